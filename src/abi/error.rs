@@ -1,0 +1,219 @@
+//! One error type per floor, each with an errno and advice a person can act on.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use nix::errno::Errno;
+
+/// The name of an errno (`ENOENT`), as the JSON records print it.
+pub fn errno_name(errno: Errno) -> String {
+    match errno {
+        Errno::UnknownErrno => "EUNKNOWN".to_owned(),
+        known => format!("{known:?}"),
+    }
+}
+
+/// What every error of this crate can tell.
+pub trait Explain: std::error::Error {
+    /// The errno that the kernel's function would have returned, or the nearest one.
+    fn errno(&self) -> Errno;
+    /// What a person can do about it, one sentence.
+    fn advice(&self) -> Cow<'static, str>;
+}
+
+/// Floor 0: a text or a value that does not mean anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError {
+    errno: Errno,
+    why: String,
+    advice: Cow<'static, str>,
+}
+
+impl ParseError {
+    /// `EINVAL`, with the reason and the advice.
+    pub fn invalid(why: impl Into<String>, advice: impl Into<Cow<'static, str>>) -> Self {
+        Self { errno: Errno::EINVAL, why: why.into(), advice: advice.into() }
+    }
+
+    /// Another errno (`ENAMETOOLONG`), with the reason and the advice.
+    pub fn with(errno: Errno, why: impl Into<String>, advice: impl Into<Cow<'static, str>>) -> Self {
+        Self { errno, why: why.into(), advice: advice.into() }
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.why, errno_name(self.errno))
+    }
+}
+impl std::error::Error for ParseError {}
+impl Explain for ParseError {
+    fn errno(&self) -> Errno {
+        self.errno
+    }
+    fn advice(&self) -> Cow<'static, str> {
+        self.advice.clone()
+    }
+}
+
+/// Floor 1: a system call that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SysError {
+    /// What was tried (`capset`, `clone`, `open /dev/null`).
+    pub what: Cow<'static, str>,
+    /// How it failed.
+    pub errno: Errno,
+}
+
+impl SysError {
+    /// `what` failed with `errno`.
+    pub fn new(what: impl Into<Cow<'static, str>>, errno: Errno) -> Self {
+        Self { what: what.into(), errno }
+    }
+}
+
+impl fmt::Display for SysError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.what, self.errno.desc(), errno_name(self.errno))
+    }
+}
+impl std::error::Error for SysError {}
+impl Explain for SysError {
+    fn errno(&self) -> Errno {
+        self.errno
+    }
+    fn advice(&self) -> Cow<'static, str> {
+        match self.errno {
+            Errno::EPERM | Errno::EACCES => "run khelper with more privilege".into(),
+            Errno::EAGAIN | Errno::ENOMEM => "the machine is out of processes or memory: end something, or try later".into(),
+            Errno::EMFILE | Errno::ENFILE => "too many open files: raise `ulimit -n`".into(),
+            _ => "the record names the call that failed".into(),
+        }
+    }
+}
+
+/// Where a call came to its end without an exit status of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The name was malformed or too long (REQ-1).
+    Name,
+    /// The path was missing, empty, relative, or a string held a NUL (REQ-10, UMH-1).
+    Path,
+    /// An engine within an engine (REQ-12).
+    Loop,
+    /// The security hook, `khelper.deny` or `khelper.allow` (REQ-2).
+    Hook,
+    /// The limit on requests in progress, era 3.4 (REQ-4).
+    Limit,
+    /// Waited 5 s for a slot, era current (REQ-5).
+    Throttle,
+    /// The gate was shut, or the engine not ready (GATE).
+    Gate,
+    /// The caller was cancelled (REQ-5, UMH-4).
+    Cancel,
+    /// The init hook failed or panicked (UMH-6).
+    Init,
+    /// Neither masks nor no_new_privs could be enforced (UMH-11).
+    Enforce,
+    /// No process could be made (UMH-3).
+    Process,
+    /// exec failed (UMH-3).
+    Exec,
+    /// The status was lost (UMH-8).
+    Lost,
+}
+
+/// Floor 2: the engine refused, or could not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineError {
+    /// Which stage failed.
+    pub stage: Stage,
+    /// The errno that goes to the caller.
+    pub errno: Errno,
+    /// The reason, in words.
+    pub why: String,
+    /// What to do.
+    pub advice: Cow<'static, str>,
+}
+
+impl EngineError {
+    /// A failure at `stage`.
+    pub fn new(stage: Stage, errno: Errno, why: impl Into<String>, advice: impl Into<Cow<'static, str>>) -> Self {
+        Self { stage, errno, why: why.into(), advice: advice.into() }
+    }
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.why, errno_name(self.errno))
+    }
+}
+impl std::error::Error for EngineError {}
+impl Explain for EngineError {
+    fn errno(&self) -> Errno {
+        self.errno
+    }
+    fn advice(&self) -> Cow<'static, str> {
+        self.advice.clone()
+    }
+}
+
+/// Floor 3: a command that was refused at the door, or failed behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlError {
+    /// No such knob.
+    UnknownKey(String),
+    /// The knob can only be read (`EACCES`).
+    ReadOnly(String),
+    /// This origin may not do this (`EPERM`); the text names what is missing.
+    Denied(String),
+    /// The value means nothing for this knob.
+    Value {
+        /// The knob.
+        key: String,
+        /// What is wrong with the value.
+        error: ParseError,
+    },
+    /// The engine refused.
+    Engine(EngineError),
+}
+
+impl fmt::Display for ControlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownKey(key) => write!(f, "unknown key `{}` (EINVAL)", super::escape::screen(key.as_bytes())),
+            Self::ReadOnly(key) => write!(f, "{key} can only be read (EACCES)"),
+            Self::Denied(why) => write!(f, "{why} (EPERM)"),
+            Self::Value { key, error } => write!(f, "{key}: {error}"),
+            Self::Engine(error) => error.fmt(f),
+        }
+    }
+}
+impl std::error::Error for ControlError {}
+impl Explain for ControlError {
+    fn errno(&self) -> Errno {
+        match self {
+            Self::UnknownKey(_) => Errno::EINVAL,
+            Self::ReadOnly(_) => Errno::EACCES,
+            Self::Denied(_) => Errno::EPERM,
+            Self::Value { error, .. } => error.errno(),
+            Self::Engine(error) => error.errno(),
+        }
+    }
+    fn advice(&self) -> Cow<'static, str> {
+        match self {
+            Self::UnknownKey(_) => "`khelper get -a` lists every key".into(),
+            Self::ReadOnly(_) => "it shows what the engine does; nothing sets it".into(),
+            Self::Denied(_) => "ask for it from a process that has the privilege named".into(),
+            Self::Value { error, .. } => error.advice(),
+            Self::Engine(error) => error.advice(),
+        }
+    }
+}
+
+impl From<EngineError> for ControlError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}

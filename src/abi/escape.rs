@@ -1,0 +1,96 @@
+//! Hostile bytes made harmless: for the screen, and for JSON. One rule for both: a byte that is not
+//! text is `\xNN`, a backslash is doubled, so that what is shown can be read back.
+
+use std::fmt::Write as _;
+
+/// For a terminal, a log or a line of text: control characters, escapes, newlines, DEL, C1 controls,
+/// bidirectional controls, zero-width and combining characters and invalid UTF-8 all come out as `\xNN` per byte.
+pub fn screen(bytes: &[u8]) -> String {
+    escape(bytes, harmless)
+}
+
+/// For a JSON string: only what is not UTF-8 is `\xNN`, and a backslash is doubled; JSON's own escaping
+/// (done by serde_json) takes care of control characters.
+pub fn json(bytes: &[u8]) -> String {
+    escape(bytes, |_| true)
+}
+
+fn escape(bytes: &[u8], keep: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '\\' {
+                out.push_str("\\\\");
+            } else if keep(c) {
+                out.push(c);
+            } else {
+                let mut buf = [0; 4];
+                hex(&mut out, c.encode_utf8(&mut buf).as_bytes());
+            }
+        }
+        hex(&mut out, chunk.invalid());
+    }
+    out
+}
+
+fn hex(out: &mut String, bytes: &[u8]) {
+    for b in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "\\x{b:02x}");
+    }
+}
+
+/// Whether a character may reach a terminal as it is: it takes one or two cells and changes nothing else.
+fn harmless(c: char) -> bool {
+    if c.is_control() {
+        return false;
+    }
+    c.is_ascii() || unicode_width::UnicodeWidthChar::width(c).is_some_and(|w| w > 0) && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{00ad}')
+}
+
+/// Reads [`screen`] or [`json`] text back into bytes; `None` if it was not made by them.
+pub fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(b) = bytes.next() {
+        if b != b'\\' {
+            out.push(b);
+            continue;
+        }
+        match bytes.next()? {
+            b'\\' => out.push(b'\\'),
+            b'x' => {
+                let digit = |b: u8| char::from(b).to_digit(16);
+                let (high, low) = (digit(bytes.next()?)?, digit(bytes.next()?)?);
+                out.push(u8::try_from(high * 16 + low).ok()?);
+            }
+            _ => return None,
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hostile_bytes_are_shown_escaped() {
+        assert_eq!(screen(b"a\x1b[31mb\n\t\\\xff"), "a\\x1b[31mb\\x0a\\x09\\\\\\xff");
+        assert_eq!(screen("e\u{301}\u{200b}\u{202e}".as_bytes()), "e\\xcc\\x81\\xe2\\x80\\x8b\\xe2\\x80\\xae");
+        assert_eq!(screen("\u{9b}31m".as_bytes()), "\\xc2\\x9b31m");
+        assert_eq!(screen("漢字".as_bytes()), "漢字");
+        assert_eq!(json(b"-q -- foo\n"), "-q -- foo\n");
+        assert_eq!(json(b"\xc3\x28\\x"), "\\xc3(\\\\x");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_can_be_read_back(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            prop_assert_eq!(unescape(&screen(&bytes)).as_deref(), Some(&bytes[..]));
+            prop_assert_eq!(unescape(&json(&bytes)).as_deref(), Some(&bytes[..]));
+            prop_assert!(!screen(&bytes).chars().any(char::is_control));
+        }
+    }
+}

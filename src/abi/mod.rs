@@ -1,0 +1,14 @@
+//! Floor 0: the words of the field. No I/O, no threads, no clock.
+#![forbid(unsafe_code)]
+
+pub mod birth;
+pub mod cap;
+pub mod error;
+pub mod escape;
+pub mod mask;
+pub mod module;
+pub mod subprocess;
+pub mod wait;
+pub mod who;
+
+pub use nix::errno::Errno;

@@ -1,0 +1,142 @@
+//! A call to a helper before it is made (UMH-1).
+
+use std::ffi::CString;
+use std::fmt;
+
+use nix::errno::Errno;
+
+use super::birth::Birth;
+use super::error::ParseError;
+use super::escape::screen;
+
+/// Runs on a worker before the process exists; an error is returned to the caller and nothing is started (UMH-6).
+pub type InitHook = Box<dyn FnOnce(&mut Birth) -> Result<(), Errno> + Send>;
+/// Runs exactly once on every path, refusals included (UMH-5). It is given the result of the call.
+pub type CleanupHook = Box<dyn FnOnce() + Send>;
+
+/// The environment of a module request (REQ-7), and of `run` unless more is asked for.
+pub const HELPER_ENV: [&str; 3] = ["HOME=/", "TERM=linux", "PATH=/sbin:/usr/sbin:/bin:/usr/bin"];
+
+/// Path, argv, envp and hooks of one call. Dropped without being executed, its cleanup still runs once.
+pub struct SubprocessInfo {
+    path: Option<CString>,
+    argv: Vec<CString>,
+    envp: Vec<CString>,
+    init: Option<InitHook>,
+    cleanup: Option<CleanupHook>,
+}
+
+impl SubprocessInfo {
+    /// `call_usermodehelper_setup`. A relative path, or a NUL in any string, is `EINVAL`; `None` and the empty
+    /// path are judged when the call is executed (UMH-2).
+    pub fn setup<A: Into<Vec<u8>>, E: Into<Vec<u8>>>(
+        path: Option<Vec<u8>>,
+        argv: impl IntoIterator<Item = A>,
+        envp: impl IntoIterator<Item = E>,
+    ) -> Result<Self, ParseError> {
+        if let Some(path) = &path
+            && !path.is_empty()
+            && !path.starts_with(b"/")
+        {
+            return Err(ParseError::invalid(
+                format!("the path `{}` is relative", screen(path)),
+                "give the whole path, from `/`",
+            ));
+        }
+        Ok(Self {
+            path: path.map(|p| c_string("path", p)).transpose()?,
+            argv: argv.into_iter().map(|a| c_string("argument", a.into())).collect::<Result<_, _>>()?,
+            envp: envp.into_iter().map(|e| c_string("environment string", e.into())).collect::<Result<_, _>>()?,
+            init: None,
+            cleanup: None,
+        })
+    }
+
+    /// Sets the init hook.
+    #[must_use]
+    pub fn init(mut self, hook: impl FnOnce(&mut Birth) -> Result<(), Errno> + Send + 'static) -> Self {
+        self.init = Some(Box::new(hook));
+        self
+    }
+
+    /// Sets the cleanup hook.
+    #[must_use]
+    pub fn cleanup(mut self, hook: impl FnOnce() + Send + 'static) -> Self {
+        self.cleanup = Some(Box::new(hook));
+        self
+    }
+
+    /// The path; `None` where the caller gave none.
+    pub fn path(&self) -> Option<&CString> {
+        self.path.as_ref()
+    }
+    /// The arguments, argv[0] included.
+    pub fn argv(&self) -> &[CString] {
+        &self.argv
+    }
+    /// The environment.
+    pub fn envp(&self) -> &[CString] {
+        &self.envp
+    }
+    /// Takes the init hook, which runs at most once.
+    pub fn take_init(&mut self) -> Option<InitHook> {
+        self.init.take()
+    }
+    /// Takes the cleanup hook: whoever takes it runs it.
+    pub fn take_cleanup(&mut self) -> Option<CleanupHook> {
+        self.cleanup.take()
+    }
+}
+
+impl Drop for SubprocessInfo {
+    fn drop(&mut self) {
+        if let Some(cleanup) = self.cleanup.take() {
+            // A panic in a hook must not become an abort while another panic unwinds.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(cleanup));
+        }
+    }
+}
+
+impl fmt::Debug for SubprocessInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubprocessInfo").field("path", &self.path).field("argv", &self.argv).field("envp", &self.envp).finish_non_exhaustive()
+    }
+}
+
+fn c_string(what: &str, bytes: Vec<u8>) -> Result<CString, ParseError> {
+    CString::new(bytes).map_err(|e| {
+        ParseError::invalid(
+            format!("the {what} `{}` holds a NUL byte", screen(&e.into_vec())),
+            "take the NUL out: a C string ends there",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn umh_1_malformed_calls_are_refused() {
+        let none: [&str; 0] = [];
+        assert!(SubprocessInfo::setup(Some(b"bin/true".to_vec()), none, none).is_err());
+        assert!(SubprocessInfo::setup(Some(b"/bin/tr\0ue".to_vec()), none, none).is_err());
+        assert!(SubprocessInfo::setup(Some(b"/bin/true".to_vec()), ["a\0"], none).is_err());
+        assert!(SubprocessInfo::setup(Some(b"/bin/true".to_vec()), none, ["a\0"]).is_err());
+        assert!(SubprocessInfo::setup(None, none, none).is_ok());
+    }
+
+    #[test]
+    fn umh_1_cleanup_runs_once_when_dropped() {
+        let ran = Arc::new(AtomicU32::new(0));
+        let seen = ran.clone();
+        let none: [&str; 0] = [];
+        let info = SubprocessInfo::setup(Some(b"/bin/true".to_vec()), none, none).unwrap();
+        drop(info.cleanup(move || {
+            seen.fetch_add(1, Ordering::SeqCst);
+        }));
+        assert_eq!(ran.load(Ordering::SeqCst), 1);
+    }
+}

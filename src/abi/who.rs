@@ -1,0 +1,86 @@
+//! Who asked, and by which door.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The process that asked for a helper. `comm` is shown, never judged: it can be forged (REQ-2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requester {
+    /// Its process id.
+    pub pid: i32,
+    /// Its real user id.
+    pub uid: u32,
+    /// Its command name, at most 15 bytes.
+    pub comm: Comm,
+}
+
+/// At most 15 bytes, hostile.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Comm([u8; 16]);
+
+impl Comm {
+    /// Cuts at 15 bytes.
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut comm = [0; 16];
+        for (to, from) in comm.iter_mut().take(15).zip(bytes.iter().take_while(|b| **b != 0)) {
+            *to = *from;
+        }
+        Self(comm)
+    }
+    /// The bytes up to the first NUL.
+    pub fn as_bytes(&self) -> &[u8] {
+        let end = self.0.iter().position(|b| *b == 0).unwrap_or(self.0.len());
+        &self.0[..end]
+    }
+}
+
+impl fmt::Display for Comm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&super::escape::screen(self.as_bytes()))
+    }
+}
+impl fmt::Debug for Comm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// The door a command came in by (AUTH). `owner` doors write masks without privileges (SYS-3's deviation).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The library's caller.
+    Library,
+    /// The command line that started this engine.
+    CommandLine,
+    /// The console that owns this engine.
+    Console,
+    /// Another process, judged by its uid and effective capabilities.
+    Outside,
+}
+
+impl Origin {
+    /// How logs and the screen say it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Library => "library",
+            Self::CommandLine => "command line",
+            Self::Console => "console",
+            Self::Outside => "outside",
+        }
+    }
+}
+
+/// One link of a chain of requesters (REQ-12), nearest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainLink {
+    /// The process.
+    pub pid: i32,
+    /// Its command name.
+    pub comm: Comm,
+    /// Whether the link is known (a living parent) or guessed (from the helper's session, its parent being dead).
+    pub known: bool,
+    /// The id of the request whose helper this process is, where it is one of this engine's.
+    pub helper_of: Option<u64>,
+}

@@ -1,0 +1,5 @@
+//! khelper: what this machine runs on the kernel's behalf.
+#![warn(missing_docs)]
+
+pub mod abi;
+pub mod sys;

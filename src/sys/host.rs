@@ -1,0 +1,133 @@
+//! What the engine asks of a machine: one trait for the real one ([`super::linux`]) and the scripted one ([`super::fake`]).
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use nix::errno::Errno;
+
+use crate::abi::birth::{Enforcement, Image, NotEnforced};
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::error::SysError;
+use crate::abi::wait::WaitStatus;
+use crate::abi::who::{ChainLink, Requester};
+
+/// Microseconds on the host's clock, from an arbitrary start.
+pub type Micros = u64;
+
+/// Something blocked that can be told to look again. Waking takes the lock that the waiter sleeps under, so that
+/// a wake-up between its look and its sleep is not lost.
+pub trait Wake: Send + Sync {
+    /// Wakes every waiter.
+    fn wake(&self);
+}
+
+/// An armed timer of a virtual clock; dropping it disarms.
+pub type Armed = Box<dyn Send>;
+
+/// A monotonic clock, real or virtual.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Micros;
+    /// The wall clock.
+    fn wall(&self) -> SystemTime;
+    /// For a virtual clock: wakes `waiter` when `deadline` has come (or at once if it has). `None` from the real
+    /// clock: the waiter uses a wait with a time-out of its own.
+    fn arm(&self, deadline: Micros, waiter: Arc<dyn Wake>) -> Option<Armed>;
+}
+
+/// What the worker is cut down to (judged by `policy::masks`, applied here).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetsPlan {
+    /// The bounding set, already cut by the host's.
+    pub bounding: CapMask,
+    /// The inheritable set, already cut by `bounding` and the host's.
+    pub inheritable: CapMask,
+}
+
+/// Which of the helper's outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// fd 1.
+    Stdout,
+    /// fd 2.
+    Stderr,
+}
+
+/// A helper that runs.
+#[derive(Clone, Debug)]
+pub struct Launched {
+    /// Its process id, session id and process group.
+    pub pid: i32,
+    /// What could not be set for want of privilege, sorted.
+    pub not_enforced: Vec<NotEnforced>,
+}
+
+/// A helper that does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LaunchFailure {
+    /// No process could be made: `EAGAIN`, `ENOMEM`, or what went wrong before.
+    Process(SysError),
+    /// The process was made and could not execute the program; it is already reaped.
+    Exec(Errno),
+}
+
+/// How a helper ended.
+#[derive(Clone, Debug, Default)]
+pub struct Ended {
+    /// Its raw wait status; `None` if it was lost (UMH-8).
+    pub status: Option<WaitStatus>,
+    /// The five sets it ended with, read while it was dead and not yet reaped; `None` if /proc could not tell.
+    pub caps: Option<CapSets>,
+    /// CPU time, user and system.
+    pub cpu_us: u64,
+    /// Peak memory, as wait4(2) tells it.
+    pub max_rss_kib: u64,
+}
+
+/// Told by a worker while its helper lives. Called on the worker's thread.
+pub trait Watcher {
+    /// Output, as it comes.
+    fn output(&mut self, stream: Stream, bytes: &[u8]);
+    /// The helper is dead and not yet reaped: its pid still is its own. The engine marks it ended here, under the
+    /// lock that `kill` takes, so that no signal can reach a stranger.
+    fn about_to_reap(&mut self);
+}
+
+/// A thread that was cut down and can launch. It lives on the thread that made it and is not `Send`.
+pub trait Worker {
+    /// The sets of the thread that made this worker, read when it was made (UMH-10).
+    fn host_sets(&self) -> CapSets;
+    /// Cuts this worker further; it never widens. Says how, or `Enforcement::Refused` if it could not.
+    fn narrow(&mut self, plan: &SetsPlan) -> Enforcement;
+    /// Makes the process; returns when exec has succeeded or failed.
+    fn launch(&mut self, image: &Image) -> Result<Launched, LaunchFailure>;
+    /// Waits until the helper launched last is gone, reading its output all the while; reaps it.
+    fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended;
+}
+
+/// A machine.
+pub trait Host: Send + Sync {
+    /// Its clock.
+    fn clock(&self) -> &dyn Clock;
+    /// Every capability that the running kernel knows (cap_last_cap).
+    fn known(&self) -> CapMask;
+    /// The five sets of the calling thread.
+    fn sets(&self) -> CapSets;
+    /// `kernel.threads-max`, if it can be read (REQ-3).
+    fn threads_max(&self) -> Option<u32>;
+    /// This process, as a requester.
+    fn requester(&self) -> Requester;
+    /// Fails with advice if SIGCHLD is ignored or SA_NOCLDWAIT set; sets it to default if `fix` (UMH-8).
+    fn check_sigchld(&self, fix: bool) -> Result<(), SysError>;
+    /// Makes the calling thread a worker (own fd table, cwd, umask, nice, CPUs, groups; UMH-9).
+    fn worker(&self) -> Result<Box<dyn Worker>, SysError>;
+    /// Signals a helper that is known not to be reaped, by pidfd, then its group (UMH-14). The caller holds the
+    /// lock under which it is marked ended.
+    fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno>;
+    /// The ancestry of `pid`, nearest first, `pid` itself included (REQ-12).
+    fn ancestry(&self, pid: i32) -> Vec<ChainLink>;
+    /// The nearest ancestor of this process that runs the same executable, if one does (REQ-12).
+    fn same_executable_above(&self) -> Option<i32>;
+    /// Why `path` would not run, or who else could replace it; advice only (SYS-6). Empty: nothing to say.
+    fn path_warnings(&self, path: &[u8]) -> Vec<String>;
+}

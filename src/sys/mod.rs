@@ -1,0 +1,3 @@
+//! Floor 1: the machine. All unsafe code of the crate lives here.
+
+pub mod host;

@@ -2,4 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod abi;
+pub mod control;
+pub mod engine;
+pub mod policy;
 pub mod sys;

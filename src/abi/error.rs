@@ -32,12 +32,24 @@ pub struct ParseError {
 impl ParseError {
     /// `EINVAL`, with the reason and the advice.
     pub fn invalid(why: impl Into<String>, advice: impl Into<Cow<'static, str>>) -> Self {
-        Self { errno: Errno::EINVAL, why: why.into(), advice: advice.into() }
+        Self {
+            errno: Errno::EINVAL,
+            why: why.into(),
+            advice: advice.into(),
+        }
     }
 
     /// Another errno (`ENAMETOOLONG`), with the reason and the advice.
-    pub fn with(errno: Errno, why: impl Into<String>, advice: impl Into<Cow<'static, str>>) -> Self {
-        Self { errno, why: why.into(), advice: advice.into() }
+    pub fn with(
+        errno: Errno,
+        why: impl Into<String>,
+        advice: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            errno,
+            why: why.into(),
+            advice: advice.into(),
+        }
     }
 }
 
@@ -68,13 +80,22 @@ pub struct SysError {
 impl SysError {
     /// `what` failed with `errno`.
     pub fn new(what: impl Into<Cow<'static, str>>, errno: Errno) -> Self {
-        Self { what: what.into(), errno }
+        Self {
+            what: what.into(),
+            errno,
+        }
     }
 }
 
 impl fmt::Display for SysError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ({})", self.what, self.errno.desc(), errno_name(self.errno))
+        write!(
+            f,
+            "{}: {} ({})",
+            self.what,
+            self.errno.desc(),
+            errno_name(self.errno)
+        )
     }
 }
 impl std::error::Error for SysError {}
@@ -85,7 +106,9 @@ impl Explain for SysError {
     fn advice(&self) -> Cow<'static, str> {
         match self.errno {
             Errno::EPERM | Errno::EACCES => "run khelper with more privilege".into(),
-            Errno::EAGAIN | Errno::ENOMEM => "the machine is out of processes or memory: end something, or try later".into(),
+            Errno::EAGAIN | Errno::ENOMEM => {
+                "the machine is out of processes or memory: end something, or try later".into()
+            }
             Errno::EMFILE | Errno::ENFILE => "too many open files: raise `ulimit -n`".into(),
             _ => "the record names the call that failed".into(),
         }
@@ -139,8 +162,18 @@ pub struct EngineError {
 
 impl EngineError {
     /// A failure at `stage`.
-    pub fn new(stage: Stage, errno: Errno, why: impl Into<String>, advice: impl Into<Cow<'static, str>>) -> Self {
-        Self { stage, errno, why: why.into(), advice: advice.into() }
+    pub fn new(
+        stage: Stage,
+        errno: Errno,
+        why: impl Into<String>,
+        advice: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            stage,
+            errno,
+            why: why.into(),
+            advice: advice.into(),
+        }
     }
 }
 
@@ -182,7 +215,11 @@ pub enum ControlError {
 impl fmt::Display for ControlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownKey(key) => write!(f, "unknown key `{}` (EINVAL)", super::escape::screen(key.as_bytes())),
+            Self::UnknownKey(key) => write!(
+                f,
+                "unknown key `{}` (EINVAL)",
+                super::escape::screen(key.as_bytes())
+            ),
             Self::ReadOnly(key) => write!(f, "{key} can only be read (EACCES)"),
             Self::Denied(why) => write!(f, "{why} (EPERM)"),
             Self::Value { key, error } => write!(f, "{key}: {error}"),

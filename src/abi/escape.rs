@@ -45,7 +45,9 @@ fn harmless(c: char) -> bool {
     if c.is_control() {
         return false;
     }
-    c.is_ascii() || unicode_width::UnicodeWidthChar::width(c).is_some_and(|w| w > 0) && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{00ad}')
+    c.is_ascii()
+        || unicode_width::UnicodeWidthChar::width(c).is_some_and(|w| w > 0)
+            && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{00ad}')
 }
 
 /// Reads [`screen`] or [`json`] text back into bytes; `None` if it was not made by them.
@@ -77,8 +79,14 @@ mod tests {
 
     #[test]
     fn hostile_bytes_are_shown_escaped() {
-        assert_eq!(screen(b"a\x1b[31mb\n\t\\\xff"), "a\\x1b[31mb\\x0a\\x09\\\\\\xff");
-        assert_eq!(screen("e\u{301}\u{200b}\u{202e}".as_bytes()), "e\\xcc\\x81\\xe2\\x80\\x8b\\xe2\\x80\\xae");
+        assert_eq!(
+            screen(b"a\x1b[31mb\n\t\\\xff"),
+            "a\\x1b[31mb\\x0a\\x09\\\\\\xff"
+        );
+        assert_eq!(
+            screen("e\u{301}\u{200b}\u{202e}".as_bytes()),
+            "e\\xcc\\x81\\xe2\\x80\\x8b\\xe2\\x80\\xae"
+        );
         assert_eq!(screen("\u{9b}31m".as_bytes()), "\\xc2\\x9b31m");
         assert_eq!(screen("漢字".as_bytes()), "漢字");
         assert_eq!(json(b"-q -- foo\n"), "-q -- foo\n");

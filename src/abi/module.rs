@@ -20,15 +20,24 @@ impl ModuleName {
     pub fn parse(name: impl AsRef<[u8]>) -> Result<Self, ParseError> {
         let name = name.as_ref();
         if name.is_empty() {
-            return Err(ParseError::invalid("a module name cannot be empty", "name the module, as in `khelper request dummy`"));
+            return Err(ParseError::invalid(
+                "a module name cannot be empty",
+                "name the module, as in `khelper request dummy`",
+            ));
         }
         if name.contains(&0) {
-            return Err(ParseError::invalid("a module name cannot hold a NUL byte", "take the NUL out of the name"));
+            return Err(ParseError::invalid(
+                "a module name cannot hold a NUL byte",
+                "take the NUL out of the name",
+            ));
         }
         if name.len() > MODULE_NAME_MAX {
             return Err(ParseError::with(
                 Errno::ENAMETOOLONG,
-                format!("the module name is {} bytes long, {MODULE_NAME_MAX} are the most", name.len()),
+                format!(
+                    "the module name is {} bytes long, {MODULE_NAME_MAX} are the most",
+                    name.len()
+                ),
                 "shorten the name: the kernel has room for 55 bytes",
             ));
         }

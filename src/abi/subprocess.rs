@@ -45,8 +45,14 @@ impl SubprocessInfo {
         }
         Ok(Self {
             path: path.map(|p| c_string("path", p)).transpose()?,
-            argv: argv.into_iter().map(|a| c_string("argument", a.into())).collect::<Result<_, _>>()?,
-            envp: envp.into_iter().map(|e| c_string("environment string", e.into())).collect::<Result<_, _>>()?,
+            argv: argv
+                .into_iter()
+                .map(|a| c_string("argument", a.into()))
+                .collect::<Result<_, _>>()?,
+            envp: envp
+                .into_iter()
+                .map(|e| c_string("environment string", e.into()))
+                .collect::<Result<_, _>>()?,
             init: None,
             cleanup: None,
         })
@@ -54,7 +60,10 @@ impl SubprocessInfo {
 
     /// Sets the init hook.
     #[must_use]
-    pub fn init(mut self, hook: impl FnOnce(&mut Birth) -> Result<(), Errno> + Send + 'static) -> Self {
+    pub fn init(
+        mut self,
+        hook: impl FnOnce(&mut Birth) -> Result<(), Errno> + Send + 'static,
+    ) -> Self {
         self.init = Some(Box::new(hook));
         self
     }
@@ -99,7 +108,11 @@ impl Drop for SubprocessInfo {
 
 impl fmt::Debug for SubprocessInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubprocessInfo").field("path", &self.path).field("argv", &self.argv).field("envp", &self.envp).finish_non_exhaustive()
+        f.debug_struct("SubprocessInfo")
+            .field("path", &self.path)
+            .field("argv", &self.argv)
+            .field("envp", &self.envp)
+            .finish_non_exhaustive()
     }
 }
 

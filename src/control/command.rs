@@ -1,0 +1,109 @@
+//! What an operator can intend, whatever the door.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::abi::cap::CapMask;
+use crate::abi::mask::MaskExpr;
+use crate::abi::wait::WaitMode;
+use crate::engine::Record;
+use crate::policy::gate::Depth;
+
+use super::knob::Key;
+
+/// The two masks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MaskKnob {
+    /// `kernel.usermodehelper.bset`.
+    Bset,
+    /// `kernel.usermodehelper.inheritable`.
+    Inheritable,
+}
+
+/// A call of any helper.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// An absolute path; it is argv[0] too.
+    pub path: Vec<u8>,
+    /// The arguments after argv[0].
+    pub args: Vec<Vec<u8>>,
+    /// `K=V`, added to the environment of a module request.
+    pub env: Vec<Vec<u8>>,
+    /// How to wait.
+    pub wait: WaitMode,
+    /// Narrower masks for this call alone.
+    pub bset: Option<MaskExpr>,
+    /// Narrower masks for this call alone.
+    pub inheritable: Option<MaskExpr>,
+    /// TERM after this, KILL 2 s later.
+    pub timeout: Option<Duration>,
+}
+
+/// One intent.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Ask for a module; the name is judged by the engine (REQ-1). Blocks until answered.
+    RequestModule {
+        /// The name, hostile bytes.
+        name: Vec<u8>,
+        /// WAIT_PROC, else WAIT_EXEC (REQ-8).
+        wait: bool,
+    },
+    /// Call a helper. Blocks until answered.
+    Call(Call),
+    /// Run the built-in probe as a helper, WAIT_PROC; its report is the record's stdout. Blocks until answered.
+    Probe {
+        /// Narrower masks for this run alone.
+        bset: Option<MaskExpr>,
+        /// Narrower masks for this run alone.
+        inheritable: Option<MaskExpr>,
+    },
+    /// Read a knob.
+    Get(Key),
+    /// Write knobs, all in one hold of the lock or none (SYS-9). `khelper.gate` stands alone, since it may block
+    /// (freezing and disabled drain, up to 5 s).
+    Write(Vec<(Key, Vec<u8>)>),
+    /// Change the gate without draining (GATE-5).
+    SetDepth(Depth),
+    /// Put a mask back to full: its own act (SYS-8, AUTH-3).
+    Reset(MaskKnob),
+    /// Set the count of runaway messages back to 0 (REQ-4, AUTH-3).
+    ResetLoopMessages,
+    /// Stop waiting for a request; its helper lives on.
+    Abandon(u64),
+    /// Signal a helper and its group.
+    Kill {
+        /// The request whose helper it is.
+        id: u64,
+        /// The signal's number.
+        signal: i32,
+    },
+}
+
+/// What a write did to one knob (SYS-4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The knob.
+    pub key: Key,
+    /// What it read before.
+    pub before: String,
+    /// What it reads now: read back, not assumed.
+    pub after: String,
+    /// Requested bits that were not granted.
+    pub not_granted: CapMask,
+    /// Advice (SYS-6).
+    pub warnings: Vec<String>,
+}
+
+/// What came of a command that was let through.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// A request was answered: the record as it stood then (outcomes `refused` and `exec_failed` among them).
+    Answered(Arc<Record>),
+    /// A knob's value, as it reads.
+    Value(String),
+    /// Knobs were written.
+    Written(Vec<Written>),
+    /// Done, nothing to say.
+    Done,
+}

@@ -1,0 +1,105 @@
+//! The tree of knobs (SYS-1).
+
+use crate::abi::error::ControlError;
+
+/// One knob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// `kernel.modprobe`.
+    Modprobe,
+    /// `kernel.usermodehelper.bset`.
+    Bset,
+    /// `kernel.usermodehelper.inheritable`.
+    Inheritable,
+    /// `khelper.allow`.
+    Allow,
+    /// `khelper.concurrent`, read-only.
+    Concurrent,
+    /// `khelper.deny`.
+    Deny,
+    /// `khelper.era`.
+    Era,
+    /// `khelper.gate`.
+    Gate,
+    /// `khelper.live`, read-only.
+    Live,
+    /// `khelper.loop_messages`, read-only.
+    LoopMessages,
+    /// `khelper.max_concurrent`.
+    MaxConcurrent,
+    /// `khelper.queued`, read-only.
+    Queued,
+    /// `khelper.refused`, read-only.
+    Refused,
+    /// `khelper.running_helpers`, read-only.
+    RunningHelpers,
+}
+
+impl Key {
+    /// Every knob, by name.
+    pub const ALL: [Self; 14] = [
+        Self::Modprobe,
+        Self::Bset,
+        Self::Inheritable,
+        Self::Allow,
+        Self::Concurrent,
+        Self::Deny,
+        Self::Era,
+        Self::Gate,
+        Self::Live,
+        Self::LoopMessages,
+        Self::MaxConcurrent,
+        Self::Queued,
+        Self::Refused,
+        Self::RunningHelpers,
+    ];
+
+    /// Its name with dots.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Modprobe => "kernel.modprobe",
+            Self::Bset => "kernel.usermodehelper.bset",
+            Self::Inheritable => "kernel.usermodehelper.inheritable",
+            Self::Allow => "khelper.allow",
+            Self::Concurrent => "khelper.concurrent",
+            Self::Deny => "khelper.deny",
+            Self::Era => "khelper.era",
+            Self::Gate => "khelper.gate",
+            Self::Live => "khelper.live",
+            Self::LoopMessages => "khelper.loop_messages",
+            Self::MaxConcurrent => "khelper.max_concurrent",
+            Self::Queued => "khelper.queued",
+            Self::Refused => "khelper.refused",
+            Self::RunningHelpers => "khelper.running_helpers",
+        }
+    }
+
+    /// By name; `.` and `/` are interchangeable, as in sysctl(8).
+    pub fn parse(name: &str) -> Result<Self, ControlError> {
+        let dotted = name.replace('/', ".");
+        Self::ALL
+            .into_iter()
+            .find(|k| k.name() == dotted)
+            .ok_or_else(|| ControlError::UnknownKey(name.to_owned()))
+    }
+
+    /// Whether it can be written.
+    pub const fn writable(self) -> bool {
+        matches!(
+            self,
+            Self::Modprobe
+                | Self::Bset
+                | Self::Inheritable
+                | Self::Allow
+                | Self::Deny
+                | Self::Era
+                | Self::Gate
+                | Self::MaxConcurrent
+        )
+    }
+
+    /// Whether it is a mask.
+    pub const fn is_mask(self) -> bool {
+        matches!(self, Self::Bset | Self::Inheritable)
+    }
+}

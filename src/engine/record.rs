@@ -1,0 +1,198 @@
+//! What became of a request: one type for the library, the screen and JSON.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use nix::errno::Errno;
+use serde::Serialize;
+
+use crate::abi::birth::{Enforcement, NotEnforced};
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::error::Stage;
+use crate::abi::wait::{WaitMode, WaitStatus};
+use crate::abi::who::{ChainLink, Origin, Requester};
+use crate::sys::host::Micros;
+
+/// A module request, or a call of any helper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// `request_module`.
+    Module,
+    /// `call_usermodehelper`.
+    Helper,
+}
+
+/// How far a request has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Waits for a slot (era current).
+    Waiting,
+    /// Queued for a worker.
+    Queued,
+    /// Its helper runs.
+    Running,
+    /// Over, helper and all.
+    Ended,
+}
+
+/// How it ended; the words of the JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Not over yet.
+    Running,
+    /// The helper exited.
+    Exited,
+    /// A signal killed the helper.
+    Killed,
+    /// No process could be made, or it could not execute the program.
+    ExecFailed,
+    /// Refused; `stage` says by what.
+    Refused,
+    /// The caller stopped waiting and the helper lives, or never got a slot.
+    Abandoned,
+    /// The path was empty (REQ-10).
+    Noop,
+    /// The helper is gone and nobody knows how (UMH-8).
+    Lost,
+}
+
+impl Outcome {
+    /// As JSON and the screen spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Exited => "exited",
+            Self::Killed => "killed",
+            Self::ExecFailed => "exec_failed",
+            Self::Refused => "refused",
+            Self::Abandoned => "abandoned",
+            Self::Noop => "noop",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// argv; that of a module request is made from its path and name (REQ-7), to keep 10,000 records small.
+#[derive(Clone, Debug)]
+pub enum Args {
+    /// `[path, "-q", "--", module]`.
+    Module,
+    /// As the caller gave it.
+    List(Arc<[Box<[u8]>]>),
+}
+
+/// The last of what a helper wrote.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// The tail of fd 1, 64 KiB at most.
+    pub stdout: Vec<u8>,
+    /// The tail of fd 2, 64 KiB at most.
+    pub stderr: Vec<u8>,
+    /// Bytes beyond what was kept, both streams.
+    pub dropped: u64,
+}
+
+/// A request and its helper, from the question to the end (UMH-12). Times are microseconds since it was made.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Counted from 1 in this engine's life.
+    pub id: u64,
+    /// Module request or helper call.
+    pub kind: Kind,
+    /// The name asked for, as bytes (at most 256 of a name that was refused for its length).
+    pub module: Option<Arc<[u8]>>,
+    /// The program; the modprobe path as it was at launch.
+    pub path: Arc<[u8]>,
+    /// Its arguments.
+    pub args: Args,
+    /// Its environment.
+    pub env: Arc<[Box<[u8]>]>,
+    /// How the caller waits.
+    pub wait: WaitMode,
+    /// By which door it came.
+    pub origin: Origin,
+    /// Who asked.
+    pub requester: Requester,
+    /// When it was asked, by the wall clock.
+    pub wall: SystemTime,
+    /// When it was asked, on the engine's clock.
+    pub at: Micros,
+    /// How far it has come.
+    pub state: State,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The stage that failed, if one did.
+    pub stage: Option<Stage>,
+    /// The errno, if there was one.
+    pub errno: Option<Errno>,
+    /// The reason of a refusal or failure, in words, with advice.
+    pub why: Option<Box<str>>,
+    /// What the kernel's function would have returned; `None` until it is answered.
+    pub result: Option<i32>,
+    /// The raw wait status of the helper.
+    pub status: Option<WaitStatus>,
+    /// Whether the caller stopped waiting.
+    pub abandoned: bool,
+    /// Whether `--timeout` ran out.
+    pub timed_out: bool,
+    /// How the masks were enforced; `None` when nothing was launched.
+    pub enforced: Option<Enforcement>,
+    /// `bset` when it was launched (else when it was asked).
+    pub bset: CapMask,
+    /// `inheritable` when it was launched (else when it was asked).
+    pub inheritable: CapMask,
+    /// The call's own masks (bset, inheritable), if it had any.
+    pub own: Option<(CapMask, CapMask)>,
+    /// The five sets it ended with.
+    pub caps: Option<CapSets>,
+    /// The five sets it was seen with while it ran, where it lived long enough.
+    pub caps_started: Option<Box<CapSets>>,
+    /// What could not be set for want of privilege (UMH-9).
+    pub not_enforced: Box<[NotEnforced]>,
+    /// The helper's pid.
+    pub pid: Option<i32>,
+    /// When it was queued for a worker.
+    pub queued_us: Option<u64>,
+    /// When exec had succeeded.
+    pub started_us: Option<u64>,
+    /// When the helper was gone, or the request over without one.
+    pub ended_us: Option<u64>,
+    /// CPU time of the helper, user and system.
+    pub cpu_us: u64,
+    /// Peak memory of the helper, as wait4(2) tells it.
+    pub max_rss_kib: u64,
+    /// What it wrote; shared with the store, which may let it go (`None` then, and counted).
+    pub output: Option<Arc<Output>>,
+    /// Who asked whom, nearest first (REQ-12); on every refusal, else empty until asked for.
+    pub chain: Vec<ChainLink>,
+}
+
+impl Record {
+    /// argv as the helper got it.
+    pub fn argv(&self) -> Vec<Vec<u8>> {
+        match (&self.args, &self.module) {
+            (Args::Module, Some(name)) => {
+                vec![
+                    self.path.to_vec(),
+                    b"-q".to_vec(),
+                    b"--".to_vec(),
+                    name.to_vec(),
+                ]
+            }
+            (Args::Module, None) => Vec::new(),
+            (Args::List(list), _) => list.iter().map(|a| a.to_vec()).collect(),
+        }
+    }
+
+    /// What a row is titled: the module's name, or the path (raw bytes, hostile).
+    pub fn title(&self) -> &[u8] {
+        self.module.as_deref().unwrap_or(&self.path)
+    }
+
+    /// From the request to the end of the helper, in microseconds.
+    pub fn took_us(&self) -> Option<u64> {
+        self.ended_us
+    }
+}

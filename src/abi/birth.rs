@@ -140,3 +140,12 @@ pub struct Image {
     /// Whether the helper gets `no_new_privs` (UMH-11).
     pub no_new_privs: bool,
 }
+
+/// The sets that a worker is cut down to (judged by `policy::masks`, applied by `sys`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetsPlan {
+    /// The bounding set, already cut by the host's.
+    pub bounding: CapMask,
+    /// The inheritable set, already cut by `bounding` and the host's.
+    pub inheritable: CapMask,
+}

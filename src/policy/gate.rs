@@ -1,4 +1,9 @@
-//! The gate in front of every call (GATE-1 to GATE-5).
+//! The gate in front of every call (GATE-1 to GATE-5). Pure state; `engine::gate` does the waiting.
+
+use std::collections::BTreeSet;
+use std::thread::ThreadId;
+
+use nix::errno::Errno;
 
 /// How far the gate is shut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,5 +24,215 @@ impl Depth {
             Self::Freezing => "freezing",
             Self::Disabled => "disabled",
         }
+    }
+
+    /// Reads what `name` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Enabled, Self::Freezing, Self::Disabled]
+            .into_iter()
+            .find(|d| d.name() == text)
+    }
+}
+
+/// Whether a reader gets the read side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Read {
+    /// It holds it now.
+    Taken,
+    /// It has to wait for a change.
+    Wait,
+    /// The gate is disabled.
+    Refused,
+}
+
+/// The gate: its depth, the calls in flight, the read side and the writers.
+#[derive(Debug)]
+pub struct Gate {
+    depth: Depth,
+    running: BTreeSet<u64>,
+    readers: Vec<ThreadId>,
+    writers_waiting: u32,
+    disabling: bool,
+    drained: bool,
+}
+
+impl Default for Gate {
+    /// Disabled, until the engine is ready (GATE-1).
+    fn default() -> Self {
+        Self {
+            depth: Depth::Disabled,
+            running: BTreeSet::new(),
+            readers: Vec::new(),
+            writers_waiting: 0,
+            disabling: false,
+            drained: false,
+        }
+    }
+}
+
+impl Gate {
+    /// The depth now.
+    pub fn depth(&self) -> Depth {
+        self.depth
+    }
+    /// `running_helpers`: calls in flight (GATE-3).
+    pub fn running_helpers(&self) -> usize {
+        self.running.len()
+    }
+    /// The calls in flight.
+    pub fn running(&self) -> impl Iterator<Item = u64> {
+        self.running.iter().copied()
+    }
+    /// Whether a drain is under way.
+    pub fn draining(&self) -> bool {
+        self.disabling
+    }
+
+    /// Counts a call. It comes before the gate is looked at (GATE-3).
+    pub fn enter(&mut self, call: u64) {
+        self.running.insert(call);
+    }
+    /// `EBUSY` unless the gate is open.
+    pub fn admits(&self) -> Result<(), Errno> {
+        if self.depth == Depth::Enabled {
+            Ok(())
+        } else {
+            Err(Errno::EBUSY)
+        }
+    }
+    /// Uncounts a call; says whether the count has come to 0.
+    pub fn leave(&mut self, call: u64) -> bool {
+        self.running.remove(&call);
+        if self.running.is_empty() {
+            self.drained = true;
+        }
+        self.running.is_empty()
+    }
+
+    /// May `thread` disable the gate to `depth` at all? `EINVAL` for enabled, `EDEADLK` for a holder of the read side.
+    pub fn may_disable(&self, depth: Depth, thread: ThreadId) -> Result<(), Errno> {
+        if depth == Depth::Enabled {
+            Err(Errno::EINVAL)
+        } else {
+            self.may_write(thread)
+        }
+    }
+    /// A thread that holds the read side would wait for itself: `EDEADLK`.
+    pub fn may_write(&self, thread: ThreadId) -> Result<(), Errno> {
+        if self.readers.contains(&thread) {
+            Err(Errno::EDEADLK)
+        } else {
+            Ok(())
+        }
+    }
+    /// Takes the turn to disable; false while another has it.
+    #[must_use]
+    pub fn try_turn(&mut self) -> bool {
+        !std::mem::replace(&mut self.disabling, true)
+    }
+    /// Gives the turn to disable back.
+    pub fn end_turn(&mut self) {
+        self.disabling = false;
+    }
+    /// A writer waits from now on; new readers wait behind it (GATE-4).
+    pub fn writer_arrives(&mut self) {
+        self.writers_waiting += 1;
+    }
+    /// The writer's act, in one step once no reader holds on: the depth before, or `None` if it has to wait.
+    #[must_use]
+    pub fn try_write(&mut self, depth: Depth) -> Option<Depth> {
+        if !self.readers.is_empty() {
+            return None;
+        }
+        self.writers_waiting -= 1;
+        self.drained = self.running.is_empty();
+        Some(std::mem::replace(&mut self.depth, depth))
+    }
+    /// Whether the running calls have been 0 at one moment since the gate was shut (GATE-2).
+    pub fn drained(&self) -> bool {
+        self.drained
+    }
+
+    /// `read_trylock`'s look: refused when disabled, waits while freezing and behind a writer (GATE-4).
+    pub fn read_trylock(&mut self, thread: ThreadId) -> Read {
+        match self.read_lock(thread) {
+            Read::Wait if self.depth == Depth::Disabled && self.writers_waiting == 0 => {
+                Read::Refused
+            }
+            other => other,
+        }
+    }
+    /// `read_lock_wait`'s look: waits until the gate is open. A thread that holds the read side already may take
+    /// it again past a waiting writer: that writer waits for it anyway.
+    pub fn read_lock(&mut self, thread: ThreadId) -> Read {
+        let behind_writer = self.writers_waiting > 0 && !self.readers.contains(&thread);
+        if behind_writer || self.depth != Depth::Enabled {
+            return Read::Wait;
+        }
+        self.readers.push(thread);
+        Read::Taken
+    }
+    /// Gives the read side back.
+    pub fn read_unlock(&mut self, thread: ThreadId) {
+        if let Some(at) = self.readers.iter().position(|t| *t == thread) {
+            self.readers.swap_remove(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(gate: &mut Gate, depth: Depth) -> Option<Depth> {
+        gate.writer_arrives();
+        gate.try_write(depth)
+    }
+
+    #[test]
+    fn gate_1_disabled_until_ready() {
+        let mut gate = Gate::default();
+        assert_eq!(gate.admits(), Err(Errno::EBUSY));
+        assert_eq!(set(&mut gate, Depth::Enabled), Some(Depth::Disabled));
+        assert_eq!(gate.admits(), Ok(()));
+    }
+
+    #[test]
+    fn gate_2_drained_means_zero_at_one_moment() {
+        let mut gate = Gate::default();
+        let _ = set(&mut gate, Depth::Enabled);
+        gate.enter(1);
+        let _ = set(&mut gate, Depth::Disabled);
+        assert!(!gate.drained());
+        assert!(gate.leave(1));
+        gate.enter(2);
+        assert!(
+            gate.drained(),
+            "a call that is counted and refused later does not undo it"
+        );
+        let me = std::thread::current().id();
+        assert_eq!(gate.may_disable(Depth::Enabled, me), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn gate_4_a_waiting_writer_goes_first_and_a_holder_keeps_the_gate() {
+        let mut gate = Gate::default();
+        let _ = set(&mut gate, Depth::Enabled);
+        let me = std::thread::current().id();
+        let other = std::thread::spawn(|| std::thread::current().id())
+            .join()
+            .unwrap();
+        assert_eq!(gate.read_trylock(me), Read::Taken);
+        assert_eq!(gate.may_disable(Depth::Disabled, me), Err(Errno::EDEADLK));
+        gate.writer_arrives();
+        assert_eq!(gate.try_write(Depth::Disabled), None);
+        assert_eq!(gate.read_trylock(other), Read::Wait);
+        gate.read_unlock(me);
+        assert_eq!(gate.try_write(Depth::Disabled), Some(Depth::Enabled));
+        assert_eq!(gate.read_trylock(other), Read::Refused);
+        assert_eq!(gate.read_lock(other), Read::Wait);
+        let _ = set(&mut gate, Depth::Freezing);
+        assert_eq!(gate.read_trylock(other), Read::Wait);
     }
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
+pub use crate::abi::birth::SetsPlan;
 use crate::abi::birth::{Enforcement, Image, NotEnforced};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::SysError;
@@ -33,15 +34,6 @@ pub trait Clock: Send + Sync {
     /// For a virtual clock: wakes `waiter` when `deadline` has come (or at once if it has). `None` from the real
     /// clock: the waiter uses a wait with a time-out of its own.
     fn arm(&self, deadline: Micros, waiter: Arc<dyn Wake>) -> Option<Armed>;
-}
-
-/// What the worker is cut down to (judged by `policy::masks`, applied here).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SetsPlan {
-    /// The bounding set, already cut by the host's.
-    pub bounding: CapMask,
-    /// The inheritable set, already cut by `bounding` and the host's.
-    pub inheritable: CapMask,
 }
 
 /// Which of the helper's outputs.

@@ -1,0 +1,73 @@
+//! What the masks allow: writes that only narrow (SYS-4), and the sets of a helper (UMH-10).
+
+use crate::abi::birth::SetsPlan;
+use crate::abi::cap::{CapMask, CapSets};
+
+/// What a write does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct MaskWrite {
+    /// The live value before.
+    pub before: CapMask,
+    /// The live value after.
+    pub after: CapMask,
+    /// Requested, and not live before: not granted.
+    pub not_granted: CapMask,
+}
+
+/// A write only intersects (SYS-4).
+pub fn write(live: CapMask, requested: CapMask) -> MaskWrite {
+    MaskWrite {
+        before: live,
+        after: live & requested,
+        not_granted: requested.minus(live),
+    }
+}
+
+/// What a helper gets: bounding `bset ∩ own ∩ host`, inheritable `inheritable ∩ own ∩ that bounding ∩ host` (UMH-10).
+pub fn plan(
+    host: &CapSets,
+    bset: CapMask,
+    inheritable: CapMask,
+    own: Option<(CapMask, CapMask)>,
+) -> SetsPlan {
+    let (own_bset, own_inheritable) = own.unwrap_or((!CapMask::EMPTY, !CapMask::EMPTY));
+    let bounding = bset & own_bset & host.bounding;
+    SetsPlan {
+        bounding,
+        inheritable: inheritable & own_inheritable & bounding & host.inheritable,
+    }
+}
+
+/// Whether a worker cut down to `from` can still be cut down to `to`.
+pub fn reachable(from: SetsPlan, to: SetsPlan) -> bool {
+    from.bounding.contains(to.bounding) && from.inheritable.contains(to.inheritable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn mask() -> impl Strategy<Value = CapMask> {
+        any::<u64>().prop_map(CapMask::from_bits)
+    }
+
+    proptest! {
+        #[test]
+        fn sys_4_a_write_never_raises_a_bit(live in mask(), asked in mask()) {
+            let w = write(live, asked);
+            prop_assert!(live.contains(w.after));
+            prop_assert_eq!(w.after | w.not_granted, asked);
+        }
+
+        #[test]
+        fn umh_10_an_inheritable_set_cannot_defeat_bset(host_b in mask(), host_i in mask(), bset in mask(), inh in mask(), own in mask()) {
+            let host = CapSets { bounding: host_b, inheritable: host_i, ..CapSets::default() };
+            let p = plan(&host, bset, inh, Some((own, !CapMask::EMPTY)));
+            prop_assert!((bset & own & host_b).contains(p.bounding));
+            prop_assert!(p.bounding.contains(p.inheritable));
+            prop_assert!((inh & host_i).contains(p.inheritable));
+        }
+    }
+}

@@ -95,13 +95,7 @@ pub struct Birth {
 impl Birth {
     /// As the masks have cut it.
     pub fn new(bounding: CapMask, inheritable: CapMask, envp: Vec<CString>) -> Self {
-        Self {
-            bounding,
-            inheritable,
-            envp,
-            stdin: Stdin::Null,
-            rlimits: Vec::new(),
-        }
+        Self { bounding, inheritable, envp, stdin: Stdin::Null, rlimits: Vec::new() }
     }
     /// The bounding set it will get.
     pub fn bounding(&self) -> CapMask {

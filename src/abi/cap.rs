@@ -17,11 +17,7 @@ pub struct CapabilityInfo {
 }
 
 const fn row(name: &'static str, meaning: &'static str, without: &'static str) -> CapabilityInfo {
-    CapabilityInfo {
-        name,
-        meaning,
-        without,
-    }
+    CapabilityInfo { name, meaning, without }
 }
 
 /// Every capability this program has a name for, by bit.
@@ -96,8 +92,7 @@ impl Capability {
     }
     /// `cap_sys_module`.
     pub fn name(self) -> String {
-        self.info()
-            .map_or_else(|| format!("cap_{}", self.0), |i| i.name.to_owned())
+        self.info().map_or_else(|| format!("cap_{}", self.0), |i| i.name.to_owned())
     }
     /// Its row in the table, where it has one.
     pub fn info(self) -> Option<&'static CapabilityInfo> {
@@ -125,11 +120,7 @@ impl CapMask {
     }
     /// Every capability up to `cap_last_cap` (/proc/sys/kernel/cap_last_cap), 63 at the most.
     pub const fn up_to(last: u8) -> Self {
-        if last >= 63 {
-            Self(u64::MAX)
-        } else {
-            Self((1 << (last + 1)) - 1)
-        }
+        if last >= 63 { Self(u64::MAX) } else { Self((1 << (last + 1)) - 1) }
     }
     /// Just this one.
     pub const fn only(cap: Capability) -> Self {

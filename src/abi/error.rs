@@ -32,24 +32,12 @@ pub struct ParseError {
 impl ParseError {
     /// `EINVAL`, with the reason and the advice.
     pub fn invalid(why: impl Into<String>, advice: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            errno: Errno::EINVAL,
-            why: why.into(),
-            advice: advice.into(),
-        }
+        Self { errno: Errno::EINVAL, why: why.into(), advice: advice.into() }
     }
 
     /// Another errno (`ENAMETOOLONG`), with the reason and the advice.
-    pub fn with(
-        errno: Errno,
-        why: impl Into<String>,
-        advice: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            errno,
-            why: why.into(),
-            advice: advice.into(),
-        }
+    pub fn with(errno: Errno, why: impl Into<String>, advice: impl Into<Cow<'static, str>>) -> Self {
+        Self { errno, why: why.into(), advice: advice.into() }
     }
 }
 
@@ -80,22 +68,13 @@ pub struct SysError {
 impl SysError {
     /// `what` failed with `errno`.
     pub fn new(what: impl Into<Cow<'static, str>>, errno: Errno) -> Self {
-        Self {
-            what: what.into(),
-            errno,
-        }
+        Self { what: what.into(), errno }
     }
 }
 
 impl fmt::Display for SysError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} ({})",
-            self.what,
-            self.errno.desc(),
-            errno_name(self.errno)
-        )
+        write!(f, "{}: {} ({})", self.what, self.errno.desc(), errno_name(self.errno))
     }
 }
 impl std::error::Error for SysError {}
@@ -162,18 +141,8 @@ pub struct EngineError {
 
 impl EngineError {
     /// A failure at `stage`.
-    pub fn new(
-        stage: Stage,
-        errno: Errno,
-        why: impl Into<String>,
-        advice: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            stage,
-            errno,
-            why: why.into(),
-            advice: advice.into(),
-        }
+    pub fn new(stage: Stage, errno: Errno, why: impl Into<String>, advice: impl Into<Cow<'static, str>>) -> Self {
+        Self { stage, errno, why: why.into(), advice: advice.into() }
     }
 }
 
@@ -215,11 +184,7 @@ pub enum ControlError {
 impl fmt::Display for ControlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownKey(key) => write!(
-                f,
-                "unknown key `{}` (EINVAL)",
-                super::escape::screen(key.as_bytes())
-            ),
+            Self::UnknownKey(key) => write!(f, "unknown key `{}` (EINVAL)", super::escape::screen(key.as_bytes())),
             Self::ReadOnly(key) => write!(f, "{key} can only be read (EACCES)"),
             Self::Denied(why) => write!(f, "{why} (EPERM)"),
             Self::Value { key, error } => write!(f, "{key}: {error}"),

@@ -31,11 +31,7 @@ impl MaskExpr {
     pub fn resolve(self, current: CapMask, known: CapMask) -> CapMask {
         match self {
             Self::Exactly(mask) => mask,
-            Self::Change {
-                from_full,
-                keep,
-                drop,
-            } => (if from_full { known } else { current } | keep).minus(drop),
+            Self::Change { from_full, keep, drop } => (if from_full { known } else { current } | keep).minus(drop),
         }
     }
 }

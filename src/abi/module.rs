@@ -26,18 +26,12 @@ impl ModuleName {
             ));
         }
         if name.contains(&0) {
-            return Err(ParseError::invalid(
-                "a module name cannot hold a NUL byte",
-                "take the NUL out of the name",
-            ));
+            return Err(ParseError::invalid("a module name cannot hold a NUL byte", "take the NUL out of the name"));
         }
         if name.len() > MODULE_NAME_MAX {
             return Err(ParseError::with(
                 Errno::ENAMETOOLONG,
-                format!(
-                    "the module name is {} bytes long, {MODULE_NAME_MAX} are the most",
-                    name.len()
-                ),
+                format!("the module name is {} bytes long, {MODULE_NAME_MAX} are the most", name.len()),
                 "shorten the name: the kernel has room for 55 bytes",
             ));
         }

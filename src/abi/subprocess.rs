@@ -45,14 +45,8 @@ impl SubprocessInfo {
         }
         Ok(Self {
             path: path.map(|p| c_string("path", p)).transpose()?,
-            argv: argv
-                .into_iter()
-                .map(|a| c_string("argument", a.into()))
-                .collect::<Result<_, _>>()?,
-            envp: envp
-                .into_iter()
-                .map(|e| c_string("environment string", e.into()))
-                .collect::<Result<_, _>>()?,
+            argv: argv.into_iter().map(|a| c_string("argument", a.into())).collect::<Result<_, _>>()?,
+            envp: envp.into_iter().map(|e| c_string("environment string", e.into())).collect::<Result<_, _>>()?,
             init: None,
             cleanup: None,
         })
@@ -60,10 +54,7 @@ impl SubprocessInfo {
 
     /// Sets the init hook.
     #[must_use]
-    pub fn init(
-        mut self,
-        hook: impl FnOnce(&mut Birth) -> Result<(), Errno> + Send + 'static,
-    ) -> Self {
+    pub fn init(mut self, hook: impl FnOnce(&mut Birth) -> Result<(), Errno> + Send + 'static) -> Self {
         self.init = Some(Box::new(hook));
         self
     }

@@ -36,10 +36,7 @@ impl WaitMode {
 
     /// Whether a cancelled caller stops waiting.
     pub const fn killable(self) -> bool {
-        matches!(
-            self,
-            Self::Exec { killable: true } | Self::Proc { killable: true }
-        )
+        matches!(self, Self::Exec { killable: true } | Self::Proc { killable: true })
     }
 }
 
@@ -68,11 +65,7 @@ impl WaitStatus {
     }
     /// The exit code, if the process exited.
     pub const fn exit_code(self) -> Option<u8> {
-        if self.0 & 0x7f == 0 {
-            Some(((self.0 >> 8) & 0xff) as u8)
-        } else {
-            None
-        }
+        if self.0 & 0x7f == 0 { Some(((self.0 >> 8) & 0xff) as u8) } else { None }
     }
     /// The signal that killed the process, if one did.
     pub const fn signal(self) -> Option<u8> {

@@ -23,11 +23,7 @@ impl Comm {
     /// Cuts at 15 bytes.
     pub fn new(bytes: &[u8]) -> Self {
         let mut comm = [0; 16];
-        for (to, from) in comm
-            .iter_mut()
-            .take(15)
-            .zip(bytes.iter().take_while(|b| **b != 0))
-        {
+        for (to, from) in comm.iter_mut().take(15).zip(bytes.iter().take_while(|b| **b != 0)) {
             *to = *from;
         }
         Self(comm)

@@ -47,10 +47,7 @@ impl Cancel {
         if !inner.fired {
             inner.waiters.push((key, waiter));
         }
-        Registered {
-            cancel: self.clone(),
-            key,
-        }
+        Registered { cancel: self.clone(), key }
     }
 }
 

@@ -174,12 +174,7 @@ impl Record {
     pub fn argv(&self) -> Vec<Vec<u8>> {
         match (&self.args, &self.module) {
             (Args::Module, Some(name)) => {
-                vec![
-                    self.path.to_vec(),
-                    b"-q".to_vec(),
-                    b"--".to_vec(),
-                    name.to_vec(),
-                ]
+                vec![self.path.to_vec(), b"-q".to_vec(), b"--".to_vec(), name.to_vec()]
             }
             (Args::Module, None) => Vec::new(),
             (Args::List(list), _) => list.iter().map(|a| a.to_vec()).collect(),

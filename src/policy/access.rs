@@ -27,18 +27,10 @@ impl Globs {
             )
         };
         let text = std::str::from_utf8(text).map_err(|_| bad("is not UTF-8"))?;
-        if text
-            .chars()
-            .any(|c| c.is_control() && !c.is_ascii_whitespace())
-        {
+        if text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()) {
             return Err(bad("holds a control character"));
         }
-        Ok(Self(
-            text.split_ascii_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ")
-                .into(),
-        ))
+        Ok(Self(text.split_ascii_whitespace().collect::<Vec<_>>().join(" ").into()))
     }
     /// As it reads.
     pub fn text(&self) -> &Arc<str> {
@@ -46,9 +38,7 @@ impl Globs {
     }
     /// The first glob that matches.
     pub fn find(&self, name: &[u8]) -> Option<&str> {
-        self.0
-            .split_ascii_whitespace()
-            .find(|glob| matches(glob.as_bytes(), name))
+        self.0.split_ascii_whitespace().find(|glob| matches(glob.as_bytes(), name))
     }
 }
 
@@ -81,19 +71,12 @@ fn matches(glob: &[u8], name: &[u8]) -> bool {
 /// `khelper.deny` wins; an empty `khelper.allow` allows all (REQ-2). The error is the reason.
 pub fn judge_name(allow: &Globs, deny: &Globs, name: &[u8]) -> Result<(), String> {
     if let Some(glob) = deny.find(name) {
-        return Err(format!(
-            "khelper.deny has `{}`, which matches `{}`",
-            screen(glob.as_bytes()),
-            screen(name)
-        ));
+        return Err(format!("khelper.deny has `{}`, which matches `{}`", screen(glob.as_bytes()), screen(name)));
     }
     if allow.0.is_empty() || allow.find(name).is_some() {
         return Ok(());
     }
-    Err(format!(
-        "khelper.allow is not empty and nothing in it matches `{}`",
-        screen(name)
-    ))
+    Err(format!("khelper.allow is not empty and nothing in it matches `{}`", screen(name)))
 }
 
 /// Whether a mask may be written from there (SYS-3). The owner of the engine may; others need CAP_SETPCAP and
@@ -110,10 +93,7 @@ pub fn may_write_mask(origin: Origin, effective: CapMask) -> Result<(), String> 
     if missing.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "writing a mask needs cap_setpcap and cap_sys_module; the writer lacks {}",
-        missing.join(" and ")
-    ))
+    Err(format!("writing a mask needs cap_setpcap and cap_sys_module; the writer lacks {}", missing.join(" and ")))
 }
 
 #[cfg(test)]

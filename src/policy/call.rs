@@ -1,4 +1,32 @@
-//! Who owns the end of a call (UMH-4, UMH-5): exactly one side, decided once.
+//! A call's checks in their order (UMH-2), and who owns its end (UMH-4, UMH-5): exactly one side, decided once.
+
+use nix::errno::Errno;
+
+use super::limit::Era;
+
+/// What becomes of a call at the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Check {
+    /// It is queued for a worker.
+    Go,
+    /// The path is empty: 0, and no process.
+    Noop,
+    /// `EINVAL`: no path.
+    NoPath,
+    /// `EBUSY`: the gate is shut, or the engine not ready.
+    Busy,
+}
+
+/// The order of the checks differs by era: 3.4 looks at an empty path before the gate, current after it (UMH-2).
+pub fn check(era: Era, path: Option<&[u8]>, gate: Result<(), Errno>) -> Check {
+    let Some(path) = path else { return Check::NoPath };
+    match (era, path.is_empty(), gate) {
+        (Era::V3_4, true, _) | (Era::Current, true, Ok(())) => Check::Noop,
+        (_, _, Err(_)) => Check::Busy,
+        (_, false, Ok(())) => Check::Go,
+    }
+}
 
 /// The worker has a result: what does it do with it?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +105,19 @@ impl End {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn umh_2_order_of_checks_by_era() {
+        let shut = Err(Errno::EBUSY);
+        for era in [Era::V3_4, Era::Current] {
+            assert_eq!(check(era, None, shut), Check::NoPath);
+            assert_eq!(check(era, Some(b""), Ok(())), Check::Noop);
+            assert_eq!(check(era, Some(b"/x"), shut), Check::Busy);
+            assert_eq!(check(era, Some(b"/x"), Ok(())), Check::Go);
+        }
+        assert_eq!(check(Era::V3_4, Some(b""), shut), Check::Noop);
+        assert_eq!(check(Era::Current, Some(b""), shut), Check::Busy);
+    }
 
     #[test]
     fn umh_5_exactly_one_side_owns_the_end() {

@@ -28,9 +28,7 @@ impl Depth {
 
     /// Reads what `name` writes.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Enabled, Self::Freezing, Self::Disabled]
-            .into_iter()
-            .find(|d| d.name() == text)
+        [Self::Enabled, Self::Freezing, Self::Disabled].into_iter().find(|d| d.name() == text)
     }
 }
 
@@ -95,11 +93,7 @@ impl Gate {
     }
     /// `EBUSY` unless the gate is open.
     pub fn admits(&self) -> Result<(), Errno> {
-        if self.depth == Depth::Enabled {
-            Ok(())
-        } else {
-            Err(Errno::EBUSY)
-        }
+        if self.depth == Depth::Enabled { Ok(()) } else { Err(Errno::EBUSY) }
     }
     /// Uncounts a call; says whether the count has come to 0.
     pub fn leave(&mut self, call: u64) -> bool {
@@ -112,19 +106,11 @@ impl Gate {
 
     /// May `thread` disable the gate to `depth` at all? `EINVAL` for enabled, `EDEADLK` for a holder of the read side.
     pub fn may_disable(&self, depth: Depth, thread: ThreadId) -> Result<(), Errno> {
-        if depth == Depth::Enabled {
-            Err(Errno::EINVAL)
-        } else {
-            self.may_write(thread)
-        }
+        if depth == Depth::Enabled { Err(Errno::EINVAL) } else { self.may_write(thread) }
     }
     /// A thread that holds the read side would wait for itself: `EDEADLK`.
     pub fn may_write(&self, thread: ThreadId) -> Result<(), Errno> {
-        if self.readers.contains(&thread) {
-            Err(Errno::EDEADLK)
-        } else {
-            Ok(())
-        }
+        if self.readers.contains(&thread) { Err(Errno::EDEADLK) } else { Ok(()) }
     }
     /// Takes the turn to disable; false while another has it.
     #[must_use]
@@ -157,9 +143,7 @@ impl Gate {
     /// `read_trylock`'s look: refused when disabled, waits while freezing and behind a writer (GATE-4).
     pub fn read_trylock(&mut self, thread: ThreadId) -> Read {
         match self.read_lock(thread) {
-            Read::Wait if self.depth == Depth::Disabled && self.writers_waiting == 0 => {
-                Read::Refused
-            }
+            Read::Wait if self.depth == Depth::Disabled && self.writers_waiting == 0 => Read::Refused,
             other => other,
         }
     }
@@ -207,10 +191,7 @@ mod tests {
         assert!(!gate.drained());
         assert!(gate.leave(1));
         gate.enter(2);
-        assert!(
-            gate.drained(),
-            "a call that is counted and refused later does not undo it"
-        );
+        assert!(gate.drained(), "a call that is counted and refused later does not undo it");
         let me = std::thread::current().id();
         assert_eq!(gate.may_disable(Depth::Enabled, me), Err(Errno::EINVAL));
     }
@@ -220,9 +201,7 @@ mod tests {
         let mut gate = Gate::default();
         let _ = set(&mut gate, Depth::Enabled);
         let me = std::thread::current().id();
-        let other = std::thread::spawn(|| std::thread::current().id())
-            .join()
-            .unwrap();
+        let other = std::thread::spawn(|| std::thread::current().id()).join().unwrap();
         assert_eq!(gate.read_trylock(me), Read::Taken);
         assert_eq!(gate.may_disable(Depth::Disabled, me), Err(Errno::EDEADLK));
         gate.writer_arrives();

@@ -30,9 +30,7 @@ impl Era {
     }
     /// Reads what `name` writes.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::V3_4, Self::Current]
-            .into_iter()
-            .find(|e| e.name() == text)
+        [Self::V3_4, Self::Current].into_iter().find(|e| e.name() == text)
     }
 }
 
@@ -170,10 +168,7 @@ impl Limit {
             self.suppressed += 1;
         }
         self.window = Some((start, used + u32::from(log)));
-        Throttle {
-            log,
-            suppressed: told,
-        }
+        Throttle { log, suppressed: told }
     }
     /// The suppressed messages not told yet, at the engine's end.
     pub fn take_suppressed(&mut self) -> u64 {
@@ -203,18 +198,8 @@ mod tests {
         for id in 0..50 {
             assert_eq!(limit.admit(id, 50), Admission::Admitted);
         }
-        let logged = (50..110)
-            .filter(|id| limit.admit(*id, 50) == Admission::Refused { log: true })
-            .count();
-        assert_eq!(
-            (
-                logged,
-                limit.concurrent(),
-                limit.loop_messages(),
-                limit.peak()
-            ),
-            (5, 50, 5, 50)
-        );
+        let logged = (50..110).filter(|id| limit.admit(*id, 50) == Admission::Refused { log: true }).count();
+        assert_eq!((logged, limit.concurrent(), limit.loop_messages(), limit.peak()), (5, 50, 5, 50));
         limit.reset_loop_messages();
         assert_eq!(limit.admit(111, 50), Admission::Refused { log: true });
     }
@@ -238,13 +223,7 @@ mod tests {
         let mut limit = Limit::default();
         let logged = (0..30).filter(|_| limit.throttled(7).log).count();
         assert_eq!((logged, limit.suppressed()), (10, 20));
-        assert_eq!(
-            limit.throttled(7 + MAX_KMOD_ALL_BUSY_TIMEOUT),
-            Throttle {
-                log: true,
-                suppressed: 20
-            }
-        );
+        assert_eq!(limit.throttled(7 + MAX_KMOD_ALL_BUSY_TIMEOUT), Throttle { log: true, suppressed: 20 });
         assert_eq!(limit.take_suppressed(), 0);
     }
 }

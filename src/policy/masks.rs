@@ -17,26 +17,14 @@ pub struct MaskWrite {
 
 /// A write only intersects (SYS-4).
 pub fn write(live: CapMask, requested: CapMask) -> MaskWrite {
-    MaskWrite {
-        before: live,
-        after: live & requested,
-        not_granted: requested.minus(live),
-    }
+    MaskWrite { before: live, after: live & requested, not_granted: requested.minus(live) }
 }
 
 /// What a helper gets: bounding `bset ∩ own ∩ host`, inheritable `inheritable ∩ own ∩ that bounding ∩ host` (UMH-10).
-pub fn plan(
-    host: &CapSets,
-    bset: CapMask,
-    inheritable: CapMask,
-    own: Option<(CapMask, CapMask)>,
-) -> SetsPlan {
+pub fn plan(host: &CapSets, bset: CapMask, inheritable: CapMask, own: Option<(CapMask, CapMask)>) -> SetsPlan {
     let (own_bset, own_inheritable) = own.unwrap_or((!CapMask::EMPTY, !CapMask::EMPTY));
     let bounding = bset & own_bset & host.bounding;
-    SetsPlan {
-        bounding,
-        inheritable: inheritable & own_inheritable & bounding & host.inheritable,
-    }
+    SetsPlan { bounding, inheritable: inheritable & own_inheritable & bounding & host.inheritable }
 }
 
 /// Whether a worker cut down to `from` can still be cut down to `to`.

@@ -70,6 +70,8 @@ pub struct Ended {
     pub status: Option<WaitStatus>,
     /// The five sets it ended with, read while it was dead and not yet reaped; `None` if /proc could not tell.
     pub caps: Option<CapSets>,
+    /// The five sets it was seen with while it ran, where it lived long enough to be looked at.
+    pub caps_started: Option<CapSets>,
     /// CPU time, user and system.
     pub cpu_us: u64,
     /// Peak memory, as wait4(2) tells it.

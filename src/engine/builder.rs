@@ -1,0 +1,105 @@
+//! What is chosen before an engine starts.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crate::abi::error::{EngineError, Explain, Stage, SysError};
+use crate::abi::module::ModuleName;
+use crate::abi::who::{Origin, Requester};
+use crate::policy::gate::Gate;
+use crate::policy::limit::Limit;
+use crate::sys::host::Host;
+use crate::sys::linux::LinuxHost;
+
+use super::books::Books;
+use super::inner::{Inner, SecurityHook};
+use super::khelper::Pool;
+use super::sync::Monitor;
+use super::sysctl::Sysctl;
+use super::{Engine, Errno};
+
+/// Output kept of ended records, all told: 2 MiB (UMH-13).
+const TEXT_BUDGET: usize = 2 * 1024 * 1024;
+
+/// Builds an [`Engine`].
+#[derive(Default)]
+pub struct Builder {
+    host: Option<Arc<dyn Host>>,
+    probe: Option<(PathBuf, &'static str)>,
+    fix_sigchld: bool,
+    hook: Option<SecurityHook>,
+    text_budget: Option<usize>,
+}
+
+impl Builder {
+    /// Another machine than this one (a scripted host).
+    #[must_use]
+    pub fn host(mut self, host: Arc<dyn Host>) -> Self {
+        self.host = Some(host);
+        self
+    }
+    /// Where the built-in probe is, and the private argument that makes it one.
+    #[must_use]
+    pub fn probe(mut self, path: PathBuf, arg: &'static str) -> Self {
+        self.probe = Some((path, arg));
+        self
+    }
+    /// Allows the engine to set SIGCHLD to its default; without it, an ignored SIGCHLD is an error (UMH-8).
+    #[must_use]
+    pub fn fix_sigchld(mut self, fix: bool) -> Self {
+        self.fix_sigchld = fix;
+        self
+    }
+    /// Bytes of output kept of ended records (UMH-13); 2 MiB by default.
+    #[must_use]
+    pub fn text_budget(mut self, bytes: usize) -> Self {
+        self.text_budget = Some(bytes);
+        self
+    }
+    /// A security hook of one's own: it judges after `khelper.deny` and `khelper.allow` (REQ-2). A panic in it
+    /// refuses with `ECANCELED`.
+    #[must_use]
+    pub fn security_hook(
+        mut self,
+        hook: impl Fn(&ModuleName, &Requester, Origin) -> Result<(), Errno> + Send + Sync + 'static,
+    ) -> Self {
+        self.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// Starts it: the workers come from this thread, and have its capability sets (UMH-10). The gate opens last
+    /// (GATE-1).
+    pub fn start(self) -> Result<Engine, EngineError> {
+        let host = self.host.unwrap_or_else(|| Arc::new(LinuxHost::new()));
+        let failed = |e: &SysError| {
+            EngineError::new(Stage::Gate, e.errno, format!("the engine could not start: {e}"), e.advice())
+        };
+        host.check_sigchld(self.fix_sigchld).map_err(|e| {
+            EngineError::new(
+                Stage::Gate,
+                e.errno,
+                format!("the engine could not start: {e}"),
+                "a status would be lost: set SIGCHLD to its default, or allow the engine to (Builder::fix_sigchld)",
+            )
+        })?;
+        let inner = Arc::new(Inner {
+            me: host.requester(),
+            sysctl: Sysctl::new(host.known()),
+            host,
+            writers: Mutex::new(()),
+            limit: Monitor::new(Limit::default()),
+            gate: Monitor::new(Gate::default()),
+            books: Monitor::new(Books::new(self.text_budget.unwrap_or(TEXT_BUDGET))),
+            pool: Pool::new(),
+            hook: self.hook,
+            probe: self.probe,
+            above: OnceLock::new(),
+        });
+        Pool::start(&inner).map_err(|e| {
+            failed(&SysError::new("a thread for the engine", Errno::from_raw(e.raw_os_error().unwrap_or(0))))
+        })?;
+        let engine = Engine { _handle: Arc::new(super::Handle(inner.clone())), inner };
+        engine.enable()?;
+        Ok(engine)
+    }
+}

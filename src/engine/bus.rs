@@ -1,0 +1,140 @@
+//! Events, numbered, to any number of subscribers through bounded queues. A slow subscriber loses events and is
+//! told how many; it never slows the engine.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+use crate::sys::host::Micros;
+
+use super::event::{Event, EventKind};
+use super::sync::Monitor;
+
+/// What a subscriber is handed.
+#[derive(Clone, Debug)]
+pub enum Received {
+    /// The next event.
+    Event(Arc<Event>),
+    /// So many events were missed: take a fresh snapshot.
+    Missed(u64),
+    /// The engine has ended, or the subscription was closed; nothing more will come.
+    Closed,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<Arc<Event>>,
+    capacity: usize,
+    missed: u64,
+    closed: bool,
+}
+
+/// A bounded queue of events; a cheap handle, so that another thread can close it.
+#[derive(Clone)]
+pub struct Subscription(Arc<Monitor<Queue>>);
+
+impl Subscription {
+    /// Blocks for the next event. What was missed is told first: the events that follow came after the gap.
+    pub fn recv(&self) -> Received {
+        let mut queue = self.0.lock();
+        loop {
+            if queue.missed > 0 {
+                return Received::Missed(std::mem::take(&mut queue.missed));
+            }
+            if let Some(event) = queue.events.pop_front() {
+                return Received::Event(event);
+            }
+            if queue.closed {
+                return Received::Closed;
+            }
+            queue = self.0.wait(queue);
+        }
+    }
+
+    /// Makes `recv` return [`Received::Closed`] once what is queued has been read.
+    pub fn close(&self) {
+        self.0.lock().closed = true;
+        self.0.notify();
+    }
+}
+
+/// The numbering and the subscribers. Lives under the lock of the books, so that numbers and state agree.
+#[derive(Default)]
+pub(super) struct Bus {
+    seq: u64,
+    subscribers: Vec<Weak<Monitor<Queue>>>,
+    closed: bool,
+}
+
+impl Bus {
+    pub(super) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    pub(super) fn subscribe(&mut self, capacity: usize) -> Subscription {
+        let queue = Monitor::new(Queue { capacity: capacity.max(1), closed: self.closed, ..Queue::default() });
+        self.subscribers.push(Arc::downgrade(&queue));
+        Subscription(queue)
+    }
+
+    pub(super) fn emit(&mut self, at: Micros, kind: EventKind) {
+        self.seq += 1;
+        if self.subscribers.is_empty() {
+            return;
+        }
+        let event = Arc::new(Event { seq: self.seq, at, kind });
+        self.subscribers.retain(|subscriber| {
+            let Some(monitor) = subscriber.upgrade() else { return false };
+            let mut queue = monitor.lock();
+            if queue.closed {
+                return false;
+            }
+            if queue.events.len() == queue.capacity {
+                // Everything queued goes: after a gap only a fresh snapshot helps, and it covers these too.
+                queue.missed += queue.events.len() as u64 + 1;
+                queue.events.clear();
+            } else if queue.missed > 0 {
+                queue.missed += 1;
+            } else {
+                queue.events.push_back(event.clone());
+            }
+            drop(queue);
+            monitor.notify();
+            true
+        });
+    }
+
+    /// The engine has ended.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        for monitor in self.subscribers.drain(..).filter_map(|s| s.upgrade()) {
+            monitor.lock().closed = true;
+            monitor.notify();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::Level;
+    use super::*;
+
+    fn log(bus: &mut Bus) {
+        bus.emit(0, EventKind::Log { level: Level::Info, text: String::new() });
+    }
+
+    #[test]
+    fn a_slow_subscriber_learns_how_many_it_missed() {
+        let mut bus = Bus::default();
+        let (slow, quick) = (bus.subscribe(2), bus.subscribe(10));
+        (0..5).for_each(|_| log(&mut bus));
+        assert!(matches!(slow.recv(), Received::Missed(5)));
+        log(&mut bus);
+        bus.close();
+        assert!(matches!(slow.recv(), Received::Event(e) if e.seq == 6));
+        assert!(matches!(slow.recv(), Received::Closed));
+        for seq in 1..=6 {
+            assert!(matches!(quick.recv(), Received::Event(e) if e.seq == seq));
+        }
+        assert!(matches!(bus.subscribe(1).recv(), Received::Closed));
+    }
+}

@@ -1,0 +1,114 @@
+//! What an engine is made of. Locks, in the order in which they may nest: a call's state, then the books; the gate,
+//! the limit and the knobs are each held alone.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use nix::errno::Errno;
+
+use crate::abi::error::EngineError;
+use crate::abi::module::ModuleName;
+use crate::abi::who::{ChainLink, Origin, Requester};
+use crate::policy::gate::Gate;
+use crate::policy::limit::{Era, Limit, ceiling};
+use crate::policy::loops;
+use crate::sys::host::{Host, Micros};
+
+use super::books::Books;
+use super::event::{EventKind, Level};
+use super::khelper::Pool;
+use super::record::{Outcome, Record, State};
+use super::sync::Monitor;
+use super::sysctl::{Sysctl, Values};
+
+/// A security hook of the library's caller: judges after `khelper.deny` and `khelper.allow` (REQ-2).
+pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Requester, Origin) -> Result<(), Errno> + Send + Sync>;
+
+pub(super) struct Inner {
+    pub(super) host: Arc<dyn Host>,
+    pub(super) me: Requester,
+    pub(super) sysctl: Sysctl,
+    /// Writers of knobs one after another, so that events tell changes in their order; taken before every other lock.
+    pub(super) writers: Mutex<()>,
+    pub(super) limit: Arc<Monitor<Limit>>,
+    pub(super) gate: Arc<Monitor<Gate>>,
+    pub(super) books: Arc<Monitor<Books>>,
+    pub(super) pool: Pool,
+    pub(super) hook: Option<SecurityHook>,
+    pub(super) probe: Option<(PathBuf, &'static str)>,
+    pub(super) above: OnceLock<Option<i32>>,
+}
+
+impl Inner {
+    pub(super) fn now(&self) -> Micros {
+        self.host.clock().now()
+    }
+
+    pub(super) fn emit(&self, kind: EventKind) {
+        let now = self.now();
+        self.books.lock().bus.emit(now, kind);
+    }
+
+    pub(super) fn log(&self, level: Level, text: String) {
+        let now = self.now();
+        self.books.lock().log(now, level, text);
+    }
+
+    /// The limit in force (REQ-3). threads-max is read at each request of the 3.4 era.
+    pub(super) fn limit_now(&self, era: Era, values: &Values) -> u32 {
+        let threads = if era == Era::V3_4 { self.host.threads_max() } else { None };
+        ceiling(era, threads).min(values.max_concurrent)
+    }
+
+    /// Ends a request without a process: refused, abandoned before it got a slot, or a no-op.
+    pub(super) fn end_without_process(
+        &self,
+        mut record: Record,
+        outcome: Outcome,
+        error: Option<&EngineError>,
+    ) -> Arc<Record> {
+        let now = self.now();
+        record.outcome = outcome;
+        record.state = State::Ended;
+        record.ended_us = Some(now.saturating_sub(record.at));
+        record.result = Some(0);
+        if let Some(error) = error {
+            record.stage = Some(error.stage);
+            record.errno = Some(error.errno);
+            record.result = Some(-(error.errno as i32));
+            record.why = Some(format!("{}; {}", error.why, error.advice).into());
+        }
+        if outcome == Outcome::Refused {
+            record.chain = self.chain(record.requester.pid);
+        }
+        let record = Arc::new(record);
+        self.finish(now, record.clone());
+        record
+    }
+
+    /// Enters the end of a request and wakes who waits for the last one (UMH-14).
+    pub(super) fn finish(&self, now: Micros, record: Arc<Record>) {
+        self.books.lock().finish(now, record);
+        self.books.notify();
+    }
+
+    /// Who asked whom, as far as it can be known (REQ-12).
+    pub(super) fn chain(&self, pid: i32) -> Vec<ChainLink> {
+        let ancestry = self.host.ancestry(pid);
+        let books = self.books.lock();
+        loops::chain(ancestry, |pid| books.helper_of(pid))
+    }
+
+    /// `#3 dummy (pid 77), #4 /bin/sleep` for a person.
+    pub(super) fn name_calls(&self, ids: &[u64]) -> String {
+        let books = self.books.lock();
+        let name = |id: &u64| match books.live().find(|l| l.id == *id) {
+            Some(live) => {
+                let title = crate::abi::escape::screen(&live.title);
+                live.pid.map_or_else(|| format!("#{id} {title}"), |pid| format!("#{id} {title} (pid {pid})"))
+            }
+            None => format!("#{id}"),
+        };
+        ids.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+}

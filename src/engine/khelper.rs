@@ -1,0 +1,167 @@
+//! The launching workers, named after the kernel's workqueue. One thread per live helper, idle ones reused. The
+//! masks are a property of a thread in Linux, so each worker is cut down once and bears the generation of the masks
+//! it was made for; it is retired when that is past. The spawner itself is never cut: fresh workers come from it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread;
+
+use nix::errno::Errno;
+
+use crate::abi::error::SysError;
+use crate::sys::host::LaunchFailure;
+
+use super::call::Call;
+use super::inner::Inner;
+use super::launch::{Cut, Fate};
+use super::sync::Monitor;
+
+/// Idle workers kept; more than these end when their helper has.
+const IDLE: usize = 32;
+/// A worker's stack: hooks run on it.
+const STACK: usize = 256 * 1024;
+
+enum Next {
+    Nothing,
+    Job(Arc<Call>),
+    Retire,
+}
+
+type Desk = Monitor<Next>;
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Arc<Desk>>,
+    /// Jobs that need a fresh worker.
+    fresh: VecDeque<Arc<Call>>,
+    /// The generation of the masks: an idle worker of an older one has been retired.
+    generation: u64,
+    closed: bool,
+}
+
+/// The workers and their spawner.
+pub(super) struct Pool(Arc<Monitor<State>>);
+
+impl Pool {
+    pub(super) fn new() -> Self {
+        Self(Monitor::new(State::default()))
+    }
+
+    /// Starts the spawner, from a thread that has the host's own sets.
+    pub(super) fn start(inner: &Arc<Inner>) -> std::io::Result<()> {
+        let inner = inner.clone();
+        thread::Builder::new().name("khelper".into()).stack_size(STACK).spawn(move || spawner(&inner)).map(drop)
+    }
+
+    /// Hands a call to an idle worker, or to a fresh one. A call with masks of its own always gets a fresh one.
+    pub(super) fn submit(&self, call: Arc<Call>) {
+        let mut state = self.0.lock();
+        let idle = if call.own.is_none() { state.idle.pop() } else { None };
+        match idle {
+            Some(desk) => {
+                drop(state);
+                *desk.lock() = Next::Job(call);
+                desk.notify();
+            }
+            None => self.queue_fresh(state, call),
+        }
+    }
+
+    fn queue_fresh(&self, mut state: std::sync::MutexGuard<'_, State>, call: Arc<Call>) {
+        state.fresh.push_back(call);
+        drop(state);
+        self.0.notify();
+    }
+
+    /// The masks have changed: idle workers are of a past generation.
+    pub(super) fn retire_before(&self, generation: u64) {
+        let mut state = self.0.lock();
+        if generation > state.generation {
+            state.generation = generation;
+            retire(std::mem::take(&mut state.idle));
+        }
+    }
+
+    /// No more calls come: idle workers and the spawner end; workers with a helper end when it has.
+    pub(super) fn close(&self) {
+        let mut state = self.0.lock();
+        state.closed = true;
+        retire(std::mem::take(&mut state.idle));
+        drop(state);
+        self.0.notify();
+    }
+
+    /// Becomes idle until there is another job; `None`: retire.
+    fn idle(&self, desk: &Arc<Desk>, generation: u64) -> Option<Arc<Call>> {
+        {
+            let mut state = self.0.lock();
+            if state.closed || generation < state.generation || state.idle.len() >= IDLE {
+                return None;
+            }
+            state.idle.push(desk.clone());
+        }
+        let mut next = desk.lock();
+        loop {
+            match std::mem::replace(&mut *next, Next::Nothing) {
+                Next::Job(call) => return Some(call),
+                Next::Retire => return None,
+                Next::Nothing => next = desk.wait(next),
+            }
+        }
+    }
+}
+
+fn retire(desks: Vec<Arc<Desk>>) {
+    for desk in desks {
+        *desk.lock() = Next::Retire;
+        desk.notify();
+    }
+}
+
+/// Makes fresh workers. It ends when the engine has and every call that was queued has a worker.
+fn spawner(inner: &Arc<Inner>) {
+    let monitor = &inner.pool.0;
+    loop {
+        let call = {
+            let mut state = monitor.lock();
+            loop {
+                if let Some(call) = state.fresh.pop_front() {
+                    break call;
+                }
+                if state.closed {
+                    return;
+                }
+                state = monitor.wait(state);
+            }
+        };
+        let (worker_inner, job) = (inner.clone(), call.clone());
+        let spawned = thread::Builder::new()
+            .name("khelper-worker".into())
+            .stack_size(STACK)
+            .spawn(move || worker(&worker_inner, job));
+        if spawned.is_err() {
+            let failure = LaunchFailure::Process(SysError::new("a thread for the helper", Errno::EAGAIN));
+            inner.launch_failed(&call, failure);
+        }
+    }
+}
+
+fn worker(inner: &Arc<Inner>, first: Arc<Call>) {
+    let mut worker = match inner.host.worker() {
+        Ok(worker) => worker,
+        Err(e) => return inner.launch_failed(&first, LaunchFailure::Process(e)),
+    };
+    let desk = Desk::new(Next::Nothing);
+    let mut cut: Option<Cut> = None;
+    let mut job = Some(first);
+    while let Some(call) = job {
+        job = match inner.run(worker.as_mut(), &mut cut, &call) {
+            Fate::Idle(generation) => inner.pool.idle(&desk, generation),
+            Fate::Retire => None,
+            Fate::HandOver => {
+                inner.pool.queue_fresh(inner.pool.0.lock(), call);
+                None
+            }
+        };
+    }
+}

@@ -1,0 +1,253 @@
+//! `request_module` (REQ): name, hook, limit, event, then `call_usermodehelper`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+
+use crate::abi::error::{EngineError, Explain, Stage};
+use crate::abi::module::ModuleName;
+use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
+use crate::abi::wait::WaitMode;
+use crate::policy::access::judge_name;
+use crate::policy::limit::{Admission, Era, MAX_KMOD_ALL_BUSY_TIMEOUT};
+use crate::policy::loops;
+
+use super::ask::Ask;
+use super::cancel::Cancel;
+use super::event::{EventKind, Level};
+use super::inner::Inner;
+use super::record::{Args, Kind, Outcome, Record};
+use super::sysctl::Values;
+use super::umh::How;
+
+/// A name that is too long is kept up to this many bytes, for the record.
+const SHOWN: usize = 256;
+
+/// A slot, given back on every way out (REQ-9).
+struct Slot<'a> {
+    inner: &'a Inner,
+    id: u64,
+    era: Era,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let max = self.inner.limit_now(self.era, &self.inner.sysctl.copy());
+        let passed_on = self.inner.limit.lock().release(self.id, max);
+        if passed_on {
+            self.inner.limit.notify();
+        }
+    }
+}
+
+/// Why there is no slot.
+enum NoSlot {
+    Refused(EngineError),
+    Cancelled,
+}
+
+impl Inner {
+    pub(super) fn request_module(self: &Arc<Self>, name: &[u8], wait: bool, ask: &Ask) -> Arc<Record> {
+        let values = self.sysctl.copy_for_request();
+        let mode = if wait { WaitMode::PROC } else { WaitMode::EXEC };
+        let (mut record, cancel) = self.draft(Kind::Module, mode, &values, ask);
+        record.module = Some(name[..name.len().min(SHOWN)].into());
+        record.path = values.path.clone();
+        record.args = Args::Module;
+        record.env = HELPER_ENV.iter().map(|e| e.as_bytes().into()).collect();
+        self.books.lock().begin(&mut record, cancel.clone());
+        let slot = match self.admit(name, &values, &record, ask, &cancel) {
+            Ok(slot) => slot,
+            Err(NoSlot::Refused(error)) => return self.end_without_process(record, Outcome::Refused, Some(&error)),
+            Err(NoSlot::Cancelled) => return self.give_up(record),
+        };
+        self.emit(EventKind::ModuleRequest {
+            id: record.id,
+            name: name.into(),
+            wait,
+            requester: record.requester.clone(),
+        });
+        let argv = record.argv();
+        let info = match SubprocessInfo::setup(Some(values.path.to_vec()), argv, HELPER_ENV) {
+            Ok(info) => info,
+            // The name and the path were both checked for NULs; a knob cannot hold a relative path.
+            Err(e) => {
+                let error = EngineError::new(Stage::Path, e.errno(), e.to_string(), e.advice());
+                return self.end_without_process(record, Outcome::Refused, Some(&error));
+            }
+        };
+        let how = How { module: true, own: None, timeout: None, wait: mode };
+        let answer = self.exec(info, record, &how, values.era, [&cancel, &ask.cancel]);
+        drop(slot);
+        answer
+    }
+
+    /// Everything before the event, in the order of the era (REQ-1 to REQ-5, REQ-10).
+    fn admit(
+        &self,
+        name: &[u8],
+        values: &Values,
+        record: &Record,
+        ask: &Ask,
+        cancel: &Cancel,
+    ) -> Result<Slot<'_>, NoSlot> {
+        if values.era == Era::Current && values.path.is_empty() {
+            return Err(refused(
+                Stage::Path,
+                Errno::ENOENT,
+                "kernel.modprobe is empty: autoload is off",
+                "write a path to kernel.modprobe",
+            ));
+        }
+        let name = ModuleName::parse(name).map_err(|e| refused(Stage::Name, e.errno(), e.to_string(), e.advice()))?;
+        let above = self.above.get_or_init(|| self.host.same_executable_above());
+        loops::engine_within(*above).map_err(|why| {
+            refused(Stage::Loop, Errno::ELOOP, why, "let the helper ask the engine that started it, or none")
+        })?;
+        self.judge(&name, values, record)?;
+        self.take_slot(&name, values, record.id, [cancel, &ask.cancel])
+    }
+
+    /// The security hook (REQ-2): the built-in lists, then the caller's own. A panic in it is a refusal.
+    fn judge(&self, name: &ModuleName, values: &Values, record: &Record) -> Result<(), NoSlot> {
+        judge_name(&values.allow, &values.deny, name.as_bytes()).map_err(|why| {
+            refused(
+                Stage::Hook,
+                Errno::EPERM,
+                why,
+                "change khelper.allow or khelper.deny if this module may be asked for",
+            )
+        })?;
+        let Some(hook) = &self.hook else { return Ok(()) };
+        let verdict = catch_unwind(AssertUnwindSafe(|| hook(name, &record.requester, record.origin)))
+            .unwrap_or(Err(Errno::ECANCELED));
+        verdict.map_err(|errno| {
+            refused(Stage::Hook, errno, format!("the security hook refused `{name}`"), "ask whoever set the hook")
+        })
+    }
+
+    fn take_slot(
+        &self,
+        name: &ModuleName,
+        values: &Values,
+        id: u64,
+        cancels: [&Cancel; 2],
+    ) -> Result<Slot<'_>, NoSlot> {
+        let max = self.limit_now(values.era, values);
+        match values.era {
+            Era::V3_4 => self.take_or_refuse(name, id, max)?,
+            Era::Current => self.wait_for_slot(name, id, max, cancels)?,
+        }
+        Ok(Slot { inner: self, id, era: values.era })
+    }
+
+    /// 3.4 (REQ-4).
+    fn take_or_refuse(&self, name: &ModuleName, id: u64, max: u32) -> Result<(), NoSlot> {
+        let admission = self.limit.lock().admit(id, max);
+        let Admission::Refused { log } = admission else { return Ok(()) };
+        if log {
+            self.log(Level::Error, format!("request_module: runaway loop modprobe {name}"));
+        }
+        Err(refused(
+            Stage::Limit,
+            Errno::ENOMEM,
+            format!("{max} module requests are in progress, which is the limit"),
+            "look for a modprobe that asks for a module itself; or wait for the others to end",
+        ))
+    }
+
+    /// current: in order of arrival, up to 5 s (REQ-5).
+    fn wait_for_slot(&self, name: &ModuleName, id: u64, max: u32, cancels: [&Cancel; 2]) -> Result<(), NoSlot> {
+        let clock = self.host.clock();
+        let deadline = clock.now() + MAX_KMOD_ALL_BUSY_TIMEOUT;
+        let _registered = cancels.map(|c| c.register(self.limit.clone()));
+        let mut limit = self.limit.lock();
+        limit.arrive(id, max);
+        loop {
+            if limit.holds(id) {
+                return Ok(());
+            }
+            if cancels.iter().any(|c| c.is_cancelled()) {
+                limit.give_up(id);
+                return Err(NoSlot::Cancelled);
+            }
+            let now = clock.now();
+            if now >= deadline {
+                limit.give_up(id);
+                let throttle = limit.throttled(now);
+                drop(limit);
+                if throttle.suppressed > 0 {
+                    self.log(Level::Warning, format!("request_module: {} messages suppressed", throttle.suppressed));
+                }
+                if throttle.log {
+                    let text = format!(
+                        "request_module: modprobe {name} cannot be processed, kmod busy with {max} threads for more than 5 seconds now"
+                    );
+                    self.log(Level::Warning, text);
+                }
+                return Err(refused(
+                    Stage::Throttle,
+                    Errno::ETIME,
+                    format!("all {max} slots were busy for 5 seconds"),
+                    "see which helpers hold the slots; or try later",
+                ));
+            }
+            limit = self.limit.wait_until(limit, clock, deadline);
+        }
+    }
+
+    /// Cancelled before it got a slot: it has left the queue; `EINTR` (REQ-5).
+    fn give_up(&self, mut record: Record) -> Arc<Record> {
+        record.abandoned = true;
+        let now = self.now();
+        self.books.lock().abandoned(now, record.id);
+        let error = EngineError::new(
+            Stage::Cancel,
+            Errno::EINTR,
+            "the caller stopped waiting for a slot",
+            "nothing was started",
+        );
+        self.end_without_process(record, Outcome::Abandoned, Some(&error))
+    }
+
+    /// A raised limit wakes who waits for a slot (REQ-3).
+    pub(super) fn limit_changed(&self, values: &Values) {
+        let max = self.limit_now(values.era, values);
+        let granted = self.limit.lock().grant(max);
+        if granted {
+            self.limit.notify();
+        }
+    }
+
+    /// Messages that the rate limit swallowed and that nobody was told of yet.
+    pub(super) fn tell_suppressed(&self) {
+        let suppressed = self.limit.lock().take_suppressed();
+        if suppressed > 0 {
+            self.log(Level::Warning, format!("request_module: {suppressed} messages suppressed"));
+        }
+    }
+}
+
+fn refused(
+    stage: Stage,
+    errno: Errno,
+    why: impl Into<String>,
+    advice: impl Into<std::borrow::Cow<'static, str>>,
+) -> NoSlot {
+    NoSlot::Refused(EngineError::new(stage, errno, why, advice))
+}
+
+/// The log shows a name as the screen does.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::escape::screen;
+
+    #[test]
+    fn req_4_the_message_shows_hostile_names_escaped() {
+        let name = ModuleName::parse(b"a\x1b[2Jb\n").unwrap();
+        assert_eq!(name.to_string(), screen(b"a\x1b[2Jb\n"));
+        assert!(!name.to_string().contains('\x1b'));
+    }
+}

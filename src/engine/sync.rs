@@ -1,0 +1,63 @@
+//! Locks and waits behind one name. Every wait with a time-out goes through the host's clock, so that a virtual
+//! clock can fire it.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::sys::host::{Clock, Micros, Wake};
+
+/// A lock that a panic elsewhere cannot take away: hooks run outside of every lock, so the state is whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// State with a lock and a condition: every change that a waiter may look for is followed by `notify`.
+#[derive(Debug, Default)]
+pub(crate) struct Monitor<T> {
+    state: Mutex<T>,
+    changed: Condvar,
+}
+
+impl<T: Send + 'static> Monitor<T> {
+    pub(crate) fn new(state: T) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        lock(&self.state)
+    }
+
+    pub(crate) fn notify(&self) {
+        self.changed.notify_all();
+    }
+
+    /// Sleeps until notified (or for no reason: look again).
+    pub(crate) fn wait<'a>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps until notified or `deadline` has come; the caller looks at the clock itself.
+    pub(crate) fn wait_until<'a>(
+        self: &Arc<Self>,
+        guard: MutexGuard<'a, T>,
+        clock: &dyn Clock,
+        deadline: Micros,
+    ) -> MutexGuard<'a, T> {
+        // Armed under our lock, and a virtual clock wakes under it too: no wake-up falls between the two lines.
+        if let Some(_armed) = clock.arm(deadline, self.clone()) {
+            if clock.now() >= deadline {
+                return guard;
+            }
+            return self.wait(guard);
+        }
+        let left = Duration::from_micros(deadline.saturating_sub(clock.now()));
+        self.changed.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl<T: Send + 'static> Wake for Monitor<T> {
+    fn wake(&self) {
+        drop(self.lock());
+        self.changed.notify_all();
+    }
+}

@@ -1,0 +1,247 @@
+//! The knobs and their one lock, `umh_sysctl_lock` (SYS-7, SYS-9): held for a copy or an intersect, never across
+//! I/O or a launch.
+
+use std::sync::{Arc, Mutex};
+
+use nix::errno::Errno;
+
+use crate::abi::cap::CapMask;
+use crate::abi::error::ParseError;
+use crate::abi::escape::screen;
+use crate::abi::mask::{MaskExpr, kernel_words};
+use crate::policy::access::Globs;
+use crate::policy::limit::{Era, MAX_KMOD_CONCURRENT, ceiling};
+use crate::policy::masks;
+
+use super::sync::lock;
+
+/// Every knob that can be written, as one copy.
+#[derive(Clone, Debug)]
+pub(super) struct Values {
+    pub(super) path: Arc<[u8]>,
+    pub(super) bset: CapMask,
+    pub(super) inheritable: CapMask,
+    /// Counts the changes of the masks; a worker bears the one it was made for.
+    pub(super) generation: u64,
+    pub(super) era: Era,
+    pub(super) max_concurrent: u32,
+    pub(super) allow: Globs,
+    pub(super) deny: Globs,
+    /// Whether a request has been made: the era is fixed from then on (SYS-9).
+    requested: bool,
+}
+
+/// One write, already parsed.
+#[derive(Clone, Debug)]
+pub enum KnobWrite {
+    /// `kernel.modprobe`.
+    Modprobe(Arc<[u8]>),
+    /// `kernel.usermodehelper.bset`.
+    Bset(MaskExpr),
+    /// `kernel.usermodehelper.inheritable`.
+    Inheritable(MaskExpr),
+    /// `bset` back to full (SYS-8).
+    ResetBset,
+    /// `inheritable` back to full (SYS-8).
+    ResetInheritable,
+    /// `khelper.era`.
+    Era(Era),
+    /// `khelper.max_concurrent`.
+    MaxConcurrent(u32),
+    /// `khelper.allow`.
+    Allow(Globs),
+    /// `khelper.deny`.
+    Deny(Globs),
+}
+
+impl KnobWrite {
+    /// The knob's name.
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Modprobe(_) => "kernel.modprobe",
+            Self::Bset(_) | Self::ResetBset => "kernel.usermodehelper.bset",
+            Self::Inheritable(_) | Self::ResetInheritable => "kernel.usermodehelper.inheritable",
+            Self::Era(_) => "khelper.era",
+            Self::MaxConcurrent(_) => "khelper.max_concurrent",
+            Self::Allow(_) => "khelper.allow",
+            Self::Deny(_) => "khelper.deny",
+        }
+    }
+}
+
+/// What a write did to one knob: read back, not assumed (SYS-4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The knob.
+    pub key: &'static str,
+    /// As it read before.
+    pub before: String,
+    /// As it reads now.
+    pub after: String,
+    /// Requested bits of a mask that were not granted.
+    pub not_granted: CapMask,
+    /// The bits of a mask, before and after.
+    pub bits: Option<(CapMask, CapMask)>,
+}
+
+/// The knobs.
+pub(super) struct Sysctl {
+    umh_sysctl_lock: Mutex<Values>,
+    known: CapMask,
+}
+
+impl Sysctl {
+    /// As at start (SYS-8).
+    pub(super) fn new(known: CapMask) -> Self {
+        let values = Values {
+            path: b"/sbin/modprobe"[..].into(),
+            bset: known,
+            inheritable: known,
+            generation: 0,
+            era: Era::V3_4,
+            max_concurrent: MAX_KMOD_CONCURRENT,
+            allow: Globs::default(),
+            deny: Globs::default(),
+            requested: false,
+        };
+        Self { umh_sysctl_lock: Mutex::new(values), known }
+    }
+
+    /// Everything, in one hold.
+    pub(super) fn copy(&self) -> Values {
+        lock(&self.umh_sysctl_lock).clone()
+    }
+
+    /// Everything, in one hold, for a request: the era is fixed from now on.
+    pub(super) fn copy_for_request(&self) -> Values {
+        let mut values = lock(&self.umh_sysctl_lock);
+        values.requested = true;
+        values.clone()
+    }
+
+    /// All of `writes` in one hold, or none (SYS-9). The error names the knob.
+    pub(super) fn write(
+        &self,
+        writes: &[KnobWrite],
+        threads_max: Option<u32>,
+    ) -> Result<Vec<Change>, (&'static str, ParseError)> {
+        let mut values = lock(&self.umh_sysctl_lock);
+        let mut next = values.clone();
+        let changes = writes
+            .iter()
+            .map(|write| apply(&mut next, write, self.known, threads_max).map_err(|e| (write.key(), e)))
+            .collect::<Result<Vec<_>, _>>()?;
+        if (next.bset, next.inheritable) != (values.bset, values.inheritable) {
+            next.generation += 1;
+        }
+        *values = next;
+        Ok(changes)
+    }
+}
+
+fn apply(
+    values: &mut Values,
+    write: &KnobWrite,
+    known: CapMask,
+    threads_max: Option<u32>,
+) -> Result<Change, ParseError> {
+    let key = write.key();
+    let plain = |before: String, after: String| Change { key, before, after, not_granted: CapMask::EMPTY, bits: None };
+    Ok(match write {
+        KnobWrite::Modprobe(path) => {
+            let before = std::mem::replace(&mut values.path, path.clone());
+            plain(screen(&before), screen(path))
+        }
+        KnobWrite::Bset(expr) => narrow(key, &mut values.bset, *expr, known),
+        KnobWrite::Inheritable(expr) => narrow(key, &mut values.inheritable, *expr, known),
+        KnobWrite::ResetBset => put(key, &mut values.bset, known, CapMask::EMPTY),
+        KnobWrite::ResetInheritable => put(key, &mut values.inheritable, known, CapMask::EMPTY),
+        KnobWrite::Era(era) => {
+            if values.requested && *era != values.era {
+                return Err(ParseError::with(
+                    Errno::EBUSY,
+                    "the era is fixed by the first request",
+                    "start an engine with `--set khelper.era=current`",
+                ));
+            }
+            let before = std::mem::replace(&mut values.era, *era);
+            plain(before.name().to_owned(), era.name().to_owned())
+        }
+        KnobWrite::MaxConcurrent(max) => {
+            let most = ceiling(values.era, threads_max);
+            if *max < 1 || *max > most {
+                return Err(ParseError::invalid(
+                    format!("{max} is not from 1 to {most}"),
+                    "the limit can only be lowered, and never to 0",
+                ));
+            }
+            plain(std::mem::replace(&mut values.max_concurrent, *max).to_string(), max.to_string())
+        }
+        KnobWrite::Allow(globs) => lists(&plain, &mut values.allow, globs),
+        KnobWrite::Deny(globs) => lists(&plain, &mut values.deny, globs),
+    })
+}
+
+fn lists(plain: &dyn Fn(String, String) -> Change, live: &mut Globs, globs: &Globs) -> Change {
+    let before = std::mem::replace(live, globs.clone());
+    plain(before.text().to_string(), globs.text().to_string())
+}
+
+fn narrow(key: &'static str, live: &mut CapMask, expr: MaskExpr, known: CapMask) -> Change {
+    let write = masks::write(*live, expr.resolve(*live, known));
+    put(key, live, write.after, write.not_granted)
+}
+
+fn put(key: &'static str, live: &mut CapMask, after: CapMask, not_granted: CapMask) -> Change {
+    let before = std::mem::replace(live, after);
+    Change { key, before: kernel_words(before), after: kernel_words(after), not_granted, bits: Some((before, after)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::cap::Capability;
+    use crate::abi::error::Explain;
+
+    const KNOWN: CapMask = CapMask::up_to(40);
+
+    #[test]
+    fn sys_8_at_start() {
+        let v = Sysctl::new(KNOWN).copy();
+        assert_eq!(
+            (&*v.path, v.bset, v.inheritable, v.era, v.max_concurrent),
+            (&b"/sbin/modprobe"[..], KNOWN, KNOWN, Era::V3_4, 50)
+        );
+    }
+
+    #[test]
+    fn sys_4_a_write_only_intersects_and_says_what_was_not_granted() {
+        let sysctl = Sysctl::new(KNOWN);
+        let module = CapMask::only(Capability::SYS_MODULE);
+        sysctl.write(&[KnobWrite::Bset(MaskExpr::Exactly(module))], None).unwrap();
+        let c = sysctl.write(&[KnobWrite::Bset(MaskExpr::Exactly(KNOWN))], None).unwrap();
+        assert_eq!((c[0].bits, c[0].not_granted), (Some((module, module)), KNOWN.minus(module)));
+        assert_eq!(c[0].after, "65536\t0");
+    }
+
+    #[test]
+    fn sys_9_all_or_none() {
+        let sysctl = Sysctl::new(KNOWN);
+        let empty = KnobWrite::Bset(MaskExpr::Exactly(CapMask::EMPTY));
+        let (key, _) = sysctl.write(&[empty.clone(), KnobWrite::MaxConcurrent(51)], None).unwrap_err();
+        assert_eq!((key, sysctl.copy().bset), ("khelper.max_concurrent", KNOWN));
+        sysctl.write(&[KnobWrite::Era(Era::Current)], None).unwrap();
+        sysctl.copy_for_request();
+        assert_eq!(sysctl.write(&[empty, KnobWrite::Era(Era::V3_4)], None).unwrap_err().1.errno(), Errno::EBUSY);
+        assert_eq!((sysctl.copy().bset, sysctl.copy().generation), (KNOWN, 0));
+    }
+
+    #[test]
+    fn req_3_max_concurrent_from_1_to_the_limit() {
+        let sysctl = Sysctl::new(KNOWN);
+        let set = |n, threads| sysctl.write(&[KnobWrite::MaxConcurrent(n)], threads).is_ok();
+        assert!(
+            !set(0, None) && set(1, None) && set(50, None) && !set(51, None) && !set(21, Some(40)) && set(20, Some(40))
+        );
+    }
+}

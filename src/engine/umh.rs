@@ -1,0 +1,227 @@
+//! `call_usermodehelper_exec` (UMH-2 to UMH-5): the checks, the queue, the wait, the answer.
+
+use std::ffi::CString;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+
+use crate::abi::cap::CapMask;
+use crate::abi::error::{EngineError, Stage};
+use crate::abi::subprocess::SubprocessInfo;
+use crate::abi::wait::WaitMode;
+use crate::policy::call::{Check, OnCancel, check};
+use crate::policy::limit::Era;
+use crate::policy::loops;
+
+use super::ask::CallOptions;
+use super::call::Call;
+use super::cancel::Cancel;
+use super::inner::Inner;
+use super::record::{Args, Kind, Outcome, Record, State};
+
+/// TERM, and so long after it KILL: 2 s, in microseconds.
+const TERM_TO_KILL: u64 = 2_000_000;
+
+/// What the call is like.
+pub(super) struct How {
+    pub(super) module: bool,
+    pub(super) own: Option<(CapMask, CapMask)>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) wait: WaitMode,
+}
+
+impl Inner {
+    /// A call of any helper, from its question on.
+    pub(super) fn call_usermodehelper(
+        self: &Arc<Self>,
+        info: SubprocessInfo,
+        wait: WaitMode,
+        options: &CallOptions,
+    ) -> Arc<Record> {
+        let values = self.sysctl.copy_for_request();
+        let (mut record, cancel) = self.draft(Kind::Helper, wait, &values, &options.ask);
+        record.path = info.path().map_or(&b""[..], |p| p.as_bytes()).into();
+        record.args = Args::List(boxed(info.argv()));
+        record.env = boxed(info.envp());
+        record.own = options.own;
+        self.books.lock().begin(&mut record, cancel.clone());
+        let above = self.above.get_or_init(|| self.host.same_executable_above());
+        if let Err(why) = loops::engine_within(*above) {
+            drop(info);
+            let error = EngineError::new(
+                Stage::Loop,
+                Errno::ELOOP,
+                why,
+                "let the helper ask the engine that started it, or none",
+            );
+            return self.end_without_process(record, Outcome::Refused, Some(&error));
+        }
+        let how = How { module: false, own: options.own, timeout: options.timeout, wait };
+        self.exec(info, record, &how, values.era, [&cancel, &options.ask.cancel])
+    }
+
+    /// `call_usermodehelper_exec`: consumes `info`; its cleanup has run once when this returns, unless the worker
+    /// owns the end.
+    pub(super) fn exec(
+        self: &Arc<Self>,
+        info: SubprocessInfo,
+        record: Record,
+        how: &How,
+        era: Era,
+        cancels: [&Cancel; 2],
+    ) -> Arc<Record> {
+        let id = record.id;
+        // A call without a path is counted for no observer to see (3.4) or not at all (current): it never enters.
+        let gate = if info.path().is_some() { self.enter(id) } else { Ok(()) };
+        let (outcome, error) = match check(era, info.path().map(|p| p.as_bytes()), gate) {
+            Check::Go => return self.queue_and_wait(info, record, how, cancels),
+            Check::Noop => (Outcome::Noop, None),
+            Check::NoPath => (
+                Outcome::Refused,
+                Some(EngineError::new(
+                    Stage::Path,
+                    Errno::EINVAL,
+                    "the call has no path",
+                    "give the program's whole path",
+                )),
+            ),
+            Check::Busy => (
+                Outcome::Refused,
+                Some(EngineError::new(
+                    Stage::Gate,
+                    Errno::EBUSY,
+                    format!("the gate is {}: no helper is started", self.gate.lock().depth().name()),
+                    "enable the gate (khelper.gate=enabled), or wait until it is",
+                )),
+            ),
+        };
+        // `cleanup` before the call is uncounted (UMH-5).
+        drop(info);
+        self.leave(id);
+        self.end_without_process(record, outcome, error.as_ref())
+    }
+
+    fn queue_and_wait(
+        self: &Arc<Self>,
+        info: SubprocessInfo,
+        mut record: Record,
+        how: &How,
+        cancels: [&Cancel; 2],
+    ) -> Arc<Record> {
+        let id = record.id;
+        let now = self.now();
+        record.state = State::Queued;
+        record.queued_us = Some(now.saturating_sub(record.at));
+        let waits = how.wait != WaitMode::NoWait;
+        if !waits {
+            record.result = Some(0);
+        }
+        let queued = Arc::new(record.clone());
+        let call = Call::new(id, how.module, how.own, record, info, waits);
+        self.books.lock().queue(now, call.clone());
+        self.pool.submit(call.clone());
+        if let Some(timeout) = how.timeout {
+            self.watch(&call, timeout);
+        }
+        if !waits {
+            // NO_WAIT lets go once queued (GATE-3); the worker owns the end.
+            self.leave(id);
+            return queued;
+        }
+        self.wait_for_answer(&call, how.wait, cancels)
+    }
+
+    /// The caller's wait (UMH-3, UMH-4).
+    fn wait_for_answer(&self, call: &Call, wait: WaitMode, cancels: [&Cancel; 2]) -> Arc<Record> {
+        let _registered = cancels.map(|c| c.register(call.state.clone()));
+        let mut state = call.state.lock();
+        let answer = loop {
+            if state.end.result().is_some()
+                && let Some(answer) = state.answer.clone()
+            {
+                break answer;
+            }
+            if wait.killable() && cancels.iter().any(|c| c.is_cancelled()) && state.end.cancel() == OnCancel::Abandon {
+                state.record.abandoned = true;
+                state.record.result = Some(-(Errno::EINTR as i32));
+                let mut answer = state.record.clone();
+                answer.outcome = Outcome::Abandoned;
+                answer.stage = Some(Stage::Cancel);
+                answer.errno = Some(Errno::EINTR);
+                answer.why =
+                    Some("the caller stopped waiting; the helper lives on and its end will be reported".into());
+                answer.output = state.tails.output().map(Arc::new);
+                drop(state);
+                let now = self.now();
+                self.books.lock().abandoned(now, call.id);
+                self.leave(call.id);
+                return Arc::new(answer);
+            }
+            state = call.state.wait(state);
+        };
+        let info = state.info.take();
+        drop(state);
+        // We own the end: `cleanup` on this thread, outside of every lock, before the call is uncounted (UMH-5).
+        drop(info);
+        self.leave(call.id);
+        answer
+    }
+
+    /// `--timeout`: TERM when it has run out, KILL 2 s later. A thread of its own, since nobody may be waiting.
+    fn watch(self: &Arc<Self>, call: &Arc<Call>, timeout: Duration) {
+        let (inner, call, id) = (self.clone(), call.clone(), call.id);
+        let deadline = self.now().saturating_add(u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
+        let watch = move || {
+            for (deadline, signal) in
+                [(deadline, Signal::SIGTERM), (deadline.saturating_add(TERM_TO_KILL), Signal::SIGKILL)]
+            {
+                let clock = inner.host.clock();
+                let mut state = call.state.lock();
+                while !state.reaped && !state.over && clock.now() < deadline {
+                    state = call.state.wait_until(state, clock, deadline);
+                }
+                if state.reaped || state.over {
+                    return;
+                }
+                state.record.timed_out = true;
+                if let Some(pid) = state.record.pid {
+                    // Under the lock that marks it reaped; a failure means that it is gone already.
+                    let _ = inner.host.kill(pid, signal as i32);
+                }
+            }
+        };
+        let spawned = std::thread::Builder::new().name("khelper-timeout".into()).stack_size(64 * 1024).spawn(watch);
+        if let Err(e) = spawned {
+            self.log(
+                super::event::Level::Error,
+                format!("no thread for the time-out of request {}: {e}; it is not enforced", id),
+            );
+        }
+    }
+
+    /// Signals a helper and its group, only while it is not reaped (UMH-14).
+    pub(super) fn kill(&self, id: u64, signal: i32) -> Result<(), EngineError> {
+        let gone = |why: String| {
+            EngineError::new(Stage::Lost, Errno::ESRCH, why, "look at the record: it says how the helper ended")
+        };
+        let call = self.books.lock().call(id).ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
+        let state = call.state.lock();
+        let Some(pid) = state.record.pid.filter(|_| !state.reaped) else {
+            return Err(gone(format!("request {id} has no helper that lives")));
+        };
+        self.host.kill(pid, signal).map_err(|errno| {
+            EngineError::new(
+                Stage::Lost,
+                errno,
+                format!("signal {signal} could not be sent to pid {pid}"),
+                "the helper may be gone, or be another user's by now",
+            )
+        })
+    }
+}
+
+fn boxed(strings: &[CString]) -> Arc<[Box<[u8]>]> {
+    strings.iter().map(|s| s.as_bytes().into()).collect()
+}

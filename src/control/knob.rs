@@ -77,10 +77,7 @@ impl Key {
     /// By name; `.` and `/` are interchangeable, as in sysctl(8).
     pub fn parse(name: &str) -> Result<Self, ControlError> {
         let dotted = name.replace('/', ".");
-        Self::ALL
-            .into_iter()
-            .find(|k| k.name() == dotted)
-            .ok_or_else(|| ControlError::UnknownKey(name.to_owned()))
+        Self::ALL.into_iter().find(|k| k.name() == dotted).ok_or_else(|| ControlError::UnknownKey(name.to_owned()))
     }
 
     /// Whether it can be written.

@@ -1,3 +1,7 @@
 //! Floor 1: the machine. All unsafe code of the crate lives here.
 
+pub mod fake;
 pub mod host;
+pub mod linux;
+pub mod probe;
+pub mod signals;

@@ -1,0 +1,228 @@
+//! Authorise, then act.
+
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+
+use crate::abi::cap::CapMask;
+use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
+use crate::abi::escape::screen;
+use crate::abi::mask::{MaskExpr, kernel_words};
+use crate::abi::path::parse_modprobe;
+use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
+use crate::abi::wait::WaitMode;
+use crate::abi::who::{Origin, Requester};
+use crate::engine::snapshot::Snapshot;
+use crate::engine::{Ask, CallOptions, Cancel, Change, Engine, KnobWrite};
+use crate::policy::access::{Globs, may_write_mask};
+use crate::policy::gate::Depth;
+use crate::policy::limit::Era;
+
+use super::command::{Call, Command, MaskKnob, Reply, Written};
+use super::knob::Key;
+
+/// Authorises and acts for this process. Requests block until they are answered or `cancel` fires; writing `freezing`
+/// or `disabled` to the gate blocks for its drain, up to 5 s.
+pub fn dispatch(engine: &Engine, origin: Origin, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
+    dispatch_as(engine, origin, None, CapMask::EMPTY, command, cancel)
+}
+
+/// The same for another process: its identity, and its effective capabilities as the kernel showed them (SYS-3).
+pub fn dispatch_as(
+    engine: &Engine,
+    origin: Origin,
+    requester: Option<Requester>,
+    effective: CapMask,
+    command: Command,
+    cancel: &Cancel,
+) -> Result<Reply, ControlError> {
+    authorise(origin, effective, &command)?;
+    let ask = || Ask { origin: Some(origin), requester: requester.clone(), cancel: cancel.clone() };
+    match command {
+        Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask()))),
+        Command::Call(call) => run(engine, call, ask()),
+        Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask()),
+        Command::Get(key) => Ok(Reply::Value(read(&engine.snapshot(), key))),
+        Command::Write(writes) => write(engine, &writes, origin).map(Reply::Written),
+        Command::SetDepth(depth) => engine.set_depth(depth).map(|()| Reply::Done).map_err(Into::into),
+        Command::Reset(mask) => {
+            let (key, reset) = match mask {
+                MaskKnob::Bset => (Key::Bset, KnobWrite::ResetBset),
+                MaskKnob::Inheritable => (Key::Inheritable, KnobWrite::ResetInheritable),
+            };
+            let changes = commit(engine, &[reset], origin)?;
+            Ok(Reply::Written(changes.into_iter().map(|c| written(key, c, Vec::new())).collect()))
+        }
+        Command::ResetLoopMessages => {
+            engine.reset_loop_messages();
+            Ok(Reply::Done)
+        }
+        Command::Abandon(id) => engine.abandon(id).map(|()| Reply::Done).map_err(Into::into),
+        Command::Kill { id, signal } => engine.kill(id, signal).map(|()| Reply::Done).map_err(Into::into),
+    }
+}
+
+/// May this origin do that? (SYS-3, AUTH-3)
+fn authorise(origin: Origin, effective: CapMask, command: &Command) -> Result<(), ControlError> {
+    match command {
+        Command::Write(writes) if writes.iter().any(|(key, _)| key.is_mask()) => {
+            may_write_mask(origin, effective).map_err(ControlError::Denied)
+        }
+        Command::Reset(_) | Command::ResetLoopMessages if origin == Origin::Outside => {
+            Err(ControlError::Denied("only the engine's own console or its library's caller may reset".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn run(engine: &Engine, call: Call, ask: Ask) -> Result<Reply, ControlError> {
+    let env = HELPER_ENV.iter().map(|e| e.as_bytes().to_vec()).chain(call.env);
+    let argv = std::iter::once(call.path.clone()).chain(call.args);
+    let info = SubprocessInfo::setup(Some(call.path), argv, env)
+        .map_err(|error| ControlError::Value { key: "call".into(), error })?;
+    let own = own_masks(engine, call.bset, call.inheritable);
+    Ok(Reply::Answered(engine.call_usermodehelper_with(
+        info,
+        call.wait,
+        &CallOptions { own, timeout: call.timeout, ask },
+    )))
+}
+
+fn probe(
+    engine: &Engine,
+    bset: Option<MaskExpr>,
+    inheritable: Option<MaskExpr>,
+    ask: Ask,
+) -> Result<Reply, ControlError> {
+    let Some((path, arg)) = engine.probe() else {
+        let error = EngineError::new(
+            Stage::Path,
+            Errno::ENOENT,
+            "this engine was started without a probe",
+            "start it with Builder::probe",
+        );
+        return Err(error.into());
+    };
+    let call = Call {
+        path: path.as_os_str().as_bytes().to_vec(),
+        args: vec![arg.as_bytes().to_vec()],
+        env: Vec::new(),
+        wait: WaitMode::PROC,
+        bset,
+        inheritable,
+        timeout: None,
+    };
+    run(engine, call, ask)
+}
+
+/// Changes are of the live masks; a mask that is not given cuts nothing.
+fn own_masks(engine: &Engine, bset: Option<MaskExpr>, inheritable: Option<MaskExpr>) -> Option<(CapMask, CapMask)> {
+    if bset.is_none() && inheritable.is_none() {
+        return None;
+    }
+    let snapshot = engine.snapshot();
+    let resolve = |expr: Option<MaskExpr>, live| expr.map_or(snapshot.known, |e| e.resolve(live, snapshot.known));
+    Some((resolve(bset, snapshot.knobs.bset), resolve(inheritable, snapshot.knobs.inheritable)))
+}
+
+/// A knob's value, as it reads.
+fn read(s: &Snapshot, key: Key) -> String {
+    match key {
+        Key::Modprobe => screen(&s.knobs.modprobe),
+        Key::Bset => kernel_words(s.knobs.bset),
+        Key::Inheritable => kernel_words(s.knobs.inheritable),
+        Key::Allow => s.knobs.allow.to_string(),
+        Key::Concurrent => s.slots.concurrent.to_string(),
+        Key::Deny => s.knobs.deny.to_string(),
+        Key::Era => s.knobs.era.name().to_owned(),
+        Key::Gate => s.gate.name().to_owned(),
+        Key::Live => s.live.to_string(),
+        Key::LoopMessages => s.slots.loop_messages.to_string(),
+        Key::MaxConcurrent => s.slots.limit.to_string(),
+        Key::Queued => s.queued.to_string(),
+        Key::Refused => s.totals.refused().to_string(),
+        Key::RunningHelpers => s.running_helpers.to_string(),
+    }
+}
+
+fn write(engine: &Engine, writes: &[(Key, Vec<u8>)], origin: Origin) -> Result<Vec<Written>, ControlError> {
+    if let [(Key::Gate, value)] = writes {
+        return write_gate(engine, value).map(|w| vec![w]);
+    }
+    let known = engine.snapshot().known;
+    let parsed = writes.iter().map(|(key, value)| parse(*key, value, known)).collect::<Result<Vec<_>, _>>()?;
+    let changes = commit(engine, &parsed, origin)?;
+    let warnings = |write: &KnobWrite| match write {
+        KnobWrite::Modprobe(path) => engine.path_warnings(path),
+        _ => Vec::new(),
+    };
+    Ok(writes
+        .iter()
+        .zip(&parsed)
+        .zip(changes)
+        .map(|(((key, _), write), change)| written(*key, change, warnings(write)))
+        .collect())
+}
+
+fn commit(engine: &Engine, writes: &[KnobWrite], origin: Origin) -> Result<Vec<Change>, ControlError> {
+    engine.write(writes, origin).map_err(|(key, error)| ControlError::Value { key: key.to_owned(), error })
+}
+
+fn written(key: Key, change: Change, warnings: Vec<String>) -> Written {
+    Written { key, before: change.before, after: change.after, not_granted: change.not_granted, warnings }
+}
+
+/// Enabled opens; freezing and disabled shut and drain (SYS-1).
+fn write_gate(engine: &Engine, value: &[u8]) -> Result<Written, ControlError> {
+    let text = text(Key::Gate, value)?;
+    let depth = Depth::parse(text).ok_or_else(|| bad(Key::Gate, value, "enabled, freezing or disabled"))?;
+    let before = engine.snapshot().gate;
+    match depth {
+        Depth::Enabled => engine.enable()?,
+        _ => engine.disable(depth)?,
+    }
+    let after = engine.snapshot().gate.name().to_owned();
+    Ok(Written {
+        key: Key::Gate,
+        before: before.name().to_owned(),
+        after,
+        not_granted: CapMask::EMPTY,
+        warnings: Vec::new(),
+    })
+}
+
+fn parse(key: Key, value: &[u8], known: CapMask) -> Result<KnobWrite, ControlError> {
+    let wrong = |error| ControlError::Value { key: key.name().to_owned(), error };
+    match key {
+        Key::Modprobe => parse_modprobe(value).map(KnobWrite::Modprobe).map_err(wrong),
+        Key::Bset => MaskExpr::parse(value, known).map(KnobWrite::Bset).map_err(wrong),
+        Key::Inheritable => MaskExpr::parse(value, known).map(KnobWrite::Inheritable).map_err(wrong),
+        Key::Allow => Globs::parse(value).map(KnobWrite::Allow).map_err(wrong),
+        Key::Deny => Globs::parse(value).map(KnobWrite::Deny).map_err(wrong),
+        Key::Era => {
+            let era = Era::parse(text(key, value)?);
+            era.map(KnobWrite::Era).ok_or_else(|| bad(key, value, "3.4 or current"))
+        }
+        Key::MaxConcurrent => {
+            let digits = text(key, value)?;
+            let number = digits.parse().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
+            number.map(KnobWrite::MaxConcurrent).ok_or_else(|| bad(key, value, "a number from 1 to 50"))
+        }
+        Key::Gate => Err(wrong(ParseError::invalid(
+            "the gate cannot be changed together with other knobs: its drain may block",
+            "write khelper.gate in a command of its own",
+        ))),
+        Key::Concurrent | Key::Live | Key::LoopMessages | Key::Queued | Key::Refused | Key::RunningHelpers => {
+            Err(ControlError::ReadOnly(key.name().to_owned()))
+        }
+    }
+}
+
+fn text(key: Key, value: &[u8]) -> Result<&str, ControlError> {
+    std::str::from_utf8(value).map(|t| t.strip_suffix('\n').unwrap_or(t)).map_err(|_| bad(key, value, "text"))
+}
+
+fn bad(key: Key, value: &[u8], wanted: &str) -> ControlError {
+    let error = ParseError::invalid(format!("`{}` is not {wanted}", screen(value)), format!("give {wanted}"));
+    ControlError::Value { key: key.name().to_owned(), error }
+}

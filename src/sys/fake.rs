@@ -1,0 +1,1 @@
+//! A scripted host with a virtual clock, for tests.

@@ -1,6 +1,11 @@
 //! Floor 4: the console. Peer of `cli`.
 #![forbid(unsafe_code)]
 
+pub mod model;
+pub mod msg;
+pub mod update;
+pub mod view;
+
 use crate::engine::Engine;
 use crate::sys::signals::Signals;
 

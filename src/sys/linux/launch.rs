@@ -226,11 +226,7 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
             return (Step::Rlimit, last());
         }
     }
-    let zero: c_long = 0;
-    // SAFETY: integers only; it binds this process alone.
-    if shared.no_new_privs
-        && unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1 as c_long, zero, zero, zero) } < 0
-    {
+    if shared.no_new_privs && !set_no_new_privs() {
         return (Step::NoNewPrivs, last());
     }
     let none: u64 = 0;
@@ -263,6 +259,12 @@ fn reset_signal_actions() {
             }
         }
     }
+}
+
+fn set_no_new_privs() -> bool {
+    let zero: c_long = 0;
+    // SAFETY: integers only; it binds this process alone.
+    unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1 as c_long, zero, zero, zero) == 0 }
 }
 
 fn zero_oom_score_adj() -> bool {

@@ -34,6 +34,9 @@ pub enum Msg {
         /// The answer.
         reply: Result<Reply, ControlError>,
     },
+    /// Why the modprobe path would not run, or who else could replace it (SYS-6): advice, already escaped. Empty when
+    /// there is nothing to say. Sent at the start and when the path has changed.
+    PathWarnings(Vec<String>),
     /// The time on the engine's clock, once a second or so while [`super::model::Model::needs_tick`] says so.
     Tick(Micros),
     /// SIGINT, SIGTERM or SIGHUP: the console is to end.

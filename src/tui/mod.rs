@@ -1,8 +1,11 @@
 //! Floor 4: the console. Peer of `cli`.
 #![forbid(unsafe_code)]
 
+pub mod keymap;
 pub mod model;
 pub mod msg;
+mod text;
+pub mod theme;
 pub mod update;
 pub mod view;
 

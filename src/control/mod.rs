@@ -4,6 +4,7 @@
 pub mod command;
 mod dispatch;
 pub mod knob;
+pub mod words;
 
 pub use command::{Call, Command, MaskKnob, Reply, Written};
 pub use dispatch::{dispatch, dispatch_as};

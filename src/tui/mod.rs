@@ -6,6 +6,7 @@
 
 mod farewell;
 mod input;
+pub mod keymap;
 mod mailbox;
 pub mod model;
 pub mod msg;
@@ -13,6 +14,8 @@ mod paint;
 mod run;
 mod submit;
 pub mod terminal;
+mod text;
+pub mod theme;
 pub mod update;
 pub mod view;
 

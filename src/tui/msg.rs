@@ -25,8 +25,12 @@ pub enum Msg {
         /// Cells from top to bottom.
         rows: u16,
     },
-    /// The state of the engine, taken after events, at most 30 times a second.
+    /// The state of the engine, taken after events, at most 30 times a second. Taken when it is delivered: one that
+    /// comes after a reply was taken after what that reply tells of.
     Snapshot(Box<Snapshot>),
+    /// Why the modprobe path would not run, or who else could replace it (SYS-6): at the start and whenever the path
+    /// has changed. Empty: nothing to say.
+    PathWarnings(Vec<String>),
     /// A submitted command was answered.
     Replied {
         /// Which.
@@ -34,9 +38,6 @@ pub enum Msg {
         /// The answer.
         reply: Result<Reply, ControlError>,
     },
-    /// Why the modprobe path would not run, or who else could replace it (SYS-6): advice, already escaped. Empty when
-    /// there is nothing to say. Sent at the start and when the path has changed.
-    PathWarnings(Vec<String>),
     /// The time on the engine's clock, once a second or so while [`super::model::Model::needs_tick`] says so.
     Tick(Micros),
     /// SIGINT, SIGTERM or SIGHUP: the console is to end.

@@ -23,6 +23,7 @@ use super::msg::{Effect, Msg};
 use super::paint::Painter;
 use super::submit::Desk;
 use super::terminal::Tty;
+use super::theme::Theme;
 use super::update::update;
 
 /// Events are drawn at most so often: 30 times a second.
@@ -68,7 +69,11 @@ impl<'a> Console<'a> {
         let snapshot = engine.snapshot();
         let now = Instant::now();
         let (size, clock, path) = (tty.size(), (snapshot.now, now), snapshot.knobs.modprobe.clone());
-        let model = Model::new(options, snapshot, size.0, size.1);
+        let mut model = Model::new(options, snapshot, size.0, size.1);
+        // Set and not empty (no-color.org).
+        if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+            model.theme = Theme::plain();
+        }
         let failed = |e: io::Error| SysError::new("the terminal", errno(&e));
         let mut painter = Painter::new(tty.clone(), &tty.enter()?, size).map_err(failed)?;
         painter.draw(&model).map_err(failed)?;

@@ -75,7 +75,7 @@ impl Inner {
             Err(failure) => self.failed(call, failure),
         }
         match cut {
-            Some(c) if c.plan == plan => Fate::Idle(values.generation),
+            Some(c) if c.plan == plan && call.own.is_none() => Fate::Idle(values.generation),
             _ => Fate::Retire,
         }
     }
@@ -152,7 +152,11 @@ impl Inner {
         record.not_enforced = launched.not_enforced.into();
         record.started_us = Some(now.saturating_sub(record.at));
         self.books.lock().started(now, call.id, launched.pid);
+        // For `shutdown`, which waits for what is queued; and for a time-out that ran out before there was a process.
+        self.books.notify();
         if matches!(state.record.wait, WaitMode::Proc { .. }) {
+            drop(state);
+            call.state.notify();
             return;
         }
         // Answered once exec is decided; the record goes on (UMH-3).

@@ -153,9 +153,10 @@ impl Inner {
                 answer.why =
                     Some("the caller stopped waiting; the helper lives on and its end will be reported".into());
                 answer.output = state.tails.output().map(Arc::new);
-                drop(state);
+                // Under the call's lock: its end cannot be told before this.
                 let now = self.now();
                 self.books.lock().abandoned(now, call.id);
+                drop(state);
                 self.leave(call.id);
                 return Arc::new(answer);
             }
@@ -179,17 +180,20 @@ impl Inner {
             {
                 let clock = inner.host.clock();
                 let mut state = call.state.lock();
-                while !state.reaped && !state.over && clock.now() < deadline {
-                    state = call.state.wait_until(state, clock, deadline);
-                }
-                if state.reaped || state.over {
-                    return;
-                }
+                let pid = loop {
+                    if state.reaped || state.over {
+                        return;
+                    }
+                    match state.record.pid {
+                        Some(pid) if clock.now() >= deadline => break pid,
+                        // Exec takes long: there is nothing to signal until it is decided.
+                        None if clock.now() >= deadline => state = call.state.wait(state),
+                        _ => state = call.state.wait_until(state, clock, deadline),
+                    }
+                };
                 state.record.timed_out = true;
-                if let Some(pid) = state.record.pid {
-                    // Under the lock that marks it reaped; a failure means that it is gone already.
-                    let _ = inner.host.kill(pid, signal as i32);
-                }
+                // Under the lock that marks it reaped; a failure means that it is gone already.
+                let _ = inner.host.kill(pid, signal as i32);
             }
         };
         let spawned = std::thread::Builder::new().name("khelper-timeout".into()).stack_size(64 * 1024).spawn(watch);

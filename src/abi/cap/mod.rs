@@ -1,69 +1,13 @@
 //! Capabilities: one table (name, bit, meaning), sets of them as 64-bit masks (capabilities(7)).
 
+mod table;
+
 use std::fmt;
 use std::ops::{BitAnd, BitOr, Not};
 
 use serde::Serialize;
 
-/// One row of the table; its index is its bit.
-#[derive(Clone, Copy, Debug)]
-pub struct CapabilityInfo {
-    /// `cap_sys_module`.
-    pub name: &'static str,
-    /// What it allows, in one line.
-    pub meaning: &'static str,
-    /// What breaks in a usermode helper without it, in one line.
-    pub without: &'static str,
-}
-
-const fn row(name: &'static str, meaning: &'static str, without: &'static str) -> CapabilityInfo {
-    CapabilityInfo { name, meaning, without }
-}
-
-/// Every capability this program has a name for, by bit.
-pub const CAPABILITIES: [CapabilityInfo; 41] = [
-    row("cap_chown", "", ""),
-    row("cap_dac_override", "", ""),
-    row("cap_dac_read_search", "", ""),
-    row("cap_fowner", "", ""),
-    row("cap_fsetid", "", ""),
-    row("cap_kill", "", ""),
-    row("cap_setgid", "", ""),
-    row("cap_setuid", "", ""),
-    row("cap_setpcap", "", ""),
-    row("cap_linux_immutable", "", ""),
-    row("cap_net_bind_service", "", ""),
-    row("cap_net_broadcast", "", ""),
-    row("cap_net_admin", "", ""),
-    row("cap_net_raw", "", ""),
-    row("cap_ipc_lock", "", ""),
-    row("cap_ipc_owner", "", ""),
-    row("cap_sys_module", "", ""),
-    row("cap_sys_rawio", "", ""),
-    row("cap_sys_chroot", "", ""),
-    row("cap_sys_ptrace", "", ""),
-    row("cap_sys_pacct", "", ""),
-    row("cap_sys_admin", "", ""),
-    row("cap_sys_boot", "", ""),
-    row("cap_sys_nice", "", ""),
-    row("cap_sys_resource", "", ""),
-    row("cap_sys_time", "", ""),
-    row("cap_sys_tty_config", "", ""),
-    row("cap_mknod", "", ""),
-    row("cap_lease", "", ""),
-    row("cap_audit_write", "", ""),
-    row("cap_audit_control", "", ""),
-    row("cap_setfcap", "", ""),
-    row("cap_mac_override", "", ""),
-    row("cap_mac_admin", "", ""),
-    row("cap_syslog", "", ""),
-    row("cap_wake_alarm", "", ""),
-    row("cap_block_suspend", "", ""),
-    row("cap_audit_read", "", ""),
-    row("cap_perfmon", "", ""),
-    row("cap_bpf", "", ""),
-    row("cap_checkpoint_restore", "", ""),
-];
+pub use table::{CAPABILITIES, CapabilityInfo};
 
 /// A capability by its bit, 0 to 63; bits past the table are shown as `cap_41` and on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -83,8 +27,10 @@ impl Capability {
     pub fn from_name(name: &str) -> Option<Self> {
         let lower = name.to_ascii_lowercase();
         let bare = lower.strip_prefix("cap_").unwrap_or(&lower);
-        let at = CAPABILITIES.iter().position(|c| &c.name[4..] == bare)?;
-        u8::try_from(at).ok().map(Self)
+        let named = CAPABILITIES.iter().position(|c| &c.name[4..] == bare);
+        // A bit past the table is spelt as `name` spells it, and no other way.
+        let at = named.or_else(|| (CAPABILITIES.len()..64).find(|bit| bit.to_string() == bare))?;
+        u8::try_from(at).ok().and_then(Self::from_bit)
     }
     /// Its bit.
     pub const fn bit(self) -> u8 {
@@ -210,4 +156,38 @@ pub struct CapSets {
     pub bounding: CapMask,
     /// CapAmb.
     pub ambient: CapMask,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_agrees_with_linux() {
+        for known in caps::all() {
+            let ours = CAPABILITIES[usize::from(known.index())];
+            assert_eq!(ours.name, known.to_string().to_lowercase());
+        }
+        assert_eq!(caps::all().len(), CAPABILITIES.len());
+    }
+
+    #[test]
+    fn every_row_has_two_lines_of_text_that_fit() {
+        for row in &CAPABILITIES {
+            assert!((1..=60).contains(&row.meaning.chars().count()), "{}", row.name);
+            assert!((1..=72).contains(&row.without.chars().count()), "{}", row.name);
+            assert!(!row.meaning.ends_with('.') && !row.without.ends_with('.'), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn names_go_both_ways_and_no_further() {
+        for bit in 0..64 {
+            let cap = Capability::from_bit(bit).unwrap();
+            assert_eq!(Capability::from_name(&cap.name().to_uppercase()), Some(cap));
+        }
+        for none in ["", "cap_", "40", "cap_0", "cap_040", "cap_041", "cap_64", "cap_+41"] {
+            assert_eq!(Capability::from_name(none), None, "{none}");
+        }
+    }
 }

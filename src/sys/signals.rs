@@ -47,13 +47,6 @@ impl AsFd for Signals {
     }
 }
 
-/// Whether this process ignores `signal` (SIGHUP under nohup). A blocked signal is queued all the same (signal(7)), so
-/// whoever reads it has to ask. What cannot be known is not ignored.
-pub fn is_ignored(signal: Signal) -> bool {
-    let status = procfs::process::Process::myself().and_then(|process| process.status());
-    status.is_ok_and(|status| status.sigign & (1 << (signal as i32 - 1)) != 0)
-}
-
 /// Stops this process, and with `job` its whole process group, as ctrl-z does; returns when it is continued. The
 /// calling thread is the only one that lets SIGTSTP through, so it has to be blocked in all others. Where nobody could
 /// continue us (an orphaned process group, or SIGTSTP ignored) nothing stops and it returns at once.

@@ -13,7 +13,8 @@ use nix::sys::signal::Signal;
 use crate::abi::error::SysError;
 use crate::engine::Engine;
 use crate::sys::host::Micros;
-use crate::sys::signals::{self, Signals};
+use crate::sys::probe::ignores;
+use crate::sys::signals::{Signals, stop};
 
 use super::Options;
 use super::input::{Decoder, Input};
@@ -254,7 +255,7 @@ impl<'a> Console<'a> {
             // Stopped by force: nobody gave the terminal back, and somebody else has had it.
             Signal::SIGCONT => self.resume(),
             // Blocked signals come also when they are ignored, as SIGHUP is under nohup.
-            _ if signals::is_ignored(signal) => {}
+            _ if ignores(signal) => {}
             _ => {
                 self.take(Msg::Signal(signal));
                 self.ending = Some(128 + signal as u8);
@@ -274,7 +275,7 @@ impl<'a> Console<'a> {
     /// (`cargo run`) is to stop too, or the shell would wait for it.
     fn suspend(&mut self, job: bool) {
         self.tty.leave();
-        signals::stop(job);
+        stop(job);
         let mut meanwhile = Vec::new();
         while let Ok(Some(signal)) = self.signals.next() {
             meanwhile.push(signal);

@@ -88,12 +88,14 @@ impl Desk {
     }
 }
 
-/// Requests, and whatever may have to wait for the gate.
+/// Requests, and the drain of the gate. (Changing its depth waits for readers of it alone, and the console has none; it
+/// keeps its order with the others.)
 fn blocks(command: &Command) -> bool {
     match command {
-        Command::RequestModule { .. } | Command::Call(_) | Command::Probe { .. } | Command::SetDepth(_) => true,
+        Command::RequestModule { .. } | Command::Call(_) | Command::Probe { .. } => true,
         Command::Write(writes) => writes.iter().any(|(key, _)| *key == Key::Gate),
         Command::Get(_)
+        | Command::SetDepth(_)
         | Command::Reset(_)
         | Command::ResetLoopMessages
         | Command::Abandon(_)

@@ -50,8 +50,8 @@ pub(super) struct Console<'a> {
     clock: (Micros, Instant),
     /// The modprobe path that was looked at last.
     path: Option<Arc<[u8]>>,
-    /// When the mailbox was emptied last.
-    emptied: Option<Instant>,
+    /// When the mailbox may be emptied again.
+    due: Instant,
     tick: Option<Instant>,
     /// The model has changed since it was drawn.
     dirty: bool,
@@ -93,7 +93,7 @@ impl<'a> Console<'a> {
             desk,
             clock,
             path: None,
-            emptied: None,
+            due: now,
             tick: None,
             dirty: false,
             ending: None,
@@ -152,7 +152,7 @@ impl<'a> Console<'a> {
 
     /// When the mailbox may be emptied, if there is something in it.
     fn due(&self) -> Option<Instant> {
-        self.mailbox.is_full().then(|| self.emptied.map_or_else(Instant::now, |at| at + FRAME))
+        self.mailbox.is_full().then_some(self.due)
     }
 
     fn take(&mut self, msg: Msg) {
@@ -212,7 +212,7 @@ impl<'a> Console<'a> {
 
     /// The state first, then the answers: an answer never meets a state from before it.
     fn empty(&mut self, now: Instant) {
-        self.emptied = Some(now);
+        self.due = now + FRAME;
         let (changed, messages) = self.mailbox.empty();
         if changed {
             let snapshot = self.engine.snapshot();

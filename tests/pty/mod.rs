@@ -25,6 +25,7 @@ pub struct Start {
     size: (u16, u16),
     program: OsString,
     args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
     ignore_hangup: bool,
     stdin_null: bool,
 }
@@ -40,6 +41,7 @@ impl Start {
             size: (columns, rows),
             program: program.as_ref().to_owned(),
             args: Vec::new(),
+            env: Vec::new(),
             ignore_hangup: false,
             stdin_null: false,
         }
@@ -47,6 +49,11 @@ impl Start {
 
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
+        self
+    }
+
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -73,7 +80,7 @@ impl Start {
         let before = tcgetattr(&pty.slave).unwrap();
         let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
         let mut command = Command::new(&self.program);
-        command.args(&self.args).env("TERM", "xterm-256color").env_remove("NO_COLOR");
+        command.args(&self.args).env("TERM", "xterm-256color").env_remove("NO_COLOR").envs(self.env);
         command.stdin(if self.stdin_null { Stdio::null() } else { stdio() }).stdout(stdio()).stderr(stdio());
         let ignore_hangup = self.ignore_hangup;
         let make_controlling = move || {

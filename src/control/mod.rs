@@ -3,6 +3,7 @@
 
 pub mod command;
 mod dispatch;
+pub mod json;
 pub mod knob;
 
 pub use command::{Call, Command, MaskKnob, Reply, Written};

@@ -4,3 +4,5 @@
 mod pty;
 #[path = "pty/ways_out.rs"]
 mod ways_out;
+#[path = "pty/idle.rs"]
+mod idle;

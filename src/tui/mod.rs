@@ -1,6 +1,8 @@
 //! Floor 4: the console. Peer of `cli`.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod fixture;
 pub mod keymap;
 pub mod model;
 pub mod msg;

@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod farewell;
+#[cfg(test)]
+mod fixture;
 mod input;
 pub mod keymap;
 mod mailbox;

@@ -21,7 +21,10 @@ pub(super) fn open_apply(model: &mut Model) {
             let raised = apply.changes.iter().fold(crate::abi::cap::CapMask::EMPTY, |m, (_, _, raised)| m | *raised);
             model.say(
                 Mood::Warned,
-                format!("nothing to apply: {} cannot be regained, a write only drops (z discards the draft)", list(raised)),
+                format!(
+                    "nothing to apply: {} cannot be regained, a write only drops (z discards the draft)",
+                    list(raised)
+                ),
             );
         }
         Some(apply) => model.dialogs.push(Dialog::Apply(apply)),

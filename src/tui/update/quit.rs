@@ -70,10 +70,7 @@ pub(super) fn go_on(model: &mut Model) -> Vec<Effect> {
     let Quitting::Killing { since, term, kill, .. } = &mut quit.stage else { return Vec::new() };
     let late = now.saturating_sub(*since) >= TERM_TO_KILL;
     let (signal, signalled) = if late { (Signal::SIGKILL, kill) } else { (Signal::SIGTERM, term) };
-    let ids: Vec<u64> =
-        model.snapshot.running.iter().filter(|live| live.pid.is_some()).map(|live| live.id).collect();
+    let ids: Vec<u64> = model.snapshot.running.iter().filter(|live| live.pid.is_some()).map(|live| live.id).collect();
     let new: Vec<u64> = ids.into_iter().filter(|id| signalled.insert(*id)).collect();
-    new.into_iter()
-        .map(|id| model.submit(Pending::Quitting, Command::Kill { id, signal: signal as i32 }))
-        .collect()
+    new.into_iter().map(|id| model.submit(Pending::Quitting, Command::Kill { id, signal: signal as i32 })).collect()
 }

@@ -130,8 +130,11 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
                 model.dialogs.remove(at);
             }
             take_written(model, &written);
-            for (knob, _) in asked {
-                model.masks.set(*knob, live(&model.snapshot, *knob));
+            // What was toggled since stays; the rest is rebased on what was read back.
+            for (knob, mask) in asked {
+                if model.masks.draft(*knob) == *mask {
+                    model.masks.set(*knob, live(&model.snapshot, *knob));
+                }
             }
             let (mood, text) = compare(model, asked, &written);
             model.say(mood, text);

@@ -18,7 +18,7 @@ pub fn all(model: &Model) -> Vec<(Mood, String)> {
     not_enforced(model, &mut out);
     if s.totals.refused_limit > 0 {
         let why = format!(
-            "{} requests were refused by the limit of {}: a runaway loop, or too many at once",
+            "runaway loop? {} refused by the limit of {}: too many requests at once",
             s.totals.refused_limit, s.slots.limit
         );
         out.push((Mood::Bad, why));

@@ -273,8 +273,13 @@ fn emptying_a_mask_is_typed_out() {
     let mut m = model();
     type_in(&mut m, "2n");
     key(&mut m, KeyCode::Right);
-    assert!(type_in(&mut m, "nwempty bset\n").is_empty());
-    let [(_, Command::Write(writes))] = &commands(type_in(&mut m, " and empty inheritable\n"))[..] else { panic!() };
+    assert!(type_in(&mut m, "nwempty bset and empty inheritable\n").is_empty());
+    let Some(Dialog::Apply(apply)) = m.dialogs.last() else { panic!() };
+    assert!(apply.error.as_ref().unwrap().contains("read on first"));
+    key(&mut m, KeyCode::PageDown);
+    key(&mut m, KeyCode::Backspace);
+    assert!(key(&mut m, KeyCode::Enter).is_empty());
+    let [(_, Command::Write(writes))] = &commands(type_in(&mut m, "e\n"))[..] else { panic!() };
     assert_eq!(writes[1].1, b"0x0000000000000000");
 }
 

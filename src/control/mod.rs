@@ -3,6 +3,7 @@
 
 pub mod command;
 mod dispatch;
+pub mod json;
 pub mod knob;
 pub mod words;
 

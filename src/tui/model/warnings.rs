@@ -36,6 +36,7 @@ pub fn all(model: &Model) -> Vec<(Mood, String)> {
         out.push((mood, format!("{}{times}", screen_again(text))));
     }
     out.extend(model.notices.iter().map(|notice| (Mood::Warned, notice.clone())));
+    out.sort_by_key(|(mood, _)| *mood != Mood::Bad);
     out
 }
 

@@ -182,6 +182,7 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     let Some(Dialog::Path(form)) = m.dialogs.last() else { panic!() };
     assert!(form.error.as_ref().unwrap().contains("cap_x (EPERM): ask for it"));
     assert_eq!(form.path.bytes(), b"/bin/echo");
+    assert!(status(&m).starts_with("kernel.modprobe was not changed: writing needs cap_x"));
     let [(ticket, _)] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
     let w = Written {
         key: Key::Modprobe,

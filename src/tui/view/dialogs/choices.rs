@@ -21,8 +21,8 @@ fn choices(model: &Model, sheet: &mut Sheet, rows: [&str; 3], chosen: usize) {
 }
 
 pub(super) fn gate(model: &Model, chosen: usize, columns: usize) -> Sheet {
-    let mut sheet = Sheet::new("The gate", columns);
-    let now = format!("khelper.gate is {}; {} calls in flight", settings::gate(model), model.snapshot.running_helpers);
+    let mut sheet = Sheet::new("The gate: khelper.gate", columns);
+    let now = format!("now {}; {} calls in flight", settings::gate(model), model.snapshot.running_helpers);
     sheet.say(&now, model.theme.text);
     let rows = [
         "freeze and drain: refuse calls, readers wait",

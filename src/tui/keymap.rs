@@ -211,7 +211,7 @@ pub const TABLE: &[Binding] = &[
     row(Context::Form, &[ENTER], Action::Accept, "do it", "do it, if every field is valid"),
     row(Context::Form, &[TAB, DOWN], Action::Next, "next", "go to the next field"),
     row(Context::Form, &[BACK_TAB, UP], Action::Previous, "", "go to the field before"),
-    row(Context::Form, &[ESC], Action::Dismiss, "back", "go back; what was typed is kept"),
+    row(Context::Form, &[ESC], Action::Dismiss, "back", "go back; module and call keep what was typed"),
     row(Context::Pick, &[RIGHT, c(' ')], Action::Change, "change", "take the next value"),
     row(Context::Pick, &[LEFT], Action::ChangeBack, "", "take the value before"),
     row(Context::Gate, &[c('f')], Action::Choose(0), "freeze", "choose freeze and drain"),
@@ -246,7 +246,7 @@ pub const TABLE: &[Binding] = &[
     row(Context::Text, &[END, ctrl('e')], Action::Edit(Edit::End), "", "go to the end"),
     row(Context::Text, &[k(KeyCode::Backspace), ctrl('h')], Action::Edit(Edit::Backspace), "", "delete to the left"),
     row(Context::Text, &[k(KeyCode::Delete), ctrl('d')], Action::Edit(Edit::Delete), "", "delete under the cursor"),
-    row(Context::Text, &[ctrl('u')], Action::Edit(Edit::KillLine), "clear", "delete everything to the left"),
+    row(Context::Text, &[ctrl('u')], Action::Edit(Edit::KillLine), "", "delete everything to the left"),
     row(Context::Text, &[ctrl('w')], Action::Edit(Edit::KillWord), "", "delete the word to the left"),
     row(Context::Anywhere, &[ctrl('c')], Action::Quit, "", "quit; with helpers alive it asks"),
     row(Context::Anywhere, &[ctrl('z')], Action::Suspend, "", "stop the console; `fg` brings it back"),
@@ -305,13 +305,12 @@ pub fn markdown() -> String {
     use std::fmt::Write as _;
     let mut out = String::new();
     for context in Context::ALL {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "**{}**\n\n| key | what it does |\n|---|---|\n", context.title());
-        for row in TABLE.iter().filter(|row| row.context == context) {
+        let rows = TABLE.iter().filter(|row| row.context == context).map(|row| {
             let keys: Vec<String> = row.keys.iter().map(|key| format!("`{}`", name(*key))).collect();
-            let _ = writeln!(out, "| {} | {} |", keys.join(", "), row.help);
-        }
-        out.push('\n');
+            format!("{} {}", keys.join(" "), row.help)
+        });
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "- **{}**: {}", context.title(), rows.collect::<Vec<_>>().join(" · "));
     }
     out.truncate(out.trim_end().len());
     out

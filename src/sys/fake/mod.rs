@@ -76,9 +76,11 @@ impl Default for Script {
 /// What goes on at this host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Now {
+    /// Workers that are held while they are made.
+    pub held: usize,
     /// Launches whose exec is not decided yet.
     pub executing: usize,
-    /// Helpers that run.
+    /// Helpers that run and that the engine waits for: it knows their pids.
     pub running: usize,
     /// Helpers launched so far, those that have ended included.
     pub launched: usize,
@@ -118,6 +120,8 @@ pub struct Machine {
     pub sets: CapSets,
     /// How a worker is cut down.
     pub enforcement: Enforcement,
+    /// Workers are not made until this is false again: calls that need one stay queued.
+    pub hold_workers: bool,
     /// No worker can be made, for this reason.
     pub no_worker: Option<Errno>,
     /// SIGCHLD is ignored, until it is set to its default.
@@ -133,6 +137,8 @@ pub struct FakeHost {
     world: Arc<World>,
 }
 
+/// Further than any wait of the engine.
+const END: Micros = 365 * 86_400 * 1_000_000;
 /// Every capability that the scripted kernel knows.
 const KNOWN: CapMask = CapMask::up_to(40);
 
@@ -144,6 +150,7 @@ impl FakeHost {
             threads_max: Some(100_000),
             sets: all,
             enforcement: Enforcement::Masks,
+            hold_workers: false,
             no_worker: None,
             sigchld_ignored: false,
             ancestry: Vec::new(),
@@ -160,11 +167,20 @@ impl FakeHost {
     /// Changes the machine.
     pub fn change(&self, change: impl FnOnce(&mut Machine)) {
         change(&mut self.world.lock().machine);
+        self.world.changed.notify_all();
     }
 
     /// Lets time pass, in microseconds: who sleeps until a time that has come is woken.
     pub fn advance(&self, by: Micros) {
         self.world.advance(by);
+    }
+
+    /// Ends every helper, held worker and wait, so that no thread is left behind by a test that has failed. Nothing
+    /// can be told from what happens afterwards.
+    pub fn end_the_world(&self) {
+        self.world.lock().over = true;
+        self.change(|m| m.hold_workers = false);
+        self.advance(END);
     }
 
     /// Waits for an event, which must come: it panics, saying `what`, if it does not within a minute.

@@ -24,7 +24,13 @@ pub(super) struct FakeWorker {
 
 impl FakeWorker {
     pub(super) fn make(world: &Arc<World>) -> Result<Box<dyn Worker>, SysError> {
-        let state = world.lock();
+        let mut state = world.lock();
+        state.held += 1;
+        world.changed.notify_all();
+        while state.machine.hold_workers {
+            state = world.wait(state);
+        }
+        state.held -= 1;
         if let Some(errno) = state.machine.no_worker {
             return Err(SysError::new("unshare", errno));
         }
@@ -51,7 +57,7 @@ impl FakeWorker {
         let decided = state.now.saturating_add(script.exec);
         state.executing += 1;
         self.world.changed.notify_all();
-        while state.now < decided {
+        while state.now < decided && !state.over {
             state = self.world.wait(state);
         }
         state.executing -= 1;
@@ -96,7 +102,7 @@ impl Worker for FakeWorker {
         };
         state.launches.push(launch);
         let ends = state.now.saturating_add(script.runs);
-        state.helpers.insert(pid, Helper { ends, script, signal: None });
+        state.helpers.insert(pid, Helper { ends, script, waited: false, signal: None });
         self.last = Some((pid, image.capture));
         drop(state);
         self.world.changed.notify_all();
@@ -111,10 +117,14 @@ impl Worker for FakeWorker {
             watcher.output(Stream::Stderr, &script.stderr);
         }
         let mut state = self.world.lock();
+        if let Some(helper) = state.helpers.get_mut(&pid) {
+            helper.waited = true;
+            self.world.changed.notify_all();
+        }
         let status = loop {
             match state.helpers.get(&pid) {
                 None => break None,
-                Some(helper) if helper.alive(state.now) => state = self.world.wait(state),
+                Some(helper) if state.alive(helper) => state = self.world.wait(state),
                 Some(Helper { signal: Some(signal), .. }) => break Some(WaitStatus::from_raw(*signal)),
                 Some(helper) => break helper.script.status,
             }

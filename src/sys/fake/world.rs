@@ -24,9 +24,12 @@ pub(super) struct State {
     pub(super) scripts: BTreeMap<Vec<u8>, Script>,
     pub(super) machine: Machine,
     pub(super) launches: Vec<Launch>,
+    pub(super) held: usize,
     pub(super) executing: usize,
     /// Helpers that are not reaped yet.
     pub(super) helpers: BTreeMap<i32, Helper>,
+    /// The test has failed; nothing lives any more.
+    pub(super) over: bool,
     timers: BTreeMap<u64, (Micros, Arc<dyn Wake>)>,
     next_timer: u64,
     strays: usize,
@@ -36,6 +39,8 @@ pub(super) struct State {
 pub(super) struct Helper {
     pub(super) ends: Micros,
     pub(super) script: Script,
+    /// Its worker waits for it: the engine knows of it.
+    pub(super) waited: bool,
     /// What killed it.
     pub(super) signal: Option<i32>,
 }
@@ -47,8 +52,10 @@ impl World {
             scripts: BTreeMap::new(),
             machine,
             launches: Vec::new(),
+            held: 0,
             executing: 0,
             helpers: BTreeMap::new(),
+            over: false,
             timers: BTreeMap::new(),
             next_timer: 0,
             strays: 0,
@@ -98,7 +105,7 @@ impl World {
             return Err(Errno::ESRCH);
         };
         let deadly = signal == SIGKILL || signal == SIGTERM && !helper.script.ignores_term;
-        if deadly && helper.alive(now) {
+        if deadly && helper.signal.is_none() && now < helper.ends {
             helper.signal = Some(signal);
         }
         drop(state);
@@ -110,23 +117,22 @@ impl World {
 impl State {
     pub(super) fn counts(&self) -> Now {
         Now {
+            held: self.held,
             executing: self.executing,
-            running: self.helpers.values().filter(|h| h.alive(self.now)).count(),
+            running: self.helpers.values().filter(|h| h.waited && self.alive(h)).count(),
             launched: self.launches.len(),
             on_clock: self.timers.len(),
             strays: self.strays,
         }
     }
 
+    pub(super) fn alive(&self, helper: &Helper) -> bool {
+        !self.over && helper.signal.is_none() && self.now < helper.ends
+    }
+
     /// The pid of the next helper; none is ever used again.
     pub(super) fn next_pid(&self) -> i32 {
         FIRST_PID.saturating_add(i32::try_from(self.launches.len()).unwrap_or(i32::MAX))
-    }
-}
-
-impl Helper {
-    pub(super) fn alive(&self, now: Micros) -> bool {
-        self.signal.is_none() && now < self.ends
     }
 }
 

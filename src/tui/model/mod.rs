@@ -227,7 +227,7 @@ impl Model {
 
     /// Says something.
     pub fn say(&mut self, mood: Mood, text: impl Into<String>) {
-        self.status = Some(Status { mood, text: text.into() });
+        self.status = Some(Status { mood, text: warnings::screen_again(&text.into()) });
     }
 
     /// Whether a write of ours to this knob is under way.

@@ -18,7 +18,7 @@ pub fn all(model: &Model) -> Vec<(Mood, String)> {
     not_enforced(model, &mut out);
     if s.totals.refused_limit > 0 {
         let why = format!(
-            "{} requests were refused by the limit of {}: a runaway loop, or too many at once",
+            "runaway loop? {} refused by the limit of {}: too many requests at once",
             s.totals.refused_limit, s.slots.limit
         );
         out.push((Mood::Bad, why));
@@ -36,6 +36,7 @@ pub fn all(model: &Model) -> Vec<(Mood, String)> {
         out.push((mood, format!("{}{times}", screen_again(text))));
     }
     out.extend(model.notices.iter().map(|notice| (Mood::Warned, notice.clone())));
+    out.sort_by_key(|(mood, _)| *mood != Mood::Bad);
     out
 }
 

@@ -7,6 +7,7 @@ use crate::tui::model::dialog::{Apply, Dialog, Reset};
 use crate::tui::model::masks::{key, list};
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::Effect;
+use crate::tui::view;
 
 use super::refused_read_only;
 
@@ -37,11 +38,18 @@ pub(super) fn submit_apply(model: &mut Model) -> Vec<Effect> {
     if apply.ticket.is_some() {
         return Vec::new();
     }
+    // What was wrong takes rows away: the end is looked for without it.
+    apply.error = None;
+    let end = view::dialogs::scroll_max(model);
+    let Some(Dialog::Apply(apply)) = model.dialogs.last_mut() else { return Vec::new() };
+    if apply.scroll < end {
+        apply.error = Some("not done: read on first, there is more that is dropped (down)".into());
+        return Vec::new();
+    }
     if apply.typed.bytes() != apply.phrase.as_bytes() {
         apply.error = Some(format!("not done: type `{}` to confirm", apply.phrase));
         return Vec::new();
     }
-    apply.error = None;
     let knobs: Vec<MaskKnob> = apply.changes.iter().map(|(knob, ..)| *knob).collect();
     let asked: Vec<_> = knobs.into_iter().map(|knob| (knob, model.masks.draft(knob))).collect();
     let writes = asked.iter().map(|(knob, mask)| (key(*knob), hex(*mask).into_bytes())).collect();

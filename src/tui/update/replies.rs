@@ -3,11 +3,12 @@
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
 use crate::abi::escape::{screen, unescape};
-use crate::control::words::{Mood, ended_in_words, ended_with_time};
+use crate::control::words::{Mood, chain, ended_in_words, ended_with_time};
 use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::engine::record::{Outcome, Record};
 use crate::tui::model::dialog::{Dialog, Rehearsed};
 use crate::tui::model::masks::{key, list, live};
+use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
@@ -29,7 +30,13 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
 
 /// Cause and advice.
 fn explain(error: &ControlError) -> String {
-    format!("{error}: {}", error.advice())
+    screen_again(&format!("{error}: {}", error.advice()))
+}
+
+/// The same, with the knob's name where the error does not begin with it.
+fn not_changed(name: &str, error: &ControlError) -> String {
+    let why = explain(error);
+    if why.starts_with(name) { why } else { format!("{name} was not changed: {why}") }
 }
 
 fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {
@@ -60,7 +67,10 @@ fn answered(record: &Record) -> String {
         && let Some(why) = &record.why
     {
         text.push_str(" — ");
-        text.push_str(&crate::tui::model::warnings::screen_again(why));
+        text.push_str(&screen_again(why));
+    }
+    if !record.chain.is_empty() {
+        text.push_str(&format!("; asked by {}", chain(&record.chain)));
     }
     text
 }
@@ -90,9 +100,9 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
             let why = explain(&error);
             if let Some(Dialog::Path(form)) = at.and_then(|at| model.dialogs.get_mut(at)) {
                 form.ticket = None;
-                form.error = Some(why.clone());
+                form.error = Some(why);
             }
-            model.say(Mood::Bad, why);
+            model.say(Mood::Bad, not_changed(Key::Modprobe.name(), &error));
         }
     }
 }
@@ -106,7 +116,7 @@ fn path_written(written: &Written) -> String {
     };
     for warning in &written.warnings {
         text.push_str("; ");
-        text.push_str(&crate::tui::model::warnings::screen_again(warning));
+        text.push_str(&screen_again(warning));
     }
     text
 }
@@ -146,7 +156,8 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
                 apply.ticket = None;
                 apply.error = Some(format!("nothing was changed: {why}"));
             }
-            model.say(Mood::Bad, format!("the draft was not applied: {why}"));
+            let names = asked.iter().map(|(knob, _)| key(*knob).name()).collect::<Vec<_>>().join(" and ");
+            model.say(Mood::Bad, not_changed(&names, &error));
         }
     }
 }
@@ -200,9 +211,9 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
             let why = explain(&error);
             if let Some(Dialog::Reset(reset)) = at.and_then(|at| model.dialogs.get_mut(at)) {
                 reset.ticket = None;
-                reset.error = Some(why.clone());
+                reset.error = Some(why);
             }
-            model.say(Mood::Bad, format!("{} was not reset: {why}", key(knob).name()));
+            model.say(Mood::Bad, not_changed(key(knob).name(), &error));
         }
     }
 }

@@ -182,6 +182,7 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     let Some(Dialog::Path(form)) = m.dialogs.last() else { panic!() };
     assert!(form.error.as_ref().unwrap().contains("cap_x (EPERM): ask for it"));
     assert_eq!(form.path.bytes(), b"/bin/echo");
+    assert!(status(&m).starts_with("kernel.modprobe was not changed: writing needs cap_x"));
     let [(ticket, _)] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
     let w = Written {
         key: Key::Modprobe,
@@ -273,8 +274,13 @@ fn emptying_a_mask_is_typed_out() {
     let mut m = model();
     type_in(&mut m, "2n");
     key(&mut m, KeyCode::Right);
-    assert!(type_in(&mut m, "nwempty bset\n").is_empty());
-    let [(_, Command::Write(writes))] = &commands(type_in(&mut m, " and empty inheritable\n"))[..] else { panic!() };
+    assert!(type_in(&mut m, "nwempty bset and empty inheritable\n").is_empty());
+    let Some(Dialog::Apply(apply)) = m.dialogs.last() else { panic!() };
+    assert!(apply.error.as_ref().unwrap().contains("read on first"));
+    key(&mut m, KeyCode::PageDown);
+    key(&mut m, KeyCode::Backspace);
+    assert!(key(&mut m, KeyCode::Enter).is_empty());
+    let [(_, Command::Write(writes))] = &commands(type_in(&mut m, "e\n"))[..] else { panic!() };
     assert_eq!(writes[1].1, b"0x0000000000000000");
 }
 

@@ -13,6 +13,11 @@ use super::line;
 /// The whole sentence, or as much of it as there is room for: the engine, its pid, and that the kernel is untouched.
 pub(super) fn target(model: &Model, columns: u16) -> Line<'static> {
     let columns = usize::from(columns);
+    line(text::pad(&target_words(model, columns), columns), model.theme.target)
+}
+
+/// The same, as words.
+pub(super) fn target_words(model: &Model, columns: usize) -> String {
     let whole = model.target();
     let pid = model.snapshot.pid;
     let shorter = [
@@ -21,7 +26,7 @@ pub(super) fn target(model: &Model, columns: u16) -> Line<'static> {
         format!("engine (pid {pid}): kernel untouched"),
     ];
     let fits = shorter.iter().find(|text| text::width(text) <= columns).unwrap_or(&shorter[2]);
-    line(text::pad(fits, columns), model.theme.target)
+    text::fit(fits, columns)
 }
 
 /// The screens with their keys, and `read-only`.

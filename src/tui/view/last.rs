@@ -29,7 +29,8 @@ pub(super) fn row(model: &Model, record: &Record, columns: usize) -> Line<'stati
     let ending = ended_with_time(record);
     let style = model.theme.mood(ended_in_words(record).mood);
     let title = format!("#{} {}", record.id, screen(record.title()));
-    let room = columns.saturating_sub(text::width(&ending) + 1).clamp(columns.min(16), 44);
+    let least = if columns < 60 { text::width(&title).min(14) } else { 16 };
+    let room = columns.saturating_sub(text::width(&ending) + 1).clamp(least.min(columns), 44);
     Line::from(vec![
         Span::styled(format!("{} ", text::pad(&title, room)), model.theme.text),
         Span::styled(text::fit(&ending, columns.saturating_sub(room + 1)), style),

@@ -23,13 +23,13 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
     differences(model, &mut out);
     capability(model, &mut out);
     caveats(model, &mut out);
+    out.lines.push(mask_table::legend(model, columns));
     if roomy {
         out.lines.push(Line::default());
     }
     for knob in KNOBS {
         forms(model, knob, &mut out, roomy);
     }
-    out.lines.push(mask_table::legend(model, columns));
     let total = out.lines.len();
     cut(out.lines, total, rows, "lines: f shows both masks whole", model.theme.dim)
 }

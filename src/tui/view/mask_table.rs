@@ -35,8 +35,7 @@ fn header(model: &Model, columns: usize, first: usize, shown: usize, total: usiz
         [Span::styled(name.clone(), style), Span::raw(" ".repeat(cells.saturating_sub(text::width(&name))))]
     };
     let (bset, inheritable) = if columns < 50 { ("bset", "inher") } else { ("bset", "inheritable") };
-    let scrolled =
-        if shown < total { format!("{}-{} of {total}", first + 1, first + shown) } else { total.to_string() };
+    let scrolled = if shown < total { format!("{}-{}/{total}", first + 1, first + shown) } else { total.to_string() };
     let name = text::pad(&format!("  capability {scrolled}"), name_width(columns));
     let mut spans = vec![Span::styled(name, model.theme.title)];
     spans.extend(column(MaskKnob::Bset, bset, 8));

@@ -10,7 +10,7 @@ use crate::tui::text;
 use super::{heading, last, line, put, running, settings, slots, warnings};
 
 /// Fewer rows or columns than these show the numbers and the newest lines only.
-const SMALL: (u16, u16) = (60, 15);
+pub(super) const SMALL: (u16, u16) = (60, 15);
 /// From so many columns on, what runs and what has ended stand side by side.
 const WIDE: u16 = 110;
 
@@ -61,16 +61,18 @@ fn small(model: &Model, area: Rect) -> Vec<Line<'static>> {
     let mut lines = warnings::lines(model, columns, if rows < 9 { 1 } else { 3 });
     lines.push(slots::gauge(model, columns));
     lines.push(slots::numbers(model, columns));
-    let gate = format!("gate {} · modprobe {}", settings::gate(model), settings::modprobe(model));
-    lines.push(line(text::fit(&gate, columns), model.theme.text));
+    if rows > lines.len() + 4 {
+        let gate = format!("gate {} · modprobe {}", settings::gate(model), settings::modprobe(model));
+        lines.push(line(text::fit(&gate, columns), model.theme.text));
+    }
     let room = rows.saturating_sub(lines.len() + 1);
-    let newest = s.last.iter().take(room.div_ceil(2)).map(|record| last::row(model, record, columns));
-    let ends: Vec<_> = newest.collect();
-    let runs = room - ends.len();
-    let runs: Vec<_> = s.running.iter().rev().take(runs).map(|live| running::row(model, live, columns)).collect();
-    let hidden = (s.live_total - runs.len().min(s.live_total), s.last.len() - ends.len());
-    lines.extend(runs.into_iter().map(|text| line(text::fit(&text, columns), model.theme.text)));
-    lines.extend(ends);
+    // Half and half; where there is one line only, what runs goes first.
+    let runs = s.running.len().min(room.saturating_sub(s.last.len().min(room / 2)));
+    let ends = s.last.len().min(room - runs);
+    let hidden = (s.live_total - runs.min(s.live_total), s.last.len() - ends);
+    let running = s.running.iter().rev().take(runs).map(|live| running::row(model, live, columns));
+    lines.extend(running.map(|text| line(text::fit(&text, columns), model.theme.text)));
+    lines.extend(s.last.iter().take(ends).map(|record| last::row(model, record, columns)));
     let says = format!("hidden: knobs, {} running, {} ended", hidden.0, hidden.1);
     lines.truncate(rows.saturating_sub(1));
     lines.push(line(text::fit(&says, columns), model.theme.dim));

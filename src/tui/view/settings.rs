@@ -36,11 +36,7 @@ fn mask(model: &Model, knob: MaskKnob) -> String {
     let s = &model.snapshot;
     let live = masks::live(s, knob);
     let words = kernel_words(live).replace('\t', " ");
-    let effect = if knob == MaskKnob::Inheritable && s.host.inheritable.is_empty() {
-        "; no effect, the host's is empty"
-    } else {
-        ""
-    };
+    let effect = if knob == MaskKnob::Inheritable && s.host.inheritable.is_empty() { ", has no effect" } else { "" };
     format!("{words} = {}{effect}", masks::size(live, s.known))
 }
 

@@ -16,14 +16,13 @@ pub(super) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
 pub(super) fn gauge(model: &Model, columns: usize) -> Line<'static> {
     let slots = &model.snapshot.slots;
     let full = slots.concurrent >= slots.limit;
-    let words = format!(
-        " {} of {}{}, peak {}, refused {}",
-        slots.concurrent,
-        slots.limit,
-        if full { ", FULL" } else { "" },
-        slots.peak,
-        model.snapshot.totals.refused()
-    );
+    let words = if columns < super::overview::SMALL.0.into() {
+        let full = if full { " FULL" } else { "" };
+        let refused = model.snapshot.totals.refused();
+        format!(" {}/{}{full} peak {} refused {refused}", slots.concurrent, slots.limit, slots.peak)
+    } else {
+        whole_words(model, full)
+    };
     let cells = columns.saturating_sub(text::width(&words) + 2).min(50);
     let filled = match usize::try_from(slots.limit.max(1)) {
         Ok(limit) => (slots.concurrent as usize).saturating_mul(cells).div_ceil(limit).min(cells),
@@ -39,6 +38,13 @@ pub(super) fn gauge(model: &Model, columns: usize) -> Line<'static> {
     ])
 }
 
+fn whole_words(model: &Model, full: bool) -> String {
+    let slots = &model.snapshot.slots;
+    let full = if full { ", FULL" } else { "" };
+    let refused = model.snapshot.totals.refused();
+    format!(" {} of {}{full}, peak {}, refused {refused}", slots.concurrent, slots.limit, slots.peak)
+}
+
 /// Calls, processes and queued are three numbers (GATE-3).
 pub(super) fn numbers(model: &Model, columns: usize) -> Line<'static> {
     let s = &model.snapshot;
@@ -46,9 +52,11 @@ pub(super) fn numbers(model: &Model, columns: usize) -> Line<'static> {
         "calls in flight {} · live helpers {} · queued {} · waiting for a slot {}",
         s.running_helpers, s.live, s.queued, s.slots.waiting
     );
-    let short =
-        format!("calls {} · live {} · queued {} · waiting {}", s.running_helpers, s.live, s.queued, s.slots.waiting);
-    plain(if text::width(&whole) <= columns { &whole } else { &short }, columns, model.theme.text)
+    if text::width(&whole) <= columns {
+        return plain(&whole, columns, model.theme.text);
+    }
+    let short = format!("calls {} live {} queued {} gate {}", s.running_helpers, s.live, s.queued, s.gate.name());
+    plain(&short, columns, model.theme.text)
 }
 
 fn holders(model: &Model, columns: usize) -> Line<'static> {

@@ -2,23 +2,28 @@
 
 use crate::tui::model::Model;
 use crate::tui::model::dialog::{Apply, Reset};
-use crate::tui::model::masks::{key, list, live, size};
+use crate::tui::model::masks::{key, list, live, short, size};
 
 use super::Sheet;
 
 pub(super) fn apply(model: &Model, apply: &Apply, columns: usize) -> Sheet {
     let mut sheet = Sheet::new("Apply the draft", columns);
     sheet.scroll = apply.scroll;
-    let target = format!("to the embedded engine (pid {}), in one write:", model.snapshot.pid);
-    sheet.say(&target, model.theme.text);
+    let narrow = columns < 60;
+    if !narrow {
+        let target = format!("to the embedded engine (pid {}), in one write:", model.snapshot.pid);
+        sheet.say(&target, model.theme.text);
+    }
     for (knob, dropped, raised) in &apply.changes {
         let now = live(&model.snapshot, *knob);
         let known = model.snapshot.known;
-        let name = key(*knob).name();
+        let name = if narrow { short(*knob) } else { key(*knob).name() };
         sheet.say(&format!("{name}: {} -> {}", size(now, known), size(now.minus(*dropped), known)), model.theme.title);
         if !dropped.is_empty() {
             sheet.say(&format!("  drops {}", list(*dropped)), model.theme.bad);
-            sheet.say("  ✗ what is dropped cannot be regained by a write", model.theme.bad);
+            let words =
+                if narrow { "  ✗ cannot be regained" } else { "  ✗ what is dropped cannot be regained by a write" };
+            sheet.say(words, model.theme.bad);
         }
         if !raised.is_empty() {
             let words = format!("  · {} will not be granted: live lacks it, it cannot be regained", list(*raised));
@@ -28,7 +33,13 @@ pub(super) fn apply(model: &Model, apply: &Apply, columns: usize) -> Sheet {
     if apply.phrase.is_empty() {
         sheet.pinned.push(super::line("enter applies, esc goes back", model.theme.text));
     } else {
-        sheet.pinned_field(model, &format!("type `{}`:", apply.phrase), &apply.typed);
+        let label = format!("type `{}`:", apply.phrase);
+        if columns < 2 * label.len() {
+            sheet.pinned.push(super::line(crate::tui::text::fit(&label, columns), model.theme.warn));
+            sheet.pinned_field(model, "", &apply.typed);
+        } else {
+            sheet.pinned_field(model, &label, &apply.typed);
+        }
     }
     if apply.ticket.is_some() {
         sheet.pinned.push(super::line("writing it", model.theme.dim));

@@ -21,8 +21,8 @@ fn choices(model: &Model, sheet: &mut Sheet, rows: [&str; 3], chosen: usize) {
 }
 
 pub(super) fn gate(model: &Model, chosen: usize, columns: usize) -> Sheet {
-    let mut sheet = Sheet::new("The gate", columns);
-    let now = format!("khelper.gate is {}; {} calls in flight", settings::gate(model), model.snapshot.running_helpers);
+    let mut sheet = Sheet::new("The gate: khelper.gate", columns);
+    let now = format!("now {}; {} calls in flight", settings::gate(model), model.snapshot.running_helpers);
     sheet.say(&now, model.theme.text);
     let rows = [
         "freeze and drain: refuse calls, readers wait",
@@ -39,7 +39,7 @@ pub(super) fn gate(model: &Model, chosen: usize, columns: usize) -> Sheet {
 
 pub(super) fn quit(model: &Model, quit: &Quit, columns: usize) -> Sheet {
     let s = &model.snapshot;
-    let mut sheet = Sheet::new(format!("Quit? {} not over, {} helpers live", s.live_total, s.live), columns);
+    let mut sheet = Sheet::new(format!("Quit? Not over: {}, live helpers: {}", s.live_total, s.live), columns);
     match &quit.stage {
         Quitting::Asking => {
             let rows = [

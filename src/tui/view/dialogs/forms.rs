@@ -45,7 +45,8 @@ pub(super) fn call(model: &Model, columns: usize) -> Sheet {
                 std::iter::once(form.path.bytes()).chain(args.iter().map(Vec::as_slice)).map(quoted).collect();
             sheet.say(&format!("argv: {}", argv.join(", ")), model.theme.dim);
         }
-        Err(why) => sheet.say(&why, model.theme.warn),
+        Err(why) if form.error.is_none() => sheet.say(&why, model.theme.warn),
+        Err(_) => {}
     }
     sheet.wrong(model, form.error.as_ref());
     sheet

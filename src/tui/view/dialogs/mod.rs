@@ -17,7 +17,7 @@ use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Field;
 use crate::tui::text;
 
-use super::{Areas, line, mask_detail, put};
+use super::{Areas, header, line, mask_detail, put};
 
 /// Cells of a dialog, at the most.
 const WIDEST: u16 = 92;
@@ -204,7 +204,7 @@ pub(super) fn draw(model: &Model, areas: &Areas, buf: &mut Buffer) -> Option<Pos
 fn frame(model: &Model, sheet: &Sheet, place: &Place, scroll: usize, most: usize, buf: &mut Buffer) {
     let area = place.frame;
     let columns = usize::from(area.width);
-    let hidden = if most > 0 { format!(" ({} lines hidden)", sheet.lines.len() - place.rows) } else { String::new() };
+    let hidden = if most > 0 { format!(" (hidden lines: {})", sheet.lines.len() - place.rows) } else { String::new() };
     let title = text::fit(&format!(" {}{hidden} ", sheet.title), columns.saturating_sub(4));
     if area.height == 0 {
         return;
@@ -223,12 +223,13 @@ fn frame(model: &Model, sheet: &Sheet, place: &Place, scroll: usize, most: usize
         put(buf, Rect { x: area.right() - 1, y, height: 1, width: 1 }, &[line("│", model.theme.title)]);
     }
     let arrows = match (scroll > 0, scroll < most) {
-        (true, true) => " up/down ",
-        (true, false) => " up ",
-        (false, true) => " down ",
+        (true, true) => "(up/down) ",
+        (true, false) => "(up) ",
+        (false, true) => "(down) ",
         _ => "",
     };
-    let target = text::fit(&format!(" {}{arrows} ", model.target()), columns.saturating_sub(4));
+    let room = columns.saturating_sub(6 + arrows.len());
+    let target = text::fit(&format!(" {} {arrows}", header::target_words(model, room)), columns.saturating_sub(4));
     let bottom = rule("└", &target, "┘");
     put(buf, Rect { y: area.bottom() - 1, height: 1, ..area }, &[line(bottom, model.theme.title)]);
 }

@@ -2,6 +2,7 @@
 
 use crate::abi::birth::Enforcement;
 use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::mask::names;
 use crate::control::words::{ended_in_words, ended_with_time};
 use crate::engine::record::Record;
 use crate::tui::model::Model;
@@ -10,8 +11,11 @@ use crate::tui::model::masks::{KNOBS, difference, list, live, short, size};
 
 use super::Sheet;
 
-/// The five sets, as /proc names them.
-const SETS: [(&str, fn(&CapSets) -> CapMask); 5] = [
+/// A set's name, and how to take it out of the five.
+type Set = (&'static str, fn(&CapSets) -> CapMask);
+
+/// The five sets, as capabilities(7) names them.
+const SETS: [Set; 5] = [
     ("permitted", |s| s.permitted),
     ("effective", |s| s.effective),
     ("inheritable", |s| s.inheritable),
@@ -82,11 +86,17 @@ fn compare(model: &Model, sheet: &mut Sheet, draft: &CapSets, live: &CapSets) {
     sets(model, sheet, "under draft", draft);
 }
 
+/// The five sets by name; those that are alike on one line.
 fn sets(model: &Model, sheet: &mut Sheet, name: &str, sets: &CapSets) {
+    let mut alike: Vec<(CapMask, Vec<&str>)> = Vec::new();
     for (set, of) in SETS {
-        let mask = of(sets);
-        let names =
-            if mask.is_empty() { "none".to_owned() } else { crate::abi::mask::names(mask, model.snapshot.known) };
-        sheet.say(&format!("{name}, {set}: {names}"), model.theme.text);
+        match alike.iter_mut().find(|(mask, _)| *mask == of(sets)) {
+            Some((_, names)) => names.push(set),
+            None => alike.push((of(sets), vec![set])),
+        }
+    }
+    for (mask, which) in alike {
+        let caps = if mask.is_empty() { "none".to_owned() } else { names(mask, model.snapshot.known) };
+        sheet.say(&format!("{name}, {}: {caps}", which.join(", ")), model.theme.text);
     }
 }

@@ -289,3 +289,27 @@ fn no_color_is_honoured() {
         assert_eq!(found, coloured);
     }
 }
+
+#[test]
+fn a_flood_of_ends_freezes_no_key_and_loses_no_count() {
+    everywhere(QUICK, |pty, room| {
+        ask(pty, "foo", 200);
+        // Keys are heard in the midst of it.
+        pty.press("2", "> cap_sys_module");
+        pty.press("1", "[1 Overview]");
+        pty.shows("200 of 200 answered");
+        if room {
+            let number = |text: &str| -> u32 {
+                let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+                digits.parse().unwrap_or_default()
+            };
+            pty.until("every one of them", |s| {
+                let text = s.contents();
+                let launched = text.lines().find_map(|line| line.strip_prefix("last minute ")).unwrap_or_default();
+                let refused = text.lines().find_map(|line| line.split_once(" of 50, ")?.1.split_once("refused "));
+                number(launched) + refused.map_or(0, |(_, digits)| number(digits)) == 200
+            });
+        }
+        quits(pty);
+    });
+}

@@ -14,6 +14,7 @@ pub mod model;
 pub mod msg;
 mod paint;
 mod run;
+mod signals;
 mod submit;
 pub mod terminal;
 mod text;

@@ -8,13 +8,11 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
 
 use crate::abi::error::SysError;
 use crate::engine::{Engine, Subscription};
 use crate::sys::host::Micros;
-use crate::sys::probe::ignores;
-use crate::sys::signals::{Signals, stop};
+use crate::sys::signals::Signals;
 
 use super::Options;
 use super::input::{Decoder, Input};
@@ -39,9 +37,9 @@ const READ: usize = 4096;
 /// The console, from the first frame to the code it ends with.
 pub(super) struct Console<'a> {
     engine: &'a Engine,
-    signals: &'a Signals,
-    tty: Arc<Tty>,
-    painter: Painter,
+    pub(super) signals: &'a Signals,
+    pub(super) tty: Arc<Tty>,
+    pub(super) painter: Painter,
     model: Model,
     input: Decoder,
     events: Subscription,
@@ -56,7 +54,7 @@ pub(super) struct Console<'a> {
     tick: Option<Instant>,
     /// The model has changed since it was drawn.
     dirty: bool,
-    ending: Option<u8>,
+    pub(super) ending: Option<u8>,
 }
 
 impl<'a> Console<'a> {
@@ -158,7 +156,7 @@ impl<'a> Console<'a> {
         self.mailbox.is_full().then_some(self.due)
     }
 
-    fn take(&mut self, msg: Msg) {
+    pub(super) fn take(&mut self, msg: Msg) {
         self.dirty = true;
         for effect in update(&mut self.model, msg) {
             match effect {
@@ -242,60 +240,6 @@ impl<'a> Console<'a> {
             self.dirty = false;
         }
         Ok(())
-    }
-
-    fn hear(&mut self) -> io::Result<()> {
-        while let Some(signal) = self.signals.next().map_err(|e| io::Error::from(e.errno))? {
-            self.signal(signal);
-        }
-        Ok(())
-    }
-
-    fn signal(&mut self, signal: Signal) {
-        match signal {
-            Signal::SIGWINCH => self.resized(),
-            Signal::SIGTSTP => self.suspend(false),
-            // Stopped by force: nobody gave the terminal back, and somebody else has had it.
-            Signal::SIGCONT => self.resume(),
-            // Blocked signals come also when they are ignored, as SIGHUP is under nohup.
-            _ if ignores(signal) => {}
-            _ => {
-                self.take(Msg::Signal(signal));
-                self.ending = Some(128 + signal as u8);
-            }
-        }
-    }
-
-    /// The screen has another size, or is to be painted anew.
-    fn resized(&mut self) {
-        let (columns, rows) = self.tty.size();
-        if self.painter.repaint((columns, rows)).is_ok() {
-            self.take(Msg::Resize { columns, rows });
-        }
-    }
-
-    /// Gives the terminal back and stops, with the whole job if the operator asked for it here: whoever started us
-    /// (`cargo run`) is to stop too, or the shell would wait for it.
-    fn suspend(&mut self, job: bool) {
-        self.tty.leave();
-        stop(job);
-        let mut meanwhile = Vec::new();
-        while let Ok(Some(signal)) = self.signals.next() {
-            meanwhile.push(signal);
-        }
-        self.resume();
-        // That we were continued is known.
-        meanwhile.into_iter().filter(|s| *s != Signal::SIGCONT).for_each(|signal| self.signal(signal));
-    }
-
-    fn resume(&mut self) {
-        let size = self.tty.size();
-        let entered = self.tty.enter().map_err(|e| io::Error::from(e.errno));
-        if entered.and_then(|enter| self.painter.reenter(&enter, size)).is_err() {
-            self.ending = Some(super::EXIT_HANGUP);
-            return;
-        }
-        self.take(Msg::Resize { columns: size.0, rows: size.1 });
     }
 }
 

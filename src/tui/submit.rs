@@ -67,9 +67,11 @@ impl Desk {
             Some(clerk) => clerk.send(errand).map_err(|e| e.0),
             None => Err(errand),
         };
-        if let Err(Errand::Command(ticket, _)) = unsent {
-            self.mailbox.post(Msg::Replied { ticket, reply: Err(no_thread()) });
-        }
+        self.mailbox.post(match unsent {
+            Ok(()) => return,
+            Err(Errand::Command(ticket, _)) => Msg::Replied { ticket, reply: Err(no_thread()) },
+            Err(Errand::Warnings(_)) => Msg::PathWarnings(vec!["not looked at: no thread could be made".into()]),
+        });
     }
 
     fn hire(&self) -> std::io::Result<Sender<Errand>> {
@@ -79,7 +81,11 @@ impl Desk {
             for errand in errands {
                 match errand {
                     Errand::Command(ticket, command) => perform(&engine, &mailbox, ticket, command),
-                    Errand::Warnings(path) => mailbox.post(Msg::PathWarnings(engine.path_warnings(&path))),
+                    Errand::Warnings(path) => {
+                        let look = catch_unwind(AssertUnwindSafe(|| engine.path_warnings(&path)));
+                        let warnings = look.unwrap_or_else(|_| vec!["not looked at: khelper panicked".into()]);
+                        mailbox.post(Msg::PathWarnings(warnings));
+                    }
                 }
             }
         };

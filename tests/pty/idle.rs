@@ -19,8 +19,7 @@ fn sleeps_for_good(task: &Path) -> Option<bool> {
     // `running`, or the number of the call and its arguments in hexadecimal.
     let mut words = call.split_whitespace();
     let Some(number) = words.next().and_then(|n| n.parse::<libc::c_long>().ok()) else { return Some(false) };
-    let arguments: Vec<u64> =
-        words.filter_map(|w| u64::from_str_radix(w.strip_prefix("0x")?, 16).ok()).collect();
+    let arguments: Vec<u64> = words.filter_map(|w| u64::from_str_radix(w.strip_prefix("0x")?, 16).ok()).collect();
     // futex: the address of a time is the fourth; poll: milliseconds are the third, and an int.
     let waits = match number {
         libc::SYS_futex => arguments.get(3) == Some(&0),

@@ -3,6 +3,7 @@
 use crate::abi::error::{Stage, errno_name};
 use crate::abi::escape::screen;
 use crate::abi::wait::{WaitStatus, signal_name};
+use crate::abi::who::ChainLink;
 use crate::engine::record::{Outcome, Record};
 
 /// What to make of an ending. Never told by colour alone: every ending has its own words and symbol.
@@ -128,6 +129,16 @@ fn refused(record: &Record) -> Ending {
 
 fn errno(record: &Record) -> String {
     record.errno.map(|e| format!(" ({})", errno_name(e))).unwrap_or_default()
+}
+
+/// `khelper (4121), asked by sh (4000, guessed)`; empty for an empty chain.
+pub fn chain(links: &[ChainLink]) -> String {
+    let link = |l: &ChainLink| {
+        let of = l.helper_of.map(|id| format!(", helper of request {id}")).unwrap_or_default();
+        let guessed = if l.known { "" } else { ", guessed" };
+        format!("{} ({}{of}{guessed})", l.comm, l.pid)
+    };
+    links.iter().map(link).collect::<Vec<_>>().join(" < ")
 }
 
 /// A time as a person reads it: `640 µs`, `12 ms`, `1.2 s`, `2 m 05 s`, `3 h 02 m`.

@@ -211,7 +211,7 @@ pub const TABLE: &[Binding] = &[
     row(Context::Form, &[ENTER], Action::Accept, "do it", "do it, if every field is valid"),
     row(Context::Form, &[TAB, DOWN], Action::Next, "next", "go to the next field"),
     row(Context::Form, &[BACK_TAB, UP], Action::Previous, "", "go to the field before"),
-    row(Context::Form, &[ESC], Action::Dismiss, "back", "go back; what was typed is kept"),
+    row(Context::Form, &[ESC], Action::Dismiss, "back", "go back; module and call keep what was typed"),
     row(Context::Pick, &[RIGHT, c(' ')], Action::Change, "change", "take the next value"),
     row(Context::Pick, &[LEFT], Action::ChangeBack, "", "take the value before"),
     row(Context::Gate, &[c('f')], Action::Choose(0), "freeze", "choose freeze and drain"),

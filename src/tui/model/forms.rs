@@ -65,9 +65,9 @@ pub const WAITS: [WaitMode; 3] = [WaitMode::PROC, WaitMode::EXEC, WaitMode::NoWa
 pub struct CallForm {
     /// The field under the cursor: 0 path, 1 arguments, 2 wait, 3 bset, 4 inheritable.
     pub focus: usize,
-    /// The program, argv[0] too.
+    /// The program, `argv[0]` too.
     pub path: Field,
-    /// The arguments after argv[0], in one line.
+    /// The arguments after `argv[0]`, in one line.
     pub args: Field,
     /// Which of [`WAITS`].
     pub wait: usize,

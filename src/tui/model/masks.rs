@@ -51,7 +51,9 @@ pub fn size(mask: CapMask, known: CapMask) -> String {
 pub fn difference(live: CapMask, draft: CapMask) -> String {
     let (dropped, raised) = (live.minus(draft), draft.minus(live));
     let mut parts = Vec::new();
-    if !dropped.is_empty() {
+    if !dropped.is_empty() && dropped == live {
+        parts.push(format!("drops everything ({})", dropped.len()));
+    } else if !dropped.is_empty() {
         parts.push(format!("drops {}", list(dropped)));
     }
     if !raised.is_empty() {

@@ -55,10 +55,16 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Overview => model.tab = Tab::Overview,
         Action::Masks => model.tab = Tab::Masks,
         Action::NextTab => model.tab = if model.tab == Tab::Overview { Tab::Masks } else { Tab::Overview },
-        Action::Module => open(model, "asking for a module", |_| Dialog::Module),
-        Action::Call => open(model, "calling a helper", |_| Dialog::Call),
+        Action::Module => open(model, "asking for a module", |m| {
+            (m.module.focus, m.module.error) = (0, None);
+            Dialog::Module
+        }),
+        Action::Call => open(model, "calling a helper", |m| {
+            (m.call.focus, m.call.error) = (0, None);
+            Dialog::Call
+        }),
         Action::Path => open(model, "editing kernel.modprobe", |m| Dialog::Path(path::form(m))),
-        Action::Gate => open(model, "working the gate", gate::dialog),
+        Action::Gate => open(model, "working the gate", |m| gate::dialog(m)),
         Action::Apply => confirm::open_apply(model),
         Action::Reset => confirm::open_reset(model),
         Action::Forms => model.dialogs.push(Dialog::Forms(0)),
@@ -89,7 +95,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-fn open(model: &mut Model, what: &str, dialog: impl FnOnce(&Model) -> Dialog) {
+fn open(model: &mut Model, what: &str, dialog: impl FnOnce(&mut Model) -> Dialog) {
     if !refused_read_only(model, what) {
         let dialog = dialog(model);
         model.dialogs.push(dialog);

@@ -3,7 +3,7 @@
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
 use crate::abi::escape::{screen, unescape};
-use crate::control::words::{Mood, ended_in_words, ended_with_time};
+use crate::control::words::{Mood, chain, ended_in_words, ended_with_time};
 use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::engine::record::{Outcome, Record};
 use crate::tui::model::dialog::{Dialog, Rehearsed};
@@ -68,6 +68,9 @@ fn answered(record: &Record) -> String {
     {
         text.push_str(" — ");
         text.push_str(&screen_again(why));
+    }
+    if !record.chain.is_empty() {
+        text.push_str(&format!("; asked by {}", chain(&record.chain)));
     }
     text
 }

@@ -204,7 +204,7 @@ pub(super) fn draw(model: &Model, areas: &Areas, buf: &mut Buffer) -> Option<Pos
 fn frame(model: &Model, sheet: &Sheet, place: &Place, scroll: usize, most: usize, buf: &mut Buffer) {
     let area = place.frame;
     let columns = usize::from(area.width);
-    let hidden = if most > 0 { format!(" ({} lines hidden)", sheet.lines.len() - place.rows) } else { String::new() };
+    let hidden = if most > 0 { format!(" (hidden lines: {})", sheet.lines.len() - place.rows) } else { String::new() };
     let title = text::fit(&format!(" {}{hidden} ", sheet.title), columns.saturating_sub(4));
     if area.height == 0 {
         return;

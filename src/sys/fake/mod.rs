@@ -86,6 +86,8 @@ pub struct Now {
     pub launched: usize,
     /// Threads of the engine that sleep until some time of the virtual clock.
     pub on_clock: usize,
+    /// Signals sent.
+    pub signals: usize,
     /// Signals sent to a pid that was reaped already: there must never be one.
     pub strays: usize,
 }

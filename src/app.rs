@@ -1,9 +1,85 @@
 //! Floor 5: builds the parts, wires them, stops them in order.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
+
+use nix::sys::signal::Signal;
+
+use crate::abi::error::SysError;
+use crate::cli::{self, Args, exit};
+use crate::engine::Engine;
+use crate::sys::host::Host;
+use crate::sys::linux::LinuxHost;
+use crate::sys::probe::{PROBE_ARG, ignores};
+use crate::sys::signals::Signals;
+use crate::tui;
+
+/// What the console listens to; a command listens to SIGINT alone.
+const CONSOLE_SIGNALS: [Signal; 6] =
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGWINCH, Signal::SIGTSTP, Signal::SIGCONT];
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    ExitCode::FAILURE
+    let args: Vec<OsString> = std::env::args_os().collect();
+    // The probe comes before everything else: it must not disturb what it measures.
+    if args.get(1).is_some_and(|first| first == PROBE_ARG) {
+        return cli::probe::report().into();
+    }
+    cli::parse(args).map_or_else(ExitCode::from, |args| run(&args).into())
+}
+
+fn run(args: &Args) -> u8 {
+    let settings = args.set();
+    let Some(command) = &args.command else { return console(args, &settings) };
+    if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
+        return code;
+    }
+    // Whoever starts a program with SIGINT ignored does not want it interrupted.
+    let signals = if ignores(Signal::SIGINT) { Ok(None) } else { Signals::take(&[Signal::SIGINT]).map(Some) };
+    let started = signals.map_err(|e| refuse(&e)).and_then(|signals| Ok((engine()?, signals)));
+    match started {
+        Ok((engine, signals)) => cli::run(&engine, command, &settings, signals),
+        Err(code) => code,
+    }
+}
+
+/// The console. Knobs are written before the terminal is looked at: a wrong `--set` is told as such.
+fn console(args: &Args, settings: &[OsString]) -> u8 {
+    let started = Signals::take(&CONSOLE_SIGNALS).map_err(|e| refuse(&e)).and_then(|signals| {
+        let engine = engine()?;
+        cli::set(&engine, settings)?;
+        Ok((engine, signals))
+    });
+    let (engine, signals) = match started {
+        Ok(started) => started,
+        Err(code) => return code,
+    };
+    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        cli::say(
+            "the console needs a terminal on stdin and stdout; these work without one: \
+             khelper request, run, probe, mask, get (khelper --help tells more)",
+        );
+        return exit::NO_TERMINAL;
+    }
+    tui::run(&engine, &signals, tui::Options { read_only: args.read_only, mouse: !args.no_mouse })
+}
+
+/// An engine with the probe in it. SIGCHLD is this program's own to set (UMH-8).
+fn engine() -> Result<Engine, u8> {
+    let mut builder = Engine::builder().fix_sigchld(true);
+    match std::env::current_exe() {
+        Ok(path) => builder = builder.probe(path, PROBE_ARG),
+        Err(e) => cli::say(&format!("the probe is not to be had: this program's own path is unknown: {e}")),
+    }
+    builder.start().map_err(|error| {
+        cli::complain(&error);
+        126
+    })
+}
+
+fn refuse(error: &SysError) -> u8 {
+    cli::complain(error);
+    126
 }

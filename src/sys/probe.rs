@@ -1,1 +1,317 @@
-//! What this process was given: everything that a helper can see of its birth.
+//! What this process was given: everything that a helper can see of its birth (UMH-9, UMH-10). The same executable
+//! under a private first argument ([`PROBE_ARG`]) is the built-in helper that prints it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use procfs::process::{Process, Stat, Status};
+use serde::{Deserialize, Serialize};
+
+use super::born;
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::error::SysError;
+use crate::abi::escape::json;
+use crate::abi::wait::signal_name;
+
+/// The private first argument that makes the program the probe, looked at before every other.
+pub const PROBE_ARG: &str = "--khelper-probe";
+
+/// The report. Every byte string is escaped as in every JSON of this program: not UTF-8 is `\xNN`, a backslash is
+/// doubled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The five capability sets as the kernel shows them, bits past the table of names included.
+    pub caps: Sets,
+    /// Its arguments, argv[0] included.
+    pub argv: Vec<String>,
+    /// Its environment, in its order.
+    pub env: Vec<String>,
+    /// Its working directory.
+    pub cwd: String,
+    /// Its root directory.
+    pub root: String,
+    /// The file mode creation mask, octal (`"022"`).
+    pub umask: String,
+    /// The nice value.
+    pub nice: i64,
+    /// The scheduling policy (`SCHED_OTHER`).
+    pub scheduler: String,
+    /// The CPUs it may run on.
+    pub affinity: Vec<u32>,
+    /// Its signals.
+    pub signals: Signals,
+    /// Its process id.
+    pub pid: i32,
+    /// Its parent.
+    pub ppid: i32,
+    /// Its session.
+    pub session: i32,
+    /// Its process group.
+    pub pgid: i32,
+    /// Whether it has a controlling terminal.
+    pub terminal: bool,
+    /// Its open files by number, and what each is (`/dev/null`, `pipe:[123]`).
+    pub fds: BTreeMap<u32, String>,
+    /// Its resource limits by name, as in limits.conf(5).
+    pub limits: BTreeMap<String, Limit>,
+    /// Whether no_new_privs is set.
+    pub no_new_privs: bool,
+    /// User ids.
+    pub uid: Ids,
+    /// Group ids.
+    pub gid: Ids,
+    /// Supplementary groups.
+    pub groups: Vec<u32>,
+    /// The out-of-memory killer's adjustment.
+    pub oom_score_adj: i16,
+}
+
+/// The five capability sets, as they stand in /proc/PID/status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sets {
+    /// CapInh.
+    #[serde(with = "hex")]
+    pub inheritable: CapMask,
+    /// CapPrm.
+    #[serde(with = "hex")]
+    pub permitted: CapMask,
+    /// CapEff.
+    #[serde(with = "hex")]
+    pub effective: CapMask,
+    /// CapBnd.
+    #[serde(with = "hex")]
+    pub bounding: CapMask,
+    /// CapAmb.
+    #[serde(with = "hex")]
+    pub ambient: CapMask,
+}
+
+impl From<CapSets> for Sets {
+    fn from(s: CapSets) -> Self {
+        Self {
+            inheritable: s.inheritable,
+            permitted: s.permitted,
+            effective: s.effective,
+            bounding: s.bounding,
+            ambient: s.ambient,
+        }
+    }
+}
+
+/// Signals by name; one without a name is `signal 40`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signals {
+    /// Blocked.
+    pub blocked: Vec<String>,
+    /// Ignored when it was executed: what Rust's runtime ignores on its own account is not counted.
+    pub ignored: Vec<String>,
+    /// Caught, but for those that Rust's runtime catches: exec leaves none (execve(2)).
+    pub caught: Vec<String>,
+    /// Sent and not taken, to the thread or the process.
+    pub pending: Vec<String>,
+}
+
+/// A resource limit; `null` is unlimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// Soft limit.
+    pub soft: Option<u64>,
+    /// Hard limit.
+    pub hard: Option<u64>,
+}
+
+/// The four ids of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ids {
+    /// Real.
+    pub real: u32,
+    /// Effective.
+    pub effective: u32,
+    /// Saved.
+    pub saved: u32,
+    /// For file access.
+    pub fs: u32,
+}
+
+impl Report {
+    /// Looks at this process. The open files come first, before anything is opened to look at the rest; nothing of
+    /// what is measured is changed (the umask is read from /proc: umask(2) cannot ask without setting).
+    pub fn gather() -> Result<Self, SysError> {
+        let fds = fds().map_err(|e| from_io("list /proc/self/fd", &e))?;
+        let me = Process::myself().map_err(|e| from_proc("/proc/self", e))?;
+        let status = me.status().map_err(|e| from_proc("/proc/self/status", e))?;
+        let stat = me.stat().map_err(|e| from_proc("/proc/self/stat", e))?;
+        Ok(Self {
+            caps: sets(&status),
+            argv: std::env::args_os().map(|a| json(a.as_bytes())).collect(),
+            env: env().map_err(|e| from_io("/proc/self/environ", &e))?,
+            cwd: link(Path::new("/proc/self/cwd")).map_err(|e| from_io("/proc/self/cwd", &e))?,
+            root: link(Path::new("/proc/self/root")).map_err(|e| from_io("/proc/self/root", &e))?,
+            umask: format!("{:03o}", status.umask.unwrap_or_default()),
+            nice: stat.nice,
+            scheduler: scheduler(&stat),
+            affinity: status.cpus_allowed_list.iter().flatten().flat_map(|(from, to)| *from..=*to).collect(),
+            signals: signals(&status),
+            pid: stat.pid,
+            ppid: stat.ppid,
+            session: stat.session,
+            pgid: stat.pgrp,
+            terminal: stat.tty_nr != 0,
+            fds,
+            limits: limits()?,
+            no_new_privs: status.nonewprivs == Some(1),
+            uid: Ids { real: status.ruid, effective: status.euid, saved: status.suid, fs: status.fuid },
+            gid: Ids { real: status.rgid, effective: status.egid, saved: status.sgid, fs: status.fgid },
+            groups: status.groups,
+            oom_score_adj: me.oom_score_adj().map_err(|e| from_proc("/proc/self/oom_score_adj", e))?,
+        })
+    }
+}
+
+/// Whether this process was started with `signal` ignored (nohup, or a background job of a shell without job control).
+pub fn ignores(signal: nix::sys::signal::Signal) -> bool {
+    if signal == nix::sys::signal::Signal::SIGPIPE {
+        return born::sigpipe_ignored();
+    }
+    let status = Process::myself().and_then(|me| me.status());
+    status.is_ok_and(|s| s.sigign & (1 << (signal as i32 - 1)) != 0)
+}
+
+fn sets(status: &Status) -> Sets {
+    let some = |bits: Option<u64>| CapMask::from_bits(bits.unwrap_or_default());
+    Sets {
+        inheritable: CapMask::from_bits(status.capinh),
+        permitted: CapMask::from_bits(status.capprm),
+        effective: CapMask::from_bits(status.capeff),
+        bounding: some(status.capbnd),
+        ambient: some(status.capamb),
+    }
+}
+
+/// As it lies on the stack since exec, entries without a `=` included.
+fn env() -> io::Result<Vec<String>> {
+    let bytes = std::fs::read("/proc/self/environ")?;
+    let whole = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    Ok(if whole.is_empty() { Vec::new() } else { whole.split(|b| *b == 0).map(json).collect() })
+}
+
+fn link(path: &Path) -> io::Result<String> {
+    std::fs::read_link(path).map(|target| json(target.as_os_str().as_bytes()))
+}
+
+/// The open files. The one that lists is closed again before their targets are read, so that it is found to be gone;
+/// nothing else is opened meanwhile.
+fn fds() -> io::Result<BTreeMap<u32, String>> {
+    let names: Vec<_> = std::fs::read_dir("/proc/self/fd")?.map(|entry| entry.map(|e| e.file_name())).collect();
+    let mut fds = BTreeMap::new();
+    for name in names {
+        let name = name?;
+        let Some(fd) = name.to_str().and_then(|n| n.parse::<u32>().ok()) else { continue };
+        if i32::try_from(fd).is_ok_and(born::was_closed) {
+            continue;
+        }
+        match link(&Path::new("/proc/self/fd").join(&name)) {
+            Ok(target) => drop(fds.insert(fd, target)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(fds)
+}
+
+fn scheduler(stat: &Stat) -> String {
+    const NAMES: [&str; 7] =
+        ["SCHED_OTHER", "SCHED_FIFO", "SCHED_RR", "SCHED_BATCH", "", "SCHED_IDLE", "SCHED_DEADLINE"];
+    let policy = stat.policy.unwrap_or_default();
+    let known = usize::try_from(policy).ok().and_then(|p| NAMES.get(p)).filter(|n| !n.is_empty());
+    known.map_or_else(|| format!("policy {policy}"), |n| (*n).to_owned())
+}
+
+fn signals(status: &Status) -> Signals {
+    let bit = |signal: i32| 1u64 << (signal - 1);
+    let names = |mask: u64| (1..=64u8).filter(|n| mask & bit(i32::from(*n)) != 0).map(signal_name).collect();
+    let ignored = if born::sigpipe_ignored() { status.sigign } else { status.sigign & !bit(libc::SIGPIPE) };
+    Signals {
+        blocked: names(status.sigblk),
+        ignored: names(ignored),
+        caught: names(status.sigcgt & !(bit(libc::SIGSEGV) | bit(libc::SIGBUS))),
+        pending: names(status.sigpnd | status.shdpnd),
+    }
+}
+
+fn limits() -> Result<BTreeMap<String, Limit>, SysError> {
+    const ALL: [(&str, Resource); 16] = [
+        ("as", Resource::RLIMIT_AS),
+        ("core", Resource::RLIMIT_CORE),
+        ("cpu", Resource::RLIMIT_CPU),
+        ("data", Resource::RLIMIT_DATA),
+        ("fsize", Resource::RLIMIT_FSIZE),
+        ("locks", Resource::RLIMIT_LOCKS),
+        ("memlock", Resource::RLIMIT_MEMLOCK),
+        ("msgqueue", Resource::RLIMIT_MSGQUEUE),
+        ("nice", Resource::RLIMIT_NICE),
+        ("nofile", Resource::RLIMIT_NOFILE),
+        ("nproc", Resource::RLIMIT_NPROC),
+        ("rss", Resource::RLIMIT_RSS),
+        ("rtprio", Resource::RLIMIT_RTPRIO),
+        ("rttime", Resource::RLIMIT_RTTIME),
+        ("sigpending", Resource::RLIMIT_SIGPENDING),
+        ("stack", Resource::RLIMIT_STACK),
+    ];
+    let finite = |n: u64| (n != RLIM_INFINITY).then_some(n);
+    ALL.into_iter()
+        .map(|(name, resource)| {
+            let (soft, hard) = getrlimit(resource).map_err(|e| SysError::new(format!("getrlimit {name}"), e))?;
+            Ok((name.to_owned(), Limit { soft: finite(soft), hard: finite(hard) }))
+        })
+        .collect()
+}
+
+fn from_io(what: &'static str, e: &io::Error) -> SysError {
+    SysError::new(what, nix::errno::Errno::from_raw(e.raw_os_error().unwrap_or(0)))
+}
+
+fn from_proc(what: &'static str, e: procfs::ProcError) -> SysError {
+    use nix::errno::Errno;
+    use procfs::ProcError;
+    match e {
+        ProcError::NotFound(_) => SysError::new(what, Errno::ENOENT),
+        ProcError::PermissionDenied(_) => SysError::new(what, Errno::EACCES),
+        ProcError::Io(e, _) => from_io(what, &e),
+        _ => SysError::new(what, Errno::EIO),
+    }
+}
+
+/// A set as `"0x1ffffffffff"`, and back.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::abi::cap::CapMask;
+
+    pub fn serialize<S: Serializer>(mask: &CapMask, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&format_args!("{:#x}", mask.bits()))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<CapMask, D::Error> {
+        let text = String::deserialize(d)?;
+        let digits = text.strip_prefix("0x").ok_or_else(|| D::Error::custom("a set starts with 0x"))?;
+        u64::from_str_radix(digits, 16).map(CapMask::from_bits).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_can_be_read_back() {
+        let report = Report::gather().unwrap();
+        let text = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+        assert_eq!(report.pid, std::process::id().cast_signed());
+        assert!(report.limits.len() == 16 && !report.affinity.is_empty());
+    }
+}

@@ -1,0 +1,77 @@
+//! `khelper mask`: masks in every form, without an engine.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use serde::Serialize;
+
+use crate::abi::cap::CapMask;
+use crate::abi::escape::{json, screen};
+use crate::abi::mask::{MaskExpr, hex, kernel_words, libcap, names, systemd};
+
+use super::args::Mask;
+use super::exit::Verdict;
+use super::say::{Answers, complain};
+
+/// One mask. Changes (`-cap_x`) are of the full mask, there being no live one.
+#[derive(Serialize)]
+struct Forms {
+    mask: String,
+    words: String,
+    hex: String,
+    names: Vec<String>,
+    without: Vec<String>,
+    systemd: String,
+    libcap: String,
+}
+
+impl Forms {
+    fn of(text: &OsStr, mask: CapMask, known: CapMask) -> Self {
+        let list = |mask: CapMask| mask.iter().map(|cap| cap.name()).collect();
+        Self {
+            mask: json(text.as_bytes()),
+            words: kernel_words(mask),
+            hex: hex(mask),
+            names: list(mask),
+            without: list(known.minus(mask)),
+            systemd: systemd(mask, known),
+            libcap: libcap(mask, known),
+        }
+    }
+}
+
+/// Prints every mask; one that means nothing is told, and the others are still shown.
+pub fn mask(args: &Mask, known: CapMask, answers: &Answers) -> Verdict {
+    let mut verdict = Verdict::Own(0);
+    for text in &args.masks {
+        match MaskExpr::parse(text.as_bytes(), known) {
+            Ok(expr) => show(args, text, expr.resolve(known, known), known, answers),
+            Err(error) => {
+                complain(&error);
+                verdict = verdict.and(Verdict::Usage);
+            }
+        }
+    }
+    verdict
+}
+
+fn show(args: &Mask, text: &OsStr, mask: CapMask, known: CapMask, answers: &Answers) {
+    let forms = Forms::of(text, mask, known);
+    if args.json {
+        // Strings and lists of strings: nothing in it can fail to be JSON.
+        answers.line(&serde_json::to_string(&forms).unwrap_or_default());
+        return;
+    }
+    let rows = [
+        ("words", forms.words.clone()),
+        ("hex", forms.hex.clone()),
+        ("names", names(mask, known)),
+        ("without", names(known.minus(mask), known)),
+        ("systemd", forms.systemd),
+        ("libcap", forms.libcap),
+    ];
+    answers.line(&screen(text.as_bytes()));
+    for (name, value) in rows {
+        answers.line(&format!("  {name:<8} {value}"));
+    }
+}

@@ -1,0 +1,82 @@
+//! `--set KEY=VALUE`: by the same door and rules as the console.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::abi::cap::CapMask;
+use crate::abi::error::{ControlError, ParseError};
+use crate::abi::escape::screen;
+use crate::abi::mask::names;
+use crate::abi::who::Origin;
+use crate::control::{Command, Key, Reply, Written, dispatch};
+use crate::engine::{Cancel, Engine};
+
+use super::exit::Verdict;
+use super::say::{complain, say};
+
+/// Writes what `--set` asks for: all knobs in one hold of the lock or none (SYS-9), the gate after them. Says what was
+/// not granted. The error is the exit code, everything else having been said.
+pub fn set(engine: &Engine, settings: &[OsString]) -> Result<(), u8> {
+    let written = split_all(settings).and_then(|writes| write(engine, writes));
+    match written {
+        Ok(written) => {
+            let known = engine.snapshot().known;
+            written.iter().for_each(|w| tell(w, known));
+            Ok(())
+        }
+        Err(error) => {
+            complain(&error);
+            Err(Verdict::of_error(&error).code())
+        }
+    }
+}
+
+type Write = (Key, Vec<u8>);
+
+fn split_all(settings: &[OsString]) -> Result<Vec<Write>, ControlError> {
+    settings.iter().map(|s| split(s.as_bytes())).collect()
+}
+
+fn split(setting: &[u8]) -> Result<Write, ControlError> {
+    let Some(at) = setting.iter().position(|b| *b == b'=') else {
+        let why = format!("`{}` is not KEY=VALUE", screen(setting));
+        let error = ParseError::invalid(why, "put a `=` between the knob and its value");
+        return Err(ControlError::Value { key: "--set".into(), error });
+    };
+    Ok((key(&setting[..at])?, setting[at + 1..].to_vec()))
+}
+
+/// A knob by its name; one that is not text is unknown.
+pub fn key(name: &[u8]) -> Result<Key, ControlError> {
+    match std::str::from_utf8(name) {
+        Ok(name) => Key::parse(name),
+        Err(_) => Err(ControlError::UnknownKey(String::from_utf8_lossy(name).into_owned())),
+    }
+}
+
+fn write(engine: &Engine, writes: Vec<Write>) -> Result<Vec<Written>, ControlError> {
+    // The gate stands alone, since its drain may block.
+    let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
+    let mut written = Vec::new();
+    for batch in std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate])).filter(|b| !b.is_empty()) {
+        if let Reply::Written(w) = dispatch(engine, Origin::CommandLine, Command::Write(batch), &Cancel::new())? {
+            written.extend(w);
+        }
+    }
+    Ok(written)
+}
+
+/// What was not granted, and what the knob's owner should know (SYS-4, SYS-6).
+fn tell(written: &Written, known: CapMask) {
+    let key = written.key.name();
+    if !written.not_granted.is_empty() {
+        say(&format!(
+            "{key}: not granted: {}; a mask can only be narrowed, it reads {} now",
+            names(written.not_granted, known),
+            written.after.replace('\t', " ")
+        ));
+    }
+    for warning in &written.warnings {
+        say(&format!("{key}: warning: {warning}"));
+    }
+}

@@ -1,0 +1,141 @@
+//! What speaks against a path as a helper: that it would not run, or that someone else could replace it (SYS-6).
+//! Advice only: everything may change before exec.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+use crate::abi::escape::screen;
+
+/// As many symbolic links as the kernel follows.
+const LINKS: u32 = 40;
+
+/// Sentences; none: nothing to say.
+pub(super) fn warnings(path: &[u8]) -> Vec<String> {
+    if path.is_empty() {
+        return Vec::new();
+    }
+    let target = Path::new(OsStr::from_bytes(path));
+    let mut said = Vec::new();
+    if let Err(e) = walk(target, &mut said) {
+        said.push(format!("`{}` cannot be looked at: {e}", screen(path)));
+        return said;
+    }
+    if let Some(why) = will_not_run(target) {
+        said.push(format!("`{}` {why}", screen(path)));
+    }
+    said
+}
+
+fn will_not_run(target: &Path) -> Option<String> {
+    let meta = match fs::metadata(target) {
+        Ok(meta) => meta,
+        Err(e) => return Some(format!("cannot be looked at: {e}")),
+    };
+    if !meta.is_file() {
+        return Some("is not a regular file: it cannot be executed".into());
+    }
+    match accessat(CWD, target, Access::EXEC_OK, AtFlags::EACCESS) {
+        Ok(()) => None,
+        Err(e) => Some(format!("cannot be executed: {}", io::Error::from(e))),
+    }
+}
+
+/// Looks at every component, symbolic links followed one by one: who may write to a folder may replace what is in it.
+fn walk(target: &Path, said: &mut Vec<String>) -> io::Result<()> {
+    let mut at = PathBuf::from("/");
+    judge(&at, said)?;
+    let mut rest: VecDeque<OsString> = parts(target);
+    let mut links = 0;
+    while let Some(part) = rest.pop_front() {
+        if part == ".." {
+            at.pop();
+            continue;
+        }
+        at.push(&part);
+        let meta = fs::symlink_metadata(&at)?;
+        judge(&at, said)?;
+        if !meta.is_symlink() {
+            continue;
+        }
+        links += 1;
+        if links > LINKS {
+            return Err(io::Error::from_raw_os_error(libc::ELOOP));
+        }
+        let to = fs::read_link(&at)?;
+        at.pop();
+        if to.is_absolute() {
+            at = PathBuf::from("/");
+        }
+        let mut next = parts(&to);
+        next.append(&mut rest);
+        rest = next;
+    }
+    Ok(())
+}
+
+fn parts(path: &Path) -> VecDeque<OsString> {
+    let part = |c: Component<'_>| match c {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    };
+    path.components().filter_map(part).collect()
+}
+
+/// Who else may write to it.
+fn judge(at: &Path, said: &mut Vec<String>) -> io::Result<()> {
+    let meta = fs::symlink_metadata(at)?;
+    let name = screen(at.as_os_str().as_bytes());
+    let me = nix::unistd::geteuid().as_raw();
+    let mut say = |text: String| {
+        if !said.contains(&text) {
+            said.push(text);
+        }
+    };
+    if meta.uid() != 0 && meta.uid() != me {
+        say(format!("`{name}` belongs to uid {}, who could replace the helper", meta.uid()));
+    }
+    // In a sticky folder nobody can replace what is another's; the mode of a link means nothing.
+    if !meta.is_symlink() && meta.mode() & 0o022 != 0 && !(meta.is_dir() && meta.mode() & 0o1000 != 0) {
+        let who = if meta.mode() & 0o002 != 0 { "everyone".into() } else { format!("group {}", meta.gid()) };
+        say(format!("`{name}` can be written by {who}, who could replace the helper"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn sys_6_what_would_not_run_or_could_be_replaced_is_said() {
+        let dir = std::env::temp_dir().join(format!("khelper-path-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let said = |p: &Path| warnings(p.as_os_str().as_bytes()).join("\n");
+        let file = dir.join("helper");
+        assert!(said(&file).contains("cannot be looked at"));
+        fs::write(&file, "#!/bin/true\n").unwrap();
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        assert!(said(&file).contains("cannot be executed"));
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+        assert_eq!(said(&file), "");
+        let link = dir.join("link");
+        symlink("helper", &link).unwrap();
+        assert_eq!(said(&link), "");
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o777)).unwrap();
+        assert!(said(&link).contains("can be written by everyone"));
+        assert!(said(&dir).contains("not a regular file"));
+        symlink("self", dir.join("self")).unwrap();
+        assert!(said(&dir.join("self")).contains("cannot be looked at"));
+        assert!(warnings(b"").is_empty());
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}

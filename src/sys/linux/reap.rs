@@ -1,0 +1,84 @@
+//! The end of a helper: seen dead, looked at, then reaped; or lost, and what can still be known (UMH-8, UMH-12).
+
+use nix::errno::Errno;
+
+use crate::abi::cap::CapSets;
+use crate::abi::wait::WaitStatus;
+use crate::sys::host::{Ended, Watcher};
+
+use super::proc;
+
+/// `PIDFD_INFO_EXIT` of linux/pidfd.h.
+const PIDFD_INFO_EXIT: u64 = 1 << 3;
+/// `struct pidfd_info` as it was first: mask, cgroup id, ten ids, exit code.
+#[repr(C)]
+#[derive(Default)]
+struct PidfdInfo {
+    mask: u64,
+    cgroupid: u64,
+    ids: [u32; 11],
+    exit_code: i32,
+}
+nix::ioctl_readwrite!(pidfd_get_info, 0xff, 11, PidfdInfo);
+
+/// Waits until `pid` is dead, leaving it a zombie; false if it is not ours to wait for any more.
+pub(super) fn wait_dead(pid: i32) -> bool {
+    loop {
+        // SAFETY: all-zero is a valid siginfo; it lives on this stack.
+        let waited = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut info, libc::WEXITED | libc::WNOWAIT | libc::__WALL)
+        };
+        match Errno::result(waited) {
+            Ok(_) => return true,
+            Err(Errno::EINTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Whether `pid` is dead by now, or not ours to wait for; it is left as it is.
+pub(super) fn is_dead(pid: i32) -> bool {
+    // SAFETY: all-zero is a valid siginfo; it lives on this stack. With WNOHANG, no child leaves its pid zero.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let flags = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL;
+        libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut info, flags) != 0 || info.si_pid() == pid
+    }
+}
+
+/// Looks at the dead helper, tells the watcher, reaps. `started` are the sets that it was seen with while it ran.
+pub(super) fn reap(pid: i32, pidfd: i32, started: Option<CapSets>, watcher: &mut dyn Watcher) -> Ended {
+    // A zombie still shows its sets; nothing of it can change any more. One that the host reaped shows none.
+    let caps = proc::sets_of(pid);
+    watcher.about_to_reap();
+    let mut ended = Ended::default();
+    let mut raw = 0;
+    // SAFETY: all-zero is a valid rusage; both live on this stack.
+    let (reaped, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (libc::wait4(pid, &raw mut raw, libc::__WALL, &raw mut usage), usage)
+    };
+    if reaped == pid {
+        // It was ours until now, so the pid was not a stranger's when it was looked at.
+        (ended.caps, ended.caps_started) = (caps, started);
+        ended.status = Some(WaitStatus::from_raw(raw));
+        ended.cpu_us = micros(usage.ru_utime) + micros(usage.ru_stime);
+        ended.max_rss_kib = u64::try_from(usage.ru_maxrss).unwrap_or(0);
+    } else {
+        ended.status = status_from_pidfd(pidfd);
+    }
+    ended
+}
+
+/// The host program reaped our child, or ignores SIGCHLD: Linux 6.15 and newer keep the status with the pidfd.
+fn status_from_pidfd(pidfd: i32) -> Option<WaitStatus> {
+    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
+    // SAFETY: the structure is the kernel's first version of it, whose size is part of the request's number.
+    unsafe { pidfd_get_info(pidfd, &raw mut info) }.ok()?;
+    (info.mask & PIDFD_INFO_EXIT != 0).then(|| WaitStatus::from_raw(info.exit_code))
+}
+
+fn micros(time: libc::timeval) -> u64 {
+    u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec).unwrap_or(0)
+}

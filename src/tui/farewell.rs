@@ -1,0 +1,39 @@
+//! What is said when the terminal is the shell's again.
+
+use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use crate::abi::escape::screen;
+use crate::abi::wait::WaitMode;
+use crate::engine::Engine;
+use crate::engine::snapshot::Live;
+
+use super::terminal::writable;
+
+/// Ends the engine and names on stderr what it leaves running (UMH-14), after `before`.
+pub(super) fn say(engine: &Engine, before: &[String]) {
+    let left = engine.shutdown(Duration::ZERO);
+    let captured: Vec<String> = left
+        .iter()
+        .filter(|live| live.pid.is_some())
+        .filter(|live| engine.record(live.id).is_some_and(|r| matches!(r.wait, WaitMode::Proc { .. })))
+        .map(|live| format!("#{}", live.id))
+        .collect();
+    let mut lines = before.to_vec();
+    lines.extend(left.iter().map(line));
+    if !captured.is_empty() {
+        lines.push(format!("nobody reads their output any more: the next write may end {}", captured.join(", ")));
+    }
+    let text: String = lines.into_iter().map(|line| line + "\n").collect();
+    let stderr = std::io::stderr();
+    // A terminal that takes nothing would hold us up for ever; one that is gone has nobody to read it.
+    if !text.is_empty() && (!stderr.is_terminal() || writable(stderr.as_fd())) {
+        let _ = stderr.lock().write_all(text.as_bytes());
+    }
+}
+
+fn line(live: &Live) -> String {
+    let pid = live.pid.map_or_else(|| "not started yet".to_owned(), |pid| format!("pid {pid}"));
+    format!("left running: #{} {} ({pid})", live.id, screen(&live.title))
+}

@@ -90,8 +90,10 @@ fn sys_7_no_helper_sees_half_of_a_change() {
             }
         };
         let both = [s.spawn(launch), s.spawn(launch)];
-        both.into_iter().for_each(|l| l.join().unwrap());
+        let ends = both.map(|l| l.join());
+        // First, so that the writer ends when a launch has failed.
         over.store(true, Ordering::Relaxed);
+        ends.into_iter().for_each(Result::unwrap);
         assert!(writer.join().unwrap() > 0);
     });
     let whole = [MODULE, SETPCAP].map(|m| SetsPlan { bounding: m, inheritable: m });

@@ -1,4 +1,5 @@
 //! The whole console in a pseudo-terminal.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
 #[path = "pty/idle.rs"]
 mod idle;

@@ -162,7 +162,10 @@ impl Inner {
         self.books.notify();
         if matches!(state.record.wait, WaitMode::Proc { .. }) {
             drop(state);
-            call.state.notify();
+            // The caller waits for the end; to wake it now would be a switch of threads for nothing.
+            if call.timed {
+                call.state.notify();
+            }
             return;
         }
         // Answered once exec is decided; the record goes on (UMH-3).

@@ -114,18 +114,18 @@ impl Inner {
         let now = self.now();
         record.state = State::Queued;
         record.queued_us = Some(now.saturating_sub(record.at));
-        let waits = how.wait != WaitMode::NoWait;
-        if !waits {
+        // NO_WAIT is answered with the record as it is now.
+        let queued = (how.wait == WaitMode::NoWait).then(|| {
             record.result = Some(0);
-        }
-        let queued = Arc::new(record.clone());
-        let call = Call::new(id, how.module, how.own, record, info, waits);
+            Arc::new(record.clone())
+        });
+        let call = Call::new(how, record, info);
         self.books.lock().queue(now, call.clone());
         self.pool.submit(call.clone());
         if let Some(timeout) = how.timeout {
             self.watch(&call, timeout);
         }
-        if !waits {
+        if let Some(queued) = queued {
             // NO_WAIT lets go once queued (GATE-3); the worker owns the end.
             self.leave(id);
             return queued;

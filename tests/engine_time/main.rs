@@ -1,4 +1,4 @@
-//! The engine on a scripted host with a virtual clock. Each test bears the id of its rule in docs/SEMANTICS.md.
+//! The engine on a scripted host with a virtual clock. Each test bears the id of its rule.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 

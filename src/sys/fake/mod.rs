@@ -38,7 +38,7 @@ use world::World;
 pub const FOREVER: Micros = Micros::MAX;
 
 /// How long a test waits for an event before it fails: a machine under load is slow, an engine that hangs is broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What becomes of a program when it is launched. By default it executes at once, says nothing and exits 0 at once.
 #[derive(Clone, Debug)]
@@ -86,6 +86,8 @@ pub struct Now {
     pub launched: usize,
     /// Threads of the engine that sleep until some time of the virtual clock.
     pub on_clock: usize,
+    /// Signals sent.
+    pub signals: usize,
     /// Signals sent to a pid that was reaped already: there must never be one.
     pub strays: usize,
 }
@@ -183,7 +185,7 @@ impl FakeHost {
         self.advance(END);
     }
 
-    /// Waits for an event, which must come: it panics, saying `what`, if it does not within a minute.
+    /// Waits for an event, which must come: it panics, saying `what`, if it does not within 20 seconds.
     pub fn wait_for(&self, what: &str, happened: impl Fn(&Now) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.world.lock();

@@ -32,6 +32,7 @@ pub(super) struct State {
     pub(super) over: bool,
     timers: BTreeMap<u64, (Micros, Arc<dyn Wake>)>,
     next_timer: u64,
+    signals: usize,
     strays: usize,
 }
 
@@ -58,6 +59,7 @@ impl World {
             over: false,
             timers: BTreeMap::new(),
             next_timer: 0,
+            signals: 0,
             strays: 0,
         };
         Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() })
@@ -100,6 +102,7 @@ impl World {
     pub(super) fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno> {
         let mut state = self.lock();
         let now = state.now;
+        state.signals += 1;
         let Some(helper) = state.helpers.get_mut(&pid) else {
             state.strays += 1;
             return Err(Errno::ESRCH);
@@ -122,6 +125,7 @@ impl State {
             running: self.helpers.values().filter(|h| h.waited && self.alive(h)).count(),
             launched: self.launches.len(),
             on_clock: self.timers.len(),
+            signals: self.signals,
             strays: self.strays,
         }
     }

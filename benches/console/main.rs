@@ -1,0 +1,58 @@
+//! `cargo bench --bench console [-- PROGRAM [ARG]... [, PROGRAM [ARG]...]...]`: first frame, key to screen, idle CPU and
+//! bytes, memory, of the console and of any other terminal program, taking turns in one run. Names are separated by a
+//! lone comma. Without names: the console alone.
+//!
+//! Each program runs in a pseudo-terminal of 120 by 40 whose terminal answers the questions that an xterm would.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
+
+mod measure;
+mod pty;
+
+use std::ffi::OsString;
+
+use measure::{Figures, measure};
+
+/// Turns of each program.
+const RUNS: usize = 7;
+
+fn main() {
+    let given: Vec<OsString> = std::env::args_os().skip(1).filter(|a| a != "--bench").collect();
+    let mut programs: Vec<Vec<OsString>> = vec![vec![env!("CARGO_BIN_EXE_khelper").into()]];
+    programs.extend(given.split(|a| a == ",").filter(|p| !p.is_empty()).map(<[OsString]>::to_vec));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    println!("{cores} cores, Linux {}; medians of {RUNS} runs, (low quartile to high quartile)", kernel.trim());
+    println!(
+        "{:<18} {:>22} {:>22} {:>10} {:>12} {:>10} {:>8}",
+        "program", "first frame ms", "key ms", "idle CPU %", "idle bytes/s", "RSS KiB", "threads"
+    );
+    let mut all: Vec<Vec<Figures>> = vec![Vec::new(); programs.len()];
+    for _ in 0..RUNS {
+        for (figures, program) in all.iter_mut().zip(&programs) {
+            figures.push(measure(program));
+        }
+    }
+    for (program, figures) in programs.iter().zip(&all) {
+        let name = std::path::Path::new(&program[0]).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        print_row(&name, figures);
+    }
+}
+
+fn print_row(name: &str, figures: &[Figures]) {
+    let of = |what: fn(&Figures) -> f64| quartiles(figures.iter().map(what).collect());
+    let spread = |[low, median, high]: [f64; 3]| format!("{median:.2} ({low:.2} to {high:.2})");
+    println!(
+        "{name:<18} {:>22} {:>22} {:>10.3} {:>12.1} {:>10.0} {:>8.0}",
+        spread(of(|f| f.first_frame_ms)),
+        spread(of(|f| f.key_ms)),
+        of(|f| f.idle_cpu_percent)[1],
+        of(|f| f.idle_bytes_per_s)[1],
+        of(|f| f.rss_kib)[1],
+        of(|f| f.threads)[1],
+    );
+}
+
+fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    [1, 2, 3].map(|q| values[(values.len() - 1) * q / 4])
+}

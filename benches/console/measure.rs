@@ -1,0 +1,96 @@
+//! One run of one program.
+
+use std::ffi::OsString;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use super::pty::Program;
+
+/// A burst of output is over after this silence.
+const SILENCE: Duration = Duration::from_millis(60);
+/// A first frame has at least so many characters.
+const FRAME_CELLS: usize = 200;
+/// Keys pressed, a quarter of a second apart.
+const KEYS: usize = 9;
+/// How long it is watched while nothing is pressed.
+const IDLE: Duration = Duration::from_secs(3);
+
+/// What was measured.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// From exec to the end of the first burst that paints a screen.
+    pub first_frame_ms: f64,
+    /// From a key to the first byte that answers it; the median of the run.
+    pub key_ms: f64,
+    /// Of one core.
+    pub idle_cpu_percent: f64,
+    pub idle_bytes_per_s: f64,
+    pub rss_kib: f64,
+    pub threads: f64,
+}
+
+pub fn measure(argv: &[OsString]) -> Figures {
+    let program = Program::start(argv);
+    let first_frame_ms = first_frame(&program);
+    program.settle(Duration::from_millis(700));
+    let (rss_kib, threads) = memory_and_threads(&program);
+    let key_ms = key(&program);
+    program.settle(Duration::from_millis(500));
+    let (cpu, from, mut bytes) = (cpu_ns(&program), Instant::now(), 0);
+    while let Some(left) = IDLE.checked_sub(from.elapsed()) {
+        bytes += program.read(left).map_or(0, |b| b.len());
+    }
+    let wall = from.elapsed().as_secs_f64();
+    Figures {
+        first_frame_ms,
+        key_ms,
+        idle_cpu_percent: (cpu_ns(&program) - cpu) / 1e7 / wall,
+        idle_bytes_per_s: bytes as f64 / wall,
+        rss_kib,
+        threads,
+    }
+}
+
+fn first_frame(program: &Program) -> f64 {
+    let mut screen = vt100::Parser::new(40, 120, 0);
+    loop {
+        let (bytes, last) = program.settle(SILENCE);
+        screen.process(&bytes);
+        if screen.screen().contents().chars().filter(|c| !c.is_whitespace()).count() >= FRAME_CELLS {
+            return (last - program.started).as_secs_f64() * 1e3;
+        }
+        assert!(program.started.elapsed() < Duration::from_secs(10), "no frame in 10 s");
+    }
+}
+
+/// Down and up in turn: what every list knows. A key that nothing answers is not counted.
+fn key(program: &Program) -> f64 {
+    let mut times = Vec::new();
+    for n in 0..KEYS {
+        program.settle(Duration::from_millis(100));
+        let from = Instant::now();
+        program.write(if n % 2 == 0 { b"\t" } else { b"\x1b[B" });
+        if program.read(Duration::from_millis(1500)).is_some() {
+            times.push(from.elapsed().as_secs_f64() * 1e3);
+        }
+        program.settle(Duration::from_millis(150));
+    }
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Run time of every thread, in nanoseconds.
+fn cpu_ns(program: &Program) -> f64 {
+    let tasks = fs::read_dir(format!("/proc/{}/task", program.pid)).unwrap();
+    let time = |text: String| text.split(' ').next().and_then(|n| n.parse::<f64>().ok());
+    tasks.filter_map(|t| time(fs::read_to_string(t.ok()?.path().join("schedstat")).ok()?)).sum()
+}
+
+fn memory_and_threads(program: &Program) -> (f64, f64) {
+    let status = fs::read_to_string(format!("/proc/{}/status", program.pid)).unwrap();
+    let number = |name: &str| {
+        let line = status.lines().find_map(|l| l.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    (number("VmRSS:"), number("Threads:"))
+}

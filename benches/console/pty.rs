@@ -1,0 +1,92 @@
+//! A program in a pseudo-terminal.
+
+use std::ffi::{CString, OsString};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::{ForkptyResult, Winsize, forkpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+
+/// What a terminal answers: the question as it is asked, the answer of an xterm.
+const ANSWERS: [(&[u8], &[u8]); 6] = [
+    (b"\x1b[c", b"\x1b[?62;22c"),
+    (b"\x1b[5n", b"\x1b[0n"),
+    (b"\x1b[6n", b"\x1b[1;1R"),
+    (b"\x1b]11;?", b"\x1b]11;rgb:0000/0000/0000\x1b\\"),
+    (b"\x1b]10;?", b"\x1b]10;rgb:ffff/ffff/ffff\x1b\\"),
+    (b"\x1b[?u", b"\x1b[?0u"),
+];
+
+/// The program and our side of its terminal.
+pub struct Program {
+    pub pid: Pid,
+    pub started: Instant,
+    master: OwnedFd,
+}
+
+impl Program {
+    pub fn start(argv: &[OsString]) -> Self {
+        let argv: Vec<CString> = argv.iter().map(|a| CString::new(a.clone().into_vec()).unwrap()).collect();
+        let env: Vec<CString> = std::env::vars_os()
+            .filter(|(key, _)| key != "TERM")
+            .map(|(key, value)| [key.into_vec(), b"=".to_vec(), value.into_vec()].concat())
+            .chain([b"TERM=xterm-256color".to_vec()])
+            .filter_map(|text| CString::new(text).ok())
+            .collect();
+        let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+        let started = Instant::now();
+        // SAFETY: the child calls exec and _exit alone; what they need was made before.
+        match unsafe { forkpty(&size, None) }.unwrap() {
+            ForkptyResult::Child => {
+                let _ = nix::unistd::execvpe(&argv[0], &argv, &env);
+                // SAFETY: ends the child without running anything of the parent's.
+                unsafe { libc::_exit(127) }
+            }
+            ForkptyResult::Parent { child, master } => Self { pid: child, started, master },
+        }
+    }
+
+    pub fn write(&self, bytes: &[u8]) {
+        nix::unistd::write(&self.master, bytes).unwrap();
+    }
+
+    /// What it writes next, its questions answered; `None` if it is silent for so long, or gone.
+    pub fn read(&self, patience: Duration) -> Option<Vec<u8>> {
+        let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+        let patience = PollTimeout::try_from(patience).unwrap();
+        if poll(&mut fds, patience).unwrap() == 0 {
+            return None;
+        }
+        let mut buffer = vec![0; 64 * 1024];
+        let got = nix::unistd::read(&self.master, &mut buffer).ok().filter(|got| *got > 0)?;
+        buffer.truncate(got);
+        for (question, answer) in ANSWERS {
+            if buffer.windows(question.len()).any(|w| w == question) {
+                self.write(answer);
+            }
+        }
+        Some(buffer)
+    }
+
+    /// Reads until it has been silent for so long; all that it wrote and when the last of it came.
+    pub fn settle(&self, silence: Duration) -> (Vec<u8>, Instant) {
+        let (mut all, mut last) = (Vec::new(), Instant::now());
+        while let Some(bytes) = self.read(silence) {
+            last = Instant::now();
+            all.extend(bytes);
+        }
+        (all, last)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        debug_assert!(self.master.as_raw_fd() >= 0);
+        let _ = kill(self.pid, Signal::SIGKILL);
+        let _ = waitpid(self.pid, None);
+    }
+}

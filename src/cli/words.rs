@@ -4,9 +4,10 @@ use crate::abi::birth::Enforcement;
 use crate::abi::error::errno_name;
 use crate::abi::escape::screen;
 use crate::abi::wait::signal_name;
-use crate::abi::who::ChainLink;
 use crate::engine::Record;
 use crate::engine::record::Outcome;
+
+pub use crate::control::words::chain;
 
 /// One line: what, how it ended, the raw status, how long it took.
 pub fn line(record: &Record) -> String {
@@ -59,16 +60,6 @@ fn ending(record: &Record) -> String {
 pub fn took(us: u64) -> String {
     let (ms, s) = (us / 1000, us / 1_000_000);
     if s > 0 { format!("{s}.{:02} s", us / 10_000 % 100) } else { format!("{ms}.{} ms", us / 100 % 10) }
-}
-
-/// `khelper (4121), asked by sh (4000, guessed)`; empty for an empty chain.
-pub fn chain(links: &[ChainLink]) -> String {
-    let link = |l: &ChainLink| {
-        let of = l.helper_of.map(|id| format!(", helper of request {id}")).unwrap_or_default();
-        let guessed = if l.known { "" } else { ", guessed" };
-        format!("{} ({}{of}{guessed})", l.comm, l.pid)
-    };
-    links.iter().map(link).collect::<Vec<_>>().join(" < ")
 }
 
 #[cfg(test)]

@@ -23,9 +23,9 @@ pub enum MaskKnob {
 /// A call of any helper.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// An absolute path; it is argv[0] too.
+    /// An absolute path; it is `argv[0]` too.
     pub path: Vec<u8>,
-    /// The arguments after argv[0].
+    /// The arguments after `argv[0]`.
     pub args: Vec<Vec<u8>>,
     /// `K=V`, added to the environment of a module request.
     pub env: Vec<Vec<u8>>,

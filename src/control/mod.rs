@@ -5,6 +5,7 @@ pub mod command;
 mod dispatch;
 pub mod json;
 pub mod knob;
+pub mod words;
 
 pub use command::{Call, Command, MaskKnob, Reply, Written};
 pub use dispatch::{dispatch, dispatch_as};

@@ -1,5 +1,5 @@
-//! What is going on and what has been: live requests, the newest 10,000 records, the sums, the events. A leaf lock:
-//! whoever holds it takes no other.
+//! What is going on and what has been: live requests, the newest 10,000 records, the sums, the events. Only
+//! `snapshot` takes other locks under this one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

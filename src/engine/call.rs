@@ -4,18 +4,22 @@ use std::sync::Arc;
 
 use crate::abi::cap::CapMask;
 use crate::abi::subprocess::SubprocessInfo;
+use crate::abi::wait::WaitMode;
 use crate::policy::call::End;
 use crate::sys::host::{Stream, Watcher};
 
 use super::record::Record;
 use super::sync::Monitor;
 use super::tail::Tails;
+use super::umh::How;
 
 /// A call from the queue to the end of its helper.
 pub(super) struct Call {
     pub(super) id: u64,
     /// Its path is the modprobe path as it is at launch (SYS-7).
     pub(super) module: bool,
+    /// Whether somebody watches for a time-out.
+    pub(super) timed: bool,
     /// Its own masks (bset, inheritable).
     pub(super) own: Option<(CapMask, CapMask)>,
     pub(super) state: Arc<Monitor<CallState>>,
@@ -40,24 +44,19 @@ pub(super) struct CallState {
 }
 
 impl Call {
-    pub(super) fn new(
-        id: u64,
-        module: bool,
-        own: Option<(CapMask, CapMask)>,
-        record: Record,
-        info: SubprocessInfo,
-        waits: bool,
-    ) -> Arc<Self> {
+    pub(super) fn new(how: &How, record: Record, info: SubprocessInfo) -> Arc<Self> {
+        let id = record.id;
         let state = CallState {
             record,
             info: Some(info),
-            end: End::new(waits),
+            end: End::new(how.wait != WaitMode::NoWait),
             answer: None,
             tails: Tails::default(),
             reaped: false,
             over: false,
         };
-        Arc::new(Self { id, module, own, state: Monitor::new(state) })
+        let timed = how.timeout.is_some();
+        Arc::new(Self { id, module: how.module, timed, own: how.own, state: Monitor::new(state) })
     }
 
     /// The record as it stands, with the output so far.

@@ -52,13 +52,13 @@ impl Engine {
             gate = inner.gate.wait(gate);
         }
         drop(gate);
-        inner.write_depth(depth);
+        inner.write_depth(depth, true);
         let held_out = inner.drain();
         if held_out.is_empty() {
             inner.end_turn();
             return Ok(());
         }
-        inner.write_depth(Depth::Enabled);
+        inner.write_depth(Depth::Enabled, false);
         inner.end_turn();
         inner.emit(EventKind::DrainFailed { holdouts: held_out.clone() });
         let names = inner.name_calls(&held_out);
@@ -74,10 +74,11 @@ impl Engine {
         ))
     }
 
-    /// Changes the depth without draining (GATE-5). `EDEADLK` on a thread that holds the read side.
+    /// Changes the depth without draining (GATE-5). `EDEADLK` on a thread that holds the read side; `ESHUTDOWN` once
+    /// the engine was shut down.
     pub fn set_depth(&self, depth: Depth) -> Result<(), EngineError> {
         self.inner.gate.lock().may_write(thread::current().id()).map_err(|errno| why_not(depth, errno))?;
-        self.inner.write_depth(depth);
+        self.inner.write_depth(depth, false);
         Ok(())
     }
 
@@ -128,6 +129,12 @@ fn why_not(depth: Depth, errno: Errno) -> EngineError {
             "disabling to `enabled` means nothing",
             "give `freezing` or `disabled`, or enable the gate",
         ),
+        Errno::ESHUTDOWN => EngineError::new(
+            Stage::Gate,
+            errno,
+            "the engine has been shut down: its gate stays shut",
+            "start another engine",
+        ),
         _ => EngineError::new(
             Stage::Gate,
             errno,
@@ -141,8 +148,9 @@ fn why_not(depth: Depth, errno: Errno) -> EngineError {
 }
 
 impl Inner {
-    /// The write side: waits for the readers to let go, goes before new ones, wakes every waiter.
-    pub(super) fn write_depth(&self, depth: Depth) {
+    /// The write side: waits for the readers to let go, goes before new ones, wakes every waiter. `drain`: from this
+    /// hold on the calls in flight are watched for the moment when there are none.
+    fn write_depth(&self, depth: Depth, drain: bool) {
         let mut gate = self.gate.lock();
         gate.writer_arrives();
         let from = loop {
@@ -151,10 +159,23 @@ impl Inner {
                 None => gate = self.gate.wait(gate),
             }
         };
+        if drain {
+            gate.start_drain();
+        }
+        let to = gate.depth();
         drop(gate);
         self.gate.notify();
-        if from != depth {
-            self.emit(EventKind::GateChanged { from, to: depth });
+        if from != to {
+            self.emit(EventKind::GateChanged { from, to });
+        }
+    }
+
+    /// The engine's end (UMH-14): the gate is shut at once and nothing opens it again.
+    pub(super) fn shut_for_good(&self) {
+        let from = self.gate.lock().shut_for_good();
+        self.gate.notify();
+        if from != Depth::Disabled {
+            self.emit(EventKind::GateChanged { from, to: Depth::Disabled });
         }
     }
 

@@ -1,5 +1,5 @@
-//! What an engine is made of. Locks, in the order in which they may nest: a call's state, then the books; the gate,
-//! the limit and the knobs are each held alone.
+//! What an engine is made of. Locks, in the order in which they may nest: a call's state, the books, the limit, the
+//! knobs; the gate, under the books or alone. Hooks run under none.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};

@@ -34,6 +34,8 @@ struct State {
     idle: Vec<Arc<Desk>>,
     /// Jobs that need a fresh worker.
     fresh: VecDeque<Arc<Call>>,
+    /// Jobs given to workers that were idle: any of them may come back here to be served by a fresh one.
+    reused: usize,
     /// The generation of the masks: an idle worker of an older one has been retired.
     generation: u64,
     closed: bool,
@@ -59,6 +61,7 @@ impl Pool {
         let idle = if call.own.is_none() { state.idle.pop() } else { None };
         match idle {
             Some(desk) => {
+                state.reused += 1;
                 drop(state);
                 *desk.lock() = Next::Job(call);
                 desk.notify();
@@ -89,6 +92,17 @@ impl Pool {
         retire(std::mem::take(&mut state.idle));
         drop(state);
         self.0.notify();
+    }
+
+    /// A job given to an idle worker is over, or with the spawner again.
+    fn done(&self) {
+        let mut state = self.0.lock();
+        state.reused -= 1;
+        let last = state.closed && state.reused == 0;
+        drop(state);
+        if last {
+            self.0.notify();
+        }
     }
 
     /// Becomes idle until there is another job; `None`: retire.
@@ -128,7 +142,7 @@ fn spawner(inner: &Arc<Inner>) {
                 if let Some(call) = state.fresh.pop_front() {
                     break call;
                 }
-                if state.closed {
+                if state.closed && state.reused == 0 {
                     return;
                 }
                 state = monitor.wait(state);
@@ -153,15 +167,19 @@ fn worker(inner: &Arc<Inner>, first: Arc<Call>) {
     };
     let desk = Desk::new(Next::Nothing);
     let mut cut: Option<Cut> = None;
-    let mut job = Some(first);
+    let (mut job, mut reused) = (Some(first), false);
     while let Some(call) = job {
-        job = match inner.run(worker.as_mut(), &mut cut, &call) {
+        let fate = inner.run(worker.as_mut(), &mut cut, &call);
+        if let Fate::HandOver = fate {
+            inner.pool.queue_fresh(inner.pool.0.lock(), call);
+        }
+        if reused {
+            inner.pool.done();
+        }
+        job = match fate {
             Fate::Idle(generation) => inner.pool.idle(&desk, generation),
-            Fate::Retire => None,
-            Fate::HandOver => {
-                inner.pool.queue_fresh(inner.pool.0.lock(), call);
-                None
-            }
+            Fate::Retire | Fate::HandOver => None,
         };
+        reused = true;
     }
 }

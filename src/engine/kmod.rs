@@ -28,13 +28,14 @@ const SHOWN: usize = 256;
 struct Slot<'a> {
     inner: &'a Inner,
     id: u64,
-    era: Era,
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        let max = self.inner.limit_now(self.era, &self.inner.sysctl.copy());
-        let passed_on = self.inner.limit.lock().release(self.id, max);
+        let passed_on = {
+            let mut limit = self.inner.limit.lock();
+            limit.release(self.id, self.inner.sysctl.slots())
+        };
         if passed_on {
             self.inner.limit.notify();
         }
@@ -134,12 +135,11 @@ impl Inner {
         id: u64,
         cancels: [&Cancel; 2],
     ) -> Result<Slot<'_>, NoSlot> {
-        let max = self.limit_now(values.era, values);
         match values.era {
-            Era::V3_4 => self.take_or_refuse(name, id, max)?,
-            Era::Current => self.wait_for_slot(name, id, max, cancels)?,
+            Era::V3_4 => self.take_or_refuse(name, id, self.limit_now(values.era, values))?,
+            Era::Current => self.wait_for_slot(name, id, cancels)?,
         }
-        Ok(Slot { inner: self, id, era: values.era })
+        Ok(Slot { inner: self, id })
     }
 
     /// 3.4 (REQ-4).
@@ -157,13 +157,14 @@ impl Inner {
         ))
     }
 
-    /// current: in order of arrival, up to 5 s (REQ-5).
-    fn wait_for_slot(&self, name: &ModuleName, id: u64, max: u32, cancels: [&Cancel; 2]) -> Result<(), NoSlot> {
+    /// current: in order of arrival, up to 5 s (REQ-5). The limit is read under the lock of who waits: a limit that
+    /// is raised at the same time is either seen here or grants the slot itself.
+    fn wait_for_slot(&self, name: &ModuleName, id: u64, cancels: [&Cancel; 2]) -> Result<(), NoSlot> {
         let clock = self.host.clock();
         let deadline = clock.now() + MAX_KMOD_ALL_BUSY_TIMEOUT;
         let _registered = cancels.map(|c| c.register(self.limit.clone()));
         let mut limit = self.limit.lock();
-        limit.arrive(id, max);
+        limit.arrive(id, self.sysctl.slots());
         loop {
             if limit.holds(id) {
                 return Ok(());
@@ -177,6 +178,7 @@ impl Inner {
                 limit.give_up(id);
                 let throttle = limit.throttled(now);
                 drop(limit);
+                let max = self.sysctl.slots();
                 if throttle.suppressed > 0 {
                     self.log(Level::Warning, format!("request_module: {} messages suppressed", throttle.suppressed));
                 }
@@ -212,9 +214,11 @@ impl Inner {
     }
 
     /// A raised limit wakes who waits for a slot (REQ-3).
-    pub(super) fn limit_changed(&self, values: &Values) {
-        let max = self.limit_now(values.era, values);
-        let granted = self.limit.lock().grant(max);
+    pub(super) fn limit_changed(&self) {
+        let granted = {
+            let mut limit = self.limit.lock();
+            limit.grant(self.sysctl.slots())
+        };
         if granted {
             self.limit.notify();
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::birth::{Birth, Enforcement, Image, SetsPlan};
-use crate::abi::error::Stage;
+use crate::abi::error::{Explain, Stage};
 use crate::abi::escape::screen;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
@@ -47,7 +47,13 @@ struct Failure {
 
 impl Failure {
     fn exec(errno: Errno, path: &[u8]) -> Self {
-        let why = format!("`{}` could not be executed: {}", screen(path), errno.desc());
+        let advice = match errno {
+            Errno::ENOENT => "give a path that exists; the program that its `#!` line names must exist too",
+            Errno::EACCES => "give a file that may be executed (chmod +x), on a filesystem without noexec",
+            Errno::ENOEXEC => "give a program of this machine; a script needs a `#!` line",
+            _ => "look at the file with `ls -l` and `file`",
+        };
+        let why = format!("`{}` could not be executed: {}; {advice}", screen(path), errno.desc());
         Self { outcome: Outcome::ExecFailed, stage: Stage::Exec, errno, why }
     }
 }
@@ -75,7 +81,7 @@ impl Inner {
             Err(failure) => self.failed(call, failure),
         }
         match cut {
-            Some(c) if c.plan == plan => Fate::Idle(values.generation),
+            Some(c) if c.plan == plan && call.own.is_none() => Fate::Idle(values.generation),
             _ => Fate::Retire,
         }
     }
@@ -152,7 +158,14 @@ impl Inner {
         record.not_enforced = launched.not_enforced.into();
         record.started_us = Some(now.saturating_sub(record.at));
         self.books.lock().started(now, call.id, launched.pid);
+        // For `shutdown`, which waits for what is queued; and for a time-out that ran out before there was a process.
+        self.books.notify();
         if matches!(state.record.wait, WaitMode::Proc { .. }) {
+            drop(state);
+            // The caller waits for the end; to wake it now would be a switch of threads for nothing.
+            if call.timed {
+                call.state.notify();
+            }
             return;
         }
         // Answered once exec is decided; the record goes on (UMH-3).
@@ -278,7 +291,7 @@ fn failure_of(failure: LaunchFailure, path: &[u8]) -> Failure {
             outcome: Outcome::ExecFailed,
             stage: Stage::Process,
             errno: e.errno,
-            why: format!("no process could be made: {e}"),
+            why: format!("no process could be made: {e}; {}", e.advice()),
         },
     }
 }

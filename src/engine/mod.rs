@@ -39,7 +39,8 @@ use crate::abi::error::{EngineError, ParseError, Stage};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::abi::who::{ChainLink, Origin, Requester};
-use crate::policy::gate::Depth;
+use crate::policy::call::End;
+use crate::policy::limit::ceiling;
 use event::EventKind;
 use inner::Inner;
 use snapshot::{Knobs, Live, Slots, Snapshot};
@@ -48,6 +49,9 @@ use snapshot::{Knobs, Live, Slots, Snapshot};
 const RUNNING_SHOWN: usize = 256;
 /// Last ends in a snapshot.
 const LAST_SHOWN: usize = 64;
+
+/// How much longer `shutdown` waits for what is queued: 1 s, in microseconds.
+const QUEUE_PATIENCE: u64 = 1_000_000;
 
 /// An engine: the kernel's usermode-helper code, re-created in user space. Cloning it makes another handle to the
 /// same engine; it ends when the last handle is dropped. Helpers that live then live on (UMH-14).
@@ -107,7 +111,7 @@ impl Engine {
         let changes = inner.sysctl.write(writes, inner.host.threads_max())?;
         let values = inner.sysctl.copy();
         inner.pool.retire_before(values.generation);
-        inner.limit_changed(&values);
+        inner.limit_changed();
         for change in &changes {
             let Change { key, before, after, bits, .. } = change.clone();
             inner.emit(match bits {
@@ -139,7 +143,11 @@ impl Engine {
             return Err(nobody());
         }
         let cancel = books.cancel(id).ok_or_else(nobody)?;
+        let call = books.call(id);
         drop(books);
+        if call.is_some_and(|c| c.state.lock().end != End::Waited) {
+            return Err(nobody());
+        }
         cancel.cancel();
         Ok(())
     }
@@ -192,11 +200,14 @@ impl Engine {
         self.inner.books.lock().bus.subscribe(capacity)
     }
 
-    /// The state at this moment.
+    /// The state at this moment: it has in it whatever the events up to `seq` tell.
     pub fn snapshot(&self) -> Snapshot {
         let inner = &self.inner;
+        let (threads_max, host, known) = (inner.host.threads_max(), inner.host.sets(), inner.host.known());
+        // The books first, and the rest under them: a change is made before its event, so none is numbered and missing.
+        let books = inner.books.lock();
         let values = inner.sysctl.copy();
-        let limit = inner.limit_now(values.era, &values);
+        let limit = ceiling(values.era, threads_max).min(values.max_concurrent);
         let slots = {
             let l = inner.limit.lock();
             Slots {
@@ -213,7 +224,6 @@ impl Engine {
             let g = inner.gate.lock();
             (g.depth(), g.draining(), u32::try_from(g.running_helpers()).unwrap_or(u32::MAX))
         };
-        let books = inner.books.lock();
         Snapshot {
             seq: books.bus.seq(),
             now: inner.now(),
@@ -228,8 +238,8 @@ impl Engine {
                 allow: values.allow.text().clone(),
                 deny: values.deny.text().clone(),
             },
-            known: inner.host.known(),
-            host: inner.host.sets(),
+            known,
+            host,
             gate,
             draining,
             slots,
@@ -245,18 +255,21 @@ impl Engine {
     }
 
     /// Shuts the gate for good, waits up to `patience` for what runs, and names what is left, which runs on (UMH-14).
+    /// It asks no holder of the read side: the engine's end is not put off by one. What is queued still gets up to
+    /// a second more to be launched.
     pub fn shutdown(&self, patience: Duration) -> Vec<Live> {
         let inner = &self.inner;
-        inner.write_depth(Depth::Disabled);
+        inner.shut_for_good();
         let clock = inner.host.clock();
         let deadline = clock.now().saturating_add(u64::try_from(patience.as_micros()).unwrap_or(u64::MAX));
         let mut books = inner.books.lock();
         while books.live().len() > 0 && clock.now() < deadline {
             books = inner.books.wait_until(books, clock, deadline);
         }
-        // What is queued is launched or decided before the engine lets go: that is a matter of microseconds.
-        while books.queued > 0 {
-            books = inner.books.wait(books);
+        // What is queued is launched or decided before the engine lets go: a matter of microseconds, unless an exec hangs.
+        let deadline = clock.now().saturating_add(QUEUE_PATIENCE);
+        while books.queued > 0 && clock.now() < deadline {
+            books = inner.books.wait_until(books, clock, deadline);
         }
         let left = books.live().cloned().collect();
         drop(books);

@@ -1,6 +1,7 @@
 //! Locks and waits behind one name. Every wait with a time-out goes through the host's clock, so that a virtual
 //! clock can fire it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,24 +17,33 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Monitor<T> {
     state: Mutex<T>,
     changed: Condvar,
+    /// Raised under the lock before the sleep: who changes the state after that sees it, and who changed it before has
+    /// nobody to wake. A wake-up costs a system call, and most changes are awaited by nobody.
+    waiters: AtomicU32,
 }
 
 impl<T: Send + 'static> Monitor<T> {
     pub(crate) fn new(state: T) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() })
+        Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), waiters: AtomicU32::new(0) })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         lock(&self.state)
     }
 
+    /// Wakes every waiter. The change was made under the lock, which is better let go before.
     pub(crate) fn notify(&self) {
-        self.changed.notify_all();
+        if self.waiters.load(Ordering::Acquire) > 0 {
+            self.changed.notify_all();
+        }
     }
 
     /// Sleeps until notified (or for no reason: look again).
     pub(crate) fn wait<'a>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
+        self.waiters.fetch_add(1, Ordering::AcqRel);
+        let guard = self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        self.waiters.fetch_sub(1, Ordering::AcqRel);
+        guard
     }
 
     /// Sleeps until notified or `deadline` has come; the caller looks at the clock itself.
@@ -51,13 +61,16 @@ impl<T: Send + 'static> Monitor<T> {
             return self.wait(guard);
         }
         let left = Duration::from_micros(deadline.saturating_sub(clock.now()));
-        self.changed.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0
+        self.waiters.fetch_add(1, Ordering::AcqRel);
+        let guard = self.changed.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
+        self.waiters.fetch_sub(1, Ordering::AcqRel);
+        guard
     }
 }
 
 impl<T: Send + 'static> Wake for Monitor<T> {
     fn wake(&self) {
         drop(self.lock());
-        self.changed.notify_all();
+        self.notify();
     }
 }

@@ -112,6 +112,12 @@ impl Sysctl {
         lock(&self.umh_sysctl_lock).clone()
     }
 
+    /// The slots that there are for who waits in a queue (era current): no file is read for it, so that it can be
+    /// asked under the limit's lock. In the 3.4 era nobody waits, and it is of no consequence.
+    pub(super) fn slots(&self) -> u32 {
+        lock(&self.umh_sysctl_lock).max_concurrent.min(MAX_KMOD_CONCURRENT)
+    }
+
     /// Everything, in one hold, for a request: the era is fixed from now on.
     pub(super) fn copy_for_request(&self) -> Values {
         let mut values = lock(&self.umh_sysctl_lock);

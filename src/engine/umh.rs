@@ -114,18 +114,18 @@ impl Inner {
         let now = self.now();
         record.state = State::Queued;
         record.queued_us = Some(now.saturating_sub(record.at));
-        let waits = how.wait != WaitMode::NoWait;
-        if !waits {
+        // NO_WAIT is answered with the record as it is now.
+        let queued = (how.wait == WaitMode::NoWait).then(|| {
             record.result = Some(0);
-        }
-        let queued = Arc::new(record.clone());
-        let call = Call::new(id, how.module, how.own, record, info, waits);
+            Arc::new(record.clone())
+        });
+        let call = Call::new(how, record, info);
         self.books.lock().queue(now, call.clone());
         self.pool.submit(call.clone());
         if let Some(timeout) = how.timeout {
             self.watch(&call, timeout);
         }
-        if !waits {
+        if let Some(queued) = queued {
             // NO_WAIT lets go once queued (GATE-3); the worker owns the end.
             self.leave(id);
             return queued;
@@ -153,9 +153,10 @@ impl Inner {
                 answer.why =
                     Some("the caller stopped waiting; the helper lives on and its end will be reported".into());
                 answer.output = state.tails.output().map(Arc::new);
-                drop(state);
+                // Under the call's lock: its end cannot be told before this.
                 let now = self.now();
                 self.books.lock().abandoned(now, call.id);
+                drop(state);
                 self.leave(call.id);
                 return Arc::new(answer);
             }
@@ -179,17 +180,20 @@ impl Inner {
             {
                 let clock = inner.host.clock();
                 let mut state = call.state.lock();
-                while !state.reaped && !state.over && clock.now() < deadline {
-                    state = call.state.wait_until(state, clock, deadline);
-                }
-                if state.reaped || state.over {
-                    return;
-                }
+                let pid = loop {
+                    if state.reaped || state.over {
+                        return;
+                    }
+                    match state.record.pid {
+                        Some(pid) if clock.now() >= deadline => break pid,
+                        // Exec takes long: there is nothing to signal until it is decided.
+                        None if clock.now() >= deadline => state = call.state.wait(state),
+                        _ => state = call.state.wait_until(state, clock, deadline),
+                    }
+                };
                 state.record.timed_out = true;
-                if let Some(pid) = state.record.pid {
-                    // Under the lock that marks it reaped; a failure means that it is gone already.
-                    let _ = inner.host.kill(pid, signal as i32);
-                }
+                // Under the lock that marks it reaped; a failure means that it is gone already.
+                let _ = inner.host.kill(pid, signal as i32);
             }
         };
         let spawned = std::thread::Builder::new().name("khelper-timeout".into()).stack_size(64 * 1024).spawn(watch);

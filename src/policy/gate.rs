@@ -53,6 +53,7 @@ pub struct Gate {
     writers_waiting: u32,
     disabling: bool,
     drained: bool,
+    ended: bool,
 }
 
 impl Default for Gate {
@@ -65,6 +66,7 @@ impl Default for Gate {
             writers_waiting: 0,
             disabling: false,
             drained: false,
+            ended: false,
         }
     }
 }
@@ -108,8 +110,11 @@ impl Gate {
     pub fn may_disable(&self, depth: Depth, thread: ThreadId) -> Result<(), Errno> {
         if depth == Depth::Enabled { Err(Errno::EINVAL) } else { self.may_write(thread) }
     }
-    /// A thread that holds the read side would wait for itself: `EDEADLK`.
+    /// A thread that holds the read side would wait for itself: `EDEADLK`. After the engine's end: `ESHUTDOWN`.
     pub fn may_write(&self, thread: ThreadId) -> Result<(), Errno> {
+        if self.ended {
+            return Err(Errno::ESHUTDOWN);
+        }
         if self.readers.contains(&thread) { Err(Errno::EDEADLK) } else { Ok(()) }
     }
     /// Takes the turn to disable; false while another has it.
@@ -132,10 +137,19 @@ impl Gate {
             return None;
         }
         self.writers_waiting -= 1;
-        self.drained = self.running.is_empty();
+        let depth = if self.ended { Depth::Disabled } else { depth };
         Some(std::mem::replace(&mut self.depth, depth))
     }
-    /// Whether the running calls have been 0 at one moment since the gate was shut (GATE-2).
+    /// The engine's end: disabled from now on, whatever is written later; no reader is waited for. The depth before.
+    pub fn shut_for_good(&mut self) -> Depth {
+        self.ended = true;
+        std::mem::replace(&mut self.depth, Depth::Disabled)
+    }
+    /// From now on the calls in flight are watched for the moment when there are none (GATE-2).
+    pub fn start_drain(&mut self) {
+        self.drained = self.running.is_empty();
+    }
+    /// Whether the running calls have been 0 at one moment since `start_drain` (GATE-2).
     pub fn drained(&self) -> bool {
         self.drained
     }
@@ -188,12 +202,25 @@ mod tests {
         let _ = set(&mut gate, Depth::Enabled);
         gate.enter(1);
         let _ = set(&mut gate, Depth::Disabled);
+        gate.start_drain();
         assert!(!gate.drained());
         assert!(gate.leave(1));
         gate.enter(2);
         assert!(gate.drained(), "a call that is counted and refused later does not undo it");
         let me = std::thread::current().id();
         assert_eq!(gate.may_disable(Depth::Enabled, me), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn umh_14_the_end_outranks_readers_and_later_writers() {
+        let mut gate = Gate::default();
+        let _ = set(&mut gate, Depth::Enabled);
+        assert_eq!(gate.read_trylock(std::thread::current().id()), Read::Taken);
+        assert_eq!(gate.shut_for_good(), Depth::Enabled);
+        assert_eq!(gate.admits(), Err(Errno::EBUSY));
+        gate.read_unlock(std::thread::current().id());
+        let _ = set(&mut gate, Depth::Enabled);
+        assert_eq!(gate.admits(), Err(Errno::EBUSY));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
 
 use crate::abi::error::SysError;
 
@@ -44,4 +45,18 @@ impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// Stops this process, and with `job` its whole process group, as ctrl-z does; returns when it is continued. The
+/// calling thread is the only one that lets SIGTSTP through, so it has to be blocked in all others. Where nobody could
+/// continue us (an orphaned process group, or SIGTSTP ignored) nothing stops and it returns at once.
+pub fn stop(job: bool) {
+    let target = if job { Pid::from_raw(0) } else { Pid::this() };
+    let tstp = SigSet::from(Signal::SIGTSTP);
+    // Sent while blocked: it takes effect exactly where it is let through. None of these can fail with valid
+    // arguments; if they did, the process would merely not stop.
+    let _ = tstp.thread_block();
+    let _ = kill(target, Signal::SIGTSTP);
+    let _ = tstp.thread_unblock();
+    let _ = tstp.thread_block();
 }

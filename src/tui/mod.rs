@@ -1,13 +1,40 @@
 //! Floor 4: the console. Peer of `cli`.
+//!
+//! [`run`] ends with the code that the operator's way out has: 0 for a quit, 128 + n for signal n, [`EXIT_HANGUP`]
+//! when the terminal is gone, 2 when there is none; a panic is 101, as everywhere in Rust.
 #![forbid(unsafe_code)]
 
+mod farewell;
+#[cfg(test)]
+mod fixture;
+mod input;
+pub mod keymap;
+mod mailbox;
 pub mod model;
 pub mod msg;
+mod paint;
+mod run;
+mod submit;
+pub mod terminal;
+mod text;
+pub mod theme;
 pub mod update;
 pub mod view;
 
+use std::io::Write;
+use std::sync::Arc;
+
+use crate::abi::error::SysError;
 use crate::engine::Engine;
 use crate::sys::signals::Signals;
+
+use run::Console;
+use terminal::{Guard, Tty};
+
+/// The terminal is gone: end of file, `EIO`, or a hang-up. As if by SIGHUP (128 + 1), also where that is ignored.
+pub const EXIT_HANGUP: u8 = 129;
+/// There is no terminal, or the console could not start.
+const EXIT_NO_TERMINAL: u8 = 2;
 
 /// How the console is to be.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +47,23 @@ pub struct Options {
 
 /// Runs the console over `engine` until the operator quits; the exit code of the program.
 ///
-/// `signals` holds SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP and SIGCONT, taken before the engine started.
-pub fn run(_engine: &Engine, _signals: &Signals, _options: Options) -> u8 {
-    2
+/// `signals` holds SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP and SIGCONT, taken before the engine started. The engine
+/// is shut down at the end; helpers that live are left running and named on stderr (UMH-14).
+pub fn run(engine: &Engine, signals: &Signals, options: Options) -> u8 {
+    // Nothing handles the mouse yet, so it is left to the terminal whatever `options` say.
+    let tty = match Tty::open(false) {
+        Ok(tty) => Arc::new(tty),
+        Err(e) => return cannot_start(&e),
+    };
+    let guard = Guard::new(tty.clone());
+    let end = Console::open(engine, signals, options, tty.clone()).map(|mut console| console.run());
+    tty.leave();
+    farewell::say(engine, &guard.panics());
+    end.unwrap_or_else(|e| cannot_start(&e))
+}
+
+fn cannot_start(e: &SysError) -> u8 {
+    let advice = "the commands `request`, `run`, `probe`, `mask`, `get` and `set` work without a terminal";
+    let _ = writeln!(std::io::stderr(), "khelper: the console could not start: {e}; {advice}");
+    EXIT_NO_TERMINAL
 }

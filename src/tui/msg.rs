@@ -25,8 +25,12 @@ pub enum Msg {
         /// Cells from top to bottom.
         rows: u16,
     },
-    /// The state of the engine, taken after events, at most 30 times a second.
+    /// The state of the engine, taken after events, at most 30 times a second. Taken when it is delivered: one that
+    /// comes after a reply was taken after what that reply tells of.
     Snapshot(Box<Snapshot>),
+    /// Why the modprobe path would not run, or who else could replace it (SYS-6): at the start and whenever the path
+    /// has changed. Empty: nothing to say.
+    PathWarnings(Vec<String>),
     /// A submitted command was answered.
     Replied {
         /// Which.

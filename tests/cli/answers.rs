@@ -298,7 +298,7 @@ fn the_demo_helpers_do_what_they_say() {
         let ran = khelper().args(modprobe(&demo.join(name))).args(["request", "--json", "dummy"]).output().unwrap();
         crate::Ran::of(ran).record()
     };
-    assert_eq!(ask("quick")["stdout"], "asked for: -q -- dummy\n");
+    assert_eq!(ask("quick")["stdout"], "quick: dummy\n");
     let failing = ask("failing");
-    assert_eq!((&failing["exit_code"], &failing["stderr"]), (&json!(3), &json!("cannot load: -q -- dummy\n")));
+    assert_eq!((&failing["exit_code"], &failing["stderr"]), (&json!(1), &json!("failing: no module dummy\n")));
 }

@@ -1,6 +1,7 @@
 //! What /proc tells. It may be absent: everything here has an answer for that.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
 use crate::abi::cap::{CapMask, CapSets};
@@ -8,6 +9,8 @@ use crate::abi::who::{ChainLink, Comm, Requester};
 
 /// The longest chain that is followed.
 const CHAIN: usize = 64;
+/// Where the capability sets stand in a status, unless its list of groups is very long.
+const STATUS_BYTES: usize = 4096;
 /// CAP_CHECKPOINT_RESTORE, the last one this program has a name for.
 const LAST_NAMED: u8 = 40;
 
@@ -39,7 +42,15 @@ fn comm(pid: i32) -> Comm {
 
 /// The five sets of a process, a zombie's too (proc_pid_status(5)).
 pub(super) fn sets_of(pid: i32) -> Option<CapSets> {
-    parse_sets(&fs::read(format!("/proc/{pid}/status")).ok()?)
+    let mut status = [0; STATUS_BYTES];
+    let mut file = fs::File::open(format!("/proc/{pid}/status")).ok()?;
+    // One read nearly always: it is made on every launch.
+    let read = file.read(&mut status).ok()?;
+    parse_sets(&status[..read]).or_else(|| {
+        let mut long = status[..read].to_vec();
+        file.read_to_end(&mut long).ok()?;
+        parse_sets(&long)
+    })
 }
 
 /// Read on every launch, so without the allocations of a whole parse. A forged name cannot mislead it: the kernel

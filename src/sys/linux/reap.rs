@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 
+use crate::abi::cap::CapSets;
 use crate::abi::wait::WaitStatus;
 use crate::sys::host::{Ended, Watcher};
 
@@ -46,13 +47,12 @@ pub(super) fn is_dead(pid: i32) -> bool {
     }
 }
 
-/// Looks at the dead helper, tells the watcher, reaps.
-pub(super) fn reap(pid: i32, pidfd: i32, watcher: &mut dyn Watcher) -> Ended {
-    let dead = wait_dead(pid);
-    // A zombie still shows its sets; nothing of it can change any more.
-    let caps = if dead { proc::sets_of(pid) } else { None };
+/// Looks at the dead helper, tells the watcher, reaps. `started` are the sets that it was seen with while it ran.
+pub(super) fn reap(pid: i32, pidfd: i32, started: Option<CapSets>, watcher: &mut dyn Watcher) -> Ended {
+    // A zombie still shows its sets; nothing of it can change any more. One that the host reaped shows none.
+    let caps = proc::sets_of(pid);
     watcher.about_to_reap();
-    let mut ended = Ended { caps, ..Ended::default() };
+    let mut ended = Ended::default();
     let mut raw = 0;
     // SAFETY: all-zero is a valid rusage; both live on this stack.
     let (reaped, usage) = unsafe {
@@ -60,6 +60,8 @@ pub(super) fn reap(pid: i32, pidfd: i32, watcher: &mut dyn Watcher) -> Ended {
         (libc::wait4(pid, &raw mut raw, libc::__WALL, &raw mut usage), usage)
     };
     if reaped == pid {
+        // It was ours until now, so the pid was not a stranger's when it was looked at.
+        (ended.caps, ended.caps_started) = (caps, started);
         ended.status = Some(WaitStatus::from_raw(raw));
         ended.cpu_us = micros(usage.ru_utime) + micros(usage.ru_stime);
         ended.max_rss_kib = u64::try_from(usage.ru_maxrss).unwrap_or(0);

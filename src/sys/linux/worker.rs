@@ -114,23 +114,25 @@ impl Worker for LinuxWorker {
             None => attend_without_pidfd(&running, &mut self.buffer[..], watcher),
         };
         let pidfd: RawFd = running.pidfd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
-        let mut ended = reap::reap(running.pid, pidfd, watcher);
-        ended.caps_started = started;
-        ended
+        reap::reap(running.pid, pidfd, started, watcher)
     }
 }
 
 /// Reads the outputs until the process has ended, however many of its children still hold the pipes; then takes what
 /// lies in them. Returns the sets that it was seen with.
 fn attend(running: &Running, pidfd: BorrowedFd<'_>, buffer: &mut [u8], watcher: &mut dyn Watcher) -> Option<CapSets> {
-    let mut open = [running.outputs.is_some(); 2];
+    let mut open: [bool; 2] = [running.outputs.is_some(); 2];
     let mut seen = None;
     let mut patience = PollTimeout::from(LOOK_AFTER);
     loop {
-        let mut fds = vec![PollFd::new(pidfd, PollFlags::POLLIN)];
-        let outputs = streams(running).filter(|(at, ..)| open[*at]).collect::<Vec<_>>();
-        fds.extend(outputs.iter().map(|(_, _, fd)| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
-        match poll(&mut fds, patience) {
+        // The pidfd stands first: what one poll says of the pipes is not older than what it says of the process.
+        let mut fds = [pidfd; 3].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let mut asked = 1;
+        for (_, _, fd) in streams(running).filter(|(at, ..)| open[*at]) {
+            fds[asked] = PollFd::new(fd.as_fd(), PollFlags::POLLIN);
+            asked += 1;
+        }
+        match poll(&mut fds[..asked], patience) {
             Ok(0) => {
                 seen = proc::sets_of(running.pid);
                 patience = PollTimeout::NONE;
@@ -140,17 +142,24 @@ fn attend(running: &Running, pidfd: BorrowedFd<'_>, buffer: &mut [u8], watcher: 
             Err(Errno::EINTR) => continue,
             Err(_) => return seen,
         }
-        let ready: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(true)).collect();
-        if ready[0] {
-            streams(running).for_each(|(_, stream, fd)| take_rest(stream, fd, buffer, watcher));
-            return seen;
-        }
-        for ((at, stream, fd), ready) in outputs.iter().zip(&ready[1..]) {
-            if *ready {
-                open[*at] = take(*stream, fd, buffer, watcher) > 0;
+        let dead = said(&fds[0], PollFlags::all());
+        let mut answers = fds[1..].iter();
+        for (at, stream, fd) in streams(running) {
+            let Some(answer) = (if open[at] { answers.next() } else { None }) else { continue };
+            if dead && said(answer, PollFlags::POLLIN) {
+                take_rest(stream, fd, buffer, watcher);
+            } else if !dead && said(answer, PollFlags::all()) {
+                open[at] = take(stream, fd, buffer, watcher) > 0;
             }
         }
+        if dead {
+            return seen;
+        }
     }
+}
+
+fn said(fd: &PollFd<'_>, what: PollFlags) -> bool {
+    fd.revents().is_none_or(|flags| flags.intersects(what))
 }
 
 /// A kernel or a filter that gives no pidfd: looks for the end every 10 ms.

@@ -1,18 +1,58 @@
 //! `(model, message) -> effects`. No I/O, no clock.
 
-use crossterm::event::KeyCode;
+mod call;
+mod confirm;
+mod gate;
+mod keys;
+mod masks;
+mod module;
+mod path;
+mod quit;
+mod rehearse;
+mod replies;
+mod snapshots;
+#[cfg(test)]
+mod tests;
 
 use super::model::Model;
 use super::msg::{Effect, Msg};
+use crate::control::words::Mood;
 
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
-        Msg::Key(key) if key.code == KeyCode::Char('q') => vec![Effect::Quit { code: 0 }],
-        Msg::Snapshot(snapshot) => {
-            model.snapshot = *snapshot;
+        Msg::Key(key) => keys::press(model, &key),
+        Msg::Paste(text) => {
+            keys::paste(model, &text);
             Vec::new()
         }
-        _ => Vec::new(),
+        Msg::Resize { columns, rows } => {
+            (model.columns, model.rows) = (columns, rows);
+            keys::clamp_scroll(model);
+            Vec::new()
+        }
+        Msg::Snapshot(snapshot) => snapshots::take(model, *snapshot),
+        Msg::PathWarnings(warnings) => {
+            model.path_warnings = warnings;
+            Vec::new()
+        }
+        Msg::Replied { ticket, reply } => replies::take(model, ticket, reply),
+        Msg::Tick(now) => {
+            model.now = model.now.max(now);
+            model.spark.advance(model.now);
+            quit::go_on(model)
+        }
+        Msg::Signal(signal) => vec![Effect::Quit { code: u8::try_from(128 + signal as i32).unwrap_or(1) }],
     }
+}
+
+/// Refuses what would change or start something, where nothing may be; true if it did.
+fn refused_read_only(model: &mut Model, what: &str) -> bool {
+    if model.options.read_only {
+        model.say(
+            Mood::Warned,
+            format!("{what}: not done, this console is read-only (--read-only); start it without to change things"),
+        );
+    }
+    model.options.read_only
 }

@@ -1,10 +1,112 @@
 //! The screen, drawn from the model; it changes nothing.
 
-use ratatui::Frame;
+pub mod dialogs;
+mod header;
+mod last;
+mod mask_detail;
+mod mask_table;
+mod masks;
+mod overview;
+mod running;
+mod settings;
+mod slots;
+#[cfg(test)]
+mod tests;
+mod warnings;
 
-use super::model::Model;
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::model::{Model, Tab};
+use super::text;
+
+/// Where things are: the target's line first of all, then the keys, then the body, then the rest.
+pub(super) struct Areas {
+    target: Rect,
+    tabs: Rect,
+    /// The screen itself.
+    pub(super) body: Rect,
+    status: Rect,
+    footer: Rect,
+}
+
+impl Areas {
+    pub(super) fn of(model: &Model, area: Rect) -> Self {
+        let rows = area.height;
+        let tabs = u16::from(rows >= 4);
+        let footer = u16::from(rows >= 3);
+        let most = (rows / 5).max(1);
+        let status = if rows >= 6 { header::status_rows(model, area.width).clamp(1, most) } else { 0 };
+        let target = rows.min(1);
+        let body = rows - target - tabs - footer - status;
+        let at = |y: u16, height: u16| Rect { x: area.x, y: area.y + y, width: area.width, height };
+        Self {
+            target: at(0, target),
+            tabs: at(target, tabs),
+            body: at(target + tabs, body),
+            status: at(target + tabs + body, status),
+            footer: at(target + tabs + body + status, footer),
+        }
+    }
+
+    /// Where dialogs may stand: everything but the target's line and the keys.
+    pub(super) fn front(&self) -> Rect {
+        let height = self.footer.y.saturating_sub(self.tabs.y);
+        Rect { y: self.tabs.y, height, ..self.tabs }
+    }
+}
 
 /// Draws the whole screen.
 pub fn draw(model: &Model, frame: &mut Frame<'_>) {
-    frame.render_widget(format!("embedded engine (pid {})", model.snapshot.pid), frame.area());
+    let area = frame.area();
+    if area.is_empty() {
+        return;
+    }
+    let areas = Areas::of(model, area);
+    let buf = frame.buffer_mut();
+    put(buf, areas.target, &[header::target(model, area.width)]);
+    put(buf, areas.tabs, &[header::tabs(model, area.width)]);
+    match model.tab {
+        Tab::Overview => overview::draw(model, areas.body, buf),
+        Tab::Masks => masks::draw(model, areas.body, buf),
+    }
+    put(buf, areas.status, &header::status(model, area.width, areas.status.height));
+    put(buf, areas.footer, &[header::footer(model, area.width)]);
+    if let Some(cursor) = dialogs::draw(model, &areas, buf) {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// Puts lines into an area, from its top; what does not fit is not drawn.
+fn put(buf: &mut Buffer, area: Rect, lines: &[Line<'_>]) {
+    let area = area.intersection(buf.area);
+    for (y, line) in (area.top()..area.bottom()).zip(lines) {
+        buf.set_line(area.x, y, line, area.width);
+    }
+}
+
+/// A line of one style.
+fn line(text: impl Into<String>, style: Style) -> Line<'static> {
+    Line::from(Span::styled(text.into(), style))
+}
+
+/// A heading with a rule up to the edge.
+fn heading(model: &Model, title: &str, columns: usize) -> Line<'static> {
+    let title = text::fit(title, columns.saturating_sub(2));
+    let rule = "─".repeat(columns.saturating_sub(text::width(&title) + 2));
+    Line::from(vec![Span::styled(format!("{title} "), model.theme.title), Span::styled(rule, model.theme.dim)])
+}
+
+/// Lines cut to `rows`; the last one says how many are hidden.
+fn cut(mut lines: Vec<Line<'static>>, total: usize, rows: usize, what: &str, style: Style) -> Vec<Line<'static>> {
+    if total > rows && rows > 0 {
+        lines.truncate(rows - 1);
+        let hidden = total - lines.len();
+        lines.push(line(format!("{} {hidden} more {what}", text::CUT), style));
+    }
+    lines.truncate(rows);
+    lines
 }

@@ -1,0 +1,105 @@
+//! Drives the subjects in turn and sets each beside the yardstick of the same round.
+
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// A subject: a process that launches on request and tells how long it took.
+pub struct Driven {
+    name: String,
+    child: Child,
+    pipes: RefCell<(ChildStdin, BufReader<ChildStdout>)>,
+}
+
+impl Driven {
+    pub fn bare(bare: &Path, helper: &Path) -> Self {
+        Self::start("bare C", Command::new(bare).arg(helper))
+    }
+
+    pub fn subject(program: &Path, kind: &str, helper: &Path, burden: &str) -> Self {
+        let name = match burden {
+            "plain" => kind.to_owned(),
+            burden => format!("{kind}, {burden}"),
+        };
+        Self::start(&name, Command::new(program).arg("--subject").arg(kind).arg(helper).arg(burden))
+    }
+
+    fn start(name: &str, command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let pipes = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { name: name.to_owned(), child, pipes: RefCell::new(pipes) }
+    }
+
+    /// Nanoseconds for so many launches.
+    fn run(&self, launches: usize, outstanding: usize) -> f64 {
+        let (to, from) = &mut *self.pipes.borrow_mut();
+        writeln!(to, "{launches} {outstanding}").unwrap();
+        let mut line = String::new();
+        from.read_line(&mut line).unwrap();
+        line.trim().parse().unwrap_or_else(|_| panic!("{} answered {line:?}", self.name))
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A line of the table.
+pub struct Row {
+    title: String,
+    name: String,
+    micros: f64,
+    /// Time in relation to the yardstick's: low quartile, median, high quartile.
+    ratio: Option<[f64; 3]>,
+}
+
+impl Row {
+    pub fn print(&self) {
+        let Self { title, name, micros, ratio } = self;
+        match ratio {
+            None => println!("{title:<42} {name:<18} {micros:>9.1} us a launch"),
+            Some([low, median, high]) => {
+                println!("{title:<42} {name:<18} {micros:>9.1} us a launch  {median:>6.2} x  ({low:.2} to {high:.2})");
+            }
+        }
+    }
+}
+
+/// All of them in turn, `rounds` times after one that does not count.
+pub fn ratio_rows(
+    title: &str,
+    yardstick: &Driven,
+    subjects: &[Driven],
+    launches: usize,
+    outstanding: usize,
+    rounds: usize,
+) -> Vec<Row> {
+    let mut base = Vec::new();
+    let mut times = vec![Vec::new(); subjects.len()];
+    for round in 0..=rounds {
+        let before = yardstick.run(launches, outstanding);
+        let turn: Vec<f64> = subjects.iter().map(|s| s.run(launches, outstanding)).collect();
+        if round > 0 {
+            base.push(before);
+            times.iter_mut().zip(turn).for_each(|(all, t)| all.push(t));
+        }
+    }
+    let micros = |times: &[f64]| quartiles(times)[1] / launches as f64 / 1000.0;
+    let row = |name: &str, micros, ratio| Row { title: title.to_owned(), name: name.to_owned(), micros, ratio };
+    let mut rows = vec![row(&yardstick.name, micros(&base), None)];
+    for (subject, times) in subjects.iter().zip(&times) {
+        let ratios: Vec<f64> = times.iter().zip(&base).map(|(t, b)| t / b).collect();
+        rows.push(row(&subject.name, micros(times), Some(quartiles(&ratios))));
+    }
+    rows
+}
+
+fn quartiles(values: &[f64]) -> [f64; 3] {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    [1, 2, 3].map(|q| sorted[(sorted.len() - 1) * q / 4])
+}

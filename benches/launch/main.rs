@@ -1,0 +1,74 @@
+//! `cargo bench --bench launch`: what a launch costs, confined, captured and reported, beside a bare vfork + execve +
+//! wait4 in C, and beside std's `Command`. Every subject is a process of its own, so that one's memory and descriptors
+//! are not another's; they take turns, round after round, and what is printed are ratios to the yardstick of the
+//! same round, with their spread.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
+
+mod drive;
+mod subject;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use drive::{Driven, Row, ratio_rows};
+
+/// Rounds in which every subject has its turn.
+const ROUNDS: usize = 15;
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    if let Some(at) = args.iter().position(|a| a == "--subject") {
+        return subject::serve(&args[at + 1], &args[at + 2], &args[at + 3]);
+    }
+    let dir = std::env::temp_dir().join(format!("khelper-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (bare, tiny) = build(&dir);
+    // An engine below a process of the same executable refuses (REQ-12), so the subjects run a copy.
+    let subject = dir.join("subject");
+    std::fs::copy(std::env::current_exe().unwrap(), &subject).unwrap();
+    println!("{}", machine());
+    for helper in [tiny.as_path(), Path::new("/bin/true")] {
+        let launches = if helper == tiny { 400 } else { 200 };
+        compare(&bare, &subject, helper, launches);
+    }
+    flat(&subject, &tiny);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// The yardstick and the tiny static helper, by the C compiler of this machine.
+fn build(dir: &Path) -> (PathBuf, PathBuf) {
+    let source = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/launch").join(name);
+    let cc = |out: &str, flags: &[&str], name: &str| {
+        let out = dir.join(out);
+        let built = Command::new("cc").args(flags).arg("-o").arg(&out).arg(source(name)).status();
+        assert!(built.is_ok_and(|s| s.success()), "a C compiler is needed (cc)");
+        out
+    };
+    let bare = cc("bare", &["-O2", "-pthread"], "bare.c");
+    let tiny = cc("tiny", &["-O2", "-static", "-nostdlib", "-ffreestanding"], "tiny.c");
+    (bare, tiny)
+}
+
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{cores} cores, Linux {}", kernel.trim())
+}
+
+/// One at a time, and 50 outstanding, against the yardstick.
+fn compare(bare: &Path, subject: &Path, helper: &Path, launches: usize) {
+    let yardstick = Driven::bare(bare, helper);
+    let subjects = ["engine", "command", "pre_exec"].map(|kind| Driven::subject(subject, kind, helper, "plain"));
+    for outstanding in [1, 50] {
+        let launches = launches.next_multiple_of(outstanding);
+        let title = format!("{}, {outstanding} outstanding", helper.file_name().unwrap().to_string_lossy());
+        ratio_rows(&title, &yardstick, &subjects, launches, outstanding, ROUNDS).iter().for_each(Row::print);
+    }
+}
+
+/// The engine with 1 GiB resident, and with 10,000 open files, against the engine with neither.
+fn flat(subject: &Path, tiny: &Path) {
+    let small = Driven::subject(subject, "engine", tiny, "plain");
+    let large = ["resident", "files"].map(|burden| Driven::subject(subject, "engine", tiny, burden));
+    ratio_rows("tiny, 1 outstanding, to the small engine", &small, &large, 400, 1, ROUNDS).iter().for_each(Row::print);
+}

@@ -1,1 +1,0 @@
-//! A scripted host with a virtual clock, for tests.

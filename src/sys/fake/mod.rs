@@ -1,0 +1,268 @@
+//! A scripted host with a virtual clock, for tests of the engine: no process is made, no time passes but what the
+//! test lets pass, and the test waits for real events, never for a while.
+//!
+//! ```
+//! use khelper::engine::Engine;
+//! use khelper::sys::fake::{FakeHost, Script};
+//!
+//! let host = FakeHost::new();
+//! host.script("/sbin/modprobe", Script { runs: 2_000_000, ..Script::default() });
+//! let engine = Engine::builder().host(host.clone()).start().unwrap();
+//! std::thread::scope(|s| {
+//!     let caller = s.spawn(|| engine.request_module("dummy", true));
+//!     host.wait_for("a helper to run", |now| now.running == 1);
+//!     host.advance(2_000_000);
+//!     assert_eq!(caller.join().unwrap().result, Some(0));
+//! });
+//! ```
+
+mod worker;
+mod world;
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use nix::errno::Errno;
+
+use super::host::{Armed, Clock, Host, LaunchFailure, Micros, SetsPlan, Wake, Worker};
+use crate::abi::birth::{Enforcement, Stdin};
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::error::SysError;
+use crate::abi::wait::WaitStatus;
+use crate::abi::who::{ChainLink, Comm, Requester};
+
+use worker::FakeWorker;
+use world::World;
+
+/// [`Script::runs`] of a helper that only a signal ends.
+pub const FOREVER: Micros = Micros::MAX;
+
+/// How long a test waits for an event before it fails: a machine under load is slow, an engine that hangs is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What becomes of a program when it is launched. By default it executes at once, says nothing and exits 0 at once.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// How long exec takes, in microseconds of the virtual clock.
+    pub exec: Micros,
+    /// How the launch fails, if it does.
+    pub fails: Option<LaunchFailure>,
+    /// How long the helper runs, in microseconds of the virtual clock; [`FOREVER`].
+    pub runs: Micros,
+    /// Its raw wait status; `None`: it is lost.
+    pub status: Option<WaitStatus>,
+    /// What it writes as soon as it runs.
+    pub stdout: Vec<u8>,
+    /// What it writes as soon as it runs.
+    pub stderr: Vec<u8>,
+    /// Whether SIGTERM leaves it alone.
+    pub ignores_term: bool,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            exec: 0,
+            fails: None,
+            runs: 0,
+            status: Some(WaitStatus::exited(0)),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            ignores_term: false,
+        }
+    }
+}
+
+/// What goes on at this host.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// Workers that are held while they are made.
+    pub held: usize,
+    /// Launches whose exec is not decided yet.
+    pub executing: usize,
+    /// Helpers that run and that the engine waits for: it knows their pids.
+    pub running: usize,
+    /// Helpers launched so far, those that have ended included.
+    pub launched: usize,
+    /// Threads of the engine that sleep until some time of the virtual clock.
+    pub on_clock: usize,
+    /// Signals sent.
+    pub signals: usize,
+    /// Signals sent to a pid that was reaped already: there must never be one.
+    pub strays: usize,
+}
+
+/// One helper, as it was launched.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// Its process id.
+    pub pid: i32,
+    /// The program.
+    pub path: Vec<u8>,
+    /// argv.
+    pub argv: Vec<Vec<u8>>,
+    /// Its environment.
+    pub envp: Vec<Vec<u8>>,
+    /// What it reads.
+    pub stdin: Stdin,
+    /// Whether its output was to be read.
+    pub capture: bool,
+    /// Whether it got `no_new_privs`.
+    pub no_new_privs: bool,
+    /// Its worker's sets: what the worker was cut down to, all cuts together.
+    pub sets: SetsPlan,
+}
+
+/// What the test can change about the machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// `kernel.threads-max`.
+    pub threads_max: Option<u32>,
+    /// The sets of every thread that was not cut.
+    pub sets: CapSets,
+    /// How a worker is cut down.
+    pub enforcement: Enforcement,
+    /// Workers are not made until this is false again: calls that need one stay queued.
+    pub hold_workers: bool,
+    /// No worker can be made, for this reason.
+    pub no_worker: Option<Errno>,
+    /// SIGCHLD is ignored, until it is set to its default.
+    pub sigchld_ignored: bool,
+    /// What `ancestry` tells.
+    pub ancestry: Vec<ChainLink>,
+    /// What `same_executable_above` tells.
+    pub above: Option<i32>,
+}
+
+/// The scripted host.
+pub struct FakeHost {
+    world: Arc<World>,
+}
+
+/// Further than any wait of the engine.
+const END: Micros = 365 * 86_400 * 1_000_000;
+/// Every capability that the scripted kernel knows.
+const KNOWN: CapMask = CapMask::up_to(40);
+
+impl FakeHost {
+    /// A machine with every capability, no program and a clock at 0.
+    pub fn new() -> Arc<Self> {
+        let all = CapSets { permitted: KNOWN, effective: KNOWN, bounding: KNOWN, ..CapSets::default() };
+        let machine = Machine {
+            threads_max: Some(100_000),
+            sets: all,
+            enforcement: Enforcement::Masks,
+            hold_workers: false,
+            no_worker: None,
+            sigchld_ignored: false,
+            ancestry: Vec::new(),
+            above: None,
+        };
+        Arc::new(Self { world: World::new(machine) })
+    }
+
+    /// What becomes of `path` from now on; a path without a script does not exist.
+    pub fn script(&self, path: &str, script: Script) {
+        self.world.lock().scripts.insert(path.as_bytes().to_vec(), script);
+    }
+
+    /// Changes the machine.
+    pub fn change(&self, change: impl FnOnce(&mut Machine)) {
+        change(&mut self.world.lock().machine);
+        self.world.changed.notify_all();
+    }
+
+    /// Lets time pass, in microseconds: who sleeps until a time that has come is woken.
+    pub fn advance(&self, by: Micros) {
+        self.world.advance(by);
+    }
+
+    /// Ends every helper, held worker and wait, so that no thread is left behind by a test that has failed. Nothing
+    /// can be told from what happens afterwards.
+    pub fn end_the_world(&self) {
+        self.world.lock().over = true;
+        self.change(|m| m.hold_workers = false);
+        self.advance(END);
+    }
+
+    /// Waits for an event, which must come: it panics, saying `what`, if it does not within a minute.
+    pub fn wait_for(&self, what: &str, happened: impl Fn(&Now) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.world.lock();
+        loop {
+            let now = state.counts();
+            if happened(&now) {
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "waited in vain for {what}: {now:?}");
+            state = self.world.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// What goes on.
+    pub fn counts(&self) -> Now {
+        self.world.lock().counts()
+    }
+
+    /// Every helper launched, in order.
+    pub fn launches(&self) -> Vec<Launch> {
+        self.world.lock().launches.clone()
+    }
+}
+
+impl Clock for FakeHost {
+    fn now(&self) -> Micros {
+        self.world.lock().now
+    }
+    fn wall(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_micros(self.now())
+    }
+    fn arm(&self, deadline: Micros, waiter: Arc<dyn Wake>) -> Option<Armed> {
+        Some(self.world.arm(deadline, waiter))
+    }
+}
+
+impl Host for FakeHost {
+    fn clock(&self) -> &dyn Clock {
+        self
+    }
+    fn known(&self) -> CapMask {
+        KNOWN
+    }
+    fn sets(&self) -> CapSets {
+        self.world.lock().machine.sets
+    }
+    fn threads_max(&self) -> Option<u32> {
+        self.world.lock().machine.threads_max
+    }
+    fn requester(&self) -> Requester {
+        Requester { pid: 1000, uid: 0, comm: Comm::new(b"test") }
+    }
+    fn check_sigchld(&self, fix: bool) -> Result<(), SysError> {
+        let machine = &mut self.world.lock().machine;
+        if machine.sigchld_ignored && !fix {
+            return Err(SysError::new("SIGCHLD is ignored", Errno::ECHILD));
+        }
+        machine.sigchld_ignored = false;
+        Ok(())
+    }
+    fn worker(&self) -> Result<Box<dyn Worker>, SysError> {
+        FakeWorker::make(&self.world)
+    }
+    fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno> {
+        self.world.kill(pid, signal)
+    }
+    fn ancestry(&self, _: i32) -> Vec<ChainLink> {
+        self.world.lock().machine.ancestry.clone()
+    }
+    fn same_executable_above(&self) -> Option<i32> {
+        self.world.lock().machine.above
+    }
+    fn path_warnings(&self, path: &[u8]) -> Vec<String> {
+        if path.is_empty() || self.world.lock().scripts.contains_key(path) {
+            return Vec::new();
+        }
+        vec!["no such file".to_owned()]
+    }
+}

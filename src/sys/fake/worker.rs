@@ -1,0 +1,139 @@
+//! A worker of the scripted host.
+
+use std::sync::Arc;
+
+use nix::errno::Errno;
+
+use super::world::{Helper, World};
+use super::{Launch, Script};
+use crate::abi::birth::{Enforcement, Image};
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::error::SysError;
+use crate::abi::wait::WaitStatus;
+use crate::sys::host::{Ended, LaunchFailure, Launched, SetsPlan, Stream, Watcher, Worker};
+
+pub(super) struct FakeWorker {
+    world: Arc<World>,
+    /// The sets of the thread that made it.
+    host: CapSets,
+    /// What is left after every cut.
+    sets: SetsPlan,
+    /// The helper it launched last, and whether its output is read.
+    last: Option<(i32, bool)>,
+}
+
+impl FakeWorker {
+    pub(super) fn make(world: &Arc<World>) -> Result<Box<dyn Worker>, SysError> {
+        let mut state = world.lock();
+        state.held += 1;
+        world.changed.notify_all();
+        while state.machine.hold_workers {
+            state = world.wait(state);
+        }
+        state.held -= 1;
+        if let Some(errno) = state.machine.no_worker {
+            return Err(SysError::new("unshare", errno));
+        }
+        let host = state.machine.sets;
+        drop(state);
+        let sets = SetsPlan { bounding: host.bounding, inheritable: host.inheritable };
+        Ok(Box::new(Self { world: world.clone(), host, sets, last: None }))
+    }
+
+    /// The sets of a root helper: what it execs with is its bounding set.
+    fn helper_sets(&self) -> CapSets {
+        CapSets {
+            inheritable: self.sets.inheritable,
+            permitted: self.sets.bounding | self.sets.inheritable,
+            effective: self.sets.bounding | self.sets.inheritable,
+            bounding: self.sets.bounding,
+            ambient: CapMask::EMPTY,
+        }
+    }
+
+    /// Exec takes its time; it counts as executing meanwhile.
+    fn exec(&self, script: &Script) {
+        let mut state = self.world.lock();
+        let decided = state.now.saturating_add(script.exec);
+        state.executing += 1;
+        self.world.changed.notify_all();
+        while state.now < decided && !state.over {
+            state = self.world.wait(state);
+        }
+        state.executing -= 1;
+        drop(state);
+        self.world.changed.notify_all();
+    }
+}
+
+impl Worker for FakeWorker {
+    fn host_sets(&self) -> CapSets {
+        self.host
+    }
+
+    fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {
+        let enforced = self.world.lock().machine.enforcement;
+        if enforced != Enforcement::Refused {
+            self.sets.bounding = self.sets.bounding & plan.bounding;
+            self.sets.inheritable = self.sets.inheritable & plan.inheritable;
+        }
+        enforced
+    }
+
+    fn launch(&mut self, image: &Image) -> Result<Launched, LaunchFailure> {
+        let script = self.world.lock().scripts.get(image.path.as_bytes()).cloned();
+        let script = script.ok_or(LaunchFailure::Exec(Errno::ENOENT))?;
+        self.exec(&script);
+        if let Some(failure) = script.fails {
+            return Err(failure);
+        }
+        let bytes = |strings: &[std::ffi::CString]| strings.iter().map(|s| s.as_bytes().to_vec()).collect();
+        let mut state = self.world.lock();
+        let pid = state.next_pid();
+        let launch = Launch {
+            pid,
+            path: image.path.as_bytes().to_vec(),
+            argv: bytes(&image.argv),
+            envp: bytes(&image.envp),
+            stdin: image.stdin.clone(),
+            capture: image.capture,
+            no_new_privs: image.no_new_privs,
+            sets: self.sets,
+        };
+        state.launches.push(launch);
+        let ends = state.now.saturating_add(script.runs);
+        state.helpers.insert(pid, Helper { ends, script, waited: false, signal: None });
+        self.last = Some((pid, image.capture));
+        drop(state);
+        self.world.changed.notify_all();
+        Ok(Launched { pid, not_enforced: Vec::new() })
+    }
+
+    fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended {
+        let Some((pid, capture)) = self.last.take() else { return Ended::default() };
+        let script = self.world.lock().helpers.get(&pid).map(|h| h.script.clone());
+        if let Some(script) = script.filter(|_| capture) {
+            watcher.output(Stream::Stdout, &script.stdout);
+            watcher.output(Stream::Stderr, &script.stderr);
+        }
+        let mut state = self.world.lock();
+        if let Some(helper) = state.helpers.get_mut(&pid) {
+            helper.waited = true;
+            self.world.changed.notify_all();
+        }
+        let status = loop {
+            match state.helpers.get(&pid) {
+                None => break None,
+                Some(helper) if state.alive(helper) => state = self.world.wait(state),
+                Some(Helper { signal: Some(signal), .. }) => break Some(WaitStatus::from_raw(*signal)),
+                Some(helper) => break helper.script.status,
+            }
+        };
+        drop(state);
+        // Dead and not reaped: told without our lock, since whoever kills holds the watcher's while it takes ours.
+        watcher.about_to_reap();
+        self.world.lock().helpers.remove(&pid);
+        self.world.changed.notify_all();
+        Ended { status, caps: Some(self.helper_sets()), ..Ended::default() }
+    }
+}

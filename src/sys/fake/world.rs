@@ -1,0 +1,154 @@
+//! The state of the scripted host, its clock, and the helpers that run on it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use libc::{SIGKILL, SIGTERM};
+use nix::errno::Errno;
+
+use super::{Launch, Machine, Now, Script};
+use crate::sys::host::{Armed, Micros, Wake};
+
+/// The first helper's pid.
+const FIRST_PID: i32 = 1001;
+
+/// Its lock is a leaf: nothing of the engine is called under it.
+pub(super) struct World {
+    state: Mutex<State>,
+    /// Told of everything: time, helpers, timers.
+    pub(super) changed: Condvar,
+}
+
+pub(super) struct State {
+    pub(super) now: Micros,
+    pub(super) scripts: BTreeMap<Vec<u8>, Script>,
+    pub(super) machine: Machine,
+    pub(super) launches: Vec<Launch>,
+    pub(super) held: usize,
+    pub(super) executing: usize,
+    /// Helpers that are not reaped yet.
+    pub(super) helpers: BTreeMap<i32, Helper>,
+    /// The test has failed; nothing lives any more.
+    pub(super) over: bool,
+    timers: BTreeMap<u64, (Micros, Arc<dyn Wake>)>,
+    next_timer: u64,
+    signals: usize,
+    strays: usize,
+}
+
+/// A helper that is not reaped yet.
+pub(super) struct Helper {
+    pub(super) ends: Micros,
+    pub(super) script: Script,
+    /// Its worker waits for it: the engine knows of it.
+    pub(super) waited: bool,
+    /// What killed it.
+    pub(super) signal: Option<i32>,
+}
+
+impl World {
+    pub(super) fn new(machine: Machine) -> Arc<Self> {
+        let state = State {
+            now: 0,
+            scripts: BTreeMap::new(),
+            machine,
+            launches: Vec::new(),
+            held: 0,
+            executing: 0,
+            helpers: BTreeMap::new(),
+            over: false,
+            timers: BTreeMap::new(),
+            next_timer: 0,
+            signals: 0,
+            strays: 0,
+        };
+        Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn advance(&self, by: Micros) {
+        let due: Vec<_> = {
+            let mut state = self.lock();
+            state.now = state.now.saturating_add(by);
+            let now = state.now;
+            state.timers.values().filter(|(deadline, _)| *deadline <= now).map(|(_, w)| w.clone()).collect()
+        };
+        self.changed.notify_all();
+        // Without our lock: `wake` takes the waiter's own, and the waiter armed under that one.
+        for waiter in due {
+            waiter.wake();
+        }
+    }
+
+    /// Called under the waiter's lock. A deadline that has come wakes nobody: who arms looks at the clock once more.
+    pub(super) fn arm(self: &Arc<Self>, deadline: Micros, waiter: Arc<dyn Wake>) -> Armed {
+        let mut state = self.lock();
+        let key = state.next_timer;
+        state.next_timer += 1;
+        state.timers.insert(key, (deadline, waiter));
+        drop(state);
+        self.changed.notify_all();
+        Box::new(Timer { world: self.clone(), key })
+    }
+
+    /// SIGKILL ends a helper, SIGTERM does if its script lets it; a zombie takes any signal and none has an effect.
+    pub(super) fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno> {
+        let mut state = self.lock();
+        let now = state.now;
+        state.signals += 1;
+        let Some(helper) = state.helpers.get_mut(&pid) else {
+            state.strays += 1;
+            return Err(Errno::ESRCH);
+        };
+        let deadly = signal == SIGKILL || signal == SIGTERM && !helper.script.ignores_term;
+        if deadly && helper.signal.is_none() && now < helper.ends {
+            helper.signal = Some(signal);
+        }
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+}
+
+impl State {
+    pub(super) fn counts(&self) -> Now {
+        Now {
+            held: self.held,
+            executing: self.executing,
+            running: self.helpers.values().filter(|h| h.waited && self.alive(h)).count(),
+            launched: self.launches.len(),
+            on_clock: self.timers.len(),
+            signals: self.signals,
+            strays: self.strays,
+        }
+    }
+
+    pub(super) fn alive(&self, helper: &Helper) -> bool {
+        !self.over && helper.signal.is_none() && self.now < helper.ends
+    }
+
+    /// The pid of the next helper; none is ever used again.
+    pub(super) fn next_pid(&self) -> i32 {
+        FIRST_PID.saturating_add(i32::try_from(self.launches.len()).unwrap_or(i32::MAX))
+    }
+}
+
+/// An armed timer.
+struct Timer {
+    world: Arc<World>,
+    key: u64,
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.world.lock().timers.remove(&self.key);
+        self.world.changed.notify_all();
+    }
+}

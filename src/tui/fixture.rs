@@ -1,0 +1,167 @@
+//! Snapshots and records made by hand, for the tests of the console.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::abi::birth::Enforcement;
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::error::Stage;
+use crate::abi::wait::{WaitMode, WaitStatus};
+use crate::abi::who::{Comm, Origin, Requester};
+use crate::engine::event::Level;
+use crate::engine::record::{Args, Kind, Outcome, Record, State};
+use crate::engine::snapshot::{Knobs, Live, LogLine, Slots, Snapshot, Totals};
+use crate::policy::gate::Depth;
+use crate::policy::limit::Era;
+
+use super::Options;
+use super::model::Model;
+
+/// Every capability of this fixture's kernel.
+pub const KNOWN: CapMask = CapMask::up_to(40);
+
+pub fn requester() -> Requester {
+    Requester { pid: 4121, uid: 0, comm: Comm::new(b"khelper") }
+}
+
+/// An engine that has just started.
+pub fn snapshot() -> Snapshot {
+    let host = CapSets { permitted: KNOWN, effective: KNOWN, bounding: KNOWN, ..CapSets::default() };
+    Snapshot {
+        seq: 1,
+        now: 0,
+        pid: 4121,
+        uid: 0,
+        knobs: Knobs {
+            modprobe: Arc::from(&b"/sbin/modprobe"[..]),
+            bset: KNOWN,
+            inheritable: KNOWN,
+            era: Era::V3_4,
+            max_concurrent: 50,
+            allow: "".into(),
+            deny: "".into(),
+        },
+        known: KNOWN,
+        host,
+        gate: Depth::Enabled,
+        draining: false,
+        slots: Slots { limit: 50, ..Slots::default() },
+        running_helpers: 0,
+        live: 0,
+        queued: 0,
+        running: Vec::new(),
+        live_total: 0,
+        last: Vec::new(),
+        totals: Totals::default(),
+        warnings: Vec::new(),
+    }
+}
+
+/// The record of a module request that exited with `raw`, 12 ms after it was asked.
+pub fn record(id: u64, name: &[u8], raw: i32) -> Record {
+    let status = WaitStatus::from_raw(raw);
+    Record {
+        id,
+        kind: Kind::Module,
+        module: Some(name.into()),
+        path: Arc::from(&b"/sbin/modprobe"[..]),
+        args: Args::Module,
+        env: Arc::from(Vec::new()),
+        wait: WaitMode::PROC,
+        origin: Origin::Console,
+        requester: requester(),
+        wall: SystemTime::UNIX_EPOCH,
+        at: 0,
+        state: State::Ended,
+        outcome: if status.signal().is_some() { Outcome::Killed } else { Outcome::Exited },
+        stage: None,
+        errno: None,
+        why: None,
+        result: Some(raw),
+        status: Some(status),
+        abandoned: false,
+        timed_out: false,
+        enforced: Some(Enforcement::Masks),
+        bset: KNOWN,
+        inheritable: KNOWN,
+        own: None,
+        caps: Some(CapSets { permitted: KNOWN, effective: KNOWN, bounding: KNOWN, ..CapSets::default() }),
+        caps_started: None,
+        not_enforced: Box::new([]),
+        pid: Some(5000),
+        queued_us: Some(10),
+        started_us: Some(210),
+        ended_us: Some(12_300),
+        cpu_us: 900,
+        max_rss_kib: 1480,
+        output: None,
+        chain: Vec::new(),
+    }
+}
+
+/// The record of a request that was refused.
+pub fn refused(id: u64, name: &[u8], stage: Stage, errno: nix::errno::Errno, why: &str) -> Record {
+    Record {
+        outcome: Outcome::Refused,
+        stage: Some(stage),
+        errno: Some(errno),
+        why: Some(why.into()),
+        result: Some(-(errno as i32)),
+        status: None,
+        enforced: None,
+        caps: None,
+        pid: None,
+        ..record(id, name, 0)
+    }
+}
+
+/// A request whose helper runs since `at`.
+pub fn live(id: u64, title: &[u8], at: u64) -> Live {
+    Live {
+        id,
+        kind: Kind::Module,
+        title: title.into(),
+        state: State::Running,
+        abandoned: false,
+        at,
+        pid: Some(5000 + i32::try_from(id).unwrap()),
+        requester: requester(),
+    }
+}
+
+/// `n` helpers that run, since 1 s.
+pub fn busy(n: u32) -> Snapshot {
+    let mut s = snapshot();
+    s.now = 90_000_000;
+    s.slots.concurrent = n.min(50);
+    s.slots.peak = n.min(50);
+    s.slots.holders = (1..=u64::from(n.min(50))).collect();
+    (s.running_helpers, s.live, s.live_total) = (n, n, n as usize);
+    s.running = (1..=u64::from(n.min(256))).map(|id| live(id, b"dummy", 88_800_000)).collect();
+    s.totals.launched = u64::from(n);
+    s.totals.requests = u64::from(n);
+    s.last = vec![Arc::new(record(1001, b"loop", 256)), Arc::new(record(1000, b"ext4", 0))];
+    s
+}
+
+/// A runaway loop: 50 hold the slots, 30 were refused.
+pub fn overflowing() -> Snapshot {
+    let mut s = busy(50);
+    s.totals.requests = 80;
+    s.totals.by_outcome[Outcome::Refused as usize] = 30;
+    s.totals.refused_limit = 30;
+    s.slots.loop_messages = 5;
+    let why = "50 requests are in progress, the limit is 50";
+    s.last = (51..=80)
+        .rev()
+        .map(|id| Arc::new(refused(id, b"dummy", Stage::Limit, nix::errno::Errno::ENOMEM, why)))
+        .collect();
+    let line = LogLine { at: 1, level: Level::Warning, text: "request_module: runaway loop modprobe dummy".into() };
+    s.warnings = vec![line; 5];
+    s
+}
+
+/// A console over that engine.
+pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
+    Model::new(Options { read_only: false, mouse: false }, snapshot, columns, rows)
+}

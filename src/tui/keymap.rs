@@ -1,0 +1,392 @@
+//! The one table of keys: dispatch, footer, help and the README's list are all made from it.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::model::field::Edit;
+
+/// Where a key means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// Everywhere, dialogs too.
+    Anywhere,
+    /// Every screen, no dialog being open.
+    Screens,
+    /// The screen Masks.
+    Masks,
+    /// A field of text.
+    Text,
+    /// A field with a few values.
+    Pick,
+    /// A dialog with fields.
+    Form,
+    /// A dialog with a list to choose from.
+    Choices,
+    /// The gate's dialog.
+    Gate,
+    /// The dialog before quitting with helpers alive.
+    Quit,
+    /// A confirmation.
+    Confirm,
+    /// A page to read.
+    Page,
+    /// The help.
+    Help,
+}
+
+impl Context {
+    /// All of them, in the order of the help.
+    pub const ALL: [Self; 12] = [
+        Self::Screens,
+        Self::Masks,
+        Self::Anywhere,
+        Self::Form,
+        Self::Text,
+        Self::Pick,
+        Self::Choices,
+        Self::Gate,
+        Self::Quit,
+        Self::Confirm,
+        Self::Page,
+        Self::Help,
+    ];
+
+    /// Its heading in the help.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Anywhere => "Everywhere",
+            Self::Screens => "Screens",
+            Self::Masks => "Masks",
+            Self::Text => "Text fields",
+            Self::Pick => "Fields with a few values",
+            Self::Form => "Dialogs with fields",
+            Self::Choices => "Dialogs with a list",
+            Self::Gate => "The gate's dialog",
+            Self::Quit => "Quitting with helpers alive",
+            Self::Confirm => "Confirmations",
+            Self::Page => "Pages",
+            Self::Help => "The help",
+        }
+    }
+}
+
+/// What a key does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table says in words what each one does")]
+pub enum Action {
+    Quit,
+    Suspend,
+    Repaint,
+    Help,
+    Overview,
+    Masks,
+    NextTab,
+    Module,
+    Call,
+    Path,
+    Gate,
+    Dismiss,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Left,
+    Right,
+    Toggle,
+    All,
+    Nothing,
+    Invert,
+    Discard,
+    Rehearse,
+    Apply,
+    Reset,
+    Forms,
+    Accept,
+    Next,
+    Previous,
+    Change,
+    ChangeBack,
+    Choose(usize),
+    Edit(Edit),
+}
+
+/// A key with its modifiers. Shift is part of the character it makes.
+pub type Key = (KeyCode, KeyModifiers);
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Binding {
+    /// Where.
+    pub context: Context,
+    /// The keys that do it.
+    pub keys: &'static [Key],
+    /// What they do.
+    pub action: Action,
+    /// A word or two for the footer; empty: not in the footer.
+    pub label: &'static str,
+    /// A sentence for the help.
+    pub help: &'static str,
+}
+
+const fn c(key: char) -> Key {
+    (KeyCode::Char(key), KeyModifiers::NONE)
+}
+const fn ctrl(key: char) -> Key {
+    (KeyCode::Char(key), KeyModifiers::CONTROL)
+}
+const fn k(code: KeyCode) -> Key {
+    (code, KeyModifiers::NONE)
+}
+const fn row(
+    context: Context,
+    keys: &'static [Key],
+    action: Action,
+    label: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { context, keys, action, label, help }
+}
+
+const UP: Key = k(KeyCode::Up);
+const DOWN: Key = k(KeyCode::Down);
+const PAGE_UP: Key = k(KeyCode::PageUp);
+const PAGE_DOWN: Key = k(KeyCode::PageDown);
+const HOME: Key = k(KeyCode::Home);
+const END: Key = k(KeyCode::End);
+const LEFT: Key = k(KeyCode::Left);
+const RIGHT: Key = k(KeyCode::Right);
+const ENTER: Key = k(KeyCode::Enter);
+const ESC: Key = k(KeyCode::Esc);
+const TAB: Key = k(KeyCode::Tab);
+const BACK_TAB: Key = k(KeyCode::BackTab);
+
+/// Every key there is. Within a context the footer keeps this order.
+pub const TABLE: &[Binding] = &[
+    row(Context::Masks, &[c(' ')], Action::Toggle, "toggle", "toggle the capability in the draft of the chosen column"),
+    row(Context::Masks, &[c('w')], Action::Apply, "apply", "apply the draft: shows what is dropped, and asks"),
+    row(
+        Context::Masks,
+        &[c('p')],
+        Action::Rehearse,
+        "rehearse",
+        "run the probe under the draft and under the live masks",
+    ),
+    row(Context::Masks, &[c('z')], Action::Discard, "discard", "discard the draft"),
+    row(Context::Masks, &[LEFT], Action::Left, "", "choose the column to the left"),
+    row(Context::Masks, &[RIGHT], Action::Right, "", "choose the column to the right"),
+    row(Context::Masks, &[c('a')], Action::All, "all", "put every capability into the draft"),
+    row(Context::Masks, &[c('n')], Action::Nothing, "none", "take every capability out of the draft"),
+    row(Context::Masks, &[c('i')], Action::Invert, "invert", "invert the draft"),
+    row(Context::Masks, &[c('f')], Action::Forms, "forms", "show both masks whole, in every text form"),
+    row(
+        Context::Masks,
+        &[c('R')],
+        Action::Reset,
+        "reset",
+        "reset the chosen mask to full (the real kernel cannot do that)",
+    ),
+    row(Context::Masks, &[UP, c('k')], Action::Up, "", "move up"),
+    row(Context::Masks, &[DOWN, c('j')], Action::Down, "", "move down"),
+    row(Context::Masks, &[PAGE_UP], Action::PageUp, "", "move up by a page"),
+    row(Context::Masks, &[PAGE_DOWN], Action::PageDown, "", "move down by a page"),
+    row(Context::Masks, &[HOME], Action::First, "", "go to the first capability"),
+    row(Context::Masks, &[END], Action::Last, "", "go to the last capability"),
+    row(Context::Screens, &[c('m')], Action::Module, "module", "ask for a module"),
+    row(Context::Screens, &[c('c')], Action::Call, "call", "call any helper"),
+    row(Context::Screens, &[c('e')], Action::Path, "path", "edit the modprobe path"),
+    row(
+        Context::Screens,
+        &[c('g')],
+        Action::Gate,
+        "gate",
+        "work the gate: freeze and drain, disable and drain, enable",
+    ),
+    row(Context::Screens, &[c('?')], Action::Help, "help", "show the keys, searchable"),
+    row(Context::Screens, &[c('q')], Action::Quit, "quit", "quit; with helpers alive it asks"),
+    row(Context::Screens, &[c('1')], Action::Overview, "", "show the Overview"),
+    row(Context::Screens, &[c('2')], Action::Masks, "", "show the Masks"),
+    row(Context::Screens, &[TAB, BACK_TAB], Action::NextTab, "", "show the next screen"),
+    row(Context::Screens, &[ESC], Action::Dismiss, "", "put the message away"),
+    row(Context::Form, &[ENTER], Action::Accept, "do it", "do it, if every field is valid"),
+    row(Context::Form, &[TAB, DOWN], Action::Next, "next", "go to the next field"),
+    row(Context::Form, &[BACK_TAB, UP], Action::Previous, "", "go to the field before"),
+    row(Context::Form, &[ESC], Action::Dismiss, "back", "go back; module and call keep what was typed"),
+    row(Context::Pick, &[RIGHT, c(' ')], Action::Change, "change", "take the next value"),
+    row(Context::Pick, &[LEFT], Action::ChangeBack, "", "take the value before"),
+    row(Context::Gate, &[c('f')], Action::Choose(0), "freeze", "choose freeze and drain"),
+    row(Context::Gate, &[c('d')], Action::Choose(1), "disable", "choose disable and drain"),
+    row(Context::Gate, &[c('e')], Action::Choose(2), "enable", "choose enable"),
+    row(Context::Quit, &[c('w')], Action::Choose(0), "wait", "choose to wait until every helper is gone"),
+    row(Context::Quit, &[c('k')], Action::Choose(1), "kill", "choose to kill them: TERM, 2 s later KILL"),
+    row(Context::Quit, &[c('l')], Action::Choose(2), "leave", "choose to leave them running"),
+    row(Context::Choices, &[ENTER], Action::Accept, "do it", "do what is chosen"),
+    row(Context::Choices, &[UP], Action::Up, "", "choose the one above"),
+    row(Context::Choices, &[DOWN], Action::Down, "", "choose the one below"),
+    row(Context::Choices, &[ESC], Action::Dismiss, "back", "go back without doing anything"),
+    row(Context::Confirm, &[ENTER], Action::Accept, "do it", "do it, once what has to be typed is typed"),
+    row(Context::Confirm, &[ESC], Action::Dismiss, "back", "go back without doing anything"),
+    row(Context::Confirm, &[UP], Action::Up, "", "scroll up"),
+    row(Context::Confirm, &[DOWN], Action::Down, "", "scroll down"),
+    row(Context::Confirm, &[PAGE_UP], Action::PageUp, "", "scroll up by a page"),
+    row(Context::Confirm, &[PAGE_DOWN], Action::PageDown, "", "scroll down by a page"),
+    row(Context::Page, &[ESC, c('q')], Action::Dismiss, "back", "go back"),
+    row(Context::Page, &[UP, c('k')], Action::Up, "", "scroll up"),
+    row(Context::Page, &[DOWN, c('j')], Action::Down, "scroll", "scroll down"),
+    row(Context::Page, &[PAGE_UP], Action::PageUp, "", "scroll up by a page"),
+    row(Context::Page, &[PAGE_DOWN, c(' ')], Action::PageDown, "", "scroll down by a page"),
+    row(Context::Help, &[ESC, ENTER], Action::Dismiss, "back", "go back"),
+    row(Context::Help, &[UP], Action::Up, "", "scroll up"),
+    row(Context::Help, &[DOWN], Action::Down, "scroll", "scroll down"),
+    row(Context::Help, &[PAGE_UP], Action::PageUp, "", "scroll up by a page"),
+    row(Context::Help, &[PAGE_DOWN], Action::PageDown, "", "scroll down by a page"),
+    row(Context::Text, &[LEFT], Action::Edit(Edit::Left), "", "move left"),
+    row(Context::Text, &[RIGHT], Action::Edit(Edit::Right), "", "move right"),
+    row(Context::Text, &[HOME, ctrl('a')], Action::Edit(Edit::Home), "", "go to the beginning"),
+    row(Context::Text, &[END, ctrl('e')], Action::Edit(Edit::End), "", "go to the end"),
+    row(Context::Text, &[k(KeyCode::Backspace), ctrl('h')], Action::Edit(Edit::Backspace), "", "delete to the left"),
+    row(Context::Text, &[k(KeyCode::Delete), ctrl('d')], Action::Edit(Edit::Delete), "", "delete under the cursor"),
+    row(Context::Text, &[ctrl('u')], Action::Edit(Edit::KillLine), "", "delete everything to the left"),
+    row(Context::Text, &[ctrl('w')], Action::Edit(Edit::KillWord), "", "delete the word to the left"),
+    row(Context::Anywhere, &[ctrl('c')], Action::Quit, "", "quit; with helpers alive it asks"),
+    row(Context::Anywhere, &[ctrl('z')], Action::Suspend, "", "stop the console; `fg` brings it back"),
+    row(Context::Anywhere, &[ctrl('l')], Action::Repaint, "", "paint the screen anew"),
+    row(Context::Anywhere, &[k(KeyCode::F(1))], Action::Help, "", "show the keys, in dialogs too"),
+];
+
+/// The key of an event; shift is dropped where the character already tells.
+pub fn key_of(event: &KeyEvent) -> Key {
+    let dropped = match event.code {
+        KeyCode::Char(_) | KeyCode::BackTab => KeyModifiers::SHIFT,
+        _ => KeyModifiers::NONE,
+    };
+    let known = KeyModifiers::SHIFT | KeyModifiers::CONTROL | KeyModifiers::ALT;
+    (event.code, (event.modifiers & known).difference(dropped))
+}
+
+/// What a key does where these contexts hold, the nearest first.
+pub fn find(chain: &[Context], key: Key) -> Option<Action> {
+    chain.iter().find_map(|context| {
+        TABLE.iter().find(|row| row.context == *context && row.keys.contains(&key)).map(|row| row.action)
+    })
+}
+
+/// The rows that the footer shows where these contexts hold: key and label.
+pub fn footer(chain: &[Context]) -> impl Iterator<Item = (String, &'static str)> {
+    chain.iter().flat_map(|context| {
+        TABLE
+            .iter()
+            .filter(move |row| row.context == *context && !row.label.is_empty())
+            .map(|row| (row.keys.first().map(|key| name(*key)).unwrap_or_default(), row.label))
+    })
+}
+
+/// How a key is written.
+pub fn name((code, modifiers): Key) -> String {
+    let plain = match code {
+        KeyCode::Char(' ') => "space".to_owned(),
+        KeyCode::Char(c) => c.to_string(),
+        KeyCode::F(n) => format!("F{n}"),
+        KeyCode::BackTab => "shift-tab".to_owned(),
+        KeyCode::PageUp => "page up".to_owned(),
+        KeyCode::PageDown => "page down".to_owned(),
+        other => format!("{other:?}").to_lowercase(),
+    };
+    if modifiers.contains(KeyModifiers::CONTROL) { format!("ctrl-{plain}") } else { plain }
+}
+
+/// Every key of a row, as it is written.
+pub fn names(row: &Binding) -> String {
+    row.keys.iter().map(|key| name(*key)).collect::<Vec<_>>().join(", ")
+}
+
+/// The README's list.
+pub fn markdown() -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    for context in Context::ALL {
+        let rows = TABLE.iter().filter(|row| row.context == context).map(|row| {
+            let keys: Vec<String> = row.keys.iter().map(|key| format!("`{}`", name(*key))).collect();
+            format!("{} {}", keys.join(" "), row.help)
+        });
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "- **{}**: {}", context.title(), rows.collect::<Vec<_>>().join(" · "));
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::io::Write as _;
+
+    /// Every chain of contexts that `Model::chain` can give.
+    const CHAINS: &[&[Context]] = &[
+        &[Context::Screens, Context::Anywhere],
+        &[Context::Masks, Context::Screens, Context::Anywhere],
+        &[Context::Text, Context::Form, Context::Anywhere],
+        &[Context::Pick, Context::Form, Context::Anywhere],
+        &[Context::Gate, Context::Choices, Context::Anywhere],
+        &[Context::Quit, Context::Choices, Context::Anywhere],
+        &[Context::Text, Context::Confirm, Context::Anywhere],
+        &[Context::Page, Context::Anywhere],
+        &[Context::Text, Context::Help, Context::Anywhere],
+    ];
+
+    #[test]
+    fn no_key_means_two_things() {
+        for chain in CHAINS {
+            let mut seen = HashSet::new();
+            for row in TABLE.iter().filter(|row| chain.contains(&row.context)) {
+                for key in row.keys {
+                    assert!(seen.insert(*key), "{} twice in {chain:?}", name(*key));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_plain_character_is_taken_from_a_text_field() {
+        for chain in CHAINS.iter().filter(|chain| chain.contains(&Context::Text)) {
+            for row in TABLE.iter().filter(|row| chain.contains(&row.context)) {
+                for (code, modifiers) in row.keys {
+                    assert!(!matches!(code, KeyCode::Char(_)) || modifiers.contains(KeyModifiers::CONTROL), "{row:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_has_words() {
+        for row in TABLE {
+            assert!(!row.keys.is_empty() && !row.help.is_empty(), "{row:?}");
+            assert!(Context::ALL.contains(&row.context));
+        }
+        assert_eq!(name(ctrl('c')), "ctrl-c");
+        assert_eq!(name(PAGE_UP), "page up");
+    }
+
+    #[test]
+    fn shift_is_part_of_the_character() {
+        let shifted = KeyEvent::new(KeyCode::Char('R'), KeyModifiers::SHIFT);
+        assert_eq!(find(&[Context::Masks], key_of(&shifted)), Some(Action::Reset));
+        let alt = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT);
+        assert_eq!(find(&[Context::Screens], key_of(&alt)), None);
+    }
+
+    /// Writes the README's list where `KHELPER_KEYS` names a file: `KHELPER_KEYS=keys.md cargo test readme_lists`.
+    #[test]
+    fn readme_lists_every_key() {
+        if let Some(file) = std::env::var_os("KHELPER_KEYS") {
+            std::fs::write(file, markdown() + "\n").unwrap();
+        }
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap_or_default();
+        let list = readme.split_once("<!-- keys:begin -->").and_then(|(_, rest)| rest.split_once("<!-- keys:end -->"));
+        match list {
+            Some((list, _)) => assert_eq!(list.trim(), markdown(), "take the list from keymap::markdown()"),
+            None => writeln!(std::io::stderr(), "skipped: README.md has no keys:begin and keys:end").unwrap(),
+        }
+    }
+}

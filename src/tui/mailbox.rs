@@ -1,0 +1,104 @@
+//! How other threads reach the one that draws: messages, "something happened in the engine", and one bell for both.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use crate::abi::error::SysError;
+use crate::engine::{Received, Subscription};
+
+use super::msg::Msg;
+
+/// The pump only passes on that something came.
+const STACK: usize = 64 * 1024;
+
+/// Filled by any thread, emptied by the one that draws.
+pub(super) struct Mailbox {
+    bell: EventFd,
+    /// Something waits. Whoever sets it rings; who empties clears it first. So the bell is rung once for each look.
+    full: AtomicBool,
+    /// The engine's state has changed since it was looked at.
+    changed: AtomicBool,
+    messages: Mutex<Vec<Msg>>,
+}
+
+impl Mailbox {
+    pub(super) fn new() -> Result<Arc<Self>, SysError> {
+        let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(|e| SysError::new("eventfd", e))?;
+        let (full, changed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Arc::new(Self { bell, full, changed, messages: Mutex::default() }))
+    }
+
+    pub(super) fn post(&self, msg: Msg) {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(msg);
+        self.ring();
+    }
+
+    fn ring(&self) {
+        if !self.full.swap(true, Ordering::AcqRel) {
+            // Fails only when the count is at its end: then it is rung already.
+            let _ = self.bell.write(1);
+        }
+    }
+
+    /// Takes note of the bell. What rang it stays until [`Self::empty`], and does not ring again before that.
+    pub(super) fn silence(&self) {
+        let _ = self.bell.read();
+    }
+
+    /// Whether something waits.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
+    }
+
+    /// Whether the engine's state has changed, and the messages; both are fresh afterwards.
+    pub(super) fn empty(&self) -> (bool, Vec<Msg>) {
+        self.full.store(false, Ordering::Release);
+        let changed = self.changed.swap(false, Ordering::AcqRel);
+        let messages = std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner));
+        (changed, messages)
+    }
+}
+
+impl AsFd for Mailbox {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+}
+
+/// Starts a thread that passes on that there are events; what they say is in the next snapshot, also when some were
+/// missed. It ends with the engine, or when `events` is closed.
+pub(super) fn pump(events: Subscription, mailbox: Arc<Mailbox>) -> std::io::Result<()> {
+    let pass_on = move || {
+        while !matches!(events.recv(), Received::Closed) {
+            if !mailbox.changed.swap(true, Ordering::AcqRel) {
+                mailbox.ring();
+            }
+        }
+    };
+    thread::Builder::new().name("console-events".into()).stack_size(STACK).spawn(pass_on).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bell_rings_once_for_each_look() {
+        let mailbox = Mailbox::new().unwrap();
+        let rung = |mailbox: &Mailbox| mailbox.bell.read().ok();
+        mailbox.post(Msg::Tick(1));
+        mailbox.post(Msg::Tick(2));
+        assert_eq!((rung(&mailbox), mailbox.is_full()), (Some(1), true));
+        mailbox.post(Msg::Tick(3));
+        assert_eq!(rung(&mailbox), None);
+        assert_eq!(mailbox.empty().1.len(), 3);
+        assert!(!mailbox.is_full());
+        mailbox.post(Msg::Tick(4));
+        assert_eq!(rung(&mailbox), Some(1));
+    }
+}

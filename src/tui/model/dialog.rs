@@ -1,0 +1,179 @@
+//! What stands in front of the screen.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::abi::cap::{CapMask, Capability};
+use crate::control::MaskKnob;
+use crate::engine::record::Record;
+use crate::engine::snapshot::Snapshot;
+use crate::policy::gate::Depth;
+use crate::sys::host::Micros;
+use crate::tui::msg::Ticket;
+
+use super::field::Field;
+use super::forms::PathForm;
+use super::masks::{self, Masks};
+
+/// One dialog. Those that take text for requests keep it in the model, so that it outlives them.
+#[derive(Clone, Debug)]
+pub enum Dialog {
+    /// Ask for a module.
+    Module,
+    /// Call a helper.
+    Call,
+    /// Edit the modprobe path.
+    Path(PathForm),
+    /// Work the gate; which choice.
+    Gate(usize),
+    /// Confirm the draft.
+    Apply(Apply),
+    /// Confirm the reset of a mask.
+    Reset(Reset),
+    /// The probe under the draft and under the live masks.
+    Rehearsal(Rehearsal),
+    /// Both masks in every text form; how far it is scrolled.
+    Forms(usize),
+    /// The keys.
+    Help(Help),
+    /// Helpers live, and the operator wants to quit.
+    Quit(Quit),
+}
+
+/// The confirmation of a draft.
+#[derive(Clone, Debug)]
+pub struct Apply {
+    /// What is dropped and what cannot be granted, for each mask that changes.
+    pub changes: Vec<(MaskKnob, CapMask, CapMask)>,
+    /// What has to be typed out; empty: nothing.
+    pub phrase: String,
+    /// What was typed.
+    pub typed: Field,
+    /// The write that is under way.
+    pub ticket: Option<Ticket>,
+    /// What was wrong.
+    pub error: Option<String>,
+    /// How far it is scrolled.
+    pub scroll: usize,
+}
+
+impl Apply {
+    /// What the draft would do to the live masks; `None` if it changes nothing.
+    pub fn of(masks: &Masks, snapshot: &Snapshot) -> Option<Self> {
+        let changes: Vec<_> = masks
+            .changed(snapshot)
+            .into_iter()
+            .map(|knob| {
+                let (live, draft) = (masks::live(snapshot, knob), masks.draft(knob));
+                (knob, live.minus(draft), draft.minus(live))
+            })
+            .collect();
+        let phrase = changes
+            .iter()
+            .filter_map(|(knob, dropped, _)| phrase(*knob, *dropped, masks::live(snapshot, *knob)))
+            .collect::<Vec<_>>()
+            .join(" and ");
+        (!changes.is_empty()).then(|| Self {
+            changes,
+            phrase,
+            typed: Field::default(),
+            ticket: None,
+            error: None,
+            scroll: 0,
+        })
+    }
+
+    /// Whether anything would be dropped; else the write would change nothing.
+    pub fn drops(&self) -> bool {
+        self.changes.iter().any(|(_, dropped, _)| !dropped.is_empty())
+    }
+}
+
+/// What has to be typed out before a mask is emptied, or modprobe loses the right to load anything.
+fn phrase(knob: MaskKnob, dropped: CapMask, live: CapMask) -> Option<String> {
+    if dropped.is_empty() {
+        None
+    } else if live.minus(dropped).is_empty() {
+        Some(format!("empty {}", masks::short(knob)))
+    } else if knob == MaskKnob::Bset && dropped.has(Capability::SYS_MODULE) {
+        Some("drop cap_sys_module".to_owned())
+    } else {
+        None
+    }
+}
+
+/// The confirmation of a reset.
+#[derive(Clone, Debug)]
+pub struct Reset {
+    /// Which mask.
+    pub knob: MaskKnob,
+    /// The reset that is under way.
+    pub ticket: Option<Ticket>,
+    /// What was wrong.
+    pub error: Option<String>,
+    /// How far it is scrolled.
+    pub scroll: usize,
+}
+
+/// One run of a rehearsal.
+#[derive(Clone, Debug)]
+pub enum Rehearsed {
+    /// Not answered yet.
+    Running(Ticket),
+    /// Answered.
+    Ended(Arc<Record>),
+    /// Refused at the door.
+    Failed(String),
+}
+
+/// The probe under the draft and under the live masks, side by side.
+#[derive(Clone, Debug)]
+pub struct Rehearsal {
+    /// The draft as it was: bset, inheritable.
+    pub draft: [CapMask; 2],
+    /// Under the draft masks, under the live masks.
+    pub runs: [Rehearsed; 2],
+    /// How far it is scrolled.
+    pub scroll: usize,
+}
+
+/// The help.
+#[derive(Clone, Debug, Default)]
+pub struct Help {
+    /// What is searched for.
+    pub search: Field,
+    /// How far it is scrolled.
+    pub scroll: usize,
+}
+
+/// How far quitting has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Quitting {
+    /// It asks.
+    Asking,
+    /// The gate is shut and it waits for the last helper.
+    Waiting {
+        /// The gate as it was.
+        gate: Depth,
+    },
+    /// Signals were sent.
+    Killing {
+        /// The gate as it was.
+        gate: Depth,
+        /// When TERM was sent.
+        since: Micros,
+        /// The requests that got TERM.
+        term: BTreeSet<u64>,
+        /// The requests that got KILL.
+        kill: BTreeSet<u64>,
+    },
+}
+
+/// The dialog before quitting.
+#[derive(Clone, Debug)]
+pub struct Quit {
+    /// Which choice: wait, kill, leave.
+    pub choice: usize,
+    /// How far it has come.
+    pub stage: Quitting,
+}

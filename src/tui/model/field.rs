@@ -1,0 +1,196 @@
+//! A field of text: bytes, so that every name and path can be given, with a cursor.
+
+use crate::abi::escape::screen;
+use crate::tui::text::{self, CUT};
+
+/// More than any name, path or argument list that makes sense.
+pub const FIELD_MAX: usize = 8192;
+
+/// What a key does to a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// One character to the left.
+    Left,
+    /// One character to the right.
+    Right,
+    /// To the beginning.
+    Home,
+    /// To the end.
+    End,
+    /// Delete to the left.
+    Backspace,
+    /// Delete under the cursor.
+    Delete,
+    /// Delete everything to the left.
+    KillLine,
+    /// Delete the word to the left.
+    KillWord,
+}
+
+/// Bytes and a cursor between two characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Field {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Field {
+    /// With this text, the cursor at its end.
+    pub fn new(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec(), at: bytes.len() }
+    }
+
+    /// What was typed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether nothing was typed.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Takes text in at the cursor: all of it, or nothing if there is no room.
+    pub fn insert(&mut self, text: &[u8]) -> Result<(), String> {
+        let long = self.bytes.len() + text.len();
+        if long > FIELD_MAX {
+            return Err(format!("{long} bytes are more than a field holds ({FIELD_MAX}); nothing was taken in"));
+        }
+        self.bytes.splice(self.at..self.at, text.iter().copied());
+        self.at += text.len();
+        // What was inserted may have completed a character, or cut one in two.
+        while !self.on_boundary() {
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    /// Moves or deletes.
+    pub fn edit(&mut self, edit: Edit) {
+        match edit {
+            Edit::Left => self.at = self.before(self.at),
+            Edit::Right => self.at = self.after(self.at),
+            Edit::Home => self.at = 0,
+            Edit::End => self.at = self.bytes.len(),
+            Edit::Backspace => self.delete(self.before(self.at), self.at),
+            Edit::Delete => self.delete(self.at, self.after(self.at)),
+            Edit::KillLine => self.delete(0, self.at),
+            Edit::KillWord => self.delete(self.word_before(), self.at),
+        }
+    }
+
+    fn delete(&mut self, from: usize, to: usize) {
+        self.bytes.drain(from..to);
+        self.at = from;
+        while !self.on_boundary() {
+            self.at += 1;
+        }
+    }
+
+    /// The beginning of the word to the left; words are parted by blanks, `/` and commas.
+    fn word_before(&self) -> usize {
+        let part = |b: &u8| matches!(b, b' ' | b'/' | b',');
+        let left = &self.bytes[..self.at];
+        let end = left.iter().rposition(|b| !part(b)).map_or(0, |last| last + 1);
+        left[..end].iter().rposition(part).map_or(0, |last| last + 1)
+    }
+
+    /// Where the characters begin; a byte that is not text is a character of its own.
+    fn boundaries(&self) -> impl Iterator<Item = usize> {
+        let mut at = 0;
+        let starts = self.bytes.utf8_chunks().flat_map(|chunk| {
+            let chars = chunk.valid().chars().map(char::len_utf8);
+            chars.chain(chunk.invalid().iter().map(|_| 1)).collect::<Vec<_>>()
+        });
+        starts
+            .map(move |len| {
+                at += len;
+                at
+            })
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    fn on_boundary(&self) -> bool {
+        self.at == 0 || self.at >= self.bytes.len() || self.boundaries().any(|b| b == self.at)
+    }
+
+    fn before(&self, at: usize) -> usize {
+        self.boundaries().take_while(|b| *b < at).last().unwrap_or(0)
+    }
+
+    fn after(&self, at: usize) -> usize {
+        self.boundaries().find(|b| *b > at).unwrap_or(self.bytes.len())
+    }
+
+    /// What fits into `columns` cells around the cursor, escaped, and the cursor's cell within it.
+    pub fn window(&self, columns: usize) -> (String, usize) {
+        let (left, right) = (screen(&self.bytes[..self.at]), screen(&self.bytes[self.at..]));
+        // One cell is kept for the cursor after the last character.
+        let room = columns.saturating_sub(1);
+        let (left_cells, right_cells) = (text::width(&left), text::width(&right));
+        if left_cells + right_cells <= room {
+            return (left + &right, left_cells);
+        }
+        let keep_right = right_cells.min(room / 4);
+        let shown = if left_cells + keep_right <= room {
+            left
+        } else {
+            format!("{CUT}{}", text::tail(&left, room.saturating_sub(keep_right + 1)))
+        };
+        let cursor = text::width(&shown);
+        let right = text::fit(&right, room.saturating_sub(cursor));
+        (shown + &right, cursor.min(room))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn keys_move_by_characters_and_bytes_that_are_not_text() {
+        let mut f = Field::new("a漢\u{301}".as_bytes());
+        f.edit(Edit::Left);
+        f.edit(Edit::Left);
+        f.insert(b"\xff\n").unwrap();
+        assert_eq!(f.bytes(), b"a\xff\n\xe6\xbc\xa2\xcc\x81");
+        f.edit(Edit::Delete);
+        f.edit(Edit::Backspace);
+        assert_eq!(f.bytes(), b"a\xff\xcc\x81");
+        f.edit(Edit::End);
+        f.edit(Edit::KillLine);
+        assert!(f.is_empty());
+    }
+
+    #[test]
+    fn words_end_at_blanks_and_slashes() {
+        let mut f = Field::new(b"/sbin/modprobe ");
+        f.edit(Edit::KillWord);
+        assert_eq!(f.bytes(), b"/sbin/");
+        f.edit(Edit::KillWord);
+        assert_eq!(f.bytes(), b"/");
+    }
+
+    #[test]
+    fn a_flood_is_refused_whole() {
+        let mut f = Field::new(b"x");
+        assert!(f.insert(&[b'y'; FIELD_MAX]).is_err());
+        assert_eq!(f.bytes(), b"x");
+    }
+
+    proptest! {
+        #[test]
+        fn the_cursor_is_always_in_sight(bytes in proptest::collection::vec(any::<u8>(), 0..60), lefts in 0usize..60, columns in 2usize..30) {
+            let mut f = Field::new(&bytes);
+            for _ in 0..lefts {
+                f.edit(Edit::Left);
+            }
+            let (shown, cursor) = f.window(columns);
+            prop_assert!(cursor < columns, "{cursor} {columns}");
+            prop_assert!(text::width(&shown) < columns.max(1));
+            prop_assert!(!shown.chars().any(char::is_control));
+        }
+    }
+}

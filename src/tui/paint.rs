@@ -1,0 +1,112 @@
+//! Frames on their way to the terminal: one write each, never more than the terminal takes, none while an earlier
+//! one is still on its way.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+
+use super::model::Model;
+use super::terminal::Tty;
+use super::view;
+
+/// A synchronized update: the terminal shows the frame whole, or not yet.
+const BEGIN: &[u8] = b"\x1b[?2026h";
+const END: &[u8] = b"\x1b[?2026l";
+const CLEAR: &[u8] = b"\x1b[0m\x1b[2J";
+
+/// Where ratatui writes a frame.
+#[derive(Clone, Default)]
+struct Page(Rc<RefCell<Vec<u8>>>);
+
+impl io::Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Draws frames and writes them.
+pub(super) struct Painter {
+    tty: Arc<Tty>,
+    page: Page,
+    screen: Terminal<CrosstermBackend<Page>>,
+    /// How much of the page the terminal has taken.
+    taken: usize,
+    /// It would take no more.
+    behind: bool,
+}
+
+impl Painter {
+    /// For a screen of `size`, after the bytes of `enter` have been written.
+    pub(super) fn new(tty: Arc<Tty>, enter: &[u8], size: (u16, u16)) -> io::Result<Self> {
+        let page = Page::default();
+        page.0.borrow_mut().extend_from_slice(enter);
+        let screen = blank(&page, size)?;
+        Ok(Self { tty, page, screen, taken: 0, behind: false })
+    }
+
+    /// Forgets what the terminal shows: the next frame paints every cell of `size`.
+    pub(super) fn repaint(&mut self, size: (u16, u16)) -> io::Result<()> {
+        self.page.0.borrow_mut().extend_from_slice(CLEAR);
+        self.screen = blank(&self.page, size)?;
+        Ok(())
+    }
+
+    /// After a stop: what was on its way went nowhere; `enter` comes first, then everything is painted.
+    pub(super) fn reenter(&mut self, enter: &[u8], size: (u16, u16)) -> io::Result<()> {
+        let mut page = self.page.0.borrow_mut();
+        page.clear();
+        page.extend_from_slice(enter);
+        drop(page);
+        (self.taken, self.behind) = (0, false);
+        self.screen = blank(&self.page, size)?;
+        Ok(())
+    }
+
+    /// Whether the terminal has still to take something.
+    pub(super) fn is_behind(&self) -> bool {
+        self.behind
+    }
+
+    /// Draws a frame and writes it. Not while [`Self::is_behind`].
+    pub(super) fn draw(&mut self, model: &Model) -> io::Result<()> {
+        self.page.0.borrow_mut().extend_from_slice(BEGIN);
+        self.screen.draw(|frame| view::draw(model, frame))?;
+        self.page.0.borrow_mut().extend_from_slice(END);
+        self.write()
+    }
+
+    /// Writes what the terminal takes.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        let mut page = self.page.0.borrow_mut();
+        while self.taken < page.len() {
+            match self.tty.write(&page[self.taken..]) {
+                Ok(0) => return Err(Errno::EIO.into()),
+                Ok(written) => self.taken += written,
+                Err(Errno::EAGAIN) => {
+                    self.behind = true;
+                    return Ok(());
+                }
+                Err(Errno::EINTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        page.clear();
+        (self.taken, self.behind) = (0, false);
+        Ok(())
+    }
+}
+
+fn blank(page: &Page, (columns, rows): (u16, u16)) -> io::Result<Terminal<CrosstermBackend<Page>>> {
+    let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
+    Terminal::with_options(CrosstermBackend::new(page.clone()), TerminalOptions { viewport })
+}

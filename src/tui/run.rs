@@ -1,0 +1,308 @@
+//! The loop of the console: one `poll` for the terminal, signals and the bell of other threads. It has a time-out only
+//! while a lone ESC, events that were drawn too lately, or a running helper make it one; else nothing is done at all.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+
+use crate::abi::error::SysError;
+use crate::engine::Engine;
+use crate::sys::host::Micros;
+use crate::sys::probe::ignores;
+use crate::sys::signals::{Signals, stop};
+
+use super::Options;
+use super::input::{Decoder, Input};
+use super::mailbox::{Mailbox, pump};
+use super::model::Model;
+use super::msg::{Effect, Msg};
+use super::paint::Painter;
+use super::submit::Desk;
+use super::terminal::Tty;
+use super::theme::Theme;
+use super::update::update;
+
+/// Events are drawn at most so often: 30 times a second.
+const FRAME: Duration = Duration::from_millis(34);
+/// What moves by itself is drawn so often.
+const TICK: Duration = Duration::from_secs(1);
+/// Events come as "something happened": the snapshot says what, also when the queue ran over.
+const EVENTS: usize = 16;
+/// Bytes of one read.
+const READ: usize = 4096;
+
+/// The console, from the first frame to the code it ends with.
+pub(super) struct Console<'a> {
+    engine: &'a Engine,
+    signals: &'a Signals,
+    tty: Arc<Tty>,
+    painter: Painter,
+    model: Model,
+    input: Decoder,
+    mailbox: Arc<Mailbox>,
+    desk: Desk,
+    /// The engine's clock at an instant of ours.
+    clock: (Micros, Instant),
+    /// The modprobe path that was looked at last.
+    path: Option<Arc<[u8]>>,
+    /// When the mailbox may be emptied again.
+    due: Instant,
+    tick: Option<Instant>,
+    /// The model has changed since it was drawn.
+    dirty: bool,
+    ending: Option<u8>,
+}
+
+impl<'a> Console<'a> {
+    /// Takes the terminal and draws the first frame; whatever is slower comes after it.
+    pub(super) fn open(
+        engine: &'a Engine,
+        signals: &'a Signals,
+        options: Options,
+        tty: Arc<Tty>,
+    ) -> Result<Self, SysError> {
+        let events = engine.subscribe(EVENTS);
+        let snapshot = engine.snapshot();
+        let now = Instant::now();
+        let (size, clock, path) = (tty.size(), (snapshot.now, now), snapshot.knobs.modprobe.clone());
+        let mut model = Model::new(options, snapshot, size.0, size.1);
+        // Set and not empty (no-color.org).
+        if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+            model.theme = Theme::plain();
+        }
+        let failed = |e: io::Error| SysError::new("the terminal", errno(&e));
+        let mut painter = Painter::new(tty.clone(), &tty.enter()?, size).map_err(failed)?;
+        painter.draw(&model).map_err(failed)?;
+        let mailbox = Mailbox::new()?;
+        pump(events, mailbox.clone()).map_err(|e| SysError::new("a thread for events", errno(&e)))?;
+        let desk = Desk::new(engine.clone(), mailbox.clone());
+        let input = Decoder::new(now);
+        let mut console = Self {
+            engine,
+            signals,
+            tty,
+            painter,
+            model,
+            input,
+            mailbox,
+            desk,
+            clock,
+            path: None,
+            due: now,
+            tick: None,
+            dirty: false,
+            ending: None,
+        };
+        console.look_at(path);
+        Ok(console)
+    }
+
+    /// Goes on until the operator, a signal or the terminal's end ends it; the exit code.
+    pub(super) fn run(&mut self) -> u8 {
+        loop {
+            if let Some(code) = self.ending {
+                return code;
+            }
+            if self.turn().is_err() {
+                return super::EXIT_HANGUP;
+            }
+        }
+    }
+
+    /// One wait and what came of it. An error: the terminal is gone.
+    fn turn(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        self.tick = if self.model.needs_tick() { self.tick.or(Some(now + TICK)) } else { None };
+        let wanted = if self.painter.is_behind() { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
+        let mut fds = [
+            PollFd::new(self.tty.as_fd(), wanted),
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.mailbox.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut fds, timeout(self.deadline(), now)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        let [tty, signals, bell] = fds.map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
+        if !bell.is_empty() {
+            self.mailbox.silence();
+        }
+        if !signals.is_empty() {
+            self.hear()?;
+        }
+        if tty.intersects(PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL) {
+            return Err(Errno::EIO.into());
+        }
+        if tty.contains(PollFlags::POLLIN) {
+            self.read()?;
+        }
+        self.timers();
+        self.paint()
+    }
+
+    /// When the wait ends though nothing comes.
+    fn deadline(&self) -> Option<Instant> {
+        [self.input.deadline(), self.due(), self.tick].into_iter().flatten().min()
+    }
+
+    /// When the mailbox may be emptied, if there is something in it.
+    fn due(&self) -> Option<Instant> {
+        self.mailbox.is_full().then_some(self.due)
+    }
+
+    fn take(&mut self, msg: Msg) {
+        self.dirty = true;
+        for effect in update(&mut self.model, msg) {
+            match effect {
+                Effect::Submit { ticket, command } => self.desk.submit(ticket, command),
+                Effect::Repaint => self.resized(),
+                Effect::Suspend => self.suspend(true),
+                Effect::Quit { code } => self.ending = Some(code),
+            }
+        }
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let mut buffer = [0; READ];
+        let length = match self.tty.read(&mut buffer) {
+            Ok(0) => return Err(Errno::EIO.into()),
+            Ok(length) => length,
+            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(()),
+            Err(e) => return Err(e.into()),
+        };
+        let mut typed = Vec::new();
+        self.input.feed(&buffer[..length], Instant::now(), &mut typed);
+        self.typed(typed);
+        Ok(())
+    }
+
+    fn typed(&mut self, typed: Vec<Input>) {
+        for input in typed {
+            if self.ending.is_some() {
+                return;
+            }
+            self.take(match input {
+                Input::Key(key) => Msg::Key(key),
+                Input::Paste(bytes) => Msg::Paste(bytes),
+            });
+        }
+    }
+
+    /// Does what is due by now.
+    fn timers(&mut self) {
+        let now = Instant::now();
+        let mut typed = Vec::new();
+        self.input.expire(now, &mut typed);
+        self.typed(typed);
+        if self.due().is_some_and(|due| due <= now) {
+            self.empty(now);
+        }
+        if self.tick.is_some_and(|tick| tick <= now) {
+            self.tick = None;
+            let (then, at) = self.clock;
+            let passed = u64::try_from(now.duration_since(at).as_micros()).unwrap_or(u64::MAX);
+            self.take(Msg::Tick(then.saturating_add(passed)));
+        }
+    }
+
+    /// The state first, then the answers: an answer never meets a state from before it.
+    fn empty(&mut self, now: Instant) {
+        self.due = now + FRAME;
+        let (changed, messages) = self.mailbox.empty();
+        if changed {
+            let snapshot = self.engine.snapshot();
+            self.clock = (snapshot.now, Instant::now());
+            self.look_at(snapshot.knobs.modprobe.clone());
+            self.take(Msg::Snapshot(Box::new(snapshot)));
+        }
+        messages.into_iter().for_each(|msg| self.take(msg));
+    }
+
+    fn look_at(&mut self, path: Arc<[u8]>) {
+        if self.path.as_ref() != Some(&path) {
+            self.path = Some(path.clone());
+            self.desk.look_at(path);
+        }
+    }
+
+    fn paint(&mut self) -> io::Result<()> {
+        if self.painter.is_behind() {
+            self.painter.write()?;
+        }
+        if self.dirty && self.ending.is_none() && !self.painter.is_behind() {
+            self.painter.draw(&self.model)?;
+            self.dirty = false;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self) -> io::Result<()> {
+        while let Some(signal) = self.signals.next().map_err(|e| io::Error::from(e.errno))? {
+            self.signal(signal);
+        }
+        Ok(())
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::SIGWINCH => self.resized(),
+            Signal::SIGTSTP => self.suspend(false),
+            // Stopped by force: nobody gave the terminal back, and somebody else has had it.
+            Signal::SIGCONT => self.resume(),
+            // Blocked signals come also when they are ignored, as SIGHUP is under nohup.
+            _ if ignores(signal) => {}
+            _ => {
+                self.take(Msg::Signal(signal));
+                self.ending = Some(128 + signal as u8);
+            }
+        }
+    }
+
+    /// The screen has another size, or is to be painted anew.
+    fn resized(&mut self) {
+        let (columns, rows) = self.tty.size();
+        if self.painter.repaint((columns, rows)).is_ok() {
+            self.take(Msg::Resize { columns, rows });
+        }
+    }
+
+    /// Gives the terminal back and stops, with the whole job if the operator asked for it here: whoever started us
+    /// (`cargo run`) is to stop too, or the shell would wait for it.
+    fn suspend(&mut self, job: bool) {
+        self.tty.leave();
+        stop(job);
+        let mut meanwhile = Vec::new();
+        while let Ok(Some(signal)) = self.signals.next() {
+            meanwhile.push(signal);
+        }
+        self.resume();
+        // That we were continued is known.
+        meanwhile.into_iter().filter(|s| *s != Signal::SIGCONT).for_each(|signal| self.signal(signal));
+    }
+
+    fn resume(&mut self) {
+        let size = self.tty.size();
+        let entered = self.tty.enter().map_err(|e| io::Error::from(e.errno));
+        if entered.and_then(|enter| self.painter.reenter(&enter, size)).is_err() {
+            self.ending = Some(super::EXIT_HANGUP);
+            return;
+        }
+        self.take(Msg::Resize { columns: size.0, rows: size.1 });
+    }
+}
+
+fn timeout(deadline: Option<Instant>, now: Instant) -> PollTimeout {
+    let Some(deadline) = deadline else { return PollTimeout::NONE };
+    // Rounded up: a wait that ends too early would only be made again.
+    let millis = deadline.saturating_duration_since(now).as_micros().div_ceil(1000);
+    PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
+}
+
+fn errno(e: &io::Error) -> Errno {
+    Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO))
+}

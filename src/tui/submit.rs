@@ -1,0 +1,120 @@
+//! Commands on their way through the one door, never on the thread that draws. Each is answered exactly once.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use nix::errno::Errno;
+
+use crate::abi::error::{ControlError, EngineError, Stage};
+use crate::abi::who::Origin;
+use crate::control::{self, Command, Key};
+use crate::engine::{Cancel, Engine};
+
+use super::mailbox::Mailbox;
+use super::msg::{Msg, Ticket};
+
+/// A request waits on its caller's stack; hooks may run on it.
+const STACK: usize = 256 * 1024;
+
+/// What the clerk does, one after another.
+enum Errand {
+    Command(Ticket, Command),
+    /// Looks at a modprobe path (SYS-6): a walk over the file system.
+    Warnings(Arc<[u8]>),
+}
+
+/// Where commands are handed in.
+pub(super) struct Desk {
+    engine: Engine,
+    mailbox: Arc<Mailbox>,
+    /// The thread for what answers at once; there is one from the first such command on.
+    clerk: Option<Sender<Errand>>,
+}
+
+impl Desk {
+    pub(super) fn new(engine: Engine, mailbox: Arc<Mailbox>) -> Self {
+        Self { engine, mailbox, clerk: None }
+    }
+
+    /// Performs a command. One that blocks has a thread of its own, so that no number of them waits for another; the
+    /// others keep their order.
+    pub(super) fn submit(&mut self, ticket: Ticket, command: Command) {
+        if !blocks(&command) {
+            return self.errand(Errand::Command(ticket, command));
+        }
+        let (engine, mailbox) = (self.engine.clone(), self.mailbox.clone());
+        let spawned = thread::Builder::new()
+            .name("console-request".into())
+            .stack_size(STACK)
+            .spawn(move || perform(&engine, &mailbox, ticket, command));
+        if spawned.is_err() {
+            self.mailbox.post(Msg::Replied { ticket, reply: Err(no_thread()) });
+        }
+    }
+
+    /// Looks at the modprobe path; the answer comes as [`Msg::PathWarnings`].
+    pub(super) fn look_at(&mut self, path: Arc<[u8]>) {
+        self.errand(Errand::Warnings(path));
+    }
+
+    fn errand(&mut self, errand: Errand) {
+        if self.clerk.is_none() {
+            self.clerk = self.hire().ok();
+        }
+        let unsent = match &self.clerk {
+            Some(clerk) => clerk.send(errand).map_err(|e| e.0),
+            None => Err(errand),
+        };
+        if let Err(Errand::Command(ticket, _)) = unsent {
+            self.mailbox.post(Msg::Replied { ticket, reply: Err(no_thread()) });
+        }
+    }
+
+    fn hire(&self) -> std::io::Result<Sender<Errand>> {
+        let (sender, errands) = channel();
+        let (engine, mailbox) = (self.engine.clone(), self.mailbox.clone());
+        let work = move || {
+            for errand in errands {
+                match errand {
+                    Errand::Command(ticket, command) => perform(&engine, &mailbox, ticket, command),
+                    Errand::Warnings(path) => mailbox.post(Msg::PathWarnings(engine.path_warnings(&path))),
+                }
+            }
+        };
+        thread::Builder::new().name("console-clerk".into()).stack_size(STACK).spawn(work)?;
+        Ok(sender)
+    }
+}
+
+/// Requests, and the drain of the gate. (Changing its depth waits for readers of it alone, and the console has none; it
+/// keeps its order with the others.)
+fn blocks(command: &Command) -> bool {
+    match command {
+        Command::RequestModule { .. } | Command::Call(_) | Command::Probe { .. } => true,
+        Command::Write(writes) => writes.iter().any(|(key, _)| *key == Key::Gate),
+        Command::Get(_)
+        | Command::SetDepth(_)
+        | Command::Reset(_)
+        | Command::ResetLoopMessages
+        | Command::Abandon(_)
+        | Command::Kill { .. } => false,
+    }
+}
+
+fn perform(engine: &Engine, mailbox: &Mailbox, ticket: Ticket, command: Command) {
+    let act = || control::dispatch(engine, Origin::Console, command, &Cancel::new());
+    let reply = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(panicked()));
+    mailbox.post(Msg::Replied { ticket, reply });
+}
+
+fn no_thread() -> ControlError {
+    let why = "no thread could be made for this command, and it was not performed";
+    EngineError::new(Stage::Process, Errno::EAGAIN, why, "end something, or raise `ulimit -u`, and try again").into()
+}
+
+fn panicked() -> ControlError {
+    let why = "khelper panicked while it performed this command";
+    EngineError::new(Stage::Process, Errno::ECANCELED, why, "this is a bug: its message is printed at the end").into()
+}

@@ -1,0 +1,118 @@
+//! Text measured in cells. Whatever is cut shows it with a mark.
+
+use unicode_width::UnicodeWidthChar;
+
+/// The mark of what was cut.
+pub const CUT: char = '…';
+
+/// How many cells `text` takes.
+pub fn width(text: &str) -> usize {
+    text.chars().map(cells).sum()
+}
+
+fn cells(c: char) -> usize {
+    c.width().unwrap_or(0)
+}
+
+/// Cut to `columns` cells; what was cut shows as [`CUT`].
+pub fn fit(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    if columns == 0 {
+        return String::new();
+    }
+    let mut out = head(text, columns - 1).to_owned();
+    out.push(CUT);
+    out
+}
+
+/// Cut to `columns` cells, then filled up to them.
+pub fn pad(text: &str, columns: usize) -> String {
+    let mut out = fit(text, columns);
+    let used = width(&out);
+    out.extend(std::iter::repeat_n(' ', columns.saturating_sub(used)));
+    out
+}
+
+/// The longest beginning that takes at most `columns` cells.
+pub fn head(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        used += cells(c);
+        if used > columns {
+            return &text[..at];
+        }
+    }
+    text
+}
+
+/// The longest end that takes at most `columns` cells.
+pub fn tail(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    for (at, c) in text.char_indices().rev() {
+        used += cells(c);
+        if used > columns {
+            return &text[at + c.len_utf8()..];
+        }
+    }
+    text
+}
+
+/// Broken into lines of at most `columns` cells, at blanks where there are any.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while width(rest) > columns {
+        let fits = head(rest, columns);
+        // A character wider than the line still has to go somewhere.
+        let fits = if fits.is_empty() { &rest[..rest.chars().next().map_or(0, char::len_utf8)] } else { fits };
+        let next_is_blank = rest[fits.len()..].starts_with(' ');
+        let line = match fits.rfind([' ', ',']) {
+            Some(at) if !next_is_blank && at > 0 => &fits[..=at],
+            _ => fits,
+        };
+        lines.push(line.trim_end().to_owned());
+        rest = rest[line.len()..].trim_start();
+    }
+    if !rest.is_empty() || lines.is_empty() {
+        lines.push(rest.to_owned());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_cut_is_marked() {
+        assert_eq!(fit("modprobe", 8), "modprobe");
+        assert_eq!(fit("modprobe", 5), "modp…");
+        assert_eq!(fit("漢字漢字", 5), "漢字…");
+        assert_eq!(pad("漢字漢字", 4), "漢… ");
+        assert_eq!(tail("漢字", 3), "字");
+        assert_eq!(fit("x", 0), "");
+    }
+
+    #[test]
+    fn lines_break_at_blanks() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("cap_a,cap_b,cap_c", 12), ["cap_a,cap_b,", "cap_c"]);
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("", 3), [""]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_wider_than_asked(text in "\\PC{0,40}", columns in 2usize..30) {
+            prop_assert!(width(&fit(&text, columns)) <= columns);
+            prop_assert_eq!(width(&pad(&text, columns)), columns);
+            for line in wrap(&text, columns) {
+                prop_assert!(width(&line) <= columns);
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The confirmations of the screen Masks: apply the draft, reset a mask.
+
+use crate::abi::mask::hex;
+use crate::control::words::Mood;
+use crate::control::{Command, MaskKnob};
+use crate::tui::model::dialog::{Apply, Dialog, Reset};
+use crate::tui::model::masks::{key, list};
+use crate::tui::model::{Model, Pending};
+use crate::tui::msg::Effect;
+use crate::tui::view;
+
+use super::refused_read_only;
+
+/// Shows what the draft would drop, and asks.
+pub(super) fn open_apply(model: &mut Model) {
+    if refused_read_only(model, "applying the draft") {
+        return;
+    }
+    match Apply::of(&model.masks, &model.snapshot) {
+        None => model.say(Mood::Quiet, "there is nothing to apply: the draft is as live"),
+        Some(apply) if !apply.drops() => {
+            let raised = apply.changes.iter().fold(crate::abi::cap::CapMask::EMPTY, |m, (_, _, raised)| m | *raised);
+            model.say(
+                Mood::Warned,
+                format!(
+                    "nothing to apply: {} cannot be regained, a write only drops (z discards the draft)",
+                    list(raised)
+                ),
+            );
+        }
+        Some(apply) => model.dialogs.push(Dialog::Apply(apply)),
+    }
+}
+
+/// One command with both masks that change; the dialog stays until it is answered.
+pub(super) fn submit_apply(model: &mut Model) -> Vec<Effect> {
+    let Some(Dialog::Apply(apply)) = model.dialogs.last_mut() else { return Vec::new() };
+    if apply.ticket.is_some() {
+        return Vec::new();
+    }
+    // What was wrong takes rows away: the end is looked for without it.
+    apply.error = None;
+    let end = view::dialogs::scroll_max(model);
+    let Some(Dialog::Apply(apply)) = model.dialogs.last_mut() else { return Vec::new() };
+    if apply.scroll < end {
+        apply.error = Some("not done: read on first, there is more that is dropped (down)".into());
+        return Vec::new();
+    }
+    if apply.typed.bytes() != apply.phrase.as_bytes() {
+        apply.error = Some(format!("not done: type `{}` to confirm", apply.phrase));
+        return Vec::new();
+    }
+    let knobs: Vec<MaskKnob> = apply.changes.iter().map(|(knob, ..)| *knob).collect();
+    let asked: Vec<_> = knobs.into_iter().map(|knob| (knob, model.masks.draft(knob))).collect();
+    let writes = asked.iter().map(|(knob, mask)| (key(*knob), hex(*mask).into_bytes())).collect();
+    let effect = model.submit(Pending::Masks(asked), Command::Write(writes));
+    let ticket = model.last_ticket();
+    if let Some(Dialog::Apply(apply)) = model.dialogs.last_mut() {
+        apply.ticket = Some(ticket);
+    }
+    vec![effect]
+}
+
+/// Asks before the chosen mask is put back to full.
+pub(super) fn open_reset(model: &mut Model) {
+    if !refused_read_only(model, "resetting a mask") {
+        let knob = model.masks.column;
+        model.dialogs.push(Dialog::Reset(Reset { knob, ticket: None, error: None, scroll: 0 }));
+    }
+}
+
+/// Resets the mask; the dialog stays until it is answered.
+pub(super) fn submit_reset(model: &mut Model) -> Vec<Effect> {
+    let Some(Dialog::Reset(reset)) = model.dialogs.last() else { return Vec::new() };
+    if reset.ticket.is_some() {
+        return Vec::new();
+    }
+    let knob = reset.knob;
+    let effect = model.submit(Pending::Reset(knob), Command::Reset(knob));
+    let ticket = model.last_ticket();
+    if let Some(Dialog::Reset(reset)) = model.dialogs.last_mut() {
+        reset.error = None;
+        reset.ticket = Some(ticket);
+    }
+    vec![effect]
+}

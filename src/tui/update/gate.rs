@@ -1,0 +1,27 @@
+//! The gate's dialog.
+
+use crate::control::words::Mood;
+use crate::control::{Command, Key};
+use crate::policy::gate::Depth;
+use crate::tui::model::dialog::Dialog;
+use crate::tui::model::{Model, Pending};
+use crate::tui::msg::Effect;
+
+/// What is chosen at first changes nothing that is open, or opens what is shut.
+pub(super) fn dialog(model: &Model) -> Dialog {
+    Dialog::Gate(if model.snapshot.gate == Depth::Enabled { 0 } else { 2 })
+}
+
+/// Freeze and drain, disable and drain, or enable.
+pub(super) fn submit(model: &mut Model, choice: usize) -> Vec<Effect> {
+    let drain = |depth: Depth| Command::Write(vec![(Key::Gate, depth.name().into())]);
+    let (words, command) = match choice {
+        0 => ("freeze and drain", drain(Depth::Freezing)),
+        1 => ("disable and drain", drain(Depth::Disabled)),
+        _ => ("enable", Command::SetDepth(Depth::Enabled)),
+    };
+    model.dialogs.pop();
+    let patience = if choice < 2 { ": waits up to 5 s for the calls in flight" } else { "" };
+    model.say(Mood::Quiet, format!("khelper.gate: {words}{patience}"));
+    vec![model.submit(Pending::Gate(words), command)]
+}

@@ -1,0 +1,37 @@
+//! The module dialog.
+
+use crate::control::Command;
+use crate::control::words::Mood;
+use crate::tui::model::{Batch, Model, Pending};
+use crate::tui::msg::Effect;
+
+/// Asks for the module, as many times at once as was typed.
+pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
+    let (name, count) = match model.module.check() {
+        Ok(checked) => checked,
+        Err((field, why)) => {
+            model.module.focus = field;
+            model.module.error = Some(why);
+            return Vec::new();
+        }
+    };
+    model.module.error = None;
+    model.dialogs.pop();
+    let batch = open_batch(model, name.to_string(), count);
+    let wait = model.module.wait;
+    (0..count)
+        .map(|_| {
+            let command = Command::RequestModule { name: name.as_bytes().to_vec(), wait };
+            model.submit(Pending::Request(batch), command)
+        })
+        .collect()
+}
+
+/// Remembers what was asked for together, and says so.
+pub(super) fn open_batch(model: &mut Model, title: String, asked: u32) -> u64 {
+    let batch = model.last_ticket() + 1;
+    let times = if asked > 1 { format!(" {asked} times at once") } else { String::new() };
+    model.say(Mood::Quiet, format!("asked for {title}{times}"));
+    model.batches.insert(batch, Batch { title, asked, ..Batch::default() });
+    batch
+}

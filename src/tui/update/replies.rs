@@ -1,0 +1,256 @@
+//! Answers to what was submitted.
+
+use crate::abi::cap::CapMask;
+use crate::abi::error::{ControlError, Explain};
+use crate::abi::escape::{screen, unescape};
+use crate::control::words::{Mood, chain, ended_in_words, ended_with_time};
+use crate::control::{Key, MaskKnob, Reply, Written};
+use crate::engine::record::{Outcome, Record};
+use crate::tui::model::dialog::{Dialog, Rehearsed};
+use crate::tui::model::masks::{key, list, live};
+use crate::tui::model::warnings::screen_again;
+use crate::tui::model::{Model, Pending};
+use crate::tui::msg::{Effect, Ticket};
+
+/// Takes an answer in. One that nobody asked for says nothing.
+pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
+    let Some(pending) = model.pending.remove(&ticket) else { return Vec::new() };
+    match pending {
+        Pending::Request(batch) => request(model, batch, reply),
+        Pending::Path => path(model, ticket, reply),
+        Pending::Gate(words) => gate(model, words, reply),
+        Pending::Masks(asked) => masks(model, ticket, &asked, reply),
+        Pending::Reset(knob) => reset(model, ticket, knob, reply),
+        Pending::Probe => probe(model, ticket, reply),
+        // A helper may end before its signal comes: the snapshots tell whether it lives.
+        Pending::Quitting => {}
+    }
+    Vec::new()
+}
+
+/// Cause and advice.
+fn explain(error: &ControlError) -> String {
+    screen_again(&format!("{error}: {}", error.advice()))
+}
+
+/// The same, with the knob's name where the error does not begin with it.
+fn not_changed(name: &str, error: &ControlError) -> String {
+    let why = explain(error);
+    if why.starts_with(name) { why } else { format!("{name} was not changed: {why}") }
+}
+
+fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {
+    let (mood, ending, whole) = match &reply {
+        Ok(Reply::Answered(record)) => (ended_in_words(record).mood, ended_in_words(record).text(), answered(record)),
+        Ok(_) => (Mood::Quiet, "done".to_owned(), "done".to_owned()),
+        Err(error) => (Mood::Bad, error.to_string(), explain(error)),
+    };
+    let Some(entry) = model.batches.get_mut(&batch) else { return };
+    entry.answered += 1;
+    *entry.tally.entry(kind_of_ending(&ending)).or_default() += 1;
+    let text = if entry.asked == 1 {
+        whole
+    } else {
+        let tally: Vec<String> = entry.tally.iter().map(|(ending, n)| format!("{n} {ending}")).collect();
+        format!("{}: {} of {} answered: {}", entry.title, entry.answered, entry.asked, tally.join(", "))
+    };
+    if entry.answered == entry.asked {
+        model.batches.remove(&batch);
+    }
+    model.say(mood, text);
+}
+
+/// One request: which, how it ended, and for a refusal why and what to do.
+fn answered(record: &Record) -> String {
+    let mut text = format!("#{} {}: {}", record.id, screen(record.title()), ended_with_time(record));
+    if matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned)
+        && let Some(why) = &record.why
+    {
+        text.push_str(" — ");
+        text.push_str(&screen_again(why));
+    }
+    if !record.chain.is_empty() {
+        text.push_str(&format!("; asked by {}", chain(&record.chain)));
+    }
+    text
+}
+
+/// Endings that differ only in a pid are counted together.
+fn kind_of_ending(ending: &str) -> String {
+    match ending.split_once(" as pid ") {
+        Some((before, _)) => format!("{before}, not waited for"),
+        None => ending.to_owned(),
+    }
+}
+
+fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
+    let at = model.dialogs.iter().position(|d| matches!(d, Dialog::Path(form) if form.ticket == Some(ticket)));
+    match reply {
+        Ok(Reply::Written(written)) => {
+            if let Some(at) = at {
+                model.dialogs.remove(at);
+            }
+            take_written(model, &written);
+            let warned = written.iter().any(|w| !w.warnings.is_empty());
+            let text = written.iter().map(path_written).collect::<Vec<_>>().join("; ");
+            model.say(if warned { Mood::Warned } else { Mood::Good }, text);
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let why = explain(&error);
+            if let Some(Dialog::Path(form)) = at.and_then(|at| model.dialogs.get_mut(at)) {
+                form.ticket = None;
+                form.error = Some(why);
+            }
+            model.say(Mood::Bad, not_changed(Key::Modprobe.name(), &error));
+        }
+    }
+}
+
+fn path_written(written: &Written) -> String {
+    let name = written.key.name();
+    let mut text = match (written.before == written.after, written.after.is_empty()) {
+        (true, _) => format!("{name} is still `{}`", written.after),
+        (_, true) => format!("{name} is empty now: autoload is off"),
+        _ => format!("{name}: `{}` -> `{}`", written.before, written.after),
+    };
+    for warning in &written.warnings {
+        text.push_str("; ");
+        text.push_str(&screen_again(warning));
+    }
+    text
+}
+
+fn gate(model: &mut Model, words: &str, reply: Result<Reply, ControlError>) {
+    match reply {
+        Ok(Reply::Written(written)) => {
+            let text = written.iter().map(|w| format!("{} -> {}", w.before, w.after)).collect::<Vec<_>>().join("; ");
+            model.say(Mood::Good, format!("khelper.gate: {words}: done, {text}"));
+        }
+        Ok(_) => model.say(Mood::Good, format!("khelper.gate: {words}: done")),
+        Err(error) => model.say(Mood::Bad, format!("khelper.gate: {words}: {}", explain(&error))),
+    }
+}
+
+fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply: Result<Reply, ControlError>) {
+    let at = model.dialogs.iter().position(|d| matches!(d, Dialog::Apply(a) if a.ticket == Some(ticket)));
+    match reply {
+        Ok(Reply::Written(written)) => {
+            if let Some(at) = at {
+                model.dialogs.remove(at);
+            }
+            take_written(model, &written);
+            // What was toggled since stays; the rest is rebased on what was read back.
+            for (knob, mask) in asked {
+                if model.masks.draft(*knob) == *mask {
+                    model.masks.set(*knob, live(&model.snapshot, *knob));
+                }
+            }
+            let (mood, text) = compare(model, asked, &written);
+            model.say(mood, text);
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let why = explain(&error);
+            if let Some(Dialog::Apply(apply)) = at.and_then(|at| model.dialogs.get_mut(at)) {
+                apply.ticket = None;
+                apply.error = Some(format!("nothing was changed: {why}"));
+            }
+            let names = asked.iter().map(|(knob, _)| key(*knob).name()).collect::<Vec<_>>().join(" and ");
+            model.say(Mood::Bad, not_changed(&names, &error));
+        }
+    }
+}
+
+/// Success means exactly what was asked, as it was read back.
+fn compare(model: &Model, asked: &[(MaskKnob, CapMask)], written: &[Written]) -> (Mood, String) {
+    let mut mood = Mood::Good;
+    let mut parts = Vec::new();
+    for (knob, mask) in asked {
+        let name = key(*knob).name();
+        let Some(answer) = written.iter().find(|w| w.key == key(*knob)) else {
+            mood = Mood::Bad;
+            parts.push(format!("{name}: no answer; look at what it reads"));
+            continue;
+        };
+        let after = live(&model.snapshot, *knob);
+        let value = answer.after.replace('\t', " ");
+        if after == *mask {
+            parts.push(format!("{name} reads back `{value}`, exactly as asked"));
+            continue;
+        }
+        mood = Mood::Warned;
+        let (missing, more) = (mask.minus(after), after.minus(*mask));
+        let mut differs = Vec::new();
+        if !missing.is_empty() {
+            differs.push(format!("{} not granted", list(missing)));
+        }
+        if !more.is_empty() {
+            differs.push(format!("{} still there", list(more)));
+        }
+        parts.push(format!("{name} reads back `{value}`, not as asked: {}", differs.join("; ")));
+    }
+    (mood, parts.join("; "))
+}
+
+fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply, ControlError>) {
+    let at = model.dialogs.iter().position(|d| matches!(d, Dialog::Reset(r) if r.ticket == Some(ticket)));
+    match reply {
+        Ok(Reply::Written(written)) => {
+            if let Some(at) = at {
+                model.dialogs.remove(at);
+            }
+            let before = live(&model.snapshot, knob);
+            take_written(model, &written);
+            model.masks.rebase(knob, before, live(&model.snapshot, knob));
+            let value = written.first().map(|w| w.after.replace('\t', " ")).unwrap_or_default();
+            model.say(Mood::Good, format!("{} was reset and reads back `{value}`", key(knob).name()));
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let why = explain(&error);
+            if let Some(Dialog::Reset(reset)) = at.and_then(|at| model.dialogs.get_mut(at)) {
+                reset.ticket = None;
+                reset.error = Some(why);
+            }
+            model.say(Mood::Bad, not_changed(key(knob).name(), &error));
+        }
+    }
+}
+
+fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
+    let run = model.dialogs.iter_mut().find_map(|dialog| match dialog {
+        Dialog::Rehearsal(r) => r.runs.iter_mut().find(|run| matches!(run, Rehearsed::Running(t) if *t == ticket)),
+        _ => None,
+    });
+    let Some(run) = run else { return };
+    *run = match reply {
+        Ok(Reply::Answered(record)) => Rehearsed::Ended(record),
+        Ok(_) => Rehearsed::Failed("the answer was no record".into()),
+        Err(error) => Rehearsed::Failed(explain(&error)),
+    };
+}
+
+/// The knobs read so now; the next snapshot finds nothing new in them.
+fn take_written(model: &mut Model, written: &[Written]) {
+    let knobs = &mut model.snapshot.knobs;
+    for w in written {
+        match w.key {
+            Key::Modprobe => {
+                if let Some(path) = unescape(&w.after) {
+                    knobs.modprobe = path.into();
+                }
+            }
+            Key::Bset => knobs.bset = read_words(&w.after).unwrap_or(knobs.bset),
+            Key::Inheritable => knobs.inheritable = read_words(&w.after).unwrap_or(knobs.inheritable),
+            _ => {}
+        }
+    }
+}
+
+/// Reads back what `kernel_words` prints.
+fn read_words(text: &str) -> Option<CapMask> {
+    let (low, high) = text.split_once('\t')?;
+    let (low, high): (u32, u32) = (low.parse().ok()?, high.parse().ok()?);
+    Some(CapMask::from_bits(u64::from(high) << 32 | u64::from(low)))
+}

@@ -1,0 +1,98 @@
+//! A new state of the engine: what changed, and by whom.
+
+use crate::abi::escape::screen;
+use crate::abi::mask::kernel_words;
+use crate::control::{Key, MaskKnob};
+use crate::engine::snapshot::{Knobs, Snapshot};
+use crate::tui::model::Model;
+use crate::tui::model::dialog::{Apply, Dialog};
+use crate::tui::model::masks::{KNOBS, key, list, live};
+use crate::tui::msg::Effect;
+
+use super::quit;
+
+/// The most notices that are kept.
+const NOTICES: usize = 4;
+
+/// Takes a snapshot in.
+pub(super) fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
+    model.now = model.now.max(snapshot.now);
+    model.spark.take(&snapshot);
+    let before = std::mem::replace(&mut model.snapshot, snapshot);
+    for knob in KNOBS {
+        mask_changed(model, knob, live(&before, knob));
+    }
+    for (key, was, is) in others(&before.knobs, &model.snapshot.knobs) {
+        if !model.is_writing(key) {
+            notice(model, format!("{} was changed by someone else: `{was}` -> `{is}`", key.name()));
+        }
+    }
+    quit::go_on(model)
+}
+
+/// Rebases the draft on a live mask that changed; if it was not by us, says so.
+fn mask_changed(model: &mut Model, knob: MaskKnob, before: crate::abi::cap::CapMask) {
+    let after = live(&model.snapshot, knob);
+    if before == after {
+        return;
+    }
+    let open = model.masks.draft(knob) != before;
+    model.masks.rebase(knob, before, after);
+    if model.is_writing(key(knob)) {
+        return;
+    }
+    let name = key(knob).name();
+    let (lost, gained) = (before.minus(after), after.minus(before));
+    let what = match (lost.is_empty(), gained.is_empty()) {
+        (false, true) => format!("it lost {}", list(lost)),
+        (true, _) => format!("it got back {}", list(gained)),
+        _ => format!("it lost {} and got back {}", list(lost), list(gained)),
+    };
+    if open {
+        model.masks.note = Some(format!("{name} was changed by someone else: {what}; the draft was rebased on it"));
+        ask_again(model);
+    }
+    notice(model, format!("{name} was changed by someone else: `{}` -> `{}`, {what}", words(before), words(after)));
+}
+
+fn words(mask: crate::abi::cap::CapMask) -> String {
+    kernel_words(mask).replace('\t', " ")
+}
+
+/// A confirmation that is open shows what is true now, and what was typed for another question is not taken.
+fn ask_again(model: &mut Model) {
+    let fresh = Apply::of(&model.masks, &model.snapshot);
+    let Some(at) = model.dialogs.iter().position(|dialog| matches!(dialog, Dialog::Apply(a) if a.ticket.is_none()))
+    else {
+        return;
+    };
+    match fresh {
+        Some(mut apply) if apply.drops() => {
+            apply.error = Some("the live masks were changed by someone else: read again what is dropped now".into());
+            model.dialogs[at] = Dialog::Apply(apply);
+        }
+        _ => {
+            model.dialogs.remove(at);
+        }
+    }
+}
+
+fn others(before: &Knobs, after: &Knobs) -> Vec<(Key, String, String)> {
+    let mut out = Vec::new();
+    let mut differ = |key, was: String, is: String| {
+        if was != is {
+            out.push((key, was, is));
+        }
+    };
+    differ(Key::Modprobe, screen(&before.modprobe), screen(&after.modprobe));
+    differ(Key::Era, before.era.name().to_owned(), after.era.name().to_owned());
+    differ(Key::MaxConcurrent, before.max_concurrent.to_string(), after.max_concurrent.to_string());
+    differ(Key::Allow, screen(before.allow.as_bytes()), screen(after.allow.as_bytes()));
+    differ(Key::Deny, screen(before.deny.as_bytes()), screen(after.deny.as_bytes()));
+    out
+}
+
+fn notice(model: &mut Model, text: String) {
+    model.notices.truncate(NOTICES - 1);
+    model.notices.insert(0, text);
+}

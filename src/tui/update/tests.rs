@@ -1,0 +1,486 @@
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+
+use super::*;
+use crate::abi::cap::{CapMask, Capability};
+use crate::abi::error::{ControlError, EngineError, Stage};
+use crate::abi::mask::{MaskExpr, kernel_words};
+use crate::abi::wait::WaitMode;
+use crate::control::{Command, Key, MaskKnob, Reply, Written};
+use crate::engine::snapshot::Snapshot;
+use crate::policy::gate::Depth;
+use crate::tui::fixture::{self, KNOWN};
+use crate::tui::model::dialog::{Dialog, Quitting, Rehearsed};
+
+const SYS_MODULE: CapMask = CapMask::only(Capability::SYS_MODULE);
+
+fn model() -> Model {
+    fixture::model(fixture::snapshot(), 80, 24)
+}
+
+fn key(model: &mut Model, code: KeyCode) -> Vec<Effect> {
+    update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+}
+
+fn ctrl(model: &mut Model, c: char) -> Vec<Effect> {
+    update(model, Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL)))
+}
+
+/// Types text, `\n` for enter; the effects of all of it.
+fn type_in(model: &mut Model, text: &str) -> Vec<Effect> {
+    text.chars().flat_map(|c| key(model, if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) })).collect()
+}
+
+fn commands(effects: Vec<Effect>) -> Vec<(u64, Command)> {
+    let submitted = |effect| match effect {
+        Effect::Submit { ticket, command } => (ticket, command),
+        other => panic!("{other:?} is no command"),
+    };
+    effects.into_iter().map(submitted).collect()
+}
+
+fn reply(model: &mut Model, ticket: u64, reply: Result<Reply, ControlError>) -> Vec<Effect> {
+    update(model, Msg::Replied { ticket, reply })
+}
+
+fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
+    update(model, Msg::Snapshot(Box::new(snapshot)))
+}
+
+fn status(model: &Model) -> &str {
+    model.status.as_ref().map_or("", |s| s.text.as_str())
+}
+
+fn written(key: Key, before: CapMask, after: CapMask, not_granted: CapMask) -> Written {
+    let (before, after) = (kernel_words(before), kernel_words(after));
+    Written { key, before, after, not_granted, warnings: Vec::new() }
+}
+
+#[test]
+fn a_module_is_asked_for_as_often_as_was_typed() {
+    let mut m = model();
+    assert!(type_in(&mut m, "mdummy").is_empty());
+    key(&mut m, KeyCode::Tab);
+    key(&mut m, KeyCode::Char(' '));
+    key(&mut m, KeyCode::Tab);
+    ctrl(&mut m, 'u');
+    let asked = commands(type_in(&mut m, "80\n"));
+    assert_eq!(asked.len(), 80);
+    for (at, (ticket, command)) in asked.iter().enumerate() {
+        assert_eq!(*ticket, at as u64 + 1);
+        assert!(matches!(command, Command::RequestModule { name, wait: false } if name == b"dummy"));
+    }
+    assert!(m.dialogs.is_empty());
+    for (ticket, _) in asked {
+        let record = if ticket <= 50 {
+            fixture::record(ticket, b"dummy", 0)
+        } else {
+            fixture::refused(ticket, b"dummy", Stage::Limit, Errno::ENOMEM, "50 are in progress")
+        };
+        reply(&mut m, ticket, Ok(Reply::Answered(Arc::new(record))));
+    }
+    assert_eq!(status(&m), "dummy: 80 of 80 answered: 30 ∞ refused by the limit (ENOMEM), 50 ✓ exit 0");
+    assert!(m.batches.is_empty() && m.pending.is_empty());
+}
+
+#[test]
+fn an_invalid_form_says_why_and_keeps_what_was_typed() {
+    let mut m = model();
+    assert!(type_in(&mut m, "m\n").is_empty());
+    assert!(m.module.error.as_ref().unwrap().contains("cannot be empty"));
+    let long = "x".repeat(56);
+    assert!(type_in(&mut m, &format!("{long}\n")).is_empty());
+    assert!(m.module.error.as_ref().unwrap().contains("ENAMETOOLONG"), "{:?}", m.module.error);
+    assert_eq!(m.module.name.bytes(), long.as_bytes());
+    key(&mut m, KeyCode::Esc);
+    key(&mut m, KeyCode::Char('m'));
+    assert_eq!(m.module.name.bytes(), long.as_bytes());
+    key(&mut m, KeyCode::Backspace);
+    assert_eq!(commands(type_in(&mut m, "\n")).len(), 1);
+
+    for count in ["0", "201", "+1", "1x", ""] {
+        let mut m = model();
+        type_in(&mut m, "mdummy");
+        m.module.focus = 2;
+        ctrl(&mut m, 'u');
+        assert!(type_in(&mut m, &format!("{count}\n")).is_empty(), "{count}");
+        assert!(m.module.error.as_ref().unwrap().contains("from 1 to 200"));
+    }
+}
+
+#[test]
+fn one_answer_is_told_whole() {
+    let mut m = model();
+    let asked = commands(type_in(&mut m, "mfoo\n"));
+    reply(&mut m, asked[0].0, Ok(Reply::Answered(Arc::new(fixture::record(7, b"foo", 256)))));
+    assert_eq!(status(&m), "#7 foo: ✗ exit 1 (raw 256) · 12 ms");
+    let asked = commands(type_in(&mut m, "m\n"));
+    let why = "the gate is disabled: no helper is started; enable the gate";
+    let record = fixture::refused(8, b"fo\x1b", Stage::Gate, Errno::EBUSY, why);
+    reply(&mut m, asked[0].0, Ok(Reply::Answered(Arc::new(record))));
+    assert_eq!(status(&m), format!("#8 fo\\x1b: ‖ refused by the gate (EBUSY) · 12 ms — {why}"));
+}
+
+#[test]
+fn a_call_has_its_arguments_its_wait_and_its_masks() {
+    let mut m = model();
+    type_in(&mut m, "c/bin/sh");
+    key(&mut m, KeyCode::Tab);
+    type_in(&mut m, "-c 'exit 3'");
+    key(&mut m, KeyCode::Tab);
+    key(&mut m, KeyCode::Right);
+    key(&mut m, KeyCode::Tab);
+    type_in(&mut m, "nonsense");
+    assert!(key(&mut m, KeyCode::Enter).is_empty());
+    assert!(m.call.error.is_some() && m.call.focus == 3);
+    ctrl(&mut m, 'u');
+    type_in(&mut m, "cap_sys_module");
+    let [(_, Command::Call(call))] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
+    assert_eq!((call.path.as_slice(), call.wait), (&b"/bin/sh"[..], WaitMode::EXEC));
+    assert_eq!(call.args, [b"-c".to_vec(), b"exit 3".to_vec()]);
+    assert_eq!((call.bset, call.inheritable), (Some(MaskExpr::Exactly(SYS_MODULE)), None));
+
+    let mut m = model();
+    type_in(&mut m, "cbin/sh\n");
+    assert!(m.call.error.as_ref().unwrap().contains("relative"));
+}
+
+#[test]
+fn pasted_text_goes_into_fields_only_and_byte_for_byte() {
+    let mut m = model();
+    assert!(update(&mut m, Msg::Paste(b"q\n".to_vec())).is_empty());
+    assert!(status(&m).contains("text fields only") && m.dialogs.is_empty());
+    key(&mut m, KeyCode::Char('m'));
+    assert!(update(&mut m, Msg::Paste(b"a\x1b[31m\n\xff".to_vec())).is_empty());
+    let [(_, Command::RequestModule { name, .. })] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
+    assert_eq!(name, b"a\x1b[31m\n\xff");
+    // A choice takes no text.
+    key(&mut m, KeyCode::Char('g'));
+    update(&mut m, Msg::Paste(b"e\n".to_vec()));
+    assert!(matches!(m.dialogs.last(), Some(Dialog::Gate(0))));
+}
+
+#[test]
+fn sys_6_the_path_is_checked_written_and_read_back() {
+    let mut m = model();
+    key(&mut m, KeyCode::Char('e'));
+    ctrl(&mut m, 'u');
+    type_in(&mut m, "bin/echo");
+    assert!(key(&mut m, KeyCode::Enter).is_empty());
+    let Some(Dialog::Path(form)) = m.dialogs.last() else { panic!() };
+    assert!(form.error.as_ref().unwrap().contains("relative"));
+    key(&mut m, KeyCode::Home);
+    type_in(&mut m, "/");
+    let [(ticket, Command::Write(writes))] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
+    assert_eq!(writes[..], [(Key::Modprobe, b"/bin/echo".to_vec())]);
+    assert!(key(&mut m, KeyCode::Enter).is_empty(), "one write at a time");
+    let refused = ControlError::Denied("writing needs cap_x".into());
+    reply(&mut m, *ticket, Err(refused));
+    let Some(Dialog::Path(form)) = m.dialogs.last() else { panic!() };
+    assert!(form.error.as_ref().unwrap().contains("cap_x (EPERM): ask for it"));
+    assert_eq!(form.path.bytes(), b"/bin/echo");
+    assert!(status(&m).starts_with("kernel.modprobe was not changed: writing needs cap_x"));
+    let [(ticket, _)] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
+    let w = Written {
+        key: Key::Modprobe,
+        before: "/sbin/modprobe".into(),
+        after: "/bin/echo".into(),
+        not_granted: CapMask::EMPTY,
+        warnings: vec!["anyone can replace it".into()],
+    };
+    reply(&mut m, *ticket, Ok(Reply::Written(vec![w])));
+    assert!(m.dialogs.is_empty());
+    assert_eq!(status(&m), "kernel.modprobe: `/sbin/modprobe` -> `/bin/echo`; anyone can replace it");
+    let mut s = fixture::snapshot();
+    s.knobs.modprobe = Arc::from(&b"/bin/echo"[..]);
+    take(&mut m, s.clone());
+    assert!(m.notices.is_empty(), "our own write is nobody else's");
+    s.knobs.modprobe = Arc::from(&b"/bin/o\nther"[..]);
+    take(&mut m, s);
+    assert_eq!(m.notices, ["kernel.modprobe was changed by someone else: `/bin/echo` -> `/bin/o\\x0ather`"]);
+}
+
+#[test]
+fn the_gate_drains_and_opens() {
+    let mut m = model();
+    let gate = |m: &mut Model, keys: &str| commands(type_in(m, keys)).remove(0);
+    let (ticket, command) = gate(&mut m, "gd\n");
+    assert!(matches!(command, Command::Write(w) if w == [(Key::Gate, b"disabled".to_vec())]));
+    let error = EngineError::new(Stage::Gate, Errno::EAGAIN, "held out: #3 foo", "wait for these calls");
+    reply(&mut m, ticket, Err(error.into()));
+    assert_eq!(status(&m), "khelper.gate: disable and drain: held out: #3 foo (EAGAIN): wait for these calls");
+    assert!(matches!(gate(&mut m, "gf\n").1, Command::Write(w) if w == [(Key::Gate, b"freezing".to_vec())]));
+    assert!(matches!(gate(&mut m, "ge\n").1, Command::SetDepth(Depth::Enabled)));
+}
+
+#[test]
+fn keys_of_the_draft_change_nothing_that_is_live() {
+    let mut m = model();
+    key(&mut m, KeyCode::Char('2'));
+    assert!(key(&mut m, KeyCode::Char(' ')).is_empty());
+    assert_eq!(m.masks.draft(MaskKnob::Bset), KNOWN.minus(SYS_MODULE));
+    key(&mut m, KeyCode::Right);
+    assert!(type_in(&mut m, "n").is_empty());
+    assert!(m.masks.draft(MaskKnob::Inheritable).is_empty());
+    assert!(type_in(&mut m, "i").is_empty());
+    assert_eq!(m.masks.draft(MaskKnob::Inheritable), KNOWN);
+    assert_eq!(m.masks.changed(&m.snapshot), [MaskKnob::Bset]);
+    assert!(type_in(&mut m, "z").is_empty());
+    assert!(m.masks.changed(&m.snapshot).is_empty());
+    key(&mut m, KeyCode::End);
+    key(&mut m, KeyCode::Down);
+    assert_eq!(m.masks.cursor, 40);
+    key(&mut m, KeyCode::Home);
+    assert_eq!(m.masks.cursor, 0);
+}
+
+#[test]
+fn both_masks_go_in_one_write_and_are_read_back() {
+    let mut m = model();
+    type_in(&mut m, "2");
+    m.masks.cursor = 0;
+    type_in(&mut m, " ");
+    key(&mut m, KeyCode::Right);
+    type_in(&mut m, " ");
+    let chown = CapMask::from_bits(1);
+    assert!(type_in(&mut m, "w").is_empty());
+    let [(ticket, Command::Write(writes))] = &commands(type_in(&mut m, "\n"))[..] else { panic!() };
+    let value = b"0x000001fffffffffe".to_vec();
+    assert_eq!(writes[..], [(Key::Bset, value.clone()), (Key::Inheritable, value)]);
+    let after = KNOWN.minus(chown);
+    let answers = [Key::Bset, Key::Inheritable].map(|key| written(key, KNOWN, after, CapMask::EMPTY)).to_vec();
+    reply(&mut m, *ticket, Ok(Reply::Written(answers)));
+    assert!(m.dialogs.is_empty() && m.masks.changed(&m.snapshot).is_empty());
+    assert_eq!(m.snapshot.knobs.bset, after);
+    assert!(status(&m).contains("4294967294 511`, exactly as asked"), "{}", status(&m));
+}
+
+#[test]
+fn dropping_cap_sys_module_is_typed_out() {
+    let mut m = model();
+    type_in(&mut m, "2 w");
+    assert!(type_in(&mut m, "\n").is_empty());
+    let Some(Dialog::Apply(apply)) = m.dialogs.last() else { panic!() };
+    assert!(apply.error.as_ref().unwrap().contains("drop cap_sys_module"));
+    assert!(type_in(&mut m, "drop cap_sys\n").is_empty());
+    assert_eq!(commands(type_in(&mut m, "_module\n")).len(), 1);
+}
+
+#[test]
+fn emptying_a_mask_is_typed_out() {
+    let mut m = model();
+    type_in(&mut m, "2n");
+    key(&mut m, KeyCode::Right);
+    assert!(type_in(&mut m, "nwempty bset and empty inheritable\n").is_empty());
+    let Some(Dialog::Apply(apply)) = m.dialogs.last() else { panic!() };
+    assert!(apply.error.as_ref().unwrap().contains("read on first"));
+    key(&mut m, KeyCode::PageDown);
+    key(&mut m, KeyCode::Backspace);
+    assert!(key(&mut m, KeyCode::Enter).is_empty());
+    let [(_, Command::Write(writes))] = &commands(type_in(&mut m, "e\n"))[..] else { panic!() };
+    assert_eq!(writes[1].1, b"0x0000000000000000");
+}
+
+#[test]
+fn sys_4_what_was_not_granted_is_said() {
+    let mut s = fixture::snapshot();
+    s.knobs.bset = KNOWN.minus(CapMask::from_bits(1));
+    let mut m = fixture::model(s, 80, 24);
+    type_in(&mut m, "2a");
+    assert!(type_in(&mut m, "w").is_empty());
+    assert!(status(&m).contains("cap_chown cannot be regained"), "{}", status(&m));
+    m.masks.cursor = 1;
+    type_in(&mut m, " w");
+    let [(ticket, _)] = &commands(type_in(&mut m, "\n"))[..] else { panic!() };
+    let (before, after) = (KNOWN.minus(CapMask::from_bits(1)), KNOWN.minus(CapMask::from_bits(3)));
+    let answer = written(Key::Bset, before, after, CapMask::from_bits(1));
+    reply(&mut m, *ticket, Ok(Reply::Written(vec![answer])));
+    assert!(status(&m).ends_with("not as asked: cap_chown not granted"), "{}", status(&m));
+    assert!(m.masks.changed(&m.snapshot).is_empty());
+}
+
+#[test]
+fn a_live_mask_that_somebody_else_changes_rebases_the_draft_and_asks_again() {
+    let mut m = model();
+    m.masks.cursor = 0;
+    type_in(&mut m, "2 w");
+    let mut s = fixture::snapshot();
+    s.knobs.bset = KNOWN.minus(SYS_MODULE);
+    take(&mut m, s);
+    assert_eq!(m.masks.draft(MaskKnob::Bset), KNOWN.minus(SYS_MODULE).minus(CapMask::from_bits(1)));
+    assert!(m.masks.note.as_ref().unwrap().contains("it lost cap_sys_module; the draft was rebased"));
+    assert!(m.notices[0].starts_with("kernel.usermodehelper.bset was changed by someone else"));
+    let Some(Dialog::Apply(apply)) = m.dialogs.last() else { panic!() };
+    assert!(apply.error.as_ref().unwrap().contains("read again"));
+    assert_eq!(apply.changes[0].1, CapMask::from_bits(1));
+}
+
+#[test]
+fn our_own_write_is_no_surprise_whichever_comes_first() {
+    let mut m = model();
+    m.masks.cursor = 0;
+    let [(ticket, _)] = &commands(type_in(&mut m, "2 w\n"))[..] else { panic!() };
+    let after = KNOWN.minus(CapMask::from_bits(1));
+    let mut s = fixture::snapshot();
+    s.knobs.bset = after;
+    take(&mut m, s.clone());
+    reply(&mut m, *ticket, Ok(Reply::Written(vec![written(Key::Bset, KNOWN, after, CapMask::EMPTY)])));
+    take(&mut m, s);
+    assert!(m.notices.is_empty() && m.masks.note.is_none() && m.masks.changed(&m.snapshot).is_empty());
+}
+
+#[test]
+fn sys_8_a_reset_is_its_own_act() {
+    let mut s = fixture::snapshot();
+    s.knobs.bset = SYS_MODULE;
+    let mut m = fixture::model(s, 80, 24);
+    type_in(&mut m, "2");
+    assert!(type_in(&mut m, "R").is_empty());
+    let [(ticket, Command::Reset(MaskKnob::Bset))] = &commands(type_in(&mut m, "\n"))[..] else { panic!() };
+    reply(&mut m, *ticket, Ok(Reply::Written(vec![written(Key::Bset, SYS_MODULE, KNOWN, CapMask::EMPTY)])));
+    assert_eq!((m.snapshot.knobs.bset, m.masks.draft(MaskKnob::Bset)), (KNOWN, KNOWN));
+    assert!(m.dialogs.is_empty() && status(&m).contains("was reset"));
+}
+
+#[test]
+fn the_rehearsal_runs_under_the_draft_and_under_live() {
+    let mut m = model();
+    let asked = commands(type_in(&mut m, "2 p"));
+    let [(draft, Command::Probe { bset, inheritable }), (live, Command::Probe { bset: None, inheritable: None })] =
+        &asked[..]
+    else {
+        panic!("{asked:?}")
+    };
+    assert_eq!(*bset, Some(MaskExpr::Exactly(KNOWN.minus(SYS_MODULE))));
+    assert_eq!(*inheritable, Some(MaskExpr::Exactly(KNOWN)));
+    reply(&mut m, *live, Ok(Reply::Answered(Arc::new(fixture::record(2, b"probe", 0)))));
+    let error = EngineError::new(Stage::Path, Errno::ENOENT, "no probe", "give one");
+    reply(&mut m, *draft, Err(error.into()));
+    let Some(Dialog::Rehearsal(r)) = m.dialogs.last() else { panic!() };
+    assert!(matches!(&r.runs[1], Rehearsed::Ended(record) if record.id == 2));
+    assert!(matches!(&r.runs[0], Rehearsed::Failed(why) if why == "no probe (ENOENT): give one"));
+}
+
+#[test]
+fn quitting_with_nothing_alive_asks_nothing() {
+    let mut m = model();
+    assert!(matches!(type_in(&mut m, "q")[..], [Effect::Quit { code: 0 }]));
+    key(&mut m, KeyCode::Char('m'));
+    assert!(matches!(ctrl(&mut m, 'c')[..], [Effect::Quit { code: 0 }]));
+}
+
+#[test]
+fn umh_14_quitting_waits_for_the_last_helper() {
+    let mut m = fixture::model(fixture::busy(2), 80, 24);
+    assert!(type_in(&mut m, "qw").is_empty());
+    let asked = commands(type_in(&mut m, "\n"));
+    assert!(matches!(asked[..], [(_, Command::SetDepth(Depth::Disabled))]));
+    assert!(take(&mut m, fixture::busy(1)).is_empty());
+    assert!(matches!(take(&mut m, fixture::snapshot())[..], [Effect::Quit { code: 0 }]));
+
+    let mut m = fixture::model(fixture::busy(2), 80, 24);
+    type_in(&mut m, "qw\n");
+    let back = commands(key(&mut m, KeyCode::Esc));
+    assert!(matches!(back[..], [(_, Command::SetDepth(Depth::Enabled))]));
+    assert!(m.dialogs.is_empty() && take(&mut m, fixture::snapshot()).is_empty());
+}
+
+#[test]
+fn umh_14_quitting_kills_by_term_then_kill() {
+    let mut m = fixture::model(fixture::busy(2), 80, 24);
+    let signals = |effects: Vec<Effect>| -> Vec<(u64, i32)> {
+        let of = |(_, command)| match command {
+            Command::Kill { id, signal } => Some((id, signal)),
+            _ => None,
+        };
+        commands(effects).into_iter().filter_map(of).collect()
+    };
+    assert_eq!(signals(type_in(&mut m, "qk\n")), [(1, 15), (2, 15)]);
+    assert!(signals(update(&mut m, Msg::Tick(91_000_000))).is_empty());
+    let mut s = fixture::busy(3);
+    s.now = 91_500_000;
+    assert_eq!(signals(take(&mut m, s)), [(3, 15)], "one that was queued gets its turn");
+    assert_eq!(signals(update(&mut m, Msg::Tick(92_000_000))), [(1, 9), (2, 9), (3, 9)]);
+    assert!(signals(update(&mut m, Msg::Tick(93_000_000))).is_empty());
+    let Some(Dialog::Quit(quit)) = m.dialogs.last() else { panic!() };
+    assert!(matches!(&quit.stage, Quitting::Killing { term, kill, .. } if term.len() == 3 && kill.len() == 3));
+    assert!(matches!(take(&mut m, fixture::snapshot())[..], [Effect::Quit { code: 0 }]));
+}
+
+#[test]
+fn quitting_leaves_them_running_or_goes_back() {
+    let mut m = fixture::model(fixture::busy(2), 80, 24);
+    assert!(ctrl(&mut m, 'c').is_empty());
+    assert!(ctrl(&mut m, 'c').is_empty());
+    assert_eq!(m.dialogs.len(), 1);
+    key(&mut m, KeyCode::Esc);
+    assert!(m.dialogs.is_empty());
+    assert!(matches!(type_in(&mut m, "ql\n")[..], [Effect::Quit { code: 0 }]));
+}
+
+#[test]
+fn a_signal_ends_the_console() {
+    let mut m = fixture::model(fixture::busy(2), 80, 24);
+    assert!(matches!(update(&mut m, Msg::Signal(Signal::SIGTERM))[..], [Effect::Quit { code: 143 }]));
+}
+
+#[test]
+fn read_only_refuses_with_words() {
+    let mut m = model();
+    m.options.read_only = true;
+    m.tab = crate::tui::model::Tab::Masks;
+    for c in "mceg wpR".chars() {
+        m.status = None;
+        assert!(type_in(&mut m, &c.to_string()).is_empty());
+        assert!(m.dialogs.is_empty(), "{c}");
+        assert!(c == ' ' || status(&m).contains("read-only"), "{c}: {}", status(&m));
+    }
+    m.snapshot = fixture::busy(1);
+    assert!(matches!(type_in(&mut m, "q")[..], [Effect::Quit { code: 0 }]));
+}
+
+#[test]
+fn stopping_and_repainting_work_in_dialogs_too() {
+    let mut m = model();
+    for keys in ["", "m", "?"] {
+        type_in(&mut m, keys);
+        assert!(matches!(ctrl(&mut m, 'z')[..], [Effect::Suspend]));
+        assert!(matches!(ctrl(&mut m, 'l')[..], [Effect::Repaint]));
+    }
+}
+
+#[test]
+fn the_help_is_searched_by_typing() {
+    let mut m = model();
+    key(&mut m, KeyCode::Char('m'));
+    key(&mut m, KeyCode::F(1));
+    type_in(&mut m, "drain");
+    let Some(Dialog::Help(help)) = m.dialogs.last() else { panic!() };
+    assert_eq!(help.search.bytes(), b"drain");
+    key(&mut m, KeyCode::Esc);
+    assert!(matches!(m.dialogs.last(), Some(Dialog::Module)));
+}
+
+#[test]
+fn a_timer_is_needed_only_while_something_moves() {
+    let mut m = model();
+    assert!(!m.needs_tick());
+    take(&mut m, fixture::busy(1));
+    assert!(m.needs_tick());
+    let mut s = fixture::snapshot();
+    (s.now, s.totals.launched) = (91_000_000, 1);
+    take(&mut m, s);
+    assert!(m.needs_tick(), "the minute's sparkline still moves");
+    update(&mut m, Msg::Tick(151_000_000));
+    assert!(!m.needs_tick());
+}
+
+#[test]
+fn a_reply_that_nobody_waits_for_says_nothing() {
+    let mut m = model();
+    assert!(reply(&mut m, 99, Ok(Reply::Done)).is_empty());
+    assert_eq!(m.status, None);
+}

@@ -1,0 +1,67 @@
+//! The confirmations: what is dropped, by name, and that it cannot be regained.
+
+use crate::tui::model::Model;
+use crate::tui::model::dialog::{Apply, Reset};
+use crate::tui::model::masks::{key, list, live, short, size};
+
+use super::Sheet;
+
+pub(super) fn apply(model: &Model, apply: &Apply, columns: usize) -> Sheet {
+    let mut sheet = Sheet::new("Apply the draft", columns);
+    sheet.scroll = apply.scroll;
+    let narrow = columns < 60;
+    if !narrow {
+        let target = format!("to the embedded engine (pid {}), in one write:", model.snapshot.pid);
+        sheet.say(&target, model.theme.text);
+    }
+    for (knob, dropped, raised) in &apply.changes {
+        let now = live(&model.snapshot, *knob);
+        let known = model.snapshot.known;
+        let name = if narrow { short(*knob) } else { key(*knob).name() };
+        sheet.say(&format!("{name}: {} -> {}", size(now, known), size(now.minus(*dropped), known)), model.theme.title);
+        if !dropped.is_empty() {
+            sheet.say(&format!("  drops {}", list(*dropped)), model.theme.bad);
+            let words =
+                if narrow { "  ✗ cannot be regained" } else { "  ✗ what is dropped cannot be regained by a write" };
+            sheet.say(words, model.theme.bad);
+        }
+        if !raised.is_empty() {
+            let words = format!("  · {} will not be granted: live lacks it, it cannot be regained", list(*raised));
+            sheet.say(&words, model.theme.warn);
+        }
+    }
+    if apply.phrase.is_empty() {
+        sheet.pinned.push(super::line("enter applies, esc goes back", model.theme.text));
+    } else {
+        let label = format!("type `{}`:", apply.phrase);
+        if columns < 2 * label.len() {
+            sheet.pinned.push(super::line(crate::tui::text::fit(&label, columns), model.theme.warn));
+            sheet.pinned_field(model, "", &apply.typed);
+        } else {
+            sheet.pinned_field(model, &label, &apply.typed);
+        }
+    }
+    if apply.ticket.is_some() {
+        sheet.pinned.push(super::line("writing it", model.theme.dim));
+    }
+    sheet.wrong(model, apply.error.as_ref());
+    sheet
+}
+
+pub(super) fn reset(model: &Model, reset: &Reset, columns: usize) -> Sheet {
+    let (name, s) = (key(reset.knob).name(), &model.snapshot);
+    let now = live(s, reset.knob);
+    let mut sheet = Sheet::new(format!("Reset {name}"), columns);
+    sheet.scroll = reset.scroll;
+    sheet.say(
+        &format!("in the embedded engine (pid {}): {} -> {}", s.pid, size(now, s.known), size(s.known, s.known)),
+        model.theme.title,
+    );
+    let back = s.known.minus(now);
+    let back = if back.is_empty() { "nothing: it is full already".to_owned() } else { list(back) };
+    sheet.say(&format!("gets back {back}"), model.theme.text);
+    sheet.say("the real kernel cannot do this: there a dropped bit is gone until the next boot", model.theme.warn);
+    sheet.pinned.push(super::line("enter resets, esc goes back", model.theme.text));
+    sheet.wrong(model, reset.error.as_ref());
+    sheet
+}

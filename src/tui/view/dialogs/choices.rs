@@ -1,0 +1,75 @@
+//! The dialogs with a list: the gate, quitting with helpers alive.
+
+use crate::abi::escape::screen;
+use crate::control::words::took;
+use crate::tui::model::Model;
+use crate::tui::model::dialog::{Quit, Quitting};
+use crate::tui::view::settings;
+
+use super::Sheet;
+
+/// The choices, the chosen one marked.
+fn choices(model: &Model, sheet: &mut Sheet, rows: [&str; 3], chosen: usize) {
+    for (at, row) in rows.into_iter().enumerate() {
+        let (mark, style) = if at == chosen { ('>', model.theme.selected) } else { (' ', model.theme.text) };
+        if at == chosen {
+            sheet.focus = Some((sheet.lines.len(), None));
+        }
+        let text = crate::tui::text::pad(&format!("{mark} {row}"), sheet.columns);
+        sheet.lines.push(super::line(text, style));
+    }
+}
+
+pub(super) fn gate(model: &Model, chosen: usize, columns: usize) -> Sheet {
+    let mut sheet = Sheet::new("The gate: khelper.gate", columns);
+    let now = format!("now {}; {} calls in flight", settings::gate(model), model.snapshot.running_helpers);
+    sheet.say(&now, model.theme.text);
+    let rows = [
+        "freeze and drain: refuse calls, readers wait",
+        "disable and drain: refuse calls and readers",
+        "enable: let calls pass",
+    ];
+    choices(model, &mut sheet, rows, chosen);
+    sheet.say(
+        "a drain waits up to 5 s for the calls in flight; if they hold out, the gate opens again",
+        model.theme.dim,
+    );
+    sheet
+}
+
+pub(super) fn quit(model: &Model, quit: &Quit, columns: usize) -> Sheet {
+    let s = &model.snapshot;
+    let mut sheet = Sheet::new(format!("Quit? Not over: {}, live helpers: {}", s.live_total, s.live), columns);
+    match &quit.stage {
+        Quitting::Asking => {
+            let rows = [
+                "wait: shut the gate, quit when none is left",
+                "kill: TERM now, KILL 2 s later, then quit",
+                "leave: quit now, they run on",
+            ];
+            choices(model, &mut sheet, rows, quit.choice);
+            if quit.choice == 2 {
+                let why = "those that are waited for lose their output: their next write may end them";
+                sheet.say(why, model.theme.warn);
+            }
+        }
+        Quitting::Waiting { .. } => {
+            sheet.say("the gate is shut; quits when the last helper has ended (esc: back)", model.theme.warn);
+        }
+        Quitting::Killing { term, kill, .. } => {
+            let sent =
+                format!("TERM sent to {}, KILL to {}; quits when the last is gone (esc: back)", term.len(), kill.len());
+            sheet.say(&sent, model.theme.bad);
+        }
+    }
+    for live in s.running.iter().take(8) {
+        let pid = live.pid.map_or_else(|| "no pid yet".to_owned(), |pid| format!("pid {pid}"));
+        let elapsed = took(model.now.saturating_sub(live.at));
+        let row = format!("  #{} {} {pid} · {elapsed}", live.id, screen(&live.title));
+        sheet.lines.push(super::line(crate::tui::text::fit(&row, columns), model.theme.text));
+    }
+    if s.live_total > 8 {
+        sheet.say(&format!("  … {} more", s.live_total - 8), model.theme.dim);
+    }
+    sheet
+}

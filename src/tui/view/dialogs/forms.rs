@@ -1,0 +1,70 @@
+//! The dialogs that take text: module, call, path.
+
+use crate::abi::escape::screen;
+use crate::tui::model::forms::{AT_ONCE_MAX, PathForm, WAITS};
+use crate::tui::model::{Model, args};
+
+use super::Sheet;
+
+pub(super) fn module(model: &Model, columns: usize) -> Sheet {
+    let form = &model.module;
+    let mut sheet = Sheet::new("Ask for a module", columns);
+    sheet.field(model, "name       ", &form.name, form.focus == 0);
+    let wait = if form.wait { "yes: until modprobe has ended" } else { "no: until exec is decided" };
+    sheet.pick(model, "wait       ", wait, form.focus == 1);
+    sheet.field(model, "how many   ", &form.count, form.focus == 2);
+    let shown = screen(&model.snapshot.knobs.modprobe);
+    let name = screen(form.name.bytes());
+    if shown.is_empty() {
+        sheet.say("kernel.modprobe is empty: nothing will run", model.theme.warn);
+    } else {
+        sheet.say(&format!("runs `{shown}` -q -- `{name}`"), model.theme.dim);
+    }
+    sheet.say(&format!("at once: 1 to {AT_ONCE_MAX}"), model.theme.dim);
+    sheet.wrong(model, form.error.as_ref());
+    sheet
+}
+
+pub(super) fn call(model: &Model, columns: usize) -> Sheet {
+    let form = &model.call;
+    let mut sheet = Sheet::new("Call a helper", columns);
+    sheet.field(model, "path       ", &form.path, form.focus == 0);
+    sheet.field(model, "arguments  ", &form.args, form.focus == 1);
+    let wait = match form.wait % WAITS.len() {
+        0 => "proc: until it has ended",
+        1 => "exec: until exec is decided",
+        _ => "none: once it is queued",
+    };
+    sheet.pick(model, "wait       ", wait, form.focus == 2);
+    sheet.field(model, "bset       ", &form.masks[0], form.focus == 3);
+    sheet.field(model, "inheritable", &form.masks[1], form.focus == 4);
+    sheet.say("masks for this call alone; empty: the live ones", model.theme.dim);
+    match args::split(form.args.bytes()) {
+        Ok(args) => {
+            let argv: Vec<String> =
+                std::iter::once(form.path.bytes()).chain(args.iter().map(Vec::as_slice)).map(quoted).collect();
+            sheet.say(&format!("argv: {}", argv.join(", ")), model.theme.dim);
+        }
+        Err(why) if form.error.is_none() => sheet.say(&why, model.theme.warn),
+        Err(_) => {}
+    }
+    sheet.wrong(model, form.error.as_ref());
+    sheet
+}
+
+fn quoted(arg: &[u8]) -> String {
+    format!("\"{}\"", screen(arg))
+}
+
+pub(super) fn path(model: &Model, form: &PathForm, columns: usize) -> Sheet {
+    let mut sheet = Sheet::new("Edit kernel.modprobe", columns);
+    sheet.field(model, "path ", &form.path, true);
+    let live = screen(&model.snapshot.knobs.modprobe);
+    let live = if live.is_empty() { "(empty)".to_owned() } else { format!("`{live}`") };
+    sheet.say(&format!("live: {live}; an empty path turns autoload off"), model.theme.dim);
+    if form.ticket.is_some() {
+        sheet.say("writing it", model.theme.dim);
+    }
+    sheet.wrong(model, form.error.as_ref());
+    sheet
+}

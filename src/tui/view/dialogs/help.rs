@@ -1,0 +1,44 @@
+//! The help, made from the key table.
+
+use ratatui::text::{Line, Span};
+
+use crate::abi::escape::screen;
+use crate::tui::keymap::{self, Context, TABLE};
+use crate::tui::model::Model;
+use crate::tui::model::dialog::Help;
+use crate::tui::text;
+
+use super::Sheet;
+
+pub(super) fn sheet(model: &Model, help: &Help, columns: usize) -> Sheet {
+    let mut sheet = Sheet::new("Keys: type to search", columns);
+    sheet.scroll = help.scroll;
+    let wanted = screen(help.search.bytes()).to_lowercase();
+    for context in Context::ALL {
+        let rows: Vec<_> = TABLE
+            .iter()
+            .filter(|row| row.context == context)
+            .filter(|row| {
+                let all = format!("{} {} {}", keymap::names(row), row.help, context.title()).to_lowercase();
+                all.contains(&wanted)
+            })
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        sheet.say(context.title(), model.theme.title);
+        for row in rows {
+            let keys = text::pad(&format!("  {}", keymap::names(row)), 20.min(columns / 2));
+            let room = columns.saturating_sub(text::width(&keys) + 1);
+            sheet.lines.push(Line::from(vec![
+                Span::styled(keys + " ", model.theme.key),
+                Span::styled(text::fit(row.help, room), model.theme.text),
+            ]));
+        }
+    }
+    if sheet.lines.is_empty() {
+        sheet.say("no key does that", model.theme.warn);
+    }
+    sheet.pinned_field(model, "search", &help.search);
+    sheet
+}

@@ -1,0 +1,104 @@
+//! The lines that every screen has: whose knobs these are, the screens, what was said last, the keys.
+
+use ratatui::text::{Line, Span};
+
+use crate::control::words::Mood;
+use crate::tui::keymap;
+use crate::tui::model::dialog::Dialog;
+use crate::tui::model::{Model, Tab};
+use crate::tui::text;
+
+use super::line;
+
+/// The whole sentence, or as much of it as there is room for: the engine, its pid, and that the kernel is untouched.
+pub(super) fn target(model: &Model, columns: u16) -> Line<'static> {
+    let columns = usize::from(columns);
+    line(text::pad(&target_words(model, columns), columns), model.theme.target)
+}
+
+/// The same, as words.
+pub(super) fn target_words(model: &Model, columns: usize) -> String {
+    let whole = model.target();
+    let pid = model.snapshot.pid;
+    let shorter = [
+        whole,
+        format!("embedded engine (pid {pid}): kernel untouched"),
+        format!("engine (pid {pid}): kernel untouched"),
+    ];
+    let fits = shorter.iter().find(|text| text::width(text) <= columns).unwrap_or(&shorter[2]);
+    text::fit(fits, columns)
+}
+
+/// The screens with their keys, and `read-only`.
+pub(super) fn tabs(model: &Model, columns: u16) -> Line<'static> {
+    let mut spans = Vec::new();
+    for (at, tab) in Tab::ALL.into_iter().enumerate() {
+        let shown = model.tab == tab;
+        let style = if shown { model.theme.selected } else { model.theme.text };
+        let (open, close) = if shown { ('[', ']') } else { (' ', ' ') };
+        spans.push(Span::styled(format!("{open}{} {}{close}", at + 1, tab.name()), style));
+        spans.push(Span::raw(" "));
+    }
+    if !model.masks.changed(&model.snapshot).is_empty() {
+        spans.push(Span::styled("draft open ", model.theme.draft));
+    }
+    if model.options.read_only {
+        spans.push(Span::styled("read-only", model.theme.warn));
+    }
+    let mut line = Line::from(spans);
+    if line.width() > usize::from(columns) {
+        line.spans.truncate(4);
+    }
+    line
+}
+
+/// How many rows the last message wants.
+pub(super) fn status_rows(model: &Model, columns: u16) -> u16 {
+    let rows = model.status.as_ref().map_or(1, |status| text::wrap(&status.text, usize::from(columns)).len());
+    u16::try_from(rows).unwrap_or(u16::MAX)
+}
+
+/// What was said last.
+pub(super) fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static>> {
+    let Some(status) = &model.status else { return Vec::new() };
+    let style = match status.mood {
+        Mood::Quiet => model.theme.text,
+        mood => model.theme.mood(mood),
+    };
+    let (columns, rows) = (usize::from(columns), usize::from(rows));
+    let mut lines = text::wrap(&status.text, columns);
+    if lines.len() > rows && rows > 0 {
+        let rest = lines.split_off(rows - 1).join(" ");
+        lines.push(text::fit(&rest, columns));
+    }
+    lines.into_iter().map(|text| line(text, style)).collect()
+}
+
+/// The keys that mean something now. Where there is no room for all, the help's key is still there.
+pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
+    let columns = usize::from(columns);
+    let keys: Vec<_> = keymap::footer(model.chain()).collect();
+    let cells = |key: &str, label: &str| text::width(key) + text::width(label) + 3;
+    let wanted: usize = keys.iter().map(|(key, label)| cells(key, label)).sum();
+    let on_top = matches!(model.dialogs.last(), Some(Dialog::Help(_)));
+    let help = if model.dialogs.is_empty() { "? help" } else { "F1 help" };
+    let more = format!("{} {help}", text::CUT);
+    let room = if wanted <= columns || on_top { columns } else { columns.saturating_sub(text::width(&more)) };
+    let mut spans = Vec::new();
+    let mut used = 0;
+    for (key, label) in keys {
+        if wanted > columns && label == "help" {
+            continue;
+        }
+        used += cells(&key, label);
+        if used > room {
+            break;
+        }
+        spans.push(Span::styled(key, model.theme.key));
+        spans.push(Span::styled(format!(" {label}  "), model.theme.text));
+    }
+    if room < columns {
+        spans.push(Span::styled(text::fit(&more, columns), model.theme.key));
+    }
+    Line::from(spans)
+}

@@ -1,0 +1,101 @@
+//! One row a capability: live -> draft of both masks, and what the host has.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::abi::cap::{CapMask, Capability};
+use crate::control::MaskKnob;
+use crate::tui::model::Model;
+use crate::tui::model::masks::{KNOBS, live};
+use crate::tui::text;
+
+use super::line;
+
+/// The header and as many rows as there is room for, the cursor's among them.
+pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
+    let all: Vec<Capability> = model.snapshot.known.iter().collect();
+    let room = rows.saturating_sub(1);
+    let at = all.iter().position(|cap| Some(*cap) == model.masks.capability()).unwrap_or(0);
+    let first = at.saturating_sub(room / 2).min(all.len().saturating_sub(room));
+    let mut lines = vec![header(model, columns, first, room.min(all.len()), all.len())];
+    lines.extend(all.iter().skip(first).take(room).map(|cap| row(model, *cap, columns)));
+    lines
+}
+
+/// How wide the name's column is.
+fn name_width(columns: usize) -> usize {
+    if columns < 50 { 19 } else { 24 }
+}
+
+fn header(model: &Model, columns: usize, first: usize, shown: usize, total: usize) -> Line<'static> {
+    let column = |knob: MaskKnob, name: &str, cells: usize| {
+        let chosen = model.masks.column == knob;
+        let name = if chosen { format!("[{name}]") } else { format!(" {name} ") };
+        let style = if chosen { model.theme.selected } else { model.theme.title };
+        [Span::styled(name.clone(), style), Span::raw(" ".repeat(cells.saturating_sub(text::width(&name))))]
+    };
+    let (bset, inheritable) = if columns < 50 { ("bset", "inher") } else { ("bset", "inheritable") };
+    let scrolled = if shown < total { format!("{}-{}/{total}", first + 1, first + shown) } else { total.to_string() };
+    let name = text::pad(&format!("  capability {scrolled}"), name_width(columns));
+    let mut spans = vec![Span::styled(name, model.theme.title)];
+    spans.extend(column(MaskKnob::Bset, bset, 8));
+    spans.extend(column(MaskKnob::Inheritable, inheritable, if columns < 50 { 8 } else { 14 }));
+    spans.push(Span::styled("host", model.theme.title));
+    Line::from(spans)
+}
+
+fn row(model: &Model, cap: Capability, columns: usize) -> Line<'static> {
+    let under = model.masks.capability() == Some(cap);
+    let name = format!("{} {}", if under { '>' } else { ' ' }, cap.name());
+    let style = if under { model.theme.selected } else { model.theme.text };
+    let mut spans = vec![Span::styled(text::pad(&name, name_width(columns)), style)];
+    let mut lost = Vec::new();
+    for (knob, cells) in KNOBS.into_iter().zip([8usize, if columns < 50 { 8 } else { 14 }]) {
+        let (live, draft) = (live(&model.snapshot, knob), model.masks.draft(knob));
+        let (text, style, mark) = cell(model, live, draft, cap);
+        if mark {
+            lost.push(crate::tui::model::masks::short(knob));
+        }
+        let chosen = under && model.masks.column == knob;
+        let text = if chosen { format!("[{text}]") } else { format!(" {text} ") };
+        spans.push(Span::styled(text.clone(), if chosen { style.patch(model.theme.selected) } else { style }));
+        spans.push(Span::raw(" ".repeat(cells.saturating_sub(text::width(&text)))));
+    }
+    spans.push(Span::styled(host(model, cap, columns), model.theme.dim));
+    if !lost.is_empty() && columns >= 76 {
+        spans.push(Span::styled(format!(" ✗ {} cannot be regained", lost.join(", ")), model.theme.bad));
+    }
+    let mut line = Line::from(spans);
+    if line.width() > columns {
+        line.spans.truncate(6);
+    }
+    line
+}
+
+/// live -> draft; whether the draft asks for what live lacks.
+fn cell(model: &Model, live: CapMask, draft: CapMask, cap: Capability) -> (String, Style, bool) {
+    match (live.has(cap), draft.has(cap)) {
+        (true, true) => ("■".into(), model.theme.text, false),
+        (false, false) => ("·".into(), model.theme.dim, false),
+        (true, false) => ("■→·".into(), model.theme.draft, false),
+        (false, true) => ("·→✗".into(), model.theme.bad, true),
+    }
+}
+
+/// Which of the host's own sets have it: they come in at launch (UMH-10).
+fn host(model: &Model, cap: Capability, columns: usize) -> String {
+    let host = &model.snapshot.host;
+    let words = match (host.bounding.has(cap), host.inheritable.has(cap)) {
+        (true, true) => ["bounding+inh", "b+i"],
+        (true, false) => ["bounding", "b"],
+        (false, true) => ["inheritable", "i"],
+        (false, false) => ["none", "-"],
+    };
+    words[usize::from(columns < 50)].to_owned()
+}
+
+/// What the marks mean.
+pub(super) fn legend(model: &Model, columns: usize) -> Line<'static> {
+    let words = "■ has · lacks  ■→· the draft drops it  ·→✗ cannot be regained";
+    line(text::fit(words, columns), model.theme.dim)
+}

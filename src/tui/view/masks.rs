@@ -1,0 +1,32 @@
+//! The screen Masks: the table, and what is to be said of it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::tui::model::Model;
+
+use super::{mask_detail, mask_table, put};
+
+/// From so many columns on, table and details stand side by side.
+const WIDE: u16 = 100;
+
+/// Draws it.
+pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+    let (table, details) = split(area);
+    put(buf, table, &mask_table::lines(model, usize::from(table.width), usize::from(table.height)));
+    put(buf, details, &mask_detail::lines(model, usize::from(details.width), usize::from(details.height)));
+}
+
+fn split(area: Rect) -> (Rect, Rect) {
+    if area.width >= WIDE {
+        let table = Rect { width: 60, ..area };
+        return (table, Rect { x: area.x + 61, width: area.width - 61, ..area });
+    }
+    let details = match area.height {
+        0..=2 => 0,
+        3..=9 => 2,
+        rows => (rows / 2).clamp(3, 12),
+    };
+    let table = Rect { height: area.height - details, ..area };
+    (table, Rect { y: area.y + table.height, height: details, ..area })
+}

@@ -1,0 +1,42 @@
+//! What runs, with the time it has run.
+
+use ratatui::text::Line;
+
+use crate::abi::escape::screen;
+use crate::control::words::took;
+use crate::engine::record::State;
+use crate::engine::snapshot::Live;
+use crate::tui::model::Model;
+use crate::tui::text;
+
+use super::{cut, heading, line};
+
+/// A heading and a line for each request that is not over, oldest first.
+pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
+    let s = &model.snapshot;
+    let mut lines = vec![heading(model, &format!("Running ({})", s.live_total), columns)];
+    let rows = rows.saturating_sub(1);
+    if s.running.is_empty() {
+        lines.push(line(text::fit("nothing runs: m asks for a module", columns), model.theme.dim));
+        return lines;
+    }
+    let shown = s.running.iter().take(rows).map(|live| line(row(model, live, columns), model.theme.text)).collect();
+    lines.extend(cut(shown, s.live_total, rows, "running", model.theme.dim));
+    lines
+}
+
+/// One request: number, name, pid, how long.
+pub(super) fn row(model: &Model, live: &Live, columns: usize) -> String {
+    let state = match (live.state, live.pid) {
+        (State::Waiting, _) => "◷ waits for a slot".to_owned(),
+        (State::Queued, _) => "▹ queued".to_owned(),
+        (State::Running, Some(pid)) => format!("▸ pid {pid}"),
+        (State::Running, None) => "▸ runs".to_owned(),
+        (State::Ended, _) => "▪ ending".to_owned(),
+    };
+    let gone = if live.abandoned { " ↷ caller gone" } else { "" };
+    let elapsed = took(model.now.saturating_sub(live.at));
+    let end = format!("{state}{gone} · {elapsed}");
+    let room = columns.saturating_sub(text::width(&end) + 1);
+    format!("{} {end}", text::pad(&format!("#{} {}", live.id, screen(&live.title)), room.min(44)))
+}

@@ -1,0 +1,95 @@
+//! The slots of module requests: how many, who holds them, what was refused; the last minute.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::abi::escape::screen;
+use crate::tui::model::Model;
+use crate::tui::text;
+
+/// The gauge, the numbers, the holders, the last minute.
+pub(super) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
+    vec![gauge(model, columns), numbers(model, columns), holders(model, columns), minute(model, columns)]
+}
+
+/// How full it is; full is said in words too.
+pub(super) fn gauge(model: &Model, columns: usize) -> Line<'static> {
+    let slots = &model.snapshot.slots;
+    let full = slots.concurrent >= slots.limit;
+    let words = if columns < super::overview::SMALL.0.into() {
+        let full = if full { " FULL" } else { "" };
+        let refused = model.snapshot.totals.refused();
+        format!(" {}/{}{full} peak {} refused {refused}", slots.concurrent, slots.limit, slots.peak)
+    } else {
+        whole_words(model, full)
+    };
+    let cells = columns.saturating_sub(text::width(&words) + 2).min(50);
+    let filled = match usize::try_from(slots.limit.max(1)) {
+        Ok(limit) => (slots.concurrent as usize).saturating_mul(cells).div_ceil(limit).min(cells),
+        Err(_) => 0,
+    };
+    let style = if full { model.theme.bad } else { model.theme.good };
+    Line::from(vec![
+        Span::styled("[", model.theme.text),
+        Span::styled("█".repeat(filled), style),
+        Span::styled("·".repeat(cells - filled), model.theme.dim),
+        Span::styled("]", model.theme.text),
+        Span::styled(text::fit(&words, columns), if full { model.theme.bad } else { model.theme.text }),
+    ])
+}
+
+fn whole_words(model: &Model, full: bool) -> String {
+    let slots = &model.snapshot.slots;
+    let full = if full { ", FULL" } else { "" };
+    let refused = model.snapshot.totals.refused();
+    format!(" {} of {}{full}, peak {}, refused {refused}", slots.concurrent, slots.limit, slots.peak)
+}
+
+/// Calls, processes and queued are three numbers (GATE-3).
+pub(super) fn numbers(model: &Model, columns: usize) -> Line<'static> {
+    let s = &model.snapshot;
+    let whole = format!(
+        "calls in flight {} · live helpers {} · queued {} · waiting for a slot {}",
+        s.running_helpers, s.live, s.queued, s.slots.waiting
+    );
+    if text::width(&whole) <= columns {
+        return plain(&whole, columns, model.theme.text);
+    }
+    let short = format!("calls {} live {} queued {} gate {}", s.running_helpers, s.live, s.queued, s.gate.name());
+    plain(&short, columns, model.theme.text)
+}
+
+fn holders(model: &Model, columns: usize) -> Line<'static> {
+    let s = &model.snapshot;
+    if s.slots.holders.is_empty() {
+        return plain("held by nobody", columns, model.theme.dim);
+    }
+    let mut shown = "held by".to_owned();
+    for (at, id) in s.slots.holders.iter().enumerate() {
+        let title = s.running.iter().find(|live| live.id == *id).map(|live| screen(&live.title)).unwrap_or_default();
+        let next = format!(" #{id} {}", text::fit(&title, 16));
+        let left = s.slots.holders.len() - at;
+        let more = format!(" {} {left} more", text::CUT);
+        let last = left == 1;
+        if text::width(&shown) + text::width(&next) + if last { 0 } else { text::width(&more) } > columns {
+            shown.push_str(&more);
+            break;
+        }
+        shown.push_str(next.trim_end());
+    }
+    plain(&shown, columns, model.theme.text)
+}
+
+fn minute(model: &Model, columns: usize) -> Line<'static> {
+    let words = format!("  {} launched", model.spark.sum());
+    let bars = model.spark.bars(columns.saturating_sub(12 + text::width(&words)));
+    Line::from(vec![
+        Span::styled("last minute ", model.theme.text),
+        Span::styled(bars, model.theme.key),
+        Span::styled(text::fit(&words, columns.saturating_sub(12)), model.theme.text),
+    ])
+}
+
+fn plain(text: &str, columns: usize, style: Style) -> Line<'static> {
+    super::line(text::fit(text, columns), style)
+}

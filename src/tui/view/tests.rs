@@ -1,0 +1,325 @@
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use nix::errno::Errno;
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::style::Color;
+
+use super::*;
+use crate::abi::birth::Enforcement;
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::error::Stage;
+use crate::control::{Key, Reply, Written};
+use crate::engine::snapshot::Snapshot;
+use crate::policy::gate::Depth;
+use crate::tui::fixture::{self, KNOWN};
+use crate::tui::model::warnings::screen_again;
+use crate::tui::msg::Msg;
+use crate::tui::theme::Theme;
+use crate::tui::update::update;
+
+const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (120, 40)];
+
+fn buffer(model: &Model) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(model.columns, model.rows)).unwrap();
+    terminal.draw(|frame| draw(model, frame)).unwrap();
+    terminal.backend().buffer().clone()
+}
+
+fn rows(buffer: &Buffer) -> Vec<String> {
+    let area = buffer.area;
+    (0..area.height)
+        .map(|y| {
+            let mut row = String::new();
+            let mut skip = 0;
+            for x in 0..area.width {
+                if skip > 0 {
+                    skip -= 1;
+                    continue;
+                }
+                let symbol = buffer[(x, y)].symbol();
+                skip = text::width(symbol).saturating_sub(1);
+                row.push_str(symbol);
+            }
+            row.trim_end().to_owned()
+        })
+        .collect()
+}
+
+fn screen(model: &Model) -> String {
+    rows(&buffer(model)).join("\n")
+}
+
+fn keys(model: &mut Model, keys: &str) {
+    for c in keys.chars() {
+        let code = match c {
+            '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            '→' => KeyCode::Right,
+            c => KeyCode::Char(c),
+        };
+        update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+    }
+}
+
+/// A snapshot of the screen at each size, after these keys.
+fn at_every_size(name: &str, state: &Snapshot, typed: &str) {
+    for (columns, rows) in SIZES {
+        let mut model = fixture::model(state.clone(), columns, rows);
+        keys(&mut model, typed);
+        insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen(&model));
+    }
+}
+
+#[test]
+fn overview_empty() {
+    at_every_size("overview_empty", &fixture::snapshot(), "");
+}
+
+#[test]
+fn overview_busy() {
+    at_every_size("overview_busy", &fixture::busy(12), "");
+}
+
+#[test]
+fn overview_overflowing() {
+    at_every_size("overview_overflowing", &fixture::overflowing(), "");
+}
+
+#[test]
+fn overview_refused() {
+    let mut s = fixture::snapshot();
+    s.gate = Depth::Disabled;
+    s.knobs.modprobe = Arc::from(&b""[..]);
+    s.totals.by_outcome[4] = 9;
+    let stages = [
+        (Stage::Hook, Errno::EPERM),
+        (Stage::Gate, Errno::EBUSY),
+        (Stage::Limit, Errno::ENOMEM),
+        (Stage::Throttle, Errno::ETIME),
+        (Stage::Name, Errno::ENAMETOOLONG),
+        (Stage::Path, Errno::ENOENT),
+        (Stage::Loop, Errno::ELOOP),
+        (Stage::Init, Errno::EIO),
+        (Stage::Enforce, Errno::EPERM),
+    ];
+    s.last = (1..)
+        .zip(stages)
+        .map(|(id, (stage, errno))| Arc::new(fixture::refused(id, b"dummy", stage, errno, "why")))
+        .collect();
+    at_every_size("overview_refused", &s, "");
+}
+
+#[test]
+fn masks_with_a_draft() {
+    let mut s = fixture::snapshot();
+    s.knobs.inheritable = KNOWN.minus(CapMask::from_bits(1 << 16));
+    at_every_size("masks_draft", &s, "2 → ");
+}
+
+#[test]
+fn masks_live() {
+    at_every_size("masks_live", &fixture::snapshot(), "2");
+}
+
+#[test]
+fn dialogs_at_every_size() {
+    let s = fixture::snapshot();
+    at_every_size("module", &s, "m\nxtables");
+    at_every_size("call", &s, "c/bin/sh\t-c 'exit 3\n");
+    at_every_size("path", &s, "e\u{1}x\n");
+    at_every_size("gate", &s, "g");
+    at_every_size("apply", &s, "2nw\n");
+    at_every_size("reset", &s, "2R");
+    at_every_size("forms", &s, "2 f");
+    at_every_size("help", &s, "?drain");
+    at_every_size("quit", &fixture::busy(12), "qk");
+}
+
+#[test]
+fn rehearsal_at_every_size() {
+    for (columns, rows) in SIZES {
+        let mut model = fixture::model(fixture::snapshot(), columns, rows);
+        keys(&mut model, "2 p");
+        let cut = KNOWN.minus(CapMask::from_bits(1 << 16));
+        let mut under_draft = fixture::record(1, b"probe", 0);
+        under_draft.caps = Some(CapSets { permitted: cut, effective: cut, bounding: KNOWN, ..CapSets::default() });
+        under_draft.enforced = Some(Enforcement::NoNewPrivs);
+        for (ticket, record) in [(1, under_draft), (2, fixture::record(2, b"probe", 0))] {
+            update(&mut model, Msg::Replied { ticket, reply: Ok(Reply::Answered(Arc::new(record))) });
+        }
+        insta::assert_snapshot!(format!("rehearsal_{columns}x{rows}"), screen(&model));
+    }
+}
+
+#[test]
+fn warnings_say_who_and_what_to_do() {
+    let mut s = fixture::busy(1);
+    let mut unconfined = fixture::record(9, b"fo\x1bo", 0);
+    unconfined.enforced = Some(Enforcement::NoNewPrivs);
+    s.last.insert(0, Arc::new(unconfined));
+    let mut model = fixture::model(s.clone(), 120, 40);
+    update(&mut model, Msg::PathWarnings(vec!["`/sbin/modprobe` is missing".into()]));
+    s.knobs.deny = "x\u{1b}y".into();
+    update(&mut model, Msg::Snapshot(Box::new(s)));
+    let screen = screen(&model);
+    for wanted in [
+        "! kernel.modprobe: `/sbin/modprobe` is missing (e edits the path)",
+        "! #9 fo\\x1bo: masks enforced by no_new_privs, its CapBnd still reads wide",
+        "! khelper.deny was changed by someone else: `` -> `x\\x1by`",
+    ] {
+        assert!(screen.contains(wanted), "{wanted}\n{screen}");
+    }
+}
+
+#[test]
+fn masks_that_do_nothing_say_so() {
+    let mut s = fixture::snapshot();
+    s.uid = 1000;
+    let mut model = fixture::model(s, 120, 40);
+    keys(&mut model, "2");
+    let screen = screen(&model);
+    let flat = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("not root (uid 1000)"), "{screen}");
+    assert!(flat.contains("mask has no effect"), "{screen}");
+}
+
+#[test]
+fn the_target_is_named_on_every_screen_and_dialog() {
+    for (columns, rows) in [(40, 3), (40, 10), (80, 24), (120, 40)] {
+        for typed in ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2f", "q"] {
+            let mut model = fixture::model(fixture::busy(1), columns, rows);
+            keys(&mut model, typed);
+            let first = self::rows(&buffer(&model)).remove(0);
+            assert!(first.contains("engine (pid 4121)") && first.contains("untouched"), "{typed}: {first}");
+        }
+    }
+}
+
+#[test]
+fn meaning_has_a_style_and_no_color_has_none() {
+    let mut model = fixture::model(fixture::overflowing(), 80, 24);
+    let shown = buffer(&model);
+    assert_eq!(shown[(0, 0)].fg, Color::Cyan);
+    let (y, row) = rows(&shown).into_iter().enumerate().find(|(_, row)| row.contains("FULL")).unwrap();
+    assert!(row.starts_with("[█"));
+    assert_eq!(shown[(1, u16::try_from(y).unwrap())].fg, Color::Red);
+    model.theme = Theme::plain();
+    keys(&mut model, "2 w");
+    for cell in buffer(&model).content() {
+        assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
+    }
+}
+
+#[test]
+fn a_draft_is_marked_by_symbol_and_words_too() {
+    let mut s = fixture::snapshot();
+    s.knobs.bset = KNOWN.minus(CapMask::from_bits(1 << 16));
+    let mut model = fixture::model(s, 80, 24);
+    keys(&mut model, "2 ");
+    let shown = buffer(&model);
+    let (y, row) = rows(&shown).into_iter().enumerate().find(|(_, row)| row.contains("> cap_sys_module")).unwrap();
+    assert!(row.contains("·→✗") && row.contains("bset cannot be regained"), "{row}");
+    let x = (0..80).find(|x| shown[(*x, u16::try_from(y).unwrap())].symbol() == "✗").unwrap();
+    assert_eq!(shown[(x, u16::try_from(y).unwrap())].fg, Color::Red);
+}
+
+#[test]
+fn drawing_is_cheap_enough_to_be_done_at_every_key() {
+    // No figure is asserted: this only shows that nothing grows with the number of helpers.
+    let mut s = fixture::busy(10_000);
+    s.last = (0..64).map(|id| Arc::new(fixture::record(id, b"dummy", 256))).collect();
+    let model = fixture::model(s, 120, 40);
+    assert_eq!(rows(&buffer(&model)).len(), 40);
+}
+
+/// What may come in: keys, pasted bytes, sizes, states, replies.
+fn messages() -> impl Strategy<Value = Msg> {
+    let code = prop_oneof![
+        8 => proptest::char::range(' ', '~').prop_map(KeyCode::Char),
+        1 => any::<char>().prop_map(KeyCode::Char),
+        6 => proptest::sample::select(vec![
+            KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Up, KeyCode::Down, KeyCode::Left,
+            KeyCode::Right, KeyCode::Home, KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Backspace,
+            KeyCode::Delete, KeyCode::F(1),
+        ]),
+        6 => proptest::sample::select("12mcegwpRfqani z".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+    ];
+    let modifiers = prop_oneof![8 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];
+    let nasty =
+        ["\x1b[2J\u{9b}31m", "\u{202e}\u{200b}e\u{301}", "漢字\u{ad}\u{2028}👩\u{200d}👩", "\t\r\n\x07", "\\x1b"];
+    let hostile = prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..24),
+        proptest::sample::select(nasty.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
+    ];
+    prop_oneof![
+        20 => (code, modifiers).prop_map(|(code, modifiers)| Msg::Key(KeyEvent::new(code, modifiers))),
+        2 => hostile.clone().prop_map(Msg::Paste),
+        2 => (1u16..140, 1u16..50).prop_map(|(columns, rows)| Msg::Resize { columns, rows }),
+        1 => any::<u64>().prop_map(|now| Msg::Tick(now >> 20)),
+        1 => hostile.clone().prop_map(|b| Msg::PathWarnings(vec![String::from_utf8_lossy(&b).into_owned()])),
+        3 => (hostile.clone(), any::<u64>(), 0u32..60).prop_map(|(name, bits, n)| state(&name, bits, n)),
+        3 => (1u64..40, hostile, any::<i32>()).prop_map(|(ticket, name, raw)| answer(ticket, &name, raw)),
+    ]
+}
+
+fn state(name: &[u8], bits: u64, n: u32) -> Msg {
+    let mut s = fixture::busy(n);
+    s.knobs.bset = KNOWN & CapMask::from_bits(bits);
+    s.knobs.modprobe = name.into();
+    s.knobs.deny = String::from_utf8_lossy(name).into();
+    s.running.push(fixture::live(70, name, bits));
+    let mut failed = fixture::refused(71, name, Stage::Hook, Errno::EPERM, "why");
+    failed.why = Some(String::from_utf8_lossy(name).into());
+    s.last.push(Arc::new(failed));
+    Msg::Snapshot(Box::new(s))
+}
+
+fn answer(ticket: u64, name: &[u8], raw: i32) -> Msg {
+    let mut record = fixture::record(ticket, name, raw);
+    record.path = name.into();
+    let text = || String::from_utf8_lossy(name).into_owned();
+    let reply = match raw % 4 {
+        0 => Reply::Answered(Arc::new(record)),
+        1 => Reply::Written(vec![Written {
+            key: Key::Bset,
+            before: text(),
+            after: format!("{}\t{}", raw.unsigned_abs(), 7),
+            not_granted: CapMask::EMPTY,
+            warnings: vec![text()],
+        }]),
+        2 => Reply::Value(text()),
+        _ => return Msg::Replied { ticket, reply: Err(crate::abi::error::ControlError::Denied(text())) },
+    };
+    Msg::Replied { ticket, reply: Ok(reply) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_panics_and_no_control_byte_reaches_the_screen(
+        messages in proptest::collection::vec(messages(), 1..60),
+        columns in 1u16..130,
+        rows in 1u16..45,
+    ) {
+        let mut model = fixture::model(fixture::snapshot(), columns, rows);
+        for msg in messages {
+            update(&mut model, msg);
+            let shown = buffer(&model);
+            for cell in shown.content() {
+                prop_assert_eq!(screen_again(cell.symbol()), cell.symbol());
+            }
+        }
+    }
+
+    #[test]
+    fn every_size_is_drawn(columns in 1u16..130, rows in 1u16..45, at in 0usize..12) {
+        let typed = ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2f", "q"][at];
+        let mut model = fixture::model(fixture::overflowing(), columns, rows);
+        keys(&mut model, typed);
+        buffer(&model);
+    }
+}

@@ -1,0 +1,107 @@
+//! What the tests on the real machine share.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
+use khelper::abi::wait::WaitMode;
+use khelper::engine::event::EventKind;
+use khelper::engine::{Engine, Received, Record, Subscription};
+
+/// A call with the environment of a module request.
+pub fn info(argv: &[&str]) -> SubprocessInfo {
+    SubprocessInfo::setup(Some(argv[0].into()), argv.iter().copied(), HELPER_ENV).unwrap()
+}
+
+/// Runs it to its end.
+pub fn run(engine: &Engine, argv: &[&str]) -> Arc<Record> {
+    engine.call_usermodehelper(info(argv), WaitMode::PROC)
+}
+
+pub fn stdout(record: &Record) -> String {
+    String::from_utf8_lossy(record.output.as_ref().map_or(&b""[..], |o| &o.stdout)).into_owned()
+}
+
+/// Reads events until `found` gives something. The engine's own events are the clock of these tests.
+pub fn until<T>(events: &Subscription, mut found: impl FnMut(&EventKind) -> Option<T>) -> T {
+    loop {
+        match events.recv() {
+            Received::Event(event) => {
+                if let Some(t) = found(&event.kind) {
+                    return t;
+                }
+            }
+            Received::Missed(n) => panic!("missed {n} events: give the subscription more room"),
+            Received::Closed => panic!("the engine ended"),
+        }
+    }
+}
+
+pub fn started(events: &Subscription) -> (u64, i32) {
+    until(events, |kind| match kind {
+        EventKind::Started { id, pid } => Some((*id, *pid)),
+        _ => None,
+    })
+}
+
+pub fn finished(events: &Subscription) -> Arc<Record> {
+    until(events, |kind| match kind {
+        EventKind::Finished(record) => Some(record.clone()),
+        _ => None,
+    })
+}
+
+/// A folder of one's own that is removed at the end.
+pub struct Dir(PathBuf);
+
+impl Dir {
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("khelper-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir(&dir).unwrap();
+        Self(dir)
+    }
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+    /// An executable text; the path as a string.
+    pub fn script(&self, name: &str, text: &str) -> String {
+        self.file(name, text, 0o755)
+    }
+    pub fn file(&self, name: &str, text: &str, mode: u32) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Says why a test could not run: to the handle itself, for the test runner swallows `eprintln!`.
+pub fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
+pub fn am_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// The value of `Name:` in the text of /proc/PID/status.
+pub fn field<'a>(status: &'a str, name: &str) -> &'a str {
+    let prefix = format!("{name}:");
+    status
+        .lines()
+        .find_map(|l| l.strip_prefix(prefix.as_str()))
+        .unwrap_or_else(|| panic!("no {name} in:\n{status}"))
+        .trim()
+}

@@ -1,0 +1,8 @@
+//! The whole console in a pseudo-terminal.
+
+#[path = "pty/idle.rs"]
+mod idle;
+#[path = "pty/mod.rs"]
+mod pty;
+#[path = "pty/ways_out.rs"]
+mod ways_out;

@@ -1,0 +1,136 @@
+//! SYS-7, SYS-9: one lock for path and masks, writes that are whole or not at all.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use khelper::abi::Errno;
+use khelper::abi::birth::SetsPlan;
+use khelper::abi::cap::{CapMask, CapSets, Capability};
+use khelper::abi::error::{Explain, Stage};
+use khelper::abi::mask::MaskExpr;
+use khelper::abi::wait::WaitMode;
+use khelper::abi::who::Origin;
+use khelper::engine::KnobWrite;
+use khelper::engine::event::EventKind;
+use khelper::engine::record::Outcome;
+use khelper::policy::limit::Era;
+use khelper::sys::fake::Script;
+
+use crate::support::*;
+
+const KNOWN: CapMask = CapMask::up_to(40);
+const MODULE: CapMask = CapMask::only(Capability::SYS_MODULE);
+const SETPCAP: CapMask = CapMask::only(Capability::SETPCAP);
+
+fn path(text: &str) -> KnobWrite {
+    KnobWrite::Modprobe(text.as_bytes().into())
+}
+
+fn pair(mask: CapMask) -> [KnobWrite; 4] {
+    let to = MaskExpr::Exactly(mask);
+    [KnobWrite::ResetBset, KnobWrite::ResetInheritable, KnobWrite::Bset(to), KnobWrite::Inheritable(to)]
+}
+
+#[test]
+fn sys_7_a_change_while_a_call_is_queued_takes_effect() {
+    let host = host(Script::default());
+    let engine = start(&host);
+    host.change(|m| m.hold_workers = true);
+    scope(&host, |s| {
+        let caller = callers(s, &engine, 1, "dummy");
+        host.wait_for("a queued call", |now| now.held == 1);
+        engine.write(&[path("/bin/true"), KnobWrite::Bset(MaskExpr::Exactly(MODULE))], Origin::Library).unwrap();
+        host.change(|m| m.hold_workers = false);
+        let record = &join(caller)[0];
+        assert_eq!((record.result, record.bset, &*record.path), (Some(0), MODULE, &b"/bin/true"[..]));
+        assert_eq!(record.argv()[0], b"/bin/true");
+    });
+    let launch = &host.launches()[0];
+    assert_eq!(
+        (launch.sets.bounding, &launch.path[..], &launch.argv[0][..]),
+        (MODULE, &b"/bin/true"[..], &b"/bin/true"[..])
+    );
+}
+
+#[test]
+fn sys_7_a_path_that_became_empty_is_an_exec_error() {
+    let host = host(Script::default());
+    let engine = start(&host);
+    host.change(|m| m.hold_workers = true);
+    scope(&host, |s| {
+        let caller = callers(s, &engine, 1, "dummy");
+        host.wait_for("a queued call", |now| now.held == 1);
+        set(&engine, path(""));
+        host.change(|m| m.hold_workers = false);
+        let record = &join(caller)[0];
+        assert_eq!((record.result, record.outcome), (errno(Errno::ENOENT), Outcome::ExecFailed));
+        assert_eq!((record.stage, host.counts().launched), (Some(Stage::Exec), 0));
+    });
+}
+
+#[test]
+fn sys_7_no_helper_sees_half_of_a_change() {
+    let host = host(Script::default());
+    host.change(|m| m.sets = CapSets { inheritable: KNOWN, ..m.sets });
+    let engine = start(&host);
+    engine.write(&pair(MODULE), Origin::Library).unwrap();
+    let over = AtomicBool::new(false);
+    scope(&host, |s| {
+        let writer = s.spawn(|| {
+            let mut writes = 0u32;
+            while !over.load(Ordering::Relaxed) {
+                engine.write(&pair(if writes.is_multiple_of(2) { SETPCAP } else { MODULE }), Origin::Library).unwrap();
+                writes += 1;
+            }
+            writes
+        });
+        let launch = || {
+            for _ in 0..150 {
+                let record = engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
+                assert_eq!(record.bset, record.inheritable);
+            }
+        };
+        let both = [s.spawn(launch), s.spawn(launch)];
+        both.into_iter().for_each(|l| l.join().unwrap());
+        over.store(true, Ordering::Relaxed);
+        assert!(writer.join().unwrap() > 0);
+    });
+    let whole = [MODULE, SETPCAP].map(|m| SetsPlan { bounding: m, inheritable: m });
+    let launches = host.launches();
+    assert_eq!(launches.len(), 300);
+    assert!(launches.iter().all(|l| whole.contains(&l.sets)), "a mixture: {launches:?}");
+}
+
+#[test]
+fn sys_9_several_knobs_or_none() {
+    let host = host(Script::default());
+    let engine = start(&host);
+    let events = subscribe(&engine);
+    let bset = KnobWrite::Bset(MaskExpr::Exactly(MODULE));
+    let before = engine.snapshot().knobs;
+    let refused = engine.write(&[path(""), bset.clone(), KnobWrite::MaxConcurrent(0)], Origin::Library);
+    assert_eq!(refused.unwrap_err().0, "khelper.max_concurrent");
+    assert_eq!(engine.snapshot().knobs, before);
+    let changes = engine.write(&[path("/x"), bset, KnobWrite::MaxConcurrent(7)], Origin::Console).unwrap();
+    assert_eq!(changes.iter().map(|c| c.after.as_str()).collect::<Vec<_>>(), ["/x", "65536\t0", "7"]);
+    let after = engine.snapshot().knobs;
+    assert_eq!((&*after.modprobe, after.bset, after.max_concurrent), (&b"/x"[..], MODULE, 7));
+    let told = told(&events);
+    let origins = told.iter().map(|e| match e.kind {
+        EventKind::KnobChanged { origin, .. } | EventKind::MaskChanged { origin, .. } => origin,
+        ref other => panic!("{other:?}"),
+    });
+    assert_eq!(origins.collect::<Vec<_>>(), [Origin::Console; 3]);
+}
+
+#[test]
+fn sys_9_the_era_is_fixed_by_the_first_request() {
+    let host = host(Script::default());
+    let engine = start(&host);
+    set(&engine, KnobWrite::Era(Era::Current));
+    set(&engine, KnobWrite::Era(Era::V3_4));
+    // Even a refused one.
+    engine.request_module("", true);
+    let (key, error) = engine.write(&[KnobWrite::Era(Era::Current)], Origin::Library).unwrap_err();
+    assert_eq!((key, error.errno()), ("khelper.era", Errno::EBUSY));
+    set(&engine, KnobWrite::Era(Era::V3_4));
+}

@@ -1,0 +1,210 @@
+//! REQ-3 to REQ-5: the limit on module requests in progress.
+
+use khelper::abi::Errno;
+use khelper::abi::error::Stage;
+use khelper::engine::event::{EventKind, Level};
+use khelper::engine::record::Outcome;
+use khelper::engine::{Ask, Cancel, KnobWrite};
+use khelper::sys::fake::FOREVER;
+
+use crate::support::*;
+
+const TIMED_OUT: &str = "cannot be processed, kmod busy with";
+
+#[test]
+fn req_3_threads_max_is_read_at_each_request() {
+    let host = host(runs(FOREVER));
+    let engine = start(&host);
+    host.change(|m| m.threads_max = Some(6));
+    scope(&host, |s| {
+        let held = callers(s, &engine, 3, "dummy");
+        host.wait_for("3 helpers", |now| now.running == 3);
+        assert_eq!(engine.request_module("fourth", true).result, errno(Errno::ENOMEM));
+        host.change(|m| m.threads_max = Some(9));
+        let more = callers(s, &engine, 1, "fourth");
+        host.wait_for("4 helpers", |now| now.running == 4);
+        // Lowered below what is in progress: those go on.
+        host.change(|m| m.threads_max = Some(2));
+        assert_eq!(engine.request_module("fifth", true).result, errno(Errno::ENOMEM));
+        assert_eq!(engine.snapshot().slots.concurrent, 4);
+        host.change(|m| m.threads_max = None);
+        assert_eq!(engine.snapshot().slots.limit, 50);
+        kill_holders(&engine);
+        assert!(join(held).iter().chain(&join(more)).all(|r| r.result == Some(9)));
+    });
+    assert_eq!(engine.snapshot().slots.concurrent, 0);
+}
+
+#[test]
+fn req_3_a_raised_limit_wakes_who_waits() {
+    let host = host(runs(FOREVER));
+    let engine = start_current(&host);
+    set(&engine, KnobWrite::MaxConcurrent(1));
+    scope(&host, |s| {
+        let all = callers(s, &engine, 4, "dummy");
+        host.wait_for("1 helper and 3 who wait", |now| now.running == 1 && now.on_clock == 3);
+        set(&engine, KnobWrite::MaxConcurrent(3));
+        host.wait_for("2 more", |now| now.running == 3 && now.on_clock == 1);
+        set(&engine, KnobWrite::MaxConcurrent(1));
+        assert_eq!(engine.snapshot().slots.concurrent, 3, "those in progress go on");
+        set(&engine, KnobWrite::MaxConcurrent(50));
+        host.wait_for("the last", |now| now.running == 4);
+        kill_holders(&engine);
+        join(all);
+    });
+    assert_eq!(engine.snapshot().slots.peak, 4);
+}
+
+#[test]
+fn req_4_the_51st_is_refused_and_five_runaways_are_logged() {
+    let host = host(runs(FOREVER));
+    let engine = start(&host);
+    let events = subscribe(&engine);
+    scope(&host, |s| {
+        let held = callers(s, &engine, 50, "held");
+        host.wait_for("50 helpers", |now| now.running == 50);
+        let refused = engine.request_module("loop", true);
+        assert_eq!((refused.result, refused.outcome), (errno(Errno::ENOMEM), Outcome::Refused));
+        assert_eq!(refused.stage, Some(Stage::Limit));
+        assert!(refused.why.as_deref().is_some_and(|w| w.contains("50 module requests")), "{:?}", refused.why);
+        for _ in 0..59 {
+            assert_eq!(engine.request_module("loop", false).result, errno(Errno::ENOMEM));
+        }
+        let now = engine.snapshot();
+        assert_eq!((now.totals.refused_limit, now.totals.refused(), now.slots.loop_messages), (60, 60, 5));
+        assert_eq!((now.slots.concurrent, now.slots.peak, host.counts().launched), (50, 50, 50));
+        kill_holders(&engine);
+        assert!(join(held).iter().all(|r| r.result == Some(9)));
+        assert_eq!(engine.snapshot().slots.concurrent, 0);
+    });
+    engine.reset_loop_messages();
+    assert_eq!(engine.snapshot().slots.loop_messages, 0);
+    let told = told(&events);
+    let runaway = (Level::Error, "request_module: runaway loop modprobe loop".to_owned());
+    assert_eq!(logs(&told), vec![runaway; 5]);
+    let admitted = told.iter().filter(|e| matches!(&e.kind, EventKind::ModuleRequest { .. })).count();
+    assert_eq!(admitted, 50, "a refusal makes no module_request event");
+}
+
+#[test]
+fn req_5_eighty_callers_with_short_helpers_are_all_served() {
+    let host = host(runs(SECOND));
+    let engine = start_current(&host);
+    scope(&host, |s| {
+        let all = callers(s, &engine, 80, "dummy");
+        host.wait_for("50 helpers, 30 who wait", |now| now.running == 50 && now.on_clock == 30);
+        host.advance(SECOND);
+        host.wait_for("the other 30", |now| now.launched == 80 && now.running == 30);
+        host.advance(SECOND);
+        assert!(join(all).iter().all(|r| r.result == Some(0)));
+    });
+    let now = engine.snapshot();
+    assert_eq!((now.totals.throttled, now.slots.peak, now.slots.concurrent, now.slots.waiting), (0, 50, 0, 0));
+}
+
+#[test]
+fn req_5_with_long_helpers_thirty_give_up_after_five_seconds() {
+    let host = host(runs(FOREVER));
+    let engine = start_current(&host);
+    let events = subscribe(&engine);
+    scope(&host, |s| {
+        let held = callers(s, &engine, 50, "held");
+        host.wait_for("50 helpers", |now| now.running == 50);
+        let waiting = callers(s, &engine, 30, "dummy");
+        host.wait_for("30 who wait", |now| now.on_clock == 30);
+        host.advance(5 * SECOND - 1);
+        assert_eq!(engine.snapshot().slots.waiting, 30);
+        host.advance(1);
+        for record in join(waiting) {
+            assert_eq!((record.result, record.outcome), (errno(Errno::ETIME), Outcome::Refused));
+            assert_eq!((record.stage, record.ended_us), (Some(Stage::Throttle), Some(5 * SECOND)));
+        }
+        let now = engine.snapshot();
+        assert_eq!((now.totals.throttled, now.slots.suppressed, now.slots.waiting), (30, 20, 0));
+        assert_eq!(now.slots.concurrent, 50);
+        // The next window tells how many were suppressed in this one.
+        let late = callers(s, &engine, 1, "late");
+        host.wait_for("1 who waits", |now| now.on_clock == 1);
+        host.advance(5 * SECOND);
+        join(late);
+        kill_holders(&engine);
+        join(held);
+    });
+    let busy = |name: &str| {
+        let text = format!("request_module: modprobe {name} {TIMED_OUT} 50 threads for more than 5 seconds now");
+        (Level::Warning, text)
+    };
+    let mut expected = vec![busy("dummy"); 10];
+    expected.push((Level::Warning, "request_module: 20 messages suppressed".to_owned()));
+    expected.push(busy("late"));
+    assert_eq!(logs(&told(&events)), expected);
+}
+
+#[test]
+fn req_5_the_message_has_the_real_limit() {
+    let host = host(runs(FOREVER));
+    let engine = start_current(&host);
+    set(&engine, KnobWrite::MaxConcurrent(2));
+    scope(&host, |s| {
+        let all = callers(s, &engine, 3, "dummy");
+        host.wait_for("2 helpers, 1 who waits", |now| now.running == 2 && now.on_clock == 1);
+        host.advance(5 * SECOND);
+        host.wait_for("nobody who waits", |now| now.on_clock == 0);
+        kill_holders(&engine);
+        join(all);
+    });
+    let warnings = engine.snapshot().warnings;
+    assert!(warnings[0].text.ends_with(&format!("{TIMED_OUT} 2 threads for more than 5 seconds now")), "{warnings:?}");
+}
+
+#[test]
+fn req_5_a_cancelled_waiter_leaves_at_once() {
+    let host = host(runs(FOREVER));
+    let engine = start_current(&host);
+    set(&engine, KnobWrite::MaxConcurrent(1));
+    scope(&host, |s| {
+        let held = callers(s, &engine, 1, "held");
+        host.wait_for("a helper", |now| now.running == 1);
+        let cancel = Cancel::new();
+        let ask = Ask { cancel: cancel.clone(), ..Ask::default() };
+        let asked = engine.clone();
+        let waiter = s.spawn(move || asked.request_module_as("dummy", true, &ask));
+        host.wait_for("1 who waits", |now| now.on_clock == 1);
+        cancel.cancel();
+        let record = waiter.join().unwrap();
+        assert_eq!((record.result, record.outcome), (errno(Errno::EINTR), Outcome::Abandoned));
+        assert_eq!((record.stage, record.abandoned), (Some(Stage::Cancel), true));
+        // The same by its number.
+        let waiter = callers(s, &engine, 1, "dummy");
+        host.wait_for("1 who waits", |now| now.on_clock == 1);
+        engine.abandon(record.id + 1).unwrap();
+        assert_eq!(join(waiter)[0].result, errno(Errno::EINTR));
+        let now = engine.snapshot();
+        assert_eq!((now.slots.waiting, now.slots.concurrent, host.counts().launched), (0, 1, 1));
+        assert_eq!((now.totals.abandoned, now.totals.of(Outcome::Abandoned)), (2, 2));
+        kill_holders(&engine);
+        join(held);
+    });
+}
+
+#[test]
+fn req_5_slots_go_in_order_of_arrival() {
+    let host = host(runs(SECOND));
+    let engine = start_current(&host);
+    set(&engine, KnobWrite::MaxConcurrent(1));
+    let names = ["first", "second", "third", "fourth"];
+    scope(&host, |s| {
+        let mut all = Vec::new();
+        for (waiting, name) in names.into_iter().enumerate() {
+            all.extend(callers(s, &engine, 1, name));
+            host.wait_for("one more", |now| now.running == 1 && now.on_clock == waiting);
+        }
+        for served in 1..=names.len() {
+            host.wait_for("the next", |now| now.launched == served && now.running == 1);
+            host.advance(SECOND);
+        }
+        assert!(join(all).iter().all(|r| r.result == Some(0)));
+    });
+    let order: Vec<_> = host.launches().iter().map(|l| String::from_utf8(l.argv[3].clone()).unwrap()).collect();
+    assert_eq!(order, names);
+}

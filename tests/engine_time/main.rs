@@ -1,0 +1,13 @@
+//! The engine on a scripted host with a virtual clock. Each test bears the id of its rule in docs/SEMANTICS.md.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod books;
+mod end;
+mod gate;
+mod hooks;
+mod knobs;
+mod limit;
+mod request;
+mod support;
+mod wait;

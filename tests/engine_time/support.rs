@@ -1,0 +1,133 @@
+//! What every scenario needs.
+
+use std::sync::Arc;
+use std::thread::{Scope, ScopedJoinHandle};
+
+use khelper::abi::Errno;
+use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
+use khelper::abi::wait::WaitStatus;
+use khelper::abi::who::Origin;
+use khelper::engine::event::{Event, EventKind, Level};
+use khelper::engine::record::Record;
+use khelper::engine::{Engine, KnobWrite, Received, Subscription};
+use khelper::policy::limit::Era;
+use khelper::sys::fake::{FOREVER, FakeHost, Script};
+
+pub const SECOND: u64 = 1_000_000;
+pub const MODPROBE: &str = "/sbin/modprobe";
+
+/// A host where these programs exist: one that ends at once, one that runs 1 s, one that never ends; modprobe is as
+/// told.
+pub fn host(modprobe: Script) -> Arc<FakeHost> {
+    let host = FakeHost::new();
+    host.script(MODPROBE, modprobe);
+    host.script("/bin/true", Script::default());
+    host.script("/bin/false", Script { status: Some(WaitStatus::exited(1)), ..Script::default() });
+    host.script("/bin/second", runs(SECOND));
+    host.script("/bin/forever", runs(FOREVER));
+    host
+}
+
+pub fn runs(runs: u64) -> Script {
+    Script { runs, ..Script::default() }
+}
+
+pub fn start(host: &Arc<FakeHost>) -> Engine {
+    Engine::builder().host(host.clone()).start().unwrap()
+}
+
+pub fn start_current(host: &Arc<FakeHost>) -> Engine {
+    let engine = start(host);
+    set(&engine, KnobWrite::Era(Era::Current));
+    engine
+}
+
+pub fn set(engine: &Engine, write: KnobWrite) {
+    engine.write(&[write], Origin::Library).unwrap();
+}
+
+pub fn info(path: &str) -> SubprocessInfo {
+    SubprocessInfo::setup(Some(path.into()), [path], HELPER_ENV).unwrap()
+}
+
+/// `thread::scope` that lets its threads go when the test fails, so that it fails and does not hang.
+pub fn scope<'env, T>(host: &FakeHost, f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T) -> T {
+    struct Rescue<'a>(&'a FakeHost);
+    impl Drop for Rescue<'_> {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                self.0.end_the_world();
+            }
+        }
+    }
+    std::thread::scope(|s| {
+        let _rescue = Rescue(host);
+        f(s)
+    })
+}
+
+pub type Caller<'scope> = ScopedJoinHandle<'scope, Arc<Record>>;
+
+/// So many callers of request_module, each on a thread of its own.
+pub fn callers<'scope>(
+    s: &'scope Scope<'scope, '_>,
+    engine: &'scope Engine,
+    count: usize,
+    name: &'scope str,
+) -> Vec<Caller<'scope>> {
+    (0..count).map(|_| s.spawn(move || engine.request_module(name, true))).collect()
+}
+
+pub fn join(callers: Vec<Caller<'_>>) -> Vec<Arc<Record>> {
+    callers.into_iter().map(|c| c.join().unwrap()).collect()
+}
+
+/// Ends every helper that holds a slot.
+pub fn kill_holders(engine: &Engine) {
+    for id in engine.snapshot().slots.holders {
+        engine.kill(id, libc::SIGKILL).unwrap();
+    }
+}
+
+pub fn errno(errno: Errno) -> Option<i32> {
+    Some(-(errno as i32))
+}
+
+pub fn subscribe(engine: &Engine) -> Subscription {
+    engine.subscribe(1_000_000)
+}
+
+/// Everything that was told until now.
+pub fn told(events: &Subscription) -> Vec<Arc<Event>> {
+    events.close();
+    let mut all = Vec::new();
+    loop {
+        match events.recv() {
+            Received::Event(event) => all.push(event),
+            Received::Missed(n) => panic!("missed {n} events"),
+            Received::Closed => return all,
+        }
+    }
+}
+
+/// The lines of the log, and how much they matter.
+pub fn logs(events: &[Arc<Event>]) -> Vec<(Level, String)> {
+    let line = |e: &Arc<Event>| match &e.kind {
+        EventKind::Log { level, text } => Some((*level, text.clone())),
+        _ => None,
+    };
+    events.iter().filter_map(line).collect()
+}
+
+/// Waits for the end of a request, which the engine tells.
+pub fn finished(events: &Subscription, id: u64) -> Arc<Record> {
+    loop {
+        match events.recv() {
+            Received::Event(event) => match &event.kind {
+                EventKind::Finished(record) if record.id == id => return record.clone(),
+                _ => {}
+            },
+            other => panic!("{other:?} before the end of request {id}"),
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! The real program in a real pseudo-terminal, judged by what its screen shows. It never sleeps: it waits for the
+//! screen, or for the end, and gives up after [`PATIENCE`].
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open};
+use rustix::termios::{Action, LocalModes, Termios, tcflow, tcgetattr, tcsetwinsize};
+use vt100::{Parser, Screen};
+
+/// Nothing that is waited for takes so long; a test that comes to it has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+const FRAME_END: &[u8] = b"\x1b[?2026l";
+
+/// How a program is started in a terminal.
+pub struct Start {
+    size: (u16, u16),
+    program: OsString,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    ignore_hangup: bool,
+    stdin_null: bool,
+}
+
+impl Start {
+    /// khelper, in a terminal of so many columns and rows.
+    pub fn khelper(columns: u16, rows: u16) -> Self {
+        Self::program(columns, rows, env!("CARGO_BIN_EXE_khelper"))
+    }
+
+    pub fn program(columns: u16, rows: u16, program: impl AsRef<OsStr>) -> Self {
+        Self {
+            size: (columns, rows),
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            ignore_hangup: false,
+            stdin_null: false,
+        }
+    }
+
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
+        self
+    }
+
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// As under nohup.
+    pub fn ignoring_hangup(mut self) -> Self {
+        self.ignore_hangup = true;
+        self
+    }
+
+    /// With an input that is no terminal.
+    pub fn without_input(mut self) -> Self {
+        self.stdin_null = true;
+        self
+    }
+
+    pub fn start(self) -> Pty {
+        let (columns, rows) = self.size;
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(&size, None).unwrap();
+        // Ours must not leak into the program: the hang-up comes with the last of them.
+        for fd in [&pty.master, &pty.slave] {
+            rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC).unwrap();
+        }
+        let before = tcgetattr(&pty.slave).unwrap();
+        let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).env("TERM", "xterm-256color").env_remove("NO_COLOR").envs(self.env);
+        command.stdin(if self.stdin_null { Stdio::null() } else { stdio() }).stdout(stdio()).stderr(stdio());
+        let ignore_hangup = self.ignore_hangup;
+        let make_controlling = move || {
+            rustix::process::setsid()?;
+            rustix::process::ioctl_tiocsctty(rustix::stdio::stdout())?;
+            if ignore_hangup {
+                // SAFETY: SIG_IGN is no function of ours; between fork and exec nothing else runs.
+                unsafe { nix::sys::signal::signal(Signal::SIGHUP, nix::sys::signal::SigHandler::SigIgn)? };
+            }
+            Ok(())
+        };
+        // SAFETY: only system calls that are safe after fork: setsid, ioctl, sigaction.
+        unsafe { command.pre_exec(make_controlling) };
+        let child = command.spawn().unwrap();
+        drop(command);
+        let pidfd = pidfd_open(rustix::process::Pid::from_child(&child), PidfdFlags::empty()).unwrap();
+        Pty {
+            ends: Some((pty.master, pty.slave)),
+            before,
+            child,
+            pidfd,
+            parser: Parser::new(rows, columns, 0),
+            frames: 0,
+            tail: Vec::new(),
+        }
+    }
+}
+
+/// A program in a terminal.
+pub struct Pty {
+    /// The terminal's side and the program's, which keeps the terminal's modes when the program is gone.
+    ends: Option<(OwnedFd, OwnedFd)>,
+    before: Termios,
+    child: Child,
+    pidfd: OwnedFd,
+    parser: Parser,
+    /// Frames seen, and the end of what was read last, where one may have begun to end.
+    frames: usize,
+    tail: Vec<u8>,
+}
+
+impl Pty {
+    pub fn screen(&self) -> &Screen {
+        self.parser.screen()
+    }
+
+    pub fn text(&self) -> String {
+        self.screen().contents()
+    }
+
+    /// The terminal sends `bytes`.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let (master, _) = self.ends.as_ref().unwrap();
+        let mut left = bytes.as_ref();
+        while !left.is_empty() {
+            let written = nix::unistd::write(master, left).unwrap();
+            left = &left[written..];
+        }
+    }
+
+    /// Keys one after another, each when the screen shows what the one before did.
+    pub fn press(&mut self, keys: &str, what: &str) {
+        self.send(keys);
+        self.shows(what);
+    }
+
+    /// Waits until the screen shows `what`.
+    pub fn shows(&mut self, what: &str) {
+        self.until(what, |screen| screen.contents().contains(what));
+    }
+
+    /// Waits until the screen shows `what` no more.
+    pub fn hides(&mut self, what: &str) {
+        self.until(&format!("no {what}"), |screen| !screen.contents().contains(what));
+    }
+
+    /// Waits until the screen is as it should be.
+    pub fn until(&mut self, what: &str, is: impl Fn(&Screen) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is(self.screen()) {
+            let in_time = self.read(deadline);
+            if in_time && !self.is_over() {
+                continue;
+            }
+            self.drain();
+            if !is(self.screen()) {
+                let how = if in_time { "the program ended" } else { "in vain" };
+                panic!("waited for `{what}`: {how}; the screen:\n{}", self.text());
+            }
+        }
+    }
+
+    /// Reads once; `false` if it was too late. Returns also when the program has ended.
+    fn read(&mut self, deadline: Instant) -> bool {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(timeout) = PollTimeout::try_from(left.as_millis()) else { return false };
+        let mut fds = vec![PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+        fds.extend(self.ends.as_ref().map(|(master, _)| PollFd::new(master.as_fd(), PollFlags::POLLIN)));
+        if left.is_zero() || poll(&mut fds, timeout).unwrap() == 0 {
+            return false;
+        }
+        if fds.get(1).is_some_and(|fd| fd.any() == Some(true)) {
+            self.take();
+        }
+        true
+    }
+
+    fn take(&mut self) -> bool {
+        let Some((master, _)) = &self.ends else { return false };
+        let mut buffer = [0; 65536];
+        match nix::unistd::read(master, &mut buffer) {
+            Ok(0) | Err(Errno::EIO) => false,
+            Ok(length) => {
+                self.count_frames(&buffer[..length]);
+                self.parser.process(&buffer[..length]);
+                true
+            }
+            Err(e) => panic!("read of the terminal: {e}"),
+        }
+    }
+
+    /// Frames are told apart by the end of the synchronized update that each of them is.
+    fn count_frames(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+        self.frames += self.tail.windows(FRAME_END.len()).filter(|w| *w == FRAME_END).count();
+        let keep = self.tail.len().min(FRAME_END.len() - 1);
+        self.tail.drain(..self.tail.len() - keep);
+    }
+
+    /// Does something and waits for a frame that is drawn after it was begun.
+    pub fn frame_after(&mut self, act: impl FnOnce(&mut Self)) {
+        self.drain();
+        let seen = self.frames;
+        act(self);
+        let deadline = Instant::now() + PATIENCE;
+        while self.frames == seen {
+            assert!(self.read(deadline) && !self.is_over(), "no frame; the screen:\n{}", self.text());
+        }
+    }
+
+    fn drain(&mut self) {
+        loop {
+            let Some((master, _)) = &self.ends else { return };
+            let mut fds = [PollFd::new(master.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut fds, PollTimeout::ZERO).unwrap() == 0 || !self.take() {
+                return;
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let mut fds = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).unwrap() > 0
+    }
+
+    /// Waits for the end: its exit code, or 1000 + n if signal n killed it.
+    pub fn ends(&mut self) -> i32 {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.is_over() {
+            assert!(self.read(deadline), "the program does not end; the screen:\n{}", self.text());
+        }
+        self.drain();
+        let status = self.child.wait().unwrap();
+        status.code().unwrap_or_else(|| 1000 + status.signal().unwrap())
+    }
+
+    /// The terminal is as before the program.
+    pub fn is_restored(&self) {
+        self.modes_are_restored();
+        let screen = self.screen();
+        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    }
+
+    pub fn modes_are_restored(&self) {
+        let now = self.modes();
+        assert_eq!(
+            (now.input_modes, now.output_modes, now.control_modes, now.local_modes),
+            (self.before.input_modes, self.before.output_modes, self.before.control_modes, self.before.local_modes)
+        );
+    }
+
+    pub fn is_raw(&self) -> bool {
+        !self.modes().local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+    }
+
+    fn modes(&self) -> Termios {
+        tcgetattr(&self.ends.as_ref().unwrap().1).unwrap()
+    }
+
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        // Ours first, so that nothing drawn for the new size meets the old one.
+        self.parser.screen_mut().set_size(rows, columns);
+        self.claim(columns, rows);
+    }
+
+    /// The program is told that size; our side of the screen stays as it is.
+    pub fn claim(&self, columns: u16, rows: u16) {
+        let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.ends.as_ref().unwrap().0, size).unwrap();
+    }
+
+    /// The terminal takes nothing more, or goes on.
+    pub fn stall(&self, stalled: bool) {
+        let (_, slave) = self.ends.as_ref().unwrap();
+        tcflow(slave, if stalled { Action::OOff } else { Action::OOn }).unwrap();
+    }
+
+    /// The terminal is gone.
+    pub fn hang_up(&mut self) {
+        self.ends = None;
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    /// The process that the screen names as the engine's.
+    pub fn engine(&self) -> Pid {
+        let text = self.text();
+        let (_, rest) = text.split_once("(pid ").expect("the engine is named");
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        Pid::from_raw(digits.parse().unwrap())
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -2,6 +2,8 @@
 
 #[path = "pty/idle.rs"]
 mod idle;
+#[path = "pty/journeys.rs"]
+mod journeys;
 #[path = "pty/mod.rs"]
 mod pty;
 #[path = "pty/ways_out.rs"]

@@ -14,11 +14,18 @@ use super::terminal::writable;
 /// Ends the engine and names on stderr what it leaves running (UMH-14), after `before`.
 pub(super) fn say(engine: &Engine, before: &[String]) {
     let left = engine.shutdown(Duration::ZERO);
-    let captured = |live: &Live| {
-        engine.record(live.id).is_some_and(|r| matches!(r.wait, WaitMode::Proc { .. })) && live.pid.is_some()
-    };
-    let lines = before.iter().cloned().chain(left.iter().map(|live| line(live, captured(live))));
-    let text: String = lines.map(|line| line + "\n").collect();
+    let captured: Vec<String> = left
+        .iter()
+        .filter(|live| live.pid.is_some())
+        .filter(|live| engine.record(live.id).is_some_and(|r| matches!(r.wait, WaitMode::Proc { .. })))
+        .map(|live| format!("#{}", live.id))
+        .collect();
+    let mut lines = before.to_vec();
+    lines.extend(left.iter().map(line));
+    if !captured.is_empty() {
+        lines.push(format!("nobody reads their output any more: the next write may end {}", captured.join(", ")));
+    }
+    let text: String = lines.into_iter().map(|line| line + "\n").collect();
     let stderr = std::io::stderr();
     // A terminal that takes nothing would hold us up for ever; one that is gone has nobody to read it.
     if !text.is_empty() && (!stderr.is_terminal() || writable(stderr.as_fd())) {
@@ -26,9 +33,7 @@ pub(super) fn say(engine: &Engine, before: &[String]) {
     }
 }
 
-fn line(live: &Live, captured: bool) -> String {
-    let (id, title) = (live.id, screen(&live.title));
+fn line(live: &Live) -> String {
     let pid = live.pid.map_or_else(|| "not started yet".to_owned(), |pid| format!("pid {pid}"));
-    let output = if captured { "; nobody reads its output any more: its next write may end it" } else { "" };
-    format!("left running: #{id} {title} ({pid}){output}")
+    format!("left running: #{} {} ({pid})", live.id, screen(&live.title))
 }

@@ -38,6 +38,19 @@ impl Mailbox {
         self.ring();
     }
 
+    /// An answer, and the state that it left behind: a slot is given back after the event of its helper's end.
+    pub(super) fn post_with_state(&self, msg: Msg) {
+        self.changed.store(true, Ordering::Release);
+        self.post(msg);
+    }
+
+    /// Has the engine's state looked at.
+    fn look_again(&self) {
+        if !self.changed.swap(true, Ordering::AcqRel) {
+            self.ring();
+        }
+    }
+
     fn ring(&self) {
         if !self.full.swap(true, Ordering::AcqRel) {
             // Fails only when the count is at its end: then it is rung already.
@@ -75,9 +88,7 @@ impl AsFd for Mailbox {
 pub(super) fn pump(events: Subscription, mailbox: Arc<Mailbox>) -> std::io::Result<()> {
     let pass_on = move || {
         while !matches!(events.recv(), Received::Closed) {
-            if !mailbox.changed.swap(true, Ordering::AcqRel) {
-                mailbox.ring();
-            }
+            mailbox.look_again();
         }
     };
     thread::Builder::new().name("console-events".into()).stack_size(STACK).spawn(pass_on).map(drop)

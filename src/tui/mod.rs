@@ -24,6 +24,8 @@ pub mod view;
 use std::io::Write;
 use std::sync::Arc;
 
+use nix::errno::Errno;
+
 use crate::abi::error::SysError;
 use crate::engine::Engine;
 use crate::sys::signals::Signals;
@@ -56,10 +58,15 @@ pub fn run(engine: &Engine, signals: &Signals, options: Options) -> u8 {
         Err(e) => return cannot_start(&e),
     };
     let guard = Guard::new(tty.clone());
-    let end = Console::open(engine, signals, options, tty.clone()).map(|mut console| console.run());
+    let end = Console::open(engine, signals, options, tty.clone()).and_then(|mut console| console.run());
     tty.leave();
     farewell::say(engine, &guard.panics());
-    end.unwrap_or_else(|e| cannot_start(&e))
+    match end {
+        Ok(code) => code,
+        // Gone before it was ours.
+        Err(e) if e.errno == Errno::EIO => EXIT_HANGUP,
+        Err(e) => cannot_start(&e),
+    }
 }
 
 fn cannot_start(e: &SysError) -> u8 {

@@ -56,19 +56,26 @@ impl Painter {
 
     /// Forgets what the terminal shows: the next frame paints every cell of `size`.
     pub(super) fn repaint(&mut self, size: (u16, u16)) -> io::Result<()> {
+        self.blank(size)?;
         self.page.0.borrow_mut().extend_from_slice(CLEAR);
-        self.screen = blank(&self.page, size)?;
         Ok(())
     }
 
     /// After a stop: what was on its way went nowhere; `enter` comes first, then everything is painted.
     pub(super) fn reenter(&mut self, enter: &[u8], size: (u16, u16)) -> io::Result<()> {
+        self.blank(size)?;
         let mut page = self.page.0.borrow_mut();
         page.clear();
         page.extend_from_slice(enter);
-        drop(page);
         (self.taken, self.behind) = (0, false);
+        Ok(())
+    }
+
+    /// A screen of which nothing is known. The old one says goodbye with a cursor, which is not to be seen.
+    fn blank(&mut self, size: (u16, u16)) -> io::Result<()> {
+        let length = self.page.0.borrow().len();
         self.screen = blank(&self.page, size)?;
+        self.page.0.borrow_mut().truncate(length);
         Ok(())
     }
 

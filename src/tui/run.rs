@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use crate::abi::error::SysError;
-use crate::engine::Engine;
+use crate::engine::{Engine, Subscription};
 use crate::sys::host::Micros;
 use crate::sys::probe::ignores;
 use crate::sys::signals::{Signals, stop};
@@ -44,6 +44,7 @@ pub(super) struct Console<'a> {
     painter: Painter,
     model: Model,
     input: Decoder,
+    events: Subscription,
     mailbox: Arc<Mailbox>,
     desk: Desk,
     /// The engine's clock at an instant of ours.
@@ -59,59 +60,61 @@ pub(super) struct Console<'a> {
 }
 
 impl<'a> Console<'a> {
-    /// Takes the terminal and draws the first frame; whatever is slower comes after it.
+    /// Takes the terminal; nothing is drawn yet.
     pub(super) fn open(
         engine: &'a Engine,
         signals: &'a Signals,
         options: Options,
         tty: Arc<Tty>,
     ) -> Result<Self, SysError> {
+        // Before the snapshot: what it does not contain yet comes as an event.
         let events = engine.subscribe(EVENTS);
         let snapshot = engine.snapshot();
         let now = Instant::now();
-        let (size, clock, path) = (tty.size(), (snapshot.now, now), snapshot.knobs.modprobe.clone());
+        let (size, clock) = (tty.size(), (snapshot.now, now));
         let mut model = Model::new(options, snapshot, size.0, size.1);
         // Set and not empty (no-color.org).
         if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             model.theme = Theme::plain();
         }
-        let failed = |e: io::Error| SysError::new("the terminal", errno(&e));
-        let mut painter = Painter::new(tty.clone(), &tty.enter()?, size).map_err(failed)?;
-        painter.draw(&model).map_err(failed)?;
+        let painter = Painter::new(tty.clone(), &tty.enter()?, size)
+            .map_err(|e| SysError::new("a page for the terminal", errno(&e)))?;
         let mailbox = Mailbox::new()?;
-        pump(events, mailbox.clone()).map_err(|e| SysError::new("a thread for events", errno(&e)))?;
         let desk = Desk::new(engine.clone(), mailbox.clone());
         let input = Decoder::new(now);
-        let mut console = Self {
+        Ok(Self {
             engine,
             signals,
             tty,
             painter,
             model,
             input,
+            events,
             mailbox,
             desk,
             clock,
             path: None,
             due: now,
             tick: None,
-            dirty: false,
+            dirty: true,
             ending: None,
-        };
-        console.look_at(path);
-        Ok(console)
+        })
     }
 
-    /// Goes on until the operator, a signal or the terminal's end ends it; the exit code.
-    pub(super) fn run(&mut self) -> u8 {
-        loop {
-            if let Some(code) = self.ending {
-                return code;
-            }
+    /// Draws the first frame, starts whatever is slower, and goes on until the operator, a signal or the terminal's end
+    /// ends it; the exit code.
+    pub(super) fn run(&mut self) -> Result<u8, SysError> {
+        if self.paint().is_err() {
+            return Ok(super::EXIT_HANGUP);
+        }
+        pump(self.events.clone(), self.mailbox.clone()).map_err(|e| SysError::new("a thread for events", errno(&e)))?;
+        self.look_at(self.model.snapshot.knobs.modprobe.clone());
+        while self.ending.is_none() {
             if self.turn().is_err() {
-                return super::EXIT_HANGUP;
+                return Ok(super::EXIT_HANGUP);
             }
         }
+        Ok(self.ending.unwrap_or_default())
     }
 
     /// One wait and what came of it. An error: the terminal is gone.

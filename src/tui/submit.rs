@@ -106,7 +106,7 @@ fn blocks(command: &Command) -> bool {
 fn perform(engine: &Engine, mailbox: &Mailbox, ticket: Ticket, command: Command) {
     let act = || control::dispatch(engine, Origin::Console, command, &Cancel::new());
     let reply = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(panicked()));
-    mailbox.post(Msg::Replied { ticket, reply });
+    mailbox.post_with_state(Msg::Replied { ticket, reply });
 }
 
 fn no_thread() -> ControlError {

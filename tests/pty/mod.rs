@@ -105,6 +105,7 @@ impl Start {
             parser: Parser::new(rows, columns, 0),
             frames: 0,
             tail: Vec::new(),
+            wrote: Vec::new(),
         }
     }
 }
@@ -120,6 +121,8 @@ pub struct Pty {
     /// Frames seen, and the end of what was read last, where one may have begun to end.
     frames: usize,
     tail: Vec<u8>,
+    /// All that the program wrote, as bytes.
+    pub wrote: Vec<u8>,
 }
 
 impl Pty {
@@ -141,7 +144,7 @@ impl Pty {
         }
     }
 
-    /// Keys one after another, each when the screen shows what the one before did.
+    /// The terminal sends `keys`, and the screen comes to show `what`.
     pub fn press(&mut self, keys: &str, what: &str) {
         self.send(keys);
         self.shows(what);
@@ -195,6 +198,7 @@ impl Pty {
             Ok(0) | Err(Errno::EIO) => false,
             Ok(length) => {
                 self.count_frames(&buffer[..length]);
+                self.wrote.extend_from_slice(&buffer[..length]);
                 self.parser.process(&buffer[..length]);
                 true
             }
@@ -210,7 +214,7 @@ impl Pty {
         self.tail.drain(..self.tail.len() - keep);
     }
 
-    /// Does something and waits for a frame that is drawn after it was begun.
+    /// Does something and waits for a frame that is drawn after it was begun (nothing else must draw meanwhile).
     pub fn frame_after(&mut self, act: impl FnOnce(&mut Self)) {
         self.drain();
         let seen = self.frames;

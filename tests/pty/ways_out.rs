@@ -88,7 +88,8 @@ fn ctrl_z_gives_the_terminal_back_and_comes_back() {
     pty.is_restored();
     pty.send("\n");
     pty.until("the console again", |s| s.alternate_screen() && s.contents().contains(BANNER));
-    assert!(pty.is_raw() && pty.screen().bracketed_paste() && pty.screen().hide_cursor());
+    assert!(pty.is_raw());
+    assert!(pty.screen().bracketed_paste() && pty.screen().hide_cursor());
     pty.send("q");
     pty.shows("ended 0");
     assert_eq!(pty.ends(), 0);

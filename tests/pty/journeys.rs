@@ -1,0 +1,272 @@
+//! What an operator does, from the first key to the last, in three sizes at once.
+
+use std::thread;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::pty::{Pty, Start};
+
+const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
+/// What every screen says in every size.
+const TARGET: &str = "engine (pid ";
+const ENTER: &str = "\r";
+const ESC: &str = "\x1b";
+const QUICK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/quick");
+const SLOW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/slow");
+const FAILING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/failing");
+const HOLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/hold");
+
+/// In every size at the same time; with room for all that matters from 80 x 24 on.
+fn everywhere(modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
+    thread::scope(|scope| {
+        for (columns, rows) in SIZES {
+            let journey = &journey;
+            scope.spawn(move || {
+                let set = ["--set".to_owned(), format!("kernel.modprobe={modprobe}")];
+                let mut pty = Start::khelper(columns, rows).args(set).start();
+                pty.shows(TARGET);
+                journey(&mut pty, columns >= 80);
+            });
+        }
+    });
+}
+
+fn quits(pty: &mut Pty) {
+    pty.send("q");
+    assert_eq!(pty.ends(), 0, "{}", pty.text());
+    pty.is_restored();
+}
+
+/// Asks for so many of a module.
+fn ask(pty: &mut Pty, name: &str, times: u32) {
+    pty.press("m", "Ask for a module");
+    // The dialog remembers what was typed, and where.
+    while !pty.text().contains("> name") {
+        pty.frame_after(|pty| pty.send("\t"));
+    }
+    pty.send("\x15");
+    pty.press(name, name);
+    pty.send("\t\t\x15");
+    pty.press(&times.to_string(), &format!("how many    {times}"));
+    pty.send(ENTER);
+    pty.hides("Ask for a module");
+}
+
+#[test]
+fn the_knobs_are_read() {
+    everywhere("/nowhere/modprobe", |pty, room| {
+        pty.shows("enabled");
+        pty.shows("0 of 50");
+        if room {
+            for knob in ["kernel.modprobe", "kernel.usermodehelper.bset", "kernel.usermodehelper.inheritable"] {
+                pty.shows(knob);
+            }
+            pty.shows("full (");
+        }
+        // What is wrong with the path comes after the first frame, from another thread.
+        pty.shows("! kernel.modprobe");
+        quits(pty);
+    });
+}
+
+#[test]
+fn a_capability_is_dropped_in_the_draft_rehearsed_and_applied() {
+    everywhere(QUICK, |pty, room| {
+        pty.press("2", "> cap_sys_module");
+        pty.shows("[■]");
+        pty.press(" ", "[■→·]");
+        pty.shows("drops cap_sys_module");
+        pty.shows("draft open");
+        pty.press("p", "Rehearsal");
+        pty.shows("under draft: #");
+        pty.until("the probe's end", |s| s.contents().matches("exit 0").count() >= if room { 2 } else { 1 });
+        pty.send(ESC);
+        pty.hides("Rehearsal");
+        pty.press("w", "type `drop cap_sys_module`");
+        // Enter alone does not do it.
+        pty.send(ENTER);
+        if room {
+            pty.shows("not done: type `drop cap_sys_module`");
+        }
+        pty.send("drop cap_sys_module");
+        pty.send(ENTER);
+        pty.hides("Apply the draft");
+        pty.shows("reads back");
+        pty.shows("[·]");
+        pty.hides("draft open");
+        pty.press(" ", "[·→✗]");
+        pty.send("z");
+        pty.hides("[·→✗]");
+        quits(pty);
+    });
+}
+
+#[test]
+fn a_module_is_asked_for_runs_and_ends() {
+    everywhere(SLOW, |pty, room| {
+        pty.press("m", "Ask for a module");
+        pty.press("dummy", "dummy");
+        pty.send(ENTER);
+        pty.shows("1 of 50");
+        pty.shows("#1 dummy");
+        pty.shows("pid ");
+        if room {
+            pty.shows("live helpers 1");
+        }
+        pty.shows("✓ exit 0");
+        pty.shows("0 of 50");
+        quits(pty);
+    });
+}
+
+#[test]
+fn a_module_that_is_not_found_is_told_as_its_exit() {
+    everywhere(FAILING, |pty, _| {
+        pty.press("m", "Ask for a module");
+        pty.send("dummy\r");
+        pty.shows("exit 1");
+        quits(pty);
+    });
+}
+
+#[test]
+fn eighty_at_once_fill_the_slots_and_the_warning_appears() {
+    everywhere(HOLD, |pty, room| {
+        ask(pty, "foo", 80);
+        pty.shows("50 of 50, FULL");
+        pty.shows("refused 30");
+        if room {
+            pty.shows("runaway loop modprobe foo");
+            pty.shows("live helpers 50");
+        } else {
+            // One line for it, and several to tell.
+            pty.until("the warning", |s| s.contents().contains("runaway") || s.contents().contains("more warnings"));
+        }
+        // Keys are heard all the while; then all fifty are killed.
+        pty.press("q", "Quit?");
+        pty.press("k", "> kill");
+        pty.send(ENTER);
+        assert_eq!(pty.ends(), 0);
+        pty.is_restored();
+        assert!(!pty.text().contains("left running"), "{}", pty.text());
+    });
+}
+
+#[test]
+fn the_gate_is_frozen_and_drained_and_opened_again() {
+    everywhere(SLOW, |pty, room| {
+        ask(pty, "foo", 2);
+        pty.shows("2 of 50");
+        pty.press("g", "The gate");
+        pty.press("f", "> freeze");
+        pty.send(ENTER);
+        pty.shows("freezing, draining");
+        // Meanwhile nothing new passes.
+        ask(pty, "bar", 1);
+        pty.shows("refused 1");
+        if room {
+            pty.shows("EBUSY");
+        }
+        // The two end before the drain gives up.
+        pty.until("the end of the drain", |s| s.contents().contains("freezing") && !s.contents().contains("draining"));
+        pty.press("g", "The gate");
+        pty.press("e", "> enable");
+        pty.send(ENTER);
+        pty.hides("freezing");
+        pty.shows("enabled");
+        quits(pty);
+    });
+}
+
+#[test]
+fn a_drain_that_gives_up_names_who_held_out() {
+    everywhere(HOLD, |pty, room| {
+        ask(pty, "foo", 1);
+        pty.shows("1 of 50");
+        pty.press("g", "The gate");
+        pty.press("d", "> disable");
+        pty.send(ENTER);
+        pty.shows("disabled, draining");
+        pty.shows("gave up");
+        pty.shows("enabled");
+        if room {
+            pty.shows("held out: #1 foo");
+        }
+        pty.press("q", "Quit?");
+        pty.press("k", "> kill");
+        pty.send(ENTER);
+        assert_eq!(pty.ends(), 0);
+    });
+}
+
+#[test]
+fn helpers_are_left_running_and_named() {
+    everywhere(HOLD, |pty, _| {
+        ask(pty, "foo", 1);
+        pty.shows("1 of 50");
+        pty.press("q", "Quit?");
+        pty.send(ESC);
+        pty.hides("Quit?");
+        pty.press("q", "Quit?");
+        pty.press("l", "> leave");
+        pty.send(ENTER);
+        assert_eq!(pty.ends(), 0);
+        pty.is_restored();
+        let said = pty.text();
+        let (_, rest) = said.split_once("left running: #1 foo (pid ").expect(&said);
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        assert!(rest.contains("the next write may end #1") || rest.contains("the next"), "{said}");
+        // It lives, and is ours to end.
+        kill(Pid::from_raw(digits.parse().unwrap()), Signal::SIGKILL).unwrap();
+    });
+}
+
+#[test]
+fn quitting_waits_for_helpers() {
+    everywhere(SLOW, |pty, _| {
+        ask(pty, "foo", 1);
+        pty.shows("1 of 50");
+        pty.press("q", "Quit?");
+        pty.press("w", "> wait");
+        pty.send(ENTER);
+        assert_eq!(pty.ends(), 0);
+        pty.is_restored();
+        assert!(!pty.text().contains("left running"), "{}", pty.text());
+    });
+}
+
+#[test]
+fn hostile_bytes_are_shown_escaped() {
+    everywhere(QUICK, |pty, _| {
+        pty.press("m", "Ask for a module");
+        pty.send(b"\x1b[200~\x1b]0;own\x07\xc2\x9b2J\xff\n\x1b[201~");
+        pty.shows(r"7\xc2\x9b2J\xff\x0a");
+        pty.send(ENTER);
+        pty.shows("✓ exit 0");
+        pty.send("e");
+        pty.shows("ctrl-u clear");
+        pty.send(b"\x15\x1b[200~/no/\x1b[2Jx\x1b[201~");
+        pty.shows(r"/no/\x1b[2Jx");
+        pty.send(ENTER);
+        pty.hides("ctrl-u clear");
+        pty.shows(r"/no/\x1b[2Jx");
+        quits(pty);
+        let raw = |bytes: &[u8]| pty.wrote.windows(bytes.len()).any(|w| w == bytes);
+        assert!(!raw(b"\x1b]") && !raw(b"\x07") && !raw(b"\xc2\x9b") && !raw(b"\xff"));
+        assert!(!raw(b"\x1b[2Jx"));
+    });
+}
+
+#[test]
+fn the_screen_follows_the_terminal() {
+    everywhere(QUICK, |pty, _| {
+        for (columns, rows) in [(40, 10), (120, 40), (80, 24), (20, 5)] {
+            pty.resize(columns, rows);
+            pty.until("the whole line of the target", |s| {
+                s.size() == (rows, columns) && s.contents().starts_with("e") && s.contents().contains("1 Overview")
+            });
+        }
+        quits(pty);
+    });
+}

@@ -121,7 +121,7 @@ impl Birth {
 pub struct Image {
     /// The program.
     pub path: CString,
-    /// Its arguments, argv[0] included.
+    /// Its arguments, `argv[0]` included.
     pub argv: Vec<CString>,
     /// Its environment.
     pub envp: Vec<CString>,

@@ -70,7 +70,7 @@ impl SubprocessInfo {
     pub fn path(&self) -> Option<&CString> {
         self.path.as_ref()
     }
-    /// The arguments, argv[0] included.
+    /// The arguments, `argv[0]` included.
     pub fn argv(&self) -> &[CString] {
         &self.argv
     }

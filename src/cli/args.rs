@@ -170,7 +170,7 @@ impl From<Wait> for WaitMode {
 }
 
 impl Args {
-    /// Reads the command line, argv[0] included.
+    /// Reads the command line, `argv[0]` included.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut args = Self::try_parse_from(args)?;
         if let Some(Command::Mask(mask)) = &mut args.command {

@@ -1,5 +1,6 @@
 //! The real binary on this machine: what it prints, where, and how it exits. Run as root and as an ordinary user.
 //! Nothing here writes a knob of this machine: every knob is one of the engine that a command starts.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 mod answers;
 mod confine;
@@ -138,5 +139,6 @@ fn is_root() -> bool {
 
 /// What could not be tested is said where the test harness does not swallow it.
 fn skipped(why: &str) {
-    writeln!(std::io::stderr(), "skipped: {why}").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "skipped: {why}").unwrap();
 }

@@ -30,11 +30,34 @@ static void *launch(void *count)
 	return NULL;
 }
 
+/* One thread that keeps so many outstanding. */
+static void launch_all(long count, long outstanding)
+{
+	struct rusage usage;
+	long launched = 0;
+	int status;
+
+	for (long ended = 0; ended < count; ended++) {
+		for (; launched < count && launched - ended < outstanding; launched++) {
+			pid_t pid = vfork();
+			if (pid == 0) {
+				execve(helper[0], helper, env);
+				_exit(127);
+			}
+			if (pid < 0)
+				exit(1);
+		}
+		if (wait4(-1, &status, 0, &usage) < 0 || status != 0)
+			exit(1);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	long count, threads;
 
-	if (argc != 2)
+	/* bare HELPER [one]: with "one", a single thread keeps as many outstanding. */
+	if (argc != 2 && argc != 3)
 		return 2;
 	helper[0] = argv[1];
 	while (scanf("%ld %ld", &count, &threads) == 2) {
@@ -42,6 +65,10 @@ int main(int argc, char **argv)
 		pthread_t *all = calloc(threads, sizeof(*all));
 
 		clock_gettime(CLOCK_MONOTONIC, &from);
+		if (argc == 3) {
+			launch_all(count, threads);
+			threads = 0;
+		}
 		for (long n = 0; n < threads; n++)
 			if (pthread_create(&all[n], NULL, launch, (void *)(count / threads)))
 				return 1;

@@ -13,8 +13,14 @@ pub struct Driven {
 }
 
 impl Driven {
+    /// A thread for each that is outstanding.
     pub fn bare(bare: &Path, helper: &Path) -> Self {
         Self::start("bare C", Command::new(bare).arg(helper))
+    }
+
+    /// One thread that keeps them outstanding.
+    pub fn bare_on_one_thread(bare: &Path, helper: &Path) -> Self {
+        Self::start("bare C, one thread", Command::new(bare).arg(helper).arg("one"))
     }
 
     pub fn subject(program: &Path, kind: &str, helper: &Path, burden: &str) -> Self {

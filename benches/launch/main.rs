@@ -58,9 +58,10 @@ fn machine() -> String {
 /// One at a time, and 50 outstanding, against the yardstick.
 fn compare(bare: &Path, subject: &Path, helper: &Path, launches: usize) {
     let yardstick = Driven::bare(bare, helper);
-    let subjects = ["engine", "command", "pre_exec"].map(|kind| Driven::subject(subject, kind, helper, "plain"));
+    let mut subjects = vec![Driven::bare_on_one_thread(bare, helper)];
+    subjects.extend(["engine", "command", "pre_exec"].map(|kind| Driven::subject(subject, kind, helper, "plain")));
     for outstanding in [1, 50] {
-        let launches = launches.next_multiple_of(outstanding);
+        let launches = if outstanding > 1 { launches * 5 } else { launches };
         let title = format!("{}, {outstanding} outstanding", helper.file_name().unwrap().to_string_lossy());
         ratio_rows(&title, &yardstick, &subjects, launches, outstanding, ROUNDS).iter().for_each(Row::print);
     }

@@ -16,8 +16,8 @@ use super::inner::Inner;
 use super::launch::{Cut, Fate};
 use super::sync::Monitor;
 
-/// Idle workers kept; more than these end when their helper has.
-const IDLE: usize = 32;
+/// Idle workers kept, more than the limit on module requests; more than these end when their helper has.
+const IDLE: usize = 64;
 /// A worker's stack: hooks run on it.
 const STACK: usize = 256 * 1024;
 

@@ -1,4 +1,57 @@
-//! khelper: what this machine runs on the kernel's behalf.
+//! khelper: what a machine runs on its kernel's behalf. A console, a command line and an engine for *usermode
+//! helpers*: programs that Linux starts by itself, modprobe the best known of them.
+//!
+//! The engine re-creates the kernel's own code for this in user space: `request_module` with its limit on requests
+//! in progress, `call_usermodehelper` with its wait modes and hooks, the two capability masks and the modprobe path
+//! under one lock, the gate that can be shut and drained. What it launches are real programs with really narrowed
+//! capabilities. The kernel of the machine is never touched.
+//!
+//! ```standalone_crate
+//! use khelper::abi::path::parse_modprobe;
+//! use khelper::abi::who::Origin;
+//! use khelper::engine::{Engine, KnobWrite, record::Outcome};
+//!
+//! let engine = Engine::builder().fix_sigchld(true).start()?;
+//! let echo = KnobWrite::Modprobe(parse_modprobe(b"/bin/echo")?);
+//! engine.write(&[echo], Origin::Library).map_err(|(key, error)| format!("{key}: {error}"))?;
+//!
+//! let record = engine.request_module("dummy", true);
+//! assert_eq!((record.outcome, record.result), (Outcome::Exited, Some(0)));
+//! assert_eq!(record.output.as_ref().unwrap().stdout, b"-q -- dummy\n");
+//!
+//! // A positive result is modprobe's raw wait status, a negative one an errno: neither `< 0` nor `!= 0` alone tells.
+//! let refused = engine.request_module("a name that is longer than the kernel has room for: 56 bytes", true);
+//! assert_eq!(refused.outcome, Outcome::Refused);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`engine::Engine`] is a cheap handle, usable from any thread. `examples/request.rs` is a longer tour.
+//!
+//! # The house
+//!
+//! A module uses only modules of lower floors. Two rooms of one floor do not know each other, except that `cli` and
+//! `tui` both stand on `control`.
+//!
+//! | floor | module | what it is for |
+//! |---|---|---|
+//! | 5 | [`app`] | builds the parts, wires them, stops them in order; `main` calls it |
+//! | 4 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
+//! | 4 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
+//! | 3 | [`control`] | the one door for every intent of an operator: authorise, then act; the tree of knobs |
+//! | 2 | [`engine`] | where judgement meets the machine: requests, workers, knobs, gate, records, events |
+//! | 1 | [`policy`] | pure judgement: state and input in, state and decision out; no clock, no system call |
+//! | 1 | [`sys`] | the machine behind one trait, real and scripted; the only `unsafe` code |
+//! | 0 | [`abi`] | the words of the field: names, masks, statuses, errors, escaping; no I/O |
+//!
+//! # What holds everywhere
+//!
+//! - A helper is started from an argument array, never through a shell, with the environment that it is given and
+//!   nothing of the host program's own.
+//! - Names, paths and output are hostile bytes: they reach a helper as they are, and a person escaped
+//!   ([`abi::escape`]).
+//! - Every error has an errno and says what to do ([`abi::error::Explain`]).
+//! - Masks bind in the helper's own user namespace: a program that may make a user namespace is all-powerful inside
+//!   of it, and nowhere else.
 #![warn(missing_docs)]
 
 pub mod abi;

@@ -13,6 +13,20 @@ pub fn errno_name(errno: Errno) -> String {
     }
 }
 
+/// What a person can do about a program that could not be executed, by the errno of exec (execve(2)).
+pub const fn exec_advice(errno: Errno) -> &'static str {
+    match errno {
+        Errno::ENOENT => "see that the file is there, and the interpreter that its first line names",
+        Errno::EACCES => {
+            "it must be a file, executable (chmod +x), on a mount without noexec, in folders open to this user"
+        }
+        Errno::ENOEXEC => "a script needs a first line that names its interpreter, as #!/bin/sh",
+        Errno::E2BIG => "give fewer or shorter arguments",
+        Errno::ETXTBSY => "the file is open for writing: close it",
+        _ => "try it by hand from a shell, with the same path",
+    }
+}
+
 /// What every error of this crate can tell.
 pub trait Explain: std::error::Error {
     /// The errno that the kernel's function would have returned, or the nearest one.

@@ -170,9 +170,12 @@ impl From<Wait> for WaitMode {
 }
 
 impl Args {
-    /// Reads the command line, argv[0] included.
+    /// Reads the command line, `argv[0]` included.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let args = Self::try_parse_from(args)?;
+        let mut args = Self::try_parse_from(args)?;
+        if let Some(Command::Mask(mask)) = &mut args.command {
+            mask.take_options()?;
+        }
         if args.command.is_some() && (args.read_only || args.no_mouse) {
             return Err(conflict("--read-only and --no-mouse are for the console: leave them out before a command"));
         }
@@ -201,6 +204,19 @@ impl Args {
             Some(Command::Get(c)) => &c.set.set,
         };
         self.before.set.iter().chain(after).cloned().collect()
+    }
+}
+
+impl Mask {
+    /// Behind the first mask clap takes everything for one, since a mask may start with `-`; no mask is `--json`.
+    fn take_options(&mut self) -> Result<(), clap::Error> {
+        let before = self.masks.len();
+        self.masks.retain(|mask| mask != "--json");
+        self.json |= self.masks.len() < before;
+        if self.masks.is_empty() {
+            return Err(Args::command().error(ErrorKind::MissingRequiredArgument, "no MASK was given"));
+        }
+        Ok(())
     }
 }
 
@@ -277,6 +293,7 @@ mod tests {
             &["request", "--repeat", "0", "x"],
             &["get"],
             &["mask"],
+            &["mask", "--json"],
             &["mask", "--set", "khelper.era=3.4", "full"],
             &["--read-only", "get", "-a"],
             &["nonsense"],

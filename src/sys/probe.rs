@@ -25,7 +25,7 @@ pub const PROBE_ARG: &str = "--khelper-probe";
 pub struct Report {
     /// The five capability sets as the kernel shows them, bits past the table of names included.
     pub caps: Sets,
-    /// Its arguments, argv[0] included.
+    /// Its arguments, `argv[0]` included.
     pub argv: Vec<String>,
     /// Its environment, in its order.
     pub env: Vec<String>,

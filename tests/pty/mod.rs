@@ -1,5 +1,6 @@
 //! The real program in a real pseudo-terminal, judged by what its screen shows. It never sleeps: it waits for the
 //! screen, or for the end, and gives up after [`PATIENCE`].
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,0 +1,162 @@
+//! The table of exit codes, row by row.
+
+use std::fs::File;
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::{Helpers, Ran, khelper, run};
+
+fn sh(script: &str) -> Ran {
+    run(["run", "--json", "--", "/bin/sh", "-c", script])
+}
+
+#[test]
+fn the_helpers_own_code_is_passed_on() {
+    for code in [0, 1, 2, 64, 75, 126, 130, 255] {
+        let record = sh(&format!("exit {code}")).exits(code).record();
+        assert_eq!((&record["outcome"], &record["exit_code"]), (&json!("exited"), &json!(code)));
+    }
+}
+
+#[test]
+fn not_found_127_not_executable_126() {
+    run(["run", "--", "/nonexistent"]).exits(127);
+    run(["run", "--", "/"]).exits(126);
+    // A code of the helper's own is told apart by its words.
+    assert_eq!(sh("exit 127").exits(127).record()["outcome"], "exited");
+}
+
+#[test]
+fn killed_by_a_signal_128_and_its_number() {
+    let record = sh("kill -9 $$").exits(137).record();
+    assert_eq!((&record["outcome"], &record["signal"], &record["raw"]), (&json!("killed"), &json!(9), &json!(9)));
+    sh("kill -TERM $$").exits(143);
+    let text = run(["run", "--", "/bin/sh", "-c", "kill -9 $$"]);
+    assert!(text.exits(137).text().starts_with("/bin/sh: killed by SIGKILL (raw 9), "), "{}", text.text());
+}
+
+#[test]
+fn timed_out_124() {
+    let record = run(["run", "--timeout", "0.1", "--json", "--", "/bin/sleep", "60"]).exits(124).record();
+    assert_eq!((&record["timed_out"], &record["signal"]), (&json!(true), &json!(15)));
+    // One that does not heed TERM gets KILL 2 s later.
+    let deaf =
+        run(["run", "--timeout", "0.1", "--json", "--", "/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"]);
+    assert_eq!(deaf.exits(124).record()["signal"], 9);
+    // One that ends in time is not touched.
+    let quick = run(["run", "--timeout", "60", "--json", "--", "/bin/true"]);
+    assert_eq!(quick.exits(0).record()["timed_out"], false);
+}
+
+#[test]
+fn usage_64() {
+    for args in [
+        &["--nonsense"][..],
+        &["nonsense"],
+        &["request"],
+        &["run", "--", "relative/path"],
+        &["run", "/bin/true"],
+        &["run", "--bset", "nonsense", "--", "/bin/true"],
+        &["request", ""],
+        &["get", "no.such"],
+        &["mask", "nonsense"],
+        &["--set", "no.such=1", "get", "-a"],
+        &["--set", "khelper.era", "get", "-a"],
+        &["--set", "khelper.era=2.6", "get", "-a"],
+        &["--set", "khelper.max_concurrent=0", "get", "-a"],
+        &["--set", "khelper.max_concurrent=51", "get", "-a"],
+        &["--set", "khelper.live=1", "get", "-a"],
+        &["--set", "kernel.modprobe=relative", "get", "-a"],
+        &["--set", "no.such=1"],
+    ] {
+        let ran = run(args);
+        assert!(ran.exits(64).stdout.is_empty() || args[0] == "request", "{args:?}: {}", ran.text());
+        assert!(!ran.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn refused_for_now_75() {
+    let gate = run(["--set", "khelper.gate=disabled", "request", "--json", "foo"]);
+    assert_eq!(gate.exits(75).record()["errno"], "EBUSY");
+    assert!(
+        gate.stderr.contains("khelper.gate=enabled") && gate.stderr.contains("asked by khelper ("),
+        "{}",
+        gate.stderr
+    );
+    assert_eq!(
+        run(["--set", "khelper.gate=freezing", "run", "--json", "--", "/bin/true"]).exits(75).record()["errno"],
+        "EBUSY"
+    );
+    let noop = run(["--set", "kernel.modprobe=", "request", "--json", "foo"]).exits(75).record();
+    assert_eq!((&noop["outcome"], &noop["result"], &noop["errno"]), (&json!("noop"), &json!(0), &json!(null)));
+    let off = run(["--set", "kernel.modprobe=", "--set", "khelper.era=current", "request", "--json", "foo"]);
+    assert_eq!(off.exits(75).record()["errno"], "ENOENT");
+}
+
+#[test]
+fn req_12_an_engine_within_an_engine_75() {
+    let me = env!("CARGO_BIN_EXE_khelper");
+    for inner in [&[me, "request", "--json", "foo"][..], &[me, "run", "--json", "--", "/bin/true"]] {
+        let ran = run(["run", "--"].iter().chain(inner));
+        let record: serde_json::Value = serde_json::from_str(ran.exits(75).text().lines().next().unwrap()).unwrap();
+        assert_eq!((&record["outcome"], &record["errno"]), (&json!("refused"), &json!("ELOOP")));
+    }
+}
+
+#[test]
+fn req_2_not_permitted_77() {
+    let denied = run(["--set", "khelper.deny=snd-* usb*", "request", "--json", "snd-hda"]);
+    let record = denied.exits(77).record();
+    assert_eq!(
+        (&record["outcome"], &record["errno"], &record["pid"]),
+        (&json!("refused"), &json!("EPERM"), &json!(null))
+    );
+    assert!(denied.stderr.contains("khelper.deny"), "{}", denied.stderr);
+    run(["--set", "khelper.allow=dm-*", "--set", "kernel.modprobe=/bin/true", "request", "foo"]).exits(77);
+    run(["--set", "khelper.allow=dm-*", "--set", "kernel.modprobe=/bin/true", "request", "dm-crypt"]).exits(0);
+}
+
+#[test]
+fn of_several_the_gravest_decides() {
+    let long = "x".repeat(56);
+    let ran = run(["--set", "kernel.modprobe=/bin/false", "--set", "khelper.deny=b", "request", "a", "b"]);
+    ran.exits(77);
+    run(["--set", "kernel.modprobe=/bin/false", "--set", "khelper.deny=b", "request", "a", "b", &long]).exits(64);
+    let helpers = Helpers::new();
+    let by_name = helpers.script("by_name", "exit $3");
+    let ran = khelper().args(crate::modprobe(&by_name)).args(["request", "3", "7", "0"]).output().unwrap();
+    Ran::of(ran).exits(7);
+}
+
+#[test]
+fn without_a_terminal_the_console_exits_with_2_and_says_what_works() {
+    let ran = run([""; 0]);
+    assert!(ran.exits(2).stdout.is_empty());
+    for word in ["terminal", "request", "run", "probe", "mask", "get"] {
+        assert!(ran.stderr.contains(word), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn help_and_version_exit_with_0() {
+    assert!(run(["--help"]).exits(0).text().contains("Exit codes"));
+    assert!(run(["run", "--help"]).exits(0).text().contains("--timeout"));
+    assert!(run(["--version"]).exits(0).text().starts_with("khelper "));
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_panic_and_a_full_disk_is_told() {
+    for args in [&["get", "-a"][..], &["mask", "full"], &["--help"], &["run", "--", "/bin/echo", "hi"], &["probe"]] {
+        let (reader, writer) = nix::unistd::pipe().unwrap();
+        drop(reader);
+        let ran = Ran::of(khelper().args(args).stdout(Stdio::from(writer)).output().unwrap());
+        assert!(ran.exits(0).stderr.is_empty(), "{}", ran.stderr);
+    }
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let ran = Ran::of(khelper().args(["get", "-a"]).stdout(full()).output().unwrap());
+    assert!(ran.exits(74).stderr.contains("could not be written"), "{}", ran.stderr);
+    // The helper's own failure says more.
+    Ran::of(khelper().args(["run", "--", "/bin/false"]).stdout(full()).output().unwrap()).exits(1);
+}

@@ -1,6 +1,6 @@
 //! The terminal after a panic. It changes the panic hook, so it is a process of its own, in a terminal of its own: the
 //! test runs this program again with `KHELPER_PANIC` set.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 #[path = "pty/mod.rs"]
 #[expect(dead_code, reason = "the tests of the console use the rest")]

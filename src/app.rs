@@ -17,8 +17,15 @@ use crate::sys::signals::Signals;
 use crate::tui;
 
 /// What the console listens to; a command listens to SIGINT alone.
-const CONSOLE_SIGNALS: [Signal; 6] =
-    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGWINCH, Signal::SIGTSTP, Signal::SIGCONT];
+const CONSOLE_SIGNALS: [Signal; 7] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGWINCH,
+    Signal::SIGTSTP,
+    Signal::SIGCONT,
+];
 
 /// The whole program.
 pub fn main() -> ExitCode {

@@ -59,6 +59,11 @@ pub enum EventKind {
     },
     /// Over: the helper is gone, or there never was one.
     Finished(Arc<Record>),
+    /// A module request has given its slot back (REQ-9); the last of its events.
+    Released {
+        /// The request.
+        id: u64,
+    },
     /// The caller stopped waiting; the helper lives on.
     Abandoned {
         /// The request.

@@ -39,6 +39,8 @@ impl Drop for Slot<'_> {
         if passed_on {
             self.inner.limit.notify();
         }
+        // After the fact: who takes a snapshot now sees the slot free.
+        self.inner.emit(EventKind::Released { id: self.id });
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Options {
 
 /// Runs the console over `engine` until the operator quits; the exit code of the program.
 ///
-/// `signals` holds SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP and SIGCONT, taken before the engine started. The engine
+/// `signals` holds SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP and SIGCONT, taken before the engine started. The engine
 /// is shut down at the end; helpers that live are left running and named on stderr (UMH-14).
 pub fn run(engine: &Engine, signals: &Signals, options: Options) -> u8 {
     // Nothing handles the mouse yet, so it is left to the terminal whatever `options` say.

@@ -40,7 +40,7 @@ pub enum Msg {
     },
     /// The time on the engine's clock, once a second or so while [`super::model::Model::needs_tick`] says so.
     Tick(Micros),
-    /// SIGINT, SIGTERM or SIGHUP: the console is to end.
+    /// SIGINT, SIGTERM, SIGQUIT or SIGHUP: the console is to end.
     Signal(Signal),
 }
 

@@ -83,7 +83,8 @@ fn req_6_the_event_comes_before_the_gate_is_looked_at() {
     assert!(matches!(&told[0].kind, EventKind::ModuleRequest { id, name, wait: true, requester }
         if *id == record.id && **name == *b"dummy" && requester.pid == 1000));
     assert!(matches!(&told[1].kind, EventKind::Finished(r) if r.id == record.id));
-    assert_eq!((told.len(), engine.snapshot().totals.refused_gate), (2, 1));
+    assert!(matches!(told[2].kind, EventKind::Released { id } if id == record.id), "REQ-9: after the slot is free");
+    assert_eq!((told.len(), engine.snapshot().totals.refused_gate), (3, 1));
 }
 
 #[test]

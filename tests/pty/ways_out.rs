@@ -19,7 +19,7 @@ fn a_quit_gives_the_terminal_back() {
 
 #[test]
 fn signals_end_it_with_128_and_their_number() {
-    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
         let mut pty = Start::khelper(80, 24).start();
         pty.shows(BANNER);
         pty.signal(signal);

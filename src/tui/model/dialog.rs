@@ -34,6 +34,10 @@ pub enum Dialog {
     Rehearsal(Rehearsal),
     /// Both masks in every text form; how far it is scrolled.
     Forms(usize),
+    /// Drafts that are offered; which choice.
+    Presets(usize),
+    /// The draft's text forms, to be copied; which choice.
+    Copy(usize),
     /// The keys.
     Help(Help),
     /// Helpers live, and the operator wants to quit.

@@ -4,7 +4,9 @@ pub mod args;
 pub mod dialog;
 pub mod field;
 pub mod forms;
+pub mod mask_forms;
 pub mod masks;
+pub mod presets;
 pub mod spark;
 pub mod warnings;
 
@@ -164,14 +166,16 @@ impl Model {
 
     /// Where keys mean something now, the nearest context first.
     pub fn chain(&self) -> &'static [Context] {
-        use Context::{Anywhere, Choices, Confirm, Form, Gate, Help, Masks, Page, Pick, Quit, Screens, Text};
+        use Context::{Anywhere, Choices, Confirm, Filter, Form, Gate, Help, Masks, Page, Pick, Quit, Screens, Text};
         match self.dialogs.last() {
+            None if self.tab == Tab::Masks && self.masks.filtering => &[Text, Filter, Anywhere],
             None if self.tab == Tab::Masks => &[Masks, Screens, Anywhere],
             None => &[Screens, Anywhere],
             Some(Dialog::Module) if self.module.focus == 1 => &[Pick, Form, Anywhere],
             Some(Dialog::Call) if self.call.focus == 2 => &[Pick, Form, Anywhere],
             Some(Dialog::Module | Dialog::Call | Dialog::Path(_)) => &[Text, Form, Anywhere],
             Some(Dialog::Gate(_)) => &[Gate, Choices, Anywhere],
+            Some(Dialog::Presets(_) | Dialog::Copy(_)) => &[Choices, Anywhere],
             Some(Dialog::Quit(quit)) if quit.stage == Quitting::Asking => &[Quit, Choices, Anywhere],
             Some(Dialog::Quit(_) | Dialog::Rehearsal(_) | Dialog::Forms(_)) => &[Page, Anywhere],
             Some(Dialog::Apply(apply)) if !apply.phrase.is_empty() => &[Text, Confirm, Anywhere],
@@ -182,6 +186,9 @@ impl Model {
 
     /// The field of text under the cursor, and where to say what is wrong with it.
     pub fn field(&mut self) -> Option<(&mut Field, Option<&mut Option<String>>)> {
+        if self.dialogs.is_empty() && self.tab == Tab::Masks && self.masks.filtering {
+            return Some((&mut self.masks.filter, None));
+        }
         match self.dialogs.last_mut()? {
             Dialog::Module => {
                 let form = &mut self.module;

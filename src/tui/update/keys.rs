@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::control::words::Mood;
 use crate::tui::keymap::{self, Action};
-use crate::tui::model::dialog::{Dialog, Help};
+use crate::tui::model::dialog::{Dialog, Help, Quit};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
 use crate::tui::view;
@@ -40,7 +40,15 @@ fn insert(model: &mut Model, text: &[u8]) -> bool {
     if let Some(error) = error {
         *error = taken.err();
     }
+    follow_filter(model);
     true
+}
+
+/// What was typed may hide the row under the cursor.
+fn follow_filter(model: &mut Model) {
+    if model.dialogs.is_empty() {
+        model.masks.move_by(0, &model.snapshot);
+    }
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -86,11 +94,19 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                     *error = None;
                 }
             }
+            follow_filter(model);
         }
         Action::Left | Action::Right | Action::Toggle | Action::All | Action::Nothing | Action::Invert => {
             masks::edit(model, action);
         }
         Action::Discard => masks::discard(model),
+        Action::Undo => masks::step(model, true),
+        Action::Redo => masks::step(model, false),
+        Action::Filter => masks::filter(model),
+        Action::KeepFilter => masks::end_filter(model, true),
+        Action::EndFilter => masks::end_filter(model, false),
+        Action::Presets => model.dialogs.push(Dialog::Presets(0)),
+        Action::Copy => model.dialogs.push(Dialog::Copy(0)),
     }
     Vec::new()
 }
@@ -114,6 +130,11 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         Some(Dialog::Call) => call::submit(model),
         Some(Dialog::Path(_)) => path::submit(model),
         Some(Dialog::Gate(choice)) => gate::submit(model, *choice),
+        Some(Dialog::Presets(choice)) => {
+            masks::take_preset(model, *choice);
+            Vec::new()
+        }
+        Some(Dialog::Copy(choice)) => masks::copy(model, *choice),
         Some(Dialog::Apply(_)) => confirm::submit_apply(model),
         Some(Dialog::Reset(_)) => confirm::submit_reset(model),
         Some(Dialog::Quit(_)) => quit::accept(model),
@@ -137,10 +158,14 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
 }
 
 fn up_or_down(model: &mut Model, rows: i32) {
+    let last = masks::rows_of(model).saturating_sub(1);
     match model.dialogs.last_mut() {
         None => model.masks.move_by(rows, &model.snapshot),
-        Some(Dialog::Gate(choice)) => *choice = choice.saturating_add_signed(rows.signum() as isize).min(2),
-        Some(Dialog::Quit(quit)) => quit.choice = quit.choice.saturating_add_signed(rows.signum() as isize).min(2),
+        Some(
+            Dialog::Gate(choice) | Dialog::Quit(Quit { choice, .. }) | Dialog::Presets(choice) | Dialog::Copy(choice),
+        ) => {
+            *choice = choice.saturating_add_signed(rows.signum() as isize).min(last);
+        }
         Some(dialog) => {
             if let Some(scroll) = scroll_of(dialog) {
                 *scroll = scroll.saturating_add_signed(rows as isize);

@@ -143,7 +143,7 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
             // What was toggled since stays; the rest is rebased on what was read back.
             for (knob, mask) in asked {
                 if model.masks.draft(*knob) == *mask {
-                    model.masks.set(*knob, live(&model.snapshot, *knob));
+                    model.masks.settle(*knob, live(&model.snapshot, *knob));
                 }
             }
             let (mood, text) = compare(model, asked, &written);

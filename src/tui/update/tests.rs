@@ -87,6 +87,54 @@ fn a_module_is_asked_for_as_often_as_was_typed() {
 }
 
 #[test]
+fn the_draft_is_undone_redone_and_taken_from_a_preset() {
+    let mut m = model();
+    type_in(&mut m, "2 ");
+    assert!(!m.masks.draft(MaskKnob::Bset).contains(SYS_MODULE));
+    type_in(&mut m, "u");
+    assert_eq!((m.masks.drafts(), status(&m)), ([KNOWN; 2], "undone: the draft is as live"));
+    ctrl(&mut m, 'r');
+    assert_eq!(status(&m), "redone: bset live -> draft: drops cap_sys_module");
+    type_in(&mut m, "z");
+    type_in(&mut m, "u");
+    assert!(!m.masks.draft(MaskKnob::Bset).contains(SYS_MODULE));
+    // A preset fills both drafts in one step and submits nothing.
+    assert!(type_in(&mut m, "P\n").is_empty());
+    assert_eq!(m.masks.drafts(), [SYS_MODULE; 2]);
+    type_in(&mut m, "u");
+    assert_eq!(m.masks.draft(MaskKnob::Inheritable), KNOWN);
+    type_in(&mut m, "uuuu");
+    assert_eq!(status(&m), "nothing to undo in this draft");
+}
+
+#[test]
+fn filtered_keys_change_the_rows_that_are_shown() {
+    let mut m = model();
+    type_in(&mut m, "2/net_");
+    assert!(m.masks.filtering);
+    // Text and not keys.
+    type_in(&mut m, "q");
+    key(&mut m, KeyCode::Backspace);
+    type_in(&mut m, "\nn");
+    assert!(!m.masks.filtering);
+    assert_eq!(KNOWN.minus(m.masks.draft(MaskKnob::Bset)), CapMask::from_bits(0b1111 << 10));
+    type_in(&mut m, "/");
+    key(&mut m, KeyCode::Esc);
+    type_in(&mut m, "n");
+    assert!(m.masks.draft(MaskKnob::Bset).is_empty());
+}
+
+#[test]
+fn a_form_of_the_draft_is_copied_whole() {
+    let mut m = model();
+    type_in(&mut m, "2 y");
+    let effects = type_in(&mut m, "\n");
+    let [Effect::Copy(bytes)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(bytes, b"kernel.usermodehelper.bset = 4294901759\t511");
+    assert!(status(&m).starts_with("bset as sysctl was sent to the terminal's clipboard"));
+}
+
+#[test]
 fn an_invalid_form_says_why_and_keeps_what_was_typed() {
     let mut m = model();
     assert!(type_in(&mut m, "m\n").is_empty());

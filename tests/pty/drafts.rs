@@ -1,0 +1,33 @@
+//! The draft: presets, undo, the filter, copies.
+
+use crate::pty::Start;
+
+const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
+
+#[test]
+fn a_preset_is_taken_undone_and_copied() {
+    for (columns, rows) in SIZES {
+        let mut pty = Start::khelper(columns, rows).start();
+        pty.shows("engine (pid ");
+        pty.press("2", "> cap_sys_module");
+        pty.press("P", "> modules only");
+        pty.send("\r");
+        pty.shows("draft open");
+        pty.press("u", "undone");
+        pty.hides("draft open");
+        pty.press("\x12", "redone");
+        pty.shows("draft open");
+        pty.press("/", "/ ");
+        pty.press("sys_mod", "1 of ");
+        pty.press("\r", "> cap_sys_module");
+        pty.press("yj", "Copy the draft");
+        pty.send("\x1b[B\x1b[B\r");
+        pty.hides("Copy the draft");
+        // What the terminal was handed: the mask as hex, in base64, and nothing of it on the screen.
+        let osc = b"\x1b]52;c;MHgwMDAwMDAwMDAwMDEwMDAw\x1b\\";
+        assert!(pty.wrote.windows(osc.len()).any(|window| window == osc), "{:?}", String::from_utf8_lossy(&pty.wrote));
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+        pty.is_restored();
+    }
+}

@@ -181,7 +181,7 @@ pub const TABLE: &[Binding] = &[
         &[c('p')],
         Action::Rehearse,
         "rehearse",
-        "run the probe under the draft and under the live masks",
+        "rehearse: run a helper under the draft, then under the live masks, and compare",
     ),
     row(Context::Masks, &[c('z')], Action::Discard, "discard", "discard the draft"),
     row(Context::Masks, &[c('u')], Action::Undo, "undo", "take the last change of the draft back"),

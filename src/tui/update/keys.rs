@@ -58,7 +58,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Repaint => return vec![Effect::Repaint],
         Action::Accept => return accept(model),
         Action::Dismiss => return dismiss(model),
-        Action::Rehearse => return rehearse::start(model),
+        Action::Rehearse => rehearse::open(model),
         Action::Help => help(model),
         Action::Overview => model.tab = Tab::Overview,
         Action::Masks => model.tab = Tab::Masks,
@@ -128,6 +128,7 @@ fn accept(model: &mut Model) -> Vec<Effect> {
     match model.dialogs.last() {
         Some(Dialog::Module) => module::submit(model),
         Some(Dialog::Call) => call::submit(model),
+        Some(Dialog::Rehearse) => rehearse::submit(model),
         Some(Dialog::Path(_)) => path::submit(model),
         Some(Dialog::Gate(choice)) => gate::submit(model, *choice),
         Some(Dialog::Presets(choice)) => {
@@ -198,6 +199,10 @@ fn focus(model: &mut Model, forward: bool) {
     let (focus, fields) = match model.dialogs.last() {
         Some(Dialog::Module) => (&mut model.module.focus, crate::tui::model::forms::ModuleForm::FIELDS),
         Some(Dialog::Call) => (&mut model.call.focus, crate::tui::model::forms::CallForm::FIELDS),
+        Some(Dialog::Rehearse) => {
+            let fields = model.rehearse.fields();
+            (&mut model.rehearse.focus, fields)
+        }
         _ => return,
     };
     *focus = (*focus + if forward { 1 } else { fields - 1 }) % fields;
@@ -206,6 +211,7 @@ fn focus(model: &mut Model, forward: bool) {
 fn pick(model: &mut Model, forward: bool) {
     match model.dialogs.last() {
         Some(Dialog::Module) => model.module.wait ^= true,
+        Some(Dialog::Rehearse) => model.rehearse.pick(forward),
         Some(Dialog::Call) => {
             let modes = crate::tui::model::forms::WAITS.len();
             model.call.wait = (model.call.wait + if forward { 1 } else { modes - 1 }) % modes;

@@ -13,7 +13,8 @@ use crate::control::{Command, Key, MaskKnob, Reply, Written};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
 use crate::tui::fixture::{self, KNOWN};
-use crate::tui::model::dialog::{Dialog, Quitting, Rehearsed};
+use crate::tui::model::dialog::{Dialog, Quitting};
+use crate::tui::model::rehearse::Rehearsed;
 
 const SYS_MODULE: CapMask = CapMask::only(Capability::SYS_MODULE);
 
@@ -396,20 +397,35 @@ fn sys_8_a_reset_is_its_own_act() {
 #[test]
 fn the_rehearsal_runs_under_the_draft_and_under_live() {
     let mut m = model();
-    let asked = commands(type_in(&mut m, "2 p"));
-    let [(draft, Command::Probe { bset, inheritable }), (live, Command::Probe { bset: None, inheritable: None })] =
-        &asked[..]
-    else {
-        panic!("{asked:?}")
-    };
+    let asked = commands(type_in(&mut m, "2 p\n"));
+    let [(draft, Command::Probe { bset, inheritable })] = &asked[..] else { panic!("{asked:?}") };
     assert_eq!(*bset, Some(MaskExpr::Exactly(KNOWN.minus(SYS_MODULE))));
     assert_eq!(*inheritable, Some(MaskExpr::Exactly(KNOWN)));
-    reply(&mut m, *live, Ok(Reply::Answered(Arc::new(fixture::record(2, b"probe", 0)))));
     let error = EngineError::new(Stage::Path, Errno::ENOENT, "no probe", "give one");
-    reply(&mut m, *draft, Err(error.into()));
+    // The second run begins when the first is over.
+    let second = commands(reply(&mut m, *draft, Err(error.into())));
+    let [(live, Command::Probe { bset: None, inheritable: None })] = &second[..] else { panic!("{second:?}") };
+    reply(&mut m, *live, Ok(Reply::Answered(Arc::new(fixture::record(2, b"probe", 0)))));
     let Some(Dialog::Rehearsal(r)) = m.dialogs.last() else { panic!() };
     assert!(matches!(&r.runs[1], Rehearsed::Ended(record) if record.id == 2));
     assert!(matches!(&r.runs[0], Rehearsed::Failed(why) if why == "no probe (ENOENT): give one"));
+}
+
+#[test]
+fn a_rehearsal_that_was_left_begins_no_second_run() {
+    let mut m = model();
+    // Any program: the values turn both ways.
+    type_in(&mut m, "2 p");
+    key(&mut m, KeyCode::Left);
+    key(&mut m, KeyCode::Tab);
+    type_in(&mut m, "/bin/sh");
+    key(&mut m, KeyCode::Tab);
+    let asked = commands(type_in(&mut m, "-c 'exit 3'\n"));
+    let [(ticket, Command::Call(call))] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((&call.path[..], call.args.join(&b'|')), (&b"/bin/sh"[..], b"-c|exit 3".to_vec()));
+    assert_eq!(call.bset, Some(MaskExpr::Exactly(KNOWN.minus(SYS_MODULE))));
+    key(&mut m, KeyCode::Esc);
+    assert!(reply(&mut m, *ticket, Ok(Reply::Answered(Arc::new(fixture::record(1, b"sh", 768))))).is_empty());
 }
 
 #[test]

@@ -142,6 +142,7 @@ fn dialogs_at_every_size() {
     at_every_size("reset", &s, "2R");
     at_every_size("forms", &s, "2 f");
     at_every_size("help", &s, "?drain");
+    at_every_size("rehearse", &s, "2 p→\tdummy");
     at_every_size("quit", &fixture::busy(12), "qk");
 }
 
@@ -149,7 +150,7 @@ fn dialogs_at_every_size() {
 fn rehearsal_at_every_size() {
     for (columns, rows) in SIZES {
         let mut model = fixture::model(fixture::snapshot(), columns, rows);
-        keys(&mut model, "2 p");
+        keys(&mut model, "2 p\n");
         let cut = KNOWN.minus(CapMask::from_bits(1 << 16));
         let mut under_draft = fixture::record(1, b"probe", 0);
         under_draft.caps = Some(CapSets { permitted: cut, effective: cut, bounding: KNOWN, ..CapSets::default() });
@@ -196,7 +197,7 @@ fn masks_that_do_nothing_say_so() {
 #[test]
 fn the_target_is_named_on_every_screen_and_dialog() {
     for (columns, rows) in [(40, 3), (40, 10), (80, 24), (120, 40)] {
-        for typed in ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2f", "q", "2/x", "2P", "2y"] {
+        for typed in ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", "2f", "q", "2/x", "2P", "2y"] {
             let mut model = fixture::model(fixture::busy(1), columns, rows);
             keys(&mut model, typed);
             let first = self::rows(&buffer(&model)).remove(0);
@@ -323,8 +324,8 @@ proptest! {
     }
 
     #[test]
-    fn every_size_is_drawn(columns in 1u16..130, rows in 1u16..45, at in 0usize..15) {
-        let typed = ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2f", "q", "2/x", "2P", "2y"][at];
+    fn every_size_is_drawn(columns in 1u16..130, rows in 1u16..45, at in 0usize..16) {
+        let typed = ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", "2f", "q", "2/x", "2P", "2y"][at];
         let mut model = fixture::model(fixture::overflowing(), columns, rows);
         keys(&mut model, typed);
         buffer(&model);

@@ -117,6 +117,7 @@ fn sheet(model: &Model, dialog: &Dialog, columns: usize) -> Sheet {
         Dialog::Quit(quit) => choices::quit(model, quit, columns),
         Dialog::Apply(apply) => apply::apply(model, apply, columns),
         Dialog::Reset(reset) => apply::reset(model, reset, columns),
+        Dialog::Rehearse => rehearsal::form(model, columns),
         Dialog::Rehearsal(rehearsal) => rehearsal::sheet(model, rehearsal, columns),
         Dialog::Help(help) => help::sheet(model, help, columns),
         Dialog::Forms(scroll) => {

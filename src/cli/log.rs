@@ -2,7 +2,7 @@
 
 use std::thread::{self, JoinHandle};
 
-use crate::abi::error::{Stage, exec_advice};
+use crate::abi::error::Stage;
 use crate::abi::wait::WaitMode;
 use crate::engine::event::EventKind;
 use crate::engine::record::{Kind, Outcome};
@@ -60,11 +60,10 @@ pub fn explain(record: &Record) {
     if !matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned) {
         return;
     }
-    let exec = record.errno.filter(|_| record.stage == Some(Stage::Exec));
-    let knob = if exec.is_some() && record.kind == Kind::Module { "kernel.modprobe: " } else { "" };
-    let advice = exec.map(|errno| format!("; {}", exec_advice(errno))).unwrap_or_default();
+    let of_modprobe = record.stage == Some(Stage::Exec) && record.kind == Kind::Module;
+    let knob = if of_modprobe { "kernel.modprobe: " } else { "" };
     if let Some(why) = &record.why {
-        say(&format!("{}: {knob}{why}{advice}", words::title(record)));
+        say(&format!("{}: {knob}{why}", words::title(record)));
     }
     if !record.chain.is_empty() {
         say(&format!("{}: asked by {}", words::title(record), words::chain(&record.chain)));

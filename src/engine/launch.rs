@@ -7,7 +7,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::birth::{Birth, Enforcement, Image, SetsPlan};
-use crate::abi::error::{Explain, Stage};
+use crate::abi::error::{Explain, Stage, exec_advice};
 use crate::abi::escape::screen;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
@@ -47,13 +47,12 @@ struct Failure {
 
 impl Failure {
     fn exec(errno: Errno, path: &[u8]) -> Self {
-        let advice = match errno {
-            Errno::ENOENT => "give a path that exists; the program that its `#!` line names must exist too",
-            Errno::EACCES => "give a file that may be executed (chmod +x), on a filesystem without noexec",
-            Errno::ENOEXEC => "give a program of this machine; a script needs a `#!` line",
-            _ => "look at the file with `ls -l` and `file`",
-        };
-        let why = format!("`{}` could not be executed: {}; {advice}", screen(path), errno.desc());
+        let why = format!(
+            "`{}` could not be executed: {}; {advice}",
+            screen(path),
+            errno.desc(),
+            advice = exec_advice(errno)
+        );
         Self { outcome: Outcome::ExecFailed, stage: Stage::Exec, errno, why }
     }
 }

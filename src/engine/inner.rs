@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use nix::errno::Errno;
 
+use crate::abi::cap::CapSets;
 use crate::abi::error::EngineError;
 use crate::abi::module::ModuleName;
 use crate::abi::who::{ChainLink, Origin, Requester};
@@ -18,7 +19,7 @@ use super::books::Books;
 use super::event::{EventKind, Level};
 use super::khelper::Pool;
 use super::record::{Outcome, Record, State};
-use super::sync::Monitor;
+use super::sync::{Monitor, lock};
 use super::sysctl::{Sysctl, Values};
 
 /// A security hook of the library's caller: judges after `khelper.deny` and `khelper.allow` (REQ-2).
@@ -26,7 +27,11 @@ pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Requester, Origin) -> Result<()
 
 pub(super) struct Inner {
     pub(super) host: Arc<dyn Host>,
-    pub(super) me: Requester,
+    pub(super) me: Arc<Requester>,
+    /// The capability sets that the last helper had: nearly always the next one's too, and 10,000 records share them.
+    pub(super) seen: Mutex<Option<Arc<CapSets>>>,
+    /// The environment of a module request, shared by its records.
+    pub(super) env: Arc<[Box<[u8]>]>,
     pub(super) sysctl: Sysctl,
     /// Writers of knobs one after another, so that events tell changes in their order; taken before every other lock.
     pub(super) writers: Mutex<()>,
@@ -79,7 +84,7 @@ impl Inner {
             record.why = Some(format!("{}; {}", error.why, error.advice).into());
         }
         if outcome == Outcome::Refused {
-            record.chain = self.chain(record.requester.pid);
+            record.chain = self.chain(record.requester.pid).into();
         }
         let record = Arc::new(record);
         self.finish(now, record.clone());
@@ -90,6 +95,15 @@ impl Inner {
     pub(super) fn finish(&self, now: Micros, record: Arc<Record>) {
         self.books.lock().finish(now, record);
         self.books.notify();
+    }
+
+    /// `sets`, in one copy for all records that have the same.
+    pub(super) fn share(&self, sets: CapSets) -> Arc<CapSets> {
+        let mut seen = lock(&self.seen);
+        match &*seen {
+            Some(last) if **last == sets => last.clone(),
+            _ => seen.insert(Arc::new(sets)).clone(),
+        }
     }
 
     /// Who asked whom, as far as it can be known (REQ-12).

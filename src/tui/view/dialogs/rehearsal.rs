@@ -34,7 +34,7 @@ pub(super) fn sheet(model: &Model, rehearsal: &Rehearsal, columns: usize) -> She
         ended(model, &mut sheet, name, run);
     }
     let got = |run: &Rehearsed| match run {
-        Rehearsed::Ended(record) => record.caps,
+        Rehearsed::Ended(record) => record.caps.as_deref().copied(),
         _ => None,
     };
     match (got(&rehearsal.runs[0]), got(&rehearsal.runs[1])) {

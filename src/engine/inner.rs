@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use crate::abi::cap::CapSets;
 use crate::abi::error::EngineError;
 use crate::abi::module::ModuleName;
-use crate::abi::who::{ChainLink, Origin, Requester};
+use crate::abi::who::{ChainLink, Comm, Origin, Requester};
 use crate::policy::gate::Gate;
 use crate::policy::limit::{Era, Limit, ceiling};
 use crate::policy::loops;
@@ -21,6 +21,9 @@ use super::khelper::Pool;
 use super::record::{Outcome, Record, State};
 use super::sync::{Monitor, lock};
 use super::sysctl::{Sysctl, Values};
+
+/// The longest chain of requesters that is followed past a helper that has ended.
+const CHAIN: usize = 64;
 
 /// A security hook of the library's caller: judges after `khelper.deny` and `khelper.allow` (REQ-2).
 pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Requester, Origin) -> Result<(), Errno> + Send + Sync>;
@@ -108,9 +111,20 @@ impl Inner {
 
     /// Who asked whom, as far as it can be known (REQ-12).
     pub(super) fn chain(&self, pid: i32) -> Vec<ChainLink> {
-        let ancestry = self.host.ancestry(pid);
+        let mut ancestry = self.host.ancestry(pid);
+        // A helper that has ended is known from its record alone: its session outlives it, and bears its pid until the
+        // last of its children is gone, so that the newest helper of that pid is the one.
+        while let Some(gone) = ancestry.last_mut().filter(|link| !link.known) {
+            let Some(record) = self.books.lock().ended_helper(gone.pid) else { break };
+            let name = record.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+            (gone.comm, gone.known, gone.helper_of) = (Comm::new(name), true, Some(record.id));
+            if ancestry.len() >= CHAIN {
+                break;
+            }
+            ancestry.extend(self.host.ancestry(record.requester.pid));
+        }
         let books = self.books.lock();
-        loops::chain(ancestry, |pid| books.helper_of(pid))
+        loops::chain(ancestry, |link| link.helper_of.or_else(|| books.helper_of(link.pid)))
     }
 
     /// `#3 dummy (pid 77), #4 /bin/sleep` for a person.

@@ -46,19 +46,6 @@ pub enum NotEnforced {
 }
 
 impl NotEnforced {
-    /// What stayed as the host has it, for a person.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Nice => "nice",
-            Self::Scheduler => "scheduling policy",
-            Self::Affinity => "CPUs",
-            Self::Groups => "groups",
-            Self::OomScoreAdj => "oom_score_adj",
-        }
-    }
-}
-
-impl NotEnforced {
     /// As JSON and the screen spell it.
     pub const fn name(self) -> &'static str {
         match self {

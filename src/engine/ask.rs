@@ -47,7 +47,7 @@ impl Inner {
             env: Arc::from([]),
             wait,
             origin: ask.origin.unwrap_or(Origin::Library),
-            requester: ask.requester.clone().unwrap_or_else(|| self.me.clone()),
+            requester: ask.requester.clone().map_or_else(|| self.me.clone(), Arc::new),
             wall: clock.wall(),
             at: clock.now(),
             state: State::Waiting,
@@ -73,7 +73,7 @@ impl Inner {
             cpu_us: 0,
             max_rss_kib: 0,
             output: None,
-            chain: Vec::new(),
+            chain: Box::default(),
         };
         (record, Cancel::new())
     }

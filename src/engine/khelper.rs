@@ -18,6 +18,8 @@ use super::sync::Monitor;
 
 /// Idle workers kept, more than the limit on module requests; more than these end when their helper has.
 const IDLE: usize = 64;
+/// Idle workers kept when next to nothing runs: a burst leaves no more behind.
+const IDLE_AT_REST: usize = 8;
 /// A worker's stack: hooks run on it.
 const STACK: usize = 256 * 1024;
 
@@ -32,6 +34,8 @@ type Desk = Monitor<Next>;
 #[derive(Default)]
 struct State {
     idle: Vec<Arc<Desk>>,
+    /// Workers that are not idle.
+    busy: usize,
     /// Jobs that need a fresh worker.
     fresh: VecDeque<Arc<Call>>,
     /// Jobs given to workers that were idle: any of them may come back here to be served by a fresh one.
@@ -62,6 +66,7 @@ impl Pool {
         match idle {
             Some(desk) => {
                 state.reused += 1;
+                state.busy += 1;
                 drop(state);
                 *desk.lock() = Next::Job(call);
                 desk.notify();
@@ -109,23 +114,32 @@ impl Pool {
     fn idle(&self, desk: &Arc<Desk>, generation: u64) -> Option<Arc<Call>> {
         {
             let mut state = self.0.lock();
-            if state.closed || generation < state.generation || state.idle.len() >= IDLE {
+            // As many as are busy may be wanted again at once; the rest would hold memory for nothing.
+            let most = state.busy.clamp(IDLE_AT_REST, IDLE);
+            let over = (state.idle.len() + 1).saturating_sub(most).min(state.idle.len());
+            retire(state.idle.drain(..over));
+            if state.closed || generation < state.generation {
                 return None;
             }
+            state.busy -= 1;
             state.idle.push(desk.clone());
         }
         let mut next = desk.lock();
         loop {
             match std::mem::replace(&mut *next, Next::Nothing) {
                 Next::Job(call) => return Some(call),
-                Next::Retire => return None,
+                Next::Retire => {
+                    drop(next);
+                    self.0.lock().busy += 1;
+                    return None;
+                }
                 Next::Nothing => next = desk.wait(next),
             }
         }
     }
 }
 
-fn retire(desks: Vec<Arc<Desk>>) {
+fn retire(desks: impl IntoIterator<Item = Arc<Desk>>) {
     for desk in desks {
         *desk.lock() = Next::Retire;
         desk.notify();
@@ -148,12 +162,15 @@ fn spawner(inner: &Arc<Inner>) {
                 state = monitor.wait(state);
             }
         };
+        monitor.lock().busy += 1;
         let (worker_inner, job) = (inner.clone(), call.clone());
-        let spawned = thread::Builder::new()
-            .name("khelper-worker".into())
-            .stack_size(STACK)
-            .spawn(move || worker(&worker_inner, job));
+        let spawned = thread::Builder::new().name("khelper-worker".into()).stack_size(STACK).spawn(move || {
+            // Out of the idle state a worker is busy again, so that it always ends as a busy one.
+            worker(&worker_inner, job);
+            worker_inner.pool.0.lock().busy -= 1;
+        });
         if spawned.is_err() {
+            monitor.lock().busy -= 1;
             let failure = LaunchFailure::Process(SysError::new("a thread for the helper", Errno::EAGAIN));
             inner.launch_failed(&call, failure);
         }

@@ -184,8 +184,8 @@ impl Inner {
         record.state = State::Ended;
         record.ended_us = Some(now.saturating_sub(record.at));
         record.status = ended.status;
-        record.caps = ended.caps;
-        record.caps_started = ended.caps_started.map(Box::new);
+        record.caps = ended.caps.map(|sets| self.share(sets));
+        record.caps_started = ended.caps_started.map(|sets| self.share(sets));
         record.cpu_us = ended.cpu_us;
         record.max_rss_kib = ended.max_rss_kib;
         record.output = output;
@@ -231,7 +231,7 @@ impl Inner {
             drop(state);
             let chain = self.chain(pid);
             state = call.state.lock();
-            state.record.chain = chain;
+            state.record.chain = chain.into();
         }
         self.close(call, state, now, result);
     }

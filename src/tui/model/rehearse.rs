@@ -232,11 +232,11 @@ pub fn facts(record: &Record, known: CapMask) -> Vec<(&'static str, String)> {
         .map_or_else(|| "nothing".to_owned(), |o| format!("{} bytes, {} of errors", o.stdout.len(), o.stderr.len()));
     let mut facts = vec![("ended", ended_in_words(record).text()), ("enforced", enforced.to_owned())];
     if !record.not_enforced.is_empty() {
-        let what: Vec<&str> = record.not_enforced.iter().map(|what| what.words()).collect();
+        let what: Vec<&str> = record.not_enforced.iter().map(|what| what.name()).collect();
         facts.push(("not set", what.join(", ")));
     }
     for (name, of) in SETS {
-        facts.push((name, record.caps.map_or_else(|| "not seen".to_owned(), |sets| size(of(&sets), known))));
+        facts.push((name, record.caps.as_deref().map_or_else(|| "not seen".to_owned(), |sets| size(of(sets), known))));
     }
     facts.push(("wrote", wrote));
     facts
@@ -253,16 +253,16 @@ pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
     if draft.enforced != live.enforced {
         out.push("the masks were enforced by other means".to_owned());
     }
-    if let (Some(d), Some(l)) = (draft.caps, live.caps) {
+    if let (Some(d), Some(l)) = (draft.caps.as_deref(), live.caps.as_deref()) {
         let mut lacks: Vec<(CapMask, Vec<&str>)> = Vec::new();
         for (name, of) in SETS {
-            let missing = of(&l).minus(of(&d));
+            let missing = of(l).minus(of(d));
             match lacks.iter_mut().find(|(mask, _)| *mask == missing) {
                 _ if missing.is_empty() => {}
                 Some((_, names)) => names.push(name),
                 None => lacks.push((missing, vec![name])),
             }
-            let more = of(&d).minus(of(&l));
+            let more = of(d).minus(of(l));
             if !more.is_empty() {
                 out.push(format!("{name} has {} more", list(more)));
             }
@@ -290,7 +290,7 @@ mod tests {
         let mut draft = record(1, b"x", 256);
         assert_eq!(differences(&live, &record(3, b"x", 0), false), Vec::<String>::new());
         let cut = KNOWN.minus(CapMask::from_bits(1 << 16));
-        draft.caps = Some(CapSets { permitted: cut, effective: cut, bounding: cut, ..CapSets::default() });
+        draft.caps = Some(Arc::new(CapSets { permitted: cut, effective: cut, bounding: cut, ..CapSets::default() }));
         draft.output = Some(Arc::new(Output { stdout: b"x".to_vec(), ..Output::default() }));
         let wanted = [
             "it ended with ✗ exit 1 (raw 256), not ✓ exit 0",

@@ -153,7 +153,8 @@ fn rehearsal_at_every_size() {
         keys(&mut model, "2 p\n");
         let cut = KNOWN.minus(CapMask::from_bits(1 << 16));
         let mut under_draft = fixture::record(1, b"probe", 0);
-        under_draft.caps = Some(CapSets { permitted: cut, effective: cut, bounding: KNOWN, ..CapSets::default() });
+        under_draft.caps =
+            Some(CapSets { permitted: cut, effective: cut, bounding: KNOWN, ..CapSets::default() }.into());
         under_draft.enforced = Some(Enforcement::NoNewPrivs);
         for (ticket, record) in [(1, under_draft), (2, fixture::record(2, b"probe", 0))] {
             update(&mut model, Msg::Replied { ticket, reply: Ok(Reply::Answered(Arc::new(record))) });

@@ -139,12 +139,12 @@ fn beside(sheet: &mut Sheet, name: &str, draft: &str, live: &str, style: Style) 
 
 /// The five sets by name; those that are alike on one line.
 fn sets(model: &Model, sheet: &mut Sheet, name: &str, record: &Record) {
-    let Some(sets) = record.caps else { return };
+    let Some(sets) = record.caps.as_deref() else { return };
     let mut alike: Vec<(CapMask, Vec<&str>)> = Vec::new();
     for (set, of) in SETS {
-        match alike.iter_mut().find(|(mask, _)| *mask == of(&sets)) {
+        match alike.iter_mut().find(|(mask, _)| *mask == of(sets)) {
             Some((_, names)) => names.push(set),
-            None => alike.push((of(&sets), vec![set])),
+            None => alike.push((of(sets), vec![set])),
         }
     }
     for (mask, which) in alike {

@@ -6,6 +6,8 @@ mod drafts;
 mod idle;
 #[path = "pty/journeys.rs"]
 mod journeys;
+#[path = "pty/line.rs"]
+mod line;
 #[path = "pty/mod.rs"]
 mod pty;
 #[path = "pty/ways_out.rs"]

@@ -13,6 +13,8 @@ pub enum Context {
     Screens,
     /// The screen Masks.
     Masks,
+    /// The command line.
+    Line,
     /// The filter of a screen.
     Filter,
     /// A field of text.
@@ -37,9 +39,10 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Screens,
         Self::Masks,
+        Self::Line,
         Self::Filter,
         Self::Anywhere,
         Self::Form,
@@ -59,6 +62,7 @@ impl Context {
             Self::Anywhere => "Everywhere",
             Self::Screens => "Screens",
             Self::Masks => "Masks",
+            Self::Line => "The command line",
             Self::Filter => "The filter of a screen",
             Self::Text => "Text fields",
             Self::Pick => "Fields with a few values",
@@ -109,6 +113,10 @@ pub enum Action {
     EndFilter,
     Presets,
     Copy,
+    Line,
+    Complete,
+    Older,
+    Newer,
     Rehearse,
     Apply,
     Reset,
@@ -214,6 +222,17 @@ pub const TABLE: &[Binding] = &[
     row(Context::Masks, &[PAGE_DOWN], Action::PageDown, "", "move down by a page"),
     row(Context::Masks, &[HOME], Action::First, "", "go to the first capability"),
     row(Context::Masks, &[END], Action::Last, "", "go to the last capability"),
+    row(Context::Line, &[ENTER], Action::Accept, "do it", "do what the line says"),
+    row(Context::Line, &[TAB], Action::Complete, "complete", "complete the last word, or show what it could become"),
+    row(
+        Context::Line,
+        &[UP, ctrl('p')],
+        Action::Older,
+        "before",
+        "take the line before this one, also of earlier starts",
+    ),
+    row(Context::Line, &[DOWN, ctrl('n')], Action::Newer, "", "take the line after this one"),
+    row(Context::Line, &[ESC], Action::Dismiss, "back", "go back without doing anything"),
     row(Context::Filter, &[ENTER], Action::KeepFilter, "keep", "keep the filter and go back to the rows"),
     row(Context::Filter, &[ESC], Action::EndFilter, "end", "take the filter away"),
     row(Context::Filter, &[UP], Action::Up, "", "move up"),
@@ -228,6 +247,7 @@ pub const TABLE: &[Binding] = &[
         "gate",
         "work the gate: freeze and drain, disable and drain, enable",
     ),
+    row(Context::Screens, &[c(':')], Action::Line, "command", "type a command, with the shell's words"),
     row(Context::Screens, &[c('?')], Action::Help, "help", "show the keys, searchable"),
     row(Context::Screens, &[c('q')], Action::Quit, "quit", "quit; with helpers alive it asks"),
     row(Context::Screens, &[c('1')], Action::Overview, "", "show the Overview"),
@@ -352,6 +372,7 @@ mod tests {
     const CHAINS: &[&[Context]] = &[
         &[Context::Screens, Context::Anywhere],
         &[Context::Masks, Context::Screens, Context::Anywhere],
+        &[Context::Text, Context::Line, Context::Anywhere],
         &[Context::Text, Context::Filter, Context::Anywhere],
         &[Context::Text, Context::Form, Context::Anywhere],
         &[Context::Pick, Context::Form, Context::Anywhere],

@@ -22,10 +22,11 @@ pub(super) fn edit(model: &mut Model, action: Action) {
         Action::All => draft | shown,
         Action::Nothing => draft.minus(shown),
         Action::Invert => draft.minus(shown) | shown.minus(draft),
-        _ => match masks.capability() {
+        Action::Toggle => match masks.capability() {
             Some(cap) => draft.toggled(cap),
             None => draft,
         },
+        _ => return,
     };
     masks.set(column, new);
     masks.note = None;

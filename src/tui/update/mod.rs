@@ -4,6 +4,7 @@ mod call;
 mod confirm;
 mod gate;
 mod keys;
+mod line;
 mod masks;
 mod module;
 mod path;

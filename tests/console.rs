@@ -10,5 +10,7 @@ mod journeys;
 mod line;
 #[path = "pty/mod.rs"]
 mod pty;
+#[path = "pty/settings.rs"]
+mod settings;
 #[path = "pty/ways_out.rs"]
 mod ways_out;

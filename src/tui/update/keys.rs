@@ -18,7 +18,7 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
         return Vec::new();
     }
     let key = keymap::key_of(event);
-    if let Some(action) = keymap::find(model.chain(), key) {
+    if let Some(action) = model.keys.find(model.chain(), key) {
         return act(model, action);
     }
     if let (KeyCode::Char(c), KeyModifiers::NONE) = key {

@@ -1,5 +1,6 @@
 //! The screen, drawn from the model; it changes nothing.
 
+mod ascii;
 pub mod dialogs;
 mod header;
 mod last;
@@ -78,6 +79,9 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     put(buf, areas.footer, &[header::footer(model, area.width)]);
     if !model.dialogs.is_empty() {
         cursor = dialogs::draw(model, &areas, buf);
+    }
+    if model.ascii {
+        ascii::plain(frame.buffer_mut());
     }
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);

@@ -244,6 +244,61 @@ fn meaning_has_a_style_and_no_color_has_none() {
 }
 
 #[test]
+fn the_linux_console_gets_ascii_alone() {
+    for typed in
+        ["", "2 ", "m", "c", "g", "?", "2 w", "2R", "2 p", "2 p\n", ":x\n", ":get -a\n", "2f", "q", "2/x", "2P", "2 y"]
+    {
+        let mut model = fixture::model(fixture::overflowing(), 80, 24);
+        model.ascii = true;
+        keys(&mut model, typed);
+        for cell in buffer(&model).content() {
+            assert!(cell.symbol().is_ascii(), "{typed}: {}", cell.symbol());
+        }
+    }
+    let mut model = fixture::model(fixture::overflowing(), 80, 24);
+    model.ascii = true;
+    insta::assert_snapshot!("overview_ascii_80x24", screen(&model));
+}
+
+#[test]
+fn the_colour_blind_theme_has_neither_red_nor_green_and_contrast_is_never_dim() {
+    let shown = |theme, typed: &str| {
+        let mut model = fixture::model(fixture::overflowing(), 120, 40);
+        model.theme = theme;
+        keys(&mut model, typed);
+        buffer(&model)
+    };
+    let mut seen = Vec::new();
+    for typed in ["", "2 ", "2 w\n", "m\n"] {
+        for cell in shown(Theme::colour_blind(), typed).content() {
+            assert!(![Color::Red, Color::Green, Color::LightRed, Color::LightGreen].contains(&cell.fg), "{typed}");
+            seen.push(cell.fg);
+        }
+        for cell in shown(Theme::high_contrast(), typed).content() {
+            assert!(![Color::DarkGray, Color::Gray].contains(&cell.fg), "{typed}");
+        }
+    }
+    assert!(seen.contains(&Color::LightYellow) && seen.contains(&Color::LightBlue));
+}
+
+#[test]
+fn rebound_keys_are_the_ones_that_are_shown() {
+    let mut model = fixture::model(fixture::snapshot(), 120, 40);
+    let rebind = |context, action, key| crate::tui::keymap::Rebind::new(context, action, vec![key], 1).unwrap();
+    let key = |c| (KeyCode::Char(c), KeyModifiers::NONE);
+    let both = vec![rebind("screens", "module", key('M')), rebind("masks", "apply", key('W'))];
+    model.keys = crate::tui::keymap::Keymap::new(both).unwrap();
+    assert!(screen(&model).contains("M asks for a module") && screen(&model).contains("M module"));
+    keys(&mut model, "2");
+    let flat = screen(&model).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("rehearses, W") && flat.contains("W apply"), "{flat}");
+    keys(&mut model, " w");
+    assert!(model.dialogs.is_empty());
+    keys(&mut model, "W");
+    assert!(!model.dialogs.is_empty());
+}
+
+#[test]
 fn a_draft_is_marked_by_symbol_and_words_too() {
     let mut s = fixture::snapshot();
     s.knobs.bset = KNOWN.minus(CapMask::from_bits(1 << 16));

@@ -8,6 +8,8 @@ mod idle;
 mod journeys;
 #[path = "pty/line.rs"]
 mod line;
+#[path = "pty/mouse.rs"]
+mod mouse;
 #[path = "pty/mod.rs"]
 mod pty;
 #[path = "pty/settings.rs"]

@@ -116,9 +116,11 @@ impl<'a> Console<'a> {
         self.look_at(self.model.snapshot.knobs.modprobe.clone());
         while self.ending.is_none() {
             if self.turn().is_err() {
-                return Ok(super::EXIT_HANGUP);
+                self.ending = Some(super::EXIT_HANGUP);
             }
         }
+        self.tty.leave();
+        self.desk.finish();
         Ok(self.ending.unwrap_or_default())
     }
 

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -19,6 +20,9 @@ use super::msg::{Msg, Ticket};
 /// A request waits on its caller's stack; hooks may run on it.
 const STACK: usize = 256 * 1024;
 
+/// How long the end waits for the history.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// What the clerk does, one after another.
 enum Errand {
     Command(Ticket, Command),
@@ -26,6 +30,8 @@ enum Errand {
     Remember(Vec<u8>),
     /// Looks at a modprobe path (SYS-6): a walk over the file system.
     Warnings(Arc<[u8]>),
+    /// Tells that everything before it is done.
+    Told(Sender<()>),
 }
 
 /// Where commands are handed in.
@@ -34,11 +40,13 @@ pub(super) struct Desk {
     mailbox: Arc<Mailbox>,
     /// The thread for what answers at once; there is one from the first such command on.
     clerk: Option<Sender<Errand>>,
+    /// Something was to be kept.
+    remembers: bool,
 }
 
 impl Desk {
     pub(super) fn new(engine: Engine, mailbox: Arc<Mailbox>) -> Self {
-        Self { engine, mailbox, clerk: None }
+        Self { engine, mailbox, clerk: None, remembers: false }
     }
 
     /// Performs a command. One that blocks has a thread of its own, so that no number of them waits for another; the
@@ -64,7 +72,18 @@ impl Desk {
 
     /// Keeps a line of the command line for the next start.
     pub(super) fn remember(&mut self, line: Vec<u8>) {
+        self.remembers = true;
         self.errand(Errand::Remember(line));
+    }
+
+    /// Waits until what was to be kept is kept, but not for long: the clerk may be at something slow.
+    pub(super) fn finish(&mut self) {
+        if !self.remembers {
+            return;
+        }
+        let (done, told) = channel();
+        self.errand(Errand::Told(done));
+        let _ = told.recv_timeout(PATIENCE);
     }
 
     fn errand(&mut self, errand: Errand) {
@@ -78,7 +97,7 @@ impl Desk {
         self.mailbox.post(match unsent {
             Ok(()) => return,
             Err(Errand::Command(ticket, _)) => Msg::Replied { ticket, reply: Err(no_thread()) },
-            Err(Errand::Remember(_)) => return,
+            Err(Errand::Remember(_) | Errand::Told(_)) => return,
             Err(Errand::Warnings(_)) => Msg::PathWarnings(vec!["not looked at: no thread could be made".into()]),
         });
     }
@@ -92,6 +111,8 @@ impl Desk {
                     Errand::Command(ticket, command) => perform(&engine, &mailbox, ticket, command),
                     // What cannot be kept is lost with this console, and nothing else is.
                     Errand::Remember(line) => drop(catch_unwind(|| history::add(&line))),
+                    // Whoever asked may have stopped waiting.
+                    Errand::Told(done) => drop(done.send(())),
                     Errand::Warnings(path) => {
                         let look = catch_unwind(AssertUnwindSafe(|| engine.path_warnings(&path)));
                         let warnings = look.unwrap_or_else(|_| vec!["not looked at: khelper panicked".into()]);

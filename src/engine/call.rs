@@ -185,6 +185,8 @@ impl Call {
         let info = match state.end.complete(result) {
             Some(OnComplete::Deliver) => {
                 state.answer = Some(answer);
+                #[cfg(all(test, feature = "faults"))]
+                super::faults::clean_up_again();
                 None
             }
             Some(OnComplete::Cleanup) => state.info.take(),

@@ -1,9 +1,13 @@
 //! The whole console in a pseudo-terminal.
 
+#[path = "pty/drafts.rs"]
+mod drafts;
 #[path = "pty/idle.rs"]
 mod idle;
 #[path = "pty/journeys.rs"]
 mod journeys;
+#[path = "pty/line.rs"]
+mod line;
 #[path = "pty/mod.rs"]
 mod pty;
 #[path = "pty/ways_out.rs"]

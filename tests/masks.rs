@@ -49,7 +49,7 @@ fn umh_10_a_helper_gets_exactly_what_the_masks_leave() {
         let status = stdout(&record);
         let seen = |name| CapMask::from_bits(bit(field(&status, name)));
         let within = bset & host.bounding;
-        assert_eq!(record.caps.map(|c| c.permitted), Some(seen("CapPrm")), "what ended is what it had");
+        assert_eq!(record.caps.as_ref().map(|c| c.permitted), Some(seen("CapPrm")), "what ended is what it had");
         assert!(bset.contains(seen("CapPrm")) && bset.contains(seen("CapEff")), "{text}: {status}");
         assert!(seen("CapAmb").is_empty());
         match record.enforced {
@@ -80,11 +80,11 @@ fn umh_10_a_mask_of_the_calls_own_narrows_this_call_alone() {
     let full = engine.snapshot().known;
     let options = CallOptions { own: Some((module, full)), ..CallOptions::default() };
     let narrowed = engine.call_usermodehelper_with(info(&["/bin/true"]), WaitMode::PROC, &options);
-    assert_eq!(narrowed.own, Some((module, full)));
-    assert!(narrowed.caps.is_some_and(|c| module.contains(c.permitted)));
+    assert_eq!(narrowed.own.as_deref(), Some(&(module, full)));
+    assert!(narrowed.caps.as_ref().is_some_and(|c| module.contains(c.permitted)));
     let after = run(&engine, &["/bin/true"]);
     if am_root() {
-        assert_eq!(after.caps.unwrap().permitted, engine.snapshot().host.bounding);
+        assert_eq!(after.caps.as_ref().unwrap().permitted, engine.snapshot().host.bounding);
     }
 }
 
@@ -142,7 +142,7 @@ fn sys_7_no_helper_sees_half_of_a_change() {
 fn check_one_whole_pair(record: &khelper::engine::Record, pairs: &[(CapMask, CapMask)], host: CapMask) {
     let pair = (record.bset, record.inheritable);
     assert!(pairs.contains(&pair), "a mixture: {pair:?}");
-    let CapSets { inheritable, permitted, bounding, .. } = record.caps.unwrap();
+    let CapSets { inheritable, permitted, bounding, .. } = **record.caps.as_ref().unwrap();
     if am_root() {
         assert_eq!(record.enforced, Some(Enforcement::Masks));
         let host_bounding = khelper_host_bounding();
@@ -176,7 +176,7 @@ fn umh_11_without_cap_setpcap_the_helper_is_confined_by_no_new_privs() {
         let status = stdout(&record);
         assert_eq!(record.enforced, Some(Enforcement::NoNewPrivs));
         assert_eq!(field(&status, "NoNewPrivs"), "1");
-        let caps = record.caps.unwrap();
+        let caps = record.caps.as_ref().unwrap();
         let own = CapMask::from_bits(sets.permitted.bits());
         assert_eq!((caps.permitted, caps.effective), (module & own, module & own), "{status}");
         assert!(module.contains(caps.inheritable) && caps.ambient.is_empty());

@@ -129,7 +129,7 @@ fn umh_6_the_init_hook_sets_stdin_and_limits_and_narrows() {
         Ok(())
     });
     let record = engine.call_usermodehelper(hooked, WaitMode::PROC);
-    assert_eq!((record.result, record.caps.map(|c| c.permitted)), (Some(0), Some(CapMask::EMPTY)));
+    assert_eq!((record.result, record.caps.as_ref().map(|c| c.permitted)), (Some(0), Some(CapMask::EMPTY)));
     let out = stdout(&record);
     let lines: Vec<&str> = out.lines().collect();
     assert!(lines[0].ends_with(" 200000") && lines[1..] == ["0", "64"], "{lines:?}");
@@ -152,7 +152,7 @@ fn umh_12_times_and_costs_are_in_the_record() {
     let (queued, began, ended) = (record.queued_us.unwrap(), record.started_us.unwrap(), record.ended_us.unwrap());
     assert!(queued <= began && began < ended && ended >= 50_000, "{queued} {began} {ended}");
     assert!(record.cpu_us > 0 && record.max_rss_kib > 0);
-    let (started, ended) = (record.caps_started.as_ref().unwrap(), record.caps.unwrap());
+    let (started, ended) = (record.caps_started.as_ref().unwrap(), record.caps.as_ref().unwrap());
     assert_eq!(started.permitted, ended.permitted);
     assert_eq!(common::started(&events).0, record.id);
 }

@@ -255,3 +255,16 @@ fn umh_14_the_end_of_the_engine_names_what_is_left_and_leaves_it_running() {
     assert_eq!(nix::sys::signal::kill(pid, None), Ok(()), "it lives");
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
 }
+
+#[test]
+fn req_12_the_chain_leads_past_a_helper_that_has_ended() {
+    let engine = Engine::start().unwrap();
+    let record = run(&engine, &["/bin/sh", "-c", "sleep 1000 & echo $!"]);
+    let orphan: i32 = common::stdout(&record).trim().parse().unwrap();
+    let chain = engine.chain(orphan);
+    let group = nix::unistd::Pid::from_raw(record.pid.unwrap());
+    nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let pids: Vec<i32> = chain.iter().map(|link| link.pid).collect();
+    assert_eq!(pids[..3], [orphan, record.pid.unwrap(), std::process::id().cast_signed()], "{chain:?}");
+    assert_eq!(chain[1].helper_of, Some(record.id));
+}

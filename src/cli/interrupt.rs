@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use crate::abi::who::Origin;
 use crate::control::{Command, dispatch};
-use crate::engine::{Cancel, Engine};
+use crate::engine::{Cancel, Engine, Received};
 use crate::sys::signals::Signals;
 
 use super::say::say;
@@ -46,10 +46,18 @@ fn wait(signals: &Signals) -> bool {
     }
 }
 
+/// One that is queued yet is killed as soon as it has started: the events are subscribed to before the look.
 fn kill_all(engine: &Engine) {
-    for live in engine.snapshot().running.iter().filter(|live| live.pid.is_some()) {
-        let kill = Command::Kill { id: live.id, signal: Signal::SIGKILL as i32 };
-        // A helper that has ended meanwhile needs no killing.
-        let _ = dispatch(engine, Origin::CommandLine, kill, &Cancel::new());
+    let events = engine.subscribe(256);
+    loop {
+        let running = engine.snapshot().running;
+        for live in running.iter().filter(|live| live.pid.is_some()) {
+            let kill = Command::Kill { id: live.id, signal: Signal::SIGKILL as i32 };
+            // A helper that has ended meanwhile needs no killing.
+            let _ = dispatch(engine, Origin::CommandLine, kill, &Cancel::new());
+        }
+        if running.iter().all(|live| live.pid.is_some()) || matches!(events.recv(), Received::Closed) {
+            return;
+        }
     }
 }

@@ -76,7 +76,7 @@ fn authorise(origin: Origin, effective: CapMask, command: &Command) -> Result<()
 }
 
 fn run(engine: &Engine, call: Call, ask: Ask) -> Result<Reply, ControlError> {
-    let env = HELPER_ENV.iter().map(|e| e.as_bytes().to_vec()).chain(call.env);
+    let env = environment(call.env);
     let argv = std::iter::once(call.path.clone()).chain(call.args);
     let info = SubprocessInfo::setup(Some(call.path), argv, env)
         .map_err(|error| ControlError::Value { key: "call".into(), error })?;
@@ -115,6 +115,20 @@ fn probe(
     run(engine, call, ask)
 }
 
+/// The environment of a module request, and `more`; of a key that is named twice the last one counts, for a helper that
+/// finds two of them takes the first.
+fn environment(more: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let key = |entry: &[u8]| entry.iter().position(|b| *b == b'=').map_or(entry.to_vec(), |at| entry[..at].to_vec());
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    for entry in HELPER_ENV.iter().map(|e| e.as_bytes().to_vec()).chain(more) {
+        match all.iter_mut().find(|have| key(have) == key(&entry)) {
+            Some(have) => *have = entry,
+            None => all.push(entry),
+        }
+    }
+    all
+}
+
 /// Changes are of the live masks; a mask that is not given cuts nothing.
 fn own_masks(engine: &Engine, bset: Option<MaskExpr>, inheritable: Option<MaskExpr>) -> Option<(CapMask, CapMask)> {
     if bset.is_none() && inheritable.is_none() {
@@ -126,7 +140,7 @@ fn own_masks(engine: &Engine, bset: Option<MaskExpr>, inheritable: Option<MaskEx
 }
 
 /// A knob's value, as it reads.
-fn read(s: &Snapshot, key: Key) -> String {
+pub fn read(s: &Snapshot, key: Key) -> String {
     match key {
         Key::Modprobe => screen(&s.knobs.modprobe),
         Key::Bset => kernel_words(s.knobs.bset),
@@ -225,4 +239,17 @@ fn text(key: Key, value: &[u8]) -> Result<&str, ControlError> {
 fn bad(key: Key, value: &[u8], wanted: &str) -> ControlError {
     let error = ParseError::invalid(format!("`{}` is not {wanted}", screen(value)), format!("give {wanted}"));
     ControlError::Value { key: key.name().to_owned(), error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_key_named_twice_the_last_counts() {
+        let more = ["PATH=/opt", "A=1", "A=2", "B"].map(|e| e.as_bytes().to_vec());
+        let all = environment(more.to_vec());
+        let texts: Vec<_> = all.iter().map(|e| String::from_utf8_lossy(e).into_owned()).collect();
+        assert_eq!(texts, ["HOME=/", "TERM=linux", "PATH=/opt", "A=2", "B"]);
+    }
 }

@@ -77,7 +77,7 @@ impl<'a> From<&'a Record> for Entry<'a> {
             enforced: r.enforced,
             bset: r.bset,
             inheritable: r.inheritable,
-            caps: r.caps.map(Sets::from),
+            caps: r.caps.as_deref().map(|sets| Sets::from(*sets)),
             not_enforced: &r.not_enforced,
             pid: r.pid,
             queued_us: r.queued_us,

@@ -174,7 +174,7 @@ mod tests {
             env: Vec::new().into(),
             wait: WaitMode::PROC,
             origin: Origin::Console,
-            requester: Requester { pid: 1, uid: 0, comm: Comm::new(b"x") },
+            requester: Requester { pid: 1, uid: 0, comm: Comm::new(b"x") }.into(),
             wall: std::time::SystemTime::UNIX_EPOCH,
             at: 0,
             state: State::Ended,
@@ -200,7 +200,7 @@ mod tests {
             cpu_us: 0,
             max_rss_kib: 0,
             output: None,
-            chain: Vec::new(),
+            chain: Box::default(),
         }
     }
 

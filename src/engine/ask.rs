@@ -1,5 +1,6 @@
 //! How a request is made: who asks, by which door, and what stops the wait.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::cap::CapMask;
@@ -37,7 +38,7 @@ impl Inner {
     /// A record with nothing but the question in it, and the cancel of its own that `abandon` fires.
     pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, ask: &Ask) -> (Record, Cancel) {
         let clock = self.host.clock();
-        let requester = ask.requester.clone().unwrap_or_else(|| self.me.clone());
+        let requester = ask.requester.clone().map_or_else(|| self.me.clone(), Arc::new);
         let mut record = Record::new(kind, wait, requester, (clock.wall(), clock.now()));
         record.origin = ask.origin.unwrap_or(Origin::Library);
         (record.bset, record.inheritable) = (values.bset, values.inheritable);

@@ -207,6 +207,10 @@ impl Books {
     pub(super) fn cancel(&self, id: u64) -> Option<Cancel> {
         Some(self.live.get(&id)?.cancel.clone())
     }
+    /// The record of the newest helper with that pid that has ended.
+    pub(super) fn ended_helper(&self, pid: i32) -> Option<Arc<Record>> {
+        self.ended().find(|record| record.pid == Some(pid)).cloned()
+    }
     /// The request whose live helper `pid` is.
     pub(super) fn helper_of(&self, pid: i32) -> Option<u64> {
         self.live.values().find(|e| e.live.pid == Some(pid)).map(|e| e.live.id)

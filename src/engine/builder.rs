@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::module::ModuleName;
+use crate::abi::subprocess::HELPER_ENV;
 use crate::abi::who::{Origin, Requester};
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
@@ -83,7 +84,9 @@ impl Builder {
             )
         })?;
         let inner = Arc::new(Inner {
-            me: host.requester(),
+            me: Arc::new(host.requester()),
+            seen: Mutex::default(),
+            env: HELPER_ENV.iter().map(|e| e.as_bytes().into()).collect(),
             sysctl: Sysctl::new(host.known()),
             host,
             writers: Mutex::new(()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
-use crate::abi::cap::CapMask;
+use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::Stage;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
@@ -146,10 +146,16 @@ impl Call {
         self.complete(state, 0, Arc::new(answer));
     }
 
-    /// The helper is gone; `file` files the record.
-    pub(super) fn ended(&self, now: Micros, ended: Ended, file: impl FnOnce(Arc<Record>)) {
+    /// The helper is gone; `file` files the record. `share` gives equal sets in one copy.
+    pub(super) fn ended(
+        &self,
+        now: Micros,
+        ended: Ended,
+        share: impl Fn(CapSets) -> Arc<CapSets>,
+        file: impl FnOnce(Arc<Record>),
+    ) {
         let mut state = self.state.lock();
-        let result = state.end_record(now, ended);
+        let result = state.end_record(now, ended, share);
         self.close(state, result, file);
     }
 
@@ -164,7 +170,7 @@ impl Call {
         record.errno = Some(failure.errno);
         record.why = Some(failure.why.into());
         record.enforced = record.enforced.filter(|_| failure.stage != Stage::Process);
-        record.chain = chain;
+        record.chain = chain.into();
         let result = -(failure.errno as i32);
         if record.wait != WaitMode::NoWait && !record.abandoned {
             record.result = Some(result);
@@ -242,14 +248,14 @@ impl CallState {
     }
 
     /// Enters how the helper ended; the result of a call that waited for it.
-    fn end_record(&mut self, now: Micros, ended: Ended) -> i32 {
+    fn end_record(&mut self, now: Micros, ended: Ended, share: impl Fn(CapSets) -> Arc<CapSets>) -> i32 {
         let output = self.tails.output().map(Arc::new);
         let record = &mut self.record;
         record.state = State::Ended;
         record.ended_us = Some(now.saturating_sub(record.at));
         record.status = ended.status;
-        record.caps = ended.caps;
-        record.caps_started = ended.caps_started.map(Box::new);
+        record.caps = ended.caps.map(&share);
+        record.caps_started = ended.caps_started.map(&share);
         record.cpu_us = ended.cpu_us;
         record.max_rss_kib = ended.max_rss_kib;
         record.output = output;

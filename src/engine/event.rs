@@ -43,7 +43,7 @@ pub enum EventKind {
         /// Whether the caller waits for the end.
         wait: bool,
         /// Who asked.
-        requester: Requester,
+        requester: Arc<Requester>,
     },
     /// Queued for a worker.
     Queued {

@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 
+use crate::abi::cap::CapSets;
 use crate::abi::error::EngineError;
 use crate::abi::module::ModuleName;
-use crate::abi::who::{ChainLink, Origin, Requester};
+use crate::abi::who::{ChainLink, Comm, Origin, Requester};
 use crate::policy::limit::{Era, ceiling};
 use crate::policy::loops;
 use crate::sys::host::{Host, Micros};
@@ -20,15 +21,22 @@ use super::gate::Gatekeeper;
 use super::khelper::Pool;
 use super::record::{Outcome, Record, State};
 use super::slots::Slots;
-use super::sync::{Monitor, Mutex};
+use super::sync::{Monitor, Mutex, lock};
 use super::sysctl::{Sysctl, Values};
+
+/// The longest chain of requesters that is followed past a helper that has ended.
+const CHAIN: usize = 64;
 
 /// A security hook of the library's caller: judges after `khelper.deny` and `khelper.allow` (REQ-2).
 pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Requester, Origin) -> Result<(), Errno> + Send + Sync>;
 
 pub(super) struct Inner {
     pub(super) host: Arc<dyn Host>,
-    pub(super) me: Requester,
+    pub(super) me: Arc<Requester>,
+    /// The capability sets that the last helper had: nearly always the next one's too, and 10,000 records share them.
+    pub(super) seen: Mutex<Option<Arc<CapSets>>>,
+    /// The environment of a module request, shared by its records.
+    pub(super) env: Arc<[Box<[u8]>]>,
     pub(super) sysctl: Sysctl,
     /// Writers of knobs one after another, so that events tell changes in their order; taken before every other lock.
     pub(super) writers: Mutex<()>,
@@ -81,7 +89,7 @@ impl Inner {
             record.why = Some(format!("{}; {}", error.why, error.advice).into());
         }
         if outcome == Outcome::Refused {
-            record.chain = self.chain(record.requester.pid);
+            record.chain = self.chain(record.requester.pid).into();
         }
         let record = Arc::new(record);
         self.finish(now, record.clone());
@@ -94,11 +102,31 @@ impl Inner {
         self.books.notify();
     }
 
+    /// `sets`, in one copy for all records that have the same.
+    pub(super) fn share(&self, sets: CapSets) -> Arc<CapSets> {
+        let mut seen = lock(&self.seen);
+        match &*seen {
+            Some(last) if **last == sets => last.clone(),
+            _ => seen.insert(Arc::new(sets)).clone(),
+        }
+    }
+
     /// Who asked whom, as far as it can be known (REQ-12).
     pub(super) fn chain(&self, pid: i32) -> Vec<ChainLink> {
-        let ancestry = self.host.ancestry(pid);
+        let mut ancestry = self.host.ancestry(pid);
+        // A helper that has ended is known from its record alone: its session outlives it, and bears its pid until the
+        // last of its children is gone, so that the newest helper of that pid is the one.
+        while let Some(gone) = ancestry.last_mut().filter(|link| !link.known) {
+            let Some(record) = self.books.lock().ended_helper(gone.pid) else { break };
+            let name = record.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+            (gone.comm, gone.known, gone.helper_of) = (Comm::new(name), true, Some(record.id));
+            if ancestry.len() >= CHAIN {
+                break;
+            }
+            ancestry.extend(self.host.ancestry(record.requester.pid));
+        }
         let books = self.books.lock();
-        loops::chain(ancestry, |pid| books.helper_of(pid))
+        loops::chain(ancestry, |link| link.helper_of.or_else(|| books.helper_of(link.pid)))
     }
 
     /// `#3 dummy (pid 77), #4 /bin/sleep` for a person.

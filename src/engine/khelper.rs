@@ -18,6 +18,8 @@ use super::sync::{Monitor, MutexGuard};
 
 /// Idle workers kept, more than the limit on module requests; more than these end when their helper has.
 const IDLE: usize = 64;
+/// Idle workers kept when next to nothing runs: a burst leaves no more behind.
+const IDLE_AT_REST: usize = 8;
 /// A worker's stack: hooks run on it.
 const STACK: usize = 256 * 1024;
 
@@ -31,6 +33,8 @@ type Desk<J> = Monitor<Next<J>>;
 
 struct State<J> {
     idle: Vec<Arc<Desk<J>>>,
+    /// Workers that are not idle.
+    busy: usize,
     /// Jobs that need a fresh worker.
     fresh: VecDeque<J>,
     /// Jobs given to workers that were idle: any of them may come back here to be served by a fresh one.
@@ -57,7 +61,14 @@ pub(super) struct Pool<J>(Arc<Monitor<State<J>>>);
 
 impl<J: Job> Pool<J> {
     pub(super) fn new() -> Self {
-        Self(Monitor::new(State { idle: Vec::new(), fresh: VecDeque::new(), reused: 0, generation: 0, closed: false }))
+        Self(Monitor::new(State {
+            idle: Vec::new(),
+            busy: 0,
+            fresh: VecDeque::new(),
+            reused: 0,
+            generation: 0,
+            closed: false,
+        }))
     }
 
     /// Hands a call to an idle worker, or to a fresh one. A call with masks of its own always gets a fresh one.
@@ -67,6 +78,7 @@ impl<J: Job> Pool<J> {
         match idle {
             Some(desk) => {
                 state.reused += 1;
+                state.busy += 1;
                 drop(state);
                 *desk.lock() = Next::Job(call);
                 desk.notify();
@@ -114,19 +126,33 @@ impl<J: Job> Pool<J> {
     fn idle(&self, desk: &Arc<Desk<J>>, generation: u64) -> Option<J> {
         {
             let mut state = self.0.lock();
-            if state.closed || generation < state.generation || state.idle.len() >= IDLE {
+            // As many as are busy may be wanted again at once; the rest would hold memory for nothing.
+            let most = state.busy.clamp(IDLE_AT_REST, IDLE);
+            let over = (state.idle.len() + 1).saturating_sub(most).min(state.idle.len());
+            retire(state.idle.drain(..over));
+            if state.closed || generation < state.generation {
                 return None;
             }
+            state.busy -= 1;
             state.idle.push(desk.clone());
         }
         let mut next = desk.lock();
         loop {
             match std::mem::replace(&mut *next, Next::Nothing) {
                 Next::Job(call) => return Some(call),
-                Next::Retire => return None,
+                Next::Retire => {
+                    drop(next);
+                    self.0.lock().busy += 1;
+                    return None;
+                }
                 Next::Nothing => next = desk.wait(next),
             }
         }
+    }
+
+    /// A worker has come to its end, or could not be made.
+    fn left(&self) {
+        self.0.lock().busy -= 1;
     }
 
     /// The spawner's wait for a job that needs a fresh worker; `None` when the engine has ended and every call that
@@ -135,6 +161,7 @@ impl<J: Job> Pool<J> {
         let mut state = self.0.lock();
         loop {
             if let Some(job) = state.fresh.pop_front() {
+                state.busy += 1;
                 return Some(job);
             }
             if state.closed && state.reused == 0 {
@@ -162,10 +189,11 @@ impl<J: Job> Pool<J> {
             };
             reused = true;
         }
+        self.left();
     }
 }
 
-fn retire<J: Job>(desks: Vec<Arc<Desk<J>>>) {
+fn retire<J: Job>(desks: impl IntoIterator<Item = Arc<Desk<J>>>) {
     for desk in desks {
         *desk.lock() = Next::Retire;
         desk.notify();
@@ -190,6 +218,7 @@ fn hire(inner: &Arc<Inner>, call: Arc<Call>) {
         .stack_size(STACK)
         .spawn(move || worker(&worker_inner, job));
     if spawned.is_err() {
+        inner.pool.left();
         let failure = LaunchFailure::Process(SysError::new("a thread for the helper", Errno::EAGAIN));
         inner.launch_failed(&call, failure);
     }
@@ -198,7 +227,10 @@ fn hire(inner: &Arc<Inner>, call: Arc<Call>) {
 fn worker(inner: &Arc<Inner>, first: Arc<Call>) {
     let mut worker = match inner.host.worker() {
         Ok(worker) => worker,
-        Err(e) => return inner.launch_failed(&first, LaunchFailure::Process(e)),
+        Err(e) => {
+            inner.pool.left();
+            return inner.launch_failed(&first, LaunchFailure::Process(e));
+        }
     };
     let mut cut: Option<Cut> = None;
     inner.pool.serve(first, |call| inner.run(worker.as_mut(), &mut cut, call));

@@ -53,7 +53,7 @@ impl Inner {
         record.module = Some(name[..name.len().min(SHOWN)].into());
         record.path = values.path.clone();
         record.args = Args::Module;
-        record.env = HELPER_ENV.iter().map(|e| e.as_bytes().into()).collect();
+        record.env = self.env.clone();
         self.books.lock().begin(&mut record, cancel.clone());
         let slot = match self.admit(name, &values, &record, ask, &cancel) {
             Ok(slot) => slot,

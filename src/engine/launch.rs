@@ -115,7 +115,7 @@ impl Inner {
 
     fn ended(&self, call: &Call, ended: Ended) {
         let now = self.now();
-        call.ended(now, ended, |record| self.finish(now, record));
+        call.ended(now, ended, |sets| self.share(sets), |record| self.finish(now, record));
     }
 
     fn failed(&self, call: &Call, failure: Failure) {

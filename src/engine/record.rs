@@ -114,7 +114,7 @@ pub struct Record {
     /// By which door it came.
     pub origin: Origin,
     /// Who asked.
-    pub requester: Requester,
+    pub requester: Arc<Requester>,
     /// When it was asked, by the wall clock.
     pub wall: SystemTime,
     /// When it was asked, on the engine's clock.
@@ -144,11 +144,11 @@ pub struct Record {
     /// `inheritable` when it was launched (else when it was asked).
     pub inheritable: CapMask,
     /// The call's own masks (bset, inheritable), if it had any.
-    pub own: Option<(CapMask, CapMask)>,
+    pub own: Option<Box<(CapMask, CapMask)>>,
     /// The five sets it ended with.
-    pub caps: Option<CapSets>,
+    pub caps: Option<Arc<CapSets>>,
     /// The five sets it was seen with while it ran, where it lived long enough.
-    pub caps_started: Option<Box<CapSets>>,
+    pub caps_started: Option<Arc<CapSets>>,
     /// What could not be set for want of privilege (UMH-9).
     pub not_enforced: Box<[NotEnforced]>,
     /// The helper's pid.
@@ -166,12 +166,12 @@ pub struct Record {
     /// What it wrote; shared with the store, which may let it go (`None` then, and counted).
     pub output: Option<Arc<Output>>,
     /// Who asked whom, nearest first (REQ-12); on every refusal, else empty until asked for.
-    pub chain: Vec<ChainLink>,
+    pub chain: Box<[ChainLink]>,
 }
 
 impl Record {
     /// The question alone, made `at` these times of the wall clock and of the engine's.
-    pub(super) fn new(kind: Kind, wait: WaitMode, requester: Requester, at: (SystemTime, Micros)) -> Self {
+    pub(super) fn new(kind: Kind, wait: WaitMode, requester: Arc<Requester>, at: (SystemTime, Micros)) -> Self {
         Self {
             id: 0,
             kind,
@@ -207,7 +207,7 @@ impl Record {
             cpu_us: 0,
             max_rss_kib: 0,
             output: None,
-            chain: Vec::new(),
+            chain: Box::default(),
         }
     }
 

@@ -103,7 +103,7 @@ pub struct Live {
     /// Its helper, once there is one.
     pub pid: Option<i32>,
     /// Who asked.
-    pub requester: Requester,
+    pub requester: Arc<Requester>,
 }
 
 /// A line of the log.

@@ -42,7 +42,7 @@ impl Inner {
         record.path = info.path().map_or(&b""[..], |p| p.as_bytes()).into();
         record.args = Args::List(boxed(info.argv()));
         record.env = boxed(info.envp());
-        record.own = options.own;
+        record.own = options.own.map(Box::new);
         self.books.lock().begin(&mut record, cancel.clone());
         let above = self.above.get_or_init(|| self.host.same_executable_above());
         if let Err(why) = loops::engine_within(*above) {

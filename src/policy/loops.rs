@@ -2,10 +2,10 @@
 
 use crate::abi::who::ChainLink;
 
-/// Marks the links that are helpers of this engine. `helper_of` gives the request of a pid.
-pub fn chain(mut ancestry: Vec<ChainLink>, helper_of: impl Fn(i32) -> Option<u64>) -> Vec<ChainLink> {
+/// Marks the links that are helpers of this engine. `helper_of` gives the request of a link.
+pub fn chain(mut ancestry: Vec<ChainLink>, helper_of: impl Fn(&ChainLink) -> Option<u64>) -> Vec<ChainLink> {
     for link in &mut ancestry {
-        link.helper_of = helper_of(link.pid);
+        link.helper_of = helper_of(link);
     }
     ancestry
 }
@@ -29,7 +29,7 @@ mod tests {
     #[test]
     fn req_12_links_that_are_helpers_are_marked() {
         let link = |pid| ChainLink { pid, comm: Comm::new(b"sh"), known: true, helper_of: None };
-        let chain = chain(vec![link(10), link(11)], |pid| (pid == 11).then_some(7));
+        let chain = chain(vec![link(10), link(11)], |link| (link.pid == 11).then_some(7));
         assert_eq!(chain.iter().map(|l| l.helper_of).collect::<Vec<_>>(), [None, Some(7)]);
         assert!(engine_within(Some(3)).is_err() && engine_within(None).is_ok());
     }

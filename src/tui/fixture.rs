@@ -69,7 +69,7 @@ pub fn record(id: u64, name: &[u8], raw: i32) -> Record {
         env: Arc::from(Vec::new()),
         wait: WaitMode::PROC,
         origin: Origin::Console,
-        requester: requester(),
+        requester: requester().into(),
         wall: SystemTime::UNIX_EPOCH,
         at: 0,
         state: State::Ended,
@@ -85,7 +85,7 @@ pub fn record(id: u64, name: &[u8], raw: i32) -> Record {
         bset: KNOWN,
         inheritable: KNOWN,
         own: None,
-        caps: Some(CapSets { permitted: KNOWN, effective: KNOWN, bounding: KNOWN, ..CapSets::default() }),
+        caps: Some(CapSets { permitted: KNOWN, effective: KNOWN, bounding: KNOWN, ..CapSets::default() }.into()),
         caps_started: None,
         not_enforced: Box::new([]),
         pid: Some(5000),
@@ -95,7 +95,7 @@ pub fn record(id: u64, name: &[u8], raw: i32) -> Record {
         cpu_us: 900,
         max_rss_kib: 1480,
         output: None,
-        chain: Vec::new(),
+        chain: Box::default(),
     }
 }
 
@@ -125,7 +125,7 @@ pub fn live(id: u64, title: &[u8], at: u64) -> Live {
         abandoned: false,
         at,
         pid: Some(5000 + i32::try_from(id).unwrap()),
-        requester: requester(),
+        requester: requester().into(),
     }
 }
 

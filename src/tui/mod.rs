@@ -7,6 +7,7 @@
 mod farewell;
 #[cfg(test)]
 mod fixture;
+mod history;
 mod input;
 pub mod keymap;
 mod mailbox;

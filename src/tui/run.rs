@@ -15,6 +15,7 @@ use crate::sys::host::Micros;
 use crate::sys::signals::Signals;
 
 use super::Options;
+use super::history;
 use super::input::{Decoder, Input};
 use super::mailbox::{Mailbox, pump};
 use super::model::Model;
@@ -71,6 +72,7 @@ impl<'a> Console<'a> {
         let now = Instant::now();
         let (size, clock) = (tty.size(), (snapshot.now, now));
         let mut model = Model::new(options, snapshot, size.0, size.1);
+        model.line.history = history::read();
         // Set and not empty (no-color.org).
         if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             model.theme = Theme::plain();
@@ -161,6 +163,8 @@ impl<'a> Console<'a> {
         for effect in update(&mut self.model, msg) {
             match effect {
                 Effect::Submit { ticket, command } => self.desk.submit(ticket, command),
+                Effect::Copy(bytes) => self.painter.copy(&bytes),
+                Effect::Remember(line) => self.desk.remember(line),
                 Effect::Repaint => self.resized(),
                 Effect::Suspend => self.suspend(true),
                 Effect::Quit { code } => self.ending = Some(code),

@@ -189,8 +189,8 @@ fn umh_10_a_mask_of_its_own_binds_one_call() {
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
     let bounding: Vec<_> = sets_of(&host).iter().map(|s| s.bounding).collect();
     assert_eq!(bounding, [KNOWN, MODULE, KNOWN]);
-    assert_eq!((narrowed.own, narrowed.bset), (Some((MODULE, CapMask::EMPTY)), KNOWN));
-    assert_eq!(narrowed.caps.unwrap().permitted, MODULE);
+    assert_eq!((narrowed.own.as_deref(), narrowed.bset), (Some(&(MODULE, CapMask::EMPTY)), KNOWN));
+    assert_eq!(narrowed.caps.as_ref().unwrap().permitted, MODULE);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn umh_10_an_inheritable_set_cannot_defeat_bset() {
     set(&engine, KnobWrite::Bset(MaskExpr::Exactly(MODULE)));
     let record = engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
     assert_eq!(sets_of(&host), [SetsPlan { bounding: MODULE, inheritable: MODULE }]);
-    assert_eq!(record.caps.unwrap().permitted, MODULE);
+    assert_eq!(record.caps.as_ref().unwrap().permitted, MODULE);
     // A host that lacks a capability gives it to nobody.
     host.change(|m| m.sets = CapSets::default());
     set(&engine, KnobWrite::ResetBset);

@@ -4,7 +4,11 @@ pub mod args;
 pub mod dialog;
 pub mod field;
 pub mod forms;
+pub mod line;
+pub mod mask_forms;
 pub mod masks;
+pub mod presets;
+pub mod rehearse;
 pub mod spark;
 pub mod warnings;
 
@@ -22,7 +26,9 @@ use super::theme::Theme;
 use dialog::{Dialog, Quitting};
 use field::Field;
 use forms::{CallForm, ModuleForm};
+use line::Line;
 use masks::Masks;
+use rehearse::RehearseForm;
 use spark::Spark;
 
 /// The screens.
@@ -65,8 +71,21 @@ pub struct Batch {
     pub asked: u32,
     /// How many were answered.
     pub answered: u32,
+    /// What is asked for when one of them is answered: the names in turn, and whether to wait.
+    pub queue: Option<Queue>,
     /// How often each ending came.
     pub tally: BTreeMap<String, u32>,
+}
+
+/// Requests that are still to be made.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// The names, asked for in turn.
+    pub names: Vec<Vec<u8>>,
+    /// WAIT_PROC, else WAIT_EXEC.
+    pub wait: bool,
+    /// How many have been asked for.
+    pub begun: u32,
 }
 
 /// What a reply will be an answer to.
@@ -83,7 +102,13 @@ pub enum Pending {
     /// A mask back to full.
     Reset(MaskKnob),
     /// A run of the rehearsal: under the draft, or under the live masks.
+    Rehearsal,
+    /// Knobs, from the command line.
+    Set(Vec<Key>),
+    /// The probe, from the command line.
     Probe,
+    /// Something that is done or refused; what to say when it is done, escaped.
+    Act(String),
     /// A signal, or the gate, on the way out.
     Quitting,
 }
@@ -120,6 +145,10 @@ pub struct Model {
     pub module: ModuleForm,
     /// What was typed to call a helper.
     pub call: CallForm,
+    /// The command line.
+    pub line: Line,
+    /// What was typed to rehearse.
+    pub rehearse: RehearseForm,
     /// What replies are waited for.
     pub pending: BTreeMap<Ticket, Pending>,
     /// Batches that are not wholly answered.
@@ -145,6 +174,8 @@ impl Model {
             notices: Vec::new(),
             module: ModuleForm::default(),
             call: CallForm::default(),
+            line: Line::default(),
+            rehearse: RehearseForm::default(),
             pending: BTreeMap::new(),
             batches: BTreeMap::new(),
             tickets: 0,
@@ -164,16 +195,22 @@ impl Model {
 
     /// Where keys mean something now, the nearest context first.
     pub fn chain(&self) -> &'static [Context] {
-        use Context::{Anywhere, Choices, Confirm, Form, Gate, Help, Masks, Page, Pick, Quit, Screens, Text};
+        use Context::{
+            Anywhere, Choices, Confirm, Filter, Form, Gate, Help, Line, Masks, Page, Pick, Quit, Screens, Text,
+        };
         match self.dialogs.last() {
+            None if self.tab == Tab::Masks && self.masks.filtering => &[Text, Filter, Anywhere],
             None if self.tab == Tab::Masks => &[Masks, Screens, Anywhere],
             None => &[Screens, Anywhere],
             Some(Dialog::Module) if self.module.focus == 1 => &[Pick, Form, Anywhere],
             Some(Dialog::Call) if self.call.focus == 2 => &[Pick, Form, Anywhere],
-            Some(Dialog::Module | Dialog::Call | Dialog::Path(_)) => &[Text, Form, Anywhere],
+            Some(Dialog::Line) => &[Text, Line, Anywhere],
+            Some(Dialog::Rehearse) if self.rehearse.picks() => &[Pick, Form, Anywhere],
+            Some(Dialog::Module | Dialog::Call | Dialog::Rehearse | Dialog::Path(_)) => &[Text, Form, Anywhere],
             Some(Dialog::Gate(_)) => &[Gate, Choices, Anywhere],
+            Some(Dialog::Presets(_) | Dialog::Copy(_)) => &[Choices, Anywhere],
             Some(Dialog::Quit(quit)) if quit.stage == Quitting::Asking => &[Quit, Choices, Anywhere],
-            Some(Dialog::Quit(_) | Dialog::Rehearsal(_) | Dialog::Forms(_)) => &[Page, Anywhere],
+            Some(Dialog::Quit(_) | Dialog::Rehearsal(_) | Dialog::Forms(_) | Dialog::Page(_)) => &[Page, Anywhere],
             Some(Dialog::Apply(apply)) if !apply.phrase.is_empty() => &[Text, Confirm, Anywhere],
             Some(Dialog::Apply(_) | Dialog::Reset(_)) => &[Confirm, Anywhere],
             Some(Dialog::Help(_)) => &[Text, Help, Anywhere],
@@ -182,6 +219,9 @@ impl Model {
 
     /// The field of text under the cursor, and where to say what is wrong with it.
     pub fn field(&mut self) -> Option<(&mut Field, Option<&mut Option<String>>)> {
+        if self.dialogs.is_empty() && self.tab == Tab::Masks && self.masks.filtering {
+            return Some((&mut self.masks.filter, None));
+        }
         match self.dialogs.last_mut()? {
             Dialog::Module => {
                 let form = &mut self.module;
@@ -203,6 +243,11 @@ impl Model {
                 };
                 Some((field, Some(&mut form.error)))
             }
+            Dialog::Line => {
+                self.line.changed();
+                Some((&mut self.line.typed, Some(&mut self.line.error)))
+            }
+            Dialog::Rehearse => self.rehearse.field(),
             Dialog::Path(form) => Some((&mut form.path, Some(&mut form.error))),
             Dialog::Apply(apply) if !apply.phrase.is_empty() => Some((&mut apply.typed, Some(&mut apply.error))),
             Dialog::Help(help) => {
@@ -234,6 +279,7 @@ impl Model {
     pub fn is_writing(&self, key: Key) -> bool {
         self.pending.values().any(|pending| match pending {
             Pending::Path => key == Key::Modprobe,
+            Pending::Set(keys) => keys.contains(&key),
             Pending::Masks(asked) => asked.iter().any(|(knob, _)| masks::key(*knob) == key),
             Pending::Reset(knob) => masks::key(*knob) == key,
             _ => false,

@@ -4,12 +4,13 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::control::words::Mood;
 use crate::tui::keymap::{self, Action};
-use crate::tui::model::dialog::{Dialog, Help};
+use crate::tui::model::dialog::{Dialog, Help, Quit};
+use crate::tui::model::field::Edit;
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
 use crate::tui::view;
 
-use super::{call, confirm, gate, masks, module, path, quit, refused_read_only, rehearse};
+use super::{call, confirm, gate, line, masks, module, path, quit, refused_read_only, rehearse};
 
 /// A key was pressed.
 pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
@@ -40,17 +41,39 @@ fn insert(model: &mut Model, text: &[u8]) -> bool {
     if let Some(error) = error {
         *error = taken.err();
     }
+    follow_filter(model);
     true
+}
+
+/// What was typed may hide the row under the cursor.
+fn follow_filter(model: &mut Model) {
+    if model.dialogs.is_empty() {
+        model.masks.move_by(0, &model.snapshot);
+    }
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
-        Action::Quit => return quit::ask(model),
-        Action::Suspend => return vec![Effect::Suspend],
-        Action::Repaint => return vec![Effect::Repaint],
-        Action::Accept => return accept(model),
-        Action::Dismiss => return dismiss(model),
-        Action::Rehearse => return rehearse::start(model),
+        Action::Quit => quit::ask(model),
+        Action::Suspend => vec![Effect::Suspend],
+        Action::Repaint => vec![Effect::Repaint],
+        Action::Accept => accept(model),
+        Action::Dismiss => dismiss(model),
+        _ => {
+            step(model, action);
+            Vec::new()
+        }
+    }
+}
+
+/// What changes the screen alone.
+fn step(model: &mut Model, action: Action) {
+    match action {
+        Action::Rehearse => rehearse::open(model),
+        Action::Line => line::open(model),
+        Action::Complete => line::complete(model),
+        Action::Older => model.line.recall(true),
+        Action::Newer => model.line.recall(false),
         Action::Help => help(model),
         Action::Overview => model.tab = Tab::Overview,
         Action::Masks => model.tab = Tab::Masks,
@@ -79,20 +102,28 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Change => pick(model, true),
         Action::ChangeBack => pick(model, false),
         Action::Choose(choice) => choose(model, choice),
-        Action::Edit(edit) => {
-            if let Some((field, error)) = model.field() {
-                field.edit(edit);
-                if let Some(error) = error {
-                    *error = None;
-                }
-            }
-        }
-        Action::Left | Action::Right | Action::Toggle | Action::All | Action::Nothing | Action::Invert => {
-            masks::edit(model, action);
-        }
+        Action::Edit(how) => edit(model, how),
         Action::Discard => masks::discard(model),
+        Action::Undo => masks::step(model, true),
+        Action::Redo => masks::step(model, false),
+        Action::Filter => masks::filter(model),
+        Action::KeepFilter => masks::end_filter(model, true),
+        Action::EndFilter => masks::end_filter(model, false),
+        Action::Presets => model.dialogs.push(Dialog::Presets(0)),
+        Action::Copy => model.dialogs.push(Dialog::Copy(0)),
+        // The rest changes the draft.
+        _ => masks::edit(model, action),
     }
-    Vec::new()
+}
+
+fn edit(model: &mut Model, how: Edit) {
+    if let Some((field, error)) = model.field() {
+        field.edit(how);
+        if let Some(error) = error {
+            *error = None;
+        }
+    }
+    follow_filter(model);
 }
 
 fn open(model: &mut Model, what: &str, dialog: impl FnOnce(&mut Model) -> Dialog) {
@@ -112,8 +143,15 @@ fn accept(model: &mut Model) -> Vec<Effect> {
     match model.dialogs.last() {
         Some(Dialog::Module) => module::submit(model),
         Some(Dialog::Call) => call::submit(model),
+        Some(Dialog::Rehearse) => rehearse::submit(model),
+        Some(Dialog::Line) => line::submit(model),
         Some(Dialog::Path(_)) => path::submit(model),
         Some(Dialog::Gate(choice)) => gate::submit(model, *choice),
+        Some(Dialog::Presets(choice)) => {
+            masks::take_preset(model, *choice);
+            Vec::new()
+        }
+        Some(Dialog::Copy(choice)) => masks::copy(model, *choice),
         Some(Dialog::Apply(_)) => confirm::submit_apply(model),
         Some(Dialog::Reset(_)) => confirm::submit_reset(model),
         Some(Dialog::Quit(_)) => quit::accept(model),
@@ -137,10 +175,14 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
 }
 
 fn up_or_down(model: &mut Model, rows: i32) {
+    let last = masks::rows_of(model).saturating_sub(1);
     match model.dialogs.last_mut() {
         None => model.masks.move_by(rows, &model.snapshot),
-        Some(Dialog::Gate(choice)) => *choice = choice.saturating_add_signed(rows.signum() as isize).min(2),
-        Some(Dialog::Quit(quit)) => quit.choice = quit.choice.saturating_add_signed(rows.signum() as isize).min(2),
+        Some(
+            Dialog::Gate(choice) | Dialog::Quit(Quit { choice, .. }) | Dialog::Presets(choice) | Dialog::Copy(choice),
+        ) => {
+            *choice = choice.saturating_add_signed(rows.signum() as isize).min(last);
+        }
         Some(dialog) => {
             if let Some(scroll) = scroll_of(dialog) {
                 *scroll = scroll.saturating_add_signed(rows as isize);
@@ -155,6 +197,7 @@ fn scroll_of(dialog: &mut Dialog) -> Option<&mut usize> {
         Dialog::Apply(d) => Some(&mut d.scroll),
         Dialog::Reset(d) => Some(&mut d.scroll),
         Dialog::Rehearsal(d) => Some(&mut d.scroll),
+        Dialog::Page(d) => Some(&mut d.scroll),
         Dialog::Help(d) => Some(&mut d.scroll),
         Dialog::Forms(scroll) => Some(scroll),
         _ => None,
@@ -173,6 +216,10 @@ fn focus(model: &mut Model, forward: bool) {
     let (focus, fields) = match model.dialogs.last() {
         Some(Dialog::Module) => (&mut model.module.focus, crate::tui::model::forms::ModuleForm::FIELDS),
         Some(Dialog::Call) => (&mut model.call.focus, crate::tui::model::forms::CallForm::FIELDS),
+        Some(Dialog::Rehearse) => {
+            let fields = model.rehearse.fields();
+            (&mut model.rehearse.focus, fields)
+        }
         _ => return,
     };
     *focus = (*focus + if forward { 1 } else { fields - 1 }) % fields;
@@ -181,6 +228,7 @@ fn focus(model: &mut Model, forward: bool) {
 fn pick(model: &mut Model, forward: bool) {
     match model.dialogs.last() {
         Some(Dialog::Module) => model.module.wait ^= true,
+        Some(Dialog::Rehearse) => model.rehearse.pick(forward),
         Some(Dialog::Call) => {
             let modes = crate::tui::model::forms::WAITS.len();
             model.call.wait = (model.call.wait + if forward { 1 } else { modes - 1 }) % modes;

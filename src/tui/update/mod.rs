@@ -4,6 +4,7 @@ mod call;
 mod confirm;
 mod gate;
 mod keys;
+mod line;
 mod masks;
 mod module;
 mod path;
@@ -13,6 +14,8 @@ mod replies;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+
+pub(in crate::tui) use masks::changes;
 
 use super::model::Model;
 use super::msg::{Effect, Msg};

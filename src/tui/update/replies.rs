@@ -3,25 +3,38 @@
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
 use crate::abi::escape::{screen, unescape};
+use crate::control::report::table;
 use crate::control::words::{Mood, chain, ended_in_words, ended_with_time};
 use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::engine::record::{Outcome, Record};
-use crate::tui::model::dialog::{Dialog, Rehearsed};
+use crate::sys::probe::Report;
+use crate::tui::model::dialog::Dialog;
 use crate::tui::model::masks::{key, list, live};
 use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
+use super::{line, module, rehearse};
+
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
     let Some(pending) = model.pending.remove(&ticket) else { return Vec::new() };
     match pending {
-        Pending::Request(batch) => request(model, batch, reply),
+        Pending::Request(batch) => {
+            request(model, batch, reply);
+            return module::next(model, batch).into_iter().collect();
+        }
+        Pending::Set(keys) => set(model, &keys, reply),
+        Pending::Probe => probe(model, reply),
+        Pending::Act(done) => match reply {
+            Ok(_) => model.say(Mood::Good, done),
+            Err(error) => model.say(Mood::Bad, format!("{done}: not done: {}", explain(&error))),
+        },
         Pending::Path => path(model, ticket, reply),
         Pending::Gate(words) => gate(model, words, reply),
         Pending::Masks(asked) => masks(model, ticket, &asked, reply),
         Pending::Reset(knob) => reset(model, ticket, knob, reply),
-        Pending::Probe => probe(model, ticket, reply),
+        Pending::Rehearsal => return rehearse::answered(model, ticket, reply),
         // A helper may end before its signal comes: the snapshots tell whether it lives.
         Pending::Quitting => {}
     }
@@ -29,7 +42,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
 }
 
 /// Cause and advice.
-fn explain(error: &ControlError) -> String {
+pub(super) fn explain(error: &ControlError) -> String {
     screen_again(&format!("{error}: {}", error.advice()))
 }
 
@@ -143,7 +156,7 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
             // What was toggled since stays; the rest is rebased on what was read back.
             for (knob, mask) in asked {
                 if model.masks.draft(*knob) == *mask {
-                    model.masks.set(*knob, live(&model.snapshot, *knob));
+                    model.masks.settle(*knob, live(&model.snapshot, *knob));
                 }
             }
             let (mood, text) = compare(model, asked, &written);
@@ -218,17 +231,42 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
     }
 }
 
-fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
-    let run = model.dialogs.iter_mut().find_map(|dialog| match dialog {
-        Dialog::Rehearsal(r) => r.runs.iter_mut().find(|run| matches!(run, Rehearsed::Running(t) if *t == ticket)),
-        _ => None,
-    });
-    let Some(run) = run else { return };
-    *run = match reply {
-        Ok(Reply::Answered(record)) => Rehearsed::Ended(record),
-        Ok(_) => Rehearsed::Failed("the answer was no record".into()),
-        Err(error) => Rehearsed::Failed(explain(&error)),
-    };
+/// Knobs that were written from the command line.
+fn set(model: &mut Model, keys: &[Key], reply: Result<Reply, ControlError>) {
+    match reply {
+        Ok(Reply::Written(written)) => {
+            take_written(model, &written);
+            let warned = written.iter().any(|w| !w.warnings.is_empty());
+            let words = |w: &Written| match w.key {
+                Key::Modprobe => path_written(w),
+                key => format!("{}: `{}` -> `{}`", key.name(), w.before, w.after),
+            };
+            let text = written.iter().map(words).collect::<Vec<_>>().join("; ");
+            model.say(if warned { Mood::Warned } else { Mood::Good }, text);
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let names = keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(", ");
+            model.say(Mood::Bad, not_changed(&names, &error));
+        }
+    }
+}
+
+/// The probe's report, as a page.
+fn probe(model: &mut Model, reply: Result<Reply, ControlError>) {
+    match reply {
+        Ok(Reply::Answered(record)) => {
+            let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
+            // Not in front of somebody who is at something else by now.
+            if let Some(report) = report.filter(|_| model.dialogs.is_empty()) {
+                let lines = table(&report, model.snapshot.known).lines().map(str::to_owned).collect();
+                line::open_page(model, "What a helper gets now", lines);
+            }
+            model.say(ended_in_words(&record).mood, answered(&record));
+        }
+        Ok(_) => {}
+        Err(error) => model.say(Mood::Bad, explain(&error)),
+    }
 }
 
 /// The knobs read so now; the next snapshot finds nothing new in them.

@@ -15,6 +15,7 @@ use crate::sys::host::Micros;
 use crate::sys::signals::Signals;
 
 use super::Options;
+use super::config::Settings;
 use super::history;
 use super::input::{Decoder, Input};
 use super::mailbox::{Mailbox, pump};
@@ -64,6 +65,7 @@ impl<'a> Console<'a> {
         engine: &'a Engine,
         signals: &'a Signals,
         options: Options,
+        settings: Settings,
         tty: Arc<Tty>,
     ) -> Result<Self, SysError> {
         // Before the snapshot: what it does not contain yet comes as an event.
@@ -73,8 +75,11 @@ impl<'a> Console<'a> {
         let (size, clock) = (tty.size(), (snapshot.now, now));
         let mut model = Model::new(options, snapshot, size.0, size.1);
         model.line.history = history::read();
-        // Set and not empty (no-color.org).
-        if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        (model.keys, model.ascii) = (settings.keys, std::env::var_os("TERM").is_some_and(|term| term == "linux"));
+        // Set and not empty, and overruled by what the operator chose (no-color.org).
+        if let Some(theme) = settings.theme {
+            model.theme = theme;
+        } else if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             model.theme = Theme::plain();
         }
         let painter = Painter::new(tty.clone(), &tty.enter()?, size)
@@ -194,6 +199,7 @@ impl<'a> Console<'a> {
             self.take(match input {
                 Input::Key(key) => Msg::Key(key),
                 Input::Paste(bytes) => Msg::Paste(bytes),
+                Input::Mouse(mouse) => Msg::Mouse(mouse),
             });
         }
     }

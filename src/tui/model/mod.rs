@@ -20,7 +20,7 @@ use crate::engine::snapshot::Snapshot;
 use crate::sys::host::Micros;
 
 use super::Options;
-use super::keymap::Context;
+use super::keymap::{Context, Keymap};
 use super::msg::{Effect, Ticket};
 use super::theme::Theme;
 use dialog::{Dialog, Quitting};
@@ -125,6 +125,10 @@ pub struct Model {
     pub rows: u16,
     /// The looks; [`Theme::ansi`] until told otherwise.
     pub theme: Theme,
+    /// What each key does.
+    pub keys: Keymap,
+    /// Nothing beyond ASCII is drawn, and there is no clipboard: the Linux console (`TERM=linux`).
+    pub ascii: bool,
     /// The time on the engine's clock.
     pub now: Micros,
     /// The screen.
@@ -164,6 +168,8 @@ impl Model {
             columns,
             rows,
             theme: Theme::ansi(),
+            keys: Keymap::default(),
+            ascii: false,
             now: snapshot.now,
             tab: Tab::Overview,
             dialogs: Vec::new(),

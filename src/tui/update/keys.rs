@@ -6,6 +6,7 @@ use crate::control::words::Mood;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::dialog::{Dialog, Help, Quit};
 use crate::tui::model::field::Edit;
+use crate::tui::model::forms::{CallForm, ModuleForm, WAITS};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
 use crate::tui::view;
@@ -18,7 +19,7 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
         return Vec::new();
     }
     let key = keymap::key_of(event);
-    if let Some(action) = keymap::find(model.chain(), key) {
+    if let Some(action) = model.keys.find(model.chain(), key) {
         return act(model, action);
     }
     if let (KeyCode::Char(c), KeyModifiers::NONE) = key {
@@ -174,7 +175,7 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-fn up_or_down(model: &mut Model, rows: i32) {
+pub(super) fn up_or_down(model: &mut Model, rows: i32) {
     let last = masks::rows_of(model).saturating_sub(1);
     match model.dialogs.last_mut() {
         None => model.masks.move_by(rows, &model.snapshot),
@@ -212,25 +213,37 @@ pub(super) fn clamp_scroll(model: &mut Model) {
     }
 }
 
-fn focus(model: &mut Model, forward: bool) {
-    let (focus, fields) = match model.dialogs.last() {
-        Some(Dialog::Module) => (&mut model.module.focus, crate::tui::model::forms::ModuleForm::FIELDS),
-        Some(Dialog::Call) => (&mut model.call.focus, crate::tui::model::forms::CallForm::FIELDS),
+/// Where the focus of the dialog on top is, and how many fields it has.
+fn focus_of(model: &mut Model) -> Option<(&mut usize, usize)> {
+    match model.dialogs.last() {
+        Some(Dialog::Module) => Some((&mut model.module.focus, ModuleForm::FIELDS)),
+        Some(Dialog::Call) => Some((&mut model.call.focus, CallForm::FIELDS)),
         Some(Dialog::Rehearse) => {
             let fields = model.rehearse.fields();
-            (&mut model.rehearse.focus, fields)
+            Some((&mut model.rehearse.focus, fields))
         }
-        _ => return,
-    };
-    *focus = (*focus + if forward { 1 } else { fields - 1 }) % fields;
+        _ => None,
+    }
 }
 
-fn pick(model: &mut Model, forward: bool) {
+fn focus(model: &mut Model, forward: bool) {
+    if let Some((focus, fields)) = focus_of(model) {
+        *focus = (*focus + if forward { 1 } else { fields - 1 }) % fields;
+    }
+}
+
+/// Puts the focus on a field; whether it was there already.
+pub(super) fn focus_on(model: &mut Model, at: usize) -> bool {
+    let Some((focus, fields)) = focus_of(model) else { return false };
+    at < fields && std::mem::replace(focus, at) == at
+}
+
+pub(super) fn pick(model: &mut Model, forward: bool) {
     match model.dialogs.last() {
-        Some(Dialog::Module) => model.module.wait ^= true,
-        Some(Dialog::Rehearse) => model.rehearse.pick(forward),
-        Some(Dialog::Call) => {
-            let modes = crate::tui::model::forms::WAITS.len();
+        Some(Dialog::Module) if model.module.focus == 1 => model.module.wait ^= true,
+        Some(Dialog::Rehearse) if model.rehearse.picks() => model.rehearse.pick(forward),
+        Some(Dialog::Call) if model.call.focus == 2 => {
+            let modes = WAITS.len();
             model.call.wait = (model.call.wait + if forward { 1 } else { modes - 1 }) % modes;
         }
         _ => {}

@@ -7,6 +7,7 @@ mod keys;
 mod line;
 mod masks;
 mod module;
+mod mouse;
 mod path;
 mod quit;
 mod rehearse;
@@ -27,6 +28,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Key(key) => keys::press(model, &key),
         Msg::Paste(text) => {
             keys::paste(model, &text);
+            Vec::new()
+        }
+        Msg::Mouse(mouse) => {
+            mouse::take(model, mouse);
             Vec::new()
         }
         Msg::Resize { columns, rows } => {

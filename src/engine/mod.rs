@@ -9,6 +9,7 @@ mod call;
 mod cancel;
 pub mod event;
 mod gate;
+mod history;
 mod inner;
 mod khelper;
 mod kmod;
@@ -28,7 +29,7 @@ use nix::errno::Errno;
 
 pub use ask::{Ask, CallOptions};
 pub use builder::Builder;
-pub use bus::{Received, Subscription};
+pub use bus::{Received, Subscription, Wants};
 pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use inner::SecurityHook;
@@ -197,7 +198,7 @@ impl Engine {
 
     /// Subscribes to events with a queue of `capacity` of them.
     pub fn subscribe(&self, capacity: usize) -> Subscription {
-        self.inner.books.lock().bus.subscribe(capacity)
+        self.subscribe_to(capacity, |_| true)
     }
 
     /// The state at this moment: it has in it whatever the events up to `seq` tell.

@@ -13,6 +13,7 @@ mod mailbox;
 pub mod model;
 pub mod msg;
 mod paint;
+mod records;
 mod run;
 mod signals;
 mod submit;

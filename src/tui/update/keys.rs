@@ -5,11 +5,12 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crate::control::words::Mood;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::dialog::{Dialog, Help, Quit};
+use crate::tui::model::records::{CopyRecord, Kill};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
 use crate::tui::view;
 
-use super::{call, confirm, gate, masks, module, path, quit, refused_read_only, rehearse};
+use super::{activity, call, confirm, gate, log, masks, module, path, quit, records, refused_read_only, rehearse};
 
 /// A key was pressed.
 pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
@@ -52,6 +53,9 @@ fn follow_filter(model: &mut Model) {
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    if let Some(effects) = activity::act(model, action).or_else(|| log::act(model, action)) {
+        return effects;
+    }
     match action {
         Action::Quit => return quit::ask(model),
         Action::Suspend => return vec![Effect::Suspend],
@@ -62,7 +66,10 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Help => help(model),
         Action::Overview => model.tab = Tab::Overview,
         Action::Masks => model.tab = Tab::Masks,
-        Action::NextTab => model.tab = if model.tab == Tab::Overview { Tab::Masks } else { Tab::Overview },
+        Action::Activity => model.tab = Tab::Activity,
+        Action::Log => model.tab = Tab::Log,
+        Action::NextTab => turn(model, 1),
+        Action::PreviousTab => turn(model, Tab::ALL.len() - 1),
         Action::Module => open(model, "asking for a module", |m| {
             (m.module.focus, m.module.error) = (0, None);
             Dialog::Module
@@ -107,8 +114,27 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::EndFilter => masks::end_filter(model, false),
         Action::Presets => model.dialogs.push(Dialog::Presets(0)),
         Action::Copy => model.dialogs.push(Dialog::Copy(0)),
+        // They mean something on the screens Activity and Log alone, which had their turn.
+        Action::Detail
+        | Action::Glob
+        | Action::Outcome
+        | Action::OutcomeBack
+        | Action::Sort
+        | Action::Reverse
+        | Action::Follow
+        | Action::Pause
+        | Action::Abandon
+        | Action::Kill
+        | Action::Repeat
+        | Action::Save
+        | Action::Level => {}
     }
     Vec::new()
+}
+
+fn turn(model: &mut Model, by: usize) {
+    let here = Tab::ALL.iter().position(|tab| *tab == model.tab).unwrap_or_default();
+    model.tab = Tab::ALL[(here + by) % Tab::ALL.len()];
 }
 
 fn open(model: &mut Model, what: &str, dialog: impl FnOnce(&mut Model) -> Dialog) {
@@ -139,6 +165,10 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         Some(Dialog::Apply(_)) => confirm::submit_apply(model),
         Some(Dialog::Reset(_)) => confirm::submit_reset(model),
         Some(Dialog::Quit(_)) => quit::accept(model),
+        Some(Dialog::Kill(_)) => records::submit_kill(model),
+        Some(Dialog::Repeat(_)) => records::submit_repeat(model),
+        Some(Dialog::CopyRecord(_)) => records::submit_copy(model),
+        Some(Dialog::Save(_)) => records::submit_save(model),
         _ => Vec::new(),
     }
 }
@@ -151,6 +181,10 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
             Vec::new()
         }
         Some(Dialog::Quit(_)) => quit::back(model),
+        Some(Dialog::Save(_)) => {
+            records::back_from_save(model);
+            Vec::new()
+        }
         Some(_) => {
             model.dialogs.pop();
             Vec::new()
@@ -161,6 +195,9 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
 fn up_or_down(model: &mut Model, rows: i32) {
     let last = masks::rows_of(model).saturating_sub(1);
     match model.dialogs.last_mut() {
+        Some(Dialog::Kill(Kill { choice, .. }) | Dialog::CopyRecord(CopyRecord { choice, .. })) => {
+            *choice = choice.saturating_add_signed(rows.signum() as isize).min(1);
+        }
         None => model.masks.move_by(rows, &model.snapshot),
         Some(
             Dialog::Gate(choice) | Dialog::Quit(Quit { choice, .. }) | Dialog::Presets(choice) | Dialog::Copy(choice),
@@ -182,7 +219,8 @@ fn scroll_of(dialog: &mut Dialog) -> Option<&mut usize> {
         Dialog::Reset(d) => Some(&mut d.scroll),
         Dialog::Rehearsal(d) => Some(&mut d.scroll),
         Dialog::Help(d) => Some(&mut d.scroll),
-        Dialog::Forms(scroll) => Some(scroll),
+        Dialog::Repeat(d) => Some(&mut d.scroll),
+        Dialog::Forms(scroll) | Dialog::Detail(scroll) => Some(scroll),
         _ => None,
     }
 }
@@ -199,6 +237,7 @@ fn focus(model: &mut Model, forward: bool) {
     let (focus, fields) = match model.dialogs.last() {
         Some(Dialog::Module) => (&mut model.module.focus, crate::tui::model::forms::ModuleForm::FIELDS),
         Some(Dialog::Call) => (&mut model.call.focus, crate::tui::model::forms::CallForm::FIELDS),
+        Some(Dialog::Save(_)) => return records::focus(model),
         Some(Dialog::Rehearse) => {
             let fields = model.rehearse.fields();
             (&mut model.rehearse.focus, fields)
@@ -211,6 +250,7 @@ fn focus(model: &mut Model, forward: bool) {
 fn pick(model: &mut Model, forward: bool) {
     match model.dialogs.last() {
         Some(Dialog::Module) => model.module.wait ^= true,
+        Some(Dialog::Save(_)) => records::pick(model),
         Some(Dialog::Rehearse) => model.rehearse.pick(forward),
         Some(Dialog::Call) => {
             let modes = crate::tui::model::forms::WAITS.len();
@@ -224,6 +264,7 @@ fn choose(model: &mut Model, to: usize) {
     match model.dialogs.last_mut() {
         Some(Dialog::Gate(choice)) => *choice = to,
         Some(Dialog::Quit(quit)) => quit.choice = to,
+        Some(Dialog::Kill(kill)) => kill.choice = to,
         _ => {}
     }
 }

@@ -12,7 +12,7 @@ use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
-use super::rehearse;
+use super::{records, rehearse};
 
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
@@ -24,6 +24,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         Pending::Masks(asked) => masks(model, ticket, &asked, reply),
         Pending::Reset(knob) => reset(model, ticket, knob, reply),
         Pending::Rehearsal => return rehearse::answered(model, ticket, reply),
+        Pending::Act(words) => records::acted(model, &words, reply),
         // A helper may end before its signal comes: the snapshots tell whether it lives.
         Pending::Quitting => {}
     }

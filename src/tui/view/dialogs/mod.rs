@@ -5,6 +5,7 @@ mod choices;
 mod drafts;
 mod forms;
 mod help;
+mod records;
 mod rehearsal;
 
 use ratatui::buffer::Buffer;
@@ -119,6 +120,11 @@ fn sheet(model: &Model, dialog: &Dialog, columns: usize) -> Sheet {
         Dialog::Reset(reset) => apply::reset(model, reset, columns),
         Dialog::Rehearse => rehearsal::form(model, columns),
         Dialog::Rehearsal(rehearsal) => rehearsal::sheet(model, rehearsal, columns),
+        Dialog::Detail(scroll) => records::page(model, *scroll, columns),
+        Dialog::Kill(kill) => records::kill(model, kill, columns),
+        Dialog::Repeat(repeat) => records::repeat(model, repeat, columns),
+        Dialog::CopyRecord(copy) => records::copy(model, copy, columns),
+        Dialog::Save(form) => records::save(model, form, columns),
         Dialog::Help(help) => help::sheet(model, help, columns),
         Dialog::Forms(scroll) => {
             let mut sheet = Sheet::new("Both masks, in every form", columns);

@@ -84,7 +84,8 @@ impl Desk {
             for question in questions {
                 let answer = catch_unwind(AssertUnwindSafe(|| reader.answer(&question)));
                 let failed = answer.is_err();
-                let answer = answer.unwrap_or_else(|_| trouble("khelper panicked while it read records: this is a bug"));
+                let answer =
+                    answer.unwrap_or_else(|_| trouble("khelper panicked while it read records: this is a bug"));
                 mailbox.post(Msg::Looked(Box::new(answer)));
                 if failed {
                     return;

@@ -289,7 +289,7 @@ impl Activity {
             query: query.clone(),
             seq,
             still,
-            around: (2 * rows).max(16),
+            around: (2 * rows).next_multiple_of(16).max(16),
             moves: self.moves,
             now: if moving { now } else { 0 },
         };

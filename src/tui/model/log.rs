@@ -258,7 +258,9 @@ mod tests {
     #[test]
     fn the_cursor_keeps_its_line_and_follows_when_told() {
         let mut log = Log::default();
-        log.take((0..10).map(|n| line(if n % 2 == 0 { Level::Info } else { Level::Error }, None, &n.to_string())).collect());
+        log.take(
+            (0..10).map(|n| line(if n % 2 == 0 { Level::Info } else { Level::Error }, None, &n.to_string())).collect(),
+        );
         assert_eq!(log.line().unwrap().text, "9");
         log.move_by(-3);
         assert_eq!(log.line().unwrap().text, "6");

@@ -192,8 +192,8 @@ impl Model {
 
     /// Where keys mean something now, the nearest context first.
     pub fn chain(&self) -> &'static [Context] {
-        use Context::{Anywhere, Choices, Confirm, Filter, Form, Gate, Help, Masks, Page, Pick, Quit, Screens, Text};
         use Context::{Activity, Detail, Kill, Log};
+        use Context::{Anywhere, Choices, Confirm, Filter, Form, Gate, Help, Masks, Page, Pick, Quit, Screens, Text};
         match self.dialogs.last() {
             None if self.tab == Tab::Activity && self.activity.typing.is_some() => &[Text, Filter, Anywhere],
             None if self.tab == Tab::Activity => &[Activity, Screens, Anywhere],

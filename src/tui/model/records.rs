@@ -139,7 +139,8 @@ fn quoted(arg: &[u8]) -> String {
         format!("'{}'", shown.replace('\'', r"'\''"))
     } else {
         // What `screen` makes of bytes is what `$'..'` reads: \\ and \xNN. Octal, so that no digit after it is taken in.
-        let octal: String = arg.iter().map(|b| if plain(b) { char::from(*b).to_string() } else { format!("\\{b:03o}") }).collect();
+        let octal: String =
+            arg.iter().map(|b| if plain(b) { char::from(*b).to_string() } else { format!("\\{b:03o}") }).collect();
         format!("$'{octal}'")
     }
 }
@@ -288,7 +289,10 @@ mod tests {
             ..fixture::record(2, b"", 0)
         };
         let Command::Call(call) = Repeat::of(Arc::new(helper.clone())).unwrap().command else { panic!() };
-        assert_eq!((call.path.as_slice(), call.args.len(), call.env.len(), call.wait), (&b"/bin/sh"[..], 2, 4, WaitMode::EXEC));
+        assert_eq!(
+            (call.path.as_slice(), call.args.len(), call.env.len(), call.wait),
+            (&b"/bin/sh"[..], 2, 4, WaitMode::EXEC)
+        );
         assert_eq!(call.bset, Some(MaskExpr::Exactly(one)));
         let other = Record { args: list(&[b"sh"]), ..helper.clone() };
         assert!(Repeat::of(Arc::new(other)).unwrap_err().contains("argv[0]"));

@@ -78,7 +78,8 @@ pub(in crate::tui) fn keep(events: Subscription, mailbox: Arc<Mailbox>, known: u
 
 /// So many lines are missing here.
 fn missed_line(missed: u64, now: String) -> Line {
-    let text = format!("{missed} lines are missing here: the log ran behind (no count of the Overview is touched by it)");
+    let text =
+        format!("{missed} lines are missing here: the log ran behind (no count of the Overview is touched by it)");
     Line::new(Level::Warning, now, None, &text)
 }
 
@@ -123,13 +124,17 @@ fn line(kind: &EventKind, now: String) -> Line {
         }
         EventKind::DrainFailed { holdouts } => {
             let ids: Vec<String> = holdouts.iter().map(|id| format!("#{id}")).collect();
-            let text = format!("khelper.gate: the drain gave up after 5 s, the gate is open again; {} held out", ids.join(", "));
+            let text = format!(
+                "khelper.gate: the drain gave up after 5 s, the gate is open again; {} held out",
+                ids.join(", ")
+            );
             plain(Level::Error, text)
         }
         EventKind::Log { level, text } => plain(*level, text.clone()),
-        EventKind::ModuleRequest { .. } | EventKind::Queued { .. } | EventKind::Started { .. } | EventKind::Released { .. } => {
-            plain(Level::Info, String::new())
-        }
+        EventKind::ModuleRequest { .. }
+        | EventKind::Queued { .. }
+        | EventKind::Started { .. }
+        | EventKind::Released { .. } => plain(Level::Info, String::new()),
     };
     Line::new(level, now, id, &screen_again(&text))
 }
@@ -144,7 +149,9 @@ mod tests {
 
     #[test]
     fn what_is_no_routine_has_a_line() {
-        let of = |kind: EventKind| wants(&kind).then(|| (line(&kind, String::new()).level, line(&kind, String::new()).words()));
+        let of = |kind: EventKind| {
+            wants(&kind).then(|| (line(&kind, String::new()).level, line(&kind, String::new()).words()))
+        };
         let end = |record| of(EventKind::Finished(Arc::new(record)));
         assert_eq!(end(fixture::record(1, b"x", 0)), None);
         assert_eq!(of(EventKind::Queued { id: 1 }), None);
@@ -174,7 +181,10 @@ mod tests {
             "khelper.deny: `` -> `x\\x1b`, by the console"
         );
         assert_eq!(words(EventKind::DrainFailed { holdouts: vec![3, 4] }).matches('#').count(), 2);
-        assert_eq!(words(EventKind::GateChanged { from: Depth::Enabled, to: Depth::Freezing }), "khelper.gate: enabled -> freezing");
+        assert_eq!(
+            words(EventKind::GateChanged { from: Depth::Enabled, to: Depth::Freezing }),
+            "khelper.gate: enabled -> freezing"
+        );
         assert!(words(EventKind::Abandoned { id: 5 }).starts_with("#5 its caller"));
         assert!(missed_line(7, String::new()).words().starts_with("7 lines are missing"));
     }

@@ -2,7 +2,7 @@
 //! match, never the records themselves: held longer, their output would outlive its budget (UMH-13).
 
 pub(super) mod journal;
-mod row;
+pub(super) mod row;
 pub(super) mod save;
 #[cfg(test)]
 mod tests;
@@ -43,8 +43,9 @@ pub(super) struct Reader {
     query: Query,
     /// The serial number that ends next.
     next: u64,
-    /// The newest request that was seen.
+    /// The newest request that was seen, and the newest that may be.
     newest: u64,
+    limit: u64,
     /// How many of the records that were looked at are still kept.
     kept: usize,
     ended: VecDeque<Match>,
@@ -58,7 +59,8 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(engine: Engine) -> Self {
         let (ended, live, alive, order) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { engine, query: Query::default(), next: 0, newest: 0, kept: 0, ended, live, alive, order }
+        let (query, limit) = (Query::default(), u64::MAX);
+        Self { engine, query, next: 0, newest: 0, limit, kept: 0, ended, live, alive, order }
     }
 
     /// The rows around the cursor, and the record under it.
@@ -85,13 +87,15 @@ impl Reader {
     /// counted once, rather than never. With a `newest`, newer requests are not for this look; then there is no need to
     /// catch up if the question is the same.
     fn look(&mut self, query: &Query, newest: Option<u64>) {
-        if *query != self.query {
-            (self.query, self.next, self.kept) = (query.clone(), 0, 0);
-            self.ended.clear();
-        } else if newest.is_some() && self.next > 0 {
+        let limit = newest.unwrap_or(u64::MAX);
+        let same = *query == self.query;
+        if same && newest.is_some() && self.next > 0 {
             return;
         }
-        let limit = newest.unwrap_or(u64::MAX);
+        if !same || limit != self.limit {
+            (self.query, self.limit, self.next) = (query.clone(), limit, 0);
+            self.ended.clear();
+        }
         self.look_at_live(limit);
         self.look_at_ended(limit);
         self.sort();

@@ -25,7 +25,7 @@ fn ending(r: &Record) -> Ending {
     Ending { symbol, words: words + gone, mood: if r.abandoned { Mood::Warned } else { Mood::Quiet } }
 }
 
-pub(super) fn of(r: &Record) -> Row {
+pub(in crate::tui) fn of(r: &Record) -> Row {
     Row {
         id: r.id,
         time: Local::of(r.wall).map_or_else(|| "?".to_owned(), |t| t.time()),
@@ -56,7 +56,7 @@ pub(super) fn gone(id: u64) -> Row {
     }
 }
 
-pub(super) fn detail(record: Arc<Record>, chain: Vec<ChainLink>, chain_now: bool) -> Detail {
+pub(in crate::tui) fn detail(record: Arc<Record>, chain: Vec<ChainLink>, chain_now: bool) -> Detail {
     let asked = Local::of(record.wall).map_or_else(|| "?".to_owned(), |t| t.to_string());
     let output = match &record.output {
         Some(output) => [tail(&output.stdout), tail(&output.stderr)],

@@ -37,8 +37,8 @@ pub(in crate::tui) fn save(engine: &Engine, save: &Save) -> Result<Saved, Unsave
     let mut temporary = Temporary::new(&folder, name)
         .map_err(|e| why(&format!("no file can be made in `{}`", screen(folder.as_os_str().as_bytes())), &e))?;
     let shown = screen(path.as_os_str().as_bytes());
-    let (records, bytes) = write(engine, &save.what, &mut temporary.file)
-        .map_err(|e| why(&format!("`{shown}` was not written"), &e))?;
+    let (records, bytes) =
+        write(engine, &save.what, &mut temporary.file).map_err(|e| why(&format!("`{shown}` was not written"), &e))?;
     // Again: what is there now may not be what was asked about.
     may_be_written(&path, save.over.as_ref())?;
     match put(&temporary.path, &path, save.over.is_some()) {
@@ -169,7 +169,9 @@ fn advice(e: &io::Error) -> &'static str {
         io::ErrorKind::NotFound => "the folder does not exist: make it, or name another",
         io::ErrorKind::PermissionDenied => "this user may not write there: name another folder",
         io::ErrorKind::NotADirectory => "a part of the path is no folder: look at it again",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "there is no room: free some, or name another disk",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "there is no room: free some, or name another disk"
+        }
         io::ErrorKind::ReadOnlyFilesystem => "nothing can be written there: name another disk",
         io::ErrorKind::InvalidFilename => "the name is too long: give a shorter one",
         _ => "name another file",

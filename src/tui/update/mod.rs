@@ -1,6 +1,8 @@
 //! `(model, message) -> effects`. No I/O, no clock.
 
 mod activity;
+#[cfg(test)]
+mod activity_tests;
 mod call;
 mod confirm;
 mod gate;

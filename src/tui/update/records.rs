@@ -8,7 +8,9 @@ use crate::engine::record::State;
 use crate::tui::model::activity::Row;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Field;
-use crate::tui::model::records::{CopyRecord, Kill, Repeat, Save, SaveForm, Saved, Saving, Unsaved, What, command_line};
+use crate::tui::model::records::{
+    CopyRecord, Kill, Repeat, Save, SaveForm, Saved, Saving, Unsaved, What, command_line,
+};
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 

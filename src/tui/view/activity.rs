@@ -12,8 +12,9 @@ use crate::tui::text;
 
 use super::{Areas, activity_rows, cut, detail, field, heading, line, put};
 
-/// From so many rows of the body on, the record stands below the rows.
-const TALL: u16 = 26;
+/// From so many rows of the body on, the most important of the record stands below the rows; from so many on, more of it.
+const TALL: u16 = 18;
+const ROOMY: u16 = 26;
 /// From so many columns on, it stands beside them.
 const WIDE: u16 = 170;
 
@@ -34,8 +35,9 @@ fn parts(model: &Model, area: Rect) -> Parts {
         left.width = area.width - width - 1;
         detail = Rect { x: area.x + left.width + 1, width, ..area };
     } else if area.height >= TALL {
-        detail = Rect { y: area.y + area.height * 3 / 5, height: area.height - area.height * 3 / 5, ..area };
-        left.height = area.height - detail.height;
+        let height = if area.height >= ROOMY { area.height * 2 / 5 } else { 6 };
+        left.height = area.height - height;
+        detail = Rect { y: left.bottom(), height, ..area };
     }
     let mut y = left.y;
     let mut take = |height: u16, wanted: bool| {

@@ -20,13 +20,15 @@ struct Widths {
     took: usize,
 }
 
-fn widths(columns: usize) -> Widths {
+fn widths(model: &Model, columns: usize) -> Widths {
     let (id, time, wait, who, took, least) = match columns {
         100.. => (7, 12, 4, 22, 10, 0),
         76.. => (6, 8, 4, 14, 8, 0),
         50.. => (6, 8, 0, 0, 8, 0),
-        _ => (5, 0, 0, 0, 7, 8),
+        _ => (5, 0, 0, 0, 8, 7),
     };
+    // A number is never cut.
+    let id = id.max(2 + model.activity.answer.newest.checked_ilog10().unwrap_or(0) as usize);
     let fixed: usize = [id, time, wait, who, took].iter().filter(|w| **w > 0).map(|w| w + 1).sum();
     // A mark, and a blank between title and ending.
     let left = columns.saturating_sub(fixed + 3);
@@ -45,14 +47,14 @@ pub(super) const fn hidden(columns: usize) -> Option<&'static str> {
 
 /// The names of the columns.
 pub(super) fn names(model: &Model, columns: usize) -> Line<'static> {
-    let w = widths(columns);
+    let w = widths(model, columns);
     let cells = cells(&w, ["id", "time", "module or path", "wait", "who asked", "state, exit", "took"]);
     Line::from(cells.into_iter().map(|text| Span::styled(text, model.theme.title)).collect::<Vec<_>>())
 }
 
 /// One request.
 pub(super) fn row(model: &Model, row: &Row, columns: usize) -> Line<'static> {
-    let w = widths(columns);
+    let w = widths(model, columns);
     let under = model.activity.at.is_some_and(|(_, id)| id == row.id);
     let lasts = match row.took {
         Some(us) => took(us),
@@ -77,8 +79,12 @@ pub(super) fn row(model: &Model, row: &Row, columns: usize) -> Line<'static> {
 /// for the mark, the last one is set to the right.
 fn cells(w: &Widths, texts: [&str; 7]) -> Vec<String> {
     let all = [w.id, w.time, w.title, w.wait, w.who, w.ending, w.took];
-    let mut cells: Vec<String> =
-        all.iter().zip(texts).filter(|(width, _)| **width > 0).map(|(width, text)| text::pad(text, *width) + " ").collect();
+    let mut cells: Vec<String> = all
+        .iter()
+        .zip(texts)
+        .filter(|(width, _)| **width > 0)
+        .map(|(width, text)| text::pad(text, *width) + " ")
+        .collect();
     if let Some(first) = cells.first_mut() {
         first.insert(0, ' ');
     }

@@ -2,6 +2,8 @@
 
 pub mod activity;
 mod activity_rows;
+#[cfg(test)]
+mod activity_tests;
 mod detail;
 pub mod dialogs;
 mod field;

@@ -22,9 +22,7 @@ fn answer(question: &Question, newest: u64) -> Answer {
     let at = match question.target {
         Target::First => 0,
         Target::Last => matched - 1,
-        Target::Near { id, by, .. } => {
-            usize::try_from(newest - id).unwrap().saturating_add_signed(by).min(matched - 1)
-        }
+        Target::Near { id, by, .. } => usize::try_from(newest - id).unwrap().saturating_add_signed(by).min(matched - 1),
     };
     let first = at.saturating_sub(question.around);
     let last = (at + question.around).min(matched - 1);

@@ -53,7 +53,10 @@ pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
     match &repeat.command {
         Command::RequestModule { name, wait } => {
             let path = screen(&model.snapshot.knobs.modprobe);
-            sheet.say(&format!("module {}, wait {}", screen(name), if *wait { "proc" } else { "exec" }), model.theme.title);
+            sheet.say(
+                &format!("module {}, wait {}", screen(name), if *wait { "proc" } else { "exec" }),
+                model.theme.title,
+            );
             sheet.say(&format!("runs `{path}` -q -- `{}`", screen(name)), style);
             if r.path != model.snapshot.knobs.modprobe && r.kind == Kind::Module {
                 sheet.say(&format!("then it was `{}`", screen(&r.path)), model.theme.warn);
@@ -67,7 +70,8 @@ pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
             sheet.say(&format!("env {}", env.join(", ")), style);
             if let Some(own) = r.own.as_deref() {
                 let known = model.snapshot.known;
-                sheet.say(&format!("own masks: bset {}, inheritable {}", size(own.0, known), size(own.1, known)), style);
+                sheet
+                    .say(&format!("own masks: bset {}, inheritable {}", size(own.0, known), size(own.1, known)), style);
             }
             if r.timed_out {
                 sheet.say("without the time-out that it had", model.theme.warn);

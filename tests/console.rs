@@ -6,7 +6,11 @@ mod drafts;
 mod idle;
 #[path = "pty/journeys.rs"]
 mod journeys;
+#[path = "pty/line.rs"]
+mod line;
 #[path = "pty/mod.rs"]
 mod pty;
+#[path = "pty/settings.rs"]
+mod settings;
 #[path = "pty/ways_out.rs"]
 mod ways_out;

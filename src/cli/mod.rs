@@ -59,6 +59,13 @@ pub fn without_engine(command: &Command, known: impl FnOnce() -> CapMask) -> Opt
     Some(answers.code(verdict.code()))
 }
 
+/// Prints a text as the answer; the exit code.
+pub fn print(text: &str) -> u8 {
+    let answers = Answers::default();
+    answers.write(text.as_bytes(), b"");
+    answers.code(0)
+}
+
 /// A command over `engine`: writes the knobs of `--set`, runs it, says what is left running. `signals` holds SIGINT,
 /// taken before the engine started; none if SIGINT is ignored. The exit code.
 pub fn run(engine: &Engine, command: &Command, settings: &[OsString], signals: Option<Signals>) -> u8 {
@@ -92,7 +99,7 @@ fn perform(asker: &Asker<'_>, command: &Command) -> Verdict {
         Command::Probe(args) => asker.probe(args.json),
         Command::Get(args) => get::get(asker.engine, args, asker.answers),
         // Answered without an engine.
-        Command::Mask(_) => Verdict::Usage,
+        Command::Mask(_) | Command::Keys => Verdict::Usage,
     }
 }
 

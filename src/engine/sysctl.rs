@@ -1,7 +1,7 @@
 //! The knobs and their one lock, `umh_sysctl_lock` (SYS-7, SYS-9): held for a copy or an intersect, never across
 //! I/O or a launch.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 
@@ -13,7 +13,7 @@ use crate::policy::access::Globs;
 use crate::policy::limit::{Era, MAX_KMOD_CONCURRENT, ceiling};
 use crate::policy::masks;
 
-use super::sync::lock;
+use super::sync::{Mutex, lock};
 
 /// Every knob that can be written, as one copy.
 #[derive(Clone, Debug)]

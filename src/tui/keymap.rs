@@ -1,8 +1,14 @@
 //! The one table of keys: dispatch, footer, help and the README's list are all made from it.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+mod bound;
+mod written;
+
+use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::model::field::Edit;
+
+pub use bound::{Keymap, Rebind, markdown, names};
+pub use written::{key_of, name, parse};
 
 /// Where a key means something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +25,8 @@ pub enum Context {
     Detail,
     /// The screen Log.
     Log,
+    /// The command line.
+    Line,
     /// The filter of a screen.
     Filter,
     /// A field of text.
@@ -45,12 +53,13 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Screens,
         Self::Masks,
         Self::Activity,
         Self::Detail,
         Self::Log,
+        Self::Line,
         Self::Filter,
         Self::Anywhere,
         Self::Form,
@@ -65,6 +74,11 @@ impl Context {
         Self::Help,
     ];
 
+    /// Its name in the settings: `masks`.
+    pub fn id(self) -> String {
+        written::kebab(&format!("{self:?}"))
+    }
+
     /// Its heading in the help.
     pub const fn title(self) -> &'static str {
         match self {
@@ -74,6 +88,7 @@ impl Context {
             Self::Activity => "Activity",
             Self::Detail => "A record",
             Self::Log => "Log",
+            Self::Line => "The command line",
             Self::Filter => "The filter of a screen",
             Self::Text => "Text fields",
             Self::Pick => "Fields with a few values",
@@ -141,6 +156,10 @@ pub enum Action {
     Repeat,
     Save,
     Level,
+    Line,
+    Complete,
+    Older,
+    Newer,
     Rehearse,
     Apply,
     Reset,
@@ -170,6 +189,17 @@ pub struct Binding {
     pub label: &'static str,
     /// A sentence for the help.
     pub help: &'static str,
+}
+
+impl Binding {
+    /// Its name in the settings, its own within its context: `page-up`.
+    pub fn id(&self) -> String {
+        match self.action {
+            Action::Choose(_) => self.label.to_owned(),
+            Action::Edit(edit) => written::kebab(&format!("{edit:?}")),
+            action => written::kebab(&format!("{action:?}")),
+        }
+    }
 }
 
 const fn c(key: char) -> Key {
@@ -324,6 +354,17 @@ pub const TABLE: &[Binding] = &[
     row(Context::Log, &[PAGE_DOWN], Action::PageDown, "", "move down by a page"),
     row(Context::Log, &[HOME], Action::First, "", "go to the oldest line"),
     row(Context::Log, &[END], Action::Last, "", "go to the newest line"),
+    row(Context::Line, &[ENTER], Action::Accept, "do it", "do what the line says"),
+    row(Context::Line, &[TAB], Action::Complete, "complete", "complete the last word, or show what it could become"),
+    row(
+        Context::Line,
+        &[UP, ctrl('p')],
+        Action::Older,
+        "before",
+        "take the line before this one, also of earlier starts",
+    ),
+    row(Context::Line, &[DOWN, ctrl('n')], Action::Newer, "", "take the line after this one"),
+    row(Context::Line, &[ESC], Action::Dismiss, "back", "go back without doing anything"),
     row(Context::Filter, &[ENTER], Action::KeepFilter, "keep", "keep the filter and go back to the rows"),
     row(Context::Filter, &[ESC], Action::EndFilter, "end", "take the filter away"),
     row(Context::Filter, &[UP], Action::Up, "", "move up"),
@@ -338,6 +379,7 @@ pub const TABLE: &[Binding] = &[
         "gate",
         "work the gate: freeze and drain, disable and drain, enable",
     ),
+    row(Context::Screens, &[c(':')], Action::Line, "command", "type a command, with the shell's words"),
     row(Context::Screens, &[c('?')], Action::Help, "help", "show the keys, searchable"),
     row(Context::Screens, &[c('q')], Action::Quit, "quit", "quit; with helpers alive it asks"),
     row(Context::Screens, &[c('1')], Action::Overview, "", "show the Overview"),
@@ -395,93 +437,33 @@ pub const TABLE: &[Binding] = &[
     row(Context::Anywhere, &[k(KeyCode::F(1))], Action::Help, "", "show the keys, in dialogs too"),
 ];
 
-/// The key of an event; shift is dropped where the character already tells.
-pub fn key_of(event: &KeyEvent) -> Key {
-    let dropped = match event.code {
-        KeyCode::Char(_) | KeyCode::BackTab => KeyModifiers::SHIFT,
-        _ => KeyModifiers::NONE,
-    };
-    let known = KeyModifiers::SHIFT | KeyModifiers::CONTROL | KeyModifiers::ALT;
-    (event.code, (event.modifiers & known).difference(dropped))
-}
-
-/// What a key does where these contexts hold, the nearest first.
-pub fn find(chain: &[Context], key: Key) -> Option<Action> {
-    chain.iter().find_map(|context| {
-        TABLE.iter().find(|row| row.context == *context && row.keys.contains(&key)).map(|row| row.action)
-    })
-}
-
-/// The rows that the footer shows where these contexts hold: key and label.
-pub fn footer(chain: &[Context]) -> impl Iterator<Item = (String, &'static str)> {
-    chain.iter().flat_map(|context| {
-        TABLE
-            .iter()
-            .filter(move |row| row.context == *context && !row.label.is_empty())
-            .map(|row| (row.keys.first().map(|key| name(*key)).unwrap_or_default(), row.label))
-    })
-}
-
-/// How a key is written.
-pub fn name((code, modifiers): Key) -> String {
-    let plain = match code {
-        KeyCode::Char(' ') => "space".to_owned(),
-        KeyCode::Char(c) => c.to_string(),
-        KeyCode::F(n) => format!("F{n}"),
-        KeyCode::BackTab => "shift-tab".to_owned(),
-        KeyCode::PageUp => "page up".to_owned(),
-        KeyCode::PageDown => "page down".to_owned(),
-        other => format!("{other:?}").to_lowercase(),
-    };
-    if modifiers.contains(KeyModifiers::CONTROL) { format!("ctrl-{plain}") } else { plain }
-}
-
-/// Every key of a row, as it is written.
-pub fn names(row: &Binding) -> String {
-    row.keys.iter().map(|key| name(*key)).collect::<Vec<_>>().join(", ")
-}
-
-/// The README's list.
-pub fn markdown() -> String {
-    use std::fmt::Write as _;
-    let mut out = String::new();
-    for context in Context::ALL {
-        let rows = TABLE.iter().filter(|row| row.context == context).map(|row| {
-            let keys: Vec<String> = row.keys.iter().map(|key| format!("`{}`", name(*key))).collect();
-            format!("{} {}", keys.join(" "), row.help)
-        });
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "- **{}**: {}", context.title(), rows.collect::<Vec<_>>().join(" · "));
-    }
-    out.truncate(out.trim_end().len());
-    out
-}
+/// Every chain of contexts that `Model::chain` can give.
+pub const CHAINS: &[&[Context]] = &[
+    &[Context::Screens, Context::Anywhere],
+    &[Context::Masks, Context::Screens, Context::Anywhere],
+    &[Context::Text, Context::Line, Context::Anywhere],
+    &[Context::Text, Context::Filter, Context::Anywhere],
+    &[Context::Text, Context::Form, Context::Anywhere],
+    &[Context::Pick, Context::Form, Context::Anywhere],
+    &[Context::Gate, Context::Choices, Context::Anywhere],
+    &[Context::Quit, Context::Choices, Context::Anywhere],
+    &[Context::Text, Context::Confirm, Context::Anywhere],
+    &[Context::Kill, Context::Choices, Context::Anywhere],
+    &[Context::Choices, Context::Anywhere],
+    &[Context::Activity, Context::Screens, Context::Anywhere],
+    &[Context::Detail, Context::Anywhere],
+    &[Context::Log, Context::Screens, Context::Anywhere],
+    &[Context::Confirm, Context::Anywhere],
+    &[Context::Page, Context::Anywhere],
+    &[Context::Text, Context::Help, Context::Anywhere],
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossterm::event::KeyEvent;
     use std::collections::HashSet;
     use std::io::Write as _;
-
-    /// Every chain of contexts that `Model::chain` can give.
-    const CHAINS: &[&[Context]] = &[
-        &[Context::Screens, Context::Anywhere],
-        &[Context::Masks, Context::Screens, Context::Anywhere],
-        &[Context::Text, Context::Filter, Context::Anywhere],
-        &[Context::Text, Context::Form, Context::Anywhere],
-        &[Context::Pick, Context::Form, Context::Anywhere],
-        &[Context::Gate, Context::Choices, Context::Anywhere],
-        &[Context::Quit, Context::Choices, Context::Anywhere],
-        &[Context::Kill, Context::Choices, Context::Anywhere],
-        &[Context::Choices, Context::Anywhere],
-        &[Context::Activity, Context::Screens, Context::Anywhere],
-        &[Context::Detail, Context::Anywhere],
-        &[Context::Log, Context::Screens, Context::Anywhere],
-        &[Context::Confirm, Context::Anywhere],
-        &[Context::Text, Context::Confirm, Context::Anywhere],
-        &[Context::Page, Context::Anywhere],
-        &[Context::Text, Context::Help, Context::Anywhere],
-    ];
 
     #[test]
     fn no_key_means_two_things() {
@@ -508,20 +490,25 @@ mod tests {
 
     #[test]
     fn every_key_has_words() {
+        let mut ids = HashSet::new();
         for row in TABLE {
+            assert!(ids.insert((row.context, row.id())), "{row:?} shares its name");
             assert!(!row.keys.is_empty() && !row.help.is_empty(), "{row:?}");
             assert!(Context::ALL.contains(&row.context));
         }
         assert_eq!(name(ctrl('c')), "ctrl-c");
         assert_eq!(name(PAGE_UP), "page up");
+        for (row, key) in TABLE.iter().flat_map(|row| row.keys.iter().map(move |key| (row, key))) {
+            assert_eq!(parse(&name(*key)), Some(*key), "{row:?}");
+        }
     }
 
     #[test]
     fn shift_is_part_of_the_character() {
         let shifted = KeyEvent::new(KeyCode::Char('R'), KeyModifiers::SHIFT);
-        assert_eq!(find(&[Context::Masks], key_of(&shifted)), Some(Action::Reset));
+        assert_eq!(Keymap::default().find(&[Context::Masks], key_of(&shifted)), Some(Action::Reset));
         let alt = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT);
-        assert_eq!(find(&[Context::Screens], key_of(&alt)), None);
+        assert_eq!(Keymap::default().find(&[Context::Screens], key_of(&alt)), None);
     }
 
     /// Writes the README's list where `KHELPER_KEYS` names a file: `KHELPER_KEYS=keys.md cargo test readme_lists`.
@@ -533,7 +520,9 @@ mod tests {
         let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap_or_default();
         let list = readme.split_once("<!-- keys:begin -->").and_then(|(_, rest)| rest.split_once("<!-- keys:end -->"));
         match list {
-            Some((list, _)) => assert_eq!(list.trim(), markdown(), "take the list from keymap::markdown()"),
+            Some((list, _)) => {
+                assert_eq!(list.trim(), markdown(), "take the list from keymap::markdown()")
+            }
             None => writeln!(std::io::stderr(), "skipped: README.md has no keys:begin and keys:end").unwrap(),
         }
     }

@@ -75,6 +75,8 @@ pub enum Effect {
     Save(Box<Save>),
     /// Hand these bytes to the terminal's clipboard (OSC 52).
     Copy(Vec<u8>),
+    /// Keep this line of the command line for the next start.
+    Remember(Vec<u8>),
     /// Paint every cell again (ctrl-l).
     Repaint,
     /// Give the terminal back and stop (ctrl-z); repaint when continued.

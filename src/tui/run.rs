@@ -15,6 +15,8 @@ use crate::sys::host::Micros;
 use crate::sys::signals::Signals;
 
 use super::Options;
+use super::config::Settings;
+use super::history;
 use super::input::{Decoder, Input};
 use super::mailbox::{Mailbox, pump};
 use super::model::Model;
@@ -66,6 +68,7 @@ impl<'a> Console<'a> {
         engine: &'a Engine,
         signals: &'a Signals,
         options: Options,
+        settings: Settings,
         tty: Arc<Tty>,
     ) -> Result<Self, SysError> {
         // Before the snapshot: what it does not contain yet comes as an event.
@@ -76,8 +79,12 @@ impl<'a> Console<'a> {
         let (size, clock) = (tty.size(), (snapshot.now, now));
         let mut model = Model::new(options, snapshot, size.0, size.1);
         model.log.take(journal::earlier(&model.snapshot, SystemTime::now()));
-        // Set and not empty (no-color.org).
-        if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        model.line.history = history::read();
+        (model.keys, model.ascii) = (settings.keys, std::env::var_os("TERM").is_some_and(|term| term == "linux"));
+        // Set and not empty, and overruled by what the operator chose (no-color.org).
+        if let Some(theme) = settings.theme {
+            model.theme = theme;
+        } else if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             model.theme = Theme::plain();
         }
         let painter = Painter::new(tty.clone(), &tty.enter()?, size)
@@ -172,6 +179,7 @@ impl<'a> Console<'a> {
                 Effect::Look(question) => self.desk.look(*question),
                 Effect::Save(save) => self.desk.save(*save),
                 Effect::Copy(bytes) => self.painter.copy(&bytes),
+                Effect::Remember(line) => self.desk.remember(line),
                 Effect::Repaint => self.resized(),
                 Effect::Suspend => self.suspend(true),
                 Effect::Quit { code } => self.ending = Some(code),

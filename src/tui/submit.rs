@@ -12,6 +12,7 @@ use crate::abi::who::Origin;
 use crate::control::{self, Command, Key};
 use crate::engine::{Cancel, Engine};
 
+use super::history;
 use super::mailbox::Mailbox;
 use super::model::activity::{Answer, Question};
 use super::model::records::{Save, Unsaved};
@@ -24,6 +25,8 @@ const STACK: usize = 256 * 1024;
 /// What the clerk does, one after another.
 enum Errand {
     Command(Ticket, Command),
+    /// Keeps a line of the command line.
+    Remember(Vec<u8>),
     /// Looks at a modprobe path (SYS-6): a walk over the file system.
     Warnings(Arc<[u8]>),
 }
@@ -115,6 +118,11 @@ impl Desk {
         self.errand(Errand::Warnings(path));
     }
 
+    /// Keeps a line of the command line for the next start.
+    pub(super) fn remember(&mut self, line: Vec<u8>) {
+        self.errand(Errand::Remember(line));
+    }
+
     fn errand(&mut self, errand: Errand) {
         if self.clerk.is_none() {
             self.clerk = self.hire().ok();
@@ -126,6 +134,7 @@ impl Desk {
         self.mailbox.post(match unsent {
             Ok(()) => return,
             Err(Errand::Command(ticket, _)) => Msg::Replied { ticket, reply: Err(no_thread()) },
+            Err(Errand::Remember(_)) => return,
             Err(Errand::Warnings(_)) => Msg::PathWarnings(vec!["not looked at: no thread could be made".into()]),
         });
     }
@@ -137,6 +146,8 @@ impl Desk {
             for errand in errands {
                 match errand {
                     Errand::Command(ticket, command) => perform(&engine, &mailbox, ticket, command),
+                    // What cannot be kept is lost with this console, and nothing else is.
+                    Errand::Remember(line) => drop(catch_unwind(|| history::add(&line))),
                     Errand::Warnings(path) => {
                         let look = catch_unwind(AssertUnwindSafe(|| engine.path_warnings(&path)));
                         let warnings = look.unwrap_or_else(|_| vec!["not looked at: khelper panicked".into()]);

@@ -30,6 +30,10 @@ pub enum Dialog {
     Apply(Apply),
     /// Confirm the reset of a mask.
     Reset(Reset),
+    /// The command line.
+    Line,
+    /// A page to read.
+    Page(Page),
     /// What is to be rehearsed.
     Rehearse,
     /// A run under the draft and under the live masks.
@@ -127,6 +131,17 @@ pub struct Reset {
     pub ticket: Option<Ticket>,
     /// What was wrong.
     pub error: Option<String>,
+    /// How far it is scrolled.
+    pub scroll: usize,
+}
+
+/// A page to read.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// What it is.
+    pub title: String,
+    /// Its lines, escaped.
+    pub lines: Vec<String>,
     /// How far it is scrolled.
     pub scroll: usize,
 }

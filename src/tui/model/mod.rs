@@ -5,6 +5,7 @@ pub mod args;
 pub mod dialog;
 pub mod field;
 pub mod forms;
+pub mod line;
 pub mod log;
 pub mod mask_forms;
 pub mod masks;
@@ -23,13 +24,14 @@ use crate::engine::snapshot::Snapshot;
 use crate::sys::host::Micros;
 
 use super::Options;
-use super::keymap::Context;
+use super::keymap::{Context, Keymap};
 use super::msg::{Effect, Ticket};
 use super::theme::Theme;
 use activity::Activity;
 use dialog::{Dialog, Quitting};
 use field::Field;
 use forms::{CallForm, ModuleForm};
+use line::Line;
 use log::Log;
 use masks::Masks;
 use records::Saving;
@@ -82,8 +84,21 @@ pub struct Batch {
     pub asked: u32,
     /// How many were answered.
     pub answered: u32,
+    /// What is asked for when one of them is answered: the names in turn, and whether to wait.
+    pub queue: Option<Queue>,
     /// How often each ending came.
     pub tally: BTreeMap<String, u32>,
+}
+
+/// Requests that are still to be made.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// The names, asked for in turn.
+    pub names: Vec<Vec<u8>>,
+    /// WAIT_PROC, else WAIT_EXEC.
+    pub wait: bool,
+    /// How many have been asked for.
+    pub begun: u32,
 }
 
 /// What a reply will be an answer to.
@@ -101,8 +116,14 @@ pub enum Pending {
     Reset(MaskKnob),
     /// A run of the rehearsal: under the draft, or under the live masks.
     Rehearsal,
-    /// A signal to a helper, or the end of a wait; in words.
+    /// Knobs, from the command line.
+    Set(Vec<Key>),
+    /// The probe, from the command line.
+    Probe,
+    /// Something that is done or refused; what to say when it is done, escaped.
     Act(String),
+    /// A signal to a helper, or the end of a wait: to which one, and what to say when it is done; escaped.
+    Helper(String, &'static str),
     /// A signal, or the gate, on the way out.
     Quitting,
 }
@@ -119,6 +140,10 @@ pub struct Model {
     pub rows: u16,
     /// The looks; [`Theme::ansi`] until told otherwise.
     pub theme: Theme,
+    /// What each key does.
+    pub keys: Keymap,
+    /// Nothing beyond ASCII is drawn, and there is no clipboard: the Linux console (`TERM=linux`).
+    pub ascii: bool,
     /// The time on the engine's clock.
     pub now: Micros,
     /// The screen.
@@ -143,6 +168,8 @@ pub struct Model {
     pub module: ModuleForm,
     /// What was typed to call a helper.
     pub call: CallForm,
+    /// The command line.
+    pub line: Line,
     /// What was typed to rehearse.
     pub rehearse: RehearseForm,
     /// What replies are waited for.
@@ -160,6 +187,8 @@ impl Model {
             columns,
             rows,
             theme: Theme::ansi(),
+            keys: Keymap::default(),
+            ascii: false,
             now: snapshot.now,
             tab: Tab::Overview,
             dialogs: Vec::new(),
@@ -172,6 +201,7 @@ impl Model {
             notices: Vec::new(),
             module: ModuleForm::default(),
             call: CallForm::default(),
+            line: Line::default(),
             rehearse: RehearseForm::default(),
             pending: BTreeMap::new(),
             batches: BTreeMap::new(),
@@ -193,7 +223,9 @@ impl Model {
     /// Where keys mean something now, the nearest context first.
     pub fn chain(&self) -> &'static [Context] {
         use Context::{Activity, Detail, Kill, Log};
-        use Context::{Anywhere, Choices, Confirm, Filter, Form, Gate, Help, Masks, Page, Pick, Quit, Screens, Text};
+        use Context::{
+            Anywhere, Choices, Confirm, Filter, Form, Gate, Help, Line, Masks, Page, Pick, Quit, Screens, Text,
+        };
         match self.dialogs.last() {
             None if self.tab == Tab::Activity && self.activity.typing.is_some() => &[Text, Filter, Anywhere],
             None if self.tab == Tab::Activity => &[Activity, Screens, Anywhere],
@@ -211,12 +243,13 @@ impl Model {
             None => &[Screens, Anywhere],
             Some(Dialog::Module) if self.module.focus == 1 => &[Pick, Form, Anywhere],
             Some(Dialog::Call) if self.call.focus == 2 => &[Pick, Form, Anywhere],
+            Some(Dialog::Line) => &[Text, Line, Anywhere],
             Some(Dialog::Rehearse) if self.rehearse.picks() => &[Pick, Form, Anywhere],
             Some(Dialog::Module | Dialog::Call | Dialog::Rehearse | Dialog::Path(_)) => &[Text, Form, Anywhere],
             Some(Dialog::Gate(_)) => &[Gate, Choices, Anywhere],
             Some(Dialog::Presets(_) | Dialog::Copy(_)) => &[Choices, Anywhere],
             Some(Dialog::Quit(quit)) if quit.stage == Quitting::Asking => &[Quit, Choices, Anywhere],
-            Some(Dialog::Quit(_) | Dialog::Rehearsal(_) | Dialog::Forms(_)) => &[Page, Anywhere],
+            Some(Dialog::Quit(_) | Dialog::Rehearsal(_) | Dialog::Forms(_) | Dialog::Page(_)) => &[Page, Anywhere],
             Some(Dialog::Apply(apply)) if !apply.phrase.is_empty() => &[Text, Confirm, Anywhere],
             Some(Dialog::Apply(_) | Dialog::Reset(_)) => &[Confirm, Anywhere],
             Some(Dialog::Help(_)) => &[Text, Help, Anywhere],
@@ -254,6 +287,10 @@ impl Model {
                     _ => return None,
                 };
                 Some((field, Some(&mut form.error)))
+            }
+            Dialog::Line => {
+                self.line.changed();
+                Some((&mut self.line.typed, Some(&mut self.line.error)))
             }
             Dialog::Rehearse => self.rehearse.field(),
             Dialog::Save(form) if form.focus == 0 && matches!(form.stage, Saving::Typing) => {
@@ -296,6 +333,7 @@ impl Model {
     pub fn is_writing(&self, key: Key) -> bool {
         self.pending.values().any(|pending| match pending {
             Pending::Path => key == Key::Modprobe,
+            Pending::Set(keys) => keys.contains(&key),
             Pending::Masks(asked) => asked.iter().any(|(knob, _)| masks::key(*knob) == key),
             Pending::Reset(knob) => masks::key(*knob) == key,
             _ => false,

@@ -55,9 +55,9 @@ impl ConfirmedKill {
     pub fn command(&self) -> Command {
         Command::Kill { id: self.id, signal: self.signal as i32 }
     }
-    /// The signal.
-    pub const fn signal(&self) -> Signal {
-        self.signal
+    /// Whether it is the gentler one.
+    pub fn is_term(&self) -> bool {
+        self.signal == Signal::SIGTERM
     }
 }
 

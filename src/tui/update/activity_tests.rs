@@ -155,7 +155,7 @@ fn killing_takes_two_keys_and_then_two_words() {
     let (ticket, term) = command(typed(&mut m, "k\n")).unwrap();
     assert!(matches!(term, Command::Kill { id: 3, signal: 15 }));
     update(&mut m, Msg::Replied { ticket, reply: Ok(Reply::Done) });
-    assert!(status(&m).contains("(pid 5003): SIGTERM was sent; if it lives on, k again sends KILL"), "{}", status(&m));
+    assert!(status(&m).contains("(pid 5003): TERM was sent; if it lives on, k again sends KILL"), "{}", status(&m));
     // The second time KILL is what is chosen at first.
     let (ticket, kill) = command(typed(&mut m, "k\n")).unwrap();
     assert!(matches!(kill, Command::Kill { id: 3, signal: 9 }));

@@ -5,12 +5,15 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crate::control::words::Mood;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::dialog::{Dialog, Help, Quit};
+use crate::tui::model::field::Edit;
 use crate::tui::model::records::{CopyRecord, Kill};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
 use crate::tui::view;
 
-use super::{activity, call, confirm, gate, log, masks, module, path, quit, records, refused_read_only, rehearse};
+use super::{
+    activity, call, confirm, gate, line, log, masks, module, path, quit, records, refused_read_only, rehearse,
+};
 
 /// A key was pressed.
 pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
@@ -18,7 +21,7 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
         return Vec::new();
     }
     let key = keymap::key_of(event);
-    if let Some(action) = keymap::find(model.chain(), key) {
+    if let Some(action) = model.keys.find(model.chain(), key) {
         return act(model, action);
     }
     if let (KeyCode::Char(c), KeyModifiers::NONE) = key {
@@ -57,12 +60,26 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         return effects;
     }
     match action {
-        Action::Quit => return quit::ask(model),
-        Action::Suspend => return vec![Effect::Suspend],
-        Action::Repaint => return vec![Effect::Repaint],
-        Action::Accept => return accept(model),
-        Action::Dismiss => return dismiss(model),
+        Action::Quit => quit::ask(model),
+        Action::Suspend => vec![Effect::Suspend],
+        Action::Repaint => vec![Effect::Repaint],
+        Action::Accept => accept(model),
+        Action::Dismiss => dismiss(model),
+        _ => {
+            step(model, action);
+            Vec::new()
+        }
+    }
+}
+
+/// What changes the screen alone.
+fn step(model: &mut Model, action: Action) {
+    match action {
         Action::Rehearse => rehearse::open(model),
+        Action::Line => line::open(model),
+        Action::Complete => line::complete(model),
+        Action::Older => model.line.recall(true),
+        Action::Newer => model.line.recall(false),
         Action::Help => help(model),
         Action::Overview => model.tab = Tab::Overview,
         Action::Masks => model.tab = Tab::Masks,
@@ -94,18 +111,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Change => pick(model, true),
         Action::ChangeBack => pick(model, false),
         Action::Choose(choice) => choose(model, choice),
-        Action::Edit(edit) => {
-            if let Some((field, error)) = model.field() {
-                field.edit(edit);
-                if let Some(error) = error {
-                    *error = None;
-                }
-            }
-            follow_filter(model);
-        }
-        Action::Left | Action::Right | Action::Toggle | Action::All | Action::Nothing | Action::Invert => {
-            masks::edit(model, action);
-        }
+        Action::Edit(how) => edit(model, how),
         Action::Discard => masks::discard(model),
         Action::Undo => masks::step(model, true),
         Action::Redo => masks::step(model, false),
@@ -128,8 +134,19 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         | Action::Repeat
         | Action::Save
         | Action::Level => {}
+        // The rest changes the draft.
+        _ => masks::edit(model, action),
     }
-    Vec::new()
+}
+
+fn edit(model: &mut Model, how: Edit) {
+    if let Some((field, error)) = model.field() {
+        field.edit(how);
+        if let Some(error) = error {
+            *error = None;
+        }
+    }
+    follow_filter(model);
 }
 
 fn turn(model: &mut Model, by: usize) {
@@ -155,6 +172,7 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         Some(Dialog::Module) => module::submit(model),
         Some(Dialog::Call) => call::submit(model),
         Some(Dialog::Rehearse) => rehearse::submit(model),
+        Some(Dialog::Line) => line::submit(model),
         Some(Dialog::Path(_)) => path::submit(model),
         Some(Dialog::Gate(choice)) => gate::submit(model, *choice),
         Some(Dialog::Presets(choice)) => {
@@ -218,6 +236,7 @@ fn scroll_of(dialog: &mut Dialog) -> Option<&mut usize> {
         Dialog::Apply(d) => Some(&mut d.scroll),
         Dialog::Reset(d) => Some(&mut d.scroll),
         Dialog::Rehearsal(d) => Some(&mut d.scroll),
+        Dialog::Page(d) => Some(&mut d.scroll),
         Dialog::Help(d) => Some(&mut d.scroll),
         Dialog::Repeat(d) => Some(&mut d.scroll),
         Dialog::Forms(scroll) | Dialog::Detail(scroll) => Some(scroll),

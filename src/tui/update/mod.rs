@@ -7,6 +7,7 @@ mod call;
 mod confirm;
 mod gate;
 mod keys;
+mod line;
 mod log;
 mod masks;
 mod module;

@@ -1,9 +1,8 @@
 //! What is done with a record: abandon, kill, ask again, copy, save.
 
-use crate::abi::error::ControlError;
+use crate::control::Command;
 use crate::control::json::Entry;
 use crate::control::words::Mood;
-use crate::control::{Command, Reply};
 use crate::engine::record::State;
 use crate::tui::model::activity::Row;
 use crate::tui::model::dialog::Dialog;
@@ -15,7 +14,7 @@ use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::module::open_batch;
-use super::{refused_read_only, replies};
+use super::refused_read_only;
 
 /// What is said first of a file's name.
 const FILE: &[u8] = b"khelper-records.jsonl";
@@ -35,8 +34,9 @@ pub(super) fn abandon(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(row) = row(model) else { return Vec::new() };
-    let words = format!("#{} {}: abandoned: its caller waits no longer, its helper lives on", row.id, row.title);
-    vec![model.submit(Pending::Act(words), Command::Abandon(row.id))]
+    let which = format!("#{} {}", row.id, row.title);
+    let done = "abandoned: its caller waits no longer, its helper lives on";
+    vec![model.submit(Pending::Helper(which, done), Command::Abandon(row.id))]
 }
 
 /// Asks which signal; the cursor stays on the record.
@@ -63,27 +63,15 @@ pub(super) fn open_kill(model: &mut Model) {
 /// Sends the signal that was confirmed.
 pub(super) fn submit_kill(model: &mut Model) -> Vec<Effect> {
     let Some(Dialog::Kill(kill)) = model.dialogs.pop() else { return Vec::new() };
-    let words = format!("#{} {} (pid {})", kill.id, kill.title, kill.pid);
-    let id = kill.id;
+    let (id, which) = (kill.id, format!("#{} {} (pid {})", kill.id, kill.title, kill.pid));
     let confirmed = kill.confirm();
-    let signal = confirmed.signal();
-    if signal == Kill::SIGNALS[0] {
+    let done = if confirmed.is_term() {
         model.activity.remember_term(id);
-    }
-    let then = if signal == Kill::SIGNALS[0] { "; if it lives on, k again sends KILL" } else { "" };
-    vec![model.submit(Pending::Act(format!("{words}: {} was sent{then}", signal.as_str())), confirmed.command())]
-}
-
-/// The answer to a signal, or to the end of a wait.
-pub(super) fn acted(model: &mut Model, words: &str, reply: Result<Reply, ControlError>) {
-    match reply {
-        Ok(_) => model.say(Mood::Good, words),
-        Err(error) => {
-            let what = words.split_once(": ").map_or(words, |(what, _)| what);
-            let text = format!("{what}: not done: {}", replies::explain(&error));
-            model.say(Mood::Bad, text);
-        }
-    }
+        "TERM was sent; if it lives on, k again sends KILL"
+    } else {
+        "KILL was sent"
+    };
+    vec![model.submit(Pending::Helper(which, done), confirmed.command())]
 }
 
 /// The record under the cursor, whole; or words that it is not there yet.

@@ -3,7 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use crate::control::words::Mood;
-use crate::tui::keymap;
+use crate::tui::keymap::{Action, name};
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::{Model, Tab};
 use crate::tui::text;
@@ -111,12 +111,12 @@ pub(super) fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static
 /// The keys that mean something now. Where there is no room for all, the help's key is still there.
 pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
     let columns = usize::from(columns);
-    let keys: Vec<_> = keymap::footer(model.chain()).collect();
+    let keys: Vec<_> = model.keys.footer(model.chain());
     let cells = |key: &str, label: &str| text::width(key) + text::width(label) + 3;
     let wanted: usize = keys.iter().map(|(key, label)| cells(key, label)).sum();
     let on_top = matches!(model.dialogs.last(), Some(Dialog::Help(_)));
-    let help = if model.dialogs.is_empty() { "? help" } else { "F1 help" };
-    let more = format!("{} {help}", text::CUT);
+    let help = help_key(model);
+    let more = format!("{} {help} help", text::CUT);
     let room = if wanted <= columns || on_top { columns } else { columns.saturating_sub(text::width(&more)) };
     let mut spans = Vec::new();
     let mut used = 0;
@@ -135,4 +135,12 @@ pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
         spans.push(Span::styled(text::fit(&more, columns), model.theme.key));
     }
     Line::from(spans)
+}
+
+/// The help's key that means something now: a character does not where text is typed.
+fn help_key(model: &Model) -> String {
+    let chain = model.chain();
+    let help = model.keys.rows().filter(|(row, _)| row.action == Action::Help);
+    let here = help.filter(|(row, _)| chain.contains(&row.context)).flat_map(|(_, keys)| keys);
+    here.map(|key| name(*key)).next().unwrap_or_default()
 }

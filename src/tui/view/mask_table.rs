@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 
 use crate::abi::cap::{CapMask, Capability};
 use crate::control::MaskKnob;
+use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::text;
@@ -34,7 +35,7 @@ fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
     }
     let says = match masks.filtering {
         true => format!(" {shown} of {}", model.snapshot.known.len()),
-        false => format!(" {shown} of {} (/ changes it)", model.snapshot.known.len()),
+        false => format!(" {shown} of {} ({} changes it)", model.snapshot.known.len(), model.keys.key(Action::Filter)),
     };
     let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
     let (typed, _) = masks.filter.window(room);

@@ -4,6 +4,7 @@ pub mod activity;
 mod activity_rows;
 #[cfg(test)]
 mod activity_tests;
+mod ascii;
 mod detail;
 pub mod dialogs;
 mod field;
@@ -87,6 +88,9 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     put(buf, areas.footer, &[header::footer(model, area.width)]);
     if !model.dialogs.is_empty() {
         cursor = dialogs::draw(model, &areas, buf);
+    }
+    if model.ascii {
+        ascii::plain(frame.buffer_mut());
     }
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);

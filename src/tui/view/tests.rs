@@ -142,6 +142,8 @@ fn dialogs_at_every_size() {
     at_every_size("reset", &s, "2R");
     at_every_size("forms", &s, "2 f");
     at_every_size("help", &s, "?drain");
+    at_every_size("line", &s, ":set kernel.\t\n");
+    at_every_size("line_page", &s, ":mask cap_sys_module\n");
     at_every_size("rehearse", &s, "2 p→\tdummy");
     at_every_size("quit", &fixture::busy(12), "qk");
 }
@@ -198,7 +200,26 @@ fn masks_that_do_nothing_say_so() {
 #[test]
 fn the_target_is_named_on_every_screen_and_dialog() {
     for (columns, rows) in [(40, 3), (40, 10), (80, 24), (120, 40)] {
-        for typed in ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", "2f", "q", "2/x", "2P", "2y"] {
+        for typed in [
+            "",
+            "2",
+            "m",
+            "c",
+            "e",
+            "g",
+            "?",
+            "2 w",
+            "2R",
+            "2 p",
+            "2 p\n",
+            ":x",
+            ":get -a\n",
+            "2f",
+            "q",
+            "2/x",
+            "2P",
+            "2y",
+        ] {
             let mut model = fixture::model(fixture::busy(1), columns, rows);
             keys(&mut model, typed);
             let first = self::rows(&buffer(&model)).remove(0);
@@ -220,6 +241,61 @@ fn meaning_has_a_style_and_no_color_has_none() {
     for cell in buffer(&model).content() {
         assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
     }
+}
+
+#[test]
+fn the_linux_console_gets_ascii_alone() {
+    for typed in
+        ["", "2 ", "m", "c", "g", "?", "2 w", "2R", "2 p", "2 p\n", ":x\n", ":get -a\n", "2f", "q", "2/x", "2P", "2 y"]
+    {
+        let mut model = fixture::model(fixture::overflowing(), 80, 24);
+        model.ascii = true;
+        keys(&mut model, typed);
+        for cell in buffer(&model).content() {
+            assert!(cell.symbol().is_ascii(), "{typed}: {}", cell.symbol());
+        }
+    }
+    let mut model = fixture::model(fixture::overflowing(), 80, 24);
+    model.ascii = true;
+    insta::assert_snapshot!("overview_ascii_80x24", screen(&model));
+}
+
+#[test]
+fn the_colour_blind_theme_has_neither_red_nor_green_and_contrast_is_never_dim() {
+    let shown = |theme, typed: &str| {
+        let mut model = fixture::model(fixture::overflowing(), 120, 40);
+        model.theme = theme;
+        keys(&mut model, typed);
+        buffer(&model)
+    };
+    let mut seen = Vec::new();
+    for typed in ["", "2 ", "2 w\n", "m\n"] {
+        for cell in shown(Theme::colour_blind(), typed).content() {
+            assert!(![Color::Red, Color::Green, Color::LightRed, Color::LightGreen].contains(&cell.fg), "{typed}");
+            seen.push(cell.fg);
+        }
+        for cell in shown(Theme::high_contrast(), typed).content() {
+            assert!(![Color::DarkGray, Color::Gray].contains(&cell.fg), "{typed}");
+        }
+    }
+    assert!(seen.contains(&Color::LightYellow) && seen.contains(&Color::LightBlue));
+}
+
+#[test]
+fn rebound_keys_are_the_ones_that_are_shown() {
+    let mut model = fixture::model(fixture::snapshot(), 120, 40);
+    let rebind = |context, action, key| crate::tui::keymap::Rebind::new(context, action, vec![key], 1).unwrap();
+    let key = |c| (KeyCode::Char(c), KeyModifiers::NONE);
+    let both = vec![rebind("screens", "module", key('M')), rebind("masks", "apply", key('W'))];
+    model.keys = crate::tui::keymap::Keymap::new(both).unwrap();
+    assert!(screen(&model).contains("M asks for a module") && screen(&model).contains("M module"));
+    keys(&mut model, "2");
+    let flat = screen(&model).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("rehearses, W") && flat.contains("W apply"), "{flat}");
+    keys(&mut model, " w");
+    assert!(model.dialogs.is_empty());
+    keys(&mut model, "W");
+    assert!(!model.dialogs.is_empty());
 }
 
 #[test]
@@ -254,7 +330,7 @@ fn messages() -> impl Strategy<Value = Msg> {
             KeyCode::Right, KeyCode::Home, KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Backspace,
             KeyCode::Delete, KeyCode::F(1),
         ]),
-        6 => proptest::sample::select("12mcegwpRfqani z/uPy".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        6 => proptest::sample::select("12mcegwpRfqani z/uPy:".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
     ];
     let modifiers = prop_oneof![8 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];
     let nasty =
@@ -325,8 +401,8 @@ proptest! {
     }
 
     #[test]
-    fn every_size_is_drawn(columns in 1u16..130, rows in 1u16..45, at in 0usize..16) {
-        let typed = ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", "2f", "q", "2/x", "2P", "2y"][at];
+    fn every_size_is_drawn(columns in 1u16..130, rows in 1u16..45, at in 0usize..18) {
+        let typed = ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", ":x", ":get -a\n", "2f", "q", "2/x", "2P", "2y"][at];
         let mut model = fixture::model(fixture::overflowing(), columns, rows);
         keys(&mut model, typed);
         buffer(&model);

@@ -2,6 +2,8 @@
 
 mod apply;
 mod choices;
+#[path = "line.rs"]
+mod command_line;
 mod drafts;
 mod forms;
 mod help;
@@ -118,6 +120,8 @@ fn sheet(model: &Model, dialog: &Dialog, columns: usize) -> Sheet {
         Dialog::Quit(quit) => choices::quit(model, quit, columns),
         Dialog::Apply(apply) => apply::apply(model, apply, columns),
         Dialog::Reset(reset) => apply::reset(model, reset, columns),
+        Dialog::Line => command_line::line(model, columns),
+        Dialog::Page(page) => command_line::page(model, page, columns),
         Dialog::Rehearse => rehearsal::form(model, columns),
         Dialog::Rehearsal(rehearsal) => rehearsal::sheet(model, rehearsal, columns),
         Dialog::Detail(scroll) => records::page(model, *scroll, columns),

@@ -14,7 +14,10 @@ use crate::engine::{Cancel, Engine};
 
 use super::history;
 use super::mailbox::Mailbox;
+use super::model::activity::{Answer, Question};
+use super::model::records::{Save, Unsaved};
 use super::msg::{Msg, Ticket};
+use super::records::{self, Reader};
 
 /// A request waits on its caller's stack; hooks may run on it.
 const STACK: usize = 256 * 1024;
@@ -32,13 +35,15 @@ enum Errand {
 pub(super) struct Desk {
     engine: Engine,
     mailbox: Arc<Mailbox>,
+    /// The thread that looks for records; there is one from the first question on.
+    reader: Option<Sender<Question>>,
     /// The thread for what answers at once; there is one from the first such command on.
     clerk: Option<Sender<Errand>>,
 }
 
 impl Desk {
     pub(super) fn new(engine: Engine, mailbox: Arc<Mailbox>) -> Self {
-        Self { engine, mailbox, clerk: None }
+        Self { engine, mailbox, reader: None, clerk: None }
     }
 
     /// Performs a command. One that blocks has a thread of its own, so that no number of them waits for another; the
@@ -54,6 +59,57 @@ impl Desk {
             .spawn(move || perform(&engine, &mailbox, ticket, command));
         if spawned.is_err() {
             self.mailbox.post(Msg::Replied { ticket, reply: Err(no_thread()) });
+        }
+    }
+
+    /// Looks for records; the answer comes as [`Msg::Looked`].
+    pub(super) fn look(&mut self, question: Question) {
+        let unasked = match self.reader.take() {
+            Some(reader) => reader.send(question).map(|()| self.reader = Some(reader)).map_err(|e| e.0),
+            None => Err(question),
+        };
+        let Err(question) = unasked else { return };
+        // The first, or the one before has ended by a panic.
+        match self.hire_reader() {
+            Ok(reader) => {
+                let _ = reader.send(question);
+                self.reader = Some(reader);
+            }
+            Err(_) => self.mailbox.post(Msg::Looked(Box::new(trouble("no thread could be made to read records")))),
+        }
+    }
+
+    fn hire_reader(&self) -> std::io::Result<Sender<Question>> {
+        let (sender, questions) = channel::<Question>();
+        let (engine, mailbox) = (self.engine.clone(), self.mailbox.clone());
+        let work = move || {
+            let mut reader = Reader::new(engine);
+            for question in questions {
+                let answer = catch_unwind(AssertUnwindSafe(|| reader.answer(&question)));
+                let failed = answer.is_err();
+                let answer =
+                    answer.unwrap_or_else(|_| trouble("khelper panicked while it read records: this is a bug"));
+                mailbox.post(Msg::Looked(Box::new(answer)));
+                if failed {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("console-reader".into()).stack_size(STACK).spawn(work)?;
+        Ok(sender)
+    }
+
+    /// Saves records, on a thread of its own: a disk may take its time. The answer comes as [`Msg::Saved`].
+    pub(super) fn save(&self, save: Save) {
+        let (engine, mailbox, ticket) = (self.engine.clone(), self.mailbox.clone(), save.ticket);
+        let work = move || {
+            let result = catch_unwind(AssertUnwindSafe(|| records::save::save(&engine, &save)));
+            let failed = || Unsaved::Failed("khelper panicked while it saved: this is a bug".into());
+            mailbox.post(Msg::Saved { ticket, result: result.unwrap_or_else(|_| Err(failed())) });
+        };
+        if thread::Builder::new().name("console-save".into()).stack_size(STACK).spawn(work).is_err() {
+            let result = Err(Unsaved::Failed("no thread could be made, and nothing was saved".into()));
+            self.mailbox.post(Msg::Saved { ticket, result });
         }
     }
 
@@ -124,6 +180,10 @@ fn perform(engine: &Engine, mailbox: &Mailbox, ticket: Ticket, command: Command)
     let act = || control::dispatch(engine, Origin::Console, command, &Cancel::new());
     let reply = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(panicked()));
     mailbox.post_with_state(Msg::Replied { ticket, reply });
+}
+
+fn trouble(why: &str) -> Answer {
+    Answer { trouble: Some(why.to_owned()), ..Answer::default() }
 }
 
 fn no_thread() -> ControlError {

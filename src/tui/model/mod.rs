@@ -1,13 +1,17 @@
 //! Everything the screen shows, and nothing else.
 
+pub mod activity;
 pub mod args;
 pub mod dialog;
 pub mod field;
 pub mod forms;
 pub mod line;
+pub mod log;
 pub mod mask_forms;
 pub mod masks;
 pub mod presets;
+pub mod query;
+pub mod records;
 pub mod rehearse;
 pub mod spark;
 pub mod warnings;
@@ -23,11 +27,14 @@ use super::Options;
 use super::keymap::{Context, Keymap};
 use super::msg::{Effect, Ticket};
 use super::theme::Theme;
+use activity::Activity;
 use dialog::{Dialog, Quitting};
 use field::Field;
 use forms::{CallForm, ModuleForm};
 use line::Line;
+use log::Log;
 use masks::Masks;
+use records::Saving;
 use rehearse::RehearseForm;
 use spark::Spark;
 
@@ -38,17 +45,23 @@ pub enum Tab {
     Overview,
     /// Both capability masks.
     Masks,
+    /// Every request and helper.
+    Activity,
+    /// What the engine tells.
+    Log,
 }
 
 impl Tab {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 2] = [Self::Overview, Self::Masks];
+    pub const ALL: [Self; 4] = [Self::Overview, Self::Masks, Self::Activity, Self::Log];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Masks => "Masks",
+            Self::Activity => "Activity",
+            Self::Log => "Log",
         }
     }
 }
@@ -109,6 +122,8 @@ pub enum Pending {
     Probe,
     /// Something that is done or refused; what to say when it is done, escaped.
     Act(String),
+    /// A signal to a helper, or the end of a wait: to which one, and what to say when it is done; escaped.
+    Helper(String, &'static str),
     /// A signal, or the gate, on the way out.
     Quitting,
 }
@@ -137,6 +152,10 @@ pub struct Model {
     pub dialogs: Vec<Dialog>,
     /// The draft.
     pub masks: Masks,
+    /// The screen Activity.
+    pub activity: Activity,
+    /// The screen Log.
+    pub log: Log,
     /// The last minute.
     pub spark: Spark,
     /// The last thing that was said.
@@ -174,6 +193,8 @@ impl Model {
             tab: Tab::Overview,
             dialogs: Vec::new(),
             masks: Masks::new(&snapshot),
+            activity: Activity::default(),
+            log: Log::default(),
             spark: Spark::new(&snapshot),
             status: None,
             path_warnings: Vec::new(),
@@ -201,10 +222,22 @@ impl Model {
 
     /// Where keys mean something now, the nearest context first.
     pub fn chain(&self) -> &'static [Context] {
+        use Context::{Activity, Detail, Kill, Log};
         use Context::{
             Anywhere, Choices, Confirm, Filter, Form, Gate, Help, Line, Masks, Page, Pick, Quit, Screens, Text,
         };
         match self.dialogs.last() {
+            None if self.tab == Tab::Activity && self.activity.typing.is_some() => &[Text, Filter, Anywhere],
+            None if self.tab == Tab::Activity => &[Activity, Screens, Anywhere],
+            None if self.tab == Tab::Log && self.log.typing => &[Text, Filter, Anywhere],
+            None if self.tab == Tab::Log => &[Log, Screens, Anywhere],
+            Some(Dialog::Detail(_)) => &[Detail, Anywhere],
+            Some(Dialog::Kill(_)) => &[Kill, Choices, Anywhere],
+            Some(Dialog::CopyRecord(_)) => &[Choices, Anywhere],
+            Some(Dialog::Repeat(_)) => &[Confirm, Anywhere],
+            Some(Dialog::Save(form)) if matches!(form.stage, Saving::Asking(_)) => &[Confirm, Anywhere],
+            Some(Dialog::Save(form)) if form.focus == 1 => &[Pick, Form, Anywhere],
+            Some(Dialog::Save(_)) => &[Text, Form, Anywhere],
             None if self.tab == Tab::Masks && self.masks.filtering => &[Text, Filter, Anywhere],
             None if self.tab == Tab::Masks => &[Masks, Screens, Anywhere],
             None => &[Screens, Anywhere],
@@ -227,6 +260,12 @@ impl Model {
     pub fn field(&mut self) -> Option<(&mut Field, Option<&mut Option<String>>)> {
         if self.dialogs.is_empty() && self.tab == Tab::Masks && self.masks.filtering {
             return Some((&mut self.masks.filter, None));
+        }
+        if self.dialogs.is_empty() && self.tab == Tab::Activity {
+            return self.activity.field().map(|field| (field, None));
+        }
+        if self.dialogs.is_empty() && self.tab == Tab::Log && self.log.typing {
+            return Some((&mut self.log.words, None));
         }
         match self.dialogs.last_mut()? {
             Dialog::Module => {
@@ -254,6 +293,9 @@ impl Model {
                 Some((&mut self.line.typed, Some(&mut self.line.error)))
             }
             Dialog::Rehearse => self.rehearse.field(),
+            Dialog::Save(form) if form.focus == 0 && matches!(form.stage, Saving::Typing) => {
+                Some((&mut form.path, Some(&mut form.error)))
+            }
             Dialog::Path(form) => Some((&mut form.path, Some(&mut form.error))),
             Dialog::Apply(apply) if !apply.phrase.is_empty() => Some((&mut apply.typed, Some(&mut apply.error))),
             Dialog::Help(help) => {
@@ -269,6 +311,12 @@ impl Model {
         self.tickets += 1;
         self.pending.insert(self.tickets, pending);
         Effect::Submit { ticket: self.tickets, command }
+    }
+
+    /// A ticket for what is no command.
+    pub const fn next_ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        self.tickets
     }
 
     /// The ticket that was given last.

@@ -14,5 +14,9 @@ mod mouse;
 mod pty;
 #[path = "pty/settings.rs"]
 mod settings;
+#[path = "pty/svg.rs"]
+mod svg;
+#[path = "pty/tour.rs"]
+mod tour;
 #[path = "pty/ways_out.rs"]
 mod ways_out;

@@ -9,6 +9,7 @@ mod call;
 mod cancel;
 pub mod event;
 mod gate;
+mod hooks;
 mod inner;
 mod khelper;
 mod kmod;

@@ -186,6 +186,18 @@ impl Call {
         self.complete(state, result, record);
     }
 
+    /// Whether the record is whole; then the caller gets it, if it has not. From here on nobody signals the helper.
+    pub(super) fn deliver_if_over(&self) -> bool {
+        let mut state = self.state.lock();
+        state.reaped = true;
+        if !state.over {
+            return false;
+        }
+        let (result, record) = (state.record.result.unwrap_or_default(), Arc::new(state.record.clone()));
+        self.complete(state, result, record);
+        true
+    }
+
     /// The worker's side of the end (UMH-5): deliver, or run `cleanup` itself.
     fn complete(&self, mut state: MutexGuard<'_, CallState>, result: i32, answer: Arc<Record>) {
         let info = match state.end.complete(result) {

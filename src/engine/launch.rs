@@ -16,6 +16,7 @@ use crate::sys::host::{Ended, LaunchFailure, Launched, Worker};
 
 use super::call::{Call, Failure};
 use super::cut::{Cut, Fate};
+use super::event::Level;
 use super::inner::Inner;
 use super::record::Outcome;
 use super::sysctl::Values;
@@ -125,6 +126,25 @@ impl Inner {
             _ => Vec::new(),
         };
         call.failed(now, failure, chain, |record| self.finish(now, record));
+    }
+
+    /// A defect of the engine's own: its worker panicked. Nobody waits for ever because of it (UMH-5); what is known of
+    /// the helper is lost.
+    pub(super) fn broken(&self, call: &Call) {
+        if !call.deliver_if_over() {
+            let launched = call.state.lock().record.pid.is_some();
+            if launched {
+                self.ended(call, Ended::default());
+            } else {
+                let why = "the worker panicked: a defect of the engine; nothing is known to have been started";
+                let stage = Stage::Process;
+                self.failed(
+                    call,
+                    Failure { outcome: Outcome::ExecFailed, stage, errno: Errno::ECANCELED, why: why.into() },
+                );
+            }
+        }
+        self.log(Level::Error, format!("the worker of request {} panicked: a defect of the engine", call.id));
     }
 
     /// No process could be made, or it could not execute the program.

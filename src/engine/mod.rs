@@ -13,6 +13,7 @@ pub mod event;
 mod faults;
 mod gate;
 mod history;
+mod hooks;
 mod inner;
 mod khelper;
 mod kmod;

@@ -16,7 +16,7 @@ use crate::policy::limit::Era;
 
 use super::Options;
 use super::model::Model;
-use super::model::activity::Answer;
+use super::model::look::Answer;
 use super::records::row;
 
 /// Every capability of this fixture's kernel.

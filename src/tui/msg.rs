@@ -8,8 +8,8 @@ use crate::control::{Command, Reply};
 use crate::engine::snapshot::Snapshot;
 use crate::sys::host::Micros;
 
-use super::model::activity::{Answer, Question};
 use super::model::log::Line;
+use super::model::look::{Answer, Question};
 use super::model::records::{Save, Saved, Unsaved};
 
 /// Ties a reply to what was submitted; counted from 1 by the model.

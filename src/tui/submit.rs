@@ -14,7 +14,7 @@ use crate::engine::{Cancel, Engine};
 
 use super::history;
 use super::mailbox::Mailbox;
-use super::model::activity::{Answer, Question};
+use super::model::look::{Answer, Question};
 use super::model::records::{Save, Unsaved};
 use super::msg::{Msg, Ticket};
 use super::records::{self, Reader};

@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::engine::record::{Outcome, Record};
 use crate::engine::snapshot::Live;
 
-use super::model::activity::{Answer, Detail, Question, Row, Target};
+use super::model::look::{Answer, Detail, Question, Row, Target};
 use super::model::query::{Query, Sort};
 
 /// Records of one look into the engine: it is held up for no longer than that.

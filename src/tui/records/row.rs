@@ -7,7 +7,7 @@ use crate::abi::who::ChainLink;
 use crate::control::words::{Ending, Mood, ended_in_words};
 use crate::engine::record::{Record, State};
 use crate::sys::local::Local;
-use crate::tui::model::activity::{Detail, Row, Tail};
+use crate::tui::model::look::{Detail, Row, Tail};
 
 /// Bytes of a stream that a page shows.
 const SHOWN: usize = 8 * 1024;

@@ -2,9 +2,10 @@
 
 use crate::control::words::Mood;
 use crate::tui::keymap::Action;
-use crate::tui::model::activity::{Answer, Target, Typing};
+use crate::tui::model::activity::Typing;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Field;
+use crate::tui::model::look::{Answer, Target};
 use crate::tui::model::query::{Sort, Which};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
@@ -139,3 +140,6 @@ fn detail(model: &mut Model) {
     model.activity.follow = false;
     model.dialogs.push(Dialog::Detail(0));
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,22 +121,11 @@ fn step(model: &mut Model, action: Action) {
         Action::EndFilter => masks::end_filter(model, false),
         Action::Presets => model.dialogs.push(Dialog::Presets(0)),
         Action::Copy => model.dialogs.push(Dialog::Copy(0)),
-        // They mean something on the screens Activity and Log alone, which had their turn.
-        Action::Detail
-        | Action::Glob
-        | Action::Outcome
-        | Action::OutcomeBack
-        | Action::Sort
-        | Action::Reverse
-        | Action::Follow
-        | Action::Pause
-        | Action::Abandon
-        | Action::Kill
-        | Action::Repeat
-        | Action::Save
-        | Action::Level => {}
-        // The rest changes the draft.
-        _ => masks::edit(model, action),
+        Action::Left | Action::Right | Action::Toggle | Action::All | Action::Nothing | Action::Invert => {
+            masks::edit(model, action);
+        }
+        // The rest is of the screens Activity and Log, which had their turn.
+        _ => {}
     }
 }
 

@@ -1,8 +1,6 @@
 //! `(model, message) -> effects`. No I/O, no clock.
 
 mod activity;
-#[cfg(test)]
-mod activity_tests;
 mod call;
 mod confirm;
 mod gate;

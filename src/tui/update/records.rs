@@ -4,9 +4,9 @@ use crate::control::Command;
 use crate::control::json::Entry;
 use crate::control::words::Mood;
 use crate::engine::record::State;
-use crate::tui::model::activity::Row;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Field;
+use crate::tui::model::look::Row;
 use crate::tui::model::records::{
     CopyRecord, Kill, Repeat, Save, SaveForm, Saved, Saving, Unsaved, What, command_line,
 };

@@ -177,3 +177,6 @@ fn record(model: &Model, area: Rect, buf: &mut Buffer) {
     let total = lines.len();
     put(buf, area, &cut(lines, total, usize::from(area.height), "lines: enter shows it whole", model.theme.dim));
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use crate::control::words::took;
 use crate::engine::record::State;
 use crate::tui::model::Model;
-use crate::tui::model::activity::Row;
+use crate::tui::model::look::Row;
 use crate::tui::text;
 
 /// How wide each column is; 0: it is not shown.

@@ -9,7 +9,7 @@ use crate::abi::mask::hex;
 use crate::control::words::{chain, took};
 use crate::engine::record::{Kind, Record, State};
 use crate::tui::model::Model;
-use crate::tui::model::activity::{Detail, Tail};
+use crate::tui::model::look::{Detail, Tail};
 use crate::tui::model::masks::list;
 use crate::tui::model::warnings::screen_again;
 use crate::tui::text;

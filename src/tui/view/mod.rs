@@ -2,8 +2,6 @@
 
 pub mod activity;
 mod activity_rows;
-#[cfg(test)]
-mod activity_tests;
 mod ascii;
 mod detail;
 pub mod dialogs;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::control::words::Mood;
+use crate::control::words::{Ending, Mood};
 
 fn row(id: u64) -> Row {
     Row {

@@ -8,15 +8,15 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
-use super::draw;
+use super::super::draw;
 use crate::abi::error::Stage;
 use crate::engine::event::Level;
 use crate::engine::record::{Record, State};
 use crate::engine::snapshot::Snapshot;
 use crate::tui::fixture;
 use crate::tui::model::Model;
-use crate::tui::model::activity::Answer;
 use crate::tui::model::log::Line;
+use crate::tui::model::look::Answer;
 use crate::tui::model::records::{Existing, Saved, Unsaved};
 use crate::tui::model::warnings::screen_again;
 use crate::tui::msg::Msg;

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use nix::errno::Errno;
 
-use super::update;
+use super::super::update;
 use crate::abi::error::{EngineError, Stage};
 use crate::control::{Command, Reply};
 use crate::engine::event::Level;
 use crate::engine::record::{Record, State};
 use crate::tui::fixture;
-use crate::tui::model::activity::{Answer, Question, Target};
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::log::Line;
+use crate::tui::model::look::{Answer, Question, Target};
 use crate::tui::model::query::{Sort, Which};
 use crate::tui::model::records::{Existing, Save, Saved, Saving, Unsaved, What};
 use crate::tui::model::{Model, Tab};

@@ -15,6 +15,7 @@ use crate::policy::call::{End, OnCancel, OnComplete};
 use crate::sys::host::{Clock, Ended, Launched, Micros, Stream, Watcher};
 
 use super::cancel::Cancel;
+use super::launch::Failure;
 use super::record::{Outcome, Record, State};
 use super::sync::{Monitor, MutexGuard};
 use super::tail::Tails;
@@ -53,14 +54,6 @@ pub(super) struct CallState {
     reaped: bool,
     /// Set when nothing more will happen.
     over: bool,
-}
-
-/// A call that came to nothing before its program ran.
-pub(super) struct Failure {
-    pub(super) outcome: Outcome,
-    pub(super) stage: Stage,
-    pub(super) errno: Errno,
-    pub(super) why: String,
 }
 
 impl Call {

@@ -14,12 +14,20 @@ use crate::abi::wait::WaitMode;
 use crate::policy::masks;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Worker};
 
-use super::call::{Call, Failure};
+use super::call::Call;
 use super::cut::{Cut, Fate};
 use super::event::Level;
 use super::inner::Inner;
 use super::record::Outcome;
 use super::sysctl::Values;
+
+/// A call that came to nothing before its program ran.
+pub(super) struct Failure {
+    pub(super) outcome: Outcome,
+    pub(super) stage: Stage,
+    pub(super) errno: Errno,
+    pub(super) why: String,
+}
 
 impl Inner {
     /// Serves one call to its end.

@@ -15,6 +15,7 @@ mod mailbox;
 pub mod model;
 pub mod msg;
 mod paint;
+mod records;
 mod run;
 mod signals;
 mod submit;

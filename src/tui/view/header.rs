@@ -31,25 +31,59 @@ pub(super) fn target_words(model: &Model, columns: usize) -> String {
 
 /// The screens with their keys, and `read-only`.
 pub(super) fn tabs(model: &Model, columns: u16) -> Line<'static> {
+    let columns = usize::from(columns);
+    let marks: Vec<Span<'static>> = marks(model);
+    let with_marks = |mut spans: Vec<Span<'static>>| {
+        spans.extend(marks.iter().cloned());
+        Line::from(spans)
+    };
+    let lines = [Names::Roomy, Names::Close, Names::Shown].map(|names| with_marks(screens(model, names)));
+    let [roomy, close, shown] = lines;
+    if roomy.width() <= columns {
+        roomy
+    } else if close.width() <= columns {
+        close
+    } else if shown.width() <= columns {
+        shown
+    } else {
+        Line::from(screens(model, Names::Shown))
+    }
+}
+
+/// How much is said of each screen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Roomy,
+    Close,
+    /// The name of the one that is shown, the numbers of the others.
+    Shown,
+}
+
+fn screens(model: &Model, names: Names) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     for (at, tab) in Tab::ALL.into_iter().enumerate() {
-        let shown = model.tab == tab;
-        let style = if shown { model.theme.selected } else { model.theme.text };
-        let (open, close) = if shown { ('[', ']') } else { (' ', ' ') };
-        spans.push(Span::styled(format!("{open}{} {}{close}", at + 1, tab.name()), style));
+        let number = at + 1;
+        let (text, style) = match (model.tab == tab, names) {
+            (true, _) => (format!("[{number} {}]", tab.name()), model.theme.selected),
+            (false, Names::Roomy) => (format!(" {number} {} ", tab.name()), model.theme.text),
+            (false, Names::Close) => (format!("{number} {}", tab.name()), model.theme.text),
+            (false, Names::Shown) => (number.to_string(), model.theme.text),
+        };
+        spans.push(Span::styled(text, style));
         spans.push(Span::raw(" "));
     }
+    spans
+}
+
+fn marks(model: &Model) -> Vec<Span<'static>> {
+    let mut spans = Vec::new();
     if !model.masks.changed(&model.snapshot).is_empty() {
         spans.push(Span::styled("draft open ", model.theme.draft));
     }
     if model.options.read_only {
         spans.push(Span::styled("read-only", model.theme.warn));
     }
-    let mut line = Line::from(spans);
-    if line.width() > usize::from(columns) {
-        line.spans.truncate(4);
-    }
-    line
+    spans
 }
 
 /// The screen whose name is in that cell of the line.

@@ -1,9 +1,14 @@
 //! The screen, drawn from the model; it changes nothing.
 
+pub mod activity;
+mod activity_rows;
 mod ascii;
+mod detail;
 pub mod dialogs;
+mod field;
 mod header;
 mod last;
+pub mod log;
 mod mask_detail;
 mod mask_table;
 mod masks;
@@ -77,6 +82,8 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     match model.tab {
         Tab::Overview => overview::draw(model, areas.body, buf),
         Tab::Masks => cursor = masks::draw(model, areas.body, buf),
+        Tab::Activity => cursor = activity::draw(model, areas.body, buf),
+        Tab::Log => cursor = log::draw(model, areas.body, buf),
     }
     put(buf, areas.status, &header::status(model, area.width, areas.status.height));
     put(buf, areas.footer, &[header::footer(model, area.width)]);

@@ -7,6 +7,7 @@ mod command_line;
 mod drafts;
 mod forms;
 mod help;
+mod records;
 mod rehearsal;
 
 use ratatui::buffer::Buffer;
@@ -128,6 +129,11 @@ fn sheet(model: &Model, dialog: &Dialog, columns: usize) -> Sheet {
         Dialog::Page(page) => command_line::page(model, page, columns),
         Dialog::Rehearse => rehearsal::form(model, columns),
         Dialog::Rehearsal(rehearsal) => rehearsal::sheet(model, rehearsal, columns),
+        Dialog::Detail(scroll) => records::page(model, *scroll, columns),
+        Dialog::Kill(kill) => records::kill(model, kill, columns),
+        Dialog::Repeat(repeat) => records::repeat(model, repeat, columns),
+        Dialog::CopyRecord(copy) => records::copy(model, copy, columns),
+        Dialog::Save(form) => records::save(model, form, columns),
         Dialog::Help(help) => help::sheet(model, help, columns),
         Dialog::Forms(scroll) => {
             let mut sheet = Sheet::new("Both masks, in every form", columns);

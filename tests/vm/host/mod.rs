@@ -1,0 +1,173 @@
+//! The host's side: kernels, machines, the table.
+
+mod args;
+mod boot;
+mod initrd;
+mod kernels;
+mod table;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use args::{Args, What};
+use boot::Booted;
+use kernels::Kernel;
+use table::Table;
+
+use crate::deviation::{self, Deviation};
+use crate::scenario::{self, Scenario};
+
+/// Something that the suite needs is missing.
+const MISSING: u8 = 69;
+const USAGE: u8 = 64;
+
+pub fn main(args: &[OsString]) -> ExitCode {
+    let args = match Args::read(args) {
+        Ok(args) => args,
+        Err(text) => {
+            eprintln!("{text}");
+            return USAGE.into();
+        }
+    };
+    if args.what == What::Help {
+        print!("{}", args::HELP);
+        return ExitCode::SUCCESS;
+    }
+    match Suite::new(args) {
+        Ok(suite) => suite.run(),
+        Err(why) => {
+            eprintln!("tests/vm: {why}");
+            MISSING.into()
+        }
+    }
+}
+
+struct Suite {
+    args: Args,
+    scenarios: Vec<Scenario>,
+    deviations: Vec<Deviation>,
+    kernels: Vec<Kernel>,
+    initrd: PathBuf,
+}
+
+fn source(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+impl Suite {
+    /// All that is needed; the error says what is missing.
+    fn new(args: Args) -> Result<Self, String> {
+        let scenarios = scenario::load(&source("tests/vm/scenarios"))?;
+        let deviations = deviation::load(&source("assets/deviations.toml"))?;
+        let cache = kernels::cache()?;
+        let kernels = kernels::get(&cache, &args.kernels)?;
+        let initrd = cache.join(format!("initrd-{}", std::process::id()));
+        initrd::build(&initrd)?;
+        Ok(Self { args, scenarios, deviations, kernels, initrd })
+    }
+
+    fn run(&self) -> ExitCode {
+        let started = Instant::now();
+        let passed = if self.args.what == What::Mutations { self.mutations() } else { self.compare() };
+        println!("took {} s", started.elapsed().as_secs());
+        if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn compare(&self) -> bool {
+        let mut table = Table::new(&self.deviations);
+        let mut footer = Vec::new();
+        for kernel in &self.kernels {
+            self.one_kernel(kernel, &mut table);
+            if self.args.whole() {
+                footer.push(self.cost(kernel));
+            }
+        }
+        print!("{}", table.render(self.args.all_rows));
+        footer.iter().for_each(|line| println!("{line}"));
+        let wrong = table.wrong(self.args.whole());
+        wrong.iter().for_each(|w| println!("WRONG: {w}"));
+        println!("{}", table.summary());
+        wrong.is_empty()
+    }
+
+    fn one_kernel(&self, kernel: &Kernel, table: &mut Table<'_>) {
+        let mine = |s: &&Scenario| s.is_for(&kernel.series) && deviation::matches(&self.args.only, &s.name);
+        let mine: Vec<&Scenario> = self.scenarios.iter().filter(mine).collect();
+        let mut boots: Vec<&str> = mine.iter().map(|s| s.boot.as_str()).collect();
+        boots.sort_unstable();
+        boots.dedup();
+        for boot in boots {
+            let started = Instant::now();
+            let booted = self.boot(kernel, boot, self.args.mutation.as_deref(), &self.args.only);
+            eprintln!("{} {boot}: {} s", kernel.series, started.elapsed().as_secs());
+            for scenario in mine.iter().filter(|s| s.boot == boot) {
+                table.enter(kernel, &scenario.name, &booted);
+            }
+        }
+    }
+
+    fn boot(&self, kernel: &Kernel, boot: &str, mutation: Option<&str>, only: &str) -> Booted {
+        let mut words = format!("khelper.boot={boot} khelper.only={only}");
+        if let Some(mutation) = mutation {
+            words += &format!(" khelper.mutation={mutation}");
+        }
+        boot::boot(kernel, &self.initrd, &words, &self.args)
+    }
+
+    /// The ratio of the medians.
+    fn cost(&self, kernel: &Kernel) -> String {
+        let booted = self.boot(kernel, "cost", None, "*");
+        let median = |mut all: Vec<u64>| {
+            all.sort_unstable();
+            all.get(all.len() / 2).map_or(0.0, |ns| *ns as f64 / 1000.0)
+        };
+        let Some((theirs, ours)) = booted.cost else { return format!("{}: no cost was measured", kernel.series) };
+        let pairs = theirs.len();
+        let (theirs, ours) = (median(theirs), median(ours));
+        let build = if cfg!(debug_assertions) { "an unoptimised build" } else { "an optimised build" };
+        format!(
+            "{}: a request of the same tiny helper, median of {pairs}, interleaved: kernel {theirs:.0} us, \
+             engine {ours:.0} us ({build}), ratio {:.2}",
+            kernel.series,
+            ours / theirs
+        )
+    }
+
+    /// Each mistake must be noticed, and by the field that it belongs to.
+    fn mutations(&self) -> bool {
+        use khelper::abi::mutation::Mutation;
+        if !cfg!(feature = "mutations") {
+            println!("WRONG: this build cannot make mistakes: cargo test --test vm --features mutations -- mutations");
+            return false;
+        }
+        let mut all = true;
+        for mutation in Mutation::ALL {
+            let (scenario, field) = match mutation {
+                Mutation::MasksNotApplied => ("mask-one", "CapBnd"),
+                Mutation::StatusShifted => ("exit-1", "result"),
+                Mutation::SlotLeaked => ("killed-callers-give-their-slots-back", "result"),
+                Mutation::EnvironmentGrown => ("exit-0", "env"),
+                Mutation::UmaskKept => ("caller-umask", "umask"),
+            };
+            let kernel = &self.kernels[0];
+            let boot = &self.scenarios.iter().find(|s| s.name == scenario).expect("it is in the files").boot;
+            let mut table = Table::new(&self.deviations);
+            let booted = self.boot(kernel, boot, Some(mutation.name()), scenario);
+            table.enter(kernel, scenario, &booted);
+            let different = table.different();
+            let noticed = different.iter().any(|d| d == field);
+            all &= noticed;
+            let how = if noticed { "noticed" } else { "NOT NOTICED" };
+            println!("{how}: {}: {scenario} differs in: {}", mutation.name(), different.join(", "));
+        }
+        all
+    }
+}
+
+impl Drop for Suite {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.initrd);
+    }
+}

@@ -162,6 +162,8 @@ pub enum Step {
     Running(usize),
     /// Waits until so many requests have been begun, those that wait for a slot included.
     Asked(usize),
+    /// Waits until so many calls of a helper have returned.
+    Called(usize),
     /// Waits until no helper lives.
     Ended(usize),
     /// Kills those who asked in this `ask` step, counted from 0.

@@ -62,19 +62,25 @@ impl Agent {
             }
             return Ok(fields);
         }
-        knobs::write("modprobe", &bytes(&scenario.modprobe)).map_err(|e| e.to_string())?;
+        let mut path = bytes(&scenario.modprobe);
+        path.push(b'\n');
+        knobs::write("modprobe", &path).map_err(|e| e.to_string())?;
         let log = Log::start();
         let (raw, answer) = self.side(ASK, job)?;
         let events = raw.events.clone();
-        let raw = Raw { log: log.lines(), outcomes: answer.outcomes, ..raw };
-        fields::birth(&raw, &mut fields);
         let call = scenario.call.is_some();
+        // The kernel calls its other helpers from a thread of its own: the asker is not the caller.
+        let outcomes = if call { fields::calls(&events) } else { answer.outcomes };
+        let raw = Raw { log: log.lines(), outcomes, ..raw };
+        fields::birth(&raw, &mut fields);
         fields::course(&raw, &|o| fields::kernel_results(&events, o.pid, call), &mut fields);
         Ok(fields)
     }
 
     /// The same through the engine.
     fn engine(&mut self, job: &Job) -> Result<Fields, String> {
+        // Nothing that the engine's side does may make the kernel run the helper too.
+        knobs::write("modprobe", b"\n").unwrap();
         let mut fields = Fields::new();
         if job.scenario.command_line {
             return self.command_line(job);
@@ -106,6 +112,9 @@ impl Agent {
                 Step::Ask(count) => drop(asker.say(Do::Ask(count))),
                 Step::Kill(group) => drop(asker.say(Do::Kill(group))),
                 Step::Running(count) => self.trace.running(count)?,
+                Step::Called(count) if part == ASK => self.trace.called(count)?,
+                // The engine's caller is waited for at the end.
+                Step::Called(_) => {}
                 Step::Asked(count) if part == ASK => self.trace.asked(count)?,
                 Step::Asked(count) => drop(asker.say(Do::Settle(count))),
                 Step::Ended(_) => self.trace.ended()?,
@@ -114,6 +123,7 @@ impl Agent {
         let answer = asker.finish()?;
         self.trace.ended()?;
         drop(busy);
+        unload();
         if let Ask::ReleaseAgent(_) = job.scenario.ask
             && part == ASK
         {
@@ -162,6 +172,12 @@ impl Agent {
         fields::course(&raw, &|o| o.results.clone(), &mut fields);
         Ok(fields)
     }
+}
+
+/// What a helper may have loaded, so that the other side can load it again.
+fn unload() {
+    // SAFETY: a name that ends in a NUL, no flags. That it is not loaded is no error.
+    unsafe { libc::syscall(libc::SYS_delete_module, c"dummy".as_ptr(), libc::O_NONBLOCK) };
 }
 
 fn of_text(text: &crate::scenario::Text) -> String {

@@ -135,6 +135,16 @@ pub fn kernel_results(events: &[Event], pid: i32, call: bool) -> Vec<i32> {
     events.iter().filter_map(of).collect()
 }
 
+/// The kernel's calls of helpers that are no modprobe, as their own callers.
+pub fn calls(events: &[Event]) -> Vec<Outcome> {
+    let returned = |e: &Event| events.iter().find(|x| matches!(x.what, What::Called(_)) && x.pid == e.pid && x.at >= e.at);
+    let one = |e: &Event| {
+        let end = returned(e)?.at;
+        Some(Outcome { group: 0, pid: e.pid, start: e.at, end, killed: None, results: Vec::new() })
+    };
+    events.iter().filter(|e| e.what == What::Calling).filter_map(one).collect()
+}
+
 const SECOND: u64 = 1_000_000_000;
 
 fn caller(o: &Outcome, results: &[i32], end: Option<u64>, lives: &[(u64, Option<u64>)]) -> String {

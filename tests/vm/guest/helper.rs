@@ -69,8 +69,10 @@ fn act(then: &str) -> ExitCode {
             ExitCode::from(99)
         }
         "load" => {
-            let Ok(module) = std::fs::File::open(with) else { return ExitCode::from(98) };
-            let compressed = if with.ends_with(".xz") { 4 } else { 0 };
+            // MODULE_INIT_COMPRESSED_FILE
+            let kinds = [(".ko", 0), (".ko.xz", 4)];
+            let open = |(kind, flags)| Some((std::fs::File::open(format!("{with}{kind}")).ok()?, flags));
+            let Some((module, compressed)) = kinds.into_iter().find_map(open) else { return ExitCode::from(98) };
             use std::os::fd::AsRawFd;
             // SAFETY: a descriptor that is open, no parameters, a flag.
             let loaded = unsafe { libc::syscall(libc::SYS_finit_module, module.as_raw_fd(), c"".as_ptr(), compressed) };

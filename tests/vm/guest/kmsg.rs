@@ -32,7 +32,8 @@ impl Log {
             if message == mark.trim_end() {
                 return lines;
             }
-            if message.contains("request_module") || message.contains("usermodehelper") {
+            // What the code that asked has to say of the answer (`request_module fs-x succeeded, but...`) is its own.
+            if message.starts_with("request_module:") || message.starts_with("usermodehelper") {
                 lines.push(message);
             }
         }

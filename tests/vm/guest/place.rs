@@ -27,7 +27,7 @@ pub fn prepare() {
     symlink("/h/loop", "/h/loop").unwrap();
     program("/h/tiny", &tiny(0, None));
     program("/h/busy", &tiny(0, None));
-    for seconds in [1, 3, 8] {
+    for seconds in [1, 3, 6, 8] {
         program(&format!("/h/sleep-{seconds}"), &tiny(0, Some(seconds)));
     }
     program("/h/script", b"#!/h/record one argument\n");

@@ -18,6 +18,8 @@ pub enum What {
     Asked,
     /// It returned.
     Returned(i32),
+    /// `call_usermodehelper_exec` was entered.
+    Calling,
     /// `call_usermodehelper_exec` returned.
     Called(i32),
     /// A helper was executed.
@@ -47,6 +49,7 @@ impl Trace {
     pub fn start() -> Self {
         let probes = "r300:khelper/returned __request_module ret=$retval:s32\n\
                       p:khelper/asked __request_module\n\
+                      p:khelper/calling call_usermodehelper_exec\n\
                       r300:khelper/called call_usermodehelper_exec ret=$retval:s32\n";
         for probe in probes.lines() {
             append(&format!("{TRACING}/kprobe_events"), probe);
@@ -110,6 +113,12 @@ impl Trace {
         self.until(&format!("{count} requests"), |seen| count_of(seen, &What::Asked) >= count)
     }
 
+    /// Reads until so many calls have returned.
+    pub fn called(&mut self, count: usize) -> Result<(), String> {
+        let returned = |seen: &[Event]| seen.iter().filter(|e| matches!(e.what, What::Called(_))).count();
+        self.until(&format!("{count} calls to return"), |seen| returned(seen) >= count)
+    }
+
     /// Reads until no helper lives.
     pub fn ended(&mut self) -> Result<(), String> {
         self.sync()?;
@@ -138,9 +147,10 @@ pub fn lives(seen: &[Event]) -> Vec<(u64, Option<u64>)> {
 
 /// `comm-pid [cpu] flags seconds.micros: event: ...`; a line that is none of ours is passed over.
 fn parse(line: &str) -> Option<Event> {
-    let names: [(&str, fn(&str) -> Option<What>); 6] = [
+    let names: [(&str, fn(&str) -> Option<What>); 7] = [
         (": asked: ", |_| Some(What::Asked)),
         (": returned: ", |rest| Some(What::Returned(last_number(rest)?))),
+        (": calling: ", |_| Some(What::Calling)),
         (": called: ", |rest| Some(What::Called(last_number(rest)?))),
         (": sched_process_exec: ", |_| Some(What::Exec)),
         (": sched_process_exit: ", |_| Some(What::Exit)),

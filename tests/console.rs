@@ -1,5 +1,7 @@
 //! The whole console in a pseudo-terminal.
 
+#[path = "pty/drafts.rs"]
+mod drafts;
 #[path = "pty/idle.rs"]
 mod idle;
 #[path = "pty/journeys.rs"]

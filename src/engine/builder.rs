@@ -1,21 +1,21 @@
 //! What is chosen before an engine starts.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::HELPER_ENV;
 use crate::abi::who::{Origin, Requester};
-use crate::policy::gate::Gate;
-use crate::policy::limit::Limit;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 
 use super::books::Books;
+use super::gate::Gatekeeper;
 use super::inner::{Inner, SecurityHook};
-use super::khelper::Pool;
-use super::sync::Monitor;
+use super::khelper::{self, Pool};
+use super::slots::Slots;
+use super::sync::{Monitor, Mutex};
 use super::sysctl::Sysctl;
 use super::{Engine, Errno};
 
@@ -90,15 +90,15 @@ impl Builder {
             sysctl: Sysctl::new(host.known()),
             host,
             writers: Mutex::new(()),
-            limit: Monitor::new(Limit::default()),
-            gate: Monitor::new(Gate::default()),
+            slots: Slots::new(),
+            gate: Gatekeeper::new(),
             books: Monitor::new(Books::new(self.text_budget.unwrap_or(TEXT_BUDGET))),
             pool: Pool::new(),
             hook: self.hook,
             probe: self.probe,
             above: OnceLock::new(),
         });
-        Pool::start(&inner).map_err(|e| {
+        khelper::start(&inner).map_err(|e| {
             failed(&SysError::new("a thread for the engine", Errno::from_raw(e.raw_os_error().unwrap_or(0))))
         })?;
         let engine = Engine { _handle: Arc::new(super::Handle(inner.clone())), inner };

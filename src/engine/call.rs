@@ -1,17 +1,28 @@
-//! One call while it lives: shared by its caller, its worker and whoever kills it.
+//! One call while it lives: shared by its caller, its worker, who watches its time and whoever kills it. Here they
+//! hand its end over to each other (UMH-3 to UMH-5).
 
 use std::sync::Arc;
 
-use crate::abi::cap::CapMask;
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::error::Stage;
+use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
-use crate::policy::call::End;
-use crate::sys::host::{Stream, Watcher};
+use crate::abi::who::ChainLink;
+use crate::policy::call::{End, OnCancel, OnComplete};
+use crate::sys::host::{Clock, Ended, Launched, Micros, Stream, Watcher};
 
-use super::record::Record;
-use super::sync::Monitor;
+use super::cancel::Cancel;
+use super::record::{Outcome, Record, State};
+use super::sync::{Monitor, MutexGuard};
 use super::tail::Tails;
 use super::umh::How;
+
+/// TERM, and so long after it KILL: 2 s, in microseconds.
+const TERM_TO_KILL: Micros = 2_000_000;
 
 /// A call from the queue to the end of its helper.
 pub(super) struct Call {
@@ -19,9 +30,11 @@ pub(super) struct Call {
     /// Its path is the modprobe path as it is at launch (SYS-7).
     pub(super) module: bool,
     /// Whether somebody watches for a time-out.
-    pub(super) timed: bool,
+    timed: bool,
     /// Its own masks (bset, inheritable).
     pub(super) own: Option<(CapMask, CapMask)>,
+    /// The pid of who asked.
+    pub(super) requester: i32,
     pub(super) state: Arc<Monitor<CallState>>,
 }
 
@@ -34,18 +47,26 @@ pub(super) struct CallState {
     /// Who owns the end.
     pub(super) end: End,
     /// The record as it was when the call was answered.
-    pub(super) answer: Option<Arc<Record>>,
+    answer: Option<Arc<Record>>,
     /// What the helper wrote last.
-    pub(super) tails: Tails,
+    tails: Tails,
     /// Set before the helper is reaped; from then on its pid may be a stranger's and is not signalled.
-    pub(super) reaped: bool,
+    reaped: bool,
     /// Set when nothing more will happen.
-    pub(super) over: bool,
+    over: bool,
+}
+
+/// A call that came to nothing before its program ran.
+pub(super) struct Failure {
+    pub(super) outcome: Outcome,
+    pub(super) stage: Stage,
+    pub(super) errno: Errno,
+    pub(super) why: String,
 }
 
 impl Call {
     pub(super) fn new(how: &How, record: Record, info: SubprocessInfo) -> Arc<Self> {
-        let id = record.id;
+        let (id, requester) = (record.id, record.requester.pid);
         let state = CallState {
             record,
             info: Some(info),
@@ -56,7 +77,7 @@ impl Call {
             over: false,
         };
         let timed = how.timeout.is_some();
-        Arc::new(Self { id, module: how.module, timed, own: how.own, state: Monitor::new(state) })
+        Arc::new(Self { id, module: how.module, timed, own: how.own, requester, state: Monitor::new(state) })
     }
 
     /// The record as it stands, with the output so far.
@@ -67,6 +88,197 @@ impl Call {
             record.output = state.tails.output().map(Arc::new);
         }
         Arc::new(record)
+    }
+
+    /// The caller's wait (UMH-3, UMH-4). `cleanup` has run when this returns, unless the worker owns the end now:
+    /// then `abandoned` has been called, under our lock, so that the end cannot be told before.
+    pub(super) fn wait_for_answer(
+        &self,
+        wait: WaitMode,
+        cancels: [&Cancel; 2],
+        abandoned: impl FnOnce(),
+    ) -> Arc<Record> {
+        let _registered = cancels.map(|c| c.register(self.state.clone()));
+        let mut state = self.state.lock();
+        let answer = loop {
+            if state.end.result().is_some()
+                && let Some(answer) = state.answer.clone()
+            {
+                break answer;
+            }
+            if wait.killable() && cancels.iter().any(|c| c.is_cancelled()) && state.end.cancel() == OnCancel::Abandon {
+                let answer = state.abandon();
+                abandoned();
+                return Arc::new(answer);
+            }
+            state = self.state.wait(state);
+        };
+        let info = state.info.take();
+        drop(state);
+        // We own the end: `cleanup` on this thread, outside of every lock, before the call is uncounted (UMH-5).
+        drop(info);
+        answer
+    }
+
+    /// exec has succeeded; `enter` enters it in the books.
+    pub(super) fn started(&self, now: Micros, launched: Launched, enter: impl FnOnce(i32)) {
+        let mut state = self.state.lock();
+        let record = &mut state.record;
+        record.state = State::Running;
+        record.pid = Some(launched.pid);
+        record.not_enforced = launched.not_enforced.into();
+        record.started_us = Some(now.saturating_sub(record.at));
+        enter(launched.pid);
+        if matches!(state.record.wait, WaitMode::Proc { .. }) {
+            drop(state);
+            // The caller waits for the end; to wake it now would be a switch of threads for nothing. Only a time-out
+            // may have run out before there was a process.
+            if self.timed {
+                self.state.notify();
+            }
+            return;
+        }
+        // Answered once exec is decided; the record goes on (UMH-3).
+        let mut answer = state.record.clone();
+        answer.result = Some(0);
+        if !answer.abandoned {
+            state.record.result = Some(0);
+        }
+        self.complete(state, 0, Arc::new(answer));
+    }
+
+    /// The helper is gone; `file` files the record. `share` gives equal sets in one copy.
+    pub(super) fn ended(
+        &self,
+        now: Micros,
+        ended: Ended,
+        share: impl Fn(CapSets) -> Arc<CapSets>,
+        file: impl FnOnce(Arc<Record>),
+    ) {
+        let mut state = self.state.lock();
+        let result = state.end_record(now, ended, share);
+        self.close(state, result, file);
+    }
+
+    /// There was no helper; `file` files the record.
+    pub(super) fn failed(&self, now: Micros, failure: Failure, chain: Vec<ChainLink>, file: impl FnOnce(Arc<Record>)) {
+        let mut state = self.state.lock();
+        let record = &mut state.record;
+        record.state = State::Ended;
+        record.ended_us = Some(now.saturating_sub(record.at));
+        record.outcome = failure.outcome;
+        record.stage = Some(failure.stage);
+        record.errno = Some(failure.errno);
+        record.why = Some(failure.why.into());
+        record.enforced = record.enforced.filter(|_| failure.stage != Stage::Process);
+        record.chain = chain.into();
+        let result = -(failure.errno as i32);
+        if record.wait != WaitMode::NoWait && !record.abandoned {
+            record.result = Some(result);
+        }
+        self.close(state, result, file);
+    }
+
+    /// The record is whole: into the books, and to the caller if one waits still.
+    fn close(&self, mut state: MutexGuard<'_, CallState>, result: i32, file: impl FnOnce(Arc<Record>)) {
+        state.over = true;
+        let record = Arc::new(state.record.clone());
+        file(record.clone());
+        self.complete(state, result, record);
+    }
+
+    /// The worker's side of the end (UMH-5): deliver, or run `cleanup` itself.
+    fn complete(&self, mut state: MutexGuard<'_, CallState>, result: i32, answer: Arc<Record>) {
+        let info = match state.end.complete(result) {
+            Some(OnComplete::Deliver) => {
+                state.answer = Some(answer);
+                None
+            }
+            Some(OnComplete::Cleanup) => state.info.take(),
+            None => None,
+        };
+        drop(state);
+        self.state.notify();
+        drop(info);
+    }
+
+    /// Who watches the time: TERM at `deadline`, KILL 2 s later, each under the lock that marks the helper reaped.
+    pub(super) fn watch(&self, clock: &dyn Clock, deadline: Micros, kill: impl Fn(i32, Signal)) {
+        for (deadline, signal) in
+            [(deadline, Signal::SIGTERM), (deadline.saturating_add(TERM_TO_KILL), Signal::SIGKILL)]
+        {
+            let mut state = self.state.lock();
+            let pid = loop {
+                if state.reaped || state.over {
+                    return;
+                }
+                match state.record.pid {
+                    Some(pid) if clock.now() >= deadline => break pid,
+                    // Exec takes long: there is nothing to signal until it is decided.
+                    None if clock.now() >= deadline => state = self.state.wait(state),
+                    _ => state = self.state.wait_until(state, clock, deadline),
+                }
+            };
+            state.record.timed_out = true;
+            kill(pid, signal);
+        }
+    }
+
+    /// `kill`s the helper under the lock that marks it reaped; `None` if there is none, or none any more (UMH-14).
+    pub(super) fn signal<T>(&self, kill: impl FnOnce(i32) -> T) -> Option<T> {
+        let state = self.state.lock();
+        let pid = state.record.pid.filter(|_| !state.reaped)?;
+        Some(kill(pid))
+    }
+}
+
+impl CallState {
+    /// The caller goes: what it is answered.
+    fn abandon(&mut self) -> Record {
+        self.record.abandoned = true;
+        self.record.result = Some(-(Errno::EINTR as i32));
+        let mut answer = self.record.clone();
+        answer.outcome = Outcome::Abandoned;
+        answer.stage = Some(Stage::Cancel);
+        answer.errno = Some(Errno::EINTR);
+        answer.why = Some("the caller stopped waiting; the helper lives on and its end will be reported".into());
+        answer.output = self.tails.output().map(Arc::new);
+        answer
+    }
+
+    /// Enters how the helper ended; the result of a call that waited for it.
+    fn end_record(&mut self, now: Micros, ended: Ended, share: impl Fn(CapSets) -> Arc<CapSets>) -> i32 {
+        let output = self.tails.output().map(Arc::new);
+        let record = &mut self.record;
+        record.state = State::Ended;
+        record.ended_us = Some(now.saturating_sub(record.at));
+        record.status = ended.status;
+        record.caps = ended.caps.map(&share);
+        record.caps_started = ended.caps_started.map(&share);
+        record.cpu_us = ended.cpu_us;
+        record.max_rss_kib = ended.max_rss_kib;
+        record.output = output;
+        let result = match ended.status {
+            Some(status) if mutation::is(Mutation::StatusShifted) => status.raw() >> 8,
+            Some(status) => status.raw(),
+            None => -(Errno::ECHILD as i32),
+        };
+        record.outcome = match ended.status {
+            None => Outcome::Lost,
+            Some(status) if status.signal().is_some() => Outcome::Killed,
+            Some(_) => Outcome::Exited,
+        };
+        if ended.status.is_none() {
+            record.stage = Some(Stage::Lost);
+            record.errno = Some(Errno::ECHILD);
+            record.why = Some(
+                "the helper is gone and its status was lost: the host program reaped it or ignores SIGCHLD".into(),
+            );
+        }
+        if matches!(record.wait, WaitMode::Proc { .. }) && !record.abandoned {
+            record.result = Some(result);
+        }
+        result
     }
 }
 

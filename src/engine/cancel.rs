@@ -1,8 +1,10 @@
 //! A caller's way to stop waiting (UMH-4, REQ-5).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::sys::host::Wake;
+
+use super::sync::{Mutex, lock};
 
 /// Given to a call; fired from any thread, once and for good.
 #[derive(Clone, Default)]
@@ -24,7 +26,7 @@ impl Cancel {
     /// Tells whoever waits with it to stop waiting.
     pub fn cancel(&self) {
         let waiters = {
-            let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut inner = lock(&self.0);
             inner.fired = true;
             std::mem::take(&mut inner.waiters)
         };
@@ -36,12 +38,12 @@ impl Cancel {
 
     /// Whether it has fired.
     pub fn is_cancelled(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).fired
+        lock(&self.0).fired
     }
 
     /// Has `waiter` woken when it fires. Register before looking at `is_cancelled`, look under the waiter's lock.
     pub(crate) fn register(&self, waiter: Arc<dyn Wake>) -> Registered {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = lock(&self.0);
         let key = inner.next;
         inner.next += 1;
         if !inner.fired {
@@ -59,7 +61,7 @@ pub(crate) struct Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let mut inner = self.cancel.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = lock(&self.cancel.0);
         inner.waiters.retain(|(key, _)| *key != self.key);
     }
 }

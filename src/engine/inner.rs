@@ -2,7 +2,7 @@
 //! knobs; the gate, under the books or alone. Hooks run under none.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 
@@ -10,16 +10,18 @@ use crate::abi::cap::CapSets;
 use crate::abi::error::EngineError;
 use crate::abi::module::ModuleName;
 use crate::abi::who::{ChainLink, Comm, Origin, Requester};
-use crate::policy::gate::Gate;
-use crate::policy::limit::{Era, Limit, ceiling};
+use crate::policy::limit::{Era, ceiling};
 use crate::policy::loops;
 use crate::sys::host::{Host, Micros};
 
 use super::books::Books;
+use super::call::Call;
 use super::event::{EventKind, Level};
+use super::gate::Gatekeeper;
 use super::khelper::Pool;
 use super::record::{Outcome, Record, State};
-use super::sync::{Monitor, lock};
+use super::slots::Slots;
+use super::sync::{Monitor, Mutex, lock};
 use super::sysctl::{Sysctl, Values};
 
 /// The longest chain of requesters that is followed past a helper that has ended.
@@ -38,10 +40,10 @@ pub(super) struct Inner {
     pub(super) sysctl: Sysctl,
     /// Writers of knobs one after another, so that events tell changes in their order; taken before every other lock.
     pub(super) writers: Mutex<()>,
-    pub(super) limit: Arc<Monitor<Limit>>,
-    pub(super) gate: Arc<Monitor<Gate>>,
+    pub(super) slots: Slots,
+    pub(super) gate: Gatekeeper,
     pub(super) books: Arc<Monitor<Books>>,
-    pub(super) pool: Pool,
+    pub(super) pool: Pool<Arc<Call>>,
     pub(super) hook: Option<SecurityHook>,
     pub(super) probe: Option<(PathBuf, &'static str)>,
     pub(super) above: OnceLock<Option<i32>>,

@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::thread;
 
 use nix::errno::Errno;
 
@@ -14,7 +13,8 @@ use crate::sys::host::LaunchFailure;
 use super::call::Call;
 use super::inner::Inner;
 use super::launch::{Cut, Fate};
-use super::sync::Monitor;
+use super::sync::thread;
+use super::sync::{Monitor, MutexGuard};
 
 /// Idle workers kept, more than the limit on module requests; more than these end when their helper has.
 const IDLE: usize = 64;
@@ -23,21 +23,20 @@ const IDLE_AT_REST: usize = 8;
 /// A worker's stack: hooks run on it.
 const STACK: usize = 256 * 1024;
 
-enum Next {
+enum Next<J> {
     Nothing,
-    Job(Arc<Call>),
+    Job(J),
     Retire,
 }
 
-type Desk = Monitor<Next>;
+type Desk<J> = Monitor<Next<J>>;
 
-#[derive(Default)]
-struct State {
-    idle: Vec<Arc<Desk>>,
+struct State<J> {
+    idle: Vec<Arc<Desk<J>>>,
     /// Workers that are not idle.
     busy: usize,
     /// Jobs that need a fresh worker.
-    fresh: VecDeque<Arc<Call>>,
+    fresh: VecDeque<J>,
     /// Jobs given to workers that were idle: any of them may come back here to be served by a fresh one.
     reused: usize,
     /// The generation of the masks: an idle worker of an older one has been retired.
@@ -45,24 +44,37 @@ struct State {
     closed: bool,
 }
 
-/// The workers and their spawner.
-pub(super) struct Pool(Arc<Monitor<State>>);
+/// What a worker is given.
+pub(super) trait Job: Clone + Send + 'static {
+    /// It has masks of its own: only a fresh worker will do.
+    fn alone(&self) -> bool;
+}
 
-impl Pool {
-    pub(super) fn new() -> Self {
-        Self(Monitor::new(State::default()))
+impl Job for Arc<Call> {
+    fn alone(&self) -> bool {
+        self.own.is_some()
     }
+}
 
-    /// Starts the spawner, from a thread that has the host's own sets.
-    pub(super) fn start(inner: &Arc<Inner>) -> std::io::Result<()> {
-        let inner = inner.clone();
-        thread::Builder::new().name("khelper".into()).stack_size(STACK).spawn(move || spawner(&inner)).map(drop)
+/// The idle workers and the jobs that need a fresh one.
+pub(super) struct Pool<J>(Arc<Monitor<State<J>>>);
+
+impl<J: Job> Pool<J> {
+    pub(super) fn new() -> Self {
+        Self(Monitor::new(State {
+            idle: Vec::new(),
+            busy: 0,
+            fresh: VecDeque::new(),
+            reused: 0,
+            generation: 0,
+            closed: false,
+        }))
     }
 
     /// Hands a call to an idle worker, or to a fresh one. A call with masks of its own always gets a fresh one.
-    pub(super) fn submit(&self, call: Arc<Call>) {
+    pub(super) fn submit(&self, call: J) {
         let mut state = self.0.lock();
-        let idle = if call.own.is_none() { state.idle.pop() } else { None };
+        let idle = if call.alone() { None } else { state.idle.pop() };
         match idle {
             Some(desk) => {
                 state.reused += 1;
@@ -75,7 +87,7 @@ impl Pool {
         }
     }
 
-    fn queue_fresh(&self, mut state: std::sync::MutexGuard<'_, State>, call: Arc<Call>) {
+    fn queue_fresh(&self, mut state: MutexGuard<'_, State<J>>, call: J) {
         state.fresh.push_back(call);
         drop(state);
         self.0.notify();
@@ -111,7 +123,7 @@ impl Pool {
     }
 
     /// Becomes idle until there is another job; `None`: retire.
-    fn idle(&self, desk: &Arc<Desk>, generation: u64) -> Option<Arc<Call>> {
+    fn idle(&self, desk: &Arc<Desk<J>>, generation: u64) -> Option<J> {
         {
             let mut state = self.0.lock();
             // As many as are busy may be wanted again at once; the rest would hold memory for nothing.
@@ -137,66 +149,89 @@ impl Pool {
             }
         }
     }
+
+    /// A worker has come to its end, or could not be made.
+    fn left(&self) {
+        self.0.lock().busy -= 1;
+    }
+
+    /// The spawner's wait for a job that needs a fresh worker; `None` when the engine has ended and every call that
+    /// was queued has a worker.
+    pub(super) fn next_fresh(&self) -> Option<J> {
+        let mut state = self.0.lock();
+        loop {
+            if let Some(job) = state.fresh.pop_front() {
+                state.busy += 1;
+                return Some(job);
+            }
+            if state.closed && state.reused == 0 {
+                return None;
+            }
+            state = self.0.wait(state);
+        }
+    }
+
+    /// A fresh worker's life: its first job, then those it is handed while it is idle, until it is retired.
+    pub(super) fn serve(&self, first: J, mut run: impl FnMut(&J) -> Fate) {
+        let desk = Desk::new(Next::Nothing);
+        let (mut next, mut reused) = (Some(first), false);
+        while let Some(job) = next {
+            let fate = run(&job);
+            if let Fate::HandOver = fate {
+                self.queue_fresh(self.0.lock(), job);
+            }
+            if reused {
+                self.done();
+            }
+            next = match fate {
+                Fate::Idle(generation) => self.idle(&desk, generation),
+                Fate::Retire | Fate::HandOver => None,
+            };
+            reused = true;
+        }
+        self.left();
+    }
 }
 
-fn retire(desks: impl IntoIterator<Item = Arc<Desk>>) {
+fn retire<J: Job>(desks: impl IntoIterator<Item = Arc<Desk<J>>>) {
     for desk in desks {
         *desk.lock() = Next::Retire;
         desk.notify();
     }
 }
 
-/// Makes fresh workers. It ends when the engine has and every call that was queued has a worker.
-fn spawner(inner: &Arc<Inner>) {
-    let monitor = &inner.pool.0;
-    loop {
-        let call = {
-            let mut state = monitor.lock();
-            loop {
-                if let Some(call) = state.fresh.pop_front() {
-                    break call;
-                }
-                if state.closed && state.reused == 0 {
-                    return;
-                }
-                state = monitor.wait(state);
-            }
-        };
-        monitor.lock().busy += 1;
-        let (worker_inner, job) = (inner.clone(), call.clone());
-        let spawned = thread::Builder::new().name("khelper-worker".into()).stack_size(STACK).spawn(move || {
-            // Out of the idle state a worker is busy again, so that it always ends as a busy one.
-            worker(&worker_inner, job);
-            worker_inner.pool.0.lock().busy -= 1;
-        });
-        if spawned.is_err() {
-            monitor.lock().busy -= 1;
-            let failure = LaunchFailure::Process(SysError::new("a thread for the helper", Errno::EAGAIN));
-            inner.launch_failed(&call, failure);
+/// Starts the spawner, from a thread that has the host's own sets. It makes fresh workers.
+pub(super) fn start(inner: &Arc<Inner>) -> std::io::Result<()> {
+    let inner = inner.clone();
+    let spawner = move || {
+        while let Some(call) = inner.pool.next_fresh() {
+            hire(&inner, call);
         }
+    };
+    thread::Builder::new().name("khelper".into()).stack_size(STACK).spawn(spawner).map(drop)
+}
+
+fn hire(inner: &Arc<Inner>, call: Arc<Call>) {
+    let (worker_inner, job) = (inner.clone(), call.clone());
+    let spawned = thread::Builder::new()
+        .name("khelper-worker".into())
+        .stack_size(STACK)
+        .spawn(move || worker(&worker_inner, job));
+    if spawned.is_err() {
+        inner.pool.left();
+        let failure = LaunchFailure::Process(SysError::new("a thread for the helper", Errno::EAGAIN));
+        inner.launch_failed(&call, failure);
     }
 }
 
 fn worker(inner: &Arc<Inner>, first: Arc<Call>) {
     let mut worker = match inner.host.worker() {
         Ok(worker) => worker,
-        Err(e) => return inner.launch_failed(&first, LaunchFailure::Process(e)),
+        Err(e) => {
+            inner.pool.left();
+            return inner.launch_failed(&first, LaunchFailure::Process(e));
+        }
     };
-    let desk = Desk::new(Next::Nothing);
     let mut cut: Option<Cut> = None;
-    let (mut job, mut reused) = (Some(first), false);
-    while let Some(call) = job {
-        let fate = inner.run(worker.as_mut(), &mut cut, &call);
-        if let Fate::HandOver = fate {
-            inner.pool.queue_fresh(inner.pool.0.lock(), call);
-        }
-        if reused {
-            inner.pool.done();
-        }
-        job = match fate {
-            Fate::Idle(generation) => inner.pool.idle(&desk, generation),
-            Fate::Retire | Fate::HandOver => None,
-        };
-        reused = true;
-    }
+    inner.pool.serve(first, |call| inner.run(worker.as_mut(), &mut cut, call));
 }

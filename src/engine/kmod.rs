@@ -11,7 +11,7 @@ use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::WaitMode;
 use crate::policy::access::judge_name;
-use crate::policy::limit::{Admission, Era, MAX_KMOD_ALL_BUSY_TIMEOUT};
+use crate::policy::limit::{Admission, Era};
 use crate::policy::loops;
 
 use super::ask::Ask;
@@ -19,6 +19,7 @@ use super::cancel::Cancel;
 use super::event::{EventKind, Level};
 use super::inner::Inner;
 use super::record::{Args, Kind, Outcome, Record};
+use super::slots::Waited;
 use super::sysctl::Values;
 use super::umh::How;
 
@@ -33,13 +34,7 @@ struct Slot<'a> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        let passed_on = {
-            let mut limit = self.inner.limit.lock();
-            limit.release(self.id, self.inner.sysctl.slots())
-        };
-        if passed_on {
-            self.inner.limit.notify();
-        }
+        self.inner.slots.release(self.id, &self.inner.sysctl);
         // After the fact: who takes a snapshot now sees the slot free.
         self.inner.emit(EventKind::Released { id: self.id });
     }
@@ -152,7 +147,7 @@ impl Inner {
 
     /// 3.4 (REQ-4).
     fn take_or_refuse(&self, name: &ModuleName, id: u64, max: u32) -> Result<(), NoSlot> {
-        let admission = self.limit.lock().admit(id, max);
+        let admission = self.slots.admit(id, max);
         let Admission::Refused { log } = admission else { return Ok(()) };
         if log {
             self.log(Level::Error, format!("request_module: runaway loop modprobe {name}"));
@@ -165,46 +160,29 @@ impl Inner {
         ))
     }
 
-    /// current: in order of arrival, up to 5 s (REQ-5). The limit is read under the lock of who waits: a limit that
-    /// is raised at the same time is either seen here or grants the slot itself.
+    /// current (REQ-5).
     fn wait_for_slot(&self, name: &ModuleName, id: u64, cancels: [&Cancel; 2]) -> Result<(), NoSlot> {
-        let clock = self.host.clock();
-        let deadline = clock.now() + MAX_KMOD_ALL_BUSY_TIMEOUT;
-        let _registered = cancels.map(|c| c.register(self.limit.clone()));
-        let mut limit = self.limit.lock();
-        limit.arrive(id, self.sysctl.slots());
-        loop {
-            if limit.holds(id) {
-                return Ok(());
-            }
-            if cancels.iter().any(|c| c.is_cancelled()) {
-                limit.give_up(id);
-                return Err(NoSlot::Cancelled);
-            }
-            let now = clock.now();
-            if now >= deadline {
-                limit.give_up(id);
-                let throttle = limit.throttled(now);
-                drop(limit);
-                let max = self.sysctl.slots();
-                if throttle.suppressed > 0 {
-                    self.log(Level::Warning, format!("request_module: {} messages suppressed", throttle.suppressed));
-                }
-                if throttle.log {
-                    let text = format!(
-                        "request_module: modprobe {name} cannot be processed, kmod busy with {max} threads for more than 5 seconds now"
-                    );
-                    self.log(Level::Warning, text);
-                }
-                return Err(refused(
-                    Stage::Throttle,
-                    Errno::ETIME,
-                    format!("all {max} slots were busy for 5 seconds"),
-                    "see which helpers hold the slots; or try later",
-                ));
-            }
-            limit = self.limit.wait_until(limit, clock, deadline);
+        let throttle = match self.slots.wait(id, self.host.clock(), &self.sysctl, cancels) {
+            Waited::Granted => return Ok(()),
+            Waited::Cancelled => return Err(NoSlot::Cancelled),
+            Waited::TimedOut(throttle) => throttle,
+        };
+        let max = self.sysctl.slots();
+        if throttle.suppressed > 0 {
+            self.log(Level::Warning, format!("request_module: {} messages suppressed", throttle.suppressed));
         }
+        if throttle.log {
+            let text = format!(
+                "request_module: modprobe {name} cannot be processed, kmod busy with {max} threads for more than 5 seconds now"
+            );
+            self.log(Level::Warning, text);
+        }
+        Err(refused(
+            Stage::Throttle,
+            Errno::ETIME,
+            format!("all {max} slots were busy for 5 seconds"),
+            "see which helpers hold the slots; or try later",
+        ))
     }
 
     /// Cancelled before it got a slot: it has left the queue; `EINTR` (REQ-5).
@@ -221,20 +199,9 @@ impl Inner {
         self.end_without_process(record, Outcome::Abandoned, Some(&error))
     }
 
-    /// A raised limit wakes who waits for a slot (REQ-3).
-    pub(super) fn limit_changed(&self) {
-        let granted = {
-            let mut limit = self.limit.lock();
-            limit.grant(self.sysctl.slots())
-        };
-        if granted {
-            self.limit.notify();
-        }
-    }
-
     /// Messages that the rate limit swallowed and that nobody was told of yet.
     pub(super) fn tell_suppressed(&self) {
-        let suppressed = self.limit.lock().take_suppressed();
+        let suppressed = self.slots.lock().take_suppressed();
         if suppressed > 0 {
             self.log(Level::Warning, format!("request_module: {suppressed} messages suppressed"));
         }

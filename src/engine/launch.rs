@@ -12,13 +12,12 @@ use crate::abi::escape::screen;
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
-use crate::policy::call::OnComplete;
 use crate::policy::masks;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Worker};
 
-use super::call::{Call, CallState};
+use super::call::{Call, Failure};
 use super::inner::Inner;
-use super::record::{Outcome, State};
+use super::record::Outcome;
 use super::sysctl::Values;
 
 /// What a worker was cut down to.
@@ -36,26 +35,6 @@ pub(super) enum Fate {
     Retire,
     /// It was cut too far for this call: a fresh one takes it.
     HandOver,
-}
-
-/// A call that came to nothing before its program ran.
-struct Failure {
-    outcome: Outcome,
-    stage: Stage,
-    errno: Errno,
-    why: String,
-}
-
-impl Failure {
-    fn exec(errno: Errno, path: &[u8]) -> Self {
-        let why = format!(
-            "`{}` could not be executed: {}; {advice}",
-            screen(path),
-            errno.desc(),
-            advice = exec_advice(errno)
-        );
-        Self { outcome: Outcome::ExecFailed, stage: Stage::Exec, errno, why }
-    }
 }
 
 impl Inner {
@@ -139,15 +118,15 @@ impl Inner {
     fn program(&self, call: &Call, values: &Values, info: &SubprocessInfo) -> Result<(CString, Vec<CString>), Failure> {
         let mut argv = info.argv().to_vec();
         if !call.module {
-            let path = info.path().cloned().ok_or_else(|| Failure::exec(Errno::ENOENT, b""))?;
+            let path = info.path().cloned().ok_or_else(|| exec_failure(Errno::ENOENT, b""))?;
             return Ok((path, argv));
         }
         call.state.lock().record.path = values.path.clone();
         if values.path.is_empty() {
-            return Err(Failure::exec(Errno::ENOENT, b""));
+            return Err(exec_failure(Errno::ENOENT, b""));
         }
         // A knob cannot hold a NUL (SYS-6).
-        let path = CString::new(&*values.path).map_err(|_| Failure::exec(Errno::EINVAL, &values.path))?;
+        let path = CString::new(&*values.path).map_err(|_| exec_failure(Errno::EINVAL, &values.path))?;
         if let Some(argv0) = argv.first_mut() {
             *argv0 = path.clone();
         }
@@ -156,121 +135,25 @@ impl Inner {
 
     fn started(&self, call: &Call, launched: Launched) {
         let now = self.now();
-        let mut state = call.state.lock();
-        let record = &mut state.record;
-        record.state = State::Running;
-        record.pid = Some(launched.pid);
-        record.not_enforced = launched.not_enforced.into();
-        record.started_us = Some(now.saturating_sub(record.at));
-        self.books.lock().started(now, call.id, launched.pid);
-        // For `shutdown`, which waits for what is queued; and for a time-out that ran out before there was a process.
-        self.books.notify();
-        if matches!(state.record.wait, WaitMode::Proc { .. }) {
-            drop(state);
-            // The caller waits for the end; to wake it now would be a switch of threads for nothing.
-            if call.timed {
-                call.state.notify();
-            }
-            return;
-        }
-        // Answered once exec is decided; the record goes on (UMH-3).
-        let mut answer = state.record.clone();
-        answer.result = Some(0);
-        if !answer.abandoned {
-            state.record.result = Some(0);
-        }
-        self.complete(call, state, 0, Arc::new(answer));
+        call.started(now, launched, |pid| {
+            self.books.lock().started(now, call.id, pid);
+            // For `shutdown`, which waits for what is queued.
+            self.books.notify();
+        });
     }
 
     fn ended(&self, call: &Call, ended: Ended) {
         let now = self.now();
-        let mut state = call.state.lock();
-        let output = state.tails.output().map(Arc::new);
-        let record = &mut state.record;
-        record.state = State::Ended;
-        record.ended_us = Some(now.saturating_sub(record.at));
-        record.status = ended.status;
-        record.caps = ended.caps.map(|sets| self.share(sets));
-        record.caps_started = ended.caps_started.map(|sets| self.share(sets));
-        record.cpu_us = ended.cpu_us;
-        record.max_rss_kib = ended.max_rss_kib;
-        record.output = output;
-        let result = match ended.status {
-            Some(status) if mutation::is(Mutation::StatusShifted) => status.raw() >> 8,
-            Some(status) => status.raw(),
-            None => -(Errno::ECHILD as i32),
-        };
-        record.outcome = match ended.status {
-            None => Outcome::Lost,
-            Some(status) if status.signal().is_some() => Outcome::Killed,
-            Some(_) => Outcome::Exited,
-        };
-        if ended.status.is_none() {
-            record.stage = Some(Stage::Lost);
-            record.errno = Some(Errno::ECHILD);
-            record.why = Some(
-                "the helper is gone and its status was lost: the host program reaped it or ignores SIGCHLD".into(),
-            );
-        }
-        if matches!(record.wait, WaitMode::Proc { .. }) && !record.abandoned {
-            record.result = Some(result);
-        }
-        self.close(call, state, now, result);
+        call.ended(now, ended, |sets| self.share(sets), |record| self.finish(now, record));
     }
 
     fn failed(&self, call: &Call, failure: Failure) {
         let now = self.now();
-        let mut state = call.state.lock();
-        let record = &mut state.record;
-        record.state = State::Ended;
-        record.ended_us = Some(now.saturating_sub(record.at));
-        record.outcome = failure.outcome;
-        record.stage = Some(failure.stage);
-        record.errno = Some(failure.errno);
-        record.why = Some(failure.why.into());
-        record.enforced = record.enforced.filter(|_| failure.stage != Stage::Process);
-        let result = -(failure.errno as i32);
-        if record.wait != WaitMode::NoWait && !record.abandoned {
-            record.result = Some(result);
-        }
-        if failure.outcome == Outcome::Refused {
-            let pid = record.requester.pid;
-            drop(state);
-            let chain = self.chain(pid);
-            state = call.state.lock();
-            state.record.chain = chain.into();
-        }
-        self.close(call, state, now, result);
-    }
-
-    /// The record is whole: into the books, and to the caller if one waits still.
-    fn close(&self, call: &Call, mut state: std::sync::MutexGuard<'_, CallState>, now: u64, result: i32) {
-        state.over = true;
-        let record = Arc::new(state.record.clone());
-        self.finish(now, record.clone());
-        self.complete(call, state, result, record);
-    }
-
-    /// The worker's side of the end (UMH-5): deliver, or run `cleanup` itself.
-    fn complete(
-        &self,
-        call: &Call,
-        mut state: std::sync::MutexGuard<'_, CallState>,
-        result: i32,
-        answer: Arc<super::Record>,
-    ) {
-        let decision = state.end.complete(result);
-        let info = match decision {
-            Some(OnComplete::Deliver) => {
-                state.answer = Some(answer);
-                None
-            }
-            Some(OnComplete::Cleanup) => state.info.take(),
-            None => None,
+        let chain = match failure.outcome {
+            Outcome::Refused => self.chain(call.requester),
+            _ => Vec::new(),
         };
-        drop(state);
-        call.state.notify();
-        drop(info);
+        call.failed(now, failure, chain, |record| self.finish(now, record));
     }
 
     /// No process could be made, or it could not execute the program.
@@ -292,7 +175,7 @@ fn run_init(info: &mut SubprocessInfo, birth: &mut Birth) -> Result<(), Failure>
 
 fn failure_of(failure: LaunchFailure, path: &[u8]) -> Failure {
     match failure {
-        LaunchFailure::Exec(errno) => Failure::exec(errno, path),
+        LaunchFailure::Exec(errno) => exec_failure(errno, path),
         LaunchFailure::Process(e) => Failure {
             outcome: Outcome::ExecFailed,
             stage: Stage::Process,
@@ -300,4 +183,10 @@ fn failure_of(failure: LaunchFailure, path: &[u8]) -> Failure {
             why: format!("no process could be made: {e}; {}", e.advice()),
         },
     }
+}
+
+fn exec_failure(errno: Errno, path: &[u8]) -> Failure {
+    let why =
+        format!("`{}` could not be executed: {}; {advice}", screen(path), errno.desc(), advice = exec_advice(errno));
+    Failure { outcome: Outcome::ExecFailed, stage: Stage::Exec, errno, why }
 }

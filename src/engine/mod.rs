@@ -14,6 +14,7 @@ mod khelper;
 mod kmod;
 mod launch;
 pub mod record;
+mod slots;
 pub mod snapshot;
 mod sync;
 mod sysctl;
@@ -111,7 +112,7 @@ impl Engine {
         let changes = inner.sysctl.write(writes, inner.host.threads_max())?;
         let values = inner.sysctl.copy();
         inner.pool.retire_before(values.generation);
-        inner.limit_changed();
+        inner.slots.limit_changed(&inner.sysctl);
         for change in &changes {
             let Change { key, before, after, bits, .. } = change.clone();
             inner.emit(match bits {
@@ -124,7 +125,7 @@ impl Engine {
 
     /// Sets the count of runaway messages back to 0 (REQ-4).
     pub fn reset_loop_messages(&self) {
-        self.inner.limit.lock().reset_loop_messages();
+        self.inner.slots.lock().reset_loop_messages();
     }
 
     /// Stops the wait of a request's caller: `EINTR` for it, its helper lives on (UMH-4). `ESRCH` if nobody waits.
@@ -209,7 +210,7 @@ impl Engine {
         let values = inner.sysctl.copy();
         let limit = ceiling(values.era, threads_max).min(values.max_concurrent);
         let slots = {
-            let l = inner.limit.lock();
+            let l = inner.slots.lock();
             Slots {
                 limit,
                 concurrent: l.concurrent(),
@@ -259,7 +260,7 @@ impl Engine {
     /// a second more to be launched.
     pub fn shutdown(&self, patience: Duration) -> Vec<Live> {
         let inner = &self.inner;
-        inner.shut_for_good();
+        inner.gate.shut_for_good(&|from, to| inner.gate_changed(from, to));
         let clock = inner.host.clock();
         let deadline = clock.now().saturating_add(u64::try_from(patience.as_micros()).unwrap_or(u64::MAX));
         let mut books = inner.books.lock();

@@ -170,6 +170,47 @@ pub struct Record {
 }
 
 impl Record {
+    /// The question alone, made `at` these times of the wall clock and of the engine's.
+    pub(super) fn new(kind: Kind, wait: WaitMode, requester: Arc<Requester>, at: (SystemTime, Micros)) -> Self {
+        Self {
+            id: 0,
+            kind,
+            module: None,
+            path: Arc::from([]),
+            args: Args::List(Arc::from([])),
+            env: Arc::from([]),
+            wait,
+            origin: Origin::Library,
+            requester,
+            wall: at.0,
+            at: at.1,
+            state: State::Waiting,
+            outcome: Outcome::Running,
+            stage: None,
+            errno: None,
+            why: None,
+            result: None,
+            status: None,
+            abandoned: false,
+            timed_out: false,
+            enforced: None,
+            bset: CapMask::EMPTY,
+            inheritable: CapMask::EMPTY,
+            own: None,
+            caps: None,
+            caps_started: None,
+            not_enforced: Box::from([]),
+            pid: None,
+            queued_us: None,
+            started_us: None,
+            ended_us: None,
+            cpu_us: 0,
+            max_rss_kib: 0,
+            output: None,
+            chain: Box::default(),
+        }
+    }
+
     /// argv as the helper got it.
     pub fn argv(&self) -> Vec<Vec<u8>> {
         match (&self.args, &self.module) {

@@ -1,11 +1,29 @@
-//! Locks and waits behind one name. Every wait with a time-out goes through the host's clock, so that a virtual
-//! clock can fire it.
+//! Locks and waits behind one name: the standard library's, or the model checker's. Every wait with a time-out goes
+//! through the host's clock, so that a virtual clock can fire it.
+//!
+//! `cargo test --release --features model --lib model_` runs the models of `engine::models`: the engine's own code on
+//! loom's locks, conditions, atomics and threads, every interleaving up to the bound that is told there. With the
+//! feature, locks exist inside a model alone, so that only the tests named `model_` can run.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::sys::host::{Clock, Micros, Wake};
+
+#[cfg(not(all(test, feature = "model")))]
+mod parts {
+    pub(crate) use std::sync::atomic::{AtomicU32, Ordering};
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use std::thread;
+}
+#[cfg(all(test, feature = "model"))]
+mod parts {
+    pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
+    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use loom::thread;
+}
+use parts::{AtomicU32, Condvar, Ordering};
+pub(crate) use parts::{Mutex, MutexGuard, thread};
 
 /// A lock that a panic elsewhere cannot take away: hooks run outside of every lock, so the state is whole.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -13,7 +31,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// State with a lock and a condition: every change that a waiter may look for is followed by `notify`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Monitor<T> {
     state: Mutex<T>,
     changed: Condvar,
@@ -39,7 +57,7 @@ impl<T: Send + 'static> Monitor<T> {
     }
 
     /// Sleeps until notified (or for no reason: look again).
-    pub(crate) fn wait<'a>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    pub(crate) fn wait<'a>(&'a self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         self.waiters.fetch_add(1, Ordering::AcqRel);
         let guard = self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
         self.waiters.fetch_sub(1, Ordering::AcqRel);
@@ -48,7 +66,7 @@ impl<T: Send + 'static> Monitor<T> {
 
     /// Sleeps until notified or `deadline` has come; the caller looks at the clock itself.
     pub(crate) fn wait_until<'a>(
-        self: &Arc<Self>,
+        self: &'a Arc<Self>,
         guard: MutexGuard<'a, T>,
         clock: &dyn Clock,
         deadline: Micros,

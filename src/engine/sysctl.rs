@@ -1,7 +1,7 @@
 //! The knobs and their one lock, `umh_sysctl_lock` (SYS-7, SYS-9): held for a copy or an intersect, never across
 //! I/O or a launch.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 
@@ -13,7 +13,7 @@ use crate::policy::access::Globs;
 use crate::policy::limit::{Era, MAX_KMOD_CONCURRENT, ceiling};
 use crate::policy::masks;
 
-use super::sync::lock;
+use super::sync::{Mutex, lock};
 
 /// Every knob that can be written, as one copy.
 #[derive(Clone, Debug)]
@@ -249,5 +249,15 @@ mod tests {
         assert!(
             !set(0, None) && set(1, None) && set(50, None) && !set(51, None) && !set(21, Some(40)) && set(20, Some(40))
         );
+    }
+
+    #[test]
+    fn sys_8_reset_puts_a_mask_back_to_full() {
+        let sysctl = Sysctl::new(KNOWN);
+        let empty = MaskExpr::Exactly(CapMask::EMPTY);
+        sysctl.write(&[KnobWrite::Bset(empty), KnobWrite::Inheritable(empty)], None).unwrap();
+        sysctl.write(&[KnobWrite::ResetBset], None).unwrap();
+        assert_eq!((sysctl.copy().bset, sysctl.copy().inheritable), (KNOWN, CapMask::EMPTY));
+        assert_eq!(sysctl.copy().generation, 2, "a worker that was cut before is not used again");
     }
 }

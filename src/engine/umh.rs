@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
 
 use crate::abi::cap::CapMask;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
-use crate::policy::call::{Check, OnCancel, check};
+use crate::policy::call::{Check, check};
 use crate::policy::limit::Era;
 use crate::policy::loops;
 
@@ -20,9 +19,7 @@ use super::call::Call;
 use super::cancel::Cancel;
 use super::inner::Inner;
 use super::record::{Args, Kind, Outcome, Record, State};
-
-/// TERM, and so long after it KILL: 2 s, in microseconds.
-const TERM_TO_KILL: u64 = 2_000_000;
+use super::sync::thread;
 
 /// What the call is like.
 pub(super) struct How {
@@ -74,7 +71,7 @@ impl Inner {
     ) -> Arc<Record> {
         let id = record.id;
         // A call without a path is counted for no observer to see (3.4) or not at all (current): it never enters.
-        let gate = if info.path().is_some() { self.enter(id) } else { Ok(()) };
+        let gate = if info.path().is_some() { self.gate.enter(id) } else { Ok(()) };
         let (outcome, error) = match check(era, info.path().map(|p| p.as_bytes()), gate) {
             Check::Go => return self.queue_and_wait(info, record, how, cancels),
             Check::Noop => (Outcome::Noop, None),
@@ -99,7 +96,7 @@ impl Inner {
         };
         // `cleanup` before the call is uncounted (UMH-5).
         drop(info);
-        self.leave(id);
+        self.gate.leave(id);
         self.end_without_process(record, outcome, error.as_ref())
     }
 
@@ -127,46 +124,19 @@ impl Inner {
         }
         if let Some(queued) = queued {
             // NO_WAIT lets go once queued (GATE-3); the worker owns the end.
-            self.leave(id);
+            self.gate.leave(id);
             return queued;
         }
         self.wait_for_answer(&call, how.wait, cancels)
     }
 
-    /// The caller's wait (UMH-3, UMH-4).
+    /// The caller's wait, and its way out.
     fn wait_for_answer(&self, call: &Call, wait: WaitMode, cancels: [&Cancel; 2]) -> Arc<Record> {
-        let _registered = cancels.map(|c| c.register(call.state.clone()));
-        let mut state = call.state.lock();
-        let answer = loop {
-            if state.end.result().is_some()
-                && let Some(answer) = state.answer.clone()
-            {
-                break answer;
-            }
-            if wait.killable() && cancels.iter().any(|c| c.is_cancelled()) && state.end.cancel() == OnCancel::Abandon {
-                state.record.abandoned = true;
-                state.record.result = Some(-(Errno::EINTR as i32));
-                let mut answer = state.record.clone();
-                answer.outcome = Outcome::Abandoned;
-                answer.stage = Some(Stage::Cancel);
-                answer.errno = Some(Errno::EINTR);
-                answer.why =
-                    Some("the caller stopped waiting; the helper lives on and its end will be reported".into());
-                answer.output = state.tails.output().map(Arc::new);
-                // Under the call's lock: its end cannot be told before this.
-                let now = self.now();
-                self.books.lock().abandoned(now, call.id);
-                drop(state);
-                self.leave(call.id);
-                return Arc::new(answer);
-            }
-            state = call.state.wait(state);
-        };
-        let info = state.info.take();
-        drop(state);
-        // We own the end: `cleanup` on this thread, outside of every lock, before the call is uncounted (UMH-5).
-        drop(info);
-        self.leave(call.id);
+        let answer = call.wait_for_answer(wait, cancels, || {
+            let now = self.now();
+            self.books.lock().abandoned(now, call.id);
+        });
+        self.gate.leave(call.id);
         answer
     }
 
@@ -175,32 +145,16 @@ impl Inner {
         let (inner, call, id) = (self.clone(), call.clone(), call.id);
         let deadline = self.now().saturating_add(u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
         let watch = move || {
-            for (deadline, signal) in
-                [(deadline, Signal::SIGTERM), (deadline.saturating_add(TERM_TO_KILL), Signal::SIGKILL)]
-            {
-                let clock = inner.host.clock();
-                let mut state = call.state.lock();
-                let pid = loop {
-                    if state.reaped || state.over {
-                        return;
-                    }
-                    match state.record.pid {
-                        Some(pid) if clock.now() >= deadline => break pid,
-                        // Exec takes long: there is nothing to signal until it is decided.
-                        None if clock.now() >= deadline => state = call.state.wait(state),
-                        _ => state = call.state.wait_until(state, clock, deadline),
-                    }
-                };
-                state.record.timed_out = true;
-                // Under the lock that marks it reaped; a failure means that it is gone already.
+            call.watch(inner.host.clock(), deadline, |pid, signal| {
+                // A failure means that it is gone already.
                 let _ = inner.host.kill(pid, signal as i32);
-            }
+            });
         };
-        let spawned = std::thread::Builder::new().name("khelper-timeout".into()).stack_size(64 * 1024).spawn(watch);
+        let spawned = thread::Builder::new().name("khelper-timeout".into()).stack_size(64 * 1024).spawn(watch);
         if let Err(e) = spawned {
             self.log(
                 super::event::Level::Error,
-                format!("no thread for the time-out of request {}: {e}; it is not enforced", id),
+                format!("no thread for the time-out of request {id}: {e}; it is not enforced"),
             );
         }
     }
@@ -211,11 +165,10 @@ impl Inner {
             EngineError::new(Stage::Lost, Errno::ESRCH, why, "look at the record: it says how the helper ended")
         };
         let call = self.books.lock().call(id).ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
-        let state = call.state.lock();
-        let Some(pid) = state.record.pid.filter(|_| !state.reaped) else {
-            return Err(gone(format!("request {id} has no helper that lives")));
-        };
-        self.host.kill(pid, signal).map_err(|errno| {
+        let sent = call
+            .signal(|pid| self.host.kill(pid, signal).map_err(|errno| (pid, errno)))
+            .ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
+        sent.map_err(|(pid, errno)| {
             EngineError::new(
                 Stage::Lost,
                 errno,

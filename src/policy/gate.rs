@@ -44,19 +44,19 @@ pub enum Read {
     Refused,
 }
 
-/// The gate: its depth, the calls in flight, the read side and the writers.
+/// The gate: its depth, the calls in flight, the read side and the writers. `T` tells threads apart.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Gate<T = ThreadId> {
     depth: Depth,
     running: BTreeSet<u64>,
-    readers: Vec<ThreadId>,
+    readers: Vec<T>,
     writers_waiting: u32,
     disabling: bool,
     drained: bool,
     ended: bool,
 }
 
-impl Default for Gate {
+impl<T> Default for Gate<T> {
     /// Disabled, until the engine is ready (GATE-1).
     fn default() -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Default for Gate {
     }
 }
 
-impl Gate {
+impl<T: Copy + PartialEq> Gate<T> {
     /// The depth now.
     pub fn depth(&self) -> Depth {
         self.depth
@@ -107,11 +107,11 @@ impl Gate {
     }
 
     /// May `thread` disable the gate to `depth` at all? `EINVAL` for enabled, `EDEADLK` for a holder of the read side.
-    pub fn may_disable(&self, depth: Depth, thread: ThreadId) -> Result<(), Errno> {
+    pub fn may_disable(&self, depth: Depth, thread: T) -> Result<(), Errno> {
         if depth == Depth::Enabled { Err(Errno::EINVAL) } else { self.may_write(thread) }
     }
     /// A thread that holds the read side would wait for itself: `EDEADLK`. After the engine's end: `ESHUTDOWN`.
-    pub fn may_write(&self, thread: ThreadId) -> Result<(), Errno> {
+    pub fn may_write(&self, thread: T) -> Result<(), Errno> {
         if self.ended {
             return Err(Errno::ESHUTDOWN);
         }
@@ -155,7 +155,7 @@ impl Gate {
     }
 
     /// `read_trylock`'s look: refused when disabled, waits while freezing and behind a writer (GATE-4).
-    pub fn read_trylock(&mut self, thread: ThreadId) -> Read {
+    pub fn read_trylock(&mut self, thread: T) -> Read {
         match self.read_lock(thread) {
             Read::Wait if self.depth == Depth::Disabled && self.writers_waiting == 0 => Read::Refused,
             other => other,
@@ -163,7 +163,7 @@ impl Gate {
     }
     /// `read_lock_wait`'s look: waits until the gate is open. A thread that holds the read side already may take
     /// it again past a waiting writer: that writer waits for it anyway.
-    pub fn read_lock(&mut self, thread: ThreadId) -> Read {
+    pub fn read_lock(&mut self, thread: T) -> Read {
         let behind_writer = self.writers_waiting > 0 && !self.readers.contains(&thread);
         if behind_writer || self.depth != Depth::Enabled {
             return Read::Wait;
@@ -172,7 +172,7 @@ impl Gate {
         Read::Taken
     }
     /// Gives the read side back.
-    pub fn read_unlock(&mut self, thread: ThreadId) {
+    pub fn read_unlock(&mut self, thread: T) {
         if let Some(at) = self.readers.iter().position(|t| *t == thread) {
             self.readers.swap_remove(at);
         }
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn gate_1_disabled_until_ready() {
-        let mut gate = Gate::default();
+        let mut gate = Gate::<ThreadId>::default();
         assert_eq!(gate.admits(), Err(Errno::EBUSY));
         assert_eq!(set(&mut gate, Depth::Enabled), Some(Depth::Disabled));
         assert_eq!(gate.admits(), Ok(()));
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn gate_2_drained_means_zero_at_one_moment() {
-        let mut gate = Gate::default();
+        let mut gate = Gate::<ThreadId>::default();
         let _ = set(&mut gate, Depth::Enabled);
         gate.enter(1);
         let _ = set(&mut gate, Depth::Disabled);
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn umh_14_the_end_outranks_readers_and_later_writers() {
-        let mut gate = Gate::default();
+        let mut gate = Gate::<ThreadId>::default();
         let _ = set(&mut gate, Depth::Enabled);
         assert_eq!(gate.read_trylock(std::thread::current().id()), Read::Taken);
         assert_eq!(gate.shut_for_good(), Depth::Enabled);
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn gate_4_a_waiting_writer_goes_first_and_a_holder_keeps_the_gate() {
-        let mut gate = Gate::default();
+        let mut gate = Gate::<ThreadId>::default();
         let _ = set(&mut gate, Depth::Enabled);
         let me = std::thread::current().id();
         let other = std::thread::spawn(|| std::thread::current().id()).join().unwrap();

@@ -13,6 +13,8 @@ pub enum Context {
     Screens,
     /// The screen Masks.
     Masks,
+    /// The filter of a screen.
+    Filter,
     /// A field of text.
     Text,
     /// A field with a few values.
@@ -35,9 +37,10 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Screens,
         Self::Masks,
+        Self::Filter,
         Self::Anywhere,
         Self::Form,
         Self::Text,
@@ -56,6 +59,7 @@ impl Context {
             Self::Anywhere => "Everywhere",
             Self::Screens => "Screens",
             Self::Masks => "Masks",
+            Self::Filter => "The filter of a screen",
             Self::Text => "Text fields",
             Self::Pick => "Fields with a few values",
             Self::Form => "Dialogs with fields",
@@ -98,6 +102,13 @@ pub enum Action {
     Nothing,
     Invert,
     Discard,
+    Undo,
+    Redo,
+    Filter,
+    KeepFilter,
+    EndFilter,
+    Presets,
+    Copy,
     Rehearse,
     Apply,
     Reset,
@@ -170,14 +181,25 @@ pub const TABLE: &[Binding] = &[
         &[c('p')],
         Action::Rehearse,
         "rehearse",
-        "run the probe under the draft and under the live masks",
+        "rehearse: run a helper under the draft, then under the live masks, and compare",
     ),
     row(Context::Masks, &[c('z')], Action::Discard, "discard", "discard the draft"),
+    row(Context::Masks, &[c('u')], Action::Undo, "undo", "take the last change of the draft back"),
+    row(Context::Masks, &[ctrl('r')], Action::Redo, "", "change the draft again as it was before `u`"),
+    row(
+        Context::Masks,
+        &[c('/')],
+        Action::Filter,
+        "filter",
+        "show only rows whose name, meaning or risk has these words",
+    ),
+    row(Context::Masks, &[c('P')], Action::Presets, "presets", "take a draft from the presets"),
+    row(Context::Masks, &[c('y')], Action::Copy, "copy", "copy the draft in one of its text forms (OSC 52)"),
     row(Context::Masks, &[LEFT], Action::Left, "", "choose the column to the left"),
     row(Context::Masks, &[RIGHT], Action::Right, "", "choose the column to the right"),
-    row(Context::Masks, &[c('a')], Action::All, "all", "put every capability into the draft"),
-    row(Context::Masks, &[c('n')], Action::Nothing, "none", "take every capability out of the draft"),
-    row(Context::Masks, &[c('i')], Action::Invert, "invert", "invert the draft"),
+    row(Context::Masks, &[c('a')], Action::All, "all", "put every capability that is shown into the draft"),
+    row(Context::Masks, &[c('n')], Action::Nothing, "none", "take every capability that is shown out of the draft"),
+    row(Context::Masks, &[c('i')], Action::Invert, "invert", "invert the draft, of the rows that are shown"),
     row(Context::Masks, &[c('f')], Action::Forms, "forms", "show both masks whole, in every text form"),
     row(
         Context::Masks,
@@ -192,6 +214,10 @@ pub const TABLE: &[Binding] = &[
     row(Context::Masks, &[PAGE_DOWN], Action::PageDown, "", "move down by a page"),
     row(Context::Masks, &[HOME], Action::First, "", "go to the first capability"),
     row(Context::Masks, &[END], Action::Last, "", "go to the last capability"),
+    row(Context::Filter, &[ENTER], Action::KeepFilter, "keep", "keep the filter and go back to the rows"),
+    row(Context::Filter, &[ESC], Action::EndFilter, "end", "take the filter away"),
+    row(Context::Filter, &[UP], Action::Up, "", "move up"),
+    row(Context::Filter, &[DOWN], Action::Down, "", "move down"),
     row(Context::Screens, &[c('m')], Action::Module, "module", "ask for a module"),
     row(Context::Screens, &[c('c')], Action::Call, "call", "call any helper"),
     row(Context::Screens, &[c('e')], Action::Path, "path", "edit the modprobe path"),
@@ -326,6 +352,7 @@ mod tests {
     const CHAINS: &[&[Context]] = &[
         &[Context::Screens, Context::Anywhere],
         &[Context::Masks, Context::Screens, Context::Anywhere],
+        &[Context::Text, Context::Filter, Context::Anywhere],
         &[Context::Text, Context::Form, Context::Anywhere],
         &[Context::Pick, Context::Form, Context::Anywhere],
         &[Context::Gate, Context::Choices, Context::Anywhere],

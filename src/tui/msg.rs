@@ -54,6 +54,8 @@ pub enum Effect {
         /// The command.
         command: Command,
     },
+    /// Hand these bytes to the terminal's clipboard (OSC 52).
+    Copy(Vec<u8>),
     /// Paint every cell again (ctrl-l).
     Repaint,
     /// Give the terminal back and stop (ctrl-z); repaint when continued.

@@ -92,6 +92,16 @@ impl Painter {
         self.write()
     }
 
+    /// Hands bytes to the terminal's clipboard, with the next frame.
+    pub(super) fn copy(&self, bytes: &[u8]) {
+        use crossterm::Command as _;
+        let mut ansi = String::new();
+        // Writing to a String cannot fail.
+        let _ = crossterm::clipboard::CopyToClipboard::to_clipboard_from(bytes).write_ansi(&mut ansi);
+        // Within an update that has begun it would be a part of the frame: it goes before it.
+        self.page.0.borrow_mut().extend_from_slice(ansi.as_bytes());
+    }
+
     /// Writes what the terminal takes.
     pub(super) fn write(&mut self) -> io::Result<()> {
         let mut page = self.page.0.borrow_mut();

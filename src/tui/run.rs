@@ -161,6 +161,7 @@ impl<'a> Console<'a> {
         for effect in update(&mut self.model, msg) {
             match effect {
                 Effect::Submit { ticket, command } => self.desk.submit(ticket, command),
+                Effect::Copy(bytes) => self.painter.copy(&bytes),
                 Effect::Repaint => self.resized(),
                 Effect::Suspend => self.suspend(true),
                 Effect::Quit { code } => self.ending = Some(code),

@@ -84,7 +84,8 @@ fn a_capability_is_dropped_in_the_draft_rehearsed_and_applied() {
         pty.press(" ", "[■→·]");
         pty.shows("drops cap_sys_module");
         pty.shows("draft open");
-        pty.press("p", "Rehearsal");
+        pty.press("p", "the built-in probe");
+        pty.press(ENTER, "Rehearsal");
         pty.shows("under draft: #");
         pty.until("the probe's end", |s| s.contents().matches("exit 0").count() >= if room { 2 } else { 1 });
         pty.send(ESC);

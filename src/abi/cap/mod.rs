@@ -1,5 +1,6 @@
 //! Capabilities: one table (name, bit, meaning), sets of them as 64-bit masks (capabilities(7)).
 
+mod risk;
 mod table;
 
 use std::fmt;

@@ -1,11 +1,9 @@
 //! What stands in front of the screen.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use crate::abi::cap::{CapMask, Capability};
 use crate::control::MaskKnob;
-use crate::engine::record::Record;
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
 use crate::sys::host::Micros;
@@ -14,6 +12,7 @@ use crate::tui::msg::Ticket;
 use super::field::Field;
 use super::forms::PathForm;
 use super::masks::{self, Masks};
+use super::rehearse::Rehearsal;
 
 /// One dialog. Those that take text for requests keep it in the model, so that it outlives them.
 #[derive(Clone, Debug)]
@@ -30,10 +29,16 @@ pub enum Dialog {
     Apply(Apply),
     /// Confirm the reset of a mask.
     Reset(Reset),
-    /// The probe under the draft and under the live masks.
+    /// What is to be rehearsed.
+    Rehearse,
+    /// A run under the draft and under the live masks.
     Rehearsal(Rehearsal),
     /// Both masks in every text form; how far it is scrolled.
     Forms(usize),
+    /// Drafts that are offered; which choice.
+    Presets(usize),
+    /// The draft's text forms, to be copied; which choice.
+    Copy(usize),
     /// The keys.
     Help(Help),
     /// Helpers live, and the operator wants to quit.
@@ -111,28 +116,6 @@ pub struct Reset {
     pub ticket: Option<Ticket>,
     /// What was wrong.
     pub error: Option<String>,
-    /// How far it is scrolled.
-    pub scroll: usize,
-}
-
-/// One run of a rehearsal.
-#[derive(Clone, Debug)]
-pub enum Rehearsed {
-    /// Not answered yet.
-    Running(Ticket),
-    /// Answered.
-    Ended(Arc<Record>),
-    /// Refused at the door.
-    Failed(String),
-}
-
-/// The probe under the draft and under the live masks, side by side.
-#[derive(Clone, Debug)]
-pub struct Rehearsal {
-    /// The draft as it was: bset, inheritable.
-    pub draft: [CapMask; 2],
-    /// Under the draft masks, under the live masks.
-    pub runs: [Rehearsed; 2],
     /// How far it is scrolled.
     pub scroll: usize,
 }

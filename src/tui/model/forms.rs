@@ -19,7 +19,7 @@ pub const AT_ONCE_MAX: u32 = 200;
 pub type Wrong = (usize, String);
 
 /// A sentence, and what to do.
-fn say(error: &ParseError) -> String {
+pub(super) fn say(error: &ParseError) -> String {
     format!("{error}: {}", error.advice())
 }
 

@@ -1,8 +1,14 @@
 //! The draft of both masks, apart from what is live.
 
 use crate::abi::cap::{CapMask, Capability};
+use crate::abi::escape::screen;
 use crate::control::{Key, MaskKnob};
 use crate::engine::snapshot::Snapshot;
+
+use super::field::Field;
+
+/// The most steps that can be undone.
+const UNDO_MAX: usize = 200;
 
 /// Both masks, in the order of the screen's columns.
 pub const KNOBS: [MaskKnob; 2] = [MaskKnob::Bset, MaskKnob::Inheritable];
@@ -62,6 +68,20 @@ pub fn difference(live: CapMask, draft: CapMask) -> String {
     if parts.is_empty() { "as live".to_owned() } else { parts.join("; ") }
 }
 
+/// The same where there is no room for forty names: what is dropped or what is kept, whichever are fewer.
+pub fn brief(live: CapMask, draft: CapMask) -> String {
+    let (dropped, kept) = (live.minus(draft), live & draft);
+    if kept.is_empty() || dropped.len() <= kept.len() {
+        return difference(live, draft);
+    }
+    let raised = draft.minus(live);
+    let raised = if raised.is_empty() { String::new() } else { format!("; {} cannot be regained", list(raised)) };
+    format!("drops {}, keeps {}{raised}", dropped.len(), list(kept))
+}
+
+/// A draft of both masks.
+type Draft = [CapMask; 2];
+
 /// The draft and the cursor.
 #[derive(Clone, Debug)]
 pub struct Masks {
@@ -69,7 +89,14 @@ pub struct Masks {
     pub cursor: u8,
     /// The column chosen.
     pub column: MaskKnob,
-    draft: [CapMask; 2],
+    draft: Draft,
+    /// Drafts before this one, the newest last; and those that were undone.
+    undo: Vec<Draft>,
+    redo: Vec<Draft>,
+    /// What rows are shown, and whether it is being typed.
+    pub filter: Field,
+    /// Keys go into the filter.
+    pub filtering: bool,
     /// Said when the draft was rebased.
     pub note: Option<String>,
 }
@@ -81,6 +108,10 @@ impl Masks {
             cursor: Capability::SYS_MODULE.bit().min(last(snapshot)),
             column: MaskKnob::Bset,
             draft: KNOBS.map(|knob| live(snapshot, knob)),
+            undo: Vec::new(),
+            redo: Vec::new(),
+            filter: Field::default(),
+            filtering: false,
             note: None,
         }
     }
@@ -90,9 +121,43 @@ impl Masks {
         self.draft[knob as usize]
     }
 
-    /// Changes a draft.
+    /// Both drafts: bset, inheritable.
+    pub const fn drafts(&self) -> Draft {
+        self.draft
+    }
+
+    /// Changes a draft: a step that can be undone.
     pub fn set(&mut self, knob: MaskKnob, mask: CapMask) {
-        self.draft[knob as usize] = mask;
+        let mut draft = self.draft;
+        draft[knob as usize] = mask;
+        self.set_both(draft);
+    }
+
+    /// Changes both drafts in one step.
+    pub fn set_both(&mut self, draft: Draft) {
+        if draft == self.draft {
+            return;
+        }
+        if self.undo.len() == UNDO_MAX {
+            self.undo.remove(0);
+        }
+        self.undo.push(std::mem::replace(&mut self.draft, draft));
+        self.redo.clear();
+    }
+
+    /// A step back, or forward again; whether there was one.
+    pub fn step(&mut self, back: bool) -> bool {
+        let (from, to) = if back { (&mut self.undo, &mut self.redo) } else { (&mut self.redo, &mut self.undo) };
+        let Some(draft) = from.pop() else { return false };
+        to.push(std::mem::replace(&mut self.draft, draft));
+        true
+    }
+
+    /// The draft became live: what led to it can be undone no more.
+    pub fn settle(&mut self, knob: MaskKnob, live: CapMask) {
+        self.draft[knob as usize] = live;
+        self.undo.clear();
+        self.redo.clear();
     }
 
     /// The masks whose draft differs from what is live.
@@ -100,22 +165,55 @@ impl Masks {
         KNOBS.into_iter().filter(|knob| self.draft(*knob) != live(snapshot, *knob)).collect()
     }
 
-    /// Live went from `before` to `after`: what the draft changes it goes on changing, the rest follows live.
+    /// Live went from `before` to `after`: what the draft changes it goes on changing, the rest follows live; so do the
+    /// drafts that undo and redo lead to.
     pub fn rebase(&mut self, knob: MaskKnob, before: CapMask, after: CapMask) {
-        let draft = self.draft(knob);
-        let (dropped, raised) = (before.minus(draft), draft.minus(before));
-        self.set(knob, after.minus(dropped) | raised);
+        let drafts = self.undo.iter_mut().chain(&mut self.redo).chain(std::iter::once(&mut self.draft));
+        for draft in drafts.map(|draft| &mut draft[knob as usize]) {
+            let (dropped, raised) = (before.minus(*draft), draft.minus(before));
+            *draft = after.minus(dropped) | raised;
+        }
     }
 
-    /// The capability under the cursor.
+    /// The capability under the cursor, if its row is shown.
     pub fn capability(&self) -> Option<Capability> {
-        Capability::from_bit(self.cursor)
+        Capability::from_bit(self.cursor).filter(|cap| self.shows(*cap))
     }
 
-    /// Moves the cursor by so many rows.
+    /// The rows that are shown.
+    pub fn shown(&self, known: CapMask) -> CapMask {
+        known.iter().filter(|cap| self.shows(*cap)).fold(CapMask::EMPTY, |mask, cap| mask | CapMask::only(cap))
+    }
+
+    /// Whether the filter's first word stands in the capability's name.
+    fn names(&self, cap: Capability) -> bool {
+        let filter = screen(self.filter.bytes()).to_lowercase();
+        filter.split_whitespace().next().is_none_or(|word| cap.name().contains(word))
+    }
+
+    /// Whether every word of the filter stands in the capability's name, meaning or risk.
+    fn shows(&self, cap: Capability) -> bool {
+        if self.filter.is_empty() {
+            return true;
+        }
+        let info = cap.info().map_or_else(String::new, |info| format!("{} {}", info.meaning, info.without));
+        let all = format!("{} {info} {}", cap.name(), cap.risk().unwrap_or_default()).to_lowercase();
+        screen(self.filter.bytes()).to_lowercase().split_whitespace().all(|word| all.contains(word))
+    }
+
+    /// Moves the cursor by so many of the rows that are shown; 0: onto the nearest of them.
     pub fn move_by(&mut self, rows: i32, snapshot: &Snapshot) {
-        let to = i32::from(self.cursor).saturating_add(rows).clamp(0, i32::from(last(snapshot)));
-        self.cursor = u8::try_from(to).unwrap_or(0);
+        let shown: Vec<u8> = self.shown(snapshot.known).iter().map(Capability::bit).collect();
+        let Some(end) = shown.len().checked_sub(1) else { return };
+        let at = match shown.binary_search(&self.cursor) {
+            Ok(at) => at,
+            // Hidden: the first that is meant by name, else the first of all.
+            Err(_) => {
+                let named = |bit: &u8| Capability::from_bit(*bit).is_some_and(|cap| self.names(cap));
+                return self.cursor = shown[shown.iter().position(named).unwrap_or(0)];
+            }
+        };
+        self.cursor = shown[at.saturating_add_signed(rows as isize).min(end)];
     }
 }
 
@@ -145,6 +243,57 @@ mod tests {
                 prop_assert_eq!(new, live1);
             }
         }
+    }
+
+    #[test]
+    fn a_long_difference_says_what_is_kept() {
+        let of = CapMask::from_bits;
+        assert_eq!(brief(of(0b111), of(0b001)), "drops 2, keeps cap_chown");
+        assert_eq!(brief(of(0b111), of(0b011)), "drops cap_dac_read_search");
+        assert_eq!(brief(of(0b111), of(0)), "drops everything (3)");
+        assert_eq!(brief(of(0b111), of(0b1001)), "drops 2, keeps cap_chown; cap_fowner cannot be regained");
+    }
+
+    #[test]
+    fn steps_are_undone_and_redone_and_follow_live() {
+        let of = CapMask::from_bits;
+        let mut masks = Masks::new(&fixture::snapshot());
+        let full = fixture::KNOWN;
+        masks.set(MaskKnob::Bset, full.minus(of(1)));
+        masks.set(MaskKnob::Bset, full.minus(of(3)));
+        masks.set(MaskKnob::Inheritable, of(0));
+        masks.set(MaskKnob::Inheritable, of(0));
+        assert!(masks.step(true) && masks.draft(MaskKnob::Inheritable) == full);
+        assert!(masks.step(true) && masks.draft(MaskKnob::Bset) == full.minus(of(1)));
+        // Somebody else drops bit 4: every step has it dropped too.
+        masks.rebase(MaskKnob::Bset, full, full.minus(of(16)));
+        assert!(masks.step(false) && masks.draft(MaskKnob::Bset) == full.minus(of(19)));
+        assert!(masks.step(true) && masks.step(true) && !masks.step(true));
+        assert_eq!(masks.drafts(), [full.minus(of(16)), full]);
+        // A new step ends what could be redone; what became live cannot be undone.
+        masks.set(MaskKnob::Bset, of(1));
+        assert!(!masks.step(false));
+        masks.settle(MaskKnob::Bset, of(1));
+        assert!(!masks.step(true));
+    }
+
+    #[test]
+    fn the_filter_looks_at_names_and_words_and_the_cursor_stays_among_them() {
+        let s = fixture::snapshot();
+        let mut masks = Masks::new(&s);
+        masks.filter = Field::new(b"Net ADMIN");
+        assert_eq!(masks.shown(s.known), CapMask::from_bits(1 << 12));
+        assert_eq!(masks.capability(), None);
+        masks.move_by(0, &s);
+        assert_eq!(masks.capability().unwrap().name(), "cap_net_admin");
+        masks.filter = Field::new(b"as good as root");
+        assert!(masks.shown(s.known).len() > 5);
+        masks.move_by(0, &s);
+        masks.move_by(i32::MIN, &s);
+        assert_eq!(masks.cursor, 0);
+        masks.filter = Field::new(b"\x1b nonsense");
+        masks.move_by(1, &s);
+        assert!(masks.shown(s.known).is_empty() && masks.capability().is_none());
     }
 
     #[test]

@@ -4,7 +4,10 @@ pub mod args;
 pub mod dialog;
 pub mod field;
 pub mod forms;
+pub mod mask_forms;
 pub mod masks;
+pub mod presets;
+pub mod rehearse;
 pub mod spark;
 pub mod warnings;
 
@@ -23,6 +26,7 @@ use dialog::{Dialog, Quitting};
 use field::Field;
 use forms::{CallForm, ModuleForm};
 use masks::Masks;
+use rehearse::RehearseForm;
 use spark::Spark;
 
 /// The screens.
@@ -83,7 +87,7 @@ pub enum Pending {
     /// A mask back to full.
     Reset(MaskKnob),
     /// A run of the rehearsal: under the draft, or under the live masks.
-    Probe,
+    Rehearsal,
     /// A signal, or the gate, on the way out.
     Quitting,
 }
@@ -120,6 +124,8 @@ pub struct Model {
     pub module: ModuleForm,
     /// What was typed to call a helper.
     pub call: CallForm,
+    /// What was typed to rehearse.
+    pub rehearse: RehearseForm,
     /// What replies are waited for.
     pub pending: BTreeMap<Ticket, Pending>,
     /// Batches that are not wholly answered.
@@ -145,6 +151,7 @@ impl Model {
             notices: Vec::new(),
             module: ModuleForm::default(),
             call: CallForm::default(),
+            rehearse: RehearseForm::default(),
             pending: BTreeMap::new(),
             batches: BTreeMap::new(),
             tickets: 0,
@@ -164,14 +171,17 @@ impl Model {
 
     /// Where keys mean something now, the nearest context first.
     pub fn chain(&self) -> &'static [Context] {
-        use Context::{Anywhere, Choices, Confirm, Form, Gate, Help, Masks, Page, Pick, Quit, Screens, Text};
+        use Context::{Anywhere, Choices, Confirm, Filter, Form, Gate, Help, Masks, Page, Pick, Quit, Screens, Text};
         match self.dialogs.last() {
+            None if self.tab == Tab::Masks && self.masks.filtering => &[Text, Filter, Anywhere],
             None if self.tab == Tab::Masks => &[Masks, Screens, Anywhere],
             None => &[Screens, Anywhere],
             Some(Dialog::Module) if self.module.focus == 1 => &[Pick, Form, Anywhere],
             Some(Dialog::Call) if self.call.focus == 2 => &[Pick, Form, Anywhere],
-            Some(Dialog::Module | Dialog::Call | Dialog::Path(_)) => &[Text, Form, Anywhere],
+            Some(Dialog::Rehearse) if self.rehearse.picks() => &[Pick, Form, Anywhere],
+            Some(Dialog::Module | Dialog::Call | Dialog::Rehearse | Dialog::Path(_)) => &[Text, Form, Anywhere],
             Some(Dialog::Gate(_)) => &[Gate, Choices, Anywhere],
+            Some(Dialog::Presets(_) | Dialog::Copy(_)) => &[Choices, Anywhere],
             Some(Dialog::Quit(quit)) if quit.stage == Quitting::Asking => &[Quit, Choices, Anywhere],
             Some(Dialog::Quit(_) | Dialog::Rehearsal(_) | Dialog::Forms(_)) => &[Page, Anywhere],
             Some(Dialog::Apply(apply)) if !apply.phrase.is_empty() => &[Text, Confirm, Anywhere],
@@ -182,6 +192,9 @@ impl Model {
 
     /// The field of text under the cursor, and where to say what is wrong with it.
     pub fn field(&mut self) -> Option<(&mut Field, Option<&mut Option<String>>)> {
+        if self.dialogs.is_empty() && self.tab == Tab::Masks && self.masks.filtering {
+            return Some((&mut self.masks.filter, None));
+        }
         match self.dialogs.last_mut()? {
             Dialog::Module => {
                 let form = &mut self.module;
@@ -203,6 +216,7 @@ impl Model {
                 };
                 Some((field, Some(&mut form.error)))
             }
+            Dialog::Rehearse => self.rehearse.field(),
             Dialog::Path(form) => Some((&mut form.path, Some(&mut form.error))),
             Dialog::Apply(apply) if !apply.phrase.is_empty() => Some((&mut apply.typed, Some(&mut apply.error))),
             Dialog::Help(help) => {

@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::control::words::Mood;
 use crate::tui::keymap::{self, Action};
-use crate::tui::model::dialog::{Dialog, Help};
+use crate::tui::model::dialog::{Dialog, Help, Quit};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
 use crate::tui::view;
@@ -40,7 +40,15 @@ fn insert(model: &mut Model, text: &[u8]) -> bool {
     if let Some(error) = error {
         *error = taken.err();
     }
+    follow_filter(model);
     true
+}
+
+/// What was typed may hide the row under the cursor.
+fn follow_filter(model: &mut Model) {
+    if model.dialogs.is_empty() {
+        model.masks.move_by(0, &model.snapshot);
+    }
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -50,7 +58,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Repaint => return vec![Effect::Repaint],
         Action::Accept => return accept(model),
         Action::Dismiss => return dismiss(model),
-        Action::Rehearse => return rehearse::start(model),
+        Action::Rehearse => rehearse::open(model),
         Action::Help => help(model),
         Action::Overview => model.tab = Tab::Overview,
         Action::Masks => model.tab = Tab::Masks,
@@ -86,11 +94,19 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                     *error = None;
                 }
             }
+            follow_filter(model);
         }
         Action::Left | Action::Right | Action::Toggle | Action::All | Action::Nothing | Action::Invert => {
             masks::edit(model, action);
         }
         Action::Discard => masks::discard(model),
+        Action::Undo => masks::step(model, true),
+        Action::Redo => masks::step(model, false),
+        Action::Filter => masks::filter(model),
+        Action::KeepFilter => masks::end_filter(model, true),
+        Action::EndFilter => masks::end_filter(model, false),
+        Action::Presets => model.dialogs.push(Dialog::Presets(0)),
+        Action::Copy => model.dialogs.push(Dialog::Copy(0)),
     }
     Vec::new()
 }
@@ -112,8 +128,14 @@ fn accept(model: &mut Model) -> Vec<Effect> {
     match model.dialogs.last() {
         Some(Dialog::Module) => module::submit(model),
         Some(Dialog::Call) => call::submit(model),
+        Some(Dialog::Rehearse) => rehearse::submit(model),
         Some(Dialog::Path(_)) => path::submit(model),
         Some(Dialog::Gate(choice)) => gate::submit(model, *choice),
+        Some(Dialog::Presets(choice)) => {
+            masks::take_preset(model, *choice);
+            Vec::new()
+        }
+        Some(Dialog::Copy(choice)) => masks::copy(model, *choice),
         Some(Dialog::Apply(_)) => confirm::submit_apply(model),
         Some(Dialog::Reset(_)) => confirm::submit_reset(model),
         Some(Dialog::Quit(_)) => quit::accept(model),
@@ -137,10 +159,14 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
 }
 
 fn up_or_down(model: &mut Model, rows: i32) {
+    let last = masks::rows_of(model).saturating_sub(1);
     match model.dialogs.last_mut() {
         None => model.masks.move_by(rows, &model.snapshot),
-        Some(Dialog::Gate(choice)) => *choice = choice.saturating_add_signed(rows.signum() as isize).min(2),
-        Some(Dialog::Quit(quit)) => quit.choice = quit.choice.saturating_add_signed(rows.signum() as isize).min(2),
+        Some(
+            Dialog::Gate(choice) | Dialog::Quit(Quit { choice, .. }) | Dialog::Presets(choice) | Dialog::Copy(choice),
+        ) => {
+            *choice = choice.saturating_add_signed(rows.signum() as isize).min(last);
+        }
         Some(dialog) => {
             if let Some(scroll) = scroll_of(dialog) {
                 *scroll = scroll.saturating_add_signed(rows as isize);
@@ -173,6 +199,10 @@ fn focus(model: &mut Model, forward: bool) {
     let (focus, fields) = match model.dialogs.last() {
         Some(Dialog::Module) => (&mut model.module.focus, crate::tui::model::forms::ModuleForm::FIELDS),
         Some(Dialog::Call) => (&mut model.call.focus, crate::tui::model::forms::CallForm::FIELDS),
+        Some(Dialog::Rehearse) => {
+            let fields = model.rehearse.fields();
+            (&mut model.rehearse.focus, fields)
+        }
         _ => return,
     };
     *focus = (*focus + if forward { 1 } else { fields - 1 }) % fields;
@@ -181,6 +211,7 @@ fn focus(model: &mut Model, forward: bool) {
 fn pick(model: &mut Model, forward: bool) {
     match model.dialogs.last() {
         Some(Dialog::Module) => model.module.wait ^= true,
+        Some(Dialog::Rehearse) => model.rehearse.pick(forward),
         Some(Dialog::Call) => {
             let modes = crate::tui::model::forms::WAITS.len();
             model.call.wait = (model.call.wait + if forward { 1 } else { modes - 1 }) % modes;

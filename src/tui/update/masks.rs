@@ -5,19 +5,23 @@ use crate::control::MaskKnob;
 use crate::control::words::Mood;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::masks::{KNOBS, live};
+use crate::tui::model::dialog::Dialog;
+use crate::tui::model::masks::{KNOBS, brief, live, short};
+use crate::tui::model::{mask_forms, presets};
+use crate::tui::msg::Effect;
 
-/// Chooses a column, or changes the draft of the chosen one.
+/// Chooses a column, or changes the draft of the chosen one. While rows are filtered, only those that are shown change.
 pub(super) fn edit(model: &mut Model, action: Action) {
     let masks = &mut model.masks;
-    let (column, known) = (masks.column, model.snapshot.known);
+    let column = masks.column;
     let draft = masks.draft(column);
+    let shown = masks.shown(model.snapshot.known);
     let new = match action {
         Action::Left => return masks.column = MaskKnob::Bset,
         Action::Right => return masks.column = MaskKnob::Inheritable,
-        Action::All => known,
-        Action::Nothing => CapMask::EMPTY,
-        Action::Invert => known.minus(draft),
+        Action::All => draft | shown,
+        Action::Nothing => draft.minus(shown),
+        Action::Invert => draft.minus(shown) | shown.minus(draft),
         _ => match masks.capability() {
             Some(cap) => draft.toggled(cap),
             None => draft,
@@ -27,12 +31,78 @@ pub(super) fn edit(model: &mut Model, action: Action) {
     masks.note = None;
 }
 
-/// Back to what is live, both masks.
+/// Back to what is live, both masks; that too can be undone.
 pub(super) fn discard(model: &mut Model) {
     let changed = !model.masks.changed(&model.snapshot).is_empty();
-    for knob in KNOBS {
-        model.masks.set(knob, live(&model.snapshot, knob));
-    }
+    model.masks.set_both(KNOBS.map(|knob| live(&model.snapshot, knob)));
     model.masks.note = None;
-    model.say(Mood::Quiet, if changed { "the draft was discarded" } else { "there is no draft to discard" });
+    model.say(Mood::Quiet, if changed { "the draft was discarded (u: back)" } else { "there is no draft to discard" });
+}
+
+/// A step back, or forward again.
+pub(super) fn step(model: &mut Model, back: bool) {
+    let (done, none) = if back { ("undone", "nothing to undo") } else { ("redone", "nothing to redo") };
+    if model.masks.step(back) {
+        let text = format!("{done}: {}", changes(model, model.masks.drafts()));
+        model.say(Mood::Quiet, text);
+    } else {
+        model.say(Mood::Quiet, format!("{none} in this draft"));
+    }
+}
+
+/// What a draft would change, in words.
+pub(in crate::tui) fn changes(model: &Model, draft: [CapMask; 2]) -> String {
+    let words = |knob| {
+        let live = live(&model.snapshot, knob);
+        let draft = draft[knob as usize];
+        (live != draft).then(|| format!("{} live -> draft: {}", short(knob), brief(live, draft)))
+    };
+    let all: Vec<String> = KNOBS.into_iter().filter_map(words).collect();
+    if all.is_empty() { "the draft is as live".to_owned() } else { all.join("; ") }
+}
+
+/// Starts to type what rows are to be shown.
+pub(super) fn filter(model: &mut Model) {
+    model.masks.filtering = true;
+}
+
+/// Ends that: the filter is kept, or taken away.
+pub(super) fn end_filter(model: &mut Model, keep: bool) {
+    model.masks.filtering = false;
+    if !keep {
+        model.masks.filter = Default::default();
+    }
+    model.masks.move_by(0, &model.snapshot);
+}
+
+/// The draft becomes that of the chosen preset; nothing is applied.
+pub(super) fn take_preset(model: &mut Model, choice: usize) {
+    model.dialogs.pop();
+    let Some(preset) = presets::all(model.snapshot.known).into_iter().nth(choice) else { return };
+    model.masks.set_both(preset.masks);
+    model.masks.note = None;
+    let text = format!("draft `{}`: {} (u: back)", preset.name, changes(model, preset.masks));
+    model.say(Mood::Quiet, text);
+}
+
+/// Copies the chosen form of the draft.
+pub(super) fn copy(model: &mut Model, choice: usize) -> Vec<Effect> {
+    model.dialogs.pop();
+    let Some(form) = mask_forms::draft(model).into_iter().nth(choice) else { return Vec::new() };
+    let text = format!(
+        "{} was sent to the terminal's clipboard ({} bytes; a terminal that does not know OSC 52 ignores it)",
+        form.title(),
+        form.text.len()
+    );
+    model.say(Mood::Quiet, text);
+    vec![Effect::Copy(form.text.into_bytes())]
+}
+
+/// How many rows the list in a dialog has.
+pub(super) fn rows_of(model: &Model) -> usize {
+    match model.dialogs.last() {
+        Some(Dialog::Presets(_)) => presets::all(model.snapshot.known).len(),
+        Some(Dialog::Copy(_)) => mask_forms::draft(model).len(),
+        _ => 3,
+    }
 }

@@ -14,6 +14,8 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::tui) use masks::changes;
+
 use super::model::Model;
 use super::msg::{Effect, Msg};
 use crate::control::words::Mood;

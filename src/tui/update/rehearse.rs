@@ -1,25 +1,70 @@
-//! The rehearsal: the probe under the draft masks, and under the live ones.
+//! The rehearsal: a run under the draft masks, then the same under the live ones.
 
-use crate::abi::mask::MaskExpr;
-use crate::control::Command;
-use crate::tui::model::dialog::{Dialog, Rehearsal, Rehearsed};
-use crate::tui::model::masks::KNOBS;
+use crate::abi::error::ControlError;
+use crate::control::Reply;
+use crate::tui::model::dialog::Dialog;
+use crate::tui::model::rehearse::{Rehearsal, Rehearsed};
 use crate::tui::model::{Model, Pending};
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Effect, Ticket};
 
 use super::refused_read_only;
+use super::replies::explain;
 
-/// Starts both runs and opens the page that shows them.
-pub(super) fn start(model: &mut Model) -> Vec<Effect> {
-    if refused_read_only(model, "rehearsing (it runs the probe)") {
+/// Asks what is to be run.
+pub(super) fn open(model: &mut Model) {
+    if !refused_read_only(model, "rehearsing (it runs a helper)") {
+        (model.rehearse.focus, model.rehearse.error) = (0, None);
+        model.dialogs.push(Dialog::Rehearse);
+    }
+}
+
+/// Starts the run under the draft and opens the page that shows both.
+pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
+    let (title, run) = match model.rehearse.check(&model.snapshot.knobs.modprobe) {
+        Ok(checked) => checked,
+        Err((field, why)) => {
+            model.rehearse.focus = field;
+            model.rehearse.error = Some(why);
+            return Vec::new();
+        }
+    };
+    model.rehearse.error = None;
+    model.dialogs.pop();
+    let draft = model.masks.drafts();
+    let effect = model.submit(Pending::Rehearsal, run.command(Some(draft)));
+    let runs = [Rehearsed::Running(model.last_ticket()), Rehearsed::Waiting];
+    model.dialogs.push(Dialog::Rehearsal(Rehearsal { title, run, draft, runs, scroll: 0 }));
+    vec![effect]
+}
+
+/// A run was answered. The second begins when the first has ended, so that neither meets the other half way; none does
+/// when the page is gone.
+pub(super) fn answered(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
+    let is_it = |run: &Rehearsed| matches!(run, Rehearsed::Running(t) if *t == ticket);
+    let found = model.dialogs.iter_mut().find_map(|dialog| match dialog {
+        Dialog::Rehearsal(r) if r.runs.iter().any(is_it) => Some(r),
+        _ => None,
+    });
+    let Some(rehearsal) = found else { return Vec::new() };
+    for run in rehearsal.runs.iter_mut().filter(|run| is_it(run)) {
+        *run = match &reply {
+            Ok(Reply::Answered(record)) => Rehearsed::Ended(record.clone()),
+            Ok(_) => Rehearsed::Failed("the answer was no record".into()),
+            Err(error) => Rehearsed::Failed(explain(error)),
+        };
+    }
+    if !matches!(rehearsal.runs[1], Rehearsed::Waiting) {
         return Vec::new();
     }
-    let draft = KNOBS.map(|knob| model.masks.draft(knob));
-    let [bset, inheritable] = draft.map(|mask| Some(MaskExpr::Exactly(mask)));
-    let under_draft = model.submit(Pending::Probe, Command::Probe { bset, inheritable });
-    let first = Rehearsed::Running(model.last_ticket());
-    let under_live = model.submit(Pending::Probe, Command::Probe { bset: None, inheritable: None });
-    let second = Rehearsed::Running(model.last_ticket());
-    model.dialogs.push(Dialog::Rehearsal(Rehearsal { draft, runs: [first, second], scroll: 0 }));
-    vec![under_draft, under_live]
+    let command = rehearsal.run.command(None);
+    let next = Rehearsed::Running(model.last_ticket() + 1);
+    let effect = model.submit(Pending::Rehearsal, command);
+    let waiting = model.dialogs.iter_mut().find_map(|dialog| match dialog {
+        Dialog::Rehearsal(r) => r.runs.iter_mut().find(|run| matches!(run, Rehearsed::Waiting)),
+        _ => None,
+    });
+    if let Some(run) = waiting {
+        *run = next;
+    }
+    vec![effect]
 }

@@ -6,11 +6,13 @@ use crate::abi::escape::{screen, unescape};
 use crate::control::words::{Mood, chain, ended_in_words, ended_with_time};
 use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::engine::record::{Outcome, Record};
-use crate::tui::model::dialog::{Dialog, Rehearsed};
+use crate::tui::model::dialog::Dialog;
 use crate::tui::model::masks::{key, list, live};
 use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
+
+use super::rehearse;
 
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
@@ -21,7 +23,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         Pending::Gate(words) => gate(model, words, reply),
         Pending::Masks(asked) => masks(model, ticket, &asked, reply),
         Pending::Reset(knob) => reset(model, ticket, knob, reply),
-        Pending::Probe => probe(model, ticket, reply),
+        Pending::Rehearsal => return rehearse::answered(model, ticket, reply),
         // A helper may end before its signal comes: the snapshots tell whether it lives.
         Pending::Quitting => {}
     }
@@ -29,7 +31,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
 }
 
 /// Cause and advice.
-fn explain(error: &ControlError) -> String {
+pub(super) fn explain(error: &ControlError) -> String {
     screen_again(&format!("{error}: {}", error.advice()))
 }
 
@@ -143,7 +145,7 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
             // What was toggled since stays; the rest is rebased on what was read back.
             for (knob, mask) in asked {
                 if model.masks.draft(*knob) == *mask {
-                    model.masks.set(*knob, live(&model.snapshot, *knob));
+                    model.masks.settle(*knob, live(&model.snapshot, *knob));
                 }
             }
             let (mood, text) = compare(model, asked, &written);
@@ -216,19 +218,6 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
             model.say(Mood::Bad, not_changed(key(knob).name(), &error));
         }
     }
-}
-
-fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
-    let run = model.dialogs.iter_mut().find_map(|dialog| match dialog {
-        Dialog::Rehearsal(r) => r.runs.iter_mut().find(|run| matches!(run, Rehearsed::Running(t) if *t == ticket)),
-        _ => None,
-    });
-    let Some(run) = run else { return };
-    *run = match reply {
-        Ok(Reply::Answered(record)) => Rehearsed::Ended(record),
-        Ok(_) => Rehearsed::Failed("the answer was no record".into()),
-        Err(error) => Rehearsed::Failed(explain(&error)),
-    };
 }
 
 /// The knobs read so now; the next snapshot finds nothing new in them.

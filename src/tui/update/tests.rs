@@ -13,7 +13,8 @@ use crate::control::{Command, Key, MaskKnob, Reply, Written};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
 use crate::tui::fixture::{self, KNOWN};
-use crate::tui::model::dialog::{Dialog, Quitting, Rehearsed};
+use crate::tui::model::dialog::{Dialog, Quitting};
+use crate::tui::model::rehearse::Rehearsed;
 
 const SYS_MODULE: CapMask = CapMask::only(Capability::SYS_MODULE);
 
@@ -84,6 +85,54 @@ fn a_module_is_asked_for_as_often_as_was_typed() {
     }
     assert_eq!(status(&m), "dummy: 80 of 80 answered: 30 ∞ refused by the limit (ENOMEM), 50 ✓ exit 0");
     assert!(m.batches.is_empty() && m.pending.is_empty());
+}
+
+#[test]
+fn the_draft_is_undone_redone_and_taken_from_a_preset() {
+    let mut m = model();
+    type_in(&mut m, "2 ");
+    assert!(!m.masks.draft(MaskKnob::Bset).contains(SYS_MODULE));
+    type_in(&mut m, "u");
+    assert_eq!((m.masks.drafts(), status(&m)), ([KNOWN; 2], "undone: the draft is as live"));
+    ctrl(&mut m, 'r');
+    assert_eq!(status(&m), "redone: bset live -> draft: drops cap_sys_module");
+    type_in(&mut m, "z");
+    type_in(&mut m, "u");
+    assert!(!m.masks.draft(MaskKnob::Bset).contains(SYS_MODULE));
+    // A preset fills both drafts in one step and submits nothing.
+    assert!(type_in(&mut m, "P\n").is_empty());
+    assert_eq!(m.masks.drafts(), [SYS_MODULE; 2]);
+    type_in(&mut m, "u");
+    assert_eq!(m.masks.draft(MaskKnob::Inheritable), KNOWN);
+    type_in(&mut m, "uuuu");
+    assert_eq!(status(&m), "nothing to undo in this draft");
+}
+
+#[test]
+fn filtered_keys_change_the_rows_that_are_shown() {
+    let mut m = model();
+    type_in(&mut m, "2/net_");
+    assert!(m.masks.filtering);
+    // Text and not keys.
+    type_in(&mut m, "q");
+    key(&mut m, KeyCode::Backspace);
+    type_in(&mut m, "\nn");
+    assert!(!m.masks.filtering);
+    assert_eq!(KNOWN.minus(m.masks.draft(MaskKnob::Bset)), CapMask::from_bits(0b1111 << 10));
+    type_in(&mut m, "/");
+    key(&mut m, KeyCode::Esc);
+    type_in(&mut m, "n");
+    assert!(m.masks.draft(MaskKnob::Bset).is_empty());
+}
+
+#[test]
+fn a_form_of_the_draft_is_copied_whole() {
+    let mut m = model();
+    type_in(&mut m, "2 y");
+    let effects = type_in(&mut m, "\n");
+    let [Effect::Copy(bytes)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(bytes, b"kernel.usermodehelper.bset = 4294901759\t511");
+    assert!(status(&m).starts_with("bset as sysctl was sent to the terminal's clipboard"));
 }
 
 #[test]
@@ -348,20 +397,35 @@ fn sys_8_a_reset_is_its_own_act() {
 #[test]
 fn the_rehearsal_runs_under_the_draft_and_under_live() {
     let mut m = model();
-    let asked = commands(type_in(&mut m, "2 p"));
-    let [(draft, Command::Probe { bset, inheritable }), (live, Command::Probe { bset: None, inheritable: None })] =
-        &asked[..]
-    else {
-        panic!("{asked:?}")
-    };
+    let asked = commands(type_in(&mut m, "2 p\n"));
+    let [(draft, Command::Probe { bset, inheritable })] = &asked[..] else { panic!("{asked:?}") };
     assert_eq!(*bset, Some(MaskExpr::Exactly(KNOWN.minus(SYS_MODULE))));
     assert_eq!(*inheritable, Some(MaskExpr::Exactly(KNOWN)));
-    reply(&mut m, *live, Ok(Reply::Answered(Arc::new(fixture::record(2, b"probe", 0)))));
     let error = EngineError::new(Stage::Path, Errno::ENOENT, "no probe", "give one");
-    reply(&mut m, *draft, Err(error.into()));
+    // The second run begins when the first is over.
+    let second = commands(reply(&mut m, *draft, Err(error.into())));
+    let [(live, Command::Probe { bset: None, inheritable: None })] = &second[..] else { panic!("{second:?}") };
+    reply(&mut m, *live, Ok(Reply::Answered(Arc::new(fixture::record(2, b"probe", 0)))));
     let Some(Dialog::Rehearsal(r)) = m.dialogs.last() else { panic!() };
     assert!(matches!(&r.runs[1], Rehearsed::Ended(record) if record.id == 2));
     assert!(matches!(&r.runs[0], Rehearsed::Failed(why) if why == "no probe (ENOENT): give one"));
+}
+
+#[test]
+fn a_rehearsal_that_was_left_begins_no_second_run() {
+    let mut m = model();
+    // Any program: the values turn both ways.
+    type_in(&mut m, "2 p");
+    key(&mut m, KeyCode::Left);
+    key(&mut m, KeyCode::Tab);
+    type_in(&mut m, "/bin/sh");
+    key(&mut m, KeyCode::Tab);
+    let asked = commands(type_in(&mut m, "-c 'exit 3'\n"));
+    let [(ticket, Command::Call(call))] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((&call.path[..], call.args.join(&b'|')), (&b"/bin/sh"[..], b"-c|exit 3".to_vec()));
+    assert_eq!(call.bset, Some(MaskExpr::Exactly(KNOWN.minus(SYS_MODULE))));
+    key(&mut m, KeyCode::Esc);
+    assert!(reply(&mut m, *ticket, Ok(Reply::Answered(Arc::new(fixture::record(1, b"sh", 768))))).is_empty());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use crate::abi::cap::CapMask;
-use crate::abi::mask::{hex, kernel_words, names, systemd};
+use crate::abi::mask::{hex, kernel_words, libcap, names, systemd};
 use crate::control::MaskKnob;
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, difference, live, short};
@@ -61,7 +61,7 @@ fn note(model: &Model, out: &mut Lines) {
 fn differences(model: &Model, out: &mut Lines) {
     let changed = model.masks.changed(&model.snapshot);
     if changed.is_empty() {
-        out.say("no draft: space toggles, w applies, p rehearses", model.theme.dim);
+        out.say("no draft: space toggles, P offers presets, p rehearses, w applies", model.theme.dim);
     }
     for knob in changed {
         let words = difference(live(&model.snapshot, knob), model.masks.draft(knob));
@@ -75,6 +75,9 @@ fn capability(model: &Model, out: &mut Lines) {
         Some(info) => {
             out.say(&format!("{}: {}", info.name, info.meaning), model.theme.text);
             out.say(&format!("without it: {}", info.without), model.theme.text);
+            if let Some(risk) = cap.risk() {
+                out.say(&format!("with it: {risk}"), model.theme.text);
+            }
         }
         None => out.say(&format!("{}: newer than this program", cap.name()), model.theme.text),
     }
@@ -101,6 +104,7 @@ fn forms(model: &Model, knob: MaskKnob, out: &mut Lines, roomy: bool) {
             out.say(&head, style);
             out.say(&format!("  names {}", names(mask, known)), style);
             out.say(&format!("  systemd {}", systemd(mask, known)), style);
+            out.say(&format!("  libcap {}", libcap(mask, known)), style);
         } else {
             let line = format!("{head} = {} = {}", names(mask, known), systemd(mask, known));
             out.say(&line, style);

@@ -11,15 +11,46 @@ use crate::tui::text;
 
 use super::line;
 
+/// Before the filter.
+const FILTER_MARK: &str = "/ ";
+
 /// The header and as many rows as there is room for, the cursor's among them.
 pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
-    let all: Vec<Capability> = model.snapshot.known.iter().collect();
-    let room = rows.saturating_sub(1);
+    let all: Vec<Capability> = model.masks.shown(model.snapshot.known).iter().collect();
+    let mut lines = filter(model, columns, all.len());
+    let room = rows.saturating_sub(1 + lines.len());
     let at = all.iter().position(|cap| Some(*cap) == model.masks.capability()).unwrap_or(0);
     let first = at.saturating_sub(room / 2).min(all.len().saturating_sub(room));
-    let mut lines = vec![header(model, columns, first, room.min(all.len()), all.len())];
+    lines.push(header(model, columns, first, room.min(all.len()), all.len()));
     lines.extend(all.iter().skip(first).take(room).map(|cap| row(model, *cap, columns)));
     lines
+}
+
+/// The filter, while there is one; the cursor stands in the first line while it is typed.
+fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
+    let masks = &model.masks;
+    if masks.filter.is_empty() && !masks.filtering {
+        return Vec::new();
+    }
+    let says = match masks.filtering {
+        true => format!(" {shown} of {}", model.snapshot.known.len()),
+        false => format!(" {shown} of {} (/ changes it)", model.snapshot.known.len()),
+    };
+    let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
+    let (typed, _) = masks.filter.window(room);
+    let style = if masks.filtering { model.theme.selected } else { model.theme.text };
+    vec![Line::from(vec![
+        Span::styled(FILTER_MARK, model.theme.title),
+        Span::styled(text::pad(&typed, room), style),
+        Span::styled(says, model.theme.dim),
+    ])]
+}
+
+/// The cell of the cursor in the filter's line.
+pub(super) fn filter_cursor(model: &Model, columns: usize) -> Option<usize> {
+    let says = format!(" {} of {}", model.masks.shown(model.snapshot.known).len(), model.snapshot.known.len());
+    let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
+    model.masks.filtering.then(|| FILTER_MARK.len() + model.masks.filter.window(room).1)
 }
 
 /// How wide the name's column is.

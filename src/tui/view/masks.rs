@@ -1,7 +1,7 @@
 //! The screen Masks: the table, and what is to be said of it.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use crate::tui::model::Model;
 
@@ -10,11 +10,14 @@ use super::{mask_detail, mask_table, put};
 /// From so many columns on, table and details stand side by side.
 const WIDE: u16 = 100;
 
-/// Draws it.
-pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+/// Draws it; where the cursor is, while the filter is typed.
+pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let (table, details) = split(area);
     put(buf, table, &mask_table::lines(model, usize::from(table.width), usize::from(table.height)));
     put(buf, details, &mask_detail::lines(model, usize::from(details.width), usize::from(details.height)));
+    let cell = u16::try_from(mask_table::filter_cursor(model, usize::from(table.width))?).ok()?;
+    let at = Position { x: table.x + cell, y: table.y };
+    table.contains(at).then_some(at)
 }
 
 fn split(area: Rect) -> (Rect, Rect) {

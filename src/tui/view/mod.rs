@@ -69,13 +69,17 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     let buf = frame.buffer_mut();
     put(buf, areas.target, &[header::target(model, area.width)]);
     put(buf, areas.tabs, &[header::tabs(model, area.width)]);
+    let mut cursor = None;
     match model.tab {
         Tab::Overview => overview::draw(model, areas.body, buf),
-        Tab::Masks => masks::draw(model, areas.body, buf),
+        Tab::Masks => cursor = masks::draw(model, areas.body, buf),
     }
     put(buf, areas.status, &header::status(model, area.width, areas.status.height));
     put(buf, areas.footer, &[header::footer(model, area.width)]);
-    if let Some(cursor) = dialogs::draw(model, &areas, buf) {
+    if !model.dialogs.is_empty() {
+        cursor = dialogs::draw(model, &areas, buf);
+    }
+    if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
     }
 }

@@ -125,6 +125,13 @@ fn masks_live() {
 }
 
 #[test]
+fn masks_filtered_and_their_lists() {
+    at_every_size("masks_filter", &fixture::snapshot(), "2/net");
+    at_every_size("presets", &fixture::snapshot(), "2P");
+    at_every_size("copy", &fixture::snapshot(), "2 y");
+}
+
+#[test]
 fn dialogs_at_every_size() {
     let s = fixture::snapshot();
     at_every_size("module", &s, "m\nxtables");
@@ -135,6 +142,7 @@ fn dialogs_at_every_size() {
     at_every_size("reset", &s, "2R");
     at_every_size("forms", &s, "2 f");
     at_every_size("help", &s, "?drain");
+    at_every_size("rehearse", &s, "2 p→\tdummy");
     at_every_size("quit", &fixture::busy(12), "qk");
 }
 
@@ -142,7 +150,7 @@ fn dialogs_at_every_size() {
 fn rehearsal_at_every_size() {
     for (columns, rows) in SIZES {
         let mut model = fixture::model(fixture::snapshot(), columns, rows);
-        keys(&mut model, "2 p");
+        keys(&mut model, "2 p\n");
         let cut = KNOWN.minus(CapMask::from_bits(1 << 16));
         let mut under_draft = fixture::record(1, b"probe", 0);
         under_draft.caps =
@@ -190,7 +198,7 @@ fn masks_that_do_nothing_say_so() {
 #[test]
 fn the_target_is_named_on_every_screen_and_dialog() {
     for (columns, rows) in [(40, 3), (40, 10), (80, 24), (120, 40)] {
-        for typed in ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2f", "q"] {
+        for typed in ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", "2f", "q", "2/x", "2P", "2y"] {
             let mut model = fixture::model(fixture::busy(1), columns, rows);
             keys(&mut model, typed);
             let first = self::rows(&buffer(&model)).remove(0);
@@ -246,7 +254,7 @@ fn messages() -> impl Strategy<Value = Msg> {
             KeyCode::Right, KeyCode::Home, KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Backspace,
             KeyCode::Delete, KeyCode::F(1),
         ]),
-        6 => proptest::sample::select("12mcegwpRfqani z".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        6 => proptest::sample::select("12mcegwpRfqani z/uPy".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
     ];
     let modifiers = prop_oneof![8 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];
     let nasty =
@@ -317,8 +325,8 @@ proptest! {
     }
 
     #[test]
-    fn every_size_is_drawn(columns in 1u16..130, rows in 1u16..45, at in 0usize..12) {
-        let typed = ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2f", "q"][at];
+    fn every_size_is_drawn(columns in 1u16..130, rows in 1u16..45, at in 0usize..16) {
+        let typed = ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", "2f", "q", "2/x", "2P", "2y"][at];
         let mut model = fixture::model(fixture::overflowing(), columns, rows);
         keys(&mut model, typed);
         buffer(&model);

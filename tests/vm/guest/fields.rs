@@ -137,7 +137,8 @@ pub fn kernel_results(events: &[Event], pid: i32, call: bool) -> Vec<i32> {
 
 /// The kernel's calls of helpers that are no modprobe, as their own callers.
 pub fn calls(events: &[Event]) -> Vec<Outcome> {
-    let returned = |e: &Event| events.iter().find(|x| matches!(x.what, What::Called(_)) && x.pid == e.pid && x.at >= e.at);
+    let returned =
+        |e: &Event| events.iter().find(|x| matches!(x.what, What::Called(_)) && x.pid == e.pid && x.at >= e.at);
     let one = |e: &Event| {
         let end = returned(e)?.at;
         Some(Outcome { group: 0, pid: e.pid, start: e.at, end, killed: None, results: Vec::new() })

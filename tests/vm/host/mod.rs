@@ -9,6 +9,8 @@ mod table;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use args::{Args, What};
@@ -78,11 +80,13 @@ impl Suite {
     fn compare(&self) -> bool {
         let mut table = Table::new(&self.deviations);
         let mut footer = Vec::new();
-        for kernel in &self.kernels {
-            self.one_kernel(kernel, &mut table);
-            if self.args.whole() {
-                footer.push(self.cost(kernel));
+        for (kernel, boot, booted) in self.all_boots() {
+            for scenario in self.of(kernel).filter(|s| s.boot == boot) {
+                table.enter(kernel, &scenario.name, &booted);
             }
+        }
+        if self.args.whole() {
+            footer.extend(self.kernels.iter().map(|k| self.cost(k)));
         }
         print!("{}", table.render(self.args.all_rows));
         footer.iter().for_each(|line| println!("{line}"));
@@ -92,20 +96,39 @@ impl Suite {
         wrong.is_empty()
     }
 
-    fn one_kernel(&self, kernel: &Kernel, table: &mut Table<'_>) {
-        let mine = |s: &&Scenario| s.is_for(&kernel.series) && deviation::matches(&self.args.only, &s.name);
-        let mine: Vec<&Scenario> = self.scenarios.iter().filter(mine).collect();
-        let mut boots: Vec<&str> = mine.iter().map(|s| s.boot.as_str()).collect();
-        boots.sort_unstable();
-        boots.dedup();
-        for boot in boots {
-            let started = Instant::now();
-            let booted = self.boot(kernel, boot, self.args.mutation.as_deref(), &self.args.only);
-            eprintln!("{} {boot}: {} s", kernel.series, started.elapsed().as_secs());
-            for scenario in mine.iter().filter(|s| s.boot == boot) {
-                table.enter(kernel, &scenario.name, &booted);
-            }
+    /// The scenarios of this run for a kernel.
+    fn of(&self, kernel: &Kernel) -> impl Iterator<Item = &Scenario> {
+        self.scenarios.iter().filter(|s| s.is_for(&kernel.series) && deviation::matches(&self.args.only, &s.name))
+    }
+
+    /// Every boot, two at a time: most of a machine's work is one after another.
+    fn all_boots(&self) -> Vec<(&Kernel, &str, Booted)> {
+        let mut jobs = Vec::new();
+        for kernel in &self.kernels {
+            let mut boots: Vec<&str> = self.of(kernel).map(|s| s.boot.as_str()).collect();
+            boots.dedup();
+            // The longest first.
+            boots.sort_unstable_by_key(|b| (*b != "crowd", *b));
+            boots.dedup();
+            jobs.extend(boots.into_iter().map(|boot| (kernel, boot)));
         }
+        let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let work = || {
+            while let Some((kernel, boot)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let started = Instant::now();
+                let booted = self.boot(kernel, boot, self.args.mutation.as_deref(), &self.args.only);
+                eprintln!("{} {boot}: {} s", kernel.series, started.elapsed().as_secs());
+                done.lock().unwrap().push((*kernel, *boot, booted));
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(work);
+            }
+        });
+        let mut done = done.into_inner().unwrap();
+        done.sort_by_key(|(kernel, boot, _)| jobs.iter().position(|(k, b)| k.series == kernel.series && b == boot));
+        done
     }
 
     fn boot(&self, kernel: &Kernel, boot: &str, mutation: Option<&str>, only: &str) -> Booted {

@@ -2,6 +2,7 @@
 
 mod apply;
 mod choices;
+mod drafts;
 mod forms;
 mod help;
 mod rehearsal;
@@ -111,9 +112,12 @@ fn sheet(model: &Model, dialog: &Dialog, columns: usize) -> Sheet {
         Dialog::Call => forms::call(model, columns),
         Dialog::Path(form) => forms::path(model, form, columns),
         Dialog::Gate(choice) => choices::gate(model, *choice, columns),
+        Dialog::Presets(choice) => drafts::presets(model, *choice, columns),
+        Dialog::Copy(choice) => drafts::copy(model, *choice, columns),
         Dialog::Quit(quit) => choices::quit(model, quit, columns),
         Dialog::Apply(apply) => apply::apply(model, apply, columns),
         Dialog::Reset(reset) => apply::reset(model, reset, columns),
+        Dialog::Rehearse => rehearsal::form(model, columns),
         Dialog::Rehearsal(rehearsal) => rehearsal::sheet(model, rehearsal, columns),
         Dialog::Help(help) => help::sheet(model, help, columns),
         Dialog::Forms(scroll) => {

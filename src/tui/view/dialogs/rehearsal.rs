@@ -1,93 +1,145 @@
-//! The rehearsal: what the probe got and how it ended, under the draft and under the live masks.
+//! The rehearsal: what is to be run; then both runs side by side, and what differs.
 
-use crate::abi::birth::Enforcement;
-use crate::abi::cap::{CapMask, CapSets};
+use ratatui::style::Style;
+
+use crate::abi::cap::CapMask;
+use crate::abi::escape::screen;
 use crate::abi::mask::names;
 use crate::control::words::{ended_in_words, ended_with_time};
 use crate::engine::record::Record;
 use crate::tui::model::Model;
-use crate::tui::model::dialog::{Rehearsal, Rehearsed};
-use crate::tui::model::masks::{KNOBS, difference, list, live, short, size};
+use crate::tui::model::masks::{KNOBS, brief, live, short};
+use crate::tui::model::rehearse::{Rehearsal, Rehearsed, Run, SETS, Subject, differences, facts};
+use crate::tui::model::warnings::screen_again;
+use crate::tui::text;
 
 use super::Sheet;
 
-/// A set's name, and how to take it out of the five.
-type Set = (&'static str, fn(&CapSets) -> CapMask);
+/// Lines of what a run wrote that are shown: the last ones.
+const WROTE: usize = 6;
+/// The name's column, with a blank.
+const NAME: usize = 12;
+/// Fewer columns than these show one run below the other.
+const BESIDE: usize = 56;
 
-/// The five sets, as capabilities(7) names them.
-const SETS: [Set; 5] = [
-    ("permitted", |s| s.permitted),
-    ("effective", |s| s.effective),
-    ("inheritable", |s| s.inheritable),
-    ("bounding", |s| s.bounding),
-    ("ambient", |s| s.ambient),
-];
+pub(super) fn form(model: &Model, columns: usize) -> Sheet {
+    let form = &model.rehearse;
+    let mut sheet = Sheet::new("Rehearse: under the draft, then under the live masks", columns);
+    let what = match form.subject {
+        Subject::Probe => "the built-in probe",
+        Subject::Modprobe => "modprobe, for a module",
+        Subject::Program => "any program",
+    };
+    sheet.pick(model, "what     ", what, form.focus == 0);
+    match form.subject {
+        Subject::Probe => sheet.say("it does nothing but tell what a helper gets", model.theme.dim),
+        Subject::Modprobe => {
+            sheet.field(model, "module   ", &form.module, form.focus == 1);
+            let dry = if form.dry { "no: -n, it only says what it would do" } else { "yes: really load it" };
+            sheet.pick(model, "load it  ", dry, form.focus == 2);
+        }
+        Subject::Program => {
+            sheet.field(model, "path     ", &form.path, form.focus == 1);
+            sheet.field(model, "arguments", &form.args, form.focus == 2);
+        }
+    }
+    if form.subject != Subject::Probe && !(form.subject == Subject::Modprobe && form.dry) {
+        let why = "it really runs, twice: the second run meets what the first one left";
+        sheet.say(why, model.theme.warn);
+    }
+    sheet.wrong(model, form.error.as_ref());
+    sheet
+}
 
 pub(super) fn sheet(model: &Model, rehearsal: &Rehearsal, columns: usize) -> Sheet {
-    let mut sheet = Sheet::new("Rehearsal: the built-in probe, nothing is applied", columns);
+    let mut sheet = Sheet::new(format!("Rehearsal, nothing is applied: {}", rehearsal.title), columns);
     sheet.scroll = rehearsal.scroll;
     for knob in KNOBS {
-        let words = difference(live(&model.snapshot, knob), rehearsal.draft[knob as usize]);
+        let words = brief(live(&model.snapshot, knob), rehearsal.draft[knob as usize]);
         sheet.say(&format!("{} live -> draft: {words}", short(knob)), model.theme.draft);
     }
     for (name, run) in ["draft", "live"].into_iter().zip(&rehearsal.runs) {
-        ended(model, &mut sheet, name, run);
+        state(model, &mut sheet, name, run);
     }
-    let got = |run: &Rehearsed| match run {
-        Rehearsed::Ended(record) => record.caps.as_deref().copied(),
-        _ => None,
-    };
-    match (got(&rehearsal.runs[0]), got(&rehearsal.runs[1])) {
-        (Some(draft), Some(live)) => compare(model, &mut sheet, &draft, &live),
-        (Some(draft), None) => sets(model, &mut sheet, "under draft", &draft),
-        (None, Some(live)) => sets(model, &mut sheet, "under live", &live),
-        (None, None) => {}
+    match [&rehearsal.runs[0], &rehearsal.runs[1]].map(Rehearsed::record) {
+        [Some(draft), Some(live)] => {
+            compare(model, &mut sheet, draft, live, matches!(rehearsal.run, Run::Probe));
+            sets(model, &mut sheet, "under draft", draft);
+        }
+        [Some(record), None] => sets(model, &mut sheet, "under draft", record),
+        [None, Some(record)] => sets(model, &mut sheet, "under live", record),
+        [None, None] => {}
+    }
+    if !matches!(rehearsal.run, Run::Probe) {
+        for (name, run) in ["draft", "live"].into_iter().zip(&rehearsal.runs) {
+            wrote(model, &mut sheet, name, run);
+        }
     }
     sheet
 }
 
-/// How one run ended.
-fn ended(model: &Model, sheet: &mut Sheet, name: &str, run: &Rehearsed) {
+/// How far one run has come, and how it ended.
+fn state(model: &Model, sheet: &mut Sheet, name: &str, run: &Rehearsed) {
     match run {
+        Rehearsed::Waiting => sheet.say(&format!("under {name}: waits for the other run"), model.theme.dim),
         Rehearsed::Running(_) => sheet.say(&format!("under {name}: runs"), model.theme.dim),
         Rehearsed::Failed(why) => sheet.say(&format!("under {name}: ✗ not run: {why}"), model.theme.bad),
         Rehearsed::Ended(record) => {
             let style = model.theme.mood(ended_in_words(record).mood);
-            let how = format!("under {name}: #{} {}{}", record.id, ended_with_time(record), enforced(record));
-            sheet.say(&how, style);
+            sheet.say(&format!("under {name}: #{} {}", record.id, ended_with_time(record)), style);
             if let Some(why) = record.why.as_deref().filter(|_| record.caps.is_none()) {
-                sheet.say(&format!("  {}", crate::tui::model::warnings::screen_again(why)), style);
+                sheet.say(&format!("  {}", screen_again(why)), style);
             }
         }
     }
 }
 
-fn enforced(record: &Record) -> String {
-    match record.enforced {
-        None => String::new(),
-        Some(Enforcement::Masks) => ", enforced by the masks".into(),
-        Some(Enforcement::NoNewPrivs) => ", enforced by no_new_privs (its bounding set still reads wide)".into(),
-        Some(Enforcement::Refused) => ", the masks could not be enforced".into(),
+/// What differs in words, then both runs side by side.
+fn compare(model: &Model, sheet: &mut Sheet, draft: &Record, live: &Record, probe: bool) {
+    let differ = differences(draft, live, probe);
+    if differ.is_empty() {
+        sheet.say("= no difference but the time it took", model.theme.good);
+    }
+    for what in differ {
+        sheet.say(&format!("≠ under draft: {what}"), model.theme.draft);
+    }
+    let known = model.snapshot.known;
+    let (under_draft, under_live) = (facts(draft, known), facts(live, known));
+    let mut names: Vec<&str> = under_draft.iter().map(|(name, _)| *name).collect();
+    names.extend(under_live.iter().map(|(name, _)| *name).filter(|name| !under_draft.iter().any(|(n, _)| n == name)));
+    let value = |facts: &[(&str, String)], name| {
+        facts.iter().find(|(n, _)| *n == name).map_or_else(|| "nothing".to_owned(), |(_, value)| value.clone())
+    };
+    beside(sheet, "", "draft", "live", model.theme.title);
+    for name in names {
+        let (d, l) = (value(&under_draft, name), value(&under_live, name));
+        let style = if d == l { model.theme.text } else { model.theme.draft };
+        beside(sheet, name, &d, &l, style);
     }
 }
 
-/// Both runs side by side: size under the draft, size under live, and what is missing by name.
-fn compare(model: &Model, sheet: &mut Sheet, draft: &CapSets, live: &CapSets) {
-    let known = model.snapshot.known;
-    sheet.say("set           draft        live         the draft's run lacks", model.theme.title);
-    for (name, of) in SETS {
-        let (d, l) = (of(draft), of(live));
-        let lacks = if l.minus(d).is_empty() { "nothing".to_owned() } else { list(l.minus(d)) };
-        let more = d.minus(l);
-        let more = if more.is_empty() { String::new() } else { format!("; has {} more", list(more)) };
-        let style = if d == l { model.theme.text } else { model.theme.draft };
-        sheet.say(&format!("{name:<13} {:<12} {:<12} {lacks}{more}", size(d, known), size(l, known)), style);
+/// A name and two values, wrapped in their columns; one below the other where there is no room.
+fn beside(sheet: &mut Sheet, name: &str, draft: &str, live: &str, style: Style) {
+    if sheet.columns < BESIDE {
+        if !name.is_empty() {
+            let same = if draft == live { draft.to_owned() } else { format!("{draft} | {live}") };
+            sheet.say(&format!("{name}: {same}"), style);
+        }
+        return;
     }
-    sets(model, sheet, "under draft", draft);
+    let column = (sheet.columns - NAME) / 2;
+    let (left, right) = (text::wrap(draft, column - 1), text::wrap(live, column - 1));
+    for at in 0..left.len().max(right.len()) {
+        let cell = |lines: &[String]| lines.get(at).cloned().unwrap_or_default();
+        let name = if at == 0 { name } else { "" };
+        let row = format!("{}{}{}", text::pad(name, NAME), text::pad(&cell(&left), column), cell(&right));
+        sheet.lines.push(super::line(row.trim_end(), style));
+    }
 }
 
 /// The five sets by name; those that are alike on one line.
-fn sets(model: &Model, sheet: &mut Sheet, name: &str, sets: &CapSets) {
+fn sets(model: &Model, sheet: &mut Sheet, name: &str, record: &Record) {
+    let Some(sets) = record.caps.as_deref() else { return };
     let mut alike: Vec<(CapMask, Vec<&str>)> = Vec::new();
     for (set, of) in SETS {
         match alike.iter_mut().find(|(mask, _)| *mask == of(sets)) {
@@ -98,5 +150,23 @@ fn sets(model: &Model, sheet: &mut Sheet, name: &str, sets: &CapSets) {
     for (mask, which) in alike {
         let caps = if mask.is_empty() { "none".to_owned() } else { names(mask, model.snapshot.known) };
         sheet.say(&format!("{name}, {}: {caps}", which.join(", ")), model.theme.text);
+    }
+}
+
+/// The last lines of what a run wrote.
+fn wrote(model: &Model, sheet: &mut Sheet, name: &str, run: &Rehearsed) {
+    let Some(output) = run.record().and_then(|record| record.output.as_deref()) else { return };
+    for (stream, bytes) in [("wrote", &output.stdout), ("complained", &output.stderr)] {
+        let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        if text.is_empty() {
+            continue;
+        }
+        let lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
+        let skipped = lines.len().saturating_sub(WROTE);
+        let more = if skipped > 0 { format!(" ({skipped} lines before)") } else { String::new() };
+        sheet.say(&format!("under {name} it {stream}{more}:"), model.theme.title);
+        for line in &lines[skipped..] {
+            sheet.lines.push(super::line(text::fit(&format!("  {}", screen(line)), sheet.columns), model.theme.text));
+        }
     }
 }

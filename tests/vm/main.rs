@@ -5,6 +5,7 @@
 //! the one that runs the engine, and the helper that tells how it was born.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
+#[expect(dead_code, reason = "the page made from it uses the rest: tests/deviations.rs")]
 mod deviation;
 mod guest;
 mod host;

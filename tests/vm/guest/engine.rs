@@ -148,7 +148,7 @@ fn join(caller: Caller) -> Outcome {
     Outcome { killed: caller.killed, ..caller.thread.join().unwrap() }
 }
 
-/// The snapshot is asked again after every event, so that nothing is waited for by the clock.
+/// Looks again and again: no event tells of a request that begins to wait.
 fn settle(engine: &Engine, count: usize) {
     let enough = |engine: &Engine| {
         let slots = engine.snapshot().slots;

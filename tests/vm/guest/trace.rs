@@ -147,21 +147,23 @@ pub fn lives(seen: &[Event]) -> Vec<(u64, Option<u64>)> {
 
 /// `comm-pid [cpu] flags seconds.micros: event: ...`; a line that is none of ours is passed over.
 fn parse(line: &str) -> Option<Event> {
-    let names: [(&str, fn(&str) -> Option<What>); 7] = [
-        (": asked: ", |_| Some(What::Asked)),
-        (": returned: ", |rest| Some(What::Returned(last_number(rest)?))),
-        (": calling: ", |_| Some(What::Calling)),
-        (": called: ", |rest| Some(What::Called(last_number(rest)?))),
-        (": sched_process_exec: ", |_| Some(What::Exec)),
-        (": sched_process_exit: ", |_| Some(What::Exit)),
-        (": tracing_mark_write: mark ", |rest| rest.trim().parse().ok().map(What::Mark)),
-    ];
-    let (at, name, what) = names.iter().find_map(|(name, what)| Some((line.find(name)?, *name, what)))?;
-    let (head, rest) = (&line[..at], &line[at + name.len()..]);
+    const NAMES: [&str; 7] =
+        ["asked", "returned", "calling", "called", "sched_process_exec", "sched_process_exit", "tracing_mark_write"];
+    let found = |name: &'static str| Some((line.split_once(&format!(": {name}: "))?, name));
+    let ((head, rest), name) = NAMES.into_iter().find_map(found)?;
+    let what = match name {
+        "asked" => What::Asked,
+        "returned" => What::Returned(last_number(rest)?),
+        "calling" => What::Calling,
+        "called" => What::Called(last_number(rest)?),
+        "sched_process_exec" => What::Exec,
+        "sched_process_exit" => What::Exit,
+        _ => What::Mark(rest.strip_prefix("mark ")?.trim().parse().ok()?),
+    };
     let (seconds, micros) = head.rsplit(' ').next()?.split_once('.')?;
-    let time = seconds.parse::<u64>().ok()? * 1_000_000_000 + micros.parse::<u64>().ok()? * 1000;
+    let at = seconds.parse::<u64>().ok()? * 1_000_000_000 + micros.parse::<u64>().ok()? * 1000;
     let task = head.rsplit_once(" [")?.0.trim_end();
-    Some(Event { at: time, pid: task.rsplit_once('-')?.1.parse().ok()?, what: what(rest)? })
+    Some(Event { at, pid: task.rsplit_once('-')?.1.parse().ok()?, what })
 }
 
 fn last_number(rest: &str) -> Option<i32> {

@@ -33,6 +33,11 @@ pub fn main(args: &[OsString]) -> ExitCode {
             return USAGE.into();
         }
     };
+    let known = scenario::load(&source("tests/vm/scenarios")).unwrap_or_default();
+    if !known.is_empty() && !known.iter().any(|s| deviation::matches(&args.only, &s.name)) {
+        eprintln!("no scenario is called {}", args.only);
+        return USAGE.into();
+    }
     if args.what == What::Help {
         print!("{}", args::HELP);
         return ExitCode::SUCCESS;

@@ -11,7 +11,8 @@ use crate::observation::Side;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Same,
-    Declared(usize),
+    /// By this deviation; whether it is the same in every scenario.
+    Declared(usize, bool),
     Different,
 }
 
@@ -73,40 +74,56 @@ impl<'a> Table<'a> {
             for (which, seen) in deviation.seen.iter().enumerate() {
                 if seen.covers(series, scenario, field, kernel, engine) {
                     self.used.insert((at, which));
-                    return Verdict::Declared(at);
+                    // A knob's text is a field of one scenario.
+                    let everywhere = seen.scenario == "*" && seen.kernels.is_empty() && !field.contains('`');
+                    return Verdict::Declared(at, everywhere);
                 }
             }
         }
         Verdict::Different
     }
 
-    /// One line for all that is the same in a scenario, unless `all`; one for each difference.
+    /// Every row if `all`; else one line for all that is the same in a scenario, and what differs everywhere only once.
     pub fn render(&self, all: bool) -> String {
-        let mut text = String::new();
+        let mut text = String::from("kernel | scenario | field | by the kernel | by the engine | verdict\n");
+        let mut told = BTreeSet::new();
         let mut at = 0;
-        while at < self.rows.len() {
-            let first = &self.rows[at];
+        while let Some(first) = self.rows.get(at) {
             let of = |r: &&Row| r.scenario == first.scenario && r.series == first.series;
             let rows: Vec<&Row> = self.rows[at..].iter().take_while(of).collect();
             at += rows.len();
-            let same: Vec<&&Row> = rows.iter().filter(|r| r.verdict == Verdict::Same).collect();
+            let everywhere = |r: &Row| matches!(r.verdict, Verdict::Declared(_, true));
             if !all {
-                let fields: Vec<&str> = same.iter().map(|r| r.field.as_str()).collect();
-                line(&mut text, first, &format!("same in {} fields: {}", same.len(), fields.join(", ")));
+                let (series, scenario) = (&first.series, &first.scenario);
+                // Writing to a String cannot fail.
+                let _ =
+                    writeln!(text, "{series} | {scenario} | {} | same", fields(&rows, |r| r.verdict == Verdict::Same));
+                if rows.iter().any(|r| everywhere(r)) {
+                    let fields = fields(&rows, everywhere);
+                    let _ = writeln!(text, "{series} | {scenario} | {fields} | declared deviations, as everywhere");
+                }
             }
-            for row in rows.iter().filter(|r| all || r.verdict != Verdict::Same) {
-                let verdict = match row.verdict {
-                    Verdict::Same => "same".to_owned(),
-                    Verdict::Declared(at) => {
-                        format!("declared deviation {} ({})", self.deviations[at].rule, self.deviations[at].title)
-                    }
-                    Verdict::Different => "DIFFERENT".to_owned(),
-                };
-                let (field, kernel, engine) = (&row.field, &row.kernel, &row.engine);
-                line(&mut text, row, &format!("{field} | {kernel} | {engine} | {verdict}"));
+            for row in rows {
+                let once = |told: &mut BTreeSet<_>| told.insert((&row.series, &row.field, &row.kernel, &row.engine));
+                if all || (row.verdict != Verdict::Same && (!everywhere(row) || once(&mut told))) {
+                    text += &self.row(row, !all && everywhere(row));
+                }
             }
         }
         text
+    }
+
+    fn row(&self, row: &Row, everywhere: bool) -> String {
+        let verdict = match row.verdict {
+            Verdict::Same => "same".to_owned(),
+            Verdict::Declared(at, _) => {
+                format!("declared deviation {} ({})", self.deviations[at].rule, self.deviations[at].title)
+            }
+            Verdict::Different => "DIFFERENT".to_owned(),
+        };
+        let Row { series, scenario, field, kernel, engine, .. } = row;
+        let scenario = if everywhere { "(everywhere)" } else { scenario };
+        format!("{series} | {scenario} | {field} | {kernel} | {engine} | {verdict}\n")
     }
 
     /// What makes the run fail.
@@ -147,7 +164,7 @@ impl<'a> Table<'a> {
                 scenarios.len(),
                 count(&|_| true),
                 count(&|r| r.verdict == Verdict::Same),
-                count(&|r| matches!(r.verdict, Verdict::Declared(_))),
+                count(&|r| matches!(r.verdict, Verdict::Declared(..))),
                 count(&|r| r.verdict == Verdict::Different)
             )
         };
@@ -155,7 +172,8 @@ impl<'a> Table<'a> {
     }
 }
 
-fn line(text: &mut String, row: &Row, rest: &str) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "{} | {} | {rest}", row.series, row.scenario);
+/// `3 fields: a, b, c`.
+fn fields(rows: &[&Row], which: impl Fn(&Row) -> bool) -> String {
+    let names: Vec<&str> = rows.iter().filter(|r| which(r)).map(|r| r.field.as_str()).collect();
+    format!("{} fields: {}", names.len(), names.join(", "))
 }

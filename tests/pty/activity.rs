@@ -82,6 +82,7 @@ fn records_are_filtered_sorted_and_paused() {
     everywhere(FAILING, |pty, room| {
         for name in ["usb-a", "usb-b", "snd"] {
             ask(pty, name, 1);
+            pty.shows(&format!(" {name}: "));
         }
         pty.press("3", "of 3");
         pty.press("/", "/ ");
@@ -135,7 +136,7 @@ fn a_helper_is_killed_after_a_look() {
             pty.shows("killed by SIGTERM (raw 15)");
             leaves(pty);
         }
-        pty.press("k", "nothing to kill");
+        pty.press("k", "there is nothing");
         quits(pty);
     });
 }
@@ -210,6 +211,7 @@ fn records_are_saved_and_a_file_is_replaced_only_after_a_yes() {
         let shown = file.to_str().unwrap();
         for name in ["foo", "bar"] {
             ask(pty, name, 1);
+            pty.shows(&format!(" {name}: "));
         }
         pty.press("3", "of 2");
         pty.press("w", "Save records");

@@ -143,7 +143,7 @@ fn a_helper_is_killed_after_a_look() {
 
 #[test]
 fn a_wait_is_abandoned_and_the_helper_lives_on() {
-    everywhere(HOLD, |pty, room| {
+    everywhere(HOLD, |pty, _| {
         ask(pty, "foo", 1);
         taken(pty, 1);
         pty.press("3", "runs");

@@ -1,5 +1,7 @@
 //! The whole console in a pseudo-terminal.
 
+#[path = "pty/activity.rs"]
+mod activity;
 #[path = "pty/drafts.rs"]
 mod drafts;
 #[path = "pty/idle.rs"]

@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::Stage;
+use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::abi::who::ChainLink;
@@ -265,6 +266,7 @@ impl CallState {
         record.max_rss_kib = ended.max_rss_kib;
         record.output = output;
         let result = match ended.status {
+            Some(status) if mutation::is(Mutation::StatusShifted) => status.raw() >> 8,
             Some(status) => status.raw(),
             None => -(Errno::ECHILD as i32),
         };

@@ -23,7 +23,7 @@ pub struct Line {
     pub level: Level,
     /// When: `12:03:44.017`; of folded ones the last.
     pub time: String,
-    /// The first request that it is about, and the last.
+    /// The lowest number of a request that it is about, and the highest.
     pub ids: Option<(u64, u64)>,
     /// What happened, escaped; lines with the same text may be folded.
     pub text: String,
@@ -77,7 +77,7 @@ impl Ring {
         {
             last.times += line.times;
             last.time = line.time;
-            last.ids = last.ids.zip(line.ids).map(|(first, last)| (first.0, last.1));
+            last.ids = last.ids.zip(line.ids).map(|(a, b)| (a.0.min(b.0), a.1.max(b.1)));
             return;
         }
         self.bytes += line.text.len();

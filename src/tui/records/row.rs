@@ -21,8 +21,8 @@ fn ending(r: &Record) -> Ending {
         (State::Running, Some(pid)) => ('▸', format!("runs, pid {pid}")),
         (State::Running, None) => ('▸', "runs".to_owned()),
     };
-    let gone = if r.abandoned { ", its caller has gone" } else { "" };
-    Ending { symbol, words: words + gone, mood: if r.abandoned { Mood::Warned } else { Mood::Quiet } }
+    let gone = if r.abandoned { "caller gone, " } else { "" };
+    Ending { symbol, words: format!("{gone}{words}"), mood: if r.abandoned { Mood::Warned } else { Mood::Quiet } }
 }
 
 pub(in crate::tui) fn of(r: &Record) -> Row {

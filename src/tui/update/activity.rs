@@ -134,8 +134,8 @@ fn end_filter(model: &mut Model) {
 
 /// The page of the record under the cursor: from now on the cursor stays there.
 fn detail(model: &mut Model) {
-    if model.activity.at.is_none() {
-        return model.say(Mood::Quiet, "there is no record here");
+    if records::row(model).is_none() {
+        return;
     }
     model.activity.follow = false;
     model.dialogs.push(Dialog::Detail(0));

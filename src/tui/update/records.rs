@@ -20,10 +20,14 @@ use super::refused_read_only;
 const FILE: &[u8] = b"khelper-records.jsonl";
 
 /// The row under the cursor, or words that there is none.
-fn row(model: &mut Model) -> Option<Row> {
+pub(super) fn row(model: &mut Model) -> Option<Row> {
     let row = model.activity.row().cloned();
     if row.is_none() {
-        model.say(Mood::Quiet, "there is no record here");
+        let reads = model.snapshot.totals.requests > 0 && !model.activity.filters();
+        model.say(
+            Mood::Quiet,
+            if reads { "the records are being read: press the key again" } else { "there is no record here" },
+        );
     }
     row
 }

@@ -134,7 +134,8 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
 
 /// Every request there has been, wherever it is now.
 fn sums(totals: &Totals, live: usize) -> String {
-    let mut words = format!("{} requests so far, {live} not over", totals.requests);
+    let requests = if totals.requests == 1 { "request" } else { "requests" };
+    let mut words = format!("{} {requests} so far, {live} not over", totals.requests);
     if totals.records_dropped > 0 {
         words.push_str(&format!(", {} let go", totals.records_dropped));
     }

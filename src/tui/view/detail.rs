@@ -170,6 +170,7 @@ fn output(page: &mut Page<'_>, detail: &Detail) {
         let r = &detail.record;
         let words = match (r.pid, r.wait.name()) {
             (None, _) => "none",
+            _ if r.state != State::Ended => "nothing so far",
             (_, "proc") => "none, or let go to keep within the budget for text",
             _ => "not kept: it was not waited for",
         };

@@ -66,6 +66,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
 fn head_words(model: &Model, columns: usize) -> String {
     let log = &model.log;
     let mut parts = vec![match log.shown.len() == log.ring.len() {
+        true if log.ring.len() == 1 => "1 line".to_owned(),
         true => format!("{} lines", log.ring.len()),
         false => format!("{} of {} lines", log.shown.len(), log.ring.len()),
     }];

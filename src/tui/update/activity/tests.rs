@@ -263,6 +263,9 @@ fn the_page_of_a_record_keeps_the_cursor_and_knows_its_keys() {
     let mut m = with(&[], 0);
     typed(&mut m, "\nkrxy");
     assert!(m.dialogs.is_empty() && status(&m).contains("no record here"));
+    m.snapshot.totals.requests = 1;
+    typed(&mut m, "\n");
+    assert!(m.dialogs.is_empty() && status(&m).contains("being read"));
 }
 
 #[test]

@@ -34,11 +34,11 @@ pub(super) fn page(model: &Model, scroll: usize, columns: usize) -> Sheet {
 
 pub(super) fn kill(model: &Model, kill: &Kill, columns: usize) -> Sheet {
     let mut sheet = Sheet::new(format!("Kill the helper of #{}?", kill.id), columns);
-    sheet.say(&format!("{} (pid {}) and its process group", kill.title, kill.pid), model.theme.title);
-    choice(model, &mut sheet, "TERM: it may clean up, and may refuse", kill.choice == 0);
-    choice(model, &mut sheet, "KILL: it ends at once, whatever it does", kill.choice == 1);
+    sheet.say(&format!("{} (pid {}) and its group", kill.title, kill.pid), model.theme.title);
+    choice(model, &mut sheet, "TERM: it may clean up, or refuse", kill.choice == 0);
+    choice(model, &mut sheet, "KILL: it ends at once", kill.choice == 1);
     if kill.had_term {
-        sheet.say("TERM was sent before, and it lives on", model.theme.warn);
+        sheet.say("TERM was sent, and it lives on", model.theme.warn);
     }
     sheet.pinned.push(super::line(text::fit("enter sends it, esc goes back", columns), model.theme.text));
     sheet

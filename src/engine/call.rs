@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::Stage;
+use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::abi::who::ChainLink;
@@ -15,6 +16,7 @@ use crate::policy::call::{End, OnCancel, OnComplete};
 use crate::sys::host::{Clock, Ended, Launched, Micros, Stream, Watcher};
 
 use super::cancel::Cancel;
+use super::launch::Failure;
 use super::record::{Outcome, Record, State};
 use super::sync::{Monitor, MutexGuard};
 use super::tail::Tails;
@@ -53,14 +55,6 @@ pub(super) struct CallState {
     pub(super) reaped: bool,
     /// Set when nothing more will happen.
     pub(super) over: bool,
-}
-
-/// A call that came to nothing before its program ran.
-pub(super) struct Failure {
-    pub(super) outcome: Outcome,
-    pub(super) stage: Stage,
-    pub(super) errno: Errno,
-    pub(super) why: String,
 }
 
 impl Call {
@@ -191,6 +185,8 @@ impl Call {
         let info = match state.end.complete(result) {
             Some(OnComplete::Deliver) => {
                 state.answer = Some(answer);
+                #[cfg(all(test, feature = "faults"))]
+                super::faults::clean_up_again();
                 None
             }
             Some(OnComplete::Cleanup) => state.info.take(),
@@ -259,6 +255,7 @@ impl CallState {
         record.max_rss_kib = ended.max_rss_kib;
         record.output = output;
         let result = match ended.status {
+            Some(status) if mutation::is(Mutation::StatusShifted) => status.raw() >> 8,
             Some(status) => status.raw(),
             None => -(Errno::ECHILD as i32),
         };

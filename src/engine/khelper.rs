@@ -12,8 +12,8 @@ use crate::abi::error::SysError;
 use crate::sys::host::LaunchFailure;
 
 use super::call::Call;
+use super::cut::{Cut, Fate};
 use super::inner::Inner;
-use super::launch::{Cut, Fate};
 use super::sync::thread;
 use super::sync::{Monitor, MutexGuard};
 

@@ -200,7 +200,6 @@ fn base64(text: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "fails since the screens were merged; not understood yet"]
 fn a_record_is_copied_and_nothing_of_it_is_seen() {
     everywhere(QUICK, |pty, _| {
         ask(pty, "foo", 1);

@@ -1,5 +1,7 @@
 //! The whole console in a pseudo-terminal.
 
+#[path = "pty/activity.rs"]
+mod activity;
 #[path = "pty/drafts.rs"]
 mod drafts;
 #[path = "pty/idle.rs"]
@@ -8,7 +10,15 @@ mod idle;
 mod journeys;
 #[path = "pty/line.rs"]
 mod line;
+#[path = "pty/mouse.rs"]
+mod mouse;
 #[path = "pty/mod.rs"]
 mod pty;
+#[path = "pty/settings.rs"]
+mod settings;
+#[path = "pty/svg.rs"]
+mod svg;
+#[path = "pty/tour.rs"]
+mod tour;
 #[path = "pty/ways_out.rs"]
 mod ways_out;

@@ -45,6 +45,8 @@ pub enum Command {
     Mask(Mask),
     /// Read knobs
     Get(Get),
+    /// Print the console's keys, as settings for console.toml
+    Keys,
 }
 
 impl Args {
@@ -64,10 +66,8 @@ impl Args {
         {
             return Err(conflict(why));
         }
-        if let Some(Command::Mask(mask)) = &args.command
-            && !(args.before.set.is_empty() && mask.set.set.is_empty())
-        {
-            return Err(conflict("`khelper mask` starts no engine: there is no knob to set"));
+        if matches!(args.command, Some(Command::Mask(_) | Command::Keys)) && !args.set().is_empty() {
+            return Err(conflict("this command starts no engine: there is no knob to set"));
         }
         Ok(args)
     }
@@ -75,7 +75,7 @@ impl Args {
     /// Every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
-            None => &[][..],
+            None | Some(Command::Keys) => &[][..],
             Some(Command::Request(c)) => &c.set.set,
             Some(Command::Run(c)) => &c.set.set,
             Some(Command::Probe(c)) => &c.set.set,

@@ -12,6 +12,8 @@ pub mod event;
 #[cfg(all(test, feature = "faults"))]
 mod faults;
 mod gate;
+mod history;
+mod hooks;
 mod inner;
 mod khelper;
 mod kmod;
@@ -34,7 +36,7 @@ use nix::errno::Errno;
 
 pub use ask::{Ask, CallOptions};
 pub use builder::Builder;
-pub use bus::{Received, Subscription};
+pub use bus::{Received, Subscription, Wants};
 pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use inner::SecurityHook;
@@ -203,7 +205,7 @@ impl Engine {
 
     /// Subscribes to events with a queue of `capacity` of them.
     pub fn subscribe(&self, capacity: usize) -> Subscription {
-        self.inner.books.lock().bus.subscribe(capacity)
+        self.subscribe_to(capacity, |_| true)
     }
 
     /// The state at this moment: it has in it whatever the events up to `seq` tell.

@@ -32,7 +32,7 @@ fn commands_are_completed_done_and_remembered() {
         pty.shows("draft open");
         pty.press(":get khelper.max_concurrent\r", "khelper.max_concurrent = 7");
         pty.send("q");
-        pty.hides("Knobs");
+        pty.hides("As the knobs read");
         pty.send("q");
         assert_eq!(pty.ends(), 0);
         // The next start knows them; what is broken in the file is passed over.

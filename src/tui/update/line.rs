@@ -203,7 +203,7 @@ fn page_of_knobs(model: &mut Model, get: &Get) -> Result<Vec<Effect>, String> {
             Err(error) => return Err(explain(&error)),
         }
     }
-    open_page(model, "Knobs", lines);
+    open_page(model, "As the knobs read", lines);
     Ok(Vec::new())
 }
 

@@ -30,6 +30,10 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
             Ok(_) => model.say(Mood::Good, done),
             Err(error) => model.say(Mood::Bad, format!("{done}: not done: {}", explain(&error))),
         },
+        Pending::Helper(which, done) => match reply {
+            Ok(_) => model.say(Mood::Good, format!("{which}: {done}")),
+            Err(error) => model.say(Mood::Bad, format!("{which}: not done: {}", explain(&error))),
+        },
         Pending::Path => path(model, ticket, reply),
         Pending::Gate(words) => gate(model, words, reply),
         Pending::Masks(asked) => masks(model, ticket, &asked, reply),

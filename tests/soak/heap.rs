@@ -24,6 +24,15 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static HEAP: Counting = Counting;
 
+/// Gives what is free back to the system, so that what is resident is in use.
+pub fn trim() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes no pointer; it may be called at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 pub fn live() -> usize {
     LIVE.load(Ordering::Relaxed)
 }

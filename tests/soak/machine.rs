@@ -71,6 +71,12 @@ pub fn no_child() {
     assert_eq!(waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)), Err(Errno::ECHILD), "a child is left");
 }
 
+/// Resident memory, in KiB, and areas of memory: what is mapped past the heap shows in these.
+pub fn memory() -> (u64, usize) {
+    crate::heap::trim();
+    (resident(), std::fs::read_to_string("/proc/self/maps").unwrap().lines().count())
+}
+
 /// Resident memory, in KiB.
 pub fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

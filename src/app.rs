@@ -40,6 +40,9 @@ pub fn main() -> ExitCode {
 fn run(args: &Args) -> u8 {
     let settings = args.set();
     let Some(command) = &args.command else { return console(args, &settings) };
+    if matches!(command, cli::Command::Keys) {
+        return tui::keys().map_or_else(|code| code, |table| cli::print(&table));
+    }
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }

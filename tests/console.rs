@@ -1,12 +1,24 @@
 //! The whole console in a pseudo-terminal.
 
+#[path = "pty/activity.rs"]
+mod activity;
 #[path = "pty/drafts.rs"]
 mod drafts;
 #[path = "pty/idle.rs"]
 mod idle;
 #[path = "pty/journeys.rs"]
 mod journeys;
+#[path = "pty/line.rs"]
+mod line;
+#[path = "pty/mouse.rs"]
+mod mouse;
 #[path = "pty/mod.rs"]
 mod pty;
+#[path = "pty/settings.rs"]
+mod settings;
+#[path = "pty/svg.rs"]
+mod svg;
+#[path = "pty/tour.rs"]
+mod tour;
 #[path = "pty/ways_out.rs"]
 mod ways_out;

@@ -1,12 +1,11 @@
 //! What may be typed.
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::abi::wait::WaitMode;
+pub use crate::control::grammar::{Get, Mask, Probe, Request, Run, Set};
 
 const AFTER_HELP: &str = "\
 Without a command: the console, over an engine of its own. This machine's kernel is untouched.
@@ -33,14 +32,6 @@ pub struct Args {
     pub command: Option<Command>,
 }
 
-/// `--set`, which may stand before or after the command.
-#[derive(Clone, Debug, Default, ClapArgs)]
-pub struct Set {
-    /// Write a knob of the engine that this command starts; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<OsString>,
-}
-
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -54,141 +45,29 @@ pub enum Command {
     Mask(Mask),
     /// Read knobs
     Get(Get),
-}
-
-/// `khelper request`.
-#[derive(Debug, ClapArgs)]
-pub struct Request {
-    #[command(flatten)]
-    set: Set,
-    /// Answer when the helper has been executed (WAIT_EXEC), not when it has ended
-    #[arg(long)]
-    pub nowait: bool,
-    /// Up to N of the names at the same time
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub parallel: u16,
-    /// The whole list N times
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub repeat: u32,
-    /// Print one JSON object a line for each request
-    #[arg(long)]
-    pub json: bool,
-    /// The modules; one that starts with `-` after `--`
-    #[arg(value_name = "NAME", required = true)]
-    pub names: Vec<OsString>,
-}
-
-/// `khelper run`.
-#[derive(Debug, ClapArgs)]
-pub struct Run {
-    #[command(flatten)]
-    set: Set,
-    /// When to answer: once queued, once executed, or when the helper has ended
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = Wait::Proc)]
-    pub wait: Wait,
-    /// TERM after so many seconds, KILL 2 s later (with --wait proc)
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub timeout: Option<Duration>,
-    /// A narrower bounding set for this call
-    #[arg(long, value_name = "MASK", allow_hyphen_values = true)]
-    pub bset: Option<OsString>,
-    /// A narrower inheritable set for this call
-    #[arg(long, value_name = "MASK", allow_hyphen_values = true)]
-    pub inheritable: Option<OsString>,
-    /// Add to the helper's environment; may be repeated
-    #[arg(long, value_name = "K=V", value_parser = variable())]
-    pub env: Vec<OsString>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// The program, from `/`, and its arguments
-    #[arg(value_name = "PATH [ARG]", last = true, required = true)]
-    pub argv: Vec<OsString>,
-}
-
-/// `khelper probe`.
-#[derive(Debug, ClapArgs)]
-pub struct Probe {
-    #[command(flatten)]
-    set: Set,
-    /// Print the record as one JSON object, with the report under `probe`
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `khelper mask`.
-#[derive(Debug, ClapArgs)]
-pub struct Mask {
-    #[command(flatten)]
-    set: Set,
-    /// Print one JSON object a line for each mask
-    #[arg(long)]
-    pub json: bool,
-    /// Two words ("65536 0"), one 0x number, names, full, empty, +cap_x -cap_y (of full), ~cap_x
-    #[arg(value_name = "MASK", required = true, allow_hyphen_values = true)]
-    pub masks: Vec<OsString>,
-}
-
-/// `khelper get`.
-#[derive(Debug, ClapArgs)]
-pub struct Get {
-    #[command(flatten)]
-    set: Set,
-    /// Every knob
-    #[arg(short = 'a', long)]
-    pub all: bool,
-    /// Only the values
-    #[arg(short = 'n', long)]
-    pub values: bool,
-    /// Pass over unknown keys
-    #[arg(short = 'e', long)]
-    pub ignore: bool,
-    /// The knobs, with `.` or `/`
-    #[arg(value_name = "KEY", required_unless_present = "all")]
-    pub keys: Vec<OsString>,
-}
-
-/// `--wait`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Wait {
-    /// NO_WAIT: answered once queued.
-    None,
-    /// WAIT_EXEC: answered once executed.
-    Exec,
-    /// WAIT_PROC: answered when the helper has ended.
-    Proc,
-}
-
-impl From<Wait> for WaitMode {
-    fn from(wait: Wait) -> Self {
-        match wait {
-            Wait::None => Self::NoWait,
-            Wait::Exec => Self::EXEC,
-            Wait::Proc => Self::PROC,
-        }
-    }
+    /// Print the console's keys, as settings for console.toml
+    Keys,
 }
 
 impl Args {
     /// Reads the command line, `argv[0]` included.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut args = Self::try_parse_from(args)?;
-        if let Some(Command::Mask(mask)) = &mut args.command {
-            mask.take_options()?;
+        if let Some(Command::Mask(mask)) = &mut args.command
+            && !mask.take_options()
+        {
+            return Err(Args::command().error(ErrorKind::MissingRequiredArgument, "no MASK was given"));
         }
         if args.command.is_some() && (args.read_only || args.no_mouse) {
             return Err(conflict("--read-only and --no-mouse are for the console: leave them out before a command"));
         }
         if let Some(Command::Run(run)) = &args.command
-            && run.timeout.is_some()
-            && run.wait != Wait::Proc
+            && let Some(why) = run.conflict()
         {
-            return Err(conflict("--timeout needs --wait proc: nobody would be there to end the helper"));
+            return Err(conflict(why));
         }
-        if let Some(Command::Mask(mask)) = &args.command
-            && !(args.before.set.is_empty() && mask.set.set.is_empty())
-        {
-            return Err(conflict("`khelper mask` starts no engine: there is no knob to set"));
+        if matches!(args.command, Some(Command::Mask(_) | Command::Keys)) && !args.set().is_empty() {
+            return Err(conflict("this command starts no engine: there is no knob to set"));
         }
         Ok(args)
     }
@@ -196,7 +75,7 @@ impl Args {
     /// Every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
-            None => &[][..],
+            None | Some(Command::Keys) => &[][..],
             Some(Command::Request(c)) => &c.set.set,
             Some(Command::Run(c)) => &c.set.set,
             Some(Command::Probe(c)) => &c.set.set,
@@ -207,39 +86,8 @@ impl Args {
     }
 }
 
-impl Mask {
-    /// Behind the first mask clap takes everything for one, since a mask may start with `-`; no mask is `--json`.
-    fn take_options(&mut self) -> Result<(), clap::Error> {
-        let before = self.masks.len();
-        self.masks.retain(|mask| mask != "--json");
-        self.json |= self.masks.len() < before;
-        if self.masks.is_empty() {
-            return Err(Args::command().error(ErrorKind::MissingRequiredArgument, "no MASK was given"));
-        }
-        Ok(())
-    }
-}
-
 fn conflict(why: &str) -> clap::Error {
     Args::command().error(ErrorKind::ArgumentConflict, why)
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let wanted = "a number of seconds above 0, as 2 or 0.5";
-    let seconds: f64 = text.parse().map_err(|_| wanted.to_owned())?;
-    Duration::try_from_secs_f64(seconds).ok().filter(|d| !d.is_zero()).ok_or_else(|| wanted.to_owned())
-}
-
-/// `K=V` with a name before the `=`; any bytes.
-fn variable() -> impl clap::builder::TypedValueParser<Value = OsString> {
-    use clap::builder::TypedValueParser;
-    use std::os::unix::ffi::OsStrExt;
-    clap::builder::OsStringValueParser::new().try_map(|text: OsString| {
-        match text.as_bytes().iter().position(|b| *b == b'=') {
-            Some(at) if at > 0 => Ok(text),
-            _ => Err("give NAME=VALUE"),
-        }
-    })
 }
 
 #[cfg(test)]

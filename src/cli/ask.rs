@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::abi::error::{ControlError, ParseError};
-use crate::abi::mask::MaskExpr;
+use crate::abi::error::ControlError;
 use crate::abi::who::Origin;
 use crate::control::json::Entry;
-use crate::control::{Call, Command, Reply, dispatch};
+use crate::control::{Command, Reply, dispatch};
 use crate::engine::{Cancel, Engine, Record};
 
 use super::args::{Request, Run};
@@ -64,31 +63,10 @@ impl Asker<'_> {
 
     /// `khelper run`.
     pub fn run(&self, args: &Run) -> Verdict {
-        match self.call(args) {
+        match args.call(self.engine.snapshot().known) {
             Ok(call) => self.ask(Command::Call(call), |r| self.answer(r, args.json)),
             Err(error) => fail(&error),
         }
-    }
-
-    fn call(&self, args: &Run) -> Result<Call, ControlError> {
-        let known = self.engine.snapshot().known;
-        let mask = |option: &str, text: &Option<std::ffi::OsString>| {
-            let parse = |t: &std::ffi::OsString| MaskExpr::parse(t.as_bytes(), known);
-            let wrong = |error: ParseError| ControlError::Value { key: option.to_owned(), error };
-            text.as_ref().map(parse).transpose().map_err(wrong)
-        };
-        let bytes = |s: &std::ffi::OsString| s.as_bytes().to_vec();
-        let mut argv = args.argv.iter().map(bytes);
-        Ok(Call {
-            // clap requires one; an empty path is judged by the engine.
-            path: argv.next().unwrap_or_default(),
-            args: argv.collect(),
-            env: args.env.iter().map(bytes).collect(),
-            wait: args.wait.into(),
-            bset: mask("--bset", &args.bset)?,
-            inheritable: mask("--inheritable", &args.inheritable)?,
-            timeout: args.timeout,
-        })
     }
 
     /// `khelper probe`.

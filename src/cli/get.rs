@@ -4,13 +4,13 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::abi::error::ControlError;
 use crate::abi::who::Origin;
+use crate::control::grammar::key;
 use crate::control::{Command, Key, Reply, dispatch};
 use crate::engine::{Cancel, Engine};
 
 use super::args::Get;
 use super::exit::Verdict;
 use super::say::{Answers, complain};
-use super::set::key;
 
 /// Prints `key = value`. An unknown key is told and the others are still read.
 pub fn get(engine: &Engine, get: &Get, answers: &Answers) -> Verdict {

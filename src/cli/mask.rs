@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::abi::cap::CapMask;
 use crate::abi::escape::{json, screen};
-use crate::abi::mask::{MaskExpr, hex, kernel_words, libcap, names, systemd};
+use crate::abi::mask::{MaskExpr, every_form, hex, kernel_words, libcap, systemd};
 
 use super::args::Mask;
 use super::exit::Verdict;
@@ -62,16 +62,8 @@ fn show(args: &Mask, text: &OsStr, mask: CapMask, known: CapMask, answers: &Answ
         answers.line(&serde_json::to_string(&forms).unwrap_or_default());
         return;
     }
-    let rows = [
-        ("words", forms.words.clone()),
-        ("hex", forms.hex.clone()),
-        ("names", names(mask, known)),
-        ("without", names(known.minus(mask), known)),
-        ("systemd", forms.systemd),
-        ("libcap", forms.libcap),
-    ];
     answers.line(&screen(text.as_bytes()));
-    for (name, value) in rows {
+    for (name, value) in every_form(mask, known) {
         answers.line(&format!("  {name:<8} {value}"));
     }
 }

@@ -51,12 +51,24 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
     })
 }
 
+/// What may be typed, for completions and manual pages.
+pub fn definition() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// A command that needs no engine; `None` if it does.
 pub fn without_engine(command: &Command, known: impl FnOnce() -> CapMask) -> Option<u8> {
     let Command::Mask(args) = command else { return None };
     let answers = Answers::default();
     let verdict = mask::mask(args, known(), &answers);
     Some(answers.code(verdict.code()))
+}
+
+/// Prints a text as the answer; the exit code.
+pub fn print(text: &str) -> u8 {
+    let answers = Answers::default();
+    answers.write(text.as_bytes(), b"");
+    answers.code(0)
 }
 
 /// A command over `engine`: writes the knobs of `--set`, runs it, says what is left running. `signals` holds SIGINT,
@@ -92,7 +104,7 @@ fn perform(asker: &Asker<'_>, command: &Command) -> Verdict {
         Command::Probe(args) => asker.probe(args.json),
         Command::Get(args) => get::get(asker.engine, args, asker.answers),
         // Answered without an engine.
-        Command::Mask(_) => Verdict::Usage,
+        Command::Mask(_) | Command::Keys => Verdict::Usage,
     }
 }
 

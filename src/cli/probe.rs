@@ -4,9 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::abi::cap::CapMask;
-use crate::abi::mask::names;
 use crate::control::json::Entry;
+use crate::control::report::table;
 use crate::engine::Record;
 use crate::sys::probe::Report;
 
@@ -46,36 +45,4 @@ pub(super) fn answer(asker: &Asker<'_>, record: &Record, json: bool) {
         }
         None => asker.answer(record, false),
     }
-}
-
-/// The report for a person; its strings are escaped once more, since JSON leaves control characters to its own rules.
-fn table(report: &Report, known: CapMask) -> String {
-    let safe = |text: &str| crate::abi::escape::screen(&crate::abi::escape::unescape(text).unwrap_or_default());
-    let list = |items: &[String]| items.iter().map(|i| safe(i)).collect::<Vec<_>>().join(" ");
-    let set = |mask: CapMask| format!("{:#x}  {}", mask.bits(), names(mask, known));
-    let numbers = |items: &[u32]| items.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
-    let caps = &report.caps;
-    let mut rows = vec![
-        ("bounding", set(caps.bounding)),
-        ("permitted", set(caps.permitted)),
-        ("effective", set(caps.effective)),
-        ("inheritable", set(caps.inheritable)),
-        ("ambient", set(caps.ambient)),
-        ("no_new_privs", if report.no_new_privs { "yes" } else { "no" }.to_owned()),
-        ("argv", list(&report.argv)),
-        ("env", list(&report.env)),
-        ("cwd, root", format!("{}  {}", safe(&report.cwd), safe(&report.root))),
-        ("umask", report.umask.clone()),
-        ("uid, gid", format!("{} {}", report.uid.effective, report.gid.effective)),
-        ("groups", numbers(&report.groups)),
-        ("nice", format!("{}, {}", report.nice, report.scheduler)),
-        ("cpus", numbers(&report.affinity)),
-        ("oom_score_adj", report.oom_score_adj.to_string()),
-        ("session", format!("{}, process group {}, pid {}", report.session, report.pgid, report.pid)),
-        ("terminal", if report.terminal { "yes" } else { "none" }.to_owned()),
-        ("blocked", list(&report.signals.blocked)),
-        ("ignored", list(&report.signals.ignored)),
-    ];
-    rows.extend(report.fds.iter().map(|(fd, target)| ("fd", format!("{fd} {}", safe(target)))));
-    rows.iter().map(|(name, value)| format!("{name:<14} {value}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::abi::cap::CapMask;
-use crate::abi::error::{ControlError, ParseError};
-use crate::abi::escape::screen;
+use crate::abi::error::ControlError;
 use crate::abi::mask::names;
 use crate::abi::who::Origin;
+use crate::control::grammar::assignment;
 use crate::control::{Command, Key, Reply, Written, dispatch};
 use crate::engine::{Cancel, Engine};
 
@@ -34,24 +34,7 @@ pub fn set(engine: &Engine, settings: &[OsString]) -> Result<(), u8> {
 type Write = (Key, Vec<u8>);
 
 fn split_all(settings: &[OsString]) -> Result<Vec<Write>, ControlError> {
-    settings.iter().map(|s| split(s.as_bytes())).collect()
-}
-
-fn split(setting: &[u8]) -> Result<Write, ControlError> {
-    let Some(at) = setting.iter().position(|b| *b == b'=') else {
-        let why = format!("`{}` is not KEY=VALUE", screen(setting));
-        let error = ParseError::invalid(why, "put a `=` between the knob and its value");
-        return Err(ControlError::Value { key: "--set".into(), error });
-    };
-    Ok((key(&setting[..at])?, setting[at + 1..].to_vec()))
-}
-
-/// A knob by its name; one that is not text is unknown.
-pub fn key(name: &[u8]) -> Result<Key, ControlError> {
-    match std::str::from_utf8(name) {
-        Ok(name) => Key::parse(name),
-        Err(_) => Err(ControlError::UnknownKey(String::from_utf8_lossy(name).into_owned())),
-    }
+    settings.iter().map(|s| assignment("--set", s.as_bytes())).collect()
 }
 
 fn write(engine: &Engine, writes: Vec<Write>) -> Result<Vec<Written>, ControlError> {

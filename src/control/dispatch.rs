@@ -140,7 +140,7 @@ fn own_masks(engine: &Engine, bset: Option<MaskExpr>, inheritable: Option<MaskEx
 }
 
 /// A knob's value, as it reads.
-fn read(s: &Snapshot, key: Key) -> String {
+pub fn read(s: &Snapshot, key: Key) -> String {
     match key {
         Key::Modprobe => screen(&s.knobs.modprobe),
         Key::Bset => kernel_words(s.knobs.bset),

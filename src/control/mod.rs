@@ -3,10 +3,12 @@
 
 pub mod command;
 mod dispatch;
+pub mod grammar;
 pub mod json;
 pub mod knob;
+pub mod report;
 pub mod words;
 
 pub use command::{Call, Command, MaskKnob, Reply, Written};
-pub use dispatch::{dispatch, dispatch_as};
+pub use dispatch::{dispatch, dispatch_as, read};
 pub use knob::Key;

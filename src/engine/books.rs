@@ -195,6 +195,18 @@ impl Books {
     pub(super) fn ended(&self) -> impl ExactSizeIterator<Item = &Arc<Record>> {
         self.ended.iter().rev()
     }
+    /// Ended records from the serial number `from` on (they are counted from 0 as they end), oldest first, and the
+    /// number of the first of them: larger than `from` where older ones were let go.
+    pub(super) fn ended_from(&self, from: u64, most: usize) -> (u64, Vec<Arc<Record>>) {
+        let first = from.max(self.first);
+        let at = usize::try_from(first - self.first).unwrap_or(usize::MAX).min(self.ended.len());
+        (first, self.ended.range(at..).take(most).cloned().collect())
+    }
+    /// Live requests after `id`, oldest first, each with its record as it was asked.
+    pub(super) fn live_after(&self, id: u64, most: usize) -> Vec<(Live, Arc<Record>)> {
+        let after = (std::ops::Bound::Excluded(id), std::ops::Bound::Unbounded);
+        self.live.range(after).take(most).map(|(_, e)| (e.live.clone(), e.draft.clone())).collect()
+    }
     /// The call of a live request, once it has one.
     pub(super) fn call(&self, id: u64) -> Option<Arc<Call>> {
         self.live.get(&id)?.call.clone()

@@ -20,9 +20,12 @@ pub enum Received {
     Closed,
 }
 
-#[derive(Default)]
+/// Says which events a subscriber wants. Runs under the lock of the books: it only looks.
+pub type Wants = fn(&EventKind) -> bool;
+
 struct Queue {
     events: VecDeque<Arc<Event>>,
+    wants: Wants,
     capacity: usize,
     missed: u64,
     closed: bool,
@@ -70,8 +73,9 @@ impl Bus {
         self.seq
     }
 
-    pub(super) fn subscribe(&mut self, capacity: usize) -> Subscription {
-        let queue = Monitor::new(Queue { capacity: capacity.max(1), closed: self.closed, ..Queue::default() });
+    pub(super) fn subscribe(&mut self, capacity: usize, wants: Wants) -> Subscription {
+        let (events, capacity, closed) = (VecDeque::new(), capacity.max(1), self.closed);
+        let queue = Monitor::new(Queue { events, wants, capacity, missed: 0, closed });
         self.subscribers.push(Arc::downgrade(&queue));
         Subscription(queue)
     }
@@ -87,6 +91,9 @@ impl Bus {
             let mut queue = monitor.lock();
             if queue.closed {
                 return false;
+            }
+            if !(queue.wants)(&event.kind) {
+                return true;
             }
             if queue.events.len() == queue.capacity {
                 // Everything queued goes: after a gap only a fresh snapshot helps, and it covers these too.
@@ -125,7 +132,9 @@ mod tests {
     #[test]
     fn a_slow_subscriber_learns_how_many_it_missed() {
         let mut bus = Bus::default();
-        let (slow, quick) = (bus.subscribe(2), bus.subscribe(10));
+        let all: Wants = |_| true;
+        let (slow, quick) = (bus.subscribe(2, all), bus.subscribe(10, all));
+        let picky = bus.subscribe(1, |kind| !matches!(kind, EventKind::Log { .. }));
         (0..5).for_each(|_| log(&mut bus));
         assert!(matches!(slow.recv(), Received::Missed(5)));
         log(&mut bus);
@@ -135,6 +144,7 @@ mod tests {
         for seq in 1..=6 {
             assert!(matches!(quick.recv(), Received::Event(e) if e.seq == seq));
         }
-        assert!(matches!(bus.subscribe(1).recv(), Received::Closed));
+        assert!(matches!(picky.recv(), Received::Closed), "what is not wanted is not missed");
+        assert!(matches!(bus.subscribe(1, all).recv(), Received::Closed));
     }
 }

@@ -7,12 +7,19 @@ mod builder;
 mod bus;
 mod call;
 mod cancel;
+mod cut;
 pub mod event;
+#[cfg(all(test, feature = "faults"))]
+mod faults;
 mod gate;
+mod history;
+mod hooks;
 mod inner;
 mod khelper;
 mod kmod;
 mod launch;
+#[cfg(all(test, feature = "model"))]
+mod models;
 pub mod record;
 mod slots;
 pub mod snapshot;
@@ -29,7 +36,7 @@ use nix::errno::Errno;
 
 pub use ask::{Ask, CallOptions};
 pub use builder::Builder;
-pub use bus::{Received, Subscription};
+pub use bus::{Received, Subscription, Wants};
 pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use inner::SecurityHook;
@@ -198,7 +205,7 @@ impl Engine {
 
     /// Subscribes to events with a queue of `capacity` of them.
     pub fn subscribe(&self, capacity: usize) -> Subscription {
-        self.inner.books.lock().bus.subscribe(capacity)
+        self.subscribe_to(capacity, |_| true)
     }
 
     /// The state at this moment: it has in it whatever the events up to `seq` tell.

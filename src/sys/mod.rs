@@ -4,5 +4,6 @@ mod born;
 pub mod fake;
 pub mod host;
 pub mod linux;
+pub mod local;
 pub mod probe;
 pub mod signals;

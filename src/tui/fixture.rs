@@ -16,6 +16,8 @@ use crate::policy::limit::Era;
 
 use super::Options;
 use super::model::Model;
+use super::model::look::Answer;
+use super::records::row;
 
 /// Every capability of this fixture's kernel.
 pub const KNOWN: CapMask = CapMask::up_to(40);
@@ -164,4 +166,70 @@ pub fn overflowing() -> Snapshot {
 /// A console over that engine.
 pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
     Model::new(Options { read_only: false, mouse: false }, snapshot, columns, rows)
+}
+
+/// What the reader would answer: these records, the newest first, the cursor on the one at `at`. The clock stands still.
+pub fn answer(records: &[Record], at: usize) -> Answer {
+    let rows = records.iter().map(|record| {
+        let mut row = row::of(record);
+        row.time = "12:03:44.017".to_owned();
+        row
+    });
+    let detail = records.get(at).map(|record| {
+        let (chain, now) = (record.chain.to_vec(), record.chain.is_empty());
+        let mut detail = row::detail(Arc::new(record.clone()), chain, now);
+        detail.asked = "2026-11-24 12:03:44.017".to_owned();
+        Box::new(detail)
+    });
+    Answer {
+        matched: records.len(),
+        looked: records.len(),
+        newest: records.first().map_or(0, |record| record.id),
+        rows: rows.collect(),
+        at: (at < records.len()).then_some(at),
+        detail,
+        ..Answer::default()
+    }
+}
+
+/// A record with everything in it.
+pub fn full(id: u64) -> Record {
+    use crate::abi::birth::NotEnforced;
+    use crate::abi::who::{ChainLink, Comm};
+    use crate::engine::record::Output;
+    let link = |pid, comm: &[u8], known| ChainLink { pid, comm: Comm::new(comm), known, helper_of: None };
+    let few = CapMask::from_bits(0b11);
+    Record {
+        kind: Kind::Helper,
+        module: None,
+        path: Arc::from(&b"/usr/bin/frob\x1b[2J"[..]),
+        args: Args::List(vec![b"/usr/bin/frob\x1b[2J"[..].into(), b"--all"[..].into(), b"a\tb"[..].into()].into()),
+        env: Arc::from(vec![b"HOME=/"[..].into(), b"X=\xff"[..].into()]),
+        own: Some(Box::new((few, CapMask::EMPTY))),
+        caps: Some(CapSets { permitted: few, effective: few, bounding: few, ..CapSets::default() }.into()),
+        enforced: Some(Enforcement::NoNewPrivs),
+        not_enforced: Box::new([NotEnforced::Nice, NotEnforced::Groups]),
+        output: Some(Arc::new(Output {
+            stdout: b"one\n\x1b]0;two\x07\n".to_vec(),
+            stderr: "frob: \u{202e}cannot\n".as_bytes().to_vec(),
+            dropped: 9,
+        })),
+        chain: vec![link(4121, b"khelper", true), link(4000, b"ba\x1bsh", false)].into(),
+        ..record(id, b"", 256)
+    }
+}
+
+/// A request of which nothing is over.
+pub fn open(id: u64, name: &[u8], state: State, pid: Option<i32>) -> Record {
+    Record {
+        state,
+        outcome: Outcome::Running,
+        result: None,
+        status: None,
+        caps: None,
+        pid,
+        started_us: pid.map(|_| 210),
+        ended_us: None,
+        ..record(id, name, 0)
+    }
 }

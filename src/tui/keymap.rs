@@ -1,8 +1,14 @@
 //! The one table of keys: dispatch, footer, help and the README's list are all made from it.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+mod bound;
+mod written;
+
+use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::model::field::Edit;
+
+pub use bound::{Keymap, Rebind, markdown, names};
+pub use written::{key_of, name, parse};
 
 /// Where a key means something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +19,14 @@ pub enum Context {
     Screens,
     /// The screen Masks.
     Masks,
+    /// The screen Activity.
+    Activity,
+    /// A record, whole.
+    Detail,
+    /// The screen Log.
+    Log,
+    /// The command line.
+    Line,
     /// The filter of a screen.
     Filter,
     /// A field of text.
@@ -25,6 +39,8 @@ pub enum Context {
     Choices,
     /// The gate's dialog.
     Gate,
+    /// The dialog before a signal.
+    Kill,
     /// The dialog before quitting with helpers alive.
     Quit,
     /// A confirmation.
@@ -37,9 +53,13 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::Screens,
         Self::Masks,
+        Self::Activity,
+        Self::Detail,
+        Self::Log,
+        Self::Line,
         Self::Filter,
         Self::Anywhere,
         Self::Form,
@@ -47,11 +67,17 @@ impl Context {
         Self::Pick,
         Self::Choices,
         Self::Gate,
+        Self::Kill,
         Self::Quit,
         Self::Confirm,
         Self::Page,
         Self::Help,
     ];
+
+    /// Its name in the settings: `masks`.
+    pub fn id(self) -> String {
+        written::kebab(&format!("{self:?}"))
+    }
 
     /// Its heading in the help.
     pub const fn title(self) -> &'static str {
@@ -59,12 +85,17 @@ impl Context {
             Self::Anywhere => "Everywhere",
             Self::Screens => "Screens",
             Self::Masks => "Masks",
+            Self::Activity => "Activity",
+            Self::Detail => "A record",
+            Self::Log => "Log",
+            Self::Line => "The command line",
             Self::Filter => "The filter of a screen",
             Self::Text => "Text fields",
             Self::Pick => "Fields with a few values",
             Self::Form => "Dialogs with fields",
             Self::Choices => "Dialogs with a list",
             Self::Gate => "The gate's dialog",
+            Self::Kill => "Killing a helper",
             Self::Quit => "Quitting with helpers alive",
             Self::Confirm => "Confirmations",
             Self::Page => "Pages",
@@ -83,7 +114,10 @@ pub enum Action {
     Help,
     Overview,
     Masks,
+    Activity,
+    Log,
     NextTab,
+    PreviousTab,
     Module,
     Call,
     Path,
@@ -109,6 +143,23 @@ pub enum Action {
     EndFilter,
     Presets,
     Copy,
+    Detail,
+    Glob,
+    Outcome,
+    OutcomeBack,
+    Sort,
+    Reverse,
+    Follow,
+    Pause,
+    Abandon,
+    Kill,
+    Repeat,
+    Save,
+    Level,
+    Line,
+    Complete,
+    Older,
+    Newer,
     Rehearse,
     Apply,
     Reset,
@@ -138,6 +189,17 @@ pub struct Binding {
     pub label: &'static str,
     /// A sentence for the help.
     pub help: &'static str,
+}
+
+impl Binding {
+    /// Its name in the settings, its own within its context: `page-up`.
+    pub fn id(&self) -> String {
+        match self.action {
+            Action::Choose(_) => self.label.to_owned(),
+            Action::Edit(edit) => written::kebab(&format!("{edit:?}")),
+            action => written::kebab(&format!("{action:?}")),
+        }
+    }
 }
 
 const fn c(key: char) -> Key {
@@ -214,6 +276,95 @@ pub const TABLE: &[Binding] = &[
     row(Context::Masks, &[PAGE_DOWN], Action::PageDown, "", "move down by a page"),
     row(Context::Masks, &[HOME], Action::First, "", "go to the first capability"),
     row(Context::Masks, &[END], Action::Last, "", "go to the last capability"),
+    row(
+        Context::Activity,
+        &[ENTER],
+        Action::Detail,
+        "record",
+        "show the record whole: argv, masks, times, output, chain",
+    ),
+    row(
+        Context::Activity,
+        &[c('/')],
+        Action::Filter,
+        "filter",
+        "show only records with these words: number, program, arguments, who asked, how it ended",
+    ),
+    row(
+        Context::Activity,
+        &[c('o')],
+        Action::Outcome,
+        "outcome",
+        "show only the next outcome: not over, exit 0, failed ..",
+    ),
+    row(
+        Context::Activity,
+        &[c('s')],
+        Action::Sort,
+        "sort",
+        "sort by the next of: number, time, CPU, memory, name, outcome",
+    ),
+    row(Context::Activity, &[c('f')], Action::Follow, "follow", "follow: stay on the first row whatever comes"),
+    row(Context::Activity, &[c(' ')], Action::Pause, "pause", "pause: show nothing new, until pressed again"),
+    row(Context::Activity, &[c('k')], Action::Kill, "kill", "kill the helper: asks for TERM or KILL"),
+    row(
+        Context::Activity,
+        &[c('x')],
+        Action::Abandon,
+        "abandon",
+        "abandon the wait: its caller gets EINTR, the helper lives on",
+    ),
+    row(Context::Activity, &[c('r')], Action::Repeat, "again", "ask for the same once more: shows it, and asks"),
+    row(Context::Activity, &[c('y')], Action::Copy, "copy", "copy the record as JSON, or its command line (OSC 52)"),
+    row(Context::Activity, &[c('w')], Action::Save, "save", "save this record, or all that match, as JSON lines"),
+    row(
+        Context::Activity,
+        &[c('*')],
+        Action::Glob,
+        "modules",
+        "show only modules whose names match globs, as in `usb-* snd?`",
+    ),
+    row(Context::Activity, &[c('O')], Action::OutcomeBack, "", "show only the outcome before"),
+    row(Context::Activity, &[c('S')], Action::Reverse, "", "turn the order round"),
+    row(Context::Activity, &[UP], Action::Up, "", "move up"),
+    row(Context::Activity, &[DOWN], Action::Down, "", "move down"),
+    row(Context::Activity, &[PAGE_UP], Action::PageUp, "", "move up by a page"),
+    row(Context::Activity, &[PAGE_DOWN], Action::PageDown, "", "move down by a page"),
+    row(Context::Activity, &[HOME], Action::First, "", "go to the first row"),
+    row(Context::Activity, &[END], Action::Last, "", "go to the last row"),
+    row(Context::Detail, &[ESC, ENTER, c('q')], Action::Dismiss, "back", "go back"),
+    row(Context::Detail, &[UP], Action::Up, "", "scroll up"),
+    row(Context::Detail, &[DOWN], Action::Down, "scroll", "scroll down"),
+    row(Context::Detail, &[PAGE_UP], Action::PageUp, "", "scroll up by a page"),
+    row(Context::Detail, &[PAGE_DOWN, c(' ')], Action::PageDown, "", "scroll down by a page"),
+    row(Context::Detail, &[HOME], Action::First, "", "go to the beginning"),
+    row(Context::Detail, &[END], Action::Last, "", "go to the end"),
+    row(Context::Detail, &[c('k')], Action::Kill, "kill", "kill the helper: asks for TERM or KILL"),
+    row(Context::Detail, &[c('x')], Action::Abandon, "abandon", "abandon the wait: the helper lives on"),
+    row(Context::Detail, &[c('r')], Action::Repeat, "again", "ask for the same once more: shows it, and asks"),
+    row(Context::Detail, &[c('y')], Action::Copy, "copy", "copy the record as JSON, or its command line (OSC 52)"),
+    row(Context::Detail, &[c('w')], Action::Save, "save", "save this record, or all that match, as JSON lines"),
+    row(Context::Log, &[c('/')], Action::Filter, "filter", "show only lines with these words"),
+    row(Context::Log, &[c('l')], Action::Level, "level", "show only the next level and above: info, warning, error"),
+    row(Context::Log, &[c('f')], Action::Follow, "follow", "follow: stay on the newest line"),
+    row(Context::Log, &[c('y')], Action::Copy, "copy", "copy the line (OSC 52)"),
+    row(Context::Log, &[UP, c('k')], Action::Up, "", "move up"),
+    row(Context::Log, &[DOWN, c('j')], Action::Down, "", "move down"),
+    row(Context::Log, &[PAGE_UP], Action::PageUp, "", "move up by a page"),
+    row(Context::Log, &[PAGE_DOWN], Action::PageDown, "", "move down by a page"),
+    row(Context::Log, &[HOME], Action::First, "", "go to the oldest line"),
+    row(Context::Log, &[END], Action::Last, "", "go to the newest line"),
+    row(Context::Line, &[ENTER], Action::Accept, "do it", "do what the line says"),
+    row(Context::Line, &[TAB], Action::Complete, "complete", "complete the last word, or show what it could become"),
+    row(
+        Context::Line,
+        &[UP, ctrl('p')],
+        Action::Older,
+        "before",
+        "take the line before this one, also of earlier starts",
+    ),
+    row(Context::Line, &[DOWN, ctrl('n')], Action::Newer, "", "take the line after this one"),
+    row(Context::Line, &[ESC], Action::Dismiss, "back", "go back without doing anything"),
     row(Context::Filter, &[ENTER], Action::KeepFilter, "keep", "keep the filter and go back to the rows"),
     row(Context::Filter, &[ESC], Action::EndFilter, "end", "take the filter away"),
     row(Context::Filter, &[UP], Action::Up, "", "move up"),
@@ -228,11 +379,15 @@ pub const TABLE: &[Binding] = &[
         "gate",
         "work the gate: freeze and drain, disable and drain, enable",
     ),
+    row(Context::Screens, &[c(':')], Action::Line, "command", "type a command, with the shell's words"),
     row(Context::Screens, &[c('?')], Action::Help, "help", "show the keys, searchable"),
     row(Context::Screens, &[c('q')], Action::Quit, "quit", "quit; with helpers alive it asks"),
     row(Context::Screens, &[c('1')], Action::Overview, "", "show the Overview"),
     row(Context::Screens, &[c('2')], Action::Masks, "", "show the Masks"),
-    row(Context::Screens, &[TAB, BACK_TAB], Action::NextTab, "", "show the next screen"),
+    row(Context::Screens, &[c('3')], Action::Activity, "", "show the Activity"),
+    row(Context::Screens, &[c('4')], Action::Log, "", "show the Log"),
+    row(Context::Screens, &[TAB], Action::NextTab, "", "show the next screen"),
+    row(Context::Screens, &[BACK_TAB], Action::PreviousTab, "", "show the screen before"),
     row(Context::Screens, &[ESC], Action::Dismiss, "", "put the message away"),
     row(Context::Form, &[ENTER], Action::Accept, "do it", "do it, if every field is valid"),
     row(Context::Form, &[TAB, DOWN], Action::Next, "next", "go to the next field"),
@@ -243,6 +398,8 @@ pub const TABLE: &[Binding] = &[
     row(Context::Gate, &[c('f')], Action::Choose(0), "freeze", "choose freeze and drain"),
     row(Context::Gate, &[c('d')], Action::Choose(1), "disable", "choose disable and drain"),
     row(Context::Gate, &[c('e')], Action::Choose(2), "enable", "choose enable"),
+    row(Context::Kill, &[c('t')], Action::Choose(0), "term", "choose TERM: it may clean up, and may refuse"),
+    row(Context::Kill, &[c('k')], Action::Choose(1), "kill", "choose KILL: it ends at once, whatever it does"),
     row(Context::Quit, &[c('w')], Action::Choose(0), "wait", "choose to wait until every helper is gone"),
     row(Context::Quit, &[c('k')], Action::Choose(1), "kill", "choose to kill them: TERM, 2 s later KILL"),
     row(Context::Quit, &[c('l')], Action::Choose(2), "leave", "choose to leave them running"),
@@ -280,87 +437,33 @@ pub const TABLE: &[Binding] = &[
     row(Context::Anywhere, &[k(KeyCode::F(1))], Action::Help, "", "show the keys, in dialogs too"),
 ];
 
-/// The key of an event; shift is dropped where the character already tells.
-pub fn key_of(event: &KeyEvent) -> Key {
-    let dropped = match event.code {
-        KeyCode::Char(_) | KeyCode::BackTab => KeyModifiers::SHIFT,
-        _ => KeyModifiers::NONE,
-    };
-    let known = KeyModifiers::SHIFT | KeyModifiers::CONTROL | KeyModifiers::ALT;
-    (event.code, (event.modifiers & known).difference(dropped))
-}
-
-/// What a key does where these contexts hold, the nearest first.
-pub fn find(chain: &[Context], key: Key) -> Option<Action> {
-    chain.iter().find_map(|context| {
-        TABLE.iter().find(|row| row.context == *context && row.keys.contains(&key)).map(|row| row.action)
-    })
-}
-
-/// The rows that the footer shows where these contexts hold: key and label.
-pub fn footer(chain: &[Context]) -> impl Iterator<Item = (String, &'static str)> {
-    chain.iter().flat_map(|context| {
-        TABLE
-            .iter()
-            .filter(move |row| row.context == *context && !row.label.is_empty())
-            .map(|row| (row.keys.first().map(|key| name(*key)).unwrap_or_default(), row.label))
-    })
-}
-
-/// How a key is written.
-pub fn name((code, modifiers): Key) -> String {
-    let plain = match code {
-        KeyCode::Char(' ') => "space".to_owned(),
-        KeyCode::Char(c) => c.to_string(),
-        KeyCode::F(n) => format!("F{n}"),
-        KeyCode::BackTab => "shift-tab".to_owned(),
-        KeyCode::PageUp => "page up".to_owned(),
-        KeyCode::PageDown => "page down".to_owned(),
-        other => format!("{other:?}").to_lowercase(),
-    };
-    if modifiers.contains(KeyModifiers::CONTROL) { format!("ctrl-{plain}") } else { plain }
-}
-
-/// Every key of a row, as it is written.
-pub fn names(row: &Binding) -> String {
-    row.keys.iter().map(|key| name(*key)).collect::<Vec<_>>().join(", ")
-}
-
-/// The README's list.
-pub fn markdown() -> String {
-    use std::fmt::Write as _;
-    let mut out = String::new();
-    for context in Context::ALL {
-        let rows = TABLE.iter().filter(|row| row.context == context).map(|row| {
-            let keys: Vec<String> = row.keys.iter().map(|key| format!("`{}`", name(*key))).collect();
-            format!("{} {}", keys.join(" "), row.help)
-        });
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "- **{}**: {}", context.title(), rows.collect::<Vec<_>>().join(" · "));
-    }
-    out.truncate(out.trim_end().len());
-    out
-}
+/// Every chain of contexts that `Model::chain` can give.
+pub const CHAINS: &[&[Context]] = &[
+    &[Context::Screens, Context::Anywhere],
+    &[Context::Masks, Context::Screens, Context::Anywhere],
+    &[Context::Text, Context::Line, Context::Anywhere],
+    &[Context::Text, Context::Filter, Context::Anywhere],
+    &[Context::Text, Context::Form, Context::Anywhere],
+    &[Context::Pick, Context::Form, Context::Anywhere],
+    &[Context::Gate, Context::Choices, Context::Anywhere],
+    &[Context::Quit, Context::Choices, Context::Anywhere],
+    &[Context::Text, Context::Confirm, Context::Anywhere],
+    &[Context::Kill, Context::Choices, Context::Anywhere],
+    &[Context::Choices, Context::Anywhere],
+    &[Context::Activity, Context::Screens, Context::Anywhere],
+    &[Context::Detail, Context::Anywhere],
+    &[Context::Log, Context::Screens, Context::Anywhere],
+    &[Context::Confirm, Context::Anywhere],
+    &[Context::Page, Context::Anywhere],
+    &[Context::Text, Context::Help, Context::Anywhere],
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossterm::event::KeyEvent;
     use std::collections::HashSet;
     use std::io::Write as _;
-
-    /// Every chain of contexts that `Model::chain` can give.
-    const CHAINS: &[&[Context]] = &[
-        &[Context::Screens, Context::Anywhere],
-        &[Context::Masks, Context::Screens, Context::Anywhere],
-        &[Context::Text, Context::Filter, Context::Anywhere],
-        &[Context::Text, Context::Form, Context::Anywhere],
-        &[Context::Pick, Context::Form, Context::Anywhere],
-        &[Context::Gate, Context::Choices, Context::Anywhere],
-        &[Context::Quit, Context::Choices, Context::Anywhere],
-        &[Context::Text, Context::Confirm, Context::Anywhere],
-        &[Context::Page, Context::Anywhere],
-        &[Context::Text, Context::Help, Context::Anywhere],
-    ];
 
     #[test]
     fn no_key_means_two_things() {
@@ -387,20 +490,25 @@ mod tests {
 
     #[test]
     fn every_key_has_words() {
+        let mut ids = HashSet::new();
         for row in TABLE {
+            assert!(ids.insert((row.context, row.id())), "{row:?} shares its name");
             assert!(!row.keys.is_empty() && !row.help.is_empty(), "{row:?}");
             assert!(Context::ALL.contains(&row.context));
         }
         assert_eq!(name(ctrl('c')), "ctrl-c");
         assert_eq!(name(PAGE_UP), "page up");
+        for (row, key) in TABLE.iter().flat_map(|row| row.keys.iter().map(move |key| (row, key))) {
+            assert_eq!(parse(&name(*key)), Some(*key), "{row:?}");
+        }
     }
 
     #[test]
     fn shift_is_part_of_the_character() {
         let shifted = KeyEvent::new(KeyCode::Char('R'), KeyModifiers::SHIFT);
-        assert_eq!(find(&[Context::Masks], key_of(&shifted)), Some(Action::Reset));
+        assert_eq!(Keymap::default().find(&[Context::Masks], key_of(&shifted)), Some(Action::Reset));
         let alt = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT);
-        assert_eq!(find(&[Context::Screens], key_of(&alt)), None);
+        assert_eq!(Keymap::default().find(&[Context::Screens], key_of(&alt)), None);
     }
 
     /// Writes the README's list where `KHELPER_KEYS` names a file: `KHELPER_KEYS=keys.md cargo test readme_lists`.
@@ -412,7 +520,9 @@ mod tests {
         let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap_or_default();
         let list = readme.split_once("<!-- keys:begin -->").and_then(|(_, rest)| rest.split_once("<!-- keys:end -->"));
         match list {
-            Some((list, _)) => assert_eq!(list.trim(), markdown(), "take the list from keymap::markdown()"),
+            Some((list, _)) => {
+                assert_eq!(list.trim(), markdown(), "take the list from keymap::markdown()")
+            }
             None => writeln!(std::io::stderr(), "skipped: README.md has no keys:begin and keys:end").unwrap(),
         }
     }

@@ -10,7 +10,9 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use crate::abi::error::SysError;
 use crate::engine::{Received, Subscription};
 
+use super::model::log::{Line, Ring};
 use super::msg::Msg;
+use super::records::journal;
 
 /// The pump only passes on that something came.
 const STACK: usize = 64 * 1024;
@@ -23,6 +25,8 @@ pub(super) struct Mailbox {
     /// The engine's state has changed since it was looked at.
     changed: AtomicBool,
     messages: Mutex<Vec<Msg>>,
+    /// Lines of the log that wait to be fetched, as many as the log keeps.
+    lines: Mutex<Ring>,
 }
 
 impl Mailbox {
@@ -30,7 +34,7 @@ impl Mailbox {
         let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|e| SysError::new("eventfd", e))?;
         let (full, changed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Arc::new(Self { bell, full, changed, messages: Mutex::default() }))
+        Ok(Arc::new(Self { bell, full, changed, messages: Mutex::default(), lines: Mutex::default() }))
     }
 
     pub(super) fn post(&self, msg: Msg) {
@@ -42,6 +46,12 @@ impl Mailbox {
     pub(super) fn post_with_state(&self, msg: Msg) {
         self.changed.store(true, Ordering::Release);
         self.post(msg);
+    }
+
+    /// A line for the log.
+    pub(super) fn log(&self, line: Line) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        self.ring();
     }
 
     /// Has the engine's state looked at.
@@ -72,7 +82,12 @@ impl Mailbox {
     pub(super) fn empty(&self) -> (bool, Vec<Msg>) {
         self.full.store(false, Ordering::Release);
         let changed = self.changed.swap(false, Ordering::AcqRel);
-        let messages = std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut messages = std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner));
+        let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
+        if !lines.is_empty() {
+            let missing = journal::missing(&lines);
+            messages.push(Msg::Logged(missing.into_iter().chain(lines.into_lines()).collect()));
+        }
         (changed, messages)
     }
 }

@@ -4,15 +4,18 @@
 //! when the terminal is gone, 2 when there is none; a panic is 101, as everywhere in Rust.
 #![forbid(unsafe_code)]
 
+pub mod config;
 mod farewell;
 #[cfg(test)]
 mod fixture;
+mod history;
 mod input;
 pub mod keymap;
 mod mailbox;
 pub mod model;
 pub mod msg;
 mod paint;
+mod records;
 mod run;
 mod signals;
 mod submit;
@@ -39,6 +42,9 @@ pub const EXIT_HANGUP: u8 = 129;
 /// There is no terminal, or the console could not start.
 const EXIT_NO_TERMINAL: u8 = 2;
 
+/// The settings mean nothing: usage, as everywhere.
+const EXIT_SETTINGS: u8 = 64;
+
 /// How the console is to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -53,13 +59,16 @@ pub struct Options {
 /// `signals` holds SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP and SIGCONT, taken before the engine started. The engine
 /// is shut down at the end; helpers that live are left running and named on stderr (UMH-14).
 pub fn run(engine: &Engine, signals: &Signals, options: Options) -> u8 {
-    // Nothing handles the mouse yet, so it is left to the terminal whatever `options` say.
-    let tty = match Tty::open(false) {
+    let settings = match config::read() {
+        Ok(settings) => settings,
+        Err(error) => return complain(&error),
+    };
+    let tty = match Tty::open(options.mouse) {
         Ok(tty) => Arc::new(tty),
         Err(e) => return cannot_start(&e),
     };
     let guard = Guard::new(tty.clone());
-    let end = Console::open(engine, signals, options, tty.clone()).and_then(|mut console| console.run());
+    let end = Console::open(engine, signals, options, settings, tty.clone()).and_then(|mut console| console.run());
     tty.leave();
     farewell::say(engine, &guard.panics());
     match end {
@@ -68,6 +77,16 @@ pub fn run(engine: &Engine, signals: &Signals, options: Options) -> u8 {
         Err(e) if e.errno == Errno::EIO => EXIT_HANGUP,
         Err(e) => cannot_start(&e),
     }
+}
+
+/// The table of keys as it is now, as settings; the error is the exit code, everything having been said.
+pub fn keys() -> Result<String, u8> {
+    config::read().map(|settings| settings.keys.settings()).map_err(|error| complain(&error))
+}
+
+fn complain(error: &config::SettingsError) -> u8 {
+    let _ = writeln!(std::io::stderr(), "khelper: {error}; correct it, or move the file away");
+    EXIT_SETTINGS
 }
 
 fn cannot_start(e: &SysError) -> u8 {

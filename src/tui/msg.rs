@@ -8,8 +8,34 @@ use crate::control::{Command, Reply};
 use crate::engine::snapshot::Snapshot;
 use crate::sys::host::Micros;
 
+use super::model::log::Line;
+use super::model::look::{Answer, Question};
+use super::model::records::{Save, Saved, Unsaved};
+
 /// Ties a reply to what was submitted; counted from 1 by the model.
 pub type Ticket = u64;
+
+/// What the mouse did, and in which cell, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mouse {
+    /// What.
+    pub what: Click,
+    /// From the left.
+    pub x: u16,
+    /// From the top.
+    pub y: u16,
+}
+
+/// What the mouse can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Click {
+    /// The left button was pressed.
+    Press,
+    /// The wheel turned up.
+    WheelUp,
+    /// The wheel turned down.
+    WheelDown,
+}
 
 /// What the console is told.
 #[derive(Debug)]
@@ -18,6 +44,8 @@ pub enum Msg {
     Key(KeyEvent),
     /// Text was pasted (bracketed paste), hostile bytes.
     Paste(Vec<u8>),
+    /// The mouse, where it is the console's.
+    Mouse(Mouse),
     /// The terminal has this size now.
     Resize {
         /// Cells from left to right.
@@ -38,6 +66,17 @@ pub enum Msg {
         /// The answer.
         reply: Result<Reply, ControlError>,
     },
+    /// Records that were asked for.
+    Looked(Box<Answer>),
+    /// Lines of the log, oldest first.
+    Logged(Vec<Line>),
+    /// Records were saved, or not.
+    Saved {
+        /// Which save.
+        ticket: Ticket,
+        /// What came of it.
+        result: Result<Saved, Unsaved>,
+    },
     /// The time on the engine's clock, once a second or so while [`super::model::Model::needs_tick`] says so.
     Tick(Micros),
     /// SIGINT, SIGTERM, SIGQUIT or SIGHUP: the console is to end.
@@ -54,8 +93,14 @@ pub enum Effect {
         /// The command.
         command: Command,
     },
+    /// Look for records off this thread; the answer comes as [`Msg::Looked`].
+    Look(Box<Question>),
+    /// Save records off this thread; the answer comes as [`Msg::Saved`].
+    Save(Box<Save>),
     /// Hand these bytes to the terminal's clipboard (OSC 52).
     Copy(Vec<u8>),
+    /// Keep this line of the command line for the next start.
+    Remember(Vec<u8>),
     /// Paint every cell again (ctrl-l).
     Repaint,
     /// Give the terminal back and stop (ctrl-z); repaint when continued.

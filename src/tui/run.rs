@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -15,11 +15,14 @@ use crate::sys::host::Micros;
 use crate::sys::signals::Signals;
 
 use super::Options;
+use super::config::Settings;
+use super::history;
 use super::input::{Decoder, Input};
 use super::mailbox::{Mailbox, pump};
 use super::model::Model;
 use super::msg::{Effect, Msg};
 use super::paint::Painter;
+use super::records::journal;
 use super::submit::Desk;
 use super::terminal::Tty;
 use super::theme::Theme;
@@ -29,6 +32,8 @@ use super::update::update;
 const FRAME: Duration = Duration::from_millis(34);
 /// What moves by itself is drawn so often.
 const TICK: Duration = Duration::from_secs(1);
+/// The end waits so long for what was handed in: a line to remember is written in much less.
+const LAST_ERRANDS: Duration = Duration::from_millis(500);
 /// Events come as "something happened": the snapshot says what, also when the queue ran over.
 const EVENTS: usize = 16;
 /// Bytes of one read.
@@ -43,6 +48,8 @@ pub(super) struct Console<'a> {
     model: Model,
     input: Decoder,
     events: Subscription,
+    /// Events for the log.
+    log: Subscription,
     mailbox: Arc<Mailbox>,
     desk: Desk,
     /// The engine's clock at an instant of ours.
@@ -63,16 +70,23 @@ impl<'a> Console<'a> {
         engine: &'a Engine,
         signals: &'a Signals,
         options: Options,
+        settings: Settings,
         tty: Arc<Tty>,
     ) -> Result<Self, SysError> {
         // Before the snapshot: what it does not contain yet comes as an event.
         let events = engine.subscribe(EVENTS);
+        let log = engine.subscribe_to(journal::EVENTS, journal::wants);
         let snapshot = engine.snapshot();
         let now = Instant::now();
         let (size, clock) = (tty.size(), (snapshot.now, now));
         let mut model = Model::new(options, snapshot, size.0, size.1);
-        // Set and not empty (no-color.org).
-        if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        model.log.take(journal::earlier(&model.snapshot, SystemTime::now()));
+        model.line.history = history::read();
+        (model.keys, model.ascii) = (settings.keys, std::env::var_os("TERM").is_some_and(|term| term == "linux"));
+        // Set and not empty, and overruled by what the operator chose (no-color.org).
+        if let Some(theme) = settings.theme {
+            model.theme = theme;
+        } else if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             model.theme = Theme::plain();
         }
         let painter = Painter::new(tty.clone(), &tty.enter()?, size)
@@ -88,6 +102,7 @@ impl<'a> Console<'a> {
             model,
             input,
             events,
+            log,
             mailbox,
             desk,
             clock,
@@ -106,12 +121,15 @@ impl<'a> Console<'a> {
             return Ok(super::EXIT_HANGUP);
         }
         pump(self.events.clone(), self.mailbox.clone()).map_err(|e| SysError::new("a thread for events", errno(&e)))?;
+        journal::keep(self.log.clone(), self.mailbox.clone(), self.model.snapshot.seq)
+            .map_err(|e| SysError::new("a thread for the log", errno(&e)))?;
         self.look_at(self.model.snapshot.knobs.modprobe.clone());
         while self.ending.is_none() {
             if self.turn().is_err() {
                 return Ok(super::EXIT_HANGUP);
             }
         }
+        self.desk.finish(LAST_ERRANDS);
         Ok(self.ending.unwrap_or_default())
     }
 
@@ -161,7 +179,10 @@ impl<'a> Console<'a> {
         for effect in update(&mut self.model, msg) {
             match effect {
                 Effect::Submit { ticket, command } => self.desk.submit(ticket, command),
+                Effect::Look(question) => self.desk.look(*question),
+                Effect::Save(save) => self.desk.save(*save),
                 Effect::Copy(bytes) => self.painter.copy(&bytes),
+                Effect::Remember(line) => self.desk.remember(line),
                 Effect::Repaint => self.resized(),
                 Effect::Suspend => self.suspend(true),
                 Effect::Quit { code } => self.ending = Some(code),
@@ -191,6 +212,7 @@ impl<'a> Console<'a> {
             self.take(match input {
                 Input::Key(key) => Msg::Key(key),
                 Input::Paste(bytes) => Msg::Paste(bytes),
+                Input::Mouse(mouse) => Msg::Mouse(mouse),
             });
         }
     }

@@ -65,6 +65,56 @@ impl Theme {
         }
     }
 
+    /// Every theme by name.
+    pub const NAMES: [&str; 4] = ["ansi", "plain", "high-contrast", "colour-blind"];
+
+    /// One of [`Self::NAMES`].
+    pub fn by_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "ansi" => Self::ansi(),
+            "plain" => Self::plain(),
+            "high-contrast" => Self::high_contrast(),
+            "colour-blind" => Self::colour_blind(),
+            _ => return None,
+        })
+    }
+
+    /// The brightest colours on black, and nothing that is dim.
+    pub const fn high_contrast() -> Self {
+        let white = Style::new().fg(Color::White).bg(Color::Black);
+        let bold = white.add_modifier(Modifier::BOLD);
+        Self {
+            text: white,
+            dim: white,
+            target: bold.fg(Color::LightCyan),
+            title: bold.add_modifier(Modifier::UNDERLINED),
+            selected: bold.fg(Color::Black).bg(Color::White),
+            key: bold.fg(Color::LightCyan),
+            good: bold.fg(Color::LightGreen),
+            bad: bold.fg(Color::White).bg(Color::Red),
+            warn: bold.fg(Color::Black).bg(Color::LightYellow),
+            draft: bold.fg(Color::LightMagenta),
+        }
+    }
+
+    /// Told apart without red and green: blue is as it should be, yellow is not, and brightness tells them too.
+    pub const fn colour_blind() -> Self {
+        let plain = Style::new();
+        let bold = plain.add_modifier(Modifier::BOLD);
+        Self {
+            text: plain,
+            dim: plain.fg(Color::DarkGray),
+            target: bold.fg(Color::Cyan),
+            title: bold,
+            selected: plain.add_modifier(Modifier::REVERSED),
+            key: plain.fg(Color::Cyan),
+            good: plain.fg(Color::Blue),
+            bad: bold.fg(Color::LightYellow).add_modifier(Modifier::UNDERLINED),
+            warn: plain.fg(Color::Yellow),
+            draft: bold.fg(Color::LightBlue).add_modifier(Modifier::UNDERLINED),
+        }
+    }
+
     /// The style of an ending.
     pub const fn mood(&self, mood: Mood) -> Style {
         match mood {

@@ -89,6 +89,29 @@ fn umh_12_the_newest_ten_thousand_records_are_kept_and_the_rest_counted() {
     assert_eq!((totals.records_dropped, totals.text_dropped, totals.requests), (50, 4, 10_050));
     assert_eq!((totals.of(Outcome::Noop), totals.of(Outcome::Exited)), (10_049, 1));
     assert!(engine.record(50).is_none() && engine.record(51).is_some());
+    // In pieces, by the order of their ends: 50 are gone, and the first that is there tells so.
+    let piece = |from| {
+        let (first, records) = engine.ended_from(from, 3);
+        (first, records.iter().map(|r| r.id).collect::<Vec<_>>())
+    };
+    assert_eq!(piece(0), (50, vec![51, 52, 53]));
+    assert_eq!(piece(10_048), (10_048, vec![10_049, 10_050]));
+    assert_eq!(piece(u64::MAX), (u64::MAX, vec![]));
+}
+
+#[test]
+fn live_requests_are_told_in_pieces() {
+    let host = host(Script { runs: SECOND, ..Script::default() });
+    let engine = start(&host);
+    for _ in 0..5 {
+        engine.request_module("dummy", false);
+    }
+    let piece = |after| engine.live_after(after, 2).iter().map(|(live, r)| (live.id, r.id, r.wait)).collect::<Vec<_>>();
+    assert_eq!(piece(0), [(1, 1, WaitMode::EXEC), (2, 2, WaitMode::EXEC)]);
+    assert_eq!(piece(4), [(5, 5, WaitMode::EXEC)]);
+    assert!(piece(5).is_empty());
+    host.advance(SECOND);
+    host.wait_for("the ends", |now| now.running == 0);
 }
 
 #[test]

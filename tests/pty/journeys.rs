@@ -10,15 +10,15 @@ use crate::pty::{Pty, Start};
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 /// What every screen says in every size.
 const TARGET: &str = "engine (pid ";
-const ENTER: &str = "\r";
-const ESC: &str = "\x1b";
-const QUICK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/quick");
-const SLOW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/slow");
-const FAILING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/failing");
-const HOLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/hold");
+pub const ENTER: &str = "\r";
+pub const ESC: &str = "\x1b";
+pub const QUICK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/quick");
+pub const SLOW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/slow");
+pub const FAILING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/failing");
+pub const HOLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/hold");
 
 /// In every size at the same time; with room for all that matters from 80 x 24 on.
-fn everywhere(modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
+pub fn everywhere(modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
     thread::scope(|scope| {
         for (columns, rows) in SIZES {
             let journey = &journey;
@@ -32,20 +32,20 @@ fn everywhere(modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
     });
 }
 
-fn quits(pty: &mut Pty) {
+pub fn quits(pty: &mut Pty) {
     pty.send("q");
     assert_eq!(pty.ends(), 0, "{}", pty.text());
     pty.is_restored();
 }
 
 /// So many slots are taken, as wide screens say it and as narrow ones do.
-fn taken(pty: &mut Pty, slots: u32) {
+pub fn taken(pty: &mut Pty, slots: u32) {
     let says = [format!("{slots} of 50"), format!("{slots}/50")];
     pty.until(&says[0], |s| says.iter().any(|words| s.contents().contains(words)));
 }
 
 /// Asks for so many of a module.
-fn ask(pty: &mut Pty, name: &str, times: u32) {
+pub fn ask(pty: &mut Pty, name: &str, times: u32) {
     pty.press("m", "Ask for a module");
     // The dialog remembers what was typed, and where.
     while !pty.text().contains("> name") {

@@ -53,6 +53,18 @@ pub fn libcap(mask: CapMask, known: CapMask) -> String {
     if all.len() < named.len() { all } else { named }
 }
 
+/// Every form of a mask, and what it leaves out, by name.
+pub fn every_form(mask: CapMask, known: CapMask) -> [(&'static str, String); 6] {
+    [
+        ("words", kernel_words(mask)),
+        ("hex", hex(mask)),
+        ("names", names(mask, known)),
+        ("without", names(known.minus(mask), known)),
+        ("systemd", systemd(mask, known)),
+        ("libcap", libcap(mask, known)),
+    ]
+}
+
 fn listed(mask: CapMask, between: &str, name: fn(Capability) -> String) -> String {
     mask.iter().map(name).collect::<Vec<_>>().join(between)
 }

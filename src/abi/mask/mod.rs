@@ -6,7 +6,7 @@ mod parse;
 use super::cap::CapMask;
 use super::error::ParseError;
 
-pub use forms::{hex, kernel_words, libcap, names, systemd};
+pub use forms::{every_form, hex, kernel_words, libcap, names, systemd};
 
 /// What a text asks of a mask. Changes are resolved against the current value under the lock (SYS-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use crate::tui::msg::Ticket;
 use super::field::Field;
 use super::forms::PathForm;
 use super::masks::{self, Masks};
+use super::records::{CopyRecord, Kill, Repeat, SaveForm};
 use super::rehearse::Rehearsal;
 
 /// One dialog. Those that take text for requests keep it in the model, so that it outlives them.
@@ -29,6 +30,10 @@ pub enum Dialog {
     Apply(Apply),
     /// Confirm the reset of a mask.
     Reset(Reset),
+    /// The command line.
+    Line,
+    /// A page to read.
+    Page(Page),
     /// What is to be rehearsed.
     Rehearse,
     /// A run under the draft and under the live masks.
@@ -39,6 +44,16 @@ pub enum Dialog {
     Presets(usize),
     /// The draft's text forms, to be copied; which choice.
     Copy(usize),
+    /// The record under the cursor, whole; how far it is scrolled.
+    Detail(usize),
+    /// Confirm a signal to a helper.
+    Kill(Kill),
+    /// Confirm the same request once more.
+    Repeat(Repeat),
+    /// What of a record is to be copied.
+    CopyRecord(CopyRecord),
+    /// Save records to a file.
+    Save(SaveForm),
     /// The keys.
     Help(Help),
     /// Helpers live, and the operator wants to quit.
@@ -116,6 +131,17 @@ pub struct Reset {
     pub ticket: Option<Ticket>,
     /// What was wrong.
     pub error: Option<String>,
+    /// How far it is scrolled.
+    pub scroll: usize,
+}
+
+/// A page to read.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// What it is.
+    pub title: String,
+    /// Its lines, escaped.
+    pub lines: Vec<String>,
     /// How far it is scrolled.
     pub scroll: usize,
 }

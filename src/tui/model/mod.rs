@@ -1,12 +1,19 @@
 //! Everything the screen shows, and nothing else.
 
+pub mod activity;
 pub mod args;
 pub mod dialog;
 pub mod field;
+mod focus;
 pub mod forms;
+pub mod line;
+pub mod log;
+pub mod look;
 pub mod mask_forms;
 pub mod masks;
 pub mod presets;
+pub mod query;
+pub mod records;
 pub mod rehearse;
 pub mod spark;
 pub mod warnings;
@@ -19,12 +26,14 @@ use crate::engine::snapshot::Snapshot;
 use crate::sys::host::Micros;
 
 use super::Options;
-use super::keymap::Context;
+use super::keymap::Keymap;
 use super::msg::{Effect, Ticket};
 use super::theme::Theme;
-use dialog::{Dialog, Quitting};
-use field::Field;
+use activity::Activity;
+use dialog::Dialog;
 use forms::{CallForm, ModuleForm};
+use line::Line;
+use log::Log;
 use masks::Masks;
 use rehearse::RehearseForm;
 use spark::Spark;
@@ -36,17 +45,23 @@ pub enum Tab {
     Overview,
     /// Both capability masks.
     Masks,
+    /// Every request and helper.
+    Activity,
+    /// What the engine tells.
+    Log,
 }
 
 impl Tab {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 2] = [Self::Overview, Self::Masks];
+    pub const ALL: [Self; 4] = [Self::Overview, Self::Masks, Self::Activity, Self::Log];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Masks => "Masks",
+            Self::Activity => "Activity",
+            Self::Log => "Log",
         }
     }
 }
@@ -69,8 +84,21 @@ pub struct Batch {
     pub asked: u32,
     /// How many were answered.
     pub answered: u32,
+    /// What is asked for when one of them is answered: the names in turn, and whether to wait.
+    pub queue: Option<Queue>,
     /// How often each ending came.
     pub tally: BTreeMap<String, u32>,
+}
+
+/// Requests that are still to be made.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// The names, asked for in turn.
+    pub names: Vec<Vec<u8>>,
+    /// WAIT_PROC, else WAIT_EXEC.
+    pub wait: bool,
+    /// How many have been asked for.
+    pub begun: u32,
 }
 
 /// What a reply will be an answer to.
@@ -88,6 +116,14 @@ pub enum Pending {
     Reset(MaskKnob),
     /// A run of the rehearsal: under the draft, or under the live masks.
     Rehearsal,
+    /// Knobs, from the command line.
+    Set(Vec<Key>),
+    /// The probe, from the command line.
+    Probe,
+    /// Something that is done or refused; what to say when it is done, escaped.
+    Act(String),
+    /// A signal to a helper, or the end of a wait: to which one, and what to say when it is done; escaped.
+    Helper(String, &'static str),
     /// A signal, or the gate, on the way out.
     Quitting,
 }
@@ -104,6 +140,10 @@ pub struct Model {
     pub rows: u16,
     /// The looks; [`Theme::ansi`] until told otherwise.
     pub theme: Theme,
+    /// What each key does.
+    pub keys: Keymap,
+    /// Nothing beyond ASCII is drawn, and there is no clipboard: the Linux console (`TERM=linux`).
+    pub ascii: bool,
     /// The time on the engine's clock.
     pub now: Micros,
     /// The screen.
@@ -112,6 +152,10 @@ pub struct Model {
     pub dialogs: Vec<Dialog>,
     /// The draft.
     pub masks: Masks,
+    /// The screen Activity.
+    pub activity: Activity,
+    /// The screen Log.
+    pub log: Log,
     /// The last minute.
     pub spark: Spark,
     /// The last thing that was said.
@@ -124,6 +168,8 @@ pub struct Model {
     pub module: ModuleForm,
     /// What was typed to call a helper.
     pub call: CallForm,
+    /// The command line.
+    pub line: Line,
     /// What was typed to rehearse.
     pub rehearse: RehearseForm,
     /// What replies are waited for.
@@ -141,16 +187,21 @@ impl Model {
             columns,
             rows,
             theme: Theme::ansi(),
+            keys: Keymap::default(),
+            ascii: false,
             now: snapshot.now,
             tab: Tab::Overview,
             dialogs: Vec::new(),
             masks: Masks::new(&snapshot),
+            activity: Activity::default(),
+            log: Log::default(),
             spark: Spark::new(&snapshot),
             status: None,
             path_warnings: Vec::new(),
             notices: Vec::new(),
             module: ModuleForm::default(),
             call: CallForm::default(),
+            line: Line::default(),
             rehearse: RehearseForm::default(),
             pending: BTreeMap::new(),
             batches: BTreeMap::new(),
@@ -169,69 +220,17 @@ impl Model {
         format!("embedded engine (pid {}): this machine's kernel is untouched", self.snapshot.pid)
     }
 
-    /// Where keys mean something now, the nearest context first.
-    pub fn chain(&self) -> &'static [Context] {
-        use Context::{Anywhere, Choices, Confirm, Filter, Form, Gate, Help, Masks, Page, Pick, Quit, Screens, Text};
-        match self.dialogs.last() {
-            None if self.tab == Tab::Masks && self.masks.filtering => &[Text, Filter, Anywhere],
-            None if self.tab == Tab::Masks => &[Masks, Screens, Anywhere],
-            None => &[Screens, Anywhere],
-            Some(Dialog::Module) if self.module.focus == 1 => &[Pick, Form, Anywhere],
-            Some(Dialog::Call) if self.call.focus == 2 => &[Pick, Form, Anywhere],
-            Some(Dialog::Rehearse) if self.rehearse.picks() => &[Pick, Form, Anywhere],
-            Some(Dialog::Module | Dialog::Call | Dialog::Rehearse | Dialog::Path(_)) => &[Text, Form, Anywhere],
-            Some(Dialog::Gate(_)) => &[Gate, Choices, Anywhere],
-            Some(Dialog::Presets(_) | Dialog::Copy(_)) => &[Choices, Anywhere],
-            Some(Dialog::Quit(quit)) if quit.stage == Quitting::Asking => &[Quit, Choices, Anywhere],
-            Some(Dialog::Quit(_) | Dialog::Rehearsal(_) | Dialog::Forms(_)) => &[Page, Anywhere],
-            Some(Dialog::Apply(apply)) if !apply.phrase.is_empty() => &[Text, Confirm, Anywhere],
-            Some(Dialog::Apply(_) | Dialog::Reset(_)) => &[Confirm, Anywhere],
-            Some(Dialog::Help(_)) => &[Text, Help, Anywhere],
-        }
-    }
-
-    /// The field of text under the cursor, and where to say what is wrong with it.
-    pub fn field(&mut self) -> Option<(&mut Field, Option<&mut Option<String>>)> {
-        if self.dialogs.is_empty() && self.tab == Tab::Masks && self.masks.filtering {
-            return Some((&mut self.masks.filter, None));
-        }
-        match self.dialogs.last_mut()? {
-            Dialog::Module => {
-                let form = &mut self.module;
-                let field = match form.focus {
-                    0 => &mut form.name,
-                    2 => &mut form.count,
-                    _ => return None,
-                };
-                Some((field, Some(&mut form.error)))
-            }
-            Dialog::Call => {
-                let form = &mut self.call;
-                let field = match form.focus {
-                    0 => &mut form.path,
-                    1 => &mut form.args,
-                    3 => &mut form.masks[0],
-                    4 => &mut form.masks[1],
-                    _ => return None,
-                };
-                Some((field, Some(&mut form.error)))
-            }
-            Dialog::Rehearse => self.rehearse.field(),
-            Dialog::Path(form) => Some((&mut form.path, Some(&mut form.error))),
-            Dialog::Apply(apply) if !apply.phrase.is_empty() => Some((&mut apply.typed, Some(&mut apply.error))),
-            Dialog::Help(help) => {
-                help.scroll = 0;
-                Some((&mut help.search, None))
-            }
-            _ => None,
-        }
-    }
-
     /// Submits a command and remembers what its reply will be an answer to.
     pub fn submit(&mut self, pending: Pending, command: Command) -> Effect {
         self.tickets += 1;
         self.pending.insert(self.tickets, pending);
         Effect::Submit { ticket: self.tickets, command }
+    }
+
+    /// A ticket for what is no command.
+    pub const fn next_ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        self.tickets
     }
 
     /// The ticket that was given last.
@@ -248,6 +247,7 @@ impl Model {
     pub fn is_writing(&self, key: Key) -> bool {
         self.pending.values().any(|pending| match pending {
             Pending::Path => key == Key::Modprobe,
+            Pending::Set(keys) => keys.contains(&key),
             Pending::Masks(asked) => asked.iter().any(|(knob, _)| masks::key(*knob) == key),
             Pending::Reset(knob) => masks::key(*knob) == key,
             _ => false,

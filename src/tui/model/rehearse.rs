@@ -117,7 +117,7 @@ impl RehearseForm {
             Subject::Modprobe => {
                 let name = ModuleName::parse(self.module.bytes()).map_err(|e| (1, say(&e)))?;
                 if modprobe.is_empty() {
-                    return Err((1, "kernel.modprobe is empty, so nothing would be run: e edits the path".into()));
+                    return Err((1, "kernel.modprobe is empty, so nothing would be run: edit the path first".into()));
                 }
                 let options: &[&[u8]] = if self.dry { &[b"-n", b"-q", b"--"] } else { &[b"-q", b"--"] };
                 let args = options.iter().copied().chain([name.as_bytes()]).map(<[u8]>::to_vec).collect();

@@ -6,13 +6,15 @@ use crate::control::words::Mood;
 use crate::engine::event::Level;
 
 use super::Model;
+use crate::tui::keymap::Action;
 
 /// Every warning there is to show, escaped.
 pub fn all(model: &Model) -> Vec<(Mood, String)> {
     let s = &model.snapshot;
     let mut out = Vec::new();
     for warning in &model.path_warnings {
-        let way_out = if model.options.read_only { "" } else { " (e edits the path)" };
+        let edits = || format!(" ({} edits the path)", model.keys.key(Action::Path));
+        let way_out = if model.options.read_only { String::new() } else { edits() };
         out.push((Mood::Warned, format!("kernel.modprobe: {}{way_out}", screen_again(warning))));
     }
     not_enforced(model, &mut out);

@@ -3,6 +3,7 @@
 use crate::abi::mask::hex;
 use crate::control::words::Mood;
 use crate::control::{Command, MaskKnob};
+use crate::tui::keymap::Action;
 use crate::tui::model::dialog::{Apply, Dialog, Reset};
 use crate::tui::model::masks::{key, list};
 use crate::tui::model::{Model, Pending};
@@ -23,8 +24,9 @@ pub(super) fn open_apply(model: &mut Model) {
             model.say(
                 Mood::Warned,
                 format!(
-                    "nothing to apply: {} cannot be regained, a write only drops (z discards the draft)",
-                    list(raised)
+                    "nothing to apply: {} cannot be regained, a write only drops ({} discards the draft)",
+                    list(raised),
+                    model.keys.key(Action::Discard)
                 ),
             );
         }

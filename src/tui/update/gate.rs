@@ -14,13 +14,18 @@ pub(super) fn dialog(model: &Model) -> Dialog {
 
 /// Freeze and drain, disable and drain, or enable.
 pub(super) fn submit(model: &mut Model, choice: usize) -> Vec<Effect> {
+    model.dialogs.pop();
+    act(model, choice)
+}
+
+/// The same, whatever stands in front.
+pub(super) fn act(model: &mut Model, choice: usize) -> Vec<Effect> {
     let drain = |depth: Depth| Command::Write(vec![(Key::Gate, depth.name().into())]);
     let (words, command) = match choice {
         0 => ("freeze and drain", drain(Depth::Freezing)),
         1 => ("disable and drain", drain(Depth::Disabled)),
         _ => ("enable", Command::SetDepth(Depth::Enabled)),
     };
-    model.dialogs.pop();
     let patience = if choice < 2 { ": waits up to 5 s for the calls in flight" } else { "" };
     model.say(Mood::Quiet, format!("khelper.gate: {words}{patience}"));
     vec![model.submit(Pending::Gate(words), command)]

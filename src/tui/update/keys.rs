@@ -5,11 +5,16 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crate::control::words::Mood;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::dialog::{Dialog, Help, Quit};
+use crate::tui::model::field::Edit;
+use crate::tui::model::forms::{CallForm, ModuleForm, WAITS};
+use crate::tui::model::records::{CopyRecord, Kill};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
 use crate::tui::view;
 
-use super::{call, confirm, gate, masks, module, path, quit, refused_read_only, rehearse};
+use super::{
+    activity, call, confirm, gate, line, log, masks, module, path, quit, records, refused_read_only, rehearse,
+};
 
 /// A key was pressed.
 pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
@@ -17,7 +22,7 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
         return Vec::new();
     }
     let key = keymap::key_of(event);
-    if let Some(action) = keymap::find(model.chain(), key) {
+    if let Some(action) = model.keys.find(model.chain(), key) {
         return act(model, action);
     }
     if let (KeyCode::Char(c), KeyModifiers::NONE) = key {
@@ -52,17 +57,37 @@ fn follow_filter(model: &mut Model) {
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    if let Some(effects) = activity::act(model, action).or_else(|| log::act(model, action)) {
+        return effects;
+    }
     match action {
-        Action::Quit => return quit::ask(model),
-        Action::Suspend => return vec![Effect::Suspend],
-        Action::Repaint => return vec![Effect::Repaint],
-        Action::Accept => return accept(model),
-        Action::Dismiss => return dismiss(model),
+        Action::Quit => quit::ask(model),
+        Action::Suspend => vec![Effect::Suspend],
+        Action::Repaint => vec![Effect::Repaint],
+        Action::Accept => accept(model),
+        Action::Dismiss => dismiss(model),
+        _ => {
+            step(model, action);
+            Vec::new()
+        }
+    }
+}
+
+/// What changes the screen alone.
+fn step(model: &mut Model, action: Action) {
+    match action {
         Action::Rehearse => rehearse::open(model),
+        Action::Line => line::open(model),
+        Action::Complete => line::complete(model),
+        Action::Older => model.line.recall(true),
+        Action::Newer => model.line.recall(false),
         Action::Help => help(model),
         Action::Overview => model.tab = Tab::Overview,
         Action::Masks => model.tab = Tab::Masks,
-        Action::NextTab => model.tab = if model.tab == Tab::Overview { Tab::Masks } else { Tab::Overview },
+        Action::Activity => model.tab = Tab::Activity,
+        Action::Log => model.tab = Tab::Log,
+        Action::NextTab => turn(model, 1),
+        Action::PreviousTab => turn(model, Tab::ALL.len() - 1),
         Action::Module => open(model, "asking for a module", |m| {
             (m.module.focus, m.module.error) = (0, None);
             Dialog::Module
@@ -87,18 +112,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Change => pick(model, true),
         Action::ChangeBack => pick(model, false),
         Action::Choose(choice) => choose(model, choice),
-        Action::Edit(edit) => {
-            if let Some((field, error)) = model.field() {
-                field.edit(edit);
-                if let Some(error) = error {
-                    *error = None;
-                }
-            }
-            follow_filter(model);
-        }
-        Action::Left | Action::Right | Action::Toggle | Action::All | Action::Nothing | Action::Invert => {
-            masks::edit(model, action);
-        }
+        Action::Edit(how) => edit(model, how),
         Action::Discard => masks::discard(model),
         Action::Undo => masks::step(model, true),
         Action::Redo => masks::step(model, false),
@@ -107,8 +121,27 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::EndFilter => masks::end_filter(model, false),
         Action::Presets => model.dialogs.push(Dialog::Presets(0)),
         Action::Copy => model.dialogs.push(Dialog::Copy(0)),
+        Action::Left | Action::Right | Action::Toggle | Action::All | Action::Nothing | Action::Invert => {
+            masks::edit(model, action);
+        }
+        // The rest is of the screens Activity and Log, which had their turn.
+        _ => {}
     }
-    Vec::new()
+}
+
+fn edit(model: &mut Model, how: Edit) {
+    if let Some((field, error)) = model.field() {
+        field.edit(how);
+        if let Some(error) = error {
+            *error = None;
+        }
+    }
+    follow_filter(model);
+}
+
+fn turn(model: &mut Model, by: usize) {
+    let here = Tab::ALL.iter().position(|tab| *tab == model.tab).unwrap_or_default();
+    model.tab = Tab::ALL[(here + by) % Tab::ALL.len()];
 }
 
 fn open(model: &mut Model, what: &str, dialog: impl FnOnce(&mut Model) -> Dialog) {
@@ -129,6 +162,7 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         Some(Dialog::Module) => module::submit(model),
         Some(Dialog::Call) => call::submit(model),
         Some(Dialog::Rehearse) => rehearse::submit(model),
+        Some(Dialog::Line) => line::submit(model),
         Some(Dialog::Path(_)) => path::submit(model),
         Some(Dialog::Gate(choice)) => gate::submit(model, *choice),
         Some(Dialog::Presets(choice)) => {
@@ -139,6 +173,10 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         Some(Dialog::Apply(_)) => confirm::submit_apply(model),
         Some(Dialog::Reset(_)) => confirm::submit_reset(model),
         Some(Dialog::Quit(_)) => quit::accept(model),
+        Some(Dialog::Kill(_)) => records::submit_kill(model),
+        Some(Dialog::Repeat(_)) => records::submit_repeat(model),
+        Some(Dialog::CopyRecord(_)) => records::submit_copy(model),
+        Some(Dialog::Save(_)) => records::submit_save(model),
         _ => Vec::new(),
     }
 }
@@ -151,6 +189,10 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
             Vec::new()
         }
         Some(Dialog::Quit(_)) => quit::back(model),
+        Some(Dialog::Save(_)) => {
+            records::back_from_save(model);
+            Vec::new()
+        }
         Some(_) => {
             model.dialogs.pop();
             Vec::new()
@@ -158,9 +200,12 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-fn up_or_down(model: &mut Model, rows: i32) {
+pub(super) fn up_or_down(model: &mut Model, rows: i32) {
     let last = masks::rows_of(model).saturating_sub(1);
     match model.dialogs.last_mut() {
+        Some(Dialog::Kill(Kill { choice, .. }) | Dialog::CopyRecord(CopyRecord { choice, .. })) => {
+            *choice = choice.saturating_add_signed(rows.signum() as isize).min(1);
+        }
         None => model.masks.move_by(rows, &model.snapshot),
         Some(
             Dialog::Gate(choice) | Dialog::Quit(Quit { choice, .. }) | Dialog::Presets(choice) | Dialog::Copy(choice),
@@ -181,8 +226,10 @@ fn scroll_of(dialog: &mut Dialog) -> Option<&mut usize> {
         Dialog::Apply(d) => Some(&mut d.scroll),
         Dialog::Reset(d) => Some(&mut d.scroll),
         Dialog::Rehearsal(d) => Some(&mut d.scroll),
+        Dialog::Page(d) => Some(&mut d.scroll),
         Dialog::Help(d) => Some(&mut d.scroll),
-        Dialog::Forms(scroll) => Some(scroll),
+        Dialog::Repeat(d) => Some(&mut d.scroll),
+        Dialog::Forms(scroll) | Dialog::Detail(scroll) => Some(scroll),
         _ => None,
     }
 }
@@ -195,25 +242,41 @@ pub(super) fn clamp_scroll(model: &mut Model) {
     }
 }
 
-fn focus(model: &mut Model, forward: bool) {
-    let (focus, fields) = match model.dialogs.last() {
-        Some(Dialog::Module) => (&mut model.module.focus, crate::tui::model::forms::ModuleForm::FIELDS),
-        Some(Dialog::Call) => (&mut model.call.focus, crate::tui::model::forms::CallForm::FIELDS),
+/// Where the focus of the dialog on top is, and how many fields it has.
+fn focus_of(model: &mut Model) -> Option<(&mut usize, usize)> {
+    match model.dialogs.last() {
+        Some(Dialog::Module) => Some((&mut model.module.focus, ModuleForm::FIELDS)),
+        Some(Dialog::Call) => Some((&mut model.call.focus, CallForm::FIELDS)),
         Some(Dialog::Rehearse) => {
             let fields = model.rehearse.fields();
-            (&mut model.rehearse.focus, fields)
+            Some((&mut model.rehearse.focus, fields))
         }
-        _ => return,
-    };
-    *focus = (*focus + if forward { 1 } else { fields - 1 }) % fields;
+        _ => None,
+    }
 }
 
-fn pick(model: &mut Model, forward: bool) {
+fn focus(model: &mut Model, forward: bool) {
+    if let Some(Dialog::Save(_)) = model.dialogs.last() {
+        return records::focus(model);
+    }
+    if let Some((focus, fields)) = focus_of(model) {
+        *focus = (*focus + if forward { 1 } else { fields - 1 }) % fields;
+    }
+}
+
+/// Puts the focus on a field; whether it was there already.
+pub(super) fn focus_on(model: &mut Model, at: usize) -> bool {
+    let Some((focus, fields)) = focus_of(model) else { return false };
+    at < fields && std::mem::replace(focus, at) == at
+}
+
+pub(super) fn pick(model: &mut Model, forward: bool) {
     match model.dialogs.last() {
-        Some(Dialog::Module) => model.module.wait ^= true,
-        Some(Dialog::Rehearse) => model.rehearse.pick(forward),
-        Some(Dialog::Call) => {
-            let modes = crate::tui::model::forms::WAITS.len();
+        Some(Dialog::Module) if model.module.focus == 1 => model.module.wait ^= true,
+        Some(Dialog::Save(_)) => records::pick(model),
+        Some(Dialog::Rehearse) if model.rehearse.picks() => model.rehearse.pick(forward),
+        Some(Dialog::Call) if model.call.focus == 2 => {
+            let modes = WAITS.len();
             model.call.wait = (model.call.wait + if forward { 1 } else { modes - 1 }) % modes;
         }
         _ => {}
@@ -224,6 +287,7 @@ fn choose(model: &mut Model, to: usize) {
     match model.dialogs.last_mut() {
         Some(Dialog::Gate(choice)) => *choice = to,
         Some(Dialog::Quit(quit)) => quit.choice = to,
+        Some(Dialog::Kill(kill)) => kill.choice = to,
         _ => {}
     }
 }

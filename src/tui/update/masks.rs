@@ -22,10 +22,11 @@ pub(super) fn edit(model: &mut Model, action: Action) {
         Action::All => draft | shown,
         Action::Nothing => draft.minus(shown),
         Action::Invert => draft.minus(shown) | shown.minus(draft),
-        _ => match masks.capability() {
+        Action::Toggle => match masks.capability() {
             Some(cap) => draft.toggled(cap),
             None => draft,
         },
+        _ => return,
     };
     masks.set(column, new);
     masks.note = None;
@@ -36,7 +37,10 @@ pub(super) fn discard(model: &mut Model) {
     let changed = !model.masks.changed(&model.snapshot).is_empty();
     model.masks.set_both(KNOBS.map(|knob| live(&model.snapshot, knob)));
     model.masks.note = None;
-    model.say(Mood::Quiet, if changed { "the draft was discarded (u: back)" } else { "there is no draft to discard" });
+    let back = model.keys.key(Action::Undo);
+    let text =
+        if changed { format!("the draft was discarded ({back}: back)") } else { "there is no draft to discard".into() };
+    model.say(Mood::Quiet, text);
 }
 
 /// A step back, or forward again.
@@ -81,13 +85,18 @@ pub(super) fn take_preset(model: &mut Model, choice: usize) {
     let Some(preset) = presets::all(model.snapshot.known).into_iter().nth(choice) else { return };
     model.masks.set_both(preset.masks);
     model.masks.note = None;
-    let text = format!("draft `{}`: {} (u: back)", preset.name, changes(model, preset.masks));
+    let text =
+        format!("draft `{}`: {} ({}: back)", preset.name, changes(model, preset.masks), model.keys.key(Action::Undo));
     model.say(Mood::Quiet, text);
 }
 
 /// Copies the chosen form of the draft.
 pub(super) fn copy(model: &mut Model, choice: usize) -> Vec<Effect> {
     model.dialogs.pop();
+    if model.ascii {
+        model.say(Mood::Warned, "not copied: the Linux console has no clipboard");
+        return Vec::new();
+    }
     let Some(form) = mask_forms::draft(model).into_iter().nth(choice) else { return Vec::new() };
     let text = format!(
         "{} was sent to the terminal's clipboard ({} bytes; a terminal that does not know OSC 52 ignores it)",

@@ -1,13 +1,18 @@
 //! `(model, message) -> effects`. No I/O, no clock.
 
+mod activity;
 mod call;
 mod confirm;
 mod gate;
 mod keys;
+mod line;
+mod log;
 mod masks;
 mod module;
+mod mouse;
 mod path;
 mod quit;
+mod records;
 mod rehearse;
 mod replies;
 mod snapshots;
@@ -22,10 +27,22 @@ use crate::control::words::Mood;
 
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let mut effects = take(model, msg);
+    log::settle(model);
+    // Last of all: what is to be looked at follows from everything else.
+    effects.extend(activity::look(model));
+    effects
+}
+
+fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) => keys::press(model, &key),
         Msg::Paste(text) => {
             keys::paste(model, &text);
+            Vec::new()
+        }
+        Msg::Mouse(mouse) => {
+            mouse::take(model, mouse);
             Vec::new()
         }
         Msg::Resize { columns, rows } => {
@@ -39,6 +56,18 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Replied { ticket, reply } => replies::take(model, ticket, reply),
+        Msg::Looked(answer) => {
+            activity::looked(model, *answer);
+            Vec::new()
+        }
+        Msg::Logged(lines) => {
+            model.log.take(lines);
+            Vec::new()
+        }
+        Msg::Saved { ticket, result } => {
+            records::saved(model, ticket, result);
+            Vec::new()
+        }
         Msg::Tick(now) => {
             model.now = model.now.max(now);
             model.spark.advance(model.now);

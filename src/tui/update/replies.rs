@@ -3,22 +3,37 @@
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
 use crate::abi::escape::{screen, unescape};
+use crate::control::report::table;
 use crate::control::words::{Mood, chain, ended_in_words, ended_with_time};
 use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::engine::record::{Outcome, Record};
+use crate::sys::probe::Report;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::masks::{key, list, live};
 use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
-use super::rehearse;
+use super::{line, module, rehearse};
 
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
     let Some(pending) = model.pending.remove(&ticket) else { return Vec::new() };
     match pending {
-        Pending::Request(batch) => request(model, batch, reply),
+        Pending::Request(batch) => {
+            request(model, batch, reply);
+            return module::next(model, batch).into_iter().collect();
+        }
+        Pending::Set(keys) => set(model, &keys, reply),
+        Pending::Probe => probe(model, reply),
+        Pending::Act(done) => match reply {
+            Ok(_) => model.say(Mood::Good, done),
+            Err(error) => model.say(Mood::Bad, format!("{done}: not done: {}", explain(&error))),
+        },
+        Pending::Helper(which, done) => match reply {
+            Ok(_) => model.say(Mood::Good, format!("{which}: {done}")),
+            Err(error) => model.say(Mood::Bad, format!("{which}: not done: {}", explain(&error))),
+        },
         Pending::Path => path(model, ticket, reply),
         Pending::Gate(words) => gate(model, words, reply),
         Pending::Masks(asked) => masks(model, ticket, &asked, reply),
@@ -217,6 +232,44 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
             }
             model.say(Mood::Bad, not_changed(key(knob).name(), &error));
         }
+    }
+}
+
+/// Knobs that were written from the command line.
+fn set(model: &mut Model, keys: &[Key], reply: Result<Reply, ControlError>) {
+    match reply {
+        Ok(Reply::Written(written)) => {
+            take_written(model, &written);
+            let warned = written.iter().any(|w| !w.warnings.is_empty());
+            let words = |w: &Written| match w.key {
+                Key::Modprobe => path_written(w),
+                key => format!("{}: `{}` -> `{}`", key.name(), w.before, w.after),
+            };
+            let text = written.iter().map(words).collect::<Vec<_>>().join("; ");
+            model.say(if warned { Mood::Warned } else { Mood::Good }, text);
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let names = keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(", ");
+            model.say(Mood::Bad, not_changed(&names, &error));
+        }
+    }
+}
+
+/// The probe's report, as a page.
+fn probe(model: &mut Model, reply: Result<Reply, ControlError>) {
+    match reply {
+        Ok(Reply::Answered(record)) => {
+            let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
+            // Not in front of somebody who is at something else by now.
+            if let Some(report) = report.filter(|_| model.dialogs.is_empty()) {
+                let lines = table(&report, model.snapshot.known).lines().map(str::to_owned).collect();
+                line::open_page(model, "What a helper gets now", lines);
+            }
+            model.say(ended_in_words(&record).mood, answered(&record));
+        }
+        Ok(_) => {}
+        Err(error) => model.say(Mood::Bad, explain(&error)),
     }
 }
 

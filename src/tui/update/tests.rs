@@ -135,6 +135,117 @@ fn a_form_of_the_draft_is_copied_whole() {
     assert!(status(&m).starts_with("bset as sysctl was sent to the terminal's clipboard"));
 }
 
+fn line_error(m: &Model) -> &str {
+    m.line.error.as_deref().unwrap_or_default()
+}
+
+/// The commands of a line, which is remembered.
+fn line(m: &mut Model, text: &str) -> Vec<(u64, Command)> {
+    let mut effects = type_in(m, &format!(":{text}\n"));
+    assert!(matches!(effects.pop(), Some(Effect::Remember(kept)) if kept == text.as_bytes()), "{:?}", m.line.error);
+    commands(effects)
+}
+
+#[test]
+fn a_line_asks_as_the_shell_does() {
+    let mut m = model();
+    let asked = line(&mut m, "request --nowait --parallel 2 --repeat 2 a b");
+    let name = |command: &Command| match command {
+        Command::RequestModule { name, wait: false } => name.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(asked.iter().map(|(_, c)| name(c)).collect::<Vec<_>>(), [b"a", b"b"]);
+    // Each answer begins the next, and no more than were asked for.
+    let third = commands(reply(&mut m, 1, Ok(Reply::Answered(Arc::new(fixture::record(1, b"a", 0))))));
+    assert_eq!((third[0].0, name(&third[0].1)), (3, b"a".to_vec()));
+    let fourth = commands(reply(&mut m, 3, Ok(Reply::Answered(Arc::new(fixture::record(2, b"a", 0))))));
+    assert_eq!((fourth[0].0, name(&fourth[0].1)), (4, b"b".to_vec()));
+    assert!(reply(&mut m, 2, Ok(Reply::Answered(Arc::new(fixture::record(3, b"b", 256))))).is_empty());
+    reply(&mut m, 4, Ok(Reply::Answered(Arc::new(fixture::record(4, b"b", 256)))));
+    assert_eq!(status(&m), "a b: 4 of 4 answered: 2 ✓ exit 0, 2 ✗ exit 1 (raw 256)");
+
+    let asked = line(&mut m, "run --bset cap_sys_module -- /bin/sh -c 'exit 3'");
+    assert!(matches!(&asked[0].1, Command::Call(call) if call.args == [&b"-c"[..], b"exit 3"] && call.bset.is_some()));
+    let asked = line(&mut m, "kill -s KILL 7");
+    assert!(matches!(asked[0].1, Command::Kill { id: 7, signal: 9 }));
+    assert!(matches!(line(&mut m, "abandon 7")[0].1, Command::Abandon(7)));
+    assert!(
+        matches!(&line(&mut m, "gate freeze")[0].1, Command::Write(w) if w[0] == (Key::Gate, b"freezing".to_vec()))
+    );
+    assert!(matches!(line(&mut m, "reset loop-messages")[0].1, Command::ResetLoopMessages));
+    assert_eq!(m.line.history.len(), 6);
+}
+
+#[test]
+fn a_line_that_sets_masks_makes_a_draft_that_is_confirmed() {
+    let mut m = model();
+    assert!(line(&mut m, "set kernel.usermodehelper.bset=-cap_sys_module").is_empty());
+    assert_eq!(m.masks.draft(MaskKnob::Bset), KNOWN.minus(SYS_MODULE));
+    assert!(matches!(m.dialogs.last(), Some(Dialog::Apply(apply)) if apply.phrase == "drop cap_sys_module"));
+    key(&mut m, KeyCode::Esc);
+    assert!(line(&mut m, "reset inheritable").is_empty());
+    assert!(matches!(m.dialogs.last(), Some(Dialog::Reset(reset)) if reset.knob == MaskKnob::Inheritable));
+    key(&mut m, KeyCode::Esc);
+    // Other knobs are written at once, the gate by itself.
+    let written = line(&mut m, "set kernel.modprobe=/bin/true khelper.gate=enabled khelper.deny=x*");
+    let keys = |c: &Command| match c {
+        Command::Write(writes) => writes.iter().map(|(key, _)| *key).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(keys(&written[0].1), [Key::Modprobe, Key::Deny]);
+    assert_eq!(keys(&written[1].1), [Key::Gate]);
+}
+
+#[test]
+fn a_line_that_means_nothing_stays_and_says_why() {
+    for (text, why) in [
+        ("nonsense", "unrecognized subcommand"),
+        ("set khelper.live=1", "khelper.live"),
+        ("set nonsense=1", "nonsense"),
+        ("set kernel.usermodehelper.bset=full kernel.modprobe=/x", "masks are confirmed first"),
+        ("set kernel.usermodehelper.bset=1", "kernel.usermodehelper.bset"),
+        ("run -- 'x", "the quote ' is not closed"),
+        ("request --repeat 4000000 a", "more than one line may ask for"),
+        ("kill x", "invalid value"),
+    ] {
+        let mut m = model();
+        assert!(type_in(&mut m, &format!(":{text}\n")).is_empty());
+        assert!(line_error(&m).contains(why), "{text}: {}", line_error(&m));
+        assert!(matches!(m.dialogs.last(), Some(Dialog::Line)) && m.line.typed.bytes() == text.as_bytes());
+        assert!(m.line.history.is_empty() && m.masks.changed(&m.snapshot).is_empty());
+        type_in(&mut m, "x");
+        assert_eq!(line_error(&m), "");
+    }
+    // Hostile bytes come back escaped.
+    let mut m = model();
+    type_in(&mut m, ":");
+    update(&mut m, Msg::Paste(b"\x1b[2J\xff".to_vec()));
+    type_in(&mut m, "\n");
+    assert!(line_error(&m).contains("\\x1b[2J") && !line_error(&m).contains('\u{1b}'), "{}", line_error(&m));
+}
+
+#[test]
+fn a_read_only_line_reads() {
+    let mut m = model();
+    m.options.read_only = true;
+    for text in [
+        "set kernel.modprobe=/x",
+        "request a",
+        "run -- /x",
+        "probe",
+        "gate enable",
+        "reset bset",
+        "kill 1",
+        "abandon 1",
+    ] {
+        assert!(line(&mut m, text).is_empty(), "{text}");
+        assert!(status(&m).contains("read-only") && m.dialogs.is_empty(), "{text}");
+    }
+    assert!(line(&mut m, "get kernel.modprobe khelper.gate").is_empty());
+    let Some(Dialog::Page(page)) = m.dialogs.last() else { panic!() };
+    assert_eq!(page.lines, ["kernel.modprobe = /sbin/modprobe", "khelper.gate = enabled"]);
+}
+
 #[test]
 fn an_invalid_form_says_why_and_keeps_what_was_typed() {
     let mut m = model();

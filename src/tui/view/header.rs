@@ -3,7 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use crate::control::words::Mood;
-use crate::tui::keymap;
+use crate::tui::keymap::{Action, name};
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::{Model, Tab};
 use crate::tui::text;
@@ -31,25 +31,68 @@ pub(super) fn target_words(model: &Model, columns: usize) -> String {
 
 /// The screens with their keys, and `read-only`.
 pub(super) fn tabs(model: &Model, columns: u16) -> Line<'static> {
+    let columns = usize::from(columns);
+    let marks: Vec<Span<'static>> = marks(model);
+    let with_marks = |mut spans: Vec<Span<'static>>| {
+        spans.extend(marks.iter().cloned());
+        Line::from(spans)
+    };
+    let lines = [Names::Roomy, Names::Close, Names::Shown].map(|names| with_marks(screens(model, names)));
+    let [roomy, close, shown] = lines;
+    if roomy.width() <= columns {
+        roomy
+    } else if close.width() <= columns {
+        close
+    } else if shown.width() <= columns {
+        shown
+    } else {
+        Line::from(screens(model, Names::Shown))
+    }
+}
+
+/// How much is said of each screen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Roomy,
+    Close,
+    /// The name of the one that is shown, the numbers of the others.
+    Shown,
+}
+
+fn screens(model: &Model, names: Names) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     for (at, tab) in Tab::ALL.into_iter().enumerate() {
-        let shown = model.tab == tab;
-        let style = if shown { model.theme.selected } else { model.theme.text };
-        let (open, close) = if shown { ('[', ']') } else { (' ', ' ') };
-        spans.push(Span::styled(format!("{open}{} {}{close}", at + 1, tab.name()), style));
+        let number = at + 1;
+        let (text, style) = match (model.tab == tab, names) {
+            (true, _) => (format!("[{number} {}]", tab.name()), model.theme.selected),
+            (false, Names::Roomy) => (format!(" {number} {} ", tab.name()), model.theme.text),
+            (false, Names::Close) => (format!("{number} {}", tab.name()), model.theme.text),
+            (false, Names::Shown) => (number.to_string(), model.theme.text),
+        };
+        spans.push(Span::styled(text, style));
         spans.push(Span::raw(" "));
     }
+    spans
+}
+
+fn marks(model: &Model) -> Vec<Span<'static>> {
+    let mut spans = Vec::new();
     if !model.masks.changed(&model.snapshot).is_empty() {
         spans.push(Span::styled("draft open ", model.theme.draft));
     }
     if model.options.read_only {
         spans.push(Span::styled("read-only", model.theme.warn));
     }
-    let mut line = Line::from(spans);
-    if line.width() > usize::from(columns) {
-        line.spans.truncate(4);
-    }
-    line
+    spans
+}
+
+/// The screen whose name is in that cell of the line.
+pub(super) fn tab_at(x: u16) -> Option<Tab> {
+    let mut end = 0;
+    Tab::ALL.into_iter().enumerate().find_map(|(at, tab)| {
+        end += text::width(&format!(" {} {} ", at + 1, tab.name())) + 1;
+        (usize::from(x) < end).then_some(tab)
+    })
 }
 
 /// How many rows the last message wants.
@@ -77,12 +120,12 @@ pub(super) fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static
 /// The keys that mean something now. Where there is no room for all, the help's key is still there.
 pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
     let columns = usize::from(columns);
-    let keys: Vec<_> = keymap::footer(model.chain()).collect();
+    let keys: Vec<_> = model.keys.footer(model.chain());
     let cells = |key: &str, label: &str| text::width(key) + text::width(label) + 3;
     let wanted: usize = keys.iter().map(|(key, label)| cells(key, label)).sum();
     let on_top = matches!(model.dialogs.last(), Some(Dialog::Help(_)));
-    let help = if model.dialogs.is_empty() { "? help" } else { "F1 help" };
-    let more = format!("{} {help}", text::CUT);
+    let help = help_key(model);
+    let more = format!("{} {help} help", text::CUT);
     let room = if wanted <= columns || on_top { columns } else { columns.saturating_sub(text::width(&more)) };
     let mut spans = Vec::new();
     let mut used = 0;
@@ -101,4 +144,12 @@ pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
         spans.push(Span::styled(text::fit(&more, columns), model.theme.key));
     }
     Line::from(spans)
+}
+
+/// The help's key that means something now: a character does not where text is typed.
+fn help_key(model: &Model) -> String {
+    let chain = model.chain();
+    let help = model.keys.rows().filter(|(row, _)| row.action == Action::Help);
+    let here = help.filter(|(row, _)| chain.contains(&row.context)).flat_map(|(_, keys)| keys);
+    here.map(|key| name(*key)).next().unwrap_or_default()
 }

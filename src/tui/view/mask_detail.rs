@@ -6,6 +6,7 @@ use ratatui::text::Line;
 use crate::abi::cap::CapMask;
 use crate::abi::mask::{hex, kernel_words, libcap, names, systemd};
 use crate::control::MaskKnob;
+use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, difference, live, short};
 use crate::tui::text;
@@ -31,7 +32,13 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
         forms(model, knob, &mut out, roomy);
     }
     let total = out.lines.len();
-    cut(out.lines, total, rows, "lines: f shows both masks whole", model.theme.dim)
+    cut(
+        out.lines,
+        total,
+        rows,
+        &format!("lines: {} shows both masks whole", model.keys.key(Action::Forms)),
+        model.theme.dim,
+    )
 }
 
 struct Lines {
@@ -61,7 +68,11 @@ fn note(model: &Model, out: &mut Lines) {
 fn differences(model: &Model, out: &mut Lines) {
     let changed = model.masks.changed(&model.snapshot);
     if changed.is_empty() {
-        out.say("no draft: space toggles, P offers presets, p rehearses, w applies", model.theme.dim);
+        let [toggle, presets, rehearse, apply] =
+            [Action::Toggle, Action::Presets, Action::Rehearse, Action::Apply].map(|action| model.keys.key(action));
+        let words =
+            format!("no draft: {toggle} toggles, {presets} offers presets, {rehearse} rehearses, {apply} applies");
+        out.say(&words, model.theme.dim);
     }
     for knob in changed {
         let words = difference(live(&model.snapshot, knob), model.masks.draft(knob));

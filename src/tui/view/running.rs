@@ -6,6 +6,7 @@ use crate::abi::escape::screen;
 use crate::control::words::took;
 use crate::engine::record::State;
 use crate::engine::snapshot::Live;
+use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::text;
 
@@ -17,7 +18,10 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
     let mut lines = vec![heading(model, &format!("Running ({})", s.live_total), columns)];
     let rows = rows.saturating_sub(1);
     if s.running.is_empty() {
-        lines.push(line(text::fit("nothing runs: m asks for a module", columns), model.theme.dim));
+        lines.push(line(
+            text::fit(&format!("nothing runs: {} asks for a module", model.keys.key(Action::Module)), columns),
+            model.theme.dim,
+        ));
         return lines;
     }
     let shown = s.running.iter().take(rows).map(|live| line(row(model, live, columns), model.theme.text)).collect();

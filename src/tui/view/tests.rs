@@ -11,12 +11,13 @@ use super::*;
 use crate::abi::birth::Enforcement;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::Stage;
-use crate::control::{Key, Reply, Written};
+use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
 use crate::tui::fixture::{self, KNOWN};
+use crate::tui::model::dialog::Dialog;
 use crate::tui::model::warnings::screen_again;
-use crate::tui::msg::Msg;
+use crate::tui::msg::{Click, Mouse, Msg};
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
 
@@ -142,6 +143,8 @@ fn dialogs_at_every_size() {
     at_every_size("reset", &s, "2R");
     at_every_size("forms", &s, "2 f");
     at_every_size("help", &s, "?drain");
+    at_every_size("line", &s, ":set kernel.\t\n");
+    at_every_size("line_page", &s, ":mask cap_sys_module\n");
     at_every_size("rehearse", &s, "2 p→\tdummy");
     at_every_size("quit", &fixture::busy(12), "qk");
 }
@@ -198,7 +201,26 @@ fn masks_that_do_nothing_say_so() {
 #[test]
 fn the_target_is_named_on_every_screen_and_dialog() {
     for (columns, rows) in [(40, 3), (40, 10), (80, 24), (120, 40)] {
-        for typed in ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", "2f", "q", "2/x", "2P", "2y"] {
+        for typed in [
+            "",
+            "2",
+            "m",
+            "c",
+            "e",
+            "g",
+            "?",
+            "2 w",
+            "2R",
+            "2 p",
+            "2 p\n",
+            ":x",
+            ":get -a\n",
+            "2f",
+            "q",
+            "2/x",
+            "2P",
+            "2y",
+        ] {
             let mut model = fixture::model(fixture::busy(1), columns, rows);
             keys(&mut model, typed);
             let first = self::rows(&buffer(&model)).remove(0);
@@ -219,6 +241,102 @@ fn meaning_has_a_style_and_no_color_has_none() {
     keys(&mut model, "2 w");
     for cell in buffer(&model).content() {
         assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
+    }
+}
+
+#[test]
+fn the_linux_console_gets_ascii_alone() {
+    for typed in
+        ["", "2 ", "m", "c", "g", "?", "2 w", "2R", "2 p", "2 p\n", ":x\n", ":get -a\n", "2f", "q", "2/x", "2P", "2 y"]
+    {
+        let mut model = fixture::model(fixture::overflowing(), 80, 24);
+        model.ascii = true;
+        keys(&mut model, typed);
+        for cell in buffer(&model).content() {
+            assert!(cell.symbol().is_ascii(), "{typed}: {}", cell.symbol());
+        }
+    }
+    let mut model = fixture::model(fixture::overflowing(), 80, 24);
+    model.ascii = true;
+    insta::assert_snapshot!("overview_ascii_80x24", screen(&model));
+}
+
+#[test]
+fn the_colour_blind_theme_has_neither_red_nor_green_and_contrast_is_never_dim() {
+    let shown = |theme, typed: &str| {
+        let mut model = fixture::model(fixture::overflowing(), 120, 40);
+        model.theme = theme;
+        keys(&mut model, typed);
+        buffer(&model)
+    };
+    let mut seen = Vec::new();
+    for typed in ["", "2 ", "2 w\n", "m\n"] {
+        for cell in shown(Theme::colour_blind(), typed).content() {
+            assert!(![Color::Red, Color::Green, Color::LightRed, Color::LightGreen].contains(&cell.fg), "{typed}");
+            seen.push(cell.fg);
+        }
+        for cell in shown(Theme::high_contrast(), typed).content() {
+            assert!(![Color::DarkGray, Color::Gray].contains(&cell.fg), "{typed}");
+        }
+    }
+    assert!(seen.contains(&Color::LightYellow) && seen.contains(&Color::LightBlue));
+}
+
+#[test]
+fn rebound_keys_are_the_ones_that_are_shown() {
+    let mut model = fixture::model(fixture::snapshot(), 120, 40);
+    let rebind = |context, action, key| crate::tui::keymap::Rebind::new(context, action, vec![key], 1).unwrap();
+    let key = |c| (KeyCode::Char(c), KeyModifiers::NONE);
+    let both = vec![rebind("screens", "module", key('M')), rebind("masks", "apply", key('W'))];
+    model.keys = crate::tui::keymap::Keymap::new(both).unwrap();
+    assert!(screen(&model).contains("M asks for a module") && screen(&model).contains("M module"));
+    keys(&mut model, "2");
+    let flat = screen(&model).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("rehearses, W") && flat.contains("W apply"), "{flat}");
+    keys(&mut model, " w");
+    assert!(model.dialogs.is_empty());
+    keys(&mut model, "W");
+    assert!(!model.dialogs.is_empty());
+}
+
+/// The left button is pressed on the first cell of `what`, as far as the screen shows it.
+fn click(model: &mut Model, what: &str) {
+    let (y, row) = rows(&buffer(model)).into_iter().enumerate().find(|(_, row)| row.contains(what)).unwrap();
+    let x = text::width(&row[..row.find(what).unwrap()]);
+    let (x, y) = (u16::try_from(x).unwrap(), u16::try_from(y).unwrap());
+    update(model, Msg::Mouse(Mouse { what: Click::Press, x, y }));
+}
+
+#[test]
+fn what_is_clicked_is_what_is_shown() {
+    for (columns, rows) in SIZES {
+        let mut model = fixture::model(fixture::snapshot(), columns, rows);
+        click(&mut model, "2 Masks");
+        assert_eq!(model.tab, Tab::Masks);
+        // A name is chosen, a box is toggled, in the draft alone.
+        click(&mut model, "cap_ipc_owner");
+        assert_eq!(model.masks.capability().unwrap().name(), "cap_ipc_owner");
+        assert!(model.masks.changed(&model.snapshot).is_empty());
+        click(&mut model, "[■]");
+        assert_eq!(KNOWN.minus(model.masks.draft(MaskKnob::Bset)), CapMask::from_bits(1 << 15));
+        click(&mut model, "[■→·]");
+        assert!(model.masks.changed(&model.snapshot).is_empty());
+        let before = model.masks.cursor;
+        update(&mut model, Msg::Mouse(Mouse { what: Click::WheelDown, x: 0, y: 0 }));
+        assert_eq!(model.masks.cursor, before + 3);
+        // Fields get the focus; a field of a few values that has it turns. Nothing is done by a click.
+        keys(&mut model, "m");
+        click(&mut model, "  wait");
+        assert!((model.module.focus, model.module.wait) == (1, true));
+        click(&mut model, "> wait");
+        assert!((model.module.focus, model.module.wait) == (1, false));
+        update(&mut model, Msg::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)));
+        keys(&mut model, "g");
+        click(&mut model, "disable and");
+        assert!(matches!(model.dialogs.last(), Some(Dialog::Gate(1))) && model.pending.is_empty());
+        // Behind a dialog nothing is clicked.
+        update(&mut model, Msg::Mouse(Mouse { what: Click::Press, x: 2, y: 1 }));
+        assert_eq!(model.tab, Tab::Masks);
     }
 }
 
@@ -254,7 +372,7 @@ fn messages() -> impl Strategy<Value = Msg> {
             KeyCode::Right, KeyCode::Home, KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Backspace,
             KeyCode::Delete, KeyCode::F(1),
         ]),
-        6 => proptest::sample::select("12mcegwpRfqani z/uPy".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        6 => proptest::sample::select("12mcegwpRfqani z/uPy:".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
     ];
     let modifiers = prop_oneof![8 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];
     let nasty =
@@ -265,6 +383,9 @@ fn messages() -> impl Strategy<Value = Msg> {
     ];
     prop_oneof![
         20 => (code, modifiers).prop_map(|(code, modifiers)| Msg::Key(KeyEvent::new(code, modifiers))),
+        4 => (0u16..140, 0u16..50, 0usize..3).prop_map(|(x, y, what)| {
+            Msg::Mouse(Mouse { what: [Click::Press, Click::WheelUp, Click::WheelDown][what], x, y })
+        }),
         2 => hostile.clone().prop_map(Msg::Paste),
         2 => (1u16..140, 1u16..50).prop_map(|(columns, rows)| Msg::Resize { columns, rows }),
         1 => any::<u64>().prop_map(|now| Msg::Tick(now >> 20)),
@@ -325,8 +446,8 @@ proptest! {
     }
 
     #[test]
-    fn every_size_is_drawn(columns in 1u16..130, rows in 1u16..45, at in 0usize..16) {
-        let typed = ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", "2f", "q", "2/x", "2P", "2y"][at];
+    fn every_size_is_drawn(columns in 1u16..130, rows in 1u16..45, at in 0usize..18) {
+        let typed = ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", ":x", ":get -a\n", "2f", "q", "2/x", "2P", "2y"][at];
         let mut model = fixture::model(fixture::overflowing(), columns, rows);
         keys(&mut model, typed);
         buffer(&model);

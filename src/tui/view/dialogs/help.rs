@@ -3,7 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use crate::abi::escape::screen;
-use crate::tui::keymap::{self, Context, TABLE};
+use crate::tui::keymap::{Context, names};
 use crate::tui::model::Model;
 use crate::tui::model::dialog::Help;
 use crate::tui::text;
@@ -15,11 +15,12 @@ pub(super) fn sheet(model: &Model, help: &Help, columns: usize) -> Sheet {
     sheet.scroll = help.scroll;
     let wanted = screen(help.search.bytes()).to_lowercase();
     for context in Context::ALL {
-        let rows: Vec<_> = TABLE
-            .iter()
-            .filter(|row| row.context == context)
-            .filter(|row| {
-                let all = format!("{} {} {}", keymap::names(row), row.help, context.title()).to_lowercase();
+        let rows: Vec<_> = model
+            .keys
+            .rows()
+            .filter(|(row, _)| row.context == context)
+            .filter(|(row, keys)| {
+                let all = format!("{} {} {}", names(keys), row.help, context.title()).to_lowercase();
                 all.contains(&wanted)
             })
             .collect();
@@ -27,8 +28,8 @@ pub(super) fn sheet(model: &Model, help: &Help, columns: usize) -> Sheet {
             continue;
         }
         sheet.say(context.title(), model.theme.title);
-        for row in rows {
-            let keys = text::pad(&format!("  {}", keymap::names(row)), 20.min(columns / 2));
+        for (row, keys) in rows {
+            let keys = text::pad(&format!("  {}", names(keys)), 20.min(columns / 2));
             let room = columns.saturating_sub(text::width(&keys) + 1);
             sheet.lines.push(Line::from(vec![
                 Span::styled(keys + " ", model.theme.key),

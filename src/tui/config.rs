@@ -1,0 +1,191 @@
+//! What the operator chose, in `$XDG_CONFIG_HOME/khelper/console.toml`: the theme and the keys. Whatever means nothing is
+//! an error that names its line: a key that silently does nothing would be found out at the wrong moment.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::abi::escape::screen;
+
+use super::history::xdg;
+use super::keymap::{self, Keymap, Rebind};
+use super::theme::Theme;
+
+/// More than any settings that make sense.
+const BYTES: u64 = 256 * 1024;
+
+/// What was chosen.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The theme, if one was.
+    pub theme: Option<Theme>,
+    /// The keys.
+    pub keys: Keymap,
+}
+
+/// Settings that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsError {
+    file: PathBuf,
+    /// Counted from 1; 0: the file as a whole.
+    line: usize,
+    why: String,
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = screen(self.file.as_os_str().as_encoded_bytes());
+        match self.line {
+            0 => write!(f, "{file}: {}", self.why),
+            line => write!(f, "{file}:{line}: {}", self.why),
+        }
+    }
+}
+
+/// Reads the settings; the defaults where there is no file.
+pub fn read() -> Result<Settings, SettingsError> {
+    let Some(file) = xdg("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("khelper/console.toml")) else {
+        return Ok(Settings::default());
+    };
+    let wrong = |line, why| SettingsError { file: file.clone(), line, why };
+    match text(&file) {
+        Ok(text) => parse(&text).map_err(|(line, why)| wrong(line, why)),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Settings::default()),
+        Err(e) => Err(wrong(0, format!("cannot be read: {e}"))),
+    }
+}
+
+fn text(file: &Path) -> io::Result<String> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let opened = std::fs::File::from(rustix::fs::open(file, flags, Mode::empty())?);
+    if !opened.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let mut text = String::new();
+    opened.take(BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+type Wrong = (usize, String);
+
+fn parse(text: &str) -> Result<Settings, Wrong> {
+    let line = |at: usize| 1 + text.as_bytes().iter().take(at).filter(|b| **b == b'\n').count();
+    let at = |spanned: std::ops::Range<usize>| line(spanned.start);
+    let table = DeTable::parse(text).map_err(|e| (e.span().map_or(0, at), e.message().to_owned()))?.into_inner();
+    let mut settings = Settings::default();
+    let mut rebound = Vec::new();
+    for (name, value) in &table {
+        match (name.get_ref().as_ref(), value.get_ref()) {
+            ("theme", DeValue::String(theme)) => {
+                let known =
+                    || format!("no theme is called `{}`: {}", screen(theme.as_bytes()), Theme::NAMES.join(", "));
+                settings.theme = Some(Theme::by_name(theme).ok_or_else(|| (at(value.span()), known()))?);
+            }
+            ("theme", _) => return Err((at(value.span()), format!("theme is one of {}", Theme::NAMES.join(", ")))),
+            ("keys", DeValue::Table(contexts)) => {
+                for (context, rows) in contexts {
+                    let DeValue::Table(rows) = rows.get_ref() else {
+                        return Err((at(context.span()), "keys are given as [keys.CONTEXT] with ACTION = KEYS".into()));
+                    };
+                    for (action, keys) in rows {
+                        let line = at(action.span());
+                        let wrong = |why| (line, why);
+                        let keys = list(keys).map_err(wrong)?;
+                        let (context, action) =
+                            (screen(context.get_ref().as_bytes()), screen(action.get_ref().as_bytes()));
+                        rebound.push(Rebind::new(&context, &action, keys, line).map_err(wrong)?);
+                    }
+                }
+            }
+            (other, _) => {
+                let why = format!("`{}` is no setting: theme and [keys.CONTEXT] are", screen(other.as_bytes()));
+                return Err((at(name.span()), why));
+            }
+        }
+    }
+    settings.keys = Keymap::new(rebound)?;
+    Ok(settings)
+}
+
+/// One key, or a list of them.
+fn list(value: &Spanned<DeValue<'_>>) -> Result<Vec<keymap::Key>, String> {
+    let one = |value: &DeValue<'_>| {
+        let text = value.as_str().ok_or("keys are texts, as \"w\" or [\"w\", \"ctrl-r\"]")?;
+        keymap::parse(text)
+            .ok_or_else(|| format!("`{}` is no key (a character, F1, ctrl-r, page-up)", screen(text.as_bytes())))
+    };
+    match value.get_ref() {
+        DeValue::Array(keys) => keys.iter().map(|key| one(key.get_ref())).collect(),
+        key => one(key).map(|key| vec![key]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::keymap::{Action, Context};
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_theme_and_keys_are_taken() {
+        let text = "theme = \"colour-blind\"\n[keys.masks]\napply = \"W\"\nundo = [\"u\", \"ctrl-_\"]\n";
+        assert_eq!(parse(text).unwrap_err(), (4, "`ctrl-_` is no key (a character, F1, ctrl-r, page-up)".into()));
+        let settings = parse(&text.replace("ctrl-_", "ctrl-b")).unwrap();
+        assert_eq!(settings.theme, Some(Theme::colour_blind()));
+        let find = |key| settings.keys.find(&[Context::Masks], keymap::parse(key).unwrap());
+        assert_eq!((find("W"), find("w"), find("ctrl-b")), (Some(Action::Apply), None, Some(Action::Undo)));
+        assert_eq!(settings.keys.key(Action::Apply), "W");
+        assert_eq!(parse("").unwrap().theme, None);
+    }
+
+    #[test]
+    fn what_means_nothing_names_its_line() {
+        for (text, line, why) in [
+            ("\ntheme = \"pink\"", 2, "no theme is called `pink`"),
+            ("theme = 3", 1, "theme is one of"),
+            ("nonsense = 1", 1, "`nonsense` is no setting"),
+            ("[keys.masks]\napplay = \"w\"", 2, "`masks` has no `applay`; it has toggle"),
+            ("[keys.maskz]\napply = \"w\"", 2, "no keys belong to `maskz`"),
+            ("[keys.masks]\napply = \"both\"", 2, "`both` is no key"),
+            ("[keys.masks]\napply = []", 2, "would have no key"),
+            ("[keys.masks]\n\nundo = \"p\"", 3, "`p` already means `rehearse` in `masks`"),
+            ("[keys.masks]\nundo = \"m\"", 2, "`m` already means `module` in `screens`"),
+            ("[keys.masks]\nundo = \"X\"\napply = \"X\"", 3, "`X` already means `undo`"),
+            ("[keys.help]\ndown = \"j\"", 2, "could not be typed any more"),
+            ("[keys.anywhere]\nrepaint = \"r\"", 2, "could not be typed any more"),
+            ("keys = 1", 1, "`keys` is no setting"),
+            ("[keys]\nmasks = 1", 2, "keys are given as"),
+            ("[keys.masks]\napply = \"w", 2, ""),
+            ("theme = \"ansi\"\ntheme = \"ansi\"", 2, "duplicate key"),
+        ] {
+            let (at, says) = parse(text).unwrap_err();
+            assert!(at == line && says.contains(why), "{text:?}: {at}: {says}");
+        }
+    }
+
+    #[test]
+    fn two_keys_can_change_places() {
+        let keys = parse("[keys.masks]\nundo = \"z\"\ndiscard = \"u\"").unwrap().keys;
+        assert_eq!(keys.key(Action::Undo), "z");
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_back() {
+        let printed = Keymap::default().settings();
+        assert_eq!(parse(&printed).unwrap().keys.settings(), printed);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_judged(text in "(\\PC|\n|[a-z.=\"\\[\\] ]){0,80}") {
+            if let Err((line, why)) = parse(&text) {
+                prop_assert!(line <= text.lines().count().max(1) + 1);
+                prop_assert!(!why.is_empty());
+            }
+        }
+    }
+}

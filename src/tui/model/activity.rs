@@ -1,0 +1,248 @@
+//! The screen Activity: the rows that were read last, the cursor, and what is to be read next. The records themselves
+//! stay in the engine: the screen holds a window of rows and the one record under the cursor.
+
+use crate::abi::escape::screen;
+use crate::engine::record::State;
+use crate::policy::access::Globs;
+use crate::sys::host::Micros;
+
+use super::field::Field;
+use super::look::{Answer, Detail, Question, Row, Target};
+use super::query::{Query, Sort, Which};
+
+/// How many of those that got TERM are remembered.
+const TERMS: usize = 64;
+
+/// What is being typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typing {
+    /// The words.
+    Words,
+    /// The globs.
+    Globs,
+}
+
+/// What an answer depends on: the same twice needs no second question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    query: Query,
+    seq: u64,
+    still: bool,
+    around: usize,
+    moves: u64,
+    now: Micros,
+}
+
+/// The screen.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    /// The words that rows must have.
+    pub words: Field,
+    /// The globs that modules' names must match.
+    pub globs: Field,
+    /// Which of the two is being typed.
+    pub typing: Option<Typing>,
+    /// Which endings.
+    pub which: Which,
+    /// The order.
+    pub sort: Sort,
+    /// The other way round.
+    pub reverse: bool,
+    /// The cursor stays on the first row, whatever comes.
+    pub follow: bool,
+    /// Nothing new is shown; how many requests there were when it began.
+    pub paused: Option<u64>,
+    /// What was read last.
+    pub answer: Answer,
+    /// The row at the top of the screen.
+    pub top: usize,
+    /// The row under the cursor and its request.
+    pub at: Option<(usize, u64)>,
+    /// Requests whose helpers got TERM from here, the newest last.
+    pub had_term: Vec<u64>,
+    wish: Option<Target>,
+    moves: u64,
+    asked: Option<Asked>,
+    in_flight: bool,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self {
+            words: Field::default(),
+            globs: Field::default(),
+            typing: None,
+            which: Which::All,
+            sort: Sort::Newest,
+            reverse: false,
+            follow: true,
+            paused: None,
+            answer: Answer::default(),
+            top: 0,
+            at: None,
+            had_term: Vec::new(),
+            wish: None,
+            moves: 0,
+            asked: None,
+            in_flight: false,
+        }
+    }
+}
+
+impl Activity {
+    /// What is asked for by what was typed and chosen; globs that cannot be read are left out.
+    pub fn query(&self) -> Query {
+        let words = screen(self.words.bytes()).to_lowercase();
+        Query {
+            words: words.split_whitespace().map(str::to_owned).collect(),
+            globs: Globs::parse(self.globs.bytes()).unwrap_or_default(),
+            which: self.which,
+            sort: self.sort,
+            reverse: self.reverse,
+        }
+    }
+
+    /// What is wrong with the globs.
+    pub fn wrong(&self) -> Option<String> {
+        Globs::parse(self.globs.bytes()).err().map(|e| e.to_string())
+    }
+
+    /// The field that is being typed.
+    pub fn field(&mut self) -> Option<&mut Field> {
+        match self.typing? {
+            Typing::Words => Some(&mut self.words),
+            Typing::Globs => Some(&mut self.globs),
+        }
+    }
+
+    /// Whether a filter hides rows.
+    pub fn filters(&self) -> bool {
+        !self.words.is_empty() || !self.globs.is_empty() || self.which != Which::All
+    }
+
+    /// The row under the cursor.
+    pub fn row(&self) -> Option<&Row> {
+        let (index, id) = self.at?;
+        self.answer.rows.get(index.checked_sub(self.answer.first)?).filter(|row| row.id == id)
+    }
+
+    /// The record under the cursor, once it has been read.
+    pub fn detail(&self) -> Option<&Detail> {
+        let (_, id) = self.at?;
+        self.answer.detail.as_deref().filter(|detail| detail.record.id == id)
+    }
+
+    /// Moves the cursor by so many rows: at once where they are at hand, else with the next answer.
+    pub fn move_by(&mut self, by: isize) {
+        self.moves += 1;
+        self.follow = false;
+        let Some(end) = self.answer.matched.checked_sub(1) else { return };
+        match &mut self.wish {
+            Some(Target::Near { by: more, .. }) => return *more = more.saturating_add(by),
+            Some(_) => return,
+            None => {}
+        }
+        let Some((index, id)) = self.at else { return };
+        let to = index.saturating_add_signed(by).min(end);
+        match to.checked_sub(self.answer.first).and_then(|at| self.answer.rows.get(at)) {
+            Some(row) => self.at = Some((to, row.id)),
+            None => self.wish = Some(Target::Near { id, index, by }),
+        }
+    }
+
+    /// Moves the cursor to the first or to the last row.
+    pub fn jump(&mut self, to: Target) {
+        self.moves += 1;
+        self.follow = false;
+        self.wish = Some(to);
+    }
+
+    /// The cursor stays on the first row from now on.
+    pub fn follow(&mut self) {
+        self.jump(Target::First);
+        (self.follow, self.paused) = (true, None);
+    }
+
+    /// Something else is to be shown: from the beginning.
+    pub fn changed(&mut self) {
+        if self.follow {
+            self.moves += 1;
+        } else {
+            self.jump(Target::First);
+        }
+    }
+
+    /// What is to be asked now, if anything has changed since the last question and that was answered. `seq` is the
+    /// engine's; `tick` moves while a row under the cursor does so by itself.
+    pub fn ask(&mut self, seq: u64, rows: usize, now: Micros) -> Option<Question> {
+        let query = self.query();
+        let still = self.paused.is_some();
+        let seq = if still { 0 } else { seq };
+        let moving = !still && self.row().is_some_and(|row| row.state != State::Ended);
+        let asked = Asked {
+            query: query.clone(),
+            seq,
+            still,
+            around: (2 * rows).next_multiple_of(16).max(16),
+            moves: self.moves,
+            now: if moving { now } else { 0 },
+        };
+        if self.in_flight || self.asked.as_ref() == Some(&asked) {
+            return None;
+        }
+        let target = match (self.follow, self.wish, self.at) {
+            (true, ..) => Target::First,
+            (_, Some(wish), _) => wish,
+            (_, None, Some((index, id))) => Target::Near { id, index, by: 0 },
+            _ => Target::First,
+        };
+        let question = Question { query, still, target, around: asked.around };
+        self.asked = Some(asked);
+        self.in_flight = true;
+        Some(question)
+    }
+
+    /// Takes an answer in. Where the cursor was moved since, it stays where it was moved to.
+    pub fn take(&mut self, answer: Answer) {
+        self.in_flight = false;
+        if answer.trouble.is_some() {
+            self.answer.trouble = answer.trouble;
+            return;
+        }
+        let offset = self.at.map_or(0, |(index, _)| index.saturating_sub(self.top));
+        let row = |index: usize| answer.rows.get(index.checked_sub(answer.first)?);
+        let asked = answer.at.and_then(|index| Some((index, row(index)?.id)));
+        let since = self.asked.as_ref().is_some_and(|asked| asked.moves != self.moves);
+        let moved = self.at.filter(|_| since && !self.follow).and_then(|(_, id)| {
+            let here = answer.rows.iter().position(|row| row.id == id)?;
+            Some((answer.first + here, id))
+        });
+        self.at = moved.or(asked);
+        if !since {
+            self.wish = None;
+        }
+        if let Some((index, _)) = self.at {
+            self.top = if self.follow { 0 } else { index.saturating_sub(offset) };
+        }
+        self.answer = answer;
+    }
+
+    /// TERM was sent to that one's helper.
+    pub fn remember_term(&mut self, id: u64) {
+        if self.had_term.len() == TERMS {
+            self.had_term.remove(0);
+        }
+        self.had_term.push(id);
+    }
+
+    /// The cursor is in sight, where so many rows are shown.
+    pub fn keep_in_sight(&mut self, rows: usize) {
+        let Some((index, _)) = self.at else { return };
+        let rows = rows.max(1);
+        let most = self.answer.matched.saturating_sub(rows);
+        self.top = self.top.clamp((index + 1).saturating_sub(rows), index).min(most);
+    }
+}
+
+#[cfg(test)]
+mod tests;

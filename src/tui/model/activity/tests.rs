@@ -1,0 +1,121 @@
+use super::*;
+use crate::control::words::{Ending, Mood};
+
+fn row(id: u64) -> Row {
+    Row {
+        id,
+        time: String::new(),
+        title: id.to_string(),
+        wait: "proc",
+        who: String::new(),
+        state: State::Ended,
+        ending: Ending { symbol: '✓', words: "exit 0".into(), mood: Mood::Good },
+        at: 0,
+        took: Some(1),
+        pid: None,
+    }
+}
+
+/// As the reader would answer, over requests 1 to `newest`, newest first.
+fn answer(question: &Question, newest: u64) -> Answer {
+    let matched = usize::try_from(newest).unwrap();
+    let at = match question.target {
+        Target::First => 0,
+        Target::Last => matched - 1,
+        Target::Near { id, by, .. } => usize::try_from(newest - id).unwrap().saturating_add_signed(by).min(matched - 1),
+    };
+    let first = at.saturating_sub(question.around);
+    let last = (at + question.around).min(matched - 1);
+    let rows = (first..=last).map(|index| row(newest - index as u64)).collect();
+    Answer { matched, looked: matched, first, rows, at: Some(at), ..Answer::default() }
+}
+
+fn settle(activity: &mut Activity, seq: u64, newest: u64) {
+    while let Some(question) = activity.ask(seq, 10, 0) {
+        activity.take(answer(&question, newest));
+        activity.keep_in_sight(10);
+    }
+}
+
+#[test]
+fn one_question_at_a_time_and_none_without_a_cause() {
+    let mut a = Activity::default();
+    let question = a.ask(1, 10, 0).unwrap();
+    assert!(a.ask(2, 10, 0).is_none());
+    a.take(answer(&question, 100));
+    assert!(a.ask(2, 10, 0).is_some());
+    a.take(answer(&question, 100));
+    assert!(a.ask(2, 10, 5).is_none(), "nothing has changed");
+}
+
+#[test]
+fn the_cursor_follows_the_newest_until_it_is_moved() {
+    let mut a = Activity::default();
+    settle(&mut a, 1, 100);
+    settle(&mut a, 2, 150);
+    assert_eq!((a.at, a.top), (Some((0, 150)), 0));
+    a.move_by(3);
+    settle(&mut a, 3, 150);
+    assert_eq!(a.at, Some((3, 147)));
+    // New ones come above: the cursor keeps its request, and its place on the screen.
+    settle(&mut a, 4, 170);
+    assert_eq!((a.at, a.top), (Some((23, 147)), 20));
+    a.follow();
+    settle(&mut a, 5, 170);
+    assert_eq!((a.at, a.top), (Some((0, 170)), 0));
+}
+
+#[test]
+fn far_away_rows_come_with_an_answer_however_many_keys_there_were() {
+    let mut a = Activity::default();
+    settle(&mut a, 1, 1_000);
+    for _ in 0..50 {
+        a.move_by(10);
+    }
+    let question = a.ask(1, 10, 0).unwrap();
+    a.move_by(10);
+    a.take(answer(&question, 1_000));
+    settle(&mut a, 1, 1_000);
+    assert_eq!(a.at, Some((510, 490)));
+    a.jump(Target::Last);
+    settle(&mut a, 1, 1_000);
+    assert_eq!((a.at, a.top), (Some((999, 1)), 990));
+    a.move_by(isize::MIN);
+    settle(&mut a, 1, 1_000);
+    assert_eq!(a.at, Some((0, 1_000)));
+}
+
+#[test]
+fn a_move_while_an_answer_is_on_its_way_is_not_undone_by_it() {
+    let mut a = Activity::default();
+    settle(&mut a, 1, 100);
+    a.move_by(1);
+    let question = a.ask(2, 10, 0).unwrap();
+    a.move_by(4);
+    a.take(answer(&question, 130));
+    assert_eq!(a.at, Some((35, 95)));
+    settle(&mut a, 2, 130);
+    assert_eq!(a.at, Some((35, 95)));
+}
+
+#[test]
+fn paused_asks_only_for_what_the_operator_does() {
+    let mut a = Activity::default();
+    settle(&mut a, 1, 100);
+    a.paused = Some(100);
+    settle(&mut a, 2, 100);
+    assert!(a.ask(3, 10, 0).is_none());
+    a.move_by(1);
+    assert!(a.ask(4, 10, 0).is_some_and(|question| question.still));
+}
+
+#[test]
+fn trouble_is_kept_apart_from_rows() {
+    let mut a = Activity::default();
+    settle(&mut a, 1, 5);
+    a.ask(2, 10, 0).unwrap();
+    a.take(Answer { trouble: Some("why".into()), ..Answer::default() });
+    assert_eq!((a.answer.rows.len(), a.answer.trouble.as_deref()), (5, Some("why")));
+    settle(&mut a, 3, 5);
+    assert_eq!(a.answer.trouble, None);
+}

@@ -1,0 +1,145 @@
+//! The screen Activity: keys that move, filter and sort; what is to be read for it.
+
+use crate::control::words::Mood;
+use crate::tui::keymap::Action;
+use crate::tui::model::activity::Typing;
+use crate::tui::model::dialog::Dialog;
+use crate::tui::model::field::Field;
+use crate::tui::model::look::{Answer, Target};
+use crate::tui::model::query::{Sort, Which};
+use crate::tui::model::{Model, Tab};
+use crate::tui::msg::Effect;
+use crate::tui::view;
+
+use super::records;
+
+/// Asks for what the screen should show, while it is shown.
+pub(super) fn look(model: &mut Model) -> Option<Effect> {
+    if model.tab != Tab::Activity {
+        return None;
+    }
+    let rows = view::activity::rows(model);
+    model.activity.keep_in_sight(rows);
+    let question = model.activity.ask(model.snapshot.seq, rows, model.now)?;
+    Some(Effect::Look(Box::new(question)))
+}
+
+/// Takes an answer in.
+pub(super) fn looked(model: &mut Model, answer: Answer) {
+    model.activity.take(answer);
+    super::keys::clamp_scroll(model);
+}
+
+/// What a key does on the screen or on the page of a record; `None`: it is nobody's of them.
+pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
+    if model.tab != Tab::Activity {
+        return None;
+    }
+    match model.dialogs.last() {
+        None => on_screen(model, action),
+        Some(Dialog::Detail(_)) => on_page(model, action),
+        Some(_) => None,
+    }
+}
+
+fn on_page(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
+    match action {
+        Action::Abandon => return Some(records::abandon(model)),
+        Action::Kill => records::open_kill(model),
+        Action::Repeat => records::open_repeat(model),
+        Action::Copy => records::open_copy(model),
+        Action::Save => records::open_save(model),
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
+    let page = isize::try_from(view::activity::rows(model).saturating_sub(1).max(1)).unwrap_or(1);
+    let a = &mut model.activity;
+    match action {
+        Action::Up => a.move_by(-1),
+        Action::Down => a.move_by(1),
+        Action::PageUp => a.move_by(-page),
+        Action::PageDown => a.move_by(page),
+        Action::First => a.jump(Target::First),
+        Action::Last => a.jump(Target::Last),
+        Action::Follow => follow(model),
+        Action::Pause => pause(model),
+        Action::Filter => a.typing = Some(Typing::Words),
+        Action::Glob => a.typing = Some(Typing::Globs),
+        Action::KeepFilter => a.typing = None,
+        Action::EndFilter => end_filter(model),
+        Action::Outcome => {
+            a.which = next(&Which::ALL, a.which, 1);
+            a.changed();
+        }
+        Action::OutcomeBack => {
+            a.which = next(&Which::ALL, a.which, Which::ALL.len() - 1);
+            a.changed();
+        }
+        Action::Sort => {
+            (a.sort, a.reverse) = (next(&Sort::ALL, a.sort, 1), false);
+            a.changed();
+        }
+        Action::Reverse => {
+            a.reverse ^= true;
+            a.changed();
+        }
+        Action::Detail => detail(model),
+        Action::Dismiss if model.status.is_none() && model.activity.filters() => {
+            (model.activity.words, model.activity.globs) = (Field::default(), Field::default());
+            model.activity.which = Which::All;
+            model.say(Mood::Quiet, "every record is shown again");
+        }
+        _ => return on_page(model, action),
+    }
+    Some(Vec::new())
+}
+
+fn next<T: Copy + PartialEq>(all: &[T], now: T, by: usize) -> T {
+    let at = all.iter().position(|one| *one == now).unwrap_or_default();
+    all[(at + by) % all.len()]
+}
+
+fn follow(model: &mut Model) {
+    if model.activity.follow {
+        model.activity.follow = false;
+        model.say(Mood::Quiet, "the cursor keeps its record");
+    } else {
+        model.activity.follow();
+        model.say(Mood::Quiet, "the cursor follows the first row");
+    }
+}
+
+fn pause(model: &mut Model) {
+    model.activity.paused = match model.activity.paused {
+        Some(_) => None,
+        None => Some(model.snapshot.totals.requests),
+    };
+    let words = match model.activity.paused {
+        Some(_) => "paused: nothing new is shown; the engine goes on, and so do its counts",
+        None => "no longer paused",
+    };
+    model.say(Mood::Quiet, words);
+}
+
+/// What was typed is taken away.
+fn end_filter(model: &mut Model) {
+    if let Some(field) = model.activity.field() {
+        *field = Field::default();
+    }
+    model.activity.typing = None;
+}
+
+/// The page of the record under the cursor: from now on the cursor stays there.
+fn detail(model: &mut Model) {
+    if records::row(model).is_none() {
+        return;
+    }
+    model.activity.follow = false;
+    model.dialogs.push(Dialog::Detail(0));
+}
+
+#[cfg(test)]
+mod tests;

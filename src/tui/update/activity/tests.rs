@@ -1,0 +1,346 @@
+//! Messages in, model and effects out: the screens Activity and Log.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use nix::errno::Errno;
+
+use super::super::update;
+use crate::abi::error::{EngineError, Stage};
+use crate::control::{Command, Reply};
+use crate::engine::event::Level;
+use crate::engine::record::{Record, State};
+use crate::tui::fixture;
+use crate::tui::model::dialog::Dialog;
+use crate::tui::model::log::Line;
+use crate::tui::model::look::{Answer, Question, Target};
+use crate::tui::model::query::{Sort, Which};
+use crate::tui::model::records::{Existing, Save, Saved, Saving, Unsaved, What};
+use crate::tui::model::{Model, Tab};
+use crate::tui::msg::{Effect, Msg};
+
+fn key(m: &mut Model, code: KeyCode) -> Vec<Effect> {
+    update(m, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+}
+
+fn typed(m: &mut Model, text: &str) -> Vec<Effect> {
+    text.chars().flat_map(|c| key(m, if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) })).collect()
+}
+
+fn questions(effects: Vec<Effect>) -> Vec<Question> {
+    let of = |effect| match effect {
+        Effect::Look(question) => Some(*question),
+        _ => None,
+    };
+    effects.into_iter().filter_map(of).collect()
+}
+
+fn command(effects: Vec<Effect>) -> Option<(u64, Command)> {
+    effects.into_iter().find_map(|effect| match effect {
+        Effect::Submit { ticket, command } => Some((ticket, command)),
+        _ => None,
+    })
+}
+
+fn looked(m: &mut Model, answer: Answer) -> Vec<Effect> {
+    update(m, Msg::Looked(Box::new(answer)))
+}
+
+fn status(m: &Model) -> &str {
+    m.status.as_ref().map_or("", |status| &status.text)
+}
+
+/// Answers until nothing more is asked.
+fn settle(m: &mut Model, answer: Answer) {
+    while !looked(m, answer.clone()).is_empty() {}
+}
+
+/// A model on the screen Activity with these records, the cursor on the one at `at`.
+fn with(records: &[Record], at: usize) -> Model {
+    let mut s = fixture::busy(1);
+    s.totals.requests = records.len() as u64;
+    let mut m = fixture::model(s, 80, 24);
+    assert_eq!(questions(typed(&mut m, "3")).len(), 1);
+    looked(&mut m, fixture::answer(records, 0));
+    for _ in 0..at {
+        key(&mut m, KeyCode::Down);
+        settle(&mut m, fixture::answer(records, at));
+    }
+    settle(&mut m, fixture::answer(records, at));
+    m
+}
+
+fn three() -> Vec<Record> {
+    vec![fixture::open(3, b"runs", State::Running, Some(5003)), fixture::record(2, b"failed", 256), fixture::full(1)]
+}
+
+#[test]
+fn records_are_read_when_the_screen_is_shown_and_something_changed() {
+    let mut m = fixture::model(fixture::snapshot(), 80, 24);
+    let news = |m: &mut Model, seq| {
+        let mut s = fixture::snapshot();
+        s.seq = seq;
+        questions(update(m, Msg::Snapshot(Box::new(s))))
+    };
+    assert!(news(&mut m, 2).is_empty(), "another screen is shown");
+    let first = questions(typed(&mut m, "3"));
+    assert!(matches!(first[..], [Question { still: false, target: Target::First, .. }]));
+    assert!(news(&mut m, 3).is_empty(), "one at a time");
+    assert_eq!(questions(looked(&mut m, fixture::answer(&three(), 0))).len(), 1, "what came meanwhile");
+    assert!(questions(looked(&mut m, fixture::answer(&three(), 0))).is_empty());
+    assert!(news(&mut m, 3).is_empty(), "nothing has changed");
+    assert_eq!(news(&mut m, 4).len(), 1);
+}
+
+#[test]
+fn filters_sort_and_pause_are_in_the_question() {
+    let mut m = with(&three(), 0);
+    let asked = |m: &mut Model, keys: &str| {
+        let mut all = questions(typed(m, keys));
+        while let [question] = &questions(looked(m, fixture::answer(&three(), 0)))[..] {
+            all.push(question.clone());
+        }
+        all.pop()
+    };
+    assert_eq!(asked(&mut m, "/USB 4121").unwrap().query.words, ["usb", "4121"]);
+    asked(&mut m, "\n*usb-*\n");
+    assert_eq!(&**m.activity.query().globs.text(), "usb-*");
+    assert_eq!(asked(&mut m, "o").unwrap().query.which, Which::Open);
+    asked(&mut m, "OO");
+    assert_eq!(m.activity.which, Which::Lost);
+    assert_eq!(asked(&mut m, "s").unwrap().query.sort, Sort::Took);
+    assert!(asked(&mut m, "S").unwrap().query.reverse);
+    assert!(asked(&mut m, " ").unwrap().still);
+    key(&mut m, KeyCode::Esc);
+    key(&mut m, KeyCode::Esc);
+    assert!(!m.activity.filters() && m.activity.paused.is_some());
+    asked(&mut m, " ");
+    assert!(m.activity.paused.is_none());
+    // A filter that is being typed goes away with esc, alone.
+    typed(&mut m, "/x");
+    key(&mut m, KeyCode::Esc);
+    assert!(m.activity.words.is_empty() && m.activity.typing.is_none());
+}
+
+#[test]
+fn wrong_globs_are_told_and_hide_nothing() {
+    let mut m = with(&three(), 0);
+    typed(&mut m, "*");
+    update(&mut m, Msg::Paste(b"a\xff".to_vec()));
+    assert!(m.activity.wrong().unwrap().contains("a\\xff"));
+    assert!(m.activity.query().globs.text().is_empty());
+}
+
+#[test]
+fn abandoning_is_asked_of_the_engine_and_its_answer_said() {
+    let mut m = with(&three(), 0);
+    let (ticket, asked) = command(typed(&mut m, "x")).unwrap();
+    assert!(matches!(asked, Command::Abandon(3)));
+    update(&mut m, Msg::Replied { ticket, reply: Ok(Reply::Done) });
+    assert!(status(&m).starts_with("#3 runs: abandoned"), "{}", status(&m));
+    let (ticket, _) = command(typed(&mut m, "x")).unwrap();
+    let error = EngineError::new(Stage::Cancel, Errno::ESRCH, "nobody waits for request 3", "it is over");
+    update(&mut m, Msg::Replied { ticket, reply: Err(error.into()) });
+    assert_eq!(status(&m), "#3 runs: not done: nobody waits for request 3 (ESRCH): it is over");
+}
+
+#[test]
+fn killing_takes_two_keys_and_then_two_words() {
+    let mut m = with(&three(), 0);
+    assert!(command(typed(&mut m, "k")).is_none());
+    assert!(matches!(m.dialogs.last(), Some(Dialog::Kill(kill)) if kill.pid == 5003 && kill.choice == 0));
+    assert!(!m.activity.follow, "the cursor stays on it");
+    key(&mut m, KeyCode::Esc);
+    assert!(m.dialogs.is_empty());
+    let (ticket, term) = command(typed(&mut m, "k\n")).unwrap();
+    assert!(matches!(term, Command::Kill { id: 3, signal: 15 }));
+    update(&mut m, Msg::Replied { ticket, reply: Ok(Reply::Done) });
+    assert!(status(&m).contains("(pid 5003): TERM was sent; if it lives on, k again sends KILL"), "{}", status(&m));
+    // The second time KILL is what is chosen at first.
+    let (ticket, kill) = command(typed(&mut m, "k\n")).unwrap();
+    assert!(matches!(kill, Command::Kill { id: 3, signal: 9 }));
+    let error = EngineError::new(Stage::Process, Errno::ESRCH, "no helper", "it has ended");
+    update(&mut m, Msg::Replied { ticket, reply: Err(error.into()) });
+    assert_eq!(status(&m), "#3 runs (pid 5003): not done: no helper (ESRCH): it has ended");
+    assert!(matches!(command(typed(&mut m, "kt\n")), Some((_, Command::Kill { signal: 15, .. }))));
+    for (at, says) in [(1, "it is over"), (2, "it is over")] {
+        let mut m = with(&three(), at);
+        assert!(command(typed(&mut m, "k\n")).is_none());
+        assert!(status(&m).contains(says), "{}", status(&m));
+    }
+    let mut m = with(&[fixture::open(9, b"x", State::Waiting, None)], 0);
+    typed(&mut m, "k");
+    assert!(status(&m).contains("waits for a slot") && m.dialogs.is_empty());
+}
+
+#[test]
+fn the_same_is_asked_for_again_after_a_look_at_it() {
+    let mut m = with(&three(), 1);
+    assert!(command(typed(&mut m, "r")).is_none());
+    let asked = command(typed(&mut m, "\n")).unwrap().1;
+    assert!(matches!(asked, Command::RequestModule { name, wait: true } if name == b"failed"));
+    assert!(status(&m).starts_with("asked for failed"));
+    // An environment that the console cannot give.
+    let mut m = with(&three(), 2);
+    typed(&mut m, "r\n");
+    assert!(status(&m).contains("cannot be asked for again from here"), "{}", status(&m));
+}
+
+#[test]
+fn a_record_is_copied_as_json_or_as_a_command_line() {
+    let mut m = with(&three(), 2);
+    let copied =
+        |effects: Vec<Effect>| effects.into_iter().find_map(|e| if let Effect::Copy(b) = e { Some(b) } else { None });
+    let json = copied(typed(&mut m, "y\n")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!((json["id"].as_u64(), json["env"][1].as_str()), (Some(1), Some("X=\\xff")));
+    typed(&mut m, "y");
+    key(&mut m, KeyCode::Down);
+    let line = copied(key(&mut m, KeyCode::Enter)).unwrap();
+    assert_eq!(line, br"$'/usr/bin/frob\033\1332J' --all $'a\011b'");
+    assert!(status(&m).contains("terminal's clipboard"));
+}
+
+fn saves(effects: Vec<Effect>) -> Option<Save> {
+    effects.into_iter().find_map(|e| if let Effect::Save(save) = e { Some(*save) } else { None })
+}
+
+#[test]
+fn records_are_saved_to_a_path_that_is_typed() {
+    let mut m = with(&three(), 1);
+    let save = saves(typed(&mut m, "w\n")).unwrap();
+    assert_eq!((save.path.as_slice(), save.over.is_none()), (&b"khelper-records.jsonl"[..], true));
+    assert!(matches!(save.what, What::All(_, None)));
+    assert!(saves(typed(&mut m, "\n")).is_none(), "one at a time");
+    let failed = Err(Unsaved::Failed("`/x`: EACCES; name another".into()));
+    update(&mut m, Msg::Saved { ticket: save.ticket, result: failed });
+    let Some(Dialog::Save(form)) = m.dialogs.last() else { panic!() };
+    assert!(form.error.as_ref().unwrap().contains("EACCES") && status(&m).starts_with("nothing was saved"));
+    // The one under the cursor; the file is there; no, another; yes.
+    key(&mut m, KeyCode::Tab);
+    key(&mut m, KeyCode::Right);
+    let save = saves(typed(&mut m, "\n")).unwrap();
+    assert!(matches!(&save.what, What::One(record) if record.id == 2));
+    let existing = Existing::new(&std::fs::metadata("/").unwrap());
+    let exists = || Err(Unsaved::Exists(existing.clone()));
+    update(&mut m, Msg::Saved { ticket: save.ticket, result: exists() });
+    assert!(matches!(m.dialogs.last(), Some(Dialog::Save(f)) if matches!(f.stage, Saving::Asking(_))));
+    key(&mut m, KeyCode::Esc);
+    assert!(matches!(m.dialogs.last(), Some(Dialog::Save(f)) if matches!(f.stage, Saving::Typing)));
+    let save = saves(typed(&mut m, "\n")).unwrap();
+    assert!(save.over.is_none(), "the yes was not given");
+    update(&mut m, Msg::Saved { ticket: save.ticket, result: exists() });
+    let save = saves(typed(&mut m, "\n")).unwrap();
+    assert!(save.over.is_some_and(|yes| yes.allows(&existing)));
+    let saved = Saved { path: "/x".into(), records: 1, bytes: 700 };
+    update(&mut m, Msg::Saved { ticket: save.ticket, result: Ok(saved) });
+    assert!(m.dialogs.is_empty());
+    assert_eq!(status(&m), "saved 1 record, 700 bytes: /x");
+}
+
+#[test]
+fn a_pause_is_saved_as_it_is_shown() {
+    let mut m = with(&three(), 0);
+    typed(&mut m, " ");
+    assert!(matches!(saves(typed(&mut m, "w\n")).unwrap().what, What::All(_, Some(3))));
+}
+
+#[test]
+fn the_page_of_a_record_keeps_the_cursor_and_knows_its_keys() {
+    let mut m = with(&three(), 0);
+    assert!(m.activity.follow);
+    typed(&mut m, "\n");
+    assert!(matches!(m.dialogs[..], [Dialog::Detail(0)]) && !m.activity.follow);
+    key(&mut m, KeyCode::Down);
+    typed(&mut m, "k");
+    assert!(matches!(m.dialogs[..], [Dialog::Detail(_), Dialog::Kill(_)]));
+    key(&mut m, KeyCode::Esc);
+    let save = saves(typed(&mut m, "w\n")).unwrap();
+    assert!(matches!(save.what, What::One(_)), "from its page a record is saved alone");
+    key(&mut m, KeyCode::Esc);
+    typed(&mut m, "q");
+    assert!(m.dialogs.is_empty() && m.tab == Tab::Activity);
+    let mut m = with(&[], 0);
+    typed(&mut m, "\nkrxy");
+    assert!(m.dialogs.is_empty() && status(&m).contains("no record here"));
+    m.snapshot.totals.requests = 1;
+    typed(&mut m, "\n");
+    assert!(m.dialogs.is_empty() && status(&m).contains("being read"));
+}
+
+#[test]
+fn read_only_looks_and_copies_but_does_nothing() {
+    let mut m = with(&three(), 1);
+    m.options.read_only = true;
+    for c in "krwx".chars() {
+        m.status = None;
+        assert!(command(typed(&mut m, &c.to_string())).is_none());
+        assert!(m.dialogs.is_empty() && status(&m).contains("read-only"), "{c}: {}", status(&m));
+    }
+    typed(&mut m, "y");
+    assert!(matches!(m.dialogs.last(), Some(Dialog::CopyRecord(_))));
+}
+
+#[test]
+fn a_helper_that_runs_under_the_cursor_is_read_again_by_the_second() {
+    let mut m = with(&three(), 0);
+    assert_eq!(questions(update(&mut m, Msg::Tick(91_000_000))).len(), 1);
+    let mut m = with(&three(), 1);
+    assert!(questions(update(&mut m, Msg::Tick(91_000_000))).is_empty());
+}
+
+fn lines(n: u64) -> Vec<Line> {
+    let level = |n| [Level::Info, Level::Warning, Level::Error][(n % 3) as usize];
+    (0..n).map(|n| Line::new(level(n), "12:00:00.000".into(), Some(n), &format!("line {n}"))).collect()
+}
+
+#[test]
+fn the_log_is_filtered_followed_and_copied() {
+    let mut m = fixture::model(fixture::snapshot(), 80, 24);
+    typed(&mut m, "4");
+    update(&mut m, Msg::Logged(lines(90)));
+    assert_eq!(m.log.line().unwrap().text, "line 89");
+    assert_eq!(m.log.top, 90 - crate::tui::view::log::rows(&m));
+    key(&mut m, KeyCode::Up);
+    update(&mut m, Msg::Logged(vec![Line::new(Level::Error, String::new(), None, "newest")]));
+    assert_eq!(m.log.line().unwrap().text, "line 88");
+    typed(&mut m, "ll");
+    assert_eq!((m.log.shown.len(), m.log.level), (31, Level::Error));
+    typed(&mut m, "/line 8\n");
+    assert_eq!(m.log.shown.len(), 7, "{:?}", m.log.line());
+    key(&mut m, KeyCode::Home);
+    let copy = typed(&mut m, "y");
+    assert!(matches!(&copy[..], [Effect::Copy(b)] if b == b"12:00:00.000 error #8 line 8"), "{copy:?}");
+    key(&mut m, KeyCode::Esc);
+    key(&mut m, KeyCode::Esc);
+    assert_eq!((m.log.shown.len(), m.log.level), (91, Level::Info));
+    typed(&mut m, "f");
+    assert_eq!(m.log.line().unwrap().text, "newest");
+    typed(&mut m, "f");
+    assert!(!m.log.follow);
+}
+
+#[test]
+fn the_screens_are_turned_both_ways() {
+    let mut m = fixture::model(fixture::snapshot(), 80, 24);
+    let tabs: Vec<Tab> = (0..4)
+        .map(|_| {
+            key(&mut m, KeyCode::Tab);
+            m.tab
+        })
+        .collect();
+    assert_eq!(tabs, [Tab::Masks, Tab::Activity, Tab::Log, Tab::Overview]);
+    key(&mut m, KeyCode::BackTab);
+    assert_eq!(m.tab, Tab::Log);
+}
+
+#[test]
+fn answers_after_the_screen_was_left_do_no_harm() {
+    let mut m = fixture::model(fixture::snapshot(), 80, 24);
+    typed(&mut m, "31");
+    assert!(looked(&mut m, fixture::answer(&three(), 0)).is_empty());
+    update(&mut m, Msg::Saved { ticket: 77, result: Err(Unsaved::Failed("why".into())) });
+    assert_eq!(status(&m), "nothing was saved: why");
+    let error = Arc::new(fixture::record(1, b"x", 0));
+    update(&mut m, Msg::Replied { ticket: 78, reply: Ok(Reply::Answered(error)) });
+}

@@ -1,0 +1,68 @@
+//! The screen Log: keys that move and filter.
+
+use crate::control::words::Mood;
+use crate::engine::event::Level;
+use crate::tui::keymap::Action;
+use crate::tui::model::field::Field;
+use crate::tui::model::{Model, Tab};
+use crate::tui::msg::Effect;
+use crate::tui::view;
+
+/// The line under the cursor is in sight, and what is typed is what is looked for.
+pub(super) fn settle(model: &mut Model) {
+    if model.tab == Tab::Log {
+        if model.log.typing {
+            model.log.look();
+        }
+        model.log.top = view::log::top(model);
+    }
+}
+
+/// What a key does on the screen; `None`: nothing of its own.
+pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
+    if model.tab != Tab::Log || !model.dialogs.is_empty() {
+        return None;
+    }
+    let page = isize::try_from(view::log::rows(model).saturating_sub(1).max(1)).unwrap_or(1);
+    let log = &mut model.log;
+    match action {
+        Action::Up => log.move_by(-1),
+        Action::Down => log.move_by(1),
+        Action::PageUp => log.move_by(-page),
+        Action::PageDown => log.move_by(page),
+        Action::First => log.move_by(isize::MIN),
+        Action::Last => log.move_by(isize::MAX),
+        Action::Follow if log.follow => {
+            log.follow = false;
+            model.say(Mood::Quiet, "the cursor keeps its line");
+        }
+        Action::Follow => {
+            log.follow();
+            model.say(Mood::Quiet, "the cursor follows the newest line");
+        }
+        Action::Level => log.next_level(),
+        Action::Filter => log.typing = true,
+        Action::KeepFilter => log.typing = false,
+        Action::EndFilter => {
+            (log.typing, log.words) = (false, Field::default());
+            log.look();
+        }
+        Action::Copy => return Some(copy(model)),
+        Action::Dismiss if model.status.is_none() && model.log.filters() => {
+            (model.log.words, model.log.level) = (Field::default(), Level::Info);
+            model.log.look();
+            model.say(Mood::Quiet, "every line is shown again");
+        }
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+fn copy(model: &mut Model) -> Vec<Effect> {
+    let Some(line) = model.log.line() else {
+        model.say(Mood::Quiet, "there is no line to copy");
+        return Vec::new();
+    };
+    let text = format!("{} {} {}", line.time, crate::tui::model::log::level_name(line.level), line.words());
+    super::records::copied(model, "the line", text.into_bytes())
+}

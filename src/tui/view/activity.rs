@@ -1,0 +1,183 @@
+//! The screen Activity: rows newest first, and the record under the cursor where there is room.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::Line;
+
+use crate::engine::snapshot::Totals;
+use crate::tui::model::Model;
+use crate::tui::model::activity::{Activity, Typing};
+use crate::tui::model::query::Which;
+use crate::tui::text;
+
+use super::{Areas, activity_rows, cut, detail, field, heading, line, put};
+
+/// From so many rows of the body on, the most important of the record stands below the rows; from so many on, more of it.
+const TALL: u16 = 18;
+const ROOMY: u16 = 26;
+/// From so many columns on, it stands beside them.
+const WIDE: u16 = 170;
+
+/// Where things are.
+struct Parts {
+    head: Rect,
+    filters: Rect,
+    names: Rect,
+    list: Rect,
+    hidden: Rect,
+    detail: Rect,
+}
+
+fn parts(model: &Model, area: Rect) -> Parts {
+    let (mut left, mut detail) = (area, Rect::default());
+    if area.width >= WIDE && area.height >= 8 {
+        let width = area.width * 2 / 5;
+        left.width = area.width - width - 1;
+        detail = Rect { x: area.x + left.width + 1, width, ..area };
+    } else if area.height >= TALL {
+        let height = if area.height >= ROOMY { area.height * 2 / 5 } else { 6 };
+        left.height = area.height - height;
+        detail = Rect { y: left.bottom(), height, ..area };
+    }
+    let mut y = left.y;
+    let mut take = |height: u16, wanted: bool| {
+        let height = if wanted { height.min(left.bottom().saturating_sub(y)) } else { 0 };
+        let part = Rect { y, height, ..left };
+        y += height;
+        part
+    };
+    let head = take(1, left.height >= 2);
+    let filters = take(1, is_filtered(&model.activity) && left.height >= 3);
+    let names = take(1, left.height >= 8);
+    let hides = activity_rows::hidden(usize::from(left.width));
+    let below = u16::from(hides.is_some() && left.height >= 5);
+    let list = take(left.height.saturating_sub(head.height + filters.height + names.height + below), true);
+    let hidden = take(below, true);
+    Parts { head, filters, names, list, hidden, detail }
+}
+
+fn is_filtered(a: &Activity) -> bool {
+    a.typing.is_some() || !a.words.is_empty() || !a.globs.is_empty()
+}
+
+fn body(model: &Model) -> Rect {
+    Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).body
+}
+
+/// How many rows are shown.
+pub(in crate::tui) fn rows(model: &Model) -> usize {
+    usize::from(parts(model, body(model)).list.height)
+}
+
+/// Draws it; where the cursor is, while a filter is typed.
+pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    let parts = parts(model, area);
+    let columns = usize::from(parts.list.width);
+    let moods = if model.activity.paused.is_some() { model.theme.warn } else { model.theme.title };
+    put(buf, parts.head, &[line(text::fit(&head(model, parts.list, columns), columns), moods)]);
+    put(buf, parts.names, &[activity_rows::names(model, columns)]);
+    put(buf, parts.list, &list(model, parts.list, columns));
+    if let Some(hides) = activity_rows::hidden(columns) {
+        put(buf, parts.hidden, &[line(text::fit(hides, columns), model.theme.dim)]);
+    }
+    record(model, parts.detail, buf);
+    filters(model, parts.filters, buf)
+}
+
+fn list(model: &Model, area: Rect, columns: usize) -> Vec<Line<'static>> {
+    let a = &model.activity;
+    if let Some(why) = &a.answer.trouble {
+        return text::wrap(&format!("✗ {why}"), columns).into_iter().map(|t| line(t, model.theme.bad)).collect();
+    }
+    if a.answer.matched == 0 {
+        let words = match (model.snapshot.totals.requests, a.filters()) {
+            (0, _) if model.options.read_only => "nothing has been asked for yet".to_owned(),
+            (0, _) => "nothing has been asked for yet: m asks for a module, c calls a helper".to_owned(),
+            (_, true) => format!("none of {} records is like that: esc shows all again", a.answer.looked),
+            _ => "reading".to_owned(),
+        };
+        return text::wrap(&words, columns).into_iter().map(|t| line(t, model.theme.dim)).collect();
+    }
+    let rows = (a.top..a.top + usize::from(area.height)).map_while(|index| {
+        let row = a.answer.rows.get(index.checked_sub(a.answer.first)?)?;
+        Some(activity_rows::row(model, row, columns))
+    });
+    rows.collect()
+}
+
+/// How many, in what order, and what becomes of the cursor; the most important first.
+fn head(model: &Model, area: Rect, columns: usize) -> String {
+    let (a, s) = (&model.activity, &model.snapshot);
+    let mut parts = Vec::new();
+    if let Some(since) = a.paused {
+        parts.push(format!("PAUSED, {} new since", s.totals.requests.saturating_sub(since)));
+    }
+    if a.which != Which::All {
+        parts.push(a.which.name().to_owned());
+    }
+    let shown = a.answer.matched.saturating_sub(a.top).min(usize::from(area.height));
+    let of = if a.filters() { format!(" ({} looked at)", a.answer.looked) } else { String::new() };
+    parts.push(match shown {
+        0 => format!("0 records{of}"),
+        _ => format!("{}-{} of {}{of}", a.top + 1, a.top + shown, a.answer.matched),
+    });
+    parts.push(a.sort.name(a.reverse).to_owned());
+    if a.paused.is_none() {
+        parts.push(if a.follow { "following".to_owned() } else { "not following".to_owned() });
+    }
+    parts.push(sums(&s.totals, s.live_total));
+    while parts.len() > 1 && text::width(&parts.join(" · ")) > columns {
+        parts.pop();
+    }
+    parts.join(" · ")
+}
+
+/// Every request there has been, wherever it is now.
+fn sums(totals: &Totals, live: usize) -> String {
+    let requests = if totals.requests == 1 { "request" } else { "requests" };
+    let mut words = format!("{} {requests} so far, {live} not over", totals.requests);
+    if totals.records_dropped > 0 {
+        words.push_str(&format!(", {} let go", totals.records_dropped));
+    }
+    words
+}
+
+fn filters(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    let a = &model.activity;
+    if area.is_empty() || !is_filtered(a) {
+        return None;
+    }
+    let globs = a.typing == Some(Typing::Globs);
+    // The one that is typed; else both, as far as there is room.
+    let (mark, shown) = if globs { ("* ", &a.globs) } else { ("/ ", &a.words) };
+    let says = match a.wrong() {
+        Some(why) => format!(" ✗ {why}"),
+        None if a.typing.is_some() => format!(" {} of {}", a.answer.matched, a.answer.looked),
+        None if !a.globs.is_empty() => format!(" modules {}", crate::abi::escape::screen(a.globs.bytes())),
+        None => " (/ changes it, esc ends it)".to_owned(),
+    };
+    let says = text::fit(&says, usize::from(area.width / 2));
+    field::draw(model, area, buf, (mark, &says), shown, a.typing.is_some())
+}
+
+/// As much of the record as there is room for.
+fn record(model: &Model, area: Rect, buf: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let columns = usize::from(area.width);
+    let lines = match (model.activity.detail(), model.activity.at) {
+        (Some(record), _) => {
+            let mut lines = vec![heading(model, &detail::title(record), columns)];
+            lines.extend(detail::lines(model, record, columns));
+            lines
+        }
+        (None, Some((_, id))) => vec![heading(model, &format!("#{id}"), columns), line("reading", model.theme.dim)],
+        (None, None) => vec![heading(model, "Record", columns), line("none", model.theme.dim)],
+    };
+    let total = lines.len();
+    put(buf, area, &cut(lines, total, usize::from(area.height), "lines: enter shows it whole", model.theme.dim));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,337 @@
+//! What the screens Activity and Log look like.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use nix::errno::Errno;
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+
+use super::super::draw;
+use crate::abi::error::Stage;
+use crate::engine::event::Level;
+use crate::engine::record::{Record, State};
+use crate::engine::snapshot::Snapshot;
+use crate::tui::fixture;
+use crate::tui::model::Model;
+use crate::tui::model::log::Line;
+use crate::tui::model::look::Answer;
+use crate::tui::model::records::{Existing, Saved, Unsaved};
+use crate::tui::model::warnings::screen_again;
+use crate::tui::msg::Msg;
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::tui::update::update;
+
+const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 40), (200, 60)];
+
+fn buffer(model: &Model) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(model.columns, model.rows)).unwrap();
+    terminal.draw(|frame| draw(model, frame)).unwrap();
+    terminal.backend().buffer().clone()
+}
+
+fn rows(buffer: &Buffer) -> Vec<String> {
+    let row = |y| {
+        let (mut row, mut skip) = (String::new(), 0);
+        for x in 0..buffer.area.width {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            let symbol = buffer[(x, y)].symbol();
+            skip = text::width(symbol).saturating_sub(1);
+            row.push_str(symbol);
+        }
+        row.trim_end().to_owned()
+    };
+    (0..buffer.area.height).map(row).collect()
+}
+
+fn screen(model: &Model) -> String {
+    rows(&buffer(model)).join("\n")
+}
+
+fn keys(model: &mut Model, keys: &str) {
+    for c in keys.chars() {
+        let code = match c {
+            '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            '→' => KeyCode::Right,
+            '↓' => KeyCode::Down,
+            '⇟' => KeyCode::PageDown,
+            c => KeyCode::Char(c),
+        };
+        update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+    }
+}
+
+fn activity(state: &Snapshot, records: &[Record], at: usize, (columns, rows): (u16, u16)) -> Model {
+    let mut model = fixture::model(state.clone(), columns, rows);
+    keys(&mut model, "3");
+    update(&mut model, Msg::Looked(Box::new(fixture::answer(records, at))));
+    if at > 0 {
+        model.activity.follow = false;
+    }
+    model
+}
+
+fn busy() -> (Snapshot, Vec<Record>) {
+    let mut s = fixture::busy(2);
+    s.totals.requests = 7;
+    s.totals.by_outcome[1] = 5;
+    let records = vec![
+        fixture::open(7, b"waits", State::Waiting, None),
+        fixture::open(6, b"a-long-name-of-a-module-that-runs", State::Running, Some(5006)),
+        fixture::full(5),
+        fixture::record(4, b"ext4", 0),
+        fixture::record(3, b"killed", 9),
+        fixture::record(2, b"failed", 256),
+        fixture::record(1, b"x\x1b[31m\n", 0),
+    ];
+    (s, records)
+}
+
+/// Far more than there is room for; some were let go.
+fn overflowing() -> (Snapshot, Vec<Record>) {
+    let mut s = fixture::overflowing();
+    s.totals.requests = 12_345;
+    s.totals.records_dropped = 2_295;
+    let records = (1..=180).rev().map(|n| fixture::record(12_165 + n, b"dummy", 256)).collect();
+    (s, records)
+}
+
+fn refused() -> (Snapshot, Vec<Record>) {
+    let mut s = fixture::snapshot();
+    s.totals.requests = 9;
+    let stages = [
+        (Stage::Hook, Errno::EPERM),
+        (Stage::Gate, Errno::EBUSY),
+        (Stage::Limit, Errno::ENOMEM),
+        (Stage::Throttle, Errno::ETIME),
+        (Stage::Name, Errno::ENAMETOOLONG),
+        (Stage::Path, Errno::ENOENT),
+        (Stage::Loop, Errno::ELOOP),
+        (Stage::Init, Errno::EIO),
+        (Stage::Enforce, Errno::EPERM),
+    ];
+    let why = "50 requests are in progress, the limit is 50; wait, or find out who asks";
+    let of = |(id, (stage, errno))| fixture::refused(id, b"dummy", stage, errno, why);
+    let mut records: Vec<Record> = (1..).zip(stages).map(of).collect();
+    records.reverse();
+    (s, records)
+}
+
+fn at_every_size(name: &str, (state, records): &(Snapshot, Vec<Record>), at: usize, typed: &str) {
+    for size in SIZES {
+        let mut model = activity(state, records, at, size);
+        keys(&mut model, typed);
+        insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), screen(&model));
+    }
+}
+
+#[test]
+fn activity_in_every_state() {
+    at_every_size("activity_empty", &(fixture::snapshot(), Vec::new()), 0, "");
+    at_every_size("activity_busy", &busy(), 0, "");
+    at_every_size("activity_overflowing", &overflowing(), 3, "");
+    at_every_size("activity_refused", &refused(), 6, "");
+}
+
+#[test]
+fn activity_filtered_and_paused() {
+    at_every_size("activity_filter", &busy(), 1, "/mod");
+    at_every_size("activity_paused", &busy(), 2, "oooso ");
+}
+
+#[test]
+fn records_and_their_dialogs() {
+    at_every_size("record", &busy(), 2, "\n");
+    at_every_size("record_end", &busy(), 2, "\n⇟⇟⇟⇟⇟⇟");
+    at_every_size("kill", &busy(), 1, "k");
+    at_every_size("repeat", &busy(), 5, "r");
+    at_every_size("copy_record", &busy(), 2, "y");
+    at_every_size("save", &busy(), 2, "w\t→");
+}
+
+#[test]
+fn a_file_that_is_there_is_asked_about() {
+    for size in SIZES {
+        let (state, records) = busy();
+        let mut model = activity(&state, &records, 0, size);
+        keys(&mut model, "w\n");
+        let existing = Existing::new(&std::fs::metadata("/dev/null").unwrap());
+        let ticket = model.last_ticket();
+        update(&mut model, Msg::Saved { ticket, result: Err(Unsaved::Exists(existing)) });
+        insta::assert_snapshot!(format!("replace_{}x{}", size.0, size.1), screen(&model));
+    }
+}
+
+fn log_lines() -> Vec<Line> {
+    let line = |level, id, text: &str| Line::new(level, "12:03:44.017".to_owned(), id, text);
+    let mut lines = vec![
+        line(Level::Info, None, "kernel.modprobe: `/sbin/modprobe` -> `/bin/echo`, by the console"),
+        line(Level::Warning, None, "khelper.gate: enabled -> disabled"),
+        line(Level::Error, Some(4), "foo: ! exec failed: ENOENT `/nowhere/with/a/long/path/to/a/program`"),
+    ];
+    lines.extend((5..60).map(|id| line(Level::Warning, Some(id), "dummy: ∞ refused by the limit (ENOMEM)")));
+    lines.push(line(Level::Warning, None, "request_module: runaway loop modprobe dummy"));
+    lines
+}
+
+#[test]
+fn log_in_every_state() {
+    for (name, lines, typed) in [
+        ("log_empty", Vec::new(), "4"),
+        ("log_busy", log_lines(), "4"),
+        ("log_refused", log_lines(), "4lk"),
+        ("log_filter", log_lines(), "4/gate"),
+        (
+            "log_overflowing",
+            (0..1_200).map(|n| Line::new(Level::Info, "12:03:44.017".into(), Some(n), &format!("line {n}"))).collect(),
+            "4k",
+        ),
+    ] {
+        for (columns, rows) in SIZES {
+            let mut model = fixture::model(fixture::snapshot(), columns, rows);
+            update(&mut model, Msg::Logged(lines.clone()));
+            keys(&mut model, typed);
+            insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen(&model));
+        }
+    }
+}
+
+#[test]
+fn the_target_is_named_on_each_of_them() {
+    for size in [(40, 3), (40, 10), (80, 24), (120, 40)] {
+        for typed in ["", "\n", "k", "y", "w", "/x", "*x", " ", "r", "4", "4/x"] {
+            let (state, records) = busy();
+            let mut model = activity(&state, &records, 1, size);
+            keys(&mut model, typed);
+            let first = rows(&buffer(&model)).remove(0);
+            assert!(first.contains("engine (pid 4121)") && first.contains("untouched"), "{typed}: {first}");
+        }
+    }
+}
+
+#[test]
+fn endings_levels_and_the_cursor_have_styles_and_symbols() {
+    let (state, records) = busy();
+    let mut model = activity(&state, &records, 4, (120, 40));
+    let shown = buffer(&model);
+    let find = |shown: &Buffer, what: &str| -> (u16, u16) {
+        let (y, row) = rows(shown).into_iter().enumerate().find(|(_, row)| row.contains(what)).unwrap();
+        let x = text::width(row.split_once(what).unwrap().0);
+        (u16::try_from(x).unwrap(), u16::try_from(y).unwrap())
+    };
+    assert_eq!(shown[find(&shown, "✓ exit 0")].fg, Color::Green);
+    assert_eq!(shown[find(&shown, "✗ exit 1")].fg, Color::Red);
+    let under = find(&shown, ">#3");
+    assert!(shown[under].modifier.contains(Modifier::REVERSED));
+    assert!(shown[find(&shown, "† killed by SIGKILL")].modifier.contains(Modifier::REVERSED));
+    update(&mut model, Msg::Logged(log_lines()));
+    keys(&mut model, "4k");
+    let shown = buffer(&model);
+    assert_eq!(shown[find(&shown, "khelper.gate")].fg, Color::Yellow);
+    assert_eq!(shown[find(&shown, "#4 foo")].fg, Color::Red);
+    model.theme = Theme::plain();
+    for typed in ["", "3", "\n"] {
+        keys(&mut model, typed);
+        for cell in buffer(&model).content() {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
+        }
+    }
+}
+
+/// What may come in on these screens.
+fn messages() -> impl Strategy<Value = Msg> {
+    let code = prop_oneof![
+        8 => proptest::sample::select("34/*oOsSf xkrywltq1".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        6 => proptest::sample::select(vec![
+            KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Up, KeyCode::Down, KeyCode::Left, KeyCode::Right,
+            KeyCode::Home, KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Backspace, KeyCode::F(1),
+        ]),
+        2 => any::<char>().prop_map(KeyCode::Char),
+    ];
+    let nasty =
+        ["\x1b[2J\u{9b}31m", "\u{202e}\u{200b}e\u{301}", "漢字\u{ad}\u{2028}👩\u{200d}👩", "\t\r\n\x07", "\\x1b"];
+    let hostile = prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..24),
+        proptest::sample::select(nasty.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
+    ];
+    prop_oneof![
+        16 => code.prop_map(|code| Msg::Key(KeyEvent::new(code, KeyModifiers::NONE))),
+        2 => hostile.clone().prop_map(Msg::Paste),
+        2 => (1u16..210, 1u16..65).prop_map(|(columns, rows)| Msg::Resize { columns, rows }),
+        1 => any::<u64>().prop_map(|now| Msg::Tick(now >> 20)),
+        5 => (hostile.clone(), 0usize..300, any::<usize>(), any::<u8>()).prop_map(|(name, n, at, kind)| looked(&name, n, at, kind)),
+        3 => (hostile.clone(), 0usize..40).prop_map(|(name, n)| {
+            let text = String::from_utf8_lossy(&name).into_owned();
+            let line = |n: usize| {
+                let level = [Level::Info, Level::Warning, Level::Error][n % 3];
+                Line::new(level, "12:00:00.000".into(), Some(n as u64), &screen_again(&text))
+            };
+            Msg::Logged((0..n).map(line).collect())
+        }),
+        1 => (1u64..20, hostile).prop_map(|(ticket, name)| {
+            let text = screen_again(&String::from_utf8_lossy(&name));
+            let result = match ticket % 3 {
+                0 => Ok(Saved { path: text, records: ticket, bytes: 1 }),
+                1 => Err(Unsaved::Failed(text)),
+                _ => Err(Unsaved::Exists(Existing::new(&std::fs::metadata("/").unwrap()))),
+            };
+            Msg::Saved { ticket, result }
+        }),
+    ]
+}
+
+fn looked(name: &[u8], n: usize, at: usize, kind: u8) -> Msg {
+    let one = |id: usize| {
+        let mut record = match kind % 4 {
+            0 => fixture::record(id as u64 + 1, name, i32::from(kind)),
+            1 => fixture::open(id as u64 + 1, name, State::Running, Some(7)),
+            2 => fixture::full(id as u64 + 1),
+            _ => fixture::refused(id as u64 + 1, name, Stage::Hook, Errno::EPERM, &String::from_utf8_lossy(name)),
+        };
+        record.path = name.into();
+        record.requester = crate::abi::who::Requester { pid: 1, uid: 0, comm: crate::abi::who::Comm::new(name) }.into();
+        record
+    };
+    let records: Vec<Record> = (0..n).rev().map(one).collect();
+    let mut answer = fixture::answer(&records, if n == 0 { 0 } else { at % n });
+    if kind > 250 {
+        answer = Answer { trouble: Some("why".into()), ..Answer::default() };
+    }
+    Msg::Looked(Box::new(answer))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_panics_and_no_control_byte_reaches_the_screen(
+        messages in proptest::collection::vec(messages(), 1..60),
+        columns in 1u16..210,
+        rows in 1u16..65,
+    ) {
+        let mut model = fixture::model(fixture::snapshot(), columns, rows);
+        keys(&mut model, "3");
+        for msg in messages {
+            update(&mut model, msg);
+            for cell in buffer(&model).content() {
+                prop_assert_eq!(screen_again(cell.symbol()), cell.symbol());
+            }
+        }
+    }
+
+    #[test]
+    fn every_size_is_drawn(columns in 1u16..210, rows in 1u16..65, at in 0usize..12) {
+        let typed = ["", "\n", "k", "y", "w", "/x", "*x", " ", "r", "4", "4/x", "ooo"][at];
+        let (state, records) = overflowing();
+        let mut model = activity(&state, &records, 50, (columns, rows));
+        update(&mut model, Msg::Logged(log_lines()));
+        keys(&mut model, typed);
+        buffer(&model);
+    }
+}

@@ -1,0 +1,96 @@
+//! One row a request; fewer columns where there is no room.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::control::words::took;
+use crate::engine::record::State;
+use crate::tui::model::Model;
+use crate::tui::model::look::Row;
+use crate::tui::text;
+
+/// How wide each column is; 0: it is not shown.
+struct Widths {
+    id: usize,
+    time: usize,
+    title: usize,
+    wait: usize,
+    who: usize,
+    ending: usize,
+    took: usize,
+}
+
+fn widths(model: &Model, columns: usize) -> Widths {
+    let (id, time, wait, who, took, least) = match columns {
+        100.. => (7, 12, 4, 22, 10, 0),
+        76.. => (6, 8, 4, 14, 8, 0),
+        50.. => (6, 8, 0, 0, 8, 0),
+        _ => (5, 0, 0, 0, 8, 7),
+    };
+    // A number is never cut.
+    let id = id.max(2 + model.activity.answer.newest.checked_ilog10().unwrap_or(0) as usize);
+    let fixed: usize = [id, time, wait, who, took].iter().filter(|w| **w > 0).map(|w| w + 1).sum();
+    // A mark, and a blank between title and ending.
+    let left = columns.saturating_sub(fixed + 3);
+    let title = (left * 2 / 5).max(least).min(left);
+    Widths { id, time, title, wait, who, ending: left - title, took }
+}
+
+/// What is not shown in so many columns.
+pub(super) const fn hidden(columns: usize) -> Option<&'static str> {
+    match columns {
+        76.. => None,
+        50.. => Some("hidden: wait, who asked (enter shows all)"),
+        _ => Some("hidden: time, wait, who (enter: all)"),
+    }
+}
+
+/// The names of the columns.
+pub(super) fn names(model: &Model, columns: usize) -> Line<'static> {
+    let w = widths(model, columns);
+    let cells = cells(&w, ["id", "time", "module or path", "wait", "who asked", "state, exit", "took"]);
+    Line::from(cells.into_iter().map(|text| Span::styled(text, model.theme.title)).collect::<Vec<_>>())
+}
+
+/// One request.
+pub(super) fn row(model: &Model, row: &Row, columns: usize) -> Line<'static> {
+    let w = widths(model, columns);
+    let under = model.activity.at.is_some_and(|(_, id)| id == row.id);
+    let lasts = match row.took {
+        Some(us) => took(us),
+        None if row.state == State::Ended => String::new(),
+        None => took(model.now.saturating_sub(row.at)),
+    };
+    let time = if w.time < 12 { text::head(&row.time, w.time) } else { &row.time };
+    let (id, ending) = (format!("#{}", row.id), row.ending.text());
+    let cells = cells(&w, [&id, time, &row.title, row.wait, &row.who, &ending, &lasts]);
+    let mark = if under { ">" } else { " " };
+    let style = |style: Style| if under { style.patch(model.theme.selected) } else { style };
+    let ending_at = cells.len() - 2;
+    let spans = cells.into_iter().enumerate().map(|(at, text)| match at {
+        0 => Span::styled(format!("{mark}{}", &text[1..]), style(model.theme.text)),
+        _ if at == ending_at => Span::styled(text, style(model.theme.mood(row.ending.mood))),
+        _ => Span::styled(text, style(model.theme.text)),
+    });
+    Line::from(spans.collect::<Vec<_>>())
+}
+
+/// The cells of a row that are shown, each as wide as its column with the blank after it; the first begins with a blank
+/// for the mark, the last one is set to the right.
+fn cells(w: &Widths, texts: [&str; 7]) -> Vec<String> {
+    let all = [w.id, w.time, w.title, w.wait, w.who, w.ending, w.took];
+    let mut cells: Vec<String> = all
+        .iter()
+        .zip(texts)
+        .filter(|(width, _)| **width > 0)
+        .map(|(width, text)| text::pad(text, *width) + " ")
+        .collect();
+    if let Some(first) = cells.first_mut() {
+        first.insert(0, ' ');
+    }
+    if let Some(last) = cells.last_mut() {
+        let text = text::fit(texts[6], w.took);
+        *last = " ".repeat(w.took.saturating_sub(text::width(&text))) + &text;
+    }
+    cells
+}

@@ -1,0 +1,118 @@
+//! The dialogs of the screen Activity.
+
+use crate::abi::escape::screen;
+use crate::control::Command;
+use crate::engine::record::Kind;
+use crate::tui::model::Model;
+use crate::tui::model::masks::size;
+use crate::tui::model::records::{CopyRecord, Kill, Repeat, SaveForm, Saving};
+use crate::tui::text;
+use crate::tui::view::detail;
+
+use super::Sheet;
+
+/// A row to choose.
+fn choice(model: &Model, sheet: &mut Sheet, words: &str, chosen: bool) {
+    let (mark, style) = if chosen { ('>', model.theme.selected) } else { (' ', model.theme.text) };
+    if chosen {
+        sheet.focus = Some((sheet.lines.len(), None));
+    }
+    sheet.lines.push(super::line(text::pad(&format!("{mark} {words}"), sheet.columns), style));
+}
+
+pub(super) fn page(model: &Model, scroll: usize, columns: usize) -> Sheet {
+    let Some(record) = model.activity.detail() else {
+        let mut sheet = Sheet::new("A record", columns);
+        sheet.say("reading", model.theme.dim);
+        return sheet;
+    };
+    let mut sheet = Sheet::new(detail::title(record), columns);
+    sheet.lines = detail::lines(model, record, columns);
+    sheet.scroll = scroll;
+    sheet
+}
+
+pub(super) fn kill(model: &Model, kill: &Kill, columns: usize) -> Sheet {
+    let mut sheet = Sheet::new(format!("Kill the helper of #{}?", kill.id), columns);
+    sheet.say(&format!("{} (pid {}) and its group", kill.title, kill.pid), model.theme.title);
+    choice(model, &mut sheet, "TERM: it may clean up, or refuse", kill.choice == 0);
+    choice(model, &mut sheet, "KILL: it ends at once", kill.choice == 1);
+    if kill.had_term {
+        sheet.say("TERM was sent, and it lives on", model.theme.warn);
+    }
+    sheet.pinned.push(super::line(text::fit("enter sends it, esc goes back", columns), model.theme.text));
+    sheet
+}
+
+/// Every word of what will be asked for.
+pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
+    let r = &repeat.record;
+    let mut sheet = Sheet::new(format!("Ask for the same as #{} again?", r.id), columns);
+    sheet.scroll = repeat.scroll;
+    let style = model.theme.text;
+    match &repeat.command {
+        Command::RequestModule { name, wait } => {
+            let path = screen(&model.snapshot.knobs.modprobe);
+            sheet.say(
+                &format!("module {}, wait {}", screen(name), if *wait { "proc" } else { "exec" }),
+                model.theme.title,
+            );
+            sheet.say(&format!("runs `{path}` -q -- `{}`", screen(name)), style);
+            if r.path != model.snapshot.knobs.modprobe && r.kind == Kind::Module {
+                sheet.say(&format!("then it was `{}`", screen(&r.path)), model.theme.warn);
+            }
+        }
+        Command::Call(call) => {
+            let argv: Vec<String> = r.argv().iter().map(|arg| format!("\"{}\"", screen(arg))).collect();
+            sheet.say(&format!("helper {}, wait {}", screen(&call.path), call.wait.name()), model.theme.title);
+            sheet.say(&format!("argv {}", argv.join(", ")), style);
+            let env: Vec<String> = call.env.iter().map(|e| screen(e)).collect();
+            sheet.say(&format!("env {}", env.join(", ")), style);
+            if let Some(own) = r.own.as_deref() {
+                let known = model.snapshot.known;
+                sheet
+                    .say(&format!("own masks: bset {}, inheritable {}", size(own.0, known), size(own.1, known)), style);
+            }
+            if r.timed_out {
+                sheet.say("without the time-out that it had", model.theme.warn);
+            }
+        }
+        _ => {}
+    }
+    sheet.say("under the masks that are live now", model.theme.dim);
+    sheet.pinned.push(super::line(text::fit("enter asks, esc goes back", columns), style));
+    sheet
+}
+
+pub(super) fn copy(model: &Model, copy: &CopyRecord, columns: usize) -> Sheet {
+    let mut sheet = Sheet::new(format!("Copy #{} as", copy.record.id), columns);
+    for (at, form) in CopyRecord::FORMS.into_iter().enumerate() {
+        choice(model, &mut sheet, form, copy.choice == at);
+    }
+    sheet.pinned.push(super::line(text::fit("enter copies it, by OSC 52", columns), model.theme.dim));
+    sheet
+}
+
+pub(super) fn save(model: &Model, form: &SaveForm, columns: usize) -> Sheet {
+    let mut sheet = Sheet::new("Save records, as JSON lines", columns);
+    if let Saving::Asking(existing) = &form.stage {
+        sheet.title = "Replace the file?".to_owned();
+        sheet.say(&format!("`{}`", screen(form.path.bytes())), model.theme.title);
+        sheet.say(&format!("is there already, {} bytes: they would be lost", existing.bytes), model.theme.bad);
+        sheet.pinned.push(super::line(text::fit("enter replaces it, esc goes back", columns), model.theme.text));
+        return sheet;
+    }
+    sheet.field(model, "file ", &form.path, form.focus == 0);
+    let matched = model.activity.answer.matched;
+    let what = match &form.record {
+        Some(record) if !form.all => format!("#{} alone", record.id),
+        _ => format!("all that match ({matched})"),
+    };
+    sheet.pick(model, "what ", &what, form.focus == 1);
+    match form.stage {
+        Saving::Writing(_) => sheet.say("writing it", model.theme.dim),
+        _ => sheet.say("one object a line, as `--json` prints them; for your eyes alone (0600)", model.theme.dim),
+    }
+    sheet.wrong(model, form.error.as_ref());
+    sheet
+}

@@ -1,0 +1,338 @@
+//! The screens Activity and Log, from the first request to the saved file, in three sizes at once.
+
+use std::fs;
+
+use crate::journeys::{ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, quits, taken};
+use crate::pty::{Pty, Start};
+
+const DOWN: &str = "\x1b[B";
+const PAGE_DOWN: &str = "\x1b[6~";
+const END: &str = "\x1b[F";
+
+/// The row under the cursor is that one.
+fn on(pty: &mut Pty, row: &str) {
+    pty.until(row, |s| s.contents().lines().any(|line| line.starts_with('>') && line.contains(row)));
+}
+
+/// Scrolls a page until it shows `what`.
+fn page_shows(pty: &mut Pty, what: &str) {
+    for _ in 0..12 {
+        if pty.text().contains(what) {
+            return;
+        }
+        pty.frame_after(|pty| pty.send(PAGE_DOWN));
+    }
+    pty.shows(what);
+}
+
+/// Opens the page of the record under the cursor.
+fn opens(pty: &mut Pty) {
+    pty.press(ENTER, "esc back");
+}
+
+/// Leaves a page or a dialog. A lone ESC: what is typed right after it would be taken for a key with alt.
+fn leaves(pty: &mut Pty) {
+    pty.send(ESC);
+    pty.hides("esc back");
+}
+
+/// Puts the message away.
+fn hushes(pty: &mut Pty, message: &str) {
+    pty.send(ESC);
+    pty.hides(message);
+}
+
+fn kills_what_is_left(pty: &mut Pty) {
+    pty.press("q", "Quit?");
+    pty.press("k", "> kill");
+    pty.send(ENTER);
+    assert_eq!(pty.ends(), 0, "{}", pty.text());
+    pty.is_restored();
+}
+
+#[test]
+fn a_request_is_found_and_read_whole() {
+    everywhere(FAILING, |pty, room| {
+        pty.press("3", "nothing has been asked for yet");
+        ask(pty, "foo", 1);
+        pty.shows("exit 1");
+        ask(pty, "bar", 1);
+        on(pty, "#2");
+        pty.shows(if room { "2 requests so far, 0 not over" } else { "1-2 of 2" });
+        pty.press(DOWN, "not following");
+        on(pty, "#1");
+        opens(pty);
+        pty.shows("#1 module foo");
+        pty.shows("exit 1 (raw 256)");
+        for what in
+            ["\"foo\"", "asked 20", "of CPU", "full (41)", "by masks", "failing: no module foo", "HOME=/", "chain"]
+        {
+            page_shows(pty, what);
+        }
+        leaves(pty);
+        on(pty, "#1");
+        pty.press("f", "follows the first row");
+        on(pty, "#2");
+        quits(pty);
+    });
+}
+
+#[test]
+fn records_are_filtered_sorted_and_paused() {
+    everywhere(FAILING, |pty, room| {
+        for name in ["usb-a", "usb-b", "snd"] {
+            ask(pty, name, 1);
+            pty.shows(&format!(" {name}: "));
+        }
+        pty.press("3", "of 3");
+        pty.press("/", "/ ");
+        pty.send("usb-b");
+        pty.shows("1 of 3");
+        pty.send(ENTER);
+        pty.shows("/ changes it");
+        on(pty, "#2");
+        pty.press("*", "* ");
+        pty.send("snd*");
+        pty.shows("0 of 3");
+        pty.press(ENTER, "none of 3 records is like that");
+        // The message of the last request goes first.
+        hushes(pty, "snd: ");
+        pty.press(ESC, "every record is shown again");
+        pty.press("oo", "exit 0");
+        pty.shows("none of 3 records");
+        pty.press("o", "failed");
+        pty.shows("of 3");
+        pty.press("OOO", "1-3 of 3");
+        pty.press("s", if room { "longest first" } else { "longest" });
+        pty.press("S", "shortest");
+        pty.press(" ", "PAUSED, 0 new since");
+        ask(pty, "other", 1);
+        pty.shows("PAUSED, 1 new since");
+        assert!(!pty.text().lines().any(|line| line.contains("#4 ") && line.contains("12:")));
+        pty.press(" ", "no longer paused");
+        pty.shows("of 4");
+        quits(pty);
+    });
+}
+
+#[test]
+fn a_helper_is_killed_after_a_look() {
+    everywhere(HOLD, |pty, room| {
+        ask(pty, "foo", 1);
+        taken(pty, 1);
+        pty.press("3", "runs");
+        on(pty, "#1");
+        pty.press("k", "Kill the helper of #1?");
+        pty.shows("> TERM");
+        leaves(pty);
+        pty.press("k", "> TERM");
+        pty.press("k", "> KILL");
+        pty.press("t", "> TERM");
+        pty.send(ENTER);
+        pty.hides("Kill the helper");
+        on(pty, "† killed");
+        if room {
+            opens(pty);
+            pty.shows("killed by SIGTERM (raw 15)");
+            leaves(pty);
+        }
+        pty.press("k", "there is nothing");
+        quits(pty);
+    });
+}
+
+#[test]
+fn a_wait_is_abandoned_and_the_helper_lives_on() {
+    everywhere(HOLD, |pty, _| {
+        ask(pty, "foo", 1);
+        taken(pty, 1);
+        pty.press("3", "runs");
+        on(pty, "#1");
+        pty.send("x");
+        pty.shows("caller gone");
+        pty.send("x");
+        pty.shows("not done: nobody waits");
+        opens(pty);
+        pty.shows("caller gone, runs");
+        leaves(pty);
+        kills_what_is_left(pty);
+    });
+}
+
+#[test]
+fn the_same_is_asked_for_again() {
+    everywhere(QUICK, |pty, _| {
+        ask(pty, "foo", 1);
+        pty.press("3", "exit 0");
+        on(pty, "#1");
+        opens(pty);
+        pty.shows("#1 module foo");
+        pty.press("r", "Ask for the same as #1 again?");
+        pty.send(ESC);
+        pty.hides("again?");
+        pty.press("r", "again?");
+        pty.send(ENTER);
+        pty.hides("again?");
+        leaves(pty);
+        pty.shows("#2");
+        on(pty, "#1");
+        quits(pty);
+    });
+}
+
+#[test]
+fn a_record_is_copied_and_nothing_of_it_is_seen() {
+    everywhere(QUICK, |pty, _| {
+        ask(pty, "foo", 1);
+        pty.press("3", "exit 0");
+        on(pty, "#1");
+        opens(pty);
+        pty.shows("#1 module foo");
+        pty.press("y", "> the record, as JSON");
+        pty.press(DOWN, "> its command line");
+        pty.send(ENTER);
+        pty.hides("> its command line");
+        leaves(pty);
+        pty.shows("was sent to the");
+        // What the terminal was handed: `PATH -q -- foo`, in base64.
+        let begin = b"\x1b]52;c;";
+        let at = pty.wrote.windows(begin.len()).position(|w| w == begin).expect("a copy") + begin.len();
+        let end = pty.wrote[at..].iter().position(|b| *b == 0x1b).unwrap();
+        assert!(pty.wrote[at..at + end].ends_with(b"LXEgLS0gZm9v"), "{:?}", &pty.wrote[at..at + end]);
+        quits(pty);
+    });
+}
+
+#[test]
+fn records_are_saved_and_a_file_is_replaced_only_after_a_yes() {
+    everywhere(FAILING, |pty, room| {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("records");
+        let shown = file.to_str().unwrap();
+        for name in ["foo", "bar"] {
+            ask(pty, name, 1);
+            pty.shows(&format!(" {name}: "));
+        }
+        pty.press("3", "of 2");
+        pty.press("w", "Save records");
+        pty.send("\x15/nowhere/at/all");
+        pty.send(ENTER);
+        pty.shows("ENOENT");
+        pty.send(format!("\x15{shown}"));
+        pty.shows("records");
+        pty.send(ENTER);
+        pty.hides("Save records");
+        pty.shows("saved 2 records");
+        let lines = |file: &std::path::Path| fs::read_to_string(file).unwrap().lines().count();
+        assert_eq!(lines(&file), 2);
+        for line in fs::read_to_string(&file).unwrap().lines() {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!((record["exit_code"].as_u64(), record["outcome"].as_str()), (Some(1), Some("exited")));
+        }
+        // One of them, to the same file: no, then yes.
+        opens(pty);
+        pty.shows(" module bar");
+        pty.press("w", "#2 alone");
+        pty.send(format!("\x15{shown}"));
+        pty.send(ENTER);
+        pty.shows("Replace the file?");
+        pty.send(ESC);
+        pty.shows("Save records");
+        assert_eq!(lines(&file), 2);
+        pty.send(ENTER);
+        pty.shows("Replace the file?");
+        pty.send(ENTER);
+        pty.hides("Replace the file?");
+        leaves(pty);
+        pty.shows("saved 1 record");
+        assert_eq!((lines(&file), fs::read_dir(dir.path()).unwrap().count()), (1, 1));
+        if room {
+            pty.shows(shown);
+        }
+        quits(pty);
+    });
+}
+
+#[test]
+fn hostile_names_and_output_stay_escaped_on_both_screens() {
+    everywhere(QUICK, |pty, _| {
+        pty.press("m", "Ask for a module");
+        pty.send(b"\x1b[200~\x1b]0;own\x07\xc2\x9b2J\xff\n\x1b[201~");
+        pty.shows(r"7\xc2\x9b2J\xff\x0a");
+        pty.send(ENTER);
+        pty.shows("exit 0");
+        pty.send("3");
+        on(pty, "#1");
+        opens(pty);
+        pty.shows(r"#1 module \x1b]0;own\x07");
+        page_shows(pty, "stdout");
+        pty.send(END);
+        leaves(pty);
+        pty.press("/", "/ ");
+        pty.send(b"\x1b[200~\x1b]0;own\x1b[201~");
+        pty.shows(r"/ \x1b]0;own");
+        pty.send(ENTER);
+        pty.shows("1-1 of 1");
+        pty.press("4", "nothing has been logged");
+        // A name that is refused is logged.
+        pty.press("m", "Ask for a module");
+        pty.send("\x15");
+        pty.send(format!("\x1b[200~\x1b[2J{}\x1b[201~", "x".repeat(60)));
+        pty.shows("xxx");
+        pty.send(ENTER);
+        pty.shows("ENAMETOOLONG");
+        leaves(pty);
+        quits(pty);
+        let raw = |bytes: &[u8]| pty.wrote.windows(bytes.len()).any(|w| w == bytes);
+        assert!(!raw(b"\x1b]") && !raw(b"\x07") && !raw(b"\xc2\x9b") && !raw(b"\xff"));
+    });
+}
+
+#[test]
+fn the_log_tells_what_is_no_routine() {
+    everywhere(QUICK, |pty, room| {
+        pty.press("4", "nothing has been logged");
+        pty.press("e", "Edit kernel.modprobe");
+        pty.send("\x15/nowhere/modprobe\r");
+        pty.hides("Edit kernel.modprobe");
+        pty.shows("kernel.modprobe");
+        pty.shows("console");
+        ask(pty, "foo", 1);
+        pty.shows("exec failed");
+        pty.press("g", "The gate");
+        pty.press("d", "> disable");
+        pty.send(ENTER);
+        pty.shows("khelper.gate: enabled ->");
+        ask(pty, "bar", 3);
+        pty.shows("bar: ‖ refused by");
+        if room {
+            pty.shows("(×3)");
+        }
+        pty.press("l", "warning and above");
+        if room {
+            pty.hides("kernel.modprobe: ");
+        }
+        pty.press("/", "/ ");
+        pty.send("gate");
+        pty.shows("gate");
+        pty.press(ENTER, "2 of ");
+        pty.press("y", "was sent to the");
+        pty.press("f", "keeps its line");
+        quits(pty);
+    });
+}
+
+#[test]
+fn read_only_looks_and_does_nothing() {
+    let mut pty = Start::khelper(80, 24).args(["--read-only"]).start();
+    pty.shows("engine (pid ");
+    pty.press("3", "nothing has been asked for yet");
+    for key in ["k", "x", "r", "w"] {
+        pty.press(key, "read-only (--read-only)");
+        pty.send(ESC);
+        pty.hides("read-only (--read-only)");
+    }
+    pty.press("y", "there is no record here");
+    pty.press("4", "nothing has been logged");
+    quits(&mut pty);
+}

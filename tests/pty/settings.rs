@@ -1,0 +1,75 @@
+//! What the operator chose, and what the terminal cannot show.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
+
+use std::process::{Command, Output};
+
+use crate::pty::Start;
+
+const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
+
+fn folder(settings: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("khelper")).unwrap();
+    std::fs::write(folder.path().join("khelper/console.toml"), settings).unwrap();
+    folder
+}
+
+fn keys(config: &std::path::Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_khelper")).arg("keys").env("XDG_CONFIG_HOME", config).output().unwrap()
+}
+
+#[test]
+fn keys_and_theme_are_the_operators() {
+    let config = folder("theme = \"high-contrast\"\n[keys.screens]\nquit = \"X\"\nmodule = \"M\"\n");
+    for (columns, rows) in SIZES {
+        let mut pty = Start::khelper(columns, rows).env("XDG_CONFIG_HOME", config.path()).start();
+        pty.shows("engine (pid ");
+        // Bold and bright, as the theme has it.
+        let cell = pty.screen().cell(0, 0).unwrap();
+        assert_eq!((cell.bold(), cell.fgcolor()), (true, vt100::Color::Idx(14)));
+        pty.press("M", "Ask for a module");
+        pty.send("\x1b");
+        pty.hides("Ask for a module");
+        pty.press("q?", "Keys: type to search");
+        pty.press("quit; with", "X");
+        pty.send("\x1b");
+        pty.hides("Keys: type to search");
+        pty.send("X");
+        assert_eq!(pty.ends(), 0);
+        pty.is_restored();
+    }
+    // What `khelper keys` prints are settings that are taken again.
+    let printed = keys(config.path());
+    let text = String::from_utf8(printed.stdout).unwrap();
+    assert!(text.contains("quit = [\"X\"]") && text.contains("[keys.masks]"), "{text}");
+    assert_eq!(keys(folder(&text).path()).stdout, text.as_bytes());
+}
+
+#[test]
+fn settings_that_mean_nothing_name_their_line() {
+    let config = folder("theme = \"ansi\"\n[keys.masks]\nundo = \"p\"\n");
+    let wanted = "console.toml:3: `p` already means `rehearse` in `masks`";
+    let output = keys(config.path());
+    assert_eq!(output.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(wanted), "{output:?}");
+    let mut pty = Start::khelper(80, 24).env("XDG_CONFIG_HOME", config.path()).start();
+    assert_eq!(pty.ends(), 64);
+    pty.is_restored();
+    assert!(pty.text().replace('\n', "").contains(wanted), "{}", pty.text());
+}
+
+#[test]
+fn the_linux_console_gets_ascii_and_no_clipboard() {
+    for (columns, rows) in SIZES {
+        let mut pty = Start::khelper(columns, rows).env("TERM", "linux").start();
+        pty.shows("engine (pid ");
+        pty.press("2", "> cap_sys_module");
+        pty.press(" ", "[#>.]");
+        pty.press("y", "Copy the draft");
+        pty.press("\r", "not copied");
+        pty.press("P", "Presets");
+        assert!(pty.wrote.is_ascii(), "{:?}", String::from_utf8_lossy(&pty.wrote));
+        pty.send("\x03");
+        assert_eq!(pty.ends(), 0);
+    }
+}

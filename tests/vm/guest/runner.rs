@@ -12,13 +12,13 @@ use super::{ASK, ENGINE, knobs};
 use crate::observation::Side;
 use crate::scenario::{Ask, Scenario, Step, bytes};
 
-pub struct Agent {
+pub struct Runner {
     trace: Trace,
     here: Here,
     mutation: Option<String>,
 }
 
-impl Agent {
+impl Runner {
     pub fn new(mutation: Option<String>) -> Self {
         let report = Report::gather().unwrap();
         let here = Here { report, namespaces: super::helper::namespaces("self") };

@@ -62,3 +62,6 @@ pub mod engine;
 pub mod policy;
 pub mod sys;
 pub mod tui;
+
+#[doc = include_str!("../docs/deviations.md")]
+pub mod deviations {}

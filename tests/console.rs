@@ -10,9 +10,15 @@ mod idle;
 mod journeys;
 #[path = "pty/line.rs"]
 mod line;
+#[path = "pty/mouse.rs"]
+mod mouse;
 #[path = "pty/mod.rs"]
 mod pty;
 #[path = "pty/settings.rs"]
 mod settings;
+#[path = "pty/svg.rs"]
+mod svg;
+#[path = "pty/tour.rs"]
+mod tour;
 #[path = "pty/ways_out.rs"]
 mod ways_out;

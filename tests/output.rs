@@ -156,3 +156,27 @@ fn umh_12_times_and_costs_are_in_the_record() {
     assert_eq!(started.permitted, ended.permitted);
     assert_eq!(common::started(&events).0, record.id);
 }
+
+/// Files that the closures of a call own are the caller's, whichever thread runs the hooks, and are closed when the
+/// hooks are done.
+#[test]
+fn umh_5_hooks_own_files_of_the_caller() {
+    use std::io::{Read, Write};
+    let engine = Engine::start().unwrap();
+    let events = engine.subscribe(64);
+    for wait in [WaitMode::NoWait, WaitMode::EXEC, WaitMode::PROC] {
+        for _ in 0..8 {
+            let (mut ours, theirs) = std::io::pipe().unwrap();
+            let mut also_theirs = theirs.try_clone().unwrap();
+            let mut theirs = theirs;
+            let info = info(&["/bin/true"])
+                .init(move |_| also_theirs.write_all(b"init ").map_err(|_| nix::errno::Errno::EIO))
+                .cleanup(move || theirs.write_all(b"cleanup").unwrap());
+            engine.call_usermodehelper(info, wait);
+            let mut told = String::new();
+            ours.read_to_string(&mut told).unwrap();
+            assert_eq!(told, "init cleanup", "{wait:?}");
+            assert_eq!(finished(&events).outcome, Outcome::Exited);
+        }
+    }
+}

@@ -7,6 +7,7 @@ pub mod error;
 pub mod escape;
 pub mod mask;
 pub mod module;
+pub mod mutation;
 pub mod path;
 pub mod subprocess;
 pub mod wait;

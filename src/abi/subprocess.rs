@@ -9,9 +9,11 @@ use super::birth::Birth;
 use super::error::ParseError;
 use super::escape::screen;
 
-/// Runs on a worker before the process exists; an error is returned to the caller and nothing is started (UMH-6).
+/// Runs before the process exists, for the worker that is to make it, on a thread that shares the open files of the
+/// caller; an error is returned to the caller and nothing is started (UMH-6).
 pub type InitHook = Box<dyn FnOnce(&mut Birth) -> Result<(), Errno> + Send>;
-/// Runs exactly once on every path, refusals included (UMH-5). It is given the result of the call.
+/// Runs exactly once on every path, refusals included (UMH-5): on the caller's thread if it waited to the end, else on
+/// one that shares the caller's open files, so that it may own files.
 pub type CleanupHook = Box<dyn FnOnce() + Send>;
 
 /// The environment of a module request (REQ-7), and of `run` unless more is asked for.
@@ -77,6 +79,10 @@ impl SubprocessInfo {
     /// The environment.
     pub fn envp(&self) -> &[CString] {
         &self.envp
+    }
+    /// Whether it has any hook.
+    pub fn has_hooks(&self) -> bool {
+        self.init.is_some() || self.cleanup.is_some()
     }
     /// Takes the init hook, which runs at most once.
     pub fn take_init(&mut self) -> Option<InitHook> {

@@ -51,6 +51,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
     })
 }
 
+/// What may be typed, for completions and manual pages.
+pub fn definition() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// A command that needs no engine; `None` if it does.
 pub fn without_engine(command: &Command, known: impl FnOnce() -> CapMask) -> Option<u8> {
     let Command::Mask(args) = command else { return None };

@@ -12,6 +12,7 @@ use crate::sys::linux::LinuxHost;
 
 use super::books::Books;
 use super::gate::Gatekeeper;
+use super::hooks::Hooks;
 use super::inner::{Inner, SecurityHook};
 use super::khelper::{self, Pool};
 use super::slots::Slots;
@@ -95,6 +96,7 @@ impl Builder {
             books: Monitor::new(Books::new(self.text_budget.unwrap_or(TEXT_BUDGET))),
             pool: Pool::new(),
             hook: self.hook,
+            hooks: Hooks::default(),
             probe: self.probe,
             above: OnceLock::new(),
         });

@@ -18,6 +18,7 @@ use super::books::Books;
 use super::call::Call;
 use super::event::{EventKind, Level};
 use super::gate::Gatekeeper;
+use super::hooks::Hooks;
 use super::khelper::Pool;
 use super::record::{Outcome, Record, State};
 use super::slots::Slots;
@@ -45,6 +46,7 @@ pub(super) struct Inner {
     pub(super) books: Arc<Monitor<Books>>,
     pub(super) pool: Pool<Arc<Call>>,
     pub(super) hook: Option<SecurityHook>,
+    pub(super) hooks: Hooks,
     pub(super) probe: Option<(PathBuf, &'static str)>,
     pub(super) above: OnceLock<Option<i32>>,
 }

@@ -3,6 +3,7 @@
 //! it was made for; it is retired when that is past. The spawner itself is never cut: fresh workers come from it.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -11,8 +12,8 @@ use crate::abi::error::SysError;
 use crate::sys::host::LaunchFailure;
 
 use super::call::Call;
+use super::cut::{Cut, Fate};
 use super::inner::Inner;
-use super::launch::{Cut, Fate};
 use super::sync::thread;
 use super::sync::{Monitor, MutexGuard};
 
@@ -233,5 +234,10 @@ fn worker(inner: &Arc<Inner>, first: Arc<Call>) {
         }
     };
     let mut cut: Option<Cut> = None;
-    inner.pool.serve(first, |call| inner.run(worker.as_mut(), &mut cut, call));
+    inner.pool.serve(first, |call| {
+        catch_unwind(AssertUnwindSafe(|| inner.run(worker.as_mut(), &mut cut, call))).unwrap_or_else(|_| {
+            inner.broken(call);
+            Fate::Retire
+        })
+    });
 }

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use crate::abi::error::{EngineError, Explain, Stage};
 use crate::abi::module::ModuleName;
+use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::WaitMode;
 use crate::policy::access::judge_name;
@@ -67,7 +68,8 @@ impl Inner {
             requester: record.requester.clone(),
         });
         let argv = record.argv();
-        let info = match SubprocessInfo::setup(Some(values.path.to_vec()), argv, HELPER_ENV) {
+        let more = mutation::is(Mutation::EnvironmentGrown).then_some("KHELPER=1");
+        let info = match SubprocessInfo::setup(Some(values.path.to_vec()), argv, HELPER_ENV.into_iter().chain(more)) {
             Ok(info) => info,
             // The name and the path were both checked for NULs; a knob cannot hold a relative path.
             Err(e) => {
@@ -77,7 +79,11 @@ impl Inner {
         };
         let how = How { module: true, own: None, timeout: None, wait: mode };
         let answer = self.exec(info, record, &how, values.era, [&cancel, &ask.cancel]);
-        drop(slot);
+        if mutation::is(Mutation::SlotLeaked) && answer.abandoned {
+            std::mem::forget(slot);
+        } else {
+            drop(slot);
+        }
         answer
     }
 

@@ -9,31 +9,25 @@ use nix::errno::Errno;
 use crate::abi::birth::{Birth, Enforcement, Image, SetsPlan};
 use crate::abi::error::{Explain, Stage, exec_advice};
 use crate::abi::escape::screen;
+use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::masks;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Worker};
 
-use super::call::{Call, Failure};
+use super::call::Call;
+use super::cut::{Cut, Fate};
+use super::event::Level;
 use super::inner::Inner;
 use super::record::Outcome;
 use super::sysctl::Values;
 
-/// What a worker was cut down to.
-#[derive(Clone, Copy)]
-pub(super) struct Cut {
-    plan: SetsPlan,
-    enforced: Enforcement,
-}
-
-/// What becomes of the worker.
-pub(super) enum Fate {
-    /// It can serve calls of this generation.
-    Idle(u64),
-    /// It was cut for one call alone.
-    Retire,
-    /// It was cut too far for this call: a fresh one takes it.
-    HandOver,
+/// A call that came to nothing before its program ran.
+pub(super) struct Failure {
+    pub(super) outcome: Outcome,
+    pub(super) stage: Stage,
+    pub(super) errno: Errno,
+    pub(super) why: String,
 }
 
 impl Inner {
@@ -41,8 +35,13 @@ impl Inner {
     pub(super) fn run(&self, worker: &mut dyn Worker, cut: &mut Option<Cut>, call: &Arc<Call>) -> Fate {
         // One hold of the lock for path and masks (SYS-7): what was changed while the call was queued takes effect.
         let values = self.sysctl.copy();
-        let plan = masks::plan(&worker.host_sets(), values.bset, values.inheritable, call.own);
-        if cut.is_some_and(|c| !masks::reachable(c.plan, plan)) {
+        let host = worker.host_sets();
+        let plan = if mutation::is(Mutation::MasksNotApplied) {
+            SetsPlan { bounding: host.bounding, inheritable: host.inheritable }
+        } else {
+            masks::plan(&host, values.bset, values.inheritable, call.own)
+        };
+        if !Cut::serves(cut, plan) {
             return Fate::HandOver;
         }
         let Some(mut info) = call.state.lock().info.take() else { return Fate::Retire };
@@ -58,10 +57,7 @@ impl Inner {
             }
             Err(failure) => self.failed(call, failure),
         }
-        match cut {
-            Some(c) if c.plan == plan && call.own.is_none() => Fate::Idle(values.generation),
-            _ => Fate::Retire,
-        }
+        Cut::fate(cut, plan, values.generation, call.own.is_some())
     }
 
     /// Everything that is decided before the process exists.
@@ -78,11 +74,7 @@ impl Inner {
         let mut birth = Birth::new(plan.bounding, plan.inheritable, info.envp().to_vec());
         run_init(info, &mut birth)?;
         let plan = SetsPlan { bounding: birth.bounding(), inheritable: birth.inheritable() };
-        let enforced = match cut {
-            Some(c) if c.plan == plan => c.enforced,
-            _ => worker.narrow(&plan),
-        };
-        *cut = Some(Cut { plan, enforced });
+        let enforced = Cut::narrow(cut, worker, plan);
         {
             let mut state = call.state.lock();
             state.record.enforced = Some(enforced);
@@ -148,6 +140,25 @@ impl Inner {
             _ => Vec::new(),
         };
         call.failed(now, failure, chain, |record| self.finish(now, record));
+    }
+
+    /// A defect of the engine's own: its worker panicked. Nobody waits for ever because of it (UMH-5); what is known of
+    /// the helper is lost.
+    pub(super) fn broken(&self, call: &Call) {
+        if !call.deliver_if_over() {
+            let launched = call.state.lock().record.pid.is_some();
+            if launched {
+                self.ended(call, Ended::default());
+            } else {
+                let why = "the worker panicked: a defect of the engine; nothing is known to have been started";
+                let stage = Stage::Process;
+                self.failed(
+                    call,
+                    Failure { outcome: Outcome::ExecFailed, stage, errno: Errno::ECANCELED, why: why.into() },
+                );
+            }
+        }
+        self.log(Level::Error, format!("the worker of request {} panicked: a defect of the engine", call.id));
     }
 
     /// No process could be made, or it could not execute the program.

@@ -7,13 +7,19 @@ mod builder;
 mod bus;
 mod call;
 mod cancel;
+mod cut;
 pub mod event;
+#[cfg(all(test, feature = "faults"))]
+mod faults;
 mod gate;
 mod history;
+mod hooks;
 mod inner;
 mod khelper;
 mod kmod;
 mod launch;
+#[cfg(all(test, feature = "model"))]
+mod models;
 pub mod record;
 mod slots;
 pub mod snapshot;

@@ -48,6 +48,10 @@ impl Slots {
                 return Waited::Granted;
             }
             if cancels.iter().any(|c| c.is_cancelled()) {
+                #[cfg(all(test, feature = "faults"))]
+                if super::faults::planted(super::faults::Fault::SlotKeptOnCancel) {
+                    return Waited::Cancelled;
+                }
                 limit.give_up(id);
                 return Waited::Cancelled;
             }

@@ -1,9 +1,10 @@
 //! Locks and waits behind one name: the standard library's, or the model checker's. Every wait with a time-out goes
 //! through the host's clock, so that a virtual clock can fire it.
 //!
-//! `cargo test --release --features model --lib model_` runs the models of `engine::models`: the engine's own code on
-//! loom's locks, conditions, atomics and threads, every interleaving up to the bound that is told there. With the
-//! feature, locks exist inside a model alone, so that only the tests named `model_` can run.
+//! `cargo test --profile model --features faults --lib model_` runs the models of `engine::models`: the engine's own code on
+//! loom's locks, conditions, atomics and threads, every interleaving up to the bound that is told there; then the
+//! planted faults of `engine::faults`, each of which a model has to find. (`--features model`: without the faults.)
+//! With these features locks exist inside a model alone: only the tests named `model_` can run.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -58,6 +59,13 @@ impl<T: Send + 'static> Monitor<T> {
 
     /// Sleeps until notified (or for no reason: look again).
     pub(crate) fn wait<'a>(&'a self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        #[cfg(all(test, feature = "faults"))]
+        let guard = if super::faults::planted(super::faults::Fault::LostWakeUp) {
+            drop(guard);
+            self.lock()
+        } else {
+            guard
+        };
         self.waiters.fetch_add(1, Ordering::AcqRel);
         let guard = self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
         self.waiters.fetch_sub(1, Ordering::AcqRel);

@@ -250,4 +250,14 @@ mod tests {
             !set(0, None) && set(1, None) && set(50, None) && !set(51, None) && !set(21, Some(40)) && set(20, Some(40))
         );
     }
+
+    #[test]
+    fn sys_8_reset_puts_a_mask_back_to_full() {
+        let sysctl = Sysctl::new(KNOWN);
+        let empty = MaskExpr::Exactly(CapMask::EMPTY);
+        sysctl.write(&[KnobWrite::Bset(empty), KnobWrite::Inheritable(empty)], None).unwrap();
+        sysctl.write(&[KnobWrite::ResetBset], None).unwrap();
+        assert_eq!((sysctl.copy().bset, sysctl.copy().inheritable), (KNOWN, CapMask::EMPTY));
+        assert_eq!(sysctl.copy().generation, 2, "a worker that was cut before is not used again");
+    }
 }

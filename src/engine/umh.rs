@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::abi::cap::CapMask;
-use crate::abi::error::{EngineError, Stage};
+use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::call::{Check, check};
@@ -63,7 +63,7 @@ impl Inner {
     /// owns the end.
     pub(super) fn exec(
         self: &Arc<Self>,
-        info: SubprocessInfo,
+        mut info: SubprocessInfo,
         record: Record,
         how: &How,
         era: Era,
@@ -73,7 +73,16 @@ impl Inner {
         // A call without a path is counted for no observer to see (3.4) or not at all (current): it never enters.
         let gate = if info.path().is_some() { self.gate.enter(id) } else { Ok(()) };
         let (outcome, error) = match check(era, info.path().map(|p| p.as_bytes()), gate) {
-            Check::Go => return self.queue_and_wait(info, record, how, cancels),
+            Check::Go => match self.hooks.at_home(info) {
+                Ok(info) => return self.queue_and_wait(info, record, how, cancels),
+                Err(back) => {
+                    info = back;
+                    let no_thread = SysError::new("a thread for the call's hooks", Errno::EAGAIN);
+                    let why = format!("no process could be made: {no_thread}");
+                    let error = EngineError::new(Stage::Process, Errno::EAGAIN, why, no_thread.advice());
+                    (Outcome::ExecFailed, Some(error))
+                }
+            },
             Check::Noop => (Outcome::Noop, None),
             Check::NoPath => (
                 Outcome::Refused,

@@ -86,10 +86,12 @@ impl End {
     pub fn cancel(&mut self) -> OnCancel {
         match *self {
             Self::Completed(result) => OnCancel::Take(result),
-            _ => {
+            Self::Waited => {
                 *self = Self::Unwaited;
                 OnCancel::Abandon
             }
+            // It had no caller; what the worker has closed stays closed.
+            Self::Unwaited | Self::Closed => OnCancel::Abandon,
         }
     }
 
@@ -130,6 +132,9 @@ mod tests {
         assert_eq!(end.cancel(), OnCancel::Abandon);
         assert_eq!(end.complete(256), Some(OnComplete::Cleanup));
         assert_eq!(end.result(), None);
-        assert_eq!(End::new(false).complete(0), Some(OnComplete::Cleanup));
+        let mut end = End::new(false);
+        assert_eq!(end.complete(0), Some(OnComplete::Cleanup));
+        assert_eq!(end.cancel(), OnCancel::Abandon);
+        assert_eq!(end.complete(0), None, "closed for good");
     }
 }

@@ -63,8 +63,7 @@ pub fn run(engine: &Engine, signals: &Signals, options: Options) -> u8 {
         Ok(settings) => settings,
         Err(error) => return complain(&error),
     };
-    // Nothing handles the mouse yet, so it is left to the terminal whatever `options` say.
-    let tty = match Tty::open(false) {
+    let tty = match Tty::open(options.mouse) {
         Ok(tty) => Arc::new(tty),
         Err(e) => return cannot_start(&e),
     };

@@ -15,6 +15,28 @@ use super::model::records::{Save, Saved, Unsaved};
 /// Ties a reply to what was submitted; counted from 1 by the model.
 pub type Ticket = u64;
 
+/// What the mouse did, and in which cell, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mouse {
+    /// What.
+    pub what: Click,
+    /// From the left.
+    pub x: u16,
+    /// From the top.
+    pub y: u16,
+}
+
+/// What the mouse can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Click {
+    /// The left button was pressed.
+    Press,
+    /// The wheel turned up.
+    WheelUp,
+    /// The wheel turned down.
+    WheelDown,
+}
+
 /// What the console is told.
 #[derive(Debug)]
 pub enum Msg {
@@ -22,6 +44,8 @@ pub enum Msg {
     Key(KeyEvent),
     /// Text was pasted (bracketed paste), hostile bytes.
     Paste(Vec<u8>),
+    /// The mouse, where it is the console's.
+    Mouse(Mouse),
     /// The terminal has this size now.
     Resize {
         /// Cells from left to right.

@@ -32,6 +32,8 @@ use super::update::update;
 const FRAME: Duration = Duration::from_millis(34);
 /// What moves by itself is drawn so often.
 const TICK: Duration = Duration::from_secs(1);
+/// The end waits so long for what was handed in: a line to remember is written in much less.
+const LAST_ERRANDS: Duration = Duration::from_millis(500);
 /// Events come as "something happened": the snapshot says what, also when the queue ran over.
 const EVENTS: usize = 16;
 /// Bytes of one read.
@@ -127,6 +129,7 @@ impl<'a> Console<'a> {
                 return Ok(super::EXIT_HANGUP);
             }
         }
+        self.desk.finish(LAST_ERRANDS);
         Ok(self.ending.unwrap_or_default())
     }
 
@@ -209,6 +212,7 @@ impl<'a> Console<'a> {
             self.take(match input {
                 Input::Key(key) => Msg::Key(key),
                 Input::Paste(bytes) => Msg::Paste(bytes),
+                Input::Mouse(mouse) => Msg::Mouse(mouse),
             });
         }
     }

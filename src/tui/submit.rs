@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -29,6 +30,8 @@ enum Errand {
     Remember(Vec<u8>),
     /// Looks at a modprobe path (SYS-6): a walk over the file system.
     Warnings(Arc<[u8]>),
+    /// Tells that everything before it is done.
+    Done(Sender<()>),
 }
 
 /// Where commands are handed in.
@@ -123,6 +126,17 @@ impl Desk {
         self.errand(Errand::Remember(line));
     }
 
+    /// Waits until what was handed in is done, a line to be remembered above all; for no longer than `patience`, for a
+    /// disk may hang.
+    pub(super) fn finish(&mut self, patience: Duration) {
+        if self.clerk.is_some() {
+            let (told, done) = channel();
+            self.errand(Errand::Done(told));
+            // Out of time, or the clerk is gone: the console ends all the same.
+            let _ = done.recv_timeout(patience);
+        }
+    }
+
     fn errand(&mut self, errand: Errand) {
         if self.clerk.is_none() {
             self.clerk = self.hire().ok();
@@ -134,7 +148,7 @@ impl Desk {
         self.mailbox.post(match unsent {
             Ok(()) => return,
             Err(Errand::Command(ticket, _)) => Msg::Replied { ticket, reply: Err(no_thread()) },
-            Err(Errand::Remember(_)) => return,
+            Err(Errand::Remember(_) | Errand::Done(_)) => return,
             Err(Errand::Warnings(_)) => Msg::PathWarnings(vec!["not looked at: no thread could be made".into()]),
         });
     }
@@ -147,6 +161,8 @@ impl Desk {
                 match errand {
                     Errand::Command(ticket, command) => perform(&engine, &mailbox, ticket, command),
                     // What cannot be kept is lost with this console, and nothing else is.
+                    // Nobody may be there any more to be told.
+                    Errand::Done(told) => drop(told.send(())),
                     Errand::Remember(line) => drop(catch_unwind(|| history::add(&line))),
                     Errand::Warnings(path) => {
                         let look = catch_unwind(AssertUnwindSafe(|| engine.path_warnings(&path)));

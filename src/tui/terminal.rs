@@ -19,9 +19,9 @@ use crate::abi::error::SysError;
 
 /// Alternate screen, bracketed paste, no cursor, a clean page.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[0m\x1b[2J";
-/// Clicks, drags and the wheel, in the form that knows no limit of size.
-const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h";
-const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l";
+/// Clicks and the wheel, in the form that knows no limit of size.
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 /// All of it back, and the end of a synchronized update, should one have been begun.
 const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
 /// CAN: breaks off a sequence of which the terminal has seen only a part.

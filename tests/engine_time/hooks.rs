@@ -16,7 +16,7 @@ use khelper::abi::wait::WaitMode;
 use khelper::engine::record::Outcome;
 use khelper::engine::{CallOptions, Engine, KnobWrite};
 use khelper::policy::gate::Depth;
-use khelper::sys::fake::{FakeHost, Script};
+use khelper::sys::fake::{FakeHost, Panics, Script};
 use khelper::sys::host::LaunchFailure;
 
 use crate::support::*;
@@ -95,6 +95,26 @@ fn umh_5_cleanup_runs_once_on_every_path_before_the_call_is_uncounted() {
     engine.write(&[KnobWrite::Bset(MaskExpr::Exactly(MODULE))], khelper::abi::who::Origin::Library).unwrap();
     ends(&engine, info("/bin/true"), WaitMode::PROC, true, 1, "no worker");
     assert_eq!(engine.snapshot().running_helpers, 0);
+}
+
+#[test]
+fn umh_5_a_worker_that_panics_leaves_nobody_waiting() {
+    let host = host(Script::default());
+    host.script("/in/launch", Script { panics: Some(Panics::InLaunch), ..Script::default() });
+    host.script("/in/wait", Script { panics: Some(Panics::InWait), ..Script::default() });
+    let engine = start(&host);
+    for (path, outcome, errno) in
+        [("/in/launch", Outcome::ExecFailed, Errno::ECANCELED), ("/in/wait", Outcome::Lost, Errno::ECHILD)]
+    {
+        let (watched, info) = Watched::new(&engine, info(path));
+        let record = engine.call_usermodehelper(info, WaitMode::PROC);
+        assert_eq!((record.outcome, record.errno, record.result), (outcome, Some(errno), Some(-(errno as i32))));
+        let (_, counted) = watched.told.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!((counted, watched.ran.load(Ordering::SeqCst)), (1, 1), "{path}");
+        let now = engine.snapshot();
+        assert_eq!((now.running_helpers, now.live, now.queued, now.live_total), (0, 0, 0, 0), "{path}");
+    }
+    assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0), "others go on");
 }
 
 #[test]

@@ -226,6 +226,14 @@ impl Pty {
         }
     }
 
+    /// The screen painted anew, and nothing of a later frame yet.
+    pub fn whole_frame(&mut self) {
+        self.frame_after(|pty| pty.send("\x0c"));
+        while !self.wrote.ends_with(FRAME_END) {
+            assert!(self.read(Instant::now() + PATIENCE), "half a frame; the screen:\n{}", self.text());
+        }
+    }
+
     fn drain(&mut self) {
         loop {
             let Some((master, _)) = &self.ends else { return };

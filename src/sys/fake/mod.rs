@@ -57,6 +57,17 @@ pub struct Script {
     pub stderr: Vec<u8>,
     /// Whether SIGTERM leaves it alone.
     pub ignores_term: bool,
+    /// Where the worker panics, if it does.
+    pub panics: Option<Panics>,
+}
+
+/// Where a worker panics: a defect that the engine has to live with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Panics {
+    /// Before there is a process.
+    InLaunch,
+    /// While it waits for the helper.
+    InWait,
 }
 
 impl Default for Script {
@@ -69,6 +80,7 @@ impl Default for Script {
             stdout: Vec::new(),
             stderr: Vec::new(),
             ignores_term: false,
+            panics: None,
         }
     }
 }

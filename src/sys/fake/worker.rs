@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use super::world::{Helper, World};
-use super::{Launch, Script};
+use super::{Launch, Panics, Script};
 use crate::abi::birth::{Enforcement, Image};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::SysError;
@@ -83,6 +83,7 @@ impl Worker for FakeWorker {
     fn launch(&mut self, image: &Image) -> Result<Launched, LaunchFailure> {
         let script = self.world.lock().scripts.get(image.path.as_bytes()).cloned();
         let script = script.ok_or(LaunchFailure::Exec(Errno::ENOENT))?;
+        assert_ne!(script.panics, Some(Panics::InLaunch), "as the script says");
         self.exec(&script);
         if let Some(failure) = script.fails {
             return Err(failure);
@@ -112,6 +113,8 @@ impl Worker for FakeWorker {
     fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended {
         let Some((pid, capture)) = self.last.take() else { return Ended::default() };
         let script = self.world.lock().helpers.get(&pid).map(|h| h.script.clone());
+        let panics = script.as_ref().and_then(|s| s.panics);
+        assert_ne!(panics, Some(Panics::InWait), "as the script says");
         if let Some(script) = script.filter(|_| capture) {
             watcher.output(Stream::Stdout, &script.stdout);
             watcher.output(Stream::Stderr, &script.stderr);

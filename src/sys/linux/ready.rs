@@ -9,6 +9,7 @@ use rustix::thread::{UnshareFlags, set_thread_groups};
 
 use crate::abi::birth::NotEnforced;
 use crate::abi::error::SysError;
+use crate::abi::mutation::{self, Mutation};
 
 /// Room for 8,192 CPUs; the kernel takes a mask of any length.
 const CPU_WORDS: usize = 128;
@@ -23,7 +24,9 @@ pub(super) fn unshare() -> Result<(), SysError> {
     #[expect(deprecated, reason = "rustix renamed it to an unsafe one for CLONE_FILES's sake; this flag is CLONE_FS")]
     rustix::thread::unshare(UnshareFlags::FS).map_err(|e| SysError::new("unshare(CLONE_FS)", errno(e)))?;
     chdir("/").map_err(|e| SysError::new("chdir /", errno(e)))?;
-    umask(Mode::from_raw_mode(0o022));
+    if !mutation::is(Mutation::UmaskKept) {
+        umask(Mode::from_raw_mode(0o022));
+    }
     Ok(())
 }
 

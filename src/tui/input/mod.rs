@@ -6,12 +6,15 @@
 //! cannot matter. Only two things need a time: a lone ESC, and a reply of the terminal that never ends.
 
 mod keys;
+mod mouse;
 #[cfg(test)]
 mod tests;
 
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::msg::Mouse;
 
 /// A lone ESC is the key when nothing has followed for so long.
 const LONE_ESC: Duration = Duration::from_millis(50);
@@ -31,6 +34,7 @@ const ESC: u8 = 0x1b;
 pub(super) enum Input {
     Key(KeyEvent),
     Paste(Vec<u8>),
+    Mouse(Mouse),
 }
 
 /// How a sequence is introduced.
@@ -220,6 +224,7 @@ fn sequence(intro: Intro, mut params: Vec<u8>, alt: bool, byte: u8, out: &mut Ve
     match (intro, &params[..], byte) {
         (Intro::Csi, b"200", b'~') => return State::Paste { bytes: Vec::new(), total: 0, seen: 0 },
         (Intro::Csi, b"", b'[') => return State::LinuxFunction,
+        (Intro::Csi, [b'<', report @ ..], b'M' | b'm') => out.extend(mouse::of_report(report, byte).map(Input::Mouse)),
         (Intro::Csi, b"", b'M') => return State::Skip(3),
         (Intro::Csi, _, _) => out.extend(keys::of_csi(&params, byte, alt).map(Input::Key)),
         (Intro::Ss3, _, _) => out.extend(keys::of_ss3(&params, byte, alt).map(Input::Key)),

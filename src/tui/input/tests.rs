@@ -62,7 +62,7 @@ fn unknown_sequences_are_swallowed_whole() {
         &b"\x1b[?62;22c"[..],
         b"\x1b[12;40R",
         b"\x1b[I",
-        b"\x1b[<0;12;7M",
+        b"\x1b[<35;12;7M",
         b"\x1b[M q!",
         b"\x1b[99999999~",
         b"\x1b[1;99A",

@@ -6,6 +6,7 @@ use crate::control::words::Mood;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::dialog::{Dialog, Help, Quit};
 use crate::tui::model::field::Edit;
+use crate::tui::model::forms::{CallForm, ModuleForm, WAITS};
 use crate::tui::model::records::{CopyRecord, Kill};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
@@ -199,7 +200,7 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-fn up_or_down(model: &mut Model, rows: i32) {
+pub(super) fn up_or_down(model: &mut Model, rows: i32) {
     let last = masks::rows_of(model).saturating_sub(1);
     match model.dialogs.last_mut() {
         Some(Dialog::Kill(Kill { choice, .. }) | Dialog::CopyRecord(CopyRecord { choice, .. })) => {
@@ -241,27 +242,41 @@ pub(super) fn clamp_scroll(model: &mut Model) {
     }
 }
 
-fn focus(model: &mut Model, forward: bool) {
-    let (focus, fields) = match model.dialogs.last() {
-        Some(Dialog::Module) => (&mut model.module.focus, crate::tui::model::forms::ModuleForm::FIELDS),
-        Some(Dialog::Call) => (&mut model.call.focus, crate::tui::model::forms::CallForm::FIELDS),
-        Some(Dialog::Save(_)) => return records::focus(model),
+/// Where the focus of the dialog on top is, and how many fields it has.
+fn focus_of(model: &mut Model) -> Option<(&mut usize, usize)> {
+    match model.dialogs.last() {
+        Some(Dialog::Module) => Some((&mut model.module.focus, ModuleForm::FIELDS)),
+        Some(Dialog::Call) => Some((&mut model.call.focus, CallForm::FIELDS)),
         Some(Dialog::Rehearse) => {
             let fields = model.rehearse.fields();
-            (&mut model.rehearse.focus, fields)
+            Some((&mut model.rehearse.focus, fields))
         }
-        _ => return,
-    };
-    *focus = (*focus + if forward { 1 } else { fields - 1 }) % fields;
+        _ => None,
+    }
 }
 
-fn pick(model: &mut Model, forward: bool) {
+fn focus(model: &mut Model, forward: bool) {
+    if let Some(Dialog::Save(_)) = model.dialogs.last() {
+        return records::focus(model);
+    }
+    if let Some((focus, fields)) = focus_of(model) {
+        *focus = (*focus + if forward { 1 } else { fields - 1 }) % fields;
+    }
+}
+
+/// Puts the focus on a field; whether it was there already.
+pub(super) fn focus_on(model: &mut Model, at: usize) -> bool {
+    let Some((focus, fields)) = focus_of(model) else { return false };
+    at < fields && std::mem::replace(focus, at) == at
+}
+
+pub(super) fn pick(model: &mut Model, forward: bool) {
     match model.dialogs.last() {
-        Some(Dialog::Module) => model.module.wait ^= true,
+        Some(Dialog::Module) if model.module.focus == 1 => model.module.wait ^= true,
         Some(Dialog::Save(_)) => records::pick(model),
-        Some(Dialog::Rehearse) => model.rehearse.pick(forward),
-        Some(Dialog::Call) => {
-            let modes = crate::tui::model::forms::WAITS.len();
+        Some(Dialog::Rehearse) if model.rehearse.picks() => model.rehearse.pick(forward),
+        Some(Dialog::Call) if model.call.focus == 2 => {
+            let modes = WAITS.len();
             model.call.wait = (model.call.wait + if forward { 1 } else { modes - 1 }) % modes;
         }
         _ => {}

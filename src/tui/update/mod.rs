@@ -9,6 +9,7 @@ mod line;
 mod log;
 mod masks;
 mod module;
+mod mouse;
 mod path;
 mod quit;
 mod records;
@@ -38,6 +39,10 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Key(key) => keys::press(model, &key),
         Msg::Paste(text) => {
             keys::paste(model, &text);
+            Vec::new()
+        }
+        Msg::Mouse(mouse) => {
+            mouse::take(model, mouse);
             Vec::new()
         }
         Msg::Resize { columns, rows } => {

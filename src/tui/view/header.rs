@@ -86,6 +86,15 @@ fn marks(model: &Model) -> Vec<Span<'static>> {
     spans
 }
 
+/// The screen whose name is in that cell of the line.
+pub(super) fn tab_at(x: u16) -> Option<Tab> {
+    let mut end = 0;
+    Tab::ALL.into_iter().enumerate().find_map(|(at, tab)| {
+        end += text::width(&format!(" {} {} ", at + 1, tab.name())) + 1;
+        (usize::from(x) < end).then_some(tab)
+    })
+}
+
 /// How many rows the last message wants.
 pub(super) fn status_rows(model: &Model, columns: u16) -> u16 {
     let rows = model.status.as_ref().map_or(1, |status| text::wrap(&status.text, usize::from(columns)).len());

@@ -1,5 +1,6 @@
 //! One row a capability: live -> draft of both masks, and what the host has.
 
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -19,12 +20,33 @@ const FILTER_MARK: &str = "/ ";
 pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let all: Vec<Capability> = model.masks.shown(model.snapshot.known).iter().collect();
     let mut lines = filter(model, columns, all.len());
-    let room = rows.saturating_sub(1 + lines.len());
-    let at = all.iter().position(|cap| Some(*cap) == model.masks.capability()).unwrap_or(0);
-    let first = at.saturating_sub(room / 2).min(all.len().saturating_sub(room));
+    let (first, room) = scrolled(model, &all, rows.saturating_sub(1 + lines.len()));
     lines.push(header(model, columns, first, room.min(all.len()), all.len()));
     lines.extend(all.iter().skip(first).take(room).map(|cap| row(model, *cap, columns)));
     lines
+}
+
+/// The first row that is shown, and how many there is room for.
+fn scrolled(model: &Model, all: &[Capability], room: usize) -> (usize, usize) {
+    let at = all.iter().position(|cap| Some(*cap) == model.masks.capability()).unwrap_or(0);
+    (at.saturating_sub(room / 2).min(all.len().saturating_sub(room)), room)
+}
+
+/// The capability whose row is in that cell of the table, and the mask whose box is.
+pub(super) fn hit(model: &Model, area: Rect, x: u16, y: u16) -> Option<(Capability, Option<MaskKnob>)> {
+    let (columns, rows) = (usize::from(area.width), usize::from(area.height));
+    let all: Vec<Capability> = model.masks.shown(model.snapshot.known).iter().collect();
+    let above = 1 + filter(model, columns, all.len()).len();
+    let (first, room) = scrolled(model, &all, rows.saturating_sub(above));
+    let row = usize::from(y.checked_sub(area.y)?).checked_sub(above).filter(|row| *row < room)?;
+    let cell = usize::from(x.checked_sub(area.x)?);
+    let boxes = name_width(columns);
+    let knob = match cell.checked_sub(boxes) {
+        Some(0..5) => Some(MaskKnob::Bset),
+        Some(8..13) => Some(MaskKnob::Inheritable),
+        _ => None,
+    };
+    Some((*all.get(first + row)?, knob))
 }
 
 /// The filter, while there is one; the cursor stands in the first line while it is typed.

@@ -3,6 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use crate::abi::cap::Capability;
+use crate::control::MaskKnob;
 use crate::tui::model::Model;
 
 use super::{mask_detail, mask_table, put};
@@ -18,6 +20,12 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
     let cell = u16::try_from(mask_table::filter_cursor(model, usize::from(table.width))?).ok()?;
     let at = Position { x: table.x + cell, y: table.y };
     table.contains(at).then_some(at)
+}
+
+/// What of the table is in that cell.
+pub(super) fn hit(model: &Model, area: Rect, x: u16, y: u16) -> Option<(Capability, Option<MaskKnob>)> {
+    let (table, _) = split(area);
+    if table.contains(Position { x, y }) { mask_table::hit(model, table, x, y) } else { None }
 }
 
 fn split(area: Rect) -> (Rect, Rect) {

@@ -22,9 +22,12 @@ mod warnings;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+
+use crate::abi::cap::Capability;
+use crate::control::MaskKnob;
 
 use super::model::{Model, Tab};
 use super::text;
@@ -93,6 +96,33 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
     }
+}
+
+/// What is in a cell of the screen and can be clicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hit {
+    /// The name of a screen.
+    Tab(Tab),
+    /// A row of the masks, or the box of one mask in it.
+    Capability(Capability, Option<MaskKnob>),
+    /// A field or choice of the dialog on top, counted from 0.
+    Target(usize),
+}
+
+/// What is in that cell; nothing behind a dialog.
+pub fn hit(model: &Model, x: u16, y: u16) -> Option<Hit> {
+    if !model.dialogs.is_empty() {
+        return dialogs::hit(model, x, y).map(Hit::Target);
+    }
+    let areas = Areas::of(model, Rect::new(0, 0, model.columns, model.rows));
+    let at = Position { x, y };
+    if areas.tabs.contains(at) {
+        return header::tab_at(x).map(Hit::Tab);
+    }
+    if model.tab == Tab::Masks && areas.body.contains(at) {
+        return masks::hit(model, areas.body, x, y).map(|(cap, knob)| Hit::Capability(cap, knob));
+    }
+    None
 }
 
 /// Puts lines into an area, from its top; what does not fit is not drawn.

@@ -11,12 +11,13 @@ use super::*;
 use crate::abi::birth::Enforcement;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::Stage;
-use crate::control::{Key, Reply, Written};
+use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
 use crate::tui::fixture::{self, KNOWN};
+use crate::tui::model::dialog::Dialog;
 use crate::tui::model::warnings::screen_again;
-use crate::tui::msg::Msg;
+use crate::tui::msg::{Click, Mouse, Msg};
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
 
@@ -298,6 +299,47 @@ fn rebound_keys_are_the_ones_that_are_shown() {
     assert!(!model.dialogs.is_empty());
 }
 
+/// The left button is pressed on the first cell of `what`, as far as the screen shows it.
+fn click(model: &mut Model, what: &str) {
+    let (y, row) = rows(&buffer(model)).into_iter().enumerate().find(|(_, row)| row.contains(what)).unwrap();
+    let x = text::width(&row[..row.find(what).unwrap()]);
+    let (x, y) = (u16::try_from(x).unwrap(), u16::try_from(y).unwrap());
+    update(model, Msg::Mouse(Mouse { what: Click::Press, x, y }));
+}
+
+#[test]
+fn what_is_clicked_is_what_is_shown() {
+    for (columns, rows) in SIZES {
+        let mut model = fixture::model(fixture::snapshot(), columns, rows);
+        click(&mut model, "2 Masks");
+        assert_eq!(model.tab, Tab::Masks);
+        // A name is chosen, a box is toggled, in the draft alone.
+        click(&mut model, "cap_ipc_owner");
+        assert_eq!(model.masks.capability().unwrap().name(), "cap_ipc_owner");
+        assert!(model.masks.changed(&model.snapshot).is_empty());
+        click(&mut model, "[■]");
+        assert_eq!(KNOWN.minus(model.masks.draft(MaskKnob::Bset)), CapMask::from_bits(1 << 15));
+        click(&mut model, "[■→·]");
+        assert!(model.masks.changed(&model.snapshot).is_empty());
+        let before = model.masks.cursor;
+        update(&mut model, Msg::Mouse(Mouse { what: Click::WheelDown, x: 0, y: 0 }));
+        assert_eq!(model.masks.cursor, before + 3);
+        // Fields get the focus; a field of a few values that has it turns. Nothing is done by a click.
+        keys(&mut model, "m");
+        click(&mut model, "  wait");
+        assert!((model.module.focus, model.module.wait) == (1, true));
+        click(&mut model, "> wait");
+        assert!((model.module.focus, model.module.wait) == (1, false));
+        update(&mut model, Msg::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)));
+        keys(&mut model, "g");
+        click(&mut model, "disable and");
+        assert!(matches!(model.dialogs.last(), Some(Dialog::Gate(1))) && model.pending.is_empty());
+        // Behind a dialog nothing is clicked.
+        update(&mut model, Msg::Mouse(Mouse { what: Click::Press, x: 2, y: 1 }));
+        assert_eq!(model.tab, Tab::Masks);
+    }
+}
+
 #[test]
 fn a_draft_is_marked_by_symbol_and_words_too() {
     let mut s = fixture::snapshot();
@@ -341,6 +383,9 @@ fn messages() -> impl Strategy<Value = Msg> {
     ];
     prop_oneof![
         20 => (code, modifiers).prop_map(|(code, modifiers)| Msg::Key(KeyEvent::new(code, modifiers))),
+        4 => (0u16..140, 0u16..50, 0usize..3).prop_map(|(x, y, what)| {
+            Msg::Mouse(Mouse { what: [Click::Press, Click::WheelUp, Click::WheelDown][what], x, y })
+        }),
         2 => hostile.clone().prop_map(Msg::Paste),
         2 => (1u16..140, 1u16..50).prop_map(|(columns, rows)| Msg::Resize { columns, rows }),
         1 => any::<u64>().prop_map(|now| Msg::Tick(now >> 20)),

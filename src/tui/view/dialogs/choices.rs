@@ -15,6 +15,7 @@ fn choices(model: &Model, sheet: &mut Sheet, rows: [&str; 3], chosen: usize) {
         if at == chosen {
             sheet.focus = Some((sheet.lines.len(), None));
         }
+        sheet.targets.push(sheet.lines.len());
         let text = crate::tui::text::pad(&format!("{mark} {row}"), sheet.columns);
         sheet.lines.push(super::line(text, style));
     }

@@ -13,6 +13,7 @@ fn row(model: &Model, sheet: &mut Sheet, words: &str, chosen: bool) {
     if chosen {
         sheet.focus = Some((sheet.lines.len(), None));
     }
+    sheet.targets.push(sheet.lines.len());
     sheet.lines.push(super::line(text::pad(&format!("{mark} {words}"), sheet.columns), style));
 }
 

@@ -37,6 +37,8 @@ struct Sheet {
     /// The cursor is in this pinned line, at this cell.
     pinned_cursor: Option<(usize, usize)>,
     scroll: usize,
+    /// The lines that can be clicked, in order: fields and choices.
+    targets: Vec<usize>,
     /// For the lines and the pinned ones.
     columns: usize,
 }
@@ -50,6 +52,7 @@ impl Sheet {
             focus: None,
             pinned_cursor: None,
             scroll: 0,
+            targets: Vec::new(),
             columns,
         }
     }
@@ -73,6 +76,7 @@ impl Sheet {
         if focused {
             self.focus = Some((self.lines.len(), Some(cursor)));
         }
+        self.targets.push(self.lines.len());
         self.lines.push(line);
     }
 
@@ -100,6 +104,7 @@ impl Sheet {
         if focused {
             self.focus = Some((self.lines.len(), None));
         }
+        self.targets.push(self.lines.len());
         let room = self.columns.saturating_sub(text::width(name) + 3);
         self.lines.push(Line::from(vec![
             Span::styled(format!("{mark} {name} "), if focused { model.theme.title } else { model.theme.text }),
@@ -184,6 +189,29 @@ pub(in crate::tui) fn scroll_max(model: &Model) -> usize {
     sheet.lines.len().saturating_sub(place.rows)
 }
 
+/// How far the sheet is scrolled, the focus being in sight, and how far it can be.
+fn scrolled(sheet: &Sheet, place: &Place) -> (usize, usize) {
+    let most = sheet.lines.len().saturating_sub(place.rows);
+    let scroll = match sheet.focus {
+        Some((row, _)) => (row + 1).saturating_sub(place.rows).max(sheet.scroll),
+        None => sheet.scroll,
+    };
+    (scroll.min(most), most)
+}
+
+/// Which field or choice of the dialog on top is in that cell.
+pub(in crate::tui) fn hit(model: &Model, x: u16, y: u16) -> Option<usize> {
+    let front = Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).front();
+    let sheet = sheet(model, model.dialogs.last()?, usize::from(columns_of(front)));
+    let place = place(&sheet, front);
+    let row = usize::from(y.checked_sub(place.inner.y)?);
+    if !place.inner.contains(Position { x, y }) || row >= place.rows {
+        return None;
+    }
+    let line = scrolled(&sheet, &place).0 + row;
+    sheet.targets.iter().position(|target| *target == line)
+}
+
 /// Draws the dialog on top; where the cursor is, if it takes text.
 pub(super) fn draw(model: &Model, areas: &Areas, buf: &mut Buffer) -> Option<Position> {
     let dialog = model.dialogs.last()?;
@@ -193,12 +221,7 @@ pub(super) fn draw(model: &Model, areas: &Areas, buf: &mut Buffer) -> Option<Pos
     }
     let sheet = sheet(model, dialog, usize::from(columns_of(front)));
     let place = place(&sheet, front);
-    let most = sheet.lines.len().saturating_sub(place.rows);
-    let scroll = match sheet.focus {
-        Some((row, _)) => (row + 1).saturating_sub(place.rows).max(sheet.scroll),
-        None => sheet.scroll,
-    }
-    .min(most);
+    let (scroll, most) = scrolled(&sheet, &place);
     Clear.render(place.frame, buf);
     frame(model, &sheet, &place, scroll, most, buf);
     let shown = sheet.lines.len().min(scroll + place.rows);

@@ -1,0 +1,110 @@
+//! The queue of events with a slow subscriber.
+
+use std::sync::Arc;
+
+use super::super::bus::{Bus, Received, Subscription};
+use super::super::event::{EventKind, Level};
+use super::super::sync::Monitor;
+use super::{explore, join, saw, spawn};
+
+/// The bus lives under the lock of the books.
+type Books = Arc<Monitor<Bus>>;
+
+fn scene(capacity: usize) -> (Books, Subscription) {
+    let books = Monitor::new(Bus::default());
+    let events = books.lock().subscribe(capacity);
+    (books, events)
+}
+
+fn emit(books: &Books, times: usize) {
+    for _ in 0..times {
+        books.lock().emit(0, EventKind::Log { level: Level::Info, text: String::new() });
+    }
+}
+
+/// Reads to the end: each event is handed over once and in order, or counted as missed before the one that follows.
+/// Answers how many there were.
+fn read(events: &Subscription) -> u64 {
+    let mut last = 0;
+    loop {
+        match events.recv() {
+            Received::Event(event) => {
+                saw("told");
+                assert_eq!(event.seq, last + 1);
+                last += 1;
+            }
+            Received::Missed(missed) => {
+                saw("missed");
+                last += missed;
+            }
+            Received::Closed => return last,
+        }
+    }
+}
+
+fn slow_subscriber() {
+    let (books, events) = scene(1);
+    let publisher = books.clone();
+    let threads = [spawn(move || {
+        emit(&publisher, 3);
+        publisher.lock().close();
+    })];
+    assert_eq!(read(&events), 3, "every event was handed over or told as missed");
+    join(threads);
+}
+
+fn two_publishers_two_subscribers() {
+    let (books, slow) = scene(1);
+    let quick = books.lock().subscribe(10);
+    let (a, b) = (books.clone(), books.clone());
+    let publishers = [spawn(move || emit(&a, 1)), spawn(move || emit(&b, 1))];
+    let reader = spawn(move || assert_eq!(read(&slow), 2));
+    join(publishers);
+    books.lock().close();
+    assert_eq!(read(&quick), 2);
+    join([reader]);
+}
+
+/// One thread reads while another closes the subscription and the engine goes on.
+fn closed_by_another() {
+    let (books, events) = scene(1);
+    let (publisher, closer) = (books.clone(), events.clone());
+    let threads = [spawn(move || emit(&publisher, 2)), spawn(move || closer.close())];
+    assert!(read(&events) <= 2);
+    join(threads);
+    assert!(matches!(events.recv(), Received::Closed));
+    emit(&books, 1);
+    assert_eq!(books.lock().seq(), 3);
+}
+
+/// A subscriber that has gone is forgotten while others are told.
+fn dropped() {
+    let (books, gone) = scene(1);
+    let stays = books.lock().subscribe(4);
+    let publisher = books.clone();
+    let threads = [
+        spawn(move || {
+            emit(&publisher, 2);
+            publisher.lock().close();
+        }),
+        spawn(move || drop(gone)),
+    ];
+    assert_eq!(read(&stays), 2);
+    join(threads);
+}
+
+#[test]
+fn model_events_reach_a_slow_subscriber_or_are_counted() {
+    explore("events, a slow subscriber", slow_subscriber, &["missed", "told"]);
+    explore("events, two publishers and two subscribers", two_publishers_two_subscribers, &["missed", "told"]);
+    explore("events, closed by another thread", closed_by_another, &["missed", "told"]);
+    explore("events, a subscriber dropped", dropped, &["told"]);
+}
+
+#[cfg(feature = "faults")]
+#[test]
+fn model_faults_of_the_events_are_found() {
+    use super::super::faults::Fault;
+    let test = "model_events_reach_a_slow_subscriber_or_are_counted";
+    super::finds(Fault::LostWakeUp, module_path!(), test, "deadlock");
+}

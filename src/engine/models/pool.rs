@@ -1,0 +1,186 @@
+//! The workers: idle ones reused, generations of masks, retirement, the engine's end.
+
+use std::sync::Arc;
+
+use super::super::cut::{Cut, Fate};
+use super::super::khelper::{Job, Pool};
+use super::super::sysctl::{KnobWrite, Sysctl};
+use super::{Count, explore_many, join, saw, spawn};
+use crate::abi::birth::{Enforcement, Image};
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::mask::MaskExpr;
+use crate::policy::masks;
+use crate::sys::host::{Ended, LaunchFailure, Launched, SetsPlan, Watcher, Worker};
+
+const KNOWN: CapMask = CapMask::up_to(40);
+const HOST: CapSets = CapSets {
+    permitted: KNOWN,
+    effective: KNOWN,
+    bounding: KNOWN,
+    inheritable: CapMask::EMPTY,
+    ambient: CapMask::EMPTY,
+};
+
+/// A thread that can be cut down and never widened, as Linux has them.
+struct ModelWorker(SetsPlan);
+
+impl Worker for ModelWorker {
+    fn host_sets(&self) -> CapSets {
+        HOST
+    }
+    fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {
+        self.0.bounding = self.0.bounding & plan.bounding;
+        self.0.inheritable = self.0.inheritable & plan.inheritable;
+        Enforcement::Masks
+    }
+    fn launch(&mut self, _: &Image) -> Result<Launched, LaunchFailure> {
+        unreachable!("no helper is made in the model")
+    }
+    fn wait(&mut self, _: &mut dyn Watcher) -> Ended {
+        unreachable!("no helper is made in the model")
+    }
+}
+
+/// A call, and whether it has masks of its own.
+#[derive(Clone)]
+struct Call {
+    own: Option<(CapMask, CapMask)>,
+}
+
+impl Job for Call {
+    fn alone(&self) -> bool {
+        self.own.is_some()
+    }
+}
+
+#[derive(Clone)]
+struct Scene {
+    pool: Arc<Pool<Call>>,
+    sysctl: Arc<Sysctl>,
+    launched: Count,
+    workers: Count,
+}
+
+impl Scene {
+    /// The bounding set has been emptied before: a `reset` widens it.
+    fn new() -> Self {
+        let sysctl = Sysctl::new(KNOWN);
+        sysctl.write(&[KnobWrite::Bset(MaskExpr::Exactly(CapMask::EMPTY))], None).unwrap();
+        Self {
+            pool: Arc::new(Pool::new()),
+            sysctl: Arc::new(sysctl),
+            launched: Count::default(),
+            workers: Count::default(),
+        }
+    }
+
+    fn submit(&self) {
+        self.pool.submit(Call { own: None });
+    }
+
+    /// As `Engine::write` does it.
+    fn write(&self, write: KnobWrite) {
+        self.sysctl.write(&[write], None).unwrap();
+        self.pool.retire_before(self.sysctl.copy().generation);
+    }
+
+    /// The spawner, whose workers end before it does.
+    fn spawner(&self) {
+        let mut workers = Vec::new();
+        while let Some(job) = self.pool.next_fresh() {
+            let scene = self.clone();
+            workers.push(spawn(move || scene.worker(job)));
+        }
+        join(workers);
+    }
+
+    /// A worker's life, with the judgement of `Inner::run` and no helper.
+    fn worker(&self, first: Call) {
+        self.workers.up();
+        let mut worker = ModelWorker(SetsPlan { bounding: HOST.bounding, inheritable: HOST.inheritable });
+        let mut cut = None;
+        let mut served = 0;
+        self.pool.serve(first, |call| {
+            served += 1;
+            saw(if served == 1 { "fresh" } else { "reused" });
+            let values = self.sysctl.copy();
+            let plan = masks::plan(&worker.host_sets(), values.bset, values.inheritable, call.own);
+            if !Cut::serves(&cut, plan) {
+                saw("handed over");
+                return Fate::HandOver;
+            }
+            let _ = Cut::narrow(&mut cut, &mut worker, plan);
+            assert_eq!(worker.0, plan, "launched with the masks as they were in one hold of their lock");
+            self.launched.up();
+            Cut::fate(&cut, plan, values.generation, call.own.is_some())
+        });
+    }
+}
+
+/// Two calls, and the masks are reset meanwhile: a worker that was cut for the past hands over.
+fn reset() {
+    let scene = Scene::new();
+    let (spawner, caller) = (scene.clone(), scene.clone());
+    let threads = [
+        spawn(move || spawner.spawner()),
+        spawn(move || {
+            caller.submit();
+            caller.submit();
+            caller.pool.close();
+        }),
+    ];
+    scene.write(KnobWrite::ResetBset);
+    join(threads);
+    assert_eq!(scene.launched.get(), 2, "every call is launched once");
+    assert!(scene.workers.get() <= 2);
+}
+
+/// Two callers, and the engine ends: what is queued has a worker all the same.
+fn ending() {
+    let scene = Scene::new();
+    let (spawner, caller) = (scene.clone(), scene.clone());
+    scene.submit();
+    let threads = [spawn(move || spawner.spawner()), spawn(move || caller.submit())];
+    let [spawner, caller] = threads;
+    join([caller]);
+    scene.pool.close();
+    join([spawner]);
+    assert_eq!(scene.launched.get(), 2, "every call is launched once");
+}
+
+/// A call with masks of its own takes a worker of its own, which is retired.
+fn own_masks() {
+    let scene = Scene::new();
+    let (spawner, caller) = (scene.clone(), scene.clone());
+    let threads = [
+        spawn(move || spawner.spawner()),
+        spawn(move || caller.pool.submit(Call { own: Some((CapMask::EMPTY, CapMask::EMPTY)) })),
+    ];
+    scene.submit();
+    let [spawner, caller] = threads;
+    join([caller]);
+    scene.pool.close();
+    join([spawner]);
+    assert_eq!((scene.launched.get(), scene.workers.get()), (2, 2));
+}
+
+#[test]
+fn model_sys_7_no_call_is_launched_with_masks_of_the_past() {
+    explore_many("workers, two calls and a reset", reset, &["fresh", "handed over", "reused"]);
+}
+
+#[test]
+fn model_umh_7_every_call_gets_a_worker_and_every_worker_ends() {
+    explore_many("workers, the engine's end", ending, &["fresh", "reused"]);
+    explore_many("workers, a call with masks of its own", own_masks, &["fresh"]);
+}
+
+#[cfg(feature = "faults")]
+#[test]
+fn model_faults_of_the_workers_are_found() {
+    use super::super::faults::Fault;
+    let stale = "model_sys_7_no_call_is_launched_with_masks_of_the_past";
+    super::finds(Fault::StaleGeneration, module_path!(), stale, "launched with the masks");
+    let every = "model_umh_7_every_call_gets_a_worker_and_every_worker_ends";
+    super::finds(Fault::LostWakeUp, module_path!(), every, "deadlock");
+}

@@ -1,0 +1,62 @@
+//! Completions and manual pages are made of the definitions that the program itself uses, and are never stale.
+//! `KHELPER_ASSETS=write cargo test --test assets` makes them anew.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod man;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap_complete::Shell;
+
+/// Every file that is made, by its path below `assets`.
+fn made() -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for (shell, name) in [(Shell::Bash, "khelper.bash"), (Shell::Fish, "khelper.fish"), (Shell::Zsh, "_khelper")] {
+        let mut text = Vec::new();
+        clap_complete::generate(shell, &mut khelper::cli::definition(), "khelper", &mut text);
+        files.insert(Path::new("completions").join(name), text);
+    }
+    files.extend(man::pages().into_iter().map(|(name, text)| (Path::new("man").join(name), text)));
+    files
+}
+
+#[test]
+fn completions_and_manual_pages_are_not_stale() {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+    let write = std::env::var_os("KHELPER_ASSETS").is_some_and(|value| value == "write");
+    for (name, text) in made() {
+        let file = assets.join(&name);
+        if write {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, &text).unwrap();
+        }
+        let there = std::fs::read(&file).unwrap_or_default();
+        assert!(there == text, "{} is stale: KHELPER_ASSETS=write cargo test --test assets", name.display());
+    }
+    for folder in ["completions", "man"] {
+        for entry in std::fs::read_dir(assets.join(folder)).unwrap() {
+            let name = Path::new(folder).join(entry.unwrap().file_name());
+            assert!(made().contains_key(&name), "{} is made no more: delete it", name.display());
+        }
+    }
+}
+
+#[test]
+fn every_command_and_option_is_in_them() {
+    let files = made();
+    let text = |name: &str| String::from_utf8(files[Path::new(name)].clone()).unwrap();
+    for command in khelper::cli::definition().get_subcommands() {
+        let name = command.get_name();
+        let page = text(&format!("man/khelper-{name}.1"));
+        for long in command.get_arguments().filter_map(|arg| arg.get_long()) {
+            assert!(page.contains(&long.replace('-', "\\-")), "{name}: --{long}");
+            assert!(text("completions/khelper.bash").contains(long), "{name}: --{long}");
+        }
+    }
+    let console = text("man/khelper.1");
+    for wanted in ["console.toml", "NO_COLOR", "EXIT STATUS", "ask for a module"] {
+        assert!(console.contains(wanted), "{wanted}");
+    }
+}

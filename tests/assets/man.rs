@@ -1,0 +1,72 @@
+//! The manual pages.
+
+use std::fmt::Write as _;
+
+use clap_mangen::Man;
+use khelper::tui::keymap::{Context, TABLE, name};
+
+/// Of the program: what its definition does not say.
+const FILES: &str = r#".SH FILES
+.TP
+\fI$XDG_CONFIG_HOME/khelper/console.toml\fR (\fI~/.config/khelper/console.toml\fR)
+The console's theme (\fBtheme = "ansi"\fR, \fBplain\fR, \fBhigh\-contrast\fR or \fBcolour\-blind\fR) and keys
+(\fB[keys.\fICONTEXT\fB]\fR with \fIACTION\fB = "\fIKEY\fB"\fR); \fBkhelper keys\fR prints them all. What means nothing is
+an error that names its line.
+.TP
+\fI$XDG_STATE_HOME/khelper/history\fR (\fI~/.local/state/khelper/history\fR)
+The last 500 lines of the console's command line.
+.SH ENVIRONMENT
+.TP
+\fBNO_COLOR\fR
+If set and not empty, and no theme was chosen: no colours.
+.TP
+\fBTERM\fR
+With \fBlinux\fR the console draws ASCII alone.
+.SH EXIT STATUS
+The helper's own, passed on unchanged; 128 + n if signal n killed it; 127 not found, 126 not executable; 124 timed out;
+130 interrupted; 64 usage; 70 status lost; 74 the answer could not be written; 75 refused for now; 77 not permitted; 2 no
+terminal for the console; 129 its terminal has gone.
+"#;
+
+/// Every page by its name: the program's, and one for each command.
+pub fn pages() -> Vec<(String, Vec<u8>)> {
+    let mut definition = khelper::cli::definition().disable_help_subcommand(true);
+    definition.build();
+    let mut pages = Vec::new();
+    let mut text = render(&definition, "khelper");
+    text.extend(keys().into_bytes());
+    text.extend(FILES.as_bytes());
+    pages.push(("khelper.1".to_owned(), text));
+    for command in definition.get_subcommands() {
+        let name = format!("khelper-{}", command.get_name());
+        pages.push((format!("{name}.1"), render(command, &name)));
+    }
+    pages
+}
+
+fn render(command: &clap::Command, name: &str) -> Vec<u8> {
+    let man = Man::new(command.clone()).title(name.to_owned()).section("1");
+    let mut text = Vec::new();
+    // Writing to a Vec cannot fail.
+    man.render(&mut text).unwrap();
+    text
+}
+
+/// The keys of the console, from its table.
+fn keys() -> String {
+    let mut out = String::from(".SH KEYS OF THE CONSOLE\n");
+    for context in Context::ALL {
+        writeln!(out, ".SS {}", roff(context.title())).unwrap();
+        for row in TABLE.iter().filter(|row| row.context == context) {
+            let keys: Vec<String> = row.keys.iter().map(|key| format!("\\fB{}\\fR", roff(&name(*key)))).collect();
+            writeln!(out, ".TP\n{}\n{}", keys.join(", "), roff(row.help)).unwrap();
+        }
+    }
+    out
+}
+
+/// Text that means nothing to roff.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}

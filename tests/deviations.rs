@@ -1,0 +1,94 @@
+//! The list of declared deviations: the page made from it is up to date, and what it names exists. That each of them is
+//! real is for `tests/vm` to show.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
+
+#[path = "vm/deviation.rs"]
+#[expect(dead_code, reason = "what only the comparison uses")]
+mod deviation;
+#[path = "vm/scenario.rs"]
+#[expect(dead_code, reason = "what only the machine uses")]
+mod scenario;
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use deviation::{Deviation, load, matches};
+
+fn source(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn all() -> Vec<Deviation> {
+    load(&source("assets/deviations.toml")).unwrap()
+}
+
+fn page(all: &[Deviation]) -> String {
+    let mut page =
+        "# Where the engine differs from Linux\n\nOn purpose, and nowhere else: every scenario of `tests/vm` is \
+        run by a real kernel and by the engine, and a\ndifference that is not listed here fails. Made from \
+        `assets/deviations.toml`; rules are named by their ids.\n"
+            .to_owned();
+    for d in all {
+        let shown = match (d.seen.is_empty(), d.tests.is_empty()) {
+            (false, true) => "tests/vm".to_owned(),
+            (false, false) => format!("tests/vm, {}", d.tests.join(", ")),
+            (true, _) => d.tests.join(", "),
+        };
+        let (rule, title, kernel, ours, why) = (&d.rule, &d.title, &d.kernel, &d.ours, &d.why);
+        writeln!(
+            page,
+            "\n## {rule}: {title}\n\n- Linux: {kernel}.\n- khelper: {ours}.\n- Why: {why}.\n- Shown by: {shown}."
+        )
+        .unwrap();
+    }
+    page
+}
+
+#[test]
+fn the_page_is_made_from_the_list() {
+    let (file, wanted) = (source("docs/deviations.md"), page(&all()));
+    if std::env::var_os("KHELPER_UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &wanted).unwrap();
+    }
+    let is = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(is == wanted, "docs/deviations.md is stale: KHELPER_UPDATE_DOCS=1 cargo test --test deviations");
+}
+
+#[test]
+fn every_deviation_is_shown_somewhere() {
+    let scenarios = scenario::load(&source("tests/vm/scenarios")).unwrap();
+    for d in all() {
+        assert!(!d.seen.is_empty() || !d.tests.is_empty(), "nothing shows {}: {}", d.rule, d.title);
+        for test in &d.tests {
+            assert_test_exists(test);
+        }
+        for seen in &d.seen {
+            let named = scenarios.iter().any(|s| matches(&seen.scenario, &s.name));
+            assert!(named, "{}: no scenario is called {}", d.rule, seen.scenario);
+        }
+    }
+}
+
+#[test]
+fn linux_s_own_cases_have_the_counterparts_that_are_named() {
+    let page = std::fs::read_to_string(source("docs/kmod-selftest.md")).unwrap();
+    let scenarios = scenario::load(&source("tests/vm/scenarios")).unwrap();
+    for case in 1..=11 {
+        let row = format!("| {case:04} |");
+        let row = page.lines().find(|l| l.starts_with(&row)).unwrap_or_else(|| panic!("case {case:04} is missing"));
+        let named: Vec<&str> = row.split('`').skip(1).step_by(2).filter(|n| !n.ends_with("()")).collect();
+        for name in &named {
+            match name.strip_prefix("vm: ") {
+                Some(name) => assert!(scenarios.iter().any(|s| s.name == name), "no scenario is called {name}"),
+                None => assert_test_exists(name),
+            }
+        }
+        assert!(!named.is_empty() || case == 7, "case {case:04} has no counterpart");
+    }
+}
+
+fn assert_test_exists(test: &str) {
+    let (file, function) = test.split_once("::").unwrap_or_else(|| panic!("`{test}` is no file::function"));
+    let text = std::fs::read_to_string(source(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+    assert!(text.contains(&format!("fn {function}(")), "{file} has no test {function}");
+}

@@ -1,0 +1,52 @@
+//! The mouse, as a terminal reports it.
+
+use vt100::{MouseProtocolEncoding, MouseProtocolMode};
+
+use crate::pty::{Pty, Start};
+
+const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
+
+/// The left button goes down and up where the screen shows `what`.
+fn click(pty: &mut Pty, what: &str) {
+    let screen = pty.screen();
+    let (_, columns) = screen.size();
+    let at = screen.rows(0, columns).enumerate().find_map(|(y, row)| Some((row[..row.find(what)?].chars().count(), y)));
+    let (x, y) = at.unwrap_or_else(|| panic!("no {what} in\n{}", pty.text()));
+    pty.send(format!("\x1b[<0;{};{}M\x1b[<0;{};{}m", x + 1, y + 1, x + 1, y + 1));
+}
+
+#[test]
+fn tabs_rows_boxes_and_the_wheel() {
+    for (columns, rows) in SIZES {
+        let mut pty = Start::khelper(columns, rows).start();
+        pty.shows("engine (pid ");
+        assert_eq!(pty.screen().mouse_protocol_mode(), MouseProtocolMode::PressRelease);
+        assert_eq!(pty.screen().mouse_protocol_encoding(), MouseProtocolEncoding::Sgr);
+        click(&mut pty, "2 Masks");
+        pty.shows("> cap_sys_module");
+        click(&mut pty, "cap_ipc_owner");
+        pty.shows("> cap_ipc_owner");
+        click(&mut pty, "[■]");
+        pty.shows("[■→·]");
+        pty.shows("draft open");
+        pty.send("\x1b[<65;5;5M");
+        pty.shows("> cap_sys_chroot");
+        pty.press("g", "> freeze and drain");
+        click(&mut pty, "disable and drain");
+        pty.shows("> disable and drain");
+        pty.send("\x1b");
+        pty.hides("> disable and drain");
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+        pty.is_restored();
+    }
+}
+
+#[test]
+fn no_mouse_leaves_it_to_the_terminal() {
+    let mut pty = Start::khelper(80, 24).args(["--no-mouse"]).start();
+    pty.shows("engine (pid ");
+    assert_eq!(pty.screen().mouse_protocol_mode(), MouseProtocolMode::None);
+    pty.send("q");
+    assert_eq!(pty.ends(), 0);
+}

@@ -1,0 +1,84 @@
+//! The README's tour of one minute over the demos, played in the real program; a picture is taken at each stop.
+//! `KHELPER_SCREENS=assets/screens cargo test --test console tour` keeps the pictures, as text and as SVG.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
+
+use std::path::{Path, PathBuf};
+
+use crate::pty::{Pty, Start};
+use crate::svg::svg;
+
+/// The demos where a picture may name them.
+fn demos(keep: bool) -> (PathBuf, Option<tempfile::TempDir>) {
+    if !keep {
+        return (Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo"), None);
+    }
+    let folder = tempfile::Builder::new().prefix("demo").rand_bytes(0).tempdir().unwrap();
+    for name in ["quick", "slow", "failing"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo").join(name);
+        std::fs::copy(from, folder.path().join(name)).unwrap();
+    }
+    (folder.path().to_owned(), Some(folder))
+}
+
+fn picture(pty: &mut Pty, keep: Option<&Path>, name: &str) {
+    pty.whole_frame();
+    let (text, picture) = (pty.text(), svg(pty.screen()));
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    assert!(!picture.chars().any(|c| c.is_control() && c != '\n'), "{name}");
+    assert_eq!(picture.matches("<text ").count(), picture.matches("</text>").count());
+    if let Some(folder) = keep {
+        let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join(format!("{name}.txt")), trimmed.join("\n") + "\n").unwrap();
+        std::fs::write(folder.join(format!("{name}.svg")), picture).unwrap();
+    }
+}
+
+#[test]
+fn the_tour_of_one_minute() {
+    let keep = std::env::var_os("KHELPER_SCREENS").map(|f| Path::new(env!("CARGO_MANIFEST_DIR")).join(f));
+    let keep = keep.as_deref();
+    let (demo, _folder) = demos(keep.is_some());
+    let state = tempfile::tempdir().unwrap();
+    let set = ["--set".to_owned(), format!("kernel.modprobe={}/slow", demo.display())];
+    let mut pty = Start::khelper(100, 30).args(set).env("XDG_STATE_HOME", state.path()).start();
+    // 1. Eighty at once.
+    pty.shows("engine (pid ");
+    pty.press("m", "Ask for a module");
+    pty.send("dummy\t\t\x1580\r");
+    pty.shows("live helpers 50");
+    pty.shows("runaway loop modprobe dummy (");
+    pty.shows("30 refused by the limit");
+    picture(&mut pty, keep, "overview");
+    pty.shows("] 0 of 50");
+    pty.shows("Running (0)");
+    // 2. A preset, by its risks.
+    pty.press("2P", "> modules only");
+    pty.press("\x1b[B\x1b[B\x1b[B", "> everything but modules");
+    picture(&mut pty, keep, "presets");
+    pty.send("\r");
+    pty.shows("draft open");
+    picture(&mut pty, keep, "masks");
+    // 3. Rehearsed before it is applied.
+    pty.press("p", "the built-in probe");
+    pty.send("\r");
+    pty.shows("under draft: permitted");
+    picture(&mut pty, keep, "rehearsal");
+    pty.press("q", "draft open");
+    pty.press("w", "type `drop cap_sys_module`");
+    pty.send("\x1b");
+    pty.hides("Apply the draft");
+    // 4. The same words as at the shell.
+    pty.press(":set khelper.\t", "khelper.max_concurrent=");
+    picture(&mut pty, keep, "command");
+    pty.send("\x1b");
+    pty.hides("Command");
+    // 5. Every key.
+    pty.press("?", "Keys: type to search");
+    picture(&mut pty, keep, "help");
+    pty.send("\x1b");
+    pty.hides("Keys: type to search");
+    pty.send("q");
+    assert_eq!(pty.ends(), 0);
+    pty.is_restored();
+}

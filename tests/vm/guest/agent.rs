@@ -1,0 +1,204 @@
+//! Runs one scenario, by the kernel and by the engine.
+
+use khelper::sys::probe::Report;
+
+use super::fields::{self, Fields, Here, Raw};
+use super::helper::Facts;
+use super::kmsg::Log;
+use super::place::{OUT, THEN};
+use super::talk::{Answer, Asker, Do, Job, Outcome};
+use super::trace::Trace;
+use super::{ASK, ENGINE, knobs};
+use crate::observation::Side;
+use crate::scenario::{Ask, Scenario, Step, bytes};
+
+pub struct Agent {
+    trace: Trace,
+    here: Here,
+    mutation: Option<String>,
+}
+
+impl Agent {
+    pub fn new(mutation: Option<String>) -> Self {
+        let report = Report::gather().unwrap();
+        let here = Here { report, namespaces: super::helper::namespaces("self") };
+        Self { trace: Trace::start(), here, mutation }
+    }
+
+    pub fn run(&mut self, scenario: &Scenario) -> Result<[(Side, Fields); 2], String> {
+        std::fs::write(THEN, &scenario.then).unwrap();
+        let mut job = Job {
+            scenario: scenario.clone(),
+            bset: knobs::mask("bset"),
+            inheritable: knobs::mask("inheritable"),
+            before: Vec::new(),
+            mutation: self.mutation.clone(),
+        };
+        let kernel = self.kernel(&mut job)?;
+        let engine = self.engine(&job)?;
+        Ok([(Side::Kernel, kernel), (Side::Engine, engine)])
+    }
+
+    /// Sets the kernel's knobs, has it asked, reads what the probes saw.
+    fn kernel(&mut self, job: &mut Job) -> Result<Fields, String> {
+        let mut fields = Fields::new();
+        let scenario = job.scenario.clone();
+        for (knob, texts) in [("bset", &scenario.bset), ("inheritable", &scenario.inheritable)] {
+            for text in texts {
+                knobs::write(knob, &bytes(text)).map_err(|e| format!("{knob} refused `{text}`: {e}"))?;
+            }
+            fields.insert(knob.into(), knobs::mask(knob));
+        }
+        if !scenario.texts.is_empty() {
+            for text in &scenario.texts {
+                job.before.push(String::from_utf8(knobs::read(&text.knob)).unwrap());
+                let raw = bytes(&text.text);
+                let taken = knobs::write(&text.knob, &raw);
+                let verdict = knobs::verdict(taken, raw.len(), &knobs::read(&text.knob));
+                fields.insert(of_text(text), verdict);
+                if text.knob == "modprobe" {
+                    knobs::write("modprobe", b"/h/record").unwrap();
+                }
+            }
+            return Ok(fields);
+        }
+        let mut path = bytes(&scenario.modprobe);
+        path.push(b'\n');
+        knobs::write("modprobe", &path).map_err(|e| e.to_string())?;
+        let log = Log::start();
+        let (raw, answer) = self.side(ASK, job)?;
+        let events = raw.events.clone();
+        let call = scenario.call.is_some();
+        // The kernel calls its other helpers from a thread of its own: the asker is not the caller.
+        let outcomes = if call { fields::calls(&events) } else { answer.outcomes };
+        let raw = Raw { log: log.lines(), outcomes, ..raw };
+        fields::birth(&raw, &mut fields);
+        fields::course(&raw, &|o| fields::kernel_results(&events, o.pid, call), &mut fields);
+        Ok(fields)
+    }
+
+    /// The same through the engine.
+    fn engine(&mut self, job: &Job) -> Result<Fields, String> {
+        // Nothing that the engine's side does may make the kernel run the helper too.
+        knobs::write("modprobe", b"\n").unwrap();
+        let mut fields = Fields::new();
+        if job.scenario.command_line {
+            return self.command_line(job);
+        }
+        let (raw, answer) = self.side(ENGINE, job)?;
+        fields.insert("bset".into(), answer.bset);
+        fields.insert("inheritable".into(), answer.inheritable);
+        if !job.scenario.texts.is_empty() {
+            fields.extend(job.scenario.texts.iter().map(of_text).zip(answer.texts));
+            return Ok(fields);
+        }
+        let raw = Raw { log: answer.log, outcomes: answer.outcomes, ..raw };
+        fields::birth(&raw, &mut fields);
+        fields::course(&raw, &|o| o.results.clone(), &mut fields);
+        Ok(fields)
+    }
+
+    /// The steps with one kind of asker.
+    fn side(&mut self, part: &str, job: &Job) -> Result<(Raw<'_>, Answer), String> {
+        let busy = (job.scenario.modprobe == "/h/busy").then(|| {
+            // Executing a file that is open for writing is ETXTBSY.
+            std::fs::File::options().write(true).open("/h/busy").unwrap()
+        });
+        self.trace.clear()?;
+        let mut asker = Asker::start(part, job);
+        let steps = if job.scenario.texts.is_empty() { &job.scenario.steps[..] } else { &[] };
+        for step in steps {
+            match *step {
+                Step::Ask(count) => drop(asker.say(Do::Ask(count))),
+                Step::Kill(group) => drop(asker.say(Do::Kill(group))),
+                Step::Running(count) => self.trace.running(count)?,
+                Step::Called(count) if part == ASK => self.trace.called(count)?,
+                // The engine's caller is waited for at the end.
+                Step::Called(_) => {}
+                Step::Asked(count) if part == ASK => self.trace.asked(count)?,
+                Step::Asked(count) => drop(asker.say(Do::Settle(count))),
+                Step::Ended(_) => self.trace.ended()?,
+            }
+        }
+        let answer = asker.finish()?;
+        self.trace.ended()?;
+        drop(busy);
+        unload();
+        if let Ask::ReleaseAgent(_) = job.scenario.ask
+            && part == ASK
+        {
+            nix::mount::umount("/cg").unwrap();
+        }
+        let raw =
+            Raw { facts: facts()?, outcomes: Vec::new(), events: self.trace.seen(), log: Vec::new(), here: &self.here };
+        Ok((raw, answer))
+    }
+
+    /// By the program, as a person would ask.
+    fn command_line(&mut self, job: &Job) -> Result<Fields, String> {
+        self.trace.clear()?;
+        let scenario = &job.scenario;
+        let mut command = std::process::Command::new(super::KHELPER);
+        for setting in [
+            "khelper.era=current".to_owned(),
+            format!("kernel.modprobe={}", scenario.modprobe),
+            format!("kernel.usermodehelper.bset={}", job.bset),
+            format!("kernel.usermodehelper.inheritable={}", job.inheritable),
+        ] {
+            command.arg("--set").arg(setting);
+        }
+        command.args(["request", "--json", "--"]).args(&scenario.names).stdin(std::process::Stdio::null());
+        let start = super::now();
+        let output = command.output().map_err(|e| e.to_string())?;
+        let end = super::now();
+        let mut results = Vec::new();
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let record: serde_json::Value = serde_json::from_str(line).map_err(|e| format!("`{line}`: {e}"))?;
+            let result = record["result"].as_i64().and_then(|r| i32::try_from(r).ok());
+            results.push(result.ok_or_else(|| format!("no result in `{line}`"))?);
+        }
+        self.trace.ended()?;
+        let log = String::from_utf8_lossy(&output.stderr);
+        let raw = Raw {
+            facts: facts()?,
+            outcomes: vec![Outcome { group: 0, pid: 0, start, end, killed: None, results }],
+            events: self.trace.seen(),
+            log: log.lines().filter(|l| l.starts_with("request_module:")).map(str::to_owned).collect(),
+            here: &self.here,
+        };
+        let mut fields =
+            Fields::from([("bset".to_owned(), job.bset.clone()), ("inheritable".to_owned(), job.inheritable.clone())]);
+        fields::birth(&raw, &mut fields);
+        fields::course(&raw, &|o| o.results.clone(), &mut fields);
+        Ok(fields)
+    }
+}
+
+/// What a helper may have loaded, so that the other side can load it again.
+fn unload() {
+    // SAFETY: a name that ends in a NUL, no flags. That it is not loaded is no error.
+    unsafe { libc::syscall(libc::SYS_delete_module, c"dummy".as_ptr(), libc::O_NONBLOCK) };
+}
+
+fn of_text(text: &crate::scenario::Text) -> String {
+    format!("{} `{}`", text.knob, shortened(&khelper::abi::escape::screen(&bytes(&text.text))))
+}
+
+fn shortened(text: &str) -> String {
+    match text.len() {
+        0..=60 => text.to_owned(),
+        long => format!("{}... ({long})", &text[..12]),
+    }
+}
+
+/// What the helpers wrote down, in the order of time.
+fn facts() -> Result<Vec<Facts>, String> {
+    let mut files: Vec<_> = std::fs::read_dir(OUT).unwrap().map(|e| e.unwrap().path()).collect();
+    files.sort();
+    let read = |file: &std::path::PathBuf| {
+        let text = std::fs::read_to_string(file).unwrap();
+        std::fs::remove_file(file).unwrap();
+        serde_json::from_str(&text).map_err(|e| format!("{}: {e}", file.display()))
+    };
+    files.iter().map(read).collect()
+}

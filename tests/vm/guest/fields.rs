@@ -1,0 +1,195 @@
+//! From what was observed to fields: the same words for both sides, and nothing that differs from run to run.
+
+use std::collections::BTreeMap;
+
+use khelper::sys::probe::Report;
+
+use super::helper::Facts;
+use super::talk::Outcome;
+use super::trace::{Event, What, lives};
+
+/// Everything about one side of a scenario.
+pub struct Raw<'a> {
+    pub facts: Vec<Facts>,
+    pub outcomes: Vec<Outcome>,
+    pub events: Vec<Event>,
+    pub log: Vec<String>,
+    /// The namespaces and limits of pid 1.
+    pub here: &'a Here,
+}
+
+/// Pid 1, which a helper is held against.
+pub struct Here {
+    pub report: Report,
+    pub namespaces: BTreeMap<String, String>,
+}
+
+pub type Fields = BTreeMap<String, String>;
+
+/// How a helper was born: one value, or one for each helper if they differ.
+pub fn birth(raw: &Raw<'_>, fields: &mut Fields) {
+    let mut put = |name: &str, of: &dyn Fn(&Facts) -> String| {
+        let mut values: Vec<String> = raw.facts.iter().map(of).collect();
+        values.dedup();
+        if !values.is_empty() {
+            fields.insert(name.into(), values.join(" | "));
+        }
+    };
+    put("argv", &|f| list(&f.report.argv));
+    put("env", &|f| list(&f.report.env));
+    put("cwd", &|f| f.report.cwd.clone());
+    put("root", &|f| f.report.root.clone());
+    put("umask", &|f| f.report.umask.clone());
+    put("nice", &|f| f.report.nice.to_string());
+    put("scheduler", &|f| f.report.scheduler.clone());
+    put("affinity", &|f| format!("{:?}", f.report.affinity));
+    put("signals blocked", &|f| list(&f.report.signals.blocked));
+    put("signals ignored", &|f| list(&f.report.signals.ignored));
+    put("signals caught", &|f| list(&f.report.signals.caught));
+    put("signals pending", &|f| list(&f.report.signals.pending));
+    put("session", &|f| whose(f.report.session, &f.report));
+    put("group", &|f| whose(f.report.pgid, &f.report));
+    put("terminal", &|f| f.report.terminal.to_string());
+    put("parent", &|f| if f.kernel_parent { "a kernel thread" } else { "a process" }.into());
+    put("fds", &|f| fds(&f.report));
+    put("CapInh", &|f| format!("{:#x}", f.report.caps.inheritable.bits()));
+    put("CapPrm", &|f| format!("{:#x}", f.report.caps.permitted.bits()));
+    put("CapEff", &|f| format!("{:#x}", f.report.caps.effective.bits()));
+    put("CapBnd", &|f| format!("{:#x}", f.report.caps.bounding.bits()));
+    put("CapAmb", &|f| format!("{:#x}", f.report.caps.ambient.bits()));
+    put("NoNewPrivs", &|f| f.report.no_new_privs.to_string());
+    put("uid", &|f| ids(&f.report.uid));
+    put("gid", &|f| ids(&f.report.gid));
+    put("groups", &|f| format!("{:?}", f.report.groups));
+    put("oom_score_adj", &|f| f.report.oom_score_adj.to_string());
+    put("limits", &|f| limits(&f.report, &raw.here.report));
+    put("cgroup", &|f| f.cgroup.clone());
+    put("namespaces", &|f| namespaces(f, raw.here));
+}
+
+/// Quoted as JSON, so that every byte shows.
+fn list(items: &[String]) -> String {
+    serde_json::to_string(items).unwrap()
+}
+
+fn whose(id: i32, report: &Report) -> String {
+    match id {
+        0 => "0".into(),
+        id if id == report.pid => "its own".into(),
+        _ => "another's".into(),
+    }
+}
+
+fn fds(report: &Report) -> String {
+    let kind = |target: &String| target.split(":[").next().unwrap_or_default().to_owned();
+    let all: Vec<String> = report.fds.iter().map(|(fd, target)| format!("{fd} {}", kind(target))).collect();
+    if all.is_empty() { "none".into() } else { all.join(", ") }
+}
+
+fn ids(ids: &khelper::sys::probe::Ids) -> String {
+    format!("{} {} {} {}", ids.real, ids.effective, ids.saved, ids.fs)
+}
+
+fn limits(report: &Report, here: &Report) -> String {
+    let other: Vec<String> = report
+        .limits
+        .iter()
+        .filter(|(name, limit)| here.limits.get(*name) != Some(limit))
+        .map(|(name, limit)| format!("{name} {:?}:{:?}", limit.soft, limit.hard))
+        .collect();
+    if other.is_empty() { "pid 1's".into() } else { other.join(", ") }
+}
+
+fn namespaces(facts: &Facts, here: &Here) -> String {
+    let other = facts.namespaces.iter().filter(|(name, link)| here.namespaces.get(*name) != Some(link));
+    let other: Vec<&str> = other.map(|(name, _)| name.as_str()).collect();
+    if other.is_empty() { "pid 1's".into() } else { format!("not pid 1's: {}", other.join(" ")) }
+}
+
+/// What became of it: results, what the callers saw, how many helpers ran and how many at once, the log.
+pub fn course(raw: &Raw<'_>, results: &dyn Fn(&Outcome) -> Vec<i32>, fields: &mut Fields) {
+    let lives = lives(&raw.events);
+    let groups = 1 + raw.outcomes.iter().map(|o| o.group).max().unwrap_or(0);
+    let by_group = |of: &dyn Fn(&Outcome) -> Vec<String>| {
+        let group = |g| count(raw.outcomes.iter().filter(|o| o.group == g).flat_map(of));
+        (0..groups).map(group).collect::<Vec<_>>().join("; then ")
+    };
+    let result = |o: &Outcome| results(o).iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+    fields.insert("result".into(), by_group(&|o| vec![result(o)]));
+    let alone = raw.outcomes.len() == 1;
+    let last_end = lives.iter().filter_map(|(_, end)| *end).max();
+    let caller = |o: &Outcome| caller(o, &results(o), if alone { last_end } else { None }, &lives);
+    fields.insert("caller".into(), by_group(&|o| vec![caller(o)]));
+    fields.insert("helpers".into(), lives.len().to_string());
+    fields.insert("at once".into(), at_once(&lives).to_string());
+    fields.insert("logged".into(), logged(&raw.log));
+}
+
+/// The kernel's results of one caller: what the probes saw it return with.
+pub fn kernel_results(events: &[Event], pid: i32, call: bool) -> Vec<i32> {
+    let of = |e: &Event| match e.what {
+        What::Returned(result) if !call && e.pid == pid => Some(result),
+        What::Called(result) if call => Some(result),
+        _ => None,
+    };
+    events.iter().filter_map(of).collect()
+}
+
+/// The kernel's calls of helpers that are no modprobe, as their own callers.
+pub fn calls(events: &[Event]) -> Vec<Outcome> {
+    let returned =
+        |e: &Event| events.iter().find(|x| matches!(x.what, What::Called(_)) && x.pid == e.pid && x.at >= e.at);
+    let one = |e: &Event| {
+        let end = returned(e)?.at;
+        Some(Outcome { group: 0, pid: e.pid, start: e.at, end, killed: None, results: Vec::new() })
+    };
+    events.iter().filter(|e| e.what == What::Calling).filter_map(one).collect()
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+fn caller(o: &Outcome, results: &[i32], end: Option<u64>, lives: &[(u64, Option<u64>)]) -> String {
+    let took = o.end - o.start;
+    if let Some(killed) = o.killed {
+        let after = o.end.saturating_sub(killed);
+        return if after < SECOND { "gone when killed" } else { "kept though killed" }.into();
+    }
+    if results.contains(&-libc::ETIME) {
+        return format!("gave up after {} s", (took + SECOND / 2) / SECOND);
+    }
+    if lives.is_empty() {
+        return "back, no helper ran".into();
+    }
+    match end {
+        // The kernel's microseconds are cut.
+        Some(end) if o.end + 1000 >= end => "back after its helper's end".into(),
+        Some(_) => "back before its helper's end".into(),
+        None => {
+            let shortest = lives.iter().filter_map(|(start, end)| Some((*end)? - start)).min().unwrap_or(0);
+            if took + 1000 >= shortest { "back after a helper's time" } else { "back before a helper's time" }.into()
+        }
+    }
+}
+
+fn at_once(lives: &[(u64, Option<u64>)]) -> usize {
+    let alive = |at: u64| lives.iter().filter(|(start, end)| *start <= at && end.is_none_or(|end| end > at)).count();
+    lives.iter().map(|(start, _)| alive(*start)).max().unwrap_or(0)
+}
+
+/// Without the count of what the rate limit swallowed: the kernel tells it with the next message that it lets by, in
+/// some later scenario, the engine at its end too.
+fn logged(lines: &[String]) -> String {
+    let told = |l: &&String| !l.contains("suppressed");
+    let text = count(lines.iter().filter(told).cloned());
+    if text.is_empty() { "nothing".into() } else { text }
+}
+
+/// `a ×3, b`.
+fn count(items: impl Iterator<Item = String>) -> String {
+    let mut counted: BTreeMap<String, usize> = BTreeMap::new();
+    for item in items {
+        *counted.entry(item).or_default() += 1;
+    }
+    let one = |(item, n): (&String, &usize)| if *n == 1 { item.clone() } else { format!("{item} ×{n}") };
+    counted.iter().map(one).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,34 @@
+//! What was seen of one side of a scenario: named fields, as text.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Linux itself.
+    Kernel,
+    /// The engine.
+    Engine,
+}
+
+/// One line over the serial port.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "line", rename_all = "snake_case")]
+pub enum Line {
+    /// The machine is up.
+    Booted {
+        /// `uname -r`.
+        release: String,
+    },
+    /// One side of a scenario.
+    Seen { scenario: String, side: Side, fields: BTreeMap<String, String> },
+    /// A scenario came to nothing.
+    Failed { scenario: String, why: String },
+    /// Round trips in nanoseconds, interleaved.
+    Cost { kernel: Vec<u64>, engine: Vec<u64> },
+    /// The last line.
+    Done,
+}

@@ -182,7 +182,6 @@ fn the_same_is_asked_for_again() {
 }
 
 #[test]
-#[ignore = "fails since the screens were merged; not understood yet"]
 fn a_record_is_copied_and_nothing_of_it_is_seen() {
     everywhere(QUICK, |pty, _| {
         ask(pty, "foo", 1);

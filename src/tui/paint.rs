@@ -18,6 +18,8 @@ use super::view;
 /// A synchronized update: the terminal shows the frame whole, or not yet.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
+/// Bytes that screen(1) passes on at once, with room to spare.
+const SCREEN_PIECE: usize = 240;
 const CLEAR: &[u8] = b"\x1b[0m\x1b[2J";
 
 /// Where ratatui writes a frame.
@@ -98,6 +100,9 @@ impl Painter {
         let mut ansi = String::new();
         // Writing to a String cannot fail.
         let _ = crossterm::clipboard::CopyToClipboard::to_clipboard_from(bytes).write_ansi(&mut ansi);
+        if std::env::var_os("STY").is_some() {
+            ansi = through_screen(&ansi);
+        }
         // Within an update that has begun it would be a part of the frame: it goes before it.
         self.page.0.borrow_mut().extend_from_slice(ansi.as_bytes());
     }
@@ -123,7 +128,33 @@ impl Painter {
     }
 }
 
+/// screen(1) passes a sequence on to its terminal when it is wrapped, in pieces of 256 bytes at most; its own end would
+/// end the wrapping too.
+fn through_screen(ansi: &str) -> String {
+    let inner = ansi.strip_suffix("\x1b\\").map_or_else(|| ansi.to_owned(), |start| format!("{start}\x07"));
+    // The sequence is ASCII: base64 and its frame.
+    inner
+        .as_bytes()
+        .chunks(SCREEN_PIECE)
+        .map(|piece| format!("\x1bP{}\x1b\\", String::from_utf8_lossy(piece)))
+        .collect()
+}
+
 fn blank(page: &Page, (columns, rows): (u16, u16)) -> io::Result<Terminal<CrosstermBackend<Page>>> {
     let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
     Terminal::with_options(CrosstermBackend::new(page.clone()), TerminalOptions { viewport })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn screen_passes_a_copy_on_in_pieces() {
+        assert_eq!(through_screen("\x1b]52;c;eA==\x1b\\"), "\x1bP\x1b]52;c;eA==\x07\x1b\\");
+        let long = format!("\x1b]52;c;{}\x1b\\", "A".repeat(1000));
+        let wrapped = through_screen(&long);
+        assert_eq!(wrapped.matches("\x1bP").count(), 5);
+        assert!(wrapped.split("\x1b\\").all(|piece| piece.len() <= SCREEN_PIECE + 2));
+    }
 }

@@ -50,3 +50,27 @@ fn no_mouse_leaves_it_to_the_terminal() {
     pty.send("q");
     assert_eq!(pty.ends(), 0);
 }
+
+#[test]
+fn rows_of_activity_and_log() {
+    for (columns, rows) in SIZES {
+        let state = tempfile::tempdir().unwrap();
+        let set = ["--set", "kernel.modprobe=/bin/true"];
+        let mut pty = Start::khelper(columns, rows).args(set).env("XDG_STATE_HOME", state.path()).start();
+        pty.shows("engine (pid ");
+        pty.press(":", "Command");
+        pty.send("request first second third\r");
+        pty.shows("3 of 3 answered");
+        pty.press("3", "[3 Activity]");
+        pty.until("every row", |s| s.contents().contains("#1 ") && s.contents().contains("#3 "));
+        // The row is chosen by the first click, its record opens by the second.
+        click(&mut pty, "#2 ");
+        pty.until("the cursor on #2", |s| s.rows(0, columns).any(|row| row.starts_with('>') && row.contains("#2 ")));
+        click(&mut pty, "#2 ");
+        pty.shows("─ #2 module");
+        pty.send("\x1b");
+        pty.hides("─ #2 module");
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+    }
+}

@@ -31,7 +31,8 @@ fn keys_and_theme_are_the_operators() {
         pty.send("\x1b");
         pty.hides("Ask for a module");
         pty.press("q?", "Keys: type to search");
-        pty.press("quit; with", "X");
+        pty.press("quit; with", "search quit; with");
+        pty.shows("X");
         pty.send("\x1b");
         pty.hides("Keys: type to search");
         pty.send("X");

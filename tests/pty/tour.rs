@@ -62,7 +62,7 @@ fn the_tour_of_one_minute() {
     // 3. Rehearsed before it is applied.
     pty.press("p", "the built-in probe");
     pty.send("\r");
-    pty.shows("under draft: permitted");
+    pty.shows("ended       ");
     picture(&mut pty, keep, "rehearsal");
     pty.press("q", "draft open");
     pty.press("w", "type `drop cap_sys_module`");

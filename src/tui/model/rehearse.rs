@@ -254,21 +254,28 @@ pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
         out.push("the masks were enforced by other means".to_owned());
     }
     if let (Some(d), Some(l)) = (draft.caps.as_deref(), live.caps.as_deref()) {
-        let mut lacks: Vec<(CapMask, Vec<&str>)> = Vec::new();
+        // What is missing, what is left, and of which sets.
+        let mut lacks: Vec<(CapMask, CapMask, Vec<&str>)> = Vec::new();
         for (name, of) in SETS {
-            let missing = of(l).minus(of(d));
-            match lacks.iter_mut().find(|(mask, _)| *mask == missing) {
+            let (missing, left) = (of(l).minus(of(d)), of(l) & of(d));
+            match lacks.iter_mut().find(|(mask, kept, _)| (*mask, *kept) == (missing, left)) {
                 _ if missing.is_empty() => {}
-                Some((_, names)) => names.push(name),
-                None => lacks.push((missing, vec![name])),
+                Some((.., names)) => names.push(name),
+                None => lacks.push((missing, left, vec![name])),
             }
             let more = of(d).minus(of(l));
             if !more.is_empty() {
                 out.push(format!("{name} has {} more", list(more)));
             }
         }
-        out.extend(lacks.into_iter().map(|(missing, names)| {
-            format!("{} {} {}", names.join(", "), if names.len() > 1 { "lack" } else { "lacks" }, list(missing))
+        out.extend(lacks.into_iter().map(|(missing, left, names)| {
+            let verb = if names.len() > 1 { "lack" } else { "lacks" };
+            let what = match (left.is_empty(), missing.len() > left.len()) {
+                (true, _) => "everything".to_owned(),
+                (_, true) => format!("{}, all but {}", missing.len(), list(left)),
+                _ => list(missing),
+            };
+            format!("{} {verb} {what}", names.join(", "))
         }));
     }
     let wrote = |r: &Record| r.output.as_deref().map(|o| (o.stdout.clone(), o.stderr.clone()));

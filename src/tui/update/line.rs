@@ -12,6 +12,7 @@ use crate::control::grammar::{Get, Mask, Request, Run, assignment, key};
 use crate::control::words::Mood;
 use crate::control::{Command, Key, MaskKnob, read};
 use crate::tui::history;
+use crate::tui::keymap::Action;
 use crate::tui::model::dialog::{Dialog, Page};
 use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::model::{Model, Pending, args, masks};
@@ -166,6 +167,8 @@ fn set_masks(model: &mut Model, writes: &[(Key, Vec<u8>)]) -> Result<Vec<Effect>
     }
     model.dialogs.pop();
     model.masks.set_both(draft);
+    let text = format!("draft: {} ({}: back)", super::changes(model, draft), model.keys.key(Action::Undo));
+    model.say(Mood::Quiet, text);
     confirm::open_apply(model);
     Ok(Vec::new())
 }

@@ -2,12 +2,13 @@
 
 use crate::tui::keymap::Action;
 use crate::tui::model::dialog::{Dialog, Quit, Quitting};
+use crate::tui::model::records::{CopyRecord, Kill};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::{Click, Mouse};
 use crate::tui::view::{self, Hit};
 
 use super::keys::{focus_on, pick, up_or_down};
-use super::masks;
+use super::{activity, masks};
 
 /// Rows of a turn of the wheel.
 const WHEEL: i32 = 3;
@@ -23,30 +24,60 @@ pub(super) fn take(model: &mut Model, mouse: Mouse) {
             }
         }
     }
+    super::keys::clamp_scroll(model);
 }
 
 /// Scrolls what has rows.
 fn wheel(model: &mut Model, rows: i32) {
-    if !model.dialogs.is_empty() || model.tab == Tab::Masks {
-        up_or_down(model, rows);
+    match model.tab {
+        _ if !model.dialogs.is_empty() => up_or_down(model, rows),
+        Tab::Overview => {}
+        Tab::Masks => up_or_down(model, rows),
+        Tab::Activity => model.activity.move_by(rows as isize),
+        Tab::Log => model.log.move_by(rows as isize),
     }
 }
 
 fn press(model: &mut Model, hit: Hit) {
     match hit {
         Hit::Tab(tab) => {
-            model.masks.filtering = false;
+            end_typing(model);
             model.tab = tab;
         }
         Hit::Capability(cap, knob) => {
-            model.masks.filtering = false;
+            end_typing(model);
             model.masks.cursor = cap.bit();
             if let Some(knob) = knob {
                 model.masks.column = knob;
                 masks::edit(model, Action::Toggle);
             }
         }
+        Hit::Row(index) => {
+            end_typing(model);
+            row(model, index);
+        }
         Hit::Target(at) => target(model, at),
+    }
+}
+
+/// A click elsewhere ends the typing of a filter, and keeps it.
+fn end_typing(model: &mut Model) {
+    (model.masks.filtering, model.log.typing, model.activity.typing) = (false, false, None);
+}
+
+/// The cursor goes to the row; the record of the row that it is on already opens.
+fn row(model: &mut Model, index: usize) {
+    let by = |at: usize| isize::try_from(index).unwrap_or(isize::MAX).saturating_sub_unsigned(at);
+    if model.tab == Tab::Log {
+        if let Some(at) = model.log.index() {
+            model.log.move_by(by(at));
+        }
+        return;
+    }
+    match model.activity.at {
+        Some((at, _)) if at == index => drop(activity::act(model, Action::Detail)),
+        Some((at, _)) => model.activity.move_by(by(at)),
+        None => {}
     }
 }
 
@@ -54,6 +85,7 @@ fn press(model: &mut Model, hit: Hit) {
 fn target(model: &mut Model, at: usize) {
     match model.dialogs.last_mut() {
         Some(Dialog::Gate(choice) | Dialog::Presets(choice) | Dialog::Copy(choice)) => *choice = at,
+        Some(Dialog::Kill(Kill { choice, .. }) | Dialog::CopyRecord(CopyRecord { choice, .. })) => *choice = at,
         Some(Dialog::Quit(Quit { choice, stage: Quitting::Asking })) => *choice = at,
         Some(Dialog::Module | Dialog::Call | Dialog::Rehearse) => {
             let was_there = focus_on(model, at);

@@ -69,6 +69,13 @@ pub(in crate::tui) fn rows(model: &Model) -> usize {
     usize::from(parts(model, body(model)).list.height)
 }
 
+/// The row in that cell.
+pub(super) fn hit(model: &Model, at: Position) -> Option<usize> {
+    let list = parts(model, body(model)).list;
+    let index = model.activity.top + usize::from(at.y.checked_sub(list.y)?);
+    (list.contains(at) && index < model.activity.answer.matched).then_some(index)
+}
+
 /// Draws it; where the cursor is, while a filter is typed.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let parts = parts(model, area);

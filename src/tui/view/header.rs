@@ -87,10 +87,12 @@ fn marks(model: &Model) -> Vec<Span<'static>> {
 }
 
 /// The screen whose name is in that cell of the line.
-pub(super) fn tab_at(x: u16) -> Option<Tab> {
+pub(super) fn tab_at(model: &Model, columns: u16, x: u16) -> Option<Tab> {
+    let line = tabs(model, columns);
     let mut end = 0;
-    Tab::ALL.into_iter().enumerate().find_map(|(at, tab)| {
-        end += text::width(&format!(" {} {} ", at + 1, tab.name())) + 1;
+    // A name and a blank each, in their order, before everything else.
+    Tab::ALL.into_iter().zip(line.spans.chunks(2)).find_map(|(tab, spans)| {
+        end += spans.iter().map(Span::width).sum::<usize>();
         (usize::from(x) < end).then_some(tab)
     })
 }

@@ -49,6 +49,21 @@ pub(in crate::tui) fn top(model: &Model) -> usize {
     log.top.clamp(least, index).min(first_before(log.shown.len() - 1))
 }
 
+/// The line in that cell, among those that are shown.
+pub(super) fn hit(model: &Model, at: Position) -> Option<usize> {
+    let (list, log) = (list(model), &model.log);
+    let mut rows = usize::from(at.y.checked_sub(list.y)?);
+    if !list.contains(at) {
+        return None;
+    }
+    (log.top..log.shown.len()).find(|index| {
+        let height = log.ring.line(log.shown[*index]).map_or(0, |l| wrapped(l, usize::from(list.width)).1.len());
+        let is_it = rows < height;
+        rows = rows.saturating_sub(height);
+        is_it
+    })
+}
+
 /// Draws it; where the cursor is, while the filter is typed.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let [head, filter, list] = parts(model, area);

@@ -105,6 +105,8 @@ pub enum Hit {
     Tab(Tab),
     /// A row of the masks, or the box of one mask in it.
     Capability(Capability, Option<MaskKnob>),
+    /// A row of Activity or Log, counted from 0.
+    Row(usize),
     /// A field or choice of the dialog on top, counted from 0.
     Target(usize),
 }
@@ -117,12 +119,17 @@ pub fn hit(model: &Model, x: u16, y: u16) -> Option<Hit> {
     let areas = Areas::of(model, Rect::new(0, 0, model.columns, model.rows));
     let at = Position { x, y };
     if areas.tabs.contains(at) {
-        return header::tab_at(x).map(Hit::Tab);
+        return header::tab_at(model, model.columns, x).map(Hit::Tab);
     }
-    if model.tab == Tab::Masks && areas.body.contains(at) {
-        return masks::hit(model, areas.body, x, y).map(|(cap, knob)| Hit::Capability(cap, knob));
+    if !areas.body.contains(at) {
+        return None;
     }
-    None
+    match model.tab {
+        Tab::Overview => None,
+        Tab::Masks => masks::hit(model, areas.body, x, y).map(|(cap, knob)| Hit::Capability(cap, knob)),
+        Tab::Activity => activity::hit(model, at).map(Hit::Row),
+        Tab::Log => log::hit(model, at).map(Hit::Row),
+    }
 }
 
 /// Puts lines into an area, from its top; what does not fit is not drawn.

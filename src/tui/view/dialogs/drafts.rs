@@ -23,10 +23,15 @@ pub(super) fn presets(model: &Model, choice: usize, columns: usize) -> Sheet {
     for (at, preset) in presets::all(model.snapshot.known).iter().enumerate() {
         row(model, &mut sheet, &preset.name, at == choice);
         if at == choice {
-            let says = text::wrap(&preset.says, columns);
-            sheet.pinned.extend(says.into_iter().map(|text| super::line(text, model.theme.text)));
-            let changes = text::wrap(&changes(model, preset.masks), columns);
-            sheet.pinned.extend(changes.into_iter().map(|text| super::line(text, model.theme.draft)));
+            // Where there are few rows, the list has most of them.
+            let lines = |words: &str| match model.rows {
+                ..16 => vec![text::fit(words, columns)],
+                _ => text::wrap(words, columns),
+            };
+            let says = lines(&preset.says).into_iter().map(|text| super::line(text, model.theme.text));
+            sheet.pinned.extend(says);
+            let changes = lines(&changes(model, preset.masks)).into_iter();
+            sheet.pinned.extend(changes.map(|text| super::line(text, model.theme.draft)));
         }
     }
     sheet

@@ -17,6 +17,7 @@ fn choice(model: &Model, sheet: &mut Sheet, words: &str, chosen: bool) {
     if chosen {
         sheet.focus = Some((sheet.lines.len(), None));
     }
+    sheet.targets.push(sheet.lines.len());
     sheet.lines.push(super::line(text::pad(&format!("{mark} {words}"), sheet.columns), style));
 }
 

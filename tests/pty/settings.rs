@@ -19,7 +19,6 @@ fn keys(config: &std::path::Path) -> Output {
 }
 
 #[test]
-#[ignore = "fails since the screens were merged; not understood yet"]
 fn keys_and_theme_are_the_operators() {
     let config = folder("theme = \"high-contrast\"\n[keys.screens]\nquit = \"X\"\nmodule = \"M\"\n");
     for (columns, rows) in SIZES {

@@ -107,6 +107,7 @@ fn records_are_filtered_sorted_and_paused() {
         pty.press("S", "shortest");
         pty.press(" ", "PAUSED, 0 new since");
         ask(pty, "other", 1);
+        pty.shows(" other: ");
         pty.shows("PAUSED, 1 new since");
         assert!(!pty.text().lines().any(|line| line.contains("#4 ") && line.contains("12:")));
         pty.press(" ", "no longer paused");

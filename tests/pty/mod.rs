@@ -19,6 +19,7 @@ use vt100::{Parser, Screen};
 
 /// Nothing that is waited for takes so long; a test that comes to it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
+const FRAME_BEGIN: &[u8] = b"\x1b[?2026h";
 const FRAME_END: &[u8] = b"\x1b[?2026l";
 
 /// How a program is started in a terminal.
@@ -105,7 +106,7 @@ impl Start {
             pidfd,
             parser: Parser::new(rows, columns, 0),
             frames: 0,
-            tail: Vec::new(),
+            held: Vec::new(),
             wrote: Vec::new(),
         }
     }
@@ -119,9 +120,9 @@ pub struct Pty {
     child: Child,
     pidfd: OwnedFd,
     parser: Parser,
-    /// Frames seen, and the end of what was read last, where one may have begun to end.
+    /// Frames seen, and what was read of one that has not ended.
     frames: usize,
-    tail: Vec<u8>,
+    held: Vec<u8>,
     /// All that the program wrote, as bytes.
     pub wrote: Vec<u8>,
 }
@@ -198,21 +199,28 @@ impl Pty {
         match nix::unistd::read(master, &mut buffer) {
             Ok(0) | Err(Errno::EIO) => false,
             Ok(length) => {
-                self.count_frames(&buffer[..length]);
                 self.wrote.extend_from_slice(&buffer[..length]);
-                self.parser.process(&buffer[..length]);
+                self.show(&buffer[..length]);
                 true
             }
             Err(e) => panic!("read of the terminal: {e}"),
         }
     }
 
-    /// Frames are told apart by the end of the synchronized update that each of them is.
-    fn count_frames(&mut self, bytes: &[u8]) {
-        self.tail.extend_from_slice(bytes);
-        self.frames += self.tail.windows(FRAME_END.len()).filter(|w| *w == FRAME_END).count();
-        let keep = self.tail.len().min(FRAME_END.len() - 1);
-        self.tail.drain(..self.tail.len() - keep);
+    /// Shows what was written as a terminal does that knows synchronized updates: a frame whole, or not yet.
+    fn show(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
+        let whole = match rfind(&self.held, FRAME_BEGIN) {
+            Some(begin) if rfind(&self.held[begin..], FRAME_END).is_none() => begin,
+            // A frame may begin in its last bytes.
+            _ => {
+                let part = (1..FRAME_BEGIN.len()).rev().find(|n| self.held.ends_with(&FRAME_BEGIN[..*n]));
+                self.held.len() - part.unwrap_or(0)
+            }
+        };
+        let shown: Vec<u8> = self.held.drain(..whole).collect();
+        self.frames += shown.windows(FRAME_END.len()).filter(|w| *w == FRAME_END).count();
+        self.parser.process(&shown);
     }
 
     /// Does something and waits for a frame that is drawn after it was begun (nothing else must draw meanwhile).
@@ -256,6 +264,8 @@ impl Pty {
             assert!(self.read(deadline), "the program does not end; the screen:\n{}", self.text());
         }
         self.drain();
+        let rest = std::mem::take(&mut self.held);
+        self.parser.process(&rest);
         let status = self.child.wait().unwrap();
         status.code().unwrap_or_else(|| 1000 + status.signal().unwrap())
     }
@@ -329,4 +339,8 @@ impl Drop for Pty {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn rfind(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).rposition(|window| window == what)
 }

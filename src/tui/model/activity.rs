@@ -64,6 +64,8 @@ pub struct Activity {
     moves: u64,
     asked: Option<Asked>,
     in_flight: bool,
+    /// What the last answer is an answer to.
+    answered: Option<Query>,
 }
 
 impl Default for Activity {
@@ -85,6 +87,7 @@ impl Default for Activity {
             moves: 0,
             asked: None,
             in_flight: false,
+            answered: None,
         }
     }
 }
@@ -118,6 +121,11 @@ impl Activity {
     /// Whether a filter hides rows.
     pub fn filters(&self) -> bool {
         !self.words.is_empty() || !self.globs.is_empty() || self.which != Which::All
+    }
+
+    /// Whether what was read last is what is asked for now.
+    pub fn is_current(&self) -> bool {
+        self.answered.as_ref() == Some(&self.query())
     }
 
     /// The row under the cursor.
@@ -209,6 +217,7 @@ impl Activity {
             self.answer.trouble = answer.trouble;
             return;
         }
+        self.answered = self.asked.as_ref().map(|asked| asked.query.clone());
         let offset = self.at.map_or(0, |(index, _)| index.saturating_sub(self.top));
         let row = |index: usize| answer.rows.get(index.checked_sub(answer.first)?);
         let asked = answer.at.and_then(|index| Some((index, row(index)?.id)));

@@ -59,11 +59,12 @@ pub(super) fn go_on(model: &mut Model) -> Vec<Effect> {
     let live = model.snapshot.live_total;
     let now = model.now;
     let Some(quit) = model.dialogs.iter_mut().find_map(|dialog| match dialog {
-        Dialog::Quit(quit) if quit.stage != Quitting::Asking => Some(quit),
+        Dialog::Quit(quit) => Some(quit),
         _ => None,
     }) else {
         return Vec::new();
     };
+    // Also while it asks: there is nothing left to ask about.
     if live == 0 {
         return vec![Effect::Quit { code: 0 }];
     }

@@ -597,6 +597,13 @@ fn quitting_leaves_them_running_or_goes_back() {
 }
 
 #[test]
+fn the_question_is_over_when_nothing_lives_any_more() {
+    let mut m = fixture::model(fixture::busy(1), 80, 24);
+    assert!(type_in(&mut m, "q").is_empty());
+    assert!(matches!(take(&mut m, fixture::snapshot())[..], [Effect::Quit { code: 0 }]));
+}
+
+#[test]
 fn a_signal_ends_the_console() {
     let mut m = fixture::model(fixture::busy(2), 80, 24);
     assert!(matches!(update(&mut m, Msg::Signal(Signal::SIGTERM))[..], [Effect::Quit { code: 143 }]));

@@ -100,7 +100,9 @@ fn list(model: &Model, area: Rect, columns: usize) -> Vec<Line<'static>> {
         let words = match (model.snapshot.totals.requests, a.filters()) {
             (0, _) if model.options.read_only => "nothing has been asked for yet".to_owned(),
             (0, _) => "nothing has been asked for yet: m asks for a module, c calls a helper".to_owned(),
-            (_, true) => format!("none of {} records is like that: esc shows all again", a.answer.looked),
+            (_, true) if a.is_current() => {
+                format!("none of {} records is like that: esc shows all again", a.answer.looked)
+            }
             _ => "reading".to_owned(),
         };
         return text::wrap(&words, columns).into_iter().map(|t| line(t, model.theme.dim)).collect();
@@ -125,6 +127,7 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
     let shown = a.answer.matched.saturating_sub(a.top).min(usize::from(area.height));
     let of = if a.filters() { format!(" ({} looked at)", a.answer.looked) } else { String::new() };
     parts.push(match shown {
+        _ if !a.is_current() => "reading".to_owned(),
         0 => format!("0 records{of}"),
         _ => format!("{}-{} of {}{of}", a.top + 1, a.top + shown, a.answer.matched),
     });
@@ -133,6 +136,10 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
         parts.push(if a.follow { "following".to_owned() } else { "not following".to_owned() });
     }
     parts.push(sums(&s.totals, s.live_total));
+    if text::width(&parts.join(" · ")) > columns {
+        parts.pop();
+        parts.push(brief_sums(&s.totals));
+    }
     while parts.len() > 1 && text::width(&parts.join(" · ")) > columns {
         parts.pop();
     }
@@ -149,6 +156,14 @@ fn sums(totals: &Totals, live: usize) -> String {
     words
 }
 
+/// The same where there is less room.
+fn brief_sums(totals: &Totals) -> String {
+    match totals.records_dropped {
+        0 => format!("{} asked", totals.requests),
+        gone => format!("{} asked, {gone} let go", totals.requests),
+    }
+}
+
 fn filters(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let a = &model.activity;
     if area.is_empty() || !is_filtered(a) {
@@ -159,6 +174,7 @@ fn filters(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let (mark, shown) = if globs { ("* ", &a.globs) } else { ("/ ", &a.words) };
     let says = match a.wrong() {
         Some(why) => format!(" ✗ {why}"),
+        None if a.typing.is_some() && !a.is_current() => " reading".to_owned(),
         None if a.typing.is_some() => format!(" {} of {}", a.answer.matched, a.answer.looked),
         None if !a.globs.is_empty() => format!(" modules {}", crate::abi::escape::screen(a.globs.bytes())),
         None => " (/ changes it, esc ends it)".to_owned(),

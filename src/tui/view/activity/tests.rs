@@ -127,6 +127,10 @@ fn at_every_size(name: &str, (state, records): &(Snapshot, Vec<Record>), at: usi
     for size in SIZES {
         let mut model = activity(state, records, at, size);
         keys(&mut model, typed);
+        // What the keys asked for.
+        for _ in 0..2 {
+            update(&mut model, Msg::Looked(Box::new(fixture::answer(records, at))));
+        }
         insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), screen(&model));
     }
 }

@@ -548,6 +548,14 @@ fn quitting_with_nothing_alive_asks_nothing() {
 }
 
 #[test]
+fn quitting_asks_no_longer_than_there_is_something_to_ask() {
+    let mut m = fixture::model(fixture::busy(1), 80, 24);
+    assert!(type_in(&mut m, "q").is_empty());
+    assert!(take(&mut m, fixture::busy(1)).is_empty());
+    assert!(matches!(take(&mut m, fixture::snapshot())[..], [Effect::Quit { code: 0 }]));
+}
+
+#[test]
 fn umh_14_quitting_waits_for_the_last_helper() {
     let mut m = fixture::model(fixture::busy(2), 80, 24);
     assert!(type_in(&mut m, "qw").is_empty());

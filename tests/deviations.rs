@@ -47,11 +47,11 @@ fn page(all: &[Deviation]) -> String {
 #[test]
 fn the_page_is_made_from_the_list() {
     let (file, wanted) = (source("docs/deviations.md"), page(&all()));
-    if std::env::var_os("KHELPER_UPDATE_DOCS").is_some() {
+    if std::env::var_os("KHELPER_ASSETS").is_some_and(|what| what == "write") {
         std::fs::write(&file, &wanted).unwrap();
     }
     let is = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(is == wanted, "docs/deviations.md is stale: KHELPER_UPDATE_DOCS=1 cargo test --test deviations");
+    assert!(is == wanted, "docs/deviations.md is stale: KHELPER_ASSETS=write cargo test --test deviations");
 }
 
 #[test]

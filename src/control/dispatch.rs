@@ -252,4 +252,18 @@ mod tests {
         let texts: Vec<_> = all.iter().map(|e| String::from_utf8_lossy(e).into_owned()).collect();
         assert_eq!(texts, ["HOME=/", "TERM=linux", "PATH=/opt", "A=2", "B"]);
     }
+
+    #[test]
+    fn auth_3_what_gives_power_back_is_refused_from_outside() {
+        let everything = !CapMask::EMPTY;
+        for command in
+            [Command::Reset(MaskKnob::Bset), Command::Reset(MaskKnob::Inheritable), Command::ResetLoopMessages]
+        {
+            let refused = authorise(Origin::Outside, everything, &command);
+            assert!(matches!(refused, Err(ControlError::Denied(_))), "{command:?}");
+            for origin in [Origin::Library, Origin::Console] {
+                assert!(authorise(origin, CapMask::EMPTY, &command).is_ok(), "{command:?}");
+            }
+        }
+    }
 }

@@ -100,3 +100,27 @@ impl Key {
         matches!(self, Self::Bset | Self::Inheritable)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sys_1_every_knob_is_found_by_its_name_with_dots_and_with_slashes() {
+        for key in Key::ALL {
+            assert_eq!(Key::parse(key.name()).unwrap(), key);
+            assert_eq!(Key::parse(&key.name().replace('.', "/")).unwrap(), key);
+        }
+        assert_eq!(Key::parse("kernel/usermodehelper.bset").unwrap(), Key::Bset);
+        for stranger in ["", "kernel", "kernel.modprobe.", ".kernel.modprobe", "kernel modprobe", "KERNEL.MODPROBE"] {
+            assert!(matches!(Key::parse(stranger), Err(ControlError::UnknownKey(name)) if name == stranger));
+        }
+    }
+
+    #[test]
+    fn sys_1_six_knobs_are_read_only() {
+        let fixed: Vec<_> = Key::ALL.into_iter().filter(|k| !k.writable()).map(Key::name).collect();
+        let counts = ["concurrent", "live", "loop_messages", "queued", "refused", "running_helpers"];
+        assert_eq!(fixed, counts.map(|name| format!("khelper.{name}")));
+    }
+}

@@ -73,14 +73,14 @@ impl Builder {
     /// (GATE-1).
     pub fn start(self) -> Result<Engine, EngineError> {
         let host = self.host.unwrap_or_else(|| Arc::new(LinuxHost::new()));
-        let failed = |e: &SysError| {
-            EngineError::new(Stage::Gate, e.errno, format!("the engine could not start: {e}"), e.advice())
-        };
+        // The error's own display adds the errno.
+        let why = |e: &SysError| format!("the engine could not start: {}: {}", e.what, e.errno.desc());
+        let failed = |e: &SysError| EngineError::new(Stage::Gate, e.errno, why(e), e.advice());
         host.check_sigchld(self.fix_sigchld).map_err(|e| {
             EngineError::new(
                 Stage::Gate,
                 e.errno,
-                format!("the engine could not start: {e}"),
+                why(&e),
                 "a status would be lost: set SIGCHLD to its default, or allow the engine to (Builder::fix_sigchld)",
             )
         })?;

@@ -52,9 +52,9 @@ pub(super) struct CallState {
     /// What the helper wrote last.
     tails: Tails,
     /// Set before the helper is reaped; from then on its pid may be a stranger's and is not signalled.
-    reaped: bool,
+    pub(super) reaped: bool,
     /// Set when nothing more will happen.
-    over: bool,
+    pub(super) over: bool,
 }
 
 impl Call {
@@ -180,20 +180,8 @@ impl Call {
         self.complete(state, result, record);
     }
 
-    /// Whether the record is whole; then the caller gets it, if it has not. From here on nobody signals the helper.
-    pub(super) fn deliver_if_over(&self) -> bool {
-        let mut state = self.state.lock();
-        state.reaped = true;
-        if !state.over {
-            return false;
-        }
-        let (result, record) = (state.record.result.unwrap_or_default(), Arc::new(state.record.clone()));
-        self.complete(state, result, record);
-        true
-    }
-
     /// The worker's side of the end (UMH-5): deliver, or run `cleanup` itself.
-    fn complete(&self, mut state: MutexGuard<'_, CallState>, result: i32, answer: Arc<Record>) {
+    pub(super) fn complete(&self, mut state: MutexGuard<'_, CallState>, result: i32, answer: Arc<Record>) {
         let info = match state.end.complete(result) {
             Some(OnComplete::Deliver) => {
                 state.answer = Some(answer);
@@ -248,7 +236,8 @@ impl CallState {
         answer.outcome = Outcome::Abandoned;
         answer.stage = Some(Stage::Cancel);
         answer.errno = Some(Errno::EINTR);
-        answer.why = Some("the caller stopped waiting; the helper lives on and its end will be reported".into());
+        let lives = answer.pid.map_or("it is still launched".into(), |pid| format!("the helper (pid {pid}) lives on"));
+        answer.why = Some(format!("the caller stopped waiting; {lives} and its end will be reported").into());
         answer.output = self.tails.output().map(Arc::new);
         answer
     }

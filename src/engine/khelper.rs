@@ -157,6 +157,12 @@ impl<J: Job> Pool<J> {
         self.0.lock().busy -= 1;
     }
 
+    /// Workers that are not idle.
+    #[cfg(all(test, feature = "model"))]
+    pub(super) fn busy(&self) -> usize {
+        self.0.lock().busy
+    }
+
     /// The spawner's wait for a job that needs a fresh worker; `None` when the engine has ended and every call that
     /// was queued has a worker.
     pub(super) fn next_fresh(&self) -> Option<J> {

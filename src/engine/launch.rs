@@ -143,20 +143,23 @@ impl Inner {
     }
 
     /// A defect of the engine's own: its worker panicked. Nobody waits for ever because of it (UMH-5); what is known of
-    /// the helper is lost.
+    /// the helper is lost, and from here on nobody signals it.
     pub(super) fn broken(&self, call: &Call) {
-        if !call.deliver_if_over() {
-            let launched = call.state.lock().record.pid.is_some();
-            if launched {
-                self.ended(call, Ended::default());
-            } else {
-                let why = "the worker panicked: a defect of the engine; nothing is known to have been started";
-                let stage = Stage::Process;
-                self.failed(
-                    call,
-                    Failure { outcome: Outcome::ExecFailed, stage, errno: Errno::ECANCELED, why: why.into() },
-                );
-            }
+        let mut state = call.state.lock();
+        state.reaped = true;
+        let (over, launched) = (state.over, state.record.pid.is_some());
+        if over {
+            // Its record is whole; only its caller may not have it.
+            let (result, record) = (state.record.result.unwrap_or_default(), Arc::new(state.record.clone()));
+            call.complete(state, result, record);
+        } else if launched {
+            drop(state);
+            self.ended(call, Ended::default());
+        } else {
+            drop(state);
+            let why = "the worker panicked: a defect of the engine; nothing is known to have been started".into();
+            let (outcome, stage, errno) = (Outcome::ExecFailed, Stage::Process, Errno::ECANCELED);
+            self.failed(call, Failure { outcome, stage, errno, why });
         }
         self.log(Level::Error, format!("the worker of request {} panicked: a defect of the engine", call.id));
     }

@@ -79,6 +79,10 @@ impl Totals {
     pub fn of(&self, outcome: Outcome) -> u64 {
         self.by_outcome[outcome as usize]
     }
+    /// How many are over, however they ended; records let go included.
+    pub fn over(&self) -> u64 {
+        self.by_outcome.iter().sum()
+    }
     /// Every refusal (`khelper.refused`).
     pub fn refused(&self) -> u64 {
         self.of(Outcome::Refused)

@@ -164,8 +164,8 @@ pub enum Step {
     Asked(usize),
     /// Waits until so many calls of a helper have returned.
     Called(usize),
-    /// Waits until no helper lives.
-    Ended(usize),
+    /// Lets go the helpers that are held (`/h/held`), those to come too.
+    Release(usize),
     /// Kills those who asked in this `ask` step, counted from 0.
     Kill(usize),
 }

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use super::super::bus::{Bus, Received, Subscription};
+use super::super::bus::{Bus, Received, Subscription, Wants};
 use super::super::event::{EventKind, Level};
 use super::super::sync::Monitor;
 use super::{explore, join, saw, spawn};
+
+const ALL: Wants = |_| true;
 
 /// The bus lives under the lock of the books.
 type Books = Arc<Monitor<Bus>>;
 
 fn scene(capacity: usize) -> (Books, Subscription) {
     let books = Monitor::new(Bus::default());
-    let events = books.lock().subscribe(capacity);
+    let events = books.lock().subscribe(capacity, ALL);
     (books, events)
 }
 
@@ -55,7 +57,7 @@ fn slow_subscriber() {
 
 fn two_publishers_two_subscribers() {
     let (books, slow) = scene(1);
-    let quick = books.lock().subscribe(10);
+    let quick = books.lock().subscribe(10, ALL);
     let (a, b) = (books.clone(), books.clone());
     let publishers = [spawn(move || emit(&a, 1)), spawn(move || emit(&b, 1))];
     let reader = spawn(move || assert_eq!(read(&slow), 2));
@@ -80,7 +82,7 @@ fn closed_by_another() {
 /// A subscriber that has gone is forgotten while others are told.
 fn dropped() {
     let (books, gone) = scene(1);
-    let stays = books.lock().subscribe(4);
+    let stays = books.lock().subscribe(4, ALL);
     let publisher = books.clone();
     let threads = [
         spawn(move || {

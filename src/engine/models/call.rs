@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
-use super::super::call::{Call, Failure};
+use super::super::call::Call;
 use super::super::cancel::Cancel;
+use super::super::launch::Failure;
 use super::super::record::{Kind, Outcome, Record};
 use super::super::sync::Monitor;
 use super::super::umh::How;
@@ -44,7 +45,7 @@ impl Scene {
             move || again.up()
         });
         let info = SubprocessInfo::setup(Some(b"/h".to_vec()), none, none).unwrap().cleanup(move || counted.up());
-        let requester = Requester { pid: 1, uid: 0, comm: Comm::new(b"model") };
+        let requester = Arc::new(Requester { pid: 1, uid: 0, comm: Comm::new(b"model") });
         let mut record = Record::new(Kind::Helper, wait, requester, (SystemTime::UNIX_EPOCH, 0));
         record.id = 1;
         let how = How { module: false, own: None, timeout, wait };
@@ -68,7 +69,7 @@ impl Scene {
             run();
             (&*self.call).about_to_reap();
             let ended = Ended { status: Some(WaitStatus::exited(1)), ..Ended::default() };
-            self.call.ended(0, ended, |_| filed.up());
+            self.call.ended(0, ended, Arc::new, |_| filed.up());
         } else {
             let failure =
                 Failure { outcome: Outcome::ExecFailed, stage: Stage::Exec, errno: Errno::ENOENT, why: String::new() };

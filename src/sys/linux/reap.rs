@@ -57,7 +57,13 @@ pub(super) fn reap(pid: i32, pidfd: i32, started: Option<CapSets>, watcher: &mut
     // SAFETY: all-zero is a valid rusage; both live on this stack.
     let (reaped, usage) = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
-        (libc::wait4(pid, &raw mut raw, libc::__WALL, &raw mut usage), usage)
+        loop {
+            let reaped = libc::wait4(pid, &raw mut raw, libc::__WALL, &raw mut usage);
+            // It is dead, but its tracer may have it still; then a handler of the host's may interrupt this wait.
+            if reaped >= 0 || Errno::last() != Errno::EINTR {
+                break (reaped, usage);
+            }
+        }
     };
     if reaped == pid {
         // It was ours until now, so the pid was not a stranger's when it was looked at.

@@ -20,8 +20,14 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
         return lines;
     }
     let shown = s.last.iter().take(rows).map(|record| row(model, record, columns)).collect();
-    lines.extend(cut(shown, s.last.len(), rows, "ended", model.theme.dim));
+    lines.extend(cut(shown, over(model), rows, "ended", model.theme.dim));
     lines
+}
+
+/// How many have ended; the snapshot has only the last of them.
+pub(super) fn over(model: &Model) -> usize {
+    let s = &model.snapshot;
+    usize::try_from(s.totals.over()).unwrap_or(usize::MAX).max(s.last.len())
 }
 
 /// One end: number, name, how.

@@ -69,7 +69,7 @@ fn small(model: &Model, area: Rect) -> Vec<Line<'static>> {
     // Half and half; where there is one line only, what runs goes first.
     let runs = s.running.len().min(room.saturating_sub(s.last.len().min(room / 2)));
     let ends = s.last.len().min(room - runs);
-    let hidden = (s.live_total - runs.min(s.live_total), s.last.len() - ends);
+    let hidden = (s.live_total - runs.min(s.live_total), last::over(model) - ends);
     let running = s.running.iter().rev().take(runs).map(|live| running::row(model, live, columns));
     lines.extend(running.map(|text| line(text::fit(&text, columns), model.theme.text)));
     lines.extend(s.last.iter().take(ends).map(|record| last::row(model, record, columns)));

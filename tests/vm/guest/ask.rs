@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
                 children = stay;
                 outcomes.extend(gone.into_iter().map(reap));
             }
-            Do::Settle(_) => {}
+            Do::Settle(_) | Do::Join => {}
             Do::Finish => break,
         }
         door.done();

@@ -48,6 +48,7 @@ pub fn main() -> ExitCode {
                 callers = stay;
                 outcomes.extend(gone.into_iter().map(join));
             }
+            Do::Join => outcomes.extend(std::mem::take(&mut callers).into_iter().map(join)),
             Do::Settle(count) => settle(&engine, count),
             Do::Finish => break,
         }

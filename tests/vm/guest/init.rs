@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use nix::mount::{MsFlags, mount};
 use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
 
-use super::agent::Agent;
+use super::runner::Runner;
 use crate::observation::Line;
 use crate::scenario::load;
 
@@ -45,13 +45,13 @@ fn run(serial: &mut Serial) {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let series = release.split('.').take(2).collect::<Vec<_>>().join(".");
     let only = argument("only").unwrap_or_else(|| "*".into());
-    let mut agent = Agent::new(argument("mutation"));
+    let mut runner = Runner::new(argument("mutation"));
     for scenario in load(std::path::Path::new(super::SCENARIOS)).unwrap() {
         if scenario.boot != boot || !scenario.is_for(&series) || !crate::deviation::matches(&only, &scenario.name) {
             continue;
         }
         // A panic would be the end of the machine, and of all scenarios after this one.
-        let ran = catch_unwind(AssertUnwindSafe(|| agent.run(&scenario)));
+        let ran = catch_unwind(AssertUnwindSafe(|| runner.run(&scenario)));
         match ran.unwrap_or_else(|_| Err("it panicked; see the console (--console)".into())) {
             Ok(sides) => {
                 for (side, fields) in sides {

@@ -1,6 +1,5 @@
 //! The guest's side.
 
-pub mod agent;
 pub mod ask;
 pub mod caller;
 pub mod cost;
@@ -11,6 +10,7 @@ pub mod init;
 pub mod kmsg;
 pub mod knobs;
 pub mod place;
+pub mod runner;
 pub mod talk;
 pub mod trace;
 

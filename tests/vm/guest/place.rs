@@ -10,6 +10,9 @@ pub const OUT: &str = "/h/out";
 /// What a helper does after that.
 pub const THEN: &str = "/h/then";
 
+/// A pipe with a name: helpers that are held wait for its other end to be opened.
+pub const GATE: &str = "/h/gate";
+
 /// Everything, once at the start of the machine.
 pub fn prepare() {
     fs::create_dir_all(OUT).unwrap();
@@ -25,23 +28,25 @@ pub fn prepare() {
     symlink("/h/record", "/h/link").unwrap();
     symlink("/h/nowhere", "/h/dangling").unwrap();
     symlink("/h/loop", "/h/loop").unwrap();
-    program("/h/tiny", &tiny(0, None));
-    program("/h/busy", &tiny(0, None));
-    for seconds in [1, 3, 6, 8] {
-        program(&format!("/h/sleep-{seconds}"), &tiny(0, Some(seconds)));
+    program("/h/tiny", &tiny(&Before::Nothing));
+    program("/h/busy", &tiny(&Before::Nothing));
+    for seconds in [3, 6, 8] {
+        program(&format!("/h/sleep-{seconds}"), &tiny(&Before::Sleep(seconds)));
     }
+    nix::unistd::mkfifo(GATE, nix::sys::stat::Mode::from_bits_truncate(0o666)).unwrap();
+    program("/h/held", &tiny(&Before::Gate));
     program("/h/script", b"#!/h/record one argument\n");
     program("/h/no-interpreter", b"#!/h/nowhere\n");
     program("/h/folder-interpreter", b"#!/h\n");
     program("/h/text", b"no interpreter named\n");
     program("/h/empty", b"");
-    program("/h/not-executable", &tiny(0, None));
+    program("/h/not-executable", &tiny(&Before::Nothing));
     fs::set_permissions("/h/not-executable", mode(0o644)).unwrap();
     for (dir, flags) in [("/noexec", MsFlags::MS_NOEXEC), ("/nosuid", MsFlags::MS_NOSUID)] {
         fs::create_dir(dir).unwrap();
         nix::mount::mount(Some("tmpfs"), dir, Some("tmpfs"), flags, None::<&str>).unwrap();
     }
-    program("/noexec/tiny", &tiny(0, None));
+    program("/noexec/tiny", &tiny(&Before::Nothing));
     fs::copy("/h/set-uid", "/nosuid/set-uid").unwrap();
     nix::unistd::chown("/nosuid/set-uid", Some(1000.into()), Some(1000.into())).unwrap();
     fs::set_permissions("/nosuid/set-uid", mode(0o6755)).unwrap();
@@ -69,21 +74,31 @@ fn program(path: &str, bytes: &[u8]) {
     fs::set_permissions(path, mode(0o755)).unwrap();
 }
 
-/// The smallest program that there is, x86-64 and static: sleeps if told so, then exits. It takes no time to start,
-/// so that a crowd of them is a matter of the kernel's and the engine's doing alone.
-pub fn tiny(code: u8, sleep: Option<u64>) -> Vec<u8> {
+/// What a tiny program does before it exits.
+enum Before {
+    Nothing,
+    /// Sleeps so many seconds.
+    Sleep(u64),
+    /// Opens [`GATE`], which takes until somebody opens its other end.
+    Gate,
+}
+
+/// The smallest program that there is, x86-64 and static. It takes no time to start, so that a crowd of them is a
+/// matter of the kernel's and the engine's doing alone.
+fn tiny(before: &Before) -> Vec<u8> {
     const LOAD: u64 = 0x40_0000;
     const HEADERS: u64 = 64 + 56;
-    let mut text = Vec::new();
-    if let Some(seconds) = sleep {
-        // mov eax, 35 (nanosleep); lea rdi, [rip + 17] (the time, behind the code); xor esi, esi; syscall
-        text.extend([0xb8, 35, 0, 0, 0, 0x48, 0x8d, 0x3d, 16, 0, 0, 0, 0x31, 0xf6, 0x0f, 0x05]);
-        text.extend(exit(code));
-        text.extend(seconds.to_le_bytes());
-        text.extend(0u64.to_le_bytes());
-    } else {
-        text.extend(exit(code));
-    }
+    // mov edi, 0; mov eax, 60 (exit); syscall
+    const EXIT: [u8; 12] = [0xbf, 0, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05];
+    // mov eax, CALL; lea rdi, [rip + 16] (behind the code); xor esi, esi; syscall
+    let call = |number: u8| [0xb8, number, 0, 0, 0, 0x48, 0x8d, 0x3d, 16, 0, 0, 0, 0x31, 0xf6, 0x0f, 0x05];
+    let text: Vec<u8> = match before {
+        Before::Nothing => EXIT.to_vec(),
+        // nanosleep of seconds and no nanoseconds
+        Before::Sleep(seconds) => [&call(35)[..], &EXIT, &seconds.to_le_bytes(), &[0; 8]].concat(),
+        // open for reading
+        Before::Gate => [&call(2)[..], &EXIT, GATE.as_bytes(), &[0]].concat(),
+    };
     let size = HEADERS + text.len() as u64;
     let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     elf.extend(2u16.to_le_bytes()); // ET_EXEC
@@ -103,9 +118,4 @@ pub fn tiny(code: u8, sleep: Option<u64>) -> Vec<u8> {
     }
     elf.extend(text);
     elf
-}
-
-/// mov edi, code; mov eax, 60; syscall
-fn exit(code: u8) -> [u8; 12] {
-    [0xbf, code, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05]
 }

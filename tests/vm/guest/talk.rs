@@ -28,6 +28,8 @@ pub enum Do {
     Kill(usize),
     /// The engine alone: wait until so many requests have a slot or wait for one.
     Settle(usize),
+    /// The engine alone: wait until every caller is back.
+    Join,
     Finish,
 }
 

@@ -6,6 +6,7 @@ pub const HELP: &str = "\
 Held against a real kernel: cargo test --test vm [-- ARGUMENTS]
   (nothing)           every scenario on every kernel, the table, the costs; fails on any undeclared difference
   mutations           five engines with a mistake each (needs --features mutations): each must be noticed
+  cost                the costs alone (with `cargo test --release` those of an optimised build)
   --kernel SERIES     only this one (6.1, 6.12); may be repeated
   --only PATTERN      only scenarios of this name; `*` stands for anything
   --mutation NAME     with this mistake made
@@ -18,6 +19,7 @@ Kernels are fetched by apt, as root, into $KHELPER_VM_CACHE or ~/.cache/khelper-
 pub enum What {
     Compare,
     Mutations,
+    Cost,
     Help,
 }
 
@@ -46,6 +48,7 @@ impl Args {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value\n{HELP}"));
             match arg.as_str() {
                 "mutations" => read.what = What::Mutations,
+                "cost" => read.what = What::Cost,
                 "--help" | "-h" => read.what = What::Help,
                 "--kernel" => read.kernels.push(value()?),
                 "--only" => read.only = value()?,

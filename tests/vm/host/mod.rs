@@ -77,7 +77,14 @@ impl Suite {
 
     fn run(&self) -> ExitCode {
         let started = Instant::now();
-        let passed = if self.args.what == What::Mutations { self.mutations() } else { self.compare() };
+        let passed = match self.args.what {
+            What::Mutations => self.mutations(),
+            What::Cost => {
+                self.kernels.iter().for_each(|k| println!("{}", self.cost(k)));
+                true
+            }
+            What::Compare | What::Help => self.compare(),
+        };
         println!("took {} s", started.elapsed().as_secs());
         if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }

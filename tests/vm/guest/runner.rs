@@ -5,20 +5,20 @@ use khelper::sys::probe::Report;
 use super::fields::{self, Fields, Here, Raw};
 use super::helper::Facts;
 use super::kmsg::Log;
-use super::place::{OUT, THEN};
+use super::place::{GATE, OUT, THEN};
 use super::talk::{Answer, Asker, Do, Job, Outcome};
 use super::trace::Trace;
 use super::{ASK, ENGINE, knobs};
 use crate::observation::Side;
 use crate::scenario::{Ask, Scenario, Step, bytes};
 
-pub struct Agent {
+pub struct Runner {
     trace: Trace,
     here: Here,
     mutation: Option<String>,
 }
 
-impl Agent {
+impl Runner {
     pub fn new(mutation: Option<String>) -> Self {
         let report = Report::gather().unwrap();
         let here = Here { report, namespaces: super::helper::namespaces("self") };
@@ -107,22 +107,23 @@ impl Agent {
         self.trace.clear()?;
         let mut asker = Asker::start(part, job);
         let steps = if job.scenario.texts.is_empty() { &job.scenario.steps[..] } else { &[] };
+        let mut gate = None;
         for step in steps {
             match *step {
                 Step::Ask(count) => drop(asker.say(Do::Ask(count))),
                 Step::Kill(group) => drop(asker.say(Do::Kill(group))),
                 Step::Running(count) => self.trace.running(count)?,
                 Step::Called(count) if part == ASK => self.trace.called(count)?,
-                // The engine's caller is waited for at the end.
-                Step::Called(_) => {}
+                Step::Called(_) => drop(asker.say(Do::Join)),
                 Step::Asked(count) if part == ASK => self.trace.asked(count)?,
                 Step::Asked(count) => drop(asker.say(Do::Settle(count))),
-                Step::Ended(_) => self.trace.ended()?,
+                // Helpers are there, so it takes no time; open until all are gone, for those that are not so far yet.
+                Step::Release(_) => gate = Some(std::fs::File::options().write(true).open(GATE).unwrap()),
             }
         }
         let answer = asker.finish()?;
         self.trace.ended()?;
-        drop(busy);
+        drop((busy, gate));
         unload();
         if let Ask::ReleaseAgent(_) = job.scenario.ask
             && part == ASK

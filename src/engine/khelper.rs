@@ -21,8 +21,9 @@ use super::sync::{Monitor, MutexGuard};
 const IDLE: usize = 64;
 /// Idle workers kept when next to nothing runs: a burst leaves no more behind.
 const IDLE_AT_REST: usize = 8;
-/// A worker's stack: hooks run on it.
-const STACK: usize = 256 * 1024;
+/// A worker's stack: hooks run on it. The C library keeps 40 MiB of stacks of threads that have ended, and of each the
+/// pages that were used: the larger they are, the fewer it keeps after a burst.
+const STACK: usize = 1024 * 1024;
 
 enum Next<J> {
     Nothing,

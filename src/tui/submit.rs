@@ -20,8 +20,9 @@ use super::model::records::{Save, Unsaved};
 use super::msg::{Msg, Ticket};
 use super::records::{self, Reader};
 
-/// A request waits on its caller's stack; hooks may run on it.
-const STACK: usize = 256 * 1024;
+/// A request waits on its caller's stack; hooks may run on it. As large as a worker's, for the same reason: few of them
+/// are kept after a burst.
+const STACK: usize = 1024 * 1024;
 
 /// What the clerk does, one after another.
 enum Errand {

@@ -29,12 +29,19 @@ enum Key {
     Name(Arc<[u8]>),
 }
 
-/// A record that matches.
+/// A record that matches: 10,000 of them are kept. Its key is its number unless the order is another one.
 #[derive(Clone, Debug)]
 struct Match {
     id: u64,
     serial: u64,
-    key: Key,
+    key: Option<Box<Key>>,
+}
+
+impl Match {
+    fn new(sort: Sort, record: &Record, serial: u64) -> Self {
+        let key = if sort == Sort::Newest { None } else { Some(Box::new(key(sort, record))) };
+        Self { id: record.id, serial, key }
+    }
 }
 
 /// Which records match, kept up with the engine as they end.
@@ -114,8 +121,7 @@ impl Reader {
                 self.alive.push(live.id);
                 let record = as_it_stands(live, draft);
                 if self.query.fits(&record) {
-                    let key = key(self.query.sort, &record);
-                    self.live.push(Match { id: live.id, serial: LIVE, key });
+                    self.live.push(Match::new(self.query.sort, &record, LIVE));
                 }
             }
         }
@@ -140,8 +146,7 @@ impl Reader {
                 self.newest = self.newest.max(record.id);
                 seen_twice.push(record.id);
                 if self.query.fits(record) {
-                    let (serial, key) = (self.next - 1, key(self.query.sort, record));
-                    self.ended.push_back(Match { id: record.id, serial, key });
+                    self.ended.push_back(Match::new(self.query.sort, record, self.next - 1));
                 }
             }
         }

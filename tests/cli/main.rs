@@ -13,15 +13,22 @@ mod probe;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use nix::sys::signal::{SigHandler, Signal, signal};
 use serde_json::Value;
 
-/// khelper with nothing on stdin.
+/// khelper with nothing on stdin, and SIGINT as a terminal's shell leaves it: where the tests run in the background of a
+/// script it is ignored.
 fn khelper() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
     command.stdin(Stdio::null());
+    // SAFETY: one system call that is safe after fork, and no function of ours is installed.
+    let heard = || unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.map(drop).map_err(Into::into);
+    // SAFETY: as above.
+    unsafe { command.pre_exec(heard) };
     command
 }
 

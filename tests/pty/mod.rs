@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill};
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
 use rustix::termios::{Action, LocalModes, Termios, tcflow, tcgetattr, tcsetwinsize};
@@ -88,9 +88,13 @@ impl Start {
         let make_controlling = move || {
             rustix::process::setsid()?;
             rustix::process::ioctl_tiocsctty(rustix::stdio::stdout())?;
-            if ignore_hangup {
-                // SAFETY: SIG_IGN is no function of ours; between fork and exec nothing else runs.
-                unsafe { nix::sys::signal::signal(Signal::SIGHUP, nix::sys::signal::SigHandler::SigIgn)? };
+            // As a login shell starts it, whoever started the tests: in the background of a script, or under nohup,
+            // some of them would be ignored.
+            for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGTSTP] {
+                let ignored = ignore_hangup && signal == Signal::SIGHUP;
+                let how = if ignored { SigHandler::SigIgn } else { SigHandler::SigDfl };
+                // SAFETY: neither is a function of ours; between fork and exec nothing else runs.
+                unsafe { nix::sys::signal::signal(signal, how)? };
             }
             Ok(())
         };

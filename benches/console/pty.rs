@@ -3,6 +3,7 @@
 use std::ffi::{CString, OsString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -21,6 +22,9 @@ const ANSWERS: [(&[u8], &[u8]); 6] = [
     (b"\x1b[?u", b"\x1b[?0u"),
 ];
 
+/// Where programs keep what is theirs.
+const HOMES: [&str; 4] = ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"];
+
 /// The program and our side of its terminal.
 pub struct Program {
     pub pid: Pid,
@@ -29,12 +33,14 @@ pub struct Program {
 }
 
 impl Program {
-    pub fn start(argv: &[OsString]) -> Self {
+    /// Starts it with settings and state of its own under `home`, so that nobody's are read or written.
+    pub fn start(argv: &[OsString], home: &Path) -> Self {
         let argv: Vec<CString> = argv.iter().map(|a| CString::new(a.clone().into_vec()).unwrap()).collect();
         let env: Vec<CString> = std::env::vars_os()
-            .filter(|(key, _)| key != "TERM")
+            .filter(|(key, _)| key != "TERM" && !HOMES.iter().any(|home| key == home))
+            .chain(HOMES.map(|key| (key.into(), home.into())))
+            .chain([("TERM".into(), "xterm-256color".into())])
             .map(|(key, value)| [key.into_vec(), b"=".to_vec(), value.into_vec()].concat())
-            .chain([b"TERM=xterm-256color".to_vec()])
             .filter_map(|text| CString::new(text).ok())
             .collect();
         let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };

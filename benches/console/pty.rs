@@ -78,14 +78,21 @@ impl Program {
         Some(buffer)
     }
 
-    /// Reads until it has been silent for so long; all that it wrote and when the last of it came.
-    pub fn settle(&self, silence: Duration) -> (Vec<u8>, Instant) {
-        let (mut all, mut last) = (Vec::new(), Instant::now());
-        while let Some(bytes) = self.read(silence) {
+    /// Reads until it has been silent for so long, or for `most` in all; what it wrote and when the last of it came.
+    pub fn settle(&self, silence: Duration, most: Duration) -> (Vec<u8>, Instant) {
+        let (mut all, mut last, began) = (Vec::new(), Instant::now(), Instant::now());
+        while let Some(left) = most.checked_sub(began.elapsed())
+            && let Some(bytes) = self.read(silence.min(left))
+        {
             last = Instant::now();
             all.extend(bytes);
         }
         (all, last)
+    }
+
+    /// Reads for so long, silent or not; how many bytes it wrote.
+    pub fn watch(&self, lasts: Duration) -> usize {
+        self.settle(lasts, lasts).0.len()
     }
 }
 

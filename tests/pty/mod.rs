@@ -2,6 +2,9 @@
 //! screen, or for the end, and gives up after [`PATIENCE`].
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
+#[path = "../../src/tui/paint/stream.rs"]
+mod stream;
+
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -261,7 +264,8 @@ impl Pty {
         poll(&mut fds, PollTimeout::ZERO).unwrap() > 0
     }
 
-    /// Waits for the end: its exit code, or 1000 + n if signal n killed it.
+    /// Waits for the end: its exit code, or 1000 + n if signal n killed it. Whatever the test was about, nothing was
+    /// written but what the painter and the last words are made of.
     pub fn ends(&mut self) -> i32 {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_over() {
@@ -270,6 +274,7 @@ impl Pty {
         self.drain();
         let rest = std::mem::take(&mut self.held);
         self.parser.process(&rest);
+        assert_eq!(stream::foreign(&self.wrote), None);
         let status = self.child.wait().unwrap();
         status.code().unwrap_or_else(|| 1000 + status.signal().unwrap())
     }

@@ -46,6 +46,21 @@ fn keys_and_theme_are_the_operators() {
     assert_eq!(keys(folder(&text).path()).stdout, text.as_bytes());
 }
 
+/// A theme that was chosen is kept whole under NO_COLOR, which is for those who chose nothing.
+#[test]
+fn a_chosen_theme_overrules_no_color() {
+    let config = folder("theme = \"high-contrast\"\n");
+    for (columns, rows) in SIZES {
+        let start = Start::khelper(columns, rows).env("XDG_CONFIG_HOME", config.path());
+        let mut pty = start.env("NO_COLOR", "1").start();
+        pty.shows("engine (pid ");
+        let cell = pty.screen().cell(0, 0).unwrap();
+        assert_eq!((cell.bold(), cell.fgcolor(), cell.bgcolor()), (true, vt100::Color::Idx(14), vt100::Color::Idx(0)));
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+    }
+}
+
 #[test]
 fn settings_that_mean_nothing_name_their_line() {
     let config = folder("theme = \"ansi\"\n[keys.masks]\nundo = \"p\"\n");

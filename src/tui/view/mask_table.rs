@@ -90,7 +90,8 @@ fn header(model: &Model, columns: usize, first: usize, shown: usize, total: usiz
     };
     let (bset, inheritable) = if columns < 50 { ("bset", "inher") } else { ("bset", "inheritable") };
     let scrolled = if shown < total { format!("{}-{}/{total}", first + 1, first + shown) } else { total.to_string() };
-    let name = text::pad(&format!("  capability {scrolled}"), name_width(columns));
+    let capability = if columns < 50 { "cap" } else { "capability" };
+    let name = text::pad(&format!("  {capability} {scrolled}"), name_width(columns));
     let mut spans = vec![Span::styled(name, model.theme.title)];
     spans.extend(column(MaskKnob::Bset, bset, 8));
     spans.extend(column(MaskKnob::Inheritable, inheritable, if columns < 50 { 8 } else { 14 }));

@@ -151,6 +151,6 @@ fn host(model: &Model, cap: Capability, columns: usize) -> String {
 
 /// What the marks mean.
 pub(super) fn legend(model: &Model, columns: usize) -> Line<'static> {
-    let words = "■ has · lacks  ■→· the draft drops it  ·→✗ cannot be regained";
+    let words = "■ has  · lacks  ■→· draft drops it  ·→✗ cannot be regained";
     line(text::fit(words, columns), model.theme.dim)
 }

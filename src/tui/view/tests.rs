@@ -1,3 +1,6 @@
+mod states;
+mod styles;
+
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -58,6 +61,8 @@ fn keys(model: &mut Model, keys: &str) {
             '\n' => KeyCode::Enter,
             '\t' => KeyCode::Tab,
             '→' => KeyCode::Right,
+            '↓' => KeyCode::Down,
+            '⇟' => KeyCode::PageDown,
             c => KeyCode::Char(c),
         };
         update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));

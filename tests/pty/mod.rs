@@ -40,7 +40,12 @@ pub struct Start {
 impl Start {
     /// khelper, in a terminal of so many columns and rows.
     pub fn khelper(columns: u16, rows: u16) -> Self {
-        Self { judged: true, ..Self::program(columns, rows, env!("CARGO_BIN_EXE_khelper")) }
+        Self::khelper_at(columns, rows, env!("CARGO_BIN_EXE_khelper"))
+    }
+
+    /// khelper under another name.
+    pub fn khelper_at(columns: u16, rows: u16, path: impl AsRef<OsStr>) -> Self {
+        Self { judged: true, ..Self::program(columns, rows, path) }
     }
 
     pub fn program(columns: u16, rows: u16, program: impl AsRef<OsStr>) -> Self {
@@ -172,6 +177,21 @@ impl Pty {
     /// Waits until the screen shows `what` no more.
     pub fn hides(&mut self, what: &str) {
         self.until(&format!("no {what}"), |screen| !screen.contents().contains(what));
+    }
+
+    /// Waits until the screen says so, however it breaks its lines.
+    pub fn says(&mut self, words: &str) {
+        self.until(words, |screen| flat(screen).contains(words));
+    }
+
+    /// Waits until the screen says so no more.
+    pub fn unsays(&mut self, words: &str) {
+        self.until(&format!("no {words}"), |screen| !flat(screen).contains(words));
+    }
+
+    /// What the screen says as one line: without frames, and with one blank where there are many.
+    pub fn flat(&self) -> String {
+        flat(self.screen())
     }
 
     /// Waits until the screen is as it should be.
@@ -353,6 +373,12 @@ impl Drop for Pty {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn flat(screen: &Screen) -> String {
+    let text = screen.contents();
+    let words = text.lines().flat_map(|line| line.trim_matches([' ', '│']).split_whitespace());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn rfind(bytes: &[u8], what: &[u8]) -> Option<usize> {

@@ -63,15 +63,26 @@ fn a_chosen_theme_overrules_no_color() {
 
 #[test]
 fn settings_that_mean_nothing_name_their_line() {
-    let config = folder("theme = \"ansi\"\n[keys.masks]\nundo = \"p\"\n");
-    let wanted = "console.toml:3: `p` already means `rehearse` in `masks`";
-    let output = keys(config.path());
-    assert_eq!(output.status.code(), Some(64));
-    assert!(String::from_utf8_lossy(&output.stderr).contains(wanted), "{output:?}");
-    let mut pty = Start::khelper(80, 24).env("XDG_CONFIG_HOME", config.path()).start();
-    assert_eq!(pty.ends(), 64);
-    pty.is_restored();
-    assert!(pty.text().replace('\n', "").contains(wanted), "{}", pty.text());
+    for (settings, wanted) in [
+        ("theme = \"ansi\"\n[keys.masks]\nundo = \"p\"\n", "console.toml:3: `p` already means `rehearse` in `masks`"),
+        ("\ntheme = \"pink\"\n", "console.toml:2: no theme is called `pink`: ansi, plain, high-contrast"),
+        ("colour = 1\n", "console.toml:1: `colour` is no setting: theme and [keys.CONTEXT] are"),
+        ("[keys.masks]\nundo = \"\\u202e\"\n", r"console.toml:2: `\xe2\x80\xae` is no key"),
+        ("[keys.masks]\nfrob = \"x\"\n", "console.toml:2: "),
+        ("[keys.nowhere]\nundo = \"x\"\n", "console.toml:2: "),
+        ("theme = \"ansi\"\n\u{1b}[2J = 1\n", "console.toml:2: "),
+    ] {
+        let config = folder(settings);
+        let output = keys(config.path());
+        assert_eq!(output.status.code(), Some(64));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(wanted), "{output:?}");
+        for (columns, rows) in SIZES {
+            let mut pty = Start::khelper(columns, rows).env("XDG_CONFIG_HOME", config.path()).start();
+            assert_eq!(pty.ends(), 64);
+            pty.is_restored();
+            assert!(pty.text().replace('\n', "").contains(wanted), "{}", pty.text());
+        }
+    }
 }
 
 #[test]

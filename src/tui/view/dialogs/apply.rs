@@ -49,7 +49,8 @@ pub(super) fn apply(model: &Model, apply: &Apply, columns: usize) -> Sheet {
 }
 
 pub(super) fn reset(model: &Model, reset: &Reset, columns: usize) -> Sheet {
-    let (name, s) = (key(reset.knob).name(), &model.snapshot);
+    let name = if columns < 60 { short(reset.knob) } else { key(reset.knob).name() };
+    let s = &model.snapshot;
     let now = live(s, reset.knob);
     let mut sheet = Sheet::new(format!("Reset {name}"), columns);
     sheet.scroll = reset.scroll;

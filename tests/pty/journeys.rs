@@ -1,4 +1,5 @@
 //! What an operator does, from the first key to the last, in three sizes at once.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::thread;
 

@@ -1,5 +1,4 @@
 //! Every refusal, in words that say what happened and what to do: tables, in three sizes at once.
-#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -9,6 +9,7 @@ use crate::abi::wait::WaitMode;
 use crate::engine::Engine;
 use crate::engine::snapshot::Live;
 
+use super::model::warnings::screen_again;
 use super::terminal::writable;
 
 /// Ends the engine and names on stderr what it leaves running (UMH-14), after `before`.
@@ -20,7 +21,7 @@ pub(super) fn say(engine: &Engine, before: &[String]) {
         .filter(|live| engine.record(live.id).is_some_and(|r| matches!(r.wait, WaitMode::Proc { .. })))
         .map(|live| format!("#{}", live.id))
         .collect();
-    let mut lines = before.to_vec();
+    let mut lines: Vec<String> = before.iter().flat_map(|text| text.lines()).map(screen_again).collect();
     lines.extend(left.iter().map(line));
     if !captured.is_empty() {
         lines.push(format!("nobody reads their output any more: the next write may end {}", captured.join(", ")));

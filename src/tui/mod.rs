@@ -9,6 +9,8 @@ mod farewell;
 #[cfg(test)]
 mod fixture;
 mod history;
+#[cfg(test)]
+mod hostile;
 mod input;
 pub mod keymap;
 mod mailbox;

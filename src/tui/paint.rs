@@ -50,6 +50,8 @@ pub(super) struct Painter {
 impl Painter {
     /// For a screen of `size`, after the bytes of `enter` have been written.
     pub(super) fn new(tty: Arc<Tty>, enter: &[u8], size: (u16, u16)) -> io::Result<Self> {
+        // Which colours there are is the theme's to say. Under NO_COLOR the library would send `reset` for every one.
+        crossterm::style::force_color_output(true);
         let page = Page::default();
         page.0.borrow_mut().extend_from_slice(enter);
         let screen = blank(&page, size)?;
@@ -146,15 +148,6 @@ fn blank(page: &Page, (columns, rows): (u16, u16)) -> io::Result<Terminal<Crosst
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn screen_passes_a_copy_on_in_pieces() {
-        assert_eq!(through_screen("\x1b]52;c;eA==\x1b\\"), "\x1bP\x1b]52;c;eA==\x07\x1b\\");
-        let long = format!("\x1b]52;c;{}\x1b\\", "A".repeat(1000));
-        let wrapped = through_screen(&long);
-        assert_eq!(wrapped.matches("\x1bP").count(), 5);
-        assert!(wrapped.split("\x1b\\").all(|piece| piece.len() <= SCREEN_PIECE + 2));
-    }
-}
+mod stream;
+#[cfg(test)]
+mod tests;

@@ -63,6 +63,12 @@ impl Tty {
         Ok(Self { fd, mouse, before: Mutex::new(None), midway: AtomicBool::new(false) })
     }
 
+    /// Something that takes bytes, where no modes matter.
+    #[cfg(test)]
+    pub(super) fn onto(fd: OwnedFd) -> Self {
+        Self { fd, mouse: true, before: Mutex::new(None), midway: AtomicBool::new(false) }
+    }
+
     /// Makes it ours: raw mode now; the bytes that are to be written first are handed back. Also after a stop: whoever
     /// had it meanwhile may have changed its modes.
     pub fn enter(&self) -> Result<Vec<u8>, SysError> {

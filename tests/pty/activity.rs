@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::journeys::{ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, quits, taken};
-use crate::pty::{Pty, Start};
+use crate::pty::Pty;
 
 const DOWN: &str = "\x1b[B";
 const PAGE_DOWN: &str = "\x1b[6~";
@@ -15,7 +15,7 @@ fn on(pty: &mut Pty, row: &str) {
 }
 
 /// Scrolls a page until it shows `what`.
-fn page_shows(pty: &mut Pty, what: &str) {
+pub fn page_shows(pty: &mut Pty, what: &str) {
     for _ in 0..12 {
         if pty.text().contains(what) {
             return;
@@ -42,7 +42,7 @@ fn hushes(pty: &mut Pty, message: &str) {
     pty.hides(message);
 }
 
-fn kills_what_is_left(pty: &mut Pty) {
+pub fn kills_what_is_left(pty: &mut Pty) {
     pty.press("q", "Quit?");
     pty.press("k", "> kill");
     pty.send(ENTER);
@@ -340,19 +340,4 @@ fn the_log_tells_what_is_no_routine() {
         pty.press("f", "keeps its line");
         quits(pty);
     });
-}
-
-#[test]
-fn read_only_looks_and_does_nothing() {
-    let mut pty = Start::khelper(80, 24).args(["--read-only"]).start();
-    pty.shows("engine (pid ");
-    pty.press("3", "nothing has been asked for yet");
-    for key in ["k", "x", "r", "w"] {
-        pty.press(key, "read-only (--read-only)");
-        pty.send(ESC);
-        pty.hides("read-only (--read-only)");
-    }
-    pty.press("y", "there is no record here");
-    pty.press("4", "nothing has been logged");
-    quits(&mut pty);
 }

@@ -1,4 +1,5 @@
 //! What an operator does, from the first key to the last, in three sizes at once.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::thread;
 
@@ -19,12 +20,20 @@ pub const HOLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/hold");
 
 /// In every size at the same time; with room for all that matters from 80 x 24 on.
 pub fn everywhere(modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
+    with(&[], modprobe, journey);
+}
+
+/// The same, with these options.
+pub fn with(options: &[&str], modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
+    // No history that anybody has, and none that is left behind.
+    let state = tempfile::tempdir().unwrap();
     thread::scope(|scope| {
         for (columns, rows) in SIZES {
-            let journey = &journey;
+            let (journey, state) = (&journey, state.path());
             scope.spawn(move || {
                 let set = ["--set".to_owned(), format!("kernel.modprobe={modprobe}")];
-                let mut pty = Start::khelper(columns, rows).args(set).start();
+                let start = Start::khelper(columns, rows).args(set).args(options).env("XDG_STATE_HOME", state);
+                let mut pty = start.start();
                 pty.shows(TARGET);
                 journey(&mut pty, columns >= 80);
             });

@@ -2,6 +2,9 @@
 //! screen, or for the end, and gives up after [`PATIENCE`].
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
+#[path = "../../src/tui/paint/stream.rs"]
+mod stream;
+
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -30,12 +33,19 @@ pub struct Start {
     env: Vec<(OsString, OsString)>,
     ignore_hangup: bool,
     stdin_null: bool,
+    /// It is khelper itself: every byte that it writes is judged.
+    judged: bool,
 }
 
 impl Start {
     /// khelper, in a terminal of so many columns and rows.
     pub fn khelper(columns: u16, rows: u16) -> Self {
-        Self::program(columns, rows, env!("CARGO_BIN_EXE_khelper"))
+        Self::khelper_at(columns, rows, env!("CARGO_BIN_EXE_khelper"))
+    }
+
+    /// khelper under another name.
+    pub fn khelper_at(columns: u16, rows: u16, path: impl AsRef<OsStr>) -> Self {
+        Self { judged: true, ..Self::program(columns, rows, path) }
     }
 
     pub fn program(columns: u16, rows: u16, program: impl AsRef<OsStr>) -> Self {
@@ -46,6 +56,7 @@ impl Start {
             env: Vec::new(),
             ignore_hangup: false,
             stdin_null: false,
+            judged: false,
         }
     }
 
@@ -112,6 +123,7 @@ impl Start {
             frames: 0,
             held: Vec::new(),
             wrote: Vec::new(),
+            judged: self.judged,
         }
     }
 }
@@ -129,6 +141,7 @@ pub struct Pty {
     held: Vec<u8>,
     /// All that the program wrote, as bytes.
     pub wrote: Vec<u8>,
+    judged: bool,
 }
 
 impl Pty {
@@ -164,6 +177,21 @@ impl Pty {
     /// Waits until the screen shows `what` no more.
     pub fn hides(&mut self, what: &str) {
         self.until(&format!("no {what}"), |screen| !screen.contents().contains(what));
+    }
+
+    /// Waits until the screen says so, however it breaks its lines.
+    pub fn says(&mut self, words: &str) {
+        self.until(words, |screen| flat(screen).contains(words));
+    }
+
+    /// Waits until the screen says so no more.
+    pub fn unsays(&mut self, words: &str) {
+        self.until(&format!("no {words}"), |screen| !flat(screen).contains(words));
+    }
+
+    /// What the screen says as one line: without frames, and with one blank where there are many.
+    pub fn flat(&self) -> String {
+        flat(self.screen())
     }
 
     /// Waits until the screen is as it should be.
@@ -261,7 +289,8 @@ impl Pty {
         poll(&mut fds, PollTimeout::ZERO).unwrap() > 0
     }
 
-    /// Waits for the end: its exit code, or 1000 + n if signal n killed it.
+    /// Waits for the end: its exit code, or 1000 + n if signal n killed it. Whatever the test was about, nothing was
+    /// written but what the painter and the last words are made of.
     pub fn ends(&mut self) -> i32 {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_over() {
@@ -270,6 +299,7 @@ impl Pty {
         self.drain();
         let rest = std::mem::take(&mut self.held);
         self.parser.process(&rest);
+        assert_eq!(stream::foreign(&self.wrote).filter(|_| self.judged), None);
         let status = self.child.wait().unwrap();
         status.code().unwrap_or_else(|| 1000 + status.signal().unwrap())
     }
@@ -343,6 +373,12 @@ impl Drop for Pty {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn flat(screen: &Screen) -> String {
+    let text = screen.contents();
+    let words = text.lines().flat_map(|line| line.trim_matches([' ', '│']).split_whitespace());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn rfind(bytes: &[u8], what: &[u8]) -> Option<usize> {

@@ -451,7 +451,7 @@ fn sys_4_what_was_not_granted_is_said() {
     let mut m = fixture::model(s, 80, 24);
     type_in(&mut m, "2a");
     assert!(type_in(&mut m, "w").is_empty());
-    assert!(status(&m).contains("cap_chown cannot be regained"), "{}", status(&m));
+    assert!(status(&m).contains("cannot be regained: cap_chown"), "{}", status(&m));
     m.masks.cursor = 1;
     type_in(&mut m, " w");
     let [(ticket, _)] = &commands(type_in(&mut m, "\n"))[..] else { panic!() };

@@ -199,7 +199,11 @@ fn record(model: &Model, area: Rect, buf: &mut Buffer) {
         (None, None) => vec![heading(model, "Record", columns), line("none", model.theme.dim)],
     };
     let total = lines.len();
-    put(buf, area, &cut(lines, total, usize::from(area.height), "lines: enter shows it whole", model.theme.dim));
+    put(
+        buf,
+        area,
+        &cut(lines, total, (columns, usize::from(area.height)), "lines: enter shows it whole", model.theme.dim),
+    );
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 #[path = "pty/activity.rs"]
 mod activity;
+#[path = "pty/alive.rs"]
+mod alive;
 #[path = "pty/drafts.rs"]
 mod drafts;
 #[path = "pty/idle.rs"]

@@ -6,6 +6,8 @@ mod activity;
 mod alive;
 #[path = "pty/drafts.rs"]
 mod drafts;
+#[path = "common/host.rs"]
+mod host;
 #[path = "pty/idle.rs"]
 mod idle;
 #[path = "pty/journeys.rs"]

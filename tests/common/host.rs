@@ -15,12 +15,16 @@ use nix::errno::Errno;
 /// A modprobe path that it panics at when asked what is wrong with it.
 pub const WRONG_PATH: &[u8] = b"/wrong";
 
+/// A modprobe path that it takes a minute to look at: afterwards it is a minute later.
+pub const LATER_PATH: &[u8] = b"/later";
+const MINUTE: Micros = 61_000_000;
+
 /// This machine, told what is to go wrong; each thing does so once.
 #[derive(Default)]
 pub struct Odd {
     machine: LinuxHost,
-    /// The clock is ahead by so much, for good.
-    pub ahead: AtomicU64,
+    /// The clock is ahead by so much.
+    ahead: AtomicU64,
     /// Asking for the time on that thread panics.
     pub time: Mutex<Option<ThreadId>>,
     /// Signalling a helper panics.
@@ -79,6 +83,9 @@ impl Host for Odd {
     }
     fn path_warnings(&self, path: &[u8]) -> Vec<String> {
         assert_ne!(path, WRONG_PATH, "the path is wrong");
+        if path == LATER_PATH {
+            self.ahead.fetch_add(MINUTE, Ordering::AcqRel);
+        }
         self.machine.path_warnings(path)
     }
 }

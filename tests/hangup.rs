@@ -8,7 +8,7 @@
 mod pty;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -63,7 +63,7 @@ fn terminal(how: &str) {
         "stalled" => stall(&mut pty),
         _ => {}
     }
-    writeln!(std::io::stdout(), "they are {console} {helper}").unwrap();
+    println!("they are {console} {helper}");
     pty.ends();
 }
 
@@ -112,7 +112,7 @@ fn killed_while(how: &str) {
     terminal.wait().unwrap();
     let (code, cpu) = reap(console);
     assert_eq!(code, 129, "{how}");
-    writeln!(std::io::stderr(), "{how}: ended after {after:?}, {cpu:?} of CPU in its life").unwrap();
+    eprintln!("{how}: ended after {after:?}, {cpu:?} of CPU in its life");
 
     // Whoever was in between is gone too; the helper lives on, and is named where somebody can read it.
     assert!(state(helper).is_some_and(|state| !"ZX".contains(state)), "{how}: the helper is gone");

@@ -1,4 +1,5 @@
 //! This machine, but for what a test has told it to do wrong.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,6 @@
 //! Signals that end the console while a helper lives, whatever it is at: the terminal is given back, the helper is left
 //! running and named (UMH-14).
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
 use std::fs::File;
 use std::io::{Read, Seek};

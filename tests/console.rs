@@ -2,10 +2,14 @@
 
 #[path = "pty/activity.rs"]
 mod activity;
+#[path = "pty/alive.rs"]
+mod alive;
 #[path = "pty/dialogs.rs"]
 mod dialogs;
 #[path = "pty/drafts.rs"]
 mod drafts;
+#[path = "common/host.rs"]
+mod host;
 #[path = "pty/hostile.rs"]
 mod hostile;
 #[path = "pty/idle.rs"]

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
@@ -45,6 +45,16 @@ impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// Does something with the terminal that a process in the background is to do as well: with SIGTTOU blocked in this
+/// thread it may write and set modes, where it would be stopped otherwise (tcsetattr(3)).
+pub fn in_background_too<T>(act: impl FnOnce() -> T) -> T {
+    let before = SigSet::from(Signal::SIGTTOU).thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    let done = act();
+    // Neither can fail with valid arguments; if one did, this thread would only go on being spared.
+    let _ = before.map(|mask| mask.thread_set_mask());
+    done
 }
 
 /// Stops this process, and with `job` its whole process group, as ctrl-z does; returns when it is continued. The

@@ -11,9 +11,9 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
+use super::Draw;
 use super::model::Model;
 use super::terminal::Tty;
-use super::view;
 
 /// A synchronized update: the terminal shows the frame whole, or not yet.
 const BEGIN: &[u8] = b"\x1b[?2026h";
@@ -89,9 +89,9 @@ impl Painter {
     }
 
     /// Draws a frame and writes it. Not while [`Self::is_behind`].
-    pub(super) fn draw(&mut self, model: &Model) -> io::Result<()> {
+    pub(super) fn draw(&mut self, model: &Model, draw: Draw) -> io::Result<()> {
         self.page.0.borrow_mut().extend_from_slice(BEGIN);
-        self.screen.draw(|frame| view::draw(model, frame))?;
+        self.screen.draw(|frame| draw(model, frame))?;
         self.page.0.borrow_mut().extend_from_slice(END);
         self.write()
     }

@@ -6,6 +6,7 @@
 mod stream;
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
@@ -35,6 +36,7 @@ pub struct Start {
     stdin_null: bool,
     /// It is khelper itself: every byte that it writes is judged.
     judged: bool,
+    errors: Option<File>,
 }
 
 impl Start {
@@ -57,6 +59,7 @@ impl Start {
             ignore_hangup: false,
             stdin_null: false,
             judged: false,
+            errors: None,
         }
     }
 
@@ -82,6 +85,12 @@ impl Start {
         self
     }
 
+    /// What it says on stderr goes there.
+    pub fn errors_to(mut self, file: File) -> Self {
+        self.errors = Some(file);
+        self
+    }
+
     pub fn start(self) -> Pty {
         let (columns, rows) = self.size;
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
@@ -94,7 +103,8 @@ impl Start {
         let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
         let mut command = Command::new(&self.program);
         command.args(&self.args).env("TERM", "xterm-256color").env_remove("NO_COLOR").envs(self.env);
-        command.stdin(if self.stdin_null { Stdio::null() } else { stdio() }).stdout(stdio()).stderr(stdio());
+        command.stdin(if self.stdin_null { Stdio::null() } else { stdio() }).stdout(stdio());
+        command.stderr(self.errors.map_or_else(stdio, Stdio::from));
         let ignore_hangup = self.ignore_hangup;
         let make_controlling = move || {
             rustix::process::setsid()?;

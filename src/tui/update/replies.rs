@@ -1,5 +1,7 @@
 //! Answers to what was submitted.
 
+use nix::errno::Errno;
+
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
 use crate::abi::escape::{screen, unescape};
@@ -28,11 +30,11 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         Pending::Probe => probe(model, reply),
         Pending::Act(done) => match reply {
             Ok(_) => model.say(Mood::Good, done),
-            Err(error) => model.say(Mood::Bad, format!("{done}: not done: {}", explain(&error))),
+            Err(error) => model.say(Mood::Bad, format!("{done}: {}: {}", not(&error, "done"), explain(&error))),
         },
         Pending::Helper(which, done) => match reply {
             Ok(_) => model.say(Mood::Good, format!("{which}: {done}")),
-            Err(error) => model.say(Mood::Bad, format!("{which}: not done: {}", explain(&error))),
+            Err(error) => model.say(Mood::Bad, format!("{which}: {}: {}", not(&error, "done"), explain(&error))),
         },
         Pending::Path => path(model, ticket, reply),
         Pending::Gate(words) => gate(model, words, reply),
@@ -53,7 +55,13 @@ pub(super) fn explain(error: &ControlError) -> String {
 /// The same, with the knob's name where the error does not begin with it.
 fn not_changed(name: &str, error: &ControlError) -> String {
     let why = explain(error);
-    if why.starts_with(name) { why } else { format!("{name} was not changed: {why}") }
+    if why.starts_with(name) { why } else { format!("{name} was {}: {why}", not(error, "changed")) }
+}
+
+/// A command that panicked may have done its part before that.
+fn not(error: &ControlError, done: &str) -> String {
+    let word = if error.errno() == Errno::ECANCELED { "perhaps" } else { "not" };
+    format!("{word} {done}")
 }
 
 fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {
@@ -171,7 +179,7 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
             let why = explain(&error);
             if let Some(Dialog::Apply(apply)) = at.and_then(|at| model.dialogs.get_mut(at)) {
                 apply.ticket = None;
-                apply.error = Some(format!("nothing was changed: {why}"));
+                apply.error = Some(format!("the masks were {}: {why}", not(&error, "changed")));
             }
             let names = asked.iter().map(|(knob, _)| key(*knob).name()).collect::<Vec<_>>().join(" and ");
             model.say(Mood::Bad, not_changed(&names, &error));

@@ -7,10 +7,8 @@ use crate::engine::record::State;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Field;
 use crate::tui::model::look::Row;
-use crate::tui::model::records::{
-    CopyRecord, Kill, Repeat, Save, SaveForm, Saved, Saving, Unsaved, What, command_line,
-};
-use crate::tui::model::{Model, Pending};
+use crate::tui::model::records::{CopyRecord, Kill, Repeat, Save, SaveForm, Saved, Saving, Unsaved, What};
+use crate::tui::model::{Model, Pending, args};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::module::open_batch;
@@ -129,7 +127,7 @@ pub(super) fn submit_copy(model: &mut Model) -> Vec<Effect> {
     let text = match copy.choice {
         // A record is plain data: it can always be written.
         0 => serde_json::to_string(&Entry::from(&**record)).unwrap_or_default(),
-        _ => command_line(&record.argv()),
+        _ => args::join(record.argv()),
     };
     let what = format!("#{} ({})", record.id, CopyRecord::FORMS[copy.choice.min(1)]);
     copied(model, &what, text.into_bytes())

@@ -14,15 +14,18 @@ use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
-use super::{line, module, rehearse};
+use super::{line, rehearse};
 
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
     let Some(pending) = model.pending.remove(&ticket) else { return Vec::new() };
     match pending {
-        Pending::Request(batch) => {
+        Pending::Request(batch) => request(model, batch, reply),
+        Pending::Series(batch) => {
             request(model, batch, reply);
-            return module::next(model, batch).into_iter().collect();
+            if model.batches.contains_key(&batch) {
+                model.pending.insert(ticket, Pending::Series(batch));
+            }
         }
         Pending::Set(keys) => set(model, &keys, reply),
         Pending::Probe => probe(model, reply),

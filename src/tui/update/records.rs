@@ -2,7 +2,7 @@
 
 use crate::control::Command;
 use crate::control::json::Entry;
-use crate::control::words::Mood;
+use crate::control::words::{self, Mood};
 use crate::engine::record::State;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Field;
@@ -108,7 +108,7 @@ pub(super) fn open_repeat(model: &mut Model) {
 /// Asks for the same again.
 pub(super) fn submit_repeat(model: &mut Model) -> Vec<Effect> {
     let Some(Dialog::Repeat(repeat)) = model.dialogs.pop() else { return Vec::new() };
-    let title = crate::abi::escape::screen(repeat.record.title());
+    let title = words::title(&repeat.record);
     let batch = open_batch(model, title, 1);
     vec![model.submit(Pending::Request(batch), repeat.command)]
 }

@@ -2,9 +2,9 @@
 
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
-use crate::abi::escape::{screen, unescape};
+use crate::abi::escape::unescape;
 use crate::control::report::table;
-use crate::control::words::{Mood, chain, ended_in_words, ended_with_time};
+use crate::control::words::{Mood, chain, ended_in_words, ended_with_time, title};
 use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::engine::record::{Outcome, Record};
 use crate::sys::probe::Report;
@@ -82,7 +82,7 @@ fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {
 
 /// One request: which, how it ended, and for a refusal why and what to do.
 fn answered(record: &Record) -> String {
-    let mut text = format!("#{} {}: {}", record.id, screen(record.title()), ended_with_time(record));
+    let mut text = format!("#{} {}: {}", record.id, title(record), ended_with_time(record));
     if matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned)
         && let Some(why) = &record.why
     {

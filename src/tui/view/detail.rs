@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::escape::screen;
 use crate::abi::mask::hex;
-use crate::control::words::{chain, took};
+use crate::control::words::{self, chain, took};
 use crate::engine::record::{Kind, Record, State};
 use crate::tui::model::look::{Detail, Tail};
 use crate::tui::model::masks::list;
@@ -20,7 +20,7 @@ use super::line;
 pub(super) fn title(detail: &Detail) -> String {
     let r = &detail.record;
     let kind = if r.kind == Kind::Module { "module" } else { "helper" };
-    format!("#{} {kind} {}", r.id, screen(r.title()))
+    format!("#{} {kind} {}", r.id, words::title(r))
 }
 
 /// Lines as wide as they may be.

@@ -1,11 +1,10 @@
 //! The line that tells a person how a request ended.
 
 use crate::abi::birth::Enforcement;
-use crate::abi::escape::screen;
 use crate::control::words::{ended_in_words, took};
 use crate::engine::Record;
 
-pub use crate::control::words::chain;
+pub use crate::control::words::{chain, title};
 
 /// One line: what, how it ended, the raw status, how long it took.
 pub fn line(record: &Record) -> String {
@@ -21,9 +20,4 @@ pub fn line(record: &Record) -> String {
         line.push_str(&format!(", {}", took(us)));
     }
     line
-}
-
-/// The module's name or the path, escaped.
-pub fn title(record: &Record) -> String {
-    screen(record.title())
 }

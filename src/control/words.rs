@@ -4,7 +4,7 @@ use crate::abi::error::{Stage, errno_name};
 use crate::abi::escape::screen;
 use crate::abi::wait::{WaitStatus, signal_name};
 use crate::abi::who::ChainLink;
-use crate::engine::record::{Outcome, Record};
+use crate::engine::record::{Kind, Outcome, Record};
 
 /// What to make of an ending. Never told by colour alone: every ending has its own words and symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,14 @@ impl Ending {
     }
 }
 
+/// The module's name or the path, escaped; `''` where it is empty.
+pub fn title(record: &Record) -> String {
+    match record.title() {
+        b"" => "''".to_owned(),
+        title => screen(title),
+    }
+}
+
 /// How it ended; each outcome has its own word and symbol.
 pub fn ended_in_words(record: &Record) -> Ending {
     let mut ending = match record.outcome {
@@ -55,7 +63,7 @@ pub fn ended_in_words(record: &Record) -> Ending {
             let what = if record.pid.is_some() { "abandoned by its caller, the helper lives on" } else { "abandoned" };
             Ending::new('↷', Mood::Warned, format!("{what}{}", errno(record)))
         }
-        Outcome::Noop => Ending::new('∅', Mood::Quiet, "no-op: the path is empty, autoload is off"),
+        Outcome::Noop => Ending::new('∅', Mood::Quiet, noop(record)),
         Outcome::Lost => lost(record),
     };
     if record.timed_out {
@@ -101,6 +109,14 @@ fn running(record: &Record) -> Ending {
 
 fn lost(record: &Record) -> Ending {
     Ending::new('?', Mood::Bad, format!("lost: the helper is gone and nobody knows how{}", errno(record)))
+}
+
+/// What an empty path means depends on whose it is: the knob's (REQ-10), or the call's own (UMH-2).
+fn noop(record: &Record) -> &'static str {
+    match record.kind {
+        Kind::Module => "no-op: the path is empty, autoload is off",
+        Kind::Helper => "no-op: the call's path is empty, it names no program",
+    }
 }
 
 fn exec_failed(record: &Record) -> Ending {
@@ -164,7 +180,7 @@ mod tests {
         use crate::abi::cap::CapMask;
         use crate::abi::wait::WaitMode;
         use crate::abi::who::{Comm, Origin, Requester};
-        use crate::engine::record::{Args, Kind, State};
+        use crate::engine::record::{Args, State};
         Record {
             id: 1,
             kind: Kind::Module,
@@ -245,6 +261,14 @@ mod tests {
             assert_eq!(unicode_width::UnicodeWidthChar::width(ending.symbol), Some(1), "{words}");
             assert_eq!(seen.insert(ending.symbol, words), None, "{words} shares its symbol");
         }
+    }
+
+    #[test]
+    fn umh_2_an_empty_path_of_a_call_is_not_autoload() {
+        let call =
+            Record { kind: Kind::Helper, module: None, path: [].into(), ..record(Outcome::Noop, None, None, None) };
+        let words = "∅ no-op: the call's path is empty, it names no program";
+        assert_eq!((ended_in_words(&call).text(), title(&call)), (words.to_owned(), "''".to_owned()));
     }
 
     #[test]

@@ -83,6 +83,21 @@ pub enum Msg {
     Signal(Signal),
 }
 
+/// Module requests that are asked for one after another, without the console in between.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Comes back with each answer.
+    pub ticket: Ticket,
+    /// The names, asked for in turn.
+    pub names: Vec<Vec<u8>>,
+    /// WAIT_PROC, else WAIT_EXEC.
+    pub wait: bool,
+    /// How many are asked for.
+    pub total: u32,
+    /// How many at the same time, at most.
+    pub parallel: u32,
+}
+
 /// What the console asks for.
 #[derive(Clone, Debug)]
 pub enum Effect {
@@ -93,6 +108,8 @@ pub enum Effect {
         /// The command.
         command: Command,
     },
+    /// Make the requests off this thread; each is answered by a [`Msg::Replied`].
+    Series(Series),
     /// Look for records off this thread; the answer comes as [`Msg::Looked`].
     Look(Box<Question>),
     /// Save records off this thread; the answer comes as [`Msg::Saved`].

@@ -185,6 +185,7 @@ impl<'a> Console<'a> {
         for effect in (self.face.update)(&mut self.model, msg) {
             match effect {
                 Effect::Submit { ticket, command } => self.desk.submit(ticket, command),
+                Effect::Series(series) => self.desk.series(series),
                 Effect::Look(question) => self.desk.look(*question),
                 Effect::Save(save) => self.desk.save(*save),
                 Effect::Copy(bytes) => self.painter.copy(&bytes),

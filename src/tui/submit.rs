@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use super::history;
 use super::mailbox::Mailbox;
 use super::model::look::{Answer, Question};
 use super::model::records::{Save, Unsaved};
-use super::msg::{Msg, Ticket};
+use super::msg::{Msg, Series, Ticket};
 use super::records::{self, Reader};
 
 /// A request waits on its caller's stack; hooks may run on it. As large as a worker's, for the same reason: few of them
@@ -43,11 +44,19 @@ pub(super) struct Desk {
     reader: Option<Sender<Question>>,
     /// The thread for what answers at once; there is one from the first such command on.
     clerk: Option<Sender<Errand>>,
+    /// The console ends: no request of a series is begun any more.
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Release);
+    }
 }
 
 impl Desk {
     pub(super) fn new(engine: Engine, mailbox: Arc<Mailbox>) -> Self {
-        Self { engine, mailbox, reader: None, clerk: None }
+        Self { engine, mailbox, reader: None, clerk: None, over: Arc::default() }
     }
 
     /// Performs a command. One that blocks has a thread of its own, so that no number of them waits for another; the
@@ -63,6 +72,35 @@ impl Desk {
             .spawn(move || perform(&engine, &mailbox, ticket, command));
         if spawned.is_err() {
             self.mailbox.post(Msg::Replied { ticket, reply: Err(no_thread()) });
+        }
+    }
+
+    /// Makes the requests of a series: each of its threads asks for the next one as soon as it has an answer, whatever
+    /// the screen does. With the desk they end.
+    pub(super) fn series(&self, series: Series) {
+        let (parallel, total) = (series.parallel.min(series.total), series.total);
+        let (series, begun) = (Arc::new(series), Arc::new(AtomicU32::new(0)));
+        let mut threads = 0;
+        for _ in 0..parallel {
+            let (engine, mailbox, over) = (self.engine.clone(), self.mailbox.clone(), self.over.clone());
+            let (series, begun) = (series.clone(), begun.clone());
+            let work = move || {
+                while !over.load(Ordering::Acquire) {
+                    let at = begun.fetch_add(1, Ordering::Relaxed);
+                    if at >= series.total {
+                        return;
+                    }
+                    let name = series.names[at as usize % series.names.len()].clone();
+                    let command = Command::RequestModule { name, wait: series.wait };
+                    perform(&engine, &mailbox, series.ticket, command);
+                }
+            };
+            let thread = thread::Builder::new().name("console-request".into()).stack_size(STACK);
+            threads += u32::from(thread.spawn(work).is_ok());
+        }
+        // With fewer threads it takes longer; with none nothing is asked for.
+        for _ in 0..if threads == 0 { total } else { 0 } {
+            self.mailbox.post(Msg::Replied { ticket: series.ticket, reply: Err(no_thread()) });
         }
     }
 
@@ -211,4 +249,68 @@ fn no_thread() -> ControlError {
 fn panicked() -> ControlError {
     let why = "khelper panicked while it performed this command";
     EngineError::new(Stage::Process, Errno::ECANCELED, why, "this is a bug: its message is printed at the end").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fake::{FOREVER, FakeHost, Script};
+
+    fn series(total: u32, parallel: u32) -> Series {
+        Series { ticket: 7, names: vec![b"a".to_vec(), b"b".to_vec()], wait: true, total, parallel }
+    }
+
+    /// An engine whose modprobe runs so long, and a desk over it whose mailbox nobody empties.
+    fn desk(runs: u64) -> (Arc<FakeHost>, Engine, Desk) {
+        let host = FakeHost::new();
+        host.script("/sbin/modprobe", Script { runs, ..Script::default() });
+        let engine = Engine::builder().host(host.clone()).start().unwrap();
+        let desk = Desk::new(engine.clone(), Mailbox::new().unwrap());
+        (host, engine, desk)
+    }
+
+    /// The answers, once there are so many.
+    fn answers(mailbox: &Mailbox, many: usize) -> Vec<(Ticket, String)> {
+        let mut all = Vec::new();
+        while all.len() < many {
+            all.extend(mailbox.empty().1.into_iter().map(|msg| match msg {
+                Msg::Replied { ticket, reply: Ok(control::Reply::Answered(record)) } => {
+                    (ticket, String::from_utf8_lossy(record.title()).into_owned())
+                }
+                other => panic!("{other:?}"),
+            }));
+            thread::yield_now();
+        }
+        all
+    }
+
+    #[test]
+    fn a_series_needs_no_screen() {
+        let (_host, engine, desk) = desk(0);
+        let events = engine.subscribe(100_000);
+        desk.series(series(1000, 1));
+        let mut ended = 0;
+        while ended < 1000 {
+            let crate::engine::Received::Event(event) = events.recv() else { panic!("events were missed") };
+            ended += u32::from(matches!(event.kind, crate::engine::event::EventKind::Finished(_)));
+        }
+        let answers = answers(&desk.mailbox, 1000);
+        assert!(answers.iter().all(|(ticket, _)| *ticket == 7));
+        assert_eq!((answers.len(), &*answers[0].1, &*answers[1].1, &*answers[2].1), (1000, "a", "b", "a"));
+        assert_eq!(engine.snapshot().slots.peak, 1);
+    }
+
+    #[test]
+    fn a_series_ends_with_the_console() {
+        let (host, engine, desk) = desk(FOREVER);
+        desk.series(series(10, 2));
+        host.wait_for("two helpers", |now| now.running == 2);
+        let mailbox = desk.mailbox.clone();
+        drop(desk);
+        for live in engine.snapshot().running {
+            engine.abandon(live.id).unwrap();
+        }
+        assert_eq!(answers(&mailbox, 2).len(), 2);
+        assert_eq!(engine.snapshot().totals.requests, 2, "none is begun after the end");
+    }
 }

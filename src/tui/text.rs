@@ -59,8 +59,23 @@ pub fn tail(text: &str, columns: usize) -> &str {
     text
 }
 
-/// Broken into lines of at most `columns` cells, at blanks where there are any.
+/// Broken into lines of at most `columns` cells, at blanks and commas where there are any; blanks at a break are dropped.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    broken(text, columns, &[' ', ','], str::trim_end, str::trim_start)
+}
+
+/// Broken at blanks alone, where there are any, and with every one kept: the lines together are the text.
+pub fn fold(text: &str, columns: usize) -> Vec<String> {
+    broken(text, columns, &[' '], |line| line, |rest| rest)
+}
+
+fn broken(
+    text: &str,
+    columns: usize,
+    at: &[char],
+    line_of: fn(&str) -> &str,
+    rest_of: fn(&str) -> &str,
+) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
     let mut rest = text;
@@ -69,12 +84,12 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
         // A character wider than the line still has to go somewhere.
         let fits = if fits.is_empty() { &rest[..rest.chars().next().map_or(0, char::len_utf8)] } else { fits };
         let next_is_blank = rest[fits.len()..].starts_with(' ');
-        let line = match fits.rfind([' ', ',']) {
+        let line = match fits.rfind(at) {
             Some(at) if !next_is_blank && at > 0 => &fits[..=at],
             _ => fits,
         };
-        lines.push(line.trim_end().to_owned());
-        rest = rest[line.len()..].trim_start();
+        lines.push(line_of(line).to_owned());
+        rest = rest_of(&rest[line.len()..]);
     }
     if !rest.is_empty() || lines.is_empty() {
         lines.push(rest.to_owned());
@@ -103,6 +118,7 @@ mod tests {
         assert_eq!(wrap("cap_a,cap_b,cap_c", 12), ["cap_a,cap_b,", "cap_c"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrap("", 3), [""]);
+        assert_eq!((wrap("'a   b'", 3).concat(), fold("'a   b'", 3).concat()), ("'ab'".into(), "'a   b'".into()));
     }
 
     proptest! {
@@ -110,9 +126,10 @@ mod tests {
         fn nothing_is_wider_than_asked(text in "\\PC{0,40}", columns in 2usize..30) {
             prop_assert!(width(&fit(&text, columns)) <= columns);
             prop_assert_eq!(width(&pad(&text, columns)), columns);
-            for line in wrap(&text, columns) {
-                prop_assert!(width(&line) <= columns);
+            for line in wrap(&text, columns).iter().chain(&fold(&text, columns)) {
+                prop_assert!(width(line) <= columns);
             }
+            prop_assert_eq!(fold(&text, columns).concat(), text);
         }
     }
 }

@@ -302,3 +302,15 @@ fn the_demo_helpers_do_what_they_say() {
     let failing = ask("failing");
     assert_eq!((&failing["exit_code"], &failing["stderr"]), (&json!(1), &json!("failing: no module dummy\n")));
 }
+
+#[test]
+fn umh_2_an_empty_path_is_a_call_that_names_no_program() {
+    for era in ["3.4", "current"] {
+        let run = |args: &[&str]| run([&["--set", &format!("khelper.era={era}"), "run"], args].concat());
+        let ran = run(&["--", ""]);
+        let said = ran.exits(75).text();
+        assert!(said.starts_with("'': no-op: the call's path is empty, it names no program, "), "{said}");
+        let record = run(&["--json", "--", ""]).exits(75).record();
+        assert_eq!((&record["outcome"], &record["result"], &record["pid"]), (&json!("noop"), &json!(0), &json!(null)));
+    }
+}

@@ -1,24 +1,26 @@
-//! Arguments as they are typed in one line. No shell: blanks part them, quotes keep blanks, nothing else is special.
+//! Arguments in one line, as they are typed and as they are shown. No shell: blanks part them, quotes keep blanks, and
+//! `$'..'` takes escapes; nothing else is special. What is shown means the same to a shell that knows `$'..'`.
 
-/// Reads a line into arguments. A quote (`'` or `"`) goes to its next like; the error says what is missing.
+use std::iter::Peekable;
+
+use crate::abi::escape::screen;
+
+/// Reads a line into arguments. A quote (`'` or `"`) goes to its next like, and a backslash in it is a backslash. In
+/// `$'..'` a backslash begins `\\`, `\'`, `\"`, `\n`, `\t`, up to three octal digits, or `\x` and up to two hexadecimal
+/// ones. The error says what is missing.
 pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let mut args = Vec::new();
     let mut current: Option<Vec<u8>> = None;
-    let mut quote = None;
-    for &b in line {
-        match quote {
-            Some(q) if b == q => quote = None,
-            Some(_) => current.get_or_insert_default().push(b),
-            None if b == b' ' => args.extend(current.take()),
-            None if b == b'\'' || b == b'"' => {
-                quote = Some(b);
-                current.get_or_insert_default();
+    let mut bytes = line.iter().copied().peekable();
+    while let Some(b) = bytes.next() {
+        match b {
+            b' ' => args.extend(current.take()),
+            b'\'' | b'"' => quote(&mut bytes, b, false, current.get_or_insert_default())?,
+            b'$' if bytes.next_if_eq(&b'\'').is_some() => {
+                quote(&mut bytes, b'\'', true, current.get_or_insert_default())?;
             }
-            None => current.get_or_insert_default().push(b),
+            _ => current.get_or_insert_default().push(b),
         }
-    }
-    if let Some(q) = quote {
-        return Err(format!("the quote {} is not closed", char::from(q)));
     }
     args.extend(current);
     if args.iter().any(|a| a.contains(&0)) {
@@ -27,9 +29,88 @@ pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     Ok(args)
 }
 
+/// What is in a quote, up to its end.
+fn quote(
+    bytes: &mut Peekable<impl Iterator<Item = u8>>,
+    end: u8,
+    escapes: bool,
+    into: &mut Vec<u8>,
+) -> Result<(), String> {
+    while let Some(b) = bytes.next() {
+        if b == end {
+            return Ok(());
+        }
+        into.push(if escapes && b == b'\\' { escape(bytes)? } else { b });
+    }
+    Err(format!("the quote {}{} is not closed", if escapes { "$" } else { "" }, char::from(end)))
+}
+
+/// What stands behind a backslash in `$'..'`.
+fn escape(bytes: &mut Peekable<impl Iterator<Item = u8>>) -> Result<u8, String> {
+    let wrong = r#"in $'..' a backslash stands before \, ', ", n, t, octal digits up to 377, or x and two digits"#;
+    let (radix, most) = match bytes.peek() {
+        Some(b'0'..=b'7') => (8, 3),
+        _ => match bytes.next() {
+            Some(b @ (b'\\' | b'\'' | b'"')) => return Ok(b),
+            Some(b'n') => return Ok(b'\n'),
+            Some(b't') => return Ok(b'\t'),
+            Some(b'x') => (16, 2),
+            _ => return Err(wrong.into()),
+        },
+    };
+    let mut digits = Vec::new();
+    while digits.len() < most
+        && let Some(b) = bytes.next_if(|b| char::from(*b).is_digit(radix))
+    {
+        digits.push(b);
+    }
+    let digits = String::from_utf8(digits).unwrap_or_default();
+    u8::from_str_radix(&digits, radix).map_err(|_| wrong.into())
+}
+
+/// The arguments as one line that can be shown, and that [`split`] or a shell reads back.
+pub fn join<T: AsRef<[u8]>>(argv: impl IntoIterator<Item = T>) -> String {
+    argv.into_iter().map(|arg| shown(arg.as_ref())).collect::<Vec<_>>().join(" ")
+}
+
+fn shown(arg: &[u8]) -> String {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/._-+:=@%,".contains(b);
+    let text = screen(arg);
+    // Neither a backslash nor anything that must not be shown as it is.
+    let harmless = text.as_bytes() == arg;
+    if !arg.is_empty() && arg.iter().all(plain) {
+        text
+    } else if harmless && !arg.contains(&b'\'') {
+        format!("'{text}'")
+    } else if harmless && !arg.iter().any(|b| br#""$`!"#.contains(b)) {
+        format!("\"{text}\"")
+    } else {
+        format!("$'{}'", octal(&text))
+    }
+}
+
+/// What `screen` made, for `$'..'`: octal for `\xNN`, so that no digit after it is taken in.
+fn octal(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let hex = rest.strip_prefix("\\x").and_then(|hex| u8::from_str_radix(hex.get(..2)?, 16).ok());
+        let (more, length) = match (c, hex) {
+            (_, Some(byte)) => (format!("\\{byte:03o}"), 4),
+            ('\\', None) => ("\\\\".to_owned(), 2),
+            ('\'', None) => ("\\047".to_owned(), 1),
+            (c, None) => (c.to_string(), c.len_utf8()),
+        };
+        out.push_str(&more);
+        rest = &rest[length..];
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn blanks_part_and_quotes_keep() {
@@ -38,5 +119,38 @@ mod tests {
         assert_eq!(of(b"  "), Vec::<Vec<u8>>::new());
         assert_eq!(of(b"a\tb\n"), [b"a\tb\n"]);
         assert!(split(b"'x").is_err() && split(b"a\0").is_err());
+    }
+
+    #[test]
+    fn escapes_are_read_in_their_own_quote_alone() {
+        let of = |t: &[u8]| split(t).unwrap();
+        assert_eq!(of(br"a$'\0121\377\x1b\'\\\t'b $ $x '\n'"), [&b"a\n1\xff\x1b'\\\tb"[..], b"$", b"$x", b"\\n"]);
+        for wrong in [&br"$'\q'"[..], br"$'\x'", br"$'\400'", br"$'x", br"$'\", br"$'\0'"] {
+            assert!(split(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_shown_without_a_doubt() {
+        assert_eq!(join([&b"/sbin/modprobe"[..], b"-q", b"--", b"usb-storage"]), "/sbin/modprobe -q -- usb-storage");
+        assert_eq!(join([&b"say \"hi\""[..], b"it's", b"", b"~"]), r#"'say "hi"' "it's" '' '~'"#);
+        assert_eq!(join([&b"a\\b"[..], b"it's $HOME", b"a\n1\xff"]), r"$'a\\b' $'it\047s $HOME' $'a\0121\377'");
+        assert_eq!(join(["\\x41", "\u{e9}t\u{e9}"]), "$'\\\\x41' 'été'");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_back(argv in proptest::collection::vec(
+            proptest::collection::vec(prop_oneof![1u8..=255, prop::sample::select(&b"'\"\\$ x0"[..])], 0..12), 0..5,
+        )) {
+            let line = join(&argv);
+            prop_assert!(!line.chars().any(char::is_control));
+            prop_assert_eq!(split(line.as_bytes()), Ok(argv));
+        }
+
+        #[test]
+        fn no_line_is_too_much(line in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = split(&line);
+        }
     }
 }

@@ -84,21 +84,8 @@ pub struct Batch {
     pub asked: u32,
     /// How many were answered.
     pub answered: u32,
-    /// What is asked for when one of them is answered: the names in turn, and whether to wait.
-    pub queue: Option<Queue>,
     /// How often each ending came.
     pub tally: BTreeMap<String, u32>,
-}
-
-/// Requests that are still to be made.
-#[derive(Clone, Debug)]
-pub struct Queue {
-    /// The names, asked for in turn.
-    pub names: Vec<Vec<u8>>,
-    /// WAIT_PROC, else WAIT_EXEC.
-    pub wait: bool,
-    /// How many have been asked for.
-    pub begun: u32,
 }
 
 /// What a reply will be an answer to.
@@ -106,6 +93,8 @@ pub struct Queue {
 pub enum Pending {
     /// One request of a batch.
     Request(u64),
+    /// Every request of a batch, one reply after another.
+    Series(u64),
     /// The modprobe path.
     Path,
     /// The gate; in words.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use nix::sys::signal::Signal;
 
-use crate::abi::escape::screen;
 use crate::abi::mask::MaskExpr;
 use crate::abi::subprocess::HELPER_ENV;
 use crate::abi::wait::WaitMode;
@@ -125,26 +124,6 @@ impl CopyRecord {
     pub const FORMS: [&str; 2] = ["the record, as JSON", "its command line, quoted for a shell"];
 }
 
-/// argv as a shell reads it back; what is no plain text in `$'..'` (bash, zsh, ksh, POSIX 2024).
-pub fn command_line(argv: &[Vec<u8>]) -> String {
-    argv.iter().map(|arg| quoted(arg)).collect::<Vec<_>>().join(" ")
-}
-
-fn quoted(arg: &[u8]) -> String {
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/._-+:=@%,".contains(b);
-    let shown = screen(arg);
-    if !arg.is_empty() && arg.iter().all(plain) {
-        shown
-    } else if shown.as_bytes() == arg {
-        format!("'{}'", shown.replace('\'', r"'\''"))
-    } else {
-        // What `screen` makes of bytes is what `$'..'` reads: \\ and \xNN. Octal, so that no digit after it is taken in.
-        let octal: String =
-            arg.iter().map(|b| if plain(b) { char::from(*b).to_string() } else { format!("\\{b:03o}") }).collect();
-        format!("$'{octal}'")
-    }
-}
-
 /// What is to be saved.
 #[derive(Clone, Debug)]
 pub enum What {
@@ -260,14 +239,6 @@ mod tests {
     use super::*;
     use crate::abi::cap::CapMask;
     use crate::tui::fixture;
-
-    #[test]
-    fn a_command_line_can_be_pasted() {
-        let of = |args: &[&[u8]]| command_line(&args.iter().map(|a| a.to_vec()).collect::<Vec<_>>());
-        assert_eq!(of(&[b"/sbin/modprobe", b"-q", b"--", b"usb-storage"]), "/sbin/modprobe -q -- usb-storage");
-        assert_eq!(of(&[b"/bin/sh", b"-c", b"it's $HOME", b""]), r"/bin/sh -c 'it'\''s $HOME' ''");
-        assert_eq!(of(&[b"a\n1\xff\\", b"~"]), r"$'a\0121\377\134' '~'");
-    }
 
     #[test]
     fn the_same_is_asked_again() {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::abi::birth::Enforcement;
 use crate::abi::cap::{CapMask, CapSets};
-use crate::abi::escape::screen;
 use crate::abi::mask::MaskExpr;
 use crate::abi::module::ModuleName;
 use crate::abi::wait::WaitMode;
@@ -111,7 +110,10 @@ impl RehearseForm {
 
     /// What it is called (escaped), and the command for a run under these masks (`None`: the live ones).
     pub fn check(&self, modprobe: &[u8]) -> Result<(String, Run), Wrong> {
-        let call = |path: &[u8], args| Run::Call(path.to_vec(), args);
+        let call = |path: &[u8], args: Vec<Vec<u8>>| {
+            let title = args::join(std::iter::once(path).chain(args.iter().map(Vec::as_slice)));
+            (title, Run::Call(path.to_vec(), args))
+        };
         match self.subject {
             Subject::Probe => Ok(("the built-in probe".to_owned(), Run::Probe)),
             Subject::Modprobe => {
@@ -121,8 +123,7 @@ impl RehearseForm {
                 }
                 let options: &[&[u8]] = if self.dry { &[b"-n", b"-q", b"--"] } else { &[b"-q", b"--"] };
                 let args = options.iter().copied().chain([name.as_bytes()]).map(<[u8]>::to_vec).collect();
-                let dry = if self.dry { "-n " } else { "" };
-                Ok((format!("{} {dry}-q -- {name}", screen(modprobe)), call(modprobe, args)))
+                Ok(call(modprobe, args))
             }
             Subject::Program => {
                 let path = self.path.bytes();
@@ -130,8 +131,7 @@ impl RehearseForm {
                     return Err((1, "give the program's whole path, from `/`, without a NUL byte".into()));
                 }
                 let args = args::split(self.args.bytes()).map_err(|why| (2, why))?;
-                let title = format!("{} {}", screen(path), screen(self.args.bytes()));
-                Ok((title.trim_end().to_owned(), call(path, args)))
+                Ok(call(path, args))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::abi::birth::Enforcement;
 use crate::abi::escape::screen;
-use crate::control::words::Mood;
+use crate::control::words::{Mood, title};
 use crate::engine::event::Level;
 
 use super::Model;
@@ -52,7 +52,7 @@ fn not_enforced(model: &Model, out: &mut Vec<(Mood, String)>) {
         let why = format!(
             "#{} {}: masks enforced by no_new_privs, its CapBnd still reads wide (no CAP_SETPCAP here)",
             record.id,
-            screen(record.title())
+            title(record)
         );
         out.push((Mood::Warned, why));
     }

@@ -5,8 +5,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crate::abi::error::Stage;
-use crate::abi::escape::screen;
-use crate::control::words::ended_in_words;
+use crate::control::words::{ended_in_words, title};
 use crate::engine::event::{Event, EventKind, Level};
 use crate::engine::record::{Outcome, Record};
 use crate::engine::snapshot::{LogLine, Snapshot};
@@ -100,7 +99,7 @@ fn line(kind: &EventKind, now: String) -> Line {
     let plain = |level, text: String| (level, None, text);
     let (level, id, text) = match kind {
         EventKind::Finished(r) => {
-            let text = format!("{}: {}", screen(r.title()), ended_in_words(r).text());
+            let text = format!("{}: {}", title(r), ended_in_words(r).text());
             (level(r).unwrap_or(Level::Info), Some(r.id), text)
         }
         EventKind::Abandoned { id } => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::abi::escape::screen;
 use crate::abi::who::ChainLink;
-use crate::control::words::{Ending, Mood, ended_in_words};
+use crate::control::words::{Ending, Mood, ended_in_words, title};
 use crate::engine::record::{Record, State};
 use crate::sys::local::Local;
 use crate::tui::model::look::{Detail, Row, Tail};
@@ -29,7 +29,7 @@ pub(in crate::tui) fn of(r: &Record) -> Row {
     Row {
         id: r.id,
         time: Local::of(r.wall).map_or_else(|| "?".to_owned(), |t| t.time()),
-        title: screen(r.title()),
+        title: title(r),
         wait: r.wait.name(),
         who: format!("{} ({})", r.requester.comm, r.requester.pid),
         state: r.state,

@@ -18,7 +18,7 @@ use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::model::{Model, Pending, args, masks};
 use crate::tui::msg::Effect;
 
-use super::module::open_queue;
+use super::module::open_series;
 use super::replies::explain;
 use super::{confirm, gate, refused_read_only};
 
@@ -184,7 +184,7 @@ fn ask(model: &mut Model, request: &Request) -> Result<Vec<Effect>, String> {
     let names: Vec<Vec<u8>> = request.names.iter().map(|name| name.as_bytes().to_vec()).collect();
     let title = names.iter().map(|name| screen(name)).collect::<Vec<_>>().join(" ");
     let total = u32::try_from(total).unwrap_or(u32::MAX);
-    Ok(open_queue(model, title, names, !request.nowait, total, u32::from(request.parallel)))
+    Ok(vec![open_series(model, title, names, !request.nowait, total, u32::from(request.parallel))])
 }
 
 fn call(model: &mut Model, run: &Run) -> Result<Vec<Effect>, String> {

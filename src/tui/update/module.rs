@@ -2,8 +2,8 @@
 
 use crate::control::Command;
 use crate::control::words::Mood;
-use crate::tui::model::{Batch, Model, Pending, Queue};
-use crate::tui::msg::Effect;
+use crate::tui::model::{Batch, Model, Pending};
+use crate::tui::msg::{Effect, Series};
 
 /// Asks for the module, as many times at once as was typed.
 pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
@@ -28,29 +28,18 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Asks for the names in turn until `total` are asked for, never more than `parallel` at the same time.
-pub(super) fn open_queue(
+pub(super) fn open_series(
     model: &mut Model,
     title: String,
     names: Vec<Vec<u8>>,
     wait: bool,
     total: u32,
     parallel: u32,
-) -> Vec<Effect> {
-    let id = open_batch(model, title, total);
-    if let Some(batch) = model.batches.get_mut(&id) {
-        batch.queue = Some(Queue { names, wait, begun: 0 });
-    }
-    (0..parallel.min(total)).filter_map(|_| next(model, id)).collect()
-}
-
-/// The next request of a batch, if there is one.
-pub(super) fn next(model: &mut Model, id: u64) -> Option<Effect> {
-    let batch = model.batches.get_mut(&id)?;
-    let queue = batch.queue.as_mut().filter(|queue| queue.begun < batch.asked && !queue.names.is_empty())?;
-    let name = queue.names[queue.begun as usize % queue.names.len()].clone();
-    queue.begun += 1;
-    let wait = queue.wait;
-    Some(model.submit(Pending::Request(id), Command::RequestModule { name, wait }))
+) -> Effect {
+    let batch = open_batch(model, title, total);
+    let ticket = model.next_ticket();
+    model.pending.insert(ticket, Pending::Series(batch));
+    Effect::Series(Series { ticket, names, wait, total, parallel })
 }
 
 /// Remembers what was asked for together, and says so.

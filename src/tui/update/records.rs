@@ -2,15 +2,13 @@
 
 use crate::control::Command;
 use crate::control::json::Entry;
-use crate::control::words::Mood;
+use crate::control::words::{self, Mood};
 use crate::engine::record::State;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Field;
 use crate::tui::model::look::Row;
-use crate::tui::model::records::{
-    CopyRecord, Kill, Repeat, Save, SaveForm, Saved, Saving, Unsaved, What, command_line,
-};
-use crate::tui::model::{Model, Pending};
+use crate::tui::model::records::{CopyRecord, Kill, Repeat, Save, SaveForm, Saved, Saving, Unsaved, What};
+use crate::tui::model::{Model, Pending, args};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::module::open_batch;
@@ -110,7 +108,7 @@ pub(super) fn open_repeat(model: &mut Model) {
 /// Asks for the same again.
 pub(super) fn submit_repeat(model: &mut Model) -> Vec<Effect> {
     let Some(Dialog::Repeat(repeat)) = model.dialogs.pop() else { return Vec::new() };
-    let title = crate::abi::escape::screen(repeat.record.title());
+    let title = words::title(&repeat.record);
     let batch = open_batch(model, title, 1);
     vec![model.submit(Pending::Request(batch), repeat.command)]
 }
@@ -129,7 +127,7 @@ pub(super) fn submit_copy(model: &mut Model) -> Vec<Effect> {
     let text = match copy.choice {
         // A record is plain data: it can always be written.
         0 => serde_json::to_string(&Entry::from(&**record)).unwrap_or_default(),
-        _ => command_line(&record.argv()),
+        _ => args::join(record.argv()),
     };
     let what = format!("#{} ({})", record.id, CopyRecord::FORMS[copy.choice.min(1)]);
     copied(model, &what, text.into_bytes())

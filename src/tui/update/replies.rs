@@ -4,9 +4,9 @@ use nix::errno::Errno;
 
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
-use crate::abi::escape::{screen, unescape};
+use crate::abi::escape::unescape;
 use crate::control::report::table;
-use crate::control::words::{Mood, chain, ended_in_words, ended_with_time};
+use crate::control::words::{Mood, chain, ended_in_words, ended_with_time, title};
 use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::engine::record::{Outcome, Record};
 use crate::sys::probe::Report;
@@ -16,15 +16,18 @@ use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
-use super::{line, module, rehearse};
+use super::{line, rehearse};
 
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
     let Some(pending) = model.pending.remove(&ticket) else { return Vec::new() };
     match pending {
-        Pending::Request(batch) => {
+        Pending::Request(batch) => request(model, batch, reply),
+        Pending::Series(batch) => {
             request(model, batch, reply);
-            return module::next(model, batch).into_iter().collect();
+            if model.batches.contains_key(&batch) {
+                model.pending.insert(ticket, Pending::Series(batch));
+            }
         }
         Pending::Set(keys) => set(model, &keys, reply),
         Pending::Probe => probe(model, reply),
@@ -87,7 +90,7 @@ fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {
 
 /// One request: which, how it ended, and for a refusal why and what to do.
 fn answered(record: &Record) -> String {
-    let mut text = format!("#{} {}: {}", record.id, screen(record.title()), ended_with_time(record));
+    let mut text = format!("#{} {}: {}", record.id, title(record), ended_with_time(record));
     if matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned)
         && let Some(why) = &record.why
     {

@@ -149,20 +149,15 @@ fn line(m: &mut Model, text: &str) -> Vec<(u64, Command)> {
 #[test]
 fn a_line_asks_as_the_shell_does() {
     let mut m = model();
-    let asked = line(&mut m, "request --nowait --parallel 2 --repeat 2 a b");
-    let name = |command: &Command| match command {
-        Command::RequestModule { name, wait: false } => name.clone(),
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(asked.iter().map(|(_, c)| name(c)).collect::<Vec<_>>(), [b"a", b"b"]);
-    // Each answer begins the next, and no more than were asked for.
-    let third = commands(reply(&mut m, 1, Ok(Reply::Answered(Arc::new(fixture::record(1, b"a", 0))))));
-    assert_eq!((third[0].0, name(&third[0].1)), (3, b"a".to_vec()));
-    let fourth = commands(reply(&mut m, 3, Ok(Reply::Answered(Arc::new(fixture::record(2, b"a", 0))))));
-    assert_eq!((fourth[0].0, name(&fourth[0].1)), (4, b"b".to_vec()));
-    assert!(reply(&mut m, 2, Ok(Reply::Answered(Arc::new(fixture::record(3, b"b", 256))))).is_empty());
-    reply(&mut m, 4, Ok(Reply::Answered(Arc::new(fixture::record(4, b"b", 256)))));
+    let mut effects = type_in(&mut m, ":request --nowait --parallel 2 --repeat 2 a b\n");
+    assert!(matches!(effects.pop(), Some(Effect::Remember(_))));
+    let [Effect::Series(series)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((series.names.concat(), series.wait, series.total, series.parallel), (b"ab".to_vec(), false, 4, 2));
+    for (id, raw) in [(1, 0), (2, 0), (3, 256), (4, 256)] {
+        reply(&mut m, series.ticket, Ok(Reply::Answered(Arc::new(fixture::record(id, b"a", raw)))));
+    }
     assert_eq!(status(&m), "a b: 4 of 4 answered: 2 ✓ exit 0, 2 ✗ exit 1 (raw 256)");
+    assert!(m.pending.is_empty() && m.batches.is_empty());
 
     let asked = line(&mut m, "run --bset cap_sys_module -- /bin/sh -c 'exit 3'");
     assert!(matches!(&asked[0].1, Command::Call(call) if call.args == [&b"-c"[..], b"exit 3"] && call.bset.is_some()));

@@ -6,12 +6,12 @@ use ratatui::text::Line;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::escape::screen;
 use crate::abi::mask::hex;
-use crate::control::words::{chain, took};
+use crate::control::words::{self, chain, took};
 use crate::engine::record::{Kind, Record, State};
-use crate::tui::model::Model;
 use crate::tui::model::look::{Detail, Tail};
 use crate::tui::model::masks::list;
 use crate::tui::model::warnings::screen_again;
+use crate::tui::model::{Model, args};
 use crate::tui::text;
 
 use super::line;
@@ -20,7 +20,7 @@ use super::line;
 pub(super) fn title(detail: &Detail) -> String {
     let r = &detail.record;
     let kind = if r.kind == Kind::Module { "module" } else { "helper" };
-    format!("#{} {kind} {}", r.id, screen(r.title()))
+    format!("#{} {kind} {}", r.id, words::title(r))
 }
 
 /// Lines as wide as they may be.
@@ -33,22 +33,22 @@ struct Page<'a> {
 impl Page<'_> {
     /// A name and what is to be said of it, on as many lines as it takes.
     fn say(&mut self, name: &str, words: &str, style: Style) {
+        self.put(name, words, style, text::wrap);
+    }
+
+    fn put(&mut self, name: &str, words: &str, style: Style, broken: fn(&str, usize) -> Vec<String>) {
         let name = text::pad(name, 9);
         let room = self.columns.saturating_sub(10);
         // Where there is no room for two columns they follow each other.
         if room < 16 {
-            self.plain(&format!("{}: {words}", name.trim_end()), style);
-            return;
+            let all = broken(&format!("{}: {words}", name.trim_end()), self.columns);
+            return self.lines.extend(all.into_iter().map(|text| line(text, style)));
         }
-        for (at, part) in text::wrap(words, room).into_iter().enumerate() {
+        for (at, part) in broken(words, room).into_iter().enumerate() {
             let name = if at == 0 { name.as_str() } else { "         " };
             let name = ratatui::text::Span::styled(format!("{name} "), self.model.theme.title);
             self.lines.push(Line::from(vec![name, ratatui::text::Span::styled(part, style)]));
         }
-    }
-
-    fn plain(&mut self, words: &str, style: Style) {
-        self.lines.extend(text::wrap(words, self.columns).into_iter().map(|text| line(text, style)));
     }
 }
 
@@ -66,8 +66,7 @@ pub(super) fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<
     if let Some(why) = &r.why {
         page.say("why", &screen_again(why), theme.mood(ending.mood));
     }
-    let argv = r.argv().iter().map(|arg| format!("\"{}\"", screen(arg))).collect::<Vec<_>>().join(", ");
-    page.say("argv", &argv, theme.text);
+    page.put("argv", &args::join(r.argv()), theme.text, text::fold);
     if r.argv().first().is_some_and(|first| **first != *r.path) {
         page.say("path", &screen(&r.path), theme.text);
     }

@@ -2,8 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::abi::escape::screen;
-use crate::control::words::{ended_in_words, ended_with_time};
+use crate::control::words::{self, ended_in_words, ended_with_time};
 use crate::engine::record::Record;
 use crate::tui::model::Model;
 use crate::tui::text;
@@ -34,7 +33,7 @@ pub(super) fn over(model: &Model) -> usize {
 pub(super) fn row(model: &Model, record: &Record, columns: usize) -> Line<'static> {
     let ending = ended_with_time(record);
     let style = model.theme.mood(ended_in_words(record).mood);
-    let title = format!("#{} {}", record.id, screen(record.title()));
+    let title = format!("#{} {}", record.id, words::title(record));
     let least = if columns < 60 { text::width(&title).min(14) } else { 16 };
     let room = columns.saturating_sub(text::width(&ending) + 1).clamp(least.min(columns), 44);
     Line::from(vec![

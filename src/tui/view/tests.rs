@@ -18,6 +18,7 @@ use crate::control::{MaskKnob, Reply};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
 use crate::tui::fixture::{self, KNOWN};
+use crate::tui::model::args;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::msg::{Click, Mouse, Msg};
 use crate::tui::theme::Theme;
@@ -151,6 +152,17 @@ fn dialogs_at_every_size() {
     at_every_size("line_page", &s, ":mask cap_sys_module\n");
     at_every_size("rehearse", &s, "2 p→\tdummy");
     at_every_size("quit", &fixture::busy(12), "qk");
+}
+
+#[test]
+fn the_call_dialog_shows_arguments_that_can_be_typed_so() {
+    let typed = r#"-c 'say "it"' a\b "it's" '' 'two  blanks'"#;
+    let mut model = fixture::model(fixture::snapshot(), 120, 40);
+    keys(&mut model, &format!("c/bin/sh\t{typed}"));
+    let shown = r#"argv: /bin/sh -c 'say "it"' $'a\\b' "it's" '' 'two  blanks'"#;
+    assert!(screen(&model).contains(shown), "{}", screen(&model));
+    let words = args::split(shown.strip_prefix("argv: ").unwrap().as_bytes()).unwrap();
+    assert_eq!(words[1..], args::split(typed.as_bytes()).unwrap());
 }
 
 #[test]

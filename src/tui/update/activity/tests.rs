@@ -197,7 +197,7 @@ fn a_record_is_copied_as_json_or_as_a_command_line() {
     typed(&mut m, "y");
     key(&mut m, KeyCode::Down);
     let line = copied(key(&mut m, KeyCode::Enter)).unwrap();
-    assert_eq!(line, br"$'/usr/bin/frob\033\1332J' --all $'a\011b'");
+    assert_eq!(line, br"$'/usr/bin/frob\033[2J' --all $'a\011b'");
     assert!(status(&m).contains("terminal's clipboard"));
 }
 

@@ -13,12 +13,12 @@ pub(super) fn module(model: &Model, columns: usize) -> Sheet {
     let wait = if form.wait { "yes: until modprobe has ended" } else { "no: until exec is decided" };
     sheet.pick(model, "wait       ", wait, form.focus == 1);
     sheet.field(model, "how many   ", &form.count, form.focus == 2);
-    let shown = screen(&model.snapshot.knobs.modprobe);
-    let name = screen(form.name.bytes());
-    if shown.is_empty() {
+    let modprobe = &model.snapshot.knobs.modprobe;
+    if modprobe.is_empty() {
         sheet.say("kernel.modprobe is empty: nothing will run", model.theme.warn);
     } else {
-        sheet.say(&format!("runs `{shown}` -q -- `{name}`"), model.theme.dim);
+        let argv = args::join([&**modprobe, b"-q", b"--", form.name.bytes()]);
+        sheet.say_whole(&format!("runs {argv}"), model.theme.dim);
     }
     sheet.say(&format!("at once: 1 to {AT_ONCE_MAX}"), model.theme.dim);
     sheet.wrong(model, form.error.as_ref());
@@ -41,19 +41,14 @@ pub(super) fn call(model: &Model, columns: usize) -> Sheet {
     sheet.say("masks for this call alone; empty: the live ones", model.theme.dim);
     match args::split(form.args.bytes()) {
         Ok(args) => {
-            let argv: Vec<String> =
-                std::iter::once(form.path.bytes()).chain(args.iter().map(Vec::as_slice)).map(quoted).collect();
-            sheet.say(&format!("argv: {}", argv.join(", ")), model.theme.dim);
+            let argv = args::join(std::iter::once(form.path.bytes()).chain(args.iter().map(Vec::as_slice)));
+            sheet.say_whole(&format!("argv: {argv}"), model.theme.dim);
         }
         Err(why) if form.error.is_none() => sheet.say(&why, model.theme.warn),
         Err(_) => {}
     }
     sheet.wrong(model, form.error.as_ref());
     sheet
-}
-
-fn quoted(arg: &[u8]) -> String {
-    format!("\"{}\"", screen(arg))
 }
 
 pub(super) fn path(model: &Model, form: &PathForm, columns: usize) -> Sheet {

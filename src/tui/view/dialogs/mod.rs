@@ -62,6 +62,11 @@ impl Sheet {
         self.lines.extend(text::wrap(sentence, self.columns).into_iter().map(|text| line(text, style)));
     }
 
+    /// The same where every blank counts, as in an argument.
+    fn say_whole(&mut self, sentence: &str, style: Style) {
+        self.lines.extend(text::fold(sentence, self.columns).into_iter().map(|text| line(text, style)));
+    }
+
     /// What is wrong, where it cannot be missed.
     fn wrong(&mut self, model: &Model, error: Option<&String>) {
         if let Some(error) = error {

@@ -3,9 +3,9 @@
 use crate::abi::escape::screen;
 use crate::control::Command;
 use crate::engine::record::Kind;
-use crate::tui::model::Model;
 use crate::tui::model::masks::size;
 use crate::tui::model::records::{CopyRecord, Kill, Repeat, SaveForm, Saving};
+use crate::tui::model::{Model, args};
 use crate::tui::text;
 use crate::tui::view::detail;
 
@@ -53,20 +53,19 @@ pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
     let style = model.theme.text;
     match &repeat.command {
         Command::RequestModule { name, wait } => {
-            let path = screen(&model.snapshot.knobs.modprobe);
+            let argv = args::join([&*model.snapshot.knobs.modprobe, b"-q", b"--", name]);
             sheet.say(
                 &format!("module {}, wait {}", screen(name), if *wait { "proc" } else { "exec" }),
                 model.theme.title,
             );
-            sheet.say(&format!("runs `{path}` -q -- `{}`", screen(name)), style);
+            sheet.say_whole(&format!("runs {argv}"), style);
             if r.path != model.snapshot.knobs.modprobe && r.kind == Kind::Module {
                 sheet.say(&format!("then it was `{}`", screen(&r.path)), model.theme.warn);
             }
         }
         Command::Call(call) => {
-            let argv: Vec<String> = r.argv().iter().map(|arg| format!("\"{}\"", screen(arg))).collect();
             sheet.say(&format!("helper {}, wait {}", screen(&call.path), call.wait.name()), model.theme.title);
-            sheet.say(&format!("argv {}", argv.join(", ")), style);
+            sheet.say_whole(&format!("argv {}", args::join(r.argv())), style);
             let env: Vec<String> = call.env.iter().map(|e| screen(e)).collect();
             sheet.say(&format!("env {}", env.join(", ")), style);
             if let Some(own) = r.own.as_deref() {

@@ -8,6 +8,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use vt100::Parser;
 
+use super::super::view;
 use super::stream::foreign;
 use super::*;
 use crate::tui::msg::{Effect, Msg};
@@ -91,7 +92,7 @@ impl Shown {
             self.painter.repaint((model.columns, model.rows)).unwrap();
             self.parser.screen_mut().set_size(model.rows, model.columns);
         }
-        self.painter.draw(model).unwrap();
+        self.painter.draw(model, view::draw).unwrap();
         let mut sent = vec![0; usize::try_from(self.file.metadata().unwrap().len() - self.read).unwrap()];
         self.file.read_exact_at(&mut sent, self.read).unwrap();
         self.read += sent.len() as u64;

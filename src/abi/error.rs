@@ -33,6 +33,10 @@ pub trait Explain: std::error::Error {
     fn errno(&self) -> Errno;
     /// What a person can do about it, one sentence.
     fn advice(&self) -> Cow<'static, str>;
+    /// All of it: `reason (ERRNO); advice`.
+    fn whole(&self) -> String {
+        format!("{self}; {}", self.advice())
+    }
 }
 
 /// Floor 0: a text or a value that does not mean anything.
@@ -47,6 +51,11 @@ impl ParseError {
     /// `EINVAL`, with the reason and the advice.
     pub fn invalid(why: impl Into<String>, advice: impl Into<Cow<'static, str>>) -> Self {
         Self { errno: Errno::EINVAL, why: why.into(), advice: advice.into() }
+    }
+
+    /// The reason alone.
+    pub fn why(&self) -> &str {
+        &self.why
     }
 
     /// Another errno (`ENAMETOOLONG`), with the reason and the advice.

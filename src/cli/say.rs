@@ -14,7 +14,7 @@ pub fn say(line: &str) {
 
 /// An error, and what to do about it.
 pub fn complain(error: &dyn Explain) {
-    say(&format!("{error}; {}", error.advice()));
+    say(&error.whole());
 }
 
 /// The answers. One lock for a whole answer, so that those of parallel requests do not mix.

@@ -120,11 +120,11 @@ fn noop(record: &Record) -> &'static str {
 }
 
 fn exec_failed(record: &Record) -> Ending {
-    let errno = record.errno.map_or_else(|| "no errno".to_owned(), errno_name);
+    let errno = errno(record);
     if record.stage == Some(Stage::Process) {
-        return Ending::new('¡', Mood::Bad, format!("no process could be made: {errno}"));
+        return Ending::new('¡', Mood::Bad, format!("no process could be made{errno}"));
     }
-    Ending::new('!', Mood::Bad, format!("exec failed: {errno} `{}`", screen(&record.path)))
+    Ending::new('!', Mood::Bad, format!("exec failed{errno}: `{}`", screen(&record.path)))
 }
 
 fn refused(record: &Record) -> Ending {
@@ -230,9 +230,12 @@ mod tests {
             (record(Killed, None, None, Some(0x8b)), "‡ killed by SIGSEGV, core dumped (raw 139)"),
             (
                 record(ExecFailed, Some(Stage::Exec), Some(Errno::ENOENT), None),
-                "! exec failed: ENOENT `/sbin/mod\\x1bprobe`",
+                "! exec failed (ENOENT): `/sbin/mod\\x1bprobe`",
             ),
-            (record(ExecFailed, Some(Stage::Process), Some(Errno::EAGAIN), None), "¡ no process could be made: EAGAIN"),
+            (
+                record(ExecFailed, Some(Stage::Process), Some(Errno::EAGAIN), None),
+                "¡ no process could be made (EAGAIN)",
+            ),
             (refused(Stage::Hook, Errno::EPERM), "⊘ refused by the hook (EPERM)"),
             (refused(Stage::Gate, Errno::EBUSY), "‖ refused by the gate (EBUSY)"),
             (refused(Stage::Limit, Errno::ENOMEM), "∞ refused by the limit (ENOMEM)"),
@@ -258,6 +261,7 @@ mod tests {
         for (record, words) in every_ending() {
             let ending = ended_in_words(&record);
             assert_eq!(ending.text(), words);
+            assert!(record.errno.is_none_or(|e| words.contains(&format!("({})", errno_name(e)))), "{words}");
             assert_eq!(unicode_width::UnicodeWidthChar::width(ending.symbol), Some(1), "{words}");
             assert_eq!(seen.insert(ending.symbol, words), None, "{words} shares its symbol");
         }

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use crate::abi::cap::{CapMask, CapSets};
-use crate::abi::error::Stage;
+use crate::abi::error::{EngineError, Stage};
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
@@ -160,12 +160,10 @@ impl Call {
         record.state = State::Ended;
         record.ended_us = Some(now.saturating_sub(record.at));
         record.outcome = failure.outcome;
-        record.stage = Some(failure.stage);
-        record.errno = Some(failure.errno);
-        record.why = Some(failure.why.into());
-        record.enforced = record.enforced.filter(|_| failure.stage != Stage::Process);
+        record.fail(&failure.error);
+        record.enforced = record.enforced.filter(|_| failure.error.stage != Stage::Process);
         record.chain = chain.into();
-        let result = -(failure.errno as i32);
+        let result = -(failure.error.errno as i32);
         if record.wait != WaitMode::NoWait && !record.abandoned {
             record.result = Some(result);
         }
@@ -234,10 +232,9 @@ impl CallState {
         self.record.result = Some(-(Errno::EINTR as i32));
         let mut answer = self.record.clone();
         answer.outcome = Outcome::Abandoned;
-        answer.stage = Some(Stage::Cancel);
-        answer.errno = Some(Errno::EINTR);
         let lives = answer.pid.map_or("it is still launched".into(), |pid| format!("the helper (pid {pid}) lives on"));
-        answer.why = Some(format!("the caller stopped waiting; {lives} and its end will be reported").into());
+        let advice = format!("{lives} and its end will be reported");
+        answer.fail(&EngineError::new(Stage::Cancel, Errno::EINTR, "the caller stopped waiting", advice));
         answer.output = self.tails.output().map(Arc::new);
         answer
     }
@@ -265,11 +262,9 @@ impl CallState {
             Some(_) => Outcome::Exited,
         };
         if ended.status.is_none() {
-            record.stage = Some(Stage::Lost);
-            record.errno = Some(Errno::ECHILD);
-            record.why = Some(
-                "the helper is gone and its status was lost: the host program reaped it or ignores SIGCHLD".into(),
-            );
+            let why = "the helper is gone and its status was lost: the host program reaped it or ignores SIGCHLD";
+            let advice = "leave the engine's children to it, and SIGCHLD at its default";
+            record.fail(&EngineError::new(Stage::Lost, Errno::ECHILD, why, advice));
         }
         if matches!(record.wait, WaitMode::Proc { .. }) && !record.abandoned {
             record.result = Some(result);

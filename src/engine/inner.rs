@@ -85,10 +85,8 @@ impl Inner {
         record.ended_us = Some(now.saturating_sub(record.at));
         record.result = Some(0);
         if let Some(error) = error {
-            record.stage = Some(error.stage);
-            record.errno = Some(error.errno);
+            record.fail(error);
             record.result = Some(-(error.errno as i32));
-            record.why = Some(format!("{}; {}", error.why, error.advice).into());
         }
         if outcome == Outcome::Refused {
             record.chain = self.chain(record.requester.pid).into();

@@ -73,7 +73,7 @@ impl Inner {
             Ok(info) => info,
             // The name and the path were both checked for NULs; a knob cannot hold a relative path.
             Err(e) => {
-                let error = EngineError::new(Stage::Path, e.errno(), e.to_string(), e.advice());
+                let error = EngineError::new(Stage::Path, e.errno(), e.why(), e.advice());
                 return self.end_without_process(record, Outcome::Refused, Some(&error));
             }
         };
@@ -104,7 +104,7 @@ impl Inner {
                 "write a path to kernel.modprobe",
             ));
         }
-        let name = ModuleName::parse(name).map_err(|e| refused(Stage::Name, e.errno(), e.to_string(), e.advice()))?;
+        let name = ModuleName::parse(name).map_err(|e| refused(Stage::Name, e.errno(), e.why(), e.advice()))?;
         let above = self.above.get_or_init(|| self.host.same_executable_above());
         loops::engine_within(*above).map_err(|why| {
             refused(Stage::Loop, Errno::ELOOP, why, "let the helper ask the engine that started it, or none")

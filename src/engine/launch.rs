@@ -1,5 +1,6 @@
 //! One call on its worker: copy the knobs, cut the sets, run the init hook, launch, wait, close the record.
 
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::birth::{Birth, Enforcement, Image, SetsPlan};
-use crate::abi::error::{Explain, Stage, exec_advice};
+use crate::abi::error::{EngineError, Explain, Stage, SysError, exec_advice};
 use crate::abi::escape::screen;
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
@@ -25,9 +26,19 @@ use super::sysctl::Values;
 /// A call that came to nothing before its program ran.
 pub(super) struct Failure {
     pub(super) outcome: Outcome,
-    pub(super) stage: Stage,
-    pub(super) errno: Errno,
-    pub(super) why: String,
+    pub(super) error: EngineError,
+}
+
+impl Failure {
+    pub(super) fn new(
+        outcome: Outcome,
+        stage: Stage,
+        errno: Errno,
+        why: impl Into<String>,
+        advice: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { outcome, error: EngineError::new(stage, errno, why, advice) }
+    }
 }
 
 impl Inner {
@@ -81,12 +92,8 @@ impl Inner {
             (state.record.bset, state.record.inheritable) = (values.bset, values.inheritable);
         }
         if enforced == Enforcement::Refused {
-            return Err(Failure {
-                outcome: Outcome::Refused,
-                stage: Stage::Enforce,
-                errno: Errno::EPERM,
-                why: "the masks can be enforced neither by cutting the bounding set nor by no_new_privs; nothing was started".into(),
-            });
+            let why = "the masks can be enforced neither by cutting the bounding set nor by no_new_privs";
+            return Err(Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, "nothing was started"));
         }
         Ok(Image {
             path,
@@ -157,9 +164,9 @@ impl Inner {
             self.ended(call, Ended::default());
         } else {
             drop(state);
-            let why = "the worker panicked: a defect of the engine; nothing is known to have been started".into();
-            let (outcome, stage, errno) = (Outcome::ExecFailed, Stage::Process, Errno::ECANCELED);
-            self.failed(call, Failure { outcome, stage, errno, why });
+            let why = "the worker panicked: a defect of the engine";
+            let advice = "nothing is known to have been started";
+            self.failed(call, Failure::new(Outcome::ExecFailed, Stage::Process, Errno::ECANCELED, why, advice));
         }
         self.log(Level::Error, format!("the worker of request {} panicked: a defect of the engine", call.id));
     }
@@ -176,25 +183,25 @@ fn run_init(info: &mut SubprocessInfo, birth: &mut Birth) -> Result<(), Failure>
     let (errno, why) = match catch_unwind(AssertUnwindSafe(|| init(birth))) {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(errno)) => (errno, "the init hook refused to start the helper"),
-        Err(_) => (Errno::ECANCELED, "the init hook panicked; nothing was started"),
+        Err(_) => (Errno::ECANCELED, "the init hook panicked"),
     };
-    Err(Failure { outcome: Outcome::Refused, stage: Stage::Init, errno, why: why.into() })
+    Err(Failure::new(Outcome::Refused, Stage::Init, errno, why, "nothing was started"))
 }
 
 fn failure_of(failure: LaunchFailure, path: &[u8]) -> Failure {
     match failure {
         LaunchFailure::Exec(errno) => exec_failure(errno, path),
-        LaunchFailure::Process(e) => Failure {
-            outcome: Outcome::ExecFailed,
-            stage: Stage::Process,
-            errno: e.errno,
-            why: format!("no process could be made: {e}; {}", e.advice()),
-        },
+        LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
     }
 }
 
+/// No process could be made.
+pub(super) fn no_process(e: &SysError) -> EngineError {
+    let why = format!("no process could be made: {}: {}", e.what, e.errno.desc());
+    EngineError::new(Stage::Process, e.errno, why, e.advice())
+}
+
 fn exec_failure(errno: Errno, path: &[u8]) -> Failure {
-    let why =
-        format!("`{}` could not be executed: {}; {advice}", screen(path), errno.desc(), advice = exec_advice(errno));
-    Failure { outcome: Outcome::ExecFailed, stage: Stage::Exec, errno, why }
+    let why = format!("`{}` could not be executed: {}", screen(path), errno.desc());
+    Failure::new(Outcome::ExecFailed, Stage::Exec, errno, why, exec_advice(errno))
 }

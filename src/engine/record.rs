@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::abi::birth::{Enforcement, NotEnforced};
 use crate::abi::cap::{CapMask, CapSets};
-use crate::abi::error::Stage;
+use crate::abi::error::{EngineError, Explain, Stage};
 use crate::abi::wait::{WaitMode, WaitStatus};
 use crate::abi::who::{ChainLink, Origin, Requester};
 use crate::sys::host::Micros;
@@ -209,6 +209,12 @@ impl Record {
             output: None,
             chain: Box::default(),
         }
+    }
+
+    /// Enters what failed.
+    pub(super) fn fail(&mut self, error: &EngineError) {
+        (self.stage, self.errno) = (Some(error.stage), Some(error.errno));
+        self.why = Some(error.whole().into());
     }
 
     /// argv as the helper got it.

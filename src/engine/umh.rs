@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::abi::cap::CapMask;
-use crate::abi::error::{EngineError, Explain, Stage, SysError};
+use crate::abi::error::{EngineError, Stage, SysError};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::call::{Check, check};
@@ -18,6 +18,7 @@ use super::ask::CallOptions;
 use super::call::Call;
 use super::cancel::Cancel;
 use super::inner::Inner;
+use super::launch::no_process;
 use super::record::{Args, Kind, Outcome, Record, State};
 use super::sync::thread;
 
@@ -78,9 +79,7 @@ impl Inner {
                 Err(back) => {
                     info = back;
                     let no_thread = SysError::new("a thread for the call's hooks", Errno::EAGAIN);
-                    let why = format!("no process could be made: {no_thread}");
-                    let error = EngineError::new(Stage::Process, Errno::EAGAIN, why, no_thread.advice());
-                    (Outcome::ExecFailed, Some(error))
+                    (Outcome::ExecFailed, Some(no_process(&no_thread)))
                 }
             },
             Check::Noop => (Outcome::Noop, None),

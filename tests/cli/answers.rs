@@ -120,7 +120,8 @@ fn umh_3_exec_errors_by_stage() {
             assert_eq!(record["outcome"], "exec_failed");
             assert_eq!((&record["errno"], &record["result"]), (&json!(errno), &json!(-number)));
             assert_eq!((&record["raw"], &record["pid"]), (&json!(null), &json!(null)));
-            assert!(ran.stderr.contains(" could not be executed: "), "{}", ran.stderr);
+            let why = format!(" ({errno}); ");
+            assert!(ran.stderr.contains(" could not be executed: ") && ran.stderr.contains(&why), "{}", ran.stderr);
         }
     }
 }
@@ -173,7 +174,11 @@ fn wait_modes() {
     assert_eq!((&none["wait"], &none["outcome"], &none["result"]), (&json!("none"), &json!("running"), &json!(0)));
     // Its failure comes after its answer, and is told all the same.
     let failed = run(["run", "--wait", "none", "--", "/nonexistent"]);
-    assert!(failed.exits(0).stderr.contains("could not be executed"), "{}", failed.stderr);
+    assert!(
+        failed.exits(0).stderr.contains("could not be executed: No such file or directory (ENOENT)"),
+        "{}",
+        failed.stderr
+    );
 }
 
 #[test]
@@ -312,5 +317,24 @@ fn umh_2_an_empty_path_is_a_call_that_names_no_program() {
         assert!(said.starts_with("'': no-op: the call's path is empty, it names no program, "), "{said}");
         let record = run(&["--json", "--", ""]).exits(75).record();
         assert_eq!((&record["outcome"], &record["result"], &record["pid"]), (&json!("noop"), &json!(0), &json!(null)));
+    }
+}
+
+/// In the answer and in the reason on stderr, the same for every stage.
+#[test]
+fn whatever_came_to_nothing_says_its_errno() {
+    let current = ["khelper.era=current", "kernel.modprobe="];
+    for (set, args, words, errno) in [
+        (&["kernel.modprobe=/nonexistent"][..], &["request", "x"][..], "x: exec failed", "ENOENT"),
+        (&[], &["run", "--", "/etc"], "/etc: exec failed", "EACCES"),
+        (&["khelper.deny=x"], &["request", "x"], "x: refused by the hook", "EPERM"),
+        (&["khelper.gate=disabled"], &["run", "--", "/bin/true"], "/bin/true: refused by the gate", "EBUSY"),
+        (&current, &["request", "x"], "x: refused, no path to run", "ENOENT"),
+        (&[], &["request", ""], "'': refused, not a module's name", "EINVAL"),
+    ] {
+        let set = set.iter().flat_map(|s| ["--set", s]);
+        let ran = run(set.chain(args.iter().copied()));
+        assert!(ran.text().starts_with(&format!("{words} ({errno})")), "{}", ran.text());
+        assert_eq!(ran.stderr.matches(&format!(" ({errno}); ")).count(), 1, "{}", ran.stderr);
     }
 }

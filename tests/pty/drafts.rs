@@ -58,7 +58,7 @@ fn a_module_is_rehearsed_without_loading_it() {
         pty.press("p", "modprobe, for a");
         pty.press("\x1b[C", "any program");
         pty.press("\t/nowhere/x", "/nowhere/x");
-        pty.press("\r", if columns >= 80 { "exec failed: ENOENT" } else { "under draft:" });
+        pty.press("\r", if columns >= 80 { "exec failed (ENOENT)" } else { "under draft:" });
         pty.send("q");
         pty.hides("Rehearsal");
         // The second run may not be over yet, and quitting would ask.

@@ -71,8 +71,7 @@ impl Scene {
             let ended = Ended { status: Some(WaitStatus::exited(1)), ..Ended::default() };
             self.call.ended(0, ended, Arc::new, |_| filed.up());
         } else {
-            let failure =
-                Failure { outcome: Outcome::ExecFailed, stage: Stage::Exec, errno: Errno::ENOENT, why: String::new() };
+            let failure = Failure::new(Outcome::ExecFailed, Stage::Exec, Errno::ENOENT, "", "");
             self.call.failed(0, failure, Vec::new(), |_| filed.up());
         }
     }

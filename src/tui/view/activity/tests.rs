@@ -175,7 +175,7 @@ fn log_lines() -> Vec<Line> {
     let mut lines = vec![
         line(Level::Info, None, "kernel.modprobe: `/sbin/modprobe` -> `/bin/echo`, by the console"),
         line(Level::Warning, None, "khelper.gate: enabled -> disabled"),
-        line(Level::Error, Some(4), "foo: ! exec failed: ENOENT `/nowhere/with/a/long/path/to/a/program`"),
+        line(Level::Error, Some(4), "foo: ! exec failed (ENOENT): `/nowhere/with/a/long/path/to/a/program`"),
     ];
     lines.extend((5..60).map(|id| line(Level::Warning, Some(id), "dummy: ∞ refused by the limit (ENOMEM)")));
     lines.push(line(Level::Warning, None, "request_module: runaway loop modprobe dummy"));

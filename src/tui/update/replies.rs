@@ -4,7 +4,6 @@ use nix::errno::Errno;
 
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
-use crate::abi::escape::unescape;
 use crate::control::report::table;
 use crate::control::words::{Mood, chain, ended_in_words, ended_with_time, title};
 use crate::control::{Key, MaskKnob, Reply, Written};
@@ -16,6 +15,7 @@ use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
+use super::written::take_written;
 use super::{line, rehearse};
 
 /// Takes an answer in. One that nobody asked for says nothing.
@@ -282,28 +282,4 @@ fn probe(model: &mut Model, reply: Result<Reply, ControlError>) {
         Ok(_) => {}
         Err(error) => model.say(Mood::Bad, explain(&error)),
     }
-}
-
-/// The knobs read so now; the next snapshot finds nothing new in them.
-fn take_written(model: &mut Model, written: &[Written]) {
-    let knobs = &mut model.snapshot.knobs;
-    for w in written {
-        match w.key {
-            Key::Modprobe => {
-                if let Some(path) = unescape(&w.after) {
-                    knobs.modprobe = path.into();
-                }
-            }
-            Key::Bset => knobs.bset = read_words(&w.after).unwrap_or(knobs.bset),
-            Key::Inheritable => knobs.inheritable = read_words(&w.after).unwrap_or(knobs.inheritable),
-            _ => {}
-        }
-    }
-}
-
-/// Reads back what `kernel_words` prints.
-fn read_words(text: &str) -> Option<CapMask> {
-    let (low, high) = text.split_once('\t')?;
-    let (low, high): (u32, u32) = (low.parse().ok()?, high.parse().ok()?);
-    Some(CapMask::from_bits(u64::from(high) << 32 | u64::from(low)))
 }

@@ -39,9 +39,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
     Args::read(args).map_err(|error| {
         let text = error.render().to_string();
         if !error.use_stderr() {
-            // --help and --version; a closed stdout is no error.
-            let _ = io::stdout().lock().write_all(text.as_bytes());
-            return 0;
+            // --help and --version.
+            return print(&text);
         }
         // clap repeats what was typed: hostile bytes.
         for line in text.lines() {

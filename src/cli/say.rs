@@ -1,10 +1,13 @@
 //! What is said, and where: answers on stdout; the log, errors and advice on stderr, escaped, behind `khelper: `.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
-use crate::abi::error::Explain;
+use nix::errno::Errno;
+
+use crate::abi::error::{Explain, SysError};
 use crate::abi::escape::screen;
+use crate::sys;
 
 /// One line on stderr. `line` holds no hostile bytes (whoever made it has escaped them). A closed stderr is no
 /// reason to stop: there is nobody left to tell.
@@ -41,13 +44,13 @@ impl Answers {
         if state.closed || state.failed || stdout.is_empty() {
             return;
         }
-        let mut out = io::stdout().lock();
-        match out.write_all(stdout).and_then(|()| out.flush()) {
+        match sys::stdout::write_all(stdout) {
             Ok(()) => {}
-            Err(e) if e.kind() == ErrorKind::BrokenPipe => state.closed = true,
+            Err(Errno::EPIPE) => state.closed = true,
             Err(e) => {
                 state.failed = true;
-                say(&format!("stdout could not be written: {e}; the answers from here on are lost"));
+                let why = SysError::new("stdout could not be written", e);
+                say(&format!("{why}; the answers from here on are lost"));
             }
         }
     }

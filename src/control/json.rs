@@ -19,6 +19,13 @@ pub struct Asker {
     comm: String,
 }
 
+/// The masks of a call's own; one that was not given is full.
+#[derive(Debug, Serialize)]
+pub struct Own {
+    bset: CapMask,
+    inheritable: CapMask,
+}
+
 /// A [`Record`] as it is printed. Byte strings are escaped ([`json`]), times are microseconds since the request was
 /// made, `errno` is a name.
 #[derive(Debug, Serialize)]
@@ -41,6 +48,7 @@ pub struct Entry<'a> {
     enforced: Option<Enforcement>,
     bset: CapMask,
     inheritable: CapMask,
+    own: Option<Own>,
     caps: Option<Sets>,
     not_enforced: &'a [NotEnforced],
     pid: Option<i32>,
@@ -77,6 +85,7 @@ impl<'a> From<&'a Record> for Entry<'a> {
             enforced: r.enforced,
             bset: r.bset,
             inheritable: r.inheritable,
+            own: r.own.as_deref().map(|&(bset, inheritable)| Own { bset, inheritable }),
             caps: r.caps.as_deref().map(|sets| Sets::from(*sets)),
             not_enforced: &r.not_enforced,
             pid: r.pid,

@@ -7,3 +7,4 @@ pub mod linux;
 pub mod local;
 pub mod probe;
 pub mod signals;
+pub mod stdout;

@@ -25,7 +25,7 @@ With \fBlinux\fR the console draws ASCII alone.
 .SH EXIT STATUS
 The helper's own, passed on unchanged; 128 + n if signal n killed it; 127 not found, 126 not executable; 124 timed out;
 130 interrupted; 64 usage; 70 status lost; 74 the answer could not be written; 75 refused for now; 77 not permitted; 2 no
-terminal for the console; 129 its terminal has gone.
+terminal for the console; 129 its terminal has gone. A reader of stdout that has gone (a closed pipe) is no error.
 "#;
 
 /// Every page by its name: the program's, and one for each command.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{Helpers, khelper, modprobe, run};
 
-const KEYS: [&str; 34] = [
+const KEYS: [&str; 35] = [
     "id",
     "kind",
     "module",
@@ -26,6 +26,7 @@ const KEYS: [&str; 34] = [
     "enforced",
     "bset",
     "inheritable",
+    "own",
     "caps",
     "not_enforced",
     "pid",
@@ -337,4 +338,22 @@ fn whatever_came_to_nothing_says_its_errno() {
         assert!(ran.text().starts_with(&format!("{words} ({errno})")), "{}", ran.text());
         assert_eq!(ran.stderr.matches(&format!(" ({errno}); ")).count(), 1, "{}", ran.stderr);
     }
+}
+
+#[test]
+fn umh_12_the_masks_of_a_calls_own_are_told_beside_the_knobs() {
+    let run = |options: &[&str]| {
+        let set = ["--set", "kernel.usermodehelper.bset=-cap_bpf", "run", "--json"];
+        run([&set, options, &["--", "/bin/true"]].concat()).exits(0).record()
+    };
+    let whole = run(&[]);
+    assert_eq!(whole["own"], json!(null));
+    let own = run(&["--bset", "cap_sys_module,cap_chown", "--inheritable", "cap_chown"]);
+    assert_eq!(own["own"], json!({"bset": "0x0000000000010001", "inheritable": "0x0000000000000001"}));
+    assert_eq!((&own["bset"], &own["inheritable"]), (&whole["bset"], &whole["inheritable"]), "the knobs, untouched");
+    let bset = run(&["--bset", "empty"]);
+    assert_eq!(
+        (&bset["own"]["bset"], &bset["own"]["inheritable"]),
+        (&json!("0x0000000000000000"), &whole["inheritable"])
+    );
 }

@@ -1,7 +1,7 @@
 //! The table of exit codes, row by row.
 
 use std::fs::File;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
@@ -148,15 +148,59 @@ fn help_and_version_exit_with_0() {
 
 #[test]
 fn a_reader_that_has_gone_is_no_panic_and_a_full_disk_is_told() {
-    for args in [&["get", "-a"][..], &["mask", "full"], &["--help"], &["run", "--", "/bin/echo", "hi"], &["probe"]] {
+    for args in
+        [&["get", "-a"][..], &["mask", "full"], &["--help"], &["keys"], &["run", "--", "/bin/echo", "hi"], &["probe"]]
+    {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         drop(reader);
         let ran = Ran::of(khelper().args(args).stdout(Stdio::from(writer)).output().unwrap());
         assert!(ran.exits(0).stderr.is_empty(), "{}", ran.stderr);
     }
-    let full = || File::options().write(true).open("/dev/full").unwrap();
-    let ran = Ran::of(khelper().args(["get", "-a"]).stdout(full()).output().unwrap());
-    assert!(ran.exits(74).stderr.contains("could not be written"), "{}", ran.stderr);
-    // The helper's own failure says more.
+    // The helper's own failure says more; its answer is lost all the same.
     Ran::of(khelper().args(["run", "--", "/bin/false"]).stdout(full()).output().unwrap()).exits(1);
+}
+
+fn full() -> File {
+    File::options().write(true).open("/dev/full").unwrap()
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_told_by_every_command() {
+    let read_only = || File::open("/dev/null").unwrap();
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["get", "-a"],
+        &["get", "--help"],
+        &["keys"],
+        &["mask", "full"],
+        &["mask", "--json", "full"],
+        &["probe"],
+        &["run", "--", "/bin/true"],
+        &["run", "--json", "--wait", "none", "--", "/bin/true"],
+        &["--set", "kernel.modprobe=/bin/true", "request", "--parallel", "2", "a", "b", "c"],
+    ] {
+        let shell = |redirect: &str| {
+            let script = format!("exec \"$0\" \"$@\" {redirect}");
+            Command::new("/bin/sh").args(["-c", &script, env!("CARGO_BIN_EXE_khelper")]).args(args).output().unwrap()
+        };
+        for (output, errno) in [
+            (khelper().args(args).stdout(full()).output().unwrap(), "ENOSPC"),
+            (khelper().args(args).stdout(read_only()).output().unwrap(), "EBADF"),
+            (shell(">&-"), "EBADF"),
+        ] {
+            let ran = Ran::of(output);
+            let said = ran.exits(74).stderr.matches("stdout could not be written: ").count();
+            assert!(said == 1 && ran.stderr.contains(&format!("({errno})")), "{args:?}: {}", ran.stderr);
+        }
+        // What nobody wants to know is no loss.
+        assert_eq!(Ran::of(shell(">/dev/null")).exits(0).stderr, "");
+        assert_eq!(Ran::of(shell("1<>/dev/null")).exits(0).stderr, "");
+    }
+    for (args, code) in
+        [(&["run", "--", "/bin/false"][..], 1), (&["get", "no.such"], 64), (&["get", "-e", "no.such"], 0)]
+    {
+        let output = khelper().args(args).stdout(full()).output().unwrap();
+        Ran::of(output).exits(code);
+    }
 }

@@ -414,7 +414,7 @@ fn state(name: &[u8], bits: u64, n: u32) -> Msg {
     s.knobs.deny = String::from_utf8_lossy(name).into();
     s.running.push(fixture::live(70, name, bits));
     let mut failed = fixture::refused(71, name, Stage::Hook, Errno::EPERM, "why");
-    failed.why = Some(String::from_utf8_lossy(name).into());
+    failed.said = Some(String::from_utf8_lossy(name).into());
     s.last.push(Arc::new(failed));
     Msg::Snapshot(Box::new(s))
 }

@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if let Some(output) = &record.output {
             println!("  it wrote: {}", screen(&output.stdout));
         }
-        if let Some(why) = &record.why {
+        if let Some(why) = record.why() {
             println!("  {why}");
         }
     }

@@ -62,7 +62,7 @@ pub fn explain(record: &Record) {
     }
     let of_modprobe = record.stage == Some(Stage::Exec) && record.kind == Kind::Module;
     let knob = if of_modprobe { "kernel.modprobe: " } else { "" };
-    if let Some(why) = &record.why {
+    if let Some(why) = record.why() {
         say(&format!("{}: {knob}{why}", words::title(record)));
     }
     if !record.chain.is_empty() {

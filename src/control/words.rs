@@ -197,7 +197,7 @@ mod tests {
             outcome,
             stage,
             errno,
-            why: None,
+            said: None,
             result: None,
             status: raw.map(WaitStatus::from_raw),
             abandoned: false,

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::birth::{Birth, Enforcement, Image, SetsPlan};
-use crate::abi::error::{EngineError, Explain, Stage, SysError, exec_advice};
-use crate::abi::escape::screen;
+use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
@@ -20,7 +19,7 @@ use super::call::Call;
 use super::cut::{Cut, Fate};
 use super::event::Level;
 use super::inner::Inner;
-use super::record::Outcome;
+use super::record::{Outcome, exec_error};
 use super::sysctl::Values;
 
 /// A call that came to nothing before its program ran.
@@ -202,6 +201,5 @@ pub(super) fn no_process(e: &SysError) -> EngineError {
 }
 
 fn exec_failure(errno: Errno, path: &[u8]) -> Failure {
-    let why = format!("`{}` could not be executed: {}", screen(path), errno.desc());
-    Failure::new(Outcome::ExecFailed, Stage::Exec, errno, why, exec_advice(errno))
+    Failure { outcome: Outcome::ExecFailed, error: exec_error(errno, path) }
 }

@@ -1,5 +1,6 @@
 //! What became of a request: one type for the library, the screen and JSON.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,7 +9,8 @@ use serde::Serialize;
 
 use crate::abi::birth::{Enforcement, NotEnforced};
 use crate::abi::cap::{CapMask, CapSets};
-use crate::abi::error::{EngineError, Explain, Stage};
+use crate::abi::error::{EngineError, Explain, Stage, exec_advice};
+use crate::abi::escape::screen;
 use crate::abi::wait::{WaitMode, WaitStatus};
 use crate::abi::who::{ChainLink, Origin, Requester};
 use crate::sys::host::Micros;
@@ -127,8 +129,8 @@ pub struct Record {
     pub stage: Option<Stage>,
     /// The errno, if there was one.
     pub errno: Option<Errno>,
-    /// The reason of a refusal or failure, in words, with advice.
-    pub why: Option<Box<str>>,
+    /// What [`Self::why`] says, where it cannot be told from the rest.
+    pub(crate) said: Option<Box<str>>,
     /// What the kernel's function would have returned; `None` until it is answered.
     pub result: Option<i32>,
     /// The raw wait status of the helper.
@@ -169,6 +171,12 @@ pub struct Record {
     pub chain: Box<[ChainLink]>,
 }
 
+/// The program could not be executed.
+pub(super) fn exec_error(errno: Errno, path: &[u8]) -> EngineError {
+    let why = format!("`{}` could not be executed: {}", screen(path), errno.desc());
+    EngineError::new(Stage::Exec, errno, why, exec_advice(errno))
+}
+
 impl Record {
     /// The question alone, made `at` these times of the wall clock and of the engine's.
     pub(super) fn new(kind: Kind, wait: WaitMode, requester: Arc<Requester>, at: (SystemTime, Micros)) -> Self {
@@ -188,7 +196,7 @@ impl Record {
             outcome: Outcome::Running,
             stage: None,
             errno: None,
-            why: None,
+            said: None,
             result: None,
             status: None,
             abandoned: false,
@@ -214,7 +222,16 @@ impl Record {
     /// Enters what failed.
     pub(super) fn fail(&mut self, error: &EngineError) {
         (self.stage, self.errno) = (Some(error.stage), Some(error.errno));
-        self.why = Some(error.whole().into());
+        // Thousands may fail at exec, and all that is to be said of them is here already.
+        self.said = (error.stage != Stage::Exec).then(|| error.whole().into());
+    }
+
+    /// The reason of a refusal or failure, with advice: `reason (ERRNO); advice`.
+    pub fn why(&self) -> Option<Cow<'_, str>> {
+        match (self.stage, self.errno) {
+            (Some(Stage::Exec), Some(errno)) => Some(exec_error(errno, &self.path).whole().into()),
+            _ => self.said.as_deref().map(Into::into),
+        }
     }
 
     /// argv as the helper got it.
@@ -236,5 +253,28 @@ impl Record {
     /// From the request to the end of the helper, in microseconds.
     pub fn took_us(&self) -> Option<u64> {
         self.ended_us
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::who::Comm;
+
+    /// 10,000 records are kept.
+    #[test]
+    fn a_record_is_small_and_a_failed_exec_keeps_no_text() {
+        assert!(size_of::<Record>() <= 304, "{}", size_of::<Record>());
+        let me = Arc::new(Requester { pid: 1, uid: 0, comm: Comm::new(b"x") });
+        let mut record = Record::new(Kind::Module, WaitMode::PROC, me, (SystemTime::UNIX_EPOCH, 0));
+        assert_eq!(record.why(), None);
+        record.path = b"/no\nsuch"[..].into();
+        record.fail(&exec_error(Errno::ENOENT, &record.path));
+        assert_eq!(record.said, None);
+        let why =
+            "`/no\\x0asuch` could not be executed: No such file or directory (ENOENT); see that the file is there";
+        assert!(record.why().is_some_and(|w| w.starts_with(why)), "{:?}", record.why());
+        record.fail(&EngineError::new(Stage::Gate, Errno::EBUSY, "the gate is shut", "wait"));
+        assert_eq!(record.why().as_deref(), Some("the gate is shut (EBUSY); wait"));
     }
 }

@@ -18,7 +18,7 @@ The last 500 lines of the console's command line.
 .SH ENVIRONMENT
 .TP
 \fBNO_COLOR\fR
-If set and not empty, and no theme was chosen: no colours.
+If set and not empty: no colours, unless \fIconsole.toml\fR chooses a theme, which overrules it.
 .TP
 \fBTERM\fR
 With \fBlinux\fR the console draws ASCII alone.

@@ -42,7 +42,7 @@ fn umh_12_the_record_of_a_helper() {
         assert_eq!((record.bset, record.inheritable, record.own.as_deref()), (KNOWN, KNOWN, None));
         assert_eq!((record.enforced, record.caps.as_ref().unwrap().bounding), (Some(Enforcement::Masks), KNOWN));
         assert_eq!((record.env.len(), record.requester.pid), (3, 1000));
-        assert_eq!((record.stage, record.errno, record.why.as_deref()), (None, None, None));
+        assert_eq!((record.stage, record.errno, record.why().as_deref()), (None, None, None));
         assert_eq!(engine.record(1).unwrap().outcome, Outcome::Exited);
         assert!(engine.record(2).is_none());
     });

@@ -66,7 +66,7 @@ fn req_4_the_51st_is_refused_and_five_runaways_are_logged() {
         let refused = engine.request_module("loop", true);
         assert_eq!((refused.result, refused.outcome), (errno(Errno::ENOMEM), Outcome::Refused));
         assert_eq!(refused.stage, Some(Stage::Limit));
-        assert!(refused.why.as_deref().is_some_and(|w| w.contains("50 module requests")), "{:?}", refused.why);
+        assert!(refused.why().as_deref().is_some_and(|w| w.contains("50 module requests")), "{:?}", refused.why());
         for _ in 0..59 {
             assert_eq!(engine.request_module("loop", false).result, errno(Errno::ENOMEM));
         }

@@ -224,7 +224,7 @@ fn req_12_an_engine_within_an_engine_is_refused() {
     let by_path = engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
     for record in [by_name, by_path] {
         assert_eq!((record.result, record.stage), (errno(Errno::ELOOP), Some(Stage::Loop)));
-        assert!(record.why.as_deref().is_some_and(|w| w.contains("pid 77")));
+        assert!(record.why().as_deref().is_some_and(|w| w.contains("pid 77")));
     }
     assert_eq!((asked.load(Ordering::SeqCst), host.counts().launched, engine.snapshot().slots.peak), (0, 0, 0));
 }

@@ -100,7 +100,7 @@ fn umh_3_wait_proc_is_answered_when_the_helper_is_gone() {
     assert_eq!(run("/bin/false").result, Some(256));
     let failed = run("/no/such");
     assert_eq!((failed.result, failed.outcome, failed.status), (errno(Errno::ENOENT), Outcome::ExecFailed, None));
-    assert!(failed.why.as_deref().is_some_and(|w| w.contains("/no/such")));
+    assert!(failed.why().as_deref().is_some_and(|w| w.contains("/no/such")));
 }
 
 #[test]

@@ -294,6 +294,7 @@ fn no_color_is_honoured() {
     for (value, coloured) in [("1", false), ("", true)] {
         let mut pty = Start::khelper(80, 24).env("NO_COLOR", value).start();
         pty.shows(TARGET);
+        assert!(pty.screen().cell(0, 0).unwrap().bold(), "what is bold has a meaning");
         quits(&mut pty);
         let found = [&b"38;5;"[..], b"48;5;"].iter().any(|c| pty.wrote.windows(c.len()).any(|w| w == *c));
         assert_eq!(found, coloured);

@@ -22,7 +22,9 @@ fn keys(config: &std::path::Path) -> Output {
 fn keys_and_theme_are_the_operators() {
     let config = folder("theme = \"high-contrast\"\n[keys.screens]\nquit = \"X\"\nmodule = \"M\"\n");
     for (columns, rows) in SIZES {
-        let mut pty = Start::khelper(columns, rows).env("XDG_CONFIG_HOME", config.path()).start();
+        // A theme that was chosen overrules it.
+        let plain = Start::khelper(columns, rows).env("NO_COLOR", "1");
+        let mut pty = plain.env("XDG_CONFIG_HOME", config.path()).start();
         pty.shows("engine (pid ");
         // Bold and bright, as the theme has it.
         let cell = pty.screen().cell(0, 0).unwrap();

@@ -92,10 +92,10 @@ fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {
 fn answered(record: &Record) -> String {
     let mut text = format!("#{} {}: {}", record.id, title(record), ended_with_time(record));
     if matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned)
-        && let Some(why) = &record.why
+        && let Some(why) = record.why()
     {
         text.push_str(" — ");
-        text.push_str(&screen_again(why));
+        text.push_str(&screen_again(&why));
     }
     if !record.chain.is_empty() {
         text.push_str(&format!("; asked by {}", chain(&record.chain)));

@@ -63,8 +63,8 @@ pub(super) fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<
         _ => format!("{} · {}", ending.text(), took(model.now.saturating_sub(r.at))),
     };
     page.say(if r.state == State::Ended { "ended" } else { "state" }, &how, theme.mood(ending.mood));
-    if let Some(why) = &r.why {
-        page.say("why", &screen_again(why), theme.mood(ending.mood));
+    if let Some(why) = r.why() {
+        page.say("why", &screen_again(&why), theme.mood(ending.mood));
     }
     page.put("argv", &args::join(r.argv()), theme.text, text::fold);
     if r.argv().first().is_some_and(|first| **first != *r.path) {

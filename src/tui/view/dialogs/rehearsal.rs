@@ -87,8 +87,8 @@ fn state(model: &Model, sheet: &mut Sheet, name: &str, run: &Rehearsed) {
         Rehearsed::Ended(record) => {
             let style = model.theme.mood(ended_in_words(record).mood);
             sheet.say(&format!("under {name}: #{} {}", record.id, ended_with_time(record)), style);
-            if let Some(why) = record.why.as_deref().filter(|_| record.caps.is_none()) {
-                sheet.say(&format!("  {}", screen_again(why)), style);
+            if let Some(why) = record.why().filter(|_| record.caps.is_none()) {
+                sheet.say(&format!("  {}", screen_again(&why)), style);
             }
         }
     }

@@ -5,11 +5,14 @@ use std::io;
 use nix::sys::signal::Signal;
 
 use crate::sys::probe::ignores;
-use crate::sys::signals::stop;
+use crate::sys::signals::{pending, stop};
 
 use super::EXIT_HANGUP;
 use super::msg::Msg;
 use super::run::Console;
+
+/// What ends the console, unless it is ignored.
+const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 
 impl Console<'_> {
     pub(super) fn hear(&mut self) -> io::Result<()> {
@@ -49,7 +52,7 @@ impl Console<'_> {
     /// (`cargo run`) is to stop too, or the shell would wait for it.
     pub(super) fn suspend(&mut self, job: bool) {
         self.tty.leave();
-        stop(job);
+        stop(job, is_to_end);
         self.resume(false);
     }
 
@@ -75,7 +78,7 @@ impl Console<'_> {
                 break;
             }
             continued = false;
-            stop(false);
+            stop(false, || is_to_end() || self.tty.is_foreground());
         }
         let size = self.tty.size();
         let entered = self.tty.enter().map_err(|e| io::Error::from(e.errno));
@@ -88,4 +91,10 @@ impl Console<'_> {
             self.suspend(false);
         }
     }
+}
+
+/// Whether a signal waits that will end the console.
+fn is_to_end() -> bool {
+    let pending = pending();
+    ENDING.into_iter().any(|signal| pending.contains(signal) && !ignores(signal))
 }

@@ -664,6 +664,20 @@ fn a_timer_is_needed_only_while_something_moves() {
 }
 
 #[test]
+fn a_command_that_panicked_may_have_done_its_part() {
+    let mut m = model();
+    let why = "khelper panicked while it performed this command";
+    let error = || EngineError::new(Stage::Process, Errno::ECANCELED, why, "this is a bug").into();
+    let kill = m.submit(Pending::Helper("#1 foo".into(), "TERM sent"), Command::Abandon(1));
+    let set = m.submit(Pending::Set(vec![Key::Deny]), Command::ResetLoopMessages);
+    for (effect, said) in [(kill, "#1 foo: perhaps done: "), (set, "khelper.deny was perhaps changed: ")] {
+        let Effect::Submit { ticket, .. } = effect else { panic!() };
+        reply(&mut m, ticket, Err(error()));
+        assert!(status(&m).starts_with(&format!("{said}{why}")), "{}", status(&m));
+    }
+}
+
+#[test]
 fn a_reply_that_nobody_waits_for_says_nothing() {
     let mut m = model();
     assert!(reply(&mut m, 99, Ok(Reply::Done)).is_empty());

@@ -115,7 +115,7 @@ fn state(name: &[u8], bits: u64, n: u32) -> Msg {
     s.live_total = s.running.len();
     s.slots.holders.push(70);
     let mut failed = fixture::refused(71, name, Stage::Hook, Errno::EPERM, "why");
-    failed.why = Some(text(name).into());
+    failed.said = Some(text(name).into());
     s.last.push(Arc::new(failed));
     s.last.push(Arc::new(whole(72, name)));
     s.warnings = vec![LogLine { at: 1, level: Level::Warning, text: text(name) }];
@@ -130,7 +130,7 @@ fn whole(id: u64, name: &[u8]) -> Record {
         path: name.into(),
         args: Args::List(vec![name.into(), name.into(), b"--"[..].into()].into()),
         env: Arc::from(vec![b"HOME=/"[..].into(), name.into()]),
-        why: Some(text(name).into()),
+        said: Some(text(name).into()),
         requester: requester(name).into(),
         output: Some(Arc::new(Output { stdout: name.repeat(3), stderr: [b"x\n", name].concat(), dropped: 1 })),
         chain: vec![link(None), link(Some(1))].into(),

@@ -13,6 +13,7 @@ use crate::control::{Command, Key, MaskKnob, Reply, Written};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
 use crate::tui::fixture::{self, KNOWN};
+use crate::tui::model::Pending;
 use crate::tui::model::dialog::{Dialog, Quitting};
 use crate::tui::model::rehearse::Rehearsed;
 

@@ -263,6 +263,8 @@ fn records_are_saved_and_a_file_is_replaced_only_after_a_yes() {
         pty.shows("Replace the file?");
         pty.send(ENTER);
         pty.hides("Replace the file?");
+        // Until it is written the dialog stays.
+        pty.hides("Save records");
         leaves(pty);
         pty.shows("saved 1 record");
         assert_eq!((lines(&file), fs::read_dir(dir.path()).unwrap().count()), (1, 1));

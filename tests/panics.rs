@@ -25,7 +25,7 @@ use khelper::tui::msg::{Effect, Msg};
 use khelper::tui::{self, Face, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use pty::{Pty, Start};
+use pty::{Pty, Start, pid_after};
 use ratatui::Frame;
 
 const HOW: &str = "KHELPER_PANIC";
@@ -60,16 +60,7 @@ fn draw(model: &Model, frame: &mut Frame<'_>) {
 
 /// The console over an engine with helpers that live; ends the process.
 fn console() -> ! {
-    const ALL: [Signal; 7] = [
-        Signal::SIGINT,
-        Signal::SIGTERM,
-        Signal::SIGHUP,
-        Signal::SIGQUIT,
-        Signal::SIGWINCH,
-        Signal::SIGTSTP,
-        Signal::SIGCONT,
-    ];
-    let signals = Signals::take(&ALL).unwrap();
+    let signals = Signals::take(&tui::SIGNALS).unwrap();
     let machine = MACHINE.get_or_init(Arc::default);
     for wrong in [&machine.kill, &machine.chain] {
         wrong.store(is("elsewhere"), Ordering::Release);
@@ -89,12 +80,7 @@ fn console() -> ! {
 }
 
 fn again(test: &str, how: &str) -> Pty {
-    let me = std::env::current_exe().unwrap();
-    let mut pty = Start::program(80, 24, me)
-        .args(["--exact", test, "--nocapture"])
-        .env(HOW, how)
-        .env("RUST_BACKTRACE", "0")
-        .start();
+    let mut pty = Start::again(80, 24, test).env(HOW, how).env("RUST_BACKTRACE", "0").start();
     pty.shows(&format!("live helpers {HELPERS}"));
     pty.until("their pids", |s| s.contents().matches("pid ").count() > HELPERS);
     pty
@@ -104,12 +90,7 @@ fn again(test: &str, how: &str) -> Pty {
 fn helpers(pty: &Pty) -> Vec<Pid> {
     let text = pty.text();
     let named = text.lines().filter(|line| line.contains("/bin/sleep"));
-    let pid = |line: &str| {
-        let (_, rest) = line.split_once("pid ")?;
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().ok().map(Pid::from_raw)
-    };
-    named.filter_map(pid).collect()
+    named.filter_map(|line| pid_after(line, "pid ")).collect()
 }
 
 /// What was written after the terminal was given back.

@@ -32,6 +32,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
 use ratatui::Frame;
 
 use crate::abi::error::SysError;
@@ -50,6 +51,17 @@ const EXIT_NO_TERMINAL: u8 = 2;
 
 /// The settings mean nothing: usage, as everywhere.
 const EXIT_SETTINGS: u8 = 64;
+
+/// What the console listens to.
+pub const SIGNALS: [Signal; 7] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGWINCH,
+    Signal::SIGTSTP,
+    Signal::SIGCONT,
+];
 
 /// How the console is to be.
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +93,7 @@ impl Face {
 
 /// Runs the console over `engine` until the operator quits; the exit code of the program.
 ///
-/// `signals` holds SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP and SIGCONT, taken before the engine started. The engine
-/// is shut down at the end, after a panic too; helpers that live are left running and named on stderr (UMH-14).
+/// `signals` holds [`SIGNALS`], taken before the engine started. The engine is shut down at the end, after a panic too; helpers that live are left running and named on stderr (UMH-14).
 pub fn run(engine: &Engine, signals: &Signals, options: Options) -> u8 {
     run_with(engine, signals, options, Face::KHELPER)
 }

@@ -50,7 +50,8 @@ pub(super) struct Painter {
 impl Painter {
     /// For a screen of `size`, after the bytes of `enter` have been written.
     pub(super) fn new(tty: Arc<Tty>, enter: &[u8], size: (u16, u16)) -> io::Result<Self> {
-        // Which colours there are is the theme's to say. Under NO_COLOR the library would send `reset` for every one.
+        // Which colours there are is the theme's to say. Under NO_COLOR the library would send `reset` for every one, and
+        // lose what is bold with it.
         crossterm::style::force_color_output(true);
         let page = Page::default();
         page.0.borrow_mut().extend_from_slice(enter);

@@ -90,8 +90,6 @@ impl<'a> Console<'a> {
         } else if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             model.theme = Theme::plain();
         }
-        // The theme has decided; the library would leave out colours on its own, and lose what is bold with them.
-        crossterm::style::force_color_output(true);
         let painter = Painter::new(tty.clone(), &tty.enter()?, size)
             .map_err(|e| SysError::new("a page for the terminal", errno(&e)))?;
         let mailbox = Mailbox::new()?;

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use rustix::process::PidfdFlags;
 
 use crate::journeys::{ENTER, HOLD, ask, taken};
-use crate::pty::{Pty, Start};
+use crate::pty::{Pty, Start, pid_after};
 
 const ENDING: [Signal; 4] = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT];
 /// A shell that takes no job for stopped that has ended meanwhile: it finds out when it waits for another one.
@@ -36,9 +36,7 @@ fn with_helper(start: Start) -> Pty {
 
 /// The helper that `said` names lives; it is ended.
 fn left_and_named(said: &str) {
-    let (_, rest) = said.split_once(LEFT).unwrap_or_else(|| panic!("no `{LEFT}` in: {said}"));
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    let pid = Pid::from_raw(digits.parse().unwrap());
+    let pid = pid_after(said, LEFT).unwrap_or_else(|| panic!("no `{LEFT}` in: {said}"));
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
     assert!(!stat.contains(") Z "), "{stat}");
     kill(pid, Signal::SIGKILL).unwrap();

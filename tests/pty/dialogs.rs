@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use crate::activity::page_shows;
-use crate::journeys::{ENTER, ESC, FAILING, QUICK, ask, everywhere, quits};
+use crate::journeys::{ENTER, ESC, FAILING, QUICK, ask, command, everywhere, quits};
 use crate::pty::Pty;
 
 /// A screen, the keys, the dialog's name and what it shows, whichever size.
@@ -139,9 +139,7 @@ fn the_command_line_does_what_the_shells_does() {
             ("set khelper.deny=bad*", "khelper.deny: `` -> `bad*`"),
             ("reset loop-messages", "khelper.loop_messages: counted from 0 again"),
         ] {
-            pty.press(":", "─ Command");
-            pty.send(format!("{line}\r"));
-            pty.hides("─ Command");
+            command(pty, line);
             pty.says(says);
         }
         for (line, page, says) in [
@@ -150,8 +148,7 @@ fn the_command_line_does_what_the_shells_does() {
             ("get khelper.deny", "─ As the knobs read", "khelper.deny = bad*"),
             ("reset inheritable", "inheritable ─", "full ("),
         ] {
-            pty.press(":", "─ Command");
-            pty.send(format!("{line}\r"));
+            command(pty, line);
             pty.shows(page);
             pty.says(says);
             pty.send(ESC);

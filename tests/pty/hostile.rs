@@ -10,11 +10,10 @@ use std::path::Path;
 use std::thread;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::activity::page_shows;
-use crate::journeys::ESC;
-use crate::pty::Start;
+use crate::journeys::{ESC, SIZES};
+use crate::pty::{Start, pid_after};
 
 /// Fifteen bytes: the whole of a comm.
 const COMM: &[u8] = b"\x1b]0;c\x07\xe2\x80\xae\xff\xc2\x9b2";
@@ -43,7 +42,7 @@ fn programs(folder: &Path) -> (OsString, OsString, OsString) {
 #[test]
 fn a_hostile_program_is_seen_and_not_obeyed() {
     thread::scope(|scope| {
-        for (columns, rows) in [(120, 40), (80, 24), (40, 10)] {
+        for (columns, rows) in SIZES {
             scope.spawn(move || journey(columns, rows));
         }
     });
@@ -86,6 +85,6 @@ fn journey(columns: u16, rows: u16) {
     pty.is_restored();
     let said: String = pty.text().lines().collect();
     assert!(said.contains(r"left running: #2 /tmp/h") && said.contains(r"d\x1b[2J\x09/h\xe2\x80\xae"), "{said}");
-    let digits: String = said.rsplit("(pid ").next().unwrap().chars().take_while(char::is_ascii_digit).collect();
-    kill(Pid::from_raw(digits.parse().unwrap()), Signal::SIGKILL).unwrap();
+    let (_, last) = said.rsplit_once("left running").unwrap();
+    kill(pid_after(last, "(pid ").unwrap(), Signal::SIGKILL).unwrap();
 }

@@ -102,9 +102,8 @@ fn a_console_that_has_seen_everything_only_sleeps_once_the_minute_is_over() {
         console();
     }
     let folder = tempfile::tempdir().unwrap();
-    let me = std::env::current_exe().unwrap();
     let test = "idle::a_console_that_has_seen_everything_only_sleeps_once_the_minute_is_over";
-    let start = Start::program(80, 24, me).args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    let start = Start::again(80, 24, test).args(["--test-threads=1"]);
     let mut pty = start.env(HOW, "1").env("XDG_STATE_HOME", folder.path()).start();
     pty.shows("embedded engine (pid ");
     pty.press("2", "> cap_sys_module");

@@ -4,11 +4,10 @@
 use std::thread;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
-use crate::pty::{Pty, Start};
+use crate::pty::{Pty, Start, pid_after};
 
-const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
+pub const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 /// What every screen says in every size.
 const TARGET: &str = "engine (pid ";
 pub const ENTER: &str = "\r";
@@ -51,6 +50,13 @@ pub fn quits(pty: &mut Pty) {
 pub fn taken(pty: &mut Pty, slots: u32) {
     let says = [format!("{slots} of 50"), format!("{slots}/50")];
     pty.until(&says[0], |s| says.iter().any(|words| s.contents().contains(words)));
+}
+
+/// Hands a line to the console's command line, which takes it.
+pub fn command(pty: &mut Pty, line: &str) {
+    pty.press(":", "─ Command");
+    pty.send(format!("{line}\r"));
+    pty.hides("─ Command");
 }
 
 /// Asks for so many of a module.
@@ -233,11 +239,11 @@ fn helpers_are_left_running_and_named() {
         assert_eq!(pty.ends(), 0);
         pty.is_restored();
         let said = pty.text();
+        let helper = pid_after(&said, "left running: #1 foo (pid ").expect(&said);
         let (_, rest) = said.split_once("left running: #1 foo (pid ").expect(&said);
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         assert!(rest.contains("the next write may end #1") || rest.contains("the next"), "{said}");
         // It lives, and is ours to end.
-        kill(Pid::from_raw(digits.parse().unwrap()), Signal::SIGKILL).unwrap();
+        kill(helper, Signal::SIGKILL).unwrap();
     });
 }
 

@@ -63,6 +63,12 @@ impl Start {
         }
     }
 
+    /// This program again, for that test of it alone.
+    pub fn again(columns: u16, rows: u16, test: &str) -> Self {
+        let me = std::env::current_exe().unwrap();
+        Self::program(columns, rows, me).args(["--exact", test, "--nocapture"])
+    }
+
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
         self
@@ -197,6 +203,13 @@ impl Pty {
     /// Waits until the screen says so no more.
     pub fn unsays(&mut self, words: &str) {
         self.until(&format!("no {words}"), |screen| !flat(screen).contains(words));
+    }
+
+    /// Waits until the screen says so, broken wherever the lines end: what has no blanks is cut anywhere.
+    pub fn says_broken(&mut self, words: &str) {
+        let without_blanks = |text: &str| text.split_whitespace().collect::<String>();
+        let wanted = without_blanks(words);
+        self.until(words, |screen| without_blanks(&flat(screen)).contains(&wanted));
     }
 
     /// What the screen says as one line: without frames, and with one blank where there are many.
@@ -371,10 +384,7 @@ impl Pty {
 
     /// The process that the screen names as the engine's.
     pub fn engine(&self) -> Pid {
-        let text = self.text();
-        let (_, rest) = text.split_once("(pid ").expect("the engine is named");
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        Pid::from_raw(digits.parse().unwrap())
+        pid_after(&self.text(), "(pid ").expect("the engine is named")
     }
 }
 
@@ -389,6 +399,13 @@ fn flat(screen: &Screen) -> String {
     let text = screen.contents();
     let words = text.lines().flat_map(|line| line.trim_matches([' ', '│']).split_whitespace());
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// The pid that stands in `text` right behind the first `what`.
+pub fn pid_after(text: &str, what: &str) -> Option<Pid> {
+    let (_, rest) = text.split_once(what)?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok().map(Pid::from_raw)
 }
 
 fn rfind(bytes: &[u8], what: &[u8]) -> Option<usize> {

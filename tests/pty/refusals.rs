@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::activity::kills_what_is_left;
-use crate::journeys::{ESC, HOLD, QUICK, ask, everywhere, quits, taken, with};
+use crate::journeys::{ESC, HOLD, QUICK, SIZES, ask, command, everywhere, quits, taken, with};
 use crate::pty::{Pty, Start};
 
 /// A screen, the keys, the dialog that stays, and what is said.
@@ -52,10 +52,8 @@ fn read_only_refuses_every_key_that_acts() {
         for line in
             ["set khelper.deny=x", "request foo", "run -- /bin/true", "probe", "gate disable", "reset bset", "kill 1"]
         {
-            pty.press(":", "─ Command");
-            pty.send(format!("{line}\r"));
+            command(pty, line);
             pty.says("the command: not done, this console is read-only");
-            pty.hides("─ Command");
             pty.send(ESC);
             pty.unsays("the command: not done");
         }
@@ -146,9 +144,7 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
             ("request x", "x: ∅ no-op: the path is empty, autoload is off"),
             ("set khelper.era=current", "khelper.era: the era is fixed by the first request (EBUSY): start an engine"),
         ] {
-            pty.press(":", "─ Command");
-            pty.send(format!("{line}\r"));
-            pty.hides("─ Command");
+            command(pty, line);
             pty.says(says);
         }
         // Each stands among the records, by its symbol.
@@ -224,8 +220,7 @@ fn what_cannot_be_regained_is_said() {
 #[test]
 fn filters_that_match_nothing_say_so() {
     everywhere(QUICK, |pty, _| {
-        pty.press(":", "─ Command");
-        pty.send("set khelper.deny=bad\r");
+        command(pty, "set khelper.deny=bad");
         pty.says("khelper.deny: `` -> `bad`");
         ask(pty, "foo", 1);
         pty.shows("exit 0");
@@ -269,8 +264,7 @@ fn what_cannot_be_done_with_a_record_is_said() {
         for file in [&below, &itself] {
             pty.press("w", "─ Save records");
             pty.send(format!("\x15{file}\r"));
-            // The path is broken where it is longer than the line.
-            pty.says("✗ `/");
+            pty.says_broken(&format!("✗ `{file}`"));
             pty.send(ESC);
             pty.hides("─ Save records");
             pty.says("nothing was saved:");
@@ -285,7 +279,7 @@ fn what_cannot_be_done_with_a_record_is_said() {
 /// A console that is a helper of another khelper asks for nothing: it would never end.
 #[test]
 fn an_engine_within_an_engine_asks_for_nothing() {
-    for (columns, rows) in [(120, 40), (80, 24), (40, 10)] {
+    for (columns, rows) in SIZES {
         let me = env!("CARGO_BIN_EXE_khelper");
         let script = format!("exec {me} <>/proc/$PPID/fd/0 >&0 2>&0");
         let mut pty = Start::khelper(columns, rows).args(["run", "--", "/bin/sh", "-c", &script]).start();

@@ -3,9 +3,8 @@
 
 use std::process::{Command, Output};
 
+use crate::journeys::SIZES;
 use crate::pty::Start;
-
-const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 
 fn folder(settings: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -100,19 +100,8 @@ fn overview_refused() {
     s.gate = Depth::Disabled;
     s.knobs.modprobe = Arc::from(&b""[..]);
     s.totals.by_outcome[4] = 9;
-    let stages = [
-        (Stage::Hook, Errno::EPERM),
-        (Stage::Gate, Errno::EBUSY),
-        (Stage::Limit, Errno::ENOMEM),
-        (Stage::Throttle, Errno::ETIME),
-        (Stage::Name, Errno::ENAMETOOLONG),
-        (Stage::Path, Errno::ENOENT),
-        (Stage::Loop, Errno::ELOOP),
-        (Stage::Init, Errno::EIO),
-        (Stage::Enforce, Errno::EPERM),
-    ];
     s.last = (1..)
-        .zip(stages)
+        .zip(fixture::REFUSALS)
         .map(|(id, (stage, errno))| Arc::new(fixture::refused(id, b"dummy", stage, errno, "why")))
         .collect();
     at_every_size("overview_refused", &s, "");

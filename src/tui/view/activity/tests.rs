@@ -1,7 +1,6 @@
 //! What the screens Activity and Log look like.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use nix::errno::Errno;
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -9,7 +8,6 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
 use super::super::draw;
-use crate::abi::error::Stage;
 use crate::engine::event::Level;
 use crate::engine::record::{Record, State};
 use crate::engine::snapshot::Snapshot;
@@ -103,20 +101,9 @@ fn overflowing() -> (Snapshot, Vec<Record>) {
 fn refused() -> (Snapshot, Vec<Record>) {
     let mut s = fixture::snapshot();
     s.totals.requests = 9;
-    let stages = [
-        (Stage::Hook, Errno::EPERM),
-        (Stage::Gate, Errno::EBUSY),
-        (Stage::Limit, Errno::ENOMEM),
-        (Stage::Throttle, Errno::ETIME),
-        (Stage::Name, Errno::ENAMETOOLONG),
-        (Stage::Path, Errno::ENOENT),
-        (Stage::Loop, Errno::ELOOP),
-        (Stage::Init, Errno::EIO),
-        (Stage::Enforce, Errno::EPERM),
-    ];
     let why = "50 requests are in progress, the limit is 50; wait, or find out who asks";
     let of = |(id, (stage, errno))| fixture::refused(id, b"dummy", stage, errno, why);
-    let mut records: Vec<Record> = (1..).zip(stages).map(of).collect();
+    let mut records: Vec<Record> = (1..).zip(fixture::REFUSALS).map(of).collect();
     records.reverse();
     (s, records)
 }

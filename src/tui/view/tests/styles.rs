@@ -148,18 +148,7 @@ fn every_ending() -> Vec<Record> {
         other(8, Outcome::Lost, Stage::Lost, Errno::ECHILD),
         Record { outcome: Outcome::Noop, ..fixture::record(9, b"x", 0) },
     ];
-    let stages = [
-        (Stage::Hook, Errno::EPERM),
-        (Stage::Gate, Errno::EBUSY),
-        (Stage::Limit, Errno::ENOMEM),
-        (Stage::Throttle, Errno::ETIME),
-        (Stage::Name, Errno::ENAMETOOLONG),
-        (Stage::Path, Errno::ENOENT),
-        (Stage::Loop, Errno::ELOOP),
-        (Stage::Init, Errno::EIO),
-        (Stage::Enforce, Errno::EPERM),
-    ];
-    records.extend((10..).zip(stages).map(|(id, (stage, errno))| refused(id, stage, errno)));
+    records.extend((10..).zip(fixture::REFUSALS).map(|(id, (stage, errno))| refused(id, stage, errno)));
     records
 }
 

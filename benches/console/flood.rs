@@ -1,4 +1,4 @@
-//! `--flood`: the console while ends come as fast as this machine makes them: what a key takes until its screen is there,
+//! `--flood [CALLERS]`: the console while ends come as fast as this machine makes them: what a key takes until its screen is there,
 //! whether every count is exact, and memory.
 
 use std::ffi::OsString;
@@ -12,8 +12,8 @@ use super::pty::Program;
 
 /// How long it lasts.
 const LASTS: Duration = Duration::from_secs(20);
-/// Requests at the same time; as many as the engine lets run.
-const PARALLEL: u32 = 50;
+/// Callers, if no number is given: on 2 cores they make 10,000 ends a second, of which the screen keeps its share.
+const CALLERS: u64 = 2;
 /// Requests that show this machine's rate, and fill what is kept.
 const FIRST: u64 = 20_000;
 /// Between two keys.
@@ -21,30 +21,32 @@ const BETWEEN: Duration = Duration::from_millis(40);
 /// Screens that the keys choose in turn: the key, and what the screen then shows.
 const SCREENS: [(&str, &str); 4] = [("1", "[1 Overview]"), ("3", "[3 Activity]"), ("4", "[4 Log]"), ("2", "[2 Masks]")];
 
-pub fn flood(home: &Path) {
+pub fn flood(home: &Path, callers: Option<u64>) {
+    let callers = callers.unwrap_or(CALLERS);
     let tiny = tiny(home);
     let mut modprobe = OsString::from("kernel.modprobe=");
     modprobe.push(&tiny);
     let mut console = Watched::start(&[env!("CARGO_BIN_EXE_khelper").into(), "--set".into(), modprobe], home);
     let calm = console.keys(Duration::from_secs(5));
-    console.ask(FIRST);
+    let first = FIRST / callers * callers;
+    console.ask(callers, first);
     let began = Instant::now();
-    console.shows(&said(FIRST));
-    let rate = FIRST as f64 / began.elapsed().as_secs_f64();
-    let asked = (rate * LASTS.as_secs_f64()) as u64;
+    console.shows(&said(first));
+    let rate = first as f64 / began.elapsed().as_secs_f64();
+    let asked = (rate * LASTS.as_secs_f64()) as u64 / callers * callers;
     let before = status(&console.program, "VmRSS:");
-    console.ask(asked);
+    console.ask(callers, asked);
     let began = Instant::now();
     let keys = console.keys(LASTS);
     console.show("3", "[3 Activity]");
-    console.shows(&said(FIRST + asked));
+    console.shows(&said(first + asked));
     let took = began.elapsed().as_secs_f64();
-    println!("the tiny static helper, {PARALLEL} at a time, the console in a terminal of 120 by 40:");
+    println!("the tiny static helper, {} at a time, the console in a terminal of 120 by 40:", callers);
     println!("{asked} asked, {asked} ended and counted, in {took:.1} s: {:.0} a second", asked as f64 / took);
     println!("a key to its screen, ms: {}; before it: {}", spread(keys), spread(calm));
     let (after, peak) = (status(&console.program, "VmRSS:"), status(&console.program, "VmHWM:"));
-    println!("resident KiB: with {FIRST} asked {before:.0}, after all {after:.0}, at most {peak:.0}");
-    println!("the screen says: {}", console.line(&said(FIRST + asked)));
+    println!("resident KiB: with {first} asked {before:.0}, after all {after:.0}, at most {peak:.0}");
+    println!("the screen says: {}", console.line(&said(first + asked)));
 }
 
 /// What Activity says when so many were asked for and all are over.
@@ -95,10 +97,13 @@ impl Watched {
         self.shows(what);
     }
 
-    /// Asks for so many modules by the console's command line.
-    fn ask(&mut self, requests: u64) {
+    /// Asks for so many modules by the console's command line, in a line for each caller, which makes one request after
+    /// another.
+    fn ask(&mut self, callers: u64, requests: u64) {
         self.show("3", "[3 Activity]");
-        self.program.write(format!(":request --parallel {PARALLEL} --repeat {requests} flood\r").as_bytes());
+        for _ in 0..callers {
+            self.program.write(format!(":request --repeat {} flood\r", requests / callers).as_bytes());
+        }
     }
 
     /// What each key took, in milliseconds.

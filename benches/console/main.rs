@@ -2,7 +2,7 @@
 //! bytes, memory, of the console and of any other terminal program, taking turns in one run. Names are separated by a
 //! lone comma. Without names: the console alone.
 //!
-//! `-- --flood`: the console alone, while helpers end as fast as they can for 20 s.
+//! `-- --flood [CALLERS]`: the console alone, while helpers end for 20 s, as fast as so many callers can ask.
 //!
 //! Each program runs in a pseudo-terminal of 120 by 40 whose terminal answers the questions that an xterm would.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
@@ -22,7 +22,7 @@ fn main() {
     let given: Vec<OsString> = std::env::args_os().skip(1).filter(|a| a != "--bench").collect();
     let home = tempfile::tempdir().unwrap();
     if given.first().is_some_and(|first| first == "--flood") {
-        return flood::flood(home.path());
+        return flood::flood(home.path(), given.get(1).and_then(|n| n.to_str()?.parse().ok()));
     }
     let mut programs: Vec<Vec<OsString>> = vec![vec![env!("CARGO_BIN_EXE_khelper").into()]];
     programs.extend(given.split(|a| a == ",").filter(|p| !p.is_empty()).map(<[OsString]>::to_vec));

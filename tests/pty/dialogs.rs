@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use crate::activity::page_shows;
-use crate::journeys::{ENTER, ESC, FAILING, QUICK, ask, command, everywhere, quits};
+use crate::journeys::{ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, quits};
 use crate::pty::Pty;
 
 /// A screen, the keys, the dialog's name and what it shows, whichever size.
@@ -109,13 +109,7 @@ fn any_helper_is_called() {
 #[test]
 fn a_mask_is_reset_after_a_look() {
     everywhere(QUICK, |pty, _| {
-        pty.press("2", "> cap_sys_module");
-        pty.send("\x1b[H");
-        pty.press(" ", "drops cap_chown");
-        pty.press("w", "enter applies");
-        // At 40 x 10 it has to be read to its end.
-        pty.send("\x1b[6~\r");
-        pty.hides("Apply the draft");
+        drop_cap_chown(pty);
         pty.says("exactly as asked");
         pty.press("R", "─ Reset ");
         pty.says("gets back cap_chown");

@@ -59,6 +59,17 @@ pub fn command(pty: &mut Pty, line: &str) {
     pty.hides("─ Command");
 }
 
+/// Drops one capability from the live bounding set, by a draft that is applied.
+pub fn drop_cap_chown(pty: &mut Pty) {
+    pty.press("2", "> cap_sys_module");
+    pty.send("\x1b[H");
+    pty.press(" ", "drops cap_chown");
+    pty.press("w", "enter applies");
+    // At 40 x 10 it has to be read to its end.
+    pty.send("\x1b[6~\r");
+    pty.hides("Apply the draft");
+}
+
 /// Asks for so many of a module.
 pub fn ask(pty: &mut Pty, name: &str, times: u32) {
     pty.press("m", "Ask for a module");

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::activity::kills_what_is_left;
-use crate::journeys::{ESC, HOLD, QUICK, SIZES, ask, command, everywhere, quits, taken, with};
+use crate::journeys::{ESC, HOLD, QUICK, SIZES, ask, command, drop_cap_chown, everywhere, quits, taken, with};
 use crate::pty::{Pty, Start};
 
 /// A screen, the keys, the dialog that stays, and what is said.
@@ -195,12 +195,7 @@ fn the_throttle_gives_up_after_a_while() {
 #[test]
 fn what_cannot_be_regained_is_said() {
     everywhere(QUICK, |pty, _| {
-        pty.press("2", "> cap_sys_module");
-        pty.send("\x1b[H");
-        pty.press(" ", "drops cap_chown");
-        pty.press("w", "enter applies");
-        pty.send("\x1b[6~\r");
-        pty.hides("Apply the draft");
+        drop_cap_chown(pty);
         pty.press(" ", "[·→✗]");
         pty.says("bset live -> draft: cannot be regained:");
         pty.send("w");

@@ -26,7 +26,8 @@ use khelper::tui::{self, Face, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pty::{Pty, Start, pid_after};
-use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Position;
 
 const HOW: &str = "KHELPER_PANIC";
 /// Helpers that live meanwhile.
@@ -53,9 +54,10 @@ fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 }
 
 /// The console's own, but for the Log: wrong when half of it is drawn.
-fn draw(model: &Model, frame: &mut Frame<'_>) {
-    (Face::KHELPER.draw)(model, frame);
+fn draw(model: &Model, page: &mut Buffer) -> Option<Position> {
+    let cursor = (Face::KHELPER.draw)(model, page);
     assert!(!(is("view") && model.tab == Tab::Log), "the page is wrong");
+    cursor
 }
 
 /// The console over an engine with helpers that live; ends the process.

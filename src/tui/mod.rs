@@ -33,7 +33,8 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Position;
 
 use crate::abi::error::SysError;
 use crate::engine::Engine;
@@ -74,8 +75,8 @@ pub struct Options {
 
 /// What takes a message in.
 pub type Update = fn(&mut Model, Msg) -> Vec<Effect>;
-/// What draws the screen.
-pub type Draw = fn(&Model, &mut Frame<'_>);
+/// What draws the screen, and says where its cursor is.
+pub type Draw = fn(&Model, &mut Buffer) -> Option<Position>;
 
 /// What the loop turns: judgement and looks, without the terminal.
 #[derive(Clone, Copy, Debug)]

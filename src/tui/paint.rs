@@ -1,19 +1,20 @@
 //! Frames on their way to the terminal: one write each, never more than the terminal takes, none while an earlier
 //! one is still on its way.
 
-use std::cell::RefCell;
+mod shown;
+
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use super::Draw;
 use super::model::Model;
 use super::terminal::Tty;
+use shown::Shown;
 
 /// A synchronized update: the terminal shows the frame whole, or not yet.
 const BEGIN: &[u8] = b"\x1b[?2026h";
@@ -22,26 +23,15 @@ const END: &[u8] = b"\x1b[?2026l";
 const SCREEN_PIECE: usize = 240;
 const CLEAR: &[u8] = b"\x1b[0m\x1b[2J";
 
-/// Where ratatui writes a frame.
-#[derive(Clone, Default)]
-struct Page(Rc<RefCell<Vec<u8>>>);
-
-impl io::Write for Page {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Draws frames and writes them.
 pub(super) struct Painter {
     tty: Arc<Tty>,
-    page: Page,
-    screen: Terminal<CrosstermBackend<Page>>,
-    /// How much of the page the terminal has taken.
+    /// What is drawn, and what of it the terminal shows.
+    page: Buffer,
+    shown: Shown,
+    /// What it has still to be handed.
+    bytes: Vec<u8>,
+    /// How many of these bytes it has taken.
     taken: usize,
     /// It would take no more.
     behind: bool,
@@ -49,39 +39,25 @@ pub(super) struct Painter {
 
 impl Painter {
     /// For a screen of `size`, after the bytes of `enter` have been written.
-    pub(super) fn new(tty: Arc<Tty>, enter: &[u8], size: (u16, u16)) -> io::Result<Self> {
+    pub(super) fn new(tty: Arc<Tty>, enter: &[u8], size: (u16, u16)) -> Self {
         // Which colours there are is the theme's to say. Under NO_COLOR the library would send `reset` for every one, and
         // lose what is bold with it.
         crossterm::style::force_color_output(true);
-        let page = Page::default();
-        page.0.borrow_mut().extend_from_slice(enter);
-        let screen = blank(&page, size)?;
-        Ok(Self { tty, page, screen, taken: 0, behind: false })
+        let (page, shown) = blank(size);
+        Self { tty, page, shown, bytes: enter.to_vec(), taken: 0, behind: false }
     }
 
     /// Forgets what the terminal shows: the next frame paints every cell of `size`.
-    pub(super) fn repaint(&mut self, size: (u16, u16)) -> io::Result<()> {
-        self.blank(size)?;
-        self.page.0.borrow_mut().extend_from_slice(CLEAR);
-        Ok(())
+    pub(super) fn repaint(&mut self, size: (u16, u16)) {
+        (self.page, self.shown) = blank(size);
+        self.bytes.extend_from_slice(CLEAR);
     }
 
     /// After a stop: what was on its way went nowhere; `enter` comes first, then everything is painted.
-    pub(super) fn reenter(&mut self, enter: &[u8], size: (u16, u16)) -> io::Result<()> {
-        self.blank(size)?;
-        let mut page = self.page.0.borrow_mut();
-        page.clear();
-        page.extend_from_slice(enter);
+    pub(super) fn reenter(&mut self, enter: &[u8], size: (u16, u16)) {
+        (self.page, self.shown) = blank(size);
+        self.bytes = enter.to_vec();
         (self.taken, self.behind) = (0, false);
-        Ok(())
-    }
-
-    /// A screen of which nothing is known. The old one says goodbye with a cursor, which is not to be seen.
-    fn blank(&mut self, size: (u16, u16)) -> io::Result<()> {
-        let length = self.page.0.borrow().len();
-        self.screen = blank(&self.page, size)?;
-        self.page.0.borrow_mut().truncate(length);
-        Ok(())
     }
 
     /// Whether the terminal has still to take something.
@@ -91,14 +67,24 @@ impl Painter {
 
     /// Draws a frame and writes it. Not while [`Self::is_behind`].
     pub(super) fn draw(&mut self, model: &Model, draw: Draw) -> io::Result<()> {
-        self.page.0.borrow_mut().extend_from_slice(BEGIN);
-        self.screen.draw(|frame| draw(model, frame))?;
-        self.page.0.borrow_mut().extend_from_slice(END);
+        self.page.reset();
+        let cursor = draw(model, &mut self.page);
+        self.bytes.extend_from_slice(BEGIN);
+        let mut backend = CrosstermBackend::new(&mut self.bytes);
+        backend.draw(self.shown.update(&self.page).into_iter())?;
+        match cursor {
+            Some(position) => {
+                backend.set_cursor_position(position)?;
+                backend.show_cursor()?;
+            }
+            None => backend.hide_cursor()?,
+        }
+        self.bytes.extend_from_slice(END);
         self.write()
     }
 
     /// Hands bytes to the terminal's clipboard, with the next frame.
-    pub(super) fn copy(&self, bytes: &[u8]) {
+    pub(super) fn copy(&mut self, bytes: &[u8]) {
         use crossterm::Command as _;
         let mut ansi = String::new();
         // Writing to a String cannot fail.
@@ -107,14 +93,13 @@ impl Painter {
             ansi = through_screen(&ansi);
         }
         // Within an update that has begun it would be a part of the frame: it goes before it.
-        self.page.0.borrow_mut().extend_from_slice(ansi.as_bytes());
+        self.bytes.extend_from_slice(ansi.as_bytes());
     }
 
     /// Writes what the terminal takes.
     pub(super) fn write(&mut self) -> io::Result<()> {
-        let mut page = self.page.0.borrow_mut();
-        while self.taken < page.len() {
-            match self.tty.write(&page[self.taken..]) {
+        while self.taken < self.bytes.len() {
+            match self.tty.write(&self.bytes[self.taken..]) {
                 Ok(0) => return Err(Errno::EIO.into()),
                 Ok(written) => self.taken += written,
                 Err(Errno::EAGAIN) => {
@@ -125,7 +110,7 @@ impl Painter {
                 Err(e) => return Err(e.into()),
             }
         }
-        page.clear();
+        self.bytes.clear();
         (self.taken, self.behind) = (0, false);
         Ok(())
     }
@@ -143,9 +128,11 @@ fn through_screen(ansi: &str) -> String {
         .collect()
 }
 
-fn blank(page: &Page, (columns, rows): (u16, u16)) -> io::Result<Terminal<CrosstermBackend<Page>>> {
-    let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
-    Terminal::with_options(CrosstermBackend::new(page.clone()), TerminalOptions { viewport })
+/// A screen of which nothing is known but that it is blank.
+fn blank((columns, rows): (u16, u16)) -> (Buffer, Shown) {
+    let page = Buffer::empty(Rect::new(0, 0, columns, rows));
+    let shown = Shown::blank(page.content.len());
+    (page, shown)
 }
 
 #[cfg(test)]

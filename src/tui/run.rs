@@ -90,8 +90,7 @@ impl<'a> Console<'a> {
         } else if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             model.theme = Theme::plain();
         }
-        let painter = Painter::new(tty.clone(), &tty.enter()?, size)
-            .map_err(|e| SysError::new("a page for the terminal", errno(&e)))?;
+        let painter = Painter::new(tty.clone(), &tty.enter()?, size);
         let mailbox = Mailbox::new()?;
         let desk = Desk::new(engine.clone(), mailbox.clone());
         let input = Decoder::new(now);

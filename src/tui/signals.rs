@@ -43,9 +43,8 @@ impl Console<'_> {
     /// The screen has another size, or is to be painted anew.
     pub(super) fn resized(&mut self) {
         let (columns, rows) = self.tty.size();
-        if self.painter.repaint((columns, rows)).is_ok() {
-            self.take(Msg::Resize { columns, rows });
-        }
+        self.painter.repaint((columns, rows));
+        self.take(Msg::Resize { columns, rows });
     }
 
     /// Gives the terminal back and stops, with the whole job if the operator asked for it here: whoever started us
@@ -81,11 +80,11 @@ impl Console<'_> {
             stop(false, || is_to_end() || self.tty.is_foreground());
         }
         let size = self.tty.size();
-        let entered = self.tty.enter().map_err(|e| io::Error::from(e.errno));
-        if entered.and_then(|enter| self.painter.reenter(&enter, size)).is_err() {
+        let Ok(enter) = self.tty.enter() else {
             self.ending = Some(EXIT_HANGUP);
             return;
-        }
+        };
+        self.painter.reenter(&enter, size);
         self.take(Msg::Resize { columns: size.0, rows: size.1 });
         if again {
             self.suspend(false);

@@ -4,8 +4,6 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use proptest::prelude::*;
-use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
 use vt100::Parser;
 
 use super::super::view;
@@ -64,19 +62,19 @@ fn what_is_foreign_is_found() {
 }
 
 /// A painter whose terminal is a file, and a terminal that is fed from it.
-struct Shown {
+struct Seen {
     painter: Painter,
     file: File,
     read: u64,
     parser: Parser,
 }
 
-impl Shown {
+impl Seen {
     fn new(model: &Model) -> Self {
         let file = tempfile::tempfile().unwrap();
         let tty = Tty::onto(file.try_clone().unwrap().into());
         let size = (model.columns, model.rows);
-        let painter = Painter::new(Arc::new(tty), b"\x1b[?1049h", size).unwrap();
+        let painter = Painter::new(Arc::new(tty), b"\x1b[?1049h", size);
         Self { painter, file, read: 0, parser: Parser::new(size.1, size.0, 0) }
     }
 
@@ -89,7 +87,7 @@ impl Shown {
             }
         }
         if resized {
-            self.painter.repaint((model.columns, model.rows)).unwrap();
+            self.painter.repaint((model.columns, model.rows));
             self.parser.screen_mut().set_size(model.rows, model.columns);
         }
         self.painter.draw(model, view::draw).unwrap();
@@ -103,11 +101,10 @@ impl Shown {
 
     /// Where the terminal shows something else than what was drawn.
     fn differs(&self, model: &Model) -> Option<String> {
-        let mut terminal = Terminal::new(TestBackend::new(model.columns, model.rows)).unwrap();
-        terminal.draw(|frame| view::draw(model, frame)).unwrap();
-        let drawn = terminal.backend().buffer();
+        let (mut drawn, _) = blank((model.columns, model.rows));
+        view::draw(model, &mut drawn);
         (0..model.rows).find_map(|y| {
-            let (shown, wanted) = (self.row(y), row(drawn, y));
+            let (shown, wanted) = (self.row(y), row(&drawn, y));
             (shown != wanted).then(|| format!("row {y}:\n{shown}\n{wanted}"))
         })
     }
@@ -147,7 +144,7 @@ proptest! {
     ) {
         let mut model = fixture::model(fixture::snapshot(), columns, rows);
         model.tab = crate::tui::model::Tab::ALL[tab];
-        let mut shown = Shown::new(&model);
+        let mut shown = Seen::new(&model);
         for msg in messages {
             let sent = shown.take(&mut model, msg);
             prop_assert_eq!(foreign(&sent), None);

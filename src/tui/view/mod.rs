@@ -20,7 +20,6 @@ mod slots;
 mod tests;
 mod warnings;
 
-use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -68,14 +67,13 @@ impl Areas {
     }
 }
 
-/// Draws the whole screen.
-pub fn draw(model: &Model, frame: &mut Frame<'_>) {
-    let area = frame.area();
+/// Draws the whole screen; where its cursor is, if it shows one.
+pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
+    let area = buf.area;
     if area.is_empty() {
-        return;
+        return None;
     }
     let areas = Areas::of(model, area);
-    let buf = frame.buffer_mut();
     put(buf, areas.target, &[header::target(model, area.width)]);
     put(buf, areas.tabs, &[header::tabs(model, area.width)]);
     let mut cursor = None;
@@ -90,13 +88,11 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     if !model.dialogs.is_empty() {
         cursor = dialogs::draw(model, &areas, buf);
     }
-    part(frame.buffer_mut());
+    part(buf);
     if model.ascii {
-        ascii::plain(frame.buffer_mut());
+        ascii::plain(buf);
     }
-    if let Some(cursor) = cursor {
-        frame.set_cursor_position(cursor);
-    }
+    cursor
 }
 
 /// What is in a cell of the screen and can be clicked.

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use nix::errno::Errno;
 use proptest::prelude::*;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 
 use super::*;
@@ -27,9 +25,9 @@ use crate::tui::update::update;
 const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (120, 40)];
 
 fn buffer(model: &Model) -> Buffer {
-    let mut terminal = Terminal::new(TestBackend::new(model.columns, model.rows)).unwrap();
-    terminal.draw(|frame| draw(model, frame)).unwrap();
-    terminal.backend().buffer().clone()
+    let mut page = Buffer::empty(Rect::new(0, 0, model.columns, model.rows));
+    draw(model, &mut page);
+    page
 }
 
 fn rows(buffer: &Buffer) -> Vec<String> {

@@ -2,9 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
 use super::super::draw;
@@ -23,9 +22,9 @@ use crate::tui::update::update;
 const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 40), (200, 60)];
 
 fn buffer(model: &Model) -> Buffer {
-    let mut terminal = Terminal::new(TestBackend::new(model.columns, model.rows)).unwrap();
-    terminal.draw(|frame| draw(model, frame)).unwrap();
-    terminal.backend().buffer().clone()
+    let mut page = Buffer::empty(Rect::new(0, 0, model.columns, model.rows));
+    draw(model, &mut page);
+    page
 }
 
 fn rows(buffer: &Buffer) -> Vec<String> {

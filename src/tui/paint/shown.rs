@@ -1,0 +1,96 @@
+//! What the terminal shows, in little: a cell of ratatui's takes 48 bytes, and a second page of them would be a twentieth
+//! of all the memory that the console has.
+
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::Color;
+
+use crate::tui::text;
+
+/// A cell that the terminal shows, or [`UNKNOWN`]: its character above 32 bits, its colours and modifiers below.
+type Known = u64;
+
+/// Differs from every cell: whatever comes is painted.
+const UNKNOWN: Known = 0;
+
+/// The cells of a terminal, row by row.
+#[derive(Debug)]
+pub(super) struct Shown(Vec<Known>);
+
+impl Shown {
+    /// A page with nothing on it, of so many cells.
+    pub(super) fn blank(cells: usize) -> Self {
+        Self(vec![known(&Cell::EMPTY); cells])
+    }
+
+    /// What has to be painted for the terminal to show `page`, which is as large: column, row, cell. It counts as shown.
+    ///
+    /// A wide character covers the cells after it, which are not painted; where one was and is no more, or is now, what it
+    /// covered is, for the terminal may have blanked all of it.
+    pub(super) fn update<'a>(&mut self, page: &'a Buffer) -> Vec<(u16, u16, &'a Cell)> {
+        let mut changed = Vec::new();
+        let mut at = self.0.iter_mut().zip(&page.content);
+        for y in 0..page.area.height {
+            // Cells from here on that a wide one covers, and that one covered or covers.
+            let (mut covered, mut stale) = (0usize, 0usize);
+            for (x, (shown, cell)) in (0..page.area.width).zip(at.by_ref()) {
+                let now = known(cell);
+                let differs = *shown == UNKNOWN || *shown != now || stale > 0;
+                let (before, width) = (columns(*shown), text::width(cell.symbol()));
+                *shown = now;
+                stale = if differs { before.max(width).max(stale) } else { stale }.saturating_sub(1);
+                if covered > 0 {
+                    covered -= 1;
+                    continue;
+                }
+                covered = width.saturating_sub(1);
+                if differs {
+                    changed.push((x, y, cell));
+                }
+            }
+        }
+        changed
+    }
+}
+
+/// How many columns it took; of what is unknown, how many it may have taken.
+fn columns(known: Known) -> usize {
+    if known == UNKNOWN {
+        return 2;
+    }
+    // A Unicode scalar value, as it came from one.
+    let c = u32::try_from(known >> 32).ok().and_then(char::from_u32).unwrap_or(' ');
+    text::width(c.encode_utf8(&mut [0; 4]))
+}
+
+/// [`UNKNOWN`] for what has no short form: more than one character, or a colour beyond the sixteen. No theme has one, and
+/// the view gives every character a cell of its own.
+fn known(cell: &Cell) -> Known {
+    let mut chars = cell.symbol().chars();
+    let (Some(c), None, Some(fg), Some(bg)) = (chars.next(), chars.next(), colour(cell.fg), colour(cell.bg)) else {
+        return UNKNOWN;
+    };
+    u64::from(u32::from(c)) << 32 | u64::from(fg) << 24 | u64::from(bg) << 16 | u64::from(cell.modifier.bits())
+}
+
+fn colour(colour: Color) -> Option<u8> {
+    const NAMED: [Color; 17] = [
+        Color::Reset,
+        Color::Black,
+        Color::Red,
+        Color::Green,
+        Color::Yellow,
+        Color::Blue,
+        Color::Magenta,
+        Color::Cyan,
+        Color::Gray,
+        Color::DarkGray,
+        Color::LightRed,
+        Color::LightGreen,
+        Color::LightYellow,
+        Color::LightBlue,
+        Color::LightMagenta,
+        Color::LightCyan,
+        Color::White,
+    ];
+    NAMED.iter().zip(0..).find_map(|(named, number)| (*named == colour).then_some(number))
+}

@@ -30,8 +30,8 @@ fn main() {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     println!("{cores} cores, Linux {}; medians of {RUNS} runs, (low quartile to high quartile)", kernel.trim());
     println!(
-        "{:<18} {:>22} {:>22} {:>10} {:>12} {:>10} {:>8}",
-        "program", "first frame ms", "key ms", "idle CPU %", "idle bytes/s", "RSS KiB", "threads"
+        "{:<18} {:>22} {:>22} {:>10} {:>12} {:>22} {:>8}",
+        "program", "first frame ms", "key ms", "idle CPU %", "idle bytes/s", "RSS KiB at start", "threads"
     );
     let mut all: Vec<Vec<Figures>> = vec![Vec::new(); programs.len()];
     for _ in 0..RUNS {
@@ -48,13 +48,14 @@ fn main() {
 fn print_row(name: &str, figures: &[Figures]) {
     let of = |what: fn(&Figures) -> f64| quartiles(figures.iter().map(what).collect());
     let spread = |[low, median, high]: [f64; 3]| format!("{median:.2} ({low:.2} to {high:.2})");
+    let whole = |[low, median, high]: [f64; 3]| format!("{median:.0} ({low:.0} to {high:.0})");
     println!(
-        "{name:<18} {:>22} {:>22} {:>10.3} {:>12.1} {:>10.0} {:>8.0}",
+        "{name:<18} {:>22} {:>22} {:>10.3} {:>12.1} {:>22} {:>8.0}",
         spread(of(|f| f.first_frame_ms)),
         spread(of(|f| f.key_ms)),
         of(|f| f.idle_cpu_percent)[1],
         of(|f| f.idle_bytes_per_s)[1],
-        of(|f| f.rss_kib)[1],
+        whole(of(|f| f.rss_kib)),
         of(|f| f.threads)[1],
     );
 }

@@ -94,3 +94,47 @@ fn colour(colour: Color) -> Option<u8> {
     ];
     NAMED.iter().zip(0..).find_map(|(named, number)| (*named == colour).then_some(number))
 }
+
+#[cfg(test)]
+mod tests {
+    use ratatui::layout::Rect;
+    use ratatui::style::Style;
+
+    use super::*;
+
+    fn painted(shown: &mut Shown, text: &str, style: Style) -> Vec<u16> {
+        let mut page = Buffer::empty(Rect::new(0, 0, 5, 1));
+        page.set_string(0, 0, text, style);
+        shown.update(&page).into_iter().map(|(x, ..)| x).collect()
+    }
+
+    #[test]
+    fn only_what_differs_is_painted() {
+        let (mut shown, plain) = (Shown::blank(5), Style::new());
+        assert_eq!(painted(&mut shown, "ab", plain), [0, 1]);
+        assert_eq!(painted(&mut shown, "ab", plain), [0; 0]);
+        assert_eq!(painted(&mut shown, "ac", plain), [1]);
+        assert_eq!(painted(&mut shown, "ac", plain.fg(Color::Red)), [0, 1]);
+        assert_eq!(painted(&mut shown, "", plain), [0, 1]);
+    }
+
+    #[test]
+    fn what_a_wide_character_covers_is_painted_when_it_is_gone() {
+        let (mut shown, plain) = (Shown::blank(5), Style::new());
+        assert_eq!(painted(&mut shown, "コx", plain), [0, 2]);
+        assert_eq!(painted(&mut shown, "コx", plain), [0; 0]);
+        assert_eq!(painted(&mut shown, "a x", plain), [0, 1]);
+        assert_eq!(painted(&mut shown, "aコ", plain), [1]);
+        // The half of the one that was is under the one that is; its other half is not.
+        assert_eq!(painted(&mut shown, "コ", plain), [0, 2]);
+    }
+
+    #[test]
+    fn what_has_no_short_form_is_painted_each_time() {
+        let (mut shown, odd) = (Shown::blank(5), Style::new().fg(Color::Indexed(200)));
+        assert_eq!(painted(&mut shown, "x", odd), [0]);
+        assert_eq!(painted(&mut shown, "x", odd), [0, 1]);
+        assert_eq!(painted(&mut shown, "x", Style::new()), [0, 1]);
+        assert_eq!(painted(&mut shown, "x", Style::new()), [0; 0]);
+    }
+}

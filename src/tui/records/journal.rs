@@ -1,5 +1,6 @@
 //! Events as lines of the log.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -67,13 +68,21 @@ pub(in crate::tui) fn keep(events: Subscription, mailbox: Arc<Mailbox>, known: u
             let now = clock(SystemTime::now());
             mailbox.log(match received {
                 Received::Event(event) if is_known(&event) => continue,
-                Received::Event(event) => line(&event.kind, now),
+                Received::Event(event) => written(&event.kind, now, line),
                 Received::Missed(missed) => missed_line(missed, now),
                 Received::Closed => return,
             });
         }
     };
     thread::Builder::new().name("console-log".into()).stack_size(STACK).spawn(write).map(drop)
+}
+
+/// What `write` makes of an event. A panic of its costs one line: the log goes on.
+fn written(kind: &EventKind, now: String, write: fn(&EventKind, String) -> Line) -> Line {
+    catch_unwind(AssertUnwindSafe(|| write(kind, now.clone()))).unwrap_or_else(|_| {
+        let text = "khelper panicked while it wrote this line: this is a bug; its message is printed at the end";
+        Line::new(Level::Error, now, None, text)
+    })
 }
 
 /// So many lines are missing here.
@@ -147,6 +156,15 @@ mod tests {
     use crate::abi::who::Origin;
     use crate::tui::fixture;
     use nix::errno::Errno;
+
+    #[test]
+    fn a_panic_costs_one_line() {
+        let kind = EventKind::Abandoned { id: 7 };
+        let failed = written(&kind, "12:00".into(), |_, _| panic!("the words are wrong"));
+        assert_eq!((failed.level, &*failed.time), (Level::Error, "12:00"));
+        assert!(failed.words().contains("khelper panicked while it wrote this line"), "{}", failed.words());
+        assert!(written(&kind, String::new(), line).words().starts_with("#7 its caller stopped waiting"));
+    }
 
     #[test]
     fn what_is_no_routine_has_a_line() {

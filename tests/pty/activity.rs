@@ -64,8 +64,7 @@ fn a_request_is_found_and_read_whole() {
         opens(pty);
         pty.shows("#1 module foo");
         pty.shows("exit 1 (raw 256)");
-        for what in
-            ["\"foo\"", "asked 20", "of CPU", "full (41)", "by masks", "failing: no module foo", "HOME=/", "chain"]
+        for what in ["argv", "asked 20", "of CPU", "full (41)", "by masks", "failing: no module foo", "HOME=/", "chain"]
         {
             page_shows(pty, what);
         }

@@ -14,7 +14,7 @@ use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
-use super::{line, rehearse};
+use super::{line, module, rehearse};
 
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
@@ -23,9 +23,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         Pending::Request(batch) => request(model, batch, reply),
         Pending::Series(batch) => {
             request(model, batch, reply);
-            if model.batches.contains_key(&batch) {
-                model.pending.insert(ticket, Pending::Series(batch));
-            }
+            module::go_on(model, batch, ticket);
         }
         Pending::Set(keys) => set(model, &keys, reply),
         Pending::Probe => probe(model, reply),
@@ -86,8 +84,7 @@ fn answered(record: &Record) -> String {
     if matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned)
         && let Some(why) = record.why()
     {
-        text.push_str(" — ");
-        text.push_str(&screen_again(&why));
+        text.push_str(&format!(" — {}", screen_again(&why)));
     }
     if !record.chain.is_empty() {
         text.push_str(&format!("; asked by {}", chain(&record.chain)));

@@ -16,17 +16,6 @@ use crate::sys::probe::{PROBE_ARG, ignores};
 use crate::sys::signals::Signals;
 use crate::tui;
 
-/// What the console listens to; a command listens to SIGINT alone.
-const CONSOLE_SIGNALS: [Signal; 7] = [
-    Signal::SIGINT,
-    Signal::SIGTERM,
-    Signal::SIGHUP,
-    Signal::SIGQUIT,
-    Signal::SIGWINCH,
-    Signal::SIGTSTP,
-    Signal::SIGCONT,
-];
-
 /// The whole program.
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
@@ -46,7 +35,7 @@ fn run(args: &Args) -> u8 {
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }
-    // Whoever starts a program with SIGINT ignored does not want it interrupted.
+    // A command listens to SIGINT alone. Whoever starts a program with SIGINT ignored does not want it interrupted.
     let signals = if ignores(Signal::SIGINT) { Ok(None) } else { Signals::take(&[Signal::SIGINT]).map(Some) };
     let started = signals.map_err(|e| refuse(&e)).and_then(|signals| Ok((engine()?, signals)));
     match started {
@@ -57,7 +46,7 @@ fn run(args: &Args) -> u8 {
 
 /// The console. Knobs are written before the terminal is looked at: a wrong `--set` is told as such.
 fn console(args: &Args, settings: &[OsString]) -> u8 {
-    let started = Signals::take(&CONSOLE_SIGNALS).map_err(|e| refuse(&e)).and_then(|signals| {
+    let started = Signals::take(&tui::SIGNALS).map_err(|e| refuse(&e)).and_then(|signals| {
         let engine = engine()?;
         cli::set(&engine, settings)?;
         Ok((engine, signals))

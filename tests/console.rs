@@ -2,8 +2,16 @@
 
 #[path = "pty/activity.rs"]
 mod activity;
+#[path = "pty/alive.rs"]
+mod alive;
+#[path = "pty/dialogs.rs"]
+mod dialogs;
 #[path = "pty/drafts.rs"]
 mod drafts;
+#[path = "common/host.rs"]
+mod host;
+#[path = "pty/hostile.rs"]
+mod hostile;
 #[path = "pty/idle.rs"]
 mod idle;
 #[path = "pty/journeys.rs"]
@@ -14,6 +22,8 @@ mod line;
 mod mouse;
 #[path = "pty/mod.rs"]
 mod pty;
+#[path = "pty/refusals.rs"]
+mod refusals;
 #[path = "pty/settings.rs"]
 mod settings;
 #[path = "pty/svg.rs"]

@@ -76,9 +76,8 @@ fn flood(engine: &Engine) {
 }
 
 fn again(columns: u16, rows: u16) -> Pty {
-    let me = std::env::current_exe().unwrap();
     let test = "keys_are_heard_in_a_flood_and_no_count_is_lost";
-    Start::program(columns, rows, me).args(["--exact", test, "--nocapture"]).env(HOW, "1").start()
+    Start::again(columns, rows, test).env(HOW, "1").start()
 }
 
 #[test]

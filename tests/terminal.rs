@@ -16,8 +16,7 @@ use pty::{Pty, Start};
 const HOW: &str = "KHELPER_PANIC";
 
 fn again(test: &str, how: &str) -> Pty {
-    let me = std::env::current_exe().unwrap();
-    Start::program(80, 24, me).args(["--exact", test, "--nocapture"]).env(HOW, how).env("RUST_BACKTRACE", "0").start()
+    Start::again(80, 24, test).env(HOW, how).env("RUST_BACKTRACE", "0").start()
 }
 
 /// Takes the terminal and panics: where it is drawn, or in another thread.

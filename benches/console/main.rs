@@ -2,9 +2,12 @@
 //! bytes, memory, of the console and of any other terminal program, taking turns in one run. Names are separated by a
 //! lone comma. Without names: the console alone.
 //!
+//! `-- --flood [CALLERS]`: the console alone, while helpers end for 20 s, as fast as so many callers can ask.
+//!
 //! Each program runs in a pseudo-terminal of 120 by 40 whose terminal answers the questions that an xterm would.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
 
+mod flood;
 mod measure;
 mod pty;
 
@@ -17,6 +20,10 @@ const RUNS: usize = 7;
 
 fn main() {
     let given: Vec<OsString> = std::env::args_os().skip(1).filter(|a| a != "--bench").collect();
+    let home = tempfile::tempdir().unwrap();
+    if given.first().is_some_and(|first| first == "--flood") {
+        return flood::flood(home.path(), given.get(1).and_then(|n| n.to_str()?.parse().ok()));
+    }
     let mut programs: Vec<Vec<OsString>> = vec![vec![env!("CARGO_BIN_EXE_khelper").into()]];
     programs.extend(given.split(|a| a == ",").filter(|p| !p.is_empty()).map(<[OsString]>::to_vec));
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
@@ -29,7 +36,7 @@ fn main() {
     let mut all: Vec<Vec<Figures>> = vec![Vec::new(); programs.len()];
     for _ in 0..RUNS {
         for (figures, program) in all.iter_mut().zip(&programs) {
-            figures.push(measure(program));
+            figures.push(measure(program, home.path()));
         }
     }
     for (program, figures) in programs.iter().zip(&all) {

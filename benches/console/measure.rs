@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::pty::Program;
@@ -22,24 +23,22 @@ pub struct Figures {
     pub first_frame_ms: f64,
     /// From a key to the first byte that answers it; the median of the run.
     pub key_ms: f64,
-    /// Of one core.
+    /// Of one core, with the children that it starts meanwhile.
     pub idle_cpu_percent: f64,
     pub idle_bytes_per_s: f64,
     pub rss_kib: f64,
     pub threads: f64,
 }
 
-pub fn measure(argv: &[OsString]) -> Figures {
-    let program = Program::start(argv);
+pub fn measure(argv: &[OsString], home: &Path) -> Figures {
+    let program = Program::start(argv, home);
     let first_frame_ms = first_frame(&program);
-    program.settle(Duration::from_millis(700));
-    let (rss_kib, threads) = memory_and_threads(&program);
-    let key_ms = key(&program);
-    program.settle(Duration::from_millis(500));
-    let (cpu, from, mut bytes) = (cpu_ns(&program), Instant::now(), 0);
-    while let Some(left) = IDLE.checked_sub(from.elapsed()) {
-        bytes += program.read(left).map_or(0, |b| b.len());
-    }
+    program.watch(Duration::from_millis(700));
+    let (rss_kib, threads) = (status(&program, "VmRSS:"), status(&program, "Threads:"));
+    let key_ms = key(&program, argv[0] == env!("CARGO_BIN_EXE_khelper"));
+    program.watch(Duration::from_millis(500));
+    let (cpu, from) = (cpu_ns(&program), Instant::now());
+    let bytes = program.watch(IDLE);
     let wall = from.elapsed().as_secs_f64();
     Figures {
         first_frame_ms,
@@ -54,43 +53,53 @@ pub fn measure(argv: &[OsString]) -> Figures {
 fn first_frame(program: &Program) -> f64 {
     let mut screen = vt100::Parser::new(40, 120, 0);
     loop {
-        let (bytes, last) = program.settle(SILENCE);
+        let (bytes, last) = program.settle(SILENCE, Duration::from_secs(1));
         screen.process(&bytes);
         if screen.screen().contents().chars().filter(|c| !c.is_whitespace()).count() >= FRAME_CELLS {
             return (last - program.started).as_secs_f64() * 1e3;
         }
-        assert!(program.started.elapsed() < Duration::from_secs(10), "no frame in 10 s");
+        assert!(
+            program.started.elapsed() < Duration::from_secs(10),
+            "no frame in 10 s (is it there, and in PATH?):\n{}",
+            screen.screen().contents()
+        );
     }
 }
 
-/// Down and up in turn: what every list knows. A key that nothing answers is not counted.
-fn key(program: &Program) -> f64 {
+/// Down and up in turn, which every list knows, until the first byte that answers; of khelper a whole screen each time
+/// (tab), which is more to draw.
+fn key(program: &Program, tabs: bool) -> f64 {
+    let keys: [&[u8]; 2] = if tabs { [b"\t"; 2] } else { [b"\x1b[B", b"\x1b[A"] };
     let mut times = Vec::new();
-    for n in 0..KEYS {
-        program.settle(Duration::from_millis(100));
+    for key in keys.iter().cycle().take(KEYS) {
+        program.watch(Duration::from_millis(100));
         let from = Instant::now();
-        program.write(if n % 2 == 0 { b"\t" } else { b"\x1b[B" });
+        program.write(key);
+        // A key that nothing answers is not counted.
         if program.read(Duration::from_millis(1500)).is_some() {
             times.push(from.elapsed().as_secs_f64() * 1e3);
         }
-        program.settle(Duration::from_millis(150));
+        program.watch(Duration::from_millis(150));
     }
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Run time of every thread, in nanoseconds.
+/// Run time of the process, whatever became of its threads, and of the children that it waited for; in nanoseconds.
 fn cpu_ns(program: &Program) -> f64 {
-    let tasks = fs::read_dir(format!("/proc/{}/task", program.pid)).unwrap();
-    let time = |text: String| text.split(' ').next().and_then(|n| n.parse::<f64>().ok());
-    tasks.filter_map(|t| time(fs::read_to_string(t.ok()?.path().join("schedstat")).ok()?)).sum()
+    let clock = nix::time::clock_getcpuclockid(program.pid).unwrap();
+    let own = clock.now().unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", program.pid)).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    // proc_pid_stat(5): cutime and cstime are fields 16 and 17, in ticks; the state is field 3.
+    let children: f64 = fields.split_whitespace().skip(13).take(2).map(|n| n.parse::<f64>().unwrap()).sum();
+    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).unwrap().unwrap();
+    own.tv_sec() as f64 * 1e9 + own.tv_nsec() as f64 + children * 1e9 / ticks as f64
 }
 
-fn memory_and_threads(program: &Program) -> (f64, f64) {
+/// A number in /proc/PID/status, as `VmRSS:`.
+pub fn status(program: &Program, name: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{}/status", program.pid)).unwrap();
-    let number = |name: &str| {
-        let line = status.lines().find_map(|l| l.strip_prefix(name)).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    };
-    (number("VmRSS:"), number("Threads:"))
+    let line = status.lines().find_map(|l| l.strip_prefix(name)).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

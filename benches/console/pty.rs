@@ -3,6 +3,7 @@
 use std::ffi::{CString, OsString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -21,6 +22,9 @@ const ANSWERS: [(&[u8], &[u8]); 6] = [
     (b"\x1b[?u", b"\x1b[?0u"),
 ];
 
+/// Where programs keep what is theirs.
+const HOMES: [&str; 4] = ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"];
+
 /// The program and our side of its terminal.
 pub struct Program {
     pub pid: Pid,
@@ -29,12 +33,14 @@ pub struct Program {
 }
 
 impl Program {
-    pub fn start(argv: &[OsString]) -> Self {
+    /// Starts it with settings and state of its own under `home`, so that nobody's are read or written.
+    pub fn start(argv: &[OsString], home: &Path) -> Self {
         let argv: Vec<CString> = argv.iter().map(|a| CString::new(a.clone().into_vec()).unwrap()).collect();
         let env: Vec<CString> = std::env::vars_os()
-            .filter(|(key, _)| key != "TERM")
+            .filter(|(key, _)| key != "TERM" && !HOMES.iter().any(|home| key == home))
+            .chain(HOMES.map(|key| (key.into(), home.into())))
+            .chain([("TERM".into(), "xterm-256color".into())])
             .map(|(key, value)| [key.into_vec(), b"=".to_vec(), value.into_vec()].concat())
-            .chain([b"TERM=xterm-256color".to_vec()])
             .filter_map(|text| CString::new(text).ok())
             .collect();
         let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
@@ -72,14 +78,21 @@ impl Program {
         Some(buffer)
     }
 
-    /// Reads until it has been silent for so long; all that it wrote and when the last of it came.
-    pub fn settle(&self, silence: Duration) -> (Vec<u8>, Instant) {
-        let (mut all, mut last) = (Vec::new(), Instant::now());
-        while let Some(bytes) = self.read(silence) {
+    /// Reads until it has been silent for so long, or for `most` in all; what it wrote and when the last of it came.
+    pub fn settle(&self, silence: Duration, most: Duration) -> (Vec<u8>, Instant) {
+        let (mut all, mut last, began) = (Vec::new(), Instant::now(), Instant::now());
+        while let Some(left) = most.checked_sub(began.elapsed())
+            && let Some(bytes) = self.read(silence.min(left))
+        {
             last = Instant::now();
             all.extend(bytes);
         }
         (all, last)
+    }
+
+    /// Reads for so long, silent or not; how many bytes it wrote.
+    pub fn watch(&self, lasts: Duration) -> usize {
+        self.settle(lasts, lasts).0.len()
     }
 }
 

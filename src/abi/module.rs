@@ -11,6 +11,11 @@ use super::escape;
 /// The longest name in bytes: the kernel's MODULE_NAME_LEN (56) less its NUL.
 pub const MODULE_NAME_MAX: usize = 55;
 
+/// What a request runs (REQ-6).
+pub fn modprobe_argv<'a>(path: &'a [u8], name: &'a [u8]) -> [&'a [u8]; 4] {
+    [path, b"-q", b"--", name]
+}
+
 /// 1 to 55 bytes, no NUL; everything else is legal, a leading `-` too.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ModuleName(Arc<[u8]>);

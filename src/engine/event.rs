@@ -45,6 +45,11 @@ pub enum EventKind {
         /// Who asked.
         requester: Arc<Requester>,
     },
+    /// Waits for a slot (REQ-5): before it is admitted, or refused.
+    Waiting {
+        /// The request.
+        id: u64,
+    },
     /// Queued for a worker.
     Queued {
         /// The request.

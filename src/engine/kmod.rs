@@ -162,7 +162,8 @@ impl Inner {
 
     /// current (REQ-5).
     fn wait_for_slot(&self, name: &ModuleName, id: u64, cancels: [&Cancel; 2]) -> Result<(), NoSlot> {
-        let throttle = match self.slots.wait(id, self.host.clock(), &self.sysctl, cancels) {
+        let waits = || self.emit(EventKind::Waiting { id });
+        let throttle = match self.slots.wait(id, self.host.clock(), &self.sysctl, cancels, waits) {
             Waited::Granted => return Ok(()),
             Waited::Cancelled => return Err(NoSlot::Cancelled),
             Waited::TimedOut(throttle) => throttle,

@@ -11,6 +11,7 @@ use crate::abi::birth::{Enforcement, NotEnforced};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::{EngineError, Explain, Stage, exec_advice};
 use crate::abi::escape::screen;
+use crate::abi::module::modprobe_argv;
 use crate::abi::wait::{WaitMode, WaitStatus};
 use crate::abi::who::{ChainLink, Origin, Requester};
 use crate::sys::host::Micros;
@@ -237,9 +238,7 @@ impl Record {
     /// argv as the helper got it.
     pub fn argv(&self) -> Vec<Vec<u8>> {
         match (&self.args, &self.module) {
-            (Args::Module, Some(name)) => {
-                vec![self.path.to_vec(), b"-q".to_vec(), b"--".to_vec(), name.to_vec()]
-            }
+            (Args::Module, Some(name)) => modprobe_argv(&self.path, name).map(<[u8]>::to_vec).into(),
             (Args::Module, None) => Vec::new(),
             (Args::List(list), _) => list.iter().map(|a| a.to_vec()).collect(),
         }

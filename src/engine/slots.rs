@@ -37,12 +37,25 @@ impl Slots {
     }
 
     /// current: in order of arrival, up to 5 s (REQ-5). The limit is read under the lock of who waits: a limit that
-    /// is raised at the same time is either seen here or grants the slot itself.
-    pub(super) fn wait(&self, id: u64, clock: &dyn Clock, sysctl: &Sysctl, cancels: [&Cancel; 2]) -> Waited {
+    /// is raised at the same time is either seen here or grants the slot itself. `waits` is told if it has to wait,
+    /// without the lock: it may take the books', which goes before it.
+    pub(super) fn wait(
+        &self,
+        id: u64,
+        clock: &dyn Clock,
+        sysctl: &Sysctl,
+        cancels: [&Cancel; 2],
+        waits: impl FnOnce(),
+    ) -> Waited {
         let deadline = clock.now() + MAX_KMOD_ALL_BUSY_TIMEOUT;
         let _registered = cancels.map(|c| c.register(self.0.clone()));
         let mut limit = self.0.lock();
         limit.arrive(id, sysctl.slots());
+        if !limit.holds(id) {
+            drop(limit);
+            waits();
+            limit = self.0.lock();
+        }
         loop {
             if limit.holds(id) {
                 return Waited::Granted;

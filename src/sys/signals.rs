@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
@@ -47,16 +47,47 @@ impl AsFd for Signals {
     }
 }
 
+/// Does something with the terminal that a process in the background is to do as well: with SIGTTOU blocked in this
+/// thread it may write and set modes, where it would be stopped otherwise (tcsetattr(3)).
+pub fn in_background_too<T>(act: impl FnOnce() -> T) -> T {
+    let before = SigSet::from(Signal::SIGTTOU).thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    let done = act();
+    // Neither can fail with valid arguments; if one did, this thread would only go on being spared.
+    let _ = before.map(|mask| mask.thread_set_mask());
+    done
+}
+
 /// Stops this process, and with `job` its whole process group, as ctrl-z does; returns when it is continued. The
 /// calling thread is the only one that lets SIGTSTP through, so it has to be blocked in all others. Where nobody could
 /// continue us (an orphaned process group, or SIGTSTP ignored) nothing stops and it returns at once.
-pub fn stop(job: bool) {
+///
+/// `unless` is asked once the stop is on its way, and calls it off. A SIGCONT from before that is lost (the kernel takes
+/// it for undone by the stop), but what came with it is seen; one from after it undoes the stop.
+pub fn stop(job: bool, unless: impl FnOnce() -> bool) {
     let target = if job { Pid::from_raw(0) } else { Pid::this() };
     let tstp = SigSet::from(Signal::SIGTSTP);
     // Sent while blocked: it takes effect exactly where it is let through. None of these can fail with valid
     // arguments; if they did, the process would merely not stop.
     let _ = tstp.thread_block();
     let _ = kill(target, Signal::SIGTSTP);
+    if unless() {
+        let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the set and the time are valid for reads, and nothing is asked of who sent it.
+        unsafe { libc::sigtimedwait(tstp.as_ref(), std::ptr::null_mut(), &raw const now) };
+        return;
+    }
     let _ = tstp.thread_unblock();
     let _ = tstp.thread_block();
+}
+
+/// Which signals wait for this thread, or for any thread that would take them.
+pub fn pending() -> SigSet {
+    let mut set = SigSet::empty();
+    let mut raw = *set.as_ref();
+    // SAFETY: sigpending fills a set that is ours.
+    if unsafe { libc::sigpending(&raw mut raw) } == 0 {
+        // SAFETY: the kernel has just filled it.
+        set = unsafe { SigSet::from_sigset_t_unchecked(raw) };
+    }
+    set
 }

@@ -13,6 +13,7 @@ use crate::abi::escape::screen;
 
 use super::history::xdg;
 use super::keymap::{self, Keymap, Rebind};
+use super::model::warnings::screen_again;
 use super::theme::Theme;
 
 /// More than any settings that make sense.
@@ -75,7 +76,7 @@ type Wrong = (usize, String);
 fn parse(text: &str) -> Result<Settings, Wrong> {
     let line = |at: usize| 1 + text.as_bytes().iter().take(at).filter(|b| **b == b'\n').count();
     let at = |spanned: std::ops::Range<usize>| line(spanned.start);
-    let table = DeTable::parse(text).map_err(|e| (e.span().map_or(0, at), e.message().to_owned()))?.into_inner();
+    let table = DeTable::parse(text).map_err(|e| (e.span().map_or(0, at), screen_again(e.message())))?.into_inner();
     let mut settings = Settings::default();
     let mut rebound = Vec::new();
     for (name, value) in &table {

@@ -1,15 +1,16 @@
 //! What is said when the terminal is the shell's again.
 
-use std::io::{IsTerminal, Write};
-use std::os::fd::AsFd;
+use std::io::Write;
 use std::time::Duration;
 
 use crate::abi::escape::screen;
 use crate::abi::wait::WaitMode;
 use crate::engine::Engine;
 use crate::engine::snapshot::Live;
+use crate::sys::signals::in_background_too;
 
-use super::terminal::writable;
+use super::model::warnings::screen_again;
+use super::terminal::can_be_told;
 
 /// Ends the engine and names on stderr what it leaves running (UMH-14), after `before`.
 pub(super) fn say(engine: &Engine, before: &[String]) {
@@ -20,16 +21,15 @@ pub(super) fn say(engine: &Engine, before: &[String]) {
         .filter(|live| engine.record(live.id).is_some_and(|r| matches!(r.wait, WaitMode::Proc { .. })))
         .map(|live| format!("#{}", live.id))
         .collect();
-    let mut lines = before.to_vec();
+    let mut lines: Vec<String> = before.iter().flat_map(|text| text.lines()).map(screen_again).collect();
     lines.extend(left.iter().map(line));
     if !captured.is_empty() {
         lines.push(format!("nobody reads their output any more: the next write may end {}", captured.join(", ")));
     }
     let text: String = lines.into_iter().map(|line| line + "\n").collect();
-    let stderr = std::io::stderr();
-    // A terminal that takes nothing would hold us up for ever; one that is gone has nobody to read it.
-    if !text.is_empty() && (!stderr.is_terminal() || writable(stderr.as_fd())) {
-        let _ = stderr.lock().write_all(text.as_bytes());
+    // One that is gone has nobody to read it.
+    if !text.is_empty() && can_be_told() {
+        let _ = in_background_too(|| std::io::stderr().lock().write_all(text.as_bytes()));
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use nix::errno::Errno;
+
 use crate::abi::birth::Enforcement;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::Stage;
@@ -21,6 +23,19 @@ use super::records::row;
 
 /// Every capability of this fixture's kernel.
 pub const KNOWN: CapMask = CapMask::up_to(40);
+
+/// Each stage that refuses, with an errno of its.
+pub const REFUSALS: [(Stage, Errno); 9] = [
+    (Stage::Hook, Errno::EPERM),
+    (Stage::Gate, Errno::EBUSY),
+    (Stage::Limit, Errno::ENOMEM),
+    (Stage::Throttle, Errno::ETIME),
+    (Stage::Name, Errno::ENAMETOOLONG),
+    (Stage::Path, Errno::ENOENT),
+    (Stage::Loop, Errno::ELOOP),
+    (Stage::Init, Errno::EIO),
+    (Stage::Enforce, Errno::EPERM),
+];
 
 pub fn requester() -> Requester {
     Requester { pid: 4121, uid: 0, comm: Comm::new(b"khelper") }
@@ -102,7 +117,7 @@ pub fn record(id: u64, name: &[u8], raw: i32) -> Record {
 }
 
 /// The record of a request that was refused.
-pub fn refused(id: u64, name: &[u8], stage: Stage, errno: nix::errno::Errno, why: &str) -> Record {
+pub fn refused(id: u64, name: &[u8], stage: Stage, errno: Errno, why: &str) -> Record {
     Record {
         outcome: Outcome::Refused,
         stage: Some(stage),

@@ -9,6 +9,8 @@ mod farewell;
 #[cfg(test)]
 mod fixture;
 mod history;
+#[cfg(test)]
+mod hostile;
 mod input;
 pub mod keymap;
 mod mailbox;
@@ -26,14 +28,19 @@ pub mod update;
 pub mod view;
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use ratatui::Frame;
 
 use crate::abi::error::SysError;
 use crate::engine::Engine;
 use crate::sys::signals::Signals;
 
+use model::Model;
+use msg::{Effect, Msg};
 use run::Console;
 use terminal::{Guard, Tty};
 
@@ -45,6 +52,17 @@ const EXIT_NO_TERMINAL: u8 = 2;
 /// The settings mean nothing: usage, as everywhere.
 const EXIT_SETTINGS: u8 = 64;
 
+/// What the console listens to.
+pub const SIGNALS: [Signal; 7] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGWINCH,
+    Signal::SIGTSTP,
+    Signal::SIGCONT,
+];
+
 /// How the console is to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -54,11 +72,34 @@ pub struct Options {
     pub mouse: bool,
 }
 
+/// What takes a message in.
+pub type Update = fn(&mut Model, Msg) -> Vec<Effect>;
+/// What draws the screen.
+pub type Draw = fn(&Model, &mut Frame<'_>);
+
+/// What the loop turns: judgement and looks, without the terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Face {
+    /// Takes one message in.
+    pub update: Update,
+    /// Draws the whole screen.
+    pub draw: Draw,
+}
+
+impl Face {
+    /// The console's own.
+    pub const KHELPER: Self = Self { update: update::update, draw: view::draw };
+}
+
 /// Runs the console over `engine` until the operator quits; the exit code of the program.
 ///
-/// `signals` holds SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP and SIGCONT, taken before the engine started. The engine
-/// is shut down at the end; helpers that live are left running and named on stderr (UMH-14).
+/// `signals` holds [`SIGNALS`], taken before the engine started. The engine is shut down at the end, after a panic too; helpers that live are left running and named on stderr (UMH-14).
 pub fn run(engine: &Engine, signals: &Signals, options: Options) -> u8 {
+    run_with(engine, signals, options, Face::KHELPER)
+}
+
+/// The same with another face: one that panics, say.
+pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Face) -> u8 {
     let settings = match config::read() {
         Ok(settings) => settings,
         Err(error) => return complain(&error),
@@ -68,14 +109,18 @@ pub fn run(engine: &Engine, signals: &Signals, options: Options) -> u8 {
         Err(e) => return cannot_start(&e),
     };
     let guard = Guard::new(tty.clone());
-    let end = Console::open(engine, signals, options, settings, tty.clone()).and_then(|mut console| console.run());
+    let shown = || Console::open(engine, signals, options, settings, tty.clone(), face).and_then(|mut c| c.run());
+    // Nothing of the console is used after a panic, and the engine's locks outlive one.
+    let end = catch_unwind(AssertUnwindSafe(shown));
     tty.leave();
     farewell::say(engine, &guard.panics());
     match end {
-        Ok(code) => code,
+        Ok(Ok(code)) => code,
         // Gone before it was ours.
-        Err(e) if e.errno == Errno::EIO => EXIT_HANGUP,
-        Err(e) => cannot_start(&e),
+        Ok(Err(e)) if e.errno == Errno::EIO => EXIT_HANGUP,
+        Ok(Err(e)) => cannot_start(&e),
+        // Its message was printed when the terminal was given back.
+        Err(panic) => resume_unwind(panic),
     }
 }
 

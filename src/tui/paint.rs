@@ -11,9 +11,9 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
+use super::Draw;
 use super::model::Model;
 use super::terminal::Tty;
-use super::view;
 
 /// A synchronized update: the terminal shows the frame whole, or not yet.
 const BEGIN: &[u8] = b"\x1b[?2026h";
@@ -50,6 +50,9 @@ pub(super) struct Painter {
 impl Painter {
     /// For a screen of `size`, after the bytes of `enter` have been written.
     pub(super) fn new(tty: Arc<Tty>, enter: &[u8], size: (u16, u16)) -> io::Result<Self> {
+        // Which colours there are is the theme's to say. Under NO_COLOR the library would send `reset` for every one, and
+        // lose what is bold with it.
+        crossterm::style::force_color_output(true);
         let page = Page::default();
         page.0.borrow_mut().extend_from_slice(enter);
         let screen = blank(&page, size)?;
@@ -87,9 +90,9 @@ impl Painter {
     }
 
     /// Draws a frame and writes it. Not while [`Self::is_behind`].
-    pub(super) fn draw(&mut self, model: &Model) -> io::Result<()> {
+    pub(super) fn draw(&mut self, model: &Model, draw: Draw) -> io::Result<()> {
         self.page.0.borrow_mut().extend_from_slice(BEGIN);
-        self.screen.draw(|frame| view::draw(model, frame))?;
+        self.screen.draw(|frame| draw(model, frame))?;
         self.page.0.borrow_mut().extend_from_slice(END);
         self.write()
     }
@@ -146,15 +149,6 @@ fn blank(page: &Page, (columns, rows): (u16, u16)) -> io::Result<Terminal<Crosst
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn screen_passes_a_copy_on_in_pieces() {
-        assert_eq!(through_screen("\x1b]52;c;eA==\x1b\\"), "\x1bP\x1b]52;c;eA==\x07\x1b\\");
-        let long = format!("\x1b]52;c;{}\x1b\\", "A".repeat(1000));
-        let wrapped = through_screen(&long);
-        assert_eq!(wrapped.matches("\x1bP").count(), 5);
-        assert!(wrapped.split("\x1b\\").all(|piece| piece.len() <= SCREEN_PIECE + 2));
-    }
-}
+mod stream;
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,6 @@ use crate::engine::{Engine, Subscription};
 use crate::sys::host::Micros;
 use crate::sys::signals::Signals;
 
-use super::Options;
 use super::config::Settings;
 use super::history;
 use super::input::{Decoder, Input};
@@ -26,7 +25,7 @@ use super::records::journal;
 use super::submit::Desk;
 use super::terminal::Tty;
 use super::theme::Theme;
-use super::update::update;
+use super::{Face, Options};
 
 /// Events are drawn at most so often: 30 times a second.
 const FRAME: Duration = Duration::from_millis(34);
@@ -42,6 +41,7 @@ const READ: usize = 4096;
 /// The console, from the first frame to the code it ends with.
 pub(super) struct Console<'a> {
     engine: &'a Engine,
+    face: Face,
     pub(super) signals: &'a Signals,
     pub(super) tty: Arc<Tty>,
     pub(super) painter: Painter,
@@ -72,6 +72,7 @@ impl<'a> Console<'a> {
         options: Options,
         settings: Settings,
         tty: Arc<Tty>,
+        face: Face,
     ) -> Result<Self, SysError> {
         // Before the snapshot: what it does not contain yet comes as an event.
         let events = engine.subscribe(EVENTS);
@@ -89,8 +90,6 @@ impl<'a> Console<'a> {
         } else if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             model.theme = Theme::plain();
         }
-        // The theme has decided; the library would leave out colours on its own, and lose what is bold with them.
-        crossterm::style::force_color_output(true);
         let painter = Painter::new(tty.clone(), &tty.enter()?, size)
             .map_err(|e| SysError::new("a page for the terminal", errno(&e)))?;
         let mailbox = Mailbox::new()?;
@@ -98,6 +97,7 @@ impl<'a> Console<'a> {
         let input = Decoder::new(now);
         Ok(Self {
             engine,
+            face,
             signals,
             tty,
             painter,
@@ -155,6 +155,10 @@ impl<'a> Console<'a> {
         }
         if !signals.is_empty() {
             self.hear()?;
+            if self.ending.is_some() {
+                // In the background one more read would stop us.
+                return Ok(());
+            }
         }
         if tty.intersects(PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL) {
             return Err(Errno::EIO.into());
@@ -178,7 +182,7 @@ impl<'a> Console<'a> {
 
     pub(super) fn take(&mut self, msg: Msg) {
         self.dirty = true;
-        for effect in update(&mut self.model, msg) {
+        for effect in (self.face.update)(&mut self.model, msg) {
             match effect {
                 Effect::Submit { ticket, command } => self.desk.submit(ticket, command),
                 Effect::Series(series) => self.desk.series(series),
@@ -262,7 +266,7 @@ impl<'a> Console<'a> {
             self.painter.write()?;
         }
         if self.dirty && self.ending.is_none() && !self.painter.is_behind() {
-            self.painter.draw(&self.model)?;
+            self.painter.draw(&self.model, self.face.draw)?;
             self.dirty = false;
         }
         Ok(())

@@ -5,15 +5,21 @@ use std::io;
 use nix::sys::signal::Signal;
 
 use crate::sys::probe::ignores;
-use crate::sys::signals::stop;
+use crate::sys::signals::{pending, stop};
 
 use super::EXIT_HANGUP;
 use super::msg::Msg;
 use super::run::Console;
 
+/// What ends the console, unless it is ignored.
+const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+
 impl Console<'_> {
     pub(super) fn hear(&mut self) -> io::Result<()> {
-        while let Some(signal) = self.signals.next().map_err(|e| io::Error::from(e.errno))? {
+        // Not one more once it ends: a SIGCONT would take the terminal again.
+        while self.ending.is_none()
+            && let Some(signal) = self.signals.next().map_err(|e| io::Error::from(e.errno))?
+        {
             self.signal(signal);
         }
         Ok(())
@@ -24,7 +30,7 @@ impl Console<'_> {
             Signal::SIGWINCH => self.resized(),
             Signal::SIGTSTP => self.suspend(false),
             // Stopped by force: nobody gave the terminal back, and somebody else has had it.
-            Signal::SIGCONT => self.resume(),
+            Signal::SIGCONT => self.resume(true),
             // Blocked signals come also when they are ignored, as SIGHUP is under nohup.
             _ if ignores(signal) => {}
             _ => {
@@ -46,17 +52,34 @@ impl Console<'_> {
     /// (`cargo run`) is to stop too, or the shell would wait for it.
     pub(super) fn suspend(&mut self, job: bool) {
         self.tty.leave();
-        stop(job);
-        let mut meanwhile = Vec::new();
-        while let Ok(Some(signal)) = self.signals.next() {
-            meanwhile.push(signal);
-        }
-        self.resume();
-        // That we were continued is known.
-        meanwhile.into_iter().filter(|s| *s != Signal::SIGCONT).for_each(|signal| self.signal(signal));
+        stop(job, is_to_end);
+        self.resume(false);
     }
 
-    fn resume(&mut self) {
+    /// Takes the terminal again, when it is our turn: continued in the background we stop once more, as whoever reads
+    /// from a terminal there does. What ends us is heard before that, and needs no terminal.
+    fn resume(&mut self, mut continued: bool) {
+        let mut again = false;
+        loop {
+            while let Ok(Some(signal)) = self.signals.next() {
+                match signal {
+                    Signal::SIGCONT => continued = true,
+                    Signal::SIGTSTP => again = true,
+                    // The size is looked at in any case.
+                    Signal::SIGWINCH => {}
+                    _ => self.signal(signal),
+                }
+            }
+            if self.ending.is_some() {
+                return;
+            }
+            // Never stopped: there is nobody who could continue us.
+            if !continued || self.tty.is_foreground() {
+                break;
+            }
+            continued = false;
+            stop(false, || is_to_end() || self.tty.is_foreground());
+        }
         let size = self.tty.size();
         let entered = self.tty.enter().map_err(|e| io::Error::from(e.errno));
         if entered.and_then(|enter| self.painter.reenter(&enter, size)).is_err() {
@@ -64,5 +87,14 @@ impl Console<'_> {
             return;
         }
         self.take(Msg::Resize { columns: size.0, rows: size.1 });
+        if again {
+            self.suspend(false);
+        }
     }
+}
+
+/// Whether a signal waits that will end the console.
+fn is_to_end() -> bool {
+    let pending = pending();
+    ENDING.into_iter().any(|signal| pending.contains(signal) && !ignores(signal))
 }

@@ -78,7 +78,7 @@ impl Desk {
     /// Makes the requests of a series: each of its threads asks for the next one as soon as it has an answer, whatever
     /// the screen does. With the desk they end.
     pub(super) fn series(&self, series: Series) {
-        let (parallel, total) = (series.parallel.min(series.total), series.total);
+        let parallel = series.parallel.min(series.total);
         let (series, begun) = (Arc::new(series), Arc::new(AtomicU32::new(0)));
         let mut threads = 0;
         for _ in 0..parallel {
@@ -99,8 +99,10 @@ impl Desk {
             threads += u32::from(thread.spawn(work).is_ok());
         }
         // With fewer threads it takes longer; with none nothing is asked for.
-        for _ in 0..if threads == 0 { total } else { 0 } {
-            self.mailbox.post(Msg::Replied { ticket: series.ticket, reply: Err(no_thread()) });
+        if threads == 0 {
+            for _ in 0..series.total {
+                self.mailbox.post(Msg::Replied { ticket: series.ticket, reply: Err(no_thread()) });
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::termios::{LocalModes, OptionalActions, Termios};
 
 use crate::abi::error::SysError;
+use crate::sys::signals::in_background_too;
 
 /// Alternate screen, bracketed paste, no cursor, a clean page.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[0m\x1b[2J";
@@ -63,6 +64,12 @@ impl Tty {
         Ok(Self { fd, mouse, before: Mutex::new(None), midway: AtomicBool::new(false) })
     }
 
+    /// Something that takes bytes, where no modes matter.
+    #[cfg(test)]
+    pub(super) fn onto(fd: OwnedFd) -> Self {
+        Self { fd, mouse: true, before: Mutex::new(None), midway: AtomicBool::new(false) }
+    }
+
     /// Makes it ours: raw mode now; the bytes that are to be written first are handed back. Also after a stop: whoever
     /// had it meanwhile may have changed its modes.
     pub fn enter(&self) -> Result<Vec<u8>, SysError> {
@@ -83,6 +90,10 @@ impl Tty {
     /// Gives it back as it was, once; harmless when it is not ours. Errors have nobody to be told to.
     pub fn leave(&self) {
         let Some(modes) = self.modes().take() else { return };
+        in_background_too(|| self.give_back(&modes));
+    }
+
+    fn give_back(&self, modes: &Termios) {
         let cancel = if self.midway.swap(false, Ordering::Relaxed) { CANCEL } else { b"" };
         let mouse = if self.mouse { MOUSE_OFF } else { b"" };
         let bytes = [cancel, mouse, LEAVE].concat();
@@ -94,8 +105,24 @@ impl Tty {
             }
         }
         self.midway.store(false, Ordering::Relaxed);
-        // Now, not when the output has drained: a terminal that takes nothing would hold us up for ever.
-        let _ = rustix::termios::tcsetattr(&self.fd, OptionalActions::Now, &modes);
+        if self.is_foreground() || self.is_raw_as_we_made_it(modes) {
+            // Now, not when the output has drained: a terminal that takes nothing would hold us up for ever.
+            let _ = rustix::termios::tcsetattr(&self.fd, OptionalActions::Now, modes);
+        }
+    }
+
+    /// Whether it is this process's turn to have it. One that is not our controlling terminal has no turns.
+    pub(super) fn is_foreground(&self) -> bool {
+        rustix::termios::tcgetpgrp(&self.fd).map_or(true, |group| group == rustix::process::getpgrp())
+    }
+
+    /// Nobody has set other modes since: a shell that got the terminal when we were stopped by force may have, and then
+    /// they are not ours to change.
+    fn is_raw_as_we_made_it(&self, before: &Termios) -> bool {
+        let mut raw = before.clone();
+        raw.make_raw();
+        let modes = |t: &Termios| (t.input_modes, t.output_modes, t.local_modes);
+        rustix::termios::tcgetattr(&self.fd).is_ok_and(|now| modes(&now) == modes(&raw))
     }
 
     /// Whether it is ours.
@@ -155,7 +182,7 @@ fn reopen(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
 }
 
 /// Whether `fd` takes bytes, after [`PATIENCE_MS`] at most.
-pub(super) fn writable(fd: BorrowedFd<'_>) -> bool {
+fn writable(fd: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
     loop {
         match poll(&mut fds, PollTimeout::from(PATIENCE_MS)) {
@@ -164,6 +191,13 @@ pub(super) fn writable(fd: BorrowedFd<'_>) -> bool {
             _ => return false,
         }
     }
+}
+
+/// Whether writing to stderr comes to an end: a terminal that takes nothing would hold us up for ever, with every signal
+/// blocked that could end it.
+pub(super) fn can_be_told() -> bool {
+    let stderr = std::io::stderr();
+    !stderr.is_terminal() || writable(stderr.as_fd())
 }
 
 /// Holds the terminal for the thread that draws; it is given back when this is dropped, and before a panic of that
@@ -184,6 +218,9 @@ impl Guard {
         std::panic::set_hook(Box::new(move |info| {
             if thread::current().id() == drawing {
                 shared.leave();
+                if !can_be_told() {
+                    return;
+                }
             } else if shared.is_ours() {
                 // Another thread's, caught there (a hook's, UMH-6): the console goes on, and its page stays whole.
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);

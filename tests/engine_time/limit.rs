@@ -137,7 +137,10 @@ fn req_5_with_long_helpers_thirty_give_up_after_five_seconds() {
     let mut expected = vec![busy("dummy"); 10];
     expected.push((Level::Warning, "request_module: 20 messages suppressed".to_owned()));
     expected.push(busy("late"));
-    assert_eq!(logs(&told(&events)), expected);
+    let told = told(&events);
+    assert_eq!(logs(&told), expected);
+    // Each was told of when it began to wait.
+    assert_eq!(told.iter().filter(|event| matches!(event.kind, EventKind::Waiting { .. })).count(), 31);
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! The draft: presets, undo, the filter, copies.
 
+use crate::journeys::SIZES;
 use crate::pty::Start;
-
-const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 
 #[test]
 fn a_preset_is_taken_undone_and_copied() {

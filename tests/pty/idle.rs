@@ -1,12 +1,22 @@
 //! When nothing happens nothing is done: every thread sits in a call without a time-out.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::pty::Start;
+use khelper::engine::Engine;
+use khelper::sys::probe::PROBE_ARG;
+use khelper::sys::signals::Signals;
+use khelper::tui::{self, Options};
+use nix::sys::signal::Signal;
+
+use crate::host::Odd;
+use crate::pty::{Pty, Start};
 
 /// Whether the thread sleeps in `poll` or `futex` with no end to it; `None` if this machine does not tell.
 fn sleeps_for_good(task: &Path) -> Option<bool> {
@@ -32,24 +42,94 @@ fn sleeps_for_good(task: &Path) -> Option<bool> {
     Some(waits)
 }
 
-#[test]
-fn an_idle_console_only_sleeps() {
-    let mut pty = Start::khelper(80, 24).start();
-    pty.shows("embedded engine (pid ");
+/// Every thread, and how often it has run; empty unless all of them sleep for good. `None` if this machine does not tell.
+fn asleep(tasks: &str) -> Option<Vec<(OsString, u64)>> {
+    let mut all = Vec::new();
+    for task in fs::read_dir(tasks).unwrap() {
+        let task = task.unwrap();
+        if !sleeps_for_good(&task.path())? {
+            return Some(Vec::new());
+        }
+        let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        let times = status.lines().filter(|line| line.contains("voluntary_ctxt_switches:"));
+        all.push((task.file_name(), times.filter_map(|line| line.rsplit('\t').next()?.parse::<u64>().ok()).sum()));
+    }
+    Some(all)
+}
+
+/// Waits until no thread can run any more unless something comes from outside: each is seen asleep for good twice, and
+/// none has run between. Nothing can be written then. Says what it has seen; `false` if this machine does not tell.
+fn falls_asleep(pty: &Pty) -> bool {
     let tasks = format!("/proc/{}/task", pty.pid());
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let all: Vec<_> = fs::read_dir(&tasks).unwrap().map(|t| sleeps_for_good(&t.unwrap().path())).collect();
-        if all.contains(&None) {
-            writeln!(std::io::stderr(), "skipped: the kernel does not tell what a thread waits in").unwrap();
-            return;
-        }
-        if all.len() > 1 && all.iter().all(|t| *t == Some(true)) {
-            break;
+        let (Some(one), Some(other)) = (asleep(&tasks), asleep(&tasks)) else {
+            let _ = writeln!(std::io::stderr(), "skipped: the kernel does not tell what a thread waits in");
+            return false;
+        };
+        if one.len() > 1 && one == other {
+            return true;
         }
         assert!(Instant::now() < deadline, "some thread goes on waking up");
         thread::yield_now();
     }
-    pty.send("q");
-    assert_eq!(pty.ends(), 0);
+}
+
+#[test]
+fn an_idle_console_only_sleeps() {
+    let mut pty = Start::khelper(80, 24).start();
+    pty.shows("embedded engine (pid ");
+    if falls_asleep(&pty) {
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+    }
+}
+
+const HOW: &str = "KHELPER_IDLE";
+
+/// The console over a machine where a minute may pass at once; ends the process.
+fn console() -> ! {
+    let signals = Signals::take(&[Signal::SIGWINCH]).unwrap();
+    let builder = Engine::builder().fix_sigchld(true).host(Arc::new(Odd::default()));
+    let engine = builder.probe(env!("CARGO_BIN_EXE_khelper").into(), PROBE_ARG).start().unwrap();
+    let code = tui::run(&engine, &signals, Options { read_only: false, mouse: true });
+    std::process::exit(code.into())
+}
+
+#[test]
+fn a_console_that_has_seen_everything_only_sleeps_once_the_minute_is_over() {
+    if std::env::var_os(HOW).is_some() {
+        console();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let test = "idle::a_console_that_has_seen_everything_only_sleeps_once_the_minute_is_over";
+    let start = Start::again(80, 24, test).args(["--test-threads=1"]);
+    let mut pty = start.env(HOW, "1").env("XDG_STATE_HOME", folder.path()).start();
+    pty.shows("embedded engine (pid ");
+    pty.press("2", "> cap_sys_module");
+    pty.press(" ", "[■→·]");
+    pty.press("p", "the built-in probe");
+    pty.press("\r", "Rehearsal");
+    pty.until("the probe's end", |s| s.contents().matches("exit 0").count() >= 2);
+    pty.send("\x1b");
+    pty.hides("Rehearsal");
+    pty.press("4", "[4 Log]");
+    pty.press("1", "[1 Overview]");
+    pty.press(":", "Command");
+    pty.press("run -- /bin/true\r", "/bin/true: ✓ exit 0");
+    pty.press("3", "of 3");
+    pty.press("\r", "esc back");
+    pty.send("\x1b");
+    pty.hides("esc back");
+    pty.press("w", "Save records");
+    pty.send(format!("\x15{}\r", folder.path().join("records").display()));
+    pty.shows("saved 3 records");
+    pty.press("1", "3 launched");
+    pty.press("e", "Edit kernel.modprobe");
+    pty.send("\x15/later\r");
+    pty.shows("0 launched");
+    if falls_asleep(&pty) {
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+    }
 }

@@ -1,13 +1,13 @@
 //! What an operator does, from the first key to the last, in three sizes at once.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::thread;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
-use crate::pty::{Pty, Start};
+use crate::pty::{Pty, Start, pid_after};
 
-const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
+pub const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 /// What every screen says in every size.
 const TARGET: &str = "engine (pid ";
 pub const ENTER: &str = "\r";
@@ -19,12 +19,20 @@ pub const HOLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/hold");
 
 /// In every size at the same time; with room for all that matters from 80 x 24 on.
 pub fn everywhere(modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
+    with(&[], modprobe, journey);
+}
+
+/// The same, with these options.
+pub fn with(options: &[&str], modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
+    // No history that anybody has, and none that is left behind.
+    let state = tempfile::tempdir().unwrap();
     thread::scope(|scope| {
         for (columns, rows) in SIZES {
-            let journey = &journey;
+            let (journey, state) = (&journey, state.path());
             scope.spawn(move || {
                 let set = ["--set".to_owned(), format!("kernel.modprobe={modprobe}")];
-                let mut pty = Start::khelper(columns, rows).args(set).start();
+                let start = Start::khelper(columns, rows).args(set).args(options).env("XDG_STATE_HOME", state);
+                let mut pty = start.start();
                 pty.shows(TARGET);
                 journey(&mut pty, columns >= 80);
             });
@@ -42,6 +50,24 @@ pub fn quits(pty: &mut Pty) {
 pub fn taken(pty: &mut Pty, slots: u32) {
     let says = [format!("{slots} of 50"), format!("{slots}/50")];
     pty.until(&says[0], |s| says.iter().any(|words| s.contents().contains(words)));
+}
+
+/// Hands a line to the console's command line, which takes it.
+pub fn command(pty: &mut Pty, line: &str) {
+    pty.press(":", "─ Command");
+    pty.send(format!("{line}\r"));
+    pty.hides("─ Command");
+}
+
+/// Drops one capability from the live bounding set, by a draft that is applied.
+pub fn drop_cap_chown(pty: &mut Pty) {
+    pty.press("2", "> cap_sys_module");
+    pty.send("\x1b[H");
+    pty.press(" ", "drops cap_chown");
+    pty.press("w", "enter applies");
+    // At 40 x 10 it has to be read to its end.
+    pty.send("\x1b[6~\r");
+    pty.hides("Apply the draft");
 }
 
 /// Asks for so many of a module.
@@ -224,11 +250,11 @@ fn helpers_are_left_running_and_named() {
         assert_eq!(pty.ends(), 0);
         pty.is_restored();
         let said = pty.text();
+        let helper = pid_after(&said, "left running: #1 foo (pid ").expect(&said);
         let (_, rest) = said.split_once("left running: #1 foo (pid ").expect(&said);
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         assert!(rest.contains("the next write may end #1") || rest.contains("the next"), "{said}");
         // It lives, and is ours to end.
-        kill(Pid::from_raw(digits.parse().unwrap()), Signal::SIGKILL).unwrap();
+        kill(helper, Signal::SIGKILL).unwrap();
     });
 }
 

@@ -1,8 +1,8 @@
 //! The command line of the console.
 
+use crate::journeys::SIZES;
 use crate::pty::Start;
 
-const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 const QUICK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/quick");
 
 #[test]

@@ -2,7 +2,11 @@
 //! screen, or for the end, and gives up after [`PATIENCE`].
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
+#[path = "../../src/tui/paint/stream.rs"]
+mod stream;
+
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
@@ -30,12 +34,20 @@ pub struct Start {
     env: Vec<(OsString, OsString)>,
     ignore_hangup: bool,
     stdin_null: bool,
+    /// It is khelper itself: every byte that it writes is judged.
+    judged: bool,
+    errors: Option<File>,
 }
 
 impl Start {
     /// khelper, in a terminal of so many columns and rows.
     pub fn khelper(columns: u16, rows: u16) -> Self {
-        Self::program(columns, rows, env!("CARGO_BIN_EXE_khelper"))
+        Self::khelper_at(columns, rows, env!("CARGO_BIN_EXE_khelper"))
+    }
+
+    /// khelper under another name.
+    pub fn khelper_at(columns: u16, rows: u16, path: impl AsRef<OsStr>) -> Self {
+        Self { judged: true, ..Self::program(columns, rows, path) }
     }
 
     pub fn program(columns: u16, rows: u16, program: impl AsRef<OsStr>) -> Self {
@@ -46,7 +58,15 @@ impl Start {
             env: Vec::new(),
             ignore_hangup: false,
             stdin_null: false,
+            judged: false,
+            errors: None,
         }
+    }
+
+    /// This program again, for that test of it alone.
+    pub fn again(columns: u16, rows: u16, test: &str) -> Self {
+        let me = std::env::current_exe().unwrap();
+        Self::program(columns, rows, me).args(["--exact", test, "--nocapture"])
     }
 
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
@@ -71,6 +91,12 @@ impl Start {
         self
     }
 
+    /// What it says on stderr goes there.
+    pub fn errors_to(mut self, file: File) -> Self {
+        self.errors = Some(file);
+        self
+    }
+
     pub fn start(self) -> Pty {
         let (columns, rows) = self.size;
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
@@ -83,7 +109,8 @@ impl Start {
         let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
         let mut command = Command::new(&self.program);
         command.args(&self.args).env("TERM", "xterm-256color").env_remove("NO_COLOR").envs(self.env);
-        command.stdin(if self.stdin_null { Stdio::null() } else { stdio() }).stdout(stdio()).stderr(stdio());
+        command.stdin(if self.stdin_null { Stdio::null() } else { stdio() }).stdout(stdio());
+        command.stderr(self.errors.map_or_else(stdio, Stdio::from));
         let ignore_hangup = self.ignore_hangup;
         let make_controlling = move || {
             rustix::process::setsid()?;
@@ -112,6 +139,7 @@ impl Start {
             frames: 0,
             held: Vec::new(),
             wrote: Vec::new(),
+            judged: self.judged,
         }
     }
 }
@@ -129,6 +157,7 @@ pub struct Pty {
     held: Vec<u8>,
     /// All that the program wrote, as bytes.
     pub wrote: Vec<u8>,
+    judged: bool,
 }
 
 impl Pty {
@@ -164,6 +193,28 @@ impl Pty {
     /// Waits until the screen shows `what` no more.
     pub fn hides(&mut self, what: &str) {
         self.until(&format!("no {what}"), |screen| !screen.contents().contains(what));
+    }
+
+    /// Waits until the screen says so, however it breaks its lines.
+    pub fn says(&mut self, words: &str) {
+        self.until(words, |screen| flat(screen).contains(words));
+    }
+
+    /// Waits until the screen says so no more.
+    pub fn unsays(&mut self, words: &str) {
+        self.until(&format!("no {words}"), |screen| !flat(screen).contains(words));
+    }
+
+    /// Waits until the screen says so, broken wherever the lines end: what has no blanks is cut anywhere.
+    pub fn says_broken(&mut self, words: &str) {
+        let without_blanks = |text: &str| text.split_whitespace().collect::<String>();
+        let wanted = without_blanks(words);
+        self.until(words, |screen| without_blanks(&flat(screen)).contains(&wanted));
+    }
+
+    /// What the screen says as one line: without frames, and with one blank where there are many.
+    pub fn flat(&self) -> String {
+        flat(self.screen())
     }
 
     /// Waits until the screen is as it should be.
@@ -261,7 +312,8 @@ impl Pty {
         poll(&mut fds, PollTimeout::ZERO).unwrap() > 0
     }
 
-    /// Waits for the end: its exit code, or 1000 + n if signal n killed it.
+    /// Waits for the end: its exit code, or 1000 + n if signal n killed it. Whatever the test was about, nothing was
+    /// written but what the painter and the last words are made of.
     pub fn ends(&mut self) -> i32 {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_over() {
@@ -270,6 +322,7 @@ impl Pty {
         self.drain();
         let rest = std::mem::take(&mut self.held);
         self.parser.process(&rest);
+        assert_eq!(stream::foreign(&self.wrote).filter(|_| self.judged), None);
         let status = self.child.wait().unwrap();
         status.code().unwrap_or_else(|| 1000 + status.signal().unwrap())
     }
@@ -331,10 +384,7 @@ impl Pty {
 
     /// The process that the screen names as the engine's.
     pub fn engine(&self) -> Pid {
-        let text = self.text();
-        let (_, rest) = text.split_once("(pid ").expect("the engine is named");
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        Pid::from_raw(digits.parse().unwrap())
+        pid_after(&self.text(), "(pid ").expect("the engine is named")
     }
 }
 
@@ -343,6 +393,19 @@ impl Drop for Pty {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn flat(screen: &Screen) -> String {
+    let text = screen.contents();
+    let words = text.lines().flat_map(|line| line.trim_matches([' ', '│']).split_whitespace());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The pid that stands in `text` right behind the first `what`.
+pub fn pid_after(text: &str, what: &str) -> Option<Pid> {
+    let (_, rest) = text.split_once(what)?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok().map(Pid::from_raw)
 }
 
 fn rfind(bytes: &[u8], what: &[u8]) -> Option<usize> {

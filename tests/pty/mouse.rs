@@ -2,9 +2,8 @@
 
 use vt100::{MouseProtocolEncoding, MouseProtocolMode};
 
+use crate::journeys::SIZES;
 use crate::pty::{Pty, Start};
-
-const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 
 /// The left button goes down and up where the screen shows `what`.
 fn click(pty: &mut Pty, what: &str) {

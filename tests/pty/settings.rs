@@ -3,9 +3,8 @@
 
 use std::process::{Command, Output};
 
+use crate::journeys::SIZES;
 use crate::pty::Start;
-
-const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 
 fn folder(settings: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -48,17 +47,43 @@ fn keys_and_theme_are_the_operators() {
     assert_eq!(keys(folder(&text).path()).stdout, text.as_bytes());
 }
 
+/// A theme that was chosen is kept whole under NO_COLOR, which is for those who chose nothing.
+#[test]
+fn a_chosen_theme_overrules_no_color() {
+    let config = folder("theme = \"high-contrast\"\n");
+    for (columns, rows) in SIZES {
+        let start = Start::khelper(columns, rows).env("XDG_CONFIG_HOME", config.path());
+        let mut pty = start.env("NO_COLOR", "1").start();
+        pty.shows("engine (pid ");
+        let cell = pty.screen().cell(0, 0).unwrap();
+        assert_eq!((cell.bold(), cell.fgcolor(), cell.bgcolor()), (true, vt100::Color::Idx(14), vt100::Color::Idx(0)));
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+    }
+}
+
 #[test]
 fn settings_that_mean_nothing_name_their_line() {
-    let config = folder("theme = \"ansi\"\n[keys.masks]\nundo = \"p\"\n");
-    let wanted = "console.toml:3: `p` already means `rehearse` in `masks`";
-    let output = keys(config.path());
-    assert_eq!(output.status.code(), Some(64));
-    assert!(String::from_utf8_lossy(&output.stderr).contains(wanted), "{output:?}");
-    let mut pty = Start::khelper(80, 24).env("XDG_CONFIG_HOME", config.path()).start();
-    assert_eq!(pty.ends(), 64);
-    pty.is_restored();
-    assert!(pty.text().replace('\n', "").contains(wanted), "{}", pty.text());
+    for (settings, wanted) in [
+        ("theme = \"ansi\"\n[keys.masks]\nundo = \"p\"\n", "console.toml:3: `p` already means `rehearse` in `masks`"),
+        ("\ntheme = \"pink\"\n", "console.toml:2: no theme is called `pink`: ansi, plain, high-contrast"),
+        ("colour = 1\n", "console.toml:1: `colour` is no setting: theme and [keys.CONTEXT] are"),
+        ("[keys.masks]\nundo = \"\\u202e\"\n", r"console.toml:2: `\xe2\x80\xae` is no key"),
+        ("[keys.masks]\nfrob = \"x\"\n", "console.toml:2: "),
+        ("[keys.nowhere]\nundo = \"x\"\n", "console.toml:2: "),
+        ("theme = \"ansi\"\n\u{1b}[2J = 1\n", "console.toml:2: "),
+    ] {
+        let config = folder(settings);
+        let output = keys(config.path());
+        assert_eq!(output.status.code(), Some(64));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(wanted), "{output:?}");
+        for (columns, rows) in SIZES {
+            let mut pty = Start::khelper(columns, rows).env("XDG_CONFIG_HOME", config.path()).start();
+            assert_eq!(pty.ends(), 64);
+            pty.is_restored();
+            assert!(pty.text().replace('\n', "").contains(wanted), "{}", pty.text());
+        }
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Scene {
     }
 
     fn wait(&self, id: u64, cancel: &Cancel) -> Waited {
-        self.slots.wait(id, &self.clock, &self.sysctl, [cancel, &Cancel::new()])
+        self.slots.wait(id, &self.clock, &self.sysctl, [cancel, &Cancel::new()], || {})
     }
 
     /// A request that waits to the end.

@@ -2,6 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::abi::escape::screen;
+
 use super::Key;
 
 /// The key of an event; shift is dropped where the character already tells.
@@ -53,7 +55,8 @@ pub fn parse(text: &str) -> Option<Key> {
     ];
     let mut chars = text.chars();
     if let (Some(c), None) = (chars.next(), chars.next()) {
-        let usable = !c.is_control() && !c.is_whitespace();
+        // Its name is shown and printed as it is.
+        let usable = !c.is_control() && !c.is_whitespace() && (c == '\\' || screen(text.as_bytes()) == text);
         return usable.then_some((KeyCode::Char(c), KeyModifiers::NONE));
     }
     let written = text.replace(' ', "-").to_lowercase();
@@ -113,8 +116,22 @@ mod tests {
             assert_eq!(parse(text).map(name).as_deref(), Some(text));
         }
         assert_eq!(parse("page-down"), parse("page down"));
-        for text in ["", "ab", "ctrl-", "ctrl-R", "shift-a", "ctrl-ctrl-a", "F99", "\n", "\u{1b}", "hyper-x", "ctrl-é"]
-        {
+        for text in [
+            "",
+            "ab",
+            "ctrl-",
+            "ctrl-R",
+            "shift-a",
+            "ctrl-ctrl-a",
+            "F99",
+            "\n",
+            "\u{1b}",
+            "hyper-x",
+            "ctrl-é",
+            "\u{9b}",
+            "\u{202e}",
+            "\u{301}",
+        ] {
             assert_eq!(parse(text), None, "{text:?}");
         }
     }

@@ -63,7 +63,7 @@ pub fn difference(live: CapMask, draft: CapMask) -> String {
         parts.push(format!("drops {}", list(dropped)));
     }
     if !raised.is_empty() {
-        parts.push(format!("{} cannot be regained", list(raised)));
+        parts.push(format!("cannot be regained: {}", list(raised)));
     }
     if parts.is_empty() { "as live".to_owned() } else { parts.join("; ") }
 }
@@ -75,7 +75,7 @@ pub fn brief(live: CapMask, draft: CapMask) -> String {
         return difference(live, draft);
     }
     let raised = draft.minus(live);
-    let raised = if raised.is_empty() { String::new() } else { format!("; {} cannot be regained", list(raised)) };
+    let raised = if raised.is_empty() { String::new() } else { format!("; cannot be regained: {}", list(raised)) };
     format!("drops {}, keeps {}{raised}", dropped.len(), list(kept))
 }
 
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(brief(of(0b111), of(0b001)), "drops 2, keeps cap_chown");
         assert_eq!(brief(of(0b111), of(0b011)), "drops cap_dac_read_search");
         assert_eq!(brief(of(0b111), of(0)), "drops everything (3)");
-        assert_eq!(brief(of(0b111), of(0b1001)), "drops 2, keeps cap_chown; cap_fowner cannot be regained");
+        assert_eq!(brief(of(0b111), of(0b1001)), "drops 2, keeps cap_chown; cannot be regained: cap_fowner");
     }
 
     #[test]
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn the_difference_is_said_in_words() {
         let of = |bits| CapMask::from_bits(bits);
-        assert_eq!(difference(of(0b011), of(0b110)), "drops cap_chown; cap_dac_read_search cannot be regained");
+        assert_eq!(difference(of(0b011), of(0b110)), "drops cap_chown; cannot be regained: cap_dac_read_search");
         assert_eq!(difference(of(3), of(3)), "as live");
         assert_eq!(size(of(0), of(7)), "empty");
         assert_eq!(size(of(7), of(7)), "full (3)");

@@ -26,6 +26,7 @@ const STACK: usize = 128 * 1024;
 pub(in crate::tui) fn wants(kind: &EventKind) -> bool {
     match kind {
         EventKind::ModuleRequest { .. }
+        | EventKind::Waiting { .. }
         | EventKind::Queued { .. }
         | EventKind::Started { .. }
         | EventKind::Released { .. } => false,
@@ -131,6 +132,7 @@ fn line(kind: &EventKind, now: String) -> Line {
         }
         EventKind::Log { level, text } => plain(*level, text.clone()),
         EventKind::ModuleRequest { .. }
+        | EventKind::Waiting { .. }
         | EventKind::Queued { .. }
         | EventKind::Started { .. }
         | EventKind::Released { .. } => plain(Level::Info, String::new()),

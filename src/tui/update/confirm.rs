@@ -24,9 +24,9 @@ pub(super) fn open_apply(model: &mut Model) {
             model.say(
                 Mood::Warned,
                 format!(
-                    "nothing to apply: {} cannot be regained, a write only drops ({} discards the draft)",
-                    list(raised),
-                    model.keys.key(Action::Discard)
+                    "nothing to apply: a write only drops ({} discards the draft); cannot be regained: {}",
+                    model.keys.key(Action::Discard),
+                    list(raised)
                 ),
             );
         }

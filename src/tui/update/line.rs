@@ -70,8 +70,9 @@ fn complaint(error: &clap::Error) -> String {
         return "give a command: tab shows them".to_owned();
     }
     let text = error.render().to_string();
-    let lines =
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    // The command itself has no name here: its usage would say nothing.
+    let says_nothing = |line: &str| ["For more information", "Usage: : <"].iter().any(|start| line.starts_with(start));
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !says_nothing(line));
     screen(lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").as_bytes()).replace("\\\\", "\\")
 }
 

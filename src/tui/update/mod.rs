@@ -18,6 +18,7 @@ mod replies;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod written;
 
 pub(in crate::tui) use masks::changes;
 

@@ -3,7 +3,7 @@
 use crate::control::Command;
 use crate::control::words::Mood;
 use crate::tui::model::{Batch, Model, Pending};
-use crate::tui::msg::{Effect, Series, Ticket};
+use crate::tui::msg::{Effect, Series};
 
 /// Asks for the module, as many times at once as was typed.
 pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
@@ -40,13 +40,6 @@ pub(super) fn open_series(
     let ticket = model.next_ticket();
     model.pending.insert(ticket, Pending::Series(batch));
     Effect::Series(Series { ticket, names, wait, total, parallel })
-}
-
-/// A series that was answered once goes on until it is answered wholly.
-pub(super) fn go_on(model: &mut Model, batch: u64, ticket: Ticket) {
-    if model.batches.contains_key(&batch) {
-        model.pending.insert(ticket, Pending::Series(batch));
-    }
 }
 
 /// Remembers what was asked for together, and says so.

@@ -1,8 +1,9 @@
 //! Answers to what was submitted.
 
+use nix::errno::Errno;
+
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
-use crate::abi::escape::unescape;
 use crate::control::report::table;
 use crate::control::words::{Mood, chain, ended_in_words, ended_with_time, title};
 use crate::control::{Key, MaskKnob, Reply, Written};
@@ -14,7 +15,8 @@ use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
-use super::{line, module, rehearse};
+use super::written::take_written;
+use super::{line, rehearse};
 
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
@@ -23,17 +25,19 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         Pending::Request(batch) => request(model, batch, reply),
         Pending::Series(batch) => {
             request(model, batch, reply);
-            module::go_on(model, batch, ticket);
+            if model.batches.contains_key(&batch) {
+                model.pending.insert(ticket, Pending::Series(batch));
+            }
         }
         Pending::Set(keys) => set(model, &keys, reply),
         Pending::Probe => probe(model, reply),
         Pending::Act(done) => match reply {
             Ok(_) => model.say(Mood::Good, done),
-            Err(error) => model.say(Mood::Bad, format!("{done}: not done: {}", explain(&error))),
+            Err(error) => model.say(Mood::Bad, format!("{done}: {}: {}", not(&error, "done"), explain(&error))),
         },
         Pending::Helper(which, done) => match reply {
             Ok(_) => model.say(Mood::Good, format!("{which}: {done}")),
-            Err(error) => model.say(Mood::Bad, format!("{which}: not done: {}", explain(&error))),
+            Err(error) => model.say(Mood::Bad, format!("{which}: {}: {}", not(&error, "done"), explain(&error))),
         },
         Pending::Path => path(model, ticket, reply),
         Pending::Gate(words) => gate(model, words, reply),
@@ -54,7 +58,13 @@ pub(super) fn explain(error: &ControlError) -> String {
 /// The same, with the knob's name where the error does not begin with it.
 fn not_changed(name: &str, error: &ControlError) -> String {
     let why = explain(error);
-    if why.starts_with(name) { why } else { format!("{name} was not changed: {why}") }
+    if why.starts_with(name) { why } else { format!("{name} was {}: {why}", not(error, "changed")) }
+}
+
+/// A command that panicked may have done its part before that.
+fn not(error: &ControlError, done: &str) -> String {
+    let word = if error.errno() == Errno::ECANCELED { "perhaps" } else { "not" };
+    format!("{word} {done}")
 }
 
 fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {
@@ -84,7 +94,8 @@ fn answered(record: &Record) -> String {
     if matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned)
         && let Some(why) = record.why()
     {
-        text.push_str(&format!(" — {}", screen_again(&why)));
+        text.push_str(" — ");
+        text.push_str(&screen_again(&why));
     }
     if !record.chain.is_empty() {
         text.push_str(&format!("; asked by {}", chain(&record.chain)));
@@ -171,7 +182,7 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
             let why = explain(&error);
             if let Some(Dialog::Apply(apply)) = at.and_then(|at| model.dialogs.get_mut(at)) {
                 apply.ticket = None;
-                apply.error = Some(format!("nothing was changed: {why}"));
+                apply.error = Some(format!("the masks were {}: {why}", not(&error, "changed")));
             }
             let names = asked.iter().map(|(knob, _)| key(*knob).name()).collect::<Vec<_>>().join(" and ");
             model.say(Mood::Bad, not_changed(&names, &error));
@@ -271,28 +282,4 @@ fn probe(model: &mut Model, reply: Result<Reply, ControlError>) {
         Ok(_) => {}
         Err(error) => model.say(Mood::Bad, explain(&error)),
     }
-}
-
-/// The knobs read so now; the next snapshot finds nothing new in them.
-fn take_written(model: &mut Model, written: &[Written]) {
-    let knobs = &mut model.snapshot.knobs;
-    for w in written {
-        match w.key {
-            Key::Modprobe => {
-                if let Some(path) = unescape(&w.after) {
-                    knobs.modprobe = path.into();
-                }
-            }
-            Key::Bset => knobs.bset = read_words(&w.after).unwrap_or(knobs.bset),
-            Key::Inheritable => knobs.inheritable = read_words(&w.after).unwrap_or(knobs.inheritable),
-            _ => {}
-        }
-    }
-}
-
-/// Reads back what `kernel_words` prints.
-fn read_words(text: &str) -> Option<CapMask> {
-    let (low, high) = text.split_once('\t')?;
-    let (low, high): (u32, u32) = (low.parse().ok()?, high.parse().ok()?);
-    Some(CapMask::from_bits(u64::from(high) << 32 | u64::from(low)))
 }

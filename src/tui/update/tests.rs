@@ -13,6 +13,7 @@ use crate::control::{Command, Key, MaskKnob, Reply, Written};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
 use crate::tui::fixture::{self, KNOWN};
+use crate::tui::model::Pending;
 use crate::tui::model::dialog::{Dialog, Quitting};
 use crate::tui::model::rehearse::Rehearsed;
 
@@ -446,7 +447,7 @@ fn sys_4_what_was_not_granted_is_said() {
     let mut m = fixture::model(s, 80, 24);
     type_in(&mut m, "2a");
     assert!(type_in(&mut m, "w").is_empty());
-    assert!(status(&m).contains("cap_chown cannot be regained"), "{}", status(&m));
+    assert!(status(&m).contains("cannot be regained: cap_chown"), "{}", status(&m));
     m.masks.cursor = 1;
     type_in(&mut m, " w");
     let [(ticket, _)] = &commands(type_in(&mut m, "\n"))[..] else { panic!() };
@@ -661,6 +662,20 @@ fn a_timer_is_needed_only_while_something_moves() {
     assert!(m.needs_tick(), "the minute's sparkline still moves");
     update(&mut m, Msg::Tick(151_000_000));
     assert!(!m.needs_tick());
+}
+
+#[test]
+fn a_command_that_panicked_may_have_done_its_part() {
+    let mut m = model();
+    let why = "khelper panicked while it performed this command";
+    let error = || EngineError::new(Stage::Process, Errno::ECANCELED, why, "this is a bug").into();
+    let kill = m.submit(Pending::Helper("#1 foo".into(), "TERM sent"), Command::Abandon(1));
+    let set = m.submit(Pending::Set(vec![Key::Deny]), Command::ResetLoopMessages);
+    for (effect, said) in [(kill, "#1 foo: perhaps done: "), (set, "khelper.deny was perhaps changed: ")] {
+        let Effect::Submit { ticket, .. } = effect else { panic!() };
+        reply(&mut m, ticket, Err(error()));
+        assert!(status(&m).starts_with(&format!("{said}{why}")), "{}", status(&m));
+    }
 }
 
 #[test]

@@ -127,6 +127,7 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
     let shown = a.answer.matched.saturating_sub(a.top).min(usize::from(area.height));
     let of = if a.filters() { format!(" ({} looked at)", a.answer.looked) } else { String::new() };
     parts.push(match shown {
+        _ if a.answer.trouble.is_some() => "not read".to_owned(),
         _ if !a.is_current() => "reading".to_owned(),
         0 => format!("0 records{of}"),
         _ => format!("{}-{} of {}{of}", a.top + 1, a.top + shown, a.answer.matched),
@@ -199,7 +200,11 @@ fn record(model: &Model, area: Rect, buf: &mut Buffer) {
         (None, None) => vec![heading(model, "Record", columns), line("none", model.theme.dim)],
     };
     let total = lines.len();
-    put(buf, area, &cut(lines, total, usize::from(area.height), "lines: enter shows it whole", model.theme.dim));
+    put(
+        buf,
+        area,
+        &cut(lines, total, (columns, usize::from(area.height)), "lines: enter shows it whole", model.theme.dim),
+    );
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub(super) fn target_words(model: &Model, columns: usize) -> String {
         whole,
         format!("embedded engine (pid {pid}): kernel untouched"),
         format!("engine (pid {pid}): kernel untouched"),
+        // On the edge of a dialog, below the line that says all of it.
+        format!("engine (pid {pid})"),
     ];
     let fits = shorter.iter().find(|text| text::width(text) <= columns).unwrap_or(&shorter[2]);
     text::fit(fits, columns)

@@ -19,7 +19,7 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
         return lines;
     }
     let shown = s.last.iter().take(rows).map(|record| row(model, record, columns)).collect();
-    lines.extend(cut(shown, over(model), rows, "ended", model.theme.dim));
+    lines.extend(cut(shown, over(model), (columns, rows), "ended", model.theme.dim));
     lines
 }
 

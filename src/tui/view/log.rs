@@ -6,22 +6,28 @@ use ratatui::style::Style;
 use ratatui::text::{Line as Row, Span};
 
 use crate::engine::event::Level;
+use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::log::{Line, level_name};
 use crate::tui::text;
 
 use super::{Areas, field, line, put};
 
-/// Where things are: what is shown, the filter, the lines.
-fn parts(model: &Model, area: Rect) -> [Rect; 3] {
+/// Fewer columns than these have no room for the time.
+const TIMED: u16 = 50;
+
+/// Where things are: what is shown, the filter, the lines, what is hidden.
+fn parts(model: &Model, area: Rect) -> [Rect; 4] {
     let head = u16::from(area.height >= 2);
     let filter = u16::from(area.height >= 3 && (model.log.typing || !model.log.words.is_empty()));
+    let hidden = u16::from(area.height >= 6 && area.width < TIMED && !model.log.shown.is_empty());
+    let list = area.height - head - filter - hidden;
     let at = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
-    [at(0, head), at(head, filter), at(head + filter, area.height - head - filter)]
+    [at(0, head), at(head, filter), at(head + filter, list), at(head + filter + list, hidden)]
 }
 
 fn list(model: &Model) -> Rect {
-    let [_, _, list] = parts(model, Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).body);
+    let [_, _, list, _] = parts(model, Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).body);
     list
 }
 
@@ -66,10 +72,12 @@ pub(super) fn hit(model: &Model, at: Position) -> Option<usize> {
 
 /// Draws it; where the cursor is, while the filter is typed.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
-    let [head, filter, list] = parts(model, area);
+    let [head, filter, list, hidden] = parts(model, area);
     let columns = usize::from(area.width);
     put(buf, head, &[line(text::fit(&head_words(model, columns), columns), model.theme.title)]);
     put(buf, list, &lines(model, columns, usize::from(list.height)));
+    let whole = format!("hidden: time ({} copies the line whole)", model.keys.key(Action::Copy));
+    put(buf, hidden, &[line(text::fit(&whole, columns), model.theme.dim)]);
     if filter.is_empty() {
         return None;
     }

@@ -32,13 +32,9 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
         forms(model, knob, &mut out, roomy);
     }
     let total = out.lines.len();
-    cut(
-        out.lines,
-        total,
-        rows,
-        &format!("lines: {} shows both masks whole", model.keys.key(Action::Forms)),
-        model.theme.dim,
-    )
+    let whole = if columns < 50 { "shows all" } else { "shows both masks whole" };
+    let says = format!("lines: {} {whole}", model.keys.key(Action::Forms));
+    cut(out.lines, total, (columns, rows), &says, model.theme.dim)
 }
 
 struct Lines {
@@ -72,7 +68,8 @@ fn differences(model: &Model, out: &mut Lines) {
             [Action::Toggle, Action::Presets, Action::Rehearse, Action::Apply].map(|action| model.keys.key(action));
         let words =
             format!("no draft: {toggle} toggles, {presets} offers presets, {rehearse} rehearses, {apply} applies");
-        out.say(&words, model.theme.dim);
+        let read_only = format!("no draft: {toggle} toggles, {presets} offers presets; read-only, nothing is applied");
+        out.say(if model.options.read_only { &read_only } else { &words }, model.theme.dim);
     }
     for knob in changed {
         let words = difference(live(&model.snapshot, knob), model.masks.draft(knob));

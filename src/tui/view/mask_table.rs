@@ -90,7 +90,8 @@ fn header(model: &Model, columns: usize, first: usize, shown: usize, total: usiz
     };
     let (bset, inheritable) = if columns < 50 { ("bset", "inher") } else { ("bset", "inheritable") };
     let scrolled = if shown < total { format!("{}-{}/{total}", first + 1, first + shown) } else { total.to_string() };
-    let name = text::pad(&format!("  capability {scrolled}"), name_width(columns));
+    let capability = if columns < 50 { "cap" } else { "capability" };
+    let name = text::pad(&format!("  {capability} {scrolled}"), name_width(columns));
     let mut spans = vec![Span::styled(name, model.theme.title)];
     spans.extend(column(MaskKnob::Bset, bset, 8));
     spans.extend(column(MaskKnob::Inheritable, inheritable, if columns < 50 { 8 } else { 14 }));
@@ -150,6 +151,6 @@ fn host(model: &Model, cap: Capability, columns: usize) -> String {
 
 /// What the marks mean.
 pub(super) fn legend(model: &Model, columns: usize) -> Line<'static> {
-    let words = "■ has · lacks  ■→· the draft drops it  ·→✗ cannot be regained";
+    let words = "■ has  · lacks  ■→· draft drops it  ·→✗ cannot be regained";
     line(text::fit(words, columns), model.theme.dim)
 }

@@ -90,6 +90,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     if !model.dialogs.is_empty() {
         cursor = dialogs::draw(model, &areas, buf);
     }
+    part(frame.buffer_mut());
     if model.ascii {
         ascii::plain(frame.buffer_mut());
     }
@@ -140,6 +141,30 @@ fn put(buf: &mut Buffer, area: Rect, lines: &[Line<'_>]) {
     }
 }
 
+/// Makes of the cells what every terminal shows alike. Every character gets a cell of its own: of two that are joined in
+/// one (a consonant and its vowel sign, both of them with a column) the second would stay on the terminal when their
+/// cell is overwritten. And a wide one of which a dialog covers the half goes: it would cover the dialog's edge.
+fn part(buf: &mut Buffer) {
+    for at in 0..buf.content.len() {
+        let symbol = buf.content[at].symbol();
+        if symbol.len() < 3 {
+            continue;
+        }
+        if symbol.chars().nth(1).is_some() {
+            let (joined, mut to) = (buf.content[at].clone(), at);
+            for c in joined.symbol().chars() {
+                let Some(cell) = buf.content.get_mut(to) else { break };
+                cell.set_char(c).set_style(joined.style());
+                to += text::width(c.encode_utf8(&mut [0; 4]));
+            }
+        }
+        if text::width(buf.content[at].symbol()) > 1 && buf.content.get(at + 1).is_some_and(|next| next.symbol() != " ")
+        {
+            buf.content[at].set_symbol(" ");
+        }
+    }
+}
+
 /// A line of one style.
 fn line(text: impl Into<String>, style: Style) -> Line<'static> {
     Line::from(Span::styled(text.into(), style))
@@ -153,11 +178,17 @@ fn heading(model: &Model, title: &str, columns: usize) -> Line<'static> {
 }
 
 /// Lines cut to `rows`; the last one says how many are hidden.
-fn cut(mut lines: Vec<Line<'static>>, total: usize, rows: usize, what: &str, style: Style) -> Vec<Line<'static>> {
+fn cut(
+    mut lines: Vec<Line<'static>>,
+    total: usize,
+    (columns, rows): (usize, usize),
+    what: &str,
+    style: Style,
+) -> Vec<Line<'static>> {
     if total > rows && rows > 0 {
         lines.truncate(rows - 1);
         let hidden = total - lines.len();
-        lines.push(line(format!("{} {hidden} more {what}", text::CUT), style));
+        lines.push(line(text::fit(&format!("{} {hidden} more {what}", text::CUT), columns), style));
     }
     lines.truncate(rows);
     lines

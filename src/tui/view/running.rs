@@ -18,14 +18,13 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
     let mut lines = vec![heading(model, &format!("Running ({})", s.live_total), columns)];
     let rows = rows.saturating_sub(1);
     if s.running.is_empty() {
-        lines.push(line(
-            text::fit(&format!("nothing runs: {} asks for a module", model.keys.key(Action::Module)), columns),
-            model.theme.dim,
-        ));
+        let how = format!(": {} asks for a module", model.keys.key(Action::Module));
+        let how = if model.options.read_only { "" } else { &how };
+        lines.push(line(text::fit(&format!("nothing runs{how}"), columns), model.theme.dim));
         return lines;
     }
     let shown = s.running.iter().take(rows).map(|live| line(row(model, live, columns), model.theme.text)).collect();
-    lines.extend(cut(shown, s.live_total, rows, "running", model.theme.dim));
+    lines.extend(cut(shown, s.live_total, (columns, rows), "running", model.theme.dim));
     lines
 }
 

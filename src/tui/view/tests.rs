@@ -1,3 +1,6 @@
+mod states;
+mod styles;
+
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -11,13 +14,12 @@ use super::*;
 use crate::abi::birth::Enforcement;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::Stage;
-use crate::control::{Key, MaskKnob, Reply, Written};
+use crate::control::{MaskKnob, Reply};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
 use crate::tui::fixture::{self, KNOWN};
 use crate::tui::model::args;
 use crate::tui::model::dialog::Dialog;
-use crate::tui::model::warnings::screen_again;
 use crate::tui::msg::{Click, Mouse, Msg};
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
@@ -60,6 +62,8 @@ fn keys(model: &mut Model, keys: &str) {
             '\n' => KeyCode::Enter,
             '\t' => KeyCode::Tab,
             '→' => KeyCode::Right,
+            '↓' => KeyCode::Down,
+            '⇟' => KeyCode::PageDown,
             c => KeyCode::Char(c),
         };
         update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
@@ -96,19 +100,8 @@ fn overview_refused() {
     s.gate = Depth::Disabled;
     s.knobs.modprobe = Arc::from(&b""[..]);
     s.totals.by_outcome[4] = 9;
-    let stages = [
-        (Stage::Hook, Errno::EPERM),
-        (Stage::Gate, Errno::EBUSY),
-        (Stage::Limit, Errno::ENOMEM),
-        (Stage::Throttle, Errno::ETIME),
-        (Stage::Name, Errno::ENAMETOOLONG),
-        (Stage::Path, Errno::ENOENT),
-        (Stage::Loop, Errno::ELOOP),
-        (Stage::Init, Errno::EIO),
-        (Stage::Enforce, Errno::EPERM),
-    ];
     s.last = (1..)
-        .zip(stages)
+        .zip(fixture::REFUSALS)
         .map(|(id, (stage, errno))| Arc::new(fixture::refused(id, b"dummy", stage, errno, "why")))
         .collect();
     at_every_size("overview_refused", &s, "");
@@ -374,88 +367,8 @@ fn drawing_is_cheap_enough_to_be_done_at_every_key() {
     assert_eq!(rows(&buffer(&model)).len(), 40);
 }
 
-/// What may come in: keys, pasted bytes, sizes, states, replies.
-fn messages() -> impl Strategy<Value = Msg> {
-    let code = prop_oneof![
-        8 => proptest::char::range(' ', '~').prop_map(KeyCode::Char),
-        1 => any::<char>().prop_map(KeyCode::Char),
-        6 => proptest::sample::select(vec![
-            KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Up, KeyCode::Down, KeyCode::Left,
-            KeyCode::Right, KeyCode::Home, KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Backspace,
-            KeyCode::Delete, KeyCode::F(1),
-        ]),
-        6 => proptest::sample::select("12mcegwpRfqani z/uPy:".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
-    ];
-    let modifiers = prop_oneof![8 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];
-    let nasty =
-        ["\x1b[2J\u{9b}31m", "\u{202e}\u{200b}e\u{301}", "漢字\u{ad}\u{2028}👩\u{200d}👩", "\t\r\n\x07", "\\x1b"];
-    let hostile = prop_oneof![
-        proptest::collection::vec(any::<u8>(), 0..24),
-        proptest::sample::select(nasty.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
-    ];
-    prop_oneof![
-        20 => (code, modifiers).prop_map(|(code, modifiers)| Msg::Key(KeyEvent::new(code, modifiers))),
-        4 => (0u16..140, 0u16..50, 0usize..3).prop_map(|(x, y, what)| {
-            Msg::Mouse(Mouse { what: [Click::Press, Click::WheelUp, Click::WheelDown][what], x, y })
-        }),
-        2 => hostile.clone().prop_map(Msg::Paste),
-        2 => (1u16..140, 1u16..50).prop_map(|(columns, rows)| Msg::Resize { columns, rows }),
-        1 => any::<u64>().prop_map(|now| Msg::Tick(now >> 20)),
-        1 => hostile.clone().prop_map(|b| Msg::PathWarnings(vec![String::from_utf8_lossy(&b).into_owned()])),
-        3 => (hostile.clone(), any::<u64>(), 0u32..60).prop_map(|(name, bits, n)| state(&name, bits, n)),
-        3 => (1u64..40, hostile, any::<i32>()).prop_map(|(ticket, name, raw)| answer(ticket, &name, raw)),
-    ]
-}
-
-fn state(name: &[u8], bits: u64, n: u32) -> Msg {
-    let mut s = fixture::busy(n);
-    s.knobs.bset = KNOWN & CapMask::from_bits(bits);
-    s.knobs.modprobe = name.into();
-    s.knobs.deny = String::from_utf8_lossy(name).into();
-    s.running.push(fixture::live(70, name, bits));
-    let mut failed = fixture::refused(71, name, Stage::Hook, Errno::EPERM, "why");
-    failed.said = Some(String::from_utf8_lossy(name).into());
-    s.last.push(Arc::new(failed));
-    Msg::Snapshot(Box::new(s))
-}
-
-fn answer(ticket: u64, name: &[u8], raw: i32) -> Msg {
-    let mut record = fixture::record(ticket, name, raw);
-    record.path = name.into();
-    let text = || String::from_utf8_lossy(name).into_owned();
-    let reply = match raw % 4 {
-        0 => Reply::Answered(Arc::new(record)),
-        1 => Reply::Written(vec![Written {
-            key: Key::Bset,
-            before: text(),
-            after: format!("{}\t{}", raw.unsigned_abs(), 7),
-            not_granted: CapMask::EMPTY,
-            warnings: vec![text()],
-        }]),
-        2 => Reply::Value(text()),
-        _ => return Msg::Replied { ticket, reply: Err(crate::abi::error::ControlError::Denied(text())) },
-    };
-    Msg::Replied { ticket, reply: Ok(reply) }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn nothing_panics_and_no_control_byte_reaches_the_screen(
-        messages in proptest::collection::vec(messages(), 1..60),
-        columns in 1u16..130,
-        rows in 1u16..45,
-    ) {
-        let mut model = fixture::model(fixture::snapshot(), columns, rows);
-        for msg in messages {
-            update(&mut model, msg);
-            let shown = buffer(&model);
-            for cell in shown.content() {
-                prop_assert_eq!(screen_again(cell.symbol()), cell.symbol());
-            }
-        }
-    }
 
     #[test]
     fn every_size_is_drawn(columns in 1u16..130, rows in 1u16..45, at in 0usize..18) {

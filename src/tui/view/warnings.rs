@@ -20,5 +20,5 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
         .into_iter()
         .map(|(mood, text)| line(text::fit(&format!("! {text}"), columns), model.theme.mood(mood)))
         .collect();
-    cut(shown, total, rows, "warnings", model.theme.warn)
+    cut(shown, total, (columns, rows), "warnings", model.theme.warn)
 }

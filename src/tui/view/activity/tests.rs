@@ -1,7 +1,6 @@
 //! What the screens Activity and Log look like.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use nix::errno::Errno;
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -9,16 +8,13 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
 use super::super::draw;
-use crate::abi::error::Stage;
 use crate::engine::event::Level;
 use crate::engine::record::{Record, State};
 use crate::engine::snapshot::Snapshot;
 use crate::tui::fixture;
 use crate::tui::model::Model;
 use crate::tui::model::log::Line;
-use crate::tui::model::look::Answer;
-use crate::tui::model::records::{Existing, Saved, Unsaved};
-use crate::tui::model::warnings::screen_again;
+use crate::tui::model::records::{Existing, Unsaved};
 use crate::tui::msg::Msg;
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -105,20 +101,9 @@ fn overflowing() -> (Snapshot, Vec<Record>) {
 fn refused() -> (Snapshot, Vec<Record>) {
     let mut s = fixture::snapshot();
     s.totals.requests = 9;
-    let stages = [
-        (Stage::Hook, Errno::EPERM),
-        (Stage::Gate, Errno::EBUSY),
-        (Stage::Limit, Errno::ENOMEM),
-        (Stage::Throttle, Errno::ETIME),
-        (Stage::Name, Errno::ENAMETOOLONG),
-        (Stage::Path, Errno::ENOENT),
-        (Stage::Loop, Errno::ELOOP),
-        (Stage::Init, Errno::EIO),
-        (Stage::Enforce, Errno::EPERM),
-    ];
     let why = "50 requests are in progress, the limit is 50; wait, or find out who asks";
     let of = |(id, (stage, errno))| fixture::refused(id, b"dummy", stage, errno, why);
-    let mut records: Vec<Record> = (1..).zip(stages).map(of).collect();
+    let mut records: Vec<Record> = (1..).zip(fixture::REFUSALS).map(of).collect();
     records.reverse();
     (s, records)
 }
@@ -248,86 +233,8 @@ fn endings_levels_and_the_cursor_have_styles_and_symbols() {
     }
 }
 
-/// What may come in on these screens.
-fn messages() -> impl Strategy<Value = Msg> {
-    let code = prop_oneof![
-        8 => proptest::sample::select("34/*oOsSf xkrywltq1".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
-        6 => proptest::sample::select(vec![
-            KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Up, KeyCode::Down, KeyCode::Left, KeyCode::Right,
-            KeyCode::Home, KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Backspace, KeyCode::F(1),
-        ]),
-        2 => any::<char>().prop_map(KeyCode::Char),
-    ];
-    let nasty =
-        ["\x1b[2J\u{9b}31m", "\u{202e}\u{200b}e\u{301}", "漢字\u{ad}\u{2028}👩\u{200d}👩", "\t\r\n\x07", "\\x1b"];
-    let hostile = prop_oneof![
-        proptest::collection::vec(any::<u8>(), 0..24),
-        proptest::sample::select(nasty.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
-    ];
-    prop_oneof![
-        16 => code.prop_map(|code| Msg::Key(KeyEvent::new(code, KeyModifiers::NONE))),
-        2 => hostile.clone().prop_map(Msg::Paste),
-        2 => (1u16..210, 1u16..65).prop_map(|(columns, rows)| Msg::Resize { columns, rows }),
-        1 => any::<u64>().prop_map(|now| Msg::Tick(now >> 20)),
-        5 => (hostile.clone(), 0usize..300, any::<usize>(), any::<u8>()).prop_map(|(name, n, at, kind)| looked(&name, n, at, kind)),
-        3 => (hostile.clone(), 0usize..40).prop_map(|(name, n)| {
-            let text = String::from_utf8_lossy(&name).into_owned();
-            let line = |n: usize| {
-                let level = [Level::Info, Level::Warning, Level::Error][n % 3];
-                Line::new(level, "12:00:00.000".into(), Some(n as u64), &screen_again(&text))
-            };
-            Msg::Logged((0..n).map(line).collect())
-        }),
-        1 => (1u64..20, hostile).prop_map(|(ticket, name)| {
-            let text = screen_again(&String::from_utf8_lossy(&name));
-            let result = match ticket % 3 {
-                0 => Ok(Saved { path: text, records: ticket, bytes: 1 }),
-                1 => Err(Unsaved::Failed(text)),
-                _ => Err(Unsaved::Exists(Existing::new(&std::fs::metadata("/").unwrap()))),
-            };
-            Msg::Saved { ticket, result }
-        }),
-    ]
-}
-
-fn looked(name: &[u8], n: usize, at: usize, kind: u8) -> Msg {
-    let one = |id: usize| {
-        let mut record = match kind % 4 {
-            0 => fixture::record(id as u64 + 1, name, i32::from(kind)),
-            1 => fixture::open(id as u64 + 1, name, State::Running, Some(7)),
-            2 => fixture::full(id as u64 + 1),
-            _ => fixture::refused(id as u64 + 1, name, Stage::Hook, Errno::EPERM, &String::from_utf8_lossy(name)),
-        };
-        record.path = name.into();
-        record.requester = crate::abi::who::Requester { pid: 1, uid: 0, comm: crate::abi::who::Comm::new(name) }.into();
-        record
-    };
-    let records: Vec<Record> = (0..n).rev().map(one).collect();
-    let mut answer = fixture::answer(&records, if n == 0 { 0 } else { at % n });
-    if kind > 250 {
-        answer = Answer { trouble: Some("why".into()), ..Answer::default() };
-    }
-    Msg::Looked(Box::new(answer))
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn nothing_panics_and_no_control_byte_reaches_the_screen(
-        messages in proptest::collection::vec(messages(), 1..60),
-        columns in 1u16..210,
-        rows in 1u16..65,
-    ) {
-        let mut model = fixture::model(fixture::snapshot(), columns, rows);
-        keys(&mut model, "3");
-        for msg in messages {
-            update(&mut model, msg);
-            for cell in buffer(&model).content() {
-                prop_assert_eq!(screen_again(cell.symbol()), cell.symbol());
-            }
-        }
-    }
 
     #[test]
     fn every_size_is_drawn(columns in 1u16..210, rows in 1u16..65, at in 0usize..12) {

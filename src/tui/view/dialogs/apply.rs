@@ -49,14 +49,14 @@ pub(super) fn apply(model: &Model, apply: &Apply, columns: usize) -> Sheet {
 }
 
 pub(super) fn reset(model: &Model, reset: &Reset, columns: usize) -> Sheet {
-    let (name, s) = (key(reset.knob).name(), &model.snapshot);
+    let name = if columns < 60 { short(reset.knob) } else { key(reset.knob).name() };
+    let s = &model.snapshot;
     let now = live(s, reset.knob);
     let mut sheet = Sheet::new(format!("Reset {name}"), columns);
     sheet.scroll = reset.scroll;
-    sheet.say(
-        &format!("in the embedded engine (pid {}): {} -> {}", s.pid, size(now, s.known), size(s.known, s.known)),
-        model.theme.title,
-    );
+    let change = format!("{} -> {}", size(now, s.known), size(s.known, s.known));
+    let target = if columns < 60 { String::new() } else { format!("in the embedded engine (pid {}): ", s.pid) };
+    sheet.say(&(target + &change), model.theme.title);
     let back = s.known.minus(now);
     let back = if back.is_empty() { "nothing: it is full already".to_owned() } else { list(back) };
     sheet.say(&format!("gets back {back}"), model.theme.text);

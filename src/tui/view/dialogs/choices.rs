@@ -40,7 +40,7 @@ pub(super) fn gate(model: &Model, chosen: usize, columns: usize) -> Sheet {
 
 pub(super) fn quit(model: &Model, quit: &Quit, columns: usize) -> Sheet {
     let s = &model.snapshot;
-    let mut sheet = Sheet::new(format!("Quit? Not over: {}, live helpers: {}", s.live_total, s.live), columns);
+    let mut sheet = Sheet::new(format!("Quit? Not over: {}, live: {}", s.live_total, s.live), columns);
     match &quit.stage {
         Quitting::Asking => {
             let rows = [

@@ -1,6 +1,7 @@
 //! The dialogs that take text: module, call, path.
 
 use crate::abi::escape::screen;
+use crate::abi::module::modprobe_argv;
 use crate::tui::model::forms::{AT_ONCE_MAX, PathForm, WAITS};
 use crate::tui::model::{Model, args};
 
@@ -17,7 +18,7 @@ pub(super) fn module(model: &Model, columns: usize) -> Sheet {
     if modprobe.is_empty() {
         sheet.say("kernel.modprobe is empty: nothing will run", model.theme.warn);
     } else {
-        let argv = args::join([&**modprobe, b"-q", b"--", form.name.bytes()]);
+        let argv = args::join(modprobe_argv(modprobe, form.name.bytes()));
         sheet.say_whole(&format!("runs {argv}"), model.theme.dim);
     }
     sheet.say(&format!("at once: 1 to {AT_ONCE_MAX}"), model.theme.dim);

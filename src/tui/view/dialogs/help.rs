@@ -31,10 +31,13 @@ pub(super) fn sheet(model: &Model, help: &Help, columns: usize) -> Sheet {
         for (row, keys) in rows {
             let keys = text::pad(&format!("  {}", names(keys)), 20.min(columns / 2));
             let room = columns.saturating_sub(text::width(&keys) + 1);
-            sheet.lines.push(Line::from(vec![
-                Span::styled(keys + " ", model.theme.key),
-                Span::styled(text::fit(row.help, room), model.theme.text),
-            ]));
+            for (at, words) in text::wrap(row.help, room).into_iter().enumerate() {
+                let keys = if at == 0 { keys.clone() } else { " ".repeat(text::width(&keys)) };
+                sheet.lines.push(Line::from(vec![
+                    Span::styled(keys + " ", model.theme.key),
+                    Span::styled(words, model.theme.text),
+                ]));
+            }
         }
     }
     if sheet.lines.is_empty() {

@@ -246,8 +246,11 @@ pub(super) fn draw(model: &Model, areas: &Areas, buf: &mut Buffer) -> Option<Pos
 fn frame(model: &Model, sheet: &Sheet, place: &Place, scroll: usize, most: usize, buf: &mut Buffer) {
     let area = place.frame;
     let columns = usize::from(area.width);
-    let hidden = if most > 0 { format!(" (hidden lines: {})", sheet.lines.len() - place.rows) } else { String::new() };
-    let title = text::fit(&format!(" {}{hidden} ", sheet.title), columns.saturating_sub(4));
+    // What is hidden stands below; where there is no bottom line, above.
+    let hidden = hidden(scroll, most);
+    let above = if place.inner.width == area.width { hidden.as_str() } else { "" };
+    let room = columns.saturating_sub(6 + text::width(above));
+    let title = text::fit(&format!(" {} {above}", text::fit(&sheet.title, room)), columns.saturating_sub(4));
     if area.height == 0 {
         return;
     }
@@ -264,14 +267,18 @@ fn frame(model: &Model, sheet: &Sheet, place: &Place, scroll: usize, most: usize
         put(buf, Rect { y, height: 1, width: 1, ..area }, &[line("│", model.theme.title)]);
         put(buf, Rect { x: area.right() - 1, y, height: 1, width: 1 }, &[line("│", model.theme.title)]);
     }
-    let arrows = match (scroll > 0, scroll < most) {
-        (true, true) => "(up/down) ",
-        (true, false) => "(up) ",
-        (false, true) => "(down) ",
-        _ => "",
-    };
-    let room = columns.saturating_sub(6 + arrows.len());
-    let target = text::fit(&format!(" {} {arrows}", header::target_words(model, room)), columns.saturating_sub(4));
+    let room = columns.saturating_sub(6 + text::width(&hidden));
+    let target = text::fit(&format!(" {} {hidden}", header::target_words(model, room)), columns.saturating_sub(4));
     let bottom = rule("└", &target, "┘");
     put(buf, Rect { y: area.bottom() - 1, height: 1, ..area }, &[line(bottom, model.theme.title)]);
+}
+
+/// How many lines of a sheet are out of sight, and where.
+fn hidden(scroll: usize, most: usize) -> String {
+    match (scroll, most - scroll.min(most)) {
+        (0, 0) => String::new(),
+        (0, down) => format!("({down} more down) "),
+        (up, 0) => format!("({up} more up) "),
+        (up, down) => format!("({up} up, {down} down) "),
+    }
 }

@@ -1,6 +1,7 @@
 //! The dialogs of the screen Activity.
 
 use crate::abi::escape::screen;
+use crate::abi::module::modprobe_argv;
 use crate::control::Command;
 use crate::engine::record::Kind;
 use crate::tui::model::masks::size;
@@ -53,7 +54,7 @@ pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
     let style = model.theme.text;
     match &repeat.command {
         Command::RequestModule { name, wait } => {
-            let argv = args::join([&*model.snapshot.knobs.modprobe, b"-q", b"--", name]);
+            let argv = args::join(modprobe_argv(&model.snapshot.knobs.modprobe, name));
             sheet.say(
                 &format!("module {}, wait {}", screen(name), if *wait { "proc" } else { "exec" }),
                 model.theme.title,

@@ -1,0 +1,130 @@
+//! `--flood [CALLERS]`: the console while ends come as fast as this machine makes them: what a key takes until its screen is there,
+//! whether every count is exact, and memory.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::measure::status;
+use super::pty::Program;
+
+/// How long it lasts.
+const LASTS: Duration = Duration::from_secs(20);
+/// Callers, if no number is given: on 2 cores they make 10,000 ends a second, of which the screen keeps its share.
+const CALLERS: u64 = 2;
+/// Requests that show this machine's rate, and fill what is kept.
+const FIRST: u64 = 20_000;
+/// Between two keys.
+const BETWEEN: Duration = Duration::from_millis(40);
+/// Screens that the keys choose in turn: the key, and what the screen then shows.
+const SCREENS: [(&str, &str); 4] = [("1", "[1 Overview]"), ("3", "[3 Activity]"), ("4", "[4 Log]"), ("2", "[2 Masks]")];
+
+pub fn flood(home: &Path, callers: Option<u64>) {
+    let callers = callers.unwrap_or(CALLERS);
+    let tiny = tiny(home);
+    let mut modprobe = OsString::from("kernel.modprobe=");
+    modprobe.push(&tiny);
+    let mut console = Watched::start(&[env!("CARGO_BIN_EXE_khelper").into(), "--set".into(), modprobe], home);
+    let calm = console.keys(Duration::from_secs(5));
+    let first = FIRST / callers * callers;
+    console.ask(callers, first);
+    let began = Instant::now();
+    console.shows(&said(first));
+    let rate = first as f64 / began.elapsed().as_secs_f64();
+    let asked = (rate * LASTS.as_secs_f64()) as u64 / callers * callers;
+    let before = status(&console.program, "VmRSS:");
+    console.ask(callers, asked);
+    let began = Instant::now();
+    let keys = console.keys(LASTS);
+    console.show("3", "[3 Activity]");
+    console.shows(&said(first + asked));
+    let took = began.elapsed().as_secs_f64();
+    println!("the tiny static helper, {} at a time, the console in a terminal of 120 by 40:", callers);
+    println!("{asked} asked, {asked} ended and counted, in {took:.1} s: {:.0} a second", asked as f64 / took);
+    println!("a key to its screen, ms: {}; before it: {}", spread(keys), spread(calm));
+    let (after, peak) = (status(&console.program, "VmRSS:"), status(&console.program, "VmHWM:"));
+    println!("resident KiB: with {first} asked {before:.0}, after all {after:.0}, at most {peak:.0}");
+    println!("the screen says: {}", console.line(&said(first + asked)));
+}
+
+/// What Activity says when so many were asked for and all are over.
+fn said(all: u64) -> String {
+    format!("{all} requests so far, 0 not over")
+}
+
+fn spread(mut times: Vec<f64>) -> String {
+    times.sort_by(f64::total_cmp);
+    let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
+    format!("{} keys, median {:.1}, p99 {:.1}, at most {:.1}", times.len(), at(50), at(99), at(100))
+}
+
+/// Made by the C compiler of this machine.
+fn tiny(home: &Path) -> PathBuf {
+    let (source, program) = (home.join("tiny.c"), home.join("tiny"));
+    fs::write(&source, include_str!("../launch/tiny.c")).unwrap();
+    let mut cc = Command::new("cc");
+    cc.args(["-O2", "-static", "-nostdlib", "-ffreestanding", "-o"]).args([&program, &source]);
+    assert!(cc.status().unwrap().success(), "cc");
+    program
+}
+
+/// The console, and what its terminal shows.
+struct Watched {
+    program: Program,
+    screen: vt100::Parser,
+}
+
+impl Watched {
+    fn start(argv: &[OsString], home: &Path) -> Self {
+        let mut console = Self { program: Program::start(argv, home), screen: vt100::Parser::new(40, 120, 0) };
+        console.shows("[1 Overview]");
+        console
+    }
+
+    fn shows(&mut self, what: &str) {
+        while !self.screen.screen().contents().contains(what) {
+            let Some(bytes) = self.program.read(Duration::from_secs(60)) else {
+                panic!("waited for `{what}`; the screen:\n{}", self.screen.screen().contents())
+            };
+            self.screen.process(&bytes);
+        }
+    }
+
+    fn show(&mut self, key: &str, what: &str) {
+        self.program.write(key.as_bytes());
+        self.shows(what);
+    }
+
+    /// Asks for so many modules by the console's command line, in a line for each caller, which makes one request after
+    /// another.
+    fn ask(&mut self, callers: u64, requests: u64) {
+        self.show("3", "[3 Activity]");
+        for _ in 0..callers {
+            self.program.write(format!(":request --repeat {} flood\r", requests / callers).as_bytes());
+        }
+    }
+
+    /// What each key took, in milliseconds.
+    fn keys(&mut self, lasts: Duration) -> Vec<f64> {
+        let (began, mut times) = (Instant::now(), Vec::new());
+        for (key, what) in SCREENS.iter().cycle() {
+            let pressed = Instant::now();
+            if pressed - began >= lasts {
+                break;
+            }
+            self.show(key, what);
+            times.push(pressed.elapsed().as_secs_f64() * 1e3);
+            while let Some(left) = BETWEEN.checked_sub(pressed.elapsed()) {
+                let Some(bytes) = self.program.read(left) else { break };
+                self.screen.process(&bytes);
+            }
+        }
+        times
+    }
+
+    fn line(&self, with: &str) -> String {
+        self.screen.screen().contents().lines().find(|line| line.contains(with)).unwrap_or_default().trim().to_owned()
+    }
+}

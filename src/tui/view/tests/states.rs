@@ -1,0 +1,222 @@
+//! Every screen and dialog in the states that matter: nothing there, much going on, too much for the room, refused.
+
+use super::*;
+use crate::abi::error::{ControlError, EngineError};
+use crate::engine::event::Level;
+use crate::engine::record::{Output, Record, State};
+use crate::engine::snapshot::LogLine;
+use crate::tui::model::look::Answer;
+use crate::tui::model::records::Unsaved;
+
+/// A snapshot of the screen at each size, after what was done.
+fn state(name: &str, snapshot: &Snapshot, act: impl Fn(&mut Model)) {
+    for (columns, rows) in SIZES {
+        let mut model = fixture::model(snapshot.clone(), columns, rows);
+        act(&mut model);
+        insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen(&model));
+    }
+}
+
+/// The newest command is refused.
+fn refused(model: &mut Model) {
+    let ticket = model.last_ticket();
+    let why = "writing kernel knobs needs cap_sys_admin".to_owned();
+    update(model, Msg::Replied { ticket, reply: Err(ControlError::Denied(why)) });
+}
+
+fn read_only(model: &mut Model, typed: &str) {
+    model.options.read_only = true;
+    keys(model, typed);
+}
+
+/// On the screen Activity, with these records.
+fn with_records(model: &mut Model, records: &[Record], at: usize, typed: &str) {
+    keys(model, "3");
+    let look = |model: &mut Model| update(model, Msg::Looked(Box::new(fixture::answer(records, at))));
+    look(model);
+    model.activity.follow = false;
+    keys(model, typed);
+    look(model);
+    look(model);
+}
+
+fn lacking() -> Snapshot {
+    let mut s = fixture::snapshot();
+    s.uid = 1000;
+    s.knobs.bset = CapMask::from_bits(0b1011);
+    s
+}
+
+#[test]
+fn overview() {
+    let mut s = fixture::busy(4);
+    (s.gate, s.draining, s.slots.waiting, s.queued) = (Depth::Freezing, true, 3, 2);
+    s.running[1].abandoned = true;
+    (s.running[2].state, s.running[2].pid) = (State::Waiting, None);
+    (s.running[3].state, s.running[3].pid) = (State::Queued, None);
+    state("overview_draining", &s, |m| keys(m, "g"));
+    state("overview_read_only", &fixture::snapshot(), |m| read_only(m, "m"));
+
+    let mut s = fixture::busy(1);
+    s.knobs.modprobe = Arc::from("/opt/漢字/\u{202e}mod\x1b[2Jprobe".as_bytes());
+    (s.knobs.allow, s.knobs.deny) = ("usb-* \x1b]0;x\x07".into(), "*".repeat(90).into());
+    s.running.push(fixture::live(2, "漢字かな交じり文の名前はとても長い漢字かな交じり文".as_bytes(), 1));
+    s.running.push(fixture::live(3, b"\x1b[31mred\n\xff", 89_000_000));
+    s.live_total = 3;
+    s.last.insert(0, Arc::new(fixture::record(9, "e\u{301}\u{200b}👍🏽".as_bytes(), 9)));
+    let line = LogLine { at: 1, level: Level::Error, text: "a hook said \x1b[2J".into() };
+    s.warnings = vec![line];
+    state("overview_hostile", &s, |m| {
+        update(m, Msg::PathWarnings(vec!["`/opt/\x1b` can be replaced by anybody".into()]));
+    });
+}
+
+#[test]
+fn masks() {
+    let mut s = fixture::snapshot();
+    (s.knobs.bset, s.knobs.inheritable) = (CapMask::EMPTY, CapMask::EMPTY);
+    state("masks_empty", &s, |m| keys(m, "2"));
+    state("masks_overflowing", &fixture::snapshot(), |m| {
+        keys(m, "2n→i");
+        m.masks.set(MaskKnob::Inheritable, CapMask::from_bits(0x55_5555));
+        let mut s = fixture::snapshot();
+        s.knobs.bset = KNOWN.minus(CapMask::from_bits(1 << 16));
+        s.host.inheritable = KNOWN;
+        update(m, Msg::Snapshot(Box::new(s)));
+    });
+    state("masks_refused", &lacking(), |m| keys(m, "2aw"));
+    state("masks_read_only", &fixture::snapshot(), |m| read_only(m, "2 w"));
+    state("masks_none_match", &fixture::snapshot(), |m| keys(m, "2/zzz\n"));
+}
+
+#[test]
+fn activity() {
+    state("activity_none_match", &fixture::busy(2), |m| {
+        keys(m, "3/zzz");
+        for _ in 0..2 {
+            update(m, Msg::Looked(Box::new(Answer { looked: 7, ..Answer::default() })));
+        }
+        keys(m, "\n");
+    });
+    state("activity_trouble", &fixture::busy(2), |m| {
+        keys(m, "3");
+        let why = Some("the records cannot be read: no thread could be started (EAGAIN)".to_owned());
+        update(m, Msg::Looked(Box::new(Answer { trouble: why, ..Answer::default() })));
+    });
+    state("activity_reading", &fixture::busy(2), |m| keys(m, "3"));
+    state("activity_read_only", &fixture::snapshot(), |m| read_only(m, "3k"));
+}
+
+#[test]
+fn forms_that_are_refused() {
+    let s = fixture::snapshot();
+    state("module_refused", &s, |m| keys(m, "m\n"));
+    let mut off = fixture::snapshot();
+    off.knobs.modprobe = Arc::from(&b""[..]);
+    state("module_off", &off, |m| keys(m, "musb-storage\t→\t"));
+    state("call_whole", &s, |m| keys(m, "c/bin/sh\t-c 'exit 3'\t→\tcap_net_admin\tempty"));
+    state("call_refused", &s, |m| keys(m, "c/bin/true\t\t\tcap_frob\n"));
+    state("path_refused", &s, |m| {
+        keys(m, "ex\n");
+        refused(m);
+    });
+    state("path_off", &off, |m| keys(m, "esbin/modprobe\n"));
+    state("line_empty", &s, |m| keys(m, ":"));
+    state("line_refused", &s, |m| keys(m, ":frobnicate --now\n"));
+    state("line_overflowing", &s, |m| keys(m, ":mask cap_\t\t"));
+    state("page_overflowing", &s, |m| keys(m, ":get -a\n"));
+    state("help_empty", &s, |m| keys(m, "?"));
+    state("help_none", &s, |m| keys(m, "?zzz"));
+}
+
+#[test]
+fn the_draft_on_its_way() {
+    state("apply_plain", &fixture::snapshot(), |m| {
+        m.masks.cursor = 0;
+        keys(m, "2 → w\n");
+    });
+    state("apply_refused", &lacking(), |m| {
+        keys(m, "2");
+        m.masks.set(MaskKnob::Bset, CapMask::from_bits(0b10010));
+        keys(m, "w⇟\n");
+        refused(m);
+    });
+    state("reset_refused", &lacking(), |m| {
+        keys(m, "2R\n");
+        refused(m);
+    });
+    state("presets_last", &fixture::snapshot(), |m| keys(m, "2P↓↓↓↓↓↓↓"));
+    state("forms_end", &fixture::snapshot(), |m| keys(m, "2 f⇟⇟⇟⇟⇟⇟⇟⇟"));
+}
+
+#[test]
+fn rehearsals() {
+    let s = fixture::snapshot();
+    state("rehearse_refused", &s, |m| keys(m, "2 p→→\trelative\t'x\n"));
+    state("rehearsal_running", &s, |m| keys(m, "2 p\n"));
+    state("rehearsal_refused", &s, |m| {
+        keys(m, "2 p\n");
+        let why = "50 requests are in progress, the limit is 50";
+        for ticket in [1, 2] {
+            let error = EngineError::new(Stage::Limit, Errno::ENOMEM, why, "wait, or find out who asks");
+            update(m, Msg::Replied { ticket, reply: Err(error.into()) });
+        }
+    });
+    state("rehearsal_overflowing", &s, |m| {
+        keys(m, "2np→→\t/usr/bin/frob\n");
+        for (ticket, raw) in [(1, 256), (2, 11)] {
+            let mut record = fixture::record(ticket, b"/usr/bin/frob", raw);
+            let stdout: Vec<u8> = (0..40).flat_map(|n| format!("line {n} \x1b[31m\n").into_bytes()).collect();
+            record.output = Some(Output { stdout, stderr: b"cannot".repeat(40), dropped: 0 }.into());
+            update(m, Msg::Replied { ticket, reply: Ok(Reply::Answered(Arc::new(record))) });
+        }
+        keys(m, "⇟⇟⇟⇟⇟⇟⇟⇟⇟⇟⇟⇟⇟⇟⇟⇟");
+    });
+}
+
+#[test]
+fn ways_to_quit() {
+    state("quit_asking", &fixture::busy(1), |m| keys(m, "ql"));
+    state("quit_waiting", &fixture::busy(3), |m| keys(m, "qw\n"));
+    state("quit_killing", &fixture::busy(300), |m| {
+        keys(m, "qk\n");
+        update(m, Msg::Tick(93_000_000));
+    });
+}
+
+#[test]
+fn records() {
+    let s = fixture::busy(2);
+    let records =
+        [fixture::open(3, b"stubborn", State::Running, Some(5003)), fixture::full(2), fixture::record(1, b"ext4", 0)];
+    state("kill_again", &s, |m| {
+        m.activity.remember_term(3);
+        with_records(m, &records, 0, "k");
+    });
+    state("kill_refused", &s, |m| with_records(m, &records, 2, "k"));
+    state("repeat_refused", &s, |m| with_records(m, &records, 1, "r"));
+    let mut called = fixture::full(2);
+    called.env = Arc::from(
+        ["HOME=/", "TERM=linux", "PATH=/sbin:/usr/sbin:/bin:/usr/bin", "X=\u{202e}"].map(|e| e.as_bytes().into()),
+    );
+    called.timed_out = true;
+    state("repeat_call", &s, |m| with_records(m, &[called.clone()], 0, "r"));
+    state("record_reading", &s, |m| {
+        with_records(m, &records, 0, "\n");
+        m.activity.answer.detail = None;
+    });
+    state("record_refused", &s, |m| {
+        let why = "foo is on khelper.deny (foo*)";
+        with_records(m, &[fixture::refused(1, b"foo", Stage::Hook, Errno::EPERM, why)], 0, "\n");
+    });
+    state("save_writing", &s, |m| with_records(m, &records, 0, "w\n"));
+    state("save_refused", &s, |m| {
+        with_records(m, &records, 0, "w");
+        let all = KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL);
+        update(m, Msg::Key(all));
+        keys(m, "/root/x\n");
+        let result =
+            Err(Unsaved::Failed("/root/x: Permission denied (EACCES): give a folder that you may write".into()));
+        update(m, Msg::Saved { ticket: m.last_ticket(), result });
+    });
+}

@@ -1,0 +1,181 @@
+//! What the themes make of the screens: colours and modifiers of the cells that matter, and that nothing is told by them
+//! alone.
+
+use ratatui::style::{Modifier, Style};
+
+use super::*;
+use crate::control::words::ended_in_words;
+use crate::engine::record::{Outcome, Record};
+
+/// What is looked at: after these keys the first cell of that text looks like that, as the theme names it.
+type Look = (&'static str, &'static str, fn(&Theme) -> Style);
+
+const LOOKS: [Look; 26] = [
+    ("", "embedded engine", |t| t.target),
+    ("", "[1 Overview]", |t| t.selected),
+    ("", "2 Masks", |t| t.text),
+    ("", "Knobs ─", |t| t.title),
+    ("", "/sbin/modprobe", |t| t.title),
+    ("", "disabled", |t| t.bad),
+    ("", "█", |t| t.bad),
+    ("", "50 of 50, FULL", |t| t.bad),
+    ("", "! runaway loop?", |t| t.bad),
+    ("", "! request_module", |t| t.warn),
+    ("", "∞ refused by the limit", |t| t.warn),
+    ("", "✗ exit 1", |t| t.bad),
+    ("", "✓ exit 0", |t| t.good),
+    ("4", "nothing has been logged", |t| t.dim),
+    ("", "g gate", |t| t.key),
+    ("2 ", "> cap_sys_module", |t| t.selected),
+    ("2 ↓", "■→·", |t| t.draft),
+    ("2 ", "draft open", |t| t.draft),
+    ("2 ", "bset live -> draft", |t| t.draft),
+    ("2 →", "! the inheritable mask has no effect", |t| t.warn),
+    ("2w", "there is nothing to apply", |t| t.text),
+    ("2 w", "drops cap_sys_module", |t| t.bad),
+    ("2 w\n", "✗ not done", |t| t.bad),
+    ("m", "> name", |t| t.title),
+    ("m\n", "✗ a module name", |t| t.bad),
+    ("g", "> ", |t| t.selected),
+];
+
+fn themes() -> [(&'static str, Theme); 4] {
+    Theme::NAMES.map(|name| (name, Theme::by_name(name).unwrap()))
+}
+
+/// Full slots, a shut gate, an end of each mood.
+fn eventful() -> Snapshot {
+    let mut s = fixture::overflowing();
+    s.gate = Depth::Disabled;
+    s.totals = Default::default();
+    s.totals.refused_limit = 30;
+    s.last.truncate(1);
+    s.last.push(Arc::new(fixture::record(2, b"bad", 256)));
+    s.last.push(Arc::new(fixture::record(1, b"good", 0)));
+    s
+}
+
+fn shown(state: &Snapshot, theme: Theme, typed: &str, (columns, rows): (u16, u16)) -> Buffer {
+    let mut model = fixture::model(state.clone(), columns, rows);
+    model.theme = theme;
+    keys(&mut model, typed);
+    buffer(&model)
+}
+
+/// The first cell of `what`.
+fn find(shown: &Buffer, what: &str) -> Option<(u16, u16)> {
+    rows(shown).iter().enumerate().find_map(|(y, row)| {
+        let (before, _) = row.split_once(what)?;
+        Some((u16::try_from(text::width(before)).unwrap(), u16::try_from(y).unwrap()))
+    })
+}
+
+#[test]
+fn every_theme_shows_what_it_says() {
+    let state = eventful();
+    for (name, theme) in themes() {
+        for (typed, what, wanted) in LOOKS {
+            let shown = shown(&state, theme, typed, (99, 40));
+            let at = find(&shown, what).unwrap_or_else(|| panic!("{typed}: no {what}:\n{}", rows(&shown).join("\n")));
+            let (cell, wanted) = (&shown[at], wanted(&theme));
+            let colours = (wanted.fg.unwrap_or(Color::Reset), wanted.bg.unwrap_or(Color::Reset));
+            assert_eq!((cell.fg, cell.bg), colours, "{name}, {typed}: {what}");
+            assert_eq!(cell.modifier, wanted.add_modifier, "{name}, {typed}: {what}");
+        }
+    }
+}
+
+/// What each theme is for: its colours, and what is told apart without any.
+#[test]
+fn themes_keep_to_their_colours() {
+    use Color::{Black, Blue, Cyan, DarkGray, Green, LightBlue, LightCyan, LightGreen, LightMagenta, LightYellow};
+    use Color::{Magenta, Red, Reset, White, Yellow};
+    let allowed: [(&str, &[Color], &[Color]); 4] = [
+        ("ansi", &[Reset, DarkGray, Cyan, Green, Red, Yellow, Magenta], &[Reset]),
+        ("plain", &[Reset], &[Reset]),
+        (
+            "high-contrast",
+            &[Reset, White, Black, LightCyan, LightGreen, LightMagenta],
+            &[Reset, Black, White, Red, LightYellow],
+        ),
+        ("colour-blind", &[Reset, DarkGray, Cyan, Blue, LightYellow, Yellow, LightBlue], &[Reset]),
+    ];
+    for ((name, fg, bg), (_, theme)) in allowed.into_iter().zip(themes()) {
+        assert_eq!(Theme::by_name(name), Some(theme));
+        for typed in
+            LOOKS.map(|(typed, ..)| typed).iter().chain(&["3", "4", "?", "2P", "2 y", "q", "c\n", ":x\n", "2R"])
+        {
+            for cell in shown(&eventful(), theme, typed, (120, 40)).content() {
+                assert!(fg.contains(&cell.fg) && bg.contains(&cell.bg), "{name}, {typed}: {:?} {:?}", cell.fg, cell.bg);
+            }
+        }
+        // Good is told from bad, live from draft, the chosen from the rest, keys from words.
+        for (one, other) in [(theme.good, theme.bad), (theme.text, theme.draft), (theme.text, theme.selected)] {
+            assert_ne!(one, other, "{name}");
+        }
+        assert_ne!(theme.key, theme.text, "{name}");
+    }
+    let bold = |style: Style| style.add_modifier.contains(Modifier::BOLD);
+    let plain = Theme::plain();
+    assert!(bold(plain.bad) && bold(plain.warn) && bold(plain.draft) && !bold(plain.good) && !bold(plain.text));
+    assert!(plain.selected.add_modifier.contains(Modifier::REVERSED));
+}
+
+/// The words and symbols are the same whatever the theme: nothing is said by colour alone.
+#[test]
+fn the_text_is_the_same_in_every_theme() {
+    for size in SIZES {
+        for typed in LOOKS.map(|(typed, ..)| typed).iter().chain(&["3", "4", "2f", "2P", "qk\n", "?"]) {
+            let of = |theme| rows(&shown(&eventful(), theme, typed, size));
+            let [ansi, others @ ..] = themes().map(|(_, theme)| of(theme));
+            assert!(others.iter().all(|other| *other == ansi), "{typed} at {size:?}");
+        }
+    }
+}
+
+/// One record of each way to end.
+fn every_ending() -> Vec<Record> {
+    let refused = |id, stage, errno| fixture::refused(id, b"x", stage, errno, "why");
+    let other = |id, outcome, stage, errno| Record { outcome, ..refused(id, stage, errno) };
+    let mut records = vec![
+        fixture::record(1, b"x", 0),
+        fixture::record(2, b"x", 256),
+        fixture::record(3, b"x", 9),
+        fixture::record(4, b"x", 0x8b),
+        other(5, Outcome::ExecFailed, Stage::Exec, Errno::ENOENT),
+        other(6, Outcome::ExecFailed, Stage::Process, Errno::EAGAIN),
+        other(7, Outcome::Abandoned, Stage::Cancel, Errno::EINTR),
+        other(8, Outcome::Lost, Stage::Lost, Errno::ECHILD),
+        Record { outcome: Outcome::Noop, ..fixture::record(9, b"x", 0) },
+    ];
+    records.extend((10..).zip(fixture::REFUSALS).map(|(id, (stage, errno))| refused(id, stage, errno)));
+    records
+}
+
+/// Each has a symbol of its own, and a word, on every screen that shows ends, in every size, also without colours and on
+/// a terminal that knows ASCII alone.
+#[test]
+fn every_ending_has_its_symbol_and_word_on_the_screen() {
+    for (size, ascii) in SIZES.into_iter().flat_map(|size| [(size, false), (size, true)]) {
+        for tab in ["1", "3"] {
+            let mut seen = Vec::new();
+            for record in every_ending() {
+                let mut s = fixture::snapshot();
+                s.last = vec![Arc::new(record.clone())];
+                let mut model = fixture::model(s, size.0, size.1);
+                (model.theme, model.ascii) = (Theme::plain(), ascii);
+                keys(&mut model, tab);
+                update(&mut model, Msg::Looked(Box::new(fixture::answer(std::slice::from_ref(&record), 0))));
+                let ending = ended_in_words(&record);
+                let id = format!("#{} ", record.id);
+                let row = rows(&buffer(&model)).into_iter().find(|row| row.contains(&id)).unwrap();
+                let word = ending.words.split(' ').next().unwrap().trim_end_matches(',');
+                let (before, _) = row.split_once(&format!(" {word}")).unwrap_or_else(|| panic!("no {word}: {row}"));
+                let symbol = before.rsplit(' ').next().unwrap();
+                assert!(ascii || symbol == ending.symbol.to_string(), "{row}");
+                assert!(!seen.contains(&symbol.to_owned()), "{row}: its symbol is another's too");
+                seen.push(symbol.to_owned());
+            }
+        }
+    }
+}

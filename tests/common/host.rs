@@ -1,0 +1,92 @@
+//! This machine, but for what a test has told it to do wrong.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
+use std::time::SystemTime;
+
+use khelper::abi::cap::{CapMask, CapSets};
+use khelper::abi::error::SysError;
+use khelper::abi::who::{ChainLink, Requester};
+use khelper::sys::host::{Armed, Clock, Host, Micros, Wake, Worker};
+use khelper::sys::linux::LinuxHost;
+use nix::errno::Errno;
+
+/// A modprobe path that it panics at when asked what is wrong with it.
+pub const WRONG_PATH: &[u8] = b"/wrong";
+
+/// A modprobe path that it takes a minute to look at: afterwards it is a minute later.
+pub const LATER_PATH: &[u8] = b"/later";
+const MINUTE: Micros = 61_000_000;
+
+/// This machine, told what is to go wrong; each thing does so once.
+#[derive(Default)]
+pub struct Odd {
+    machine: LinuxHost,
+    /// The clock is ahead by so much.
+    ahead: AtomicU64,
+    /// Asking for the time on that thread panics.
+    pub time: Mutex<Option<ThreadId>>,
+    /// Signalling a helper panics.
+    pub kill: AtomicBool,
+    /// Asking for the ancestry of a process panics.
+    pub chain: AtomicBool,
+}
+
+impl Clock for Odd {
+    fn now(&self) -> Micros {
+        let wrong = self.time.lock().unwrap().take_if(|id| *id == thread::current().id());
+        assert!(wrong.is_none(), "the clock is wrong");
+        self.machine.clock().now() + self.ahead.load(Ordering::Acquire)
+    }
+    fn wall(&self) -> SystemTime {
+        self.machine.clock().wall()
+    }
+    fn arm(&self, _: Micros, _: Arc<dyn Wake>) -> Option<Armed> {
+        None
+    }
+}
+
+impl Host for Odd {
+    fn clock(&self) -> &dyn Clock {
+        self
+    }
+    fn known(&self) -> CapMask {
+        self.machine.known()
+    }
+    fn sets(&self) -> CapSets {
+        self.machine.sets()
+    }
+    fn threads_max(&self) -> Option<u32> {
+        self.machine.threads_max()
+    }
+    fn requester(&self) -> Requester {
+        self.machine.requester()
+    }
+    fn check_sigchld(&self, fix: bool) -> Result<(), SysError> {
+        self.machine.check_sigchld(fix)
+    }
+    fn worker(&self) -> Result<Box<dyn Worker>, SysError> {
+        self.machine.worker()
+    }
+    fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno> {
+        assert!(!self.kill.swap(false, Ordering::AcqRel), "the kill is wrong");
+        self.machine.kill(pid, signal)
+    }
+    fn ancestry(&self, pid: i32) -> Vec<ChainLink> {
+        assert!(!self.chain.swap(false, Ordering::AcqRel), "the chain is wrong");
+        self.machine.ancestry(pid)
+    }
+    fn same_executable_above(&self) -> Option<i32> {
+        // A test runs this program again below itself: no loop of helpers (REQ-12).
+        None
+    }
+    fn path_warnings(&self, path: &[u8]) -> Vec<String> {
+        assert_ne!(path, WRONG_PATH, "the path is wrong");
+        if path == LATER_PATH {
+            self.ahead.fetch_add(MINUTE, Ordering::AcqRel);
+        }
+        self.machine.path_warnings(path)
+    }
+}

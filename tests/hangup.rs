@@ -1,0 +1,149 @@
+//! A terminal that is killed while the console is shown. The terminal is a process: this program again, with
+//! `KHELPER_TERMINAL` set, which holds the pseudo-terminal and draws nothing. What it leaves behind becomes a child of
+//! the test's (PR_SET_CHILD_SUBREAPER), which is why it is a process of its own.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
+
+#[path = "pty/mod.rs"]
+#[expect(dead_code, reason = "the tests of the console use the rest")]
+mod pty;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::time::TimeValLike;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
+use pty::{Pty, Start};
+use rustix::process::{PidfdFlags, pidfd_open};
+
+/// What the console is at, and where it says what it has to say.
+const HOW: &str = "KHELPER_TERMINAL";
+const ERRORS: &str = "KHELPER_ERRORS";
+const HOLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/hold");
+const KHELPER: &str = env!("CARGO_BIN_EXE_khelper");
+/// Nothing that is waited for takes so long, in milliseconds.
+const PATIENCE: u16 = 20_000;
+
+/// The terminal: brings the console to something, says which processes there are, and goes on until it is killed.
+fn terminal(how: &str) {
+    let set = ["--set".to_owned(), format!("kernel.modprobe={HOLD}")];
+    let mut start = if how == "stopped" {
+        let script = ["-c", "set -m; \"$@\"; echo stopped; read line", "sh", KHELPER].map(str::to_owned);
+        Start::program(80, 24, "/bin/sh").args(script.into_iter().chain(set))
+    } else {
+        Start::khelper(80, 24).args(set)
+    };
+    if how == "nohup" {
+        start = start.ignoring_hangup();
+    }
+    let errors = File::options().append(true).open(std::env::var_os(ERRORS).unwrap()).unwrap();
+    let mut pty = start.errors_to(errors).start();
+    pty.shows("engine (pid ");
+    let console = pty.engine();
+    pty.press(":", "Command");
+    pty.send("request foo\r");
+    pty.shows("#1 foo");
+    pty.shows("pid ");
+    pty.until("the helper's pid", |s| helper(&s.contents()).is_some());
+    let helper = helper(&pty.text()).unwrap();
+    match how {
+        "stopped" => {
+            pty.send("\x1a");
+            pty.shows("stopped");
+        }
+        "asking" => pty.press("q", "Quit?"),
+        "stalled" => stall(&mut pty),
+        _ => {}
+    }
+    println!("they are {console} {helper}");
+    pty.ends();
+}
+
+fn stall(pty: &mut Pty) {
+    pty.stall(true);
+    pty.resize(70, 20);
+}
+
+/// The pid that the row of the helper names.
+fn helper(screen: &str) -> Option<i32> {
+    let row = screen.lines().find(|line| line.starts_with("#1 foo"))?;
+    let (_, rest) = row.split_once("pid ")?;
+    rest.split(' ').next()?.parse().ok()
+}
+
+fn state(pid: Pid) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// Kills the terminal of a console that is at something; what the console said.
+fn killed_while(how: &str) {
+    set_child_subreaper(true).unwrap();
+    let errors = tempfile::NamedTempFile::new().unwrap();
+    let mut terminal = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", TEST, "--nocapture"])
+        .env(HOW, how)
+        .env(ERRORS, errors.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(terminal.stdout.take().unwrap()).lines();
+    let told = lines.map(Result::unwrap).find_map(|line| {
+        let (_, pids) = line.split_once("they are ")?;
+        let mut pids = pids.split(' ').map(|pid| Pid::from_raw(pid.parse().unwrap()));
+        Some((pids.next()?, pids.next()?))
+    });
+    let (console, helper) = told.expect("the terminal tells which processes there are");
+    let pidfd = pidfd_open(rustix::process::Pid::from_raw(console.as_raw()).unwrap(), PidfdFlags::empty()).unwrap();
+
+    terminal.kill().unwrap();
+    let killed = Instant::now();
+    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut fds, PATIENCE).unwrap(), 1, "{how}: the console does not end");
+    let after = killed.elapsed();
+    terminal.wait().unwrap();
+    let (code, cpu) = reap(console);
+    assert_eq!(code, 129, "{how}");
+    eprintln!("{how}: ended after {after:?}, {cpu:?} of CPU in its life");
+
+    // Whoever was in between is gone too; the helper lives on, and is named where somebody can read it.
+    assert!(state(helper).is_some_and(|state| !"ZX".contains(state)), "{how}: the helper is gone");
+    let said = std::fs::read_to_string(errors.path()).unwrap();
+    assert!(said.contains(&format!("left running: #1 foo (pid {helper})")), "{how}: {said}");
+    kill(helper, Signal::SIGKILL).unwrap();
+    while waitpid(None, None) != Err(Errno::ECHILD) {}
+}
+
+/// The exit code of a child, and how much CPU it took in its life, with what it reaped.
+fn reap(pid: Pid) -> (i32, Duration) {
+    let spent = || {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+        let time = usage.user_time() + usage.system_time();
+        Duration::from_micros(time.num_microseconds().unsigned_abs())
+    };
+    let before = spent();
+    match waitpid(pid, None).unwrap() {
+        WaitStatus::Exited(_, code) => (code, spent() - before),
+        other => panic!("{other:?}"),
+    }
+}
+
+const TEST: &str = "a_console_whose_terminal_is_killed_ends_and_leaves_its_helper";
+
+#[test]
+fn a_console_whose_terminal_is_killed_ends_and_leaves_its_helper() {
+    if let Ok(how) = std::env::var(HOW) {
+        return terminal(&how);
+    }
+    for how in ["shown", "nohup", "asking", "stopped", "stalled"] {
+        killed_while(how);
+    }
+}

@@ -1,0 +1,153 @@
+//! Every dialog and overlay: it opens from its screen, says whose knobs these are, shows what it is about, and goes away
+//! without a trace. A table, in three sizes at once.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
+
+use crate::activity::page_shows;
+use crate::journeys::{ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, quits};
+use crate::pty::Pty;
+
+/// A screen, the keys, the dialog's name and what it shows, whichever size.
+const DIALOGS: [(&str, &str, &str, &[&str]); 16] = [
+    ("1", "m", "Ask for a module", &["> name", "wait < yes: until modprobe", "how many 1"]),
+    ("1", "c", "Call a helper", &["> path", "arguments", "wait < proc: until it has", "inheritable"]),
+    ("1", "e", "Edit kernel.modprobe", &["an empty path turns autoload off"]),
+    (
+        "1",
+        "g",
+        "The gate: khelper.gate",
+        &["now enabled; 0 calls in flight", "> freeze and drain", "enable: let calls pass"],
+    ),
+    ("1", ":", "Command: tab completes", &["set, get, request, run, probe", "as at the shell"]),
+    ("1", "?", "Keys: type to search", &["Screens", "ask for a module", "> search"]),
+    ("1", "\x1bOP", "Keys: type to search", &["more down)"]),
+    ("2", "P", "Presets: fill the draft", &["> modules only", "modules and firmware", "drops"]),
+    ("2", "y", "Copy the draft as", &["> bset sysctl", "enter copies it whole, by OSC 52"]),
+    ("2", "f", "Both masks, in every form", &["bset live:", "systemd ~"]),
+    ("2", "R", "Reset ", &["full (", "gets back nothing: it is full already", "enter resets"]),
+    ("2", "p", "Rehearse: ", &["what < the built-in probe >"]),
+    ("3", "\r", "#1 module foo", &["ended ✗ exit 1 (raw 256)", "argv"]),
+    ("3", "y", "Copy #1 as", &["> the record, as JSON", "its command line"]),
+    ("3", "r", "Ask for the same as #1 again?", &["module foo, wait proc", "enter asks, esc goes back"]),
+    ("3", "w", "Save records, as JSON lines", &["> file khelper-records.jsonl", "what < all that match (1) >"]),
+];
+
+/// Every screen says whose knobs these are in its first line, whatever stands in front of the rest.
+fn names_the_target(pty: &Pty) {
+    let first = pty.screen().rows(0, 200).next().unwrap();
+    assert!(first.contains("engine (pid ") && first.contains("untouched"), "{}", pty.text());
+}
+
+#[test]
+fn every_dialog_opens_says_what_it_is_and_goes() {
+    everywhere(FAILING, |pty, _| {
+        ask(pty, "foo", 1);
+        pty.shows("exit 1");
+        for (screen, keys, name, shows) in DIALOGS {
+            pty.press(screen, &format!("[{screen} "));
+            if screen == "3" {
+                pty.until("the record", |s| s.contents().lines().any(|row| row.starts_with(">#1")));
+            }
+            pty.press(keys, &format!("─ {name}"));
+            shows.iter().for_each(|words| pty.says(words));
+            names_the_target(pty);
+            pty.send(ESC);
+            pty.hides(&format!("─ {name}"));
+        }
+        quits(pty);
+    });
+}
+
+#[test]
+fn the_help_is_there_within_a_dialog_and_is_searched() {
+    everywhere(QUICK, |pty, _| {
+        pty.press("m", "Ask for a module");
+        pty.send("usb");
+        pty.press("\x1bOP", "Keys: type to search");
+        pty.send("disable and drain");
+        pty.says("> search disable and drain");
+        pty.says("g work the gate:");
+        pty.send("zzz");
+        pty.says("no key does that");
+        pty.send(ESC);
+        pty.hides("Keys: type to search");
+        pty.says("> name usb");
+        pty.send(ESC);
+        pty.hides("Ask for a module");
+        quits(pty);
+    });
+}
+
+/// Path, arguments, and how it is waited for, with its own masks.
+#[test]
+fn any_helper_is_called() {
+    everywhere(QUICK, |pty, room| {
+        pty.press("c", "Call a helper");
+        pty.send("/bin/sh\t-c 'exit 3'");
+        if room {
+            pty.says("argv: /bin/sh -c 'exit 3'");
+        }
+        pty.send(ENTER);
+        pty.says("#1 /bin/sh: ✗ exit 3 (raw 768)");
+        // Not waited for, under a mask of its own.
+        pty.press("c", "Call a helper");
+        pty.send("\t\t\x1b[C");
+        pty.says("> wait < exec: until exec is");
+        pty.send("\tcap_chown");
+        pty.says("> bset cap_chown");
+        pty.send(ENTER);
+        pty.says("#2 /bin/sh: ▸ runs as pid");
+        pty.press("3", "[3 Activity]");
+        pty.until("both", |s| ["#1 ", "#2 "].iter().all(|id| s.contents().contains(id)));
+        pty.press(ENTER, "─ #2 helper /bin/sh");
+        page_shows(pty, "own       bset cap_chown");
+        pty.send(ESC);
+        pty.hides("─ #2 helper");
+        quits(pty);
+    });
+}
+
+#[test]
+fn a_mask_is_reset_after_a_look() {
+    everywhere(QUICK, |pty, _| {
+        drop_cap_chown(pty);
+        pty.says("exactly as asked");
+        pty.press("R", "─ Reset ");
+        pty.says("gets back cap_chown");
+        pty.send(ENTER);
+        pty.hides("─ Reset");
+        pty.says("kernel.usermodehelper.bset was reset and reads back `");
+        quits(pty);
+    });
+}
+
+/// Each verb of the command line that no other journey takes.
+#[test]
+fn the_command_line_does_what_the_shells_does() {
+    everywhere(FAILING, |pty, _| {
+        for (line, says) in [
+            ("run -- /bin/sh -c 'exit 4'", "#1 /bin/sh: ✗ exit 4"),
+            ("request foo bar", "foo bar: 2 of 2 answered: 2 ✗ exit 1 (raw 256)"),
+            ("gate disable", "khelper.gate: disable and drain: done"),
+            ("request foo", "‖ refused by the gate (EBUSY)"),
+            ("gate enable", "khelper.gate: enable: done"),
+            ("set khelper.deny=bad*", "khelper.deny: `` -> `bad*`"),
+            ("reset loop-messages", "khelper.loop_messages: counted from 0 again"),
+        ] {
+            command(pty, line);
+            pty.says(says);
+        }
+        for (line, page, says) in [
+            ("probe", "─ What a helper gets now", "bounding 0x"),
+            ("mask cap_chown", "─ Masks in every form", "hex 0x0000000000000001"),
+            ("get khelper.deny", "─ As the knobs read", "khelper.deny = bad*"),
+            ("reset inheritable", "inheritable ─", "full ("),
+        ] {
+            command(pty, line);
+            pty.shows(page);
+            pty.says(says);
+            pty.send(ESC);
+            pty.hides(page);
+        }
+        quits(pty);
+    });
+}

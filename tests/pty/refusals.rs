@@ -1,0 +1,305 @@
+//! Every refusal, in words that say what happened and what to do: tables, in three sizes at once.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::activity::kills_what_is_left;
+use crate::journeys::{ESC, HOLD, QUICK, SIZES, ask, command, drop_cap_chown, everywhere, quits, taken, with};
+use crate::pty::{Pty, Start};
+
+/// A screen, the keys, the dialog that stays, and what is said.
+type Refusal<'a> = (&'a str, &'a str, Option<&'a str>, &'a str);
+
+/// Each is refused; then the dialog and the words go away.
+fn refuses(pty: &mut Pty, refusals: &[Refusal]) {
+    for (screen, keys, dialog, says) in refusals {
+        pty.press(screen, &format!("[{screen} "));
+        pty.send(keys);
+        pty.says(says);
+        if let Some(dialog) = dialog {
+            pty.shows(&format!("─ {dialog}"));
+            pty.send(ESC);
+            pty.hides(&format!("─ {dialog}"));
+        }
+        if pty.flat().contains(says) {
+            pty.send(ESC);
+            pty.unsays(says);
+        }
+    }
+}
+
+/// Whatever would change or start something, on every screen; what only looks goes on.
+#[test]
+fn read_only_refuses_every_key_that_acts() {
+    with(&["--read-only"], QUICK, |pty, _| {
+        let keys = [
+            ("1", "m", "asking for a module"),
+            ("1", "c", "calling a helper"),
+            ("1", "e", "editing kernel.modprobe"),
+            ("1", "g", "working the gate"),
+            ("2", "p", "rehearsing (it runs a helper)"),
+            ("2", "w", "applying the draft"),
+            ("2", "R", "resetting a mask"),
+            ("3", "k", "killing a helper"),
+            ("3", "x", "abandoning a wait"),
+            ("3", "r", "asking again"),
+            ("3", "w", "saving (it writes a file)"),
+            ("4", "m", "asking for a module"),
+        ];
+        for (screen, key, what) in keys {
+            refuses(pty, &[(screen, key, None, &format!("{what}: not done, this console is read-only"))]);
+        }
+        for line in
+            ["set khelper.deny=x", "request foo", "run -- /bin/true", "probe", "gate disable", "reset bset", "kill 1"]
+        {
+            command(pty, line);
+            pty.says("the command: not done, this console is read-only");
+            pty.send(ESC);
+            pty.unsays("the command: not done");
+        }
+        pty.press("2", "> cap_sys_module");
+        pty.press(" ", "draft open");
+        pty.press("y", "─ Copy the draft");
+        pty.send(ESC);
+        pty.hides("─ Copy the draft");
+        pty.press(":get khelper.deny\r", "khelper.deny =");
+        pty.send(ESC);
+        pty.hides("─ As the knobs read");
+        quits(pty);
+    });
+}
+
+#[test]
+fn what_means_nothing_is_refused_where_it_was_typed() {
+    let long = format!("m\x15{}\r", "x".repeat(56));
+    let longer = format!("e\x15/{}\r", "x".repeat(255));
+    let module = Some("Ask for a module");
+    let (call, path, line) = (Some("Call a helper"), Some("Edit kernel.modprobe"), Some("Command"));
+    let refusals: [Refusal; 31] = [
+        ("1", "m\r", module, "✗ a module name cannot be empty (EINVAL): name the module"),
+        ("1", &long, module, "✗ the module name is 56 bytes long, 55 are the most (ENAMETOOLONG)"),
+        ("1", "m\x15x\t\t\x150\r", module, "✗ how many at once: a number from 1 to 200"),
+        ("1", "m\t\t\x15201\r", module, "✗ how many at once: a number from 1 to 200"),
+        ("1", "c\r", call, "✗ the call has no path: give the program's whole path, from `/`"),
+        ("1", "c\x15bin/x\r", call, "✗ the path is relative: give the whole path"),
+        ("1", "c\x15/bin/x\t'a\r", call, "✗ the quote ' is not closed"),
+        ("1", "c\t\x15\t\tcap_frob\r", call, "✗ no capability is called `cap_frob` (EINVAL)"),
+        ("1", "e\x15bin/modprobe\r", path, "✗ the path `bin/modprobe` is relative (EINVAL): give the whole path"),
+        ("1", &longer, path, "256 bytes long, 255 are the most"),
+        ("2", "w", None, "there is nothing to apply: the draft is as live"),
+        ("2", "u", None, "nothing to undo in this draft"),
+        ("2", "\x12", None, "nothing to redo in this draft"),
+        ("2", "z", None, "there is no draft to discard"),
+        ("2", "p\x1b[C\r", Some("Rehearse: "), "✗ a module name cannot be empty"),
+        ("2", "p\x1b[C\trelative\r", Some("Rehearse: "), "✗ give the program's whole path, from `/`"),
+        ("3", "k", None, "there is no record here"),
+        ("3", "x", None, "there is no record here"),
+        ("3", "r", None, "there is no record here"),
+        ("3", "y", None, "there is no record here"),
+        ("3", "\r", None, "there is no record here"),
+        ("4", "y", None, "there is no line to copy"),
+        ("1", ":frobnicate\r", line, "✗ unrecognized subcommand 'frobnicate'"),
+        ("1", ":get nonsense\r", line, "unknown key `nonsense` (EINVAL)"),
+        ("1", ":set nonsense\r", line, "`nonsense` is not KEY=VALUE (EINVAL)"),
+        ("1", ":set khelper.live=1\r", line, "khelper.live can only be read (EACCES)"),
+        ("1", ":set kernel.usermodehelper.bset=cap_x\r", line, "no capability is called `cap_x`"),
+        ("1", ":run -- relative\r", None, "call: the path `relative` is relative (EINVAL): give the whole path"),
+        ("1", ":request 'x\r", line, "✗ the quote ' is not closed"),
+        ("1", ":kill 99\r", None, "#99"),
+        ("1", ":abandon 99\r", None, "#99"),
+    ];
+    everywhere(QUICK, |pty, _| {
+        refuses(pty, &refusals);
+        // Pasted text is for fields.
+        refuses(
+            pty,
+            &[("1", "\x1b[200~q\x1b[201~", None, "the pasted text was not taken: it goes into text fields only")],
+        );
+        quits(pty);
+    });
+}
+
+/// What the engine refuses by its own rules is told with its symbol, its word and its errno.
+#[test]
+fn what_the_engine_refuses_is_told_by_its_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("plain");
+    fs::write(&plain, "no program").unwrap();
+    fs::set_permissions(&plain, fs::Permissions::from_mode(0o644)).unwrap();
+    let plain = format!("run -- {}", plain.display());
+    everywhere(QUICK, |pty, _| {
+        for (line, says) in [
+            ("set khelper.deny=bad*", "khelper.deny: `` -> `bad*`"),
+            ("request bad1", "bad1: ⊘ refused by the hook (EPERM)"),
+            ("set khelper.deny= khelper.allow=good*", "khelper.allow: `` -> `good*`"),
+            ("request other", "other: ⊘ refused by the hook (EPERM)"),
+            ("request good1", "good1: ✓ exit 0"),
+            ("set khelper.allow=", "khelper.allow: `good*` -> ``"),
+            ("gate freeze", "khelper.gate: freeze and drain: done"),
+            ("request late", "late: ‖ refused by the gate (EBUSY)"),
+            ("gate enable", "khelper.gate: enable: done"),
+            ("run -- /nowhere/program", "! exec failed (ENOENT): `/nowhere/program`"),
+            (&plain, "! exec failed (EACCES)"),
+            ("set kernel.modprobe=", "kernel.modprobe is empty now: autoload is off"),
+            ("request x", "x: ∅ no-op: the path is empty, autoload is off"),
+            ("set khelper.era=current", "khelper.era: the era is fixed by the first request (EBUSY): start an engine"),
+        ] {
+            command(pty, line);
+            pty.says(says);
+        }
+        // Each stands among the records, by its symbol.
+        pty.press("3", "[3 Activity]");
+        pty.press("/", "/ ");
+        for (word, rows) in [("refused", 3), ("no-op", 1), ("EPERM", 2), ("ENOENT", 1)] {
+            pty.send(format!("\x15{word}"));
+            pty.says(&format!("{rows} of 7"));
+        }
+        pty.send(ESC);
+        pty.hides("/ ENOENT");
+        quits(pty);
+    });
+}
+
+/// The old kernel refuses the 51st at once.
+#[test]
+fn the_limit_refuses_at_once() {
+    everywhere(HOLD, |pty, _| {
+        ask(pty, "foo", 51);
+        taken(pty, 50);
+        pty.says("foo: 1 of 51 answered: 1 ∞ refused by the limit (ENOMEM)");
+        kills_what_is_left(pty);
+    });
+}
+
+/// The new kernel lets it wait for five seconds first.
+#[test]
+fn the_throttle_gives_up_after_a_while() {
+    let options = ["--set", "khelper.era=current"];
+    with(&options, HOLD, |pty, room| {
+        ask(pty, "foo", 50);
+        taken(pty, 50);
+        ask(pty, "bar", 1);
+        pty.shows(if room { "waiting for a slot 1" } else { "◷ waits for a slot" });
+        pty.says("bar: ◷ throttled out, no slot in 5 s (ETIME)");
+        kills_what_is_left(pty);
+    });
+    with(&options, "", |pty, _| {
+        pty.press("m", "kernel.modprobe is empty: nothing");
+        pty.send("x\r");
+        pty.says("x: / refused, no path to run (ENOENT)");
+        quits(pty);
+    });
+}
+
+/// What was dropped does not come back: on its row, and when it is to be applied.
+#[test]
+fn what_cannot_be_regained_is_said() {
+    everywhere(QUICK, |pty, _| {
+        drop_cap_chown(pty);
+        pty.press(" ", "[·→✗]");
+        pty.says("bset live -> draft: cannot be regained:");
+        pty.send("w");
+        pty.says("nothing to apply: a write only drops (z discards the draft); cannot be regained");
+        pty.send("\x1b[B ");
+        pty.press("w", "─ Apply the draft");
+        pty.says("drops cap_dac_override");
+        pty.send("\x1b[6~");
+        pty.says("will not be granted");
+        pty.send(ESC);
+        pty.hides("Apply the draft");
+        quits(pty);
+    });
+}
+
+/// A filter that nothing matches, and one that cannot be read, say so; without it everything is there again.
+#[test]
+fn filters_that_match_nothing_say_so() {
+    everywhere(QUICK, |pty, _| {
+        command(pty, "set khelper.deny=bad");
+        pty.says("khelper.deny: `` -> `bad`");
+        ask(pty, "foo", 1);
+        pty.shows("exit 0");
+        for (screen, there, filter, says) in [
+            ("2", "[2 Masks]", "/zzz", "0 of 4"),
+            ("3", ">#1", "/zzz", "none of 1 records is like that: esc shows all again"),
+            ("3", ">#1", "*zzz", "none of 1 records is like that"),
+            ("3", ">#1", "*\x1b[200~\x01\x1b[201~", "✗ the list"),
+            ("4", "khelper.deny", "/zzz", "no line is like that: esc shows all again"),
+        ] {
+            pty.press(screen, there);
+            pty.send(filter);
+            pty.says(says);
+            pty.send(ESC);
+            pty.unsays(says);
+            pty.shows(there);
+        }
+        quits(pty);
+    });
+}
+
+/// A record that is over, one that nobody waits for, a file that cannot be.
+#[test]
+fn what_cannot_be_done_with_a_record_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("plain");
+    fs::write(&plain, "x").unwrap();
+    let (below, itself) = (format!("{}/x", plain.display()), folder.path().display().to_string());
+    everywhere(QUICK, |pty, _| {
+        ask(pty, "foo", 1);
+        pty.shows("exit 0");
+        pty.press("3", ">#1");
+        refuses(
+            pty,
+            &[
+                ("3", "k", None, "#1 foo: it is over, there is nothing to kill"),
+                ("3", "x", None, "#1 foo: not done: "),
+                ("3", "w\x15\r", Some("Save records"), "✗ a path is no empty text"),
+            ],
+        );
+        for file in [&below, &itself] {
+            pty.press("w", "─ Save records");
+            pty.send(format!("\x15{file}\r"));
+            pty.says_broken(&format!("✗ `{file}`"));
+            pty.send(ESC);
+            pty.hides("─ Save records");
+            pty.says("nothing was saved:");
+            pty.send(ESC);
+            pty.unsays("nothing was saved:");
+        }
+        quits(pty);
+    });
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// A console that is a helper of another khelper asks for nothing: it would never end.
+#[test]
+fn an_engine_within_an_engine_asks_for_nothing() {
+    for (columns, rows) in SIZES {
+        let me = env!("CARGO_BIN_EXE_khelper");
+        let script = format!("exec {me} <>/proc/$PPID/fd/0 >&0 2>&0");
+        let mut pty = Start::khelper(columns, rows).args(["run", "--", "/bin/sh", "-c", &script]).start();
+        pty.shows("engine (pid ");
+        pty.press("m", "Ask for a module");
+        pty.send("foo\r");
+        pty.says("refused, an engine within an engine (ELOOP)");
+        pty.send("q");
+        assert_eq!(pty.ends(), 0, "{}", pty.text());
+    }
+}
+
+/// Where there is no room at all the target and the keys stay.
+#[test]
+fn a_terminal_that_is_too_small_keeps_the_target_and_the_keys() {
+    everywhere(QUICK, |pty, _| {
+        for (columns, rows, keys) in [(40, 3, true), (40, 1, false), (20, 5, true), (12, 4, true)] {
+            pty.resize(columns, rows);
+            pty.until("target and keys", |s| {
+                let (first, last) = (s.rows(0, columns).next().unwrap(), s.rows(0, columns).last().unwrap());
+                first.starts_with("engine (pid") && (!keys || last.contains("help"))
+            });
+        }
+        pty.resize(80, 24);
+        pty.shows("Knobs");
+        quits(pty);
+    });
+}

@@ -92,7 +92,8 @@ fn gate_4_readers_are_refused_or_wait_by_the_depth() {
     engine.set_depth(Depth::Freezing).unwrap();
     let before = Instant::now();
     assert!(engine.read_lock_wait(2_000).unwrap().is_none());
-    assert!(before.elapsed() >= Duration::from_millis(2), "the real clock");
+    // The real clock; the engine's has whole microseconds, and so may begin to wait a part of one early.
+    assert!(before.elapsed() >= Duration::from_micros(1_999));
     let (up, is_up) = channel();
     thread::scope(|scope| {
         let (engine, told) = (&engine, up.clone());

@@ -12,7 +12,8 @@ Without a command: the console, over an engine of its own. This machine's kernel
 
 Exit codes: the helper's own; 128 + n if signal n killed it; 127 not found, 126 not executable;
 124 timed out; 130 interrupted; 64 usage; 70 status lost; 75 refused for now (limit, gate, empty path,
-engine within an engine); 77 not permitted; 74 the answer could not be written; 2 no terminal for the console.";
+engine within an engine); 77 not permitted; 74 the answer could not be written.
+Of the console: 0; 2 no terminal; 128 + n ended by signal n, 129 also if its terminal has gone; 101 a panic.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]

@@ -45,7 +45,10 @@ pub enum EventKind {
         /// Who asked.
         requester: Arc<Requester>,
     },
-    /// Waits for a slot (REQ-5): before it is admitted, or refused.
+    /// A module request, era current, found every slot taken and has begun to wait for one (REQ-5). At most once for
+    /// a request, before everything else that is told of it: its `ModuleRequest` once a slot is its own, or its end
+    /// without one: `ETIME` after 5 s, `EINTR` if its caller goes (`Abandoned` comes first). One that gets a slot at
+    /// once has none.
     Waiting {
         /// The request.
         id: u64,

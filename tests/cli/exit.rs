@@ -182,7 +182,9 @@ fn an_answer_that_cannot_be_written_is_told_by_every_command() {
     ] {
         let shell = |redirect: &str| {
             let script = format!("exec \"$0\" \"$@\" {redirect}");
-            Command::new("/bin/sh").args(["-c", &script, env!("CARGO_BIN_EXE_khelper")]).args(args).output().unwrap()
+            let mut sh = Command::new("/bin/sh");
+            sh.args(["-c", &script, env!("CARGO_BIN_EXE_khelper")]).args(args).env("XDG_CONFIG_HOME", "/nonexistent");
+            sh.output().unwrap()
         };
         for (output, errno) in [
             (khelper().args(args).stdout(full()).output().unwrap(), "ENOSPC"),

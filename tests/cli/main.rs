@@ -24,7 +24,8 @@ use serde_json::Value;
 /// script it is ignored.
 fn khelper() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
-    command.stdin(Stdio::null());
+    // The settings of whoever runs the tests are none of theirs.
+    command.stdin(Stdio::null()).env("XDG_CONFIG_HOME", "/nonexistent");
     // SAFETY: one system call that is safe after fork, and no function of ours is installed.
     let heard = || unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.map(drop).map_err(Into::into);
     // SAFETY: as above.

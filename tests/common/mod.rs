@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -73,9 +74,14 @@ impl Dir {
     pub fn script(&self, name: &str, text: &str) -> String {
         self.file(name, text, 0o755)
     }
+    /// Written by a process of its own: a file that this one had open for writing could be busy (ETXTBSY) in a child
+    /// that another test starts meanwhile.
     pub fn file(&self, name: &str, text: &str, mode: u32) -> String {
         let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
+        let mut tee = Command::new("/usr/bin/tee");
+        let mut tee = tee.arg(&path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        tee.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(tee.wait().unwrap().success());
         std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
         path.to_str().unwrap().to_owned()
     }

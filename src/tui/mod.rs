@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+#[cfg(test)]
+mod drawn;
 mod farewell;
 #[cfg(test)]
 mod fixture;

@@ -9,6 +9,7 @@ use vt100::Parser;
 use super::super::view;
 use super::stream::foreign;
 use super::*;
+use crate::tui::drawn::{page, row};
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::text;
 use crate::tui::update::update;
@@ -101,10 +102,9 @@ impl Seen {
 
     /// Where the terminal shows something else than what was drawn.
     fn differs(&self, model: &Model) -> Option<String> {
-        let (mut drawn, _) = blank((model.columns, model.rows));
-        view::draw(model, &mut drawn);
+        let drawn = page(model);
         (0..model.rows).find_map(|y| {
-            let (shown, wanted) = (self.row(y), row(&drawn, y));
+            let (shown, wanted) = (self.row(y), row(&drawn, y).replace('\u{fffd}', "■"));
             (shown != wanted).then(|| format!("row {y}:\n{shown}\n{wanted}"))
         })
     }
@@ -114,20 +114,6 @@ impl Seen {
         let cells = (0..screen.size().1).filter_map(|x| screen.cell(y, x)).filter(|cell| !cell.is_wide_continuation());
         cells.map(|cell| if cell.has_contents() { cell.contents() } else { " " }).collect()
     }
-}
-
-fn row(drawn: &Buffer, y: u16) -> String {
-    let (mut row, mut skip) = (String::new(), 0);
-    for x in 0..drawn.area.width {
-        if skip > 0 {
-            skip -= 1;
-            continue;
-        }
-        let symbol = drawn[(x, y)].symbol();
-        skip = text::width(symbol).saturating_sub(1);
-        row.push_str(symbol);
-    }
-    row.replace('\u{fffd}', "■")
 }
 
 proptest! {

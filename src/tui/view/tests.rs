@@ -15,6 +15,7 @@ use crate::abi::error::Stage;
 use crate::control::{MaskKnob, Reply};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
+use crate::tui::drawn::{keys, page, rows, screen};
 use crate::tui::fixture::{self, KNOWN};
 use crate::tui::model::args;
 use crate::tui::model::dialog::Dialog;
@@ -23,50 +24,6 @@ use crate::tui::theme::Theme;
 use crate::tui::update::update;
 
 const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (120, 40)];
-
-fn buffer(model: &Model) -> Buffer {
-    let mut page = Buffer::empty(Rect::new(0, 0, model.columns, model.rows));
-    draw(model, &mut page);
-    page
-}
-
-fn rows(buffer: &Buffer) -> Vec<String> {
-    let area = buffer.area;
-    (0..area.height)
-        .map(|y| {
-            let mut row = String::new();
-            let mut skip = 0;
-            for x in 0..area.width {
-                if skip > 0 {
-                    skip -= 1;
-                    continue;
-                }
-                let symbol = buffer[(x, y)].symbol();
-                skip = text::width(symbol).saturating_sub(1);
-                row.push_str(symbol);
-            }
-            row.trim_end().to_owned()
-        })
-        .collect()
-}
-
-fn screen(model: &Model) -> String {
-    rows(&buffer(model)).join("\n")
-}
-
-fn keys(model: &mut Model, keys: &str) {
-    for c in keys.chars() {
-        let code = match c {
-            '\n' => KeyCode::Enter,
-            '\t' => KeyCode::Tab,
-            '→' => KeyCode::Right,
-            '↓' => KeyCode::Down,
-            '⇟' => KeyCode::PageDown,
-            c => KeyCode::Char(c),
-        };
-        update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-    }
-}
 
 /// A snapshot of the screen at each size, after these keys.
 fn at_every_size(name: &str, state: &Snapshot, typed: &str) {
@@ -226,7 +183,7 @@ fn the_target_is_named_on_every_screen_and_dialog() {
         ] {
             let mut model = fixture::model(fixture::busy(1), columns, rows);
             keys(&mut model, typed);
-            let first = self::rows(&buffer(&model)).remove(0);
+            let first = self::rows(&page(&model)).remove(0);
             assert!(first.contains("engine (pid 4121)") && first.contains("untouched"), "{typed}: {first}");
         }
     }
@@ -235,14 +192,14 @@ fn the_target_is_named_on_every_screen_and_dialog() {
 #[test]
 fn meaning_has_a_style_and_no_color_has_none() {
     let mut model = fixture::model(fixture::overflowing(), 80, 24);
-    let shown = buffer(&model);
+    let shown = page(&model);
     assert_eq!(shown[(0, 0)].fg, Color::Cyan);
     let (y, row) = rows(&shown).into_iter().enumerate().find(|(_, row)| row.contains("FULL")).unwrap();
     assert!(row.starts_with("[█"));
     assert_eq!(shown[(1, u16::try_from(y).unwrap())].fg, Color::Red);
     model.theme = Theme::plain();
     keys(&mut model, "2 w");
-    for cell in buffer(&model).content() {
+    for cell in page(&model).content() {
         assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
     }
 }
@@ -255,7 +212,7 @@ fn the_linux_console_gets_ascii_alone() {
         let mut model = fixture::model(fixture::overflowing(), 80, 24);
         model.ascii = true;
         keys(&mut model, typed);
-        for cell in buffer(&model).content() {
+        for cell in page(&model).content() {
             assert!(cell.symbol().is_ascii(), "{typed}: {}", cell.symbol());
         }
     }
@@ -270,7 +227,7 @@ fn the_colour_blind_theme_has_neither_red_nor_green_and_contrast_is_never_dim() 
         let mut model = fixture::model(fixture::overflowing(), 120, 40);
         model.theme = theme;
         keys(&mut model, typed);
-        buffer(&model)
+        page(&model)
     };
     let mut seen = Vec::new();
     for typed in ["", "2 ", "2 w\n", "m\n"] {
@@ -304,7 +261,7 @@ fn rebound_keys_are_the_ones_that_are_shown() {
 
 /// The left button is pressed on the first cell of `what`, as far as the screen shows it.
 fn click(model: &mut Model, what: &str) {
-    let (y, row) = rows(&buffer(model)).into_iter().enumerate().find(|(_, row)| row.contains(what)).unwrap();
+    let (y, row) = rows(&page(model)).into_iter().enumerate().find(|(_, row)| row.contains(what)).unwrap();
     let x = text::width(&row[..row.find(what).unwrap()]);
     let (x, y) = (u16::try_from(x).unwrap(), u16::try_from(y).unwrap());
     update(model, Msg::Mouse(Mouse { what: Click::Press, x, y }));
@@ -349,7 +306,7 @@ fn a_draft_is_marked_by_symbol_and_words_too() {
     s.knobs.bset = KNOWN.minus(CapMask::from_bits(1 << 16));
     let mut model = fixture::model(s, 80, 24);
     keys(&mut model, "2 ");
-    let shown = buffer(&model);
+    let shown = page(&model);
     let (y, row) = rows(&shown).into_iter().enumerate().find(|(_, row)| row.contains("> cap_sys_module")).unwrap();
     assert!(row.contains("·→✗") && row.contains("bset cannot be regained"), "{row}");
     let x = (0..80).find(|x| shown[(*x, u16::try_from(y).unwrap())].symbol() == "✗").unwrap();
@@ -362,7 +319,7 @@ fn drawing_is_cheap_enough_to_be_done_at_every_key() {
     let mut s = fixture::busy(10_000);
     s.last = (0..64).map(|id| Arc::new(fixture::record(id, b"dummy", 256))).collect();
     let model = fixture::model(s, 120, 40);
-    assert_eq!(rows(&buffer(&model)).len(), 40);
+    assert_eq!(rows(&page(&model)).len(), 40);
 }
 
 proptest! {
@@ -373,6 +330,6 @@ proptest! {
         let typed = ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", ":x", ":get -a\n", "2f", "q", "2/x", "2P", "2y"][at];
         let mut model = fixture::model(fixture::overflowing(), columns, rows);
         keys(&mut model, typed);
-        buffer(&model);
+        page(&model);
     }
 }

@@ -1,15 +1,13 @@
 //! What the screens Activity and Log look like.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
-use super::super::draw;
 use crate::engine::event::Level;
 use crate::engine::record::{Record, State};
 use crate::engine::snapshot::Snapshot;
+use crate::tui::drawn::{keys, page, rows, screen};
 use crate::tui::fixture;
 use crate::tui::model::Model;
 use crate::tui::model::log::Line;
@@ -20,47 +18,6 @@ use crate::tui::theme::Theme;
 use crate::tui::update::update;
 
 const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 40), (200, 60)];
-
-fn buffer(model: &Model) -> Buffer {
-    let mut page = Buffer::empty(Rect::new(0, 0, model.columns, model.rows));
-    draw(model, &mut page);
-    page
-}
-
-fn rows(buffer: &Buffer) -> Vec<String> {
-    let row = |y| {
-        let (mut row, mut skip) = (String::new(), 0);
-        for x in 0..buffer.area.width {
-            if skip > 0 {
-                skip -= 1;
-                continue;
-            }
-            let symbol = buffer[(x, y)].symbol();
-            skip = text::width(symbol).saturating_sub(1);
-            row.push_str(symbol);
-        }
-        row.trim_end().to_owned()
-    };
-    (0..buffer.area.height).map(row).collect()
-}
-
-fn screen(model: &Model) -> String {
-    rows(&buffer(model)).join("\n")
-}
-
-fn keys(model: &mut Model, keys: &str) {
-    for c in keys.chars() {
-        let code = match c {
-            '\n' => KeyCode::Enter,
-            '\t' => KeyCode::Tab,
-            '→' => KeyCode::Right,
-            '↓' => KeyCode::Down,
-            '⇟' => KeyCode::PageDown,
-            c => KeyCode::Char(c),
-        };
-        update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-    }
-}
 
 fn activity(state: &Snapshot, records: &[Record], at: usize, (columns, rows): (u16, u16)) -> Model {
     let mut model = fixture::model(state.clone(), columns, rows);
@@ -197,7 +154,7 @@ fn the_target_is_named_on_each_of_them() {
             let (state, records) = busy();
             let mut model = activity(&state, &records, 1, size);
             keys(&mut model, typed);
-            let first = rows(&buffer(&model)).remove(0);
+            let first = rows(&page(&model)).remove(0);
             assert!(first.contains("engine (pid 4121)") && first.contains("untouched"), "{typed}: {first}");
         }
     }
@@ -207,7 +164,7 @@ fn the_target_is_named_on_each_of_them() {
 fn endings_levels_and_the_cursor_have_styles_and_symbols() {
     let (state, records) = busy();
     let mut model = activity(&state, &records, 4, (120, 40));
-    let shown = buffer(&model);
+    let shown = page(&model);
     let find = |shown: &Buffer, what: &str| -> (u16, u16) {
         let (y, row) = rows(shown).into_iter().enumerate().find(|(_, row)| row.contains(what)).unwrap();
         let x = text::width(row.split_once(what).unwrap().0);
@@ -220,13 +177,13 @@ fn endings_levels_and_the_cursor_have_styles_and_symbols() {
     assert!(shown[find(&shown, "† killed by SIGKILL")].modifier.contains(Modifier::REVERSED));
     update(&mut model, Msg::Logged(log_lines()));
     keys(&mut model, "4k");
-    let shown = buffer(&model);
+    let shown = page(&model);
     assert_eq!(shown[find(&shown, "khelper.gate")].fg, Color::Yellow);
     assert_eq!(shown[find(&shown, "#4 foo")].fg, Color::Red);
     model.theme = Theme::plain();
     for typed in ["", "3", "\n"] {
         keys(&mut model, typed);
-        for cell in buffer(&model).content() {
+        for cell in page(&model).content() {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
         }
     }
@@ -242,6 +199,6 @@ proptest! {
         let mut model = activity(&state, &records, 50, (columns, rows));
         update(&mut model, Msg::Logged(log_lines()));
         keys(&mut model, typed);
-        buffer(&model);
+        page(&model);
     }
 }

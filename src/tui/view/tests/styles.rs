@@ -59,7 +59,7 @@ fn shown(state: &Snapshot, theme: Theme, typed: &str, (columns, rows): (u16, u16
     let mut model = fixture::model(state.clone(), columns, rows);
     model.theme = theme;
     keys(&mut model, typed);
-    buffer(&model)
+    page(&model)
 }
 
 /// The first cell of `what`.
@@ -168,7 +168,7 @@ fn every_ending_has_its_symbol_and_word_on_the_screen() {
                 update(&mut model, Msg::Looked(Box::new(fixture::answer(std::slice::from_ref(&record), 0))));
                 let ending = ended_in_words(&record);
                 let id = format!("#{} ", record.id);
-                let row = rows(&buffer(&model)).into_iter().find(|row| row.contains(&id)).unwrap();
+                let row = rows(&page(&model)).into_iter().find(|row| row.contains(&id)).unwrap();
                 let word = ending.words.split(' ').next().unwrap().trim_end_matches(',');
                 let (before, _) = row.split_once(&format!(" {word}")).unwrap_or_else(|| panic!("no {word}: {row}"));
                 let symbol = before.rsplit(' ').next().unwrap();

@@ -1,0 +1,57 @@
+//! Pages as a test sees them: drawn without a terminal, read row by row.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::model::Model;
+use super::msg::Msg;
+use super::update::update;
+use super::{text, view};
+
+/// The cells that are drawn.
+pub fn page(model: &Model) -> Buffer {
+    let mut page = Buffer::empty(Rect::new(0, 0, model.columns, model.rows));
+    view::draw(model, &mut page);
+    page
+}
+
+/// What a row says; what a wide character covers is not in it.
+pub fn row(page: &Buffer, y: u16) -> String {
+    let (mut row, mut skip) = (String::new(), 0);
+    for x in 0..page.area.width {
+        if skip > 0 {
+            skip -= 1;
+            continue;
+        }
+        let symbol = page[(x, y)].symbol();
+        skip = text::width(symbol).saturating_sub(1);
+        row.push_str(symbol);
+    }
+    row
+}
+
+/// What the rows say, without the blanks at their ends.
+pub fn rows(page: &Buffer) -> Vec<String> {
+    (0..page.area.height).map(|y| row(page, y).trim_end().to_owned()).collect()
+}
+
+/// What the screen says.
+pub fn screen(model: &Model) -> String {
+    rows(&page(model)).join("\n")
+}
+
+/// Presses one key after another; some have a sign of their own.
+pub fn keys(model: &mut Model, keys: &str) {
+    for c in keys.chars() {
+        let code = match c {
+            '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            '→' => KeyCode::Right,
+            '↓' => KeyCode::Down,
+            '⇟' => KeyCode::PageDown,
+            c => KeyCode::Char(c),
+        };
+        update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+    }
+}

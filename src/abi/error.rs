@@ -13,6 +13,14 @@ pub fn errno_name(errno: Errno) -> String {
     }
 }
 
+/// An error of the file system as every other is told: `No such file or directory (ENOENT)`.
+pub fn io_words(error: &std::io::Error) -> String {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(errno) => format!("{} ({})", errno.desc(), errno_name(errno)),
+        None => error.to_string(),
+    }
+}
+
 /// What a person can do about a program that could not be executed, by the errno of exec (execve(2)).
 pub const fn exec_advice(errno: Errno) -> &'static str {
     match errno {
@@ -228,7 +236,7 @@ impl Explain for ControlError {
     }
     fn advice(&self) -> Cow<'static, str> {
         match self {
-            Self::UnknownKey(_) => "`khelper get -a` lists every key".into(),
+            Self::UnknownKey(_) => "`get -a` lists every key".into(),
             Self::ReadOnly(_) => "it shows what the engine does; nothing sets it".into(),
             Self::Denied(_) => "ask for it from a process that has the privilege named".into(),
             Self::Value { error, .. } => error.advice(),

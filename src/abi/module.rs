@@ -25,10 +25,7 @@ impl ModuleName {
     pub fn parse(name: impl AsRef<[u8]>) -> Result<Self, ParseError> {
         let name = name.as_ref();
         if name.is_empty() {
-            return Err(ParseError::invalid(
-                "a module name cannot be empty",
-                "name the module, as in `khelper request dummy`",
-            ));
+            return Err(ParseError::invalid("a module name cannot be empty", "name the module, as in `dummy`"));
         }
         if name.contains(&0) {
             return Err(ParseError::invalid("a module name cannot hold a NUL byte", "take the NUL out of the name"));

@@ -147,6 +147,11 @@ fn errno(record: &Record) -> String {
     record.errno.map(|e| format!(" ({})", errno_name(e))).unwrap_or_default()
 }
 
+/// A knob's value in a sentence; an empty one in words.
+pub fn value(text: &str) -> String {
+    if text.is_empty() { "(empty)".to_owned() } else { format!("`{text}`") }
+}
+
 /// `khelper (4121), asked by sh (4000, guessed)`; empty for an empty chain.
 pub fn chain(links: &[ChainLink]) -> String {
     let link = |l: &ChainLink| {

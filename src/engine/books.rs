@@ -124,16 +124,19 @@ impl Books {
                 State::Waiting | State::Ended => {}
             }
         }
-        self.count(&record);
+        self.count(at, &record);
         self.keep(record.clone());
         self.bus.emit(at, EventKind::Finished(record));
     }
 
-    fn count(&mut self, record: &Record) {
+    fn count(&mut self, at: Micros, record: &Record) {
         self.totals.by_outcome[record.outcome as usize] += 1;
         if record.outcome == Outcome::Refused {
             match record.stage {
-                Some(Stage::Limit) => self.totals.refused_limit += 1,
+                Some(Stage::Limit) => {
+                    self.totals.refused_limit += 1;
+                    self.totals.refused_limit_at = Some(at);
+                }
                 Some(Stage::Throttle) => self.totals.throttled += 1,
                 Some(Stage::Gate) => self.totals.refused_gate += 1,
                 Some(Stage::Hook) => self.totals.refused_hook += 1,
@@ -206,6 +209,10 @@ impl Books {
     pub(super) fn live_after(&self, id: u64, most: usize) -> Vec<(Live, Arc<Record>)> {
         let after = (std::ops::Bound::Excluded(id), std::ops::Bound::Unbounded);
         self.live.range(after).take(most).map(|(_, e)| (e.live.clone(), e.draft.clone())).collect()
+    }
+    /// Whether there is, or was, such a request.
+    pub(super) fn knows(&self, id: u64) -> bool {
+        (1..=self.next_id).contains(&id)
     }
     /// The call of a live request, once it has one.
     pub(super) fn call(&self, id: u64) -> Option<Arc<Call>> {

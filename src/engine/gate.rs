@@ -13,6 +13,7 @@ use crate::sys::host::{Clock, Micros};
 use super::Engine;
 use super::event::{EventKind, Level};
 use super::inner::Inner;
+use super::snapshot::DRAIN_FAILED;
 use super::sync::thread::{self, ThreadId};
 use super::sync::{Monitor, MutexGuard};
 
@@ -193,7 +194,7 @@ impl Engine {
         }
         inner.emit(EventKind::DrainFailed { holdouts: held_out.clone() });
         let names = inner.name_calls(&held_out);
-        let text = format!("the drain gave up after 5 s and the gate is enabled again; held out: {names}");
+        let text = format!("{DRAIN_FAILED}after 5 s and the gate is enabled again; held out: {names}");
         inner.log(Level::Warning, text.clone());
         Err(EngineError::new(
             Stage::Gate,

@@ -20,6 +20,7 @@ use super::event::{EventKind, Level};
 use super::inner::Inner;
 use super::record::{Args, Kind, Outcome, Record};
 use super::slots::Waited;
+use super::snapshot::RUNAWAY;
 use super::sysctl::Values;
 use super::umh::How;
 
@@ -150,7 +151,7 @@ impl Inner {
         let admission = self.slots.admit(id, max);
         let Admission::Refused { log } = admission else { return Ok(()) };
         if log {
-            self.log(Level::Error, format!("request_module: runaway loop modprobe {name}"));
+            self.log(Level::Error, format!("{RUNAWAY}{name}"));
         }
         Err(refused(
             Stage::Limit,

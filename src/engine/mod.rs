@@ -146,6 +146,9 @@ impl Engine {
             )
         };
         let books = self.inner.books.lock();
+        if !books.knows(id) {
+            return Err(umh::no_request(id));
+        }
         let live = books.live().find(|l| l.id == id).ok_or_else(nobody)?;
         if live.abandoned || books.draft(id).is_some_and(|d| !d.wait.killable()) {
             return Err(nobody());
@@ -235,6 +238,7 @@ impl Engine {
         Snapshot {
             seq: books.bus.seq(),
             now: inner.now(),
+            wall: inner.host.clock().wall(),
             pid: inner.me.pid,
             uid: inner.me.uid,
             knobs: Knobs {

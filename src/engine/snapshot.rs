@@ -1,6 +1,7 @@
 //! The state of the engine at one moment, for who pulls: the screen never holds an engine lock.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::who::Requester;
@@ -10,6 +11,11 @@ use crate::sys::host::Micros;
 
 use super::event::Level;
 use super::record::{Kind, Outcome, Record, State};
+
+/// How the log's line about a request above the limit begins (REQ-4); the module's name follows.
+pub const RUNAWAY: &str = "request_module: runaway loop modprobe ";
+/// How the log's line about a drain that failed begins (GATE-2).
+pub const DRAIN_FAILED: &str = "the drain gave up ";
 
 /// The knobs as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +66,8 @@ pub struct Totals {
     pub by_outcome: [u64; 8],
     /// Refused by the limit, 3.4 (REQ-4).
     pub refused_limit: u64,
+    /// When the limit refused last, on the engine's clock.
+    pub refused_limit_at: Option<Micros>,
     /// Gave up waiting for a slot, current (REQ-5).
     pub throttled: u64,
     /// Refused by the gate.
@@ -128,6 +136,8 @@ pub struct Snapshot {
     pub seq: u64,
     /// Now, on the engine's clock.
     pub now: Micros,
+    /// The same moment on the wall clock.
+    pub wall: SystemTime,
     /// The engine's process.
     pub pid: i32,
     /// Its user.

@@ -178,7 +178,9 @@ fn apply(
             if *max < 1 || *max > most {
                 return Err(ParseError::invalid(
                     format!("{max} is not from 1 to {most}"),
-                    "the limit can only be lowered, and never to 0",
+                    format!(
+                        "give a number from 1 to {most}: a kernel has no more slots, and 0 would refuse all requests"
+                    ),
                 ));
             }
             plain(std::mem::replace(&mut values.max_concurrent, *max).to_string(), max.to_string())

@@ -172,7 +172,14 @@ impl Inner {
         let gone = |why: String| {
             EngineError::new(Stage::Lost, Errno::ESRCH, why, "look at the record: it says how the helper ended")
         };
-        let call = self.books.lock().call(id).ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
+        let (call, known) = {
+            let books = self.books.lock();
+            (books.call(id), books.knows(id))
+        };
+        if !known {
+            return Err(no_request(id));
+        }
+        let call = call.ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
         let sent = call
             .signal(|pid| self.host.kill(pid, signal).map_err(|errno| (pid, errno)))
             .ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
@@ -185,6 +192,12 @@ impl Inner {
             )
         })
     }
+}
+
+/// `ESRCH` for a number that no request bears.
+pub(super) fn no_request(id: u64) -> EngineError {
+    let advice = "give the number of a request that is not over";
+    EngineError::new(Stage::Lost, Errno::ESRCH, format!("there is no request {id}"), advice)
 }
 
 fn boxed(strings: &[CString]) -> Arc<[Box<[u8]>]> {

@@ -33,6 +33,11 @@ impl Local {
         Some(Self { year, month, day, hour: tm.tm_hour, minute: tm.tm_min, second: tm.tm_sec, millis })
     }
 
+    /// `12:03:44`.
+    pub fn clock(&self) -> String {
+        format!("{:02}:{:02}:{:02}", self.hour, self.minute, self.second)
+    }
+
     /// `12:03:44.017`.
     pub fn time(&self) -> String {
         format!("{:02}:{:02}:{:02}.{:03}", self.hour, self.minute, self.second, self.millis)

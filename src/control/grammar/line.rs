@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use clap::error::ErrorKind;
-use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::{Get, Mask, Probe, Request, Run};
 
 /// One line.
 #[derive(Debug, Parser)]
-#[command(name = ":", no_binary_name = true, disable_help_flag = true, subcommand_required = true)]
+#[command(name = ":", no_binary_name = true, subcommand_required = true)]
 #[command(help_template = "{subcommands}", about = "Commands of the console")]
 pub struct Line {
     /// What to do.
@@ -116,10 +116,20 @@ fn signal(text: &str) -> Result<i32, String> {
     named.or_else(numbered).ok_or_else(|| "a signal is a name as TERM or a number from 1 to 64".to_owned())
 }
 
+/// The help leaves out what is for the shell alone.
+fn definition() -> Command {
+    let hide = |arg: clap::Arg| {
+        let shells = ["json", "set"].contains(&arg.get_id().as_str());
+        arg.hide(shells)
+    };
+    Line::command().mut_subcommands(|command| command.mut_args(hide))
+}
+
 impl Line {
     /// Reads the words of a line.
     pub fn read(words: Vec<Vec<u8>>) -> Result<Self, clap::Error> {
-        let mut line = Self::try_parse_from(words.into_iter().map(OsString::from_vec))?;
+        let words = words.into_iter().map(OsString::from_vec);
+        let mut line = Self::from_arg_matches(&definition().try_get_matches_from(words)?)?;
         let why = match &mut line.verb {
             Verb::Mask(mask) => (!mask.take_options()).then_some("no MASK was given"),
             Verb::Run(run) => run.conflict(),

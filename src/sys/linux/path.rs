@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
+use crate::abi::error::io_words;
 use crate::abi::escape::screen;
 
 /// As many symbolic links as the kernel follows.
@@ -24,7 +25,7 @@ pub(super) fn warnings(path: &[u8]) -> Vec<String> {
     let target = Path::new(OsStr::from_bytes(path));
     let mut said = Vec::new();
     if let Err(e) = walk(target, &mut said) {
-        said.push(format!("`{}` cannot be looked at: {e}", screen(path)));
+        said.push(format!("`{}` cannot be looked at: {}", screen(path), io_words(&e)));
         return said;
     }
     if let Some(why) = will_not_run(target) {
@@ -36,14 +37,14 @@ pub(super) fn warnings(path: &[u8]) -> Vec<String> {
 fn will_not_run(target: &Path) -> Option<String> {
     let meta = match fs::metadata(target) {
         Ok(meta) => meta,
-        Err(e) => return Some(format!("cannot be looked at: {e}")),
+        Err(e) => return Some(format!("cannot be looked at: {}", io_words(&e))),
     };
     if !meta.is_file() {
         return Some("is not a regular file: it cannot be executed".into());
     }
     match accessat(CWD, target, Access::EXEC_OK, AtFlags::EACCESS) {
         Ok(()) => None,
-        Err(e) => Some(format!("cannot be executed: {}", io::Error::from(e))),
+        Err(e) => Some(format!("cannot be executed: {}", io_words(&e.into()))),
     }
 }
 

@@ -9,6 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::abi::error::io_words;
 use crate::abi::escape::screen;
 
 use super::history::xdg;
@@ -56,7 +57,7 @@ pub fn read() -> Result<Settings, SettingsError> {
     match text(&file) {
         Ok(text) => parse(&text).map_err(|(line, why)| wrong(line, why)),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Settings::default()),
-        Err(e) => Err(wrong(0, format!("cannot be read: {e}"))),
+        Err(e) => Err(wrong(0, format!("cannot be read: {}", io_words(&e)))),
     }
 }
 

@@ -47,6 +47,7 @@ pub fn snapshot() -> Snapshot {
     Snapshot {
         seq: 1,
         now: 0,
+        wall: SystemTime::UNIX_EPOCH,
         pid: 4121,
         uid: 0,
         knobs: Knobs {
@@ -173,14 +174,23 @@ pub fn overflowing() -> Snapshot {
         .rev()
         .map(|id| Arc::new(refused(id, b"dummy", Stage::Limit, nix::errno::Errno::ENOMEM, why)))
         .collect();
-    let line = LogLine { at: 1, level: Level::Warning, text: "request_module: runaway loop modprobe dummy".into() };
-    s.warnings = vec![line; 5];
+    s.totals.refused_limit_at = Some(1);
+    s.warnings = vec![logged(1, Level::Error, "request_module: runaway loop modprobe dummy"); 5];
     s
+}
+
+/// A line of the log.
+pub fn logged(at: u64, level: Level, text: &str) -> LogLine {
+    LogLine { at, level, text: text.into() }
 }
 
 /// A console over that engine.
 pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
-    Model::new(Options { read_only: false, mouse: false }, snapshot, columns, rows)
+    let options = Options { read_only: false, mouse: false };
+    // No zone of the machine's, and the clock stands still.
+    let mut model = Model::new(options, snapshot, columns, rows);
+    model.local = |_| "12:03:44".to_owned();
+    model
 }
 
 /// What the reader would answer: these records, the newest first, the cursor on the one at `at`. The clock stands still.

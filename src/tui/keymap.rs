@@ -173,6 +173,14 @@ pub enum Action {
     Edit(Edit),
 }
 
+impl Action {
+    /// Whether it changes or starts something, or writes a file: a read-only console refuses it.
+    pub const fn acts(self) -> bool {
+        use Action::{Abandon, Apply, Call, Gate, Kill, Module, Path, Rehearse, Repeat, Reset, Save};
+        matches!(self, Module | Call | Path | Gate | Rehearse | Apply | Reset | Kill | Abandon | Repeat | Save)
+    }
+}
+
 /// A key with its modifiers. Shift is part of the character it makes.
 pub type Key = (KeyCode, KeyModifiers);
 
@@ -364,9 +372,9 @@ pub const TABLE: &[Binding] = &[
         "take the line before this one, also of earlier starts",
     ),
     row(Context::Line, &[DOWN, ctrl('n')], Action::Newer, "", "take the line after this one"),
-    row(Context::Line, &[ESC], Action::Dismiss, "back", "go back without doing anything"),
+    row(Context::Line, &[ESC], Action::Dismiss, "back", "go back; the line comes back with `up`"),
     row(Context::Filter, &[ENTER], Action::KeepFilter, "keep", "keep the filter and go back to the rows"),
-    row(Context::Filter, &[ESC], Action::EndFilter, "end", "take the filter away"),
+    row(Context::Filter, &[ESC], Action::EndFilter, "no filter", "take the filter away"),
     row(Context::Filter, &[UP], Action::Up, "", "move up"),
     row(Context::Filter, &[DOWN], Action::Down, "", "move down"),
     row(Context::Screens, &[c('m')], Action::Module, "module", "ask for a module"),
@@ -379,16 +387,22 @@ pub const TABLE: &[Binding] = &[
         "gate",
         "work the gate: freeze and drain, disable and drain, enable",
     ),
-    row(Context::Screens, &[c(':')], Action::Line, "command", "type a command, with the shell's words"),
+    row(
+        Context::Screens,
+        &[c(':')],
+        Action::Line,
+        "command",
+        "type a command: the shell's and more; `help` explains them",
+    ),
     row(Context::Screens, &[c('?')], Action::Help, "help", "show the keys, searchable"),
-    row(Context::Screens, &[c('q')], Action::Quit, "quit", "quit; with helpers alive it asks"),
+    row(Context::Screens, &[c('q')], Action::Quit, "quit", "quit; with helpers alive or a draft open it asks"),
     row(Context::Screens, &[c('1')], Action::Overview, "", "show the Overview"),
     row(Context::Screens, &[c('2')], Action::Masks, "", "show the Masks"),
     row(Context::Screens, &[c('3')], Action::Activity, "", "show the Activity"),
     row(Context::Screens, &[c('4')], Action::Log, "", "show the Log"),
     row(Context::Screens, &[TAB], Action::NextTab, "", "show the next screen"),
     row(Context::Screens, &[BACK_TAB], Action::PreviousTab, "", "show the screen before"),
-    row(Context::Screens, &[ESC], Action::Dismiss, "", "put the message away"),
+    row(Context::Screens, &[ESC], Action::Dismiss, "", "put the message away; on the Overview then the first warning"),
     row(Context::Form, &[ENTER], Action::Accept, "do it", "do it, if every field is valid"),
     row(Context::Form, &[TAB, DOWN], Action::Next, "next", "go to the next field"),
     row(Context::Form, &[BACK_TAB, UP], Action::Previous, "", "go to the field before"),
@@ -431,7 +445,7 @@ pub const TABLE: &[Binding] = &[
     row(Context::Text, &[k(KeyCode::Delete), ctrl('d')], Action::Edit(Edit::Delete), "", "delete under the cursor"),
     row(Context::Text, &[ctrl('u')], Action::Edit(Edit::KillLine), "", "delete everything to the left"),
     row(Context::Text, &[ctrl('w')], Action::Edit(Edit::KillWord), "", "delete the word to the left"),
-    row(Context::Anywhere, &[ctrl('c')], Action::Quit, "", "quit; with helpers alive it asks"),
+    row(Context::Anywhere, &[ctrl('c')], Action::Quit, "", "where text is typed, go back as esc does; else quit"),
     row(Context::Anywhere, &[ctrl('z')], Action::Suspend, "", "stop the console; `fg` brings it back"),
     row(Context::Anywhere, &[ctrl('l')], Action::Repaint, "", "paint the screen anew"),
     row(Context::Anywhere, &[k(KeyCode::F(1))], Action::Help, "", "show the keys, in dialogs too"),

@@ -7,7 +7,7 @@ use crate::journeys::{ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, 
 use crate::pty::Pty;
 
 /// A screen, the keys, the dialog's name and what it shows, whichever size.
-const DIALOGS: [(&str, &str, &str, &[&str]); 16] = [
+const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
     ("1", "m", "Ask for a module", &["> name", "wait < yes: until modprobe", "how many 1"]),
     ("1", "c", "Call a helper", &["> path", "arguments", "wait < proc: until it has", "inheritable"]),
     ("1", "e", "Edit kernel.modprobe", &["an empty path turns autoload off"]),
@@ -17,13 +17,12 @@ const DIALOGS: [(&str, &str, &str, &[&str]); 16] = [
         "The gate: khelper.gate",
         &["now enabled; 0 calls in flight", "> freeze and drain", "enable: let calls pass"],
     ),
-    ("1", ":", "Command: tab completes", &["set, get, request, run, probe", "as at the shell"]),
+    ("1", ":", "Command: tab completes", &["set, get, request, run, probe", "help explains them"]),
     ("1", "?", "Keys: type to search", &["Screens", "ask for a module", "> search"]),
     ("1", "\x1bOP", "Keys: type to search", &["more down)"]),
     ("2", "P", "Presets: fill the draft", &["> modules only", "modules and firmware", "drops"]),
     ("2", "y", "Copy the draft as", &["> bset sysctl", "enter copies it whole, by OSC 52"]),
     ("2", "f", "Both masks, in every form", &["bset live:", "systemd ~"]),
-    ("2", "R", "Reset ", &["full (", "gets back nothing: it is full already", "enter resets"]),
     ("2", "p", "Rehearse: ", &["what < the built-in probe >"]),
     ("3", "\r", "#1 module foo", &["ended ✗ exit 1 (raw 256)", "argv"]),
     ("3", "y", "Copy #1 as", &["> the record, as JSON", "its command line"]),
@@ -130,17 +129,19 @@ fn the_command_line_does_what_the_shells_does() {
             ("gate disable", "khelper.gate: disable and drain: done"),
             ("request foo", "‖ refused by the gate (EBUSY)"),
             ("gate enable", "khelper.gate: enable: done"),
-            ("set khelper.deny=bad*", "khelper.deny: `` -> `bad*`"),
+            ("set khelper.deny=bad*", "khelper.deny: (empty) -> `bad*`"),
             ("reset loop-messages", "khelper.loop_messages: counted from 0 again"),
         ] {
             command(pty, line);
             pty.says(says);
         }
+        drop_cap_chown(pty);
         for (line, page, says) in [
             ("probe", "─ What a helper gets now", "bounding 0x"),
             ("mask cap_chown", "─ Masks in every form", "hex 0x0000000000000001"),
             ("get khelper.deny", "─ As the knobs read", "khelper.deny = bad*"),
-            ("reset inheritable", "inheritable ─", "full ("),
+            ("help", "─ What the commands do", "Write knobs, all at once or none"),
+            ("reset bset", "bset ─", "gets back cap_chown"),
         ] {
             command(pty, line);
             pty.shows(page);

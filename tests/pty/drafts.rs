@@ -1,6 +1,6 @@
 //! The draft: presets, undo, the filter, copies.
 
-use crate::journeys::SIZES;
+use crate::journeys::{SIZES, quits_without_the_draft};
 use crate::pty::Start;
 
 #[test]
@@ -25,9 +25,7 @@ fn a_preset_is_taken_undone_and_copied() {
         // What the terminal was handed: the mask as hex, in base64, and nothing of it on the screen.
         let osc = b"\x1b]52;c;MHgwMDAwMDAwMDAwMDEwMDAw\x1b\\";
         assert!(pty.wrote.windows(osc.len()).any(|window| window == osc), "{:?}", String::from_utf8_lossy(&pty.wrote));
-        pty.send("q");
-        assert_eq!(pty.ends(), 0);
-        pty.is_restored();
+        quits_without_the_draft(&mut pty);
     }
 }
 
@@ -63,7 +61,6 @@ fn a_module_is_rehearsed_without_loading_it() {
         // The second run may not be over yet, and quitting would ask.
         pty.send("1");
         pty.until("nothing runs", |s| ["Running (0)", " 0 running"].iter().any(|words| s.contents().contains(words)));
-        pty.send("q");
-        assert_eq!(pty.ends(), 0);
+        quits_without_the_draft(&mut pty);
     }
 }

@@ -16,6 +16,7 @@ use khelper::tui::{self, Options};
 use nix::sys::signal::Signal;
 
 use crate::host::Odd;
+use crate::journeys::quits_without_the_draft;
 use crate::pty::{Pty, Start};
 
 /// Whether the thread sleeps in `poll` or `futex` with no end to it; `None` if this machine does not tell.
@@ -129,7 +130,6 @@ fn a_console_that_has_seen_everything_only_sleeps_once_the_minute_is_over() {
     pty.send("\x15/later\r");
     pty.shows("0 launched");
     if falls_asleep(&pty) {
-        pty.send("q");
-        assert_eq!(pty.ends(), 0);
+        quits_without_the_draft(&mut pty);
     }
 }

@@ -46,6 +46,19 @@ pub fn quits(pty: &mut Pty) {
     pty.is_restored();
 }
 
+/// Quits while a draft is open, after a look at what is lost.
+pub fn quits_without_the_draft(pty: &mut Pty) {
+    pty.press("q", "─ Quit?");
+    pty.says("a draft of ");
+    pty.says("is open: it will be lost");
+    pty.send(ESC);
+    pty.hides("─ Quit?");
+    pty.press("\x03", "─ Quit?");
+    pty.send(ENTER);
+    assert_eq!(pty.ends(), 0, "{}", pty.text());
+    pty.is_restored();
+}
+
 /// So many slots are taken, as wide screens say it and as narrow ones do.
 pub fn taken(pty: &mut Pty, slots: u32) {
     let says = [format!("{slots} of 50"), format!("{slots}/50")];

@@ -1,9 +1,7 @@
 //! The command line of the console.
 
-use crate::journeys::SIZES;
+use crate::journeys::{ENTER, ESC, HOLD, QUICK, SIZES, ask, command, everywhere, quits, taken};
 use crate::pty::Start;
-
-const QUICK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/quick");
 
 #[test]
 fn commands_are_completed_done_and_remembered() {
@@ -22,14 +20,19 @@ fn commands_are_completed_done_and_remembered() {
         pty.press(":", "Command");
         pty.press("set khelper.ma\t", "khelper.max_concurrent=");
         pty.press("99\r", "EINVAL");
+        // What was refused is still there, to be put right.
+        pty.press("\x7f\x7f7\r", "`50` -> `7`");
+        pty.hides("─ Command");
+        pty.press("1", "[1 Overview]");
         pty.press(":", "Command");
-        pty.press("set khelper.max_concurrent=7\r", "`50` -> `7`");
+        pty.press("set khelper.max_concurrent=7\r", "`7` -> `7`");
         // Masks are confirmed as ever.
         pty.press(":", "Command");
         pty.press("set kernel.usermodehelper.bset=-cap_sys_module\r", "drop cap_sys_module");
+        // Given up, nothing of it is left.
         pty.send("\x1b");
         pty.hides("Apply the draft");
-        pty.shows("draft open");
+        pty.hides("draft open");
         pty.press(":get khelper.max_concurrent\r", "khelper.max_concurrent = 7");
         pty.send("q");
         pty.hides("As the knobs read");
@@ -48,4 +51,89 @@ fn commands_are_completed_done_and_remembered() {
         pty.send("q");
         assert_eq!(pty.ends(), 0);
     }
+}
+
+/// Whoever types on types into the line, and no keys.
+#[test]
+fn a_line_that_was_refused_stays() {
+    everywhere(QUICK, |pty, _| {
+        for (line, says) in [
+            ("set khelper.gate=disabled khelper.era=5", "✗ khelper.era: `5` is not 3.4 or current (EINVAL)"),
+            ("kill 99", "✗ #99: SIGTERM: not done: there is no request 99 (ESRCH)"),
+            ("abandon 99", "✗ #99: abandoned: not done: there is no request 99 (ESRCH)"),
+            ("run -- relative", "✗ call: the path `relative` is relative (EINVAL)"),
+            ("reset bset", "✗ there is nothing to reset: kernel.usermodehelper.bset is full already"),
+        ] {
+            pty.press(":", "─ Command");
+            pty.send(format!("{line}\r"));
+            pty.says(says);
+            pty.send("q");
+            // Narrow ones show its end.
+            let typed = format!("{}q", &line[line.len().saturating_sub(7)..]);
+            pty.shows(&typed);
+            // ctrl-c gives the line up, not the console; it comes back.
+            pty.send("\x03");
+            pty.hides("─ Command");
+            pty.press(":", "─ Command");
+            pty.send("\x1b[A");
+            pty.shows(&typed);
+            pty.send(ESC);
+            pty.hides("─ Command");
+        }
+        quits(pty);
+    });
+}
+
+#[test]
+fn the_errors_of_a_line_have_lines_of_their_own() {
+    everywhere(QUICK, |pty, room| {
+        pty.press(":", "─ Command");
+        pty.send("request --foo x\r");
+        pty.shows("✗ unexpected argument '--foo' found");
+        if room {
+            pty.shows("  tip: to pass '--foo' as a value, use '-- --foo'");
+            pty.shows("Usage: request [OPTIONS] <NAME>...");
+        }
+        pty.send("\x15run --help\r");
+        pty.shows("─ What the commands do");
+        pty.says("Usage: run [OPTIONS] -- <PATH [ARG]>...");
+        pty.send(ESC);
+        pty.hides("─ What the commands do");
+        quits(pty);
+    });
+}
+
+/// A warning is there to be acted on: esc takes it away, one after another.
+#[test]
+fn warnings_go_and_come_back() {
+    everywhere(HOLD, |pty, room| {
+        ask(pty, "foo", 51);
+        taken(pty, 50);
+        pty.shows("runaway loop? 1 refu");
+        pty.send(ESC);
+        pty.unsays("foo: 1 of 51");
+        if room {
+            pty.shows("runaway loop modprobe foo");
+        }
+        pty.send(ESC);
+        pty.hides("runaway loop");
+        ask(pty, "foo", 1);
+        pty.shows("runaway loop? 1 more");
+        command(pty, "reset loop-messages");
+        pty.hides("runaway loop");
+        // Nor does a drain that failed stay, once the gate was worked.
+        pty.press("g", "The gate");
+        pty.press("d", "> disable");
+        pty.send(ENTER);
+        pty.shows("! ");
+        pty.says("the drain gave up");
+        pty.press("1", "[1 Overview]");
+        command(pty, "gate enable");
+        pty.says("khelper.gate: enable: done");
+        pty.hides("the drain gave");
+        pty.press("q", "Quit?");
+        pty.press("k", "> kill");
+        pty.send(ENTER);
+        assert_eq!(pty.ends(), 0);
+    });
 }

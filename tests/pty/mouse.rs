@@ -2,7 +2,7 @@
 
 use vt100::{MouseProtocolEncoding, MouseProtocolMode};
 
-use crate::journeys::SIZES;
+use crate::journeys::{SIZES, quits_without_the_draft};
 use crate::pty::{Pty, Start};
 
 /// The left button goes down and up where the screen shows `what`.
@@ -35,9 +35,7 @@ fn tabs_rows_boxes_and_the_wheel() {
         pty.shows("> disable and drain");
         pty.send("\x1b");
         pty.hides("> disable and drain");
-        pty.send("q");
-        assert_eq!(pty.ends(), 0);
-        pty.is_restored();
+        quits_without_the_draft(&mut pty);
     }
 }
 

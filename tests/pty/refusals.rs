@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::activity::kills_what_is_left;
-use crate::journeys::{ESC, HOLD, QUICK, SIZES, ask, command, drop_cap_chown, everywhere, quits, taken, with};
+use crate::journeys::{
+    ESC, HOLD, QUICK, SIZES, ask, command, drop_cap_chown, everywhere, quits, quits_without_the_draft, taken, with,
+};
 use crate::pty::{Pty, Start};
 
 /// A screen, the keys, the dialog that stays, and what is said.
@@ -37,25 +39,30 @@ fn read_only_refuses_every_key_that_acts() {
             ("1", "c", "calling a helper"),
             ("1", "e", "editing kernel.modprobe"),
             ("1", "g", "working the gate"),
-            ("2", "p", "rehearsing (it runs a helper)"),
+            ("2", "p", "rehearsing"),
             ("2", "w", "applying the draft"),
             ("2", "R", "resetting a mask"),
             ("3", "k", "killing a helper"),
             ("3", "x", "abandoning a wait"),
             ("3", "r", "asking again"),
-            ("3", "w", "saving (it writes a file)"),
+            ("3", "w", "saving to a file"),
             ("4", "m", "asking for a module"),
         ];
         for (screen, key, what) in keys {
-            refuses(pty, &[(screen, key, None, &format!("{what}: not done, this console is read-only"))]);
+            refuses(pty, &[(screen, key, None, &format!("{what} needs khelper to be started without --read-only"))]);
+            // It is not offered either.
+            pty.until("no such key", |s| {
+                !s.contents().lines().last().unwrap_or_default().starts_with(&format!("{key} "))
+            });
         }
         for line in
             ["set khelper.deny=x", "request foo", "run -- /bin/true", "probe", "gate disable", "reset bset", "kill 1"]
         {
-            command(pty, line);
-            pty.says("the command: not done, this console is read-only");
+            pty.press(":", "─ Command");
+            pty.send(format!("{line}\r"));
+            pty.says("✗ this command needs khelper to be started without --read-only");
             pty.send(ESC);
-            pty.unsays("the command: not done");
+            pty.hides("─ Command");
         }
         pty.press("2", "> cap_sys_module");
         pty.press(" ", "draft open");
@@ -103,10 +110,10 @@ fn what_means_nothing_is_refused_where_it_was_typed() {
         ("1", ":set nonsense\r", line, "`nonsense` is not KEY=VALUE (EINVAL)"),
         ("1", ":set khelper.live=1\r", line, "khelper.live can only be read (EACCES)"),
         ("1", ":set kernel.usermodehelper.bset=cap_x\r", line, "no capability is called `cap_x`"),
-        ("1", ":run -- relative\r", None, "call: the path `relative` is relative (EINVAL): give the whole path"),
+        ("1", ":run -- relative\r", line, "call: the path `relative` is relative (EINVAL): give the whole path"),
         ("1", ":request 'x\r", line, "✗ the quote ' is not closed"),
-        ("1", ":kill 99\r", None, "#99"),
-        ("1", ":abandon 99\r", None, "#99"),
+        ("1", ":kill 99\r", line, "#99: SIGTERM: not done: there is no request 99 (ESRCH)"),
+        ("1", ":abandon 99\r", line, "#99: abandoned: not done: there is no request 99 (ESRCH)"),
     ];
     everywhere(QUICK, |pty, _| {
         refuses(pty, &refusals);
@@ -129,12 +136,12 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
     let plain = format!("run -- {}", plain.display());
     everywhere(QUICK, |pty, _| {
         for (line, says) in [
-            ("set khelper.deny=bad*", "khelper.deny: `` -> `bad*`"),
+            ("set khelper.deny=bad*", "khelper.deny: (empty) -> `bad*`"),
             ("request bad1", "bad1: ⊘ refused by the hook (EPERM)"),
-            ("set khelper.deny= khelper.allow=good*", "khelper.allow: `` -> `good*`"),
+            ("set khelper.deny= khelper.allow=good*", "khelper.allow: (empty) -> `good*`"),
             ("request other", "other: ⊘ refused by the hook (EPERM)"),
             ("request good1", "good1: ✓ exit 0"),
-            ("set khelper.allow=", "khelper.allow: `good*` -> ``"),
+            ("set khelper.allow=", "khelper.allow: `good*` -> (empty)"),
             ("gate freeze", "khelper.gate: freeze and drain: done"),
             ("request late", "late: ‖ refused by the gate (EBUSY)"),
             ("gate enable", "khelper.gate: enable: done"),
@@ -142,11 +149,15 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
             (&plain, "! exec failed (EACCES)"),
             ("set kernel.modprobe=", "kernel.modprobe is empty now: autoload is off"),
             ("request x", "x: ∅ no-op: the path is empty, autoload is off"),
-            ("set khelper.era=current", "khelper.era: the era is fixed by the first request (EBUSY): start an engine"),
         ] {
             command(pty, line);
             pty.says(says);
         }
+        pty.press(":", "─ Command");
+        pty.send("set khelper.era=current\r");
+        pty.says("khelper.era: the era is fixed by the first request (EBUSY): start an engine");
+        pty.send(ESC);
+        pty.hides("─ Command");
         // Each stands among the records, by its symbol.
         pty.press("3", "[3 Activity]");
         pty.press("/", "/ ");
@@ -207,7 +218,7 @@ fn what_cannot_be_regained_is_said() {
         pty.says("will not be granted");
         pty.send(ESC);
         pty.hides("Apply the draft");
-        quits(pty);
+        quits_without_the_draft(pty);
     });
 }
 
@@ -216,7 +227,7 @@ fn what_cannot_be_regained_is_said() {
 fn filters_that_match_nothing_say_so() {
     everywhere(QUICK, |pty, _| {
         command(pty, "set khelper.deny=bad");
-        pty.says("khelper.deny: `` -> `bad`");
+        pty.says("khelper.deny: (empty) -> `bad`");
         ask(pty, "foo", 1);
         pty.shows("exit 0");
         for (screen, there, filter, says) in [
@@ -259,11 +270,9 @@ fn what_cannot_be_done_with_a_record_is_said() {
         for file in [&below, &itself] {
             pty.press("w", "─ Save records");
             pty.send(format!("\x15{file}\r"));
-            pty.says_broken(&format!("✗ `{file}`"));
+            pty.says_broken(&format!("✗ nothing was saved: `{file}`"));
             pty.send(ESC);
             pty.hides("─ Save records");
-            pty.says("nothing was saved:");
-            pty.send(ESC);
             pty.unsays("nothing was saved:");
         }
         quits(pty);

@@ -97,7 +97,8 @@ fn the_linux_console_gets_ascii_and_no_clipboard() {
         pty.press("\r", "not copied");
         pty.press("P", "Presets");
         assert!(pty.wrote.is_ascii(), "{:?}", String::from_utf8_lossy(&pty.wrote));
-        pty.send("\x03");
+        pty.press("\x03", "Quit?");
+        pty.send("\r");
         assert_eq!(pty.ends(), 0);
     }
 }

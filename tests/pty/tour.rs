@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::journeys::quits_without_the_draft;
 use crate::pty::{Pty, Start};
 use crate::svg::svg;
 
@@ -79,7 +80,5 @@ fn the_tour_of_one_minute() {
     picture(&mut pty, keep, "help");
     pty.send("\x1b");
     pty.hides("Keys: type to search");
-    pty.send("q");
-    assert_eq!(pty.ends(), 0);
-    pty.is_restored();
+    quits_without_the_draft(&mut pty);
 }

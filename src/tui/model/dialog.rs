@@ -75,6 +75,8 @@ pub struct Apply {
     pub error: Option<String>,
     /// How far it is scrolled.
     pub scroll: usize,
+    /// A line made the draft for this question alone.
+    pub made: bool,
 }
 
 impl Apply {
@@ -100,6 +102,7 @@ impl Apply {
             ticket: None,
             error: None,
             scroll: 0,
+            made: false,
         })
     }
 

@@ -36,6 +36,9 @@ impl Model {
             Some(Dialog::Module | Dialog::Call | Dialog::Rehearse | Dialog::Path(_)) => &[Text, Form, Anywhere],
             Some(Dialog::Gate(_)) => &[Gate, Choices, Anywhere],
             Some(Dialog::Presets(_) | Dialog::Copy(_)) => &[Choices, Anywhere],
+            Some(Dialog::Quit(quit)) if quit.stage == Quitting::Asking && self.snapshot.live_total == 0 => {
+                &[Confirm, Anywhere]
+            }
             Some(Dialog::Quit(quit)) if quit.stage == Quitting::Asking => &[Quit, Choices, Anywhere],
             Some(Dialog::Quit(_) | Dialog::Rehearsal(_) | Dialog::Forms(_) | Dialog::Page(_)) => &[Page, Anywhere],
             Some(Dialog::Apply(apply)) if !apply.phrase.is_empty() => &[Text, Confirm, Anywhere],

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::abi::cap::CapMask;
 use crate::control::grammar::complete::{candidates, common};
+use crate::tui::history;
+use crate::tui::msg::Ticket;
 
 use super::field::Field;
 
@@ -20,8 +22,10 @@ pub struct Line {
     kept: Vec<u8>,
     /// What the last word could become.
     pub candidates: Vec<String>,
-    /// What was wrong.
+    /// What was wrong; a line each.
     pub error: Option<String>,
+    /// What the line has asked for and no answer has come to: it stays until then.
+    pub asked: BTreeSet<Ticket>,
 }
 
 impl Line {
@@ -31,6 +35,25 @@ impl Line {
         (self.back, self.error) = (0, None);
         self.kept.clear();
         self.candidates.clear();
+        self.asked.clear();
+    }
+
+    /// It is left: what was typed is the newest of the lines that come back.
+    pub fn leave(&mut self) {
+        if !self.typed.is_empty() {
+            history::push(&mut self.history, self.typed.bytes());
+        }
+        self.asked.clear();
+    }
+
+    /// Whether `ticket` was asked for by this line, which waits for it no more.
+    pub fn answered(&mut self, ticket: Ticket) -> bool {
+        self.asked.remove(&ticket)
+    }
+
+    /// Something that the line has asked for was refused.
+    pub fn refused(&mut self, why: &str) {
+        self.error = Some(self.error.take().map_or_else(|| why.to_owned(), |before| format!("{before}\n{why}")));
     }
 
     /// The line before this one, or after it.
@@ -48,9 +71,10 @@ impl Line {
         self.changed();
     }
 
-    /// What was wrong, and what it could become, was said of another line.
+    /// What was wrong, what it could become and what it has asked for was of another line.
     pub fn changed(&mut self) {
         self.error = None;
+        self.asked.clear();
         self.candidates.clear();
     }
 

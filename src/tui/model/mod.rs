@@ -19,11 +19,13 @@ pub mod spark;
 pub mod warnings;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use crate::control::words::Mood;
 use crate::control::{Command, Key, MaskKnob};
 use crate::engine::snapshot::Snapshot;
 use crate::sys::host::Micros;
+use crate::sys::local::Local;
 
 use super::Options;
 use super::keymap::Keymap;
@@ -37,6 +39,7 @@ use log::Log;
 use masks::Masks;
 use rehearse::RehearseForm;
 use spark::Spark;
+use warnings::Away;
 
 /// The screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +89,21 @@ pub struct Batch {
     pub answered: u32,
     /// How often each ending came.
     pub tally: BTreeMap<String, u32>,
+    /// The worst of them.
+    pub worst: Option<Mood>,
+}
+
+impl Batch {
+    /// What to make of all of them, that one included.
+    pub fn take(&mut self, mood: Mood) -> Mood {
+        let rank = |mood: &Mood| match mood {
+            Mood::Good => 0,
+            Mood::Quiet => 1,
+            Mood::Warned => 2,
+            Mood::Bad => 3,
+        };
+        *self.worst.insert(self.worst.map_or(mood, |worst| std::cmp::max_by_key(worst, mood, rank)))
+    }
 }
 
 /// What a reply will be an answer to.
@@ -109,6 +127,8 @@ pub enum Pending {
     Set(Vec<Key>),
     /// The probe, from the command line.
     Probe,
+    /// The runaway messages are counted from 0 again.
+    LoopMessages,
     /// Something that is done or refused; what to say when it is done, escaped.
     Act(String),
     /// A signal to a helper, or the end of a wait: to which one, and what to say when it is done; escaped.
@@ -151,8 +171,14 @@ pub struct Model {
     pub status: Option<Status>,
     /// What is to be said of the modprobe path (SYS-6).
     pub path_warnings: Vec<String>,
-    /// Knobs that somebody else changed, newest first.
-    pub notices: Vec<String>,
+    /// When the path was looked at.
+    pub path_looked: Micros,
+    /// Knobs that somebody else changed and when, newest first.
+    pub notices: Vec<(Micros, String)>,
+    /// Warnings that were taken away.
+    pub away: Away,
+    /// The wall clock as the operator reads it: `12:03:44`.
+    pub local: fn(SystemTime) -> String,
     /// What was typed to ask for a module.
     pub module: ModuleForm,
     /// What was typed to call a helper.
@@ -187,7 +213,10 @@ impl Model {
             spark: Spark::new(&snapshot),
             status: None,
             path_warnings: Vec::new(),
+            path_looked: 0,
             notices: Vec::new(),
+            away: Away::default(),
+            local: |time| Local::of(time).map_or_else(String::new, |local| local.clock()),
             module: ModuleForm::default(),
             call: CallForm::default(),
             line: Line::default(),
@@ -202,6 +231,12 @@ impl Model {
     /// Whether anything on the screen moves by itself: a helper runs, or the minute's sparkline is not flat yet.
     pub fn needs_tick(&self) -> bool {
         self.snapshot.live_total > 0 || !self.spark.is_flat()
+    }
+
+    /// A time of the engine's clock as the operator's clock had it.
+    pub fn clock(&self, at: Micros) -> String {
+        let ago = Duration::from_micros(self.snapshot.now.saturating_sub(at));
+        self.snapshot.wall.checked_sub(ago).map_or_else(String::new, self.local)
     }
 
     /// The whole sentence that says whose knobs these are.

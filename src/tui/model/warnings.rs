@@ -1,61 +1,169 @@
-//! What the warnings strip says, the most urgent first.
+//! What the warnings strip says: what is to be acted on, the newest of the most urgent first. Each can be taken away, and
+//! comes back when it happens again.
+
+use std::cmp::Reverse;
 
 use crate::abi::birth::Enforcement;
 use crate::abi::escape::screen;
 use crate::control::words::{Mood, title};
 use crate::engine::event::Level;
+use crate::engine::snapshot::{DRAIN_FAILED, LogLine, RUNAWAY};
+use crate::sys::host::Micros;
 
 use super::Model;
 use crate::tui::keymap::Action;
 
-/// Every warning there is to show, escaped.
-pub fn all(model: &Model) -> Vec<(Mood, String)> {
-    let s = &model.snapshot;
+/// One warning.
+#[derive(Debug)]
+pub struct Warning {
+    /// How urgent it is.
+    pub mood: Mood,
+    /// When it was last and what, escaped.
+    pub text: String,
+    at: Micros,
+    about: About,
+}
+
+/// What it is about, and with that what takes it away.
+#[derive(Debug)]
+enum About {
+    /// The modprobe path's, counted from 0.
+    Path(usize),
+    /// A helper whose masks did not hold as they should, by its request.
+    Unenforced(Enforcement, u64),
+    /// Refusals by the limit, and the log's lines about them.
+    Runaway,
+    /// Another line of the log.
+    Line(String),
+    /// A knob that somebody else changed, counted from 0.
+    Notice(usize),
+}
+
+/// What was taken away.
+#[derive(Clone, Debug, Default)]
+pub struct Away {
+    /// Refusals by the limit that are no news.
+    refused: u64,
+    /// Lines of the log, each up to a time.
+    lines: Vec<(String, Micros)>,
+    /// The newest requests whose masks did not hold: refused, and by no_new_privs.
+    unenforced: [u64; 2],
+}
+
+impl Away {
+    fn hides(&self, line: &LogLine) -> bool {
+        self.lines.iter().any(|(text, at)| *text == line.text && line.at <= *at)
+    }
+}
+
+/// Every warning there is to show.
+pub fn all(model: &Model) -> Vec<Warning> {
     let mut out = Vec::new();
-    for warning in &model.path_warnings {
+    for (at, warning) in model.path_warnings.iter().enumerate() {
         let edits = || format!(" ({} edits the path)", model.keys.key(Action::Path));
         let way_out = if model.options.read_only { String::new() } else { edits() };
-        out.push((Mood::Warned, format!("kernel.modprobe: {}{way_out}", screen_again(warning))));
+        let text = format!("kernel.modprobe: {}{way_out}", screen_again(warning));
+        out.push(Warning { mood: Mood::Warned, text, at: model.path_looked, about: About::Path(at) });
     }
     not_enforced(model, &mut out);
-    if s.totals.refused_limit > 0 {
-        let why = format!(
-            "runaway loop? {} refused by the limit of {}: too many requests at once",
-            s.totals.refused_limit, s.slots.limit
-        );
-        out.push((Mood::Bad, why));
+    runaway(model, &mut out);
+    lines(model, &mut out);
+    for (n, (at, notice)) in model.notices.iter().enumerate() {
+        let text = format!("{} {notice}", model.clock(*at));
+        out.push(Warning { mood: Mood::Warned, text, at: *at, about: About::Notice(n) });
     }
-    let mut lines: Vec<(Mood, &str, u32)> = Vec::new();
-    for line in &s.warnings {
-        let mood = if line.level >= Level::Error { Mood::Bad } else { Mood::Warned };
-        match lines.iter_mut().find(|(_, text, _)| *text == line.text) {
-            Some((_, _, times)) => *times += 1,
-            None => lines.push((mood, &line.text, 1)),
-        }
-    }
-    for (mood, text, times) in lines {
-        let times = if times > 1 { format!(" (×{times})") } else { String::new() };
-        out.push((mood, format!("{}{times}", screen_again(text))));
-    }
-    out.extend(model.notices.iter().map(|notice| (Mood::Warned, notice.clone())));
-    out.sort_by_key(|(mood, _)| *mood != Mood::Bad);
+    out.sort_by_key(|warning| (warning.mood != Mood::Bad, Reverse(warning.at)));
     out
 }
 
+/// How many the limit has refused since this was taken away, and when it did last.
+fn runaway(model: &Model, out: &mut Vec<Warning>) {
+    let totals = &model.snapshot.totals;
+    let refused = totals.refused_limit.saturating_sub(model.away.refused);
+    if refused == 0 {
+        return;
+    }
+    let at = totals.refused_limit_at.unwrap_or_default();
+    let more = if model.away.refused > 0 { " more" } else { "" };
+    let when = model.clock(at);
+    let text = format!("{when} runaway loop? {refused}{more} refused by the limit: too many requests at once");
+    out.push(Warning { mood: Mood::Bad, text, at, about: About::Runaway });
+}
+
+/// What the log has at warning or above; the same line again is counted.
+fn lines(model: &Model, out: &mut Vec<Warning>) {
+    let mut lines: Vec<(&LogLine, u32)> = Vec::new();
+    for line in model.snapshot.warnings.iter().filter(|line| !model.away.hides(line)) {
+        match lines.iter_mut().find(|(newest, _)| newest.text == line.text) {
+            Some((_, times)) => *times += 1,
+            None => lines.push((line, 1)),
+        }
+    }
+    for (line, times) in lines {
+        let mood = if line.level >= Level::Error { Mood::Bad } else { Mood::Warned };
+        let times = if times > 1 { format!(" (×{times})") } else { String::new() };
+        let text = format!("{} {}{times}", model.clock(line.at), screen_again(&line.text));
+        let about = if line.text.starts_with(RUNAWAY) { About::Runaway } else { About::Line(line.text.clone()) };
+        out.push(Warning { mood, text, at: line.at, about });
+    }
+}
+
 /// The newest helper whose masks did not hold as they should.
-fn not_enforced(model: &Model, out: &mut Vec<(Mood, String)>) {
-    let newest = |what| model.snapshot.last.iter().find(|record| record.enforced == Some(what));
-    if let Some(record) = newest(Enforcement::Refused) {
-        out.push((Mood::Bad, format!("#{}: the masks could not be enforced, so nothing was started", record.id)));
+fn not_enforced(model: &Model, out: &mut Vec<Warning>) {
+    for (what, mood) in [(Enforcement::Refused, Mood::Bad), (Enforcement::NoNewPrivs, Mood::Warned)] {
+        let Some(record) = model.snapshot.last.iter().find(|record| record.enforced == Some(what)) else { continue };
+        if record.id <= model.away.unenforced[usize::from(what == Enforcement::NoNewPrivs)] {
+            continue;
+        }
+        let at = record.at + record.ended_us.unwrap_or_default();
+        let why = match what {
+            Enforcement::Refused => format!("#{}: the masks could not be enforced, so nothing was started", record.id),
+            _ => format!(
+                "#{} {}: masks enforced by no_new_privs, its CapBnd still reads wide (no CAP_SETPCAP here)",
+                record.id,
+                title(record)
+            ),
+        };
+        let text = format!("{} {why}", model.clock(at));
+        out.push(Warning { mood, text, at, about: About::Unenforced(what, record.id) });
     }
-    if let Some(record) = newest(Enforcement::NoNewPrivs) {
-        let why = format!(
-            "#{} {}: masks enforced by no_new_privs, its CapBnd still reads wide (no CAP_SETPCAP here)",
-            record.id,
-            title(record)
-        );
-        out.push((Mood::Warned, why));
+}
+
+/// Takes the first one away; whether there was one.
+pub fn put_away(model: &mut Model) -> bool {
+    let mut all = all(model);
+    if all.is_empty() {
+        return false;
     }
+    let first = all.swap_remove(0);
+    match first.about {
+        About::Path(at) => drop(model.path_warnings.remove(at)),
+        About::Notice(at) => drop(model.notices.remove(at)),
+        About::Unenforced(what, id) => {
+            model.away.unenforced[usize::from(what == Enforcement::NoNewPrivs)] = id;
+        }
+        About::Runaway => no_runaway(model),
+        About::Line(text) => hide(model, |line| line.text == text),
+    }
+    true
+}
+
+/// What the limit has refused so far is no news any more.
+pub fn no_runaway(model: &mut Model) {
+    model.away.refused = model.snapshot.totals.refused_limit;
+    hide(model, |line| line.text.starts_with(RUNAWAY));
+}
+
+/// The gate was worked: a drain that failed before is no news any more.
+pub fn gate_worked(model: &mut Model) {
+    hide(model, |line| line.text.starts_with(DRAIN_FAILED));
+}
+
+/// Hides lines of the log, as often as they are there now; what the engine has let go needs no memory.
+fn hide(model: &mut Model, which: impl Fn(&LogLine) -> bool) {
+    let lines = &model.snapshot.warnings;
+    model.away.lines.retain(|(text, _)| lines.iter().any(|line| line.text == *text));
+    model.away.lines.extend(lines.iter().filter(|line| which(line)).map(|line| (line.text.clone(), line.at)));
 }
 
 /// Lines that are escaped already keep their backslashes; whatever else is hostile in them is escaped all the same.

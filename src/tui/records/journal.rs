@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crate::abi::error::Stage;
-use crate::control::words::{ended_in_words, title};
+use crate::control::words::{ended_in_words, title, value};
 use crate::engine::event::{Event, EventKind, Level};
 use crate::engine::record::{Outcome, Record};
 use crate::engine::snapshot::{LogLine, Snapshot};
@@ -115,7 +115,7 @@ fn line(kind: &EventKind, now: String) -> Line {
             (Level::Info, Some(*id), "its caller stopped waiting; the helper lives on".to_owned())
         }
         EventKind::KnobChanged { key, before, after, origin } => {
-            plain(Level::Info, format!("{key}: `{before}` -> `{after}`, by the {}", origin.name()))
+            plain(Level::Info, format!("{key}: {} -> {}, by the {}", value(before), value(after), origin.name()))
         }
         EventKind::MaskChanged { key, before, after, origin } => {
             let (lost, back) = (before.minus(*after), after.minus(*before));
@@ -197,7 +197,7 @@ mod tests {
                 after: "x\u{1b}".into(),
                 origin: Origin::Console
             }),
-            "khelper.deny: `` -> `x\\x1b`, by the console"
+            "khelper.deny: (empty) -> `x\\x1b`, by the console"
         );
         assert_eq!(words(EventKind::DrainFailed { holdouts: vec![3, 4] }).matches('#').count(), 2);
         assert_eq!(

@@ -5,7 +5,7 @@ use crate::control::words::Mood;
 use crate::control::{Command, MaskKnob};
 use crate::tui::keymap::Action;
 use crate::tui::model::dialog::{Apply, Dialog, Reset};
-use crate::tui::model::masks::{key, list};
+use crate::tui::model::masks::{key, list, live};
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::Effect;
 use crate::tui::view;
@@ -17,20 +17,33 @@ pub(super) fn open_apply(model: &mut Model) {
     if refused_read_only(model, "applying the draft") {
         return;
     }
-    match Apply::of(&model.masks, &model.snapshot) {
-        None => model.say(Mood::Quiet, "there is nothing to apply: the draft is as live"),
-        Some(apply) if !apply.drops() => {
-            let raised = apply.changes.iter().fold(crate::abi::cap::CapMask::EMPTY, |m, (_, _, raised)| m | *raised);
-            model.say(
-                Mood::Warned,
-                format!(
-                    "nothing to apply: a write only drops ({} discards the draft); cannot be regained: {}",
-                    model.keys.key(Action::Discard),
-                    list(raised)
-                ),
-            );
-        }
-        Some(apply) => model.dialogs.push(Dialog::Apply(apply)),
+    match apply(model) {
+        Ok(apply) => model.dialogs.push(Dialog::Apply(apply)),
+        Err((mood, why)) => model.say(mood, why),
+    }
+}
+
+/// The question about the draft, or why there is none.
+pub(super) fn apply(model: &Model) -> Result<Apply, (Mood, String)> {
+    let apply = Apply::of(&model.masks, &model.snapshot)
+        .ok_or_else(|| (Mood::Quiet, "there is nothing to apply: the draft is as live".to_owned()))?;
+    if apply.drops() {
+        return Ok(apply);
+    }
+    let raised = apply.changes.iter().fold(crate::abi::cap::CapMask::EMPTY, |m, (_, _, raised)| m | *raised);
+    let discards = model.keys.key(Action::Discard);
+    let why = format!("nothing to apply: a write only drops ({discards} discards the draft); cannot be regained: ");
+    Err((Mood::Warned, why + &list(raised)))
+}
+
+/// Back from the confirmation: a draft that a line made for it goes with it.
+pub(super) fn leave_apply(model: &mut Model) {
+    if let Some(Dialog::Apply(apply)) = model.dialogs.pop()
+        && apply.made
+        && apply.ticket.is_none()
+        && model.masks.step(true)
+    {
+        model.say(Mood::Quiet, "not applied; the draft is as it was before the command");
     }
 }
 
@@ -66,9 +79,19 @@ pub(super) fn submit_apply(model: &mut Model) -> Vec<Effect> {
 /// Asks before the chosen mask is put back to full.
 pub(super) fn open_reset(model: &mut Model) {
     if !refused_read_only(model, "resetting a mask") {
-        let knob = model.masks.column;
-        model.dialogs.push(Dialog::Reset(Reset { knob, ticket: None, error: None, scroll: 0 }));
+        match reset(model, model.masks.column) {
+            Ok(dialog) => model.dialogs.push(dialog),
+            Err((mood, why)) => model.say(mood, why),
+        }
     }
+}
+
+/// The question about a reset, or why there is none.
+pub(super) fn reset(model: &Model, knob: MaskKnob) -> Result<Dialog, (Mood, String)> {
+    if live(&model.snapshot, knob) == model.snapshot.known {
+        return Err((Mood::Quiet, format!("there is nothing to reset: {} is full already", key(knob).name())));
+    }
+    Ok(Dialog::Reset(Reset { knob, ticket: None, error: None, scroll: 0 }))
 }
 
 /// Resets the mask; the dialog stays until it is answered.

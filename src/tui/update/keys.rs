@@ -3,12 +3,12 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::control::words::Mood;
-use crate::tui::keymap::{self, Action};
+use crate::tui::keymap::{self, Action, Context};
 use crate::tui::model::dialog::{Dialog, Help, Quit};
 use crate::tui::model::field::Edit;
 use crate::tui::model::forms::{CallForm, ModuleForm, WAITS};
 use crate::tui::model::records::{CopyRecord, Kill};
-use crate::tui::model::{Model, Tab};
+use crate::tui::model::{Model, Tab, warnings};
 use crate::tui::msg::Effect;
 use crate::tui::view;
 
@@ -34,16 +34,22 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
 
 /// Text was pasted: into a field, or nowhere.
 pub(super) fn paste(model: &mut Model, text: &[u8]) {
+    const NOT_TAKEN: &str = "the pasted text was not taken: it goes into text fields only, never to keys";
     if !insert(model, text) {
-        model.say(Mood::Quiet, "the pasted text was not taken: it goes into text fields only, never to keys");
+        model.say(Mood::Quiet, NOT_TAKEN);
+    } else if model.status.as_ref().is_some_and(|status| status.text == NOT_TAKEN) {
+        model.status = None;
     }
 }
 
 fn insert(model: &mut Model, text: &[u8]) -> bool {
     let Some((field, error)) = model.field() else { return false };
     let taken = field.insert(text);
-    if let Some(error) = error {
-        *error = taken.err();
+    match (error, taken) {
+        (Some(error), taken) => *error = taken.err(),
+        // A filter has no place of its own for it.
+        (None, Err(why)) => model.say(Mood::Warned, why),
+        (None, Ok(())) => {}
     }
     follow_filter(model);
     true
@@ -61,6 +67,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         return effects;
     }
     match action {
+        // Where something is typed, ctrl-c is about that: it never takes the console along.
+        Action::Quit if types(model) => cancel(model),
         Action::Quit => quit::ask(model),
         Action::Suspend => vec![Effect::Suspend],
         Action::Repaint => vec![Effect::Repaint],
@@ -73,6 +81,17 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
+/// Whether something is typed here: a line, a filter, a dialog with fields.
+fn types(model: &Model) -> bool {
+    model.chain().iter().any(|context| matches!(context, Context::Text | Context::Form))
+}
+
+/// As esc.
+fn cancel(model: &mut Model) -> Vec<Effect> {
+    let filters = model.chain().contains(&Context::Filter);
+    act(model, if filters { Action::EndFilter } else { Action::Dismiss })
+}
+
 /// What changes the screen alone.
 fn step(model: &mut Model, action: Action) {
     match action {
@@ -82,10 +101,10 @@ fn step(model: &mut Model, action: Action) {
         Action::Older => model.line.recall(true),
         Action::Newer => model.line.recall(false),
         Action::Help => help(model),
-        Action::Overview => model.tab = Tab::Overview,
-        Action::Masks => model.tab = Tab::Masks,
-        Action::Activity => model.tab = Tab::Activity,
-        Action::Log => model.tab = Tab::Log,
+        Action::Overview => show(model, Tab::Overview),
+        Action::Masks => show(model, Tab::Masks),
+        Action::Activity => show(model, Tab::Activity),
+        Action::Log => show(model, Tab::Log),
         Action::NextTab => turn(model, 1),
         Action::PreviousTab => turn(model, Tab::ALL.len() - 1),
         Action::Module => open(model, "asking for a module", |m| {
@@ -141,7 +160,15 @@ fn edit(model: &mut Model, how: Edit) {
 
 fn turn(model: &mut Model, by: usize) {
     let here = Tab::ALL.iter().position(|tab| *tab == model.tab).unwrap_or_default();
-    model.tab = Tab::ALL[(here + by) % Tab::ALL.len()];
+    show(model, Tab::ALL[(here + by) % Tab::ALL.len()]);
+}
+
+/// Shows a screen. What was said on another one goes, unless it is something to act on.
+pub(super) fn show(model: &mut Model, tab: Tab) {
+    if tab != model.tab && model.status.as_ref().is_some_and(|s| matches!(s.mood, Mood::Quiet | Mood::Good)) {
+        model.status = None;
+    }
+    model.tab = tab;
 }
 
 fn open(model: &mut Model, what: &str, dialog: impl FnOnce(&mut Model) -> Dialog) {
@@ -184,11 +211,24 @@ fn accept(model: &mut Model) -> Vec<Effect> {
 fn dismiss(model: &mut Model) -> Vec<Effect> {
     match model.dialogs.last() {
         None => {
-            model.status = None;
-            model.masks.note = None;
+            let said = model.status.take().is_some();
+            let noted = model.tab == Tab::Masks && model.masks.note.take().is_some();
+            // Only where they are seen.
+            if !said && !noted && model.tab == Tab::Overview {
+                warnings::put_away(model);
+            }
             Vec::new()
         }
         Some(Dialog::Quit(_)) => quit::back(model),
+        Some(Dialog::Apply(_)) => {
+            confirm::leave_apply(model);
+            Vec::new()
+        }
+        Some(Dialog::Line) => {
+            model.line.leave();
+            model.dialogs.pop();
+            Vec::new()
+        }
         Some(Dialog::Save(_)) => {
             records::back_from_save(model);
             Vec::new()

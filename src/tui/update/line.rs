@@ -4,23 +4,25 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::error::ErrorKind;
 
-use crate::abi::error::ControlError;
+use crate::abi::error::{ControlError, Explain, ParseError};
 use crate::abi::escape::screen;
 use crate::abi::mask::{MaskExpr, every_form};
+use crate::abi::module::ModuleName;
+use crate::abi::subprocess::SubprocessInfo;
 use crate::control::grammar::line::{Line, Resettable, Verb, Work};
 use crate::control::grammar::{Get, Mask, Request, Run, assignment, key};
 use crate::control::words::Mood;
 use crate::control::{Command, Key, MaskKnob, read};
 use crate::tui::history;
-use crate::tui::keymap::Action;
 use crate::tui::model::dialog::{Dialog, Page};
 use crate::tui::model::masks::{KNOBS, live};
+use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending, args, masks};
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Effect, Ticket};
 
 use super::module::open_series;
 use super::replies::explain;
-use super::{confirm, gate, refused_read_only};
+use super::{confirm, gate, read_only};
 
 /// The most requests of one line.
 const REQUESTS_MAX: u64 = 100_000;
@@ -37,8 +39,12 @@ pub(super) fn complete(model: &mut Model) {
     model.line.complete(model.snapshot.known, &ids);
 }
 
-/// Does what the line says; one that means nothing stays, with what is wrong.
+/// Does what the line says. It stays until that is answered, and for good with what is wrong if it means nothing or was
+/// refused. Requests alone are let go at once: how they end is told as ever.
 pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
+    if !model.line.asked.is_empty() {
+        return Vec::new();
+    }
     let bytes = model.line.typed.bytes().to_vec();
     let words = match args::split(&bytes) {
         Ok(words) if words.is_empty() => {
@@ -48,14 +54,33 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
         Ok(words) => words,
         Err(why) => return wrong(model, why),
     };
-    let done = Line::read(words).map_err(|e| complaint(&e)).and_then(|line| perform(model, line.verb));
+    let done = match Line::read(words) {
+        Ok(line) => perform(model, line.verb),
+        Err(help) if help.kind() == ErrorKind::DisplayHelp => {
+            let lines = help.render().to_string().lines().map(|line| screen(line.as_bytes())).collect();
+            open_page(model, "What the commands do", lines);
+            Ok(Vec::new())
+        }
+        Err(error) => Err(complaint(&error)),
+    };
     match done {
         Ok(mut effects) => {
             history::push(&mut model.line.history, &bytes);
+            if matches!(model.dialogs.last(), Some(Dialog::Line)) {
+                model.line.asked = effects.iter().filter_map(ticket).collect();
+                model.line.error = None;
+            }
             effects.push(Effect::Remember(bytes));
             effects
         }
         Err(why) => wrong(model, why),
+    }
+}
+
+const fn ticket(effect: &Effect) -> Option<Ticket> {
+    match effect {
+        Effect::Submit { ticket, .. } => Some(*ticket),
+        _ => None,
     }
 }
 
@@ -64,25 +89,24 @@ fn wrong(model: &mut Model, why: String) -> Vec<Effect> {
     Vec::new()
 }
 
-/// What clap says, in one paragraph; it repeats what was typed.
+/// What clap says, in its lines; it repeats what was typed.
 fn complaint(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return "give a command: tab shows them".to_owned();
+        return "give a command: tab shows them, `help` explains them".to_owned();
     }
     let text = error.render().to_string();
     // The command itself has no name here: its usage would say nothing.
     let says_nothing = |line: &str| ["For more information", "Usage: : <"].iter().any(|start| line.starts_with(start));
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !says_nothing(line));
-    screen(lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").as_bytes()).replace("\\\\", "\\")
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !says_nothing(line));
+    let lines = lines.map(|line| screen_again(line.trim_end().trim_start_matches("error: ")));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The line is taken off first, so that what it opens stands on top.
+/// Where something opens, the line is taken off first, so that it stands on top.
 fn perform(model: &mut Model, verb: Verb) -> Result<Vec<Effect>, String> {
     let reads = matches!(verb, Verb::Get(_) | Verb::Mask(_));
     if !reads && model.options.read_only {
-        model.dialogs.pop();
-        refused_read_only(model, "the command");
-        return Ok(Vec::new());
+        return Err(format!("{}; `get`, `mask` and `help` work", read_only("this command")));
     }
     match verb {
         Verb::Get(get) => page_of_knobs(model, &get),
@@ -91,12 +115,10 @@ fn perform(model: &mut Model, verb: Verb) -> Result<Vec<Effect>, String> {
         Verb::Request(request) => ask(model, &request),
         Verb::Run(run) => call(model, &run),
         Verb::Probe(_) => {
-            model.dialogs.pop();
             model.say(Mood::Quiet, "the probe runs");
             Ok(vec![model.submit(Pending::Probe, Command::Probe { bset: None, inheritable: None })])
         }
         Verb::Gate(work) => {
-            model.dialogs.pop();
             let choice = match work.what {
                 Work::Freeze => 0,
                 Work::Disable => 1,
@@ -104,7 +126,7 @@ fn perform(model: &mut Model, verb: Verb) -> Result<Vec<Effect>, String> {
             };
             Ok(gate::act(model, choice))
         }
-        Verb::Reset(reset) => Ok(put_back(model, reset.what)),
+        Verb::Reset(reset) => put_back(model, reset.what),
         Verb::Kill(kill) => {
             let signal = kill.signal;
             let name = crate::abi::wait::signal_name(u8::try_from(signal).unwrap_or_default());
@@ -115,22 +137,22 @@ fn perform(model: &mut Model, verb: Verb) -> Result<Vec<Effect>, String> {
 }
 
 fn act(model: &mut Model, ids: &[u64], what: &str, command: impl Fn(u64) -> Command) -> Vec<Effect> {
-    model.dialogs.pop();
     ids.iter().map(|id| model.submit(Pending::Act(format!("#{id}: {what}")), command(*id))).collect()
 }
 
-fn put_back(model: &mut Model, what: Resettable) -> Vec<Effect> {
-    model.dialogs.pop();
-    model.masks.column = match what {
+fn put_back(model: &mut Model, what: Resettable) -> Result<Vec<Effect>, String> {
+    let knob = match what {
         Resettable::Bset => MaskKnob::Bset,
         Resettable::Inheritable => MaskKnob::Inheritable,
         Resettable::LoopMessages => {
-            let done = "khelper.loop_messages: counted from 0 again".to_owned();
-            return vec![model.submit(Pending::Act(done), Command::ResetLoopMessages)];
+            return Ok(vec![model.submit(Pending::LoopMessages, Command::ResetLoopMessages)]);
         }
     };
-    confirm::open_reset(model);
-    Vec::new()
+    let reset = confirm::reset(model, knob).map_err(|(_, why)| why)?;
+    model.masks.column = knob;
+    model.dialogs.pop();
+    model.dialogs.push(reset);
+    Ok(Vec::new())
 }
 
 /// Masks become the draft and are confirmed as ever; other knobs are written at once. The gate stands alone.
@@ -143,7 +165,6 @@ fn set_knobs(model: &mut Model, settings: &[std::ffi::OsString]) -> Result<Vec<E
     if writes.iter().any(|(key, _)| key.is_mask()) {
         return set_masks(model, &writes);
     }
-    model.dialogs.pop();
     let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
     let batches =
         std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate])).filter(|batch| !batch.is_empty());
@@ -166,12 +187,23 @@ fn set_masks(model: &mut Model, writes: &[(Key, Vec<u8>)]) -> Result<Vec<Effect>
         let expr = MaskExpr::parse(value, known).map_err(wrong)?;
         draft[knob as usize] = expr.resolve(live(&model.snapshot, knob), known);
     }
-    model.dialogs.pop();
+    let before = model.masks.drafts();
     model.masks.set_both(draft);
-    let text = format!("draft: {} ({}: back)", super::changes(model, draft), model.keys.key(Action::Undo));
-    model.say(Mood::Quiet, text);
-    confirm::open_apply(model);
-    Ok(Vec::new())
+    match confirm::apply(model) {
+        Ok(mut apply) => {
+            // It was made for this question, and goes with it.
+            apply.made = before != draft;
+            model.dialogs.pop();
+            model.dialogs.push(Dialog::Apply(apply));
+            Ok(Vec::new())
+        }
+        Err((_, why)) => {
+            if before != draft {
+                model.masks.step(true);
+            }
+            Err(why)
+        }
+    }
 }
 
 /// As the shell's: up to `--parallel` at the same time, the list `--repeat` times.
@@ -179,6 +211,10 @@ fn ask(model: &mut Model, request: &Request) -> Result<Vec<Effect>, String> {
     let total = (request.names.len() as u64).saturating_mul(u64::from(request.repeat));
     if total > REQUESTS_MAX {
         return Err(format!("{total} requests are more than one line may ask for ({REQUESTS_MAX})"));
+    }
+    for name in &request.names {
+        let wrong = |error: ParseError| format!("{error}: {}", error.advice());
+        ModuleName::parse(name.as_bytes()).map_err(wrong)?;
     }
     model.dialogs.pop();
     let names: Vec<Vec<u8>> = request.names.iter().map(|name| name.as_bytes().to_vec()).collect();
@@ -189,6 +225,9 @@ fn ask(model: &mut Model, request: &Request) -> Result<Vec<Effect>, String> {
 
 fn call(model: &mut Model, run: &Run) -> Result<Vec<Effect>, String> {
     let call = run.call(model.snapshot.known).map_err(|e| explain(&e))?;
+    let argv = std::iter::once(call.path.clone()).chain(call.args.iter().cloned());
+    let wrong = |error| explain(&ControlError::Value { key: "call".to_owned(), error });
+    SubprocessInfo::setup(Some(call.path.clone()), argv, call.env.clone()).map_err(wrong)?;
     model.dialogs.pop();
     let batch = super::module::open_batch(model, screen(&call.path), 1);
     Ok(vec![model.submit(Pending::Request(batch), Command::Call(call))])

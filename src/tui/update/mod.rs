@@ -53,7 +53,7 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Snapshot(snapshot) => snapshots::take(model, *snapshot),
         Msg::PathWarnings(warnings) => {
-            model.path_warnings = warnings;
+            (model.path_warnings, model.path_looked) = (warnings, model.now);
             Vec::new()
         }
         Msg::Replied { ticket, reply } => replies::take(model, ticket, reply),
@@ -78,13 +78,15 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
     }
 }
 
+/// Why that is not done.
+fn read_only(what: &str) -> String {
+    format!("{what} needs khelper to be started without --read-only: this console only shows things")
+}
+
 /// Refuses what would change or start something, where nothing may be; true if it did.
 fn refused_read_only(model: &mut Model, what: &str) -> bool {
     if model.options.read_only {
-        model.say(
-            Mood::Warned,
-            format!("{what}: not done, this console is read-only (--read-only); start it without to change things"),
-        );
+        model.say(Mood::Warned, read_only(what));
     }
     model.options.read_only
 }

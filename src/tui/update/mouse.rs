@@ -42,7 +42,7 @@ fn press(model: &mut Model, hit: Hit) {
     match hit {
         Hit::Tab(tab) => {
             end_typing(model);
-            model.tab = tab;
+            super::keys::show(model, tab);
         }
         Hit::Capability(cap, knob) => {
             end_typing(model);

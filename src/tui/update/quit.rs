@@ -16,8 +16,8 @@ const TERM_TO_KILL: u64 = 2_000_000;
 
 /// Quits, or asks first.
 pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
-    // Nothing that lives may be touched from a read-only console: there is nothing to ask.
-    if model.snapshot.live_total == 0 || model.options.read_only {
+    // Nothing that lives may be touched from a read-only console, and no draft applied: there is nothing to ask.
+    if !asks(model) || model.options.read_only {
         return vec![Effect::Quit { code: 0 }];
     }
     if !model.dialogs.iter().any(|dialog| matches!(dialog, Dialog::Quit(_))) {
@@ -26,10 +26,18 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Wait, kill or leave.
+/// Whether anything would be lost, or left behind.
+fn asks(model: &Model) -> bool {
+    model.snapshot.live_total > 0 || !model.masks.changed(&model.snapshot).is_empty()
+}
+
+/// Wait, kill or leave; or with nothing alive: the draft is lost.
 pub(super) fn accept(model: &mut Model) -> Vec<Effect> {
-    let gate = model.snapshot.gate;
+    let (gate, live) = (model.snapshot.gate, model.snapshot.live_total);
     let Some(Dialog::Quit(quit)) = model.dialogs.last_mut() else { return Vec::new() };
+    if live == 0 {
+        return vec![Effect::Quit { code: 0 }];
+    }
     match quit.choice {
         0 => quit.stage = Quitting::Waiting { gate },
         1 => {
@@ -56,16 +64,15 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
 
 /// Looks again at every snapshot and tick: quits when nothing lives any more, signals what has appeared.
 pub(super) fn go_on(model: &mut Model) -> Vec<Effect> {
-    let live = model.snapshot.live_total;
-    let now = model.now;
+    let (live, now, asks) = (model.snapshot.live_total, model.now, asks(model));
     let Some(quit) = model.dialogs.iter_mut().find_map(|dialog| match dialog {
         Dialog::Quit(quit) => Some(quit),
         _ => None,
     }) else {
         return Vec::new();
     };
-    // Also while it asks: there is nothing left to ask about.
-    if live == 0 {
+    // Also while it asks, once there is nothing left to ask about. Who chose was told of the draft.
+    if live == 0 && (!asks || quit.stage != Quitting::Asking) {
         return vec![Effect::Quit { code: 0 }];
     }
     let Quitting::Killing { since, term, kill, .. } = &mut quit.stage else { return Vec::new() };

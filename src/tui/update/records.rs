@@ -145,7 +145,7 @@ pub(super) fn copied(model: &mut Model, what: &str, bytes: Vec<u8>) -> Vec<Effec
 
 /// Asks where.
 pub(super) fn open_save(model: &mut Model) {
-    if refused_read_only(model, "saving (it writes a file)") {
+    if refused_read_only(model, "saving to a file") {
         return;
     }
     let record = model.activity.detail().map(|detail| detail.record.clone());
@@ -234,7 +234,8 @@ pub(super) fn saved(model: &mut Model, ticket: Ticket, result: Result<Saved, Uns
         }
         Err(Unsaved::Failed(why)) => {
             if let Some(Dialog::Save(form)) = at.and_then(|at| model.dialogs.get_mut(at)) {
-                (form.stage, form.error) = (Saving::Typing, Some(why.clone()));
+                (form.stage, form.error) = (Saving::Typing, Some(format!("nothing was saved: {why}")));
+                return;
             }
             why
         }

@@ -5,14 +5,14 @@ use nix::errno::Errno;
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
 use crate::control::report::table;
-use crate::control::words::{Mood, chain, ended_in_words, ended_with_time, title};
+use crate::control::words::{Mood, chain, ended_in_words, ended_with_time, title, value};
 use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::engine::record::{Outcome, Record};
 use crate::sys::probe::Report;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::masks::{key, list, live};
 use crate::tui::model::warnings::screen_again;
-use crate::tui::model::{Model, Pending};
+use crate::tui::model::{Model, Pending, warnings};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::written::take_written;
@@ -29,18 +29,30 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
                 model.pending.insert(ticket, Pending::Series(batch));
             }
         }
-        Pending::Set(keys) => set(model, &keys, reply),
-        Pending::Probe => probe(model, reply),
+        Pending::Set(keys) => set(model, ticket, &keys, reply),
+        Pending::Probe => probe(model, ticket, reply),
         Pending::Act(done) => match reply {
-            Ok(_) => model.say(Mood::Good, done),
-            Err(error) => model.say(Mood::Bad, format!("{done}: {}: {}", not(&error, "done"), explain(&error))),
+            Ok(_) => tell(model, ticket, Mood::Good, done),
+            Err(error) => {
+                tell(model, ticket, Mood::Bad, format!("{done}: {}: {}", not(&error, "done"), explain(&error)));
+            }
         },
+        Pending::LoopMessages => {
+            let name = Key::LoopMessages.name();
+            match reply {
+                Ok(_) => {
+                    warnings::no_runaway(model);
+                    tell(model, ticket, Mood::Good, format!("{name}: counted from 0 again"));
+                }
+                Err(error) => tell(model, ticket, Mood::Bad, format!("{name}: {}", explain(&error))),
+            }
+        }
         Pending::Helper(which, done) => match reply {
             Ok(_) => model.say(Mood::Good, format!("{which}: {done}")),
             Err(error) => model.say(Mood::Bad, format!("{which}: {}: {}", not(&error, "done"), explain(&error))),
         },
         Pending::Path => path(model, ticket, reply),
-        Pending::Gate(words) => gate(model, words, reply),
+        Pending::Gate(words) => gate(model, ticket, words, reply),
         Pending::Masks(asked) => masks(model, ticket, &asked, reply),
         Pending::Reset(knob) => reset(model, ticket, knob, reply),
         Pending::Rehearsal => return rehearse::answered(model, ticket, reply),
@@ -50,15 +62,37 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
     Vec::new()
 }
 
+/// Tells the answer to what a line or a key has asked for. A line stays as long as something that it has asked for is
+/// refused, or not answered; done, it goes.
+fn tell(model: &mut Model, ticket: Ticket, mood: Mood, text: String) {
+    let of_line = model.line.answered(ticket);
+    match model.dialogs.iter().position(|dialog| matches!(dialog, Dialog::Line)).filter(|_| of_line) {
+        Some(_) if mood == Mood::Bad => model.line.refused(&text),
+        Some(at) => {
+            model.say(mood, text);
+            if model.line.asked.is_empty() && model.line.error.is_none() {
+                model.dialogs.remove(at);
+            }
+        }
+        None => model.say(mood, text),
+    }
+}
+
 /// Cause and advice.
 pub(super) fn explain(error: &ControlError) -> String {
     screen_again(&format!("{error}: {}", error.advice()))
 }
 
-/// The same, with the knob's name where the error does not begin with it.
-fn not_changed(name: &str, error: &ControlError) -> String {
+/// The same, with the knobs' names where the error does not begin with the only one.
+fn not_changed(names: &[&str], error: &ControlError) -> String {
     let why = explain(error);
-    if why.starts_with(name) { why } else { format!("{name} was {}: {why}", not(error, "changed")) }
+    let (all, were) = match names {
+        [] => return why,
+        [one] if why.starts_with(one) => return why,
+        [one] => ((*one).to_owned(), "was"),
+        [some @ .., last] => (format!("{} and {last}", some.join(", ")), "were"),
+    };
+    format!("{all} {were} {}: {why}", not(error, "changed"))
 }
 
 /// A command that panicked may have done its part before that.
@@ -75,6 +109,7 @@ fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {
     };
     let Some(entry) = model.batches.get_mut(&batch) else { return };
     entry.answered += 1;
+    let mood = entry.take(mood);
     *entry.tally.entry(kind_of_ending(&ending)).or_default() += 1;
     let text = if entry.asked == 1 {
         whole
@@ -125,12 +160,11 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
         }
         Ok(_) => {}
         Err(error) => {
-            let why = explain(&error);
-            if let Some(Dialog::Path(form)) = at.and_then(|at| model.dialogs.get_mut(at)) {
-                form.ticket = None;
-                form.error = Some(why);
+            let why = not_changed(&[Key::Modprobe.name()], &error);
+            match at.and_then(|at| model.dialogs.get_mut(at)) {
+                Some(Dialog::Path(form)) => (form.ticket, form.error) = (None, Some(why)),
+                _ => model.say(Mood::Bad, why),
             }
-            model.say(Mood::Bad, not_changed(Key::Modprobe.name(), &error));
         }
     }
 }
@@ -138,9 +172,9 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
 fn path_written(written: &Written) -> String {
     let name = written.key.name();
     let mut text = match (written.before == written.after, written.after.is_empty()) {
-        (true, _) => format!("{name} is still `{}`", written.after),
+        (true, _) => format!("{name} is still {}", value(&written.after)),
         (_, true) => format!("{name} is empty now: autoload is off"),
-        _ => format!("{name}: `{}` -> `{}`", written.before, written.after),
+        _ => format!("{name}: {} -> {}", value(&written.before), value(&written.after)),
     };
     for warning in &written.warnings {
         text.push_str("; ");
@@ -149,15 +183,22 @@ fn path_written(written: &Written) -> String {
     text
 }
 
-fn gate(model: &mut Model, words: &str, reply: Result<Reply, ControlError>) {
-    match reply {
-        Ok(Reply::Written(written)) => {
-            let text = written.iter().map(|w| format!("{} -> {}", w.before, w.after)).collect::<Vec<_>>().join("; ");
-            model.say(Mood::Good, format!("khelper.gate: {words}: done, {text}"));
+fn gate(model: &mut Model, ticket: Ticket, words: &str, reply: Result<Reply, ControlError>) {
+    let (mood, text) = match reply {
+        Ok(reply) => {
+            warnings::gate_worked(model);
+            let change = match reply {
+                Reply::Written(written) => {
+                    let changes = written.iter().map(|w| format!("{} -> {}", w.before, w.after));
+                    format!(", {}", changes.collect::<Vec<_>>().join("; "))
+                }
+                _ => String::new(),
+            };
+            (Mood::Good, format!("khelper.gate: {words}: done{change}"))
         }
-        Ok(_) => model.say(Mood::Good, format!("khelper.gate: {words}: done")),
-        Err(error) => model.say(Mood::Bad, format!("khelper.gate: {words}: {}", explain(&error))),
-    }
+        Err(error) => (Mood::Bad, format!("khelper.gate: {words}: {}", explain(&error))),
+    };
+    tell(model, ticket, mood, text);
 }
 
 fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply: Result<Reply, ControlError>) {
@@ -179,13 +220,12 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
         }
         Ok(_) => {}
         Err(error) => {
-            let why = explain(&error);
-            if let Some(Dialog::Apply(apply)) = at.and_then(|at| model.dialogs.get_mut(at)) {
-                apply.ticket = None;
-                apply.error = Some(format!("the masks were {}: {why}", not(&error, "changed")));
+            let names: Vec<&str> = asked.iter().map(|(knob, _)| key(*knob).name()).collect();
+            let why = not_changed(&names, &error);
+            match at.and_then(|at| model.dialogs.get_mut(at)) {
+                Some(Dialog::Apply(apply)) => (apply.ticket, apply.error) = (None, Some(why)),
+                _ => model.say(Mood::Bad, why),
             }
-            let names = asked.iter().map(|(knob, _)| key(*knob).name()).collect::<Vec<_>>().join(" and ");
-            model.say(Mood::Bad, not_changed(&names, &error));
         }
     }
 }
@@ -236,41 +276,44 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
         }
         Ok(_) => {}
         Err(error) => {
-            let why = explain(&error);
-            if let Some(Dialog::Reset(reset)) = at.and_then(|at| model.dialogs.get_mut(at)) {
-                reset.ticket = None;
-                reset.error = Some(why);
+            let why = not_changed(&[key(knob).name()], &error);
+            match at.and_then(|at| model.dialogs.get_mut(at)) {
+                Some(Dialog::Reset(reset)) => (reset.ticket, reset.error) = (None, Some(why)),
+                _ => model.say(Mood::Bad, why),
             }
-            model.say(Mood::Bad, not_changed(key(knob).name(), &error));
         }
     }
 }
 
 /// Knobs that were written from the command line.
-fn set(model: &mut Model, keys: &[Key], reply: Result<Reply, ControlError>) {
+fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, ControlError>) {
     match reply {
         Ok(Reply::Written(written)) => {
             take_written(model, &written);
+            if keys.contains(&Key::Gate) {
+                warnings::gate_worked(model);
+            }
             let warned = written.iter().any(|w| !w.warnings.is_empty());
             let words = |w: &Written| match w.key {
                 Key::Modprobe => path_written(w),
-                key => format!("{}: `{}` -> `{}`", key.name(), w.before, w.after),
+                key => format!("{}: {} -> {}", key.name(), value(&w.before), value(&w.after)),
             };
             let text = written.iter().map(words).collect::<Vec<_>>().join("; ");
-            model.say(if warned { Mood::Warned } else { Mood::Good }, text);
+            tell(model, ticket, if warned { Mood::Warned } else { Mood::Good }, text);
         }
         Ok(_) => {}
         Err(error) => {
-            let names = keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(", ");
-            model.say(Mood::Bad, not_changed(&names, &error));
+            let names: Vec<&str> = keys.iter().map(|key| key.name()).collect();
+            tell(model, ticket, Mood::Bad, not_changed(&names, &error));
         }
     }
 }
 
 /// The probe's report, as a page.
-fn probe(model: &mut Model, reply: Result<Reply, ControlError>) {
+fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
     match reply {
         Ok(Reply::Answered(record)) => {
+            tell(model, ticket, Mood::Quiet, "the probe has ended".to_owned());
             let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
             // Not in front of somebody who is at something else by now.
             if let Some(report) = report.filter(|_| model.dialogs.is_empty()) {
@@ -280,6 +323,6 @@ fn probe(model: &mut Model, reply: Result<Reply, ControlError>) {
             model.say(ended_in_words(&record).mood, answered(&record));
         }
         Ok(_) => {}
-        Err(error) => model.say(Mood::Bad, explain(&error)),
+        Err(error) => tell(model, ticket, Mood::Bad, explain(&error)),
     }
 }

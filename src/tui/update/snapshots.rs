@@ -2,6 +2,7 @@
 
 use crate::abi::escape::screen;
 use crate::abi::mask::kernel_words;
+use crate::control::words::value;
 use crate::control::{Key, MaskKnob};
 use crate::engine::snapshot::{Knobs, Snapshot};
 use crate::tui::model::Model;
@@ -24,7 +25,7 @@ pub(super) fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
     }
     for (key, was, is) in others(&before.knobs, &model.snapshot.knobs) {
         if !model.is_writing(key) {
-            notice(model, format!("{} was changed by someone else: `{was}` -> `{is}`", key.name()));
+            notice(model, format!("{} was changed by someone else: {} -> {}", key.name(), value(&was), value(&is)));
         }
     }
     quit::go_on(model)
@@ -62,12 +63,15 @@ fn words(mask: crate::abi::cap::CapMask) -> String {
 /// A confirmation that is open shows what is true now, and what was typed for another question is not taken.
 fn ask_again(model: &mut Model) {
     let fresh = Apply::of(&model.masks, &model.snapshot);
-    let Some(at) = model.dialogs.iter().position(|dialog| matches!(dialog, Dialog::Apply(a) if a.ticket.is_none()))
-    else {
-        return;
+    let asked = |dialog: &Dialog| match dialog {
+        Dialog::Apply(apply) if apply.ticket.is_none() => Some(apply.made),
+        _ => None,
     };
+    let found = model.dialogs.iter().enumerate().find_map(|(at, dialog)| Some((at, asked(dialog)?)));
+    let Some((at, made)) = found else { return };
     match fresh {
         Some(mut apply) if apply.drops() => {
+            apply.made = made;
             apply.error = Some("the live masks were changed by someone else: read again what is dropped now".into());
             model.dialogs[at] = Dialog::Apply(apply);
         }
@@ -94,5 +98,5 @@ fn others(before: &Knobs, after: &Knobs) -> Vec<(Key, String, String)> {
 
 fn notice(model: &mut Model, text: String) {
     model.notices.truncate(NOTICES - 1);
-    model.notices.insert(0, text);
+    model.notices.insert(0, (model.now, text));
 }

@@ -9,6 +9,7 @@ use crate::abi::cap::{CapMask, Capability};
 use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::mask::{MaskExpr, kernel_words};
 use crate::abi::wait::WaitMode;
+use crate::control::words::Mood;
 use crate::control::{Command, Key, MaskKnob, Reply, Written};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
@@ -162,13 +163,19 @@ fn a_line_asks_as_the_shell_does() {
 
     let asked = line(&mut m, "run --bset cap_sys_module -- /bin/sh -c 'exit 3'");
     assert!(matches!(&asked[0].1, Command::Call(call) if call.args == [&b"-c"[..], b"exit 3"] && call.bset.is_some()));
-    let asked = line(&mut m, "kill -s KILL 7");
-    assert!(matches!(asked[0].1, Command::Kill { id: 7, signal: 9 }));
-    assert!(matches!(line(&mut m, "abandon 7")[0].1, Command::Abandon(7)));
-    assert!(
-        matches!(&line(&mut m, "gate freeze")[0].1, Command::Write(w) if w[0] == (Key::Gate, b"freezing".to_vec()))
-    );
-    assert!(matches!(line(&mut m, "reset loop-messages")[0].1, Command::ResetLoopMessages));
+    // What is answered at once keeps its line until then.
+    let mut done = |text: &str| {
+        let (ticket, command) = line(&mut m, text).remove(0);
+        assert!(matches!(m.dialogs.last(), Some(Dialog::Line)) && m.line.typed.bytes() == text.as_bytes());
+        assert!(key(&mut m, KeyCode::Enter).is_empty(), "it is asked for once");
+        reply(&mut m, ticket, Ok(Reply::Done));
+        assert!(m.dialogs.is_empty(), "{text}");
+        command
+    };
+    assert!(matches!(done("kill -s KILL 7"), Command::Kill { id: 7, signal: 9 }));
+    assert!(matches!(done("abandon 7"), Command::Abandon(7)));
+    assert!(matches!(done("gate freeze"), Command::Write(w) if w[0] == (Key::Gate, b"freezing".to_vec())));
+    assert!(matches!(done("reset loop-messages"), Command::ResetLoopMessages));
     assert_eq!(m.line.history.len(), 6);
 }
 
@@ -178,7 +185,11 @@ fn a_line_that_sets_masks_makes_a_draft_that_is_confirmed() {
     assert!(line(&mut m, "set kernel.usermodehelper.bset=-cap_sys_module").is_empty());
     assert_eq!(m.masks.draft(MaskKnob::Bset), KNOWN.minus(SYS_MODULE));
     assert!(matches!(m.dialogs.last(), Some(Dialog::Apply(apply)) if apply.phrase == "drop cap_sys_module"));
+    // The draft was made for the question, and goes with it.
     key(&mut m, KeyCode::Esc);
+    assert!(m.dialogs.is_empty() && m.masks.changed(&m.snapshot).is_empty());
+    m.snapshot.knobs.inheritable = SYS_MODULE;
+    m.masks.settle(MaskKnob::Inheritable, SYS_MODULE);
     assert!(line(&mut m, "reset inheritable").is_empty());
     assert!(matches!(m.dialogs.last(), Some(Dialog::Reset(reset)) if reset.knob == MaskKnob::Inheritable));
     key(&mut m, KeyCode::Esc);
@@ -203,6 +214,10 @@ fn a_line_that_means_nothing_stays_and_says_why() {
         ("run -- 'x", "the quote ' is not closed"),
         ("request --repeat 4000000 a", "more than one line may ask for"),
         ("kill x", "invalid value"),
+        ("reset bset", "there is nothing to reset: kernel.usermodehelper.bset is full already"),
+        ("set kernel.usermodehelper.bset=full", "there is nothing to apply: the draft is as live"),
+        ("run -- relative", "call: the path `relative` is relative (EINVAL): give the whole path"),
+        ("request a ''", "a module name cannot be empty (EINVAL): name the module, as in `dummy`"),
     ] {
         let mut m = model();
         assert!(type_in(&mut m, &format!(":{text}\n")).is_empty());
@@ -224,7 +239,7 @@ fn a_line_that_means_nothing_stays_and_says_why() {
 fn a_read_only_line_reads() {
     let mut m = model();
     m.options.read_only = true;
-    for text in [
+    let refused = [
         "set kernel.modprobe=/x",
         "request a",
         "run -- /x",
@@ -233,10 +248,14 @@ fn a_read_only_line_reads() {
         "reset bset",
         "kill 1",
         "abandon 1",
-    ] {
-        assert!(line(&mut m, text).is_empty(), "{text}");
-        assert!(status(&m).contains("read-only") && m.dialogs.is_empty(), "{text}");
+    ];
+    for text in refused {
+        assert!(type_in(&mut m, &format!(":{text}\n")).is_empty(), "{text}");
+        assert!(line_error(&m).contains("--read-only") && matches!(m.dialogs.last(), Some(Dialog::Line)), "{text}");
+        key(&mut m, KeyCode::Esc);
     }
+    // They come back all the same.
+    assert_eq!(m.line.history, refused.map(|text| text.as_bytes().to_vec()));
     assert!(line(&mut m, "get kernel.modprobe khelper.gate").is_empty());
     let Some(Dialog::Page(page)) = m.dialogs.last() else { panic!() };
     assert_eq!(page.lines, ["kernel.modprobe = /sbin/modprobe", "khelper.gate = enabled"]);
@@ -336,9 +355,10 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     let refused = ControlError::Denied("writing needs cap_x".into());
     reply(&mut m, *ticket, Err(refused));
     let Some(Dialog::Path(form)) = m.dialogs.last() else { panic!() };
-    assert!(form.error.as_ref().unwrap().contains("cap_x (EPERM): ask for it"));
+    let why = "kernel.modprobe was not changed: writing needs cap_x (EPERM): ask for it";
+    assert!(form.error.as_ref().unwrap().starts_with(why));
     assert_eq!(form.path.bytes(), b"/bin/echo");
-    assert!(status(&m).starts_with("kernel.modprobe was not changed: writing needs cap_x"));
+    assert_eq!(status(&m), "", "it is told once");
     let [(ticket, _)] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
     let w = Written {
         key: Key::Modprobe,
@@ -356,7 +376,8 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     assert!(m.notices.is_empty(), "our own write is nobody else's");
     s.knobs.modprobe = Arc::from(&b"/bin/o\nther"[..]);
     take(&mut m, s);
-    assert_eq!(m.notices, ["kernel.modprobe was changed by someone else: `/bin/echo` -> `/bin/o\\x0ather`"]);
+    let said = "kernel.modprobe was changed by someone else: `/bin/echo` -> `/bin/o\\x0ather`";
+    assert_eq!(m.notices, [(0, said.to_owned())]);
 }
 
 #[test]
@@ -468,7 +489,7 @@ fn a_live_mask_that_somebody_else_changes_rebases_the_draft_and_asks_again() {
     take(&mut m, s);
     assert_eq!(m.masks.draft(MaskKnob::Bset), KNOWN.minus(SYS_MODULE).minus(CapMask::from_bits(1)));
     assert!(m.masks.note.as_ref().unwrap().contains("it lost cap_sys_module; the draft was rebased"));
-    assert!(m.notices[0].starts_with("kernel.usermodehelper.bset was changed by someone else"));
+    assert!(m.notices[0].1.starts_with("kernel.usermodehelper.bset was changed by someone else"));
     let Some(Dialog::Apply(apply)) = m.dialogs.last() else { panic!() };
     assert!(apply.error.as_ref().unwrap().contains("read again"));
     assert_eq!(apply.changes[0].1, CapMask::from_bits(1));
@@ -539,8 +560,192 @@ fn a_rehearsal_that_was_left_begins_no_second_run() {
 fn quitting_with_nothing_alive_asks_nothing() {
     let mut m = model();
     assert!(matches!(type_in(&mut m, "q")[..], [Effect::Quit { code: 0 }]));
-    key(&mut m, KeyCode::Char('m'));
     assert!(matches!(ctrl(&mut m, 'c')[..], [Effect::Quit { code: 0 }]));
+    key(&mut m, KeyCode::Char('g'));
+    assert!(matches!(ctrl(&mut m, 'c')[..], [Effect::Quit { code: 0 }]));
+}
+
+#[test]
+fn where_text_is_typed_ctrl_c_is_about_that() {
+    let mut m = model();
+    for (screen, open) in [('1', "mdummy"), ('1', "c"), ('1', "e"), ('1', "?drain"), ('2', "p")] {
+        key(&mut m, KeyCode::Char(screen));
+        type_in(&mut m, open);
+        assert!(ctrl(&mut m, 'c').is_empty() && m.dialogs.is_empty(), "{open}");
+    }
+    assert_eq!(m.module.name.bytes(), b"dummy");
+    // A field with a few values is of the same dialog.
+    type_in(&mut m, "m");
+    key(&mut m, KeyCode::Tab);
+    assert!(ctrl(&mut m, 'c').is_empty() && m.dialogs.is_empty());
+    type_in(&mut m, "2/net");
+    assert!(ctrl(&mut m, 'c').is_empty());
+    assert!(!m.masks.filtering && m.masks.filter.is_empty());
+    // A line that was given up comes back.
+    type_in(&mut m, ":set khelper.deny=x");
+    assert!(ctrl(&mut m, 'c').is_empty() && m.dialogs.is_empty());
+    type_in(&mut m, ":");
+    key(&mut m, KeyCode::Up);
+    assert_eq!(m.line.typed.bytes(), b"set khelper.deny=x");
+}
+
+#[test]
+fn a_draft_that_would_be_lost_is_asked_about() {
+    let mut m = model();
+    type_in(&mut m, "2 ");
+    for quit in ["q", "\x03"] {
+        assert!(if quit == "q" { type_in(&mut m, quit) } else { ctrl(&mut m, 'c') }.is_empty());
+        assert!(matches!(m.dialogs.last(), Some(Dialog::Quit(_))));
+        // It is about no helper.
+        type_in(&mut m, "k");
+        key(&mut m, KeyCode::Esc);
+        assert!(m.dialogs.is_empty() && !m.masks.changed(&m.snapshot).is_empty());
+    }
+    type_in(&mut m, "q");
+    assert!(take(&mut m, fixture::snapshot()).is_empty());
+    assert!(matches!(key(&mut m, KeyCode::Enter)[..], [Effect::Quit { code: 0 }]));
+    // With helpers too: the question goes on when the last of them has ended, and is over once a choice was made.
+    let mut m = fixture::model(fixture::busy(1), 80, 24);
+    type_in(&mut m, "2 q");
+    assert!(take(&mut m, fixture::snapshot()).is_empty());
+    take(&mut m, fixture::busy(1));
+    type_in(&mut m, "w\n");
+    assert!(matches!(take(&mut m, fixture::snapshot())[..], [Effect::Quit { code: 0 }]));
+}
+
+#[test]
+fn a_line_that_the_engine_refuses_stays() {
+    let mut m = model();
+    let text = "set khelper.max_concurrent=51 khelper.gate=disabled";
+    let asked = line(&mut m, text);
+    let no = |why| EngineError::new(Stage::Gate, Errno::EAGAIN, why, "wait").into();
+    reply(&mut m, asked[0].0, Err(no("one")));
+    reply(&mut m, asked[1].0, Err(no("two")));
+    assert!(matches!(m.dialogs.last(), Some(Dialog::Line)) && m.line.typed.bytes() == text.as_bytes());
+    let both = "khelper.max_concurrent was not changed: one (EAGAIN): wait\n\
+                khelper.gate was not changed: two (EAGAIN): wait";
+    assert_eq!((line_error(&m), status(&m)), (both, ""));
+    // Whoever has left, or types another line, is told as ever.
+    ctrl(&mut m, 'u');
+    let kill = line_again(&mut m, "kill 7");
+    key(&mut m, KeyCode::Esc);
+    reply(&mut m, kill, Err(no("gone")));
+    assert_eq!(status(&m), "#7: SIGTERM: not done: gone (EAGAIN): wait");
+    type_in(&mut m, ":");
+    let kill = line_again(&mut m, "kill 8");
+    type_in(&mut m, "8");
+    reply(&mut m, kill, Ok(Reply::Done));
+    assert_eq!((m.line.typed.bytes(), status(&m)), (&b"kill 88"[..], "#8: SIGTERM"));
+    assert!(matches!(m.dialogs.last(), Some(Dialog::Line)));
+}
+
+/// Types a line where one is open; its only ticket.
+fn line_again(m: &mut Model, text: &str) -> u64 {
+    let mut effects = type_in(m, &format!("{text}\n"));
+    assert!(matches!(effects.pop(), Some(Effect::Remember(_))));
+    commands(effects).remove(0).0
+}
+
+#[test]
+fn the_help_of_the_line_is_a_page_and_errors_keep_their_lines() {
+    let mut m = model();
+    assert!(line(&mut m, "help").is_empty());
+    let Some(Dialog::Page(page)) = m.dialogs.last() else { panic!() };
+    assert!(
+        page.lines.len() > 10 && page.lines.iter().any(|line| line.contains("set") && line.contains("Write knobs"))
+    );
+    key(&mut m, KeyCode::Esc);
+    assert!(line(&mut m, "run --help").is_empty());
+    assert!(matches!(m.dialogs.last(), Some(Dialog::Page(page)) if page.lines.len() > 10));
+    key(&mut m, KeyCode::Esc);
+    type_in(&mut m, ":request --foo x\n");
+    assert!(line_error(&m).lines().count() > 2, "{}", line_error(&m));
+}
+
+#[test]
+fn what_a_filter_cannot_hold_is_said() {
+    let mut m = model();
+    for screen in ["2", "3", "4"] {
+        type_in(&mut m, &format!("{screen}/"));
+        update(&mut m, Msg::Paste(vec![b'x'; 10_240]));
+        assert!(status(&m).starts_with("10240 bytes are more than a field holds"), "{screen}");
+        key(&mut m, KeyCode::Esc);
+        m.status = None;
+    }
+}
+
+#[test]
+fn a_message_goes_with_its_screen_unless_it_is_bad_news() {
+    let mut m = model();
+    type_in(&mut m, "2z");
+    assert_eq!(status(&m), "there is no draft to discard");
+    type_in(&mut m, "1");
+    assert_eq!(status(&m), "");
+    m.say(Mood::Bad, "trouble");
+    type_in(&mut m, "2");
+    assert_eq!(status(&m), "trouble");
+    // A paste that is taken takes back that one was not.
+    let mut m = model();
+    update(&mut m, Msg::Paste(b"x".to_vec()));
+    assert!(status(&m).contains("not taken"));
+    type_in(&mut m, "m");
+    update(&mut m, Msg::Paste(b"x".to_vec()));
+    assert_eq!(status(&m), "");
+}
+
+fn warned(m: &Model) -> Vec<String> {
+    crate::tui::model::warnings::all(m).into_iter().map(|warning| warning.text).collect()
+}
+
+#[test]
+fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
+    let mut s = fixture::overflowing();
+    s.totals.refused_limit_at = Some(2);
+    s.warnings.insert(0, fixture::logged(3, crate::engine::event::Level::Warning, "the drain gave up after 5 s"));
+    let mut m = fixture::model(s.clone(), 80, 24);
+    m.path_warnings = vec!["`/x` cannot be executed".into()];
+    let runaway = "12:03:44 runaway loop? 30 refused by the limit: too many requests at once";
+    let logged = "12:03:44 request_module: runaway loop modprobe dummy (×5)";
+    let drain = "12:03:44 the drain gave up after 5 s";
+    let path = "kernel.modprobe: `/x` cannot be executed (e edits the path)";
+    assert_eq!(warned(&m), [runaway, logged, drain, path]);
+    // What was said goes first; on another screen nothing goes.
+    m.say(Mood::Quiet, "x");
+    key(&mut m, KeyCode::Esc);
+    type_in(&mut m, "4");
+    key(&mut m, KeyCode::Esc);
+    type_in(&mut m, "1");
+    assert_eq!(warned(&m).len(), 4);
+    key(&mut m, KeyCode::Esc);
+    assert_eq!(warned(&m), [drain, path]);
+    take(&mut m, s.clone());
+    assert_eq!(warned(&m), [drain, path], "the same again is no news");
+    s.totals.refused_limit += 2;
+    take(&mut m, s.clone());
+    assert_eq!(warned(&m), [&runaway.replace("30", "2 more"), drain, path]);
+    for left in [2, 1, 0, 0] {
+        key(&mut m, KeyCode::Esc);
+        assert_eq!(warned(&m).len(), left);
+    }
+    s.warnings.insert(0, fixture::logged(4, crate::engine::event::Level::Warning, "the drain gave up after 5 s"));
+    take(&mut m, s);
+    assert_eq!(warned(&m), [drain]);
+}
+
+#[test]
+fn a_reset_and_a_gate_that_works_take_their_warnings_along() {
+    let mut s = fixture::overflowing();
+    s.warnings.insert(0, fixture::logged(3, crate::engine::event::Level::Warning, "the drain gave up after 5 s"));
+    let mut m = fixture::model(s, 80, 24);
+    let (ticket, _) = line(&mut m, "reset loop-messages").remove(0);
+    assert_eq!(warned(&m).len(), 3);
+    reply(&mut m, ticket, Ok(Reply::Done));
+    assert_eq!(status(&m), "khelper.loop_messages: counted from 0 again");
+    assert_eq!(warned(&m), ["12:03:44 the drain gave up after 5 s"]);
+    let (ticket, _) = commands(type_in(&mut m, "ge\n")).remove(0);
+    assert_eq!(warned(&m).len(), 1);
+    reply(&mut m, ticket, Ok(Reply::Done));
+    assert!(warned(&m).is_empty());
 }
 
 #[test]
@@ -618,6 +823,8 @@ fn read_only_refuses_with_words() {
     let mut m = model();
     m.options.read_only = true;
     m.tab = crate::tui::model::Tab::Masks;
+    let footer = m.keys.footer(m.chain(), true);
+    assert!(footer.iter().all(|(_, label)| !["module", "apply", "gate"].contains(label)) && footer.len() > 5);
     for c in "mceg wpR".chars() {
         m.status = None;
         assert!(type_in(&mut m, &c.to_string()).is_empty());

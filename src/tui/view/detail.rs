@@ -170,7 +170,8 @@ fn output(page: &mut Page<'_>, detail: &Detail) {
         let words = match (r.pid, r.wait.name()) {
             (None, _) => "none",
             _ if r.state != State::Ended => "nothing so far",
-            (_, "proc") => "none, or let go to keep within the budget for text",
+            (_, "proc") if page.model.snapshot.totals.text_dropped == 0 => "none",
+            (_, "proc") => "none is kept: it wrote nothing, or it was let go for newer output",
             _ => "not kept: it was not waited for",
         };
         page.say("output", words, theme.dim);

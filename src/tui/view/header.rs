@@ -124,7 +124,7 @@ pub(super) fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static
 /// The keys that mean something now. Where there is no room for all, the help's key is still there.
 pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
     let columns = usize::from(columns);
-    let keys: Vec<_> = model.keys.footer(model.chain());
+    let keys: Vec<_> = model.keys.footer(model.chain(), model.options.read_only);
     let cells = |key: &str, label: &str| text::width(key) + text::width(label) + 3;
     let wanted: usize = keys.iter().map(|(key, label)| cells(key, label)).sum();
     let on_top = matches!(model.dialogs.last(), Some(Dialog::Help(_)));

@@ -89,13 +89,20 @@ fn dialogs_at_every_size() {
     at_every_size("path", &s, "e\u{1}x\n");
     at_every_size("gate", &s, "g");
     at_every_size("apply", &s, "2nw\n");
-    at_every_size("reset", &s, "2R");
+    let mut narrow = s.clone();
+    narrow.knobs.bset = CapMask::from_bits(0b1011);
+    at_every_size("reset", &narrow, "2R");
+    at_every_size("quit_draft", &s, "2 q");
+    at_every_size("line_help", &s, ":help\n");
+    at_every_size("line_error", &s, ":request --foo x\n");
+    at_every_size("line_waits", &s, ":set khelper.deny=x\n");
     at_every_size("forms", &s, "2 f");
     at_every_size("help", &s, "?drain");
     at_every_size("line", &s, ":set kernel.\t\n");
     at_every_size("line_page", &s, ":mask cap_sys_module\n");
     at_every_size("rehearse", &s, "2 p→\tdummy");
     at_every_size("quit", &fixture::busy(12), "qk");
+    at_every_size("quit_helpers_and_draft", &fixture::busy(2), "2 →nq");
 }
 
 #[test]
@@ -139,8 +146,8 @@ fn warnings_say_who_and_what_to_do() {
     let screen = screen(&model);
     for wanted in [
         "! kernel.modprobe: `/sbin/modprobe` is missing (e edits the path)",
-        "! #9 fo\\x1bo: masks enforced by no_new_privs, its CapBnd still reads wide",
-        "! khelper.deny was changed by someone else: `` -> `x\\x1by`",
+        "! 12:03:44 #9 fo\\x1bo: masks enforced by no_new_privs, its CapBnd still reads wide",
+        "! 12:03:44 khelper.deny was changed by someone else: (empty) -> `x\\x1by`",
     ] {
         assert!(screen.contains(wanted), "{wanted}\n{screen}");
     }

@@ -4,6 +4,7 @@ use crate::abi::escape::screen;
 use crate::control::words::took;
 use crate::tui::model::Model;
 use crate::tui::model::dialog::{Quit, Quitting};
+use crate::tui::model::masks::short;
 use crate::tui::view::settings;
 
 use super::Sheet;
@@ -23,7 +24,11 @@ fn choices(model: &Model, sheet: &mut Sheet, rows: [&str; 3], chosen: usize) {
 
 pub(super) fn gate(model: &Model, chosen: usize, columns: usize) -> Sheet {
     let mut sheet = Sheet::new("The gate: khelper.gate", columns);
-    let now = format!("now {}; {} calls in flight", settings::gate(model), model.snapshot.running_helpers);
+    let calls = match model.snapshot.running_helpers {
+        1 => "1 call".to_owned(),
+        n => format!("{n} calls"),
+    };
+    let now = format!("now {}; {calls} in flight", settings::gate(model));
     sheet.say(&now, model.theme.text);
     let rows = [
         "freeze and drain: refuse calls, readers wait",
@@ -41,6 +46,15 @@ pub(super) fn gate(model: &Model, chosen: usize, columns: usize) -> Sheet {
 pub(super) fn quit(model: &Model, quit: &Quit, columns: usize) -> Sheet {
     let s = &model.snapshot;
     let mut sheet = Sheet::new(format!("Quit? Not over: {}, live: {}", s.live_total, s.live), columns);
+    let drafts: Vec<&str> = model.masks.changed(s).into_iter().map(short).collect();
+    if !drafts.is_empty() && quit.stage == Quitting::Asking {
+        sheet.say(&format!("a draft of {} is open: it will be lost", drafts.join(" and ")), model.theme.warn);
+    }
+    if s.live_total == 0 {
+        sheet.title = "Quit?".to_owned();
+        sheet.pinned.push(super::line("enter quits, esc goes back", model.theme.text));
+        return sheet;
+    }
     match &quit.stage {
         Quitting::Asking => {
             let rows = [

@@ -18,7 +18,8 @@ pub(super) fn module(model: &Model, columns: usize) -> Sheet {
     if modprobe.is_empty() {
         sheet.say("kernel.modprobe is empty: nothing will run", model.theme.warn);
     } else {
-        let argv = args::join(modprobe_argv(modprobe, form.name.bytes()));
+        let name = if form.name.is_empty() { b"NAME" } else { form.name.bytes() };
+        let argv = args::join(modprobe_argv(modprobe, name));
         sheet.say_whole(&format!("runs {argv}"), model.theme.dim);
     }
     sheet.say(&format!("at once: 1 to {AT_ONCE_MAX}"), model.theme.dim);

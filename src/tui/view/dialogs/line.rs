@@ -9,8 +9,10 @@ use super::Sheet;
 pub(super) fn line(model: &Model, columns: usize) -> Sheet {
     let mut sheet = Sheet::new("Command: tab completes, up recalls", columns);
     let typed = &model.line;
-    if typed.candidates.is_empty() {
-        let words = "set, get, request, run, probe, mask, gate, reset, kill, abandon: as at the shell";
+    if !typed.asked.is_empty() {
+        sheet.say("waiting for the answer; esc leaves it to come", model.theme.dim);
+    } else if typed.candidates.is_empty() {
+        let words = "set, get, request, run, probe, mask, gate, reset, kill, abandon; help explains them";
         sheet.say(words, model.theme.dim);
     } else {
         sheet.say(&typed.candidates.join("  "), model.theme.text);
@@ -24,8 +26,11 @@ pub(super) fn page(model: &Model, page: &Page, columns: usize) -> Sheet {
     let mut sheet = Sheet::new(page.title.clone(), columns);
     sheet.scroll = page.scroll;
     for line in &page.lines {
-        let wrapped = text::wrap(line, columns);
-        sheet.lines.extend(wrapped.into_iter().map(|text| super::line(text, model.theme.text)));
+        // A line that is broken keeps its indent.
+        let (indent, words) = line.split_at(line.len() - line.trim_start_matches(' ').len());
+        let indent = text::fit(indent, columns / 2);
+        let wrapped = text::wrap(words, columns - indent.len());
+        sheet.lines.extend(wrapped.into_iter().map(|text| super::line(format!("{indent}{text}"), model.theme.text)));
     }
     sheet
 }

@@ -70,8 +70,9 @@ impl Sheet {
     /// What is wrong, where it cannot be missed.
     fn wrong(&mut self, model: &Model, error: Option<&String>) {
         if let Some(error) = error {
-            let lines = text::wrap(&format!("✗ {error}"), self.columns);
-            self.pinned.extend(lines.into_iter().map(|text| line(text, model.theme.bad)));
+            let marked = format!("✗ {error}");
+            let lines = marked.lines().flat_map(|line| text::wrap(line, self.columns));
+            self.pinned.extend(lines.map(|text| line(text, model.theme.bad)));
         }
     }
 

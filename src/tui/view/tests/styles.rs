@@ -5,6 +5,7 @@ use ratatui::style::{Modifier, Style};
 
 use super::*;
 use crate::control::words::ended_in_words;
+use crate::engine::event::Level;
 use crate::engine::record::{Outcome, Record};
 
 /// What is looked at: after these keys the first cell of that text looks like that, as the theme names it.
@@ -19,8 +20,8 @@ const LOOKS: [Look; 26] = [
     ("", "disabled", |t| t.bad),
     ("", "█", |t| t.bad),
     ("", "50 of 50, FULL", |t| t.bad),
-    ("", "! runaway loop?", |t| t.bad),
-    ("", "! request_module", |t| t.warn),
+    ("", "! 12:03:44 runaway loop?", |t| t.bad),
+    ("", "! 12:03:44 the drain gave up", |t| t.warn),
     ("", "∞ refused by the limit", |t| t.warn),
     ("", "✗ exit 1", |t| t.bad),
     ("", "✓ exit 0", |t| t.good),
@@ -49,6 +50,7 @@ fn eventful() -> Snapshot {
     s.gate = Depth::Disabled;
     s.totals = Default::default();
     s.totals.refused_limit = 30;
+    s.warnings.insert(0, fixture::logged(1, Level::Warning, "the drain gave up after 5 s"));
     s.last.truncate(1);
     s.last.push(Arc::new(fixture::record(2, b"bad", 256)));
     s.last.push(Arc::new(fixture::record(1, b"good", 0)));

@@ -23,7 +23,13 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
     }
     let key = keymap::key_of(event);
     if let Some(action) = model.keys.find(model.chain(), key) {
-        return act(model, action);
+        let (dialogs, said) = (model.dialogs.len(), model.status.clone());
+        let effects = act(model, action);
+        // What answered an earlier key is no news to whoever opens something.
+        if model.dialogs.len() > dialogs && model.status == said && said.is_some_and(|s| s.mood == Mood::Quiet) {
+            model.status = None;
+        }
+        return effects;
     }
     if let (KeyCode::Char(c), KeyModifiers::NONE) = key {
         let mut buf = [0; 4];

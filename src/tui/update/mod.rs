@@ -86,7 +86,7 @@ fn read_only(what: &str) -> String {
 /// Refuses what would change or start something, where nothing may be; true if it did.
 fn refused_read_only(model: &mut Model, what: &str) -> bool {
     if model.options.read_only {
-        model.say(Mood::Warned, read_only(what));
+        model.say(Mood::Quiet, read_only(what));
     }
     model.options.read_only
 }

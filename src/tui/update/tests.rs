@@ -77,7 +77,7 @@ fn a_module_is_asked_for_as_often_as_was_typed() {
         assert!(matches!(command, Command::RequestModule { name, wait: false } if name == b"dummy"));
     }
     assert!(m.dialogs.is_empty());
-    for (ticket, _) in asked {
+    for (ticket, _) in asked.into_iter().rev() {
         let record = if ticket <= 50 {
             fixture::record(ticket, b"dummy", 0)
         } else {
@@ -86,6 +86,7 @@ fn a_module_is_asked_for_as_often_as_was_typed() {
         reply(&mut m, ticket, Ok(Reply::Answered(Arc::new(record))));
     }
     assert_eq!(status(&m), "dummy: 80 of 80 answered: 30 ∞ refused by the limit (ENOMEM), 50 ✓ exit 0");
+    assert_eq!(m.status.as_ref().unwrap().mood, Mood::Warned, "though the last of them, or most, did well");
     assert!(m.batches.is_empty() && m.pending.is_empty());
 }
 
@@ -684,13 +685,22 @@ fn a_message_goes_with_its_screen_unless_it_is_bad_news() {
     m.say(Mood::Bad, "trouble");
     type_in(&mut m, "2");
     assert_eq!(status(&m), "trouble");
+    // Nor does it outlive the dialog that opens next.
+    type_in(&mut m, "z");
+    assert_eq!(status(&m), "there is no draft to discard");
+    type_in(&mut m, ":");
+    assert_eq!(status(&m), "");
     // A paste that is taken takes back that one was not.
     let mut m = model();
     update(&mut m, Msg::Paste(b"x".to_vec()));
     assert!(status(&m).contains("not taken"));
     type_in(&mut m, "m");
+    key(&mut m, KeyCode::Tab);
     update(&mut m, Msg::Paste(b"x".to_vec()));
-    assert_eq!(status(&m), "");
+    assert!(status(&m).contains("not taken"));
+    key(&mut m, KeyCode::BackTab);
+    update(&mut m, Msg::Paste(b"x".to_vec()));
+    assert_eq!((m.module.name.bytes(), status(&m)), (&b"x"[..], ""));
 }
 
 fn warned(m: &Model) -> Vec<String> {

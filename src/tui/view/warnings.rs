@@ -7,8 +7,11 @@ use crate::tui::text;
 
 use super::line;
 
-/// At most `rows` lines, the most urgent first; nothing if there is nothing to warn of. A long one is whole where there
-/// are lines to spare.
+/// Lines of one warning, at most.
+const LONGEST: usize = 2;
+
+/// At most `rows` lines, the most urgent first; nothing if there is nothing to warn of. A long one goes on in the next
+/// line where there are lines to spare.
 pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let all = warnings::all(model);
     let cut = all.len() > rows;
@@ -22,7 +25,7 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
         let style = model.theme.mood(warning.mood);
         let words = format!("{figure}{}", warning.text);
         let mut parts = text::wrap(&words, columns.saturating_sub(2));
-        let room = parts.len().min(1 + spare);
+        let room = parts.len().min(1 + spare).min(LONGEST);
         spare -= room - 1;
         let rest = parts.split_off(room - 1).join(" ");
         parts.push(text::fit(&rest, columns.saturating_sub(2)));

@@ -165,7 +165,7 @@ fn killing_takes_two_keys_and_then_two_words() {
     assert!(matches!(command(typed(&mut m, "kt\n")), Some((_, Command::Kill { signal: 15, .. }))));
     for (at, says) in [(1, "it is over"), (2, "it is over")] {
         let mut m = with(&three(), at);
-        assert!(command(typed(&mut m, "k\n")).is_none());
+        assert!(command(typed(&mut m, "k")).is_none());
         assert!(status(&m).contains(says), "{}", status(&m));
     }
     let mut m = with(&[fixture::open(9, b"x", State::Waiting, None)], 0);

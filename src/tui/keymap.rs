@@ -173,14 +173,6 @@ pub enum Action {
     Edit(Edit),
 }
 
-impl Action {
-    /// Whether it changes or starts something, or writes a file: a read-only console refuses it.
-    pub const fn acts(self) -> bool {
-        use Action::{Abandon, Apply, Call, Gate, Kill, Module, Path, Rehearse, Repeat, Reset, Save};
-        matches!(self, Module | Call | Path | Gate | Rehearse | Apply | Reset | Kill | Abandon | Repeat | Save)
-    }
-}
-
 /// A key with its modifiers. Shift is part of the character it makes.
 pub type Key = (KeyCode, KeyModifiers);
 

@@ -131,8 +131,12 @@ fn umh_14_a_signal_goes_only_to_what_is_not_reaped() {
     engine.kill(id, libc::SIGKILL).unwrap();
     let end = finished(&events, id);
     assert_eq!((end.outcome, end.status.unwrap().signal()), (Outcome::Killed, Some(9)));
-    for id in [id, id + 1] {
-        assert_eq!(engine.kill(id, libc::SIGKILL).unwrap_err().errno, Errno::ESRCH);
+    let gone = engine.kill(id, libc::SIGKILL).unwrap_err();
+    assert_eq!((gone.errno, gone.why.as_str()), (Errno::ESRCH, "request 1 has no helper that lives"));
+    // One that never was has no record to look at.
+    for never in [engine.kill(id + 1, libc::SIGKILL), engine.abandon(id + 1), engine.abandon(0)].map(Result::unwrap_err)
+    {
+        assert!(never.errno == Errno::ESRCH && never.why.starts_with("there is no request "), "{never:?}");
     }
     // Helpers that end while they are signalled.
     let killers: Vec<_> = (0..4)

@@ -72,6 +72,7 @@ fn req_4_the_51st_is_refused_and_five_runaways_are_logged() {
         }
         let now = engine.snapshot();
         assert_eq!((now.totals.refused_limit, now.totals.refused(), now.slots.loop_messages), (60, 60, 5));
+        assert_eq!(now.totals.refused_limit_at, Some(now.now), "when it was last");
         assert_eq!((now.slots.concurrent, now.slots.peak, host.counts().launched), (50, 50, 50));
         kill_holders(&engine);
         assert!(join(held).iter().all(|r| r.result == Some(9)));

@@ -134,6 +134,14 @@ impl Keymap {
     }
 }
 
+impl Action {
+    /// Whether it changes or starts something, or writes a file: a read-only console refuses it.
+    pub const fn acts(self) -> bool {
+        use Action::{Abandon, Apply, Call, Gate, Kill, Module, Path, Rehearse, Repeat, Reset, Save};
+        matches!(self, Module | Call | Path | Gate | Rehearse | Apply | Reset | Kill | Abandon | Repeat | Save)
+    }
+}
+
 /// As TOML writes it between double quotes.
 fn quoted(key: Key) -> String {
     name(key).replace('\\', "\\\\").replace('"', "\\\"")

@@ -154,6 +154,8 @@ pub struct Page {
 pub struct Help {
     /// What is searched for.
     pub search: Field,
+    /// What was wrong.
+    pub error: Option<String>,
     /// How far it is scrolled.
     pub scroll: usize,
 }

@@ -91,7 +91,7 @@ impl Model {
             Dialog::Apply(apply) if !apply.phrase.is_empty() => Some((&mut apply.typed, Some(&mut apply.error))),
             Dialog::Help(help) => {
                 help.scroll = 0;
-                Some((&mut help.search, None))
+                Some((&mut help.search, Some(&mut help.error)))
             }
             _ => None,
         }

@@ -3,9 +3,8 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::control::words::Mood;
-use crate::tui::keymap::{self, Action, Context};
+use crate::tui::keymap::{self, Action};
 use crate::tui::model::dialog::{Dialog, Help, Quit};
-use crate::tui::model::field::Edit;
 use crate::tui::model::forms::{CallForm, ModuleForm, WAITS};
 use crate::tui::model::records::{CopyRecord, Kill};
 use crate::tui::model::{Model, Tab, warnings};
@@ -13,7 +12,7 @@ use crate::tui::msg::Effect;
 use crate::tui::view;
 
 use super::{
-    activity, call, confirm, gate, line, log, masks, module, path, quit, records, refused_read_only, rehearse,
+    activity, call, confirm, gate, line, log, masks, module, path, quit, records, refused_read_only, rehearse, typing,
 };
 
 /// A key was pressed.
@@ -33,39 +32,9 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
     }
     if let (KeyCode::Char(c), KeyModifiers::NONE) = key {
         let mut buf = [0; 4];
-        insert(model, c.encode_utf8(&mut buf).as_bytes());
+        typing::insert(model, c.encode_utf8(&mut buf).as_bytes());
     }
     Vec::new()
-}
-
-/// Text was pasted: into a field, or nowhere.
-pub(super) fn paste(model: &mut Model, text: &[u8]) {
-    const NOT_TAKEN: &str = "the pasted text was not taken: it goes into text fields only, never to keys";
-    if !insert(model, text) {
-        model.say(Mood::Quiet, NOT_TAKEN);
-    } else if model.status.as_ref().is_some_and(|status| status.text == NOT_TAKEN) {
-        model.status = None;
-    }
-}
-
-fn insert(model: &mut Model, text: &[u8]) -> bool {
-    let Some((field, error)) = model.field() else { return false };
-    let taken = field.insert(text);
-    match (error, taken) {
-        (Some(error), taken) => *error = taken.err(),
-        // A filter has no place of its own for it.
-        (None, Err(why)) => model.say(Mood::Warned, why),
-        (None, Ok(())) => {}
-    }
-    follow_filter(model);
-    true
-}
-
-/// What was typed may hide the row under the cursor.
-fn follow_filter(model: &mut Model) {
-    if model.dialogs.is_empty() {
-        model.masks.move_by(0, &model.snapshot);
-    }
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -74,7 +43,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     }
     match action {
         // Where something is typed, ctrl-c is about that: it never takes the console along.
-        Action::Quit if types(model) => cancel(model),
+        Action::Quit if typing::types(model) => act(model, typing::cancel(model)),
         Action::Quit => quit::ask(model),
         Action::Suspend => vec![Effect::Suspend],
         Action::Repaint => vec![Effect::Repaint],
@@ -85,17 +54,6 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             Vec::new()
         }
     }
-}
-
-/// Whether something is typed here: a line, a filter, a dialog with fields.
-fn types(model: &Model) -> bool {
-    model.chain().iter().any(|context| matches!(context, Context::Text | Context::Form))
-}
-
-/// As esc.
-fn cancel(model: &mut Model) -> Vec<Effect> {
-    let filters = model.chain().contains(&Context::Filter);
-    act(model, if filters { Action::EndFilter } else { Action::Dismiss })
 }
 
 /// What changes the screen alone.
@@ -137,7 +95,7 @@ fn step(model: &mut Model, action: Action) {
         Action::Change => pick(model, true),
         Action::ChangeBack => pick(model, false),
         Action::Choose(choice) => choose(model, choice),
-        Action::Edit(how) => edit(model, how),
+        Action::Edit(how) => typing::edit(model, how),
         Action::Discard => masks::discard(model),
         Action::Undo => masks::step(model, true),
         Action::Redo => masks::step(model, false),
@@ -152,16 +110,6 @@ fn step(model: &mut Model, action: Action) {
         // The rest is of the screens Activity and Log, which had their turn.
         _ => {}
     }
-}
-
-fn edit(model: &mut Model, how: Edit) {
-    if let Some((field, error)) = model.field() {
-        field.edit(how);
-        if let Some(error) = error {
-            *error = None;
-        }
-    }
-    follow_filter(model);
 }
 
 fn turn(model: &mut Model, by: usize) {

@@ -1,6 +1,7 @@
 //! `(model, message) -> effects`. No I/O, no clock.
 
 mod activity;
+mod answers;
 mod call;
 mod confirm;
 mod gate;
@@ -18,6 +19,7 @@ mod replies;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod typing;
 mod written;
 
 pub(in crate::tui) use masks::changes;
@@ -39,7 +41,7 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) => keys::press(model, &key),
         Msg::Paste(text) => {
-            keys::paste(model, &text);
+            typing::paste(model, &text);
             Vec::new()
         }
         Msg::Mouse(mouse) => {

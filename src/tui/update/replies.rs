@@ -5,9 +5,8 @@ use nix::errno::Errno;
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
 use crate::control::report::table;
-use crate::control::words::{Mood, chain, ended_in_words, ended_with_time, title, value};
+use crate::control::words::{Mood, ended_in_words, value};
 use crate::control::{Key, MaskKnob, Reply, Written};
-use crate::engine::record::{Outcome, Record};
 use crate::sys::probe::Report;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::masks::{key, list, live};
@@ -16,15 +15,15 @@ use crate::tui::model::{Model, Pending, warnings};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::written::take_written;
-use super::{line, rehearse};
+use super::{answers, line, rehearse};
 
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
     let Some(pending) = model.pending.remove(&ticket) else { return Vec::new() };
     match pending {
-        Pending::Request(batch) => request(model, batch, reply),
+        Pending::Request(batch) => answers::request(model, batch, reply),
         Pending::Series(batch) => {
-            request(model, batch, reply);
+            answers::request(model, batch, reply);
             if model.batches.contains_key(&batch) {
                 model.pending.insert(ticket, Pending::Series(batch));
             }
@@ -99,51 +98,6 @@ fn not_changed(names: &[&str], error: &ControlError) -> String {
 fn not(error: &ControlError, done: &str) -> String {
     let word = if error.errno() == Errno::ECANCELED { "perhaps" } else { "not" };
     format!("{word} {done}")
-}
-
-fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {
-    let (mood, ending, whole) = match &reply {
-        Ok(Reply::Answered(record)) => (ended_in_words(record).mood, ended_in_words(record).text(), answered(record)),
-        Ok(_) => (Mood::Quiet, "done".to_owned(), "done".to_owned()),
-        Err(error) => (Mood::Bad, error.to_string(), explain(error)),
-    };
-    let Some(entry) = model.batches.get_mut(&batch) else { return };
-    entry.answered += 1;
-    let mood = entry.take(mood);
-    *entry.tally.entry(kind_of_ending(&ending)).or_default() += 1;
-    let text = if entry.asked == 1 {
-        whole
-    } else {
-        let tally: Vec<String> = entry.tally.iter().map(|(ending, n)| format!("{n} {ending}")).collect();
-        format!("{}: {} of {} answered: {}", entry.title, entry.answered, entry.asked, tally.join(", "))
-    };
-    if entry.answered == entry.asked {
-        model.batches.remove(&batch);
-    }
-    model.say(mood, text);
-}
-
-/// One request: which, how it ended, and for a refusal why and what to do.
-fn answered(record: &Record) -> String {
-    let mut text = format!("#{} {}: {}", record.id, title(record), ended_with_time(record));
-    if matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned)
-        && let Some(why) = record.why()
-    {
-        text.push_str(" — ");
-        text.push_str(&screen_again(&why));
-    }
-    if !record.chain.is_empty() {
-        text.push_str(&format!("; asked by {}", chain(&record.chain)));
-    }
-    text
-}
-
-/// Endings that differ only in a pid are counted together.
-fn kind_of_ending(ending: &str) -> String {
-    match ending.split_once(" as pid ") {
-        Some((before, _)) => format!("{before}, not waited for"),
-        None => ending.to_owned(),
-    }
 }
 
 fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
@@ -320,7 +274,7 @@ fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) 
                 let lines = table(&report, model.snapshot.known).lines().map(str::to_owned).collect();
                 line::open_page(model, "What a helper gets now", lines);
             }
-            model.say(ended_in_words(&record).mood, answered(&record));
+            model.say(ended_in_words(&record).mood, answers::answered(&record));
         }
         Ok(_) => {}
         Err(error) => tell(model, ticket, Mood::Bad, explain(&error)),

@@ -44,5 +44,6 @@ pub(super) fn sheet(model: &Model, help: &Help, columns: usize) -> Sheet {
         sheet.say("no key does that", model.theme.warn);
     }
     sheet.pinned_field(model, "search", &help.search);
+    sheet.wrong(model, help.error.as_ref());
     sheet
 }

@@ -1,0 +1,58 @@
+//! What is typed or pasted into fields of text.
+
+use crate::control::words::Mood;
+use crate::tui::keymap::{Action, Context};
+use crate::tui::model::Model;
+use crate::tui::model::field::Edit;
+
+/// Text was pasted: into a field, or nowhere.
+pub(super) fn paste(model: &mut Model, text: &[u8]) {
+    const NOT_TAKEN: &str = "the pasted text was not taken: it goes into text fields only, never to keys";
+    if !insert(model, text) {
+        model.say(Mood::Quiet, NOT_TAKEN);
+    } else if model.status.as_ref().is_some_and(|status| status.text == NOT_TAKEN) {
+        model.status = None;
+    }
+}
+
+/// Into the field under the cursor; whether there is one.
+pub(super) fn insert(model: &mut Model, text: &[u8]) -> bool {
+    let Some((field, error)) = model.field() else { return false };
+    let taken = field.insert(text);
+    match (error, taken) {
+        (Some(error), taken) => *error = taken.err(),
+        // A filter has no place of its own for it.
+        (None, Err(why)) => model.say(Mood::Warned, why),
+        (None, Ok(())) => {}
+    }
+    follow_filter(model);
+    true
+}
+
+/// What was typed may hide the row under the cursor.
+fn follow_filter(model: &mut Model) {
+    if model.dialogs.is_empty() {
+        model.masks.move_by(0, &model.snapshot);
+    }
+}
+
+/// Moves in the field under the cursor, or deletes.
+pub(super) fn edit(model: &mut Model, how: Edit) {
+    if let Some((field, error)) = model.field() {
+        field.edit(how);
+        if let Some(error) = error {
+            *error = None;
+        }
+    }
+    follow_filter(model);
+}
+
+/// Whether something is typed here: a line, a filter, a dialog with fields.
+pub(super) fn types(model: &Model) -> bool {
+    model.chain().iter().any(|context| matches!(context, Context::Text | Context::Form))
+}
+
+/// What esc does here.
+pub(super) fn cancel(model: &Model) -> Action {
+    if model.chain().contains(&Context::Filter) { Action::EndFilter } else { Action::Dismiss }
+}

@@ -62,7 +62,8 @@ fn a_terminal_is_sent_no_hostile_byte() {
     let screen = String::from_utf8(screen).unwrap().replace("\r\n", "\n");
     assert!(harmless(&screen), "{screen:?}");
     assert!(
-        screen.starts_with("a\\x1b[31m\n\\x09\\\\\\xff漢e\\xcc\\x81\\x9b;$(id) 'x\n/usr/bin/printf: exit 0"),
+        screen
+            .starts_with("a\\x1b[31m\n\\x09\\\\\\xff\\xe6\\xbc\\xa2e\\xcc\\x81\\x9b;$(id) 'x\n/usr/bin/printf: exit 0"),
         "{screen}"
     );
 }

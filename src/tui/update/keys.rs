@@ -183,6 +183,10 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
             model.dialogs.pop();
             Vec::new()
         }
+        Some(Dialog::Rehearsal(_)) => {
+            rehearse::leave(model);
+            Vec::new()
+        }
         Some(Dialog::Save(_)) => {
             records::back_from_save(model);
             Vec::new()

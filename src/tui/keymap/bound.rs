@@ -104,13 +104,13 @@ impl Keymap {
         row.and_then(|(_, keys)| keys.first()).map(|key| name(*key)).unwrap_or_default()
     }
 
-    /// The rows that the footer shows where these contexts hold: key and label.
-    pub fn footer(&self, chain: &[Context]) -> Vec<(String, &'static str)> {
+    /// The rows that the footer may show where these contexts hold, each with its key.
+    pub fn footer(&self, chain: &[Context]) -> Vec<(&'static Binding, String)> {
         let of = |context: &Context| {
             let context = *context;
             self.rows()
                 .filter(move |(row, _)| row.context == context && !row.label.is_empty())
-                .map(|(row, keys)| (keys.first().map(|key| name(*key)).unwrap_or_default(), row.label))
+                .map(|(row, keys)| (row, keys.first().map(|key| name(*key)).unwrap_or_default()))
         };
         chain.iter().flat_map(of).collect()
     }

@@ -73,6 +73,8 @@ pub struct Status {
     pub mood: Mood,
     /// The sentence, escaped.
     pub text: String,
+    /// How many dialogs stood in front of the screen when it was said.
+    pub depth: usize,
 }
 
 /// Requests that were submitted together.
@@ -139,6 +141,8 @@ pub struct Model {
     pub tab: Tab,
     /// What stands in front of it, the last one on top.
     pub dialogs: Vec<Dialog>,
+    /// How far the dialog on top is scrolled from where its focus put it, until another key is pressed.
+    pub peek: isize,
     /// The draft.
     pub masks: Masks,
     /// The screen Activity.
@@ -181,6 +185,7 @@ impl Model {
             now: snapshot.now,
             tab: Tab::Overview,
             dialogs: Vec::new(),
+            peek: 0,
             masks: Masks::new(&snapshot),
             activity: Activity::default(),
             log: Log::default(),
@@ -229,7 +234,17 @@ impl Model {
 
     /// Says something.
     pub fn say(&mut self, mood: Mood, text: impl Into<String>) {
-        self.status = Some(Status { mood, text: warnings::screen_again(&text.into()) });
+        let depth = self.dialogs.len();
+        self.status = Some(Status { mood, text: warnings::screen_again(&text.into()), depth });
+    }
+
+    /// Whether what was said last answers a key of the page on top: then it stands below it.
+    pub fn is_answered(&self) -> bool {
+        let page = matches!(
+            self.dialogs.last(),
+            Some(Dialog::Detail(_) | Dialog::Page(_) | Dialog::Forms(_) | Dialog::Rehearsal(_))
+        );
+        page && self.status.as_ref().is_some_and(|status| status.depth == self.dialogs.len())
     }
 
     /// Whether a write of ours to this knob is under way.

@@ -23,7 +23,9 @@ fn model() -> Model {
     fixture::model(fixture::snapshot(), 80, 24)
 }
 
+/// A key, with the screen before one's eyes.
 fn key(model: &mut Model, code: KeyCode) -> Vec<Effect> {
+    shown(model);
     update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
 }
 

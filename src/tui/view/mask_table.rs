@@ -26,6 +26,11 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
     lines
 }
 
+/// How many rows there is room for, below the header and the filter.
+pub(super) fn room(model: &Model, columns: usize, rows: usize) -> usize {
+    rows.saturating_sub(1 + filter(model, columns, 0).len())
+}
+
 /// The first row that is shown, and how many there is room for.
 fn scrolled(model: &Model, all: &[Capability], room: usize) -> (usize, usize) {
     let at = all.iter().position(|cap| Some(*cap) == model.masks.capability()).unwrap_or(0);

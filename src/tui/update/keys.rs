@@ -205,6 +205,11 @@ fn accept(model: &mut Model) -> Vec<Effect> {
 
 fn dismiss(model: &mut Model) -> Vec<Effect> {
     match model.dialogs.last() {
+        None if model.tab == Tab::Masks && model.status.is_none() && !model.masks.filter.is_empty() => {
+            masks::end_filter(model, false);
+            model.say(Mood::Quiet, "every capability is shown again");
+            Vec::new()
+        }
         None => {
             model.status = None;
             model.masks.note = None;

@@ -238,13 +238,10 @@ impl Model {
         self.status = Some(Status { mood, text: warnings::screen_again(&text.into()), depth });
     }
 
-    /// Whether what was said last answers a key of the page on top: then it stands below it.
+    /// Whether what was said last was said on the page of a record, as the answer to a key: it stands below it.
     pub fn is_answered(&self) -> bool {
-        let page = matches!(
-            self.dialogs.last(),
-            Some(Dialog::Detail(_) | Dialog::Page(_) | Dialog::Forms(_) | Dialog::Rehearsal(_))
-        );
-        page && self.status.as_ref().is_some_and(|status| status.depth == self.dialogs.len())
+        matches!(self.dialogs.last(), Some(Dialog::Detail(_)))
+            && self.status.as_ref().is_some_and(|status| status.depth == self.dialogs.len())
     }
 
     /// Whether a write of ours to this knob is under way.

@@ -125,9 +125,16 @@ pub(super) fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static
 /// The keys that mean something now. Where there is no room for all, the help's key is still there.
 pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
     let columns = usize::from(columns);
-    let keys: Vec<_> = offered(model);
+    let mut keys: Vec<_> = offered(model);
     let cells = |key: &str, label: &str| text::width(key) + text::width(label) + 3;
-    let wanted: usize = keys.iter().map(|(key, label)| cells(key, label)).sum();
+    // No blanks are needed after the last one.
+    let all =
+        |keys: &[(String, &str)]| keys.iter().map(|(key, label)| cells(key, label)).sum::<usize>().saturating_sub(2);
+    if all(&keys) > columns && model.dialogs.last().is_some() {
+        // Of all keys this one is guessed the soonest.
+        keys.retain(|(_, label)| *label != "next");
+    }
+    let wanted = all(&keys);
     let on_top = matches!(model.dialogs.last(), Some(Dialog::Help(_)));
     let help = help_key(model);
     let more = format!("{} {help} help", text::CUT);
@@ -139,7 +146,7 @@ pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
             continue;
         }
         used += cells(&key, label);
-        if used > room {
+        if used.saturating_sub(if wanted <= columns { 2 } else { 0 }) > room {
             break;
         }
         spans.push(Span::styled(key, model.theme.key));

@@ -22,6 +22,8 @@ mod line;
 mod mouse;
 #[path = "pty/mod.rs"]
 mod pty;
+#[path = "pty/read.rs"]
+mod read;
 #[path = "pty/refusals.rs"]
 mod refusals;
 #[path = "pty/settings.rs"]

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::model::Model;
 use super::msg::Msg;
-use super::update::update;
+use super::update::{shown, update};
 use super::view;
 
 /// The cells that are drawn.
@@ -31,7 +31,7 @@ pub fn screen(model: &Model) -> String {
     rows(&page(model)).join("\n")
 }
 
-/// Presses one key after another; some have a sign of their own.
+/// Presses one key after another, each with the screen before one's eyes; some have a sign of their own.
 pub fn keys(model: &mut Model, keys: &str) {
     for c in keys.chars() {
         let code = match c {
@@ -40,8 +40,16 @@ pub fn keys(model: &mut Model, keys: &str) {
             '→' => KeyCode::Right,
             '↓' => KeyCode::Down,
             '⇟' => KeyCode::PageDown,
+            '⇞' => KeyCode::PageUp,
+            '⇱' => KeyCode::Home,
+            '⇲' => KeyCode::End,
+            '⎋' => KeyCode::Esc,
+            '←' => KeyCode::Left,
+            '↑' => KeyCode::Up,
             c => KeyCode::Char(c),
         };
+        page(model);
+        shown(model);
         update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
     }
 }

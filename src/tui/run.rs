@@ -266,6 +266,7 @@ impl<'a> Console<'a> {
         }
         if self.dirty && self.ending.is_none() && !self.painter.is_behind() {
             self.painter.draw(&self.model, self.face.draw)?;
+            super::update::shown(&mut self.model);
             self.dirty = false;
         }
         Ok(())

@@ -15,6 +15,8 @@ pub struct Theme {
     pub target: Style,
     /// Headings and the titles of dialogs.
     pub title: Style,
+    /// The frames of dialogs.
+    pub frame: Style,
     /// The row, field or choice under the cursor.
     pub selected: Style,
     /// Keys in the footer and the help.
@@ -38,6 +40,7 @@ impl Theme {
             dim: plain.fg(Color::DarkGray),
             target: plain.fg(Color::Cyan).add_modifier(Modifier::BOLD),
             title: plain.add_modifier(Modifier::BOLD),
+            frame: plain.add_modifier(Modifier::BOLD),
             selected: plain.add_modifier(Modifier::REVERSED),
             key: plain.fg(Color::Cyan),
             good: plain.fg(Color::Green),
@@ -56,6 +59,7 @@ impl Theme {
             dim: plain,
             target: bold,
             title: bold,
+            frame: bold,
             selected: plain.add_modifier(Modifier::REVERSED),
             key: bold,
             good: plain,
@@ -88,6 +92,7 @@ impl Theme {
             dim: white,
             target: bold.fg(Color::LightCyan),
             title: bold.add_modifier(Modifier::UNDERLINED),
+            frame: bold,
             selected: bold.fg(Color::Black).bg(Color::White),
             key: bold.fg(Color::LightCyan),
             good: bold.fg(Color::LightGreen),
@@ -106,6 +111,7 @@ impl Theme {
             dim: plain.fg(Color::DarkGray),
             target: bold.fg(Color::Cyan),
             title: bold,
+            frame: bold,
             selected: plain.add_modifier(Modifier::REVERSED),
             key: plain.fg(Color::Cyan),
             good: plain.fg(Color::Blue),

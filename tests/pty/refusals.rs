@@ -190,7 +190,7 @@ fn the_throttle_gives_up_after_a_while() {
         ask(pty, "foo", 50);
         taken(pty, 50);
         ask(pty, "bar", 1);
-        pty.shows(if room { "waiting for a slot 1" } else { "◷ waits for a slot" });
+        pty.shows(if room { "waiting for a slot 1" } else { "waiting 1" });
         pty.says("bar: ◷ throttled out, no slot in 5 s (ETIME)");
         kills_what_is_left(pty);
     });

@@ -104,14 +104,15 @@ impl Keymap {
         row.and_then(|(_, keys)| keys.first()).map(|key| name(*key)).unwrap_or_default()
     }
 
-    /// The rows that the footer shows where these contexts hold: key and label. Of a read-only console those that work.
-    pub fn footer(&self, chain: &[Context], read_only: bool) -> Vec<(String, &'static str)> {
+    /// The rows that the footer may show where these contexts hold, each with its key. Of a read-only console those that
+    /// work.
+    pub fn footer(&self, chain: &[Context], read_only: bool) -> Vec<(&'static Binding, String)> {
         let of = |context: &Context| {
             let context = *context;
             self.rows()
                 .filter(move |(row, _)| row.context == context && !row.label.is_empty())
                 .filter(move |(row, _)| !read_only || !row.action.acts())
-                .map(|(row, keys)| (keys.first().map(|key| name(*key)).unwrap_or_default(), row.label))
+                .map(|(row, keys)| (row, keys.first().map(|key| name(*key)).unwrap_or_default()))
         };
         chain.iter().flat_map(of).collect()
     }

@@ -1,12 +1,14 @@
 //! What stands in front of the screen.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::abi::cap::{CapMask, Capability};
 use crate::control::MaskKnob;
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
 use crate::sys::host::Micros;
+use crate::tui::keymap::Context;
 use crate::tui::msg::Ticket;
 
 use super::field::Field;
@@ -77,6 +79,35 @@ pub struct Apply {
     pub scroll: usize,
     /// A line made the draft for this question alone.
     pub made: bool,
+    /// What of it has been on the screen.
+    pub read: Read,
+}
+
+/// What of a dialog's lines has been on the screen.
+#[derive(Clone, Debug, Default)]
+pub struct Read {
+    lines: Vec<String>,
+    seen: Vec<bool>,
+}
+
+impl Read {
+    /// These of the lines are on the screen. Other lines than before, or the same broken otherwise, are read anew.
+    pub fn show(&mut self, lines: Vec<String>, shown: Range<usize>) {
+        if self.lines != lines {
+            self.seen = vec![false; lines.len()];
+            self.lines = lines;
+        }
+        self.seen.iter_mut().take(shown.end).skip(shown.start).for_each(|seen| *seen = true);
+    }
+
+    /// The first of these lines that has not been on the screen.
+    pub fn missing(&self, lines: &[String]) -> Option<usize> {
+        if self.lines == lines {
+            self.seen.iter().position(|seen| !seen)
+        } else {
+            Some(0).filter(|_| !lines.is_empty())
+        }
+    }
 }
 
 impl Apply {
@@ -103,6 +134,7 @@ impl Apply {
             error: None,
             scroll: 0,
             made: false,
+            read: Read::default(),
         })
     }
 
@@ -152,6 +184,8 @@ pub struct Page {
 /// The help.
 #[derive(Clone, Debug, Default)]
 pub struct Help {
+    /// Where it was called from: those keys come first.
+    pub from: &'static [Context],
     /// What is searched for.
     pub search: Field,
     /// What was wrong.

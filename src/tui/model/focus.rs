@@ -4,7 +4,8 @@ use crate::tui::keymap::Context;
 
 use super::dialog::{Dialog, Quitting};
 use super::field::Field;
-use super::records::Saving;
+use super::forms::{CallForm, ModuleForm};
+use super::records::{SaveForm, Saving};
 use super::{Model, Tab};
 
 impl Model {
@@ -44,6 +45,18 @@ impl Model {
             Some(Dialog::Apply(apply)) if !apply.phrase.is_empty() => &[Text, Confirm, Anywhere],
             Some(Dialog::Apply(_) | Dialog::Reset(_)) => &[Confirm, Anywhere],
             Some(Dialog::Help(_)) => &[Text, Help, Anywhere],
+        }
+    }
+
+    /// How many fields the dialog on top has.
+    pub fn fields(&self) -> usize {
+        match self.dialogs.last() {
+            Some(Dialog::Module) => ModuleForm::FIELDS,
+            Some(Dialog::Call) => CallForm::FIELDS,
+            Some(Dialog::Rehearse) => self.rehearse.fields(),
+            Some(Dialog::Save(_)) => SaveForm::FIELDS,
+            Some(Dialog::Path(_)) => 1,
+            _ => 0,
         }
     }
 

@@ -97,6 +97,8 @@ pub struct Masks {
     pub filter: Field,
     /// Keys go into the filter.
     pub filtering: bool,
+    /// Where the cursor was before the filter moved it.
+    pub before: Option<u8>,
     /// Said when the draft was rebased.
     pub note: Option<String>,
 }
@@ -112,6 +114,7 @@ impl Masks {
             redo: Vec::new(),
             filter: Field::default(),
             filtering: false,
+            before: None,
             note: None,
         }
     }
@@ -203,6 +206,9 @@ impl Masks {
 
     /// Moves the cursor by so many of the rows that are shown; 0: onto the nearest of them.
     pub fn move_by(&mut self, rows: i32, snapshot: &Snapshot) {
+        if rows != 0 {
+            self.before = None;
+        }
         let shown: Vec<u8> = self.shown(snapshot.known).iter().map(Capability::bit).collect();
         let Some(end) = shown.len().checked_sub(1) else { return };
         let at = match shown.binary_search(&self.cursor) {

@@ -76,6 +76,8 @@ pub struct Status {
     pub mood: Mood,
     /// The sentence, escaped.
     pub text: String,
+    /// How many dialogs stood in front of the screen when it was said.
+    pub depth: usize,
 }
 
 /// Requests that were submitted together.
@@ -159,6 +161,8 @@ pub struct Model {
     pub tab: Tab,
     /// What stands in front of it, the last one on top.
     pub dialogs: Vec<Dialog>,
+    /// How far the dialog on top is scrolled from where its focus put it, until another key is pressed.
+    pub peek: isize,
     /// The draft.
     pub masks: Masks,
     /// The screen Activity.
@@ -207,6 +211,7 @@ impl Model {
             now: snapshot.now,
             tab: Tab::Overview,
             dialogs: Vec::new(),
+            peek: 0,
             masks: Masks::new(&snapshot),
             activity: Activity::default(),
             log: Log::default(),
@@ -264,7 +269,14 @@ impl Model {
 
     /// Says something.
     pub fn say(&mut self, mood: Mood, text: impl Into<String>) {
-        self.status = Some(Status { mood, text: warnings::screen_again(&text.into()) });
+        let depth = self.dialogs.len();
+        self.status = Some(Status { mood, text: warnings::screen_again(&text.into()), depth });
+    }
+
+    /// Whether what was said last was said on the page of a record, as the answer to a key: it stands below it.
+    pub fn is_answered(&self) -> bool {
+        matches!(self.dialogs.last(), Some(Dialog::Detail(_)))
+            && self.status.as_ref().is_some_and(|status| status.depth == self.dialogs.len())
     }
 
     /// Whether a write of ours to this knob is under way.

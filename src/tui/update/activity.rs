@@ -138,6 +138,10 @@ fn detail(model: &mut Model) {
         return;
     }
     model.activity.follow = false;
+    // What was said of another record does not answer a key of this one.
+    if let Some(status) = &mut model.status {
+        status.depth = 0;
+    }
     model.dialogs.push(Dialog::Detail(0));
 }
 

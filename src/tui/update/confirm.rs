@@ -47,18 +47,37 @@ pub(super) fn leave_apply(model: &mut Model) {
     }
 }
 
+/// What the screen shows of a confirmation has been read.
+pub(super) fn shown(model: &mut Model) {
+    if matches!(model.dialogs.last(), Some(Dialog::Apply(_)))
+        && let Some((lines, shown)) = view::dialogs::lines(model)
+        && let Some(Dialog::Apply(apply)) = model.dialogs.last_mut()
+    {
+        apply.read.show(lines, shown);
+    }
+}
+
+/// The first line of the confirmation that has not been on the screen.
+fn unread(model: &Model) -> Option<usize> {
+    let (lines, _) = view::dialogs::lines(model)?;
+    match model.dialogs.last() {
+        Some(Dialog::Apply(apply)) => apply.read.missing(&lines),
+        _ => None,
+    }
+}
+
 /// One command with both masks that change; the dialog stays until it is answered.
 pub(super) fn submit_apply(model: &mut Model) -> Vec<Effect> {
     let Some(Dialog::Apply(apply)) = model.dialogs.last_mut() else { return Vec::new() };
     if apply.ticket.is_some() {
         return Vec::new();
     }
-    // What was wrong takes rows away: the end is looked for without it.
     apply.error = None;
-    let end = view::dialogs::scroll_max(model);
+    let unread = unread(model);
     let Some(Dialog::Apply(apply)) = model.dialogs.last_mut() else { return Vec::new() };
-    if apply.scroll < end {
-        apply.error = Some("not done: read on first, there is more that is dropped (down)".into());
+    if let Some(line) = unread {
+        let way = if line < apply.scroll { "up" } else { "down" };
+        apply.error = Some(format!("not done: read on first, there is more that is dropped ({way})"));
         return Vec::new();
     }
     if apply.typed.bytes() != apply.phrase.as_bytes() {

@@ -3,8 +3,8 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::control::words::Mood;
-use crate::tui::keymap::{self, Action};
-use crate::tui::model::dialog::{Dialog, Help, Quit};
+use crate::tui::keymap::{self, Action, Context};
+use crate::tui::model::dialog::{Dialog, Help, Quit, Quitting};
 use crate::tui::model::forms::{CallForm, ModuleForm, WAITS};
 use crate::tui::model::records::{CopyRecord, Kill};
 use crate::tui::model::{Model, Tab, warnings};
@@ -21,7 +21,11 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
         return Vec::new();
     }
     let key = keymap::key_of(event);
-    if let Some(action) = model.keys.find(model.chain(), key) {
+    let found = model.keys.find(model.chain(), key);
+    if !found.is_some_and(|action| looks_around(model, action)) {
+        model.peek = 0;
+    }
+    if let Some(action) = found {
         let (dialogs, said) = (model.dialogs.len(), model.status.clone());
         let effects = act(model, action);
         // What answered an earlier key is no news to whoever opens something.
@@ -35,6 +39,15 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
         typing::insert(model, c.encode_utf8(&mut buf).as_bytes());
     }
     Vec::new()
+}
+
+/// Whether it only scrolls the dialog on top. In a list up and down choose.
+fn looks_around(model: &Model, action: Action) -> bool {
+    match action {
+        Action::PageUp | Action::PageDown => true,
+        Action::Up | Action::Down | Action::First | Action::Last => !model.chain().contains(&Context::Choices),
+        _ => false,
+    }
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -86,8 +99,8 @@ fn step(model: &mut Model, action: Action) {
         Action::Forms => model.dialogs.push(Dialog::Forms(0)),
         Action::Up => up_or_down(model, -1),
         Action::Down => up_or_down(model, 1),
-        Action::PageUp => up_or_down(model, -i32::from(model.rows / 2).max(1)),
-        Action::PageDown => up_or_down(model, i32::from(model.rows / 2).max(1)),
+        Action::PageUp => turn_page(model, -1),
+        Action::PageDown => turn_page(model, 1),
         Action::First => up_or_down(model, i32::MIN),
         Action::Last => up_or_down(model, i32::MAX),
         Action::Next => focus(model, true),
@@ -134,7 +147,8 @@ fn open(model: &mut Model, what: &str, dialog: impl FnOnce(&mut Model) -> Dialog
 
 fn help(model: &mut Model) {
     if !matches!(model.dialogs.last(), Some(Dialog::Help(_))) {
-        model.dialogs.push(Dialog::Help(Help::default()));
+        let help = Help { from: model.chain(), ..Help::default() };
+        model.dialogs.push(Dialog::Help(help));
     }
 }
 
@@ -164,6 +178,11 @@ fn accept(model: &mut Model) -> Vec<Effect> {
 
 fn dismiss(model: &mut Model) -> Vec<Effect> {
     match model.dialogs.last() {
+        None if model.tab == Tab::Masks && model.status.is_none() && !model.masks.filter.is_empty() => {
+            masks::end_filter(model, false);
+            model.say(Mood::Quiet, "every capability is shown again");
+            Vec::new()
+        }
         None => {
             let said = model.status.take().is_some();
             let noted = model.tab == Tab::Masks && model.masks.note.take().is_some();
@@ -198,6 +217,28 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// A page is one line less than what is in sight, so that nothing is passed over.
+fn turn_page(model: &mut Model, by: i32) {
+    let rows = match view::dialogs::sight(model) {
+        Some(sight) => sight.rows,
+        None => view::mask_rows(model),
+    };
+    let page = by * i32::try_from(rows.saturating_sub(1).max(1)).unwrap_or(1);
+    if model.dialogs.last_mut().is_some_and(|dialog| scroll_of(dialog).is_none()) {
+        peek(model, page);
+    } else {
+        up_or_down(model, page);
+    }
+}
+
+/// Looks at other lines of a dialog with a focus, which stays where it is.
+pub(super) fn peek(model: &mut Model, rows: i32) {
+    let Some(sight) = view::dialogs::sight(model) else { return };
+    let to = sight.scroll.saturating_add_signed(rows as isize).min(sight.most);
+    // Both are numbers of lines on a sheet: far from the end of what a number holds.
+    model.peek = to as isize - sight.base as isize;
+}
+
 pub(super) fn up_or_down(model: &mut Model, rows: i32) {
     let last = masks::rows_of(model).saturating_sub(1);
     match model.dialogs.last_mut() {
@@ -206,13 +247,18 @@ pub(super) fn up_or_down(model: &mut Model, rows: i32) {
         }
         None => model.masks.move_by(rows, &model.snapshot),
         Some(
-            Dialog::Gate(choice) | Dialog::Quit(Quit { choice, .. }) | Dialog::Presets(choice) | Dialog::Copy(choice),
+            Dialog::Gate(choice)
+            | Dialog::Quit(Quit { choice, stage: Quitting::Asking })
+            | Dialog::Presets(choice)
+            | Dialog::Copy(choice),
         ) => {
             *choice = choice.saturating_add_signed(rows.signum() as isize).min(last);
         }
         Some(dialog) => {
             if let Some(scroll) = scroll_of(dialog) {
                 *scroll = scroll.saturating_add_signed(rows as isize);
+            } else {
+                peek(model, rows);
             }
         }
     }
@@ -234,7 +280,7 @@ fn scroll_of(dialog: &mut Dialog) -> Option<&mut usize> {
 
 /// What is scrolled never goes past its end.
 pub(super) fn clamp_scroll(model: &mut Model) {
-    let most = view::dialogs::scroll_max(model);
+    let most = view::dialogs::sight(model).map_or(0, |sight| sight.most);
     if let Some(scroll) = model.dialogs.last_mut().and_then(scroll_of) {
         *scroll = (*scroll).min(most);
     }
@@ -260,12 +306,27 @@ fn focus(model: &mut Model, forward: bool) {
     if let Some((focus, fields)) = focus_of(model) {
         *focus = (*focus + if forward { 1 } else { fields - 1 }) % fields;
     }
+    forgive(model);
+}
+
+/// What was wrong was said of the field that had the focus.
+fn forgive(model: &mut Model) {
+    match model.dialogs.last() {
+        Some(Dialog::Module) => model.module.error = None,
+        Some(Dialog::Call) => model.call.error = None,
+        Some(Dialog::Rehearse) => model.rehearse.error = None,
+        _ => {}
+    }
 }
 
 /// Puts the focus on a field; whether it was there already.
 pub(super) fn focus_on(model: &mut Model, at: usize) -> bool {
     let Some((focus, fields)) = focus_of(model) else { return false };
-    at < fields && std::mem::replace(focus, at) == at
+    let was_there = at < fields && std::mem::replace(focus, at) == at;
+    if !was_there {
+        forgive(model);
+    }
+    was_there
 }
 
 pub(super) fn pick(model: &mut Model, forward: bool) {

@@ -68,13 +68,16 @@ pub(in crate::tui) fn changes(model: &Model, draft: [CapMask; 2]) -> String {
 /// Starts to type what rows are to be shown.
 pub(super) fn filter(model: &mut Model) {
     model.masks.filtering = true;
+    model.masks.before = Some(model.masks.cursor);
 }
 
 /// Ends that: the filter is kept, or taken away.
 pub(super) fn end_filter(model: &mut Model, keep: bool) {
     model.masks.filtering = false;
+    let before = model.masks.before.take();
     if !keep {
         model.masks.filter = Default::default();
+        model.masks.cursor = before.unwrap_or(model.masks.cursor);
     }
     model.masks.move_by(0, &model.snapshot);
 }

@@ -37,6 +37,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     effects
 }
 
+/// The model as it is was put on the screen.
+pub fn shown(model: &mut Model) {
+    confirm::shown(model);
+}
+
 fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) => keys::press(model, &key),

@@ -30,7 +30,12 @@ pub(super) fn take(model: &mut Model, mouse: Mouse) {
 /// Scrolls what has rows.
 fn wheel(model: &mut Model, rows: i32) {
     match model.tab {
-        _ if !model.dialogs.is_empty() => up_or_down(model, rows),
+        _ if !model.dialogs.is_empty() => {
+            // No line is passed over.
+            let most = view::dialogs::sight(model).map_or(1, |sight| sight.rows.saturating_sub(1).max(1));
+            let most = i32::try_from(most).unwrap_or(WHEEL);
+            up_or_down(model, rows.clamp(-most, most));
+        }
         Tab::Overview => {}
         Tab::Masks => up_or_down(model, rows),
         Tab::Activity => model.activity.move_by(rows as isize),
@@ -56,7 +61,10 @@ fn press(model: &mut Model, hit: Hit) {
             end_typing(model);
             row(model, index);
         }
-        Hit::Target(at) => target(model, at),
+        Hit::Target(at) => {
+            model.peek = 0;
+            target(model, at);
+        }
     }
 }
 

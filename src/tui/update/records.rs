@@ -171,6 +171,7 @@ fn form(model: &mut Model) -> Option<&mut SaveForm> {
 pub(super) fn focus(model: &mut Model) {
     if let Some(form) = form(model) {
         form.focus = (form.focus + 1) % SaveForm::FIELDS;
+        form.error = None;
     }
 }
 

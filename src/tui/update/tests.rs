@@ -24,7 +24,9 @@ fn model() -> Model {
     fixture::model(fixture::snapshot(), 80, 24)
 }
 
+/// A key, with the screen before one's eyes.
 fn key(model: &mut Model, code: KeyCode) -> Vec<Effect> {
+    shown(model);
     update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
 }
 
@@ -836,7 +838,7 @@ fn read_only_refuses_with_words() {
     m.options.read_only = true;
     m.tab = crate::tui::model::Tab::Masks;
     let footer = m.keys.footer(m.chain(), true);
-    assert!(footer.iter().all(|(_, label)| !["module", "apply", "gate"].contains(label)) && footer.len() > 5);
+    assert!(footer.iter().all(|(row, _)| !["module", "apply", "gate"].contains(&row.label)) && footer.len() > 5);
     for c in "mceg wpR".chars() {
         m.status = None;
         assert!(type_in(&mut m, &c.to_string()).is_empty());

@@ -3,7 +3,10 @@
 use crate::control::words::Mood;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
+use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Edit;
+
+use super::keys::up_or_down;
 
 /// Text was pasted: into a field, or nowhere.
 pub(super) fn paste(model: &mut Model, text: &[u8]) {
@@ -17,6 +20,7 @@ pub(super) fn paste(model: &mut Model, text: &[u8]) {
 
 /// Into the field under the cursor; whether there is one.
 pub(super) fn insert(model: &mut Model, text: &[u8]) -> bool {
+    model.peek = 0;
     let Some((field, error)) = model.field() else { return false };
     let taken = field.insert(text);
     match (error, taken) {
@@ -38,6 +42,13 @@ fn follow_filter(model: &mut Model) {
 
 /// Moves in the field under the cursor, or deletes.
 pub(super) fn edit(model: &mut Model, how: Edit) {
+    // Where nothing is searched for, there is nothing for a cursor to move in.
+    if let Some(Dialog::Help(help)) = model.dialogs.last()
+        && help.search.is_empty()
+        && let Edit::Home | Edit::End = how
+    {
+        return up_or_down(model, if how == Edit::Home { i32::MIN } else { i32::MAX });
+    }
     if let Some((field, error)) = model.field() {
         field.edit(how);
         if let Some(error) = error {

@@ -23,7 +23,8 @@ struct Widths {
 fn widths(model: &Model, columns: usize) -> Widths {
     let (id, time, wait, who, took, least) = match columns {
         100.. => (7, 12, 4, 22, 10, 0),
-        76.. => (6, 8, 4, 14, 8, 0),
+        // `khelper` with the number of a process.
+        76.. => (4, 8, 4, 16, 8, 0),
         50.. => (6, 8, 0, 0, 8, 0),
         _ => (5, 0, 0, 0, 8, 7),
     };
@@ -48,7 +49,8 @@ pub(super) const fn hidden(columns: usize) -> Option<&'static str> {
 /// The names of the columns.
 pub(super) fn names(model: &Model, columns: usize) -> Line<'static> {
     let w = widths(model, columns);
-    let cells = cells(&w, ["id", "time", "module or path", "wait", "who asked", "state, exit", "took"]);
+    let title = if w.title < 14 { "module/path" } else { "module or path" };
+    let cells = cells(&w, ["id", "time", title, "wait", "who asked", "state, exit", "took"]);
     Line::from(cells.into_iter().map(|text| Span::styled(text, model.theme.title)).collect::<Vec<_>>())
 }
 
@@ -63,7 +65,7 @@ pub(super) fn row(model: &Model, row: &Row, columns: usize) -> Line<'static> {
     };
     let time = if w.time < 12 { text::head(&row.time, w.time) } else { &row.time };
     let (id, ending) = (format!("#{}", row.id), row.ending.text());
-    let cells = cells(&w, [&id, time, &row.title, row.wait, &row.who, &ending, &lasts]);
+    let cells = cells(&w, [&id, time, &row.title, row.wait, &who(&row.who, w.who), &ending, &lasts]);
     let mark = if under { ">" } else { " " };
     let style = |style: Style| if under { style.patch(model.theme.selected) } else { style };
     let ending_at = cells.len() - 2;
@@ -73,6 +75,17 @@ pub(super) fn row(model: &Model, row: &Row, columns: usize) -> Line<'static> {
         _ => Span::styled(text, style(model.theme.text)),
     });
     Line::from(spans.collect::<Vec<_>>())
+}
+
+/// `khelper (4121)`; where there is no room the name is cut, never the number.
+fn who(who: &str, columns: usize) -> String {
+    match who.rfind(" (") {
+        Some(at) if text::width(who) > columns => {
+            let (name, pid) = who.split_at(at);
+            text::fit(name, columns.saturating_sub(text::width(pid))) + pid
+        }
+        _ => who.to_owned(),
+    }
 }
 
 /// The cells of a row that are shown, each as wide as its column with the blank after it; the first begins with a blank

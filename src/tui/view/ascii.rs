@@ -34,10 +34,10 @@ const PLAIN: [(&str, &str); 42] = [
     ("▸", ">"),
     ("¡", "i"),
     ("↷", "~"),
-    ("∅", "0"),
+    ("∅", "n"),
     ("⊘", "%"),
     ("‖", "="),
-    ("∞", "8"),
+    ("∞", "&"),
     ("◷", "@"),
     ("≠", "#"),
     ("↻", "o"),
@@ -71,5 +71,7 @@ mod tests {
         let all: HashSet<_> = signs.chars().map(plain).chain(["?", "!", "/"]).collect();
         assert_eq!(all.len(), signs.chars().count() + 3);
         assert!(PLAIN.iter().all(|(_, plain)| plain.is_ascii() && plain.len() == 1));
+        // `#2 x: 0 no-op` would read like a number.
+        assert!(!PLAIN.iter().any(|(_, plain)| plain.bytes().all(|b| b.is_ascii_digit())));
     }
 }

@@ -3,12 +3,13 @@
 use ratatui::text::{Line, Span};
 
 use crate::control::words::Mood;
+use crate::engine::record::State;
 use crate::tui::keymap::{Action, name};
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::{Model, Tab};
 use crate::tui::text;
 
-use super::line;
+use super::{dialogs, line};
 
 /// The whole sentence, or as much of it as there is room for: the engine, its pid, and that the kernel is untouched.
 pub(super) fn target(model: &Model, columns: u16) -> Line<'static> {
@@ -124,9 +125,16 @@ pub(super) fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static
 /// The keys that mean something now. Where there is no room for all, the help's key is still there.
 pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
     let columns = usize::from(columns);
-    let keys: Vec<_> = model.keys.footer(model.chain(), model.options.read_only);
+    let mut keys: Vec<_> = offered(model);
     let cells = |key: &str, label: &str| text::width(key) + text::width(label) + 3;
-    let wanted: usize = keys.iter().map(|(key, label)| cells(key, label)).sum();
+    // No blanks are needed after the last one.
+    let all =
+        |keys: &[(String, &str)]| keys.iter().map(|(key, label)| cells(key, label)).sum::<usize>().saturating_sub(2);
+    if all(&keys) > columns && model.dialogs.last().is_some() {
+        // Of all keys this one is guessed the soonest.
+        keys.retain(|(_, label)| *label != "next");
+    }
+    let wanted = all(&keys);
     let on_top = matches!(model.dialogs.last(), Some(Dialog::Help(_)));
     let help = help_key(model);
     let more = format!("{} {help} help", text::CUT);
@@ -138,7 +146,7 @@ pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
             continue;
         }
         used += cells(&key, label);
-        if used > room {
+        if used.saturating_sub(if wanted <= columns { 2 } else { 0 }) > room {
             break;
         }
         spans.push(Span::styled(key, model.theme.key));
@@ -148,6 +156,25 @@ pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
         spans.push(Span::styled(text::fit(&more, columns), model.theme.key));
     }
     Line::from(spans)
+}
+
+/// The keys that do something now, with their labels.
+fn offered(model: &Model) -> Vec<(String, &'static str)> {
+    let scrolls = dialogs::sight(model).is_some_and(|sight| sight.most > 0);
+    let over = matches!(model.dialogs.last(), Some(Dialog::Detail(_)))
+        && model.activity.detail().is_some_and(|detail| detail.record.state == State::Ended);
+    let rows =
+        model.keys.footer(model.chain(), model.options.read_only).into_iter().filter(|(row, _)| match row.action {
+            _ if row.label == "scroll" => scrolls,
+            Action::Next => model.fields() > 1,
+            Action::Kill | Action::Abandon => !over,
+            _ => true,
+        });
+    rows.map(|(row, key)| match row.action {
+        Action::Change => (format!("{}/{key}", model.keys.key(Action::ChangeBack)), row.label),
+        _ => (key, row.label),
+    })
+    .collect()
 }
 
 /// The help's key that means something now: a character does not where text is typed.

@@ -148,13 +148,22 @@ fn of_level(model: &Model, level: Level) -> Style {
     }
 }
 
+/// The level where there is little room: no word is broken off.
+const fn short(level: Level) -> &'static str {
+    match level {
+        Level::Info => "info",
+        Level::Warning => "warn",
+        Level::Error => "err",
+    }
+}
+
 /// Time and level, and the words broken into rows; where there is little room the level comes first.
 fn wrapped(one: &Line, columns: usize) -> (String, Vec<String>) {
     let level = level_name(one.level);
     let head = match columns {
         76.. => format!("{} {} ", one.time, text::pad(level, 7)),
         50.. => format!("{} {} ", text::head(&one.time, 8), text::pad(level, 7)),
-        12.. => format!("{} ", text::head(level, 4)),
+        12.. => format!("{} ", text::pad(short(one.level), 4)),
         _ => String::new(),
     };
     let room = columns.saturating_sub(text::width(&head) + 1);

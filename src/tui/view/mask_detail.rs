@@ -15,30 +15,53 @@ use super::{cut, line, mask_table};
 
 /// As much as there is room for, the most important first.
 pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
-    let roomy = rows > 20;
-    let mut out = Lines { lines: Vec::new(), columns, wrap: if roomy { 8 } else { 2 } };
-    if rows <= 2 {
-        out.wrap = 1;
+    // Every sentence as whole as there is room for.
+    let limits: &[usize] = match rows {
+        ..=2 => &[1],
+        3..=20 => &[usize::MAX, 2],
+        _ => &[usize::MAX, 16, 12, 8],
+    };
+    let mut out = Lines::default();
+    for limit in limits {
+        out = limited(model, columns, rows, *limit);
+        if out.lines.len() <= rows {
+            break;
+        }
     }
+    let total = out.lines.len();
+    if total > rows
+        && let Some(last) = rows.checked_sub(2).filter(|last| out.goes_on.get(*last) == Some(&true))
+    {
+        let style = out.lines[last].spans.first().map(|span| span.style).unwrap_or_default();
+        out.lines[last] = line(text::fit(&format!("{}{}", out.lines[last], text::CUT), columns), style);
+    }
+    let says = format!("lines: {} shows all", model.keys.key(Action::Forms));
+    cut(out.lines, total, (columns, rows), &says, model.theme.dim)
+}
+
+/// All of it, each sentence on so many lines at most.
+fn limited(model: &Model, columns: usize, rows: usize, wrap: usize) -> Lines {
+    let roomy = rows > 20;
+    let mut out = Lines { columns, wrap, ..Lines::default() };
     note(model, &mut out);
     differences(model, &mut out);
     capability(model, &mut out);
     caveats(model, &mut out);
-    out.lines.push(mask_table::legend(model, columns));
+    legend(model, &mut out);
     if roomy {
-        out.lines.push(Line::default());
+        out.say("", model.theme.text);
     }
     for knob in KNOBS {
         forms(model, knob, &mut out, roomy);
     }
-    let total = out.lines.len();
-    let whole = if columns < 50 { "shows all" } else { "shows both masks whole" };
-    let says = format!("lines: {} {whole}", model.keys.key(Action::Forms));
-    cut(out.lines, total, (columns, rows), &says, model.theme.dim)
+    out
 }
 
+#[derive(Default)]
 struct Lines {
     lines: Vec<Line<'static>>,
+    /// Of each line, whether the next one goes on with its sentence.
+    goes_on: Vec<bool>,
     columns: usize,
     wrap: usize,
 }
@@ -48,9 +71,16 @@ impl Lines {
     fn say(&mut self, sentence: &str, style: Style) {
         let mut lines = text::wrap(sentence, self.columns);
         if lines.len() > self.wrap {
-            let rest = lines.split_off(self.wrap - 1).join(" ");
-            lines.push(text::fit(&rest, self.columns));
+            // The rest as it was, with the blanks that it has and no others.
+            lines.truncate(self.wrap - 1);
+            let rest = lines.iter().fold(sentence, |rest, line| {
+                rest.split_once(line.as_str()).map_or(rest, |(_, rest)| rest.trim_start())
+            });
+            let rest = text::fit(rest, self.columns);
+            lines.push(rest);
         }
+        let last = lines.len() - 1;
+        self.goes_on.extend((0..lines.len()).map(|at| at < last));
         self.lines.extend(lines.into_iter().map(|text| line(text, style)));
     }
 }
@@ -124,9 +154,20 @@ fn forms(model: &Model, knob: MaskKnob, out: &mut Lines, roomy: bool) {
     }
 }
 
-/// Both masks whole, live and draft, in every form: for the page that `f` opens.
+/// What the marks mean, no mark parted from its words.
+fn legend(model: &Model, out: &mut Lines) {
+    for row in mask_table::legend(out.columns) {
+        out.say(&row, model.theme.dim);
+    }
+}
+
+/// Everything that is said here, and both masks, live and draft, in every form: for the page that `f` opens.
 pub(super) fn whole(model: &Model, columns: usize) -> Vec<Line<'static>> {
-    let mut out = Lines { lines: Vec::new(), columns, wrap: usize::MAX };
+    let mut out = Lines { columns, wrap: usize::MAX, ..Lines::default() };
+    note(model, &mut out);
+    capability(model, &mut out);
+    legend(model, &mut out);
+    out.say(mask_table::HOST, model.theme.dim);
     for knob in KNOBS {
         forms(model, knob, &mut out, true);
     }

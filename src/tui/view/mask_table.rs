@@ -22,8 +22,17 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
     let mut lines = filter(model, columns, all.len());
     let (first, room) = scrolled(model, &all, rows.saturating_sub(1 + lines.len()));
     lines.push(header(model, columns, first, room.min(all.len()), all.len()));
+    if all.is_empty() {
+        let words = "no capability is like that: esc shows all again";
+        lines.extend(text::wrap(words, columns).into_iter().map(|text| line(text, model.theme.dim)));
+    }
     lines.extend(all.iter().skip(first).take(room).map(|cap| row(model, *cap, columns)));
     lines
+}
+
+/// How many rows there is room for, below the header and the filter.
+pub(super) fn room(model: &Model, columns: usize, rows: usize) -> usize {
+    rows.saturating_sub(1 + filter(model, columns, 0).len())
 }
 
 /// The first row that is shown, and how many there is room for.
@@ -149,8 +158,17 @@ fn host(model: &Model, cap: Capability, columns: usize) -> String {
     words[usize::from(columns < 50)].to_owned()
 }
 
-/// What the marks mean.
-pub(super) fn legend(model: &Model, columns: usize) -> Line<'static> {
-    let words = "■ has  · lacks  ■→· draft drops it  ·→✗ cannot be regained";
-    line(text::fit(words, columns), model.theme.dim)
+/// What the marks mean, in rows.
+pub(super) fn legend(columns: usize) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for mark in ["■ has", "· lacks", "■→· draft drops it", "·→✗ cannot be regained"] {
+        match rows.last_mut() {
+            Some(row) if text::width(row) + 2 + text::width(mark) <= columns => *row += &format!("  {mark}"),
+            _ => rows.push(mark.to_owned()),
+        }
+    }
+    rows
 }
+
+/// What the last column means.
+pub(super) const HOST: &str = "host: which of its own sets have it: b bounding, i or inh inheritable, - none";

@@ -22,6 +22,12 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
     table.contains(at).then_some(at)
 }
 
+/// How many rows of capabilities there is room for.
+pub(super) fn rows(model: &Model, area: Rect) -> usize {
+    let (table, _) = split(area);
+    mask_table::room(model, usize::from(table.width), usize::from(table.height))
+}
+
 /// What of the table is in that cell.
 pub(super) fn hit(model: &Model, area: Rect, x: u16, y: u16) -> Option<(Capability, Option<MaskKnob>)> {
     let (table, _) = split(area);

@@ -39,6 +39,8 @@ pub(super) struct Areas {
     pub(super) body: Rect,
     status: Rect,
     footer: Rect,
+    /// Where dialogs may stand.
+    front: Rect,
 }
 
 impl Areas {
@@ -51,7 +53,10 @@ impl Areas {
         let target = rows.min(1);
         let body = rows - target - tabs - footer - status;
         let at = |y: u16, height: u16| Rect { x: area.x, y: area.y + y, width: area.width, height };
+        // Everything but the target's line, the keys, and what answers a key of the dialog on top.
+        let end = if model.is_answered() { target + tabs + body } else { target + tabs + body + status };
         Self {
+            front: at(target, end - target),
             target: at(0, target),
             tabs: at(target, tabs),
             body: at(target + tabs, body),
@@ -60,10 +65,9 @@ impl Areas {
         }
     }
 
-    /// Where dialogs may stand: everything but the target's line and the keys.
-    pub(super) fn front(&self) -> Rect {
-        let height = self.footer.y.saturating_sub(self.tabs.y);
-        Rect { y: self.tabs.y, height, ..self.tabs }
+    /// Where dialogs may stand.
+    pub(super) const fn front(&self) -> Rect {
+        self.front
     }
 }
 
@@ -149,6 +153,11 @@ fn part(buf: &mut Buffer) {
             }
         }
     }
+}
+
+/// How many rows of the masks' table there are.
+pub(super) fn mask_rows(model: &Model) -> usize {
+    masks::rows(model, Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).body)
 }
 
 /// A line of one style.

@@ -38,7 +38,7 @@ fn whole(model: &Model, area: Rect) -> Vec<Line<'static>> {
 fn lists(model: &Model, area: Rect, buf: &mut Buffer) {
     if area.width >= WIDE {
         let half = area.width / 2;
-        let left = Rect { width: half - 1, ..area };
+        let left = Rect { width: half - 3, ..area };
         let right = Rect { x: area.x + half, width: area.width - half, ..area };
         let rows = usize::from(area.height);
         put(buf, left, &running::lines(model, usize::from(left.width), rows));
@@ -66,15 +66,21 @@ fn small(model: &Model, area: Rect) -> Vec<Line<'static>> {
         lines.push(line(text::fit(&gate, columns), model.theme.text));
     }
     let room = rows.saturating_sub(lines.len() + 1);
-    // Half and half; where there is one line only, what runs goes first.
+    // Half and half; where there is one line only, what runs goes first, the oldest as on a larger screen.
     let runs = s.running.len().min(room.saturating_sub(s.last.len().min(room / 2)));
     let ends = s.last.len().min(room - runs);
     let hidden = (s.live_total - runs.min(s.live_total), last::over(model) - ends);
-    let running = s.running.iter().rev().take(runs).map(|live| running::row(model, live, columns));
+    let knobs = settings::brief(model);
+    let shown = knobs.len().min(room - runs - ends);
+    lines.extend(knobs[..shown].iter().map(|words| line(text::fit(words, columns), model.theme.text)));
+    let running = s.running.iter().take(runs).map(|live| running::row(model, live, columns));
     lines.extend(running.map(|text| line(text::fit(&text, columns), model.theme.text)));
     lines.extend(s.last.iter().take(ends).map(|record| last::row(model, record, columns)));
-    let says = format!("hidden: knobs, {} running, {} ended", hidden.0, hidden.1);
-    lines.truncate(rows.saturating_sub(1));
-    lines.push(line(text::fit(&says, columns), model.theme.dim));
+    let some = if shown < knobs.len() { "knobs, " } else { "" };
+    let says = format!("hidden: {some}{} running, {} ended", hidden.0, hidden.1);
+    if shown < knobs.len() || hidden != (0, 0) {
+        lines.truncate(rows.saturating_sub(1));
+        lines.push(line(text::fit(&says, columns), model.theme.dim));
+    }
     lines
 }

@@ -40,6 +40,23 @@ fn mask(model: &Model, knob: MaskKnob) -> String {
     format!("{words} = {}{effect}", masks::size(live, s.known))
 }
 
+/// Everything but the path and the gate, where there is little room.
+pub(super) fn brief(model: &Model) -> Vec<String> {
+    let (s, knobs) = (&model.snapshot, &model.snapshot.knobs);
+    let effect = if s.host.inheritable.is_empty() { ", no effect" } else { "" };
+    vec![
+        format!("bset {}", masks::size(knobs.bset, s.known)),
+        format!("inheritable {}{effect}", masks::size(knobs.inheritable, s.known)),
+        format!("era {} · max_concurrent {}", knobs.era.name(), knobs.max_concurrent),
+        format!("allow {}", list(&knobs.allow, "(all)")),
+        format!("deny {}", list(&knobs.deny, "(none)")),
+    ]
+}
+
+fn list(list: &str, empty: &str) -> String {
+    if list.is_empty() { empty.to_owned() } else { screen(list.as_bytes()) }
+}
+
 /// The gate as it stands, in words.
 pub(super) fn gate(model: &Model) -> String {
     let s = &model.snapshot;
@@ -49,7 +66,6 @@ pub(super) fn gate(model: &Model) -> String {
 
 fn rest(model: &Model, columns: usize) -> Line<'static> {
     let knobs = &model.snapshot.knobs;
-    let list = |list: &str, empty: &str| if list.is_empty() { empty.to_owned() } else { screen(list.as_bytes()) };
     let shut = model.snapshot.gate != Depth::Enabled;
     let style = if shut { model.theme.bad } else { model.theme.title };
     let gate = gate(model);

@@ -4,6 +4,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::abi::escape::screen;
+use crate::policy::gate::Depth;
 use crate::tui::model::Model;
 use crate::tui::text;
 
@@ -55,7 +56,12 @@ pub(super) fn numbers(model: &Model, columns: usize) -> Line<'static> {
     if text::width(&whole) <= columns {
         return plain(&whole, columns, model.theme.text);
     }
-    let short = format!("calls {} live {} queued {} gate {}", s.running_helpers, s.live, s.queued, s.gate.name());
+    // Who waits for a slot is let pass by the gate: while it is open, they are what matters.
+    let last = match s.slots.waiting {
+        waiting if waiting > 0 && s.gate == Depth::Enabled => format!("waiting {waiting}"),
+        _ => format!("gate {}", s.gate.name()),
+    };
+    let short = format!("calls {} live {} queued {} {last}", s.running_helpers, s.live, s.queued);
     plain(&short, columns, model.theme.text)
 }
 

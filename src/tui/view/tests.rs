@@ -1,3 +1,4 @@
+mod reading;
 mod states;
 mod styles;
 

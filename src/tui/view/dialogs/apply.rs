@@ -30,7 +30,9 @@ pub(super) fn apply(model: &Model, apply: &Apply, columns: usize) -> Sheet {
             sheet.say(&words, model.theme.warn);
         }
     }
-    if apply.phrase.is_empty() {
+    if apply.phrase.is_empty() && apply.error.is_some() {
+        // The room is for what is wrong; the keys stand in the footer.
+    } else if apply.phrase.is_empty() {
         sheet.pinned.push(super::line("enter applies, esc goes back", model.theme.text));
     } else {
         let label = format!("type `{}`:", apply.phrase);

@@ -1,24 +1,17 @@
 //! The dialogs with a list: the gate, quitting with helpers alive.
 
-use crate::abi::escape::screen;
-use crate::control::words::took;
 use crate::tui::model::Model;
 use crate::tui::model::dialog::{Quit, Quitting};
 use crate::tui::model::masks::short;
-use crate::tui::view::settings;
+use crate::tui::text;
+use crate::tui::view::{running, settings};
 
 use super::Sheet;
 
 /// The choices, the chosen one marked.
 fn choices(model: &Model, sheet: &mut Sheet, rows: [&str; 3], chosen: usize) {
     for (at, row) in rows.into_iter().enumerate() {
-        let (mark, style) = if at == chosen { ('>', model.theme.selected) } else { (' ', model.theme.text) };
-        if at == chosen {
-            sheet.focus = Some((sheet.lines.len(), None));
-        }
-        sheet.targets.push(sheet.lines.len());
-        let text = crate::tui::text::pad(&format!("{mark} {row}"), sheet.columns);
-        sheet.lines.push(super::line(text, style));
+        sheet.choice(model, row, at == chosen);
     }
 }
 
@@ -77,14 +70,14 @@ pub(super) fn quit(model: &Model, quit: &Quit, columns: usize) -> Sheet {
             sheet.say(&sent, model.theme.bad);
         }
     }
-    for live in s.running.iter().take(8) {
-        let pid = live.pid.map_or_else(|| "no pid yet".to_owned(), |pid| format!("pid {pid}"));
-        let elapsed = took(model.now.saturating_sub(live.at));
-        let row = format!("  #{} {} {pid} · {elapsed}", live.id, screen(&live.title));
-        sheet.lines.push(super::line(crate::tui::text::fit(&row, columns), model.theme.text));
+    for live in &s.running {
+        let row = format!("  {}", running::row(model, live, columns.saturating_sub(2)));
+        sheet.lines.push(super::line(text::fit(&row, columns), model.theme.text));
     }
-    if s.live_total > 8 {
-        sheet.say(&format!("  … {} more", s.live_total - 8), model.theme.dim);
+    let more = s.live_total.saturating_sub(s.running.len());
+    if more > 0 {
+        sheet.lines.push(super::line(text::fit(&format!("  … {more} more"), columns), model.theme.dim));
+        sheet.stands_for = more - 1;
     }
     sheet
 }

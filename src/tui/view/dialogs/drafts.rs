@@ -7,31 +7,24 @@ use crate::tui::update::changes;
 
 use super::Sheet;
 
-/// A row to choose.
-fn row(model: &Model, sheet: &mut Sheet, words: &str, chosen: bool) {
-    let (mark, style) = if chosen { ('>', model.theme.selected) } else { (' ', model.theme.text) };
-    if chosen {
-        sheet.focus = Some((sheet.lines.len(), None));
-    }
-    sheet.targets.push(sheet.lines.len());
-    sheet.lines.push(super::line(text::pad(&format!("{mark} {words}"), sheet.columns), style));
-}
+/// Fewer rows than these have no room for a list and an explanation apart from it.
+const APART: u16 = 16;
 
-/// Each preset by name; what the chosen one means and would change stays in sight.
+/// Each preset by name; what the chosen one means and would change stays in sight below them, or right below its name.
 pub(super) fn presets(model: &Model, choice: usize, columns: usize) -> Sheet {
     let mut sheet = Sheet::new("Presets: fill the draft, apply nothing", columns);
     for (at, preset) in presets::all(model.snapshot.known).iter().enumerate() {
-        row(model, &mut sheet, &preset.name, at == choice);
-        if at == choice {
-            // Where there are few rows, the list has most of them.
-            let lines = |words: &str| match model.rows {
-                ..16 => vec![text::fit(words, columns)],
-                _ => text::wrap(words, columns),
-            };
-            let says = lines(&preset.says).into_iter().map(|text| super::line(text, model.theme.text));
-            sheet.pinned.extend(says);
-            let changes = lines(&changes(model, preset.masks)).into_iter();
-            sheet.pinned.extend(changes.map(|text| super::line(text, model.theme.draft)));
+        sheet.choice(model, &preset.name, at == choice);
+        if at != choice {
+            continue;
+        }
+        let explained = [(preset.says.clone(), model.theme.text), (changes(model, preset.masks), model.theme.draft)];
+        for (words, style) in explained {
+            if model.rows < APART {
+                sheet.below(&words, style);
+            } else {
+                sheet.pinned.extend(text::wrap(&words, columns).into_iter().map(|text| super::line(text, style)));
+            }
         }
     }
     sheet
@@ -42,7 +35,7 @@ pub(super) fn copy(model: &Model, choice: usize, columns: usize) -> Sheet {
     let mut sheet = Sheet::new("Copy the draft as", columns);
     for (at, form) in mask_forms::draft(model).iter().enumerate() {
         let words = format!("{:<19} {}", form.title().replace(" as ", " "), form.text.replace('\t', " "));
-        row(model, &mut sheet, &words, at == choice);
+        sheet.choice(model, &text::fit(&words, columns.saturating_sub(2)), at == choice);
     }
     sheet.pinned.push(super::line(text::fit("enter copies it whole, by OSC 52", columns), model.theme.dim));
     sheet

@@ -10,6 +10,7 @@ use super::Sheet;
 pub(super) fn module(model: &Model, columns: usize) -> Sheet {
     let form = &model.module;
     let mut sheet = Sheet::new("Ask for a module", columns);
+    sheet.error.clone_from(&form.error);
     sheet.field(model, "name       ", &form.name, form.focus == 0);
     let wait = if form.wait { "yes: until modprobe has ended" } else { "no: until exec is decided" };
     sheet.pick(model, "wait       ", wait, form.focus == 1);
@@ -23,15 +24,19 @@ pub(super) fn module(model: &Model, columns: usize) -> Sheet {
         sheet.say_whole(&format!("runs {argv}"), model.theme.dim);
     }
     sheet.say(&format!("at once: 1 to {AT_ONCE_MAX}"), model.theme.dim);
-    sheet.wrong(model, form.error.as_ref());
     sheet
 }
 
 pub(super) fn call(model: &Model, columns: usize) -> Sheet {
     let form = &model.call;
     let mut sheet = Sheet::new("Call a helper", columns);
+    sheet.error.clone_from(&form.error);
     sheet.field(model, "path       ", &form.path, form.focus == 0);
     sheet.field(model, "arguments  ", &form.args, form.focus == 1);
+    let args = args::split(form.args.bytes());
+    if let (Err(why), None) = (&args, &form.error) {
+        sheet.below(why, model.theme.warn);
+    }
     let wait = match form.wait % WAITS.len() {
         0 => "proc: until it has ended",
         1 => "exec: until exec is decided",
@@ -41,20 +46,16 @@ pub(super) fn call(model: &Model, columns: usize) -> Sheet {
     sheet.field(model, "bset       ", &form.masks[0], form.focus == 3);
     sheet.field(model, "inheritable", &form.masks[1], form.focus == 4);
     sheet.say("masks for this call alone; empty: the live ones", model.theme.dim);
-    match args::split(form.args.bytes()) {
-        Ok(args) => {
-            let argv = args::join(std::iter::once(form.path.bytes()).chain(args.iter().map(Vec::as_slice)));
-            sheet.say_whole(&format!("argv: {argv}"), model.theme.dim);
-        }
-        Err(why) if form.error.is_none() => sheet.say(&why, model.theme.warn),
-        Err(_) => {}
+    if let Ok(args) = args {
+        let argv = args::join(std::iter::once(form.path.bytes()).chain(args.iter().map(Vec::as_slice)));
+        sheet.say_whole(&format!("argv: {argv}"), model.theme.dim);
     }
-    sheet.wrong(model, form.error.as_ref());
     sheet
 }
 
 pub(super) fn path(model: &Model, form: &PathForm, columns: usize) -> Sheet {
     let mut sheet = Sheet::new("Edit kernel.modprobe", columns);
+    sheet.error.clone_from(&form.error);
     sheet.field(model, "path ", &form.path, true);
     let live = screen(&model.snapshot.knobs.modprobe);
     let live = if live.is_empty() { "(empty)".to_owned() } else { format!("`{live}`") };
@@ -62,6 +63,5 @@ pub(super) fn path(model: &Model, form: &PathForm, columns: usize) -> Sheet {
     if form.ticket.is_some() {
         sheet.say("writing it", model.theme.dim);
     }
-    sheet.wrong(model, form.error.as_ref());
     sheet
 }

@@ -10,11 +10,18 @@ use crate::tui::text;
 
 use super::Sheet;
 
+/// What means something where the help was called comes first, the nearest of all; text fields are the same everywhere.
+fn order(from: &[Context]) -> Vec<Context> {
+    let here = |text: bool| from.iter().copied().filter(move |context| (*context == Context::Text) == text);
+    let rest = Context::ALL.into_iter().filter(|context| !from.contains(context));
+    here(false).chain(here(true)).chain(rest).collect()
+}
+
 pub(super) fn sheet(model: &Model, help: &Help, columns: usize) -> Sheet {
     let mut sheet = Sheet::new("Keys: type to search", columns);
     sheet.scroll = help.scroll;
     let wanted = screen(help.search.bytes()).to_lowercase();
-    for context in Context::ALL {
+    for context in order(help.from) {
         let rows: Vec<_> = model
             .keys
             .rows()

@@ -12,16 +12,6 @@ use crate::tui::view::detail;
 
 use super::Sheet;
 
-/// A row to choose.
-fn choice(model: &Model, sheet: &mut Sheet, words: &str, chosen: bool) {
-    let (mark, style) = if chosen { ('>', model.theme.selected) } else { (' ', model.theme.text) };
-    if chosen {
-        sheet.focus = Some((sheet.lines.len(), None));
-    }
-    sheet.targets.push(sheet.lines.len());
-    sheet.lines.push(super::line(text::pad(&format!("{mark} {words}"), sheet.columns), style));
-}
-
 pub(super) fn page(model: &Model, scroll: usize, columns: usize) -> Sheet {
     let Some(record) = model.activity.detail() else {
         let mut sheet = Sheet::new("A record", columns);
@@ -37,8 +27,8 @@ pub(super) fn page(model: &Model, scroll: usize, columns: usize) -> Sheet {
 pub(super) fn kill(model: &Model, kill: &Kill, columns: usize) -> Sheet {
     let mut sheet = Sheet::new(format!("Kill the helper of #{}?", kill.id), columns);
     sheet.say(&format!("{} (pid {}) and its group", kill.title, kill.pid), model.theme.title);
-    choice(model, &mut sheet, "TERM: it may clean up, or refuse", kill.choice == 0);
-    choice(model, &mut sheet, "KILL: it ends at once", kill.choice == 1);
+    sheet.choice(model, "TERM: it may clean up, or refuse", kill.choice == 0);
+    sheet.choice(model, "KILL: it ends at once", kill.choice == 1);
     if kill.had_term {
         sheet.say("TERM was sent, and it lives on", model.theme.warn);
     }
@@ -88,7 +78,7 @@ pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
 pub(super) fn copy(model: &Model, copy: &CopyRecord, columns: usize) -> Sheet {
     let mut sheet = Sheet::new(format!("Copy #{} as", copy.record.id), columns);
     for (at, form) in CopyRecord::FORMS.into_iter().enumerate() {
-        choice(model, &mut sheet, form, copy.choice == at);
+        sheet.choice(model, form, copy.choice == at);
     }
     sheet.pinned.push(super::line(text::fit("enter copies it, by OSC 52", columns), model.theme.dim));
     sheet
@@ -98,11 +88,12 @@ pub(super) fn save(model: &Model, form: &SaveForm, columns: usize) -> Sheet {
     let mut sheet = Sheet::new("Save records, as JSON lines", columns);
     if let Saving::Asking(existing) = &form.stage {
         sheet.title = "Replace the file?".to_owned();
+        sheet.say(&format!("its {} bytes would be lost; there already is", existing.bytes), model.theme.bad);
         sheet.say(&format!("`{}`", screen(form.path.bytes())), model.theme.title);
-        sheet.say(&format!("is there already, {} bytes: they would be lost", existing.bytes), model.theme.bad);
         sheet.pinned.push(super::line(text::fit("enter replaces it, esc goes back", columns), model.theme.text));
         return sheet;
     }
+    sheet.error.clone_from(&form.error);
     sheet.field(model, "file ", &form.path, form.focus == 0);
     let matched = model.activity.answer.matched;
     let what = match &form.record {
@@ -114,6 +105,5 @@ pub(super) fn save(model: &Model, form: &SaveForm, columns: usize) -> Sheet {
         Saving::Writing(_) => sheet.say("writing it", model.theme.dim),
         _ => sheet.say("one object a line, as `--json` prints them; for your eyes alone (0600)", model.theme.dim),
     }
-    sheet.wrong(model, form.error.as_ref());
     sheet
 }

@@ -30,6 +30,7 @@ pub(super) fn form(model: &Model, columns: usize) -> Sheet {
         Subject::Modprobe => "modprobe, for a module",
         Subject::Program => "any program",
     };
+    sheet.error.clone_from(&form.error);
     sheet.pick(model, "what     ", what, form.focus == 0);
     match form.subject {
         Subject::Probe => sheet.say("it does nothing but tell what a helper gets", model.theme.dim),
@@ -47,7 +48,6 @@ pub(super) fn form(model: &Model, columns: usize) -> Sheet {
         let why = "it really runs, twice: the second run meets what the first one left";
         sheet.say(why, model.theme.warn);
     }
-    sheet.wrong(model, form.error.as_ref());
     sheet
 }
 

@@ -1,0 +1,148 @@
+//! Nothing is lost unread: what a confirmation names has been on the screen before it can be confirmed.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::tui::msg::Effect;
+use crate::tui::update::shown;
+
+/// What stands between the edges of the dialog: its lines, and the pinned ones.
+fn inside(model: &Model) -> Vec<String> {
+    let framed = |row: &String| row.starts_with('│') || row.contains(" │ ");
+    let rows = rows(&page(model));
+    if rows.iter().any(framed) {
+        let inner = |row: &String| Some(row.trim().strip_prefix('│')?.strip_suffix('│')?.trim().to_owned());
+        return rows.iter().filter_map(inner).collect();
+    }
+    rows.iter().skip(2).map(|row| row.trim().to_owned()).collect()
+}
+
+/// Every line of the confirmation, as a terminal of the same width but high enough would show it; without those that
+/// are pinned.
+fn whole(model: &Model) -> Vec<String> {
+    let front = Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).front();
+    // Where there is no room for a frame, its four columns are the text's.
+    let columns = if front.height < 7 { model.columns + 4 } else { model.columns };
+    let mut high = fixture::model(model.snapshot.clone(), columns, 120);
+    high.masks = model.masks.clone();
+    high.tab = Tab::Masks;
+    keys(&mut high, "w");
+    let lines = inside(&high);
+    // Where it is narrow, what has to be typed stands above its field.
+    let pinned = |line: &String| ["> type `", "type `", "enter applies"].iter().any(|start| line.starts_with(start));
+    lines.into_iter().take_while(|line| !pinned(line)).collect()
+}
+
+fn press(model: &mut Model, code: KeyCode, seen: &mut HashSet<(u16, String)>) -> Vec<Effect> {
+    let columns = model.columns;
+    seen.extend(inside(model).into_iter().map(|line| (columns, line)));
+    shown(model);
+    update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+}
+
+fn phrase(model: &Model) -> String {
+    match model.dialogs.last() {
+        Some(Dialog::Apply(apply)) => apply.phrase.clone(),
+        _ => String::new(),
+    }
+}
+
+/// The confirmation of a draft that drops these of what is live.
+fn asked(columns: u16, rows: u16, live: [u64; 2], dropped: [u64; 2]) -> Model {
+    let mut s = fixture::snapshot();
+    let of = |bits| CapMask::from_bits(bits) & KNOWN;
+    (s.knobs.bset, s.knobs.inheritable) = (of(live[0]), of(live[1]));
+    let mut model = fixture::model(s, columns, rows);
+    model.masks.set_both([of(live[0] & !dropped[0]), of(live[1] & !dropped[1])]);
+    keys(&mut model, "2w");
+    model
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_applied_before_every_line_of_it_was_on_the_screen(
+        (columns, rows) in (24u16..88, 5u16..45),
+        live in any::<[u64; 2]>(),
+        dropped in any::<[u64; 2]>(),
+        typed in any::<bool>(),
+        steps in proptest::collection::vec((0u8..12, 24u16..88, 5u16..45), 0..30),
+    ) {
+        let mut model = asked(columns, rows, live, dropped);
+        prop_assume!(matches!(model.dialogs.last(), Some(Dialog::Apply(_))));
+        let mut seen = HashSet::new();
+        if typed {
+            for c in phrase(&model).chars() {
+                press(&mut model, KeyCode::Char(c), &mut seen);
+            }
+        }
+        for (step, columns, rows) in steps {
+            let code = match step {
+                0..4 => KeyCode::PageDown,
+                4..6 => KeyCode::Down,
+                6 => KeyCode::PageUp,
+                7 => KeyCode::Up,
+                8 => KeyCode::F(1),
+                9 => {
+                    update(&mut model, Msg::Resize { columns, rows });
+                    continue;
+                }
+                10 => {
+                    // Faster than the screen: the page between was never on it.
+                    update(&mut model, Msg::Key(KeyEvent::new(KeyCode::PageDown, KeyModifiers::NONE)));
+                    KeyCode::PageDown
+                }
+                _ => KeyCode::Enter,
+            };
+            let before = model.columns;
+            let wanted = if code == KeyCode::Enter { whole(&model) } else { Vec::new() };
+            if press(&mut model, code, &mut seen).iter().any(|effect| matches!(effect, Effect::Submit { .. })) {
+                for line in wanted {
+                    prop_assert!(seen.contains(&(before, line.clone())), "{line}\n{seen:?}");
+                }
+                break;
+            }
+            if code == KeyCode::F(1) {
+                press(&mut model, KeyCode::Esc, &mut seen);
+            }
+        }
+    }
+
+    #[test]
+    fn who_reads_on_to_the_end_can_apply(
+        (columns, rows) in (24u16..130, 8u16..45),
+        live in any::<[u64; 2]>(),
+        dropped in any::<[u64; 2]>(),
+        by_line in any::<bool>(),
+    ) {
+        let mut model = asked(columns, rows, live, dropped);
+        prop_assume!(matches!(model.dialogs.last(), Some(Dialog::Apply(_))));
+        let typed = phrase(&model);
+        keys(&mut model, &"\n".repeat(2));
+        keys(&mut model, &if by_line { "↓" } else { "⇟" }.repeat(60));
+        keys(&mut model, &typed);
+        prop_assert!(model.pending.is_empty() || model.pending.len() == 1);
+        keys(&mut model, "\n");
+        prop_assert_eq!(model.pending.len(), 1, "{}", screen(&model));
+    }
+
+    #[test]
+    fn a_page_passes_nothing_over(columns in 24u16..130, rows in 8u16..45, at in 0usize..5) {
+        let typed = ["2 f", "?", ":get -a\n", "2nw", "2np\n"][at];
+        let mut model = fixture::model(fixture::overflowing(), columns, rows);
+        keys(&mut model, typed);
+        prop_assume!(!model.dialogs.is_empty());
+        let mut end = 0;
+        for _ in 0..60 {
+            let (lines, shown) = dialogs::lines(&model).unwrap();
+            prop_assert!(shown.start <= end, "{} > {end} of {}", shown.start, lines.len());
+            if shown.end == lines.len() {
+                break;
+            }
+            prop_assert!(shown.end > end, "stuck at {end}");
+            end = shown.end;
+            keys(&mut model, "⇟");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What does not fit can be read all the same, in the smallest size as in the largest.
+
+use std::collections::BTreeSet;
+
+use crate::activity::page_shows;
+use crate::journeys::{ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, quits, taken};
+use crate::pty::Pty;
+
+const DOWN: &str = "\x1b[B";
+const PAGE_DOWN: &str = "\x1b[6~";
+const HOME: &str = "\x1b[H";
+const END: &str = "\x1b[F";
+
+/// The capabilities that the screen names whole.
+fn named(pty: &Pty) -> BTreeSet<String> {
+    let words = pty.flat();
+    words.split([' ', ',', '`', ';']).filter(|word| word.starts_with("cap_")).map(str::to_owned).collect()
+}
+
+/// A draft is applied after the last of what it drops was on the screen, not before, however fast the keys are.
+#[test]
+fn a_draft_is_read_to_its_end_before_it_is_applied() {
+    everywhere(QUICK, |pty, _| {
+        pty.press("2P", "> modules only");
+        pty.press(DOWN, "> modules and firmware");
+        pty.press(DOWN, "> core dumps");
+        pty.send(ENTER);
+        pty.says("draft `core dumps`");
+        pty.press("w", "type `drop cap_sys_module`");
+        pty.send("drop cap_sys_module");
+        pty.until("what was typed", |s| s.contents().matches("drop cap_sys_module").count() >= 2);
+        let mut seen = named(pty);
+        while pty.text().contains("down)") {
+            pty.send(ENTER);
+            pty.says("not done: read on first");
+            seen.append(&mut named(pty));
+            pty.frame_after(|pty| pty.send(PAGE_DOWN));
+            seen.append(&mut named(pty));
+        }
+        // What the preset drops; a kernel that is older than some has less to drop.
+        for cap in
+            ["cap_fsetid", "cap_kill", "cap_net_raw", "cap_sys_module", "cap_sys_boot", "cap_setfcap", "cap_syslog"]
+        {
+            assert!(seen.contains(cap), "{cap}: {seen:?}");
+        }
+        pty.send(ENTER);
+        pty.hides("Apply the draft");
+        quits(pty);
+    });
+}
+
+/// A field's error stands below it, and the rest of a form is a page away.
+#[test]
+fn a_form_says_all_of_what_is_wrong() {
+    everywhere(QUICK, |pty, room| {
+        pty.press("c", "─ Call a helper");
+        pty.send("/bin/true\t'x");
+        pty.says("the quote ' is not closed");
+        pty.send("\x15");
+        pty.unsays("is not closed");
+        pty.send("\t\t\t0x1ffffffffff0000\r");
+        pty.says("no capability");
+        for _ in 0..6 {
+            if pty.text().contains("argv: /bin/true") {
+                break;
+            }
+            pty.frame_after(|pty| pty.send(PAGE_DOWN));
+        }
+        pty.says("argv: /bin/true");
+        if !room {
+            pty.shows("page down scroll");
+        }
+        pty.send(ESC);
+        pty.hides("─ Call a helper");
+        // A form with one field has no next one, and one of a few values turns both ways.
+        pty.press("e", "─ Edit kernel.modprobe");
+        assert!(!pty.text().contains("tab next"), "{}", pty.text());
+        pty.send(ESC);
+        pty.hides("─ Edit");
+        quits(pty);
+    });
+}
+
+/// What a key on the page of a record is answered with stands below the page; what cannot be done is not offered.
+#[test]
+fn a_record_answers_its_keys_where_it_is() {
+    everywhere(FAILING, |pty, _| {
+        ask(pty, "foo", 1);
+        pty.shows("exit 1");
+        pty.press("3", ">#1");
+        pty.press(ENTER, "─ #1 module foo ");
+        pty.until("the record", |s| s.contents().contains("exit 1 (raw 256) ·"));
+        assert!(!pty.text().contains("k kill") && !pty.text().contains("x abandon"), "{}", pty.text());
+        pty.send("k");
+        pty.says("#1 foo: it is over, there is nothing to kill");
+        pty.shows("─ #1 module foo ");
+        page_shows(pty, "asked by");
+        pty.send(ESC);
+        pty.hides("─ #1 module foo ");
+        quits(pty);
+    });
+}
+
+/// Every helper that is waited for can be looked at before it is left.
+#[test]
+fn quitting_shows_every_helper() {
+    everywhere(HOLD, |pty, _| {
+        ask(pty, "holds", 20);
+        taken(pty, 20);
+        pty.press("q", "─ Quit? Not over: 20, live: 20");
+        for _ in 0..12 {
+            if pty.text().contains("#20 holds") {
+                break;
+            }
+            pty.frame_after(|pty| pty.send(PAGE_DOWN));
+        }
+        pty.shows("#20 holds");
+        assert!(pty.text().lines().any(|row| row.contains("#20 holds") && row.contains("pid ")), "{}", pty.text());
+        pty.press("k", "> kill: TERM now");
+        pty.send(ENTER);
+        assert_eq!(pty.ends(), 0);
+        pty.is_restored();
+    });
+}
+
+/// The help begins with what means something where it was called; pages and the help have a beginning and an end.
+#[test]
+fn the_help_begins_with_what_is_here() {
+    everywhere(QUICK, |pty, _| {
+        pty.press("2", "> cap_sys_module");
+        pty.press("?", "Keys: type to search");
+        pty.says("Masks space toggle the capability");
+        pty.send(END);
+        pty.until("the end", |s| !s.contents().contains("down)"));
+        pty.send(HOME);
+        pty.says("Masks space toggle the capability");
+        pty.send(ESC);
+        pty.hides("Keys: type");
+        // The page of `f` says what a capability is about.
+        pty.press("f", "Both masks, in every form");
+        pty.says("cap_sys_module: Load and unload kernel modules");
+        pty.send(END);
+        pty.until("the end", |s| !s.contents().contains("down)"));
+        pty.send(HOME);
+        pty.says("cap_sys_module: Load and unload kernel modules");
+        pty.send(ESC);
+        pty.hides("Both masks");
+        // A filter that is taken away leaves the cursor where it was before.
+        pty.press("/zzz", "no capability is like that");
+        pty.send(ESC);
+        pty.shows("> cap_sys_module");
+        pty.press("/net_raw", "> cap_net_raw");
+        pty.send(ESC);
+        pty.shows("> cap_sys_module");
+        quits(pty);
+    });
+}

@@ -149,6 +149,13 @@ fn the_help_begins_with_what_is_here() {
         pty.press("/zzz", "no capability is like that");
         pty.send(ESC);
         pty.shows("> cap_sys_module");
+        pty.press("/zzz\r", "no capability is like that");
+        pty.send(ESC);
+        pty.says("every capability is shown again");
+        pty.send(HOME);
+        pty.shows("> cap_chown");
+        pty.send("/sys_module\r");
+        pty.press(ESC, "> cap_sys_module");
         pty.press("/net_raw", "> cap_net_raw");
         pty.send(ESC);
         pty.shows("> cap_sys_module");

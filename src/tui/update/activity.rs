@@ -27,7 +27,7 @@ pub(super) fn look(model: &mut Model) -> Option<Effect> {
 /// Takes an answer in.
 pub(super) fn looked(model: &mut Model, answer: Answer) {
     model.activity.take(answer);
-    super::keys::clamp_scroll(model);
+    super::scroll::clamp_scroll(model);
 }
 
 /// What a key does on the screen or on the page of a record; `None`: it is nobody's of them.
@@ -87,7 +87,9 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
             a.changed();
         }
         Action::Detail => detail(model),
-        Action::Dismiss if model.status.is_none() && model.activity.filters() => {
+        Action::Dismiss
+            if model.activity.filters() && (model.status.is_none() || model.activity.answer.matched == 0) =>
+        {
             (model.activity.words, model.activity.globs) = (Field::default(), Field::default());
             model.activity.which = Which::All;
             model.say(Mood::Quiet, "every record is shown again");

@@ -48,7 +48,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
             log.look();
         }
         Action::Copy => return Some(copy(model)),
-        Action::Dismiss if model.status.is_none() && model.log.filters() => {
+        Action::Dismiss if model.log.filters() && (model.status.is_none() || model.log.shown.is_empty()) => {
             (model.log.words, model.log.level) = (Field::default(), Level::Info);
             model.log.look();
             model.say(Mood::Quiet, "every line is shown again");

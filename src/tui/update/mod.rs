@@ -16,6 +16,7 @@ mod quit;
 mod records;
 mod rehearse;
 mod replies;
+mod scroll;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -55,7 +56,7 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Resize { columns, rows } => {
             (model.columns, model.rows) = (columns, rows);
-            keys::clamp_scroll(model);
+            scroll::clamp_scroll(model);
             Vec::new()
         }
         Msg::Snapshot(snapshot) => snapshots::take(model, *snapshot),

@@ -7,7 +7,8 @@ use crate::tui::model::{Model, Tab};
 use crate::tui::msg::{Click, Mouse};
 use crate::tui::view::{self, Hit};
 
-use super::keys::{focus_on, pick, up_or_down};
+use super::keys::{focus_on, pick};
+use super::scroll::up_or_down;
 use super::{activity, masks};
 
 /// Rows of a turn of the wheel.
@@ -24,7 +25,7 @@ pub(super) fn take(model: &mut Model, mouse: Mouse) {
             }
         }
     }
-    super::keys::clamp_scroll(model);
+    super::scroll::clamp_scroll(model);
 }
 
 /// Scrolls what has rows.

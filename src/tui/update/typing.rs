@@ -6,7 +6,7 @@ use crate::tui::model::Model;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Edit;
 
-use super::keys::up_or_down;
+use super::scroll::up_or_down;
 
 /// Text was pasted: into a field, or nowhere.
 pub(super) fn paste(model: &mut Model, text: &[u8]) {

@@ -146,3 +146,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_frame_of_a_dialog_is_never_underlined() {
+    let mut model = fixture::model(fixture::snapshot(), 80, 24);
+    model.theme = Theme::high_contrast();
+    keys(&mut model, "2 w");
+    let shown = page(&model);
+    let edges: Vec<_> = shown.content().iter().filter(|cell| "│┌┐└┘".contains(cell.symbol())).collect();
+    assert!(edges.len() > 8);
+    assert!(edges.iter().all(|cell| !cell.modifier.contains(ratatui::style::Modifier::UNDERLINED)));
+}
+
+#[test]
+fn nothing_of_the_page_stands_beside_a_dialog() {
+    for columns in [100, 120, 200] {
+        let mut model = fixture::model(fixture::busy(12), columns, 40);
+        keys(&mut model, "2m");
+        let rows = rows(&page(&model));
+        let beside = |row: &String| {
+            let (before, rest) = row.split_once('│')?;
+            let (_, after) = rest.rsplit_once('│')?;
+            Some(format!("{before}{after}"))
+        };
+        let all: Vec<String> = rows.iter().filter_map(beside).collect();
+        assert!(all.len() > 3 && all.iter().all(|text| text.trim().is_empty()), "{all:?}");
+    }
+}
+
+#[test]
+fn what_ended_with_an_error_is_no_broken_word() {
+    let mut model = fixture::model(fixture::snapshot(), 40, 10);
+    let line = crate::tui::model::log::Line::new(crate::engine::event::Level::Error, "12:00:00.000".into(), None, "x");
+    model.log.take(vec![line]);
+    keys(&mut model, "4");
+    assert!(screen(&model).contains(">err  x"), "{}", screen(&model));
+}

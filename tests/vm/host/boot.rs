@@ -11,8 +11,8 @@ use super::args::Args;
 use super::kernels::Kernel;
 use crate::observation::{Line, Side};
 
-/// A machine that lives longer hangs.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// A machine that lives longer hangs, however busy this one is.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// What it said.
 #[derive(Default)]

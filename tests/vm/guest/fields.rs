@@ -159,7 +159,7 @@ pub fn timed(outcomes: Vec<Outcome>, events: &[Event]) -> Vec<Outcome> {
         let asked = of(o.pid).find(|e| e.what == What::Asked).map(|e| e.at);
         let let_go =
             |e: &&Event| if o.killed.is_some() { e.what == What::Exit } else { matches!(e.what, What::Returned(_)) };
-        let end = of(o.pid).filter(let_go).map(|e| e.at).last();
+        let end = of(o.pid).filter(let_go).map(|e| e.at).next_back();
         Outcome { start: asked.unwrap_or(o.start), end: end.unwrap_or(o.end), ..o }
     };
     outcomes.into_iter().map(one).collect()

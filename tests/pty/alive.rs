@@ -12,8 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::process::PidfdFlags;
 
-use crate::journeys::{ENTER, HOLD, ask, taken};
 use crate::pty::{Pty, Start, pid_after};
+use crate::steps::{ENTER, HOLD, ask, taken};
 
 const ENDING: [Signal; 4] = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT];
 /// A shell that takes no job for stopped that has ended meanwhile: it finds out when it waits for another one.

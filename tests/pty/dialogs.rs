@@ -2,9 +2,8 @@
 //! without a trace. A table, in three sizes at once.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
-use crate::activity::page_shows;
-use crate::journeys::{ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, quits};
 use crate::pty::Pty;
+use crate::steps::{ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, page_shows, quits};
 
 /// A screen, the keys, the dialog's name and what it shows, whichever size.
 const DIALOGS: [(&str, &str, &str, &[&str]); 16] = [

@@ -30,6 +30,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 
 const HOW: &str = "KHELPER_PANIC";
+const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
 /// Helpers that live meanwhile.
 const HELPERS: usize = 2;
 /// What is written last when the terminal is given back.
@@ -81,9 +82,10 @@ fn console() -> ! {
     std::process::exit(catch_unwind(AssertUnwindSafe(shown)).map_or(101, i32::from))
 }
 
-fn again(test: &str, how: &str) -> Pty {
-    let mut pty = Start::again(80, 24, test).env(HOW, how).env("RUST_BACKTRACE", "0").start();
-    pty.shows(&format!("live helpers {HELPERS}"));
+fn again((columns, rows): (u16, u16), test: &str, how: &str) -> Pty {
+    let mut pty = Start::again(columns, rows, test).env(HOW, how).env("RUST_BACKTRACE", "0").start();
+    let says = [format!("live helpers {HELPERS}"), format!("live {HELPERS}")];
+    pty.until(&says[0], |s| says.iter().any(|words| s.contents().contains(words)));
     pty.until("their pids", |s| s.contents().matches("pid ").count() > HELPERS);
     pty
 }
@@ -121,8 +123,8 @@ fn a_panic_of_the_console_restores_the_terminal_and_names_what_lives_on() {
     }
     let wrong =
         [("update", "the judgement is wrong"), ("view", "the page is wrong"), ("between", "the clock is wrong")];
-    for (how, message) in wrong {
-        let mut pty = again("a_panic_of_the_console_restores_the_terminal_and_names_what_lives_on", how);
+    for (size, (how, message)) in SIZES.into_iter().flat_map(|size| wrong.map(|wrong| (size, wrong))) {
+        let mut pty = again(size, "a_panic_of_the_console_restores_the_terminal_and_names_what_lives_on", how);
         let mut helpers = helpers(&pty);
         assert!(pty.is_raw() && pty.screen().alternate_screen() && helpers.len() == HELPERS, "{}", pty.text());
         pty.send("4");
@@ -142,14 +144,16 @@ fn a_panic_waits_for_no_terminal_that_takes_nothing() {
     if std::env::var_os(HOW).is_some() {
         console();
     }
-    let mut pty = again("a_panic_waits_for_no_terminal_that_takes_nothing", "update");
-    let helpers = helpers(&pty);
-    pty.stall(true);
-    pty.send("4");
-    assert_eq!(pty.ends(), 101);
-    pty.modes_are_restored();
-    for pid in helpers {
-        kill(pid, Signal::SIGKILL).expect("it lives");
+    for size in SIZES {
+        let mut pty = again(size, "a_panic_waits_for_no_terminal_that_takes_nothing", "update");
+        let helpers = helpers(&pty);
+        pty.stall(true);
+        pty.send("4");
+        assert_eq!(pty.ends(), 101);
+        pty.modes_are_restored();
+        for pid in helpers {
+            kill(pid, Signal::SIGKILL).expect("it lives");
+        }
     }
 }
 
@@ -158,7 +162,7 @@ fn a_panic_of_another_thread_is_answered_and_told_at_the_end() {
     if std::env::var_os(HOW).is_some() {
         console();
     }
-    let mut pty = again("a_panic_of_another_thread_is_answered_and_told_at_the_end", "elsewhere");
+    let mut pty = again((80, 24), "a_panic_of_another_thread_is_answered_and_told_at_the_end", "elsewhere");
     let mut helpers = helpers(&pty);
     // The clerk, twice, who goes on.
     pty.press("e", "Edit kernel.modprobe");

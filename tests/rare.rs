@@ -31,13 +31,14 @@ use khelper::tui::model::Model;
 use khelper::tui::msg::{Effect, Msg};
 use khelper::tui::{self, Face, Options};
 use pty::{Pty, Start};
-use steps::{SIZES, TARGET};
+use steps::{ESC, SIZES, TARGET};
 
 const HOW: &str = "KHELPER_RARE";
 /// The keys of the first thing that the library's caller does, and of the second.
 const FIRST: &str = "\x1bOQ";
 const SECOND: &str = "\x1bOR";
 const HOME: &str = "\x1b[H";
+const DOWN: &str = "\x1b[B";
 
 /// What the caller does.
 type Act = fn(&Engine);
@@ -103,12 +104,20 @@ fn bset(engine: &Engine, text: &str) {
 
 /// Scrolls a page from its beginning until it says so, however it breaks its lines.
 fn page_says(pty: &mut Pty, what: &str) {
-    pty.send(HOME);
-    for _ in 0..20 {
+    for key in std::iter::once(HOME).chain(std::iter::repeat_n(DOWN, 60)) {
         if pty.flat().contains(what) {
             return;
         }
-        pty.frame_after(|pty| pty.send("\x1b[B"));
+        pty.frame_after(|pty| pty.send(key));
     }
     pty.says(what);
+}
+
+/// The log, which is shown, has that line: no other has these words.
+fn log_says(pty: &mut Pty, words: &str, line: &str) {
+    let filter = format!("/ {words}");
+    pty.press(&format!("/\x15{words}"), &filter);
+    pty.says(line);
+    pty.send(ESC);
+    pty.hides(&filter);
 }

@@ -8,7 +8,7 @@ use khelper::sys::linux::LinuxHost;
 
 use crate::pty::Pty;
 use crate::steps::{ESC, quits};
-use crate::{Act, FIRST, SECOND, bset, everywhere, nothing, page_says, write};
+use crate::{Act, FIRST, SECOND, bset, everywhere, log_says, nothing, write};
 
 /// The field keeps what was typed; below it stands what is live now.
 #[test]
@@ -52,13 +52,13 @@ fn a_knob_that_someone_else_writes_is_told_while_it_is_edited() {
         pty.hides("─ The gate");
         pty.shows("freezing");
         pty.press("4", "[4 Log]");
-        for line in [
-            "kernel.modprobe: `/bin/true` -> `/bin/false`, by the library",
-            "kernel.modprobe: `/bin/false` -> `/bin/echo`, by the console",
-            "khelper.deny: `` -> `bad*`, by the library",
-            "khelper.gate: enabled -> freezing",
+        for (words, line) in [
+            ("true", "kernel.modprobe: `/bin/true` -> `/bin/false`, by the library"),
+            ("echo", "kernel.modprobe: `/bin/false` -> `/bin/echo`, by the console"),
+            ("deny", "khelper.deny: `` -> `bad*`, by the library"),
+            ("gate", "khelper.gate: enabled -> freezing"),
         ] {
-            page_says(pty, line);
+            log_says(pty, words, line);
         }
         quits(pty);
     });
@@ -112,14 +112,10 @@ fn a_mask_that_someone_else_writes_is_told_while_there_is_a_draft() {
         pty.shows("[■]");
         notice(pty, "it got back cap_chown");
         pty.press("4", "[4 Log]");
-        for line in [
-            "lost cap_chown,",
-            "lost cap_kill,",
-            "lost cap_sys_module,",
-            "got back cap_chown, cap_kill, cap_sys_module,",
-        ] {
-            page_says(pty, &format!("kernel.usermodehelper.bset: {line} by the library"));
+        for words in ["lost cap_chown", "lost cap_kill", "lost cap_sys_module"] {
+            log_says(pty, words, &format!("kernel.usermodehelper.bset: {words}, by the library"));
         }
+        log_says(pty, "got back", "bset: got back cap_chown, cap_kill, cap_sys_module, by the library");
         quits(pty);
     });
 }

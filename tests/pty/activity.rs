@@ -115,8 +115,12 @@ fn a_wait_is_abandoned_and_the_helper_lives_on() {
         pty.shows("not done: nobody waits");
         opens(pty);
         pty.shows("caller gone, runs");
+        pty.press("k", "> TERM");
+        pty.press("k", "> KILL");
+        pty.send(ENTER);
+        pty.says("ended † killed by SIGKILL (raw 9), its caller had gone");
         leaves(pty);
-        kills_what_is_left(pty);
+        quits(pty);
     });
 }
 

@@ -1,5 +1,7 @@
 //! Ends that the console's own keys do not bring about.
 
+use std::io::Write;
+
 use khelper::abi::birth::Rlimit;
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
@@ -188,6 +190,37 @@ fn a_helper_that_is_lost_is_told() {
     });
 }
 
+/// A hook asks for a limit that the kernel does not take.
+#[test]
+fn a_process_that_cannot_be_made_is_told() {
+    let acts: &[Act] = &[|engine| {
+        let info = info(&["/bin/true"]).init(|birth| {
+            birth.rlimits.push(Rlimit { resource: libc::RLIMIT_CORE, soft: 1, hard: 0 });
+            Ok(())
+        });
+        engine.call_usermodehelper(info, WaitMode::PROC);
+    }];
+    everywhere("ends::a_process_that_cannot_be_made_is_told", nothing, acts, |pty, room| {
+        pty.send(FIRST);
+        told(
+            pty,
+            room,
+            &End {
+                id: 1,
+                title: "/bin/true",
+                words: "¡ no process could be made (EINVAL)",
+                page: &[
+                    "why no process could be made: setrlimit in the helper: Invalid argument (EINVAL)",
+                    "the caller got -22",
+                    "enforced nothing was launched",
+                ],
+                level: "error",
+            },
+        );
+        quits(pty);
+    });
+}
+
 /// Where a core dump would be left behind the helper is killed without one.
 #[test]
 fn a_core_dump_is_told() {
@@ -203,6 +236,12 @@ fn a_core_dump_is_told() {
         engine.call_usermodehelper(info, WaitMode::PROC);
     }];
     let ours = machine::core_is_ours();
+    if !ours {
+        let _ = writeln!(
+            std::io::stderr(),
+            "left out: a core dump, which this machine would keep elsewhere, or not at all"
+        );
+    }
     everywhere("ends::a_core_dump_is_told", nothing, acts, |pty, room| {
         pty.send(FIRST);
         let (words, got) = if ours {

@@ -171,23 +171,26 @@ fn without_a_terminal_it_says_so() {
 
 #[test]
 fn on_a_terminal_that_shows_lines_only_it_says_so() {
-    let mut pty = Start::khelper(80, 24).env("TERM", "dumb").start();
-    assert_eq!(pty.ends(), 2);
-    assert!(pty.flat().contains("terminal of the type `dumb` (TERM): Operation not supported"), "{}", pty.text());
-    assert!(!pty.wrote.contains(&0x1b), "{}", pty.text());
-    pty.is_restored();
+    for (columns, rows) in SIZES {
+        let mut pty = Start::khelper(columns, rows).env("TERM", "dumb").start();
+        ends(&mut pty, 2);
+        assert!(pty.flat().contains("terminal of the type `dumb` (TERM): Operation not supported"), "{}", pty.text());
+        assert!(!pty.wrote.contains(&0x1b), "{}", pty.text());
+    }
 }
 
 #[test]
 fn without_an_alternate_screen_the_shell_goes_on_below_the_page() {
-    let mut pty = Start::khelper(80, 24).start();
-    pty.shows(BANNER);
-    pty.send("q");
-    assert_eq!(pty.ends(), 0);
-    let wrote = String::from_utf8_lossy(&pty.wrote).replace("\x1b[?1049h", "").replace("\x1b[?1049l", "");
-    let mut terminal = vt100::Parser::new(24, 80, 0);
-    terminal.process(wrote.as_bytes());
-    let screen = terminal.screen();
-    assert_eq!((screen.cursor_position(), screen.hide_cursor()), ((23, 0), false));
-    assert!(screen.contents().contains("q quit") && screen.rows(0, 80).last().unwrap().is_empty());
+    for (columns, rows) in SIZES {
+        let mut pty = Start::khelper(columns, rows).start();
+        pty.shows(TARGET);
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+        let wrote = String::from_utf8_lossy(&pty.wrote).replace("\x1b[?1049h", "").replace("\x1b[?1049l", "");
+        let mut terminal = vt100::Parser::new(rows, columns, 0);
+        terminal.process(wrote.as_bytes());
+        let screen = terminal.screen();
+        assert_eq!((screen.cursor_position(), screen.hide_cursor()), ((rows - 1, 0), false));
+        assert!(screen.contents().contains("m module") && screen.rows(0, columns).last().unwrap().is_empty());
+    }
 }

@@ -26,6 +26,8 @@ mod pty;
 mod refusals;
 #[path = "pty/settings.rs"]
 mod settings;
+#[path = "pty/steps.rs"]
+mod steps;
 #[path = "pty/svg.rs"]
 mod svg;
 #[path = "pty/tour.rs"]

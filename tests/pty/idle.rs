@@ -16,8 +16,8 @@ use khelper::tui::{self, Options};
 use nix::sys::signal::Signal;
 
 use crate::host::Odd;
-use crate::journeys::quits_without_the_draft;
 use crate::pty::{Pty, Start};
+use crate::steps::quits_without_the_draft;
 
 /// Whether the thread sleeps in `poll` or `futex` with no end to it; `None` if this machine does not tell.
 fn sleeps_for_good(task: &Path) -> Option<bool> {

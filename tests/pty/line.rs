@@ -1,7 +1,7 @@
 //! The command line of the console.
 
-use crate::journeys::{ENTER, ESC, HOLD, QUICK, SIZES, ask, command, everywhere, quits, taken};
 use crate::pty::Start;
+use crate::steps::{ENTER, ESC, HOLD, QUICK, SIZES, ask, command, everywhere, quits, taken};
 
 #[test]
 fn commands_are_completed_done_and_remembered() {

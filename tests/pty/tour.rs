@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::journeys::quits_without_the_draft;
 use crate::pty::{Pty, Start};
+use crate::steps::quits_without_the_draft;
 use crate::svg::svg;
 
 /// The demos where a picture may name them.

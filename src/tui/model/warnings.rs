@@ -83,7 +83,9 @@ fn runaway(model: &Model, out: &mut Vec<Warning>) {
     if refused == 0 {
         return;
     }
-    let at = totals.refused_limit_at.unwrap_or_default();
+    // It goes before the log's own lines about the same, whichever of the two came last.
+    let logged = model.snapshot.warnings.iter().filter(|line| line.text.starts_with(RUNAWAY)).map(|line| line.at);
+    let at = logged.chain(totals.refused_limit_at).max().unwrap_or_default();
     let more = if model.away.refused > 0 { " more" } else { "" };
     let when = model.clock(at);
     let text = format!("{when} runaway loop? {refused}{more} refused by the limit: too many requests at once");

@@ -262,13 +262,7 @@ pub const TABLE: &[Binding] = &[
     row(Context::Masks, &[c('a')], Action::All, "all", "put every capability that is shown into the draft"),
     row(Context::Masks, &[c('n')], Action::Nothing, "none", "take every capability that is shown out of the draft"),
     row(Context::Masks, &[c('i')], Action::Invert, "invert", "invert the draft, of the rows that are shown"),
-    row(
-        Context::Masks,
-        &[c('f')],
-        Action::Forms,
-        "forms",
-        "show all that is said of the capability, and both masks in every text form",
-    ),
+    row(Context::Masks, &[c('f')], Action::Forms, "forms", "show the capability and both masks whole, in every form"),
     row(
         Context::Masks,
         &[c('R')],

@@ -129,12 +129,6 @@ pub fn leaves(pty: &mut Pty) {
     pty.hides("esc back");
 }
 
-/// Puts the message away.
-pub fn hushes(pty: &mut Pty, message: &str) {
-    pty.send(ESC);
-    pty.hides(message);
-}
-
 pub fn kills_what_is_left(pty: &mut Pty) {
     pty.press("q", "Quit?");
     pty.press("k", "> kill");

@@ -64,7 +64,9 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         );
         return exit::NO_TERMINAL;
     }
-    tui::run(&engine, &signals, tui::Options { read_only: args.read_only, mouse: !args.no_mouse })
+    // screen(1) holds back a lone ESC for as long as it reports the mouse.
+    let mouse = !args.no_mouse && std::env::var_os("STY").is_none();
+    tui::run(&engine, &signals, tui::Options { read_only: args.read_only, mouse })
 }
 
 /// An engine with the probe in it. SIGCHLD is this program's own to set (UMH-8).

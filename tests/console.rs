@@ -28,6 +28,8 @@ mod read;
 mod refusals;
 #[path = "pty/settings.rs"]
 mod settings;
+#[path = "pty/steps.rs"]
+mod steps;
 #[path = "pty/svg.rs"]
 mod svg;
 #[path = "pty/tour.rs"]

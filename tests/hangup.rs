@@ -24,8 +24,9 @@ use nix::unistd::Pid;
 use pty::{Pty, Start};
 use rustix::process::{PidfdFlags, pidfd_open};
 
-/// What the console is at, and where it says what it has to say.
+/// What the console is at, how large it is, and where it says what it has to say.
 const HOW: &str = "KHELPER_TERMINAL";
+const SIZE: &str = "KHELPER_SIZE";
 const ERRORS: &str = "KHELPER_ERRORS";
 const HOLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/hold");
 const KHELPER: &str = env!("CARGO_BIN_EXE_khelper");
@@ -34,12 +35,14 @@ const PATIENCE: u16 = 20_000;
 
 /// The terminal: brings the console to something, says which processes there are, and goes on until it is killed.
 fn terminal(how: &str) {
+    let size = std::env::var(SIZE).unwrap();
+    let (columns, rows) = size.split_once('x').map(|(c, r)| (c.parse().unwrap(), r.parse().unwrap())).unwrap();
     let set = ["--set".to_owned(), format!("kernel.modprobe={HOLD}")];
     let mut start = if how == "stopped" {
         let script = ["-c", "set -m; \"$@\"; echo stopped; read line", "sh", KHELPER].map(str::to_owned);
-        Start::program(80, 24, "/bin/sh").args(script.into_iter().chain(set))
+        Start::program(columns, rows, "/bin/sh").args(script.into_iter().chain(set))
     } else {
-        Start::khelper(80, 24).args(set)
+        Start::khelper(columns, rows).args(set)
     };
     if how == "nohup" {
         start = start.ignoring_hangup();
@@ -84,13 +87,14 @@ fn state(pid: Pid) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
-/// Kills the terminal of a console that is at something; what the console said.
-fn killed_while(how: &str) {
+/// Kills the terminal of a console of that size that is at something; what the console said.
+fn killed_while(how: &str, size: &str) {
     set_child_subreaper(true).unwrap();
     let errors = tempfile::NamedTempFile::new().unwrap();
     let mut terminal = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", TEST, "--nocapture"])
         .env(HOW, how)
+        .env(SIZE, size)
         .env(ERRORS, errors.path())
         .stdout(Stdio::piped())
         .spawn()
@@ -107,17 +111,17 @@ fn killed_while(how: &str) {
     terminal.kill().unwrap();
     let killed = Instant::now();
     let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    assert_eq!(poll(&mut fds, PATIENCE).unwrap(), 1, "{how}: the console does not end");
+    assert_eq!(poll(&mut fds, PATIENCE).unwrap(), 1, "{how}, {size}: the console does not end");
     let after = killed.elapsed();
     terminal.wait().unwrap();
     let (code, cpu) = reap(console);
-    assert_eq!(code, 129, "{how}");
-    eprintln!("{how}: ended after {after:?}, {cpu:?} of CPU in its life");
+    assert_eq!(code, 129, "{how}, {size}");
+    eprintln!("{how}, {size}: ended after {after:?}, {cpu:?} of CPU in its life");
 
     // Whoever was in between is gone too; the helper lives on, and is named where somebody can read it.
-    assert!(state(helper).is_some_and(|state| !"ZX".contains(state)), "{how}: the helper is gone");
+    assert!(state(helper).is_some_and(|state| !"ZX".contains(state)), "{how}, {size}: the helper is gone");
     let said = std::fs::read_to_string(errors.path()).unwrap();
-    assert!(said.contains(&format!("left running: #1 foo (pid {helper})")), "{how}: {said}");
+    assert!(said.contains(&format!("left running: #1 foo (pid {helper})")), "{how}, {size}: {said}");
     kill(helper, Signal::SIGKILL).unwrap();
     while waitpid(None, None) != Err(Errno::ECHILD) {}
 }
@@ -144,6 +148,8 @@ fn a_console_whose_terminal_is_killed_ends_and_leaves_its_helper() {
         return terminal(&how);
     }
     for how in ["shown", "nohup", "asking", "stopped", "stalled"] {
-        killed_while(how);
+        for size in ["120x40", "80x24", "40x10"] {
+            killed_while(how, size);
+        }
     }
 }

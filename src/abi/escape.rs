@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 /// For a terminal, a log or a line of text: control characters, escapes, newlines, DEL, C1 controls,
-/// bidirectional controls, zero-width and combining characters, those that melt into the one before them, and invalid
-/// UTF-8 all come out as `\xNN` per byte.
+/// bidirectional controls, wide, zero-width and combining characters, those that melt into the one before them, and
+/// invalid UTF-8 all come out as `\xNN` per byte: whatever is left takes one cell on every terminal.
 pub fn screen(bytes: &[u8]) -> String {
     escape(bytes, harmless)
 }
@@ -41,15 +41,15 @@ fn hex(out: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Whether a character may reach a terminal as it is: it takes one or two cells and changes nothing else. Skin tones and
-/// halfwidth sound marks have cells of their own on some terminals, and none on others.
+/// Whether a character may reach a terminal as it is: it takes one cell and changes nothing else. Halfwidth sound marks
+/// have a cell of their own on some terminals, and none on others.
 fn harmless(c: char) -> bool {
     if c.is_control() {
         return false;
     }
     c.is_ascii()
-        || unicode_width::UnicodeWidthChar::width(c).is_some_and(|w| w > 0)
-            && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{00ad}' | '\u{ff9e}' | '\u{ff9f}' | '\u{1f3fb}'..='\u{1f3ff}')
+        || unicode_width::UnicodeWidthChar::width(c).is_some_and(|w| w == 1)
+            && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{00ad}' | '\u{ff9e}' | '\u{ff9f}')
 }
 
 /// Reads [`screen`] or [`json`] text back into bytes; `None` if it was not made by them.
@@ -84,8 +84,8 @@ mod tests {
         assert_eq!(screen(b"a\x1b[31mb\n\t\\\xff"), "a\\x1b[31mb\\x0a\\x09\\\\\\xff");
         assert_eq!(screen("e\u{301}\u{200b}\u{202e}".as_bytes()), "e\\xcc\\x81\\xe2\\x80\\x8b\\xe2\\x80\\xae");
         assert_eq!(screen("\u{9b}31m".as_bytes()), "\\xc2\\x9b31m");
-        assert_eq!(screen("漢字".as_bytes()), "漢字");
-        assert_eq!(screen("👍🏽ｶ\u{ff9e}".as_bytes()), "👍\\xf0\\x9f\\x8f\\xbdｶ\\xef\\xbe\\x9e");
+        assert_eq!(screen("é漢".as_bytes()), "é\\xe6\\xbc\\xa2");
+        assert_eq!(screen("👍🏽ｶ\u{ff9e}".as_bytes()), "\\xf0\\x9f\\x91\\x8d\\xf0\\x9f\\x8f\\xbdｶ\\xef\\xbe\\x9e");
         assert_eq!(json(b"-q -- foo\n"), "-q -- foo\n");
         assert_eq!(json(b"\xc3\x28\\x"), "\\xc3(\\\\x");
     }

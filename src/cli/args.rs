@@ -25,7 +25,7 @@ pub struct Args {
     /// Nothing can be changed or started from the console
     #[arg(long)]
     pub read_only: bool,
-    /// Leave the mouse to the terminal
+    /// Leave the mouse to the terminal; so it is within screen(1) in any case
     #[arg(long)]
     pub no_mouse: bool,
     /// What to do; none is the console.

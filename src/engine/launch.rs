@@ -92,7 +92,8 @@ impl Inner {
         }
         if enforced == Enforcement::Refused {
             let why = "the masks can be enforced neither by cutting the bounding set nor by no_new_privs";
-            return Err(Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, "nothing was started"));
+            let advice = "nothing was started: see what forbids capset(2) here, a seccomp filter most likely";
+            return Err(Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice));
         }
         Ok(Image {
             path,
@@ -184,7 +185,7 @@ fn run_init(info: &mut SubprocessInfo, birth: &mut Birth) -> Result<(), Failure>
         Ok(Err(errno)) => (errno, "the init hook refused to start the helper"),
         Err(_) => (Errno::ECANCELED, "the init hook panicked"),
     };
-    Err(Failure::new(Outcome::Refused, Stage::Init, errno, why, "nothing was started"))
+    Err(Failure::new(Outcome::Refused, Stage::Init, errno, why, "nothing was started: ask whoever set the hook"))
 }
 
 fn failure_of(failure: LaunchFailure, path: &[u8]) -> Failure {

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::model::Model;
 use super::msg::Msg;
 use super::update::{shown, update};
-use super::{text, view};
+use super::view;
 
 /// The cells that are drawn.
 pub fn page(model: &Model) -> Buffer {
@@ -16,19 +16,9 @@ pub fn page(model: &Model) -> Buffer {
     page
 }
 
-/// What a row says; what a wide character covers is not in it.
+/// What a row says.
 pub fn row(page: &Buffer, y: u16) -> String {
-    let (mut row, mut skip) = (String::new(), 0);
-    for x in 0..page.area.width {
-        if skip > 0 {
-            skip -= 1;
-            continue;
-        }
-        let symbol = page[(x, y)].symbol();
-        skip = text::width(symbol).saturating_sub(1);
-        row.push_str(symbol);
-    }
-    row
+    (0..page.area.width).map(|x| page[(x, y)].symbol()).collect()
 }
 
 /// What the rows say, without the blanks at their ends.

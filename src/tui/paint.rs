@@ -71,7 +71,7 @@ impl Painter {
         let cursor = draw(model, &mut self.page);
         self.bytes.extend_from_slice(BEGIN);
         let mut backend = CrosstermBackend::new(&mut self.bytes);
-        backend.draw(self.shown.update(&self.page).into_iter())?;
+        backend.draw(self.shown.update(&self.page))?;
         match cursor {
             Some(position) => {
                 backend.set_cursor_position(position)?;

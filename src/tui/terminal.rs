@@ -23,8 +23,9 @@ const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[0m\x1b[2J";
 /// Clicks and the wheel, in the form that knows no limit of size.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
-/// All of it back, and the end of a synchronized update, should one have been begun.
-const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
+/// All of it back, and the end of a synchronized update, should one have been begun. Where there is no alternate screen
+/// (screen(1), the Linux console) the page stays, and what comes next is below it.
+const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h\x1b[999;1H\r\n\x1b[?1049l";
 /// CAN: breaks off a sequence of which the terminal has seen only a part.
 const CANCEL: &[u8] = b"\x18";
 /// How long a terminal that takes nothing is waited for when it is given back, in milliseconds.
@@ -46,12 +47,16 @@ pub struct Tty {
 }
 
 impl Tty {
-    /// The terminal that standard input and output are; `ENOTTY` if they are not both one. With `mouse` the terminal
+    /// The terminal that standard input and output are; `ENOTTY` if they are not both one, `ENOTSUP` if it can show
+    /// lines only. With `mouse` the terminal
     /// reports clicks while it is ours.
     pub fn open(mouse: bool) -> Result<Self, SysError> {
         let stdin = std::io::stdin();
         if !stdin.is_terminal() || !std::io::stdout().is_terminal() {
             return Err(SysError::new("the console", Errno::ENOTTY));
+        }
+        if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+            return Err(SysError::new("a page on a terminal of the type `dumb` (TERM)", Errno::ENOTSUP));
         }
         let fd = match reopen(stdin.as_fd()) {
             Some(fd) => fd,

@@ -1,17 +1,12 @@
-//! Text measured in cells. Whatever is cut shows it with a mark.
-
-use unicode_width::UnicodeWidthChar;
+//! Text measured in cells: a character takes one, for whatever takes more or none is escaped before it comes here
+//! ([`crate::abi::escape::screen`]). Whatever is cut shows it with a mark.
 
 /// The mark of what was cut.
 pub const CUT: char = '…';
 
 /// How many cells `text` takes.
 pub fn width(text: &str) -> usize {
-    text.chars().map(cells).sum()
-}
-
-fn cells(c: char) -> usize {
-    c.width().unwrap_or(0)
+    text.chars().count()
 }
 
 /// Cut to `columns` cells; what was cut shows as [`CUT`].
@@ -37,26 +32,13 @@ pub fn pad(text: &str, columns: usize) -> String {
 
 /// The longest beginning that takes at most `columns` cells.
 pub fn head(text: &str, columns: usize) -> &str {
-    let mut used = 0;
-    for (at, c) in text.char_indices() {
-        used += cells(c);
-        if used > columns {
-            return &text[..at];
-        }
-    }
-    text
+    text.char_indices().nth(columns).map_or(text, |(at, _)| &text[..at])
 }
 
 /// The longest end that takes at most `columns` cells.
 pub fn tail(text: &str, columns: usize) -> &str {
-    let mut used = 0;
-    for (at, c) in text.char_indices().rev() {
-        used += cells(c);
-        if used > columns {
-            return &text[at + c.len_utf8()..];
-        }
-    }
-    text
+    let before = width(text).saturating_sub(columns);
+    text.char_indices().nth(before).map_or("", |(at, _)| &text[at..])
 }
 
 /// Broken into lines of at most `columns` cells, at blanks and commas where there are any; blanks at a break are dropped.
@@ -81,8 +63,6 @@ fn broken(
     let mut rest = text;
     while width(rest) > columns {
         let fits = head(rest, columns);
-        // A character wider than the line still has to go somewhere.
-        let fits = if fits.is_empty() { &rest[..rest.chars().next().map_or(0, char::len_utf8)] } else { fits };
         let next_is_blank = rest[fits.len()..].starts_with(' ');
         let line = match fits.rfind(at) {
             Some(at) if !next_is_blank && at > 0 => &fits[..=at],
@@ -106,9 +86,8 @@ mod tests {
     fn what_is_cut_is_marked() {
         assert_eq!(fit("modprobe", 8), "modprobe");
         assert_eq!(fit("modprobe", 5), "modp…");
-        assert_eq!(fit("漢字漢字", 5), "漢字…");
-        assert_eq!(pad("漢字漢字", 4), "漢… ");
-        assert_eq!(tail("漢字", 3), "字");
+        assert_eq!((pad("née", 4), pad("naïveté", 4)), ("née ".into(), "naï…".into()));
+        assert_eq!((tail("né", 1), tail("né", 3), tail("né", 0)), ("é", "né", ""));
         assert_eq!(fit("x", 0), "");
     }
 

@@ -42,7 +42,7 @@ fn in_text_the_name_is_escaped_and_the_output_passed_on_to_a_pipe() {
     let ran = run(args);
     let mut wanted = b"-q -- ".to_vec();
     wanted.extend(HOSTILE);
-    wanted.extend(b"\na\\x1b[31m\\x0a\\x09\\\\\\xff\xe6\xbc\xa2e\\xcc\\x81\\x9b;$(id) 'x: exit 0, ");
+    wanted.extend(b"\na\\x1b[31m\\x0a\\x09\\\\\\xff\\xe6\\xbc\\xa2e\\xcc\\x81\\x9b;$(id) 'x: exit 0, ");
     assert!(ran.exits(0).stdout.starts_with(&wanted), "{}", String::from_utf8_lossy(&ran.stdout));
 }
 
@@ -62,7 +62,8 @@ fn a_terminal_is_sent_no_hostile_byte() {
     let screen = String::from_utf8(screen).unwrap().replace("\r\n", "\n");
     assert!(harmless(&screen), "{screen:?}");
     assert!(
-        screen.starts_with("a\\x1b[31m\n\\x09\\\\\\xff漢e\\xcc\\x81\\x9b;$(id) 'x\n/usr/bin/printf: exit 0"),
+        screen
+            .starts_with("a\\x1b[31m\n\\x09\\\\\\xff\\xe6\\xbc\\xa2e\\xcc\\x81\\x9b;$(id) 'x\n/usr/bin/printf: exit 0"),
         "{screen}"
     );
 }

@@ -2,47 +2,13 @@
 
 use std::fs;
 
-use crate::journeys::{ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, quits, taken};
-use crate::pty::Pty;
+use crate::steps::{
+    ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, kills_what_is_left, leaves, on, opens, page_shows, quits, taken,
+    taken_of, with,
+};
 
 const DOWN: &str = "\x1b[B";
-const PAGE_DOWN: &str = "\x1b[6~";
 const END: &str = "\x1b[F";
-
-/// The row under the cursor is that one.
-fn on(pty: &mut Pty, row: &str) {
-    pty.until(row, |s| s.contents().lines().any(|line| line.starts_with('>') && line.contains(row)));
-}
-
-/// Scrolls a page until it shows `what`.
-pub fn page_shows(pty: &mut Pty, what: &str) {
-    for _ in 0..12 {
-        if pty.text().contains(what) {
-            return;
-        }
-        pty.frame_after(|pty| pty.send(PAGE_DOWN));
-    }
-    pty.shows(what);
-}
-
-/// Opens the page of the record under the cursor.
-fn opens(pty: &mut Pty) {
-    pty.press(ENTER, "esc back");
-}
-
-/// Leaves a page or a dialog. A lone ESC: what is typed right after it would be taken for a key with alt.
-fn leaves(pty: &mut Pty) {
-    pty.send(ESC);
-    pty.hides("esc back");
-}
-
-pub fn kills_what_is_left(pty: &mut Pty) {
-    pty.press("q", "Quit?");
-    pty.press("k", "> kill");
-    pty.send(ENTER);
-    assert_eq!(pty.ends(), 0, "{}", pty.text());
-    pty.is_restored();
-}
 
 #[test]
 fn a_request_is_found_and_read_whole() {
@@ -148,7 +114,43 @@ fn a_wait_is_abandoned_and_the_helper_lives_on() {
         pty.shows("not done: nobody waits");
         opens(pty);
         pty.shows("caller gone, runs");
+        pty.press("k", "> TERM");
+        pty.press("k", "> KILL");
+        pty.send(ENTER);
+        pty.says("ended † killed by SIGKILL (raw 9), its caller had gone");
         leaves(pty);
+        quits(pty);
+    });
+}
+
+/// A caller that never got a slot: nothing was started for it, and nothing says so.
+#[test]
+fn a_wait_for_a_slot_is_abandoned() {
+    with(&["--set", "khelper.era=current", "--set", "khelper.max_concurrent=1"], HOLD, |pty, room| {
+        ask(pty, "foo", 1);
+        taken_of(pty, 1, 1);
+        ask(pty, "bar", 1);
+        pty.shows(if room { "waiting for a slot 1" } else { "◷ waits for a slot" });
+        pty.press("3", "◷ waits");
+        on(pty, "#2");
+        pty.send("x");
+        on(pty, "↷ aband");
+        opens(pty);
+        pty.shows("#2 module bar");
+        pty.says("ended ↷ abandoned (EINTR)");
+        pty.says("why the caller stopped waiting for a slot (EINTR); nothing was started");
+        for what in ["the caller got -4", "nothing was launched"] {
+            page_shows(pty, what);
+        }
+        leaves(pty);
+        pty.press("4", "[4 Log]");
+        if room {
+            pty.says("#2 its caller stopped waiting; a helper that it has lives on");
+        }
+        pty.says("#2 bar: ↷ abandoned (EINTR)");
+        pty.press("1", "#2 bar");
+        taken_of(pty, 1, 1);
+        pty.until("its end", |s| s.contents().lines().any(|row| row.contains("#2 bar") && row.contains("↷ abandoned")));
         kills_what_is_left(pty);
     });
 }

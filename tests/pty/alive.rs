@@ -12,8 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::process::PidfdFlags;
 
-use crate::journeys::{ENTER, HOLD, ask, taken};
 use crate::pty::{Pty, Start, pid_after};
+use crate::steps::{ENTER, HOLD, SIZES, ask, taken};
 
 const ENDING: [Signal; 4] = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT];
 /// A shell that takes no job for stopped that has ended meanwhile: it finds out when it waits for another one.
@@ -42,20 +42,25 @@ fn left_and_named(said: &str) {
     kill(pid, Signal::SIGKILL).unwrap();
 }
 
-/// Brings the console to something, then has each of the signals end it.
-fn ended_while(at: impl Fn(&mut Pty) + Sync) {
+/// With each of the signals, in every size at the same time.
+fn everywhere(journey: impl Fn((u16, u16), Signal) + Sync) {
     thread::scope(|scope| {
-        for signal in ENDING {
-            let at = &at;
-            scope.spawn(move || {
-                let mut pty = with_helper(Start::khelper(80, 24).args(set()));
-                at(&mut pty);
-                pty.signal(signal);
-                assert_eq!(pty.ends(), 128 + signal as i32, "{}", pty.text());
-                pty.is_restored();
-                left_and_named(&pty.text());
-            });
+        for size in SIZES {
+            let journey = &journey;
+            scope.spawn(move || ENDING.into_iter().for_each(|signal| journey(size, signal)));
         }
+    });
+}
+
+/// Brings the console to something, then has each of the signals end it, in every size.
+fn ended_while(at: impl Fn(&mut Pty) + Sync) {
+    everywhere(|(columns, rows), signal| {
+        let mut pty = with_helper(Start::khelper(columns, rows).args(set()));
+        at(&mut pty);
+        pty.signal(signal);
+        assert_eq!(pty.ends(), 128 + signal as i32, "{}", pty.text());
+        pty.is_restored();
+        left_and_named(&pty.text());
     });
 }
 
@@ -80,7 +85,7 @@ fn signals_end_it_while_it_waits_for_helpers() {
         pty.press("q", "Quit?");
         pty.press("w", "> wait");
         pty.send(ENTER);
-        pty.shows("disabled");
+        pty.says("quits when the last helper has ended");
     });
 }
 
@@ -90,22 +95,23 @@ fn signals_end_it_while_the_gate_drains() {
         pty.press("g", "The gate");
         pty.press("d", "> disable");
         pty.send(ENTER);
-        pty.shows("disabled, draining");
+        pty.until("the drain", |s| ["disabled, draining", "gate disabled"].iter().any(|w| s.contents().contains(w)));
     });
 }
 
 #[test]
 fn signals_end_it_in_a_terminal_that_takes_nothing() {
-    for signal in ENDING {
+    everywhere(|(columns, rows), signal| {
         let mut errors = tempfile::tempfile().unwrap();
-        let mut pty = with_helper(Start::khelper(80, 24).args(set()).errors_to(errors.try_clone().unwrap()));
+        let start = Start::khelper(columns, rows).args(set()).errors_to(errors.try_clone().unwrap());
+        let mut pty = with_helper(start);
         pty.stall(true);
         pty.resize(70, 20);
         pty.signal(signal);
         assert_eq!(pty.ends(), 128 + signal as i32);
         pty.modes_are_restored();
         left_and_named(&all(&mut errors));
-    }
+    });
 }
 
 fn all(file: &mut File) -> String {
@@ -115,10 +121,10 @@ fn all(file: &mut File) -> String {
 }
 
 /// A shell with job control that runs it, and does `then` once it is stopped and a line is typed.
-fn under_a_shell(then: &str) -> Pty {
+fn under_a_shell((columns, rows): (u16, u16), then: &str) -> Pty {
     let script = format!("set -m; \"$@\"; echo \"stopped $?\"; read line; {then}; echo \"ended $?\"");
     let args = ["-c", &script, "sh", env!("CARGO_BIN_EXE_khelper")].map(str::to_owned);
-    with_helper(Start::program(80, 24, "/bin/sh").args(args.into_iter().chain(set())))
+    with_helper(Start::program(columns, rows, "/bin/sh").args(args.into_iter().chain(set())))
 }
 
 /// Waits until that process has ended.
@@ -138,21 +144,21 @@ fn ended_by(pty: &mut Pty, signal: Signal) {
 
 #[test]
 fn signals_end_a_stopped_console_that_comes_back() {
-    for signal in ENDING {
-        let mut pty = under_a_shell("fg >/dev/null");
+    everywhere(|size, signal| {
+        let mut pty = under_a_shell(size, "fg >/dev/null");
         let engine = pty.engine();
         pty.send("\x1a");
         pty.shows("stopped 1");
         kill(engine, signal).unwrap();
         pty.send("\n");
         ended_by(&mut pty, signal);
-    }
+    });
 }
 
 #[test]
 fn signals_end_a_stopped_console_in_the_background() {
-    for signal in ENDING {
-        let mut pty = under_a_shell(WAIT);
+    everywhere(|size, signal| {
+        let mut pty = under_a_shell(size, WAIT);
         let engine = pty.engine();
         pty.send("\x1a");
         pty.shows("stopped 1");
@@ -166,13 +172,13 @@ fn signals_end_a_stopped_console_in_the_background() {
         pty.send("\n");
         ended_by(&mut pty, signal);
         assert!(!pty.wrote[wrote..].contains(&0x1b), "{:?}", String::from_utf8_lossy(&pty.wrote[wrote..]));
-    }
+    });
 }
 
 #[test]
 fn a_console_that_was_stopped_by_force_gives_the_terminal_back_from_the_background() {
-    for signal in ENDING {
-        let mut pty = under_a_shell(WAIT);
+    everywhere(|size, signal| {
+        let mut pty = under_a_shell(size, WAIT);
         let engine = pty.engine();
         kill(engine, Signal::SIGSTOP).unwrap();
         pty.shows("stopped 1");
@@ -184,19 +190,21 @@ fn a_console_that_was_stopped_by_force_gives_the_terminal_back_from_the_backgrou
         pty.modes_are_restored();
         pty.send("\n");
         ended_by(&mut pty, signal);
-    }
+    });
 }
 
 #[test]
 fn a_console_that_is_continued_in_the_background_waits_for_its_turn() {
-    let mut pty = under_a_shell("fg >/dev/null");
-    let engine = pty.engine();
-    pty.send("\x1a");
-    pty.shows("stopped 1");
-    kill(engine, Signal::SIGCONT).unwrap();
-    pty.send("\n");
-    pty.until("the console again", |s| s.alternate_screen() && s.contents().contains("#1 foo"));
-    pty.signal(Signal::SIGCONT);
-    kill(engine, Signal::SIGTERM).unwrap();
-    ended_by(&mut pty, Signal::SIGTERM);
+    for size in SIZES {
+        let mut pty = under_a_shell(size, "fg >/dev/null");
+        let engine = pty.engine();
+        pty.send("\x1a");
+        pty.shows("stopped 1");
+        kill(engine, Signal::SIGCONT).unwrap();
+        pty.send("\n");
+        pty.until("the console again", |s| s.alternate_screen() && s.contents().contains("#1 foo"));
+        pty.signal(Signal::SIGCONT);
+        kill(engine, Signal::SIGTERM).unwrap();
+        ended_by(&mut pty, Signal::SIGTERM);
+    }
 }

@@ -2,9 +2,8 @@
 //! without a trace. A table, in three sizes at once.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
-use crate::activity::page_shows;
-use crate::journeys::{ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, quits};
 use crate::pty::Pty;
+use crate::steps::{ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, page_shows, quits};
 
 /// A screen, the keys, the dialog's name and what it shows, whichever size.
 const DIALOGS: [(&str, &str, &str, &[&str]); 16] = [
@@ -126,6 +125,7 @@ fn the_command_line_does_what_the_shells_does() {
     everywhere(FAILING, |pty, _| {
         for (line, says) in [
             ("run -- /bin/sh -c 'exit 4'", "#1 /bin/sh: ✗ exit 4"),
+            ("run --timeout 1 -- /bin/sleep 60", "#2 /bin/sleep: † killed by SIGTERM (raw 15), its time ran out"),
             ("request foo bar", "foo bar: 2 of 2 answered: 2 ✗ exit 1 (raw 256)"),
             ("gate disable", "khelper.gate: disable and drain: done"),
             ("request foo", "‖ refused by the gate (EBUSY)"),

@@ -1,7 +1,7 @@
 //! The draft: presets, undo, the filter, copies.
 
-use crate::journeys::SIZES;
 use crate::pty::Start;
+use crate::steps::SIZES;
 
 #[test]
 fn a_preset_is_taken_undone_and_copied() {

@@ -11,9 +11,8 @@ use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::activity::page_shows;
-use crate::journeys::{ESC, SIZES};
 use crate::pty::{Start, pid_after};
+use crate::steps::{ESC, SIZES, page_shows};
 
 /// Fifteen bytes: the whole of a comm.
 const COMM: &[u8] = b"\x1b]0;c\x07\xe2\x80\xae\xff\xc2\x9b2";

@@ -1,89 +1,9 @@
 //! What an operator does, from the first key to the last, in three sizes at once.
-#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
-
-use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::pty::{Pty, Start, pid_after};
-
-pub const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
-/// What every screen says in every size.
-const TARGET: &str = "engine (pid ";
-pub const ENTER: &str = "\r";
-pub const ESC: &str = "\x1b";
-pub const QUICK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/quick");
-pub const SLOW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/slow");
-pub const FAILING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/failing");
-pub const HOLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/hold");
-
-/// In every size at the same time; with room for all that matters from 80 x 24 on.
-pub fn everywhere(modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
-    with(&[], modprobe, journey);
-}
-
-/// The same, with these options.
-pub fn with(options: &[&str], modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
-    // No history that anybody has, and none that is left behind.
-    let state = tempfile::tempdir().unwrap();
-    thread::scope(|scope| {
-        for (columns, rows) in SIZES {
-            let (journey, state) = (&journey, state.path());
-            scope.spawn(move || {
-                let set = ["--set".to_owned(), format!("kernel.modprobe={modprobe}")];
-                let start = Start::khelper(columns, rows).args(set).args(options).env("XDG_STATE_HOME", state);
-                let mut pty = start.start();
-                pty.shows(TARGET);
-                journey(&mut pty, columns >= 80);
-            });
-        }
-    });
-}
-
-pub fn quits(pty: &mut Pty) {
-    pty.send("q");
-    assert_eq!(pty.ends(), 0, "{}", pty.text());
-    pty.is_restored();
-}
-
-/// So many slots are taken, as wide screens say it and as narrow ones do.
-pub fn taken(pty: &mut Pty, slots: u32) {
-    let says = [format!("{slots} of 50"), format!("{slots}/50")];
-    pty.until(&says[0], |s| says.iter().any(|words| s.contents().contains(words)));
-}
-
-/// Hands a line to the console's command line, which takes it.
-pub fn command(pty: &mut Pty, line: &str) {
-    pty.press(":", "─ Command");
-    pty.send(format!("{line}\r"));
-    pty.hides("─ Command");
-}
-
-/// Drops one capability from the live bounding set, by a draft that is applied.
-pub fn drop_cap_chown(pty: &mut Pty) {
-    pty.press("2", "> cap_sys_module");
-    pty.send("\x1b[H");
-    pty.press(" ", "drops cap_chown");
-    pty.press("w", "enter applies");
-    // At 40 x 10 it has to be read to its end.
-    pty.send("\x1b[6~\r");
-    pty.hides("Apply the draft");
-}
-
-/// Asks for so many of a module.
-pub fn ask(pty: &mut Pty, name: &str, times: u32) {
-    pty.press("m", "Ask for a module");
-    // The dialog remembers what was typed, and where.
-    while !pty.text().contains("> name") {
-        pty.frame_after(|pty| pty.send("\t"));
-    }
-    pty.send("\x15");
-    pty.press(name, name);
-    pty.send("\t\t\x15");
-    pty.press(&times.to_string(), &format!("how many    {times}"));
-    pty.send(ENTER);
-    pty.hides("Ask for a module");
-}
+use crate::pty::{Start, pid_after};
+use crate::steps::{ENTER, ESC, FAILING, HOLD, QUICK, SLOW, TARGET, ask, everywhere, quits, taken};
 
 #[test]
 fn the_knobs_are_read() {

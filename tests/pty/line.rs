@@ -1,7 +1,7 @@
 //! The command line of the console.
 
-use crate::journeys::SIZES;
 use crate::pty::Start;
+use crate::steps::SIZES;
 
 const QUICK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/quick");
 

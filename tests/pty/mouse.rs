@@ -2,8 +2,8 @@
 
 use vt100::{MouseProtocolEncoding, MouseProtocolMode};
 
-use crate::journeys::SIZES;
 use crate::pty::{Pty, Start};
+use crate::steps::SIZES;
 
 /// The left button goes down and up where the screen shows `what`.
 fn click(pty: &mut Pty, what: &str) {
@@ -42,12 +42,14 @@ fn tabs_rows_boxes_and_the_wheel() {
 }
 
 #[test]
-fn no_mouse_leaves_it_to_the_terminal() {
-    let mut pty = Start::khelper(80, 24).args(["--no-mouse"]).start();
-    pty.shows("engine (pid ");
-    assert_eq!(pty.screen().mouse_protocol_mode(), MouseProtocolMode::None);
-    pty.send("q");
-    assert_eq!(pty.ends(), 0);
+fn no_mouse_leaves_it_to_the_terminal_and_so_does_screen() {
+    for start in [Start::khelper(80, 24).args(["--no-mouse"]), Start::khelper(80, 24).env("STY", "1.tty.here")] {
+        let mut pty = start.start();
+        pty.shows("engine (pid ");
+        assert_eq!(pty.screen().mouse_protocol_mode(), MouseProtocolMode::None);
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+    }
 }
 
 #[test]

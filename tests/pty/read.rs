@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::activity::page_shows;
-use crate::journeys::{ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, quits, taken};
 use crate::pty::Pty;
+use crate::steps::{ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, page_shows, quits, taken};
 
 const DOWN: &str = "\x1b[B";
 const PAGE_DOWN: &str = "\x1b[6~";

@@ -3,9 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::activity::kills_what_is_left;
-use crate::journeys::{ESC, HOLD, QUICK, SIZES, ask, command, drop_cap_chown, everywhere, quits, taken, with};
 use crate::pty::{Pty, Start};
+use crate::steps::{
+    ESC, HOLD, QUICK, SIZES, ask, command, drop_cap_chown, everywhere, kills_what_is_left, quits, taken, with,
+};
 
 /// A screen, the keys, the dialog that stays, and what is said.
 type Refusal<'a> = (&'a str, &'a str, Option<&'a str>, &'a str);

@@ -3,8 +3,8 @@
 
 use std::process::{Command, Output};
 
-use crate::journeys::SIZES;
 use crate::pty::Start;
+use crate::steps::SIZES;
 
 fn folder(settings: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use vt100::{Cell, Color, Screen};
 
-/// The size of a cell.
-const CELL: (f32, f32) = (8.4, 17.0);
+/// The size of a cell: that of DejaVu Sans Mono, for viewers that know no `textLength`; lines of boxes meet.
+const CELL: (f32, f32) = (8.43, 16.3);
 /// The 16 colours, as xterm has them on black.
 const PALETTE: [&str; 16] = [
     "#000000", "#cd3131", "#0dbc79", "#e5e510", "#2472c8", "#bc3fbc", "#11a8cd", "#e5e5e5", "#767676", "#f14c4c",
@@ -71,8 +71,12 @@ fn put(out: &mut String, row: u16, end: u16, run: Option<(u16, String, Look)>) {
     let (x, y) = (f32::from(start) * CELL.0 + 8.0, f32::from(row) * CELL.1 + 8.0);
     let width = f32::from(end - start) * CELL.0;
     if look.ground != GROUND {
-        writeln!(out, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"17\" fill=\"{}\"/>", look.ground)
-            .unwrap();
+        writeln!(
+            out,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"{}\"/>",
+            CELL.1, look.ground
+        )
+        .unwrap();
     }
     let blanks = text.len() - text.trim_start().len();
     let said = text.trim();

@@ -41,9 +41,6 @@ pub struct Seen {
     pub scenario: String,
     pub kernel: String,
     pub engine: String,
-    /// Why it may be missing in a run.
-    #[serde(default)]
-    pub not_always: Option<String>,
     /// Only on these kernels.
     #[serde(default)]
     pub kernels: Vec<String>,

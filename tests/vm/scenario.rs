@@ -158,8 +158,10 @@ pub struct Caller {
 pub enum Step {
     /// So many more ask, each on its own.
     Ask(usize),
-    /// Waits until so many helpers have been started.
+    /// Waits until so many helpers have been started, or until nobody is left who could have one started.
     Running(usize),
+    /// Waits until so many callers are back.
+    Back(usize),
     /// Waits until so many requests have been begun, those that wait for a slot included.
     Asked(usize),
     /// Waits until so many calls of a helper have returned.

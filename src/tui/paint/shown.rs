@@ -4,8 +4,6 @@
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::Color;
 
-use crate::tui::text;
-
 /// A cell that the terminal shows, or [`UNKNOWN`]: its character above 32 bits, its colours and modifiers below.
 type Known = u64;
 
@@ -23,43 +21,15 @@ impl Shown {
     }
 
     /// What has to be painted for the terminal to show `page`, which is as large: column, row, cell. It counts as shown.
-    ///
-    /// A wide character covers the cells after it, which are not painted; where one was and is no more, or is now, what it
-    /// covered is, for the terminal may have blanked all of it.
-    pub(super) fn update<'a>(&mut self, page: &'a Buffer) -> Vec<(u16, u16, &'a Cell)> {
-        let mut changed = Vec::new();
-        let mut at = self.0.iter_mut().zip(&page.content);
-        for y in 0..page.area.height {
-            // Cells from here on that a wide one covers, and that one covered or covers.
-            let (mut covered, mut stale) = (0usize, 0usize);
-            for (x, (shown, cell)) in (0..page.area.width).zip(at.by_ref()) {
-                let now = known(cell);
-                let differs = *shown == UNKNOWN || *shown != now || stale > 0;
-                let (before, width) = (columns(*shown), text::width(cell.symbol()));
-                *shown = now;
-                stale = if differs { before.max(width).max(stale) } else { stale }.saturating_sub(1);
-                if covered > 0 {
-                    covered -= 1;
-                    continue;
-                }
-                covered = width.saturating_sub(1);
-                if differs {
-                    changed.push((x, y, cell));
-                }
-            }
-        }
-        changed
+    pub(super) fn update<'a>(&mut self, page: &'a Buffer) -> impl Iterator<Item = (u16, u16, &'a Cell)> {
+        let places = (0..page.area.height).flat_map(|y| (0..page.area.width).map(move |x| (x, y)));
+        self.0.iter_mut().zip(places).zip(&page.content).filter_map(|((shown, (x, y)), cell)| {
+            let now = known(cell);
+            let differs = now == UNKNOWN || *shown != now;
+            *shown = now;
+            differs.then_some((x, y, cell))
+        })
     }
-}
-
-/// How many columns it took; of what is unknown, how many it may have taken.
-fn columns(known: Known) -> usize {
-    if known == UNKNOWN {
-        return 2;
-    }
-    // A Unicode scalar value, as it came from one.
-    let c = u32::try_from(known >> 32).ok().and_then(char::from_u32).unwrap_or(' ');
-    text::width(c.encode_utf8(&mut [0; 4]))
 }
 
 /// [`UNKNOWN`] for what has no short form: more than one character, or a colour beyond the sixteen. No theme has one, and
@@ -105,7 +75,7 @@ mod tests {
     fn painted(shown: &mut Shown, text: &str, style: Style) -> Vec<u16> {
         let mut page = Buffer::empty(Rect::new(0, 0, 5, 1));
         page.set_string(0, 0, text, style);
-        shown.update(&page).into_iter().map(|(x, ..)| x).collect()
+        shown.update(&page).map(|(x, ..)| x).collect()
     }
 
     #[test]
@@ -119,22 +89,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_wide_character_covers_is_painted_when_it_is_gone() {
-        let (mut shown, plain) = (Shown::blank(5), Style::new());
-        assert_eq!(painted(&mut shown, "コx", plain), [0, 2]);
-        assert_eq!(painted(&mut shown, "コx", plain), [0; 0]);
-        assert_eq!(painted(&mut shown, "a x", plain), [0, 1]);
-        assert_eq!(painted(&mut shown, "aコ", plain), [1]);
-        // The half of the one that was is under the one that is; its other half is not.
-        assert_eq!(painted(&mut shown, "コ", plain), [0, 2]);
-    }
-
-    #[test]
     fn what_has_no_short_form_is_painted_each_time() {
         let (mut shown, odd) = (Shown::blank(5), Style::new().fg(Color::Indexed(200)));
         assert_eq!(painted(&mut shown, "x", odd), [0]);
-        assert_eq!(painted(&mut shown, "x", odd), [0, 1]);
-        assert_eq!(painted(&mut shown, "x", Style::new()), [0, 1]);
+        assert_eq!(painted(&mut shown, "x", odd), [0]);
+        assert_eq!(painted(&mut shown, "x", Style::new()), [0]);
         assert_eq!(painted(&mut shown, "x", Style::new()), [0; 0]);
     }
 }

@@ -6,9 +6,10 @@ use unicode_width::UnicodeWidthChar;
 const BEGIN: &str = "\x1b[?1049h";
 const LEFT: &str = "\x1b[?1049l";
 /// Whole sequences: the terminal taken and given back, the begin and the end of a frame, the cursor, a clean page.
-const FIXED: [&str; 14] = [
+const FIXED: [&str; 15] = [
     BEGIN,
     LEFT,
+    "\r\n\x1b[?1049l",
     "\x1b[?2004h",
     "\x1b[?2004l",
     "\x1b[?25h",
@@ -33,7 +34,7 @@ pub fn foreign(sent: &[u8]) -> Option<String> {
     while at < sent.len() {
         let rest = &sent[at..];
         if let Some(fixed) = FIXED.iter().find(|fixed| rest.starts_with(fixed.as_bytes())) {
-            ours = if *fixed == BEGIN { true } else { ours && *fixed != LEFT };
+            ours = if *fixed == BEGIN { true } else { ours && !fixed.ends_with(LEFT) };
             at += fixed.len();
             continue;
         }
@@ -78,7 +79,7 @@ fn copy(rest: &[u8]) -> Option<usize> {
     if length == 0 { is_whole.then_some(COPY.len() + size + end.len()) } else { is_whole.then_some(length) }
 }
 
-/// A character that takes its cells and does nothing else; a line's end where the terminal is not the console's.
+/// A character that takes one cell and does nothing else; a line's end where the terminal is not the console's.
 fn character(rest: &[u8], ours: bool) -> Option<usize> {
     if !ours && (rest[0] == b'\n' || rest[0] == b'\r') {
         return Some(1);
@@ -89,8 +90,8 @@ fn character(rest: &[u8], ours: bool) -> Option<usize> {
     };
     let c = valid.chars().next()?;
     let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
-    let joins = matches!(c, '\u{1f3fb}'..='\u{1f3ff}' | '\u{ff9e}' | '\u{ff9f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}');
-    (!c.is_control() && !turns && !joins && c.width().is_some_and(|cells| cells > 0)).then(|| c.len_utf8())
+    let joins = matches!(c, '\u{ff9e}' | '\u{ff9f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}');
+    (!c.is_control() && !turns && !joins && c.width().is_some_and(|cells| cells == 1)).then(|| c.len_utf8())
 }
 
 /// A part of a sequence or of a character where the terminal was given back in the midst of a frame, or was gone.

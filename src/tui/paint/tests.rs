@@ -27,7 +27,7 @@ fn screen_passes_a_copy_on_in_pieces() {
 
 #[test]
 fn what_is_foreign_is_found() {
-    let ours = "\x1b[?1049h\x1b[?2026h\x1b[2;1H\x1b[38;5;9mé漢■\x1b[0m\x1b[?2026l\x1b]52;c;eA==\x1b\\";
+    let ours = "\x1b[?1049h\x1b[?2026h\x1b[2;1H\x1b[38;5;9mé■\x1b[0m\x1b[?2026l\x1b]52;c;eA==\x1b\\";
     assert_eq!(foreign(ours.as_bytes()), None);
     let theirs: [&[u8]; 22] = [
         b"\x1b[2K",
@@ -50,7 +50,7 @@ fn what_is_foreign_is_found() {
         "\u{202e}".as_bytes(),
         "\u{301}".as_bytes(),
         "\u{200b}".as_bytes(),
-        "🏽".as_bytes(),
+        "漢".as_bytes(),
         b"\xe6\xbcx",
     ];
     for theirs in theirs {
@@ -111,7 +111,7 @@ impl Seen {
 
     fn row(&self, y: u16) -> String {
         let screen = self.parser.screen();
-        let cells = (0..screen.size().1).filter_map(|x| screen.cell(y, x)).filter(|cell| !cell.is_wide_continuation());
+        let cells = (0..screen.size().1).filter_map(|x| screen.cell(y, x));
         cells.map(|cell| if cell.has_contents() { cell.contents() } else { " " }).collect()
     }
 }
@@ -149,7 +149,7 @@ fn whatever_is_shown_takes_the_same_columns_for_both() {
     let shown = (' '..'\u{20000}').filter(|c| crate::abi::escape::screen(c.to_string().as_bytes()) == c.to_string());
     let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
     for c in shown {
-        for before in ['a', 'ｶ', '👩'] {
+        for before in ['a', 'ｶ', 'क'] {
             let pair = format!("{before}{c}");
             let (end, _) = buffer.set_stringn(0, 0, &pair, 8, ratatui::style::Style::new());
             assert_eq!(usize::from(end), text::width(&pair), "{:x} after {before}", u32::from(c));

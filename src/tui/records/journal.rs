@@ -112,7 +112,7 @@ fn line(kind: &EventKind, now: String) -> Line {
             (level(r).unwrap_or(Level::Info), Some(r.id), text)
         }
         EventKind::Abandoned { id } => {
-            (Level::Info, Some(*id), "its caller stopped waiting; the helper lives on".to_owned())
+            (Level::Info, Some(*id), "its caller stopped waiting; a helper that it has lives on".to_owned())
         }
         EventKind::KnobChanged { key, before, after, origin } => {
             plain(Level::Info, format!("{key}: `{before}` -> `{after}`, by the {}", origin.name()))

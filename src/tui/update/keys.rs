@@ -210,6 +210,10 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
             Vec::new()
         }
         Some(Dialog::Quit(_)) => quit::back(model),
+        Some(Dialog::Rehearsal(_)) => {
+            rehearse::leave(model);
+            Vec::new()
+        }
         Some(Dialog::Save(_)) => {
             records::back_from_save(model);
             Vec::new()

@@ -37,7 +37,10 @@ pub(super) fn abandon(model: &mut Model) -> Vec<Effect> {
     }
     let Some(row) = row(model) else { return Vec::new() };
     let which = format!("#{} {}", row.id, row.title);
-    let done = "abandoned: its caller waits no longer, its helper lives on";
+    let done = match row.pid {
+        Some(_) => "abandoned: its caller waits no longer, its helper lives on",
+        None => "abandoned: its caller waits no longer",
+    };
     vec![model.submit(Pending::Helper(which, done), Command::Abandon(row.id))]
 }
 

@@ -2,6 +2,7 @@
 
 use crate::abi::error::ControlError;
 use crate::control::Reply;
+use crate::control::words::Mood;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::rehearse::{Rehearsal, Rehearsed};
 use crate::tui::model::{Model, Pending};
@@ -35,6 +36,19 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
     let runs = [Rehearsed::Running(model.last_ticket()), Rehearsed::Waiting];
     model.dialogs.push(Dialog::Rehearsal(Rehearsal { title, run, draft, runs, scroll: 0 }));
     vec![effect]
+}
+
+/// Goes back, and says what is not over.
+pub(super) fn leave(model: &mut Model) {
+    let Some(Dialog::Rehearsal(rehearsal)) = model.dialogs.pop() else { return };
+    let what = match &rehearsal.runs {
+        [Rehearsed::Running(_), _] => {
+            "the run under the draft goes on (Activity shows it), and none is made under the live masks"
+        }
+        [_, Rehearsed::Running(_)] => "the run under the live masks goes on (Activity shows it)",
+        _ => return,
+    };
+    model.say(Mood::Warned, format!("rehearsal of {} left: {what}", rehearsal.title));
 }
 
 /// A run was answered. The second begins when the first has ended, so that neither meets the other half way; none does

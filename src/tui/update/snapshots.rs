@@ -52,7 +52,7 @@ fn mask_changed(model: &mut Model, knob: MaskKnob, before: crate::abi::cap::CapM
         model.masks.note = Some(format!("{name} was changed by someone else: {what}; the draft was rebased on it"));
         ask_again(model);
     }
-    notice(model, format!("{name} was changed by someone else: `{}` -> `{}`, {what}", words(before), words(after)));
+    notice(model, format!("{name} was changed by someone else: {what}; `{}` -> `{}`", words(before), words(after)));
 }
 
 fn words(mask: crate::abi::cap::CapMask) -> String {

@@ -534,6 +534,8 @@ fn a_rehearsal_that_was_left_begins_no_second_run() {
     assert_eq!((&call.path[..], call.args.join(&b'|')), (&b"/bin/sh"[..], b"-c|exit 3".to_vec()));
     assert_eq!(call.bset, Some(MaskExpr::Exactly(KNOWN.minus(SYS_MODULE))));
     key(&mut m, KeyCode::Esc);
+    let said = &m.status.as_ref().unwrap().text;
+    assert!(said.contains("the run under the draft goes on (Activity shows it)"), "{said}");
     assert!(reply(&mut m, *ticket, Ok(Reply::Answered(Arc::new(fixture::record(1, b"sh", 768))))).is_empty());
 }
 

@@ -3,6 +3,7 @@
 use ratatui::style::Style;
 use ratatui::text::Line;
 
+use crate::abi::birth::Enforcement;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::escape::screen;
 use crate::abi::mask::hex;
@@ -114,6 +115,7 @@ fn rights(page: &mut Page<'_>, r: &Record) {
         page.say("own", &format!("bset {}; inheritable {}", mask(own.0), mask(own.1)), theme.text);
     }
     match r.enforced {
+        Some(Enforcement::Refused) => page.say("enforced", "neither way: nothing was started", theme.bad),
         Some(enforced) => {
             let style = if enforced.name() == "masks" { theme.text } else { theme.warn };
             page.say("enforced", &format!("by {}", enforced.name()), style);

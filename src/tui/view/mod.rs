@@ -141,26 +141,16 @@ fn put(buf: &mut Buffer, area: Rect, lines: &[Line<'_>]) {
     }
 }
 
-/// Makes of the cells what every terminal shows alike. Every character gets a cell of its own: of two that are joined in
-/// one (a consonant and its vowel sign, both of them with a column) the second would stay on the terminal when their
-/// cell is overwritten. And a wide one of which a dialog covers the half goes: it would cover the dialog's edge.
+/// Gives every character a cell of its own: of two that are joined in one (a consonant and its vowel sign, both of them
+/// with a column) the second would stay on the terminal when their cell is overwritten.
 fn part(buf: &mut Buffer) {
     for at in 0..buf.content.len() {
         let symbol = buf.content[at].symbol();
-        if symbol.len() < 3 {
-            continue;
-        }
-        if symbol.chars().nth(1).is_some() {
-            let (joined, mut to) = (buf.content[at].clone(), at);
-            for c in joined.symbol().chars() {
-                let Some(cell) = buf.content.get_mut(to) else { break };
+        if symbol.len() > 3 && symbol.chars().nth(1).is_some() {
+            let joined = buf.content[at].clone();
+            for (c, cell) in joined.symbol().chars().zip(&mut buf.content[at..]) {
                 cell.set_char(c).set_style(joined.style());
-                to += text::width(c.encode_utf8(&mut [0; 4]));
             }
-        }
-        if text::width(buf.content[at].symbol()) > 1 && buf.content.get(at + 1).is_some_and(|next| next.symbol() != " ")
-        {
-            buf.content[at].set_symbol(" ");
         }
     }
 }

@@ -12,6 +12,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 
 use super::talk::{Answer, Do, Door, Job, Outcome};
+use super::trace::Marker;
 use crate::scenario::{Ask, bytes};
 
 struct Child {
@@ -25,12 +26,13 @@ struct Child {
 pub fn main() -> ExitCode {
     let (job, mut door) = Door::new();
     prepare(&job.scenario.ask);
+    let marker = Marker::open();
     super::caller::become_(&job.scenario.caller);
     let (mut children, mut outcomes, mut group) = (Vec::new(), Vec::new(), 0);
     loop {
         match door.next() {
             Do::Ask(count) => {
-                children.extend((0..count).map(|_| one(&job, group)));
+                children.extend((0..count).map(|_| one(&job, group, &marker)));
                 group += 1;
             }
             Do::Kill(whom) => {
@@ -52,7 +54,7 @@ pub fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn one(job: &Job, group: usize) -> Child {
+fn one(job: &Job, group: usize, marker: &Marker) -> Child {
     let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
     let start = super::now();
     // SAFETY: this process has one thread.
@@ -64,6 +66,7 @@ fn one(job: &Job, group: usize) -> Child {
             let mut times = start.to_ne_bytes().to_vec();
             times.extend(super::now().to_ne_bytes());
             let _ = std::fs::File::from(write).write_all(&times);
+            marker.back(group);
             // SAFETY: ends the child without running what belongs to its parent.
             unsafe { libc::_exit(0) }
         }

@@ -16,6 +16,7 @@ use khelper::engine::{Ask, Cancel, Engine, KnobWrite, Received, Record};
 use khelper::policy::limit::Era;
 
 use super::talk::{Answer, Do, Door, Job, Outcome};
+use super::trace::Marker;
 use crate::scenario::{Call, Scenario, Text, bytes};
 
 struct Caller {
@@ -28,6 +29,7 @@ struct Caller {
 pub fn main() -> ExitCode {
     let (job, mut door) = Door::new();
     choose(job.mutation.as_deref());
+    let marker = Marker::open();
     super::caller::become_(&job.scenario.caller);
     let engine = Engine::builder().fix_sigchld(true).start().unwrap();
     let log = follow(&engine);
@@ -36,7 +38,7 @@ pub fn main() -> ExitCode {
     loop {
         match door.next() {
             Do::Ask(count) => {
-                callers.extend((0..count).map(|_| one(&engine, &job.scenario, group)));
+                callers.extend((0..count).map(|_| one(&engine, &job.scenario, group, &marker)));
                 group += 1;
             }
             Do::Kill(whom) => {
@@ -117,8 +119,8 @@ fn set(engine: &Engine, job: &Job) {
     }
 }
 
-fn one(engine: &Engine, scenario: &Scenario, group: usize) -> Caller {
-    let (engine, scenario, cancel) = (engine.clone(), scenario.clone(), Cancel::new());
+fn one(engine: &Engine, scenario: &Scenario, group: usize, marker: &Marker) -> Caller {
+    let (engine, scenario, marker, cancel) = (engine.clone(), scenario.clone(), marker.clone(), Cancel::new());
     let ask = Ask { cancel: cancel.clone(), ..Ask::default() };
     let thread = std::thread::Builder::new().stack_size(256 * 1024);
     let thread = thread.spawn(move || {
@@ -128,7 +130,9 @@ fn one(engine: &Engine, scenario: &Scenario, group: usize) -> Caller {
             None => scenario.names.iter().map(|name| engine.request_module_as(bytes(name), true, &ask)).collect(),
         };
         let results = records.iter().map(|r| r.result.unwrap()).collect();
-        Outcome { group, pid: 0, start, end: super::now(), killed: None, results }
+        let end = super::now();
+        marker.back(group);
+        Outcome { group, pid: 0, start, end, killed: None, results }
     });
     Caller { group, cancel, killed: None, thread: thread.unwrap() }
 }

@@ -30,9 +30,6 @@ pub fn prepare() {
     symlink("/h/loop", "/h/loop").unwrap();
     program("/h/tiny", &tiny(&Before::Nothing));
     program("/h/busy", &tiny(&Before::Nothing));
-    for seconds in [3, 6, 8] {
-        program(&format!("/h/sleep-{seconds}"), &tiny(&Before::Sleep(seconds)));
-    }
     nix::unistd::mkfifo(GATE, nix::sys::stat::Mode::from_bits_truncate(0o666)).unwrap();
     program("/h/held", &tiny(&Before::Gate));
     program("/h/script", b"#!/h/record one argument\n");
@@ -77,8 +74,6 @@ fn program(path: &str, bytes: &[u8]) {
 /// What a tiny program does before it exits.
 enum Before {
     Nothing,
-    /// Sleeps so many seconds.
-    Sleep(u64),
     /// Opens [`GATE`], which takes until somebody opens its other end.
     Gate,
 }
@@ -90,14 +85,11 @@ fn tiny(before: &Before) -> Vec<u8> {
     const HEADERS: u64 = 64 + 56;
     // mov edi, 0; mov eax, 60 (exit); syscall
     const EXIT: [u8; 12] = [0xbf, 0, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05];
-    // mov eax, CALL; lea rdi, [rip + 16] (behind the code); xor esi, esi; syscall
-    let call = |number: u8| [0xb8, number, 0, 0, 0, 0x48, 0x8d, 0x3d, 16, 0, 0, 0, 0x31, 0xf6, 0x0f, 0x05];
+    // mov eax, 2 (open); lea rdi, [rip + 16] (behind the code); xor esi, esi (for reading); syscall
+    const OPEN: [u8; 16] = [0xb8, 2, 0, 0, 0, 0x48, 0x8d, 0x3d, 16, 0, 0, 0, 0x31, 0xf6, 0x0f, 0x05];
     let text: Vec<u8> = match before {
         Before::Nothing => EXIT.to_vec(),
-        // nanosleep of seconds and no nanoseconds
-        Before::Sleep(seconds) => [&call(35)[..], &EXIT, &seconds.to_le_bytes(), &[0; 8]].concat(),
-        // open for reading
-        Before::Gate => [&call(2)[..], &EXIT, GATE.as_bytes(), &[0]].concat(),
+        Before::Gate => [&OPEN[..], &EXIT, GATE.as_bytes(), &[0]].concat(),
     };
     let size = HEADERS + text.len() as u64;
     let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();

@@ -2,14 +2,15 @@
 //! that were executed and their ends. Everything is waited for here, by its event.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 const TRACING: &str = "/sys/kernel/tracing";
 const INSTANCE: &str = "/sys/kernel/tracing/instances/khelper";
-/// Nothing takes longer: a scenario that does has failed.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Nothing takes longer, on a busy machine either: a scenario that does has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub enum What {
     Exit,
     /// A mark of ours.
     Mark(u64),
+    /// A caller of this `ask` step is back.
+    Back(usize),
 }
 
 /// An event: when (nanoseconds, [`super::now`]'s), whose.
@@ -103,9 +106,17 @@ impl Trace {
         Ok(())
     }
 
-    /// Reads until so many helpers have been started.
-    pub fn running(&mut self, count: usize) -> Result<(), String> {
-        self.until(&format!("{count} helpers to start"), |seen| count_of(seen, &What::Exec) >= count)
+    /// Reads until so many helpers have been started, or until all of this `ask` step (which, how many) are back: they
+    /// will have none started any more.
+    pub fn running(&mut self, count: usize, last: Option<(usize, usize)>) -> Result<(), String> {
+        let over = |seen: &[Event]| last.is_some_and(|(group, asked)| count_of(seen, &What::Back(group)) >= asked);
+        self.until(&format!("{count} helpers to start"), |seen| count_of(seen, &What::Exec) >= count || over(seen))
+    }
+
+    /// Reads until so many callers are back.
+    pub fn back(&mut self, count: usize) -> Result<(), String> {
+        let back = |seen: &[Event]| seen.iter().filter(|e| matches!(e.what, What::Back(_))).count();
+        self.until(&format!("{count} callers to be back"), |seen| back(seen) >= count)
     }
 
     /// Reads until so many requests have been begun.
@@ -130,6 +141,21 @@ impl Trace {
         let mut seen = self.seen.clone();
         seen.sort_by_key(|e| e.at);
         seen
+    }
+}
+
+/// Where callers say that they are back.
+#[derive(Clone)]
+pub struct Marker(Arc<fs::File>);
+
+impl Marker {
+    pub fn open() -> Self {
+        Self(Arc::new(fs::File::options().write(true).open(format!("{INSTANCE}/trace_marker")).unwrap()))
+    }
+
+    pub fn back(&self, group: usize) {
+        // One write, so that it is one event.
+        (&*self.0).write_all(format!("back {group}\n").as_bytes()).unwrap();
     }
 }
 
@@ -158,7 +184,10 @@ fn parse(line: &str) -> Option<Event> {
         "called" => What::Called(last_number(rest)?),
         "sched_process_exec" => What::Exec,
         "sched_process_exit" => What::Exit,
-        _ => What::Mark(rest.strip_prefix("mark ")?.trim().parse().ok()?),
+        _ => match rest.trim().split_once(' ')? {
+            ("back", group) => What::Back(group.parse().ok()?),
+            (_, mark) => What::Mark(mark.parse().ok()?),
+        },
     };
     let (seconds, micros) = head.rsplit(' ').next()?.split_once('.')?;
     let at = seconds.parse::<u64>().ok()? * 1_000_000_000 + micros.parse::<u64>().ok()? * 1000;
@@ -171,7 +200,6 @@ fn last_number(rest: &str) -> Option<i32> {
 }
 
 fn append(file: &str, text: &str) {
-    use std::io::Write;
     let mut file = fs::File::options().append(true).open(file).unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }

@@ -11,8 +11,8 @@ use super::args::Args;
 use super::kernels::Kernel;
 use crate::observation::{Line, Side};
 
-/// A machine that lives longer hangs.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// A machine that lives longer hangs, however busy this one is.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// What it said.
 #[derive(Default)]
@@ -24,7 +24,23 @@ pub struct Booted {
     pub broken: Option<String>,
 }
 
+/// How Linux says that it failed by an exception of its own, which no program can cause: the machine's processor, which is
+/// emulated, did.
+const EXCEPTION: &str = "Kernel panic - not syncing: Fatal exception";
+
+/// Once more, and said, if the machine itself failed.
 pub fn boot(kernel: &Kernel, initrd: &Path, words: &str, args: &Args) -> Booted {
+    let first = once(kernel, initrd, words, args);
+    match &first.broken {
+        Some(why) if why.contains(EXCEPTION) => {
+            eprintln!("{} {words}: {why}; it is started again", kernel.series);
+            once(kernel, initrd, words, args)
+        }
+        _ => first,
+    }
+}
+
+fn once(kernel: &Kernel, initrd: &Path, words: &str, args: &Args) -> Booted {
     let dir = tempfile::tempdir().expect("a folder for the machine");
     match run(kernel, initrd, words, dir.path()) {
         Ok(()) => {}
@@ -92,8 +108,9 @@ fn read(said: &str, console: &[u8]) -> Booted {
     }
     if !done {
         let console = String::from_utf8_lossy(console);
-        // What Linux says of its own panic tells nothing.
-        let lines: Vec<&str> = console.lines().filter(|l| !l.starts_with("[ ") || l.contains("panic")).collect();
+        // Most of what Linux says of its own panic tells nothing.
+        let tells = |l: &&str| !l.starts_with("[ ") || ["panic", "RIP: 0010:", "BUG:"].iter().any(|w| l.contains(w));
+        let lines: Vec<&str> = console.lines().filter(tells).collect();
         let last = &lines[lines.len().saturating_sub(8)..];
         booted.broken = Some(format!("the machine did not come to its end; its last words: {}", last.join(" / ")));
     }

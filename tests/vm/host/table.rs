@@ -136,8 +136,7 @@ impl<'a> Table<'a> {
             for (at, deviation) in self.deviations.iter().enumerate() {
                 for (which, seen) in deviation.seen.iter().enumerate() {
                     let could = seen.kernels.is_empty() || seen.kernels.iter().any(|k| self.series.contains(k));
-                    let must = could && seen.not_always.is_none();
-                    if must && !self.used.contains(&(at, which)) {
+                    if could && !self.used.contains(&(at, which)) {
                         let (rule, field) = (&deviation.rule, &seen.field);
                         wrong.push(format!(
                             "{rule} declares a deviation in `{field}` ({}) that was not seen",

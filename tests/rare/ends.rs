@@ -50,7 +50,11 @@ fn told(pty: &mut Pty, room: bool, end: &End) {
     leaves(pty);
     pty.press("4", "[4 Log]");
     if !end.level.is_empty() {
-        let level = if room { end.level } else { &end.level[..4] };
+        let level = match end.level {
+            "error" if !room => "err",
+            level if !room => &level[..4],
+            level => level,
+        };
         pty.says(&format!("{level} #{} {}: {}", end.id, end.title, end.words));
     }
     pty.press("1", "[1 Overview]");

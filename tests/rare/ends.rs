@@ -152,7 +152,7 @@ fn masks_that_are_enforced_by_no_new_privs_are_told() {
                 pty.send(ESC);
                 pty.until("the other warning alone", |s| first(&s.contents()).contains(" #1 "));
             }
-            pty.shows(" #1 /bin/true: masks enfo");
+            pty.shows(" #1 /bin/true: masks");
             if room {
                 pty.says("#1 /bin/true: masks enforced by no_new_privs, its CapBnd still reads wide");
             }

@@ -265,6 +265,7 @@ fn a_flood_of_ends_freezes_no_key_and_loses_no_count() {
                 number(launched) + refused.map_or(0, |(_, digits)| number(digits)) == 200
             });
         }
+        taken(pty, 0);
         quits(pty);
     });
 }

@@ -297,6 +297,18 @@ impl Pty {
         }
     }
 
+    /// Waits until the program has ended, or the screen shows `what`: then `false`.
+    pub fn is_over_before(&mut self, what: &str) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.is_over() {
+            if self.text().contains(what) {
+                return false;
+            }
+            assert!(self.read(deadline), "neither the end nor `{what}`; the screen:\n{}", self.text());
+        }
+        true
+    }
+
     fn drain(&mut self) {
         loop {
             let Some((master, _)) = &self.ends else { return };

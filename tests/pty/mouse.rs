@@ -69,7 +69,6 @@ fn rows_of_activity_and_log() {
         pty.shows("─ #2 module");
         pty.send("\x1b");
         pty.hides("─ #2 module");
-        pty.send("q");
-        assert_eq!(pty.ends(), 0);
+        quits(&mut pty);
     }
 }

@@ -64,15 +64,15 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
 
 /// Looks again at every snapshot and tick: quits when nothing lives any more, signals what has appeared.
 pub(super) fn go_on(model: &mut Model) -> Vec<Effect> {
-    let (live, now, asks) = (model.snapshot.live_total, model.now, asks(model));
+    let (live, now) = (model.snapshot.live_total, model.now);
     let Some(quit) = model.dialogs.iter_mut().find_map(|dialog| match dialog {
         Dialog::Quit(quit) => Some(quit),
         _ => None,
     }) else {
         return Vec::new();
     };
-    // Also while it asks, once there is nothing left to ask about. Who chose was told of the draft.
-    if live == 0 && (!asks || quit.stage != Quitting::Asking) {
+    // While it asks whoever reads it answers: the next keys would go to the shell. Who chose was told of a draft.
+    if live == 0 && quit.stage != Quitting::Asking {
         return vec![Effect::Quit { code: 0 }];
     }
     let Quitting::Killing { since, term, kill, .. } = &mut quit.stage else { return Vec::new() };

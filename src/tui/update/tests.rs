@@ -764,11 +764,12 @@ fn a_reset_and_a_gate_that_works_take_their_warnings_along() {
 }
 
 #[test]
-fn quitting_asks_no_longer_than_there_is_something_to_ask() {
+fn what_was_asked_before_quitting_is_answered_by_the_operator() {
     let mut m = fixture::model(fixture::busy(1), 80, 24);
     assert!(type_in(&mut m, "q").is_empty());
-    assert!(take(&mut m, fixture::busy(1)).is_empty());
-    assert!(matches!(take(&mut m, fixture::snapshot())[..], [Effect::Quit { code: 0 }]));
+    assert!(take(&mut m, fixture::busy(1)).is_empty() && take(&mut m, fixture::snapshot()).is_empty());
+    assert!(crate::tui::drawn::screen(&m).contains("no helper lives any more"));
+    assert!(matches!(type_in(&mut m, "\n")[..], [Effect::Quit { code: 0 }]));
 }
 
 #[test]
@@ -818,13 +819,6 @@ fn quitting_leaves_them_running_or_goes_back() {
     key(&mut m, KeyCode::Esc);
     assert!(m.dialogs.is_empty());
     assert!(matches!(type_in(&mut m, "ql\n")[..], [Effect::Quit { code: 0 }]));
-}
-
-#[test]
-fn the_question_is_over_when_nothing_lives_any_more() {
-    let mut m = fixture::model(fixture::busy(1), 80, 24);
-    assert!(type_in(&mut m, "q").is_empty());
-    assert!(matches!(take(&mut m, fixture::snapshot())[..], [Effect::Quit { code: 0 }]));
 }
 
 #[test]

@@ -45,6 +45,9 @@ pub(super) fn quit(model: &Model, quit: &Quit, columns: usize) -> Sheet {
     }
     if s.live_total == 0 {
         sheet.title = "Quit?".to_owned();
+        if drafts.is_empty() {
+            sheet.say("no helper lives any more", model.theme.text);
+        }
         sheet.pinned.push(super::line("enter quits, esc goes back", model.theme.text));
         return sheet;
     }

@@ -3,7 +3,7 @@
 use vt100::{MouseProtocolEncoding, MouseProtocolMode};
 
 use crate::pty::{Pty, Start};
-use crate::steps::{SIZES, quits_without_the_draft};
+use crate::steps::{SIZES, quits, quits_without_the_draft};
 
 /// The left button goes down and up where the screen shows `what`.
 fn click(pty: &mut Pty, what: &str) {

@@ -65,7 +65,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         return exit::NO_TERMINAL;
     }
     // screen(1) holds back a lone ESC for as long as it reports the mouse.
-    let mouse = !args.no_mouse && std::env::var_os("STY").is_none();
+    let mouse = !args.no_mouse && !tui::terminal::within_screen();
     tui::run(&engine, &signals, tui::Options { read_only: args.read_only, mouse })
 }
 

@@ -1,5 +1,5 @@
-//! `--flood [CALLERS]`: the console while ends come as fast as this machine makes them: what a key takes until its screen is there,
-//! whether every count is exact, and memory.
+//! `--flood [CALLERS]`: the console while ends come as fast as this machine makes them: what a key takes until its screen
+//! is there, whether every count is exact, and memory.
 
 use std::ffi::OsString;
 use std::fs;
@@ -41,7 +41,7 @@ pub fn flood(home: &Path, callers: Option<u64>) {
     console.show("3", "[3 Activity]");
     console.shows(&said(first + asked));
     let took = began.elapsed().as_secs_f64();
-    println!("the tiny static helper, {} at a time, the console in a terminal of 120 by 40:", callers);
+    println!("the tiny static helper, {callers} at a time, the console in a terminal of 120 by 40:");
     println!("{asked} asked, {asked} ended and counted, in {took:.1} s: {:.0} a second", asked as f64 / took);
     println!("a key to its screen, ms: {}; before it: {}", spread(keys), spread(calm));
     let (after, peak) = (status(&console.program, "VmRSS:"), status(&console.program, "VmHWM:"));

@@ -40,7 +40,7 @@ impl Local {
 
     /// `12:03:44.017`.
     pub fn time(&self) -> String {
-        format!("{:02}:{:02}:{:02}.{:03}", self.hour, self.minute, self.second, self.millis)
+        format!("{}.{:03}", self.clock(), self.millis)
     }
 }
 

@@ -13,7 +13,7 @@ use ratatui::layout::Rect;
 
 use super::Draw;
 use super::model::Model;
-use super::terminal::Tty;
+use super::terminal::{Tty, within_screen};
 use shown::Shown;
 
 /// A synchronized update: the terminal shows the frame whole, or not yet.
@@ -89,7 +89,7 @@ impl Painter {
         let mut ansi = String::new();
         // Writing to a String cannot fail.
         let _ = crossterm::clipboard::CopyToClipboard::to_clipboard_from(bytes).write_ansi(&mut ansi);
-        if std::env::var_os("STY").is_some() {
+        if within_screen() {
             ansi = through_screen(&ansi);
         }
         // Within an update that has begun it would be a part of the frame: it goes before it.

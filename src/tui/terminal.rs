@@ -205,6 +205,11 @@ pub(super) fn can_be_told() -> bool {
     !stderr.is_terminal() || writable(stderr.as_fd())
 }
 
+/// Whether the terminal is a window of screen(1), which passes some things on in its own way.
+pub fn within_screen() -> bool {
+    std::env::var_os("STY").is_some()
+}
+
 /// Holds the terminal for the thread that draws; it is given back when this is dropped, and before a panic of that
 /// thread is printed.
 #[derive(Debug)]

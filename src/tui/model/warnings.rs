@@ -29,8 +29,8 @@ pub struct Warning {
 enum About {
     /// The modprobe path's, counted from 0.
     Path(usize),
-    /// A helper whose masks did not hold as they should, by its request.
-    Unenforced(Enforcement, u64),
+    /// A helper whose masks did not hold as they should: which of [`UNENFORCED`], and its request.
+    Unenforced(usize, u64),
     /// Refusals by the limit, and the log's lines about them.
     Runaway,
     /// Another line of the log.
@@ -39,6 +39,10 @@ enum About {
     Notice(usize),
 }
 
+/// How masks can fail to hold as they should, and how urgent that is.
+const UNENFORCED: [(Enforcement, Mood); 2] =
+    [(Enforcement::Refused, Mood::Bad), (Enforcement::NoNewPrivs, Mood::Warned)];
+
 /// What was taken away.
 #[derive(Clone, Debug, Default)]
 pub struct Away {
@@ -46,8 +50,8 @@ pub struct Away {
     refused: u64,
     /// Lines of the log, each up to a time.
     lines: Vec<(String, Micros)>,
-    /// The newest requests whose masks did not hold: refused, and by no_new_privs.
-    unenforced: [u64; 2],
+    /// The newest request for each of [`UNENFORCED`].
+    unenforced: [u64; UNENFORCED.len()],
 }
 
 impl Away {
@@ -112,9 +116,9 @@ fn lines(model: &Model, out: &mut Vec<Warning>) {
 
 /// The newest helper whose masks did not hold as they should.
 fn not_enforced(model: &Model, out: &mut Vec<Warning>) {
-    for (what, mood) in [(Enforcement::Refused, Mood::Bad), (Enforcement::NoNewPrivs, Mood::Warned)] {
+    for (n, (what, mood)) in UNENFORCED.into_iter().enumerate() {
         let Some(record) = model.snapshot.last.iter().find(|record| record.enforced == Some(what)) else { continue };
-        if record.id <= model.away.unenforced[usize::from(what == Enforcement::NoNewPrivs)] {
+        if record.id <= model.away.unenforced[n] {
             continue;
         }
         let at = record.at + record.ended_us.unwrap_or_default();
@@ -127,7 +131,7 @@ fn not_enforced(model: &Model, out: &mut Vec<Warning>) {
             ),
         };
         let text = format!("{} {why}", model.clock(at));
-        out.push(Warning { mood, text, at, about: About::Unenforced(what, record.id) });
+        out.push(Warning { mood, text, at, about: About::Unenforced(n, record.id) });
     }
 }
 
@@ -141,9 +145,7 @@ pub fn put_away(model: &mut Model) -> bool {
     match first.about {
         About::Path(at) => drop(model.path_warnings.remove(at)),
         About::Notice(at) => drop(model.notices.remove(at)),
-        About::Unenforced(what, id) => {
-            model.away.unenforced[usize::from(what == Enforcement::NoNewPrivs)] = id;
-        }
+        About::Unenforced(n, id) => model.away.unenforced[n] = id,
         About::Runaway => no_runaway(model),
         About::Line(text) => hide(model, |line| line.text == text),
     }

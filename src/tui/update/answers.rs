@@ -11,17 +11,24 @@ use super::replies::explain;
 
 /// One answer of a batch.
 pub(super) fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {
-    let (mood, ending, whole) = match &reply {
-        Ok(Reply::Answered(record)) => (ended_in_words(record).mood, ended_in_words(record).text(), answered(record)),
-        Ok(_) => (Mood::Quiet, "done".to_owned(), "done".to_owned()),
-        Err(error) => (Mood::Bad, error.to_string(), explain(error)),
+    let (mood, ending) = match &reply {
+        Ok(Reply::Answered(record)) => {
+            let ended = ended_in_words(record);
+            (ended.mood, ended.text())
+        }
+        Ok(_) => (Mood::Quiet, "done".to_owned()),
+        Err(error) => (Mood::Bad, error.to_string()),
     };
     let Some(entry) = model.batches.get_mut(&batch) else { return };
     entry.answered += 1;
     let mood = entry.take(mood);
     *entry.tally.entry(kind_of_ending(&ending)).or_default() += 1;
     let text = if entry.asked == 1 {
-        whole
+        match &reply {
+            Ok(Reply::Answered(record)) => answered(record),
+            Ok(_) => ending,
+            Err(error) => explain(error),
+        }
     } else {
         let tally: Vec<String> = entry.tally.iter().map(|(ending, n)| format!("{n} {ending}")).collect();
         format!("{}: {} of {} answered: {}", entry.title, entry.answered, entry.asked, tally.join(", "))

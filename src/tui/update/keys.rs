@@ -5,7 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crate::control::words::Mood;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::dialog::{Dialog, Help};
-use crate::tui::model::forms::{CallForm, ModuleForm, WAITS};
+use crate::tui::model::forms::WAITS;
 use crate::tui::model::{Model, Tab, warnings};
 use crate::tui::msg::Effect;
 
@@ -211,15 +211,12 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Where the focus of the dialog on top is, and how many fields it has.
-fn focus_of(model: &mut Model) -> Option<(&mut usize, usize)> {
+/// Where the focus of the dialog on top is.
+fn focus_of(model: &mut Model) -> Option<&mut usize> {
     match model.dialogs.last() {
-        Some(Dialog::Module) => Some((&mut model.module.focus, ModuleForm::FIELDS)),
-        Some(Dialog::Call) => Some((&mut model.call.focus, CallForm::FIELDS)),
-        Some(Dialog::Rehearse) => {
-            let fields = model.rehearse.fields();
-            Some((&mut model.rehearse.focus, fields))
-        }
+        Some(Dialog::Module) => Some(&mut model.module.focus),
+        Some(Dialog::Call) => Some(&mut model.call.focus),
+        Some(Dialog::Rehearse) => Some(&mut model.rehearse.focus),
         _ => None,
     }
 }
@@ -228,7 +225,8 @@ fn focus(model: &mut Model, forward: bool) {
     if let Some(Dialog::Save(_)) = model.dialogs.last() {
         return records::focus(model);
     }
-    if let Some((focus, fields)) = focus_of(model) {
+    let fields = model.fields();
+    if let Some(focus) = focus_of(model) {
         *focus = (*focus + if forward { 1 } else { fields - 1 }) % fields;
     }
     forgive(model);
@@ -246,7 +244,8 @@ fn forgive(model: &mut Model) {
 
 /// Puts the focus on a field; whether it was there already.
 pub(super) fn focus_on(model: &mut Model, at: usize) -> bool {
-    let Some((focus, fields)) = focus_of(model) else { return false };
+    let fields = model.fields();
+    let Some(focus) = focus_of(model) else { return false };
     let was_there = at < fields && std::mem::replace(focus, at) == at;
     if !was_there {
         forgive(model);

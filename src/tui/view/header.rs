@@ -9,7 +9,8 @@ use crate::tui::model::dialog::Dialog;
 use crate::tui::model::{Model, Tab};
 use crate::tui::text;
 
-use super::{dialogs, line};
+use super::dialogs::Sight;
+use super::line;
 
 /// The whole sentence, or as much of it as there is room for: the engine, its pid, and that the kernel is untouched.
 pub(super) fn target(model: &Model, columns: u16) -> Line<'static> {
@@ -123,9 +124,10 @@ pub(super) fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static
 }
 
 /// The keys that mean something now. Where there is no room for all, the help's key is still there.
-pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
+/// `sight` is what of the dialog on top is in sight.
+pub(super) fn footer(model: &Model, columns: u16, sight: Option<Sight>) -> Line<'static> {
     let columns = usize::from(columns);
-    let mut keys: Vec<_> = offered(model);
+    let mut keys: Vec<_> = offered(model, sight);
     let cells = |key: &str, label: &str| text::width(key) + text::width(label) + 3;
     // No blanks are needed after the last one.
     let all =
@@ -159,8 +161,8 @@ pub(super) fn footer(model: &Model, columns: u16) -> Line<'static> {
 }
 
 /// The keys that do something now, with their labels.
-fn offered(model: &Model) -> Vec<(String, &'static str)> {
-    let scrolls = dialogs::sight(model).is_some_and(|sight| sight.most > 0);
+fn offered(model: &Model, sight: Option<Sight>) -> Vec<(String, &'static str)> {
+    let scrolls = sight.is_some_and(|sight| sight.most > 0);
     let over = matches!(model.dialogs.last(), Some(Dialog::Detail(_)))
         && model.activity.detail().is_some_and(|detail| detail.record.state == State::Ended);
     let rows =

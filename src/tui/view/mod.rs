@@ -40,7 +40,7 @@ pub(super) struct Areas {
     status: Rect,
     footer: Rect,
     /// Where dialogs may stand.
-    front: Rect,
+    pub(super) front: Rect,
 }
 
 impl Areas {
@@ -64,11 +64,6 @@ impl Areas {
             footer: at(target + tabs + body + status, footer),
         }
     }
-
-    /// Where dialogs may stand.
-    pub(super) const fn front(&self) -> Rect {
-        self.front
-    }
 }
 
 /// Draws the whole screen; where its cursor is, if it shows one.
@@ -88,9 +83,10 @@ pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
         Tab::Log => cursor = log::draw(model, areas.body, buf),
     }
     put(buf, areas.status, &header::status(model, area.width, areas.status.height));
-    put(buf, areas.footer, &[header::footer(model, area.width)]);
-    if !model.dialogs.is_empty() {
-        cursor = dialogs::draw(model, &areas, buf);
+    let dialog = dialogs::placed(model, areas.front);
+    put(buf, areas.footer, &[header::footer(model, area.width, dialog.as_ref().map(|dialog| dialog.sight))]);
+    if let Some(dialog) = dialog {
+        cursor = dialogs::draw(model, dialog, areas.front, buf);
     }
     part(buf);
     if model.ascii {
@@ -146,7 +142,7 @@ fn put(buf: &mut Buffer, area: Rect, lines: &[Line<'_>]) {
 fn part(buf: &mut Buffer) {
     for at in 0..buf.content.len() {
         let symbol = buf.content[at].symbol();
-        if symbol.len() > 3 && symbol.chars().nth(1).is_some() {
+        if symbol.len() > 2 && symbol.chars().nth(1).is_some() {
             let joined = buf.content[at].clone();
             for (c, cell) in joined.symbol().chars().zip(&mut buf.content[at..]) {
                 cell.set_char(c).set_style(joined.style());

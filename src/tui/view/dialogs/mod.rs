@@ -57,6 +57,13 @@ fn sheet(model: &Model, dialog: &Dialog, columns: usize) -> Sheet {
     }
 }
 
+/// The sheet of the dialog on top, where it stands, and what of it is in sight.
+pub(super) struct Placed {
+    sheet: Sheet,
+    place: Place,
+    pub(super) sight: Sight,
+}
+
 /// Where a sheet stands, and how its rows are shared out.
 struct Place {
     frame: Rect,
@@ -121,47 +128,46 @@ impl Sight {
 
 /// What of the dialog on top is in sight, if there is one.
 pub(in crate::tui) fn sight(model: &Model) -> Option<Sight> {
-    let (sheet, place) = placed(model, front(model))?;
-    Some(Sight::of(model, &sheet, &place))
+    placed(model, front(model)).map(|dialog| dialog.sight)
 }
 
 /// The lines of the dialog on top, and those of them that are in sight.
 pub(in crate::tui) fn lines(model: &Model) -> Option<(Vec<String>, std::ops::Range<usize>)> {
-    let (sheet, place) = placed(model, front(model))?;
-    let from = Sight::of(model, &sheet, &place).scroll;
+    let Placed { sheet, place, sight } = placed(model, front(model))?;
+    let from = sight.scroll;
     let shown = from..sheet.lines.len().min(from + place.rows);
     Some((sheet.lines.iter().map(Line::to_string).collect(), shown))
 }
 
 fn front(model: &Model) -> Rect {
-    Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).front()
+    Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).front
 }
 
-fn placed(model: &Model, front: Rect) -> Option<(Sheet, Place)> {
+/// The dialog on top, if there is one. To make it takes the longest of all that is drawn: a frame does so once.
+pub(super) fn placed(model: &Model, front: Rect) -> Option<Placed> {
     let sheet = sheet(model, model.dialogs.last()?, usize::from(columns_of(front)));
     let place = place(&sheet, front);
-    Some((sheet, place))
+    let sight = Sight::of(model, &sheet, &place);
+    Some(Placed { sheet, place, sight })
 }
 
 /// Which field or choice of the dialog on top is in that cell.
 pub(in crate::tui) fn hit(model: &Model, x: u16, y: u16) -> Option<usize> {
-    let (sheet, place) = placed(model, front(model))?;
+    let Placed { sheet, place, sight } = placed(model, front(model))?;
     let row = usize::from(y.checked_sub(place.inner.y)?);
     if !place.inner.contains(Position { x, y }) || row >= place.rows {
         return None;
     }
-    let line = Sight::of(model, &sheet, &place).scroll + row;
+    let line = sight.scroll + row;
     sheet.targets.iter().position(|target| *target == line)
 }
 
 /// Draws the dialog on top; where the cursor is, if it takes text.
-pub(super) fn draw(model: &Model, areas: &Areas, buf: &mut Buffer) -> Option<Position> {
-    let front = areas.front().intersection(buf.area);
+pub(super) fn draw(model: &Model, dialog: Placed, front: Rect, buf: &mut Buffer) -> Option<Position> {
     if front.is_empty() {
         return None;
     }
-    let (mut sheet, place) = placed(model, front)?;
-    let sight = Sight::of(model, &sheet, &place);
+    let Placed { mut sheet, place, sight } = dialog;
     let scroll = sight.scroll;
     // Beside it nothing is left of the page but its rests, and they would read like words of the dialog.
     Clear.render(Rect { x: front.x, width: front.width, ..place.frame }, buf);

@@ -20,7 +20,7 @@ fn inside(model: &Model) -> Vec<String> {
 /// Every line of the confirmation, as a terminal of the same width but high enough would show it; without those that
 /// are pinned.
 fn whole(model: &Model) -> Vec<String> {
-    let front = Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).front();
+    let front = Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).front;
     // Where there is no room for a frame, its four columns are the text's.
     let columns = if front.height < 7 { model.columns + 4 } else { model.columns };
     let mut high = fixture::model(model.snapshot.clone(), columns, 120);

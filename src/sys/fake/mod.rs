@@ -25,7 +25,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::errno::Errno;
 
 use super::host::{Armed, Clock, Host, LaunchFailure, Micros, SetsPlan, Wake, Worker};
-use crate::abi::birth::{Enforcement, Stdin};
+use crate::abi::birth::{Enforcement, NotEnforced, Stdin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::SysError;
 use crate::abi::wait::WaitStatus;
@@ -57,6 +57,14 @@ pub struct Script {
     pub stderr: Vec<u8>,
     /// Whether SIGTERM leaves it alone.
     pub ignores_term: bool,
+    /// What could not be set for it for want of privilege.
+    pub not_enforced: Vec<NotEnforced>,
+    /// The sets that it is seen with while it runs, where it is looked at.
+    pub caps_started: Option<CapSets>,
+    /// Its CPU time, user and system, in microseconds.
+    pub cpu_us: u64,
+    /// Its peak memory, in KiB.
+    pub max_rss_kib: u64,
     /// Where the worker panics, if it does.
     pub panics: Option<Panics>,
 }
@@ -80,6 +88,10 @@ impl Default for Script {
             stdout: Vec::new(),
             stderr: Vec::new(),
             ignores_term: false,
+            not_enforced: Vec::new(),
+            caps_started: None,
+            cpu_us: 900,
+            max_rss_kib: 1480,
             panics: None,
         }
     }
@@ -90,6 +102,10 @@ impl Default for Script {
 pub struct Now {
     /// Workers that are held while they are made.
     pub held: usize,
+    /// Workers that were made and have not ended.
+    pub workers: usize,
+    /// Helpers that are reaped, and whose workers are held before they report the end.
+    pub reaped: usize,
     /// Launches whose exec is not decided yet.
     pub executing: usize,
     /// Helpers that run and that the engine waits for: it knows their pids.
@@ -136,6 +152,8 @@ pub struct Machine {
     pub enforcement: Enforcement,
     /// Workers are not made until this is false again: calls that need one stay queued.
     pub hold_workers: bool,
+    /// Workers do not report the end of a helper that they have reaped until this is false again.
+    pub hold_reaped: bool,
     /// No worker can be made, for this reason.
     pub no_worker: Option<Errno>,
     /// SIGCHLD is ignored, until it is set to its default.
@@ -165,6 +183,7 @@ impl FakeHost {
             sets: all,
             enforcement: Enforcement::Masks,
             hold_workers: false,
+            hold_reaped: false,
             no_worker: None,
             sigchld_ignored: false,
             ancestry: Vec::new(),
@@ -193,7 +212,7 @@ impl FakeHost {
     /// can be told from what happens afterwards.
     pub fn end_the_world(&self) {
         self.world.lock().over = true;
-        self.change(|m| m.hold_workers = false);
+        self.change(|m| (m.hold_workers, m.hold_reaped) = (false, false));
         self.advance(END);
     }
 

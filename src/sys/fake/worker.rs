@@ -35,7 +35,9 @@ impl FakeWorker {
             return Err(SysError::new("unshare", errno));
         }
         let host = state.machine.sets;
+        state.workers += 1;
         drop(state);
+        world.changed.notify_all();
         let sets = SetsPlan { bounding: host.bounding, inheritable: host.inheritable };
         Ok(Box::new(Self { world: world.clone(), host, sets, last: None }))
     }
@@ -62,6 +64,13 @@ impl FakeWorker {
         }
         state.executing -= 1;
         drop(state);
+        self.world.changed.notify_all();
+    }
+}
+
+impl Drop for FakeWorker {
+    fn drop(&mut self) {
+        self.world.lock().workers -= 1;
         self.world.changed.notify_all();
     }
 }
@@ -103,19 +112,19 @@ impl Worker for FakeWorker {
         };
         state.launches.push(launch);
         let ends = state.now.saturating_add(script.runs);
+        let not_enforced = script.not_enforced.clone();
         state.helpers.insert(pid, Helper { ends, script, waited: false, signal: None });
         self.last = Some((pid, image.capture));
         drop(state);
         self.world.changed.notify_all();
-        Ok(Launched { pid, not_enforced: Vec::new() })
+        Ok(Launched { pid, not_enforced })
     }
 
     fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended {
         let Some((pid, capture)) = self.last.take() else { return Ended::default() };
-        let script = self.world.lock().helpers.get(&pid).map(|h| h.script.clone());
-        let panics = script.as_ref().and_then(|s| s.panics);
-        assert_ne!(panics, Some(Panics::InWait), "as the script says");
-        if let Some(script) = script.filter(|_| capture) {
+        let script = self.world.lock().helpers.get(&pid).map(|h| h.script.clone()).unwrap_or_default();
+        assert_ne!(script.panics, Some(Panics::InWait), "as the script says");
+        if capture {
             watcher.output(Stream::Stdout, &script.stdout);
             watcher.output(Stream::Stderr, &script.stderr);
         }
@@ -135,8 +144,20 @@ impl Worker for FakeWorker {
         drop(state);
         // Dead and not reaped: told without our lock, since whoever kills holds the watcher's while it takes ours.
         watcher.about_to_reap();
-        self.world.lock().helpers.remove(&pid);
+        let mut state = self.world.lock();
+        state.helpers.remove(&pid);
+        state.reaped += 1;
         self.world.changed.notify_all();
-        Ended { status, caps: Some(self.helper_sets()), ..Ended::default() }
+        while state.machine.hold_reaped {
+            state = self.world.wait(state);
+        }
+        state.reaped -= 1;
+        Ended {
+            status,
+            caps: Some(self.helper_sets()),
+            caps_started: script.caps_started,
+            cpu_us: script.cpu_us,
+            max_rss_kib: script.max_rss_kib,
+        }
     }
 }

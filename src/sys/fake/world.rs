@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) machine: Machine,
     pub(super) launches: Vec<Launch>,
     pub(super) held: usize,
+    pub(super) workers: usize,
+    pub(super) reaped: usize,
     pub(super) executing: usize,
     /// Helpers that are not reaped yet.
     pub(super) helpers: BTreeMap<i32, Helper>,
@@ -54,6 +56,8 @@ impl World {
             machine,
             launches: Vec::new(),
             held: 0,
+            workers: 0,
+            reaped: 0,
             executing: 0,
             helpers: BTreeMap::new(),
             over: false,
@@ -121,6 +125,8 @@ impl State {
     pub(super) fn counts(&self) -> Now {
         Now {
             held: self.held,
+            workers: self.workers,
+            reaped: self.reaped,
             executing: self.executing,
             running: self.helpers.values().filter(|h| h.waited && self.alive(h)).count(),
             launched: self.launches.len(),

@@ -3,11 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod books;
+mod costs;
+mod drain;
 mod end;
 mod gate;
 mod hooks;
+mod killable;
 mod knobs;
 mod limit;
+mod own_masks;
+mod read_side;
+mod reaped;
 mod request;
+mod requester;
 mod support;
 mod wait;
+mod workers;

@@ -1,0 +1,83 @@
+//! GATE-2 and GATE-5: the gate is opened while a drain is under way.
+
+use khelper::abi::Errno;
+use khelper::abi::wait::WaitMode;
+use khelper::engine::Engine;
+use khelper::policy::gate::Depth;
+use khelper::sys::fake::FOREVER;
+
+use crate::support::*;
+
+fn state(engine: &Engine) -> (Depth, bool) {
+    let now = engine.snapshot();
+    (now.gate, now.draining)
+}
+
+#[test]
+fn gate_5_enable_during_a_drain_opens_the_gate_at_once_and_the_drain_goes_on() {
+    let host = host(runs(FOREVER));
+    let engine = start(&host);
+    scope(&host, |s| {
+        let caller = callers(s, &engine, 1, "dummy");
+        host.wait_for("a helper", |now| now.running == 1);
+        let drain = s.spawn(|| engine.disable(Depth::Disabled));
+        host.wait_for("the drain", |now| now.on_clock == 1);
+        // On a thread of its own: an `enable` that waits for the drain would never return, for no time passes.
+        let (done, is_done) = std::sync::mpsc::channel();
+        let opened = engine.clone();
+        s.spawn(move || done.send(opened.enable()));
+        let enabled = is_done.recv_timeout(std::time::Duration::from_secs(20));
+        assert_eq!(enabled, Ok(Ok(())), "it does not wait for the drain");
+        assert_eq!(state(&engine), (Depth::Enabled, true), "the drain is still under way");
+        // Calls are admitted again, and one that ends does not end the drain: the first is still running.
+        assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
+        assert_eq!(state(&engine), (Depth::Enabled, true));
+        kill_holders(&engine);
+        join(caller);
+        assert_eq!(drain.join().unwrap(), Ok(()), "no call was running at one moment");
+    });
+    assert_eq!(state(&engine), (Depth::Enabled, false), "the drain's success does not shut the gate again");
+    assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
+}
+
+#[test]
+fn gate_5_a_depth_set_during_a_drain_holds_when_the_drain_succeeds() {
+    for depth in [Depth::Freezing, Depth::Enabled] {
+        let host = host(runs(SECOND));
+        let engine = start(&host);
+        scope(&host, |s| {
+            let caller = callers(s, &engine, 1, "dummy");
+            host.wait_for("a helper", |now| now.running == 1);
+            let drain = s.spawn(|| engine.disable(Depth::Disabled));
+            host.wait_for("the drain", |now| now.on_clock == 1);
+            engine.set_depth(depth).unwrap();
+            host.advance(SECOND);
+            assert_eq!(drain.join().unwrap(), Ok(()));
+            join(caller);
+        });
+        assert_eq!(state(&engine), (depth, false));
+    }
+}
+
+#[test]
+fn gate_2_a_drain_that_fails_after_enable_leaves_the_gate_open_and_names_every_call() {
+    let host = host(runs(FOREVER));
+    let engine = start(&host);
+    scope(&host, |s| {
+        let first = callers(s, &engine, 1, "first");
+        host.wait_for("a helper", |now| now.running == 1);
+        let drain = s.spawn(|| engine.disable(Depth::Freezing));
+        host.wait_for("the drain", |now| now.on_clock == 1);
+        engine.enable().unwrap();
+        let second = callers(s, &engine, 1, "second");
+        host.wait_for("another helper", |now| now.running == 2);
+        host.advance(5 * SECOND);
+        let error = drain.join().unwrap().unwrap_err();
+        assert_eq!(error.errno, Errno::EAGAIN);
+        assert!(error.why.contains("#1 first ") && error.why.contains("#2 second "), "{error}");
+        assert_eq!(state(&engine), (Depth::Enabled, false));
+        kill_holders(&engine);
+        join(first);
+        join(second);
+    });
+}

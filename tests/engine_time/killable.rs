@@ -1,0 +1,51 @@
+//! UMH-4: each wait mode, killable or not, is cancelled and abandoned while its call is not decided.
+
+use khelper::abi::Errno;
+use khelper::abi::wait::WaitMode;
+use khelper::engine::record::Outcome;
+use khelper::engine::{Ask, CallOptions, Cancel};
+use khelper::sys::fake::Script;
+
+use crate::support::*;
+
+#[test]
+fn umh_4_only_a_killable_caller_stops_waiting() {
+    // Exec is decided after 1 s, the helper ends 1 s later: WAIT_EXEC and WAIT_PROC are both waited for.
+    let script = Script { exec: SECOND, runs: SECOND, ..Script::default() };
+    for killable in [false, true] {
+        for wait in [WaitMode::Exec { killable }, WaitMode::Proc { killable }] {
+            let host = host(Script::default());
+            host.script("/slow/exec", script.clone());
+            let engine = start(&host);
+            let events = subscribe(&engine);
+            let cancel = Cancel::new();
+            let options =
+                CallOptions { ask: Ask { cancel: cancel.clone(), ..Ask::default() }, ..CallOptions::default() };
+            scope(&host, |s| {
+                let caller = s.spawn(|| engine.call_usermodehelper_with(info("/slow/exec"), wait, &options));
+                host.wait_for("exec", |now| now.executing == 1);
+                if !killable {
+                    let refused = engine.abandon(1).unwrap_err();
+                    assert_eq!(refused.errno, Errno::ESRCH, "{wait:?}: nobody can be told to stop waiting");
+                }
+                cancel.cancel();
+                if killable {
+                    let answer = caller.join().unwrap();
+                    assert_eq!((answer.outcome, answer.result), (Outcome::Abandoned, errno(Errno::EINTR)), "{wait:?}");
+                    host.advance(SECOND);
+                    host.wait_for("a helper", |now| now.running == 1);
+                    host.advance(SECOND);
+                } else {
+                    host.advance(SECOND);
+                    host.wait_for("a helper", |now| now.running == 1);
+                    host.advance(SECOND);
+                    let answer = caller.join().unwrap();
+                    assert_eq!((answer.abandoned, answer.result), (false, Some(0)), "{wait:?}: the true result");
+                }
+            });
+            let end = finished(&events, 1);
+            assert_eq!((end.outcome, end.abandoned), (Outcome::Exited, killable), "{wait:?}");
+            assert_eq!(engine.snapshot().totals.abandoned, u64::from(killable), "{wait:?}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Idle workers: as many as may be wanted again at once, at most 64, and 8 when next to nothing runs.
+
+use khelper::abi::wait::WaitMode;
+use khelper::sys::fake::{FOREVER, Script};
+
+use crate::support::*;
+
+/// Idle workers that are kept whatever goes on (`IDLE_AT_REST` of the engine).
+const AT_REST: usize = 8;
+/// Idle workers that are kept at most (`IDLE` of the engine).
+const MOST: usize = 64;
+
+#[test]
+fn a_burst_leaves_no_more_than_eight_idle_workers_behind() {
+    let host = host(Script::default());
+    let engine = start(&host);
+    for _ in 0..100 {
+        engine.call_usermodehelper(info("/bin/second"), WaitMode::NoWait);
+    }
+    host.wait_for("100 helpers", |now| now.running == 100);
+    assert_eq!(host.counts().workers, 100, "a worker for each helper");
+    host.advance(SECOND);
+    host.wait_for("the end of the idle workers that are too many", |now| now.running == 0 && now.workers <= AT_REST);
+    // They serve what comes next.
+    engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
+    assert!(host.counts().workers <= AT_REST);
+}
+
+#[test]
+fn beside_many_helpers_no_more_than_sixty_four_workers_are_idle() {
+    let host = host(Script::default());
+    let engine = start(&host);
+    for path in ["/bin/forever", "/bin/second"] {
+        for _ in 0..100 {
+            engine.call_usermodehelper(info(path), WaitMode::NoWait);
+        }
+    }
+    host.wait_for("200 helpers", |now| now.running == 200);
+    host.advance(SECOND);
+    host.wait_for("the end of the idle workers that are too many", |now| {
+        now.running == 100 && now.workers <= 100 + MOST
+    });
+    host.advance(FOREVER);
+    host.wait_for("rest", |now| now.running == 0 && now.workers <= AT_REST);
+}

@@ -1,0 +1,44 @@
+//! The command line of the runner.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+pub const HELP: &str = "\
+Plants one fault after another and shows which test notices it: cargo test --test planted [-- ARGUMENTS]
+  (nothing)      every fault of tests/planted/faults.toml
+  NAME...        only these faults: a name, or the number that it starts with
+  --list         print the faults and their tests, and run nothing
+  --dir DIR      work in DIR and keep it, so that the next run builds less; by default a temporary folder
+Exit code 0: every fault turned its tests red, and no test was red without one. Exit code 1: otherwise.
+";
+
+/// What to do.
+#[derive(Debug, Default)]
+pub struct Args {
+    /// Names or numbers of faults; none is all.
+    pub only: Vec<String>,
+    /// Print the faults and run nothing.
+    pub list: bool,
+    /// Print the help and run nothing.
+    pub help: bool,
+    /// A folder that is kept.
+    pub dir: Option<PathBuf>,
+}
+
+impl Args {
+    /// Reads the arguments after the program's name; the error is for the person who typed them.
+    pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
+        let mut read = Self::default();
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            match arg.to_string_lossy().as_ref() {
+                "--list" => read.list = true,
+                "--help" | "-h" => read.help = true,
+                "--dir" => read.dir = Some(args.next().ok_or("--dir needs a folder")?.into()),
+                option if option.starts_with('-') => return Err(format!("unknown option {option}\n{HELP}")),
+                name => read.only.push(name.to_owned()),
+            }
+        }
+        Ok(read)
+    }
+}

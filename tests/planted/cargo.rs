@@ -1,0 +1,163 @@
+//! Builds and runs tests of the copy.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, sigaction};
+use nix::unistd::Pid;
+
+use super::faults::Test;
+
+/// The longest that the tests of one fault may take, building not counted: a fault must not be found by a hang.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// The longest that a build may take. The first one builds every dependency.
+const BUILD: Duration = Duration::from_secs(1800);
+/// How soon an interrupt is noticed.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What ran and how it ended.
+#[derive(Debug, Default)]
+pub struct Results {
+    /// Tests that ran, and whether they passed.
+    pub ran: BTreeMap<Test, bool>,
+}
+
+/// Cargo over the copy, with a target folder that every build shares.
+pub struct Cargo {
+    source: PathBuf,
+    target: PathBuf,
+}
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the runner was told to end.
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// From now on INT, TERM and HUP end the command that runs and make its caller return, so that folders are removed.
+pub fn catch_interrupts() {
+    extern "C" fn note(_: i32) {
+        INTERRUPTED.store(true, Ordering::Relaxed);
+    }
+    let action = SigAction::new(SigHandler::Handler(note), SaFlags::SA_RESTART, SigSet::empty());
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // SAFETY: the handler stores to an atomic and does nothing else.
+        let _ = unsafe { sigaction(signal, &action) };
+    }
+}
+
+impl Cargo {
+    pub fn new(source: &Path, target: PathBuf) -> Self {
+        Self { source: source.to_owned(), target }
+    }
+
+    /// Builds what `tests` are in. The error is what the compiler said.
+    pub fn build(&self, tests: &[Test]) -> Result<(), String> {
+        let targets: BTreeSet<&str> = tests.iter().map(|test| test.target.as_str()).collect();
+        let mut cargo = self.command();
+        cargo.arg("--no-run").args(targets.into_iter().flat_map(selected));
+        let built = finish(cargo, BUILD)?;
+        if built.succeeded { Ok(()) } else { Err(format!("does not build:\n{}", built.stderr)) }
+    }
+
+    /// Runs exactly these tests, target by target. A test that did not run is not among the results.
+    pub fn run(&self, tests: &[Test]) -> Result<Results, String> {
+        let mut results = Results::default();
+        let targets: BTreeSet<&str> = tests.iter().map(|test| test.target.as_str()).collect();
+        for target in targets {
+            let names = tests.iter().filter(|test| test.target == target).map(|test| test.name.as_str());
+            let mut cargo = self.command();
+            cargo.args(selected(target)).args(["--", "--exact", "--test-threads=1"]).args(names);
+            for line in finish(cargo, PATIENCE)?.stdout.lines() {
+                let Some((name, result)) = line.strip_prefix("test ").and_then(|l| l.split_once(" ... ")) else {
+                    continue;
+                };
+                results.ran.insert(Test { target: target.into(), name: name.into() }, !result.ends_with("FAILED"));
+            }
+        }
+        Ok(results)
+    }
+
+    fn command(&self) -> Command {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+        let mut command = Command::new(cargo);
+        command.args(["test", "--locked", "--no-fail-fast"]).current_dir(&self.source);
+        command.env("CARGO_TARGET_DIR", &self.target).env("CARGO_TERM_COLOR", "never");
+        // A picture that differs is a failure, and no file is written.
+        command.env("INSTA_UPDATE", "no");
+        command
+    }
+}
+
+/// The arguments that choose a test target.
+fn selected(target: &str) -> Vec<&str> {
+    if target == "lib" { vec!["--lib"] } else { vec!["--test", target] }
+}
+
+/// What a command that has ended wrote.
+struct Finished {
+    succeeded: bool,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs a command to its end, in a process group of its own, and reads both outputs all the while.
+fn finish(mut command: Command, patience: Duration) -> Result<Finished, String> {
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|e| format!("cargo cannot be started: {e}"))?;
+    let group = Pid::from_raw(child.id().cast_signed());
+    let (send, texts) = channel();
+    if let Some(stdout) = child.stdout.take() {
+        collect(stdout, true, send.clone());
+    }
+    if let Some(stderr) = child.stderr.take() {
+        collect(stderr, false, send);
+    }
+    let deadline = Instant::now() + patience;
+    let [mut stdout, mut stderr] = [const { String::new() }; 2];
+    let failed = loop {
+        match texts.recv_timeout(LOOK) {
+            Ok((is_stdout, text)) => *(if is_stdout { &mut stdout } else { &mut stderr }) = text,
+            Err(RecvTimeoutError::Disconnected) => break None,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if interrupted() {
+            break Some("interrupted".to_owned());
+        }
+        if Instant::now() >= deadline {
+            break Some(format!("not over after {} s", patience.as_secs()));
+        }
+    };
+    if let Some(why) = failed {
+        // Started by this function, and not reaped: the group is still this command's.
+        let _ = killpg(group, Signal::SIGKILL);
+        let _ = child.wait();
+        return Err(why);
+    }
+    let status = child.wait().map_err(|e| e.to_string())?;
+    Ok(Finished { succeeded: status.success(), stdout, stderr })
+}
+
+/// Reads `stream` to its end on a thread, and sends all of it.
+fn collect(mut stream: impl Read + Send + 'static, is_stdout: bool, to: Sender<(bool, String)>) {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        // The receiver is gone only if the command was killed.
+        let _ = to.send((is_stdout, String::from_utf8_lossy(&bytes).into_owned()));
+    });
+}
+
+/// Says what is being done.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "planted: {line}");
+}

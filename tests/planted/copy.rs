@@ -1,0 +1,108 @@
+//! The private copy of the sources: made once, patched and restored for each fault.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a build needs not: build results and history.
+const LEFT_OUT: [&str; 2] = ["target", ".git"];
+
+/// A copy of the crate's sources.
+pub struct Copy {
+    from: PathBuf,
+    to: PathBuf,
+}
+
+impl Copy {
+    /// Makes `to` equal to the sources in `from`. A file that is equal already keeps its time of change, so that a
+    /// folder that was kept is not built again; one that `from` does not have is removed.
+    pub fn make(from: &Path, to: &Path) -> Result<Self, String> {
+        let wanted = files(from).map_err(|e| format!("{}: {e}", from.display()))?;
+        fs::create_dir_all(to).map_err(|e| format!("{}: {e}", to.display()))?;
+        let there = files(to).map_err(|e| format!("{}: {e}", to.display()))?;
+        let copy = Self { from: from.to_owned(), to: to.to_owned() };
+        for file in &wanted {
+            copy.restore(file)?;
+        }
+        for gone in there.difference(&wanted) {
+            let path = to.join(gone);
+            fs::remove_file(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        }
+        Ok(copy)
+    }
+
+    /// The folder of the copy.
+    pub fn root(&self) -> &Path {
+        &self.to
+    }
+
+    /// Applies a patch; the files that it changes, relative to the root, to be given to `restore` afterwards. Nothing
+    /// is changed if it does not apply.
+    pub fn apply(&self, patch: &str) -> Result<Vec<PathBuf>, String> {
+        let path = self.from.join(patch);
+        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let changed: Vec<PathBuf> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("+++ b/"))
+            .map(|file| PathBuf::from(file.split('\t').next().unwrap_or(file)))
+            .collect();
+        if changed.is_empty() {
+            return Err(format!("{patch} names no file: it is made by `diff -u a/FILE b/FILE` or git diff"));
+        }
+        // --dry-run first: a patch of several files that fails at the second would leave the first one changed.
+        for mode in [&["--dry-run"][..], &[]] {
+            let patch = Command::new("patch")
+                .args(["-p1", "--forward", "--batch", "--fuzz=2", "--no-backup-if-mismatch", "--reject-file=-"])
+                .args(mode)
+                .arg("--input")
+                .arg(&path)
+                .current_dir(&self.to)
+                .stdin(Stdio::null())
+                .output()
+                .map_err(|e| format!("patch(1) cannot be started: {e}"))?;
+            if !patch.status.success() {
+                return Err(String::from_utf8_lossy(&patch.stdout).trim().to_owned());
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Puts one file back as it is in the sources.
+    pub fn restore(&self, file: &Path) -> Result<(), String> {
+        let (from, to) = (self.from.join(file), self.to.join(file));
+        let put_back = || -> io::Result<()> {
+            if fs::read(&to).is_ok_and(|have| fs::read(&from).is_ok_and(|want| want == have)) {
+                return Ok(());
+            }
+            if let Some(folder) = to.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::copy(&from, &to).map(drop)
+        };
+        put_back().map_err(|e| format!("{}: {e}", to.display()))
+    }
+}
+
+/// Every file below `root`, by its path from there.
+fn files(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(root.join(&folder))? {
+            let entry = entry?;
+            let path = folder.join(entry.file_name());
+            if LEFT_OUT.iter().any(|name| path == Path::new(name)) {
+                continue;
+            }
+            // A link is followed: the copy is made of plain files.
+            if fs::metadata(entry.path())?.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(path);
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,84 @@
+//! The list of faults.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use serde::Deserialize;
+
+/// One fault, as `faults.toml` lists it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Its patch is `tests/planted/NAME.patch`.
+    pub name: String,
+    /// What the patched code does wrong, in one line.
+    pub what: String,
+    /// The tests that must fail with it: the test target (`lib` for the unit tests), a blank, the test's full name.
+    pub tests: Vec<String>,
+    /// Its tests need root; an ordinary user leaves it out.
+    #[serde(default)]
+    pub root: bool,
+}
+
+/// One test, by its target and its full name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Test {
+    pub target: String,
+    pub name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Faults {
+    #[serde(default)]
+    fault: Vec<Fault>,
+}
+
+impl Fault {
+    /// The file that plants it, relative to the root of the crate.
+    pub fn patch(&self) -> String {
+        format!("tests/planted/{}.patch", self.name)
+    }
+
+    /// Its tests. `read` has checked their form.
+    pub fn tests(&self) -> Vec<Test> {
+        self.tests.iter().filter_map(|text| test(text)).collect()
+    }
+
+    /// Whether an argument means this fault: its name, or the number that it starts with.
+    pub fn is(&self, argument: &str) -> bool {
+        self.name == argument || self.name.split('-').next() == Some(argument)
+    }
+}
+
+fn test(text: &str) -> Option<Test> {
+    let (target, name) = text.split_once(' ')?;
+    (!target.is_empty() && !name.contains(' ')).then(|| Test { target: target.into(), name: name.into() })
+}
+
+/// Reads the list below `root`, and checks that it and the patches beside it belong together.
+pub fn read(root: &Path) -> Result<Vec<Fault>, String> {
+    let folder = root.join("tests/planted");
+    let list = folder.join("faults.toml");
+    let text = std::fs::read_to_string(&list).map_err(|e| format!("{}: {e}", list.display()))?;
+    let faults = toml::from_str::<Faults>(&text).map_err(|e| format!("{}: {e}", list.display()))?.fault;
+    let mut names = HashSet::new();
+    for fault in &faults {
+        if !names.insert(fault.name.clone()) {
+            return Err(format!("{} is listed twice", fault.name));
+        }
+        if fault.tests.is_empty() || fault.tests.iter().any(|t| test(t).is_none()) {
+            return Err(format!("{}: tests are written as \"TARGET NAME\", and there is at least one", fault.name));
+        }
+        if !root.join(fault.patch()).is_file() {
+            return Err(format!("{}: there is no {}", fault.name, fault.patch()));
+        }
+    }
+    for entry in std::fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))? {
+        let file = entry.map_err(|e| e.to_string())?.file_name().to_string_lossy().into_owned();
+        if let Some(name) = file.strip_suffix(".patch").filter(|name| !names.contains(*name)) {
+            return Err(format!("{name}.patch is not in faults.toml"));
+        }
+    }
+    Ok(faults)
+}

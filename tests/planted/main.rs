@@ -1,0 +1,149 @@
+//! Faults planted in the sources, to see that the tests notice them: `cargo test --test planted`, `-- --help` for its
+//! options. Each fault is a patch beside this file, listed in `faults.toml` with the tests that must fail with it. The
+//! runner works on a copy of the sources with a target folder of its own; the checkout is only read.
+//!
+//! To add a fault: change the sources, `git diff -U1 > tests/planted/NN-name.patch`, undo the change, add a row.
+
+mod args;
+mod cargo;
+mod copy;
+mod faults;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use args::{Args, HELP};
+use cargo::{Cargo, Results, say};
+use copy::Copy;
+use faults::{Fault, Test};
+
+/// What became of one fault.
+enum Verdict {
+    /// Every test of its row failed.
+    Noticed,
+    /// These tests passed, or did not run.
+    Survived(Vec<Test>),
+    /// It could not be tried.
+    Broken(String),
+    /// Its tests need root.
+    Skipped,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            say(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<bool, String> {
+    let args = Args::read(std::env::args_os().skip(1))?;
+    if args.help {
+        print!("{HELP}");
+        return Ok(true);
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let chosen = choose(faults::read(root)?, &args.only)?;
+    if args.list {
+        chosen.iter().for_each(|fault| println!("{}: {}\n    {}", fault.name, fault.what, fault.tests.join("\n    ")));
+        return Ok(true);
+    }
+    cargo::catch_interrupts();
+    let temporary = tempfile::Builder::new().prefix("khelper-planted-").tempdir().map_err(|e| e.to_string())?;
+    let dir = args.dir.as_deref().unwrap_or(temporary.path());
+    let copy = Copy::make(root, &dir.join("source"))?;
+    let cargo = Cargo::new(copy.root(), dir.join("target"));
+    let mut rows = Vec::new();
+    let green = without_a_fault(&cargo, &chosen)?;
+    for fault in &chosen {
+        let verdict = if fault.root && !nix::unistd::geteuid().is_root() {
+            Verdict::Skipped
+        } else {
+            plant(&cargo, &copy, fault)?
+        };
+        say(&format!("{}: {}", fault.name, words(&verdict)));
+        rows.push((fault, verdict));
+    }
+    table(&rows);
+    Ok(green && rows.iter().all(|(_, verdict)| matches!(verdict, Verdict::Noticed | Verdict::Skipped)))
+}
+
+/// The faults that the arguments name; all where there are none.
+fn choose(all: Vec<Fault>, only: &[String]) -> Result<Vec<Fault>, String> {
+    if let Some(unknown) = only.iter().find(|name| !all.iter().any(|fault| fault.is(name))) {
+        return Err(format!("no fault is called {unknown}: --list prints them"));
+    }
+    Ok(all.into_iter().filter(|fault| only.is_empty() || only.iter().any(|name| fault.is(name))).collect())
+}
+
+/// Whether every test passes on the sources as they are. A test that is red by itself proves nothing.
+fn without_a_fault(cargo: &Cargo, faults: &[Fault]) -> Result<bool, String> {
+    let mut tests: Vec<Test> = faults.iter().flat_map(Fault::tests).collect();
+    tests.sort();
+    tests.dedup();
+    say(&format!("building the tests of {} faults", faults.len()));
+    cargo.build(&tests)?;
+    let results = cargo.run(&tests)?;
+    let red: Vec<Test> = tests.iter().filter(|test| results.ran.get(test) != Some(&true)).cloned().collect();
+    for test in &red {
+        let how = if results.ran.contains_key(test) { "fails" } else { "does not exist" };
+        say(&format!("without a fault: {} {how}", name(test)));
+    }
+    say(&format!("without a fault: {} of {} tests pass", tests.len() - red.len(), tests.len()));
+    Ok(red.is_empty())
+}
+
+/// Plants a fault, runs its tests, restores the sources. The error is that the runner cannot go on.
+fn plant(cargo: &Cargo, copy: &Copy, fault: &Fault) -> Result<Verdict, String> {
+    let changed = match copy.apply(&fault.patch()) {
+        Ok(changed) => changed,
+        Err(why) => return Ok(Verdict::Broken(format!("the patch does not apply: {why}"))),
+    };
+    let tests = fault.tests();
+    let results = cargo.build(&tests).and_then(|()| cargo.run(&tests));
+    for file in changed {
+        copy.restore(&file)?;
+    }
+    Ok(match results {
+        Ok(results) => judge(tests, &results),
+        Err(why) if cargo::interrupted() => return Err(why),
+        Err(why) => Verdict::Broken(why),
+    })
+}
+
+fn judge(tests: Vec<Test>, results: &Results) -> Verdict {
+    let green: Vec<Test> = tests.into_iter().filter(|test| results.ran.get(test) != Some(&false)).collect();
+    if green.is_empty() { Verdict::Noticed } else { Verdict::Survived(green) }
+}
+
+fn name(test: &Test) -> String {
+    format!("{} {}", test.target, test.name)
+}
+
+fn words(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Noticed => "noticed".into(),
+        Verdict::Survived(green) => format!("SURVIVED: {}", green.iter().map(name).collect::<Vec<_>>().join(", ")),
+        Verdict::Broken(why) => format!("NOT TRIED: {why}"),
+        Verdict::Skipped => "skipped: needs root".into(),
+    }
+}
+
+/// Fault, red test, verdict: a line for each test.
+fn table(rows: &[(&Fault, Verdict)]) {
+    println!("| fault | what it does | red test | verdict |\n|---|---|---|---|");
+    for (fault, verdict) in rows {
+        let red = match verdict {
+            Verdict::Noticed => fault.tests.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join(", "),
+            _ => "none".into(),
+        };
+        let verdict = words(verdict);
+        println!("| {} | {} | {red} | {} |", fault.name, fault.what, verdict.lines().next().unwrap_or_default());
+    }
+    let noticed = rows.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Noticed)).count();
+    println!("{noticed} of {} faults were noticed", rows.len());
+}

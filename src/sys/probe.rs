@@ -292,7 +292,7 @@ mod hex {
     use crate::abi::cap::CapMask;
 
     pub fn serialize<S: Serializer>(mask: &CapMask, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(&format_args!("{:#x}", mask.bits()))
+        s.collect_str(&format_args!("{:#018x}", mask.bits()))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<CapMask, D::Error> {

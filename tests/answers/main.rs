@@ -1,0 +1,26 @@
+//! What the engine's facts become for the one who asked: a record as JSON, a counter as a knob, an ending as an exit
+//! code. Every value differs from every other, so that none can stand in another's place.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
+
+mod exit_codes;
+mod json;
+mod knobs;
+
+use std::sync::Arc;
+
+use khelper::engine::{Engine, Record};
+use khelper::sys::fake::{FakeHost, Script};
+
+/// A record of a helper that exited, to be changed by the test: records are made by an engine alone.
+fn record() -> Record {
+    let engine = engine(Script::default());
+    Arc::unwrap_or_clone(engine.request_module("dummy", true))
+}
+
+/// An engine on a scripted host whose modprobe does so.
+fn engine(modprobe: Script) -> Engine {
+    let host = FakeHost::new();
+    host.script("/sbin/modprobe", modprobe);
+    Engine::builder().host(host).start().unwrap()
+}

@@ -93,6 +93,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn umh_3_each_mode_is_killable_as_it_says() {
+        for killable in [false, true] {
+            assert_eq!(WaitMode::Exec { killable }.killable(), killable);
+            assert_eq!(WaitMode::Proc { killable }.killable(), killable);
+        }
+        assert!(!WaitMode::NoWait.killable() && WaitMode::EXEC.killable() && WaitMode::PROC.killable());
+    }
+
+    #[test]
     fn req_11_raw_statuses_keep_their_meaning() {
         let of = |raw| {
             let s = WaitStatus::from_raw(raw);

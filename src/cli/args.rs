@@ -111,6 +111,62 @@ mod tests {
     }
 
     #[test]
+    fn settings_before_and_after_each_command_are_written_in_their_order() {
+        for (command, rest) in
+            [("request", &["dummy"][..]), ("run", &["--", "/bin/true"]), ("probe", &[]), ("get", &["khelper.era"])]
+        {
+            let line = [&["--set", "a=1", command, "--set", "b=2", "--set=c=3"], rest].concat();
+            assert_eq!(read(&line).unwrap().set(), ["a=1", "b=2", "c=3"], "{line:?}");
+        }
+        assert_eq!(read(&["--set", "a=1"]).unwrap().set(), ["a=1"], "the console's own");
+    }
+
+    #[test]
+    fn every_option_of_run_reaches_the_call() {
+        use crate::abi::cap::CapMask;
+        use crate::abi::mask::MaskExpr;
+        use crate::abi::wait::WaitMode;
+        let of = |options: &[&str]| {
+            let args = read(&[&["run"], options, &["--", "/bin/x", "a", "--json"]].concat()).unwrap();
+            let Some(Command::Run(run)) = args.command else { panic!("{args:?}") };
+            (run.json, run.call(CapMask::up_to(40)).unwrap())
+        };
+        let exactly = |bits| Some(MaskExpr::Exactly(CapMask::from_bits(bits)));
+        let (json, call) = of(&[]);
+        assert_eq!((json, call.wait, call.timeout, call.env.len()), (false, WaitMode::PROC, None, 0));
+        assert_eq!((call.bset, call.inheritable), (None, None));
+        assert_eq!((&*call.path, call.args.concat()), (&b"/bin/x"[..], b"a--json".to_vec()));
+        let options = ["--bset", "cap_chown", "--inheritable", "cap_kill", "--env", "A=1", "--env", "B=2", "--json"];
+        let (json, call) = of(&options);
+        assert_eq!((json, call.bset, call.inheritable), (true, exactly(1), exactly(1 << 5)));
+        assert_eq!(call.env, [b"A=1", b"B=2"]);
+        assert_eq!(of(&["--inheritable", "empty"]).1.inheritable, exactly(0), "one without the other");
+        assert_eq!(of(&["--inheritable", "empty"]).1.bset, None);
+        assert_eq!(of(&["--timeout", "0.5"]).1.timeout, Some(std::time::Duration::from_millis(500)));
+        for (mode, wait) in [("none", WaitMode::NoWait), ("exec", WaitMode::EXEC), ("proc", WaitMode::PROC)] {
+            assert_eq!(of(&["--wait", mode]).1.wait, wait);
+        }
+    }
+
+    #[test]
+    fn every_option_of_request_and_get_is_read() {
+        let args = read(&["request", "--nowait", "--parallel", "3", "--repeat", "5", "--json", "a", "b"]).unwrap();
+        let Some(Command::Request(request)) = args.command else { panic!("{args:?}") };
+        assert_eq!((request.nowait, request.parallel, request.repeat, request.json), (true, 3, 5, true));
+        assert_eq!(request.names, ["a", "b"]);
+        let args = read(&["request", "a"]).unwrap();
+        let Some(Command::Request(request)) = args.command else { panic!("{args:?}") };
+        assert_eq!((request.nowait, request.parallel, request.repeat, request.json), (false, 1, 1, false));
+        for (flag, all, values, ignore) in
+            [("-a", true, false, false), ("-n", false, true, false), ("-e", false, false, true)]
+        {
+            let args = read(&["get", flag, "k"]).unwrap();
+            let Some(Command::Get(get)) = args.command else { panic!("{args:?}") };
+            assert_eq!((get.all, get.values, get.ignore), (all, values, ignore), "{flag}");
+        }
+    }
+
+    #[test]
     fn a_mask_may_start_with_a_minus() {
         let args = read(&["mask", "-cap_sys_module", "--json", "full"]).unwrap();
         let Some(Command::Mask(mask)) = args.command else { panic!("{args:?}") };

@@ -254,6 +254,25 @@ mod tests {
     }
 
     #[test]
+    fn sys_3_each_mask_needs_its_privileges_wherever_it_stands_in_the_command() {
+        let write = |keys: &[Key]| Command::Write(keys.iter().map(|key| (*key, b"empty".to_vec())).collect());
+        for keys in [
+            &[Key::Bset][..],
+            &[Key::Inheritable],
+            &[Key::Bset, Key::Inheritable],
+            &[Key::Deny, Key::Inheritable],
+            &[Key::Inheritable, Key::Deny],
+            &[Key::Era, Key::Deny, Key::Bset],
+        ] {
+            let refused = authorise(Origin::Outside, CapMask::EMPTY, &write(keys));
+            assert!(matches!(refused, Err(ControlError::Denied(_))), "{keys:?}: {refused:?}");
+            for origin in [Origin::Library, Origin::CommandLine, Origin::Console] {
+                assert_eq!(authorise(origin, CapMask::EMPTY, &write(keys)), Ok(()), "{keys:?}");
+            }
+        }
+    }
+
+    #[test]
     fn auth_3_what_gives_power_back_is_refused_from_outside() {
         let everything = !CapMask::EMPTY;
         for command in

@@ -118,6 +118,12 @@ mod tests {
     }
 
     #[test]
+    fn sys_3_both_masks_are_masks_and_nothing_else_is() {
+        let masks: Vec<_> = Key::ALL.into_iter().filter(|k| k.is_mask()).collect();
+        assert_eq!(masks, [Key::Bset, Key::Inheritable]);
+    }
+
+    #[test]
     fn sys_1_six_knobs_are_read_only() {
         let fixed: Vec<_> = Key::ALL.into_iter().filter(|k| !k.writable()).map(Key::name).collect();
         let counts = ["concurrent", "live", "loop_messages", "queued", "refused", "running_helpers"];

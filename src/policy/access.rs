@@ -117,6 +117,21 @@ mod tests {
     }
 
     #[test]
+    fn req_2_every_glob_of_a_list_is_looked_at() {
+        let g = |t: &str| Globs::parse(t.as_bytes()).unwrap();
+        let list = g("snd-* usb? dm-crypt");
+        for (name, glob) in [("snd-hda", "snd-*"), ("usb3", "usb?"), ("dm-crypt", "dm-crypt")] {
+            assert_eq!(list.find(name.as_bytes()), Some(glob));
+            assert!(judge_name(&list, &g(""), name.as_bytes()).is_ok(), "allowed: {name}");
+            let why = judge_name(&g(""), &list, name.as_bytes()).unwrap_err();
+            assert!(why.contains(glob) && why.contains(name), "{why}");
+            assert!(judge_name(&list, &list, name.as_bytes()).is_err(), "deny wins: {name}");
+        }
+        assert_eq!(list.find(b"usb33"), None);
+        assert!(judge_name(&list, &g(""), b"usb33").is_err() && judge_name(&g(""), &list, b"usb33").is_ok());
+    }
+
+    #[test]
     fn sys_3_outside_needs_both_capabilities() {
         let both = CapMask::only(Capability::SETPCAP) | CapMask::only(Capability::SYS_MODULE);
         assert!(may_write_mask(Origin::Outside, both).is_ok());

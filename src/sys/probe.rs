@@ -285,7 +285,7 @@ fn from_proc(what: &'static str, e: procfs::ProcError) -> SysError {
     }
 }
 
-/// A set as `"0x1ffffffffff"`, and back.
+/// A set as `"0x000001ffffffffff"`, and back.
 mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

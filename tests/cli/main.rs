@@ -6,9 +6,14 @@ mod answers;
 mod confine;
 mod exit;
 mod hostile;
+mod inheritable;
 mod interrupt;
 mod limit;
 mod probe;
+mod second_interrupt;
+mod settings;
+mod streams;
+mod timed_out;
 
 use std::ffi::OsStr;
 use std::io::Write as _;

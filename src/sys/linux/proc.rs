@@ -42,8 +42,12 @@ fn comm(pid: i32) -> Comm {
 
 /// The five sets of a process, a zombie's too (proc_pid_status(5)).
 pub(super) fn sets_of(pid: i32) -> Option<CapSets> {
+    sets_in(fs::File::open(format!("/proc/{pid}/status")).ok()?)
+}
+
+/// The five sets in the text of a status.
+fn sets_in(mut file: impl Read) -> Option<CapSets> {
     let mut status = [0; STATUS_BYTES];
-    let mut file = fs::File::open(format!("/proc/{pid}/status")).ok()?;
     // One read nearly always: it is made on every launch.
     let read = file.read(&mut status).ok()?;
     parse_sets(&status[..read]).or_else(|| {
@@ -129,6 +133,29 @@ mod tests {
         );
         assert!(parse_sets(b"CapInh:\tzz\n").is_none());
         assert!(sets_of(nix::unistd::getpid().as_raw()).is_some());
+    }
+
+    /// A process in thousands of groups: the kernel gives its status page by page, and the sets stand far behind.
+    #[test]
+    fn umh_12_the_sets_of_a_long_status_are_read() {
+        struct Pages<'a>(&'a [u8]);
+        impl Read for Pages<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                let most = buffer.len().min(1024);
+                self.0.read(&mut buffer[..most])
+            }
+        }
+        let sets = "CapInh:\t0000000000000001\nCapPrm:\t0000000000000002\nCapEff:\t0000000000000003\n\
+            CapBnd:\t0000000000000004\nCapAmb:\t0000000000000005\nNoNewPrivs:\t0\n";
+        for groups in [0, 100, 900, 1000, 65_536] {
+            let status = format!("Name:\tx\nGroups:\t{}\n{sets}", "4294967294 ".repeat(groups));
+            for read in [sets_in(status.as_bytes()), sets_in(Pages(status.as_bytes()))] {
+                let read = read.unwrap_or_else(|| panic!("nothing was found behind {groups} groups"));
+                let bits = [read.inheritable, read.permitted, read.effective, read.bounding, read.ambient];
+                assert_eq!(bits.map(CapMask::bits), [1, 2, 3, 4, 5], "{groups} groups");
+            }
+        }
+        assert_eq!(sets_in(&b"Name:\tx\n"[..]), None);
     }
 
     #[test]

@@ -1,0 +1,33 @@
+//! `--timeout`, by how the helper takes TERM.
+
+use serde_json::json;
+
+use crate::{Ran, run};
+
+/// Seconds. Where the machine is so slow that the shell has no trap yet when TERM comes, it dies of TERM: then it gets
+/// more time.
+const TIMES: [&str; 4] = ["0.1", "0.5", "2.5", "12"];
+
+/// The first run, of these times, whose helper caught TERM.
+fn caught_term(options: &[&str], script: &str) -> Ran {
+    let runs = TIMES
+        .map(|time| move || run([&["run", "--timeout", time], options, &["--", "/bin/sh", "-c", script]].concat()));
+    let caught = |ran: &Ran| ran.exits(124).text().contains("exited") || ran.text().contains("exit ");
+    runs.iter().map(|run| run()).find(caught).expect("the shell never came to set its trap")
+}
+
+/// A shell whose sleep the signal ends too, for it goes to the whole group.
+fn caught(code: u8) -> String {
+    format!("trap 'exit {code}' TERM; while :; do sleep 600 & wait $!; done")
+}
+
+#[test]
+fn umh_14_a_helper_that_catches_term_and_exits_has_timed_out_all_the_same() {
+    for code in [0, 7, 124] {
+        let record = caught_term(&["--json"], &caught(code)).record();
+        assert_eq!((&record["outcome"], &record["exit_code"]), (&json!("exited"), &json!(code)));
+        assert_eq!((&record["timed_out"], &record["raw"]), (&json!(true), &json!(i32::from(code) << 8)));
+    }
+    let text = caught_term(&[], &caught(0));
+    assert!(text.text().starts_with("/bin/sh: exit 0, its time ran out"), "{}", text.text());
+}

@@ -50,19 +50,29 @@ fn sets_in(mut file: impl Read) -> Option<CapSets> {
     let mut status = [0; STATUS_BYTES];
     // One read nearly always: it is made on every launch.
     let read = file.read(&mut status).ok()?;
-    parse_sets(&status[..read]).or_else(|| {
+    parse_sets(&status[..read]).filter(|_| has_ambient(&status[..read])).or_else(|| {
         let mut long = status[..read].to_vec();
         file.read_to_end(&mut long).ok()?;
         parse_sets(&long)
     })
 }
 
+/// Whether the last of the sets stands there: what was read so far may end between two of them. Linux before 4.3 shows
+/// no ambient set.
+fn has_ambient(status: &[u8]) -> bool {
+    line(status, b"CapAmb:").is_some()
+}
+
+/// What follows `name` on its line; `None` also for a line whose end was not read.
+fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    status.split_inclusive(|b| *b == b'\n').find_map(|line| line.strip_prefix(name)?.strip_suffix(b"\n"))
+}
+
 /// Read on every launch, so without the allocations of a whole parse. A forged name cannot mislead it: the kernel
 /// escapes the newlines of `Name:`.
 fn parse_sets(status: &[u8]) -> Option<CapSets> {
     let set = |name: &[u8]| {
-        let line = status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(name))?;
-        let digits = std::str::from_utf8(line).ok()?.trim();
+        let digits = std::str::from_utf8(line(status, name)?).ok()?.trim();
         u64::from_str_radix(digits, 16).ok().map(CapMask::from_bits)
     };
     Some(CapSets {
@@ -156,6 +166,13 @@ mod tests {
             }
         }
         assert_eq!(sets_in(&b"Name:\tx\n"[..]), None);
+        // The first read ends at any byte of the sets.
+        for filler in STATUS_BYTES - 300..STATUS_BYTES {
+            let status = format!("Groups:\t{}\n{sets}", "4".repeat(filler));
+            let read = sets_in(status.as_bytes()).unwrap();
+            let bits = [read.inheritable, read.permitted, read.effective, read.bounding, read.ambient];
+            assert_eq!(bits.map(CapMask::bits), [1, 2, 3, 4, 5], "{filler}");
+        }
     }
 
     #[test]

@@ -162,6 +162,20 @@ pub fn busy(n: u32) -> Snapshot {
     s
 }
 
+/// An engine of which no two counters are equal, and none is 0.
+pub fn distinct() -> Snapshot {
+    let mut s = busy(3);
+    (s.running_helpers, s.live, s.queued, s.live_total) = (21, 22, 23, 24);
+    (s.slots.limit, s.slots.concurrent, s.slots.waiting, s.slots.peak) = (47, 31, 32, 33);
+    (s.slots.loop_messages, s.slots.suppressed) = (4, 34);
+    (s.totals.requests, s.totals.launched, s.totals.abandoned) = (501, 402, 403);
+    for (at, count) in s.totals.by_outcome.iter_mut().enumerate() {
+        *count = 60 + at as u64;
+    }
+    (s.totals.refused_limit, s.totals.refused_gate, s.totals.refused_hook, s.totals.throttled) = (11, 12, 13, 14);
+    s
+}
+
 /// A runaway loop: 50 hold the slots, 30 were refused.
 pub fn overflowing() -> Snapshot {
     let mut s = busy(50);

@@ -302,6 +302,56 @@ mod tests {
         assert_eq!(engine.snapshot().slots.peak, 1);
     }
 
+    /// Answers as they come, until there is one with this ticket.
+    fn answered(mailbox: &Mailbox, wanted: Ticket) -> Result<control::Reply, ControlError> {
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            for msg in mailbox.empty().1 {
+                if let Msg::Replied { ticket, reply } = msg {
+                    assert_eq!(ticket, wanted, "another command is answered first: {reply:?}");
+                    return reply;
+                }
+            }
+            assert!(std::time::Instant::now() < deadline, "command {wanted} waits for another one");
+            thread::yield_now();
+        }
+    }
+
+    /// A request, a probe and a drain all wait; what answers at once is answered meanwhile.
+    #[test]
+    fn no_command_waits_for_one_that_blocks() {
+        use crate::policy::gate::Depth;
+        for depth in [Depth::Freezing, Depth::Disabled] {
+            let (host, engine, mut desk) = desk(FOREVER);
+            let mailbox = desk.mailbox.clone();
+            desk.submit(1, Command::RequestModule { name: b"dummy".to_vec(), wait: true });
+            host.wait_for("a helper", |now| now.running == 1);
+            let drain = Command::Write(vec![(Key::Gate, depth.name().as_bytes().to_vec())]);
+            desk.submit(2, drain);
+            host.wait_for("the drain", |now| now.on_clock == 1);
+            desk.submit(3, Command::Get(Key::Gate));
+            let gate = answered(&mailbox, 3);
+            assert!(matches!(&gate, Ok(control::Reply::Value(value)) if value == depth.name()), "{gate:?}");
+            desk.submit(4, Command::Write(vec![(Key::Deny, b"x".to_vec())]));
+            assert!(matches!(answered(&mailbox, 4), Ok(control::Reply::Written(_))));
+            // The gate can be opened again while the drain waits.
+            desk.submit(5, Command::SetDepth(Depth::Enabled));
+            assert!(matches!(answered(&mailbox, 5), Ok(control::Reply::Done)));
+            assert_eq!((engine.snapshot().gate, engine.snapshot().draining), (Depth::Enabled, true));
+            desk.submit(6, Command::Kill { id: 1, signal: libc::SIGKILL });
+            let mut ended = Vec::new();
+            while ended.len() < 3 {
+                ended.extend(mailbox.empty().1.into_iter().filter_map(|msg| match msg {
+                    Msg::Replied { ticket, .. } => Some(ticket),
+                    _ => None,
+                }));
+                thread::yield_now();
+            }
+            ended.sort_unstable();
+            assert_eq!(ended, [1, 2, 6]);
+        }
+    }
+
     #[test]
     fn a_series_ends_with_the_console() {
         let (host, engine, desk) = desk(FOREVER);

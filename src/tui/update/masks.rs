@@ -118,3 +118,41 @@ pub(super) fn rows_of(model: &Model) -> usize {
         _ => 3,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::drawn::keys;
+    use crate::tui::fixture::{self, KNOWN};
+
+    const NET: CapMask = CapMask::from_bits(0b1111 << 10);
+    const NET_RAW: CapMask = CapMask::from_bits(1 << 13);
+    const CHOWN: CapMask = CapMask::from_bits(1);
+
+    /// The draft of the mask in that column after these keys, with `net_` as filter and a draft in which a row that is
+    /// shown is missing and another that is hidden.
+    fn after(column: MaskKnob, typed: &str) -> CapMask {
+        let mut model = fixture::model(fixture::snapshot(), 80, 24);
+        keys(&mut model, "2");
+        model.masks.column = column;
+        model.masks.set(column, KNOWN.minus(CHOWN | NET_RAW));
+        let other = if column == MaskKnob::Bset { MaskKnob::Inheritable } else { MaskKnob::Bset };
+        keys(&mut model, "/net_\n");
+        keys(&mut model, typed);
+        assert_eq!(model.masks.draft(other), KNOWN, "{typed}: the other mask stays");
+        model.masks.draft(column)
+    }
+
+    /// The rows that a filter hides stay as they are: those that are set, and the one that is not.
+    #[test]
+    fn keys_for_all_rows_change_the_rows_that_are_shown_and_no_hidden_one() {
+        let hidden = KNOWN.minus(NET | CHOWN);
+        for column in KNOBS {
+            assert_eq!(after(column, ""), hidden | NET.minus(NET_RAW));
+            assert_eq!(after(column, "i"), hidden | NET_RAW, "shown rows are inverted");
+            assert_eq!(after(column, "ii"), hidden | NET.minus(NET_RAW), "and inverted back");
+            assert_eq!(after(column, "n"), hidden, "shown rows are dropped");
+            assert_eq!(after(column, "a"), hidden | NET, "shown rows are set");
+        }
+    }
+}

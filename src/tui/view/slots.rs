@@ -99,3 +99,59 @@ fn minute(model: &Model, columns: usize) -> Line<'static> {
 fn plain(text: &str, columns: usize, style: Style) -> Line<'static> {
     super::line(text::fit(text, columns), style)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::record::Outcome;
+    use crate::tui::drawn::screen;
+    use crate::tui::fixture;
+
+    /// Each counter beside its own name, on screens of every width.
+    #[test]
+    fn gate_3_calls_helpers_and_queued_are_shown_under_their_own_names() {
+        let s = fixture::distinct();
+        let refused = s.totals.by_outcome[Outcome::Refused as usize];
+        assert_eq!(refused, 64);
+        for (columns, rows, wanted) in [
+            (
+                120,
+                40,
+                [
+                    "calls in flight 21 · live helpers 22 · queued 23 · waiting for a slot 32",
+                    " 31 of 47, peak 33, refused 64",
+                    "Running (24)",
+                ],
+            ),
+            (
+                80,
+                24,
+                [
+                    "calls in flight 21 · live helpers 22 · queued 23 · waiting for a slot 32",
+                    " 31 of 47, peak 33, refused 64",
+                    "Running (24)",
+                ],
+            ),
+            (40, 10, ["calls 21 live 22 queued 23 waiting 32", " 31/47 peak 33 refused 64", "hidden: "]),
+        ] {
+            let screen = screen(&fixture::model(s.clone(), columns, rows));
+            for text in wanted {
+                assert!(screen.contains(text), "{columns} columns: {text}\n{screen}");
+            }
+        }
+    }
+
+    /// A name is whatever a requester made up.
+    #[test]
+    fn the_names_of_those_who_hold_a_slot_are_escaped() {
+        let mut s = fixture::busy(2);
+        s.running[0].title = b"a\x1b[2Jb"[..].into();
+        s.running[1].title = "c\u{202e}d".as_bytes().into();
+        for columns in [80, 120] {
+            let model = fixture::model(s.clone(), columns, 24);
+            let line = holders(&model, columns.into()).to_string();
+            assert_eq!(line.trim_end(), "held by #1 a\\x1b[2Jb #2 c\\xe2\\x80\\xaed");
+            assert!(screen(&model).contains(line.trim_end()));
+        }
+    }
+}

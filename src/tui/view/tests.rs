@@ -1,3 +1,4 @@
+mod numbers;
 mod reading;
 mod states;
 mod styles;

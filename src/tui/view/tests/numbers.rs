@@ -8,9 +8,7 @@ fn flat(model: &Model) -> String {
 
 #[test]
 fn gate_3_dialogs_and_records_show_the_counter_that_they_name() {
-    for (typed, wanted) in
-        [("g", "21 calls in flight"), ("q", "Not over: 24, live: 22"), ("3", "501 ")]
-    {
+    for (typed, wanted) in [("g", "21 calls in flight"), ("q", "Not over: 24, live: 22"), ("3", "501 ")] {
         for (columns, rows) in [(80, 24), (120, 40)] {
             let mut model = fixture::model(fixture::distinct(), columns, rows);
             keys(&mut model, typed);

@@ -42,6 +42,22 @@ mod tests {
     }
 
     proptest! {
+        /// Bit by bit, and both ways: nothing more is left, and nothing less.
+        #[test]
+        fn umh_10_a_plan_is_exactly_what_every_mask_leaves(
+            host_b in mask(), host_i in mask(), bset in mask(), inh in mask(), own_b in mask(), own_i in mask(),
+            given in any::<bool>(),
+        ) {
+            let host = CapSets { bounding: host_b, inheritable: host_i, ..CapSets::default() };
+            let p = plan(&host, bset, inh, given.then_some((own_b, own_i)));
+            for bit in 0..64 {
+                let has = |mask: CapMask| mask.bits() >> bit & 1 == 1;
+                let bounding = has(bset) && has(host_b) && (!given || has(own_b));
+                let inheritable = bounding && has(inh) && has(host_i) && (!given || has(own_i));
+                prop_assert_eq!((has(p.bounding), has(p.inheritable)), (bounding, inheritable), "bit {}", bit);
+            }
+        }
+
         #[test]
         fn sys_4_a_write_never_raises_a_bit(live in mask(), asked in mask()) {
             let w = write(live, asked);

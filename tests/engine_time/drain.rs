@@ -71,6 +71,8 @@ fn gate_2_a_drain_that_fails_after_enable_leaves_the_gate_open_and_names_every_c
         engine.enable().unwrap();
         let second = callers(s, &engine, 1, "second");
         host.wait_for("another helper", |now| now.running == 2);
+        // One that ends meanwhile leaves two that do not.
+        assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
         host.advance(5 * SECOND);
         let error = drain.join().unwrap().unwrap_err();
         assert_eq!(error.errno, Errno::EAGAIN);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 pub const HELP: &str = "\
 Plants one fault after another and shows which test notices it: cargo test --test planted [-- ARGUMENTS]
   (nothing)      every fault of tests/planted/faults.toml
-  NAME...        only these faults: a name, or the number that it starts with
+  NAME...        only these faults: a name, or the number that it starts with, as 18 or 18b
   --list         print the faults and their tests, and run nothing
   --dir DIR      work in DIR and keep it, so that the next run builds less; by default a temporary folder
 Exit code 0: every fault turned its tests red, and no test was red without one. Exit code 1: otherwise.

@@ -45,9 +45,10 @@ impl Fault {
         self.tests.iter().filter_map(|text| test(text)).collect()
     }
 
-    /// Whether an argument means this fault: its name, or the number that it starts with.
+    /// Whether an argument means this fault: its name, or what it starts with: `18` is 18, 18b and so on, `18b` is one.
     pub fn is(&self, argument: &str) -> bool {
-        self.name == argument || self.name.split('-').next() == Some(argument)
+        let number = self.name.split('-').next().unwrap_or_default();
+        [&self.name, number, number.trim_end_matches(|c: char| c.is_ascii_lowercase())].contains(&argument)
     }
 }
 

@@ -9,6 +9,7 @@ mod hostile;
 mod inheritable;
 mod interrupt;
 mod limit;
+mod parallel;
 mod probe;
 mod second_interrupt;
 mod settings;

@@ -64,7 +64,7 @@ fn gate_2_a_drain_that_fails_after_enable_leaves_the_gate_open_and_names_every_c
     let host = host(runs(FOREVER));
     let engine = start(&host);
     scope(&host, |s| {
-        let first = callers(s, &engine, 1, "first");
+        let first = callers(s, &engine, 1, "fi\x1brst");
         host.wait_for("a helper", |now| now.running == 1);
         let drain = s.spawn(|| engine.disable(Depth::Freezing));
         host.wait_for("the drain", |now| now.on_clock == 1);
@@ -76,7 +76,10 @@ fn gate_2_a_drain_that_fails_after_enable_leaves_the_gate_open_and_names_every_c
         host.advance(5 * SECOND);
         let error = drain.join().unwrap().unwrap_err();
         assert_eq!(error.errno, Errno::EAGAIN);
-        assert!(error.why.contains("#1 first ") && error.why.contains("#2 second "), "{error}");
+        // The names are whatever the requesters made up.
+        assert!(error.why.contains("#1 fi\\x1brst ") && error.why.contains("#2 second "), "{error}");
+        let warning = &engine.snapshot().warnings[0].text;
+        assert!(warning.contains("#1 fi\\x1brst ") && !warning.contains('\x1b'), "{warning:?}");
         assert_eq!(state(&engine), (Depth::Enabled, false));
         kill_holders(&engine);
         join(first);

@@ -6,7 +6,7 @@ mod common;
 use common::{am_root, run, skipped, stdout};
 use khelper::engine::Engine;
 
-/// A helper that counts, and works in the kernel, until each has cost it 0.3 s, and says then what it has cost so far:
+/// A helper that counts, and works in the kernel, until each has cost it 0.12 s, and says then what it has cost so far:
 /// user and system time in ticks, its children's included.
 const BUSY: &str = "
 while :; do
@@ -24,7 +24,7 @@ fn umh_12_cpu_time_is_that_of_the_user_and_of_the_system() {
     let ticks = u64::try_from(nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).unwrap().unwrap()).unwrap();
     let us = 1_000_000 / ticks;
     let engine = Engine::start().unwrap();
-    let least = (ticks * 3 / 10).to_string();
+    let least = (ticks * 12 / 100).to_string();
     let record = run(&engine, &["/bin/sh", "-c", BUSY, &least]);
     let told = stdout(&record);
     let [user, system] = told.split_whitespace().map(|n| n.parse::<u64>().unwrap() * us).collect::<Vec<_>>()[..] else {

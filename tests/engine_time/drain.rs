@@ -1,8 +1,10 @@
 //! GATE-2 and GATE-5: the gate is opened while a drain is under way.
 
 use khelper::abi::Errno;
+use khelper::abi::cap::CapMask;
+use khelper::abi::mask::MaskExpr;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::Engine;
+use khelper::engine::{Engine, KnobWrite};
 use khelper::policy::gate::Depth;
 use khelper::sys::fake::FOREVER;
 
@@ -38,6 +40,35 @@ fn gate_5_enable_during_a_drain_opens_the_gate_at_once_and_the_drain_goes_on() {
     });
     assert_eq!(state(&engine), (Depth::Enabled, false), "the drain's success does not shut the gate again");
     assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
+}
+
+/// Knobs, records, cancels and signals have nothing to do with the gate: none of them waits until a drain is over.
+#[test]
+fn gate_2_nothing_but_another_drain_waits_for_a_drain() {
+    let host = host(runs(FOREVER));
+    let engine = start(&host);
+    scope(&host, |s| {
+        let caller = callers(s, &engine, 1, "dummy");
+        host.wait_for("a helper", |now| now.running == 1);
+        let drain = s.spawn(|| engine.disable(Depth::Disabled));
+        host.wait_for("the drain", |now| now.on_clock == 1);
+        let (done, is_done) = std::sync::mpsc::channel();
+        let other = engine.clone();
+        s.spawn(move || {
+            set(&other, KnobWrite::MaxConcurrent(7));
+            set(&other, KnobWrite::Bset(MaskExpr::Exactly(CapMask::EMPTY)));
+            let records = (other.records(10).len(), other.record(1).is_some(), other.chain(1).len());
+            let refused = other.request_module("other", true).errno;
+            let sent = other.kill(1, libc::SIGURG);
+            done.send((records, refused, sent, other.snapshot().draining))
+        });
+        let answers = is_done.recv_timeout(std::time::Duration::from_secs(20));
+        assert_eq!(answers, Ok(((0, true, 0), Some(Errno::EBUSY), Ok(()), true)));
+        engine.abandon(1).unwrap();
+        assert_eq!(drain.join().unwrap(), Ok(()));
+        join(caller);
+    });
+    host.end_the_world();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use khelper::engine::Engine;
 /// user and system time in ticks, its children's included.
 const BUSY: &str = "
 while :; do
-    head -c 200000000 /dev/zero >/dev/null
+    head -c 2000000000 /dev/zero >/dev/null
     i=0; while [ $i -lt 50000 ]; do i=$((i + 1)); done
     read -r line </proc/$$/stat
     set -- ${line##*) }

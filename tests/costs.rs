@@ -30,11 +30,11 @@ fn umh_12_cpu_time_is_that_of_the_user_and_of_the_system() {
     let [user, system] = told.split_whitespace().map(|n| n.parse::<u64>().unwrap() * us).collect::<Vec<_>>()[..] else {
         panic!("{told:?}: {:?}", record.output)
     };
-    // It tells whole ticks, and each of its four numbers may be one tick short.
+    // The helper reads whole ticks, and each of the four numbers may be one tick short.
     let slack = 4 * us;
     let cpu = record.cpu_us;
     assert!(cpu + slack >= user + system, "{cpu} µs, of them {user} user and {system} system");
-    // What it did after it told: next to nothing, but never more than it did before.
+    // After it read them it did next to nothing.
     assert!(cpu <= 2 * (user + system) + slack, "{cpu} µs, of them {user} user and {system} system");
 }
 

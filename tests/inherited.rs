@@ -1,6 +1,6 @@
-//! UMH-9 on the real machine, for what a helper would inherit and a test easily overlooks: each test first makes the
-//! host differ from what the rule says, and checks that it does. What belongs to a thread is changed on a thread of
-//! the test's own; an engine has it from the thread that starts it.
+//! UMH-9 on the real machine: attributes that a helper would inherit. Each test first makes the host differ from the
+//! rule. Attributes of a thread are changed on a thread that the test starts; an engine inherits them from the thread
+//! that starts it.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 mod common;

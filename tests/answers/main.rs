@@ -1,5 +1,5 @@
-//! What the engine's facts become for the one who asked: a record as JSON, a counter as a knob, an ending as an exit
-//! code. Every value differs from every other, so that none can stand in another's place.
+//! How the engine's data is presented: a record as JSON, a counter as a knob, an outcome as an exit code. All values
+//! differ, so that a test notices when one stands in another's place.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 

@@ -1,4 +1,4 @@
-//! The two outputs of a helper: each is treated by what it goes to, and what was not kept is said.
+//! The two outputs of a helper: each is escaped if it goes to a terminal, and dropped bytes are reported.
 
 use std::fs::File;
 use std::io::Read;

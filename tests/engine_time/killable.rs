@@ -26,7 +26,7 @@ fn umh_4_only_a_killable_caller_stops_waiting() {
                 host.wait_for("exec", |now| now.executing == 1);
                 if !killable {
                     let refused = engine.abandon(1).unwrap_err();
-                    assert_eq!(refused.errno, Errno::ESRCH, "{wait:?}: nobody can be told to stop waiting");
+                    assert_eq!(refused.errno, Errno::ESRCH, "{wait:?}: its caller cannot stop waiting");
                 }
                 cancel.cancel();
                 if killable {

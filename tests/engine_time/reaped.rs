@@ -1,4 +1,4 @@
-//! UMH-14: a pid that was reaped may be a stranger's by now, and no signal is sent to it.
+//! UMH-14: the pid of a reaped helper may belong to another process, so no signal is sent to it.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use khelper::sys::fake::Script;
 
 use crate::support::*;
 
-/// The helper is reaped, and its worker is held before it reports the end: the record is still that of a helper that
-/// runs, and its pid is nobody's.
+/// The helper is reaped, and its worker is held before it reports the end: the record still shows a running helper and
+/// its pid.
 #[test]
 fn umh_14_no_signal_is_sent_between_the_reaping_and_the_end_of_the_record() {
     let host = host(Script::default());

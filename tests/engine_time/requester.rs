@@ -57,7 +57,7 @@ fn auth_5_a_command_of_another_process_is_booked_on_that_process() {
     }
 }
 
-/// The engine itself, whoever its caller let in: the record, the live request and the event name the stranger.
+/// The engine judges no origin; its callers do. The record, the live request and the event name the other process.
 #[test]
 fn auth_5_the_engine_books_a_request_from_outside_on_who_made_it() {
     let host = host(runs(SECOND));

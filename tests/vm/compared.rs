@@ -113,7 +113,7 @@ fields! {
     Caller, "caller", ByScenario, "when each was back: after its helper's end, before it, after 5 s, when it was killed";
     Helpers, "helpers", ByScenario, "how many helpers were executed";
     AtOnce, "at once", ByScenario, "how many of them at one time";
-    Logged, "logged", ByScenario, "the messages of `request_module`";
+    Logged, "logged", ByScenario, "the messages of `request_module`, the count of suppressed ones included";
     Bset, "bset", ByScenario, "`kernel.usermodehelper.bset`, as it reads after the scenario's writes";
     Inheritable, "inheritable", ByScenario, "`kernel.usermodehelper.inheritable`, likewise";
 }

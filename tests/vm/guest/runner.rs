@@ -6,7 +6,7 @@ use khelper::sys::probe::Report;
 
 use super::fields::{self, Fields, Here, Raw};
 use super::helper::Facts;
-use super::kmsg::Log;
+use super::kmsg::{Log, is_compared};
 use super::place::{GATE, OUT, THEN};
 use super::talk::{Answer, Asker, Do, Job, Outcome};
 use super::trace::Trace;
@@ -213,7 +213,7 @@ impl Runner {
             outcomes: vec![Outcome { group: 0, pid: 0, start, end, killed: None, results }],
             events: self.trace.seen(),
             released: None,
-            log: log.lines().filter(|l| l.starts_with("request_module:")).map(str::to_owned).collect(),
+            log: log.lines().filter(|l| is_compared(l)).map(str::to_owned).collect(),
         };
         let mut fields = Fields::new();
         fields::masks(&job.bset, &job.inheritable, &mut fields);

@@ -88,6 +88,7 @@ fields! {
     KeepCaps, "keep caps", Never(EXEC), "PR_GET_KEEPCAPS";
     NoNewPrivs, "NoNewPrivs", ByCaller, "PR_GET_NO_NEW_PRIVS";
     Seccomp, "seccomp", ByCaller, "mode and number of filters";
+    Landlock, "Landlock", ByCaller, "whether a domain forbids it to make a symbolic link";
     LsmLabel, "LSM label", Never("no policy is loaded"), "/proc/self/attr/current";
     Speculation, "speculation control", Never("the emulated processor has no such control"), "PR_GET_SPECULATION_CTRL of each kind";
     Uid, "uid", ByCaller, "real, effective, saved and file system user id";

@@ -153,6 +153,8 @@ pub struct Caller {
     pub keep_caps: bool,
     /// A filter that allows everything.
     pub seccomp: bool,
+    /// A Landlock domain that forbids to make symbolic links, and nothing else.
+    pub landlock: bool,
     /// /proc/self/loginuid.
     pub login_uid: Option<u32>,
     /// A session keyring with a key in it.

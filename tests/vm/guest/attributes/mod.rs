@@ -51,6 +51,7 @@ fn read(field: StartField) -> Option<String> {
         StartField::Securebits => privileges::securebits(),
         StartField::KeepCaps => privileges::keep_caps(),
         StartField::Seccomp => privileges::seccomp(),
+        StartField::Landlock => privileges::landlock(),
         StartField::LsmLabel => privileges::lsm_label(),
         StartField::LoginUid => privileges::login_uid(),
         StartField::IoPorts => privileges::io_ports(),

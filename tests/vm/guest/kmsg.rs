@@ -6,11 +6,6 @@ use std::os::unix::fs::OpenOptionsExt;
 
 pub struct Log(File);
 
-/// Whether a message is one of `request_module`, the count of those that the rate limit suppressed included.
-pub fn is_compared(message: &str) -> bool {
-    message.starts_with("request_module:") || message.starts_with("__request_module:")
-}
-
 impl Log {
     /// From now on.
     pub fn start() -> Self {
@@ -38,7 +33,9 @@ impl Log {
                 return lines;
             }
             // What the code that asked has to say of the answer (`request_module fs-x succeeded, but...`) is its own.
-            if is_compared(&message) || message.starts_with("usermodehelper") {
+            // `__request_module: N callbacks suppressed` is of its rate limit.
+            if ["request_module:", "__request_module:", "usermodehelper"].iter().any(|start| message.starts_with(start))
+            {
                 lines.push(message);
             }
         }

@@ -6,7 +6,7 @@ use khelper::sys::probe::Report;
 
 use super::fields::{self, Fields, Here, Raw};
 use super::helper::Facts;
-use super::kmsg::{Log, is_compared};
+use super::kmsg::Log;
 use super::place::{GATE, OUT, THEN};
 use super::talk::{Answer, Asker, Do, Job, Outcome};
 use super::trace::Trace;
@@ -213,7 +213,7 @@ impl Runner {
             outcomes: vec![Outcome { group: 0, pid: 0, start, end, killed: None, results }],
             events: self.trace.seen(),
             released: None,
-            log: log.lines().filter(|l| is_compared(l)).map(str::to_owned).collect(),
+            log: log.lines().filter(of_request_module).map(str::to_owned).collect(),
         };
         let mut fields = Fields::new();
         fields::masks(&job.bset, &job.inheritable, &mut fields);
@@ -231,6 +231,11 @@ fn unload() {
 
 fn of_text(text: &crate::scenario::Text) -> String {
     crate::compared::knob_text(&text.knob, &khelper::abi::escape::screen(&bytes(&text.text)))
+}
+
+/// Whether a line is a message of `request_module`, the count of those that its rate limit suppressed included.
+fn of_request_module(line: &&str) -> bool {
+    line.starts_with("request_module:") || line.starts_with("__request_module:")
 }
 
 /// What the helpers wrote down, in the order of time.

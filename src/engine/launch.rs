@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use crate::abi::birth::{Birth, Enforcement, Image, SetsPlan};
+use crate::abi::birth::{Birth, Enforcement, Image, SessionKeyring, SetsPlan};
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
@@ -103,6 +103,7 @@ impl Inner {
             // A helper that nobody waited for can outlive the engine: it gets /dev/null (UMH-14).
             capture: matches!(call.state.lock().record.wait, WaitMode::Proc { .. }),
             rlimits: birth.rlimits,
+            keyring: SessionKeyring::New,
             no_new_privs: enforced == Enforcement::NoNewPrivs,
         })
     }

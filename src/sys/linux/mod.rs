@@ -2,6 +2,10 @@
 //! descriptor table, scheduling, groups, capability sets), so that a launch has next to nothing to do.
 
 mod caps;
+mod child;
+mod clone;
+mod inherited;
+mod keyring;
 mod launch;
 mod machine;
 mod path;

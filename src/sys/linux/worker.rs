@@ -8,13 +8,19 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::abi::birth::{Enforcement, Image, NotEnforced, SetsPlan, Stdin};
+use crate::abi::birth::{Enforcement, Image, NotEnforced, SessionKeyring, SetsPlan, Stdin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::SysError;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Stream, Watcher, Worker};
 
-use super::launch::{Order, Stack, Step, Stillborn, launch};
-use super::{caps, proc, ready, reap};
+use super::child::Step;
+use super::clone::{Cloner, shares_memory};
+use super::inherited::memory::{HostMemory, denies_write_execute};
+use super::inherited::reset_thread;
+use super::launch::{Order, Stillborn, launch};
+use super::proc::ProcFile;
+use super::ready::Table;
+use super::{caps, keyring, proc, ready, reap};
 
 /// A helper that lives as long as this (milliseconds) is looked at once while it runs, for the sets it started with.
 const LOOK_AFTER: u16 = 5;
@@ -28,14 +34,19 @@ struct Running {
     outputs: Option<[OwnedFd; 2]>,
 }
 
-/// Lives and dies on its thread: its descriptors are of that thread's table.
+/// Lives and dies on its thread: its descriptors may be in that thread's table.
 pub(super) struct LinuxWorker {
     host: CapSets,
     now: CapSets,
     not_enforced: Vec<NotEnforced>,
-    reset_oom: bool,
+    table: Table,
     null: OwnedFd,
-    stack: Stack,
+    memory_is_shared: bool,
+    memory: HostMemory,
+    oom_score_adj: ProcFile,
+    /// This thread's own: the leader's may have ended.
+    status: ProcFile,
+    cloner: Cloner,
     buffer: Box<[u8; CHUNK]>,
     running: Option<Running>,
 }
@@ -44,17 +55,22 @@ impl LinuxWorker {
     /// Makes the calling thread a worker, for good.
     pub(super) fn new(known: CapMask) -> Result<Self, SysError> {
         let host = caps::of_this_thread(known);
-        ready::unshare()?;
-        let null =
-            fs::OpenOptions::new().read(true).write(true).open("/dev/null").map_err(|e| io("open /dev/null", &e))?;
-        let adjusted = fs::read_to_string("/proc/self/oom_score_adj").is_ok_and(|text| text.trim() != "0");
+        let memory_is_shared = shares_memory()?;
+        let table = ready::own_table()?;
+        let keep = table == Table::Own;
+        // Not named if it fails: what counts is what the helper gets.
+        keyring::leave_session_keyring();
         Ok(Self {
             host,
             now: host,
-            not_enforced: ready::level(),
-            reset_oom: adjusted,
-            null: null.into(),
-            stack: Stack::new()?,
+            not_enforced: reset_thread(),
+            table,
+            null: ready::null()?,
+            memory_is_shared,
+            memory: HostMemory::new(keep),
+            oom_score_adj: ProcFile::new("/proc/self/oom_score_adj", keep),
+            status: ProcFile::new("/proc/thread-self/status", keep),
+            cloner: Cloner::new()?,
             buffer: Box::new([0; CHUNK]),
             running: None,
         })
@@ -65,9 +81,25 @@ impl LinuxWorker {
         if !capture {
             return Ok(None);
         }
-        let pipe =
-            || pipe_with(PipeFlags::CLOEXEC).map_err(|e| SysError::new("pipe2", Errno::from_raw(e.raw_os_error())));
+        let pipe = || -> Result<_, SysError> {
+            let made = pipe_with(PipeFlags::CLOEXEC);
+            let (ours, theirs) = made.map_err(|e| SysError::new("pipe2", Errno::from_raw(e.raw_os_error())))?;
+            Ok((ours, ready::above_two(theirs)?))
+        };
         Ok(Some([pipe()?, pipe()?]))
+    }
+
+    /// What the helper cannot be given: the worker's part, and what this launch has found.
+    fn not_enforced(&self, found: Vec<NotEnforced>) -> Vec<NotEnforced> {
+        let mut all = found;
+        all.retain(|name| *name != NotEnforced::SessionKeyring || keyring::exist());
+        if denies_write_execute() {
+            all.push(NotEnforced::MemoryDenyWriteExecute);
+        }
+        all.extend(&self.not_enforced);
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }
 
@@ -90,21 +122,23 @@ impl Worker for LinuxWorker {
             argv: &image.argv,
             envp: &image.envp,
             fds: [stdin.as_ref().map_or(null, AsRawFd::as_raw_fd), out(0), out(1)],
+            close_files: self.table == Table::Hosts,
             rlimits: &image.rlimits,
             no_new_privs: image.no_new_privs,
-            reset_oom: self.reset_oom,
+            reset_oom: self.oom_score_adj.number().is_some_and(|now| now != 0),
+            keyring: match &image.keyring {
+                SessionKeyring::New => None,
+                SessionKeyring::Named(name) => Some(name),
+            },
+            unwanted: self.memory.unwanted(),
+            memory_is_shared: self.memory_is_shared,
         };
-        let born = launch(&self.stack, &order).map_err(failure)?;
-        let mut not_enforced = self.not_enforced.clone();
-        if born.oom_kept {
-            not_enforced.push(NotEnforced::OomScoreAdj);
-            not_enforced.sort_unstable();
-        }
+        let born = launch(&mut self.cloner, &self.status, &order).map_err(failure)?;
         // SAFETY: clone has just opened it in this thread's table; nobody else knows of it.
         let pidfd = (born.pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(born.pidfd) });
         let outputs = pipes.map(|p| p.map(|(ours, _theirs)| ours));
         self.running = Some(Running { pid: born.pid, pidfd, outputs });
-        Ok(Launched { pid: born.pid, not_enforced })
+        Ok(Launched { pid: born.pid, not_enforced: self.not_enforced(born.not_enforced) })
     }
 
     fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended {
@@ -216,16 +250,17 @@ fn stdin(stdin: &Stdin) -> Result<Option<OwnedFd>, SysError> {
         .map_err(|e| SysError::new("memfd_create", Errno::from_raw(e.raw_os_error())))?;
     let mut file = fs::File::from(fd);
     file.write_all(data).and_then(|()| file.rewind()).map_err(|e| io("write of the helper's stdin", &e))?;
-    Ok(Some(file.into()))
+    ready::above_two(file.into()).map(Some)
 }
 
 fn failure(stillborn: Stillborn) -> LaunchFailure {
     match stillborn {
         Stillborn::Step(Step::Exec, errno) => LaunchFailure::Exec(errno),
-        Stillborn::Clone(errno) => LaunchFailure::Process(SysError::new("clone", errno)),
+        Stillborn::Process(e) => LaunchFailure::Process(e),
         Stillborn::Step(step, errno) => {
             let what = match step {
                 Step::Setsid => "setsid in the helper",
+                Step::Close => "closing the host's files in the helper",
                 Step::Chdir => "chdir / in the helper",
                 Step::Dup => "dup3 in the helper",
                 Step::Rlimit => "setrlimit in the helper",

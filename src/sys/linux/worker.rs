@@ -11,11 +11,12 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::abi::birth::{Enforcement, Image, NotEnforced, SessionKeyring, SetsPlan, Stdin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::SysError;
+use crate::sys::attributes;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Stream, Watcher, Worker};
 
 use super::child::Step;
 use super::clone::{Cloner, shares_memory};
-use super::inherited::memory::{HostMemory, denies_write_execute};
+use super::inherited::memory::HostMemory;
 use super::inherited::reset_thread;
 use super::launch::{Order, Stillborn, launch};
 use super::proc::ProcFile;
@@ -93,7 +94,7 @@ impl LinuxWorker {
     fn not_enforced(&self, found: Vec<NotEnforced>) -> Vec<NotEnforced> {
         let mut all = found;
         all.retain(|name| *name != NotEnforced::SessionKeyring || keyring::exist());
-        if denies_write_execute() {
+        if attributes::memory_deny_write_execute() == Some(true) {
             all.push(NotEnforced::MemoryDenyWriteExecute);
         }
         all.extend(&self.not_enforced);

@@ -4,10 +4,10 @@
 //! other values than a helper is to have, the child gets its own copy of the memory: a plain fork, which costs more the
 //! more memory the host has. Only if that fails does the helper keep the host's values, and the record names them.
 
-use libc::{c_int, c_ulong};
-use nix::errno::Errno;
+use libc::c_int;
 
 use crate::abi::birth::NotEnforced;
+use crate::sys::attributes;
 
 use super::super::proc::ProcFile;
 
@@ -15,10 +15,6 @@ use super::super::proc::ProcFile;
 const CORE_FILTER: u32 = 0x33;
 /// linux/prctl.h.
 pub(in super::super) const PR_SET_MEMORY_MERGE: c_int = 67;
-const PR_GET_MEMORY_MERGE: c_int = 68;
-const PR_GET_MDWE: c_int = 66;
-const PR_MDWE_REFUSE_EXEC_GAIN: c_int = 1;
-const PR_MDWE_NO_INHERIT: c_int = 2;
 
 /// What of the host's memory a helper is not to inherit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,20 +54,8 @@ impl HostMemory {
         Unwanted {
             // Without the file (no /proc, or a kernel without core dumps) nobody can tell; it is hardly ever changed.
             core_filter: filter.is_some_and(|filter| filter != CORE_FILTER),
-            thp_disable: get(libc::PR_GET_THP_DISABLE).is_some_and(|now| now != 0),
-            memory_merge: get(PR_GET_MEMORY_MERGE).is_some_and(|now| now != 0),
+            thp_disable: attributes::thp_disable() == Some(true),
+            memory_merge: attributes::memory_merge() == Some(true),
         }
     }
-}
-
-/// Whether the host's memory refuses to become writable and executable, and passes that on (PR_SET_MDWE). It can be
-/// set, and never be lifted.
-pub(in super::super) fn denies_write_execute() -> bool {
-    get(PR_GET_MDWE).is_some_and(|now| now & PR_MDWE_REFUSE_EXEC_GAIN != 0 && now & PR_MDWE_NO_INHERIT == 0)
-}
-
-fn get(option: c_int) -> Option<c_int> {
-    let zero: c_ulong = 0;
-    // SAFETY: integers only; the options above only read.
-    Errno::result(unsafe { libc::prctl(option, zero, zero, zero, zero) }).ok()
 }

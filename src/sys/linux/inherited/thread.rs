@@ -5,64 +5,34 @@
 //! shows the helper's value.
 
 use std::fs;
-use std::io;
 
 use libc::{c_int, c_ulong};
 use nix::errno::Errno;
 use rustix::process::setpriority_process;
 use rustix::thread::set_thread_groups;
 
+use crate::sys::attributes::{self, IOPRIO_WHO_PROCESS, SchedAttr, prctl, sched_getattr};
+
 use super::super::keyring;
 
 /// Room for 8,192 CPUs; the kernel takes a mask of any length.
 const CPU_WORDS: usize = 128;
 /// The timer slack of a kernel thread, in nanoseconds.
-const TIMER_SLACK_NS: c_ulong = 50_000;
-/// ioprio_set(2): the "who" is one thread.
-const IOPRIO_WHO_PROCESS: c_int = 1;
+const TIMER_SLACK_NS: u64 = 50_000;
 /// linux/sched.h: change nothing but the utilization clamps.
 const SCHED_FLAG_KEEP_ALL: u64 = 0x08 | 0x10;
 const SCHED_FLAG_UTIL_CLAMP: u64 = 0x20 | 0x40;
 /// linux/prctl.h.
-const PR_GET_SPECULATION_CTRL: c_int = 52;
 const PR_SET_SPECULATION_CTRL: c_int = 53;
 const PR_SPEC_PRCTL: c_int = 1;
 const PR_SPEC_ENABLE: c_int = 1 << 1;
 const PR_SPEC_DISABLE: c_int = 1 << 2;
-const PR_SPEC_FORCE_DISABLE: c_int = 1 << 3;
 const PR_SET_IO_FLUSHER: c_int = 57;
-const PR_SCHED_CORE: c_int = 62;
-const PR_SCHED_CORE_GET: c_ulong = 0;
-/// linux/sched.h, shown by proc_pid_stat(5) in `flags`: set while PR_SET_IO_FLUSHER is.
-const PF_MEMALLOC_NOIO: u64 = 0x0008_0000;
-
-/// The first version of `struct sched_attr` with utilization clamps (sched_setattr(2)).
-#[repr(C)]
-#[derive(Default)]
-struct SchedAttr {
-    size: u32,
-    policy: u32,
-    flags: u64,
-    nice: i32,
-    priority: u32,
-    runtime: u64,
-    deadline: u64,
-    period: u64,
-    util_min: u32,
-    util_max: u32,
-}
 
 fn sched_setattr(mut attr: SchedAttr) -> Result<(), Errno> {
     attr.size = u32::try_from(size_of::<SchedAttr>()).unwrap_or(0);
     // SAFETY: pid 0 is the calling thread; the structure lives on this stack and names its own size.
     Errno::result(unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attr, 0u32) }).map(drop)
-}
-
-fn sched_getattr() -> Result<SchedAttr, Errno> {
-    let mut attr = SchedAttr::default();
-    // SAFETY: pid 0 is the calling thread; the kernel writes at most as many bytes as are named.
-    Errno::result(unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attr, size_of::<SchedAttr>(), 0u32) })?;
-    Ok(attr)
 }
 
 /// SCHED_OTHER without SCHED_RESET_ON_FORK and with the kernel's own time slice. The nice value is set apart.
@@ -130,43 +100,27 @@ pub(super) fn utilization() -> bool {
 
 /// Whether the thread has no core scheduling cookie. It cannot be taken away: only another one can be given.
 pub(super) fn core_scheduling() -> bool {
-    let mut cookie: u64 = 0;
-    let (thread, this): (c_ulong, c_ulong) = (0, 0);
-    // SAFETY: pid 0 is the calling thread and type 0 a thread; the kernel writes eight bytes to `cookie`.
-    let got = unsafe { libc::prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, this, thread, &raw mut cookie) };
-    // ENODEV: no CPU here runs two threads; EINVAL: built without.
-    Errno::result(got).map_or_else(|e| e == Errno::ENODEV || absent(e), |_| cookie == 0)
+    // ENODEV: no CPU here runs two threads.
+    attributes::core_scheduling_cookie().map_or_else(|e| e == Errno::ENODEV || absent(e), |cookie| cookie == 0)
 }
 
 pub(super) fn io_priority() -> bool {
     // SAFETY: integers only; 0 is the calling thread, and the value IOPRIO_CLASS_NONE.
     let set = unsafe { libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0) };
-    // SAFETY: integers only.
-    Errno::result(set).is_ok()
-        || Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0) })
-            .map_or_else(absent, |now| now == 0)
+    Errno::result(set).is_ok() || attributes::io_priority().map_or_else(absent, |now| now == 0)
 }
 
 /// 50 us, as the kernel's own helpers have. The thread's default is of no use: it is the creating thread's value.
 pub(super) fn timer_slack() -> bool {
-    // SAFETY: integers only.
-    unsafe {
-        prctl(libc::PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0).is_ok()
-            && prctl(libc::PR_GET_TIMERSLACK, 0, 0).is_ok_and(|now| c_ulong::try_from(now) == Ok(TIMER_SLACK_NS))
-    }
+    let set = prctl(libc::PR_SET_TIMERSLACK, TIMER_SLACK_NS as c_ulong, 0);
+    set.and_then(|_| attributes::timer_slack()) == Ok(TIMER_SLACK_NS)
 }
 
-/// MPOL_DEFAULT. Where the call is refused, numa_maps(5) shows the thread's policy for memory without one.
+/// MPOL_DEFAULT.
 pub(super) fn numa_policy() -> bool {
     // SAFETY: MPOL_DEFAULT takes no set of nodes.
     let set = unsafe { libc::syscall(libc::SYS_set_mempolicy, libc::MPOL_DEFAULT, 0usize, 0usize) };
-    if Errno::result(set).is_ok() {
-        return true;
-    }
-    match fs::read_to_string("/proc/thread-self/numa_maps") {
-        Ok(maps) => maps.lines().next().is_some_and(|line| line.split(' ').nth(1) == Some("default")),
-        Err(e) => e.kind() == io::ErrorKind::NotFound && fs::exists("/proc/thread-self").unwrap_or(false),
-    }
+    Errno::result(set).is_ok() || attributes::numa_policy().as_deref() == Some("default")
 }
 
 /// PER_LINUX without flags.
@@ -180,24 +134,21 @@ pub(super) fn personality() -> bool {
 /// Whether no securebit but SECBIT_KEEP_CAPS is set, which exec clears.
 pub(super) fn securebits() -> bool {
     const KEEP_CAPS: c_int = 1 << 4;
-    // SAFETY: integers only.
-    unsafe { prctl(libc::PR_GET_SECUREBITS, 0, 0) }.is_ok_and(|now| now & !KEEP_CAPS == 0)
+    prctl(libc::PR_GET_SECUREBITS, 0, 0).is_ok_and(|now| now & !KEEP_CAPS == 0)
 }
 
-/// Speculation as the machine has it, for each feature that can be set.
+/// Speculation as the machine has it, for each feature that a thread can set.
 pub(super) fn speculation() -> bool {
     // Store bypass and indirect branches are on by default, flushing of the L1 cache (number 2) is off.
     [(0, PR_SPEC_ENABLE), (1, PR_SPEC_ENABLE), (2, PR_SPEC_DISABLE)].into_iter().all(|(which, default)| {
-        // SAFETY: integers only.
-        let now = || unsafe { prctl(PR_GET_SPECULATION_CTRL, which, 0) };
-        match now() {
-            // Not for this thread to choose, or not known to this machine.
-            Ok(state) if state & PR_SPEC_PRCTL == 0 => state & PR_SPEC_FORCE_DISABLE == 0,
+        match attributes::speculation(which) {
+            // The same for every thread of this machine.
+            Ok(state) if state & PR_SPEC_PRCTL == 0 => true,
             Ok(state) if state & default != 0 => true,
             Ok(_) => {
-                // SAFETY: integers only.
-                let _ = unsafe { prctl(PR_SET_SPECULATION_CTRL, which, default as c_ulong) };
-                now().is_ok_and(|state| state & default != 0)
+                // Refused where it was disabled for good (PR_SPEC_FORCE_DISABLE).
+                let _ = prctl(PR_SET_SPECULATION_CTRL, which, default as c_ulong);
+                attributes::speculation(which).is_ok_and(|state| state & default != 0)
             }
             Err(e) => matches!(e, Errno::ENODEV | Errno::ENXIO) || absent(e),
         }
@@ -206,37 +157,18 @@ pub(super) fn speculation() -> bool {
 
 /// What happens on a memory error: as the system has it.
 pub(super) fn machine_check() -> bool {
-    const CLEAR: c_ulong = libc::PR_MCE_KILL_CLEAR as c_ulong;
-    // SAFETY: integers only.
-    unsafe {
-        prctl(libc::PR_MCE_KILL, CLEAR, 0).is_ok()
-            || prctl(libc::PR_MCE_KILL_GET, 0, 0).map_or_else(absent, |now| now == libc::PR_MCE_KILL_DEFAULT)
-    }
+    prctl(libc::PR_MCE_KILL, libc::PR_MCE_KILL_CLEAR as c_ulong, 0).is_ok()
+        || prctl(libc::PR_MCE_KILL_GET, 0, 0).map_or_else(absent, |now| now == libc::PR_MCE_KILL_DEFAULT)
 }
 
-/// Setting and asking both need CAP_SYS_RESOURCE; /proc shows the flag to anybody.
+/// Needs CAP_SYS_RESOURCE, also to leave it as it is.
 pub(super) fn io_flusher() -> bool {
-    // SAFETY: integers only.
-    match unsafe { prctl(PR_SET_IO_FLUSHER, 0, 0) } {
-        Ok(_) => true,
-        Err(Errno::EINVAL) => true,
-        Err(_) => thread_flags().is_some_and(|flags| flags & PF_MEMALLOC_NOIO == 0),
-    }
-}
-
-/// The ninth field of proc_pid_stat(5).
-fn thread_flags() -> Option<u64> {
-    let stat = fs::read_to_string("/proc/thread-self/stat").ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(9 - 3)?.parse().ok()
+    prctl(PR_SET_IO_FLUSHER, 0, 0).map_or_else(|e| absent(e) || attributes::io_flusher() == Some(false), |_| true)
 }
 
 #[cfg(target_arch = "x86_64")]
 pub(super) fn timestamp_counter() -> bool {
-    // SAFETY: integers only.
-    match unsafe { prctl(libc::PR_SET_TSC, libc::PR_TSC_ENABLE as c_ulong, 0) } {
-        Ok(_) => true,
-        Err(e) => absent(e),
-    }
+    prctl(libc::PR_SET_TSC, libc::PR_TSC_ENABLE as c_ulong, 0).map_or_else(absent, |_| true)
 }
 
 /// Permissions for I/O ports. Giving them up needs no privilege.
@@ -257,17 +189,6 @@ fn absent(e: Errno) -> bool {
     matches!(e, Errno::ENOSYS | Errno::EINVAL | Errno::EOPNOTSUPP)
 }
 
-/// prctl(2) with zeros for the last two arguments, which many options demand.
-///
-/// # Safety
-///
-/// As for the option: here only those that take integers and concern the calling thread.
-unsafe fn prctl(option: c_int, second: c_ulong, third: c_ulong) -> Result<c_int, Errno> {
-    let zero: c_ulong = 0;
-    // SAFETY: the caller's.
-    Errno::result(unsafe { libc::prctl(option, second, third, zero, zero) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,10 +197,5 @@ mod tests {
     fn umh_9_cpus_online_are_counted() {
         assert_eq!((span("0-3"), span("5"), span("x"), span("3-1")), (Some(4), Some(1), None, None));
         assert!(online_cpus().is_none_or(|n| n > 0));
-    }
-
-    #[test]
-    fn umh_9_the_flags_of_a_thread_are_found_behind_any_name() {
-        assert!(thread_flags().is_some_and(|flags| flags & PF_MEMALLOC_NOIO == 0));
     }
 }

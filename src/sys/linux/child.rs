@@ -389,3 +389,45 @@ fn last() -> c_int {
     // SAFETY: the thread's errno, which the child may share with its parent, who stands still then.
     unsafe { *libc::__errno_location() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In a forked child with descriptors 100 to 139 open: whether `close` closes them and leaves 0 to 99 alone.
+    fn closes(close: fn(c_int) -> bool) -> bool {
+        let null = std::fs::File::open("/dev/null").unwrap();
+        let null = std::os::fd::AsRawFd::as_raw_fd(&null);
+        // SAFETY: the child makes system calls only and ends in _exit.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            // SAFETY: integers only.
+            let is_open = |fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
+            // SAFETY: integers only; the table is the child's own.
+            unsafe {
+                (100..140).for_each(|fd| drop(libc::dup2(null, fd)));
+                let before = (100..140).all(is_open);
+                let right = before && close(100) && !(100..140).any(is_open) && is_open(null);
+                libc::_exit(if right { 7 } else { 1 });
+            }
+        }
+        let mut status = 0;
+        // SAFETY: the status is written to this stack.
+        assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+        libc::WEXITSTATUS(status) == 7
+    }
+
+    #[test]
+    fn umh_9_files_are_closed_in_every_way() {
+        assert!(closes(close_from), "close_range, or what stands in for it");
+        assert!(closes(close_listed), "by /proc");
+        assert!(closes(close_numbered), "by number");
+    }
+
+    #[test]
+    fn umh_9_names_of_descriptors_are_numbers() {
+        let read = |text: &[u8]| number(text);
+        assert_eq!((read(b"0\0"), read(b"1073741815\0rest")), (Some(0), Some(1_073_741_815)));
+        assert_eq!((read(b".\0"), read(b"..\0"), read(b"\0"), read(b"99999999999\0")), (None, None, None, None));
+    }
+}

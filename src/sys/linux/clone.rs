@@ -85,6 +85,12 @@ impl Cloner {
         Ok(Self { stack: Stack::new()?, clone3: cfg!(any(target_arch = "x86_64", target_arch = "aarch64")), pidfd: true })
     }
 
+    /// As on a kernel or below a filter that refuses clone3.
+    #[cfg(test)]
+    pub(super) fn without_clone3(&mut self) {
+        self.clone3 = false;
+    }
+
     /// Starts `entry` in a child. `prepare` gets whether its signal handlers are reset already, and returns the
     /// argument of `entry`. All signals are blocked in a child whose handlers are not.
     ///

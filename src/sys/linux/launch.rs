@@ -170,3 +170,93 @@ fn answer(made: &Made, report: Report) -> Result<Born, Stillborn> {
     let not_enforced = names.into_iter().filter_map(|(bit, name)| (report.kept & bit != 0).then_some(name)).collect();
     Ok(Born { pid: made.pid, pidfd: made.pidfd, not_enforced })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::linux::clone::shares_memory;
+    use crate::sys::linux::ready::null;
+
+    /// Launches, as on a machine that shares memory or does not; the descriptor of its stdout has what it wrote.
+    fn try_launch(argv: &[&str], memory_is_shared: bool, clone3: bool) -> Result<(Born, String), Stillborn> {
+        let argv: Vec<CString> = argv.iter().map(|a| CString::new(*a).unwrap()).collect();
+        let (mut ours, theirs) = std::io::pipe().unwrap();
+        let null = null().unwrap();
+        let order = Order {
+            path: &argv[0],
+            argv: &argv,
+            envp: &[],
+            fds: [null.as_raw_fd(), theirs.as_raw_fd(), null.as_raw_fd()],
+            close_files: true,
+            rlimits: &[],
+            no_new_privs: false,
+            reset_oom: false,
+            keyring: None,
+            unwanted: Unwanted::default(),
+            memory_is_shared,
+        };
+        let mut cloner = Cloner::new().unwrap();
+        if !clone3 {
+            cloner.without_clone3();
+        }
+        let born = launch(&mut cloner, &ProcFile::new("/proc/thread-self/status", false), &order)?;
+        drop(theirs);
+        let mut text = String::new();
+        ours.read_to_string(&mut text).unwrap();
+        let mut status = 0;
+        // SAFETY: the status is written to this stack.
+        assert_eq!(unsafe { libc::waitpid(born.pid, &raw mut status, 0) }, born.pid);
+        assert_eq!(status, 0, "{argv:?}");
+        if born.pidfd >= 0 {
+            // SAFETY: the pidfd that clone made, used nowhere else.
+            unsafe { libc::close(born.pidfd) };
+        }
+        Ok((born, text))
+    }
+
+    /// From here on this thread's clone3(2) fails.
+    fn refuse_clone3(errno: Errno) {
+        let op = |code: u32, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf, k };
+        let mut filter = [
+            op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+            op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, u32::try_from(libc::SYS_clone3).unwrap()),
+            op(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
+            op(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
+        // SAFETY: integers; the kernel copies the program, which lives until the call returns.
+        let set = unsafe {
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program)
+        };
+        assert_eq!(set, 0);
+    }
+
+    #[test]
+    fn umh_9_plain_clone_stands_in_for_clone3_whatever_its_error() {
+        for errno in [Errno::EPERM, Errno::ENOSYS, Errno::EACCES, Errno::EINVAL] {
+            let launched = move || {
+                refuse_clone3(errno);
+                try_launch(&["/bin/cat", "/proc/self/status"], true, true).map(|(_, text)| text).ok()
+            };
+            let status = std::thread::spawn(launched).join().unwrap().unwrap();
+            // Rust ignores SIGPIPE.
+            assert!(status.contains("\nSigIgn:\t0000000000000000\n"), "{errno}: {status}");
+        }
+    }
+
+    #[test]
+    fn umh_3_exec_is_decided_with_and_without_shared_memory_and_clone3() {
+        assert!(shares_memory().unwrap(), "this is a real kernel");
+        for (shared, clone3) in [(true, true), (true, false), (false, true), (false, false)] {
+            let (born, text) = try_launch(&["/bin/echo", "hello"], shared, clone3).ok().unwrap();
+            assert_eq!((text.as_str(), born.not_enforced), ("hello\n", vec![]), "{shared} {clone3}");
+            for (path, errno) in [("/nonexistent", Errno::ENOENT), ("/etc/passwd", Errno::EACCES)] {
+                match try_launch(&[path], shared, clone3).err().unwrap() {
+                    Stillborn::Step(Step::Exec, e) => assert_eq!(e, errno, "{shared} {clone3}"),
+                    _ => panic!("{path}: not a failed exec"),
+                }
+            }
+        }
+    }
+}

@@ -195,6 +195,8 @@ pub struct Image {
     pub rlimits: Vec<Rlimit>,
     /// The session keyring that it joins.
     pub keyring: SessionKeyring,
+    /// Whether somebody waits for exec alone, so that it has to be known whether the image was loaded (UMH-3).
+    pub wait_loaded: bool,
     /// Whether the helper gets `no_new_privs` (UMH-11).
     pub no_new_privs: bool,
 }

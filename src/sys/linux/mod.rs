@@ -7,6 +7,7 @@ mod clone;
 mod inherited;
 mod keyring;
 mod launch;
+mod loading;
 mod machine;
 mod path;
 mod proc;

@@ -1,5 +1,6 @@
 //! A thread that launches: made ready once, then one helper after another.
 
+use std::ffi::CString;
 use std::fs;
 use std::io::{Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -18,6 +19,7 @@ use super::child::Step;
 use super::clone::{Cloner, shares_memory};
 use super::inherited::memory::HostMemory;
 use super::inherited::reset_thread;
+use super::loading::{self, Progress};
 use super::launch::{Order, Stillborn, launch};
 use super::proc::ProcFile;
 use super::ready::Table;
@@ -33,6 +35,19 @@ struct Running {
     pid: i32,
     pidfd: Option<OwnedFd>,
     outputs: Option<[OwnedFd; 2]>,
+    path: CString,
+    /// Bytes of its arguments and environment.
+    strings: u64,
+    progress: Progress,
+}
+
+/// What was seen of a helper before its end.
+#[derive(Default)]
+struct Seen {
+    /// The sets that it had.
+    sets: Option<CapSets>,
+    /// It has run: it wrote something, or was loaded when it was looked at.
+    ran: bool,
 }
 
 /// Lives and dies on its thread: its descriptors may be in that thread's table.
@@ -138,26 +153,38 @@ impl Worker for LinuxWorker {
         // SAFETY: clone has just opened it in this thread's table; nobody else knows of it.
         let pidfd = (born.pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(born.pidfd) });
         let outputs = pipes.map(|p| p.map(|(ours, _theirs)| ours));
-        self.running = Some(Running { pid: born.pid, pidfd, outputs });
-        Ok(Launched { pid: born.pid, not_enforced: self.not_enforced(born.not_enforced) })
+        let progress = match image.wait_loaded {
+            true => loading::wait_loaded(born.pid, pidfd.as_ref().map(AsFd::as_fd)),
+            false => Progress::Unknown,
+        };
+        let strings = image.argv.iter().chain(&image.envp).map(|s| s.count_bytes() as u64 + 1).sum();
+        let path = image.path.clone();
+        self.running = Some(Running { pid: born.pid, pidfd, outputs, path, strings, progress });
+        let undecided = progress == Progress::Died;
+        Ok(Launched { pid: born.pid, not_enforced: self.not_enforced(born.not_enforced), undecided })
     }
 
     fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended {
         let Some(running) = self.running.take() else { return Ended::default() };
-        let started = match &running.pidfd {
+        let seen = match &running.pidfd {
             Some(pidfd) => attend(&running, pidfd.as_fd(), &mut self.buffer[..], watcher),
             None => attend_without_pidfd(&running, &mut self.buffer[..], watcher),
         };
         let pidfd: RawFd = running.pidfd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
-        reap::reap(running.pid, pidfd, started, watcher)
+        let (mut ended, faults) = reap::reap(running.pid, pidfd, seen.sets, watcher);
+        let ran = seen.ran || running.progress == Progress::Loaded;
+        if !ran && ended.status.is_some_and(loading::may_not_have_run) {
+            ended.loading = loading::judge(&running.path, faults, running.strings);
+        }
+        ended
     }
 }
 
 /// Reads the outputs until the process has ended, however many of its children still hold the pipes; then takes what
-/// lies in them. Returns the sets that it was seen with.
-fn attend(running: &Running, pidfd: BorrowedFd<'_>, buffer: &mut [u8], watcher: &mut dyn Watcher) -> Option<CapSets> {
+/// lies in them.
+fn attend(running: &Running, pidfd: BorrowedFd<'_>, buffer: &mut [u8], watcher: &mut dyn Watcher) -> Seen {
     let mut open: [bool; 2] = [running.outputs.is_some(); 2];
-    let mut seen = None;
+    let mut seen = Seen::default();
     let mut patience = PollTimeout::from(LOOK_AFTER);
     loop {
         // The pidfd stands first: what one poll says of the pipes is not older than what it says of the process.
@@ -169,7 +196,7 @@ fn attend(running: &Running, pidfd: BorrowedFd<'_>, buffer: &mut [u8], watcher: 
         }
         match poll(&mut fds[..asked], patience) {
             Ok(0) => {
-                seen = proc::sets_of(running.pid);
+                seen = Seen { sets: proc::sets_of(running.pid), ran: loading::is_loaded(running.pid) };
                 patience = PollTimeout::NONE;
                 continue;
             }
@@ -182,9 +209,10 @@ fn attend(running: &Running, pidfd: BorrowedFd<'_>, buffer: &mut [u8], watcher: 
         for (at, stream, fd) in streams(running) {
             let Some(answer) = (if open[at] { answers.next() } else { None }) else { continue };
             if dead && said(answer, PollFlags::POLLIN) {
-                take_rest(stream, fd, buffer, watcher);
+                seen.ran |= take_rest(stream, fd, buffer, watcher);
             } else if !dead && said(answer, PollFlags::all()) {
                 open[at] = take(stream, fd, buffer, watcher) > 0;
+                seen.ran |= open[at];
             }
         }
         if dead {
@@ -198,18 +226,19 @@ fn said(fd: &PollFd<'_>, what: PollFlags) -> bool {
 }
 
 /// A kernel or a filter that gives no pidfd: looks for the end every 10 ms.
-fn attend_without_pidfd(running: &Running, buffer: &mut [u8], watcher: &mut dyn Watcher) -> Option<CapSets> {
+fn attend_without_pidfd(running: &Running, buffer: &mut [u8], watcher: &mut dyn Watcher) -> Seen {
+    let mut seen = Seen::default();
     let Some(outputs) = &running.outputs else {
         reap::wait_dead(running.pid);
-        return None;
+        return seen;
     };
     while !reap::is_dead(running.pid) {
         let mut fds = outputs.each_ref().map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN));
         let _ = poll(&mut fds, PollTimeout::from(10u16));
-        streams(running).for_each(|(_, stream, fd)| take_rest(stream, fd, buffer, watcher));
+        streams(running).for_each(|(_, stream, fd)| seen.ran |= take_rest(stream, fd, buffer, watcher));
     }
-    streams(running).for_each(|(_, stream, fd)| take_rest(stream, fd, buffer, watcher));
-    None
+    streams(running).for_each(|(_, stream, fd)| seen.ran |= take_rest(stream, fd, buffer, watcher));
+    seen
 }
 
 fn streams(running: &Running) -> impl Iterator<Item = (usize, Stream, &OwnedFd)> {
@@ -231,17 +260,21 @@ fn take(stream: Stream, fd: &OwnedFd, buffer: &mut [u8], watcher: &mut dyn Watch
     }
 }
 
-/// Takes what lies in the pipe at this moment and no more: somebody may go on writing for ever.
-fn take_rest(stream: Stream, fd: &OwnedFd, buffer: &mut [u8], watcher: &mut dyn Watcher) {
+/// Takes what lies in the pipe at this moment and no more: somebody may go on writing for ever. Returns whether that was
+/// anything.
+fn take_rest(stream: Stream, fd: &OwnedFd, buffer: &mut [u8], watcher: &mut dyn Watcher) -> bool {
+    let mut any = false;
     let mut left = rustix::io::ioctl_fionread(fd).unwrap_or(0);
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(CHUNK).min(buffer.len());
         let got = take(stream, fd, &mut buffer[..most], watcher);
         if got == 0 {
-            return;
+            return any;
         }
+        any = true;
         left = left.saturating_sub(got as u64);
     }
+    any
 }
 
 /// A file in memory with the data: end-of-file comes by itself, and nobody has to feed it.

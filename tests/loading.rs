@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use common::{Dir, finished, info, run};
 use khelper::abi::wait::WaitMode;
-use khelper::engine::record::{Outcome, Record};
 use khelper::engine::Engine;
+use khelper::engine::record::{Outcome, Record};
 use nix::errno::Errno;
 
 /// Ends with 0, and reads the address 0.
@@ -17,11 +17,8 @@ use nix::errno::Errno;
 const CODE: (u16, [u8; 9], [u8; 6]) =
     (62, [0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 0x05], [0x48, 0x31, 0xc0, 0x48, 0x8b, 0x00]);
 #[cfg(target_arch = "aarch64")]
-const CODE: (u16, [u8; 12], [u8; 8]) = (
-    183,
-    [0, 0, 0x80, 0xd2, 0xa8, 0x0b, 0x80, 0xd2, 1, 0, 0, 0xd4],
-    [0, 0, 0x80, 0xd2, 0, 0, 0x40, 0xf9],
-);
+const CODE: (u16, [u8; 12], [u8; 8]) =
+    (183, [0, 0, 0x80, 0xd2, 0xa8, 0x0b, 0x80, 0xd2, 1, 0, 0, 0xd4], [0, 0, 0x80, 0xd2, 0, 0, 0x40, 0xf9]);
 
 const BASE: u64 = 0x40_0000;
 const ENDS: u64 = BASE + 0x400;

@@ -81,6 +81,32 @@ pub enum NotEnforced {
 }
 
 impl NotEnforced {
+    /// All of them.
+    pub const ALL: [Self; 22] = [
+        Self::Nice,
+        Self::Scheduler,
+        Self::Affinity,
+        Self::Groups,
+        Self::OomScoreAdj,
+        Self::Utilization,
+        Self::CoreScheduling,
+        Self::IoPriority,
+        Self::TimerSlack,
+        Self::NumaPolicy,
+        Self::Personality,
+        Self::Securebits,
+        Self::SpeculationControl,
+        Self::MachineCheckKill,
+        Self::IoFlusher,
+        Self::TimestampCounter,
+        Self::IoPorts,
+        Self::SessionKeyring,
+        Self::CoreFilter,
+        Self::ThpDisable,
+        Self::MemoryMerge,
+        Self::MemoryDenyWriteExecute,
+    ];
+
     /// As JSON and the screen spell it.
     pub const fn name(self) -> &'static str {
         match self {

@@ -181,7 +181,12 @@ pub(super) fn exec_error(errno: Errno, path: &[u8]) -> EngineError {
 /// The program's image can never be loaded.
 pub(super) fn image_error(flaw: &str, path: &[u8]) -> EngineError {
     let why = format!("`{}` could not be executed: the kernel cannot load it: {flaw}", screen(path));
-    EngineError::new(Stage::Exec, Errno::ENOEXEC, why, "build or install the program again; readelf -lW shows its segments")
+    EngineError::new(
+        Stage::Exec,
+        Errno::ENOEXEC,
+        why,
+        "build or install the program again; readelf -lW shows its segments",
+    )
 }
 
 /// What is said of a helper that was killed and has not been seen to run.

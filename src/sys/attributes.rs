@@ -92,9 +92,9 @@ impl Attributes {
             numa_policy: numa_policy(),
             personality: personality().ok().map(|now| format!("{now:#x}")),
             securebits: prctl(libc::PR_GET_SECUREBITS, 0, 0).ok().map(hex),
-            core_filter: fs::read_to_string("/proc/self/coredump_filter").ok().and_then(|text| {
-                u32::from_str_radix(text.trim(), 16).ok().map(|filter| format!("{filter:#x}"))
-            }),
+            core_filter: fs::read_to_string("/proc/self/coredump_filter")
+                .ok()
+                .and_then(|text| u32::from_str_radix(text.trim(), 16).ok().map(|filter| format!("{filter:#x}"))),
             thp_disable: thp_disable(),
             memory_merge: memory_merge(),
             memory_deny_write_execute: memory_deny_write_execute(),

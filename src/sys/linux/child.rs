@@ -405,7 +405,7 @@ mod tests {
             let is_open = |fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
             // SAFETY: integers only; the table is the child's own.
             unsafe {
-                (100..140).for_each(|fd| drop(libc::dup2(null, fd)));
+                (100..140).for_each(|fd| assert_eq!(libc::dup2(null, fd), fd));
                 let before = (100..140).all(is_open);
                 let right = before && close(100) && !(100..140).any(is_open) && is_open(null);
                 libc::_exit(if right { 7 } else { 1 });

@@ -82,7 +82,11 @@ pub(super) struct Cloner {
 
 impl Cloner {
     pub(super) fn new() -> Result<Self, SysError> {
-        Ok(Self { stack: Stack::new()?, clone3: cfg!(any(target_arch = "x86_64", target_arch = "aarch64")), pidfd: true })
+        Ok(Self {
+            stack: Stack::new()?,
+            clone3: cfg!(any(target_arch = "x86_64", target_arch = "aarch64")),
+            pidfd: true,
+        })
     }
 
     /// As on a kernel or below a filter that refuses clone3.

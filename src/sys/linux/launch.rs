@@ -45,6 +45,8 @@ pub(super) struct Born {
     pub(super) pid: i32,
     /// Its pidfd, in this worker's table; -1 where the kernel gave none.
     pub(super) pidfd: c_int,
+    /// Whose memory it ran in before exec.
+    pub(super) memory: Memory,
     /// What it could not be given, in no order.
     pub(super) not_enforced: Vec<NotEnforced>,
 }
@@ -74,12 +76,7 @@ pub(super) fn launch(cloner: &mut Cloner, status: &ProcFile, order: &Order<'_>) 
     }
 }
 
-fn in_memory(
-    memory: Memory,
-    cloner: &mut Cloner,
-    status: &ProcFile,
-    order: &Order<'_>,
-) -> Result<Born, Stillborn> {
+fn in_memory(memory: Memory, cloner: &mut Cloner, status: &ProcFile, order: &Order<'_>) -> Result<Born, Stillborn> {
     let pointers = |strings: &[CString]| -> Vec<*const c_char> {
         strings.iter().map(|s| s.as_ptr()).chain(std::iter::once(ptr::null())).collect()
     };
@@ -125,7 +122,7 @@ fn in_memory(
             read_report(ours)
         }
     };
-    answer(&made, report)
+    answer(&made, memory, report)
 }
 
 /// For reports of a child with its own memory; exec closes its end. Both ends are above 2.
@@ -150,7 +147,7 @@ fn read_report(pipe: OwnedFd) -> Report {
     }
 }
 
-fn answer(made: &Made, report: Report) -> Result<Born, Stillborn> {
+fn answer(made: &Made, memory: Memory, report: Report) -> Result<Born, Stillborn> {
     if let Some(step) = Step::from_raw(report.step) {
         // Its status is never looked at (UMH-3).
         reap(made.pid);
@@ -168,7 +165,7 @@ fn answer(made: &Made, report: Report) -> Result<Born, Stillborn> {
         (kept::MEMORY_MERGE, NotEnforced::MemoryMerge),
     ];
     let not_enforced = names.into_iter().filter_map(|(bit, name)| (report.kept & bit != 0).then_some(name)).collect();
-    Ok(Born { pid: made.pid, pidfd: made.pidfd, not_enforced })
+    Ok(Born { pid: made.pid, pidfd: made.pidfd, memory, not_enforced })
 }
 
 #[cfg(test)]

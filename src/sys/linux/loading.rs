@@ -24,9 +24,9 @@ const LOOKS: u32 = 5_000;
 /// Between two looks, in nanoseconds: at first, and at most.
 const FIRST_PAUSE_NS: i64 = 20_000;
 const LONGEST_PAUSE_NS: i64 = 1_000_000;
-/// More page faults than the kernel itself causes while it loads an image, its strings not counted. A program with a
-/// dynamic loader causes more before its first own instruction.
-const FAULTS_OF_EXEC: u64 = 32;
+/// More page faults than the kernel itself causes while it loads an image, its strings not counted: two were measured, and
+/// each segment may add one. /bin/true with its dynamic loader has 49.
+const FAULTS_OF_EXEC: u64 = 16;
 const PAGE: u64 = 4096;
 /// No machine's user memory reaches as far: 57 bits of address with five levels of page tables, half of them the kernel's.
 const END_OF_MEMORY: u64 = 1 << 56;
@@ -77,14 +77,20 @@ pub(super) fn may_not_have_run(status: WaitStatus) -> bool {
     status.signal().is_some_and(|signal| [libc::SIGSEGV, libc::SIGKILL].contains(&c_int::from(signal)))
 }
 
-/// What is to be said of a helper that was killed and has not been seen to run. `faults` are its page faults, `strings` the
-/// bytes of its arguments and environment.
-pub(super) fn judge(path: &CStr, faults: u64, strings: u64) -> Loading {
-    if let Some(flaw) = flaw(path) {
-        return Loading::Impossible(flaw);
+/// The most page faults of loading an image, with so many bytes of arguments and environment. Each page of them is one
+/// fault, or two where the parent's copy is not there either.
+pub(super) fn faults_of_exec(strings: u64) -> u64 {
+    FAULTS_OF_EXEC + 2 * (strings / PAGE)
+}
+
+/// What is to be said of a helper that was killed and has not been seen to run. `faulted`: it had more page faults than
+/// loading causes.
+pub(super) fn judge(path: &CStr, faulted: bool) -> Loading {
+    match flaw(path) {
+        _ if faulted => Loading::Complete,
+        Some(flaw) => Loading::Impossible(flaw),
+        None => Loading::Doubtful,
     }
-    // Each page of strings is one fault, or two where the parent's copy is not there either.
-    if faults > FAULTS_OF_EXEC + 2 * (strings / PAGE) { Loading::Complete } else { Loading::Doubtful }
 }
 
 /// Why the image can never be loaded; `None` if nothing of that kind is seen. Scripts are not followed.

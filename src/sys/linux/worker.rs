@@ -16,11 +16,11 @@ use crate::sys::attributes;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Stream, Watcher, Worker};
 
 use super::child::Step;
-use super::clone::{Cloner, shares_memory};
+use super::clone::{Cloner, Memory, shares_memory};
 use super::inherited::memory::HostMemory;
 use super::inherited::reset_thread;
-use super::loading::{self, Progress};
 use super::launch::{Order, Stillborn, launch};
+use super::loading::{self, Progress};
 use super::proc::ProcFile;
 use super::ready::Table;
 use super::{caps, keyring, proc, ready, reap};
@@ -36,8 +36,9 @@ struct Running {
     pidfd: Option<OwnedFd>,
     outputs: Option<[OwnedFd; 2]>,
     path: CString,
-    /// Bytes of its arguments and environment.
-    strings: u64,
+    /// The page faults that the kernel itself causes at most while it loads the image; `None` where the child has copied
+    /// memory before, which causes any number of them.
+    faults_of_exec: Option<u64>,
     progress: Progress,
 }
 
@@ -158,8 +159,9 @@ impl Worker for LinuxWorker {
             false => Progress::Unknown,
         };
         let strings = image.argv.iter().chain(&image.envp).map(|s| s.count_bytes() as u64 + 1).sum();
+        let faults_of_exec = (born.memory == Memory::Shared).then(|| loading::faults_of_exec(strings));
         let path = image.path.clone();
-        self.running = Some(Running { pid: born.pid, pidfd, outputs, path, strings, progress });
+        self.running = Some(Running { pid: born.pid, pidfd, outputs, path, faults_of_exec, progress });
         let undecided = progress == Progress::Died;
         Ok(Launched { pid: born.pid, not_enforced: self.not_enforced(born.not_enforced), undecided })
     }
@@ -174,7 +176,7 @@ impl Worker for LinuxWorker {
         let (mut ended, faults) = reap::reap(running.pid, pidfd, seen.sets, watcher);
         let ran = seen.ran || running.progress == Progress::Loaded;
         if !ran && ended.status.is_some_and(loading::may_not_have_run) {
-            ended.loading = loading::judge(&running.path, faults, running.strings);
+            ended.loading = loading::judge(&running.path, running.faults_of_exec.is_some_and(|most| faults > most));
         }
         ended
     }

@@ -100,7 +100,10 @@ pub(super) const ITEMS: &[Item] = &[
     item("supplementary groups", Treatment::Worker(thread::groups, NotEnforced::Groups)),
     item("session keyring", Treatment::Child(Some(NotEnforced::SessionKeyring))),
     item("thread and process keyring", Treatment::Kernel),
-    item("request-key authority, default keyring", Treatment::Worker(thread::key_requests, NotEnforced::SessionKeyring)),
+    item(
+        "request-key authority, default keyring",
+        Treatment::Worker(thread::key_requests, NotEnforced::SessionKeyring),
+    ),
     item("user and user session keyring", Treatment::Declared(KEYRINGS)),
     item("audit login uid and session", Treatment::Declared(WATCHED)),
     // Files and the place in the system.
@@ -132,4 +135,94 @@ pub(super) fn reset_thread() -> Vec<NotEnforced> {
     not.sort_unstable();
     not.dedup();
     not
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INHERITANCE: &str = "tests/inheritance.rs";
+    const BIRTH: &str = "tests/birth.rs";
+    const THREAD: &str = "src/sys/linux/inherited/thread.rs";
+    const AS_THE_RULE_SAYS: &str = "umh_9_a_helper_is_born_as_the_rule_says_whatever_its_host_is_like";
+
+    /// The test that shows a row that is set: file and function.
+    fn test_of(name: &str) -> (&'static str, &'static str) {
+        match name {
+            "ignored signals, real-time ones included" | "blocked signals" => {
+                (INHERITANCE, "umh_9_no_signal_is_ignored_or_blocked_real_time_ones_included")
+            }
+            "scheduling policy, reset-on-fork, time slice"
+            | "nice value"
+            | "utilization clamps"
+            | "core scheduling cookie" => (INHERITANCE, "umh_9_scheduling_is_reset"),
+            "CPU affinity" => (INHERITANCE, "umh_9_every_cpu_is_allowed"),
+            "I/O priority" | "timer slack" | "NUMA memory policy" => {
+                (INHERITANCE, "umh_9_io_priority_timer_slack_and_numa_policy_are_reset")
+            }
+            "transparent huge pages disabled" | "same-page merging" | "core dump filter" | "oom_score_adj" => {
+                (INHERITANCE, "umh_9_attributes_of_memory_are_reset")
+            }
+            "memory-deny-write-execute" | "securebits" => {
+                (INHERITANCE, "umh_9_restrictions_of_the_host_are_kept_and_named")
+            }
+            "execution domain (personality)"
+            | "speculation control"
+            | "memory corruption kill policy"
+            | "IO_FLUSHER state" => (INHERITANCE, "umh_9_personality_speculation_and_error_policy_are_reset"),
+            "timestamp counter" => (THREAD, "umh_9_the_timestamp_counter_can_be_read"),
+            "I/O port permissions" => (THREAD, "umh_9_io_ports_are_given_up"),
+            "request-key authority, default keyring" => (THREAD, "umh_9_requested_keys_go_to_the_default_keyring"),
+            "session keyring" => (INHERITANCE, "umh_9_the_session_keyring_is_new"),
+            // The session has an autogroup of its own (sched(7)).
+            "autogroup"
+            | "session, process group, controlling terminal"
+            | "umask"
+            | "working directory"
+            | "open files, also of io_uring"
+            | "supplementary groups" => (BIRTH, AS_THE_RULE_SAYS),
+            other => panic!("nothing shows `{other}`"),
+        }
+    }
+
+    fn recorded(treatment: &Treatment) -> Option<NotEnforced> {
+        match treatment {
+            Treatment::Worker(_, name) | Treatment::Memory(name) | Treatment::Recorded(_, name) => Some(*name),
+            Treatment::Child(name) => *name,
+            Treatment::Engine | Treatment::Kernel | Treatment::Declared(_) => None,
+        }
+    }
+
+    #[test]
+    fn umh_9_every_name_of_a_record_is_a_row() {
+        let rows: Vec<_> = ITEMS.iter().filter_map(|item| recorded(&item.treatment)).collect();
+        for name in NotEnforced::ALL {
+            // I/O ports and the timestamp counter are rows on x86-64 alone.
+            assert!(rows.contains(&name) || cfg!(not(target_arch = "x86_64")), "{}", name.name());
+        }
+    }
+
+    #[test]
+    fn umh_9_every_row_has_a_test_or_is_declared() {
+        let read = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let declared = read("assets/deviations.toml");
+        let assert_shown = |name| {
+            let (file, function) = test_of(name);
+            assert!(read(file).contains(&format!("fn {function}(")), "{file} has no test {function}");
+        };
+        let assert_declared = |title| assert!(declared.contains(&format!("\ntitle = \"{title}\"\n")), "{title}");
+        let mut names = std::collections::BTreeSet::new();
+        for Item { name, treatment } in ITEMS {
+            assert!(names.insert(name), "{name} stands twice in the table");
+            match treatment {
+                Treatment::Worker(..) | Treatment::Child(_) | Treatment::Memory(_) => assert_shown(name),
+                Treatment::Declared(title) => assert_declared(title),
+                Treatment::Recorded(title, _) => {
+                    assert_declared(title);
+                    assert_shown(name);
+                }
+                Treatment::Engine | Treatment::Kernel => {}
+            }
+        }
+    }
 }

@@ -193,9 +193,88 @@ fn absent(e: Errno) -> bool {
 mod tests {
     use super::*;
 
+    /// On a thread that ends afterwards: what it changes is its own.
+    fn on_a_thread(test: impl FnOnce() + Send + 'static) {
+        std::thread::spawn(test).join().unwrap();
+    }
+
     #[test]
     fn umh_9_cpus_online_are_counted() {
         assert_eq!((span("0-3"), span("5"), span("x"), span("3-1")), (Some(4), Some(1), None, None));
         assert!(online_cpus().is_none_or(|n| n > 0));
+    }
+
+    /// A whole host without the counter would not come far: its clock reads it.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn umh_9_the_timestamp_counter_can_be_read() {
+        on_a_thread(|| {
+            let counter = || {
+                let mut now: c_int = 0;
+                // SAFETY: the kernel writes one int to `now`.
+                assert_eq!(unsafe { libc::prctl(libc::PR_GET_TSC, &raw mut now) }, 0);
+                now
+            };
+            prctl(libc::PR_SET_TSC, libc::PR_TSC_SIGSEGV as c_ulong, 0).unwrap();
+            let (before, reset, after) = (counter(), timestamp_counter(), counter());
+            assert_eq!((before, reset, after), (libc::PR_TSC_SIGSEGV, true, libc::PR_TSC_ENABLE));
+        });
+    }
+
+    /// Whether a child of this thread may read an I/O port.
+    #[cfg(target_arch = "x86_64")]
+    fn child_reads_a_port() -> bool {
+        // SAFETY: the child executes one instruction and ends; port 0x80 shows what a machine's start has come to.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            // SAFETY: as above; SIGSEGV is at its default so that it ends the child.
+            unsafe {
+                libc::signal(libc::SIGSEGV, libc::SIG_DFL);
+                std::arch::asm!("in al, dx", in("dx") 0x80u16, out("al") _);
+                libc::_exit(0);
+            }
+        }
+        let mut status = 0;
+        // SAFETY: the status is written to this stack.
+        assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+        status == 0
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn umh_9_io_ports_are_given_up() {
+        on_a_thread(|| {
+            // SAFETY: integers only.
+            let had = unsafe { libc::syscall(libc::SYS_ioperm, 0x80, 1, 1) };
+            if Errno::result(had) == Err(Errno::ENOSYS) {
+                return println!("this kernel gives nobody I/O ports");
+            }
+            if let Err(e) = Errno::result(had) {
+                let _ = std::io::Write::write_fmt(
+                    &mut std::io::stderr(),
+                    format_args!("skipped: this process cannot have I/O ports: {e}\n"),
+                );
+                return;
+            }
+            assert!(child_reads_a_port(), "a child that nobody resets inherits the port");
+            assert!(io_ports());
+            assert!(!child_reads_a_port());
+        });
+    }
+
+    #[test]
+    fn umh_9_requested_keys_go_to_the_default_keyring() {
+        on_a_thread(|| {
+            // KEYCTL_SET_REQKEY_KEYRING: the session keyring; then, with -1, what it is now.
+            // SAFETY: integers only.
+            let set = |to: c_int| Errno::result(unsafe { libc::syscall(libc::SYS_keyctl, 14, to) });
+            if set(3).is_err() {
+                assert!(!keyring::exist());
+                return;
+            }
+            assert_eq!(set(-1), Ok(3));
+            assert!(key_requests());
+            assert_eq!(set(-1), Ok(0));
+        });
     }
 }

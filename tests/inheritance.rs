@@ -343,6 +343,22 @@ fn umh_9_each_launch_has_its_own_session_keyring() {
     assert_ne!(first, second);
 }
 
+/// Declared: it is passed on.
+#[test]
+fn umh_9_the_audit_login_is_the_host_s() {
+    let login = |by: &mut Command| {
+        let output = by.output().unwrap();
+        String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
+    };
+    if !std::fs::exists("/proc/self/loginuid").unwrap() {
+        return println!("this kernel has no audit");
+    }
+    let cat = ["/bin/cat", "/proc/self/loginuid"];
+    let hosts = login(Command::new(cat[0]).arg(cat[1]));
+    let helpers = login(Command::new(env!("CARGO_BIN_EXE_khelper")).args(["run", "--"]).args(cat));
+    assert!(helpers.starts_with(&hosts), "{helpers} is not {hosts}");
+}
+
 #[test]
 fn umh_9_everything_at_once() {
     fn all() -> io::Result<()> {

@@ -71,7 +71,8 @@ fn machine() -> String {
 fn pairs(bare: &Path, subject: &Path, helper: &Path) {
     let engine = Driven::subject(subject, "engine", helper, "plain");
     let others = [Driven::subject(subject, "command", helper, "plain"), Driven::bare(bare, helper)];
-    for (outstanding, launches) in [(1, 20), (50, 100)] {
+    // So many at once that the workers of the first are there for the last.
+    for (outstanding, launches) in [(1, 20), (50, 600)] {
         let title = format!("{}, {outstanding} outstanding", helper.file_name().unwrap().to_string_lossy());
         for other in &others {
             paired(&title, &engine, other, launches, outstanding, PAIRS).print();

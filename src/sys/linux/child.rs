@@ -11,15 +11,12 @@ use libc::{c_char, c_int, c_long, c_void};
 use crate::abi::birth::Rlimit;
 
 use super::close::close_from;
+use super::dispositions::{SIGSET_BYTES, Signals, reset_signal_actions};
 use super::inherited::memory::{PR_SET_MEMORY_MERGE, Unwanted};
 use super::keyring::KEYCTL_JOIN_SESSION_KEYRING;
 
-/// The last signal number (signal(7): SIGRTMAX).
-const LAST_SIGNAL: c_int = 64;
 /// The umask of a helper (UMH-9).
 const UMASK: c_long = 0o022;
-/// The kernel's signal set in bytes.
-const SIGSET_BYTES: usize = 8;
 /// Where the child puts the pipe for its report, when it has one.
 const REPORT_FD: c_int = 3;
 
@@ -63,15 +60,6 @@ pub(super) struct Report {
     pub(super) step: c_int,
     pub(super) errno: c_int,
     pub(super) kept: u32,
-}
-
-/// Which signals may be ignored or handled in the child.
-#[derive(Clone, Copy)]
-pub(super) enum Signals {
-    /// The kernel has reset the handlers; these are ignored, signal 1 in bit 0.
-    Ignored(u64),
-    /// Nobody knows: each has to be asked for.
-    Unknown,
 }
 
 /// Everything that the child needs. In shared memory it answers there, through atomics, since the compiler knows
@@ -221,41 +209,6 @@ fn limit(shared: &Shared) -> Result<(), Step> {
         return Err(Step::NoNewPrivs);
     }
     Ok(())
-}
-
-/// The kernel's own sigaction, on the machines where it has a restorer; all-zero but for the handler here.
-#[repr(C)]
-struct KernelSigaction {
-    handler: usize,
-    flags: libc::c_ulong,
-    restorer: usize,
-    mask: u64,
-}
-
-/// Every signal at its default. The child has a table of its own (no CLONE_SIGHAND). Handlers have to go as well,
-/// though exec resets them: one could run in the host's memory as soon as signals are unblocked.
-fn reset_signal_actions(signals: Signals) {
-    let default = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
-    for signal in 1..=LAST_SIGNAL {
-        let reset = match signals {
-            Signals::Ignored(set) => set & (1 << (signal - 1)) != 0,
-            Signals::Unknown => !has_default_action(signal),
-        };
-        if reset {
-            let none = ptr::null_mut::<KernelSigaction>();
-            // SAFETY: the structure is the kernel's and lives on this stack.
-            unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, none, SIGSET_BYTES) };
-        }
-    }
-}
-
-/// SIGKILL and SIGSTOP read as default.
-fn has_default_action(signal: c_int) -> bool {
-    let mut now = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
-    let none = ptr::null::<KernelSigaction>();
-    // SAFETY: the structure is the kernel's and lives on this stack.
-    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, none, &raw mut now, SIGSET_BYTES) };
-    now.handler == libc::SIG_DFL
 }
 
 /// oom_score_adj, and what belongs to the memory where that is the child's own.

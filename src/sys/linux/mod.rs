@@ -6,6 +6,7 @@ mod caps;
 mod child;
 mod clone;
 mod close;
+mod dispositions;
 mod inherited;
 mod keyring;
 mod launch;

@@ -113,7 +113,7 @@ pub trait Host: Send + Sync {
     fn requester(&self) -> Requester;
     /// Fails with advice if SIGCHLD is ignored or SA_NOCLDWAIT set; sets it to default if `fix` (UMH-8).
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError>;
-    /// Makes the calling thread a worker (own fd table, cwd, umask, nice, CPUs, groups; UMH-9).
+    /// Makes the calling thread a worker (own fd table, nice, CPUs, groups; UMH-9).
     fn worker(&self) -> Result<Box<dyn Worker>, SysError>;
     /// Signals a helper that is known not to be reaped, by pidfd, then its group (UMH-14). The caller holds the
     /// lock under which it is marked ended.

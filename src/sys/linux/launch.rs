@@ -12,12 +12,15 @@ use nix::errno::Errno;
 
 use crate::abi::birth::Rlimit;
 use crate::abi::error::SysError;
+use crate::abi::mutation::{self, Mutation};
 
 /// The child's stack, its guard page not counted. The child calls one function, which calls none.
 const STACK: usize = 64 * 1024;
 const PAGE: usize = 4096;
 /// The last signal number (signal(7): SIGRTMAX).
 const LAST_SIGNAL: c_int = 64;
+/// The umask of a helper (UMH-9).
+const UMASK: c_long = 0o022;
 /// The kernel's signal set in bytes.
 const SIGSET_BYTES: usize = 8;
 
@@ -69,13 +72,14 @@ pub(super) struct Order<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Setsid,
+    Chdir,
     Dup,
     Rlimit,
     NoNewPrivs,
     Exec,
 }
 
-const STEPS: [Step; 5] = [Step::Setsid, Step::Dup, Step::Rlimit, Step::NoNewPrivs, Step::Exec];
+const STEPS: [Step; 6] = [Step::Setsid, Step::Chdir, Step::Dup, Step::Rlimit, Step::NoNewPrivs, Step::Exec];
 
 /// A helper that runs.
 pub(super) struct Born {
@@ -104,6 +108,7 @@ struct Shared {
     rlimit_count: usize,
     no_new_privs: bool,
     reset_oom: bool,
+    reset_umask: bool,
     step: AtomicI32,
     errno: AtomicI32,
     oom_kept: AtomicBool,
@@ -124,6 +129,7 @@ pub(super) fn launch(stack: &Stack, order: &Order<'_>) -> Result<Born, Stillborn
         rlimit_count: order.rlimits.len(),
         no_new_privs: order.no_new_privs,
         reset_oom: order.reset_oom,
+        reset_umask: !mutation::is(Mutation::UmaskKept),
         step: AtomicI32::new(-1),
         errno: AtomicI32::new(0),
         oom_kept: AtomicBool::new(false),
@@ -205,6 +211,16 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
     // SAFETY: integers only.
     if unsafe { libc::syscall(libc::SYS_setsid) } < 0 {
         return (Step::Setsid, last());
+    }
+    // The clone had no CLONE_FS: the child has its own copy of root, working directory and umask. "/" is the root that
+    // the worker shares with the host at this moment, so a chroot(2) of the host's holds for the helper (UMH-10).
+    // SAFETY: a constant path.
+    if unsafe { libc::syscall(libc::SYS_chdir, c"/".as_ptr()) } < 0 {
+        return (Step::Chdir, last());
+    }
+    if shared.reset_umask {
+        // SAFETY: an integer only; umask(2) cannot fail.
+        unsafe { libc::syscall(libc::SYS_umask, UMASK) };
     }
     for (to, from) in (0..).zip(shared.fds) {
         // dup2 of a descriptor onto itself would leave it close-on-exec, so the worker's own 0 to 2 are never passed.

@@ -3,29 +3,21 @@
 use std::fs;
 
 use nix::errno::Errno;
-use rustix::fs::Mode;
-use rustix::process::{chdir, setpriority_process, umask};
-use rustix::thread::{UnshareFlags, set_thread_groups};
+use rustix::process::setpriority_process;
+use rustix::thread::set_thread_groups;
 
 use crate::abi::birth::NotEnforced;
 use crate::abi::error::SysError;
-use crate::abi::mutation::{self, Mutation};
 
 /// Room for 8,192 CPUs; the kernel takes a mask of any length.
 const CPU_WORDS: usize = 128;
 
-/// Own descriptor table with nothing in it but `/dev/null` as 0, 1 and 2; cwd `/`, umask 022. All of it is this thread's
-/// alone.
+/// Gives the calling thread its own descriptor table, which holds nothing but `/dev/null` as 0, 1 and 2. Root, working
+/// directory and umask stay shared with the host: the child sets the last two itself, after the clone.
 pub(super) fn unshare() -> Result<(), SysError> {
     close_all_in_a_table_of_our_own()?;
     for fd in 0..3 {
         open_null_as(fd)?;
-    }
-    #[expect(deprecated, reason = "rustix renamed it to an unsafe one for CLONE_FILES's sake; this flag is CLONE_FS")]
-    rustix::thread::unshare(UnshareFlags::FS).map_err(|e| SysError::new("unshare(CLONE_FS)", errno(e)))?;
-    chdir("/").map_err(|e| SysError::new("chdir /", errno(e)))?;
-    if !mutation::is(Mutation::UmaskKept) {
-        umask(Mode::from_raw_mode(0o022));
     }
     Ok(())
 }
@@ -119,10 +111,6 @@ fn span(part: &str) -> Option<u32> {
     let (first, last) = part.split_once('-').unwrap_or((part, part));
     let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
     (last >= first).then(|| last - first + 1)
-}
-
-fn errno(e: rustix::io::Errno) -> Errno {
-    Errno::from_raw(e.raw_os_error())
 }
 
 #[cfg(test)]

@@ -226,6 +226,7 @@ fn failure(stillborn: Stillborn) -> LaunchFailure {
         Stillborn::Step(step, errno) => {
             let what = match step {
                 Step::Setsid => "setsid in the helper",
+                Step::Chdir => "chdir / in the helper",
                 Step::Dup => "dup3 in the helper",
                 Step::Rlimit => "setrlimit in the helper",
                 Step::NoNewPrivs | Step::Exec => "PR_SET_NO_NEW_PRIVS in the helper",

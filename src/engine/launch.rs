@@ -47,7 +47,7 @@ impl Inner {
         let values = self.sysctl.copy();
         let host = worker.host_sets();
         let plan = if mutation::is(Mutation::MasksNotApplied) {
-            SetsPlan { bounding: host.bounding, inheritable: host.inheritable }
+            SetsPlan { bounding: host.bounding.at_most(), inheritable: host.inheritable.at_least() }
         } else {
             masks::plan(&host, values.bset, values.inheritable, call.own)
         };
@@ -55,9 +55,14 @@ impl Inner {
             return Fate::HandOver;
         }
         let Some(mut info) = call.state.lock().info.take() else { return Fate::Retire };
-        let launched = self
-            .prepare(worker, cut, call, &values, plan, &mut info)
-            .and_then(|image| worker.launch(&image).map_err(|failure| failure_of(failure, image.path.as_bytes())));
+        let launched = self.prepare(worker, cut, call, &values, plan, &mut info).and_then(|image| {
+            worker.launch(&image).map_err(|failure| {
+                if failure == LaunchFailure::NotConfined {
+                    call.state.lock().record.enforced = Some(Enforcement::Refused);
+                }
+                failure_of(failure, image.path.as_bytes())
+            })
+        });
         call.state.lock().info = Some(info);
         match launched {
             Ok(launched) => {
@@ -91,9 +96,7 @@ impl Inner {
             (state.record.bset, state.record.inheritable) = (values.bset, values.inheritable);
         }
         if enforced == Enforcement::Refused {
-            let why = "the masks can be enforced neither by cutting the bounding set nor by no_new_privs";
-            let advice = "nothing was started: see what forbids capset(2) here, a seccomp filter most likely";
-            return Err(Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice));
+            return Err(not_confined());
         }
         Ok(Image {
             path,
@@ -191,8 +194,17 @@ fn run_init(info: &mut SubprocessInfo, birth: &mut Birth) -> Result<(), Failure>
 fn failure_of(failure: LaunchFailure, path: &[u8]) -> Failure {
     match failure {
         LaunchFailure::Exec(errno) => exec_failure(errno, path),
+        LaunchFailure::NotConfined => not_confined(),
         LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
     }
+}
+
+/// UMH-11: neither way of enforcing the masks was seen to work.
+fn not_confined() -> Failure {
+    let why = "the masks can be enforced neither by cutting the bounding set nor by no_new_privs";
+    let advice = "nothing was started: prctl(2), capset(2) or reading the sets back is forbidden here, most likely by a \
+                  seccomp filter";
+    Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice)
 }
 
 /// No process could be made.

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 pub use crate::abi::birth::SetsPlan;
 use crate::abi::birth::{Enforcement, Image, NotEnforced};
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::wait::WaitStatus;
 use crate::abi::who::{ChainLink, Requester};
@@ -61,6 +61,8 @@ pub enum LaunchFailure {
     Process(SysError),
     /// The process was made and could not execute the program; it is already reaped.
     Exec(Errno),
+    /// The masks depend on no_new_privs, which could not be set; the process ended before exec and is reaped (UMH-11).
+    NotConfined,
 }
 
 /// How a helper ended.
@@ -90,7 +92,7 @@ pub trait Watcher {
 /// A thread that was cut down and can launch. It lives on the thread that made it and is not `Send`.
 pub trait Worker {
     /// The sets of the thread that made this worker, read when it was made (UMH-10).
-    fn host_sets(&self) -> CapSets;
+    fn host_sets(&self) -> ThreadSets;
     /// Cuts this worker further; it never widens. Says how, or `Enforcement::Refused` if it could not.
     fn narrow(&mut self, plan: &SetsPlan) -> Enforcement;
     /// Makes the process; returns when exec has succeeded or failed.
@@ -105,8 +107,8 @@ pub trait Host: Send + Sync {
     fn clock(&self) -> &dyn Clock;
     /// Every capability that the running kernel knows (cap_last_cap).
     fn known(&self) -> CapMask;
-    /// The five sets of the calling thread.
-    fn sets(&self) -> CapSets;
+    /// The five sets of the calling thread, each as far as it can be read.
+    fn sets(&self) -> ThreadSets;
     /// `kernel.threads-max`, if it can be read (REQ-3).
     fn threads_max(&self) -> Option<u32>;
     /// This process, as a requester.

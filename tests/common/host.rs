@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::SystemTime;
 
-use khelper::abi::cap::{CapMask, CapSets};
+use khelper::abi::cap::{CapMask, ThreadSets};
 use khelper::abi::error::SysError;
 use khelper::abi::who::{ChainLink, Requester};
 use khelper::sys::host::{Armed, Clock, Host, Micros, Wake, Worker};
@@ -55,7 +55,7 @@ impl Host for Odd {
     fn known(&self) -> CapMask {
         self.machine.known()
     }
-    fn sets(&self) -> CapSets {
+    fn sets(&self) -> ThreadSets {
         self.machine.sets()
     }
     fn threads_max(&self) -> Option<u32> {

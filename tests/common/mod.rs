@@ -87,6 +87,16 @@ impl Dir {
     }
 }
 
+impl Dir {
+    /// A FIFO that every user may open; its path as a string.
+    pub fn fifo(&self, name: &str) -> String {
+        let path = self.0.join(name);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::empty()).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
 impl Drop for Dir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);

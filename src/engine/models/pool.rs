@@ -7,7 +7,7 @@ use super::super::khelper::{Job, Pool};
 use super::super::sysctl::{KnobWrite, Sysctl};
 use super::{Count, explore_many, join, saw, spawn};
 use crate::abi::birth::{Enforcement, Image};
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::mask::MaskExpr;
 use crate::policy::masks;
 use crate::sys::host::{Ended, LaunchFailure, Launched, SetsPlan, Watcher, Worker};
@@ -25,8 +25,8 @@ const HOST: CapSets = CapSets {
 struct ModelWorker(SetsPlan);
 
 impl Worker for ModelWorker {
-    fn host_sets(&self) -> CapSets {
-        HOST
+    fn host_sets(&self) -> ThreadSets {
+        HOST.into()
     }
     fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {
         self.0.bounding = self.0.bounding & plan.bounding;

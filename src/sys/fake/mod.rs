@@ -26,7 +26,7 @@ use nix::errno::Errno;
 
 use super::host::{Armed, Clock, Host, LaunchFailure, Micros, SetsPlan, Wake, Worker};
 use crate::abi::birth::{Enforcement, Stdin};
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::wait::WaitStatus;
 use crate::abi::who::{ChainLink, Comm, Requester};
@@ -131,7 +131,7 @@ pub struct Machine {
     /// `kernel.threads-max`.
     pub threads_max: Option<u32>,
     /// The sets of every thread that was not cut.
-    pub sets: CapSets,
+    pub sets: ThreadSets,
     /// How a worker is cut down.
     pub enforcement: Enforcement,
     /// Workers are not made until this is false again: calls that need one stay queued.
@@ -162,7 +162,7 @@ impl FakeHost {
         let all = CapSets { permitted: KNOWN, effective: KNOWN, bounding: KNOWN, ..CapSets::default() };
         let machine = Machine {
             threads_max: Some(100_000),
-            sets: all,
+            sets: all.into(),
             enforcement: Enforcement::Masks,
             hold_workers: false,
             no_worker: None,
@@ -242,7 +242,7 @@ impl Host for FakeHost {
     fn known(&self) -> CapMask {
         KNOWN
     }
-    fn sets(&self) -> CapSets {
+    fn sets(&self) -> ThreadSets {
         self.world.lock().machine.sets
     }
     fn threads_max(&self) -> Option<u32> {

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use super::world::{Helper, World};
 use super::{Launch, Panics, Script};
 use crate::abi::birth::{Enforcement, Image};
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::wait::WaitStatus;
 use crate::sys::host::{Ended, LaunchFailure, Launched, SetsPlan, Stream, Watcher, Worker};
@@ -15,7 +15,7 @@ use crate::sys::host::{Ended, LaunchFailure, Launched, SetsPlan, Stream, Watcher
 pub(super) struct FakeWorker {
     world: Arc<World>,
     /// The sets of the thread that made it.
-    host: CapSets,
+    host: ThreadSets,
     /// What is left after every cut.
     sets: SetsPlan,
     /// The helper it launched last, and whether its output is read.
@@ -36,7 +36,7 @@ impl FakeWorker {
         }
         let host = state.machine.sets;
         drop(state);
-        let sets = SetsPlan { bounding: host.bounding, inheritable: host.inheritable };
+        let sets = SetsPlan { bounding: host.bounding.at_most(), inheritable: host.inheritable.at_most() };
         Ok(Box::new(Self { world: world.clone(), host, sets, last: None }))
     }
 
@@ -67,7 +67,7 @@ impl FakeWorker {
 }
 
 impl Worker for FakeWorker {
-    fn host_sets(&self) -> CapSets {
+    fn host_sets(&self) -> ThreadSets {
         self.host
     }
 

@@ -277,10 +277,14 @@ fn reset_signal_actions() {
     }
 }
 
+/// Set and read back: a seccomp filter can report success for a call that was not made.
 fn set_no_new_privs() -> bool {
     let zero: c_long = 0;
     // SAFETY: integers only; it binds this process alone.
-    unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1 as c_long, zero, zero, zero) == 0 }
+    unsafe {
+        libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1 as c_long, zero, zero, zero);
+        libc::syscall(libc::SYS_prctl, libc::PR_GET_NO_NEW_PRIVS, zero, zero, zero, zero) == 1
+    }
 }
 
 fn zero_oom_score_adj() -> bool {

@@ -16,7 +16,7 @@ use std::time::{Instant, SystemTime};
 use nix::errno::Errno;
 
 use super::host::{Armed, Clock, Host, Micros, Wake, Worker};
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::who::{ChainLink, Requester};
 
@@ -30,7 +30,10 @@ pub struct LinuxHost {
 impl LinuxHost {
     /// This machine; its clock starts now.
     pub fn new() -> Self {
-        Self { clock: RealClock { start: Instant::now() }, known: proc::known() }
+        Self {
+            clock: RealClock { start: Instant::now() },
+            known: caps::known_to_the_kernel().unwrap_or_else(proc::known),
+        }
     }
 }
 
@@ -65,8 +68,8 @@ impl Host for LinuxHost {
     fn known(&self) -> CapMask {
         self.known
     }
-    fn sets(&self) -> CapSets {
-        caps::of_this_thread(self.known)
+    fn sets(&self) -> ThreadSets {
+        caps::of_this_thread()
     }
     fn threads_max(&self) -> Option<u32> {
         proc::threads_max()
@@ -78,7 +81,7 @@ impl Host for LinuxHost {
         machine::check_sigchld(fix)
     }
     fn worker(&self) -> Result<Box<dyn Worker>, SysError> {
-        Ok(Box::new(worker::LinuxWorker::new(self.known)?))
+        Ok(Box::new(worker::LinuxWorker::new()?))
     }
     fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno> {
         machine::kill(pid, signal)

@@ -14,7 +14,8 @@ const STATUS_BYTES: usize = 4096;
 /// CAP_CHECKPOINT_RESTORE, the last one this program has a name for.
 const LAST_NAMED: u8 = 40;
 
-/// Every capability that the running kernel knows (cap_last_cap).
+/// Every capability that the running kernel knows, by /proc/sys/kernel/cap_last_cap; for a kernel that does not answer
+/// itself. Something else may be mounted there, so nothing depends on its being right.
 pub(super) fn known() -> CapMask {
     let last = number("/proc/sys/kernel/cap_last_cap").and_then(|n| u8::try_from(n).ok());
     CapMask::up_to(last.unwrap_or(LAST_NAMED))
@@ -42,14 +43,30 @@ fn comm(pid: i32) -> Comm {
 
 /// The five sets of a process, a zombie's too (proc_pid_status(5)).
 pub(super) fn sets_of(pid: i32) -> Option<CapSets> {
+    parse_status(fs::File::open(format!("/proc/{pid}/status")).ok()?, parse_sets)
+}
+
+/// The five sets of the calling thread. `None` too if /proc is no procfs: another file system can say anything.
+pub(super) fn sets_of_this_thread() -> Option<CapSets> {
+    parse_status(this_status()?, parse_sets)
+}
+
+/// The status of the calling thread, from a real procfs.
+fn this_status() -> Option<fs::File> {
+    let file = fs::File::open("/proc/thread-self/status").ok()?;
+    let is_proc = rustix::fs::fstatfs(&file).is_ok_and(|on| on.f_type == rustix::fs::PROC_SUPER_MAGIC);
+    is_proc.then_some(file)
+}
+
+/// What `parse` finds in a status; a long one, with a long list of groups, is read to its end.
+fn parse_status<T>(mut file: fs::File, parse: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
     let mut status = [0; STATUS_BYTES];
-    let mut file = fs::File::open(format!("/proc/{pid}/status")).ok()?;
     // One read nearly always: it is made on every launch.
     let read = file.read(&mut status).ok()?;
-    parse_sets(&status[..read]).or_else(|| {
+    parse(&status[..read]).or_else(|| {
         let mut long = status[..read].to_vec();
         file.read_to_end(&mut long).ok()?;
-        parse_sets(&long)
+        parse(&long)
     })
 }
 
@@ -66,7 +83,7 @@ fn parse_sets(status: &[u8]) -> Option<CapSets> {
         permitted: set(b"CapPrm:")?,
         effective: set(b"CapEff:")?,
         bounding: set(b"CapBnd:")?,
-        ambient: set(b"CapAmb:").unwrap_or_default(),
+        ambient: set(b"CapAmb:")?,
     })
 }
 

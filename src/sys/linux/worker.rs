@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::abi::birth::{Enforcement, Image, NotEnforced, SetsPlan, Stdin};
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapSets, ThreadSets};
 use crate::abi::error::SysError;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Stream, Watcher, Worker};
 
@@ -30,8 +30,7 @@ struct Running {
 
 /// Lives and dies on its thread: its descriptors are of that thread's table.
 pub(super) struct LinuxWorker {
-    host: CapSets,
-    now: CapSets,
+    host: ThreadSets,
     not_enforced: Vec<NotEnforced>,
     reset_oom: bool,
     null: OwnedFd,
@@ -42,15 +41,14 @@ pub(super) struct LinuxWorker {
 
 impl LinuxWorker {
     /// Makes the calling thread a worker, for good.
-    pub(super) fn new(known: CapMask) -> Result<Self, SysError> {
-        let host = caps::of_this_thread(known);
+    pub(super) fn new() -> Result<Self, SysError> {
+        let host = caps::of_this_thread();
         ready::unshare()?;
         let null =
             fs::OpenOptions::new().read(true).write(true).open("/dev/null").map_err(|e| io("open /dev/null", &e))?;
         let adjusted = fs::read_to_string("/proc/self/oom_score_adj").is_ok_and(|text| text.trim() != "0");
         Ok(Self {
             host,
-            now: host,
             not_enforced: ready::level(),
             reset_oom: adjusted,
             null: null.into(),
@@ -72,12 +70,12 @@ impl LinuxWorker {
 }
 
 impl Worker for LinuxWorker {
-    fn host_sets(&self) -> CapSets {
+    fn host_sets(&self) -> ThreadSets {
         self.host
     }
 
     fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {
-        caps::narrow(&mut self.now, plan)
+        caps::narrow(plan)
     }
 
     fn launch(&mut self, image: &Image) -> Result<Launched, LaunchFailure> {
@@ -222,6 +220,7 @@ fn stdin(stdin: &Stdin) -> Result<Option<OwnedFd>, SysError> {
 fn failure(stillborn: Stillborn) -> LaunchFailure {
     match stillborn {
         Stillborn::Step(Step::Exec, errno) => LaunchFailure::Exec(errno),
+        Stillborn::Step(Step::NoNewPrivs, _) => LaunchFailure::NotConfined,
         Stillborn::Clone(errno) => LaunchFailure::Process(SysError::new("clone", errno)),
         Stillborn::Step(step, errno) => {
             let what = match step {
@@ -229,7 +228,8 @@ fn failure(stillborn: Stillborn) -> LaunchFailure {
                 Step::Chdir => "chdir / in the helper",
                 Step::Dup => "dup3 in the helper",
                 Step::Rlimit => "setrlimit in the helper",
-                Step::NoNewPrivs | Step::Exec => "PR_SET_NO_NEW_PRIVS in the helper",
+                // The two that have failures of their own, above.
+                Step::NoNewPrivs | Step::Exec => "exec in the helper",
             };
             LaunchFailure::Process(SysError::new(what, errno))
         }

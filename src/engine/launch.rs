@@ -174,6 +174,25 @@ impl Inner {
         self.log(Level::Error, format!("the worker of request {} panicked: a defect of the engine", call.id));
     }
 
+    /// No thread could be made for the call.
+    pub(super) fn no_thread(&self, call: &Call, error: &std::io::Error) {
+        if error.raw_os_error() != Some(Errno::EINVAL as i32) {
+            let failure = LaunchFailure::Process(SysError::new("a thread for the helper", Errno::EAGAIN));
+            return self.launch_failed(call, failure);
+        }
+        // clone(2) refuses a thread to one whose children would be in another pid or time namespace than it is.
+        let why = "the calling thread can start no other: it has left its pid or time namespace (unshare(2), setns(2))";
+        let advice = "call from a thread that has not, or start the engine after the change, in a forked child";
+        self.failed(call, Failure::new(Outcome::ExecFailed, Stage::Process, Errno::EAGAIN, why, advice));
+    }
+
+    /// The worker's root directory is not that which the caller had: nothing is started outside of the caller's.
+    pub(super) fn root_changed(&self, call: &Call) {
+        let why = "the root directory of the process was changed while the call was queued";
+        let advice = "nothing was started: make the call again";
+        self.failed(call, Failure::new(Outcome::Refused, Stage::Process, Errno::EAGAIN, why, advice));
+    }
+
     /// No process could be made, or it could not execute the program.
     pub(super) fn launch_failed(&self, call: &Call, failure: LaunchFailure) {
         let path = call.state.lock().record.path.clone();

@@ -1,6 +1,7 @@
 //! Floor 1: the machine. All unsafe code of the crate lives here.
 
 mod born;
+pub mod caller;
 pub mod fake;
 pub mod heap;
 pub mod host;

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use khelper::abi::cap::{CapMask, ThreadSets};
 use khelper::abi::error::SysError;
 use khelper::abi::who::{ChainLink, Requester};
+use khelper::sys::caller::CallerState;
 use khelper::sys::host::{Armed, Clock, Host, Micros, Wake, Worker};
 use khelper::sys::linux::LinuxHost;
 use nix::errno::Errno;
@@ -58,6 +59,9 @@ impl Host for Odd {
     fn sets(&self) -> ThreadSets {
         self.machine.sets()
     }
+    fn caller_state(&self) -> CallerState {
+        self.machine.caller_state()
+    }
     fn threads_max(&self) -> Option<u32> {
         self.machine.threads_max()
     }
@@ -66,6 +70,9 @@ impl Host for Odd {
     }
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError> {
         self.machine.check_sigchld(fix)
+    }
+    fn detach_root(&self) {
+        self.machine.detach_root();
     }
     fn worker(&self) -> Result<Box<dyn Worker>, SysError> {
         self.machine.worker()

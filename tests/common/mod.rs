@@ -98,9 +98,19 @@ impl Dir {
 }
 
 impl Drop for Dir {
+    /// Removes the folder, unless something is mounted within: that would be emptied too, and it may be the whole machine.
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        if !has_mounts(&self.0) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
     }
+}
+
+/// Whether a mount of this thread's namespace lies at `dir` or below; `true` if that cannot be known.
+fn has_mounts(dir: &Path) -> bool {
+    let Ok(mounts) = std::fs::read_to_string("/proc/thread-self/mountinfo") else { return true };
+    mounts.is_empty()
+        || mounts.lines().any(|line| line.split(' ').nth(4).is_none_or(|at| Path::new(at).starts_with(dir)))
 }
 
 /// Says why a test could not run: to the handle itself, for the test runner swallows `eprintln!`.

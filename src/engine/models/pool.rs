@@ -10,6 +10,7 @@ use crate::abi::birth::{Enforcement, Image};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::mask::MaskExpr;
 use crate::policy::masks;
+use crate::sys::caller::CallerState;
 use crate::sys::host::{Ended, LaunchFailure, Launched, SetsPlan, Watcher, Worker};
 
 const KNOWN: CapMask = CapMask::up_to(40);
@@ -27,6 +28,9 @@ struct ModelWorker(SetsPlan);
 impl Worker for ModelWorker {
     fn host_sets(&self) -> ThreadSets {
         HOST.into()
+    }
+    fn has_root_of(&self, _: &CallerState) -> bool {
+        true
     }
     fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {
         self.0.bounding = self.0.bounding & plan.bounding;

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
 
+use super::caller::{CallerState, Filters, NAMESPACES, Root};
 use super::host::{Armed, Clock, Host, LaunchFailure, Micros, SetsPlan, Wake, Worker};
 use crate::abi::birth::{Enforcement, Stdin};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
@@ -88,6 +89,8 @@ impl Default for Script {
 /// What goes on at this host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Now {
+    /// Workers made so far.
+    pub workers: usize,
     /// Workers that are held while they are made.
     pub held: usize,
     /// Launches whose exec is not decided yet.
@@ -132,6 +135,8 @@ pub struct Machine {
     pub threads_max: Option<u32>,
     /// The sets of every thread that was not cut.
     pub sets: ThreadSets,
+    /// The root directory of every thread, as the id of its mount; `None`: it cannot be read.
+    pub root: Option<u64>,
     /// How a worker is cut down.
     pub enforcement: Enforcement,
     /// Workers are not made until this is false again: calls that need one stay queued.
@@ -163,6 +168,7 @@ impl FakeHost {
         let machine = Machine {
             threads_max: Some(100_000),
             sets: all.into(),
+            root: Some(1),
             enforcement: Enforcement::Masks,
             hold_workers: false,
             no_worker: None,
@@ -223,6 +229,10 @@ impl FakeHost {
     }
 }
 
+fn root(mount: u64) -> Root {
+    Root { device: (0, 1), inode: 1, mount }
+}
+
 impl Clock for FakeHost {
     fn now(&self) -> Micros {
         self.world.lock().now
@@ -245,6 +255,18 @@ impl Host for FakeHost {
     fn sets(&self) -> ThreadSets {
         self.world.lock().machine.sets
     }
+    fn caller_state(&self) -> CallerState {
+        let machine = &self.world.lock().machine;
+        CallerState {
+            sets: machine.sets,
+            ids: Some([0; 6]),
+            securebits: Some(0),
+            no_new_privs: Some(false),
+            seccomp: Filters::Initial,
+            root: machine.root.map(root),
+            namespaces: Some([1; NAMESPACES]),
+        }
+    }
     fn threads_max(&self) -> Option<u32> {
         self.world.lock().machine.threads_max
     }
@@ -259,6 +281,7 @@ impl Host for FakeHost {
         machine.sigchld_ignored = false;
         Ok(())
     }
+    fn detach_root(&self) {}
     fn worker(&self) -> Result<Box<dyn Worker>, SysError> {
         FakeWorker::make(&self.world)
     }

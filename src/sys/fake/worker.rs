@@ -10,6 +10,7 @@ use crate::abi::birth::{Enforcement, Image};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::wait::WaitStatus;
+use crate::sys::caller::CallerState;
 use crate::sys::host::{Ended, LaunchFailure, Launched, SetsPlan, Stream, Watcher, Worker};
 
 pub(super) struct FakeWorker {
@@ -34,6 +35,7 @@ impl FakeWorker {
         if let Some(errno) = state.machine.no_worker {
             return Err(SysError::new("unshare", errno));
         }
+        state.workers += 1;
         let host = state.machine.sets;
         drop(state);
         let sets = SetsPlan { bounding: host.bounding.at_most(), inheritable: host.inheritable.at_most() };
@@ -69,6 +71,10 @@ impl FakeWorker {
 impl Worker for FakeWorker {
     fn host_sets(&self) -> ThreadSets {
         self.host
+    }
+
+    fn has_root_of(&self, caller: &CallerState) -> bool {
+        caller.root.is_none_or(|root| self.world.lock().machine.root == Some(root.mount))
     }
 
     fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {

@@ -24,6 +24,7 @@ pub(super) struct State {
     pub(super) scripts: BTreeMap<Vec<u8>, Script>,
     pub(super) machine: Machine,
     pub(super) launches: Vec<Launch>,
+    pub(super) workers: usize,
     pub(super) held: usize,
     pub(super) executing: usize,
     /// Helpers that are not reaped yet.
@@ -53,6 +54,7 @@ impl World {
             scripts: BTreeMap::new(),
             machine,
             launches: Vec::new(),
+            workers: 0,
             held: 0,
             executing: 0,
             helpers: BTreeMap::new(),
@@ -120,6 +122,7 @@ impl World {
 impl State {
     pub(super) fn counts(&self) -> Now {
         Now {
+            workers: self.workers,
             held: self.held,
             executing: self.executing,
             running: self.helpers.values().filter(|h| h.waited && self.alive(h)).count(),

@@ -61,7 +61,7 @@ fn read_back() -> ThreadSets {
 }
 
 fn by_status() -> ThreadSets {
-    proc::sets_of_this_thread().map_or(ThreadSets::UNREADABLE, ThreadSets::from)
+    proc::this_thread().map_or(ThreadSets::UNREADABLE, |status| status.sets.into())
 }
 
 fn by_calls() -> ThreadSets {

@@ -1,6 +1,7 @@
 //! The real machine. A helper is born from a *worker*: a thread of the engine that has made itself ready once (own
 //! descriptor table, scheduling, groups, capability sets), so that a launch has next to nothing to do.
 
+mod caller;
 mod caps;
 mod launch;
 mod machine;
@@ -15,6 +16,7 @@ use std::time::{Instant, SystemTime};
 
 use nix::errno::Errno;
 
+use super::caller::CallerState;
 use super::host::{Armed, Clock, Host, Micros, Wake, Worker};
 use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::error::SysError;
@@ -71,6 +73,9 @@ impl Host for LinuxHost {
     fn sets(&self) -> ThreadSets {
         caps::of_this_thread()
     }
+    fn caller_state(&self) -> CallerState {
+        caller::state()
+    }
     fn threads_max(&self) -> Option<u32> {
         proc::threads_max()
     }
@@ -79,6 +84,9 @@ impl Host for LinuxHost {
     }
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError> {
         machine::check_sigchld(fix)
+    }
+    fn detach_root(&self) {
+        ready::detach_root();
     }
     fn worker(&self) -> Result<Box<dyn Worker>, SysError> {
         Ok(Box::new(worker::LinuxWorker::new()?))

@@ -46,16 +46,32 @@ pub(super) fn sets_of(pid: i32) -> Option<CapSets> {
     parse_status(fs::File::open(format!("/proc/{pid}/status")).ok()?, parse_sets)
 }
 
-/// The five sets of the calling thread. `None` too if /proc is no procfs: another file system can say anything.
-pub(super) fn sets_of_this_thread() -> Option<CapSets> {
-    parse_status(this_status()?, parse_sets)
+/// What /proc/thread-self/status tells of the calling thread.
+#[derive(Clone, Copy)]
+pub(super) struct ThisThread {
+    /// The five sets.
+    pub(super) sets: CapSets,
+    /// The number of seccomp filters; `None` before Linux 5.9.
+    pub(super) filters: Option<u32>,
 }
 
-/// The status of the calling thread, from a real procfs.
-fn this_status() -> Option<fs::File> {
+/// `None` too if /proc is no procfs: another file system can say anything.
+pub(super) fn this_thread() -> Option<ThisThread> {
     let file = fs::File::open("/proc/thread-self/status").ok()?;
     let is_proc = rustix::fs::fstatfs(&file).is_ok_and(|on| on.f_type == rustix::fs::PROC_SUPER_MAGIC);
-    is_proc.then_some(file)
+    if !is_proc {
+        return None;
+    }
+    parse_status(file, |status| {
+        // A kernel without seccomp has no filters; with it, the line stands below the sets.
+        let filters = match line(status, b"Seccomp:") {
+            None => Some(0),
+            Some(_) => line(status, b"Seccomp_filters:").and_then(|n| n.parse().ok()),
+        };
+        // The last of the lines that are read here: a status that was cut off is read to its end.
+        line(status, b"Cpus_allowed:")?;
+        Some(ThisThread { sets: parse_sets(status)?, filters })
+    })
 }
 
 /// What `parse` finds in a status; a long one, with a long list of groups, is read to its end.
@@ -73,11 +89,7 @@ fn parse_status<T>(mut file: fs::File, parse: impl Fn(&[u8]) -> Option<T>) -> Op
 /// Read on every launch, so without the allocations of a whole parse. A forged name cannot mislead it: the kernel
 /// escapes the newlines of `Name:`.
 fn parse_sets(status: &[u8]) -> Option<CapSets> {
-    let set = |name: &[u8]| {
-        let line = status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(name))?;
-        let digits = std::str::from_utf8(line).ok()?.trim();
-        u64::from_str_radix(digits, 16).ok().map(CapMask::from_bits)
-    };
+    let set = |name: &[u8]| u64::from_str_radix(line(status, name)?, 16).ok().map(CapMask::from_bits);
     Some(CapSets {
         inheritable: set(b"CapInh:")?,
         permitted: set(b"CapPrm:")?,
@@ -85,6 +97,12 @@ fn parse_sets(status: &[u8]) -> Option<CapSets> {
         bounding: set(b"CapBnd:")?,
         ambient: set(b"CapAmb:")?,
     })
+}
+
+/// The value of a line of a status.
+fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a str> {
+    let value = status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(name))?;
+    std::str::from_utf8(value).ok().map(str::trim)
 }
 
 /// Parent and session of a process.

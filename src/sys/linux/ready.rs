@@ -22,6 +22,12 @@ pub(super) fn unshare() -> Result<(), SysError> {
     Ok(())
 }
 
+/// Best effort: where it is refused, each launch looks whether the root is still the caller's.
+pub(super) fn detach_root() {
+    // SAFETY: a flag only; no descriptor is affected.
+    unsafe { libc::unshare(libc::CLONE_FS) };
+}
+
 /// close_range(2) copies no more of the table than it keeps, so a host with many open files costs nothing.
 fn close_all_in_a_table_of_our_own() -> Result<(), SysError> {
     // SAFETY: integers only. The new table is this thread's own: no object of another thread loses a descriptor, and

@@ -11,10 +11,11 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::abi::birth::{Enforcement, Image, NotEnforced, SetsPlan, Stdin};
 use crate::abi::cap::{CapSets, ThreadSets};
 use crate::abi::error::SysError;
+use crate::sys::caller::CallerState;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Stream, Watcher, Worker};
 
 use super::launch::{Order, Stack, Step, Stillborn, launch};
-use super::{caps, proc, ready, reap};
+use super::{caller, caps, proc, ready, reap};
 
 /// A helper that lives as long as this (milliseconds) is looked at once while it runs, for the sets it started with.
 const LOOK_AFTER: u16 = 5;
@@ -72,6 +73,10 @@ impl LinuxWorker {
 impl Worker for LinuxWorker {
     fn host_sets(&self) -> ThreadSets {
         self.host
+    }
+
+    fn has_root_of(&self, caller: &CallerState) -> bool {
+        caller.root.is_none_or(|root| caller::root() == Some(root))
     }
 
     fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {

@@ -11,6 +11,7 @@ mod sandbox;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
@@ -227,26 +228,29 @@ fn umh_10_seccomp_filters_of_a_thread_hold_for_its_helpers_and_no_others() {
     alone("umh_10_seccomp_filters_of_a_thread_hold_for_its_helpers_and_no_others", || {
         let engine = started();
         let mkdir = |name: &str| run(&engine, &["/bin/mkdir", folder().join(name).to_str().unwrap()]).result;
-        let turn = Barrier::new(2);
+        // Turns; a thread that fails drops its ends, and the other does not wait for it.
+        let ((first_done, after_first), (second_done, after_second)) = (channel(), channel());
         thread::scope(|s| {
-            s.spawn(|| {
+            let mkdir = &mkdir;
+            s.spawn(move || {
                 no_mkdir();
                 assert_eq!(mkdir("filtered"), Some(256));
                 assert_eq!(mkdir("filtered again"), Some(256), "from an idle worker");
-                turn.wait();
-                turn.wait();
+                first_done.send(()).unwrap();
+                after_second.recv().unwrap();
                 assert_eq!(mkdir("filtered at last"), Some(256));
             });
-            s.spawn(|| {
+            let engine = &engine;
+            s.spawn(move || {
                 rustix::thread::set_no_new_privs(true).unwrap();
                 sandbox::refuse(&[(libc::SYS_acct, None)], libc::EPERM);
-                turn.wait();
+                after_first.recv().unwrap();
                 assert_eq!(mkdir("another filter"), Some(0));
-                assert_eq!(field(&status_of_helper(&engine), "Seccomp"), "2");
+                assert_eq!(field(&status_of_helper(engine), "Seccomp"), "2");
                 // One filter more on the same thread.
                 no_mkdir();
                 assert_eq!(mkdir("one more filter"), Some(256));
-                turn.wait();
+                second_done.send(()).unwrap();
             });
         });
         assert_eq!(mkdir("no filter"), Some(0));

@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn umh_10_each_part_counts_and_an_unreadable_one_is_never_the_same() {
         let set = |bits| ReadSet::Known(CapMask::from_bits(bits));
-        let changes: [(&str, fn(&mut CallerState), fn(&mut CallerState)); 11] = [
+        type Change = fn(&mut CallerState);
+        let changes: [(&str, Change, Change); 11] = [
             (
                 "inheritable",
                 |s| s.sets.inheritable = ReadSet::Known(CapMask::EMPTY),

@@ -345,6 +345,34 @@ fn umh_10_a_thread_that_cannot_read_its_state_starts_its_own_worker() {
     });
 }
 
+/// Landlock rules that forbid every exec, for the calling thread; false where the kernel has no Landlock.
+fn forbid_exec() -> bool {
+    let (exec, none) = (1u64, 0 as libc::c_long);
+    // SAFETY: the attribute is one number of eight bytes, as in the first version of Landlock; the rest are integers.
+    unsafe {
+        let rules = libc::syscall(libc::SYS_landlock_create_ruleset, &raw const exec, 8 as libc::c_long, none);
+        rules >= 0 && libc::syscall(libc::SYS_landlock_restrict_self, rules, none) == 0
+    }
+}
+
+/// A declared deviation: the kernel tells nobody which Landlock rules a thread has.
+#[test]
+fn umh_10_landlock_rules_are_seen_only_with_no_new_privs() {
+    as_root("umh_10_landlock_rules_are_seen_only_with_no_new_privs", || {
+        let engine = started();
+        thread::scope(|s| {
+            s.spawn(|| {
+                if !forbid_exec() {
+                    return skipped("this kernel has no Landlock");
+                }
+                assert_eq!(run(&engine, &["/bin/true"]).result, Some(0), "the difference that is declared");
+                rustix::thread::set_no_new_privs(true).unwrap();
+                assert_eq!(run(&engine, &["/bin/true"]).result, Some(-(Errno::EACCES as i32)));
+            });
+        });
+    });
+}
+
 #[test]
 fn umh_10_two_threads_with_different_capabilities_each_get_their_own() {
     const CALLS: usize = 40;

@@ -46,7 +46,7 @@ fn umh_12_the_sets_of_the_start_are_not_those_of_the_end() {
         return skipped("UMH-12: an ordinary user's helper has no capability to drop while it runs");
     }
     let engine = Engine::start().unwrap();
-    let host = engine.snapshot().host.bounding;
+    let host = engine.snapshot().host.bounding.known().unwrap();
     let different = [0.05, 0.2, 1.0, 5.0].into_iter().find_map(|seconds| {
         let text = format!("sleep {seconds}; exec /usr/bin/setpriv --bounding-set=-chown /bin/true");
         let record = run(&engine, &["/bin/sh", "-c", &text]);

@@ -14,7 +14,8 @@ use super::books::Books;
 use super::gate::Gatekeeper;
 use super::hooks::Hooks;
 use super::inner::{Inner, SecurityHook};
-use super::khelper::{self, Pool};
+use super::khelper;
+use super::pools::Pools;
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex};
 use super::sysctl::Sysctl;
@@ -69,8 +70,9 @@ impl Builder {
         self
     }
 
-    /// Starts it: the workers come from this thread, and have its capability sets (UMH-10). The gate opens last
-    /// (GATE-1).
+    /// Starts it. Workers for calls of threads in the same state as this one, in capability sets, namespaces, root and
+    /// the like, are started from here; a thread in another state starts its own when it calls (UMH-10). The gate opens
+    /// last (GATE-1).
     pub fn start(self) -> Result<Engine, EngineError> {
         let host = self.host.unwrap_or_else(|| Arc::new(LinuxHost::new()));
         // The error's own display adds the errno.
@@ -94,13 +96,14 @@ impl Builder {
             slots: Slots::new(),
             gate: Gatekeeper::new(),
             books: Monitor::new(Books::new(self.text_budget.unwrap_or(TEXT_BUDGET))),
-            pool: Pool::new(),
+            pools: Pools::new(),
             hook: self.hook,
             hooks: Hooks::default(),
             probe: self.probe,
             above: OnceLock::new(),
         });
-        khelper::start(&inner).map_err(|e| {
+        let state = inner.host.caller_state();
+        inner.pools.open(state, |pool, state| khelper::start(&inner, pool, state, false)).map_err(|e| {
             failed(&SysError::new("a thread for the engine", Errno::from_raw(e.raw_os_error().unwrap_or(0))))
         })?;
         let engine = Engine { _handle: Arc::new(super::Handle(inner.clone())), inner };

@@ -1,5 +1,5 @@
 //! What an engine is made of. Locks, in the order in which they may nest: a call's state, the books, the limit, the
-//! knobs; the gate, under the books or alone. Hooks run under none.
+//! knobs; the gate, under the books or alone; the list of pools, then a pool. Hooks run under none.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -19,7 +19,7 @@ use super::call::Call;
 use super::event::{EventKind, Level};
 use super::gate::Gatekeeper;
 use super::hooks::Hooks;
-use super::khelper::Pool;
+use super::pools::Pools;
 use super::record::{Outcome, Record, State};
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex, lock};
@@ -44,7 +44,7 @@ pub(super) struct Inner {
     pub(super) slots: Slots,
     pub(super) gate: Gatekeeper,
     pub(super) books: Arc<Monitor<Books>>,
-    pub(super) pool: Pool<Arc<Call>>,
+    pub(super) pools: Pools<Arc<Call>>,
     pub(super) hook: Option<SecurityHook>,
     pub(super) hooks: Hooks,
     pub(super) probe: Option<(PathBuf, &'static str)>,

@@ -1,14 +1,13 @@
 //! The launching workers, named after the kernel's workqueue. One thread per live helper, idle ones reused. The
 //! masks are a property of a thread in Linux, so each worker is cut down once and bears the generation of the masks
-//! it was made for; it is retired when that is past. The spawner itself is never cut: fresh workers come from it.
+//! it was made for; it is retired when that is past. The spawner itself is never cut: fresh workers come from it, and
+//! inherit what it has from the thread that started it (`pools`).
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use nix::errno::Errno;
-
-use crate::abi::error::SysError;
+use crate::sys::caller::CallerState;
 use crate::sys::host::LaunchFailure;
 
 use super::call::Call;
@@ -60,6 +59,13 @@ impl Job for Arc<Call> {
 
 /// The idle workers and the jobs that need a fresh one.
 pub(super) struct Pool<J>(Arc<Monitor<State<J>>>);
+
+impl<J> Clone for Pool<J> {
+    /// Another handle to the same pool.
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl<J: Job> Pool<J> {
     pub(super) fn new() -> Self {
@@ -208,40 +214,72 @@ fn retire<J: Job>(desks: impl IntoIterator<Item = Arc<Desk<J>>>) {
     }
 }
 
-/// Starts the spawner, from a thread that has the host's own sets. It makes fresh workers.
-pub(super) fn start(inner: &Arc<Inner>) -> std::io::Result<()> {
-    let inner = inner.clone();
-    let spawner = move || {
-        while let Some(call) = inner.pool.next_fresh() {
-            hire(&inner, call);
-        }
-    };
-    thread::Builder::new().name("khelper".into()).stack_size(STACK).spawn(spawner).map(drop)
+/// Makes the workers of one pool.
+#[derive(Clone)]
+struct Spawner {
+    inner: Arc<Inner>,
+    pool: Pool<Arc<Call>>,
+    /// The state of the thread that started it: it and every worker inherited that.
+    state: Arc<CallerState>,
 }
 
-fn hire(inner: &Arc<Inner>, call: Arc<Call>) {
-    let (worker_inner, job) = (inner.clone(), call.clone());
-    let spawned = thread::Builder::new()
-        .name("khelper-worker".into())
-        .stack_size(STACK)
-        .spawn(move || worker(&worker_inner, job));
-    if spawned.is_err() {
-        inner.pool.left();
-        let failure = LaunchFailure::Process(SysError::new("a thread for the helper", Errno::EAGAIN));
-        inner.launch_failed(&call, failure);
+/// Starts the spawner of `pool` from the calling thread, whose state is `state`.
+///
+/// `detached`: with its own root directory. A calling thread in another state than the engine's may be about to enter
+/// further namespaces, which it could not while the engine's threads shared its root; so this returns when they do not.
+/// The engine's first spawner shares the root of the process, as its other threads do, and keeps no directory busy.
+pub(super) fn start(
+    inner: &Arc<Inner>,
+    pool: &Pool<Arc<Call>>,
+    state: &Arc<CallerState>,
+    detached: bool,
+) -> std::io::Result<()> {
+    let spawner = Spawner { inner: inner.clone(), pool: pool.clone(), state: state.clone() };
+    let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
+    let run = move || {
+        if detached {
+            spawner.inner.host.detach_root();
+        }
+        // The receiver waits, or has gone.
+        let _ = ready.send(());
+        drop(ready);
+        while let Some(call) = spawner.pool.next_fresh() {
+            hire(&spawner, call);
+        }
+    };
+    thread::Builder::new().name("khelper".into()).stack_size(STACK).spawn(run)?;
+    if detached {
+        // An error means that the thread has ended; then nobody shares a root with it either.
+        let _ = is_ready.recv();
+    }
+    Ok(())
+}
+
+fn hire(spawner: &Spawner, call: Arc<Call>) {
+    let (of_worker, job) = (spawner.clone(), call.clone());
+    let spawned =
+        thread::Builder::new().name("khelper-worker".into()).stack_size(STACK).spawn(move || worker(&of_worker, job));
+    if let Err(e) = spawned {
+        spawner.pool.left();
+        spawner.inner.no_thread(&call, &e);
     }
 }
 
-fn worker(inner: &Arc<Inner>, first: Arc<Call>) {
+fn worker(spawner: &Spawner, first: Arc<Call>) {
+    let inner = &spawner.inner;
     let mut worker = match inner.host.worker() {
         Ok(worker) => worker,
         Err(e) => {
-            inner.pool.left();
+            spawner.pool.left();
             return inner.launch_failed(&first, LaunchFailure::Process(e));
         }
     };
     let mut cut: Option<Cut> = None;
-    inner.pool.serve(first, |call| {
+    spawner.pool.serve(first, |call| {
+        if !worker.has_root_of(&spawner.state) {
+            inner.root_changed(call);
+            return Fate::Retire;
+        }
         catch_unwind(AssertUnwindSafe(|| inner.run(worker.as_mut(), &mut cut, call))).unwrap_or_else(|_| {
             inner.broken(call);
             Fate::Retire

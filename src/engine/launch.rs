@@ -48,7 +48,7 @@ impl Inner {
         let values = self.sysctl.copy();
         let host = worker.host_sets();
         let plan = if mutation::is(Mutation::MasksNotApplied) {
-            SetsPlan { bounding: host.bounding, inheritable: host.inheritable }
+            SetsPlan { bounding: host.bounding.at_most(), inheritable: host.inheritable.at_least() }
         } else {
             masks::plan(&host, values.bset, values.inheritable, call.own)
         };
@@ -56,9 +56,14 @@ impl Inner {
             return Fate::HandOver;
         }
         let Some(mut info) = call.state.lock().info.take() else { return Fate::Retire };
-        let launched = self
-            .prepare(worker, cut, call, &values, plan, &mut info)
-            .and_then(|image| worker.launch(&image).map_err(|failure| failure_of(failure, image.path.as_bytes())));
+        let launched = self.prepare(worker, cut, call, &values, plan, &mut info).and_then(|image| {
+            worker.launch(&image).map_err(|failure| {
+                if failure == LaunchFailure::NotConfined {
+                    call.state.lock().record.enforced = Some(Enforcement::Refused);
+                }
+                failure_of(failure, image.path.as_bytes())
+            })
+        });
         call.state.lock().info = Some(info);
         match launched {
             Ok(launched) => {
@@ -92,9 +97,7 @@ impl Inner {
             (state.record.bset, state.record.inheritable) = (values.bset, values.inheritable);
         }
         if enforced == Enforcement::Refused {
-            let why = "the masks can be enforced neither by cutting the bounding set nor by no_new_privs";
-            let advice = "nothing was started: see what forbids capset(2) here, a seccomp filter most likely";
-            return Err(Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice));
+            return Err(not_confined());
         }
         let wait = call.state.lock().record.wait;
         Ok(Image {
@@ -175,6 +178,25 @@ impl Inner {
         self.log(Level::Error, format!("the worker of request {} panicked: a defect of the engine", call.id));
     }
 
+    /// No thread could be made for the call.
+    pub(super) fn no_thread(&self, call: &Call, error: &std::io::Error) {
+        if error.raw_os_error() != Some(Errno::EINVAL as i32) {
+            let failure = LaunchFailure::Process(SysError::new("a thread for the helper", Errno::EAGAIN));
+            return self.launch_failed(call, failure);
+        }
+        // clone(2) refuses a thread to one whose children would be in another pid or time namespace than it is.
+        let why = "the calling thread can start no other: it has left its pid or time namespace (unshare(2), setns(2))";
+        let advice = "call from a thread that has not, or start the engine after the change, in a forked child";
+        self.failed(call, Failure::new(Outcome::ExecFailed, Stage::Process, Errno::EAGAIN, why, advice));
+    }
+
+    /// The worker's root directory is not that which the caller had: nothing is started outside of the caller's.
+    pub(super) fn root_changed(&self, call: &Call) {
+        let why = "the root directory of the process was changed while the call was queued";
+        let advice = "nothing was started: make the call again";
+        self.failed(call, Failure::new(Outcome::Refused, Stage::Process, Errno::EAGAIN, why, advice));
+    }
+
     /// No process could be made, or it could not execute the program.
     pub(super) fn launch_failed(&self, call: &Call, failure: LaunchFailure) {
         let path = call.state.lock().record.path.clone();
@@ -196,8 +218,17 @@ fn failure_of(failure: LaunchFailure, path: &[u8]) -> Failure {
     match failure {
         LaunchFailure::Exec(errno) => exec_failure(errno, path),
         LaunchFailure::Image(flaw) => Failure { outcome: Outcome::ExecFailed, error: image_error(flaw, path) },
+        LaunchFailure::NotConfined => not_confined(),
         LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
     }
+}
+
+/// UMH-11: neither way of enforcing the masks was seen to work.
+fn not_confined() -> Failure {
+    let why = "the masks can be enforced neither by cutting the bounding set nor by no_new_privs";
+    let advice = "nothing was started: prctl(2), capset(2) or reading the sets back is forbidden here, most likely by a \
+                  seccomp filter";
+    Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice)
 }
 
 /// No process could be made.

@@ -21,6 +21,7 @@ mod launch;
 mod loading;
 #[cfg(all(test, feature = "model"))]
 mod models;
+mod pools;
 pub mod record;
 mod slots;
 pub mod snapshot;
@@ -76,7 +77,7 @@ struct Handle(Arc<Inner>);
 impl Drop for Handle {
     fn drop(&mut self) {
         self.0.tell_suppressed();
-        self.0.pool.close();
+        self.0.pools.close();
         self.0.books.lock().bus.close();
     }
 }
@@ -119,7 +120,7 @@ impl Engine {
         let _writers = sync::lock(&inner.writers);
         let changes = inner.sysctl.write(writes, inner.host.threads_max())?;
         let values = inner.sysctl.copy();
-        inner.pool.retire_before(values.generation);
+        inner.pools.retire_before(values.generation);
         inner.slots.limit_changed(&inner.sysctl);
         for change in &changes {
             let Change { key, before, after, bits, .. } = change.clone();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::who::Requester;
 use crate::policy::gate::Depth;
 use crate::policy::limit::Era;
@@ -146,8 +146,8 @@ pub struct Snapshot {
     pub knobs: Knobs,
     /// Every capability that the running kernel knows.
     pub known: CapMask,
-    /// The host's own sets.
-    pub host: CapSets,
+    /// The sets of the thread that asked for the snapshot, each as far as it can be read.
+    pub host: ThreadSets,
     /// The gate.
     pub gate: Depth,
     /// Whether a drain is under way.

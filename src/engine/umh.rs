@@ -18,6 +18,7 @@ use super::ask::CallOptions;
 use super::call::Call;
 use super::cancel::Cancel;
 use super::inner::Inner;
+use super::khelper;
 use super::launch::no_process;
 use super::record::{Args, Kind, Outcome, Record, State};
 use super::sync::thread;
@@ -126,7 +127,7 @@ impl Inner {
         });
         let call = Call::new(how, record, info);
         self.books.lock().queue(now, call.clone());
-        self.pool.submit(call.clone());
+        self.submit(&call);
         if let Some(timeout) = how.timeout {
             self.watch(&call, timeout);
         }
@@ -136,6 +137,15 @@ impl Inner {
             return queued;
         }
         self.wait_for_answer(&call, how.wait, cancels)
+    }
+
+    /// To a worker that has what this thread has: capability sets, namespaces, root and the like (UMH-10).
+    fn submit(self: &Arc<Self>, call: &Arc<Call>) {
+        let state = self.host.caller_state();
+        let submitted = self.pools.submit(state, call.clone(), |pool, state| khelper::start(self, pool, state, true));
+        if let Err(e) = submitted {
+            self.no_thread(call, &e);
+        }
     }
 
     /// The caller's wait, and its way out.

@@ -1,7 +1,7 @@
 //! What the masks allow: writes that only narrow (SYS-4), and the sets of a helper (UMH-10).
 
 use crate::abi::birth::SetsPlan;
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapMask, ThreadSets};
 
 /// What a write does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +21,13 @@ pub fn write(live: CapMask, requested: CapMask) -> MaskWrite {
 }
 
 /// What a helper gets: bounding `bset ∩ own ∩ host`, inheritable `inheritable ∩ own ∩ that bounding ∩ host` (UMH-10).
-pub fn plan(host: &CapSets, bset: CapMask, inheritable: CapMask, own: Option<(CapMask, CapMask)>) -> SetsPlan {
+///
+/// A bounding set of the host's that could not be read limits nothing, so that every capability outside the masks is
+/// dropped; an inheritable set that could not be read leaves nothing, so that none is raised.
+pub fn plan(host: &ThreadSets, bset: CapMask, inheritable: CapMask, own: Option<(CapMask, CapMask)>) -> SetsPlan {
     let (own_bset, own_inheritable) = own.unwrap_or((!CapMask::EMPTY, !CapMask::EMPTY));
-    let bounding = bset & own_bset & host.bounding;
-    SetsPlan { bounding, inheritable: inheritable & own_inheritable & bounding & host.inheritable }
+    let bounding = bset & own_bset & host.bounding.at_most();
+    SetsPlan { bounding, inheritable: inheritable & own_inheritable & bounding & host.inheritable.at_least() }
 }
 
 /// Whether a worker cut down to `from` can still be cut down to `to`.
@@ -35,6 +38,7 @@ pub fn reachable(from: SetsPlan, to: SetsPlan) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::cap::{CapSets, ReadSet};
     use proptest::prelude::*;
 
     fn mask() -> impl Strategy<Value = CapMask> {
@@ -48,7 +52,7 @@ mod tests {
             host_b in mask(), host_i in mask(), bset in mask(), inh in mask(), own_b in mask(), own_i in mask(),
             given in any::<bool>(),
         ) {
-            let host = CapSets { bounding: host_b, inheritable: host_i, ..CapSets::default() };
+            let host = CapSets { bounding: host_b, inheritable: host_i, ..CapSets::default() }.into();
             let p = plan(&host, bset, inh, given.then_some((own_b, own_i)));
             for bit in 0..64 {
                 let has = |mask: CapMask| mask.bits() >> bit & 1 == 1;
@@ -67,11 +71,20 @@ mod tests {
 
         #[test]
         fn umh_10_an_inheritable_set_cannot_defeat_bset(host_b in mask(), host_i in mask(), bset in mask(), inh in mask(), own in mask()) {
-            let host = CapSets { bounding: host_b, inheritable: host_i, ..CapSets::default() };
+            let host = CapSets { bounding: host_b, inheritable: host_i, ..CapSets::default() }.into();
             let p = plan(&host, bset, inh, Some((own, !CapMask::EMPTY)));
             prop_assert!((bset & own & host_b).contains(p.bounding));
             prop_assert!(p.bounding.contains(p.inheritable));
             prop_assert!((inh & host_i).contains(p.inheritable));
+        }
+
+        #[test]
+        fn umh_10_an_unreadable_set_of_the_host_widens_nothing(host_i in mask(), bset in mask(), inh in mask(), own in mask()) {
+            let host = ThreadSets { inheritable: ReadSet::Known(host_i), ..ThreadSets::UNREADABLE };
+            let p = plan(&host, bset, inh, Some((own, !CapMask::EMPTY)));
+            prop_assert_eq!(p.bounding, bset & own);
+            prop_assert_eq!(p.inheritable, inh & host_i & bset & own);
+            prop_assert_eq!(plan(&ThreadSets::UNREADABLE, bset, inh, None).inheritable, CapMask::EMPTY);
         }
     }
 }

@@ -2,13 +2,16 @@
 //! SIGBUS (stack overflow messages), and opens /dev/null where fd 0, 1 or 2 is closed (std::rt). A process that
 //! reports how it was born must know.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 
 /// SIGPIPE was ignored when this process was executed.
 const SIGPIPE_IGNORED: u8 = 8;
 
 /// Bits 0 to 2: that fd was closed; [`SIGPIPE_IGNORED`].
 static BORN: AtomicU8 = AtomicU8::new(0);
+
+/// How many seccomp filters this process was executed with; -1 if that is unknown.
+static FILTERS: AtomicI32 = AtomicI32::new(-1);
 
 /// Run by the C library on the main thread, before Rust's runtime and before any other thread is.
 extern "C" fn look() {
@@ -27,13 +30,50 @@ extern "C" fn look() {
         born |= SIGPIPE_IGNORED;
     }
     BORN.store(born, Ordering::Relaxed);
+    FILTERS.store(count_filters(), Ordering::Relaxed);
 }
 
-// SAFETY: `.init_array` holds pointers to functions with C calling convention, which this is; the function touches an
-// atomic of this crate and makes two kinds of system call, nothing that needs a runtime.
+/// `Seccomp_filters` of /proc/self/status if this is the process's only thread; else -1, as before Linux 5.9. A library
+/// that is loaded later may find threads, of which some have filters that others have not.
+fn count_filters() -> i32 {
+    // SAFETY: it only asks; with strict seccomp, where it would be fatal, nothing gets here.
+    if unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) } == 0 {
+        return 0;
+    }
+    let mut status = [0u8; 8192];
+    // SAFETY: a constant path, a buffer that lives on this stack with its own length, and the descriptor is closed.
+    let length = unsafe {
+        let fd = libc::open(c"/proc/self/status".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if fd < 0 {
+            return -1;
+        }
+        let length = libc::read(fd, status.as_mut_ptr().cast(), status.len());
+        libc::close(fd);
+        length
+    };
+    let status = &status[..usize::try_from(length).unwrap_or(0)];
+    match (number(status, b"Threads:"), number(status, b"Seccomp_filters:")) {
+        (Some(1), Some(filters)) => filters,
+        _ => -1,
+    }
+}
+
+/// The decimal number of a line of a status. It neither allocates nor panics: it runs before `main`.
+fn number(status: &[u8], name: &[u8]) -> Option<i32> {
+    let value = status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(name))?;
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
+}
+
+// SAFETY: `.init_array` holds pointers to functions with C calling convention, which this is; the function touches
+// atomics of this crate and makes a few system calls, nothing that needs a runtime.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static LOOK: extern "C" fn() = look;
+
+/// How many seccomp filters this process was executed with, if that is known: a thread that has as many has no other.
+pub fn filters() -> Option<u32> {
+    u32::try_from(FILTERS.load(Ordering::Relaxed)).ok()
+}
 
 /// Whether SIGPIPE was ignored when this process was executed.
 pub fn sigpipe_ignored() -> bool {

@@ -7,10 +7,12 @@ use nix::errno::Errno;
 
 pub use crate::abi::birth::SetsPlan;
 use crate::abi::birth::{Enforcement, Image, NotEnforced};
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::wait::WaitStatus;
 use crate::abi::who::{ChainLink, Requester};
+
+use super::caller::CallerState;
 
 /// Microseconds on the host's clock, from an arbitrary start.
 pub type Micros = u64;
@@ -67,6 +69,8 @@ pub enum LaunchFailure {
     /// The kernel rejected the image after it had destroyed the old one: why it can never be loaded. It is already
     /// reaped (UMH-3).
     Image(&'static str),
+    /// The masks depend on no_new_privs, which could not be set; the process ended before exec and is reaped (UMH-11).
+    NotConfined,
 }
 
 /// Whether the image of a helper that was killed had been loaded (UMH-3).
@@ -110,7 +114,11 @@ pub trait Watcher {
 /// A thread that was cut down and can launch. It lives on the thread that made it and is not `Send`.
 pub trait Worker {
     /// The sets of the thread that made this worker, read when it was made (UMH-10).
-    fn host_sets(&self) -> CapSets;
+    fn host_sets(&self) -> ThreadSets;
+    /// Whether this worker's root directory is that of `caller`. Threads share it, unless one has called unshare(2), so
+    /// a chroot(2) of the host's can change it while the worker is idle. `true` if the caller's could not be read: then
+    /// the caller started this worker itself.
+    fn has_root_of(&self, caller: &CallerState) -> bool;
     /// Cuts this worker further; it never widens. Says how, or `Enforcement::Refused` if it could not.
     fn narrow(&mut self, plan: &SetsPlan) -> Enforcement;
     /// Makes the process; returns when exec has succeeded or failed.
@@ -125,14 +133,19 @@ pub trait Host: Send + Sync {
     fn clock(&self) -> &dyn Clock;
     /// Every capability that the running kernel knows (cap_last_cap).
     fn known(&self) -> CapMask;
-    /// The five sets of the calling thread.
-    fn sets(&self) -> CapSets;
+    /// The five sets of the calling thread, each as far as it can be read.
+    fn sets(&self) -> ThreadSets;
+    /// What a helper would inherit from the calling thread (UMH-10). Read for every call: it has to be cheap.
+    fn caller_state(&self) -> CallerState;
     /// `kernel.threads-max`, if it can be read (REQ-3).
     fn threads_max(&self) -> Option<u32>;
     /// This process, as a requester.
     fn requester(&self) -> Requester;
     /// Fails with advice if SIGCHLD is ignored or SA_NOCLDWAIT set; sets it to default if `fix` (UMH-8).
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError>;
+    /// Gives the calling thread its own root directory, which is that of its creator, where the machine allows that
+    /// (unshare(2), CLONE_FS). A thread that shares it with another may not enter a mount namespace (setns(2)).
+    fn detach_root(&self);
     /// Makes the calling thread a worker (own fd table, nice, CPUs, groups; UMH-9).
     fn worker(&self) -> Result<Box<dyn Worker>, SysError>;
     /// Signals a helper that is known not to be reaped, by pidfd, then its group (UMH-14). The caller holds the

@@ -2,6 +2,7 @@
 
 pub mod attributes;
 mod born;
+pub mod caller;
 pub mod fake;
 pub mod heap;
 pub mod host;

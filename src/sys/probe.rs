@@ -149,7 +149,7 @@ impl Report {
         let status = me.status().map_err(|e| from_proc("/proc/self/status", e))?;
         let stat = me.stat().map_err(|e| from_proc("/proc/self/stat", e))?;
         Ok(Self {
-            caps: sets(&status),
+            caps: sets(&status)?,
             argv: std::env::args_os().map(|a| json(a.as_bytes())).collect(),
             env: env().map_err(|e| from_io("/proc/self/environ", &e))?,
             cwd: link(Path::new("/proc/self/cwd")).map_err(|e| from_io("/proc/self/cwd", &e))?,
@@ -185,15 +185,18 @@ pub fn ignores(signal: nix::sys::signal::Signal) -> bool {
     status.is_ok_and(|s| s.sigign & (1 << (signal as i32 - 1)) != 0)
 }
 
-fn sets(status: &Status) -> Sets {
-    let some = |bits: Option<u64>| CapMask::from_bits(bits.unwrap_or_default());
-    Sets {
+/// `ENODATA` for a status without one of the sets: a set that cannot be read is not an empty one (UMH-10).
+fn sets(status: &Status) -> Result<Sets, SysError> {
+    let read = |bits: Option<u64>, what: &'static str| {
+        bits.map(CapMask::from_bits).ok_or_else(|| SysError::new(what, nix::errno::Errno::ENODATA))
+    };
+    Ok(Sets {
         inheritable: CapMask::from_bits(status.capinh),
         permitted: CapMask::from_bits(status.capprm),
         effective: CapMask::from_bits(status.capeff),
-        bounding: some(status.capbnd),
-        ambient: some(status.capamb),
-    }
+        bounding: read(status.capbnd, "CapBnd in /proc/self/status")?,
+        ambient: read(status.capamb, "CapAmb in /proc/self/status")?,
+    })
 }
 
 /// As it lies on the stack since exec, entries without a `=` included.

@@ -60,7 +60,7 @@ pub fn snapshot() -> Snapshot {
             deny: "".into(),
         },
         known: KNOWN,
-        host,
+        host: host.into(),
         gate: Depth::Enabled,
         draining: false,
         slots: Slots { limit: 50, ..Slots::default() },

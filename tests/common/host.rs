@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::SystemTime;
 
-use khelper::abi::cap::{CapMask, CapSets};
+use khelper::abi::cap::{CapMask, ThreadSets};
 use khelper::abi::error::SysError;
 use khelper::abi::who::{ChainLink, Requester};
+use khelper::sys::caller::CallerState;
 use khelper::sys::host::{Armed, Clock, Host, Micros, Wake, Worker};
 use khelper::sys::linux::LinuxHost;
 use nix::errno::Errno;
@@ -55,8 +56,11 @@ impl Host for Odd {
     fn known(&self) -> CapMask {
         self.machine.known()
     }
-    fn sets(&self) -> CapSets {
+    fn sets(&self) -> ThreadSets {
         self.machine.sets()
+    }
+    fn caller_state(&self) -> CallerState {
+        self.machine.caller_state()
     }
     fn threads_max(&self) -> Option<u32> {
         self.machine.threads_max()
@@ -66,6 +70,9 @@ impl Host for Odd {
     }
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError> {
         self.machine.check_sigchld(fix)
+    }
+    fn detach_root(&self) {
+        self.machine.detach_root();
     }
     fn worker(&self) -> Result<Box<dyn Worker>, SysError> {
         self.machine.worker()

@@ -89,10 +89,30 @@ impl Dir {
     }
 }
 
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+impl Dir {
+    /// A FIFO that every user may open; its path as a string.
+    pub fn fifo(&self, name: &str) -> String {
+        let path = self.0.join(name);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::empty()).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
+        path.to_str().unwrap().to_owned()
     }
+}
+
+impl Drop for Dir {
+    /// Removes the folder, unless something is mounted within: that would be emptied too, and it may be the whole machine.
+    fn drop(&mut self) {
+        if !has_mounts(&self.0) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// Whether a mount of this thread's namespace lies at `dir` or below; `true` if that cannot be known.
+fn has_mounts(dir: &Path) -> bool {
+    let Ok(mounts) = std::fs::read_to_string("/proc/thread-self/mountinfo") else { return true };
+    mounts.is_empty()
+        || mounts.lines().any(|line| line.split(' ').nth(4).is_none_or(|at| Path::new(at).starts_with(dir)))
 }
 
 /// Says why a test could not run: to the handle itself, for the test runner swallows `eprintln!`.

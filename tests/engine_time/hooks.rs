@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use khelper::abi::Errno;
 use khelper::abi::birth::{Enforcement, SetsPlan, Stdin};
-use khelper::abi::cap::{CapMask, CapSets, Capability};
+use khelper::abi::cap::{CapMask, CapSets, Capability, ReadSet};
 use khelper::abi::error::{Stage, SysError};
 use khelper::abi::mask::MaskExpr;
 use khelper::abi::subprocess::SubprocessInfo;
@@ -216,17 +216,42 @@ fn umh_10_a_mask_of_its_own_binds_one_call() {
 #[test]
 fn umh_10_an_inheritable_set_cannot_defeat_bset() {
     let host = host(Script::default());
-    host.change(|m| m.sets = CapSets { inheritable: KNOWN, ..m.sets });
+    host.change(|m| m.sets.inheritable = ReadSet::Known(KNOWN));
     let engine = start(&host);
     set(&engine, KnobWrite::Bset(MaskExpr::Exactly(MODULE)));
     let record = engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
     assert_eq!(sets_of(&host), [SetsPlan { bounding: MODULE, inheritable: MODULE }]);
     assert_eq!(record.caps.as_ref().unwrap().permitted, MODULE);
     // A host that lacks a capability gives it to nobody.
-    host.change(|m| m.sets = CapSets::default());
+    host.change(|m| m.sets = CapSets::default().into());
     set(&engine, KnobWrite::ResetBset);
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
     assert_eq!(sets_of(&host)[1], SetsPlan { bounding: CapMask::EMPTY, inheritable: CapMask::EMPTY });
+}
+
+#[test]
+fn umh_10_a_set_of_the_host_that_cannot_be_read_is_not_an_empty_one() {
+    let host = host(Script::default());
+    host.change(|m| (m.sets.bounding, m.sets.inheritable) = (ReadSet::Unreadable, ReadSet::Known(KNOWN)));
+    let engine = start(&host);
+    set(&engine, KnobWrite::Bset(MaskExpr::Exactly(MODULE)));
+    engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
+    assert_eq!(sets_of(&host), [SetsPlan { bounding: MODULE, inheritable: MODULE }], "cut to the mask, not left alone");
+    // An inheritable set that cannot be read could hold less than the mask: it is emptied, never raised.
+    host.change(|m| (m.sets.bounding, m.sets.inheritable) = (ReadSet::Known(KNOWN), ReadSet::Unreadable));
+    set(&engine, KnobWrite::ResetBset);
+    engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
+    assert_eq!(sets_of(&host)[1], SetsPlan { bounding: KNOWN, inheritable: CapMask::EMPTY });
+    assert_eq!(engine.snapshot().host.inheritable, ReadSet::Unreadable);
+}
+
+#[test]
+fn umh_11_a_helper_that_cannot_get_no_new_privs_is_refused() {
+    let host = host(Script { fails: Some(LaunchFailure::NotConfined), ..Script::default() });
+    host.change(|m| m.enforcement = Enforcement::NoNewPrivs);
+    let record = start(&host).request_module("dummy", true);
+    assert_eq!((record.result, record.stage), (errno(Errno::EPERM), Some(Stage::Enforce)));
+    assert_eq!((record.enforced, record.outcome), (Some(Enforcement::Refused), Outcome::Refused));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use khelper::abi::Errno;
 use khelper::abi::birth::SetsPlan;
-use khelper::abi::cap::{CapMask, CapSets, Capability};
+use khelper::abi::cap::{CapMask, Capability, ReadSet};
 use khelper::abi::error::{Explain, Stage};
 use khelper::abi::mask::MaskExpr;
 use khelper::abi::wait::WaitMode;
@@ -70,7 +70,7 @@ fn sys_7_a_path_that_became_empty_is_an_exec_error() {
 #[test]
 fn sys_7_no_helper_sees_half_of_a_change() {
     let host = host(Script::default());
-    host.change(|m| m.sets = CapSets { inheritable: KNOWN, ..m.sets });
+    host.change(|m| m.sets.inheritable = ReadSet::Known(KNOWN));
     let engine = start(&host);
     engine.write(&pair(MODULE), Origin::Library).unwrap();
     let over = AtomicBool::new(false);

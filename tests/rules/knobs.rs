@@ -183,7 +183,7 @@ fn sys_8_how_it_starts_and_that_reset_is_an_act_of_its_own() {
     }
     assert_eq!(engine.snapshot().knobs.max_concurrent, 50);
     let bounding = || run(&engine, &["/bin/true"]).caps.as_deref().copied().unwrap().bounding;
-    let host = engine.snapshot().host.bounding;
+    let host = engine.snapshot().host.bounding.known().unwrap();
     for (key, knob) in [(Key::Bset, MaskKnob::Bset), (Key::Inheritable, MaskKnob::Inheritable)] {
         write(&engine, key, "cap_chown").unwrap();
         // No write gives it back.

@@ -1,5 +1,6 @@
 //! Capabilities: one table (name, bit, meaning), sets of them as 64-bit masks (capabilities(7)).
 
+mod reading;
 mod risk;
 mod table;
 
@@ -8,6 +9,7 @@ use std::ops::{BitAnd, BitOr, Not};
 
 use serde::Serialize;
 
+pub use reading::{ReadSet, ThreadSets};
 pub use table::{CAPABILITIES, CapabilityInfo};
 
 /// A capability by its bit, 0 to 63; bits past the table are shown as `cap_41` and on.

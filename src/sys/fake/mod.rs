@@ -24,9 +24,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
 
+use super::caller::{CallerState, Filters, NAMESPACES, Root};
 use super::host::{Armed, Clock, Host, LaunchFailure, Micros, SetsPlan, Wake, Worker};
 use crate::abi::birth::{Enforcement, NotEnforced, Stdin};
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::wait::WaitStatus;
 use crate::abi::who::{ChainLink, Comm, Requester};
@@ -100,6 +101,8 @@ impl Default for Script {
 /// What goes on at this host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Now {
+    /// Workers made so far.
+    pub workers_made: usize,
     /// Workers that are held while they are made.
     pub held: usize,
     /// Workers that were made and have not ended.
@@ -147,7 +150,9 @@ pub struct Machine {
     /// `kernel.threads-max`.
     pub threads_max: Option<u32>,
     /// The sets of every thread that was not cut.
-    pub sets: CapSets,
+    pub sets: ThreadSets,
+    /// The root directory of every thread, as the id of its mount; `None`: it cannot be read.
+    pub root: Option<u64>,
     /// How a worker is cut down.
     pub enforcement: Enforcement,
     /// Workers are not made until this is false again: calls that need one stay queued.
@@ -180,7 +185,8 @@ impl FakeHost {
         let all = CapSets { permitted: KNOWN, effective: KNOWN, bounding: KNOWN, ..CapSets::default() };
         let machine = Machine {
             threads_max: Some(100_000),
-            sets: all,
+            sets: all.into(),
+            root: Some(1),
             enforcement: Enforcement::Masks,
             hold_workers: false,
             hold_reaped: false,
@@ -242,6 +248,10 @@ impl FakeHost {
     }
 }
 
+fn root(mount: u64) -> Root {
+    Root { device: (0, 1), inode: 1, mount }
+}
+
 impl Clock for FakeHost {
     fn now(&self) -> Micros {
         self.world.lock().now
@@ -261,8 +271,20 @@ impl Host for FakeHost {
     fn known(&self) -> CapMask {
         KNOWN
     }
-    fn sets(&self) -> CapSets {
+    fn sets(&self) -> ThreadSets {
         self.world.lock().machine.sets
+    }
+    fn caller_state(&self) -> CallerState {
+        let machine = &self.world.lock().machine;
+        CallerState {
+            sets: machine.sets,
+            ids: Some([0; 6]),
+            securebits: Some(0),
+            no_new_privs: Some(false),
+            seccomp: Filters::Initial,
+            root: machine.root.map(root),
+            namespaces: Some([1; NAMESPACES]),
+        }
     }
     fn threads_max(&self) -> Option<u32> {
         self.world.lock().machine.threads_max
@@ -278,6 +300,7 @@ impl Host for FakeHost {
         machine.sigchld_ignored = false;
         Ok(())
     }
+    fn detach_root(&self) {}
     fn worker(&self) -> Result<Box<dyn Worker>, SysError> {
         FakeWorker::make(&self.world)
     }

@@ -7,15 +7,16 @@ use nix::errno::Errno;
 use super::world::{Helper, World};
 use super::{Launch, Panics, Script};
 use crate::abi::birth::{Enforcement, Image};
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::wait::WaitStatus;
+use crate::sys::caller::CallerState;
 use crate::sys::host::{Ended, LaunchFailure, Launched, SetsPlan, Stream, Watcher, Worker};
 
 pub(super) struct FakeWorker {
     world: Arc<World>,
     /// The sets of the thread that made it.
-    host: CapSets,
+    host: ThreadSets,
     /// What is left after every cut.
     sets: SetsPlan,
     /// The helper it launched last, and whether its output is read.
@@ -34,11 +35,12 @@ impl FakeWorker {
         if let Some(errno) = state.machine.no_worker {
             return Err(SysError::new("unshare", errno));
         }
+        state.workers_made += 1;
         let host = state.machine.sets;
         state.workers += 1;
         drop(state);
         world.changed.notify_all();
-        let sets = SetsPlan { bounding: host.bounding, inheritable: host.inheritable };
+        let sets = SetsPlan { bounding: host.bounding.at_most(), inheritable: host.inheritable.at_most() };
         Ok(Box::new(Self { world: world.clone(), host, sets, last: None }))
     }
 
@@ -76,8 +78,12 @@ impl Drop for FakeWorker {
 }
 
 impl Worker for FakeWorker {
-    fn host_sets(&self) -> CapSets {
+    fn host_sets(&self) -> ThreadSets {
         self.host
+    }
+
+    fn has_root_of(&self, caller: &CallerState) -> bool {
+        caller.root.is_none_or(|root| self.world.lock().machine.root == Some(root.mount))
     }
 
     fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {

@@ -24,6 +24,7 @@ pub(super) struct State {
     pub(super) scripts: BTreeMap<Vec<u8>, Script>,
     pub(super) machine: Machine,
     pub(super) launches: Vec<Launch>,
+    pub(super) workers_made: usize,
     pub(super) held: usize,
     pub(super) workers: usize,
     pub(super) reaped: usize,
@@ -55,6 +56,7 @@ impl World {
             scripts: BTreeMap::new(),
             machine,
             launches: Vec::new(),
+            workers_made: 0,
             held: 0,
             workers: 0,
             reaped: 0,
@@ -124,6 +126,7 @@ impl World {
 impl State {
     pub(super) fn counts(&self) -> Now {
         Now {
+            workers_made: self.workers_made,
             held: self.held,
             workers: self.workers,
             reaped: self.reaped,

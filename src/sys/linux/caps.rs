@@ -1,79 +1,190 @@
 //! The capability sets of the calling thread: read, and cut (UMH-10, UMH-11). A set is never widened.
+//!
+//! A seccomp filter can refuse each of the system calls used here, and it can even report success for one that was not
+//! made (`SECCOMP_RET_ERRNO` with errno 0). So a set that could not be read is `Unreadable`, and what was done is
+//! claimed only after the sets have been read back, from /proc if possible: no filter changes the text of a file.
 
-use caps::CapSet;
 use nix::errno::Errno;
-use rustix::thread::{
-    CapabilitySet, capabilities, capability_is_in_ambient_set, capability_is_in_bounding_set,
-    remove_capability_from_bounding_set, set_capabilities,
-};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use crate::abi::birth::{Enforcement, SetsPlan};
-use crate::abi::cap::{CapMask, CapSets, Capability};
+use crate::abi::cap::{CapMask, Capability, ReadSet, ThreadSets};
 
-/// The five sets. A set that cannot be read is empty: less is claimed than may be there.
-pub(super) fn of_this_thread(known: CapMask) -> CapSets {
-    let (inheritable, permitted, effective) = match capabilities(None) {
-        Ok(sets) => (mask(sets.inheritable), mask(sets.permitted), mask(sets.effective)),
-        Err(_) => Default::default(),
+use super::proc;
+
+/// `_LINUX_CAPABILITY_VERSION_3` of linux/capability.h: two words for each set.
+const VERSION_3: u32 = 0x2008_0522;
+/// Filled into the buffer of capget(2): a success that leaves it there was faked.
+const UNTOUCHED: u32 = 0xa5a5_a5a5;
+
+/// The five sets, by system calls (about 5 µs), and from /proc where a call was refused (about 10 µs).
+pub(super) fn of_this_thread() -> ThreadSets {
+    let read = by_calls();
+    let all = [read.inheritable, read.permitted, read.effective, read.bounding, read.ambient];
+    if all.contains(&ReadSet::Unreadable) { read.or(by_status()) } else { read }
+}
+
+/// Every capability that the kernel knows: it answers `EINVAL` for the first that it does not. `None` if the answers
+/// are not the kernel's.
+pub(super) fn known_to_the_kernel() -> Option<CapMask> {
+    bounding_and_count().map(|(_, count)| CapMask::up_to(count - 1))
+}
+
+/// Cuts this thread so that what it executes stays within `plan`, and returns what was seen to hold afterwards.
+///
+/// `Masks`: the bounding and the inheritable set lie within the plan and the ambient set is empty; exec then gives no
+/// more than bounding ∪ inheritable, to root too. `NoNewPrivs`: the thread's own sets lie within the plan; exec adds
+/// nothing to them if the caller also sets no_new_privs. `Refused`: neither could be seen.
+pub(super) fn narrow(plan: &SetsPlan) -> Enforcement {
+    let before = read_back();
+    // Every step may fail or be faked; only what is read back afterwards counts.
+    drop_from_bounding(plan.bounding, &before);
+    set_own(&before, !CapMask::EMPTY, plan.inheritable);
+    let mut now = clear_ambient(plan.inheritable);
+    if now.bounding.is_within(plan.bounding) && inherits_within(&now, plan) {
+        return Enforcement::Masks;
+    }
+    set_own(&now, plan.bounding, plan.inheritable);
+    now = read_back();
+    let own = now.permitted.is_within(plan.bounding) && now.effective.is_within(plan.bounding);
+    if own && inherits_within(&now, plan) { Enforcement::NoNewPrivs } else { Enforcement::Refused }
+}
+
+fn inherits_within(now: &ThreadSets, plan: &SetsPlan) -> bool {
+    now.inheritable.is_within(plan.inheritable) && now.ambient.is_within(CapMask::EMPTY)
+}
+
+/// From /proc, else by the calls.
+fn read_back() -> ThreadSets {
+    let status = by_status();
+    if status == ThreadSets::UNREADABLE { by_calls() } else { status }
+}
+
+fn by_status() -> ThreadSets {
+    proc::this_thread().map_or(ThreadSets::UNREADABLE, |status| status.sets.into())
+}
+
+fn by_calls() -> ThreadSets {
+    let (inheritable, permitted, effective) = match capget() {
+        Some((i, p, e)) => (ReadSet::Known(i), ReadSet::Known(p), ReadSet::Known(e)),
+        None => (ReadSet::Unreadable, ReadSet::Unreadable, ReadSet::Unreadable),
     };
-    let those = |holds: fn(CapabilitySet) -> rustix::io::Result<bool>| {
-        known.iter().filter(|c| holds(single(*c)).unwrap_or(false)).collect::<CapMask>()
-    };
-    CapSets {
+    ThreadSets {
         inheritable,
         permitted,
         effective,
-        bounding: those(capability_is_in_bounding_set),
-        ambient: those(capability_is_in_ambient_set),
+        bounding: bounding_and_count().map(|(held, _)| held).into(),
+        ambient: ambient(inheritable, permitted).into(),
     }
 }
 
-/// Cuts this thread so that what it starts is born within `plan`. The bounding set itself if that can be; else the
-/// thread's own sets, and then the helper must get `no_new_privs`.
-pub(super) fn narrow(now: &mut CapSets, plan: &SetsPlan) -> Enforcement {
-    // Ambient capabilities would survive an exec past every other set.
-    if caps::clear(None, CapSet::Ambient).is_err() && !now.ambient.is_empty() {
-        return Enforcement::Refused;
-    }
-    now.ambient = CapMask::EMPTY;
-    // Before any capset: dropping needs CAP_SETPCAP.
-    let how = if drop_from_bounding(now, plan.bounding).is_ok() { Enforcement::Masks } else { Enforcement::NoNewPrivs };
-    let within = |set: CapMask| if how == Enforcement::Masks { set } else { set & plan.bounding };
-    let (permitted, effective) = (within(now.permitted), within(now.effective));
-    let sets = rustix::thread::CapabilitySets {
-        effective: CapabilitySet::from_bits_retain(effective.bits()),
-        permitted: CapabilitySet::from_bits_retain(permitted.bits()),
-        inheritable: CapabilitySet::from_bits_retain(plan.inheritable.bits()),
-    };
-    if set_capabilities(None, sets).is_err() {
-        return Enforcement::Refused;
-    }
-    (now.permitted, now.effective, now.inheritable) = (permitted, effective, plan.inheritable);
-    how
-}
-
-/// Leaves `to` in the bounding set. Nothing to drop needs no privilege.
-fn drop_from_bounding(now: &mut CapSets, to: CapMask) -> Result<(), Errno> {
-    let excess = now.bounding.minus(to);
+/// Tries every number up to 63 that is not in `keep`, until the kernel answers that it knows no more: cap_last_cap may
+/// be wrong. One that is known not to be in the set is left out: nothing to drop needs no privilege.
+fn drop_from_bounding(keep: CapMask, before: &ThreadSets) {
+    let excess = before.bounding.at_most().minus(keep);
     if excess.is_empty() {
-        return Ok(());
+        return;
     }
-    if !now.effective.has(Capability::SETPCAP) && now.permitted.has(Capability::SETPCAP) {
-        // This thread is the engine's own: it may raise for itself what its host holds but has not raised.
-        caps::raise(None, CapSet::Effective, caps::Capability::CAP_SETPCAP).map_err(|_| Errno::EPERM)?;
-        now.effective = now.effective | CapMask::only(Capability::SETPCAP);
-    }
+    raise_setpcap(before);
     for cap in excess.iter() {
-        remove_capability_from_bounding_set(single(cap)).map_err(|e| Errno::from_raw(e.raw_os_error()))?;
-        now.bounding = now.bounding.minus(CapMask::only(cap));
+        // EINVAL: no such capability, nor any above. EPERM: none of the others can be dropped either.
+        if prctl(libc::PR_CAPBSET_DROP, cap.bit().into(), 0).is_err() {
+            return;
+        }
     }
-    Ok(())
 }
 
-fn single(cap: Capability) -> CapabilitySet {
-    CapabilitySet::from_bits_retain(CapMask::only(cap).bits())
+/// Dropping needs CAP_SETPCAP in the effective set; a host may hold it in the permitted set alone. This thread is a
+/// worker, so that nothing of the host's changes. `set_own` takes it back.
+fn raise_setpcap(before: &ThreadSets) {
+    let setpcap = CapMask::only(Capability::SETPCAP);
+    if let (Some(permitted), Some(effective), Some(inheritable)) =
+        (before.permitted.known(), before.effective.known(), before.inheritable.known())
+        && permitted.contains(setpcap)
+        && !effective.contains(setpcap)
+    {
+        let _ = capset(permitted, effective | setpcap, inheritable);
+    }
 }
 
-fn mask(set: CapabilitySet) -> CapMask {
-    CapMask::from_bits(set.bits())
+/// Permitted and effective sets as in `from`, but within `limit`; that inheritable set. No call is made if they are so.
+fn set_own(from: &ThreadSets, limit: CapMask, inheritable: CapMask) {
+    let (Some(permitted), Some(effective)) = (from.permitted.known(), from.effective.known()) else { return };
+    let wanted = (inheritable, permitted & limit, effective & limit);
+    if capget() != Some(wanted) {
+        let _ = capset(wanted.1, wanted.2, wanted.0);
+    }
+}
+
+/// Empties the ambient set, which survives an exec past every other set, and returns the sets as they are then. Where
+/// prctl(2) is refused: the kernel keeps the ambient set within the inheritable one, so emptying that for a moment
+/// empties both.
+fn clear_ambient(inheritable: CapMask) -> ThreadSets {
+    let now = read_back();
+    if now.ambient.is_within(CapMask::EMPTY) {
+        return now;
+    }
+    let _ = prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL.unsigned_abs().into(), 0);
+    let now = read_back();
+    if now.ambient.is_within(CapMask::EMPTY) {
+        return now;
+    }
+    set_own(&now, !CapMask::EMPTY, CapMask::EMPTY);
+    set_own(&now, !CapMask::EMPTY, inheritable);
+    read_back()
+}
+
+/// The bounding set, and how many capabilities the kernel knows. A real kernel knows fewer than 64, and at least one:
+/// any other answer was faked.
+fn bounding_and_count() -> Option<(CapMask, u8)> {
+    let mut held = CapMask::EMPTY;
+    for cap in (!CapMask::EMPTY).iter() {
+        match prctl(libc::PR_CAPBSET_READ, cap.bit().into(), 0) {
+            Ok(0) => {}
+            Ok(1) => held = held | CapMask::only(cap),
+            Err(Errno::EINVAL) if cap.bit() > 0 => return Some((held, cap.bit())),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// The ambient set lies within the inheritable and the permitted set (capabilities(7)), so that nearly always there is
+/// nothing to ask.
+fn ambient(inheritable: ReadSet, permitted: ReadSet) -> Option<CapMask> {
+    let mut held = CapMask::EMPTY;
+    for cap in (inheritable.known()? & permitted.known()?).iter() {
+        match prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET.unsigned_abs().into(), cap.bit().into()) {
+            Ok(0) => {}
+            Ok(1) => held = held | CapMask::only(cap),
+            _ => return None,
+        }
+    }
+    Some(held)
+}
+
+fn prctl(option: i32, second: u64, third: u64) -> Result<i32, Errno> {
+    let none: libc::c_ulong = 0;
+    // SAFETY: the options used in this file take integers only.
+    Errno::result(unsafe { libc::prctl(option, second, third, none, none) })
+}
+
+/// Inheritable, permitted and effective set.
+fn capget() -> Option<(CapMask, CapMask, CapMask)> {
+    let mut header = [VERSION_3, 0];
+    // Low words of effective, permitted, inheritable, then the high words.
+    let mut words = [UNTOUCHED; 6];
+    // SAFETY: the header and the two structures of three words are the kernel's, and live on this stack.
+    let done = unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), words.as_mut_ptr()) };
+    if done != 0 || words == [UNTOUCHED; 6] {
+        return None;
+    }
+    let set = |low: usize| CapMask::from_bits(u64::from(words[low]) | u64::from(words[low + 3]) << 32);
+    Some((set(2), set(1), set(0)))
+}
+
+fn capset(permitted: CapMask, effective: CapMask, inheritable: CapMask) -> Result<(), Errno> {
+    let set = |mask: CapMask| CapabilitySet::from_bits_retain(mask.bits());
+    let sets = CapabilitySets { effective: set(effective), permitted: set(permitted), inheritable: set(inheritable) };
+    set_capabilities(None, sets).map_err(|e| Errno::from_raw(e.raw_os_error()))
 }

@@ -2,6 +2,7 @@
 //! descriptor table, scheduling, groups, capability sets), so that a launch has next to nothing to do.
 
 mod attend;
+mod caller;
 mod caps;
 mod child;
 mod clone;
@@ -23,8 +24,9 @@ use std::time::{Instant, SystemTime};
 
 use nix::errno::Errno;
 
+use super::caller::CallerState;
 use super::host::{Armed, Clock, Host, Micros, Wake, Worker};
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::who::{ChainLink, Requester};
 
@@ -38,7 +40,10 @@ pub struct LinuxHost {
 impl LinuxHost {
     /// This machine; its clock starts now.
     pub fn new() -> Self {
-        Self { clock: RealClock { start: Instant::now() }, known: proc::known() }
+        Self {
+            clock: RealClock { start: Instant::now() },
+            known: caps::known_to_the_kernel().unwrap_or_else(proc::known),
+        }
     }
 }
 
@@ -73,8 +78,11 @@ impl Host for LinuxHost {
     fn known(&self) -> CapMask {
         self.known
     }
-    fn sets(&self) -> CapSets {
-        caps::of_this_thread(self.known)
+    fn sets(&self) -> ThreadSets {
+        caps::of_this_thread()
+    }
+    fn caller_state(&self) -> CallerState {
+        caller::state()
     }
     fn threads_max(&self) -> Option<u32> {
         proc::threads_max()
@@ -85,8 +93,11 @@ impl Host for LinuxHost {
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError> {
         machine::check_sigchld(fix)
     }
+    fn detach_root(&self) {
+        ready::detach_root();
+    }
     fn worker(&self) -> Result<Box<dyn Worker>, SysError> {
-        Ok(Box::new(worker::LinuxWorker::new(self.known)?))
+        Ok(Box::new(worker::LinuxWorker::new()?))
     }
     fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno> {
         machine::kill(pid, signal)

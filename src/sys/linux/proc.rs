@@ -14,7 +14,8 @@ const STATUS_BYTES: usize = 4096;
 /// CAP_CHECKPOINT_RESTORE, the last one this program has a name for.
 const LAST_NAMED: u8 = 40;
 
-/// Every capability that the running kernel knows (cap_last_cap).
+/// Every capability that the running kernel knows, by /proc/sys/kernel/cap_last_cap; for a kernel that does not answer
+/// itself. Something else may be mounted there, so nothing depends on its being right.
 pub(super) fn known() -> CapMask {
     let last = number("/proc/sys/kernel/cap_last_cap").and_then(|n| u8::try_from(n).ok());
     CapMask::up_to(last.unwrap_or(LAST_NAMED))
@@ -73,13 +74,8 @@ impl ProcFile {
 
     /// `SigIgn:` of a status: the signals that this process ignores, signal 1 in bit 0.
     pub(super) fn ignored_signals(&self) -> Option<u64> {
-        line_in_hex(self.read(&mut [0; STATUS_BYTES])?, b"SigIgn:")
+        u64::from_str_radix(line(self.read(&mut [0; STATUS_BYTES])?, b"SigIgn:")?, 16).ok()
     }
-}
-
-/// The hexadecimal number on the line of a status that starts with `name`.
-fn line_in_hex(status: &[u8], name: &[u8]) -> Option<u64> {
-    u64::from_str_radix(std::str::from_utf8(line(status, name)?).ok()?.trim(), 16).ok()
 }
 
 /// The five sets of a process, a zombie's too (proc_pid_status(5)).
@@ -93,39 +89,68 @@ pub(super) fn status_of(pid: i32) -> Option<fs::File> {
 }
 
 /// The five sets in the text of a status.
-pub(super) fn sets_in(mut file: impl Read) -> Option<CapSets> {
-    let mut status = [0; STATUS_BYTES];
-    // One read nearly always: it is made on every launch.
-    let read = file.read(&mut status).ok()?;
-    parse_sets(&status[..read]).filter(|_| has_ambient(&status[..read])).or_else(|| {
-        let mut long = status[..read].to_vec();
-        file.read_to_end(&mut long).ok()?;
-        parse_sets(&long)
+pub(super) fn sets_in(file: impl Read) -> Option<CapSets> {
+    parse_status(file, parse_sets)
+}
+
+/// What /proc/thread-self/status tells of the calling thread.
+#[derive(Clone, Copy)]
+pub(super) struct ThisThread {
+    /// The five sets.
+    pub(super) sets: CapSets,
+    /// The number of seccomp filters; `None` before Linux 5.9.
+    pub(super) filters: Option<u32>,
+}
+
+/// `None` too if /proc is no procfs: another file system can say anything.
+pub(super) fn this_thread() -> Option<ThisThread> {
+    let file = fs::File::open("/proc/thread-self/status").ok()?;
+    let is_proc = rustix::fs::fstatfs(&file).is_ok_and(|on| on.f_type == rustix::fs::PROC_SUPER_MAGIC);
+    if !is_proc {
+        return None;
+    }
+    parse_status(file, |status| {
+        // A kernel without seccomp has no filters; with it, the line stands below the sets.
+        let filters = match line(status, b"Seccomp:") {
+            None => Some(0),
+            Some(_) => line(status, b"Seccomp_filters:").and_then(|n| n.parse().ok()),
+        };
+        // The last of the lines that are read here: a status that was cut off is read to its end.
+        line(status, b"Cpus_allowed:")?;
+        Some(ThisThread { sets: parse_sets(status)?, filters })
     })
 }
 
-/// Whether the last of the sets stands there: what was read so far may end between two of them. Linux before 4.3 shows
-/// no ambient set.
-fn has_ambient(status: &[u8]) -> bool {
-    line(status, b"CapAmb:").is_some()
-}
-
-/// What follows `name` on its line; `None` also for a line whose end was not read. A forged process name cannot mislead
-/// it: the kernel escapes the newlines of `Name:`.
-fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    status.split_inclusive(|b| *b == b'\n').find_map(|line| line.strip_prefix(name)?.strip_suffix(b"\n"))
+/// What `parse` finds in a status; a long one, with a long list of groups, is read to its end.
+fn parse_status<T>(mut file: impl Read, parse: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+    let mut status = [0; STATUS_BYTES];
+    // One read nearly always: it is made on every launch.
+    let read = file.read(&mut status).ok()?;
+    parse(&status[..read]).or_else(|| {
+        let mut long = status[..read].to_vec();
+        file.read_to_end(&mut long).ok()?;
+        parse(&long)
+    })
 }
 
 /// Read on every launch, so without the allocations of a whole parse.
 fn parse_sets(status: &[u8]) -> Option<CapSets> {
-    let set = |name: &[u8]| line_in_hex(status, name).map(CapMask::from_bits);
+    let set = |name: &[u8]| u64::from_str_radix(line(status, name)?, 16).ok().map(CapMask::from_bits);
     Some(CapSets {
         inheritable: set(b"CapInh:")?,
         permitted: set(b"CapPrm:")?,
         effective: set(b"CapEff:")?,
         bounding: set(b"CapBnd:")?,
-        ambient: set(b"CapAmb:").unwrap_or_default(),
+        ambient: set(b"CapAmb:")?,
     })
+}
+
+/// The value on the line of a status that starts with `name`; `None` also for a line whose end was not read. A forged
+/// process name cannot mislead it: the kernel escapes the newlines of `Name:`.
+fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a str> {
+    let lines = status.split_inclusive(|b| *b == b'\n');
+    let value = lines.filter_map(|line| line.strip_prefix(name)?.strip_suffix(b"\n")).next()?;
+    std::str::from_utf8(value).ok().map(str::trim)
 }
 
 /// Parent and session of a process.

@@ -36,6 +36,13 @@ pub(super) fn own_table() -> Result<Table, SysError> {
     Ok(Table::Own)
 }
 
+/// Gives the calling thread its own root, working directory and umask. Best effort: where it is refused, each launch
+/// looks whether the root is still the caller's.
+pub(super) fn detach_root() {
+    // SAFETY: a flag only; no descriptor is affected.
+    unsafe { libc::unshare(libc::CLONE_FS) };
+}
+
 fn open_null_as(fd: i32) -> Result<(), SysError> {
     // SAFETY: a constant path.
     let null = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };

@@ -9,9 +9,10 @@ use nix::errno::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::abi::birth::{Enforcement, Image, NotEnforced, SessionKeyring, SetsPlan, Stdin};
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::ThreadSets;
 use crate::abi::error::SysError;
 use crate::sys::attributes;
+use crate::sys::caller::CallerState;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Watcher, Worker};
 
 use super::attend::{CHUNK, attend, attend_without_pidfd};
@@ -23,7 +24,7 @@ use super::launch::{Order, Stillborn, launch};
 use super::loading::{self, Progress};
 use super::proc::ProcFile;
 use super::ready::Table;
-use super::{caps, keyring, proc, ready, reap};
+use super::{caller, caps, keyring, proc, ready, reap};
 
 /// The helper launched last.
 pub(super) struct Running {
@@ -51,8 +52,7 @@ fn pipes() -> Result<Pipes, SysError> {
 
 /// Lives and dies on its thread: its descriptors may be in that thread's table.
 pub(super) struct LinuxWorker {
-    host: CapSets,
-    now: CapSets,
+    host: ThreadSets,
     not_enforced: Vec<NotEnforced>,
     table: Table,
     null: OwnedFd,
@@ -70,8 +70,8 @@ pub(super) struct LinuxWorker {
 
 impl LinuxWorker {
     /// Makes the calling thread a worker, for good.
-    pub(super) fn new(known: CapMask) -> Result<Self, SysError> {
-        let host = caps::of_this_thread(known);
+    pub(super) fn new() -> Result<Self, SysError> {
+        let host = caps::of_this_thread();
         let memory_is_shared = shares_memory()?;
         let table = ready::own_table()?;
         let keep = table == Table::Own;
@@ -79,7 +79,6 @@ impl LinuxWorker {
         keyring::leave_session_keyring();
         Ok(Self {
             host,
-            now: host,
             not_enforced: reset_thread(),
             table,
             null: ready::null()?,
@@ -109,12 +108,16 @@ impl LinuxWorker {
 }
 
 impl Worker for LinuxWorker {
-    fn host_sets(&self) -> CapSets {
+    fn host_sets(&self) -> ThreadSets {
         self.host
     }
 
+    fn has_root_of(&self, caller: &CallerState) -> bool {
+        caller.root.is_none_or(|root| caller::root() == Some(root))
+    }
+
     fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {
-        caps::narrow(&mut self.now, plan)
+        caps::narrow(plan)
     }
 
     fn launch(&mut self, image: &Image) -> Result<Launched, LaunchFailure> {
@@ -193,6 +196,7 @@ fn stdin(stdin: &Stdin) -> Result<Option<OwnedFd>, SysError> {
 fn failure(stillborn: Stillborn) -> LaunchFailure {
     match stillborn {
         Stillborn::Step(Step::Exec, errno) => LaunchFailure::Exec(errno),
+        Stillborn::Step(Step::NoNewPrivs, _) => LaunchFailure::NotConfined,
         Stillborn::Process(e) => LaunchFailure::Process(e),
         Stillborn::Step(step, errno) => {
             let what = match step {
@@ -201,7 +205,8 @@ fn failure(stillborn: Stillborn) -> LaunchFailure {
                 Step::Chdir => "chdir / in the helper",
                 Step::Dup => "dup3 in the helper",
                 Step::Rlimit => "setrlimit in the helper",
-                Step::NoNewPrivs | Step::Exec => "PR_SET_NO_NEW_PRIVS in the helper",
+                // The two that have failures of their own, above.
+                Step::NoNewPrivs | Step::Exec => "exec in the helper",
             };
             LaunchFailure::Process(SysError::new(what, errno))
         }

@@ -236,7 +236,8 @@ pub fn facts(record: &Record, known: CapMask) -> Vec<(&'static str, String)> {
         facts.push(("not set", what.join(", ")));
     }
     for (name, of) in SETS {
-        facts.push((name, record.caps.as_deref().map_or_else(|| "not seen".to_owned(), |sets| size(of(sets), known))));
+        let unknown = if record.pid.is_some() { "unknown" } else { "not seen" };
+        facts.push((name, record.caps.as_deref().map_or_else(|| unknown.to_owned(), |sets| size(of(sets), known))));
     }
     facts.push(("wrote", wrote));
     facts

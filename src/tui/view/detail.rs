@@ -127,6 +127,8 @@ fn rights(page: &mut Page<'_>, r: &Record) {
     }
     if let Some(sets) = r.caps.as_deref() {
         page.say("got", &sets_words(sets, known), theme.text);
+    } else if r.pid.is_some() && r.state == State::Ended {
+        page.say("got", "unknown: its /proc status could not be read", theme.warn);
     }
     if !r.not_enforced.is_empty() {
         let names: Vec<&str> = r.not_enforced.iter().map(|n| n.name()).collect();

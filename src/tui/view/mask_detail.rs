@@ -128,7 +128,15 @@ fn caveats(model: &Model, out: &mut Lines) {
         let why = format!("! this host is not root (uid {}): a helper has no capability whatever the masks say", s.uid);
         out.say(&why, model.theme.warn);
     }
-    if s.host.inheritable.is_empty() {
+    let unknown: Vec<&str> = [("bounding", s.host.bounding), ("inheritable", s.host.inheritable)]
+        .into_iter()
+        .filter_map(|(name, set)| set.known().is_none().then_some(name))
+        .collect();
+    if !unknown.is_empty() {
+        let sets = unknown.join(" and ");
+        out.say(&format!("! the host's own {sets} set is unknown: it could not be read"), model.theme.warn);
+    }
+    if s.host.inheritable.known().is_some_and(CapMask::is_empty) {
         out.say("! the inheritable mask has no effect: the host's own inheritable set is empty", model.theme.warn);
     }
 }
@@ -167,7 +175,7 @@ pub(super) fn whole(model: &Model, columns: usize) -> Vec<Line<'static>> {
     note(model, &mut out);
     capability(model, &mut out);
     legend(model, &mut out);
-    out.say(mask_table::HOST, model.theme.dim);
+    out.say(&mask_table::host_legend(model), model.theme.dim);
     for knob in KNOBS {
         forms(model, knob, &mut out, true);
     }

@@ -150,10 +150,14 @@ fn cell(model: &Model, live: CapMask, draft: CapMask, cap: Capability) -> (Strin
 fn host(model: &Model, cap: Capability, columns: usize) -> String {
     let host = &model.snapshot.host;
     let words = match (host.bounding.has(cap), host.inheritable.has(cap)) {
-        (true, true) => ["bounding+inh", "b+i"],
-        (true, false) => ["bounding", "b"],
-        (false, true) => ["inheritable", "i"],
-        (false, false) => ["none", "-"],
+        (Some(true), Some(true)) => ["bounding+inh", "b+i"],
+        (Some(true), Some(false)) => ["bounding", "b"],
+        (Some(false), Some(true)) => ["inheritable", "i"],
+        (Some(false), Some(false)) => ["none", "-"],
+        // A set that could not be read is not an empty one (UMH-10).
+        (Some(true), None) => ["bounding+?", "b+?"],
+        (None, Some(true)) => ["?+inh", "?+i"],
+        (None, _) | (_, None) => ["unknown", "?"],
     };
     words[usize::from(columns < 50)].to_owned()
 }
@@ -170,5 +174,10 @@ pub(super) fn legend(columns: usize) -> Vec<String> {
     rows
 }
 
-/// What the last column means.
-pub(super) const HOST: &str = "host: which of its own sets have it: b bounding, i or inh inheritable, - none";
+/// What the last column means; the mark for a set that could not be read only where there is one.
+pub(super) fn host_legend(model: &Model) -> String {
+    let host = &model.snapshot.host;
+    let unknown = host.bounding.known().is_none() || host.inheritable.known().is_none();
+    let unknown = if unknown { ", ? unknown" } else { "" };
+    format!("host: which of its own sets have it: b bounding, i or inh inheritable, - none{unknown}")
+}

@@ -2,6 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
+use crate::abi::cap::CapMask;
 use crate::abi::escape::screen;
 use crate::abi::mask::kernel_words;
 use crate::control::{Key, MaskKnob};
@@ -36,14 +37,18 @@ fn mask(model: &Model, knob: MaskKnob) -> String {
     let s = &model.snapshot;
     let live = masks::live(s, knob);
     let words = kernel_words(live).replace('\t', " ");
-    let effect = if knob == MaskKnob::Inheritable && s.host.inheritable.is_empty() { ", has no effect" } else { "" };
+    let effect = if knob == MaskKnob::Inheritable && s.host.inheritable.known().is_some_and(CapMask::is_empty) {
+        ", has no effect"
+    } else {
+        ""
+    };
     format!("{words} = {}{effect}", masks::size(live, s.known))
 }
 
 /// Everything but the path and the gate, where there is little room.
 pub(super) fn brief(model: &Model) -> Vec<String> {
     let (s, knobs) = (&model.snapshot, &model.snapshot.knobs);
-    let effect = if s.host.inheritable.is_empty() { ", no effect" } else { "" };
+    let effect = if s.host.inheritable.known().is_some_and(CapMask::is_empty) { ", no effect" } else { "" };
     vec![
         format!("bset {}", masks::size(knobs.bset, s.known)),
         format!("inheritable {}{effect}", masks::size(knobs.inheritable, s.known)),

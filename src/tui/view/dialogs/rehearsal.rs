@@ -139,7 +139,12 @@ fn beside(sheet: &mut Sheet, name: &str, draft: &str, live: &str, style: Style) 
 
 /// The five sets by name; those that are alike on one line.
 fn sets(model: &Model, sheet: &mut Sheet, name: &str, record: &Record) {
-    let Some(sets) = record.caps.as_deref() else { return };
+    let Some(sets) = record.caps.as_deref() else {
+        if record.pid.is_some() {
+            sheet.say(&format!("{name}, all sets: unknown, its /proc status could not be read"), model.theme.warn);
+        }
+        return;
+    };
     let mut alike: Vec<(CapMask, Vec<&str>)> = Vec::new();
     for (set, of) in SETS {
         match alike.iter_mut().find(|(mask, _)| *mask == of(sets)) {

@@ -1,6 +1,7 @@
 //! Every screen and dialog in the states that matter: nothing there, much going on, too much for the room, refused.
 
 use super::*;
+use crate::abi::cap::ReadSet;
 use crate::abi::error::{ControlError, EngineError};
 use crate::engine::event::Level;
 use crate::engine::record::{Output, Record, State};
@@ -81,12 +82,34 @@ fn masks() {
         m.masks.set(MaskKnob::Inheritable, CapMask::from_bits(0x55_5555));
         let mut s = fixture::snapshot();
         s.knobs.bset = KNOWN.minus(CapMask::from_bits(1 << 16));
-        s.host.inheritable = KNOWN;
+        s.host.inheritable = ReadSet::Known(KNOWN);
         update(m, Msg::Snapshot(Box::new(s)));
     });
     state("masks_refused", &lacking(), |m| keys(m, "2aw"));
     state("masks_read_only", &fixture::snapshot(), |m| read_only(m, "2 w"));
     state("masks_none_match", &fixture::snapshot(), |m| keys(m, "2/zzz\n"));
+}
+
+#[test]
+fn umh_10_sets_that_could_not_be_read_are_unknown_on_every_page() {
+    let mut s = fixture::snapshot();
+    let page = |s: &Snapshot| {
+        let mut model = fixture::model(s.clone(), 120, 40);
+        keys(&mut model, "2");
+        screen(&model)
+    };
+    assert!(!page(&s).contains("unknown"));
+    s.host.bounding = ReadSet::Unreadable;
+    let text = page(&s);
+    assert!(text.contains("the host's own bounding set is unknown"), "{text}");
+    assert!(text.contains("■            unknown") && !text.contains("■            none"), "{text}");
+    assert!(text.contains("inheritable set is empty"), "{text}");
+    (s.host.bounding, s.host.inheritable) = (ReadSet::Known(KNOWN), ReadSet::Unreadable);
+    let text = page(&s);
+    assert!(text.contains("bounding+?") && !text.contains("inheritable set is empty"), "{text}");
+    let record = Record { caps: None, ..fixture::record(1, b"x", 0) };
+    let facts = crate::tui::model::rehearse::facts(&record, KNOWN);
+    assert_eq!(facts.iter().filter(|(_, value)| value == "unknown").count(), 5, "{facts:?}");
 }
 
 #[test]

@@ -34,6 +34,18 @@ pub fn may_write_mask(origin: Origin, effective: CapMask) -> Result<(), String> 
     Err(format!("writing a mask needs cap_setpcap and cap_sys_module; the writer lacks {}", missing.join(" and ")))
 }
 
+/// Whether a mask may be put back to full, or the count of runaway messages to 0, from there: only from the engine's own
+/// console or by its library's caller, whatever capabilities the sender has (AUTH-3).
+pub fn may_reset(origin: Origin) -> Result<(), String> {
+    match origin {
+        Origin::Library | Origin::Console => Ok(()),
+        Origin::CommandLine | Origin::Outside => Err(format!(
+            "only the engine's own console or its library's caller may reset, and this came from {}",
+            origin.name()
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +62,12 @@ mod tests {
         // Every glob counts, and either spelling.
         assert!(judge_name(&g(""), &g("x,usb-storage"), b"usb_storage").is_err());
         assert!(judge_name(&g("x,snd_hda_intel"), &g(""), b"snd-hda-intel").is_ok());
+    }
+
+    #[test]
+    fn auth_3_only_the_console_and_the_library_reset() {
+        assert!(may_reset(Origin::Library).is_ok() && may_reset(Origin::Console).is_ok());
+        assert!(may_reset(Origin::CommandLine).is_err() && may_reset(Origin::Outside).is_err());
     }
 
     #[test]

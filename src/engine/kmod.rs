@@ -140,7 +140,7 @@ impl Inner {
         cancels: [&Cancel; 2],
     ) -> Result<Slot<'_>, NoSlot> {
         match values.era {
-            Era::V3_4 => self.take_or_refuse(name, id, self.limit_now(values.era, values))?,
+            Era::V3_4 => self.take_or_refuse(name, id, self.limit_now(values.era))?,
             Era::Current => self.wait_for_slot(name, id, cancels)?,
         }
         Ok(Slot { inner: self, id })

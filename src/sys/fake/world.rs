@@ -34,6 +34,7 @@ pub(super) struct State {
     next_timer: u64,
     signals: usize,
     strays: usize,
+    pub(super) limit_reads: usize,
 }
 
 /// A helper that is not reaped yet.
@@ -61,6 +62,7 @@ impl World {
             next_timer: 0,
             signals: 0,
             strays: 0,
+            limit_reads: 0,
         };
         Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() })
     }
@@ -127,6 +129,7 @@ impl State {
             on_clock: self.timers.len(),
             signals: self.signals,
             strays: self.strays,
+            limit_reads: self.limit_reads,
         }
     }
 

@@ -38,7 +38,7 @@ fn answer_of<T: Send + 'static>(
     let (tell, told) = channel();
     let engine = engine.clone();
     thread::spawn(move || tell.send(ask(&engine)));
-    move || told.recv_timeout(PATIENCE).expect("the call at the gate is never answered")
+    move || told.recv_timeout(PATIENCE).unwrap()
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl Explain for SysError {
 pub enum Stage {
     /// The name was malformed or too long (REQ-1).
     Name,
-    /// The path was missing, empty, relative, or a string held a NUL (REQ-10, UMH-1).
+    /// The path was missing, empty, relative, a string held a NUL, or there was no argument (REQ-10, UMH-1, UMH-2).
     Path,
     /// An engine within an engine (REQ-12).
     Loop,

@@ -1,6 +1,7 @@
 //! Floor 3: the one door for every operator intent.
 #![forbid(unsafe_code)]
 
+mod authorize;
 pub mod command;
 mod dispatch;
 pub mod grammar;

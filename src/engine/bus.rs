@@ -20,7 +20,7 @@ pub enum Received {
     Closed,
 }
 
-/// Says which events a subscriber wants. Runs under the lock of the books: it only looks.
+/// Says which events a subscriber wants; it is not woken for others. Runs under the lock of the books: it only looks.
 pub type Wants = fn(&EventKind) -> bool;
 
 struct Queue {
@@ -29,6 +29,9 @@ struct Queue {
     capacity: usize,
     missed: u64,
     closed: bool,
+    /// Events that were queued or missed: each of them wakes the subscriber.
+    #[cfg(test)]
+    wakes: u64,
 }
 
 /// A bounded queue of events; a cheap handle, so that another thread can close it.
@@ -53,6 +56,12 @@ impl Subscription {
         }
     }
 
+    /// How often an event has woken this subscriber, or would have if it had waited.
+    #[cfg(test)]
+    pub(crate) fn wakes(&self) -> u64 {
+        self.0.lock().wakes
+    }
+
     /// Makes `recv` return [`Received::Closed`] once what is queued has been read.
     pub fn close(&self) {
         self.0.lock().closed = true;
@@ -75,7 +84,15 @@ impl Bus {
 
     pub(super) fn subscribe(&mut self, capacity: usize, wants: Wants) -> Subscription {
         let (events, capacity, closed) = (VecDeque::new(), capacity.max(1), self.closed);
-        let queue = Monitor::new(Queue { events, wants, capacity, missed: 0, closed });
+        let queue = Monitor::new(Queue {
+            events,
+            wants,
+            capacity,
+            missed: 0,
+            closed,
+            #[cfg(test)]
+            wakes: 0,
+        });
         self.subscribers.push(Arc::downgrade(&queue));
         Subscription(queue)
     }
@@ -103,6 +120,10 @@ impl Bus {
                 queue.missed += 1;
             } else {
                 queue.events.push_back(event.clone());
+            }
+            #[cfg(test)]
+            {
+                queue.wakes += 1;
             }
             drop(queue);
             monitor.notify();
@@ -145,6 +166,7 @@ mod tests {
             assert!(matches!(quick.recv(), Received::Event(e) if e.seq == seq));
         }
         assert!(matches!(picky.recv(), Received::Closed), "what is not wanted is not missed");
+        assert_eq!((quick.wakes(), slow.wakes(), picky.wakes()), (6, 6, 0), "and wakes nobody");
         assert!(matches!(bus.subscribe(1, all).recv(), Received::Closed));
     }
 }

@@ -52,6 +52,11 @@ impl Gatekeeper {
         self.0.lock()
     }
 
+    fn waiters(&self) -> u32 {
+        let _exact = self.0.lock();
+        self.0.waiters()
+    }
+
     /// Shuts the gate and waits up to 5 s for the calls in flight to be 0 at one moment. Who held out, if anybody
     /// did: the gate is enabled again then (GATE-2).
     pub(super) fn disable(&self, clock: &dyn Clock, depth: Depth, changed: Changed) -> Result<Vec<u64>, Errno> {
@@ -214,6 +219,12 @@ impl Engine {
     /// `usermodehelper_enable`: `set_depth(Enabled)`.
     pub fn enable(&self) -> Result<(), EngineError> {
         self.set_depth(Depth::Enabled)
+    }
+
+    /// Threads that sleep at the gate at this moment: readers until it opens, writers until the readers are gone, a drain
+    /// until the calls in flight have ended. Each of them has looked at the gate as it is.
+    pub fn gate_waiters(&self) -> u32 {
+        self.inner.gate.waiters()
     }
 
     /// `usermodehelper_read_trylock`: waits while the gate is freezing; `EAGAIN` when it is disabled (GATE-4).

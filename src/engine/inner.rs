@@ -23,7 +23,7 @@ use super::pools::Pools;
 use super::record::{Outcome, Record, State};
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex, lock};
-use super::sysctl::{Sysctl, Values};
+use super::sysctl::Sysctl;
 
 /// The longest chain of requesters that is followed past a helper that has ended.
 const CHAIN: usize = 64;
@@ -66,10 +66,10 @@ impl Inner {
         self.books.lock().log(now, level, text);
     }
 
-    /// The limit in force (REQ-3). threads-max is read at each request of the 3.4 era.
-    pub(super) fn limit_now(&self, era: Era, values: &Values) -> u32 {
+    /// The limit in force at this moment (REQ-3). threads-max is read at each request of the 3.4 era.
+    pub(super) fn limit_now(&self, era: Era) -> u32 {
         let threads = if era == Era::V3_4 { self.host.threads_max() } else { None };
-        ceiling(era, threads).min(values.max_concurrent)
+        ceiling(era, threads).min(self.sysctl.slots())
     }
 
     /// Ends a request without a process: refused, abandoned before it got a slot, or a no-op.

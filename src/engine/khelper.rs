@@ -13,8 +13,8 @@ use crate::sys::host::LaunchFailure;
 use super::call::Call;
 use super::cut::{Cut, Fate};
 use super::inner::Inner;
+use super::sync::Monitor;
 use super::sync::thread;
-use super::sync::{Monitor, MutexGuard};
 
 /// Idle workers kept, more than the limit on module requests; more than these end when their helper has.
 const IDLE: usize = 64;
@@ -32,12 +32,18 @@ enum Next<J> {
 
 type Desk<J> = Monitor<Next<J>>;
 
+struct Queued<J> {
+    job: J,
+    /// A worker that was reused has handed it over: only a fresh one will do.
+    handed_over: bool,
+}
+
 struct State<J> {
     idle: Vec<Arc<Desk<J>>>,
     /// Workers that are not idle.
     busy: usize,
-    /// Jobs that need a fresh worker.
-    fresh: VecDeque<J>,
+    /// Jobs that no idle worker could take, oldest first: for fresh workers, and for those that come free (UMH-7).
+    fresh: VecDeque<Queued<J>>,
     /// Jobs given to workers that were idle: any of them may come back here to be served by a fresh one.
     reused: usize,
     /// The generation of the masks: an idle worker of an older one has been retired.
@@ -91,13 +97,17 @@ impl<J: Job> Pool<J> {
                 *desk.lock() = Next::Job(call);
                 desk.notify();
             }
-            None => self.queue_fresh(state, call),
+            None => {
+                state.fresh.push_back(Queued { job: call, handed_over: false });
+                drop(state);
+                self.0.notify();
+            }
         }
     }
 
-    fn queue_fresh(&self, mut state: MutexGuard<'_, State<J>>, call: J) {
-        state.fresh.push_back(call);
-        drop(state);
+    /// A reused worker could not serve it: it is older than whatever waits for a fresh one.
+    fn hand_over(&self, job: J) {
+        self.0.lock().fresh.push_front(Queued { job, handed_over: true });
         self.0.notify();
     }
 
@@ -130,7 +140,8 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// Becomes idle until there is another job; `None`: retire.
+    /// Takes the oldest job that waits and that this worker may serve, else becomes idle until there is another; `None`:
+    /// retire. So no job overtakes one that still waits (UMH-7).
     fn idle(&self, desk: &Arc<Desk<J>>, generation: u64) -> Option<J> {
         {
             let mut state = self.0.lock();
@@ -140,6 +151,11 @@ impl<J: Job> Pool<J> {
             retire(state.idle.drain(..over));
             if state.closed || generation < state.generation {
                 return None;
+            }
+            let oldest = state.fresh.iter().position(|queued| !queued.handed_over && !queued.job.alone());
+            if let Some(queued) = oldest.and_then(|at| state.fresh.remove(at)) {
+                state.reused += 1;
+                return Some(queued.job);
             }
             state.busy -= 1;
             state.idle.push(desk.clone());
@@ -174,9 +190,9 @@ impl<J: Job> Pool<J> {
     pub(super) fn next_fresh(&self) -> Option<J> {
         let mut state = self.0.lock();
         loop {
-            if let Some(job) = state.fresh.pop_front() {
+            if let Some(queued) = state.fresh.pop_front() {
                 state.busy += 1;
-                return Some(job);
+                return Some(queued.job);
             }
             if state.closed && state.reused == 0 {
                 return None;
@@ -192,7 +208,7 @@ impl<J: Job> Pool<J> {
         while let Some(job) = next {
             let fate = run(&job);
             if let Fate::HandOver = fate {
-                self.queue_fresh(self.0.lock(), job);
+                self.hand_over(job);
             }
             if reused {
                 self.done();
@@ -285,4 +301,69 @@ fn worker(spawner: &Spawner, first: Arc<Call>) {
             Fate::Retire
         })
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Longer than a machine under load needs; a pool that is broken fails and does not hang.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[derive(Clone)]
+    struct Numbered {
+        number: u32,
+        alone: bool,
+    }
+
+    impl Job for Numbered {
+        fn alone(&self) -> bool {
+            self.alone
+        }
+    }
+
+    /// The numbers of the jobs that a worker serves, from the next one in the queue on. There is no spawner.
+    fn work(pool: &Arc<Pool<Numbered>>, fate: fn(u32) -> Fate) -> Receiver<u32> {
+        let first = pool.next_fresh().unwrap();
+        let (serves, served) = channel();
+        let pool = pool.clone();
+        std::thread::spawn(move || {
+            pool.serve(first, |job| {
+                let _ = serves.send(job.number);
+                fate(job.number)
+            });
+        });
+        served
+    }
+
+    fn pool(jobs: u32, alone: u32) -> Arc<Pool<Numbered>> {
+        let pool = Arc::new(Pool::new());
+        (1..=jobs).for_each(|number| pool.submit(Numbered { number, alone: number == alone }));
+        pool
+    }
+
+    #[test]
+    fn umh_7_a_worker_that_comes_free_takes_the_oldest_job_that_waits() {
+        let pool = pool(5, 3);
+        let served = work(&pool, |_| Fate::Idle(0));
+        // The third has masks of its own, and is left to a fresh worker.
+        let order: Vec<_> = (0..4).map(|_| served.recv_timeout(PATIENCE).unwrap()).collect();
+        assert_eq!((order, pool.next_fresh().unwrap().number), (vec![1, 2, 4, 5], 3));
+        pool.close();
+    }
+
+    #[test]
+    fn umh_7_a_job_that_is_handed_over_keeps_its_place_and_goes_to_a_fresh_worker() {
+        let pool = pool(4, 0);
+        let served = work(&pool, |number| if number == 2 { Fate::HandOver } else { Fate::Idle(0) });
+        let order: Vec<_> = std::iter::from_fn(|| served.recv_timeout(PATIENCE).ok()).collect();
+        assert_eq!(order, [1, 2]);
+        let served = work(&pool, |_| Fate::Idle(0));
+        let order: Vec<_> = (0..3).map(|_| served.recv_timeout(PATIENCE).unwrap()).collect();
+        assert_eq!(order, [2, 3, 4]);
+        pool.close();
+    }
 }

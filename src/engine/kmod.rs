@@ -140,7 +140,7 @@ impl Inner {
         cancels: [&Cancel; 2],
     ) -> Result<Slot<'_>, NoSlot> {
         match values.era {
-            Era::V3_4 => self.take_or_refuse(name, id, self.limit_now(values.era, values))?,
+            Era::V3_4 => self.take_or_refuse(name, id, self.limit_now(values.era))?,
             Era::Current => self.wait_for_slot(name, id, cancels)?,
         }
         Ok(Slot { inner: self, id })
@@ -170,9 +170,7 @@ impl Inner {
             Waited::TimedOut(throttle) => throttle,
         };
         let max = self.sysctl.slots();
-        if throttle.suppressed > 0 {
-            self.log(Level::Warning, format!("request_module: {} messages suppressed", throttle.suppressed));
-        }
+        self.log_suppressed(throttle.suppressed);
         if throttle.log {
             let text = format!(
                 "request_module: modprobe {name} cannot be processed, kmod busy with {max} threads for more than 5 seconds now"
@@ -201,11 +199,17 @@ impl Inner {
         self.end_without_process(record, Outcome::Abandoned, Some(&error))
     }
 
-    /// Messages that the rate limit swallowed and that nobody was told of yet.
+    /// Logs how many messages the rate limit has suppressed since it last said so. The kernel says so with the next
+    /// message that it lets through; the engine also at its end.
     pub(super) fn tell_suppressed(&self) {
         let suppressed = self.slots.lock().take_suppressed();
+        self.log_suppressed(suppressed);
+    }
+
+    /// In the kernel's own form, with the name of its function (REQ-5).
+    fn log_suppressed(&self, suppressed: u64) {
         if suppressed > 0 {
-            self.log(Level::Warning, format!("request_module: {suppressed} messages suppressed"));
+            self.log(Level::Warning, format!("__request_module: {suppressed} callbacks suppressed"));
         }
     }
 }

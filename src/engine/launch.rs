@@ -12,6 +12,7 @@ use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
+use crate::policy::limit::Era;
 use crate::policy::masks;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Worker};
 
@@ -89,6 +90,11 @@ impl Inner {
         let (path, argv) = self.program(call, values, info)?;
         let mut birth = Birth::new(plan.bounding, plan.inheritable, info.envp().to_vec());
         run_init(info, &mut birth)?;
+        if argv.is_empty() && values.era == Era::Current {
+            // As the kernel does since 5.18, and where it does: after the init hook, when the program is executed (UMH-2).
+            let (why, advice) = ("the call has no argument, not even argv[0]", "give the program's name as argv[0]");
+            return Err(Failure::new(Outcome::ExecFailed, Stage::Path, Errno::EINVAL, why, advice));
+        }
         let plan = SetsPlan { bounding: birth.bounding(), inheritable: birth.inheritable() };
         let enforced = Cut::narrow(cut, worker, plan);
         {

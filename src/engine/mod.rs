@@ -45,10 +45,12 @@ pub use inner::SecurityHook;
 pub use record::Record;
 pub use sysctl::{Change, KnobWrite};
 
+use crate::abi::cap::CapMask;
 use crate::abi::error::{EngineError, ParseError, Stage};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::abi::who::{ChainLink, Origin, Requester};
+use crate::policy::access::{may_reset, may_write_mask};
 use crate::policy::call::End;
 use crate::policy::limit::ceiling;
 use event::EventKind;
@@ -115,7 +117,29 @@ impl Engine {
     }
 
     /// Writes knobs: all of them in one hold of the lock, or none (SYS-9). The error names the knob.
+    ///
+    /// The caller of the library is trusted with every knob but the masks: for [`Origin::Outside`] a write of a mask is
+    /// `EPERM` here, since nothing is known of the writer; [`Self::write_as`] takes its capabilities (SYS-3).
     pub fn write(&self, writes: &[KnobWrite], origin: Origin) -> Result<Vec<Change>, (&'static str, ParseError)> {
+        self.write_as(writes, origin, CapMask::EMPTY)
+    }
+
+    /// Writes knobs for another process. `effective` is its effective capability set, as the kernel reports it in the
+    /// engine's user namespace at the time of the write; it counts for [`Origin::Outside`] alone.
+    ///
+    /// `EPERM` for a mask from outside without CAP_SETPCAP and CAP_SYS_MODULE (SYS-3), and for a reset from anywhere but
+    /// the console and the library (AUTH-3).
+    pub fn write_as(
+        &self,
+        writes: &[KnobWrite],
+        origin: Origin,
+        effective: CapMask,
+    ) -> Result<Vec<Change>, (&'static str, ParseError)> {
+        for write in writes {
+            may_write(write, origin, effective).map_err(|why| {
+                (write.key(), ParseError::with(Errno::EPERM, why, "write it from the process that owns the engine"))
+            })?;
+        }
         let inner = &self.inner;
         let _writers = sync::lock(&inner.writers);
         let changes = inner.sysctl.write(writes, inner.host.threads_max())?;
@@ -289,5 +313,18 @@ impl Engine {
         drop(books);
         inner.tell_suppressed();
         left
+    }
+}
+
+/// Whether this write is allowed at all; what it would do is not looked at.
+fn may_write(write: &KnobWrite, origin: Origin, effective: CapMask) -> Result<(), String> {
+    match write {
+        KnobWrite::Bset(_) | KnobWrite::Inheritable(_) => may_write_mask(origin, effective),
+        KnobWrite::ResetBset | KnobWrite::ResetInheritable => may_reset(origin),
+        KnobWrite::Modprobe(_)
+        | KnobWrite::Era(_)
+        | KnobWrite::MaxConcurrent(_)
+        | KnobWrite::Allow(_)
+        | KnobWrite::Deny(_) => Ok(()),
     }
 }

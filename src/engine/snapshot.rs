@@ -30,9 +30,9 @@ pub struct Knobs {
     pub era: Era,
     /// `khelper.max_concurrent` as it was set; the limit in force is `Slots::limit`.
     pub max_concurrent: u32,
-    /// `khelper.allow`, blank-separated globs.
+    /// `khelper.allow`: globs with a blank between them.
     pub allow: Arc<str>,
-    /// `khelper.deny`, blank-separated globs.
+    /// `khelper.deny`: globs with a blank between them.
     pub deny: Arc<str>,
 }
 

@@ -57,6 +57,11 @@ impl<T: Send + 'static> Monitor<T> {
         }
     }
 
+    /// Threads that sleep here. Exact while the lock is held: a thread is counted before it lets go of the lock to sleep.
+    pub(crate) fn waiters(&self) -> u32 {
+        self.waiters.load(Ordering::Acquire)
+    }
+
     /// Sleeps until notified (or for no reason: look again).
     pub(crate) fn wait<'a>(&'a self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         #[cfg(all(test, feature = "faults"))]

@@ -112,8 +112,13 @@ impl Sysctl {
         lock(&self.umh_sysctl_lock).clone()
     }
 
-    /// The slots that there are for who waits in a queue (era current): no file is read for it, so that it can be
-    /// asked under the limit's lock. In the 3.4 era nobody waits, and it is of no consequence.
+    /// The modprobe path at this moment.
+    pub(super) fn path(&self) -> Arc<[u8]> {
+        lock(&self.umh_sysctl_lock).path.clone()
+    }
+
+    /// `khelper.max_concurrent` at this moment: the limit, but for the 3.4 era's part of it that depends on threads-max.
+    /// It reads no file, so that it can be called under the lock of the slots.
     pub(super) fn slots(&self) -> u32 {
         lock(&self.umh_sysctl_lock).max_concurrent.min(MAX_KMOD_CONCURRENT)
     }

@@ -66,7 +66,7 @@ impl Inner {
     pub(super) fn exec(
         self: &Arc<Self>,
         mut info: SubprocessInfo,
-        record: Record,
+        mut record: Record,
         how: &How,
         era: Era,
         cancels: [&Cancel; 2],
@@ -74,7 +74,12 @@ impl Inner {
         let id = record.id;
         // A call without a path is counted for no observer to see (3.4) or not at all (current): it never enters.
         let gate = if info.path().is_some() { self.gate.enter(id) } else { Ok(()) };
-        let (outcome, error) = match check(era, info.path().map(|p| p.as_bytes()), gate) {
+        if how.module {
+            // The hook and the wait for a slot may have taken long, and the path may have changed meanwhile (UMH-2).
+            record.path = self.sysctl.path();
+        }
+        let path = if how.module { Some(&*record.path) } else { info.path().map(|p| p.as_bytes()) };
+        let (outcome, error) = match check(era, path, gate) {
             Check::Go => match self.hooks.at_home(info) {
                 Ok(info) => return self.queue_and_wait(info, record, how, cancels),
                 Err(back) => {

@@ -1,79 +1,17 @@
 //! Who may: the built-in security hook (REQ-2) and the right to write a mask (SYS-3).
 
-use std::sync::Arc;
-
 use crate::abi::cap::{CapMask, Capability};
-use crate::abi::error::ParseError;
 use crate::abi::escape::screen;
 use crate::abi::who::Origin;
 
-/// A list of globs over module names: `*` any run, `?` any byte. Blank-separated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Globs(Arc<str>);
-
-impl Default for Globs {
-    fn default() -> Self {
-        Self("".into())
-    }
-}
-
-impl Globs {
-    /// Reads a list; `EINVAL` for bytes that are not text and for control characters.
-    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
-        let bad = |why: &str| {
-            ParseError::invalid(
-                format!("the list `{}` {why}", screen(text)),
-                "give globs separated by blanks, as in `usb-* snd?`",
-            )
-        };
-        let text = std::str::from_utf8(text).map_err(|_| bad("is not UTF-8"))?;
-        if text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()) {
-            return Err(bad("holds a control character"));
-        }
-        Ok(Self(text.split_ascii_whitespace().collect::<Vec<_>>().join(" ").into()))
-    }
-    /// As it reads.
-    pub fn text(&self) -> &Arc<str> {
-        &self.0
-    }
-    /// The first glob that matches.
-    pub fn find(&self, name: &[u8]) -> Option<&str> {
-        self.0.split_ascii_whitespace().find(|glob| matches(glob.as_bytes(), name))
-    }
-}
-
-/// Greedy matching with one point to come back to: linear in practice, never exponential.
-fn matches(glob: &[u8], name: &[u8]) -> bool {
-    let (mut g, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        match glob.get(g) {
-            Some(b'*') => {
-                star = Some((g, n));
-                g += 1;
-            }
-            Some(c) if *c == b'?' || *c == name[n] => {
-                g += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    g = at + 1;
-                    n = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    glob[g..].iter().all(|c| *c == b'*')
-}
+pub use super::glob::Globs;
 
 /// `khelper.deny` wins; an empty `khelper.allow` allows all (REQ-2). The error is the reason.
 pub fn judge_name(allow: &Globs, deny: &Globs, name: &[u8]) -> Result<(), String> {
     if let Some(glob) = deny.find(name) {
         return Err(format!("khelper.deny has `{}`, which matches `{}`", screen(glob.as_bytes()), screen(name)));
     }
-    if allow.0.is_empty() || allow.find(name).is_some() {
+    if allow.is_empty() || allow.find(name).is_some() {
         return Ok(());
     }
     Err(format!("khelper.allow is not empty and nothing in it matches `{}`", screen(name)))
@@ -96,6 +34,18 @@ pub fn may_write_mask(origin: Origin, effective: CapMask) -> Result<(), String> 
     Err(format!("writing a mask needs cap_setpcap and cap_sys_module; the writer lacks {}", missing.join(" and ")))
 }
 
+/// Whether a mask may be put back to full, or the count of runaway messages to 0, from there: only from the engine's own
+/// console or by its library's caller, whatever capabilities the sender has (AUTH-3).
+pub fn may_reset(origin: Origin) -> Result<(), String> {
+    match origin {
+        Origin::Library | Origin::Console => Ok(()),
+        Origin::CommandLine | Origin::Outside => Err(format!(
+            "only the engine's own console or its library's caller may reset, and this came from {}",
+            origin.name()
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,13 +57,17 @@ mod tests {
         assert!(judge_name(&g("d*"), &g("dum?y"), b"dummy").is_err());
         assert!(judge_name(&g("d* usb-*"), &g("x"), b"dummy").is_ok());
         assert!(judge_name(&g("usb-*"), &g(""), b"dummy").is_err());
-        assert!(
-            matches(b"*a*b*", b"xxaxxbxx")
-                && !matches(b"*a*b", b"xxaxxbxx")
-                && matches(b"", b"")
-                && !matches(b"", b"a")
-        );
-        assert!(Globs::parse(b"a\x1bb").is_err() && Globs::parse(b"\xff").is_err());
+        assert!(judge_name(&g(""), &g("x,*a*m*"), b"xxaxxmxx").is_err());
+        assert!(judge_name(&g(""), &g("x *a*m"), b"xxaxxmxx").is_ok());
+        // Every glob counts, and either spelling.
+        assert!(judge_name(&g(""), &g("x,usb-storage"), b"usb_storage").is_err());
+        assert!(judge_name(&g("x,snd_hda_intel"), &g(""), b"snd-hda-intel").is_ok());
+    }
+
+    #[test]
+    fn auth_3_only_the_console_and_the_library_reset() {
+        assert!(may_reset(Origin::Library).is_ok() && may_reset(Origin::Console).is_ok());
+        assert!(may_reset(Origin::CommandLine).is_err() && may_reset(Origin::Outside).is_err());
     }
 
     #[test]

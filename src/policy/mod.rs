@@ -4,6 +4,7 @@
 pub mod access;
 pub mod call;
 pub mod gate;
+pub mod glob;
 pub mod limit;
 pub mod loops;
 pub mod masks;

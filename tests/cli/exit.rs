@@ -116,6 +116,11 @@ fn req_2_not_permitted_77() {
     assert!(denied.stderr.contains("khelper.deny"), "{}", denied.stderr);
     run(["--set", "khelper.allow=dm-*", "--set", "kernel.modprobe=/bin/true", "request", "foo"]).exits(77);
     run(["--set", "khelper.allow=dm-*", "--set", "kernel.modprobe=/bin/true", "request", "dm-crypt"]).exits(0);
+    run(["--set", "khelper.deny=ok,snd-*", "--set", "kernel.modprobe=/bin/true", "request", "snd_hda"]).exits(77);
+    // A glob that means nothing is refused, and nothing runs.
+    let broken = run(["--set", "khelper.deny=usb* snd[", "--set", "kernel.modprobe=/bin/true", "request", "foo"]);
+    let broken = broken.exits(64);
+    assert!(broken.stderr.contains("khelper.deny: the glob `snd[` has a `[` without its `]`"), "{}", broken.stderr);
 }
 
 #[test]

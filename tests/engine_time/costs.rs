@@ -1,7 +1,7 @@
 //! UMH-12: what the host reports of a helper stands in the record as it was reported, each value in its own field.
 
 use khelper::abi::birth::NotEnforced;
-use khelper::abi::cap::{CapMask, CapSets};
+use khelper::abi::cap::{CapMask, CapSets, ReadSet};
 use khelper::abi::wait::{WaitMode, WaitStatus};
 use khelper::engine::KnobWrite;
 use khelper::sys::fake::Script;
@@ -28,7 +28,7 @@ fn umh_12_each_value_that_the_host_reports_has_its_own_field() {
         max_rss_kib: 170,
         ..Script::default()
     });
-    host.change(|m| m.sets.inheritable = of(0b11));
+    host.change(|m| m.sets.inheritable = ReadSet::Known(of(0b11)));
     let engine = start(&host);
     set(&engine, KnobWrite::Bset(khelper::abi::mask::MaskExpr::Exactly(of(0b111))));
     let record = engine.request_module("dummy", true);

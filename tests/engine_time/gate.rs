@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use khelper::abi::Errno;
 use khelper::abi::wait::WaitMode;
@@ -13,6 +13,29 @@ use khelper::policy::gate::Depth;
 use khelper::sys::fake::{FOREVER, Script};
 
 use crate::support::*;
+
+/// Longer than a machine under load needs: a reader that is never woken fails its test and does not hang it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until so many threads sleep at the gate: each has looked at it by then.
+fn at_gate(engine: &Engine, count: u32) {
+    let deadline = Instant::now() + PATIENCE;
+    while engine.gate_waiters() != count {
+        assert!(Instant::now() < deadline, "{} wait at the gate, not {count}", engine.gate_waiters());
+        thread::yield_now();
+    }
+}
+
+/// What a call at the gate answers, on a thread that is left behind if it never does.
+fn answer_of<T: Send + 'static>(
+    engine: &Engine,
+    ask: impl FnOnce(&Engine) -> T + Send + 'static,
+) -> impl FnOnce() -> T {
+    let (tell, told) = channel();
+    let engine = engine.clone();
+    thread::spawn(move || tell.send(ask(&engine)));
+    move || told.recv_timeout(PATIENCE).unwrap()
+}
 
 fn depth(engine: &Engine) -> Depth {
     engine.snapshot().gate
@@ -105,13 +128,10 @@ fn gate_2_a_second_disable_waits_its_turn() {
         host.wait_for("a helper", |now| now.running == 1);
         let first = s.spawn(|| engine.disable(Depth::Disabled));
         host.wait_for("the first drain", |now| now.on_clock == 1);
-        let (up, is_up) = channel();
         let (host, engine) = (&host, &engine);
-        let second = s.spawn(move || {
-            up.send(()).unwrap();
-            engine.disable(Depth::Freezing)
-        });
-        is_up.recv().unwrap();
+        let second = s.spawn(|| engine.disable(Depth::Freezing));
+        at_gate(engine, 2);
+        assert_eq!((host.counts().on_clock, depth(engine)), (1, Depth::Disabled), "it has not begun");
         host.advance(5 * SECOND);
         assert_eq!(first.join().unwrap().unwrap_err().errno, Errno::EAGAIN);
         // Its own 5 s begin with its turn.
@@ -178,17 +198,12 @@ fn gate_4_trylock_is_refused_when_disabled_and_waits_while_freezing() {
     assert_eq!(engine.read_trylock().err(), Some(Errno::EAGAIN));
     for (then, expected) in [(Depth::Enabled, None), (Depth::Disabled, Some(Errno::EAGAIN))] {
         engine.set_depth(Depth::Freezing).unwrap();
-        scope(&host, |s| {
-            let (up, is_up) = channel();
-            let engine = &engine;
-            let reader = s.spawn(move || {
-                up.send(()).unwrap();
-                engine.read_trylock().err()
-            });
-            is_up.recv().unwrap();
-            engine.set_depth(then).unwrap();
-            assert_eq!(reader.join().unwrap(), expected);
-        });
+        let answers = [(); 2].map(|()| answer_of(&engine, |engine| engine.read_trylock().err()));
+        at_gate(&engine, 2);
+        engine.set_depth(then).unwrap();
+        for answer in answers {
+            assert_eq!(answer(), expected);
+        }
     }
 }
 
@@ -199,21 +214,19 @@ fn gate_4_lock_wait_tells_the_time_left() {
     assert_eq!(engine.read_lock_wait(-1).err(), Some(Errno::EINVAL));
     engine.set_depth(Depth::Freezing).unwrap();
     assert!(engine.read_lock_wait(0).unwrap().is_none());
-    let wait = || engine.read_lock_wait(3_000_000).unwrap().map(|(_guard, left)| left);
-    scope(&host, |s| {
-        let reader = s.spawn(wait);
-        host.wait_for("a reader", |now| now.on_clock == 1);
-        host.advance(SECOND);
-        engine.set_depth(Depth::Disabled).unwrap();
-        host.wait_for("the reader, still", |now| now.on_clock == 1);
-        engine.enable().unwrap();
-        assert_eq!(reader.join().unwrap(), Some(Duration::from_secs(2)));
-        engine.set_depth(Depth::Disabled).unwrap();
-        let reader = s.spawn(wait);
-        host.wait_for("a reader", |now| now.on_clock == 1);
-        host.advance(3 * SECOND);
-        assert_eq!(reader.join().unwrap(), None);
-    });
+    let wait = || answer_of(&engine, |engine| engine.read_lock_wait(3_000_000).unwrap().map(|(_guard, left)| left));
+    let reader = wait();
+    host.wait_for("a reader", |now| now.on_clock == 1);
+    host.advance(SECOND);
+    engine.set_depth(Depth::Disabled).unwrap();
+    host.wait_for("the reader, still", |now| now.on_clock == 1);
+    engine.enable().unwrap();
+    assert_eq!(reader(), Some(Duration::from_secs(2)));
+    engine.set_depth(Depth::Disabled).unwrap();
+    let reader = wait();
+    host.wait_for("a reader", |now| now.on_clock == 1);
+    host.advance(3 * SECOND);
+    assert_eq!(reader(), None);
 }
 
 #[test]

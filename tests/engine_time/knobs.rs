@@ -103,6 +103,37 @@ fn sys_7_no_helper_sees_half_of_a_change() {
 }
 
 #[test]
+fn sys_3_auth_3_a_write_for_an_outside_process_needs_its_capabilities_and_never_resets() {
+    let host = host(Script::default());
+    let engine = start(&host);
+    let events = subscribe(&engine);
+    let masks = [KnobWrite::Bset, KnobWrite::Inheritable].map(|knob| knob(MaskExpr::Exactly(MODULE)));
+    let before = engine.snapshot().knobs;
+    for effective in [CapMask::EMPTY, MODULE, SETPCAP, KNOWN.minus(SETPCAP), KNOWN.minus(MODULE)] {
+        for mask in &masks {
+            // Beside a knob that may be written: none of them is.
+            let (key, error) = engine.write_as(&[path("/x"), mask.clone()], Origin::Outside, effective).unwrap_err();
+            assert_eq!((key, error.errno()), (mask.key(), Errno::EPERM), "{effective:?}");
+        }
+    }
+    // The plain call knows nothing of the writer.
+    assert_eq!(engine.write(&masks, Origin::Outside).unwrap_err().1.errno(), Errno::EPERM);
+    for reset in [KnobWrite::ResetBset, KnobWrite::ResetInheritable] {
+        for origin in [Origin::Outside, Origin::CommandLine] {
+            let (key, error) = engine.write_as(std::slice::from_ref(&reset), origin, KNOWN).unwrap_err();
+            assert_eq!((key, error.errno()), (reset.key(), Errno::EPERM), "{origin:?}");
+        }
+    }
+    assert_eq!((engine.snapshot().knobs, told(&events).len()), (before, 0));
+    engine.write_as(&masks, Origin::Outside, MODULE | SETPCAP).unwrap();
+    let knobs = engine.snapshot().knobs;
+    assert_eq!((knobs.bset, knobs.inheritable), (MODULE, MODULE));
+    // The library's caller answers for every other knob, whomever it writes it for (AUTH-1).
+    engine.write(&[path("/x")], Origin::Outside).unwrap();
+    assert_eq!(&*engine.snapshot().knobs.modprobe, b"/x");
+}
+
+#[test]
 fn sys_9_several_knobs_or_none() {
     let host = host(Script::default());
     let engine = start(&host);

@@ -2,10 +2,11 @@
 
 use khelper::abi::Errno;
 use khelper::abi::error::Stage;
+use khelper::abi::wait::WaitMode;
 use khelper::engine::event::{EventKind, Level};
 use khelper::engine::record::Outcome;
 use khelper::engine::{Ask, Cancel, KnobWrite};
-use khelper::sys::fake::FOREVER;
+use khelper::sys::fake::{FOREVER, Script};
 
 use crate::support::*;
 
@@ -33,6 +34,23 @@ fn req_3_threads_max_is_read_at_each_request() {
         assert!(join(held).iter().chain(&join(more)).all(|r| r.result == Some(9)));
     });
     assert_eq!(engine.snapshot().slots.concurrent, 0);
+}
+
+#[test]
+fn req_3_a_request_of_the_3_4_era_reads_threads_max_once_and_others_never() {
+    let host = host(Script::default());
+    let engine = start(&host);
+    let reads = |ask: &dyn Fn()| {
+        let before = host.counts().limit_reads;
+        ask();
+        host.counts().limit_reads - before
+    };
+    assert_eq!(reads(&|| drop(engine.request_module("dummy", true))), 1);
+    // Refused before the limit is looked at.
+    assert_eq!(reads(&|| drop(engine.request_module("", true))), 0);
+    assert_eq!(reads(&|| drop(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC))), 0);
+    let engine = start_current(&host);
+    assert_eq!(reads(&|| drop(engine.request_module("dummy", true))), 0);
 }
 
 #[test]
@@ -136,12 +154,40 @@ fn req_5_with_long_helpers_thirty_give_up_after_five_seconds() {
         (Level::Warning, text)
     };
     let mut expected = vec![busy("dummy"); 10];
-    expected.push((Level::Warning, "request_module: 20 messages suppressed".to_owned()));
+    expected.push((Level::Warning, "__request_module: 20 callbacks suppressed".to_owned()));
     expected.push(busy("late"));
     let told = told(&events);
     assert_eq!(logs(&told), expected);
     // Each was told of when it began to wait.
     assert_eq!(told.iter().filter(|event| matches!(event.kind, EventKind::Waiting { .. })).count(), 31);
+}
+
+/// Linux says so only with a later message: what is suppressed last is never told.
+#[test]
+fn req_5_what_was_suppressed_is_also_logged_at_the_engine_s_end() {
+    for shut_down in [true, false] {
+        let host = host(runs(FOREVER));
+        let engine = start_current(&host);
+        set(&engine, KnobWrite::MaxConcurrent(1));
+        let events = subscribe(&engine);
+        scope(&host, |s| {
+            let held = callers(s, &engine, 1, "held");
+            host.wait_for("a helper", |now| now.running == 1);
+            let waiting = callers(s, &engine, 13, "dummy");
+            host.wait_for("13 who wait", |now| now.on_clock == 13);
+            host.advance(5 * SECOND);
+            join(waiting);
+            kill_holders(&engine);
+            join(held);
+        });
+        if shut_down {
+            engine.shutdown(std::time::Duration::ZERO);
+        }
+        drop(engine);
+        let lines: Vec<_> = logs(&told(&events)).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(lines.len(), 11, "{lines:?}");
+        assert_eq!(lines[10], "__request_module: 3 callbacks suppressed");
+    }
 }
 
 #[test]

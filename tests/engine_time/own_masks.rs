@@ -1,6 +1,6 @@
 //! UMH-10: a call's own masks, on a host whose inheritable set is not empty, so that each of them has something to cut.
 
-use khelper::abi::cap::CapMask;
+use khelper::abi::cap::{CapMask, ReadSet};
 use khelper::abi::mask::MaskExpr;
 use khelper::abi::wait::WaitMode;
 use khelper::engine::{CallOptions, KnobWrite};
@@ -16,7 +16,9 @@ const fn of(bits: u64) -> CapMask {
 #[test]
 fn umh_10_both_masks_of_a_call_cut_and_each_its_own_set() {
     let host = host(Script::default());
-    host.change(|m| (m.sets.bounding, m.sets.inheritable) = (of(0b1_1111_1110), of(0b1_1111_1100)));
+    host.change(|m| {
+        (m.sets.bounding, m.sets.inheritable) = (ReadSet::Known(of(0b1_1111_1110)), ReadSet::Known(of(0b1_1111_1100)))
+    });
     let engine = start(&host);
     set(&engine, KnobWrite::Bset(MaskExpr::Exactly(of(0b1_1111_0111))));
     set(&engine, KnobWrite::Inheritable(MaskExpr::Exactly(of(0b1_1110_1111))));

@@ -1,7 +1,7 @@
 //! REQ: what request_module does apart from its limit.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use khelper::abi::Errno;
 use khelper::abi::error::{Stage, SysError};
@@ -13,6 +13,7 @@ use khelper::engine::record::Outcome;
 use khelper::engine::{Ask, Cancel, Engine, KnobWrite};
 use khelper::policy::access::Globs;
 use khelper::policy::gate::Depth;
+use khelper::policy::limit::Era;
 use khelper::sys::fake::{FOREVER, FakeHost, Script};
 use khelper::sys::host::LaunchFailure;
 
@@ -158,7 +159,7 @@ fn req_10_empty_path_3_4_does_everything_but_the_process() {
 fn req_10_empty_path_current_is_looked_at_first() {
     let host = host(Script::default());
     let (engine, asked) = with_hook(&host);
-    set(&engine, KnobWrite::Era(khelper::policy::limit::Era::Current));
+    set(&engine, KnobWrite::Era(Era::Current));
     set(&engine, path(""));
     let events = subscribe(&engine);
     for name in [&b"dummy"[..], b"", &[b'x'; 56]] {
@@ -167,6 +168,110 @@ fn req_10_empty_path_current_is_looked_at_first() {
     }
     assert!(told(&events).iter().all(|e| matches!(e.kind, EventKind::Finished(_))));
     assert_eq!((asked.load(Ordering::SeqCst), engine.snapshot().slots.peak, host.counts().launched), (0, 0, 0));
+}
+
+/// An engine whose hook writes these knobs, as a program can whose policy depends on the module.
+fn with_writing_hook(host: &Arc<FakeHost>, era: Era, writes: Vec<KnobWrite>, shut: bool) -> Engine {
+    let own: Arc<OnceLock<Engine>> = Arc::default();
+    let theirs = own.clone();
+    let builder = Engine::builder().host(host.clone()).security_hook(move |_, _, _| {
+        let engine = theirs.get().unwrap();
+        engine.write(&writes, Origin::Library).unwrap();
+        if shut {
+            engine.set_depth(Depth::Freezing).unwrap();
+        }
+        Ok(())
+    });
+    let engine = builder.start().unwrap();
+    set(&engine, KnobWrite::Era(era));
+    own.set(engine.clone()).ok().unwrap();
+    engine
+}
+
+#[test]
+fn umh_2_sys_7_a_path_that_the_hook_empties_is_a_no_op() {
+    for (era, shut, expected) in [
+        (Era::V3_4, false, Ok(())),
+        // 3.4 looks at an empty path before the gate, current after it.
+        (Era::V3_4, true, Ok(())),
+        (Era::Current, false, Ok(())),
+        (Era::Current, true, Err(Errno::EBUSY)),
+    ] {
+        let host = host(Script::default());
+        let engine = with_writing_hook(&host, era, vec![path("")], shut);
+        let events = subscribe(&engine);
+        let record = engine.request_module("dummy", true);
+        let (result, outcome) = match expected {
+            Ok(()) => (Some(0), Outcome::Noop),
+            Err(refused) => (errno(refused), Outcome::Refused),
+        };
+        assert_eq!((record.result, record.outcome), (result, outcome), "{era:?}, gate shut: {shut}");
+        assert_eq!((&*record.path, record.errno), (&b""[..], expected.err()));
+        let admitted = |kind: &EventKind| matches!(kind, EventKind::ModuleRequest { .. });
+        assert_eq!(told(&events).iter().filter(|e| admitted(&e.kind)).count(), 1, "REQ-6");
+        let slots = engine.snapshot().slots;
+        assert_eq!((slots.peak, slots.concurrent, host.counts().launched), (1, 0, 0));
+    }
+}
+
+#[test]
+fn umh_2_sys_7_a_path_that_the_hook_changes_is_the_one_that_runs() {
+    for (era, before, after) in
+        [(Era::V3_4, "", "/bin/false"), (Era::V3_4, MODPROBE, "/bin/false"), (Era::Current, MODPROBE, "/bin/false")]
+    {
+        let host = host(Script::default());
+        let engine = with_writing_hook(&host, era, vec![path(after)], false);
+        set(&engine, path(before));
+        let record = engine.request_module("dummy", true);
+        assert_eq!((record.result, &*record.path), (Some(256), after.as_bytes()), "{era:?} {before:?}");
+        let launch = &host.launches()[0];
+        assert_eq!((&*launch.path, &*launch.argv[0]), (after.as_bytes(), after.as_bytes()));
+    }
+    // current looks at an empty path before everything else (REQ-10).
+    let host = host(Script::default());
+    let engine = with_writing_hook(&host, Era::Current, vec![path("/bin/true")], false);
+    set(&engine, path(""));
+    assert_eq!(engine.request_module("dummy", true).result, errno(Errno::ENOENT));
+    assert_eq!(host.counts().launched, 0);
+}
+
+#[test]
+fn req_3_a_limit_that_the_hook_lowers_holds_for_this_request() {
+    let host = host(runs(FOREVER));
+    let engine = with_writing_hook(&host, Era::V3_4, vec![KnobWrite::MaxConcurrent(2)], false);
+    scope(&host, |s| {
+        let held = callers(s, &engine, 2, "held");
+        host.wait_for("2 helpers", |now| now.running == 2);
+        set(&engine, KnobWrite::MaxConcurrent(50));
+        host.script(MODPROBE, Script::default());
+        assert_eq!(engine.request_module("third", true).result, errno(Errno::ENOMEM));
+        kill_holders(&engine);
+        join(held);
+    });
+}
+
+#[test]
+fn umh_2_sys_7_the_path_is_looked_at_after_the_wait_for_a_slot() {
+    for (meanwhile, result, outcome, launched) in
+        [("", Some(0), Outcome::Noop, 1), ("/bin/false", Some(256), Outcome::Exited, 2)]
+    {
+        let host = host(runs(FOREVER));
+        let engine = start_current(&host);
+        set(&engine, KnobWrite::MaxConcurrent(1));
+        scope(&host, |s| {
+            let held = callers(s, &engine, 1, "held");
+            host.wait_for("a helper", |now| now.running == 1);
+            let waiter = callers(s, &engine, 1, "dummy");
+            host.wait_for("1 who waits", |now| now.on_clock == 1);
+            set(&engine, path(meanwhile));
+            kill_holders(&engine);
+            join(held);
+            let record = &join(waiter)[0];
+            assert_eq!((record.result, record.outcome, &*record.path), (result, outcome, meanwhile.as_bytes()));
+        });
+        let slots = engine.snapshot().slots;
+        assert_eq!((slots.concurrent, slots.waiting, host.counts().launched), (0, 0, launched));
+    }
 }
 
 #[test]

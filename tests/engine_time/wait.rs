@@ -1,12 +1,13 @@
 //! UMH-2 to UMH-4, UMH-7, UMH-8: the order of checks, the wait modes, callers that go, helpers that stay.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread;
 
 use khelper::abi::Errno;
 use khelper::abi::cap::CapMask;
 use khelper::abi::error::{Stage, SysError};
-use khelper::abi::subprocess::SubprocessInfo;
+use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::{WaitMode, WaitStatus};
 use khelper::engine::event::EventKind;
 use khelper::engine::record::{Outcome, State};
@@ -41,6 +42,38 @@ fn umh_2_order_of_checks_by_era() {
         }
         let now = engine.snapshot();
         assert_eq!((now.running_helpers, now.live_total, host.counts().launched), (0, 0, 0));
+    }
+}
+
+#[test]
+fn umh_2_a_call_without_arguments_is_einval_in_era_current() {
+    let nothing: [&str; 0] = [];
+    let bare = |path: &str| SubprocessInfo::setup(Some(path.into()), nothing, HELPER_ENV).unwrap();
+    for current in [false, true] {
+        let host = host(Script::default());
+        let engine = if current { start_current(&host) } else { start(&host) };
+        let events = subscribe(&engine);
+        // The kernel finds it when the program is executed: the gate and an empty path come first, and NO_WAIT has gone.
+        assert_eq!(engine.call_usermodehelper(bare(""), WaitMode::PROC).outcome, Outcome::Noop);
+        engine.set_depth(Depth::Disabled).unwrap();
+        assert_eq!(engine.call_usermodehelper(bare("/bin/true"), WaitMode::PROC).result, errno(Errno::EBUSY));
+        engine.enable().unwrap();
+        for wait in MODES {
+            let answer = engine.call_usermodehelper(bare("/bin/true"), wait);
+            let end = finished(&events, answer.id);
+            let waits = wait != WaitMode::NoWait;
+            assert_eq!(answer.result, if current && waits { errno(Errno::EINVAL) } else { Some(0) }, "{wait:?}");
+            let (outcome, failed) =
+                if current { (Outcome::ExecFailed, Some(Errno::EINVAL)) } else { (Outcome::Exited, None) };
+            assert_eq!((end.outcome, end.errno), (outcome, failed), "{wait:?}");
+            assert_eq!(end.why().is_some_and(|why| why.contains("argv[0]")), current);
+        }
+        let (ran, has_run) = channel();
+        let hooked = bare("/bin/true").init(move |_| ran.send(()).map_err(|_| Errno::EPIPE));
+        engine.call_usermodehelper(hooked, WaitMode::PROC);
+        assert!(has_run.recv().is_ok(), "the init hook has run before");
+        assert_eq!(host.counts().launched, if current { 0 } else { 4 });
+        assert_eq!(engine.snapshot().running_helpers, 0);
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod end;
 mod gate;
+mod globs;
 mod knobs;
 mod limit;
 

@@ -1,6 +1,6 @@
 //! GATE-1, GATE-3, GATE-4, GATE-5.
 
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,29 @@ use crate::common::{Dir, finished, info, run, started, until};
 
 /// Longer than any test takes; each test ends its own waits. In microseconds.
 const LONG: i64 = 3_600_000_000;
+
+/// Longer than a machine under load needs: a reader that is never woken fails its test and does not hang it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until so many threads sleep at the gate: each has looked at it by then.
+fn at_gate(engine: &Engine, count: u32) {
+    let deadline = Instant::now() + PATIENCE;
+    while engine.gate_waiters() != count {
+        assert!(Instant::now() < deadline, "{} wait at the gate, not {count}", engine.gate_waiters());
+        thread::yield_now();
+    }
+}
+
+/// What a call at the gate answers, on a thread that is left behind if it never does.
+fn answer_of<T: Send + 'static>(
+    engine: &Engine,
+    ask: impl FnOnce(&Engine) -> T + Send + 'static,
+) -> impl FnOnce() -> T {
+    let (tell, told) = channel();
+    let engine = engine.clone();
+    thread::spawn(move || tell.send(ask(&engine)));
+    move || told.recv_timeout(PATIENCE).unwrap()
+}
 
 #[test]
 fn gate_1_shut_until_the_engine_is_ready_and_after_its_end() {
@@ -94,23 +117,13 @@ fn gate_4_readers_are_refused_or_wait_by_the_depth() {
     assert!(engine.read_lock_wait(2_000).unwrap().is_none());
     // The real clock; the engine's has whole microseconds, and so may begin to wait a part of one early.
     assert!(before.elapsed() >= Duration::from_micros(1_999));
-    let (up, is_up) = channel();
-    thread::scope(|scope| {
-        let (engine, told) = (&engine, up.clone());
-        let waits = scope.spawn(move || {
-            told.send(()).unwrap();
-            engine.read_lock_wait(LONG).unwrap().map(|(_guard, left)| left)
-        });
-        let tries = scope.spawn(move || {
-            up.send(()).unwrap();
-            engine.read_trylock().map(drop)
-        });
-        (0..2).for_each(|_| is_up.recv().unwrap());
-        engine.enable().unwrap();
-        let left = waits.join().unwrap().expect("a guard, with the time that was left");
-        assert!(left > Duration::ZERO && left <= Duration::from_micros(LONG.unsigned_abs()), "{left:?}");
-        assert_eq!(tries.join().unwrap(), Ok(()));
-    });
+    let waits = answer_of(&engine, |engine| engine.read_lock_wait(LONG).unwrap().map(|(_guard, left)| left));
+    let tries = answer_of(&engine, |engine| engine.read_trylock().map(drop));
+    at_gate(&engine, 2);
+    engine.enable().unwrap();
+    let left = waits().expect("a guard, with the time that was left");
+    assert!(left > Duration::ZERO && left <= Duration::from_micros(LONG.unsigned_abs()), "{left:?}");
+    assert_eq!(tries(), Ok(()));
 }
 
 #[test]
@@ -168,22 +181,13 @@ fn gate_5_set_depth_does_not_drain_and_every_change_wakes_every_waiter() {
     assert_eq!(changes, [Enabled, Freezing, Disabled, Freezing, Enabled, Freezing, Disabled, Enabled]);
 }
 
-/// Readers that wait at a freezing gate, or come to it just then, are answered by the change.
+/// Readers that wait at a freezing gate are answered by the change.
 fn wakes(engine: &Engine, what: &str, change: impl FnOnce(&Engine), expected: Option<Errno>) {
     engine.set_depth(Depth::Freezing).unwrap();
-    let (up, is_up) = channel();
-    thread::scope(|scope| {
-        let reader = |up: Sender<()>| {
-            scope.spawn(move || {
-                up.send(()).unwrap();
-                engine.read_trylock().err()
-            })
-        };
-        let readers: Vec<_> = (0..3).map(|_| reader(up.clone())).collect();
-        (0..3).for_each(|_| is_up.recv().unwrap());
-        change(engine);
-        for reader in readers {
-            assert_eq!(reader.join().unwrap(), expected, "{what}");
-        }
-    });
+    let answers = [(); 3].map(|()| answer_of(engine, |engine| engine.read_trylock().err()));
+    at_gate(engine, 3);
+    change(engine);
+    for answer in answers {
+        assert_eq!(answer(), expected, "{what}");
+    }
 }

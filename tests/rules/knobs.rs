@@ -6,10 +6,10 @@ use khelper::abi::Errno;
 use khelper::abi::birth::Enforcement;
 use khelper::abi::cap::{CapMask, Capability};
 use khelper::abi::error::{ControlError, Explain};
-use khelper::abi::mask::kernel_words;
+use khelper::abi::mask::{MaskExpr, kernel_words};
 use khelper::abi::who::Origin;
-use khelper::control::{Command, Key, MaskKnob, Reply, Written, dispatch, dispatch_as};
-use khelper::engine::{Cancel, Engine};
+use khelper::control::{Command, Key, MaskKnob, Reply, Written, dispatch};
+use khelper::engine::{Cancel, Engine, KnobWrite};
 use rustix::thread::CapabilitySet;
 
 use crate::common::{field, run, skipped};
@@ -84,9 +84,9 @@ fn sys_3_a_mask_is_written_with_both_capabilities_or_by_the_owner() {
             let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
             let effective = CapMask::from_bits(u64::from_str_radix(field(&status, "CapEff"), 16).unwrap());
             let command = || Command::Write(vec![(Key::Bset, b"-cap_chown".to_vec())]);
-            let me = Some(writer.requester().clone());
-            let outside = written(dispatch_as(&writer, Origin::Outside, me, effective, command(), &Cancel::new()))
-                .map(|w| w.after);
+            let writes = [KnobWrite::Bset(MaskExpr::parse(b"-cap_chown", known()).unwrap())];
+            let outside =
+                writer.write_as(&writes, Origin::Outside, effective).map(|c| c[0].after.clone()).map_err(|(_, e)| e);
             let unchanged = writer.snapshot().knobs.bset == known();
             assert_eq!(unchanged, outside.is_err());
             let owner = [Origin::Library, Origin::Console, Origin::CommandLine]

@@ -121,6 +121,8 @@ pub struct Now {
     pub signals: usize,
     /// Signals sent to a pid that was reaped already: there must never be one.
     pub strays: usize,
+    /// How often `threads_max` was read.
+    pub limit_reads: usize,
 }
 
 /// One helper, as it was launched.
@@ -287,7 +289,9 @@ impl Host for FakeHost {
         }
     }
     fn threads_max(&self) -> Option<u32> {
-        self.world.lock().machine.threads_max
+        let mut state = self.world.lock();
+        state.limit_reads += 1;
+        state.machine.threads_max
     }
     fn requester(&self) -> Requester {
         Requester { pid: 1000, uid: 0, comm: Comm::new(b"test") }

@@ -37,6 +37,7 @@ pub(super) struct State {
     next_timer: u64,
     signals: usize,
     strays: usize,
+    pub(super) limit_reads: usize,
 }
 
 /// A helper that is not reaped yet.
@@ -67,6 +68,7 @@ impl World {
             next_timer: 0,
             signals: 0,
             strays: 0,
+            limit_reads: 0,
         };
         Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() })
     }
@@ -136,6 +138,7 @@ impl State {
             on_clock: self.timers.len(),
             signals: self.signals,
             strays: self.strays,
+            limit_reads: self.limit_reads,
         }
     }
 

@@ -11,6 +11,8 @@ use crate::abi::who::{ChainLink, Comm, Requester};
 const CHAIN: usize = 64;
 /// Where the capability sets stand in a status, unless its list of groups is very long.
 const STATUS_BYTES: usize = 4096;
+/// More than the digits of any 32-bit number and a newline.
+const NUMBER_BYTES: usize = 32;
 /// CAP_CHECKPOINT_RESTORE, the last one this program has a name for.
 const LAST_NAMED: u8 = 40;
 
@@ -21,13 +23,17 @@ pub(super) fn known() -> CapMask {
     CapMask::up_to(last.unwrap_or(LAST_NAMED))
 }
 
-/// `kernel.threads-max` (REQ-3).
+/// `kernel.threads-max` (REQ-3). Opened for each request: a descriptor that is kept could be closed by the host program
+/// and be another file then.
 pub(super) fn threads_max() -> Option<u32> {
     number("/proc/sys/kernel/threads-max")
 }
 
+/// A number that is the whole of a small file. It is opened and read once, and not examined.
 fn number(path: &str) -> Option<u32> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
+    let mut text = [0; NUMBER_BYTES];
+    let read = fs::File::open(path).ok()?.read(&mut text).ok()?;
+    std::str::from_utf8(&text[..read]).ok()?.trim().parse().ok()
 }
 
 /// This process, as a requester.
@@ -242,6 +248,43 @@ mod tests {
             let bits = [read.inheritable, read.permitted, read.effective, read.bounding, read.ambient];
             assert_eq!(bits.map(CapMask::bits), [1, 2, 3, 4, 5], "{filler}");
         }
+    }
+
+    /// The system calls of this kind that this thread has made, of which to ask is one; `None` where the kernel does not
+    /// count them.
+    fn reads() -> Option<u64> {
+        let text = fs::read("/proc/thread-self/io").ok()?;
+        let text = String::from_utf8(text).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("syscr: "))?.parse().ok()
+    }
+
+    #[test]
+    fn req_3_threads_max_is_read_once_for_each_look() {
+        let whole: u32 = fs::read_to_string("/proc/sys/kernel/threads-max").unwrap().trim().parse().unwrap();
+        assert_eq!(threads_max(), Some(whole));
+        let (Some(before), Some(after)) = (reads(), reads()) else {
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: this kernel does not count reads\n");
+            return;
+        };
+        let own = after - before;
+        let before = reads().unwrap();
+        (0..100).for_each(|_| assert_eq!(threads_max(), Some(whole)));
+        assert_eq!(reads().unwrap() - before - own, 100);
+    }
+
+    #[test]
+    fn a_number_is_the_whole_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |text: &[u8]| {
+            let path = dir.path().join("number");
+            fs::write(&path, text).unwrap();
+            number(path.to_str().unwrap())
+        };
+        assert_eq!((of(b"4294967295\n"), of(b"7"), of(b" 12 \n")), (Some(u32::MAX), Some(7), Some(12)));
+        for text in [&b""[..], b"\n", b"4294967296\n", b"-1\n", b"1 2\n", b"x\n", b"\xff", &[b'1'; 64]] {
+            assert_eq!(of(text), None, "{text:?}");
+        }
+        assert_eq!(number("/no/such/file"), None);
     }
 
     #[test]

@@ -26,7 +26,8 @@ fn umh_9_a_helper_that_calls_setsid_gets_eperm() {
     let me = std::env::current_exe().unwrap().into_os_string().into_string().unwrap();
     let name = "umh_9_a_helper_that_calls_setsid_gets_eperm";
     let env = [format!("{HELPER}=1")];
-    let call = SubprocessInfo::setup(Some(me.clone().into()), [me.as_str(), "--exact", name, "--nocapture"], env).unwrap();
+    let call =
+        SubprocessInfo::setup(Some(me.clone().into()), [me.as_str(), "--exact", name, "--nocapture"], env).unwrap();
     let record = Engine::start().unwrap().call_usermodehelper(call, WaitMode::PROC);
     assert!(stdout(&record).contains("setsid: Err(EPERM)"), "{record:?}");
 }

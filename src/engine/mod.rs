@@ -140,7 +140,10 @@ impl Engine {
         }
         let inner = &self.inner;
         let _writers = sync::lock(&inner.writers);
-        let changes = inner.sysctl.write(writes, inner.host.threads_max())?;
+        // Only a new limit is compared with threads-max.
+        let limits = writes.iter().any(|write| matches!(write, KnobWrite::MaxConcurrent(_)));
+        let threads_max = if limits { inner.host.threads_max() } else { None };
+        let changes = inner.sysctl.write(writes, threads_max)?;
         let values = inner.sysctl.copy();
         inner.pool.retire_before(values.generation);
         inner.slots.limit_changed(&inner.sysctl);
@@ -218,6 +221,11 @@ impl Engine {
     /// This process, as requests of its own name it.
     pub fn requester(&self) -> &Requester {
         &self.inner.me
+    }
+
+    /// Every capability that the running kernel knows (cap_last_cap).
+    pub fn known(&self) -> CapMask {
+        self.inner.host.known()
     }
 
     /// The built-in probe: its path and private first argument, where the builder was told.

@@ -63,7 +63,7 @@ impl Asker<'_> {
 
     /// `khelper run`.
     pub fn run(&self, args: &Run) -> Verdict {
-        match args.call(self.engine.snapshot().known) {
+        match args.call(self.engine.known()) {
             Ok(call) => self.ask(Command::Call(call), |r| self.answer(r, args.json)),
             Err(error) => fail(&error),
         }

@@ -99,10 +99,10 @@ mod tests {
         let all = engine.subscribe(1000);
         let call = |path: &str, wait| {
             let info = SubprocessInfo::setup(Some(path.into()), [path], HELPER_ENV).unwrap();
-            engine.call_usermodehelper(info, wait);
+            let id = engine.call_usermodehelper(info, wait).id;
             loop {
                 match all.recv() {
-                    Received::Event(event) if matches!(event.kind, EventKind::Finished(_)) => return,
+                    Received::Event(event) if matches!(&event.kind, EventKind::Finished(r) if r.id == id) => return,
                     Received::Event(_) => {}
                     other => panic!("{other:?}"),
                 }

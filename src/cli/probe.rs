@@ -40,7 +40,7 @@ pub(super) fn answer(asker: &Asker<'_>, record: &Record, json: bool) {
     match report {
         probe if json => asker.json(&Probed { record: Entry::from(record), probe }),
         Some(report) => {
-            asker.answers.line(&table(&report, asker.engine.snapshot().known));
+            asker.answers.line(&table(&report, asker.engine.known()));
             asker.answers.line(&super::words::line(record));
         }
         None => asker.answer(record, false),

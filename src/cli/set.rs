@@ -20,7 +20,7 @@ pub fn set(engine: &Engine, settings: &[OsString]) -> Result<(), u8> {
     let written = split_all(settings).and_then(|writes| write(engine, writes));
     match written {
         Ok(written) => {
-            let known = engine.snapshot().known;
+            let known = engine.known();
             written.iter().for_each(|w| tell(w, known));
             Ok(())
         }

@@ -157,7 +157,7 @@ fn write(
     if let [(Key::Gate, value)] = writes {
         return write_gate(engine, value).map(|w| vec![w]);
     }
-    let known = engine.snapshot().known;
+    let known = engine.known();
     let parsed = writes.iter().map(|(key, value)| parse(*key, value, known)).collect::<Result<Vec<_>, _>>()?;
     let changes = commit(engine, &parsed, origin, effective)?;
     let warnings = |write: &KnobWrite| match write {

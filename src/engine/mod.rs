@@ -29,6 +29,7 @@ mod sync;
 mod sysctl;
 mod tail;
 mod umh;
+mod write;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -46,14 +47,12 @@ pub use record::Record;
 pub use sysctl::{Change, KnobWrite};
 
 use crate::abi::cap::CapMask;
-use crate::abi::error::{EngineError, ParseError, Stage};
+use crate::abi::error::{EngineError, Stage};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
-use crate::abi::who::{ChainLink, Origin, Requester};
-use crate::policy::access::{may_reset, may_write_mask};
+use crate::abi::who::{ChainLink, Requester};
 use crate::policy::call::End;
 use crate::policy::limit::ceiling;
-use event::EventKind;
 use inner::Inner;
 use snapshot::{Knobs, Live, Slots, Snapshot};
 
@@ -116,51 +115,6 @@ impl Engine {
         self.inner.call_usermodehelper(info, wait, options)
     }
 
-    /// Writes knobs: all of them in one hold of the lock, or none (SYS-9). The error names the knob.
-    ///
-    /// The caller of the library is trusted with every knob but the masks: for [`Origin::Outside`] a write of a mask is
-    /// `EPERM` here, since nothing is known of the writer; [`Self::write_as`] takes its capabilities (SYS-3).
-    pub fn write(&self, writes: &[KnobWrite], origin: Origin) -> Result<Vec<Change>, (&'static str, ParseError)> {
-        self.write_as(writes, origin, CapMask::EMPTY)
-    }
-
-    /// Writes knobs for another process. `effective` is its effective capability set, as the kernel reports it in the
-    /// engine's user namespace at the time of the write; it counts for [`Origin::Outside`] alone.
-    ///
-    /// `EPERM` for a mask from outside without CAP_SETPCAP and CAP_SYS_MODULE (SYS-3), and for a reset from anywhere but
-    /// the console and the library (AUTH-3).
-    pub fn write_as(
-        &self,
-        writes: &[KnobWrite],
-        origin: Origin,
-        effective: CapMask,
-    ) -> Result<Vec<Change>, (&'static str, ParseError)> {
-        for write in writes {
-            may_write(write, origin, effective).map_err(|why| {
-                (write.key(), ParseError::with(Errno::EPERM, why, "write it from the process that owns the engine"))
-            })?;
-        }
-        let inner = &self.inner;
-        let _writers = sync::lock(&inner.writers);
-        let changes = inner.sysctl.write(writes, inner.host.threads_max())?;
-        let values = inner.sysctl.copy();
-        inner.pools.retire_before(values.generation);
-        inner.slots.limit_changed(&inner.sysctl);
-        for change in &changes {
-            let Change { key, before, after, bits, .. } = change.clone();
-            inner.emit(match bits {
-                Some((before, after)) => EventKind::MaskChanged { key, before, after, origin },
-                None => EventKind::KnobChanged { key, before, after, origin },
-            });
-        }
-        Ok(changes)
-    }
-
-    /// Sets the count of runaway messages back to 0 (REQ-4).
-    pub fn reset_loop_messages(&self) {
-        self.inner.slots.lock().reset_loop_messages();
-    }
-
     /// Stops the wait of a request's caller: `EINTR` for it, its helper lives on (UMH-4). `ESRCH` if nobody waits.
     pub fn abandon(&self, id: u64) -> Result<(), EngineError> {
         let nobody = || {
@@ -220,6 +174,11 @@ impl Engine {
     /// This process, as requests of its own name it.
     pub fn requester(&self) -> &Requester {
         &self.inner.me
+    }
+
+    /// Every capability that the running kernel knows (cap_last_cap).
+    pub fn known(&self) -> CapMask {
+        self.inner.host.known()
     }
 
     /// The built-in probe: its path and private first argument, where the builder was told.
@@ -313,18 +272,5 @@ impl Engine {
         drop(books);
         inner.tell_suppressed();
         left
-    }
-}
-
-/// Whether this write is allowed at all; what it would do is not looked at.
-fn may_write(write: &KnobWrite, origin: Origin, effective: CapMask) -> Result<(), String> {
-    match write {
-        KnobWrite::Bset(_) | KnobWrite::Inheritable(_) => may_write_mask(origin, effective),
-        KnobWrite::ResetBset | KnobWrite::ResetInheritable => may_reset(origin),
-        KnobWrite::Modprobe(_)
-        | KnobWrite::Era(_)
-        | KnobWrite::MaxConcurrent(_)
-        | KnobWrite::Allow(_)
-        | KnobWrite::Deny(_) => Ok(()),
     }
 }

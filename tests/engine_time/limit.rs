@@ -3,6 +3,7 @@
 use khelper::abi::Errno;
 use khelper::abi::error::Stage;
 use khelper::abi::wait::WaitMode;
+use khelper::abi::who::Origin;
 use khelper::engine::event::{EventKind, Level};
 use khelper::engine::record::Outcome;
 use khelper::engine::{Ask, Cancel, KnobWrite};
@@ -49,6 +50,10 @@ fn req_3_a_request_of_the_3_4_era_reads_threads_max_once_and_others_never() {
     // Refused before the limit is looked at.
     assert_eq!(reads(&|| drop(engine.request_module("", true))), 0);
     assert_eq!(reads(&|| drop(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC))), 0);
+    // A knob is compared with it if it is the limit.
+    let modprobe = || KnobWrite::Modprobe(MODPROBE.as_bytes().into());
+    assert_eq!(reads(&|| set(&engine, modprobe())), 0);
+    assert_eq!(reads(&|| drop(engine.write(&[modprobe(), KnobWrite::MaxConcurrent(7)], Origin::Library))), 1);
     let engine = start_current(&host);
     assert_eq!(reads(&|| drop(engine.request_module("dummy", true))), 0);
 }

@@ -1,0 +1,75 @@
+//! Writing the knobs: who may (SYS-3, AUTH-3), all of them or none (SYS-9), and what a change sets in motion.
+
+use nix::errno::Errno;
+
+use crate::abi::cap::CapMask;
+use crate::abi::error::ParseError;
+use crate::abi::who::Origin;
+use crate::policy::access::{may_reset, may_write_mask};
+
+use super::event::EventKind;
+use super::sysctl::{Change, KnobWrite};
+use super::{Engine, sync};
+
+impl Engine {
+    /// Writes knobs: all of them in one hold of the lock, or none (SYS-9). The error names the knob.
+    ///
+    /// The caller of the library is trusted with every knob but the masks: for [`Origin::Outside`] a write of a mask is
+    /// `EPERM` here, since nothing is known of the writer; [`Self::write_as`] takes its capabilities (SYS-3).
+    pub fn write(&self, writes: &[KnobWrite], origin: Origin) -> Result<Vec<Change>, (&'static str, ParseError)> {
+        self.write_as(writes, origin, CapMask::EMPTY)
+    }
+
+    /// Writes knobs for another process. `effective` is its effective capability set, as the kernel reports it in the
+    /// engine's user namespace at the time of the write; it counts for [`Origin::Outside`] alone.
+    ///
+    /// `EPERM` for a mask from outside without CAP_SETPCAP and CAP_SYS_MODULE (SYS-3), and for a reset from anywhere but
+    /// the console and the library (AUTH-3).
+    pub fn write_as(
+        &self,
+        writes: &[KnobWrite],
+        origin: Origin,
+        effective: CapMask,
+    ) -> Result<Vec<Change>, (&'static str, ParseError)> {
+        for write in writes {
+            may_write(write, origin, effective).map_err(|why| {
+                (write.key(), ParseError::with(Errno::EPERM, why, "write it from the process that owns the engine"))
+            })?;
+        }
+        let inner = &self.inner;
+        let _writers = sync::lock(&inner.writers);
+        // Only a new limit is compared with threads-max.
+        let limits = writes.iter().any(|write| matches!(write, KnobWrite::MaxConcurrent(_)));
+        let threads_max = if limits { inner.host.threads_max() } else { None };
+        let changes = inner.sysctl.write(writes, threads_max)?;
+        let values = inner.sysctl.copy();
+        inner.pools.retire_before(values.generation);
+        inner.slots.limit_changed(&inner.sysctl);
+        for change in &changes {
+            let Change { key, before, after, bits, .. } = change.clone();
+            inner.emit(match bits {
+                Some((before, after)) => EventKind::MaskChanged { key, before, after, origin },
+                None => EventKind::KnobChanged { key, before, after, origin },
+            });
+        }
+        Ok(changes)
+    }
+
+    /// Sets the count of runaway messages back to 0 (REQ-4).
+    pub fn reset_loop_messages(&self) {
+        self.inner.slots.lock().reset_loop_messages();
+    }
+}
+
+/// Whether this write is allowed at all; what it would do is not looked at.
+fn may_write(write: &KnobWrite, origin: Origin, effective: CapMask) -> Result<(), String> {
+    match write {
+        KnobWrite::Bset(_) | KnobWrite::Inheritable(_) => may_write_mask(origin, effective),
+        KnobWrite::ResetBset | KnobWrite::ResetInheritable => may_reset(origin),
+        KnobWrite::Modprobe(_)
+        | KnobWrite::Era(_)
+        | KnobWrite::MaxConcurrent(_)
+        | KnobWrite::Allow(_)
+        | KnobWrite::Deny(_) => Ok(()),
+    }
+}

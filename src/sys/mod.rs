@@ -2,6 +2,7 @@
 
 mod born;
 pub mod fake;
+pub mod fork;
 pub mod heap;
 pub mod host;
 pub mod linux;

@@ -120,7 +120,8 @@ pub trait Host: Send + Sync {
     fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno>;
     /// The ancestry of `pid`, nearest first, `pid` itself included (REQ-12).
     fn ancestry(&self, pid: i32) -> Vec<ChainLink>;
-    /// The nearest ancestor of this process that runs the same executable, if one does (REQ-12).
+    /// The process whose engine started this process, or an ancestor of it, as a helper, if it runs the same executable
+    /// (REQ-12). A parent that merely runs the same executable does not count.
     fn same_executable_above(&self) -> Option<i32>;
     /// Why `path` would not run, or who else could replace it; advice only (SYS-6). Empty: nothing to say.
     fn path_warnings(&self, path: &[u8]) -> Vec<String>;

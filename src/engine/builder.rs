@@ -7,6 +7,7 @@ use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::HELPER_ENV;
 use crate::abi::who::{Origin, Requester};
+use crate::sys::fork::ProcessMark;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 
@@ -99,6 +100,7 @@ impl Builder {
             hooks: Hooks::default(),
             probe: self.probe,
             above: OnceLock::new(),
+            mark: ProcessMark::current(),
         });
         khelper::start(&inner).map_err(|e| {
             failed(&SysError::new("a thread for the engine", Errno::from_raw(e.raw_os_error().unwrap_or(0))))

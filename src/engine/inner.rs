@@ -12,6 +12,7 @@ use crate::abi::module::ModuleName;
 use crate::abi::who::{ChainLink, Comm, Origin, Requester};
 use crate::policy::limit::{Era, ceiling};
 use crate::policy::loops;
+use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Host, Micros};
 
 use super::books::Books;
@@ -49,6 +50,8 @@ pub(super) struct Inner {
     pub(super) hooks: Hooks,
     pub(super) probe: Option<(PathBuf, &'static str)>,
     pub(super) above: OnceLock<Option<i32>>,
+    /// The process whose threads serve this engine.
+    pub(super) mark: ProcessMark,
 }
 
 impl Inner {

@@ -11,6 +11,7 @@ mod cut;
 pub mod event;
 #[cfg(all(test, feature = "faults"))]
 mod faults;
+mod forked;
 mod gate;
 mod history;
 mod hooks;
@@ -63,6 +64,10 @@ const QUEUE_PATIENCE: u64 = 1_000_000;
 
 /// An engine: the kernel's usermode-helper code, re-created in user space. Cloning it makes another handle to the
 /// same engine; it ends when the last handle is dropped. Helpers that live then live on (UMH-14).
+///
+/// A forked child has none of the threads that serve the engine. A handle that it inherits answers at once, with
+/// `EOWNERDEAD` where the answer has an errno, and dropping it there changes nothing (UMH-8). The child may start an
+/// engine of its own.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
@@ -74,6 +79,12 @@ struct Handle(Arc<Inner>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        if !self.0.mark.is_current() {
+            // A forked child: every lock in here may be held by a thread that the child does not have. The memory is
+            // kept, so that nothing in it is dropped.
+            std::mem::forget(self.0.clone());
+            return;
+        }
         self.0.tell_suppressed();
         self.0.pool.close();
         self.0.books.lock().bus.close();
@@ -99,7 +110,10 @@ impl Engine {
 
     /// `request_module` for somebody, with a way to stop the wait.
     pub fn request_module_as(&self, name: impl AsRef<[u8]>, wait: bool, ask: &Ask) -> Arc<Record> {
-        self.inner.request_module(name.as_ref(), wait, ask)
+        match self.check_process() {
+            Ok(()) => self.inner.request_module(name.as_ref(), wait, ask),
+            Err(error) => self.inner.forked_request(name.as_ref(), wait, ask, &error),
+        }
     }
 
     /// `call_usermodehelper_exec` (UMH): runs any helper, as the library's caller. Consumes `info`.
@@ -109,11 +123,18 @@ impl Engine {
 
     /// `call_usermodehelper_exec` with masks, a time-out or a requester of its own.
     pub fn call_usermodehelper_with(&self, info: SubprocessInfo, wait: WaitMode, options: &CallOptions) -> Arc<Record> {
-        self.inner.call_usermodehelper(info, wait, options)
+        match self.check_process() {
+            Ok(()) => self.inner.call_usermodehelper(info, wait, options),
+            Err(error) => self.inner.forked_call(info, wait, options, &error),
+        }
     }
 
     /// Writes knobs: all of them in one hold of the lock, or none (SYS-9). The error names the knob.
     pub fn write(&self, writes: &[KnobWrite], origin: Origin) -> Result<Vec<Change>, (&'static str, ParseError)> {
+        self.check_process().map_err(|error| {
+            let key = writes.first().map_or("khelper", KnobWrite::key);
+            (key, ParseError::with(error.errno, error.why, error.advice))
+        })?;
         let inner = &self.inner;
         let _writers = sync::lock(&inner.writers);
         let changes = inner.sysctl.write(writes, inner.host.threads_max())?;
@@ -132,11 +153,15 @@ impl Engine {
 
     /// Sets the count of runaway messages back to 0 (REQ-4).
     pub fn reset_loop_messages(&self) {
+        if self.check_process().is_err() {
+            return;
+        }
         self.inner.slots.lock().reset_loop_messages();
     }
 
     /// Stops the wait of a request's caller: `EINTR` for it, its helper lives on (UMH-4). `ESRCH` if nobody waits.
     pub fn abandon(&self, id: u64) -> Result<(), EngineError> {
+        self.check_process()?;
         let nobody = || {
             EngineError::new(
                 Stage::Cancel,
@@ -165,11 +190,13 @@ impl Engine {
 
     /// Signals a helper and its group, only while it is not reaped (UMH-14). `ESRCH` if there is none.
     pub fn kill(&self, id: u64, signal: i32) -> Result<(), EngineError> {
+        self.check_process()?;
         self.inner.kill(id, signal)
     }
 
     /// One record, live or ended, as it stands.
     pub fn record(&self, id: u64) -> Option<Arc<Record>> {
+        self.check_process().ok()?;
         let (call, draft) = {
             let books = self.inner.books.lock();
             (books.call(id), books.draft(id))
@@ -183,11 +210,17 @@ impl Engine {
 
     /// The newest ended records, newest first.
     pub fn records(&self, most: usize) -> Vec<Arc<Record>> {
+        if self.check_process().is_err() {
+            return Vec::new();
+        }
         self.inner.books.lock().ended().take(most).cloned().collect()
     }
 
     /// Who asked whom, nearest first, for any request or process (REQ-12).
     pub fn chain(&self, pid: i32) -> Vec<ChainLink> {
+        if self.check_process().is_err() {
+            return Vec::new();
+        }
         self.inner.chain(pid)
     }
 
@@ -211,9 +244,13 @@ impl Engine {
         self.subscribe_to(capacity, |_| true)
     }
 
-    /// The state at this moment: it has in it whatever the events up to `seq` tell.
+    /// The state at this moment: it has in it whatever the events up to `seq` tell. In a forked child of the engine's
+    /// process: the state of an engine in which nothing runs, with the gate shut and a warning that says so.
     pub fn snapshot(&self) -> Snapshot {
         let inner = &self.inner;
+        if let Err(error) = self.check_process() {
+            return inner.forked_snapshot(&error);
+        }
         let (threads_max, host, known) = (inner.host.threads_max(), inner.host.sets(), inner.host.known());
         // The books first, and the rest under them: a change is made before its event, so none is numbered and missing.
         let books = inner.books.lock();
@@ -270,6 +307,9 @@ impl Engine {
     /// It asks no holder of the read side: the engine's end is not put off by one. What is queued still gets up to
     /// a second more to be launched.
     pub fn shutdown(&self, patience: Duration) -> Vec<Live> {
+        if self.check_process().is_err() {
+            return Vec::new();
+        }
         let inner = &self.inner;
         inner.gate.shut_for_good(&|from, to| inner.gate_changed(from, to));
         let clock = inner.host.clock();

@@ -200,6 +200,6 @@ pub(super) fn no_request(id: u64) -> EngineError {
     EngineError::new(Stage::Lost, Errno::ESRCH, format!("there is no request {id}"), advice)
 }
 
-fn boxed(strings: &[CString]) -> Arc<[Box<[u8]>]> {
+pub(super) fn boxed(strings: &[CString]) -> Arc<[Box<[u8]>]> {
     strings.iter().map(|s| s.as_bytes().into()).collect()
 }

@@ -10,3 +10,4 @@ pub mod local;
 pub mod probe;
 pub mod signals;
 pub mod stdout;
+pub mod terminal;

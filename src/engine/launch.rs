@@ -15,7 +15,7 @@ use crate::abi::wait::WaitMode;
 use crate::policy::masks;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Worker};
 
-use super::call::Call;
+use super::call::{Call, OnHost};
 use super::cut::{Cut, Fate};
 use super::event::Level;
 use super::inner::Inner;
@@ -62,7 +62,9 @@ impl Inner {
         match launched {
             Ok(launched) => {
                 self.started(call, launched);
-                let ended = worker.wait(&mut call.as_ref());
+                let mut watcher = OnHost { call, host: &*self.host, left: Vec::new() };
+                let ended = worker.wait(&mut watcher);
+                self.tell_left(call.id, &watcher.left);
                 self.ended(call, ended);
             }
             Err(failure) => self.failed(call, failure),
@@ -133,6 +135,17 @@ impl Inner {
             // For `shutdown`, which waits for what is queued.
             self.books.notify();
         });
+    }
+
+    /// Who outlived the helper and the signals that were sent to its group.
+    fn tell_left(&self, id: u64, left: &[i32]) {
+        if left.is_empty() {
+            return;
+        }
+        let pids: Vec<String> = left.iter().map(i32::to_string).collect();
+        let text =
+            format!("the helper of request {id} has ended; of its process group live on: pid {}", pids.join(", "));
+        self.log(Level::Warning, text);
     }
 
     fn ended(&self, call: &Call, ended: Ended) {

@@ -181,7 +181,7 @@ impl Inner {
         }
         let call = call.ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
         let sent = call
-            .signal(|pid| self.host.kill(pid, signal).map_err(|errno| (pid, errno)))
+            .signal(self.now(), signal, |pid| self.host.kill(pid, signal).map_err(|errno| (pid, errno)))
             .ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
         sent.map_err(|(pid, errno)| {
             EngineError::new(

@@ -74,6 +74,9 @@ impl Host for Odd {
         assert!(!self.kill.swap(false, Ordering::AcqRel), "the kill is wrong");
         self.machine.kill(pid, signal)
     }
+    fn wait_for_group(&self, leader: i32, until: Micros) -> Vec<i32> {
+        self.machine.wait_for_group(leader, until)
+    }
     fn ancestry(&self, pid: i32) -> Vec<ChainLink> {
         assert!(!self.chain.swap(false, Ordering::AcqRel), "the chain is wrong");
         self.machine.ancestry(pid)

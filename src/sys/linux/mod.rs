@@ -2,6 +2,7 @@
 //! descriptor table, cwd, umask, scheduling, groups, capability sets), so that a launch has next to nothing to do.
 
 mod caps;
+mod group;
 mod launch;
 mod machine;
 mod path;
@@ -82,6 +83,9 @@ impl Host for LinuxHost {
     }
     fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno> {
         machine::kill(pid, signal)
+    }
+    fn wait_for_group(&self, leader: i32, until: Micros) -> Vec<i32> {
+        group::wait(&self.clock, leader, until)
     }
     fn ancestry(&self, pid: i32) -> Vec<ChainLink> {
         proc::ancestry(pid)

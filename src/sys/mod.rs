@@ -7,6 +7,7 @@ pub mod heap;
 pub mod host;
 pub mod linux;
 pub mod local;
+pub mod orphans;
 pub mod probe;
 pub mod signals;
 pub mod stdout;

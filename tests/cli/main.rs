@@ -9,6 +9,7 @@ mod hostile;
 mod interrupt;
 mod limit;
 mod probe;
+mod terminate;
 
 use std::ffi::OsStr;
 use std::io::Write as _;

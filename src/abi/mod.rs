@@ -9,6 +9,7 @@ pub mod mask;
 pub mod module;
 pub mod mutation;
 pub mod path;
+pub mod record;
 pub mod subprocess;
 pub mod wait;
 pub mod who;

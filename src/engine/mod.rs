@@ -21,7 +21,6 @@ mod kmod;
 mod launch;
 #[cfg(all(test, feature = "model"))]
 mod models;
-pub mod record;
 mod slots;
 pub mod snapshot;
 mod sync;
@@ -35,6 +34,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+pub use crate::abi::record;
 pub use ask::{Ask, CallOptions};
 pub use builder::Builder;
 pub use bus::{Received, Subscription, Wants};

@@ -7,14 +7,13 @@ use std::time::SystemTime;
 use nix::errno::Errno;
 use serde::Serialize;
 
-use crate::abi::birth::{Enforcement, NotEnforced};
-use crate::abi::cap::{CapMask, CapSets};
-use crate::abi::error::{EngineError, Explain, Stage, exec_advice};
-use crate::abi::escape::screen;
-use crate::abi::module::modprobe_argv;
-use crate::abi::wait::{WaitMode, WaitStatus};
-use crate::abi::who::{ChainLink, Origin, Requester};
-use crate::sys::host::Micros;
+use super::birth::{Enforcement, NotEnforced};
+use super::cap::{CapMask, CapSets};
+use super::error::{EngineError, Explain, Stage, exec_advice};
+use super::escape::screen;
+use super::module::modprobe_argv;
+use super::wait::{WaitMode, WaitStatus};
+use super::who::{ChainLink, Origin, Requester};
 
 /// A module request, or a call of any helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -120,8 +119,8 @@ pub struct Record {
     pub requester: Arc<Requester>,
     /// When it was asked, by the wall clock.
     pub wall: SystemTime,
-    /// When it was asked, on the engine's clock.
-    pub at: Micros,
+    /// When it was asked, in microseconds on the engine's clock.
+    pub at: u64,
     /// How far it has come.
     pub state: State,
     /// How it ended.
@@ -173,14 +172,14 @@ pub struct Record {
 }
 
 /// The program could not be executed.
-pub(super) fn exec_error(errno: Errno, path: &[u8]) -> EngineError {
+pub(crate) fn exec_error(errno: Errno, path: &[u8]) -> EngineError {
     let why = format!("`{}` could not be executed: {}", screen(path), errno.desc());
     EngineError::new(Stage::Exec, errno, why, exec_advice(errno))
 }
 
 impl Record {
     /// The question alone, made `at` these times of the wall clock and of the engine's.
-    pub(super) fn new(kind: Kind, wait: WaitMode, requester: Arc<Requester>, at: (SystemTime, Micros)) -> Self {
+    pub(crate) fn new(kind: Kind, wait: WaitMode, requester: Arc<Requester>, at: (SystemTime, u64)) -> Self {
         Self {
             id: 0,
             kind,
@@ -221,7 +220,7 @@ impl Record {
     }
 
     /// Enters what failed.
-    pub(super) fn fail(&mut self, error: &EngineError) {
+    pub(crate) fn fail(&mut self, error: &EngineError) {
         (self.stage, self.errno) = (Some(error.stage), Some(error.errno));
         // Thousands may fail at exec, and all that is to be said of them is here already.
         self.said = (error.stage != Stage::Exec).then(|| error.whole().into());

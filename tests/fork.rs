@@ -74,7 +74,7 @@ fn every_entry_point(engine: &Engine, events: &Subscription, id: u64) {
     let ran = Arc::new(AtomicU32::new(0));
     for wait in [WaitMode::PROC, WaitMode::EXEC, WaitMode::NoWait] {
         let ran = ran.clone();
-        let count = move || {
+        let count = move |_: Option<&Record>| {
             ran.fetch_add(1, Ordering::Relaxed);
         };
         refused(engine.call_usermodehelper(info(&["/bin/true"]).cleanup(count), wait));

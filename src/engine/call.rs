@@ -117,7 +117,9 @@ impl Call {
         let info = state.info.take();
         drop(state);
         // We own the end: `cleanup` on this thread, outside of every lock, before the call is uncounted (UMH-5).
-        drop(info);
+        if let Some(info) = info {
+            info.end(&answer);
+        }
         answer
     }
 
@@ -190,7 +192,7 @@ impl Call {
     pub(super) fn complete(&self, mut state: MutexGuard<'_, CallState>, result: i32, answer: Arc<Record>) {
         let info = match state.end.complete(result) {
             Some(OnComplete::Deliver) => {
-                state.answer = Some(answer);
+                state.answer = Some(answer.clone());
                 #[cfg(all(test, feature = "faults"))]
                 super::faults::clean_up_again();
                 None
@@ -200,7 +202,9 @@ impl Call {
         };
         drop(state);
         self.state.notify();
-        drop(info);
+        if let Some(info) = info {
+            info.end(&answer);
+        }
     }
 
     /// Who watches the time: TERM at `deadline`, KILL 2 s later, each under the lock that marks the helper reaped.

@@ -62,7 +62,9 @@ impl Inner {
         record.args = Args::List(boxed(info.argv()));
         record.env = boxed(info.envp());
         record.own = options.own.map(Box::new);
-        Arc::new(record)
+        let record = Arc::new(record);
+        info.end(&record);
+        record
     }
 
     /// A refusal with no number: it is in no list of the engine's.

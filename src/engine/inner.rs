@@ -78,6 +78,18 @@ impl Inner {
     /// Ends a request without a process: refused, abandoned before it got a slot, or a no-op.
     pub(super) fn end_without_process(
         &self,
+        record: Record,
+        outcome: Outcome,
+        error: Option<&EngineError>,
+    ) -> Arc<Record> {
+        let record = self.close_without_process(record, outcome, error);
+        self.finish(self.now(), record.clone());
+        record
+    }
+
+    /// The record of a request that ends without a process; it is not filed yet.
+    pub(super) fn close_without_process(
+        &self,
         mut record: Record,
         outcome: Outcome,
         error: Option<&EngineError>,
@@ -94,9 +106,7 @@ impl Inner {
         if outcome == Outcome::Refused {
             record.chain = self.chain(record.requester.pid).into();
         }
-        let record = Arc::new(record);
-        self.finish(now, record.clone());
-        record
+        Arc::new(record)
     }
 
     /// Enters the end of a request and wakes who waits for the last one (UMH-14).

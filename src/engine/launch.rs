@@ -83,7 +83,7 @@ impl Inner {
         info: &mut SubprocessInfo,
     ) -> Result<Image, Failure> {
         let (path, argv) = self.program(call, values, info)?;
-        let mut birth = Birth::new(plan.bounding, plan.inheritable, info.envp().to_vec());
+        let mut birth = Birth::new(path, argv, plan, info.envp().to_vec());
         run_init(info, &mut birth)?;
         let plan = SetsPlan { bounding: birth.bounding(), inheritable: birth.inheritable() };
         let enforced = Cut::narrow(cut, worker, plan);
@@ -97,6 +97,7 @@ impl Inner {
             let advice = "nothing was started: see what forbids capset(2) here, a seccomp filter most likely";
             return Err(Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice));
         }
+        let (path, argv) = birth.take_program();
         Ok(Image {
             path,
             argv,
@@ -105,6 +106,7 @@ impl Inner {
             // A helper that nobody waited for can outlive the engine: it gets /dev/null (UMH-14).
             capture: matches!(call.state.lock().record.wait, WaitMode::Proc { .. }),
             rlimits: birth.rlimits,
+            session_keyring: birth.session_keyring,
             no_new_privs: enforced == Enforcement::NoNewPrivs,
         })
     }

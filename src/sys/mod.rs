@@ -8,6 +8,7 @@ pub mod host;
 pub mod linux;
 pub mod local;
 pub mod orphans;
+pub mod pass_fd;
 pub mod probe;
 pub mod signals;
 pub mod stdout;

@@ -44,7 +44,7 @@ impl Scene {
             let again = cleanups.clone();
             move || again.up()
         });
-        let info = SubprocessInfo::setup(Some(b"/h".to_vec()), none, none).unwrap().cleanup(move || counted.up());
+        let info = SubprocessInfo::setup(Some(b"/h".to_vec()), none, none).unwrap().cleanup(move |_| counted.up());
         let requester = Arc::new(Requester { pid: 1, uid: 0, comm: Comm::new(b"model") });
         let mut record = Record::new(Kind::Helper, wait, requester, (SystemTime::UNIX_EPOCH, 0));
         record.id = 1;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -209,14 +210,18 @@ fn take_rest(stream: Stream, fd: &OwnedFd, buffer: &mut [u8], watcher: &mut dyn 
     }
 }
 
-/// A file in memory with the data: end-of-file comes by itself, and nobody has to feed it.
-fn stdin(stdin: &Stdin) -> Result<Option<OwnedFd>, SysError> {
-    let Stdin::Data(data) = stdin else { return Ok(None) };
+/// The file that was given, in this thread's table; or a file in memory with the data: end-of-file comes by itself, and nobody has to feed it.
+fn stdin(stdin: &Stdin) -> Result<Option<Arc<OwnedFd>>, SysError> {
+    let data = match stdin {
+        Stdin::Null => return Ok(None),
+        Stdin::File(file) => return Ok(Some(file.clone())),
+        Stdin::Data(data) => data,
+    };
     let fd = rustix::fs::memfd_create("khelper-stdin", rustix::fs::MemfdFlags::CLOEXEC)
         .map_err(|e| SysError::new("memfd_create", Errno::from_raw(e.raw_os_error())))?;
     let mut file = fs::File::from(fd);
     file.write_all(data).and_then(|()| file.rewind()).map_err(|e| io("write of the helper's stdin", &e))?;
-    Ok(Some(file.into()))
+    Ok(Some(Arc::new(file.into())))
 }
 
 fn failure(stillborn: Stillborn) -> LaunchFailure {

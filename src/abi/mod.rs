@@ -5,6 +5,7 @@ pub mod birth;
 pub mod cap;
 pub mod error;
 pub mod escape;
+pub mod executable;
 pub mod mask;
 pub mod module;
 pub mod mutation;

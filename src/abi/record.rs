@@ -171,10 +171,10 @@ pub struct Record {
     pub chain: Box<[ChainLink]>,
 }
 
-/// The program could not be executed.
-pub(crate) fn exec_error(errno: Errno, path: &[u8]) -> EngineError {
+/// The program could not be executed; `cause` is what was found out about the file.
+pub(crate) fn exec_error(errno: Errno, path: &[u8], cause: Option<String>) -> EngineError {
     let why = format!("`{}` could not be executed: {}", screen(path), errno.desc());
-    EngineError::new(Stage::Exec, errno, why, exec_advice(errno))
+    EngineError::new(Stage::Exec, errno, why, cause.map_or(exec_advice(errno).into(), Cow::Owned))
 }
 
 impl Record {
@@ -222,15 +222,16 @@ impl Record {
     /// Enters what failed.
     pub(crate) fn fail(&mut self, error: &EngineError) {
         (self.stage, self.errno) = (Some(error.stage), Some(error.errno));
-        // Thousands may fail at exec, and all that is to be said of them is here already.
-        self.said = (error.stage != Stage::Exec).then(|| error.whole().into());
+        // Thousands may fail at exec, and of most all that is to be said is here already.
+        let is_known = error.stage == Stage::Exec && error.advice == exec_advice(error.errno);
+        self.said = (!is_known).then(|| error.whole().into());
     }
 
     /// The reason of a refusal or failure, with advice: `reason (ERRNO); advice`.
     pub fn why(&self) -> Option<Cow<'_, str>> {
-        match (self.stage, self.errno) {
-            (Some(Stage::Exec), Some(errno)) => Some(exec_error(errno, &self.path).whole().into()),
-            _ => self.said.as_deref().map(Into::into),
+        match (&self.said, self.stage, self.errno) {
+            (None, Some(Stage::Exec), Some(errno)) => Some(exec_error(errno, &self.path, None).whole().into()),
+            (said, ..) => said.as_deref().map(Into::into),
         }
     }
 
@@ -267,11 +268,13 @@ mod tests {
         let mut record = Record::new(Kind::Module, WaitMode::PROC, me, (SystemTime::UNIX_EPOCH, 0));
         assert_eq!(record.why(), None);
         record.path = b"/no\nsuch"[..].into();
-        record.fail(&exec_error(Errno::ENOENT, &record.path));
+        record.fail(&exec_error(Errno::ENOENT, &record.path, None));
         assert_eq!(record.said, None);
         let why =
             "`/no\\x0asuch` could not be executed: No such file or directory (ENOENT); see that the file is there";
         assert!(record.why().is_some_and(|w| w.starts_with(why)), "{:?}", record.why());
+        record.fail(&exec_error(Errno::ENOENT, &record.path, Some("it is a test".into())));
+        assert!(record.why().is_some_and(|w| w.ends_with("(ENOENT); it is a test")), "{:?}", record.why());
         record.fail(&EngineError::new(Stage::Gate, Errno::EBUSY, "the gate is shut", "wait"));
         assert_eq!(record.why().as_deref(), Some("the gate is shut (EBUSY); wait"));
     }

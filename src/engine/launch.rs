@@ -57,7 +57,7 @@ impl Inner {
         let Some(mut info) = call.state.lock().info.take() else { return Fate::Retire };
         let launched = self
             .prepare(worker, cut, call, &values, plan, &mut info)
-            .and_then(|image| worker.launch(&image).map_err(|failure| failure_of(failure, image.path.as_bytes())));
+            .and_then(|image| worker.launch(&image).map_err(|failure| self.failure_of(failure, image.path.as_bytes())));
         call.state.lock().info = Some(info);
         match launched {
             Ok(launched) => {
@@ -189,7 +189,17 @@ impl Inner {
     /// No process could be made, or it could not execute the program.
     pub(super) fn launch_failed(&self, call: &Call, failure: LaunchFailure) {
         let path = call.state.lock().record.path.clone();
-        self.failed(call, failure_of(failure, &path));
+        self.failed(call, self.failure_of(failure, &path));
+    }
+
+    fn failure_of(&self, failure: LaunchFailure, path: &[u8]) -> Failure {
+        match failure {
+            LaunchFailure::Exec(errno) => {
+                let error = exec_error(errno, path, self.host.exec_failure(path, errno));
+                Failure { outcome: Outcome::ExecFailed, error }
+            }
+            LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
+        }
     }
 }
 
@@ -203,13 +213,6 @@ fn run_init(info: &mut SubprocessInfo, birth: &mut Birth) -> Result<(), Failure>
     Err(Failure::new(Outcome::Refused, Stage::Init, errno, why, "nothing was started: ask whoever set the hook"))
 }
 
-fn failure_of(failure: LaunchFailure, path: &[u8]) -> Failure {
-    match failure {
-        LaunchFailure::Exec(errno) => exec_failure(errno, path),
-        LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
-    }
-}
-
 /// No process could be made.
 pub(super) fn no_process(e: &SysError) -> EngineError {
     let why = format!("no process could be made: {}: {}", e.what, e.errno.desc());
@@ -217,5 +220,5 @@ pub(super) fn no_process(e: &SysError) -> EngineError {
 }
 
 fn exec_failure(errno: Errno, path: &[u8]) -> Failure {
-    Failure { outcome: Outcome::ExecFailed, error: exec_error(errno, path) }
+    Failure { outcome: Outcome::ExecFailed, error: exec_error(errno, path, None) }
 }

@@ -128,6 +128,11 @@ pub trait Host: Send + Sync {
     /// The process whose engine started this process, or an ancestor of it, as a helper, if it runs the same executable
     /// (REQ-12). A parent that merely runs the same executable does not count.
     fn same_executable_above(&self) -> Option<i32>;
+    /// Why exec of `path` has failed with `errno`, by what the file is: one sentence for a person, escaped. `None` if the
+    /// errno alone says it. Called on the worker whose child it was.
+    fn exec_failure(&self, _path: &[u8], _errno: Errno) -> Option<String> {
+        None
+    }
     /// Why `path` would not run, or who else could replace it; advice only (SYS-6). Empty: nothing to say.
     fn path_warnings(&self, path: &[u8]) -> Vec<String>;
 }

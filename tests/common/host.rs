@@ -85,6 +85,9 @@ impl Host for Odd {
         // A test runs this program again below itself: no loop of helpers (REQ-12).
         None
     }
+    fn exec_failure(&self, path: &[u8], errno: Errno) -> Option<String> {
+        self.machine.exec_failure(path, errno)
+    }
     fn path_warnings(&self, path: &[u8]) -> Vec<String> {
         assert_ne!(path, WRONG_PATH, "the path is wrong");
         if path == LATER_PATH {

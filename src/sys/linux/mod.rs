@@ -2,6 +2,7 @@
 //! descriptor table, cwd, umask, scheduling, groups, capability sets), so that a launch has next to nothing to do.
 
 mod caps;
+mod exec_failure;
 mod group;
 mod launch;
 mod machine;
@@ -92,6 +93,9 @@ impl Host for LinuxHost {
     }
     fn same_executable_above(&self) -> Option<i32> {
         proc::same_executable_above()
+    }
+    fn exec_failure(&self, path: &[u8], errno: Errno) -> Option<String> {
+        exec_failure::why(path, errno)
     }
     fn path_warnings(&self, path: &[u8]) -> Vec<String> {
         path::warnings(path)

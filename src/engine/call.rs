@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
 
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::{EngineError, Stage};
@@ -13,7 +12,7 @@ use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::abi::who::ChainLink;
 use crate::policy::call::{End, OnCancel, OnComplete};
-use crate::sys::host::{Clock, Ended, Host, Launched, Micros, Stream, Watcher};
+use crate::sys::host::{Ended, Launched, Micros};
 
 use super::cancel::Cancel;
 use super::launch::Failure;
@@ -21,13 +20,6 @@ use super::record::{Outcome, Record, State};
 use super::sync::{Monitor, MutexGuard};
 use super::tail::Tails;
 use super::umh::How;
-
-/// TERM, and so long after it KILL: 2 s, in microseconds.
-const TERM_TO_KILL: Micros = 2_000_000;
-/// After KILL, so long for the group to be gone: 1 s.
-const KILL_TO_GONE: Micros = 1_000_000;
-/// After any other signal of an operator's, so long for a KILL that reaches what is left of the group: 10 s.
-const SIGNAL_TO_KILL: Micros = 10_000_000;
 
 /// A call from the queue to the end of its helper.
 pub(super) struct Call {
@@ -54,12 +46,12 @@ pub(super) struct CallState {
     /// The record as it was when the call was answered.
     answer: Option<Arc<Record>>,
     /// What the helper wrote last.
-    tails: Tails,
+    pub(super) tails: Tails,
     /// Set before the helper is reaped; from then on its pid may be a stranger's and is not signalled.
     pub(super) reaped: bool,
     /// A helper that ends before this is reaped only when its group is gone or this has come: until then its number is
     /// its group's, and KILL reaches what is left (UMH-14). Set with each signal.
-    hold_until: Micros,
+    pub(super) hold_until: Micros,
     /// Set when nothing more will happen.
     pub(super) over: bool,
 }
@@ -206,60 +198,6 @@ impl Call {
             info.end(&answer);
         }
     }
-
-    /// Who watches the time: TERM at `deadline`, KILL 2 s later, each under the lock that marks the helper reaped.
-    pub(super) fn watch(&self, clock: &dyn Clock, deadline: Micros, kill: impl Fn(i32, Signal)) {
-        for (deadline, signal) in
-            [(deadline, Signal::SIGTERM), (deadline.saturating_add(TERM_TO_KILL), Signal::SIGKILL)]
-        {
-            let mut state = self.state.lock();
-            let pid = loop {
-                if state.reaped || state.over {
-                    return;
-                }
-                match state.record.pid {
-                    Some(pid) if clock.now() >= deadline => break pid,
-                    // Exec takes long: there is nothing to signal until it is decided.
-                    None if clock.now() >= deadline => state = self.state.wait(state),
-                    _ => state = self.state.wait_until(state, clock, deadline),
-                }
-            };
-            state.record.timed_out = true;
-            let patience = if signal == Signal::SIGKILL { KILL_TO_GONE } else { TERM_TO_KILL + KILL_TO_GONE };
-            state.hold_until = clock.now().saturating_add(patience);
-            kill(pid, signal);
-        }
-    }
-
-    /// `kill`s the helper under the lock that marks it reaped; `None` if there is none, or none any more (UMH-14).
-    pub(super) fn signal<T>(&self, now: Micros, signal: i32, kill: impl FnOnce(i32) -> T) -> Option<T> {
-        let mut state = self.state.lock();
-        let pid = state.record.pid.filter(|_| !state.reaped)?;
-        let patience = if signal == Signal::SIGKILL as i32 { KILL_TO_GONE } else { SIGNAL_TO_KILL };
-        state.hold_until = now.saturating_add(patience);
-        Some(kill(pid))
-    }
-
-    pub(super) fn push(&self, stream: Stream, bytes: &[u8]) {
-        self.state.lock().tails.push(stream, bytes);
-    }
-
-    /// From here on its pid may be another process's.
-    pub(super) fn mark_reaped(&self) {
-        self.state.lock().reaped = true;
-    }
-
-    /// Marks the helper reaped, unless what is left of its group is to be waited for: then its pid, and until when.
-    fn reap_or_hold(&self, now: Micros) -> Option<(i32, Micros)> {
-        let mut state = self.state.lock();
-        match state.record.pid {
-            Some(pid) if now < state.hold_until => Some((pid, state.hold_until)),
-            _ => {
-                state.reaped = true;
-                None
-            }
-        }
-    }
 }
 
 impl CallState {
@@ -307,28 +245,5 @@ impl CallState {
             record.result = Some(result);
         }
         result
-    }
-}
-
-/// A call as its worker sees it on a host.
-pub(super) struct OnHost<'a> {
-    pub(super) call: &'a Call,
-    pub(super) host: &'a dyn Host,
-    /// Processes of the helper's group that outlived it, its signals and the wait for them.
-    pub(super) left: Vec<i32>,
-}
-
-impl Watcher for OnHost<'_> {
-    fn output(&mut self, stream: Stream, bytes: &[u8]) {
-        self.call.push(stream, bytes);
-    }
-    fn about_to_reap(&mut self) {
-        while let Some((pid, until)) = self.call.reap_or_hold(self.host.clock().now()) {
-            self.left = self.host.wait_for_group(pid, until);
-            if self.left.is_empty() {
-                self.call.mark_reaped();
-                return;
-            }
-        }
     }
 }

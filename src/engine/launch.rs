@@ -15,11 +15,12 @@ use crate::abi::wait::WaitMode;
 use crate::policy::masks;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Worker};
 
-use super::call::{Call, OnHost};
+use super::call::Call;
 use super::cut::{Cut, Fate};
 use super::event::Level;
 use super::inner::Inner;
 use super::record::{Outcome, exec_error};
+use super::signal::OnHost;
 use super::sysctl::Values;
 
 /// A call that came to nothing before its program ran.

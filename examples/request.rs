@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Any other helper: path, argv, envp, and hooks.
     let info = SubprocessInfo::setup(Some(b"/bin/sh".to_vec()), ["/bin/sh", "-c", "exit 3"], ["HOME=/"])?
-        .cleanup(|| println!("cleanup ran, once"));
+        .cleanup(|record| println!("cleanup ran, once: {:?}", record.map(|r| r.outcome)));
     let record = engine.call_usermodehelper(info, WaitMode::PROC);
     println!("/bin/sh: exit {:?}", record.status.and_then(|s| s.exit_code()));
 

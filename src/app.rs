@@ -13,7 +13,8 @@ use crate::engine::Engine;
 use crate::sys::heap;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
-use crate::sys::probe::{PROBE_ARG, ignores};
+use crate::sys::orphans;
+use crate::sys::probe::PROBE_ARG;
 use crate::sys::signals::Signals;
 use crate::tui;
 
@@ -37,18 +38,20 @@ fn run(args: &Args) -> u8 {
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }
-    // A command listens to SIGINT alone. Whoever starts a program with SIGINT ignored does not want it interrupted.
-    let signals = if ignores(Signal::SIGINT) { Ok(None) } else { Signals::take(&[Signal::SIGINT]).map(Some) };
-    let started = signals.map_err(|e| refuse(&e)).and_then(|signals| Ok((engine()?, signals)));
+    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((engine()?, signals)));
     match started {
-        Ok((engine, signals)) => cli::run(&engine, command, &settings, signals),
+        Ok((engine, signals)) => cli::run(&engine, command, &settings, &signals),
         Err(code) => code,
     }
 }
 
 /// The console. Knobs are written before the terminal is looked at: a wrong `--set` is told as such.
 fn console(args: &Args, settings: &[OsString]) -> u8 {
-    let started = Signals::take(&tui::SIGNALS).map_err(|e| refuse(&e)).and_then(|signals| {
+    let mut wanted = tui::SIGNALS.to_vec();
+    if orphans::are_adopted() {
+        wanted.push(Signal::SIGCHLD);
+    }
+    let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let engine = engine()?;
         cli::set(&engine, settings)?;
         Ok((engine, signals))

@@ -25,7 +25,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`engine::Engine`] is a cheap handle, usable from any thread. `examples/request.rs` is a longer tour.
+//! [`engine::Engine`] is a cheap handle, usable from any thread. `examples/request.rs` is a longer tour;
+//! `examples/core_handler.rs` and `examples/request_key.rs` show what hooks are for.
 //!
 //! # The house
 //!

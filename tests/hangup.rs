@@ -153,3 +153,37 @@ fn a_console_whose_terminal_is_killed_ends_and_leaves_its_helper() {
         }
     }
 }
+
+/// The console as the first process of a PID namespace reaps the orphans that come to it, ends by SIGTERM, which has no
+/// default action there, and says what it leaves.
+#[test]
+fn umh_8_as_pid_1_the_console_reaps_orphans_and_ends_by_term() {
+    let mut args = vec!["--pid", "--fork", "--mount-proc", "--kill-child"];
+    if !nix::unistd::geteuid().is_root() {
+        args.splice(0..0, ["--user", "--map-root-user"]);
+    }
+    let probe = Command::new("/usr/bin/unshare").args(&args).arg("/bin/true").stderr(Stdio::null()).status();
+    if !probe.unwrap().success() {
+        std::io::Write::write_all(&mut std::io::stderr(), b"skipped: this user may not make a PID namespace\n")
+            .unwrap();
+        return;
+    }
+    // A helper that leaves an orphan, and ends once no process is a zombie.
+    let orphan =
+        "( /bin/true & ); while cat /proc/[0-9]*/status 2>/dev/null | grep -q '^State:.Z'; do :; done; exit $((3+4))";
+    args.push(KHELPER);
+    let mut pty = Start::program(120, 40, "/usr/bin/unshare").args(args).start();
+    pty.shows("engine (pid 1");
+    pty.press(":", "Command");
+    pty.send(format!("run -- /bin/sh -c \"{orphan}\"\r"));
+    pty.shows("exit 7");
+    pty.press(":", "Command");
+    pty.send("run -- /bin/sleep 600\r");
+    pty.shows("#2 /bin/sleep");
+    pty.shows("pid ");
+    let children = format!("/proc/{0}/task/{0}/children", pty.pid());
+    let first: i32 = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    kill(Pid::from_raw(first), Signal::SIGTERM).unwrap();
+    assert_eq!(pty.ends(), 128 + Signal::SIGTERM as i32);
+    pty.shows("left running: #2 /bin/sleep");
+}

@@ -11,6 +11,8 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use common::{am_root, skipped};
+use khelper::abi::birth::SessionKeyring;
+use khelper::abi::wait::WaitMode;
 use libc::{c_int, c_long, c_ulong};
 use serde_json::{Value, json};
 
@@ -317,7 +319,7 @@ fn join_named_keyring() -> io::Result<()> {
 fn umh_9_the_session_keyring_is_new() {
     let hosts = match probe(&["--khelper-probe"], Some(join_named_keyring)) {
         Ok(report) => report["session_keyring"].clone(),
-        Err(e) => return println!("this kernel has no keyrings: {e}"),
+        Err(e) => return skipped(&format!("this kernel has no keyrings: {e}")),
     };
     assert_eq!(hosts["name"], "khelper-test-host", "it reaches a process that nobody resets");
     let record = probe(&["probe", "--json"], Some(join_named_keyring)).unwrap();
@@ -338,9 +340,27 @@ fn umh_9_each_launch_has_its_own_session_keyring() {
     // One after the other, so by the same worker.
     let (first, second) = (keyring(), keyring());
     if first.is_null() {
-        return println!("this kernel has no keyrings");
+        return skipped("this kernel has no keyrings");
     }
     assert_ne!(first, second);
+}
+
+#[test]
+fn umh_6_the_init_hook_may_name_the_session_keyring_to_join() {
+    let engine = khelper::engine::Engine::start().unwrap();
+    let name = |name: &'static CStr| {
+        let call = common::info(&[env!("CARGO_BIN_EXE_khelper"), "--khelper-probe"]).init(move |birth| {
+            birth.session_keyring = SessionKeyring::Named(name.to_owned());
+            Ok(())
+        });
+        let record = engine.call_usermodehelper(call, WaitMode::PROC);
+        serde_json::from_str::<Value>(&common::stdout(&record)).unwrap()["session_keyring"]["name"].clone()
+    };
+    let names = [c"khelper-test-one", c"khelper-test-two"].map(name);
+    if names[0].is_null() {
+        return skipped("this kernel has no keyrings");
+    }
+    assert_eq!(names, [json!("khelper-test-one"), json!("khelper-test-two")]);
 }
 
 /// Declared: it is passed on.

@@ -171,7 +171,7 @@ fn umh_5_hooks_own_files_of_the_caller() {
             let mut theirs = theirs;
             let info = info(&["/bin/true"])
                 .init(move |_| also_theirs.write_all(b"init ").map_err(|_| nix::errno::Errno::EIO))
-                .cleanup(move || theirs.write_all(b"cleanup").unwrap());
+                .cleanup(move |_| theirs.write_all(b"cleanup").unwrap());
             engine.call_usermodehelper(info, wait);
             let mut told = String::new();
             ours.read_to_string(&mut told).unwrap();

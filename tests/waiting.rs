@@ -193,6 +193,90 @@ fn umh_14_a_time_out_sends_term_then_kill_to_the_group() {
     }
 }
 
+/// A helper whose child is stopped, so that SIGTERM does not end it. It prints the pid of the child once that stands.
+const STOPPED_CHILD: [&str; 3] = [
+    "/bin/sh",
+    "-c",
+    "sleep 1000 & kill -STOP $!; until grep -q '^State:.T' /proc/$!/status; do :; done; echo $!; wait",
+];
+
+/// Whether the process lives: it is there, and no zombie that its new parent has yet to reap.
+fn lives(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+fn printed_pid(record: &Record) -> Option<i32> {
+    common::stdout(record).trim().parse().ok()
+}
+
+#[test]
+fn umh_14_a_time_out_kills_what_is_left_of_the_group_of_a_helper_that_has_ended() {
+    let engine = Engine::start().unwrap();
+    // The time-out is long enough once the child stands still before it runs out.
+    for seconds in [1, 4, 16, 64] {
+        let options = CallOptions { timeout: Some(Duration::from_secs(seconds)), ..CallOptions::default() };
+        let record = engine.call_usermodehelper_with(info(&STOPPED_CHILD), WaitMode::PROC, &options);
+        assert_eq!((record.timed_out, record.result), (true, Some(15)), "the helper itself dies of TERM");
+        let Some(child) = printed_pid(&record) else { continue };
+        assert!(!lives(child), "the answer comes when the group is gone");
+        let warnings = engine.snapshot().warnings;
+        assert!(warnings.is_empty(), "{warnings:?}");
+        return;
+    }
+    panic!("the helper never came to print a pid");
+}
+
+/// The pids of a helper that runs and of its child that stands still.
+fn stopped_child(engine: &Engine, script: &str) -> (u64, i32, i32, JoinHandle<Arc<Record>>) {
+    let events = engine.subscribe(100);
+    let (caller, script) = (engine.clone(), script.to_owned());
+    let caller =
+        std::thread::spawn(move || caller.call_usermodehelper(info(&["/bin/sh", "-c", &script]), WaitMode::PROC));
+    let (id, pid) = started(&events);
+    let child = loop {
+        match printed_pid(&engine.record(id).unwrap()) {
+            Some(child) => break child,
+            None => std::thread::yield_now(),
+        }
+    };
+    (id, pid, child, caller)
+}
+
+#[test]
+fn umh_14_kill_reaches_the_group_of_a_helper_that_died_of_term() {
+    let engine = Engine::start().unwrap();
+    let (id, pid, child, caller) = stopped_child(&engine, STOPPED_CHILD[2]);
+    engine.kill(id, libc::SIGTERM).unwrap();
+    while lives(pid) {
+        std::thread::yield_now();
+    }
+    assert!(lives(child), "TERM waits for it to be continued");
+    // Time enough for a worker that does not wait for the group to reap the helper.
+    for _ in 0..20 {
+        run(&engine, &["/bin/true"]);
+    }
+    engine.kill(id, libc::SIGKILL).expect("its number is kept for its group");
+    let record = caller.join().unwrap();
+    assert_eq!((record.outcome, record.result), (Outcome::Killed, Some(15)));
+    assert!(!lives(child));
+    assert_eq!(engine.kill(id, libc::SIGKILL).unwrap_err().errno(), Errno::ESRCH);
+}
+
+/// The helper goes, its group stays: after 10 s without a KILL it is answered, and what is left is named.
+#[test]
+fn umh_14_a_group_that_outlives_its_signal_is_named_and_left() {
+    let engine = Engine::start().unwrap();
+    let (id, _, child, caller) = stopped_child(&engine, STOPPED_CHILD[2]);
+    engine.kill(id, libc::SIGTERM).unwrap();
+    let record = caller.join().unwrap();
+    assert_eq!(record.result, Some(15));
+    let told = format!("the helper of request {id} has ended; of its process group live on: pid {child}");
+    assert_eq!(engine.snapshot().warnings[0].text, told);
+    assert!(lives(child));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
 #[test]
 fn gate_2_a_drain_succeeds_once_the_helper_has_ended_and_refuses_meanwhile() {
     let engine = Engine::start().unwrap();

@@ -1,6 +1,8 @@
 //! What a helper is born with, and how the masks were enforced.
 
 use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -147,14 +149,36 @@ pub enum SessionKeyring {
 }
 
 /// What a helper reads on fd 0.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub enum Stdin {
     /// `/dev/null`.
     #[default]
     Null,
     /// These bytes, then end-of-file.
     Data(Vec<u8>),
+    /// An open file, such as the reading end of a pipe ([`Stdin::file`]). The engine closes it once the helper has it.
+    File(Arc<OwnedFd>),
 }
+
+impl Stdin {
+    /// An open file: `File`, `OwnedFd`, `PipeReader`, a socket.
+    pub fn file(file: impl Into<OwnedFd>) -> Self {
+        Self::File(Arc::new(file.into()))
+    }
+}
+
+impl PartialEq for Stdin {
+    /// Files are equal if they are the same descriptor.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Data(a), Self::Data(b)) => a == b,
+            (Self::File(a), Self::File(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+impl Eq for Stdin {}
 
 /// A resource limit for one helper: `RLIMIT_*` number, soft, hard (getrlimit(2)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +194,8 @@ pub struct Rlimit {
 /// What the init hook sees and may change (UMH-6). The sets can only be narrowed.
 #[derive(Debug)]
 pub struct Birth {
+    path: CString,
+    argv: Vec<CString>,
     bounding: CapMask,
     inheritable: CapMask,
     /// The environment, and nothing else.
@@ -178,12 +204,35 @@ pub struct Birth {
     pub stdin: Stdin,
     /// Limits to set; those not named are the host's.
     pub rlimits: Vec<Rlimit>,
+    /// Its session keyring.
+    pub session_keyring: SessionKeyring,
 }
 
 impl Birth {
-    /// As the masks have cut it.
-    pub fn new(bounding: CapMask, inheritable: CapMask, envp: Vec<CString>) -> Self {
-        Self { bounding, inheritable, envp, stdin: Stdin::Null, rlimits: Vec::new() }
+    /// This program with these sets, as the masks have cut them.
+    pub fn new(path: CString, argv: Vec<CString>, sets: SetsPlan, envp: Vec<CString>) -> Self {
+        Self {
+            path,
+            argv,
+            bounding: sets.bounding,
+            inheritable: sets.inheritable,
+            envp,
+            stdin: Stdin::Null,
+            rlimits: Vec::new(),
+            session_keyring: SessionKeyring::New,
+        }
+    }
+    /// The program; for a module request the modprobe path as it is at launch.
+    pub fn path(&self) -> &CString {
+        &self.path
+    }
+    /// Its arguments, `argv[0]` included.
+    pub fn argv(&self) -> &[CString] {
+        &self.argv
+    }
+    /// The program and its arguments, to launch it with.
+    pub(crate) fn take_program(&mut self) -> (CString, Vec<CString>) {
+        (std::mem::take(&mut self.path), std::mem::take(&mut self.argv))
     }
     /// The bounding set it will get.
     pub fn bounding(&self) -> CapMask {
@@ -219,8 +268,8 @@ pub struct Image {
     pub capture: bool,
     /// Limits to set.
     pub rlimits: Vec<Rlimit>,
-    /// The session keyring that it joins.
-    pub keyring: SessionKeyring,
+    /// Its session keyring.
+    pub session_keyring: SessionKeyring,
     /// Whether somebody waits for exec alone, so that it has to be known whether the image was loaded (UMH-3).
     pub wait_loaded: bool,
     /// Whether the helper gets `no_new_privs` (UMH-11).

@@ -155,6 +155,8 @@ pub enum Stage {
     Exec,
     /// The status was lost (UMH-8).
     Lost,
+    /// The engine's handle was used in a forked child of its process (UMH-8).
+    Forked,
 }
 
 /// Floor 2: the engine refused, or could not.

@@ -2,19 +2,22 @@
 
 use std::ffi::CString;
 use std::fmt;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 
 use super::birth::Birth;
 use super::error::ParseError;
 use super::escape::screen;
+use super::record::Record;
 
 /// Runs before the process exists, for the worker that is to make it, on a thread that shares the open files of the
 /// caller; an error is returned to the caller and nothing is started (UMH-6).
 pub type InitHook = Box<dyn FnOnce(&mut Birth) -> Result<(), Errno> + Send>;
 /// Runs exactly once on every path, refusals included (UMH-5): on the caller's thread if it waited to the end, else on
-/// one that shares the caller's open files, so that it may own files.
-pub type CleanupHook = Box<dyn FnOnce() + Send>;
+/// one that shares the caller's open files, so that it may own files. It is given the record as the call was answered,
+/// or `None` where the call was never executed.
+pub type CleanupHook = Box<dyn FnOnce(Option<&Arc<Record>>) + Send>;
 
 /// The environment of a module request (REQ-7), and of `run` unless more is asked for.
 pub const HELPER_ENV: [&str; 3] = ["HOME=/", "TERM=linux", "PATH=/sbin:/usr/sbin:/bin:/usr/bin"];
@@ -61,11 +64,30 @@ impl SubprocessInfo {
         self
     }
 
-    /// Sets the cleanup hook.
+    /// Sets the cleanup hook. It sees how the call ended (UMH-6): the record as the caller is answered, so that of a
+    /// call with WAIT_EXEC or NO_WAIT whose helper still runs has the outcome `Running`; `None` where the call was
+    /// dropped without being executed, or its worker panicked.
     #[must_use]
-    pub fn cleanup(mut self, hook: impl FnOnce() + Send + 'static) -> Self {
-        self.cleanup = Some(Box::new(hook));
+    pub fn cleanup(mut self, hook: impl FnOnce(Option<&Record>) + Send + 'static) -> Self {
+        self.cleanup = Some(Box::new(move |record| hook(record.map(|r| &**r))));
         self
+    }
+
+    /// Sets the hooks to those that stand for them on another thread.
+    pub(crate) fn set_hooks(&mut self, init: Option<InitHook>, cleanup: Option<CleanupHook>) {
+        (self.init, self.cleanup) = (init, cleanup);
+    }
+
+    /// The call is over: runs the cleanup hook with its record.
+    pub(crate) fn end(mut self, record: &Arc<Record>) {
+        self.clean_up(Some(record));
+    }
+
+    fn clean_up(&mut self, record: Option<&Arc<Record>>) {
+        if let Some(cleanup) = self.cleanup.take() {
+            // A panic in a hook must not become an abort while another panic unwinds.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cleanup(record)));
+        }
     }
 
     /// The path; `None` where the caller gave none.
@@ -96,10 +118,7 @@ impl SubprocessInfo {
 
 impl Drop for SubprocessInfo {
     fn drop(&mut self) {
-        if let Some(cleanup) = self.cleanup.take() {
-            // A panic in a hook must not become an abort while another panic unwinds.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(cleanup));
-        }
+        self.clean_up(None);
     }
 }
 
@@ -125,7 +144,6 @@ fn c_string(what: &str, bytes: Vec<u8>) -> Result<CString, ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     #[test]
@@ -144,7 +162,8 @@ mod tests {
         let seen = ran.clone();
         let none: [&str; 0] = [];
         let info = SubprocessInfo::setup(Some(b"/bin/true".to_vec()), none, none).unwrap();
-        drop(info.cleanup(move || {
+        drop(info.cleanup(move |record| {
+            assert!(record.is_none());
             seen.fetch_add(1, Ordering::SeqCst);
         }));
         assert_eq!(ran.load(Ordering::SeqCst), 1);

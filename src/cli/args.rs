@@ -10,7 +10,7 @@ pub use crate::control::grammar::{Get, Mask, Probe, Request, Run, Set};
 const AFTER_HELP: &str = "\
 Without a command: the console, over an engine of its own. This machine's kernel is untouched.
 
-Exit codes: the helper's own; 128 + n if signal n killed it; 127 not found, 126 not executable;
+Exit codes: the helper's own; 128 + n if signal n killed it, or ended khelper; 127 not found, 126 not executable;
 124 timed out; 130 interrupted; 64 usage; 70 status lost; 75 refused for now (limit, gate, empty path,
 engine within an engine); 77 not permitted; 74 the answer could not be written.
 Of the console: 0; 2 no terminal; 128 + n ended by signal n, 129 also if its terminal has gone; 101 a panic.";

@@ -80,7 +80,7 @@ impl Verdict {
             // Empty: refused for now; missing or malformed: usage.
             Stage::Path if errno == Some(Errno::ENOENT) => Self::Refused,
             Stage::Path => Self::Usage,
-            Stage::Loop | Stage::Limit | Stage::Throttle | Stage::Gate => Self::Refused,
+            Stage::Loop | Stage::Limit | Stage::Throttle | Stage::Gate | Stage::Forked => Self::Refused,
             Stage::Hook | Stage::Init | Stage::Enforce => Self::NotPermitted,
             Stage::Cancel => Self::Interrupted,
             Stage::Process | Stage::Exec => Self::NotExecuted,

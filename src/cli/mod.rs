@@ -18,16 +18,21 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 pub use args::{Args, Command};
+pub use interrupt::signals;
 pub use say::{complain, say};
 pub use set::set;
 
+use nix::sys::signal::Signal;
+
 use crate::abi::cap::CapMask;
 use crate::abi::escape::screen;
-use crate::engine::{Cancel, Engine};
+use crate::abi::wait::WaitMode;
+use crate::engine::Engine;
 use crate::sys::signals::Signals;
 
 use ask::Asker;
 use exit::Verdict;
+use interrupt::Ending;
 use log::Log;
 use say::Answers;
 
@@ -70,30 +75,30 @@ pub fn print(text: &str) -> u8 {
     answers.code(0)
 }
 
-/// A command over `engine`: writes the knobs of `--set`, runs it, says what is left running. `signals` holds SIGINT,
-/// taken before the engine started; none if SIGINT is ignored. The exit code.
-pub fn run(engine: &Engine, command: &Command, settings: &[OsString], signals: Option<Signals>) -> u8 {
-    let log = match Log::follow(engine) {
-        Ok(log) => log,
-        Err(e) => {
-            say(&format!("no thread to follow the engine's log: {e}"));
-            return Verdict::NotExecuted.code();
-        }
+/// A command over `engine`: writes the knobs of `--set`, runs it, names what is left running; the exit code. To be called
+/// on the main thread, with the [`signals`] that were taken before the engine started.
+pub fn run(engine: &Engine, command: &Command, settings: &[OsString], signals: &Signals) -> u8 {
+    let work = |ending: &Ending| {
+        let log = match Log::follow(engine) {
+            Ok(log) => log,
+            Err(e) => {
+                say(&format!("no thread to follow the engine's log: {e}"));
+                return Verdict::NotExecuted.code();
+            }
+        };
+        let answers = Answers::default();
+        let code = match set(engine, settings) {
+            Ok(()) => {
+                let asker = Asker { engine, cancel: &ending.cancel, answers: &answers };
+                answers.code(perform(&asker, command).code())
+            }
+            Err(code) => code,
+        };
+        leave(engine, ending);
+        log.end();
+        code
     };
-    let cancel = signals.map_or_else(Cancel::new, |signals| {
-        interrupt::listen(engine, signals).unwrap_or_else(|e| {
-            say(&format!("no thread to hear ctrl-c: {e}"));
-            Cancel::new()
-        })
-    });
-    let answers = Answers::default();
-    let code = match set(engine, settings) {
-        Ok(()) => answers.code(perform(&Asker { engine, cancel: &cancel, answers: &answers }, command).code()),
-        Err(code) => code,
-    };
-    leave(engine, &cancel);
-    log.end();
-    code
+    interrupt::run(engine, signals, work, |ending| leave(engine, ending))
 }
 
 fn perform(asker: &Asker<'_>, command: &Command) -> Verdict {
@@ -107,13 +112,23 @@ fn perform(asker: &Asker<'_>, command: &Command) -> Verdict {
     }
 }
 
-/// Helpers that nobody was to wait for live on unmentioned (their output is /dev/null), and are not waited for now.
-/// One that was abandoned writes into a pipe of ours: it gets its 5 s, and is named if it outlives them.
-fn leave(engine: &Engine, cancel: &Cancel) {
-    let interrupted = cancel.is_cancelled();
-    let left = engine.shutdown(if interrupted { PATIENCE } else { Duration::ZERO });
-    for live in left.iter().filter(|live| live.abandoned) {
-        let pid = live.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-        say(&format!("#{} {}{pid} runs on; its next write may end it", live.id, screen(&live.title)));
+/// Ends the engine and names the helpers that it leaves running. One that was abandoned writes into a pipe of ours: it
+/// gets its 5 s after ctrl-c, and is named if it outlives them. One that nobody was to wait for is named only if a signal
+/// ends the command: else its caller knows.
+fn leave(engine: &Engine, ending: &Ending) {
+    let signal = ending.signal();
+    let patience = if signal.is_none() && ending.cancel.is_cancelled() { PATIENCE } else { Duration::ZERO };
+    let left = engine.shutdown(patience);
+    if !ending.names() {
+        return;
+    }
+    if let Some(name) = signal.and_then(|n| Signal::try_from(i32::from(n)).ok()) {
+        say(&format!("ended by {name}; helpers left running: {}", left.len()));
+    }
+    for live in left.iter().filter(|live| live.abandoned || signal.is_some()) {
+        let pid = live.pid.map_or_else(|| " (not started yet)".to_owned(), |pid| format!(" (pid {pid})"));
+        let captured = engine.record(live.id).is_some_and(|r| matches!(r.wait, WaitMode::Proc { .. }));
+        let fate = if captured { "; its next write may end it" } else { "" };
+        say(&format!("#{} {}{pid} runs on{fate}", live.id, screen(&live.title)));
     }
 }

@@ -39,6 +39,7 @@ pub fn dispatch_as(
     cancel: &Cancel,
 ) -> Result<Reply, ControlError> {
     authorise(origin, &command)?;
+    engine.check_process()?;
     let ask = || Ask { origin: Some(origin), requester: requester.clone(), cancel: cancel.clone() };
     match command {
         Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask()))),

@@ -135,6 +135,7 @@ fn refused(record: &Record) -> Ending {
         Some(Stage::Throttle) => ('◷', "throttled out, no slot in 5 s"),
         Some(Stage::Name) => ('≠', "refused, not a module's name"),
         Some(Stage::Path) => ('/', "refused, no path to run"),
+        Some(Stage::Forked) => ('⊗', "refused in a forked child of the engine's process"),
         Some(Stage::Loop) => ('↻', "refused, an engine within an engine"),
         Some(Stage::Init) => ('⊖', "refused by the init hook"),
         Some(Stage::Enforce) => ('⊠', "refused, the masks cannot be enforced"),

@@ -7,6 +7,7 @@ use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::HELPER_ENV;
 use crate::abi::who::{Origin, Requester};
+use crate::sys::fork::ProcessMark;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 
@@ -101,6 +102,7 @@ impl Builder {
             hooks: Hooks::default(),
             probe: self.probe,
             above: OnceLock::new(),
+            mark: ProcessMark::current(),
         });
         let state = inner.host.caller_state();
         inner.pools.open(state, |pool, state| khelper::start(&inner, pool, state, false)).map_err(|e| {

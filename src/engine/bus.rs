@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
+use crate::sys::fork::ProcessMark;
 use crate::sys::host::Micros;
 
 use super::event::{Event, EventKind};
@@ -36,12 +37,26 @@ struct Queue {
 
 /// A bounded queue of events; a cheap handle, so that another thread can close it.
 #[derive(Clone)]
-pub struct Subscription(Arc<Monitor<Queue>>);
+pub struct Subscription {
+    queue: Arc<Monitor<Queue>>,
+    mark: ProcessMark,
+}
 
 impl Subscription {
-    /// Blocks for the next event. What was missed is told first: the events that follow came after the gap.
+    /// One that gives [`Received::Closed`] at once.
+    pub(super) fn closed() -> Self {
+        let mut bus = Bus::default();
+        bus.close();
+        bus.subscribe(1, |_| false)
+    }
+
+    /// Blocks for the next event. What was missed is told first: the events that follow came after the gap. In a
+    /// forked child of the engine's process: [`Received::Closed`] at once.
     pub fn recv(&self) -> Received {
-        let mut queue = self.0.lock();
+        if !self.mark.is_current() {
+            return Received::Closed;
+        }
+        let mut queue = self.queue.lock();
         loop {
             if queue.missed > 0 {
                 return Received::Missed(std::mem::take(&mut queue.missed));
@@ -52,20 +67,23 @@ impl Subscription {
             if queue.closed {
                 return Received::Closed;
             }
-            queue = self.0.wait(queue);
+            queue = self.queue.wait(queue);
         }
     }
 
     /// How often an event has woken this subscriber, or would have if it had waited.
     #[cfg(test)]
     pub(crate) fn wakes(&self) -> u64 {
-        self.0.lock().wakes
+        self.queue.lock().wakes
     }
 
     /// Makes `recv` return [`Received::Closed`] once what is queued has been read.
     pub fn close(&self) {
-        self.0.lock().closed = true;
-        self.0.notify();
+        if !self.mark.is_current() {
+            return;
+        }
+        self.queue.lock().closed = true;
+        self.queue.notify();
     }
 }
 
@@ -94,7 +112,7 @@ impl Bus {
             wakes: 0,
         });
         self.subscribers.push(Arc::downgrade(&queue));
-        Subscription(queue)
+        Subscription { queue, mark: ProcessMark::current() }
     }
 
     pub(super) fn emit(&mut self, at: Micros, kind: EventKind) {

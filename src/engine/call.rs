@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
 
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::{EngineError, Stage};
@@ -13,7 +12,7 @@ use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::abi::who::ChainLink;
 use crate::policy::call::{End, OnCancel, OnComplete};
-use crate::sys::host::{Clock, Ended, Launched, Micros, Stream, Watcher};
+use crate::sys::host::{Ended, Launched, Micros};
 
 use super::cancel::Cancel;
 use super::launch::Failure;
@@ -22,9 +21,6 @@ use super::record::{Outcome, Record, State};
 use super::sync::{Monitor, MutexGuard};
 use super::tail::Tails;
 use super::umh::How;
-
-/// TERM, and so long after it KILL: 2 s, in microseconds.
-const TERM_TO_KILL: Micros = 2_000_000;
 
 /// A call from the queue to the end of its helper.
 pub(super) struct Call {
@@ -51,11 +47,12 @@ pub(super) struct CallState {
     /// The record as it was when the call was answered.
     answer: Option<Arc<Record>>,
     /// What the helper wrote last.
-    tails: Tails,
+    pub(super) tails: Tails,
     /// Set before the helper is reaped; from then on its pid may be a stranger's and is not signalled.
     pub(super) reaped: bool,
-    /// A signal was sent to it, by `kill` or because its time ran out.
-    signalled: bool,
+    /// A helper that ends before this is reaped only when its group is gone or this has come: until then its number is
+    /// its group's, and KILL reaches what is left (UMH-14). Set with each signal.
+    pub(super) hold_until: Micros,
     /// Set when nothing more will happen.
     pub(super) over: bool,
 }
@@ -70,7 +67,7 @@ impl Call {
             answer: None,
             tails: Tails::default(),
             reaped: false,
-            signalled: false,
+            hold_until: 0,
             over: false,
         };
         let timed = how.timeout.is_some();
@@ -113,7 +110,9 @@ impl Call {
         let info = state.info.take();
         drop(state);
         // We own the end: `cleanup` on this thread, outside of every lock, before the call is uncounted (UMH-5).
-        drop(info);
+        if let Some(info) = info {
+            info.end(&answer);
+        }
         answer
     }
 
@@ -186,7 +185,7 @@ impl Call {
     pub(super) fn complete(&self, mut state: MutexGuard<'_, CallState>, result: i32, answer: Arc<Record>) {
         let info = match state.end.complete(result) {
             Some(OnComplete::Deliver) => {
-                state.answer = Some(answer);
+                state.answer = Some(answer.clone());
                 #[cfg(all(test, feature = "faults"))]
                 super::faults::clean_up_again();
                 None
@@ -196,38 +195,9 @@ impl Call {
         };
         drop(state);
         self.state.notify();
-        drop(info);
-    }
-
-    /// Who watches the time: TERM at `deadline`, KILL 2 s later, each under the lock that marks the helper reaped.
-    pub(super) fn watch(&self, clock: &dyn Clock, deadline: Micros, kill: impl Fn(i32, Signal)) {
-        for (deadline, signal) in
-            [(deadline, Signal::SIGTERM), (deadline.saturating_add(TERM_TO_KILL), Signal::SIGKILL)]
-        {
-            let mut state = self.state.lock();
-            let pid = loop {
-                if state.reaped || state.over {
-                    return;
-                }
-                match state.record.pid {
-                    Some(pid) if clock.now() >= deadline => break pid,
-                    // Exec takes long: there is nothing to signal until it is decided.
-                    None if clock.now() >= deadline => state = self.state.wait(state),
-                    _ => state = self.state.wait_until(state, clock, deadline),
-                }
-            };
-            state.record.timed_out = true;
-            state.signalled = true;
-            kill(pid, signal);
+        if let Some(info) = info {
+            info.end(&answer);
         }
-    }
-
-    /// `kill`s the helper under the lock that marks it reaped; `None` if there is none, or none any more (UMH-14).
-    pub(super) fn signal<T>(&self, kill: impl FnOnce(i32) -> T) -> Option<T> {
-        let mut state = self.state.lock();
-        let pid = state.record.pid.filter(|_| !state.reaped)?;
-        state.signalled = true;
-        Some(kill(pid))
     }
 }
 
@@ -248,6 +218,7 @@ impl CallState {
     /// Enters how the helper ended; the result of a call that waited for it.
     fn end_record(&mut self, now: Micros, ended: Ended, share: impl Fn(CapSets) -> Arc<CapSets>) -> i32 {
         let output = self.tails.output().map(Arc::new);
+        let signalled = self.hold_until > 0;
         let record = &mut self.record;
         record.state = State::Ended;
         record.ended_us = Some(now.saturating_sub(record.at));
@@ -267,7 +238,7 @@ impl CallState {
             Some(status) if status.signal().is_some() => Outcome::Killed,
             Some(_) => Outcome::Exited,
         };
-        let result = loading::judge(record, ended.loading, self.signalled, result);
+        let result = loading::judge(record, ended.loading, signalled, result);
         if ended.status.is_none() {
             let why = "the helper is gone and its status was lost: the host program reaped it or ignores SIGCHLD";
             let advice = "leave the engine's children to it, and SIGCHLD at its default";
@@ -279,14 +250,5 @@ impl CallState {
             record.result = Some(result);
         }
         result
-    }
-}
-
-impl Watcher for &Call {
-    fn output(&mut self, stream: Stream, bytes: &[u8]) {
-        self.state.lock().tails.push(stream, bytes);
-    }
-    fn about_to_reap(&mut self) {
-        self.state.lock().reaped = true;
     }
 }

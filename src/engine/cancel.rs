@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
+use crate::sys::fork::ProcessMark;
 use crate::sys::host::Wake;
 
 use super::sync::{Mutex, lock};
 
 /// Given to a call; fired from any thread, once and for good.
+///
+/// In a forked child of the process that made it, it counts as fired and does nothing else: its lock may be held there
+/// by a thread that the child does not have.
 #[derive(Clone, Default)]
-pub struct Cancel(Arc<Mutex<Inner>>);
+pub struct Cancel {
+    inner: Arc<Mutex<Inner>>,
+    mark: ProcessMark,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -25,8 +32,11 @@ impl Cancel {
 
     /// Tells whoever waits with it to stop waiting.
     pub fn cancel(&self) {
+        if !self.mark.is_current() {
+            return;
+        }
         let waiters = {
-            let mut inner = lock(&self.0);
+            let mut inner = lock(&self.inner);
             inner.fired = true;
             std::mem::take(&mut inner.waiters)
         };
@@ -38,12 +48,15 @@ impl Cancel {
 
     /// Whether it has fired.
     pub fn is_cancelled(&self) -> bool {
-        lock(&self.0).fired
+        !self.mark.is_current() || lock(&self.inner).fired
     }
 
     /// Has `waiter` woken when it fires. Register before looking at `is_cancelled`, look under the waiter's lock.
     pub(crate) fn register(&self, waiter: Arc<dyn Wake>) -> Registered {
-        let mut inner = lock(&self.0);
+        if !self.mark.is_current() {
+            return Registered { cancel: self.clone(), key: 0 };
+        }
+        let mut inner = lock(&self.inner);
         let key = inner.next;
         inner.next += 1;
         if !inner.fired {
@@ -61,7 +74,10 @@ pub(crate) struct Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let mut inner = lock(&self.cancel.0);
+        if !self.cancel.mark.is_current() {
+            return;
+        }
+        let mut inner = lock(&self.cancel.inner);
         inner.waiters.retain(|(key, _)| *key != self.key);
     }
 }

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use crate::abi::error::{EngineError, Stage};
 use crate::policy::gate::{Depth, Gate, Read};
+use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Clock, Micros};
 
 use super::Engine;
@@ -32,12 +33,17 @@ type Changed<'a> = &'a dyn Fn(Depth, Depth);
 pub struct ReadGuard {
     gate: Arc<State>,
     thread: ThreadId,
+    mark: ProcessMark,
     // Not Send: the gate knows its holders by thread (EDEADLK).
     _not_send: std::marker::PhantomData<*const ()>,
 }
 
 impl Drop for ReadGuard {
     fn drop(&mut self) {
+        // In a forked child the lock may be held by a thread that it does not have.
+        if !self.mark.is_current() {
+            return;
+        }
         self.gate.lock().read_unlock(self.thread);
         self.gate.notify();
     }
@@ -150,7 +156,12 @@ impl Gatekeeper {
     }
 
     fn guard(&self) -> ReadGuard {
-        ReadGuard { gate: self.0.clone(), thread: thread::current().id(), _not_send: std::marker::PhantomData }
+        ReadGuard {
+            gate: self.0.clone(),
+            thread: thread::current().id(),
+            mark: ProcessMark::current(),
+            _not_send: std::marker::PhantomData,
+        }
     }
 
     pub(super) fn read_trylock(&self) -> Result<ReadGuard, Errno> {
@@ -189,6 +200,7 @@ impl Engine {
     /// `EINVAL` for [`Depth::Enabled`]; `EDEADLK` on a thread that holds the read side; `EAGAIN` if calls held out:
     /// the gate is enabled again then, whatever it was, and the error names them (GATE-2).
     pub fn disable(&self, depth: Depth) -> Result<(), EngineError> {
+        self.check_process()?;
         let inner = &self.inner;
         let held_out = inner
             .gate
@@ -212,6 +224,7 @@ impl Engine {
     /// Changes the depth without draining (GATE-5). `EDEADLK` on a thread that holds the read side; `ESHUTDOWN` once
     /// the engine was shut down.
     pub fn set_depth(&self, depth: Depth) -> Result<(), EngineError> {
+        self.check_process()?;
         let inner = &self.inner;
         inner.gate.set_depth(depth, &|from, to| inner.gate_changed(from, to)).map_err(|errno| why_not(depth, errno))
     }
@@ -229,12 +242,14 @@ impl Engine {
 
     /// `usermodehelper_read_trylock`: waits while the gate is freezing; `EAGAIN` when it is disabled (GATE-4).
     pub fn read_trylock(&self) -> Result<ReadGuard, Errno> {
+        self.check_process().map_err(|e| e.errno)?;
         self.inner.gate.read_trylock()
     }
 
     /// `usermodehelper_read_lock_wait`: waits up to `timeout` (microseconds) for the gate to open. The guard comes
     /// with the time that was left; `None` when it ran out. `EINVAL` for a negative time (GATE-4).
     pub fn read_lock_wait(&self, timeout: i64) -> Result<Option<(ReadGuard, Duration)>, Errno> {
+        self.check_process().map_err(|e| e.errno)?;
         let timeout = u64::try_from(timeout).map_err(|_| Errno::EINVAL)?;
         Ok(self.inner.gate.read_lock_wait(self.inner.host.clock(), timeout))
     }

@@ -12,6 +12,7 @@ use crate::abi::module::ModuleName;
 use crate::abi::who::{ChainLink, Comm, Origin, Requester};
 use crate::policy::limit::{Era, ceiling};
 use crate::policy::loops;
+use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Host, Micros};
 
 use super::books::Books;
@@ -49,6 +50,8 @@ pub(super) struct Inner {
     pub(super) hooks: Hooks,
     pub(super) probe: Option<(PathBuf, &'static str)>,
     pub(super) above: OnceLock<Option<i32>>,
+    /// The process whose threads serve this engine.
+    pub(super) mark: ProcessMark,
 }
 
 impl Inner {
@@ -75,6 +78,18 @@ impl Inner {
     /// Ends a request without a process: refused, abandoned before it got a slot, or a no-op.
     pub(super) fn end_without_process(
         &self,
+        record: Record,
+        outcome: Outcome,
+        error: Option<&EngineError>,
+    ) -> Arc<Record> {
+        let record = self.close_without_process(record, outcome, error);
+        self.finish(self.now(), record.clone());
+        record
+    }
+
+    /// The record of a request that ends without a process; it is not filed yet.
+    pub(super) fn close_without_process(
+        &self,
         mut record: Record,
         outcome: Outcome,
         error: Option<&EngineError>,
@@ -91,9 +106,7 @@ impl Inner {
         if outcome == Outcome::Refused {
             record.chain = self.chain(record.requester.pid).into();
         }
-        let record = Arc::new(record);
-        self.finish(now, record.clone());
-        record
+        Arc::new(record)
     }
 
     /// Enters the end of a request and wakes who waits for the last one (UMH-14).

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use crate::abi::birth::{Birth, Enforcement, Image, SessionKeyring, SetsPlan};
+use crate::abi::birth::{Birth, Enforcement, Image, SetsPlan};
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
@@ -22,6 +22,7 @@ use super::event::Level;
 use super::inner::Inner;
 use super::loading::image_error;
 use super::record::{Outcome, exec_error};
+use super::signal::OnHost;
 use super::sysctl::Values;
 
 /// A call that came to nothing before its program ran.
@@ -62,14 +63,16 @@ impl Inner {
                 if failure == LaunchFailure::NotConfined {
                     call.state.lock().record.enforced = Some(Enforcement::Refused);
                 }
-                failure_of(failure, image.path.as_bytes())
+                self.failure_of(failure, image.path.as_bytes())
             })
         });
         call.state.lock().info = Some(info);
         match launched {
             Ok(launched) => {
                 self.started(call, launched);
-                let ended = worker.wait(&mut call.as_ref());
+                let mut watcher = OnHost { call, host: &*self.host, left: Vec::new() };
+                let ended = worker.wait(&mut watcher);
+                self.tell_left(call.id, &watcher.left);
                 self.ended(call, ended);
             }
             Err(failure) => self.failed(call, failure),
@@ -88,9 +91,9 @@ impl Inner {
         info: &mut SubprocessInfo,
     ) -> Result<Image, Failure> {
         let (path, argv) = self.program(call, values, info)?;
-        let mut birth = Birth::new(plan.bounding, plan.inheritable, info.envp().to_vec());
+        let mut birth = Birth::new(path, argv, plan, info.envp().to_vec());
         run_init(info, &mut birth)?;
-        if argv.is_empty() && values.era == Era::Current {
+        if birth.argv().is_empty() && values.era == Era::Current {
             // As the kernel does since 5.18, and where it does: after the init hook, when the program is executed (UMH-2).
             let (why, advice) = ("the call has no argument, not even argv[0]", "give the program's name as argv[0]");
             return Err(Failure::new(Outcome::ExecFailed, Stage::Path, Errno::EINVAL, why, advice));
@@ -106,6 +109,7 @@ impl Inner {
             return Err(not_confined());
         }
         let wait = call.state.lock().record.wait;
+        let (path, argv) = birth.take_program();
         Ok(Image {
             path,
             argv,
@@ -114,7 +118,7 @@ impl Inner {
             // A helper that nobody waited for can outlive the engine: it gets /dev/null (UMH-14).
             capture: matches!(wait, WaitMode::Proc { .. }),
             rlimits: birth.rlimits,
-            keyring: SessionKeyring::New,
+            session_keyring: birth.session_keyring,
             wait_loaded: matches!(wait, WaitMode::Exec { .. }),
             no_new_privs: enforced == Enforcement::NoNewPrivs,
         })
@@ -146,6 +150,17 @@ impl Inner {
             // For `shutdown`, which waits for what is queued.
             self.books.notify();
         });
+    }
+
+    /// Who outlived the helper and the signals that were sent to its group.
+    fn tell_left(&self, id: u64, left: &[i32]) {
+        if left.is_empty() {
+            return;
+        }
+        let pids: Vec<String> = left.iter().map(i32::to_string).collect();
+        let text =
+            format!("the helper of request {id} has ended; of its process group live on: pid {}", pids.join(", "));
+        self.log(Level::Warning, text);
     }
 
     fn ended(&self, call: &Call, ended: Ended) {
@@ -206,7 +221,19 @@ impl Inner {
     /// No process could be made, or it could not execute the program.
     pub(super) fn launch_failed(&self, call: &Call, failure: LaunchFailure) {
         let path = call.state.lock().record.path.clone();
-        self.failed(call, failure_of(failure, &path));
+        self.failed(call, self.failure_of(failure, &path));
+    }
+
+    fn failure_of(&self, failure: LaunchFailure, path: &[u8]) -> Failure {
+        match failure {
+            LaunchFailure::Exec(errno) => {
+                let error = exec_error(errno, path, self.host.exec_failure(path, errno));
+                Failure { outcome: Outcome::ExecFailed, error }
+            }
+            LaunchFailure::Image(flaw) => Failure { outcome: Outcome::ExecFailed, error: image_error(flaw, path) },
+            LaunchFailure::NotConfined => not_confined(),
+            LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
+        }
     }
 }
 
@@ -218,15 +245,6 @@ fn run_init(info: &mut SubprocessInfo, birth: &mut Birth) -> Result<(), Failure>
         Err(_) => (Errno::ECANCELED, "the init hook panicked"),
     };
     Err(Failure::new(Outcome::Refused, Stage::Init, errno, why, "nothing was started: ask whoever set the hook"))
-}
-
-fn failure_of(failure: LaunchFailure, path: &[u8]) -> Failure {
-    match failure {
-        LaunchFailure::Exec(errno) => exec_failure(errno, path),
-        LaunchFailure::Image(flaw) => Failure { outcome: Outcome::ExecFailed, error: image_error(flaw, path) },
-        LaunchFailure::NotConfined => not_confined(),
-        LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
-    }
 }
 
 /// UMH-11: neither way of enforcing the masks was seen to work.
@@ -244,5 +262,5 @@ pub(super) fn no_process(e: &SysError) -> EngineError {
 }
 
 fn exec_failure(errno: Errno, path: &[u8]) -> Failure {
-    Failure { outcome: Outcome::ExecFailed, error: exec_error(errno, path) }
+    Failure { outcome: Outcome::ExecFailed, error: exec_error(errno, path, None) }
 }

@@ -8,9 +8,11 @@ mod bus;
 mod call;
 mod cancel;
 mod cut;
+mod end;
 pub mod event;
 #[cfg(all(test, feature = "faults"))]
 mod faults;
+mod forked;
 mod gate;
 mod history;
 mod hooks;
@@ -22,7 +24,7 @@ mod loading;
 #[cfg(all(test, feature = "model"))]
 mod models;
 mod pools;
-pub mod record;
+mod signal;
 mod slots;
 pub mod snapshot;
 mod sync;
@@ -33,10 +35,10 @@ mod write;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use nix::errno::Errno;
 
+pub use crate::abi::record;
 pub use ask::{Ask, CallOptions};
 pub use builder::Builder;
 pub use bus::{Received, Subscription, Wants};
@@ -47,25 +49,25 @@ pub use record::Record;
 pub use sysctl::{Change, KnobWrite};
 
 use crate::abi::cap::CapMask;
-use crate::abi::error::{EngineError, Stage};
+use crate::abi::error::EngineError;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::abi::who::{ChainLink, Requester};
-use crate::policy::call::End;
 use crate::policy::limit::ceiling;
 use inner::Inner;
-use snapshot::{Knobs, Live, Slots, Snapshot};
+use snapshot::{Knobs, Slots, Snapshot};
 
 /// Running helpers in a snapshot; `live_total` counts all.
 const RUNNING_SHOWN: usize = 256;
 /// Last ends in a snapshot.
 const LAST_SHOWN: usize = 64;
 
-/// How much longer `shutdown` waits for what is queued: 1 s, in microseconds.
-const QUEUE_PATIENCE: u64 = 1_000_000;
-
 /// An engine: the kernel's usermode-helper code, re-created in user space. Cloning it makes another handle to the
 /// same engine; it ends when the last handle is dropped. Helpers that live then live on (UMH-14).
+///
+/// A forked child has none of the threads that serve the engine. A handle that it inherits answers at once, with
+/// `EOWNERDEAD` where the answer has an errno, and dropping it there changes nothing (UMH-8). The child may start an
+/// engine of its own.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
@@ -77,6 +79,12 @@ struct Handle(Arc<Inner>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        if !self.0.mark.is_current() {
+            // A forked child: every lock in here may be held by a thread that the child does not have. The memory is
+            // kept, so that nothing in it is dropped.
+            std::mem::forget(self.0.clone());
+            return;
+        }
         self.0.tell_suppressed();
         self.0.pools.close();
         self.0.books.lock().bus.close();
@@ -102,7 +110,10 @@ impl Engine {
 
     /// `request_module` for somebody, with a way to stop the wait.
     pub fn request_module_as(&self, name: impl AsRef<[u8]>, wait: bool, ask: &Ask) -> Arc<Record> {
-        self.inner.request_module(name.as_ref(), wait, ask)
+        match self.check_process() {
+            Ok(()) => self.inner.request_module(name.as_ref(), wait, ask),
+            Err(error) => self.inner.forked_request(name.as_ref(), wait, ask, &error),
+        }
     }
 
     /// `call_usermodehelper_exec` (UMH): runs any helper, as the library's caller. Consumes `info`.
@@ -112,44 +123,15 @@ impl Engine {
 
     /// `call_usermodehelper_exec` with masks, a time-out or a requester of its own.
     pub fn call_usermodehelper_with(&self, info: SubprocessInfo, wait: WaitMode, options: &CallOptions) -> Arc<Record> {
-        self.inner.call_usermodehelper(info, wait, options)
-    }
-
-    /// Stops the wait of a request's caller: `EINTR` for it, its helper lives on (UMH-4). `ESRCH` if nobody waits.
-    pub fn abandon(&self, id: u64) -> Result<(), EngineError> {
-        let nobody = || {
-            EngineError::new(
-                Stage::Cancel,
-                Errno::ESRCH,
-                format!("nobody waits for request {id}"),
-                "it is over, or was never waited for",
-            )
-        };
-        let books = self.inner.books.lock();
-        if !books.knows(id) {
-            return Err(umh::no_request(id));
+        match self.check_process() {
+            Ok(()) => self.inner.call_usermodehelper(info, wait, options),
+            Err(error) => self.inner.forked_call(info, wait, options, &error),
         }
-        let live = books.live().find(|l| l.id == id).ok_or_else(nobody)?;
-        if live.abandoned || books.draft(id).is_some_and(|d| !d.wait.killable()) {
-            return Err(nobody());
-        }
-        let cancel = books.cancel(id).ok_or_else(nobody)?;
-        let call = books.call(id);
-        drop(books);
-        if call.is_some_and(|c| c.state.lock().end != End::Waited) {
-            return Err(nobody());
-        }
-        cancel.cancel();
-        Ok(())
-    }
-
-    /// Signals a helper and its group, only while it is not reaped (UMH-14). `ESRCH` if there is none.
-    pub fn kill(&self, id: u64, signal: i32) -> Result<(), EngineError> {
-        self.inner.kill(id, signal)
     }
 
     /// One record, live or ended, as it stands.
     pub fn record(&self, id: u64) -> Option<Arc<Record>> {
+        self.check_process().ok()?;
         let (call, draft) = {
             let books = self.inner.books.lock();
             (books.call(id), books.draft(id))
@@ -163,11 +145,17 @@ impl Engine {
 
     /// The newest ended records, newest first.
     pub fn records(&self, most: usize) -> Vec<Arc<Record>> {
+        if self.check_process().is_err() {
+            return Vec::new();
+        }
         self.inner.books.lock().ended().take(most).cloned().collect()
     }
 
     /// Who asked whom, nearest first, for any request or process (REQ-12).
     pub fn chain(&self, pid: i32) -> Vec<ChainLink> {
+        if self.check_process().is_err() {
+            return Vec::new();
+        }
         self.inner.chain(pid)
     }
 
@@ -196,9 +184,13 @@ impl Engine {
         self.subscribe_to(capacity, |_| true)
     }
 
-    /// The state at this moment: it has in it whatever the events up to `seq` tell.
+    /// The state at this moment: it has in it whatever the events up to `seq` tell. In a forked child of the engine's
+    /// process: the state of an engine in which nothing runs, with the gate shut and a warning that says so.
     pub fn snapshot(&self) -> Snapshot {
         let inner = &self.inner;
+        if let Err(error) = self.check_process() {
+            return inner.forked_snapshot(&error);
+        }
         let (threads_max, host, known) = (inner.host.threads_max(), inner.host.sets(), inner.host.known());
         // The books first, and the rest under them: a change is made before its event, so none is numbered and missing.
         let books = inner.books.lock();
@@ -249,28 +241,5 @@ impl Engine {
             totals: books.totals.clone(),
             warnings: books.warnings.iter().cloned().collect(),
         }
-    }
-
-    /// Shuts the gate for good, waits up to `patience` for what runs, and names what is left, which runs on (UMH-14).
-    /// It asks no holder of the read side: the engine's end is not put off by one. What is queued still gets up to
-    /// a second more to be launched.
-    pub fn shutdown(&self, patience: Duration) -> Vec<Live> {
-        let inner = &self.inner;
-        inner.gate.shut_for_good(&|from, to| inner.gate_changed(from, to));
-        let clock = inner.host.clock();
-        let deadline = clock.now().saturating_add(u64::try_from(patience.as_micros()).unwrap_or(u64::MAX));
-        let mut books = inner.books.lock();
-        while books.live().len() > 0 && clock.now() < deadline {
-            books = inner.books.wait_until(books, clock, deadline);
-        }
-        // What is queued is launched or decided before the engine lets go: a matter of microseconds, unless an exec hangs.
-        let deadline = clock.now().saturating_add(QUEUE_PATIENCE);
-        while books.queued > 0 && clock.now() < deadline {
-            books = inner.books.wait_until(books, clock, deadline);
-        }
-        let left = books.live().cloned().collect();
-        drop(books);
-        inner.tell_suppressed();
-        left
     }
 }

@@ -107,6 +107,11 @@ impl Sysctl {
         Self { umh_sysctl_lock: Mutex::new(values), known }
     }
 
+    /// Every capability that the running kernel knows.
+    pub(super) fn known(&self) -> CapMask {
+        self.known
+    }
+
     /// Everything, in one hold.
     pub(super) fn copy(&self) -> Values {
         lock(&self.umh_sysctl_lock).clone()

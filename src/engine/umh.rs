@@ -48,14 +48,16 @@ impl Inner {
         self.books.lock().begin(&mut record, cancel.clone());
         let above = self.above.get_or_init(|| self.host.same_executable_above());
         if let Err(why) = loops::engine_within(*above) {
-            drop(info);
             let error = EngineError::new(
                 Stage::Loop,
                 Errno::ELOOP,
                 why,
                 "let the helper ask the engine that started it, or none",
             );
-            return self.end_without_process(record, Outcome::Refused, Some(&error));
+            let record = self.close_without_process(record, Outcome::Refused, Some(&error));
+            info.end(&record);
+            self.finish(self.now(), record.clone());
+            return record;
         }
         let how = How { module: false, own: options.own, timeout: options.timeout, wait };
         self.exec(info, record, &how, values.era, [&cancel, &options.ask.cancel])
@@ -109,9 +111,11 @@ impl Inner {
             ),
         };
         // `cleanup` before the call is uncounted (UMH-5).
-        drop(info);
+        let record = self.close_without_process(record, outcome, error.as_ref());
+        info.end(&record);
         self.gate.leave(id);
-        self.end_without_process(record, outcome, error.as_ref())
+        self.finish(self.now(), record.clone());
+        record
     }
 
     fn queue_and_wait(
@@ -196,7 +200,7 @@ impl Inner {
         }
         let call = call.ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
         let sent = call
-            .signal(|pid| self.host.kill(pid, signal).map_err(|errno| (pid, errno)))
+            .signal(self.now(), signal, |pid| self.host.kill(pid, signal).map_err(|errno| (pid, errno)))
             .ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
         sent.map_err(|(pid, errno)| {
             EngineError::new(
@@ -215,6 +219,6 @@ pub(super) fn no_request(id: u64) -> EngineError {
     EngineError::new(Stage::Lost, Errno::ESRCH, format!("there is no request {id}"), advice)
 }
 
-fn boxed(strings: &[CString]) -> Arc<[Box<[u8]>]> {
+pub(super) fn boxed(strings: &[CString]) -> Arc<[Box<[u8]>]> {
     strings.iter().map(|s| s.as_bytes().into()).collect()
 }

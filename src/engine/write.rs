@@ -31,6 +31,10 @@ impl Engine {
         origin: Origin,
         effective: CapMask,
     ) -> Result<Vec<Change>, (&'static str, ParseError)> {
+        self.check_process().map_err(|error| {
+            let key = writes.first().map_or("khelper", KnobWrite::key);
+            (key, ParseError::with(error.errno, error.why, error.advice))
+        })?;
         for write in writes {
             may_write(write, origin, effective).map_err(|why| {
                 (write.key(), ParseError::with(Errno::EPERM, why, "write it from the process that owns the engine"))
@@ -57,6 +61,9 @@ impl Engine {
 
     /// Sets the count of runaway messages back to 0 (REQ-4).
     pub fn reset_loop_messages(&self) {
+        if self.check_process().is_err() {
+            return;
+        }
         self.inner.slots.lock().reset_loop_messages();
     }
 }

@@ -151,10 +151,21 @@ pub trait Host: Send + Sync {
     /// Signals a helper that is known not to be reaped, by pidfd, then its group (UMH-14). The caller holds the
     /// lock under which it is marked ended.
     fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno>;
+    /// Waits until no process but `leader`, a helper that has ended and is not reaped, is in its group, or until `until`
+    /// has come on the host's clock; who is left then (UMH-14). A host without process groups has none.
+    fn wait_for_group(&self, _leader: i32, _until: Micros) -> Vec<i32> {
+        Vec::new()
+    }
     /// The ancestry of `pid`, nearest first, `pid` itself included (REQ-12).
     fn ancestry(&self, pid: i32) -> Vec<ChainLink>;
-    /// The nearest ancestor of this process that runs the same executable, if one does (REQ-12).
+    /// The process whose engine started this process, or an ancestor of it, as a helper, if it runs the same executable
+    /// (REQ-12). A parent that merely runs the same executable does not count.
     fn same_executable_above(&self) -> Option<i32>;
+    /// Why exec of `path` has failed with `errno`, by what the file is: one sentence for a person, escaped. `None` if the
+    /// errno alone says it. Called on the worker whose child it was.
+    fn exec_failure(&self, _path: &[u8], _errno: Errno) -> Option<String> {
+        None
+    }
     /// Why `path` would not run, or who else could replace it; advice only (SYS-6). Empty: nothing to say.
     fn path_warnings(&self, path: &[u8]) -> Vec<String>;
 }

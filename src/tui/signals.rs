@@ -4,6 +4,7 @@ use std::io;
 
 use nix::sys::signal::Signal;
 
+use crate::sys::orphans;
 use crate::sys::probe::ignores;
 use crate::sys::signals::{pending, stop};
 
@@ -31,6 +32,8 @@ impl Console<'_> {
             Signal::SIGTSTP => self.suspend(false),
             // Stopped by force: nobody gave the terminal back, and somebody else has had it.
             Signal::SIGCONT => self.resume(true),
+            // Taken where orphans are given to this process (`app`).
+            Signal::SIGCHLD => orphans::reap(),
             // Blocked signals come also when they are ignored, as SIGHUP is under nohup.
             _ if ignores(signal) => {}
             _ => {

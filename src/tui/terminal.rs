@@ -118,7 +118,7 @@ impl Tty {
 
     /// Whether it is this process's turn to have it. One that is not our controlling terminal has no turns.
     pub(super) fn is_foreground(&self) -> bool {
-        rustix::termios::tcgetpgrp(&self.fd).map_or(true, |group| group == rustix::process::getpgrp())
+        crate::sys::terminal::is_foreground(&self.fd)
     }
 
     /// Nobody has set other modes since: a shell that got the terminal when we were stopped by force may have, and then
@@ -176,7 +176,7 @@ fn failed(what: &'static str, errno: rustix::io::Errno) -> SysError {
 fn reopen(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     // /dev/tty can be opened also when the terminal itself belongs to another user (after su).
-    let ours = rustix::termios::tcgetsid(fd).ok() == rustix::process::getsid(None).ok();
+    let ours = crate::sys::terminal::is_controlling(fd);
     if ours && let Ok(tty) = rustix::fs::open("/dev/tty", flags, Mode::empty()) {
         return Some(tty);
     }

@@ -23,8 +23,8 @@ If set and not empty: no colours, unless \fIconsole.toml\fR chooses a theme, whi
 \fBTERM\fR
 With \fBlinux\fR the console draws ASCII alone.
 .SH EXIT STATUS
-The helper's own, passed on unchanged; 128 + n if signal n killed it; 127 not found, 126 not executable; 124 timed out;
-130 interrupted; 64 usage; 70 status lost; 74 the answer could not be written; 75 refused for now; 77 not permitted.
+The helper's own, passed on unchanged; 128 + n if signal n killed it, or ended khelper, which names the
+helpers that it leaves running; 127 not found, 126 not executable; 124 timed out; 130 interrupted; 64 usage; 70 status lost; 74 the answer could not be written; 75 refused for now; 77 not permitted.
 Of the console: 0; 2 no terminal; 128 + n ended by signal n, 129 also if its terminal has gone; 101 a panic. A reader
 of stdout that has gone (a closed pipe) is no error.
 "#;

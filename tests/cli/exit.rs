@@ -211,3 +211,56 @@ fn an_answer_that_cannot_be_written_is_told_by_every_command() {
         Ran::of(output).exits(code);
     }
 }
+
+/// What is wrong with the file stands in the same line, with the bytes.
+#[test]
+fn umh_3_what_cannot_be_executed_is_explained() {
+    use khelper::abi::executable::{Format, format};
+
+    let helpers = Helpers::new();
+    let run = std::fs::read("/bin/true").unwrap();
+    let parsed = format(|at, length| {
+        let from = usize::try_from(at).unwrap().min(run.len());
+        run[from..run.len().min(from + length)].to_vec()
+    });
+    let put = |name: &str, bytes: &[u8]| {
+        let source = helpers.path(&format!("{name}.bytes"));
+        std::fs::write(&source, bytes).unwrap();
+        let path = helpers.path(name);
+        // By another process: a file that this one has open for writing may be busy (ETXTBSY).
+        assert!(std::process::Command::new("/bin/cp").arg(&source).arg(&path).status().unwrap().success());
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        path
+    };
+    let explained = |path: &std::path::Path, code: i32, words: &str| {
+        let ran = Ran::of(khelper().args(["run", "--"]).arg(path).output().unwrap());
+        let first = ran.exits(code).stderr.lines().next().unwrap().to_owned();
+        assert!(first.contains(words), "{words}: {first}");
+    };
+    if let Format::Elf(elf) = &parsed
+        && let Some(linker) = &elf.interpreter
+    {
+        let at = run.windows(linker.len()).position(|w| w == &linker[..]).unwrap();
+        let mut other = run.clone();
+        other[at + 1] = b'\x1b';
+        let name = khelper::abi::escape::screen(&other[at..at + linker.len()]);
+        explained(
+            &put("linker", &other),
+            127,
+            &format!("its dynamic linker (ELF interpreter), `{name}`, is not there"),
+        );
+    }
+    let mut foreign = run.clone();
+    // A machine that no test runs on: IA-64.
+    foreign[18..20].copy_from_slice(&50u16.to_ne_bytes());
+    explained(&put("foreign", &foreign), 126, "a program for another machine (ia64)");
+    explained(&put("crlf", b"#!/bin/sh\r\necho\r\n"), 127, "`/bin/sh\\x0d`, is not there: the line ends in CRLF");
+    explained(&put("empty", b""), 126, "it is empty");
+    explained(&put("nothing", b"#! \n"), 126, "names no interpreter");
+    explained(&put("long", &[b"#!/", &[b'x'; 300][..], b"\n"].concat()), 126, "longer than the 255 bytes");
+    explained(helpers.path("").as_path(), 126, "it is a folder, not a regular file");
+    explained(std::path::Path::new("/no/such"), 127, "there is no folder `/no`");
+    // Beside JSON too.
+    let json = Ran::of(khelper().args(["run", "--json", "--"]).arg(helpers.path("empty")).output().unwrap());
+    assert!(json.exits(126).stderr.contains("it is empty"), "{}", json.stderr);
+}

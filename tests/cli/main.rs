@@ -14,6 +14,7 @@ mod probe;
 mod second_interrupt;
 mod settings;
 mod streams;
+mod terminate;
 mod timed_out;
 
 use std::ffi::OsStr;

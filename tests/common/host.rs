@@ -81,6 +81,9 @@ impl Host for Odd {
         assert!(!self.kill.swap(false, Ordering::AcqRel), "the kill is wrong");
         self.machine.kill(pid, signal)
     }
+    fn wait_for_group(&self, leader: i32, until: Micros) -> Vec<i32> {
+        self.machine.wait_for_group(leader, until)
+    }
     fn ancestry(&self, pid: i32) -> Vec<ChainLink> {
         assert!(!self.chain.swap(false, Ordering::AcqRel), "the chain is wrong");
         self.machine.ancestry(pid)
@@ -88,6 +91,9 @@ impl Host for Odd {
     fn same_executable_above(&self) -> Option<i32> {
         // A test runs this program again below itself: no loop of helpers (REQ-12).
         None
+    }
+    fn exec_failure(&self, path: &[u8], errno: Errno) -> Option<String> {
+        self.machine.exec_failure(path, errno)
     }
     fn path_warnings(&self, path: &[u8]) -> Vec<String> {
         assert_ne!(path, WRONG_PATH, "the path is wrong");

@@ -35,7 +35,7 @@ impl Watched {
         let (tell, told) = channel();
         let ran = Arc::new(AtomicU32::new(0));
         let (count, engine) = (ran.clone(), engine.clone());
-        let info = info.cleanup(move || {
+        let info = info.cleanup(move |_| {
             count.fetch_add(1, Ordering::SeqCst);
             // No lock of the engine is held here, or this would hang.
             tell.send((thread::current().id(), engine.snapshot().running_helpers)).unwrap();
@@ -151,7 +151,7 @@ fn umh_5_a_cleanup_that_panics_takes_nothing_with_it() {
     let host = host(Script::default());
     let engine = start(&host);
     for wait in [WaitMode::NoWait, WaitMode::EXEC, WaitMode::PROC] {
-        let record = engine.call_usermodehelper(info("/bin/true").cleanup(|| panic!("a hook of a test")), wait);
+        let record = engine.call_usermodehelper(info("/bin/true").cleanup(|_| panic!("a hook of a test")), wait);
         assert_eq!(record.result, Some(0));
     }
     assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));

@@ -201,7 +201,7 @@ impl Mix<'_> {
         let (once, all) = (ran.clone(), self.books.cleanups.clone());
         self.books.cleanups_due.fetch_add(1, Ordering::SeqCst);
         let info = SubprocessInfo::setup(Some(argv[0].into()), argv.iter().copied(), HELPER_ENV).unwrap();
-        let info = info.cleanup(move || {
+        let info = info.cleanup(move |_| {
             once.fetch_add(1, Ordering::SeqCst);
             all.fetch_add(1, Ordering::SeqCst);
             if panics {

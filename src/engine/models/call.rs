@@ -21,7 +21,7 @@ use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::{WaitMode, WaitStatus};
 use crate::abi::who::{Comm, Requester};
 use crate::policy::call::End;
-use crate::sys::host::{Ended, Launched, Watcher};
+use crate::sys::host::{Ended, Launched};
 
 const PID: i32 = 77;
 
@@ -44,7 +44,7 @@ impl Scene {
             let again = cleanups.clone();
             move || again.up()
         });
-        let info = SubprocessInfo::setup(Some(b"/h".to_vec()), none, none).unwrap().cleanup(move || counted.up());
+        let info = SubprocessInfo::setup(Some(b"/h".to_vec()), none, none).unwrap().cleanup(move |_| counted.up());
         let requester = Arc::new(Requester { pid: 1, uid: 0, comm: Comm::new(b"model") });
         let mut record = Record::new(Kind::Helper, wait, requester, (SystemTime::UNIX_EPOCH, 0));
         record.id = 1;
@@ -67,7 +67,7 @@ impl Scene {
         if executes {
             self.call.started(0, Launched { pid: PID, not_enforced: Vec::new(), undecided: false }, |_| ());
             run();
-            (&*self.call).about_to_reap();
+            self.call.mark_reaped();
             let ended = Ended { status: Some(WaitStatus::exited(1)), ..Ended::default() };
             self.call.ended(0, ended, Arc::new, |_| filed.up());
         } else {

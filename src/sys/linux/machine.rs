@@ -30,9 +30,10 @@ pub(super) fn check_sigchld(fix: bool) -> Result<(), SysError> {
 }
 
 /// Signals a helper that is not reaped, then its group (it leads its session, so its group bears its pid for as long
-/// as it is not reaped).
+/// as it is not reaped). `ESRCH` if the host program has reaped it behind the engine's back: the number may be another
+/// process's by now.
 pub(super) fn kill(pid: i32, signal: i32) -> Result<(), Errno> {
-    if pid <= 1 {
+    if pid <= 1 || !super::group::is_unreaped_child(pid) {
         return Err(Errno::ESRCH);
     }
     // SAFETY: pidfd_open takes two integers.

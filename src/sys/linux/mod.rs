@@ -8,6 +8,8 @@ mod child;
 mod clone;
 mod close;
 mod dispositions;
+mod exec_failure;
+mod group;
 mod inherited;
 mod keyring;
 mod launch;
@@ -102,11 +104,17 @@ impl Host for LinuxHost {
     fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno> {
         machine::kill(pid, signal)
     }
+    fn wait_for_group(&self, leader: i32, until: Micros) -> Vec<i32> {
+        group::wait(&self.clock, leader, until)
+    }
     fn ancestry(&self, pid: i32) -> Vec<ChainLink> {
         proc::ancestry(pid)
     }
     fn same_executable_above(&self) -> Option<i32> {
         proc::same_executable_above()
+    }
+    fn exec_failure(&self, path: &[u8], errno: Errno) -> Option<String> {
+        exec_failure::why(path, errno)
     }
     fn path_warnings(&self, path: &[u8]) -> Vec<String> {
         path::warnings(path)

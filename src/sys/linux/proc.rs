@@ -172,35 +172,50 @@ pub(super) fn ancestry(pid: i32) -> Vec<ChainLink> {
     let mut at = pid;
     while chain.len() < CHAIN
         && let Some((parent, session)) = parent_and_session(at)
+        && let Some((next, known)) = parent_or_guess(parent, session, |pid| chain.iter().any(|link| link.pid == pid))
     {
-        let orphaned = parent <= 1 && session > 1 && chain.iter().all(|link| link.pid != session);
-        let next = if orphaned { session } else { parent };
-        if next <= 0 || chain.iter().any(|link| link.pid == next) {
-            break;
-        }
-        chain.push(ChainLink { pid: next, comm: comm(next), known: !orphaned, helper_of: None });
+        chain.push(ChainLink { pid: next, comm: comm(next), known, helper_of: None });
         at = next;
     }
     chain
 }
 
-/// The nearest living ancestor that runs the executable that this process runs (REQ-12). An executable that may not
-/// be looked at is somebody else's.
+/// The next link of a chain and whether it is known: the parent, or for an orphan the leader of its session. `None` at
+/// the end of the chain, and where it would run in a circle.
+fn parent_or_guess(parent: i32, session: i32, seen: impl Fn(i32) -> bool) -> Option<(i32, bool)> {
+    let orphaned = parent <= 1 && session > 1 && !seen(session);
+    let next = if orphaned { session } else { parent };
+    (next > 0 && !seen(next)).then_some((next, !orphaned))
+}
+
+/// The process whose engine started this process or one of its ancestors as a helper (REQ-12): the parent of one that
+/// leads its session, which runs the executable that this process runs and has an engine. An executable that may not be
+/// looked at is another one.
 pub(super) fn same_executable_above() -> Option<i32> {
     let identity = |pid: i32| fs::metadata(format!("/proc/{pid}/exe")).ok().map(|m| (m.dev(), m.ino()));
-    let me = nix::unistd::getpid().as_raw();
-    let mine = identity(me)?;
-    let mut at = me;
-    for _ in 0..CHAIN {
-        at = parent_and_session(at)?.0;
-        if at <= 0 {
-            return None;
+    let mut at = nix::unistd::getpid().as_raw();
+    let mine = identity(at)?;
+    let mut seen = vec![at];
+    while seen.len() < CHAIN {
+        let (parent, session) = parent_and_session(at)?;
+        if session == at && parent > 0 && identity(parent) == Some(mine) && has_engine(parent) {
+            return Some(parent);
         }
-        if identity(at) == Some(mine) {
-            return Some(at);
-        }
+        at = parent_or_guess(parent, session, |pid| seen.contains(&pid))?.0;
+        seen.push(at);
     }
     None
+}
+
+/// Whether a process has a thread with the name of an engine's first one. The main thread does not count: it has the
+/// name of the executable, which may be `khelper` too.
+fn has_engine(pid: i32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    let main = pid.to_string();
+    threads.flatten().any(|thread| {
+        thread.file_name() != main.as_str()
+            && fs::read(thread.path().join("comm")).is_ok_and(|name| name == b"khelper\n")
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io::{Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -138,7 +139,7 @@ impl Worker for LinuxWorker {
             rlimits: &image.rlimits,
             no_new_privs: image.no_new_privs,
             reset_oom: self.oom_score_adj.number().is_some_and(|now| now != 0),
-            keyring: match &image.keyring {
+            keyring: match &image.session_keyring {
                 SessionKeyring::New => None,
                 SessionKeyring::Named(name) => Some(name),
             },
@@ -183,14 +184,23 @@ impl Worker for LinuxWorker {
     }
 }
 
-/// A file in memory with the data: end-of-file comes by itself, and nobody has to feed it.
-fn stdin(stdin: &Stdin) -> Result<Option<OwnedFd>, SysError> {
-    let Stdin::Data(data) = stdin else { return Ok(None) };
+/// The file that was given, or a file in memory with the data, whose end comes by itself. In this thread's table, above 2.
+fn stdin(stdin: &Stdin) -> Result<Option<Arc<OwnedFd>>, SysError> {
+    let data = match stdin {
+        Stdin::Null => return Ok(None),
+        Stdin::File(file) if file.as_raw_fd() > 2 => return Ok(Some(file.clone())),
+        Stdin::File(file) => {
+            let copy = rustix::io::fcntl_dupfd_cloexec(file, 3);
+            let copy = copy.map_err(|e| SysError::new("fcntl(F_DUPFD_CLOEXEC)", Errno::from_raw(e.raw_os_error())))?;
+            return Ok(Some(Arc::new(copy)));
+        }
+        Stdin::Data(data) => data,
+    };
     let fd = rustix::fs::memfd_create("khelper-stdin", rustix::fs::MemfdFlags::CLOEXEC)
         .map_err(|e| SysError::new("memfd_create", Errno::from_raw(e.raw_os_error())))?;
     let mut file = fs::File::from(fd);
     file.write_all(data).and_then(|()| file.rewind()).map_err(|e| io("write of the helper's stdin", &e))?;
-    ready::above_two(file.into()).map(Some)
+    ready::above_two(file.into()).map(Arc::new).map(Some)
 }
 
 fn failure(stillborn: Stillborn) -> LaunchFailure {

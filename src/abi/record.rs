@@ -7,14 +7,13 @@ use std::time::SystemTime;
 use nix::errno::Errno;
 use serde::Serialize;
 
-use crate::abi::birth::{Enforcement, NotEnforced};
-use crate::abi::cap::{CapMask, CapSets};
-use crate::abi::error::{EngineError, Explain, Stage, exec_advice};
-use crate::abi::escape::screen;
-use crate::abi::module::modprobe_argv;
-use crate::abi::wait::{WaitMode, WaitStatus};
-use crate::abi::who::{ChainLink, Origin, Requester};
-use crate::sys::host::Micros;
+use super::birth::{Enforcement, NotEnforced};
+use super::cap::{CapMask, CapSets};
+use super::error::{EngineError, Explain, Stage, exec_advice};
+use super::escape::screen;
+use super::module::modprobe_argv;
+use super::wait::{WaitMode, WaitStatus};
+use super::who::{ChainLink, Origin, Requester};
 
 /// A module request, or a call of any helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -120,8 +119,8 @@ pub struct Record {
     pub requester: Arc<Requester>,
     /// When it was asked, by the wall clock.
     pub wall: SystemTime,
-    /// When it was asked, on the engine's clock.
-    pub at: Micros,
+    /// When it was asked, in microseconds on the engine's clock.
+    pub at: u64,
     /// How far it has come.
     pub state: State,
     /// How it ended.
@@ -172,15 +171,15 @@ pub struct Record {
     pub chain: Box<[ChainLink]>,
 }
 
-/// The program could not be executed.
-pub(super) fn exec_error(errno: Errno, path: &[u8]) -> EngineError {
+/// The program could not be executed; `cause` is what was found out about the file.
+pub(crate) fn exec_error(errno: Errno, path: &[u8], cause: Option<String>) -> EngineError {
     let why = format!("`{}` could not be executed: {}", screen(path), errno.desc());
-    EngineError::new(Stage::Exec, errno, why, exec_advice(errno))
+    EngineError::new(Stage::Exec, errno, why, cause.map_or(exec_advice(errno).into(), Cow::Owned))
 }
 
 impl Record {
     /// The question alone, made `at` these times of the wall clock and of the engine's.
-    pub(super) fn new(kind: Kind, wait: WaitMode, requester: Arc<Requester>, at: (SystemTime, Micros)) -> Self {
+    pub(crate) fn new(kind: Kind, wait: WaitMode, requester: Arc<Requester>, at: (SystemTime, u64)) -> Self {
         Self {
             id: 0,
             kind,
@@ -221,7 +220,7 @@ impl Record {
     }
 
     /// Enters what failed.
-    pub(super) fn fail(&mut self, error: &EngineError) {
+    pub(crate) fn fail(&mut self, error: &EngineError) {
         (self.stage, self.errno) = (Some(error.stage), Some(error.errno));
         // Thousands may fail at exec, and all that is to be said of most is here already.
         let whole = error.whole();
@@ -233,7 +232,7 @@ impl Record {
     pub fn why(&self) -> Option<Cow<'_, str>> {
         match (&self.said, self.stage, self.errno) {
             (Some(said), ..) => Some((&**said).into()),
-            (None, Some(Stage::Exec), Some(errno)) => Some(exec_error(errno, &self.path).whole().into()),
+            (None, Some(Stage::Exec), Some(errno)) => Some(exec_error(errno, &self.path, None).whole().into()),
             _ => None,
         }
     }
@@ -271,11 +270,13 @@ mod tests {
         let mut record = Record::new(Kind::Module, WaitMode::PROC, me, (SystemTime::UNIX_EPOCH, 0));
         assert_eq!(record.why(), None);
         record.path = b"/no\nsuch"[..].into();
-        record.fail(&exec_error(Errno::ENOENT, &record.path));
+        record.fail(&exec_error(Errno::ENOENT, &record.path, None));
         assert_eq!(record.said, None);
         let why =
             "`/no\\x0asuch` could not be executed: No such file or directory (ENOENT); see that the file is there";
         assert!(record.why().is_some_and(|w| w.starts_with(why)), "{:?}", record.why());
+        record.fail(&exec_error(Errno::ENOENT, &record.path, Some("it is a test".into())));
+        assert!(record.why().is_some_and(|w| w.ends_with("(ENOENT); it is a test")), "{:?}", record.why());
         record.fail(&EngineError::new(Stage::Gate, Errno::EBUSY, "the gate is shut", "wait"));
         assert_eq!(record.why().as_deref(), Some("the gate is shut (EBUSY); wait"));
     }

@@ -1,0 +1,63 @@
+//! A core dump handler, started as the kernel starts the one of `kernel.core_pattern` (core(5)): its stdin is the
+//! reading end of a pipe that the init hook makes, and the core is written to the other end while it runs.
+//! `cargo run --example core_handler`
+
+use std::io::{PipeWriter, Write, pipe};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use khelper::abi::Errno;
+use khelper::abi::birth::{Rlimit, Stdin};
+use khelper::abi::subprocess::SubprocessInfo;
+use khelper::abi::wait::WaitMode;
+use khelper::engine::record::Outcome;
+use khelper::engine::{Engine, Received, event::EventKind};
+
+/// Starts `handler` with its arguments and feeds it `core`; what it wrote to stdout.
+pub fn dump(engine: &Engine, handler: &[&str], core: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let (give, given) = channel::<PipeWriter>();
+    let (tell, told) = channel();
+    let info = SubprocessInfo::setup(Some(handler[0].into()), handler.iter().copied(), ["PATH=/usr/bin:/bin"])?
+        .init(move |birth| {
+            // A handler that dumps core itself must not start another one: the kernel sets its limit to 1 (core(5)).
+            birth.rlimits.push(Rlimit { resource: libc::RLIMIT_CORE, soft: 1, hard: 1 });
+            let (reader, writer) = pipe().map_err(|_| Errno::EMFILE)?;
+            // The engine closes the reading end here once the handler has it: if the handler ends, writing fails.
+            birth.stdin = Stdin::file(reader);
+            give.send(writer).map_err(|_| Errno::ECANCELED)
+        })
+        .cleanup(move |record| {
+            let _ = tell.send(record.map(|r| (r.outcome, r.output.clone())));
+        });
+    // The writer is there as soon as the init hook has run; the call returns when the handler has ended.
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| engine.call_usermodehelper(info, WaitMode::PROC));
+        // No writer: the hook has not run, and the record says why.
+        let written = given.recv().map(|mut writer| writer.write_all(core));
+        let record = call.join().map_err(|_| "the caller panicked")?;
+        if record.outcome != Outcome::Exited {
+            return Err(record.why().map_or_else(|| record.outcome.name().into(), String::from).into());
+        }
+        written??;
+        let (_, output) = told.recv()?.ok_or("the call was never made")?;
+        Ok(output.map(|o| o.stdout.clone()).unwrap_or_default())
+    })
+}
+
+#[cfg_attr(test, allow(dead_code, reason = "a test includes this file and calls `dump`"))]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let engine = Engine::builder().fix_sigchld(true).start()?;
+    let events = engine.subscribe(64);
+    // `%p` and its like are the caller's to fill in, as the kernel does.
+    let handler = ["/bin/sh", "-c", "echo \"core of pid $1, signal $2\"; wc -c", "handler", "4242", "11"];
+    let said = dump(&engine, &handler, &vec![0x7f; 1 << 20])?;
+    print!("{}", String::from_utf8_lossy(&said));
+    engine.shutdown(Duration::from_secs(1));
+    events.close();
+    while let Received::Event(event) = events.recv() {
+        if let EventKind::Finished(record) = &event.kind {
+            println!("#{} ended after {} us", record.id, record.ended_us.unwrap_or_default());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! What ends: the wait of a caller, a helper, the engine itself (UMH-4, UMH-14).
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use crate::abi::error::{EngineError, Stage};
+use crate::policy::call::End;
+
+use super::snapshot::Live;
+use super::{Engine, umh};
+
+/// How much longer `shutdown` waits for what is queued: 1 s, in microseconds.
+const QUEUE_PATIENCE: u64 = 1_000_000;
+
+impl Engine {
+    /// Stops the wait of a request's caller: `EINTR` for it, its helper lives on (UMH-4). `ESRCH` if nobody waits.
+    pub fn abandon(&self, id: u64) -> Result<(), EngineError> {
+        self.check_process()?;
+        let nobody = || {
+            EngineError::new(
+                Stage::Cancel,
+                Errno::ESRCH,
+                format!("nobody waits for request {id}"),
+                "it is over, or was never waited for",
+            )
+        };
+        let books = self.inner.books.lock();
+        if !books.knows(id) {
+            return Err(umh::no_request(id));
+        }
+        let live = books.live().find(|l| l.id == id).ok_or_else(nobody)?;
+        if live.abandoned || books.draft(id).is_some_and(|d| !d.wait.killable()) {
+            return Err(nobody());
+        }
+        let cancel = books.cancel(id).ok_or_else(nobody)?;
+        let call = books.call(id);
+        drop(books);
+        if call.is_some_and(|c| c.state.lock().end != End::Waited) {
+            return Err(nobody());
+        }
+        cancel.cancel();
+        Ok(())
+    }
+
+    /// Signals a helper and its group, only while it is not reaped (UMH-14). `ESRCH` if there is none.
+    pub fn kill(&self, id: u64, signal: i32) -> Result<(), EngineError> {
+        self.check_process()?;
+        self.inner.kill(id, signal)
+    }
+
+    /// Shuts the gate for good, waits up to `patience` for what runs, and names what is left, which runs on (UMH-14).
+    /// It asks no holder of the read side: the engine's end is not put off by one. What is queued still gets up to
+    /// a second more to be launched.
+    pub fn shutdown(&self, patience: Duration) -> Vec<Live> {
+        if self.check_process().is_err() {
+            return Vec::new();
+        }
+        let inner = &self.inner;
+        inner.gate.shut_for_good(&|from, to| inner.gate_changed(from, to));
+        let clock = inner.host.clock();
+        let deadline = clock.now().saturating_add(u64::try_from(patience.as_micros()).unwrap_or(u64::MAX));
+        let mut books = inner.books.lock();
+        while books.live().len() > 0 && clock.now() < deadline {
+            books = inner.books.wait_until(books, clock, deadline);
+        }
+        // What is queued is launched or decided before the engine lets go: a matter of microseconds, unless an exec hangs.
+        let deadline = clock.now().saturating_add(QUEUE_PATIENCE);
+        while books.queued > 0 && clock.now() < deadline {
+            books = inner.books.wait_until(books, clock, deadline);
+        }
+        let left = books.live().cloned().collect();
+        drop(books);
+        inner.tell_suppressed();
+        left
+    }
+}

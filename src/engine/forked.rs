@@ -1,0 +1,117 @@
+//! A handle that a forked child has inherited (UMH-8). The child has none of the engine's threads, and each lock of the
+//! engine may be held for ever by one of them. So nothing here takes a lock, and no entry point does before the check.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use nix::errno::Errno;
+
+use crate::abi::cap::{CapMask, ThreadSets};
+use crate::abi::error::{EngineError, Stage};
+use crate::abi::subprocess::SubprocessInfo;
+use crate::abi::wait::WaitMode;
+use crate::abi::who::{Origin, Requester};
+use crate::policy::access::Globs;
+use crate::policy::gate::Depth;
+use crate::policy::limit::Era;
+
+use super::Engine;
+use super::ask::{Ask, CallOptions};
+use super::event::Level;
+use super::inner::Inner;
+use super::record::{Args, Kind, Outcome, Record, State};
+use super::snapshot::{Knobs, LogLine, Slots, Snapshot, Totals};
+use super::umh::boxed;
+
+impl Engine {
+    /// `EOWNERDEAD` in a forked child of the process that started this engine, where none of the engine's threads is.
+    /// Every other entry point looks at this first, before it takes a lock.
+    pub fn check_process(&self) -> Result<(), EngineError> {
+        if self.inner.mark.is_current() {
+            return Ok(());
+        }
+        Err(EngineError::new(
+            Stage::Forked,
+            Errno::EOWNERDEAD,
+            "this process was forked from the one that started the engine, and has none of the engine's threads",
+            "start another engine in this process, or ask the process that started this one",
+        ))
+    }
+}
+
+impl Inner {
+    /// The answer to a module request.
+    pub(super) fn forked_request(&self, name: &[u8], wait: bool, ask: &Ask, error: &EngineError) -> Arc<Record> {
+        let mode = if wait { WaitMode::PROC } else { WaitMode::EXEC };
+        let mut record = self.forked_record(Kind::Module, mode, ask, error);
+        record.module = Some(name.into());
+        record.args = Args::Module;
+        Arc::new(record)
+    }
+
+    /// The answer to a call. The caller's own `cleanup` runs, on its own thread.
+    pub(super) fn forked_call(
+        &self,
+        info: SubprocessInfo,
+        wait: WaitMode,
+        options: &CallOptions,
+        error: &EngineError,
+    ) -> Arc<Record> {
+        let mut record = self.forked_record(Kind::Helper, wait, &options.ask, error);
+        record.path = info.path().map_or(&b""[..], |p| p.as_bytes()).into();
+        record.args = Args::List(boxed(info.argv()));
+        record.env = boxed(info.envp());
+        record.own = options.own.map(Box::new);
+        let record = Arc::new(record);
+        info.end(&record);
+        record
+    }
+
+    /// A refusal with no number: it is in no list of the engine's.
+    fn forked_record(&self, kind: Kind, wait: WaitMode, ask: &Ask, error: &EngineError) -> Record {
+        let own = || Requester { pid: std::process::id().cast_signed(), ..(*self.me).clone() };
+        let requester = Arc::new(ask.requester.clone().unwrap_or_else(own));
+        let mut record = Record::new(kind, wait, requester, (SystemTime::now(), 0));
+        record.origin = ask.origin.unwrap_or(Origin::Library);
+        record.state = State::Ended;
+        record.outcome = Outcome::Refused;
+        record.ended_us = Some(0);
+        record.result = Some(-(error.errno as i32));
+        record.fail(error);
+        record
+    }
+
+    /// An engine in which nothing runs and nothing can be started.
+    pub(super) fn forked_snapshot(&self, error: &EngineError) -> Snapshot {
+        let globs = Globs::default();
+        Snapshot {
+            seq: 0,
+            now: 0,
+            wall: SystemTime::now(),
+            pid: std::process::id().cast_signed(),
+            uid: self.me.uid,
+            knobs: Knobs {
+                modprobe: Arc::from([]),
+                bset: CapMask::EMPTY,
+                inheritable: CapMask::EMPTY,
+                era: Era::V3_4,
+                max_concurrent: 0,
+                allow: globs.text().clone(),
+                deny: globs.text().clone(),
+            },
+            known: self.sysctl.known(),
+            host: ThreadSets::UNREADABLE,
+            gate: Depth::Disabled,
+            draining: false,
+            slots: Slots::default(),
+            running_helpers: 0,
+            live: 0,
+            queued: 0,
+            running: Vec::new(),
+            live_total: 0,
+            last: Vec::new(),
+            totals: Totals::default(),
+            warnings: vec![LogLine { at: 0, level: Level::Error, text: error.to_string() }],
+        }
+    }
+}

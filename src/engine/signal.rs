@@ -1,0 +1,93 @@
+//! Signals to a helper and its process group, and the reaping that waits for the group (UMH-14).
+
+use nix::sys::signal::Signal;
+
+use crate::sys::host::{Clock, Host, Micros, Stream, Watcher};
+
+use super::call::Call;
+
+/// TERM, and so long after it KILL: 2 s, in microseconds.
+const TERM_TO_KILL: Micros = 2_000_000;
+/// After KILL, so long for the group to be gone: 1 s.
+const KILL_TO_GONE: Micros = 1_000_000;
+/// After any other signal of an operator's, so long for a KILL that reaches what is left of the group: 10 s.
+const SIGNAL_TO_KILL: Micros = 10_000_000;
+
+impl Call {
+    /// Who watches the time: TERM at `deadline`, KILL 2 s later, each under the lock that marks the helper reaped.
+    pub(super) fn watch(&self, clock: &dyn Clock, deadline: Micros, kill: impl Fn(i32, Signal)) {
+        for (deadline, signal) in
+            [(deadline, Signal::SIGTERM), (deadline.saturating_add(TERM_TO_KILL), Signal::SIGKILL)]
+        {
+            let mut state = self.state.lock();
+            let pid = loop {
+                if state.reaped || state.over {
+                    return;
+                }
+                match state.record.pid {
+                    Some(pid) if clock.now() >= deadline => break pid,
+                    // Exec takes long: there is nothing to signal until it is decided.
+                    None if clock.now() >= deadline => state = self.state.wait(state),
+                    _ => state = self.state.wait_until(state, clock, deadline),
+                }
+            };
+            state.record.timed_out = true;
+            let patience = if signal == Signal::SIGKILL { KILL_TO_GONE } else { TERM_TO_KILL + KILL_TO_GONE };
+            state.hold_until = clock.now().saturating_add(patience);
+            kill(pid, signal);
+        }
+    }
+
+    /// `kill`s the helper under the lock that marks it reaped; `None` if there is none, or none any more (UMH-14).
+    pub(super) fn signal<T>(&self, now: Micros, signal: i32, kill: impl FnOnce(i32) -> T) -> Option<T> {
+        let mut state = self.state.lock();
+        let pid = state.record.pid.filter(|_| !state.reaped)?;
+        let patience = if signal == Signal::SIGKILL as i32 { KILL_TO_GONE } else { SIGNAL_TO_KILL };
+        state.hold_until = now.saturating_add(patience);
+        Some(kill(pid))
+    }
+
+    pub(super) fn push(&self, stream: Stream, bytes: &[u8]) {
+        self.state.lock().tails.push(stream, bytes);
+    }
+
+    /// From here on its pid may be another process's.
+    pub(super) fn mark_reaped(&self) {
+        self.state.lock().reaped = true;
+    }
+
+    /// Marks the helper reaped, unless what is left of its group is to be waited for: then its pid, and until when.
+    fn reap_or_hold(&self, now: Micros) -> Option<(i32, Micros)> {
+        let mut state = self.state.lock();
+        match state.record.pid {
+            Some(pid) if now < state.hold_until => Some((pid, state.hold_until)),
+            _ => {
+                state.reaped = true;
+                None
+            }
+        }
+    }
+}
+
+/// A call as its worker sees it on a host.
+pub(super) struct OnHost<'a> {
+    pub(super) call: &'a Call,
+    pub(super) host: &'a dyn Host,
+    /// Processes of the helper's group that outlived it, its signals and the wait for them.
+    pub(super) left: Vec<i32>,
+}
+
+impl Watcher for OnHost<'_> {
+    fn output(&mut self, stream: Stream, bytes: &[u8]) {
+        self.call.push(stream, bytes);
+    }
+    fn about_to_reap(&mut self) {
+        while let Some((pid, until)) = self.call.reap_or_hold(self.host.clock().now()) {
+            self.left = self.host.wait_for_group(pid, until);
+            if self.left.is_empty() {
+                self.call.mark_reaped();
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What is left of a helper's process group when its leader, the helper itself, has ended (UMH-14).
+
+use std::fs;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::os::fd::AsFd;
+
+use crate::sys::host::{Clock, Micros};
+
+/// A member may leave the group while its end is waited for: the group is looked at again at least so often.
+const LOOK: Duration = Duration::from_millis(250);
+/// Where no pidfd can be had, the group is looked at so often.
+const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(20);
+
+/// Waits until no process but `leader` is in the group of that number, or `until` has come; who is left then. The caller
+/// keeps the leader unreaped, so that the number is not given to another group.
+pub(super) fn wait(clock: &dyn Clock, leader: i32, until: Micros) -> Vec<i32> {
+    loop {
+        let members = members(leader);
+        let left = Duration::from_micros(until.saturating_sub(clock.now()));
+        let Some(first) = members.first().filter(|_| !left.is_zero()) else { return members };
+        wait_for_end(*first, left);
+    }
+}
+
+/// Waits for the end of one process, but not for long.
+fn wait_for_end(pid: i32, left: Duration) {
+    let Some(pid) = Pid::from_raw(pid) else { return };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => {
+            let millis = left.min(LOOK).as_micros().div_ceil(1000);
+            let patience = PollTimeout::try_from(millis).unwrap_or(PollTimeout::ZERO);
+            // Interrupted or not: the caller looks again.
+            let _ = poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], patience);
+        }
+        Err(rustix::io::Errno::SRCH) => {}
+        Err(_) => std::thread::sleep(left.min(LOOK_WITHOUT_PIDFD)),
+    }
+}
+
+/// The processes of the group that live, but for its leader. None where /proc does not tell.
+fn members(leader: i32) -> Vec<i32> {
+    let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let lives_in_group = |pid: &i32| {
+        let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+        parse(&stat).is_some_and(|(state, group)| group == leader && !matches!(state, b'Z' | b'X' | b'x'))
+    };
+    pids.filter(|pid| *pid != leader).filter(lives_in_group).collect()
+}
+
+/// State and process group (proc_pid_stat(5)). The name before them may hold any byte, parentheses included.
+fn parse(stat: &[u8]) -> Option<(u8, i32)> {
+    let after = stat.iter().rposition(|b| *b == b')')? + 1;
+    let mut fields = std::str::from_utf8(stat.get(after..)?).ok()?.split_ascii_whitespace();
+    let state = *fields.next()?.as_bytes().first()?;
+    let group = fields.nth(1)?.parse().ok()?;
+    Some((state, group))
+}
+
+/// Whether `pid` is a child of this process that nobody has reaped: it lives, or is a zombie.
+pub(super) fn is_unreaped_child(pid: i32) -> bool {
+    let options = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL;
+    // SAFETY: all-zero is a valid siginfo, which lives on this stack. With WNOWAIT nothing changes.
+    let asked = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut info, options)
+    };
+    asked == 0 || Errno::last() != Errno::ECHILD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn umh_14_state_and_group_stand_after_a_hostile_name() {
+        assert_eq!(parse(b"7 (a) Z 1 2 (b) S 1 77 77 0 -1"), Some((b'S', 77)));
+        assert_eq!((parse(b""), parse(b"7 (a"), parse(b"7 (a) R 1"), parse(b"7 (a) R 1 x")), (None, None, None, None));
+    }
+
+    #[test]
+    fn umh_14_a_process_that_is_no_child_is_never_signalled() {
+        assert!(!is_unreaped_child(1) || nix::unistd::getppid().as_raw() != 1);
+        assert_eq!(super::super::machine::kill(nix::unistd::getppid().as_raw(), 0), Err(Errno::ESRCH));
+    }
+}

@@ -146,8 +146,9 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
         // SAFETY: an integer only; umask(2) cannot fail.
         unsafe { libc::syscall(libc::SYS_umask, UMASK) };
     }
+    // The answer is a serial number; 0 comes from a filter that only says so.
     // SAFETY: a string of the launcher's, or null; it binds this process alone.
-    if unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, shared.keyring) } < 0 {
+    if unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, shared.keyring) } <= 0 {
         shared.keep(kept::SESSION_KEYRING);
     }
     if let Err(step) = arrange_files(shared) {
@@ -233,9 +234,9 @@ fn reset_memory(shared: &Shared) {
 /// Set and read back: a seccomp filter can report success for a call that was not made.
 fn set_no_new_privs() -> bool {
     let zero: c_long = 0;
-    prctl(libc::PR_SET_NO_NEW_PRIVS, 1)
-        // SAFETY: integers only.
-        && unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_NO_NEW_PRIVS, zero, zero, zero, zero) == 1 }
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1);
+    // SAFETY: integers only.
+    unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_NO_NEW_PRIVS, zero, zero, zero, zero) == 1 }
 }
 
 fn prctl(option: c_int, value: c_long) -> bool {

@@ -66,6 +66,8 @@ pub(super) struct LinuxWorker {
     buffer: Box<[u8; CHUNK]>,
     /// Pipes for the next launch, made while a helper ran. Only in the worker's own table.
     next_pipes: Option<Pipes>,
+    /// Whether this thread's session keyring is one that no helper has had.
+    fresh_keyring: bool,
     running: Option<Running>,
 }
 
@@ -76,8 +78,6 @@ impl LinuxWorker {
         let memory_is_shared = shares_memory()?;
         let table = ready::own_table()?;
         let keep = table == Table::Own;
-        // Not named if it fails: what counts is what the helper gets.
-        keyring::leave_session_keyring();
         Ok(Self {
             host,
             not_enforced: reset_thread(),
@@ -90,6 +90,7 @@ impl LinuxWorker {
             cloner: Cloner::new()?,
             buffer: Box::new([0; CHUNK]),
             next_pipes: None,
+            fresh_keyring: keyring::leave_session_keyring(),
             running: None,
         })
     }
@@ -122,6 +123,9 @@ impl Worker for LinuxWorker {
     }
 
     fn launch(&mut self, image: &Image) -> Result<Launched, LaunchFailure> {
+        if !self.fresh_keyring {
+            self.fresh_keyring = keyring::leave_session_keyring();
+        }
         let stdin = stdin(&image.stdin).map_err(LaunchFailure::Process)?;
         let ready = if image.capture { self.next_pipes.take() } else { None };
         let pipes = match ready {
@@ -147,6 +151,9 @@ impl Worker for LinuxWorker {
             memory_is_shared: self.memory_is_shared,
         };
         let born = launch(&mut self.cloner, &self.status, &order).map_err(failure)?;
+        // Dead keyrings count against a user's quota for some milliseconds, so a burst of launches may use it up (EDQUOT).
+        // The helper has this thread's keyring then, and the next one is not to meet it there.
+        self.fresh_keyring &= !born.not_enforced.contains(&NotEnforced::SessionKeyring);
         // SAFETY: clone has just opened it in this thread's table; nobody else knows of it.
         let pidfd = (born.pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(born.pidfd) });
         let outputs = pipes.map(|p| p.map(|(ours, _theirs)| ours));

@@ -19,8 +19,6 @@ const STACK: usize = 64 * 1024;
 const PAGE: usize = 4096;
 /// The last signal number (signal(7): SIGRTMAX).
 const LAST_SIGNAL: c_int = 64;
-/// The umask of a helper (UMH-9).
-const UMASK: c_long = 0o022;
 /// The kernel's signal set in bytes.
 const SIGSET_BYTES: usize = 8;
 
@@ -173,13 +171,8 @@ fn restore_signals(before: &libc::sigset_t) {
 
 /// Reaps a child that could not execute its program; its status is never looked at (UMH-3).
 fn bury(pid: i32, pidfd: c_int) {
-    loop {
-        // SAFETY: integers and a null pointer; the child is ours, and dead or about to be.
-        let reaped = unsafe { libc::waitpid(pid, ptr::null_mut(), libc::__WALL) };
-        if reaped >= 0 || Errno::last() != Errno::EINTR {
-            break;
-        }
-    }
+    // SAFETY: integers and a null pointer; the child is ours, and dead or about to be.
+    while unsafe { libc::waitpid(pid, ptr::null_mut(), libc::__WALL) } < 0 && Errno::last() == Errno::EINTR {}
     if pidfd >= 0 {
         // SAFETY: the pidfd that clone made, used nowhere else.
         unsafe { libc::close(pidfd) };
@@ -212,16 +205,13 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
     if unsafe { libc::syscall(libc::SYS_setsid) } < 0 {
         return (Step::Setsid, last());
     }
-    // The clone had no CLONE_FS: the child has its own copy of root, working directory and umask. "/" is the root that
-    // the worker shares with the host at this moment, so a chroot(2) of the host's holds for the helper (UMH-10).
+    // A clone without CLONE_FS has its own copy of root, directory and umask. Here "/" is the worker's root (UMH-10).
     // SAFETY: a constant path.
     if unsafe { libc::syscall(libc::SYS_chdir, c"/".as_ptr()) } < 0 {
         return (Step::Chdir, last());
     }
-    if shared.reset_umask {
-        // SAFETY: an integer only; umask(2) cannot fail.
-        unsafe { libc::syscall(libc::SYS_umask, UMASK) };
-    }
+    // SAFETY: an integer only.
+    let _ = shared.reset_umask && unsafe { libc::syscall(libc::SYS_umask, 0o022 as c_long) } >= 0;
     for (to, from) in (0..).zip(shared.fds) {
         // dup2 of a descriptor onto itself would leave it close-on-exec, so the worker's own 0 to 2 are never passed.
         // SAFETY: integers only; the descriptor table is the child's own.
@@ -279,11 +269,11 @@ fn reset_signal_actions() {
 
 /// Set and read back: a seccomp filter can report success for a call that was not made.
 fn set_no_new_privs() -> bool {
-    let zero: c_long = 0;
+    let none: c_long = 0;
     // SAFETY: integers only; it binds this process alone.
     unsafe {
-        libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1 as c_long, zero, zero, zero);
-        libc::syscall(libc::SYS_prctl, libc::PR_GET_NO_NEW_PRIVS, zero, zero, zero, zero) == 1
+        libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1 as c_long, none, none, none);
+        libc::syscall(libc::SYS_prctl, libc::PR_GET_NO_NEW_PRIVS, none, none, none, none) == 1
     }
 }
 

@@ -50,6 +50,8 @@
 //!   nothing of the host program's own.
 //! - Names, paths and output are hostile bytes: they reach a helper as they are, and a person escaped
 //!   ([`abi::escape`]).
+//! - A helper inherits from the thread that makes the call, as it is then: capability sets, no_new_privs, seccomp
+//!   filters, user ids, namespaces and root ([`sys::caller`]).
 //! - Every error has an errno and says what to do ([`abi::error::Explain`]).
 //! - Masks bind in the helper's own user namespace: a program that may make a user namespace is all-powerful inside
 //!   of it, and nowhere else.

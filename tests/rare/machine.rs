@@ -31,7 +31,11 @@ fn forbid(call: libc::c_long, second: Option<u64>, errno: Errno) {
     Errno::result(set).unwrap();
 }
 
+/// An inheritable set that would have to be cut, and no way to.
 pub fn forbid_capset() {
+    let mut sets = rustix::thread::capabilities(None).unwrap();
+    sets.inheritable = sets.permitted;
+    rustix::thread::set_capabilities(None, sets).unwrap();
     forbid(libc::SYS_capset, None, Errno::EPERM);
 }
 

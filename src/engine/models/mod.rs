@@ -11,6 +11,7 @@ mod call;
 mod clock;
 mod gate;
 mod pool;
+mod pools;
 mod slots;
 
 use std::cell::RefCell;

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
 
-use super::caller::{CallerState, Filters, NAMESPACES, Root};
+use super::caller::CallerState;
 use super::host::{Armed, Clock, Host, LaunchFailure, Micros, SetsPlan, Wake, Worker};
 use crate::abi::birth::{Enforcement, NotEnforced, Stdin};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
@@ -250,10 +250,6 @@ impl FakeHost {
     }
 }
 
-fn root(mount: u64) -> Root {
-    Root { device: (0, 1), inode: 1, mount }
-}
-
 impl Clock for FakeHost {
     fn now(&self) -> Micros {
         self.world.lock().now
@@ -277,16 +273,7 @@ impl Host for FakeHost {
         self.world.lock().machine.sets
     }
     fn caller_state(&self) -> CallerState {
-        let machine = &self.world.lock().machine;
-        CallerState {
-            sets: machine.sets,
-            ids: Some([0; 6]),
-            securebits: Some(0),
-            no_new_privs: Some(false),
-            seccomp: Filters::Initial,
-            root: machine.root.map(root),
-            namespaces: Some([1; NAMESPACES]),
-        }
+        self.world.lock().machine.caller_state()
     }
     fn threads_max(&self) -> Option<u32> {
         let mut state = self.world.lock();

@@ -7,6 +7,7 @@ use libc::{SIGKILL, SIGTERM};
 use nix::errno::Errno;
 
 use super::{Launch, Machine, Now, Script};
+use crate::sys::caller::{CallerState, Filters, NAMESPACES, Root};
 use crate::sys::host::{Armed, Micros, Wake};
 
 /// The first helper's pid.
@@ -149,6 +150,21 @@ impl State {
     /// The pid of the next helper; none is ever used again.
     pub(super) fn next_pid(&self) -> i32 {
         FIRST_PID.saturating_add(i32::try_from(self.launches.len()).unwrap_or(i32::MAX))
+    }
+}
+
+impl Machine {
+    /// The state of every thread.
+    pub(super) fn caller_state(&self) -> CallerState {
+        CallerState {
+            sets: self.sets,
+            ids: Some([0; 6]),
+            securebits: Some(0),
+            no_new_privs: Some(false),
+            seccomp: Filters::Initial,
+            root: self.root.map(|mount| Root { device: (0, 1), inode: 1, mount }),
+            namespaces: Some([1; NAMESPACES]),
+        }
     }
 }
 

@@ -84,7 +84,7 @@ fn text(list: &[Vec<Piece>], separator: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(config(3000))]
+    #![proptest_config(config(1000))]
 
     #[test]
     fn req_2_a_list_matches_what_the_model_matches(

@@ -146,10 +146,10 @@ fn nobody_waits() {
         worker.worker(true, || ());
         reaped.store(false, Ordering::Relaxed);
     });
-    let killed = scene.call.signal(|pid| assert!(pid == PID && alive.load(Ordering::Relaxed)));
+    let killed = scene.call.signal(0, libc::SIGTERM, |pid| assert!(pid == PID && alive.load(Ordering::Relaxed)));
     saw(if killed.is_some() { "signalled" } else { "nothing to signal" });
     join([worker]);
-    assert!(scene.call.signal(|_| ()).is_none(), "reaped");
+    assert!(scene.call.signal(0, libc::SIGTERM, |_| ()).is_none(), "reaped");
     scene.books();
 }
 

@@ -94,7 +94,10 @@ fn keys() -> impl Strategy<Value = Msg> {
         10 => select("1234mcegwpRfqani z/uPy:*oOsSkxrwlt".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
     ];
     let modifiers = prop_oneof![8 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];
-    (code, modifiers).prop_map(|(code, modifiers)| Msg::Key(KeyEvent::new(code, modifiers)))
+    (code, modifiers, 0u8..12).prop_map(|(code, modifiers, alt)| match alt {
+        0 => Msg::Chord(KeyEvent::new(code, modifiers | KeyModifiers::ALT)),
+        _ => Msg::Key(KeyEvent::new(code, modifiers)),
+    })
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -217,6 +217,7 @@ impl<'a> Console<'a> {
             }
             self.take(match input {
                 Input::Key(key) => Msg::Key(key),
+                Input::Chord(key) => Msg::Chord(key),
                 Input::Paste(bytes) => Msg::Paste(bytes),
                 Input::Mouse(mouse) => Msg::Mouse(mouse),
             });

@@ -46,6 +46,7 @@ pub fn shown(model: &mut Model) {
 fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) => keys::press(model, &key),
+        Msg::Chord(key) => keys::chord(model, &key),
         Msg::Paste(text) => {
             typing::paste(model, &text);
             Vec::new()

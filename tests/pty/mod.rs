@@ -16,9 +16,10 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{SigHandler, Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
-use rustix::termios::{Action, LocalModes, Termios, tcflow, tcgetattr, tcsetwinsize};
+use rustix::termios::{Action, LocalModes, OptionalActions, Termios, tcflow, tcgetattr, tcsetattr, tcsetwinsize};
 use vt100::{Parser, Screen};
 
 /// Nothing that is waited for takes so long; a test that comes to it has failed.
@@ -32,6 +33,7 @@ pub struct Start {
     program: OsString,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    unset: Vec<OsString>,
     ignore_hangup: bool,
     stdin_null: bool,
     /// It is khelper itself: every byte that it writes is judged.
@@ -56,6 +58,7 @@ impl Start {
             program: program.as_ref().to_owned(),
             args: Vec::new(),
             env: Vec::new(),
+            unset: Vec::new(),
             ignore_hangup: false,
             stdin_null: false,
             judged: false,
@@ -76,6 +79,12 @@ impl Start {
 
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Without this variable of the environment.
+    pub fn without(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.unset.push(name.as_ref().to_owned());
         self
     }
 
@@ -109,6 +118,9 @@ impl Start {
         let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
         let mut command = Command::new(&self.program);
         command.args(&self.args).env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("STY").envs(self.env);
+        for name in &self.unset {
+            command.env_remove(name);
+        }
         command.stdin(if self.stdin_null { Stdio::null() } else { stdio() }).stdout(stdio());
         command.stderr(self.errors.map_or_else(stdio, Stdio::from));
         let ignore_hangup = self.ignore_hangup;
@@ -353,6 +365,26 @@ impl Pty {
             (now.input_modes, now.output_modes, now.control_modes, now.local_modes),
             (self.before.input_modes, self.before.output_modes, self.before.control_modes, self.before.local_modes)
         );
+    }
+
+    /// Sets other modes, as a shell does that has the terminal meanwhile.
+    pub fn set_modes(&self, change: impl FnOnce(&mut Termios)) {
+        let mut modes = self.modes();
+        change(&mut modes);
+        tcsetattr(&self.ends.as_ref().unwrap().1, OptionalActions::Now, &modes).unwrap();
+    }
+
+    /// Sets the modes from before the program, changed so; they are the ones to be restored from now on.
+    pub fn set_shell_modes(&mut self, change: impl FnOnce(&mut Termios)) {
+        change(&mut self.before);
+        tcsetattr(&self.ends.as_ref().unwrap().1, OptionalActions::Now, &self.before).unwrap();
+    }
+
+    /// Stops the program by force and waits until it has stopped.
+    pub fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let status = waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)).unwrap();
+        assert_eq!(status, WaitStatus::Stopped(self.pid(), Signal::SIGSTOP));
     }
 
     pub fn is_raw(&self) -> bool {

@@ -20,6 +20,11 @@ impl Shown {
         Self(vec![known(&Cell::EMPTY); cells])
     }
 
+    /// A page of which nothing is known, of so many cells.
+    pub(super) fn unknown(cells: usize) -> Self {
+        Self(vec![UNKNOWN; cells])
+    }
+
     /// What has to be painted for the terminal to show `page`, which is as large: column, row, cell. It counts as shown.
     pub(super) fn update<'a>(&mut self, page: &'a Buffer) -> impl Iterator<Item = (u16, u16, &'a Cell)> {
         let places = (0..page.area.height).flat_map(|y| (0..page.area.width).map(move |x| (x, y)));

@@ -27,6 +27,7 @@ pub mod terminal;
 mod text;
 pub mod theme;
 pub mod update;
+mod user_files;
 pub mod view;
 
 use std::fmt::Display;
@@ -136,7 +137,11 @@ pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Face
 
 /// The table of keys as it is now, as settings; the error is the exit code, everything having been said.
 pub fn keys() -> Result<String, u8> {
-    config::read().map(|settings| settings.keys.settings()).map_err(|error| complain(&error))
+    let settings = config::read().map_err(|error| complain(&error))?;
+    if let Some(warning) = &settings.warning {
+        let _ = writeln!(std::io::stderr(), "khelper: {warning}");
+    }
+    Ok(settings.keys.settings())
 }
 
 fn complain(error: &config::SettingsError) -> u8 {

@@ -80,6 +80,8 @@ pub enum Msg {
         /// What came of it.
         result: Result<Saved, Unsaved>,
     },
+    /// Something that the console itself warns of.
+    Notice(String),
     /// The time on the engine's clock, once a second or so while [`super::model::Model::needs_tick`] says so.
     Tick(Micros),
     /// SIGINT, SIGTERM, SIGQUIT or SIGHUP: the console is to end.

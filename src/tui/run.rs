@@ -84,6 +84,7 @@ impl<'a> Console<'a> {
         model.log.take(journal::earlier(&model.snapshot, SystemTime::now()));
         model.line.history = history::read();
         (model.keys, model.ascii) = (settings.keys, std::env::var_os("TERM").is_some_and(|term| term == "linux"));
+        model.notices.extend(settings.warning.map(|warning| (model.now, warning)));
         // Set and not empty, and overruled by what the operator chose (no-color.org).
         if let Some(theme) = settings.theme {
             model.theme = theme;

@@ -9,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,7 @@ pub struct Start {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     unset: Vec<OsString>,
+    folder: Option<PathBuf>,
     ignore_hangup: bool,
     stdin_null: bool,
     /// It is khelper itself: every byte that it writes is judged.
@@ -59,6 +61,7 @@ impl Start {
             args: Vec::new(),
             env: Vec::new(),
             unset: Vec::new(),
+            folder: None,
             ignore_hangup: false,
             stdin_null: false,
             judged: false,
@@ -85,6 +88,12 @@ impl Start {
     /// Without this variable of the environment.
     pub fn without(mut self, name: impl AsRef<OsStr>) -> Self {
         self.unset.push(name.as_ref().to_owned());
+        self
+    }
+
+    /// With this current folder.
+    pub fn within(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
         self
     }
 
@@ -118,6 +127,9 @@ impl Start {
         let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
         let mut command = Command::new(&self.program);
         command.args(&self.args).env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("STY").envs(self.env);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         for name in &self.unset {
             command.env_remove(name);
         }

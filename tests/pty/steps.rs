@@ -46,7 +46,9 @@ pub fn with(options: &[&str], modprobe: &str, journey: impl Fn(&mut Pty, bool) +
 /// fits on a small screen must not depend on where the tests were built.
 fn short(file: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::Builder::new().prefix("k").tempdir_in("/tmp").unwrap();
-    let Ok(program) = Path::new(file).strip_prefix(env!("CARGO_MANIFEST_DIR")) else { return (folder, file.to_owned()) };
+    let Ok(program) = Path::new(file).strip_prefix(env!("CARGO_MANIFEST_DIR")) else {
+        return (folder, file.to_owned());
+    };
     let name = folder.path().join(program.file_name().unwrap());
     symlink(file, &name).unwrap();
     (folder, name.to_str().unwrap().to_owned())
@@ -117,6 +119,17 @@ pub fn ask(pty: &mut Pty, name: &str, times: u32) {
     pty.press(&times.to_string(), &format!("how many    {times}"));
     pty.send(ENTER);
     pty.hides("Ask for a module");
+}
+
+/// Presses a key whose answer is a message, again where the answer to something earlier took the message's place.
+pub fn press_until(pty: &mut Pty, key: &str, says: &str) {
+    for _ in 0..12 {
+        pty.frame_after(|pty| pty.send(key));
+        if pty.flat().contains(says) {
+            return;
+        }
+    }
+    pty.says(says);
 }
 
 /// The row under the cursor is that one.

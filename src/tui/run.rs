@@ -1,5 +1,6 @@
 //! The loop of the console: one `poll` for the terminal, signals and the bell of other threads. It has a time-out only
-//! while a lone ESC, events that were drawn too lately, or a running helper make it one; else nothing is done at all.
+//! while input is unfinished (a lone ESC, a sequence or a paste without its end), while events wait for the next frame,
+//! and while a helper runs. Otherwise nothing wakes the console.
 
 use std::io;
 use std::os::fd::AsFd;

@@ -153,7 +153,7 @@ pub fn opens(pty: &mut Pty) {
     pty.press(ENTER, "esc back");
 }
 
-/// Leaves a page or a dialog. A lone ESC: what is typed right after it would be taken for a key with alt.
+/// Leaves a page or a dialog. A lone ESC: with a key right behind it, it may be a chord.
 pub fn leaves(pty: &mut Pty) {
     pty.send(ESC);
     pty.hides("esc back");

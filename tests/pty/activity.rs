@@ -318,7 +318,7 @@ fn the_log_tells_what_is_no_routine() {
         ask(pty, "foo", 1);
         pty.shows("exec failed");
         // Said below the log too; an answer that comes late would take the place of what is said next.
-        pty.shows(" — ");
+        pty.shows("—");
         pty.press("g", "The gate");
         pty.press("d", "> disable");
         pty.send(ENTER);

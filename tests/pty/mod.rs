@@ -399,6 +399,21 @@ impl Pty {
         assert_eq!(status, WaitStatus::Stopped(self.pid(), Signal::SIGSTOP));
     }
 
+    /// The terminal shows the shell's page again, as if it had left the alternate screen by itself.
+    pub fn shows_the_shell(&mut self) {
+        self.drain();
+        let held = std::mem::take(&mut self.held);
+        self.parser.process(&[&held[..], b"\x1b[?1049l"].concat());
+    }
+
+    /// Waits until `what` has been written, even behind a frame that does not end: a stop by force may have cut it.
+    pub fn writes(&mut self, what: &[u8]) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.wrote.windows(what.len()).any(|window| window == what) {
+            assert!(self.read(deadline) && !self.is_over(), "not written; the screen:\n{}", self.text());
+        }
+    }
+
     pub fn is_raw(&self) -> bool {
         !self.modes().local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
     }

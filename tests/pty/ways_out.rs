@@ -149,6 +149,12 @@ fn in_part(modes: &mut Termios) {
     modes.local_modes.insert(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
 }
 
+/// The console has taken the terminal again.
+fn comes_back(pty: &mut Pty) {
+    pty.until("the console again", |s| s.alternate_screen() && s.contents().contains(TARGET));
+    assert!(pty.is_raw());
+}
+
 /// SIGSTOP gives nothing back: the terminal stays raw, or a shell sets what modes it likes.
 #[test]
 fn a_stop_by_force_does_not_change_what_is_restored() {
@@ -156,9 +162,10 @@ fn a_stop_by_force_does_not_change_what_is_restored() {
     for change in [nothing, line_editor, in_part] {
         everywhere(|pty| {
             pty.stop();
+            pty.shows_the_shell();
             pty.set_modes(change);
-            pty.frame_after(|pty| pty.signal(Signal::SIGCONT));
-            assert!(pty.is_raw() && pty.screen().alternate_screen());
+            pty.signal(Signal::SIGCONT);
+            comes_back(pty);
             pty.send("q");
             ends(pty, 0);
         });
@@ -170,12 +177,13 @@ fn a_stop_by_force_does_not_change_what_is_restored() {
 fn modes_that_were_chosen_during_a_stop_are_kept() {
     everywhere(|pty| {
         pty.stop();
+        pty.shows_the_shell();
         pty.set_shell_modes(|modes| {
             modes.input_modes.remove(InputModes::IXON);
             modes.local_modes.remove(LocalModes::ECHOE);
         });
-        pty.frame_after(|pty| pty.signal(Signal::SIGCONT));
-        assert!(pty.is_raw());
+        pty.signal(Signal::SIGCONT);
+        comes_back(pty);
         pty.send("q");
         ends(pty, 0);
     });
@@ -187,10 +195,11 @@ fn a_shells_line_editor_leaves_no_modes_behind() {
     for stop in [Signal::SIGSTOP, Signal::SIGTSTP] {
         started(under_a_shell, |pty| {
             kill(pty.engine(), stop).unwrap();
-            pty.shows("stopped 1");
+            pty.writes(b"stopped 1");
+            pty.shows_the_shell();
             pty.set_modes(line_editor);
-            pty.frame_after(|pty| pty.send("\n"));
-            assert!(pty.is_raw());
+            pty.send("\n");
+            comes_back(pty);
             pty.send("q");
             pty.shows("ended 0");
             ends(pty, 0);

@@ -61,10 +61,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         Err(code) => return code,
     };
     if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
-        cli::say(
-            "the console needs a terminal on stdin and stdout; these work without one: \
-             khelper request, run, probe, mask, get (khelper --help tells more)",
-        );
+        cli::say(&format!("the console needs a terminal on stdin and stdout; {}", tui::WITHOUT_TERMINAL));
         return exit::NO_TERMINAL;
     }
     // screen(1) holds back a lone ESC for as long as it reports the mouse.

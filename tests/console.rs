@@ -16,6 +16,8 @@ mod hostile;
 mod idle;
 #[path = "pty/journeys.rs"]
 mod journeys;
+#[path = "pty/keyboard.rs"]
+mod keyboard;
 #[path = "pty/line.rs"]
 mod line;
 #[path = "pty/mouse.rs"]

@@ -1,21 +1,23 @@
-//! What the operator chose, in `$XDG_CONFIG_HOME/khelper/console.toml`: the theme and the keys. Whatever means nothing is
-//! an error that names its line: a key that silently does nothing would be found out at the wrong moment.
+//! What the operator chose, in `$XDG_CONFIG_HOME/khelper/console.toml`: the theme and the keys.
+//!
+//! Whatever means nothing in it is an error that names its line: a key that silently does nothing would be found out at
+//! the wrong moment. A file that cannot be read leaves the defaults and a warning, since the operator may have no way to
+//! change that (another user's home, a mount that is broken).
 
 use std::fmt;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
-use rustix::fs::{Mode, OFlags};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::abi::error::io_words;
 use crate::abi::escape::screen;
 
-use super::history::xdg;
 use super::keymap::{self, Keymap, Rebind};
 use super::model::warnings::screen_again;
 use super::theme::Theme;
+use super::user_files::{self, UserFolder};
 
 /// More than any settings that make sense.
 const BYTES: u64 = 256 * 1024;
@@ -27,6 +29,8 @@ pub struct Settings {
     pub theme: Option<Theme>,
     /// The keys.
     pub keys: Keymap,
+    /// Why the file could not be read, escaped: these are the defaults then.
+    pub warning: Option<String>,
 }
 
 /// Settings that cannot be used.
@@ -48,28 +52,28 @@ impl fmt::Display for SettingsError {
     }
 }
 
-/// Reads the settings; the defaults where there is no file.
+/// Reads the settings; the defaults where there is no file, or none that can be read.
 pub fn read() -> Result<Settings, SettingsError> {
-    let Some(file) = xdg("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("khelper/console.toml")) else {
-        return Ok(Settings::default());
+    let Some(folder) = UserFolder::find("XDG_CONFIG_HOME", ".config") else { return Ok(Settings::default()) };
+    let file = folder.file("console.toml");
+    let unreadable = |why: &str| {
+        let name = screen(file.as_os_str().as_encoded_bytes());
+        let warning = format!("console.toml cannot be read: {why}; the defaults are used instead of {name}");
+        Settings { warning: Some(warning), ..Settings::default() }
     };
-    let wrong = |line, why| SettingsError { file: file.clone(), line, why };
-    match text(&file) {
-        Ok(text) => parse(&text).map_err(|(line, why)| wrong(line, why)),
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Settings::default()),
-        Err(e) => Err(wrong(0, format!("cannot be read: {}", io_words(&e)))),
-    }
-}
-
-fn text(file: &Path) -> io::Result<String> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let opened = std::fs::File::from(rustix::fs::open(file, flags, Mode::empty())?);
-    if !opened.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
-    }
-    let mut text = String::new();
-    opened.take(BYTES).read_to_string(&mut text)?;
-    Ok(text)
+    let bytes = match user_files::read(&file, BYTES) {
+        Ok((bytes, true)) => bytes,
+        Ok((_, false)) => return Ok(unreadable(&format!("it is longer than {} KiB", BYTES / 1024))),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Settings::default());
+        }
+        Err(e) => return Ok(unreadable(&io_words(&e))),
+    };
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        (1 + before.iter().filter(|b| **b == b'\n').count(), "this line is not UTF-8".to_owned())
+    });
+    text.and_then(|text| parse(&text)).map_err(|(line, why)| SettingsError { file, line, why })
 }
 
 type Wrong = (usize, String);

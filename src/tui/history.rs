@@ -1,52 +1,34 @@
 //! Lines of the command line, kept across starts in `$XDG_STATE_HOME/khelper/history`: one a line, escaped, so that any
 //! byte can be kept and none can do harm. Whatever is wrong with the file, the console starts.
 
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-
-use rustix::fs::{Mode, OFlags};
-
 use crate::abi::escape::{screen, unescape};
 
 use super::model::field::FIELD_MAX;
+use super::user_files::{self, UserFolder};
 
 /// Lines that are kept, the newest last.
 pub const LINES: usize = 500;
 /// More of the file than this is not read.
 const BYTES: u64 = 1 << 20;
+const NAME: &str = "history";
 
-/// The folder of an XDG variable, or its default below the home folder; a relative one is to be ignored.
-pub(super) fn xdg(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))
-}
-
-fn file() -> Option<PathBuf> {
-    Some(xdg("XDG_STATE_HOME", ".local/state")?.join("khelper/history"))
+fn folder() -> Option<UserFolder> {
+    UserFolder::find("XDG_STATE_HOME", ".local/state")
 }
 
 /// The lines that were kept, oldest first; none if they cannot be read.
 pub(super) fn read() -> Vec<Vec<u8>> {
-    file().and_then(|file| read_from(&file).ok()).unwrap_or_default()
+    folder().map(|folder| read_from(&folder)).unwrap_or_default()
 }
 
-/// Adds a line to those that are kept.
-pub(super) fn add(line: &[u8]) -> io::Result<()> {
-    let Some(file) = file() else { return Ok(()) };
-    add_to(&file, line)
+/// Adds a line to those that are kept. The error says why it cannot be, escaped.
+pub(super) fn add(line: &[u8]) -> Result<(), String> {
+    let folder = folder().ok_or("neither XDG_STATE_HOME nor HOME is an absolute path")?;
+    add_to(&folder, line)
 }
 
-/// Only a regular file is read, and opening it never waits for anybody (a FIFO).
-fn read_from(file: &Path) -> io::Result<Vec<Vec<u8>>> {
-    let fd =
-        rustix::fs::open(file, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())?;
-    let opened = std::fs::File::from(fd);
-    if !opened.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let mut bytes = Vec::new();
-    opened.take(BYTES).read_to_end(&mut bytes)?;
-    Ok(lines(&bytes))
+fn read_from(folder: &UserFolder) -> Vec<Vec<u8>> {
+    user_files::read(&folder.file(NAME), BYTES).map(|(bytes, _)| lines(&bytes)).unwrap_or_default()
 }
 
 /// What is no line of ours is passed over.
@@ -58,21 +40,11 @@ fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Reads again what another console may have added, then puts a whole new file in the old one's place.
-fn add_to(file: &Path, line: &[u8]) -> io::Result<()> {
-    let mut lines = read_from(file).unwrap_or_default();
+fn add_to(folder: &UserFolder, line: &[u8]) -> Result<(), String> {
+    let mut lines = read_from(folder);
     push(&mut lines, line);
-    let folder = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    std::fs::create_dir_all(folder)?;
-    let new = folder.join(format!(".history.{}", std::process::id()));
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut out = std::fs::File::from(rustix::fs::open(&new, flags, Mode::RUSR | Mode::WUSR)?);
     let text: String = lines.iter().map(|line| screen(line) + "\n").collect();
-    let written =
-        out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).and_then(|()| std::fs::rename(&new, file));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&new);
-    }
-    written
+    folder.replace(NAME, text.as_bytes())
 }
 
 /// Adds a line, unless it is the last one again; the oldest goes when there are too many.
@@ -93,28 +65,20 @@ mod tests {
 
     #[test]
     fn lines_are_kept_whole_bounded_and_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("deep/history");
+        let state = tempfile::tempdir().unwrap();
+        let folder = UserFolder::at(&state.path().join("deep"));
+        let file = folder.file(NAME);
         for line in [&b"get -a"[..], b"run -- /bin/\xff\n\x1b", b"run -- /bin/\xff\n\x1b"] {
-            add_to(&file, line).unwrap();
+            add_to(&folder, line).unwrap();
         }
-        assert_eq!(read_from(&file).unwrap(), [&b"get -a"[..], b"run -- /bin/\xff\n\x1b"]);
+        assert_eq!(read_from(&folder), [&b"get -a"[..], b"run -- /bin/\xff\n\x1b"]);
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(!text.contains('\x1b') && text.lines().count() == 2, "{text:?}");
         std::fs::write(&file, "x\n".repeat(2 * LINES) + "y\n").unwrap();
-        add_to(&file, b"z").unwrap();
-        let kept = read_from(&file).unwrap();
+        add_to(&folder, b"z").unwrap();
+        let kept = read_from(&folder);
         assert_eq!((kept.len(), &kept[LINES - 2..]), (LINES, &[b"y".to_vec(), b"z".to_vec()][..]));
-        assert_eq!(std::fs::read_dir(folder.path().join("deep")).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn what_is_no_history_is_no_trouble() {
-        let folder = tempfile::tempdir().unwrap();
-        let fifo = folder.path().join("fifo");
-        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert!(read_from(&fifo).is_err() && read_from(folder.path()).is_err());
-        assert!(add_to(&folder.path().join("fifo/history"), b"x").is_err());
+        assert_eq!(std::fs::read_dir(state.path().join("deep/khelper")).unwrap().count(), 1);
     }
 
     proptest! {

@@ -72,6 +72,7 @@ pub fn messages() -> impl Strategy<Value = Msg> {
         2 => (1u16..210, 1u16..65).prop_map(|(columns, rows)| Msg::Resize { columns, rows }),
         1 => any::<u64>().prop_map(|now| Msg::Tick(now >> 20)),
         1 => bytes().prop_map(|b| Msg::PathWarnings(vec![text(&b)])),
+        1 => bytes().prop_map(|b| Msg::Notice(text(&b))),
         4 => (bytes(), any::<u64>(), 0u32..60).prop_map(|(name, bits, n)| state(&name, bits, n)),
         4 => (1u64..40, bytes(), any::<i32>()).prop_map(|(ticket, name, raw)| answer(ticket, &name, raw)),
         5 => (bytes(), 0usize..300, any::<usize>(), any::<u8>())
@@ -94,7 +95,10 @@ fn keys() -> impl Strategy<Value = Msg> {
         10 => select("1234mcegwpRfqani z/uPy:*oOsSkxrwlt".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
     ];
     let modifiers = prop_oneof![8 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];
-    (code, modifiers).prop_map(|(code, modifiers)| Msg::Key(KeyEvent::new(code, modifiers)))
+    (code, modifiers, 0u8..12).prop_map(|(code, modifiers, alt)| match alt {
+        0 => Msg::Chord(KeyEvent::new(code, modifiers | KeyModifiers::ALT)),
+        _ => Msg::Key(KeyEvent::new(code, modifiers)),
+    })
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -27,8 +27,10 @@ pub mod terminal;
 mod text;
 pub mod theme;
 pub mod update;
+mod user_files;
 pub mod view;
 
+use std::fmt::Display;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -38,7 +40,6 @@ use nix::sys::signal::Signal;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 
-use crate::abi::error::SysError;
 use crate::engine::Engine;
 use crate::sys::signals::Signals;
 
@@ -51,6 +52,10 @@ use terminal::{Guard, Tty};
 pub const EXIT_HANGUP: u8 = 129;
 /// There is no terminal, or the console could not start.
 const EXIT_NO_TERMINAL: u8 = 2;
+
+/// What to use where there is no terminal.
+pub const WITHOUT_TERMINAL: &str =
+    "these work without a terminal: khelper request, run, probe, mask, get (khelper --help explains them)";
 
 /// The settings mean nothing: usage, as everywhere.
 const EXIT_SETTINGS: u8 = 64;
@@ -107,6 +112,9 @@ pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Face
         Ok(settings) => settings,
         Err(error) => return complain(&error),
     };
+    if let Some(why) = terminal::unusable(std::env::var_os("TERM").as_deref()) {
+        return cannot_start(&why);
+    }
     let tty = match Tty::open(options.mouse) {
         Ok(tty) => Arc::new(tty),
         Err(e) => return cannot_start(&e),
@@ -129,7 +137,11 @@ pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Face
 
 /// The table of keys as it is now, as settings; the error is the exit code, everything having been said.
 pub fn keys() -> Result<String, u8> {
-    config::read().map(|settings| settings.keys.settings()).map_err(|error| complain(&error))
+    let settings = config::read().map_err(|error| complain(&error))?;
+    if let Some(warning) = &settings.warning {
+        let _ = writeln!(std::io::stderr(), "khelper: {warning}");
+    }
+    Ok(settings.keys.settings())
 }
 
 fn complain(error: &config::SettingsError) -> u8 {
@@ -137,8 +149,7 @@ fn complain(error: &config::SettingsError) -> u8 {
     EXIT_SETTINGS
 }
 
-fn cannot_start(e: &SysError) -> u8 {
-    let advice = "the commands `request`, `run`, `probe`, `mask`, `get` and `set` work without a terminal";
-    let _ = writeln!(std::io::stderr(), "khelper: the console could not start: {e}; {advice}");
+fn cannot_start(why: &impl Display) -> u8 {
+    let _ = writeln!(std::io::stderr(), "khelper: the console could not start: {why}; {WITHOUT_TERMINAL}");
     EXIT_NO_TERMINAL
 }

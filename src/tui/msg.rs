@@ -42,6 +42,9 @@ pub enum Click {
 pub enum Msg {
     /// A key was pressed. Never made of pasted text.
     Key(KeyEvent),
+    /// ESC came with this key right behind it: the key with Alt held, or Esc and then the key. It has
+    /// [`crossterm::event::KeyModifiers::ALT`].
+    Chord(KeyEvent),
     /// Text was pasted (bracketed paste), hostile bytes.
     Paste(Vec<u8>),
     /// The mouse, where it is the console's.
@@ -77,6 +80,8 @@ pub enum Msg {
         /// What came of it.
         result: Result<Saved, Unsaved>,
     },
+    /// Something that the console itself warns of.
+    Notice(String),
     /// The time on the engine's clock, once a second or so while [`super::model::Model::needs_tick`] says so.
     Tick(Micros),
     /// SIGINT, SIGTERM, SIGQUIT or SIGHUP: the console is to end.

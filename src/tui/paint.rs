@@ -3,7 +3,7 @@
 
 mod shown;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -21,7 +21,8 @@ const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
 /// Bytes that screen(1) passes on at once, with room to spare.
 const SCREEN_PIECE: usize = 240;
-const CLEAR: &[u8] = b"\x1b[0m\x1b[2J";
+/// The plain style, from which each frame is drawn.
+const PLAIN: &[u8] = b"\x1b[0m";
 
 /// Draws frames and writes them.
 pub(super) struct Painter {
@@ -29,6 +30,8 @@ pub(super) struct Painter {
     /// What is drawn, and what of it the terminal shows.
     page: Buffer,
     shown: Shown,
+    /// The next frame is drawn over a page of which nothing is known.
+    over: bool,
     /// What it has still to be handed.
     bytes: Vec<u8>,
     /// How many of these bytes it has taken.
@@ -43,19 +46,24 @@ impl Painter {
         // Which colours there are is the theme's to say. Under NO_COLOR the library would send `reset` for every one, and
         // lose what is bold with it.
         crossterm::style::force_color_output(true);
-        let (page, shown) = blank(size);
-        Self { tty, page, shown, bytes: enter.to_vec(), taken: 0, behind: false }
+        let page = blank(size);
+        let shown = Shown::blank(page.content.len());
+        Self { tty, page, shown, over: false, bytes: enter.to_vec(), taken: 0, behind: false }
     }
 
-    /// Forgets what the terminal shows: the next frame paints every cell of `size`.
+    /// Forgets what the terminal shows: the next frame paints every cell of `size`, over whatever is there. Nothing is
+    /// cleared before, so that no blank page is seen on a slow line.
     pub(super) fn repaint(&mut self, size: (u16, u16)) {
-        (self.page, self.shown) = blank(size);
-        self.bytes.extend_from_slice(CLEAR);
+        self.page = blank(size);
+        self.shown = Shown::unknown(self.page.content.len());
+        self.over = true;
     }
 
     /// After a stop: what was on its way went nowhere; `enter` comes first, then everything is painted.
     pub(super) fn reenter(&mut self, enter: &[u8], size: (u16, u16)) {
-        (self.page, self.shown) = blank(size);
+        self.page = blank(size);
+        self.shown = Shown::blank(self.page.content.len());
+        self.over = false;
         self.bytes = enter.to_vec();
         (self.taken, self.behind) = (0, false);
     }
@@ -70,6 +78,15 @@ impl Painter {
         self.page.reset();
         let cursor = draw(model, &mut self.page);
         self.bytes.extend_from_slice(BEGIN);
+        if std::mem::take(&mut self.over) {
+            self.bytes.extend_from_slice(PLAIN);
+            let last = self.page.area.height.saturating_sub(1);
+            for (x, y) in self.shown.erase(&self.page) {
+                // To the end of the row, or of the screen: also what lies beyond the largest page.
+                let end = if y == last { 'J' } else { 'K' };
+                write!(self.bytes, "\x1b[{};{}H\x1b[{end}", y + 1, x + 1)?;
+            }
+        }
         let mut backend = CrosstermBackend::new(&mut self.bytes);
         backend.draw(self.shown.update(&self.page))?;
         match cursor {
@@ -128,11 +145,8 @@ fn through_screen(ansi: &str) -> String {
         .collect()
 }
 
-/// A screen of which nothing is known but that it is blank.
-fn blank((columns, rows): (u16, u16)) -> (Buffer, Shown) {
-    let page = Buffer::empty(Rect::new(0, 0, columns, rows));
-    let shown = Shown::blank(page.content.len());
-    (page, shown)
+fn blank((columns, rows): (u16, u16)) -> Buffer {
+    Buffer::empty(Rect::new(0, 0, columns, rows))
 }
 
 #[cfg(test)]

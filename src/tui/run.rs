@@ -1,5 +1,6 @@
 //! The loop of the console: one `poll` for the terminal, signals and the bell of other threads. It has a time-out only
-//! while a lone ESC, events that were drawn too lately, or a running helper make it one; else nothing is done at all.
+//! while input is unfinished (a lone ESC, a sequence or a paste without its end), while events wait for the next frame,
+//! and while a helper runs. Otherwise nothing wakes the console.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -84,6 +85,7 @@ impl<'a> Console<'a> {
         model.log.take(journal::earlier(&model.snapshot, SystemTime::now()));
         model.line.history = history::read();
         (model.keys, model.ascii) = (settings.keys, std::env::var_os("TERM").is_some_and(|term| term == "linux"));
+        model.notices.extend(settings.warning.map(|warning| (model.now, warning)));
         // Set and not empty, and overruled by what the operator chose (no-color.org).
         if let Some(theme) = settings.theme {
             model.theme = theme;
@@ -217,6 +219,7 @@ impl<'a> Console<'a> {
             }
             self.take(match input {
                 Input::Key(key) => Msg::Key(key),
+                Input::Chord(key) => Msg::Chord(key),
                 Input::Paste(bytes) => Msg::Paste(bytes),
                 Input::Mouse(mouse) => Msg::Mouse(mouse),
             });

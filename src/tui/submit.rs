@@ -198,13 +198,22 @@ impl Desk {
         let (sender, errands) = channel();
         let (engine, mailbox) = (self.engine.clone(), self.mailbox.clone());
         let work = move || {
+            let mut warned = false;
             for errand in errands {
                 match errand {
                     Errand::Command(ticket, command) => perform(&engine, &mailbox, ticket, command),
-                    // What cannot be kept is lost with this console, and nothing else is.
-                    // Nobody may be there any more to be told.
+                    // The console may have ended: it waits only so long.
                     Errand::Done(told) => drop(told.send(())),
-                    Errand::Remember(line) => drop(catch_unwind(|| history::add(&line))),
+                    Errand::Remember(line) => {
+                        let kept = catch_unwind(|| history::add(&line));
+                        let kept = kept.unwrap_or_else(|_| Err("khelper panicked: this is a bug".into()));
+                        // Said once: it is the same for every line.
+                        if let Err(why) = kept
+                            && !std::mem::replace(&mut warned, true)
+                        {
+                            mailbox.post(Msg::Notice(format!("commands are not kept for the next start: {why}")));
+                        }
+                    }
                     Errand::Warnings(path) => {
                         let look = catch_unwind(AssertUnwindSafe(|| engine.path_warnings(&path)));
                         let warnings = look.unwrap_or_else(|_| vec!["not looked at: khelper panicked".into()]);

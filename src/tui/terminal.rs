@@ -4,6 +4,7 @@
 //! to the open file, which the shell shares). A terminal that takes nothing more then holds up neither keys nor
 //! signals.
 
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,7 @@ use std::thread;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::termios::{LocalModes, OptionalActions, Termios};
+use rustix::termios::{InputModes, LocalModes, OptionalActions, OutputModes, Termios};
 
 use crate::abi::error::SysError;
 use crate::sys::signals::in_background_too;
@@ -40,23 +41,27 @@ const PANICS_KEPT: usize = 16;
 pub struct Tty {
     fd: OwnedFd,
     mouse: bool,
-    /// Its modes before it was ours; `None` while it is not ours.
-    before: Mutex<Option<Termios>>,
+    modes: Mutex<Modes>,
     /// The terminal has seen a part of a frame only.
     midway: AtomicBool,
 }
 
+/// The modes to give the terminal back with.
+#[derive(Debug, Default)]
+struct Modes {
+    /// The modes that the shell had set last, kept from the first time on that the terminal was taken.
+    shell: Option<Termios>,
+    /// The terminal is ours: it has been taken and not given back.
+    ours: bool,
+}
+
 impl Tty {
-    /// The terminal that standard input and output are; `ENOTTY` if they are not both one, `ENOTSUP` if it can show
-    /// lines only. With `mouse` the terminal
+    /// The terminal that standard input and output are; `ENOTTY` if they are not both one. With `mouse` the terminal
     /// reports clicks while it is ours.
     pub fn open(mouse: bool) -> Result<Self, SysError> {
         let stdin = std::io::stdin();
         if !stdin.is_terminal() || !std::io::stdout().is_terminal() {
             return Err(SysError::new("the console", Errno::ENOTTY));
-        }
-        if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
-            return Err(SysError::new("a page on a terminal of the type `dumb` (TERM)", Errno::ENOTSUP));
         }
         let fd = match reopen(stdin.as_fd()) {
             Some(fd) => fd,
@@ -66,26 +71,29 @@ impl Tty {
                 SysError::new("dup of the terminal", Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))
             })?,
         };
-        Ok(Self { fd, mouse, before: Mutex::new(None), midway: AtomicBool::new(false) })
+        Ok(Self { fd, mouse, modes: Mutex::default(), midway: AtomicBool::new(false) })
     }
 
     /// Something that takes bytes, where no modes matter.
     #[cfg(test)]
     pub(super) fn onto(fd: OwnedFd) -> Self {
-        Self { fd, mouse: true, before: Mutex::new(None), midway: AtomicBool::new(false) }
+        Self { fd, mouse: true, modes: Mutex::default(), midway: AtomicBool::new(false) }
     }
 
-    /// Makes it ours: raw mode now; the bytes that are to be written first are handed back. Also after a stop: whoever
-    /// had it meanwhile may have changed its modes.
+    /// Takes the terminal: sets raw mode, and returns the bytes to write first. Called at the start and after each stop.
+    ///
+    /// A shell may have set other modes during a stop, and these are then the ones to give back. But a process that
+    /// SIGSTOP stopped left the terminal raw, a line editor sets modes that are nearly raw, and some shells change only a
+    /// part of what they find. So only modes in which a shell starts programs replace those that are known.
     pub fn enter(&self) -> Result<Vec<u8>, SysError> {
-        let mut before = self.modes();
+        let mut modes = self.modes();
         let now = rustix::termios::tcgetattr(&self.fd).map_err(|e| failed("tcgetattr", e))?;
-        let mut raw = match &*before {
-            // Stopped by force, without giving it back, and nobody touched it.
-            Some(known) if !now.local_modes.contains(LocalModes::ICANON) => known.clone(),
+        let shell = match &modes.shell {
+            Some(known) if !has_line_modes(&now, known) => known.clone(),
             _ => now,
         };
-        *before = Some(raw.clone());
+        let mut raw = shell.clone();
+        *modes = Modes { shell: Some(shell), ours: true };
         raw.make_raw();
         rustix::termios::tcsetattr(&self.fd, OptionalActions::Now, &raw).map_err(|e| failed("tcsetattr", e))?;
         let mouse = if self.mouse { MOUSE_ON } else { b"" };
@@ -94,8 +102,13 @@ impl Tty {
 
     /// Gives it back as it was, once; harmless when it is not ours. Errors have nobody to be told to.
     pub fn leave(&self) {
-        let Some(modes) = self.modes().take() else { return };
-        in_background_too(|| self.give_back(&modes));
+        let mut modes = self.modes();
+        if !std::mem::take(&mut modes.ours) {
+            return;
+        }
+        let Some(shell) = modes.shell.clone() else { return };
+        drop(modes);
+        in_background_too(|| self.give_back(&shell));
     }
 
     fn give_back(&self, modes: &Termios) {
@@ -132,7 +145,7 @@ impl Tty {
 
     /// Whether it is ours.
     pub fn is_ours(&self) -> bool {
-        self.modes().is_some()
+        self.modes().ours
     }
 
     /// Its size in cells, columns first: what can be drawn of it, and 80x24 where it does not know.
@@ -157,8 +170,8 @@ impl Tty {
         written
     }
 
-    fn modes(&self) -> MutexGuard<'_, Option<Termios>> {
-        self.before.lock().unwrap_or_else(PoisonError::into_inner)
+    fn modes(&self) -> MutexGuard<'_, Modes> {
+        self.modes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -166,6 +179,28 @@ impl AsFd for Tty {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// Whether `now` has everything by which the modes `known` make lines of what is typed, echo it and act on its control
+/// characters.
+fn has_line_modes(now: &Termios, known: &Termios) -> bool {
+    let local = LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
+    now.local_modes.contains(known.local_modes & local)
+        && now.input_modes.contains(known.input_modes & InputModes::ICRNL)
+        && now.output_modes.contains(known.output_modes & OutputModes::OPOST)
+}
+
+/// Why a full screen cannot be drawn on a terminal of the type `term` (the variable TERM), and what to do; `None` if it
+/// can. Types are not looked up: a machine knows few of those that people come from.
+pub(super) fn unusable(term: Option<&OsStr>) -> Option<String> {
+    let what = match term.map(OsStr::as_encoded_bytes) {
+        None => "TERM is not set".to_owned(),
+        Some(b"") => "TERM is empty".to_owned(),
+        // The types of terminfo(5) for what can do nothing, and for what nothing is known of.
+        Some(name @ (b"dumb" | b"unknown")) => format!("TERM is `{}`", String::from_utf8_lossy(name)),
+        Some(_) => return None,
+    };
+    Some(format!("{what}, which names no terminal with a screen: set it to the terminal's type (TERM=xterm khelper)"))
 }
 
 fn failed(what: &'static str, errno: rustix::io::Errno) -> SysError {

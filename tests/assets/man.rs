@@ -11,17 +11,19 @@ const FILES: &str = r#".SH FILES
 \fI$XDG_CONFIG_HOME/khelper/console.toml\fR (\fI~/.config/khelper/console.toml\fR)
 The console's theme (\fBtheme = "ansi"\fR, \fBplain\fR, \fBhigh\-contrast\fR or \fBcolour\-blind\fR) and keys
 (\fB[keys.\fICONTEXT\fB]\fR with \fIACTION\fB = "\fIKEY\fB"\fR); \fBkhelper keys\fR prints them all. What means nothing is
-an error that names its line.
+an error that names its line. A file that cannot be read is a warning, and the defaults hold.
 .TP
 \fI$XDG_STATE_HOME/khelper/history\fR (\fI~/.local/state/khelper/history\fR)
-The last 500 lines of the console's command line.
+The last 500 lines of the console's command line. It is not kept where the home folder is missing or belongs to another
+user.
 .SH ENVIRONMENT
 .TP
 \fBNO_COLOR\fR
 If set and not empty: no colours, unless \fIconsole.toml\fR chooses a theme, which overrules it.
 .TP
 \fBTERM\fR
-With \fBlinux\fR the console draws ASCII alone.
+With \fBlinux\fR the console draws ASCII alone. It does not start where the variable is not set, empty, \fBdumb\fR or
+\fBunknown\fR.
 .SH EXIT STATUS
 The helper's own, passed on unchanged; 128 + n if signal n killed it, or ended khelper, which names the
 helpers that it leaves running; 127 not found, 126 not executable; 124 timed out; 130 interrupted; 64 usage; 70 status lost; 74 the answer could not be written; 75 refused for now; 77 not permitted.

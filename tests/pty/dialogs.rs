@@ -97,7 +97,7 @@ fn any_helper_is_called() {
         pty.press("3", "[3 Activity]");
         pty.until("both", |s| ["#1 ", "#2 "].iter().all(|id| s.contents().contains(id)));
         pty.press(ENTER, "─ #2 helper /bin/sh");
-        page_shows(pty, "own       bset cap_chown");
+        page_shows(pty, "own bset cap_chown");
         pty.send(ESC);
         pty.hides("─ #2 helper");
         quits(pty);

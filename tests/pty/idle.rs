@@ -80,6 +80,9 @@ fn falls_asleep(pty: &Pty) -> bool {
 fn an_idle_console_only_sleeps() {
     let mut pty = Start::khelper(80, 24).start();
     pty.shows("embedded engine (pid ");
+    // A paste that has no end does not keep it awake once it was given up.
+    pty.send("\x1b[200~x");
+    pty.shows("the pasted text was not taken");
     if falls_asleep(&pty) {
         pty.send("q");
         assert_eq!(pty.ends(), 0);

@@ -9,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,9 +17,10 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{SigHandler, Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
-use rustix::termios::{Action, LocalModes, Termios, tcflow, tcgetattr, tcsetwinsize};
+use rustix::termios::{Action, LocalModes, OptionalActions, Termios, tcflow, tcgetattr, tcsetattr, tcsetwinsize};
 use vt100::{Parser, Screen};
 
 /// Nothing that is waited for takes so long; a test that comes to it has failed.
@@ -32,6 +34,8 @@ pub struct Start {
     program: OsString,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    unset: Vec<OsString>,
+    folder: Option<PathBuf>,
     ignore_hangup: bool,
     stdin_null: bool,
     /// It is khelper itself: every byte that it writes is judged.
@@ -56,6 +60,8 @@ impl Start {
             program: program.as_ref().to_owned(),
             args: Vec::new(),
             env: Vec::new(),
+            unset: Vec::new(),
+            folder: None,
             ignore_hangup: false,
             stdin_null: false,
             judged: false,
@@ -76,6 +82,18 @@ impl Start {
 
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Without this variable of the environment.
+    pub fn without(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.unset.push(name.as_ref().to_owned());
+        self
+    }
+
+    /// With this current folder.
+    pub fn within(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
         self
     }
 
@@ -109,6 +127,12 @@ impl Start {
         let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
         let mut command = Command::new(&self.program);
         command.args(&self.args).env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("STY").envs(self.env);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        for name in &self.unset {
+            command.env_remove(name);
+        }
         command.stdin(if self.stdin_null { Stdio::null() } else { stdio() }).stdout(stdio());
         command.stderr(self.errors.map_or_else(stdio, Stdio::from));
         let ignore_hangup = self.ignore_hangup;
@@ -353,6 +377,41 @@ impl Pty {
             (now.input_modes, now.output_modes, now.control_modes, now.local_modes),
             (self.before.input_modes, self.before.output_modes, self.before.control_modes, self.before.local_modes)
         );
+    }
+
+    /// Sets other modes, as a shell does that has the terminal meanwhile.
+    pub fn set_modes(&self, change: impl FnOnce(&mut Termios)) {
+        let mut modes = self.modes();
+        change(&mut modes);
+        tcsetattr(&self.ends.as_ref().unwrap().1, OptionalActions::Now, &modes).unwrap();
+    }
+
+    /// Sets the modes from before the program, changed so; they are the ones to be restored from now on.
+    pub fn set_shell_modes(&mut self, change: impl FnOnce(&mut Termios)) {
+        change(&mut self.before);
+        tcsetattr(&self.ends.as_ref().unwrap().1, OptionalActions::Now, &self.before).unwrap();
+    }
+
+    /// Stops the program by force and waits until it has stopped.
+    pub fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let status = waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)).unwrap();
+        assert_eq!(status, WaitStatus::Stopped(self.pid(), Signal::SIGSTOP));
+    }
+
+    /// The terminal shows the shell's page again, as if it had left the alternate screen by itself.
+    pub fn shows_the_shell(&mut self) {
+        self.drain();
+        let held = std::mem::take(&mut self.held);
+        self.parser.process(&[&held[..], b"\x1b[?1049l"].concat());
+    }
+
+    /// Waits until `what` has been written, even behind a frame that does not end: a stop by force may have cut it.
+    pub fn writes(&mut self, what: &[u8]) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.wrote.windows(what.len()).any(|window| window == what) {
+            assert!(self.read(deadline) && !self.is_over(), "not written; the screen:\n{}", self.text());
+        }
     }
 
     pub fn is_raw(&self) -> bool {

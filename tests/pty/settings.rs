@@ -1,10 +1,16 @@
 //! What the operator chose, and what the terminal cannot show.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
+use std::io::Write;
+use std::os::unix::fs::{chown, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::pty::Start;
-use crate::steps::SIZES;
+use crate::steps::{SIZES, TARGET};
+
+/// A path of which there is nothing to warn.
+const QUIET: [&str; 2] = ["--set", "kernel.modprobe=/bin/true"];
 
 fn folder(settings: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -72,8 +78,15 @@ fn settings_that_mean_nothing_name_their_line() {
         ("[keys.masks]\nfrob = \"x\"\n", "console.toml:2: "),
         ("[keys.nowhere]\nundo = \"x\"\n", "console.toml:2: "),
         ("theme = \"ansi\"\n\u{1b}[2J = 1\n", "console.toml:2: "),
+        // Not UTF-8.
+        ("theme = \"ansi\"\n# Gr\u{0}\u{dc}n\n", "console.toml:2: this line is not UTF-8"),
     ] {
         let config = folder(settings);
+        let file = config.path().join("khelper/console.toml");
+        let latin_1 = settings.chars().filter(|c| *c != '\0').map(|c| c as u32 as u8).collect::<Vec<_>>();
+        if settings.contains('\0') {
+            std::fs::write(file, latin_1).unwrap();
+        }
         let output = keys(config.path());
         assert_eq!(output.status.code(), Some(64));
         assert!(String::from_utf8_lossy(&output.stderr).contains(wanted), "{output:?}");
@@ -84,6 +97,97 @@ fn settings_that_mean_nothing_name_their_line() {
             assert!(pty.text().replace('\n', "").contains(wanted), "{}", pty.text());
         }
     }
+}
+
+/// A file that is there and cannot be read: the console starts with the defaults, and says so.
+#[test]
+fn settings_that_cannot_be_read_are_a_warning() {
+    let places: [fn(&Path); 3] = [
+        |file| std::fs::create_dir(file).unwrap(),
+        |file| symlink(file, file).unwrap(),
+        |file| std::fs::write(file, "#".repeat(300_000)).unwrap(),
+    ];
+    for (place, why) in places.into_iter().zip(["not a regular file", "Too many", "it is longer than 256 KiB"]) {
+        let config = tempfile::tempdir().unwrap();
+        std::fs::create_dir(config.path().join("khelper")).unwrap();
+        place(&config.path().join("khelper/console.toml"));
+        let output = keys(config.path());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("console.toml cannot be read: ") && said.contains(why), "{said}");
+        assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("quit = [\"q\"]"));
+        for (columns, rows) in SIZES {
+            let start = Start::khelper(columns, rows).args(QUIET);
+            let mut pty = start.env("XDG_CONFIG_HOME", config.path()).start();
+            pty.shows(TARGET);
+            // At 40 x 10 it is cut.
+            pty.shows("console.toml cannot be re");
+            if columns >= 80 {
+                pty.shows(why);
+            }
+            pty.send("\x1b");
+            pty.hides("console.toml");
+            pty.send("q");
+            assert_eq!(pty.ends(), 0);
+        }
+    }
+}
+
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| std::iter::once(path.clone()).chain(below(&path))).collect()
+}
+
+/// Two commands in a console with that HOME: where they cannot be kept it says so once.
+fn commands_are_kept(home: &str, place: &Path, kept: bool) {
+    let start = Start::khelper(120, 40).env("HOME", home).without("XDG_STATE_HOME").without("XDG_CONFIG_HOME");
+    let mut pty = start.args(QUIET).within(place).start();
+    pty.shows(TARGET);
+    for _ in 0..2 {
+        pty.press(":", "─ Command");
+        pty.press("get khelper.era\r", "As the knobs read");
+        pty.send("\x1b");
+        pty.hides("As the knobs read");
+        if !kept {
+            pty.shows("commands are not kept for the next start: ");
+        }
+    }
+    if !kept {
+        pty.send("\x1b");
+        pty.hides("commands are not kept");
+        pty.press(":", "─ Command");
+        pty.press("get khelper.gate\r", "As the knobs read");
+        pty.send("\x1b");
+        pty.hides("As the knobs read");
+        assert!(!pty.text().contains("commands are not kept"), "{}", pty.text());
+    }
+    pty.send("q");
+    assert_eq!(pty.ends(), 0);
+}
+
+/// Neither the home folder nor anything else is created where it is missing or is not a folder of this user.
+#[test]
+fn a_home_that_is_missing_stays_missing() {
+    let place = tempfile::tempdir().unwrap();
+    for home in [place.path().join("gone").to_str().unwrap(), "", "relative", "/nonexistent/deeper"] {
+        commands_are_kept(home, place.path(), false);
+        assert_eq!(below(place.path()).len(), 0, "{home}");
+    }
+    assert!(!Path::new("/nonexistent").exists());
+    commands_are_kept(place.path().to_str().unwrap(), place.path(), true);
+    assert!(place.path().join(".local/state/khelper/history").is_file());
+}
+
+/// As `sudo` may start it: HOME is still the user's.
+#[test]
+fn root_leaves_nothing_in_the_home_of_another_user() {
+    if !nix::unistd::geteuid().is_root() {
+        let _ = writeln!(std::io::stderr(), "skipped: only root can give a folder away");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    chown(home.path(), Some(65534), Some(65534)).unwrap();
+    commands_are_kept(home.path().to_str().unwrap(), home.path(), false);
+    assert_eq!(below(home.path()).len(), 0);
 }
 
 #[test]

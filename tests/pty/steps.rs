@@ -1,6 +1,8 @@
 //! The steps that journeys are made of: each waits until the screen shows that it was taken.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::thread;
 
 use crate::pty::{Pty, Start};
@@ -25,9 +27,10 @@ pub fn everywhere(modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
 pub fn with(options: &[&str], modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
     // No history that anybody has, and none that is left behind.
     let state = tempfile::tempdir().unwrap();
+    let (_folder, modprobe) = short(modprobe);
     thread::scope(|scope| {
         for (columns, rows) in SIZES {
-            let (journey, state) = (&journey, state.path());
+            let (journey, state, modprobe) = (&journey, state.path(), &modprobe);
             scope.spawn(move || {
                 let set = ["--set".to_owned(), format!("kernel.modprobe={modprobe}")];
                 let start = Start::khelper(columns, rows).args(set).args(options).env("XDG_STATE_HOME", state);
@@ -37,6 +40,18 @@ pub fn with(options: &[&str], modprobe: &str, journey: impl Fn(&mut Pty, bool) +
             });
         }
     });
+}
+
+/// A short name for a program of this checkout, in a folder that is removed with its first value; other paths stay. What
+/// fits on a small screen must not depend on where the tests were built.
+fn short(file: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::Builder::new().prefix("k").tempdir_in("/tmp").unwrap();
+    let Ok(program) = Path::new(file).strip_prefix(env!("CARGO_MANIFEST_DIR")) else {
+        return (folder, file.to_owned());
+    };
+    let name = folder.path().join(program.file_name().unwrap());
+    symlink(file, &name).unwrap();
+    (folder, name.to_str().unwrap().to_owned())
 }
 
 pub fn quits(pty: &mut Pty) {
@@ -106,20 +121,31 @@ pub fn ask(pty: &mut Pty, name: &str, times: u32) {
     pty.hides("Ask for a module");
 }
 
+/// Presses a key whose answer is a message, again where the answer to something earlier took the message's place.
+pub fn press_until(pty: &mut Pty, key: &str, says: &str) {
+    for _ in 0..12 {
+        pty.frame_after(|pty| pty.send(key));
+        if pty.flat().contains(says) {
+            return;
+        }
+    }
+    pty.says(says);
+}
+
 /// The row under the cursor is that one.
 pub fn on(pty: &mut Pty, row: &str) {
     pty.until(row, |s| s.contents().lines().any(|line| line.starts_with('>') && line.contains(row)));
 }
 
-/// Scrolls a page until it shows `what`.
+/// Scrolls a page until it says `what`, however it breaks its lines.
 pub fn page_shows(pty: &mut Pty, what: &str) {
     for _ in 0..12 {
-        if pty.text().contains(what) {
+        if pty.flat().contains(what) {
             return;
         }
         pty.frame_after(|pty| pty.send(PAGE_DOWN));
     }
-    pty.shows(what);
+    pty.says(what);
 }
 
 /// Opens the page of the record under the cursor.
@@ -127,7 +153,7 @@ pub fn opens(pty: &mut Pty) {
     pty.press(ENTER, "esc back");
 }
 
-/// Leaves a page or a dialog. A lone ESC: what is typed right after it would be taken for a key with alt.
+/// Leaves a page or a dialog. A lone ESC: with a key right behind it, it may be a chord.
 pub fn leaves(pty: &mut Pty) {
     pty.send(ESC);
     pty.hides("esc back");

@@ -2,23 +2,50 @@
 //! `KHELPER_SCREENS=assets/screens cargo test --test console tour` keeps the pictures, as text and as SVG.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
-use std::path::{Path, PathBuf};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use crate::pty::{Pty, Start};
 use crate::steps::quits_without_the_draft;
 use crate::svg::svg;
 
-/// The demos where a picture may name them.
-fn demos(keep: bool) -> (PathBuf, Option<tempfile::TempDir>) {
-    if !keep {
-        return (Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo"), None);
+/// The demos. For pictures that are kept they are the real ones, where a picture may name them; else `slow` ends when it
+/// is released, so that all its helpers live together on a slow machine too.
+struct Demos {
+    folder: tempfile::TempDir,
+    gate: Option<File>,
+}
+
+impl Demos {
+    fn new(keep: bool) -> Self {
+        if keep {
+            let folder = tempfile::Builder::new().prefix("demo").rand_bytes(0).tempdir().unwrap();
+            for name in ["quick", "slow", "failing"] {
+                let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo").join(name);
+                std::fs::copy(from, folder.path().join(name)).unwrap();
+            }
+            return Self { folder, gate: None };
+        }
+        let folder = tempfile::tempdir().unwrap();
+        symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/gated"), folder.path().join("slow")).unwrap();
+        let gate = folder.path().join("gate");
+        mkfifo(&gate, Mode::S_IRWXU).unwrap();
+        // Open for both, so that neither side waits for the other to open it. Dropped, it releases everybody.
+        let gate = OpenOptions::new().read(true).write(true).open(gate).unwrap();
+        Self { folder, gate: Some(gate) }
     }
-    let folder = tempfile::Builder::new().prefix("demo").rand_bytes(0).tempdir().unwrap();
-    for name in ["quick", "slow", "failing"] {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo").join(name);
-        std::fs::copy(from, folder.path().join(name)).unwrap();
+
+    /// Lets that many helpers end, also those that do not wait yet.
+    fn release(&mut self, helpers: usize) {
+        if let Some(gate) = &mut self.gate {
+            gate.write_all("\n".repeat(helpers).as_bytes()).unwrap();
+        }
     }
-    (folder.path().to_owned(), Some(folder))
 }
 
 fn picture(pty: &mut Pty, keep: Option<&Path>, name: &str) {
@@ -39,9 +66,9 @@ fn picture(pty: &mut Pty, keep: Option<&Path>, name: &str) {
 fn the_tour_of_one_minute() {
     let keep = std::env::var_os("KHELPER_SCREENS").map(|f| Path::new(env!("CARGO_MANIFEST_DIR")).join(f));
     let keep = keep.as_deref();
-    let (demo, _folder) = demos(keep.is_some());
+    let mut demos = Demos::new(keep.is_some());
     let state = tempfile::tempdir().unwrap();
-    let set = ["--set".to_owned(), format!("kernel.modprobe={}/slow", demo.display())];
+    let set = ["--set".to_owned(), format!("kernel.modprobe={}/slow", demos.folder.path().display())];
     let mut pty = Start::khelper(100, 30).args(set).env("XDG_STATE_HOME", state.path()).start();
     // 1. Eighty at once.
     pty.shows("engine (pid ");
@@ -51,6 +78,7 @@ fn the_tour_of_one_minute() {
     pty.shows("runaway loop modprobe dummy (");
     pty.shows("30 refused by the limit");
     picture(&mut pty, keep, "overview");
+    demos.release(50);
     pty.shows("] 0 of 50");
     pty.shows("Running (0)");
     // 2. A preset, by its risks.

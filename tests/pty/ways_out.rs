@@ -1,8 +1,12 @@
 //! The terminal on every way out, and on the way through a stop.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
+
+use std::process::Command;
 use std::thread;
 
 use nix::sys::signal::{Signal, kill};
+use rustix::termios::{InputModes, LocalModes, OutputModes, Termios};
 
 use crate::pty::{Pty, Start};
 use crate::steps::{SIZES, TARGET};
@@ -133,6 +137,76 @@ fn a_stop_from_outside_gives_the_terminal_back_too() {
     });
 }
 
+/// As a line editor sets them: keys come one by one, but output and signals are as ever.
+fn line_editor(modes: &mut Termios) {
+    modes.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+    modes.local_modes.insert(LocalModes::ISIG);
+    modes.output_modes.insert(OutputModes::OPOST);
+}
+
+/// Lines and echo, and the rest as the console left it.
+fn in_part(modes: &mut Termios) {
+    modes.local_modes.insert(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
+}
+
+/// The console has taken the terminal again.
+fn comes_back(pty: &mut Pty) {
+    pty.until("the console again", |s| s.alternate_screen() && s.contents().contains(TARGET));
+    assert!(pty.is_raw());
+}
+
+/// SIGSTOP gives nothing back: the terminal stays raw, or a shell sets what modes it likes.
+#[test]
+fn a_stop_by_force_does_not_change_what_is_restored() {
+    let nothing: fn(&mut Termios) = |_| {};
+    for change in [nothing, line_editor, in_part] {
+        everywhere(|pty| {
+            pty.stop();
+            pty.shows_the_shell();
+            pty.set_modes(change);
+            pty.signal(Signal::SIGCONT);
+            comes_back(pty);
+            pty.send("q");
+            ends(pty, 0);
+        });
+    }
+}
+
+/// What was set by hand before the console went on stays set.
+#[test]
+fn modes_that_were_chosen_during_a_stop_are_kept() {
+    everywhere(|pty| {
+        pty.stop();
+        pty.shows_the_shell();
+        pty.set_shell_modes(|modes| {
+            modes.input_modes.remove(InputModes::IXON);
+            modes.local_modes.remove(LocalModes::ECHOE);
+        });
+        pty.signal(Signal::SIGCONT);
+        comes_back(pty);
+        pty.send("q");
+        ends(pty, 0);
+    });
+}
+
+/// The shell goes on reading with a line editor's modes, and never sets others.
+#[test]
+fn a_shells_line_editor_leaves_no_modes_behind() {
+    for stop in [Signal::SIGSTOP, Signal::SIGTSTP] {
+        started(under_a_shell, |pty| {
+            kill(pty.engine(), stop).unwrap();
+            pty.writes(b"stopped 1");
+            pty.shows_the_shell();
+            pty.set_modes(line_editor);
+            pty.send("\n");
+            comes_back(pty);
+            pty.send("q");
+            pty.shows("ended 0");
+            ends(pty, 0);
+        });
+    }
+}
+
 #[test]
 fn pasted_text_never_acts_as_keys() {
     everywhere(|pty| {
@@ -165,17 +239,43 @@ fn without_a_terminal_it_says_so() {
     for (columns, rows) in SIZES {
         let mut pty = Start::khelper(columns, rows).without_input().start();
         ends(&mut pty, 2);
-        assert!(pty.text().contains("request"), "{}", pty.text());
+        recommends_commands(&pty.text().replace('\n', ""));
+    }
+}
+
+/// The commands that a refusal recommends exist.
+fn recommends_commands(text: &str) {
+    let (_, rest) = text.split_once("these work without a terminal: khelper ").expect(text);
+    let (commands, _) = rest.split_once(" (khelper --help").expect(text);
+    assert!(commands.split(", ").count() > 3, "{text}");
+    for command in commands.split(", ") {
+        let mut khelper = Command::new(env!("CARGO_BIN_EXE_khelper"));
+        let output = khelper.args([command, "--help"]).output().unwrap();
+        assert!(output.status.success() && !output.stdout.is_empty(), "{command}: {output:?}");
     }
 }
 
 #[test]
-fn on_a_terminal_that_shows_lines_only_it_says_so() {
+fn on_a_terminal_without_a_screen_it_says_so() {
     for (columns, rows) in SIZES {
-        let mut pty = Start::khelper(columns, rows).env("TERM", "dumb").start();
-        ends(&mut pty, 2);
-        assert!(pty.flat().contains("terminal of the type `dumb` (TERM): Operation not supported"), "{}", pty.text());
-        assert!(!pty.wrote.contains(&0x1b), "{}", pty.text());
+        for (term, says) in [
+            (Some("dumb"), "TERM is `dumb`"),
+            (Some("unknown"), "TERM is `unknown`"),
+            (Some(""), "TERM is empty"),
+            (None, "TERM is not set"),
+        ] {
+            let start = Start::khelper(columns, rows);
+            let mut pty = match term {
+                Some(term) => start.env("TERM", term),
+                None => start.without("TERM"),
+            }
+            .start();
+            ends(&mut pty, 2);
+            let text = pty.text().replace('\n', "");
+            assert!(text.contains(says) && text.contains("TERM=xterm khelper"), "{text}");
+            assert!(!pty.wrote.contains(&0x1b), "{text}");
+            recommends_commands(&text);
+        }
     }
 }
 

@@ -1,13 +1,20 @@
-//! Which key a byte, a character or a whole sequence is; `None`: none that is known. Named as crossterm names them.
+//! The key that a byte, a character or a whole sequence stands for, as crossterm names keys.
+//!
+//! Sources: ctlseqs(ms) of xterm for function keys, modifiers and modifyOtherKeys (`CSI 27 ; modifiers ; code ~`);
+//! kitty's keyboard protocol and fixterms for `CSI code:shifted ; modifiers:event ; text u`. A program that crashed may
+//! have left the terminal sending these forms. A key means the same in each of them.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-fn alt_if(alt: bool) -> KeyModifiers {
-    if alt { KeyModifiers::ALT } else { KeyModifiers::NONE }
-}
+use super::params::Params;
 
-/// A byte below 0x80 other than ESC, or one that begins no character (dropped).
-pub(super) fn of_byte(byte: u8, alt: bool) -> Option<KeyEvent> {
+/// Kitty numbers keys without a character in Unicode's private use area.
+const PRIVATE_USE: std::ops::RangeInclusive<u32> = 0xe000..=0xf8ff;
+/// The number of the event that reports the release of a key.
+const RELEASE: u32 = 3;
+
+/// The key of a control character or an ASCII character; `None` for ESC and for a byte that begins no character.
+pub(super) fn of_byte(byte: u8) -> Option<KeyEvent> {
     let control = |c: u8| (KeyCode::Char(char::from(c)), KeyModifiers::CONTROL);
     let (code, modifiers) = match byte {
         b'\r' => (KeyCode::Enter, KeyModifiers::NONE),
@@ -16,35 +23,51 @@ pub(super) fn of_byte(byte: u8, alt: bool) -> Option<KeyEvent> {
         0x00 => control(b' '),
         0x01..=0x1a => control(byte - 1 + b'a'),
         0x1c..=0x1f => control(byte - 0x1c + b'4'),
-        0x20..=0x7e => return Some(of_char(char::from(byte), alt)),
+        0x20..=0x7e => return Some(of_char(char::from(byte))),
         _ => return None,
     };
-    Some(KeyEvent::new(code, modifiers | alt_if(alt)))
+    Some(KeyEvent::new(code, modifiers))
 }
 
-/// A character as typed; a capital letter has Shift, as crossterm has it.
-pub(super) fn of_char(c: char, alt: bool) -> KeyEvent {
+/// The key of a character; a capital letter has Shift, as in crossterm.
+pub(super) fn of_char(c: char) -> KeyEvent {
     let shift = if c.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
-    KeyEvent::new(KeyCode::Char(c), shift | alt_if(alt))
+    KeyEvent::new(KeyCode::Char(c), shift)
 }
 
-/// `ESC [ params end`.
-pub(super) fn of_csi(params: &[u8], end: u8, alt: bool) -> Option<KeyEvent> {
-    let (number, modifier) = numbers(params)?;
-    let code = match end {
-        b'~' => by_number(number)?,
-        b'Z' => KeyCode::BackTab,
-        // A report of the terminal, not a key: `ESC [ 12 ; 40 R` tells where the cursor is.
+/// The key of `CSI params end`.
+pub(super) fn of_csi(params: &[u8], end: u8) -> Option<KeyEvent> {
+    let params = Params::parse(params)?;
+    let number = params.get(0, 0);
+    if end == b'~' && number == 27 && params.groups == 3 {
+        return of_code(params.get(2, 0), None, None, modifiers(params.get(1, 0))?);
+    }
+    if params.get(1, 1) == RELEASE {
+        return None;
+    }
+    let held = modifiers(params.get(1, 0))?;
+    if end == b'u' {
+        let character = |group, at| char::from_u32(params.get(group, at)).filter(|c| !c.is_control());
+        // On a keyboard of another script Control means the letter that the key has on a Latin one.
+        let latin = params.get(0, 2);
+        let number = if held.contains(KeyModifiers::CONTROL) && latin != 0 { latin } else { number };
+        return of_code(number, character(0, 1), character(2, 0), held);
+    }
+    if params.groups > 2 {
+        return None;
+    }
+    Some(match end {
+        b'~' => KeyEvent::new(by_number(number)?, held),
+        b'Z' => KeyEvent::new(KeyCode::BackTab, held | KeyModifiers::SHIFT),
+        // A report of the terminal and not a key: `CSI 12 ; 40 R` is the place of the cursor.
         _ if number > 1 => return None,
-        _ => by_letter(end)?,
-    };
-    let shift = if end == b'Z' { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
-    Some(KeyEvent::new(code, modifiers(modifier)? | shift | alt_if(alt)))
+        _ => KeyEvent::new(by_letter(end)?, held),
+    })
 }
 
-/// `ESC O params end`: the keypad's application mode, F1 to F4, and old terminals' modifiers.
-pub(super) fn of_ss3(params: &[u8], end: u8, alt: bool) -> Option<KeyEvent> {
-    let (number, modifier) = numbers(params)?;
+/// The key of `ESC O params end`: the keypad in application mode, F1 to F4, and modifiers of old terminals.
+pub(super) fn of_ss3(params: &[u8], end: u8) -> Option<KeyEvent> {
+    let params = Params::parse(params)?;
     let code = match end {
         b'M' => KeyCode::Enter,
         b'I' => KeyCode::Tab,
@@ -52,30 +75,62 @@ pub(super) fn of_ss3(params: &[u8], end: u8, alt: bool) -> Option<KeyEvent> {
         b'j'..=b'y' => KeyCode::Char(char::from(b"*+,-./0123456789"[usize::from(end - b'j')])),
         _ => by_letter(end)?,
     };
-    Some(KeyEvent::new(code, modifiers(modifier.max(number))? | alt_if(alt)))
+    Some(KeyEvent::new(code, modifiers(params.get(0, 0).max(params.get(1, 0)))?))
 }
 
-/// The first two numbers, 0 where there is none; `None` for anything that is not a key's.
-fn numbers(params: &[u8]) -> Option<(u16, u16)> {
-    if params.len() > super::PARAMS_MAX || !params.iter().all(|b| matches!(b, b'0'..=b'9' | b';')) {
-        return None;
+/// The key of a Unicode code point or of a number in [`PRIVATE_USE`]. `shifted` is the character that Shift makes of
+/// it, `text` what the key types, where the terminal reports them.
+fn of_code(code: u32, shifted: Option<char>, text: Option<char>, held: KeyModifiers) -> Option<KeyEvent> {
+    // Shift changes nothing with these in the legacy encoding.
+    let plain = |code| Some(KeyEvent::new(code, held.difference(KeyModifiers::SHIFT)));
+    let c = match code {
+        9 if held.contains(KeyModifiers::SHIFT) => return Some(KeyEvent::new(KeyCode::BackTab, held)),
+        9 => return plain(KeyCode::Tab),
+        13 => return plain(KeyCode::Enter),
+        27 => return plain(KeyCode::Esc),
+        8 | 127 => return plain(KeyCode::Backspace),
+        // Text without a key, as an input method types it.
+        0 => text?,
+        _ if PRIVATE_USE.contains(&code) => return Some(KeyEvent::new(by_private_number(code)?, held)),
+        _ => char::from_u32(code).filter(|c| !c.is_control())?,
+    };
+    if held.contains(KeyModifiers::CONTROL) {
+        return with_control(c, held);
     }
-    let mut numbers = params.split(|b| *b == b';').map(|digits| match digits {
-        b"" => Some(0),
-        _ => std::str::from_utf8(digits).ok()?.parse::<u16>().ok(),
-    });
-    let first = numbers.next()??;
-    let second = numbers.next().unwrap_or(Some(0))?;
-    if numbers.next().is_some() { None } else { Some((first, second)) }
+    let c = match (text, shifted) {
+        (Some(text), _) => text,
+        (None, Some(shifted)) if held.contains(KeyModifiers::SHIFT) => shifted,
+        _ if held.contains(KeyModifiers::SHIFT) => c.to_uppercase().next().unwrap_or(c),
+        _ => c,
+    };
+    let event = of_char(c);
+    Some(KeyEvent::new(event.code, event.modifiers | held))
 }
 
-/// xterm's: 1 and the sum of Shift 1, Alt 2, Control 4, Meta 8.
-fn modifiers(number: u16) -> Option<KeyModifiers> {
-    let bits = number.saturating_sub(1);
-    if bits > 15 {
+/// A character with Control: the key that its control character is in the legacy encoding, where it has one.
+fn with_control(c: char, held: KeyModifiers) -> Option<KeyEvent> {
+    let c = c.to_ascii_lowercase();
+    let byte = match c {
+        ' ' | '@' => 0,
+        'a'..='z' => c as u8 - b'a' + 1,
+        '[' => return Some(KeyEvent::new(KeyCode::Esc, held.difference(KeyModifiers::CONTROL))),
+        '\\' | ']' | '^' | '_' => c as u8 - 0x40,
+        _ => return Some(KeyEvent::new(KeyCode::Char(c), held)),
+    };
+    let event = of_byte(byte)?;
+    Some(KeyEvent::new(event.code, event.modifiers | held & KeyModifiers::ALT))
+}
+
+/// The modifiers of a number: 1 and the sum of Shift 1, Alt 2, Control 4, Super (xterm: Meta) 8, Hyper 16, Meta 32, Caps
+/// Lock 64 and Num Lock 128. The locks are no part of a chord. `None` with Super, Hyper or Meta: no key of the console
+/// has them.
+fn modifiers(number: u32) -> Option<KeyModifiers> {
+    const LOCKS: u32 = 64 | 128;
+    let bits = number.saturating_sub(1) & !LOCKS;
+    if bits > 7 {
         return None;
     }
-    let all = [(1, KeyModifiers::SHIFT), (2, KeyModifiers::ALT), (4, KeyModifiers::CONTROL), (8, KeyModifiers::META)];
+    let all = [(1, KeyModifiers::SHIFT), (2, KeyModifiers::ALT), (4, KeyModifiers::CONTROL)];
     Some(all.into_iter().filter(|(bit, _)| bits & bit != 0).map(|(_, modifier)| modifier).collect())
 }
 
@@ -92,9 +147,7 @@ fn by_letter(letter: u8) -> Option<KeyCode> {
     })
 }
 
-fn by_number(number: u16) -> Option<KeyCode> {
-    // The numbers of function keys leave gaps where DEC's keyboard had them.
-    let f = |first: u16, key: u8| KeyCode::F(u8::try_from(number - first).unwrap_or(0) + key);
+fn by_number(number: u32) -> Option<KeyCode> {
     Some(match number {
         1 | 7 => KeyCode::Home,
         2 => KeyCode::Insert,
@@ -102,11 +155,40 @@ fn by_number(number: u16) -> Option<KeyCode> {
         4 | 8 => KeyCode::End,
         5 => KeyCode::PageUp,
         6 => KeyCode::PageDown,
-        11..=15 => f(11, 1),
-        17..=21 => f(17, 6),
-        23..=26 => f(23, 11),
-        28..=29 => f(28, 15),
-        31..=34 => f(31, 17),
+        // The numbers of function keys leave gaps where DEC's keyboard had them.
+        11..=15 => function(number, 11, 1),
+        17..=21 => function(number, 17, 6),
+        23..=26 => function(number, 23, 11),
+        28..=29 => function(number, 28, 15),
+        31..=34 => function(number, 31, 17),
         _ => return None,
     })
+}
+
+/// Kitty's numbers. Keys that mean nothing to the console are `None`: the locks, modifiers, media keys.
+fn by_private_number(number: u32) -> Option<KeyCode> {
+    const KEYPAD: &[u8] = b"0123456789./*-+";
+    Some(match number {
+        57376..=57398 => function(number, 57376, 13),
+        57399..=57413 => KeyCode::Char(char::from(KEYPAD[(number - 57399) as usize])),
+        57414 => KeyCode::Enter,
+        57415 => KeyCode::Char('='),
+        57416 => KeyCode::Char(','),
+        57417 => KeyCode::Left,
+        57418 => KeyCode::Right,
+        57419 => KeyCode::Up,
+        57420 => KeyCode::Down,
+        57421 => KeyCode::PageUp,
+        57422 => KeyCode::PageDown,
+        57423 => KeyCode::Home,
+        57424 => KeyCode::End,
+        57425 => KeyCode::Insert,
+        57426 => KeyCode::Delete,
+        _ => return None,
+    })
+}
+
+/// The function key of `number` where `first` is that of function key `key`.
+fn function(number: u32, first: u32, key: u8) -> KeyCode {
+    KeyCode::F(u8::try_from(number - first).unwrap_or(0) + key)
 }

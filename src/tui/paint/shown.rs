@@ -20,6 +20,26 @@ impl Shown {
         Self(vec![known(&Cell::EMPTY); cells])
     }
 
+    /// A page of which nothing is known, of so many cells.
+    pub(super) fn unknown(cells: usize) -> Self {
+        Self(vec![UNKNOWN; cells])
+    }
+
+    /// Where each row of `page` has only blanks left, column and row, if it ends in blanks. They count as shown.
+    pub(super) fn erase(&mut self, page: &Buffer) -> Vec<(u16, u16)> {
+        let (width, blank) = (usize::from(page.area.width).max(1), known(&Cell::EMPTY));
+        let rows = self.0.chunks_mut(width).zip(page.content.chunks(width)).zip(0..page.area.height);
+        let mut begins = Vec::new();
+        for ((shown, cells), y) in rows {
+            let end = cells.iter().rposition(|cell| known(cell) != blank).map_or(0, |last| last + 1);
+            shown[end..].fill(blank);
+            if end < cells.len() {
+                begins.push((u16::try_from(end).unwrap_or(u16::MAX), y));
+            }
+        }
+        begins
+    }
+
     /// What has to be painted for the terminal to show `page`, which is as large: column, row, cell. It counts as shown.
     pub(super) fn update<'a>(&mut self, page: &'a Buffer) -> impl Iterator<Item = (u16, u16, &'a Cell)> {
         let places = (0..page.area.height).flat_map(|y| (0..page.area.width).map(move |x| (x, y)));

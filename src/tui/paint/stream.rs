@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthChar;
 const BEGIN: &str = "\x1b[?1049h";
 const LEFT: &str = "\x1b[?1049l";
 /// Whole sequences: the terminal taken and given back, the begin and the end of a frame, the cursor, a clean page.
-const FIXED: [&str; 15] = [
+const FIXED: [&str; 17] = [
     BEGIN,
     LEFT,
     "\r\n\x1b[?1049l",
@@ -22,6 +22,8 @@ const FIXED: [&str; 15] = [
     "\x1b[?2026l",
     "\x1b[0m",
     "\x1b[2J",
+    "\x1b[J",
+    "\x1b[K",
 ];
 /// Breaks off what the terminal has seen only a part of.
 const CANCEL: u8 = 0x18;

@@ -116,6 +116,36 @@ impl Seen {
     }
 }
 
+/// ctrl-l and a new size: whatever part of it a terminal has taken, no cell is blank that is not so in the page before
+/// or after, also where synchronized updates are unknown.
+#[test]
+fn a_page_is_painted_over_and_never_blank_between() {
+    let mut model = fixture::model(fixture::snapshot(), 80, 24);
+    let mut shown = Seen::new(&model);
+    shown.take(&mut model, Msg::Tick(1));
+    for (columns, rows) in [(80, 24), (100, 30), (70, 20)] {
+        shown.parser.screen_mut().set_size(rows, columns);
+        let screen = |seen: &Seen| (0..rows).map(|y| seen.row(y)).collect::<Vec<_>>();
+        let before = screen(&shown);
+        let mut slow = Parser::new(rows, columns, 0);
+        slow.process(&shown.parser.screen().state_formatted());
+        let sent = shown.take(&mut model, Msg::Resize { columns, rows });
+        let after = screen(&shown);
+        assert!(after.iter().filter(|row| !row.trim().is_empty()).count() > 8);
+        for byte in sent {
+            slow.process(&[byte]);
+            let cell = |x, y| slow.screen().cell(y, x).filter(|c| c.has_contents()).map_or(" ", |c| c.contents());
+            for y in 0..rows {
+                let (old, new) = (&before[usize::from(y)], &after[usize::from(y)]);
+                for (x, (old, new)) in (0..).zip(old.chars().zip(new.chars())) {
+                    let is = cell(x, y).to_owned();
+                    assert!(is == old.to_string() || is == new.to_string(), "`{is}` at {x}, {y}: {old} -> {new}");
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -40,6 +40,17 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
     Vec::new()
 }
 
+/// ESC and a key came at once. Terminals send a key with Alt in this form, so an action that has this chord goes first;
+/// otherwise Esc was pressed, and then the key.
+pub(super) fn chord(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
+    if model.keys.find(model.chain(), keymap::key_of(event)).is_some() {
+        return press(model, event);
+    }
+    let mut effects = press(model, &KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+    effects.extend(press(model, &KeyEvent::new(event.code, event.modifiers.difference(KeyModifiers::ALT))));
+    effects
+}
+
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     if let Some(effects) = activity::act(model, action).or_else(|| log::act(model, action)) {
         return effects;

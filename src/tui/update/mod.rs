@@ -26,6 +26,7 @@ mod written;
 pub(in crate::tui) use masks::changes;
 
 use super::model::Model;
+use super::model::warnings::screen_again;
 use super::msg::{Effect, Msg};
 use crate::control::words::Mood;
 
@@ -46,6 +47,7 @@ pub fn shown(model: &mut Model) {
 fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) => keys::press(model, &key),
+        Msg::Chord(key) => keys::chord(model, &key),
         Msg::Paste(text) => {
             typing::paste(model, &text);
             Vec::new()
@@ -75,6 +77,10 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Saved { ticket, result } => {
             records::saved(model, ticket, result);
+            Vec::new()
+        }
+        Msg::Notice(text) => {
+            snapshots::notice(model, screen_again(&text));
             Vec::new()
         }
         Msg::Tick(now) => {

@@ -96,7 +96,8 @@ fn others(before: &Knobs, after: &Knobs) -> Vec<(Key, String, String)> {
     out
 }
 
-fn notice(model: &mut Model, text: String) {
+/// Adds a notice to the warnings; the oldest goes when there are too many.
+pub(super) fn notice(model: &mut Model, text: String) {
     model.notices.truncate(NOTICES - 1);
     model.notices.insert(0, (model.now, text));
 }

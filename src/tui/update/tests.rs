@@ -14,9 +14,10 @@ use crate::control::{Command, Key, MaskKnob, Reply, Written};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
 use crate::tui::fixture::{self, KNOWN};
-use crate::tui::model::Pending;
+use crate::tui::keymap::{self, Keymap, Rebind};
 use crate::tui::model::dialog::{Dialog, Quitting};
 use crate::tui::model::rehearse::Rehearsed;
+use crate::tui::model::{Pending, Tab};
 
 const SYS_MODULE: CapMask = CapMask::only(Capability::SYS_MODULE);
 
@@ -32,6 +33,10 @@ fn key(model: &mut Model, code: KeyCode) -> Vec<Effect> {
 
 fn ctrl(model: &mut Model, c: char) -> Vec<Effect> {
     update(model, Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL)))
+}
+
+fn chord(model: &mut Model, c: char) -> Vec<Effect> {
+    update(model, Msg::Chord(KeyEvent::new(KeyCode::Char(c), KeyModifiers::ALT)))
 }
 
 /// Types text, `\n` for enter; the effects of all of it.
@@ -90,6 +95,29 @@ fn a_module_is_asked_for_as_often_as_was_typed() {
     assert_eq!(status(&m), "dummy: 80 of 80 answered: 30 ∞ refused by the limit (ENOMEM), 50 ✓ exit 0");
     assert_eq!(m.status.as_ref().unwrap().mood, Mood::Warned, "though the last of them, or most, did well");
     assert!(m.batches.is_empty() && m.pending.is_empty());
+}
+
+#[test]
+fn esc_and_a_key_at_once_are_both_unless_the_chord_is_bound() {
+    let mut m = model();
+    type_in(&mut m, "mdum");
+    assert_eq!(m.dialogs.len(), 1);
+    // Esc leaves the dialog, and the letter is a key of the screen.
+    assert!(chord(&mut m, '2').is_empty());
+    assert_eq!((m.dialogs.len(), m.tab), (0, Tab::Masks));
+    // In a field the letter is not typed: the dialog that it belonged to is gone.
+    type_in(&mut m, "m");
+    assert!(matches!(&chord(&mut m, 'q')[..], [Effect::Quit { code: 0 }]));
+    let rebound = Rebind::new("screens", "overview", vec![keymap::parse("alt-2").unwrap()], 1).unwrap();
+    let mut m = model();
+    m.keys = Keymap::new(vec![rebound]).unwrap();
+    type_in(&mut m, "3");
+    chord(&mut m, '2');
+    assert_eq!(m.tab, Tab::Overview);
+    // A terminal that reports Alt itself leaves no doubt: this is neither Esc nor the letter.
+    type_in(&mut m, "m");
+    update(&mut m, Msg::Key(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)));
+    assert_eq!(m.dialogs.len(), 1);
 }
 
 #[test]

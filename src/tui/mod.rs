@@ -24,6 +24,7 @@ mod run;
 mod signals;
 mod submit;
 pub mod terminal;
+pub mod terminal_type;
 mod text;
 pub mod theme;
 pub mod update;

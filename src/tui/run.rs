@@ -24,6 +24,7 @@ use super::paint::Painter;
 use super::records::journal;
 use super::submit::Desk;
 use super::terminal::Tty;
+use super::terminal_type::TerminalType;
 use super::theme::Theme;
 use super::{Face, Options};
 
@@ -80,6 +81,7 @@ impl<'a> Console<'a> {
         let snapshot = engine.snapshot();
         let now = Instant::now();
         let (size, clock) = (tty.size(), (snapshot.now, now));
+        let kind = TerminalType::from_env();
         let mut model = Model::new(options, snapshot, size.0, size.1);
         model.log.take(journal::earlier(&model.snapshot, SystemTime::now()));
         model.line.history = history::read();
@@ -90,7 +92,7 @@ impl<'a> Console<'a> {
         } else if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             model.theme = Theme::plain();
         }
-        let painter = Painter::new(tty.clone(), &tty.enter()?, size);
+        let painter = Painter::new(tty.clone(), &tty.enter()?, size, kind);
         let mailbox = Mailbox::new()?;
         let desk = Desk::new(engine.clone(), mailbox.clone());
         let input = Decoder::new(now);

@@ -8,6 +8,8 @@ mod alive;
 mod dialogs;
 #[path = "pty/drafts.rs"]
 mod drafts;
+#[path = "pty/fields.rs"]
+mod fields;
 #[path = "common/host.rs"]
 mod host;
 #[path = "pty/hostile.rs"]

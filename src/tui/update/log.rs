@@ -41,7 +41,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
             model.say(Mood::Quiet, "the cursor follows the newest line");
         }
         Action::Level => log.next_level(),
-        Action::Filter => log.typing = true,
+        Action::Filter => {
+            log.typing = true;
+            log.words.select();
+        }
         Action::KeepFilter => log.typing = false,
         Action::EndFilter => {
             (log.typing, log.words) = (false, Field::default());

@@ -68,6 +68,7 @@ pub(in crate::tui) fn changes(model: &Model, draft: [CapMask; 2]) -> String {
 /// Starts to type what rows are to be shown.
 pub(super) fn filter(model: &mut Model) {
     model.masks.filtering = true;
+    model.masks.filter.select();
     model.masks.before = Some(model.masks.cursor);
 }
 

@@ -155,7 +155,7 @@ pub(super) fn open_save(model: &mut Model) {
     let on_page = matches!(model.dialogs.last(), Some(Dialog::Detail(_)));
     let form = SaveForm {
         focus: 0,
-        path: Field::new(FILE),
+        path: Field::prefilled(FILE),
         all: !on_page || record.is_none(),
         record,
         stage: Saving::Typing,

@@ -11,7 +11,7 @@ use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::text;
 
-use super::line;
+use super::{field, line};
 
 /// Before the filter.
 const FILTER_MARK: &str = "/ ";
@@ -69,20 +69,18 @@ fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
         false => format!(" {shown} of {} ({} changes it)", model.snapshot.known.len(), model.keys.key(Action::Filter)),
     };
     let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
-    let (typed, _) = masks.filter.window(room);
-    let style = if masks.filtering { model.theme.selected } else { model.theme.text };
-    vec![Line::from(vec![
-        Span::styled(FILTER_MARK, model.theme.title),
-        Span::styled(text::pad(&typed, room), style),
-        Span::styled(says, model.theme.dim),
-    ])]
+    let (typed, _) = field::spans(model, &masks.filter, room, masks.filtering);
+    let mut line = Line::from(Span::styled(FILTER_MARK, model.theme.title));
+    line.spans.extend(typed);
+    line.push_span(Span::styled(says, model.theme.dim));
+    vec![line]
 }
 
 /// The cell of the cursor in the filter's line.
 pub(super) fn filter_cursor(model: &Model, columns: usize) -> Option<usize> {
     let says = format!(" {} of {}", model.masks.shown(model.snapshot.known).len(), model.snapshot.known.len());
     let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
-    model.masks.filtering.then(|| FILTER_MARK.len() + model.masks.filter.window(room).1)
+    model.masks.filtering.then(|| FILTER_MARK.len() + field::spans(model, &model.masks.filter, room, true).1)
 }
 
 /// How wide the name's column is.

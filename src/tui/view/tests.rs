@@ -87,7 +87,7 @@ fn dialogs_at_every_size() {
     let s = fixture::snapshot();
     at_every_size("module", &s, "m\nxtables");
     at_every_size("call", &s, "c/bin/sh\t-c 'exit 3\n");
-    at_every_size("path", &s, "e\u{1}x\n");
+    at_every_size("path", &s, "e→\u{1}x\n");
     at_every_size("gate", &s, "g");
     at_every_size("apply", &s, "2nw\n");
     let mut narrow = s.clone();

@@ -94,7 +94,7 @@ pub(super) fn save(model: &Model, form: &SaveForm, columns: usize) -> Sheet {
         return sheet;
     }
     sheet.error.clone_from(&form.error);
-    sheet.field(model, "file ", &form.path, form.focus == 0);
+    sheet.field(model, "file ", &form.path, form.focus == 0 && !matches!(form.stage, Saving::Writing(_)));
     let matched = model.activity.answer.matched;
     let what = match &form.record {
         Some(record) if !form.all => format!("#{} alone", record.id),

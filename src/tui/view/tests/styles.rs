@@ -11,7 +11,7 @@ use crate::engine::record::{Outcome, Record};
 /// What is looked at: after these keys the first cell of that text looks like that, as the theme names it.
 type Look = (&'static str, &'static str, fn(&Theme) -> Style);
 
-const LOOKS: [Look; 26] = [
+const LOOKS: [Look; 29] = [
     ("", "embedded engine", |t| t.target),
     ("", "[1 Overview]", |t| t.selected),
     ("", "2 Masks", |t| t.text),
@@ -38,6 +38,9 @@ const LOOKS: [Look; 26] = [
     ("m", "> name", |t| t.title),
     ("m\n", "✗ a module name", |t| t.bad),
     ("g", "> ", |t| t.selected),
+    ("e", "/sbin/modprobe  ", |t| t.prefilled),
+    ("e", "selected: typing replaces it", |t| t.dim),
+    ("e→", "/sbin/modprobe  ", |t| t.field),
 ];
 
 fn themes() -> [(&'static str, Theme); 4] {

@@ -22,6 +22,8 @@ mod journeys;
 mod line;
 #[path = "pty/mouse.rs"]
 mod mouse;
+#[path = "pty/plain.rs"]
+mod plain;
 #[path = "pty/mod.rs"]
 mod pty;
 #[path = "pty/read.rs"]

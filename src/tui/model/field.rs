@@ -1,6 +1,5 @@
 //! A field of text: bytes, so that every name and path can be given, with a cursor.
 
-use crate::abi::escape::screen;
 use crate::tui::text::{self, CUT};
 
 /// More than any name, path or argument list that makes sense.
@@ -159,7 +158,7 @@ impl Field {
 
     /// What fits into `columns` cells around the cursor, escaped, and the cursor's cell within it.
     pub fn window(&self, columns: usize) -> (String, usize) {
-        let (left, right) = (screen(&self.bytes[..self.at]), screen(&self.bytes[self.at..]));
+        let (left, right) = (text::screen(&self.bytes[..self.at]), text::screen(&self.bytes[self.at..]));
         // One cell is kept for the cursor after the last character.
         let room = columns.saturating_sub(1);
         let (left_cells, right_cells) = (text::width(&left), text::width(&right));

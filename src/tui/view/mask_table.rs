@@ -83,6 +83,15 @@ pub(super) fn filter_cursor(model: &Model, columns: usize) -> Option<usize> {
     model.masks.filtering.then(|| FILTER_MARK.len() + field::spans(model, &model.masks.filter, room, true).1)
 }
 
+/// The row of the table, counted from its top, in which the chosen capability stands.
+pub(super) fn chosen_row(model: &Model, columns: usize, rows: usize) -> Option<usize> {
+    let all: Vec<Capability> = model.masks.shown(model.snapshot.known).iter().collect();
+    let at = all.iter().position(|cap| Some(*cap) == model.masks.capability())?;
+    let above = 1 + filter(model, columns, all.len()).len();
+    let (first, room) = scrolled(model, &all, rows.saturating_sub(above));
+    (first..first + room).contains(&at).then(|| above + at - first)
+}
+
 /// How wide the name's column is.
 fn name_width(columns: usize) -> usize {
     if columns < 50 { 19 } else { 24 }

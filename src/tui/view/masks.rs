@@ -12,13 +12,17 @@ use super::{mask_detail, mask_table, put};
 /// From so many columns on, table and details stand side by side.
 const WIDE: u16 = 100;
 
-/// Draws it; where the cursor is, while the filter is typed.
+/// Draws it; where the cursor is: in the filter while that is typed, else on the chosen row.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let (table, details) = split(area);
     put(buf, table, &mask_table::lines(model, usize::from(table.width), usize::from(table.height)));
     put(buf, details, &mask_detail::lines(model, usize::from(details.width), usize::from(details.height)));
-    let cell = u16::try_from(mask_table::filter_cursor(model, usize::from(table.width))?).ok()?;
-    let at = Position { x: table.x + cell, y: table.y };
+    let (columns, rows) = (usize::from(table.width), usize::from(table.height));
+    let (x, y) = match mask_table::filter_cursor(model, columns) {
+        Some(cell) => (cell, 0),
+        None => (0, mask_table::chosen_row(model, columns, rows)?),
+    };
+    let at = Position { x: table.x + u16::try_from(x).ok()?, y: table.y + u16::try_from(y).ok()? };
     table.contains(at).then_some(at)
 }
 

@@ -1,3 +1,4 @@
+mod plain;
 mod reading;
 mod states;
 mod styles;

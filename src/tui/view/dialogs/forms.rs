@@ -1,9 +1,9 @@
 //! The dialogs that take text: module, call, path.
 
-use crate::abi::escape::screen;
 use crate::abi::module::modprobe_argv;
 use crate::tui::model::forms::{AT_ONCE_MAX, PathForm, WAITS};
 use crate::tui::model::{Model, args};
+use crate::tui::text;
 
 use super::Sheet;
 
@@ -57,7 +57,7 @@ pub(super) fn path(model: &Model, form: &PathForm, columns: usize) -> Sheet {
     let mut sheet = Sheet::new("Edit kernel.modprobe", columns);
     sheet.error.clone_from(&form.error);
     sheet.field(model, "path ", &form.path, true);
-    let live = screen(&model.snapshot.knobs.modprobe);
+    let live = text::screen(&model.snapshot.knobs.modprobe);
     let live = if live.is_empty() { "(empty)".to_owned() } else { format!("`{live}`") };
     sheet.say(&format!("live: {live}; an empty path turns autoload off"), model.theme.dim);
     if form.ticket.is_some() {

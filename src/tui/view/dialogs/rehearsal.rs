@@ -3,7 +3,6 @@
 use ratatui::style::Style;
 
 use crate::abi::cap::CapMask;
-use crate::abi::escape::screen;
 use crate::abi::mask::names;
 use crate::control::words::{ended_in_words, ended_with_time};
 use crate::engine::record::Record;
@@ -166,7 +165,9 @@ fn wrote(model: &Model, sheet: &mut Sheet, name: &str, run: &Rehearsed) {
         let more = if skipped > 0 { format!(" ({skipped} lines before)") } else { String::new() };
         sheet.say(&format!("under {name} it {stream}{more}:"), model.theme.title);
         for line in &lines[skipped..] {
-            sheet.lines.push(super::line(text::fit(&format!("  {}", screen(line)), sheet.columns), model.theme.text));
+            sheet
+                .lines
+                .push(super::line(text::fit(&format!("  {}", text::screen(line)), sheet.columns), model.theme.text));
         }
     }
 }

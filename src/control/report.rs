@@ -2,6 +2,7 @@
 
 use crate::abi::cap::CapMask;
 use crate::abi::mask::names;
+use crate::control::words::masks_and_uid;
 use crate::sys::probe::Report;
 
 /// The report for a person; its strings are escaped once more, since JSON leaves control characters to its own rules.
@@ -32,6 +33,7 @@ pub fn table(report: &Report, known: CapMask) -> String {
         ("blocked", list(&report.signals.blocked)),
         ("ignored", list(&report.signals.ignored)),
     ];
+    rows.push(("masks", masks_and_uid(report.uid.effective)));
     rows.extend(report.fds.iter().map(|(fd, target)| ("fd", format!("{fd} {}", safe(target)))));
     rows.iter().map(|(name, value)| format!("{name:<14} {value}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }

@@ -95,7 +95,7 @@ fn with_utf_8_signs_are_drawn_as_they_are() {
 }
 
 /// The codes of every SGR sequence that was sent.
-fn styles(pty: &Pty) -> Vec<Vec<u8>> {
+pub fn styles(pty: &Pty) -> Vec<Vec<u8>> {
     let text = String::from_utf8_lossy(&pty.wrote).into_owned();
     let sequences = text.split("\x1b[").skip(1).filter_map(|rest| {
         let (codes, _) = rest.split_once('m')?;

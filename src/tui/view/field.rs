@@ -10,34 +10,32 @@ use crate::tui::text;
 
 use super::put;
 
-/// Beside a selected text, so that it does not take a colour, nor reverse video, to see that it is.
-const SELECTED: &str = "selected: typing replaces it";
-const SELECTED_BRIEF: &str = "selected";
+/// Beside a selected text, so that neither a colour nor reverse video is needed to see that it is.
+const SELECTED: [&str; 2] = ["selected: typing replaces it", "selected"];
+/// Around it where there is no room for words.
+const BRACKETS: [&str; 2] = ["[", "]"];
 
 /// What is typed in so many cells, with its style, and the cell of the cursor. Of a field that is not typed in nothing is
 /// selected.
 pub(super) fn spans(model: &Model, field: &Field, room: usize, typed: bool) -> (Vec<Span<'static>>, usize) {
     let theme = &model.theme;
+    let (whole, cursor) = field.window(room);
     if !typed || !field.is_selected() {
-        let (shown, cursor) = field.window(room);
         let style = if typed { theme.field } else { theme.text };
-        return (vec![Span::styled(text::pad(&shown, room), style)], cursor);
+        return (vec![Span::styled(text::pad(&whole, room), style)], cursor);
     }
-    // The words give way to each other and to a blank field, never to the text alone.
-    let brief = SELECTED_BRIEF.len() + 2;
-    let (whole, _) = field.window(room);
-    let says = if text::width(&whole) + SELECTED.len() + 3 <= room { SELECTED } else { SELECTED_BRIEF };
-    let for_text = if room > 2 * brief { room - (says.len() + 2) } else { room };
-    let (shown, cursor) = field.window(for_text);
-    let mut spans = vec![Span::styled(shown.clone(), theme.prefilled)];
-    let left = room.saturating_sub(text::width(&shown));
-    if for_text < room {
-        spans.push(Span::styled(" ".repeat(left - says.len()), theme.field));
-        spans.push(Span::styled(says, theme.dim));
-    } else {
-        spans.push(Span::styled(" ".repeat(left), theme.field));
+    let blank = |cells: usize| Span::styled(" ".repeat(cells), theme.field);
+    // The cursor's cell and a blank stand between the text and the words.
+    let fits = |words: &&str| text::width(&whole) + 2 + words.len() <= room && !whole.starts_with(text::CUT);
+    if let Some(words) = SELECTED.into_iter().find(fits) {
+        let between = room - text::width(&whole) - words.len();
+        let spans = vec![Span::styled(whole, theme.prefilled), blank(between), Span::styled(words, theme.dim)];
+        return (spans, cursor);
     }
-    (spans, cursor)
+    let (shown, cursor) = field.window(room.saturating_sub(2));
+    let left = room.saturating_sub(text::width(&shown) + 2);
+    let [open, close] = BRACKETS.map(|bracket| Span::styled(bracket, theme.dim));
+    (vec![open, Span::styled(shown, theme.prefilled), close, blank(left)], cursor + 1)
 }
 
 /// Draws it; where the cursor is, if it is typed in.

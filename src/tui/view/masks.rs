@@ -13,8 +13,8 @@ use super::{line, mask_detail, mask_table, put};
 
 /// From so many columns on, table and details stand side by side.
 const WIDE: u16 = 100;
-/// From more rows than these on, one of them is for what masks do not do.
-const TRUTH: u16 = 4;
+/// From more rows than these on, one of them is for what masks do not do; fewer are for the table and the draft.
+const TRUTH: u16 = 5;
 
 /// Draws it; where the cursor is: in the filter while that is typed, else on the chosen row.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {

@@ -1,5 +1,4 @@
 //! Text that a dialog holds when it opens: selected, so that the first key replaces it. And what a dialog keeps.
-#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use crate::pty::{Pty, Start};
 use crate::steps::{ENTER, ESC, QUICK, SLOW, ask, everywhere, kills_what_is_left, quits, taken};

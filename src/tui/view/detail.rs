@@ -119,7 +119,7 @@ fn rights(page: &mut Page<'_>, r: &Record) {
             let style = if enforced.name() == "masks" { theme.text } else { theme.warn };
             page.say("enforced", &format!("by {}", enforced.name()), style);
         }
-        None => page.say("enforced", "nothing was launched", theme.dim),
+        None => page.say("enforced", "nothing was launched", theme.text),
     }
     if let Some(sets) = r.caps_started.as_deref().filter(|sets| Some(*sets) != r.caps.as_deref()) {
         page.say("began", &sets_words(sets, known), theme.text);

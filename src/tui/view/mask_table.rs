@@ -132,7 +132,7 @@ fn row(model: &Model, cap: Capability, columns: usize) -> Line<'static> {
         spans.push(Span::styled(text.clone(), if chosen { style.patch(model.theme.selected) } else { style }));
         spans.push(Span::raw(" ".repeat(cells.saturating_sub(text::width(&text)))));
     }
-    spans.push(Span::styled(host(model, cap, columns), model.theme.dim));
+    spans.push(Span::styled(host(model, cap, columns), model.theme.text));
     if !lost.is_empty() && columns >= 76 {
         spans.push(Span::styled(format!(" ✗ {} cannot be regained", lost.join(", ")), model.theme.bad));
     }

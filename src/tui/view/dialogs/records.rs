@@ -69,7 +69,7 @@ pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
         }
         _ => {}
     }
-    sheet.say("under the masks that are live now", model.theme.dim);
+    sheet.say("under the masks that are live now", model.theme.text);
     sheet.pinned.push(super::line(text::fit("enter asks, esc goes back", columns), style));
     sheet
 }

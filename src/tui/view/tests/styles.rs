@@ -11,7 +11,7 @@ use crate::engine::record::{Outcome, Record};
 /// What is looked at: after these keys the first cell of that text looks like that, as the theme names it.
 type Look = (&'static str, &'static str, fn(&Theme) -> Style);
 
-const LOOKS: [Look; 29] = [
+const LOOKS: [Look; 32] = [
     ("", "embedded engine", |t| t.target),
     ("", "[1 Overview]", |t| t.selected),
     ("", "2 Masks", |t| t.text),
@@ -38,6 +38,9 @@ const LOOKS: [Look; 29] = [
     ("m", "> name", |t| t.title),
     ("m\n", "✗ a module name", |t| t.bad),
     ("g", "> ", |t| t.selected),
+    ("mx", "runs /sbin/modprobe", |t| t.text),
+    ("c/x", "argv: /x", |t| t.text),
+    ("2", "bounding", |t| t.text),
     ("e", "/sbin/modprobe  ", |t| t.prefilled),
     ("e", "selected: typing replaces it", |t| t.dim),
     ("e→", "/sbin/modprobe  ", |t| t.field),

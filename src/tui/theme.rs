@@ -138,6 +138,13 @@ impl Theme {
         }
     }
 
+    /// The style of text in the chosen row: its colours give way, bold stays (what is bad, what differs).
+    #[must_use]
+    pub fn chosen(&self, style: Style) -> Style {
+        let bold = style.add_modifier & Modifier::BOLD;
+        self.selected.add_modifier(bold)
+    }
+
     /// The style of an ending.
     pub const fn mood(&self, mood: Mood) -> Style {
         match mood {

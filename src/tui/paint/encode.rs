@@ -73,10 +73,13 @@ impl Look {
         let (fg, bg, modifier) = (ansi(cell.fg), ansi(cell.bg), cell.modifier);
         match colours {
             Colours::Sixteen => Self { fg, bg, modifier },
-            // A bright colour is a bold one there, and a bright ground is the ordinary one.
+            // A bright colour is a bold one there, and a bright ground is the ordinary one; bold black would be grey.
             Colours::Eight => {
-                let bold = if fg.is_some_and(|fg| fg >= 8) { Modifier::BOLD } else { Modifier::empty() };
-                let modifier = modifier.difference(Modifier::DIM).union(bold);
+                let modifier = match fg {
+                    Some(0) => modifier.difference(Modifier::DIM | Modifier::BOLD),
+                    Some(8..) => modifier.difference(Modifier::DIM) | Modifier::BOLD,
+                    _ => modifier.difference(Modifier::DIM),
+                };
                 Self { fg: fg.map(|fg| fg % 8), bg: bg.map(|bg| bg % 8), modifier }
             }
             Colours::None => Self { fg: None, bg: None, modifier: modifier.difference(Modifier::DIM) },
@@ -170,6 +173,13 @@ mod tests {
         assert_eq!(sent(all, Colours::Sixteen), "\x1b[?25l\x1b[1;2H\x1b[0;1;2;4;7;31mab\x1b[0m");
         assert_eq!(sent(all, Colours::Eight), "\x1b[?25l\x1b[1;2H\x1b[0;1;4;7;31mab\x1b[0m");
         assert_eq!(sent(all, Colours::None), "\x1b[?25l\x1b[1;2H\x1b[0;1;4;7mab\x1b[0m");
+    }
+
+    #[test]
+    fn words_are_never_grey_where_bold_is_bright() {
+        let chosen = Style::new().fg(Color::Black).bg(Color::White).add_modifier(Modifier::BOLD);
+        assert_eq!(sent(chosen, Colours::Sixteen), "\x1b[?25l\x1b[1;2H\x1b[0;1;30;107mab\x1b[0m");
+        assert_eq!(sent(chosen, Colours::Eight), "\x1b[?25l\x1b[1;2H\x1b[0;30;47mab\x1b[0m");
     }
 
     #[test]

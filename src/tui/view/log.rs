@@ -137,7 +137,7 @@ fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Row<'static>> {
     for (index, number) in log.shown.iter().enumerate().skip(log.top) {
         let Some(one) = log.ring.line(*number) else { continue };
         let under = Some(index) == at;
-        let style = |style: Style| if under { style.patch(model.theme.selected) } else { style };
+        let style = |style: Style| if under { model.theme.chosen(style) } else { style };
         let (head, words) = wrapped(one, columns);
         for (row, words) in words.into_iter().enumerate() {
             let head = if row == 0 { head.clone() } else { " ".repeat(text::width(&head)) };

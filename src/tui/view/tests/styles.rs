@@ -122,6 +122,9 @@ fn themes_keep_to_their_colours() {
             assert_ne!(one, other, "{name}");
         }
         assert_ne!(theme.key, theme.text, "{name}");
+        // In the chosen row nothing is faint or coloured; what is bad stays bold.
+        assert_eq!(theme.chosen(Style::new().add_modifier(Modifier::DIM)), theme.selected, "{name}");
+        assert_eq!(theme.chosen(theme.bad), theme.selected.add_modifier(Modifier::BOLD), "{name}");
     }
     let bold = |style: Style| style.add_modifier.contains(Modifier::BOLD);
     let plain = Theme::plain();

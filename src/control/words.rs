@@ -156,18 +156,22 @@ pub const MASKS_AND_ROOT: &str = "masks alone do not confine root: a helper of u
 
 /// As much of [`MASKS_AND_ROOT`] as fits in `columns`, to the end of a clause: at least the first one.
 pub fn masks_and_root(columns: usize) -> &'static str {
-    let whole = MASKS_AND_ROOT;
-    let ends = whole.match_indices([':', ',', ';']).map(|(at, _)| at).chain([whole.len()]);
-    let end = ends.enumerate().take_while(|(clause, end)| *clause == 0 || *end <= columns).last();
-    &whole[..end.map_or(whole.len(), |(_, end)| end)]
+    clauses(MASKS_AND_ROOT, columns)
 }
 
-/// What masks do to the helpers of a host of this uid: they inherit it.
+/// What masks do to the helpers of a host of this uid, which they inherit.
 pub fn masks_and_uid(uid: u32) -> String {
     match uid {
         0 => MASKS_AND_ROOT.to_owned(),
         uid => format!("this host is not root (uid {uid}): a helper has no capability whatever the masks say"),
     }
+}
+
+/// The clauses of a sentence that fit in `columns`: at least the first one.
+pub fn clauses(sentence: &str, columns: usize) -> &str {
+    let ends = sentence.match_indices([':', ',', ';']).map(|(at, _)| at).chain([sentence.len()]);
+    let end = ends.enumerate().take_while(|(clause, end)| *clause == 0 || *end <= columns).last();
+    &sentence[..end.map_or(sentence.len(), |(_, end)| end)]
 }
 
 /// A knob's value in a sentence; an empty one in words.

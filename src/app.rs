@@ -66,7 +66,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     // screen(1) holds back a lone ESC for as long as it reports the mouse.
     let mouse = !args.no_mouse && !tui::terminal::within_screen();
-    tui::run(&engine, &signals, tui::Options { read_only: args.read_only, mouse })
+    tui::run(&engine, &signals, tui::Options { read_only: args.read_only, mouse, ascii: args.ascii })
 }
 
 /// An engine with the probe in it. SIGCHLD is this program's own to set (UMH-8).

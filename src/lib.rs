@@ -55,6 +55,9 @@
 //! - Every error has an errno and says what to do ([`abi::error::Explain`]).
 //! - Masks bind in the helper's own user namespace: a program that may make a user namespace is all-powerful inside
 //!   of it, and nowhere else.
+//! - Masks alone do not confine root: a helper of uid 0 owns root's files, kernel.modprobe and core_pattern without any
+//!   capability, and can become all-powerful again in one step; masks bound what it may do directly, and confine it only
+//!   together with another user, Landlock or a read-only root ([`control::words::MASKS_AND_ROOT`]).
 #![warn(missing_docs)]
 
 pub mod abi;

@@ -8,6 +8,8 @@ mod alive;
 mod dialogs;
 #[path = "pty/drafts.rs"]
 mod drafts;
+#[path = "pty/fields.rs"]
+mod fields;
 #[path = "common/host.rs"]
 mod host;
 #[path = "pty/hostile.rs"]
@@ -22,6 +24,8 @@ mod keyboard;
 mod line;
 #[path = "pty/mouse.rs"]
 mod mouse;
+#[path = "pty/plain.rs"]
+mod plain;
 #[path = "pty/mod.rs"]
 mod pty;
 #[path = "pty/read.rs"]

@@ -50,7 +50,7 @@ fn console() -> u8 {
             most_seen.fetch_max(memory(), Ordering::Relaxed);
         }
     });
-    let code = tui::run(&engine, &signals, Options { read_only: false, mouse: false });
+    let code = tui::run(&engine, &signals, Options { read_only: false, mouse: false, ascii: false });
     println!("anonymous memory {} KiB", most.load(Ordering::Relaxed).max(memory()));
     code
 }

@@ -66,7 +66,7 @@ fn console(ready: fn(), acts: &'static [Act]) -> ! {
     let engine = ENGINE.get_or_init(|| Engine::builder().fix_sigchld(true).host(host).start().unwrap());
     engine.write(&[KnobWrite::Modprobe(b"/bin/true"[..].into())], Origin::CommandLine).unwrap();
     ACTS.set(acts).unwrap();
-    let options = Options { read_only: false, mouse: true };
+    let options = Options { read_only: false, mouse: true, ascii: false };
     let face = Face { update, ..Face::KHELPER };
     std::process::exit(tui::run_with(engine, &signals, options, face).into())
 }

@@ -65,7 +65,7 @@ _khelper() {
 
     case "${cmd}" in
         khelper)
-            opts="-h -V --set --read-only --no-mouse --help --version request run probe mask get keys help"
+            opts="-h -V --set --read-only --no-mouse --ascii --help --version request run probe mask get keys help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

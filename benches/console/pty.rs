@@ -37,9 +37,9 @@ impl Program {
     pub fn start(argv: &[OsString], home: &Path) -> Self {
         let argv: Vec<CString> = argv.iter().map(|a| CString::new(a.clone().into_vec()).unwrap()).collect();
         let env: Vec<CString> = std::env::vars_os()
-            .filter(|(key, _)| key != "TERM" && !HOMES.iter().any(|home| key == home))
+            .filter(|(key, _)| key != "TERM" && key != "LC_ALL" && !HOMES.iter().any(|home| key == home))
             .chain(HOMES.map(|key| (key.into(), home.into())))
-            .chain([("TERM".into(), "xterm-256color".into())])
+            .chain([("TERM".into(), "xterm-256color".into()), ("LC_ALL".into(), "C.UTF-8".into())])
             .map(|(key, value)| [key.into_vec(), b"=".to_vec(), value.into_vec()].concat())
             .filter_map(|text| CString::new(text).ok())
             .collect();

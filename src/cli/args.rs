@@ -28,6 +28,9 @@ pub struct Args {
     /// Leave the mouse to the terminal; so it is within screen(1) in any case
     #[arg(long)]
     pub no_mouse: bool,
+    /// Draw ASCII alone; so it is in any case where TERM or the locale knows no more
+    #[arg(long)]
+    pub ascii: bool,
     /// What to do; none is the console.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -59,8 +62,9 @@ impl Args {
         {
             return Err(Args::command().error(ErrorKind::MissingRequiredArgument, "no MASK was given"));
         }
-        if args.command.is_some() && (args.read_only || args.no_mouse) {
-            return Err(conflict("--read-only and --no-mouse are for the console: leave them out before a command"));
+        if args.command.is_some() && (args.read_only || args.no_mouse || args.ascii) {
+            let why = "--read-only, --no-mouse and --ascii are for the console: leave them out before a command";
+            return Err(conflict(why));
         }
         if let Some(Command::Run(run)) = &args.command
             && let Some(why) = run.conflict()
@@ -201,6 +205,8 @@ mod tests {
             &["mask", "--json"],
             &["mask", "--set", "khelper.era=3.4", "full"],
             &["--read-only", "get", "-a"],
+            &["--no-mouse", "get", "-a"],
+            &["--ascii", "get", "-a"],
             &["nonsense"],
         ] {
             assert!(read(bad).is_err(), "{bad:?}");

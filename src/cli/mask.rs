@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::abi::cap::CapMask;
 use crate::abi::escape::{json, screen};
 use crate::abi::mask::{MaskExpr, every_form, hex, kernel_words, libcap, systemd};
+use crate::control::words::MASKS_AND_ROOT;
 
 use super::args::Mask;
 use super::exit::Verdict;
@@ -40,17 +41,23 @@ impl Forms {
     }
 }
 
-/// Prints every mask; one that means nothing is told, and the others are still shown.
+/// Prints every mask, and what masks do not do; one that means nothing is told, and the others are still shown.
 pub fn mask(args: &Mask, known: CapMask, answers: &Answers) -> Verdict {
-    let mut verdict = Verdict::Own(0);
+    let (mut verdict, mut shown) = (Verdict::Own(0), false);
     for text in &args.masks {
         match MaskExpr::parse(text.as_bytes(), known) {
-            Ok(expr) => show(args, text, expr.resolve(known, known), known, answers),
+            Ok(expr) => {
+                show(args, text, expr.resolve(known, known), known, answers);
+                shown = true;
+            }
             Err(error) => {
                 complain(&error);
                 verdict = verdict.and(Verdict::Usage);
             }
         }
+    }
+    if shown && !args.json {
+        answers.line(&format!("note: {MASKS_AND_ROOT}"));
     }
     verdict
 }

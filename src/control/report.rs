@@ -2,6 +2,7 @@
 
 use crate::abi::cap::CapMask;
 use crate::abi::mask::names;
+use crate::control::words::masks_and_uid;
 use crate::sys::attributes::Attributes;
 use crate::sys::probe::Report;
 
@@ -34,6 +35,7 @@ pub fn table(report: &Report, known: CapMask) -> String {
         ("ignored", list(&report.signals.ignored)),
     ];
     rows.extend(attributes(&report.attributes));
+    rows.push(("masks", masks_and_uid(report.uid.effective)));
     rows.extend(report.fds.iter().map(|(fd, target)| ("fd", format!("{fd} {}", safe(target)))));
     rows.iter().map(|(name, value)| format!("{name:<14} {value}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }

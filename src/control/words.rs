@@ -148,6 +148,33 @@ fn errno(record: &Record) -> String {
     record.errno.map(|e| format!(" ({})", errno_name(e))).unwrap_or_default()
 }
 
+/// What capability masks do not do to a helper of uid 0 (capabilities(7); UMH-11). The sentence is worded here alone:
+/// the console, `probe`, `mask`, the manual pages, README.md and the crate's documentation show it, each as far as it
+/// has room.
+pub const MASKS_AND_ROOT: &str = "masks alone do not confine root: a helper of uid 0 owns root's files, kernel.modprobe \
+     and core_pattern without any capability, and can become all-powerful again in one step; masks bound what it may do \
+     directly, and confine it only together with another user, Landlock or a read-only root";
+
+/// As much of [`MASKS_AND_ROOT`] as fits in `columns`, to the end of a clause: at least the first one.
+pub fn masks_and_root(columns: usize) -> &'static str {
+    clauses(MASKS_AND_ROOT, columns)
+}
+
+/// What masks do to the helpers of a host of this uid, which they inherit.
+pub fn masks_and_uid(uid: u32) -> String {
+    match uid {
+        0 => MASKS_AND_ROOT.to_owned(),
+        uid => format!("this host is not root (uid {uid}): a helper has no capability whatever the masks say"),
+    }
+}
+
+/// The clauses of a sentence that fit in `columns`: at least the first one.
+pub fn clauses(sentence: &str, columns: usize) -> &str {
+    let ends = sentence.match_indices([':', ',', ';']).map(|(at, _)| at).chain([sentence.len()]);
+    let end = ends.enumerate().take_while(|(clause, end)| *clause == 0 || *end <= columns).last();
+    &sentence[..end.map_or(sentence.len(), |(_, end)| end)]
+}
+
 /// A knob's value in a sentence; an empty one in words.
 pub fn value(text: &str) -> String {
     if text.is_empty() { "(empty)".to_owned() } else { format!("`{text}`") }
@@ -286,6 +313,21 @@ mod tests {
         let mut r = record(Outcome::Killed, None, None, Some(15));
         (r.timed_out, r.abandoned) = (true, true);
         assert_eq!(ended_with_time(&r), "† killed by SIGTERM (raw 15), its time ran out, its caller had gone · 12 ms");
+    }
+
+    #[test]
+    fn umh_11_the_truth_about_masks_is_cut_at_a_clause() {
+        let first = "masks alone do not confine root";
+        let second = "masks alone do not confine root: a helper of uid 0 owns root's files";
+        assert_eq!([0, 31, 67].map(masks_and_root), [first; 3]);
+        assert_eq!([68, 100].map(masks_and_root), [second; 2]);
+        assert_eq!(masks_and_root(MASKS_AND_ROOT.len()), MASKS_AND_ROOT);
+        assert!(MASKS_AND_ROOT.starts_with(masks_and_root(200)) && masks_and_root(200).ends_with("in one step"));
+        assert_eq!(masks_and_uid(0), MASKS_AND_ROOT);
+        assert_eq!(
+            masks_and_uid(7),
+            "this host is not root (uid 7): a helper has no capability whatever the masks say"
+        );
     }
 
     #[test]

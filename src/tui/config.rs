@@ -1,4 +1,4 @@
-//! What the operator chose, in `$XDG_CONFIG_HOME/khelper/console.toml`: the theme and the keys.
+//! What the operator chose, in `$XDG_CONFIG_HOME/khelper/console.toml`: the theme, ASCII or not, and the keys.
 //!
 //! Whatever means nothing in it is an error that names its line: a key that silently does nothing would be found out at
 //! the wrong moment. A file that cannot be read leaves the defaults and a warning, since the operator may have no way to
@@ -27,6 +27,8 @@ const BYTES: u64 = 256 * 1024;
 pub struct Settings {
     /// The theme, if one was.
     pub theme: Option<Theme>,
+    /// Draw ASCII alone (`true`), or every sign (`false`); unset: as the terminal's type and the locale say.
+    pub ascii: Option<bool>,
     /// The keys.
     pub keys: Keymap,
     /// Why the file could not be read, escaped: these are the defaults then.
@@ -91,6 +93,8 @@ fn parse(text: &str) -> Result<Settings, Wrong> {
                     || format!("no theme is called `{}`: {}", screen(theme.as_bytes()), Theme::NAMES.join(", "));
                 settings.theme = Some(Theme::by_name(theme).ok_or_else(|| (at(value.span()), known()))?);
             }
+            ("ascii", DeValue::Boolean(ascii)) => settings.ascii = Some(*ascii),
+            ("ascii", _) => return Err((at(value.span()), "ascii is true or false".into())),
             ("theme", _) => return Err((at(value.span()), format!("theme is one of {}", Theme::NAMES.join(", ")))),
             ("keys", DeValue::Table(contexts)) => {
                 for (context, rows) in contexts {
@@ -108,7 +112,7 @@ fn parse(text: &str) -> Result<Settings, Wrong> {
                 }
             }
             (other, _) => {
-                let why = format!("`{}` is no setting: theme and [keys.CONTEXT] are", screen(other.as_bytes()));
+                let why = format!("`{}` is no setting: theme, ascii and [keys.CONTEXT] are", screen(other.as_bytes()));
                 return Err((at(name.span()), why));
             }
         }
@@ -145,7 +149,8 @@ mod tests {
         let find = |key| settings.keys.find(&[Context::Masks], keymap::parse(key).unwrap());
         assert_eq!((find("W"), find("w"), find("ctrl-b")), (Some(Action::Apply), None, Some(Action::Undo)));
         assert_eq!(settings.keys.key(Action::Apply), "W");
-        assert_eq!(parse("").unwrap().theme, None);
+        assert_eq!((parse("").unwrap().theme, parse("").unwrap().ascii), (None, None));
+        assert_eq!(["true", "false"].map(|b| parse(&format!("ascii = {b}")).unwrap().ascii), [Some(true), Some(false)]);
     }
 
     #[test]
@@ -153,6 +158,7 @@ mod tests {
         for (text, line, why) in [
             ("\ntheme = \"pink\"", 2, "no theme is called `pink`"),
             ("theme = 3", 1, "theme is one of"),
+            ("\nascii = \"yes\"", 2, "ascii is true or false"),
             ("nonsense = 1", 1, "`nonsense` is no setting"),
             ("[keys.masks]\napplay = \"w\"", 2, "`masks` has no `applay`; it has toggle"),
             ("[keys.maskz]\napply = \"w\"", 2, "no keys belong to `maskz`"),

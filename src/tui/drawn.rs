@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use super::model::Model;
 use super::msg::Msg;
@@ -14,6 +14,11 @@ pub fn page(model: &Model) -> Buffer {
     let mut page = Buffer::empty(Rect::new(0, 0, model.columns, model.rows));
     view::draw(model, &mut page);
     page
+}
+
+/// Where the terminal's cursor stands, if it is shown.
+pub fn cursor(model: &Model) -> Option<Position> {
+    view::draw(model, &mut Buffer::empty(Rect::new(0, 0, model.columns, model.rows)))
 }
 
 /// What a row says.

@@ -9,11 +9,13 @@ use crate::engine::Engine;
 use crate::engine::snapshot::Live;
 use crate::sys::signals::in_background_too;
 
+use super::ascii::text;
 use super::model::warnings::screen_again;
 use super::terminal::can_be_told;
 
-/// Ends the engine and names on stderr what it leaves running (UMH-14), after `before`.
-pub(super) fn say(engine: &Engine, before: &[String]) {
+/// Ends the engine and names on stderr what it leaves running (UMH-14), after `before`; with `ascii` in ASCII alone.
+pub(super) fn say(engine: &Engine, before: &[String], ascii: bool) {
+    let _ascii = super::ascii::only(ascii);
     let left = engine.shutdown(Duration::ZERO);
     let captured: Vec<String> = left
         .iter()
@@ -26,7 +28,7 @@ pub(super) fn say(engine: &Engine, before: &[String]) {
     if !captured.is_empty() {
         lines.push(format!("nobody reads their output any more: the next write may end {}", captured.join(", ")));
     }
-    let text: String = lines.into_iter().map(|line| line + "\n").collect();
+    let text: String = lines.iter().map(|line| text(line).into_owned() + "\n").collect();
     // One that is gone has nobody to read it.
     if !text.is_empty() && can_be_told() {
         let _ = in_background_too(|| std::io::stderr().lock().write_all(text.as_bytes()));

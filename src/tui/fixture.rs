@@ -200,7 +200,7 @@ pub fn logged(at: u64, level: Level, text: &str) -> LogLine {
 
 /// A console over that engine.
 pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
-    let options = Options { read_only: false, mouse: false };
+    let options = Options { read_only: false, mouse: false, ascii: false };
     // No zone of the machine's, and the clock stands still.
     let mut model = Model::new(options, snapshot, columns, rows);
     model.local = |_| "12:03:44".to_owned();

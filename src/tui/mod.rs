@@ -4,6 +4,7 @@
 //! when the terminal is gone, 2 when there is none; a panic is 101, as everywhere in Rust.
 #![forbid(unsafe_code)]
 
+mod ascii;
 pub mod config;
 #[cfg(test)]
 mod drawn;
@@ -24,6 +25,7 @@ mod run;
 mod signals;
 mod submit;
 pub mod terminal;
+pub mod terminal_type;
 mod text;
 pub mod theme;
 pub mod update;
@@ -47,6 +49,7 @@ use model::Model;
 use msg::{Effect, Msg};
 use run::Console;
 use terminal::{Guard, Tty};
+use terminal_type::TerminalType;
 
 /// The terminal is gone: end of file, `EIO`, or a hang-up. As if by SIGHUP (128 + 1), also where that is ignored.
 pub const EXIT_HANGUP: u8 = 129;
@@ -78,6 +81,8 @@ pub struct Options {
     pub read_only: bool,
     /// The mouse is the console's; else it is left to the terminal.
     pub mouse: bool,
+    /// Draw ASCII alone, whatever the terminal and the settings say.
+    pub ascii: bool,
 }
 
 /// What takes a message in.
@@ -115,6 +120,7 @@ pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Face
     if let Some(why) = terminal::unusable(std::env::var_os("TERM").as_deref()) {
         return cannot_start(&why);
     }
+    let options = Options { ascii: draws_ascii(options, &settings), ..options };
     let tty = match Tty::open(options.mouse) {
         Ok(tty) => Arc::new(tty),
         Err(e) => return cannot_start(&e),
@@ -124,7 +130,7 @@ pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Face
     // Nothing of the console is used after a panic, and the engine's locks outlive one.
     let end = catch_unwind(AssertUnwindSafe(shown));
     tty.leave();
-    farewell::say(engine, &guard.panics());
+    farewell::say(engine, &guard.panics(), options.ascii);
     match end {
         Ok(Ok(code)) => code,
         // Gone before it was ours.
@@ -133,6 +139,11 @@ pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Face
         // Its message was printed when the terminal was given back.
         Err(panic) => resume_unwind(panic),
     }
+}
+
+/// The command line decides, then the settings, then what is known of the terminal and the locale.
+fn draws_ascii(options: Options, settings: &config::Settings) -> bool {
+    options.ascii || settings.ascii.unwrap_or_else(|| TerminalType::from_env().ascii)
 }
 
 /// The table of keys as it is now, as settings; the error is the exit code, everything having been said.

@@ -1,19 +1,20 @@
 //! Frames on their way to the terminal: one write each, never more than the terminal takes, none while an earlier
 //! one is still on its way.
 
+mod encode;
 mod shown;
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Draw;
 use super::model::Model;
-use super::terminal::{Tty, within_screen};
+use super::terminal::Tty;
+use super::terminal_type::{Clipboard, Colours, TerminalType};
 use shown::Shown;
 
 /// A synchronized update: the terminal shows the frame whole, or not yet.
@@ -27,6 +28,9 @@ const PLAIN: &[u8] = b"\x1b[0m";
 /// Draws frames and writes them.
 pub(super) struct Painter {
     tty: Arc<Tty>,
+    colours: Colours,
+    /// What is copied goes through screen(1).
+    through_screen: bool,
     /// What is drawn, and what of it the terminal shows.
     page: Buffer,
     shown: Shown,
@@ -41,14 +45,12 @@ pub(super) struct Painter {
 }
 
 impl Painter {
-    /// For a screen of `size`, after the bytes of `enter` have been written.
-    pub(super) fn new(tty: Arc<Tty>, enter: &[u8], size: (u16, u16)) -> Self {
-        // Which colours there are is the theme's to say. Under NO_COLOR the library would send `reset` for every one, and
-        // lose what is bold with it.
-        crossterm::style::force_color_output(true);
+    /// For a screen of `size` on a terminal of this type, after the bytes of `enter` have been written.
+    pub(super) fn new(tty: Arc<Tty>, enter: &[u8], size: (u16, u16), kind: TerminalType) -> Self {
         let page = blank(size);
         let shown = Shown::blank(page.content.len());
-        Self { tty, page, shown, over: false, bytes: enter.to_vec(), taken: 0, behind: false }
+        let (colours, through_screen) = (kind.colours, kind.clipboard == Clipboard::Screen);
+        Self { tty, colours, through_screen, page, shown, over: false, bytes: enter.to_vec(), taken: 0, behind: false }
     }
 
     /// Forgets what the terminal shows: the next frame paints every cell of `size`, over whatever is there. Nothing is
@@ -87,15 +89,7 @@ impl Painter {
                 write!(self.bytes, "\x1b[{};{}H\x1b[{end}", y + 1, x + 1)?;
             }
         }
-        let mut backend = CrosstermBackend::new(&mut self.bytes);
-        backend.draw(self.shown.update(&self.page))?;
-        match cursor {
-            Some(position) => {
-                backend.set_cursor_position(position)?;
-                backend.show_cursor()?;
-            }
-            None => backend.hide_cursor()?,
-        }
+        encode::frame(&mut self.bytes, self.shown.update(&self.page), cursor, self.colours);
         self.bytes.extend_from_slice(END);
         self.write()
     }
@@ -106,7 +100,7 @@ impl Painter {
         let mut ansi = String::new();
         // Writing to a String cannot fail.
         let _ = crossterm::clipboard::CopyToClipboard::to_clipboard_from(bytes).write_ansi(&mut ansi);
-        if within_screen() {
+        if self.through_screen {
             ansi = through_screen(&ansi);
         }
         // Within an update that has begun it would be a part of the frame: it goes before it.

@@ -25,6 +25,7 @@ use super::paint::Painter;
 use super::records::journal;
 use super::submit::Desk;
 use super::terminal::Tty;
+use super::terminal_type::{Colours, TerminalType};
 use super::theme::Theme;
 use super::{Face, Options};
 
@@ -81,18 +82,15 @@ impl<'a> Console<'a> {
         let snapshot = engine.snapshot();
         let now = Instant::now();
         let (size, clock) = (tty.size(), (snapshot.now, now));
+        let kind = TerminalType::from_env();
         let mut model = Model::new(options, snapshot, size.0, size.1);
         model.log.take(journal::earlier(&model.snapshot, SystemTime::now()));
         model.line.history = history::read();
-        (model.keys, model.ascii) = (settings.keys, std::env::var_os("TERM").is_some_and(|term| term == "linux"));
+        (model.keys, model.clipboard) = (settings.keys, kind.clipboard);
+        model.ascii = options.ascii;
         model.notices.extend(settings.warning.map(|warning| (model.now, warning)));
-        // Set and not empty, and overruled by what the operator chose (no-color.org).
-        if let Some(theme) = settings.theme {
-            model.theme = theme;
-        } else if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
-            model.theme = Theme::plain();
-        }
-        let painter = Painter::new(tty.clone(), &tty.enter()?, size);
+        model.theme = theme(settings.theme, kind);
+        let painter = Painter::new(tty.clone(), &tty.enter()?, size, kind);
         let mailbox = Mailbox::new()?;
         let desk = Desk::new(engine.clone(), mailbox.clone());
         let input = Decoder::new(now);
@@ -273,6 +271,18 @@ impl<'a> Console<'a> {
             self.dirty = false;
         }
         Ok(())
+    }
+}
+
+/// The theme that was chosen overrules `NO_COLOR`, which is for those who chose none (no-color.org). On a terminal
+/// without colours every other theme than [`Theme::plain`] would say nothing.
+fn theme(chosen: Option<Theme>, kind: TerminalType) -> Theme {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    match chosen {
+        _ if kind.colours == Colours::None => Theme::plain(),
+        Some(theme) => theme,
+        None if no_color => Theme::plain(),
+        None => Theme::ansi(),
     }
 }
 

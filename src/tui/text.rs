@@ -1,23 +1,31 @@
 //! Text measured in cells: a character takes one, for whatever takes more or none is escaped before it comes here
-//! ([`crate::abi::escape::screen`]). Whatever is cut shows it with a mark.
+//! ([`screen`]). Whatever is cut shows it with a mark.
+
+use super::ascii;
 
 /// The mark of what was cut.
 pub const CUT: char = '…';
 
 /// How many cells `text` takes.
 pub fn width(text: &str) -> usize {
-    text.chars().count()
+    ascii::text(text).chars().count()
+}
+
+/// Bytes from outside, harmless, in as many cells as the terminal needs for them.
+pub fn screen(bytes: &[u8]) -> String {
+    ascii::data(bytes)
 }
 
 /// Cut to `columns` cells; what was cut shows as [`CUT`].
 pub fn fit(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
+    let text = ascii::text(text);
+    if width(&text) <= columns {
+        return text.into_owned();
     }
     if columns == 0 {
         return String::new();
     }
-    let mut out = head(text, columns - 1).to_owned();
+    let mut out = head(&text, columns - 1).to_owned();
     out.push(CUT);
     out
 }
@@ -59,8 +67,9 @@ fn broken(
     rest_of: fn(&str) -> &str,
 ) -> Vec<String> {
     let columns = columns.max(1);
+    let text = ascii::text(text);
     let mut lines = Vec::new();
-    let mut rest = text;
+    let mut rest = &*text;
     while width(rest) > columns {
         let fits = head(rest, columns);
         let next_is_blank = rest[fits.len()..].starts_with(' ');

@@ -17,8 +17,12 @@ pub struct Theme {
     pub title: Style,
     /// The frames of dialogs.
     pub frame: Style,
-    /// The row, field or choice under the cursor.
+    /// The row or choice under the cursor.
     pub selected: Style,
+    /// The field that is typed in.
+    pub field: Style,
+    /// Text in it that the first key replaces.
+    pub prefilled: Style,
     /// Keys in the footer and the help.
     pub key: Style,
     /// As it should be.
@@ -32,28 +36,33 @@ pub struct Theme {
 }
 
 impl Theme {
-    /// The 16 colours that every terminal has, in the terminal's own palette.
+    /// The 16 colours that every terminal has, in the terminal's own palette; the default theme. What matters less is
+    /// faint: colour 8 is the background in some palettes.
     pub const fn ansi() -> Self {
         let plain = Style::new();
+        let bold = plain.add_modifier(Modifier::BOLD);
         Self {
             text: plain,
-            dim: plain.fg(Color::DarkGray),
-            target: plain.fg(Color::Cyan).add_modifier(Modifier::BOLD),
-            title: plain.add_modifier(Modifier::BOLD),
-            frame: plain.add_modifier(Modifier::BOLD),
+            dim: plain.add_modifier(Modifier::DIM),
+            target: bold.fg(Color::Cyan),
+            title: bold,
+            frame: plain.fg(Color::Cyan),
             selected: plain.add_modifier(Modifier::REVERSED),
+            field: plain.add_modifier(Modifier::UNDERLINED),
+            prefilled: plain.add_modifier(Modifier::REVERSED),
             key: plain.fg(Color::Cyan),
             good: plain.fg(Color::Green),
-            bad: plain.fg(Color::Red).add_modifier(Modifier::BOLD),
+            bad: bold.fg(Color::Red),
             warn: plain.fg(Color::Yellow),
-            draft: plain.fg(Color::Magenta).add_modifier(Modifier::BOLD),
+            draft: bold.fg(Color::Magenta),
         }
     }
 
-    /// No colour at all (`NO_COLOR`).
+    /// No colour at all (`NO_COLOR`, or a terminal without colours): bold, underlined and reversed are left.
     pub const fn plain() -> Self {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
+        let trouble = bold.add_modifier(Modifier::UNDERLINED);
         Self {
             text: plain,
             dim: plain,
@@ -61,11 +70,13 @@ impl Theme {
             title: bold,
             frame: bold,
             selected: plain.add_modifier(Modifier::REVERSED),
+            field: plain.add_modifier(Modifier::UNDERLINED),
+            prefilled: plain.add_modifier(Modifier::REVERSED),
             key: bold,
             good: plain,
-            bad: bold,
+            bad: trouble,
             warn: bold,
-            draft: bold,
+            draft: trouble,
         }
     }
 
@@ -83,42 +94,55 @@ impl Theme {
         })
     }
 
-    /// The brightest colours on black, and nothing that is dim.
+    /// The brightest colours on black, and nothing that is faint.
     pub const fn high_contrast() -> Self {
         let white = Style::new().fg(Color::White).bg(Color::Black);
         let bold = white.add_modifier(Modifier::BOLD);
+        let chosen = Style::new().fg(Color::Black).bg(Color::White);
         Self {
             text: white,
             dim: white,
             target: bold.fg(Color::LightCyan),
             title: bold.add_modifier(Modifier::UNDERLINED),
-            frame: bold,
-            selected: bold.fg(Color::Black).bg(Color::White),
+            frame: bold.fg(Color::LightCyan),
+            selected: chosen.add_modifier(Modifier::BOLD),
+            field: white.add_modifier(Modifier::UNDERLINED),
+            prefilled: chosen,
             key: bold.fg(Color::LightCyan),
             good: bold.fg(Color::LightGreen),
-            bad: bold.fg(Color::White).bg(Color::Red),
-            warn: bold.fg(Color::Black).bg(Color::LightYellow),
+            bad: bold.bg(Color::Red),
+            warn: bold.fg(Color::LightYellow),
             draft: bold.fg(Color::LightMagenta),
         }
     }
 
-    /// Told apart without red and green: blue is as it should be, yellow is not, and brightness tells them too.
+    /// Neither red nor green: blue is as it should be, yellow is not, and what is wrong is underlined too.
     pub const fn colour_blind() -> Self {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
+        let underlined = bold.add_modifier(Modifier::UNDERLINED);
         Self {
             text: plain,
-            dim: plain.fg(Color::DarkGray),
+            dim: plain.add_modifier(Modifier::DIM),
             target: bold.fg(Color::Cyan),
             title: bold,
-            frame: bold,
+            frame: plain.fg(Color::Cyan),
             selected: plain.add_modifier(Modifier::REVERSED),
+            field: plain.add_modifier(Modifier::UNDERLINED),
+            prefilled: plain.add_modifier(Modifier::REVERSED),
             key: plain.fg(Color::Cyan),
-            good: plain.fg(Color::Blue),
-            bad: bold.fg(Color::LightYellow).add_modifier(Modifier::UNDERLINED),
+            good: plain.fg(Color::LightBlue),
+            bad: underlined.fg(Color::LightYellow),
             warn: plain.fg(Color::Yellow),
-            draft: bold.fg(Color::LightBlue).add_modifier(Modifier::UNDERLINED),
+            draft: underlined.fg(Color::White),
         }
+    }
+
+    /// The style of text in the chosen row: its colours give way, bold stays (what is bad, what differs).
+    #[must_use]
+    pub fn chosen(&self, style: Style) -> Style {
+        let bold = style.add_modifier & Modifier::BOLD;
+        self.selected.add_modifier(bold)
     }
 
     /// The style of an ending.

@@ -56,7 +56,28 @@ fn every_command_and_option_is_in_them() {
         }
     }
     let console = text("man/khelper.1");
-    for wanted in ["console.toml", "NO_COLOR", "EXIT STATUS", "ask for a module"] {
+    for wanted in ["console.toml", "NO_COLOR", "LC_ALL", "SECURITY", "EXIT STATUS", "ask for a module"] {
         assert!(console.contains(wanted), "{wanted}");
+    }
+}
+
+/// Wherever masks are explained, the one sentence of what they do not do stands too, in the same words.
+#[test]
+fn umh_11_the_truth_about_masks_is_in_every_document() {
+    let plain = |text: &str| {
+        let roff = text.replace("\\-", "-").replace("\\*(Aq", "'");
+        let text = roff.replace("//!", " ").replace(['*', '`'], "");
+        text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let wanted = plain(khelper::control::words::MASKS_AND_ROOT);
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    for name in ["README.md", "src/lib.rs"] {
+        assert!(plain(&read(name)).contains(&wanted), "{name}");
+    }
+    let files = made();
+    for page in ["khelper.1", "khelper-mask.1", "khelper-probe.1", "khelper-run.1"] {
+        let text = String::from_utf8(files[&Path::new("man").join(page)].clone()).unwrap();
+        assert!(plain(&text).contains(&wanted), "{page}: {text}");
     }
 }

@@ -288,6 +288,14 @@ fn masks_in_every_form() {
     assert_eq!(forms[4]["without"], json!([]));
     let less = run(["mask", "-cap_sys_module", "--json"]).exits(0).record();
     assert_eq!(less["without"], json!(["cap_sys_module"]));
+    // What masks do not do is said once, after every mask, and is no part of the JSON.
+    let note = format!("note: {}", khelper::control::words::MASKS_AND_ROOT);
+    let said = run(["mask", "empty", "full"]);
+    let lines: Vec<String> = said.exits(0).text().lines().map(str::to_owned).collect();
+    assert_eq!(lines.iter().filter(|line| **line == note).count(), 1);
+    assert_eq!(lines.last(), Some(&note));
+    assert!(!run(["mask", "--json", "empty"]).exits(0).text().contains("confine"));
+    assert!(!run(["mask", "nonsense"]).exits(64).text().contains("confine"));
     let text = run(["mask", "empty"]);
     for row in ["words", "hex", "names", "systemd", "libcap"] {
         assert!(text.exits(0).text().contains(&format!("  {row}")), "{}", text.text());

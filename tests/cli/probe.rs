@@ -48,6 +48,21 @@ fn the_text_for_people_tells_the_same() {
     }
 }
 
+/// What masks do not do to root is said where a helper's powers are shown; of another user, what holds for that one.
+#[test]
+fn umh_11_the_probe_says_what_masks_leave_to_root() {
+    let wanted = match nix::unistd::geteuid().as_raw() {
+        0 => format!("masks          {}\n", khelper::control::words::MASKS_AND_ROOT),
+        uid => format!(
+            "masks          this host is not root (uid {uid}): a helper has no capability whatever the masks say\n"
+        ),
+    };
+    for set in ["kernel.usermodehelper.bset=empty", "kernel.usermodehelper.bset=full"] {
+        let ran = run(["--set", set, "probe"]);
+        assert!(ran.exits(0).text().contains(&wanted), "{wanted}{}", ran.text());
+    }
+}
+
 #[test]
 fn what_it_ignores_is_what_it_was_born_with() {
     // Rust's own runtime ignores SIGPIPE before main in every case. What else is ignored here is this test's own

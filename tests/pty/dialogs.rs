@@ -26,7 +26,7 @@ const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
     ("3", "\r", "#1 module foo", &["ended ✗ exit 1 (raw 256)", "argv"]),
     ("3", "y", "Copy #1 as", &["> the record, as JSON", "its command line"]),
     ("3", "r", "Ask for the same as #1 again?", &["module foo, wait proc", "enter asks, esc goes back"]),
-    ("3", "w", "Save records, as JSON lines", &["> file khelper-records.jsonl", "what < all that match (1) >"]),
+    ("3", "w", "Save records, as JSON lines", &["> file ", "khelper-records.jsonl", "what < all that match (1) >"]),
 ];
 
 /// Every screen says whose knobs these are in its first line, whatever stands in front of the rest.

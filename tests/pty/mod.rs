@@ -126,7 +126,8 @@ impl Start {
         let before = tcgetattr(&pty.slave).unwrap();
         let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
         let mut command = Command::new(&self.program);
-        command.args(&self.args).env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("STY").envs(self.env);
+        command.args(&self.args).env("TERM", "xterm-256color").env("LC_ALL", "C.UTF-8").env_remove("NO_COLOR");
+        command.env_remove("STY").env_remove("TMUX").envs(self.env);
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }

@@ -20,6 +20,7 @@ struct Look {
     text: String,
     ground: String,
     bold: bool,
+    faint: bool,
     underlined: bool,
 }
 
@@ -34,7 +35,7 @@ impl Look {
         if cell.inverse() {
             std::mem::swap(&mut text, &mut ground);
         }
-        Self { text, ground, bold: cell.bold(), underlined: cell.underline() }
+        Self { text, ground, bold: cell.bold(), faint: cell.dim(), underlined: cell.underline() }
     }
 }
 
@@ -86,11 +87,12 @@ fn put(out: &mut String, row: u16, end: u16, run: Option<(u16, String, Look)>) {
     let cells = |text: &str| u16::try_from(unicode_width::UnicodeWidthStr::width(text)).unwrap();
     let (x, width) = (x + blanks as f32 * CELL.0, f32::from(cells(said)) * CELL.0);
     let bold = if look.bold { " font-weight=\"bold\"" } else { "" };
+    let faint = if look.faint { " fill-opacity=\"0.6\"" } else { "" };
     let line = if look.underlined { " text-decoration=\"underline\"" } else { "" };
     let said = said.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     writeln!(
         out,
-        "<text x=\"{x:.1}\" y=\"{:.1}\" textLength=\"{width:.1}\" xml:space=\"preserve\" fill=\"{}\"{bold}{line}>{said}</text>",
+        "<text x=\"{x:.1}\" y=\"{:.1}\" textLength=\"{width:.1}\" xml:space=\"preserve\" fill=\"{}\"{bold}{faint}{line}>{said}</text>",
         y + 13.0,
         look.text
     )

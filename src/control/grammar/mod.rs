@@ -17,6 +17,7 @@ use crate::abi::wait::WaitMode;
 
 use super::command::Call;
 use super::knob::Key;
+use super::words::MASKS_AND_ROOT;
 
 /// `--set`, which may stand before or after the command.
 #[derive(Clone, Debug, Default, ClapArgs)]
@@ -51,6 +52,7 @@ pub struct Request {
 
 /// `khelper run`.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = MASKS_AND_ROOT)]
 pub struct Run {
     #[command(flatten)]
     /// Knobs to write first.
@@ -80,6 +82,7 @@ pub struct Run {
 
 /// `khelper probe`.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = MASKS_AND_ROOT)]
 pub struct Probe {
     #[command(flatten)]
     /// Knobs to write first.
@@ -91,6 +94,7 @@ pub struct Probe {
 
 /// `khelper mask`.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = MASKS_AND_ROOT)]
 pub struct Mask {
     #[command(flatten)]
     /// Knobs to write first.

@@ -1,6 +1,5 @@
 //! A field of text: bytes, so that every name and path can be given, with a cursor.
 
-use crate::abi::escape::screen;
 use crate::tui::text::{self, CUT};
 
 /// More than any name, path or argument list that makes sense.
@@ -27,17 +26,42 @@ pub enum Edit {
     KillWord,
 }
 
-/// Bytes and a cursor between two characters.
+/// Bytes and a cursor between two characters. Text that a field already held when its dialog opened can be *selected*:
+/// the first thing that is typed or pasted replaces it, backspace and delete clear it, a cursor movement keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Field {
     bytes: Vec<u8>,
     at: usize,
+    selected: bool,
 }
 
 impl Field {
     /// With this text, the cursor at its end.
     pub fn new(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.to_vec(), at: bytes.len() }
+        Self { bytes: bytes.to_vec(), at: bytes.len(), selected: false }
+    }
+
+    /// With this text, all of it selected.
+    pub fn prefilled(bytes: &[u8]) -> Self {
+        let mut field = Self::new(bytes);
+        field.select();
+        field
+    }
+
+    /// Selects the whole text and puts the cursor at its end. An empty field has nothing to select.
+    pub fn select(&mut self) {
+        self.at = self.bytes.len();
+        self.selected = !self.bytes.is_empty();
+    }
+
+    /// Keeps the text: what is typed from now on goes in at the cursor.
+    pub fn deselect(&mut self) {
+        self.selected = false;
+    }
+
+    /// Whether the next thing that is typed replaces the text.
+    pub fn is_selected(&self) -> bool {
+        self.selected
     }
 
     /// What was typed.
@@ -50,11 +74,18 @@ impl Field {
         self.bytes.is_empty()
     }
 
-    /// Takes text in at the cursor: all of it, or nothing if there is no room.
+    /// Takes text in at the cursor, or in place of what is selected: all of it, or nothing if there is no room.
     pub fn insert(&mut self, text: &[u8]) -> Result<(), String> {
-        let long = self.bytes.len() + text.len();
+        if text.is_empty() {
+            return Ok(());
+        }
+        let kept = if self.selected { 0 } else { self.bytes.len() };
+        let long = kept + text.len();
         if long > FIELD_MAX {
             return Err(format!("{long} bytes are more than a field holds ({FIELD_MAX}); nothing was taken in"));
+        }
+        if std::mem::take(&mut self.selected) {
+            self.delete(0, self.bytes.len());
         }
         self.bytes.splice(self.at..self.at, text.iter().copied());
         self.at += text.len();
@@ -65,9 +96,11 @@ impl Field {
         Ok(())
     }
 
-    /// Moves or deletes.
+    /// Moves or deletes. Of a selected text, backspace and delete take all; ctrl-u does so in any case.
     pub fn edit(&mut self, edit: Edit) {
+        let selected = std::mem::take(&mut self.selected);
         match edit {
+            Edit::Backspace | Edit::Delete if selected => self.delete(0, self.bytes.len()),
             Edit::Left => self.at = self.before(self.at),
             Edit::Right => self.at = self.after(self.at),
             Edit::Home => self.at = 0,
@@ -125,7 +158,7 @@ impl Field {
 
     /// What fits into `columns` cells around the cursor, escaped, and the cursor's cell within it.
     pub fn window(&self, columns: usize) -> (String, usize) {
-        let (left, right) = (screen(&self.bytes[..self.at]), screen(&self.bytes[self.at..]));
+        let (left, right) = (text::screen(&self.bytes[..self.at]), text::screen(&self.bytes[self.at..]));
         // One cell is kept for the cursor after the last character.
         let room = columns.saturating_sub(1);
         let (left_cells, right_cells) = (text::width(&left), text::width(&right));
@@ -178,6 +211,41 @@ mod tests {
         let mut f = Field::new(b"x");
         assert!(f.insert(&[b'y'; FIELD_MAX]).is_err());
         assert_eq!(f.bytes(), b"x");
+        // In place of a selected text there is room for one byte more, and what does not fit leaves it selected.
+        f.select();
+        assert!(f.insert(&[b'y'; FIELD_MAX + 1]).is_err());
+        assert_eq!((f.bytes(), f.is_selected()), (&b"x"[..], true));
+        f.insert(&[b'y'; FIELD_MAX]).unwrap();
+        assert_eq!((f.bytes().len(), f.is_selected()), (FIELD_MAX, false));
+    }
+
+    #[test]
+    fn the_first_key_replaces_a_selected_text_or_keeps_it() {
+        let after = |edits: &[Edit], typed: &[u8]| {
+            let mut f = Field::prefilled(b"dummy");
+            edits.iter().for_each(|edit| f.edit(*edit));
+            f.insert(typed).unwrap();
+            assert_eq!(f.is_selected(), edits.is_empty() && typed.is_empty());
+            String::from_utf8(f.bytes().to_vec()).unwrap()
+        };
+        assert_eq!((after(&[], b"snd"), after(&[], b"")), ("snd".into(), "dummy".into()));
+        for clears in [Edit::Backspace, Edit::Delete, Edit::KillLine] {
+            assert_eq!((after(&[clears], b""), after(&[clears], b"x")), (String::new(), "x".into()), "{clears:?}");
+        }
+        for (keeps, then) in
+            [(Edit::Left, "dummxy"), (Edit::Right, "dummyx"), (Edit::Home, "xdummy"), (Edit::End, "dummyx")]
+        {
+            assert_eq!((after(&[keeps], b""), after(&[keeps], b"x")), ("dummy".into(), then.into()), "{keeps:?}");
+            assert_eq!(after(&[keeps, Edit::Home, Edit::Delete], b""), "ummy", "{keeps:?}");
+        }
+        // A word is deleted of a path, and the rest of it stays.
+        let mut path = Field::prefilled(b"/sbin/modprobe");
+        path.edit(Edit::KillWord);
+        assert_eq!((path.bytes(), path.is_selected()), (&b"/sbin/"[..], false));
+        let mut empty = Field::prefilled(b"");
+        assert!(!empty.is_selected());
+        empty.select();
+        assert!(!empty.is_selected());
     }
 
     proptest! {

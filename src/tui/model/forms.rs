@@ -48,6 +48,18 @@ impl ModuleForm {
     /// How many fields.
     pub const FIELDS: usize = 3;
 
+    /// Puts the focus on the first field and selects what every field holds from before.
+    pub fn open(&mut self) {
+        (self.focus, self.error) = (0, None);
+        self.name.select();
+        self.count.select();
+    }
+
+    /// After a request: the next one is for a single module again, whatever the count was.
+    pub fn used(&mut self) {
+        (self.count, self.error) = (Field::new(b"1"), None);
+    }
+
     /// The name and how many times, if both mean something.
     pub fn check(&self) -> Result<(ModuleName, u32), Wrong> {
         let name = ModuleName::parse(self.name.bytes()).map_err(|e| (0, say(&e)))?;
@@ -80,6 +92,14 @@ pub struct CallForm {
 impl CallForm {
     /// How many fields.
     pub const FIELDS: usize = 5;
+
+    /// Puts the focus on the first field and selects what every field holds from before.
+    pub fn open(&mut self) {
+        (self.focus, self.error) = (0, None);
+        self.path.select();
+        self.args.select();
+        self.masks.iter_mut().for_each(Field::select);
+    }
 
     /// The call, if every field means something.
     pub fn check(&self, known: CapMask) -> Result<Call, Wrong> {
@@ -125,9 +145,9 @@ pub struct PathForm {
 }
 
 impl PathForm {
-    /// With the path that is live.
+    /// With the live path, selected.
     pub fn new(live: &[u8]) -> Self {
-        Self { path: Field::new(live), ticket: None, error: None }
+        Self { path: Field::prefilled(live), ticket: None, error: None }
     }
 
     /// The path, if it is one (SYS-6).

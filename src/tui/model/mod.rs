@@ -30,6 +30,7 @@ use crate::sys::local::Local;
 use super::Options;
 use super::keymap::Keymap;
 use super::msg::{Effect, Ticket};
+use super::terminal_type::Clipboard;
 use super::theme::Theme;
 use activity::Activity;
 use dialog::Dialog;
@@ -153,8 +154,10 @@ pub struct Model {
     pub theme: Theme,
     /// What each key does.
     pub keys: Keymap,
-    /// Nothing beyond ASCII is drawn, and there is no clipboard: the Linux console (`TERM=linux`).
+    /// Nothing beyond ASCII is drawn.
     pub ascii: bool,
+    /// Who gets what is copied.
+    pub clipboard: Clipboard,
     /// The time on the engine's clock.
     pub now: Micros,
     /// The screen.
@@ -208,6 +211,7 @@ impl Model {
             theme: Theme::ansi(),
             keys: Keymap::default(),
             ascii: false,
+            clipboard: Clipboard::default(),
             now: snapshot.now,
             tab: Tab::Overview,
             dialogs: Vec::new(),

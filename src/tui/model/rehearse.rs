@@ -75,6 +75,14 @@ impl Default for RehearseForm {
 }
 
 impl RehearseForm {
+    /// Puts the focus on the first field and selects what every field holds from before.
+    pub fn open(&mut self) {
+        (self.focus, self.error) = (0, None);
+        for field in [&mut self.module, &mut self.path, &mut self.args] {
+            field.select();
+        }
+    }
+
     /// How many fields there are now.
     pub const fn fields(&self) -> usize {
         match self.subject {

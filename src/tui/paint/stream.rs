@@ -58,9 +58,17 @@ fn place_or_style(rest: &[u8]) -> Option<usize> {
         std::str::from_utf8(&params[..length]).ok()?.split(';').map(|n| n.parse().ok()).collect();
     let known = match (params[length], &numbers?[..]) {
         (b'H', [row, column]) => *row > 0 && *column > 0,
-        // Bold, underlined, reversed and their ends; one of 16 colours, or the terminal's own.
-        (b'm', [0 | 1 | 4 | 7 | 22 | 24 | 27 | 39 | 49 | 59] | [38 | 48, 5, 0..16]) => true,
-        (b'm', [39, 49] | [38, 5, 0..16, 48, 5, 0..16] | [38, 5, 0..16, 49] | [39, 48, 5, 0..16]) => true,
+        // Everything off; then bold, faint, underlined, reversed, one of 16 colours, one of 16 grounds, in this order.
+        (b'm', [0, codes @ ..]) => {
+            let rank = |code: &u16| match code {
+                1 | 2 | 4 | 7 => Some(*code),
+                30..=37 | 90..=97 => Some(30),
+                40..=47 | 100..=107 => Some(40),
+                _ => None,
+            };
+            let ranks: Option<Vec<u16>> = codes.iter().map(rank).collect();
+            ranks.is_some_and(|ranks| ranks.is_sorted_by(|one, next| one < next))
+        }
         _ => false,
     };
     known.then_some(2 + length + 1)

@@ -27,11 +27,17 @@ fn screen_passes_a_copy_on_in_pieces() {
 
 #[test]
 fn what_is_foreign_is_found() {
-    let ours = "\x1b[?1049h\x1b[?2026h\x1b[2;1H\x1b[38;5;9mé■\x1b[0m\x1b[?2026l\x1b]52;c;eA==\x1b\\";
+    let ours = "\x1b[?1049h\x1b[?2026h\x1b[2;1H\x1b[0;1;4;91;107mé■\x1b[0m\x1b[?2026l\x1b]52;c;eA==\x1b\\";
     assert_eq!(foreign(ours.as_bytes()), None);
-    let theirs: [&[u8]; 22] = [
+    let theirs: [&[u8]; 28] = [
         b"\x1b[2K",
+        b"\x1b[m",
         b"\x1b[31m",
+        b"\x1b[0;5m",
+        b"\x1b[0;4;1m",
+        b"\x1b[0;38;5;9m",
+        b"\x1b[0;31;32m",
+        b"\x1b[0;48m",
         b"\x1b[38;5;16m",
         b"\x1b[H",
         b"\x1b[0;0H",
@@ -75,7 +81,7 @@ impl Seen {
         let file = tempfile::tempfile().unwrap();
         let tty = Tty::onto(file.try_clone().unwrap().into());
         let size = (model.columns, model.rows);
-        let painter = Painter::new(Arc::new(tty), b"\x1b[?1049h", size);
+        let painter = Painter::new(Arc::new(tty), b"\x1b[?1049h", size, TerminalType::default());
         Self { painter, file, read: 0, parser: Parser::new(size.1, size.0, 0) }
     }
 

@@ -66,8 +66,8 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Last => a.jump(Target::Last),
         Action::Follow => follow(model),
         Action::Pause => pause(model),
-        Action::Filter => a.typing = Some(Typing::Words),
-        Action::Glob => a.typing = Some(Typing::Globs),
+        Action::Filter => filter(model, Typing::Words),
+        Action::Glob => filter(model, Typing::Globs),
         Action::KeepFilter => a.typing = None,
         Action::EndFilter => end_filter(model),
         Action::Outcome => {
@@ -124,6 +124,14 @@ fn pause(model: &mut Model) {
         None => "no longer paused",
     };
     model.say(Mood::Quiet, words);
+}
+
+/// Starts to type a filter, in place of the one that is there or in addition to it.
+fn filter(model: &mut Model, what: Typing) {
+    model.activity.typing = Some(what);
+    if let Some(field) = model.activity.field() {
+        field.select();
+    }
 }
 
 /// What was typed is taken away.

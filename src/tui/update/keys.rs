@@ -86,11 +86,11 @@ fn step(model: &mut Model, action: Action) {
         Action::NextTab => turn(model, 1),
         Action::PreviousTab => turn(model, Tab::ALL.len() - 1),
         Action::Module => open(model, "asking for a module", |m| {
-            (m.module.focus, m.module.error) = (0, None);
+            m.module.open();
             Dialog::Module
         }),
         Action::Call => open(model, "calling a helper", |m| {
-            (m.call.focus, m.call.error) = (0, None);
+            m.call.open();
             Dialog::Call
         }),
         Action::Path => open(model, "editing kernel.modprobe", |m| Dialog::Path(path::form(m))),

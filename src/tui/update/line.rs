@@ -11,7 +11,7 @@ use crate::abi::module::ModuleName;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::control::grammar::line::{Line, Resettable, Verb, Work};
 use crate::control::grammar::{Get, Mask, Request, Run, assignment, key};
-use crate::control::words::Mood;
+use crate::control::words::{self, Mood};
 use crate::control::{Command, Key, MaskKnob, read};
 use crate::tui::history;
 use crate::tui::model::dialog::{Dialog, Page};
@@ -260,6 +260,7 @@ fn page_of_masks(model: &mut Model, mask: &Mask) -> Result<Vec<Effect>, String> 
         let forms = every_form(expr.resolve(known, known), known);
         lines.extend(forms.map(|(name, value)| format!("  {name:<8} {}", value.replace('\t', " "))));
     }
+    lines.push(format!("note: {}", words::MASKS_AND_ROOT));
     open_page(model, "Masks in every form", lines);
     Ok(Vec::new())
 }

@@ -41,7 +41,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
             model.say(Mood::Quiet, "the cursor follows the newest line");
         }
         Action::Level => log.next_level(),
-        Action::Filter => log.typing = true,
+        Action::Filter => {
+            log.typing = true;
+            log.words.select();
+        }
         Action::KeepFilter => log.typing = false,
         Action::EndFilter => {
             (log.typing, log.words) = (false, Field::default());
@@ -64,5 +67,5 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let text = format!("{} {} {}", line.time, crate::tui::model::log::level_name(line.level), line.words());
-    super::records::copied(model, "the line", text.into_bytes())
+    super::copy::to_clipboard(model, "the line", text.into_bytes())
 }

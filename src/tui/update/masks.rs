@@ -10,6 +10,8 @@ use crate::tui::model::masks::{KNOBS, brief, live, short};
 use crate::tui::model::{mask_forms, presets};
 use crate::tui::msg::Effect;
 
+use super::copy;
+
 /// Chooses a column, or changes the draft of the chosen one. While rows are filtered, only those that are shown change.
 pub(super) fn edit(model: &mut Model, action: Action) {
     let masks = &mut model.masks;
@@ -68,6 +70,7 @@ pub(in crate::tui) fn changes(model: &Model, draft: [CapMask; 2]) -> String {
 /// Starts to type what rows are to be shown.
 pub(super) fn filter(model: &mut Model) {
     model.masks.filtering = true;
+    model.masks.filter.select();
     model.masks.before = Some(model.masks.cursor);
 }
 
@@ -96,18 +99,9 @@ pub(super) fn take_preset(model: &mut Model, choice: usize) {
 /// Copies the chosen form of the draft.
 pub(super) fn copy(model: &mut Model, choice: usize) -> Vec<Effect> {
     model.dialogs.pop();
-    if model.ascii {
-        model.say(Mood::Warned, "not copied: the Linux console has no clipboard");
-        return Vec::new();
-    }
     let Some(form) = mask_forms::draft(model).into_iter().nth(choice) else { return Vec::new() };
-    let text = format!(
-        "{} was sent to the terminal's clipboard ({} bytes; a terminal that does not know OSC 52 ignores it)",
-        form.title(),
-        form.text.len()
-    );
-    model.say(Mood::Quiet, text);
-    vec![Effect::Copy(form.text.into_bytes())]
+    let title = form.title();
+    copy::to_clipboard(model, &title, form.text.into_bytes())
 }
 
 /// How many rows the list in a dialog has.

@@ -4,6 +4,7 @@ mod activity;
 mod answers;
 mod call;
 mod confirm;
+mod copy;
 mod gate;
 mod keys;
 mod line;
@@ -25,6 +26,7 @@ mod written;
 
 pub(in crate::tui) use masks::changes;
 
+use super::ascii;
 use super::model::Model;
 use super::model::warnings::screen_again;
 use super::msg::{Effect, Msg};
@@ -32,6 +34,8 @@ use crate::control::words::Mood;
 
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    // What is measured here (how far a page can be scrolled, say) is measured as it is drawn.
+    let _ascii = ascii::only(model.ascii);
     let mut effects = take(model, msg);
     log::settle(model);
     // Last of all: what is to be looked at follows from everything else.
@@ -41,6 +45,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 
 /// The model as it is was put on the screen.
 pub fn shown(model: &mut Model) {
+    let _ascii = ascii::only(model.ascii);
     confirm::shown(model);
 }
 

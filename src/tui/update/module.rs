@@ -15,7 +15,7 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
             return Vec::new();
         }
     };
-    model.module.error = None;
+    model.module.used();
     model.dialogs.pop();
     let batch = open_batch(model, name.to_string(), count);
     let wait = model.module.wait;

@@ -100,6 +100,10 @@ fn target(model: &mut Model, at: usize) {
             let was_there = focus_on(model, at);
             if was_there {
                 pick(model, true);
+                // As in any other program: a click into a field keeps its text.
+                if let Some((field, _)) = model.field() {
+                    field.deselect();
+                }
             }
         }
         _ => {}

@@ -11,6 +11,7 @@ use crate::tui::model::records::{CopyRecord, Kill, Repeat, Save, SaveForm, Saved
 use crate::tui::model::{Model, Pending, args};
 use crate::tui::msg::{Effect, Ticket};
 
+use super::copy;
 use super::module::open_batch;
 use super::refused_read_only;
 
@@ -133,17 +134,7 @@ pub(super) fn submit_copy(model: &mut Model) -> Vec<Effect> {
         _ => args::join(record.argv()),
     };
     let what = format!("#{} ({})", record.id, CopyRecord::FORMS[copy.choice.min(1)]);
-    copied(model, &what, text.into_bytes())
-}
-
-/// Says what became of a copy, as far as it can be known.
-pub(super) fn copied(model: &mut Model, what: &str, bytes: Vec<u8>) -> Vec<Effect> {
-    let text = format!(
-        "{what} was sent to the terminal's clipboard ({} bytes; a terminal that does not know OSC 52 ignores it)",
-        bytes.len()
-    );
-    model.say(Mood::Quiet, text);
-    vec![Effect::Copy(bytes)]
+    copy::to_clipboard(model, &what, text.into_bytes())
 }
 
 /// Asks where.
@@ -155,7 +146,7 @@ pub(super) fn open_save(model: &mut Model) {
     let on_page = matches!(model.dialogs.last(), Some(Dialog::Detail(_)));
     let form = SaveForm {
         focus: 0,
-        path: Field::new(FILE),
+        path: Field::prefilled(FILE),
         all: !on_page || record.is_none(),
         record,
         stage: Saving::Typing,

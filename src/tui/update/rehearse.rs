@@ -14,7 +14,7 @@ use super::replies::explain;
 /// Asks what is to be run.
 pub(super) fn open(model: &mut Model) {
     if !refused_read_only(model, "rehearsing") {
-        (model.rehearse.focus, model.rehearse.error) = (0, None);
+        model.rehearse.open();
         model.dialogs.push(Dialog::Rehearse);
     }
 }

@@ -13,9 +13,11 @@ use crate::control::words::Mood;
 use crate::control::{Command, Key, MaskKnob, Reply, Written};
 use crate::engine::snapshot::Snapshot;
 use crate::policy::gate::Depth;
+use crate::tui::drawn::keys as press;
 use crate::tui::fixture::{self, KNOWN};
 use crate::tui::keymap::{self, Keymap, Rebind};
 use crate::tui::model::dialog::{Dialog, Quitting};
+use crate::tui::model::records::{Existing, Unsaved};
 use crate::tui::model::rehearse::Rehearsed;
 use crate::tui::model::{Pending, Tab};
 
@@ -304,6 +306,7 @@ fn an_invalid_form_says_why_and_keeps_what_was_typed() {
     key(&mut m, KeyCode::Esc);
     key(&mut m, KeyCode::Char('m'));
     assert_eq!(m.module.name.bytes(), long.as_bytes());
+    key(&mut m, KeyCode::End);
     key(&mut m, KeyCode::Backspace);
     assert_eq!(commands(type_in(&mut m, "\n")).len(), 1);
 
@@ -315,6 +318,111 @@ fn an_invalid_form_says_why_and_keeps_what_was_typed() {
         assert!(type_in(&mut m, &format!("{count}\n")).is_empty(), "{count}");
         assert!(m.module.error.as_ref().unwrap().contains("from 1 to 200"));
     }
+}
+
+/// Every field that holds text when it is opened, how it is opened, and what it holds when a letter was typed.
+#[test]
+fn text_that_a_field_holds_when_it_opens_is_replaced_by_what_is_typed() {
+    type Holds = fn(&Model) -> Vec<u8>;
+    let save: Holds = |m| match m.dialogs.last() {
+        Some(Dialog::Save(form)) => form.path.bytes().to_vec(),
+        other => panic!("{other:?}"),
+    };
+    let path: Holds = |m| match m.dialogs.last() {
+        Some(Dialog::Path(form)) => form.path.bytes().to_vec(),
+        other => panic!("{other:?}"),
+    };
+    let fields: [(&str, &str, &str, &str, Holds); 12] = [
+        ("mdummy⎋", "m", "", "dummy", |m| m.module.name.bytes().to_vec()),
+        ("m", "", "\t\t", "1", |m| m.module.count.bytes().to_vec()),
+        ("c/bin/a⎋", "c", "", "/bin/a", |m| m.call.path.bytes().to_vec()),
+        ("c\t-v⎋", "c", "\t", "-v", |m| m.call.args.bytes().to_vec()),
+        ("c\t\t\tfull⎋", "c", "\t\t\t", "full", |m| m.call.masks[0].bytes().to_vec()),
+        ("c\t\t\t\tempty⎋", "c", "\t\t\t\t", "empty", |m| m.call.masks[1].bytes().to_vec()),
+        ("e", "", "", "/sbin/modprobe", path),
+        ("3w", "", "", "khelper-records.jsonl", save),
+        ("2 p→\tusb⎋", "p", "\t", "usb", |m| m.rehearse.module.bytes().to_vec()),
+        ("2 p→→\t/bin/b⎋", "p", "\t", "/bin/b", |m| m.rehearse.path.bytes().to_vec()),
+        ("2/net\n", "/", "", "net", |m| m.masks.filter.bytes().to_vec()),
+        ("4/warn\n", "/", "", "warn", |m| m.log.words.bytes().to_vec()),
+    ];
+    for (before, opens, goes, held, holds) in fields {
+        let opened = |then: &str| {
+            let mut m = model();
+            press(&mut m, &format!("{before}{opens}{goes}"));
+            assert_eq!(holds(&m), held.as_bytes(), "{before}{opens}");
+            press(&mut m, then);
+            String::from_utf8(holds(&m)).unwrap()
+        };
+        assert_eq!((opened("x"), opened("xy")), ("x".into(), "xy".into()), "{before}{opens}: replaced");
+        assert_eq!(
+            (opened("→xy"), opened("←→xy")),
+            (format!("{held}xy"), format!("{held}xy")),
+            "{before}{opens}: kept"
+        );
+        assert_eq!(opened("⇱x"), format!("x{held}"), "{before}{opens}: kept");
+    }
+    // Both filters of Activity; pasted text replaces as typed text does.
+    let mut m = model();
+    press(&mut m, "3/foo\n*usb*\n/");
+    update(&mut m, Msg::Paste(b"bar baz".to_vec()));
+    assert_eq!((m.activity.words.bytes(), m.activity.globs.bytes()), (&b"bar baz"[..], &b"usb*"[..]));
+    press(&mut m, "\n*");
+    key(&mut m, KeyCode::Backspace);
+    assert_eq!((m.activity.words.bytes(), m.activity.globs.bytes()), (&b"bar baz"[..], &b""[..]));
+}
+
+/// What one field is typed in leaves the others as they were, selected until they are typed in themselves; a click into
+/// the field with the focus keeps its text.
+#[test]
+fn a_field_stays_selected_until_it_is_typed_in() {
+    let mut m = model();
+    press(&mut m, "cold\t-a⎋cnew\t\t⎋");
+    assert_eq!((m.call.path.bytes(), m.call.args.bytes()), (&b"new"[..], &b"-a"[..]));
+    assert!(!m.call.path.is_selected() && m.call.args.is_selected());
+    press(&mut m, "c\t\t\t\t\t");
+    assert!(m.call.path.is_selected(), "walking through the fields is no typing");
+    // One row below the title of the dialog stands its first field, at a column within the frame.
+    let front = crate::tui::drawn::rows(&crate::tui::drawn::page(&m));
+    let y = front.iter().position(|row| row.contains("> path")).unwrap();
+    update(&mut m, Msg::Mouse(crate::tui::msg::Mouse { what: crate::tui::msg::Click::Press, x: 20, y: y as u16 }));
+    press(&mut m, "er");
+    assert_eq!(m.call.path.bytes(), b"newer");
+}
+
+#[test]
+fn the_next_request_is_for_one_module_whatever_the_last_was_for() {
+    let mut m = model();
+    press(&mut m, "mdummy\t\t80");
+    assert_eq!(commands(key(&mut m, KeyCode::Enter)).len(), 80);
+    press(&mut m, "m");
+    assert_eq!((m.module.name.bytes(), m.module.count.bytes()), (&b"dummy"[..], &b"1"[..]));
+    let asked = commands(type_in(&mut m, "snd-foo\n"));
+    let [(_, Command::RequestModule { name, .. })] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!(name, b"snd-foo");
+    // What was typed and not used is kept, the count too.
+    press(&mut m, "mloop\t\t7⎋m");
+    assert_eq!((m.module.name.bytes(), m.module.count.bytes()), (&b"loop"[..], &b"7"[..]));
+}
+
+/// A name that is taken already is typed over as a whole, not on.
+#[test]
+fn a_file_is_never_saved_under_two_names_in_one() {
+    let mut m = model();
+    press(&mut m, "3w");
+    let [Effect::Save(save)] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
+    assert_eq!(save.path, b"khelper-records.jsonl");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let there = Existing::new(&file.as_file().metadata().unwrap());
+    update(&mut m, Msg::Saved { ticket: save.ticket, result: Err(Unsaved::Exists(there)) });
+    press(&mut m, "⎋other.jsonl");
+    let [Effect::Save(save)] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
+    assert_eq!(save.path, b"other.jsonl");
+    // What was typed by hand is gone on with when it was wrong.
+    update(&mut m, Msg::Saved { ticket: save.ticket, result: Err(Unsaved::Failed("a full disk".into())) });
+    press(&mut m, "2");
+    let [Effect::Save(save)] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
+    assert_eq!(save.path, b"other.jsonl2");
 }
 
 #[test]

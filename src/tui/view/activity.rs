@@ -76,7 +76,7 @@ pub(super) fn hit(model: &Model, at: Position) -> Option<usize> {
     (list.contains(at) && index < model.activity.answer.matched).then_some(index)
 }
 
-/// Draws it; where the cursor is, while a filter is typed.
+/// Draws it; where the cursor is: in the filter while one is typed, else on the chosen row.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let parts = parts(model, area);
     let columns = usize::from(parts.list.width);
@@ -88,7 +88,14 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
         put(buf, parts.hidden, &[line(text::fit(hides, columns), model.theme.dim)]);
     }
     record(model, parts.detail, buf);
-    filters(model, parts.filters, buf)
+    filters(model, parts.filters, buf).or_else(|| chosen(&model.activity, parts.list))
+}
+
+/// The first cell of the row under the cursor, if it is in sight.
+fn chosen(activity: &Activity, list: Rect) -> Option<Position> {
+    let row = activity.at?.0.checked_sub(activity.top)?;
+    let at = Position { x: list.x, y: list.y.checked_add(u16::try_from(row).ok()?)? };
+    (list.contains(at) && activity.answer.matched > 0).then_some(at)
 }
 
 fn list(model: &Model, area: Rect, columns: usize) -> Vec<Line<'static>> {
@@ -177,7 +184,7 @@ fn filters(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
         Some(why) => format!(" ✗ {why}"),
         None if a.typing.is_some() && !a.is_current() => " reading".to_owned(),
         None if a.typing.is_some() => format!(" {} of {}", a.answer.matched, a.answer.looked),
-        None if !a.globs.is_empty() => format!(" modules {}", crate::abi::escape::screen(a.globs.bytes())),
+        None if !a.globs.is_empty() => format!(" modules {}", text::screen(a.globs.bytes())),
         None => " (/ changes it, esc ends it)".to_owned(),
     };
     let says = text::fit(&says, usize::from(area.width / 2));

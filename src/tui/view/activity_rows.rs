@@ -67,7 +67,7 @@ pub(super) fn row(model: &Model, row: &Row, columns: usize) -> Line<'static> {
     let (id, ending) = (format!("#{}", row.id), row.ending.text());
     let cells = cells(&w, [&id, time, &row.title, row.wait, &who(&row.who, w.who), &ending, &lasts]);
     let mark = if under { ">" } else { " " };
-    let style = |style: Style| if under { style.patch(model.theme.selected) } else { style };
+    let style = |style: Style| if under { model.theme.chosen(style) } else { style };
     let ending_at = cells.len() - 2;
     let spans = cells.into_iter().enumerate().map(|(at, text)| match at {
         0 => Span::styled(format!("{mark}{}", &text[1..]), style(model.theme.text)),

@@ -5,7 +5,6 @@ use ratatui::text::Line;
 
 use crate::abi::birth::Enforcement;
 use crate::abi::cap::{CapMask, CapSets};
-use crate::abi::escape::screen;
 use crate::abi::mask::hex;
 use crate::control::words::{self, chain, took};
 use crate::engine::record::{Kind, Record, State};
@@ -69,12 +68,12 @@ pub(super) fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<
     }
     page.put("argv", &args::join(r.argv()), theme.text, text::fold);
     if r.argv().first().is_some_and(|first| **first != *r.path) {
-        page.say("path", &screen(&r.path), theme.text);
+        page.say("path", &text::screen(&r.path), theme.text);
     }
     times(&mut page, detail);
     rights(&mut page, r);
     output(&mut page, detail);
-    let env = r.env.iter().map(|e| screen(e)).collect::<Vec<_>>().join(", ");
+    let env = r.env.iter().map(|e| text::screen(e)).collect::<Vec<_>>().join(", ");
     page.say("env", if env.is_empty() { "(empty)" } else { &env }, theme.text);
     asked(&mut page, detail);
     page.lines
@@ -120,7 +119,7 @@ fn rights(page: &mut Page<'_>, r: &Record) {
             let style = if enforced.name() == "masks" { theme.text } else { theme.warn };
             page.say("enforced", &format!("by {}", enforced.name()), style);
         }
-        None => page.say("enforced", "nothing was launched", theme.dim),
+        None => page.say("enforced", "nothing was launched", theme.text),
     }
     if let Some(sets) = r.caps_started.as_deref().filter(|sets| Some(*sets) != r.caps.as_deref()) {
         page.say("began", &sets_words(sets, known), theme.text);

@@ -10,6 +10,34 @@ use crate::tui::text;
 
 use super::put;
 
+/// Beside a selected text, so that neither a colour nor reverse video is needed to see that it is.
+const SELECTED: [&str; 2] = ["selected: typing replaces it", "selected"];
+/// Around it where there is no room for words.
+const BRACKETS: [&str; 2] = ["[", "]"];
+
+/// What is typed in so many cells, with its style, and the cell of the cursor. Of a field that is not typed in nothing is
+/// selected.
+pub(super) fn spans(model: &Model, field: &Field, room: usize, typed: bool) -> (Vec<Span<'static>>, usize) {
+    let theme = &model.theme;
+    let (whole, cursor) = field.window(room);
+    if !typed || !field.is_selected() {
+        let style = if typed { theme.field } else { theme.text };
+        return (vec![Span::styled(text::pad(&whole, room), style)], cursor);
+    }
+    let blank = |cells: usize| Span::styled(" ".repeat(cells), theme.field);
+    // The cursor's cell and a blank stand between the text and the words.
+    let fits = |words: &&str| text::width(&whole) + 2 + words.len() <= room && !whole.starts_with(text::CUT);
+    if let Some(words) = SELECTED.into_iter().find(fits) {
+        let between = room - text::width(&whole) - words.len();
+        let spans = vec![Span::styled(whole, theme.prefilled), blank(between), Span::styled(words, theme.dim)];
+        return (spans, cursor);
+    }
+    let (shown, cursor) = field.window(room.saturating_sub(2));
+    let left = room.saturating_sub(text::width(&shown) + 2);
+    let [open, close] = BRACKETS.map(|bracket| Span::styled(bracket, theme.dim));
+    (vec![open, Span::styled(shown, theme.prefilled), close, blank(left)], cursor + 1)
+}
+
 /// Draws it; where the cursor is, if it is typed in.
 pub(super) fn draw(
     model: &Model,
@@ -21,13 +49,10 @@ pub(super) fn draw(
 ) -> Option<Position> {
     let columns = usize::from(area.width);
     let room = columns.saturating_sub(text::width(mark) + text::width(says));
-    let (shown, cursor) = field.window(room);
-    let style = if typed { model.theme.selected } else { model.theme.text };
-    let line = Line::from(vec![
-        Span::styled(mark.to_owned(), model.theme.title),
-        Span::styled(text::pad(&shown, room), style),
-        Span::styled(says.to_owned(), model.theme.dim),
-    ]);
+    let (typed_in, cursor) = spans(model, field, room, typed);
+    let mut line = Line::from(Span::styled(mark.to_owned(), model.theme.title));
+    line.spans.extend(typed_in);
+    line.push_span(Span::styled(says.to_owned(), model.theme.dim));
     put(buf, area, &[line]);
     let x = u16::try_from(text::width(mark) + cursor).ok()?;
     let at = Position { x: area.x.checked_add(x)?, y: area.y };

@@ -8,7 +8,7 @@ use ratatui::text::{Line as Row, Span};
 use crate::engine::event::Level;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::log::{Line, level_name};
+use crate::tui::model::log::{Line, Log, level_name};
 use crate::tui::text;
 
 use super::{Areas, field, line, put};
@@ -41,7 +41,7 @@ pub(in crate::tui) fn top(model: &Model) -> usize {
     let (list, log) = (list(model), &model.log);
     let (columns, rows) = (usize::from(list.width), usize::from(list.height).max(1));
     let Some(index) = log.index() else { return 0 };
-    let height = |index: usize| log.ring.line(log.shown[index]).map_or(0, |l| wrapped(l, columns).1.len());
+    let height = |index: usize| height(log, index, columns);
     // The first line of a screen that ends with this one.
     let first_before = |end: usize| {
         let (mut first, mut used) = (end, height(end));
@@ -63,14 +63,14 @@ pub(super) fn hit(model: &Model, at: Position) -> Option<usize> {
         return None;
     }
     (log.top..log.shown.len()).find(|index| {
-        let height = log.ring.line(log.shown[*index]).map_or(0, |l| wrapped(l, usize::from(list.width)).1.len());
+        let height = height(log, *index, usize::from(list.width));
         let is_it = rows < height;
         rows = rows.saturating_sub(height);
         is_it
     })
 }
 
-/// Draws it; where the cursor is, while the filter is typed.
+/// Draws it; where the cursor is: in the filter while that is typed, else on the chosen line.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let [head, filter, list, hidden] = parts(model, area);
     let columns = usize::from(area.width);
@@ -79,11 +79,26 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
     let whole = format!("hidden: time ({} copies the line whole)", model.keys.key(Action::Copy));
     put(buf, hidden, &[line(text::fit(&whole, columns), model.theme.dim)]);
     if filter.is_empty() {
-        return None;
+        return chosen(model, list);
     }
     let says = if model.log.typing { String::new() } else { " (/ changes it, esc ends it)".to_owned() };
     let says = text::fit(&says, columns / 2);
-    field::draw(model, filter, buf, ("/ ", &says), &model.log.words, model.log.typing)
+    field::draw(model, filter, buf, ("/ ", &says), &model.log.words, model.log.typing).or_else(|| chosen(model, list))
+}
+
+/// The first cell of the line under the cursor, if it is in sight.
+fn chosen(model: &Model, list: Rect) -> Option<Position> {
+    let log = &model.log;
+    let index = log.index()?;
+    let columns = usize::from(list.width);
+    let above: usize = (log.top..index).map(|index| height(log, index, columns)).sum();
+    let at = Position { x: list.x, y: list.y.checked_add(u16::try_from(above).ok()?)? };
+    (index >= log.top && list.contains(at)).then_some(at)
+}
+
+/// How many rows the line takes, one of those that are shown.
+fn height(log: &Log, index: usize, columns: usize) -> usize {
+    log.shown.get(index).and_then(|number| log.ring.line(*number)).map_or(0, |line| wrapped(line, columns).1.len())
 }
 
 fn head_words(model: &Model, columns: usize) -> String {
@@ -122,7 +137,7 @@ fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Row<'static>> {
     for (index, number) in log.shown.iter().enumerate().skip(log.top) {
         let Some(one) = log.ring.line(*number) else { continue };
         let under = Some(index) == at;
-        let style = |style: Style| if under { style.patch(model.theme.selected) } else { style };
+        let style = |style: Style| if under { model.theme.chosen(style) } else { style };
         let (head, words) = wrapped(one, columns);
         for (row, words) in words.into_iter().enumerate() {
             let head = if row == 0 { head.clone() } else { " ".repeat(text::width(&head)) };

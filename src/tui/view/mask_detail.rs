@@ -6,6 +6,7 @@ use ratatui::text::Line;
 use crate::abi::cap::CapMask;
 use crate::abi::mask::{hex, kernel_words, libcap, names, systemd};
 use crate::control::MaskKnob;
+use crate::control::words::masks_and_uid;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, difference, live, short};
@@ -125,8 +126,7 @@ fn capability(model: &Model, out: &mut Lines) {
 fn caveats(model: &Model, out: &mut Lines) {
     let s = &model.snapshot;
     if s.uid != 0 {
-        let why = format!("! this host is not root (uid {}): a helper has no capability whatever the masks say", s.uid);
-        out.say(&why, model.theme.warn);
+        out.say(&format!("! {}", masks_and_uid(s.uid)), model.theme.warn);
     }
     let unknown: Vec<&str> = [("bounding", s.host.bounding), ("inheritable", s.host.inheritable)]
         .into_iter()
@@ -180,6 +180,9 @@ pub(super) fn whole(model: &Model, columns: usize) -> Vec<Line<'static>> {
         forms(model, knob, &mut out, true);
     }
     differences(model, &mut out);
+    if model.snapshot.uid == 0 {
+        out.say(&format!("! {}", masks_and_uid(0)), model.theme.warn);
+    }
     caveats(model, &mut out);
     out.lines
 }

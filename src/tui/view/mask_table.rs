@@ -11,7 +11,7 @@ use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::text;
 
-use super::line;
+use super::{field, line};
 
 /// Before the filter.
 const FILTER_MARK: &str = "/ ";
@@ -69,20 +69,27 @@ fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
         false => format!(" {shown} of {} ({} changes it)", model.snapshot.known.len(), model.keys.key(Action::Filter)),
     };
     let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
-    let (typed, _) = masks.filter.window(room);
-    let style = if masks.filtering { model.theme.selected } else { model.theme.text };
-    vec![Line::from(vec![
-        Span::styled(FILTER_MARK, model.theme.title),
-        Span::styled(text::pad(&typed, room), style),
-        Span::styled(says, model.theme.dim),
-    ])]
+    let (typed, _) = field::spans(model, &masks.filter, room, masks.filtering);
+    let mut line = Line::from(Span::styled(FILTER_MARK, model.theme.title));
+    line.spans.extend(typed);
+    line.push_span(Span::styled(says, model.theme.dim));
+    vec![line]
 }
 
 /// The cell of the cursor in the filter's line.
 pub(super) fn filter_cursor(model: &Model, columns: usize) -> Option<usize> {
     let says = format!(" {} of {}", model.masks.shown(model.snapshot.known).len(), model.snapshot.known.len());
     let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
-    model.masks.filtering.then(|| FILTER_MARK.len() + model.masks.filter.window(room).1)
+    model.masks.filtering.then(|| FILTER_MARK.len() + field::spans(model, &model.masks.filter, room, true).1)
+}
+
+/// The row of the table, counted from its top, in which the chosen capability stands.
+pub(super) fn chosen_row(model: &Model, columns: usize, rows: usize) -> Option<usize> {
+    let all: Vec<Capability> = model.masks.shown(model.snapshot.known).iter().collect();
+    let at = all.iter().position(|cap| Some(*cap) == model.masks.capability())?;
+    let above = 1 + filter(model, columns, all.len()).len();
+    let (first, room) = scrolled(model, &all, rows.saturating_sub(above));
+    (first..first + room).contains(&at).then(|| above + at - first)
 }
 
 /// How wide the name's column is.
@@ -125,7 +132,7 @@ fn row(model: &Model, cap: Capability, columns: usize) -> Line<'static> {
         spans.push(Span::styled(text.clone(), if chosen { style.patch(model.theme.selected) } else { style }));
         spans.push(Span::raw(" ".repeat(cells.saturating_sub(text::width(&text)))));
     }
-    spans.push(Span::styled(host(model, cap, columns), model.theme.dim));
+    spans.push(Span::styled(host(model, cap, columns), model.theme.text));
     if !lost.is_empty() && columns >= 76 {
         spans.push(Span::styled(format!(" ✗ {} cannot be regained", lost.join(", ")), model.theme.bad));
     }

@@ -2,7 +2,6 @@
 
 pub mod activity;
 mod activity_rows;
-mod ascii;
 mod detail;
 pub mod dialogs;
 mod field;
@@ -29,7 +28,7 @@ use crate::abi::cap::Capability;
 use crate::control::MaskKnob;
 
 use super::model::{Model, Tab};
-use super::text;
+use super::{ascii, text};
 
 /// Where things are: the target's line first of all, then the keys, then the body, then the rest.
 pub(super) struct Areas {
@@ -68,6 +67,7 @@ impl Areas {
 
 /// Draws the whole screen; where its cursor is, if it shows one.
 pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
+    let _ascii = ascii::only(model.ascii);
     let area = buf.area;
     if area.is_empty() {
         return None;
@@ -90,7 +90,7 @@ pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
     }
     part(buf);
     if model.ascii {
-        ascii::plain(buf);
+        ascii::pass(buf);
     }
     cursor
 }

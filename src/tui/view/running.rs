@@ -2,7 +2,6 @@
 
 use ratatui::text::Line;
 
-use crate::abi::escape::screen;
 use crate::control::words::took;
 use crate::engine::record::State;
 use crate::engine::snapshot::Live;
@@ -41,5 +40,5 @@ pub(super) fn row(model: &Model, live: &Live, columns: usize) -> String {
     let elapsed = took(model.now.saturating_sub(live.at));
     let end = format!("{state}{gone} · {elapsed}");
     let room = columns.saturating_sub(text::width(&end) + 1);
-    format!("{} {end}", text::pad(&format!("#{} {}", live.id, screen(&live.title)), room.min(44)))
+    format!("{} {end}", text::pad(&format!("#{} {}", live.id, text::screen(&live.title)), room.min(44)))
 }

@@ -3,7 +3,6 @@
 use ratatui::text::{Line, Span};
 
 use crate::abi::cap::CapMask;
-use crate::abi::escape::screen;
 use crate::abi::mask::kernel_words;
 use crate::control::{Key, MaskKnob};
 use crate::policy::gate::Depth;
@@ -30,7 +29,7 @@ pub(super) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
 /// The path, escaped; an empty one in words.
 pub(super) fn modprobe(model: &Model) -> String {
     let path = &model.snapshot.knobs.modprobe;
-    if path.is_empty() { "(empty: autoload is off)".to_owned() } else { screen(path) }
+    if path.is_empty() { "(empty: autoload is off)".to_owned() } else { text::screen(path) }
 }
 
 fn mask(model: &Model, knob: MaskKnob) -> String {
@@ -59,7 +58,7 @@ pub(super) fn brief(model: &Model) -> Vec<String> {
 }
 
 fn list(list: &str, empty: &str) -> String {
-    if list.is_empty() { empty.to_owned() } else { screen(list.as_bytes()) }
+    if list.is_empty() { empty.to_owned() } else { text::screen(list.as_bytes()) }
 }
 
 /// The gate as it stands, in words.

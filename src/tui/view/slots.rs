@@ -3,7 +3,6 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::abi::escape::screen;
 use crate::policy::gate::Depth;
 use crate::tui::model::Model;
 use crate::tui::text;
@@ -72,7 +71,8 @@ fn holders(model: &Model, columns: usize) -> Line<'static> {
     }
     let mut shown = "held by".to_owned();
     for (at, id) in s.slots.holders.iter().enumerate() {
-        let title = s.running.iter().find(|live| live.id == *id).map(|live| screen(&live.title)).unwrap_or_default();
+        let title =
+            s.running.iter().find(|live| live.id == *id).map(|live| text::screen(&live.title)).unwrap_or_default();
         let next = format!(" #{id} {}", text::fit(&title, 16));
         let left = s.slots.holders.len() - at;
         let more = format!(" {} {left} more", text::CUT);

@@ -1,5 +1,6 @@
 //! The confirmations: what is dropped, by name, and that it cannot be regained.
 
+use crate::control::words::{clauses, masks_and_uid};
 use crate::tui::model::Model;
 use crate::tui::model::dialog::{Apply, Reset};
 use crate::tui::model::masks::{key, list, live, short, size};
@@ -30,6 +31,9 @@ pub(super) fn apply(model: &Model, apply: &Apply, columns: usize) -> Sheet {
             sheet.say(&words, model.theme.warn);
         }
     }
+    let truth = masks_and_uid(model.snapshot.uid);
+    let truth = if narrow { clauses(&truth, columns.saturating_sub(2)) } else { &truth };
+    sheet.say(&format!("! {truth}"), model.theme.warn);
     if apply.phrase.is_empty() && apply.error.is_some() {
         // The room is for what is wrong; the keys stand in the footer.
     } else if apply.phrase.is_empty() {

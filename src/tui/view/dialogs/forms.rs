@@ -1,9 +1,9 @@
 //! The dialogs that take text: module, call, path.
 
-use crate::abi::escape::screen;
 use crate::abi::module::modprobe_argv;
 use crate::tui::model::forms::{AT_ONCE_MAX, PathForm, WAITS};
 use crate::tui::model::{Model, args};
+use crate::tui::text;
 
 use super::Sheet;
 
@@ -21,7 +21,7 @@ pub(super) fn module(model: &Model, columns: usize) -> Sheet {
     } else {
         let name = if form.name.is_empty() { b"NAME" } else { form.name.bytes() };
         let argv = args::join(modprobe_argv(modprobe, name));
-        sheet.say_whole(&format!("runs {argv}"), model.theme.dim);
+        sheet.say_whole(&format!("runs {argv}"), model.theme.text);
     }
     sheet.say(&format!("at once: 1 to {AT_ONCE_MAX}"), model.theme.dim);
     sheet
@@ -48,7 +48,7 @@ pub(super) fn call(model: &Model, columns: usize) -> Sheet {
     sheet.say("masks for this call alone; empty: the live ones", model.theme.dim);
     if let Ok(args) = args {
         let argv = args::join(std::iter::once(form.path.bytes()).chain(args.iter().map(Vec::as_slice)));
-        sheet.say_whole(&format!("argv: {argv}"), model.theme.dim);
+        sheet.say_whole(&format!("argv: {argv}"), model.theme.text);
     }
     sheet
 }
@@ -57,9 +57,9 @@ pub(super) fn path(model: &Model, form: &PathForm, columns: usize) -> Sheet {
     let mut sheet = Sheet::new("Edit kernel.modprobe", columns);
     sheet.error.clone_from(&form.error);
     sheet.field(model, "path ", &form.path, true);
-    let live = screen(&model.snapshot.knobs.modprobe);
+    let live = text::screen(&model.snapshot.knobs.modprobe);
     let live = if live.is_empty() { "(empty)".to_owned() } else { format!("`{live}`") };
-    sheet.say(&format!("live: {live}; an empty path turns autoload off"), model.theme.dim);
+    sheet.say(&format!("live: {live}; an empty path turns autoload off"), model.theme.text);
     if form.ticket.is_some() {
         sheet.say("writing it", model.theme.dim);
     }

@@ -2,7 +2,6 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::abi::escape::screen;
 use crate::tui::keymap::{Context, names};
 use crate::tui::model::Model;
 use crate::tui::model::dialog::Help;
@@ -20,7 +19,7 @@ fn order(from: &[Context]) -> Vec<Context> {
 pub(super) fn sheet(model: &Model, help: &Help, columns: usize) -> Sheet {
     let mut sheet = Sheet::new("Keys: type to search", columns);
     sheet.scroll = help.scroll;
-    let wanted = screen(help.search.bytes()).to_lowercase();
+    let wanted = text::screen(help.search.bytes()).to_lowercase();
     for context in order(help.from) {
         let rows: Vec<_> = model
             .keys

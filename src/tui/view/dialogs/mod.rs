@@ -178,10 +178,12 @@ pub(super) fn draw(model: &Model, dialog: Placed, front: Rect, buf: &mut Buffer)
     let pinned = Rect { y: place.inner.y + below, height: place.inner.height.saturating_sub(below), ..place.inner };
     sheet.cut_pinned(place.pinned);
     put(buf, pinned, &sheet.pinned);
+    // Where the next letter goes; else on what is chosen; on a page, where reading begins.
+    let in_sight = |row: usize| (scroll..shown).contains(&row);
     let (at, row, cell) = match (sheet.pinned_cursor, sheet.focus.as_ref().map(|focus| (focus.row, focus.cell))) {
         (Some((row, cell)), _) if row < place.pinned => (pinned, row, cell),
-        (None, Some((row, Some(cell)))) if row < shown => (place.inner, row.checked_sub(scroll)?, cell),
-        _ => return None,
+        (None, Some((row, cell))) if in_sight(row) => (place.inner, row - scroll, cell.unwrap_or(0)),
+        _ => (place.inner, 0, 0),
     };
     let position = Position { x: at.x + u16::try_from(cell).ok()?, y: at.y + u16::try_from(row).ok()? };
     at.intersection(buf.area).contains(position).then_some(position)

@@ -1,6 +1,5 @@
 //! The dialogs of the screen Activity.
 
-use crate::abi::escape::screen;
 use crate::abi::module::modprobe_argv;
 use crate::control::Command;
 use crate::engine::record::Kind;
@@ -46,18 +45,18 @@ pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
         Command::RequestModule { name, wait } => {
             let argv = args::join(modprobe_argv(&model.snapshot.knobs.modprobe, name));
             sheet.say(
-                &format!("module {}, wait {}", screen(name), if *wait { "proc" } else { "exec" }),
+                &format!("module {}, wait {}", text::screen(name), if *wait { "proc" } else { "exec" }),
                 model.theme.title,
             );
             sheet.say_whole(&format!("runs {argv}"), style);
             if r.path != model.snapshot.knobs.modprobe && r.kind == Kind::Module {
-                sheet.say(&format!("then it was `{}`", screen(&r.path)), model.theme.warn);
+                sheet.say(&format!("then it was `{}`", text::screen(&r.path)), model.theme.warn);
             }
         }
         Command::Call(call) => {
-            sheet.say(&format!("helper {}, wait {}", screen(&call.path), call.wait.name()), model.theme.title);
+            sheet.say(&format!("helper {}, wait {}", text::screen(&call.path), call.wait.name()), model.theme.title);
             sheet.say_whole(&format!("argv {}", args::join(r.argv())), style);
-            let env: Vec<String> = call.env.iter().map(|e| screen(e)).collect();
+            let env: Vec<String> = call.env.iter().map(|e| text::screen(e)).collect();
             sheet.say(&format!("env {}", env.join(", ")), style);
             if let Some(own) = r.own.as_deref() {
                 let known = model.snapshot.known;
@@ -70,7 +69,7 @@ pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
         }
         _ => {}
     }
-    sheet.say("under the masks that are live now", model.theme.dim);
+    sheet.say("under the masks that are live now", model.theme.text);
     sheet.pinned.push(super::line(text::fit("enter asks, esc goes back", columns), style));
     sheet
 }
@@ -89,12 +88,12 @@ pub(super) fn save(model: &Model, form: &SaveForm, columns: usize) -> Sheet {
     if let Saving::Asking(existing) = &form.stage {
         sheet.title = "Replace the file?".to_owned();
         sheet.say(&format!("its {} bytes would be lost; there already is", existing.bytes), model.theme.bad);
-        sheet.say(&format!("`{}`", screen(form.path.bytes())), model.theme.title);
+        sheet.say(&format!("`{}`", text::screen(form.path.bytes())), model.theme.title);
         sheet.pinned.push(super::line(text::fit("enter replaces it, esc goes back", columns), model.theme.text));
         return sheet;
     }
     sheet.error.clone_from(&form.error);
-    sheet.field(model, "file ", &form.path, form.focus == 0);
+    sheet.field(model, "file ", &form.path, form.focus == 0 && !matches!(form.stage, Saving::Writing(_)));
     let matched = model.activity.answer.matched;
     let what = match &form.record {
         Some(record) if !form.all => format!("#{} alone", record.id),

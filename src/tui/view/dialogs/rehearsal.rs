@@ -3,9 +3,8 @@
 use ratatui::style::Style;
 
 use crate::abi::cap::CapMask;
-use crate::abi::escape::screen;
 use crate::abi::mask::names;
-use crate::control::words::{ended_in_words, ended_with_time};
+use crate::control::words::{ended_in_words, ended_with_time, masks_and_root};
 use crate::engine::record::Record;
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, brief, live, short};
@@ -69,6 +68,9 @@ pub(super) fn sheet(model: &Model, rehearsal: &Rehearsal, columns: usize) -> She
         [Some(record), None] => sets(model, &mut sheet, "under draft", record),
         [None, Some(record)] => sets(model, &mut sheet, "under live", record),
         [None, None] => {}
+    }
+    if model.snapshot.uid == 0 {
+        sheet.say(&format!("! {}", masks_and_root(columns.saturating_sub(2))), model.theme.warn);
     }
     if !matches!(rehearsal.run, Run::Probe) {
         for (name, run) in ["draft", "live"].into_iter().zip(&rehearsal.runs) {
@@ -171,7 +173,9 @@ fn wrote(model: &Model, sheet: &mut Sheet, name: &str, run: &Rehearsed) {
         let more = if skipped > 0 { format!(" ({skipped} lines before)") } else { String::new() };
         sheet.say(&format!("under {name} it {stream}{more}:"), model.theme.title);
         for line in &lines[skipped..] {
-            sheet.lines.push(super::line(text::fit(&format!("  {}", screen(line)), sheet.columns), model.theme.text));
+            sheet
+                .lines
+                .push(super::line(text::fit(&format!("  {}", text::screen(line)), sheet.columns), model.theme.text));
         }
     }
 }

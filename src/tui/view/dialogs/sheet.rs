@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use crate::tui::model::Model;
 use crate::tui::model::field::Field;
 use crate::tui::text;
-use crate::tui::view::line;
+use crate::tui::view::{field, line};
 
 /// What a dialog shows.
 pub(super) struct Sheet {
@@ -103,11 +103,10 @@ impl Sheet {
         let mark = if focused { '>' } else { ' ' };
         let name = text::fit(&format!("{mark} {name} "), self.columns);
         let room = self.columns.saturating_sub(text::width(&name) + 1);
-        let (shown, cursor) = field.window(room);
+        let of_name = if focused { model.theme.title } else { model.theme.text };
+        let (spans, cursor) = field::spans(model, field, room, focused);
         let cursor = text::width(&name) + cursor;
-        let (of_name, of_text) =
-            if focused { (model.theme.title, model.theme.selected) } else { (model.theme.text, model.theme.text) };
-        (Line::from(vec![Span::styled(name, of_name), Span::styled(text::pad(&shown, room), of_text)]), cursor)
+        (Line::from_iter(std::iter::once(Span::styled(name, of_name)).chain(spans)), cursor)
     }
 
     /// A field with a few values; the value is whole where it can be changed.

@@ -140,7 +140,7 @@ fn forms_that_are_refused() {
     state("call_whole", &s, |m| keys(m, "c/bin/sh\t-c 'exit 3'\t→\tcap_net_admin\tempty"));
     state("call_refused", &s, |m| keys(m, "c/bin/true\t\t\tcap_frob\n"));
     state("path_refused", &s, |m| {
-        keys(m, "ex\n");
+        keys(m, "e→x\n");
         refused(m);
     });
     state("path_off", &off, |m| keys(m, "esbin/modprobe\n"));

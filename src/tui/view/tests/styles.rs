@@ -11,7 +11,7 @@ use crate::engine::record::{Outcome, Record};
 /// What is looked at: after these keys the first cell of that text looks like that, as the theme names it.
 type Look = (&'static str, &'static str, fn(&Theme) -> Style);
 
-const LOOKS: [Look; 26] = [
+const LOOKS: [Look; 32] = [
     ("", "embedded engine", |t| t.target),
     ("", "[1 Overview]", |t| t.selected),
     ("", "2 Masks", |t| t.text),
@@ -38,6 +38,12 @@ const LOOKS: [Look; 26] = [
     ("m", "> name", |t| t.title),
     ("m\n", "✗ a module name", |t| t.bad),
     ("g", "> ", |t| t.selected),
+    ("mx", "runs /sbin/modprobe", |t| t.text),
+    ("c/x", "argv: /x", |t| t.text),
+    ("2", "bounding", |t| t.text),
+    ("e", "/sbin/modprobe  ", |t| t.prefilled),
+    ("e", "selected: typing replaces it", |t| t.dim),
+    ("e→", "/sbin/modprobe  ", |t| t.field),
 ];
 
 fn themes() -> [(&'static str, Theme); 4] {
@@ -90,17 +96,17 @@ fn every_theme_shows_what_it_says() {
 /// What each theme is for: its colours, and what is told apart without any.
 #[test]
 fn themes_keep_to_their_colours() {
-    use Color::{Black, Blue, Cyan, DarkGray, Green, LightBlue, LightCyan, LightGreen, LightMagenta, LightYellow};
+    use Color::{Black, Cyan, Green, LightBlue, LightCyan, LightGreen, LightMagenta, LightYellow};
     use Color::{Magenta, Red, Reset, White, Yellow};
     let allowed: [(&str, &[Color], &[Color]); 4] = [
-        ("ansi", &[Reset, DarkGray, Cyan, Green, Red, Yellow, Magenta], &[Reset]),
+        ("ansi", &[Reset, Cyan, Green, Red, Yellow, Magenta], &[Reset]),
         ("plain", &[Reset], &[Reset]),
         (
             "high-contrast",
-            &[Reset, White, Black, LightCyan, LightGreen, LightMagenta],
-            &[Reset, Black, White, Red, LightYellow],
+            &[Reset, White, Black, LightCyan, LightGreen, LightMagenta, LightYellow],
+            &[Reset, Black, White, Red],
         ),
-        ("colour-blind", &[Reset, DarkGray, Cyan, Blue, LightYellow, Yellow, LightBlue], &[Reset]),
+        ("colour-blind", &[Reset, Cyan, LightYellow, Yellow, LightBlue, White], &[Reset]),
     ];
     for ((name, fg, bg), (_, theme)) in allowed.into_iter().zip(themes()) {
         assert_eq!(Theme::by_name(name), Some(theme));
@@ -116,11 +122,18 @@ fn themes_keep_to_their_colours() {
             assert_ne!(one, other, "{name}");
         }
         assert_ne!(theme.key, theme.text, "{name}");
+        // In the chosen row nothing is faint or coloured; what is bad stays bold.
+        assert_eq!(theme.chosen(Style::new().add_modifier(Modifier::DIM)), theme.selected, "{name}");
+        assert_eq!(theme.chosen(theme.bad), theme.selected.add_modifier(Modifier::BOLD), "{name}");
     }
     let bold = |style: Style| style.add_modifier.contains(Modifier::BOLD);
     let plain = Theme::plain();
     assert!(bold(plain.bad) && bold(plain.warn) && bold(plain.draft) && !bold(plain.good) && !bold(plain.text));
     assert!(plain.selected.add_modifier.contains(Modifier::REVERSED));
+    assert!(
+        themes().iter().all(|(_, theme)| theme.prefilled != theme.field),
+        "a selected text is told from a typed one"
+    );
 }
 
 /// The words and symbols are the same whatever the theme: nothing is said by colour alone.

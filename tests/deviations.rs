@@ -1,7 +1,10 @@
-//! The list of declared deviations: the page made from it is up to date, and what it names exists. That each of them is
-//! real is for `tests/vm` to show.
+//! The declared deviations: the page made from their list is up to date and says what is compared, and what they name
+//! exists. `tests/vm` shows that each of them is real.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
+#[path = "vm/compared.rs"]
+#[expect(dead_code, reason = "what only the comparison uses")]
+mod compared;
 #[path = "vm/deviation.rs"]
 #[expect(dead_code, reason = "what only the comparison uses")]
 mod deviation;
@@ -9,9 +12,11 @@ mod deviation;
 #[expect(dead_code, reason = "what only the machine uses")]
 mod scenario;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use compared::{RequestField, StartField, Varied, is_listed};
 use deviation::{Deviation, load, matches};
 
 fn source(path: &str) -> PathBuf {
@@ -24,9 +29,10 @@ fn all() -> Vec<Deviation> {
 
 fn page(all: &[Deviation]) -> String {
     let mut page =
-        "# Where the engine differs from Linux\n\nOn purpose, and nowhere else: every scenario of `tests/vm` is \
-        run by a real kernel and by the engine, and a\ndifference that is not listed here fails. Made from \
-        `assets/deviations.toml`; rules are named by their ids.\n"
+        "# Where the engine differs from Linux\n\nOn purpose. `tests/vm` runs each of its scenarios by a real kernel \
+        and by the engine and compares the fields that are listed\nat the end of this page. A difference in a compared \
+        field that is not declared here fails; so does a declared one that\nnothing shows. What no field covers is not \
+        compared. Made from `assets/deviations.toml` and `tests/vm/compared.rs`; rules\nare named by their ids.\n"
             .to_owned();
     for d in all {
         let shown = match (d.seen.is_empty(), d.tests.is_empty()) {
@@ -41,7 +47,32 @@ fn page(all: &[Deviation]) -> String {
         )
         .unwrap();
     }
-    page
+    page + &what_is_compared()
+}
+
+/// From the list that the comparison itself uses.
+fn what_is_compared() -> String {
+    let mut text =
+        "\n## What is compared\n\nBy `tests/vm`, on the kernels 6.1 and 6.12 of Debian, era current. \"Caller\" says \
+        whether some scenario's caller has another\nvalue that fork(2) would pass on, so that a helper which kept it \
+        would be noticed; where it says no, why.\n\nWhat a helper finds when it starts:\n\n\
+        | field | what it is | caller |\n|---|---|---|\n"
+            .to_owned();
+    for field in StartField::ALL {
+        let caller = match field.varied() {
+            Varied::ByCaller => "yes".to_owned(),
+            Varied::ByScenario => "no; the scenarios vary it otherwise".to_owned(),
+            Varied::Never(why) => format!("no; {why}"),
+        };
+        writeln!(text, "| {} | {} | {caller} |", field.name(), field.about()).unwrap();
+    }
+    text += "\nWhat became of the requests:\n\n| field | what it is |\n|---|---|\n";
+    for field in RequestField::ALL {
+        writeln!(text, "| {} | {} |", field.name(), field.about()).unwrap();
+    }
+    text += "| bset \\`TEXT\\`, inheritable \\`TEXT\\`, modprobe \\`TEXT\\` | for each text that is written to a knob: \
+             accepted or refused with which errno, and how the knob reads then |\n";
+    text
 }
 
 #[test]
@@ -65,6 +96,20 @@ fn every_deviation_is_shown_somewhere() {
         for seen in &d.seen {
             let named = scenarios.iter().any(|s| matches(&seen.scenario, &s.name));
             assert!(named, "{}: no scenario is called {}", d.rule, seen.scenario);
+        }
+    }
+}
+
+#[test]
+fn every_field_is_listed_once_and_every_deviation_is_of_a_listed_field() {
+    let names: Vec<&str> =
+        StartField::ALL.iter().map(|f| f.name()).chain(RequestField::ALL.iter().map(|f| f.name())).collect();
+    let unique: BTreeSet<&str> = names.iter().copied().collect();
+    assert_eq!(unique.len(), names.len(), "a name is listed twice");
+    for d in all() {
+        for seen in &d.seen {
+            let listed = seen.field == "*" || is_listed(&seen.field);
+            assert!(listed, "{}: `{}` is not compared", d.rule, seen.field);
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::sys::host::{Clock, Ended, Launched, Micros, Stream, Watcher};
 
 use super::cancel::Cancel;
 use super::launch::Failure;
+use super::loading;
 use super::record::{Outcome, Record, State};
 use super::sync::{Monitor, MutexGuard};
 use super::tail::Tails;
@@ -53,6 +54,8 @@ pub(super) struct CallState {
     tails: Tails,
     /// Set before the helper is reaped; from then on its pid may be a stranger's and is not signalled.
     pub(super) reaped: bool,
+    /// A signal was sent to it, by `kill` or because its time ran out.
+    signalled: bool,
     /// Set when nothing more will happen.
     pub(super) over: bool,
 }
@@ -67,6 +70,7 @@ impl Call {
             answer: None,
             tails: Tails::default(),
             reaped: false,
+            signalled: false,
             over: false,
         };
         let timed = how.timeout.is_some();
@@ -122,7 +126,7 @@ impl Call {
         record.not_enforced = launched.not_enforced.into();
         record.started_us = Some(now.saturating_sub(record.at));
         enter(launched.pid);
-        if matches!(state.record.wait, WaitMode::Proc { .. }) {
+        if matches!(state.record.wait, WaitMode::Proc { .. }) || launched.undecided {
             drop(state);
             // The caller waits for the end; to wake it now would be a switch of threads for nothing. Only a time-out
             // may have run out before there was a process.
@@ -213,14 +217,16 @@ impl Call {
                 }
             };
             state.record.timed_out = true;
+            state.signalled = true;
             kill(pid, signal);
         }
     }
 
     /// `kill`s the helper under the lock that marks it reaped; `None` if there is none, or none any more (UMH-14).
     pub(super) fn signal<T>(&self, kill: impl FnOnce(i32) -> T) -> Option<T> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         let pid = state.record.pid.filter(|_| !state.reaped)?;
+        state.signalled = true;
         Some(kill(pid))
     }
 }
@@ -261,12 +267,15 @@ impl CallState {
             Some(status) if status.signal().is_some() => Outcome::Killed,
             Some(_) => Outcome::Exited,
         };
+        let result = loading::judge(record, ended.loading, self.signalled, result);
         if ended.status.is_none() {
             let why = "the helper is gone and its status was lost: the host program reaped it or ignores SIGCHLD";
             let advice = "leave the engine's children to it, and SIGCHLD at its default";
             record.fail(&EngineError::new(Stage::Lost, Errno::ECHILD, why, advice));
         }
-        if matches!(record.wait, WaitMode::Proc { .. }) && !record.abandoned {
+        // A call that waits for exec alone has its result already, unless that could not be decided.
+        let answered = !matches!(record.wait, WaitMode::Proc { .. }) && self.end.result().is_some();
+        if record.wait != WaitMode::NoWait && !answered && !record.abandoned {
             record.result = Some(result);
         }
         result

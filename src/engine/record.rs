@@ -223,15 +223,18 @@ impl Record {
     /// Enters what failed.
     pub(super) fn fail(&mut self, error: &EngineError) {
         (self.stage, self.errno) = (Some(error.stage), Some(error.errno));
-        // Thousands may fail at exec, and all that is to be said of them is here already.
-        self.said = (error.stage != Stage::Exec).then(|| error.whole().into());
+        // Thousands may fail at exec, and all that is to be said of most is here already.
+        let whole = error.whole();
+        self.said = None;
+        self.said = (self.why().as_deref() != Some(&whole)).then(|| whole.into());
     }
 
     /// The reason of a refusal or failure, with advice: `reason (ERRNO); advice`.
     pub fn why(&self) -> Option<Cow<'_, str>> {
-        match (self.stage, self.errno) {
-            (Some(Stage::Exec), Some(errno)) => Some(exec_error(errno, &self.path).whole().into()),
-            _ => self.said.as_deref().map(Into::into),
+        match (&self.said, self.stage, self.errno) {
+            (Some(said), ..) => Some((&**said).into()),
+            (None, Some(Stage::Exec), Some(errno)) => Some(exec_error(errno, &self.path).whole().into()),
+            _ => None,
         }
     }
 

@@ -14,6 +14,16 @@ pub enum Side {
     Engine,
 }
 
+/// What was seen of one side.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    pub side: Side,
+    /// The fields that are compared.
+    pub fields: BTreeMap<String, String>,
+    /// What the caller would have passed on to a child by fork(2), of the same fields. Nothing where that is not known.
+    pub caller: BTreeMap<String, String>,
+}
+
 /// One line over the serial port.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
@@ -24,7 +34,7 @@ pub enum Line {
         release: String,
     },
     /// One side of a scenario.
-    Seen { scenario: String, side: Side, fields: BTreeMap<String, String> },
+    Seen { scenario: String, seen: Seen },
     /// A scenario came to nothing.
     Failed { scenario: String, why: String },
     /// Round trips in nanoseconds, interleaved.

@@ -119,8 +119,48 @@ pub struct Call {
 pub struct Caller {
     pub umask: Option<u32>,
     pub nice: Option<i32>,
-    /// `fifo`, `batch`, `idle`.
+    /// Of its autogroup; it needs `setsid`.
+    pub autogroup_nice: Option<i32>,
+    /// `fifo`, `rr`, `batch`, `idle`.
     pub policy: Option<String>,
+    /// SCHED_FLAG_RESET_ON_FORK.
+    pub reset_on_fork: bool,
+    /// In nanoseconds, under SCHED_OTHER.
+    pub time_slice: Option<u64>,
+    /// Class and level (ioprio_set(2)).
+    pub io_priority: Option<[u16; 2]>,
+    /// In nanoseconds.
+    pub timer_slack: Option<u64>,
+    /// The mode of set_mempolicy(2), for node 0.
+    pub numa_policy: Option<i32>,
+    pub thp_disable: bool,
+    pub ksm_merge: bool,
+    pub deny_write_execute: bool,
+    /// /proc/self/coredump_filter.
+    pub core_filter: Option<u32>,
+    pub not_dumpable: bool,
+    /// The flags of personality(2).
+    pub personality: Option<u64>,
+    pub parent_death_signal: Option<u64>,
+    pub subreaper: bool,
+    /// PR_MCE_KILL_EARLY.
+    pub mce_kill: bool,
+    pub io_flusher: bool,
+    /// Port 0x80 by ioperm(2).
+    pub io_ports: bool,
+    /// The flags of PR_SET_SECUREBITS.
+    pub securebits: Option<u64>,
+    pub keep_caps: bool,
+    /// A filter that allows everything.
+    pub seccomp: bool,
+    /// A Landlock domain that forbids to make symbolic links, and nothing else.
+    pub landlock: bool,
+    /// /proc/self/loginuid.
+    pub login_uid: Option<u32>,
+    /// A session keyring with a key in it.
+    pub session_keyring: bool,
+    /// The number of a keyring of KEYCTL_SET_REQKEY_KEYRING.
+    pub request_key_default: Option<i32>,
     pub cpu: Option<usize>,
     pub cwd: Option<String>,
     pub root: Option<String>,
@@ -130,10 +170,14 @@ pub struct Caller {
     pub no_stdio: bool,
     /// Signals ignored.
     pub ignored: Vec<i32>,
-    /// Every signal blocked.
+    /// Every signal blocked, those that the C library keeps for itself (32, 33) included.
     pub blocked: bool,
+    /// Signals sent to itself; it needs `blocked`.
+    pub pending: Vec<i32>,
     /// A session of its own.
     pub setsid: bool,
+    /// A pseudo-terminal as its controlling terminal; it needs `setsid`.
+    pub terminal: bool,
     pub nofile: Option<u64>,
     pub oom_score_adj: Option<i32>,
     pub groups: Vec<u32>,

@@ -117,7 +117,7 @@ impl Worker for FakeWorker {
         self.last = Some((pid, image.capture));
         drop(state);
         self.world.changed.notify_all();
-        Ok(Launched { pid, not_enforced })
+        Ok(Launched { pid, not_enforced, undecided: false })
     }
 
     fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended {
@@ -158,6 +158,7 @@ impl Worker for FakeWorker {
             caps_started: script.caps_started,
             cpu_us: script.cpu_us,
             max_rss_kib: script.max_rss_kib,
+            ..Ended::default()
         }
     }
 }

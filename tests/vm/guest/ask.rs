@@ -28,6 +28,7 @@ pub fn main() -> ExitCode {
     prepare(&job.scenario.ask);
     let marker = Marker::open();
     super::caller::become_(&job.scenario.caller);
+    let caller = Some(super::helper::Facts::of_a_child());
     let (mut children, mut outcomes, mut group) = (Vec::new(), Vec::new(), 0);
     loop {
         match door.next() {
@@ -50,7 +51,7 @@ pub fn main() -> ExitCode {
         door.done();
     }
     outcomes.extend(children.into_iter().map(reap));
-    door.answer(&Answer { outcomes, ..Answer::default() });
+    door.answer(&Answer { caller, outcomes, ..Answer::default() });
     ExitCode::SUCCESS
 }
 

@@ -2,11 +2,12 @@
 
 use std::os::fd::IntoRawFd;
 
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{Gid, Uid};
 
+use super::attributes;
 use crate::scenario::Caller;
 
 pub fn become_(caller: &Caller) {
@@ -24,7 +25,14 @@ pub fn become_(caller: &Caller) {
         unshare(CloneFlags::CLONE_NEWUSER).unwrap();
         std::fs::write("/proc/self/uid_map", "0 0 1").unwrap();
     }
+    if caller.setsid {
+        nix::unistd::setsid().unwrap();
+    }
+    if caller.terminal {
+        take_terminal();
+    }
     scheduling(caller);
+    attributes::set(caller);
     for _ in 0..caller.files {
         // Left open on purpose, for a helper to inherit.
         let fd = std::fs::File::open("/dev/zero").unwrap().into_raw_fd();
@@ -32,9 +40,6 @@ pub fn become_(caller: &Caller) {
         unsafe { libc::fcntl(fd, libc::F_SETFD, 0) };
     }
     signals(caller);
-    if caller.setsid {
-        nix::unistd::setsid().unwrap();
-    }
     if let Some(nofile) = caller.nofile {
         setrlimit(Resource::RLIMIT_NOFILE, nofile, nofile).unwrap();
     }
@@ -62,6 +67,7 @@ pub fn become_(caller: &Caller) {
         nix::unistd::setgid(Gid::from_raw(uid)).unwrap();
         nix::unistd::setuid(Uid::from_raw(uid)).unwrap();
     }
+    attributes::set_last(caller);
     if caller.no_new_privs {
         nix::sys::prctl::set_no_new_privs().unwrap();
     }
@@ -71,6 +77,17 @@ pub fn become_(caller: &Caller) {
             unsafe { libc::close(fd) };
         }
     }
+}
+
+/// The first terminal that a session leader opens becomes the session's (open(2), O_NOCTTY).
+fn take_terminal() {
+    let flags = nix::fcntl::OFlag::O_RDWR | nix::fcntl::OFlag::O_NOCTTY | nix::fcntl::OFlag::O_CLOEXEC;
+    let master = nix::pty::posix_openpt(flags).unwrap();
+    nix::pty::grantpt(&master).unwrap();
+    nix::pty::unlockpt(&master).unwrap();
+    let terminal = std::fs::File::options().read(true).write(true).open(nix::pty::ptsname_r(&master).unwrap()).unwrap();
+    // Both stay open for as long as this process lives: a terminal without its master has hung up.
+    std::mem::forget((master, terminal));
 }
 
 fn scheduling(caller: &Caller) {
@@ -85,6 +102,7 @@ fn scheduling(caller: &Caller) {
     let Some(policy) = &caller.policy else { return };
     let (policy, priority) = match policy.as_str() {
         "fifo" => (libc::SCHED_FIFO, 10),
+        "rr" => (libc::SCHED_RR, 20),
         "batch" => (libc::SCHED_BATCH, 0),
         "idle" => (libc::SCHED_IDLE, 0),
         other => panic!("no policy is called {other}"),
@@ -94,13 +112,25 @@ fn scheduling(caller: &Caller) {
     assert_eq!(unsafe { libc::sched_setscheduler(0, policy, &raw const parameter) }, 0);
 }
 
+/// By system calls: the C library refuses to ignore or block the signals that it keeps for itself.
 fn signals(caller: &Caller) {
+    const SET_BYTES: usize = 8;
     for signal in &caller.ignored {
-        let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-        // SAFETY: SIG_IGN runs no code of ours.
-        unsafe { sigaction(Signal::try_from(*signal).unwrap(), &ignore) }.unwrap();
+        // The kernel's struct sigaction: handler, flags, restorer, mask. SIG_IGN is 1.
+        let ignore = [libc::SIG_IGN, 0, 0, 0];
+        // SAFETY: the kernel reads four words and writes none; SIG_IGN runs no code of ours.
+        let done = unsafe { libc::syscall(libc::SYS_rt_sigaction, *signal, ignore.as_ptr(), 0usize, SET_BYTES) };
+        Errno::result(done).unwrap();
     }
     if caller.blocked {
-        SigSet::all().thread_block().unwrap();
+        let all = u64::MAX;
+        // SAFETY: the kernel reads 8 bytes of this stack and writes none.
+        let done =
+            unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const all, 0usize, SET_BYTES) };
+        Errno::result(done).unwrap();
+    }
+    for signal in &caller.pending {
+        // SAFETY: integers only; the signal is blocked.
+        Errno::result(unsafe { libc::kill(libc::getpid(), *signal) }).unwrap();
     }
 }

@@ -31,6 +31,8 @@ pub fn main() -> ExitCode {
     choose(job.mutation.as_deref());
     let marker = Marker::open();
     super::caller::become_(&job.scenario.caller);
+    // Before the engine makes threads.
+    let caller = Some(super::helper::Facts::of_a_child());
     let engine = Engine::builder().fix_sigchld(true).start().unwrap();
     let log = follow(&engine);
     set(&engine, &job);
@@ -64,7 +66,7 @@ pub fn main() -> ExitCode {
     engine.shutdown(std::time::Duration::ZERO);
     drop(engine);
     let log = log.join().unwrap();
-    door.answer(&Answer { outcomes, log, bset, inheritable, texts });
+    door.answer(&Answer { caller, outcomes, log, bset, inheritable, texts });
     ExitCode::SUCCESS
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use khelper::abi::cap::CapMask;
 use khelper::sys::probe::Report;
 
 use super::helper::Facts;
 use super::talk::Outcome;
 use super::trace::{Event, What, lives};
+use crate::compared::{RequestField, StartField};
 
 /// Everything about one side of a scenario.
 pub struct Raw {
@@ -35,45 +37,53 @@ pub struct Here {
 
 pub type Fields = BTreeMap<String, String>;
 
-/// How a helper was born: one value, or one for each helper if they differ.
-pub fn birth(raw: &Raw, here: &Here, fields: &mut Fields) {
-    let mut put = |name: &str, of: &dyn Fn(&Facts) -> String| {
-        let mut values: Vec<String> = raw.facts.iter().map(of).collect();
+/// What the helpers found when they started: one value, or one for each helper if they differ.
+pub fn start(facts: &[Facts], here: &Here, fields: &mut Fields) {
+    for field in StartField::ALL {
+        let mut values: Vec<String> = facts.iter().map(|f| start_value(*field, f, here)).collect();
         values.dedup();
         if !values.is_empty() {
-            fields.insert(name.into(), values.join(" | "));
+            fields.insert(field.name().into(), values.join(" | "));
         }
-    };
-    put("argv", &|f| list(&f.report.argv));
-    put("env", &|f| list(&f.report.env));
-    put("cwd", &|f| f.report.cwd.clone());
-    put("root", &|f| f.report.root.clone());
-    put("umask", &|f| f.report.umask.clone());
-    put("nice", &|f| f.report.nice.to_string());
-    put("scheduler", &|f| f.report.scheduler.clone());
-    put("affinity", &|f| format!("{:?}", f.report.affinity));
-    put("signals blocked", &|f| list(&f.report.signals.blocked));
-    put("signals ignored", &|f| list(&f.report.signals.ignored));
-    put("signals caught", &|f| list(&f.report.signals.caught));
-    put("signals pending", &|f| list(&f.report.signals.pending));
-    put("session", &|f| whose(f.report.session, &f.report));
-    put("group", &|f| whose(f.report.pgid, &f.report));
-    put("terminal", &|f| f.report.terminal.to_string());
-    put("parent", &|f| if f.kernel_parent { "a kernel thread" } else { "a process" }.into());
-    put("fds", &|f| fds(&f.report));
-    put("CapInh", &|f| format!("{:#x}", f.report.caps.inheritable.bits()));
-    put("CapPrm", &|f| format!("{:#x}", f.report.caps.permitted.bits()));
-    put("CapEff", &|f| format!("{:#x}", f.report.caps.effective.bits()));
-    put("CapBnd", &|f| format!("{:#x}", f.report.caps.bounding.bits()));
-    put("CapAmb", &|f| format!("{:#x}", f.report.caps.ambient.bits()));
-    put("NoNewPrivs", &|f| f.report.no_new_privs.to_string());
-    put("uid", &|f| ids(&f.report.uid));
-    put("gid", &|f| ids(&f.report.gid));
-    put("groups", &|f| format!("{:?}", f.report.groups));
-    put("oom_score_adj", &|f| f.report.oom_score_adj.to_string());
-    put("limits", &|f| limits(&f.report, &here.report));
-    put("cgroup", &|f| f.cgroup.clone());
-    put("namespaces", &|f| namespaces(f, here));
+    }
+}
+
+fn start_value(field: StartField, facts: &Facts, here: &Here) -> String {
+    let report = &facts.report;
+    let set = |set: CapMask| format!("{:#x}", set.bits());
+    match field {
+        StartField::Argv => list(&report.argv),
+        StartField::Env => list(&report.env),
+        StartField::Cwd => report.cwd.clone(),
+        StartField::Root => report.root.clone(),
+        StartField::Umask => report.umask.clone(),
+        StartField::Nice => report.nice.to_string(),
+        StartField::Scheduler => report.scheduler.clone(),
+        StartField::Affinity => format!("{:?}", report.affinity),
+        StartField::SignalsBlocked => list(&report.signals.blocked),
+        StartField::SignalsIgnored => list(&report.signals.ignored),
+        StartField::SignalsCaught => list(&report.signals.caught),
+        StartField::SignalsPending => list(&report.signals.pending),
+        StartField::Session => whose(report.session, report),
+        StartField::Group => whose(report.pgid, report),
+        StartField::Terminal => report.terminal.to_string(),
+        StartField::Parent => if facts.kernel_parent { "a kernel thread" } else { "a process" }.into(),
+        StartField::Fds => fds(report),
+        StartField::CapInh => set(report.caps.inheritable),
+        StartField::CapPrm => set(report.caps.permitted),
+        StartField::CapEff => set(report.caps.effective),
+        StartField::CapBnd => set(report.caps.bounding),
+        StartField::CapAmb => set(report.caps.ambient),
+        StartField::NoNewPrivs => report.no_new_privs.to_string(),
+        StartField::Uid => ids(&report.uid),
+        StartField::Gid => ids(&report.gid),
+        StartField::Groups => format!("{:?}", report.groups),
+        StartField::OomScoreAdj => report.oom_score_adj.to_string(),
+        StartField::Limits => limits(report, &here.report),
+        StartField::Cgroup => facts.cgroup.clone(),
+        StartField::Namespaces => namespaces(facts, here),
+        other => facts.attributes.get(other.name()).unwrap_or_else(|| panic!("{} is not read", other.name())).clone(),
+    }
 }
 
 /// Quoted as JSON, so that every byte shows.
@@ -115,8 +125,8 @@ fn namespaces(facts: &Facts, here: &Here) -> String {
     if other.is_empty() { "pid 1's".into() } else { format!("not pid 1's: {}", other.join(" ")) }
 }
 
-/// What became of it: results, what the callers saw, how many helpers ran and how many at once, the log.
-pub fn course(raw: &Raw, results: &dyn Fn(&Outcome) -> Vec<i32>, fields: &mut Fields) {
+/// What became of the requests.
+pub fn requests(raw: &Raw, results: &dyn Fn(&Outcome) -> Vec<i32>, fields: &mut Fields) {
     let lives = lives(&raw.events);
     let groups = 1 + raw.outcomes.iter().map(|o| o.group).max().unwrap_or(0);
     let by_group = |of: &dyn Fn(&Outcome) -> Vec<String>| {
@@ -124,11 +134,23 @@ pub fn course(raw: &Raw, results: &dyn Fn(&Outcome) -> Vec<i32>, fields: &mut Fi
         (0..groups).map(group).collect::<Vec<_>>().join("; then ")
     };
     let result = |o: &Outcome| results(o).iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
-    fields.insert("result".into(), by_group(&|o| vec![result(o)]));
-    fields.insert("caller".into(), by_group(&|o| vec![caller(raw, o, results, &lives)]));
-    fields.insert("helpers".into(), lives.len().to_string());
-    fields.insert("at once".into(), at_once(&lives).to_string());
-    fields.insert("logged".into(), logged(&raw.log));
+    for field in RequestField::ALL {
+        let value = match field {
+            RequestField::Result => by_group(&|o| vec![result(o)]),
+            RequestField::Caller => by_group(&|o| vec![caller(raw, o, results, &lives)]),
+            RequestField::Helpers => lives.len().to_string(),
+            RequestField::AtOnce => at_once(&lives).to_string(),
+            RequestField::Logged => logged(&raw.log),
+            RequestField::Bset | RequestField::Inheritable => continue,
+        };
+        fields.insert(field.name().into(), value);
+    }
+}
+
+/// The masks as they read afterwards, which are compared also where nothing is asked for.
+pub fn masks(bset: &str, inheritable: &str, fields: &mut Fields) {
+    fields.insert(RequestField::Bset.name().into(), bset.to_owned());
+    fields.insert(RequestField::Inheritable.name().into(), inheritable.to_owned());
 }
 
 /// The kernel's results of one caller: what the probes saw it return with.
@@ -207,11 +229,8 @@ fn at_once(lives: &[(u64, Option<u64>)]) -> usize {
     lives.iter().map(|(start, _)| alive(*start)).max().unwrap_or(0)
 }
 
-/// Without the count of what the rate limit swallowed: the kernel tells it with the next message that it lets by, in
-/// some later scenario, the engine at its end too.
 fn logged(lines: &[String]) -> String {
-    let told = |l: &&String| !l.contains("suppressed");
-    let text = count(lines.iter().filter(told).cloned());
+    let text = count(lines.iter().cloned());
     if text.is_empty() { "nothing".into() } else { text }
 }
 

@@ -1,17 +1,22 @@
 //! The helper: tells how it was born, then does what the scenario says. Both sides are given the same one.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::process::ExitCode;
 
 use khelper::sys::probe::Report;
+use nix::unistd::{ForkResult, fork};
 use serde::{Deserialize, Serialize};
 
+use super::attributes::{self, Attributes};
 use super::place::{OUT, THEN};
 
-/// What a helper wrote down.
+/// What a helper wrote down, or what a caller would pass on to one by fork(2).
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Facts {
     pub report: Report,
+    /// What the report does not have.
+    pub attributes: Attributes,
     /// Whether its parent is a thread of the kernel.
     pub kernel_parent: bool,
     /// Its cgroup.
@@ -20,15 +25,50 @@ pub struct Facts {
     pub namespaces: BTreeMap<String, String>,
 }
 
+impl Facts {
+    fn new(report: Report, attributes: Attributes) -> Self {
+        let (kernel_parent, cgroup) = (is_kernel_thread(report.ppid), cgroup());
+        Self { kernel_parent, cgroup, namespaces: namespaces("self"), report, attributes }
+    }
+
+    /// What this process would pass on: seen in a child, because to look at it changes some of it. This process has
+    /// one thread.
+    pub fn of_a_child() -> Self {
+        let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
+        // SAFETY: this process has one thread.
+        match unsafe { fork() }.unwrap() {
+            ForkResult::Child => {
+                // A panic must not go on in what the parent was about to do.
+                let tell =
+                    || std::fs::File::from(write).write_all(&serde_json::to_vec(&Self::of_this_child()).unwrap());
+                let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(tell));
+                // SAFETY: ends the child without running what belongs to its parent.
+                unsafe { libc::_exit(i32::from(!matches!(told, Ok(Ok(()))))) }
+            }
+            ForkResult::Parent { child } => {
+                drop(write);
+                let facts = serde_json::from_reader(std::fs::File::from(read)).expect("the child tells its facts");
+                // Where SIGCHLD is ignored there is nothing to reap.
+                let _ = nix::sys::wait::waitpid(child, None);
+                facts
+            }
+        }
+    }
+
+    fn of_this_child() -> Self {
+        let attributes = attributes::gather();
+        // A process that has changed its user may not read its own environment and links. That it is not dumpable is
+        // among the attributes by now.
+        nix::sys::prctl::set_dumpable(true).unwrap();
+        Self::new(Report::gather().unwrap(), attributes)
+    }
+}
+
 pub fn main() -> ExitCode {
     let then = std::fs::read_to_string(THEN).unwrap();
+    // The report comes first: it lists the open files.
     let report = Report::gather().unwrap();
-    let facts = Facts {
-        kernel_parent: is_kernel_thread(report.ppid),
-        cgroup: cgroup(),
-        namespaces: namespaces("self"),
-        report,
-    };
+    let facts = Facts::new(report, attributes::gather());
     // Named by its time too: a pid may come again.
     let file = format!("{OUT}/{:020}-{}", super::now(), std::process::id());
     std::fs::write(&file, serde_json::to_string(&facts).unwrap()).unwrap();

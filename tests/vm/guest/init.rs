@@ -17,10 +17,13 @@ pub fn main() -> ExitCode {
         ("proc", "/proc"),
         ("sysfs", "/sys"),
         ("devtmpfs", "/dev"),
+        ("devpts", "/dev/pts"),
         ("tracefs", "/sys/kernel/tracing"),
         ("cgroup2", "/sys/fs/cgroup"),
         ("tmpfs", "/tmp"),
     ] {
+        // devtmpfs has no folder for devpts.
+        std::fs::create_dir_all(at).unwrap();
         let none = None::<&str>;
         mount(Some(kind), at, Some(kind), MsFlags::empty(), none).unwrap_or_else(|e| panic!("mount {at}: {e}"));
     }
@@ -54,8 +57,8 @@ fn run(serial: &mut Serial) {
         let ran = catch_unwind(AssertUnwindSafe(|| runner.run(&scenario)));
         match ran.unwrap_or_else(|_| Err("it panicked; see the console (--console)".into())) {
             Ok(sides) => {
-                for (side, fields) in sides {
-                    serial.say(&Line::Seen { scenario: scenario.name.clone(), side, fields });
+                for seen in sides {
+                    serial.say(&Line::Seen { scenario: scenario.name.clone(), seen });
                 }
             }
             Err(why) => serial.say(&Line::Failed { scenario: scenario.name.clone(), why }),

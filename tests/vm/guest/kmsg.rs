@@ -33,7 +33,9 @@ impl Log {
                 return lines;
             }
             // What the code that asked has to say of the answer (`request_module fs-x succeeded, but...`) is its own.
-            if message.starts_with("request_module:") || message.starts_with("usermodehelper") {
+            // `__request_module: N callbacks suppressed` is of its rate limit.
+            if ["request_module:", "__request_module:", "usermodehelper"].iter().any(|start| message.starts_with(start))
+            {
                 lines.push(message);
             }
         }

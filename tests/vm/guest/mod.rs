@@ -1,6 +1,7 @@
 //! The guest's side.
 
 pub mod ask;
+pub mod attributes;
 pub mod caller;
 pub mod cost;
 pub mod engine;

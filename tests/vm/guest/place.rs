@@ -30,6 +30,10 @@ pub fn prepare() {
     symlink("/h/loop", "/h/loop").unwrap();
     program("/h/tiny", &tiny(&Before::Nothing));
     program("/h/busy", &tiny(&Before::Nothing));
+    // Programs whose only segment cannot be mapped. The kernel finds that out after execve(2) has given up the old image.
+    program("/h/unmappable-address", &elf(KERNEL_SPACE, HEADERS, 0x1000)); // ENOMEM
+    program("/h/unmappable-memory", &elf(LOAD, HEADERS, 1 << 45)); // ENOMEM: 32 TiB, which an address space has room for
+    program("/h/unmappable-size", &elf(LOAD, HEADERS, HEADERS - 1)); // EINVAL: more in the file than in memory
     nix::unistd::mkfifo(GATE, nix::sys::stat::Mode::from_bits_truncate(0o666)).unwrap();
     program("/h/held", &tiny(&Before::Gate));
     program("/h/script", b"#!/h/record one argument\n");
@@ -81,8 +85,6 @@ enum Before {
 /// The smallest program that there is, x86-64 and static. It takes no time to start, so that a crowd of them is a
 /// matter of the kernel's and the engine's doing alone.
 fn tiny(before: &Before) -> Vec<u8> {
-    const LOAD: u64 = 0x40_0000;
-    const HEADERS: u64 = 64 + 56;
     // mov edi, 0; mov eax, 60 (exit); syscall
     const EXIT: [u8; 12] = [0xbf, 0, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05];
     // mov eax, 2 (open); lea rdi, [rip + 16] (behind the code); xor esi, esi (for reading); syscall
@@ -92,11 +94,25 @@ fn tiny(before: &Before) -> Vec<u8> {
         Before::Gate => [&OPEN[..], &EXIT, GATE.as_bytes(), &[0]].concat(),
     };
     let size = HEADERS + text.len() as u64;
+    let mut file = elf(LOAD, size, size);
+    file.extend(text);
+    file
+}
+
+/// Where a program is loaded.
+const LOAD: u64 = 0x40_0000;
+/// A canonical address that belongs to the kernel.
+const KERNEL_SPACE: u64 = 0xffff_8000_0000_0000;
+/// The size of what [`elf`] returns.
+const HEADERS: u64 = 64 + 56;
+
+/// An ELF header and one program header. Its segment begins with both and has these sizes in the file and in memory.
+fn elf(load: u64, file_size: u64, memory_size: u64) -> Vec<u8> {
     let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     elf.extend(2u16.to_le_bytes()); // ET_EXEC
     elf.extend(62u16.to_le_bytes()); // x86-64
     elf.extend(1u32.to_le_bytes());
-    for word in [LOAD + HEADERS, 64, 0] {
+    for word in [load.wrapping_add(HEADERS), 64, 0] {
         elf.extend(u64::to_le_bytes(word)); // entry, program headers, no section headers
     }
     elf.extend(0u32.to_le_bytes());
@@ -105,9 +121,8 @@ fn tiny(before: &Before) -> Vec<u8> {
     }
     elf.extend(1u32.to_le_bytes()); // PT_LOAD
     elf.extend(5u32.to_le_bytes()); // read and execute
-    for word in [0, LOAD, LOAD, size, size, 0x1000] {
+    for word in [0, load, load, file_size, memory_size, 0x1000] {
         elf.extend(u64::to_le_bytes(word));
     }
-    elf.extend(text);
     elf
 }

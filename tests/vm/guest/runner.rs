@@ -11,7 +11,7 @@ use super::place::{GATE, OUT, THEN};
 use super::talk::{Answer, Asker, Do, Job, Outcome};
 use super::trace::Trace;
 use super::{ASK, ENGINE, knobs};
-use crate::observation::Side;
+use crate::observation::{Seen, Side};
 use crate::scenario::{Ask, Scenario, Step, bytes};
 
 /// How much of a waiting caller's 5 s the steps may use up. What they leave is for the rest: a slot comes free, the
@@ -37,7 +37,8 @@ impl Runner {
         Self { trace: Trace::start(), logged: None, here, mutation }
     }
 
-    pub fn run(&mut self, scenario: &Scenario) -> Result<[(Side, Fields); 2], String> {
+    /// What was seen of both sides.
+    pub fn run(&mut self, scenario: &Scenario) -> Result<[Seen; 2], String> {
         std::fs::write(THEN, &scenario.then).unwrap();
         let mut job = Job {
             scenario: scenario.clone(),
@@ -48,19 +49,25 @@ impl Runner {
         };
         let kernel = self.kernel(&mut job)?;
         let engine = self.engine(&job)?;
-        Ok([(Side::Kernel, kernel), (Side::Engine, engine)])
+        Ok([kernel, engine])
+    }
+
+    fn seen(&self, side: Side, fields: Fields, caller: Option<Facts>) -> Seen {
+        let mut passed_on = Fields::new();
+        fields::start(caller.as_slice(), &self.here, &mut passed_on);
+        Seen { side, fields, caller: passed_on }
     }
 
     /// Sets the kernel's knobs, has it asked, reads what the probes saw.
-    fn kernel(&mut self, job: &mut Job) -> Result<Fields, String> {
+    fn kernel(&mut self, job: &mut Job) -> Result<Seen, String> {
         let mut fields = Fields::new();
         let scenario = job.scenario.clone();
         for (knob, texts) in [("bset", &scenario.bset), ("inheritable", &scenario.inheritable)] {
             for text in texts {
                 knobs::write(knob, &bytes(text)).map_err(|e| format!("{knob} refused `{text}`: {e}"))?;
             }
-            fields.insert(knob.into(), knobs::mask(knob));
         }
+        fields::masks(&knobs::mask("bset"), &knobs::mask("inheritable"), &mut fields);
         if !scenario.texts.is_empty() {
             for text in &scenario.texts {
                 job.before.push(String::from_utf8(knobs::read(&text.knob)).unwrap());
@@ -72,23 +79,23 @@ impl Runner {
                     knobs::write("modprobe", b"/h/record").unwrap();
                 }
             }
-            return Ok(fields);
+            return Ok(self.seen(Side::Kernel, fields, None));
         }
         let mut path = bytes(&scenario.modprobe);
         path.push(b'\n');
         knobs::write("modprobe", &path).map_err(|e| e.to_string())?;
-        let (mut raw, _) = self.side(ASK, job)?;
+        let (mut raw, answer) = self.side(ASK, job)?;
         let events = raw.events.clone();
         let call = scenario.call.is_some();
         // The kernel calls its other helpers from a thread of its own: the asker is not the caller.
         raw.outcomes = if call { fields::calls(&events) } else { fields::timed(raw.outcomes, &events) };
-        fields::birth(&raw, &self.here, &mut fields);
-        fields::course(&raw, &|o| fields::kernel_results(&events, o.pid, call), &mut fields);
-        Ok(fields)
+        fields::start(&raw.facts, &self.here, &mut fields);
+        fields::requests(&raw, &|o| fields::kernel_results(&events, o.pid, call), &mut fields);
+        Ok(self.seen(Side::Kernel, fields, answer.caller))
     }
 
     /// The same through the engine.
-    fn engine(&mut self, job: &Job) -> Result<Fields, String> {
+    fn engine(&mut self, job: &Job) -> Result<Seen, String> {
         // Nothing that the engine's side does may make the kernel run the helper too.
         knobs::write("modprobe", b"\n").unwrap();
         let mut fields = Fields::new();
@@ -96,15 +103,14 @@ impl Runner {
             return self.command_line(job);
         }
         let (raw, answer) = self.side(ENGINE, job)?;
-        fields.insert("bset".into(), answer.bset);
-        fields.insert("inheritable".into(), answer.inheritable);
+        fields::masks(&answer.bset, &answer.inheritable, &mut fields);
         if !job.scenario.texts.is_empty() {
             fields.extend(job.scenario.texts.iter().map(of_text).zip(answer.texts));
-            return Ok(fields);
+            return Ok(self.seen(Side::Engine, fields, None));
         }
-        fields::birth(&raw, &self.here, &mut fields);
-        fields::course(&raw, &|o| o.results.clone(), &mut fields);
-        Ok(fields)
+        fields::start(&raw.facts, &self.here, &mut fields);
+        fields::requests(&raw, &|o| o.results.clone(), &mut fields);
+        Ok(self.seen(Side::Engine, fields, answer.caller))
     }
 
     /// The steps with one kind of asker, again if the machine was too busy for them to say anything. Only the steps'
@@ -178,7 +184,7 @@ impl Runner {
     }
 
     /// By the program, as a person would ask.
-    fn command_line(&mut self, job: &Job) -> Result<Fields, String> {
+    fn command_line(&mut self, job: &Job) -> Result<Seen, String> {
         self.trace.clear()?;
         let scenario = &job.scenario;
         let mut command = std::process::Command::new(super::KHELPER);
@@ -207,13 +213,13 @@ impl Runner {
             outcomes: vec![Outcome { group: 0, pid: 0, start, end, killed: None, results }],
             events: self.trace.seen(),
             released: None,
-            log: log.lines().filter(|l| l.starts_with("request_module:")).map(str::to_owned).collect(),
+            log: log.lines().filter(of_request_module).map(str::to_owned).collect(),
         };
-        let mut fields =
-            Fields::from([("bset".to_owned(), job.bset.clone()), ("inheritable".to_owned(), job.inheritable.clone())]);
-        fields::birth(&raw, &self.here, &mut fields);
-        fields::course(&raw, &|o| o.results.clone(), &mut fields);
-        Ok(fields)
+        let mut fields = Fields::new();
+        fields::masks(&job.bset, &job.inheritable, &mut fields);
+        fields::start(&raw.facts, &self.here, &mut fields);
+        fields::requests(&raw, &|o| o.results.clone(), &mut fields);
+        Ok(self.seen(Side::Engine, fields, None))
     }
 }
 
@@ -224,14 +230,12 @@ fn unload() {
 }
 
 fn of_text(text: &crate::scenario::Text) -> String {
-    format!("{} `{}`", text.knob, shortened(&khelper::abi::escape::screen(&bytes(&text.text))))
+    crate::compared::knob_text(&text.knob, &khelper::abi::escape::screen(&bytes(&text.text)))
 }
 
-fn shortened(text: &str) -> String {
-    match text.len() {
-        0..=60 => text.to_owned(),
-        long => format!("{}... ({long})", &text[..12]),
-    }
+/// Whether a line is a message of `request_module`, the count of those that its rate limit suppressed included.
+fn of_request_module(line: &&str) -> bool {
+    line.starts_with("request_module:") || line.starts_with("__request_module:")
 }
 
 /// What the helpers wrote down, in the order of time.

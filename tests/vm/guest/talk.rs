@@ -5,6 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
+use super::helper::Facts;
 use crate::scenario::Scenario;
 
 /// What an asker is told at its start.
@@ -48,6 +49,8 @@ pub struct Outcome {
 /// Everything, at the end.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Answer {
+    /// What the caller would pass on to a child.
+    pub caller: Option<Facts>,
     pub outcomes: Vec<Outcome>,
     /// What the engine logged.
     pub log: Vec<String>,

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 
 pub const HELP: &str = "\
 Held against a real kernel: cargo test --test vm [-- ARGUMENTS]
-  (nothing)           every scenario on every kernel, the table, the costs; fails on any undeclared difference
-  mutations           five engines with a mistake each (needs --features mutations): each must be noticed
+  (nothing)           every scenario on every kernel, the table, the costs; fails on a difference in a compared field
+                      (docs/deviations.md lists them) that is not declared
+  mutations           engines with one mistake each (needs --features mutations): each must be noticed
   cost                the costs alone (with `cargo test --release` those of an optimised build)
   --kernel SERIES     only this one (6.1, 6.12); may be repeated
   --only PATTERN      only scenarios of this name; `*` stands for anything

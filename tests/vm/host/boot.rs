@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::args::Args;
 use super::kernels::Kernel;
-use crate::observation::{Line, Side};
+use crate::observation::{Line, Seen, Side};
 
 /// A machine that lives longer hangs, however busy this one is.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// What it said.
 #[derive(Default)]
 pub struct Booted {
-    pub seen: BTreeMap<(String, Side), BTreeMap<String, String>>,
+    pub seen: BTreeMap<(String, Side), Seen>,
     pub failed: BTreeMap<String, String>,
     pub cost: Option<(Vec<u64>, Vec<u64>)>,
     /// Why it did not come to its end, if it did not.
@@ -98,7 +98,7 @@ fn read(said: &str, console: &[u8]) -> Booted {
     let (mut booted, mut done) = (Booted::default(), false);
     for line in said.lines() {
         match serde_json::from_str::<Line>(line) {
-            Ok(Line::Seen { scenario, side, fields }) => drop(booted.seen.insert((scenario, side), fields)),
+            Ok(Line::Seen { scenario, seen }) => drop(booted.seen.insert((scenario, seen.side), seen)),
             Ok(Line::Failed { scenario, why }) => drop(booted.failed.insert(scenario, why)),
             Ok(Line::Cost { kernel, engine }) => booted.cost = Some((kernel, engine)),
             Ok(Line::Booted { .. }) => {}

@@ -118,12 +118,13 @@ impl Suite {
         let mut jobs = Vec::new();
         for kernel in &self.kernels {
             let mut boots: Vec<&str> = self.of(kernel).map(|s| s.boot.as_str()).collect();
-            boots.dedup();
-            // The longest first.
-            boots.sort_unstable_by_key(|b| (*b != "crowd", *b));
+            boots.sort_unstable();
             boots.dedup();
             jobs.extend(boots.into_iter().map(|boot| (kernel, boot)));
         }
+        let order = jobs.clone();
+        // The longest first, so that neither of the two is idle at the end.
+        jobs.sort_by_key(|(_, boot)| !["plain", "caller", "crowd"].contains(boot));
         let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || {
             while let Some((kernel, boot)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -139,7 +140,7 @@ impl Suite {
             }
         });
         let mut done = done.into_inner().unwrap();
-        done.sort_by_key(|(kernel, boot, _)| jobs.iter().position(|(k, b)| k.series == kernel.series && b == boot));
+        done.sort_by_key(|(kernel, boot, _)| order.iter().position(|(k, b)| k.series == kernel.series && b == boot));
         done
     }
 

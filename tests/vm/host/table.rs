@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use super::boot::Booted;
 use super::kernels::Kernel;
+use crate::compared::{StartField, Varied, is_listed};
 use crate::deviation::Deviation;
-use crate::observation::Side;
+use crate::observation::{Seen, Side};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -32,11 +33,20 @@ pub struct Table<'a> {
     /// Which `seen` of which deviation.
     used: BTreeSet<(usize, usize)>,
     series: BTreeSet<String>,
+    /// Fields of which some caller would have passed on another value than a helper of the kernel got.
+    varied: BTreeSet<String>,
 }
 
 impl<'a> Table<'a> {
     pub fn new(deviations: &'a [Deviation]) -> Self {
-        Self { deviations, rows: Vec::new(), failed: Vec::new(), used: BTreeSet::new(), series: BTreeSet::new() }
+        Self {
+            deviations,
+            rows: Vec::new(),
+            failed: Vec::new(),
+            used: BTreeSet::new(),
+            series: BTreeSet::new(),
+            varied: BTreeSet::new(),
+        }
     }
 
     pub fn enter(&mut self, kernel: &Kernel, scenario: &str, booted: &Booted) {
@@ -48,6 +58,8 @@ impl<'a> Table<'a> {
             self.failed.push(format!("{} {scenario}: {why}", kernel.series));
             return;
         };
+        self.varied.extend(varied(theirs, ours));
+        let (theirs, ours) = (&theirs.fields, &ours.fields);
         let fields: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
         for field in fields {
             let value = |of: &std::collections::BTreeMap<String, String>| {
@@ -132,7 +144,11 @@ impl<'a> Table<'a> {
         for row in self.rows.iter().filter(|r| r.verdict == Verdict::Different) {
             wrong.push(format!("{} {}: {} is DIFFERENT", row.series, row.scenario, row.field));
         }
+        for row in self.rows.iter().filter(|r| !is_listed(&r.field)) {
+            wrong.push(format!("{}: {} is compared, but compared.rs does not list it", row.scenario, row.field));
+        }
         if whole {
+            wrong.extend(self.not_varied());
             for (at, deviation) in self.deviations.iter().enumerate() {
                 for (which, seen) in deviation.seen.iter().enumerate() {
                     let could = seen.kernels.is_empty() || seen.kernels.iter().any(|k| self.series.contains(k));
@@ -147,6 +163,18 @@ impl<'a> Table<'a> {
             }
         }
         wrong
+    }
+
+    /// Fields that no scenario gives anything to notice.
+    fn not_varied(&self) -> impl Iterator<Item = String> {
+        let missing = |f: &&StartField| f.varied() == Varied::ByCaller && !self.varied.contains(f.name());
+        let text = |f: &StartField| {
+            format!(
+                "no caller has another `{}` than a helper of the kernel: a helper that kept it would pass",
+                f.name()
+            )
+        };
+        StartField::ALL.iter().filter(missing).map(text)
     }
 
     pub fn different(&self) -> Vec<String> {
@@ -170,6 +198,14 @@ impl<'a> Table<'a> {
         };
         self.series.iter().map(of).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Of which fields both callers would have passed on another value than the kernel gave its helper.
+fn varied(theirs: &Seen, ours: &Seen) -> Vec<String> {
+    let differs = |seen: &Seen, field: &str, given: &String| seen.caller.get(field).is_some_and(|value| value != given);
+    // Several helpers with several values are in one field.
+    let single = theirs.fields.iter().filter(|(_, value)| !value.contains(" | "));
+    single.filter(|(f, v)| differs(theirs, f, v) && differs(ours, f, v)).map(|(f, _)| f.clone()).collect()
 }
 
 /// `3 fields: a, b, c`.

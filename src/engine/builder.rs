@@ -15,12 +15,11 @@ use super::books::Books;
 use super::gate::Gatekeeper;
 use super::hooks::Hooks;
 use super::inner::{Inner, SecurityHook};
-use super::khelper;
 use super::pools::Pools;
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex};
 use super::sysctl::Sysctl;
-use super::{Engine, Errno};
+use super::{Engine, Errno, workers};
 
 /// Output kept of ended records, all told: 2 MiB (UMH-13).
 const TEXT_BUDGET: usize = 2 * 1024 * 1024;
@@ -105,7 +104,7 @@ impl Builder {
             mark: ProcessMark::current(),
         });
         let state = inner.host.caller_state();
-        inner.pools.open(state, |pool, state| khelper::start(&inner, pool, state, false)).map_err(|e| {
+        inner.pools.open(state, |pool, state| workers::start(&inner, pool, state, false)).map_err(|e| {
             failed(&SysError::new("a thread for the engine", Errno::from_raw(e.raw_os_error().unwrap_or(0))))
         })?;
         let engine = Engine { _handle: Arc::new(super::Handle(inner.clone())), inner };

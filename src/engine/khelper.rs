@@ -1,28 +1,18 @@
 //! The launching workers, named after the kernel's workqueue. One thread per live helper, idle ones reused. The
 //! masks are a property of a thread in Linux, so each worker is cut down once and bears the generation of the masks
-//! it was made for; it is retired when that is past. The spawner itself is never cut: fresh workers come from it, and
-//! inherit what it has from the thread that started it (`pools`).
+//! it was made for; it is retired when that is past.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::sys::caller::CallerState;
-use crate::sys::host::LaunchFailure;
-
 use super::call::Call;
-use super::cut::{Cut, Fate};
-use super::inner::Inner;
+use super::cut::Fate;
 use super::sync::Monitor;
-use super::sync::thread;
 
 /// Idle workers kept, more than the limit on module requests; more than these end when their helper has.
 const IDLE: usize = 64;
 /// Idle workers kept when next to nothing runs: a burst leaves no more behind.
 const IDLE_AT_REST: usize = 8;
-/// A worker's stack: hooks run on it. The C library keeps 40 MiB of stacks of threads that have ended, and of each the
-/// pages that were used: the larger they are, the fewer it keeps after a burst.
-const STACK: usize = 1024 * 1024;
 
 enum Next<J> {
     Nothing,
@@ -175,7 +165,7 @@ impl<J: Job> Pool<J> {
     }
 
     /// A worker has come to its end, or could not be made.
-    fn left(&self) {
+    pub(super) fn left(&self) {
         self.0.lock().busy -= 1;
     }
 
@@ -228,79 +218,6 @@ fn retire<J: Job>(desks: impl IntoIterator<Item = Arc<Desk<J>>>) {
         *desk.lock() = Next::Retire;
         desk.notify();
     }
-}
-
-/// Makes the workers of one pool.
-#[derive(Clone)]
-struct Spawner {
-    inner: Arc<Inner>,
-    pool: Pool<Arc<Call>>,
-    /// The state of the thread that started it: it and every worker inherited that.
-    state: Arc<CallerState>,
-}
-
-/// Starts the spawner of `pool` from the calling thread, whose state is `state`.
-///
-/// `detached`: with its own root directory. A calling thread in another state than the engine's may be about to enter
-/// further namespaces, which it could not while the engine's threads shared its root; so this returns when they do not.
-/// The engine's first spawner shares the root of the process, as its other threads do, and keeps no directory busy.
-pub(super) fn start(
-    inner: &Arc<Inner>,
-    pool: &Pool<Arc<Call>>,
-    state: &Arc<CallerState>,
-    detached: bool,
-) -> std::io::Result<()> {
-    let spawner = Spawner { inner: inner.clone(), pool: pool.clone(), state: state.clone() };
-    let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
-    let run = move || {
-        if detached {
-            spawner.inner.host.detach_root();
-        }
-        // The receiver waits, or has gone.
-        let _ = ready.send(());
-        drop(ready);
-        while let Some(call) = spawner.pool.next_fresh() {
-            hire(&spawner, call);
-        }
-    };
-    thread::Builder::new().name("khelper".into()).stack_size(STACK).spawn(run)?;
-    if detached {
-        // An error means that the thread has ended; then nobody shares a root with it either.
-        let _ = is_ready.recv();
-    }
-    Ok(())
-}
-
-fn hire(spawner: &Spawner, call: Arc<Call>) {
-    let (of_worker, job) = (spawner.clone(), call.clone());
-    let spawned =
-        thread::Builder::new().name("khelper-worker".into()).stack_size(STACK).spawn(move || worker(&of_worker, job));
-    if let Err(e) = spawned {
-        spawner.pool.left();
-        spawner.inner.no_thread(&call, &e);
-    }
-}
-
-fn worker(spawner: &Spawner, first: Arc<Call>) {
-    let inner = &spawner.inner;
-    let mut worker = match inner.host.worker() {
-        Ok(worker) => worker,
-        Err(e) => {
-            spawner.pool.left();
-            return inner.launch_failed(&first, LaunchFailure::Process(e));
-        }
-    };
-    let mut cut: Option<Cut> = None;
-    spawner.pool.serve(first, |call| {
-        if !worker.has_root_of(&spawner.state) {
-            inner.root_changed(call);
-            return Fate::Retire;
-        }
-        catch_unwind(AssertUnwindSafe(|| inner.run(worker.as_mut(), &mut cut, call))).unwrap_or_else(|_| {
-            inner.broken(call);
-            Fate::Retire
-        })
-    });
 }
 
 #[cfg(test)]

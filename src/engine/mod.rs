@@ -31,6 +31,7 @@ mod sync;
 mod sysctl;
 mod tail;
 mod umh;
+mod workers;
 mod write;
 
 use std::path::Path;

@@ -18,10 +18,10 @@ use super::ask::CallOptions;
 use super::call::Call;
 use super::cancel::Cancel;
 use super::inner::Inner;
-use super::khelper;
 use super::launch::no_process;
 use super::record::{Args, Kind, Outcome, Record, State};
 use super::sync::thread;
+use super::workers;
 
 /// What the call is like.
 pub(super) struct How {
@@ -151,7 +151,7 @@ impl Inner {
     /// To a worker that has what this thread has: capability sets, namespaces, root and the like (UMH-10).
     fn submit(self: &Arc<Self>, call: &Arc<Call>) {
         let state = self.host.caller_state();
-        let submitted = self.pools.submit(state, call.clone(), |pool, state| khelper::start(self, pool, state, true));
+        let submitted = self.pools.submit(state, call.clone(), |pool, state| workers::start(self, pool, state, true));
         if let Err(e) = submitted {
             self.no_thread(call, &e);
         }

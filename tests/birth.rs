@@ -101,6 +101,7 @@ fn umh_9_a_helper_is_born_as_the_rule_says_whatever_its_host_is_like() {
     }
 
     umh_8_a_status_is_not_lost_when_the_host_ignores_sigchld_later(&engine);
+    umh_9_what_the_host_changes_later_is_reset_too(&engine);
 
     // Nothing of the host's own has changed.
     assert_eq!(std::env::current_dir().unwrap(), dir.path());
@@ -108,6 +109,26 @@ fn umh_9_a_helper_is_born_as_the_rule_says_whatever_its_host_is_like() {
     assert_eq!(nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077)).bits(), 0o077);
     assert_eq!(rustix::thread::sched_getaffinity(None).unwrap().count(), 1);
     assert!(!rustix::thread::no_new_privs().unwrap());
+}
+
+/// Its worker has launched before.
+fn umh_9_what_the_host_changes_later_is_reset_too(engine: &Engine) {
+    // SAFETY: SIG_IGN runs no code; the prctl takes integers.
+    unsafe {
+        libc::signal(40, libc::SIG_IGN);
+        assert_eq!(libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);
+    }
+    std::fs::write("/proc/self/coredump_filter", "0x7f").unwrap();
+    let status = stdout(&run(engine, &["/bin/cat", "/proc/self/status"]));
+    assert_eq!((field(&status, "SigIgn"), field(&status, "THP_enabled")), ("0000000000000000", "1"));
+    assert_eq!(stdout(&run(engine, &["/bin/cat", "/proc/self/coredump_filter"])), "00000033\n");
+    // A failed exec is seen though the child has its own memory now.
+    let failed = run(engine, &["/nonexistent"]);
+    assert_eq!((failed.outcome.name(), failed.result), ("exec_failed", Some(-libc::ENOENT)));
+    // The host's own are as it has set them.
+    assert_eq!(std::fs::read_to_string("/proc/self/coredump_filter").unwrap(), "0000007f\n");
+    // SAFETY: integers only.
+    assert_eq!(unsafe { libc::prctl(libc::PR_GET_THP_DISABLE, 0, 0, 0, 0) }, 1);
 }
 
 fn umh_8_a_status_is_not_lost_when_the_host_ignores_sigchld_later(engine: &Engine) {

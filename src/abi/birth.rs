@@ -29,7 +29,8 @@ impl Enforcement {
     }
 }
 
-/// A part of UMH-9 that could not be set for want of privilege.
+/// A part of UMH-9 that a helper did not get, for want of privilege or because a call was refused. The table in
+/// `sys/linux/inherited` says for each how it is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotEnforced {
@@ -43,9 +44,69 @@ pub enum NotEnforced {
     Groups,
     /// oom_score_adj stayed other than 0.
     OomScoreAdj,
+    /// The utilization clamps stayed (sched_setattr(2)).
+    Utilization,
+    /// The core scheduling cookie stayed (PR_SCHED_CORE); the kernel has no call that takes one away.
+    CoreScheduling,
+    /// The I/O priority stayed (ioprio_set(2)).
+    IoPriority,
+    /// The timer slack stayed other than 50 us (PR_SET_TIMERSLACK).
+    TimerSlack,
+    /// The NUMA memory policy stayed (set_mempolicy(2)).
+    NumaPolicy,
+    /// The execution domain stayed (personality(2)).
+    Personality,
+    /// The securebits of the host program are in force (capabilities(7)); they are never lifted.
+    Securebits,
+    /// A speculation feature stayed disabled (PR_SET_SPECULATION_CTRL).
+    SpeculationControl,
+    /// The memory corruption kill policy stayed (PR_MCE_KILL).
+    MachineCheckKill,
+    /// The IO_FLUSHER state stayed (PR_SET_IO_FLUSHER).
+    IoFlusher,
+    /// Reading the timestamp counter stayed forbidden (PR_SET_TSC).
+    TimestampCounter,
+    /// Permissions for I/O ports may have stayed (ioperm(2), iopl(2)).
+    IoPorts,
+    /// There is no new session keyring: keyctl(2) was refused (keyrings(7)).
+    SessionKeyring,
+    /// The core dump filter stayed other than 0x33 (core(5)).
+    CoreFilter,
+    /// Transparent huge pages stayed disabled (PR_SET_THP_DISABLE).
+    ThpDisable,
+    /// Same-page merging stayed on (PR_SET_MEMORY_MERGE).
+    MemoryMerge,
+    /// Memory-deny-write-execute of the host program is in force (PR_SET_MDWE); it cannot be lifted.
+    MemoryDenyWriteExecute,
 }
 
 impl NotEnforced {
+    /// All of them.
+    pub const ALL: [Self; 22] = [
+        Self::Nice,
+        Self::Scheduler,
+        Self::Affinity,
+        Self::Groups,
+        Self::OomScoreAdj,
+        Self::Utilization,
+        Self::CoreScheduling,
+        Self::IoPriority,
+        Self::TimerSlack,
+        Self::NumaPolicy,
+        Self::Personality,
+        Self::Securebits,
+        Self::SpeculationControl,
+        Self::MachineCheckKill,
+        Self::IoFlusher,
+        Self::TimestampCounter,
+        Self::IoPorts,
+        Self::SessionKeyring,
+        Self::CoreFilter,
+        Self::ThpDisable,
+        Self::MemoryMerge,
+        Self::MemoryDenyWriteExecute,
+    ];
+
     /// As JSON and the screen spell it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -54,8 +115,35 @@ impl NotEnforced {
             Self::Affinity => "affinity",
             Self::Groups => "groups",
             Self::OomScoreAdj => "oom_score_adj",
+            Self::Utilization => "utilization",
+            Self::CoreScheduling => "core_scheduling",
+            Self::IoPriority => "io_priority",
+            Self::TimerSlack => "timer_slack",
+            Self::NumaPolicy => "numa_policy",
+            Self::Personality => "personality",
+            Self::Securebits => "securebits",
+            Self::SpeculationControl => "speculation_control",
+            Self::MachineCheckKill => "machine_check_kill",
+            Self::IoFlusher => "io_flusher",
+            Self::TimestampCounter => "timestamp_counter",
+            Self::IoPorts => "io_ports",
+            Self::SessionKeyring => "session_keyring",
+            Self::CoreFilter => "core_filter",
+            Self::ThpDisable => "thp_disable",
+            Self::MemoryMerge => "memory_merge",
+            Self::MemoryDenyWriteExecute => "memory_deny_write_execute",
         }
     }
+}
+
+/// The session keyring that a helper starts with (keyrings(7)); never the host program's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SessionKeyring {
+    /// A new one without a name, which nothing else can reach.
+    #[default]
+    New,
+    /// The keyring of this name, made if there is none (keyctl_join_session_keyring(3)).
+    Named(CString),
 }
 
 /// What a helper reads on fd 0.
@@ -131,6 +219,10 @@ pub struct Image {
     pub capture: bool,
     /// Limits to set.
     pub rlimits: Vec<Rlimit>,
+    /// The session keyring that it joins.
+    pub keyring: SessionKeyring,
+    /// Whether somebody waits for exec alone, so that it has to be known whether the image was loaded (UMH-3).
+    pub wait_loaded: bool,
     /// Whether the helper gets `no_new_privs` (UMH-11).
     pub no_new_privs: bool,
 }

@@ -57,7 +57,8 @@ fn tell(event: &EventKind) {
 
 /// Why a request came to nothing, and for a refusal who asked whom (REQ-12).
 pub fn explain(record: &Record) {
-    if !matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned) {
+    // Of one that was killed there is something to say only if it may not have run (UMH-3).
+    if matches!(record.outcome, Outcome::Running | Outcome::Exited | Outcome::Noop) {
         return;
     }
     let of_modprobe = record.stage == Some(Stage::Exec) && record.kind == Kind::Module;

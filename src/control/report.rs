@@ -2,6 +2,7 @@
 
 use crate::abi::cap::CapMask;
 use crate::abi::mask::names;
+use crate::sys::attributes::Attributes;
 use crate::sys::probe::Report;
 
 /// The report for a person; its strings are escaped once more, since JSON leaves control characters to its own rules.
@@ -32,6 +33,28 @@ pub fn table(report: &Report, known: CapMask) -> String {
         ("blocked", list(&report.signals.blocked)),
         ("ignored", list(&report.signals.ignored)),
     ];
+    rows.extend(attributes(&report.attributes));
     rows.extend(report.fds.iter().map(|(fd, target)| ("fd", format!("{fd} {}", safe(target)))));
     rows.iter().map(|(name, value)| format!("{name:<14} {value}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// What else is inherited; `?` for what could not be read.
+fn attributes(of: &Attributes) -> Vec<(&'static str, String)> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "?".to_owned());
+    let flag = |value: Option<bool>| value.map_or("?", |set| if set { "yes" } else { "no" }).to_owned();
+    let keyring = of.session_keyring.as_ref().map(|keyring| {
+        let name = crate::abi::escape::unescape(&keyring.name).unwrap_or_default();
+        format!("{} {}", keyring.id, crate::abi::escape::screen(&name))
+    });
+    vec![
+        ("keyring", text(&keyring)),
+        ("io priority", text(&of.io_priority)),
+        ("timer slack", of.timer_slack_ns.map_or_else(|| "?".to_owned(), |ns| format!("{ns} ns"))),
+        ("numa policy", text(&of.numa_policy)),
+        ("personality", text(&of.personality)),
+        ("securebits", text(&of.securebits)),
+        ("core filter", text(&of.core_filter)),
+        ("thp disabled", flag(of.thp_disable)),
+        ("pages merged", flag(of.memory_merge)),
+    ]
 }

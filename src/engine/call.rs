@@ -13,11 +13,11 @@ use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::abi::who::ChainLink;
 use crate::policy::call::{End, OnCancel, OnComplete};
-use crate::sys::host::{Clock, Ended, Launched, Micros, Stream, Watcher};
+use crate::sys::host::{Clock, Ended, Launched, Loading, Micros, Stream, Watcher};
 
 use super::cancel::Cancel;
 use super::launch::Failure;
-use super::record::{Outcome, Record, State};
+use super::record::{DOUBTFUL, Outcome, Record, State, image_error};
 use super::sync::{Monitor, MutexGuard};
 use super::tail::Tails;
 use super::umh::How;
@@ -53,6 +53,8 @@ pub(super) struct CallState {
     tails: Tails,
     /// Set before the helper is reaped; from then on its pid may be a stranger's and is not signalled.
     pub(super) reaped: bool,
+    /// A signal was sent to it, by `kill` or because its time ran out.
+    signalled: bool,
     /// Set when nothing more will happen.
     pub(super) over: bool,
 }
@@ -67,6 +69,7 @@ impl Call {
             answer: None,
             tails: Tails::default(),
             reaped: false,
+            signalled: false,
             over: false,
         };
         let timed = how.timeout.is_some();
@@ -122,7 +125,7 @@ impl Call {
         record.not_enforced = launched.not_enforced.into();
         record.started_us = Some(now.saturating_sub(record.at));
         enter(launched.pid);
-        if matches!(state.record.wait, WaitMode::Proc { .. }) {
+        if matches!(state.record.wait, WaitMode::Proc { .. }) || launched.undecided {
             drop(state);
             // The caller waits for the end; to wake it now would be a switch of threads for nothing. Only a time-out
             // may have run out before there was a process.
@@ -213,14 +216,16 @@ impl Call {
                 }
             };
             state.record.timed_out = true;
+            state.signalled = true;
             kill(pid, signal);
         }
     }
 
     /// `kill`s the helper under the lock that marks it reaped; `None` if there is none, or none any more (UMH-14).
     pub(super) fn signal<T>(&self, kill: impl FnOnce(i32) -> T) -> Option<T> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         let pid = state.record.pid.filter(|_| !state.reaped)?;
+        state.signalled = true;
         Some(kill(pid))
     }
 }
@@ -261,15 +266,41 @@ impl CallState {
             Some(status) if status.signal().is_some() => Outcome::Killed,
             Some(_) => Outcome::Exited,
         };
+        let result = self.judge_loading(ended.loading, result);
+        let record = &mut self.record;
         if ended.status.is_none() {
             let why = "the helper is gone and its status was lost: the host program reaped it or ignores SIGCHLD";
             let advice = "leave the engine's children to it, and SIGCHLD at its default";
             record.fail(&EngineError::new(Stage::Lost, Errno::ECHILD, why, advice));
         }
-        if matches!(record.wait, WaitMode::Proc { .. }) && !record.abandoned {
+        // A call that waits for exec alone has its result already, unless that could not be decided.
+        let answered = !matches!(record.wait, WaitMode::Proc { .. }) && self.end.result().is_some();
+        if record.wait != WaitMode::NoWait && !answered && !record.abandoned {
             record.result = Some(result);
         }
         result
+    }
+
+    /// A helper that was killed before it ran: its exec has failed, or may have (UMH-3). Returns the call's result.
+    fn judge_loading(&mut self, loading: Loading, result: i32) -> i32 {
+        let record = &mut self.record;
+        let only_exec = matches!(record.wait, WaitMode::Exec { .. });
+        match loading {
+            Loading::Complete if only_exec => 0,
+            Loading::Complete => result,
+            Loading::Impossible(flaw) => {
+                record.outcome = Outcome::ExecFailed;
+                record.status = None;
+                record.fail(&image_error(flaw, &record.path));
+                -(Errno::ENOEXEC as i32)
+            }
+            // A signal that was sent on purpose explains the end.
+            Loading::Doubtful if self.signalled => result,
+            Loading::Doubtful => {
+                record.said = Some(DOUBTFUL.into());
+                if only_exec { -(Errno::ENOEXEC as i32) } else { result }
+            }
+        }
     }
 }
 

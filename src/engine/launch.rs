@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use crate::abi::birth::{Birth, Enforcement, Image, SetsPlan};
+use crate::abi::birth::{Birth, Enforcement, Image, SessionKeyring, SetsPlan};
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
@@ -19,7 +19,7 @@ use super::call::Call;
 use super::cut::{Cut, Fate};
 use super::event::Level;
 use super::inner::Inner;
-use super::record::{Outcome, exec_error};
+use super::record::{Outcome, exec_error, image_error};
 use super::sysctl::Values;
 
 /// A call that came to nothing before its program ran.
@@ -95,14 +95,17 @@ impl Inner {
             let advice = "nothing was started: see what forbids capset(2) here, a seccomp filter most likely";
             return Err(Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice));
         }
+        let wait = call.state.lock().record.wait;
         Ok(Image {
             path,
             argv,
             envp: birth.envp,
             stdin: birth.stdin,
             // A helper that nobody waited for can outlive the engine: it gets /dev/null (UMH-14).
-            capture: matches!(call.state.lock().record.wait, WaitMode::Proc { .. }),
+            capture: matches!(wait, WaitMode::Proc { .. }),
             rlimits: birth.rlimits,
+            keyring: SessionKeyring::New,
+            wait_loaded: matches!(wait, WaitMode::Exec { .. }),
             no_new_privs: enforced == Enforcement::NoNewPrivs,
         })
     }
@@ -191,6 +194,7 @@ fn run_init(info: &mut SubprocessInfo, birth: &mut Birth) -> Result<(), Failure>
 fn failure_of(failure: LaunchFailure, path: &[u8]) -> Failure {
     match failure {
         LaunchFailure::Exec(errno) => exec_failure(errno, path),
+        LaunchFailure::Image(flaw) => Failure { outcome: Outcome::ExecFailed, error: image_error(flaw, path) },
         LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
     }
 }

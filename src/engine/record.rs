@@ -178,6 +178,21 @@ pub(super) fn exec_error(errno: Errno, path: &[u8]) -> EngineError {
     EngineError::new(Stage::Exec, errno, why, exec_advice(errno))
 }
 
+/// The program's image can never be loaded.
+pub(super) fn image_error(flaw: &str, path: &[u8]) -> EngineError {
+    let why = format!("`{}` could not be executed: the kernel cannot load it: {flaw}", screen(path));
+    EngineError::new(
+        Stage::Exec,
+        Errno::ENOEXEC,
+        why,
+        "build or install the program again; readelf -lW shows its segments",
+    )
+}
+
+/// What is said of a helper that was killed and has not been seen to run.
+pub(super) const DOUBTFUL: &str =
+    "it was not seen to run: its image may not have been loadable; see whether the program runs from a shell";
+
 impl Record {
     /// The question alone, made `at` these times of the wall clock and of the engine's.
     pub(super) fn new(kind: Kind, wait: WaitMode, requester: Arc<Requester>, at: (SystemTime, Micros)) -> Self {
@@ -223,15 +238,18 @@ impl Record {
     /// Enters what failed.
     pub(super) fn fail(&mut self, error: &EngineError) {
         (self.stage, self.errno) = (Some(error.stage), Some(error.errno));
-        // Thousands may fail at exec, and all that is to be said of them is here already.
-        self.said = (error.stage != Stage::Exec).then(|| error.whole().into());
+        // Thousands may fail at exec, and all that is to be said of most is here already.
+        let whole = error.whole();
+        self.said = None;
+        self.said = (self.why().as_deref() != Some(&whole)).then(|| whole.into());
     }
 
     /// The reason of a refusal or failure, with advice: `reason (ERRNO); advice`.
     pub fn why(&self) -> Option<Cow<'_, str>> {
-        match (self.stage, self.errno) {
-            (Some(Stage::Exec), Some(errno)) => Some(exec_error(errno, &self.path).whole().into()),
-            _ => self.said.as_deref().map(Into::into),
+        match (&self.said, self.stage, self.errno) {
+            (Some(said), ..) => Some((&**said).into()),
+            (None, Some(Stage::Exec), Some(errno)) => Some(exec_error(errno, &self.path).whole().into()),
+            _ => None,
         }
     }
 

@@ -50,8 +50,11 @@ pub enum Stream {
 pub struct Launched {
     /// Its process id, session id and process group.
     pub pid: i32,
-    /// What could not be set for want of privilege, sorted.
+    /// What could not be set, sorted.
     pub not_enforced: Vec<NotEnforced>,
+    /// Somebody waits for exec alone, and the helper died without having been seen to run: whether exec succeeded can
+    /// be said at the end only (UMH-3).
+    pub undecided: bool,
 }
 
 /// A helper that does not.
@@ -61,6 +64,21 @@ pub enum LaunchFailure {
     Process(SysError),
     /// The process was made and could not execute the program; it is already reaped.
     Exec(Errno),
+    /// The kernel rejected the image after it had destroyed the old one: why it can never be loaded. It is already
+    /// reaped (UMH-3).
+    Image(&'static str),
+}
+
+/// Whether the image of a helper that was killed had been loaded (UMH-3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loading {
+    /// Yes; nothing speaks against it.
+    #[default]
+    Complete,
+    /// It died of SIGSEGV or SIGKILL without having been seen to run.
+    Doubtful,
+    /// No: why it can never be.
+    Impossible(&'static str),
 }
 
 /// How a helper ended.
@@ -72,6 +90,8 @@ pub struct Ended {
     pub caps: Option<CapSets>,
     /// The five sets it was seen with while it ran, where it lived long enough to be looked at.
     pub caps_started: Option<CapSets>,
+    /// Whether its image had been loaded.
+    pub loading: Loading,
     /// CPU time, user and system.
     pub cpu_us: u64,
     /// Peak memory, as wait4(2) tells it.
@@ -113,7 +133,7 @@ pub trait Host: Send + Sync {
     fn requester(&self) -> Requester;
     /// Fails with advice if SIGCHLD is ignored or SA_NOCLDWAIT set; sets it to default if `fix` (UMH-8).
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError>;
-    /// Makes the calling thread a worker (own fd table, cwd, umask, nice, CPUs, groups; UMH-9).
+    /// Makes the calling thread a worker (own fd table, nice, CPUs, groups; UMH-9).
     fn worker(&self) -> Result<Box<dyn Worker>, SysError>;
     /// Signals a helper that is known not to be reaped, by pidfd, then its group (UMH-14). The caller holds the
     /// lock under which it is marked ended.

@@ -1,5 +1,6 @@
 //! Floor 1: the machine. All unsafe code of the crate lives here.
 
+pub mod attributes;
 mod born;
 pub mod fake;
 pub mod heap;

@@ -10,6 +10,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use procfs::process::{Process, Stat, Status};
 use serde::{Deserialize, Serialize};
 
+use super::attributes::Attributes;
 use super::born;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::SysError;
@@ -67,6 +68,9 @@ pub struct Report {
     pub groups: Vec<u32>,
     /// The out-of-memory killer's adjustment.
     pub oom_score_adj: i16,
+    /// Everything else that it has inherited.
+    #[serde(flatten)]
+    pub attributes: Attributes,
 }
 
 /// The five capability sets, as they stand in /proc/PID/status.
@@ -167,6 +171,7 @@ impl Report {
             gid: Ids { real: status.rgid, effective: status.egid, saved: status.sgid, fs: status.fgid },
             groups: status.groups,
             oom_score_adj: me.oom_score_adj().map_err(|e| from_proc("/proc/self/oom_score_adj", e))?,
+            attributes: Attributes::gather(),
         })
     }
 }

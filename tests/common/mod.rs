@@ -1,6 +1,8 @@
 //! What the tests on the real machine share.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod filter;
+
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

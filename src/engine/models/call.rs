@@ -65,7 +65,7 @@ impl Scene {
         self.call.state.lock().info = info;
         let filed = self.filed.clone();
         if executes {
-            self.call.started(0, Launched { pid: PID, not_enforced: Vec::new() }, |_| ());
+            self.call.started(0, Launched { pid: PID, not_enforced: Vec::new(), undecided: false }, |_| ());
             run();
             (&*self.call).about_to_reap();
             let ended = Ended { status: Some(WaitStatus::exited(1)), ..Ended::default() };

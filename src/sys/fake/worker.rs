@@ -107,7 +107,7 @@ impl Worker for FakeWorker {
         self.last = Some((pid, image.capture));
         drop(state);
         self.world.changed.notify_all();
-        Ok(Launched { pid, not_enforced: Vec::new() })
+        Ok(Launched { pid, not_enforced: Vec::new(), undecided: false })
     }
 
     fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended {

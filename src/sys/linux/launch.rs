@@ -1,287 +1,259 @@
-//! The birth of a helper: clone with CLONE_VM and CLONE_VFORK, so that the parent's memory costs nothing, then exec.
-//!
-//! The child runs on a stack of its own in the parent's memory while the parent's thread stands still. It makes raw
-//! system calls on what was prepared before, and nothing else: no allocation, no lock, no panic, no drop.
+//! One launch: what the child needs is prepared, the process is made, and its answer is read.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
+use std::io::Read;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32};
 
-use libc::{c_char, c_int, c_long, c_void};
+use libc::{c_char, c_int};
 use nix::errno::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::abi::birth::Rlimit;
+use crate::abi::birth::{NotEnforced, Rlimit};
 use crate::abi::error::SysError;
+use crate::abi::mutation::{self, Mutation};
 
-/// The child's stack, its guard page not counted. The child calls one function, which calls none.
-const STACK: usize = 64 * 1024;
-const PAGE: usize = 4096;
-/// The last signal number (signal(7): SIGRTMAX).
-const LAST_SIGNAL: c_int = 64;
-/// The kernel's signal set in bytes.
-const SIGSET_BYTES: usize = 8;
-
-/// Memory for the child to run on, below it a page that faults.
-pub(super) struct Stack(*mut c_void);
-
-impl Stack {
-    pub(super) fn new() -> Result<Self, SysError> {
-        let (size, bits) = (STACK + PAGE, libc::PROT_READ | libc::PROT_WRITE);
-        // SAFETY: a fresh anonymous mapping, at an address of the kernel's choice.
-        let base = unsafe { libc::mmap(ptr::null_mut(), size, bits, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
-        if base == libc::MAP_FAILED {
-            return Err(SysError::new("mmap of a stack", Errno::last()));
-        }
-        let stack = Self(base);
-        // SAFETY: the first page of the mapping made above; nothing points into it.
-        Errno::result(unsafe { libc::mprotect(base, PAGE, libc::PROT_NONE) })
-            .map_err(|e| SysError::new("mprotect of a stack", e))?;
-        Ok(stack)
-    }
-
-    fn top(&self) -> *mut c_void {
-        // SAFETY: one past the end of the mapping, which is page-aligned.
-        unsafe { self.0.byte_add(STACK + PAGE) }
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: the mapping made in `new`; no child runs on it, since clone returned after its exec or end.
-        unsafe { libc::munmap(self.0, STACK + PAGE) };
-    }
-}
+use super::child::{NO_STEP, Report, Shared, Signals, Step, child, kept};
+use super::clone::{Cloner, Made, Memory, reap};
+use super::inherited::memory::Unwanted;
+use super::proc::ProcFile;
 
 /// What a helper is to be, all of it alive until `launch` returns.
 pub(super) struct Order<'a> {
     pub(super) path: &'a CString,
     pub(super) argv: &'a [CString],
     pub(super) envp: &'a [CString],
-    /// Descriptors of the worker for 0, 1 and 2; each above 2, or 0 to 2 where it stays as it is.
+    /// Descriptors of the worker for 0, 1 and 2; each above 2.
     pub(super) fds: [c_int; 3],
+    /// Whether the worker has no descriptor table of its own, so that the child has to close what it does not need.
+    pub(super) close_files: bool,
     pub(super) rlimits: &'a [Rlimit],
     pub(super) no_new_privs: bool,
     /// Whether oom_score_adj has to be put to 0.
     pub(super) reset_oom: bool,
+    /// The name of the session keyring to join; a new one without.
+    pub(super) keyring: Option<&'a CStr>,
+    /// What of the host's memory has to be reset in a copy of it.
+    pub(super) unwanted: Unwanted,
+    /// Whether CLONE_VM really shares memory on this machine.
+    pub(super) memory_is_shared: bool,
 }
-
-/// Which step of the child failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Setsid,
-    Dup,
-    Rlimit,
-    NoNewPrivs,
-    Exec,
-}
-
-const STEPS: [Step; 5] = [Step::Setsid, Step::Dup, Step::Rlimit, Step::NoNewPrivs, Step::Exec];
 
 /// A helper that runs.
 pub(super) struct Born {
     pub(super) pid: i32,
     /// Its pidfd, in this worker's table; -1 where the kernel gave none.
     pub(super) pidfd: c_int,
-    /// Whether oom_score_adj could not be put to 0.
-    pub(super) oom_kept: bool,
+    /// Whose memory it ran in before exec.
+    pub(super) memory: Memory,
+    /// What it could not be given, in no order.
+    pub(super) not_enforced: Vec<NotEnforced>,
 }
 
 /// Why it does not.
 pub(super) enum Stillborn {
-    /// clone failed: no process was made.
-    Clone(Errno),
+    /// No process was made: the call that failed.
+    Process(SysError),
     /// The process failed at a step, and is reaped.
     Step(Step, Errno),
 }
 
-/// Shared with the child. What it writes goes through atomics, for the compiler knows nothing of the child.
-struct Shared {
-    path: *const c_char,
-    argv: *const *const c_char,
-    envp: *const *const c_char,
-    fds: [c_int; 3],
-    rlimits: *const Rlimit,
-    rlimit_count: usize,
-    no_new_privs: bool,
-    reset_oom: bool,
-    step: AtomicI32,
-    errno: AtomicI32,
-    oom_kept: AtomicBool,
+/// Makes the process and returns when its exec has succeeded or failed. `status` is this thread's /proc status, which
+/// tells the signals that are ignored.
+pub(super) fn launch(cloner: &mut Cloner, status: &ProcFile, order: &Order<'_>) -> Result<Born, Stillborn> {
+    if order.memory_is_shared && !order.unwanted.any() {
+        return in_memory(Memory::Shared, cloner, status, order);
+    }
+    match in_memory(Memory::Own, cloner, status, order) {
+        // There is no room for a copy of the host's memory: its attributes stay.
+        Err(Stillborn::Process(e)) if order.memory_is_shared && e.errno == Errno::ENOMEM => {
+            let mut born = in_memory(Memory::Shared, cloner, status, order)?;
+            born.not_enforced.extend(order.unwanted.names());
+            Ok(born)
+        }
+        launched => launched,
+    }
 }
 
-/// Makes the process and returns when its exec has succeeded or failed.
-pub(super) fn launch(stack: &Stack, order: &Order<'_>) -> Result<Born, Stillborn> {
+fn in_memory(memory: Memory, cloner: &mut Cloner, status: &ProcFile, order: &Order<'_>) -> Result<Born, Stillborn> {
     let pointers = |strings: &[CString]| -> Vec<*const c_char> {
         strings.iter().map(|s| s.as_ptr()).chain(std::iter::once(ptr::null())).collect()
     };
     let (argv, envp) = (pointers(order.argv), pointers(order.envp));
-    let shared = Shared {
+    let pipe = match memory {
+        Memory::Shared => None,
+        Memory::Own => Some(report_pipe().map_err(Stillborn::Process)?),
+    };
+    let mut shared = Shared {
         path: order.path.as_ptr(),
         argv: argv.as_ptr(),
         envp: envp.as_ptr(),
         fds: order.fds,
+        close_files: order.close_files,
         rlimits: order.rlimits.as_ptr(),
         rlimit_count: order.rlimits.len(),
         no_new_privs: order.no_new_privs,
         reset_oom: order.reset_oom,
-        step: AtomicI32::new(-1),
+        reset_umask: !mutation::is(Mutation::UmaskKept),
+        signals: Signals::Unknown,
+        keyring: order.keyring.map_or(ptr::null(), CStr::as_ptr),
+        memory: order.unwanted,
+        report: pipe.as_ref().map_or(-1, |(_, theirs)| theirs.as_raw_fd()),
+        step: AtomicI32::new(NO_STEP),
         errno: AtomicI32::new(0),
-        oom_kept: AtomicBool::new(false),
+        kept: AtomicU32::new(0),
     };
-    let mut pidfd: c_int = -1;
-    let blocked = block_signals();
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
-    // SAFETY: `child` runs on `stack` and reads only `shared` and what it points to, all alive until clone returns,
-    // which CLONE_VFORK delays until the child has left this memory. It keeps to raw system calls.
-    let pid = unsafe {
-        libc::clone(child, stack.top(), flags, (&raw const shared).cast_mut().cast(), &raw mut pidfd, 0usize, 0usize)
+    let shared_at = &raw mut shared;
+    let prepare = |handlers_are_reset: bool| {
+        let ignored = if handlers_are_reset { status.ignored_signals() } else { None };
+        // SAFETY: `shared` lives until this function returns; no child runs yet, and nothing else refers to it.
+        unsafe { (*shared_at).signals = ignored.map_or(Signals::Unknown, Signals::Ignored) };
+        shared_at.cast()
     };
-    let made = Errno::result(pid);
-    restore_signals(&blocked);
-    let pid = made.map_err(Stillborn::Clone)?;
-    match usize::try_from(shared.step.load(Ordering::Acquire)).ok().and_then(|step| STEPS.get(step)) {
-        None => Ok(Born { pid, pidfd, oom_kept: shared.oom_kept.load(Ordering::Acquire) }),
-        Some(step) => {
-            bury(pid, pidfd);
-            Err(Stillborn::Step(*step, Errno::from_raw(shared.errno.load(Ordering::Acquire))))
+    // SAFETY: `child` reads only `shared` and what it points to, all alive until the end of this function; `spawn`
+    // returns when the child has left this memory, or the child has a copy. It keeps to raw system calls.
+    let made = unsafe { cloner.spawn(memory, child, prepare) };
+    let made = made.map_err(|e| Stillborn::Process(SysError::new("clone", e)))?;
+    let report = match pipe {
+        None => shared.report(),
+        Some((ours, theirs)) => {
+            drop(theirs);
+            read_report(ours)
+        }
+    };
+    answer(&made, memory, report)
+}
+
+/// For reports of a child with its own memory; exec closes its end. Both ends are above 2.
+fn report_pipe() -> Result<(OwnedFd, OwnedFd), SysError> {
+    let failed = |e: rustix::io::Errno| SysError::new("pipe2", Errno::from_raw(e.raw_os_error()));
+    let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
+    Ok((ours, super::ready::above_two(theirs)?))
+}
+
+/// The last report before the end of the pipe, which comes with exec or the child's end.
+fn read_report(pipe: OwnedFd) -> Report {
+    const BYTES: usize = size_of::<Report>();
+    let mut text = Vec::new();
+    // What could not be read is not there; a child that could not report has died, and its status says of what.
+    let _ = std::fs::File::from(pipe).read_to_end(&mut text);
+    let last = text.chunks_exact(BYTES).next_back().unwrap_or_default();
+    let word = |at: usize| last.get(at * 4..).and_then(|bytes| bytes.first_chunk()).copied();
+    Report {
+        step: word(0).map_or(NO_STEP, c_int::from_ne_bytes),
+        errno: word(1).map_or(0, c_int::from_ne_bytes),
+        kept: word(2).map_or(0, u32::from_ne_bytes),
+    }
+}
+
+fn answer(made: &Made, memory: Memory, report: Report) -> Result<Born, Stillborn> {
+    if let Some(step) = Step::from_raw(report.step) {
+        // Its status is never looked at (UMH-3).
+        reap(made.pid);
+        if made.pidfd >= 0 {
+            // SAFETY: the pidfd that clone made, used nowhere else.
+            unsafe { libc::close(made.pidfd) };
+        }
+        return Err(Stillborn::Step(step, Errno::from_raw(report.errno)));
+    }
+    let names = [
+        (kept::OOM_SCORE_ADJ, NotEnforced::OomScoreAdj),
+        (kept::SESSION_KEYRING, NotEnforced::SessionKeyring),
+        (kept::CORE_FILTER, NotEnforced::CoreFilter),
+        (kept::THP_DISABLE, NotEnforced::ThpDisable),
+        (kept::MEMORY_MERGE, NotEnforced::MemoryMerge),
+    ];
+    let not_enforced = names.into_iter().filter_map(|(bit, name)| (report.kept & bit != 0).then_some(name)).collect();
+    Ok(Born { pid: made.pid, pidfd: made.pidfd, memory, not_enforced })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::linux::clone::shares_memory;
+    use crate::sys::linux::ready::null;
+
+    /// Launches, as on a machine that shares memory or does not; the descriptor of its stdout has what it wrote.
+    fn try_launch(argv: &[&str], memory_is_shared: bool, clone3: bool) -> Result<(Born, String), Stillborn> {
+        let argv: Vec<CString> = argv.iter().map(|a| CString::new(*a).unwrap()).collect();
+        let (mut ours, theirs) = std::io::pipe().unwrap();
+        let null = null().unwrap();
+        let order = Order {
+            path: &argv[0],
+            argv: &argv,
+            envp: &[],
+            fds: [null.as_raw_fd(), theirs.as_raw_fd(), null.as_raw_fd()],
+            close_files: true,
+            rlimits: &[],
+            no_new_privs: false,
+            reset_oom: false,
+            keyring: None,
+            unwanted: Unwanted::default(),
+            memory_is_shared,
+        };
+        let mut cloner = Cloner::new().unwrap();
+        if !clone3 {
+            cloner.without_clone3();
+        }
+        let born = launch(&mut cloner, &ProcFile::new("/proc/thread-self/status", false), &order)?;
+        drop(theirs);
+        let mut text = String::new();
+        ours.read_to_string(&mut text).unwrap();
+        let mut status = 0;
+        // SAFETY: the status is written to this stack.
+        assert_eq!(unsafe { libc::waitpid(born.pid, &raw mut status, 0) }, born.pid);
+        assert_eq!(status, 0, "{argv:?}");
+        if born.pidfd >= 0 {
+            // SAFETY: the pidfd that clone made, used nowhere else.
+            unsafe { libc::close(born.pidfd) };
+        }
+        Ok((born, text))
+    }
+
+    /// From here on this thread's clone3(2) fails.
+    fn refuse_clone3(errno: Errno) {
+        let op = |code: u32, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf, k };
+        let mut filter = [
+            op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+            op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, u32::try_from(libc::SYS_clone3).unwrap()),
+            op(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
+            op(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
+        // SAFETY: integers; the kernel copies the program, which lives until the call returns.
+        let set = unsafe {
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program)
+        };
+        assert_eq!(set, 0);
+    }
+
+    #[test]
+    fn umh_9_plain_clone_stands_in_for_clone3_whatever_its_error() {
+        for errno in [Errno::EPERM, Errno::ENOSYS, Errno::EACCES, Errno::EINVAL] {
+            let launched = move || {
+                refuse_clone3(errno);
+                try_launch(&["/bin/cat", "/proc/self/status"], true, true).map(|(_, text)| text).ok()
+            };
+            let status = std::thread::spawn(launched).join().unwrap().unwrap();
+            // Rust ignores SIGPIPE.
+            assert!(status.contains("\nSigIgn:\t0000000000000000\n"), "{errno}: {status}");
         }
     }
-}
 
-/// All signals blocked around the clone, so that no handler of the host runs in the child. By pthread_sigmask, which
-/// leaves glibc's own signals alone: with those blocked, a setuid of the host would hang.
-fn block_signals() -> libc::sigset_t {
-    // SAFETY: sigset_t is plain data; sigfillset and pthread_sigmask fill the two sets, which live on this stack.
-    unsafe {
-        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
-        libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
-        before
-    }
-}
-
-fn restore_signals(before: &libc::sigset_t) {
-    // SAFETY: `before` is the mask that this thread had.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
-}
-
-/// Reaps a child that could not execute its program; its status is never looked at (UMH-3).
-fn bury(pid: i32, pidfd: c_int) {
-    loop {
-        // SAFETY: integers and a null pointer; the child is ours, and dead or about to be.
-        let reaped = unsafe { libc::waitpid(pid, ptr::null_mut(), libc::__WALL) };
-        if reaped >= 0 || Errno::last() != Errno::EINTR {
-            break;
-        }
-    }
-    if pidfd >= 0 {
-        // SAFETY: the pidfd that clone made, used nowhere else.
-        unsafe { libc::close(pidfd) };
-    }
-}
-
-/// The kernel's own sigaction, on the machines where it has a restorer; all-zero but for the handler here.
-#[repr(C)]
-struct KernelSigaction {
-    handler: usize,
-    flags: libc::c_ulong,
-    restorer: usize,
-    mask: u64,
-}
-
-extern "C" fn child(shared: *mut c_void) -> c_int {
-    // SAFETY: `launch` passes a `Shared` that outlives the child's stay in this memory.
-    let shared = unsafe { &*shared.cast::<Shared>() };
-    let (step, errno) = become_helper(shared);
-    shared.errno.store(errno, Ordering::Release);
-    shared.step.store(step as i32, Ordering::Release);
-    // SAFETY: ends this process without running anything of the host's.
-    unsafe { libc::_exit(127) }
-}
-
-/// Returns only if a step failed.
-fn become_helper(shared: &Shared) -> (Step, c_int) {
-    reset_signal_actions();
-    // SAFETY: integers only.
-    if unsafe { libc::syscall(libc::SYS_setsid) } < 0 {
-        return (Step::Setsid, last());
-    }
-    for (to, from) in (0..).zip(shared.fds) {
-        // dup2 of a descriptor onto itself would leave it close-on-exec, so the worker's own 0 to 2 are never passed.
-        // SAFETY: integers only; the descriptor table is the child's own.
-        if unsafe { libc::syscall(libc::SYS_dup3, from, to, 0) } < 0 {
-            return (Step::Dup, last());
-        }
-    }
-    if shared.reset_oom && !zero_oom_score_adj() {
-        shared.oom_kept.store(true, Ordering::Release);
-    }
-    for at in 0..shared.rlimit_count {
-        // SAFETY: `rlimits` points to `rlimit_count` of them.
-        let limit = unsafe { &*shared.rlimits.add(at) };
-        let to = libc::rlimit64 { rlim_cur: limit.soft, rlim_max: limit.hard };
-        let none = ptr::null_mut::<libc::rlimit64>();
-        // SAFETY: pid 0 is this process; the new limit lives on this stack.
-        if unsafe { libc::syscall(libc::SYS_prlimit64, 0, limit.resource, &raw const to, none) } < 0 {
-            return (Step::Rlimit, last());
-        }
-    }
-    if shared.no_new_privs && !set_no_new_privs() {
-        return (Step::NoNewPrivs, last());
-    }
-    let none: u64 = 0;
-    // SAFETY: the set is eight bytes, as the kernel's; path, argv and envp were prepared by `launch`, NULL-terminated.
-    unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_SETMASK,
-            &raw const none,
-            ptr::null_mut::<u64>(),
-            SIGSET_BYTES,
-        );
-        libc::syscall(libc::SYS_execve, shared.path, shared.argv, shared.envp);
-    }
-    (Step::Exec, last())
-}
-
-/// Every signal at its default, those that the host ignores too. The child has a table of its own (no CLONE_SIGHAND).
-fn reset_signal_actions() {
-    let default = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
-    for signal in 1..=LAST_SIGNAL {
-        let mut now = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
-        // SAFETY: both structures are the kernel's and live on this stack; SIGKILL and SIGSTOP read as default.
-        unsafe {
-            let none = ptr::null::<KernelSigaction>();
-            libc::syscall(libc::SYS_rt_sigaction, signal, none, &raw mut now, SIGSET_BYTES);
-            if now.handler != libc::SIG_DFL {
-                let none = ptr::null_mut::<KernelSigaction>();
-                libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, none, SIGSET_BYTES);
+    #[test]
+    fn umh_3_exec_is_decided_with_and_without_shared_memory_and_clone3() {
+        assert!(shares_memory().unwrap(), "this is a real kernel");
+        for (shared, clone3) in [(true, true), (true, false), (false, true), (false, false)] {
+            let (born, text) = try_launch(&["/bin/echo", "hello"], shared, clone3).ok().unwrap();
+            assert_eq!((text.as_str(), born.not_enforced), ("hello\n", vec![]), "{shared} {clone3}");
+            for (path, errno) in [("/nonexistent", Errno::ENOENT), ("/etc/passwd", Errno::EACCES)] {
+                match try_launch(&[path], shared, clone3).err().unwrap() {
+                    Stillborn::Step(Step::Exec, e) => assert_eq!(e, errno, "{shared} {clone3}"),
+                    _ => panic!("{path}: not a failed exec"),
+                }
             }
         }
     }
-}
-
-fn set_no_new_privs() -> bool {
-    let zero: c_long = 0;
-    // SAFETY: integers only; it binds this process alone.
-    unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1 as c_long, zero, zero, zero) == 0 }
-}
-
-fn zero_oom_score_adj() -> bool {
-    let path = c"/proc/self/oom_score_adj".as_ptr();
-    // SAFETY: a constant path and a constant byte; the descriptor is closed again.
-    unsafe {
-        let fd = libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, libc::O_WRONLY | libc::O_CLOEXEC);
-        if fd < 0 {
-            return false;
-        }
-        let written = libc::syscall(libc::SYS_write, fd, c"0".as_ptr(), 1usize);
-        libc::syscall(libc::SYS_close, fd);
-        written == 1
-    }
-}
-
-fn last() -> c_int {
-    // SAFETY: the thread's errno, which the child shares with its parent, who stands still.
-    unsafe { *libc::__errno_location() }
 }

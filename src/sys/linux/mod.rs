@@ -1,8 +1,13 @@
 //! The real machine. A helper is born from a *worker*: a thread of the engine that has made itself ready once (own
-//! descriptor table, cwd, umask, scheduling, groups, capability sets), so that a launch has next to nothing to do.
+//! descriptor table, scheduling, groups, capability sets), so that a launch has next to nothing to do.
 
 mod caps;
+mod child;
+mod clone;
+mod inherited;
+mod keyring;
 mod launch;
+mod loading;
 mod machine;
 mod path;
 mod proc;

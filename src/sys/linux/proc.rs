@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::who::{ChainLink, Comm, Requester};
@@ -40,6 +40,50 @@ fn comm(pid: i32) -> Comm {
     Comm::new(bytes.strip_suffix(b"\n").unwrap_or(&bytes))
 }
 
+/// A file of /proc about this process or thread that is read at every launch. It is kept open where the descriptor table
+/// is the worker's; in the host's table it is opened each time.
+pub(super) struct ProcFile {
+    path: &'static str,
+    kept: Option<fs::File>,
+}
+
+impl ProcFile {
+    pub(super) fn new(path: &'static str, keep: bool) -> Self {
+        Self { path, kept: if keep { fs::File::open(path).ok() } else { None } }
+    }
+
+    /// What one read gives: all of a short file.
+    fn read<'a>(&self, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+        let got = match &self.kept {
+            Some(file) => file.read_at(buffer, 0),
+            None => fs::File::open(self.path).and_then(|mut file| file.read(buffer)),
+        };
+        buffer.get(..got.ok()?)
+    }
+
+    /// Its only number, hexadecimal.
+    pub(super) fn hex(&self) -> Option<u32> {
+        u32::from_str_radix(std::str::from_utf8(self.read(&mut [0; 16])?).ok()?.trim(), 16).ok()
+    }
+
+    /// Its only number, decimal.
+    pub(super) fn number(&self) -> Option<i32> {
+        std::str::from_utf8(self.read(&mut [0; 16])?).ok()?.trim().parse().ok()
+    }
+
+    /// `SigIgn:` of a status: the signals that this process ignores, signal 1 in bit 0.
+    pub(super) fn ignored_signals(&self) -> Option<u64> {
+        line_in_hex(self.read(&mut [0; STATUS_BYTES])?, b"SigIgn:")
+    }
+}
+
+/// The hexadecimal number on the line of a status that starts with `name`. A forged process name cannot mislead it: the
+/// kernel escapes the newlines of `Name:`.
+fn line_in_hex(status: &[u8], name: &[u8]) -> Option<u64> {
+    let line = status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(name))?;
+    u64::from_str_radix(std::str::from_utf8(line).ok()?.trim(), 16).ok()
+}
+
 /// The five sets of a process, a zombie's too (proc_pid_status(5)).
 pub(super) fn sets_of(pid: i32) -> Option<CapSets> {
     let mut status = [0; STATUS_BYTES];
@@ -53,14 +97,9 @@ pub(super) fn sets_of(pid: i32) -> Option<CapSets> {
     })
 }
 
-/// Read on every launch, so without the allocations of a whole parse. A forged name cannot mislead it: the kernel
-/// escapes the newlines of `Name:`.
+/// Read on every launch, so without the allocations of a whole parse.
 fn parse_sets(status: &[u8]) -> Option<CapSets> {
-    let set = |name: &[u8]| {
-        let line = status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(name))?;
-        let digits = std::str::from_utf8(line).ok()?.trim();
-        u64::from_str_radix(digits, 16).ok().map(CapMask::from_bits)
-    };
+    let set = |name: &[u8]| line_in_hex(status, name).map(CapMask::from_bits);
     Some(CapSets {
         inheritable: set(b"CapInh:")?,
         permitted: set(b"CapPrm:")?,

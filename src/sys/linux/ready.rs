@@ -1,60 +1,39 @@
-//! Makes the calling thread fit to launch (UMH-9): what a helper inherits from its thread is set once, here.
+//! The descriptors of a worker (UMH-9).
 
 use std::fs;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use rustix::fs::Mode;
-use rustix::process::{chdir, setpriority_process, umask};
-use rustix::thread::{UnshareFlags, set_thread_groups};
 
-use crate::abi::birth::NotEnforced;
 use crate::abi::error::SysError;
-use crate::abi::mutation::{self, Mutation};
 
-/// Room for 8,192 CPUs; the kernel takes a mask of any length.
-const CPU_WORDS: usize = 128;
+use super::child::close_from;
 
-/// Own descriptor table with nothing in it but `/dev/null` as 0, 1 and 2; cwd `/`, umask 022. All of it is this thread's
-/// alone.
-pub(super) fn unshare() -> Result<(), SysError> {
-    close_all_in_a_table_of_our_own()?;
+/// Whose descriptor table a worker uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    /// Its own, which holds nothing but `/dev/null` as 0, 1 and 2: a child inherits nothing that has to be closed.
+    Own,
+    /// The host's: every child closes what it inherits.
+    Hosts,
+}
+
+/// Gives the calling thread its own descriptor table if that is allowed. Container profiles refuse unshare(2), and
+/// older ones close_range(2). Root, working directory and umask stay shared with the host: the child sets the last two
+/// itself, after the clone.
+pub(super) fn own_table() -> Result<Table, SysError> {
+    // close_range(2) copies no more of the table than it keeps, so a host with many open files costs nothing.
+    // SAFETY: integers only. The new table is this thread's own: no object of another thread loses a descriptor, and
+    // this thread owns none (`Worker` is made before anything is opened on it).
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
+    // SAFETY: a flag only; as above, nothing on this thread owns a descriptor.
+    if closed < 0 && (unsafe { libc::unshare(libc::CLONE_FILES) } < 0 || !close_from(3)) {
+        return Ok(Table::Hosts);
+    }
     for fd in 0..3 {
         open_null_as(fd)?;
     }
-    #[expect(deprecated, reason = "rustix renamed it to an unsafe one for CLONE_FILES's sake; this flag is CLONE_FS")]
-    rustix::thread::unshare(UnshareFlags::FS).map_err(|e| SysError::new("unshare(CLONE_FS)", errno(e)))?;
-    chdir("/").map_err(|e| SysError::new("chdir /", errno(e)))?;
-    if !mutation::is(Mutation::UmaskKept) {
-        umask(Mode::from_raw_mode(0o022));
-    }
-    Ok(())
-}
-
-/// close_range(2) copies no more of the table than it keeps, so a host with many open files costs nothing.
-fn close_all_in_a_table_of_our_own() -> Result<(), SysError> {
-    // SAFETY: integers only. The new table is this thread's own: no object of another thread loses a descriptor, and
-    // this thread owns none (`Worker` is made before anything is opened on it).
-    let done = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
-    match Errno::result(done) {
-        Ok(_) => Ok(()),
-        Err(Errno::ENOSYS | Errno::EINVAL | Errno::EPERM) => close_one_by_one(),
-        Err(e) => Err(SysError::new("close_range", e)),
-    }
-}
-
-/// Before Linux 5.9, or where a filter refuses it.
-fn close_one_by_one() -> Result<(), SysError> {
-    // SAFETY: a flag only; as above, nothing on this thread owns a descriptor.
-    Errno::result(unsafe { libc::unshare(libc::CLONE_FILES) }).map_err(|e| SysError::new("unshare(CLONE_FILES)", e))?;
-    let table = fs::read_dir("/proc/thread-self/fd")
-        .map_err(|e| SysError::new("read /proc/thread-self/fd", Errno::from_raw(e.raw_os_error().unwrap_or(0))))?;
-    let open: Vec<i32> =
-        table.filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok()).filter(|fd| *fd > 2).collect();
-    for fd in open {
-        // SAFETY: the table is ours; the descriptor that listed it is closed already, and then this is EBADF.
-        unsafe { libc::close(fd) };
-    }
-    Ok(())
+    Ok(Table::Own)
 }
 
 fn open_null_as(fd: i32) -> Result<(), SysError> {
@@ -71,67 +50,20 @@ fn open_null_as(fd: i32) -> Result<(), SysError> {
     Ok(())
 }
 
-/// SCHED_OTHER, nice 0, every CPU, no groups: as far as it is allowed; what is not is returned, sorted.
-pub(super) fn level() -> Vec<NotEnforced> {
-    let mut not = Vec::new();
-    // SAFETY: pid 0 is the calling thread; the parameter lives on this stack.
-    let scheduled = unsafe {
-        let other = libc::sched_param { sched_priority: 0 };
-        libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const other)
-    };
-    if setpriority_process(None, 0).is_err() {
-        not.push(NotEnforced::Nice);
-    }
-    if scheduled != 0 {
-        not.push(NotEnforced::Scheduler);
-    }
-    if !every_cpu() {
-        not.push(NotEnforced::Affinity);
-    }
-    // rustix changes this thread only; glibc's setgroups would change all of the host's.
-    if set_thread_groups(&[]).is_err() && nix::unistd::getgroups().map_or(true, |groups| !groups.is_empty()) {
-        not.push(NotEnforced::Groups);
-    }
-    not
+/// `/dev/null` for reading and writing, above 2.
+pub(super) fn null() -> Result<OwnedFd, SysError> {
+    let file = fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+    above_two(file.map_err(|e| SysError::new("open /dev/null", Errno::from_raw(e.raw_os_error().unwrap_or(0))))?.into())
 }
 
-/// Asks for every CPU; the kernel grants those of the cpuset. Says whether that is every CPU that is online.
-fn every_cpu() -> bool {
-    let all = [u64::MAX; CPU_WORDS];
-    let mut got = [0u64; CPU_WORDS];
-    let bytes = size_of_val(&all);
-    // SAFETY: pid 0 is the calling thread; both masks are `bytes` long.
-    let known = unsafe {
-        libc::sched_setaffinity(0, bytes, all.as_ptr().cast()) == 0
-            && libc::sched_getaffinity(0, bytes, got.as_mut_ptr().cast()) == 0
-    };
-    let granted: u32 = got.iter().map(|word| word.count_ones()).sum();
-    known && online_cpus().is_none_or(|online| granted >= online)
-}
-
-/// `0-3,5` in /sys/devices/system/cpu/online.
-fn online_cpus() -> Option<u32> {
-    let text = fs::read_to_string("/sys/devices/system/cpu/online").ok()?;
-    text.trim().split(',').map(span).sum()
-}
-
-fn span(part: &str) -> Option<u32> {
-    let (first, last) = part.split_once('-').unwrap_or((part, part));
-    let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
-    (last >= first).then(|| last - first + 1)
-}
-
-fn errno(e: rustix::io::Errno) -> Errno {
-    Errno::from_raw(e.raw_os_error())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn umh_9_cpus_online_are_counted() {
-        assert_eq!((span("0-3"), span("5"), span("x"), span("3-1")), (Some(4), Some(1), None, None));
-        assert!(online_cpus().is_none_or(|n| n > 0));
+/// The same file under a number above 2, close-on-exec: in the host's table 0 to 2 may be free, and a child needs those
+/// for itself.
+pub(super) fn above_two(fd: OwnedFd) -> Result<OwnedFd, SysError> {
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
     }
+    // SAFETY: integers only.
+    let moved = Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) });
+    // SAFETY: the descriptor that has just been made, known to nobody else.
+    moved.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).map_err(|e| SysError::new("fcntl(F_DUPFD_CLOEXEC)", e))
 }

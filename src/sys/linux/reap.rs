@@ -48,7 +48,8 @@ pub(super) fn is_dead(pid: i32) -> bool {
 }
 
 /// Looks at the dead helper, tells the watcher, reaps. `started` are the sets that it was seen with while it ran.
-pub(super) fn reap(pid: i32, pidfd: i32, started: Option<CapSets>, watcher: &mut dyn Watcher) -> Ended {
+/// Returns its page faults as well.
+pub(super) fn reap(pid: i32, pidfd: i32, started: Option<CapSets>, watcher: &mut dyn Watcher) -> (Ended, u64) {
     // A zombie still shows its sets; nothing of it can change any more. One that the host reaped shows none.
     let caps = proc::sets_of(pid);
     watcher.about_to_reap();
@@ -74,7 +75,7 @@ pub(super) fn reap(pid: i32, pidfd: i32, started: Option<CapSets>, watcher: &mut
     } else {
         ended.status = status_from_pidfd(pidfd);
     }
-    ended
+    (ended, u64::try_from(usage.ru_minflt + usage.ru_majflt).unwrap_or(0))
 }
 
 /// The host program reaped our child, or ignores SIGCHLD: Linux 6.15 and newer keep the status with the pidfd.

@@ -1,0 +1,151 @@
+//! Images that the kernel rejects after it has destroyed the old one (UMH-3).
+//!
+//! The parent of a vfork wakes, and close-on-exec files close, when the old memory goes. What fails after that is answered
+//! with SIGSEGV (SIGKILL by old kernels), as if the program had crashed. Two things tell: the kernel shows a command
+//! line in /proc once everything is loaded (proc_pid_cmdline(5)), and some headers can never be loaded.
+
+use std::ffi::{CStr, OsStr};
+use std::fs::File;
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+
+use libc::c_int;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+
+use crate::abi::wait::WaitStatus;
+use crate::sys::host::Loading;
+
+use super::reap;
+
+/// Looks at a helper that is being loaded, before it is taken for one that nobody can tell of: some five seconds.
+const LOOKS: u32 = 5_000;
+/// Between two looks, in nanoseconds: at first, and at most.
+const FIRST_PAUSE_NS: i64 = 20_000;
+const LONGEST_PAUSE_NS: i64 = 1_000_000;
+/// More page faults than the kernel itself causes while it loads an image, its strings not counted: two were measured, and
+/// each segment may add one. /bin/true with its dynamic loader has 49.
+const FAULTS_OF_EXEC: u64 = 16;
+const PAGE: u64 = 4096;
+/// No machine's user memory reaches as far: 57 bits of address with five levels of page tables, half of them the kernel's.
+const END_OF_MEMORY: u64 = 1 << 56;
+
+/// How far a helper has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It is loaded.
+    Loaded,
+    /// It died without having been seen loaded.
+    Died,
+    /// /proc cannot tell.
+    Unknown,
+}
+
+/// Waits until a helper is loaded or has died. The kernel has no event for the first, so this looks again and again;
+/// loading takes tens of microseconds unless the file has to come from a disk.
+pub(super) fn wait_loaded(pid: i32, pidfd: Option<BorrowedFd<'_>>) -> Progress {
+    let Ok(command_line) = File::open(format!("/proc/{pid}/cmdline")) else {
+        return if reap::is_dead(pid) { Progress::Died } else { Progress::Unknown };
+    };
+    let mut pause = FIRST_PAUSE_NS;
+    for _ in 0..LOOKS {
+        match command_line.read_at(&mut [0], 0) {
+            Ok(0) => {}
+            Ok(_) => return Progress::Loaded,
+            Err(_) if reap::is_dead(pid) => return Progress::Died,
+            Err(_) => return Progress::Unknown,
+        }
+        if reap::is_dead(pid) {
+            return Progress::Died;
+        }
+        let mut end: Vec<PollFd<'_>> = pidfd.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).into_iter().collect();
+        // An interrupted pause only makes the next look come sooner.
+        let _ = ppoll(&mut end, Some(TimeSpec::new(0, pause)), None);
+        pause = (pause * 2).min(LONGEST_PAUSE_NS);
+    }
+    Progress::Unknown
+}
+
+/// Whether a helper that lives is loaded, as far as /proc shows it.
+pub(super) fn is_loaded(pid: i32) -> bool {
+    File::open(format!("/proc/{pid}/cmdline")).is_ok_and(|file| file.read_at(&mut [0], 0).is_ok_and(|got| got > 0))
+}
+
+/// Whether a helper that ended so may never have run an instruction.
+pub(super) fn may_not_have_run(status: WaitStatus) -> bool {
+    status.signal().is_some_and(|signal| [libc::SIGSEGV, libc::SIGKILL].contains(&c_int::from(signal)))
+}
+
+/// The most page faults of loading an image, with so many bytes of arguments and environment. Each page of them is one
+/// fault, or two where the parent's copy is not there either.
+pub(super) fn faults_of_exec(strings: u64) -> u64 {
+    FAULTS_OF_EXEC + 2 * (strings / PAGE)
+}
+
+/// What is to be said of a helper that was killed and has not been seen to run. `faulted`: it had more page faults than
+/// loading causes.
+pub(super) fn judge(path: &CStr, faulted: bool) -> Loading {
+    match flaw(path) {
+        _ if faulted => Loading::Complete,
+        Some(flaw) => Loading::Impossible(flaw),
+        None => Loading::Doubtful,
+    }
+}
+
+/// Why the image can never be loaded; `None` if nothing of that kind is seen. Scripts are not followed.
+fn flaw(path: &CStr) -> Option<&'static str> {
+    let file = File::open(OsStr::from_bytes(path.to_bytes())).ok()?;
+    let mut header = [0u8; 64];
+    file.read_exact_at(&mut header, 0).ok()?;
+    // Its 64-bit form, in this machine's byte order.
+    let order = if cfg!(target_endian = "little") { 1 } else { 2 };
+    if !header.starts_with(b"\x7fELF\x02") || header.get(5) != Some(&order) {
+        return None;
+    }
+    let fixed = half(&header, 16)? == 2;
+    let (entry, table) = (word(&header, 24)?, word(&header, 32)?);
+    let (size, count) = (usize::from(half(&header, 54)?), usize::from(half(&header, 56)?));
+    if size != 56 {
+        return None;
+    }
+    let mut segments = vec![0u8; size * count];
+    file.read_exact_at(&mut segments, table).ok()?;
+    let mut has_interpreter = false;
+    for segment in segments.chunks_exact(size) {
+        match segment.first_chunk().map(|kind| u32::from_ne_bytes(*kind)) {
+            Some(1) => {
+                if let Some(flaw) = segment_flaw(segment) {
+                    return Some(flaw);
+                }
+            }
+            Some(3) => has_interpreter = true,
+            _ => {}
+        }
+    }
+    (fixed && !has_interpreter && entry >= END_OF_MEMORY).then_some("its entry point is outside of user memory")
+}
+
+/// elf(5): `p_offset` at 8, `p_vaddr` at 16, `p_filesz` at 32, `p_memsz` at 40.
+fn segment_flaw(segment: &[u8]) -> Option<&'static str> {
+    let (offset, address) = (word(segment, 8)?, word(segment, 16)?);
+    let (in_file, in_memory) = (word(segment, 32)?, word(segment, 40)?);
+    if in_file > in_memory {
+        return Some("a segment is larger in the file than in memory");
+    }
+    if address.checked_add(in_memory).is_none_or(|end| end > END_OF_MEMORY) {
+        return Some("a segment lies outside of user memory");
+    }
+    if in_file > 0 && offset % PAGE != address % PAGE {
+        return Some("a segment's offset does not fit its address");
+    }
+    None
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|b| u16::from_ne_bytes(*b))
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|b| u64::from_ne_bytes(*b))
+}

@@ -12,6 +12,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::abi::birth::{Enforcement, Image, NotEnforced, SessionKeyring, SetsPlan, Stdin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::SysError;
+use crate::abi::mutation::{self, Mutation};
 use crate::sys::attributes;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Stream, Watcher, Worker};
 
@@ -76,7 +77,9 @@ impl LinuxWorker {
         let table = ready::own_table()?;
         let keep = table == Table::Own;
         // Not named if it fails: what counts is what the helper gets.
-        keyring::leave_session_keyring();
+        if !mutation::is(Mutation::KeyringKept) {
+            keyring::leave_session_keyring();
+        }
         Ok(Self {
             host,
             now: host,

@@ -32,6 +32,7 @@ pub fn prepare() {
     program("/h/busy", &tiny(&Before::Nothing));
     // Programs whose only segment cannot be mapped. The kernel finds that out after execve(2) has given up the old image.
     program("/h/unmappable-address", &elf(KERNEL_SPACE, HEADERS, 0x1000)); // ENOMEM
+    program("/h/unmappable-memory", &elf(LOAD, HEADERS, 1 << 45)); // ENOMEM: 32 TiB, which an address space has room for
     program("/h/unmappable-size", &elf(LOAD, HEADERS, HEADERS - 1)); // EINVAL: more in the file than in memory
     nix::unistd::mkfifo(GATE, nix::sys::stat::Mode::from_bits_truncate(0o666)).unwrap();
     program("/h/held", &tiny(&Before::Gate));

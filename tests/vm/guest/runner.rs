@@ -116,7 +116,7 @@ impl Runner {
     /// The steps with one kind of asker, again if the machine was too busy for them to say anything. Only the steps'
     /// own times decide that, never what came of them.
     fn side(&mut self, part: &str, job: &Job) -> Result<(Raw, Answer), String> {
-        let waits = job.scenario.steps.iter().any(|s| matches!(s, Step::Asked(_)));
+        let waits = waits_for_slot(&job.scenario);
         for _ in 1..TRIES {
             let seen = self.once(part, job)?;
             if !waits || seen.0.longest_wait() <= IN_TIME {
@@ -180,7 +180,8 @@ impl Runner {
         if part == ASK && !log.is_empty() {
             self.logged = Some(Instant::now());
         }
-        Ok((Raw { facts: facts()?, outcomes, events: self.trace.seen(), released, log }, answer))
+        let (events, waits_for_slot) = (self.trace.seen(), waits_for_slot(&job.scenario));
+        Ok((Raw { facts: facts()?, outcomes, events, released, waits_for_slot, log }, answer))
     }
 
     /// By the program, as a person would ask.
@@ -213,6 +214,7 @@ impl Runner {
             outcomes: vec![Outcome { group: 0, pid: 0, start, end, killed: None, results }],
             events: self.trace.seen(),
             released: None,
+            waits_for_slot: false,
             log: log.lines().filter(of_request_module).map(str::to_owned).collect(),
         };
         let mut fields = Fields::new();
@@ -221,6 +223,11 @@ impl Runner {
         fields::requests(&raw, &|o| o.results.clone(), &mut fields);
         Ok(self.seen(Side::Engine, fields, None))
     }
+}
+
+/// Whether the last callers wait for a slot: their steps say when they have begun to.
+fn waits_for_slot(scenario: &Scenario) -> bool {
+    scenario.steps.iter().any(|s| matches!(s, Step::Asked(_)))
 }
 
 /// What a helper may have loaded, so that the other side can load it again.

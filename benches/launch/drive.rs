@@ -104,6 +104,50 @@ pub fn ratio_rows(
     rows
 }
 
+/// The time of one subject in relation to another's, from pairs of short runs, one right after the other.
+pub struct Pairs {
+    title: String,
+    names: [String; 2],
+    /// The median of the pairs' ratios and its 95 % interval: low, median, high.
+    ratio: [f64; 3],
+    pairs: usize,
+}
+
+impl Pairs {
+    pub fn print(&self) {
+        let Self { title, names: [of, to], ratio: [low, median, high], pairs } = self;
+        println!("{title:<22} {of} / {to}: {median:.3} (95 %: {low:.3} to {high:.3}, {pairs} pairs)");
+    }
+}
+
+/// `pairs` ratios of two subjects. Which goes first alternates, so that a drift of the machine favours neither.
+pub fn paired(title: &str, of: &Driven, to: &Driven, launches: usize, outstanding: usize, pairs: usize) -> Pairs {
+    let both = |first: &Driven, second: &Driven| (first.run(launches, outstanding), second.run(launches, outstanding));
+    both(of, to);
+    let mut ratios: Vec<f64> = (0..pairs)
+        .map(|pair| {
+            let (a, b) = if pair % 2 == 0 {
+                both(of, to)
+            } else {
+                let (b, a) = both(to, of);
+                (a, b)
+            };
+            a / b
+        })
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    Pairs { title: title.to_owned(), names: [of.name.clone(), to.name.clone()], ratio: median_interval(&ratios), pairs }
+}
+
+/// The median of sorted values between the two that bound it with 95 % confidence: ranks of the binomial distribution,
+/// which assume nothing about how the values are spread (David and Nagaraja, Order Statistics, 7.1).
+fn median_interval(sorted: &[f64]) -> [f64; 3] {
+    let count = sorted.len() as f64;
+    let half = 1.96 * count.sqrt() / 2.0;
+    let at = |rank: f64| sorted[(rank.max(0.0) as usize).min(sorted.len() - 1)];
+    [at(((count / 2.0) - half).floor()), at(count / 2.0), at((count / 2.0 + half).ceil())]
+}
+
 fn quartiles(values: &[f64]) -> [f64; 3] {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

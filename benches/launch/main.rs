@@ -1,7 +1,10 @@
 //! `cargo bench --bench launch`: what a launch costs, confined, captured and reported, beside a bare vfork + execve +
-//! wait4 in C, and beside std's `Command`. Every subject is a process of its own, so that one's memory and descriptors
-//! are not another's; they take turns, round after round, and what is printed are ratios to the yardstick of the
-//! same round, with their spread.
+//! wait4 in C, and beside std's `Command::output`. Every subject is a process of its own, so that one's memory and
+//! descriptors are not another's. They take turns, and what is printed are ratios: first of pairs of short runs, engine
+//! against `Command` and against C, with the 95 % interval of their median; then of whole rounds to the C of the same
+//! round, with quartiles. Times alone mean little on a machine that does other work.
+//!
+//! `-- pairs` prints the pairs alone.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
 
 mod drive;
@@ -10,10 +13,12 @@ mod subject;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use drive::{Driven, Row, ratio_rows};
+use drive::{Driven, Row, paired, ratio_rows};
 
 /// Rounds in which every subject has its turn.
 const ROUNDS: usize = 15;
+/// Pairs of runs.
+const PAIRS: usize = 240;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -27,6 +32,13 @@ fn main() {
     let subject = dir.join("subject");
     std::fs::copy(std::env::current_exe().unwrap(), &subject).unwrap();
     println!("{}", machine());
+    for helper in [tiny.as_path(), Path::new("/bin/true")] {
+        pairs(&bare, &subject, helper);
+    }
+    if args.iter().any(|a| a == "pairs") {
+        std::fs::remove_dir_all(&dir).unwrap();
+        return;
+    }
     for helper in [tiny.as_path(), Path::new("/bin/true")] {
         let launches = if helper == tiny { 400 } else { 200 };
         compare(&bare, &subject, helper, launches);
@@ -53,6 +65,19 @@ fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     format!("{cores} cores, Linux {}", kernel.trim())
+}
+
+/// The engine against `Command::output` and against C, one at a time and 50 outstanding.
+fn pairs(bare: &Path, subject: &Path, helper: &Path) {
+    let engine = Driven::subject(subject, "engine", helper, "plain");
+    let others = [Driven::subject(subject, "command", helper, "plain"), Driven::bare(bare, helper)];
+    // So many at once that the workers of the first are there for the last.
+    for (outstanding, launches) in [(1, 20), (50, 600)] {
+        let title = format!("{}, {outstanding} outstanding", helper.file_name().unwrap().to_string_lossy());
+        for other in &others {
+            paired(&title, &engine, other, launches, outstanding, PAIRS).print();
+        }
+    }
 }
 
 /// One at a time, and 50 outstanding, against the yardstick.

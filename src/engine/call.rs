@@ -13,11 +13,12 @@ use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::abi::who::ChainLink;
 use crate::policy::call::{End, OnCancel, OnComplete};
-use crate::sys::host::{Clock, Ended, Launched, Loading, Micros, Stream, Watcher};
+use crate::sys::host::{Clock, Ended, Launched, Micros, Stream, Watcher};
 
 use super::cancel::Cancel;
 use super::launch::Failure;
-use super::record::{DOUBTFUL, Outcome, Record, State, image_error};
+use super::loading;
+use super::record::{Outcome, Record, State};
 use super::sync::{Monitor, MutexGuard};
 use super::tail::Tails;
 use super::umh::How;
@@ -266,8 +267,7 @@ impl CallState {
             Some(status) if status.signal().is_some() => Outcome::Killed,
             Some(_) => Outcome::Exited,
         };
-        let result = self.judge_loading(ended.loading, result);
-        let record = &mut self.record;
+        let result = loading::judge(record, ended.loading, self.signalled, result);
         if ended.status.is_none() {
             let why = "the helper is gone and its status was lost: the host program reaped it or ignores SIGCHLD";
             let advice = "leave the engine's children to it, and SIGCHLD at its default";
@@ -279,28 +279,6 @@ impl CallState {
             record.result = Some(result);
         }
         result
-    }
-
-    /// A helper that was killed before it ran: its exec has failed, or may have (UMH-3). Returns the call's result.
-    fn judge_loading(&mut self, loading: Loading, result: i32) -> i32 {
-        let record = &mut self.record;
-        let only_exec = matches!(record.wait, WaitMode::Exec { .. });
-        match loading {
-            Loading::Complete if only_exec => 0,
-            Loading::Complete => result,
-            Loading::Impossible(flaw) => {
-                record.outcome = Outcome::ExecFailed;
-                record.status = None;
-                record.fail(&image_error(flaw, &record.path));
-                -(Errno::ENOEXEC as i32)
-            }
-            // A signal that was sent on purpose explains the end.
-            Loading::Doubtful if self.signalled => result,
-            Loading::Doubtful => {
-                record.said = Some(DOUBTFUL.into());
-                if only_exec { -(Errno::ENOEXEC as i32) } else { result }
-            }
-        }
     }
 }
 

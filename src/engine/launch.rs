@@ -19,7 +19,8 @@ use super::call::Call;
 use super::cut::{Cut, Fate};
 use super::event::Level;
 use super::inner::Inner;
-use super::record::{Outcome, exec_error, image_error};
+use super::loading::image_error;
+use super::record::{Outcome, exec_error};
 use super::sysctl::Values;
 
 /// A call that came to nothing before its program ran.

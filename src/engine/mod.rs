@@ -18,6 +18,7 @@ mod inner;
 mod khelper;
 mod kmod;
 mod launch;
+mod loading;
 #[cfg(all(test, feature = "model"))]
 mod models;
 pub mod record;

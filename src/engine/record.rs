@@ -178,21 +178,6 @@ pub(super) fn exec_error(errno: Errno, path: &[u8]) -> EngineError {
     EngineError::new(Stage::Exec, errno, why, exec_advice(errno))
 }
 
-/// The program's image can never be loaded.
-pub(super) fn image_error(flaw: &str, path: &[u8]) -> EngineError {
-    let why = format!("`{}` could not be executed: the kernel cannot load it: {flaw}", screen(path));
-    EngineError::new(
-        Stage::Exec,
-        Errno::ENOEXEC,
-        why,
-        "build or install the program again; readelf -lW shows its segments",
-    )
-}
-
-/// What is said of a helper that was killed and has not been seen to run.
-pub(super) const DOUBTFUL: &str =
-    "it was not seen to run: its image may not have been loadable; see whether the program runs from a shell";
-
 impl Record {
     /// The question alone, made `at` these times of the wall clock and of the engine's.
     pub(super) fn new(kind: Kind, wait: WaitMode, requester: Arc<Requester>, at: (SystemTime, Micros)) -> Self {

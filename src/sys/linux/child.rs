@@ -10,21 +10,15 @@ use libc::{c_char, c_int, c_long, c_void};
 
 use crate::abi::birth::Rlimit;
 
+use super::close::close_from;
+use super::dispositions::{SIGSET_BYTES, Signals, reset_signal_actions};
 use super::inherited::memory::{PR_SET_MEMORY_MERGE, Unwanted};
 use super::keyring::KEYCTL_JOIN_SESSION_KEYRING;
 
-/// The last signal number (signal(7): SIGRTMAX).
-const LAST_SIGNAL: c_int = 64;
 /// The umask of a helper (UMH-9).
 const UMASK: c_long = 0o022;
-/// The kernel's signal set in bytes.
-const SIGSET_BYTES: usize = 8;
 /// Where the child puts the pipe for its report, when it has one.
 const REPORT_FD: c_int = 3;
-/// Room for the names of a few dozen descriptors.
-const DIRENT_BYTES: usize = 1024;
-/// The most descriptors that are closed one by one, by number, where nothing tells which are open.
-const MOST_CLOSED: u64 = 1 << 20;
 
 /// Which step of the child failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,15 +60,6 @@ pub(super) struct Report {
     pub(super) step: c_int,
     pub(super) errno: c_int,
     pub(super) kept: u32,
-}
-
-/// Which signals may be ignored or handled in the child.
-#[derive(Clone, Copy)]
-pub(super) enum Signals {
-    /// The kernel has reset the handlers; these are ignored, signal 1 in bit 0.
-    Ignored(u64),
-    /// Nobody knows: each has to be asked for.
-    Unknown,
 }
 
 /// Everything that the child needs. In shared memory it answers there, through atomics, since the compiler knows
@@ -163,10 +148,12 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
         // SAFETY: an integer only; umask(2) cannot fail.
         unsafe { libc::syscall(libc::SYS_umask, UMASK) };
     }
+    // The answer is a serial number; 0 comes from a filter that only says so.
     // SAFETY: a string of the launcher's, or null; it binds this process alone.
-    if shared.join_keyring
-        && unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, shared.keyring) } < 0
-    {
+    let joined = unsafe {
+        !shared.join_keyring || libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, shared.keyring) > 0
+    };
+    if !joined {
         shared.keep(kept::SESSION_KEYRING);
     }
     if let Err(step) = arrange_files(shared) {
@@ -212,92 +199,6 @@ fn arrange_files(shared: &Shared) -> Result<(), Step> {
     close_from(first).then_some(()).ok_or(Step::Close)
 }
 
-/// Closes every descriptor of the calling process from `first` on. Returns whether that is certain.
-pub(super) fn close_from(first: c_int) -> bool {
-    // SAFETY: integers only. The caller's table holds nothing that anybody relies on.
-    if unsafe { libc::syscall(libc::SYS_close_range, first, c_int::MAX, 0) } == 0 {
-        return true;
-    }
-    close_listed(first) || close_numbered(first)
-}
-
-/// By the list in /proc: before Linux 5.9, or where a filter refuses close_range(2).
-fn close_listed(first: c_int) -> bool {
-    let (path, flags) = (c"/proc/thread-self/fd".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC);
-    // SAFETY: a constant path.
-    let dir = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, flags) };
-    if dir < 0 {
-        return false;
-    }
-    #[repr(align(8))]
-    struct Entries([u8; DIRENT_BYTES]);
-    let mut entries = Entries([0; DIRENT_BYTES]);
-    let complete = loop {
-        // SAFETY: the kernel writes at most as many bytes as are named.
-        let got = unsafe { libc::syscall(libc::SYS_getdents64, dir, entries.0.as_mut_ptr(), DIRENT_BYTES) };
-        let Ok(got) = usize::try_from(got) else { break false };
-        if got == 0 {
-            break true;
-        }
-        close_entries(entries.0.get(..got).unwrap_or_default(), first, dir);
-    };
-    // SAFETY: opened above. If its number is below `first`, it was free before.
-    unsafe { libc::syscall(libc::SYS_close, dir) };
-    complete
-}
-
-/// `struct linux_dirent64` (getdents64(2)): inode and offset of eight bytes, length of two, type of one, name.
-fn close_entries(mut entries: &[u8], first: c_int, keep: c_long) {
-    const LENGTH: usize = 16;
-    const NAME: usize = 19;
-    while let (Some(&low), Some(&high)) = (entries.get(LENGTH), entries.get(LENGTH + 1)) {
-        let length = usize::from(u16::from_ne_bytes([low, high]));
-        if let Some(fd) = entries.get(NAME..).and_then(number)
-            && fd >= first
-            && c_long::from(fd) != keep
-        {
-            // SAFETY: an integer only.
-            unsafe { libc::syscall(libc::SYS_close, fd) };
-        }
-        match entries.get(length..) {
-            Some(rest) if length > 0 => entries = rest,
-            _ => return,
-        }
-    }
-}
-
-/// A decimal number up to a NUL; `None` for `.` and `..`.
-fn number(text: &[u8]) -> Option<c_int> {
-    let mut value: c_int = 0;
-    let mut digits = 0;
-    for byte in text.iter().take_while(|byte| **byte != 0) {
-        if !byte.is_ascii_digit() {
-            return None;
-        }
-        value = value.checked_mul(10)?.checked_add(c_int::from(byte - b'0'))?;
-        digits += 1;
-    }
-    (digits > 0).then_some(value)
-}
-
-/// Without /proc too: by number, up to the hard limit. It is not certain where that is out of reach.
-fn close_numbered(first: c_int) -> bool {
-    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
-    let none = ptr::null::<libc::rlimit64>();
-    // SAFETY: pid 0 is this process; the old limit is written to this stack.
-    let got = unsafe { libc::syscall(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, none, &raw mut limit) };
-    if got < 0 || limit.rlim_max > MOST_CLOSED {
-        return false;
-    }
-    let mut fd = first;
-    while u64::try_from(fd).is_ok_and(|fd| fd < limit.rlim_max) {
-        // SAFETY: an integer only.
-        unsafe { libc::syscall(libc::SYS_close, fd) };
-        fd += 1;
-    }
-    true
-}
-
 /// Limits of the init hook, and no_new_privs.
 fn limit(shared: &Shared) -> Result<(), Step> {
     for at in 0..shared.rlimit_count {
@@ -310,45 +211,10 @@ fn limit(shared: &Shared) -> Result<(), Step> {
             return Err(Step::Rlimit);
         }
     }
-    if shared.no_new_privs && !prctl(libc::PR_SET_NO_NEW_PRIVS, 1) {
+    if shared.no_new_privs && !set_no_new_privs() {
         return Err(Step::NoNewPrivs);
     }
     Ok(())
-}
-
-/// The kernel's own sigaction, on the machines where it has a restorer; all-zero but for the handler here.
-#[repr(C)]
-struct KernelSigaction {
-    handler: usize,
-    flags: libc::c_ulong,
-    restorer: usize,
-    mask: u64,
-}
-
-/// Every signal at its default. The child has a table of its own (no CLONE_SIGHAND). Handlers have to go as well,
-/// though exec resets them: one could run in the host's memory as soon as signals are unblocked.
-fn reset_signal_actions(signals: Signals) {
-    let default = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
-    for signal in 1..=LAST_SIGNAL {
-        let reset = match signals {
-            Signals::Ignored(set) => set & (1 << (signal - 1)) != 0,
-            Signals::Unknown => !has_default_action(signal),
-        };
-        if reset {
-            let none = ptr::null_mut::<KernelSigaction>();
-            // SAFETY: the structure is the kernel's and lives on this stack.
-            unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, none, SIGSET_BYTES) };
-        }
-    }
-}
-
-/// SIGKILL and SIGSTOP read as default.
-fn has_default_action(signal: c_int) -> bool {
-    let mut now = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
-    let none = ptr::null::<KernelSigaction>();
-    // SAFETY: the structure is the kernel's and lives on this stack.
-    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, none, &raw mut now, SIGSET_BYTES) };
-    now.handler == libc::SIG_DFL
 }
 
 /// oom_score_adj, and what belongs to the memory where that is the child's own.
@@ -368,6 +234,14 @@ fn reset_memory(shared: &Shared) {
     if shared.memory.memory_merge && !prctl(PR_SET_MEMORY_MERGE, 0) {
         shared.keep(kept::MEMORY_MERGE);
     }
+}
+
+/// Set and read back: a seccomp filter can report success for a call that was not made.
+fn set_no_new_privs() -> bool {
+    let zero: c_long = 0;
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1);
+    // SAFETY: integers only.
+    unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_NO_NEW_PRIVS, zero, zero, zero, zero) == 1 }
 }
 
 fn prctl(option: c_int, value: c_long) -> bool {
@@ -392,46 +266,4 @@ fn write_to(path: *const c_char, text: &[u8]) -> bool {
 fn last() -> c_int {
     // SAFETY: the thread's errno, which the child may share with its parent, who stands still then.
     unsafe { *libc::__errno_location() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// In a forked child with descriptors 100 to 139 open: whether `close` closes them and leaves 0 to 99 alone.
-    fn closes(close: fn(c_int) -> bool) -> bool {
-        let null = std::fs::File::open("/dev/null").unwrap();
-        let null = std::os::fd::AsRawFd::as_raw_fd(&null);
-        // SAFETY: the child makes system calls only and ends in _exit.
-        let pid = unsafe { libc::fork() };
-        if pid == 0 {
-            // SAFETY: integers only.
-            let is_open = |fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
-            // SAFETY: integers only; the table is the child's own.
-            unsafe {
-                (100..140).for_each(|fd| assert_eq!(libc::dup2(null, fd), fd));
-                let before = (100..140).all(is_open);
-                let right = before && close(100) && !(100..140).any(is_open) && is_open(null);
-                libc::_exit(if right { 7 } else { 1 });
-            }
-        }
-        let mut status = 0;
-        // SAFETY: the status is written to this stack.
-        assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
-        libc::WEXITSTATUS(status) == 7
-    }
-
-    #[test]
-    fn umh_9_files_are_closed_in_every_way() {
-        assert!(closes(close_from), "close_range, or what stands in for it");
-        assert!(closes(close_listed), "by /proc");
-        assert!(closes(close_numbered), "by number");
-    }
-
-    #[test]
-    fn umh_9_names_of_descriptors_are_numbers() {
-        let read = |text: &[u8]| number(text);
-        assert_eq!((read(b"0\0"), read(b"1073741815\0rest")), (Some(0), Some(1_073_741_815)));
-        assert_eq!((read(b".\0"), read(b"..\0"), read(b"\0"), read(b"99999999999\0")), (None, None, None, None));
-    }
 }

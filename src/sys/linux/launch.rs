@@ -14,8 +14,9 @@ use crate::abi::birth::{NotEnforced, Rlimit};
 use crate::abi::error::SysError;
 use crate::abi::mutation::{self, Mutation};
 
-use super::child::{NO_STEP, Report, Shared, Signals, Step, child, kept};
+use super::child::{NO_STEP, Report, Shared, Step, child, kept};
 use super::clone::{Cloner, Made, Memory, reap};
+use super::dispositions::Signals;
 use super::inherited::memory::Unwanted;
 use super::proc::ProcFile;
 

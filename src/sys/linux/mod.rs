@@ -1,9 +1,12 @@
 //! The real machine. A helper is born from a *worker*: a thread of the engine that has made itself ready once (own
 //! descriptor table, scheduling, groups, capability sets), so that a launch has next to nothing to do.
 
+mod attend;
 mod caps;
 mod child;
 mod clone;
+mod close;
+mod dispositions;
 mod inherited;
 mod keyring;
 mod launch;

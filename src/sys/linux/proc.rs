@@ -86,8 +86,17 @@ fn line_in_hex(status: &[u8], name: &[u8]) -> Option<u64> {
 
 /// The five sets of a process, a zombie's too (proc_pid_status(5)).
 pub(super) fn sets_of(pid: i32) -> Option<CapSets> {
+    sets_in(status_of(pid)?)
+}
+
+/// The status of a process, to be read later; it stays that process's, whoever gets the pid next.
+pub(super) fn status_of(pid: i32) -> Option<fs::File> {
+    fs::File::open(format!("/proc/{pid}/status")).ok()
+}
+
+/// The five sets in a status.
+pub(super) fn sets_in(mut file: fs::File) -> Option<CapSets> {
     let mut status = [0; STATUS_BYTES];
-    let mut file = fs::File::open(format!("/proc/{pid}/status")).ok()?;
     // One read nearly always: it is made on every launch.
     let read = file.read(&mut status).ok()?;
     parse_sets(&status[..read]).or_else(|| {

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use crate::abi::error::SysError;
 
-use super::child::close_from;
+use super::close::close_from;
 
 /// Whose descriptor table a worker uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

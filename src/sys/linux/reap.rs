@@ -1,12 +1,14 @@
 //! The end of a helper: seen dead, looked at, then reaped; or lost, and what can still be known (UMH-8, UMH-12).
 
+use std::fs;
+
 use nix::errno::Errno;
 
 use crate::abi::cap::CapSets;
 use crate::abi::wait::WaitStatus;
 use crate::sys::host::{Ended, Watcher};
 
-use super::proc;
+use super::{loading, proc};
 
 /// `PIDFD_INFO_EXIT` of linux/pidfd.h.
 const PIDFD_INFO_EXIT: u64 = 1 << 3;
@@ -37,6 +39,18 @@ pub(super) fn wait_dead(pid: i32) -> bool {
     }
 }
 
+/// Whether a dead helper, left as it is, was killed as one is whose image could not be loaded (UMH-3).
+pub(super) fn killed_early(pid: i32) -> bool {
+    // SAFETY: all-zero is a valid siginfo; it lives on this stack, and that of an ended child has a status.
+    let (code, status) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let flags = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL;
+        libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut info, flags);
+        (info.si_code, info.si_status())
+    };
+    code != libc::CLD_EXITED && loading::may_not_have_run(WaitStatus::from_raw(status))
+}
+
 /// Whether `pid` is dead by now, or not ours to wait for; it is left as it is.
 pub(super) fn is_dead(pid: i32) -> bool {
     // SAFETY: all-zero is a valid siginfo; it lives on this stack. With WNOHANG, no child leaves its pid zero.
@@ -47,11 +61,17 @@ pub(super) fn is_dead(pid: i32) -> bool {
     }
 }
 
-/// Looks at the dead helper, tells the watcher, reaps. `started` are the sets that it was seen with while it ran.
+/// Looks at the dead helper in its `status`, tells the watcher, reaps. `started` are the sets that it was seen with while it ran.
 /// Returns its page faults as well.
-pub(super) fn reap(pid: i32, pidfd: i32, started: Option<CapSets>, watcher: &mut dyn Watcher) -> (Ended, u64) {
+pub(super) fn reap(
+    pid: i32,
+    pidfd: i32,
+    status: Option<fs::File>,
+    started: Option<CapSets>,
+    watcher: &mut dyn Watcher,
+) -> (Ended, u64) {
     // A zombie still shows its sets; nothing of it can change any more. One that the host reaped shows none.
-    let caps = proc::sets_of(pid);
+    let caps = status.and_then(proc::sets_in);
     watcher.about_to_reap();
     let mut ended = Ended::default();
     let mut raw = 0;

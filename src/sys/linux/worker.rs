@@ -3,19 +3,18 @@
 use std::ffi::CString;
 use std::fs;
 use std::io::{Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::abi::birth::{Enforcement, Image, NotEnforced, SessionKeyring, SetsPlan, Stdin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::SysError;
-use crate::abi::mutation::{self, Mutation};
 use crate::sys::attributes;
-use crate::sys::host::{Ended, LaunchFailure, Launched, Stream, Watcher, Worker};
+use crate::sys::host::{Ended, LaunchFailure, Launched, Watcher, Worker};
 
+use super::attend::{CHUNK, attend, attend_without_pidfd};
 use super::child::Step;
 use super::clone::{Cloner, Memory, shares_memory};
 use super::inherited::memory::HostMemory;
@@ -26,16 +25,11 @@ use super::proc::ProcFile;
 use super::ready::Table;
 use super::{caps, keyring, proc, ready, reap};
 
-/// A helper that lives as long as this (milliseconds) is looked at once while it runs, for the sets it started with.
-const LOOK_AFTER: u16 = 5;
-/// Read at once from a pipe.
-const CHUNK: usize = 16 * 1024;
-
 /// The helper launched last.
-struct Running {
-    pid: i32,
-    pidfd: Option<OwnedFd>,
-    outputs: Option<[OwnedFd; 2]>,
+pub(super) struct Running {
+    pub(super) pid: i32,
+    pub(super) pidfd: Option<OwnedFd>,
+    pub(super) outputs: Option<[OwnedFd; 2]>,
     path: CString,
     /// The page faults that the kernel itself causes at most while it loads the image; `None` where the child has copied
     /// memory before, which causes any number of them.
@@ -43,13 +37,16 @@ struct Running {
     progress: Progress,
 }
 
-/// What was seen of a helper before its end.
-#[derive(Default)]
-struct Seen {
-    /// The sets that it had.
-    sets: Option<CapSets>,
-    /// It has run: it wrote something, or was loaded when it was looked at.
-    ran: bool,
+/// Both outputs: ours to read, the helper's to write.
+type Pipes = [(OwnedFd, OwnedFd); 2];
+
+fn pipes() -> Result<Pipes, SysError> {
+    let pipe = || -> Result<_, SysError> {
+        let made = pipe_with(PipeFlags::CLOEXEC);
+        let (ours, theirs) = made.map_err(|e| SysError::new("pipe2", Errno::from_raw(e.raw_os_error())))?;
+        Ok((ours, ready::above_two(theirs)?))
+    };
+    Ok([pipe()?, pipe()?])
 }
 
 /// Lives and dies on its thread: its descriptors may be in that thread's table.
@@ -66,6 +63,10 @@ pub(super) struct LinuxWorker {
     status: ProcFile,
     cloner: Cloner,
     buffer: Box<[u8; CHUNK]>,
+    /// Pipes for the next launch, made while a helper ran. Only in the worker's own table.
+    next_pipes: Option<Pipes>,
+    /// Whether this thread's session keyring is one that no helper has had.
+    fresh_keyring: bool,
     running: Option<Running>,
 }
 
@@ -76,10 +77,6 @@ impl LinuxWorker {
         let memory_is_shared = shares_memory()?;
         let table = ready::own_table()?;
         let keep = table == Table::Own;
-        // Not named if it fails: what counts is what the helper gets.
-        if !mutation::is(Mutation::KeyringKept) {
-            keyring::leave_session_keyring();
-        }
         Ok(Self {
             host,
             now: host,
@@ -92,21 +89,10 @@ impl LinuxWorker {
             status: ProcFile::new("/proc/thread-self/status", keep),
             cloner: Cloner::new()?,
             buffer: Box::new([0; CHUNK]),
+            next_pipes: None,
+            fresh_keyring: keyring::leave_session_keyring(),
             running: None,
         })
-    }
-
-    /// Pipes for both outputs: ours to read, the helper's to write.
-    fn pipes(capture: bool) -> Result<Option<[(OwnedFd, OwnedFd); 2]>, SysError> {
-        if !capture {
-            return Ok(None);
-        }
-        let pipe = || -> Result<_, SysError> {
-            let made = pipe_with(PipeFlags::CLOEXEC);
-            let (ours, theirs) = made.map_err(|e| SysError::new("pipe2", Errno::from_raw(e.raw_os_error())))?;
-            Ok((ours, ready::above_two(theirs)?))
-        };
-        Ok(Some([pipe()?, pipe()?]))
     }
 
     /// What the helper cannot be given: the worker's part, and what this launch has found.
@@ -133,8 +119,15 @@ impl Worker for LinuxWorker {
     }
 
     fn launch(&mut self, image: &Image) -> Result<Launched, LaunchFailure> {
+        if !self.fresh_keyring {
+            self.fresh_keyring = keyring::leave_session_keyring();
+        }
         let stdin = stdin(&image.stdin).map_err(LaunchFailure::Process)?;
-        let pipes = Self::pipes(image.capture).map_err(LaunchFailure::Process)?;
+        let ready = if image.capture { self.next_pipes.take() } else { None };
+        let pipes = match ready {
+            None if image.capture => Some(pipes().map_err(LaunchFailure::Process)?),
+            ready => ready,
+        };
         let null = self.null.as_raw_fd();
         let out = |at: usize| pipes.as_ref().map_or(null, |p| p[at].1.as_raw_fd());
         let order = Order {
@@ -154,6 +147,9 @@ impl Worker for LinuxWorker {
             memory_is_shared: self.memory_is_shared,
         };
         let born = launch(&mut self.cloner, &self.status, &order).map_err(failure)?;
+        // Dead keyrings count against a user's quota for some milliseconds, so a burst of launches may use it up (EDQUOT).
+        // The helper has this thread's keyring then, and the next one is not to meet it there.
+        self.fresh_keyring &= !born.not_enforced.contains(&NotEnforced::SessionKeyring);
         // SAFETY: clone has just opened it in this thread's table; nobody else knows of it.
         let pidfd = (born.pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(born.pidfd) });
         let outputs = pipes.map(|p| p.map(|(ours, _theirs)| ours));
@@ -165,121 +161,30 @@ impl Worker for LinuxWorker {
         let faults_of_exec = (born.memory == Memory::Shared).then(|| loading::faults_of_exec(strings));
         let path = image.path.clone();
         self.running = Some(Running { pid: born.pid, pidfd, outputs, path, faults_of_exec, progress });
-        let undecided = progress == Progress::Died;
+        // One that has exited has run.
+        let undecided = progress == Progress::Died && reap::killed_early(born.pid);
         Ok(Launched { pid: born.pid, not_enforced: self.not_enforced(born.not_enforced), undecided })
     }
 
     fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended {
         let Some(running) = self.running.take() else { return Ended::default() };
+        // The helper runs meanwhile: what is needed at its end, and for the next launch.
+        let status = proc::status_of(running.pid);
+        if self.table == Table::Own && running.outputs.is_some() && self.next_pipes.is_none() {
+            self.next_pipes = pipes().ok();
+        }
         let seen = match &running.pidfd {
             Some(pidfd) => attend(&running, pidfd.as_fd(), &mut self.buffer[..], watcher),
             None => attend_without_pidfd(&running, &mut self.buffer[..], watcher),
         };
         let pidfd: RawFd = running.pidfd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
-        let (mut ended, faults) = reap::reap(running.pid, pidfd, seen.sets, watcher);
+        let (mut ended, faults) = reap::reap(running.pid, pidfd, status, seen.sets, watcher);
         let ran = seen.ran || running.progress == Progress::Loaded;
         if !ran && ended.status.is_some_and(loading::may_not_have_run) {
             ended.loading = loading::judge(&running.path, running.faults_of_exec.is_some_and(|most| faults > most));
         }
         ended
     }
-}
-
-/// Reads the outputs until the process has ended, however many of its children still hold the pipes; then takes what
-/// lies in them.
-fn attend(running: &Running, pidfd: BorrowedFd<'_>, buffer: &mut [u8], watcher: &mut dyn Watcher) -> Seen {
-    let mut open: [bool; 2] = [running.outputs.is_some(); 2];
-    let mut seen = Seen::default();
-    let mut patience = PollTimeout::from(LOOK_AFTER);
-    loop {
-        // The pidfd stands first: what one poll says of the pipes is not older than what it says of the process.
-        let mut fds = [pidfd; 3].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-        let mut asked = 1;
-        for (_, _, fd) in streams(running).filter(|(at, ..)| open[*at]) {
-            fds[asked] = PollFd::new(fd.as_fd(), PollFlags::POLLIN);
-            asked += 1;
-        }
-        match poll(&mut fds[..asked], patience) {
-            Ok(0) => {
-                seen = Seen { sets: proc::sets_of(running.pid), ran: loading::is_loaded(running.pid) };
-                patience = PollTimeout::NONE;
-                continue;
-            }
-            Ok(_) => {}
-            Err(Errno::EINTR) => continue,
-            Err(_) => return seen,
-        }
-        let dead = said(&fds[0], PollFlags::all());
-        let mut answers = fds[1..].iter();
-        for (at, stream, fd) in streams(running) {
-            let Some(answer) = (if open[at] { answers.next() } else { None }) else { continue };
-            if dead && said(answer, PollFlags::POLLIN) {
-                seen.ran |= take_rest(stream, fd, buffer, watcher);
-            } else if !dead && said(answer, PollFlags::all()) {
-                open[at] = take(stream, fd, buffer, watcher) > 0;
-                seen.ran |= open[at];
-            }
-        }
-        if dead {
-            return seen;
-        }
-    }
-}
-
-fn said(fd: &PollFd<'_>, what: PollFlags) -> bool {
-    fd.revents().is_none_or(|flags| flags.intersects(what))
-}
-
-/// A kernel or a filter that gives no pidfd: looks for the end every 10 ms.
-fn attend_without_pidfd(running: &Running, buffer: &mut [u8], watcher: &mut dyn Watcher) -> Seen {
-    let mut seen = Seen::default();
-    let Some(outputs) = &running.outputs else {
-        reap::wait_dead(running.pid);
-        return seen;
-    };
-    while !reap::is_dead(running.pid) {
-        let mut fds = outputs.each_ref().map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN));
-        let _ = poll(&mut fds, PollTimeout::from(10u16));
-        streams(running).for_each(|(_, stream, fd)| seen.ran |= take_rest(stream, fd, buffer, watcher));
-    }
-    streams(running).for_each(|(_, stream, fd)| seen.ran |= take_rest(stream, fd, buffer, watcher));
-    seen
-}
-
-fn streams(running: &Running) -> impl Iterator<Item = (usize, Stream, &OwnedFd)> {
-    let named = [(0, Stream::Stdout), (1, Stream::Stderr)];
-    running.outputs.iter().flat_map(move |fds| named.into_iter().zip(fds)).map(|((at, stream), fd)| (at, stream, fd))
-}
-
-/// Reads once; 0 at the end of the stream.
-fn take(stream: Stream, fd: &OwnedFd, buffer: &mut [u8], watcher: &mut dyn Watcher) -> usize {
-    loop {
-        match rustix::io::read(fd, &mut *buffer) {
-            Ok(got) => {
-                watcher.output(stream, &buffer[..got]);
-                return got;
-            }
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return 0,
-        }
-    }
-}
-
-/// Takes what lies in the pipe at this moment and no more: somebody may go on writing for ever. Returns whether that was
-/// anything.
-fn take_rest(stream: Stream, fd: &OwnedFd, buffer: &mut [u8], watcher: &mut dyn Watcher) -> bool {
-    let mut any = false;
-    let mut left = rustix::io::ioctl_fionread(fd).unwrap_or(0);
-    while left > 0 {
-        let most = usize::try_from(left).unwrap_or(CHUNK).min(buffer.len());
-        let got = take(stream, fd, &mut buffer[..most], watcher);
-        if got == 0 {
-            return any;
-        }
-        any = true;
-        left = left.saturating_sub(got as u64);
-    }
-    any
 }
 
 /// A file in memory with the data: end-of-file comes by itself, and nobody has to feed it.

@@ -1,0 +1,47 @@
+//! Images that the kernel rejects after it has destroyed the old one (UMH-3): what a record and a caller get.
+
+use nix::errno::Errno;
+
+use crate::abi::error::{EngineError, Stage};
+use crate::abi::escape::screen;
+use crate::abi::wait::WaitMode;
+use crate::sys::host::Loading;
+
+use super::record::{Outcome, Record};
+
+/// What is said of a helper that was killed and has not been seen to run.
+const DOUBTFUL: &str =
+    "it was not seen to run: its image may not have been loadable; see whether the program runs from a shell";
+
+/// The program's image can never be loaded.
+pub(super) fn image_error(flaw: &str, path: &[u8]) -> EngineError {
+    let why = format!("`{}` could not be executed: the kernel cannot load it: {flaw}", screen(path));
+    EngineError::new(
+        Stage::Exec,
+        Errno::ENOEXEC,
+        why,
+        "build or install the program again; readelf -lW shows its segments",
+    )
+}
+
+/// Enters in the record of a helper that has ended whether its image had been loaded. `signalled`: a signal was sent to it
+/// on purpose. Returns the call's result, which is `result` if nothing is to be said against the image.
+pub(super) fn judge(record: &mut Record, loading: Loading, signalled: bool, result: i32) -> i32 {
+    let only_exec = matches!(record.wait, WaitMode::Exec { .. });
+    let complete = if only_exec { 0 } else { result };
+    match loading {
+        Loading::Complete => complete,
+        Loading::Impossible(flaw) => {
+            record.outcome = Outcome::ExecFailed;
+            record.status = None;
+            record.fail(&image_error(flaw, &record.path));
+            -(Errno::ENOEXEC as i32)
+        }
+        // The signal explains the end.
+        Loading::Doubtful if signalled => complete,
+        Loading::Doubtful => {
+            record.said = Some(DOUBTFUL.into());
+            if only_exec { -(Errno::ENOEXEC as i32) } else { result }
+        }
+    }
+}

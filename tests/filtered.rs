@@ -66,8 +66,10 @@ fn umh_9_each_call_may_be_refused() {
             assert_a_helper_is_right(&[(call, errno)]);
         }
     }
-    // A filter that reports success and makes no call.
+    // Filters that report success and make no call.
     assert_a_helper_is_right(&[(KEYCTL, 0)]);
+    assert_a_helper_is_right(&[(CLOSE_RANGE, 0)]);
+    assert_a_helper_is_right(&[(UNSHARE, 0), (CLOSE_RANGE, 0), (KEYCTL, 0)]);
     // With any other errno the C library itself can start no thread.
     assert_a_helper_is_right(&[(CLONE3, libc::ENOSYS)]);
 }

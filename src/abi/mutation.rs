@@ -14,12 +14,29 @@ pub enum Mutation {
     EnvironmentGrown,
     /// A helper keeps its host's umask.
     UmaskKept,
+    /// A helper keeps what its host's threads pass on: scheduling, I/O priority, timer slack and so on.
+    ThreadKept,
+    /// A helper keeps its host's core filter and what else execve(2) copies from its host's memory.
+    MemoryKept,
+    /// A helper keeps its host's session keyring.
+    KeyringKept,
+    /// A helper keeps its host's ignored real-time signals.
+    RealTimeSignalsKept,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::MasksNotApplied, Self::StatusShifted, Self::SlotLeaked, Self::EnvironmentGrown, Self::UmaskKept];
+    pub const ALL: [Self; 9] = [
+        Self::MasksNotApplied,
+        Self::StatusShifted,
+        Self::SlotLeaked,
+        Self::EnvironmentGrown,
+        Self::UmaskKept,
+        Self::ThreadKept,
+        Self::MemoryKept,
+        Self::KeyringKept,
+        Self::RealTimeSignalsKept,
+    ];
 
     /// As an argument spells it.
     pub const fn name(self) -> &'static str {
@@ -29,6 +46,10 @@ impl Mutation {
             Self::SlotLeaked => "slot-leaked",
             Self::EnvironmentGrown => "environment-grown",
             Self::UmaskKept => "umask-kept",
+            Self::ThreadKept => "thread-kept",
+            Self::MemoryKept => "memory-kept",
+            Self::KeyringKept => "keyring-kept",
+            Self::RealTimeSignalsKept => "real-time-signals-kept",
         }
     }
 

@@ -77,6 +77,8 @@ pub(super) struct Shared {
     pub(super) reset_oom: bool,
     pub(super) reset_umask: bool,
     pub(super) signals: Signals,
+    /// Always, except for a mistake made on purpose (`abi::mutation`).
+    pub(super) join_keyring: bool,
     /// The name of the session keyring to join; null for a new one.
     pub(super) keyring: *const c_char,
     /// What is reset in the child's own memory. In shared memory nothing of it is.
@@ -148,7 +150,10 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
     }
     // The answer is a serial number; 0 comes from a filter that only says so.
     // SAFETY: a string of the launcher's, or null; it binds this process alone.
-    if unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, shared.keyring) } <= 0 {
+    let joined = unsafe {
+        !shared.join_keyring || libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, shared.keyring) > 0
+    };
+    if !joined {
         shared.keep(kept::SESSION_KEYRING);
     }
     if let Err(step) = arrange_files(shared) {

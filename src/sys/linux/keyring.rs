@@ -3,6 +3,8 @@
 use libc::{c_int, c_long};
 use nix::errno::Errno;
 
+use crate::abi::mutation::{self, Mutation};
+
 /// linux/keyctl.h.
 pub(super) const KEYCTL_JOIN_SESSION_KEYRING: c_int = 1;
 const KEYCTL_SET_REQKEY_KEYRING: c_int = 14;
@@ -17,7 +19,7 @@ pub(super) fn exist() -> bool {
 /// Gives the calling thread a new session keyring, so that the host program's never reaches a helper, even where the
 /// helper itself cannot get one (the quota of keys, `EDQUOT`). Returns whether that worked.
 pub(super) fn leave_session_keyring() -> bool {
-    keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0)
+    mutation::is(Mutation::KeyringKept) || keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0)
 }
 
 /// Gives up the authority over a key that is being requested, and the default keyring for requested keys.

@@ -98,6 +98,7 @@ fn in_memory(memory: Memory, cloner: &mut Cloner, status: &ProcFile, order: &Ord
         reset_oom: order.reset_oom,
         reset_umask: !mutation::is(Mutation::UmaskKept),
         signals: Signals::Unknown,
+        join_keyring: !mutation::is(Mutation::KeyringKept),
         keyring: order.keyring.map_or(ptr::null(), CStr::as_ptr),
         memory: order.unwanted,
         report: pipe.as_ref().map_or(-1, |(_, theirs)| theirs.as_raw_fd()),
@@ -108,6 +109,7 @@ fn in_memory(memory: Memory, cloner: &mut Cloner, status: &ProcFile, order: &Ord
     let shared_at = &raw mut shared;
     let prepare = |handlers_are_reset: bool| {
         let ignored = if handlers_are_reset { status.ignored_signals() } else { None };
+        let ignored = if mutation::is(Mutation::RealTimeSignalsKept) { Some(0x7fff_ffff) } else { ignored };
         // SAFETY: `shared` lives until this function returns; no child runs yet, and nothing else refers to it.
         unsafe { (*shared_at).signals = ignored.map_or(Signals::Unknown, Signals::Ignored) };
         shared_at.cast()

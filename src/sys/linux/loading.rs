@@ -50,8 +50,10 @@ pub(super) fn wait_loaded(pid: i32, pidfd: Option<BorrowedFd<'_>>) -> Progress {
     };
     let mut pause = FIRST_PAUSE_NS;
     for _ in 0..LOOKS {
+        let has_left = has_left_the_host(pid);
         match command_line.read_at(&mut [0], 0) {
             Ok(0) => {}
+            Ok(_) if !has_left => {}
             Ok(_) => return Progress::Loaded,
             Err(_) if reap::is_dead(pid) => return Progress::Died,
             Err(_) => return Progress::Unknown,
@@ -67,9 +69,21 @@ pub(super) fn wait_loaded(pid: i32, pidfd: Option<BorrowedFd<'_>>) -> Progress {
     Progress::Unknown
 }
 
+/// Whether a child has its own memory. The kernel wakes the parent of a vfork a moment before it gives the child the
+/// new memory, and /proc shows the host's command line until then. A flag of proc_pid_stat(5) tells: exec clears
+/// PF_FORKNOEXEC (linux/sched.h) after that, before it loads anything.
+fn has_left_the_host(pid: i32) -> bool {
+    const PF_FORKNOEXEC: u64 = 0x40;
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    let flags = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(9 - 3)?.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & PF_FORKNOEXEC == 0)
+}
+
 /// Whether a helper that lives is loaded, as far as /proc shows it.
 pub(super) fn is_loaded(pid: i32) -> bool {
-    File::open(format!("/proc/{pid}/cmdline")).is_ok_and(|file| file.read_at(&mut [0], 0).is_ok_and(|got| got > 0))
+    has_left_the_host(pid)
+        && File::open(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|file| file.read_at(&mut [0], 0).is_ok_and(|got| got > 0))
 }
 
 /// Whether a helper that ended so may never have run an instruction.

@@ -186,6 +186,10 @@ impl Suite {
                 Mutation::SlotLeaked => ("killed-callers-give-their-slots-back", "result"),
                 Mutation::EnvironmentGrown => ("exit-0", "env"),
                 Mutation::UmaskKept => ("caller-umask", "umask"),
+                Mutation::ThreadKept => ("caller-io-priority-idle", "I/O priority"),
+                Mutation::MemoryKept => ("caller-core-filter", "core filter"),
+                Mutation::KeyringKept => ("caller-session-keyring", "session keyring"),
+                Mutation::RealTimeSignalsKept => ("caller-signals-ignored", "signals ignored"),
             };
             let kernel = &self.kernels[0];
             let boot = &self.scenarios.iter().find(|s| s.name == scenario).expect("it is in the files").boot;

@@ -7,6 +7,7 @@
 use libc::c_int;
 
 use crate::abi::birth::NotEnforced;
+use crate::abi::mutation::{self, Mutation};
 use crate::sys::attributes;
 
 use super::super::proc::ProcFile;
@@ -50,6 +51,9 @@ impl HostMemory {
     }
 
     pub(in super::super) fn unwanted(&self) -> Unwanted {
+        if mutation::is(Mutation::MemoryKept) {
+            return Unwanted::default();
+        }
         let filter = self.0.hex();
         Unwanted {
             // Without the file (no /proc, or a kernel without core dumps) nobody can tell; it is hardly ever changed.

@@ -7,6 +7,7 @@ pub(super) mod memory;
 mod thread;
 
 use crate::abi::birth::NotEnforced;
+use crate::abi::mutation::{self, Mutation};
 
 /// What a launch does about an inherited attribute.
 #[cfg_attr(not(test), expect(dead_code, reason = "names and titles are for readers, and for the test of the table"))]
@@ -125,7 +126,7 @@ pub(super) fn reset_thread() -> Vec<NotEnforced> {
     let mut not: Vec<_> = ITEMS
         .iter()
         .filter_map(|item| match item.treatment {
-            Treatment::Worker(reset, name) => (!reset()).then_some(name),
+            Treatment::Worker(reset, name) if !mutation::is(Mutation::ThreadKept) => (!reset()).then_some(name),
             _ => None,
         })
         .collect();

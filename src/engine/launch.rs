@@ -153,14 +153,16 @@ impl Inner {
         });
     }
 
-    /// Who outlived the helper and the signals that were sent to its group.
+    /// Logs the processes that outlived the helper and the signals that were sent to its group.
     fn tell_left(&self, id: u64, left: &[i32]) {
         if left.is_empty() {
             return;
         }
         let pids: Vec<String> = left.iter().map(i32::to_string).collect();
-        let text =
-            format!("the helper of request {id} has ended; of its process group live on: pid {}", pids.join(", "));
+        let text = format!(
+            "the helper of request {id} has ended; these processes of its group still run: pid {}",
+            pids.join(", ")
+        );
         self.log(Level::Warning, text);
     }
 

@@ -338,9 +338,12 @@ fn umh_10_a_thread_that_has_left_its_pid_namespace_is_told_so() {
         thread::scope(|s| {
             s.spawn(|| {
                 unshare(CloneFlags::CLONE_NEWPID).unwrap();
-                let record = run(&engine, &["/bin/true"]);
-                assert_eq!((record.pid, record.result), (None, Some(-(Errno::EAGAIN as i32))));
-                assert!(record.why().is_some_and(|why| why.contains("pid or time namespace")));
+                let hooked = info(&["/bin/true"]).init(|_| Ok(()));
+                for call in [info(&["/bin/true"]), hooked] {
+                    let record = engine.call_usermodehelper(call, WaitMode::PROC);
+                    assert_eq!((record.pid, record.result), (None, Some(-(Errno::EAGAIN as i32))));
+                    assert!(record.why().is_some_and(|why| why.contains("pid or time namespace")));
+                }
             });
         });
         assert_eq!(run(&engine, &["/bin/true"]).result, Some(0));

@@ -151,6 +151,7 @@ impl Drop for Init {
 fn start(detach: Option<Arc<dyn Host>>) -> io::Result<Sender<Task>> {
     let (tasks, queue) = channel::<Task>();
     let (detaching, detached) = channel::<()>();
+    let waits = detach.is_some();
     let run = move || {
         if let Some(host) = detach {
             host.detach_root();
@@ -159,8 +160,10 @@ fn start(detach: Option<Arc<dyn Host>>) -> io::Result<Sender<Task>> {
         queue.into_iter().for_each(|task| task());
     };
     thread::Builder::new().name("khelper-hook".into()).spawn(run)?;
-    // Nothing is ever sent: this returns once the other end is dropped.
-    let _ = detached.recv();
+    if waits {
+        // Nothing is ever sent: this returns once the other end is dropped.
+        let _ = detached.recv();
+    }
     Ok(tasks)
 }
 

@@ -188,6 +188,36 @@ fn umh_10_a_mask_cuts_what_the_kernel_knows_whatever_cap_last_cap_says() {
     assert_eq!((seen.record.enforced, seen.set("CapBnd")), (Some(Enforcement::Masks), LEFT));
 }
 
+/// A folder of a test with a mount in it is left as it is: to remove it would empty what is mounted there.
+#[test]
+fn a_folder_with_a_mount_in_it_is_not_removed() {
+    if !needs_root() {
+        return;
+    }
+    // A name that mountinfo escapes, and one that leads there by a symbolic link.
+    let outer = common::Dir::new();
+    let parent = outer.path().join("with blanks and \\");
+    std::fs::create_dir(&parent).unwrap();
+    let link = outer.path().join("link");
+    std::os::unix::fs::symlink(&parent, &link).unwrap();
+    for within in [parent, link] {
+        std::thread::spawn(move || {
+            let dir = common::Dir::within(&within);
+            let (empty, kept) = (dir.path().to_owned(), dir.path().join("mounted"));
+            sandbox::own_mounts();
+            std::fs::create_dir(&kept).unwrap();
+            mount(Some("tmpfs"), &kept, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+            std::fs::write(kept.join("file"), "").unwrap();
+            drop(dir);
+            assert!(kept.join("file").exists(), "{}", kept.display());
+            nix::mount::umount(&kept).unwrap();
+            std::fs::remove_dir_all(empty).unwrap();
+        })
+        .join()
+        .unwrap();
+    }
+}
+
 /// A case: its name, the host's preparation, and whether its helper has what the mask leaves (root) or nothing.
 type HostCase = (&'static str, fn(), CapMask);
 

@@ -90,6 +90,19 @@ fn umh_9_all_calls_may_be_refused() {
     }
 }
 
+/// A host whose own state cannot be read keeps no idle workers, and its engine no spawner: before Linux 5.8, and where
+/// old profiles refuse statx(2).
+#[test]
+fn req_12_an_engine_within_an_engine_is_refused_where_no_state_can_be_read() {
+    let me = env!("CARGO_BIN_EXE_khelper");
+    for calls in [&[][..], &[(libc::SYS_statx, libc::EPERM)]] {
+        let output = khelper(calls, &["run", "--", me, "run", "--json", "--", "/bin/true"]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let inner: Value = serde_json::from_str(text.lines().next().unwrap_or_default()).unwrap();
+        assert_eq!((&inner["outcome"], &inner["errno"]), (&json!("refused"), &json!("ELOOP")), "{calls:?}: {text}");
+    }
+}
+
 /// The default profile of Docker without CAP_SYS_ADMIN.
 #[test]
 fn umh_9_a_container_s_profile() {

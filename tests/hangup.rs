@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -140,6 +141,12 @@ fn reap(pid: Pid) -> (i32, Duration) {
     }
 }
 
+/// One test at a time: the first reaps every child of this process, those of another test too.
+fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 const TEST: &str = "a_console_whose_terminal_is_killed_ends_and_leaves_its_helper";
 
 #[test]
@@ -147,6 +154,7 @@ fn a_console_whose_terminal_is_killed_ends_and_leaves_its_helper() {
     if let Ok(how) = std::env::var(HOW) {
         return terminal(&how);
     }
+    let _alone = one_at_a_time();
     for how in ["shown", "nohup", "asking", "stopped", "stalled"] {
         for size in ["120x40", "80x24", "40x10"] {
             killed_while(how, size);
@@ -158,6 +166,7 @@ fn a_console_whose_terminal_is_killed_ends_and_leaves_its_helper() {
 /// default action there, and says what it leaves.
 #[test]
 fn umh_8_as_pid_1_the_console_reaps_orphans_and_ends_by_term() {
+    let _alone = one_at_a_time();
     let mut args = vec!["--pid", "--fork", "--mount-proc", "--kill-child"];
     if !nix::unistd::geteuid().is_root() {
         args.splice(0..0, ["--user", "--map-root-user"]);

@@ -9,6 +9,7 @@ mod host;
 mod sandbox;
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::channel;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use common::{am_root, field, info, run, skipped, stdout};
+use khelper::abi::birth::Stdin;
 use khelper::abi::cap::CapMask;
 use khelper::abi::wait::WaitMode;
 use khelper::engine::record::Outcome;
@@ -295,6 +297,39 @@ fn umh_10_namespaces_of_a_thread_are_those_of_its_helpers() {
     });
 }
 
+/// A hook belongs to its call: it runs in the calling thread's state, and what it hands over reaches the helper.
+#[test]
+fn umh_10_a_hook_runs_in_the_state_of_the_calling_thread() {
+    as_root("umh_10_a_hook_runs_in_the_state_of_the_calling_thread", || {
+        let engine = started();
+        let call = || {
+            let (reader, mut writer) = std::io::pipe().unwrap();
+            writer.write_all(b"from the hook").unwrap();
+            let (sender, namespace) = channel();
+            let call = info(&["/bin/cat"]).init(move |birth| {
+                sender.send(link("net")).unwrap();
+                birth.stdin = Stdin::file(reader);
+                Ok(())
+            });
+            drop(writer);
+            let record = engine.call_usermodehelper(call, WaitMode::PROC);
+            assert_eq!((record.result, stdout(&record).as_str()), (Some(0), "from the hook"), "{:?}", record.why());
+            assert_eq!(namespace.recv().unwrap(), link("net"));
+        };
+        call();
+        thread::scope(|s| {
+            s.spawn(|| {
+                unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNET).unwrap();
+                call();
+                // No thread of a hook shares the root directory, or this would be EINVAL.
+                let mounts = fs::File::open("/proc/thread-self/ns/mnt").unwrap();
+                setns(&mounts, CloneFlags::CLONE_NEWNS).unwrap();
+            });
+        });
+        call();
+    });
+}
+
 /// clone(2) refuses a thread to one whose children would be in another namespace: nothing is started in the old one.
 #[test]
 fn umh_10_a_thread_that_has_left_its_pid_namespace_is_told_so() {
@@ -303,9 +338,12 @@ fn umh_10_a_thread_that_has_left_its_pid_namespace_is_told_so() {
         thread::scope(|s| {
             s.spawn(|| {
                 unshare(CloneFlags::CLONE_NEWPID).unwrap();
-                let record = run(&engine, &["/bin/true"]);
-                assert_eq!((record.pid, record.result), (None, Some(-(Errno::EAGAIN as i32))));
-                assert!(record.why().is_some_and(|why| why.contains("pid or time namespace")));
+                let hooked = info(&["/bin/true"]).init(|_| Ok(()));
+                for call in [info(&["/bin/true"]), hooked] {
+                    let record = engine.call_usermodehelper(call, WaitMode::PROC);
+                    assert_eq!((record.pid, record.result), (None, Some(-(Errno::EAGAIN as i32))));
+                    assert!(record.why().is_some_and(|why| why.contains("pid or time namespace")));
+                }
             });
         });
         assert_eq!(run(&engine, &["/bin/true"]).result, Some(0));

@@ -58,6 +58,10 @@ impl Attribute {
         let changed = match probe(&["--khelper-probe"], Some(self.change)) {
             Ok(report) => report[self.field].clone(),
             Err(e) if wanted == NotForUsers => return skipped(&format!("{}: only root can change it: {e}", self.name)),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                return skipped(&format!("{}: this process may not change it: {e}", self.name));
+            }
+            // A kernel that does not have it has nothing to inherit.
             Err(e) => return println!("{}: this kernel cannot change it: {e}", self.name),
         };
         assert_ne!(changed, plain, "{} reaches a process that nobody resets", self.field);

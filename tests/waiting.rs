@@ -271,7 +271,7 @@ fn umh_14_a_group_that_outlives_its_signal_is_named_and_left() {
     engine.kill(id, libc::SIGTERM).unwrap();
     let record = caller.join().unwrap();
     assert_eq!(record.result, Some(15));
-    let told = format!("the helper of request {id} has ended; of its process group live on: pid {child}");
+    let told = format!("the helper of request {id} has ended; these processes of its group still run: pid {child}");
     assert_eq!(engine.snapshot().warnings[0].text, told);
     assert!(lives(child));
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), nix::sys::signal::Signal::SIGKILL).unwrap();

@@ -57,7 +57,8 @@ impl SubprocessInfo {
         })
     }
 
-    /// Sets the init hook.
+    /// Sets the init hook (UMH-6). It runs on a thread that the calling thread starts for the call: with the program's
+    /// open files, and with the calling thread's capability sets, namespaces and root (UMH-10).
     #[must_use]
     pub fn init(mut self, hook: impl FnOnce(&mut Birth) -> Result<(), Errno> + Send + 'static) -> Self {
         self.init = Some(Box::new(hook));

@@ -24,7 +24,7 @@ use crate::sys::signals::Signals;
 use super::exit::Verdict;
 use super::say::{complain, say};
 
-/// How long a command that was told to end may take to say its last words.
+/// How long a command may take to end by itself, and to say what it leaves running, after SIGTERM or SIGHUP.
 const GRACE: Duration = Duration::from_millis(1500);
 /// Helpers that are killed are looked up so many at a time.
 const PAGE: usize = 256;
@@ -52,8 +52,8 @@ impl Ending {
     }
 }
 
-/// The signals of a command, taken before any other thread is started. One that is ignored stays ignored: whoever starts
-/// a program so does not want it to be interrupted, or to end with its terminal (nohup(1)).
+/// The signals of a command, taken before any other thread is started. One that is ignored stays ignored: a program that
+/// is started so is not to be interrupted, or to end with its terminal (nohup(1)).
 pub fn signals() -> Result<Signals, SysError> {
     let mut wanted = vec![Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
     wanted.retain(|signal| !ignores(*signal));
@@ -63,8 +63,8 @@ pub fn signals() -> Result<Signals, SysError> {
     Signals::take(&wanted)
 }
 
-/// Runs `command` on a second thread and hears `signals` on this one, which is the main thread; the exit code. `leave`
-/// names what is left running, if the command itself does not come to it.
+/// Runs `command` on a second thread and handles `signals` on this one, which is the main thread. Returns the exit code.
+/// `leave` names what is left running, if the command itself does not come to it.
 pub(super) fn run(
     engine: &Engine,
     signals: &Signals,
@@ -112,7 +112,7 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Hears signals until the command is done; the signal that ended it, if it is not done in time after that.
+/// Handles signals until the command is done. Returns the signal that ended it if it is not done in time after that.
 fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -> Option<u8> {
     let mut deadline: Option<Instant> = None;
     // Those that ended before SIGCHLD was listened to.
@@ -128,7 +128,7 @@ fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -
         let mut fds = [done.as_fd(), signals.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
-            // Nothing can be heard: the command goes on to its own end.
+            // No signal can be received: the command goes on to its own end.
             Err(_) => return None,
         }
         if fds[0].any().unwrap_or(true) {
@@ -153,7 +153,7 @@ fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -
     }
 }
 
-/// Kills on a thread of its own, since it may have to wait.
+/// Kills on another thread, since it may have to wait.
 fn kill_all(engine: &Engine) {
     let engine = engine.clone();
     let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_every_helper(&engine));

@@ -13,7 +13,6 @@ use crate::sys::linux::LinuxHost;
 
 use super::books::Books;
 use super::gate::Gatekeeper;
-use super::hooks::Hooks;
 use super::inner::{Inner, SecurityHook};
 use super::pools::Pools;
 use super::slots::Slots;
@@ -91,22 +90,24 @@ impl Builder {
             seen: Mutex::default(),
             env: HELPER_ENV.iter().map(|e| e.as_bytes().into()).collect(),
             sysctl: Sysctl::new(host.known()),
-            host,
             writers: Mutex::new(()),
             slots: Slots::new(),
             gate: Gatekeeper::new(),
             books: Monitor::new(Books::new(self.text_budget.unwrap_or(TEXT_BUDGET))),
             pools: Pools::new(),
             hook: self.hook,
-            hooks: Hooks::default(),
             probe: self.probe,
             above: OnceLock::new(),
+            initial_state: host.caller_state(),
             mark: ProcessMark::current(),
+            host,
         });
-        let state = inner.host.caller_state();
-        inner.pools.open(state, |pool, state| workers::start(&inner, pool, state, false)).map_err(|e| {
-            failed(&SysError::new("a thread for the engine", Errno::from_raw(e.raw_os_error().unwrap_or(0))))
-        })?;
+        inner
+            .pools
+            .open(inner.initial_state.clone(), |pool, state| workers::start(&inner, pool, state, false))
+            .map_err(|e| {
+                failed(&SysError::new("a thread for the engine", Errno::from_raw(e.raw_os_error().unwrap_or(0))))
+            })?;
         let engine = Engine { _handle: Arc::new(super::Handle(inner.clone())), inner };
         engine.enable()?;
         Ok(engine)

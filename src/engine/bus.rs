@@ -50,7 +50,7 @@ impl Subscription {
         bus.subscribe(1, |_| false)
     }
 
-    /// Blocks for the next event. What was missed is told first: the events that follow came after the gap. In a
+    /// Blocks for the next event. The number of missed events comes first: the events that follow came after the gap. In a
     /// forked child of the engine's process: [`Received::Closed`] at once.
     pub fn recv(&self) -> Received {
         if !self.mark.is_current() {

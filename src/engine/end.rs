@@ -64,7 +64,7 @@ impl Engine {
         while books.live().len() > 0 && clock.now() < deadline {
             books = inner.books.wait_until(books, clock, deadline);
         }
-        // What is queued is launched or decided before the engine lets go: a matter of microseconds, unless an exec hangs.
+        // What is queued is launched or decided before this returns: a matter of microseconds, unless an exec hangs.
         let deadline = clock.now().saturating_add(QUEUE_PATIENCE);
         while books.queued > 0 && clock.now() < deadline {
             books = inner.books.wait_until(books, clock, deadline);

@@ -1,12 +1,14 @@
-//! The hooks of a call that a worker has to run. A worker has a descriptor table of its own (UMH-9): a `File` that a
-//! hook's closure owns would be another file there, or none, and dropping it would close one of the worker's. So the
-//! hooks run on a thread that has the table of the program, and the worker waits for it.
+//! The hooks of a call that a worker has to run. A worker has its own descriptor table (UMH-9): a `File` that a hook's
+//! closure owns would be another file there, or none, and dropping it would close one of the worker's. So the hooks of a
+//! call run on a thread that its calling thread starts, and the worker waits for it. That thread shares the program's
+//! open files, and inherits the calling thread's capability sets, namespaces and root (UMH-10).
 
 use std::ffi::CString;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
 use nix::errno::Errno;
@@ -14,60 +16,50 @@ use nix::errno::Errno;
 use crate::abi::birth::{Birth, SetsPlan, Stdin};
 use crate::abi::cap::CapMask;
 use crate::abi::subprocess::{CleanupHook, InitHook, SubprocessInfo};
+use crate::sys::host::Host;
 use crate::sys::pass_fd::{self, Address};
 
-type Errand = Box<dyn FnOnce() + Send>;
+type Task = Box<dyn FnOnce() + Send>;
 
-/// The way to the thread that starts a thread for each hook. It is started by the first call that has a hook, and ends
-/// with the engine and the last of its hooks.
-#[derive(Default)]
-pub(super) struct Hooks {
-    errands: OnceLock<Sender<Errand>>,
-    starting: Mutex<()>,
-}
-
-impl Hooks {
-    /// `info`, with hooks that may be run from any thread: on the calling one at once, on every other by a thread that
-    /// shares the calling one's open files. Fails, and gives `info` back, if that thread cannot be started.
-    pub(super) fn at_home(&self, mut info: SubprocessInfo) -> Result<SubprocessInfo, SubprocessInfo> {
-        if !info.has_hooks() {
-            return Ok(info);
-        }
-        let Ok(errands) = self.errands() else { return Err(info) };
-        let me = thread::current().id();
-        let init = info.take_init().map(|hook| -> InitHook {
-            let mut init = Init { hook: Some(hook), home: me, errands: errands.clone() };
-            Box::new(move |birth| init.run(birth))
-        });
-        let cleanup = info.take_cleanup().map(|cleanup| -> CleanupHook {
-            Box::new(move |record| {
-                if thread::current().id() == me {
-                    return cleanup(record);
-                }
-                let record = record.cloned();
-                elsewhere(&errands, move || cleanup(record.as_ref()));
-            })
-        });
-        info.set_hooks(init, cleanup);
-        Ok(info)
+/// `info`, with hooks that may be run from any thread: on the calling one directly, on every other by a thread that is
+/// started here. It ends with the last hook. Where it cannot be started, `info` is given back.
+///
+/// `detach`: the thread gets its own root directory, from this host, before this returns. Otherwise it shares the root
+/// with the calling thread, which then cannot enter a mount namespace (setns(2)) while the call has hooks.
+pub(super) fn at_home(
+    mut info: SubprocessInfo,
+    detach: Option<Arc<dyn Host>>,
+) -> Result<SubprocessInfo, (SubprocessInfo, io::Error)> {
+    if !info.has_hooks() {
+        return Ok(info);
     }
-
-    fn errands(&self) -> std::io::Result<Sender<Errand>> {
-        let _starting = lock(&self.starting);
-        if let Some(errands) = self.errands.get() {
-            return Ok(errands.clone());
-        }
-        let (errands, queue) = channel();
-        thread::Builder::new().name("khelper-hooks".into()).stack_size(64 * 1024).spawn(move || run_all(&queue))?;
-        Ok(self.errands.get_or_init(|| errands).clone())
-    }
+    let tasks = match start(detach) {
+        Ok(tasks) => tasks,
+        Err(e) => return Err((info, e)),
+    };
+    let me = thread::current().id();
+    let init = info.take_init().map(|hook| -> InitHook {
+        let mut init = Init { hook: Some(hook), home: me, tasks: tasks.clone() };
+        Box::new(move |birth| init.run(birth))
+    });
+    let cleanup = info.take_cleanup().map(|cleanup| -> CleanupHook {
+        Box::new(move |record| {
+            if thread::current().id() == me {
+                return cleanup(record);
+            }
+            let record = record.cloned();
+            elsewhere(&tasks, move || cleanup(record.as_ref()));
+        })
+    });
+    info.set_hooks(init, cleanup);
+    Ok(info)
 }
 
 /// An init hook that is run away from the worker, and dropped there too if the call fails before it is run.
 struct Init {
     hook: Option<InitHook>,
     home: ThreadId,
-    errands: Sender<Errand>,
+    tasks: Sender<Task>,
 }
 
 impl Init {
@@ -92,7 +84,7 @@ impl Init {
             }
         };
         let said;
-        (*birth, said) = elsewhere_while(&self.errands, there, || passage.open());
+        (*birth, said) = elsewhere_while(&self.tasks, there, || passage.open());
         said?;
         if let Some(file) = passage.receive()? {
             birth.stdin = Stdin::file(file);
@@ -150,48 +142,50 @@ impl Crossing {
 impl Drop for Init {
     fn drop(&mut self) {
         if let Some(hook) = self.hook.take().filter(|_| thread::current().id() != self.home) {
-            let _ = catch_unwind(AssertUnwindSafe(|| elsewhere(&self.errands, move || drop(hook))));
+            let _ = catch_unwind(AssertUnwindSafe(|| elsewhere(&self.tasks, move || drop(hook))));
         }
     }
 }
 
-/// A thread for each, so that one that takes long holds up no other (UMH-7). Where there is none to be had they run
-/// here, one after another.
-fn run_all(queue: &Receiver<Errand>) {
-    for errand in queue {
-        let errand = Arc::new(Mutex::new(Some(errand)));
-        let theirs = errand.clone();
-        let run = |errand: &Mutex<Option<Errand>>| {
-            let errand = lock(errand).take();
-            if let Some(errand) = errand {
-                errand();
-            }
-        };
-        if thread::Builder::new().name("khelper-hook".into()).spawn(move || run(&theirs)).is_err() {
-            run(&errand);
+/// Starts the thread that runs the hooks of a call, one after another, for as long as there is a sender.
+fn start(detach: Option<Arc<dyn Host>>) -> io::Result<Sender<Task>> {
+    let (tasks, queue) = channel::<Task>();
+    let (detaching, detached) = channel::<()>();
+    let waits = detach.is_some();
+    let run = move || {
+        if let Some(host) = detach {
+            host.detach_root();
         }
+        drop(detaching);
+        queue.into_iter().for_each(|task| task());
+    };
+    thread::Builder::new().name("khelper-hook".into()).spawn(run)?;
+    if waits {
+        // Nothing is ever sent: this returns once the other end is dropped.
+        let _ = detached.recv();
     }
+    Ok(tasks)
 }
 
 /// Runs `hook` over there and waits for it. Its panic goes on here.
-fn elsewhere<T: Send + 'static>(errands: &Sender<Errand>, hook: impl FnOnce() -> T + Send + 'static) -> T {
-    elsewhere_while(errands, hook, || ())
+fn elsewhere<T: Send + 'static>(tasks: &Sender<Task>, hook: impl FnOnce() -> T + Send + 'static) -> T {
+    elsewhere_while(tasks, hook, || ())
 }
 
 /// The same, and does something here before the wait.
 fn elsewhere_while<T: Send + 'static>(
-    errands: &Sender<Errand>,
+    tasks: &Sender<Task>,
     hook: impl FnOnce() -> T + Send + 'static,
     meanwhile: impl FnOnce(),
 ) -> T {
     let (tell, told) = channel();
-    let errand = Box::new(move || {
+    let task = Box::new(move || {
         // Nobody listens only if the worker has died.
         let _ = tell.send(catch_unwind(AssertUnwindSafe(hook)));
     });
-    // The other side lives for as long as there is a sender, and answers every errand.
-    let sent = errands.send(errand);
-    // An errand that was not taken is dropped before this, and whatever `meanwhile` waits for with it.
+    // The other side lives for as long as there is a sender, and answers every task.
+    let sent = tasks.send(task);
+    // A task that was not taken is dropped before this, and whatever `meanwhile` waits for with it.
     let taken = sent.is_ok();
     drop(sent);
     meanwhile();
@@ -201,9 +195,4 @@ fn elsewhere_while<T: Send + 'static>(
         Some(Err(panic)) => resume_unwind(panic),
         None => resume_unwind(Box::new("the thread for hooks has gone")),
     }
-}
-
-/// Nothing can panic under these locks.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,6 +12,7 @@ use crate::abi::module::ModuleName;
 use crate::abi::who::{ChainLink, Comm, Origin, Requester};
 use crate::policy::limit::{Era, ceiling};
 use crate::policy::loops;
+use crate::sys::caller::CallerState;
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Host, Micros};
 
@@ -19,7 +20,6 @@ use super::books::Books;
 use super::call::Call;
 use super::event::{EventKind, Level};
 use super::gate::Gatekeeper;
-use super::hooks::Hooks;
 use super::pools::Pools;
 use super::record::{Outcome, Record, State};
 use super::slots::Slots;
@@ -47,9 +47,10 @@ pub(super) struct Inner {
     pub(super) books: Arc<Monitor<Books>>,
     pub(super) pools: Pools<Arc<Call>>,
     pub(super) hook: Option<SecurityHook>,
-    pub(super) hooks: Hooks,
     pub(super) probe: Option<(PathBuf, &'static str)>,
     pub(super) above: OnceLock<Option<i32>>,
+    /// The state of the thread that started this engine.
+    pub(super) initial_state: CallerState,
     /// The process whose threads serve this engine.
     pub(super) mark: ProcessMark,
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::CString;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -152,14 +153,16 @@ impl Inner {
         });
     }
 
-    /// Who outlived the helper and the signals that were sent to its group.
+    /// Logs the processes that outlived the helper and the signals that were sent to its group.
     fn tell_left(&self, id: u64, left: &[i32]) {
         if left.is_empty() {
             return;
         }
         let pids: Vec<String> = left.iter().map(i32::to_string).collect();
-        let text =
-            format!("the helper of request {id} has ended; of its process group live on: pid {}", pids.join(", "));
+        let text = format!(
+            "the helper of request {id} has ended; these processes of its group still run: pid {}",
+            pids.join(", ")
+        );
         self.log(Level::Warning, text);
     }
 
@@ -200,15 +203,8 @@ impl Inner {
     }
 
     /// No thread could be made for the call.
-    pub(super) fn no_thread(&self, call: &Call, error: &std::io::Error) {
-        if error.raw_os_error() != Some(Errno::EINVAL as i32) {
-            let failure = LaunchFailure::Process(SysError::new("a thread for the helper", Errno::EAGAIN));
-            return self.launch_failed(call, failure);
-        }
-        // clone(2) refuses a thread to one whose children would be in another pid or time namespace than it is.
-        let why = "the calling thread can start no other: it has left its pid or time namespace (unshare(2), setns(2))";
-        let advice = "call from a thread that has not, or start the engine after the change, in a forked child";
-        self.failed(call, Failure::new(Outcome::ExecFailed, Stage::Process, Errno::EAGAIN, why, advice));
+    pub(super) fn no_thread(&self, call: &Call, error: &io::Error) {
+        self.failed(call, no_thread("a thread for the helper", error));
     }
 
     /// The worker's root directory is not that which the caller had: nothing is started outside of the caller's.
@@ -255,8 +251,20 @@ fn not_confined() -> Failure {
     Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice)
 }
 
+/// `what`, a thread, could not be made.
+pub(super) fn no_thread(what: &'static str, error: &io::Error) -> Failure {
+    if error.raw_os_error() != Some(Errno::EINVAL as i32) {
+        let error = no_process(&SysError::new(what, Errno::EAGAIN));
+        return Failure { outcome: Outcome::ExecFailed, error };
+    }
+    // clone(2) refuses a thread to one whose children would be in another pid or time namespace than it is.
+    let why = "the calling thread can start no other: it has left its pid or time namespace (unshare(2), setns(2))";
+    let advice = "call from a thread that has not, or start the engine after the change, in a forked child";
+    Failure::new(Outcome::ExecFailed, Stage::Process, Errno::EAGAIN, why, advice)
+}
+
 /// No process could be made.
-pub(super) fn no_process(e: &SysError) -> EngineError {
+fn no_process(e: &SysError) -> EngineError {
     let why = format!("no process could be made: {}: {}", e.what, e.errno.desc());
     EngineError::new(Stage::Process, e.errno, why, e.advice())
 }

@@ -14,7 +14,7 @@ const KILL_TO_GONE: Micros = 1_000_000;
 const SIGNAL_TO_KILL: Micros = 10_000_000;
 
 impl Call {
-    /// Who watches the time: TERM at `deadline`, KILL 2 s later, each under the lock that marks the helper reaped.
+    /// Enforces the time-out: TERM at `deadline`, KILL 2 s later, each under the lock that marks the helper reaped.
     pub(super) fn watch(&self, clock: &dyn Clock, deadline: Micros, kill: impl Fn(i32, Signal)) {
         for (deadline, signal) in
             [(deadline, Signal::SIGTERM), (deadline.saturating_add(TERM_TO_KILL), Signal::SIGKILL)]

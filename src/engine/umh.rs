@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::abi::cap::CapMask;
-use crate::abi::error::{EngineError, Stage, SysError};
+use crate::abi::error::{EngineError, Stage};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::call::{Check, check};
@@ -17,8 +17,9 @@ use crate::policy::loops;
 use super::ask::CallOptions;
 use super::call::Call;
 use super::cancel::Cancel;
+use super::hooks;
 use super::inner::Inner;
-use super::launch::no_process;
+use super::launch::no_thread;
 use super::record::{Args, Kind, Outcome, Record, State};
 use super::sync::thread;
 use super::workers;
@@ -82,12 +83,12 @@ impl Inner {
         }
         let path = if how.module { Some(&*record.path) } else { info.path().map(|p| p.as_bytes()) };
         let (outcome, error) = match check(era, path, gate) {
-            Check::Go => match self.hooks.at_home(info) {
+            Check::Go => match self.bind_hooks(info) {
                 Ok(info) => return self.queue_and_wait(info, record, how, cancels),
-                Err(back) => {
+                Err((back, e)) => {
                     info = back;
-                    let no_thread = SysError::new("a thread for the call's hooks", Errno::EAGAIN);
-                    (Outcome::ExecFailed, Some(no_process(&no_thread)))
+                    let failure = no_thread("a thread for the call's hooks", &e);
+                    (failure.outcome, Some(failure.error))
                 }
             },
             Check::Noop => (Outcome::Noop, None),
@@ -116,6 +117,12 @@ impl Inner {
         self.gate.leave(id);
         self.finish(self.now(), record.clone());
         record
+    }
+
+    /// The hooks of a call run in the state of its calling thread (UMH-10).
+    fn bind_hooks(&self, info: SubprocessInfo) -> Result<SubprocessInfo, (SubprocessInfo, std::io::Error)> {
+        let detach = info.has_hooks() && !self.initial_state.is_same(&self.host.caller_state());
+        hooks::at_home(info, detach.then(|| self.host.clone()))
     }
 
     fn queue_and_wait(

@@ -3,7 +3,9 @@
 
 pub mod filter;
 
+use std::ffi::OsString;
 use std::io::Write;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -58,14 +60,18 @@ pub fn finished(events: &Subscription) -> Arc<Record> {
     })
 }
 
-/// A folder of one's own that is removed at the end.
+/// A folder for one test, removed at the end.
 pub struct Dir(PathBuf);
 
 impl Dir {
     pub fn new() -> Self {
+        Self::within(&std::env::temp_dir())
+    }
+    /// One below `parent`.
+    pub fn within(parent: &Path) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("khelper-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let dir = std::env::temp_dir().join(name);
+        let dir = parent.join(name);
         std::fs::create_dir(&dir).unwrap();
         Self(dir)
     }
@@ -110,9 +116,32 @@ impl Drop for Dir {
 
 /// Whether a mount of this thread's namespace lies at `dir` or below; `true` if that cannot be known.
 fn has_mounts(dir: &Path) -> bool {
-    let Ok(mounts) = std::fs::read_to_string("/proc/thread-self/mountinfo") else { return true };
-    mounts.is_empty()
-        || mounts.lines().any(|line| line.split(' ').nth(4).is_none_or(|at| Path::new(at).starts_with(dir)))
+    // The kernel names each mount without symbolic links on the way.
+    let Ok(dir) = dir.canonicalize() else { return true };
+    let Ok(mounts) = std::fs::read("/proc/thread-self/mountinfo") else { return true };
+    mounts.is_empty() || mount_points(&mounts).any(|at| at.is_none_or(|at| at.starts_with(&dir)))
+}
+
+/// The fifth field of each line (proc_pid_mountinfo(5)); `None` for a line without one.
+fn mount_points(mountinfo: &[u8]) -> impl Iterator<Item = Option<PathBuf>> {
+    let lines = mountinfo.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| line.split(|b| *b == b' ').nth(4).map(unescape))
+}
+
+/// Blanks, newlines and backslashes are written as three octal digits behind a backslash.
+fn unescape(field: &[u8]) -> PathBuf {
+    let (mut path, mut rest) = (Vec::new(), field);
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..3).filter(|_| *first == b'\\').and_then(|d| std::str::from_utf8(d).ok());
+        if let Some(byte) = digits.and_then(|d| u8::from_str_radix(d, 8).ok()) {
+            path.push(byte);
+            rest = &after[3..];
+        } else {
+            path.push(*first);
+            rest = after;
+        }
+    }
+    OsString::from_vec(path).into()
 }
 
 /// Says why a test could not run: to the handle itself, for the test runner swallows `eprintln!`.

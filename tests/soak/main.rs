@@ -51,7 +51,7 @@ struct Soak {
     engines: [(Engine, Watch); 2],
     programs: Programs,
     books: Books,
-    /// Threads when nothing is under way: ours, and for each engine its spawner, its runner of hooks and its watch.
+    /// Threads when nothing is under way: ours, and for each engine its spawner and its watch.
     threads: usize,
     rounds: u64,
 }
@@ -59,7 +59,7 @@ struct Soak {
 impl Soak {
     fn new(seed: u64) -> Self {
         let programs = Programs::find();
-        let threads = Holdings::now().threads + 6;
+        let threads = Holdings::now().threads + 4;
         let engines = [Era::V3_4, Era::Current].map(|era| {
             let engine = Engine::builder().start().unwrap();
             let modprobe = KnobWrite::Modprobe(programs.tiny.as_bytes().into());

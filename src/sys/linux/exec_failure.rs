@@ -34,12 +34,15 @@ fn look(path: &[u8], errno: Errno, depth: u32) -> Option<String> {
     }
     let meta = match fs::metadata(target) {
         Ok(meta) => meta,
-        Err(_) => {
+        Err(e) => {
             let to = fs::read_link(target).ok()?;
-            return Some(format!(
-                "it is a symbolic link to `{}`, which is not there",
-                screen(to.as_os_str().as_bytes())
-            ));
+            let but = match e.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::ENOENT) => "which is not there",
+                Some(Errno::ELOOP) => "and symbolic links lead from there in a circle",
+                Some(Errno::EACCES) => "in a folder that this user may not search",
+                _ => return None,
+            };
+            return Some(format!("it is a symbolic link to `{}`, {but}", screen(to.as_os_str().as_bytes())));
         }
     };
     let kind = meta.file_type();
@@ -174,7 +177,9 @@ mod tests {
         assert!(said(&dir.join("no/such"), Errno::ENOENT).contains("/no`"));
         assert_eq!(why(dir.join("missing").as_os_str().as_bytes(), Errno::ENOENT), None, "the errno says it all");
         symlink("nowhere", dir.join("link")).unwrap();
-        assert!(said(&dir.join("link"), Errno::ENOENT).contains("symbolic link to `nowhere`"));
+        assert!(said(&dir.join("link"), Errno::ENOENT).contains("symbolic link to `nowhere`, which is not"));
+        symlink("ring", dir.join("ring")).unwrap();
+        assert!(said(&dir.join("ring"), Errno::ELOOP).contains("symbolic link to `ring`, and symbolic links lead"));
         let inner = put("inner", b"#!/no/such\n", 0o755);
         let outer = put("outer", format!("#!{}\n", inner.display()).as_bytes(), 0o755);
         let nested = said(&outer, Errno::ENOENT);

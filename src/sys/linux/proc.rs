@@ -11,6 +11,8 @@ use crate::abi::who::{ChainLink, Comm, Requester};
 const CHAIN: usize = 64;
 /// Where the capability sets stand in a status, unless its list of groups is very long.
 const STATUS_BYTES: usize = 4096;
+/// The names of an engine's threads (`engine::workers`), as /proc shows them.
+const ENGINE_THREADS: [&[u8]; 2] = [b"khelper\n", b"khelper-worker\n"];
 /// More than the digits of any 32-bit number and a newline.
 const NUMBER_BYTES: usize = 32;
 /// CAP_CHECKPOINT_RESTORE, the last one this program has a name for.
@@ -207,14 +209,15 @@ pub(super) fn same_executable_above() -> Option<i32> {
     None
 }
 
-/// Whether a process has a thread with the name of an engine's first one. The main thread does not count: it has the
-/// name of the executable, which may be `khelper` too.
+/// Whether a process has a thread with the name of an engine's spawner or worker. A spawner may have ended (it serves one
+/// call where the state of threads cannot be read); the worker of a helper lives as long as the helper. The main thread
+/// does not count: it has the name of the executable, which may be `khelper` too.
 fn has_engine(pid: i32) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
     let main = pid.to_string();
     threads.flatten().any(|thread| {
         thread.file_name() != main.as_str()
-            && fs::read(thread.path().join("comm")).is_ok_and(|name| name == b"khelper\n")
+            && fs::read(thread.path().join("comm")).is_ok_and(|name| ENGINE_THREADS.contains(&name.as_slice()))
     })
 }
 

@@ -24,7 +24,7 @@ use crate::sys::signals::Signals;
 use super::exit::Verdict;
 use super::say::{complain, say};
 
-/// How long a command that was told to end may take to say its last words.
+/// How long a command may take to finish after SIGTERM or SIGHUP.
 const GRACE: Duration = Duration::from_millis(1500);
 /// Helpers that are killed are looked up so many at a time.
 const PAGE: usize = 256;
@@ -52,8 +52,8 @@ impl Ending {
     }
 }
 
-/// The signals of a command, taken before any other thread is started. One that is ignored stays ignored: whoever starts
-/// a program so does not want it to be interrupted, or to end with its terminal (nohup(1)).
+/// The signals of a command, taken before any other thread is started. One that is ignored stays ignored: the parent
+/// does not want the program to be interrupted, or to end with its terminal (nohup(1)).
 pub fn signals() -> Result<Signals, SysError> {
     let mut wanted = vec![Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
     wanted.retain(|signal| !ignores(*signal));
@@ -153,7 +153,7 @@ fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -
     }
 }
 
-/// Kills on a thread of its own, since it may have to wait.
+/// Kills them on another thread, since that may have to wait.
 fn kill_all(engine: &Engine) {
     let engine = engine.clone();
     let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_every_helper(&engine));

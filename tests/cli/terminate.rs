@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use crate::{Helpers, Ran, is_root, khelper, modprobe, skipped};
 
-/// Both signals as a shell leaves them, whoever runs the tests.
+/// Both signals with this disposition, whatever the process that runs the tests has set.
 fn heard(mut command: Command, how: SigHandler) -> Command {
     let default = move || {
         for which in [Signal::SIGTERM, Signal::SIGHUP] {

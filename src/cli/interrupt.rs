@@ -25,11 +25,11 @@ use crate::sys::signals::Signals;
 use super::exit::Verdict;
 use super::say::{complain, say};
 
-/// How long a command may take to finish after SIGTERM or SIGHUP.
-const GRACE: Duration = Duration::from_millis(1500);
+/// How long a command may take to finish after SIGTERM or SIGHUP; with [`STDERR`] before and after it less than 2 s.
+const GRACE: Duration = Duration::from_millis(1300);
 /// How long the main thread waits for a line that is written to stderr. It never writes one itself: stderr may take
 /// nothing (a full pipe, a stopped terminal), or the command may hold its lock, and signals would not be heard.
-const STDERR: Duration = Duration::from_millis(400);
+const STDERR: Duration = Duration::from_millis(300);
 /// Helpers that are killed are looked up so many at a time.
 const PAGE: usize = 256;
 

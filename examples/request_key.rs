@@ -1,4 +1,4 @@
-//! A key that a helper constructs, as the kernel has /sbin/request-key(8) construct one: the helper is told what is
+//! A key that a helper constructs, as the kernel has /sbin/request-key(8) construct one: the helper finds what is
 //! wanted in its arguments, joins the keyring that it may look for material in, and prints the payload. The cleanup hook
 //! sees how it ended and instantiates the key, or negates it. `cargo run --example request_key -- user:NAME`
 

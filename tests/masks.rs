@@ -66,7 +66,7 @@ fn umh_10_a_helper_gets_exactly_what_the_masks_leave() {
         if am_root() {
             assert_eq!((seen("CapPrm"), seen("CapEff")), (within, within), "root gets all of it");
         } else {
-            assert!(seen("CapPrm").is_empty(), "a helper of an ordinary user has nothing whatever the masks say");
+            assert!(seen("CapPrm").is_empty(), "cat of an ordinary user has no capability");
         }
     }
     // Nothing of the host's own was cut, and it has no no_new_privs (UMH-11).

@@ -26,8 +26,8 @@ end
 
 complete -c khelper -n "__fish_khelper_needs_command" -l set -d 'Write a knob of the engine that this command starts; may be repeated' -r
 complete -c khelper -n "__fish_khelper_needs_command" -l read-only -d 'Nothing can be changed or started from the console'
-complete -c khelper -n "__fish_khelper_needs_command" -l no-mouse -d 'Leave the mouse to the terminal; so it is within screen(1) in any case'
-complete -c khelper -n "__fish_khelper_needs_command" -l ascii -d 'Draw ASCII alone; so it is in any case where TERM or the locale knows no more'
+complete -c khelper -n "__fish_khelper_needs_command" -l no-mouse -d 'Leave the mouse to the terminal; always so within screen(1)'
+complete -c khelper -n "__fish_khelper_needs_command" -l ascii -d 'Draw with ASCII characters only; the default where TERM or the locale allows no others'
 complete -c khelper -n "__fish_khelper_needs_command" -s h -l help -d 'Print help'
 complete -c khelper -n "__fish_khelper_needs_command" -s V -l version -d 'Print version'
 complete -c khelper -n "__fish_khelper_needs_command" -f -a "request" -d 'Ask for modules, as the kernel\'s request_module does'

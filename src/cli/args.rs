@@ -25,10 +25,10 @@ pub struct Args {
     /// Nothing can be changed or started from the console
     #[arg(long)]
     pub read_only: bool,
-    /// Leave the mouse to the terminal; so it is within screen(1) in any case
+    /// Leave the mouse to the terminal; always so within screen(1)
     #[arg(long)]
     pub no_mouse: bool,
-    /// Draw ASCII alone; so it is in any case where TERM or the locale knows no more
+    /// Draw with ASCII characters only; the default where TERM or the locale allows no others
     #[arg(long)]
     pub ascii: bool,
     /// What to do; none is the console.

@@ -5,6 +5,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,11 @@ use crate::sys::signals::Signals;
 use super::exit::Verdict;
 use super::say::{complain, say};
 
-/// How long a command may take to end by itself, and to say what it leaves running, after SIGTERM or SIGHUP.
-const GRACE: Duration = Duration::from_millis(1500);
+/// How long a command may take to finish after SIGTERM or SIGHUP; with [`STDERR`] before and after it less than 2 s.
+const GRACE: Duration = Duration::from_millis(1300);
+/// How long the main thread waits for a line that is written to stderr. It never writes one itself: stderr may take
+/// nothing (a full pipe, a stopped terminal), or the command may hold its lock, and signals would not be heard.
+const STDERR: Duration = Duration::from_millis(300);
 /// Helpers that are killed are looked up so many at a time.
 const PAGE: usize = 256;
 
@@ -52,8 +56,8 @@ impl Ending {
     }
 }
 
-/// The signals of a command, taken before any other thread is started. One that is ignored stays ignored: a program that
-/// is started so is not to be interrupted, or to end with its terminal (nohup(1)).
+/// The signals of a command, taken before any other thread is started. One that is ignored stays ignored: the parent
+/// does not want the program to be interrupted, or to end with its terminal (nohup(1)).
 pub fn signals() -> Result<Signals, SysError> {
     let mut wanted = vec![Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
     wanted.retain(|signal| !ignores(*signal));
@@ -69,7 +73,7 @@ pub(super) fn run(
     engine: &Engine,
     signals: &Signals,
     command: impl FnOnce(&Ending) -> u8 + Send,
-    leave: impl Fn(&Ending),
+    leave: impl Fn(&Ending) + Sync,
 ) -> u8 {
     let done = match eventfd(0, EventfdFlags::CLOEXEC) {
         Ok(done) => done,
@@ -93,7 +97,15 @@ pub(super) fn run(
             }
         };
         if let Some(signal) = listen(engine, signals, done, ending) {
-            leave(ending);
+            let leave = &leave;
+            let (finished, wait) = channel::<()>();
+            let name = move || {
+                let _finished = finished;
+                leave(ending);
+            };
+            let _ = thread::Builder::new().name("leave".into()).spawn_scoped(scope, name);
+            // It ends with an error when the thread has dropped its end.
+            let _ = wait.recv_timeout(STDERR);
             // The command is blocked: only the end of the process ends it.
             std::process::exit(i32::from(128 | signal));
         }
@@ -139,7 +151,7 @@ fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -
                 Signal::SIGCHLD => orphans::reap(),
                 Signal::SIGINT if ending.cancel.is_cancelled() => kill_all(engine),
                 Signal::SIGINT => {
-                    say("interrupted: no longer waiting; ctrl-c again kills what still runs");
+                    say_aside("interrupted: no longer waiting; ctrl-c again kills what still runs".into());
                     ending.cancel.cancel();
                 }
                 _ if deadline.is_some() => {}
@@ -153,13 +165,24 @@ fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -
     }
 }
 
-/// Kills on another thread, since it may have to wait.
+/// Kills them on another thread, since that may have to wait.
 fn kill_all(engine: &Engine) {
     let engine = engine.clone();
     let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_every_helper(&engine));
     if let Err(e) = spawned {
-        say(&format!("no thread to kill the helpers: {e}"));
+        say_aside(format!("no thread to kill the helpers: {e}"));
     }
+}
+
+/// Writes a line to stderr on another thread, and waits for it no longer than [`STDERR`].
+fn say_aside(line: String) {
+    let (finished, wait) = channel::<()>();
+    let write = move || {
+        let _finished = finished;
+        say(&line);
+    };
+    let _ = thread::Builder::new().name("say".into()).spawn(write);
+    let _ = wait.recv_timeout(STDERR);
 }
 
 /// Kills every live helper, however many there are. One that is still queued is killed as soon as it has started: the

@@ -41,7 +41,7 @@ impl Forms {
     }
 }
 
-/// Prints every mask, and what masks do not do; one that means nothing is an error, and the others are still shown.
+/// Prints every mask, and what masks do not do; one that is malformed is reported, and the others are still shown.
 pub fn mask(args: &Mask, known: CapMask, answers: &Answers) -> Verdict {
     let (mut verdict, mut shown) = (Verdict::Own(0), false);
     for text in &args.masks {

@@ -160,11 +160,15 @@ pub fn masks_and_root(columns: usize) -> &'static str {
     clauses(MASKS_AND_ROOT, columns)
 }
 
-/// What masks do to the helpers of a host of this uid, which they inherit.
+/// What masks do to the helpers of a host of this uid, which they inherit. Where a mask cuts something, `no_new_privs`
+/// keeps a helper of another user from gaining any capability by execve(2) (UMH-11).
 pub fn masks_and_uid(uid: u32) -> String {
     match uid {
         0 => MASKS_AND_ROOT.to_owned(),
-        uid => format!("this host is not root (uid {uid}): a helper has no capability whatever the masks say"),
+        uid => format!(
+            "this host is not root (uid {uid}): its helpers have no capabilities; a set-user-ID program or one with \
+             file capabilities gets them only while the masks cut nothing"
+        ),
     }
 }
 
@@ -326,7 +330,8 @@ mod tests {
         assert_eq!(masks_and_uid(0), MASKS_AND_ROOT);
         assert_eq!(
             masks_and_uid(7),
-            "this host is not root (uid 7): a helper has no capability whatever the masks say"
+            "this host is not root (uid 7): its helpers have no capabilities; a set-user-ID program or one with file \
+             capabilities gets them only while the masks cut nothing"
         );
     }
 

@@ -191,16 +191,17 @@ fn has_line_modes(now: &Termios, known: &Termios) -> bool {
 }
 
 /// Why a full screen cannot be drawn on a terminal of the type `term` (the variable TERM), and what to do; `None` if it
-/// can. Types are not looked up: a machine knows few of those that people come from.
+/// can. terminfo is not read: over ssh the terminal is often of a type that this machine has no entry for.
 pub(super) fn unusable(term: Option<&OsStr>) -> Option<String> {
     let what = match term.map(OsStr::as_encoded_bytes) {
-        None => "TERM is not set".to_owned(),
-        Some(b"") => "TERM is empty".to_owned(),
-        // The types of terminfo(5) for what can do nothing, and for what nothing is known of.
-        Some(name @ (b"dumb" | b"unknown")) => format!("TERM is `{}`", String::from_utf8_lossy(name)),
+        None => "TERM is not set",
+        Some(b"") => "TERM is empty",
+        // The types of terminfo(5) for a terminal that can only print lines, and for one that is not known.
+        Some(b"dumb") => "TERM is `dumb`, a terminal that cannot move its cursor",
+        Some(b"unknown") => "TERM is `unknown`",
         Some(_) => return None,
     };
-    Some(format!("{what}, which names no terminal with a screen: set it to the terminal's type (TERM=xterm khelper)"))
+    Some(format!("{what}: set it to the type of the terminal (TERM=xterm khelper)"))
 }
 
 fn failed(what: &'static str, errno: rustix::io::Errno) -> SysError {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Ran, is_root, khelper, run, skipped};
+use crate::{Helpers, Ran, is_root, khelper, run, skipped};
 
 const BSET: &str = "kernel.usermodehelper.bset";
 
@@ -99,4 +99,43 @@ fn full_masks_of_an_ordinary_user_need_no_enforcing() {
     let record = run(["probe", "--json"]).exits(0).record();
     assert_eq!(record["enforced"], "masks");
     assert_eq!(sets(&record["probe"]["caps"])[0], own("bounding"));
+}
+
+/// What is said of a host that is not root: execve(2) gives capabilities to a set-user-ID program of root's, and
+/// `no_new_privs` keeps it from doing so where a mask cuts.
+#[test]
+fn umh_11_a_set_user_id_program_gets_capabilities_only_while_the_masks_cut_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    if !is_root() {
+        return skipped("only root can make a set-user-ID program of root's");
+    }
+    let helpers = Helpers::new();
+    let copy = |from: &str, name: &str, mode| {
+        let path = helpers.path(name);
+        // By another process: a file that this one has open for writing may be busy (ETXTBSY).
+        assert!(Command::new("/bin/cp").arg(from).arg(&path).status().unwrap().success());
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        path
+    };
+    let cat = copy("/bin/cat", "cat", 0o4755);
+    // An ordinary user may not be able to reach the folder that it was built in.
+    let khelper = copy(env!("CARGO_BIN_EXE_khelper"), "khelper", 0o755);
+    let permitted = |command: &mut Command| {
+        let status = Ran::of(command.uid(65534).gid(65534).output().unwrap());
+        let line = status.exits(0).text().lines().find_map(|line| line.strip_prefix("CapPrm:")).unwrap();
+        u64::from_str_radix(line.trim(), 16).unwrap()
+    };
+    if permitted(Command::new(&cat).arg("/proc/self/status")) == 0 {
+        return skipped("the temporary folder is mounted nosuid");
+    }
+    let of = |bset: &str| {
+        let mut command = Command::new(&khelper);
+        command.args(["run", "--bset", bset, "--"]).arg(&cat).arg("/proc/self/status");
+        permitted(&mut command)
+    };
+    assert_eq!((of("full"), of("empty")), (own("bounding"), 0));
+    assert_eq!(of("-cap_chown"), 0, "one capability is cut, and none is gained");
 }

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use crate::{Helpers, Ran, is_root, khelper, modprobe, skipped};
 
-/// Both signals as a shell leaves them, whoever runs the tests.
+/// Both signals with this disposition, whatever the process that runs the tests has set.
 fn heard(mut command: Command, how: SigHandler) -> Command {
     let default = move || {
         for which in [Signal::SIGTERM, Signal::SIGHUP] {
@@ -85,7 +85,7 @@ fn umh_14_a_blocked_command_ends_and_names_what_nobody_waited_for() {
     let mut command = heard(khelper(), SigHandler::SigDfl);
     command.args(modprobe(&choose)).args(["request", "--repeat", "20", "flood"]);
     let child = command.spawn().unwrap();
-    blocked_in_write(&child);
+    blocked_in_write(&child, 1);
     kill(pid(&child), Signal::SIGTERM).unwrap();
     Ran::of(child.wait_with_output().unwrap()).exits(143);
 
@@ -106,14 +106,37 @@ fn umh_14_a_blocked_command_ends_and_names_what_nobody_waited_for() {
     }
 }
 
-/// Until a thread of it sleeps in the write of a pipe.
-fn blocked_in_write(child: &Child) {
+/// stderr takes nothing more, and the command holds its lock. A ctrl-c before, which is answered there, changes nothing.
+#[test]
+fn umh_14_a_command_that_is_blocked_in_stderr_ends() {
+    let helpers = Helpers::new();
+    let flood = helpers.script("flood", "head -c 60000 /dev/zero >&2");
+    for interrupted in [false, true] {
+        let mut command = heard(khelper(), SigHandler::SigDfl);
+        command.args(modprobe(&flood)).args(["request", "--repeat", "20", "flood"]);
+        let mut child = command.spawn().unwrap();
+        let alarm = Watchdog::of(pid(&child));
+        blocked_in_write(&child, 2);
+        if interrupted {
+            kill(pid(&child), Signal::SIGINT).unwrap();
+        }
+        kill(pid(&child), Signal::SIGTERM).unwrap();
+        // Its stderr is not read before its end.
+        let ended = child.wait().unwrap();
+        alarm.disarm();
+        assert_eq!(ended.code(), Some(143), "interrupted: {interrupted}");
+    }
+}
+
+/// Until a thread of it sleeps in the write of this descriptor, a pipe.
+fn blocked_in_write(child: &Child, fd: u32) {
     let threads = || std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap().flatten();
     let writes = |thread: std::fs::DirEntry| {
         // Its number, its arguments, then two addresses (proc_pid_syscall(5)); `running` if it does not sleep.
         std::fs::read_to_string(thread.path().join("syscall")).is_ok_and(|call| {
             let mut words = call.split(' ');
-            words.next().and_then(|n| n.parse::<i64>().ok()) == Some(libc::SYS_write) && words.next() == Some("0x1")
+            words.next().and_then(|n| n.parse::<i64>().ok()) == Some(libc::SYS_write)
+                && words.next() == Some(&*format!("{fd:#x}"))
         })
     };
     while !threads().any(writes) {

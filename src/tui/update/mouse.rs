@@ -9,7 +9,7 @@ use crate::tui::view::{self, Hit};
 
 use super::keys::{focus_on, pick};
 use super::scroll::up_or_down;
-use super::{activity, masks};
+use super::{activity, masks, records};
 
 /// Rows of a turn of the wheel.
 const WHEEL: i32 = 3;
@@ -90,6 +90,13 @@ fn row(model: &mut Model, index: usize) {
     }
 }
 
+/// As in any other program: a click into the field with the focus keeps its text.
+fn keep_text(model: &mut Model) {
+    if let Some((field, _)) = model.field() {
+        field.deselect();
+    }
+}
+
 /// A field gets the focus, one of a few values that has it takes the next; a choice is chosen.
 fn target(model: &mut Model, at: usize) {
     match model.dialogs.last_mut() {
@@ -100,12 +107,13 @@ fn target(model: &mut Model, at: usize) {
             let was_there = focus_on(model, at);
             if was_there {
                 pick(model, true);
-                // As in any other program: a click into a field keeps its text.
-                if let Some((field, _)) = model.field() {
-                    field.deselect();
-                }
+                keep_text(model);
             }
         }
+        Some(Dialog::Path(_)) => keep_text(model),
+        Some(Dialog::Save(form)) if form.focus != at => records::focus(model),
+        Some(Dialog::Save(_)) if at == 0 => keep_text(model),
+        Some(Dialog::Save(_)) => pick(model, true),
         _ => {}
     }
 }

@@ -382,12 +382,32 @@ fn a_field_stays_selected_until_it_is_typed_in() {
     assert!(!m.call.path.is_selected() && m.call.args.is_selected());
     press(&mut m, "c\t\t\t\t\t");
     assert!(m.call.path.is_selected(), "walking through the fields is no typing");
-    // One row below the title of the dialog stands its first field, at a column within the frame.
-    let front = crate::tui::drawn::rows(&crate::tui::drawn::page(&m));
-    let y = front.iter().position(|row| row.contains("> path")).unwrap();
-    update(&mut m, Msg::Mouse(crate::tui::msg::Mouse { what: crate::tui::msg::Click::Press, x: 20, y: y as u16 }));
+    click(&mut m, "> path");
     press(&mut m, "er");
     assert_eq!(m.call.path.bytes(), b"newer");
+
+    press(&mut m, "⎋e");
+    click(&mut m, "> path");
+    press(&mut m, "2");
+    assert!(crate::tui::drawn::screen(&m).contains("> path  /sbin/modprobe2 "));
+
+    press(&mut m, "⎋3w");
+    let saves = |m: &Model| match m.dialogs.last() {
+        Some(Dialog::Save(form)) => (form.path.bytes().to_vec(), form.focus),
+        other => panic!("{other:?}"),
+    };
+    click(&mut m, "> file");
+    press(&mut m, "2");
+    assert_eq!(saves(&m), (b"khelper-records.jsonl2".to_vec(), 0));
+    click(&mut m, "what ");
+    assert_eq!(saves(&m).1, 1, "a click puts the focus on another field");
+}
+
+/// Clicks into the row that has this text, at a column within the frame of a dialog.
+fn click(m: &mut Model, text: &str) {
+    let rows = crate::tui::drawn::rows(&crate::tui::drawn::page(m));
+    let y = rows.iter().position(|row| row.contains(text)).unwrap();
+    update(m, Msg::Mouse(crate::tui::msg::Mouse { what: crate::tui::msg::Click::Press, x: 20, y: y as u16 }));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::control::words::{clauses, masks_and_uid};
 use crate::tui::model::Model;
 use crate::tui::model::dialog::{Apply, Reset};
 use crate::tui::model::masks::{key, list, live, short, size};
+use crate::tui::text;
 
 use super::Sheet;
 
@@ -41,7 +42,9 @@ pub(super) fn apply(model: &Model, apply: &Apply, columns: usize) -> Sheet {
     } else {
         let label = format!("type `{}`:", apply.phrase);
         if columns < 2 * label.len() {
-            sheet.pinned.push(super::line(crate::tui::text::fit(&label, columns), model.theme.warn));
+            // Whole: what cannot be read cannot be typed.
+            let rows = text::wrap(&label, columns).into_iter().map(|row| super::line(row, model.theme.warn));
+            sheet.pinned.extend(rows);
             sheet.pinned_field(model, "", &apply.typed);
         } else {
             sheet.pinned_field(model, &label, &apply.typed);

@@ -17,6 +17,25 @@ fn inside(model: &Model) -> Vec<String> {
     rows.iter().skip(2).map(|row| row.trim().to_owned()).collect()
 }
 
+#[test]
+fn what_has_to_be_typed_is_whole_on_every_screen() {
+    let said = |model: &Model| inside(model).join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    for (columns, rows) in SIZES {
+        let mut model = fixture::model(fixture::snapshot(), columns, rows);
+        keys(&mut model, "2");
+        for knob in [MaskKnob::Bset, MaskKnob::Inheritable] {
+            model.masks.set(knob, CapMask::EMPTY);
+        }
+        keys(&mut model, "w");
+        assert!(said(&model).contains("type `empty bset and empty inheritable`:"), "{columns}: {}", said(&model));
+        // Still so with an error below it, and there is room to type.
+        keys(&mut model, "x\n");
+        assert!(said(&model).contains("type `empty bset and empty inheritable`: "), "{columns}: {}", said(&model));
+        assert!(said(&model).contains(": > x") || said(&model).contains(": x"), "{columns}: {}", said(&model));
+        assert!(said(&model).contains("✗ "), "{columns}: {}", said(&model));
+    }
+}
+
 /// Every line of the confirmation, as a terminal of the same width but high enough would show it; without those that
 /// are pinned.
 fn whole(model: &Model) -> Vec<String> {

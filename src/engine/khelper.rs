@@ -5,14 +5,19 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::sys::host::{Clock, Micros};
+
 use super::call::Call;
 use super::cut::Fate;
 use super::sync::Monitor;
 
 /// Idle workers kept, more than the limit on module requests; more than these end when their helper has.
 const IDLE: usize = 64;
-/// Idle workers kept when next to nothing runs: a burst leaves no more behind.
+/// Idle workers kept for good. A burst leaves no more behind, [`LINGER`] after it.
 const IDLE_AT_REST: usize = 8;
+/// How long the idle workers beyond those wait for another call: to make a worker costs as much as several launches,
+/// and bursts come in series.
+const LINGER: Micros = 2_000_000;
 
 enum Next<J> {
     Nothing,
@@ -29,9 +34,10 @@ struct Queued<J> {
 }
 
 struct State<J> {
+    /// The worker that became idle last is at the end, and is taken first.
     idle: Vec<Arc<Desk<J>>>,
-    /// Workers that are not idle.
-    busy: usize,
+    /// Idle workers that stay for good.
+    at_rest: usize,
     /// Jobs that no idle worker could take, oldest first: for fresh workers, and for those that come free (UMH-7).
     fresh: VecDeque<Queued<J>>,
     /// Jobs given to workers that were idle: any of them may come back here to be served by a fresh one.
@@ -65,9 +71,14 @@ impl<J> Clone for Pool<J> {
 
 impl<J: Job> Pool<J> {
     pub(super) fn new() -> Self {
+        Self::keeping(IDLE_AT_REST)
+    }
+
+    /// A pool that keeps so many idle workers for good.
+    pub(super) fn keeping(at_rest: usize) -> Self {
         Self(Monitor::new(State {
             idle: Vec::new(),
-            busy: 0,
+            at_rest,
             fresh: VecDeque::new(),
             reused: 0,
             generation: 0,
@@ -82,7 +93,6 @@ impl<J: Job> Pool<J> {
         match idle {
             Some(desk) => {
                 state.reused += 1;
-                state.busy += 1;
                 drop(state);
                 *desk.lock() = Next::Job(call);
                 desk.notify();
@@ -132,12 +142,10 @@ impl<J: Job> Pool<J> {
 
     /// Takes the oldest job that waits and that this worker may serve, else becomes idle until there is another; `None`:
     /// retire. So no job overtakes one that still waits (UMH-7).
-    fn idle(&self, desk: &Arc<Desk<J>>, generation: u64) -> Option<J> {
-        {
+    fn idle(&self, desk: &Arc<Desk<J>>, generation: u64, clock: &dyn Clock) -> Option<J> {
+        let mut until = {
             let mut state = self.0.lock();
-            // As many as are busy may be wanted again at once; the rest would hold memory for nothing.
-            let most = state.busy.clamp(IDLE_AT_REST, IDLE);
-            let over = (state.idle.len() + 1).saturating_sub(most).min(state.idle.len());
+            let over = (state.idle.len() + 1).saturating_sub(IDLE).min(state.idle.len());
             retire(state.idle.drain(..over));
             if state.closed || generation < state.generation {
                 return None;
@@ -147,32 +155,42 @@ impl<J: Job> Pool<J> {
                 state.reused += 1;
                 return Some(queued.job);
             }
-            state.busy -= 1;
+            let lingers = state.idle.len() >= state.at_rest;
             state.idle.push(desk.clone());
-        }
+            lingers.then(|| clock.now().saturating_add(LINGER))
+        };
         let mut next = desk.lock();
         loop {
-            match std::mem::replace(&mut *next, Next::Nothing) {
-                Next::Job(call) => return Some(call),
-                Next::Retire => {
+            match (std::mem::replace(&mut *next, Next::Nothing), until) {
+                (Next::Job(call), _) => return Some(call),
+                (Next::Retire, _) => return None,
+                (Next::Nothing, None) => next = desk.wait(next),
+                (Next::Nothing, Some(time)) if clock.now() < time => next = desk.wait_until(next, clock, time),
+                (Next::Nothing, Some(_)) => {
+                    // A pool is locked before a desk.
                     drop(next);
-                    self.0.lock().busy += 1;
-                    return None;
+                    if self.leave_idle(desk) {
+                        return None;
+                    }
+                    until = None;
+                    next = desk.lock();
                 }
-                Next::Nothing => next = desk.wait(next),
             }
         }
     }
 
-    /// A worker has come to its end, or could not be made.
-    pub(super) fn left(&self) {
-        self.0.lock().busy -= 1;
-    }
-
-    /// Workers that are not idle.
-    #[cfg(all(test, feature = "model"))]
-    pub(super) fn busy(&self) -> usize {
-        self.0.lock().busy
+    /// Takes a worker that has lingered out of the idle ones, if there are enough without it. False too if it has been
+    /// taken out already: then it finds on its desk what for.
+    fn leave_idle(&self, desk: &Arc<Desk<J>>) -> bool {
+        let mut state = self.0.lock();
+        let at = state.idle.iter().position(|idle| Arc::ptr_eq(idle, desk));
+        match at {
+            Some(at) if state.idle.len() > state.at_rest => {
+                state.idle.remove(at);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The spawner's wait for a job that needs a fresh worker; `None` when the engine has ended and every call that
@@ -181,7 +199,6 @@ impl<J: Job> Pool<J> {
         let mut state = self.0.lock();
         loop {
             if let Some(queued) = state.fresh.pop_front() {
-                state.busy += 1;
                 return Some(queued.job);
             }
             if state.closed && state.reused == 0 {
@@ -192,7 +209,8 @@ impl<J: Job> Pool<J> {
     }
 
     /// A fresh worker's life: its first job, then those it is handed while it is idle, until it is retired.
-    pub(super) fn serve(&self, first: J, mut run: impl FnMut(&J) -> Fate) {
+    /// `clock` measures how long it lingers.
+    pub(super) fn serve(&self, first: J, clock: &dyn Clock, mut run: impl FnMut(&J) -> Fate) {
         let desk = Desk::new(Next::Nothing);
         let (mut next, mut reused) = (Some(first), false);
         while let Some(job) = next {
@@ -204,12 +222,11 @@ impl<J: Job> Pool<J> {
                 self.done();
             }
             next = match fate {
-                Fate::Idle(generation) => self.idle(&desk, generation),
+                Fate::Idle(generation) => self.idle(&desk, generation, clock),
                 Fate::Retire | Fate::HandOver => None,
             };
             reused = true;
         }
-        self.left();
     }
 }
 
@@ -226,6 +243,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::sys::host::Host;
+    use crate::sys::linux::LinuxHost;
 
     /// Longer than a machine under load needs; a pool that is broken fails and does not hang.
     const PATIENCE: Duration = Duration::from_secs(20);
@@ -248,7 +267,7 @@ mod tests {
         let (serves, served) = channel();
         let pool = pool.clone();
         std::thread::spawn(move || {
-            pool.serve(first, |job| {
+            pool.serve(first, LinuxHost::new().clock(), |job| {
                 let _ = serves.send(job.number);
                 fate(job.number)
             });

@@ -63,7 +63,6 @@ fn hire(spawner: &Spawner, call: Arc<Call>) {
     let spawned =
         thread::Builder::new().name("khelper-worker".into()).stack_size(STACK).spawn(move || worker(&of_worker, job));
     if let Err(e) = spawned {
-        spawner.pool.left();
         spawner.inner.no_thread(&call, &e);
     }
 }
@@ -72,13 +71,10 @@ fn worker(spawner: &Spawner, first: Arc<Call>) {
     let inner = &spawner.inner;
     let mut worker = match inner.host.worker() {
         Ok(worker) => worker,
-        Err(e) => {
-            spawner.pool.left();
-            return inner.launch_failed(&first, LaunchFailure::Process(e));
-        }
+        Err(e) => return inner.launch_failed(&first, LaunchFailure::Process(e)),
     };
     let mut cut: Option<Cut> = None;
-    spawner.pool.serve(first, |call| {
+    spawner.pool.serve(first, inner.host.clock(), |call| {
         if !worker.has_root_of(&spawner.state) {
             inner.root_changed(call);
             return Fate::Retire;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::cut::Fate;
 use super::super::khelper::{Job, Pool};
 use super::super::pools::Pools;
+use super::clock::ModelClock;
 use super::{Count, explore_many, join, saw, spawn};
 use crate::abi::cap::CapSets;
 use crate::sys::caller::{CallerState, Filters, NAMESPACES, Root};
@@ -63,7 +64,7 @@ impl Callers {
         spawn(move || {
             while let Some(first) = pool.next_fresh() {
                 let mut fresh = true;
-                pool.serve(first, |call| {
+                pool.serve(first, &ModelClock::default(), |call| {
                     saw(if fresh { "fresh" } else { "reused" });
                     fresh = false;
                     assert_eq!(of.ids, Some([call.0; 6]), "served by a worker of another state");

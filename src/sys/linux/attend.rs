@@ -1,5 +1,6 @@
 //! A worker's time while its helper lives: it reads the outputs and waits for the end.
 
+use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -8,13 +9,25 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::abi::cap::CapSets;
 use crate::sys::host::{Stream, Watcher};
 
-use super::worker::Running;
+use super::loading::Progress;
 use super::{loading, proc, reap};
 
 /// A helper that lives as long as this (milliseconds) is looked at once while it runs, for the sets it started with.
 const LOOK_AFTER: u16 = 5;
 /// Read at once from a pipe.
 pub(super) const CHUNK: usize = 16 * 1024;
+
+/// The helper launched last.
+pub(super) struct Running {
+    pub(super) pid: i32,
+    pub(super) pidfd: Option<OwnedFd>,
+    pub(super) outputs: Option<[OwnedFd; 2]>,
+    pub(super) path: CString,
+    /// The page faults that the kernel itself causes at most while it loads the image; `None` where the child has copied
+    /// memory before, which causes any number of them.
+    pub(super) faults_of_exec: Option<u64>,
+    pub(super) progress: Progress,
+}
 
 /// What was seen of a helper before its end.
 #[derive(Default)]

@@ -86,6 +86,18 @@ pub(super) fn is_loaded(pid: i32) -> bool {
             .is_ok_and(|file| file.read_at(&mut [0], 0).is_ok_and(|got| got > 0))
 }
 
+/// Whether a dead helper, left as it is, was killed as one is whose image could not be loaded (UMH-3).
+pub(super) fn killed_early(pid: i32) -> bool {
+    // SAFETY: all-zero is a valid siginfo; it lives on this stack, and that of an ended child has a status.
+    let (code, status) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let flags = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL;
+        libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut info, flags);
+        (info.si_code, info.si_status())
+    };
+    code != libc::CLD_EXITED && may_not_have_run(WaitStatus::from_raw(status))
+}
+
 /// Whether a helper that ended so may never have run an instruction.
 pub(super) fn may_not_have_run(status: WaitStatus) -> bool {
     status.signal().is_some_and(|signal| [libc::SIGSEGV, libc::SIGKILL].contains(&c_int::from(signal)))

@@ -8,7 +8,7 @@ use crate::abi::cap::CapSets;
 use crate::abi::wait::WaitStatus;
 use crate::sys::host::{Ended, Watcher};
 
-use super::{loading, proc};
+use super::proc;
 
 /// `PIDFD_INFO_EXIT` of linux/pidfd.h.
 const PIDFD_INFO_EXIT: u64 = 1 << 3;
@@ -37,18 +37,6 @@ pub(super) fn wait_dead(pid: i32) -> bool {
             Err(_) => return false,
         }
     }
-}
-
-/// Whether a dead helper, left as it is, was killed as one is whose image could not be loaded (UMH-3).
-pub(super) fn killed_early(pid: i32) -> bool {
-    // SAFETY: all-zero is a valid siginfo; it lives on this stack, and that of an ended child has a status.
-    let (code, status) = unsafe {
-        let mut info: libc::siginfo_t = std::mem::zeroed();
-        let flags = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL;
-        libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut info, flags);
-        (info.si_code, info.si_status())
-    };
-    code != libc::CLD_EXITED && loading::may_not_have_run(WaitStatus::from_raw(status))
 }
 
 /// Whether `pid` is dead by now, or not ours to wait for; it is left as it is.

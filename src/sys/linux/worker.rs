@@ -1,6 +1,5 @@
 //! A thread that launches: made ready once, then one helper after another.
 
-use std::ffi::CString;
 use std::fs;
 use std::io::{Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -16,7 +15,7 @@ use crate::sys::attributes;
 use crate::sys::caller::CallerState;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Watcher, Worker};
 
-use super::attend::{CHUNK, attend, attend_without_pidfd};
+use super::attend::{CHUNK, Running, attend, attend_without_pidfd};
 use super::child::Step;
 use super::clone::{Cloner, Memory, shares_memory};
 use super::inherited::memory::HostMemory;
@@ -26,18 +25,6 @@ use super::loading::{self, Progress};
 use super::proc::ProcFile;
 use super::ready::Table;
 use super::{caller, caps, keyring, proc, ready, reap};
-
-/// The helper launched last.
-pub(super) struct Running {
-    pub(super) pid: i32,
-    pub(super) pidfd: Option<OwnedFd>,
-    pub(super) outputs: Option<[OwnedFd; 2]>,
-    path: CString,
-    /// The page faults that the kernel itself causes at most while it loads the image; `None` where the child has copied
-    /// memory before, which causes any number of them.
-    faults_of_exec: Option<u64>,
-    progress: Progress,
-}
 
 /// Both outputs: ours to read, the helper's to write.
 type Pipes = [(OwnedFd, OwnedFd); 2];
@@ -166,7 +153,7 @@ impl Worker for LinuxWorker {
         let path = image.path.clone();
         self.running = Some(Running { pid: born.pid, pidfd, outputs, path, faults_of_exec, progress });
         // One that has exited has run.
-        let undecided = progress == Progress::Died && reap::killed_early(born.pid);
+        let undecided = progress == Progress::Died && loading::killed_early(born.pid);
         Ok(Launched { pid: born.pid, not_enforced: self.not_enforced(born.not_enforced), undecided })
     }
 

@@ -1,8 +1,7 @@
 //! GATE: disabling and draining, the read side, the depth.
 
-use std::sync::mpsc::channel;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use khelper::abi::Errno;
 use khelper::abi::wait::WaitMode;
@@ -12,30 +11,8 @@ use khelper::engine::record::{Outcome, State};
 use khelper::policy::gate::Depth;
 use khelper::sys::fake::{FOREVER, Script};
 
+use crate::at_gate::{answer_of, at_gate};
 use crate::support::*;
-
-/// Longer than a machine under load needs: a reader that is never woken fails its test and does not hang it.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Waits until so many threads sleep at the gate: each has looked at it by then.
-fn at_gate(engine: &Engine, count: u32) {
-    let deadline = Instant::now() + PATIENCE;
-    while engine.gate_waiters() != count {
-        assert!(Instant::now() < deadline, "{} wait at the gate, not {count}", engine.gate_waiters());
-        thread::yield_now();
-    }
-}
-
-/// What a call at the gate answers, on a thread that is left behind if it never does.
-fn answer_of<T: Send + 'static>(
-    engine: &Engine,
-    ask: impl FnOnce(&Engine) -> T + Send + 'static,
-) -> impl FnOnce() -> T {
-    let (tell, told) = channel();
-    let engine = engine.clone();
-    thread::spawn(move || tell.send(ask(&engine)));
-    move || told.recv_timeout(PATIENCE).unwrap()
-}
 
 fn depth(engine: &Engine) -> Depth {
     engine.snapshot().gate

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../common/at_gate.rs"]
+mod at_gate;
 mod books;
 mod callers;
 mod costs;

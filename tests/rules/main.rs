@@ -2,6 +2,8 @@
 //! capabilities, the real clock. Nothing sleeps: helpers wait at a named pipe, the tests for the engine's own events.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
+#[path = "../common/at_gate.rs"]
+mod at_gate;
 #[path = "../common/mod.rs"]
 mod common;
 mod gate;

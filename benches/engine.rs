@@ -4,9 +4,9 @@
 
 use std::time::Instant;
 
+use khelper::abi::actor::Origin;
 use khelper::abi::cap::{CapMask, Capability};
 use khelper::abi::mask::MaskExpr;
-use khelper::abi::who::Origin;
 use khelper::engine::{Engine, KnobWrite, Received, Subscription};
 
 const ROUNDS: usize = 41;

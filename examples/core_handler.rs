@@ -7,11 +7,12 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use khelper::abi::Errno;
-use khelper::abi::birth::{Rlimit, Stdin};
+use khelper::abi::event::EventKind;
+use khelper::abi::launch_spec::{Rlimit, Stdin};
+use khelper::abi::record::Outcome;
 use khelper::abi::subprocess::SubprocessInfo;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::record::Outcome;
-use khelper::engine::{Engine, Received, event::EventKind};
+use khelper::engine::{Engine, Received};
 
 /// Starts `handler` with its arguments and feeds it `core`; what it wrote to stdout.
 pub fn dump(engine: &Engine, handler: &[&str], core: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {

@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
+use khelper::abi::actor::Origin;
 use khelper::abi::cap::{CapMask, Capability};
 use khelper::abi::escape::screen;
+use khelper::abi::event::EventKind;
 use khelper::abi::mask::MaskExpr;
 use khelper::abi::path::parse_modprobe;
 use khelper::abi::subprocess::SubprocessInfo;
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
-use khelper::engine::{Engine, KnobWrite, Received, event::EventKind};
+use khelper::engine::{Engine, KnobWrite, Received};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A status would be lost if this process ignored SIGCHLD: the engine may set it to its default.

@@ -7,11 +7,12 @@ use std::ffi::CStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use khelper::abi::Errno;
-use khelper::abi::birth::SessionKeyring;
+use khelper::abi::launch_spec::SessionKeyring;
+use khelper::abi::record::Outcome;
+use khelper::abi::record::Record;
 use khelper::abi::subprocess::SubprocessInfo;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::record::Outcome;
-use khelper::engine::{Engine, Record};
+use khelper::engine::Engine;
 
 /// A key that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

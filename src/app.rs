@@ -10,9 +10,9 @@ use nix::sys::signal::Signal;
 use crate::abi::error::SysError;
 use crate::cli::{self, Args, exit};
 use crate::engine::Engine;
-use crate::sys::heap;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
+use crate::sys::malloc;
 use crate::sys::orphans;
 use crate::sys::probe::PROBE_ARG;
 use crate::sys::signals::Signals;
@@ -25,7 +25,7 @@ pub fn main() -> ExitCode {
     if args.get(1).is_some_and(|first| first == PROBE_ARG) {
         return cli::probe::report().into();
     }
-    heap::keep_one_heap();
+    malloc::keep_one_heap();
     cli::parse(args).map_or_else(ExitCode::from, |args| run(&args).into())
 }
 

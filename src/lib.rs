@@ -8,8 +8,9 @@
 //!
 //! ```standalone_crate
 //! use khelper::abi::path::parse_modprobe;
-//! use khelper::abi::who::Origin;
-//! use khelper::engine::{Engine, KnobWrite, record::Outcome};
+//! use khelper::abi::actor::Origin;
+//! use khelper::abi::record::Outcome;
+//! use khelper::engine::{Engine, KnobWrite};
 //!
 //! let engine = Engine::builder().fix_sigchld(true).start()?;
 //! let echo = KnobWrite::Modprobe(parse_modprobe(b"/bin/echo")?);
@@ -30,14 +31,14 @@
 //!
 //! # The house
 //!
-//! A module uses only modules of lower floors. Two rooms of one floor do not know each other, except that `cli` and
-//! `tui` both stand on `control`.
+//! A module uses only modules of lower floors; two modules of one floor do not use each other.
 //!
 //! | floor | module | what it is for |
 //! |---|---|---|
-//! | 5 | [`app`] | builds the parts, wires them, stops them in order; `main` calls it |
-//! | 4 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
-//! | 4 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
+//! | 6 | [`app`] | builds the parts, wires them, stops them in order; `main` calls it |
+//! | 5 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
+//! | 5 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
+//! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line |
 //! | 3 | [`control`] | the one door for every intent of an operator: authorise, then act; the tree of knobs |
 //! | 2 | [`engine`] | where judgement meets the machine: requests, workers, knobs, gate, records, events |
 //! | 1 | [`policy`] | pure judgement: state and input in, state and decision out; no clock, no system call |
@@ -57,7 +58,7 @@
 //!   of it, and nowhere else.
 //! - Masks alone do not confine root: a helper of uid 0 owns root's files, kernel.modprobe and core_pattern without any
 //!   capability, and can become all-powerful again in one step; masks bound what it may do directly, and confine it only
-//!   together with another user, Landlock or a read-only root ([`control::words::MASKS_AND_ROOT`]).
+//!   together with another user, Landlock or a read-only root ([`control::text::outcome::MASKS_AND_ROOT`]).
 #![warn(missing_docs)]
 
 pub mod abi;
@@ -68,6 +69,7 @@ pub mod engine;
 pub mod policy;
 pub mod sys;
 pub mod tui;
+pub mod verbs;
 
 #[doc = include_str!("../docs/deviations.md")]
 pub mod deviations {}

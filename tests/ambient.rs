@@ -6,8 +6,8 @@ mod common;
 use std::thread;
 
 use common::{am_root, field, run, skipped, stdout};
-use khelper::abi::birth::Enforcement;
 use khelper::abi::cap::CapMask;
+use khelper::abi::launch_spec::Enforcement;
 use khelper::engine::Engine;
 use rustix::thread::{CapabilitySet, capabilities, configure_capability_in_ambient_set, set_capabilities};
 

@@ -7,7 +7,7 @@ mod common;
 use std::os::fd::AsRawFd;
 
 use common::{Dir, am_root, field, info, run, stdout};
-use khelper::abi::birth::NotEnforced;
+use khelper::abi::launch_spec::NotEnforced;
 use khelper::abi::wait::WaitMode;
 use khelper::engine::Engine;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{info, run, stdout};
 use khelper::abi::Errno;
+use khelper::abi::record::Outcome;
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
 use khelper::engine::Engine;
-use khelper::engine::record::Outcome;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 
 /// In the environment of this executable when it is the helper.

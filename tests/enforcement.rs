@@ -10,13 +10,14 @@ use std::fs::File;
 use std::sync::Arc;
 
 use common::{am_root, field, info, skipped};
-use khelper::abi::birth::Enforcement;
+use khelper::abi::actor::Origin;
 use khelper::abi::cap::{CapMask, ReadSet};
+use khelper::abi::launch_spec::Enforcement;
 use khelper::abi::mask::MaskExpr;
+use khelper::abi::record::Outcome;
+use khelper::abi::record::Record;
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
-use khelper::engine::record::Outcome;
-use khelper::engine::{Engine, KnobWrite, Record};
+use khelper::engine::{Engine, KnobWrite};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use rustix::thread::{CapabilitySet, CapabilitySets};

@@ -5,9 +5,9 @@ mod common;
 
 use common::filter::refuse;
 use common::{run, stdout};
-use khelper::abi::birth::NotEnforced;
+use khelper::abi::launch_spec::NotEnforced;
+use khelper::abi::record::Outcome;
 use khelper::engine::Engine;
-use khelper::engine::record::Outcome;
 
 #[test]
 fn umh_9_a_filter_that_comes_late() {

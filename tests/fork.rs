@@ -14,14 +14,15 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Dir, info, stdout};
+use khelper::abi::actor::Origin;
+use khelper::abi::depth::Depth;
 use khelper::abi::error::{Explain, Stage};
 use khelper::abi::path::parse_modprobe;
+use khelper::abi::record::Outcome;
+use khelper::abi::record::Record;
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
 use khelper::control::{self, Command as Intent};
-use khelper::engine::record::Outcome;
-use khelper::engine::{Ask, Cancel, Engine, KnobWrite, Received, Record, Subscription};
-use khelper::policy::gate::Depth;
+use khelper::engine::{Caller, Cancel, Engine, KnobWrite, Received, Subscription};
 use nix::errno::Errno;
 
 /// What this program is to do instead of testing.
@@ -123,7 +124,7 @@ fn hammer(engine: &Engine, cancel: &Cancel, stop: &AtomicBool, which: usize) {
             2 => drop(write_path(engine)),
             3 => drop((engine.subscribe(4), engine.read_trylock())),
             // A lock of its own.
-            _ => drop(engine.request_module_as("", true, &Ask { cancel: cancel.clone(), ..Ask::default() })),
+            _ => drop(engine.request_module_as("", true, &Caller { cancel: cancel.clone(), ..Caller::default() })),
         }
     }
 }

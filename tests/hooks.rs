@@ -14,13 +14,13 @@ use std::sync::mpsc::channel;
 
 use common::{Dir, info, stdout};
 use khelper::abi::Errno;
-use khelper::abi::birth::{SessionKeyring, Stdin};
 use khelper::abi::cap::CapMask;
+use khelper::abi::depth::Depth;
+use khelper::abi::launch_spec::{SessionKeyring, Stdin};
+use khelper::abi::record::Outcome;
 use khelper::abi::subprocess::SubprocessInfo;
 use khelper::abi::wait::WaitMode;
 use khelper::engine::Engine;
-use khelper::engine::record::Outcome;
-use khelper::policy::gate::Depth;
 use request_key::{Key, Keys};
 
 fn engine() -> Engine {

@@ -17,11 +17,12 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use common::{am_root, field, info, run, skipped, stdout};
-use khelper::abi::birth::Stdin;
 use khelper::abi::cap::CapMask;
+use khelper::abi::launch_spec::Stdin;
+use khelper::abi::record::Outcome;
+use khelper::abi::record::Record;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::record::Outcome;
-use khelper::engine::{Engine, Record};
+use khelper::engine::Engine;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::{Mode, SFlag};

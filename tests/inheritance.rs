@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use common::{am_root, skipped};
-use khelper::abi::birth::SessionKeyring;
+use khelper::abi::launch_spec::SessionKeyring;
 use khelper::abi::wait::WaitMode;
 use libc::{c_int, c_long, c_ulong};
 use serde_json::{Value, json};

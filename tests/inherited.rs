@@ -10,8 +10,9 @@ use std::sync::Mutex;
 use std::thread;
 
 use common::{am_root, field, run, skipped, stdout};
-use khelper::abi::birth::NotEnforced;
-use khelper::engine::{Engine, Record};
+use khelper::abi::launch_spec::NotEnforced;
+use khelper::abi::record::Record;
+use khelper::engine::Engine;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// A field of proc_pid_stat(5), counted from 1, of what `cat /proc/self/stat` printed; not one of the first two.

@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use common::{Dir, finished, info, run};
+use khelper::abi::record::{Outcome, Record};
 use khelper::abi::wait::WaitMode;
 use khelper::engine::Engine;
-use khelper::engine::record::{Outcome, Record};
 use nix::errno::Errno;
 
 /// Ends with 0, and reads the address 0.

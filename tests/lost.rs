@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{info, run};
+use khelper::abi::record::Outcome;
 use khelper::abi::wait::WaitMode;
 use khelper::engine::Engine;
-use khelper::engine::record::Outcome;
 
 #[test]
 fn umh_8_a_status_that_the_host_reaps_is_true_or_said_to_be_lost() {

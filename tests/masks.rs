@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::{am_root, field, info, run, stdout};
-use khelper::abi::birth::Enforcement;
+use khelper::abi::actor::Origin;
 use khelper::abi::cap::{CapMask, CapSets};
+use khelper::abi::launch_spec::Enforcement;
 use khelper::abi::mask::MaskExpr;
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
 use khelper::engine::{CallOptions, Engine, KnobWrite};
 
 fn mask(text: &str, engine: &Engine) -> CapMask {
@@ -140,7 +140,7 @@ fn sys_7_no_helper_sees_half_of_a_change() {
     assert!(seen.values().sum::<usize>() >= LAUNCHES);
 }
 
-fn check_one_whole_pair(record: &khelper::engine::Record, pairs: &[(CapMask, CapMask)], host: CapMask) {
+fn check_one_whole_pair(record: &khelper::abi::record::Record, pairs: &[(CapMask, CapMask)], host: CapMask) {
     let pair = (record.bset, record.inheritable);
     assert!(pairs.contains(&pair), "a mixture: {pair:?}");
     let CapSets { inheritable, permitted, bounding, .. } = **record.caps.as_ref().unwrap();

@@ -6,9 +6,9 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Dir, finished, info, run, stdout};
+use khelper::abi::record::Outcome;
 use khelper::abi::wait::WaitMode;
 use khelper::engine::Engine;
-use khelper::engine::record::Outcome;
 
 #[test]
 fn umh_13_a_chatty_helper_is_never_blocked_and_its_last_64_kib_are_kept() {
@@ -114,8 +114,8 @@ fn umh_1_the_environment_is_the_callers_list_and_nothing_else() {
 
 #[test]
 fn umh_6_the_init_hook_sets_stdin_and_limits_and_narrows() {
-    use khelper::abi::birth::{Rlimit, Stdin};
     use khelper::abi::cap::CapMask;
+    use khelper::abi::launch_spec::{Rlimit, Stdin};
     let engine = Engine::start().unwrap();
     let data: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
     let sent = data.clone();

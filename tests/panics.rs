@@ -22,7 +22,7 @@ use khelper::engine::Engine;
 use khelper::sys::signals::Signals;
 use khelper::tui::model::{Model, Tab};
 use khelper::tui::msg::{Effect, Msg};
-use khelper::tui::{self, Face, Options};
+use khelper::tui::{self, Frontend, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pty::{Pty, Start, pid_after};
@@ -47,13 +47,13 @@ fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     if matches!(&msg, Msg::Key(key) if key.code == KeyCode::Char('4')) {
         assert!(!is("update"), "the judgement is wrong");
     }
-    (Face::KHELPER.update)(model, msg)
+    (Frontend::KHELPER.update)(model, msg)
 }
 
 /// The console's own, but for the Log: wrong when half of it is drawn, or else the next look at the engine is, which asks
 /// for the time with its books open.
 fn draw(model: &Model, page: &mut Buffer) -> Option<Position> {
-    let cursor = (Face::KHELPER.draw)(model, page);
+    let cursor = (Frontend::KHELPER.draw)(model, page);
     assert!(!(is("view") && model.tab == Tab::Log), "the page is wrong");
     if is("between") && model.tab == Tab::Log {
         *MACHINE.get().unwrap().time.lock().unwrap() = Some(thread::current().id());
@@ -77,7 +77,7 @@ fn console() -> ! {
         });
     }
     let options = Options { read_only: false, mouse: true, ascii: false };
-    let shown = || tui::run_with(&engine, &signals, options, Face { update, draw });
+    let shown = || tui::run_with(&engine, &signals, options, Frontend { update, draw });
     // What the program itself ends with, but without a word of the test runner's.
     std::process::exit(catch_unwind(AssertUnwindSafe(shown)).map_or(101, i32::from))
 }

@@ -23,13 +23,13 @@ use std::thread;
 
 use crossterm::event::KeyCode;
 use host::Odd;
+use khelper::abi::actor::Origin;
 use khelper::abi::mask::MaskExpr;
-use khelper::abi::who::Origin;
 use khelper::engine::{Engine, KnobWrite};
 use khelper::sys::signals::Signals;
 use khelper::tui::model::Model;
 use khelper::tui::msg::{Effect, Msg};
-use khelper::tui::{self, Face, Options};
+use khelper::tui::{self, Frontend, Options};
 use pty::{Pty, Start};
 use steps::{ESC, SIZES, TARGET};
 
@@ -55,7 +55,7 @@ fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         thread::spawn(move || act(ENGINE.get().unwrap()));
         return Vec::new();
     }
-    (Face::KHELPER.update)(model, msg)
+    (Frontend::KHELPER.update)(model, msg)
 }
 
 /// The console of a thread that was made ready; ends the process.
@@ -67,7 +67,7 @@ fn console(ready: fn(), acts: &'static [Act]) -> ! {
     engine.write(&[KnobWrite::Modprobe(b"/bin/true"[..].into())], Origin::CommandLine).unwrap();
     ACTS.set(acts).unwrap();
     let options = Options { read_only: false, mouse: true, ascii: false };
-    let face = Face { update, ..Face::KHELPER };
+    let face = Frontend { update, ..Frontend::KHELPER };
     std::process::exit(tui::run_with(engine, &signals, options, face).into())
 }
 

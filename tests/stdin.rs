@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::{info, stdout};
-use khelper::abi::birth::Stdin;
+use khelper::abi::launch_spec::Stdin;
+use khelper::abi::record::Record;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::{Engine, Record};
+use khelper::engine::Engine;
 
 /// What the descriptors of each worker of this process refer to, by thread: each has a table of its own.
 fn workers() -> BTreeMap<PathBuf, Vec<PathBuf>> {

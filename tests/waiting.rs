@@ -9,14 +9,15 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use common::{Dir, finished, info, run, started, until};
+use khelper::abi::actor::Origin;
+use khelper::abi::depth::Depth;
+use khelper::abi::era::Era;
 use khelper::abi::error::Explain;
+use khelper::abi::event::EventKind;
+use khelper::abi::record::Outcome;
+use khelper::abi::record::Record;
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
-use khelper::engine::event::EventKind;
-use khelper::engine::record::Outcome;
-use khelper::engine::{Ask, CallOptions, Cancel, Engine, KnobWrite, Record};
-use khelper::policy::gate::Depth;
-use khelper::policy::limit::Era;
+use khelper::engine::{CallOptions, Caller, Cancel, Engine, KnobWrite};
 use nix::errno::Errno;
 
 /// The helper sleeps far longer than any test; each test ends its own.
@@ -126,7 +127,7 @@ fn umh_7_two_hundred_asleep_hold_up_nobody() {
         } else {
             let cancel = Cancel::new();
             cancel.cancel();
-            let options = CallOptions { ask: Ask { cancel, ..Ask::default() }, ..CallOptions::default() };
+            let options = CallOptions { ask: Caller { cancel, ..Caller::default() }, ..CallOptions::default() };
             let record = engine.call_usermodehelper_with(info(&ASLEEP), WaitMode::PROC, &options);
             assert_eq!((record.outcome, record.result), (Outcome::Abandoned, Some(-libc::EINTR)), "UMH-4");
         }
@@ -153,7 +154,7 @@ fn umh_4_an_abandoned_helper_lives_on_and_is_reported() {
     let caller = {
         let (engine, cancel) = (engine.clone(), cancel.clone());
         std::thread::spawn(move || {
-            let options = CallOptions { ask: Ask { cancel, ..Ask::default() }, ..CallOptions::default() };
+            let options = CallOptions { ask: Caller { cancel, ..Caller::default() }, ..CallOptions::default() };
             engine.call_usermodehelper_with(
                 info(&["/bin/sh", "-c", "trap 'exit 5' TERM; echo up; while :; do sleep 0.01; done"]),
                 WaitMode::PROC,

@@ -5,11 +5,11 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Instant;
 
+use khelper::abi::actor::Origin;
 use khelper::abi::cap::CapMask;
 use khelper::abi::mask::MaskExpr;
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
 use khelper::engine::{Engine, KnobWrite};
 
 /// Serves `COUNT OUTSTANDING` lines.

@@ -1,18 +1,26 @@
 //! Floor 0: the words of the field. No I/O, no threads, no clock.
 #![forbid(unsafe_code)]
 
-pub mod birth;
+pub mod actor;
 pub mod cap;
+pub mod depth;
+pub mod era;
 pub mod error;
 pub mod escape;
+pub mod event;
 pub mod executable;
+pub mod launch_spec;
 pub mod mask;
 pub mod module;
 pub mod mutation;
 pub mod path;
 pub mod record;
+pub mod snapshot;
 pub mod subprocess;
+pub mod time;
 pub mod wait;
-pub mod who;
 
+/// The name of [`actor`] in 0.1.0, which embedders wrote.
+#[doc(hidden)]
+pub use actor as who;
 pub use nix::errno::Errno;

@@ -7,13 +7,13 @@ use std::time::SystemTime;
 use nix::errno::Errno;
 use serde::Serialize;
 
-use super::birth::{Enforcement, NotEnforced};
+use super::actor::{ChainLink, Origin, Requester};
 use super::cap::{CapMask, CapSets};
 use super::error::{EngineError, Explain, Stage, exec_advice};
 use super::escape::screen;
+use super::launch_spec::{Enforcement, NotEnforced};
 use super::module::modprobe_argv;
 use super::wait::{WaitMode, WaitStatus};
-use super::who::{ChainLink, Origin, Requester};
 
 /// A module request, or a call of any helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -260,7 +260,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::who::Comm;
+    use crate::abi::actor::Comm;
 
     /// 10,000 records are kept.
     #[test]

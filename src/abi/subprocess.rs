@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use super::birth::Birth;
 use super::error::ParseError;
 use super::escape::screen;
+use super::launch_spec::ChildSetup;
 use super::record::Record;
 
 /// Runs before the process exists, for the worker that is to make it, on a thread that shares the open files of the
 /// caller; an error is returned to the caller and nothing is started (UMH-6).
-pub type InitHook = Box<dyn FnOnce(&mut Birth) -> Result<(), Errno> + Send>;
+pub type InitHook = Box<dyn FnOnce(&mut ChildSetup) -> Result<(), Errno> + Send>;
 /// Runs exactly once on every path, refusals included (UMH-5): on the caller's thread if it waited to the end, else on
 /// one that shares the caller's open files, so that it may own files. It is given the record as the call was answered,
 /// or `None` where the call was never executed.
@@ -60,7 +60,7 @@ impl SubprocessInfo {
     /// Sets the init hook (UMH-6). It runs on a thread that the calling thread starts for the call: with the program's
     /// open files, and with the calling thread's capability sets, namespaces and root (UMH-10).
     #[must_use]
-    pub fn init(mut self, hook: impl FnOnce(&mut Birth) -> Result<(), Errno> + Send + 'static) -> Self {
+    pub fn init(mut self, hook: impl FnOnce(&mut ChildSetup) -> Result<(), Errno> + Send + 'static) -> Self {
         self.init = Some(Box::new(hook));
         self
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-pub use crate::control::grammar::{Get, Mask, Probe, Request, Run, Set};
+pub use crate::verbs::options::{Get, Mask, Probe, Request, Run, Set};
 
 const AFTER_HELP: &str = "\
 Without a command: the console, over an engine of its own. This machine's kernel is untouched.

@@ -3,8 +3,8 @@
 use nix::errno::Errno;
 
 use crate::abi::error::{ControlError, EngineError, Stage};
-use crate::engine::Record;
-use crate::engine::record::Outcome;
+use crate::abi::record::Outcome;
+use crate::abi::record::Record;
 
 /// Usage: an unknown option or key, a malformed value or name.
 pub const USAGE: u8 = 64;

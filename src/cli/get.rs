@@ -2,15 +2,15 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use crate::abi::actor::Origin;
 use crate::abi::error::ControlError;
-use crate::abi::who::Origin;
-use crate::control::grammar::key;
 use crate::control::{Command, Key, Reply, dispatch};
 use crate::engine::{Cancel, Engine};
+use crate::verbs::options::key;
 
 use super::args::Get;
 use super::exit::Verdict;
-use super::say::{Answers, complain};
+use super::output::{Answers, complain};
 
 /// Prints `key = value`. An unknown key is told and the others are still read.
 pub fn get(engine: &Engine, get: &Get, answers: &Answers) -> Verdict {

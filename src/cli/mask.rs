@@ -8,11 +8,11 @@ use serde::Serialize;
 use crate::abi::cap::CapMask;
 use crate::abi::escape::{json, screen};
 use crate::abi::mask::{MaskExpr, every_form, hex, kernel_words, libcap, systemd};
-use crate::control::words::MASKS_AND_ROOT;
+use crate::control::text::outcome::MASKS_AND_ROOT;
 
 use super::args::Mask;
 use super::exit::Verdict;
-use super::say::{Answers, complain};
+use super::output::{Answers, complain};
 
 /// One mask. Changes (`-cap_x`) are of the full mask, there being no live one.
 #[derive(Serialize)]

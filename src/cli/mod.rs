@@ -2,15 +2,15 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod ask;
 pub mod exit;
+mod follow_log;
 mod get;
-mod interrupt;
-mod log;
 mod mask;
+mod output;
 pub mod probe;
-mod say;
+mod request;
 mod set;
+mod sigint;
 mod words;
 
 use std::ffi::OsString;
@@ -18,9 +18,9 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 pub use args::{Args, Command};
-pub use interrupt::signals;
-pub use say::{complain, say};
+pub use output::{complain, say};
 pub use set::set;
+pub use sigint::signals;
 
 use nix::sys::signal::Signal;
 
@@ -30,11 +30,11 @@ use crate::abi::wait::WaitMode;
 use crate::engine::Engine;
 use crate::sys::signals::Signals;
 
-use ask::Asker;
 use exit::Verdict;
-use interrupt::Ending;
-use log::Log;
-use say::Answers;
+use follow_log::Log;
+use output::Answers;
+use request::Asker;
+use sigint::Ending;
 
 /// How long an interrupted command waits for the helpers that it abandoned (UMH-14); a second ctrl-c ends them.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -98,7 +98,7 @@ pub fn run(engine: &Engine, command: &Command, settings: &[OsString], signals: &
         log.end();
         code
     };
-    interrupt::run(engine, signals, work, |ending| leave(engine, ending))
+    sigint::run(engine, signals, work, |ending| leave(engine, ending))
 }
 
 fn perform(asker: &Asker<'_>, command: &Command) -> Verdict {

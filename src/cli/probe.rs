@@ -4,13 +4,13 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::control::json::Entry;
-use crate::control::report::table;
-use crate::engine::Record;
+use crate::abi::record::Record;
+use crate::control::record_json::Entry;
+use crate::control::text::probe_report::table;
 use crate::sys::probe::Report;
 
-use super::ask::Asker;
-use super::say::complain;
+use super::output::complain;
+use super::request::Asker;
 
 /// The record, and the report beside it.
 #[derive(Serialize)]

@@ -3,16 +3,16 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::abi::actor::Origin;
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::mask::names;
-use crate::abi::who::Origin;
-use crate::control::grammar::assignment;
 use crate::control::{Command, Key, Reply, Written, dispatch};
 use crate::engine::{Cancel, Engine};
+use crate::verbs::options::assignment;
 
 use super::exit::Verdict;
-use super::say::{complain, say};
+use super::output::{complain, say};
 
 /// Writes what `--set` asks for: all knobs in one hold of the lock or none (SYS-9), the gate after them. Says what was
 /// not granted. The error is the exit code, everything else having been said.

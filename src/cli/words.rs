@@ -1,10 +1,10 @@
 //! The line that tells a person how a request ended.
 
-use crate::abi::birth::Enforcement;
-use crate::control::words::{ended_in_words, took};
-use crate::engine::Record;
+use crate::abi::launch_spec::Enforcement;
+use crate::abi::record::Record;
+use crate::control::text::outcome::{ended_in_words, took};
 
-pub use crate::control::words::{chain, title};
+pub use crate::control::text::outcome::{chain, title};
 
 /// One line: what, how it ended, the raw status, how long it took.
 pub fn line(record: &Record) -> String {

@@ -1,8 +1,8 @@
 //! Who may give which command (AUTH-1, AUTH-3).
 
+use crate::abi::actor::Origin;
 use crate::abi::error::ControlError;
-use crate::abi::who::Origin;
-use crate::policy::access::may_reset;
+use crate::policy::authorize::may_reset;
 
 use super::command::Command;
 
@@ -48,15 +48,15 @@ pub(super) fn authorise(origin: Origin, command: &Command) -> Result<(), Control
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::actor::{Comm, Requester};
     use crate::abi::cap::CapMask;
+    use crate::abi::depth::Depth;
     use crate::abi::error::Explain;
     use crate::abi::wait::WaitMode;
-    use crate::abi::who::{Comm, Requester};
     use crate::control::command::{Call, MaskKnob, Reply};
     use crate::control::dispatch::dispatch_as;
     use crate::control::knob::Key;
     use crate::engine::{Cancel, Engine};
-    use crate::policy::gate::Depth;
     use crate::sys::fake::{FakeHost, Script};
     use nix::errno::Errno;
 

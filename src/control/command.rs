@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::cap::CapMask;
+use crate::abi::depth::Depth;
 use crate::abi::mask::MaskExpr;
+use crate::abi::record::Record;
 use crate::abi::wait::WaitMode;
-use crate::engine::Record;
-use crate::policy::gate::Depth;
 
 use super::knob::Key;
 

@@ -4,19 +4,19 @@ use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
 
+use crate::abi::actor::{Origin, Requester};
 use crate::abi::cap::CapMask;
+use crate::abi::depth::Depth;
+use crate::abi::era::Era;
 use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
 use crate::abi::escape::screen;
 use crate::abi::mask::{MaskExpr, kernel_words};
 use crate::abi::path::parse_modprobe;
+use crate::abi::snapshot::Snapshot;
 use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::WaitMode;
-use crate::abi::who::{Origin, Requester};
-use crate::engine::snapshot::Snapshot;
-use crate::engine::{Ask, CallOptions, Cancel, Change, Engine, KnobWrite};
-use crate::policy::access::Globs;
-use crate::policy::gate::Depth;
-use crate::policy::limit::Era;
+use crate::engine::{CallOptions, Caller, Cancel, Change, Engine, KnobWrite};
+use crate::policy::authorize::Globs;
 
 use super::authorize::authorise;
 use super::command::{Call, Command, MaskKnob, Reply, Written};
@@ -40,7 +40,7 @@ pub fn dispatch_as(
 ) -> Result<Reply, ControlError> {
     authorise(origin, &command)?;
     engine.check_process()?;
-    let ask = || Ask { origin: Some(origin), requester: requester.clone(), cancel: cancel.clone() };
+    let ask = || Caller { origin: Some(origin), requester: requester.clone(), cancel: cancel.clone() };
     match command {
         Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask()))),
         Command::Call(call) => run(engine, call, ask()),
@@ -65,7 +65,7 @@ pub fn dispatch_as(
     }
 }
 
-fn run(engine: &Engine, call: Call, ask: Ask) -> Result<Reply, ControlError> {
+fn run(engine: &Engine, call: Call, ask: Caller) -> Result<Reply, ControlError> {
     let env = environment(call.env);
     let argv = std::iter::once(call.path.clone()).chain(call.args);
     let info = SubprocessInfo::setup(Some(call.path), argv, env)
@@ -82,7 +82,7 @@ fn probe(
     engine: &Engine,
     bset: Option<MaskExpr>,
     inheritable: Option<MaskExpr>,
-    ask: Ask,
+    ask: Caller,
 ) -> Result<Reply, ControlError> {
     let Some((path, arg)) = engine.probe() else {
         let error = EngineError::new(

@@ -4,11 +4,9 @@
 mod authorize;
 pub mod command;
 mod dispatch;
-pub mod grammar;
-pub mod json;
 pub mod knob;
-pub mod report;
-pub mod words;
+pub mod record_json;
+pub mod text;
 
 pub use command::{Call, Command, MaskKnob, Reply, Written};
 pub use dispatch::{dispatch, dispatch_as, read};

@@ -3,18 +3,18 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use crate::abi::actor::{Origin, Requester};
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::HELPER_ENV;
-use crate::abi::who::{Origin, Requester};
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 
-use super::books::Books;
 use super::gate::Gatekeeper;
 use super::inner::{Inner, SecurityHook};
 use super::pools::Pools;
+use super::registry::Registry;
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex};
 use super::sysctl::Sysctl;
@@ -93,7 +93,7 @@ impl Builder {
             writers: Mutex::new(()),
             slots: Slots::new(),
             gate: Gatekeeper::new(),
-            books: Monitor::new(Books::new(self.text_budget.unwrap_or(TEXT_BUDGET))),
+            books: Monitor::new(Registry::new(self.text_budget.unwrap_or(TEXT_BUDGET))),
             pools: Pools::new(),
             hook: self.hook,
             probe: self.probe,

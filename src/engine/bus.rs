@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
+use crate::abi::time::Micros;
 use crate::sys::fork::ProcessMark;
-use crate::sys::host::Micros;
 
-use super::event::{Event, EventKind};
 use super::sync::Monitor;
+use crate::abi::event::{Event, EventKind};
 
 /// What a subscriber is handed.
 #[derive(Clone, Debug)]
@@ -161,8 +161,8 @@ impl Bus {
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::Level;
     use super::*;
+    use crate::abi::event::Level;
 
     fn log(bus: &mut Bus) {
         bus.emit(0, EventKind::Log { level: Level::Info, text: String::new() });

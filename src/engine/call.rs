@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
+use crate::abi::actor::ChainLink;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
-use crate::abi::who::ChainLink;
-use crate::policy::call::{End, OnCancel, OnComplete};
+use crate::policy::completion::{End, OnCancel, OnComplete};
 use crate::sys::host::{Ended, Launched, Micros};
 
 use super::cancel::Cancel;
 use super::launch::Failure;
 use super::loading;
-use super::record::{Outcome, Record, State};
+use super::output_tail::Tails;
 use super::sync::{Monitor, MutexGuard};
-use super::tail::Tails;
 use super::umh::How;
+use crate::abi::record::{Outcome, Record, State};
 
 /// A call from the queue to the end of its helper.
 pub(super) struct Call {

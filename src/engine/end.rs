@@ -5,10 +5,10 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::abi::error::{EngineError, Stage};
-use crate::policy::call::End;
+use crate::policy::completion::End;
 
-use super::snapshot::Live;
 use super::{Engine, umh};
+use crate::abi::snapshot::Live;
 
 /// How much longer `shutdown` waits for what is queued: 1 s, in microseconds.
 const QUEUE_PATIENCE: u64 = 1_000_000;

@@ -6,22 +6,22 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
+use crate::abi::actor::{Origin, Requester};
 use crate::abi::cap::{CapMask, ThreadSets};
+use crate::abi::depth::Depth;
+use crate::abi::era::Era;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
-use crate::abi::who::{Origin, Requester};
-use crate::policy::access::Globs;
-use crate::policy::gate::Depth;
-use crate::policy::limit::Era;
+use crate::policy::authorize::Globs;
 
 use super::Engine;
-use super::ask::{Ask, CallOptions};
-use super::event::Level;
 use super::inner::Inner;
-use super::record::{Args, Kind, Outcome, Record, State};
-use super::snapshot::{Knobs, LogLine, Slots, Snapshot, Totals};
+use super::options::{CallOptions, Caller};
 use super::umh::boxed;
+use crate::abi::event::Level;
+use crate::abi::record::{Args, Kind, Outcome, Record, State};
+use crate::abi::snapshot::{Knobs, LogLine, Slots, Snapshot, Totals};
 
 impl Engine {
     /// `EOWNERDEAD` in a forked child of the process that started this engine, where none of the engine's threads is.
@@ -41,7 +41,7 @@ impl Engine {
 
 impl Inner {
     /// The answer to a module request.
-    pub(super) fn forked_request(&self, name: &[u8], wait: bool, ask: &Ask, error: &EngineError) -> Arc<Record> {
+    pub(super) fn forked_request(&self, name: &[u8], wait: bool, ask: &Caller, error: &EngineError) -> Arc<Record> {
         let mode = if wait { WaitMode::PROC } else { WaitMode::EXEC };
         let mut record = self.forked_record(Kind::Module, mode, ask, error);
         record.module = Some(name.into());
@@ -68,7 +68,7 @@ impl Inner {
     }
 
     /// A refusal with no number: it is in no list of the engine's.
-    fn forked_record(&self, kind: Kind, wait: WaitMode, ask: &Ask, error: &EngineError) -> Record {
+    fn forked_record(&self, kind: Kind, wait: WaitMode, ask: &Caller, error: &EngineError) -> Record {
         let own = || Requester { pid: std::process::id().cast_signed(), ..(*self.me).clone() };
         let requester = Arc::new(ask.requester.clone().unwrap_or_else(own));
         let mut record = Record::new(kind, wait, requester, (SystemTime::now(), 0));

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::abi::depth::Depth;
 use crate::abi::error::{EngineError, Stage};
-use crate::policy::gate::{Depth, Gate, Read};
+use crate::policy::gate::{Gate, Read};
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Clock, Micros};
 
 use super::Engine;
-use super::event::{EventKind, Level};
 use super::inner::Inner;
-use super::snapshot::DRAIN_FAILED;
 use super::sync::thread::{self, ThreadId};
 use super::sync::{Monitor, MutexGuard};
+use crate::abi::event::{EventKind, Level};
+use crate::abi::snapshot::DRAIN_FAILED;
 
 /// How long a drain waits: 5 s, in microseconds.
 const RUNNING_HELPERS_TIMEOUT: u64 = 5_000_000;

@@ -13,8 +13,8 @@ use std::thread::{self, ThreadId};
 
 use nix::errno::Errno;
 
-use crate::abi::birth::{Birth, SetsPlan, Stdin};
 use crate::abi::cap::CapMask;
+use crate::abi::launch_spec::{CapPlan, ChildSetup, Stdin};
 use crate::abi::subprocess::{CleanupHook, InitHook, SubprocessInfo};
 use crate::sys::host::Host;
 use crate::sys::pass_fd::{self, Address};
@@ -26,7 +26,7 @@ type Task = Box<dyn FnOnce() + Send>;
 ///
 /// `detach`: the thread gets its own root directory, from this host, before this returns. Otherwise it shares the root
 /// with the calling thread, which then cannot enter a mount namespace (setns(2)) while the call has hooks.
-pub(super) fn at_home(
+pub(super) fn bind_to_caller(
     mut info: SubprocessInfo,
     detach: Option<Arc<dyn Host>>,
 ) -> Result<SubprocessInfo, (SubprocessInfo, io::Error)> {
@@ -48,7 +48,7 @@ pub(super) fn at_home(
                 return cleanup(record);
             }
             let record = record.cloned();
-            elsewhere(&tasks, move || cleanup(record.as_ref()));
+            run_on_hook_thread(&tasks, move || cleanup(record.as_ref()));
         })
     });
     info.set_hooks(init, cleanup);
@@ -63,12 +63,12 @@ struct Init {
 }
 
 impl Init {
-    fn run(&mut self, birth: &mut Birth) -> Result<(), Errno> {
+    fn run(&mut self, birth: &mut ChildSetup) -> Result<(), Errno> {
         let Some(hook) = self.hook.take() else { return Ok(()) };
         let (mut passage, mut crossing) = passage();
         // The hook gets the birth itself, and gives it back; this one stands in for it.
-        let none = SetsPlan { bounding: CapMask::EMPTY, inheritable: CapMask::EMPTY };
-        let mut theirs = std::mem::replace(birth, Birth::new(CString::default(), Vec::new(), none, Vec::new()));
+        let none = CapPlan { bounding: CapMask::EMPTY, inheritable: CapMask::EMPTY };
+        let mut theirs = std::mem::replace(birth, ChildSetup::new(CString::default(), Vec::new(), none, Vec::new()));
         let there = move || {
             let said = hook(&mut theirs);
             // A file of the program's table never comes to the worker as it is: it would be closed there.
@@ -142,7 +142,7 @@ impl Crossing {
 impl Drop for Init {
     fn drop(&mut self) {
         if let Some(hook) = self.hook.take().filter(|_| thread::current().id() != self.home) {
-            let _ = catch_unwind(AssertUnwindSafe(|| elsewhere(&self.tasks, move || drop(hook))));
+            let _ = catch_unwind(AssertUnwindSafe(|| run_on_hook_thread(&self.tasks, move || drop(hook))));
         }
     }
 }
@@ -168,7 +168,7 @@ fn start(detach: Option<Arc<dyn Host>>) -> io::Result<Sender<Task>> {
 }
 
 /// Runs `hook` over there and waits for it. Its panic goes on here.
-fn elsewhere<T: Send + 'static>(tasks: &Sender<Task>, hook: impl FnOnce() -> T + Send + 'static) -> T {
+fn run_on_hook_thread<T: Send + 'static>(tasks: &Sender<Task>, hook: impl FnOnce() -> T + Send + 'static) -> T {
     elsewhere_while(tasks, hook, || ())
 }
 

@@ -6,25 +6,26 @@ use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 
+use crate::abi::actor::{ChainLink, Comm, Origin, Requester};
 use crate::abi::cap::CapSets;
+use crate::abi::era::Era;
 use crate::abi::error::EngineError;
 use crate::abi::module::ModuleName;
-use crate::abi::who::{ChainLink, Comm, Origin, Requester};
-use crate::policy::limit::{Era, ceiling};
-use crate::policy::loops;
+use crate::policy::limit::ceiling;
+use crate::policy::recursion;
 use crate::sys::caller::CallerState;
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Host, Micros};
 
-use super::books::Books;
 use super::call::Call;
-use super::event::{EventKind, Level};
 use super::gate::Gatekeeper;
 use super::pools::Pools;
-use super::record::{Outcome, Record, State};
+use super::registry::Registry;
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex, lock};
 use super::sysctl::Sysctl;
+use crate::abi::event::{EventKind, Level};
+use crate::abi::record::{Outcome, Record, State};
 
 /// The longest chain of requesters that is followed past a helper that has ended.
 const CHAIN: usize = 64;
@@ -44,7 +45,7 @@ pub(super) struct Inner {
     pub(super) writers: Mutex<()>,
     pub(super) slots: Slots,
     pub(super) gate: Gatekeeper,
-    pub(super) books: Arc<Monitor<Books>>,
+    pub(super) books: Arc<Monitor<Registry>>,
     pub(super) pools: Pools<Arc<Call>>,
     pub(super) hook: Option<SecurityHook>,
     pub(super) probe: Option<(PathBuf, &'static str)>,
@@ -140,7 +141,7 @@ impl Inner {
             ancestry.extend(self.host.ancestry(record.requester.pid));
         }
         let books = self.books.lock();
-        loops::chain(ancestry, |link| link.helper_of.or_else(|| books.helper_of(link.pid)))
+        recursion::chain(ancestry, |link| link.helper_of.or_else(|| books.helper_of(link.pid)))
     }
 
     /// `#3 dummy (pid 77), #4 /bin/sleep` for a person.

@@ -5,24 +5,25 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
+use crate::abi::era::Era;
 use crate::abi::error::{EngineError, Explain, Stage};
 use crate::abi::module::ModuleName;
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::WaitMode;
-use crate::policy::access::judge_name;
-use crate::policy::limit::{Admission, Era};
-use crate::policy::loops;
+use crate::policy::authorize::judge_name;
+use crate::policy::limit::Admission;
+use crate::policy::recursion;
 
-use super::ask::Ask;
 use super::cancel::Cancel;
-use super::event::{EventKind, Level};
 use super::inner::Inner;
-use super::record::{Args, Kind, Outcome, Record};
+use super::options::Caller;
 use super::slots::Waited;
-use super::snapshot::RUNAWAY;
 use super::sysctl::Values;
 use super::umh::How;
+use crate::abi::event::{EventKind, Level};
+use crate::abi::record::{Args, Kind, Outcome, Record};
+use crate::abi::snapshot::RUNAWAY;
 
 /// A name that is too long is kept up to this many bytes, for the record.
 const SHOWN: usize = 256;
@@ -48,7 +49,7 @@ enum NoSlot {
 }
 
 impl Inner {
-    pub(super) fn request_module(self: &Arc<Self>, name: &[u8], wait: bool, ask: &Ask) -> Arc<Record> {
+    pub(super) fn request_module(self: &Arc<Self>, name: &[u8], wait: bool, ask: &Caller) -> Arc<Record> {
         let values = self.sysctl.copy_for_request();
         let mode = if wait { WaitMode::PROC } else { WaitMode::EXEC };
         let (mut record, cancel) = self.draft(Kind::Module, mode, &values, ask);
@@ -94,7 +95,7 @@ impl Inner {
         name: &[u8],
         values: &Values,
         record: &Record,
-        ask: &Ask,
+        ask: &Caller,
         cancel: &Cancel,
     ) -> Result<Slot<'_>, NoSlot> {
         if values.era == Era::Current && values.path.is_empty() {
@@ -107,7 +108,7 @@ impl Inner {
         }
         let name = ModuleName::parse(name).map_err(|e| refused(Stage::Name, e.errno(), e.why(), e.advice()))?;
         let above = self.above.get_or_init(|| self.host.same_executable_above());
-        loops::engine_within(*above).map_err(|why| {
+        recursion::engine_within(*above).map_err(|why| {
             refused(Stage::Loop, Errno::ELOOP, why, "let the helper ask the engine that started it, or none")
         })?;
         self.judge(&name, values, record)?;

@@ -8,23 +8,23 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use crate::abi::birth::{Birth, Enforcement, Image, SetsPlan};
+use crate::abi::era::Era;
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
+use crate::abi::launch_spec::{CapPlan, ChildSetup, Enforcement, LaunchSpec};
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
-use crate::policy::limit::Era;
 use crate::policy::masks;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Worker};
 
 use super::call::Call;
-use super::cut::{Cut, Fate};
-use super::event::Level;
 use super::inner::Inner;
 use super::loading::image_error;
-use super::record::{Outcome, exec_error};
+use super::narrowing::{Narrowed, NextStep};
 use super::signal::OnHost;
 use super::sysctl::Values;
+use crate::abi::event::Level;
+use crate::abi::record::{Outcome, exec_error};
 
 /// A call that came to nothing before its program ran.
 pub(super) struct Failure {
@@ -46,19 +46,19 @@ impl Failure {
 
 impl Inner {
     /// Serves one call to its end.
-    pub(super) fn run(&self, worker: &mut dyn Worker, cut: &mut Option<Cut>, call: &Arc<Call>) -> Fate {
+    pub(super) fn run(&self, worker: &mut dyn Worker, cut: &mut Option<Narrowed>, call: &Arc<Call>) -> NextStep {
         // One hold of the lock for path and masks (SYS-7): what was changed while the call was queued takes effect.
         let values = self.sysctl.copy();
         let host = worker.host_sets();
         let plan = if mutation::is(Mutation::MasksNotApplied) {
-            SetsPlan { bounding: host.bounding.at_most(), inheritable: host.inheritable.at_least() }
+            CapPlan { bounding: host.bounding.at_most(), inheritable: host.inheritable.at_least() }
         } else {
             masks::plan(&host, values.bset, values.inheritable, call.own)
         };
-        if !Cut::serves(cut, plan) {
-            return Fate::HandOver;
+        if !Narrowed::serves(cut, plan) {
+            return NextStep::HandOver;
         }
-        let Some(mut info) = call.state.lock().info.take() else { return Fate::Retire };
+        let Some(mut info) = call.state.lock().info.take() else { return NextStep::Retire };
         let launched = self.prepare(worker, cut, call, &values, plan, &mut info).and_then(|image| {
             worker.launch(&image).map_err(|failure| {
                 if failure == LaunchFailure::NotConfined {
@@ -78,29 +78,29 @@ impl Inner {
             }
             Err(failure) => self.failed(call, failure),
         }
-        Cut::fate(cut, plan, values.generation, call.own.is_some())
+        Narrowed::fate(cut, plan, values.generation, call.own.is_some())
     }
 
     /// Everything that is decided before the process exists.
     fn prepare(
         &self,
         worker: &mut dyn Worker,
-        cut: &mut Option<Cut>,
+        cut: &mut Option<Narrowed>,
         call: &Call,
         values: &Values,
-        plan: SetsPlan,
+        plan: CapPlan,
         info: &mut SubprocessInfo,
-    ) -> Result<Image, Failure> {
+    ) -> Result<LaunchSpec, Failure> {
         let (path, argv) = self.program(call, values, info)?;
-        let mut birth = Birth::new(path, argv, plan, info.envp().to_vec());
+        let mut birth = ChildSetup::new(path, argv, plan, info.envp().to_vec());
         run_init(info, &mut birth)?;
         if birth.argv().is_empty() && values.era == Era::Current {
             // As the kernel does since 5.18, and where it does: after the init hook, when the program is executed (UMH-2).
             let (why, advice) = ("the call has no argument, not even argv[0]", "give the program's name as argv[0]");
             return Err(Failure::new(Outcome::ExecFailed, Stage::Path, Errno::EINVAL, why, advice));
         }
-        let plan = SetsPlan { bounding: birth.bounding(), inheritable: birth.inheritable() };
-        let enforced = Cut::narrow(cut, worker, plan);
+        let plan = CapPlan { bounding: birth.bounding(), inheritable: birth.inheritable() };
+        let enforced = Narrowed::narrow(cut, worker, plan);
         {
             let mut state = call.state.lock();
             state.record.enforced = Some(enforced);
@@ -111,7 +111,7 @@ impl Inner {
         }
         let wait = call.state.lock().record.wait;
         let (path, argv) = birth.take_program();
-        Ok(Image {
+        Ok(LaunchSpec {
             path,
             argv,
             envp: birth.envp,
@@ -233,7 +233,7 @@ impl Inner {
     }
 }
 
-fn run_init(info: &mut SubprocessInfo, birth: &mut Birth) -> Result<(), Failure> {
+fn run_init(info: &mut SubprocessInfo, birth: &mut ChildSetup) -> Result<(), Failure> {
     let Some(init) = info.take_init() else { return Ok(()) };
     let (errno, why) = match catch_unwind(AssertUnwindSafe(|| init(birth))) {
         Ok(Ok(())) => return Ok(()),

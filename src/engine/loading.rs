@@ -7,7 +7,7 @@ use crate::abi::escape::screen;
 use crate::abi::wait::WaitMode;
 use crate::sys::host::Loading;
 
-use super::record::{Outcome, Record};
+use crate::abi::record::{Outcome, Record};
 
 /// What is said of a helper that was killed and has not been seen to run.
 const DOUBTFUL: &str =

@@ -1,37 +1,35 @@
 //! Floor 2: where judgement meets the machine. [`Engine`] is a cheap handle, usable from any thread.
 #![forbid(unsafe_code)]
 
-mod ask;
-mod books;
 mod builder;
 mod bus;
 mod call;
 mod cancel;
-mod cut;
 mod end;
-pub mod event;
 #[cfg(all(test, feature = "faults"))]
 mod faults;
 mod forked;
 mod gate;
-mod history;
 mod hooks;
 mod inner;
-mod khelper;
 mod kmod;
 mod launch;
 mod loading;
 #[cfg(all(test, feature = "model"))]
 mod models;
+mod narrowing;
+mod options;
+mod output_tail;
 mod pools;
+mod records;
+mod registry;
 mod signal;
 mod slots;
-pub mod snapshot;
 mod sync;
 mod sysctl;
-mod tail;
 mod umh;
 mod workers;
+mod workqueue;
 mod write;
 
 use std::path::Path;
@@ -39,24 +37,23 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-pub use crate::abi::record;
-pub use ask::{Ask, CallOptions};
 pub use builder::Builder;
 pub use bus::{Received, Subscription, Wants};
 pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use inner::SecurityHook;
-pub use record::Record;
+pub use options::{CallOptions, Caller};
 pub use sysctl::{Change, KnobWrite};
 
+use crate::abi::actor::{ChainLink, Requester};
 use crate::abi::cap::CapMask;
 use crate::abi::error::EngineError;
+use crate::abi::record::Record;
+use crate::abi::snapshot::{Knobs, Slots, Snapshot};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
-use crate::abi::who::{ChainLink, Requester};
 use crate::policy::limit::ceiling;
 use inner::Inner;
-use snapshot::{Knobs, Slots, Snapshot};
 
 /// Running helpers in a snapshot; `live_total` counts all.
 const RUNNING_SHOWN: usize = 256;
@@ -106,11 +103,11 @@ impl Engine {
     /// `request_module` (REQ): asks for a module, as the library's caller. Blocks until answered; every refusal is
     /// an answer too.
     pub fn request_module(&self, name: impl AsRef<[u8]>, wait: bool) -> Arc<Record> {
-        self.request_module_as(name, wait, &Ask::default())
+        self.request_module_as(name, wait, &Caller::default())
     }
 
     /// `request_module` for somebody, with a way to stop the wait.
-    pub fn request_module_as(&self, name: impl AsRef<[u8]>, wait: bool, ask: &Ask) -> Arc<Record> {
+    pub fn request_module_as(&self, name: impl AsRef<[u8]>, wait: bool, ask: &Caller) -> Arc<Record> {
         match self.check_process() {
             Ok(()) => self.inner.request_module(name.as_ref(), wait, ask),
             Err(error) => self.inner.forked_request(name.as_ref(), wait, ask, &error),

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use crate::sys::caller::CallerState;
 
-use super::khelper::{Job, Pool};
 use super::sync::{Mutex, lock};
+use super::workqueue::{Job, Pool};
 
 /// Pools kept open. A host has one or two states: as it started, and after it has dropped its privileges.
 const KEPT: usize = 4;

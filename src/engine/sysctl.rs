@@ -6,11 +6,12 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::cap::CapMask;
+use crate::abi::era::Era;
 use crate::abi::error::ParseError;
 use crate::abi::escape::screen;
 use crate::abi::mask::{MaskExpr, kernel_words};
-use crate::policy::access::Globs;
-use crate::policy::limit::{Era, MAX_KMOD_CONCURRENT, ceiling};
+use crate::policy::authorize::Globs;
+use crate::policy::limit::{MAX_KMOD_CONCURRENT, ceiling};
 use crate::policy::masks;
 
 use super::sync::{Mutex, lock};

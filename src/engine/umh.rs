@@ -7,22 +7,22 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::abi::cap::CapMask;
+use crate::abi::era::Era;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
-use crate::policy::call::{Check, check};
-use crate::policy::limit::Era;
-use crate::policy::loops;
+use crate::policy::completion::{Check, check};
+use crate::policy::recursion;
 
-use super::ask::CallOptions;
 use super::call::Call;
 use super::cancel::Cancel;
 use super::hooks;
 use super::inner::Inner;
 use super::launch::no_thread;
-use super::record::{Args, Kind, Outcome, Record, State};
+use super::options::CallOptions;
 use super::sync::thread;
 use super::workers;
+use crate::abi::record::{Args, Kind, Outcome, Record, State};
 
 /// What the call is like.
 pub(super) struct How {
@@ -48,7 +48,7 @@ impl Inner {
         record.own = options.own.map(Box::new);
         self.books.lock().begin(&mut record, cancel.clone());
         let above = self.above.get_or_init(|| self.host.same_executable_above());
-        if let Err(why) = loops::engine_within(*above) {
+        if let Err(why) = recursion::engine_within(*above) {
             let error = EngineError::new(
                 Stage::Loop,
                 Errno::ELOOP,
@@ -122,7 +122,7 @@ impl Inner {
     /// The hooks of a call run in the state of its calling thread (UMH-10).
     fn bind_hooks(&self, info: SubprocessInfo) -> Result<SubprocessInfo, (SubprocessInfo, std::io::Error)> {
         let detach = info.has_hooks() && !self.initial_state.is_same(&self.host.caller_state());
-        hooks::at_home(info, detach.then(|| self.host.clone()))
+        hooks::bind_to_caller(info, detach.then(|| self.host.clone()))
     }
 
     fn queue_and_wait(
@@ -187,7 +187,7 @@ impl Inner {
         let spawned = thread::Builder::new().name("khelper-timeout".into()).stack_size(64 * 1024).spawn(watch);
         if let Err(e) = spawned {
             self.log(
-                super::event::Level::Error,
+                crate::abi::event::Level::Error,
                 format!("no thread for the time-out of request {id}: {e}; it is not enforced"),
             );
         }

@@ -8,10 +8,10 @@ use crate::sys::caller::CallerState;
 use crate::sys::host::LaunchFailure;
 
 use super::call::Call;
-use super::cut::{Cut, Fate};
 use super::inner::Inner;
-use super::khelper::Pool;
+use super::narrowing::{Narrowed, NextStep};
 use super::sync::thread;
+use super::workqueue::Pool;
 
 /// A worker's stack: hooks run on it. The C library keeps 40 MiB of stacks of threads that have ended, and of each the
 /// pages that were used: the larger they are, the fewer it keeps after a burst.
@@ -73,15 +73,15 @@ fn worker(spawner: &Spawner, first: Arc<Call>) {
         Ok(worker) => worker,
         Err(e) => return inner.launch_failed(&first, LaunchFailure::Process(e)),
     };
-    let mut cut: Option<Cut> = None;
+    let mut cut: Option<Narrowed> = None;
     spawner.pool.serve(first, inner.host.clock(), |call| {
         if !worker.has_root_of(&spawner.state) {
             inner.root_changed(call);
-            return Fate::Retire;
+            return NextStep::Retire;
         }
         catch_unwind(AssertUnwindSafe(|| inner.run(worker.as_mut(), &mut cut, call))).unwrap_or_else(|_| {
             inner.broken(call);
-            Fate::Retire
+            NextStep::Retire
         })
     });
 }

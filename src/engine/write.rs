@@ -2,14 +2,14 @@
 
 use nix::errno::Errno;
 
+use crate::abi::actor::Origin;
 use crate::abi::cap::CapMask;
 use crate::abi::error::ParseError;
-use crate::abi::who::Origin;
-use crate::policy::access::{may_reset, may_write_mask};
+use crate::policy::authorize::{may_reset, may_write_mask};
 
-use super::event::EventKind;
 use super::sysctl::{Change, KnobWrite};
 use super::{Engine, sync};
+use crate::abi::event::EventKind;
 
 impl Engine {
     /// Writes knobs: all of them in one hold of the lock, or none (SYS-9). The error names the knob.

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::abi::era::Era;
+
 /// The kernel's MAX_KMOD_CONCURRENT, both eras.
 pub const MAX_KMOD_CONCURRENT: u32 = 50;
 /// How long a request waits for a slot in the current era: 5 s, in microseconds.
@@ -10,29 +12,6 @@ pub const MAX_KMOD_ALL_BUSY_TIMEOUT: u64 = 5_000_000;
 const LOOP_MESSAGES: u32 = 5;
 /// Throttle messages in one window of [`MAX_KMOD_ALL_BUSY_TIMEOUT`] (current).
 const THROTTLE_BURST: u32 = 10;
-
-/// Which kernel's rules hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Era {
-    /// The 3.4 release.
-    V3_4,
-    /// 6.4 and newer.
-    Current,
-}
-
-impl Era {
-    /// As `khelper.era` spells it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::V3_4 => "3.4",
-            Self::Current => "current",
-        }
-    }
-    /// Reads what `name` writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::V3_4, Self::Current].into_iter().find(|e| e.name() == text)
-    }
-}
 
 /// The limit before `khelper.max_concurrent` lowers it (REQ-3).
 pub fn ceiling(era: Era, threads_max: Option<u32>) -> u32 {

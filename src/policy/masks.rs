@@ -1,7 +1,7 @@
 //! What the masks allow: writes that only narrow (SYS-4), and the sets of a helper (UMH-10).
 
-use crate::abi::birth::SetsPlan;
 use crate::abi::cap::{CapMask, ThreadSets};
+use crate::abi::launch_spec::CapPlan;
 
 /// What a write does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +24,14 @@ pub fn write(live: CapMask, requested: CapMask) -> MaskWrite {
 ///
 /// A bounding set of the host's that could not be read limits nothing, so that every capability outside the masks is
 /// dropped; an inheritable set that could not be read leaves nothing, so that none is raised.
-pub fn plan(host: &ThreadSets, bset: CapMask, inheritable: CapMask, own: Option<(CapMask, CapMask)>) -> SetsPlan {
+pub fn plan(host: &ThreadSets, bset: CapMask, inheritable: CapMask, own: Option<(CapMask, CapMask)>) -> CapPlan {
     let (own_bset, own_inheritable) = own.unwrap_or((!CapMask::EMPTY, !CapMask::EMPTY));
     let bounding = bset & own_bset & host.bounding.at_most();
-    SetsPlan { bounding, inheritable: inheritable & own_inheritable & bounding & host.inheritable.at_least() }
+    CapPlan { bounding, inheritable: inheritable & own_inheritable & bounding & host.inheritable.at_least() }
 }
 
 /// Whether a worker cut down to `from` can still be cut down to `to`.
-pub fn reachable(from: SetsPlan, to: SetsPlan) -> bool {
+pub fn reachable(from: CapPlan, to: CapPlan) -> bool {
     from.bounding.contains(to.bounding) && from.inheritable.contains(to.inheritable)
 }
 

@@ -5,17 +5,16 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-pub use crate::abi::birth::SetsPlan;
-use crate::abi::birth::{Enforcement, Image, NotEnforced};
+use crate::abi::actor::{ChainLink, Requester};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
+pub use crate::abi::launch_spec::CapPlan;
+use crate::abi::launch_spec::{Enforcement, LaunchSpec, NotEnforced};
 use crate::abi::wait::WaitStatus;
-use crate::abi::who::{ChainLink, Requester};
 
 use super::caller::CallerState;
 
-/// Microseconds on the host's clock, from an arbitrary start.
-pub type Micros = u64;
+pub use crate::abi::time::Micros;
 
 /// Something blocked that can be told to look again. Waking takes the lock that the waiter sleeps under, so that
 /// a wake-up between its look and its sleep is not lost.
@@ -120,9 +119,9 @@ pub trait Worker {
     /// the caller started this worker itself.
     fn has_root_of(&self, caller: &CallerState) -> bool;
     /// Cuts this worker further; it never widens. Says how, or `Enforcement::Refused` if it could not.
-    fn narrow(&mut self, plan: &SetsPlan) -> Enforcement;
+    fn narrow(&mut self, plan: &CapPlan) -> Enforcement;
     /// Makes the process; returns when exec has succeeded or failed.
-    fn launch(&mut self, image: &Image) -> Result<Launched, LaunchFailure>;
+    fn launch(&mut self, image: &LaunchSpec) -> Result<Launched, LaunchFailure>;
     /// Waits until the helper launched last is gone, reading its output all the while; reaps it.
     fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended;
 }

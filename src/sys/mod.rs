@@ -1,17 +1,17 @@
 //! Floor 1: the machine. All unsafe code of the crate lives here.
 
 pub mod attributes;
-mod born;
 pub mod caller;
 pub mod fake;
 pub mod fork;
-pub mod heap;
 pub mod host;
 pub mod linux;
-pub mod local;
+pub mod local_time;
+pub mod malloc;
 pub mod orphans;
 pub mod pass_fd;
 pub mod probe;
 pub mod signals;
+mod startup_state;
 pub mod stdout;
 pub mod terminal;

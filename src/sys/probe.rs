@@ -11,7 +11,7 @@ use procfs::process::{Process, Stat, Status};
 use serde::{Deserialize, Serialize};
 
 use super::attributes::Attributes;
-use super::born;
+use super::startup_state;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::SysError;
 use crate::abi::escape::json;
@@ -179,7 +179,7 @@ impl Report {
 /// Whether this process was started with `signal` ignored (nohup, or a background job of a shell without job control).
 pub fn ignores(signal: nix::sys::signal::Signal) -> bool {
     if signal == nix::sys::signal::Signal::SIGPIPE {
-        return born::sigpipe_ignored();
+        return startup_state::sigpipe_ignored();
     }
     let status = Process::myself().and_then(|me| me.status());
     status.is_ok_and(|s| s.sigign & (1 << (signal as i32 - 1)) != 0)
@@ -218,7 +218,7 @@ fn fds() -> io::Result<BTreeMap<u32, String>> {
     for name in names {
         let name = name?;
         let Some(fd) = name.to_str().and_then(|n| n.parse::<u32>().ok()) else { continue };
-        if i32::try_from(fd).is_ok_and(born::was_closed) {
+        if i32::try_from(fd).is_ok_and(startup_state::was_closed) {
             continue;
         }
         match link(&Path::new("/proc/self/fd").join(&name)) {
@@ -241,7 +241,7 @@ fn scheduler(stat: &Stat) -> String {
 fn signals(status: &Status) -> Signals {
     let bit = |signal: i32| 1u64 << (signal - 1);
     let names = |mask: u64| (1..=64u8).filter(|n| mask & bit(i32::from(*n)) != 0).map(signal_name).collect();
-    let ignored = if born::sigpipe_ignored() { status.sigign } else { status.sigign & !bit(libc::SIGPIPE) };
+    let ignored = if startup_state::sigpipe_ignored() { status.sigign } else { status.sigign & !bit(libc::SIGPIPE) };
     Signals {
         blocked: names(status.sigblk),
         ignored: names(ignored),

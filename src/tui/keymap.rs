@@ -1,14 +1,14 @@
 //! The one table of keys: dispatch, footer, help and the README's list are all made from it.
 
-mod bound;
-mod written;
+mod bindings;
+mod key_names;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::model::field::Edit;
 
-pub use bound::{Keymap, Rebind, markdown, names};
-pub use written::{key_of, name, parse};
+pub use bindings::{Keymap, Rebind, markdown, names};
+pub use key_names::{key_of, name, parse};
 
 /// Where a key means something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,7 +76,7 @@ impl Context {
 
     /// Its name in the settings: `masks`.
     pub fn id(self) -> String {
-        written::kebab(&format!("{self:?}"))
+        key_names::kebab(&format!("{self:?}"))
     }
 
     /// Its heading in the help.
@@ -196,8 +196,8 @@ impl Binding {
     pub fn id(&self) -> String {
         match self.action {
             Action::Choose(_) => self.label.to_owned(),
-            Action::Edit(edit) => written::kebab(&format!("{edit:?}")),
-            action => written::kebab(&format!("{action:?}")),
+            Action::Edit(edit) => key_names::kebab(&format!("{edit:?}")),
+            action => key_names::kebab(&format!("{action:?}")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How other threads reach the one that draws: messages, "something happened in the engine", and one bell for both.
+//! How other threads reach the one that draws: messages, "something happened in the engine", and one wakeup for both.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +19,8 @@ const STACK: usize = 64 * 1024;
 
 /// Filled by any thread, emptied by the one that draws.
 pub(super) struct Mailbox {
-    bell: EventFd,
-    /// Something waits. Whoever sets it rings; who empties clears it first. So the bell is rung once for each look.
+    wakeup: EventFd,
+    /// Something waits. Whoever sets it rings; who empties clears it first. So the wakeup is rung once for each look.
     full: AtomicBool,
     /// The engine's state has changed since it was looked at.
     changed: AtomicBool,
@@ -31,10 +31,10 @@ pub(super) struct Mailbox {
 
 impl Mailbox {
     pub(super) fn new() -> Result<Arc<Self>, SysError> {
-        let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+        let wakeup = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|e| SysError::new("eventfd", e))?;
         let (full, changed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Arc::new(Self { bell, full, changed, messages: Mutex::default(), lines: Mutex::default() }))
+        Ok(Arc::new(Self { wakeup, full, changed, messages: Mutex::default(), lines: Mutex::default() }))
     }
 
     pub(super) fn post(&self, msg: Msg) {
@@ -64,13 +64,13 @@ impl Mailbox {
     fn ring(&self) {
         if !self.full.swap(true, Ordering::AcqRel) {
             // Fails only when the count is at its end: then it is rung already.
-            let _ = self.bell.write(1);
+            let _ = self.wakeup.write(1);
         }
     }
 
-    /// Takes note of the bell. What rang it stays until [`Self::empty`], and does not ring again before that.
-    pub(super) fn silence(&self) {
-        let _ = self.bell.read();
+    /// Takes note of the wakeup. What rang it stays until [`Self::empty`], and does not ring again before that.
+    pub(super) fn clear_wakeup(&self) {
+        let _ = self.wakeup.read();
     }
 
     /// Whether something waits.
@@ -94,7 +94,7 @@ impl Mailbox {
 
 impl AsFd for Mailbox {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+        self.wakeup.as_fd()
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn the_bell_rings_once_for_each_look() {
         let mailbox = Mailbox::new().unwrap();
-        let rung = |mailbox: &Mailbox| mailbox.bell.read().ok();
+        let rung = |mailbox: &Mailbox| mailbox.wakeup.read().ok();
         mailbox.post(Msg::Tick(1));
         mailbox.post(Msg::Tick(2));
         assert_eq!((rung(&mailbox), mailbox.is_full()), (Some(1), true));

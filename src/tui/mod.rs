@@ -6,16 +6,11 @@
 
 mod ascii;
 pub mod config;
-#[cfg(test)]
-mod drawn;
-mod farewell;
-#[cfg(test)]
-mod fixture;
-mod history;
-#[cfg(test)]
-mod hostile;
+mod executor;
+mod exit_report;
 mod input;
 pub mod keymap;
+mod line_history;
 mod mailbox;
 pub mod model;
 pub mod msg;
@@ -23,9 +18,10 @@ mod paint;
 mod records;
 mod run;
 mod signals;
-mod submit;
 pub mod terminal;
 pub mod terminal_type;
+#[cfg(test)]
+mod testing;
 mod text;
 pub mod theme;
 pub mod update;
@@ -92,14 +88,14 @@ pub type Draw = fn(&Model, &mut Buffer) -> Option<Position>;
 
 /// What the loop turns: judgement and looks, without the terminal.
 #[derive(Clone, Copy, Debug)]
-pub struct Face {
+pub struct Frontend {
     /// Takes one message in.
     pub update: Update,
     /// Draws the whole screen.
     pub draw: Draw,
 }
 
-impl Face {
+impl Frontend {
     /// The console's own.
     pub const KHELPER: Self = Self { update: update::update, draw: view::draw };
 }
@@ -108,11 +104,11 @@ impl Face {
 ///
 /// `signals` holds [`SIGNALS`], taken before the engine started. The engine is shut down at the end, after a panic too; helpers that live are left running and named on stderr (UMH-14).
 pub fn run(engine: &Engine, signals: &Signals, options: Options) -> u8 {
-    run_with(engine, signals, options, Face::KHELPER)
+    run_with(engine, signals, options, Frontend::KHELPER)
 }
 
 /// The same with another face: one that panics, say.
-pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Face) -> u8 {
+pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Frontend) -> u8 {
     let settings = match config::read() {
         Ok(settings) => settings,
         Err(error) => return complain(&error),
@@ -130,7 +126,7 @@ pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Face
     // Nothing of the console is used after a panic, and the engine's locks outlive one.
     let end = catch_unwind(AssertUnwindSafe(shown));
     tty.leave();
-    farewell::say(engine, &guard.panics(), options.ascii);
+    exit_report::say(engine, &guard.panics(), options.ascii);
     match end {
         Ok(Ok(code)) => code,
         // Gone before it was ours.

@@ -4,12 +4,12 @@ use crossterm::event::KeyEvent;
 use nix::sys::signal::Signal;
 
 use crate::abi::error::ControlError;
+use crate::abi::snapshot::Snapshot;
+use crate::abi::time::Micros;
 use crate::control::{Command, Reply};
-use crate::engine::snapshot::Snapshot;
-use crate::sys::host::Micros;
 
 use super::model::log::Line;
-use super::model::look::{Answer, Question};
+use super::model::record_page::{PageRequest, RecordPage};
 use super::model::records::{Save, Saved, Unsaved};
 
 /// Ties a reply to what was submitted; counted from 1 by the model.
@@ -70,7 +70,7 @@ pub enum Msg {
         reply: Result<Reply, ControlError>,
     },
     /// Records that were asked for.
-    Looked(Box<Answer>),
+    Looked(Box<RecordPage>),
     /// Lines of the log, oldest first.
     Logged(Vec<Line>),
     /// Records were saved, or not.
@@ -116,7 +116,7 @@ pub enum Effect {
     /// Make the requests off this thread; each is answered by a [`Msg::Replied`].
     Series(Series),
     /// Look for records off this thread; the answer comes as [`Msg::Looked`].
-    Look(Box<Question>),
+    Look(Box<PageRequest>),
     /// Save records off this thread; the answer comes as [`Msg::Saved`].
     Save(Box<Save>),
     /// Hand these bytes to the terminal's clipboard (OSC 52).

@@ -1,4 +1,4 @@
-//! The loop of the console: one `poll` for the terminal, signals and the bell of other threads. It has a time-out only
+//! The loop of the console: one `poll` for the terminal, signals and the wakeup of other threads. It has a time-out only
 //! while input is unfinished (a lone ESC, a sequence or a paste without its end), while events wait for the next frame,
 //! and while a helper runs. Otherwise nothing wakes the console.
 
@@ -11,30 +11,30 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::abi::error::SysError;
+use crate::abi::time::Micros;
 use crate::engine::{Engine, Subscription};
-use crate::sys::host::Micros;
 use crate::sys::signals::Signals;
 
 use super::config::Settings;
-use super::history;
+use super::executor::Executor;
 use super::input::{Decoder, Input};
+use super::line_history;
 use super::mailbox::{Mailbox, pump};
 use super::model::Model;
 use super::msg::{Effect, Msg};
 use super::paint::Painter;
 use super::records::journal;
-use super::submit::Desk;
 use super::terminal::Tty;
 use super::terminal_type::{Colours, TerminalType};
 use super::theme::Theme;
-use super::{Face, Options};
+use super::{Frontend, Options};
 
 /// Events are drawn at most so often: 30 times a second.
 const FRAME: Duration = Duration::from_millis(34);
 /// What moves by itself is drawn so often.
 const TICK: Duration = Duration::from_secs(1);
 /// The end waits so long for what was handed in: a line to remember is written in much less.
-const LAST_ERRANDS: Duration = Duration::from_millis(500);
+const LAST_JOBS: Duration = Duration::from_millis(500);
 /// Events come as "something happened": the snapshot says what, also when the queue ran over.
 const EVENTS: usize = 16;
 /// Bytes of one read.
@@ -43,7 +43,7 @@ const READ: usize = 4096;
 /// The console, from the first frame to the code it ends with.
 pub(super) struct Console<'a> {
     engine: &'a Engine,
-    face: Face,
+    face: Frontend,
     pub(super) signals: &'a Signals,
     pub(super) tty: Arc<Tty>,
     pub(super) painter: Painter,
@@ -53,7 +53,7 @@ pub(super) struct Console<'a> {
     /// Events for the log.
     log: Subscription,
     mailbox: Arc<Mailbox>,
-    desk: Desk,
+    desk: Executor,
     /// The engine's clock at an instant of ours.
     clock: (Micros, Instant),
     /// The modprobe path that was looked at last.
@@ -74,7 +74,7 @@ impl<'a> Console<'a> {
         options: Options,
         settings: Settings,
         tty: Arc<Tty>,
-        face: Face,
+        face: Frontend,
     ) -> Result<Self, SysError> {
         // Before the snapshot: what it does not contain yet comes as an event.
         let events = engine.subscribe(EVENTS);
@@ -85,14 +85,14 @@ impl<'a> Console<'a> {
         let kind = TerminalType::from_env();
         let mut model = Model::new(options, snapshot, size.0, size.1);
         model.log.take(journal::earlier(&model.snapshot, SystemTime::now()));
-        model.line.history = history::read();
+        model.line.history = line_history::read();
         (model.keys, model.clipboard) = (settings.keys, kind.clipboard);
         model.ascii = options.ascii;
         model.notices.extend(settings.warning.map(|warning| (model.now, warning)));
         model.theme = theme(settings.theme, kind);
         let painter = Painter::new(tty.clone(), &tty.enter()?, size, kind);
         let mailbox = Mailbox::new()?;
-        let desk = Desk::new(engine.clone(), mailbox.clone());
+        let desk = Executor::new(engine.clone(), mailbox.clone());
         let input = Decoder::new(now);
         Ok(Self {
             engine,
@@ -126,16 +126,16 @@ impl<'a> Console<'a> {
             .map_err(|e| SysError::new("a thread for the log", errno(&e)))?;
         self.look_at(self.model.snapshot.knobs.modprobe.clone());
         while self.ending.is_none() {
-            if self.turn().is_err() {
+            if self.poll_once().is_err() {
                 return Ok(super::EXIT_HANGUP);
             }
         }
-        self.desk.finish(LAST_ERRANDS);
+        self.desk.finish(LAST_JOBS);
         Ok(self.ending.unwrap_or_default())
     }
 
     /// One wait and what came of it. An error: the terminal is gone.
-    fn turn(&mut self) -> io::Result<()> {
+    fn poll_once(&mut self) -> io::Result<()> {
         let now = Instant::now();
         self.tick = if self.model.needs_tick() { self.tick.or(Some(now + TICK)) } else { None };
         let wanted = if self.painter.is_behind() { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
@@ -148,12 +148,12 @@ impl<'a> Console<'a> {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => return Err(e.into()),
         }
-        let [tty, signals, bell] = fds.map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
-        if !bell.is_empty() {
-            self.mailbox.silence();
+        let [tty, signals, wakeup] = fds.map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
+        if !wakeup.is_empty() {
+            self.mailbox.clear_wakeup();
         }
         if !signals.is_empty() {
-            self.hear()?;
+            self.read_signals()?;
             if self.ending.is_some() {
                 // In the background one more read would stop us.
                 return Ok(());

@@ -16,7 +16,7 @@ use super::run::Console;
 const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 
 impl Console<'_> {
-    pub(super) fn hear(&mut self) -> io::Result<()> {
+    pub(super) fn read_signals(&mut self) -> io::Result<()> {
         // Not one more once it ends: a SIGCONT would take the terminal again.
         while self.ending.is_none()
             && let Some(signal) = self.signals.next().map_err(|e| io::Error::from(e.errno))?

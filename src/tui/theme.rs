@@ -2,7 +2,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::control::words::Mood;
+use crate::control::text::outcome::Severity;
 
 /// The styles of the screen, by what they are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,12 +146,12 @@ impl Theme {
     }
 
     /// The style of an ending.
-    pub const fn mood(&self, mood: Mood) -> Style {
+    pub const fn mood(&self, mood: Severity) -> Style {
         match mood {
-            Mood::Good => self.good,
-            Mood::Bad => self.bad,
-            Mood::Warned => self.warn,
-            Mood::Quiet => self.text,
+            Severity::Good => self.good,
+            Severity::Bad => self.bad,
+            Severity::Warned => self.warn,
+            Severity::Quiet => self.text,
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use khelper::abi::Errno;
 use khelper::abi::error::{ControlError, EngineError, ParseError, Stage};
+use khelper::abi::record::Outcome;
+use khelper::abi::record::Record;
 use khelper::abi::wait::WaitStatus;
 use khelper::cli::exit::Verdict;
-use khelper::engine::Record;
-use khelper::engine::record::Outcome;
 
 /// The code of a record that ended so.
 fn code(change: impl FnOnce(&mut Record)) -> u8 {

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use khelper::abi::Errno;
-use khelper::abi::birth::{Enforcement, NotEnforced};
+use khelper::abi::actor::{Comm, Requester};
 use khelper::abi::cap::{CapMask, CapSets};
 use khelper::abi::error::Stage;
 use khelper::abi::escape::unescape;
+use khelper::abi::launch_spec::{Enforcement, NotEnforced};
+use khelper::abi::record::Record;
+use khelper::abi::record::{Args, Kind, Outcome, Output, State};
 use khelper::abi::wait::{WaitMode, WaitStatus};
-use khelper::abi::who::{Comm, Requester};
-use khelper::control::json::Entry;
-use khelper::engine::Record;
-use khelper::engine::record::{Args, Kind, Outcome, Output, State};
+use khelper::control::record_json::Entry;
 use serde_json::{Value, json};
 
 /// Bytes that are no UTF-8, a control character, a backslash and a quotation mark.

@@ -1,10 +1,10 @@
 //! Every knob shows its own value and no other's.
 
 use khelper::abi::cap::CapMask;
+use khelper::abi::depth::Depth;
+use khelper::abi::era::Era;
+use khelper::abi::record::Outcome;
 use khelper::control::{Key, read};
-use khelper::engine::record::Outcome;
-use khelper::policy::gate::Depth;
-use khelper::policy::limit::Era;
 use khelper::sys::fake::Script;
 
 #[test]

@@ -9,7 +9,8 @@ mod knobs;
 
 use std::sync::Arc;
 
-use khelper::engine::{Engine, Record};
+use khelper::abi::record::Record;
+use khelper::engine::Engine;
 use khelper::sys::fake::{FakeHost, Script};
 
 /// A record of a helper that exited, to be changed by the test: records are made by an engine alone.

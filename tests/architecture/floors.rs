@@ -3,16 +3,17 @@
 use crate::source::{Token, closing};
 
 /// The modules of the crate and their floors. An import points to a lower floor or stays in its module.
-pub const FLOORS: [(&str, u8); 9] = [
+pub const FLOORS: [(&str, u8); 10] = [
     ("abi", 0),
     ("policy", 1),
     ("sys", 1),
     ("engine", 2),
     ("kernel", 2),
     ("control", 3),
-    ("tui", 4),
-    ("cli", 4),
-    ("app", 5),
+    ("verbs", 4),
+    ("tui", 5),
+    ("cli", 5),
+    ("app", 6),
 ];
 
 fn floor(module: &str) -> Option<u8> {

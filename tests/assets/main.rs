@@ -70,7 +70,7 @@ fn umh_11_the_truth_about_masks_is_in_every_document() {
         text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let wanted = plain(khelper::control::words::MASKS_AND_ROOT);
+    let wanted = plain(khelper::control::text::outcome::MASKS_AND_ROOT);
     let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
     for name in ["README.md", "src/lib.rs"] {
         assert!(plain(&read(name)).contains(&wanted), "{name}");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap_mangen::Man;
-use khelper::control::words::MASKS_AND_ROOT;
+use khelper::control::text::outcome::MASKS_AND_ROOT;
 use khelper::tui::keymap::{Context, TABLE, name};
 
 /// Of the program: what its definition does not say.

@@ -289,7 +289,7 @@ fn masks_in_every_form() {
     let less = run(["mask", "-cap_sys_module", "--json"]).exits(0).record();
     assert_eq!(less["without"], json!(["cap_sys_module"]));
     // What masks do not do is said once, after every mask, and is no part of the JSON.
-    let note = format!("note: {}", khelper::control::words::MASKS_AND_ROOT);
+    let note = format!("note: {}", khelper::control::text::outcome::MASKS_AND_ROOT);
     let said = run(["mask", "empty", "full"]);
     let lines: Vec<String> = said.exits(0).text().lines().map(str::to_owned).collect();
     assert_eq!(lines.iter().filter(|line| **line == note).count(), 1);

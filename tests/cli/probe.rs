@@ -52,7 +52,7 @@ fn the_text_for_people_tells_the_same() {
 #[test]
 fn umh_11_the_probe_says_what_masks_leave_to_root() {
     let wanted = match nix::unistd::geteuid().as_raw() {
-        0 => format!("masks          {}\n", khelper::control::words::MASKS_AND_ROOT),
+        0 => format!("masks          {}\n", khelper::control::text::outcome::MASKS_AND_ROOT),
         uid => format!("masks          this host is not root (uid {uid}): its helpers have no capabilities; "),
     };
     for set in ["kernel.usermodehelper.bset=empty", "kernel.usermodehelper.bset=full"] {

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::SystemTime;
 
+use khelper::abi::actor::{ChainLink, Requester};
 use khelper::abi::cap::{CapMask, ThreadSets};
 use khelper::abi::error::SysError;
-use khelper::abi::who::{ChainLink, Requester};
 use khelper::sys::caller::CallerState;
 use khelper::sys::host::{Armed, Clock, Host, Micros, Wake, Worker};
 use khelper::sys::linux::LinuxHost;

@@ -12,10 +12,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use khelper::abi::event::EventKind;
+use khelper::abi::record::Record;
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
-use khelper::engine::event::EventKind;
-use khelper::engine::{Engine, Received, Record, Subscription};
+use khelper::engine::{Engine, Received, Subscription};
 
 /// A call with the environment of a module request.
 pub fn info(argv: &[&str]) -> SubprocessInfo {

@@ -1,11 +1,11 @@
 //! UMH-12, UMH-13 and the books: what a record holds, what is kept, how events are numbered.
 
-use khelper::abi::birth::Enforcement;
+use khelper::abi::actor::Origin;
 use khelper::abi::cap::CapMask;
+use khelper::abi::event::EventKind;
+use khelper::abi::launch_spec::Enforcement;
+use khelper::abi::record::{Kind, Outcome, State};
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
-use khelper::engine::event::EventKind;
-use khelper::engine::record::{Kind, Outcome, State};
 use khelper::engine::{Engine, KnobWrite, Received};
 use khelper::sys::fake::Script;
 
@@ -137,7 +137,7 @@ fn events_are_numbered_without_gaps_and_in_order() {
     let mut all = Vec::new();
     while all
         .iter()
-        .filter(|e: &&std::sync::Arc<khelper::engine::event::Event>| {
+        .filter(|e: &&std::sync::Arc<khelper::abi::event::Event>| {
             matches!(e.kind, EventKind::Finished(_) | EventKind::Released { .. })
         })
         .count()

@@ -3,8 +3,8 @@
 use khelper::abi::Errno;
 use khelper::abi::cap::{CapMask, Capability, ReadSet};
 use khelper::abi::mask::MaskExpr;
+use khelper::abi::record::Outcome;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::record::Outcome;
 use khelper::engine::{Engine, KnobWrite};
 use khelper::sys::fake::{FakeHost, Script};
 
@@ -115,7 +115,7 @@ fn sys_7_a_mask_reaches_the_workers_of_every_state() {
     };
     let [one, other] = [0, 1].map(|which| KNOWN.minus(CapMask::from_bits(1 << which)));
     assert_eq!(both(), [other, one]);
-    engine.write(&[KnobWrite::Bset(MaskExpr::Exactly(MODULE))], khelper::abi::who::Origin::Library).unwrap();
+    engine.write(&[KnobWrite::Bset(MaskExpr::Exactly(MODULE))], khelper::abi::actor::Origin::Library).unwrap();
     assert_eq!(both(), [MODULE, MODULE]);
     set(&engine, KnobWrite::ResetBset);
     assert_eq!(both(), [other, one]);

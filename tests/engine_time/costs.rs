@@ -1,7 +1,7 @@
 //! UMH-12: what the host reports of a helper stands in the record as it was reported, each value in its own field.
 
-use khelper::abi::birth::NotEnforced;
 use khelper::abi::cap::{CapMask, CapSets, ReadSet};
+use khelper::abi::launch_spec::NotEnforced;
 use khelper::abi::wait::{WaitMode, WaitStatus};
 use khelper::engine::KnobWrite;
 use khelper::sys::fake::Script;

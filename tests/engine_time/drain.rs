@@ -2,10 +2,10 @@
 
 use khelper::abi::Errno;
 use khelper::abi::cap::CapMask;
+use khelper::abi::depth::Depth;
 use khelper::abi::mask::MaskExpr;
 use khelper::abi::wait::WaitMode;
 use khelper::engine::{Engine, KnobWrite};
-use khelper::policy::gate::Depth;
 use khelper::sys::fake::FOREVER;
 
 use crate::support::*;

@@ -4,11 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use khelper::abi::Errno;
+use khelper::abi::depth::Depth;
+use khelper::abi::record::{Outcome, State};
+use khelper::abi::snapshot::Live;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::record::{Outcome, State};
-use khelper::engine::snapshot::Live;
 use khelper::engine::{CallOptions, Received};
-use khelper::policy::gate::Depth;
 use khelper::sys::fake::{FOREVER, Script};
 
 use crate::support::*;

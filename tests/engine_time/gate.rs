@@ -4,11 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use khelper::abi::Errno;
+use khelper::abi::depth::Depth;
+use khelper::abi::event::EventKind;
+use khelper::abi::record::{Outcome, State};
 use khelper::abi::wait::WaitMode;
 use khelper::engine::Engine;
-use khelper::engine::event::EventKind;
-use khelper::engine::record::{Outcome, State};
-use khelper::policy::gate::Depth;
 use khelper::sys::fake::{FOREVER, Script};
 
 use crate::at_gate::{answer_of, at_gate};

@@ -7,15 +7,15 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use khelper::abi::Errno;
-use khelper::abi::birth::{Enforcement, SetsPlan, Stdin};
 use khelper::abi::cap::{CapMask, CapSets, Capability, ReadSet};
+use khelper::abi::depth::Depth;
 use khelper::abi::error::{Stage, SysError};
+use khelper::abi::launch_spec::{CapPlan, Enforcement, Stdin};
 use khelper::abi::mask::MaskExpr;
+use khelper::abi::record::Outcome;
 use khelper::abi::subprocess::SubprocessInfo;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::record::Outcome;
 use khelper::engine::{CallOptions, Engine, KnobWrite};
-use khelper::policy::gate::Depth;
 use khelper::sys::fake::{FakeHost, Panics, Script};
 use khelper::sys::host::LaunchFailure;
 
@@ -92,7 +92,7 @@ fn umh_5_cleanup_runs_once_on_every_path_before_the_call_is_uncounted() {
     }
     engine.enable().unwrap();
     host.change(|m| m.no_worker = Some(Errno::EAGAIN));
-    engine.write(&[KnobWrite::Bset(MaskExpr::Exactly(MODULE))], khelper::abi::who::Origin::Library).unwrap();
+    engine.write(&[KnobWrite::Bset(MaskExpr::Exactly(MODULE))], khelper::abi::actor::Origin::Library).unwrap();
     ends(&engine, info("/bin/true"), WaitMode::PROC, true, 1, "no worker");
     assert_eq!(engine.snapshot().running_helpers, 0);
 }
@@ -195,7 +195,7 @@ fn umh_6_its_error_and_its_panic_start_nothing() {
     assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
 }
 
-fn sets_of(host: &FakeHost) -> Vec<SetsPlan> {
+fn sets_of(host: &FakeHost) -> Vec<CapPlan> {
     host.launches().iter().map(|l| l.sets).collect()
 }
 
@@ -220,13 +220,13 @@ fn umh_10_an_inheritable_set_cannot_defeat_bset() {
     let engine = start(&host);
     set(&engine, KnobWrite::Bset(MaskExpr::Exactly(MODULE)));
     let record = engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
-    assert_eq!(sets_of(&host), [SetsPlan { bounding: MODULE, inheritable: MODULE }]);
+    assert_eq!(sets_of(&host), [CapPlan { bounding: MODULE, inheritable: MODULE }]);
     assert_eq!(record.caps.as_ref().unwrap().permitted, MODULE);
     // A host that lacks a capability gives it to nobody.
     host.change(|m| m.sets = CapSets::default().into());
     set(&engine, KnobWrite::ResetBset);
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
-    assert_eq!(sets_of(&host)[1], SetsPlan { bounding: CapMask::EMPTY, inheritable: CapMask::EMPTY });
+    assert_eq!(sets_of(&host)[1], CapPlan { bounding: CapMask::EMPTY, inheritable: CapMask::EMPTY });
 }
 
 #[test]
@@ -236,12 +236,12 @@ fn umh_10_a_set_of_the_host_that_cannot_be_read_is_not_an_empty_one() {
     let engine = start(&host);
     set(&engine, KnobWrite::Bset(MaskExpr::Exactly(MODULE)));
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
-    assert_eq!(sets_of(&host), [SetsPlan { bounding: MODULE, inheritable: MODULE }], "cut to the mask, not left alone");
+    assert_eq!(sets_of(&host), [CapPlan { bounding: MODULE, inheritable: MODULE }], "cut to the mask, not left alone");
     // An inheritable set that cannot be read could hold less than the mask: it is emptied, never raised.
     host.change(|m| (m.sets.bounding, m.sets.inheritable) = (ReadSet::Known(KNOWN), ReadSet::Unreadable));
     set(&engine, KnobWrite::ResetBset);
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
-    assert_eq!(sets_of(&host)[1], SetsPlan { bounding: KNOWN, inheritable: CapMask::EMPTY });
+    assert_eq!(sets_of(&host)[1], CapPlan { bounding: KNOWN, inheritable: CapMask::EMPTY });
     assert_eq!(engine.snapshot().host.inheritable, ReadSet::Unreadable);
 }
 

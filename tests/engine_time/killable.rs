@@ -1,9 +1,9 @@
 //! UMH-4: each wait mode, killable or not, is cancelled and abandoned while its call is not decided.
 
 use khelper::abi::Errno;
+use khelper::abi::record::Outcome;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::record::Outcome;
-use khelper::engine::{Ask, CallOptions, Cancel};
+use khelper::engine::{CallOptions, Caller, Cancel};
 use khelper::sys::fake::Script;
 
 use crate::support::*;
@@ -20,7 +20,7 @@ fn umh_4_only_a_killable_caller_stops_waiting() {
             let events = subscribe(&engine);
             let cancel = Cancel::new();
             let options =
-                CallOptions { ask: Ask { cancel: cancel.clone(), ..Ask::default() }, ..CallOptions::default() };
+                CallOptions { ask: Caller { cancel: cancel.clone(), ..Caller::default() }, ..CallOptions::default() };
             scope(&host, |s| {
                 let caller = s.spawn(|| engine.call_usermodehelper_with(info("/slow/exec"), wait, &options));
                 host.wait_for("exec", |now| now.executing == 1);

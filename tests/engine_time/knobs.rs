@@ -3,16 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use khelper::abi::Errno;
-use khelper::abi::birth::SetsPlan;
+use khelper::abi::actor::Origin;
 use khelper::abi::cap::{CapMask, Capability, ReadSet};
+use khelper::abi::era::Era;
 use khelper::abi::error::{Explain, Stage};
+use khelper::abi::event::EventKind;
+use khelper::abi::launch_spec::CapPlan;
 use khelper::abi::mask::MaskExpr;
+use khelper::abi::record::Outcome;
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
 use khelper::engine::KnobWrite;
-use khelper::engine::event::EventKind;
-use khelper::engine::record::Outcome;
-use khelper::policy::limit::Era;
 use khelper::sys::fake::Script;
 
 use crate::support::*;
@@ -96,7 +96,7 @@ fn sys_7_no_helper_sees_half_of_a_change() {
         ends.into_iter().for_each(Result::unwrap);
         assert!(writer.join().unwrap() > 0);
     });
-    let whole = [MODULE, SETPCAP].map(|m| SetsPlan { bounding: m, inheritable: m });
+    let whole = [MODULE, SETPCAP].map(|m| CapPlan { bounding: m, inheritable: m });
     let launches = host.launches();
     assert_eq!(launches.len(), 300);
     assert!(launches.iter().all(|l| whole.contains(&l.sets)), "a mixture: {launches:?}");

@@ -1,12 +1,12 @@
 //! REQ-3 to REQ-5: the limit on module requests in progress.
 
 use khelper::abi::Errno;
+use khelper::abi::actor::Origin;
 use khelper::abi::error::Stage;
+use khelper::abi::event::{EventKind, Level};
+use khelper::abi::record::Outcome;
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
-use khelper::engine::event::{EventKind, Level};
-use khelper::engine::record::Outcome;
-use khelper::engine::{Ask, Cancel, KnobWrite};
+use khelper::engine::{Caller, Cancel, KnobWrite};
 use khelper::sys::fake::{FOREVER, Script};
 
 use crate::support::*;
@@ -221,7 +221,7 @@ fn req_5_a_cancelled_waiter_leaves_at_once() {
         let held = callers(s, &engine, 1, "held");
         host.wait_for("a helper", |now| now.running == 1);
         let cancel = Cancel::new();
-        let ask = Ask { cancel: cancel.clone(), ..Ask::default() };
+        let ask = Caller { cancel: cancel.clone(), ..Caller::default() };
         let asked = engine.clone();
         let waiter = s.spawn(move || asked.request_module_as("dummy", true, &ask));
         host.wait_for("1 who waits", |now| now.on_clock == 1);

@@ -5,7 +5,7 @@ use khelper::abi::mask::MaskExpr;
 use khelper::abi::wait::WaitMode;
 use khelper::engine::{CallOptions, KnobWrite};
 use khelper::sys::fake::Script;
-use khelper::sys::host::SetsPlan;
+use khelper::sys::host::CapPlan;
 
 use crate::support::*;
 
@@ -36,7 +36,7 @@ fn umh_10_both_masks_of_a_call_cut_and_each_its_own_set() {
     ] {
         let options = CallOptions { own, ..CallOptions::default() };
         let record = engine.call_usermodehelper_with(info("/bin/true"), WaitMode::PROC, &options);
-        let plan = SetsPlan { bounding: of(bounding), inheritable: of(inheritable) };
+        let plan = CapPlan { bounding: of(bounding), inheritable: of(inheritable) };
         assert_eq!(host.launches().last().unwrap().sets, plan, "{own:?}");
         let caps = record.caps.as_ref().unwrap();
         assert_eq!((caps.bounding, caps.inheritable), (plan.bounding, plan.inheritable), "{own:?}");

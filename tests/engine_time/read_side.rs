@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use khelper::abi::depth::Depth;
 use khelper::engine::Engine;
-use khelper::policy::gate::Depth;
 use khelper::sys::fake::Script;
 
 use crate::support::*;

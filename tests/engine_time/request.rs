@@ -4,16 +4,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use khelper::abi::Errno;
+use khelper::abi::actor::{ChainLink, Comm, Origin};
+use khelper::abi::depth::Depth;
+use khelper::abi::era::Era;
 use khelper::abi::error::{Stage, SysError};
+use khelper::abi::event::EventKind;
+use khelper::abi::record::Outcome;
 use khelper::abi::subprocess::HELPER_ENV;
 use khelper::abi::wait::{WaitMode, WaitStatus};
-use khelper::abi::who::{ChainLink, Comm, Origin};
-use khelper::engine::event::EventKind;
-use khelper::engine::record::Outcome;
-use khelper::engine::{Ask, Cancel, Engine, KnobWrite};
-use khelper::policy::access::Globs;
-use khelper::policy::gate::Depth;
-use khelper::policy::limit::Era;
+use khelper::engine::{Caller, Cancel, Engine, KnobWrite};
+use khelper::policy::authorize::Globs;
 use khelper::sys::fake::{FOREVER, FakeHost, Script};
 use khelper::sys::host::LaunchFailure;
 
@@ -126,7 +126,7 @@ fn req_9_the_slot_is_given_back_on_every_way_out() {
     engine.enable().unwrap();
     host.script(MODPROBE, runs(FOREVER));
     let cancel = Cancel::new();
-    let ask = Ask { cancel: cancel.clone(), ..Ask::default() };
+    let ask = Caller { cancel: cancel.clone(), ..Caller::default() };
     scope(&host, |s| {
         let caller = s.spawn(|| engine.request_module_as("dummy", true, &ask));
         host.wait_for("a helper", |now| now.running == 1);

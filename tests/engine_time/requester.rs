@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use khelper::abi::actor::{Comm, Origin, Requester};
 use khelper::abi::cap::CapMask;
+use khelper::abi::event::EventKind;
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::{Comm, Origin, Requester};
 use khelper::control::{Call, Command, Reply, dispatch, dispatch_as};
-use khelper::engine::event::EventKind;
-use khelper::engine::{Ask, CallOptions, Cancel, Engine};
+use khelper::engine::{CallOptions, Caller, Cancel, Engine};
 use khelper::sys::fake::{FakeHost, Script};
 
 use crate::support::*;
@@ -63,7 +63,7 @@ fn auth_5_the_engine_books_a_request_from_outside_on_who_made_it() {
     let host = host(runs(SECOND));
     let engine = start(&host);
     let events = subscribe(&engine);
-    let ask = || Ask { origin: Some(Origin::Outside), requester: Some(stranger()), cancel: Cancel::new() };
+    let ask = || Caller { origin: Some(Origin::Outside), requester: Some(stranger()), cancel: Cancel::new() };
     scope(&host, |s| {
         let caller = s.spawn(|| engine.request_module_as("dummy", true, &ask()));
         host.wait_for("a helper", |now| now.running == 1);

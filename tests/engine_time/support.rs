@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::thread::{Scope, ScopedJoinHandle};
 
 use khelper::abi::Errno;
+use khelper::abi::actor::Origin;
+use khelper::abi::era::Era;
+use khelper::abi::event::{Event, EventKind, Level};
+use khelper::abi::record::Record;
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::WaitStatus;
-use khelper::abi::who::Origin;
-use khelper::engine::event::{Event, EventKind, Level};
-use khelper::engine::record::Record;
 use khelper::engine::{Engine, KnobWrite, Received, Subscription};
-use khelper::policy::limit::Era;
 use khelper::sys::fake::{FOREVER, FakeHost, Script};
 
 pub const SECOND: u64 = 1_000_000;

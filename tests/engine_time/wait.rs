@@ -6,13 +6,14 @@ use std::thread;
 
 use khelper::abi::Errno;
 use khelper::abi::cap::CapMask;
+use khelper::abi::depth::Depth;
 use khelper::abi::error::{Stage, SysError};
+use khelper::abi::event::EventKind;
+use khelper::abi::record::Record;
+use khelper::abi::record::{Outcome, State};
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::{WaitMode, WaitStatus};
-use khelper::engine::event::EventKind;
-use khelper::engine::record::{Outcome, State};
-use khelper::engine::{Ask, CallOptions, Cancel, Engine, Received, Record};
-use khelper::policy::gate::Depth;
+use khelper::engine::{CallOptions, Caller, Cancel, Engine, Received};
 use khelper::sys::fake::{FOREVER, Script};
 use khelper::sys::host::LaunchFailure;
 
@@ -159,7 +160,7 @@ fn umh_3_no_process_could_be_made() {
 /// Calls `path` on a thread of its own, to be cancelled.
 fn cancelled(engine: &Engine, path: &str, wait: WaitMode) -> (Cancel, thread::JoinHandle<Arc<Record>>) {
     let cancel = Cancel::new();
-    let options = CallOptions { ask: Ask { cancel: cancel.clone(), ..Ask::default() }, ..CallOptions::default() };
+    let options = CallOptions { ask: Caller { cancel: cancel.clone(), ..Caller::default() }, ..CallOptions::default() };
     let (engine, info) = (engine.clone(), info(path));
     (cancel, thread::spawn(move || engine.call_usermodehelper_with(info, wait, &options)))
 }

@@ -1,8 +1,8 @@
 //! UMH-2, UMH-4, UMH-5.
 
 use khelper::abi::Errno;
-use khelper::policy::call::{Check, End, OnCancel, OnComplete, check};
-use khelper::policy::limit::Era;
+use khelper::abi::era::Era;
+use khelper::policy::completion::{Check, End, OnCancel, OnComplete, check};
 use proptest::prelude::*;
 
 use super::{STEPS, config};

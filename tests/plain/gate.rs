@@ -1,7 +1,8 @@
 //! GATE-1 to GATE-5.
 
 use khelper::abi::Errno;
-use khelper::policy::gate::{Depth, Gate, Read};
+use khelper::abi::depth::Depth;
+use khelper::policy::gate::{Gate, Read};
 use proptest::prelude::*;
 
 use super::{STEPS, config};

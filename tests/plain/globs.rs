@@ -1,6 +1,6 @@
 //! REQ-2: lists of globs. The model tries every way to match, byte by byte.
 
-use khelper::policy::access::{Globs, judge_name};
+use khelper::policy::authorize::{Globs, judge_name};
 use proptest::prelude::*;
 
 use super::config;

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use khelper::abi::Errno;
+use khelper::abi::actor::Origin;
 use khelper::abi::cap::{CapMask, Capability};
+use khelper::abi::era::Era;
 use khelper::abi::error::Explain;
 use khelper::abi::mask::MaskExpr;
-use khelper::abi::who::Origin;
 use khelper::engine::{Change, Engine, KnobWrite};
-use khelper::policy::access::Globs;
-use khelper::policy::limit::Era;
+use khelper::policy::authorize::Globs;
 use khelper::sys::fake::{FakeHost, Script};
 use proptest::prelude::*;
 

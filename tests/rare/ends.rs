@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use khelper::abi::birth::Rlimit;
 use khelper::abi::cap::{CapMask, Capability};
+use khelper::abi::launch_spec::Rlimit;
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
 use khelper::engine::CallOptions;

@@ -1,8 +1,8 @@
 //! Knobs that someone else writes while the operator is at them.
 
+use khelper::abi::depth::Depth;
 use khelper::engine::KnobWrite;
-use khelper::policy::access::Globs;
-use khelper::policy::gate::Depth;
+use khelper::policy::authorize::Globs;
 use khelper::sys::host::Host;
 use khelper::sys::linux::LinuxHost;
 

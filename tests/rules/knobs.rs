@@ -3,11 +3,11 @@
 use std::thread;
 
 use khelper::abi::Errno;
-use khelper::abi::birth::Enforcement;
+use khelper::abi::actor::Origin;
 use khelper::abi::cap::{CapMask, Capability};
 use khelper::abi::error::{ControlError, Explain};
+use khelper::abi::launch_spec::Enforcement;
 use khelper::abi::mask::{MaskExpr, kernel_words};
-use khelper::abi::who::Origin;
 use khelper::control::{Command, Key, MaskKnob, Reply, Written, dispatch};
 use khelper::engine::{Cancel, Engine, KnobWrite};
 use rustix::thread::CapabilitySet;

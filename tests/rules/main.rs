@@ -15,7 +15,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use common::Dir;
-use khelper::abi::who::Origin;
+use khelper::abi::actor::Origin;
 use khelper::engine::{Engine, KnobWrite};
 
 /// A named pipe that helpers wait at. It is held open for reading and writing, so that opening it never blocks and

@@ -6,14 +6,14 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use khelper::abi::Errno;
+use khelper::abi::depth::Depth;
+use khelper::abi::era::Era;
 use khelper::abi::error::Stage;
+use khelper::abi::event::EventKind;
+use khelper::abi::record::Outcome;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::event::EventKind;
-use khelper::engine::record::Outcome;
 use khelper::engine::{Engine, KnobWrite, Subscription};
-use khelper::policy::access::Globs;
-use khelper::policy::gate::Depth;
-use khelper::policy::limit::Era;
+use khelper::policy::authorize::Globs;
 
 use crate::common::{Dir, finished, info, started, until};
 use crate::{Barrier, modprobe, set};

@@ -22,17 +22,17 @@ mod watch;
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};
 
+use khelper::abi::actor::Origin;
+use khelper::abi::depth::Depth;
+use khelper::abi::era::Era;
+use khelper::abi::record::Outcome::{self, Abandoned, ExecFailed, Exited, Killed, Noop, Refused};
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
-use khelper::engine::record::Outcome::{self, Abandoned, ExecFailed, Exited, Killed, Noop, Refused};
 use khelper::engine::{Engine, KnobWrite};
-use khelper::policy::gate::Depth;
-use khelper::policy::limit::Era;
 
 use dice::Dice;
 use machine::{Holdings, Programs};
-use mix::{Books, Mix};
+use mix::{Mix, Registry};
 use watch::Watch;
 
 /// Launches in an ordinary `cargo test`.
@@ -50,7 +50,7 @@ const AREAS: usize = 200;
 struct Soak {
     engines: [(Engine, Watch); 2],
     programs: Programs,
-    books: Books,
+    books: Registry,
     /// Threads when nothing is under way: ours, and for each engine its spawner and its watch.
     threads: usize,
     rounds: u64,
@@ -67,7 +67,7 @@ impl Soak {
             let watch = Watch::start(&engine, &programs.sleeper, seed);
             (engine, watch)
         });
-        Self { engines, programs, books: Books::default(), threads, rounds: 0 }
+        Self { engines, programs, books: Registry::default(), threads, rounds: 0 }
     }
 
     fn launched(&self) -> u64 {

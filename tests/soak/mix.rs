@@ -6,15 +6,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use khelper::abi::Errno;
+use khelper::abi::actor::Origin;
 use khelper::abi::cap::{CapMask, Capability};
+use khelper::abi::depth::Depth;
 use khelper::abi::error::Stage;
 use khelper::abi::mask::MaskExpr;
+use khelper::abi::record::{Outcome, Record};
 use khelper::abi::subprocess::{HELPER_ENV, InitHook, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
-use khelper::engine::record::{Outcome, Record};
-use khelper::engine::{Ask, CallOptions, Cancel, Engine, KnobWrite};
-use khelper::policy::gate::Depth;
+use khelper::engine::{CallOptions, Caller, Cancel, Engine, KnobWrite};
 
 use crate::dice::Dice;
 use crate::machine::Programs;
@@ -80,7 +80,7 @@ const DEEDS: [(u64, Deed); 26] = [
 
 /// What is counted on the callers' side.
 #[derive(Default)]
-pub struct Books {
+pub struct Registry {
     pub asked: AtomicU64,
     pub answered: AtomicU64,
     cleanups_due: AtomicU64,
@@ -91,7 +91,7 @@ pub struct Books {
     cancels: Mutex<Vec<Cancel>>,
 }
 
-impl Books {
+impl Registry {
     /// When nothing is under way: each cleanup has run once.
     pub fn settle(&self) {
         // A worker runs the cleanup that it owes after it has told the end, and tells nobody when it has.
@@ -117,7 +117,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 pub struct Mix<'a> {
     pub engine: &'a Engine,
     pub programs: &'a Programs,
-    pub books: &'a Books,
+    pub books: &'a Registry,
 }
 
 /// How a call is asked for.
@@ -172,7 +172,7 @@ impl Mix<'_> {
                 self.call(&tiny, WaitMode::PROC, How { options, ..how }, exited);
             }
             Deed::Cancelled(wait) => {
-                let ask = Ask { cancel: self.to_be_cancelled(dice), ..Ask::default() };
+                let ask = Caller { cancel: self.to_be_cancelled(dice), ..Caller::default() };
                 let options = CallOptions { ask, ..CallOptions::default() };
                 self.call(&tiny, wait, How { options, ..how }, |r| assert_eq!(r.result, Some(0), "{r:?}"));
             }
@@ -237,7 +237,7 @@ impl Mix<'_> {
     }
 
     fn module(&self, wait: bool, dice: &mut Dice) {
-        let mut ask = Ask::default();
+        let mut ask = Caller::default();
         if dice.below(8) == 0 {
             ask.cancel = self.to_be_cancelled(dice);
         }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
-use khelper::engine::event::EventKind;
-use khelper::engine::record::State;
+use khelper::abi::event::EventKind;
+use khelper::abi::record::State;
 use khelper::engine::{Engine, Received, Subscription};
 
 use crate::dice::Dice;

@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use super::super::bus::{Bus, Received, Subscription, Wants};
-use super::super::event::{EventKind, Level};
 use super::super::sync::Monitor;
 use super::{explore, join, saw, spawn};
+use crate::abi::event::{EventKind, Level};
 
 const ALL: Wants = |_| true;
 
 /// The bus lives under the lock of the books.
-type Books = Arc<Monitor<Bus>>;
+type Registry = Arc<Monitor<Bus>>;
 
-fn scene(capacity: usize) -> (Books, Subscription) {
+fn scene(capacity: usize) -> (Registry, Subscription) {
     let books = Monitor::new(Bus::default());
     let events = books.lock().subscribe(capacity, ALL);
     (books, events)
 }
 
-fn emit(books: &Books, times: usize) {
+fn emit(books: &Registry, times: usize) {
     for _ in 0..times {
         books.lock().emit(0, EventKind::Log { level: Level::Info, text: String::new() });
     }

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use super::super::gate::{Gatekeeper, ReadGuard};
 use super::clock::ModelClock;
 use super::{Count, explore, explore_many, join, saw, spawn};
-use crate::policy::gate::Depth;
+use crate::abi::depth::Depth;
 
 const NOBODY: &dyn Fn(Depth, Depth) = &|_, _| ();
 

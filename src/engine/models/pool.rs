@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::super::cut::{Cut, Fate};
-use super::super::khelper::{Job, Pool};
+use super::super::narrowing::{Narrowed, NextStep};
 use super::super::sysctl::{KnobWrite, Sysctl};
+use super::super::workqueue::{Job, Pool};
 use super::clock::ModelClock;
 use super::{Count, explore_many, explore_to, join, saw, spawn};
-use crate::abi::birth::{Enforcement, Image};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
+use crate::abi::launch_spec::{Enforcement, LaunchSpec};
 use crate::abi::mask::MaskExpr;
 use crate::policy::masks;
 use crate::sys::caller::CallerState;
-use crate::sys::host::{Ended, LaunchFailure, Launched, SetsPlan, Watcher, Worker};
+use crate::sys::host::{CapPlan, Ended, LaunchFailure, Launched, Watcher, Worker};
 
 const KNOWN: CapMask = CapMask::up_to(40);
 const HOST: CapSets = CapSets {
@@ -24,7 +24,7 @@ const HOST: CapSets = CapSets {
 };
 
 /// A thread that can be cut down and never widened, as Linux has them.
-struct ModelWorker(SetsPlan);
+struct ModelWorker(CapPlan);
 
 impl Worker for ModelWorker {
     fn host_sets(&self) -> ThreadSets {
@@ -33,12 +33,12 @@ impl Worker for ModelWorker {
     fn has_root_of(&self, _: &CallerState) -> bool {
         true
     }
-    fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {
+    fn narrow(&mut self, plan: &CapPlan) -> Enforcement {
         self.0.bounding = self.0.bounding & plan.bounding;
         self.0.inheritable = self.0.inheritable & plan.inheritable;
         Enforcement::Masks
     }
-    fn launch(&mut self, _: &Image) -> Result<Launched, LaunchFailure> {
+    fn launch(&mut self, _: &LaunchSpec) -> Result<Launched, LaunchFailure> {
         unreachable!("no helper is made in the model")
     }
     fn wait(&mut self, _: &mut dyn Watcher) -> Ended {
@@ -106,7 +106,7 @@ impl Scene {
     /// A worker's life, with the judgement of `Inner::run` and no helper.
     fn worker(&self, first: Call) {
         self.workers.up();
-        let mut worker = ModelWorker(SetsPlan { bounding: HOST.bounding, inheritable: HOST.inheritable });
+        let mut worker = ModelWorker(CapPlan { bounding: HOST.bounding, inheritable: HOST.inheritable });
         let mut cut = None;
         let mut served = 0;
         self.pool.serve(first, &self.clock, |call| {
@@ -114,14 +114,14 @@ impl Scene {
             saw(if served == 1 { "fresh" } else { "reused" });
             let values = self.sysctl.copy();
             let plan = masks::plan(&worker.host_sets(), values.bset, values.inheritable, call.own);
-            if !Cut::serves(&cut, plan) {
+            if !Narrowed::serves(&cut, plan) {
                 saw("handed over");
-                return Fate::HandOver;
+                return NextStep::HandOver;
             }
-            let _ = Cut::narrow(&mut cut, &mut worker, plan);
+            let _ = Narrowed::narrow(&mut cut, &mut worker, plan);
             assert_eq!(worker.0, plan, "launched with the masks as they were in one hold of their lock");
             self.launched.up();
-            Cut::fate(&cut, plan, values.generation, call.own.is_some())
+            Narrowed::fate(&cut, plan, values.generation, call.own.is_some())
         });
         self.ended.up();
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::cut::Fate;
-use super::super::khelper::{Job, Pool};
+use super::super::narrowing::NextStep;
 use super::super::pools::Pools;
+use super::super::workqueue::{Job, Pool};
 use super::clock::ModelClock;
 use super::{Count, explore_many, join, saw, spawn};
 use crate::abi::cap::CapSets;
@@ -69,7 +69,7 @@ impl Callers {
                     fresh = false;
                     assert_eq!(of.ids, Some([call.0; 6]), "served by a worker of another state");
                     callers.served.up();
-                    Fate::Idle(0)
+                    NextStep::Idle(0)
                 });
             }
             callers.live.down();

@@ -26,11 +26,11 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::errno::Errno;
 
 use super::caller::CallerState;
-use super::host::{Armed, Clock, Host, Micros, SetsPlan, Wake, Worker};
-use crate::abi::birth::{Enforcement, Stdin};
+use super::host::{Armed, CapPlan, Clock, Host, Micros, Wake, Worker};
+use crate::abi::actor::{ChainLink, Comm, Requester};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
-use crate::abi::who::{ChainLink, Comm, Requester};
+use crate::abi::launch_spec::{Enforcement, Stdin};
 
 pub use script::{FOREVER, Panics, Script};
 use worker::FakeWorker;
@@ -84,7 +84,7 @@ pub struct Launch {
     /// Whether it got `no_new_privs`.
     pub no_new_privs: bool,
     /// Its worker's sets: what the worker was cut down to, all cuts together.
-    pub sets: SetsPlan,
+    pub sets: CapPlan,
 }
 
 /// What the test can change about the machine.

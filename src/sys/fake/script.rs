@@ -1,7 +1,7 @@
 //! What becomes of the programs of a scripted host.
 
-use crate::abi::birth::NotEnforced;
 use crate::abi::cap::CapSets;
+use crate::abi::launch_spec::NotEnforced;
 use crate::abi::wait::WaitStatus;
 use crate::sys::host::{LaunchFailure, Micros};
 

@@ -6,19 +6,19 @@ use nix::errno::Errno;
 
 use super::world::{Helper, World};
 use super::{Launch, Panics, Script};
-use crate::abi::birth::{Enforcement, Image};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
+use crate::abi::launch_spec::{Enforcement, LaunchSpec};
 use crate::abi::wait::WaitStatus;
 use crate::sys::caller::CallerState;
-use crate::sys::host::{Ended, LaunchFailure, Launched, SetsPlan, Stream, Watcher, Worker};
+use crate::sys::host::{CapPlan, Ended, LaunchFailure, Launched, Stream, Watcher, Worker};
 
 pub(super) struct FakeWorker {
     world: Arc<World>,
     /// The sets of the thread that made it.
     host: ThreadSets,
     /// What is left after every cut.
-    sets: SetsPlan,
+    sets: CapPlan,
     /// The helper it launched last, and whether its output is read.
     last: Option<(i32, bool)>,
 }
@@ -40,7 +40,7 @@ impl FakeWorker {
         state.workers += 1;
         drop(state);
         world.changed.notify_all();
-        let sets = SetsPlan { bounding: host.bounding.at_most(), inheritable: host.inheritable.at_most() };
+        let sets = CapPlan { bounding: host.bounding.at_most(), inheritable: host.inheritable.at_most() };
         Ok(Box::new(Self { world: world.clone(), host, sets, last: None }))
     }
 
@@ -86,7 +86,7 @@ impl Worker for FakeWorker {
         caller.root.is_none_or(|root| self.world.lock().machine.root == Some(root.mount))
     }
 
-    fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {
+    fn narrow(&mut self, plan: &CapPlan) -> Enforcement {
         let enforced = self.world.lock().machine.enforcement;
         if enforced != Enforcement::Refused {
             self.sets.bounding = self.sets.bounding & plan.bounding;
@@ -95,7 +95,7 @@ impl Worker for FakeWorker {
         enforced
     }
 
-    fn launch(&mut self, image: &Image) -> Result<Launched, LaunchFailure> {
+    fn launch(&mut self, image: &LaunchSpec) -> Result<Launched, LaunchFailure> {
         let script = self.world.lock().scripts.get(image.path.as_bytes()).cloned();
         let script = script.ok_or(LaunchFailure::Exec(Errno::ENOENT))?;
         assert_ne!(script.panics, Some(Panics::InLaunch), "as the script says");

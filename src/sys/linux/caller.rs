@@ -8,8 +8,8 @@ use std::thread;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
 
 use super::{caps, proc};
-use crate::sys::born;
 use crate::sys::caller::{CallerState, Filters, NAMESPACES, Root};
+use crate::sys::startup_state;
 
 /// In /proc/thread-self/ns; the mount namespace is told by the root's mount.
 const NAMES: [&str; NAMESPACES] = ["cgroup", "ipc", "net", "uts", "pid_for_children", "time_for_children"];
@@ -47,7 +47,7 @@ fn filters(count: Option<u32>) -> Filters {
     match count {
         None => Filters::Unreadable,
         Some(0) => Filters::Initial,
-        Some(count) if born::filters() == Some(count) => Filters::Initial,
+        Some(count) if startup_state::filters() == Some(count) => Filters::Initial,
         Some(count) => Filters::Added { thread: thread::current().id(), count },
     }
 }

@@ -7,8 +7,8 @@
 use nix::errno::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
-use crate::abi::birth::{Enforcement, SetsPlan};
 use crate::abi::cap::{CapMask, Capability, ReadSet, ThreadSets};
+use crate::abi::launch_spec::{CapPlan, Enforcement};
 
 use super::proc;
 
@@ -35,7 +35,7 @@ pub(super) fn known_to_the_kernel() -> Option<CapMask> {
 /// `Masks`: the bounding and the inheritable set lie within the plan and the ambient set is empty; exec then gives no
 /// more than bounding ∪ inheritable, to root too. `NoNewPrivs`: the thread's own sets lie within the plan; exec adds
 /// nothing to them if the caller also sets no_new_privs. `Refused`: neither could be seen.
-pub(super) fn narrow(plan: &SetsPlan) -> Enforcement {
+pub(super) fn narrow(plan: &CapPlan) -> Enforcement {
     let before = read_back();
     // Every step may fail or be faked; only what is read back afterwards counts.
     drop_from_bounding(plan.bounding, &before);
@@ -50,7 +50,7 @@ pub(super) fn narrow(plan: &SetsPlan) -> Enforcement {
     if own && inherits_within(&now, plan) { Enforcement::NoNewPrivs } else { Enforcement::Refused }
 }
 
-fn inherits_within(now: &ThreadSets, plan: &SetsPlan) -> bool {
+fn inherits_within(now: &ThreadSets, plan: &CapPlan) -> bool {
     now.inheritable.is_within(plan.inheritable) && now.ambient.is_within(CapMask::EMPTY)
 }
 

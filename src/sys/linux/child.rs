@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use libc::{c_char, c_int, c_long, c_void};
 
-use crate::abi::birth::Rlimit;
+use crate::abi::launch_spec::Rlimit;
 
 use super::close::close_from;
 use super::dispositions::{SIGSET_BYTES, Signals, reset_signal_actions};

@@ -85,6 +85,6 @@ mod tests {
     #[test]
     fn umh_14_a_process_that_is_no_child_is_never_signalled() {
         assert!(!is_unreaped_child(1) || nix::unistd::getppid().as_raw() != 1);
-        assert_eq!(super::super::machine::kill(nix::unistd::getppid().as_raw(), 0), Err(Errno::ESRCH));
+        assert_eq!(super::super::sigchld::kill(nix::unistd::getppid().as_raw(), 0), Err(Errno::ESRCH));
     }
 }

@@ -10,8 +10,8 @@ use libc::{c_char, c_int};
 use nix::errno::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::abi::birth::{NotEnforced, Rlimit};
 use crate::abi::error::SysError;
+use crate::abi::launch_spec::{NotEnforced, Rlimit};
 use crate::abi::mutation::{self, Mutation};
 
 use super::child::{NO_STEP, Report, Shared, Step, child, kept};
@@ -42,7 +42,7 @@ pub(super) struct Order<'a> {
 }
 
 /// A helper that runs.
-pub(super) struct Born {
+pub(super) struct Child {
     pub(super) pid: i32,
     /// Its pidfd, in this worker's table; -1 where the kernel gave none.
     pub(super) pidfd: c_int,
@@ -53,7 +53,7 @@ pub(super) struct Born {
 }
 
 /// Why it does not.
-pub(super) enum Stillborn {
+pub(super) enum SpawnError {
     /// No process was made: the call that failed.
     Process(SysError),
     /// The process failed at a step, and is reaped.
@@ -62,13 +62,13 @@ pub(super) enum Stillborn {
 
 /// Makes the process and returns when its exec has succeeded or failed. `status` is this thread's /proc status, which
 /// tells the signals that are ignored.
-pub(super) fn launch(cloner: &mut Cloner, status: &ProcFile, order: &Order<'_>) -> Result<Born, Stillborn> {
+pub(super) fn launch(cloner: &mut Cloner, status: &ProcFile, order: &Order<'_>) -> Result<Child, SpawnError> {
     if order.memory_is_shared && !order.unwanted.any() {
         return in_memory(Memory::Shared, cloner, status, order);
     }
     match in_memory(Memory::Own, cloner, status, order) {
         // There is no room for a copy of the host's memory: its attributes stay.
-        Err(Stillborn::Process(e)) if order.memory_is_shared && e.errno == Errno::ENOMEM => {
+        Err(SpawnError::Process(e)) if order.memory_is_shared && e.errno == Errno::ENOMEM => {
             let mut born = in_memory(Memory::Shared, cloner, status, order)?;
             born.not_enforced.extend(order.unwanted.names());
             Ok(born)
@@ -77,14 +77,14 @@ pub(super) fn launch(cloner: &mut Cloner, status: &ProcFile, order: &Order<'_>) 
     }
 }
 
-fn in_memory(memory: Memory, cloner: &mut Cloner, status: &ProcFile, order: &Order<'_>) -> Result<Born, Stillborn> {
+fn in_memory(memory: Memory, cloner: &mut Cloner, status: &ProcFile, order: &Order<'_>) -> Result<Child, SpawnError> {
     let pointers = |strings: &[CString]| -> Vec<*const c_char> {
         strings.iter().map(|s| s.as_ptr()).chain(std::iter::once(ptr::null())).collect()
     };
     let (argv, envp) = (pointers(order.argv), pointers(order.envp));
     let pipe = match memory {
         Memory::Shared => None,
-        Memory::Own => Some(report_pipe().map_err(Stillborn::Process)?),
+        Memory::Own => Some(report_pipe().map_err(SpawnError::Process)?),
     };
     let mut shared = Shared {
         path: order.path.as_ptr(),
@@ -117,7 +117,7 @@ fn in_memory(memory: Memory, cloner: &mut Cloner, status: &ProcFile, order: &Ord
     // SAFETY: `child` reads only `shared` and what it points to, all alive until the end of this function; `spawn`
     // returns when the child has left this memory, or the child has a copy. It keeps to raw system calls.
     let made = unsafe { cloner.spawn(memory, child, prepare) };
-    let made = made.map_err(|e| Stillborn::Process(SysError::new("clone", e)))?;
+    let made = made.map_err(|e| SpawnError::Process(SysError::new("clone", e)))?;
     let report = match pipe {
         None => shared.report(),
         Some((ours, theirs)) => {
@@ -132,7 +132,7 @@ fn in_memory(memory: Memory, cloner: &mut Cloner, status: &ProcFile, order: &Ord
 fn report_pipe() -> Result<(OwnedFd, OwnedFd), SysError> {
     let failed = |e: rustix::io::Errno| SysError::new("pipe2", Errno::from_raw(e.raw_os_error()));
     let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
-    Ok((ours, super::ready::above_two(theirs)?))
+    Ok((ours, super::worker_setup::above_two(theirs)?))
 }
 
 /// The last report before the end of the pipe, which comes with exec or the child's end.
@@ -150,7 +150,7 @@ fn read_report(pipe: OwnedFd) -> Report {
     }
 }
 
-fn answer(made: &Made, memory: Memory, report: Report) -> Result<Born, Stillborn> {
+fn answer(made: &Made, memory: Memory, report: Report) -> Result<Child, SpawnError> {
     if let Some(step) = Step::from_raw(report.step) {
         // Its status is never looked at (UMH-3).
         reap(made.pid);
@@ -158,7 +158,7 @@ fn answer(made: &Made, memory: Memory, report: Report) -> Result<Born, Stillborn
             // SAFETY: the pidfd that clone made, used nowhere else.
             unsafe { libc::close(made.pidfd) };
         }
-        return Err(Stillborn::Step(step, Errno::from_raw(report.errno)));
+        return Err(SpawnError::Step(step, Errno::from_raw(report.errno)));
     }
     let names = [
         (kept::OOM_SCORE_ADJ, NotEnforced::OomScoreAdj),
@@ -168,17 +168,17 @@ fn answer(made: &Made, memory: Memory, report: Report) -> Result<Born, Stillborn
         (kept::MEMORY_MERGE, NotEnforced::MemoryMerge),
     ];
     let not_enforced = names.into_iter().filter_map(|(bit, name)| (report.kept & bit != 0).then_some(name)).collect();
-    Ok(Born { pid: made.pid, pidfd: made.pidfd, memory, not_enforced })
+    Ok(Child { pid: made.pid, pidfd: made.pidfd, memory, not_enforced })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sys::linux::clone::shares_memory;
-    use crate::sys::linux::ready::null;
+    use crate::sys::linux::worker_setup::null;
 
     /// Launches, as on a machine that shares memory or does not; the descriptor of its stdout has what it wrote.
-    fn try_launch(argv: &[&str], memory_is_shared: bool, clone3: bool) -> Result<(Born, String), Stillborn> {
+    fn try_launch(argv: &[&str], memory_is_shared: bool, clone3: bool) -> Result<(Child, String), SpawnError> {
         let argv: Vec<CString> = argv.iter().map(|a| CString::new(*a).unwrap()).collect();
         let (mut ours, theirs) = std::io::pipe().unwrap();
         let null = null().unwrap();
@@ -253,7 +253,7 @@ mod tests {
             assert_eq!((text.as_str(), born.not_enforced), ("hello\n", vec![]), "{shared} {clone3}");
             for (path, errno) in [("/nonexistent", Errno::ENOENT), ("/etc/passwd", Errno::EACCES)] {
                 match try_launch(&[path], shared, clone3).err().unwrap() {
-                    Stillborn::Step(Step::Exec, e) => assert_eq!(e, errno, "{shared} {clone3}"),
+                    SpawnError::Step(Step::Exec, e) => assert_eq!(e, errno, "{shared} {clone3}"),
                     _ => panic!("{path}: not a failed exec"),
                 }
             }

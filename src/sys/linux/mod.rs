@@ -14,12 +14,12 @@ mod inherited;
 mod keyring;
 mod launch;
 mod loading;
-mod machine;
 mod path;
 mod proc;
-mod ready;
 mod reap;
+mod sigchld;
 mod worker;
+mod worker_setup;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -28,9 +28,9 @@ use nix::errno::Errno;
 
 use super::caller::CallerState;
 use super::host::{Armed, Clock, Host, Micros, Wake, Worker};
+use crate::abi::actor::{ChainLink, Requester};
 use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::error::SysError;
-use crate::abi::who::{ChainLink, Requester};
 
 /// This machine.
 #[derive(Debug)]
@@ -93,16 +93,16 @@ impl Host for LinuxHost {
         proc::this_process()
     }
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError> {
-        machine::check_sigchld(fix)
+        sigchld::check_sigchld(fix)
     }
     fn detach_root(&self) {
-        ready::detach_root();
+        worker_setup::detach_root();
     }
     fn worker(&self) -> Result<Box<dyn Worker>, SysError> {
         Ok(Box::new(worker::LinuxWorker::new()?))
     }
     fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno> {
-        machine::kill(pid, signal)
+        sigchld::kill(pid, signal)
     }
     fn wait_for_group(&self, leader: i32, until: Micros) -> Vec<i32> {
         group::wait(&self.clock, leader, until)

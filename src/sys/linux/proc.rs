@@ -4,8 +4,8 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
+use crate::abi::actor::{ChainLink, Comm, Requester};
 use crate::abi::cap::{CapMask, CapSets};
-use crate::abi::who::{ChainLink, Comm, Requester};
 
 /// The longest chain that is followed.
 const CHAIN: usize = 64;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::abi::birth::{Enforcement, Image, NotEnforced, SessionKeyring, SetsPlan, Stdin};
 use crate::abi::cap::ThreadSets;
 use crate::abi::error::SysError;
+use crate::abi::launch_spec::{CapPlan, Enforcement, LaunchSpec, NotEnforced, SessionKeyring, Stdin};
 use crate::sys::attributes;
 use crate::sys::caller::CallerState;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Watcher, Worker};
@@ -20,11 +20,11 @@ use super::child::Step;
 use super::clone::{Cloner, Memory, shares_memory};
 use super::inherited::memory::HostMemory;
 use super::inherited::reset_thread;
-use super::launch::{Order, Stillborn, launch};
+use super::launch::{Order, SpawnError, launch};
 use super::loading::{self, Progress};
 use super::proc::ProcFile;
-use super::ready::Table;
-use super::{caller, caps, keyring, proc, ready, reap};
+use super::worker_setup::Table;
+use super::{caller, caps, keyring, proc, reap, worker_setup};
 
 /// Both outputs: ours to read, the helper's to write.
 type Pipes = [(OwnedFd, OwnedFd); 2];
@@ -33,7 +33,7 @@ fn pipes() -> Result<Pipes, SysError> {
     let pipe = || -> Result<_, SysError> {
         let made = pipe_with(PipeFlags::CLOEXEC);
         let (ours, theirs) = made.map_err(|e| SysError::new("pipe2", Errno::from_raw(e.raw_os_error())))?;
-        Ok((ours, ready::above_two(theirs)?))
+        Ok((ours, worker_setup::above_two(theirs)?))
     };
     Ok([pipe()?, pipe()?])
 }
@@ -63,13 +63,13 @@ impl LinuxWorker {
     pub(super) fn new() -> Result<Self, SysError> {
         let host = caps::of_this_thread();
         let memory_is_shared = shares_memory()?;
-        let table = ready::own_table()?;
+        let table = worker_setup::own_table()?;
         let keep = table == Table::Own;
         Ok(Self {
             host,
             not_enforced: reset_thread(),
             table,
-            null: ready::null()?,
+            null: worker_setup::null()?,
             memory_is_shared,
             memory: HostMemory::new(keep),
             oom_score_adj: ProcFile::new("/proc/self/oom_score_adj", keep),
@@ -105,11 +105,11 @@ impl Worker for LinuxWorker {
         caller.root.is_none_or(|root| caller::root() == Some(root))
     }
 
-    fn narrow(&mut self, plan: &SetsPlan) -> Enforcement {
+    fn narrow(&mut self, plan: &CapPlan) -> Enforcement {
         caps::narrow(plan)
     }
 
-    fn launch(&mut self, image: &Image) -> Result<Launched, LaunchFailure> {
+    fn launch(&mut self, image: &LaunchSpec) -> Result<Launched, LaunchFailure> {
         if !self.fresh_keyring {
             self.fresh_keyring = keyring::leave_session_keyring();
         }
@@ -194,15 +194,15 @@ fn stdin(stdin: &Stdin) -> Result<Option<Arc<OwnedFd>>, SysError> {
         .map_err(|e| SysError::new("memfd_create", Errno::from_raw(e.raw_os_error())))?;
     let mut file = fs::File::from(fd);
     file.write_all(data).and_then(|()| file.rewind()).map_err(|e| io("write of the helper's stdin", &e))?;
-    ready::above_two(file.into()).map(Arc::new).map(Some)
+    worker_setup::above_two(file.into()).map(Arc::new).map(Some)
 }
 
-fn failure(stillborn: Stillborn) -> LaunchFailure {
+fn failure(stillborn: SpawnError) -> LaunchFailure {
     match stillborn {
-        Stillborn::Step(Step::Exec, errno) => LaunchFailure::Exec(errno),
-        Stillborn::Step(Step::NoNewPrivs, _) => LaunchFailure::NotConfined,
-        Stillborn::Process(e) => LaunchFailure::Process(e),
-        Stillborn::Step(step, errno) => {
+        SpawnError::Step(Step::Exec, errno) => LaunchFailure::Exec(errno),
+        SpawnError::Step(Step::NoNewPrivs, _) => LaunchFailure::NotConfined,
+        SpawnError::Process(e) => LaunchFailure::Process(e),
+        SpawnError::Step(step, errno) => {
             let what = match step {
                 Step::Setsid => "setsid in the helper",
                 Step::Close => "closing the host's files in the helper",

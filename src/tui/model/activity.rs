@@ -2,13 +2,13 @@
 //! stay in the engine: the screen holds a window of rows and the one record under the cursor.
 
 use crate::abi::escape::screen;
-use crate::engine::record::State;
-use crate::policy::access::Globs;
-use crate::sys::host::Micros;
+use crate::abi::record::State;
+use crate::abi::time::Micros;
+use crate::policy::authorize::Globs;
 
 use super::field::Field;
-use super::look::{Answer, Detail, Question, Row, Target};
 use super::query::{Query, Sort, Which};
+use super::record_page::{Detail, PageRequest, RecordPage, Row, Target};
 
 /// How many of those that got TERM are remembered.
 const TERMS: usize = 64;
@@ -53,7 +53,7 @@ pub struct Activity {
     /// Nothing new is shown; how many requests there were when it began.
     pub paused: Option<u64>,
     /// What was read last.
-    pub answer: Answer,
+    pub answer: RecordPage,
     /// The row at the top of the screen.
     pub top: usize,
     /// The row under the cursor and its request.
@@ -79,7 +79,7 @@ impl Default for Activity {
             reverse: false,
             follow: true,
             paused: None,
-            answer: Answer::default(),
+            answer: RecordPage::default(),
             top: 0,
             at: None,
             had_term: Vec::new(),
@@ -182,7 +182,7 @@ impl Activity {
 
     /// What is to be asked now, if anything has changed since the last question and that was answered. `seq` is the
     /// engine's; `tick` moves while a row under the cursor does so by itself.
-    pub fn ask(&mut self, seq: u64, rows: usize, now: Micros) -> Option<Question> {
+    pub fn ask(&mut self, seq: u64, rows: usize, now: Micros) -> Option<PageRequest> {
         let query = self.query();
         let still = self.paused.is_some();
         let seq = if still { 0 } else { seq };
@@ -204,14 +204,14 @@ impl Activity {
             (_, None, Some((index, id))) => Target::Near { id, index, by: 0 },
             _ => Target::First,
         };
-        let question = Question { query, still, target, around: asked.around };
+        let question = PageRequest { query, still, target, around: asked.around };
         self.asked = Some(asked);
         self.in_flight = true;
         Some(question)
     }
 
     /// Takes an answer in. Where the cursor was moved since, it stays where it was moved to.
-    pub fn take(&mut self, answer: Answer) {
+    pub fn take(&mut self, answer: RecordPage) {
         self.in_flight = false;
         if answer.trouble.is_some() {
             self.answer.trouble = answer.trouble;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::abi::cap::{CapMask, Capability};
+use crate::abi::depth::Depth;
+use crate::abi::snapshot::Snapshot;
+use crate::abi::time::Micros;
 use crate::control::MaskKnob;
-use crate::engine::snapshot::Snapshot;
-use crate::policy::gate::Depth;
-use crate::sys::host::Micros;
 use crate::tui::keymap::Context;
 use crate::tui::msg::Ticket;
 

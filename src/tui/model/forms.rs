@@ -9,7 +9,7 @@ use crate::abi::wait::WaitMode;
 use crate::control::Call;
 use crate::tui::msg::Ticket;
 
-use super::args;
+use super::argv_text;
 use super::field::Field;
 
 /// The most requests that one dialog submits.
@@ -113,7 +113,7 @@ impl CallForm {
         if path.contains(&0) {
             return Err((0, "the path holds a NUL byte: a C string ends there".into()));
         }
-        let args = args::split(self.args.bytes()).map_err(|why| (1, why))?;
+        let args = argv_text::split(self.args.bytes()).map_err(|why| (1, why))?;
         let mask = |at: usize| {
             let text = self.masks[at].bytes();
             if text.is_empty() {

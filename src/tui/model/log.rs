@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::abi::escape::screen;
-use crate::engine::event::Level;
+use crate::abi::event::Level;
 use crate::tui::text;
 
 use super::field::Field;

@@ -48,7 +48,7 @@ fn of(knob: MaskKnob, mask: CapMask, known: CapMask) -> [Form; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::fixture::{KNOWN, model, snapshot};
+    use crate::tui::testing::fixtures::{KNOWN, model, snapshot};
 
     #[test]
     fn every_form_of_the_draft_not_of_what_is_live() {

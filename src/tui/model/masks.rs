@@ -2,8 +2,8 @@
 
 use crate::abi::cap::{CapMask, Capability};
 use crate::abi::escape::screen;
+use crate::abi::snapshot::Snapshot;
 use crate::control::{Key, MaskKnob};
-use crate::engine::snapshot::Snapshot;
 
 use super::field::Field;
 
@@ -232,14 +232,14 @@ pub fn last(snapshot: &Snapshot) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::fixture;
+    use crate::tui::testing::fixtures;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn a_rebase_keeps_what_the_draft_changes(live0 in any::<u64>(), draft in any::<u64>(), live1 in any::<u64>()) {
             let [live0, draft, live1] = [live0, draft, live1].map(CapMask::from_bits);
-            let mut masks = Masks::new(&fixture::snapshot());
+            let mut masks = Masks::new(&fixtures::snapshot());
             masks.set(MaskKnob::Bset, draft);
             masks.rebase(MaskKnob::Bset, live0, live1);
             let new = masks.draft(MaskKnob::Bset);
@@ -263,8 +263,8 @@ mod tests {
     #[test]
     fn steps_are_undone_and_redone_and_follow_live() {
         let of = CapMask::from_bits;
-        let mut masks = Masks::new(&fixture::snapshot());
-        let full = fixture::KNOWN;
+        let mut masks = Masks::new(&fixtures::snapshot());
+        let full = fixtures::KNOWN;
         masks.set(MaskKnob::Bset, full.minus(of(1)));
         masks.set(MaskKnob::Bset, full.minus(of(3)));
         masks.set(MaskKnob::Inheritable, of(0));
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_filter_looks_at_names_and_words_and_the_cursor_stays_among_them() {
-        let s = fixture::snapshot();
+        let s = fixtures::snapshot();
         let mut masks = Masks::new(&s);
         masks.filter = Field::new(b"Net ADMIN");
         assert_eq!(masks.shown(s.known), CapMask::from_bits(1 << 12));

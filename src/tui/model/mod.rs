@@ -1,31 +1,31 @@
 //! Everything the screen shows, and nothing else.
 
 pub mod activity;
-pub mod args;
+pub mod argv_text;
+pub mod command_line;
 pub mod dialog;
 pub mod field;
 mod focus;
 pub mod forms;
-pub mod line;
 pub mod log;
-pub mod look;
 pub mod mask_forms;
 pub mod masks;
 pub mod presets;
 pub mod query;
+pub mod record_page;
 pub mod records;
 pub mod rehearse;
-pub mod spark;
+pub mod sparkline;
 pub mod warnings;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::control::words::Mood;
+use crate::abi::snapshot::Snapshot;
+use crate::abi::time::Micros;
+use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key, MaskKnob};
-use crate::engine::snapshot::Snapshot;
-use crate::sys::host::Micros;
-use crate::sys::local::Local;
+use crate::sys::local_time::Local;
 
 use super::Options;
 use super::keymap::Keymap;
@@ -33,14 +33,14 @@ use super::msg::{Effect, Ticket};
 use super::terminal_type::Clipboard;
 use super::theme::Theme;
 use activity::Activity;
+use command_line::Line;
 use dialog::Dialog;
 use forms::{CallForm, ModuleForm};
-use line::Line;
 use log::Log;
 use masks::Masks;
 use rehearse::RehearseForm;
-use spark::Spark;
-use warnings::Away;
+use sparkline::Spark;
+use warnings::Dismissed;
 
 /// The screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Tab {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// What to make of it.
-    pub mood: Mood,
+    pub mood: Severity,
     /// The sentence, escaped.
     pub text: String,
     /// How many dialogs stood in front of the screen when it was said.
@@ -93,17 +93,17 @@ pub struct Batch {
     /// How often each ending came.
     pub tally: BTreeMap<String, u32>,
     /// The worst of them.
-    pub worst: Option<Mood>,
+    pub worst: Option<Severity>,
 }
 
 impl Batch {
     /// What to make of all of them, that one included.
-    pub fn take(&mut self, mood: Mood) -> Mood {
-        let rank = |mood: &Mood| match mood {
-            Mood::Good => 0,
-            Mood::Quiet => 1,
-            Mood::Warned => 2,
-            Mood::Bad => 3,
+    pub fn take(&mut self, mood: Severity) -> Severity {
+        let rank = |mood: &Severity| match mood {
+            Severity::Good => 0,
+            Severity::Quiet => 1,
+            Severity::Warned => 2,
+            Severity::Bad => 3,
         };
         *self.worst.insert(self.worst.map_or(mood, |worst| std::cmp::max_by_key(worst, mood, rank)))
     }
@@ -183,7 +183,7 @@ pub struct Model {
     /// Knobs that somebody else changed and when, newest first.
     pub notices: Vec<(Micros, String)>,
     /// Warnings that were taken away.
-    pub away: Away,
+    pub away: Dismissed,
     /// The wall clock as the operator reads it: `12:03:44`.
     pub local: fn(SystemTime) -> String,
     /// What was typed to ask for a module.
@@ -224,7 +224,7 @@ impl Model {
             path_warnings: Vec::new(),
             path_looked: 0,
             notices: Vec::new(),
-            away: Away::default(),
+            away: Dismissed::default(),
             local: |time| Local::of(time).map_or_else(String::new, |local| local.clock()),
             module: ModuleForm::default(),
             call: CallForm::default(),
@@ -272,7 +272,7 @@ impl Model {
     }
 
     /// Says something.
-    pub fn say(&mut self, mood: Mood, text: impl Into<String>) {
+    pub fn say(&mut self, mood: Severity, text: impl Into<String>) {
         let depth = self.dialogs.len();
         self.status = Some(Status { mood, text: warnings::screen_again(&text.into()), depth });
     }

@@ -46,7 +46,7 @@ fn one(value: &DeValue<'_>, known: CapMask) -> Option<Preset> {
 mod tests {
     use super::*;
     use crate::abi::cap::Capability;
-    use crate::tui::fixture::KNOWN;
+    use crate::tui::testing::fixtures::KNOWN;
 
     #[test]
     fn every_preset_of_the_file_means_something() {

@@ -1,9 +1,9 @@
 //! Which records are looked at, and in what order.
 
 use crate::abi::escape::screen;
-use crate::control::words::ended_in_words;
-use crate::engine::record::{Args, Outcome, Record, State};
-use crate::policy::access::Globs;
+use crate::abi::record::{Args, Outcome, Record, State};
+use crate::control::text::outcome::ended_in_words;
+use crate::policy::authorize::Globs;
 
 /// Which endings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -177,12 +177,12 @@ fn searched(r: &Record) -> String {
 mod tests {
     use super::*;
     use crate::abi::error::Stage;
-    use crate::tui::fixture;
+    use crate::tui::testing::fixtures;
     use nix::errno::Errno;
 
     #[test]
     fn words_globs_and_outcomes_all_have_to_fit() {
-        let r = fixture::record(7, b"usb-storage", 256);
+        let r = fixtures::record(7, b"usb-storage", 256);
         let of = |words: &str, globs: &[u8], which| Query {
             words: words.split_whitespace().map(str::to_owned).collect(),
             globs: Globs::parse(globs).unwrap(),
@@ -200,10 +200,10 @@ mod tests {
         ] {
             assert_eq!(of(words, globs, which).fits(&r), fits, "{words} {globs:?} {which:?}");
         }
-        let refused = fixture::refused(8, b"x\x1b", Stage::Gate, Errno::EBUSY, "why");
+        let refused = fixtures::refused(8, b"x\x1b", Stage::Gate, Errno::EBUSY, "why");
         assert!(of("gate x\\x1b", b"", Which::Refused).fits(&refused));
         // A call of a helper has no module's name.
-        let mut call = fixture::record(9, b"x", 0);
+        let mut call = fixtures::record(9, b"x", 0);
         call.module = None;
         assert!(!of("", b"*", Which::All).fits(&call));
         call.args = Args::List(vec![b"/bin/sh"[..].into(), b"--frob"[..].into()].into());
@@ -221,7 +221,7 @@ mod tests {
             Outcome::Noop,
             Outcome::Lost,
         ] {
-            let record = Record { outcome, ..fixture::record(1, b"x", 256) };
+            let record = Record { outcome, ..fixtures::record(1, b"x", 256) };
             let found = Which::ALL.iter().filter(|which| which.fits(&record)).count();
             assert!(found >= 2, "{outcome:?}");
         }

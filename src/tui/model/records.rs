@@ -8,10 +8,10 @@ use std::sync::Arc;
 use nix::sys::signal::Signal;
 
 use crate::abi::mask::MaskExpr;
+use crate::abi::record::{Args, Kind, Record};
 use crate::abi::subprocess::HELPER_ENV;
 use crate::abi::wait::WaitMode;
 use crate::control::{Call, Command};
-use crate::engine::record::{Args, Kind, Record};
 use crate::tui::msg::Ticket;
 
 use super::field::Field;
@@ -238,11 +238,11 @@ impl SaveForm {
 mod tests {
     use super::*;
     use crate::abi::cap::CapMask;
-    use crate::tui::fixture;
+    use crate::tui::testing::fixtures;
 
     #[test]
     fn the_same_is_asked_again() {
-        let module = Repeat::of(Arc::new(fixture::record(1, b"x\xff", 0))).unwrap();
+        let module = Repeat::of(Arc::new(fixtures::record(1, b"x\xff", 0))).unwrap();
         assert!(matches!(module.command, Command::RequestModule { name, wait: true } if name == b"x\xff"));
         let list = |args: &[&[u8]]| Args::List(args.iter().map(|a| Box::from(*a)).collect());
         let env = |more: &[&[u8]]| -> Arc<[Box<[u8]>]> {
@@ -257,7 +257,7 @@ mod tests {
             env: env(&[b"A=1"]),
             wait: WaitMode::EXEC,
             own: Some(Box::new((one, CapMask::EMPTY))),
-            ..fixture::record(2, b"", 0)
+            ..fixtures::record(2, b"", 0)
         };
         let Command::Call(call) = Repeat::of(Arc::new(helper.clone())).unwrap().command else { panic!() };
         assert_eq!(

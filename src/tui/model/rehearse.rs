@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::abi::birth::Enforcement;
 use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::launch_spec::Enforcement;
 use crate::abi::mask::MaskExpr;
 use crate::abi::module::ModuleName;
+use crate::abi::record::Record;
 use crate::abi::wait::WaitMode;
-use crate::control::words::ended_in_words;
+use crate::control::text::outcome::ended_in_words;
 use crate::control::{Call, Command};
-use crate::engine::record::Record;
 use crate::tui::msg::Ticket;
 
-use super::args;
+use super::argv_text;
 use super::field::Field;
 use super::forms::{Wrong, say};
 use super::masks::{list, size};
@@ -119,7 +119,7 @@ impl RehearseForm {
     /// What it is called (escaped), and the command for a run under these masks (`None`: the live ones).
     pub fn check(&self, modprobe: &[u8]) -> Result<(String, Run), Wrong> {
         let call = |path: &[u8], args: Vec<Vec<u8>>| {
-            let title = args::join(std::iter::once(path).chain(args.iter().map(Vec::as_slice)));
+            let title = argv_text::join(std::iter::once(path).chain(args.iter().map(Vec::as_slice)));
             (title, Run::Call(path.to_vec(), args))
         };
         match self.subject {
@@ -138,7 +138,7 @@ impl RehearseForm {
                 if !path.starts_with(b"/") || path.contains(&0) {
                     return Err((1, "give the program's whole path, from `/`, without a NUL byte".into()));
                 }
-                let args = args::split(self.args.bytes()).map_err(|why| (2, why))?;
+                let args = argv_text::split(self.args.bytes()).map_err(|why| (2, why))?;
                 Ok(call(path, args))
             }
         }
@@ -297,8 +297,8 @@ pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::record::Output;
-    use crate::tui::fixture::{KNOWN, record};
+    use crate::abi::record::Output;
+    use crate::tui::testing::fixtures::{KNOWN, record};
 
     #[test]
     fn what_differs_is_said_and_nothing_else() {

@@ -3,12 +3,12 @@
 
 use std::cmp::Reverse;
 
-use crate::abi::birth::Enforcement;
 use crate::abi::escape::screen;
-use crate::control::words::{Mood, title};
-use crate::engine::event::Level;
-use crate::engine::snapshot::{DRAIN_FAILED, LogLine, RUNAWAY};
-use crate::sys::host::Micros;
+use crate::abi::event::Level;
+use crate::abi::launch_spec::Enforcement;
+use crate::abi::snapshot::{DRAIN_FAILED, LogLine, RUNAWAY};
+use crate::abi::time::Micros;
+use crate::control::text::outcome::{Severity, title};
 
 use super::Model;
 use crate::tui::keymap::Action;
@@ -17,7 +17,7 @@ use crate::tui::keymap::Action;
 #[derive(Debug)]
 pub struct Warning {
     /// How urgent it is.
-    pub mood: Mood,
+    pub mood: Severity,
     /// When it was last and what, escaped.
     pub text: String,
     at: Micros,
@@ -40,12 +40,12 @@ enum About {
 }
 
 /// How masks can fail to hold as they should, and how urgent that is.
-const UNENFORCED: [(Enforcement, Mood); 2] =
-    [(Enforcement::Refused, Mood::Bad), (Enforcement::NoNewPrivs, Mood::Warned)];
+const UNENFORCED: [(Enforcement, Severity); 2] =
+    [(Enforcement::Refused, Severity::Bad), (Enforcement::NoNewPrivs, Severity::Warned)];
 
 /// What was taken away.
 #[derive(Clone, Debug, Default)]
-pub struct Away {
+pub struct Dismissed {
     /// Refusals by the limit that are no news.
     refused: u64,
     /// Lines of the log, each up to a time.
@@ -54,7 +54,7 @@ pub struct Away {
     unenforced: [u64; UNENFORCED.len()],
 }
 
-impl Away {
+impl Dismissed {
     fn hides(&self, line: &LogLine) -> bool {
         self.lines.iter().any(|(text, at)| *text == line.text && line.at <= *at)
     }
@@ -67,16 +67,16 @@ pub fn all(model: &Model) -> Vec<Warning> {
         let edits = || format!(" ({} edits the path)", model.keys.key(Action::Path));
         let way_out = if model.options.read_only { String::new() } else { edits() };
         let text = format!("kernel.modprobe: {}{way_out}", screen_again(warning));
-        out.push(Warning { mood: Mood::Warned, text, at: model.path_looked, about: About::Path(at) });
+        out.push(Warning { mood: Severity::Warned, text, at: model.path_looked, about: About::Path(at) });
     }
     not_enforced(model, &mut out);
     runaway(model, &mut out);
     lines(model, &mut out);
     for (n, (at, notice)) in model.notices.iter().enumerate() {
         let text = format!("{} {notice}", model.clock(*at));
-        out.push(Warning { mood: Mood::Warned, text, at: *at, about: About::Notice(n) });
+        out.push(Warning { mood: Severity::Warned, text, at: *at, about: About::Notice(n) });
     }
-    out.sort_by_key(|warning| (warning.mood != Mood::Bad, Reverse(warning.at)));
+    out.sort_by_key(|warning| (warning.mood != Severity::Bad, Reverse(warning.at)));
     out
 }
 
@@ -93,7 +93,7 @@ fn runaway(model: &Model, out: &mut Vec<Warning>) {
     let more = if model.away.refused > 0 { " more" } else { "" };
     let when = model.clock(at);
     let text = format!("{when} runaway loop? {refused}{more} refused by the limit: too many requests at once");
-    out.push(Warning { mood: Mood::Bad, text, at, about: About::Runaway });
+    out.push(Warning { mood: Severity::Bad, text, at, about: About::Runaway });
 }
 
 /// What the log has at warning or above; the same line again is counted.
@@ -106,7 +106,7 @@ fn lines(model: &Model, out: &mut Vec<Warning>) {
         }
     }
     for (line, times) in lines {
-        let mood = if line.level >= Level::Error { Mood::Bad } else { Mood::Warned };
+        let mood = if line.level >= Level::Error { Severity::Bad } else { Severity::Warned };
         let times = if times > 1 { format!(" (×{times})") } else { String::new() };
         let text = format!("{} {}{times}", model.clock(line.at), screen_again(&line.text));
         let about = if line.text.starts_with(RUNAWAY) { About::Runaway } else { About::Line(line.text.clone()) };

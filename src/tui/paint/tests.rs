@@ -9,11 +9,11 @@ use vt100::Parser;
 use super::super::view;
 use super::stream::foreign;
 use super::*;
-use crate::tui::drawn::{page, row};
 use crate::tui::msg::{Effect, Msg};
+use crate::tui::testing::render::{page, row};
+use crate::tui::testing::{arbitrary, fixtures};
 use crate::tui::text;
 use crate::tui::update::update;
-use crate::tui::{fixture, hostile};
 
 #[test]
 fn screen_passes_a_copy_on_in_pieces() {
@@ -126,7 +126,7 @@ impl Seen {
 /// or after, also where synchronized updates are unknown.
 #[test]
 fn a_page_is_painted_over_and_never_blank_between() {
-    let mut model = fixture::model(fixture::snapshot(), 80, 24);
+    let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
     let mut shown = Seen::new(&model);
     shown.take(&mut model, Msg::Tick(1));
     for (columns, rows) in [(80, 24), (100, 30), (70, 20)] {
@@ -159,12 +159,12 @@ proptest! {
     /// where it could do something, and the terminal shows what was drawn.
     #[test]
     fn nothing_but_the_painters_own_reaches_the_terminal(
-        messages in proptest::collection::vec(hostile::messages(), 1..60),
+        messages in proptest::collection::vec(arbitrary::messages(), 1..60),
         tab in 0usize..4,
         columns in 2u16..210,
         rows in 1u16..65,
     ) {
-        let mut model = fixture::model(fixture::snapshot(), columns, rows);
+        let mut model = fixtures::model(fixtures::snapshot(), columns, rows);
         model.tab = crate::tui::model::Tab::ALL[tab];
         let mut shown = Seen::new(&model);
         for msg in messages {

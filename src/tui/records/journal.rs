@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
-use crate::control::words::{ended_in_words, title, value};
-use crate::engine::event::{Event, EventKind, Level};
-use crate::engine::record::{Outcome, Record};
-use crate::engine::snapshot::{LogLine, Snapshot};
+use crate::abi::event::{Event, EventKind, Level};
+use crate::abi::record::{Outcome, Record};
+use crate::abi::snapshot::{LogLine, Snapshot};
+use crate::control::text::outcome::{ended_in_words, title, value};
 use crate::engine::{Received, Subscription};
-use crate::policy::gate::Depth;
-use crate::sys::local::Local;
+use crate::sys::local_time::Local;
 use crate::tui::mailbox::Mailbox;
 use crate::tui::model::log::{Line, Ring};
 use crate::tui::model::masks::list;
@@ -152,9 +152,9 @@ fn line(kind: &EventKind, now: String) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::actor::Origin;
     use crate::abi::cap::CapMask;
-    use crate::abi::who::Origin;
-    use crate::tui::fixture;
+    use crate::tui::testing::fixtures;
     use nix::errno::Errno;
 
     #[test]
@@ -172,13 +172,13 @@ mod tests {
             wants(&kind).then(|| (line(&kind, String::new()).level, line(&kind, String::new()).words()))
         };
         let end = |record| of(EventKind::Finished(Arc::new(record)));
-        assert_eq!(end(fixture::record(1, b"x", 0)), None);
+        assert_eq!(end(fixtures::record(1, b"x", 0)), None);
         assert_eq!(of(EventKind::Queued { id: 1 }), None);
         let said = |level, words: &str| Some((level, words.to_owned()));
-        assert_eq!(end(fixture::record(2, b"x\n", 256)), said(Level::Info, "#2 x\\x0a: ✗ exit 1 (raw 256)"));
-        let refused = fixture::refused(3, b"x", Stage::Limit, Errno::ENOMEM, "why");
+        assert_eq!(end(fixtures::record(2, b"x\n", 256)), said(Level::Info, "#2 x\\x0a: ✗ exit 1 (raw 256)"));
+        let refused = fixtures::refused(3, b"x", Stage::Limit, Errno::ENOMEM, "why");
         assert_eq!(end(refused), said(Level::Warning, "#3 x: ∞ refused by the limit (ENOMEM)"));
-        let refused = fixture::refused(3, b"x", Stage::Enforce, Errno::EPERM, "why");
+        let refused = fixtures::refused(3, b"x", Stage::Enforce, Errno::EPERM, "why");
         assert_eq!(end(refused).unwrap().0, Level::Error);
         let words = |kind| of(kind).unwrap().1;
         assert_eq!(

@@ -10,12 +10,12 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::abi::record::{Outcome, Record};
+use crate::abi::snapshot::Live;
 use crate::engine::Engine;
-use crate::engine::record::{Outcome, Record};
-use crate::engine::snapshot::Live;
 
-use super::model::look::{Answer, Detail, Question, Row, Target};
 use super::model::query::{Query, Sort};
+use super::model::record_page::{Detail, PageRequest, RecordPage, Row, Target};
 
 /// Records of one look into the engine: it is held up for no longer than that.
 const PIECE: usize = 256;
@@ -71,7 +71,7 @@ impl Reader {
     }
 
     /// The rows around the cursor, and the record under it.
-    pub(super) fn answer(&mut self, question: &Question) -> Answer {
+    pub(super) fn answer(&mut self, question: &PageRequest) -> RecordPage {
         self.look(&question.query, question.still.then_some(self.newest));
         let matched = self.order.len();
         let at = self.place(question.target);
@@ -80,7 +80,7 @@ impl Reader {
         let rows: Vec<Row> = (first..last).map(|index| self.row(index)).collect();
         let detail = at.and_then(|at| self.detail(self.nth(at)?.id)).map(Box::new);
         let (looked, newest) = (self.kept + self.alive.len(), self.newest);
-        Answer { matched, looked, newest, first, rows, at, detail, trouble: None }
+        RecordPage { matched, looked, newest, first, rows, at, detail, trouble: None }
     }
 
     /// Every record that matches, in order, as it stands, none of them newer than `newest`; what is gone meanwhile is left

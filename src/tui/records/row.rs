@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
+use crate::abi::actor::ChainLink;
 use crate::abi::escape::screen;
-use crate::abi::who::ChainLink;
-use crate::control::words::{Ending, Mood, ended_in_words, title};
-use crate::engine::record::{Record, State};
-use crate::sys::local::Local;
-use crate::tui::model::look::{Detail, Row, Tail};
+use crate::abi::record::{Record, State};
+use crate::control::text::outcome::{OutcomeText, Severity, ended_in_words, title};
+use crate::sys::local_time::Local;
+use crate::tui::model::record_page::{Detail, Row, Tail};
 
 /// Bytes of a stream that a page shows.
 const SHOWN: usize = 8 * 1024;
 
 /// How a request stands, or ended.
-fn ending(r: &Record) -> Ending {
+fn ending(r: &Record) -> OutcomeText {
     let (symbol, words) = match (r.state, r.pid) {
         (State::Ended, _) => return ended_in_words(r),
         (State::Waiting, _) => ('◷', "waits for a slot".to_owned()),
@@ -22,7 +22,11 @@ fn ending(r: &Record) -> Ending {
         (State::Running, None) => ('▸', "runs".to_owned()),
     };
     let gone = if r.abandoned { "caller gone, " } else { "" };
-    Ending { symbol, words: format!("{gone}{words}"), mood: if r.abandoned { Mood::Warned } else { Mood::Quiet } }
+    OutcomeText {
+        symbol,
+        words: format!("{gone}{words}"),
+        mood: if r.abandoned { Severity::Warned } else { Severity::Quiet },
+    }
 }
 
 pub(in crate::tui) fn of(r: &Record) -> Row {
@@ -49,7 +53,7 @@ pub(super) fn gone(id: u64) -> Row {
         wait: "",
         who: String::new(),
         state: State::Ended,
-        ending: Ending { symbol: '…', words: "let go".to_owned(), mood: Mood::Quiet },
+        ending: OutcomeText { symbol: '…', words: "let go".to_owned(), mood: Severity::Quiet },
         at: 0,
         took: None,
         pid: None,

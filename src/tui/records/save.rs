@@ -14,9 +14,9 @@ use rustix::io::Errno;
 
 use crate::abi::error::errno_name;
 use crate::abi::escape::screen;
-use crate::control::json::Entry;
+use crate::abi::record::{Record, State};
+use crate::control::record_json::Entry;
 use crate::engine::Engine;
-use crate::engine::record::{Record, State};
 use crate::tui::model::records::{Existing, Overwrite, Save, Saved, Unsaved, What};
 
 use super::Reader;

@@ -4,15 +4,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::*;
+use crate::abi::actor::Origin;
+use crate::abi::record::State;
 use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::{WaitMode, WaitStatus};
-use crate::abi::who::Origin;
 use crate::engine::KnobWrite;
-use crate::engine::record::State;
 use crate::sys::fake::{FOREVER, FakeHost, Script};
 use crate::tui::model::field::Field;
-use crate::tui::model::look::Question;
 use crate::tui::model::query::Which;
+use crate::tui::model::record_page::PageRequest;
 use crate::tui::model::records::{Existing, Save, SaveForm, Saving, Unsaved, What};
 use save::save;
 
@@ -32,11 +32,11 @@ fn run(engine: &Engine, path: &str, wait: WaitMode) -> u64 {
     engine.call_usermodehelper(info, wait).id
 }
 
-fn question(query: &Query, target: Target, around: usize) -> Question {
-    Question { query: query.clone(), still: false, target, around }
+fn question(query: &Query, target: Target, around: usize) -> PageRequest {
+    PageRequest { query: query.clone(), still: false, target, around }
 }
 
-fn ids(answer: &Answer) -> Vec<u64> {
+fn ids(answer: &RecordPage) -> Vec<u64> {
     answer.rows.iter().map(|row| row.id).collect()
 }
 
@@ -119,11 +119,11 @@ fn paused_shows_nothing_newer_also_under_another_query() {
     let mut reader = Reader::new(engine.clone());
     reader.answer(&question(&Query::default(), Target::First, 5));
     (0..5).for_each(|_| drop(engine.request_module("new", true)));
-    let still = |query: Query| Question { query, still: true, target: Target::First, around: 20 };
+    let still = |query: Query| PageRequest { query, still: true, target: Target::First, around: 20 };
     assert_eq!(ids(&reader.answer(&still(Query::default()))), [5, 4, 3, 2, 1]);
     let other = Query { reverse: true, ..Query::default() };
     assert_eq!(ids(&reader.answer(&still(other.clone()))), [1, 2, 3, 4, 5]);
-    assert_eq!(reader.answer(&Question { still: false, ..still(other) }).matched, 10);
+    assert_eq!(reader.answer(&PageRequest { still: false, ..still(other) }).matched, 10);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn ten_thousand_are_read_in_pieces_and_none_is_held() {
     assert_eq!(Arc::strong_count(&newest), 2, "the engine's, and ours");
     // The one under the cursor was let go meanwhile.
     engine.request_module("dummy", true);
-    let still = Question { still: true, ..question(&Query::default(), Target::Last, 1) };
+    let still = PageRequest { still: true, ..question(&Query::default(), Target::Last, 1) };
     let answer = reader.answer(&still);
     assert_eq!((answer.rows[1].id, answer.rows[1].ending.words.as_str()), (301, "let go"));
     assert!(answer.detail.is_none());

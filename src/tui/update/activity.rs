@@ -1,12 +1,12 @@
 //! The screen Activity: keys that move, filter and sort; what is to be read for it.
 
-use crate::control::words::Mood;
+use crate::control::text::outcome::Severity;
 use crate::tui::keymap::Action;
 use crate::tui::model::activity::Typing;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Field;
-use crate::tui::model::look::{Answer, Target};
 use crate::tui::model::query::{Sort, Which};
+use crate::tui::model::record_page::{RecordPage, Target};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
 use crate::tui::view;
@@ -25,7 +25,7 @@ pub(super) fn look(model: &mut Model) -> Option<Effect> {
 }
 
 /// Takes an answer in.
-pub(super) fn looked(model: &mut Model, answer: Answer) {
+pub(super) fn looked(model: &mut Model, answer: RecordPage) {
     model.activity.take(answer);
     super::scroll::clamp_scroll(model);
 }
@@ -92,7 +92,7 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         {
             (model.activity.words, model.activity.globs) = (Field::default(), Field::default());
             model.activity.which = Which::All;
-            model.say(Mood::Quiet, "every record is shown again");
+            model.say(Severity::Quiet, "every record is shown again");
         }
         _ => return on_page(model, action),
     }
@@ -107,10 +107,10 @@ fn next<T: Copy + PartialEq>(all: &[T], now: T, by: usize) -> T {
 fn follow(model: &mut Model) {
     if model.activity.follow {
         model.activity.follow = false;
-        model.say(Mood::Quiet, "the cursor keeps its record");
+        model.say(Severity::Quiet, "the cursor keeps its record");
     } else {
         model.activity.follow();
-        model.say(Mood::Quiet, "the cursor follows the first row");
+        model.say(Severity::Quiet, "the cursor follows the first row");
     }
 }
 
@@ -123,7 +123,7 @@ fn pause(model: &mut Model) {
         Some(_) => "paused: nothing new is shown; the engine goes on, and so do its counts",
         None => "no longer paused",
     };
-    model.say(Mood::Quiet, words);
+    model.say(Severity::Quiet, words);
 }
 
 /// Starts to type a filter, in place of the one that is there or in addition to it.

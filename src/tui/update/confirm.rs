@@ -1,7 +1,7 @@
 //! The confirmations of the screen Masks: apply the draft, reset a mask.
 
 use crate::abi::mask::hex;
-use crate::control::words::Mood;
+use crate::control::text::outcome::Severity;
 use crate::control::{Command, MaskKnob};
 use crate::tui::keymap::Action;
 use crate::tui::model::dialog::{Apply, Dialog, Reset};
@@ -24,16 +24,16 @@ pub(super) fn open_apply(model: &mut Model) {
 }
 
 /// The question about the draft, or why there is none.
-pub(super) fn apply(model: &Model) -> Result<Apply, (Mood, String)> {
+pub(super) fn apply(model: &Model) -> Result<Apply, (Severity, String)> {
     let apply = Apply::of(&model.masks, &model.snapshot)
-        .ok_or_else(|| (Mood::Quiet, "there is nothing to apply: the draft is as live".to_owned()))?;
+        .ok_or_else(|| (Severity::Quiet, "there is nothing to apply: the draft is as live".to_owned()))?;
     if apply.drops() {
         return Ok(apply);
     }
     let raised = apply.changes.iter().fold(crate::abi::cap::CapMask::EMPTY, |m, (_, _, raised)| m | *raised);
     let discards = model.keys.key(Action::Discard);
     let why = format!("nothing to apply: a write only drops ({discards} discards the draft); cannot be regained: ");
-    Err((Mood::Warned, why + &list(raised)))
+    Err((Severity::Warned, why + &list(raised)))
 }
 
 /// Back from the confirmation: a draft that a line made for it goes with it.
@@ -43,7 +43,7 @@ pub(super) fn leave_apply(model: &mut Model) {
         && apply.ticket.is_none()
         && model.masks.step(true)
     {
-        model.say(Mood::Quiet, "not applied; the draft is as it was before the command");
+        model.say(Severity::Quiet, "not applied; the draft is as it was before the command");
     }
 }
 
@@ -106,9 +106,9 @@ pub(super) fn open_reset(model: &mut Model) {
 }
 
 /// The question about a reset, or why there is none.
-pub(super) fn reset(model: &Model, knob: MaskKnob) -> Result<Dialog, (Mood, String)> {
+pub(super) fn reset(model: &Model, knob: MaskKnob) -> Result<Dialog, (Severity, String)> {
     if live(&model.snapshot, knob) == model.snapshot.known {
-        return Err((Mood::Quiet, format!("there is nothing to reset: {} is full already", key(knob).name())));
+        return Err((Severity::Quiet, format!("there is nothing to reset: {} is full already", key(knob).name())));
     }
     Ok(Dialog::Reset(Reset { knob, ticket: None, error: None, scroll: 0 }))
 }

@@ -1,6 +1,6 @@
 //! Copies for the clipboard, by OSC 52, and what becomes of them as far as it can be known: nothing answers.
 
-use crate::control::words::Mood;
+use crate::control::text::outcome::Severity;
 use crate::tui::model::Model;
 use crate::tui::msg::Effect;
 use crate::tui::terminal_type::Clipboard;
@@ -10,7 +10,7 @@ pub(super) fn to_clipboard(model: &mut Model, what: &str, bytes: Vec<u8>) -> Vec
     let length = bytes.len();
     let (mood, text) = match model.clipboard {
         Clipboard::Terminal => (
-            Mood::Quiet,
+            Severity::Quiet,
             format!(
                 "{what} was sent to the terminal's clipboard ({length} bytes; a terminal that does not know OSC 52 \
                  ignores it)"
@@ -18,27 +18,30 @@ pub(super) fn to_clipboard(model: &mut Model, what: &str, bytes: Vec<u8>) -> Vec
         ),
         // What has to be done comes first: of a long message in few columns the end is cut.
         Clipboard::Tmux => (
-            Mood::Quiet,
+            Severity::Quiet,
             format!(
                 "sent to tmux, which passes it on only with `set -g set-clipboard on`: {what} ({length} bytes, OSC 52)"
             ),
         ),
         Clipboard::Screen => (
-            Mood::Quiet,
+            Severity::Quiet,
             format!(
                 "{what} was sent through screen to its terminal ({length} bytes; a terminal that does not know OSC 52 \
                  ignores it)"
             ),
         ),
         Clipboard::TmuxOrScreen => (
-            Mood::Quiet,
+            Severity::Quiet,
             format!(
                 "sent to tmux or screen: tmux passes it on only with `set -g set-clipboard on`, screen may drop it: \
                  {what} ({length} bytes, OSC 52)"
             ),
         ),
         Clipboard::Nobody => {
-            model.say(Mood::Warned, format!("{what} was not copied: a terminal of this type (TERM) has no clipboard"));
+            model.say(
+                Severity::Warned,
+                format!("{what} was not copied: a terminal of this type (TERM) has no clipboard"),
+            );
             return Vec::new();
         }
     };

@@ -1,8 +1,8 @@
 //! The gate's dialog.
 
-use crate::control::words::Mood;
+use crate::abi::depth::Depth;
+use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key};
-use crate::policy::gate::Depth;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::Effect;
@@ -27,6 +27,6 @@ pub(super) fn act(model: &mut Model, choice: usize) -> Vec<Effect> {
         _ => ("enable", Command::SetDepth(Depth::Enabled)),
     };
     let patience = if choice < 2 { ": waits up to 5 s for the calls in flight" } else { "" };
-    model.say(Mood::Quiet, format!("khelper.gate: {words}{patience}"));
+    model.say(Severity::Quiet, format!("khelper.gate: {words}{patience}"));
     vec![model.submit(Pending::Gate(words), command)]
 }

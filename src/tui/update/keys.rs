@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::control::words::Mood;
+use crate::control::text::outcome::Severity;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::dialog::{Dialog, Help};
 use crate::tui::model::forms::WAITS;
@@ -11,7 +11,8 @@ use crate::tui::msg::Effect;
 
 use super::scroll::{looks_around, turn_page, up_or_down};
 use super::{
-    activity, call, confirm, gate, line, log, masks, module, path, quit, records, refused_read_only, rehearse, typing,
+    activity, call, command_line, confirm, gate, log, masks, module, path, quit, records, refused_read_only, rehearse,
+    typing,
 };
 
 /// A key was pressed.
@@ -28,7 +29,7 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
         let (dialogs, said) = (model.dialogs.len(), model.status.clone());
         let effects = act(model, action);
         // What answered an earlier key is no news to whoever opens something.
-        if model.dialogs.len() > dialogs && model.status == said && said.is_some_and(|s| s.mood == Mood::Quiet) {
+        if model.dialogs.len() > dialogs && model.status == said && said.is_some_and(|s| s.mood == Severity::Quiet) {
             model.status = None;
         }
         return effects;
@@ -74,8 +75,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 fn step(model: &mut Model, action: Action) {
     match action {
         Action::Rehearse => rehearse::open(model),
-        Action::Line => line::open(model),
-        Action::Complete => line::complete(model),
+        Action::Line => command_line::open(model),
+        Action::Complete => command_line::complete(model),
         Action::Older => model.line.recall(true),
         Action::Newer => model.line.recall(false),
         Action::Help => help(model),
@@ -133,7 +134,7 @@ fn turn(model: &mut Model, by: usize) {
 
 /// Shows a screen. What was said on another one goes, unless it is something to act on.
 pub(super) fn show(model: &mut Model, tab: Tab) {
-    if tab != model.tab && model.status.as_ref().is_some_and(|s| matches!(s.mood, Mood::Quiet | Mood::Good)) {
+    if tab != model.tab && model.status.as_ref().is_some_and(|s| matches!(s.mood, Severity::Quiet | Severity::Good)) {
         model.status = None;
     }
     model.tab = tab;
@@ -158,7 +159,7 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         Some(Dialog::Module) => module::submit(model),
         Some(Dialog::Call) => call::submit(model),
         Some(Dialog::Rehearse) => rehearse::submit(model),
-        Some(Dialog::Line) => line::submit(model),
+        Some(Dialog::Line) => command_line::submit(model),
         Some(Dialog::Path(_)) => path::submit(model),
         Some(Dialog::Gate(choice)) => gate::submit(model, *choice),
         Some(Dialog::Presets(choice)) => {
@@ -185,7 +186,7 @@ fn dismiss(model: &mut Model) -> Vec<Effect> {
             && (model.status.is_none() || model.masks.shown(model.snapshot.known).is_empty()) =>
         {
             masks::end_filter(model, false);
-            model.say(Mood::Quiet, "every capability is shown again");
+            model.say(Severity::Quiet, "every capability is shown again");
             Vec::new()
         }
         None => {

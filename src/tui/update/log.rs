@@ -1,7 +1,7 @@
 //! The screen Log: keys that move and filter.
 
-use crate::control::words::Mood;
-use crate::engine::event::Level;
+use crate::abi::event::Level;
+use crate::control::text::outcome::Severity;
 use crate::tui::keymap::Action;
 use crate::tui::model::field::Field;
 use crate::tui::model::{Model, Tab};
@@ -34,11 +34,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Last => log.move_by(isize::MAX),
         Action::Follow if log.follow => {
             log.follow = false;
-            model.say(Mood::Quiet, "the cursor keeps its line");
+            model.say(Severity::Quiet, "the cursor keeps its line");
         }
         Action::Follow => {
             log.follow();
-            model.say(Mood::Quiet, "the cursor follows the newest line");
+            model.say(Severity::Quiet, "the cursor follows the newest line");
         }
         Action::Level => log.next_level(),
         Action::Filter => {
@@ -54,7 +54,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Dismiss if model.log.filters() && (model.status.is_none() || model.log.shown.is_empty()) => {
             (model.log.words, model.log.level) = (Field::default(), Level::Info);
             model.log.look();
-            model.say(Mood::Quiet, "every line is shown again");
+            model.say(Severity::Quiet, "every line is shown again");
         }
         _ => return None,
     }
@@ -63,7 +63,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
 
 fn copy(model: &mut Model) -> Vec<Effect> {
     let Some(line) = model.log.line() else {
-        model.say(Mood::Quiet, "there is no line to copy");
+        model.say(Severity::Quiet, "there is no line to copy");
         return Vec::new();
     };
     let text = format!("{} {} {}", line.time, crate::tui::model::log::level_name(line.level), line.words());

@@ -2,7 +2,7 @@
 
 use crate::abi::cap::CapMask;
 use crate::control::MaskKnob;
-use crate::control::words::Mood;
+use crate::control::text::outcome::Severity;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::dialog::Dialog;
@@ -42,7 +42,7 @@ pub(super) fn discard(model: &mut Model) {
     let back = model.keys.key(Action::Undo);
     let text =
         if changed { format!("the draft was discarded ({back}: back)") } else { "there is no draft to discard".into() };
-    model.say(Mood::Quiet, text);
+    model.say(Severity::Quiet, text);
 }
 
 /// A step back, or forward again.
@@ -50,9 +50,9 @@ pub(super) fn step(model: &mut Model, back: bool) {
     let (done, none) = if back { ("undone", "nothing to undo") } else { ("redone", "nothing to redo") };
     if model.masks.step(back) {
         let text = format!("{done}: {}", changes(model, model.masks.drafts()));
-        model.say(Mood::Quiet, text);
+        model.say(Severity::Quiet, text);
     } else {
-        model.say(Mood::Quiet, format!("{none} in this draft"));
+        model.say(Severity::Quiet, format!("{none} in this draft"));
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) fn take_preset(model: &mut Model, choice: usize) {
     model.masks.note = None;
     let text =
         format!("draft `{}`: {} ({}: back)", preset.name, changes(model, preset.masks), model.keys.key(Action::Undo));
-    model.say(Mood::Quiet, text);
+    model.say(Severity::Quiet, text);
 }
 
 /// Copies the chosen form of the draft.
@@ -116,8 +116,8 @@ pub(super) fn rows_of(model: &Model) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::drawn::keys;
-    use crate::tui::fixture::{self, KNOWN};
+    use crate::tui::testing::fixtures::{self, KNOWN};
+    use crate::tui::testing::render::keys;
 
     const NET: CapMask = CapMask::from_bits(0b1111 << 10);
     const NET_RAW: CapMask = CapMask::from_bits(1 << 13);
@@ -126,7 +126,7 @@ mod tests {
     /// The draft of the mask in that column after these keys, with `net_` as filter and a draft in which a row that is
     /// shown is missing and another that is hidden.
     fn after(column: MaskKnob, typed: &str) -> CapMask {
-        let mut model = fixture::model(fixture::snapshot(), 80, 24);
+        let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
         keys(&mut model, "2");
         model.masks.column = column;
         model.masks.set(column, KNOWN.minus(CHOWN | NET_RAW));

@@ -1,19 +1,20 @@
 //! `(model, message) -> effects`. No I/O, no clock.
 
 mod activity;
-mod answers;
+mod batch;
 mod call;
+mod command_line;
 mod confirm;
 mod copy;
 mod gate;
 mod keys;
-mod line;
 mod log;
 mod masks;
 mod module;
 mod mouse;
 mod path;
 mod quit;
+mod readback;
 mod records;
 mod rehearse;
 mod replies;
@@ -22,7 +23,6 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 mod typing;
-mod written;
 
 pub(in crate::tui) use masks::changes;
 
@@ -30,7 +30,7 @@ use super::ascii;
 use super::model::Model;
 use super::model::warnings::screen_again;
 use super::msg::{Effect, Msg};
-use crate::control::words::Mood;
+use crate::control::text::outcome::Severity;
 
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -105,7 +105,7 @@ fn read_only(what: &str) -> String {
 /// Refuses what would change or start something, where nothing may be; true if it did.
 fn refused_read_only(model: &mut Model, what: &str) -> bool {
     if model.options.read_only {
-        model.say(Mood::Quiet, read_only(what));
+        model.say(Severity::Quiet, read_only(what));
     }
     model.options.read_only
 }

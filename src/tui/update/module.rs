@@ -1,7 +1,7 @@
 //! The module dialog.
 
 use crate::control::Command;
-use crate::control::words::Mood;
+use crate::control::text::outcome::Severity;
 use crate::tui::model::{Batch, Model, Pending};
 use crate::tui::msg::{Effect, Series};
 
@@ -46,7 +46,7 @@ pub(super) fn open_series(
 pub(super) fn open_batch(model: &mut Model, title: String, asked: u32) -> u64 {
     let batch = model.last_ticket() + 1;
     let times = if asked > 1 { format!(": {asked} requests") } else { String::new() };
-    model.say(Mood::Quiet, format!("asked for {title}{times}"));
+    model.say(Severity::Quiet, format!("asked for {title}{times}"));
     model.batches.insert(batch, Batch { title, asked, ..Batch::default() });
     batch
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use nix::sys::signal::Signal;
 
+use crate::abi::depth::Depth;
 use crate::control::Command;
-use crate::control::words::Mood;
-use crate::policy::gate::Depth;
+use crate::control::text::outcome::Severity;
 use crate::tui::model::dialog::{Dialog, Quit, Quitting};
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::Effect;
@@ -58,7 +58,7 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
         Quitting::Asking => return Vec::new(),
         Quitting::Waiting { gate } | Quitting::Killing { gate, .. } => gate,
     };
-    model.say(Mood::Quiet, format!("not quitting; khelper.gate goes back to {}", gate.name()));
+    model.say(Severity::Quiet, format!("not quitting; khelper.gate goes back to {}", gate.name()));
     vec![model.submit(Pending::Quitting, Command::SetDepth(gate))]
 }
 

@@ -1,14 +1,14 @@
 //! What is done with a record: abandon, kill, ask again, copy, save.
 
+use crate::abi::record::State;
 use crate::control::Command;
-use crate::control::json::Entry;
-use crate::control::words::{self, Mood};
-use crate::engine::record::State;
+use crate::control::record_json::Entry;
+use crate::control::text::outcome::{self, Severity};
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Field;
-use crate::tui::model::look::Row;
+use crate::tui::model::record_page::Row;
 use crate::tui::model::records::{CopyRecord, Kill, Repeat, Save, SaveForm, Saved, Saving, Unsaved, What};
-use crate::tui::model::{Model, Pending, args};
+use crate::tui::model::{Model, Pending, argv_text};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::copy;
@@ -24,7 +24,7 @@ pub(super) fn row(model: &mut Model) -> Option<Row> {
     if row.is_none() {
         let reads = model.snapshot.totals.requests > 0 && !model.activity.filters();
         model.say(
-            Mood::Quiet,
+            Severity::Quiet,
             if reads { "the records are being read: press the key again" } else { "there is no record here" },
         );
     }
@@ -63,7 +63,7 @@ pub(super) fn open_kill(model: &mut Model) {
         (State::Waiting, _) => "it waits for a slot and has no helper yet (x abandons it)",
         _ => "it has no helper yet",
     };
-    model.say(Mood::Quiet, format!("#{} {}: {why}", row.id, row.title));
+    model.say(Severity::Quiet, format!("#{} {}: {why}", row.id, row.title));
 }
 
 /// Sends the signal that was confirmed.
@@ -81,7 +81,7 @@ pub(super) fn submit_kill(model: &mut Model) -> Vec<Effect> {
 }
 
 /// The record under the cursor, whole; or words that it is not there yet.
-fn whole(model: &mut Model) -> Option<std::sync::Arc<crate::engine::Record>> {
+fn whole(model: &mut Model) -> Option<std::sync::Arc<crate::abi::record::Record>> {
     let row = row(model)?;
     match model.activity.detail() {
         Some(detail) => {
@@ -90,7 +90,7 @@ fn whole(model: &mut Model) -> Option<std::sync::Arc<crate::engine::Record>> {
             Some(record)
         }
         None => {
-            model.say(Mood::Quiet, format!("#{} is being read: press the key again", row.id));
+            model.say(Severity::Quiet, format!("#{} is being read: press the key again", row.id));
             None
         }
     }
@@ -105,14 +105,14 @@ pub(super) fn open_repeat(model: &mut Model) {
     let id = record.id;
     match Repeat::of(record) {
         Ok(repeat) => model.dialogs.push(Dialog::Repeat(repeat)),
-        Err(why) => model.say(Mood::Warned, format!("#{id} cannot be asked for again from here: {why}")),
+        Err(why) => model.say(Severity::Warned, format!("#{id} cannot be asked for again from here: {why}")),
     }
 }
 
 /// Asks for the same again.
 pub(super) fn submit_repeat(model: &mut Model) -> Vec<Effect> {
     let Some(Dialog::Repeat(repeat)) = model.dialogs.pop() else { return Vec::new() };
-    let title = words::title(&repeat.record);
+    let title = outcome::title(&repeat.record);
     let batch = open_batch(model, title, 1);
     vec![model.submit(Pending::Request(batch), repeat.command)]
 }
@@ -131,7 +131,7 @@ pub(super) fn submit_copy(model: &mut Model) -> Vec<Effect> {
     let text = match copy.choice {
         // A record is plain data: it can always be written.
         0 => serde_json::to_string(&Entry::from(&**record)).unwrap_or_default(),
-        _ => args::join(record.argv()),
+        _ => argv_text::join(record.argv()),
     };
     let what = format!("#{} ({})", record.id, CopyRecord::FORMS[copy.choice.min(1)]);
     copy::to_clipboard(model, &what, text.into_bytes())
@@ -218,7 +218,7 @@ pub(super) fn saved(model: &mut Model, ticket: Ticket, result: Result<Saved, Uns
                 model.dialogs.remove(at);
             }
             let records = if saved.records == 1 { "1 record".to_owned() } else { format!("{} records", saved.records) };
-            return model.say(Mood::Good, format!("saved {records}, {} bytes: {}", saved.bytes, saved.path));
+            return model.say(Severity::Good, format!("saved {records}, {} bytes: {}", saved.bytes, saved.path));
         }
         Err(Unsaved::Exists(existing)) => {
             if let Some(Dialog::Save(form)) = at.and_then(|at| model.dialogs.get_mut(at)) {
@@ -235,5 +235,5 @@ pub(super) fn saved(model: &mut Model, ticket: Ticket, result: Result<Saved, Uns
             why
         }
     };
-    model.say(Mood::Bad, format!("nothing was saved: {text}"));
+    model.say(Severity::Bad, format!("nothing was saved: {text}"));
 }

@@ -2,7 +2,7 @@
 
 use crate::abi::error::ControlError;
 use crate::control::Reply;
-use crate::control::words::Mood;
+use crate::control::text::outcome::Severity;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::rehearse::{Rehearsal, Rehearsed};
 use crate::tui::model::{Model, Pending};
@@ -48,7 +48,7 @@ pub(super) fn leave(model: &mut Model) {
         [_, Rehearsed::Running(_)] => "the run under the live masks goes on (Activity shows it)",
         _ => return,
     };
-    model.say(Mood::Warned, format!("rehearsal of {} left: {what}", rehearsal.title));
+    model.say(Severity::Warned, format!("rehearsal of {} left: {what}", rehearsal.title));
 }
 
 /// A run was answered. The second begins when the first has ended, so that neither meets the other half way; none does

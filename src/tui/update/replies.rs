@@ -4,8 +4,8 @@ use nix::errno::Errno;
 
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
-use crate::control::report::table;
-use crate::control::words::{Mood, ended_in_words, value};
+use crate::control::text::outcome::{Severity, ended_in_words, value};
+use crate::control::text::probe_report::table;
 use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::sys::probe::Report;
 use crate::tui::model::dialog::Dialog;
@@ -14,16 +14,16 @@ use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending, warnings};
 use crate::tui::msg::{Effect, Ticket};
 
-use super::written::take_written;
-use super::{answers, line, rehearse};
+use super::readback::take_written;
+use super::{batch, command_line, rehearse};
 
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
     let Some(pending) = model.pending.remove(&ticket) else { return Vec::new() };
     match pending {
-        Pending::Request(batch) => answers::request(model, batch, reply),
+        Pending::Request(batch) => batch::request(model, batch, reply),
         Pending::Series(batch) => {
-            answers::request(model, batch, reply);
+            batch::request(model, batch, reply);
             if model.batches.contains_key(&batch) {
                 model.pending.insert(ticket, Pending::Series(batch));
             }
@@ -31,9 +31,9 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         Pending::Set(keys) => set(model, ticket, &keys, reply),
         Pending::Probe => probe(model, ticket, reply),
         Pending::Act(done) => match reply {
-            Ok(_) => tell(model, ticket, Mood::Good, done),
+            Ok(_) => tell(model, ticket, Severity::Good, done),
             Err(error) => {
-                tell(model, ticket, Mood::Bad, format!("{done}: {}: {}", not(&error, "done"), explain(&error)));
+                tell(model, ticket, Severity::Bad, format!("{done}: {}: {}", not(&error, "done"), explain(&error)));
             }
         },
         Pending::LoopMessages => {
@@ -41,14 +41,14 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
             match reply {
                 Ok(_) => {
                     warnings::no_runaway(model);
-                    tell(model, ticket, Mood::Good, format!("{name}: counted from 0 again"));
+                    tell(model, ticket, Severity::Good, format!("{name}: counted from 0 again"));
                 }
-                Err(error) => tell(model, ticket, Mood::Bad, format!("{name}: {}", explain(&error))),
+                Err(error) => tell(model, ticket, Severity::Bad, format!("{name}: {}", explain(&error))),
             }
         }
         Pending::Helper(which, done) => match reply {
-            Ok(_) => model.say(Mood::Good, format!("{which}: {done}")),
-            Err(error) => model.say(Mood::Bad, format!("{which}: {}: {}", not(&error, "done"), explain(&error))),
+            Ok(_) => model.say(Severity::Good, format!("{which}: {done}")),
+            Err(error) => model.say(Severity::Bad, format!("{which}: {}: {}", not(&error, "done"), explain(&error))),
         },
         Pending::Path => path(model, ticket, reply),
         Pending::Gate(words) => gate(model, ticket, words, reply),
@@ -63,10 +63,10 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
 
 /// Tells the answer to what a line or a key has asked for. A line stays as long as something that it has asked for is
 /// refused, or not answered; done, it goes.
-fn tell(model: &mut Model, ticket: Ticket, mood: Mood, text: String) {
+fn tell(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
     let of_line = model.line.answered(ticket);
     match model.dialogs.iter().position(|dialog| matches!(dialog, Dialog::Line)).filter(|_| of_line) {
-        Some(_) if mood == Mood::Bad => model.line.refused(&text),
+        Some(_) if mood == Severity::Bad => model.line.refused(&text),
         Some(at) => {
             model.say(mood, text);
             if model.line.asked.is_empty() && model.line.error.is_none() {
@@ -110,14 +110,14 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
             take_written(model, &written);
             let warned = written.iter().any(|w| !w.warnings.is_empty());
             let text = written.iter().map(path_written).collect::<Vec<_>>().join("; ");
-            model.say(if warned { Mood::Warned } else { Mood::Good }, text);
+            model.say(if warned { Severity::Warned } else { Severity::Good }, text);
         }
         Ok(_) => {}
         Err(error) => {
             let why = not_changed(&[Key::Modprobe.name()], &error);
             match at.and_then(|at| model.dialogs.get_mut(at)) {
                 Some(Dialog::Path(form)) => (form.ticket, form.error) = (None, Some(why)),
-                _ => model.say(Mood::Bad, why),
+                _ => model.say(Severity::Bad, why),
             }
         }
     }
@@ -148,9 +148,9 @@ fn gate(model: &mut Model, ticket: Ticket, words: &str, reply: Result<Reply, Con
                 }
                 _ => String::new(),
             };
-            (Mood::Good, format!("khelper.gate: {words}: done{change}"))
+            (Severity::Good, format!("khelper.gate: {words}: done{change}"))
         }
-        Err(error) => (Mood::Bad, format!("khelper.gate: {words}: {}", explain(&error))),
+        Err(error) => (Severity::Bad, format!("khelper.gate: {words}: {}", explain(&error))),
     };
     tell(model, ticket, mood, text);
 }
@@ -178,20 +178,20 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
             let why = not_changed(&names, &error);
             match at.and_then(|at| model.dialogs.get_mut(at)) {
                 Some(Dialog::Apply(apply)) => (apply.ticket, apply.error) = (None, Some(why)),
-                _ => model.say(Mood::Bad, why),
+                _ => model.say(Severity::Bad, why),
             }
         }
     }
 }
 
 /// Success means exactly what was asked, as it was read back.
-fn compare(model: &Model, asked: &[(MaskKnob, CapMask)], written: &[Written]) -> (Mood, String) {
-    let mut mood = Mood::Good;
+fn compare(model: &Model, asked: &[(MaskKnob, CapMask)], written: &[Written]) -> (Severity, String) {
+    let mut mood = Severity::Good;
     let mut parts = Vec::new();
     for (knob, mask) in asked {
         let name = key(*knob).name();
         let Some(answer) = written.iter().find(|w| w.key == key(*knob)) else {
-            mood = Mood::Bad;
+            mood = Severity::Bad;
             parts.push(format!("{name}: no answer; look at what it reads"));
             continue;
         };
@@ -201,7 +201,7 @@ fn compare(model: &Model, asked: &[(MaskKnob, CapMask)], written: &[Written]) ->
             parts.push(format!("{name} reads back `{value}`, exactly as asked"));
             continue;
         }
-        mood = Mood::Warned;
+        mood = Severity::Warned;
         let (missing, more) = (mask.minus(after), after.minus(*mask));
         let mut differs = Vec::new();
         if !missing.is_empty() {
@@ -226,14 +226,14 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
             take_written(model, &written);
             model.masks.rebase(knob, before, live(&model.snapshot, knob));
             let value = written.first().map(|w| w.after.replace('\t', " ")).unwrap_or_default();
-            model.say(Mood::Good, format!("{} was reset and reads back `{value}`", key(knob).name()));
+            model.say(Severity::Good, format!("{} was reset and reads back `{value}`", key(knob).name()));
         }
         Ok(_) => {}
         Err(error) => {
             let why = not_changed(&[key(knob).name()], &error);
             match at.and_then(|at| model.dialogs.get_mut(at)) {
                 Some(Dialog::Reset(reset)) => (reset.ticket, reset.error) = (None, Some(why)),
-                _ => model.say(Mood::Bad, why),
+                _ => model.say(Severity::Bad, why),
             }
         }
     }
@@ -253,12 +253,12 @@ fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, Con
                 key => format!("{}: {} -> {}", key.name(), value(&w.before), value(&w.after)),
             };
             let text = written.iter().map(words).collect::<Vec<_>>().join("; ");
-            tell(model, ticket, if warned { Mood::Warned } else { Mood::Good }, text);
+            tell(model, ticket, if warned { Severity::Warned } else { Severity::Good }, text);
         }
         Ok(_) => {}
         Err(error) => {
             let names: Vec<&str> = keys.iter().map(|key| key.name()).collect();
-            tell(model, ticket, Mood::Bad, not_changed(&names, &error));
+            tell(model, ticket, Severity::Bad, not_changed(&names, &error));
         }
     }
 }
@@ -267,16 +267,16 @@ fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, Con
 fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
     match reply {
         Ok(Reply::Answered(record)) => {
-            tell(model, ticket, Mood::Quiet, "the probe has ended".to_owned());
+            tell(model, ticket, Severity::Quiet, "the probe has ended".to_owned());
             let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
             // Not in front of somebody who is at something else by now.
             if let Some(report) = report.filter(|_| model.dialogs.is_empty()) {
                 let lines = table(&report, model.snapshot.known).lines().map(str::to_owned).collect();
-                line::open_page(model, "What a helper gets now", lines);
+                command_line::open_page(model, "What a helper gets now", lines);
             }
-            model.say(ended_in_words(&record).mood, answers::answered(&record));
+            model.say(ended_in_words(&record).mood, batch::answered(&record));
         }
         Ok(_) => {}
-        Err(error) => tell(model, ticket, Mood::Bad, explain(&error)),
+        Err(error) => tell(model, ticket, Severity::Bad, explain(&error)),
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::abi::escape::screen;
 use crate::abi::mask::kernel_words;
-use crate::control::words::value;
+use crate::abi::snapshot::{Knobs, Snapshot};
+use crate::control::text::outcome::value;
 use crate::control::{Key, MaskKnob};
-use crate::engine::snapshot::{Knobs, Snapshot};
 use crate::tui::model::Model;
 use crate::tui::model::dialog::{Apply, Dialog};
 use crate::tui::model::masks::{KNOBS, key, list, live};

@@ -6,25 +6,25 @@ use nix::sys::signal::Signal;
 
 use super::*;
 use crate::abi::cap::{CapMask, Capability};
+use crate::abi::depth::Depth;
 use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::mask::{MaskExpr, kernel_words};
+use crate::abi::snapshot::Snapshot;
 use crate::abi::wait::WaitMode;
-use crate::control::words::Mood;
+use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key, MaskKnob, Reply, Written};
-use crate::engine::snapshot::Snapshot;
-use crate::policy::gate::Depth;
-use crate::tui::drawn::keys as press;
-use crate::tui::fixture::{self, KNOWN};
 use crate::tui::keymap::{self, Keymap, Rebind};
 use crate::tui::model::dialog::{Dialog, Quitting};
 use crate::tui::model::records::{Existing, Unsaved};
 use crate::tui::model::rehearse::Rehearsed;
 use crate::tui::model::{Pending, Tab};
+use crate::tui::testing::fixtures::{self, KNOWN};
+use crate::tui::testing::render::keys as press;
 
 const SYS_MODULE: CapMask = CapMask::only(Capability::SYS_MODULE);
 
 fn model() -> Model {
-    fixture::model(fixture::snapshot(), 80, 24)
+    fixtures::model(fixtures::snapshot(), 80, 24)
 }
 
 /// A key, with the screen before one's eyes.
@@ -88,14 +88,14 @@ fn a_module_is_asked_for_as_often_as_was_typed() {
     assert!(m.dialogs.is_empty());
     for (ticket, _) in asked.into_iter().rev() {
         let record = if ticket <= 50 {
-            fixture::record(ticket, b"dummy", 0)
+            fixtures::record(ticket, b"dummy", 0)
         } else {
-            fixture::refused(ticket, b"dummy", Stage::Limit, Errno::ENOMEM, "50 are in progress")
+            fixtures::refused(ticket, b"dummy", Stage::Limit, Errno::ENOMEM, "50 are in progress")
         };
         reply(&mut m, ticket, Ok(Reply::Answered(Arc::new(record))));
     }
     assert_eq!(status(&m), "dummy: 80 of 80 answered: 30 ∞ refused by the limit (ENOMEM), 50 ✓ exit 0");
-    assert_eq!(m.status.as_ref().unwrap().mood, Mood::Warned, "though the last of them, or most, did well");
+    assert_eq!(m.status.as_ref().unwrap().mood, Severity::Warned, "though the last of them, or most, did well");
     assert!(m.batches.is_empty() && m.pending.is_empty());
 }
 
@@ -189,7 +189,7 @@ fn a_line_asks_as_the_shell_does() {
     let [Effect::Series(series)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((series.names.concat(), series.wait, series.total, series.parallel), (b"ab".to_vec(), false, 4, 2));
     for (id, raw) in [(1, 0), (2, 0), (3, 256), (4, 256)] {
-        reply(&mut m, series.ticket, Ok(Reply::Answered(Arc::new(fixture::record(id, b"a", raw)))));
+        reply(&mut m, series.ticket, Ok(Reply::Answered(Arc::new(fixtures::record(id, b"a", raw)))));
     }
     assert_eq!(status(&m), "a b: 4 of 4 answered: 2 ✓ exit 0, 2 ✗ exit 1 (raw 256)");
     assert!(m.pending.is_empty() && m.batches.is_empty());
@@ -389,7 +389,7 @@ fn a_field_stays_selected_until_it_is_typed_in() {
     press(&mut m, "⎋e");
     click(&mut m, "> path");
     press(&mut m, "2");
-    assert!(crate::tui::drawn::screen(&m).contains("> path  /sbin/modprobe2 "));
+    assert!(crate::tui::testing::render::screen(&m).contains("> path  /sbin/modprobe2 "));
 
     press(&mut m, "⎋3w");
     let saves = |m: &Model| match m.dialogs.last() {
@@ -405,7 +405,7 @@ fn a_field_stays_selected_until_it_is_typed_in() {
 
 /// Clicks into the row that has this text, at a column within the frame of a dialog.
 fn click(m: &mut Model, text: &str) {
-    let rows = crate::tui::drawn::rows(&crate::tui::drawn::page(m));
+    let rows = crate::tui::testing::render::rows(&crate::tui::testing::render::page(m));
     let y = rows.iter().position(|row| row.contains(text)).unwrap();
     update(m, Msg::Mouse(crate::tui::msg::Mouse { what: crate::tui::msg::Click::Press, x: 20, y: y as u16 }));
 }
@@ -449,11 +449,11 @@ fn a_file_is_never_saved_under_two_names_in_one() {
 fn one_answer_is_told_whole() {
     let mut m = model();
     let asked = commands(type_in(&mut m, "mfoo\n"));
-    reply(&mut m, asked[0].0, Ok(Reply::Answered(Arc::new(fixture::record(7, b"foo", 256)))));
+    reply(&mut m, asked[0].0, Ok(Reply::Answered(Arc::new(fixtures::record(7, b"foo", 256)))));
     assert_eq!(status(&m), "#7 foo: ✗ exit 1 (raw 256) · 12 ms");
     let asked = commands(type_in(&mut m, "m\n"));
     let why = "the gate is disabled: no helper is started; enable the gate";
-    let record = fixture::refused(8, b"fo\x1b", Stage::Gate, Errno::EBUSY, why);
+    let record = fixtures::refused(8, b"fo\x1b", Stage::Gate, Errno::EBUSY, why);
     reply(&mut m, asked[0].0, Ok(Reply::Answered(Arc::new(record))));
     assert_eq!(status(&m), format!("#8 fo\\x1b: ‖ refused by the gate (EBUSY) · 12 ms — {why}"));
 }
@@ -529,7 +529,7 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     reply(&mut m, *ticket, Ok(Reply::Written(vec![w])));
     assert!(m.dialogs.is_empty());
     assert_eq!(status(&m), "kernel.modprobe: `/sbin/modprobe` -> `/bin/echo`; anyone can replace it");
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     s.knobs.modprobe = Arc::from(&b"/bin/echo"[..]);
     take(&mut m, s.clone());
     assert!(m.notices.is_empty(), "our own write is nobody else's");
@@ -622,9 +622,9 @@ fn emptying_a_mask_is_typed_out() {
 
 #[test]
 fn sys_4_what_was_not_granted_is_said() {
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     s.knobs.bset = KNOWN.minus(CapMask::from_bits(1));
-    let mut m = fixture::model(s, 80, 24);
+    let mut m = fixtures::model(s, 80, 24);
     type_in(&mut m, "2a");
     assert!(type_in(&mut m, "w").is_empty());
     assert!(status(&m).contains("cannot be regained: cap_chown"), "{}", status(&m));
@@ -643,7 +643,7 @@ fn a_live_mask_that_somebody_else_changes_rebases_the_draft_and_asks_again() {
     let mut m = model();
     m.masks.cursor = 0;
     type_in(&mut m, "2 w");
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     s.knobs.bset = KNOWN.minus(SYS_MODULE);
     take(&mut m, s);
     assert_eq!(m.masks.draft(MaskKnob::Bset), KNOWN.minus(SYS_MODULE).minus(CapMask::from_bits(1)));
@@ -660,7 +660,7 @@ fn our_own_write_is_no_surprise_whichever_comes_first() {
     m.masks.cursor = 0;
     let [(ticket, _)] = &commands(type_in(&mut m, "2 w\n"))[..] else { panic!() };
     let after = KNOWN.minus(CapMask::from_bits(1));
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     s.knobs.bset = after;
     take(&mut m, s.clone());
     reply(&mut m, *ticket, Ok(Reply::Written(vec![written(Key::Bset, KNOWN, after, CapMask::EMPTY)])));
@@ -670,9 +670,9 @@ fn our_own_write_is_no_surprise_whichever_comes_first() {
 
 #[test]
 fn sys_8_a_reset_is_its_own_act() {
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     s.knobs.bset = SYS_MODULE;
-    let mut m = fixture::model(s, 80, 24);
+    let mut m = fixtures::model(s, 80, 24);
     type_in(&mut m, "2");
     assert!(type_in(&mut m, "R").is_empty());
     let [(ticket, Command::Reset(MaskKnob::Bset))] = &commands(type_in(&mut m, "\n"))[..] else { panic!() };
@@ -692,7 +692,7 @@ fn the_rehearsal_runs_under_the_draft_and_under_live() {
     // The second run begins when the first is over.
     let second = commands(reply(&mut m, *draft, Err(error.into())));
     let [(live, Command::Probe { bset: None, inheritable: None })] = &second[..] else { panic!("{second:?}") };
-    reply(&mut m, *live, Ok(Reply::Answered(Arc::new(fixture::record(2, b"probe", 0)))));
+    reply(&mut m, *live, Ok(Reply::Answered(Arc::new(fixtures::record(2, b"probe", 0)))));
     let Some(Dialog::Rehearsal(r)) = m.dialogs.last() else { panic!() };
     assert!(matches!(&r.runs[1], Rehearsed::Ended(record) if record.id == 2));
     assert!(matches!(&r.runs[0], Rehearsed::Failed(why) if why == "no probe (ENOENT): give one"));
@@ -714,7 +714,7 @@ fn a_rehearsal_that_was_left_begins_no_second_run() {
     key(&mut m, KeyCode::Esc);
     let said = &m.status.as_ref().unwrap().text;
     assert!(said.contains("the run under the draft goes on (Activity shows it)"), "{said}");
-    assert!(reply(&mut m, *ticket, Ok(Reply::Answered(Arc::new(fixture::record(1, b"sh", 768))))).is_empty());
+    assert!(reply(&mut m, *ticket, Ok(Reply::Answered(Arc::new(fixtures::record(1, b"sh", 768))))).is_empty());
 }
 
 #[test]
@@ -763,15 +763,15 @@ fn a_draft_that_would_be_lost_is_asked_about() {
         assert!(m.dialogs.is_empty() && !m.masks.changed(&m.snapshot).is_empty());
     }
     type_in(&mut m, "q");
-    assert!(take(&mut m, fixture::snapshot()).is_empty());
+    assert!(take(&mut m, fixtures::snapshot()).is_empty());
     assert!(matches!(key(&mut m, KeyCode::Enter)[..], [Effect::Quit { code: 0 }]));
     // With helpers too: the question goes on when the last of them has ended, and is over once a choice was made.
-    let mut m = fixture::model(fixture::busy(1), 80, 24);
+    let mut m = fixtures::model(fixtures::busy(1), 80, 24);
     type_in(&mut m, "2 q");
-    assert!(take(&mut m, fixture::snapshot()).is_empty());
-    take(&mut m, fixture::busy(1));
+    assert!(take(&mut m, fixtures::snapshot()).is_empty());
+    take(&mut m, fixtures::busy(1));
     type_in(&mut m, "w\n");
-    assert!(matches!(take(&mut m, fixture::snapshot())[..], [Effect::Quit { code: 0 }]));
+    assert!(matches!(take(&mut m, fixtures::snapshot())[..], [Effect::Quit { code: 0 }]));
 }
 
 #[test]
@@ -842,7 +842,7 @@ fn a_message_goes_with_its_screen_unless_it_is_bad_news() {
     assert_eq!(status(&m), "there is no draft to discard");
     type_in(&mut m, "1");
     assert_eq!(status(&m), "");
-    m.say(Mood::Bad, "trouble");
+    m.say(Severity::Bad, "trouble");
     type_in(&mut m, "2");
     assert_eq!(status(&m), "trouble");
     // Nor does it outlive the dialog that opens next.
@@ -869,11 +869,11 @@ fn warned(m: &Model) -> Vec<String> {
 
 #[test]
 fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
-    let mut s = fixture::overflowing();
+    let mut s = fixtures::overflowing();
     // Of several callers the log's line of one may come after the refusal of another.
     s.totals.refused_limit_at = Some(0);
-    s.warnings.insert(0, fixture::logged(3, crate::engine::event::Level::Warning, "the drain gave up after 5 s"));
-    let mut m = fixture::model(s.clone(), 80, 24);
+    s.warnings.insert(0, fixtures::logged(3, crate::abi::event::Level::Warning, "the drain gave up after 5 s"));
+    let mut m = fixtures::model(s.clone(), 80, 24);
     m.path_warnings = vec!["`/x` cannot be executed".into()];
     let runaway = "12:03:44 runaway loop? 30 refused by the limit: too many requests at once";
     let logged = "12:03:44 request_module: runaway loop modprobe dummy (×5)";
@@ -881,7 +881,7 @@ fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
     let path = "kernel.modprobe: `/x` cannot be executed (e edits the path)";
     assert_eq!(warned(&m), [runaway, logged, drain, path]);
     // What was said goes first; on another screen nothing goes.
-    m.say(Mood::Quiet, "x");
+    m.say(Severity::Quiet, "x");
     key(&mut m, KeyCode::Esc);
     type_in(&mut m, "4");
     key(&mut m, KeyCode::Esc);
@@ -898,16 +898,16 @@ fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
         key(&mut m, KeyCode::Esc);
         assert_eq!(warned(&m).len(), left);
     }
-    s.warnings.insert(0, fixture::logged(4, crate::engine::event::Level::Warning, "the drain gave up after 5 s"));
+    s.warnings.insert(0, fixtures::logged(4, crate::abi::event::Level::Warning, "the drain gave up after 5 s"));
     take(&mut m, s);
     assert_eq!(warned(&m), [drain]);
 }
 
 #[test]
 fn a_reset_and_a_gate_that_works_take_their_warnings_along() {
-    let mut s = fixture::overflowing();
-    s.warnings.insert(0, fixture::logged(3, crate::engine::event::Level::Warning, "the drain gave up after 5 s"));
-    let mut m = fixture::model(s, 80, 24);
+    let mut s = fixtures::overflowing();
+    s.warnings.insert(0, fixtures::logged(3, crate::abi::event::Level::Warning, "the drain gave up after 5 s"));
+    let mut m = fixtures::model(s, 80, 24);
     let (ticket, _) = line(&mut m, "reset loop-messages").remove(0);
     assert_eq!(warned(&m).len(), 3);
     reply(&mut m, ticket, Ok(Reply::Done));
@@ -921,32 +921,32 @@ fn a_reset_and_a_gate_that_works_take_their_warnings_along() {
 
 #[test]
 fn what_was_asked_before_quitting_is_answered_by_the_operator() {
-    let mut m = fixture::model(fixture::busy(1), 80, 24);
+    let mut m = fixtures::model(fixtures::busy(1), 80, 24);
     assert!(type_in(&mut m, "q").is_empty());
-    assert!(take(&mut m, fixture::busy(1)).is_empty() && take(&mut m, fixture::snapshot()).is_empty());
-    assert!(crate::tui::drawn::screen(&m).contains("no helper lives any more"));
+    assert!(take(&mut m, fixtures::busy(1)).is_empty() && take(&mut m, fixtures::snapshot()).is_empty());
+    assert!(crate::tui::testing::render::screen(&m).contains("no helper lives any more"));
     assert!(matches!(type_in(&mut m, "\n")[..], [Effect::Quit { code: 0 }]));
 }
 
 #[test]
 fn umh_14_quitting_waits_for_the_last_helper() {
-    let mut m = fixture::model(fixture::busy(2), 80, 24);
+    let mut m = fixtures::model(fixtures::busy(2), 80, 24);
     assert!(type_in(&mut m, "qw").is_empty());
     let asked = commands(type_in(&mut m, "\n"));
     assert!(matches!(asked[..], [(_, Command::SetDepth(Depth::Disabled))]));
-    assert!(take(&mut m, fixture::busy(1)).is_empty());
-    assert!(matches!(take(&mut m, fixture::snapshot())[..], [Effect::Quit { code: 0 }]));
+    assert!(take(&mut m, fixtures::busy(1)).is_empty());
+    assert!(matches!(take(&mut m, fixtures::snapshot())[..], [Effect::Quit { code: 0 }]));
 
-    let mut m = fixture::model(fixture::busy(2), 80, 24);
+    let mut m = fixtures::model(fixtures::busy(2), 80, 24);
     type_in(&mut m, "qw\n");
     let back = commands(key(&mut m, KeyCode::Esc));
     assert!(matches!(back[..], [(_, Command::SetDepth(Depth::Enabled))]));
-    assert!(m.dialogs.is_empty() && take(&mut m, fixture::snapshot()).is_empty());
+    assert!(m.dialogs.is_empty() && take(&mut m, fixtures::snapshot()).is_empty());
 }
 
 #[test]
 fn umh_14_quitting_kills_by_term_then_kill() {
-    let mut m = fixture::model(fixture::busy(2), 80, 24);
+    let mut m = fixtures::model(fixtures::busy(2), 80, 24);
     let signals = |effects: Vec<Effect>| -> Vec<(u64, i32)> {
         let of = |(_, command)| match command {
             Command::Kill { id, signal } => Some((id, signal)),
@@ -956,19 +956,19 @@ fn umh_14_quitting_kills_by_term_then_kill() {
     };
     assert_eq!(signals(type_in(&mut m, "qk\n")), [(1, 15), (2, 15)]);
     assert!(signals(update(&mut m, Msg::Tick(91_000_000))).is_empty());
-    let mut s = fixture::busy(3);
+    let mut s = fixtures::busy(3);
     s.now = 91_500_000;
     assert_eq!(signals(take(&mut m, s)), [(3, 15)], "one that was queued gets its turn");
     assert_eq!(signals(update(&mut m, Msg::Tick(92_000_000))), [(1, 9), (2, 9), (3, 9)]);
     assert!(signals(update(&mut m, Msg::Tick(93_000_000))).is_empty());
     let Some(Dialog::Quit(quit)) = m.dialogs.last() else { panic!() };
     assert!(matches!(&quit.stage, Quitting::Killing { term, kill, .. } if term.len() == 3 && kill.len() == 3));
-    assert!(matches!(take(&mut m, fixture::snapshot())[..], [Effect::Quit { code: 0 }]));
+    assert!(matches!(take(&mut m, fixtures::snapshot())[..], [Effect::Quit { code: 0 }]));
 }
 
 #[test]
 fn quitting_leaves_them_running_or_goes_back() {
-    let mut m = fixture::model(fixture::busy(2), 80, 24);
+    let mut m = fixtures::model(fixtures::busy(2), 80, 24);
     assert!(ctrl(&mut m, 'c').is_empty());
     assert!(ctrl(&mut m, 'c').is_empty());
     assert_eq!(m.dialogs.len(), 1);
@@ -979,7 +979,7 @@ fn quitting_leaves_them_running_or_goes_back() {
 
 #[test]
 fn a_signal_ends_the_console() {
-    let mut m = fixture::model(fixture::busy(2), 80, 24);
+    let mut m = fixtures::model(fixtures::busy(2), 80, 24);
     assert!(matches!(update(&mut m, Msg::Signal(Signal::SIGTERM))[..], [Effect::Quit { code: 143 }]));
 }
 
@@ -996,7 +996,7 @@ fn read_only_refuses_with_words() {
         assert!(m.dialogs.is_empty(), "{c}");
         assert!(c == ' ' || status(&m).contains("read-only"), "{c}: {}", status(&m));
     }
-    m.snapshot = fixture::busy(1);
+    m.snapshot = fixtures::busy(1);
     assert!(matches!(type_in(&mut m, "q")[..], [Effect::Quit { code: 0 }]));
 }
 
@@ -1026,9 +1026,9 @@ fn the_help_is_searched_by_typing() {
 fn a_timer_is_needed_only_while_something_moves() {
     let mut m = model();
     assert!(!m.needs_tick());
-    take(&mut m, fixture::busy(1));
+    take(&mut m, fixtures::busy(1));
     assert!(m.needs_tick());
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     (s.now, s.totals.launched) = (91_000_000, 1);
     take(&mut m, s);
     assert!(m.needs_tick(), "the minute's sparkline still moves");

@@ -1,6 +1,6 @@
 //! What is typed or pasted into fields of text.
 
-use crate::control::words::Mood;
+use crate::control::text::outcome::Severity;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
 use crate::tui::model::dialog::Dialog;
@@ -12,7 +12,7 @@ use super::scroll::up_or_down;
 pub(super) fn paste(model: &mut Model, text: &[u8]) {
     const NOT_TAKEN: &str = "the pasted text was not taken: it goes into text fields only, never to keys";
     if !insert(model, text) {
-        model.say(Mood::Quiet, NOT_TAKEN);
+        model.say(Severity::Quiet, NOT_TAKEN);
     } else if model.status.as_ref().is_some_and(|status| status.text == NOT_TAKEN) {
         model.status = None;
     }
@@ -26,7 +26,7 @@ pub(super) fn insert(model: &mut Model, text: &[u8]) -> bool {
     match (error, taken) {
         (Some(error), taken) => *error = taken.err(),
         // A filter has no place of its own for it.
-        (None, Err(why)) => model.say(Mood::Warned, why),
+        (None, Err(why)) => model.say(Severity::Warned, why),
         (None, Ok(())) => {}
     }
     follow_filter(model);

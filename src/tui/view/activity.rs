@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
-use crate::engine::snapshot::Totals;
+use crate::abi::snapshot::Totals;
 use crate::tui::model::Model;
 use crate::tui::model::activity::{Activity, Typing};
 use crate::tui::model::query::Which;

@@ -3,10 +3,10 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::control::words::took;
-use crate::engine::record::State;
+use crate::abi::record::State;
+use crate::control::text::outcome::took;
 use crate::tui::model::Model;
-use crate::tui::model::look::Row;
+use crate::tui::model::record_page::Row;
 use crate::tui::text;
 
 /// How wide each column is; 0: it is not shown.

@@ -3,15 +3,15 @@
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use crate::abi::birth::Enforcement;
 use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::launch_spec::Enforcement;
 use crate::abi::mask::hex;
-use crate::control::words::{self, chain, took};
-use crate::engine::record::{Kind, Record, State};
-use crate::tui::model::look::{Detail, Tail};
+use crate::abi::record::{Kind, Record, State};
+use crate::control::text::outcome::{self, chain, took};
 use crate::tui::model::masks::list;
+use crate::tui::model::record_page::{Detail, Tail};
 use crate::tui::model::warnings::screen_again;
-use crate::tui::model::{Model, args};
+use crate::tui::model::{Model, argv_text};
 use crate::tui::text;
 
 use super::line;
@@ -20,7 +20,7 @@ use super::line;
 pub(super) fn title(detail: &Detail) -> String {
     let r = &detail.record;
     let kind = if r.kind == Kind::Module { "module" } else { "helper" };
-    format!("#{} {kind} {}", r.id, words::title(r))
+    format!("#{} {kind} {}", r.id, outcome::title(r))
 }
 
 /// Lines as wide as they may be.
@@ -66,7 +66,7 @@ pub(super) fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<
     if let Some(why) = r.why() {
         page.say("why", &screen_again(&why), theme.mood(ending.mood));
     }
-    page.put("argv", &args::join(r.argv()), theme.text, text::fold);
+    page.put("argv", &argv_text::join(r.argv()), theme.text, text::fold);
     if r.argv().first().is_some_and(|first| **first != *r.path) {
         page.say("path", &text::screen(&r.path), theme.text);
     }

@@ -2,8 +2,8 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::control::words::Mood;
-use crate::engine::record::State;
+use crate::abi::record::State;
+use crate::control::text::outcome::Severity;
 use crate::tui::keymap::{Action, name};
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::{Model, Tab};
@@ -111,7 +111,7 @@ pub(super) fn status_rows(model: &Model, columns: u16) -> u16 {
 pub(super) fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static>> {
     let Some(status) = &model.status else { return Vec::new() };
     let style = match status.mood {
-        Mood::Quiet => model.theme.text,
+        Severity::Quiet => model.theme.text,
         mood => model.theme.mood(mood),
     };
     let (columns, rows) = (usize::from(columns), usize::from(rows));

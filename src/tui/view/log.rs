@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line as Row, Span};
 
-use crate::engine::event::Level;
+use crate::abi::event::Level;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::log::{Line, Log, level_name};

@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use crate::abi::cap::CapMask;
 use crate::abi::mask::{hex, kernel_words, libcap, names, systemd};
 use crate::control::MaskKnob;
-use crate::control::words::masks_and_uid;
+use crate::control::text::outcome::masks_and_uid;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, difference, live, short};

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::abi::cap::Capability;
 use crate::control::MaskKnob;
-use crate::control::words::{MASKS_AND_ROOT, masks_and_root};
+use crate::control::text::outcome::{MASKS_AND_ROOT, masks_and_root};
 use crate::tui::model::Model;
 use crate::tui::text;
 

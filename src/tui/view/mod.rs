@@ -6,14 +6,14 @@ mod detail;
 pub mod dialogs;
 mod field;
 mod header;
-mod last;
+mod knobs;
 pub mod log;
 mod mask_detail;
 mod mask_table;
 mod masks;
 mod overview;
+mod recent;
 mod running;
-mod settings;
 mod slots;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use crate::tui::model::Model;
 use crate::tui::text;
 
-use super::{heading, last, line, put, running, settings, slots, warnings};
+use super::{heading, knobs, line, put, recent, running, slots, warnings};
 
 /// Fewer rows or columns than these show the numbers and the newest lines only.
 pub(super) const SMALL: (u16, u16) = (60, 15);
@@ -28,7 +28,7 @@ fn whole(model: &Model, area: Rect) -> Vec<Line<'static>> {
     let columns = usize::from(area.width);
     let mut lines = warnings::lines(model, columns, usize::from(area.height / 6).clamp(2, 6));
     lines.push(heading(model, "Knobs", columns));
-    lines.extend(settings::lines(model, columns));
+    lines.extend(knobs::lines(model, columns));
     lines.push(heading(model, "Slots of module requests", columns));
     lines.extend(slots::lines(model, columns));
     lines
@@ -42,7 +42,7 @@ fn lists(model: &Model, area: Rect, buf: &mut Buffer) {
         let right = Rect { x: area.x + half, width: area.width - half, ..area };
         let rows = usize::from(area.height);
         put(buf, left, &running::lines(model, usize::from(left.width), rows));
-        put(buf, right, &last::lines(model, usize::from(right.width), rows));
+        put(buf, right, &recent::lines(model, usize::from(right.width), rows));
         return;
     }
     let (columns, rows) = (usize::from(area.width), usize::from(area.height));
@@ -50,7 +50,7 @@ fn lists(model: &Model, area: Rect, buf: &mut Buffer) {
     let (first, second) = (wanted(model.snapshot.live_total), wanted(model.snapshot.last.len()));
     let above = first.min(rows - second.min(rows / 2));
     let mut lines = running::lines(model, columns, above);
-    lines.extend(last::lines(model, columns, rows - above.min(rows)));
+    lines.extend(recent::lines(model, columns, rows - above.min(rows)));
     put(buf, area, &lines);
 }
 
@@ -62,20 +62,20 @@ fn small(model: &Model, area: Rect) -> Vec<Line<'static>> {
     lines.push(slots::gauge(model, columns));
     lines.push(slots::numbers(model, columns));
     if rows > lines.len() + 4 {
-        let gate = format!("gate {} · modprobe {}", settings::gate(model), settings::modprobe(model));
+        let gate = format!("gate {} · modprobe {}", knobs::gate(model), knobs::modprobe(model));
         lines.push(line(text::fit(&gate, columns), model.theme.text));
     }
     let room = rows.saturating_sub(lines.len() + 1);
     // Half and half; where there is one line only, what runs goes first, the oldest as on a larger screen.
     let runs = s.running.len().min(room.saturating_sub(s.last.len().min(room / 2)));
     let ends = s.last.len().min(room - runs);
-    let hidden = (s.live_total - runs.min(s.live_total), last::over(model) - ends);
-    let knobs = settings::brief(model);
+    let hidden = (s.live_total - runs.min(s.live_total), recent::over(model) - ends);
+    let knobs = knobs::brief(model);
     let shown = knobs.len().min(room - runs - ends);
     lines.extend(knobs[..shown].iter().map(|words| line(text::fit(words, columns), model.theme.text)));
     let running = s.running.iter().take(runs).map(|live| running::row(model, live, columns));
     lines.extend(running.map(|text| line(text::fit(&text, columns), model.theme.text)));
-    lines.extend(s.last.iter().take(ends).map(|record| last::row(model, record, columns)));
+    lines.extend(s.last.iter().take(ends).map(|record| recent::row(model, record, columns)));
     let some = if shown < knobs.len() { "knobs, " } else { "" };
     let says = format!("hidden: {some}{} running, {} ended", hidden.0, hidden.1);
     if shown < knobs.len() || hidden != (0, 0) {

@@ -2,9 +2,9 @@
 
 use ratatui::text::Line;
 
-use crate::control::words::took;
-use crate::engine::record::State;
-use crate::engine::snapshot::Live;
+use crate::abi::record::State;
+use crate::abi::snapshot::Live;
+use crate::control::text::outcome::took;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::text;

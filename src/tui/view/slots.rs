@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::policy::gate::Depth;
+use crate::abi::depth::Depth;
 use crate::tui::model::Model;
 use crate::tui::text;
 
@@ -103,14 +103,14 @@ fn plain(text: &str, columns: usize, style: Style) -> Line<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::record::Outcome;
-    use crate::tui::drawn::screen;
-    use crate::tui::fixture;
+    use crate::abi::record::Outcome;
+    use crate::tui::testing::fixtures;
+    use crate::tui::testing::render::screen;
 
     /// Each counter beside its own name, on screens of every width.
     #[test]
     fn gate_3_calls_helpers_and_queued_are_shown_under_their_own_names() {
-        let s = fixture::distinct();
+        let s = fixtures::distinct();
         let refused = s.totals.by_outcome[Outcome::Refused as usize];
         assert_eq!(refused, 64);
         for (columns, rows, wanted) in [
@@ -134,7 +134,7 @@ mod tests {
             ),
             (40, 10, ["calls 21 live 22 queued 23 waiting 32", " 31/47 peak 33 refused 64", "hidden: "]),
         ] {
-            let screen = screen(&fixture::model(s.clone(), columns, rows));
+            let screen = screen(&fixtures::model(s.clone(), columns, rows));
             for text in wanted {
                 assert!(screen.contains(text), "{columns} columns: {text}\n{screen}");
             }
@@ -144,11 +144,11 @@ mod tests {
     /// A name is whatever a requester made up.
     #[test]
     fn the_names_of_those_who_hold_a_slot_are_escaped() {
-        let mut s = fixture::busy(2);
+        let mut s = fixtures::busy(2);
         s.running[0].title = b"a\x1b[2Jb"[..].into();
         s.running[1].title = "c\u{202e}d".as_bytes().into();
         for columns in [80, 120] {
-            let model = fixture::model(s.clone(), columns, 24);
+            let model = fixtures::model(s.clone(), columns, 24);
             let line = holders(&model, columns.into()).to_string();
             assert_eq!(line.trim_end(), "held by #1 a\\x1b[2Jb #2 c\\xe2\\x80\\xaed");
             assert!(screen(&model).contains(line.trim_end()));

@@ -12,17 +12,17 @@ use proptest::prelude::*;
 use ratatui::style::Color;
 
 use super::*;
-use crate::abi::birth::Enforcement;
 use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
+use crate::abi::launch_spec::Enforcement;
+use crate::abi::snapshot::Snapshot;
 use crate::control::{MaskKnob, Reply};
-use crate::engine::snapshot::Snapshot;
-use crate::policy::gate::Depth;
-use crate::tui::drawn::{keys, page, rows, screen};
-use crate::tui::fixture::{self, KNOWN};
-use crate::tui::model::args;
+use crate::tui::model::argv_text;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::msg::{Click, Mouse, Msg};
+use crate::tui::testing::fixtures::{self, KNOWN};
+use crate::tui::testing::render::{keys, page, rows, screen};
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
 
@@ -31,7 +31,7 @@ const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (120, 40)];
 /// A snapshot of the screen at each size, after these keys.
 fn at_every_size(name: &str, state: &Snapshot, typed: &str) {
     for (columns, rows) in SIZES {
-        let mut model = fixture::model(state.clone(), columns, rows);
+        let mut model = fixtures::model(state.clone(), columns, rows);
         keys(&mut model, typed);
         insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen(&model));
     }
@@ -39,42 +39,42 @@ fn at_every_size(name: &str, state: &Snapshot, typed: &str) {
 
 #[test]
 fn overview_empty() {
-    at_every_size("overview_empty", &fixture::snapshot(), "");
+    at_every_size("overview_empty", &fixtures::snapshot(), "");
 }
 
 #[test]
 fn overview_busy() {
-    at_every_size("overview_busy", &fixture::busy(12), "");
+    at_every_size("overview_busy", &fixtures::busy(12), "");
 }
 
 #[test]
 fn overview_overflowing() {
-    at_every_size("overview_overflowing", &fixture::overflowing(), "");
+    at_every_size("overview_overflowing", &fixtures::overflowing(), "");
 }
 
 #[test]
 fn overview_refused() {
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     s.gate = Depth::Disabled;
     s.knobs.modprobe = Arc::from(&b""[..]);
     s.totals.by_outcome[4] = 9;
     s.last = (1..)
-        .zip(fixture::REFUSALS)
-        .map(|(id, (stage, errno))| Arc::new(fixture::refused(id, b"dummy", stage, errno, "why")))
+        .zip(fixtures::REFUSALS)
+        .map(|(id, (stage, errno))| Arc::new(fixtures::refused(id, b"dummy", stage, errno, "why")))
         .collect();
     at_every_size("overview_refused", &s, "");
 }
 
 #[test]
 fn masks_with_a_draft() {
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     s.knobs.inheritable = KNOWN.minus(CapMask::from_bits(1 << 16));
     at_every_size("masks_draft", &s, "2 → ");
 }
 
 #[test]
 fn masks_live() {
-    at_every_size("masks_live", &fixture::snapshot(), "2");
+    at_every_size("masks_live", &fixtures::snapshot(), "2");
 }
 
 /// Where masks are shown it is said that they do not confine root: as much as fits, in one line of the screen, and whole
@@ -86,14 +86,14 @@ fn umh_11_every_place_of_the_masks_says_what_they_do_not_do() {
         let words = rows.iter().flat_map(|row| row.trim_matches([' ', '│']).split_whitespace());
         words.collect::<Vec<_>>().join(" ")
     };
-    let whole = crate::control::words::MASKS_AND_ROOT;
+    let whole = crate::control::text::outcome::MASKS_AND_ROOT;
     let places = [("2", false), ("2 ", false), ("2 w", true), ("2f", true), (":mask full\n", true)];
     for (columns, rows_) in SIZES {
         for (typed, wrapped) in places {
             let of = |uid| {
-                let mut s = fixture::snapshot();
+                let mut s = fixtures::snapshot();
                 s.uid = uid;
-                let mut model = fixture::model(s, columns, rows_);
+                let mut model = fixtures::model(s, columns, rows_);
                 keys(&mut model, typed);
                 let mut said = flat(&model);
                 // Read to its end.
@@ -119,7 +119,7 @@ fn umh_11_every_place_of_the_masks_says_what_they_do_not_do() {
             }
         }
         // It takes one row, and goes on where it was cut.
-        let mut model = fixture::model(fixture::snapshot(), columns, rows_);
+        let mut model = fixtures::model(fixtures::snapshot(), columns, rows_);
         keys(&mut model, "2");
         let lines: Vec<String> = rows(&page(&model)).into_iter().filter(|row| row.contains("confine")).collect();
         assert!(lines.len() == 1 && lines[0].ends_with(" …"), "{lines:?}");
@@ -128,14 +128,14 @@ fn umh_11_every_place_of_the_masks_says_what_they_do_not_do() {
 
 #[test]
 fn masks_filtered_and_their_lists() {
-    at_every_size("masks_filter", &fixture::snapshot(), "2/net");
-    at_every_size("presets", &fixture::snapshot(), "2P");
-    at_every_size("copy", &fixture::snapshot(), "2 y");
+    at_every_size("masks_filter", &fixtures::snapshot(), "2/net");
+    at_every_size("presets", &fixtures::snapshot(), "2P");
+    at_every_size("copy", &fixtures::snapshot(), "2 y");
 }
 
 #[test]
 fn dialogs_at_every_size() {
-    let s = fixture::snapshot();
+    let s = fixtures::snapshot();
     at_every_size("module", &s, "m\nxtables");
     at_every_size("call", &s, "c/bin/sh\t-c 'exit 3\n");
     at_every_size("path", &s, "e→\u{1}x\n");
@@ -153,32 +153,32 @@ fn dialogs_at_every_size() {
     at_every_size("line", &s, ":set kernel.\t\n");
     at_every_size("line_page", &s, ":mask cap_sys_module\n");
     at_every_size("rehearse", &s, "2 p→\tdummy");
-    at_every_size("quit", &fixture::busy(12), "qk");
-    at_every_size("quit_helpers_and_draft", &fixture::busy(2), "2 →nq");
+    at_every_size("quit", &fixtures::busy(12), "qk");
+    at_every_size("quit_helpers_and_draft", &fixtures::busy(2), "2 →nq");
 }
 
 #[test]
 fn the_call_dialog_shows_arguments_that_can_be_typed_so() {
     let typed = r#"-c 'say "it"' a\b "it's" '' 'two  blanks'"#;
-    let mut model = fixture::model(fixture::snapshot(), 120, 40);
+    let mut model = fixtures::model(fixtures::snapshot(), 120, 40);
     keys(&mut model, &format!("c/bin/sh\t{typed}"));
     let shown = r#"argv: /bin/sh -c 'say "it"' $'a\\b' "it's" '' 'two  blanks'"#;
     assert!(screen(&model).contains(shown), "{}", screen(&model));
-    let words = args::split(shown.strip_prefix("argv: ").unwrap().as_bytes()).unwrap();
-    assert_eq!(words[1..], args::split(typed.as_bytes()).unwrap());
+    let words = argv_text::split(shown.strip_prefix("argv: ").unwrap().as_bytes()).unwrap();
+    assert_eq!(words[1..], argv_text::split(typed.as_bytes()).unwrap());
 }
 
 #[test]
 fn rehearsal_at_every_size() {
     for (columns, rows) in SIZES {
-        let mut model = fixture::model(fixture::snapshot(), columns, rows);
+        let mut model = fixtures::model(fixtures::snapshot(), columns, rows);
         keys(&mut model, "2 p\n");
         let cut = KNOWN.minus(CapMask::from_bits(1 << 16));
-        let mut under_draft = fixture::record(1, b"probe", 0);
+        let mut under_draft = fixtures::record(1, b"probe", 0);
         under_draft.caps =
             Some(CapSets { permitted: cut, effective: cut, bounding: KNOWN, ..CapSets::default() }.into());
         under_draft.enforced = Some(Enforcement::NoNewPrivs);
-        for (ticket, record) in [(1, under_draft), (2, fixture::record(2, b"probe", 0))] {
+        for (ticket, record) in [(1, under_draft), (2, fixtures::record(2, b"probe", 0))] {
             update(&mut model, Msg::Replied { ticket, reply: Ok(Reply::Answered(Arc::new(record))) });
         }
         insta::assert_snapshot!(format!("rehearsal_{columns}x{rows}"), screen(&model));
@@ -187,11 +187,11 @@ fn rehearsal_at_every_size() {
 
 #[test]
 fn warnings_say_who_and_what_to_do() {
-    let mut s = fixture::busy(1);
-    let mut unconfined = fixture::record(9, b"fo\x1bo", 0);
+    let mut s = fixtures::busy(1);
+    let mut unconfined = fixtures::record(9, b"fo\x1bo", 0);
     unconfined.enforced = Some(Enforcement::NoNewPrivs);
     s.last.insert(0, Arc::new(unconfined));
-    let mut model = fixture::model(s.clone(), 120, 40);
+    let mut model = fixtures::model(s.clone(), 120, 40);
     update(&mut model, Msg::PathWarnings(vec!["`/sbin/modprobe` is missing".into()]));
     s.knobs.deny = "x\u{1b}y".into();
     update(&mut model, Msg::Snapshot(Box::new(s)));
@@ -207,9 +207,9 @@ fn warnings_say_who_and_what_to_do() {
 
 #[test]
 fn masks_that_do_nothing_say_so() {
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     s.uid = 1000;
-    let mut model = fixture::model(s, 120, 40);
+    let mut model = fixtures::model(s, 120, 40);
     keys(&mut model, "2");
     let screen = screen(&model);
     let flat = screen.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -240,7 +240,7 @@ fn the_target_is_named_on_every_screen_and_dialog() {
             "2P",
             "2y",
         ] {
-            let mut model = fixture::model(fixture::busy(1), columns, rows);
+            let mut model = fixtures::model(fixtures::busy(1), columns, rows);
             keys(&mut model, typed);
             let first = self::rows(&page(&model)).remove(0);
             assert!(first.contains("engine (pid 4121)") && first.contains("untouched"), "{typed}: {first}");
@@ -250,7 +250,7 @@ fn the_target_is_named_on_every_screen_and_dialog() {
 
 #[test]
 fn meaning_has_a_style_and_no_color_has_none() {
-    let mut model = fixture::model(fixture::overflowing(), 80, 24);
+    let mut model = fixtures::model(fixtures::overflowing(), 80, 24);
     let shown = page(&model);
     assert_eq!(shown[(0, 0)].fg, Color::Cyan);
     let (y, row) = rows(&shown).into_iter().enumerate().find(|(_, row)| row.contains("FULL")).unwrap();
@@ -268,14 +268,14 @@ fn the_linux_console_gets_ascii_alone() {
     for typed in
         ["", "2 ", "m", "c", "g", "?", "2 w", "2R", "2 p", "2 p\n", ":x\n", ":get -a\n", "2f", "q", "2/x", "2P", "2 y"]
     {
-        let mut model = fixture::model(fixture::overflowing(), 80, 24);
+        let mut model = fixtures::model(fixtures::overflowing(), 80, 24);
         model.ascii = true;
         keys(&mut model, typed);
         for cell in page(&model).content() {
             assert!(cell.symbol().is_ascii(), "{typed}: {}", cell.symbol());
         }
     }
-    let mut model = fixture::model(fixture::overflowing(), 80, 24);
+    let mut model = fixtures::model(fixtures::overflowing(), 80, 24);
     model.ascii = true;
     insta::assert_snapshot!("overview_ascii_80x24", screen(&model));
 }
@@ -283,7 +283,7 @@ fn the_linux_console_gets_ascii_alone() {
 #[test]
 fn the_colour_blind_theme_has_neither_red_nor_green_and_contrast_is_never_dim() {
     let shown = |theme, typed: &str| {
-        let mut model = fixture::model(fixture::overflowing(), 120, 40);
+        let mut model = fixtures::model(fixtures::overflowing(), 120, 40);
         model.theme = theme;
         keys(&mut model, typed);
         page(&model)
@@ -304,7 +304,7 @@ fn the_colour_blind_theme_has_neither_red_nor_green_and_contrast_is_never_dim() 
 
 #[test]
 fn rebound_keys_are_the_ones_that_are_shown() {
-    let mut model = fixture::model(fixture::snapshot(), 120, 40);
+    let mut model = fixtures::model(fixtures::snapshot(), 120, 40);
     let rebind = |context, action, key| crate::tui::keymap::Rebind::new(context, action, vec![key], 1).unwrap();
     let key = |c| (KeyCode::Char(c), KeyModifiers::NONE);
     let both = vec![rebind("screens", "module", key('M')), rebind("masks", "apply", key('W'))];
@@ -330,7 +330,7 @@ fn click(model: &mut Model, what: &str) {
 #[test]
 fn what_is_clicked_is_what_is_shown() {
     for (columns, rows) in SIZES {
-        let mut model = fixture::model(fixture::snapshot(), columns, rows);
+        let mut model = fixtures::model(fixtures::snapshot(), columns, rows);
         click(&mut model, "2 Masks");
         assert_eq!(model.tab, Tab::Masks);
         // A name is chosen, a box is toggled, in the draft alone.
@@ -362,9 +362,9 @@ fn what_is_clicked_is_what_is_shown() {
 
 #[test]
 fn a_draft_is_marked_by_symbol_and_words_too() {
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     s.knobs.bset = KNOWN.minus(CapMask::from_bits(1 << 16));
-    let mut model = fixture::model(s, 80, 24);
+    let mut model = fixtures::model(s, 80, 24);
     keys(&mut model, "2 ");
     let shown = page(&model);
     let (y, row) = rows(&shown).into_iter().enumerate().find(|(_, row)| row.contains("> cap_sys_module")).unwrap();
@@ -376,9 +376,9 @@ fn a_draft_is_marked_by_symbol_and_words_too() {
 #[test]
 fn drawing_is_cheap_enough_to_be_done_at_every_key() {
     // No figure is asserted: this only shows that nothing grows with the number of helpers.
-    let mut s = fixture::busy(10_000);
-    s.last = (0..64).map(|id| Arc::new(fixture::record(id, b"dummy", 256))).collect();
-    let model = fixture::model(s, 120, 40);
+    let mut s = fixtures::busy(10_000);
+    s.last = (0..64).map(|id| Arc::new(fixtures::record(id, b"dummy", 256))).collect();
+    let model = fixtures::model(s, 120, 40);
     assert_eq!(rows(&page(&model)).len(), 40);
 }
 
@@ -388,7 +388,7 @@ proptest! {
     #[test]
     fn every_size_is_drawn(columns in 1u16..130, rows in 1u16..45, at in 0usize..18) {
         let typed = ["", "2", "m", "c", "e", "g", "?", "2 w", "2R", "2 p", "2 p\n", ":x", ":get -a\n", "2f", "q", "2/x", "2P", "2y"][at];
-        let mut model = fixture::model(fixture::overflowing(), columns, rows);
+        let mut model = fixtures::model(fixtures::overflowing(), columns, rows);
         keys(&mut model, typed);
         page(&model);
     }

@@ -2,10 +2,10 @@
 
 use std::process::{Command, ExitCode, Stdio};
 
+use khelper::abi::actor::Origin;
+use khelper::abi::era::Era;
 use khelper::abi::path::parse_modprobe;
-use khelper::abi::who::Origin;
 use khelper::engine::{Engine, KnobWrite};
-use khelper::policy::limit::Era;
 
 use super::{COST, OTHER, knobs, now};
 use crate::observation::Line;

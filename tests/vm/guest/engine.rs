@@ -4,16 +4,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use khelper::abi::actor::Origin;
+use khelper::abi::era::Era;
 use khelper::abi::error::Explain;
+use khelper::abi::event::EventKind;
 use khelper::abi::mask::MaskExpr;
 use khelper::abi::mutation::Mutation;
 use khelper::abi::path::parse_modprobe;
+use khelper::abi::record::Record;
 use khelper::abi::subprocess::SubprocessInfo;
 use khelper::abi::wait::WaitMode;
-use khelper::abi::who::Origin;
-use khelper::engine::event::EventKind;
-use khelper::engine::{Ask, Cancel, Engine, KnobWrite, Received, Record};
-use khelper::policy::limit::Era;
+use khelper::engine::{Caller, Cancel, Engine, KnobWrite, Received};
 
 use super::talk::{Answer, Do, Door, Job, Outcome};
 use super::trace::Marker;
@@ -123,7 +124,7 @@ fn set(engine: &Engine, job: &Job) {
 
 fn one(engine: &Engine, scenario: &Scenario, group: usize, marker: &Marker) -> Caller {
     let (engine, scenario, marker, cancel) = (engine.clone(), scenario.clone(), marker.clone(), Cancel::new());
-    let ask = Ask { cancel: cancel.clone(), ..Ask::default() };
+    let ask = Caller { cancel: cancel.clone(), ..Ask::default() };
     let thread = std::thread::Builder::new().stack_size(256 * 1024);
     let thread = thread.spawn(move || {
         let start = super::now();

@@ -6,7 +6,7 @@
 
 use libc::c_int;
 
-use crate::abi::birth::NotEnforced;
+use crate::abi::launch_spec::NotEnforced;
 use crate::abi::mutation::{self, Mutation};
 use crate::sys::attributes;
 

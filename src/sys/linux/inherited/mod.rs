@@ -6,7 +6,7 @@
 pub(super) mod memory;
 mod thread;
 
-use crate::abi::birth::NotEnforced;
+use crate::abi::launch_spec::NotEnforced;
 use crate::abi::mutation::{self, Mutation};
 
 /// What a launch does about an inherited attribute.

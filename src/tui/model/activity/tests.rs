@@ -1,5 +1,5 @@
 use super::*;
-use crate::control::words::{Ending, Mood};
+use crate::control::text::outcome::{OutcomeText, Severity};
 
 fn row(id: u64) -> Row {
     Row {
@@ -9,7 +9,7 @@ fn row(id: u64) -> Row {
         wait: "proc",
         who: String::new(),
         state: State::Ended,
-        ending: Ending { symbol: '✓', words: "exit 0".into(), mood: Mood::Good },
+        ending: OutcomeText { symbol: '✓', words: "exit 0".into(), mood: Severity::Good },
         at: 0,
         took: Some(1),
         pid: None,
@@ -17,7 +17,7 @@ fn row(id: u64) -> Row {
 }
 
 /// As the reader would answer, over requests 1 to `newest`, newest first.
-fn answer(question: &Question, newest: u64) -> Answer {
+fn answer(question: &PageRequest, newest: u64) -> RecordPage {
     let matched = usize::try_from(newest).unwrap();
     let at = match question.target {
         Target::First => 0,
@@ -27,7 +27,7 @@ fn answer(question: &Question, newest: u64) -> Answer {
     let first = at.saturating_sub(question.around);
     let last = (at + question.around).min(matched - 1);
     let rows = (first..=last).map(|index| row(newest - index as u64)).collect();
-    Answer { matched, looked: matched, first, rows, at: Some(at), ..Answer::default() }
+    RecordPage { matched, looked: matched, first, rows, at: Some(at), ..RecordPage::default() }
 }
 
 fn settle(activity: &mut Activity, seq: u64, newest: u64) {
@@ -114,7 +114,7 @@ fn trouble_is_kept_apart_from_rows() {
     let mut a = Activity::default();
     settle(&mut a, 1, 5);
     a.ask(2, 10, 0).unwrap();
-    a.take(Answer { trouble: Some("why".into()), ..Answer::default() });
+    a.take(RecordPage { trouble: Some("why".into()), ..RecordPage::default() });
     assert_eq!((a.answer.rows.len(), a.answer.trouble.as_deref()), (5, Some("why")));
     settle(&mut a, 3, 5);
     assert_eq!(a.answer.trouble, None);

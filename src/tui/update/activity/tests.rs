@@ -7,17 +7,17 @@ use nix::errno::Errno;
 
 use super::super::update;
 use crate::abi::error::{EngineError, Stage};
+use crate::abi::event::Level;
+use crate::abi::record::{Record, State};
 use crate::control::{Command, Reply};
-use crate::engine::event::Level;
-use crate::engine::record::{Record, State};
-use crate::tui::fixture;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::log::Line;
-use crate::tui::model::look::{Answer, Question, Target};
 use crate::tui::model::query::{Sort, Which};
+use crate::tui::model::record_page::{PageRequest, RecordPage, Target};
 use crate::tui::model::records::{Existing, Save, Saved, Saving, Unsaved, What};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::{Effect, Msg};
+use crate::tui::testing::fixtures;
 
 fn key(m: &mut Model, code: KeyCode) -> Vec<Effect> {
     update(m, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
@@ -27,7 +27,7 @@ fn typed(m: &mut Model, text: &str) -> Vec<Effect> {
     text.chars().flat_map(|c| key(m, if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) })).collect()
 }
 
-fn questions(effects: Vec<Effect>) -> Vec<Question> {
+fn questions(effects: Vec<Effect>) -> Vec<PageRequest> {
     let of = |effect| match effect {
         Effect::Look(question) => Some(*question),
         _ => None,
@@ -42,7 +42,7 @@ fn command(effects: Vec<Effect>) -> Option<(u64, Command)> {
     })
 }
 
-fn looked(m: &mut Model, answer: Answer) -> Vec<Effect> {
+fn looked(m: &mut Model, answer: RecordPage) -> Vec<Effect> {
     update(m, Msg::Looked(Box::new(answer)))
 }
 
@@ -51,43 +51,43 @@ fn status(m: &Model) -> &str {
 }
 
 /// Answers until nothing more is asked.
-fn settle(m: &mut Model, answer: Answer) {
+fn settle(m: &mut Model, answer: RecordPage) {
     while !looked(m, answer.clone()).is_empty() {}
 }
 
 /// A model on the screen Activity with these records, the cursor on the one at `at`.
 fn with(records: &[Record], at: usize) -> Model {
-    let mut s = fixture::busy(1);
+    let mut s = fixtures::busy(1);
     s.totals.requests = records.len() as u64;
-    let mut m = fixture::model(s, 80, 24);
+    let mut m = fixtures::model(s, 80, 24);
     assert_eq!(questions(typed(&mut m, "3")).len(), 1);
-    looked(&mut m, fixture::answer(records, 0));
+    looked(&mut m, fixtures::answer(records, 0));
     for _ in 0..at {
         key(&mut m, KeyCode::Down);
-        settle(&mut m, fixture::answer(records, at));
+        settle(&mut m, fixtures::answer(records, at));
     }
-    settle(&mut m, fixture::answer(records, at));
+    settle(&mut m, fixtures::answer(records, at));
     m
 }
 
 fn three() -> Vec<Record> {
-    vec![fixture::open(3, b"runs", State::Running, Some(5003)), fixture::record(2, b"failed", 256), fixture::full(1)]
+    vec![fixtures::open(3, b"runs", State::Running, Some(5003)), fixtures::record(2, b"failed", 256), fixtures::full(1)]
 }
 
 #[test]
 fn records_are_read_when_the_screen_is_shown_and_something_changed() {
-    let mut m = fixture::model(fixture::snapshot(), 80, 24);
+    let mut m = fixtures::model(fixtures::snapshot(), 80, 24);
     let news = |m: &mut Model, seq| {
-        let mut s = fixture::snapshot();
+        let mut s = fixtures::snapshot();
         s.seq = seq;
         questions(update(m, Msg::Snapshot(Box::new(s))))
     };
     assert!(news(&mut m, 2).is_empty(), "another screen is shown");
     let first = questions(typed(&mut m, "3"));
-    assert!(matches!(first[..], [Question { still: false, target: Target::First, .. }]));
+    assert!(matches!(first[..], [PageRequest { still: false, target: Target::First, .. }]));
     assert!(news(&mut m, 3).is_empty(), "one at a time");
-    assert_eq!(questions(looked(&mut m, fixture::answer(&three(), 0))).len(), 1, "what came meanwhile");
-    assert!(questions(looked(&mut m, fixture::answer(&three(), 0))).is_empty());
+    assert_eq!(questions(looked(&mut m, fixtures::answer(&three(), 0))).len(), 1, "what came meanwhile");
+    assert!(questions(looked(&mut m, fixtures::answer(&three(), 0))).is_empty());
     assert!(news(&mut m, 3).is_empty(), "nothing has changed");
     assert_eq!(news(&mut m, 4).len(), 1);
 }
@@ -97,7 +97,7 @@ fn filters_sort_and_pause_are_in_the_question() {
     let mut m = with(&three(), 0);
     let asked = |m: &mut Model, keys: &str| {
         let mut all = questions(typed(m, keys));
-        while let [question] = &questions(looked(m, fixture::answer(&three(), 0)))[..] {
+        while let [question] = &questions(looked(m, fixtures::answer(&three(), 0)))[..] {
             all.push(question.clone());
         }
         all.pop()
@@ -168,7 +168,7 @@ fn killing_takes_two_keys_and_then_two_words() {
         assert!(command(typed(&mut m, "k")).is_none());
         assert!(status(&m).contains(says), "{}", status(&m));
     }
-    let mut m = with(&[fixture::open(9, b"x", State::Waiting, None)], 0);
+    let mut m = with(&[fixtures::open(9, b"x", State::Waiting, None)], 0);
     typed(&mut m, "k");
     assert!(status(&m).contains("waits for a slot") && m.dialogs.is_empty());
 }
@@ -299,7 +299,7 @@ fn lines(n: u64) -> Vec<Line> {
 
 #[test]
 fn the_log_is_filtered_followed_and_copied() {
-    let mut m = fixture::model(fixture::snapshot(), 80, 24);
+    let mut m = fixtures::model(fixtures::snapshot(), 80, 24);
     typed(&mut m, "4");
     update(&mut m, Msg::Logged(lines(90)));
     assert_eq!(m.log.line().unwrap().text, "line 89");
@@ -325,7 +325,7 @@ fn the_log_is_filtered_followed_and_copied() {
 
 #[test]
 fn the_screens_are_turned_both_ways() {
-    let mut m = fixture::model(fixture::snapshot(), 80, 24);
+    let mut m = fixtures::model(fixtures::snapshot(), 80, 24);
     let tabs: Vec<Tab> = (0..4)
         .map(|_| {
             key(&mut m, KeyCode::Tab);
@@ -339,11 +339,11 @@ fn the_screens_are_turned_both_ways() {
 
 #[test]
 fn answers_after_the_screen_was_left_do_no_harm() {
-    let mut m = fixture::model(fixture::snapshot(), 80, 24);
+    let mut m = fixtures::model(fixtures::snapshot(), 80, 24);
     typed(&mut m, "31");
-    assert!(looked(&mut m, fixture::answer(&three(), 0)).is_empty());
+    assert!(looked(&mut m, fixtures::answer(&three(), 0)).is_empty());
     update(&mut m, Msg::Saved { ticket: 77, result: Err(Unsaved::Failed("why".into())) });
     assert_eq!(status(&m), "nothing was saved: why");
-    let error = Arc::new(fixture::record(1, b"x", 0));
+    let error = Arc::new(fixtures::record(1, b"x", 0));
     update(&mut m, Msg::Replied { ticket: 78, reply: Ok(Reply::Answered(error)) });
 }

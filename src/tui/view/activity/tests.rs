@@ -4,15 +4,15 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
-use crate::engine::event::Level;
-use crate::engine::record::{Record, State};
-use crate::engine::snapshot::Snapshot;
-use crate::tui::drawn::{keys, page, rows, screen};
-use crate::tui::fixture;
+use crate::abi::event::Level;
+use crate::abi::record::{Record, State};
+use crate::abi::snapshot::Snapshot;
 use crate::tui::model::Model;
 use crate::tui::model::log::Line;
 use crate::tui::model::records::{Existing, Unsaved};
 use crate::tui::msg::Msg;
+use crate::tui::testing::fixtures;
+use crate::tui::testing::render::{keys, page, rows, screen};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
@@ -20,9 +20,9 @@ use crate::tui::update::update;
 const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 40), (200, 60)];
 
 fn activity(state: &Snapshot, records: &[Record], at: usize, (columns, rows): (u16, u16)) -> Model {
-    let mut model = fixture::model(state.clone(), columns, rows);
+    let mut model = fixtures::model(state.clone(), columns, rows);
     keys(&mut model, "3");
-    update(&mut model, Msg::Looked(Box::new(fixture::answer(records, at))));
+    update(&mut model, Msg::Looked(Box::new(fixtures::answer(records, at))));
     if at > 0 {
         model.activity.follow = false;
     }
@@ -30,36 +30,36 @@ fn activity(state: &Snapshot, records: &[Record], at: usize, (columns, rows): (u
 }
 
 fn busy() -> (Snapshot, Vec<Record>) {
-    let mut s = fixture::busy(2);
+    let mut s = fixtures::busy(2);
     s.totals.requests = 7;
     s.totals.by_outcome[1] = 5;
     let records = vec![
-        fixture::open(7, b"waits", State::Waiting, None),
-        fixture::open(6, b"a-long-name-of-a-module-that-runs", State::Running, Some(5006)),
-        fixture::full(5),
-        fixture::record(4, b"ext4", 0),
-        fixture::record(3, b"killed", 9),
-        fixture::record(2, b"failed", 256),
-        fixture::record(1, b"x\x1b[31m\n", 0),
+        fixtures::open(7, b"waits", State::Waiting, None),
+        fixtures::open(6, b"a-long-name-of-a-module-that-runs", State::Running, Some(5006)),
+        fixtures::full(5),
+        fixtures::record(4, b"ext4", 0),
+        fixtures::record(3, b"killed", 9),
+        fixtures::record(2, b"failed", 256),
+        fixtures::record(1, b"x\x1b[31m\n", 0),
     ];
     (s, records)
 }
 
 /// Far more than there is room for; some were let go.
 fn overflowing() -> (Snapshot, Vec<Record>) {
-    let mut s = fixture::overflowing();
+    let mut s = fixtures::overflowing();
     s.totals.requests = 12_345;
     s.totals.records_dropped = 2_295;
-    let records = (1..=180).rev().map(|n| fixture::record(12_165 + n, b"dummy", 256)).collect();
+    let records = (1..=180).rev().map(|n| fixtures::record(12_165 + n, b"dummy", 256)).collect();
     (s, records)
 }
 
 fn refused() -> (Snapshot, Vec<Record>) {
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     s.totals.requests = 9;
     let why = "50 requests are in progress, the limit is 50; wait, or find out who asks";
-    let of = |(id, (stage, errno))| fixture::refused(id, b"dummy", stage, errno, why);
-    let mut records: Vec<Record> = (1..).zip(fixture::REFUSALS).map(of).collect();
+    let of = |(id, (stage, errno))| fixtures::refused(id, b"dummy", stage, errno, why);
+    let mut records: Vec<Record> = (1..).zip(fixtures::REFUSALS).map(of).collect();
     records.reverse();
     (s, records)
 }
@@ -70,7 +70,7 @@ fn at_every_size(name: &str, (state, records): &(Snapshot, Vec<Record>), at: usi
         keys(&mut model, typed);
         // What the keys asked for.
         for _ in 0..2 {
-            update(&mut model, Msg::Looked(Box::new(fixture::answer(records, at))));
+            update(&mut model, Msg::Looked(Box::new(fixtures::answer(records, at))));
         }
         insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), screen(&model));
     }
@@ -78,7 +78,7 @@ fn at_every_size(name: &str, (state, records): &(Snapshot, Vec<Record>), at: usi
 
 #[test]
 fn activity_in_every_state() {
-    at_every_size("activity_empty", &(fixture::snapshot(), Vec::new()), 0, "");
+    at_every_size("activity_empty", &(fixtures::snapshot(), Vec::new()), 0, "");
     at_every_size("activity_busy", &busy(), 0, "");
     at_every_size("activity_overflowing", &overflowing(), 3, "");
     at_every_size("activity_refused", &refused(), 6, "");
@@ -139,7 +139,7 @@ fn log_in_every_state() {
         ),
     ] {
         for (columns, rows) in SIZES {
-            let mut model = fixture::model(fixture::snapshot(), columns, rows);
+            let mut model = fixtures::model(fixtures::snapshot(), columns, rows);
             update(&mut model, Msg::Logged(lines.clone()));
             keys(&mut model, typed);
             insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen(&model));

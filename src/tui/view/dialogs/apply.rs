@@ -1,6 +1,6 @@
 //! The confirmations: what is dropped, by name, and that it cannot be regained.
 
-use crate::control::words::{clauses, masks_and_uid};
+use crate::control::text::outcome::{clauses, masks_and_uid};
 use crate::tui::model::Model;
 use crate::tui::model::dialog::{Apply, Reset};
 use crate::tui::model::masks::{key, list, live, short, size};

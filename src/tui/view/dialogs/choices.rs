@@ -4,7 +4,7 @@ use crate::tui::model::Model;
 use crate::tui::model::dialog::{Quit, Quitting};
 use crate::tui::model::masks::short;
 use crate::tui::text;
-use crate::tui::view::{running, settings};
+use crate::tui::view::{knobs, running};
 
 use super::Sheet;
 
@@ -21,7 +21,7 @@ pub(super) fn gate(model: &Model, chosen: usize, columns: usize) -> Sheet {
         1 => "1 call".to_owned(),
         n => format!("{n} calls"),
     };
-    let now = format!("now {}; {calls} in flight", settings::gate(model));
+    let now = format!("now {}; {calls} in flight", knobs::gate(model));
     sheet.say(&now, model.theme.text);
     let rows = [
         "freeze and drain: refuse calls, readers wait",

@@ -2,7 +2,7 @@
 
 use crate::abi::module::modprobe_argv;
 use crate::tui::model::forms::{AT_ONCE_MAX, PathForm, WAITS};
-use crate::tui::model::{Model, args};
+use crate::tui::model::{Model, argv_text};
 use crate::tui::text;
 
 use super::Sheet;
@@ -20,7 +20,7 @@ pub(super) fn module(model: &Model, columns: usize) -> Sheet {
         sheet.say("kernel.modprobe is empty: nothing will run", model.theme.warn);
     } else {
         let name = if form.name.is_empty() { b"NAME" } else { form.name.bytes() };
-        let argv = args::join(modprobe_argv(modprobe, name));
+        let argv = argv_text::join(modprobe_argv(modprobe, name));
         sheet.say_whole(&format!("runs {argv}"), model.theme.text);
     }
     sheet.say(&format!("at once: 1 to {AT_ONCE_MAX}"), model.theme.dim);
@@ -33,7 +33,7 @@ pub(super) fn call(model: &Model, columns: usize) -> Sheet {
     sheet.error.clone_from(&form.error);
     sheet.field(model, "path       ", &form.path, form.focus == 0);
     sheet.field(model, "arguments  ", &form.args, form.focus == 1);
-    let args = args::split(form.args.bytes());
+    let args = argv_text::split(form.args.bytes());
     if let (Err(why), None) = (&args, &form.error) {
         sheet.below(why, model.theme.warn);
     }
@@ -47,7 +47,7 @@ pub(super) fn call(model: &Model, columns: usize) -> Sheet {
     sheet.field(model, "inheritable", &form.masks[1], form.focus == 4);
     sheet.say("masks for this call alone; empty: the live ones", model.theme.dim);
     if let Ok(args) = args {
-        let argv = args::join(std::iter::once(form.path.bytes()).chain(args.iter().map(Vec::as_slice)));
+        let argv = argv_text::join(std::iter::once(form.path.bytes()).chain(args.iter().map(Vec::as_slice)));
         sheet.say_whole(&format!("argv: {argv}"), model.theme.text);
     }
     sheet

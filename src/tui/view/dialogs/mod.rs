@@ -2,11 +2,10 @@
 
 mod apply;
 mod choices;
-#[path = "line.rs"]
 mod command_line;
-mod drafts;
 mod forms;
 mod help;
+mod presets;
 mod records;
 mod rehearsal;
 mod sheet;
@@ -33,8 +32,8 @@ fn sheet(model: &Model, dialog: &Dialog, columns: usize) -> Sheet {
         Dialog::Call => forms::call(model, columns),
         Dialog::Path(form) => forms::path(model, form, columns),
         Dialog::Gate(choice) => choices::gate(model, *choice, columns),
-        Dialog::Presets(choice) => drafts::presets(model, *choice, columns),
-        Dialog::Copy(choice) => drafts::copy(model, *choice, columns),
+        Dialog::Presets(choice) => presets::presets(model, *choice, columns),
+        Dialog::Copy(choice) => presets::copy(model, *choice, columns),
         Dialog::Quit(quit) => choices::quit(model, quit, columns),
         Dialog::Apply(apply) => apply::apply(model, apply, columns),
         Dialog::Reset(reset) => apply::reset(model, reset, columns),

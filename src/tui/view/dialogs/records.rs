@@ -1,11 +1,11 @@
 //! The dialogs of the screen Activity.
 
 use crate::abi::module::modprobe_argv;
+use crate::abi::record::Kind;
 use crate::control::Command;
-use crate::engine::record::Kind;
 use crate::tui::model::masks::size;
 use crate::tui::model::records::{CopyRecord, Kill, Repeat, SaveForm, Saving};
-use crate::tui::model::{Model, args};
+use crate::tui::model::{Model, argv_text};
 use crate::tui::text;
 use crate::tui::view::detail;
 
@@ -43,7 +43,7 @@ pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
     let style = model.theme.text;
     match &repeat.command {
         Command::RequestModule { name, wait } => {
-            let argv = args::join(modprobe_argv(&model.snapshot.knobs.modprobe, name));
+            let argv = argv_text::join(modprobe_argv(&model.snapshot.knobs.modprobe, name));
             sheet.say(
                 &format!("module {}, wait {}", text::screen(name), if *wait { "proc" } else { "exec" }),
                 model.theme.title,
@@ -55,7 +55,7 @@ pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
         }
         Command::Call(call) => {
             sheet.say(&format!("helper {}, wait {}", text::screen(&call.path), call.wait.name()), model.theme.title);
-            sheet.say_whole(&format!("argv {}", args::join(r.argv())), style);
+            sheet.say_whole(&format!("argv {}", argv_text::join(r.argv())), style);
             let env: Vec<String> = call.env.iter().map(|e| text::screen(e)).collect();
             sheet.say(&format!("env {}", env.join(", ")), style);
             if let Some(own) = r.own.as_deref() {

@@ -4,8 +4,8 @@ use ratatui::style::Style;
 
 use crate::abi::cap::CapMask;
 use crate::abi::mask::names;
-use crate::control::words::{ended_in_words, ended_with_time, masks_and_root};
-use crate::engine::record::Record;
+use crate::abi::record::Record;
+use crate::control::text::outcome::{ended_in_words, ended_with_time, masks_and_root};
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, brief, live, short};
 use crate::tui::model::rehearse::{Rehearsal, Rehearsed, Run, SETS, Subject, differences, facts};

@@ -10,7 +10,7 @@ fn flat(model: &Model) -> String {
 fn gate_3_dialogs_and_records_show_the_counter_that_they_name() {
     for (typed, wanted) in [("g", "21 calls in flight"), ("q", "Not over: 24, live: 22"), ("3", "501 ")] {
         for (columns, rows) in [(80, 24), (120, 40)] {
-            let mut model = fixture::model(fixture::distinct(), columns, rows);
+            let mut model = fixtures::model(fixtures::distinct(), columns, rows);
             keys(&mut model, typed);
             assert!(flat(&model).contains(wanted), "{typed}: {wanted}\n{}", screen(&model));
         }
@@ -19,10 +19,10 @@ fn gate_3_dialogs_and_records_show_the_counter_that_they_name() {
 
 #[test]
 fn names_of_running_requests_are_escaped_wherever_they_are_listed() {
-    let mut s = fixture::busy(2);
+    let mut s = fixtures::busy(2);
     s.running[0].title = b"a\x1b[2Jb"[..].into();
     for typed in ["", "q"] {
-        let mut model = fixture::model(s.clone(), 120, 40);
+        let mut model = fixtures::model(s.clone(), 120, 40);
         keys(&mut model, typed);
         let shown = screen(&model);
         assert!(shown.contains("#1 a\\x1b[2Jb"), "{typed}:\n{shown}");

@@ -3,10 +3,10 @@
 use ratatui::layout::Position;
 
 use super::*;
-use crate::engine::event::Level;
-use crate::tui::drawn::cursor;
-use crate::tui::hostile;
+use crate::abi::event::Level;
 use crate::tui::model::log::Line;
+use crate::tui::testing::arbitrary;
+use crate::tui::testing::render::cursor;
 
 /// Every screen and dialog, by its keys.
 const EVERYWHERE: [&str; 24] = [
@@ -38,17 +38,17 @@ const EVERYWHERE: [&str; 24] = [
 
 /// A name, a path, an error and lines that are not ASCII.
 fn foreign(columns: u16, rows: u16) -> Model {
-    let mut s = fixture::busy(2);
+    let mut s = fixtures::busy(2);
     s.knobs.modprobe = Arc::from("/opt/modprobé".as_bytes());
     s.knobs.deny = "größe".into();
-    s.last.insert(0, Arc::new(fixture::record(9, "café".as_bytes(), 256)));
-    s.warnings = vec![fixture::logged(1, Level::Error, "a hook said “no”")];
-    let mut model = fixture::model(s, columns, rows);
+    s.last.insert(0, Arc::new(fixtures::record(9, "café".as_bytes(), 256)));
+    s.warnings = vec![fixtures::logged(1, Level::Error, "a hook said “no”")];
+    let mut model = fixtures::model(s, columns, rows);
     model.ascii = true;
     update(&mut model, Msg::PathWarnings(vec!["`/opt/modprobé` is missing".into()]));
-    let record = fixture::record(9, "café".as_bytes(), 256);
+    let record = fixtures::record(9, "café".as_bytes(), 256);
     keys(&mut model, "3");
-    update(&mut model, Msg::Looked(Box::new(fixture::answer(std::slice::from_ref(&record), 0))));
+    update(&mut model, Msg::Looked(Box::new(fixtures::answer(std::slice::from_ref(&record), 0))));
     keys(&mut model, "1");
     model
 }
@@ -106,12 +106,12 @@ proptest! {
 
     #[test]
     fn whatever_comes_in_is_drawn_in_ascii(
-        messages in proptest::collection::vec(hostile::messages(), 1..40),
+        messages in proptest::collection::vec(arbitrary::messages(), 1..40),
         tab in 0usize..4,
         columns in 1u16..130,
         rows in 1u16..45,
     ) {
-        let mut model = fixture::model(fixture::snapshot(), columns, rows);
+        let mut model = fixtures::model(fixtures::snapshot(), columns, rows);
         (model.ascii, model.tab) = (true, Tab::ALL[tab]);
         for msg in messages {
             update(&mut model, msg);
@@ -150,10 +150,10 @@ const CURSORS: [(&str, &str); 19] = [
 fn the_cursor_stands_on_what_is_chosen() {
     for (columns, rows_) in SIZES {
         for (typed, what) in CURSORS {
-            let records = [fixture::record(9, b"nine", 0), fixture::record(8, b"eight", 256)];
-            let mut model = fixture::model(fixture::busy(1), columns, rows_);
+            let records = [fixtures::record(9, b"nine", 0), fixtures::record(8, b"eight", 256)];
+            let mut model = fixtures::model(fixtures::busy(1), columns, rows_);
             keys(&mut model, "3");
-            update(&mut model, Msg::Looked(Box::new(fixture::answer(&records, 0))));
+            update(&mut model, Msg::Looked(Box::new(fixtures::answer(&records, 0))));
             let lines = ["one", "two"].map(|text| Line::new(Level::Warning, "12:03:44.017".to_owned(), None, text));
             update(&mut model, Msg::Logged(lines.into()));
             keys(&mut model, "1");
@@ -164,6 +164,6 @@ fn the_cursor_stands_on_what_is_chosen() {
             assert!(row.starts_with(&what[..what.len().min(14)]), "{typed} at {columns}: {what:?} is not {row:?}");
         }
         // Nothing is chosen on the Overview.
-        assert_eq!(cursor(&fixture::model(fixture::busy(1), columns, rows_)), None);
+        assert_eq!(cursor(&fixtures::model(fixtures::busy(1), columns, rows_)), None);
     }
 }

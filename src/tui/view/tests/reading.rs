@@ -21,7 +21,7 @@ fn inside(model: &Model) -> Vec<String> {
 fn what_has_to_be_typed_is_whole_on_every_screen() {
     let said = |model: &Model| inside(model).join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
     for (columns, rows) in SIZES {
-        let mut model = fixture::model(fixture::snapshot(), columns, rows);
+        let mut model = fixtures::model(fixtures::snapshot(), columns, rows);
         keys(&mut model, "2");
         for knob in [MaskKnob::Bset, MaskKnob::Inheritable] {
             model.masks.set(knob, CapMask::EMPTY);
@@ -42,7 +42,7 @@ fn whole(model: &Model) -> Vec<String> {
     let front = Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).front;
     // Where there is no room for a frame, its four columns are the text's.
     let columns = if front.height < 7 { model.columns + 4 } else { model.columns };
-    let mut high = fixture::model(model.snapshot.clone(), columns, 120);
+    let mut high = fixtures::model(model.snapshot.clone(), columns, 120);
     high.masks = model.masks.clone();
     high.tab = Tab::Masks;
     keys(&mut high, "w");
@@ -66,10 +66,10 @@ fn phrase(model: &Model) -> String {
 
 /// The confirmation of a draft that drops these of what is live.
 fn asked(columns: u16, rows: u16, live: [u64; 2], dropped: [u64; 2]) -> Model {
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     let of = |bits| CapMask::from_bits(bits) & KNOWN;
     (s.knobs.bset, s.knobs.inheritable) = (of(live[0]), of(live[1]));
-    let mut model = fixture::model(s, columns, rows);
+    let mut model = fixtures::model(s, columns, rows);
     model.masks.set_both([of(live[0] & !dropped[0]), of(live[1] & !dropped[1])]);
     keys(&mut model, "2w");
     model
@@ -146,7 +146,7 @@ proptest! {
     #[test]
     fn a_page_passes_nothing_over(columns in 24u16..130, rows in 8u16..45, at in 0usize..5) {
         let typed = ["2 f", "?", ":get -a\n", "2nw", "2np\n"][at];
-        let mut model = fixture::model(fixture::overflowing(), columns, rows);
+        let mut model = fixtures::model(fixtures::overflowing(), columns, rows);
         keys(&mut model, typed);
         prop_assume!(!model.dialogs.is_empty());
         let mut end = 0;
@@ -165,7 +165,7 @@ proptest! {
 
 #[test]
 fn the_frame_of_a_dialog_is_never_underlined() {
-    let mut model = fixture::model(fixture::snapshot(), 80, 24);
+    let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
     model.theme = Theme::high_contrast();
     keys(&mut model, "2 w");
     let shown = page(&model);
@@ -177,7 +177,7 @@ fn the_frame_of_a_dialog_is_never_underlined() {
 #[test]
 fn nothing_of_the_page_stands_beside_a_dialog() {
     for columns in [100, 120, 200] {
-        let mut model = fixture::model(fixture::busy(12), columns, 40);
+        let mut model = fixtures::model(fixtures::busy(12), columns, 40);
         keys(&mut model, "2m");
         let rows = rows(&page(&model));
         let beside = |row: &String| {
@@ -192,8 +192,8 @@ fn nothing_of_the_page_stands_beside_a_dialog() {
 
 #[test]
 fn what_ended_with_an_error_is_no_broken_word() {
-    let mut model = fixture::model(fixture::snapshot(), 40, 10);
-    let line = crate::tui::model::log::Line::new(crate::engine::event::Level::Error, "12:00:00.000".into(), None, "x");
+    let mut model = fixtures::model(fixtures::snapshot(), 40, 10);
+    let line = crate::tui::model::log::Line::new(crate::abi::event::Level::Error, "12:00:00.000".into(), None, "x");
     model.log.take(vec![line]);
     keys(&mut model, "4");
     assert!(screen(&model).contains(">err  x"), "{}", screen(&model));

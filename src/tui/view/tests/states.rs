@@ -3,16 +3,16 @@
 use super::*;
 use crate::abi::cap::ReadSet;
 use crate::abi::error::{ControlError, EngineError};
-use crate::engine::event::Level;
-use crate::engine::record::{Output, Record, State};
-use crate::engine::snapshot::LogLine;
-use crate::tui::model::look::Answer;
+use crate::abi::event::Level;
+use crate::abi::record::{Output, Record, State};
+use crate::abi::snapshot::LogLine;
+use crate::tui::model::record_page::RecordPage;
 use crate::tui::model::records::Unsaved;
 
 /// A snapshot of the screen at each size, after what was done.
 fn state(name: &str, snapshot: &Snapshot, act: impl Fn(&mut Model)) {
     for (columns, rows) in SIZES {
-        let mut model = fixture::model(snapshot.clone(), columns, rows);
+        let mut model = fixtures::model(snapshot.clone(), columns, rows);
         act(&mut model);
         insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen(&model));
     }
@@ -33,7 +33,7 @@ fn read_only(model: &mut Model, typed: &str) {
 /// On the screen Activity, with these records.
 fn with_records(model: &mut Model, records: &[Record], at: usize, typed: &str) {
     keys(model, "3");
-    let look = |model: &mut Model| update(model, Msg::Looked(Box::new(fixture::answer(records, at))));
+    let look = |model: &mut Model| update(model, Msg::Looked(Box::new(fixtures::answer(records, at))));
     look(model);
     model.activity.follow = false;
     keys(model, typed);
@@ -42,7 +42,7 @@ fn with_records(model: &mut Model, records: &[Record], at: usize, typed: &str) {
 }
 
 fn lacking() -> Snapshot {
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     s.uid = 1000;
     s.knobs.bset = CapMask::from_bits(0b1011);
     s
@@ -50,21 +50,21 @@ fn lacking() -> Snapshot {
 
 #[test]
 fn overview() {
-    let mut s = fixture::busy(4);
+    let mut s = fixtures::busy(4);
     (s.gate, s.draining, s.slots.waiting, s.queued) = (Depth::Freezing, true, 3, 2);
     s.running[1].abandoned = true;
     (s.running[2].state, s.running[2].pid) = (State::Waiting, None);
     (s.running[3].state, s.running[3].pid) = (State::Queued, None);
     state("overview_draining", &s, |m| keys(m, "g"));
-    state("overview_read_only", &fixture::snapshot(), |m| read_only(m, "m"));
+    state("overview_read_only", &fixtures::snapshot(), |m| read_only(m, "m"));
 
-    let mut s = fixture::busy(1);
+    let mut s = fixtures::busy(1);
     s.knobs.modprobe = Arc::from("/opt/漢字/\u{202e}mod\x1b[2Jprobe".as_bytes());
     (s.knobs.allow, s.knobs.deny) = ("usb-* \x1b]0;x\x07".into(), "*".repeat(90).into());
-    s.running.push(fixture::live(2, "漢字かな交じり文の名前はとても長い漢字かな交じり文".as_bytes(), 1));
-    s.running.push(fixture::live(3, b"\x1b[31mred\n\xff", 89_000_000));
+    s.running.push(fixtures::live(2, "漢字かな交じり文の名前はとても長い漢字かな交じり文".as_bytes(), 1));
+    s.running.push(fixtures::live(3, b"\x1b[31mred\n\xff", 89_000_000));
     s.live_total = 3;
-    s.last.insert(0, Arc::new(fixture::record(9, "e\u{301}\u{200b}👍🏽".as_bytes(), 9)));
+    s.last.insert(0, Arc::new(fixtures::record(9, "e\u{301}\u{200b}👍🏽".as_bytes(), 9)));
     let line = LogLine { at: 1, level: Level::Error, text: "a hook said \x1b[2J".into() };
     s.warnings = vec![line];
     state("overview_hostile", &s, |m| {
@@ -74,27 +74,27 @@ fn overview() {
 
 #[test]
 fn masks() {
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     (s.knobs.bset, s.knobs.inheritable) = (CapMask::EMPTY, CapMask::EMPTY);
     state("masks_empty", &s, |m| keys(m, "2"));
-    state("masks_overflowing", &fixture::snapshot(), |m| {
+    state("masks_overflowing", &fixtures::snapshot(), |m| {
         keys(m, "2n→i");
         m.masks.set(MaskKnob::Inheritable, CapMask::from_bits(0x55_5555));
-        let mut s = fixture::snapshot();
+        let mut s = fixtures::snapshot();
         s.knobs.bset = KNOWN.minus(CapMask::from_bits(1 << 16));
         s.host.inheritable = ReadSet::Known(KNOWN);
         update(m, Msg::Snapshot(Box::new(s)));
     });
     state("masks_refused", &lacking(), |m| keys(m, "2aw"));
-    state("masks_read_only", &fixture::snapshot(), |m| read_only(m, "2 w"));
-    state("masks_none_match", &fixture::snapshot(), |m| keys(m, "2/zzz\n"));
+    state("masks_read_only", &fixtures::snapshot(), |m| read_only(m, "2 w"));
+    state("masks_none_match", &fixtures::snapshot(), |m| keys(m, "2/zzz\n"));
 }
 
 #[test]
 fn umh_10_sets_that_could_not_be_read_are_unknown_on_every_page() {
-    let mut s = fixture::snapshot();
+    let mut s = fixtures::snapshot();
     let page = |s: &Snapshot| {
-        let mut model = fixture::model(s.clone(), 120, 40);
+        let mut model = fixtures::model(s.clone(), 120, 40);
         keys(&mut model, "2");
         screen(&model)
     };
@@ -107,34 +107,34 @@ fn umh_10_sets_that_could_not_be_read_are_unknown_on_every_page() {
     (s.host.bounding, s.host.inheritable) = (ReadSet::Known(KNOWN), ReadSet::Unreadable);
     let text = page(&s);
     assert!(text.contains("bounding+?") && !text.contains("inheritable set is empty"), "{text}");
-    let record = Record { caps: None, ..fixture::record(1, b"x", 0) };
+    let record = Record { caps: None, ..fixtures::record(1, b"x", 0) };
     let facts = crate::tui::model::rehearse::facts(&record, KNOWN);
     assert_eq!(facts.iter().filter(|(_, value)| value == "unknown").count(), 5, "{facts:?}");
 }
 
 #[test]
 fn activity() {
-    state("activity_none_match", &fixture::busy(2), |m| {
+    state("activity_none_match", &fixtures::busy(2), |m| {
         keys(m, "3/zzz");
         for _ in 0..2 {
-            update(m, Msg::Looked(Box::new(Answer { looked: 7, ..Answer::default() })));
+            update(m, Msg::Looked(Box::new(RecordPage { looked: 7, ..RecordPage::default() })));
         }
         keys(m, "\n");
     });
-    state("activity_trouble", &fixture::busy(2), |m| {
+    state("activity_trouble", &fixtures::busy(2), |m| {
         keys(m, "3");
         let why = Some("the records cannot be read: no thread could be started (EAGAIN)".to_owned());
-        update(m, Msg::Looked(Box::new(Answer { trouble: why, ..Answer::default() })));
+        update(m, Msg::Looked(Box::new(RecordPage { trouble: why, ..RecordPage::default() })));
     });
-    state("activity_reading", &fixture::busy(2), |m| keys(m, "3"));
-    state("activity_read_only", &fixture::snapshot(), |m| read_only(m, "3k"));
+    state("activity_reading", &fixtures::busy(2), |m| keys(m, "3"));
+    state("activity_read_only", &fixtures::snapshot(), |m| read_only(m, "3k"));
 }
 
 #[test]
 fn forms_that_are_refused() {
-    let s = fixture::snapshot();
+    let s = fixtures::snapshot();
     state("module_refused", &s, |m| keys(m, "m\n"));
-    let mut off = fixture::snapshot();
+    let mut off = fixtures::snapshot();
     off.knobs.modprobe = Arc::from(&b""[..]);
     state("module_off", &off, |m| keys(m, "musb-storage\t→\t"));
     state("call_whole", &s, |m| keys(m, "c/bin/sh\t-c 'exit 3'\t→\tcap_net_admin\tempty"));
@@ -154,7 +154,7 @@ fn forms_that_are_refused() {
 
 #[test]
 fn the_draft_on_its_way() {
-    state("apply_plain", &fixture::snapshot(), |m| {
+    state("apply_plain", &fixtures::snapshot(), |m| {
         m.masks.cursor = 0;
         keys(m, "2 → w\n");
     });
@@ -168,13 +168,13 @@ fn the_draft_on_its_way() {
         keys(m, "2R\n");
         refused(m);
     });
-    state("presets_last", &fixture::snapshot(), |m| keys(m, "2P↓↓↓↓↓↓↓"));
-    state("forms_end", &fixture::snapshot(), |m| keys(m, "2 f⇟⇟⇟⇟⇟⇟⇟⇟"));
+    state("presets_last", &fixtures::snapshot(), |m| keys(m, "2P↓↓↓↓↓↓↓"));
+    state("forms_end", &fixtures::snapshot(), |m| keys(m, "2 f⇟⇟⇟⇟⇟⇟⇟⇟"));
 }
 
 #[test]
 fn rehearsals() {
-    let s = fixture::snapshot();
+    let s = fixtures::snapshot();
     state("rehearse_refused", &s, |m| keys(m, "2 p→→\trelative\t'x\n"));
     state("rehearsal_running", &s, |m| keys(m, "2 p\n"));
     state("rehearsal_refused", &s, |m| {
@@ -188,7 +188,7 @@ fn rehearsals() {
     state("rehearsal_overflowing", &s, |m| {
         keys(m, "2np→→\t/usr/bin/frob\n");
         for (ticket, raw) in [(1, 256), (2, 11)] {
-            let mut record = fixture::record(ticket, b"/usr/bin/frob", raw);
+            let mut record = fixtures::record(ticket, b"/usr/bin/frob", raw);
             let stdout: Vec<u8> = (0..40).flat_map(|n| format!("line {n} \x1b[31m\n").into_bytes()).collect();
             record.output = Some(Output { stdout, stderr: b"cannot".repeat(40), dropped: 0 }.into());
             update(m, Msg::Replied { ticket, reply: Ok(Reply::Answered(Arc::new(record))) });
@@ -199,9 +199,9 @@ fn rehearsals() {
 
 #[test]
 fn ways_to_quit() {
-    state("quit_asking", &fixture::busy(1), |m| keys(m, "ql"));
-    state("quit_waiting", &fixture::busy(3), |m| keys(m, "qw\n"));
-    state("quit_killing", &fixture::busy(300), |m| {
+    state("quit_asking", &fixtures::busy(1), |m| keys(m, "ql"));
+    state("quit_waiting", &fixtures::busy(3), |m| keys(m, "qw\n"));
+    state("quit_killing", &fixtures::busy(300), |m| {
         keys(m, "qk\n");
         update(m, Msg::Tick(93_000_000));
     });
@@ -209,16 +209,19 @@ fn ways_to_quit() {
 
 #[test]
 fn records() {
-    let s = fixture::busy(2);
-    let records =
-        [fixture::open(3, b"stubborn", State::Running, Some(5003)), fixture::full(2), fixture::record(1, b"ext4", 0)];
+    let s = fixtures::busy(2);
+    let records = [
+        fixtures::open(3, b"stubborn", State::Running, Some(5003)),
+        fixtures::full(2),
+        fixtures::record(1, b"ext4", 0),
+    ];
     state("kill_again", &s, |m| {
         m.activity.remember_term(3);
         with_records(m, &records, 0, "k");
     });
     state("kill_refused", &s, |m| with_records(m, &records, 2, "k"));
     state("repeat_refused", &s, |m| with_records(m, &records, 1, "r"));
-    let mut called = fixture::full(2);
+    let mut called = fixtures::full(2);
     called.env = Arc::from(
         ["HOME=/", "TERM=linux", "PATH=/sbin:/usr/sbin:/bin:/usr/bin", "X=\u{202e}"].map(|e| e.as_bytes().into()),
     );
@@ -230,7 +233,7 @@ fn records() {
     });
     state("record_refused", &s, |m| {
         let why = "foo is on khelper.deny (foo*)";
-        with_records(m, &[fixture::refused(1, b"foo", Stage::Hook, Errno::EPERM, why)], 0, "\n");
+        with_records(m, &[fixtures::refused(1, b"foo", Stage::Hook, Errno::EPERM, why)], 0, "\n");
     });
     state("save_writing", &s, |m| with_records(m, &records, 0, "w\n"));
     state("save_refused", &s, |m| {

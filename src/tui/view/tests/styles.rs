@@ -4,9 +4,9 @@
 use ratatui::style::{Modifier, Style};
 
 use super::*;
-use crate::control::words::ended_in_words;
-use crate::engine::event::Level;
-use crate::engine::record::{Outcome, Record};
+use crate::abi::event::Level;
+use crate::abi::record::{Outcome, Record};
+use crate::control::text::outcome::ended_in_words;
 
 /// What is looked at: after these keys the first cell of that text looks like that, as the theme names it.
 type Look = (&'static str, &'static str, fn(&Theme) -> Style);
@@ -52,19 +52,19 @@ fn themes() -> [(&'static str, Theme); 4] {
 
 /// Full slots, a shut gate, an end of each mood.
 fn eventful() -> Snapshot {
-    let mut s = fixture::overflowing();
+    let mut s = fixtures::overflowing();
     s.gate = Depth::Disabled;
     s.totals = Default::default();
     s.totals.refused_limit = 30;
-    s.warnings.insert(0, fixture::logged(1, Level::Warning, "the drain gave up after 5 s"));
+    s.warnings.insert(0, fixtures::logged(1, Level::Warning, "the drain gave up after 5 s"));
     s.last.truncate(1);
-    s.last.push(Arc::new(fixture::record(2, b"bad", 256)));
-    s.last.push(Arc::new(fixture::record(1, b"good", 0)));
+    s.last.push(Arc::new(fixtures::record(2, b"bad", 256)));
+    s.last.push(Arc::new(fixtures::record(1, b"good", 0)));
     s
 }
 
 fn shown(state: &Snapshot, theme: Theme, typed: &str, (columns, rows): (u16, u16)) -> Buffer {
-    let mut model = fixture::model(state.clone(), columns, rows);
+    let mut model = fixtures::model(state.clone(), columns, rows);
     model.theme = theme;
     keys(&mut model, typed);
     page(&model)
@@ -150,20 +150,20 @@ fn the_text_is_the_same_in_every_theme() {
 
 /// One record of each way to end.
 fn every_ending() -> Vec<Record> {
-    let refused = |id, stage, errno| fixture::refused(id, b"x", stage, errno, "why");
+    let refused = |id, stage, errno| fixtures::refused(id, b"x", stage, errno, "why");
     let other = |id, outcome, stage, errno| Record { outcome, ..refused(id, stage, errno) };
     let mut records = vec![
-        fixture::record(1, b"x", 0),
-        fixture::record(2, b"x", 256),
-        fixture::record(3, b"x", 9),
-        fixture::record(4, b"x", 0x8b),
+        fixtures::record(1, b"x", 0),
+        fixtures::record(2, b"x", 256),
+        fixtures::record(3, b"x", 9),
+        fixtures::record(4, b"x", 0x8b),
         other(5, Outcome::ExecFailed, Stage::Exec, Errno::ENOENT),
         other(6, Outcome::ExecFailed, Stage::Process, Errno::EAGAIN),
         other(7, Outcome::Abandoned, Stage::Cancel, Errno::EINTR),
         other(8, Outcome::Lost, Stage::Lost, Errno::ECHILD),
-        Record { outcome: Outcome::Noop, ..fixture::record(9, b"x", 0) },
+        Record { outcome: Outcome::Noop, ..fixtures::record(9, b"x", 0) },
     ];
-    records.extend((10..).zip(fixture::REFUSALS).map(|(id, (stage, errno))| refused(id, stage, errno)));
+    records.extend((10..).zip(fixtures::REFUSALS).map(|(id, (stage, errno))| refused(id, stage, errno)));
     records
 }
 
@@ -175,12 +175,12 @@ fn every_ending_has_its_symbol_and_word_on_the_screen() {
         for tab in ["1", "3"] {
             let mut seen = Vec::new();
             for record in every_ending() {
-                let mut s = fixture::snapshot();
+                let mut s = fixtures::snapshot();
                 s.last = vec![Arc::new(record.clone())];
-                let mut model = fixture::model(s, size.0, size.1);
+                let mut model = fixtures::model(s, size.0, size.1);
                 (model.theme, model.ascii) = (Theme::plain(), ascii);
                 keys(&mut model, tab);
-                update(&mut model, Msg::Looked(Box::new(fixture::answer(std::slice::from_ref(&record), 0))));
+                update(&mut model, Msg::Looked(Box::new(fixtures::answer(std::slice::from_ref(&record), 0))));
                 let ending = ended_in_words(&record);
                 let id = format!("#{} ", record.id);
                 let row = rows(&page(&model)).into_iter().find(|row| row.contains(&id)).unwrap();

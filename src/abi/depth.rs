@@ -1,0 +1,28 @@
+//! How far the gate is shut (GATE).
+
+/// How far the gate is shut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Depth {
+    /// Calls pass.
+    Enabled,
+    /// Calls are refused; readers wait.
+    Freezing,
+    /// Calls and readers are refused.
+    Disabled,
+}
+
+impl Depth {
+    /// As `khelper.gate` spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Freezing => "freezing",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// Reads what `name` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Enabled, Self::Freezing, Self::Disabled].into_iter().find(|d| d.name() == text)
+    }
+}

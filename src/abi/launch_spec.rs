@@ -1,0 +1,286 @@
+//! What a helper is born with, and how the masks were enforced.
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::cap::CapMask;
+
+/// How the capability masks were enforced for one helper (UMH-11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforcement {
+    /// The bounding set itself was cut, or lay within the mask already.
+    Masks,
+    /// The worker's own sets were cut and the helper got `no_new_privs`; its CapBnd still reads wide.
+    NoNewPrivs,
+    /// Neither could be done; nothing was started (`EPERM`).
+    Refused,
+}
+
+impl Enforcement {
+    /// As JSON and the screen spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Masks => "masks",
+            Self::NoNewPrivs => "no_new_privs",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A part of UMH-9 that a helper did not get, for want of privilege or because a call was refused. The table in
+/// `sys/linux/inherited` says for each how it is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotEnforced {
+    /// The nice value stayed above 0.
+    Nice,
+    /// The scheduling policy stayed other than SCHED_OTHER.
+    Scheduler,
+    /// Some online CPU stayed out of reach.
+    Affinity,
+    /// The supplementary groups stayed.
+    Groups,
+    /// oom_score_adj stayed other than 0.
+    OomScoreAdj,
+    /// The utilization clamps stayed (sched_setattr(2)).
+    Utilization,
+    /// The core scheduling cookie stayed (PR_SCHED_CORE); the kernel has no call that takes one away.
+    CoreScheduling,
+    /// The I/O priority stayed (ioprio_set(2)).
+    IoPriority,
+    /// The timer slack stayed other than 50 us (PR_SET_TIMERSLACK).
+    TimerSlack,
+    /// The NUMA memory policy stayed (set_mempolicy(2)).
+    NumaPolicy,
+    /// The execution domain stayed (personality(2)).
+    Personality,
+    /// The securebits of the host program are in force (capabilities(7)); they are never lifted.
+    Securebits,
+    /// A speculation feature stayed disabled (PR_SET_SPECULATION_CTRL).
+    SpeculationControl,
+    /// The memory corruption kill policy stayed (PR_MCE_KILL).
+    MachineCheckKill,
+    /// The IO_FLUSHER state stayed (PR_SET_IO_FLUSHER).
+    IoFlusher,
+    /// Reading the timestamp counter stayed forbidden (PR_SET_TSC).
+    TimestampCounter,
+    /// Permissions for I/O ports may have stayed (ioperm(2), iopl(2)).
+    IoPorts,
+    /// There is no new session keyring: keyctl(2) was refused (keyrings(7)).
+    SessionKeyring,
+    /// The core dump filter stayed other than 0x33 (core(5)).
+    CoreFilter,
+    /// Transparent huge pages stayed disabled (PR_SET_THP_DISABLE).
+    ThpDisable,
+    /// Same-page merging stayed on (PR_SET_MEMORY_MERGE).
+    MemoryMerge,
+    /// Memory-deny-write-execute of the host program is in force (PR_SET_MDWE); it cannot be lifted.
+    MemoryDenyWriteExecute,
+}
+
+impl NotEnforced {
+    /// All of them.
+    pub const ALL: [Self; 22] = [
+        Self::Nice,
+        Self::Scheduler,
+        Self::Affinity,
+        Self::Groups,
+        Self::OomScoreAdj,
+        Self::Utilization,
+        Self::CoreScheduling,
+        Self::IoPriority,
+        Self::TimerSlack,
+        Self::NumaPolicy,
+        Self::Personality,
+        Self::Securebits,
+        Self::SpeculationControl,
+        Self::MachineCheckKill,
+        Self::IoFlusher,
+        Self::TimestampCounter,
+        Self::IoPorts,
+        Self::SessionKeyring,
+        Self::CoreFilter,
+        Self::ThpDisable,
+        Self::MemoryMerge,
+        Self::MemoryDenyWriteExecute,
+    ];
+
+    /// As JSON and the screen spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nice => "nice",
+            Self::Scheduler => "scheduler",
+            Self::Affinity => "affinity",
+            Self::Groups => "groups",
+            Self::OomScoreAdj => "oom_score_adj",
+            Self::Utilization => "utilization",
+            Self::CoreScheduling => "core_scheduling",
+            Self::IoPriority => "io_priority",
+            Self::TimerSlack => "timer_slack",
+            Self::NumaPolicy => "numa_policy",
+            Self::Personality => "personality",
+            Self::Securebits => "securebits",
+            Self::SpeculationControl => "speculation_control",
+            Self::MachineCheckKill => "machine_check_kill",
+            Self::IoFlusher => "io_flusher",
+            Self::TimestampCounter => "timestamp_counter",
+            Self::IoPorts => "io_ports",
+            Self::SessionKeyring => "session_keyring",
+            Self::CoreFilter => "core_filter",
+            Self::ThpDisable => "thp_disable",
+            Self::MemoryMerge => "memory_merge",
+            Self::MemoryDenyWriteExecute => "memory_deny_write_execute",
+        }
+    }
+}
+
+/// The session keyring that a helper starts with (keyrings(7)); never the host program's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SessionKeyring {
+    /// A new one without a name, which nothing else can reach.
+    #[default]
+    New,
+    /// The keyring of this name, made if there is none (keyctl_join_session_keyring(3)).
+    Named(CString),
+}
+
+/// What a helper reads on fd 0.
+#[derive(Clone, Debug, Default)]
+pub enum Stdin {
+    /// `/dev/null`.
+    #[default]
+    Null,
+    /// These bytes, then end-of-file.
+    Data(Vec<u8>),
+    /// An open file, such as the reading end of a pipe ([`Stdin::file`]). The engine closes it once the helper has it.
+    File(Arc<OwnedFd>),
+}
+
+impl Stdin {
+    /// An open file: `File`, `OwnedFd`, `PipeReader`, a socket.
+    pub fn file(file: impl Into<OwnedFd>) -> Self {
+        Self::File(Arc::new(file.into()))
+    }
+}
+
+impl PartialEq for Stdin {
+    /// Files are equal if they are the same descriptor.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Data(a), Self::Data(b)) => a == b,
+            (Self::File(a), Self::File(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+impl Eq for Stdin {}
+
+/// A resource limit for one helper: `RLIMIT_*` number, soft, hard (getrlimit(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rlimit {
+    /// The kernel's number (`libc::RLIMIT_CORE` and its like).
+    pub resource: u32,
+    /// Soft limit.
+    pub soft: u64,
+    /// Hard limit.
+    pub hard: u64,
+}
+
+/// What the init hook sees and may change (UMH-6). The sets can only be narrowed.
+#[derive(Debug)]
+pub struct ChildSetup {
+    path: CString,
+    argv: Vec<CString>,
+    bounding: CapMask,
+    inheritable: CapMask,
+    /// The environment, and nothing else.
+    pub envp: Vec<CString>,
+    /// What it reads on fd 0.
+    pub stdin: Stdin,
+    /// Limits to set; those not named are the host's.
+    pub rlimits: Vec<Rlimit>,
+    /// Its session keyring.
+    pub session_keyring: SessionKeyring,
+}
+
+impl ChildSetup {
+    /// This program with these sets, as the masks have cut them.
+    pub fn new(path: CString, argv: Vec<CString>, sets: CapPlan, envp: Vec<CString>) -> Self {
+        Self {
+            path,
+            argv,
+            bounding: sets.bounding,
+            inheritable: sets.inheritable,
+            envp,
+            stdin: Stdin::Null,
+            rlimits: Vec::new(),
+            session_keyring: SessionKeyring::New,
+        }
+    }
+    /// The program; for a module request the modprobe path as it is at launch.
+    pub fn path(&self) -> &CString {
+        &self.path
+    }
+    /// Its arguments, `argv[0]` included.
+    pub fn argv(&self) -> &[CString] {
+        &self.argv
+    }
+    /// The program and its arguments, to launch it with.
+    pub(crate) fn take_program(&mut self) -> (CString, Vec<CString>) {
+        (std::mem::take(&mut self.path), std::mem::take(&mut self.argv))
+    }
+    /// The bounding set it will get.
+    pub fn bounding(&self) -> CapMask {
+        self.bounding
+    }
+    /// The inheritable set it will get.
+    pub fn inheritable(&self) -> CapMask {
+        self.inheritable
+    }
+    /// Cuts the bounding set further, and the inheritable set with it.
+    pub fn narrow_bounding(&mut self, to: CapMask) {
+        self.bounding = self.bounding & to;
+        self.inheritable = self.inheritable & to;
+    }
+    /// Cuts the inheritable set further.
+    pub fn narrow_inheritable(&mut self, to: CapMask) {
+        self.inheritable = self.inheritable & to;
+    }
+}
+
+/// What the launcher is given: everything prepared, nothing left to decide.
+#[derive(Debug)]
+pub struct LaunchSpec {
+    /// The program.
+    pub path: CString,
+    /// Its arguments, `argv[0]` included.
+    pub argv: Vec<CString>,
+    /// Its environment.
+    pub envp: Vec<CString>,
+    /// fd 0.
+    pub stdin: Stdin,
+    /// Whether fds 1 and 2 are pipes that are read (else `/dev/null`, UMH-14).
+    pub capture: bool,
+    /// Limits to set.
+    pub rlimits: Vec<Rlimit>,
+    /// Its session keyring.
+    pub session_keyring: SessionKeyring,
+    /// Whether somebody waits for exec alone, so that it has to be known whether the image was loaded (UMH-3).
+    pub wait_loaded: bool,
+    /// Whether the helper gets `no_new_privs` (UMH-11).
+    pub no_new_privs: bool,
+}
+
+/// The sets that a worker is cut down to (judged by `policy::masks`, applied by `sys`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CapPlan {
+    /// The bounding set, already cut by the host's.
+    pub bounding: CapMask,
+    /// The inheritable set, already cut by `bounding` and the host's.
+    pub inheritable: CapMask,
+}

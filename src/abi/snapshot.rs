@@ -1,0 +1,173 @@
+//! The state of the engine at one moment, for who pulls: the screen never holds an engine lock.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::abi::actor::Requester;
+use crate::abi::cap::{CapMask, ThreadSets};
+use crate::abi::depth::Depth;
+use crate::abi::era::Era;
+use crate::abi::time::Micros;
+
+use super::event::Level;
+use super::record::{Kind, Outcome, Record, State};
+
+/// How the log's line about a request above the limit begins (REQ-4); the module's name follows.
+pub const RUNAWAY: &str = "request_module: runaway loop modprobe ";
+/// How the log's line about a drain that failed begins (GATE-2).
+pub const DRAIN_FAILED: &str = "the drain gave up ";
+
+/// The knobs as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Knobs {
+    /// `kernel.modprobe`.
+    pub modprobe: Arc<[u8]>,
+    /// `kernel.usermodehelper.bset`.
+    pub bset: CapMask,
+    /// `kernel.usermodehelper.inheritable`.
+    pub inheritable: CapMask,
+    /// `khelper.era`.
+    pub era: Era,
+    /// `khelper.max_concurrent` as it was set; the limit in force is `Slots::limit`.
+    pub max_concurrent: u32,
+    /// `khelper.allow`: globs with a blank between them.
+    pub allow: Arc<str>,
+    /// `khelper.deny`: globs with a blank between them.
+    pub deny: Arc<str>,
+}
+
+/// The slots of module requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slots {
+    /// The limit in force now.
+    pub limit: u32,
+    /// Requests in progress (`khelper.concurrent`).
+    pub concurrent: u32,
+    /// Requests that wait for a slot (era current).
+    pub waiting: u32,
+    /// The most there were at once.
+    pub peak: u32,
+    /// The requests that hold a slot, oldest first.
+    pub holders: Vec<u64>,
+    /// Runaway messages logged (`khelper.loop_messages`), 5 at most.
+    pub loop_messages: u32,
+    /// Throttle messages suppressed by the rate limit.
+    pub suppressed: u64,
+}
+
+/// How the requests of this engine's life ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Requests of every kind.
+    pub requests: u64,
+    /// Helpers launched.
+    pub launched: u64,
+    /// By outcome, in the order of `Outcome` (`Running` is always 0).
+    pub by_outcome: [u64; 8],
+    /// Refused by the limit, 3.4 (REQ-4).
+    pub refused_limit: u64,
+    /// When the limit refused last, on the engine's clock.
+    pub refused_limit_at: Option<Micros>,
+    /// Gave up waiting for a slot, current (REQ-5).
+    pub throttled: u64,
+    /// Refused by the gate.
+    pub refused_gate: u64,
+    /// Refused by the hook.
+    pub refused_hook: u64,
+    /// Callers that stopped waiting.
+    pub abandoned: u64,
+    /// Records let go to keep 10,000.
+    pub records_dropped: u64,
+    /// Bytes of output let go to keep the text budget.
+    pub text_dropped: u64,
+}
+
+impl Totals {
+    /// How many ended so.
+    pub fn of(&self, outcome: Outcome) -> u64 {
+        self.by_outcome[outcome as usize]
+    }
+    /// How many are over, however they ended; records let go included.
+    pub fn over(&self) -> u64 {
+        self.by_outcome.iter().sum()
+    }
+    /// Every refusal (`khelper.refused`).
+    pub fn refused(&self) -> u64 {
+        self.of(Outcome::Refused)
+    }
+}
+
+/// A request that is not over.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// The request.
+    pub id: u64,
+    /// Module request or helper call.
+    pub kind: Kind,
+    /// Module name or path (hostile bytes).
+    pub title: Arc<[u8]>,
+    /// How far it has come.
+    pub state: State,
+    /// Whether its caller has gone.
+    pub abandoned: bool,
+    /// When it was asked, on the engine's clock.
+    pub at: Micros,
+    /// Its helper, once there is one.
+    pub pid: Option<i32>,
+    /// Who asked.
+    pub requester: Arc<Requester>,
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// When, on the engine's clock.
+    pub at: Micros,
+    /// How much it matters.
+    pub level: Level,
+    /// The line, escaped.
+    pub text: String,
+}
+
+/// The whole.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The number of the last event that it contains.
+    pub seq: u64,
+    /// Now, on the engine's clock.
+    pub now: Micros,
+    /// The same moment on the wall clock.
+    pub wall: SystemTime,
+    /// The engine's process.
+    pub pid: i32,
+    /// Its user.
+    pub uid: u32,
+    /// The knobs.
+    pub knobs: Knobs,
+    /// Every capability that the running kernel knows.
+    pub known: CapMask,
+    /// The sets of the thread that asked for the snapshot, each as far as it can be read.
+    pub host: ThreadSets,
+    /// The gate.
+    pub gate: Depth,
+    /// Whether a drain is under way.
+    pub draining: bool,
+    /// The slots.
+    pub slots: Slots,
+    /// Calls in flight (`khelper.running_helpers`, GATE-3).
+    pub running_helpers: u32,
+    /// Live helper processes (`khelper.live`).
+    pub live: u32,
+    /// Calls queued for a worker (`khelper.queued`).
+    pub queued: u32,
+    /// Requests that are not over, oldest first, at most 256 of them; `live_total` counts all.
+    pub running: Vec<Live>,
+    /// How many requests are not over.
+    pub live_total: usize,
+    /// The last ends, newest first, at most 64.
+    pub last: Vec<Arc<Record>>,
+    /// The sums.
+    pub totals: Totals,
+    /// The last lines of the log at warning or above, newest first, at most 16.
+    pub warnings: Vec<LogLine>,
+}

@@ -1,0 +1,4 @@
+//! Times.
+
+/// Microseconds on the host's clock, from an arbitrary start.
+pub type Micros = u64;

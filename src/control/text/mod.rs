@@ -1,0 +1,4 @@
+//! The wording of outcomes, reports and errors: each sentence is written once, here.
+
+pub mod outcome;
+pub mod probe_report;

@@ -1,0 +1,345 @@
+//! How a request ended, in words and with a symbol: one place for rows, details, status lines and the command line.
+
+use crate::abi::actor::ChainLink;
+use crate::abi::error::{Stage, errno_name};
+use crate::abi::escape::screen;
+use crate::abi::record::{Kind, Outcome, Record};
+use crate::abi::wait::{WaitStatus, signal_name};
+
+/// What to make of an ending. Never told by colour alone: every ending has its own words and symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// As it should be.
+    Good,
+    /// It failed.
+    Bad,
+    /// It was kept from running, or given up.
+    Warned,
+    /// Nothing to say for or against.
+    Quiet,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutcomeText {
+    /// One cell wide; no two kinds of ending share one.
+    pub symbol: char,
+    /// `exit 1 (raw 256)`.
+    pub words: String,
+    /// What to make of it.
+    pub mood: Severity,
+}
+
+impl OutcomeText {
+    fn new(symbol: char, mood: Severity, words: impl Into<String>) -> Self {
+        Self { symbol, words: words.into(), mood }
+    }
+
+    /// Symbol and words.
+    pub fn text(&self) -> String {
+        format!("{} {}", self.symbol, self.words)
+    }
+}
+
+/// The module's name or the path, escaped; `''` where it is empty.
+pub fn title(record: &Record) -> String {
+    match record.title() {
+        b"" => "''".to_owned(),
+        title => screen(title),
+    }
+}
+
+/// How it ended; each outcome has its own word and symbol.
+pub fn ended_in_words(record: &Record) -> OutcomeText {
+    let mut ending = match record.outcome {
+        Outcome::Running => running(record),
+        Outcome::Exited | Outcome::Killed => match record.status {
+            Some(status) => status_in_words(status),
+            None => lost(record),
+        },
+        Outcome::ExecFailed => exec_failed(record),
+        Outcome::Refused => refused(record),
+        Outcome::Abandoned => {
+            let what = if record.pid.is_some() { "abandoned by its caller, the helper lives on" } else { "abandoned" };
+            OutcomeText::new('↷', Severity::Warned, format!("{what}{}", errno(record)))
+        }
+        Outcome::Noop => OutcomeText::new('∅', Severity::Quiet, noop(record)),
+        Outcome::Lost => lost(record),
+    };
+    if record.timed_out {
+        ending.words.push_str(", its time ran out");
+    }
+    if record.abandoned && record.outcome != Outcome::Abandoned {
+        ending.words.push_str(", its caller had gone");
+    }
+    ending
+}
+
+/// `ended_in_words` with the time it took: `✗ exit 1 (raw 256) · 12 ms`.
+pub fn ended_with_time(record: &Record) -> String {
+    let ending = ended_in_words(record).text();
+    match record.took_us() {
+        Some(us) => format!("{ending} · {}", took(us)),
+        None => ending,
+    }
+}
+
+/// A raw wait status in words.
+pub fn status_in_words(status: WaitStatus) -> OutcomeText {
+    match (status.exit_code(), status.signal()) {
+        (Some(0), _) => OutcomeText::new('✓', Severity::Good, "exit 0"),
+        (Some(code), _) => OutcomeText::new('✗', Severity::Bad, format!("exit {code} (raw {})", status.raw())),
+        (None, Some(signal)) if status.core() => {
+            let words = format!("killed by {}, core dumped (raw {})", signal_name(signal), status.raw());
+            OutcomeText::new('‡', Severity::Bad, words)
+        }
+        (None, Some(signal)) => {
+            OutcomeText::new('†', Severity::Bad, format!("killed by {} (raw {})", signal_name(signal), status.raw()))
+        }
+        (None, None) => {
+            OutcomeText::new('?', Severity::Bad, format!("a status without a meaning (raw {})", status.raw()))
+        }
+    }
+}
+
+fn running(record: &Record) -> OutcomeText {
+    match record.pid {
+        Some(pid) => OutcomeText::new('▸', Severity::Quiet, format!("runs as pid {pid}, not waited for")),
+        None => OutcomeText::new('▸', Severity::Quiet, "queued, not waited for"),
+    }
+}
+
+fn lost(record: &Record) -> OutcomeText {
+    OutcomeText::new('?', Severity::Bad, format!("lost: the helper is gone and nobody knows how{}", errno(record)))
+}
+
+/// What an empty path means depends on whose it is: the knob's (REQ-10), or the call's own (UMH-2).
+fn noop(record: &Record) -> &'static str {
+    match record.kind {
+        Kind::Module => "no-op: the path is empty, autoload is off",
+        Kind::Helper => "no-op: the call's path is empty, it names no program",
+    }
+}
+
+fn exec_failed(record: &Record) -> OutcomeText {
+    let errno = errno(record);
+    if record.stage == Some(Stage::Process) {
+        return OutcomeText::new('¡', Severity::Bad, format!("no process could be made{errno}"));
+    }
+    OutcomeText::new('!', Severity::Bad, format!("exec failed{errno}: `{}`", screen(&record.path)))
+}
+
+fn refused(record: &Record) -> OutcomeText {
+    let (symbol, by) = match record.stage {
+        Some(Stage::Hook) => ('⊘', "refused by the hook"),
+        Some(Stage::Gate) => ('‖', "refused by the gate"),
+        Some(Stage::Limit) => ('∞', "refused by the limit"),
+        Some(Stage::Throttle) => ('◷', "throttled out, no slot in 5 s"),
+        Some(Stage::Name) => ('≠', "refused, not a module's name"),
+        Some(Stage::Path) => ('/', "refused, no path to run"),
+        Some(Stage::Forked) => ('⊗', "refused in a forked child of the engine's process"),
+        Some(Stage::Loop) => ('↻', "refused, an engine within an engine"),
+        Some(Stage::Init) => ('⊖', "refused by the init hook"),
+        Some(Stage::Enforce) => ('⊠', "refused, the masks cannot be enforced"),
+        _ => ('⊗', "refused"),
+    };
+    OutcomeText::new(symbol, Severity::Warned, format!("{by}{}", errno(record)))
+}
+
+fn errno(record: &Record) -> String {
+    record.errno.map(|e| format!(" ({})", errno_name(e))).unwrap_or_default()
+}
+
+/// What capability masks do not do to a helper of uid 0 (capabilities(7); UMH-11). The sentence is worded here alone:
+/// the console, `probe`, `mask`, the manual pages, README.md and the crate's documentation show it, each as far as it
+/// has room.
+pub const MASKS_AND_ROOT: &str = "masks alone do not confine root: a helper of uid 0 owns root's files, kernel.modprobe \
+     and core_pattern without any capability, and can become all-powerful again in one step; masks bound what it may do \
+     directly, and confine it only together with another user, Landlock or a read-only root";
+
+/// As much of [`MASKS_AND_ROOT`] as fits in `columns`, to the end of a clause: at least the first one.
+pub fn masks_and_root(columns: usize) -> &'static str {
+    clauses(MASKS_AND_ROOT, columns)
+}
+
+/// What masks do to the helpers of a host of this uid, which they inherit. Where a mask cuts something, `no_new_privs`
+/// keeps a helper of another user from gaining any capability by execve(2) (UMH-11).
+pub fn masks_and_uid(uid: u32) -> String {
+    match uid {
+        0 => MASKS_AND_ROOT.to_owned(),
+        uid => format!(
+            "this host is not root (uid {uid}): its helpers have no capabilities; a set-user-ID program or one with \
+             file capabilities gets them only while the masks cut nothing"
+        ),
+    }
+}
+
+/// The clauses of a sentence that fit in `columns`: at least the first one.
+pub fn clauses(sentence: &str, columns: usize) -> &str {
+    let ends = sentence.match_indices([':', ',', ';']).map(|(at, _)| at).chain([sentence.len()]);
+    let end = ends.enumerate().take_while(|(clause, end)| *clause == 0 || *end <= columns).last();
+    &sentence[..end.map_or(sentence.len(), |(_, end)| end)]
+}
+
+/// A knob's value in a sentence; an empty one in words.
+pub fn value(text: &str) -> String {
+    if text.is_empty() { "(empty)".to_owned() } else { format!("`{text}`") }
+}
+
+/// `khelper (4121), asked by sh (4000, guessed)`; empty for an empty chain.
+pub fn chain(links: &[ChainLink]) -> String {
+    let link = |l: &ChainLink| {
+        let of = l.helper_of.map(|id| format!(", helper of request {id}")).unwrap_or_default();
+        let guessed = if l.known { "" } else { ", guessed" };
+        format!("{} ({}{of}{guessed})", l.comm, l.pid)
+    };
+    links.iter().map(link).collect::<Vec<_>>().join(" < ")
+}
+
+/// A time as a person reads it: `640 µs`, `12 ms`, `1.2 s`, `2 m 05 s`, `3 h 02 m`.
+pub fn took(us: u64) -> String {
+    let seconds = us / 1_000_000;
+    match us {
+        0..1_000 => format!("{us} µs"),
+        1_000..1_000_000 => format!("{} ms", us / 1_000),
+        1_000_000..60_000_000 => format!("{seconds}.{} s", us / 100_000 % 10),
+        60_000_000..3_600_000_000 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    use nix::errno::Errno;
+
+    fn record(outcome: Outcome, stage: Option<Stage>, errno: Option<Errno>, raw: Option<i32>) -> Record {
+        use crate::abi::actor::{Comm, Origin, Requester};
+        use crate::abi::cap::CapMask;
+        use crate::abi::record::{Args, State};
+        use crate::abi::wait::WaitMode;
+        Record {
+            id: 1,
+            kind: Kind::Module,
+            module: Some(b"dummy"[..].into()),
+            path: b"/sbin/mod\x1bprobe"[..].into(),
+            args: Args::Module,
+            env: Vec::new().into(),
+            wait: WaitMode::PROC,
+            origin: Origin::Console,
+            requester: Requester { pid: 1, uid: 0, comm: Comm::new(b"x") }.into(),
+            wall: std::time::SystemTime::UNIX_EPOCH,
+            at: 0,
+            state: State::Ended,
+            outcome,
+            stage,
+            errno,
+            said: None,
+            result: None,
+            status: raw.map(WaitStatus::from_raw),
+            abandoned: false,
+            timed_out: false,
+            enforced: None,
+            bset: CapMask::EMPTY,
+            inheritable: CapMask::EMPTY,
+            own: None,
+            caps: None,
+            caps_started: None,
+            not_enforced: Box::new([]),
+            pid: None,
+            queued_us: None,
+            started_us: None,
+            ended_us: Some(12_300),
+            cpu_us: 0,
+            max_rss_kib: 0,
+            output: None,
+            chain: Box::default(),
+        }
+    }
+
+    fn every_ending() -> Vec<(Record, &'static str)> {
+        use Outcome::{Abandoned, ExecFailed, Exited, Killed, Lost, Noop, Refused, Running};
+        let refused = |stage, errno| record(Refused, Some(stage), Some(errno), None);
+        vec![
+            (record(Exited, None, None, Some(0)), "✓ exit 0"),
+            (record(Exited, None, None, Some(256)), "✗ exit 1 (raw 256)"),
+            (record(Killed, None, None, Some(9)), "† killed by SIGKILL (raw 9)"),
+            (record(Killed, None, None, Some(0x8b)), "‡ killed by SIGSEGV, core dumped (raw 139)"),
+            (
+                record(ExecFailed, Some(Stage::Exec), Some(Errno::ENOENT), None),
+                "! exec failed (ENOENT): `/sbin/mod\\x1bprobe`",
+            ),
+            (
+                record(ExecFailed, Some(Stage::Process), Some(Errno::EAGAIN), None),
+                "¡ no process could be made (EAGAIN)",
+            ),
+            (refused(Stage::Hook, Errno::EPERM), "⊘ refused by the hook (EPERM)"),
+            (refused(Stage::Gate, Errno::EBUSY), "‖ refused by the gate (EBUSY)"),
+            (refused(Stage::Limit, Errno::ENOMEM), "∞ refused by the limit (ENOMEM)"),
+            (refused(Stage::Throttle, Errno::ETIME), "◷ throttled out, no slot in 5 s (ETIME)"),
+            (refused(Stage::Name, Errno::EINVAL), "≠ refused, not a module's name (EINVAL)"),
+            (refused(Stage::Path, Errno::ENOENT), "/ refused, no path to run (ENOENT)"),
+            (refused(Stage::Loop, Errno::ELOOP), "↻ refused, an engine within an engine (ELOOP)"),
+            (refused(Stage::Init, Errno::EIO), "⊖ refused by the init hook (EIO)"),
+            (refused(Stage::Enforce, Errno::EPERM), "⊠ refused, the masks cannot be enforced (EPERM)"),
+            (record(Abandoned, Some(Stage::Cancel), Some(Errno::EINTR), None), "↷ abandoned (EINTR)"),
+            (record(Noop, None, None, None), "∅ no-op: the path is empty, autoload is off"),
+            (
+                record(Lost, Some(Stage::Lost), Some(Errno::ECHILD), None),
+                "? lost: the helper is gone and nobody knows how (ECHILD)",
+            ),
+            (record(Running, None, None, None), "▸ queued, not waited for"),
+        ]
+    }
+
+    #[test]
+    fn every_ending_has_its_own_words_and_symbol() {
+        let mut seen = HashMap::new();
+        for (record, words) in every_ending() {
+            let ending = ended_in_words(&record);
+            assert_eq!(ending.text(), words);
+            assert!(record.errno.is_none_or(|e| words.contains(&format!("({})", errno_name(e)))), "{words}");
+            assert_eq!(unicode_width::UnicodeWidthChar::width(ending.symbol), Some(1), "{words}");
+            assert_eq!(seen.insert(ending.symbol, words), None, "{words} shares its symbol");
+        }
+    }
+
+    #[test]
+    fn umh_2_an_empty_path_of_a_call_is_not_autoload() {
+        let call =
+            Record { kind: Kind::Helper, module: None, path: [].into(), ..record(Outcome::Noop, None, None, None) };
+        let words = "∅ no-op: the call's path is empty, it names no program";
+        assert_eq!((ended_in_words(&call).text(), title(&call)), (words.to_owned(), "''".to_owned()));
+    }
+
+    #[test]
+    fn what_happened_besides_is_said_too() {
+        let mut r = record(Outcome::Killed, None, None, Some(15));
+        (r.timed_out, r.abandoned) = (true, true);
+        assert_eq!(ended_with_time(&r), "† killed by SIGTERM (raw 15), its time ran out, its caller had gone · 12 ms");
+    }
+
+    #[test]
+    fn umh_11_the_truth_about_masks_is_cut_at_a_clause() {
+        let first = "masks alone do not confine root";
+        let second = "masks alone do not confine root: a helper of uid 0 owns root's files";
+        assert_eq!([0, 31, 67].map(masks_and_root), [first; 3]);
+        assert_eq!([68, 100].map(masks_and_root), [second; 2]);
+        assert_eq!(masks_and_root(MASKS_AND_ROOT.len()), MASKS_AND_ROOT);
+        assert!(MASKS_AND_ROOT.starts_with(masks_and_root(200)) && masks_and_root(200).ends_with("in one step"));
+        assert_eq!(masks_and_uid(0), MASKS_AND_ROOT);
+        assert_eq!(
+            masks_and_uid(7),
+            "this host is not root (uid 7): its helpers have no capabilities; a set-user-ID program or one with file \
+             capabilities gets them only while the masks cut nothing"
+        );
+    }
+
+    #[test]
+    fn times_read_as_a_person_reads_them() {
+        let of = [999, 12_300, 1_250_000, 125_000_000, 10_920_000_000].map(took);
+        assert_eq!(of, ["999 µs", "12 ms", "1.2 s", "2 m 05 s", "3 h 02 m"]);
+    }
+}

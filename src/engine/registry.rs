@@ -1,0 +1,241 @@
+//! What is going on and what has been: live requests, the newest 10,000 records, the sums, the events. Only
+//! `snapshot` takes other locks under this one.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::abi::error::Stage;
+use crate::abi::time::Micros;
+
+use super::bus::Bus;
+use super::call::Call;
+use super::cancel::Cancel;
+use crate::abi::event::{EventKind, Level};
+use crate::abi::record::{Outcome, Record, State};
+use crate::abi::snapshot::{Live, LogLine, Totals};
+
+/// Records kept.
+const RECORDS: usize = 10_000;
+/// Warnings kept for the snapshot.
+const WARNINGS: usize = 16;
+
+/// A request that is not over.
+struct Entry {
+    live: Live,
+    cancel: Cancel,
+    draft: Arc<Record>,
+    call: Option<Arc<Call>>,
+}
+
+/// The books.
+pub(super) struct Registry {
+    pub(super) bus: Bus,
+    next_id: u64,
+    live: BTreeMap<u64, Entry>,
+    ended: VecDeque<Arc<Record>>,
+    /// How many records were let go: the serial number of `ended`'s first.
+    first: u64,
+    /// Serial numbers of the records that still have text, oldest first.
+    texts: VecDeque<u64>,
+    text_bytes: usize,
+    text_budget: usize,
+    pub(super) totals: Totals,
+    pub(super) warnings: VecDeque<LogLine>,
+    /// Helper processes alive (`khelper.live`).
+    pub(super) processes: u32,
+    /// Calls queued for a worker (`khelper.queued`).
+    pub(super) queued: u32,
+}
+
+impl Registry {
+    pub(super) fn new(text_budget: usize) -> Self {
+        Self {
+            bus: Bus::default(),
+            next_id: 0,
+            live: BTreeMap::new(),
+            ended: VecDeque::new(),
+            first: 0,
+            texts: VecDeque::new(),
+            text_bytes: 0,
+            text_budget,
+            totals: Totals::default(),
+            warnings: VecDeque::new(),
+            processes: 0,
+            queued: 0,
+        }
+    }
+
+    /// Opens a request: numbers it and enters it as live.
+    pub(super) fn begin(&mut self, record: &mut Record, cancel: Cancel) {
+        self.next_id += 1;
+        self.totals.requests += 1;
+        record.id = self.next_id;
+        let live = Live {
+            id: record.id,
+            kind: record.kind,
+            title: record.title().into(),
+            state: record.state,
+            abandoned: false,
+            at: record.at,
+            pid: None,
+            requester: record.requester.clone(),
+        };
+        self.live.insert(record.id, Entry { live, cancel, draft: Arc::new(record.clone()), call: None });
+    }
+
+    /// It is queued for a worker.
+    pub(super) fn queue(&mut self, at: Micros, call: Arc<Call>) {
+        let id = call.id;
+        if let Some(entry) = self.live.get_mut(&id) {
+            entry.live.state = State::Queued;
+            entry.call = Some(call);
+            self.queued += 1;
+            self.bus.emit(at, EventKind::Queued { id });
+        }
+    }
+
+    /// Its helper runs.
+    pub(super) fn started(&mut self, at: Micros, id: u64, pid: i32) {
+        if let Some(entry) = self.live.get_mut(&id) {
+            entry.live.state = State::Running;
+            entry.live.pid = Some(pid);
+            self.queued -= 1;
+            self.processes += 1;
+            self.totals.launched += 1;
+            self.bus.emit(at, EventKind::Started { id, pid });
+        }
+    }
+
+    /// Its caller has gone.
+    pub(super) fn abandoned(&mut self, at: Micros, id: u64) {
+        self.totals.abandoned += 1;
+        if let Some(entry) = self.live.get_mut(&id) {
+            entry.live.abandoned = true;
+            self.bus.emit(at, EventKind::Abandoned { id });
+        }
+    }
+
+    /// It is over.
+    pub(super) fn finish(&mut self, at: Micros, record: Arc<Record>) {
+        if let Some(entry) = self.live.remove(&record.id) {
+            match entry.live.state {
+                State::Queued => self.queued -= 1,
+                State::Running => self.processes -= 1,
+                State::Waiting | State::Ended => {}
+            }
+        }
+        self.count(at, &record);
+        self.keep(record.clone());
+        self.bus.emit(at, EventKind::Finished(record));
+    }
+
+    fn count(&mut self, at: Micros, record: &Record) {
+        self.totals.by_outcome[record.outcome as usize] += 1;
+        if record.outcome == Outcome::Refused {
+            match record.stage {
+                Some(Stage::Limit) => {
+                    self.totals.refused_limit += 1;
+                    self.totals.refused_limit_at = Some(at);
+                }
+                Some(Stage::Throttle) => self.totals.throttled += 1,
+                Some(Stage::Gate) => self.totals.refused_gate += 1,
+                Some(Stage::Hook) => self.totals.refused_hook += 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// Keeps the newest records, and the newest text within the budget (UMH-13).
+    fn keep(&mut self, record: Arc<Record>) {
+        if self.ended.len() == RECORDS {
+            self.let_text_go(self.first);
+            self.ended.pop_front();
+            self.first += 1;
+            self.totals.records_dropped += 1;
+        }
+        let serial = self.first + self.ended.len() as u64;
+        let bytes = text_bytes(&record);
+        self.ended.push_back(record);
+        if bytes > 0 {
+            self.texts.push_back(serial);
+            self.text_bytes += bytes;
+        }
+        while self.text_bytes > self.text_budget
+            && let Some(oldest) = self.texts.front().copied()
+        {
+            self.let_text_go(oldest);
+        }
+    }
+
+    fn let_text_go(&mut self, serial: u64) {
+        if self.texts.front() != Some(&serial) {
+            return;
+        }
+        self.texts.pop_front();
+        let at = usize::try_from(serial - self.first).unwrap_or(usize::MAX);
+        if let Some(record) = self.ended.get_mut(at) {
+            let bytes = text_bytes(record);
+            Arc::make_mut(record).output = None;
+            self.text_bytes -= bytes;
+            self.totals.text_dropped += bytes as u64;
+        }
+    }
+
+    /// A line of the log; warnings are kept for the snapshot.
+    pub(super) fn log(&mut self, at: Micros, level: Level, text: String) {
+        if level >= Level::Warning {
+            self.warnings.truncate(WARNINGS - 1);
+            self.warnings.push_front(LogLine { at, level, text: text.clone() });
+        }
+        self.bus.emit(at, EventKind::Log { level, text });
+    }
+
+    /// The live requests, oldest first.
+    pub(super) fn live(&self) -> impl ExactSizeIterator<Item = &Live> {
+        self.live.values().map(|e| &e.live)
+    }
+    /// The ended records, newest first.
+    pub(super) fn ended(&self) -> impl ExactSizeIterator<Item = &Arc<Record>> {
+        self.ended.iter().rev()
+    }
+    /// Ended records from the serial number `from` on (they are counted from 0 as they end), oldest first, and the
+    /// number of the first of them: larger than `from` where older ones were let go.
+    pub(super) fn ended_from(&self, from: u64, most: usize) -> (u64, Vec<Arc<Record>>) {
+        let first = from.max(self.first);
+        let at = usize::try_from(first - self.first).unwrap_or(usize::MAX).min(self.ended.len());
+        (first, self.ended.range(at..).take(most).cloned().collect())
+    }
+    /// Live requests after `id`, oldest first, each with its record as it was asked.
+    pub(super) fn live_after(&self, id: u64, most: usize) -> Vec<(Live, Arc<Record>)> {
+        let after = (std::ops::Bound::Excluded(id), std::ops::Bound::Unbounded);
+        self.live.range(after).take(most).map(|(_, e)| (e.live.clone(), e.draft.clone())).collect()
+    }
+    /// Whether there is, or was, such a request.
+    pub(super) fn knows(&self, id: u64) -> bool {
+        (1..=self.next_id).contains(&id)
+    }
+    /// The call of a live request, once it has one.
+    pub(super) fn call(&self, id: u64) -> Option<Arc<Call>> {
+        self.live.get(&id)?.call.clone()
+    }
+    /// The record of a live request that has no call yet.
+    pub(super) fn draft(&self, id: u64) -> Option<Arc<Record>> {
+        Some(self.live.get(&id)?.draft.clone())
+    }
+    /// What stops the wait of a live request's caller.
+    pub(super) fn cancel(&self, id: u64) -> Option<Cancel> {
+        Some(self.live.get(&id)?.cancel.clone())
+    }
+    /// The record of the newest helper with that pid that has ended.
+    pub(super) fn ended_helper(&self, pid: i32) -> Option<Arc<Record>> {
+        self.ended().find(|record| record.pid == Some(pid)).cloned()
+    }
+    /// The request whose live helper `pid` is.
+    pub(super) fn helper_of(&self, pid: i32) -> Option<u64> {
+        self.live.values().find(|e| e.live.pid == Some(pid)).map(|e| e.live.id)
+    }
+}
+
+fn text_bytes(record: &Record) -> usize {
+    record.output.as_ref().map_or(0, |o| o.stdout.len() + o.stderr.len())
+}

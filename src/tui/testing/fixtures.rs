@@ -1,0 +1,274 @@
+//! Snapshots and records made by hand, for the tests of the console.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use nix::errno::Errno;
+
+use crate::abi::actor::{Comm, Origin, Requester};
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::depth::Depth;
+use crate::abi::era::Era;
+use crate::abi::error::Stage;
+use crate::abi::event::Level;
+use crate::abi::launch_spec::Enforcement;
+use crate::abi::record::{Args, Kind, Outcome, Record, State};
+use crate::abi::snapshot::{Knobs, Live, LogLine, Slots, Snapshot, Totals};
+use crate::abi::wait::{WaitMode, WaitStatus};
+
+use crate::tui::Options;
+use crate::tui::model::Model;
+use crate::tui::model::record_page::RecordPage;
+use crate::tui::records::row;
+
+/// Every capability of this fixture's kernel.
+pub const KNOWN: CapMask = CapMask::up_to(40);
+
+/// Each stage that refuses, with an errno of its.
+pub const REFUSALS: [(Stage, Errno); 9] = [
+    (Stage::Hook, Errno::EPERM),
+    (Stage::Gate, Errno::EBUSY),
+    (Stage::Limit, Errno::ENOMEM),
+    (Stage::Throttle, Errno::ETIME),
+    (Stage::Name, Errno::ENAMETOOLONG),
+    (Stage::Path, Errno::ENOENT),
+    (Stage::Loop, Errno::ELOOP),
+    (Stage::Init, Errno::EIO),
+    (Stage::Enforce, Errno::EPERM),
+];
+
+pub fn requester() -> Requester {
+    Requester { pid: 4121, uid: 0, comm: Comm::new(b"khelper") }
+}
+
+/// An engine that has just started.
+pub fn snapshot() -> Snapshot {
+    let host = CapSets { permitted: KNOWN, effective: KNOWN, bounding: KNOWN, ..CapSets::default() };
+    Snapshot {
+        seq: 1,
+        now: 0,
+        wall: SystemTime::UNIX_EPOCH,
+        pid: 4121,
+        uid: 0,
+        knobs: Knobs {
+            modprobe: Arc::from(&b"/sbin/modprobe"[..]),
+            bset: KNOWN,
+            inheritable: KNOWN,
+            era: Era::V3_4,
+            max_concurrent: 50,
+            allow: "".into(),
+            deny: "".into(),
+        },
+        known: KNOWN,
+        host: host.into(),
+        gate: Depth::Enabled,
+        draining: false,
+        slots: Slots { limit: 50, ..Slots::default() },
+        running_helpers: 0,
+        live: 0,
+        queued: 0,
+        running: Vec::new(),
+        live_total: 0,
+        last: Vec::new(),
+        totals: Totals::default(),
+        warnings: Vec::new(),
+    }
+}
+
+/// The record of a module request that exited with `raw`, 12 ms after it was asked.
+pub fn record(id: u64, name: &[u8], raw: i32) -> Record {
+    let status = WaitStatus::from_raw(raw);
+    Record {
+        id,
+        kind: Kind::Module,
+        module: Some(name.into()),
+        path: Arc::from(&b"/sbin/modprobe"[..]),
+        args: Args::Module,
+        env: Arc::from(Vec::new()),
+        wait: WaitMode::PROC,
+        origin: Origin::Console,
+        requester: requester().into(),
+        wall: SystemTime::UNIX_EPOCH,
+        at: 0,
+        state: State::Ended,
+        outcome: if status.signal().is_some() { Outcome::Killed } else { Outcome::Exited },
+        stage: None,
+        errno: None,
+        said: None,
+        result: Some(raw),
+        status: Some(status),
+        abandoned: false,
+        timed_out: false,
+        enforced: Some(Enforcement::Masks),
+        bset: KNOWN,
+        inheritable: KNOWN,
+        own: None,
+        caps: Some(CapSets { permitted: KNOWN, effective: KNOWN, bounding: KNOWN, ..CapSets::default() }.into()),
+        caps_started: None,
+        not_enforced: Box::new([]),
+        pid: Some(5000),
+        queued_us: Some(10),
+        started_us: Some(210),
+        ended_us: Some(12_300),
+        cpu_us: 900,
+        max_rss_kib: 1480,
+        output: None,
+        chain: Box::default(),
+    }
+}
+
+/// The record of a request that was refused.
+pub fn refused(id: u64, name: &[u8], stage: Stage, errno: Errno, why: &str) -> Record {
+    Record {
+        outcome: Outcome::Refused,
+        stage: Some(stage),
+        errno: Some(errno),
+        said: Some(why.into()),
+        result: Some(-(errno as i32)),
+        status: None,
+        enforced: None,
+        caps: None,
+        pid: None,
+        ..record(id, name, 0)
+    }
+}
+
+/// A request whose helper runs since `at`.
+pub fn live(id: u64, title: &[u8], at: u64) -> Live {
+    Live {
+        id,
+        kind: Kind::Module,
+        title: title.into(),
+        state: State::Running,
+        abandoned: false,
+        at,
+        pid: Some(5000 + i32::try_from(id).unwrap()),
+        requester: requester().into(),
+    }
+}
+
+/// `n` helpers that run, since 1 s.
+pub fn busy(n: u32) -> Snapshot {
+    let mut s = snapshot();
+    s.now = 90_000_000;
+    s.slots.concurrent = n.min(50);
+    s.slots.peak = n.min(50);
+    s.slots.holders = (1..=u64::from(n.min(50))).collect();
+    (s.running_helpers, s.live, s.live_total) = (n, n, n as usize);
+    s.running = (1..=u64::from(n.min(256))).map(|id| live(id, b"dummy", 88_800_000)).collect();
+    s.totals.launched = u64::from(n);
+    s.totals.requests = u64::from(n);
+    s.last = vec![Arc::new(record(1001, b"loop", 256)), Arc::new(record(1000, b"ext4", 0))];
+    s
+}
+
+/// An engine of which no two counters are equal, and none is 0.
+pub fn distinct() -> Snapshot {
+    let mut s = busy(3);
+    (s.running_helpers, s.live, s.queued, s.live_total) = (21, 22, 23, 24);
+    (s.slots.limit, s.slots.concurrent, s.slots.waiting, s.slots.peak) = (47, 31, 32, 33);
+    (s.slots.loop_messages, s.slots.suppressed) = (4, 34);
+    (s.totals.requests, s.totals.launched, s.totals.abandoned) = (501, 402, 403);
+    for (at, count) in s.totals.by_outcome.iter_mut().enumerate() {
+        *count = 60 + at as u64;
+    }
+    (s.totals.refused_limit, s.totals.refused_gate, s.totals.refused_hook, s.totals.throttled) = (11, 12, 13, 14);
+    s
+}
+
+/// A runaway loop: 50 hold the slots, 30 were refused.
+pub fn overflowing() -> Snapshot {
+    let mut s = busy(50);
+    s.totals.requests = 80;
+    s.totals.by_outcome[Outcome::Refused as usize] = 30;
+    s.totals.refused_limit = 30;
+    s.slots.loop_messages = 5;
+    let why = "50 requests are in progress, the limit is 50";
+    s.last = (51..=80)
+        .rev()
+        .map(|id| Arc::new(refused(id, b"dummy", Stage::Limit, nix::errno::Errno::ENOMEM, why)))
+        .collect();
+    s.totals.refused_limit_at = Some(1);
+    s.warnings = vec![logged(1, Level::Error, "request_module: runaway loop modprobe dummy"); 5];
+    s
+}
+
+/// A line of the log.
+pub fn logged(at: u64, level: Level, text: &str) -> LogLine {
+    LogLine { at, level, text: text.into() }
+}
+
+/// A console over that engine.
+pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
+    let options = Options { read_only: false, mouse: false, ascii: false };
+    // No zone of the machine's, and the clock stands still.
+    let mut model = Model::new(options, snapshot, columns, rows);
+    model.local = |_| "12:03:44".to_owned();
+    model
+}
+
+/// What the reader would answer: these records, the newest first, the cursor on the one at `at`. The clock stands still.
+pub fn answer(records: &[Record], at: usize) -> RecordPage {
+    let rows = records.iter().map(|record| {
+        let mut row = row::of(record);
+        row.time = "12:03:44.017".to_owned();
+        row
+    });
+    let detail = records.get(at).map(|record| {
+        let (chain, now) = (record.chain.to_vec(), record.chain.is_empty());
+        let mut detail = row::detail(Arc::new(record.clone()), chain, now);
+        detail.asked = "2026-11-24 12:03:44.017".to_owned();
+        Box::new(detail)
+    });
+    RecordPage {
+        matched: records.len(),
+        looked: records.len(),
+        newest: records.first().map_or(0, |record| record.id),
+        rows: rows.collect(),
+        at: (at < records.len()).then_some(at),
+        detail,
+        ..RecordPage::default()
+    }
+}
+
+/// A record with everything in it.
+pub fn full(id: u64) -> Record {
+    use crate::abi::actor::{ChainLink, Comm};
+    use crate::abi::launch_spec::NotEnforced;
+    use crate::abi::record::Output;
+    let link = |pid, comm: &[u8], known| ChainLink { pid, comm: Comm::new(comm), known, helper_of: None };
+    let few = CapMask::from_bits(0b11);
+    Record {
+        kind: Kind::Helper,
+        module: None,
+        path: Arc::from(&b"/usr/bin/frob\x1b[2J"[..]),
+        args: Args::List(vec![b"/usr/bin/frob\x1b[2J"[..].into(), b"--all"[..].into(), b"a\tb"[..].into()].into()),
+        env: Arc::from(vec![b"HOME=/"[..].into(), b"X=\xff"[..].into()]),
+        own: Some(Box::new((few, CapMask::EMPTY))),
+        caps: Some(CapSets { permitted: few, effective: few, bounding: few, ..CapSets::default() }.into()),
+        enforced: Some(Enforcement::NoNewPrivs),
+        not_enforced: Box::new([NotEnforced::Nice, NotEnforced::Groups]),
+        output: Some(Arc::new(Output {
+            stdout: b"one\n\x1b]0;two\x07\n".to_vec(),
+            stderr: "frob: \u{202e}cannot\n".as_bytes().to_vec(),
+            dropped: 9,
+        })),
+        chain: vec![link(4121, b"khelper", true), link(4000, b"ba\x1bsh", false)].into(),
+        ..record(id, b"", 256)
+    }
+}
+
+/// A request of which nothing is over.
+pub fn open(id: u64, name: &[u8], state: State, pid: Option<i32>) -> Record {
+    Record {
+        state,
+        outcome: Outcome::Running,
+        result: None,
+        status: None,
+        caps: None,
+        pid,
+        started_us: pid.map(|_| 210),
+        ended_us: None,
+        ..record(id, name, 0)
+    }
+}

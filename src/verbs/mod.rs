@@ -1,0 +1,6 @@
+//! Floor 4: the grammar of commands, shared by the shell and the console's command line.
+#![forbid(unsafe_code)]
+
+pub mod complete;
+pub mod options;
+pub mod verb;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::cap::CapMask;
+
 /// The process that asked for a helper. `comm` is shown, never judged: it can be forged (REQ-2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requester {
@@ -69,6 +71,36 @@ impl Origin {
             Self::Console => "console",
             Self::Outside => "outside",
         }
+    }
+}
+
+/// Who acts (AUTH-5): the process that gives a command, as it was when it gave it. It goes through every act into the
+/// event, the record and the knob's provenance that the act causes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// How the command came.
+    pub origin: Origin,
+    /// Its real user id.
+    pub uid: u32,
+    /// Its real group id.
+    pub gid: u32,
+    /// Its process id, in the engine's pid namespace.
+    pub pid: i32,
+    /// When it started, in clock ticks since boot (proc_pid_stat(5), field 22); with the pid it names one process.
+    /// `None` where it could not be read.
+    pub start_time: Option<u64>,
+    /// Its login user id (proc_pid_loginuid(5)); `None` where it is unset or could not be read.
+    pub loginuid: Option<u32>,
+    /// Its command name. Shown, never judged: it can be forged (REQ-2).
+    pub comm: Comm,
+    /// Its effective capabilities, as the kernel reported them in the engine's user namespace (SYS-3).
+    pub effective: CapMask,
+}
+
+impl Actor {
+    /// What a record says of who asked.
+    pub fn requester(&self) -> Requester {
+        Requester { pid: self.pid, uid: self.uid, comm: self.comm }
     }
 }
 

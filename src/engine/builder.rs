@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use crate::abi::actor::{Origin, Requester};
+use crate::abi::actor::Actor;
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::HELPER_ENV;
@@ -11,6 +11,7 @@ use crate::sys::fork::ProcessMark;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 
+use super::actors::Actors;
 use super::gate::Gatekeeper;
 use super::inner::{Inner, SecurityHook};
 use super::pools::Pools;
@@ -63,7 +64,7 @@ impl Builder {
     #[must_use]
     pub fn security_hook(
         mut self,
-        hook: impl Fn(&ModuleName, &Requester, Origin) -> Result<(), Errno> + Send + Sync + 'static,
+        hook: impl Fn(&ModuleName, &Actor) -> Result<(), Errno> + Send + Sync + 'static,
     ) -> Self {
         self.hook = Some(Arc::new(hook));
         self
@@ -86,7 +87,7 @@ impl Builder {
             )
         })?;
         let inner = Arc::new(Inner {
-            me: Arc::new(host.requester()),
+            actors: Actors::new(&host.actor()),
             seen: Mutex::default(),
             env: HELPER_ENV.iter().map(|e| e.as_bytes().into()).collect(),
             sysctl: Sysctl::new(host.known()),

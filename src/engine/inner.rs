@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{ChainLink, Comm, Origin, Requester};
+use crate::abi::actor::{Actor, ChainLink, Comm};
 use crate::abi::cap::CapSets;
 use crate::abi::era::Era;
 use crate::abi::error::EngineError;
@@ -17,6 +17,7 @@ use crate::sys::caller::CallerState;
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Host, Micros};
 
+use super::actors::Actors;
 use super::call::Call;
 use super::gate::Gatekeeper;
 use super::pools::Pools;
@@ -31,11 +32,11 @@ use crate::abi::record::{Outcome, Record, State};
 const CHAIN: usize = 64;
 
 /// A security hook of the library's caller: judges after `khelper.deny` and `khelper.allow` (REQ-2).
-pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Requester, Origin) -> Result<(), Errno> + Send + Sync>;
+pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Actor) -> Result<(), Errno> + Send + Sync>;
 
 pub(super) struct Inner {
     pub(super) host: Arc<dyn Host>,
-    pub(super) me: Arc<Requester>,
+    pub(super) actors: Actors,
     /// The capability sets that the last helper had: nearly always the next one's too, and 10,000 records share them.
     pub(super) seen: Mutex<Option<Arc<CapSets>>>,
     /// The environment of a module request, shared by its records.
@@ -106,7 +107,7 @@ impl Inner {
             record.result = Some(-(error.errno as i32));
         }
         if outcome == Outcome::Refused {
-            record.chain = self.chain(record.requester.pid).into();
+            record.chain = self.chain(record.actor.pid).into();
         }
         Arc::new(record)
     }
@@ -138,7 +139,7 @@ impl Inner {
             if ancestry.len() >= CHAIN {
                 break;
             }
-            ancestry.extend(self.host.ancestry(record.requester.pid));
+            ancestry.extend(self.host.ancestry(record.actor.pid));
         }
         let books = self.books.lock();
         recursion::chain(ancestry, |link| link.helper_of.or_else(|| books.helper_of(link.pid)))

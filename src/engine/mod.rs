@@ -1,6 +1,7 @@
 //! Floor 2: where judgement meets the machine. [`Engine`] is a cheap handle, usable from any thread.
 #![forbid(unsafe_code)]
 
+mod actors;
 mod builder;
 mod bus;
 mod call;
@@ -45,7 +46,7 @@ pub use inner::SecurityHook;
 pub use options::{CallOptions, Caller};
 pub use sysctl::{Change, KnobWrite};
 
-use crate::abi::actor::{ChainLink, Requester};
+use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::error::EngineError;
 use crate::abi::record::Record;
@@ -157,9 +158,10 @@ impl Engine {
         self.inner.chain(pid)
     }
 
-    /// This process, as requests of its own name it.
-    pub fn requester(&self) -> &Requester {
-        &self.inner.me
+    /// This process, acting by `origin`, as it was when the engine started. For [`Origin::Outside`] it has no
+    /// capabilities: another process says itself who it is.
+    pub fn actor(&self, origin: Origin) -> Arc<Actor> {
+        self.inner.actors.me(origin).clone()
     }
 
     /// Every capability that the running kernel knows (cap_last_cap).
@@ -210,12 +212,13 @@ impl Engine {
             let g = inner.gate.lock();
             (g.depth(), g.draining(), u32::try_from(g.running_helpers()).unwrap_or(u32::MAX))
         };
+        let me = inner.actors.me(Origin::Library);
         Snapshot {
             seq: books.bus.seq(),
             now: inner.now(),
             wall: inner.host.clock().wall(),
-            pid: inner.me.pid,
-            uid: inner.me.uid,
+            pid: me.pid,
+            uid: me.uid,
             knobs: Knobs {
                 modprobe: values.path,
                 bset: values.bset,

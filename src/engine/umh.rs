@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::era::Era;
 use crate::abi::error::{EngineError, Stage};
+use crate::abi::event::EventKind;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::completion::{Check, check};
@@ -194,7 +196,7 @@ impl Inner {
     }
 
     /// Signals a helper and its group, only while it is not reaped (UMH-14).
-    pub(super) fn kill(&self, id: u64, signal: i32) -> Result<(), EngineError> {
+    pub(super) fn kill(&self, id: u64, signal: i32, actor: &Actor) -> Result<(), EngineError> {
         let gone = |why: String| {
             EngineError::new(Stage::Lost, Errno::ESRCH, why, "look at the record: it says how the helper ended")
         };
@@ -207,16 +209,18 @@ impl Inner {
         }
         let call = call.ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
         let sent = call
-            .signal(self.now(), signal, |pid| self.host.kill(pid, signal).map_err(|errno| (pid, errno)))
+            .signal(self.now(), signal, |pid| self.host.kill(pid, signal).map(|()| pid).map_err(|errno| (pid, errno)))
             .ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
-        sent.map_err(|(pid, errno)| {
+        let pid = sent.map_err(|(pid, errno)| {
             EngineError::new(
                 Stage::Lost,
                 errno,
                 format!("signal {signal} could not be sent to pid {pid}"),
                 "the helper may be gone, or be another user's by now",
             )
-        })
+        })?;
+        self.emit(EventKind::Signalled { id, pid, signal, actor: self.actors.share(actor) });
+        Ok(())
     }
 }
 

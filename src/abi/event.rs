@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::abi::actor::Actor;
-use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
+use crate::abi::knob_value::Change;
+use crate::abi::log::LogKind;
 use crate::abi::record::Record;
 use crate::abi::time::Micros;
 
@@ -89,25 +90,10 @@ pub enum EventKind {
         /// Who sent it.
         actor: Arc<Actor>,
     },
-    /// A knob was written.
+    /// A knob was written, or a counter reset; the gate has an event of its own.
     KnobChanged {
-        /// `kernel.modprobe` and its like.
-        key: &'static str,
-        /// What it was, as it reads.
-        before: String,
-        /// What it is.
-        after: String,
-        /// Who wrote it.
-        actor: Arc<Actor>,
-    },
-    /// A mask was written (also a `KnobChanged`'s kind of event, with the bits).
-    MaskChanged {
-        /// `kernel.usermodehelper.bset` or `.inheritable`.
-        key: &'static str,
-        /// What it was.
-        before: CapMask,
-        /// What it is.
-        after: CapMask,
+        /// The knob, before and after.
+        change: Arc<Change>,
         /// Who wrote it.
         actor: Arc<Actor>,
     },
@@ -127,11 +113,6 @@ pub enum EventKind {
         /// Who began the drain.
         actor: Arc<Actor>,
     },
-    /// A line of the log (already escaped), the runaway and throttle messages among them.
-    Log {
-        /// How much it matters.
-        level: Level,
-        /// The line.
-        text: String,
-    },
+    /// A line of the log, the runaway and throttle messages among them.
+    Log(LogKind),
 }

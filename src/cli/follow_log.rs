@@ -49,7 +49,7 @@ impl Log {
 /// Lines of the log, and the failure of a call that nobody waited for, so that nobody else reports it.
 fn wants(event: &EventKind) -> bool {
     match event {
-        EventKind::Log { .. } => true,
+        EventKind::Log(_) => true,
         EventKind::Finished(record) => record.wait == WaitMode::NoWait && has_failed(record),
         _ => false,
     }
@@ -57,8 +57,7 @@ fn wants(event: &EventKind) -> bool {
 
 fn tell(event: &EventKind) {
     match event {
-        // Already escaped.
-        EventKind::Log { text, .. } => say(text),
+        EventKind::Log(kind) => say(&kind.text()),
         EventKind::Finished(record) => explain(record),
         _ => {}
     }

@@ -33,7 +33,7 @@ pub fn get(engine: &Engine, get: &Get, answers: &Answers) -> Verdict {
 
 fn read(engine: &Engine, key: Key) -> Result<String, ControlError> {
     match dispatch_as(engine, engine.actor(Origin::CommandLine), Command::Get(key), &Cancel::new())? {
-        Reply::Value(value) => Ok(value),
+        Reply::Value(value) => Ok(value.text()),
         // Reading a knob is answered with its value and nothing else.
         _ => Ok(String::new()),
     }

@@ -7,7 +7,7 @@ use crate::abi::actor::Origin;
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::mask::names;
-use crate::control::{Command, Key, Reply, Written, dispatch_as};
+use crate::control::{Change, Command, Key, KnobValue, Reply, dispatch_as};
 use crate::engine::{Cancel, Engine};
 use crate::verbs::options::assignment;
 
@@ -17,10 +17,10 @@ use super::output::{complain, say};
 /// Writes what `--set` asks for: all knobs in one hold of the lock or none (SYS-9), the gate after them. Says what was
 /// not granted. The error is the exit code, everything else having been said.
 pub fn set(engine: &Engine, settings: &[OsString]) -> Result<(), u8> {
-    let written = split_all(settings).and_then(|writes| write(engine, writes));
+    let known = engine.known();
+    let written = split_all(settings, known).and_then(|writes| write(engine, writes));
     match written {
         Ok(written) => {
-            let known = engine.known();
             written.iter().for_each(|w| tell(w, known));
             Ok(())
         }
@@ -31,13 +31,14 @@ pub fn set(engine: &Engine, settings: &[OsString]) -> Result<(), u8> {
     }
 }
 
-type Write = (Key, Vec<u8>);
+type Write = (Key, KnobValue);
 
-fn split_all(settings: &[OsString]) -> Result<Vec<Write>, ControlError> {
-    settings.iter().map(|s| assignment("--set", s.as_bytes())).collect()
+fn split_all(settings: &[OsString], known: CapMask) -> Result<Vec<Write>, ControlError> {
+    let parse = |(key, text): (Key, Vec<u8>)| key.parse_value(&text, known).map(|value| (key, value));
+    settings.iter().map(|s| assignment("--set", s.as_bytes()).and_then(parse)).collect()
 }
 
-fn write(engine: &Engine, writes: Vec<Write>) -> Result<Vec<Written>, ControlError> {
+fn write(engine: &Engine, writes: Vec<Write>) -> Result<Vec<Change>, ControlError> {
     // The gate stands alone, since its drain may block.
     let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
     let mut written = Vec::new();
@@ -52,13 +53,13 @@ fn write(engine: &Engine, writes: Vec<Write>) -> Result<Vec<Written>, ControlErr
 }
 
 /// What was not granted, and what the knob's owner should know (SYS-4, SYS-6).
-fn tell(written: &Written, known: CapMask) {
+fn tell(written: &Change, known: CapMask) {
     let key = written.key.name();
     if !written.not_granted.is_empty() {
         say(&format!(
             "{key}: not granted: {}; a mask can only be narrowed, it reads {} now",
             names(written.not_granted, known),
-            written.after.replace('\t', " ")
+            written.after.text().replace('\t', " ")
         ));
     }
     for warning in &written.warnings {

@@ -4,11 +4,11 @@
 mod authorize;
 pub mod command;
 mod dispatch;
-pub mod knob;
 pub mod record_json;
 pub mod text;
 
+pub use crate::abi::knob::{Key, MaskKnob};
+pub use crate::abi::knob_value::{Change, KnobValue};
 pub use authorize::{Authorization, authorize};
-pub use command::{Call, Command, MaskKnob, Reply, Written};
+pub use command::{Call, Command, Reply};
 pub use dispatch::{dispatch, dispatch_as, read};
-pub use knob::Key;

@@ -111,6 +111,8 @@ impl Builder {
             })?;
         let engine = Engine { _handle: Arc::new(super::Handle(inner.clone())), inner };
         engine.enable()?;
+        // The gate is as at start: nobody has changed it yet.
+        engine.inner.books.lock().provenance.clear();
         Ok(engine)
     }
 }

@@ -14,11 +14,10 @@ use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Clock, Micros};
 
 use super::Engine;
-use super::inner::Inner;
 use super::sync::thread::{self, ThreadId};
 use super::sync::{Monitor, MutexGuard};
-use crate::abi::event::{EventKind, Level};
-use crate::abi::snapshot::DRAIN_FAILED;
+use crate::abi::event::EventKind;
+use crate::abi::log::LogKind;
 
 /// How long a drain waits: 5 s, in microseconds.
 const RUNNING_HELPERS_TIMEOUT: u64 = 5_000_000;
@@ -217,9 +216,9 @@ impl Engine {
             return Ok(());
         }
         inner.emit(EventKind::DrainFailed { holdouts: held_out.clone(), actor: inner.actors.share(actor) });
-        let names = inner.name_calls(&held_out);
-        let text = format!("{DRAIN_FAILED}after 5 s and the gate is enabled again; held out: {names}");
-        inner.log(Level::Warning, text.clone());
+        let failed = LogKind::DrainFailed { holdouts: inner.holdouts(&held_out) };
+        let text = failed.to_string();
+        inner.log(failed);
         Err(EngineError::new(
             Stage::Gate,
             Errno::EAGAIN,
@@ -270,12 +269,6 @@ impl Engine {
         self.check_process().map_err(|e| e.errno)?;
         let timeout = u64::try_from(timeout).map_err(|_| Errno::EINVAL)?;
         Ok(self.inner.gate.read_lock_wait(self.inner.host.clock(), timeout))
-    }
-}
-
-impl Inner {
-    pub(super) fn gate_changed(&self, from: Depth, to: Depth, actor: &Actor) {
-        self.emit(EventKind::GateChanged { from, to, actor: self.actors.share(actor) });
     }
 }
 

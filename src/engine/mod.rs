@@ -38,13 +38,14 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
+pub use crate::abi::knob_value::Change;
 pub use builder::Builder;
 pub use bus::{Received, Subscription, Wants};
 pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use inner::SecurityHook;
 pub use options::{CallOptions, Caller};
-pub use sysctl::{Change, KnobWrite};
+pub use sysctl::KnobWrite;
 
 use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::CapMask;
@@ -225,8 +226,8 @@ impl Engine {
                 inheritable: values.inheritable,
                 era: values.era,
                 max_concurrent: values.max_concurrent,
-                allow: values.allow.text().clone(),
-                deny: values.deny.text().clone(),
+                allow: values.allow,
+                deny: values.deny,
             },
             known,
             host,
@@ -241,6 +242,7 @@ impl Engine {
             last: books.ended().take(LAST_SHOWN).cloned().collect(),
             totals: books.totals.clone(),
             warnings: books.warnings.iter().cloned().collect(),
+            provenance: books.provenance.clone(),
         }
     }
 }

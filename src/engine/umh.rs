@@ -7,10 +7,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::abi::actor::Actor;
-use crate::abi::cap::CapMask;
 use crate::abi::era::Era;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::event::EventKind;
+use crate::abi::log::LogKind;
+use crate::abi::mask::Masks;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::completion::{Check, check};
@@ -29,7 +30,7 @@ use crate::abi::record::{Args, Kind, Outcome, Record, State};
 /// What the call is like.
 pub(super) struct How {
     pub(super) module: bool,
-    pub(super) own: Option<(CapMask, CapMask)>,
+    pub(super) own: Option<Masks>,
     pub(super) timeout: Option<Duration>,
     pub(super) wait: WaitMode,
 }
@@ -188,10 +189,7 @@ impl Inner {
         };
         let spawned = thread::Builder::new().name("khelper-timeout".into()).stack_size(64 * 1024).spawn(watch);
         if let Err(e) = spawned {
-            self.log(
-                crate::abi::event::Level::Error,
-                format!("no thread for the time-out of request {id}: {e}; it is not enforced"),
-            );
+            self.log(LogKind::NoTimeout { id, why: e.to_string().into() });
         }
     }
 

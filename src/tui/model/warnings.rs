@@ -3,10 +3,10 @@
 
 use std::cmp::Reverse;
 
-use crate::abi::escape::screen;
 use crate::abi::event::Level;
 use crate::abi::launch_spec::Enforcement;
-use crate::abi::snapshot::{DRAIN_FAILED, LogLine, RUNAWAY};
+use crate::abi::log::{LogKind, LogLine};
+use crate::abi::safe_text::SafeText;
 use crate::abi::time::Micros;
 use crate::control::text::outcome::{Severity, title};
 
@@ -34,7 +34,7 @@ enum About {
     /// Refusals by the limit, and the log's lines about them.
     Runaway,
     /// Another line of the log.
-    Line(String),
+    Line(LogKind),
     /// A knob that somebody else changed, counted from 0.
     Notice(usize),
 }
@@ -49,14 +49,14 @@ pub struct Dismissed {
     /// Refusals by the limit that are no news.
     refused: u64,
     /// Lines of the log, each up to a time.
-    lines: Vec<(String, Micros)>,
+    lines: Vec<(LogKind, Micros)>,
     /// The newest request for each of [`UNENFORCED`].
     unenforced: [u64; UNENFORCED.len()],
 }
 
 impl Dismissed {
     fn hides(&self, line: &LogLine) -> bool {
-        self.lines.iter().any(|(text, at)| *text == line.text && line.at <= *at)
+        self.lines.iter().any(|(kind, at)| *kind == line.kind && line.at <= *at)
     }
 }
 
@@ -88,7 +88,7 @@ fn runaway(model: &Model, out: &mut Vec<Warning>) {
         return;
     }
     // It goes before the log's own lines about the same, whichever of the two came last.
-    let logged = model.snapshot.warnings.iter().filter(|line| line.text.starts_with(RUNAWAY)).map(|line| line.at);
+    let logged = model.snapshot.warnings.iter().filter(|line| is_runaway(line)).map(|line| line.at);
     let at = logged.chain(totals.refused_limit_at).max().unwrap_or_default();
     let more = if model.away.refused > 0 { " more" } else { "" };
     let when = model.clock(at);
@@ -96,20 +96,24 @@ fn runaway(model: &Model, out: &mut Vec<Warning>) {
     out.push(Warning { mood: Severity::Bad, text, at, about: About::Runaway });
 }
 
+fn is_runaway(line: &LogLine) -> bool {
+    matches!(line.kind, LogKind::Runaway { .. })
+}
+
 /// What the log has at warning or above; the same line again is counted.
 fn lines(model: &Model, out: &mut Vec<Warning>) {
     let mut lines: Vec<(&LogLine, u32)> = Vec::new();
     for line in model.snapshot.warnings.iter().filter(|line| !model.away.hides(line)) {
-        match lines.iter_mut().find(|(newest, _)| newest.text == line.text) {
+        match lines.iter_mut().find(|(newest, _)| newest.kind == line.kind) {
             Some((_, times)) => *times += 1,
             None => lines.push((line, 1)),
         }
     }
     for (line, times) in lines {
-        let mood = if line.level >= Level::Error { Severity::Bad } else { Severity::Warned };
+        let mood = if line.level() >= Level::Error { Severity::Bad } else { Severity::Warned };
         let times = if times > 1 { format!(" (×{times})") } else { String::new() };
-        let text = format!("{} {}{times}", model.clock(line.at), screen_again(&line.text));
-        let about = if line.text.starts_with(RUNAWAY) { About::Runaway } else { About::Line(line.text.clone()) };
+        let text = format!("{} {}{times}", model.clock(line.at), line.text());
+        let about = if is_runaway(line) { About::Runaway } else { About::Line(line.kind.clone()) };
         out.push(Warning { mood, text, at: line.at, about });
     }
 }
@@ -147,7 +151,7 @@ pub fn put_away(model: &mut Model) -> bool {
         About::Notice(at) => drop(model.notices.remove(at)),
         About::Unenforced(n, id) => model.away.unenforced[n] = id,
         About::Runaway => no_runaway(model),
-        About::Line(text) => hide(model, |line| line.text == text),
+        About::Line(kind) => hide(model, |line| line.kind == kind),
     }
     true
 }
@@ -155,22 +159,22 @@ pub fn put_away(model: &mut Model) -> bool {
 /// What the limit has refused so far is no news any more.
 pub fn no_runaway(model: &mut Model) {
     model.away.refused = model.snapshot.totals.refused_limit;
-    hide(model, |line| line.text.starts_with(RUNAWAY));
+    hide(model, is_runaway);
 }
 
 /// The gate was worked: a drain that failed before is no news any more.
 pub fn gate_worked(model: &mut Model) {
-    hide(model, |line| line.text.starts_with(DRAIN_FAILED));
+    hide(model, |line| matches!(line.kind, LogKind::DrainFailed { .. }));
 }
 
 /// Hides lines of the log, as often as they are there now; what the engine has let go needs no memory.
 fn hide(model: &mut Model, which: impl Fn(&LogLine) -> bool) {
     let lines = &model.snapshot.warnings;
-    model.away.lines.retain(|(text, _)| lines.iter().any(|line| line.text == *text));
-    model.away.lines.extend(lines.iter().filter(|line| which(line)).map(|line| (line.text.clone(), line.at)));
+    model.away.lines.retain(|(kind, _)| lines.iter().any(|line| line.kind == *kind));
+    model.away.lines.extend(lines.iter().filter(|line| which(line)).map(|line| (line.kind.clone(), line.at)));
 }
 
 /// Lines that are escaped already keep their backslashes; whatever else is hostile in them is escaped all the same.
 pub fn screen_again(text: &str) -> String {
-    screen(text.as_bytes()).replace("\\\\", "\\")
+    SafeText::new(text).into()
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
 use crate::abi::event::{Event, EventKind, Level};
+use crate::abi::log::LogLine;
 use crate::abi::record::{Outcome, Record};
-use crate::abi::snapshot::{LogLine, Snapshot};
+use crate::abi::snapshot::Snapshot;
 use crate::abi::wait::signal_name;
 use crate::control::text::outcome::{ended_in_words, title, value};
 use crate::engine::{Received, Subscription};
@@ -42,7 +44,7 @@ pub(in crate::tui) fn earlier(snapshot: &Snapshot, now: SystemTime) -> Vec<Line>
     let one = |log: &LogLine| {
         let ago = Duration::from_micros(snapshot.now.saturating_sub(log.at));
         let time = now.checked_sub(ago).map_or_else(String::new, clock);
-        Line::new(log.level, time, None, &screen_again(&log.text))
+        Line::new(log.level(), time, None, &log.text())
     };
     snapshot.warnings.iter().rev().map(one).collect()
 }
@@ -61,7 +63,7 @@ pub(in crate::tui) fn missing(lines: &Ring) -> Option<Line> {
 /// `known` are there already.
 pub(in crate::tui) fn keep(events: Subscription, mailbox: Arc<Mailbox>, known: u64) -> std::io::Result<()> {
     let is_known = move |event: &Event| {
-        event.seq <= known && matches!(&event.kind, EventKind::Log { level, .. } if *level >= Level::Warning)
+        event.seq <= known && matches!(&event.kind, EventKind::Log(kind) if kind.level() >= Level::Warning)
     };
     let write = move || {
         loop {
@@ -119,18 +121,13 @@ fn line(kind: &EventKind, now: String) -> Line {
             let name = u8::try_from(*signal).map_or_else(|_| format!("signal {signal}"), signal_name);
             (Level::Info, Some(*id), format!("its helper (pid {pid}) was sent {name}, by the {}", actor.origin.name()))
         }
-        EventKind::KnobChanged { key, before, after, actor } => {
-            plain(Level::Info, format!("{key}: {} -> {}, by the {}", value(before), value(after), actor.origin.name()))
-        }
-        EventKind::MaskChanged { key, before, after, actor } => {
-            let (lost, back) = (before.minus(*after), after.minus(*before));
-            let what = match (lost.is_empty(), back.is_empty()) {
-                (true, true) => "written, nothing changed".to_owned(),
-                (false, true) => format!("lost {}", list(lost)),
-                (true, false) => format!("got back {}", list(back)),
-                (false, false) => format!("lost {}; got back {}", list(lost), list(back)),
+        EventKind::KnobChanged { change, actor } => {
+            let (key, by) = (change.key, actor.origin.name());
+            let what = match change.masks() {
+                Some((before, after)) => masks(before, after),
+                None => format!("{} -> {}", value(&change.before.text()), value(&change.after.text())),
             };
-            plain(Level::Info, format!("{key}: {what}, by the {}", actor.origin.name()))
+            plain(Level::Info, format!("{key}: {what}, by the {by}"))
         }
         EventKind::GateChanged { from, to, actor } => {
             let level = if *to == Depth::Enabled { Level::Info } else { Level::Warning };
@@ -144,7 +141,7 @@ fn line(kind: &EventKind, now: String) -> Line {
             );
             plain(Level::Error, text)
         }
-        EventKind::Log { level, text } => plain(*level, text.clone()),
+        EventKind::Log(kind) => plain(kind.level(), kind.text().into()),
         EventKind::ModuleRequest { .. }
         | EventKind::Waiting { .. }
         | EventKind::Queued { .. }
@@ -154,11 +151,24 @@ fn line(kind: &EventKind, now: String) -> Line {
     Line::new(level, now, id, &screen_again(&text))
 }
 
+/// What a write did to a mask.
+fn masks(before: CapMask, after: CapMask) -> String {
+    let (lost, back) = (before.minus(after), after.minus(before));
+    match (lost.is_empty(), back.is_empty()) {
+        (true, true) => "written, nothing changed".to_owned(),
+        (false, true) => format!("lost {}", list(lost)),
+        (true, false) => format!("got back {}", list(back)),
+        (false, false) => format!("lost {}; got back {}", list(lost), list(back)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::abi::actor::{Actor, Origin};
-    use crate::abi::cap::CapMask;
+    use crate::abi::glob::Globs;
+    use crate::abi::knob::Key;
+    use crate::abi::knob_value::{Change, KnobValue};
     use crate::tui::testing::fixtures;
     use nix::errno::Errno;
 
@@ -190,20 +200,17 @@ mod tests {
         let refused = fixtures::refused(3, b"x", Stage::Enforce, Errno::EPERM, "why");
         assert_eq!(end(refused).unwrap().0, Level::Error);
         let words = |kind| of(kind).unwrap().1;
+        let lists = |text: &str| KnobValue::Globs(Globs::from(text));
         assert_eq!(
-            words(EventKind::MaskChanged {
-                key: "kernel.usermodehelper.bset",
-                before: CapMask::from_bits(3),
-                after: CapMask::from_bits(2),
+            words(EventKind::KnobChanged {
+                change: Change::new(Key::Bset, CapMask::from_bits(3), CapMask::from_bits(2)).into(),
                 actor: by(Origin::CommandLine)
             }),
             "kernel.usermodehelper.bset: lost cap_chown, by the command line"
         );
         assert_eq!(
             words(EventKind::KnobChanged {
-                key: "khelper.deny",
-                before: String::new(),
-                after: "x\u{1b}".into(),
+                change: Change::new(Key::Deny, lists(""), lists("x\u{1b}")).into(),
                 actor: by(Origin::Console)
             }),
             "khelper.deny: (empty) -> `x\\x1b`, by the console"

@@ -6,7 +6,7 @@ use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
 use crate::control::text::outcome::{Severity, ended_in_words, value};
 use crate::control::text::probe_report::table;
-use crate::control::{Key, MaskKnob, Reply, Written};
+use crate::control::{Change, Key, MaskKnob, Reply};
 use crate::sys::probe::Report;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::masks::{key, list, live};
@@ -83,11 +83,11 @@ pub(super) fn explain(error: &ControlError) -> String {
 }
 
 /// The same, with the knobs' names where the error does not begin with the only one.
-fn not_changed(names: &[&str], error: &ControlError) -> String {
+pub(super) fn not_changed(names: &[&str], error: &ControlError) -> String {
     let why = explain(error);
     let (all, were) = match names {
         [] => return why,
-        [one] if why.starts_with(one) => return why,
+        [one] if error.key() == Some(one) => return why,
         [one] => ((*one).to_owned(), "was"),
         [some @ .., last] => (format!("{} and {last}", some.join(", ")), "were"),
     };
@@ -123,16 +123,17 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
     }
 }
 
-fn path_written(written: &Written) -> String {
+fn path_written(written: &Change) -> String {
     let name = written.key.name();
-    let mut text = match (written.before == written.after, written.after.is_empty()) {
-        (true, _) => format!("{name} is still {}", value(&written.after)),
+    let (before, after) = (written.before.text(), written.after.text());
+    let mut text = match (before == after, after.is_empty()) {
+        (true, _) => format!("{name} is still {}", value(&after)),
         (_, true) => format!("{name} is empty now: autoload is off"),
-        _ => format!("{name}: {} -> {}", value(&written.before), value(&written.after)),
+        _ => format!("{name}: {} -> {}", value(&before), value(&after)),
     };
     for warning in &written.warnings {
         text.push_str("; ");
-        text.push_str(&screen_again(warning));
+        text.push_str(warning);
     }
     text
 }
@@ -185,7 +186,7 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
 }
 
 /// Success means exactly what was asked, as it was read back.
-fn compare(model: &Model, asked: &[(MaskKnob, CapMask)], written: &[Written]) -> (Severity, String) {
+fn compare(model: &Model, asked: &[(MaskKnob, CapMask)], written: &[Change]) -> (Severity, String) {
     let mut mood = Severity::Good;
     let mut parts = Vec::new();
     for (knob, mask) in asked {
@@ -196,7 +197,7 @@ fn compare(model: &Model, asked: &[(MaskKnob, CapMask)], written: &[Written]) ->
             continue;
         };
         let after = live(&model.snapshot, *knob);
-        let value = answer.after.replace('\t', " ");
+        let value = answer.after.text().replace('\t', " ");
         if after == *mask {
             parts.push(format!("{name} reads back `{value}`, exactly as asked"));
             continue;
@@ -225,7 +226,7 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
             let before = live(&model.snapshot, knob);
             take_written(model, &written);
             model.masks.rebase(knob, before, live(&model.snapshot, knob));
-            let value = written.first().map(|w| w.after.replace('\t', " ")).unwrap_or_default();
+            let value = written.first().map(|w| w.after.text().replace('\t', " ")).unwrap_or_default();
             model.say(Severity::Good, format!("{} was reset and reads back `{value}`", key(knob).name()));
         }
         Ok(_) => {}
@@ -248,9 +249,9 @@ fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, Con
                 warnings::gate_worked(model);
             }
             let warned = written.iter().any(|w| !w.warnings.is_empty());
-            let words = |w: &Written| match w.key {
+            let words = |w: &Change| match w.key {
                 Key::Modprobe => path_written(w),
-                key => format!("{}: {} -> {}", key.name(), value(&w.before), value(&w.after)),
+                key => format!("{}: {} -> {}", key.name(), value(&w.before.text()), value(&w.after.text())),
             };
             let text = written.iter().map(words).collect::<Vec<_>>().join("; ");
             tell(model, ticket, if warned { Severity::Warned } else { Severity::Good }, text);

@@ -99,7 +99,7 @@ fn every_entry_point(engine: &Engine, events: &Subscription, id: u64) {
     assert!(matches!(events.recv(), Received::Closed));
     events.close();
     assert!(matches!(engine.subscribe(1).recv(), Received::Closed));
-    assert!(matches!(engine.subscribe_to(1, |_| true).recv(), Received::Closed));
+    assert!(matches!(engine.subscribe_to(1, khelper::abi::event::EventKinds::ALL).recv(), Received::Closed));
     let intent = Intent::RequestModule { name: b"dummy".to_vec(), wait: true };
     let answer = control::dispatch(engine, Origin::CommandLine, intent, &Cancel::new());
     assert_eq!(answer.unwrap_err().errno(), DEAD);

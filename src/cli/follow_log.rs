@@ -3,10 +3,9 @@
 use std::thread::{self, JoinHandle};
 
 use crate::abi::error::Stage;
-use crate::abi::event::EventKind;
+use crate::abi::event::{EventKind, EventKinds};
 use crate::abi::record::Record;
 use crate::abi::record::{Kind, Outcome};
-use crate::abi::wait::WaitMode;
 use crate::engine::{Engine, Received, Subscription};
 
 use super::output::say;
@@ -24,7 +23,7 @@ pub struct Log {
 impl Log {
     /// Starts to follow.
     pub fn follow(engine: &Engine) -> std::io::Result<Self> {
-        let events = engine.subscribe_to(QUEUE, wants);
+        let events = engine.subscribe_to(QUEUE, KINDS);
         let follower = events.clone();
         let thread = thread::Builder::new().name("log".into()).spawn(move || {
             loop {
@@ -46,14 +45,8 @@ impl Log {
     }
 }
 
-/// Lines of the log, and the failure of a call that nobody waited for, so that nobody else reports it.
-fn wants(event: &EventKind) -> bool {
-    match event {
-        EventKind::Log { .. } => true,
-        EventKind::Finished(record) => record.wait == WaitMode::NoWait && has_failed(record),
-        _ => false,
-    }
-}
+/// Lines of the log, and the failure of a call that no caller waited for: nothing else reports it.
+const KINDS: EventKinds = EventKinds::LOG.or(EventKinds::FAILED_NO_WAIT);
 
 fn tell(event: &EventKind) {
     match event {
@@ -88,6 +81,7 @@ pub fn explain(record: &Record) {
 mod tests {
     use super::*;
     use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
+    use crate::abi::wait::WaitMode;
     use crate::sys::fake::{FakeHost, Script};
 
     #[test]

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 pub use builder::Builder;
-pub use bus::{Received, Subscription, Wants};
+pub use bus::{Received, Subscription};
 pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use inner::SecurityHook;
@@ -48,6 +48,7 @@ pub use sysctl::{Change, KnobWrite};
 use crate::abi::actor::{ChainLink, Requester};
 use crate::abi::cap::CapMask;
 use crate::abi::error::EngineError;
+use crate::abi::event::EventKinds;
 use crate::abi::record::Record;
 use crate::abi::snapshot::{Knobs, Slots, Snapshot};
 use crate::abi::subprocess::SubprocessInfo;
@@ -179,7 +180,7 @@ impl Engine {
 
     /// Subscribes to events with a queue of `capacity` of them.
     pub fn subscribe(&self, capacity: usize) -> Subscription {
-        self.subscribe_to(capacity, |_| true)
+        self.subscribe_to(capacity, EventKinds::ALL)
     }
 
     /// The state at this moment: it has in it whatever the events up to `seq` tell. In a forked child of the engine's

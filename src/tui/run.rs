@@ -78,7 +78,7 @@ impl<'a> Console<'a> {
     ) -> Result<Self, SysError> {
         // Before the snapshot: what it does not contain yet comes as an event.
         let events = engine.subscribe(EVENTS);
-        let log = engine.subscribe_to(journal::EVENTS, journal::wants);
+        let log = engine.subscribe_to(journal::EVENTS, journal::KINDS);
         let snapshot = engine.snapshot();
         let now = Instant::now();
         let (size, clock) = (tty.size(), (snapshot.now, now));

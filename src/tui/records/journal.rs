@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
-use crate::abi::event::{Event, EventKind, Level};
+use crate::abi::event::{Event, EventKind, EventKinds, Level};
 use crate::abi::record::{Outcome, Record};
 use crate::abi::snapshot::{LogLine, Snapshot};
 use crate::control::text::outcome::{ended_in_words, title, value};
@@ -23,18 +23,14 @@ pub(in crate::tui) const EVENTS: usize = 128;
 /// Time zones are read on it.
 const STACK: usize = 128 * 1024;
 
-/// What the log is made of: whatever is no routine.
-pub(in crate::tui) fn wants(kind: &EventKind) -> bool {
-    match kind {
-        EventKind::ModuleRequest { .. }
-        | EventKind::Waiting { .. }
-        | EventKind::Queued { .. }
-        | EventKind::Started { .. }
-        | EventKind::Released { .. } => false,
-        EventKind::Finished(record) => level(record).is_some(),
-        _ => true,
-    }
-}
+/// What the log is made of: what is not routine.
+pub(in crate::tui) const KINDS: EventKinds = EventKinds::FAILED
+    .or(EventKinds::FAILED_NO_WAIT)
+    .or(EventKinds::ABANDONED)
+    .or(EventKinds::KNOB_CHANGED)
+    .or(EventKinds::GATE_CHANGED)
+    .or(EventKinds::DRAIN_FAILED)
+    .or(EventKinds::LOG);
 
 /// The lines that the engine still remembers from before the console was there, oldest first.
 pub(in crate::tui) fn earlier(snapshot: &Snapshot, now: SystemTime) -> Vec<Line> {
@@ -169,7 +165,7 @@ mod tests {
     #[test]
     fn what_is_no_routine_has_a_line() {
         let of = |kind: EventKind| {
-            wants(&kind).then(|| (line(&kind, String::new()).level, line(&kind, String::new()).words()))
+            KINDS.has(&kind).then(|| (line(&kind, String::new()).level, line(&kind, String::new()).words()))
         };
         let end = |record| of(EventKind::Finished(Arc::new(record)));
         assert_eq!(end(fixtures::record(1, b"x", 0)), None);

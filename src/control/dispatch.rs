@@ -21,6 +21,7 @@ use crate::policy::authorize::Globs;
 use super::authorize::authorise;
 use super::command::{Call, Command, MaskKnob, Reply, Written};
 use super::knob::Key;
+use super::reads;
 
 /// Authorises and acts for this process. Requests block until they are answered or `cancel` fires; writing `freezing`
 /// or `disabled` to the gate blocks for its drain, up to 5 s.
@@ -62,6 +63,12 @@ pub fn dispatch_as(
         }
         Command::Abandon(id) => engine.abandon(id).map(|()| Reply::Done).map_err(Into::into),
         Command::Kill { id, signal } => engine.kill(id, signal).map(|()| Reply::Done).map_err(Into::into),
+        Command::Status => Ok(Reply::Status(Box::new(reads::status(engine)))),
+        Command::Record(id) => Ok(Reply::Record(engine.record(id))),
+        Command::Chain(pid) => Ok(Reply::Chain(engine.chain(pid))),
+        Command::CheckPath(path) => Ok(Reply::Warnings(engine.path_warnings(&path))),
+        Command::Live { after, most } => Ok(Reply::Live(reads::live(engine, after, most))),
+        Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience))),
     }
 }
 

@@ -238,7 +238,13 @@ fn blocks(command: &Command) -> bool {
         | Command::Reset(_)
         | Command::ResetLoopMessages
         | Command::Abandon(_)
-        | Command::Kill { .. } => false,
+        | Command::Kill { .. }
+        | Command::Status
+        | Command::Record(_)
+        | Command::Chain(_)
+        | Command::CheckPath(_)
+        | Command::Live { .. } => false,
+        Command::Shutdown { .. } => true,
     }
 }
 

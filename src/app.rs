@@ -4,11 +4,14 @@
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use nix::sys::signal::Signal;
 
 use crate::abi::error::SysError;
 use crate::cli::{self, Args, exit};
+use crate::control::local::Local;
+use crate::control::target::Target;
 use crate::engine::Engine;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
@@ -40,7 +43,7 @@ fn run(args: &Args) -> u8 {
     }
     let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((engine()?, signals)));
     match started {
-        Ok((engine, signals)) => cli::run(&engine, command, &settings, &signals),
+        Ok((engine, signals)) => cli::run(&target(&engine), command, &settings, &signals),
         Err(code) => code,
     }
 }
@@ -53,7 +56,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let engine = engine()?;
-        cli::set(&engine, settings)?;
+        cli::set(&target(&engine), settings)?;
         Ok((engine, signals))
     });
     let (engine, signals) = match started {
@@ -67,6 +70,10 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     // screen(1) holds back a lone ESC for as long as it reports the mouse.
     let mouse = !args.no_mouse && !tui::terminal::within_screen();
     tui::run(&engine, &signals, tui::Options { read_only: args.read_only, mouse, ascii: args.ascii })
+}
+
+fn target(engine: &Engine) -> Arc<dyn Target> {
+    Arc::new(Local::new(engine.clone()))
 }
 
 /// An engine with the probe in it. SIGCHLD is this program's own to set (UMH-8).

@@ -35,12 +35,12 @@ pub fn report() -> u8 {
 }
 
 /// Answers `khelper probe`.
-pub(super) fn answer(asker: &Asker<'_>, record: &Record, json: bool) {
+pub(super) fn answer(asker: &Asker, record: &Record, json: bool) {
     let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
     match report {
         probe if json => asker.json(&Probed { record: Entry::from(record), probe }),
         Some(report) => {
-            asker.answers.line(&table(&report, asker.engine.known()));
+            asker.answers.line(&table(&report, asker.caller.target.info().known));
             asker.answers.line(&super::words::line(record));
         }
         None => asker.answer(record, false),

@@ -1,11 +1,14 @@
 //! Floor 3: the one door for every operator intent.
 #![forbid(unsafe_code)]
 
+pub mod activity;
 mod authorize;
 pub mod command;
 mod dispatch;
 pub mod knob;
 pub mod record_json;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
 
 pub use command::{Call, Command, MaskKnob, Reply, Written};

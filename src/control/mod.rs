@@ -1,6 +1,7 @@
 //! Floor 3: the one door for every operator intent.
 #![forbid(unsafe_code)]
 
+pub mod activity;
 mod authorize;
 pub mod batch;
 pub mod command;
@@ -11,6 +12,8 @@ pub mod local;
 mod reads;
 pub mod record_json;
 pub mod target;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
 pub mod watch;
 

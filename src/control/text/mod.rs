@@ -4,3 +4,4 @@ pub mod event;
 pub mod mask;
 pub mod outcome;
 pub mod probe_report;
+pub mod target;

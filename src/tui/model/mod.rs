@@ -6,6 +6,7 @@ pub mod dialog;
 pub mod field;
 mod focus;
 pub mod forms;
+pub mod link;
 pub mod log;
 pub mod mask_forms;
 pub mod masks;
@@ -22,6 +23,7 @@ use std::time::{Duration, SystemTime};
 use crate::abi::escape::screen_again;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
+use crate::control::target::TargetInfo;
 use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key, MaskKnob};
 use crate::sys::local_time::Local;
@@ -35,6 +37,7 @@ use activity::Activity;
 use command_line::Line;
 use dialog::Dialog;
 use forms::{CallForm, ModuleForm};
+use link::Link;
 use log::Log;
 use masks::Masks;
 use rehearse::RehearseForm;
@@ -143,7 +146,9 @@ pub enum Pending {
 pub struct Model {
     /// How it was started.
     pub options: Options,
-    /// The engine as it was last seen.
+    /// The target, and whether it can be reached.
+    pub link: Link,
+    /// The target's state as it was last read.
     pub snapshot: Snapshot,
     /// Cells from left to right.
     pub columns: u16,
@@ -201,10 +206,11 @@ pub struct Model {
 }
 
 impl Model {
-    /// At the start, in a terminal of that size.
-    pub fn new(options: Options, snapshot: Snapshot, columns: u16, rows: u16) -> Self {
+    /// At the start, in a terminal of that size. A `snapshot` that is not the target's own is marked in `link`.
+    pub fn new(options: Options, target: TargetInfo, snapshot: Snapshot, columns: u16, rows: u16) -> Self {
         Self {
             options,
+            link: Link { info: target, seen: true },
             columns,
             rows,
             theme: Theme::ansi(),
@@ -245,11 +251,6 @@ impl Model {
     pub fn clock(&self, at: Micros) -> String {
         let ago = Duration::from_micros(self.snapshot.now.saturating_sub(at));
         self.snapshot.wall.checked_sub(ago).map_or_else(String::new, self.local)
-    }
-
-    /// The whole sentence that says whose knobs these are.
-    pub fn target(&self) -> String {
-        format!("embedded engine (pid {}): this machine's kernel is untouched", self.snapshot.pid)
     }
 
     /// Submits a command and remembers what its reply will be an answer to.

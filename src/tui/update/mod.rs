@@ -8,6 +8,7 @@ mod confirm;
 mod copy;
 mod gate;
 mod keys;
+mod link;
 mod log;
 mod masks;
 mod module;
@@ -67,6 +68,10 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Snapshot(snapshot) => snapshots::take(model, *snapshot),
+        Msg::Target(info) => {
+            link::changed(model, *info);
+            Vec::new()
+        }
         Msg::PathWarnings(warnings) => {
             (model.path_warnings, model.path_looked) = (warnings, model.now);
             Vec::new()

@@ -28,12 +28,12 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
 
 /// Whether anything would be lost, or left behind.
 fn asks(model: &Model) -> bool {
-    model.snapshot.live_total > 0 || !model.masks.changed(&model.snapshot).is_empty()
+    model.link.owned(model.snapshot.live_total) > 0 || !model.masks.changed(&model.snapshot).is_empty()
 }
 
 /// Wait, kill or leave; or with nothing alive: the draft is lost.
 pub(super) fn accept(model: &mut Model) -> Vec<Effect> {
-    let (gate, live) = (model.snapshot.gate, model.snapshot.live_total);
+    let (gate, live) = (model.snapshot.gate, model.link.owned(model.snapshot.live_total));
     let Some(Dialog::Quit(quit)) = model.dialogs.last_mut() else { return Vec::new() };
     if live == 0 {
         return vec![Effect::Quit { code: 0 }];

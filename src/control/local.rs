@@ -119,8 +119,11 @@ impl Local {
         Arc::new(Self::new(engine.clone()))
     }
 
+    /// On the caller's thread, whose panics are the caller's.
     fn perform_here(&self, job: Job) {
-        perform(&self.engine, &self.calls, job);
+        let Job { by, id, command, cancel, done, _order } = job;
+        let reply = door(&self.engine, &by, command, &cancel);
+        self.calls.answer(id, done, reply);
     }
 
     /// Gives the job to a thread, which is started if there is none, or none any more after a panic.

@@ -10,7 +10,7 @@ mod cancel;
 mod cut;
 mod end;
 pub mod event;
-#[cfg(all(test, feature = "faults"))]
+#[cfg(all(test, khelper_models))]
 mod faults;
 mod forked;
 mod gate;
@@ -21,7 +21,7 @@ mod khelper;
 mod kmod;
 mod launch;
 mod loading;
-#[cfg(all(test, feature = "model"))]
+#[cfg(all(test, khelper_models))]
 mod models;
 mod pools;
 mod signal;

@@ -4,6 +4,7 @@
 mod authorize;
 pub mod command;
 mod dispatch;
+#[cfg(feature = "cli")]
 pub mod grammar;
 pub mod json;
 pub mod knob;

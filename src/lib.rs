@@ -70,7 +70,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(
     not(feature = "console"),
-    allow(
+    expect(
         rustdoc::broken_intra_doc_links,
         reason = "the text above names modules that only the default features include"
     )

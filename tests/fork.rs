@@ -18,7 +18,6 @@ use khelper::abi::error::{Explain, Stage};
 use khelper::abi::path::parse_modprobe;
 use khelper::abi::wait::WaitMode;
 use khelper::abi::who::Origin;
-use khelper::control::{self, Command as Intent};
 use khelper::engine::record::Outcome;
 use khelper::engine::{Ask, Cancel, Engine, KnobWrite, Received, Record, Subscription};
 use khelper::policy::gate::Depth;
@@ -99,9 +98,13 @@ fn every_entry_point(engine: &Engine, events: &Subscription, id: u64) {
     events.close();
     assert!(matches!(engine.subscribe(1).recv(), Received::Closed));
     assert!(matches!(engine.subscribe_to(1, |_| true).recv(), Received::Closed));
-    let intent = Intent::RequestModule { name: b"dummy".to_vec(), wait: true };
-    let answer = control::dispatch(engine, Origin::CommandLine, intent, &Cancel::new());
-    assert_eq!(answer.unwrap_err().errno(), DEAD);
+    #[cfg(feature = "control")]
+    {
+        use khelper::control::{Command, dispatch};
+        let command = Command::RequestModule { name: b"dummy".to_vec(), wait: true };
+        let answer = dispatch(engine, Origin::CommandLine, command, &Cancel::new());
+        assert_eq!(answer.unwrap_err().errno(), DEAD);
+    }
     assert!(engine.shutdown(Duration::from_secs(600)).is_empty());
     drop(engine.clone());
 }

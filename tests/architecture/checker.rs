@@ -140,7 +140,7 @@ fn what_imports_nothing_is_left_out() {
         ("src/sys/host/tests/more.rs", "use crate::abi::Unit;"),
         ("src/sys/host.rs", "use std::io; use nix::errno::Errno; fn f() { io::stdin(); Vec::<u8>::new(); Self::g() }"),
         ("src/sys/mod.rs", "pub mod host; use host::Host; fn f() -> host::Host { Host }"),
-        ("src/sys/mod.rs", "pub(crate) use crate::abi::Unit; pub use crate::{abi::Unit as Only};"),
+        ("src/sys/mod.rs", "pub mod host; pub use host::Host; pub(crate) use self::host::Host as Again;"),
     ] {
         let rest = [
             ("src/abi/mod.rs", "pub struct Unit;"),
@@ -154,7 +154,7 @@ fn what_imports_nothing_is_left_out() {
     let still = [
         ("src/abi/mod.rs", "pub struct Unit;"),
         ("src/sys/host.rs", "#[cfg(not(test))] use crate::abi::Unit;"),
-        ("src/sys/mod.rs", "pub use crate::abi::Unit; fn f() -> Unit { g() }"),
+        ("src/sys/mod.rs", "pub(crate) use crate::abi::Unit;"),
         ("src/sys/fake.rs", "#[cfg(test)] fn f() {} pub fn g(_: &crate::abi::Unit) {}"),
     ];
     assert_eq!(imports(&still), ["sys/fake > abi", "sys/host > abi", "sys > abi"]);
@@ -228,6 +228,7 @@ fn a_name_of_the_engine_is_found_in_the_console_the_command_line_and_the_verbs()
             ("fn f(engine: &crate::engine::Engine) {}", "src/engine/mod.rs"),
             ("use crate::engine::{Record, gate::Gate};", "src/engine/gate.rs"),
             ("use crate::control::Handed;", "src/engine/mod.rs"),
+            ("pub use crate::engine::Engine;", "src/engine/mod.rs"),
         ] {
             assert_eq!(found(path, text), [(format!("{path}:1"), to.to_owned())], "{text}");
         }

@@ -1,9 +1,8 @@
 //! Which file imports which.
 //!
 //! A file imports the file that defines what it names, by a `use` item or by a path in a body. A path through a re-export is
-//! followed to the definition. `mod x;` imports nothing, and neither does a `pub use` whose name the file itself does not
-//! use. A module and its submodules are one room with a front: what the parent uses of its own submodules is not counted,
-//! what a submodule uses of its parent is. Code of tests is left out.
+//! followed to the definition. A module speaks for its submodules: what it uses or hands on (`pub use`) of them is not
+//! counted, but what a submodule uses of its parent is. Code of tests is left out.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -76,11 +75,9 @@ impl Graph {
         lines.into_iter().map(import).collect()
     }
 
-    /// The modules that define what a module uses, and where it does. A name that it only hands on is not used.
+    /// The modules that define what a module names, and where it does.
     fn targets<'a>(&'a self, module: &'a [String], names: &'a Names) -> impl Iterator<Item = (Vec<String>, usize)> {
-        let is_used = |name: &String| names.words.contains(name) || names.mentions.iter().any(|m| m.path[0] == *name);
-        let uses = names.uses.iter().filter(move |item| !item.exported || is_used(&item.name));
-        let uses = uses.map(|item| (&item.inside, &item.path, item.line));
+        let uses = names.uses.iter().map(|item| (&item.inside, &item.path, item.line));
         let all = uses.chain(names.mentions.iter().map(|m| (&m.inside, &m.path, m.line)));
         all.filter_map(|(inside, path, line)| {
             let path = self.absolute(module, inside, path, FAR)?;

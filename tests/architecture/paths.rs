@@ -11,8 +11,6 @@ pub struct Use {
     pub path: Vec<String>,
     /// The name by which the module knows it; `*` for a glob.
     pub name: String,
-    /// Whether other modules may take it from here (`pub`, `pub(crate)`, ...).
-    pub exported: bool,
     pub line: usize,
 }
 
@@ -29,8 +27,6 @@ pub struct Mention {
 pub struct Names {
     pub uses: Vec<Use>,
     pub mentions: Vec<Mention>,
-    /// Every other word outside of `use` items.
-    pub words: Vec<String>,
 }
 
 /// The tokens without the items that are compiled for tests alone, and the modules that `#[cfg(test)] mod x;` declares.
@@ -123,12 +119,9 @@ pub fn names(tokens: &[Token]) -> Names {
             "mod" if text(at + 2) == ";" => at += 3,
             // Not the `use<..>` of a type.
             "use" if text(at + 1) != "<" => {
-                let exported = at > 0 && (text(at - 1) == "pub" || text(at - 1) == ")");
                 let found = names.uses.len();
                 at = use_tree(tokens, at + 1, &[], &mut names.uses);
-                for item in &mut names.uses[found..] {
-                    (item.inside, item.exported) = (here(), exported);
-                }
+                names.uses[found..].iter_mut().for_each(|item| item.inside = here());
             }
             first if is_word(first) && text(at + 1) == "::" && is_word(text(at + 2)) => {
                 let (mut path, line) = (vec![first.to_owned()], tokens[at].line);
@@ -139,12 +132,7 @@ pub fn names(tokens: &[Token]) -> Names {
                 names.mentions.push(Mention { inside: here(), path, line });
                 at += 1;
             }
-            word => {
-                if is_word(word) {
-                    names.words.push(word.to_owned());
-                }
-                at += 1;
-            }
+            _ => at += 1,
         }
     }
     names
@@ -172,7 +160,7 @@ fn use_tree(tokens: &[Token], mut at: usize, prefix: &[String], out: &mut Vec<Us
             }
             "::" => at += 1,
             "*" => {
-                out.push(Use { inside: Vec::new(), path, name: "*".to_owned(), exported: false, line });
+                out.push(Use { inside: Vec::new(), path, name: "*".to_owned(), line });
                 return at + 1;
             }
             word if is_word(word) => {
@@ -184,7 +172,7 @@ fn use_tree(tokens: &[Token], mut at: usize, prefix: &[String], out: &mut Vec<Us
                 if text(at) != "::" {
                     let alias = (text(at) == "as").then(|| text(at + 1).to_owned());
                     let name = alias.clone().or_else(|| path.last().cloned()).unwrap_or_default();
-                    out.push(Use { inside: Vec::new(), path, name, exported: false, line });
+                    out.push(Use { inside: Vec::new(), path, name, line });
                     return if alias.is_some() { at + 2 } else { at };
                 }
             }

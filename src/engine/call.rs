@@ -186,7 +186,7 @@ impl Call {
         let info = match state.end.complete(result) {
             Some(OnComplete::Deliver) => {
                 state.answer = Some(answer.clone());
-                #[cfg(all(test, feature = "faults"))]
+                #[cfg(all(test, khelper_models))]
                 super::faults::clean_up_again();
                 None
             }

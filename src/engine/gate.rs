@@ -138,7 +138,7 @@ impl Gatekeeper {
 
     /// Counts a call, then looks at the gate, in one hold (GATE-3).
     pub(super) fn enter(&self, id: u64) -> Result<(), Errno> {
-        #[cfg(all(test, feature = "faults"))]
+        #[cfg(all(test, khelper_models))]
         if super::faults::planted(super::faults::Fault::CountAfterGate) {
             let admitted = self.0.lock().admits();
             self.0.lock().enter(id);

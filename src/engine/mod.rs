@@ -6,7 +6,7 @@ mod bus;
 mod call;
 mod cancel;
 mod end;
-#[cfg(all(test, feature = "faults"))]
+#[cfg(all(test, khelper_models))]
 mod faults;
 mod forked;
 mod gate;
@@ -15,7 +15,7 @@ mod inner;
 mod kmod;
 mod launch;
 mod loading;
-#[cfg(all(test, feature = "model"))]
+#[cfg(all(test, khelper_models))]
 mod models;
 mod narrowing;
 mod options;

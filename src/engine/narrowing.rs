@@ -24,7 +24,7 @@ pub(super) enum NextStep {
 impl Narrowed {
     /// Whether a worker that was cut so can give a helper these sets.
     pub(super) fn serves(cut: &Option<Self>, plan: CapPlan) -> bool {
-        #[cfg(all(test, feature = "faults"))]
+        #[cfg(all(test, khelper_models))]
         if super::faults::planted(super::faults::Fault::StaleGeneration) {
             return true;
         }

@@ -212,7 +212,6 @@ fn model_umh_7_every_call_gets_a_worker_and_every_worker_ends() {
     explore_many("workers, a call with masks of its own", own_masks, &["fresh"]);
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn model_faults_of_the_workers_are_found() {
     use super::super::faults::Fault;

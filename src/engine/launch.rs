@@ -1,6 +1,5 @@
 //! One call on its worker: copy the knobs, cut the sets, run the init hook, launch, wait, close the record.
 
-use std::borrow::Cow;
 use std::ffi::CString;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +8,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::era::Era;
-use crate::abi::error::{EngineError, Explain, Stage, SysError};
+use crate::abi::error::Stage;
 use crate::abi::launch_spec::{CapPlan, ChildSetup, Enforcement, LaunchSpec};
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
@@ -18,31 +17,13 @@ use crate::policy::masks;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Worker};
 
 use super::call::Call;
+use super::failure::{Failure, exec_failure, failure_of, no_thread, not_confined};
 use super::inner::Inner;
-use super::loading::image_error;
 use super::narrowing::{Narrowed, NextStep};
 use super::signal::OnHost;
 use super::sysctl::Values;
 use crate::abi::event::Level;
-use crate::abi::record::{Outcome, exec_error};
-
-/// A call that came to nothing before its program ran.
-pub(super) struct Failure {
-    pub(super) outcome: Outcome,
-    pub(super) error: EngineError,
-}
-
-impl Failure {
-    pub(super) fn new(
-        outcome: Outcome,
-        stage: Stage,
-        errno: Errno,
-        why: impl Into<String>,
-        advice: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self { outcome, error: EngineError::new(stage, errno, why, advice) }
-    }
-}
+use crate::abi::record::Outcome;
 
 impl Inner {
     /// Serves one call to its end.
@@ -64,7 +45,7 @@ impl Inner {
                 if failure == LaunchFailure::NotConfined {
                     call.state.lock().record.enforced = Some(Enforcement::Refused);
                 }
-                self.failure_of(failure, image.path.as_bytes())
+                failure_of(&*self.host, failure, image.path.as_bytes())
             })
         });
         call.state.lock().info = Some(info);
@@ -217,19 +198,7 @@ impl Inner {
     /// No process could be made, or it could not execute the program.
     pub(super) fn launch_failed(&self, call: &Call, failure: LaunchFailure) {
         let path = call.state.lock().record.path.clone();
-        self.failed(call, self.failure_of(failure, &path));
-    }
-
-    fn failure_of(&self, failure: LaunchFailure, path: &[u8]) -> Failure {
-        match failure {
-            LaunchFailure::Exec(errno) => {
-                let error = exec_error(errno, path, self.host.exec_failure(path, errno));
-                Failure { outcome: Outcome::ExecFailed, error }
-            }
-            LaunchFailure::Image(flaw) => Failure { outcome: Outcome::ExecFailed, error: image_error(flaw, path) },
-            LaunchFailure::NotConfined => not_confined(),
-            LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
-        }
+        self.failed(call, failure_of(&*self.host, failure, &path));
     }
 }
 
@@ -241,34 +210,4 @@ fn run_init(info: &mut SubprocessInfo, birth: &mut ChildSetup) -> Result<(), Fai
         Err(_) => (Errno::ECANCELED, "the init hook panicked"),
     };
     Err(Failure::new(Outcome::Refused, Stage::Init, errno, why, "nothing was started: ask whoever set the hook"))
-}
-
-/// UMH-11: neither way of enforcing the masks was seen to work.
-fn not_confined() -> Failure {
-    let why = "the masks can be enforced neither by cutting the bounding set nor by no_new_privs";
-    let advice = "nothing was started: prctl(2), capset(2) or reading the sets back is forbidden here, most likely by a \
-                  seccomp filter";
-    Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice)
-}
-
-/// `what`, a thread, could not be made.
-pub(super) fn no_thread(what: &'static str, error: &io::Error) -> Failure {
-    if error.raw_os_error() != Some(Errno::EINVAL as i32) {
-        let error = no_process(&SysError::new(what, Errno::EAGAIN));
-        return Failure { outcome: Outcome::ExecFailed, error };
-    }
-    // clone(2) refuses a thread to one whose children would be in another pid or time namespace than it is.
-    let why = "the calling thread can start no other: it has left its pid or time namespace (unshare(2), setns(2))";
-    let advice = "call from a thread that has not, or start the engine after the change, in a forked child";
-    Failure::new(Outcome::ExecFailed, Stage::Process, Errno::EAGAIN, why, advice)
-}
-
-/// No process could be made.
-fn no_process(e: &SysError) -> EngineError {
-    let why = format!("no process could be made: {}: {}", e.what, e.errno.desc());
-    EngineError::new(Stage::Process, e.errno, why, e.advice())
-}
-
-fn exec_failure(errno: Errno, path: &[u8]) -> Failure {
-    Failure { outcome: Outcome::ExecFailed, error: exec_error(errno, path, None) }
 }

@@ -6,10 +6,12 @@ mod bus;
 mod call;
 mod cancel;
 mod end;
+mod failure;
 #[cfg(all(test, feature = "faults"))]
 mod faults;
 mod forked;
 mod gate;
+mod gate_api;
 mod hooks;
 mod inner;
 mod kmod;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::abi::cap::CapMask;
 use crate::abi::era::Era;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::subprocess::SubprocessInfo;
@@ -16,21 +15,13 @@ use crate::policy::recursion;
 
 use super::call::Call;
 use super::cancel::Cancel;
+use super::failure::no_thread;
 use super::hooks;
 use super::inner::Inner;
-use super::launch::no_thread;
-use super::options::CallOptions;
+use super::options::{CallOptions, How};
 use super::sync::thread;
 use super::workers;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
-
-/// What the call is like.
-pub(super) struct How {
-    pub(super) module: bool,
-    pub(super) own: Option<(CapMask, CapMask)>,
-    pub(super) timeout: Option<Duration>,
-    pub(super) wait: WaitMode,
-}
 
 impl Inner {
     /// A call of any helper, from its question on.

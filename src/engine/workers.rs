@@ -11,11 +11,17 @@ use super::call::Call;
 use super::inner::Inner;
 use super::narrowing::{Narrowed, NextStep};
 use super::sync::thread;
-use super::workqueue::Pool;
+use super::workqueue::{Job, Pool};
 
 /// A worker's stack: hooks run on it. The C library keeps 40 MiB of stacks of threads that have ended, and of each the
 /// pages that were used: the larger they are, the fewer it keeps after a burst.
 const STACK: usize = 1024 * 1024;
+
+impl Job for Arc<Call> {
+    fn alone(&self) -> bool {
+        self.own.is_some()
+    }
+}
 
 /// Makes the workers of one pool.
 #[derive(Clone)]

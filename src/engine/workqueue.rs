@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crate::sys::host::{Clock, Micros};
 
-use super::call::Call;
 use super::narrowing::NextStep;
 use super::sync::Monitor;
 
@@ -51,12 +50,6 @@ struct State<J> {
 pub(super) trait Job: Clone + Send + 'static {
     /// It has masks of its own: only a fresh worker will do.
     fn alone(&self) -> bool;
-}
-
-impl Job for Arc<Call> {
-    fn alone(&self) -> bool {
-        self.own.is_some()
-    }
 }
 
 /// The idle workers and the jobs that need a fresh one.

@@ -7,7 +7,8 @@ use nix::errno::Errno;
 use crate::abi::error::{EngineError, Stage};
 use crate::policy::completion::End;
 
-use super::{Engine, umh};
+use super::handle::Engine;
+use super::umh;
 use crate::abi::snapshot::Live;
 
 /// How much longer `shutdown` waits for what is queued: 1 s, in microseconds.

@@ -9,8 +9,8 @@ use crate::abi::error::{EngineError, Stage};
 use crate::abi::event::{EventKind, Level};
 use crate::abi::snapshot::DRAIN_FAILED;
 
-use super::Engine;
 use super::gate::ReadGuard;
+use super::handle::Engine;
 use super::inner::Inner;
 
 impl Engine {

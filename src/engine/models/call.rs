@@ -10,9 +10,9 @@ use nix::sys::signal::Signal;
 
 use super::super::call::Call;
 use super::super::cancel::Cancel;
-use super::super::launch::Failure;
+use super::super::failure::Failure;
+use super::super::options::How;
 use super::super::sync::Monitor;
-use super::super::umh::How;
 use super::clock::ModelClock;
 use super::{Count, explore, explore_many, join, saw, spawn};
 use crate::abi::actor::{Comm, Requester};

@@ -4,14 +4,20 @@
 pub const CIRCLES: &[(&str, &str)] = &[
     ("src/tui/mailbox.rs", "src/tui/records/journal.rs"),
     ("src/tui/model/records.rs", "src/tui/msg.rs"),
+    ("src/tui/update/batch.rs", "src/tui/update/replies.rs"),
+    ("src/tui/update/command_line.rs", "src/tui/update/replies.rs"),
     ("src/tui/update/rehearse.rs", "src/tui/update/replies.rs"),
     ("src/tui/view/header.rs", "src/tui/view/dialogs/mod.rs"),
     ("src/tui/view/slots.rs", "src/tui/view/overview.rs"),
 ];
 
 /// Rooms (from, to) of one folder that close a circle of rooms, beyond the files above.
-pub const ROOMS: &[(&str, &str)] =
-    &[("src/tui/keymap", "src/tui/model"), ("src/tui/msg", "src/tui/model"), ("src/tui/view", "src/tui/update")];
+pub const ROOMS: &[(&str, &str)] = &[
+    ("src/tui/line_history", "src/tui/model"),
+    ("src/tui/keymap", "src/tui/model"),
+    ("src/tui/msg", "src/tui/model"),
+    ("src/tui/view", "src/tui/update"),
+];
 
 /// Files of `tui`, `cli` and `verbs` that use what `engine` defines.
 pub const ENGINE: &[&str] = &[

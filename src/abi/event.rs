@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::abi::actor::{Origin, Requester};
+use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::record::Record;
@@ -42,7 +42,7 @@ pub enum EventKind {
         /// Whether the caller waits for the end.
         wait: bool,
         /// Who asked.
-        requester: Arc<Requester>,
+        actor: Arc<Actor>,
     },
     /// A module request, era current, found every slot taken and has begun to wait for one (REQ-5). At most once for
     /// a request, before everything else that is told of it: its `ModuleRequest` once a slot is its own, or its end
@@ -75,6 +75,19 @@ pub enum EventKind {
     Abandoned {
         /// The request.
         id: u64,
+        /// Who ended the wait: the caller itself, or who abandoned the request.
+        actor: Arc<Actor>,
+    },
+    /// A helper and its process group were signalled on somebody's command (UMH-14); a time-out has no such event.
+    Signalled {
+        /// The request whose helper it is.
+        id: u64,
+        /// The helper.
+        pid: i32,
+        /// The signal's number.
+        signal: i32,
+        /// Who sent it.
+        actor: Arc<Actor>,
     },
     /// A knob was written.
     KnobChanged {
@@ -84,8 +97,8 @@ pub enum EventKind {
         before: String,
         /// What it is.
         after: String,
-        /// By whom.
-        origin: Origin,
+        /// Who wrote it.
+        actor: Arc<Actor>,
     },
     /// A mask was written (also a `KnobChanged`'s kind of event, with the bits).
     MaskChanged {
@@ -95,8 +108,8 @@ pub enum EventKind {
         before: CapMask,
         /// What it is.
         after: CapMask,
-        /// By whom.
-        origin: Origin,
+        /// Who wrote it.
+        actor: Arc<Actor>,
     },
     /// The gate changed its depth.
     GateChanged {
@@ -104,11 +117,15 @@ pub enum EventKind {
         from: Depth,
         /// To.
         to: Depth,
+        /// Who changed it; after a drain that failed, who began the drain.
+        actor: Arc<Actor>,
     },
     /// A drain gave up after 5 s and opened the gate again (GATE-2).
     DrainFailed {
         /// The requests that held out.
         holdouts: Vec<u64>,
+        /// Who began the drain.
+        actor: Arc<Actor>,
     },
     /// A line of the log (already escaped), the runaway and throttle messages among them.
     Log {

@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::abi::actor::Origin;
 use crate::abi::error::ControlError;
-use crate::control::{Command, Key, Reply, dispatch};
+use crate::control::{Command, Key, Reply, dispatch_as};
 use crate::engine::{Cancel, Engine};
 use crate::verbs::options::key;
 
@@ -32,7 +32,7 @@ pub fn get(engine: &Engine, get: &Get, answers: &Answers) -> Verdict {
 }
 
 fn read(engine: &Engine, key: Key) -> Result<String, ControlError> {
-    match dispatch(engine, Origin::CommandLine, Command::Get(key), &Cancel::new())? {
+    match dispatch_as(engine, engine.actor(Origin::CommandLine), Command::Get(key), &Cancel::new())? {
         Reply::Value(value) => Ok(value),
         // Reading a knob is answered with its value and nothing else.
         _ => Ok(String::new()),

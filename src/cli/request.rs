@@ -9,7 +9,7 @@ use crate::abi::actor::Origin;
 use crate::abi::error::ControlError;
 use crate::abi::record::Record;
 use crate::control::record_json::Entry;
-use crate::control::{Command, Reply, dispatch};
+use crate::control::{Command, Reply, dispatch_as};
 use crate::engine::{Cancel, Engine};
 
 use super::args::{Request, Run};
@@ -75,7 +75,7 @@ impl Asker<'_> {
         if self.cancel.is_cancelled() {
             return Verdict::Interrupted;
         }
-        match dispatch(self.engine, Origin::CommandLine, command, self.cancel) {
+        match dispatch_as(self.engine, self.engine.actor(Origin::CommandLine), command, self.cancel) {
             Ok(Reply::Answered(record)) => {
                 answer(&record);
                 explain(&record);

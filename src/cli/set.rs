@@ -7,7 +7,7 @@ use crate::abi::actor::Origin;
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::mask::names;
-use crate::control::{Command, Key, Reply, Written, dispatch};
+use crate::control::{Command, Key, Reply, Written, dispatch_as};
 use crate::engine::{Cancel, Engine};
 use crate::verbs::options::assignment;
 
@@ -42,7 +42,9 @@ fn write(engine: &Engine, writes: Vec<Write>) -> Result<Vec<Written>, ControlErr
     let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
     let mut written = Vec::new();
     for batch in std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate])).filter(|b| !b.is_empty()) {
-        if let Reply::Written(w) = dispatch(engine, Origin::CommandLine, Command::Write(batch), &Cancel::new())? {
+        if let Reply::Written(w) =
+            dispatch_as(engine, engine.actor(Origin::CommandLine), Command::Write(batch), &Cancel::new())?
+        {
             written.extend(w);
         }
     }

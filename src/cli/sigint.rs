@@ -16,7 +16,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::abi::actor::Origin;
 use crate::abi::error::SysError;
-use crate::control::{Command, dispatch};
+use crate::control::{Command, dispatch_as};
 use crate::engine::{Cancel, Engine, Received};
 use crate::sys::orphans;
 use crate::sys::probe::ignores;
@@ -200,7 +200,7 @@ fn kill_every_helper(engine: &Engine) {
                 if live.pid.is_some() {
                     let kill = Command::Kill { id: live.id, signal: Signal::SIGKILL as i32 };
                     // A helper that has ended meanwhile needs no killing.
-                    let _ = dispatch(engine, Origin::CommandLine, kill, &Cancel::new());
+                    let _ = dispatch_as(engine, engine.actor(Origin::CommandLine), kill, &Cancel::new());
                 }
             }
         }

@@ -8,6 +8,7 @@ pub mod knob;
 pub mod record_json;
 pub mod text;
 
+pub use authorize::{Authorization, authorize};
 pub use command::{Call, Command, MaskKnob, Reply, Written};
 pub use dispatch::{dispatch, dispatch_as, read};
 pub use knob::Key;

@@ -1,6 +1,7 @@
 //! Floor 2: where policy meets the machine. [`Engine`] is a cheap handle, usable from any thread.
 #![forbid(unsafe_code)]
 
+mod actors;
 mod builder;
 mod bus;
 mod call;

@@ -243,7 +243,7 @@ fn blocks(command: &Command) -> bool {
 }
 
 fn perform(engine: &Engine, mailbox: &Mailbox, ticket: Ticket, command: Command) {
-    let act = || control::dispatch(engine, Origin::Console, command, &Cancel::new());
+    let act = || control::dispatch_as(engine, engine.actor(Origin::Console), command, &Cancel::new());
     let reply = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(panicked()));
     mailbox.post_with_state(Msg::Replied { ticket, reply });
 }

@@ -98,7 +98,7 @@ fn every_entry_point(engine: &Engine, events: &Subscription, id: u64) {
     assert!(matches!(events.recv(), Received::Closed));
     events.close();
     assert!(matches!(engine.subscribe(1).recv(), Received::Closed));
-    assert!(matches!(engine.subscribe_to(1, |_| true).recv(), Received::Closed));
+    assert!(matches!(engine.subscribe_to(1, khelper::abi::event::EventKinds::ALL).recv(), Received::Closed));
     #[cfg(feature = "control")]
     {
         use khelper::control::{Command, dispatch_as};

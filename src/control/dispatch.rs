@@ -22,6 +22,7 @@ use crate::policy::authorize::Globs;
 use super::authorize::{Authorization, authorize};
 use super::command::{Call, Command, MaskKnob, Reply, Written};
 use super::knob::Key;
+use super::reads;
 
 /// Does what was authorized. Requests block until they are answered or `cancel` fires; writing `freezing` or `disabled`
 /// to the gate blocks for its drain, up to 5 s.
@@ -51,6 +52,12 @@ pub fn dispatch(engine: &Engine, authorization: Authorization, cancel: &Cancel) 
         }
         Command::Abandon(id) => done(engine.abandon_as(id, &actor)),
         Command::Kill { id, signal } => done(engine.kill_as(id, signal, &actor)),
+        Command::Status => Ok(Reply::Status(Box::new(reads::status(engine)))),
+        Command::Record(id) => Ok(Reply::Record(engine.record(id))),
+        Command::Chain(pid) => Ok(Reply::Chain(engine.chain(pid))),
+        Command::CheckPath(path) => Ok(Reply::Warnings(engine.path_warnings(&path))),
+        Command::Live { after, most } => Ok(Reply::Live(reads::live(engine, after, most))),
+        Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience, &actor))),
     }
 }
 

@@ -38,7 +38,7 @@ mod workqueue;
 mod write;
 
 pub use builder::Builder;
-pub use bus::{Received, Subscription, Wants};
+pub use bus::{Received, Subscription};
 pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use handle::Engine;

@@ -2,8 +2,7 @@
 
 /// Imports (from, to) that close a circle of files.
 pub const CIRCLES: &[(&str, &str)] = &[
-    ("src/tui/mailbox.rs", "src/tui/records/journal.rs"),
-    ("src/tui/model/records.rs", "src/tui/msg.rs"),
+    ("src/control/completion.rs", "src/control/target.rs"),
     ("src/tui/update/batch.rs", "src/tui/update/replies.rs"),
     ("src/tui/update/command_line.rs", "src/tui/update/replies.rs"),
     ("src/tui/update/rehearse.rs", "src/tui/update/replies.rs"),
@@ -21,18 +20,10 @@ pub const ROOMS: &[(&str, &str)] = &[
 
 /// Files of `tui`, `cli` and `verbs` that use what `engine` defines.
 pub const ENGINE: &[&str] = &[
-    "src/cli/follow_log.rs",
-    "src/cli/get.rs",
-    "src/cli/mod.rs",
-    "src/cli/request.rs",
-    "src/cli/set.rs",
-    "src/cli/sigint.rs",
     "src/tui/executor.rs",
     "src/tui/exit_report.rs",
+    "src/tui/log_feed.rs",
     "src/tui/mailbox.rs",
     "src/tui/mod.rs",
-    "src/tui/records/journal.rs",
-    "src/tui/records/mod.rs",
-    "src/tui/records/save.rs",
     "src/tui/run.rs",
 ];

@@ -1,7 +1,6 @@
 //! Everything the screen shows, and nothing else.
 
 pub mod activity;
-pub mod argv_text;
 pub mod command_line;
 pub mod dialog;
 pub mod field;
@@ -11,8 +10,7 @@ pub mod log;
 pub mod mask_forms;
 pub mod masks;
 pub mod presets;
-pub mod query;
-pub mod record_page;
+pub mod record_row;
 pub mod records;
 pub mod rehearse;
 pub mod sparkline;
@@ -21,6 +19,7 @@ pub mod warnings;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use crate::abi::escape::screen_again;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 use crate::control::text::outcome::Severity;
@@ -274,7 +273,7 @@ impl Model {
     /// Says something.
     pub fn say(&mut self, mood: Severity, text: impl Into<String>) {
         let depth = self.dialogs.len();
-        self.status = Some(Status { mood, text: warnings::screen_again(&text.into()), depth });
+        self.status = Some(Status { mood, text: screen_again(&text.into()), depth });
     }
 
     /// Whether what was said last was said on the page of a record, as the answer to a key: it stands below it.

@@ -28,8 +28,8 @@ pub(in crate::tui) use masks::changes;
 
 use super::ascii;
 use super::model::Model;
-use super::model::warnings::screen_again;
 use super::msg::{Effect, Msg};
+use crate::abi::escape::screen_again;
 use crate::control::text::outcome::Severity;
 
 /// Takes one message in.

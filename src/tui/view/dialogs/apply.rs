@@ -1,9 +1,10 @@
 //! The confirmations: what is dropped, by name, and that it cannot be regained.
 
+use crate::control::text::mask::{list, size};
 use crate::control::text::outcome::{clauses, masks_and_uid};
 use crate::tui::model::Model;
 use crate::tui::model::dialog::{Apply, Reset};
-use crate::tui::model::masks::{key, list, live, short, size};
+use crate::tui::model::masks::{key, live, short};
 use crate::tui::text;
 
 use super::Sheet;

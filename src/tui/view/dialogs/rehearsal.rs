@@ -3,13 +3,14 @@
 use ratatui::style::Style;
 
 use crate::abi::cap::CapMask;
+use crate::abi::escape::screen_again;
 use crate::abi::mask::names;
 use crate::abi::record::Record;
+use crate::control::text::mask::brief;
 use crate::control::text::outcome::{ended_in_words, ended_with_time, masks_and_root};
 use crate::tui::model::Model;
-use crate::tui::model::masks::{KNOBS, brief, live, short};
+use crate::tui::model::masks::{KNOBS, live, short};
 use crate::tui::model::rehearse::{Rehearsal, Rehearsed, Run, SETS, Subject, differences, facts};
-use crate::tui::model::warnings::screen_again;
 use crate::tui::text;
 
 use super::Sheet;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::abi::actor::{Origin, Requester};
+use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::record::{Outcome, Record};
@@ -43,7 +43,7 @@ pub enum EventKind {
         /// Whether the caller waits for the end.
         wait: bool,
         /// Who asked.
-        requester: Arc<Requester>,
+        actor: Arc<Actor>,
     },
     /// A module request, era current, found every slot taken and has begun to wait for one (REQ-5). At most once for
     /// a request, before everything else that is told of it: its `ModuleRequest` once a slot is its own, or its end
@@ -76,6 +76,19 @@ pub enum EventKind {
     Abandoned {
         /// The request.
         id: u64,
+        /// Who ended the wait: the caller itself, or who abandoned the request.
+        actor: Arc<Actor>,
+    },
+    /// A helper and its process group were signalled on somebody's command (UMH-14); a time-out has no such event.
+    Signalled {
+        /// The request whose helper it is.
+        id: u64,
+        /// The helper.
+        pid: i32,
+        /// The signal's number.
+        signal: i32,
+        /// Who sent it.
+        actor: Arc<Actor>,
     },
     /// A knob was written.
     KnobChanged {
@@ -85,8 +98,8 @@ pub enum EventKind {
         before: String,
         /// What it is.
         after: String,
-        /// By whom.
-        origin: Origin,
+        /// Who wrote it.
+        actor: Arc<Actor>,
     },
     /// A mask was written (also a `KnobChanged`'s kind of event, with the bits).
     MaskChanged {
@@ -96,8 +109,8 @@ pub enum EventKind {
         before: CapMask,
         /// What it is.
         after: CapMask,
-        /// By whom.
-        origin: Origin,
+        /// Who wrote it.
+        actor: Arc<Actor>,
     },
     /// The gate changed its depth.
     GateChanged {
@@ -105,11 +118,15 @@ pub enum EventKind {
         from: Depth,
         /// To.
         to: Depth,
+        /// Who changed it; after a drain that failed, who began the drain.
+        actor: Arc<Actor>,
     },
     /// A drain gave up after 5 s and opened the gate again (GATE-2).
     DrainFailed {
         /// The requests that held out.
         holdouts: Vec<u64>,
+        /// Who began the drain.
+        actor: Arc<Actor>,
     },
     /// A line of the log (already escaped), the runaway and throttle messages among them.
     Log {
@@ -154,10 +171,12 @@ impl EventKinds {
     pub const DRAIN_FAILED: Self = Self(1 << 11);
     /// [`EventKind::Log`].
     pub const LOG: Self = Self(1 << 12);
+    /// [`EventKind::Signalled`].
+    pub const SIGNALLED: Self = Self(1 << 13);
     /// Every [`EventKind::Finished`].
     pub const FINISHED: Self = Self::FINISHED_WELL.or(Self::FAILED).or(Self::FAILED_NO_WAIT);
     /// Every event.
-    pub const ALL: Self = Self((1 << 13) - 1);
+    pub const ALL: Self = Self((1 << 14) - 1);
 
     /// Both sets together.
     #[must_use]
@@ -184,6 +203,7 @@ impl EventKind {
             Self::Finished(_) => EventKinds::FAILED,
             Self::Released { .. } => EventKinds::RELEASED,
             Self::Abandoned { .. } => EventKinds::ABANDONED,
+            Self::Signalled { .. } => EventKinds::SIGNALLED,
             Self::KnobChanged { .. } | Self::MaskChanged { .. } => EventKinds::KNOB_CHANGED,
             Self::GateChanged { .. } => EventKinds::GATE_CHANGED,
             Self::DrainFailed { .. } => EventKinds::DRAIN_FAILED,

@@ -1,4 +1,4 @@
-//! `request`, `run` and `probe`: ask, and answer as each is answered.
+//! `khelper request` and `khelper run`: each answer is printed when it comes.
 
 use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,14 +51,8 @@ impl Asker {
         }
     }
 
-    /// `khelper probe`.
-    pub(super) fn probe(&self, json: bool) -> Verdict {
-        let probe = Batch::one(Command::Probe { bset: None, inheritable: None });
-        self.ask(probe, move |asker, record| super::probe::answer(asker, record, json))
-    }
-
     /// Submits the requests and answers each as it is answered. After ctrl-c none is begun.
-    fn ask(&self, batch: Batch, answer: impl Fn(&Self, &Record) + Send + Sync + 'static) -> Verdict {
+    pub(super) fn ask(&self, batch: Batch, answer: impl Fn(&Self, &Record) + Send + Sync + 'static) -> Verdict {
         let verdict = Arc::new(Mutex::new(Verdict::Own(0)));
         let (asker, all) = (self.clone(), verdict.clone());
         let each = move |reply: Result<Reply, ControlError>| {

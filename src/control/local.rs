@@ -13,14 +13,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 
-use crate::abi::actor::Actor;
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::event::EventKinds;
 use crate::engine::{Cancel, Engine, Received, Subscription};
 
 use super::activity::page::PageRequest;
 use super::activity::reader::Reader;
-use super::authorize::authorise;
+use super::authorize::authorize;
 use super::command::{Command, Reply};
 use super::completion::{CallId, Completion};
 use super::dispatch::dispatch_as;
@@ -110,7 +110,7 @@ impl Local {
     pub fn new(engine: Engine) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        let run = RunId { started, pid: engine.requester().pid };
+        let run = RunId { started, pid: engine.actor(Origin::Library).pid };
         Self { engine, run, calls: Arc::default(), worker: Mutex::default(), reader: Mutex::default() }
     }
 
@@ -204,7 +204,7 @@ impl Local {
 
 impl Target for Local {
     fn info(&self) -> TargetInfo {
-        let me = self.engine.requester();
+        let me = self.engine.actor(Origin::Library);
         TargetInfo {
             kind: TargetKind::Embedded,
             name: String::new(),
@@ -353,16 +353,17 @@ fn perform(engine: &Engine, calls: &Calls, job: Job) {
 
 /// The one door.
 fn door(engine: &Engine, by: &Actor, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
-    dispatch_as(engine, by.origin, None, by.effective, command, cancel)
+    dispatch_as(engine, by.clone(), command, cancel)
 }
 
 /// A page, through the same door: the thread's reader is only quicker than one that begins anew.
 fn read_page(engine: &Engine, reader: &mut Reader, by: &Actor, page: Box<PageRequest>) -> Result<Reply, ControlError> {
-    let command = Command::Activity(page);
-    authorise(by.origin, &command)?;
+    let authorized = authorize(by.clone(), Command::Activity(page))?;
     engine.check_process()?;
-    let Command::Activity(page) = command else { return Ok(Reply::Done) };
-    Ok(Reply::Activity(Box::new(reader.answer(&page))))
+    match authorized.command() {
+        Command::Activity(page) => Ok(Reply::Activity(Box::new(reader.answer(page)))),
+        _ => Ok(Reply::Done),
+    }
 }
 
 fn no_thread() -> ControlError {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::abi::actor::Actor;
 use crate::abi::record::Record;
 use crate::abi::snapshot::{Live, Snapshot};
 use crate::abi::wait::WaitMode;
@@ -44,8 +45,8 @@ pub(super) fn records(engine: &Engine, ids: &[u64]) -> Vec<Arc<Record>> {
 }
 
 /// Ends the engine.
-pub(super) fn shutdown(engine: &Engine, patience: Duration) -> Vec<Left> {
+pub(super) fn shutdown(engine: &Engine, patience: Duration, actor: &Actor) -> Vec<Left> {
     let is_captured = |id| engine.record(id).is_some_and(|record| matches!(record.wait, WaitMode::Proc { .. }));
-    let left = engine.shutdown(patience).into_iter();
+    let left = engine.shutdown_as(patience, actor).into_iter();
     left.map(|live| Left { captured: is_captured(live.id), live }).collect()
 }

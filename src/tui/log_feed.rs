@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     #[test]
     fn a_panic_costs_one_line() {
-        let kind = EventKind::Abandoned { id: 7 };
+        let kind = EventKind::Abandoned { id: 7, actor: crate::tui::testing::fixtures::actor().into() };
         let failed = written(&kind, "12:00".into(), |_, _| panic!("the words are wrong"));
         assert_eq!((failed.level, &*failed.time), (Level::Error, "12:00"));
         assert!(failed.words().contains("khelper panicked while it wrote this line"), "{}", failed.words());
@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn an_event_is_a_line_about_its_request() {
-        let line = line(&EventKind::Abandoned { id: 5 }, "12:00".into());
+        let line =
+            line(&EventKind::Abandoned { id: 5, actor: crate::tui::testing::fixtures::actor().into() }, "12:00".into());
         assert_eq!((line.level, line.ids, &*line.time), (Level::Info, Some((5, 5)), "12:00"));
         assert!(line.words().starts_with("#5 its caller"));
         assert!(missed_line(7, String::new()).words().starts_with("7 lines are missing"));

@@ -16,7 +16,8 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::abi::actor::Origin;
 use crate::abi::error::SysError;
-use crate::control::{Command, dispatch};
+use crate::control::dispatch;
+use crate::control::terminate::Termination;
 use crate::engine::{Cancel, Engine, Received};
 use crate::sys::orphans;
 use crate::sys::probe::ignores;
@@ -189,6 +190,7 @@ fn say_aside(line: String) {
 /// events are subscribed to before the look.
 fn kill_every_helper(engine: &Engine) {
     let events = engine.subscribe(256);
+    let mut termination = Termination::forced();
     loop {
         let (mut after, mut all_started) = (0, true);
         loop {
@@ -197,11 +199,10 @@ fn kill_every_helper(engine: &Engine) {
             after = last.id;
             for (live, _) in &live {
                 all_started &= live.pid.is_some();
-                if live.pid.is_some() {
-                    let kill = Command::Kill { id: live.id, signal: Signal::SIGKILL as i32 };
-                    // A helper that has ended meanwhile needs no killing.
-                    let _ = dispatch(engine, Origin::CommandLine, kill, &Cancel::new());
-                }
+            }
+            for kill in termination.due(live.iter().map(|(live, _)| live), 0) {
+                // A helper that has ended meanwhile needs no killing.
+                let _ = dispatch(engine, Origin::CommandLine, kill, &Cancel::new());
             }
         }
         if all_started || matches!(events.recv(), Received::Closed) {

@@ -2,11 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod activity;
+pub mod alerts;
 mod authorize;
 pub mod command;
 mod dispatch;
 pub mod knob;
 pub mod record_json;
+pub mod rehearsal;
+pub mod terminate;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;

@@ -22,6 +22,7 @@ use std::time::{Duration, SystemTime};
 use crate::abi::escape::screen_again;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
+use crate::control::alerts::Dismissed;
 use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key, MaskKnob};
 use crate::sys::local_time::Local;
@@ -39,7 +40,6 @@ use log::Log;
 use masks::Masks;
 use rehearse::RehearseForm;
 use sparkline::Spark;
-use warnings::Dismissed;
 
 /// The screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

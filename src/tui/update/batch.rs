@@ -4,10 +4,9 @@ use crate::abi::error::ControlError;
 use crate::abi::escape::screen_again;
 use crate::abi::record::{Outcome, Record};
 use crate::control::Reply;
+use crate::control::text::error::explain;
 use crate::control::text::outcome::{Severity, chain, ended_in_words, ended_with_time, title};
 use crate::tui::model::Model;
-
-use super::replies::explain;
 
 /// One answer of a batch.
 pub(super) fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {

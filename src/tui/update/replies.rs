@@ -1,10 +1,9 @@
 //! Answers to what was submitted.
 
-use nix::errno::Errno;
-
 use crate::abi::cap::CapMask;
-use crate::abi::error::{ControlError, Explain};
+use crate::abi::error::ControlError;
 use crate::abi::escape::screen_again;
+use crate::control::text::error::{explain, not, not_changed};
 use crate::control::text::mask::list;
 use crate::control::text::outcome::{Severity, ended_in_words, value};
 use crate::control::text::probe_report::table;
@@ -12,7 +11,7 @@ use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::sys::probe::Report;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::masks::{key, live};
-use crate::tui::model::{Model, Pending, warnings};
+use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::readback::take_written;
@@ -41,7 +40,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
             let name = Key::LoopMessages.name();
             match reply {
                 Ok(_) => {
-                    warnings::no_runaway(model);
+                    model.away.dismiss_runaway(&model.snapshot);
                     tell(model, ticket, Severity::Good, format!("{name}: counted from 0 again"));
                 }
                 Err(error) => tell(model, ticket, Severity::Bad, format!("{name}: {}", explain(&error))),
@@ -76,29 +75,6 @@ fn tell(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
         }
         None => model.say(mood, text),
     }
-}
-
-/// Cause and advice.
-pub(super) fn explain(error: &ControlError) -> String {
-    screen_again(&format!("{error}: {}", error.advice()))
-}
-
-/// The same, with the knobs' names where the error does not begin with the only one.
-fn not_changed(names: &[&str], error: &ControlError) -> String {
-    let why = explain(error);
-    let (all, were) = match names {
-        [] => return why,
-        [one] if why.starts_with(one) => return why,
-        [one] => ((*one).to_owned(), "was"),
-        [some @ .., last] => (format!("{} and {last}", some.join(", ")), "were"),
-    };
-    format!("{all} {were} {}: {why}", not(error, "changed"))
-}
-
-/// A command that panicked may have done its part before that.
-fn not(error: &ControlError, done: &str) -> String {
-    let word = if error.errno() == Errno::ECANCELED { "perhaps" } else { "not" };
-    format!("{word} {done}")
 }
 
 fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
@@ -141,7 +117,7 @@ fn path_written(written: &Written) -> String {
 fn gate(model: &mut Model, ticket: Ticket, words: &str, reply: Result<Reply, ControlError>) {
     let (mood, text) = match reply {
         Ok(reply) => {
-            warnings::gate_worked(model);
+            model.away.dismiss_drains(&model.snapshot);
             let change = match reply {
                 Reply::Written(written) => {
                     let changes = written.iter().map(|w| format!("{} -> {}", w.before, w.after));
@@ -246,7 +222,7 @@ fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, Con
         Ok(Reply::Written(written)) => {
             take_written(model, &written);
             if keys.contains(&Key::Gate) {
-                warnings::gate_worked(model);
+                model.away.dismiss_drains(&model.snapshot);
             }
             let warned = written.iter().any(|w| !w.warnings.is_empty());
             let words = |w: &Written| match w.key {

@@ -1,4 +1,4 @@
-//! Floor 4: the command line: arguments, sysctl-style output, JSON, exit codes. Peer of `tui`.
+//! Floor 5: the command line: arguments, sysctl-style output, JSON, exit codes. Peer of `tui`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -108,7 +108,9 @@ fn perform(asker: &Asker<'_>, command: &Command) -> Verdict {
         Command::Probe(args) => asker.probe(args.json),
         Command::Get(args) => get::get(asker.engine, args, asker.answers),
         // Answered without an engine.
-        Command::Mask(_) | Command::Keys => Verdict::Usage,
+        Command::Mask(_) => Verdict::Usage,
+        #[cfg(feature = "console")]
+        Command::Keys => Verdict::Usage,
     }
 }
 

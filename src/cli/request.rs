@@ -1,4 +1,4 @@
-//! `request`, `run` and `probe`: ask, and answer as each is answered.
+//! `khelper request` and `khelper run`: each answer is printed when it comes.
 
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -70,13 +70,8 @@ impl Asker<'_> {
         }
     }
 
-    /// `khelper probe`.
-    pub fn probe(&self, json: bool) -> Verdict {
-        self.ask(Command::Probe { bset: None, inheritable: None }, |record| super::probe::answer(self, record, json))
-    }
-
     /// One request. After ctrl-c none is begun.
-    fn ask(&self, command: Command, answer: impl Fn(&Record)) -> Verdict {
+    pub(super) fn ask(&self, command: Command, answer: impl Fn(&Record)) -> Verdict {
         if self.cancel.is_cancelled() {
             return Verdict::Interrupted;
         }

@@ -1,4 +1,4 @@
-//! What ends: the wait of a caller, a helper, the engine itself (UMH-4, UMH-14).
+//! How an operator ends a caller's wait (UMH-4), a helper, or the engine (UMH-14).
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use nix::errno::Errno;
 use crate::abi::error::{EngineError, Stage};
 use crate::policy::completion::End;
 
-use super::{Engine, umh};
+use super::handle::Engine;
+use super::inner::Inner;
 use crate::abi::snapshot::Live;
 
 /// How much longer `shutdown` waits for what is queued: 1 s, in microseconds.
@@ -27,7 +28,7 @@ impl Engine {
         };
         let books = self.inner.books.lock();
         if !books.knows(id) {
-            return Err(umh::no_request(id));
+            return Err(no_request(id));
         }
         let live = books.live().find(|l| l.id == id).ok_or_else(nobody)?;
         if live.abandoned || books.draft(id).is_some_and(|d| !d.wait.killable()) {
@@ -74,4 +75,38 @@ impl Engine {
         inner.tell_suppressed();
         left
     }
+}
+
+impl Inner {
+    /// Signals a helper and its group, only while it is not reaped (UMH-14).
+    fn kill(&self, id: u64, signal: i32) -> Result<(), EngineError> {
+        let gone = |why: String| {
+            EngineError::new(Stage::Lost, Errno::ESRCH, why, "look at the record: it says how the helper ended")
+        };
+        let (call, known) = {
+            let books = self.books.lock();
+            (books.call(id), books.knows(id))
+        };
+        if !known {
+            return Err(no_request(id));
+        }
+        let call = call.ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
+        let sent = call
+            .signal(self.now(), signal, |pid| self.host.kill(pid, signal).map_err(|errno| (pid, errno)))
+            .ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
+        sent.map_err(|(pid, errno)| {
+            EngineError::new(
+                Stage::Lost,
+                errno,
+                format!("signal {signal} could not be sent to pid {pid}"),
+                "the helper may be gone, or be another user's by now",
+            )
+        })
+    }
+}
+
+/// `ESRCH`: no request has had this number.
+fn no_request(id: u64) -> EngineError {
+    let advice = "give the number of a request that is not over";
+    EngineError::new(Stage::Lost, Errno::ESRCH, format!("there is no request {id}"), advice)
 }

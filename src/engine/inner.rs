@@ -11,6 +11,7 @@ use crate::abi::cap::CapSets;
 use crate::abi::era::Era;
 use crate::abi::error::EngineError;
 use crate::abi::module::ModuleName;
+use crate::abi::wait::WaitMode;
 use crate::policy::limit::ceiling;
 use crate::policy::recursion;
 use crate::sys::caller::CallerState;
@@ -18,14 +19,16 @@ use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Host, Micros};
 
 use super::call::Call;
+use super::cancel::Cancel;
 use super::gate::Gatekeeper;
+use super::options::Caller;
 use super::pools::Pools;
 use super::registry::Registry;
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex, lock};
-use super::sysctl::Sysctl;
+use super::sysctl::{Sysctl, Values};
 use crate::abi::event::{EventKind, Level};
-use crate::abi::record::{Outcome, Record, State};
+use crate::abi::record::{Kind, Outcome, Record, State};
 
 /// The longest chain of requesters that is followed past a helper that has ended.
 const CHAIN: usize = 64;
@@ -69,6 +72,16 @@ impl Inner {
     pub(super) fn log(&self, level: Level, text: String) {
         let now = self.now();
         self.books.lock().log(now, level, text);
+    }
+
+    /// A record with nothing but the question in it, and the cancel of its own that `abandon` fires.
+    pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, ask: &Caller) -> (Record, Cancel) {
+        let clock = self.host.clock();
+        let requester = ask.requester.clone().map_or_else(|| self.me.clone(), Arc::new);
+        let mut record = Record::new(kind, wait, requester, (clock.wall(), clock.now()));
+        record.origin = ask.origin.unwrap_or(Origin::Library);
+        (record.bset, record.inheritable) = (values.bset, values.inheritable);
+        (record, Cancel::new())
     }
 
     /// The limit in force at this moment (REQ-3). threads-max is read at each request of the 3.4 era.

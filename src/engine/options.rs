@@ -1,6 +1,5 @@
 //! How a request is made: who asks, by which door, and what stops the wait.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::actor::{Origin, Requester};
@@ -8,9 +7,6 @@ use crate::abi::cap::CapMask;
 use crate::abi::wait::WaitMode;
 
 use super::cancel::Cancel;
-use super::inner::Inner;
-use super::sysctl::Values;
-use crate::abi::record::{Kind, Record};
 
 /// Who asks, and what stops the wait.
 #[derive(Clone, Default)]
@@ -34,14 +30,10 @@ pub struct CallOptions {
     pub ask: Caller,
 }
 
-impl Inner {
-    /// A record with nothing but the question in it, and the cancel of its own that `abandon` fires.
-    pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, ask: &Caller) -> (Record, Cancel) {
-        let clock = self.host.clock();
-        let requester = ask.requester.clone().map_or_else(|| self.me.clone(), Arc::new);
-        let mut record = Record::new(kind, wait, requester, (clock.wall(), clock.now()));
-        record.origin = ask.origin.unwrap_or(Origin::Library);
-        (record.bset, record.inheritable) = (values.bset, values.inheritable);
-        (record, Cancel::new())
-    }
+/// How a call is made, whoever asked for it.
+pub(super) struct How {
+    pub(super) module: bool,
+    pub(super) own: Option<(CapMask, CapMask)>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) wait: WaitMode,
 }

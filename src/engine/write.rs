@@ -7,8 +7,9 @@ use crate::abi::cap::CapMask;
 use crate::abi::error::ParseError;
 use crate::policy::authorize::{may_reset, may_write_mask};
 
+use super::handle::Engine;
+use super::sync;
 use super::sysctl::{Change, KnobWrite};
-use super::{Engine, sync};
 use crate::abi::event::EventKind;
 
 impl Engine {

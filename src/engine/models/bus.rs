@@ -103,7 +103,6 @@ fn model_events_reach_a_slow_subscriber_or_are_counted() {
     explore("events, a subscriber dropped", dropped, &["told"]);
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn model_faults_of_the_events_are_found() {
     use super::super::faults::Fault;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::abi::record::Record;
 use crate::control::Command;
 use crate::control::record_json::Entry;
+use crate::control::text::outcome;
 use crate::control::text::probe_report::table;
 use crate::sys::probe::Report;
 
@@ -48,7 +49,7 @@ impl Asker<'_> {
             probe if json => self.json(&Probed { record: Entry::from(record), probe }),
             Some(report) => {
                 self.answers.line(&table(&report, self.engine.known()));
-                self.answers.line(&super::words::line(record));
+                self.answers.line(&outcome::line(record));
             }
             None => self.answer(record, false),
         }

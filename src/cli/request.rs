@@ -9,6 +9,7 @@ use crate::abi::actor::Origin;
 use crate::abi::error::ControlError;
 use crate::abi::record::Record;
 use crate::control::record_json::Entry;
+use crate::control::text::outcome;
 use crate::control::{Command, Reply, dispatch};
 use crate::engine::{Cancel, Engine};
 
@@ -16,7 +17,6 @@ use super::args::{Request, Run};
 use super::exit::Verdict;
 use super::follow_log::explain;
 use super::output::{Answers, complain, output, say, terminals};
-use super::words;
 
 /// A thread that waits for one request needs little.
 const STACK: usize = 128 * 1024;
@@ -96,10 +96,10 @@ impl Asker<'_> {
         let (stdout, stderr) = terminals();
         let wrote = record.output.as_deref();
         let mut out = wrote.map(|o| output(&o.stdout, stdout)).unwrap_or_default();
-        out.extend(format!("{}\n", words::line(record)).into_bytes());
+        out.extend(format!("{}\n", outcome::line(record)).into_bytes());
         self.answers.write(&out, &wrote.map(|o| output(&o.stderr, stderr)).unwrap_or_default());
         if let Some(dropped) = wrote.map(|o| o.dropped).filter(|n| *n > 0) {
-            say(&format!("{}: {dropped} bytes of output before the last 64 KiB were not kept", words::title(record)));
+            say(&format!("{}: {dropped} bytes of output before the last 64 KiB were not kept", outcome::title(record)));
         }
     }
 

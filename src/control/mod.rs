@@ -9,6 +9,8 @@ mod dispatch;
 pub mod knob;
 pub mod record_json;
 pub mod rehearsal;
+pub mod repeat;
+pub mod tally;
 pub mod terminate;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -3,9 +3,12 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::abi::error::SysError;
 use crate::cli::{self, Args, exit};
+use crate::control::local::Local;
+use crate::control::target::Target;
 use crate::engine::Engine;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
@@ -42,7 +45,7 @@ fn run(args: &Args) -> u8 {
     }
     let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((engine()?, signals)));
     match started {
-        Ok((engine, signals)) => cli::run(&engine, command, &settings, &signals),
+        Ok((engine, signals)) => cli::run(&target(&engine), command, &settings, &signals),
         Err(code) => code,
     }
 }
@@ -63,7 +66,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let engine = engine()?;
-        cli::set(&engine, settings)?;
+        cli::set(&target(&engine), settings)?;
         Ok((engine, signals))
     });
     let (engine, signals) = match started {
@@ -77,6 +80,10 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     // screen(1) holds back a lone ESC for as long as it reports the mouse.
     let mouse = !args.console.no_mouse && !tui::terminal::within_screen();
     tui::run(&engine, &signals, tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii })
+}
+
+fn target(engine: &Engine) -> Arc<dyn Target> {
+    Arc::new(Local::new(engine.clone()))
 }
 
 /// An engine with the probe in it. SIGCHLD is this program's own to set (UMH-8).

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::abi::record::Record;
 use crate::control::Command;
+use crate::control::batch::Batch;
 use crate::control::record_json::Entry;
 use crate::control::text::outcome;
 use crate::control::text::probe_report::table;
@@ -37,10 +38,11 @@ pub fn report() -> u8 {
     u8::from(written.is_err())
 }
 
-impl Asker<'_> {
+impl Asker {
     /// `khelper probe`.
-    pub fn probe(&self, json: bool) -> Verdict {
-        self.ask(Command::Probe { bset: None, inheritable: None }, |record| self.report(record, json))
+    pub(super) fn probe(&self, json: bool) -> Verdict {
+        let probe = Batch::one(Command::Probe { bset: None, inheritable: None });
+        self.ask(probe, move |asker, record| asker.report(record, json))
     }
 
     fn report(&self, record: &Record, json: bool) {
@@ -48,7 +50,7 @@ impl Asker<'_> {
         match report {
             probe if json => self.json(&Probed { record: Entry::from(record), probe }),
             Some(report) => {
-                self.answers.line(&table(&report, self.engine.known()));
+                self.answers.line(&table(&report, self.caller.target.info().known));
                 self.answers.line(&outcome::line(record));
             }
             None => self.answer(record, false),

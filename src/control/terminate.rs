@@ -4,10 +4,20 @@ use std::collections::BTreeSet;
 
 use nix::sys::signal::Signal;
 
+use crate::abi::actor::Actor;
+use crate::abi::event::EventKinds;
 use crate::abi::snapshot::Live;
 use crate::abi::time::{Micros, TERM_TO_KILL};
 
-use super::command::Command;
+use super::command::{Command, Reply};
+use super::completion::ask;
+use super::target::Target;
+use super::watch::{Wake, Watched};
+
+/// The requests of one answer.
+const PAGE: usize = 256;
+/// Events that may pile up: each says no more than that it is time to look again.
+const EVENTS: usize = 256;
 
 /// The signals that end every helper. It is asked again as time passes and as helpers start: each of them gets each
 /// signal once.
@@ -45,10 +55,39 @@ impl Termination {
     }
 }
 
+/// Kills every live helper of a target, however many there are, each once. Blocks until those that are still queued
+/// have started and were killed too, or the target has ended.
+pub fn kill_all(target: &dyn Target, by: &Actor) {
+    // Subscribed to before the first look: a start after that look is an event.
+    let events = target.watch(EventKinds::ALL, None, EVENTS, Wake::none());
+    let mut termination = Termination::forced();
+    loop {
+        let (mut after, mut all_started) = (0, true);
+        while let Ok(Reply::Live(live)) = ask(target, by, Command::Live { after, most: PAGE })
+            && let Some(last) = live.last()
+        {
+            after = last.id;
+            all_started &= live.iter().all(|live| live.pid.is_some());
+            for kill in termination.due(&live, 0) {
+                // A helper that has ended meanwhile needs no killing.
+                let _ = ask(target, by, kill);
+            }
+        }
+        if all_started || matches!(events.wait(), Watched::Closed { .. }) {
+            return;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::testing::live;
+    use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
+    use crate::abi::wait::WaitMode;
+    use crate::control::local::Local;
+    use crate::control::testing::{actor, live};
+    use crate::engine::Engine;
+    use crate::sys::fake::{FOREVER, FakeHost, Script};
 
     fn signals(commands: &[Command]) -> Vec<(u64, i32)> {
         let of = |command: &Command| match command {
@@ -75,5 +114,38 @@ mod tests {
         let mut all = Termination::forced();
         assert_eq!(signals(&all.due(&[live(7, b"a", 0)], 0)), [(7, 9)]);
         assert_eq!(all.signalled(), (0, 1));
+    }
+
+    /// The snapshot lists 256 of them.
+    #[test]
+    fn umh_14_kill_reaches_more_helpers_than_a_snapshot_lists() {
+        let host = FakeHost::new();
+        host.script("/forever", Script { runs: FOREVER, ..Script::default() });
+        let engine = Engine::builder().host(host.clone()).start().unwrap();
+        for _ in 0..300 {
+            let info = SubprocessInfo::setup(Some(b"/forever".to_vec()), ["/forever"], HELPER_ENV).unwrap();
+            engine.call_usermodehelper(info, WaitMode::NoWait);
+        }
+        host.wait_for("300 helpers", |now| now.running == 300);
+        assert_eq!(engine.snapshot().running.len(), 256);
+        kill_all(&Local::new(engine.clone()), &actor());
+        assert_eq!((host.counts().signals, host.counts().running), (300, 0));
+    }
+
+    #[test]
+    fn umh_14_a_helper_that_is_still_queued_is_killed_once_it_has_started() {
+        let host = FakeHost::new();
+        host.script("/forever", Script { exec: 1_000_000, runs: FOREVER, ..Script::default() });
+        let engine = Engine::builder().host(host.clone()).start().unwrap();
+        let info = SubprocessInfo::setup(Some(b"/forever".to_vec()), ["/forever"], HELPER_ENV).unwrap();
+        engine.call_usermodehelper(info, WaitMode::NoWait);
+        host.wait_for("an exec", |now| now.executing == 1);
+        std::thread::scope(|scope| {
+            let kill = scope.spawn(|| kill_all(&Local::new(engine.clone()), &actor()));
+            host.advance(1_000_000);
+            kill.join().unwrap();
+        });
+        host.wait_for("its end", |now| now.launched == 1 && now.running == 0);
+        assert_eq!(host.counts().signals, 1);
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{Comm, Origin, Requester};
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
@@ -32,8 +32,8 @@ pub const REFUSALS: [(Stage, Errno); 9] = [
     (Stage::Enforce, Errno::EPERM),
 ];
 
-pub fn requester() -> Requester {
-    Requester { pid: 4121, uid: 0, comm: Comm::new(b"khelper") }
+pub fn actor() -> Actor {
+    Actor::new(Origin::Console, 4121, 0, 0, b"khelper")
 }
 
 /// An engine that has just started.
@@ -81,8 +81,7 @@ pub fn record(id: u64, name: &[u8], raw: i32) -> Record {
         args: Args::Module,
         env: Arc::from(Vec::new()),
         wait: WaitMode::PROC,
-        origin: Origin::Console,
-        requester: requester().into(),
+        actor: actor().into(),
         wall: SystemTime::UNIX_EPOCH,
         at: 0,
         state: State::Ended,
@@ -138,7 +137,7 @@ pub fn live(id: u64, title: &[u8], at: u64) -> Live {
         abandoned: false,
         at,
         pid: Some(5000 + i32::try_from(id).unwrap()),
-        requester: requester().into(),
+        actor: actor().into(),
     }
 }
 

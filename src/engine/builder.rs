@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{Origin, Requester};
+use crate::abi::actor::Actor;
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::HELPER_ENV;
@@ -13,6 +13,7 @@ use crate::sys::fork::ProcessMark;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 
+use super::actors::Actors;
 use super::gate::Gatekeeper;
 use super::handle::Engine;
 use super::inner::{Inner, SecurityHook};
@@ -78,7 +79,7 @@ impl Builder {
     #[must_use]
     pub fn security_hook(
         mut self,
-        hook: impl Fn(&ModuleName, &Requester, Origin) -> Result<(), Errno> + Send + Sync + 'static,
+        hook: impl Fn(&ModuleName, &Actor) -> Result<(), Errno> + Send + Sync + 'static,
     ) -> Self {
         self.hook = Some(Arc::new(hook));
         self
@@ -101,7 +102,7 @@ impl Builder {
             )
         })?;
         let inner = Arc::new(Inner {
-            me: Arc::new(host.requester()),
+            actors: Actors::new(&host.actor()),
             seen: Mutex::default(),
             env: HELPER_ENV.iter().map(|e| e.as_bytes().into()).collect(),
             sysctl: Sysctl::new(host.known()),

@@ -59,7 +59,7 @@ pub(super) struct CallState {
 
 impl Call {
     pub(super) fn new(how: &How, record: Record, info: SubprocessInfo) -> Arc<Self> {
-        let (id, requester) = (record.id, record.requester.pid);
+        let (id, requester) = (record.id, record.actor.pid);
         let state = CallState {
             record,
             info: Some(info),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::depth::Depth;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::event::{EventKind, Level};
@@ -19,16 +20,21 @@ impl Engine {
     /// `EINVAL` for [`Depth::Enabled`]; `EDEADLK` on a thread that holds the read side; `EAGAIN` if calls held out:
     /// the gate is enabled again then, whatever it was, and the error names them (GATE-2).
     pub fn disable(&self, depth: Depth) -> Result<(), EngineError> {
+        self.disable_as(depth, self.inner.actors.me(Origin::Library))
+    }
+
+    /// The same on another's command: the events name `actor`.
+    pub fn disable_as(&self, depth: Depth, actor: &Actor) -> Result<(), EngineError> {
         self.check_process()?;
         let inner = &self.inner;
         let held_out = inner
             .gate
-            .disable(inner.host.clock(), depth, &|from, to| inner.gate_changed(from, to))
+            .disable(inner.host.clock(), depth, &|from, to| inner.gate_changed(from, to, actor))
             .map_err(|errno| why_not(depth, errno))?;
         if held_out.is_empty() {
             return Ok(());
         }
-        inner.emit(EventKind::DrainFailed { holdouts: held_out.clone() });
+        inner.emit(EventKind::DrainFailed { holdouts: held_out.clone(), actor: inner.actors.share(actor) });
         let names = inner.name_calls(&held_out);
         let text = format!("{DRAIN_FAILED}after 5 s and the gate is enabled again; held out: {names}");
         inner.log(Level::Warning, text.clone());
@@ -43,14 +49,25 @@ impl Engine {
     /// Changes the depth without draining (GATE-5). `EDEADLK` on a thread that holds the read side; `ESHUTDOWN` once
     /// the engine was shut down.
     pub fn set_depth(&self, depth: Depth) -> Result<(), EngineError> {
+        self.set_depth_as(depth, self.inner.actors.me(Origin::Library))
+    }
+
+    /// The same on another's command: the event [`EventKind::GateChanged`] names `actor`.
+    pub fn set_depth_as(&self, depth: Depth, actor: &Actor) -> Result<(), EngineError> {
         self.check_process()?;
         let inner = &self.inner;
-        inner.gate.set_depth(depth, &|from, to| inner.gate_changed(from, to)).map_err(|errno| why_not(depth, errno))
+        let changed = |from, to| inner.gate_changed(from, to, actor);
+        inner.gate.set_depth(depth, &changed).map_err(|errno| why_not(depth, errno))
     }
 
     /// `usermodehelper_enable`: `set_depth(Enabled)`.
     pub fn enable(&self) -> Result<(), EngineError> {
         self.set_depth(Depth::Enabled)
+    }
+
+    /// The same on another's command.
+    pub fn enable_as(&self, actor: &Actor) -> Result<(), EngineError> {
+        self.set_depth_as(Depth::Enabled, actor)
     }
 
     /// Threads that sleep at the gate at this moment: readers until it opens, writers until the readers are gone, a drain
@@ -75,8 +92,8 @@ impl Engine {
 }
 
 impl Inner {
-    pub(super) fn gate_changed(&self, from: Depth, to: Depth) {
-        self.emit(EventKind::GateChanged { from, to });
+    pub(super) fn gate_changed(&self, from: Depth, to: Depth, actor: &Actor) {
+        self.emit(EventKind::GateChanged { from, to, actor: self.actors.share(actor) });
     }
 }
 

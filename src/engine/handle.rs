@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::abi::actor::Requester;
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::record::Record;
 use crate::abi::subprocess::SubprocessInfo;
@@ -74,9 +74,10 @@ impl Engine {
         }
     }
 
-    /// This process, as requests of its own name it.
-    pub fn requester(&self) -> &Requester {
-        &self.inner.me
+    /// This process, acting by `origin`, as it was when the engine started. For [`Origin::Outside`] it has no
+    /// capabilities: another process says itself who it is.
+    pub fn actor(&self, origin: Origin) -> Arc<Actor> {
+        self.inner.actors.me(origin).clone()
     }
 
     /// Every capability that the running kernel knows (cap_last_cap).

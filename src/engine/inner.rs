@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{ChainLink, Comm, Origin, Requester};
+use crate::abi::actor::{Actor, ChainLink, Comm};
 use crate::abi::cap::CapSets;
 use crate::abi::era::Era;
 use crate::abi::error::EngineError;
@@ -18,6 +18,7 @@ use crate::sys::caller::CallerState;
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Host, Micros};
 
+use super::actors::Actors;
 use super::call::Call;
 use super::cancel::Cancel;
 use super::gate::Gatekeeper;
@@ -34,11 +35,11 @@ use crate::abi::record::{Kind, Outcome, Record, State};
 const CHAIN: usize = 64;
 
 /// A security hook of the library's caller: judges after `khelper.deny` and `khelper.allow` (REQ-2).
-pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Requester, Origin) -> Result<(), Errno> + Send + Sync>;
+pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Actor) -> Result<(), Errno> + Send + Sync>;
 
 pub(super) struct Inner {
     pub(super) host: Arc<dyn Host>,
-    pub(super) me: Arc<Requester>,
+    pub(super) actors: Actors,
     /// The capability sets that the last helper had: nearly always the next one's too, and 10,000 records share them.
     pub(super) seen: Mutex<Option<Arc<CapSets>>>,
     /// The environment of a module request, shared by its records.
@@ -77,9 +78,8 @@ impl Inner {
     /// A record with nothing but the question in it, and the cancel of its own that `abandon` fires.
     pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, ask: &Caller) -> (Record, Cancel) {
         let clock = self.host.clock();
-        let requester = ask.requester.clone().map_or_else(|| self.me.clone(), Arc::new);
-        let mut record = Record::new(kind, wait, requester, (clock.wall(), clock.now()));
-        record.origin = ask.origin.unwrap_or(Origin::Library);
+        let actor = self.actors.of(ask.actor.as_ref());
+        let mut record = Record::new(kind, wait, actor, (clock.wall(), clock.now()));
         (record.bset, record.inheritable) = (values.bset, values.inheritable);
         (record, Cancel::new())
     }
@@ -119,7 +119,7 @@ impl Inner {
             record.result = Some(-(error.errno as i32));
         }
         if outcome == Outcome::Refused {
-            record.chain = self.chain(record.requester.pid).into();
+            record.chain = self.chain(record.actor.pid).into();
         }
         Arc::new(record)
     }
@@ -151,7 +151,7 @@ impl Inner {
             if ancestry.len() >= CHAIN {
                 break;
             }
-            ancestry.extend(self.host.ancestry(record.requester.pid));
+            ancestry.extend(self.host.ancestry(record.actor.pid));
         }
         let books = self.books.lock();
         recursion::chain(ancestry, |link| link.helper_of.or_else(|| books.helper_of(link.pid)))

@@ -1,6 +1,7 @@
 //! Floor 2: where policy meets the machine. [`Engine`] is a cheap handle, usable from any thread.
 #![forbid(unsafe_code)]
 
+mod actors;
 mod builder;
 mod bus;
 mod call;
@@ -37,7 +38,7 @@ mod workqueue;
 mod write;
 
 pub use builder::Builder;
-pub use bus::{Received, Subscription, Wants};
+pub use bus::{Received, Subscription};
 pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use handle::Engine;

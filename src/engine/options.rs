@@ -1,8 +1,9 @@
 //! How a request is made: who asks, by which door, and what stops the wait.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::abi::actor::{Origin, Requester};
+use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::wait::WaitMode;
 
@@ -11,10 +12,8 @@ use super::cancel::Cancel;
 /// Who asks, and what stops the wait.
 #[derive(Clone, Default)]
 pub struct Caller {
-    /// By which door; the library's by default.
-    pub origin: Option<Origin>,
-    /// The requester, if it is not this process.
-    pub requester: Option<Requester>,
+    /// Who asks; by default this process, as the library's caller.
+    pub actor: Option<Arc<Actor>>,
     /// Stops the wait when it fires.
     pub cancel: Cancel,
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::bus::{Subscription, Wants};
+use super::bus::Subscription;
 use super::handle::Engine;
 use crate::abi::actor::ChainLink;
+use crate::abi::event::EventKinds;
 use crate::abi::record::Record;
 use crate::abi::snapshot::Live;
 
@@ -61,15 +62,24 @@ impl Engine {
 
     /// Subscribes to events with a queue of `capacity` of them.
     pub fn subscribe(&self, capacity: usize) -> Subscription {
-        self.subscribe_to(capacity, |_| true)
+        self.subscribe_to(capacity, EventKinds::ALL)
     }
 
-    /// Subscribes to the events that `wants` says yes to, with a queue of `capacity` of them; others are neither queued
-    /// nor counted as missed.
-    pub fn subscribe_to(&self, capacity: usize, wants: Wants) -> Subscription {
+    /// Subscribes to events of these kinds, with a queue of `capacity` of them; others are neither queued nor counted as
+    /// missed.
+    pub fn subscribe_to(&self, capacity: usize, kinds: EventKinds) -> Subscription {
         if self.check_process().is_err() {
             return Subscription::closed();
         }
-        self.inner.books.lock().bus.subscribe(capacity, wants)
+        self.inner.books.lock().bus.subscribe(capacity, kinds)
+    }
+
+    /// The same for a subscriber that has seen everything up to the event `after`: the number of events since then, of
+    /// whatever kind, comes first, as [`super::Received::Missed`].
+    pub fn subscribe_after(&self, after: u64, capacity: usize, kinds: EventKinds) -> Subscription {
+        if self.check_process().is_err() {
+            return Subscription::closed();
+        }
+        self.inner.books.lock().bus.subscribe_after(after, capacity, kinds)
     }
 }

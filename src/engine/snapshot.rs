@@ -1,5 +1,6 @@
 //! The state of the engine at one moment.
 
+use crate::abi::actor::Origin;
 use crate::abi::snapshot::{Knobs, Slots, Snapshot};
 use crate::policy::limit::ceiling;
 
@@ -39,12 +40,13 @@ impl Engine {
             let g = inner.gate.lock();
             (g.depth(), g.draining(), u32::try_from(g.running_helpers()).unwrap_or(u32::MAX))
         };
+        let me = inner.actors.me(Origin::Library);
         Snapshot {
             seq: books.bus.seq(),
             now: inner.now(),
             wall: inner.host.clock().wall(),
-            pid: inner.me.pid,
-            uid: inner.me.uid,
+            pid: me.pid,
+            uid: me.uid,
             knobs: Knobs {
                 modprobe: values.path,
                 bset: values.bset,

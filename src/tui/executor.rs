@@ -240,12 +240,18 @@ fn blocks(command: &Command) -> bool {
         | Command::Reset(_)
         | Command::ResetLoopMessages
         | Command::Abandon(_)
-        | Command::Kill { .. } => false,
+        | Command::Kill { .. }
+        | Command::Status
+        | Command::Record(_)
+        | Command::Chain(_)
+        | Command::CheckPath(_)
+        | Command::Live { .. } => false,
+        Command::Shutdown { .. } => true,
     }
 }
 
 fn perform(engine: &Engine, mailbox: &Mailbox, ticket: Ticket, command: Command) {
-    let act = || control::dispatch(engine, Origin::Console, command, &Cancel::new());
+    let act = || control::dispatch_as(engine, engine.actor(Origin::Console), command, &Cancel::new());
     let reply = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(panicked()));
     mailbox.post_with_state(Msg::Replied { ticket, reply });
 }

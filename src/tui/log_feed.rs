@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::abi::escape::screen_again;
 use crate::abi::event::{Event, EventKind, Level};
 use crate::abi::snapshot::{LogLine, Snapshot};
-use crate::control::text::event::{event, is_routine};
+use crate::control::text::event::event;
 use crate::engine::{Received, Subscription};
 use crate::sys::local_time::Local;
 use crate::tui::mailbox::Mailbox;
@@ -18,11 +18,6 @@ use crate::tui::model::log::{Line, missed_line};
 pub(in crate::tui) const EVENTS: usize = 128;
 /// Time zones are read on it.
 const STACK: usize = 128 * 1024;
-
-/// Which events make a line.
-pub(in crate::tui) fn wants(kind: &EventKind) -> bool {
-    !is_routine(kind)
-}
 
 /// The lines that the engine still remembers from before the console was there, oldest first.
 pub(in crate::tui) fn earlier(snapshot: &Snapshot, now: SystemTime) -> Vec<Line> {
@@ -77,7 +72,7 @@ mod tests {
     use super::*;
     #[test]
     fn a_panic_costs_one_line() {
-        let kind = EventKind::Abandoned { id: 7 };
+        let kind = EventKind::Abandoned { id: 7, actor: crate::tui::testing::fixtures::actor().into() };
         let failed = written(&kind, "12:00".into(), |_, _| panic!("the words are wrong"));
         assert_eq!((failed.level, &*failed.time), (Level::Error, "12:00"));
         assert!(failed.words().contains("khelper panicked while it wrote this line"), "{}", failed.words());
@@ -86,7 +81,8 @@ mod tests {
 
     #[test]
     fn an_event_is_a_line_about_its_request() {
-        let line = line(&EventKind::Abandoned { id: 5 }, "12:00".into());
+        let line =
+            line(&EventKind::Abandoned { id: 5, actor: crate::tui::testing::fixtures::actor().into() }, "12:00".into());
         assert_eq!((line.level, line.ids, &*line.time), (Level::Info, Some((5, 5)), "12:00"));
         assert!(line.words().starts_with("#5 its caller"));
         assert!(missed_line(7, String::new()).words().starts_with("7 lines are missing"));

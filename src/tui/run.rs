@@ -12,6 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::abi::error::SysError;
 use crate::abi::time::Micros;
+use crate::control::text::event;
 use crate::engine::{Engine, Subscription};
 use crate::sys::signals::Signals;
 
@@ -78,7 +79,7 @@ impl<'a> Console<'a> {
     ) -> Result<Self, SysError> {
         // Before the snapshot: what it does not contain yet comes as an event.
         let events = engine.subscribe(EVENTS);
-        let log = engine.subscribe_to(log_feed::EVENTS, log_feed::wants);
+        let log = engine.subscribe_to(log_feed::EVENTS, event::NEWS);
         let snapshot = engine.snapshot();
         let now = Instant::now();
         let (size, clock) = (tty.size(), (snapshot.now, now));

@@ -214,7 +214,7 @@ impl Reader {
     fn detail(&self, id: u64) -> Option<RecordDetail> {
         let record = self.engine.record(id)?;
         let chain_now = record.chain.is_empty();
-        let chain = if chain_now { self.engine.chain(record.requester.pid) } else { record.chain.to_vec() };
+        let chain = if chain_now { self.engine.chain(record.actor.pid) } else { record.chain.to_vec() };
         Some(RecordDetail { record, chain, chain_now })
     }
 }

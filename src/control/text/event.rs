@@ -3,24 +3,22 @@
 use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
 use crate::abi::escape::screen_again;
-use crate::abi::event::{EventKind, Level};
+use crate::abi::event::{EventKind, EventKinds, Level};
 use crate::abi::record::{Outcome, Record};
+use crate::abi::wait::signal_name;
 
 use super::mask::list;
 use super::outcome::{ended_in_words, title, value};
 
-/// Whether an event is a step of a request that goes as it should, which no log needs.
-pub fn is_routine(kind: &EventKind) -> bool {
-    match kind {
-        EventKind::ModuleRequest { .. }
-        | EventKind::Waiting { .. }
-        | EventKind::Queued { .. }
-        | EventKind::Started { .. }
-        | EventKind::Released { .. } => true,
-        EventKind::Finished(record) => level(record).is_none(),
-        _ => false,
-    }
-}
+/// The events that a log needs: all but the steps of a request that goes as it should.
+pub const NEWS: EventKinds = EventKinds::FAILED
+    .or(EventKinds::FAILED_NO_WAIT)
+    .or(EventKinds::ABANDONED)
+    .or(EventKinds::SIGNALLED)
+    .or(EventKinds::KNOB_CHANGED)
+    .or(EventKinds::GATE_CHANGED)
+    .or(EventKinds::DRAIN_FAILED)
+    .or(EventKinds::LOG);
 
 /// How much the end of a request matters to the log; `None` for what is as it should be.
 pub fn level(r: &Record) -> Option<Level> {
@@ -45,7 +43,7 @@ pub struct EventText {
     pub text: String,
 }
 
-/// An event in one sentence; empty for what [`is_routine`].
+/// An event in one sentence; empty for one that is not among [`NEWS`].
 pub fn event(kind: &EventKind) -> EventText {
     let plain = |level, text: String| (level, None, text);
     let (level, id, text) = match kind {
@@ -53,13 +51,17 @@ pub fn event(kind: &EventKind) -> EventText {
             let text = format!("{}: {}", title(r), ended_in_words(r).text());
             (level(r).unwrap_or(Level::Info), Some(r.id), text)
         }
-        EventKind::Abandoned { id } => {
+        EventKind::Abandoned { id, .. } => {
             (Level::Info, Some(*id), "its caller stopped waiting; a helper that it has lives on".to_owned())
         }
-        EventKind::KnobChanged { key, before, after, origin } => {
-            plain(Level::Info, format!("{key}: {} -> {}, by the {}", value(before), value(after), origin.name()))
+        EventKind::Signalled { id, pid, signal, actor } => {
+            let name = u8::try_from(*signal).map_or_else(|_| format!("signal {signal}"), signal_name);
+            (Level::Info, Some(*id), format!("its helper (pid {pid}) was sent {name}, by the {}", actor.origin.name()))
         }
-        EventKind::MaskChanged { key, before, after, origin } => {
+        EventKind::KnobChanged { key, before, after, actor } => {
+            plain(Level::Info, format!("{key}: {} -> {}, by the {}", value(before), value(after), actor.origin.name()))
+        }
+        EventKind::MaskChanged { key, before, after, actor } => {
             let (lost, back) = (before.minus(*after), after.minus(*before));
             let what = match (lost.is_empty(), back.is_empty()) {
                 (true, true) => "written, nothing changed".to_owned(),
@@ -67,13 +69,13 @@ pub fn event(kind: &EventKind) -> EventText {
                 (true, false) => format!("got back {}", list(back)),
                 (false, false) => format!("lost {}; got back {}", list(lost), list(back)),
             };
-            plain(Level::Info, format!("{key}: {what}, by the {}", origin.name()))
+            plain(Level::Info, format!("{key}: {what}, by the {}", actor.origin.name()))
         }
-        EventKind::GateChanged { from, to } => {
+        EventKind::GateChanged { from, to, actor } => {
             let level = if *to == Depth::Enabled { Level::Info } else { Level::Warning };
-            plain(level, format!("khelper.gate: {} -> {}", from.name(), to.name()))
+            plain(level, format!("khelper.gate: {} -> {}, by the {}", from.name(), to.name(), actor.origin.name()))
         }
-        EventKind::DrainFailed { holdouts } => {
+        EventKind::DrainFailed { holdouts, .. } => {
             let ids: Vec<String> = holdouts.iter().map(|id| format!("#{id}")).collect();
             let text = format!(
                 "khelper.gate: the drain gave up after 5 s, the gate is open again; {} held out",
@@ -101,16 +103,20 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::abi::actor::Origin;
+    use crate::abi::actor::{Actor, Origin};
     use crate::abi::cap::CapMask;
     use crate::control::testing as fixtures;
     use nix::errno::Errno;
+
+    fn by(origin: Origin) -> Arc<Actor> {
+        Actor::new(origin, 1, 0, 0, b"x").into()
+    }
 
     #[test]
     fn what_is_no_routine_has_a_sentence() {
         let of = |kind: EventKind| {
             let EventText { level, id, text } = event(&kind);
-            (!is_routine(&kind)).then_some((level, id, text))
+            NEWS.has(&kind).then_some((level, id, text))
         };
         let end = |record| of(EventKind::Finished(Arc::new(record)));
         assert_eq!(end(fixtures::record(1, b"x", 0)), None);
@@ -127,7 +133,7 @@ mod tests {
                 key: "kernel.usermodehelper.bset",
                 before: CapMask::from_bits(3),
                 after: CapMask::from_bits(2),
-                origin: Origin::CommandLine
+                actor: by(Origin::CommandLine)
             }),
             "kernel.usermodehelper.bset: lost cap_chown, by the command line"
         );
@@ -136,15 +142,22 @@ mod tests {
                 key: "khelper.deny",
                 before: String::new(),
                 after: "x\u{1b}".into(),
-                origin: Origin::Console
+                actor: by(Origin::Console)
             }),
             "khelper.deny: (empty) -> `x\\x1b`, by the console"
         );
-        assert_eq!(words(EventKind::DrainFailed { holdouts: vec![3, 4] }).matches('#').count(), 2);
         assert_eq!(
-            words(EventKind::GateChanged { from: Depth::Enabled, to: Depth::Freezing }),
-            "khelper.gate: enabled -> freezing"
+            words(EventKind::DrainFailed { holdouts: vec![3, 4], actor: by(Origin::Library) }).matches('#').count(),
+            2
         );
-        assert!(words(EventKind::Abandoned { id: 5 }).starts_with("its caller"));
+        assert_eq!(
+            words(EventKind::GateChanged { from: Depth::Enabled, to: Depth::Freezing, actor: by(Origin::Library) }),
+            "khelper.gate: enabled -> freezing, by the library"
+        );
+        assert_eq!(
+            words(EventKind::Signalled { id: 6, pid: 77, signal: 15, actor: by(Origin::Console) }),
+            "its helper (pid 77) was sent SIGTERM, by the console"
+        );
+        assert!(words(EventKind::Abandoned { id: 5, actor: by(Origin::Library) }).starts_with("its caller"));
     }
 }

@@ -15,7 +15,7 @@ use super::super::options::How;
 use super::super::sync::Monitor;
 use super::clock::ModelClock;
 use super::{Count, explore, explore_many, join, saw, spawn};
-use crate::abi::actor::{Comm, Requester};
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::Stage;
 use crate::abi::record::{Kind, Outcome, Record};
 use crate::abi::subprocess::SubprocessInfo;
@@ -44,7 +44,7 @@ impl Scene {
             move || again.up()
         });
         let info = SubprocessInfo::setup(Some(b"/h".to_vec()), none, none).unwrap().cleanup(move |_| counted.up());
-        let requester = Arc::new(Requester { pid: 1, uid: 0, comm: Comm::new(b"model") });
+        let requester = Arc::new(Actor::new(Origin::Library, 1, 0, 0, b"model"));
         let mut record = Record::new(Kind::Helper, wait, requester, (SystemTime::UNIX_EPOCH, 0));
         record.id = 1;
         let how = How { module: false, own: None, timeout, wait };

@@ -118,7 +118,7 @@ fn row(r: &Record) -> Row {
         time: Local::of(r.wall).map_or_else(|| "?".to_owned(), |t| t.time()),
         title: title(r),
         wait: r.wait.name(),
-        who: format!("{} ({})", r.requester.comm, r.requester.pid),
+        who: format!("{} ({})", r.actor.comm, r.actor.pid),
         state: r.state,
         ending: outcome::standing(r),
         at: r.at,

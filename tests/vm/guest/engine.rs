@@ -14,7 +14,7 @@ use khelper::abi::path::parse_modprobe;
 use khelper::abi::record::Record;
 use khelper::abi::subprocess::SubprocessInfo;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::{Caller, Cancel, Engine, KnobWrite, Received};
+use khelper::engine::{self, Cancel, Engine, KnobWrite, Received};
 
 use super::talk::{Answer, Do, Door, Job, Outcome};
 use super::trace::Marker;
@@ -124,7 +124,7 @@ fn set(engine: &Engine, job: &Job) {
 
 fn one(engine: &Engine, scenario: &Scenario, group: usize, marker: &Marker) -> Caller {
     let (engine, scenario, marker, cancel) = (engine.clone(), scenario.clone(), marker.clone(), Cancel::new());
-    let ask = Caller { cancel: cancel.clone(), ..Ask::default() };
+    let ask = engine::Caller { cancel: cancel.clone(), ..engine::Caller::default() };
     let thread = std::thread::Builder::new().stack_size(256 * 1024);
     let thread = thread.spawn(move || {
         let start = super::now();

@@ -3,9 +3,6 @@
 /// Imports (from, to) that close a circle of files.
 pub const CIRCLES: &[(&str, &str)] = &[
     ("src/control/completion.rs", "src/control/target.rs"),
-    ("src/tui/update/batch.rs", "src/tui/update/replies.rs"),
-    ("src/tui/update/command_line.rs", "src/tui/update/replies.rs"),
-    ("src/tui/update/rehearse.rs", "src/tui/update/replies.rs"),
     ("src/tui/view/header.rs", "src/tui/view/dialogs/mod.rs"),
     ("src/tui/view/slots.rs", "src/tui/view/overview.rs"),
 ];

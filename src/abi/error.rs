@@ -212,6 +212,10 @@ pub enum ControlError {
     },
     /// The engine refused.
     Engine(EngineError),
+    /// The target could not take the command now, and did not perform it (`EAGAIN`).
+    Busy(String),
+    /// The target cannot be reached (`ENOTCONN`).
+    Unavailable(String),
 }
 
 impl ControlError {
@@ -219,7 +223,7 @@ impl ControlError {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::ReadOnly(key) | Self::Value { key, .. } => Some(key),
-            Self::UnknownKey(_) | Self::Denied(_) | Self::Engine(_) => None,
+            Self::UnknownKey(_) | Self::Denied(_) | Self::Busy(_) | Self::Unavailable(_) | Self::Engine(_) => None,
         }
     }
 }
@@ -232,6 +236,8 @@ impl fmt::Display for ControlError {
             Self::Denied(why) => write!(f, "{why} (EPERM)"),
             Self::Value { key, error } => write!(f, "{key}: {error}"),
             Self::Engine(error) => error.fmt(f),
+            Self::Busy(why) => write!(f, "{why} (EAGAIN)"),
+            Self::Unavailable(why) => write!(f, "{why} (ENOTCONN)"),
         }
     }
 }
@@ -244,6 +250,8 @@ impl Explain for ControlError {
             Self::Denied(_) => Errno::EPERM,
             Self::Value { error, .. } => error.errno(),
             Self::Engine(error) => error.errno(),
+            Self::Busy(_) => Errno::EAGAIN,
+            Self::Unavailable(_) => Errno::ENOTCONN,
         }
     }
     fn advice(&self) -> Cow<'static, str> {
@@ -253,6 +261,8 @@ impl Explain for ControlError {
             Self::Denied(_) => "ask for it from a process that has the privilege named".into(),
             Self::Value { error, .. } => error.advice(),
             Self::Engine(error) => error.advice(),
+            Self::Busy(_) => "end something, or raise `ulimit -u`, and try again".into(),
+            Self::Unavailable(_) => "wait for the connection, and look at the state before you repeat a command".into(),
         }
     }
 }

@@ -6,8 +6,9 @@ use crate::abi::actor::Actor;
 use crate::abi::depth::Depth;
 use crate::abi::knob_value::Change;
 use crate::abi::log::LogKind;
-use crate::abi::record::Record;
+use crate::abi::record::{Outcome, Record};
 use crate::abi::time::Micros;
+use crate::abi::wait::WaitMode;
 
 /// How much a line of the log matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,4 +116,84 @@ pub enum EventKind {
     },
     /// A line of the log, the runaway and throttle messages among them.
     Log(LogKind),
+}
+
+/// A set of kinds of events: what a subscriber asks for. Events of other kinds are neither queued for it nor counted as
+/// missed, and do not wake it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventKinds(u32);
+
+impl EventKinds {
+    /// No event.
+    pub const NONE: Self = Self(0);
+    /// [`EventKind::ModuleRequest`].
+    pub const MODULE_REQUEST: Self = Self(1);
+    /// [`EventKind::Waiting`].
+    pub const WAITING: Self = Self(1 << 1);
+    /// [`EventKind::Queued`].
+    pub const QUEUED: Self = Self(1 << 2);
+    /// [`EventKind::Started`].
+    pub const STARTED: Self = Self(1 << 3);
+    /// [`EventKind::Finished`] of a helper that exited with status 0 in time.
+    pub const FINISHED_WELL: Self = Self(1 << 4);
+    /// Every other [`EventKind::Finished`] of a request whose caller waited and knows the result.
+    pub const FAILED: Self = Self(1 << 5);
+    /// The same of a request with UMH_NO_WAIT: no caller knows the result.
+    pub const FAILED_NO_WAIT: Self = Self(1 << 6);
+    /// [`EventKind::Released`].
+    pub const RELEASED: Self = Self(1 << 7);
+    /// [`EventKind::Abandoned`].
+    pub const ABANDONED: Self = Self(1 << 8);
+    /// [`EventKind::KnobChanged`].
+    pub const KNOB_CHANGED: Self = Self(1 << 9);
+    /// [`EventKind::GateChanged`].
+    pub const GATE_CHANGED: Self = Self(1 << 10);
+    /// [`EventKind::DrainFailed`].
+    pub const DRAIN_FAILED: Self = Self(1 << 11);
+    /// [`EventKind::Log`].
+    pub const LOG: Self = Self(1 << 12);
+    /// [`EventKind::Signalled`].
+    pub const SIGNALLED: Self = Self(1 << 13);
+    /// Every [`EventKind::Finished`].
+    pub const FINISHED: Self = Self::FINISHED_WELL.or(Self::FAILED).or(Self::FAILED_NO_WAIT);
+    /// Every event.
+    pub const ALL: Self = Self((1 << 14) - 1);
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the event is of one of these kinds.
+    pub fn has(self, event: &EventKind) -> bool {
+        self.0 & event.kind().0 != 0
+    }
+}
+
+impl EventKind {
+    /// The one kind that it is.
+    pub fn kind(&self) -> EventKinds {
+        match self {
+            Self::ModuleRequest { .. } => EventKinds::MODULE_REQUEST,
+            Self::Waiting { .. } => EventKinds::WAITING,
+            Self::Queued { .. } => EventKinds::QUEUED,
+            Self::Started { .. } => EventKinds::STARTED,
+            Self::Finished(record) if ended_well(record) => EventKinds::FINISHED_WELL,
+            Self::Finished(record) if record.wait == WaitMode::NoWait => EventKinds::FAILED_NO_WAIT,
+            Self::Finished(_) => EventKinds::FAILED,
+            Self::Released { .. } => EventKinds::RELEASED,
+            Self::Abandoned { .. } => EventKinds::ABANDONED,
+            Self::Signalled { .. } => EventKinds::SIGNALLED,
+            Self::KnobChanged { .. } => EventKinds::KNOB_CHANGED,
+            Self::GateChanged { .. } => EventKinds::GATE_CHANGED,
+            Self::DrainFailed { .. } => EventKinds::DRAIN_FAILED,
+            Self::Log(_) => EventKinds::LOG,
+        }
+    }
+}
+
+fn ended_well(record: &Record) -> bool {
+    let code = record.status.and_then(|status| status.exit_code());
+    record.outcome == Outcome::Exited && code == Some(0) && !record.timed_out
 }

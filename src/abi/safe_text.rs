@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::escape::screen;
+use super::escape::{screen, screen_again};
 
 /// Text without control characters and whatever else [`screen`] escapes. It can be shown as it is and is not escaped a
 /// second time: its backslashes stay single.
@@ -16,7 +16,7 @@ pub struct SafeText(String);
 impl SafeText {
     /// Escapes what is hostile in a text and keeps its backslashes: for a sentence that has escaped parts in it.
     pub fn new(text: impl AsRef<str>) -> Self {
-        Self(screen(text.as_ref().as_bytes()).replace("\\\\", "\\"))
+        Self(screen_again(text.as_ref()))
     }
 
     /// Escapes bytes as [`screen`] does, so that they can be read back.

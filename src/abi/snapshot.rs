@@ -115,6 +115,42 @@ pub struct Live {
     pub actor: Arc<Actor>,
 }
 
+impl Snapshot {
+    /// What is shown of a target that has not answered yet: nothing runs, nothing is known.
+    pub fn unknown(pid: i32, uid: u32, known: CapMask) -> Self {
+        Self {
+            seq: 0,
+            now: 0,
+            wall: SystemTime::UNIX_EPOCH,
+            pid,
+            uid,
+            knobs: Knobs {
+                modprobe: Arc::from([]),
+                bset: known,
+                inheritable: known,
+                era: Era::V3_4,
+                max_concurrent: 0,
+                allow: Globs::default(),
+                deny: Globs::default(),
+            },
+            known,
+            host: ThreadSets::UNREADABLE,
+            gate: Depth::Enabled,
+            draining: false,
+            slots: Slots::default(),
+            running_helpers: 0,
+            live: 0,
+            queued: 0,
+            running: Vec::new(),
+            live_total: 0,
+            last: Vec::new(),
+            totals: Totals::default(),
+            warnings: Vec::new(),
+            provenance: Vec::new(),
+        }
+    }
+}
+
 /// The whole.
 #[derive(Clone, Debug)]
 pub struct Snapshot {

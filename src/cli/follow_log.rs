@@ -1,37 +1,40 @@
-//! The engine's log, on stderr, while a command runs.
+//! The target's log, on stderr, while a command runs.
 
 use std::thread::{self, JoinHandle};
 
-use crate::abi::error::Stage;
-use crate::abi::event::EventKind;
+use crate::abi::event::{EventKind, EventKinds};
 use crate::abi::record::Record;
-use crate::abi::record::{Kind, Outcome};
-use crate::abi::wait::WaitMode;
-use crate::engine::{Engine, Received, Subscription};
+use crate::control::target::Target;
+use crate::control::text::outcome::why_failed;
+use crate::control::watch::{Wake, Watch, Watched};
 
 use super::output::say;
-use super::words;
 
 /// Events that may pile up before some are missed; room for a flood of short helpers.
 const QUEUE: usize = 65_536;
 
 /// A thread that follows the log. Ended by [`Log::end`], after everything logged until then is out.
 pub struct Log {
-    events: Subscription,
+    events: Watch,
     thread: JoinHandle<()>,
 }
 
 impl Log {
     /// Starts to follow.
-    pub fn follow(engine: &Engine) -> std::io::Result<Self> {
-        let events = engine.subscribe_to(QUEUE, wants);
+    pub fn follow(target: &dyn Target) -> std::io::Result<Self> {
+        let events = target.watch(KINDS, None, QUEUE, Wake::none());
         let follower = events.clone();
         let thread = thread::Builder::new().name("log".into()).spawn(move || {
             loop {
-                match follower.recv() {
-                    Received::Event(event) => tell(&event.kind),
-                    Received::Missed(n) => say(&format!("{n} events were missed: lines of the log may be among them")),
-                    Received::Closed => return,
+                match follower.wait() {
+                    Watched::Event(event) => tell(&event.kind),
+                    Watched::Missed(n) => say(&format!("{n} events were missed: lines of the log may be among them")),
+                    Watched::Closed { why } => {
+                        if let Some(why) = why {
+                            say(&format!("lines of the log are missing from here on: {why}"));
+                        }
+                        return;
+                    }
                 }
             }
         })?;
@@ -46,14 +49,8 @@ impl Log {
     }
 }
 
-/// Lines of the log, and the failure of a call that nobody waited for, so that nobody else reports it.
-fn wants(event: &EventKind) -> bool {
-    match event {
-        EventKind::Log(_) => true,
-        EventKind::Finished(record) => record.wait == WaitMode::NoWait && has_failed(record),
-        _ => false,
-    }
-}
+/// Lines of the log, and the failure of a call that no caller waited for: nothing else reports it.
+const KINDS: EventKinds = EventKinds::LOG.or(EventKinds::FAILED_NO_WAIT);
 
 fn tell(event: &EventKind) {
     match event {
@@ -63,30 +60,17 @@ fn tell(event: &EventKind) {
     }
 }
 
-/// Whether there is something to explain. Of a helper that was killed only if it may not have run (UMH-3).
-fn has_failed(record: &Record) -> bool {
-    !matches!(record.outcome, Outcome::Running | Outcome::Exited | Outcome::Noop)
-}
-
-/// Why a request came to nothing, and for a refusal who asked whom (REQ-12).
+/// Says why a request came to nothing.
 pub fn explain(record: &Record) {
-    if !has_failed(record) {
-        return;
-    }
-    let of_modprobe = record.stage == Some(Stage::Exec) && record.kind == Kind::Module;
-    let knob = if of_modprobe { "kernel.modprobe: " } else { "" };
-    if let Some(why) = record.why() {
-        say(&format!("{}: {knob}{why}", words::title(record)));
-    }
-    if !record.chain.is_empty() {
-        say(&format!("{}: asked by {}", words::title(record), words::chain(&record.chain)));
-    }
+    why_failed(record).iter().for_each(|line| say(line));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
+    use crate::abi::wait::WaitMode;
+    use crate::engine::{Engine, Received};
     use crate::sys::fake::{FakeHost, Script};
 
     #[test]
@@ -95,7 +79,7 @@ mod tests {
         host.script("/sbin/modprobe", Script::default());
         host.script("/bin/true", Script::default());
         let engine = Engine::builder().host(host.clone()).start().unwrap();
-        let log = Log::follow(&engine).unwrap();
+        let log = engine.subscribe_to(QUEUE, KINDS);
         let all = engine.subscribe(1000);
         let call = |path: &str, wait| {
             let info = SubprocessInfo::setup(Some(path.into()), [path], HELPER_ENV).unwrap();
@@ -113,12 +97,11 @@ mod tests {
         call("/no/such", WaitMode::PROC);
         engine.set_depth(crate::abi::depth::Depth::Freezing).unwrap();
         engine.enable().unwrap();
-        assert_eq!(log.events.wakes(), 0, "who asked tells of what it waited for");
+        assert_eq!(log.wakes(), 0, "who asked tells of what it waited for");
         call("/no/such", WaitMode::NoWait);
-        assert_eq!(log.events.wakes(), 1);
+        assert_eq!(log.wakes(), 1);
         host.change(|m| m.threads_max = Some(0));
         engine.request_module("loop", true);
-        assert_eq!(log.events.wakes(), 2, "a runaway is logged");
-        log.end();
+        assert_eq!(log.wakes(), 2, "a runaway is logged");
     }
 }

@@ -3,25 +3,24 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::abi::actor::Origin;
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
-use crate::abi::mask::names;
-use crate::control::{Change, Command, Key, KnobValue, Reply, dispatch_as};
-use crate::engine::{Cancel, Engine};
+use crate::control::text::change::remarks;
+use crate::control::{Change, Command, Key, KnobValue, Reply};
 use crate::verbs::options::assignment;
 
+use super::Caller;
 use super::exit::Verdict;
 use super::output::{complain, say};
 
 /// Writes what `--set` asks for: all knobs in one hold of the lock or none (SYS-9), the gate after them. Says what was
 /// not granted. The error is the exit code, everything else having been said.
-pub fn set(engine: &Engine, settings: &[OsString]) -> Result<(), u8> {
-    let known = engine.known();
-    let written = split_all(settings, known).and_then(|writes| write(engine, writes));
+pub(super) fn set(caller: &Caller, settings: &[OsString]) -> Result<(), u8> {
+    let known = caller.target.info().known;
+    let written = split_all(settings, known).and_then(|writes| write(caller, writes));
     match written {
         Ok(written) => {
-            written.iter().for_each(|w| tell(w, known));
+            written.iter().flat_map(|w| remarks(w, known)).for_each(|line| say(&line));
             Ok(())
         }
         Err(error) => {
@@ -38,31 +37,14 @@ fn split_all(settings: &[OsString], known: CapMask) -> Result<Vec<Write>, Contro
     settings.iter().map(|s| assignment("--set", s.as_bytes()).and_then(parse)).collect()
 }
 
-fn write(engine: &Engine, writes: Vec<Write>) -> Result<Vec<Change>, ControlError> {
+fn write(caller: &Caller, writes: Vec<Write>) -> Result<Vec<Change>, ControlError> {
     // The gate stands alone, since its drain may block.
     let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
     let mut written = Vec::new();
     for batch in std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate])).filter(|b| !b.is_empty()) {
-        if let Reply::Written(w) =
-            dispatch_as(engine, engine.actor(Origin::CommandLine), Command::Write(batch), &Cancel::new())?
-        {
+        if let Reply::Written(w) = caller.ask(Command::Write(batch))? {
             written.extend(w);
         }
     }
     Ok(written)
-}
-
-/// What was not granted, and what the knob's owner should know (SYS-4, SYS-6).
-fn tell(written: &Change, known: CapMask) {
-    let key = written.key.name();
-    if !written.not_granted.is_empty() {
-        say(&format!(
-            "{key}: not granted: {}; a mask can only be narrowed, it reads {} now",
-            names(written.not_granted, known),
-            written.after.text().replace('\t', " ")
-        ));
-    }
-    for warning in &written.warnings {
-        say(&format!("{key}: warning: {warning}"));
-    }
 }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,14 +15,15 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::abi::actor::Origin;
-use crate::abi::error::SysError;
-use crate::control::{Command, dispatch_as};
-use crate::engine::{Cancel, Engine, Received};
+use crate::abi::error::{ControlError, SysError};
+use crate::control::Reply;
+use crate::control::batch::{Batch, Running};
+use crate::control::terminate::kill_all;
 use crate::sys::orphans;
 use crate::sys::probe::ignores;
 use crate::sys::signals::Signals;
 
+use super::Caller;
 use super::exit::Verdict;
 use super::output::{complain, say};
 
@@ -30,14 +32,14 @@ const GRACE: Duration = Duration::from_millis(1300);
 /// How long the main thread waits for a line that is written to stderr. It never writes one itself: stderr may take
 /// nothing (a full pipe, a stopped terminal), or the command may hold its lock, and signals would not be heard.
 const STDERR: Duration = Duration::from_millis(300);
-/// Helpers that are killed are looked up so many at a time.
-const PAGE: usize = 256;
 
 /// How the command is to end before it is done.
 #[derive(Default)]
 pub(super) struct Ending {
-    /// Fires with the first signal; all requests of the command share it.
-    pub(super) cancel: Cancel,
+    /// The first signal has come: no request is begun any more, and none is waited for.
+    interrupted: AtomicBool,
+    /// The requests under way.
+    batch: Mutex<Option<Running>>,
     /// The signal that ends the command; 0 if none did.
     signal: AtomicU8,
     /// What is left running has been named, or is being named.
@@ -48,6 +50,44 @@ impl Ending {
     /// The signal that ends the command.
     pub(super) fn signal(&self) -> Option<u8> {
         Some(self.signal.load(Ordering::Acquire)).filter(|n| *n != 0)
+    }
+
+    /// Whether a signal has stopped the requests of the command.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Acquire)
+    }
+
+    /// Runs requests to their end, or until a signal stops them. Returns whether all were begun.
+    pub(super) fn run(
+        &self,
+        batch: Batch,
+        caller: &Caller,
+        each: impl Fn(Result<Reply, ControlError>) + Send + Sync + 'static,
+    ) -> bool {
+        if self.is_interrupted() {
+            return false;
+        }
+        let running = batch.run(caller.target.clone(), caller.by.clone(), each);
+        *self.batch() = Some(running.clone());
+        // A signal that came before they were entered has not stopped them.
+        if self.is_interrupted() {
+            running.cancel();
+        }
+        let all_begun = running.wait();
+        *self.batch() = None;
+        all_begun
+    }
+
+    fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Release);
+        let running = self.batch().clone();
+        if let Some(running) = running {
+            running.cancel();
+        }
+    }
+
+    fn batch(&self) -> MutexGuard<'_, Option<Running>> {
+        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the caller is the first to name what is left running.
@@ -70,9 +110,9 @@ pub fn signals() -> Result<Signals, SysError> {
 /// Runs `command` on a second thread and handles `signals` on this one, which is the main thread. Returns the exit code.
 /// `leave` names what is left running, if the command itself does not come to it.
 pub(super) fn run(
-    engine: &Engine,
+    caller: &Caller,
     signals: &Signals,
-    command: impl FnOnce(&Ending) -> u8 + Send,
+    command: impl FnOnce(&Arc<Ending>) -> u8 + Send,
     leave: impl Fn(&Ending) + Sync,
 ) -> u8 {
     let done = match eventfd(0, EventfdFlags::CLOEXEC) {
@@ -82,7 +122,7 @@ pub(super) fn run(
             return Verdict::NotExecuted.code();
         }
     };
-    let ending = Ending::default();
+    let ending = Arc::new(Ending::default());
     let code = thread::scope(|scope| {
         let (done, ending) = (&done, &ending);
         let work = move || {
@@ -96,7 +136,7 @@ pub(super) fn run(
                 return Verdict::NotExecuted.code();
             }
         };
-        if let Some(signal) = listen(engine, signals, done, ending) {
+        if let Some(signal) = listen(caller, signals, done, ending) {
             let leave = &leave;
             let (finished, wait) = channel::<()>();
             let name = move || {
@@ -125,7 +165,7 @@ impl Drop for Done<'_> {
 }
 
 /// Handles signals until the command is done. Returns the signal that ended it if it is not done in time after that.
-fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -> Option<u8> {
+fn listen(caller: &Caller, signals: &Signals, done: &OwnedFd, ending: &Ending) -> Option<u8> {
     let mut deadline: Option<Instant> = None;
     // Those that ended before SIGCHLD was listened to.
     orphans::reap();
@@ -149,16 +189,16 @@ fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -
         while let Ok(Some(signal)) = signals.next() {
             match signal {
                 Signal::SIGCHLD => orphans::reap(),
-                Signal::SIGINT if ending.cancel.is_cancelled() => kill_all(engine),
+                Signal::SIGINT if ending.is_interrupted() => kill_running(caller),
                 Signal::SIGINT => {
                     say_aside("interrupted: no longer waiting; ctrl-c again kills what still runs".into());
-                    ending.cancel.cancel();
+                    ending.interrupt();
                 }
                 _ if deadline.is_some() => {}
                 _ => {
                     deadline = Some(Instant::now() + GRACE);
                     ending.signal.store(signal as u8, Ordering::Release);
-                    ending.cancel.cancel();
+                    ending.interrupt();
                 }
             }
         }
@@ -166,9 +206,9 @@ fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -
 }
 
 /// Kills them on another thread, since that may have to wait.
-fn kill_all(engine: &Engine) {
-    let engine = engine.clone();
-    let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_every_helper(&engine));
+fn kill_running(caller: &Caller) {
+    let caller = caller.clone();
+    let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_all(&*caller.target, &caller.by));
     if let Err(e) = spawned {
         say_aside(format!("no thread to kill the helpers: {e}"));
     }
@@ -183,70 +223,4 @@ fn say_aside(line: String) {
     };
     let _ = thread::Builder::new().name("say".into()).spawn(write);
     let _ = wait.recv_timeout(STDERR);
-}
-
-/// Kills every live helper, however many there are. One that is still queued is killed as soon as it has started: the
-/// events are subscribed to before the look.
-fn kill_every_helper(engine: &Engine) {
-    let events = engine.subscribe(256);
-    loop {
-        let (mut after, mut all_started) = (0, true);
-        loop {
-            let live = engine.live_after(after, PAGE);
-            let Some((last, _)) = live.last() else { break };
-            after = last.id;
-            for (live, _) in &live {
-                all_started &= live.pid.is_some();
-                if live.pid.is_some() {
-                    let kill = Command::Kill { id: live.id, signal: Signal::SIGKILL as i32 };
-                    // A helper that has ended meanwhile needs no killing.
-                    let _ = dispatch_as(engine, engine.actor(Origin::CommandLine), kill, &Cancel::new());
-                }
-            }
-        }
-        if all_started || matches!(events.recv(), Received::Closed) {
-            return;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
-    use crate::abi::wait::WaitMode;
-    use crate::sys::fake::{FOREVER, FakeHost, Script};
-
-    /// The snapshot lists 256 of them.
-    #[test]
-    fn umh_14_the_second_ctrl_c_reaches_every_helper() {
-        let host = FakeHost::new();
-        host.script("/forever", Script { runs: FOREVER, ..Script::default() });
-        let engine = Engine::builder().host(host.clone()).start().unwrap();
-        for _ in 0..300 {
-            let info = SubprocessInfo::setup(Some(b"/forever".to_vec()), ["/forever"], HELPER_ENV).unwrap();
-            engine.call_usermodehelper(info, WaitMode::NoWait);
-        }
-        host.wait_for("300 helpers", |now| now.running == 300);
-        assert_eq!(engine.snapshot().running.len(), 256);
-        kill_every_helper(&engine);
-        assert_eq!((host.counts().signals, host.counts().running), (300, 0));
-    }
-
-    #[test]
-    fn umh_14_a_helper_that_is_still_queued_is_killed_once_it_has_started() {
-        let host = FakeHost::new();
-        host.script("/forever", Script { exec: 1_000_000, runs: FOREVER, ..Script::default() });
-        let engine = Engine::builder().host(host.clone()).start().unwrap();
-        let info = SubprocessInfo::setup(Some(b"/forever".to_vec()), ["/forever"], HELPER_ENV).unwrap();
-        engine.call_usermodehelper(info, WaitMode::NoWait);
-        host.wait_for("an exec", |now| now.executing == 1);
-        std::thread::scope(|scope| {
-            let kill = scope.spawn(|| kill_every_helper(&engine));
-            host.advance(1_000_000);
-            kill.join().unwrap();
-        });
-        host.wait_for("its end", |now| now.launched == 1 && now.running == 0);
-        assert_eq!(host.counts().signals, 1);
-    }
 }

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::abi::actor::ChainLink;
 use crate::abi::depth::Depth;
 use crate::abi::knob::{Key, MaskKnob};
 use crate::abi::knob_value::{Change, KnobValue};
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::Record;
+use crate::abi::snapshot::{Live, Snapshot};
 use crate::abi::wait::WaitMode;
+
+use super::activity::page::{PageRequest, RecordPage};
+use super::activity::query::Query;
 
 /// A call of any helper.
 #[derive(Clone, Debug)]
@@ -68,6 +73,38 @@ pub enum Command {
         /// The signal's number.
         signal: i32,
     },
+    /// Read the state at this moment.
+    Status,
+    /// Read one record, with what its helper wrote.
+    Record(u64),
+    /// Read who asked whom for a process, nearest first (REQ-12).
+    Chain(i32),
+    /// Look for reasons why a modprobe path would not run, and for who else could replace it (SYS-6).
+    CheckPath(Arc<[u8]>),
+    /// Read the requests that are not over, with ids above `after`, oldest first.
+    Live {
+        /// The id.
+        after: u64,
+        /// The most that are read.
+        most: usize,
+    },
+    /// Read one page of records, and the record under the cursor.
+    Activity(Box<PageRequest>),
+    /// Read the ids of the records that match, in order, none of a request newer than `newest`.
+    Matching {
+        /// Which records.
+        query: Box<Query>,
+        /// The newest request.
+        newest: Option<u64>,
+    },
+    /// Read these records, with what their helpers wrote.
+    Records(Vec<u64>),
+    /// End the engine: shut the gate for good and wait for what runs (UMH-14). Blocks up to `patience`, and up to a second
+    /// more while a launch is under way.
+    Shutdown {
+        /// How long to wait for helpers that run.
+        patience: Duration,
+    },
 }
 
 /// What came of a command that was let through.
@@ -81,4 +118,31 @@ pub enum Reply {
     Written(Vec<Change>),
     /// Done, nothing to say.
     Done,
+    /// The state. Its records are without what their helpers wrote ([`Command::Record`] has it).
+    Status(Box<Snapshot>),
+    /// A record; `None` if there is none with this id, or none any more.
+    Record(Option<Arc<Record>>),
+    /// Who asked whom, nearest first.
+    Chain(Vec<ChainLink>),
+    /// What is wrong with a path; advice only.
+    Warnings(Vec<String>),
+    /// Requests that are not over.
+    Live(Vec<Live>),
+    /// A page of records.
+    Activity(Box<RecordPage>),
+    /// The ids of the records that match.
+    Matching(Vec<u64>),
+    /// The records that were asked for, in that order; those that have been dropped are left out.
+    Records(Vec<Arc<Record>>),
+    /// The engine has ended; what it leaves running.
+    Left(Vec<Left>),
+}
+
+/// A request that outlives its engine.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// The request.
+    pub live: Live,
+    /// The engine read what its helper writes: the next write may end the helper (SIGPIPE).
+    pub captured: bool,
 }

@@ -17,8 +17,10 @@ use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::WaitMode;
 use crate::engine::{CallOptions, Caller, Cancel, Engine, KnobWrite};
 
+use super::activity::reader::Reader;
 use super::authorize::{Authorization, authorize};
 use super::command::{Call, Command, Reply};
+use super::reads;
 
 /// Does what was authorized. Requests block until they are answered or `cancel` fires; writing `freezing` or `disabled`
 /// to the gate blocks for its drain, up to 5 s.
@@ -47,6 +49,15 @@ pub fn dispatch(engine: &Engine, authorization: Authorization, cancel: &Cancel) 
         }
         Command::Abandon(id) => done(engine.abandon_as(id, &actor)),
         Command::Kill { id, signal } => done(engine.kill_as(id, signal, &actor)),
+        Command::Status => Ok(Reply::Status(Box::new(reads::status(engine)))),
+        Command::Record(id) => Ok(Reply::Record(engine.record(id))),
+        Command::Chain(pid) => Ok(Reply::Chain(engine.chain(pid))),
+        Command::CheckPath(path) => Ok(Reply::Warnings(engine.path_warnings(&path))),
+        Command::Live { after, most } => Ok(Reply::Live(reads::live(engine, after, most))),
+        Command::Activity(page) => Ok(Reply::Activity(Box::new(Reader::new(engine.clone()).answer(&page)))),
+        Command::Matching { query, newest } => Ok(Reply::Matching(Reader::new(engine.clone()).ids(&query, newest))),
+        Command::Records(ids) => Ok(Reply::Records(reads::records(engine, &ids))),
+        Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience, &actor))),
     }
 }
 

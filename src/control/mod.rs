@@ -1,14 +1,37 @@
 //! Floor 3: the one door for every operator intent.
 #![forbid(unsafe_code)]
 
+pub mod activity;
+pub mod alerts;
 mod authorize;
+pub mod batch;
 pub mod command;
+pub mod completion;
 mod dispatch;
+pub mod local;
+mod reads;
 pub mod record_json;
+pub mod rehearsal;
+pub mod repeat;
+pub mod tally;
+pub mod target;
+pub mod terminate;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
+pub mod watch;
 
 pub use crate::abi::knob::{Key, MaskKnob};
 pub use crate::abi::knob_value::{Change, KnobValue};
 pub use authorize::{Authorization, authorize};
-pub use command::{Call, Command, Reply};
+pub use command::{Call, Command, Left, Reply};
 pub use dispatch::{dispatch, dispatch_as, read};
+
+use crate::abi::actor::{Actor, Origin};
+use crate::sys::host::Host;
+use crate::sys::linux::LinuxHost;
+
+/// This process, as the actor behind a command that comes from `origin`.
+pub fn actor(origin: Origin) -> Actor {
+    Actor { origin, ..LinuxHost::new().actor() }
+}

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use nix::errno::Errno;
+
 use crate::abi::actor::Actor;
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::module::ModuleName;
@@ -13,13 +15,26 @@ use crate::sys::linux::LinuxHost;
 
 use super::actors::Actors;
 use super::gate::Gatekeeper;
+use super::handle::Engine;
 use super::inner::{Inner, SecurityHook};
 use super::pools::Pools;
 use super::registry::Registry;
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex};
 use super::sysctl::Sysctl;
-use super::{Engine, Errno, workers};
+use super::workers;
+
+impl Engine {
+    /// Everything about an engine that is chosen before it starts.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// An engine on this machine, with the knobs as at boot (SYS-8).
+    pub fn start() -> Result<Self, EngineError> {
+        Self::builder().start()
+    }
+}
 
 /// Output kept of ended records, all told: 2 MiB (UMH-13).
 const TEXT_BUDGET: usize = 2 * 1024 * 1024;
@@ -109,7 +124,7 @@ impl Builder {
             .map_err(|e| {
                 failed(&SysError::new("a thread for the engine", Errno::from_raw(e.raw_os_error().unwrap_or(0))))
             })?;
-        let engine = Engine { _handle: Arc::new(super::Handle(inner.clone())), inner };
+        let engine = Engine::new(inner);
         engine.enable()?;
         // The gate is as at start: nobody has changed it yet.
         engine.inner.books.lock().provenance.clear();

@@ -16,11 +16,11 @@ use crate::policy::completion::{End, OnCancel, OnComplete};
 use crate::sys::host::{Ended, Launched, Micros};
 
 use super::cancel::Cancel;
-use super::launch::Failure;
+use super::failure::Failure;
 use super::loading;
+use super::options::How;
 use super::output_tail::Tails;
 use super::sync::{Monitor, MutexGuard};
-use super::umh::How;
 use crate::abi::record::{Outcome, Record, State};
 
 /// A call from the queue to the end of its helper.
@@ -187,7 +187,7 @@ impl Call {
         let info = match state.end.complete(result) {
             Some(OnComplete::Deliver) => {
                 state.answer = Some(answer.clone());
-                #[cfg(all(test, feature = "faults"))]
+                #[cfg(all(test, khelper_models))]
                 super::faults::clean_up_again();
                 None
             }

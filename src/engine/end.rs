@@ -1,4 +1,4 @@
-//! What ends: the wait of a caller, a helper, the engine itself (UMH-4, UMH-14).
+//! How an operator ends a caller's wait (UMH-4), a helper, or the engine (UMH-14).
 
 use std::time::Duration;
 
@@ -6,9 +6,11 @@ use nix::errno::Errno;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::{EngineError, Stage};
+use crate::abi::event::EventKind;
 use crate::policy::completion::End;
 
-use super::{Engine, umh};
+use super::handle::Engine;
+use super::inner::Inner;
 use crate::abi::snapshot::Live;
 
 /// How much longer `shutdown` waits for what is queued: 1 s, in microseconds.
@@ -34,7 +36,7 @@ impl Engine {
         };
         let books = self.inner.books.lock();
         if !books.knows(id) {
-            return Err(umh::no_request(id));
+            return Err(no_request(id));
         }
         let live = books.live().find(|l| l.id == id).ok_or_else(nobody)?;
         if live.abandoned || books.draft(id).is_some_and(|d| !d.wait.killable()) {
@@ -56,7 +58,7 @@ impl Engine {
         self.kill_as(id, signal, self.inner.actors.me(Origin::Library))
     }
 
-    /// The same on another's command: the event [`EventKind::Signalled`](crate::abi::event::EventKind::Signalled) names
+    /// The same on another's command: the event [`EventKind::Signalled`] names
     /// `actor`.
     pub fn kill_as(&self, id: u64, signal: i32, actor: &Actor) -> Result<(), EngineError> {
         self.check_process()?;
@@ -93,4 +95,40 @@ impl Engine {
         inner.tell_suppressed();
         left
     }
+}
+
+impl Inner {
+    /// Signals a helper and its group, only while it is not reaped (UMH-14).
+    fn kill(&self, id: u64, signal: i32, actor: &Actor) -> Result<(), EngineError> {
+        let gone = |why: String| {
+            EngineError::new(Stage::Lost, Errno::ESRCH, why, "look at the record: it says how the helper ended")
+        };
+        let (call, known) = {
+            let books = self.books.lock();
+            (books.call(id), books.knows(id))
+        };
+        if !known {
+            return Err(no_request(id));
+        }
+        let call = call.ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
+        let sent = call
+            .signal(self.now(), signal, |pid| self.host.kill(pid, signal).map(|()| pid).map_err(|errno| (pid, errno)))
+            .ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
+        let pid = sent.map_err(|(pid, errno)| {
+            EngineError::new(
+                Stage::Lost,
+                errno,
+                format!("signal {signal} could not be sent to pid {pid}"),
+                "the helper may be gone, or be another user's by now",
+            )
+        })?;
+        self.emit(EventKind::Signalled { id, pid, signal, actor: self.actors.share(actor) });
+        Ok(())
+    }
+}
+
+/// `ESRCH`: no request has had this number.
+fn no_request(id: u64) -> EngineError {
+    let advice = "give the number of a request that is not over";
+    EngineError::new(Stage::Lost, Errno::ESRCH, format!("there is no request {id}"), advice)
 }

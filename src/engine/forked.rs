@@ -15,7 +15,7 @@ use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::authorize::Globs;
 
-use super::Engine;
+use super::handle::Engine;
 use super::inner::Inner;
 use super::options::{CallOptions, Caller};
 use super::umh::boxed;

@@ -12,6 +12,7 @@ use crate::abi::depth::Depth;
 use crate::abi::era::Era;
 use crate::abi::error::EngineError;
 use crate::abi::module::ModuleName;
+use crate::abi::wait::WaitMode;
 use crate::policy::limit::ceiling;
 use crate::policy::recursion;
 use crate::sys::caller::CallerState;
@@ -20,17 +21,19 @@ use crate::sys::host::{Host, Micros};
 
 use super::actors::Actors;
 use super::call::Call;
+use super::cancel::Cancel;
 use super::gate::Gatekeeper;
+use super::options::Caller;
 use super::pools::Pools;
 use super::registry::Registry;
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex, lock};
-use super::sysctl::Sysctl;
+use super::sysctl::{Sysctl, Values};
 use crate::abi::event::EventKind;
 use crate::abi::knob::Key;
 use crate::abi::knob_value::{Change, Provenance};
 use crate::abi::log::{Holdout, LogKind};
-use crate::abi::record::{Outcome, Record, State};
+use crate::abi::record::{Kind, Outcome, Record, State};
 
 /// The longest chain of requesters that is followed past a helper that has ended.
 const CHAIN: usize = 64;
@@ -90,6 +93,15 @@ impl Inner {
     fn remember(&self, change: Change, actor: Arc<Actor>, event: impl FnOnce(Arc<Change>, Arc<Actor>) -> EventKind) {
         let (at, wall) = (self.now(), self.host.clock().wall());
         self.books.lock().changed(Provenance { change: Arc::new(change), actor, at, wall }, event);
+    }
+
+    /// A record with nothing but the question in it, and the cancel of its own that `abandon` fires.
+    pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, ask: &Caller) -> (Record, Cancel) {
+        let clock = self.host.clock();
+        let actor = self.actors.of(ask.actor.as_ref());
+        let mut record = Record::new(kind, wait, actor, (clock.wall(), clock.now()));
+        (record.bset, record.inheritable) = (values.bset, values.inheritable);
+        (record, Cancel::new())
     }
 
     /// The limit in force at this moment (REQ-3). threads-max is read at each request of the 3.4 era.

@@ -17,10 +17,9 @@ use crate::policy::recursion;
 
 use super::cancel::Cancel;
 use super::inner::Inner;
-use super::options::Caller;
+use super::options::{Caller, How};
 use super::slots::Waited;
 use super::sysctl::Values;
-use super::umh::How;
 use crate::abi::event::EventKind;
 use crate::abi::log::LogKind;
 use crate::abi::record::{Args, Kind, Outcome, Record};

@@ -8,9 +8,6 @@ use crate::abi::mask::Masks;
 use crate::abi::wait::WaitMode;
 
 use super::cancel::Cancel;
-use super::inner::Inner;
-use super::sysctl::Values;
-use crate::abi::record::{Kind, Record};
 
 /// Who asks, and what stops the wait.
 #[derive(Clone, Default)]
@@ -32,13 +29,10 @@ pub struct CallOptions {
     pub ask: Caller,
 }
 
-impl Inner {
-    /// A record with nothing but the question in it, and the cancel of its own that `abandon` fires.
-    pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, ask: &Caller) -> (Record, Cancel) {
-        let clock = self.host.clock();
-        let actor = self.actors.of(ask.actor.as_ref());
-        let mut record = Record::new(kind, wait, actor, (clock.wall(), clock.now()));
-        (record.bset, record.inheritable) = (values.bset, values.inheritable);
-        (record, Cancel::new())
-    }
+/// How a call is made, whoever asked for it.
+pub(super) struct How {
+    pub(super) module: bool,
+    pub(super) own: Option<Masks>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) wait: WaitMode,
 }

@@ -8,8 +8,9 @@ use crate::abi::knob::Key;
 use crate::abi::knob_value::Change;
 use crate::policy::authorize::{may_reset, may_write_mask};
 
+use super::handle::Engine;
+use super::sync;
 use super::sysctl::KnobWrite;
-use super::{Engine, sync};
 
 impl Engine {
     /// Writes knobs: all of them in one hold of the lock, or none (SYS-9). The error names the knob.

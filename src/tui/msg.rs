@@ -6,11 +6,13 @@ use nix::sys::signal::Signal;
 use crate::abi::error::ControlError;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
+use crate::control::activity::export::{Save, Saved, Unsaved};
+use crate::control::activity::page::PageRequest;
+use crate::control::target::TargetInfo;
 use crate::control::{Command, Reply};
 
 use super::model::log::Line;
-use super::model::record_page::{PageRequest, RecordPage};
-use super::model::records::{Save, Saved, Unsaved};
+use super::model::record_row::RowPage;
 
 /// Ties a reply to what was submitted; counted from 1 by the model.
 pub type Ticket = u64;
@@ -56,9 +58,11 @@ pub enum Msg {
         /// Cells from top to bottom.
         rows: u16,
     },
-    /// The state of the engine, taken after events, at most 30 times a second. Taken when it is delivered: one that
+    /// The state of the target, taken after events, at most 30 times a second. Taken when it is delivered: one that
     /// comes after a reply was taken after what that reply tells of.
     Snapshot(Box<Snapshot>),
+    /// What is known of the target has changed: the connection, or which run of the engine it is.
+    Target(Box<TargetInfo>),
     /// Why the modprobe path would not run, or who else could replace it (SYS-6): at the start and whenever the path
     /// has changed. Empty: nothing to say.
     PathWarnings(Vec<String>),
@@ -70,7 +74,7 @@ pub enum Msg {
         reply: Result<Reply, ControlError>,
     },
     /// Records that were asked for.
-    Looked(Box<RecordPage>),
+    Looked(Box<RowPage>),
     /// Lines of the log, oldest first.
     Logged(Vec<Line>),
     /// Records were saved, or not.
@@ -118,7 +122,12 @@ pub enum Effect {
     /// Look for records off this thread; the answer comes as [`Msg::Looked`].
     Look(Box<PageRequest>),
     /// Save records off this thread; the answer comes as [`Msg::Saved`].
-    Save(Box<Save>),
+    Save {
+        /// Comes back with the answer.
+        ticket: Ticket,
+        /// What, and where to.
+        save: Box<Save>,
+    },
     /// Hand these bytes to the terminal's clipboard (OSC 52).
     Copy(Vec<u8>),
     /// Keep this line of the command line for the next start.

@@ -10,9 +10,9 @@ use nix::sys::signal::Signal;
 
 use super::super::call::Call;
 use super::super::cancel::Cancel;
-use super::super::launch::Failure;
+use super::super::failure::Failure;
+use super::super::options::How;
 use super::super::sync::Monitor;
-use super::super::umh::How;
 use super::clock::ModelClock;
 use super::{Count, explore, explore_many, join, saw, spawn};
 use crate::abi::actor::{Actor, Origin};
@@ -39,7 +39,6 @@ impl Scene {
     fn new(wait: WaitMode, timeout: Option<Duration>) -> Self {
         let cleanups = Count::default();
         let (counted, none): (_, [&str; 0]) = (cleanups.clone(), []);
-        #[cfg(feature = "faults")]
         super::super::faults::cleanup_is({
             let again = cleanups.clone();
             move || again.up()
@@ -225,7 +224,6 @@ fn model_umh_14_time_runs_out_and_no_stranger_is_signalled() {
     explore_many("call, time runs out at the end", time_runs_out_at_the_end, &["answered", "in time", "timed out"]);
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn model_faults_of_a_call_are_found() {
     use super::super::faults::Fault;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::abi::argv_text;
 use crate::abi::cap::CapMask;
 use crate::abi::error::{Explain, ParseError};
 use crate::abi::mask::MaskExpr;
@@ -11,7 +12,6 @@ use crate::abi::wait::WaitMode;
 use crate::control::Call;
 use crate::tui::msg::Ticket;
 
-use super::argv_text;
 use super::field::Field;
 
 /// The most requests that one dialog submits.

@@ -1,18 +1,17 @@
 //! Everything the screen shows, and nothing else.
 
 pub mod activity;
-pub mod argv_text;
 pub mod command_line;
 pub mod dialog;
 pub mod field;
 mod focus;
 pub mod forms;
+pub mod link;
 pub mod log;
 pub mod mask_forms;
 pub mod masks;
 pub mod presets;
-pub mod query;
-pub mod record_page;
+pub mod record_row;
 pub mod records;
 pub mod rehearse;
 pub mod sparkline;
@@ -21,8 +20,12 @@ pub mod warnings;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use crate::abi::escape::screen_again;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
+use crate::control::alerts::Dismissed;
+use crate::control::tally::Tally;
+use crate::control::target::TargetInfo;
 use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key, MaskKnob};
 use crate::sys::local_time::Local;
@@ -36,11 +39,11 @@ use activity::Activity;
 use command_line::Line;
 use dialog::Dialog;
 use forms::{CallForm, ModuleForm};
+use link::Link;
 use log::Log;
 use masks::Masks;
 use rehearse::RehearseForm;
 use sparkline::Spark;
-use warnings::Dismissed;
 
 /// The screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,34 +84,6 @@ pub struct Status {
     pub depth: usize,
 }
 
-/// Requests that were submitted together.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// What was asked for, escaped.
-    pub title: String,
-    /// How many.
-    pub asked: u32,
-    /// How many were answered.
-    pub answered: u32,
-    /// How often each ending came.
-    pub tally: BTreeMap<String, u32>,
-    /// The worst of them.
-    pub worst: Option<Severity>,
-}
-
-impl Batch {
-    /// What to make of all of them, that one included.
-    pub fn take(&mut self, mood: Severity) -> Severity {
-        let rank = |mood: &Severity| match mood {
-            Severity::Good => 0,
-            Severity::Quiet => 1,
-            Severity::Warned => 2,
-            Severity::Bad => 3,
-        };
-        *self.worst.insert(self.worst.map_or(mood, |worst| std::cmp::max_by_key(worst, mood, rank)))
-    }
-}
-
 /// What a reply will be an answer to.
 #[derive(Clone, Debug)]
 pub enum Pending {
@@ -144,7 +119,9 @@ pub enum Pending {
 pub struct Model {
     /// How it was started.
     pub options: Options,
-    /// The engine as it was last seen.
+    /// The target, and whether it can be reached.
+    pub link: Link,
+    /// The target's state as it was last read.
     pub snapshot: Snapshot,
     /// Cells from left to right.
     pub columns: u16,
@@ -197,15 +174,16 @@ pub struct Model {
     /// What replies are waited for.
     pub pending: BTreeMap<Ticket, Pending>,
     /// Batches that are not wholly answered.
-    pub batches: BTreeMap<u64, Batch>,
+    pub batches: BTreeMap<u64, Tally>,
     tickets: Ticket,
 }
 
 impl Model {
-    /// At the start, in a terminal of that size.
-    pub fn new(options: Options, snapshot: Snapshot, columns: u16, rows: u16) -> Self {
+    /// At the start, in a terminal of that size. A `snapshot` that is not the target's own is marked in `link`.
+    pub fn new(options: Options, target: TargetInfo, snapshot: Snapshot, columns: u16, rows: u16) -> Self {
         Self {
             options,
+            link: Link { info: target, seen: true },
             columns,
             rows,
             theme: Theme::ansi(),
@@ -248,11 +226,6 @@ impl Model {
         self.snapshot.wall.checked_sub(ago).map_or_else(String::new, self.local)
     }
 
-    /// The whole sentence that says whose knobs these are.
-    pub fn target(&self) -> String {
-        format!("embedded engine (pid {}): this machine's kernel is untouched", self.snapshot.pid)
-    }
-
     /// Submits a command and remembers what its reply will be an answer to.
     pub fn submit(&mut self, pending: Pending, command: Command) -> Effect {
         self.tickets += 1;
@@ -274,7 +247,7 @@ impl Model {
     /// Says something.
     pub fn say(&mut self, mood: Severity, text: impl Into<String>) {
         let depth = self.dialogs.len();
-        self.status = Some(Status { mood, text: warnings::screen_again(&text.into()), depth });
+        self.status = Some(Status { mood, text: screen_again(&text.into()), depth });
     }
 
     /// Whether what was said last was said on the page of a record, as the answer to a key: it stands below it.

@@ -1,21 +1,17 @@
 //! The dialogs of the screen Activity: kill, ask again, copy, save. What cannot be taken back is a type that only its
 //! confirmation makes.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use nix::sys::signal::Signal;
 
-use crate::abi::mask::MaskExpr;
-use crate::abi::record::{Args, Kind, Record};
-use crate::abi::subprocess::HELPER_ENV;
-use crate::abi::wait::WaitMode;
-use crate::control::{Call, Command};
+use crate::abi::record::Record;
+use crate::control::Command;
+use crate::control::activity::export::{Existing, Overwrite};
+use crate::control::repeat::repeat;
 use crate::tui::msg::Ticket;
 
 use super::field::Field;
-use super::query::Query;
 
 /// A helper is to be killed: by TERM or by KILL.
 #[derive(Clone, Debug)]
@@ -72,42 +68,10 @@ pub struct Repeat {
 }
 
 impl Repeat {
-    /// The command that asks for the same again; the error says why there is none.
+    /// Of the request of this record; the error says why it cannot be submitted again.
     pub fn of(record: Arc<Record>) -> Result<Self, String> {
-        let command = match record.kind {
-            Kind::Module => {
-                let name = record.module.as_deref().unwrap_or_default().to_vec();
-                Command::RequestModule { name, wait: matches!(record.wait, WaitMode::Proc { .. }) }
-            }
-            Kind::Helper => Command::Call(call(&record)?),
-        };
-        Ok(Self { record, command, scroll: 0 })
+        Ok(Self { command: repeat(&record)?, record, scroll: 0 })
     }
-}
-
-fn call(record: &Record) -> Result<Call, String> {
-    let Args::List(list) = &record.args else { return Err("its arguments are not known".into()) };
-    if list.first().map(|first| &**first) != Some(&*record.path) {
-        return Err("its argv[0] is not its path: only a program that uses the library can ask so".into());
-    }
-    let has = |entry: &&&str| {
-        let key = entry.split('=').next().unwrap_or_default();
-        !record.env.iter().any(|e| e.strip_prefix(key.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
-    };
-    if let Some(missing) = HELPER_ENV.iter().find(has) {
-        let why = format!("its environment has no {missing}: only a program that uses the library can ask so");
-        return Err(why);
-    }
-    let own = record.own.as_deref().copied();
-    Ok(Call {
-        path: record.path.to_vec(),
-        args: list.iter().skip(1).map(|arg| arg.to_vec()).collect(),
-        env: record.env.iter().map(|entry| entry.to_vec()).collect(),
-        wait: record.wait,
-        bset: own.map(|own| MaskExpr::Exactly(own.bset)),
-        inheritable: own.map(|own| MaskExpr::Exactly(own.inheritable)),
-        timeout: None,
-    })
 }
 
 /// A record is to be copied.
@@ -122,75 +86,6 @@ pub struct CopyRecord {
 impl CopyRecord {
     /// What can be copied of it.
     pub const FORMS: [&str; 2] = ["the record, as JSON", "its command line, quoted for a shell"];
-}
-
-/// What is to be saved.
-#[derive(Clone, Debug)]
-pub enum What {
-    /// One record.
-    One(Arc<Record>),
-    /// Every record that matches; none newer than that request.
-    All(Query, Option<u64>),
-}
-
-/// A file that is there already: what it was when the operator was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Existing {
-    /// How long it is.
-    pub bytes: u64,
-    file: (u64, u64),
-    changed: (i64, i64),
-}
-
-impl Existing {
-    /// From the file system.
-    pub fn new(meta: &Metadata) -> Self {
-        Self { bytes: meta.len(), file: (meta.dev(), meta.ino()), changed: (meta.ctime(), meta.ctime_nsec()) }
-    }
-}
-
-/// The operator's yes to the loss of one file, as it was when they were asked.
-#[derive(Clone, Debug)]
-pub struct Overwrite(Existing);
-
-impl Overwrite {
-    /// Whether it was this file that the yes was to.
-    pub fn allows(&self, file: &Existing) -> bool {
-        self.0 == *file
-    }
-}
-
-/// Records on their way to a file.
-#[derive(Clone, Debug)]
-pub struct Save {
-    /// Comes back with the answer.
-    pub ticket: Ticket,
-    /// The file.
-    pub path: Vec<u8>,
-    /// What.
-    pub what: What,
-    /// The file may be replaced.
-    pub over: Option<Overwrite>,
-}
-
-/// What was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Saved {
-    /// Where, escaped.
-    pub path: String,
-    /// How many records.
-    pub records: u64,
-    /// How many bytes.
-    pub bytes: u64,
-}
-
-/// Why nothing was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unsaved {
-    /// The file is there.
-    Exists(Existing),
-    /// What went wrong and what to do, escaped.
-    Failed(String),
 }
 
 /// How far saving has come.
@@ -228,7 +123,7 @@ impl SaveForm {
     /// The operator said yes to what the dialog shows.
     pub fn confirm(&self) -> Option<Overwrite> {
         match &self.stage {
-            Saving::Asking(existing) => Some(Overwrite(existing.clone())),
+            Saving::Asking(existing) => Some(existing.clone().confirmed()),
             _ => None,
         }
     }
@@ -237,41 +132,6 @@ impl SaveForm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::cap::CapMask;
-    use crate::abi::mask::Masks;
-    use crate::tui::testing::fixtures;
-
-    #[test]
-    fn the_same_is_asked_again() {
-        let module = Repeat::of(Arc::new(fixtures::record(1, b"x\xff", 0))).unwrap();
-        assert!(matches!(module.command, Command::RequestModule { name, wait: true } if name == b"x\xff"));
-        let list = |args: &[&[u8]]| Args::List(args.iter().map(|a| Box::from(*a)).collect());
-        let env = |more: &[&[u8]]| -> Arc<[Box<[u8]>]> {
-            HELPER_ENV.iter().map(|e| e.as_bytes()).chain(more.iter().copied()).map(Box::from).collect()
-        };
-        let one = CapMask::from_bits(1);
-        let helper = Record {
-            kind: Kind::Helper,
-            module: None,
-            path: b"/bin/sh"[..].into(),
-            args: list(&[b"/bin/sh", b"-c", b"exit 3"]),
-            env: env(&[b"A=1"]),
-            wait: WaitMode::EXEC,
-            own: Some(Box::new(Masks::new(one, CapMask::EMPTY))),
-            ..fixtures::record(2, b"", 0)
-        };
-        let Command::Call(call) = Repeat::of(Arc::new(helper.clone())).unwrap().command else { panic!() };
-        assert_eq!(
-            (call.path.as_slice(), call.args.len(), call.env.len(), call.wait),
-            (&b"/bin/sh"[..], 2, 4, WaitMode::EXEC)
-        );
-        assert_eq!(call.bset, Some(MaskExpr::Exactly(one)));
-        let other = Record { args: list(&[b"sh"]), ..helper.clone() };
-        assert!(Repeat::of(Arc::new(other)).unwrap_err().contains("argv[0]"));
-        let bare = Record { env: Arc::from(Vec::new()), ..helper };
-        assert!(Repeat::of(Arc::new(bare)).unwrap_err().contains("HOME"));
-    }
-
     #[test]
     fn a_yes_is_to_one_file_as_it_was() {
         let dir = tempfile::tempdir().unwrap();

@@ -17,10 +17,10 @@ use crate::abi::record::{Args, Kind, Output, Record, State};
 use crate::control::{Key, Reply};
 
 use super::fixtures;
+use crate::abi::escape::screen_again;
+use crate::control::activity::export::{Existing, Saved, Unsaved};
 use crate::tui::model::log::Line;
-use crate::tui::model::record_page::RecordPage;
-use crate::tui::model::records::{Existing, Saved, Unsaved};
-use crate::tui::model::warnings::screen_again;
+use crate::tui::model::record_row::RowPage;
 use crate::tui::msg::{Click, Mouse, Msg};
 
 /// Each could do something to a terminal, or to the columns of a screen.
@@ -181,7 +181,7 @@ fn looked(name: &[u8], n: usize, at: usize, kind: u8) -> Msg {
     let records: Vec<Record> = (0..n).rev().map(one).collect();
     let mut answer = fixtures::answer(&records, if n == 0 { 0 } else { at % n });
     if kind > 250 {
-        answer = RecordPage { trouble: Some("why".into()), ..RecordPage::default() };
+        answer = RowPage { trouble: Some("why".into()), ..RowPage::default() };
     }
     Msg::Looked(Box::new(answer))
 }

@@ -4,25 +4,26 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::error::ErrorKind;
 
+use crate::abi::argv_text;
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain, ParseError};
 use crate::abi::escape::screen;
+use crate::abi::escape::screen_again;
 use crate::abi::mask::{MaskExpr, every_form};
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::SubprocessInfo;
+use crate::control::text::error::{explain, not_changed};
 use crate::control::text::outcome::{self, Severity};
 use crate::control::{Command, Key, KnobValue, MaskKnob, read};
 use crate::tui::line_history;
 use crate::tui::model::dialog::{Dialog, Page};
 use crate::tui::model::masks::{KNOBS, live};
-use crate::tui::model::warnings::screen_again;
-use crate::tui::model::{Model, Pending, argv_text, masks};
+use crate::tui::model::{Model, Pending, masks};
 use crate::tui::msg::{Effect, Ticket};
 use crate::verbs::options::{Get, Mask, Request, Run, assignment, key};
 use crate::verbs::verb::{Line, Resettable, Verb, Work};
 
 use super::module::open_series;
-use super::replies::{explain, not_changed};
 use super::{confirm, gate, read_only};
 
 /// The most requests of one line.

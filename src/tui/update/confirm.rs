@@ -1,10 +1,11 @@
 //! The confirmations of the screen Masks: apply the draft, reset a mask.
 
+use crate::control::text::mask::list;
 use crate::control::text::outcome::Severity;
 use crate::control::{Command, MaskKnob};
 use crate::tui::keymap::Action;
 use crate::tui::model::dialog::{Apply, Dialog, Reset};
-use crate::tui::model::masks::{key, list, live};
+use crate::tui::model::masks::{key, live};
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::Effect;
 use crate::tui::view;

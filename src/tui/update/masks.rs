@@ -2,11 +2,12 @@
 
 use crate::abi::cap::CapMask;
 use crate::control::MaskKnob;
+use crate::control::text::mask::brief;
 use crate::control::text::outcome::Severity;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::dialog::Dialog;
-use crate::tui::model::masks::{KNOBS, brief, live, short};
+use crate::tui::model::masks::{KNOBS, live, short};
 use crate::tui::model::{mask_forms, presets};
 use crate::tui::msg::Effect;
 

@@ -1,13 +1,13 @@
 //! `(model, message) -> effects`. No I/O, no clock.
 
 mod activity;
-mod batch;
 mod call;
 mod command_line;
 mod confirm;
 mod copy;
 mod gate;
 mod keys;
+mod link;
 mod log;
 mod masks;
 mod module;
@@ -28,8 +28,8 @@ pub(in crate::tui) use masks::changes;
 
 use super::ascii;
 use super::model::Model;
-use super::model::warnings::screen_again;
 use super::msg::{Effect, Msg};
+use crate::abi::escape::screen_again;
 use crate::control::text::outcome::Severity;
 
 /// Takes one message in.
@@ -67,6 +67,10 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Snapshot(snapshot) => snapshots::take(model, *snapshot),
+        Msg::Target(info) => {
+            link::changed(model, *info);
+            Vec::new()
+        }
         Msg::PathWarnings(warnings) => {
             (model.path_warnings, model.path_looked) = (warnings, model.now);
             Vec::new()

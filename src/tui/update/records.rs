@@ -1,14 +1,16 @@
 //! What is done with a record: abandon, kill, ask again, copy, save.
 
+use crate::abi::argv_text;
 use crate::abi::record::State;
 use crate::control::Command;
+use crate::control::activity::export::{Save, Saved, Unsaved, What};
 use crate::control::record_json::Entry;
 use crate::control::text::outcome::{self, Severity};
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Field;
-use crate::tui::model::record_page::Row;
-use crate::tui::model::records::{CopyRecord, Kill, Repeat, Save, SaveForm, Saved, Saving, Unsaved, What};
-use crate::tui::model::{Model, Pending, argv_text};
+use crate::tui::model::record_row::Row;
+use crate::tui::model::records::{CopyRecord, Kill, Repeat, SaveForm, Saving};
+use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::copy;
@@ -195,7 +197,7 @@ pub(super) fn submit_save(model: &mut Model) -> Vec<Effect> {
     };
     let path = form.path.bytes().to_vec();
     (form.stage, form.error) = (Saving::Writing(ticket), None);
-    vec![Effect::Save(Box::new(Save { ticket, path, what, over }))]
+    vec![Effect::Save { ticket, save: Box::new(Save { path, what, over }) }]
 }
 
 /// From the question to the path, from the path to the screen.

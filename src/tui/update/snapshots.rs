@@ -3,11 +3,13 @@
 use crate::abi::escape::screen;
 use crate::abi::mask::kernel_words;
 use crate::abi::snapshot::{Knobs, Snapshot};
+use crate::control::text::mask::list;
 use crate::control::text::outcome::value;
 use crate::control::{Key, MaskKnob};
 use crate::tui::model::Model;
 use crate::tui::model::dialog::{Apply, Dialog};
-use crate::tui::model::masks::{KNOBS, key, list, live};
+use crate::tui::model::masks::{KNOBS, key, live};
+use crate::tui::model::sparkline::Spark;
 use crate::tui::msg::Effect;
 
 use super::quit;
@@ -17,6 +19,9 @@ const NOTICES: usize = 4;
 
 /// Takes a snapshot in.
 pub(super) fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
+    if !std::mem::replace(&mut model.link.seen, true) {
+        return begin(model, snapshot);
+    }
     model.now = model.now.max(snapshot.now);
     model.spark.take(&snapshot);
     let before = std::mem::replace(&mut model.snapshot, snapshot);
@@ -27,6 +32,17 @@ pub(super) fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
         if !model.is_writing(key) {
             notice(model, format!("{} was changed by someone else: {} -> {}", key.name(), value(&was), value(&is)));
         }
+    }
+    quit::go_on(model)
+}
+
+/// The first state of a run: nothing has changed, since nothing was known. A draft is kept.
+fn begin(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
+    let before = std::mem::replace(&mut model.snapshot, snapshot);
+    (model.now, model.spark) = (model.snapshot.now, Spark::new(&model.snapshot));
+    for knob in KNOBS {
+        let now = live(&model.snapshot, knob);
+        model.masks.rebase(knob, live(&before, knob), now);
     }
     quit::go_on(model)
 }

@@ -11,12 +11,12 @@ use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::mask::MaskExpr;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::wait::WaitMode;
+use crate::control::activity::export::{Existing, Unsaved};
+use crate::control::rehearsal::Rehearsed;
 use crate::control::text::outcome::Severity;
 use crate::control::{Change, Command, Key, KnobValue, MaskKnob, Reply};
 use crate::tui::keymap::{self, Keymap, Rebind};
 use crate::tui::model::dialog::{Dialog, Quitting};
-use crate::tui::model::records::{Existing, Unsaved};
-use crate::tui::model::rehearse::Rehearsed;
 use crate::tui::model::{Pending, Tab};
 use crate::tui::testing::fixtures::{self, KNOWN};
 use crate::tui::testing::render::keys as press;
@@ -433,18 +433,18 @@ fn the_next_request_is_for_one_module_whatever_the_last_was_for() {
 fn a_file_is_never_saved_under_two_names_in_one() {
     let mut m = model();
     press(&mut m, "3w");
-    let [Effect::Save(save)] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
+    let [Effect::Save { ticket, save }] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
     assert_eq!(save.path, b"khelper-records.jsonl");
     let file = tempfile::NamedTempFile::new().unwrap();
     let there = Existing::new(&file.as_file().metadata().unwrap());
-    update(&mut m, Msg::Saved { ticket: save.ticket, result: Err(Unsaved::Exists(there)) });
+    update(&mut m, Msg::Saved { ticket: *ticket, result: Err(Unsaved::Exists(there)) });
     press(&mut m, "⎋other.jsonl");
-    let [Effect::Save(save)] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
+    let [Effect::Save { ticket, save }] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
     assert_eq!(save.path, b"other.jsonl");
     // What was typed by hand is gone on with when it was wrong.
-    update(&mut m, Msg::Saved { ticket: save.ticket, result: Err(Unsaved::Failed("a full disk".into())) });
+    update(&mut m, Msg::Saved { ticket: *ticket, result: Err(Unsaved::Failed("a full disk".into())) });
     press(&mut m, "2");
-    let [Effect::Save(save)] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
+    let [Effect::Save { save, .. }] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
     assert_eq!(save.path, b"other.jsonl2");
 }
 
@@ -694,8 +694,8 @@ fn the_rehearsal_runs_under_the_draft_and_under_live() {
     let [(live, Command::Probe { bset: None, inheritable: None })] = &second[..] else { panic!("{second:?}") };
     reply(&mut m, *live, Ok(Reply::Answered(Arc::new(fixtures::record(2, b"probe", 0)))));
     let Some(Dialog::Rehearsal(r)) = m.dialogs.last() else { panic!() };
-    assert!(matches!(&r.runs[1], Rehearsed::Ended(record) if record.id == 2));
-    assert!(matches!(&r.runs[0], Rehearsed::Failed(why) if why == "no probe (ENOENT): give one"));
+    assert!(matches!(&r.rehearsal.runs[1], Rehearsed::Ended(record) if record.id == 2));
+    assert!(matches!(&r.rehearsal.runs[0], Rehearsed::Failed(why) if why == "no probe (ENOENT): give one"));
 }
 
 #[test]
@@ -962,7 +962,7 @@ fn umh_14_quitting_kills_by_term_then_kill() {
     assert_eq!(signals(update(&mut m, Msg::Tick(92_000_000))), [(1, 9), (2, 9), (3, 9)]);
     assert!(signals(update(&mut m, Msg::Tick(93_000_000))).is_empty());
     let Some(Dialog::Quit(quit)) = m.dialogs.last() else { panic!() };
-    assert!(matches!(&quit.stage, Quitting::Killing { term, kill, .. } if term.len() == 3 && kill.len() == 3));
+    assert!(matches!(&quit.stage, Quitting::Killing { termination, .. } if termination.signalled() == (3, 3)));
     assert!(matches!(take(&mut m, fixtures::snapshot())[..], [Effect::Quit { code: 0 }]));
 }
 

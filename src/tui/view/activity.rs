@@ -5,9 +5,9 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
 use crate::abi::snapshot::Totals;
+use crate::control::activity::query::Which;
 use crate::tui::model::Model;
 use crate::tui::model::activity::{Activity, Typing};
-use crate::tui::model::query::Which;
 use crate::tui::text;
 
 use super::{Areas, activity_rows, cut, detail, field, heading, line, put};

@@ -3,15 +3,16 @@
 use ratatui::style::Style;
 use ratatui::text::Line;
 
+use crate::abi::argv_text;
 use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::escape::screen_again;
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::mask::hex;
 use crate::abi::record::{Kind, Record, State};
+use crate::control::text::mask::list;
 use crate::control::text::outcome::{self, chain, took};
-use crate::tui::model::masks::list;
-use crate::tui::model::record_page::{Detail, Tail};
-use crate::tui::model::warnings::screen_again;
-use crate::tui::model::{Model, argv_text};
+use crate::tui::model::Model;
+use crate::tui::model::record_row::{Detail, Tail};
 use crate::tui::text;
 
 use super::line;

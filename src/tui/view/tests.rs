@@ -12,13 +12,13 @@ use proptest::prelude::*;
 use ratatui::style::Color;
 
 use super::*;
+use crate::abi::argv_text;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::snapshot::Snapshot;
 use crate::control::{MaskKnob, Reply};
-use crate::tui::model::argv_text;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::msg::{Click, Mouse, Msg};
 use crate::tui::testing::fixtures::{self, KNOWN};

@@ -71,14 +71,14 @@ pub fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-#[cfg(feature = "mutations")]
+#[cfg(khelper_mutations)]
 fn choose(mutation: Option<&str>) {
     if let Some(name) = mutation {
         khelper::abi::mutation::choose(Mutation::parse(name).unwrap());
     }
 }
 
-#[cfg(not(feature = "mutations"))]
+#[cfg(not(khelper_mutations))]
 fn choose(mutation: Option<&str>) {
     assert_eq!(mutation.and_then(Mutation::parse), None, "this build cannot make mistakes");
 }

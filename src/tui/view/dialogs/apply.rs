@@ -1,9 +1,11 @@
 //! The confirmations: what is dropped, by name, and that it cannot be regained.
 
+use crate::control::text::mask::{list, size};
 use crate::control::text::outcome::{clauses, masks_and_uid};
+use crate::control::text::target::object;
 use crate::tui::model::Model;
 use crate::tui::model::dialog::{Apply, Reset};
-use crate::tui::model::masks::{key, list, live, short, size};
+use crate::tui::model::masks::{key, live, short};
 use crate::tui::text;
 
 use super::Sheet;
@@ -13,7 +15,7 @@ pub(super) fn apply(model: &Model, apply: &Apply, columns: usize) -> Sheet {
     sheet.scroll = apply.scroll;
     let narrow = columns < 60;
     if !narrow {
-        let target = format!("to the embedded engine (pid {}), in one write:", model.snapshot.pid);
+        let target = format!("to {}, in one write:", object(&model.link.info));
         sheet.say(&target, model.theme.text);
     }
     for (knob, dropped, raised) in &apply.changes {

@@ -1,8 +1,9 @@
 //! The dialogs that take text: module, call, path.
 
+use crate::abi::argv_text;
 use crate::abi::module::modprobe_argv;
+use crate::tui::model::Model;
 use crate::tui::model::forms::{AT_ONCE_MAX, PathForm, WAITS};
-use crate::tui::model::{Model, argv_text};
 use crate::tui::text;
 
 use super::Sheet;

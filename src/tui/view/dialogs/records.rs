@@ -1,11 +1,12 @@
 //! The dialogs of the screen Activity.
 
+use crate::abi::argv_text;
 use crate::abi::module::modprobe_argv;
 use crate::abi::record::Kind;
 use crate::control::Command;
-use crate::tui::model::masks::size;
+use crate::control::text::mask::size;
+use crate::tui::model::Model;
 use crate::tui::model::records::{CopyRecord, Kill, Repeat, SaveForm, Saving};
-use crate::tui::model::{Model, argv_text};
 use crate::tui::text;
 use crate::tui::view::detail;
 

@@ -5,8 +5,8 @@ use crate::abi::cap::ReadSet;
 use crate::abi::error::{ControlError, EngineError};
 use crate::abi::event::Level;
 use crate::abi::record::{Output, Record, State};
-use crate::tui::model::record_page::RecordPage;
-use crate::tui::model::records::Unsaved;
+use crate::control::activity::export::Unsaved;
+use crate::tui::model::record_row::RowPage;
 
 /// A snapshot of the screen at each size, after what was done.
 fn state(name: &str, snapshot: &Snapshot, act: impl Fn(&mut Model)) {
@@ -107,8 +107,8 @@ fn umh_10_sets_that_could_not_be_read_are_unknown_on_every_page() {
     let text = page(&s);
     assert!(text.contains("bounding+?") && !text.contains("inheritable set is empty"), "{text}");
     let record = Record { caps: None, ..fixtures::record(1, b"x", 0) };
-    let facts = crate::tui::model::rehearse::facts(&record, KNOWN);
-    assert_eq!(facts.iter().filter(|(_, value)| value == "unknown").count(), 5, "{facts:?}");
+    let facts = crate::control::text::rehearsal::compare(&record, &record, KNOWN);
+    assert_eq!(facts.iter().filter(|fact| fact.draft == "unknown").count(), 5, "{facts:?}");
 }
 
 #[test]
@@ -116,14 +116,14 @@ fn activity() {
     state("activity_none_match", &fixtures::busy(2), |m| {
         keys(m, "3/zzz");
         for _ in 0..2 {
-            update(m, Msg::Looked(Box::new(RecordPage { looked: 7, ..RecordPage::default() })));
+            update(m, Msg::Looked(Box::new(RowPage { looked: 7, ..RowPage::default() })));
         }
         keys(m, "\n");
     });
     state("activity_trouble", &fixtures::busy(2), |m| {
         keys(m, "3");
         let why = Some("the records cannot be read: no thread could be started (EAGAIN)".to_owned());
-        update(m, Msg::Looked(Box::new(RecordPage { trouble: why, ..RecordPage::default() })));
+        update(m, Msg::Looked(Box::new(RowPage { trouble: why, ..RowPage::default() })));
     });
     state("activity_reading", &fixtures::busy(2), |m| keys(m, "3"));
     state("activity_read_only", &fixtures::snapshot(), |m| read_only(m, "3k"));

@@ -1,4 +1,4 @@
-//! Snapshots and records made by hand, for the tests of the console.
+//! Snapshots and records made by hand, for the tests of this floor and those above.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -17,11 +17,6 @@ use crate::abi::mask::Masks;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
 use crate::abi::snapshot::{Knobs, Live, Slots, Snapshot, Totals};
 use crate::abi::wait::{WaitMode, WaitStatus};
-
-use crate::tui::Options;
-use crate::tui::model::Model;
-use crate::tui::model::record_page::RecordPage;
-use crate::tui::records::row;
 
 /// Every capability of this fixture's kernel.
 pub const KNOWN: CapMask = CapMask::up_to(40);
@@ -204,39 +199,6 @@ pub fn logged(at: u64, level: Level, text: &str) -> LogLine {
 pub fn drain_failed(at: u64) -> LogLine {
     let holdout = Holdout { id: 3, title: Some(b"foo"[..].into()), pid: None };
     LogLine { at, kind: LogKind::DrainFailed { holdouts: vec![holdout] } }
-}
-
-/// A console over that engine.
-pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
-    let options = Options { read_only: false, mouse: false, ascii: false };
-    // No zone of the machine's, and the clock stands still.
-    let mut model = Model::new(options, snapshot, columns, rows);
-    model.local = |_| "12:03:44".to_owned();
-    model
-}
-
-/// What the reader would answer: these records, the newest first, the cursor on the one at `at`. The clock stands still.
-pub fn answer(records: &[Record], at: usize) -> RecordPage {
-    let rows = records.iter().map(|record| {
-        let mut row = row::of(record);
-        row.time = "12:03:44.017".to_owned();
-        row
-    });
-    let detail = records.get(at).map(|record| {
-        let (chain, now) = (record.chain.to_vec(), record.chain.is_empty());
-        let mut detail = row::detail(Arc::new(record.clone()), chain, now);
-        detail.asked = "2026-11-24 12:03:44.017".to_owned();
-        Box::new(detail)
-    });
-    RecordPage {
-        matched: records.len(),
-        looked: records.len(),
-        newest: records.first().map_or(0, |record| record.id),
-        rows: rows.collect(),
-        at: (at < records.len()).then_some(at),
-        detail,
-        ..RecordPage::default()
-    }
 }
 
 /// A record with everything in it.

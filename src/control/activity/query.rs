@@ -177,7 +177,7 @@ fn searched(r: &Record) -> String {
 mod tests {
     use super::*;
     use crate::abi::error::Stage;
-    use crate::tui::testing::fixtures;
+    use crate::control::testing as fixtures;
     use nix::errno::Errno;
 
     #[test]

@@ -27,6 +27,8 @@ mod pools;
 mod records;
 mod registry;
 mod signal;
+mod sink;
+mod sink_queue;
 mod slots;
 mod snapshot;
 mod sync;

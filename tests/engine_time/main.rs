@@ -19,6 +19,7 @@ mod read_side;
 mod reaped;
 mod request;
 mod requester;
+mod sink;
 mod support;
 mod wait;
 mod workers;

@@ -1,5 +1,5 @@
 //! A record sink on the real machine: what it gets and in which order, also beside forked children. `engine_time` has what
-//! takes time: a sink that is slow or stuck.
+//! takes time: a sink that is stuck.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 mod common;
@@ -169,6 +169,27 @@ fn a_helper_that_outlives_the_last_handle_still_reaches_the_sink() {
     let Ok(Got::Finished(record)) = got.recv() else { panic!("its end was expected") };
     assert_eq!(record.status.and_then(|s| s.exit_code()), Some(3));
     assert!(got.recv().is_err(), "then the sink is dropped, and its thread has ended");
+}
+
+#[test]
+fn a_panic_in_a_sink_costs_one_item_and_nothing_else() {
+    struct Panics(Mutex<Sender<u64>>);
+    impl RecordSink for Panics {
+        fn started(&self, _: &Arc<Record>) {
+            panic!("a sink that panics, as this test wants");
+        }
+        fn finished(&self, record: &Arc<Record>) {
+            self.0.lock().unwrap().send(record.id).unwrap();
+        }
+        fn changed(&self, _: &Changed) {}
+    }
+    let (finished, ends) = channel();
+    let engine = start(Engine::builder().record_sink(Arc::new(Panics(Mutex::new(finished)))));
+    for id in 1..=3 {
+        assert_eq!(engine.request_module("dummy", true).result, Some(0));
+        assert_eq!(ends.recv(), Ok(id), "the sink's thread goes on");
+        assert_eq!(engine.snapshot().totals.records_lost, id, "each start");
+    }
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Registry {
         self.processes += 1;
         self.totals.launched += 1;
         self.bus.emit(at, EventKind::Started { id, pid });
-        self.to_sink(at, |sink| sink.started(record));
+        self.give_sink(at, |sink| sink.started(record));
     }
 
     /// Its caller has gone.
@@ -136,7 +136,7 @@ impl Registry {
         self.count(at, &record);
         self.keep(record.clone());
         self.bus.emit(at, EventKind::Finished(record.clone()));
-        self.to_sink(at, |sink| sink.finished(&record));
+        self.give_sink(at, |sink| sink.finished(&record));
     }
 
     /// An event that has no entry of its own here. The sink gets it too if it is a change.
@@ -145,13 +145,13 @@ impl Registry {
         self.bus.emit(at, kind);
         if let Some(kind) = change {
             let seq = self.bus.seq();
-            self.to_sink(at, |sink| sink.changed(seq, at, kind));
+            self.give_sink(at, |sink| sink.changed(seq, at, kind));
         }
     }
 
     /// Puts something into the sink's queue, if there is a sink. `put` returns how many items it has lost so far; the log
     /// has a line for the first, the tenth, the hundredth and so on.
-    fn to_sink(&mut self, at: Micros, put: impl FnOnce(&Sink) -> u64) {
+    fn give_sink(&mut self, at: Micros, put: impl FnOnce(&Sink) -> u64) {
         let Some(lost) = self.sink.as_deref().map(put) else { return };
         if lost >= self.lost_to_log {
             while lost >= self.lost_to_log {

@@ -25,9 +25,10 @@ use super::authorize::authorize;
 use super::command::{Command, Reply};
 use super::completion::{CallId, Completion};
 use super::dispatch::dispatch_as;
-use super::knob::Key;
 use super::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use super::watch::{EventSource, Wake, Watch, Watched};
+use crate::abi::knob::Key;
+use crate::abi::knob_value::KnobValue;
 
 /// A request waits on its caller's stack; hooks may run on it. As large as an engine worker's, for the same reason: few of
 /// them are kept after a burst.
@@ -79,7 +80,7 @@ enum Lane {
     Own,
 }
 
-const fn lane_of_write(writes: &[(Key, Vec<u8>)]) -> Lane {
+const fn lane_of_write(writes: &[(Key, KnobValue)]) -> Lane {
     match writes {
         [(Key::Gate, _)] => Lane::Own,
         _ => Lane::Worker,

@@ -1,5 +1,7 @@
 //! The dialogs that take text: module, call, path. What was typed outlives the dialog.
 
+use std::sync::Arc;
+
 use crate::abi::argv_text;
 use crate::abi::cap::CapMask;
 use crate::abi::error::{Explain, ParseError};
@@ -151,7 +153,7 @@ impl PathForm {
     }
 
     /// The path, if it is one (SYS-6).
-    pub fn check(&self) -> Result<Vec<u8>, String> {
-        parse_modprobe(self.path.bytes()).map(|path| path.to_vec()).map_err(|e| say(&e))
+    pub fn check(&self) -> Result<Arc<[u8]>, String> {
+        parse_modprobe(self.path.bytes()).map_err(|e| say(&e))
     }
 }

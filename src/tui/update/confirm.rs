@@ -1,6 +1,5 @@
 //! The confirmations of the screen Masks: apply the draft, reset a mask.
 
-use crate::abi::mask::hex;
 use crate::control::text::mask::list;
 use crate::control::text::outcome::Severity;
 use crate::control::{Command, MaskKnob};
@@ -87,7 +86,7 @@ pub(super) fn submit_apply(model: &mut Model) -> Vec<Effect> {
     }
     let knobs: Vec<MaskKnob> = apply.changes.iter().map(|(knob, ..)| *knob).collect();
     let asked: Vec<_> = knobs.into_iter().map(|knob| (knob, model.masks.draft(knob))).collect();
-    let writes = asked.iter().map(|(knob, mask)| (key(*knob), hex(*mask).into_bytes())).collect();
+    let writes = asked.iter().map(|(knob, mask)| (key(*knob), (*mask).into())).collect();
     let effect = model.submit(Pending::Masks(asked), Command::Write(writes));
     let ticket = model.last_ticket();
     if let Some(Dialog::Apply(apply)) = model.dialogs.last_mut() {

@@ -20,7 +20,7 @@ pub(super) fn submit(model: &mut Model, choice: usize) -> Vec<Effect> {
 
 /// The same, whatever stands in front.
 pub(super) fn act(model: &mut Model, choice: usize) -> Vec<Effect> {
-    let drain = |depth: Depth| Command::Write(vec![(Key::Gate, depth.name().into())]);
+    let drain = |depth: Depth| Command::Write(vec![(Key::Gate, depth.into())]);
     let (words, command) = match choice {
         0 => ("freeze and drain", drain(Depth::Freezing)),
         1 => ("disable and drain", drain(Depth::Disabled)),

@@ -1,6 +1,6 @@
 //! The path editor.
 
-use crate::control::{Command, Key};
+use crate::control::{Command, Key, KnobValue};
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::forms::PathForm;
 use crate::tui::model::{Model, Pending};
@@ -24,7 +24,7 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
             return Vec::new();
         }
     };
-    let effect = model.submit(Pending::Path, Command::Write(vec![(Key::Modprobe, path)]));
+    let effect = model.submit(Pending::Path, Command::Write(vec![(Key::Modprobe, KnobValue::Path(path))]));
     let ticket = model.last_ticket();
     if let Some(Dialog::Path(form)) = model.dialogs.last_mut() {
         form.error = None;

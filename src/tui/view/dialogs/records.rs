@@ -61,8 +61,10 @@ pub(super) fn repeat(model: &Model, repeat: &Repeat, columns: usize) -> Sheet {
             sheet.say(&format!("env {}", env.join(", ")), style);
             if let Some(own) = r.own.as_deref() {
                 let known = model.snapshot.known;
-                sheet
-                    .say(&format!("own masks: bset {}, inheritable {}", size(own.0, known), size(own.1, known)), style);
+                sheet.say(
+                    &format!("own masks: bset {}, inheritable {}", size(own.bset, known), size(own.inheritable, known)),
+                    style,
+                );
             }
             if r.timed_out {
                 sheet.say("without the time-out that it had", model.theme.warn);

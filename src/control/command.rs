@@ -24,6 +24,16 @@ pub enum MaskKnob {
     Inheritable,
 }
 
+impl MaskKnob {
+    /// The knob.
+    pub const fn key(self) -> Key {
+        match self {
+            Self::Bset => Key::Bset,
+            Self::Inheritable => Key::Inheritable,
+        }
+    }
+}
+
 /// A call of any helper.
 #[derive(Clone, Debug)]
 pub struct Call {

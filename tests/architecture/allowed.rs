@@ -3,9 +3,6 @@
 /// Imports (from, to) that close a circle of files.
 pub const CIRCLES: &[(&str, &str)] = &[
     ("src/control/completion.rs", "src/control/target.rs"),
-    ("src/tui/update/batch.rs", "src/tui/update/replies.rs"),
-    ("src/tui/update/command_line.rs", "src/tui/update/replies.rs"),
-    ("src/tui/update/rehearse.rs", "src/tui/update/replies.rs"),
     ("src/tui/view/header.rs", "src/tui/view/dialogs/mod.rs"),
     ("src/tui/view/slots.rs", "src/tui/view/overview.rs"),
 ];
@@ -19,11 +16,4 @@ pub const ROOMS: &[(&str, &str)] = &[
 ];
 
 /// Files of `tui`, `cli` and `verbs` that use what `engine` defines.
-pub const ENGINE: &[&str] = &[
-    "src/tui/executor.rs",
-    "src/tui/exit_report.rs",
-    "src/tui/log_feed.rs",
-    "src/tui/mailbox.rs",
-    "src/tui/mod.rs",
-    "src/tui/run.rs",
-];
+pub const ENGINE: &[&str] = &[];

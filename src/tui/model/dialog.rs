@@ -1,13 +1,12 @@
 //! What stands in front of the screen.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::abi::cap::{CapMask, Capability};
 use crate::abi::depth::Depth;
 use crate::abi::snapshot::Snapshot;
-use crate::abi::time::Micros;
 use crate::control::MaskKnob;
+use crate::control::terminate::Termination;
 use crate::tui::keymap::Context;
 use crate::tui::msg::Ticket;
 
@@ -15,7 +14,7 @@ use super::field::Field;
 use super::forms::PathForm;
 use super::masks::{self, Masks};
 use super::records::{CopyRecord, Kill, Repeat, SaveForm};
-use super::rehearse::Rehearsal;
+use super::rehearse::RehearsalPage;
 
 /// One dialog. Those that take text for requests keep it in the model, so that it outlives them.
 #[derive(Clone, Debug)]
@@ -39,7 +38,7 @@ pub enum Dialog {
     /// What is to be rehearsed.
     Rehearse,
     /// A run under the draft and under the live masks.
-    Rehearsal(Rehearsal),
+    Rehearsal(RehearsalPage),
     /// Both masks in every text form; how far it is scrolled.
     Forms(usize),
     /// Drafts that are offered; which choice.
@@ -208,12 +207,8 @@ pub enum Quitting {
     Killing {
         /// The gate as it was.
         gate: Depth,
-        /// When TERM was sent.
-        since: Micros,
-        /// The requests that got TERM.
-        term: BTreeSet<u64>,
-        /// The requests that got KILL.
-        kill: BTreeSet<u64>,
+        /// What is sent to whom.
+        termination: Termination,
     },
 }
 

@@ -23,6 +23,8 @@ use std::time::{Duration, SystemTime};
 use crate::abi::escape::screen_again;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
+use crate::control::alerts::Dismissed;
+use crate::control::tally::Tally;
 use crate::control::target::TargetInfo;
 use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key, MaskKnob};
@@ -42,7 +44,6 @@ use log::Log;
 use masks::Masks;
 use rehearse::RehearseForm;
 use sparkline::Spark;
-use warnings::Dismissed;
 
 /// The screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,34 +82,6 @@ pub struct Status {
     pub text: String,
     /// How many dialogs stood in front of the screen when it was said.
     pub depth: usize,
-}
-
-/// Requests that were submitted together.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// What was asked for, escaped.
-    pub title: String,
-    /// How many.
-    pub asked: u32,
-    /// How many were answered.
-    pub answered: u32,
-    /// How often each ending came.
-    pub tally: BTreeMap<String, u32>,
-    /// The worst of them.
-    pub worst: Option<Severity>,
-}
-
-impl Batch {
-    /// What to make of all of them, that one included.
-    pub fn take(&mut self, mood: Severity) -> Severity {
-        let rank = |mood: &Severity| match mood {
-            Severity::Good => 0,
-            Severity::Quiet => 1,
-            Severity::Warned => 2,
-            Severity::Bad => 3,
-        };
-        *self.worst.insert(self.worst.map_or(mood, |worst| std::cmp::max_by_key(worst, mood, rank)))
-    }
 }
 
 /// What a reply will be an answer to.
@@ -201,7 +174,7 @@ pub struct Model {
     /// What replies are waited for.
     pub pending: BTreeMap<Ticket, Pending>,
     /// Batches that are not wholly answered.
-    pub batches: BTreeMap<u64, Batch>,
+    pub batches: BTreeMap<u64, Tally>,
     tickets: Ticket,
 }
 

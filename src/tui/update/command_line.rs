@@ -11,6 +11,7 @@ use crate::abi::escape::screen_again;
 use crate::abi::mask::{MaskExpr, every_form};
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::SubprocessInfo;
+use crate::control::text::error::explain;
 use crate::control::text::outcome::{self, Severity};
 use crate::control::{Command, Key, MaskKnob, read};
 use crate::tui::line_history;
@@ -22,7 +23,6 @@ use crate::verbs::options::{Get, Mask, Request, Run, assignment, key};
 use crate::verbs::verb::{Line, Resettable, Verb, Work};
 
 use super::module::open_series;
-use super::replies::explain;
 use super::{confirm, gate, read_only};
 
 /// The most requests of one line.

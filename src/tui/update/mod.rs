@@ -1,7 +1,6 @@
 //! `(model, message) -> effects`. No I/O, no clock.
 
 mod activity;
-mod batch;
 mod call;
 mod command_line;
 mod confirm;

@@ -1,8 +1,9 @@
 //! The module dialog.
 
 use crate::control::Command;
+use crate::control::tally::Tally;
 use crate::control::text::outcome::Severity;
-use crate::tui::model::{Batch, Model, Pending};
+use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Series};
 
 /// Asks for the module, as many times at once as was typed.
@@ -45,8 +46,8 @@ pub(super) fn open_series(
 /// Remembers what was asked for together, and says so.
 pub(super) fn open_batch(model: &mut Model, title: String, asked: u32) -> u64 {
     let batch = model.last_ticket() + 1;
-    let times = if asked > 1 { format!(": {asked} requests") } else { String::new() };
-    model.say(Severity::Quiet, format!("asked for {title}{times}"));
-    model.batches.insert(batch, Batch { title, asked, ..Batch::default() });
+    let tally = Tally::new(title, asked);
+    model.say(Severity::Quiet, tally.submitted());
+    model.batches.insert(batch, tally);
     batch
 }

@@ -1,18 +1,12 @@
 //! Quitting: at once, or after asking what becomes of the helpers that live.
 
-use std::collections::BTreeSet;
-
-use nix::sys::signal::Signal;
-
 use crate::abi::depth::Depth;
 use crate::control::Command;
+use crate::control::terminate::Termination;
 use crate::control::text::outcome::Severity;
 use crate::tui::model::dialog::{Dialog, Quit, Quitting};
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::Effect;
-
-/// TERM, and so long after it KILL: 2 s, in microseconds.
-const TERM_TO_KILL: u64 = 2_000_000;
 
 /// Quits, or asks first.
 pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
@@ -41,8 +35,7 @@ pub(super) fn accept(model: &mut Model) -> Vec<Effect> {
     match quit.choice {
         0 => quit.stage = Quitting::Waiting { gate },
         1 => {
-            let (term, kill) = (BTreeSet::new(), BTreeSet::new());
-            quit.stage = Quitting::Killing { gate, since: model.now, term, kill };
+            quit.stage = Quitting::Killing { gate, termination: Termination::gentle(model.now) };
         }
         _ => return vec![Effect::Quit { code: 0 }],
     }
@@ -75,10 +68,7 @@ pub(super) fn go_on(model: &mut Model) -> Vec<Effect> {
     if live == 0 && quit.stage != Quitting::Asking {
         return vec![Effect::Quit { code: 0 }];
     }
-    let Quitting::Killing { since, term, kill, .. } = &mut quit.stage else { return Vec::new() };
-    let late = now.saturating_sub(*since) >= TERM_TO_KILL;
-    let (signal, signalled) = if late { (Signal::SIGKILL, kill) } else { (Signal::SIGTERM, term) };
-    let ids: Vec<u64> = model.snapshot.running.iter().filter(|live| live.pid.is_some()).map(|live| live.id).collect();
-    let new: Vec<u64> = ids.into_iter().filter(|id| signalled.insert(*id)).collect();
-    new.into_iter().map(|id| model.submit(Pending::Quitting, Command::Kill { id, signal: signal as i32 })).collect()
+    let Quitting::Killing { termination, .. } = &mut quit.stage else { return Vec::new() };
+    let signals = termination.due(&model.snapshot.running, now);
+    signals.into_iter().map(|signal| model.submit(Pending::Quitting, signal)).collect()
 }

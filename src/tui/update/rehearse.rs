@@ -2,14 +2,14 @@
 
 use crate::abi::error::ControlError;
 use crate::control::Reply;
+use crate::control::rehearsal::{Rehearsal, Rehearsed};
 use crate::control::text::outcome::Severity;
 use crate::tui::model::dialog::Dialog;
-use crate::tui::model::rehearse::{Rehearsal, Rehearsed};
+use crate::tui::model::rehearse::RehearsalPage;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::refused_read_only;
-use super::replies::explain;
 
 /// Asks what is to be run.
 pub(super) fn open(model: &mut Model) {
@@ -21,7 +21,7 @@ pub(super) fn open(model: &mut Model) {
 
 /// Starts the run under the draft and opens the page that shows both.
 pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
-    let (title, run) = match model.rehearse.check(&model.snapshot.knobs.modprobe) {
+    let run = match model.rehearse.check(&model.snapshot.knobs.modprobe) {
         Ok(checked) => checked,
         Err((field, why)) => {
             model.rehearse.focus = field;
@@ -33,14 +33,14 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
     model.dialogs.pop();
     let draft = model.masks.drafts();
     let effect = model.submit(Pending::Rehearsal, run.command(Some(draft)));
-    let runs = [Rehearsed::Running(model.last_ticket()), Rehearsed::Waiting];
-    model.dialogs.push(Dialog::Rehearsal(Rehearsal { title, run, draft, runs, scroll: 0 }));
+    let rehearsal = Rehearsal::started(run, draft, model.last_ticket());
+    model.dialogs.push(Dialog::Rehearsal(RehearsalPage { rehearsal, scroll: 0 }));
     vec![effect]
 }
 
 /// Goes back, and says what is not over.
 pub(super) fn leave(model: &mut Model) {
-    let Some(Dialog::Rehearsal(rehearsal)) = model.dialogs.pop() else { return };
+    let Some(Dialog::Rehearsal(RehearsalPage { rehearsal, .. })) = model.dialogs.pop() else { return };
     let what = match &rehearsal.runs {
         [Rehearsed::Running(_), _] => {
             "the run under the draft goes on (Activity shows it), and none is made under the live masks"
@@ -48,37 +48,16 @@ pub(super) fn leave(model: &mut Model) {
         [_, Rehearsed::Running(_)] => "the run under the live masks goes on (Activity shows it)",
         _ => return,
     };
-    model.say(Severity::Warned, format!("rehearsal of {} left: {what}", rehearsal.title));
+    model.say(Severity::Warned, format!("rehearsal of {} left: {what}", rehearsal.run.title()));
 }
 
-/// A run was answered. The second begins when the first has ended, so that neither meets the other half way; none does
-/// when the page is gone.
+/// Takes in the answer to a run and submits the next one, unless the page has been left.
 pub(super) fn answered(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
-    let is_it = |run: &Rehearsed| matches!(run, Rehearsed::Running(t) if *t == ticket);
-    let found = model.dialogs.iter_mut().find_map(|dialog| match dialog {
-        Dialog::Rehearsal(r) if r.runs.iter().any(is_it) => Some(r),
+    let next = model.last_ticket() + 1;
+    let rehearsal = model.dialogs.iter_mut().find_map(|dialog| match dialog {
+        Dialog::Rehearsal(page) if page.rehearsal.has(ticket) => Some(&mut page.rehearsal),
         _ => None,
     });
-    let Some(rehearsal) = found else { return Vec::new() };
-    for run in rehearsal.runs.iter_mut().filter(|run| is_it(run)) {
-        *run = match &reply {
-            Ok(Reply::Answered(record)) => Rehearsed::Ended(record.clone()),
-            Ok(_) => Rehearsed::Failed("the answer was no record".into()),
-            Err(error) => Rehearsed::Failed(explain(error)),
-        };
-    }
-    if !matches!(rehearsal.runs[1], Rehearsed::Waiting) {
-        return Vec::new();
-    }
-    let command = rehearsal.run.command(None);
-    let next = Rehearsed::Running(model.last_ticket() + 1);
-    let effect = model.submit(Pending::Rehearsal, command);
-    let waiting = model.dialogs.iter_mut().find_map(|dialog| match dialog {
-        Dialog::Rehearsal(r) => r.runs.iter_mut().find(|run| matches!(run, Rehearsed::Waiting)),
-        _ => None,
-    });
-    if let Some(run) = waiting {
-        *run = next;
-    }
-    vec![effect]
+    let command = rehearsal.and_then(|rehearsal| rehearsal.answered(ticket, reply, next));
+    command.map(|command| model.submit(Pending::Rehearsal, command)).into_iter().collect()
 }

@@ -67,9 +67,9 @@ pub(super) fn quit(model: &Model, quit: &Quit, columns: usize) -> Sheet {
         Quitting::Waiting { .. } => {
             sheet.say("the gate is shut; quits when the last helper has ended (esc: back)", model.theme.warn);
         }
-        Quitting::Killing { term, kill, .. } => {
-            let sent =
-                format!("TERM sent to {}, KILL to {}; quits when the last is gone (esc: back)", term.len(), kill.len());
+        Quitting::Killing { termination, .. } => {
+            let (term, kill) = termination.signalled();
+            let sent = format!("TERM sent to {term}, KILL to {kill}; quits when the last is gone (esc: back)");
             sheet.say(&sent, model.theme.bad);
         }
     }

@@ -6,11 +6,13 @@ use crate::abi::cap::CapMask;
 use crate::abi::escape::screen_again;
 use crate::abi::mask::names;
 use crate::abi::record::Record;
+use crate::control::rehearsal::{Rehearsed, Run};
 use crate::control::text::mask::brief;
 use crate::control::text::outcome::{ended_in_words, ended_with_time, masks_and_root};
+use crate::control::text::rehearsal::{self, SETS, differences};
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, live, short};
-use crate::tui::model::rehearse::{Rehearsal, Rehearsed, Run, SETS, Subject, differences, facts};
+use crate::tui::model::rehearse::{RehearsalPage, Subject};
 use crate::tui::text;
 
 use super::Sheet;
@@ -51,9 +53,10 @@ pub(super) fn form(model: &Model, columns: usize) -> Sheet {
     sheet
 }
 
-pub(super) fn sheet(model: &Model, rehearsal: &Rehearsal, columns: usize) -> Sheet {
-    let mut sheet = Sheet::new(format!("Rehearsal, nothing is applied: {}", rehearsal.title), columns);
-    sheet.scroll = rehearsal.scroll;
+pub(super) fn sheet(model: &Model, page: &RehearsalPage, columns: usize) -> Sheet {
+    let rehearsal = &page.rehearsal;
+    let mut sheet = Sheet::new(format!("Rehearsal, nothing is applied: {}", rehearsal.run.title()), columns);
+    sheet.scroll = page.scroll;
     for knob in KNOBS {
         let words = brief(live(&model.snapshot, knob), rehearsal.draft[knob as usize]);
         sheet.say(&format!("{} live -> draft: {words}", short(knob)), model.theme.draft);
@@ -106,18 +109,10 @@ fn compare(model: &Model, sheet: &mut Sheet, draft: &Record, live: &Record, prob
     for what in differ {
         sheet.say(&format!("≠ under draft: {what}"), model.theme.draft);
     }
-    let known = model.snapshot.known;
-    let (under_draft, under_live) = (facts(draft, known), facts(live, known));
-    let mut names: Vec<&str> = under_draft.iter().map(|(name, _)| *name).collect();
-    names.extend(under_live.iter().map(|(name, _)| *name).filter(|name| !under_draft.iter().any(|(n, _)| n == name)));
-    let value = |facts: &[(&str, String)], name| {
-        facts.iter().find(|(n, _)| *n == name).map_or_else(|| "nothing".to_owned(), |(_, value)| value.clone())
-    };
     beside(sheet, "", "draft", "live", model.theme.title);
-    for name in names {
-        let (d, l) = (value(&under_draft, name), value(&under_live, name));
-        let style = if d == l { model.theme.text } else { model.theme.draft };
-        beside(sheet, name, &d, &l, style);
+    for fact in rehearsal::compare(draft, live, model.snapshot.known) {
+        let style = if fact.draft == fact.live { model.theme.text } else { model.theme.draft };
+        beside(sheet, fact.name, &fact.draft, &fact.live, style);
     }
 }
 

@@ -10,6 +10,7 @@ mod executor;
 mod exit_report;
 mod input;
 pub mod keymap;
+mod layout;
 mod line_history;
 mod mailbox;
 pub mod model;
@@ -27,6 +28,7 @@ pub mod theme;
 pub mod update;
 mod user_files;
 pub mod view;
+mod widgets;
 
 use std::fmt::Display;
 use std::io::Write;

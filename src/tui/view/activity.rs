@@ -5,12 +5,15 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
 use crate::abi::snapshot::Totals;
+use crate::tui::layout::Areas;
 use crate::tui::model::Model;
 use crate::tui::model::activity::{Activity, Typing};
 use crate::tui::model::query::Which;
 use crate::tui::text;
+use crate::tui::widgets::field;
+use crate::tui::widgets::lines::{cut, heading, line, put};
 
-use super::{Areas, activity_rows, cut, detail, field, heading, line, put};
+use super::{activity_rows, detail};
 
 /// From so many rows of the body on, the most important of the record stands below the rows; from so many on, more of it.
 const TALL: u16 = 18;
@@ -188,7 +191,7 @@ fn filters(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
         None => " (/ changes it, esc ends it)".to_owned(),
     };
     let says = text::fit(&says, usize::from(area.width / 2));
-    field::draw(model, area, buf, (mark, &says), shown, a.typing.is_some())
+    field::draw(&model.theme, area, buf, (mark, &says), shown, a.typing.is_some())
 }
 
 /// As much of the record as there is room for.
@@ -199,12 +202,14 @@ fn record(model: &Model, area: Rect, buf: &mut Buffer) {
     let columns = usize::from(area.width);
     let lines = match (model.activity.detail(), model.activity.at) {
         (Some(record), _) => {
-            let mut lines = vec![heading(model, &detail::title(record), columns)];
+            let mut lines = vec![heading(&model.theme, &detail::title(record), columns)];
             lines.extend(detail::lines(model, record, columns));
             lines
         }
-        (None, Some((_, id))) => vec![heading(model, &format!("#{id}"), columns), line("reading", model.theme.dim)],
-        (None, None) => vec![heading(model, "Record", columns), line("none", model.theme.dim)],
+        (None, Some((_, id))) => {
+            vec![heading(&model.theme, &format!("#{id}"), columns), line("reading", model.theme.dim)]
+        }
+        (None, None) => vec![heading(&model.theme, "Record", columns), line("none", model.theme.dim)],
     };
     let total = lines.len();
     put(

@@ -13,8 +13,7 @@ use crate::tui::model::record_page::{Detail, Tail};
 use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, argv_text};
 use crate::tui::text;
-
-use super::line;
+use crate::tui::widgets::lines::line;
 
 /// `#12 module usb-storage`.
 pub(super) fn title(detail: &Detail) -> String {

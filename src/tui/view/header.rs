@@ -10,7 +10,7 @@ use crate::tui::model::{Model, Tab};
 use crate::tui::text;
 
 use super::dialogs::Sight;
-use super::line;
+use crate::tui::widgets::lines::line;
 
 /// The whole sentence, or as much of it as there is room for: the engine, its pid, and that the kernel is untouched.
 pub(super) fn target(model: &Model, columns: u16) -> Line<'static> {
@@ -99,12 +99,6 @@ pub(super) fn tab_at(model: &Model, columns: u16, x: u16) -> Option<Tab> {
         end += spans.iter().map(Span::width).sum::<usize>();
         (usize::from(x) < end).then_some(tab)
     })
-}
-
-/// How many rows the last message wants.
-pub(super) fn status_rows(model: &Model, columns: u16) -> u16 {
-    let rows = model.status.as_ref().map_or(1, |status| text::wrap(&status.text, usize::from(columns)).len());
-    u16::try_from(rows).unwrap_or(u16::MAX)
 }
 
 /// What was said last.

@@ -7,11 +7,12 @@ use ratatui::text::{Line as Row, Span};
 
 use crate::abi::event::Level;
 use crate::tui::keymap::Action;
+use crate::tui::layout::Areas;
 use crate::tui::model::Model;
 use crate::tui::model::log::{Line, Log, level_name};
 use crate::tui::text;
-
-use super::{Areas, field, line, put};
+use crate::tui::widgets::field;
+use crate::tui::widgets::lines::{line, put};
 
 /// Fewer columns than these have no room for the time.
 const TIMED: u16 = 50;
@@ -83,7 +84,8 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
     }
     let says = if model.log.typing { String::new() } else { " (/ changes it, esc ends it)".to_owned() };
     let says = text::fit(&says, columns / 2);
-    field::draw(model, filter, buf, ("/ ", &says), &model.log.words, model.log.typing).or_else(|| chosen(model, list))
+    field::draw(&model.theme, filter, buf, ("/ ", &says), &model.log.words, model.log.typing)
+        .or_else(|| chosen(model, list))
 }
 
 /// The first cell of the line under the cursor, if it is in sight.

@@ -11,8 +11,9 @@ use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, difference, live, short};
 use crate::tui::text;
+use crate::tui::widgets::lines::{cut, line};
 
-use super::{cut, line, mask_table};
+use super::mask_table;
 
 /// As much as there is room for, the most important first.
 pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {

@@ -10,8 +10,8 @@ use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::text;
-
-use super::{field, line};
+use crate::tui::widgets::field;
+use crate::tui::widgets::lines::line;
 
 /// Before the filter.
 const FILTER_MARK: &str = "/ ";
@@ -69,7 +69,7 @@ fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
         false => format!(" {shown} of {} ({} changes it)", model.snapshot.known.len(), model.keys.key(Action::Filter)),
     };
     let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
-    let (typed, _) = field::spans(model, &masks.filter, room, masks.filtering);
+    let (typed, _) = field::spans(&model.theme, &masks.filter, room, masks.filtering);
     let mut line = Line::from(Span::styled(FILTER_MARK, model.theme.title));
     line.spans.extend(typed);
     line.push_span(Span::styled(says, model.theme.dim));
@@ -80,7 +80,7 @@ fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
 pub(super) fn filter_cursor(model: &Model, columns: usize) -> Option<usize> {
     let says = format!(" {} of {}", model.masks.shown(model.snapshot.known).len(), model.snapshot.known.len());
     let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
-    model.masks.filtering.then(|| FILTER_MARK.len() + field::spans(model, &model.masks.filter, room, true).1)
+    model.masks.filtering.then(|| FILTER_MARK.len() + field::spans(&model.theme, &model.masks.filter, room, true).1)
 }
 
 /// The row of the table, counted from its top, in which the chosen capability stands.

@@ -8,8 +8,9 @@ use crate::control::MaskKnob;
 use crate::control::text::outcome::{MASKS_AND_ROOT, masks_and_root};
 use crate::tui::model::Model;
 use crate::tui::text;
+use crate::tui::widgets::lines::{line, put};
 
-use super::{line, mask_detail, mask_table, put};
+use super::{mask_detail, mask_table};
 
 /// From so many columns on, table and details stand side by side.
 const WIDE: u16 = 100;

@@ -8,13 +8,12 @@ use crate::control::text::outcome::took;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::text;
-
-use super::{cut, heading, line};
+use crate::tui::widgets::lines::{cut, heading, line};
 
 /// A heading and a line for each request that is not over, oldest first.
 pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let s = &model.snapshot;
-    let mut lines = vec![heading(model, &format!("Running ({})", s.live_total), columns)];
+    let mut lines = vec![heading(&model.theme, &format!("Running ({})", s.live_total), columns)];
     let rows = rows.saturating_sub(1);
     if s.running.is_empty() {
         let how = format!(": {} asks for a module", model.keys.key(Action::Module));

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use crate::abi::depth::Depth;
 use crate::tui::model::Model;
 use crate::tui::text;
+use crate::tui::widgets::lines::line;
 
 /// The gauge, the numbers, the holders, the last minute.
 pub(super) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
@@ -97,7 +98,7 @@ fn minute(model: &Model, columns: usize) -> Line<'static> {
 }
 
 fn plain(text: &str, columns: usize, style: Style) -> Line<'static> {
-    super::line(text::fit(text, columns), style)
+    line(text::fit(text, columns), style)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::tui::model::dialog::Dialog;
 use crate::tui::msg::{Click, Mouse, Msg};
 use crate::tui::testing::fixtures::{self, KNOWN};
 use crate::tui::testing::render::{keys, page, rows, screen};
+use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
 

@@ -5,11 +5,12 @@ use crate::tui::model::Model;
 use crate::tui::model::dialog::{Apply, Reset};
 use crate::tui::model::masks::{key, list, live, short, size};
 use crate::tui::text;
+use crate::tui::widgets::lines::line;
 
 use super::Sheet;
 
 pub(super) fn apply(model: &Model, apply: &Apply, columns: usize) -> Sheet {
-    let mut sheet = Sheet::new("Apply the draft", columns);
+    let mut sheet = Sheet::new("Apply the draft", &model.theme, columns);
     sheet.scroll = apply.scroll;
     let narrow = columns < 60;
     if !narrow {
@@ -38,22 +39,22 @@ pub(super) fn apply(model: &Model, apply: &Apply, columns: usize) -> Sheet {
     if apply.phrase.is_empty() && apply.error.is_some() {
         // The room is for what is wrong; the keys stand in the footer.
     } else if apply.phrase.is_empty() {
-        sheet.pinned.push(super::line("enter applies, esc goes back", model.theme.text));
+        sheet.pinned.push(line("enter applies, esc goes back", model.theme.text));
     } else {
         let label = format!("type `{}`:", apply.phrase);
         if columns < 2 * label.len() {
             // Whole: what cannot be read cannot be typed.
-            let rows = text::wrap(&label, columns).into_iter().map(|row| super::line(row, model.theme.warn));
+            let rows = text::wrap(&label, columns).into_iter().map(|row| line(row, model.theme.warn));
             sheet.pinned.extend(rows);
-            sheet.pinned_field(model, "", &apply.typed);
+            sheet.pinned_field("", &apply.typed);
         } else {
-            sheet.pinned_field(model, &label, &apply.typed);
+            sheet.pinned_field(&label, &apply.typed);
         }
     }
     if apply.ticket.is_some() {
-        sheet.pinned.push(super::line("writing it", model.theme.dim));
+        sheet.pinned.push(line("writing it", model.theme.dim));
     }
-    sheet.wrong(model, apply.error.as_ref());
+    sheet.wrong(apply.error.as_ref());
     sheet
 }
 
@@ -61,7 +62,7 @@ pub(super) fn reset(model: &Model, reset: &Reset, columns: usize) -> Sheet {
     let name = if columns < 60 { short(reset.knob) } else { key(reset.knob).name() };
     let s = &model.snapshot;
     let now = live(s, reset.knob);
-    let mut sheet = Sheet::new(format!("Reset {name}"), columns);
+    let mut sheet = Sheet::new(format!("Reset {name}"), &model.theme, columns);
     sheet.scroll = reset.scroll;
     let change = format!("{} -> {}", size(now, s.known), size(s.known, s.known));
     let target = if columns < 60 { String::new() } else { format!("in the embedded engine (pid {}): ", s.pid) };
@@ -70,7 +71,7 @@ pub(super) fn reset(model: &Model, reset: &Reset, columns: usize) -> Sheet {
     let back = if back.is_empty() { "nothing: it is full already".to_owned() } else { list(back) };
     sheet.say(&format!("gets back {back}"), model.theme.text);
     sheet.say("the real kernel cannot do this: there a dropped bit is gone until the next boot", model.theme.warn);
-    sheet.pinned.push(super::line("enter resets, esc goes back", model.theme.text));
-    sheet.wrong(model, reset.error.as_ref());
+    sheet.pinned.push(line("enter resets, esc goes back", model.theme.text));
+    sheet.wrong(reset.error.as_ref());
     sheet
 }

@@ -6,17 +6,19 @@ use crate::tui::model::masks::short;
 use crate::tui::text;
 use crate::tui::view::{knobs, running};
 
+use crate::tui::widgets::lines::line;
+
 use super::Sheet;
 
 /// The choices, the chosen one marked.
-fn choices(model: &Model, sheet: &mut Sheet, rows: [&str; 3], chosen: usize) {
+fn choices(sheet: &mut Sheet, rows: [&str; 3], chosen: usize) {
     for (at, row) in rows.into_iter().enumerate() {
-        sheet.choice(model, row, at == chosen);
+        sheet.choice(row, at == chosen);
     }
 }
 
 pub(super) fn gate(model: &Model, chosen: usize, columns: usize) -> Sheet {
-    let mut sheet = Sheet::new("The gate: khelper.gate", columns);
+    let mut sheet = Sheet::new("The gate: khelper.gate", &model.theme, columns);
     let calls = match model.snapshot.running_helpers {
         1 => "1 call".to_owned(),
         n => format!("{n} calls"),
@@ -28,7 +30,7 @@ pub(super) fn gate(model: &Model, chosen: usize, columns: usize) -> Sheet {
         "disable and drain: refuse calls and readers",
         "enable: let calls pass",
     ];
-    choices(model, &mut sheet, rows, chosen);
+    choices(&mut sheet, rows, chosen);
     sheet.say(
         "a drain waits up to 5 s for the calls in flight; if they hold out, the gate opens again",
         model.theme.dim,
@@ -38,7 +40,7 @@ pub(super) fn gate(model: &Model, chosen: usize, columns: usize) -> Sheet {
 
 pub(super) fn quit(model: &Model, quit: &Quit, columns: usize) -> Sheet {
     let s = &model.snapshot;
-    let mut sheet = Sheet::new(format!("Quit? Not over: {}, live: {}", s.live_total, s.live), columns);
+    let mut sheet = Sheet::new(format!("Quit? Not over: {}, live: {}", s.live_total, s.live), &model.theme, columns);
     let drafts: Vec<&str> = model.masks.changed(s).into_iter().map(short).collect();
     if !drafts.is_empty() && quit.stage == Quitting::Asking {
         sheet.say(&format!("a draft of {} is open: it will be lost", drafts.join(" and ")), model.theme.warn);
@@ -48,7 +50,7 @@ pub(super) fn quit(model: &Model, quit: &Quit, columns: usize) -> Sheet {
         if drafts.is_empty() {
             sheet.say("no helper lives any more", model.theme.text);
         }
-        sheet.pinned.push(super::line("enter quits, esc goes back", model.theme.text));
+        sheet.pinned.push(line("enter quits, esc goes back", model.theme.text));
         return sheet;
     }
     match &quit.stage {
@@ -58,7 +60,7 @@ pub(super) fn quit(model: &Model, quit: &Quit, columns: usize) -> Sheet {
                 "kill: TERM now, KILL 2 s later, then quit",
                 "leave: quit now, they run on",
             ];
-            choices(model, &mut sheet, rows, quit.choice);
+            choices(&mut sheet, rows, quit.choice);
             if quit.choice == 2 {
                 let why = "those that are waited for lose their output: their next write may end them";
                 sheet.say(why, model.theme.warn);
@@ -75,11 +77,11 @@ pub(super) fn quit(model: &Model, quit: &Quit, columns: usize) -> Sheet {
     }
     for live in &s.running {
         let row = format!("  {}", running::row(model, live, columns.saturating_sub(2)));
-        sheet.lines.push(super::line(text::fit(&row, columns), model.theme.text));
+        sheet.lines.push(line(text::fit(&row, columns), model.theme.text));
     }
     let more = s.live_total.saturating_sub(s.running.len());
     if more > 0 {
-        sheet.lines.push(super::line(text::fit(&format!("  … {more} more"), columns), model.theme.dim));
+        sheet.lines.push(line(text::fit(&format!("  … {more} more"), columns), model.theme.dim));
         sheet.stands_for = more - 1;
     }
     sheet

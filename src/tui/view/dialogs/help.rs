@@ -17,7 +17,7 @@ fn order(from: &[Context]) -> Vec<Context> {
 }
 
 pub(super) fn sheet(model: &Model, help: &Help, columns: usize) -> Sheet {
-    let mut sheet = Sheet::new("Keys: type to search", columns);
+    let mut sheet = Sheet::new("Keys: type to search", &model.theme, columns);
     sheet.scroll = help.scroll;
     let wanted = text::screen(help.search.bytes()).to_lowercase();
     for context in order(help.from) {
@@ -49,7 +49,7 @@ pub(super) fn sheet(model: &Model, help: &Help, columns: usize) -> Sheet {
     if sheet.lines.is_empty() {
         sheet.say("no key does that", model.theme.warn);
     }
-    sheet.pinned_field(model, "search", &help.search);
-    sheet.wrong(model, help.error.as_ref());
+    sheet.pinned_field("search", &help.search);
+    sheet.wrong(help.error.as_ref());
     sheet
 }

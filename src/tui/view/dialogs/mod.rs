@@ -8,7 +8,6 @@ mod help;
 mod presets;
 mod records;
 mod rehearsal;
-mod sheet;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -19,8 +18,11 @@ use crate::tui::model::Model;
 use crate::tui::model::dialog::Dialog;
 use crate::tui::text;
 
-use super::{Areas, header, line, mask_detail, put};
-use sheet::Sheet;
+use crate::tui::layout::Areas;
+use crate::tui::widgets::lines::{line, put};
+use crate::tui::widgets::sheet::Sheet;
+
+use super::{header, mask_detail};
 
 /// Cells of a dialog, at the most.
 const WIDEST: u16 = 92;
@@ -37,7 +39,7 @@ fn sheet(model: &Model, dialog: &Dialog, columns: usize) -> Sheet {
         Dialog::Quit(quit) => choices::quit(model, quit, columns),
         Dialog::Apply(apply) => apply::apply(model, apply, columns),
         Dialog::Reset(reset) => apply::reset(model, reset, columns),
-        Dialog::Line => command_line::line(model, columns),
+        Dialog::Line => command_line::sheet(model, columns),
         Dialog::Page(page) => command_line::page(model, page, columns),
         Dialog::Rehearse => rehearsal::form(model, columns),
         Dialog::Rehearsal(rehearsal) => rehearsal::sheet(model, rehearsal, columns),
@@ -48,7 +50,7 @@ fn sheet(model: &Model, dialog: &Dialog, columns: usize) -> Sheet {
         Dialog::Save(form) => records::save(model, form, columns),
         Dialog::Help(help) => help::sheet(model, help, columns),
         Dialog::Forms(scroll) => {
-            let mut sheet = Sheet::new("Both masks, in every form", columns);
+            let mut sheet = Sheet::new("Both masks, in every form", &model.theme, columns);
             sheet.lines = mask_detail::whole(model, columns);
             sheet.scroll = *scroll;
             sheet

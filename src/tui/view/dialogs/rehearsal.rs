@@ -11,6 +11,7 @@ use crate::tui::model::masks::{KNOBS, brief, live, short};
 use crate::tui::model::rehearse::{Rehearsal, Rehearsed, Run, SETS, Subject, differences, facts};
 use crate::tui::model::warnings::screen_again;
 use crate::tui::text;
+use crate::tui::widgets::lines::line;
 
 use super::Sheet;
 
@@ -23,24 +24,24 @@ const BESIDE: usize = 56;
 
 pub(super) fn form(model: &Model, columns: usize) -> Sheet {
     let form = &model.rehearse;
-    let mut sheet = Sheet::new("Rehearse: under the draft, then under the live masks", columns);
+    let mut sheet = Sheet::new("Rehearse: under the draft, then under the live masks", &model.theme, columns);
     let what = match form.subject {
         Subject::Probe => "the built-in probe",
         Subject::Modprobe => "modprobe, for a module",
         Subject::Program => "any program",
     };
     sheet.error.clone_from(&form.error);
-    sheet.pick(model, "what     ", what, form.focus == 0);
+    sheet.pick("what     ", what, form.focus == 0);
     match form.subject {
         Subject::Probe => sheet.say("it does nothing but tell what a helper gets", model.theme.dim),
         Subject::Modprobe => {
-            sheet.field(model, "module   ", &form.module, form.focus == 1);
+            sheet.field("module   ", &form.module, form.focus == 1);
             let dry = if form.dry { "no: -n, it only says what it would do" } else { "yes: really load it" };
-            sheet.pick(model, "load it  ", dry, form.focus == 2);
+            sheet.pick("load it  ", dry, form.focus == 2);
         }
         Subject::Program => {
-            sheet.field(model, "path     ", &form.path, form.focus == 1);
-            sheet.field(model, "arguments", &form.args, form.focus == 2);
+            sheet.field("path     ", &form.path, form.focus == 1);
+            sheet.field("arguments", &form.args, form.focus == 2);
         }
     }
     if form.subject != Subject::Probe && !(form.subject == Subject::Modprobe && form.dry) {
@@ -51,7 +52,7 @@ pub(super) fn form(model: &Model, columns: usize) -> Sheet {
 }
 
 pub(super) fn sheet(model: &Model, rehearsal: &Rehearsal, columns: usize) -> Sheet {
-    let mut sheet = Sheet::new(format!("Rehearsal, nothing is applied: {}", rehearsal.title), columns);
+    let mut sheet = Sheet::new(format!("Rehearsal, nothing is applied: {}", rehearsal.title), &model.theme, columns);
     sheet.scroll = rehearsal.scroll;
     for knob in KNOBS {
         let words = brief(live(&model.snapshot, knob), rehearsal.draft[knob as usize]);
@@ -135,7 +136,7 @@ fn beside(sheet: &mut Sheet, name: &str, draft: &str, live: &str, style: Style) 
         let cell = |lines: &[String]| lines.get(at).cloned().unwrap_or_default();
         let name = if at == 0 { name } else { "" };
         let row = format!("{}{}{}", text::pad(name, NAME), text::pad(&cell(&left), column), cell(&right));
-        sheet.lines.push(super::line(row.trim_end(), style));
+        sheet.lines.push(line(row.trim_end(), style));
     }
 }
 
@@ -172,10 +173,8 @@ fn wrote(model: &Model, sheet: &mut Sheet, name: &str, run: &Rehearsed) {
         let skipped = lines.len().saturating_sub(WROTE);
         let more = if skipped > 0 { format!(" ({skipped} lines before)") } else { String::new() };
         sheet.say(&format!("under {name} it {stream}{more}:"), model.theme.title);
-        for line in &lines[skipped..] {
-            sheet
-                .lines
-                .push(super::line(text::fit(&format!("  {}", text::screen(line)), sheet.columns), model.theme.text));
+        for row in &lines[skipped..] {
+            sheet.lines.push(line(text::fit(&format!("  {}", text::screen(row)), sheet.columns), model.theme.text));
         }
     }
 }

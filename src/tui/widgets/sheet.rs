@@ -3,34 +3,38 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::tui::model::Model;
 use crate::tui::model::field::Field;
 use crate::tui::text;
-use crate::tui::view::{field, line};
+use crate::tui::theme::Theme;
+
+use super::field;
+use super::lines::line;
 
 /// What a dialog shows.
-pub(super) struct Sheet {
-    pub(super) title: String,
-    pub(super) lines: Vec<Line<'static>>,
+pub struct Sheet {
+    pub title: String,
+    pub lines: Vec<Line<'static>>,
     /// Always in sight, below the lines: what is wrong.
-    pub(super) pinned: Vec<Line<'static>>,
+    pub pinned: Vec<Line<'static>>,
     /// What has to be in sight.
-    pub(super) focus: Option<Focus>,
+    pub focus: Option<Focus>,
     /// What is wrong with the field that has the focus: it stands below it.
-    pub(super) error: Option<String>,
+    pub error: Option<String>,
     /// The cursor is in this pinned line, at this cell.
-    pub(super) pinned_cursor: Option<(usize, usize)>,
-    pub(super) scroll: usize,
+    pub pinned_cursor: Option<(usize, usize)>,
+    pub scroll: usize,
     /// The lines that can be clicked, in order: fields and choices.
-    pub(super) targets: Vec<usize>,
+    pub targets: Vec<usize>,
     /// The last line stands for so many more.
-    pub(super) stands_for: usize,
+    pub stands_for: usize,
     /// For the lines and the pinned ones.
-    pub(super) columns: usize,
+    pub columns: usize,
+    /// The styles.
+    pub theme: Theme,
 }
 
 impl Sheet {
-    pub(super) fn new(title: impl Into<String>, columns: usize) -> Self {
+    pub fn new(title: impl Into<String>, theme: &Theme, columns: usize) -> Self {
         Self {
             title: title.into(),
             lines: Vec::new(),
@@ -42,43 +46,44 @@ impl Sheet {
             targets: Vec::new(),
             stands_for: 0,
             columns,
+            theme: *theme,
         }
     }
 
     /// A sentence, on as many lines as it takes.
-    pub(super) fn say(&mut self, sentence: &str, style: Style) {
+    pub fn say(&mut self, sentence: &str, style: Style) {
         self.lines.extend(text::wrap(sentence, self.columns).into_iter().map(|text| line(text, style)));
     }
 
     /// The same where every blank counts, as in an argument.
-    pub(super) fn say_whole(&mut self, sentence: &str, style: Style) {
+    pub fn say_whole(&mut self, sentence: &str, style: Style) {
         self.lines.extend(text::fold(sentence, self.columns).into_iter().map(|text| line(text, style)));
     }
 
     /// What is wrong, where it cannot be missed.
-    pub(super) fn wrong(&mut self, model: &Model, error: Option<&String>) {
+    pub fn wrong(&mut self, error: Option<&String>) {
         if let Some(error) = error {
             let marked = format!("✗ {error}");
             let lines = marked.lines().flat_map(|line| text::wrap(line, self.columns));
-            self.pinned.extend(lines.map(|text| line(text, model.theme.bad)));
+            self.pinned.extend(lines.map(|text| line(text, self.theme.bad)));
         }
     }
 
     /// A field of text with its name; the cursor is in it if it has the focus.
-    pub(super) fn field(&mut self, model: &Model, name: &str, field: &Field, focused: bool) {
-        let (line, cursor) = self.field_line(model, name, field, focused);
+    pub fn field(&mut self, name: &str, field: &Field, focused: bool) {
+        let (line, cursor) = self.field_line(name, field, focused);
         self.targets.push(self.lines.len());
         if focused {
             self.focus = Some(Focus { row: self.lines.len(), rows: 1, cell: Some(cursor) });
         }
         self.lines.push(line);
         if focused {
-            self.wrong_here(model);
+            self.wrong_here();
         }
     }
 
     /// A sentence that belongs to what has the focus, right below it.
-    pub(super) fn below(&mut self, sentence: &str, style: Style) {
+    pub fn below(&mut self, sentence: &str, style: Style) {
         let before = self.lines.len();
         self.say(sentence, style);
         if let Some(focus) = self.focus.as_mut().filter(|focus| focus.row + focus.rows == before) {
@@ -86,34 +91,34 @@ impl Sheet {
         }
     }
 
-    fn wrong_here(&mut self, model: &Model) {
+    fn wrong_here(&mut self) {
         if let Some(error) = self.error.take() {
-            self.below(&format!("✗ {error}"), model.theme.bad);
+            self.below(&format!("✗ {error}"), self.theme.bad);
         }
     }
 
     /// A field that is always in sight, below the lines, however far they are scrolled.
-    pub(super) fn pinned_field(&mut self, model: &Model, name: &str, field: &Field) {
-        let (line, cursor) = self.field_line(model, name, field, true);
+    pub fn pinned_field(&mut self, name: &str, field: &Field) {
+        let (line, cursor) = self.field_line(name, field, true);
         self.pinned_cursor = Some((self.pinned.len(), cursor));
         self.pinned.push(line);
     }
 
-    fn field_line(&self, model: &Model, name: &str, field: &Field, focused: bool) -> (Line<'static>, usize) {
+    fn field_line(&self, name: &str, field: &Field, focused: bool) -> (Line<'static>, usize) {
         let mark = if focused { '>' } else { ' ' };
         let name = text::fit(&format!("{mark} {name} "), self.columns);
         let room = self.columns.saturating_sub(text::width(&name) + 1);
-        let of_name = if focused { model.theme.title } else { model.theme.text };
-        let (spans, cursor) = field::spans(model, field, room, focused);
+        let of_name = if focused { self.theme.title } else { self.theme.text };
+        let (spans, cursor) = field::spans(&self.theme, field, room, focused);
         let cursor = text::width(&name) + cursor;
         (Line::from_iter(std::iter::once(Span::styled(name, of_name)).chain(spans)), cursor)
     }
 
     /// A field with a few values; the value is whole where it can be changed.
-    pub(super) fn pick(&mut self, model: &Model, name: &str, value: &str, focused: bool) {
+    pub fn pick(&mut self, name: &str, value: &str, focused: bool) {
         let mark = if focused { '>' } else { ' ' };
         let (name_style, style) =
-            if focused { (model.theme.title, model.theme.selected) } else { (model.theme.text, model.theme.text) };
+            if focused { (self.theme.title, self.theme.selected) } else { (self.theme.text, self.theme.text) };
         let name = format!("{mark} {name} ");
         let room = self.columns.saturating_sub(text::width(&name));
         let value = format!("< {value} >");
@@ -127,28 +132,28 @@ impl Sheet {
             self.lines.push(Line::from(vec![Span::styled(name, name_style), Span::styled(part, style)]));
         }
         if focused {
-            self.wrong_here(model);
+            self.wrong_here();
         }
     }
 
     /// A row to choose; the chosen one is whole.
-    pub(super) fn choice(&mut self, model: &Model, words: &str, chosen: bool) {
+    pub fn choice(&mut self, words: &str, chosen: bool) {
         self.targets.push(self.lines.len());
         let room = self.columns.saturating_sub(2);
         if !chosen {
-            return self.lines.push(line(text::fit(&format!("  {words}"), self.columns), model.theme.text));
+            return self.lines.push(line(text::fit(&format!("  {words}"), self.columns), self.theme.text));
         }
         let parts = text::wrap(words, room);
         self.focus = Some(Focus { row: self.lines.len(), rows: parts.len(), cell: None });
         for (at, part) in parts.into_iter().enumerate() {
             let mark = if at == 0 { '>' } else { ' ' };
             let row = text::pad(&format!("{mark} {part}"), self.columns);
-            self.lines.push(line(row, model.theme.selected));
+            self.lines.push(line(row, self.theme.selected));
         }
     }
 
     /// Of what is pinned so many lines are left; where more was cut, the last one says so.
-    pub(super) fn cut_pinned(&mut self, rows: usize) {
+    pub fn cut_pinned(&mut self, rows: usize) {
         if self.pinned.len() <= rows {
             return;
         }
@@ -163,11 +168,11 @@ impl Sheet {
 }
 
 /// The lines that have to be in sight.
-pub(super) struct Focus {
+pub struct Focus {
     /// The first of them.
-    pub(super) row: usize,
+    pub row: usize,
     /// How many.
-    pub(super) rows: usize,
+    pub rows: usize,
     /// The cell of the cursor in the first.
-    pub(super) cell: Option<usize>,
+    pub cell: Option<usize>,
 }

@@ -4,11 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
-use crate::tui::model::Model;
 use crate::tui::model::field::Field;
 use crate::tui::text;
+use crate::tui::theme::Theme;
 
-use super::put;
+use super::lines::put;
 
 /// Beside a selected text, so that neither a colour nor reverse video is needed to see that it is.
 const SELECTED: [&str; 2] = ["selected: typing replaces it", "selected"];
@@ -17,8 +17,7 @@ const BRACKETS: [&str; 2] = ["[", "]"];
 
 /// What is typed in so many cells, with its style, and the cell of the cursor. Of a field that is not typed in nothing is
 /// selected.
-pub(super) fn spans(model: &Model, field: &Field, room: usize, typed: bool) -> (Vec<Span<'static>>, usize) {
-    let theme = &model.theme;
+pub fn spans(theme: &Theme, field: &Field, room: usize, typed: bool) -> (Vec<Span<'static>>, usize) {
     let (whole, cursor) = field.window(room);
     if !typed || !field.is_selected() {
         let style = if typed { theme.field } else { theme.text };
@@ -39,8 +38,8 @@ pub(super) fn spans(model: &Model, field: &Field, room: usize, typed: bool) -> (
 }
 
 /// Draws it; where the cursor is, if it is typed in.
-pub(super) fn draw(
-    model: &Model,
+pub fn draw(
+    theme: &Theme,
     area: Rect,
     buf: &mut Buffer,
     (mark, says): (&str, &str),
@@ -49,10 +48,10 @@ pub(super) fn draw(
 ) -> Option<Position> {
     let columns = usize::from(area.width);
     let room = columns.saturating_sub(text::width(mark) + text::width(says));
-    let (typed_in, cursor) = spans(model, field, room, typed);
-    let mut line = Line::from(Span::styled(mark.to_owned(), model.theme.title));
+    let (typed_in, cursor) = spans(theme, field, room, typed);
+    let mut line = Line::from(Span::styled(mark.to_owned(), theme.title));
     line.spans.extend(typed_in);
-    line.push_span(Span::styled(says.to_owned(), model.theme.dim));
+    line.push_span(Span::styled(says.to_owned(), theme.dim));
     put(buf, area, &[line]);
     let x = u16::try_from(text::width(mark) + cursor).ok()?;
     let at = Position { x: area.x.checked_add(x)?, y: area.y };

@@ -2,20 +2,28 @@
 
 pub mod activity;
 pub mod argv_text;
+mod at_cursor;
+mod clipboard;
 pub mod command_line;
 pub mod dialog;
+pub mod draft_text;
+pub mod explain;
 pub mod field;
 mod focus;
 pub mod forms;
 pub mod log;
 pub mod mask_forms;
 pub mod masks;
+pub mod pending;
 pub mod presets;
 pub mod query;
+pub mod read_only;
 pub mod record_page;
 pub mod records;
 pub mod rehearse;
+mod requests;
 pub mod sparkline;
+pub mod tab;
 pub mod warnings;
 
 use std::collections::BTreeMap;
@@ -24,7 +32,7 @@ use std::time::{Duration, SystemTime};
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 use crate::control::text::outcome::Severity;
-use crate::control::{Command, Key, MaskKnob};
+use crate::control::{Command, Key};
 use crate::sys::local_time::Local;
 
 use super::Options;
@@ -38,37 +46,11 @@ use dialog::Dialog;
 use forms::{CallForm, ModuleForm};
 use log::Log;
 use masks::Masks;
+pub use pending::{Batch, Pending};
 use rehearse::RehearseForm;
 use sparkline::Spark;
+pub use tab::Tab;
 use warnings::Dismissed;
-
-/// The screens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tab {
-    /// What goes on.
-    Overview,
-    /// Both capability masks.
-    Masks,
-    /// Every request and helper.
-    Activity,
-    /// What the engine tells.
-    Log,
-}
-
-impl Tab {
-    /// All of them, in the order of their keys.
-    pub const ALL: [Self; 4] = [Self::Overview, Self::Masks, Self::Activity, Self::Log];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Overview => "Overview",
-            Self::Masks => "Masks",
-            Self::Activity => "Activity",
-            Self::Log => "Log",
-        }
-    }
-}
 
 /// The last thing that was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,65 +61,6 @@ pub struct Status {
     pub text: String,
     /// How many dialogs stood in front of the screen when it was said.
     pub depth: usize,
-}
-
-/// Requests that were submitted together.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// What was asked for, escaped.
-    pub title: String,
-    /// How many.
-    pub asked: u32,
-    /// How many were answered.
-    pub answered: u32,
-    /// How often each ending came.
-    pub tally: BTreeMap<String, u32>,
-    /// The worst of them.
-    pub worst: Option<Severity>,
-}
-
-impl Batch {
-    /// What to make of all of them, that one included.
-    pub fn take(&mut self, mood: Severity) -> Severity {
-        let rank = |mood: &Severity| match mood {
-            Severity::Good => 0,
-            Severity::Quiet => 1,
-            Severity::Warned => 2,
-            Severity::Bad => 3,
-        };
-        *self.worst.insert(self.worst.map_or(mood, |worst| std::cmp::max_by_key(worst, mood, rank)))
-    }
-}
-
-/// What a reply will be an answer to.
-#[derive(Clone, Debug)]
-pub enum Pending {
-    /// One request of a batch.
-    Request(u64),
-    /// Every request of a batch, one reply after another.
-    Series(u64),
-    /// The modprobe path.
-    Path,
-    /// The gate; in words.
-    Gate(&'static str),
-    /// The masks, and what was asked of each.
-    Masks(Vec<(MaskKnob, crate::abi::cap::CapMask)>),
-    /// A mask back to full.
-    Reset(MaskKnob),
-    /// A run of the rehearsal: under the draft, or under the live masks.
-    Rehearsal,
-    /// Knobs, from the command line.
-    Set(Vec<Key>),
-    /// The probe, from the command line.
-    Probe,
-    /// The runaway messages are counted from 0 again.
-    LoopMessages,
-    /// Something that is done or refused; what to say when it is done, escaped.
-    Act(String),
-    /// A signal to a helper, or the end of a wait: to which one, and what to say when it is done; escaped.
-    Helper(String, &'static str),
-    /// A signal, or the gate, on the way out.
-    Quitting,
 }
 
 /// The state of the console.

@@ -144,7 +144,7 @@ fn end_filter(model: &mut Model) {
 
 /// The page of the record under the cursor: from now on the cursor stays there.
 fn detail(model: &mut Model) {
-    if records::row(model).is_none() {
+    if model.row_at_cursor().is_none() {
         return;
     }
     model.activity.follow = false;

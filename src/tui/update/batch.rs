@@ -7,7 +7,7 @@ use crate::control::text::outcome::{Severity, chain, ended_in_words, ended_with_
 use crate::tui::model::Model;
 use crate::tui::model::warnings::screen_again;
 
-use super::replies::explain;
+use crate::tui::model::explain::explain;
 
 /// One answer of a batch.
 pub(super) fn request(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {

@@ -5,15 +5,13 @@ use crate::control::Command;
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::Effect;
 
-use super::module::open_batch;
-
 /// Calls the helper.
 pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
     match model.call.check(model.snapshot.known) {
         Ok(call) => {
             model.call.error = None;
             model.dialogs.pop();
-            let batch = open_batch(model, screen(&call.path), 1);
+            let batch = model.open_batch(screen(&call.path), 1);
             vec![model.submit(Pending::Request(batch), Command::Call(call))]
         }
         Err((field, why)) => {

@@ -20,9 +20,9 @@ use crate::tui::msg::{Effect, Ticket};
 use crate::verbs::options::{Get, Mask, Request, Run, assignment, key};
 use crate::verbs::verb::{Line, Resettable, Verb, Work};
 
-use super::module::open_series;
-use super::replies::explain;
-use super::{confirm, gate, read_only};
+use super::{confirm, gate};
+use crate::tui::model::explain::explain;
+use crate::tui::model::read_only::read_only;
 
 /// The most requests of one line.
 const REQUESTS_MAX: u64 = 100_000;
@@ -220,7 +220,7 @@ fn ask(model: &mut Model, request: &Request) -> Result<Vec<Effect>, String> {
     let names: Vec<Vec<u8>> = request.names.iter().map(|name| name.as_bytes().to_vec()).collect();
     let title = names.iter().map(|name| screen(name)).collect::<Vec<_>>().join(" ");
     let total = u32::try_from(total).unwrap_or(u32::MAX);
-    Ok(vec![open_series(model, title, names, !request.nowait, total, u32::from(request.parallel))])
+    Ok(vec![model.open_series(title, names, !request.nowait, total, u32::from(request.parallel))])
 }
 
 fn call(model: &mut Model, run: &Run) -> Result<Vec<Effect>, String> {
@@ -229,7 +229,7 @@ fn call(model: &mut Model, run: &Run) -> Result<Vec<Effect>, String> {
     let wrong = |error| explain(&ControlError::Value { key: "call".to_owned(), error });
     SubprocessInfo::setup(Some(call.path.clone()), argv, call.env.clone()).map_err(wrong)?;
     model.dialogs.pop();
-    let batch = super::module::open_batch(model, screen(&call.path), 1);
+    let batch = model.open_batch(screen(&call.path), 1);
     Ok(vec![model.submit(Pending::Request(batch), Command::Call(call))])
 }
 

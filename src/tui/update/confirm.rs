@@ -10,11 +10,9 @@ use crate::tui::model::{Model, Pending};
 use crate::tui::msg::Effect;
 use crate::tui::view;
 
-use super::refused_read_only;
-
 /// Shows what the draft would drop, and asks.
 pub(super) fn open_apply(model: &mut Model) {
-    if refused_read_only(model, "applying the draft") {
+    if model.refuses("applying the draft") {
         return;
     }
     match apply(model) {
@@ -97,7 +95,7 @@ pub(super) fn submit_apply(model: &mut Model) -> Vec<Effect> {
 
 /// Asks before the chosen mask is put back to full.
 pub(super) fn open_reset(model: &mut Model) {
-    if !refused_read_only(model, "resetting a mask") {
+    if !model.refuses("resetting a mask") {
         match reset(model, model.masks.column) {
             Ok(dialog) => model.dialogs.push(dialog),
             Err((mood, why)) => model.say(mood, why),

@@ -10,10 +10,7 @@ use crate::tui::model::{Model, Tab, warnings};
 use crate::tui::msg::Effect;
 
 use super::scroll::{looks_around, turn_page, up_or_down};
-use super::{
-    activity, call, command_line, confirm, gate, log, masks, module, path, quit, records, refused_read_only, rehearse,
-    typing,
-};
+use super::{activity, call, command_line, confirm, gate, log, masks, module, path, quit, records, rehearse, typing};
 
 /// A key was pressed.
 pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
@@ -141,7 +138,7 @@ pub(super) fn show(model: &mut Model, tab: Tab) {
 }
 
 fn open(model: &mut Model, what: &str, dialog: impl FnOnce(&mut Model) -> Dialog) {
-    if !refused_read_only(model, what) {
+    if !model.refuses(what) {
         let dialog = dialog(model);
         model.dialogs.push(dialog);
     }

@@ -67,5 +67,5 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let text = format!("{} {} {}", line.time, crate::tui::model::log::level_name(line.level), line.words());
-    super::copy::to_clipboard(model, "the line", text.into_bytes())
+    model.copy("the line", text.into_bytes())
 }

@@ -1,16 +1,14 @@
 //! The draft: keys change it and nothing else.
 
-use crate::abi::cap::CapMask;
 use crate::control::MaskKnob;
 use crate::control::text::outcome::Severity;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::dialog::Dialog;
-use crate::tui::model::masks::{KNOBS, brief, live, short};
+use crate::tui::model::draft_text::changes;
+use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::model::{mask_forms, presets};
 use crate::tui::msg::Effect;
-
-use super::copy;
 
 /// Chooses a column, or changes the draft of the chosen one. While rows are filtered, only those that are shown change.
 pub(super) fn edit(model: &mut Model, action: Action) {
@@ -56,17 +54,6 @@ pub(super) fn step(model: &mut Model, back: bool) {
     }
 }
 
-/// What a draft would change, in words.
-pub(in crate::tui) fn changes(model: &Model, draft: [CapMask; 2]) -> String {
-    let words = |knob| {
-        let live = live(&model.snapshot, knob);
-        let draft = draft[knob as usize];
-        (live != draft).then(|| format!("{} live -> draft: {}", short(knob), brief(live, draft)))
-    };
-    let all: Vec<String> = KNOBS.into_iter().filter_map(words).collect();
-    if all.is_empty() { "the draft is as live".to_owned() } else { all.join("; ") }
-}
-
 /// Starts to type what rows are to be shown.
 pub(super) fn filter(model: &mut Model) {
     model.masks.filtering = true;
@@ -101,7 +88,7 @@ pub(super) fn copy(model: &mut Model, choice: usize) -> Vec<Effect> {
     model.dialogs.pop();
     let Some(form) = mask_forms::draft(model).into_iter().nth(choice) else { return Vec::new() };
     let title = form.title();
-    copy::to_clipboard(model, &title, form.text.into_bytes())
+    model.copy(&title, form.text.into_bytes())
 }
 
 /// How many rows the list in a dialog has.
@@ -116,6 +103,7 @@ pub(super) fn rows_of(model: &Model) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::cap::CapMask;
     use crate::tui::testing::fixtures::{self, KNOWN};
     use crate::tui::testing::render::keys;
 

@@ -5,7 +5,6 @@ mod batch;
 mod call;
 mod command_line;
 mod confirm;
-mod copy;
 mod gate;
 mod keys;
 mod log;
@@ -24,13 +23,10 @@ mod snapshots;
 mod tests;
 mod typing;
 
-pub(in crate::tui) use masks::changes;
-
 use super::ascii;
 use super::model::Model;
 use super::model::warnings::screen_again;
 use super::msg::{Effect, Msg};
-use crate::control::text::outcome::Severity;
 
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -95,17 +91,4 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Signal(signal) => vec![Effect::Quit { code: u8::try_from(128 + signal as i32).unwrap_or(1) }],
     }
-}
-
-/// Why that is not done.
-fn read_only(what: &str) -> String {
-    format!("{what} needs khelper to be started without --read-only: this console only shows things")
-}
-
-/// Refuses what would change or start something, where nothing may be; true if it did.
-fn refused_read_only(model: &mut Model, what: &str) -> bool {
-    if model.options.read_only {
-        model.say(Severity::Quiet, read_only(what));
-    }
-    model.options.read_only
 }

@@ -17,7 +17,7 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
     };
     model.module.used();
     model.dialogs.pop();
-    let batch = open_batch(model, name.to_string(), count);
+    let batch = model.open_batch(name.to_string(), count);
     let wait = model.module.wait;
     (0..count)
         .map(|_| {
@@ -36,7 +36,7 @@ pub(super) fn open_series(
     total: u32,
     parallel: u32,
 ) -> Effect {
-    let batch = open_batch(model, title, total);
+    let batch = model.open_batch(title, total);
     let ticket = model.next_ticket();
     model.pending.insert(ticket, Pending::Series(batch));
     Effect::Series(Series { ticket, names, wait, total, parallel })

@@ -6,37 +6,19 @@ use crate::control::record_json::Entry;
 use crate::control::text::outcome::{self, Severity};
 use crate::tui::model::dialog::Dialog;
 use crate::tui::model::field::Field;
-use crate::tui::model::record_page::Row;
 use crate::tui::model::records::{CopyRecord, Kill, Repeat, Save, SaveForm, Saved, Saving, Unsaved, What};
 use crate::tui::model::{Model, Pending, argv_text};
 use crate::tui::msg::{Effect, Ticket};
 
-use super::copy;
-use super::module::open_batch;
-use super::refused_read_only;
-
 /// What is said first of a file's name.
 const FILE: &[u8] = b"khelper-records.jsonl";
 
-/// The row under the cursor, or words that there is none.
-pub(super) fn row(model: &mut Model) -> Option<Row> {
-    let row = model.activity.row().cloned();
-    if row.is_none() {
-        let reads = model.snapshot.totals.requests > 0 && !model.activity.filters();
-        model.say(
-            Severity::Quiet,
-            if reads { "the records are being read: press the key again" } else { "there is no record here" },
-        );
-    }
-    row
-}
-
 /// Stops the wait of its caller. The engine judges whether there is one.
 pub(super) fn abandon(model: &mut Model) -> Vec<Effect> {
-    if refused_read_only(model, "abandoning a wait") {
+    if model.refuses("abandoning a wait") {
         return Vec::new();
     }
-    let Some(row) = row(model) else { return Vec::new() };
+    let Some(row) = model.row_at_cursor() else { return Vec::new() };
     let which = format!("#{} {}", row.id, row.title);
     let done = match row.pid {
         Some(_) => "abandoned: its caller waits no longer, its helper lives on",
@@ -47,10 +29,10 @@ pub(super) fn abandon(model: &mut Model) -> Vec<Effect> {
 
 /// Asks which signal; the cursor stays on the record.
 pub(super) fn open_kill(model: &mut Model) {
-    if refused_read_only(model, "killing a helper") {
+    if model.refuses("killing a helper") {
         return;
     }
-    let Some(row) = row(model) else { return };
+    let Some(row) = model.row_at_cursor() else { return };
     let why = match (row.state, row.pid) {
         (State::Running, Some(pid)) => {
             model.activity.follow = false;
@@ -80,28 +62,12 @@ pub(super) fn submit_kill(model: &mut Model) -> Vec<Effect> {
     vec![model.submit(Pending::Helper(which, done), confirmed.command())]
 }
 
-/// The record under the cursor, whole; or words that it is not there yet.
-fn whole(model: &mut Model) -> Option<std::sync::Arc<crate::abi::record::Record>> {
-    let row = row(model)?;
-    match model.activity.detail() {
-        Some(detail) => {
-            let record = detail.record.clone();
-            model.activity.follow = false;
-            Some(record)
-        }
-        None => {
-            model.say(Severity::Quiet, format!("#{} is being read: press the key again", row.id));
-            None
-        }
-    }
-}
-
 /// Shows what would be asked for, and asks.
 pub(super) fn open_repeat(model: &mut Model) {
-    if refused_read_only(model, "asking again") {
+    if model.refuses("asking again") {
         return;
     }
-    let Some(record) = whole(model) else { return };
+    let Some(record) = model.record_at_cursor() else { return };
     let id = record.id;
     match Repeat::of(record) {
         Ok(repeat) => model.dialogs.push(Dialog::Repeat(repeat)),
@@ -113,13 +79,13 @@ pub(super) fn open_repeat(model: &mut Model) {
 pub(super) fn submit_repeat(model: &mut Model) -> Vec<Effect> {
     let Some(Dialog::Repeat(repeat)) = model.dialogs.pop() else { return Vec::new() };
     let title = outcome::title(&repeat.record);
-    let batch = open_batch(model, title, 1);
+    let batch = model.open_batch(title, 1);
     vec![model.submit(Pending::Request(batch), repeat.command)]
 }
 
 /// Asks as what.
 pub(super) fn open_copy(model: &mut Model) {
-    if let Some(record) = whole(model) {
+    if let Some(record) = model.record_at_cursor() {
         model.dialogs.push(Dialog::CopyRecord(CopyRecord { record, choice: 0 }));
     }
 }
@@ -134,12 +100,12 @@ pub(super) fn submit_copy(model: &mut Model) -> Vec<Effect> {
         _ => argv_text::join(record.argv()),
     };
     let what = format!("#{} ({})", record.id, CopyRecord::FORMS[copy.choice.min(1)]);
-    copy::to_clipboard(model, &what, text.into_bytes())
+    model.copy(&what, text.into_bytes())
 }
 
 /// Asks where.
 pub(super) fn open_save(model: &mut Model) {
-    if refused_read_only(model, "saving to a file") {
+    if model.refuses("saving to a file") {
         return;
     }
     let record = model.activity.detail().map(|detail| detail.record.clone());

@@ -8,12 +8,11 @@ use crate::tui::model::rehearse::{Rehearsal, Rehearsed};
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
-use super::refused_read_only;
-use super::replies::explain;
+use crate::tui::model::explain::explain;
 
 /// Asks what is to be run.
 pub(super) fn open(model: &mut Model) {
-    if !refused_read_only(model, "rehearsing") {
+    if !model.refuses("rehearsing") {
         model.rehearse.open();
         model.dialogs.push(Dialog::Rehearse);
     }

@@ -9,6 +9,7 @@ use crate::control::text::probe_report::table;
 use crate::control::{Key, MaskKnob, Reply, Written};
 use crate::sys::probe::Report;
 use crate::tui::model::dialog::Dialog;
+use crate::tui::model::explain::explain;
 use crate::tui::model::masks::{key, list, live};
 use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{Model, Pending, warnings};
@@ -75,11 +76,6 @@ fn tell(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
         }
         None => model.say(mood, text),
     }
-}
-
-/// Cause and advice.
-pub(super) fn explain(error: &ControlError) -> String {
-    screen_again(&format!("{error}: {}", error.advice()))
 }
 
 /// The same, with the knobs' names where the error does not begin with the only one.

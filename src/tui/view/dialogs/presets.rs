@@ -1,9 +1,9 @@
 //! The lists of the screen Masks: drafts that are offered, and the forms in which the draft can be copied.
 
 use crate::tui::model::Model;
+use crate::tui::model::draft_text::changes;
 use crate::tui::model::{mask_forms, presets};
 use crate::tui::text;
-use crate::tui::update::changes;
 
 use crate::tui::widgets::lines::line;
 

@@ -6,6 +6,7 @@
 
 mod ascii;
 pub mod config;
+mod dialogs;
 mod executor;
 mod exit_report;
 mod input;
@@ -16,6 +17,7 @@ mod mailbox;
 pub mod model;
 pub mod msg;
 mod paint;
+mod panels;
 mod records;
 mod run;
 mod signals;

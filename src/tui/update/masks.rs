@@ -4,11 +4,8 @@ use crate::control::MaskKnob;
 use crate::control::text::outcome::Severity;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::dialog::Dialog;
 use crate::tui::model::draft_text::changes;
 use crate::tui::model::masks::{KNOBS, live};
-use crate::tui::model::{mask_forms, presets};
-use crate::tui::msg::Effect;
 
 /// Chooses a column, or changes the draft of the chosen one. While rows are filtered, only those that are shown change.
 pub(super) fn edit(model: &mut Model, action: Action) {
@@ -70,34 +67,6 @@ pub(super) fn end_filter(model: &mut Model, keep: bool) {
         model.masks.cursor = before.unwrap_or(model.masks.cursor);
     }
     model.masks.move_by(0, &model.snapshot);
-}
-
-/// The draft becomes that of the chosen preset; nothing is applied.
-pub(super) fn take_preset(model: &mut Model, choice: usize) {
-    model.dialogs.pop();
-    let Some(preset) = presets::all(model.snapshot.known).into_iter().nth(choice) else { return };
-    model.masks.set_both(preset.masks);
-    model.masks.note = None;
-    let text =
-        format!("draft `{}`: {} ({}: back)", preset.name, changes(model, preset.masks), model.keys.key(Action::Undo));
-    model.say(Severity::Quiet, text);
-}
-
-/// Copies the chosen form of the draft.
-pub(super) fn copy(model: &mut Model, choice: usize) -> Vec<Effect> {
-    model.dialogs.pop();
-    let Some(form) = mask_forms::draft(model).into_iter().nth(choice) else { return Vec::new() };
-    let title = form.title();
-    model.copy(&title, form.text.into_bytes())
-}
-
-/// How many rows the list in a dialog has.
-pub(super) fn rows_of(model: &Model) -> usize {
-    match model.dialogs.last() {
-        Some(Dialog::Presets(_)) => presets::all(model.snapshot.known).len(),
-        Some(Dialog::Copy(_)) => mask_forms::draft(model).len(),
-        _ => 3,
-    }
 }
 
 #[cfg(test)]

@@ -2,28 +2,22 @@
 
 mod activity;
 mod batch;
-mod call;
-mod command_line;
-mod confirm;
-mod gate;
+mod focus;
 mod keys;
 mod log;
 mod masks;
-mod module;
 mod mouse;
-mod path;
-mod quit;
 mod readback;
-mod records;
-mod rehearse;
 mod replies;
 mod scroll;
 mod snapshots;
+mod tabs;
 #[cfg(test)]
 mod tests;
 mod typing;
 
 use super::ascii;
+use super::dialogs::{frame, quit, save};
 use super::model::Model;
 use super::model::warnings::screen_again;
 use super::msg::{Effect, Msg};
@@ -42,7 +36,12 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 /// The model as it is was put on the screen.
 pub fn shown(model: &mut Model) {
     let _ascii = ascii::only(model.ascii);
-    confirm::shown(model);
+    if model.dialogs.last_mut().is_some_and(|dialog| dialog.read().is_some())
+        && let Some((lines, shown)) = frame::lines(model)
+        && let Some(read) = model.dialogs.last_mut().and_then(|dialog| dialog.read())
+    {
+        read.show(lines, shown);
+    }
 }
 
 fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -77,7 +76,7 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Saved { ticket, result } => {
-            records::saved(model, ticket, result);
+            save::saved(model, ticket, result);
             Vec::new()
         }
         Msg::Notice(text) => {

@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::tui::model::Model;
+use crate::tui::panels::{knobs, running};
 use crate::tui::text;
 use crate::tui::widgets::lines::{heading, line, put};
 
-use super::{knobs, recent, running, slots, warnings};
+use super::{recent, slots, warnings};
 
 /// Fewer rows or columns than these show the numbers and the newest lines only.
 pub(super) const SMALL: (u16, u16) = (60, 15);

@@ -152,6 +152,13 @@ impl Sheet {
         }
     }
 
+    /// Rows to choose from, one of them chosen.
+    pub fn choices(&mut self, rows: &[&str], chosen: usize) {
+        for (at, row) in rows.iter().enumerate() {
+            self.choice(row, at == chosen);
+        }
+    }
+
     /// Of what is pinned so many lines are left; where more was cut, the last one says so.
     pub fn cut_pinned(&mut self, rows: usize) {
         if self.pinned.len() <= rows {

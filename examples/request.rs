@@ -17,9 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A status would be lost if this process ignored SIGCHLD: the engine may set it to its default.
     let engine = Engine::builder()
         .fix_sigchld(true)
-        .security_hook(
-            |name, _, _| if name.as_bytes() == b"forbidden" { Err(nix::errno::Errno::EPERM) } else { Ok(()) },
-        )
+        .security_hook(|name, _| if name.as_bytes() == b"forbidden" { Err(nix::errno::Errno::EPERM) } else { Ok(()) })
         .start()?;
     let events = engine.subscribe(1024);
 

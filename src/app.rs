@@ -1,22 +1,26 @@
-//! Floor 5: builds the parts, wires them, stops them in order.
+//! Floor 6: builds the parts, connects them and stops them in order.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::process::ExitCode;
-
-use nix::sys::signal::Signal;
+use std::sync::Arc;
 
 use crate::abi::error::SysError;
 use crate::cli::{self, Args, exit};
+use crate::control::local::Local;
+use crate::control::target::Target;
 use crate::engine::Engine;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::malloc;
-use crate::sys::orphans;
 use crate::sys::probe::PROBE_ARG;
-use crate::sys::signals::Signals;
-use crate::tui;
+#[cfg(feature = "console")]
+use {
+    crate::sys::{orphans, signals::Signals},
+    crate::tui,
+    nix::sys::signal::Signal,
+    std::io::IsTerminal,
+};
 
 /// The whole program.
 pub fn main() -> ExitCode {
@@ -32,6 +36,7 @@ pub fn main() -> ExitCode {
 fn run(args: &Args) -> u8 {
     let settings = args.set();
     let Some(command) = &args.command else { return console(args, &settings) };
+    #[cfg(feature = "console")]
     if matches!(command, cli::Command::Keys) {
         return tui::keys().map_or_else(|code| code, |table| cli::print(&table));
     }
@@ -40,12 +45,20 @@ fn run(args: &Args) -> u8 {
     }
     let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((engine()?, signals)));
     match started {
-        Ok((engine, signals)) => cli::run(&engine, command, &settings, &signals),
+        Ok((engine, signals)) => cli::run(&target(&engine), command, &settings, &signals),
         Err(code) => code,
     }
 }
 
-/// The console. Knobs are written before the terminal is looked at: a wrong `--set` is told as such.
+/// There is no console in this build, so a command is needed: exit code 64, as for every wrong use.
+#[cfg(not(feature = "console"))]
+fn console(_: &Args, _: &[OsString]) -> u8 {
+    cli::say("this khelper was built without the console (feature `console`); `khelper --help` lists its commands");
+    exit::USAGE
+}
+
+/// The console. The knobs are written before the terminal is checked, so that a wrong `--set` is reported first.
+#[cfg(feature = "console")]
 fn console(args: &Args, settings: &[OsString]) -> u8 {
     let mut wanted = tui::SIGNALS.to_vec();
     if orphans::are_adopted() {
@@ -53,7 +66,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let engine = engine()?;
-        cli::set(&engine, settings)?;
+        cli::set(&target(&engine), settings)?;
         Ok((engine, signals))
     });
     let (engine, signals) = match started {
@@ -65,8 +78,12 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         return exit::NO_TERMINAL;
     }
     // screen(1) holds back a lone ESC for as long as it reports the mouse.
-    let mouse = !args.no_mouse && !tui::terminal::within_screen();
-    tui::run(&engine, &signals, tui::Options { read_only: args.read_only, mouse, ascii: args.ascii })
+    let mouse = !args.console.no_mouse && !tui::terminal::within_screen();
+    tui::run(&engine, &signals, tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii })
+}
+
+fn target(engine: &Engine) -> Arc<dyn Target> {
+    Arc::new(Local::new(engine.clone()))
 }
 
 /// An engine with the probe in it. SIGCHLD is this program's own to set (UMH-8).

@@ -31,7 +31,8 @@
 //!
 //! # The house
 //!
-//! A module uses only modules of lower floors; two modules of one floor do not use each other.
+//! A module uses only modules of lower floors; two modules of one floor do not use each other, and no files import each
+//! other in a circle (`tests/architecture`).
 //!
 //! | floor | module | what it is for |
 //! |---|---|---|
@@ -39,11 +40,21 @@
 //! | 5 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
 //! | 5 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
 //! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line |
-//! | 3 | [`control`] | the one door for every intent of an operator: authorise, then act; the tree of knobs |
+//! | 3 | [`control`] | the one door for every intent of an operator: authorize, then act; the tree of knobs |
 //! | 2 | [`engine`] | where judgement meets the machine: requests, workers, knobs, gate, records, events |
 //! | 1 | [`policy`] | pure judgement: state and input in, state and decision out; no clock, no system call |
 //! | 1 | [`sys`] | the machine behind one trait, real and scripted; the only `unsafe` code |
 //! | 0 | [`abi`] | the words of the field: names, masks, statuses, errors, escaping; no I/O |
+//!
+//! # Features
+//!
+//! Each feature includes the next one. A program that embeds an engine needs none of them: `default-features = false`.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `console` (default) | [`tui`] |
+//! | `cli` | [`cli`], [`app`] and the `khelper` program; without `console` the program needs a command |
+//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON |
 //!
 //! # What holds everywhere
 //!
@@ -60,15 +71,27 @@
 //!   capability, and can become all-powerful again in one step; masks bound what it may do directly, and confine it only
 //!   together with another user, Landlock or a read-only root ([`control::text::outcome::MASKS_AND_ROOT`]).
 #![warn(missing_docs)]
+#![cfg_attr(
+    not(feature = "console"),
+    expect(
+        rustdoc::broken_intra_doc_links,
+        reason = "the text above names modules that only the default features include"
+    )
+)]
 
 pub mod abi;
+#[cfg(feature = "cli")]
 pub mod app;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "control")]
 pub mod control;
 pub mod engine;
 pub mod policy;
 pub mod sys;
+#[cfg(feature = "console")]
 pub mod tui;
+#[cfg(feature = "cli")]
 pub mod verbs;
 
 #[doc = include_str!("../docs/deviations.md")]

@@ -21,7 +21,6 @@ use khelper::abi::path::parse_modprobe;
 use khelper::abi::record::Outcome;
 use khelper::abi::record::Record;
 use khelper::abi::wait::WaitMode;
-use khelper::control::{self, Command as Intent};
 use khelper::engine::{Caller, Cancel, Engine, KnobWrite, Received, Subscription};
 use nix::errno::Errno;
 
@@ -66,7 +65,7 @@ fn every_entry_point(engine: &Engine, events: &Subscription, id: u64) {
         assert_eq!((record.outcome, record.stage), (Outcome::Refused, Some(Stage::Forked)));
         assert_eq!((record.errno, record.result), (Some(DEAD), Some(-(DEAD as i32))));
         assert!(record.why().unwrap().contains("start another engine"), "{:?}", record.why());
-        assert_eq!(record.requester.pid, std::process::id().cast_signed());
+        assert_eq!(record.actor.pid, std::process::id().cast_signed());
     };
     let errno = |answer: Result<(), khelper::abi::error::EngineError>| answer.unwrap_err().errno;
     assert_eq!(errno(engine.check_process()), DEAD);
@@ -99,10 +98,14 @@ fn every_entry_point(engine: &Engine, events: &Subscription, id: u64) {
     assert!(matches!(events.recv(), Received::Closed));
     events.close();
     assert!(matches!(engine.subscribe(1).recv(), Received::Closed));
-    assert!(matches!(engine.subscribe_to(1, |_| true).recv(), Received::Closed));
-    let intent = Intent::RequestModule { name: b"dummy".to_vec(), wait: true };
-    let answer = control::dispatch(engine, Origin::CommandLine, intent, &Cancel::new());
-    assert_eq!(answer.unwrap_err().errno(), DEAD);
+    assert!(matches!(engine.subscribe_to(1, khelper::abi::event::EventKinds::ALL).recv(), Received::Closed));
+    #[cfg(feature = "control")]
+    {
+        use khelper::control::{Command, dispatch_as};
+        let command = Command::RequestModule { name: b"dummy".to_vec(), wait: true };
+        let answer = dispatch_as(engine, engine.actor(Origin::CommandLine), command, &Cancel::new());
+        assert_eq!(answer.unwrap_err().errno(), DEAD);
+    }
     assert!(engine.shutdown(Duration::from_secs(600)).is_empty());
     drop(engine.clone());
 }

@@ -166,7 +166,7 @@ fn umh_4_an_abandoned_helper_lives_on_and_is_reported() {
     cancel.cancel();
     let answer = caller.join().unwrap();
     assert_eq!((answer.outcome, answer.errno, answer.pid), (Outcome::Abandoned, Some(Errno::EINTR), Some(pid)));
-    until(&events, |kind| matches!(kind, EventKind::Abandoned { id: of } if *of == id).then_some(()));
+    until(&events, |kind| matches!(kind, EventKind::Abandoned { id: of, .. } if *of == id).then_some(()));
     assert_eq!(engine.record(id).unwrap().outcome, Outcome::Running);
     // Its output shows that it has set its trap.
     while engine.record(id).unwrap().output.is_none() {

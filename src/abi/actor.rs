@@ -6,17 +6,6 @@ use serde::Serialize;
 
 use super::cap::CapMask;
 
-/// The process that asked for a helper. `comm` is shown, never judged: it can be forged (REQ-2).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Requester {
-    /// Its process id.
-    pub pid: i32,
-    /// Its real user id.
-    pub uid: u32,
-    /// Its command name, at most 15 bytes.
-    pub comm: Comm,
-}
-
 /// At most 15 bytes, hostile.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Comm([u8; 16]);
@@ -98,9 +87,16 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// What a record says of who asked.
-    pub fn requester(&self) -> Requester {
-        Requester { pid: self.pid, uid: self.uid, comm: self.comm }
+    /// A process of which no more is known than this: no start time, no login user id, no capabilities.
+    pub fn new(origin: Origin, pid: i32, uid: u32, gid: u32, comm: &[u8]) -> Self {
+        let (comm, effective) = (Comm::new(comm), CapMask::EMPTY);
+        Self { origin, uid, gid, pid, start_time: None, loginuid: None, comm, effective }
+    }
+
+    /// The same process, for a command that came by another origin.
+    #[must_use]
+    pub fn by(&self, origin: Origin) -> Self {
+        Self { origin, ..self.clone() }
     }
 }
 

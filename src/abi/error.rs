@@ -212,6 +212,10 @@ pub enum ControlError {
     },
     /// The engine refused.
     Engine(EngineError),
+    /// The target could not take the command now, and did not perform it (`EAGAIN`).
+    Busy(String),
+    /// The target cannot be reached (`ENOTCONN`).
+    Unavailable(String),
 }
 
 impl fmt::Display for ControlError {
@@ -222,6 +226,8 @@ impl fmt::Display for ControlError {
             Self::Denied(why) => write!(f, "{why} (EPERM)"),
             Self::Value { key, error } => write!(f, "{key}: {error}"),
             Self::Engine(error) => error.fmt(f),
+            Self::Busy(why) => write!(f, "{why} (EAGAIN)"),
+            Self::Unavailable(why) => write!(f, "{why} (ENOTCONN)"),
         }
     }
 }
@@ -234,6 +240,8 @@ impl Explain for ControlError {
             Self::Denied(_) => Errno::EPERM,
             Self::Value { error, .. } => error.errno(),
             Self::Engine(error) => error.errno(),
+            Self::Busy(_) => Errno::EAGAIN,
+            Self::Unavailable(_) => Errno::ENOTCONN,
         }
     }
     fn advice(&self) -> Cow<'static, str> {
@@ -243,6 +251,8 @@ impl Explain for ControlError {
             Self::Denied(_) => "ask for it from a process that has the privilege named".into(),
             Self::Value { error, .. } => error.advice(),
             Self::Engine(error) => error.advice(),
+            Self::Busy(_) => "end something, or raise `ulimit -u`, and try again".into(),
+            Self::Unavailable(_) => "look at the state before you repeat the command".into(),
         }
     }
 }

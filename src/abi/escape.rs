@@ -10,6 +10,11 @@ pub fn screen(bytes: &[u8]) -> String {
     escape(bytes, harmless)
 }
 
+/// For text of which some is escaped already, by [`screen`]: a backslash is not doubled, the rest is escaped as there.
+pub fn screen_again(text: &str) -> String {
+    screen(text.as_bytes()).replace("\\\\", "\\")
+}
+
 /// For a JSON string: only what is not UTF-8 is `\xNN`, and a backslash is doubled; JSON's own escaping
 /// (done by serde_json) takes care of control characters.
 pub fn json(bytes: &[u8]) -> String {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::abi::actor::{Origin, Requester};
+use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
-use crate::abi::record::Record;
+use crate::abi::record::{Outcome, Record};
 use crate::abi::time::Micros;
+use crate::abi::wait::WaitMode;
 
 /// How much a line of the log matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +43,7 @@ pub enum EventKind {
         /// Whether the caller waits for the end.
         wait: bool,
         /// Who asked.
-        requester: Arc<Requester>,
+        actor: Arc<Actor>,
     },
     /// A module request, era current, found every slot taken and has begun to wait for one (REQ-5). At most once for
     /// a request, before everything else that is told of it: its `ModuleRequest` once a slot is its own, or its end
@@ -75,6 +76,19 @@ pub enum EventKind {
     Abandoned {
         /// The request.
         id: u64,
+        /// Who ended the wait: the caller itself, or who abandoned the request.
+        actor: Arc<Actor>,
+    },
+    /// A helper and its process group were signalled on somebody's command (UMH-14); a time-out has no such event.
+    Signalled {
+        /// The request whose helper it is.
+        id: u64,
+        /// The helper.
+        pid: i32,
+        /// The signal's number.
+        signal: i32,
+        /// Who sent it.
+        actor: Arc<Actor>,
     },
     /// A knob was written.
     KnobChanged {
@@ -84,8 +98,8 @@ pub enum EventKind {
         before: String,
         /// What it is.
         after: String,
-        /// By whom.
-        origin: Origin,
+        /// Who wrote it.
+        actor: Arc<Actor>,
     },
     /// A mask was written (also a `KnobChanged`'s kind of event, with the bits).
     MaskChanged {
@@ -95,8 +109,8 @@ pub enum EventKind {
         before: CapMask,
         /// What it is.
         after: CapMask,
-        /// By whom.
-        origin: Origin,
+        /// Who wrote it.
+        actor: Arc<Actor>,
     },
     /// The gate changed its depth.
     GateChanged {
@@ -104,11 +118,15 @@ pub enum EventKind {
         from: Depth,
         /// To.
         to: Depth,
+        /// Who changed it; after a drain that failed, who began the drain.
+        actor: Arc<Actor>,
     },
     /// A drain gave up after 5 s and opened the gate again (GATE-2).
     DrainFailed {
         /// The requests that held out.
         holdouts: Vec<u64>,
+        /// Who began the drain.
+        actor: Arc<Actor>,
     },
     /// A line of the log (already escaped), the runaway and throttle messages among them.
     Log {
@@ -117,4 +135,84 @@ pub enum EventKind {
         /// The line.
         text: String,
     },
+}
+
+/// A set of kinds of events: what a subscriber asks for. Events of other kinds are neither queued for it nor counted as
+/// missed, and do not wake it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventKinds(u32);
+
+impl EventKinds {
+    /// No event.
+    pub const NONE: Self = Self(0);
+    /// [`EventKind::ModuleRequest`].
+    pub const MODULE_REQUEST: Self = Self(1);
+    /// [`EventKind::Waiting`].
+    pub const WAITING: Self = Self(1 << 1);
+    /// [`EventKind::Queued`].
+    pub const QUEUED: Self = Self(1 << 2);
+    /// [`EventKind::Started`].
+    pub const STARTED: Self = Self(1 << 3);
+    /// [`EventKind::Finished`] of a helper that exited with status 0 in time.
+    pub const FINISHED_WELL: Self = Self(1 << 4);
+    /// Every other [`EventKind::Finished`] of a request whose caller waited and knows the result.
+    pub const FAILED: Self = Self(1 << 5);
+    /// The same of a request with UMH_NO_WAIT: no caller knows the result.
+    pub const FAILED_NO_WAIT: Self = Self(1 << 6);
+    /// [`EventKind::Released`].
+    pub const RELEASED: Self = Self(1 << 7);
+    /// [`EventKind::Abandoned`].
+    pub const ABANDONED: Self = Self(1 << 8);
+    /// [`EventKind::KnobChanged`] and [`EventKind::MaskChanged`].
+    pub const KNOB_CHANGED: Self = Self(1 << 9);
+    /// [`EventKind::GateChanged`].
+    pub const GATE_CHANGED: Self = Self(1 << 10);
+    /// [`EventKind::DrainFailed`].
+    pub const DRAIN_FAILED: Self = Self(1 << 11);
+    /// [`EventKind::Log`].
+    pub const LOG: Self = Self(1 << 12);
+    /// [`EventKind::Signalled`].
+    pub const SIGNALLED: Self = Self(1 << 13);
+    /// Every [`EventKind::Finished`].
+    pub const FINISHED: Self = Self::FINISHED_WELL.or(Self::FAILED).or(Self::FAILED_NO_WAIT);
+    /// Every event.
+    pub const ALL: Self = Self((1 << 14) - 1);
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the event is of one of these kinds.
+    pub fn has(self, event: &EventKind) -> bool {
+        self.0 & event.kind().0 != 0
+    }
+}
+
+impl EventKind {
+    /// The one kind that it is.
+    pub fn kind(&self) -> EventKinds {
+        match self {
+            Self::ModuleRequest { .. } => EventKinds::MODULE_REQUEST,
+            Self::Waiting { .. } => EventKinds::WAITING,
+            Self::Queued { .. } => EventKinds::QUEUED,
+            Self::Started { .. } => EventKinds::STARTED,
+            Self::Finished(record) if ended_well(record) => EventKinds::FINISHED_WELL,
+            Self::Finished(record) if record.wait == WaitMode::NoWait => EventKinds::FAILED_NO_WAIT,
+            Self::Finished(_) => EventKinds::FAILED,
+            Self::Released { .. } => EventKinds::RELEASED,
+            Self::Abandoned { .. } => EventKinds::ABANDONED,
+            Self::Signalled { .. } => EventKinds::SIGNALLED,
+            Self::KnobChanged { .. } | Self::MaskChanged { .. } => EventKinds::KNOB_CHANGED,
+            Self::GateChanged { .. } => EventKinds::GATE_CHANGED,
+            Self::DrainFailed { .. } => EventKinds::DRAIN_FAILED,
+            Self::Log { .. } => EventKinds::LOG,
+        }
+    }
+}
+
+fn ended_well(record: &Record) -> bool {
+    let code = record.status.and_then(|status| status.exit_code());
+    record.outcome == Outcome::Exited && code == Some(0) && !record.timed_out
 }

@@ -1,5 +1,5 @@
 //! Mistakes made on purpose, so that the comparison with a real kernel can be seen to notice them (`tests/vm`). They
-//! exist only in a build with the feature `mutations`; in every other `is` is a constant false and nothing is left of them.
+//! exist only in a build with `--cfg khelper_mutations`; in every other one, `is` is a constant false.
 
 /// A mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Mutation {
     }
 }
 
-#[cfg(not(feature = "mutations"))]
+#[cfg(not(khelper_mutations))]
 mod chosen {
     /// Whether the mistake is to be made: never in this build.
     pub const fn is(_: super::Mutation) -> bool {
@@ -67,7 +67,7 @@ mod chosen {
     }
 }
 
-#[cfg(feature = "mutations")]
+#[cfg(khelper_mutations)]
 mod chosen {
     use std::sync::OnceLock;
 

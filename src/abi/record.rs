@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use nix::errno::Errno;
 use serde::Serialize;
 
-use super::actor::{ChainLink, Origin, Requester};
+use super::actor::{Actor, ChainLink};
 use super::cap::{CapMask, CapSets};
 use super::error::{EngineError, Explain, Stage, exec_advice};
 use super::escape::screen;
@@ -113,10 +113,8 @@ pub struct Record {
     pub env: Arc<[Box<[u8]>]>,
     /// How the caller waits.
     pub wait: WaitMode,
-    /// By which door it came.
-    pub origin: Origin,
     /// Who asked.
-    pub requester: Arc<Requester>,
+    pub actor: Arc<Actor>,
     /// When it was asked, by the wall clock.
     pub wall: SystemTime,
     /// When it was asked, in microseconds on the engine's clock.
@@ -179,7 +177,7 @@ pub(crate) fn exec_error(errno: Errno, path: &[u8], cause: Option<String>) -> En
 
 impl Record {
     /// The question alone, made `at` these times of the wall clock and of the engine's.
-    pub(crate) fn new(kind: Kind, wait: WaitMode, requester: Arc<Requester>, at: (SystemTime, u64)) -> Self {
+    pub(crate) fn new(kind: Kind, wait: WaitMode, actor: Arc<Actor>, at: (SystemTime, u64)) -> Self {
         Self {
             id: 0,
             kind,
@@ -188,8 +186,7 @@ impl Record {
             args: Args::List(Arc::from([])),
             env: Arc::from([]),
             wait,
-            origin: Origin::Library,
-            requester,
+            actor,
             wall: at.0,
             at: at.1,
             state: State::Waiting,
@@ -260,13 +257,13 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::actor::Comm;
+    use crate::abi::actor::Origin;
 
     /// 10,000 records are kept.
     #[test]
     fn a_record_is_small_and_a_failed_exec_keeps_no_text() {
         assert!(size_of::<Record>() <= 304, "{}", size_of::<Record>());
-        let me = Arc::new(Requester { pid: 1, uid: 0, comm: Comm::new(b"x") });
+        let me = Arc::new(Actor::new(Origin::Library, 1, 0, 0, b"x"));
         let mut record = Record::new(Kind::Module, WaitMode::PROC, me, (SystemTime::UNIX_EPOCH, 0));
         assert_eq!(record.why(), None);
         record.path = b"/no\nsuch"[..].into();

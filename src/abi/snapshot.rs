@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::abi::actor::Requester;
+use crate::abi::actor::Actor;
 use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
@@ -115,7 +115,7 @@ pub struct Live {
     /// Its helper, once there is one.
     pub pid: Option<i32>,
     /// Who asked.
-    pub requester: Arc<Requester>,
+    pub actor: Arc<Actor>,
 }
 
 /// A line of the log.

@@ -7,21 +7,47 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub use crate::verbs::options::{Get, Mask, Probe, Request, Run, Set};
 
-const AFTER_HELP: &str = "\
-Without a command: the console, over an engine of its own. This machine's kernel is untouched.
+#[cfg(feature = "console")]
+const WITHOUT_COMMAND: &str = "\
+Without a command: the console, over an engine of its own. This machine's kernel is untouched.";
+#[cfg(not(feature = "console"))]
+const WITHOUT_COMMAND: &str = "\
+A command is needed: this khelper was built without the console. This machine's kernel is untouched.";
 
+const EXIT_CODES: &str = "\
 Exit codes: the helper's own; 128 + n if signal n killed it, or ended khelper; 127 not found, 126 not executable;
 124 timed out; 130 interrupted; 64 usage; 70 status lost; 75 refused for now (limit, gate, empty path,
-engine within an engine); 77 not permitted; 74 the answer could not be written.
+engine within an engine); 77 not permitted; 74 the answer could not be written.";
+#[cfg(feature = "console")]
+const EXIT_CODES_OF_CONSOLE: &str = "
 Of the console: 0; 2 no terminal; 128 + n ended by signal n, 129 also if its terminal has gone; 101 a panic.";
+#[cfg(not(feature = "console"))]
+const EXIT_CODES_OF_CONSOLE: &str = "";
+
+fn after_help() -> String {
+    format!("{WITHOUT_COMMAND}\n\n{EXIT_CODES}{EXIT_CODES_OF_CONSOLE}")
+}
 
 /// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "khelper", version, about = "Usermode helpers: a console and an engine", after_help = AFTER_HELP)]
+#[command(name = "khelper", version, about = "Usermode helpers: a console and an engine", after_help = after_help())]
 pub struct Args {
     /// Knobs to write first.
     #[command(flatten)]
     before: Set,
+    /// Options of the console.
+    #[cfg(feature = "console")]
+    #[command(flatten)]
+    pub console: Console,
+    /// What to do; none is the console.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// How the console behaves.
+#[cfg(feature = "console")]
+#[derive(Debug, clap::Args)]
+pub struct Console {
     /// Nothing can be changed or started from the console
     #[arg(long)]
     pub read_only: bool,
@@ -31,9 +57,6 @@ pub struct Args {
     /// Draw with ASCII characters only; the default where TERM or the locale allows no others
     #[arg(long)]
     pub ascii: bool,
-    /// What to do; none is the console.
-    #[command(subcommand)]
-    pub command: Option<Command>,
 }
 
 /// The commands.
@@ -50,6 +73,7 @@ pub enum Command {
     /// Read knobs
     Get(Get),
     /// Print the console's keys, as settings for console.toml
+    #[cfg(feature = "console")]
     Keys,
 }
 
@@ -62,7 +86,8 @@ impl Args {
         {
             return Err(Args::command().error(ErrorKind::MissingRequiredArgument, "no MASK was given"));
         }
-        if args.command.is_some() && (args.read_only || args.no_mouse || args.ascii) {
+        #[cfg(feature = "console")]
+        if args.command.is_some() && (args.console.read_only || args.console.no_mouse || args.console.ascii) {
             let why = "--read-only, --no-mouse and --ascii are for the console: leave them out before a command";
             return Err(conflict(why));
         }
@@ -71,7 +96,7 @@ impl Args {
         {
             return Err(conflict(why));
         }
-        if matches!(args.command, Some(Command::Mask(_) | Command::Keys)) && !args.set().is_empty() {
+        if args.command.as_ref().is_some_and(Command::starts_no_engine) && !args.set().is_empty() {
             return Err(conflict("this command starts no engine: there is no knob to set"));
         }
         Ok(args)
@@ -80,7 +105,9 @@ impl Args {
     /// Every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
-            None | Some(Command::Keys) => &[][..],
+            None => &[][..],
+            #[cfg(feature = "console")]
+            Some(Command::Keys) => &[][..],
             Some(Command::Request(c)) => &c.set.set,
             Some(Command::Run(c)) => &c.set.set,
             Some(Command::Probe(c)) => &c.set.set,
@@ -88,6 +115,18 @@ impl Args {
             Some(Command::Get(c)) => &c.set.set,
         };
         self.before.set.iter().chain(after).cloned().collect()
+    }
+}
+
+impl Command {
+    /// Whether the command is answered without an engine.
+    fn starts_no_engine(&self) -> bool {
+        match self {
+            Self::Mask(_) => true,
+            #[cfg(feature = "console")]
+            Self::Keys => true,
+            Self::Request(_) | Self::Run(_) | Self::Probe(_) | Self::Get(_) => false,
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use crate::abi::record::Record;
 
 /// Usage: an unknown option or key, a malformed value or name.
 pub const USAGE: u8 = 64;
+/// The target cannot be reached.
+pub const UNAVAILABLE: u8 = 69;
 /// A status was lost.
 pub const LOST: u8 = 70;
 /// The answer could not be written.
@@ -32,6 +34,8 @@ pub enum Verdict {
     Refused,
     /// The status was lost.
     Lost,
+    /// The target cannot be reached.
+    Unavailable,
     /// The program was not found.
     NotFound,
     /// The program could not be executed, or no process be made.
@@ -70,6 +74,8 @@ impl Verdict {
         match error {
             ControlError::UnknownKey(_) | ControlError::ReadOnly(_) | ControlError::Value { .. } => Self::Usage,
             ControlError::Denied(_) => Self::NotPermitted,
+            ControlError::Busy(_) => Self::Refused,
+            ControlError::Unavailable(_) => Self::Unavailable,
             ControlError::Engine(EngineError { stage, errno, .. }) => Self::at(*stage, Some(*errno)),
         }
     }
@@ -96,6 +102,7 @@ impl Verdict {
             Self::NotPermitted => NOT_PERMITTED,
             Self::Refused => REFUSED,
             Self::Lost => LOST,
+            Self::Unavailable => UNAVAILABLE,
             Self::NotFound => 127,
             Self::NotExecuted => 126,
             Self::Killed(signal) => 128 | signal,
@@ -127,7 +134,8 @@ mod tests {
         assert_eq!(code(&[TimedOut, Killed(15), Killed(9)]), 143);
         assert_eq!(code(&[Killed(9), NotExecuted]), 126);
         assert_eq!(code(&[NotExecuted, NotFound]), 127);
-        assert_eq!(code(&[NotFound, Lost]), 70);
+        assert_eq!(code(&[NotFound, Unavailable]), 69);
+        assert_eq!(code(&[Unavailable, Lost]), 70);
         assert_eq!(code(&[Lost, Refused]), 75);
         assert_eq!(code(&[Refused, NotPermitted]), 77);
         assert_eq!(code(&[NotPermitted, Usage]), 64);

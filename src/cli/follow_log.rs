@@ -1,13 +1,13 @@
-//! The engine's log, on stderr, while a command runs.
+//! The target's log, on stderr, while a command runs.
 
 use std::thread::{self, JoinHandle};
 
 use crate::abi::error::Stage;
-use crate::abi::event::EventKind;
+use crate::abi::event::{EventKind, EventKinds};
 use crate::abi::record::Record;
 use crate::abi::record::{Kind, Outcome};
-use crate::abi::wait::WaitMode;
-use crate::engine::{Engine, Received, Subscription};
+use crate::control::target::Target;
+use crate::control::watch::{Wake, Watch, Watched};
 
 use super::output::say;
 use super::words;
@@ -17,21 +17,26 @@ const QUEUE: usize = 65_536;
 
 /// A thread that follows the log. Ended by [`Log::end`], after everything logged until then is out.
 pub struct Log {
-    events: Subscription,
+    events: Watch,
     thread: JoinHandle<()>,
 }
 
 impl Log {
     /// Starts to follow.
-    pub fn follow(engine: &Engine) -> std::io::Result<Self> {
-        let events = engine.subscribe_to(QUEUE, wants);
+    pub fn follow(target: &dyn Target) -> std::io::Result<Self> {
+        let events = target.watch(KINDS, None, QUEUE, Wake::none());
         let follower = events.clone();
         let thread = thread::Builder::new().name("log".into()).spawn(move || {
             loop {
-                match follower.recv() {
-                    Received::Event(event) => tell(&event.kind),
-                    Received::Missed(n) => say(&format!("{n} events were missed: lines of the log may be among them")),
-                    Received::Closed => return,
+                match follower.wait() {
+                    Watched::Event(event) => tell(&event.kind),
+                    Watched::Missed(n) => say(&format!("{n} events were missed: lines of the log may be among them")),
+                    Watched::Closed { why } => {
+                        if let Some(why) = why {
+                            say(&format!("lines of the log are missing from here on: {why}"));
+                        }
+                        return;
+                    }
                 }
             }
         })?;
@@ -46,14 +51,8 @@ impl Log {
     }
 }
 
-/// Lines of the log, and the failure of a call that nobody waited for, so that nobody else reports it.
-fn wants(event: &EventKind) -> bool {
-    match event {
-        EventKind::Log { .. } => true,
-        EventKind::Finished(record) => record.wait == WaitMode::NoWait && has_failed(record),
-        _ => false,
-    }
-}
+/// Lines of the log, and the failure of a call that no caller waited for: nothing else reports it.
+const KINDS: EventKinds = EventKinds::LOG.or(EventKinds::FAILED_NO_WAIT);
 
 fn tell(event: &EventKind) {
     match event {
@@ -88,6 +87,8 @@ pub fn explain(record: &Record) {
 mod tests {
     use super::*;
     use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
+    use crate::abi::wait::WaitMode;
+    use crate::engine::{Engine, Received};
     use crate::sys::fake::{FakeHost, Script};
 
     #[test]
@@ -96,7 +97,7 @@ mod tests {
         host.script("/sbin/modprobe", Script::default());
         host.script("/bin/true", Script::default());
         let engine = Engine::builder().host(host.clone()).start().unwrap();
-        let log = Log::follow(&engine).unwrap();
+        let log = engine.subscribe_to(QUEUE, KINDS);
         let all = engine.subscribe(1000);
         let call = |path: &str, wait| {
             let info = SubprocessInfo::setup(Some(path.into()), [path], HELPER_ENV).unwrap();
@@ -114,12 +115,11 @@ mod tests {
         call("/no/such", WaitMode::PROC);
         engine.set_depth(crate::abi::depth::Depth::Freezing).unwrap();
         engine.enable().unwrap();
-        assert_eq!(log.events.wakes(), 0, "who asked tells of what it waited for");
+        assert_eq!(log.wakes(), 0, "who asked tells of what it waited for");
         call("/no/such", WaitMode::NoWait);
-        assert_eq!(log.events.wakes(), 1);
+        assert_eq!(log.wakes(), 1);
         host.change(|m| m.threads_max = Some(0));
         engine.request_module("loop", true);
-        assert_eq!(log.events.wakes(), 2, "a runaway is logged");
-        log.end();
+        assert_eq!(log.wakes(), 2, "a runaway is logged");
     }
 }

@@ -1,4 +1,4 @@
-//! Floor 4: the command line: arguments, sysctl-style output, JSON, exit codes. Peer of `tui`.
+//! Floor 5: the command line: arguments, sysctl-style output, JSON, exit codes. Peer of `tui`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -15,19 +15,22 @@ mod words;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use args::{Args, Command};
 pub use output::{complain, say};
-pub use set::set;
 pub use sigint::signals;
 
 use nix::sys::signal::Signal;
 
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::CapMask;
+use crate::abi::error::ControlError;
 use crate::abi::escape::screen;
-use crate::abi::wait::WaitMode;
-use crate::engine::Engine;
+use crate::control::completion::ask;
+use crate::control::target::Target;
+use crate::control::{self, Left, Reply};
 use crate::sys::signals::Signals;
 
 use exit::Verdict;
@@ -75,60 +78,96 @@ pub fn print(text: &str) -> u8 {
     answers.code(0)
 }
 
-/// A command over `engine`: writes the knobs of `--set`, runs it, names what is left running; the exit code. To be called
+/// Whom a command asks, and as whom.
+#[derive(Clone)]
+struct Caller {
+    target: Arc<dyn Target>,
+    by: Actor,
+}
+
+impl Caller {
+    fn new(target: Arc<dyn Target>) -> Self {
+        Self { target, by: control::actor(Origin::CommandLine) }
+    }
+
+    /// Asks and blocks until it is answered.
+    fn ask(&self, command: control::Command) -> Result<Reply, ControlError> {
+        ask(&*self.target, &self.by, command)
+    }
+}
+
+/// Writes the knobs of `--set`; the error is the exit code, everything having been said.
+pub fn set(target: &Arc<dyn Target>, settings: &[OsString]) -> Result<(), u8> {
+    set::set(&Caller::new(target.clone()), settings)
+}
+
+/// A command to `target`: writes the knobs of `--set`, runs it, and names what is left running; the exit code. To be called
 /// on the main thread, with the [`signals`] that were taken before the engine started.
-pub fn run(engine: &Engine, command: &Command, settings: &[OsString], signals: &Signals) -> u8 {
-    let work = |ending: &Ending| {
-        let log = match Log::follow(engine) {
+pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], signals: &Signals) -> u8 {
+    let caller = Caller::new(target.clone());
+    let work = |ending: &Arc<Ending>| {
+        let log = match Log::follow(&**target) {
             Ok(log) => log,
             Err(e) => {
-                say(&format!("no thread to follow the engine's log: {e}"));
+                say(&format!("no thread to follow the target's log: {e}"));
                 return Verdict::NotExecuted.code();
             }
         };
-        let answers = Answers::default();
-        let code = match set(engine, settings) {
+        let answers = Arc::new(Answers::default());
+        let code = match set::set(&caller, settings) {
             Ok(()) => {
-                let asker = Asker { engine, cancel: &ending.cancel, answers: &answers };
+                let asker = Asker { caller: caller.clone(), ending: ending.clone(), answers: answers.clone() };
                 answers.code(perform(&asker, command).code())
             }
             Err(code) => code,
         };
-        leave(engine, ending);
+        leave(&caller, ending);
         log.end();
         code
     };
-    sigint::run(engine, signals, work, |ending| leave(engine, ending))
+    sigint::run(&caller, signals, work, |ending| leave(&caller, ending))
 }
 
-fn perform(asker: &Asker<'_>, command: &Command) -> Verdict {
+fn perform(asker: &Asker, command: &Command) -> Verdict {
     match command {
         Command::Request(args) => asker.request(args),
         Command::Run(args) => asker.run(args),
         Command::Probe(args) => asker.probe(args.json),
-        Command::Get(args) => get::get(asker.engine, args, asker.answers),
+        Command::Get(args) => get::get(&asker.caller, args, &asker.answers),
         // Answered without an engine.
-        Command::Mask(_) | Command::Keys => Verdict::Usage,
+        Command::Mask(_) => Verdict::Usage,
+        #[cfg(feature = "console")]
+        Command::Keys => Verdict::Usage,
     }
 }
 
-/// Ends the engine and names the helpers that it leaves running. One that was abandoned writes into a pipe of ours: it
-/// gets its 5 s after ctrl-c, and is named if it outlives them. One that nobody was to wait for is named only if a signal
-/// ends the command: else its caller knows.
-fn leave(engine: &Engine, ending: &Ending) {
+/// Ends an engine of this process and names the helpers that it leaves running. One that was abandoned writes into a pipe
+/// of ours: it gets its 5 s after ctrl-c, and is named if it outlives them. One that nobody was to wait for is named only
+/// if a signal ends the command: else its caller knows.
+fn leave(caller: &Caller, ending: &Ending) {
+    if !caller.target.info().is_owned() {
+        return;
+    }
     let signal = ending.signal();
-    let patience = if signal.is_none() && ending.cancel.is_cancelled() { PATIENCE } else { Duration::ZERO };
-    let left = engine.shutdown(patience);
+    let patience = if signal.is_none() && ending.is_interrupted() { PATIENCE } else { Duration::ZERO };
+    let reply = caller.ask(control::Command::Shutdown { patience });
     if !ending.names() {
         return;
     }
+    let left = match reply {
+        Ok(Reply::Left(left)) => left,
+        Ok(_) => Vec::new(),
+        Err(error) => {
+            complain(&error);
+            Vec::new()
+        }
+    };
     if let Some(name) = signal.and_then(|n| Signal::try_from(i32::from(n)).ok()) {
         say(&format!("ended by {name}; helpers left running: {}", left.len()));
     }
-    for live in left.iter().filter(|live| live.abandoned || signal.is_some()) {
+    for Left { live, captured } in left.iter().filter(|left| left.live.abandoned || signal.is_some()) {
         let pid = live.pid.map_or_else(|| " (not started yet)".to_owned(), |pid| format!(" (pid {pid})"));
-        let captured = engine.record(live.id).is_some_and(|r| matches!(r.wait, WaitMode::Proc { .. }));
-        let fate = if captured { "; its next write may end it" } else { "" };
+        let fate = if *captured { "; its next write may end it" } else { "" };
         say(&format!("#{} {}{pid} runs on{fate}", live.id, screen(&live.title)));
     }
 }

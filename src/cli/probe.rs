@@ -5,10 +5,13 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::abi::record::Record;
+use crate::control::Command;
+use crate::control::batch::Batch;
 use crate::control::record_json::Entry;
 use crate::control::text::probe_report::table;
 use crate::sys::probe::Report;
 
+use super::exit::Verdict;
 use super::output::complain;
 use super::request::Asker;
 
@@ -34,15 +37,22 @@ pub fn report() -> u8 {
     u8::from(written.is_err())
 }
 
-/// Answers `khelper probe`.
-pub(super) fn answer(asker: &Asker<'_>, record: &Record, json: bool) {
-    let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
-    match report {
-        probe if json => asker.json(&Probed { record: Entry::from(record), probe }),
-        Some(report) => {
-            asker.answers.line(&table(&report, asker.engine.known()));
-            asker.answers.line(&super::words::line(record));
+impl Asker {
+    /// `khelper probe`.
+    pub(super) fn probe(&self, json: bool) -> Verdict {
+        let probe = Batch::one(Command::Probe { bset: None, inheritable: None });
+        self.ask(probe, move |asker, record| asker.report(record, json))
+    }
+
+    fn report(&self, record: &Record, json: bool) {
+        let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
+        match report {
+            probe if json => self.json(&Probed { record: Entry::from(record), probe }),
+            Some(report) => {
+                self.answers.line(&table(&report, self.caller.target.info().known));
+                self.answers.line(&super::words::line(record));
+            }
+            None => self.answer(record, false),
         }
-        None => asker.answer(record, false),
     }
 }

@@ -1,99 +1,81 @@
-//! `request`, `run` and `probe`: ask, and answer as each is answered.
+//! `khelper request` and `khelper run`: each answer is printed when it comes.
 
 use std::os::unix::ffi::OsStrExt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::abi::actor::Origin;
 use crate::abi::error::ControlError;
 use crate::abi::record::Record;
+use crate::control::batch::Batch;
 use crate::control::record_json::Entry;
-use crate::control::{Command, Reply, dispatch};
-use crate::engine::{Cancel, Engine};
+use crate::control::{Command, Reply};
 
+use super::Caller;
 use super::args::{Request, Run};
 use super::exit::Verdict;
 use super::follow_log::explain;
 use super::output::{Answers, complain, output, say, terminals};
+use super::sigint::Ending;
 use super::words;
 
-/// A thread that waits for one request needs little.
-const STACK: usize = 128 * 1024;
-
-/// How a command asks: over this engine, until this fires, answering here.
-pub struct Asker<'a> {
-    /// The engine.
-    pub engine: &'a Engine,
+/// How a command asks, and where it answers.
+#[derive(Clone)]
+pub(super) struct Asker {
+    /// Whom it asks.
+    pub(super) caller: Caller,
     /// ctrl-c.
-    pub cancel: &'a Cancel,
+    pub(super) ending: Arc<Ending>,
     /// Where the answers go.
-    pub answers: &'a Answers,
+    pub(super) answers: Arc<Answers>,
 }
 
-impl Asker<'_> {
+impl Asker {
     /// `khelper request`: the list of names so many times, up to so many at the same time.
-    pub fn request(&self, args: &Request) -> Verdict {
-        let total = args.names.len().saturating_mul(args.repeat as usize);
-        let next = AtomicUsize::new(0);
-        let verdict = Mutex::new(Verdict::Own(0));
-        let work = || {
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                if at >= total {
-                    return;
-                }
-                let name = args.names[at % args.names.len()].as_bytes().to_vec();
-                let one = self.ask(Command::RequestModule { name, wait: !args.nowait }, |r| self.answer(r, args.json));
-                let mut all = verdict.lock().unwrap_or_else(PoisonError::into_inner);
-                *all = all.and(one);
-            }
+    pub(super) fn request(&self, args: &Request) -> Verdict {
+        let command =
+            |name: &std::ffi::OsString| Command::RequestModule { name: name.as_bytes().to_vec(), wait: !args.nowait };
+        let batch = Batch {
+            commands: args.names.iter().map(command).collect(),
+            total: args.names.len().saturating_mul(args.repeat as usize),
+            parallel: usize::from(args.parallel),
         };
-        thread::scope(|scope| {
-            for _ in 1..usize::from(args.parallel).min(total) {
-                let thread = thread::Builder::new().name("request".into()).stack_size(STACK);
-                if let Err(e) = thread.spawn_scoped(scope, work) {
-                    say(&format!("no thread for more requests at the same time: {e}; going on with fewer"));
-                    break;
-                }
-            }
-            work();
-        });
-        verdict.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let json = args.json;
+        self.ask(batch, move |asker, record| asker.answer(record, json))
     }
 
     /// `khelper run`.
-    pub fn run(&self, args: &Run) -> Verdict {
-        match args.call(self.engine.known()) {
-            Ok(call) => self.ask(Command::Call(call), |r| self.answer(r, args.json)),
+    pub(super) fn run(&self, args: &Run) -> Verdict {
+        let json = args.json;
+        match args.call(self.caller.target.info().known) {
+            Ok(call) => self.ask(Batch::one(Command::Call(call)), move |asker, record| asker.answer(record, json)),
             Err(error) => fail(&error),
         }
     }
 
-    /// `khelper probe`.
-    pub fn probe(&self, json: bool) -> Verdict {
-        self.ask(Command::Probe { bset: None, inheritable: None }, |record| super::probe::answer(self, record, json))
-    }
-
-    /// One request. After ctrl-c none is begun.
-    fn ask(&self, command: Command, answer: impl Fn(&Record)) -> Verdict {
-        if self.cancel.is_cancelled() {
-            return Verdict::Interrupted;
-        }
-        match dispatch(self.engine, Origin::CommandLine, command, self.cancel) {
-            Ok(Reply::Answered(record)) => {
-                answer(&record);
-                explain(&record);
-                Verdict::of(&record)
-            }
-            // Requests are answered with a record and nothing else.
-            Ok(_) => Verdict::Own(0),
-            Err(error) => fail(&error),
-        }
+    /// Submits the requests and answers each as it is answered. After ctrl-c none is begun.
+    pub(super) fn ask(&self, batch: Batch, answer: impl Fn(&Self, &Record) + Send + Sync + 'static) -> Verdict {
+        let verdict = Arc::new(Mutex::new(Verdict::Own(0)));
+        let (asker, all) = (self.clone(), verdict.clone());
+        let each = move |reply: Result<Reply, ControlError>| {
+            let one = match reply {
+                Ok(Reply::Answered(record)) => {
+                    answer(&asker, &record);
+                    explain(&record);
+                    Verdict::of(&record)
+                }
+                // Requests are answered with a record and nothing else.
+                Ok(_) => Verdict::Own(0),
+                Err(error) => fail(&error),
+            };
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            *all = all.and(one);
+        };
+        let all_begun = self.ending.run(batch, &self.caller, each);
+        let verdict = *verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        if all_begun { verdict } else { verdict.and(Verdict::Interrupted) }
     }
 
     /// The answer: the record as JSON; or for a person what the helper wrote, then one line.
-    pub fn answer(&self, record: &Record, json: bool) {
+    pub(super) fn answer(&self, record: &Record, json: bool) {
         if json {
             self.json(&Entry::from(record));
             return;
@@ -109,7 +91,7 @@ impl Asker<'_> {
     }
 
     /// One object, one line.
-    pub fn json(&self, object: &impl serde::Serialize) {
+    pub(super) fn json(&self, object: &impl serde::Serialize) {
         match serde_json::to_string(object) {
             Ok(text) => self.answers.line(&text),
             Err(e) => say(&format!("a record could not be written as JSON: {e}")),

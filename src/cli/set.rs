@@ -3,24 +3,23 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::abi::actor::Origin;
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::mask::names;
-use crate::control::{Command, Key, Reply, Written, dispatch};
-use crate::engine::{Cancel, Engine};
+use crate::control::{Command, Key, Reply, Written};
 use crate::verbs::options::assignment;
 
+use super::Caller;
 use super::exit::Verdict;
 use super::output::{complain, say};
 
 /// Writes what `--set` asks for: all knobs in one hold of the lock or none (SYS-9), the gate after them. Says what was
 /// not granted. The error is the exit code, everything else having been said.
-pub fn set(engine: &Engine, settings: &[OsString]) -> Result<(), u8> {
-    let written = split_all(settings).and_then(|writes| write(engine, writes));
+pub(super) fn set(caller: &Caller, settings: &[OsString]) -> Result<(), u8> {
+    let written = split_all(settings).and_then(|writes| write(caller, writes));
     match written {
         Ok(written) => {
-            let known = engine.known();
+            let known = caller.target.info().known;
             written.iter().for_each(|w| tell(w, known));
             Ok(())
         }
@@ -37,12 +36,12 @@ fn split_all(settings: &[OsString]) -> Result<Vec<Write>, ControlError> {
     settings.iter().map(|s| assignment("--set", s.as_bytes())).collect()
 }
 
-fn write(engine: &Engine, writes: Vec<Write>) -> Result<Vec<Written>, ControlError> {
+fn write(caller: &Caller, writes: Vec<Write>) -> Result<Vec<Written>, ControlError> {
     // The gate stands alone, since its drain may block.
     let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
     let mut written = Vec::new();
     for batch in std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate])).filter(|b| !b.is_empty()) {
-        if let Reply::Written(w) = dispatch(engine, Origin::CommandLine, Command::Write(batch), &Cancel::new())? {
+        if let Reply::Written(w) = caller.ask(Command::Write(batch))? {
             written.extend(w);
         }
     }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,14 +15,16 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::abi::actor::Origin;
-use crate::abi::error::SysError;
-use crate::control::{Command, dispatch};
-use crate::engine::{Cancel, Engine, Received};
+use crate::abi::error::{ControlError, SysError};
+use crate::abi::event::EventKinds;
+use crate::control::batch::{Batch, Running};
+use crate::control::watch::{Wake, Watched};
+use crate::control::{Command, Reply};
 use crate::sys::orphans;
 use crate::sys::probe::ignores;
 use crate::sys::signals::Signals;
 
+use super::Caller;
 use super::exit::Verdict;
 use super::output::{complain, say};
 
@@ -36,8 +39,10 @@ const PAGE: usize = 256;
 /// How the command is to end before it is done.
 #[derive(Default)]
 pub(super) struct Ending {
-    /// Fires with the first signal; all requests of the command share it.
-    pub(super) cancel: Cancel,
+    /// The first signal has come: no request is begun any more, and none is waited for.
+    interrupted: AtomicBool,
+    /// The requests under way.
+    batch: Mutex<Option<Running>>,
     /// The signal that ends the command; 0 if none did.
     signal: AtomicU8,
     /// What is left running has been named, or is being named.
@@ -48,6 +53,44 @@ impl Ending {
     /// The signal that ends the command.
     pub(super) fn signal(&self) -> Option<u8> {
         Some(self.signal.load(Ordering::Acquire)).filter(|n| *n != 0)
+    }
+
+    /// Whether a signal has stopped the requests of the command.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Acquire)
+    }
+
+    /// Runs requests to their end, or until a signal stops them. Returns whether all were begun.
+    pub(super) fn run(
+        &self,
+        batch: Batch,
+        caller: &Caller,
+        each: impl Fn(Result<Reply, ControlError>) + Send + Sync + 'static,
+    ) -> bool {
+        if self.is_interrupted() {
+            return false;
+        }
+        let running = batch.run(caller.target.clone(), caller.by.clone(), each);
+        *self.batch() = Some(running.clone());
+        // A signal that came before they were entered has not stopped them.
+        if self.is_interrupted() {
+            running.cancel();
+        }
+        let all_begun = running.wait();
+        *self.batch() = None;
+        all_begun
+    }
+
+    fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Release);
+        let running = self.batch().clone();
+        if let Some(running) = running {
+            running.cancel();
+        }
+    }
+
+    fn batch(&self) -> MutexGuard<'_, Option<Running>> {
+        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the caller is the first to name what is left running.
@@ -70,9 +113,9 @@ pub fn signals() -> Result<Signals, SysError> {
 /// Runs `command` on a second thread and handles `signals` on this one, which is the main thread. Returns the exit code.
 /// `leave` names what is left running, if the command itself does not come to it.
 pub(super) fn run(
-    engine: &Engine,
+    caller: &Caller,
     signals: &Signals,
-    command: impl FnOnce(&Ending) -> u8 + Send,
+    command: impl FnOnce(&Arc<Ending>) -> u8 + Send,
     leave: impl Fn(&Ending) + Sync,
 ) -> u8 {
     let done = match eventfd(0, EventfdFlags::CLOEXEC) {
@@ -82,7 +125,7 @@ pub(super) fn run(
             return Verdict::NotExecuted.code();
         }
     };
-    let ending = Ending::default();
+    let ending = Arc::new(Ending::default());
     let code = thread::scope(|scope| {
         let (done, ending) = (&done, &ending);
         let work = move || {
@@ -96,7 +139,7 @@ pub(super) fn run(
                 return Verdict::NotExecuted.code();
             }
         };
-        if let Some(signal) = listen(engine, signals, done, ending) {
+        if let Some(signal) = listen(caller, signals, done, ending) {
             let leave = &leave;
             let (finished, wait) = channel::<()>();
             let name = move || {
@@ -125,7 +168,7 @@ impl Drop for Done<'_> {
 }
 
 /// Handles signals until the command is done. Returns the signal that ended it if it is not done in time after that.
-fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -> Option<u8> {
+fn listen(caller: &Caller, signals: &Signals, done: &OwnedFd, ending: &Ending) -> Option<u8> {
     let mut deadline: Option<Instant> = None;
     // Those that ended before SIGCHLD was listened to.
     orphans::reap();
@@ -149,16 +192,16 @@ fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -
         while let Ok(Some(signal)) = signals.next() {
             match signal {
                 Signal::SIGCHLD => orphans::reap(),
-                Signal::SIGINT if ending.cancel.is_cancelled() => kill_all(engine),
+                Signal::SIGINT if ending.is_interrupted() => kill_all(caller),
                 Signal::SIGINT => {
                     say_aside("interrupted: no longer waiting; ctrl-c again kills what still runs".into());
-                    ending.cancel.cancel();
+                    ending.interrupt();
                 }
                 _ if deadline.is_some() => {}
                 _ => {
                     deadline = Some(Instant::now() + GRACE);
                     ending.signal.store(signal as u8, Ordering::Release);
-                    ending.cancel.cancel();
+                    ending.interrupt();
                 }
             }
         }
@@ -166,9 +209,9 @@ fn listen(engine: &Engine, signals: &Signals, done: &OwnedFd, ending: &Ending) -
 }
 
 /// Kills them on another thread, since that may have to wait.
-fn kill_all(engine: &Engine) {
-    let engine = engine.clone();
-    let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_every_helper(&engine));
+fn kill_all(caller: &Caller) {
+    let caller = caller.clone();
+    let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_every_helper(&caller));
     if let Err(e) = spawned {
         say_aside(format!("no thread to kill the helpers: {e}"));
     }
@@ -187,24 +230,21 @@ fn say_aside(line: String) {
 
 /// Kills every live helper, however many there are. One that is still queued is killed as soon as it has started: the
 /// events are subscribed to before the look.
-fn kill_every_helper(engine: &Engine) {
-    let events = engine.subscribe(256);
+fn kill_every_helper(caller: &Caller) {
+    let events = caller.target.watch(EventKinds::ALL, None, 256, Wake::none());
     loop {
         let (mut after, mut all_started) = (0, true);
-        loop {
-            let live = engine.live_after(after, PAGE);
-            let Some((last, _)) = live.last() else { break };
+        while let Ok(Reply::Live(live)) = caller.ask(Command::Live { after, most: PAGE })
+            && let Some(last) = live.last()
+        {
             after = last.id;
-            for (live, _) in &live {
-                all_started &= live.pid.is_some();
-                if live.pid.is_some() {
-                    let kill = Command::Kill { id: live.id, signal: Signal::SIGKILL as i32 };
-                    // A helper that has ended meanwhile needs no killing.
-                    let _ = dispatch(engine, Origin::CommandLine, kill, &Cancel::new());
-                }
+            all_started &= live.iter().all(|live| live.pid.is_some());
+            for live in live.iter().filter(|live| live.pid.is_some()) {
+                // A helper that has ended meanwhile needs no killing.
+                let _ = caller.ask(Command::Kill { id: live.id, signal: Signal::SIGKILL as i32 });
             }
         }
-        if all_started || matches!(events.recv(), Received::Closed) {
+        if all_started || matches!(events.wait(), Watched::Closed { .. }) {
             return;
         }
     }
@@ -215,6 +255,8 @@ mod tests {
     use super::*;
     use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
     use crate::abi::wait::WaitMode;
+    use crate::control::local::Local;
+    use crate::engine::Engine;
     use crate::sys::fake::{FOREVER, FakeHost, Script};
 
     /// The snapshot lists 256 of them.
@@ -229,7 +271,7 @@ mod tests {
         }
         host.wait_for("300 helpers", |now| now.running == 300);
         assert_eq!(engine.snapshot().running.len(), 256);
-        kill_every_helper(&engine);
+        kill_every_helper(&Caller::new(Arc::new(Local::new(engine.clone()))));
         assert_eq!((host.counts().signals, host.counts().running), (300, 0));
     }
 
@@ -242,7 +284,7 @@ mod tests {
         engine.call_usermodehelper(info, WaitMode::NoWait);
         host.wait_for("an exec", |now| now.executing == 1);
         std::thread::scope(|scope| {
-            let kill = scope.spawn(|| kill_every_helper(&engine));
+            let kill = scope.spawn(|| kill_every_helper(&Caller::new(Arc::new(Local::new(engine.clone())))));
             host.advance(1_000_000);
             kill.join().unwrap();
         });

@@ -1,55 +1,86 @@
-//! Who may give which command (AUTH-1, AUTH-3).
+//! Who may give which command (AUTH-1, AUTH-3). What is authorized is held together with who it was authorized for, and
+//! only such a pair can be dispatched.
 
-use crate::abi::actor::Origin;
+use std::sync::Arc;
+
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ControlError;
 use crate::policy::authorize::may_reset;
 
 use super::command::Command;
 
-/// Who may give a command.
-enum Giver {
-    /// Anyone.
-    Anyone,
-    /// The process that owns the engine: its console, its command line, its library's caller.
-    Owner,
-    /// The same, but for its command line (AUTH-3).
-    ConsoleOrLibrary,
+/// A command that its actor may give. Only [`authorize`] makes one, and [`dispatch`](super::dispatch) consumes it, so that
+/// what is done is what was authorized.
+#[derive(Debug)]
+#[must_use = "an authorized command does nothing until it is dispatched"]
+pub struct Authorization {
+    actor: Arc<Actor>,
+    command: Command,
 }
 
-/// Who may give this command (AUTH-1): every command is listed by name, so that a new one has to be placed here.
-fn giver(command: &Command) -> Giver {
+impl Authorization {
+    /// Who gives the command.
+    pub fn actor(&self) -> &Arc<Actor> {
+        &self.actor
+    }
+
+    /// The command.
+    pub fn command(&self) -> &Command {
+        &self.command
+    }
+
+    pub(super) fn into_parts(self) -> (Arc<Actor>, Command) {
+        (self.actor, self.command)
+    }
+}
+
+/// Authorizes a command, or denies it: `EPERM`.
+///
+/// From outside only reading is allowed, whatever the credentials: nothing yet brings credentials that have been checked
+/// (AUTH-2).
+pub fn authorize(actor: impl Into<Arc<Actor>>, command: Command) -> Result<Authorization, ControlError> {
+    let actor = actor.into();
+    may(&actor, &command)?;
+    Ok(Authorization { actor, command })
+}
+
+/// Every command is listed by name, so that a new one has to be placed here (AUTH-1).
+fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
     match command {
-        Command::Get(_) => Giver::Anyone,
+        Command::Get(_) => Ok(()),
         Command::RequestModule { .. }
         | Command::Call(_)
         | Command::Probe { .. }
         | Command::Write(_)
         | Command::SetDepth(_)
         | Command::Abandon(_)
-        | Command::Kill { .. } => Giver::Owner,
-        Command::Reset(_) | Command::ResetLoopMessages => Giver::ConsoleOrLibrary,
+        | Command::Kill { .. }
+        // Reads, but of argv, environment and output too, which nothing withholds yet (AUTH-4).
+        | Command::Status
+        | Command::Record(_)
+        | Command::Chain(_)
+        | Command::CheckPath(_)
+        | Command::Live { .. }
+        | Command::Shutdown { .. } => owner(actor),
+        Command::Reset(_) | Command::ResetLoopMessages => may_reset(actor).map_err(ControlError::Denied),
     }
 }
 
-/// May a command be given from there? From outside nothing but reading is allowed, whatever the credentials: nothing
-/// yet brings credentials that have been checked (AUTH-2).
-pub(super) fn authorise(origin: Origin, command: &Command) -> Result<(), ControlError> {
-    match (giver(command), origin) {
-        (Giver::Anyone, Origin::Library | Origin::CommandLine | Origin::Console | Origin::Outside)
-        | (Giver::Owner, Origin::Library | Origin::CommandLine | Origin::Console) => Ok(()),
-        (Giver::Owner, Origin::Outside) => {
+/// The process that owns the engine: its console, its command line, its library's caller.
+fn owner(actor: &Actor) -> Result<(), ControlError> {
+    match actor.origin {
+        Origin::Library | Origin::CommandLine | Origin::Console => Ok(()),
+        Origin::Outside => {
             let why = "only the process that owns the engine may do this; from outside the knobs can only be read";
             Err(ControlError::Denied(why.into()))
         }
-        (Giver::ConsoleOrLibrary, origin) => may_reset(origin).map_err(ControlError::Denied),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::actor::{Comm, Requester};
-    use crate::abi::cap::CapMask;
+    use crate::abi::cap::{CapMask, Capability};
     use crate::abi::depth::Depth;
     use crate::abi::error::Explain;
     use crate::abi::wait::WaitMode;
@@ -59,6 +90,7 @@ mod tests {
     use crate::engine::{Cancel, Engine};
     use crate::sys::fake::{FakeHost, Script};
     use nix::errno::Errno;
+    use std::time::Duration;
 
     /// One command of each kind, and its name: a new kind does not compile until it is placed here.
     fn commands() -> Vec<(&'static str, Command)> {
@@ -73,6 +105,12 @@ mod tests {
             Command::ResetLoopMessages => "reset loop-messages",
             Command::Abandon(_) => "abandon",
             Command::Kill { .. } => "kill",
+            Command::Status => "status",
+            Command::Record(_) => "record",
+            Command::Chain(_) => "chain",
+            Command::CheckPath(_) => "check path",
+            Command::Live { .. } => "live",
+            Command::Shutdown { .. } => "shutdown",
         };
         let call = Call {
             path: b"/bin/true".to_vec(),
@@ -105,20 +143,55 @@ mod tests {
             Command::Abandon(1),
             Command::Kill { id: 1, signal: 9 },
             Command::Write(Vec::new()),
+            Command::Status,
+            Command::Record(1),
+            Command::Chain(1),
+            Command::CheckPath(b"/bin/true"[..].into()),
+            Command::Live { after: 0, most: 1 },
+            Command::Shutdown { patience: Duration::ZERO },
         ];
         all.extend(Key::ALL.map(Command::Get));
         all.extend(writes.map(|(key, value)| Command::Write(vec![(key, value.to_vec())])));
         all.into_iter().map(|command| (name(&command), command)).collect()
     }
 
+    /// Every kind of actor: three that own the engine, and processes outside with every kind of credentials.
+    fn actors() -> Vec<Actor> {
+        let both = CapMask::only(Capability::SETPCAP) | CapMask::only(Capability::SYS_MODULE);
+        let mut all = Vec::new();
+        for origin in [Origin::Library, Origin::CommandLine, Origin::Console, Origin::Outside] {
+            for uid in [0, 77, 1000, 65534] {
+                for effective in [CapMask::EMPTY, CapMask::only(Capability::SYS_MODULE), both, !CapMask::EMPTY] {
+                    all.push(Actor { effective, ..Actor::new(origin, 50, uid, 60, b"sender") });
+                }
+            }
+        }
+        all
+    }
+
     #[test]
-    fn auth_1_every_command_is_listed_for_every_origin() {
+    fn auth_1_every_command_for_every_kind_of_actor() {
         for (name, command) in commands() {
-            let may = |origin| authorise(origin, &command).is_ok();
-            let reset = name.starts_with("reset");
-            assert!(may(Origin::Library) && may(Origin::Console), "{command:?}");
-            assert_eq!(may(Origin::CommandLine), !reset, "AUTH-3: {command:?}");
-            assert_eq!(may(Origin::Outside), name == "get", "{command:?}");
+            for actor in actors() {
+                let may = match actor.origin {
+                    Origin::Library | Origin::Console => true,
+                    Origin::CommandLine => !name.starts_with("reset"),
+                    Origin::Outside => name == "get",
+                };
+                let shown = format!("{actor:?}: {command:?}");
+                match authorize(actor.clone(), command.clone()) {
+                    Ok(authorization) => {
+                        assert!(may, "{shown}");
+                        // What is authorized is this command for this actor, and no other.
+                        assert_eq!(**authorization.actor(), actor, "{shown}");
+                        assert_eq!(format!("{:?}", authorization.command()), format!("{command:?}"));
+                    }
+                    Err(error) => {
+                        assert!(!may, "{shown}");
+                        assert!(matches!(error, ControlError::Denied(_)) && error.errno() == Errno::EPERM, "{shown}");
+                    }
+                }
+            }
         }
     }
 
@@ -130,13 +203,10 @@ mod tests {
         }
         let engine = Engine::builder().host(host.clone()).probe("/bin/probe".into(), "probe").start().unwrap();
         let before = engine.snapshot();
-        for (uid, effective) in [(1000, CapMask::EMPTY), (0, CapMask::EMPTY), (0, !CapMask::EMPTY)] {
-            let sender = Requester { pid: 77, uid, comm: Comm::new(b"sender") };
+        for sender in actors().into_iter().filter(|actor| actor.origin == Origin::Outside) {
             for (name, command) in commands() {
-                let shown = format!("uid {uid}, {effective:?}: {command:?}");
-                let said =
-                    dispatch_as(&engine, Origin::Outside, Some(sender.clone()), effective, command, &Cancel::new());
-                match said {
+                let shown = format!("{sender:?}: {command:?}");
+                match dispatch_as(&engine, sender.clone(), command, &Cancel::new()) {
                     Ok(Reply::Value(_)) => assert_eq!(name, "get", "{shown}"),
                     Err(error @ ControlError::Denied(_)) => assert_eq!(error.errno(), Errno::EPERM, "{shown}"),
                     other => panic!("{shown}: {other:?}"),

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::abi::actor::ChainLink;
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::Record;
+use crate::abi::snapshot::{Live, Snapshot};
 use crate::abi::wait::WaitMode;
 
 use super::knob::Key;
@@ -78,6 +80,27 @@ pub enum Command {
         /// The signal's number.
         signal: i32,
     },
+    /// Read the state at this moment.
+    Status,
+    /// Read one record, with what its helper wrote.
+    Record(u64),
+    /// Read who asked whom for a process, nearest first (REQ-12).
+    Chain(i32),
+    /// Look for reasons why a modprobe path would not run, and for who else could replace it (SYS-6).
+    CheckPath(Arc<[u8]>),
+    /// Read the requests that are not over, with ids above `after`, oldest first.
+    Live {
+        /// The id.
+        after: u64,
+        /// The most that are read.
+        most: usize,
+    },
+    /// End the engine: shut the gate for good and wait for what runs (UMH-14). Blocks up to `patience`, and up to a second
+    /// more while a launch is under way.
+    Shutdown {
+        /// How long to wait for helpers that run.
+        patience: Duration,
+    },
 }
 
 /// What a write did to one knob (SYS-4).
@@ -106,4 +129,25 @@ pub enum Reply {
     Written(Vec<Written>),
     /// Done, nothing to say.
     Done,
+    /// The state. Its records are without what their helpers wrote ([`Command::Record`] has it).
+    Status(Box<Snapshot>),
+    /// A record; `None` if there is none with this id, or none any more.
+    Record(Option<Arc<Record>>),
+    /// Who asked whom, nearest first.
+    Chain(Vec<ChainLink>),
+    /// What is wrong with a path; advice only.
+    Warnings(Vec<String>),
+    /// Requests that are not over.
+    Live(Vec<Live>),
+    /// The engine has ended; what it leaves running.
+    Left(Vec<Left>),
+}
+
+/// A request that outlives its engine.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// The request.
+    pub live: Live,
+    /// The engine read what its helper writes: the next write may end the helper (SIGPIPE).
+    pub captured: bool,
 }

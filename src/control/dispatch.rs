@@ -1,10 +1,11 @@
-//! Authorise, then act.
+//! Acting on what was authorized.
 
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{Origin, Requester};
+use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
@@ -18,51 +19,56 @@ use crate::abi::wait::WaitMode;
 use crate::engine::{CallOptions, Caller, Cancel, Change, Engine, KnobWrite};
 use crate::policy::authorize::Globs;
 
-use super::authorize::authorise;
+use super::authorize::{Authorization, authorize};
 use super::command::{Call, Command, MaskKnob, Reply, Written};
 use super::knob::Key;
+use super::reads;
 
-/// Authorises and acts for this process. Requests block until they are answered or `cancel` fires; writing `freezing`
-/// or `disabled` to the gate blocks for its drain, up to 5 s.
-pub fn dispatch(engine: &Engine, origin: Origin, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
-    dispatch_as(engine, origin, None, CapMask::EMPTY, command, cancel)
-}
-
-/// The same for another process: its identity, and its effective capabilities as the kernel reported them (SYS-3).
-/// `EPERM` from [`Origin::Outside`] for everything but reading.
-pub fn dispatch_as(
-    engine: &Engine,
-    origin: Origin,
-    requester: Option<Requester>,
-    effective: CapMask,
-    command: Command,
-    cancel: &Cancel,
-) -> Result<Reply, ControlError> {
-    authorise(origin, &command)?;
+/// Does what was authorized. Requests block until they are answered or `cancel` fires; writing `freezing` or `disabled`
+/// to the gate blocks for its drain, up to 5 s.
+pub fn dispatch(engine: &Engine, authorization: Authorization, cancel: &Cancel) -> Result<Reply, ControlError> {
     engine.check_process()?;
-    let ask = || Caller { origin: Some(origin), requester: requester.clone(), cancel: cancel.clone() };
+    let (actor, command) = authorization.into_parts();
+    let ask = || Caller { actor: Some(actor.clone()), cancel: cancel.clone() };
+    let done = |done: Result<(), EngineError>| done.map(|()| Reply::Done).map_err(Into::into);
     match command {
         Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask()))),
         Command::Call(call) => run(engine, call, ask()),
         Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask()),
         Command::Get(key) => Ok(Reply::Value(read(&engine.snapshot(), key))),
-        Command::Write(writes) => write(engine, &writes, origin, effective).map(Reply::Written),
-        Command::SetDepth(depth) => engine.set_depth(depth).map(|()| Reply::Done).map_err(Into::into),
+        Command::Write(writes) => write(engine, &writes, &actor).map(Reply::Written),
+        Command::SetDepth(depth) => done(engine.set_depth_as(depth, &actor)),
         Command::Reset(mask) => {
             let (key, reset) = match mask {
                 MaskKnob::Bset => (Key::Bset, KnobWrite::ResetBset),
                 MaskKnob::Inheritable => (Key::Inheritable, KnobWrite::ResetInheritable),
             };
-            let changes = commit(engine, &[reset], origin, effective)?;
+            let changes = commit(engine, &[reset], &actor)?;
             Ok(Reply::Written(changes.into_iter().map(|c| written(key, c, Vec::new())).collect()))
         }
         Command::ResetLoopMessages => {
-            engine.reset_loop_messages();
+            engine.reset_loop_messages_as(&actor);
             Ok(Reply::Done)
         }
-        Command::Abandon(id) => engine.abandon(id).map(|()| Reply::Done).map_err(Into::into),
-        Command::Kill { id, signal } => engine.kill(id, signal).map(|()| Reply::Done).map_err(Into::into),
+        Command::Abandon(id) => done(engine.abandon_as(id, &actor)),
+        Command::Kill { id, signal } => done(engine.kill_as(id, signal, &actor)),
+        Command::Status => Ok(Reply::Status(Box::new(reads::status(engine)))),
+        Command::Record(id) => Ok(Reply::Record(engine.record(id))),
+        Command::Chain(pid) => Ok(Reply::Chain(engine.chain(pid))),
+        Command::CheckPath(path) => Ok(Reply::Warnings(engine.path_warnings(&path))),
+        Command::Live { after, most } => Ok(Reply::Live(reads::live(engine, after, most))),
+        Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience, &actor))),
     }
+}
+
+/// [`authorize`]s the command for `actor`, then does it.
+pub fn dispatch_as(
+    engine: &Engine,
+    actor: impl Into<Arc<Actor>>,
+    command: Command,
+    cancel: &Cancel,
+) -> Result<Reply, ControlError> {
+    dispatch(engine, authorize(actor, command)?, cancel)
 }
 
 fn run(engine: &Engine, call: Call, ask: Caller) -> Result<Reply, ControlError> {
@@ -149,18 +155,13 @@ pub fn read(s: &Snapshot, key: Key) -> String {
     }
 }
 
-fn write(
-    engine: &Engine,
-    writes: &[(Key, Vec<u8>)],
-    origin: Origin,
-    effective: CapMask,
-) -> Result<Vec<Written>, ControlError> {
+fn write(engine: &Engine, writes: &[(Key, Vec<u8>)], actor: &Actor) -> Result<Vec<Written>, ControlError> {
     if let [(Key::Gate, value)] = writes {
-        return write_gate(engine, value).map(|w| vec![w]);
+        return write_gate(engine, value, actor).map(|w| vec![w]);
     }
     let known = engine.known();
     let parsed = writes.iter().map(|(key, value)| parse(*key, value, known)).collect::<Result<Vec<_>, _>>()?;
-    let changes = commit(engine, &parsed, origin, effective)?;
+    let changes = commit(engine, &parsed, actor)?;
     let warnings = |write: &KnobWrite| match write {
         KnobWrite::Modprobe(path) => engine.path_warnings(path),
         _ => Vec::new(),
@@ -173,15 +174,8 @@ fn write(
         .collect())
 }
 
-fn commit(
-    engine: &Engine,
-    writes: &[KnobWrite],
-    origin: Origin,
-    effective: CapMask,
-) -> Result<Vec<Change>, ControlError> {
-    engine
-        .write_as(writes, origin, effective)
-        .map_err(|(key, error)| ControlError::Value { key: key.to_owned(), error })
+fn commit(engine: &Engine, writes: &[KnobWrite], actor: &Actor) -> Result<Vec<Change>, ControlError> {
+    engine.write_as(writes, actor).map_err(|(key, error)| ControlError::Value { key: key.to_owned(), error })
 }
 
 fn written(key: Key, change: Change, warnings: Vec<String>) -> Written {
@@ -189,13 +183,13 @@ fn written(key: Key, change: Change, warnings: Vec<String>) -> Written {
 }
 
 /// Enabled opens; freezing and disabled shut and drain (SYS-1).
-fn write_gate(engine: &Engine, value: &[u8]) -> Result<Written, ControlError> {
+fn write_gate(engine: &Engine, value: &[u8], actor: &Actor) -> Result<Written, ControlError> {
     let text = text(Key::Gate, value)?;
     let depth = Depth::parse(text).ok_or_else(|| bad(Key::Gate, value, "enabled, freezing or disabled"))?;
     let before = engine.snapshot().gate;
     match depth {
-        Depth::Enabled => engine.enable()?,
-        _ => engine.disable(depth)?,
+        Depth::Enabled => engine.enable_as(actor)?,
+        _ => engine.disable_as(depth, actor)?,
     }
     let after = engine.snapshot().gate.name().to_owned();
     Ok(Written {

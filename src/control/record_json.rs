@@ -74,11 +74,7 @@ impl<'a> From<&'a Record> for Entry<'a> {
             argv: r.argv().iter().map(|a| json(a)).collect(),
             env: r.env.iter().map(|e| json(e)).collect(),
             wait: r.wait,
-            requester: Requester {
-                pid: r.requester.pid,
-                uid: r.requester.uid,
-                comm: json(r.requester.comm.as_bytes()),
-            },
+            requester: Requester { pid: r.actor.pid, uid: r.actor.uid, comm: json(r.actor.comm.as_bytes()) },
             outcome: r.outcome,
             exit_code: r.status.and_then(|s| s.exit_code()),
             signal: r.status.and_then(|s| s.signal()),

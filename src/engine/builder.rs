@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use crate::abi::actor::{Origin, Requester};
+use nix::errno::Errno;
+
+use crate::abi::actor::Actor;
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::HELPER_ENV;
@@ -11,14 +13,28 @@ use crate::sys::fork::ProcessMark;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 
+use super::actors::Actors;
 use super::gate::Gatekeeper;
+use super::handle::Engine;
 use super::inner::{Inner, SecurityHook};
 use super::pools::Pools;
 use super::registry::Registry;
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex};
 use super::sysctl::Sysctl;
-use super::{Engine, Errno, workers};
+use super::workers;
+
+impl Engine {
+    /// Everything about an engine that is chosen before it starts.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// An engine on this machine, with the knobs as at boot (SYS-8).
+    pub fn start() -> Result<Self, EngineError> {
+        Self::builder().start()
+    }
+}
 
 /// Output kept of ended records, all told: 2 MiB (UMH-13).
 const TEXT_BUDGET: usize = 2 * 1024 * 1024;
@@ -63,7 +79,7 @@ impl Builder {
     #[must_use]
     pub fn security_hook(
         mut self,
-        hook: impl Fn(&ModuleName, &Requester, Origin) -> Result<(), Errno> + Send + Sync + 'static,
+        hook: impl Fn(&ModuleName, &Actor) -> Result<(), Errno> + Send + Sync + 'static,
     ) -> Self {
         self.hook = Some(Arc::new(hook));
         self
@@ -86,7 +102,7 @@ impl Builder {
             )
         })?;
         let inner = Arc::new(Inner {
-            me: Arc::new(host.requester()),
+            actors: Actors::new(&host.actor()),
             seen: Mutex::default(),
             env: HELPER_ENV.iter().map(|e| e.as_bytes().into()).collect(),
             sysctl: Sysctl::new(host.known()),
@@ -108,7 +124,7 @@ impl Builder {
             .map_err(|e| {
                 failed(&SysError::new("a thread for the engine", Errno::from_raw(e.raw_os_error().unwrap_or(0))))
             })?;
-        let engine = Engine { _handle: Arc::new(super::Handle(inner.clone())), inner };
+        let engine = Engine::new(inner);
         engine.enable()?;
         Ok(engine)
     }

@@ -8,7 +8,7 @@ use crate::abi::time::Micros;
 use crate::sys::fork::ProcessMark;
 
 use super::sync::Monitor;
-use crate::abi::event::{Event, EventKind};
+use crate::abi::event::{Event, EventKind, EventKinds};
 
 /// What a subscriber is handed.
 #[derive(Clone, Debug)]
@@ -21,18 +21,34 @@ pub enum Received {
     Closed,
 }
 
-/// Says which events a subscriber wants; it is not woken for others. Runs under the lock of the books: it only looks.
-pub type Wants = fn(&EventKind) -> bool;
-
 struct Queue {
     events: VecDeque<Arc<Event>>,
-    wants: Wants,
+    kinds: EventKinds,
     capacity: usize,
     missed: u64,
     closed: bool,
+    /// [`Subscription::next`] has found nothing, or was never called: the next event is news.
+    drained: bool,
     /// Events that were queued or missed: each of them wakes the subscriber.
     #[cfg(test)]
     wakes: u64,
+}
+
+impl Queue {
+    fn take(&mut self) -> Option<Received> {
+        if self.missed > 0 {
+            return Some(Received::Missed(std::mem::take(&mut self.missed)));
+        }
+        match self.events.pop_front() {
+            Some(event) => Some(Received::Event(event)),
+            None if self.closed => Some(Received::Closed),
+            None => None,
+        }
+    }
+
+    fn has_something(&self) -> bool {
+        self.missed > 0 || self.closed || !self.events.is_empty()
+    }
 }
 
 /// A bounded queue of events; a cheap handle, so that another thread can close it.
@@ -47,7 +63,7 @@ impl Subscription {
     pub(super) fn closed() -> Self {
         let mut bus = Bus::default();
         bus.close();
-        bus.subscribe(1, |_| false)
+        bus.subscribe(1, EventKinds::NONE)
     }
 
     /// Blocks for the next event. The number of missed events comes first: the events that follow came after the gap. In a
@@ -58,17 +74,36 @@ impl Subscription {
         }
         let mut queue = self.queue.lock();
         loop {
-            if queue.missed > 0 {
-                return Received::Missed(std::mem::take(&mut queue.missed));
-            }
-            if let Some(event) = queue.events.pop_front() {
-                return Received::Event(event);
-            }
-            if queue.closed {
-                return Received::Closed;
+            if let Some(received) = queue.take() {
+                return received;
             }
             queue = self.queue.wait(queue);
         }
+    }
+
+    /// The same without blocking; `None` if nothing has come.
+    pub fn next(&self) -> Option<Received> {
+        if !self.mark.is_current() {
+            return Some(Received::Closed);
+        }
+        let mut queue = self.queue.lock();
+        let received = queue.take();
+        queue.drained = received.is_none();
+        received
+    }
+
+    /// Blocks until there is something after [`Self::next`] has found nothing. Returns `false` once the subscription is
+    /// closed.
+    pub fn wait_for_news(&self) -> bool {
+        if !self.mark.is_current() {
+            return false;
+        }
+        let mut queue = self.queue.lock();
+        while !queue.closed && !(queue.drained && queue.has_something()) {
+            queue = self.queue.wait(queue);
+        }
+        queue.drained = false;
+        !queue.closed
     }
 
     /// How often an event has woken this subscriber, or would have if it had waited.
@@ -100,19 +135,27 @@ impl Bus {
         self.seq
     }
 
-    pub(super) fn subscribe(&mut self, capacity: usize, wants: Wants) -> Subscription {
+    pub(super) fn subscribe(&mut self, capacity: usize, kinds: EventKinds) -> Subscription {
         let (events, capacity, closed) = (VecDeque::new(), capacity.max(1), self.closed);
         let queue = Monitor::new(Queue {
             events,
-            wants,
+            kinds,
             capacity,
             missed: 0,
             closed,
+            drained: true,
             #[cfg(test)]
             wakes: 0,
         });
         self.subscribers.push(Arc::downgrade(&queue));
         Subscription { queue, mark: ProcessMark::current() }
+    }
+
+    /// A subscription that begins after the event `after`: what has happened since counts as missed, whatever its kind.
+    pub(super) fn subscribe_after(&mut self, after: u64, capacity: usize, kinds: EventKinds) -> Subscription {
+        let subscription = self.subscribe(capacity, kinds);
+        subscription.queue.lock().missed = self.seq.saturating_sub(after);
+        subscription
     }
 
     pub(super) fn emit(&mut self, at: Micros, kind: EventKind) {
@@ -127,7 +170,7 @@ impl Bus {
             if queue.closed {
                 return false;
             }
-            if !(queue.wants)(&event.kind) {
+            if !queue.kinds.has(&event.kind) {
                 return true;
             }
             if queue.events.len() == queue.capacity {
@@ -171,9 +214,9 @@ mod tests {
     #[test]
     fn a_slow_subscriber_learns_how_many_it_missed() {
         let mut bus = Bus::default();
-        let all: Wants = |_| true;
+        let all = EventKinds::ALL;
         let (slow, quick) = (bus.subscribe(2, all), bus.subscribe(10, all));
-        let picky = bus.subscribe(1, |kind| !matches!(kind, EventKind::Log { .. }));
+        let picky = bus.subscribe(1, EventKinds::FINISHED.or(EventKinds::STARTED));
         (0..5).for_each(|_| log(&mut bus));
         assert!(matches!(slow.recv(), Received::Missed(5)));
         log(&mut bus);
@@ -186,5 +229,32 @@ mod tests {
         assert!(matches!(picky.recv(), Received::Closed), "what is not wanted is not missed");
         assert_eq!((quick.wakes(), slow.wakes(), picky.wakes()), (6, 6, 0), "and wakes nobody");
         assert!(matches!(bus.subscribe(1, all).recv(), Received::Closed));
+    }
+
+    #[test]
+    fn one_that_does_not_block_is_woken_once_for_all_that_is_there() {
+        let mut bus = Bus::default();
+        let events = bus.subscribe(10, EventKinds::LOG);
+        assert!(events.next().is_none());
+        (0..3).for_each(|_| log(&mut bus));
+        assert!(events.wait_for_news());
+        assert!(!events.queue.lock().drained, "not woken again before it has seen all");
+        for seq in 1..=3 {
+            assert!(matches!(events.next(), Some(Received::Event(e)) if e.seq == seq));
+        }
+        assert!(events.next().is_none() && events.queue.lock().drained);
+        bus.close();
+        assert!(!events.wait_for_news());
+        assert!(matches!(events.next(), Some(Received::Closed)));
+    }
+
+    #[test]
+    fn one_that_comes_back_learns_what_it_missed() {
+        let mut bus = Bus::default();
+        (0..5).for_each(|_| log(&mut bus));
+        let back = bus.subscribe_after(2, 10, EventKinds::ALL);
+        log(&mut bus);
+        assert!(matches!(back.next(), Some(Received::Missed(4))), "the gap and what came into it");
+        assert!(bus.subscribe_after(6, 10, EventKinds::ALL).next().is_none());
     }
 }

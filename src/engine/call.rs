@@ -15,11 +15,11 @@ use crate::policy::completion::{End, OnCancel, OnComplete};
 use crate::sys::host::{Ended, Launched, Micros};
 
 use super::cancel::Cancel;
-use super::launch::Failure;
+use super::failure::Failure;
 use super::loading;
+use super::options::How;
 use super::output_tail::Tails;
 use super::sync::{Monitor, MutexGuard};
-use super::umh::How;
 use crate::abi::record::{Outcome, Record, State};
 
 /// A call from the queue to the end of its helper.
@@ -59,7 +59,7 @@ pub(super) struct CallState {
 
 impl Call {
     pub(super) fn new(how: &How, record: Record, info: SubprocessInfo) -> Arc<Self> {
-        let (id, requester) = (record.id, record.requester.pid);
+        let (id, requester) = (record.id, record.actor.pid);
         let state = CallState {
             record,
             info: Some(info),
@@ -186,7 +186,7 @@ impl Call {
         let info = match state.end.complete(result) {
             Some(OnComplete::Deliver) => {
                 state.answer = Some(answer.clone());
-                #[cfg(all(test, feature = "faults"))]
+                #[cfg(all(test, khelper_models))]
                 super::faults::clean_up_again();
                 None
             }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The lock is let go between the look and the sleep (`sync`).
+    /// The lock is released between the check and the sleep (`sync`).
     LostWakeUp,
     /// The worker runs `cleanup` although the caller owns the end (`call`).
     CleanupTwice,
@@ -15,7 +15,7 @@ pub(super) enum Fault {
     SlotKeptOnCancel,
     /// The gate is looked at before the call is counted (`gate`).
     CountAfterGate,
-    /// A worker that was cut for past masks launches as it is (`cut`).
+    /// A worker that was narrowed for past masks launches as it is (`narrowing`).
     StaleGeneration,
 }
 

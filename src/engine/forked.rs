@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{Origin, Requester};
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
@@ -15,7 +15,7 @@ use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::authorize::Globs;
 
-use super::Engine;
+use super::handle::Engine;
 use super::inner::Inner;
 use super::options::{CallOptions, Caller};
 use super::umh::boxed;
@@ -69,10 +69,10 @@ impl Inner {
 
     /// A refusal with no number: it is in no list of the engine's.
     fn forked_record(&self, kind: Kind, wait: WaitMode, ask: &Caller, error: &EngineError) -> Record {
-        let own = || Requester { pid: std::process::id().cast_signed(), ..(*self.me).clone() };
-        let requester = Arc::new(ask.requester.clone().unwrap_or_else(own));
-        let mut record = Record::new(kind, wait, requester, (SystemTime::now(), 0));
-        record.origin = ask.origin.unwrap_or(Origin::Library);
+        let me = self.actors.me(Origin::Library);
+        let own = || Arc::new(Actor { pid: std::process::id().cast_signed(), start_time: None, ..(**me).clone() });
+        let actor = ask.actor.clone().unwrap_or_else(own);
+        let mut record = Record::new(kind, wait, actor, (SystemTime::now(), 0));
         record.state = State::Ended;
         record.outcome = Outcome::Refused;
         record.ended_us = Some(0);
@@ -89,7 +89,7 @@ impl Inner {
             now: 0,
             wall: SystemTime::now(),
             pid: std::process::id().cast_signed(),
-            uid: self.me.uid,
+            uid: self.actors.me(Origin::Library).uid,
             knobs: Knobs {
                 modprobe: Arc::from([]),
                 bset: CapMask::EMPTY,

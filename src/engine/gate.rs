@@ -1,5 +1,5 @@
-//! Disable and drain (GATE-2), the read side (GATE-4), the depth (GATE-5): the waiting around `policy::gate`, and the
-//! doors to it.
+//! Disable and drain (GATE-2), the read side (GATE-4), the depth (GATE-5): the waits around `policy::gate`. What an
+//! embedder calls is in `gate_api`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,17 +7,12 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::abi::depth::Depth;
-use crate::abi::error::{EngineError, Stage};
 use crate::policy::gate::{Gate, Read};
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Clock, Micros};
 
-use super::Engine;
-use super::inner::Inner;
 use super::sync::thread::{self, ThreadId};
 use super::sync::{Monitor, MutexGuard};
-use crate::abi::event::{EventKind, Level};
-use crate::abi::snapshot::DRAIN_FAILED;
 
 /// How long a drain waits: 5 s, in microseconds.
 const RUNNING_HELPERS_TIMEOUT: u64 = 5_000_000;
@@ -59,7 +54,7 @@ impl Gatekeeper {
         self.0.lock()
     }
 
-    fn waiters(&self) -> u32 {
+    pub(super) fn waiters(&self) -> u32 {
         let _exact = self.0.lock();
         self.0.waiters()
     }
@@ -138,7 +133,7 @@ impl Gatekeeper {
 
     /// Counts a call, then looks at the gate, in one hold (GATE-3).
     pub(super) fn enter(&self, id: u64) -> Result<(), Errno> {
-        #[cfg(all(test, feature = "faults"))]
+        #[cfg(all(test, khelper_models))]
         if super::faults::planted(super::faults::Fault::CountAfterGate) {
             let admitted = self.0.lock().admits();
             self.0.lock().enter(id);
@@ -193,88 +188,4 @@ impl Gatekeeper {
             gate = self.0.wait_until(gate, clock, deadline);
         }
     }
-}
-
-impl Engine {
-    /// `usermodehelper_disable`: shuts the gate, then waits up to 5 s for the calls in flight to be 0 at one moment.
-    ///
-    /// `EINVAL` for [`Depth::Enabled`]; `EDEADLK` on a thread that holds the read side; `EAGAIN` if calls held out:
-    /// the gate is enabled again then, whatever it was, and the error names them (GATE-2).
-    pub fn disable(&self, depth: Depth) -> Result<(), EngineError> {
-        self.check_process()?;
-        let inner = &self.inner;
-        let held_out = inner
-            .gate
-            .disable(inner.host.clock(), depth, &|from, to| inner.gate_changed(from, to))
-            .map_err(|errno| why_not(depth, errno))?;
-        if held_out.is_empty() {
-            return Ok(());
-        }
-        inner.emit(EventKind::DrainFailed { holdouts: held_out.clone() });
-        let names = inner.name_calls(&held_out);
-        let text = format!("{DRAIN_FAILED}after 5 s and the gate is enabled again; held out: {names}");
-        inner.log(Level::Warning, text.clone());
-        Err(EngineError::new(
-            Stage::Gate,
-            Errno::EAGAIN,
-            text,
-            "wait for these calls, abandon or kill them, and drain again",
-        ))
-    }
-
-    /// Changes the depth without draining (GATE-5). `EDEADLK` on a thread that holds the read side; `ESHUTDOWN` once
-    /// the engine was shut down.
-    pub fn set_depth(&self, depth: Depth) -> Result<(), EngineError> {
-        self.check_process()?;
-        let inner = &self.inner;
-        inner.gate.set_depth(depth, &|from, to| inner.gate_changed(from, to)).map_err(|errno| why_not(depth, errno))
-    }
-
-    /// `usermodehelper_enable`: `set_depth(Enabled)`.
-    pub fn enable(&self) -> Result<(), EngineError> {
-        self.set_depth(Depth::Enabled)
-    }
-
-    /// Threads that sleep at the gate at this moment: readers until it opens, writers until the readers are gone, a drain
-    /// until the calls in flight have ended. Each of them has looked at the gate as it is.
-    pub fn gate_waiters(&self) -> u32 {
-        self.inner.gate.waiters()
-    }
-
-    /// `usermodehelper_read_trylock`: waits while the gate is freezing; `EAGAIN` when it is disabled (GATE-4).
-    pub fn read_trylock(&self) -> Result<ReadGuard, Errno> {
-        self.check_process().map_err(|e| e.errno)?;
-        self.inner.gate.read_trylock()
-    }
-
-    /// `usermodehelper_read_lock_wait`: waits up to `timeout` (microseconds) for the gate to open. The guard comes
-    /// with the time that was left; `None` when it ran out. `EINVAL` for a negative time (GATE-4).
-    pub fn read_lock_wait(&self, timeout: i64) -> Result<Option<(ReadGuard, Duration)>, Errno> {
-        self.check_process().map_err(|e| e.errno)?;
-        let timeout = u64::try_from(timeout).map_err(|_| Errno::EINVAL)?;
-        Ok(self.inner.gate.read_lock_wait(self.inner.host.clock(), timeout))
-    }
-}
-
-impl Inner {
-    pub(super) fn gate_changed(&self, from: Depth, to: Depth) {
-        self.emit(EventKind::GateChanged { from, to });
-    }
-}
-
-fn why_not(depth: Depth, errno: Errno) -> EngineError {
-    let (why, advice) = match errno {
-        Errno::EINVAL => {
-            ("disabling to `enabled` means nothing".into(), "give `freezing` or `disabled`, or enable the gate")
-        }
-        Errno::ESHUTDOWN => ("the engine has been shut down: its gate stays shut".into(), "start another engine"),
-        _ => (
-            format!(
-                "this thread holds the read side of the gate and would wait for itself to set it to {}",
-                depth.name()
-            ),
-            "drop the read guard first",
-        ),
-    };
-    EngineError::new(Stage::Gate, errno, why, advice)
 }

@@ -1,7 +1,7 @@
-//! The hooks of a call that a worker has to run. A worker has its own descriptor table (UMH-9): a `File` that a hook's
-//! closure owns would be another file there, or none, and dropping it would close one of the worker's. So the hooks of a
-//! call run on a thread that its calling thread starts, and the worker waits for it. That thread shares the program's
-//! open files, and inherits the calling thread's capability sets, namespaces and root (UMH-10).
+//! Runs the hooks of a call for its worker. A worker has its own descriptor table (UMH-9): a `File` in a hook's closure
+//! would be another file there, or none, and dropping it would close a file of the worker. So the calling thread starts
+//! a thread for the hooks of its call, and the worker waits for that. The hook thread shares the program's open files,
+//! and inherits the calling thread's capability sets, namespaces and root (UMH-10).
 
 use std::ffi::CString;
 use std::io;
@@ -21,8 +21,8 @@ use crate::sys::pass_fd::{self, Address};
 
 type Task = Box<dyn FnOnce() + Send>;
 
-/// `info`, with hooks that may be run from any thread: on the calling one directly, on every other by a thread that is
-/// started here. It ends with the last hook. Where it cannot be started, `info` is given back.
+/// Returns `info` with hooks that any thread may call: the calling thread runs them itself, every other has them run on
+/// the hook thread, which is started here and ends with the last hook. If it cannot be started, gives `info` back.
 ///
 /// `detach`: the thread gets its own root directory, from this host, before this returns. Otherwise it shares the root
 /// with the calling thread, which then cannot enter a mount namespace (setns(2)) while the call has hooks.
@@ -39,8 +39,8 @@ pub(super) fn bind_to_caller(
     };
     let me = thread::current().id();
     let init = info.take_init().map(|hook| -> InitHook {
-        let mut init = Init { hook: Some(hook), home: me, tasks: tasks.clone() };
-        Box::new(move |birth| init.run(birth))
+        let mut init = Init { hook: Some(hook), caller: me, tasks: tasks.clone() };
+        Box::new(move |setup| init.run(setup))
     });
     let cleanup = info.take_cleanup().map(|cleanup| -> CleanupHook {
         Box::new(move |record| {
@@ -55,23 +55,23 @@ pub(super) fn bind_to_caller(
     Ok(info)
 }
 
-/// An init hook that is run away from the worker, and dropped there too if the call fails before it is run.
+/// An init hook that runs on the hook thread, and is dropped there if the call fails before it runs.
 struct Init {
     hook: Option<InitHook>,
-    home: ThreadId,
+    caller: ThreadId,
     tasks: Sender<Task>,
 }
 
 impl Init {
-    fn run(&mut self, birth: &mut ChildSetup) -> Result<(), Errno> {
+    fn run(&mut self, setup: &mut ChildSetup) -> Result<(), Errno> {
         let Some(hook) = self.hook.take() else { return Ok(()) };
         let (mut passage, mut crossing) = passage();
-        // The hook gets the birth itself, and gives it back; this one stands in for it.
+        // The hook takes the setup and returns it; this value stands in for it meanwhile.
         let none = CapPlan { bounding: CapMask::EMPTY, inheritable: CapMask::EMPTY };
-        let mut theirs = std::mem::replace(birth, ChildSetup::new(CString::default(), Vec::new(), none, Vec::new()));
+        let mut theirs = std::mem::replace(setup, ChildSetup::new(CString::default(), Vec::new(), none, Vec::new()));
         let there = move || {
             let said = hook(&mut theirs);
-            // A file of the program's table never comes to the worker as it is: it would be closed there.
+            // A descriptor of the program means nothing in the worker's table: the file is sent through a socket.
             match std::mem::take(&mut theirs.stdin) {
                 Stdin::File(file) => {
                     let said = said.and_then(|()| crossing.send(&file));
@@ -84,17 +84,17 @@ impl Init {
             }
         };
         let said;
-        (*birth, said) = elsewhere_while(&self.tasks, there, || passage.open());
+        (*setup, said) = run_on_hook_thread_while(&self.tasks, there, || passage.open());
         said?;
         if let Some(file) = passage.receive()? {
-            birth.stdin = Stdin::file(file);
+            setup.stdin = Stdin::file(file);
         }
         Ok(())
     }
 }
 
-/// Carries a file from the thread of the hook to the worker, whose descriptor table is another one. The socket for it is
-/// made only when there is a file to carry.
+/// Carries a file from the hook thread to the worker, which has another descriptor table. The socket is made only when
+/// there is a file.
 fn passage() -> (Passage, Crossing) {
     let ((ask, asked), (tell, told)) = (channel(), channel());
     (Passage { asked, tell, receiver: None }, Crossing { ask, told })
@@ -110,7 +110,7 @@ struct Passage {
 impl Passage {
     /// Waits until the hook is over; where it has left a file, makes the socket to receive it with.
     fn open(&mut self) {
-        // Closed without a word: there is no file, or the hook has panicked.
+        // Closed without a message: there is no file, or the hook has panicked.
         if self.asked.recv().is_err() {
             return;
         }
@@ -141,13 +141,13 @@ impl Crossing {
 
 impl Drop for Init {
     fn drop(&mut self) {
-        if let Some(hook) = self.hook.take().filter(|_| thread::current().id() != self.home) {
+        if let Some(hook) = self.hook.take().filter(|_| thread::current().id() != self.caller) {
             let _ = catch_unwind(AssertUnwindSafe(|| run_on_hook_thread(&self.tasks, move || drop(hook))));
         }
     }
 }
 
-/// Starts the thread that runs the hooks of a call, one after another, for as long as there is a sender.
+/// Starts the hook thread of a call. It runs one hook after another until the last sender is dropped.
 fn start(detach: Option<Arc<dyn Host>>) -> io::Result<Sender<Task>> {
     let (tasks, queue) = channel::<Task>();
     let (detaching, detached) = channel::<()>();
@@ -167,25 +167,25 @@ fn start(detach: Option<Arc<dyn Host>>) -> io::Result<Sender<Task>> {
     Ok(tasks)
 }
 
-/// Runs `hook` over there and waits for it. Its panic goes on here.
+/// Runs `hook` on the hook thread and waits for it. A panic of the hook goes on here.
 fn run_on_hook_thread<T: Send + 'static>(tasks: &Sender<Task>, hook: impl FnOnce() -> T + Send + 'static) -> T {
-    elsewhere_while(tasks, hook, || ())
+    run_on_hook_thread_while(tasks, hook, || ())
 }
 
-/// The same, and does something here before the wait.
-fn elsewhere_while<T: Send + 'static>(
+/// The same, and runs `meanwhile` on this thread before the wait.
+fn run_on_hook_thread_while<T: Send + 'static>(
     tasks: &Sender<Task>,
     hook: impl FnOnce() -> T + Send + 'static,
     meanwhile: impl FnOnce(),
 ) -> T {
     let (tell, told) = channel();
     let task = Box::new(move || {
-        // Nobody listens only if the worker has died.
+        // Sending fails only if the worker has died.
         let _ = tell.send(catch_unwind(AssertUnwindSafe(hook)));
     });
-    // The other side lives for as long as there is a sender, and answers every task.
+    // The hook thread runs for as long as there is a sender, and answers every task.
     let sent = tasks.send(task);
-    // A task that was not taken is dropped before this, and whatever `meanwhile` waits for with it.
+    // A task that was not taken is dropped here, and with it what `meanwhile` would wait for.
     let taken = sent.is_ok();
     drop(sent);
     meanwhile();
@@ -193,6 +193,6 @@ fn elsewhere_while<T: Send + 'static>(
     match answer {
         Some(Ok(answer)) => answer,
         Some(Err(panic)) => resume_unwind(panic),
-        None => resume_unwind(Box::new("the thread for hooks has gone")),
+        None => resume_unwind(Box::new("the hook thread has ended")),
     }
 }

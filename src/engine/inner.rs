@@ -6,36 +6,40 @@ use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{ChainLink, Comm, Origin, Requester};
+use crate::abi::actor::{Actor, ChainLink, Comm};
 use crate::abi::cap::CapSets;
 use crate::abi::era::Era;
 use crate::abi::error::EngineError;
 use crate::abi::module::ModuleName;
+use crate::abi::wait::WaitMode;
 use crate::policy::limit::ceiling;
 use crate::policy::recursion;
 use crate::sys::caller::CallerState;
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Host, Micros};
 
+use super::actors::Actors;
 use super::call::Call;
+use super::cancel::Cancel;
 use super::gate::Gatekeeper;
+use super::options::Caller;
 use super::pools::Pools;
 use super::registry::Registry;
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex, lock};
-use super::sysctl::Sysctl;
+use super::sysctl::{Sysctl, Values};
 use crate::abi::event::{EventKind, Level};
-use crate::abi::record::{Outcome, Record, State};
+use crate::abi::record::{Kind, Outcome, Record, State};
 
 /// The longest chain of requesters that is followed past a helper that has ended.
 const CHAIN: usize = 64;
 
 /// A security hook of the library's caller: judges after `khelper.deny` and `khelper.allow` (REQ-2).
-pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Requester, Origin) -> Result<(), Errno> + Send + Sync>;
+pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Actor) -> Result<(), Errno> + Send + Sync>;
 
 pub(super) struct Inner {
     pub(super) host: Arc<dyn Host>,
-    pub(super) me: Arc<Requester>,
+    pub(super) actors: Actors,
     /// The capability sets that the last helper had: nearly always the next one's too, and 10,000 records share them.
     pub(super) seen: Mutex<Option<Arc<CapSets>>>,
     /// The environment of a module request, shared by its records.
@@ -69,6 +73,15 @@ impl Inner {
     pub(super) fn log(&self, level: Level, text: String) {
         let now = self.now();
         self.books.lock().log(now, level, text);
+    }
+
+    /// A record with nothing but the question in it, and the cancel of its own that `abandon` fires.
+    pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, ask: &Caller) -> (Record, Cancel) {
+        let clock = self.host.clock();
+        let actor = self.actors.of(ask.actor.as_ref());
+        let mut record = Record::new(kind, wait, actor, (clock.wall(), clock.now()));
+        (record.bset, record.inheritable) = (values.bset, values.inheritable);
+        (record, Cancel::new())
     }
 
     /// The limit in force at this moment (REQ-3). threads-max is read at each request of the 3.4 era.
@@ -106,7 +119,7 @@ impl Inner {
             record.result = Some(-(error.errno as i32));
         }
         if outcome == Outcome::Refused {
-            record.chain = self.chain(record.requester.pid).into();
+            record.chain = self.chain(record.actor.pid).into();
         }
         Arc::new(record)
     }
@@ -138,7 +151,7 @@ impl Inner {
             if ancestry.len() >= CHAIN {
                 break;
             }
-            ancestry.extend(self.host.ancestry(record.requester.pid));
+            ancestry.extend(self.host.ancestry(record.actor.pid));
         }
         let books = self.books.lock();
         recursion::chain(ancestry, |link| link.helper_of.or_else(|| books.helper_of(link.pid)))

@@ -17,10 +17,9 @@ use crate::policy::recursion;
 
 use super::cancel::Cancel;
 use super::inner::Inner;
-use super::options::Caller;
+use super::options::{Caller, How};
 use super::slots::Waited;
 use super::sysctl::Values;
-use super::umh::How;
 use crate::abi::event::{EventKind, Level};
 use crate::abi::record::{Args, Kind, Outcome, Record};
 use crate::abi::snapshot::RUNAWAY;
@@ -63,12 +62,7 @@ impl Inner {
             Err(NoSlot::Refused(error)) => return self.end_without_process(record, Outcome::Refused, Some(&error)),
             Err(NoSlot::Cancelled) => return self.give_up(record),
         };
-        self.emit(EventKind::ModuleRequest {
-            id: record.id,
-            name: name.into(),
-            wait,
-            requester: record.requester.clone(),
-        });
+        self.emit(EventKind::ModuleRequest { id: record.id, name: name.into(), wait, actor: record.actor.clone() });
         let argv = record.argv();
         let more = mutation::is(Mutation::EnvironmentGrown).then_some("KHELPER=1");
         let info = match SubprocessInfo::setup(Some(values.path.to_vec()), argv, HELPER_ENV.into_iter().chain(more)) {
@@ -126,8 +120,7 @@ impl Inner {
             )
         })?;
         let Some(hook) = &self.hook else { return Ok(()) };
-        let verdict = catch_unwind(AssertUnwindSafe(|| hook(name, &record.requester, record.origin)))
-            .unwrap_or(Err(Errno::ECANCELED));
+        let verdict = catch_unwind(AssertUnwindSafe(|| hook(name, &record.actor))).unwrap_or(Err(Errno::ECANCELED));
         verdict.map_err(|errno| {
             refused(Stage::Hook, errno, format!("the security hook refused `{name}`"), "ask whoever set the hook")
         })

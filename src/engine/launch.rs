@@ -1,6 +1,5 @@
-//! One call on its worker: copy the knobs, cut the sets, run the init hook, launch, wait, close the record.
+//! One call on its worker: copy the knobs, run the init hook, narrow the worker, launch, wait, close the record.
 
-use std::borrow::Cow;
 use std::ffi::CString;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +8,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::era::Era;
-use crate::abi::error::{EngineError, Explain, Stage, SysError};
+use crate::abi::error::Stage;
 use crate::abi::launch_spec::{CapPlan, ChildSetup, Enforcement, LaunchSpec};
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
@@ -18,35 +17,17 @@ use crate::policy::masks;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Worker};
 
 use super::call::Call;
+use super::failure::{Failure, exec_failure, failure_of, no_thread, not_confined};
 use super::inner::Inner;
-use super::loading::image_error;
 use super::narrowing::{Narrowed, NextStep};
 use super::signal::OnHost;
 use super::sysctl::Values;
 use crate::abi::event::Level;
-use crate::abi::record::{Outcome, exec_error};
-
-/// A call that came to nothing before its program ran.
-pub(super) struct Failure {
-    pub(super) outcome: Outcome,
-    pub(super) error: EngineError,
-}
-
-impl Failure {
-    pub(super) fn new(
-        outcome: Outcome,
-        stage: Stage,
-        errno: Errno,
-        why: impl Into<String>,
-        advice: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self { outcome, error: EngineError::new(stage, errno, why, advice) }
-    }
-}
+use crate::abi::record::Outcome;
 
 impl Inner {
     /// Serves one call to its end.
-    pub(super) fn run(&self, worker: &mut dyn Worker, cut: &mut Option<Narrowed>, call: &Arc<Call>) -> NextStep {
+    pub(super) fn run(&self, worker: &mut dyn Worker, narrowed: &mut Option<Narrowed>, call: &Arc<Call>) -> NextStep {
         // One hold of the lock for path and masks (SYS-7): what was changed while the call was queued takes effect.
         let values = self.sysctl.copy();
         let host = worker.host_sets();
@@ -55,16 +36,16 @@ impl Inner {
         } else {
             masks::plan(&host, values.bset, values.inheritable, call.own)
         };
-        if !Narrowed::serves(cut, plan) {
+        if !Narrowed::serves(narrowed, plan) {
             return NextStep::HandOver;
         }
         let Some(mut info) = call.state.lock().info.take() else { return NextStep::Retire };
-        let launched = self.prepare(worker, cut, call, &values, plan, &mut info).and_then(|image| {
+        let launched = self.prepare(worker, narrowed, call, &values, plan, &mut info).and_then(|image| {
             worker.launch(&image).map_err(|failure| {
                 if failure == LaunchFailure::NotConfined {
                     call.state.lock().record.enforced = Some(Enforcement::Refused);
                 }
-                self.failure_of(failure, image.path.as_bytes())
+                failure_of(&*self.host, failure, image.path.as_bytes())
             })
         });
         call.state.lock().info = Some(info);
@@ -73,34 +54,34 @@ impl Inner {
                 self.started(call, launched);
                 let mut watcher = OnHost { call, host: &*self.host, left: Vec::new() };
                 let ended = worker.wait(&mut watcher);
-                self.tell_left(call.id, &watcher.left);
+                self.log_left_running(call.id, &watcher.left);
                 self.ended(call, ended);
             }
             Err(failure) => self.failed(call, failure),
         }
-        Narrowed::fate(cut, plan, values.generation, call.own.is_some())
+        Narrowed::next_step(narrowed, plan, values.generation, call.own.is_some())
     }
 
     /// Everything that is decided before the process exists.
     fn prepare(
         &self,
         worker: &mut dyn Worker,
-        cut: &mut Option<Narrowed>,
+        narrowed: &mut Option<Narrowed>,
         call: &Call,
         values: &Values,
         plan: CapPlan,
         info: &mut SubprocessInfo,
     ) -> Result<LaunchSpec, Failure> {
         let (path, argv) = self.program(call, values, info)?;
-        let mut birth = ChildSetup::new(path, argv, plan, info.envp().to_vec());
-        run_init(info, &mut birth)?;
-        if birth.argv().is_empty() && values.era == Era::Current {
+        let mut setup = ChildSetup::new(path, argv, plan, info.envp().to_vec());
+        run_init(info, &mut setup)?;
+        if setup.argv().is_empty() && values.era == Era::Current {
             // As the kernel does since 5.18, and where it does: after the init hook, when the program is executed (UMH-2).
             let (why, advice) = ("the call has no argument, not even argv[0]", "give the program's name as argv[0]");
             return Err(Failure::new(Outcome::ExecFailed, Stage::Path, Errno::EINVAL, why, advice));
         }
-        let plan = CapPlan { bounding: birth.bounding(), inheritable: birth.inheritable() };
-        let enforced = Narrowed::narrow(cut, worker, plan);
+        let plan = CapPlan { bounding: setup.bounding(), inheritable: setup.inheritable() };
+        let enforced = Narrowed::narrow(narrowed, worker, plan);
         {
             let mut state = call.state.lock();
             state.record.enforced = Some(enforced);
@@ -110,16 +91,16 @@ impl Inner {
             return Err(not_confined());
         }
         let wait = call.state.lock().record.wait;
-        let (path, argv) = birth.take_program();
+        let (path, argv) = setup.take_program();
         Ok(LaunchSpec {
             path,
             argv,
-            envp: birth.envp,
-            stdin: birth.stdin,
+            envp: setup.envp,
+            stdin: setup.stdin,
             // A helper that nobody waited for can outlive the engine: it gets /dev/null (UMH-14).
             capture: matches!(wait, WaitMode::Proc { .. }),
-            rlimits: birth.rlimits,
-            session_keyring: birth.session_keyring,
+            rlimits: setup.rlimits,
+            session_keyring: setup.session_keyring,
             wait_loaded: matches!(wait, WaitMode::Exec { .. }),
             no_new_privs: enforced == Enforcement::NoNewPrivs,
         })
@@ -153,8 +134,8 @@ impl Inner {
         });
     }
 
-    /// Logs the processes that outlived the helper and the signals that were sent to its group.
-    fn tell_left(&self, id: u64, left: &[i32]) {
+    /// Logs the processes of a helper's group that still run after the helper and every signal that was sent to them.
+    fn log_left_running(&self, id: u64, left: &[i32]) {
         if left.is_empty() {
             return;
         }
@@ -180,9 +161,9 @@ impl Inner {
         call.failed(now, failure, chain, |record| self.finish(now, record));
     }
 
-    /// A defect of the engine's own: its worker panicked. Nobody waits for ever because of it (UMH-5); what is known of
-    /// the helper is lost, and from here on nobody signals it.
-    pub(super) fn broken(&self, call: &Call) {
+    /// The worker panicked, which is a defect of the engine. The caller is answered all the same (UMH-5); what is known of
+    /// the helper is lost, and nobody signals it from here on.
+    pub(super) fn worker_panicked(&self, call: &Call) {
         let mut state = call.state.lock();
         state.reaped = true;
         let (over, launched) = (state.over, state.record.pid.is_some());
@@ -202,12 +183,12 @@ impl Inner {
         self.log(Level::Error, format!("the worker of request {} panicked: a defect of the engine", call.id));
     }
 
-    /// No thread could be made for the call.
+    /// No thread could be started for the call.
     pub(super) fn no_thread(&self, call: &Call, error: &io::Error) {
         self.failed(call, no_thread("a thread for the helper", error));
     }
 
-    /// The worker's root directory is not that which the caller had: nothing is started outside of the caller's.
+    /// The worker's root directory is no longer the caller's: nothing is started outside the caller's root.
     pub(super) fn root_changed(&self, call: &Call) {
         let why = "the root directory of the process was changed while the call was queued";
         let advice = "nothing was started: make the call again";
@@ -217,58 +198,16 @@ impl Inner {
     /// No process could be made, or it could not execute the program.
     pub(super) fn launch_failed(&self, call: &Call, failure: LaunchFailure) {
         let path = call.state.lock().record.path.clone();
-        self.failed(call, self.failure_of(failure, &path));
-    }
-
-    fn failure_of(&self, failure: LaunchFailure, path: &[u8]) -> Failure {
-        match failure {
-            LaunchFailure::Exec(errno) => {
-                let error = exec_error(errno, path, self.host.exec_failure(path, errno));
-                Failure { outcome: Outcome::ExecFailed, error }
-            }
-            LaunchFailure::Image(flaw) => Failure { outcome: Outcome::ExecFailed, error: image_error(flaw, path) },
-            LaunchFailure::NotConfined => not_confined(),
-            LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
-        }
+        self.failed(call, failure_of(&*self.host, failure, &path));
     }
 }
 
-fn run_init(info: &mut SubprocessInfo, birth: &mut ChildSetup) -> Result<(), Failure> {
+fn run_init(info: &mut SubprocessInfo, setup: &mut ChildSetup) -> Result<(), Failure> {
     let Some(init) = info.take_init() else { return Ok(()) };
-    let (errno, why) = match catch_unwind(AssertUnwindSafe(|| init(birth))) {
+    let (errno, why) = match catch_unwind(AssertUnwindSafe(|| init(setup))) {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(errno)) => (errno, "the init hook refused to start the helper"),
         Err(_) => (Errno::ECANCELED, "the init hook panicked"),
     };
     Err(Failure::new(Outcome::Refused, Stage::Init, errno, why, "nothing was started: ask whoever set the hook"))
-}
-
-/// UMH-11: neither way of enforcing the masks was seen to work.
-fn not_confined() -> Failure {
-    let why = "the masks can be enforced neither by cutting the bounding set nor by no_new_privs";
-    let advice = "nothing was started: prctl(2), capset(2) or reading the sets back is forbidden here, most likely by a \
-                  seccomp filter";
-    Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice)
-}
-
-/// `what`, a thread, could not be made.
-pub(super) fn no_thread(what: &'static str, error: &io::Error) -> Failure {
-    if error.raw_os_error() != Some(Errno::EINVAL as i32) {
-        let error = no_process(&SysError::new(what, Errno::EAGAIN));
-        return Failure { outcome: Outcome::ExecFailed, error };
-    }
-    // clone(2) refuses a thread to one whose children would be in another pid or time namespace than it is.
-    let why = "the calling thread can start no other: it has left its pid or time namespace (unshare(2), setns(2))";
-    let advice = "call from a thread that has not, or start the engine after the change, in a forked child";
-    Failure::new(Outcome::ExecFailed, Stage::Process, Errno::EAGAIN, why, advice)
-}
-
-/// No process could be made.
-fn no_process(e: &SysError) -> EngineError {
-    let why = format!("no process could be made: {}: {}", e.what, e.errno.desc());
-    EngineError::new(Stage::Process, e.errno, why, e.advice())
-}
-
-fn exec_failure(errno: Errno, path: &[u8]) -> Failure {
-    Failure { outcome: Outcome::ExecFailed, error: exec_error(errno, path, None) }
 }

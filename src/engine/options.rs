@@ -3,22 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::abi::actor::{Origin, Requester};
+use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::wait::WaitMode;
 
 use super::cancel::Cancel;
-use super::inner::Inner;
-use super::sysctl::Values;
-use crate::abi::record::{Kind, Record};
 
 /// Who asks, and what stops the wait.
 #[derive(Clone, Default)]
 pub struct Caller {
-    /// By which door; the library's by default.
-    pub origin: Option<Origin>,
-    /// The requester, if it is not this process.
-    pub requester: Option<Requester>,
+    /// Who asks; by default this process, as the library's caller.
+    pub actor: Option<Arc<Actor>>,
     /// Stops the wait when it fires.
     pub cancel: Cancel,
 }
@@ -34,14 +29,10 @@ pub struct CallOptions {
     pub ask: Caller,
 }
 
-impl Inner {
-    /// A record with nothing but the question in it, and the cancel of its own that `abandon` fires.
-    pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, ask: &Caller) -> (Record, Cancel) {
-        let clock = self.host.clock();
-        let requester = ask.requester.clone().map_or_else(|| self.me.clone(), Arc::new);
-        let mut record = Record::new(kind, wait, requester, (clock.wall(), clock.now()));
-        record.origin = ask.origin.unwrap_or(Origin::Library);
-        (record.bset, record.inheritable) = (values.bset, values.inheritable);
-        (record, Cancel::new())
-    }
+/// How a call is made, whoever asked for it.
+pub(super) struct How {
+    pub(super) module: bool,
+    pub(super) own: Option<(CapMask, CapMask)>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) wait: WaitMode,
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::abi::actor::Actor;
 use crate::abi::error::Stage;
 use crate::abi::time::Micros;
 
@@ -25,6 +26,8 @@ struct Entry {
     cancel: Cancel,
     draft: Arc<Record>,
     call: Option<Arc<Call>>,
+    /// Who asked that its caller stop waiting, if somebody did.
+    abandoned_by: Option<Arc<Actor>>,
 }
 
 /// The books.
@@ -78,9 +81,10 @@ impl Registry {
             abandoned: false,
             at: record.at,
             pid: None,
-            requester: record.requester.clone(),
+            actor: record.actor.clone(),
         };
-        self.live.insert(record.id, Entry { live, cancel, draft: Arc::new(record.clone()), call: None });
+        self.live
+            .insert(record.id, Entry { live, cancel, draft: Arc::new(record.clone()), call: None, abandoned_by: None });
     }
 
     /// It is queued for a worker.
@@ -111,7 +115,8 @@ impl Registry {
         self.totals.abandoned += 1;
         if let Some(entry) = self.live.get_mut(&id) {
             entry.live.abandoned = true;
-            self.bus.emit(at, EventKind::Abandoned { id });
+            let actor = entry.abandoned_by.take().unwrap_or_else(|| entry.live.actor.clone());
+            self.bus.emit(at, EventKind::Abandoned { id, actor });
         }
     }
 
@@ -225,6 +230,12 @@ impl Registry {
     /// What stops the wait of a live request's caller.
     pub(super) fn cancel(&self, id: u64) -> Option<Cancel> {
         Some(self.live.get(&id)?.cancel.clone())
+    }
+    /// Notes who ends the wait of a live request's caller; the first one counts.
+    pub(super) fn abandons(&mut self, id: u64, actor: Arc<Actor>) {
+        if let Some(entry) = self.live.get_mut(&id) {
+            entry.abandoned_by.get_or_insert(actor);
+        }
     }
     /// The record of the newest helper with that pid that has ended.
     pub(super) fn ended_helper(&self, pid: i32) -> Option<Arc<Record>> {

@@ -61,7 +61,7 @@ impl Slots {
                 return Waited::Granted;
             }
             if cancels.iter().any(|c| c.is_cancelled()) {
-                #[cfg(all(test, feature = "faults"))]
+                #[cfg(all(test, khelper_models))]
                 if super::faults::planted(super::faults::Fault::SlotKeptOnCancel) {
                     return Waited::Cancelled;
                 }

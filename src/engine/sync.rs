@@ -1,23 +1,23 @@
 //! Locks and waits behind one name: the standard library's, or the model checker's. Every wait with a time-out goes
 //! through the host's clock, so that a virtual clock can fire it.
 //!
-//! `cargo test --profile model --features faults --lib model_` runs the models of `engine::models`: the engine's own code on
-//! loom's locks, conditions, atomics and threads, every interleaving up to the bound that is told there; then the
-//! planted faults of `engine::faults`, each of which a model has to find. (`--features model`: without the faults.)
-//! With these features locks exist inside a model alone: only the tests named `model_` can run.
+//! With `--cfg khelper_models` (docs/testing.md has the command) the tests of this crate run on loom's locks, conditions,
+//! atomics and threads. The models in `engine::models` then explore every interleaving of the engine's own code, up to the
+//! bound given there, and each fault of `engine::faults` has to be found by a model. loom's locks work only inside a
+//! model, so only the tests named `model_` can run in such a build.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::sys::host::{Clock, Micros, Wake};
 
-#[cfg(not(all(test, feature = "model")))]
+#[cfg(not(all(test, khelper_models)))]
 mod parts {
     pub(crate) use std::sync::atomic::{AtomicU32, Ordering};
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use std::thread;
 }
-#[cfg(all(test, feature = "model"))]
+#[cfg(all(test, khelper_models))]
 mod parts {
     pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
     pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
@@ -64,7 +64,7 @@ impl<T: Send + 'static> Monitor<T> {
 
     /// Sleeps until notified (or for no reason: look again).
     pub(crate) fn wait<'a>(&'a self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        #[cfg(all(test, feature = "faults"))]
+        #[cfg(all(test, khelper_models))]
         let guard = if super::faults::planted(super::faults::Fault::LostWakeUp) {
             drop(guard);
             self.lock()

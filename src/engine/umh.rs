@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::abi::cap::CapMask;
 use crate::abi::era::Era;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::subprocess::SubprocessInfo;
@@ -16,21 +15,13 @@ use crate::policy::recursion;
 
 use super::call::Call;
 use super::cancel::Cancel;
+use super::failure::no_thread;
 use super::hooks;
 use super::inner::Inner;
-use super::launch::no_thread;
-use super::options::CallOptions;
+use super::options::{CallOptions, How};
 use super::sync::thread;
 use super::workers;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
-
-/// What the call is like.
-pub(super) struct How {
-    pub(super) module: bool,
-    pub(super) own: Option<(CapMask, CapMask)>,
-    pub(super) timeout: Option<Duration>,
-    pub(super) wait: WaitMode,
-}
 
 impl Inner {
     /// A call of any helper, from its question on.
@@ -192,40 +183,9 @@ impl Inner {
             );
         }
     }
-
-    /// Signals a helper and its group, only while it is not reaped (UMH-14).
-    pub(super) fn kill(&self, id: u64, signal: i32) -> Result<(), EngineError> {
-        let gone = |why: String| {
-            EngineError::new(Stage::Lost, Errno::ESRCH, why, "look at the record: it says how the helper ended")
-        };
-        let (call, known) = {
-            let books = self.books.lock();
-            (books.call(id), books.knows(id))
-        };
-        if !known {
-            return Err(no_request(id));
-        }
-        let call = call.ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
-        let sent = call
-            .signal(self.now(), signal, |pid| self.host.kill(pid, signal).map_err(|errno| (pid, errno)))
-            .ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
-        sent.map_err(|(pid, errno)| {
-            EngineError::new(
-                Stage::Lost,
-                errno,
-                format!("signal {signal} could not be sent to pid {pid}"),
-                "the helper may be gone, or be another user's by now",
-            )
-        })
-    }
 }
 
-/// `ESRCH` for a number that no request bears.
-pub(super) fn no_request(id: u64) -> EngineError {
-    let advice = "give the number of a request that is not over";
-    EngineError::new(Stage::Lost, Errno::ESRCH, format!("there is no request {id}"), advice)
-}
-
+/// As a record keeps arguments and environment.
 pub(super) fn boxed(strings: &[CString]) -> Arc<[Box<[u8]>]> {
     strings.iter().map(|s| s.as_bytes().into()).collect()
 }

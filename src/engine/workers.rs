@@ -1,5 +1,5 @@
-//! The threads of a pool: its spawner and the workers that it makes. The spawner itself is never cut: fresh workers come
-//! from it, and inherit what it has from the thread that started it (`pools`).
+//! The threads of a pool: its spawner and the workers that it makes. The spawner itself is never narrowed: it starts
+//! the workers, which inherit what it has from the thread that started it (`pools`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,11 +11,17 @@ use super::call::Call;
 use super::inner::Inner;
 use super::narrowing::{Narrowed, NextStep};
 use super::sync::thread;
-use super::workqueue::Pool;
+use super::workqueue::{Job, Pool};
 
 /// A worker's stack: hooks run on it. The C library keeps 40 MiB of stacks of threads that have ended, and of each the
 /// pages that were used: the larger they are, the fewer it keeps after a burst.
 const STACK: usize = 1024 * 1024;
+
+impl Job for Arc<Call> {
+    fn alone(&self) -> bool {
+        self.own.is_some()
+    }
+}
 
 /// Makes the workers of one pool.
 #[derive(Clone)]
@@ -47,7 +53,7 @@ pub(super) fn start(
         let _ = ready.send(());
         drop(ready);
         while let Some(call) = spawner.pool.next_fresh() {
-            hire(&spawner, call);
+            start_worker(&spawner, call);
         }
     };
     thread::Builder::new().name("khelper".into()).stack_size(STACK).spawn(run)?;
@@ -58,7 +64,7 @@ pub(super) fn start(
     Ok(())
 }
 
-fn hire(spawner: &Spawner, call: Arc<Call>) {
+fn start_worker(spawner: &Spawner, call: Arc<Call>) {
     let (of_worker, job) = (spawner.clone(), call.clone());
     let spawned =
         thread::Builder::new().name("khelper-worker".into()).stack_size(STACK).spawn(move || worker(&of_worker, job));
@@ -73,14 +79,14 @@ fn worker(spawner: &Spawner, first: Arc<Call>) {
         Ok(worker) => worker,
         Err(e) => return inner.launch_failed(&first, LaunchFailure::Process(e)),
     };
-    let mut cut: Option<Narrowed> = None;
+    let mut narrowed: Option<Narrowed> = None;
     spawner.pool.serve(first, inner.host.clock(), |call| {
         if !worker.has_root_of(&spawner.state) {
             inner.root_changed(call);
             return NextStep::Retire;
         }
-        catch_unwind(AssertUnwindSafe(|| inner.run(worker.as_mut(), &mut cut, call))).unwrap_or_else(|_| {
-            inner.broken(call);
+        catch_unwind(AssertUnwindSafe(|| inner.run(worker.as_mut(), &mut narrowed, call))).unwrap_or_else(|_| {
+            inner.worker_panicked(call);
             NextStep::Retire
         })
     });

@@ -1,46 +1,47 @@
-//! The launching workers, named after the kernel's workqueue. One thread per live helper, idle ones reused. The
-//! masks are a property of a thread in Linux, so each worker is cut down once and bears the generation of the masks
-//! it was made for; it is retired when that is past.
+//! The queue of one pool of workers, named after the kernel's workqueue. One worker thread for each live helper; idle
+//! ones are reused. Masks are a property of a thread in Linux, so a worker narrows itself once and keeps the generation
+//! of the masks that it was narrowed for; it is retired when that is past. The threads are started in `workers`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::sys::host::{Clock, Micros};
 
-use super::call::Call;
 use super::narrowing::NextStep;
 use super::sync::Monitor;
 
-/// Idle workers kept, more than the limit on module requests; more than these end when their helper has.
-const IDLE: usize = 64;
-/// Idle workers kept for good. A burst leaves no more behind, [`LINGER`] after it.
-const IDLE_AT_REST: usize = 8;
-/// How long the idle workers beyond those wait for another call: to make a worker costs as much as several launches,
-/// and bursts come in series.
+/// Idle workers, at most: more than the limit on module requests.
+const MAX_IDLE: usize = 64;
+/// Idle workers that stay for as long as the engine. Any others of a burst end [`LINGER`] after it.
+const MIN_IDLE: usize = 8;
+/// How long, in microseconds, the idle workers beyond those wait for another call: starting a worker costs as much as
+/// several launches, and bursts come in series.
 const LINGER: Micros = 2_000_000;
 
+/// What an idle worker is to do next.
 enum Next<J> {
     Nothing,
     Job(J),
     Retire,
 }
 
-type Desk<J> = Monitor<Next<J>>;
+/// Where an idle worker waits for its next job; whoever takes the worker out of `State::idle` fills it.
+type Handoff<J> = Monitor<Next<J>>;
 
 struct Queued<J> {
     job: J,
-    /// A worker that was reused has handed it over: only a fresh one will do.
+    /// A reused worker could not serve it: it needs a fresh one.
     handed_over: bool,
 }
 
 struct State<J> {
     /// The worker that became idle last is at the end, and is taken first.
-    idle: Vec<Arc<Desk<J>>>,
-    /// Idle workers that stay for good.
-    at_rest: usize,
-    /// Jobs that no idle worker could take, oldest first: for fresh workers, and for those that come free (UMH-7).
+    idle: Vec<Arc<Handoff<J>>>,
+    /// Idle workers that stay.
+    min_idle: usize,
+    /// Jobs for which no worker was idle, oldest first: fresh workers take them, and workers that become idle (UMH-7).
     fresh: VecDeque<Queued<J>>,
-    /// Jobs given to workers that were idle: any of them may come back here to be served by a fresh one.
+    /// Jobs that reused workers have: each of them may still be handed over to a fresh one.
     reused: usize,
     /// The generation of the masks: an idle worker of an older one has been retired.
     generation: u64,
@@ -49,14 +50,8 @@ struct State<J> {
 
 /// What a worker is given.
 pub(super) trait Job: Clone + Send + 'static {
-    /// It has masks of its own: only a fresh worker will do.
+    /// Whether it has masks of its own and so needs a fresh worker.
     fn alone(&self) -> bool;
-}
-
-impl Job for Arc<Call> {
-    fn alone(&self) -> bool {
-        self.own.is_some()
-    }
 }
 
 /// The idle workers and the jobs that need a fresh one.
@@ -71,14 +66,14 @@ impl<J> Clone for Pool<J> {
 
 impl<J: Job> Pool<J> {
     pub(super) fn new() -> Self {
-        Self::keeping(IDLE_AT_REST)
+        Self::keeping(MIN_IDLE)
     }
 
-    /// A pool that keeps so many idle workers for good.
-    pub(super) fn keeping(at_rest: usize) -> Self {
+    /// A pool in which `min_idle` idle workers stay.
+    pub(super) fn keeping(min_idle: usize) -> Self {
         Self(Monitor::new(State {
             idle: Vec::new(),
-            at_rest,
+            min_idle,
             fresh: VecDeque::new(),
             reused: 0,
             generation: 0,
@@ -86,16 +81,16 @@ impl<J: Job> Pool<J> {
         }))
     }
 
-    /// Hands a call to an idle worker, or to a fresh one. A call with masks of its own always gets a fresh one.
+    /// Gives a job to an idle worker, else to a fresh one. A job with masks of its own always gets a fresh one.
     pub(super) fn submit(&self, call: J) {
         let mut state = self.0.lock();
         let idle = if call.alone() { None } else { state.idle.pop() };
         match idle {
-            Some(desk) => {
+            Some(handoff) => {
                 state.reused += 1;
                 drop(state);
-                *desk.lock() = Next::Job(call);
-                desk.notify();
+                *handoff.lock() = Next::Job(call);
+                handoff.notify();
             }
             None => {
                 state.fresh.push_back(Queued { job: call, handed_over: false });
@@ -105,13 +100,13 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// A reused worker could not serve it: it is older than whatever waits for a fresh one.
+    /// A reused worker could not serve it. It is older than the jobs that wait, so it goes first.
     fn hand_over(&self, job: J) {
         self.0.lock().fresh.push_front(Queued { job, handed_over: true });
         self.0.notify();
     }
 
-    /// The masks have changed: idle workers are of a past generation.
+    /// The masks have changed: retires the idle workers, which are of a past generation.
     pub(super) fn retire_before(&self, generation: u64) {
         let mut state = self.0.lock();
         if generation > state.generation {
@@ -120,7 +115,7 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// No more calls come: idle workers and the spawner end; workers with a helper end when it has.
+    /// No more jobs come: idle workers and the spawner end; a worker with a helper ends after it.
     pub(super) fn close(&self) {
         let mut state = self.0.lock();
         state.closed = true;
@@ -129,7 +124,7 @@ impl<J: Job> Pool<J> {
         self.0.notify();
     }
 
-    /// A job given to an idle worker is over, or with the spawner again.
+    /// A reused worker's job is over or was handed over.
     fn done(&self) {
         let mut state = self.0.lock();
         state.reused -= 1;
@@ -140,12 +135,12 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// Takes the oldest job that waits and that this worker may serve, else becomes idle until there is another; `None`:
-    /// retire. So no job overtakes one that still waits (UMH-7).
-    fn idle(&self, desk: &Arc<Desk<J>>, generation: u64, clock: &dyn Clock) -> Option<J> {
+    /// The worker's next job: the oldest that waits and that it may serve, else the one for which it is woken; `None`
+    /// when it has to end. So no job overtakes one that still waits (UMH-7).
+    fn idle(&self, handoff: &Arc<Handoff<J>>, generation: u64, clock: &dyn Clock) -> Option<J> {
         let mut until = {
             let mut state = self.0.lock();
-            let over = (state.idle.len() + 1).saturating_sub(IDLE).min(state.idle.len());
+            let over = (state.idle.len() + 1).saturating_sub(MAX_IDLE).min(state.idle.len());
             retire(state.idle.drain(..over));
             if state.closed || generation < state.generation {
                 return None;
@@ -155,37 +150,37 @@ impl<J: Job> Pool<J> {
                 state.reused += 1;
                 return Some(queued.job);
             }
-            let lingers = state.idle.len() >= state.at_rest;
-            state.idle.push(desk.clone());
+            let lingers = state.idle.len() >= state.min_idle;
+            state.idle.push(handoff.clone());
             lingers.then(|| clock.now().saturating_add(LINGER))
         };
-        let mut next = desk.lock();
+        let mut next = handoff.lock();
         loop {
             match (std::mem::replace(&mut *next, Next::Nothing), until) {
                 (Next::Job(call), _) => return Some(call),
                 (Next::Retire, _) => return None,
-                (Next::Nothing, None) => next = desk.wait(next),
-                (Next::Nothing, Some(time)) if clock.now() < time => next = desk.wait_until(next, clock, time),
+                (Next::Nothing, None) => next = handoff.wait(next),
+                (Next::Nothing, Some(time)) if clock.now() < time => next = handoff.wait_until(next, clock, time),
                 (Next::Nothing, Some(_)) => {
-                    // A pool is locked before a desk.
+                    // Lock order: the pool, then a handoff.
                     drop(next);
-                    if self.leave_idle(desk) {
+                    if self.leave_idle(handoff) {
                         return None;
                     }
                     until = None;
-                    next = desk.lock();
+                    next = handoff.lock();
                 }
             }
         }
     }
 
-    /// Takes a worker that has lingered out of the idle ones, if there are enough without it. False too if it has been
-    /// taken out already: then it finds on its desk what for.
-    fn leave_idle(&self, desk: &Arc<Desk<J>>) -> bool {
+    /// Takes a worker whose time is up out of the idle ones. Returns false if it has to stay, and if it has been taken
+    /// out already: then its handoff has been filled, or is about to be.
+    fn leave_idle(&self, handoff: &Arc<Handoff<J>>) -> bool {
         let mut state = self.0.lock();
-        let at = state.idle.iter().position(|idle| Arc::ptr_eq(idle, desk));
+        let at = state.idle.iter().position(|idle| Arc::ptr_eq(idle, handoff));
         match at {
-            Some(at) if state.idle.len() > state.at_rest => {
+            Some(at) if state.idle.len() > state.min_idle => {
                 state.idle.remove(at);
                 true
             }
@@ -208,21 +203,20 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// A fresh worker's life: its first job, then those it is handed while it is idle, until it is retired.
-    /// `clock` measures how long it lingers.
+    /// Runs a worker: its first job, then others, until it is retired. `clock` measures how long it is idle.
     pub(super) fn serve(&self, first: J, clock: &dyn Clock, mut run: impl FnMut(&J) -> NextStep) {
-        let desk = Desk::new(Next::Nothing);
+        let handoff = Handoff::new(Next::Nothing);
         let (mut next, mut reused) = (Some(first), false);
         while let Some(job) = next {
-            let fate = run(&job);
-            if let NextStep::HandOver = fate {
+            let next_step = run(&job);
+            if let NextStep::HandOver = next_step {
                 self.hand_over(job);
             }
             if reused {
                 self.done();
             }
-            next = match fate {
-                NextStep::Idle(generation) => self.idle(&desk, generation, clock),
+            next = match next_step {
+                NextStep::Idle(generation) => self.idle(&handoff, generation, clock),
                 NextStep::Retire | NextStep::HandOver => None,
             };
             reused = true;
@@ -230,10 +224,10 @@ impl<J: Job> Pool<J> {
     }
 }
 
-fn retire<J: Job>(desks: impl IntoIterator<Item = Arc<Desk<J>>>) {
-    for desk in desks {
-        *desk.lock() = Next::Retire;
-        desk.notify();
+fn retire<J: Job>(handoffs: impl IntoIterator<Item = Arc<Handoff<J>>>) {
+    for handoff in handoffs {
+        *handoff.lock() = Next::Retire;
+        handoff.notify();
     }
 }
 
@@ -262,14 +256,14 @@ mod tests {
     }
 
     /// The numbers of the jobs that a worker serves, from the next one in the queue on. There is no spawner.
-    fn work(pool: &Arc<Pool<Numbered>>, fate: fn(u32) -> NextStep) -> Receiver<u32> {
+    fn work(pool: &Arc<Pool<Numbered>>, next_step: fn(u32) -> NextStep) -> Receiver<u32> {
         let first = pool.next_fresh().unwrap();
         let (serves, served) = channel();
         let pool = pool.clone();
         std::thread::spawn(move || {
             pool.serve(first, LinuxHost::new().clock(), |job| {
                 let _ = serves.send(job.number);
-                fate(job.number)
+                next_step(job.number)
             });
         });
         served

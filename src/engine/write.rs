@@ -2,41 +2,36 @@
 
 use nix::errno::Errno;
 
-use crate::abi::actor::Origin;
-use crate::abi::cap::CapMask;
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ParseError;
 use crate::policy::authorize::{may_reset, may_write_mask};
 
+use super::handle::Engine;
+use super::sync;
 use super::sysctl::{Change, KnobWrite};
-use super::{Engine, sync};
 use crate::abi::event::EventKind;
 
 impl Engine {
     /// Writes knobs: all of them in one hold of the lock, or none (SYS-9). The error names the knob.
     ///
     /// The caller of the library is trusted with every knob but the masks: for [`Origin::Outside`] a write of a mask is
-    /// `EPERM` here, since nothing is known of the writer; [`Self::write_as`] takes its capabilities (SYS-3).
+    /// `EPERM` here, since nothing is known of the writer; [`Self::write_as`] takes the writer (SYS-3).
     pub fn write(&self, writes: &[KnobWrite], origin: Origin) -> Result<Vec<Change>, (&'static str, ParseError)> {
-        self.write_as(writes, origin, CapMask::EMPTY)
+        self.write_as(writes, self.inner.actors.me(origin))
     }
 
-    /// Writes knobs for another process. `effective` is its effective capability set, as the kernel reports it in the
-    /// engine's user namespace at the time of the write; it counts for [`Origin::Outside`] alone.
+    /// Writes knobs for another process. The effective capabilities of `actor` are those that the kernel reports in the
+    /// engine's user namespace at the time of the write; they count for [`Origin::Outside`] alone.
     ///
     /// `EPERM` for a mask from outside without CAP_SETPCAP and CAP_SYS_MODULE (SYS-3), and for a reset from anywhere but
     /// the console and the library (AUTH-3).
-    pub fn write_as(
-        &self,
-        writes: &[KnobWrite],
-        origin: Origin,
-        effective: CapMask,
-    ) -> Result<Vec<Change>, (&'static str, ParseError)> {
+    pub fn write_as(&self, writes: &[KnobWrite], actor: &Actor) -> Result<Vec<Change>, (&'static str, ParseError)> {
         self.check_process().map_err(|error| {
             let key = writes.first().map_or("khelper", KnobWrite::key);
             (key, ParseError::with(error.errno, error.why, error.advice))
         })?;
         for write in writes {
-            may_write(write, origin, effective).map_err(|why| {
+            may_write(write, actor).map_err(|why| {
                 (write.key(), ParseError::with(Errno::EPERM, why, "write it from the process that owns the engine"))
             })?;
         }
@@ -49,11 +44,12 @@ impl Engine {
         let values = inner.sysctl.copy();
         inner.pools.retire_before(values.generation);
         inner.slots.limit_changed(&inner.sysctl);
+        let actor = inner.actors.share(actor);
         for change in &changes {
             let Change { key, before, after, bits, .. } = change.clone();
             inner.emit(match bits {
-                Some((before, after)) => EventKind::MaskChanged { key, before, after, origin },
-                None => EventKind::KnobChanged { key, before, after, origin },
+                Some((before, after)) => EventKind::MaskChanged { key, before, after, actor: actor.clone() },
+                None => EventKind::KnobChanged { key, before, after, actor: actor.clone() },
             });
         }
         Ok(changes)
@@ -61,6 +57,11 @@ impl Engine {
 
     /// Sets the count of runaway messages back to 0 (REQ-4).
     pub fn reset_loop_messages(&self) {
+        self.reset_loop_messages_as(self.inner.actors.me(Origin::Library));
+    }
+
+    /// The same on another's command.
+    pub fn reset_loop_messages_as(&self, _actor: &Actor) {
         if self.check_process().is_err() {
             return;
         }
@@ -69,10 +70,10 @@ impl Engine {
 }
 
 /// Whether this write is allowed at all; what it would do is not looked at.
-fn may_write(write: &KnobWrite, origin: Origin, effective: CapMask) -> Result<(), String> {
+fn may_write(write: &KnobWrite, actor: &Actor) -> Result<(), String> {
     match write {
-        KnobWrite::Bset(_) | KnobWrite::Inheritable(_) => may_write_mask(origin, effective),
-        KnobWrite::ResetBset | KnobWrite::ResetInheritable => may_reset(origin),
+        KnobWrite::Bset(_) | KnobWrite::Inheritable(_) => may_write_mask(actor),
+        KnobWrite::ResetBset | KnobWrite::ResetInheritable => may_reset(actor),
         KnobWrite::Modprobe(_)
         | KnobWrite::Era(_)
         | KnobWrite::MaxConcurrent(_)

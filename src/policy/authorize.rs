@@ -1,7 +1,7 @@
 //! Who may: the built-in security hook (REQ-2) and the right to write a mask (SYS-3).
 
-use crate::abi::actor::Origin;
-use crate::abi::cap::{CapMask, Capability};
+use crate::abi::actor::{Actor, Origin};
+use crate::abi::cap::Capability;
 use crate::abi::escape::screen;
 
 pub use super::glob::Globs;
@@ -17,15 +17,15 @@ pub fn judge_name(allow: &Globs, deny: &Globs, name: &[u8]) -> Result<(), String
     Err(format!("khelper.allow is not empty and nothing in it matches `{}`", screen(name)))
 }
 
-/// Whether a mask may be written from there (SYS-3). The owner of the engine may; others need CAP_SETPCAP and
+/// Whether this actor may write a mask (SYS-3). The owner of the engine may; others need CAP_SETPCAP and
 /// CAP_SYS_MODULE effective. The error names what is missing.
-pub fn may_write_mask(origin: Origin, effective: CapMask) -> Result<(), String> {
-    if origin != Origin::Outside {
+pub fn may_write_mask(actor: &Actor) -> Result<(), String> {
+    if actor.origin != Origin::Outside {
         return Ok(());
     }
     let missing: Vec<String> = [Capability::SETPCAP, Capability::SYS_MODULE]
         .into_iter()
-        .filter(|c| !effective.has(*c))
+        .filter(|c| !actor.effective.has(*c))
         .map(Capability::name)
         .collect();
     if missing.is_empty() {
@@ -34,14 +34,14 @@ pub fn may_write_mask(origin: Origin, effective: CapMask) -> Result<(), String> 
     Err(format!("writing a mask needs cap_setpcap and cap_sys_module; the writer lacks {}", missing.join(" and ")))
 }
 
-/// Whether a mask may be put back to full, or the count of runaway messages to 0, from there: only from the engine's own
-/// console or by its library's caller, whatever capabilities the sender has (AUTH-3).
-pub fn may_reset(origin: Origin) -> Result<(), String> {
-    match origin {
+/// Whether this actor may put a mask back to full, or the count of runaway messages to 0: only the engine's own console
+/// and its library's caller may, whatever capabilities the actor has (AUTH-3).
+pub fn may_reset(actor: &Actor) -> Result<(), String> {
+    match actor.origin {
         Origin::Library | Origin::Console => Ok(()),
         Origin::CommandLine | Origin::Outside => Err(format!(
             "only the engine's own console or its library's caller may reset, and this came from {}",
-            origin.name()
+            actor.origin.name()
         )),
     }
 }
@@ -49,6 +49,11 @@ pub fn may_reset(origin: Origin) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::cap::CapMask;
+
+    fn by(origin: Origin, effective: CapMask) -> Actor {
+        Actor { effective, ..Actor::new(origin, 1, 0, 0, b"x") }
+    }
 
     #[test]
     fn req_2_deny_wins_and_empty_allow_allows_all() {
@@ -66,8 +71,9 @@ mod tests {
 
     #[test]
     fn auth_3_only_the_console_and_the_library_reset() {
-        assert!(may_reset(Origin::Library).is_ok() && may_reset(Origin::Console).is_ok());
-        assert!(may_reset(Origin::CommandLine).is_err() && may_reset(Origin::Outside).is_err());
+        let may = |origin| may_reset(&by(origin, !CapMask::EMPTY)).is_ok();
+        assert!(may(Origin::Library) && may(Origin::Console));
+        assert!(!may(Origin::CommandLine) && !may(Origin::Outside));
     }
 
     #[test]
@@ -88,9 +94,9 @@ mod tests {
     #[test]
     fn sys_3_outside_needs_both_capabilities() {
         let both = CapMask::only(Capability::SETPCAP) | CapMask::only(Capability::SYS_MODULE);
-        assert!(may_write_mask(Origin::Outside, both).is_ok());
-        let why = may_write_mask(Origin::Outside, CapMask::only(Capability::SETPCAP)).unwrap_err();
+        assert!(may_write_mask(&by(Origin::Outside, both)).is_ok());
+        let why = may_write_mask(&by(Origin::Outside, CapMask::only(Capability::SETPCAP))).unwrap_err();
         assert!(why.ends_with("lacks cap_sys_module"), "{why}");
-        assert!(may_write_mask(Origin::Console, CapMask::EMPTY).is_ok());
+        assert!(may_write_mask(&by(Origin::Console, CapMask::EMPTY)).is_ok());
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{ChainLink, Requester};
+use crate::abi::actor::{Actor, ChainLink};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 pub use crate::abi::launch_spec::CapPlan;
@@ -138,8 +138,8 @@ pub trait Host: Send + Sync {
     fn caller_state(&self) -> CallerState;
     /// `kernel.threads-max`, if it can be read (REQ-3).
     fn threads_max(&self) -> Option<u32>;
-    /// This process, as a requester.
-    fn requester(&self) -> Requester;
+    /// This process, as the library's caller; its effective set is the calling thread's, empty if it cannot be read.
+    fn actor(&self) -> Actor;
     /// Fails with advice if SIGCHLD is ignored or SA_NOCLDWAIT set; sets it to default if `fix` (UMH-8).
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError>;
     /// Gives the calling thread its own root directory, which is that of its creator, where the machine allows that

@@ -15,9 +15,9 @@ use crate::abi::error::io_words;
 use crate::abi::escape::screen;
 
 use super::keymap::{self, Keymap, Rebind};
-use super::model::warnings::screen_again;
 use super::theme::Theme;
 use super::user_files::{self, UserFolder};
+use crate::abi::escape::screen_again;
 
 /// More than any settings that make sense.
 const BYTES: u64 = 256 * 1024;

@@ -11,15 +11,16 @@ use nix::errno::Errno;
 
 use crate::abi::actor::Origin;
 use crate::abi::error::{ControlError, EngineError, Stage};
+use crate::control::activity::export::{self, Save, Unsaved};
+use crate::control::activity::page::PageRequest;
+use crate::control::activity::reader::Reader;
 use crate::control::{self, Command, Key};
 use crate::engine::{Cancel, Engine};
 
 use super::line_history;
 use super::mailbox::Mailbox;
-use super::model::record_page::{PageRequest, RecordPage};
-use super::model::records::{Save, Unsaved};
+use super::model::record_row::RowPage;
 use super::msg::{Msg, Series, Ticket};
-use super::records::{self, Reader};
 
 /// A request waits on its caller's stack; hooks may run on it. As large as a worker's, for the same reason: few of them
 /// are kept after a burst.
@@ -129,7 +130,7 @@ impl Executor {
         let work = move || {
             let mut reader = Reader::new(engine);
             for question in questions {
-                let answer = catch_unwind(AssertUnwindSafe(|| reader.answer(&question)));
+                let answer = catch_unwind(AssertUnwindSafe(|| RowPage::from(reader.answer(&question))));
                 let failed = answer.is_err();
                 let answer =
                     answer.unwrap_or_else(|_| trouble("khelper panicked while it read records: this is a bug"));
@@ -144,10 +145,11 @@ impl Executor {
     }
 
     /// Saves records, on a thread of its own: a disk may take its time. The answer comes as [`Msg::Saved`].
-    pub(super) fn save(&self, save: Save) {
-        let (engine, mailbox, ticket) = (self.engine.clone(), self.mailbox.clone(), save.ticket);
+    pub(super) fn save(&self, ticket: Ticket, save: Save) {
+        let (engine, mailbox) = (self.engine.clone(), self.mailbox.clone());
         let work = move || {
-            let result = catch_unwind(AssertUnwindSafe(|| records::save::save(&engine, &save)));
+            let saved = || export::save(&save, export::records(&engine, &save.what));
+            let result = catch_unwind(AssertUnwindSafe(saved));
             let failed = || Unsaved::Failed("khelper panicked while it saved: this is a bug".into());
             mailbox.post(Msg::Saved { ticket, result: result.unwrap_or_else(|_| Err(failed())) });
         };
@@ -238,18 +240,24 @@ fn blocks(command: &Command) -> bool {
         | Command::Reset(_)
         | Command::ResetLoopMessages
         | Command::Abandon(_)
-        | Command::Kill { .. } => false,
+        | Command::Kill { .. }
+        | Command::Status
+        | Command::Record(_)
+        | Command::Chain(_)
+        | Command::CheckPath(_)
+        | Command::Live { .. } => false,
+        Command::Shutdown { .. } => true,
     }
 }
 
 fn perform(engine: &Engine, mailbox: &Mailbox, ticket: Ticket, command: Command) {
-    let act = || control::dispatch(engine, Origin::Console, command, &Cancel::new());
+    let act = || control::dispatch_as(engine, engine.actor(Origin::Console), command, &Cancel::new());
     let reply = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(panicked()));
     mailbox.post_with_state(Msg::Replied { ticket, reply });
 }
 
-fn trouble(why: &str) -> RecordPage {
-    RecordPage { trouble: Some(why.to_owned()), ..RecordPage::default() }
+fn trouble(why: &str) -> RowPage {
+    RowPage { trouble: Some(why.to_owned()), ..RowPage::default() }
 }
 
 fn no_thread() -> ControlError {

@@ -10,8 +10,8 @@ use crate::engine::Engine;
 use crate::sys::signals::in_background_too;
 
 use super::ascii::text;
-use super::model::warnings::screen_again;
 use super::terminal::can_be_told;
+use crate::abi::escape::screen_again;
 
 /// Ends the engine and names on stderr what it leaves running (UMH-14), after `before`; with `ascii` in ASCII alone.
 pub(super) fn say(engine: &Engine, before: &[String], ascii: bool) {

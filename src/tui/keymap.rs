@@ -5,7 +5,7 @@ mod context;
 mod key_names;
 mod table;
 
-pub use bindings::{Keymap, Rebind, markdown, names};
+pub use bindings::{Keymap, Rebind, names};
 pub use context::{CHAINS, Context};
 pub use key_names::{Key, key_of, name, parse};
 pub use table::{Action, Binding, TABLE};
@@ -15,7 +15,6 @@ mod tests {
     use super::*;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
     use std::collections::HashSet;
-    use std::io::Write as _;
 
     #[test]
     fn no_key_means_two_things() {
@@ -61,21 +60,5 @@ mod tests {
         assert_eq!(Keymap::default().find(&[Context::Masks], key_of(&shifted)), Some(Action::Reset));
         let alt = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT);
         assert_eq!(Keymap::default().find(&[Context::Screens], key_of(&alt)), None);
-    }
-
-    /// Writes the README's list where `KHELPER_KEYS` names a file: `KHELPER_KEYS=keys.md cargo test readme_lists`.
-    #[test]
-    fn readme_lists_every_key() {
-        if let Some(file) = std::env::var_os("KHELPER_KEYS") {
-            std::fs::write(file, markdown() + "\n").unwrap();
-        }
-        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap_or_default();
-        let list = readme.split_once("<!-- keys:begin -->").and_then(|(_, rest)| rest.split_once("<!-- keys:end -->"));
-        match list {
-            Some((list, _)) => {
-                assert_eq!(list.trim(), markdown(), "take the list from keymap::markdown()")
-            }
-            None => writeln!(std::io::stderr(), "skipped: README.md has no keys:begin and keys:end").unwrap(),
-        }
     }
 }

@@ -10,9 +10,8 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use crate::abi::error::SysError;
 use crate::engine::{Received, Subscription};
 
-use super::model::log::{Line, Ring};
+use super::model::log::{self, Line, Ring};
 use super::msg::Msg;
-use super::records::journal;
 
 /// The pump only passes on that something came.
 const STACK: usize = 64 * 1024;
@@ -85,7 +84,7 @@ impl Mailbox {
         let mut messages = std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner));
         let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
         if !lines.is_empty() {
-            let missing = journal::missing(&lines);
+            let missing = log::missing(&lines);
             messages.push(Msg::Logged(missing.into_iter().chain(lines.into_lines()).collect()));
         }
         (changed, messages)

@@ -1,4 +1,4 @@
-//! Floor 4: the console. Peer of `cli`.
+//! Floor 5: the console. Peer of `cli`.
 //!
 //! [`run`] ends with the code that the operator's way out has: 0 for a quit, 128 + n for signal n, [`EXIT_HANGUP`]
 //! when the terminal is gone, 2 when there is none; a panic is 101, as everywhere in Rust.
@@ -13,12 +13,12 @@ mod input;
 pub mod keymap;
 mod layout;
 mod line_history;
+mod log_feed;
 mod mailbox;
 pub mod model;
 pub mod msg;
 mod paint;
 mod panels;
-mod records;
 mod run;
 mod signals;
 pub mod terminal;

@@ -6,11 +6,12 @@ use nix::sys::signal::Signal;
 use crate::abi::error::ControlError;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
+use crate::control::activity::export::{Save, Saved, Unsaved};
+use crate::control::activity::page::PageRequest;
 use crate::control::{Command, Reply};
 
 use super::model::log::Line;
-use super::model::record_page::{PageRequest, RecordPage};
-use super::model::records::{Save, Saved, Unsaved};
+use super::model::record_row::RowPage;
 
 /// Ties a reply to what was submitted; counted from 1 by the model.
 pub type Ticket = u64;
@@ -70,7 +71,7 @@ pub enum Msg {
         reply: Result<Reply, ControlError>,
     },
     /// Records that were asked for.
-    Looked(Box<RecordPage>),
+    Looked(Box<RowPage>),
     /// Lines of the log, oldest first.
     Logged(Vec<Line>),
     /// Records were saved, or not.
@@ -118,7 +119,12 @@ pub enum Effect {
     /// Look for records off this thread; the answer comes as [`Msg::Looked`].
     Look(Box<PageRequest>),
     /// Save records off this thread; the answer comes as [`Msg::Saved`].
-    Save(Box<Save>),
+    Save {
+        /// Comes back with the answer.
+        ticket: Ticket,
+        /// What, and where to.
+        save: Box<Save>,
+    },
     /// Hand these bytes to the terminal's clipboard (OSC 52).
     Copy(Vec<u8>),
     /// Keep this line of the command line for the next start.

@@ -12,6 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::abi::error::SysError;
 use crate::abi::time::Micros;
+use crate::control::text::event;
 use crate::engine::{Engine, Subscription};
 use crate::sys::signals::Signals;
 
@@ -19,11 +20,11 @@ use super::config::Settings;
 use super::executor::Executor;
 use super::input::{Decoder, Input};
 use super::line_history;
+use super::log_feed;
 use super::mailbox::{Mailbox, pump};
 use super::model::Model;
 use super::msg::{Effect, Msg};
 use super::paint::Painter;
-use super::records::journal;
 use super::terminal::Tty;
 use super::terminal_type::{Colours, TerminalType};
 use super::theme::Theme;
@@ -78,13 +79,13 @@ impl<'a> Console<'a> {
     ) -> Result<Self, SysError> {
         // Before the snapshot: what it does not contain yet comes as an event.
         let events = engine.subscribe(EVENTS);
-        let log = engine.subscribe_to(journal::EVENTS, journal::wants);
+        let log = engine.subscribe_to(log_feed::EVENTS, event::NEWS);
         let snapshot = engine.snapshot();
         let now = Instant::now();
         let (size, clock) = (tty.size(), (snapshot.now, now));
         let kind = TerminalType::from_env();
         let mut model = Model::new(options, snapshot, size.0, size.1);
-        model.log.take(journal::earlier(&model.snapshot, SystemTime::now()));
+        model.log.take(log_feed::earlier(&model.snapshot, SystemTime::now()));
         model.line.history = line_history::read();
         (model.keys, model.clipboard) = (settings.keys, kind.clipboard);
         model.ascii = options.ascii;
@@ -122,7 +123,7 @@ impl<'a> Console<'a> {
             return Ok(super::EXIT_HANGUP);
         }
         pump(self.events.clone(), self.mailbox.clone()).map_err(|e| SysError::new("a thread for events", errno(&e)))?;
-        journal::keep(self.log.clone(), self.mailbox.clone(), self.model.snapshot.seq)
+        log_feed::keep(self.log.clone(), self.mailbox.clone(), self.model.snapshot.seq)
             .map_err(|e| SysError::new("a thread for the log", errno(&e)))?;
         self.look_at(self.model.snapshot.knobs.modprobe.clone());
         while self.ending.is_none() {
@@ -186,7 +187,7 @@ impl<'a> Console<'a> {
                 Effect::Submit { ticket, command } => self.desk.submit(ticket, command),
                 Effect::Series(series) => self.desk.series(series),
                 Effect::Look(question) => self.desk.look(*question),
-                Effect::Save(save) => self.desk.save(*save),
+                Effect::Save { ticket, save } => self.desk.save(ticket, *save),
                 Effect::Copy(bytes) => self.painter.copy(&bytes),
                 Effect::Remember(line) => self.desk.remember(line),
                 Effect::Repaint => self.resized(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use khelper::abi::Errno;
-use khelper::abi::actor::{Comm, Requester};
+use khelper::abi::actor::{Actor, Origin};
 use khelper::abi::cap::{CapMask, CapSets};
 use khelper::abi::error::Stage;
 use khelper::abi::escape::unescape;
@@ -36,7 +36,7 @@ fn whole() -> Record {
     record.args = Args::List(Arc::from([hostile("argv0"), hostile("argv1")]));
     record.env = Arc::from([hostile("A="), hostile("B=")]);
     record.wait = WaitMode::EXEC;
-    record.requester = Requester { pid: 51, uid: 52, comm: Comm::new(&hostile("comm")) }.into();
+    record.actor = Actor::new(Origin::Library, 51, 52, 53, &hostile("comm")).into();
     record.state = State::Ended;
     record.outcome = Outcome::Killed;
     record.stage = Some(Stage::Cancel);

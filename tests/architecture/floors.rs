@@ -2,17 +2,22 @@
 
 use crate::source::{Token, closing};
 
-/// The modules of the crate and their floors. An import points to a lower floor or stays in its module.
-pub const FLOORS: [(&str, u8); 10] = [
+/// The modules of the crate, those to come included, and their floors. An import points to a lower floor or stays in its
+/// module: two modules of one floor do not use each other.
+pub const FLOORS: [(&str, u8); 14] = [
     ("abi", 0),
     ("policy", 1),
     ("sys", 1),
     ("engine", 2),
     ("kernel", 2),
     ("control", 3),
+    ("ledger", 4),
     ("verbs", 4),
-    ("tui", 5),
+    ("wire", 4),
     ("cli", 5),
+    ("daemon", 5),
+    ("remote", 5),
+    ("tui", 5),
     ("app", 6),
 ];
 

@@ -1,16 +1,21 @@
-//! The house (the map in src/lib.rs): imports point down, unsafe code lives in src/sys, files and functions stay
-//! short. The checker is tested on bad text itself.
+//! The rules of the map in src/lib.rs: imports point down, no files import each other in a circle, the console and the
+//! command line use nothing of the engine, unsafe code lives in src/sys, files and functions stay short. `checker` tests
+//! the rules themselves on made-up sources.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod allowed;
 mod checker;
 mod floors;
+mod graph;
+mod paths;
 mod source;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use graph::Graph;
 use source::{before_tests, code, functions, tokens};
 
 /// Lines of a file before its tests.
@@ -103,4 +108,25 @@ fn files_and_functions_stay_short() {
     let gone = LONGER.iter().filter(|(path, ..)| !Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists());
     problems.extend(gone.map(|(path, ..)| format!("{path} is gone: take it off the list")));
     none(problems);
+}
+
+fn graph() -> Graph {
+    Graph::new(sources().iter().map(|(path, text)| (path.as_str(), text.as_str())))
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    none(graph::circles(&graph().imports(), allowed::CIRCLES));
+}
+
+#[test]
+fn no_rooms_of_one_folder_use_each_other_in_a_circle() {
+    let mut imports = graph().imports();
+    imports.retain(|i| !allowed::CIRCLES.contains(&(i.from.as_str(), i.to.as_str())));
+    none(graph::circles(&graph::between_rooms(&imports), allowed::ROOMS));
+}
+
+#[test]
+fn the_console_and_the_command_line_use_nothing_of_the_engine() {
+    none(graph::unlisted(&graph().uses_of("engine", &["tui", "cli", "verbs"]), allowed::ENGINE));
 }

@@ -61,6 +61,25 @@ fn every_command_and_option_is_in_them() {
     }
 }
 
+/// README.md shows a dozen keys at most; khelper(1) lists them all.
+#[test]
+fn the_keys_in_the_readme_are_those_of_the_table() {
+    use khelper::tui::keymap::{TABLE, name};
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("<!-- keys:begin -->").unwrap();
+    let (list, _) = rest.split_once("<!-- keys:end -->").unwrap();
+    let rows: Vec<&str> = list.lines().filter(|line| line.starts_with("| `")).collect();
+    assert!((1..=12).contains(&rows.len()), "{} keys", rows.len());
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').splitn(3, " | ").map(str::trim).collect();
+        let key = cells[0].trim_matches('`');
+        let is_it = |have: &&khelper::tui::keymap::Binding| {
+            have.context.title() == cells[1] && have.help == cells[2] && have.keys.iter().any(|k| name(*k) == key)
+        };
+        assert!(TABLE.iter().any(|have| is_it(&have)), "{row}");
+    }
+}
+
 /// Wherever masks are explained, the one sentence of what they do not do stands too, in the same words.
 #[test]
 fn umh_11_the_truth_about_masks_is_in_every_document() {

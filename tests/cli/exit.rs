@@ -135,6 +135,19 @@ fn of_several_the_gravest_decides() {
     Ran::of(ran).exits(7);
 }
 
+#[cfg(not(feature = "console"))]
+#[test]
+fn a_build_without_the_console_needs_a_command() {
+    let ran = run([""; 0]);
+    assert!(ran.exits(64).stdout.is_empty());
+    assert!(ran.stderr.contains("built without the console (feature `console`)"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`khelper --help`"), "{}", ran.stderr);
+    assert!(!run(["--help"]).exits(0).text().contains("--no-mouse"));
+    run(["--no-mouse"]).exits(64);
+    run(["keys"]).exits(64);
+}
+
+#[cfg(feature = "console")]
 #[test]
 fn without_a_terminal_the_console_exits_with_2_and_says_what_works() {
     let ran = run([""; 0]);
@@ -153,9 +166,15 @@ fn help_and_version_exit_with_0() {
 
 #[test]
 fn a_reader_that_has_gone_is_no_panic_and_a_full_disk_is_told() {
-    for args in
-        [&["get", "-a"][..], &["mask", "full"], &["--help"], &["keys"], &["run", "--", "/bin/echo", "hi"], &["probe"]]
-    {
+    for args in [
+        &["get", "-a"][..],
+        &["mask", "full"],
+        &["--help"],
+        #[cfg(feature = "console")]
+        &["keys"],
+        &["run", "--", "/bin/echo", "hi"],
+        &["probe"],
+    ] {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         drop(reader);
         let ran = Ran::of(khelper().args(args).stdout(Stdio::from(writer)).output().unwrap());
@@ -177,6 +196,7 @@ fn an_answer_that_cannot_be_written_is_told_by_every_command() {
         &["--version"],
         &["get", "-a"],
         &["get", "--help"],
+        #[cfg(feature = "console")]
         &["keys"],
         &["mask", "full"],
         &["mask", "--json", "full"],

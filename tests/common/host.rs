@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::SystemTime;
 
-use khelper::abi::actor::{ChainLink, Requester};
+use khelper::abi::actor::{Actor, ChainLink};
 use khelper::abi::cap::{CapMask, ThreadSets};
 use khelper::abi::error::SysError;
 use khelper::sys::caller::CallerState;
@@ -65,8 +65,8 @@ impl Host for Odd {
     fn threads_max(&self) -> Option<u32> {
         self.machine.threads_max()
     }
-    fn requester(&self) -> Requester {
-        self.machine.requester()
+    fn actor(&self) -> Actor {
+        self.machine.actor()
     }
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError> {
         self.machine.check_sigchld(fix)

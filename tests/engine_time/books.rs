@@ -30,7 +30,7 @@ fn umh_12_the_record_of_a_helper() {
         host.advance(2 * SECOND);
         let record = &join(caller)[0];
         assert_eq!(
-            (record.id, record.kind, record.wait, record.origin),
+            (record.id, record.kind, record.wait, record.actor.origin),
             (1, Kind::Module, WaitMode::PROC, Origin::Library)
         );
         assert_eq!(
@@ -41,7 +41,7 @@ fn umh_12_the_record_of_a_helper() {
         assert_eq!((record.started_us, record.ended_us), (Some(SECOND), Some(3 * SECOND)));
         assert_eq!((record.bset, record.inheritable, record.own.as_deref()), (KNOWN, KNOWN, None));
         assert_eq!((record.enforced, record.caps.as_ref().unwrap().bounding), (Some(Enforcement::Masks), KNOWN));
-        assert_eq!((record.env.len(), record.requester.pid), (3, 1000));
+        assert_eq!((record.env.len(), record.actor.pid), (3, 1000));
         assert_eq!((record.stage, record.errno, record.why().as_deref()), (None, None, None));
         assert_eq!(engine.record(1).unwrap().outcome, Outcome::Exited);
         assert!(engine.record(2).is_none());

@@ -68,7 +68,7 @@ fn gate_2_a_drain_gives_up_after_five_seconds_and_the_gate_is_open_again() {
             assert_eq!(error.errno, Errno::EAGAIN);
             assert!(error.why.contains(&format!("#1 dummy (pid {pid})")), "{error}");
             assert_eq!(depth(&engine), Depth::Enabled, "whatever it was");
-            let held_out = |e: &EventKind| matches!(e, EventKind::DrainFailed { holdouts } if *holdouts == [1]);
+            let held_out = |e: &EventKind| matches!(e, EventKind::DrainFailed { holdouts, .. } if *holdouts == [1]);
             assert_eq!(told(&events).iter().filter(|e| held_out(&e.kind)).count(), 1);
         }
         assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
@@ -242,7 +242,7 @@ fn gate_5_set_depth_does_not_drain() {
         let changes: Vec<_> = told(&events)
             .iter()
             .map(|e| match e.kind {
-                EventKind::GateChanged { from, to } => (from, to),
+                EventKind::GateChanged { from, to, .. } => (from, to),
                 ref other => panic!("{other:?}"),
             })
             .collect();

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use khelper::abi::Errno;
-use khelper::abi::actor::Origin;
+use khelper::abi::actor::{Actor, Origin};
 use khelper::abi::cap::{CapMask, Capability, ReadSet};
 use khelper::abi::era::Era;
 use khelper::abi::error::{Explain, Stage};
@@ -23,6 +23,11 @@ const SETPCAP: CapMask = CapMask::only(Capability::SETPCAP);
 
 fn path(text: &str) -> KnobWrite {
     KnobWrite::Modprobe(text.as_bytes().into())
+}
+
+/// A process outside that has these capabilities.
+fn outside(effective: CapMask) -> Actor {
+    Actor { effective, ..Actor::new(Origin::Outside, 77, 1234, 5, b"client") }
 }
 
 fn pair(mask: CapMask) -> [KnobWrite; 4] {
@@ -112,7 +117,7 @@ fn sys_3_auth_3_a_write_for_an_outside_process_needs_its_capabilities_and_never_
     for effective in [CapMask::EMPTY, MODULE, SETPCAP, KNOWN.minus(SETPCAP), KNOWN.minus(MODULE)] {
         for mask in &masks {
             // Beside a knob that may be written: none of them is.
-            let (key, error) = engine.write_as(&[path("/x"), mask.clone()], Origin::Outside, effective).unwrap_err();
+            let (key, error) = engine.write_as(&[path("/x"), mask.clone()], &outside(effective)).unwrap_err();
             assert_eq!((key, error.errno()), (mask.key(), Errno::EPERM), "{effective:?}");
         }
     }
@@ -120,12 +125,13 @@ fn sys_3_auth_3_a_write_for_an_outside_process_needs_its_capabilities_and_never_
     assert_eq!(engine.write(&masks, Origin::Outside).unwrap_err().1.errno(), Errno::EPERM);
     for reset in [KnobWrite::ResetBset, KnobWrite::ResetInheritable] {
         for origin in [Origin::Outside, Origin::CommandLine] {
-            let (key, error) = engine.write_as(std::slice::from_ref(&reset), origin, KNOWN).unwrap_err();
+            let actor = outside(KNOWN).by(origin);
+            let (key, error) = engine.write_as(std::slice::from_ref(&reset), &actor).unwrap_err();
             assert_eq!((key, error.errno()), (reset.key(), Errno::EPERM), "{origin:?}");
         }
     }
     assert_eq!((engine.snapshot().knobs, told(&events).len()), (before, 0));
-    engine.write_as(&masks, Origin::Outside, MODULE | SETPCAP).unwrap();
+    engine.write_as(&masks, &outside(MODULE | SETPCAP)).unwrap();
     let knobs = engine.snapshot().knobs;
     assert_eq!((knobs.bset, knobs.inheritable), (MODULE, MODULE));
     // The library's caller answers for every other knob, whomever it writes it for (AUTH-1).
@@ -149,7 +155,7 @@ fn sys_9_several_knobs_or_none() {
     assert_eq!((&*after.modprobe, after.bset, after.max_concurrent), (&b"/x"[..], MODULE, 7));
     let told = told(&events);
     let origins = told.iter().map(|e| match e.kind {
-        EventKind::KnobChanged { origin, .. } | EventKind::MaskChanged { origin, .. } => origin,
+        EventKind::KnobChanged { ref actor, .. } | EventKind::MaskChanged { ref actor, .. } => actor.origin,
         ref other => panic!("{other:?}"),
     });
     assert_eq!(origins.collect::<Vec<_>>(), [Origin::Console; 3]);

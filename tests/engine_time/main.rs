@@ -18,6 +18,7 @@ mod own_masks;
 mod read_side;
 mod reaped;
 mod request;
+#[cfg(feature = "control")]
 mod requester;
 mod support;
 mod wait;

@@ -27,9 +27,9 @@ fn path(text: &str) -> KnobWrite {
 fn with_hook(host: &Arc<FakeHost>) -> (Engine, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let seen = asked.clone();
-    let engine = Engine::builder().host(host.clone()).security_hook(move |name, requester, origin| {
+    let engine = Engine::builder().host(host.clone()).security_hook(move |name, actor| {
         seen.fetch_add(1, Ordering::SeqCst);
-        assert_eq!((requester.pid, origin), (1000, Origin::Library));
+        assert_eq!((actor.pid, actor.origin), (1000, Origin::Library));
         match name.as_bytes() {
             b"no" => Err(Errno::EACCES),
             b"panic" => panic!("a hook of a test"),
@@ -81,8 +81,8 @@ fn req_6_the_event_comes_before_the_gate_is_looked_at() {
     let record = engine.request_module("dummy", true);
     assert_eq!((record.result, record.stage), (errno(Errno::EBUSY), Some(Stage::Gate)));
     let told = told(&events);
-    assert!(matches!(&told[0].kind, EventKind::ModuleRequest { id, name, wait: true, requester }
-        if *id == record.id && **name == *b"dummy" && requester.pid == 1000));
+    assert!(matches!(&told[0].kind, EventKind::ModuleRequest { id, name, wait: true, actor }
+        if *id == record.id && **name == *b"dummy" && actor.pid == 1000));
     assert!(matches!(&told[1].kind, EventKind::Finished(r) if r.id == record.id));
     assert!(matches!(told[2].kind, EventKind::Released { id } if id == record.id), "REQ-9: after the slot is free");
     assert_eq!((told.len(), engine.snapshot().totals.refused_gate), (3, 1));
@@ -174,7 +174,7 @@ fn req_10_empty_path_current_is_looked_at_first() {
 fn with_writing_hook(host: &Arc<FakeHost>, era: Era, writes: Vec<KnobWrite>, shut: bool) -> Engine {
     let own: Arc<OnceLock<Engine>> = Arc::default();
     let theirs = own.clone();
-    let builder = Engine::builder().host(host.clone()).security_hook(move |_, _, _| {
+    let builder = Engine::builder().host(host.clone()).security_hook(move |_, _| {
         let engine = theirs.get().unwrap();
         engine.write(&writes, Origin::Library).unwrap();
         if shut {

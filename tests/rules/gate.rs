@@ -29,7 +29,7 @@ fn gate_1_shut_until_the_engine_is_ready_and_after_its_end() {
     let events = engine.subscribe(100);
     assert!(engine.shutdown(Duration::ZERO).is_empty());
     until(&events, |kind| {
-        matches!(kind, EventKind::GateChanged { from: Depth::Enabled, to: Depth::Disabled }).then_some(())
+        matches!(kind, EventKind::GateChanged { from: Depth::Enabled, to: Depth::Disabled, .. }).then_some(())
     });
     assert_eq!(run(&engine, &["/bin/true"]).errno, Some(Errno::EBUSY));
 }
@@ -147,7 +147,7 @@ fn gate_5_set_depth_does_not_drain_and_every_change_wakes_every_waiter() {
     engine.enable().unwrap();
     let mut changes = vec![Depth::Enabled];
     until(&events, |kind| match kind {
-        EventKind::GateChanged { from, to } => {
+        EventKind::GateChanged { from, to, .. } => {
             assert_eq!(changes.last(), Some(from));
             changes.push(*to);
             (changes.len() == 8).then_some(())

@@ -3,12 +3,12 @@
 use std::thread;
 
 use khelper::abi::Errno;
-use khelper::abi::actor::Origin;
+use khelper::abi::actor::{Actor, Origin};
 use khelper::abi::cap::{CapMask, Capability};
 use khelper::abi::error::{ControlError, Explain};
 use khelper::abi::launch_spec::Enforcement;
 use khelper::abi::mask::{MaskExpr, kernel_words};
-use khelper::control::{Command, Key, MaskKnob, Reply, Written, dispatch};
+use khelper::control::{Command, Key, MaskKnob, Reply, Written, dispatch_as};
 use khelper::engine::{Cancel, Engine, KnobWrite};
 use rustix::thread::CapabilitySet;
 
@@ -26,7 +26,7 @@ fn known() -> CapMask {
 }
 
 fn get(engine: &Engine, key: Key) -> String {
-    match dispatch(engine, Origin::Console, Command::Get(key), &Cancel::new()) {
+    match dispatch_as(engine, engine.actor(Origin::Console), Command::Get(key), &Cancel::new()) {
         Ok(Reply::Value(value)) => value,
         other => panic!("{other:?}"),
     }
@@ -40,11 +40,16 @@ fn written(reply: Result<Reply, ControlError>) -> Result<Written, ControlError> 
 }
 
 fn write(engine: &Engine, key: Key, value: &str) -> Result<Written, ControlError> {
-    written(dispatch(engine, Origin::Console, Command::Write(vec![(key, value.into())]), &Cancel::new()))
+    written(dispatch_as(
+        engine,
+        engine.actor(Origin::Console),
+        Command::Write(vec![(key, value.into())]),
+        &Cancel::new(),
+    ))
 }
 
 fn reset(engine: &Engine, mask: MaskKnob) -> Written {
-    written(dispatch(engine, Origin::Console, Command::Reset(mask), &Cancel::new())).unwrap()
+    written(dispatch_as(engine, engine.actor(Origin::Console), Command::Reset(mask), &Cancel::new())).unwrap()
 }
 
 #[test]
@@ -85,12 +90,12 @@ fn sys_3_a_mask_is_written_with_both_capabilities_or_by_the_owner() {
             let effective = CapMask::from_bits(u64::from_str_radix(field(&status, "CapEff"), 16).unwrap());
             let command = || Command::Write(vec![(Key::Bset, b"-cap_chown".to_vec())]);
             let writes = [KnobWrite::Bset(MaskExpr::parse(b"-cap_chown", known()).unwrap())];
-            let outside =
-                writer.write_as(&writes, Origin::Outside, effective).map(|c| c[0].after.clone()).map_err(|(_, e)| e);
+            let sender = Actor { effective, ..(*writer.actor(Origin::Outside)).clone() };
+            let outside = writer.write_as(&writes, &sender).map(|c| c[0].after.clone()).map_err(|(_, e)| e);
             let unchanged = writer.snapshot().knobs.bset == known();
             assert_eq!(unchanged, outside.is_err());
             let owner = [Origin::Library, Origin::Console, Origin::CommandLine]
-                .map(|origin| dispatch(&writer, origin, command(), &Cancel::new()).is_ok());
+                .map(|origin| dispatch_as(&writer, writer.actor(origin), command(), &Cancel::new()).is_ok());
             (effective, outside, owner)
         })
         .join()

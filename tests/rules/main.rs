@@ -7,6 +7,7 @@ mod at_gate;
 #[path = "../common/mod.rs"]
 mod common;
 mod gate;
+#[cfg(feature = "control")]
 mod knobs;
 mod request;
 

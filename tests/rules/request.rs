@@ -22,7 +22,7 @@ use crate::{Barrier, modprobe, set};
 fn with_hook() -> (Engine, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let seen = asked.clone();
-    let engine = Engine::builder().security_hook(move |name, _, _| {
+    let engine = Engine::builder().security_hook(move |name, _| {
         seen.fetch_add(1, Ordering::SeqCst);
         match name.as_bytes() {
             b"no" => Err(Errno::EACCES),
@@ -58,8 +58,8 @@ fn req_6_the_event_comes_first_also_when_the_gate_refuses() {
     let first = until(&events, |kind| Some(kind.clone()));
     let me = std::process::id().cast_signed();
     assert!(
-        matches!(&first, EventKind::ModuleRequest { id, name, wait: false, requester }
-            if *id == refused.id && **name == *b"dummy" && requester.pid == me),
+        matches!(&first, EventKind::ModuleRequest { id, name, wait: false, actor }
+            if *id == refused.id && **name == *b"dummy" && actor.pid == me),
         "{first:?}"
     );
     engine.enable().unwrap();

@@ -1,4 +1,6 @@
 //! The wording of outcomes, reports and errors: each sentence is written once, here.
 
+pub mod event;
+pub mod mask;
 pub mod outcome;
 pub mod probe_report;

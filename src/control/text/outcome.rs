@@ -216,7 +216,7 @@ mod tests {
     use nix::errno::Errno;
 
     fn record(outcome: Outcome, stage: Option<Stage>, errno: Option<Errno>, raw: Option<i32>) -> Record {
-        use crate::abi::actor::{Comm, Origin, Requester};
+        use crate::abi::actor::{Actor, Origin};
         use crate::abi::cap::CapMask;
         use crate::abi::record::{Args, State};
         use crate::abi::wait::WaitMode;
@@ -228,8 +228,8 @@ mod tests {
             args: Args::Module,
             env: Vec::new().into(),
             wait: WaitMode::PROC,
-            origin: Origin::Console,
-            requester: Requester { pid: 1, uid: 0, comm: Comm::new(b"x") }.into(),
+
+            actor: Actor::new(Origin::Console, 1, 0, 0, b"x").into(),
             wall: std::time::SystemTime::UNIX_EPOCH,
             at: 0,
             state: State::Ended,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::bus::{Bus, Received, Subscription, Wants};
+use super::super::bus::{Bus, Received, Subscription};
 use super::super::sync::Monitor;
 use super::{explore, join, saw, spawn};
-use crate::abi::event::{EventKind, Level};
+use crate::abi::event::{EventKind, EventKinds, Level};
 
-const ALL: Wants = |_| true;
+const ALL: EventKinds = EventKinds::ALL;
 
 /// The bus lives under the lock of the books.
 type Registry = Arc<Monitor<Bus>>;
@@ -103,7 +103,6 @@ fn model_events_reach_a_slow_subscriber_or_are_counted() {
     explore("events, a subscriber dropped", dropped, &["told"]);
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn model_faults_of_the_events_are_found() {
     use super::super::faults::Fault;

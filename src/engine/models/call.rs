@@ -10,12 +10,12 @@ use nix::sys::signal::Signal;
 
 use super::super::call::Call;
 use super::super::cancel::Cancel;
-use super::super::launch::Failure;
+use super::super::failure::Failure;
+use super::super::options::How;
 use super::super::sync::Monitor;
-use super::super::umh::How;
 use super::clock::ModelClock;
 use super::{Count, explore, explore_many, join, saw, spawn};
-use crate::abi::actor::{Comm, Requester};
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::Stage;
 use crate::abi::record::{Kind, Outcome, Record};
 use crate::abi::subprocess::SubprocessInfo;
@@ -39,13 +39,12 @@ impl Scene {
     fn new(wait: WaitMode, timeout: Option<Duration>) -> Self {
         let cleanups = Count::default();
         let (counted, none): (_, [&str; 0]) = (cleanups.clone(), []);
-        #[cfg(feature = "faults")]
         super::super::faults::cleanup_is({
             let again = cleanups.clone();
             move || again.up()
         });
         let info = SubprocessInfo::setup(Some(b"/h".to_vec()), none, none).unwrap().cleanup(move |_| counted.up());
-        let requester = Arc::new(Requester { pid: 1, uid: 0, comm: Comm::new(b"model") });
+        let requester = Arc::new(Actor::new(Origin::Library, 1, 0, 0, b"model"));
         let mut record = Record::new(Kind::Helper, wait, requester, (SystemTime::UNIX_EPOCH, 0));
         record.id = 1;
         let how = How { module: false, own: None, timeout, wait };
@@ -225,7 +224,6 @@ fn model_umh_14_time_runs_out_and_no_stranger_is_signalled() {
     explore_many("call, time runs out at the end", time_runs_out_at_the_end, &["answered", "in time", "timed out"]);
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn model_faults_of_a_call_are_found() {
     use super::super::faults::Fault;

@@ -183,7 +183,6 @@ fn model_gate_4_gate_5_readers_and_changes_of_depth() {
     explore("gate, the engine's end", the_end, &["shut down", "written"]);
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn model_faults_of_the_gate_are_found() {
     use super::super::faults::Fault;

@@ -74,7 +74,6 @@ fn explore_to(preemptions: usize, name: &str, model: fn(), outcomes: &[&'static 
 
 /// The test of this name finds the fault, and says so with this complaint. A process of its own: loom cannot unwind
 /// out of a deadlock.
-#[cfg(feature = "faults")]
 fn finds(fault: super::faults::Fault, module: &str, test: &str, complaint: &str) {
     let test = format!("{}::{test}", module.trim_start_matches("khelper::"));
     let output = std::process::Command::new(std::env::current_exe().unwrap())

@@ -23,7 +23,7 @@ const HOST: CapSets = CapSets {
     ambient: CapMask::EMPTY,
 };
 
-/// A thread that can be cut down and never widened, as Linux has them.
+/// A thread that can be narrowed and never widened, as in Linux.
 struct ModelWorker(CapPlan);
 
 impl Worker for ModelWorker {
@@ -107,21 +107,21 @@ impl Scene {
     fn worker(&self, first: Call) {
         self.workers.up();
         let mut worker = ModelWorker(CapPlan { bounding: HOST.bounding, inheritable: HOST.inheritable });
-        let mut cut = None;
+        let mut narrowed = None;
         let mut served = 0;
         self.pool.serve(first, &self.clock, |call| {
             served += 1;
             saw(if served == 1 { "fresh" } else { "reused" });
             let values = self.sysctl.copy();
             let plan = masks::plan(&worker.host_sets(), values.bset, values.inheritable, call.own);
-            if !Narrowed::serves(&cut, plan) {
+            if !Narrowed::serves(&narrowed, plan) {
                 saw("handed over");
                 return NextStep::HandOver;
             }
-            let _ = Narrowed::narrow(&mut cut, &mut worker, plan);
+            let _ = Narrowed::narrow(&mut narrowed, &mut worker, plan);
             assert_eq!(worker.0, plan, "launched with the masks as they were in one hold of their lock");
             self.launched.up();
-            Narrowed::fate(&cut, plan, values.generation, call.own.is_some())
+            Narrowed::next_step(&narrowed, plan, values.generation, call.own.is_some())
         });
         self.ended.up();
     }
@@ -134,7 +134,7 @@ impl Scene {
     }
 }
 
-/// Two calls, and the masks are reset meanwhile: a worker that was cut for the past hands over.
+/// Two calls, and the masks are reset meanwhile: a worker that was narrowed before hands its call over.
 fn reset() {
     let scene = Scene::new();
     let (spawner, caller) = (scene.clone(), scene.clone());
@@ -212,7 +212,6 @@ fn model_umh_7_every_call_gets_a_worker_and_every_worker_ends() {
     explore_many("workers, a call with masks of its own", own_masks, &["fresh"]);
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn model_faults_of_the_workers_are_found() {
     use super::super::faults::Fault;

@@ -162,7 +162,6 @@ fn model_req_5_req_9_slots_are_waited_for_and_given_back() {
     explore("slots, the limit raised", raised, &["held"]);
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn model_faults_of_the_slots_are_found() {
     use super::super::faults::Fault;

@@ -27,7 +27,7 @@ use nix::errno::Errno;
 
 use super::caller::CallerState;
 use super::host::{Armed, CapPlan, Clock, Host, Micros, Wake, Worker};
-use crate::abi::actor::{ChainLink, Comm, Requester};
+use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::launch_spec::{Enforcement, Stdin};
@@ -110,6 +110,8 @@ pub struct Machine {
     pub ancestry: Vec<ChainLink>,
     /// What `same_executable_above` tells.
     pub above: Option<i32>,
+    /// The process that has the engine. An engine reads it once, when it starts.
+    pub actor: Actor,
 }
 
 /// The scripted host.
@@ -137,6 +139,12 @@ impl FakeHost {
             sigchld_ignored: false,
             ancestry: Vec::new(),
             above: None,
+            actor: Actor {
+                start_time: Some(4711),
+                loginuid: Some(1001),
+                effective: KNOWN,
+                ..Actor::new(Origin::Library, 1000, 0, 7, b"test")
+            },
         };
         Arc::new(Self { world: World::new(machine) })
     }
@@ -221,8 +229,8 @@ impl Host for FakeHost {
         state.limit_reads += 1;
         state.machine.threads_max
     }
-    fn requester(&self) -> Requester {
-        Requester { pid: 1000, uid: 0, comm: Comm::new(b"test") }
+    fn actor(&self) -> Actor {
+        self.world.lock().machine.actor.clone()
     }
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError> {
         let machine = &mut self.world.lock().machine;

@@ -28,7 +28,7 @@ use nix::errno::Errno;
 
 use super::caller::CallerState;
 use super::host::{Armed, Clock, Host, Micros, Wake, Worker};
-use crate::abi::actor::{ChainLink, Requester};
+use crate::abi::actor::{Actor, ChainLink};
 use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::error::SysError;
 
@@ -89,8 +89,8 @@ impl Host for LinuxHost {
     fn threads_max(&self) -> Option<u32> {
         proc::threads_max()
     }
-    fn requester(&self) -> Requester {
-        proc::this_process()
+    fn actor(&self) -> Actor {
+        Actor { effective: self.sets().effective.at_least(), ..proc::this_process() }
     }
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError> {
         sigchld::check_sigchld(fix)

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-use crate::abi::actor::{ChainLink, Comm, Requester};
+use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets};
 
 /// The longest chain that is followed.
@@ -38,10 +38,17 @@ fn number(path: &str) -> Option<u32> {
     std::str::from_utf8(&text[..read]).ok()?.trim().parse().ok()
 }
 
-/// This process, as a requester.
-pub(super) fn this_process() -> Requester {
-    let pid = nix::unistd::getpid().as_raw();
-    Requester { pid, uid: nix::unistd::getuid().as_raw(), comm: comm(pid) }
+/// This process, as the library's caller; without its capabilities.
+pub(super) fn this_process() -> Actor {
+    let (pid, uid, gid) = (nix::unistd::getpid(), nix::unistd::getuid(), nix::unistd::getgid());
+    let stat = procfs::process::Process::myself().ok().and_then(|process| process.stat().ok());
+    Actor {
+        start_time: stat.map(|stat| stat.starttime),
+        // proc_pid_loginuid(5): 4294967295 is "not set".
+        loginuid: number("/proc/self/loginuid").filter(|uid| *uid != u32::MAX),
+        comm: comm(pid.as_raw()),
+        ..Actor::new(Origin::Library, pid.as_raw(), uid.as_raw(), gid.as_raw(), b"")
+    }
 }
 
 fn comm(pid: i32) -> Comm {

@@ -3,11 +3,12 @@
 use crate::abi::cap::{CapMask, Capability};
 use crate::abi::mask::hex;
 use crate::abi::snapshot::Snapshot;
+use crate::control::text::mask::{list, size};
 use crate::control::text::outcome::{Severity, clauses, masks_and_uid};
 use crate::control::{Command, MaskKnob};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::field::Field;
-use crate::tui::model::masks::{self, Masks, key, list, live, short, size};
+use crate::tui::model::masks::{self, Masks, key, live, short};
 use crate::tui::model::read::Read;
 use crate::tui::model::{After, Dialog, Model, Pending, TextField};
 use crate::tui::msg::Ticket;

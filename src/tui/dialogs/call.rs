@@ -1,10 +1,11 @@
 //! Call any helper. What was typed outlives the dialog.
 
+use crate::abi::argv_text;
 use crate::abi::escape::screen;
 use crate::control::Command;
 use crate::tui::keymap::Context;
 use crate::tui::model::forms::{CallForm, WAITS};
-use crate::tui::model::{After, Dialog, Model, Pending, TextField, argv_text};
+use crate::tui::model::{After, Dialog, Model, Pending, TextField};
 use crate::tui::widgets::sheet::Sheet;
 
 /// The dialog.

@@ -2,11 +2,12 @@
 
 use clap::error::ErrorKind;
 
+use crate::abi::argv_text;
 use crate::abi::escape::screen;
+use crate::abi::escape::screen_again;
 use crate::tui::keymap::Context;
 use crate::tui::line_history;
-use crate::tui::model::warnings::screen_again;
-use crate::tui::model::{After, Dialog, Model, TextField, argv_text};
+use crate::tui::model::{After, Dialog, Model, TextField};
 use crate::tui::msg::{Effect, Ticket};
 use crate::tui::widgets::sheet::Sheet;
 use crate::verbs::verb::Line;

@@ -1,9 +1,10 @@
 //! Copy a record as JSON, or its command line.
 
+use crate::abi::argv_text;
 use crate::control::record_json::Entry;
 use crate::tui::keymap::Context;
 use crate::tui::model::records::CopyRecord;
-use crate::tui::model::{After, Dialog, Model, argv_text};
+use crate::tui::model::{After, Dialog, Model};
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;

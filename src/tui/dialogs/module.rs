@@ -1,10 +1,11 @@
 //! Ask for a module. What was typed outlives the dialog.
 
+use crate::abi::argv_text;
 use crate::abi::module::modprobe_argv;
 use crate::control::Command;
 use crate::tui::keymap::Context;
 use crate::tui::model::forms::{AT_ONCE_MAX, ModuleForm};
-use crate::tui::model::{After, Dialog, Model, Pending, TextField, argv_text};
+use crate::tui::model::{After, Dialog, Model, Pending, TextField};
 use crate::tui::widgets::sheet::Sheet;
 
 /// The dialog.

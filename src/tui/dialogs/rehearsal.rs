@@ -4,15 +4,16 @@ use ratatui::style::Style;
 
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
+use crate::abi::escape::screen_again;
 use crate::abi::mask::names;
 use crate::abi::record::Record;
 use crate::control::Reply;
+use crate::control::text::mask::brief;
 use crate::control::text::outcome::{Severity, ended_in_words, ended_with_time, masks_and_root};
 use crate::tui::keymap::Context;
 use crate::tui::model::explain::explain;
-use crate::tui::model::masks::{KNOBS, brief, live, short};
+use crate::tui::model::masks::{KNOBS, live, short};
 use crate::tui::model::rehearse::{Rehearsal, Rehearsed, Run, SETS, differences, facts};
-use crate::tui::model::warnings::screen_again;
 use crate::tui::model::{After, Dialog, Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 use crate::tui::text;

@@ -1,13 +1,14 @@
 //! Confirm the same request once more.
 
+use crate::abi::argv_text;
 use crate::abi::module::modprobe_argv;
 use crate::abi::record::Kind;
 use crate::control::Command;
+use crate::control::text::mask::size;
 use crate::control::text::outcome::{self, Severity};
 use crate::tui::keymap::Context;
-use crate::tui::model::masks::size;
 use crate::tui::model::records::Repeat;
-use crate::tui::model::{After, Dialog, Model, Pending, argv_text};
+use crate::tui::model::{After, Dialog, Model, Pending};
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;

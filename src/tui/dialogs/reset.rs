@@ -1,9 +1,10 @@
 //! Confirm the reset of a mask.
 
+use crate::control::text::mask::{list, size};
 use crate::control::text::outcome::Severity;
 use crate::control::{Command, MaskKnob};
 use crate::tui::keymap::Context;
-use crate::tui::model::masks::{key, list, live, short, size};
+use crate::tui::model::masks::{key, live, short};
 use crate::tui::model::{After, Dialog, Model, Pending};
 use crate::tui::msg::Ticket;
 use crate::tui::widgets::lines::line;

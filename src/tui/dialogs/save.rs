@@ -1,9 +1,10 @@
 //! Save records to a file.
 
+use crate::control::activity::export::{Save, Saved, Unsaved, What};
 use crate::control::text::outcome::Severity;
 use crate::tui::keymap::Context;
 use crate::tui::model::field::Field;
-use crate::tui::model::records::{Save, SaveForm, Saved, Saving, Unsaved, What};
+use crate::tui::model::records::{SaveForm, Saving};
 use crate::tui::model::{After, Dialog, Model, TextField};
 use crate::tui::msg::{Effect, Ticket};
 use crate::tui::text;
@@ -105,7 +106,7 @@ impl Dialog for SaveForm {
         };
         let path = self.path.bytes().to_vec();
         (self.stage, self.error) = (Saving::Writing(ticket), None);
-        After::Stay(vec![Effect::Save(Box::new(Save { ticket, path, what, over }))])
+        After::Stay(vec![Effect::Save { ticket, save: Box::new(Save { path, what, over }) }])
     }
 
     /// From the question to the path, from the path to the screen.

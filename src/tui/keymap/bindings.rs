@@ -154,18 +154,3 @@ fn quoted(key: Key) -> String {
 pub fn names(keys: &[Key]) -> String {
     keys.iter().map(|key| name(*key)).collect::<Vec<_>>().join(", ")
 }
-
-/// The README's list.
-pub fn markdown() -> String {
-    let mut out = String::new();
-    for context in Context::ALL {
-        let rows = TABLE.iter().filter(|row| row.context == context).map(|row| {
-            let keys: Vec<String> = row.keys.iter().map(|key| format!("`{}`", name(*key))).collect();
-            format!("{} {}", keys.join(" "), row.help)
-        });
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "- **{}**: {}", context.title(), rows.collect::<Vec<_>>().join(" · "));
-    }
-    out.truncate(out.trim_end().len());
-    out
-}

@@ -4,11 +4,12 @@
 use crate::abi::escape::screen;
 use crate::abi::record::State;
 use crate::abi::time::Micros;
+use crate::control::activity::page::{Anchor, PageRequest};
+use crate::control::activity::query::{Query, Sort, Which};
 use crate::policy::authorize::Globs;
 
 use super::field::Field;
-use super::query::{Query, Sort, Which};
-use super::record_page::{Detail, PageRequest, RecordPage, Row, Target};
+use super::record_row::{Detail, Row, RowPage};
 
 /// How many of those that got TERM are remembered.
 const TERMS: usize = 64;
@@ -53,14 +54,14 @@ pub struct Activity {
     /// Nothing new is shown; how many requests there were when it began.
     pub paused: Option<u64>,
     /// What was read last.
-    pub answer: RecordPage,
+    pub answer: RowPage,
     /// The row at the top of the screen.
     pub top: usize,
     /// The row under the cursor and its request.
     pub at: Option<(usize, u64)>,
     /// Requests whose helpers got TERM from here, the newest last.
     pub had_term: Vec<u64>,
-    wish: Option<Target>,
+    wish: Option<Anchor>,
     moves: u64,
     asked: Option<Asked>,
     in_flight: bool,
@@ -79,7 +80,7 @@ impl Default for Activity {
             reverse: false,
             follow: true,
             paused: None,
-            answer: RecordPage::default(),
+            answer: RowPage::default(),
             top: 0,
             at: None,
             had_term: Vec::new(),
@@ -146,7 +147,7 @@ impl Activity {
         self.follow = false;
         let Some(end) = self.answer.matched.checked_sub(1) else { return };
         match &mut self.wish {
-            Some(Target::Near { by: more, .. }) => return *more = more.saturating_add(by),
+            Some(Anchor::Near { by: more, .. }) => return *more = more.saturating_add(by),
             Some(_) => return,
             None => {}
         }
@@ -154,12 +155,12 @@ impl Activity {
         let to = index.saturating_add_signed(by).min(end);
         match to.checked_sub(self.answer.first).and_then(|at| self.answer.rows.get(at)) {
             Some(row) => self.at = Some((to, row.id)),
-            None => self.wish = Some(Target::Near { id, index, by }),
+            None => self.wish = Some(Anchor::Near { id, index, by }),
         }
     }
 
     /// Moves the cursor to the first or to the last row.
-    pub fn jump(&mut self, to: Target) {
+    pub fn jump(&mut self, to: Anchor) {
         self.moves += 1;
         self.follow = false;
         self.wish = Some(to);
@@ -167,7 +168,7 @@ impl Activity {
 
     /// The cursor stays on the first row from now on.
     pub fn follow(&mut self) {
-        self.jump(Target::First);
+        self.jump(Anchor::First);
         (self.follow, self.paused) = (true, None);
     }
 
@@ -176,7 +177,7 @@ impl Activity {
         if self.follow {
             self.moves += 1;
         } else {
-            self.jump(Target::First);
+            self.jump(Anchor::First);
         }
     }
 
@@ -198,20 +199,20 @@ impl Activity {
         if self.in_flight || self.asked.as_ref() == Some(&asked) {
             return None;
         }
-        let target = match (self.follow, self.wish, self.at) {
-            (true, ..) => Target::First,
+        let anchor = match (self.follow, self.wish, self.at) {
+            (true, ..) => Anchor::First,
             (_, Some(wish), _) => wish,
-            (_, None, Some((index, id))) => Target::Near { id, index, by: 0 },
-            _ => Target::First,
+            (_, None, Some((index, id))) => Anchor::Near { id, index, by: 0 },
+            _ => Anchor::First,
         };
-        let question = PageRequest { query, still, target, around: asked.around };
+        let question = PageRequest { query, still, anchor, around: asked.around };
         self.asked = Some(asked);
         self.in_flight = true;
         Some(question)
     }
 
     /// Takes an answer in. Where the cursor was moved since, it stays where it was moved to.
-    pub fn take(&mut self, answer: RecordPage) {
+    pub fn take(&mut self, answer: RowPage) {
         self.in_flight = false;
         if answer.trouble.is_some() {
             self.answer.trouble = answer.trouble;

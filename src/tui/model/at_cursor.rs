@@ -6,7 +6,7 @@ use crate::abi::record::Record;
 use crate::control::text::outcome::Severity;
 
 use super::Model;
-use super::record_page::Row;
+use super::record_row::Row;
 
 impl Model {
     /// The row under the cursor, or words that there is none.

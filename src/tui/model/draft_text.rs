@@ -3,7 +3,8 @@
 use crate::abi::cap::CapMask;
 
 use super::Model;
-use super::masks::{KNOBS, brief, live, short};
+use super::masks::{KNOBS, live, short};
+use crate::control::text::mask::brief;
 
 /// What a draft would change, in words.
 pub fn changes(model: &Model, draft: [CapMask; 2]) -> String {

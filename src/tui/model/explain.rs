@@ -2,7 +2,7 @@
 
 use crate::abi::error::{ControlError, Explain};
 
-use super::warnings::screen_again;
+use crate::abi::escape::screen_again;
 
 /// Returns the cause and the advice, escaped.
 pub fn explain(error: &ControlError) -> String {

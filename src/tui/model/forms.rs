@@ -1,5 +1,6 @@
 //! The dialogs that take text: module, call, path. What was typed outlives the dialog.
 
+use crate::abi::argv_text;
 use crate::abi::cap::CapMask;
 use crate::abi::error::{Explain, ParseError};
 use crate::abi::mask::MaskExpr;
@@ -9,7 +10,6 @@ use crate::abi::wait::WaitMode;
 use crate::control::Call;
 use crate::tui::msg::Ticket;
 
-use super::argv_text;
 use super::field::Field;
 
 /// The most requests that one dialog submits.

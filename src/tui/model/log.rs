@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use crate::abi::escape::screen;
 use crate::abi::event::Level;
+use crate::control::text::event;
 use crate::tui::text;
 
 use super::field::Field;
@@ -47,6 +48,17 @@ impl Line {
         let times = if self.times > 1 { format!(" (×{})", self.times) } else { String::new() };
         format!("{ids}{}{times}", self.text)
     }
+}
+
+/// The line that stands in place of this many lines that were missed.
+pub fn missed_line(missed: u64, now: String) -> Line {
+    Line::new(Level::Warning, now, None, &event::missed(missed))
+}
+
+/// The line that tells of the lines that the ring dropped before they were fetched, if it did.
+pub fn missing(lines: &Ring) -> Option<Line> {
+    let (_, first) = lines.lines().next()?;
+    (lines.let_go() > 0).then(|| missed_line(lines.let_go(), first.time.clone()))
 }
 
 /// `info`, `warning`, `error`.

@@ -37,48 +37,6 @@ pub const fn live(snapshot: &Snapshot, knob: MaskKnob) -> CapMask {
     }
 }
 
-/// `cap_x, cap_y`.
-pub fn list(mask: CapMask) -> String {
-    mask.iter().map(Capability::name).collect::<Vec<_>>().join(", ")
-}
-
-/// `full (41)`, `40 of 41`, `empty`.
-pub fn size(mask: CapMask, known: CapMask) -> String {
-    if mask.is_empty() {
-        "empty".to_owned()
-    } else if mask.contains(known) {
-        format!("full ({})", mask.len())
-    } else {
-        format!("{} of {}", mask.len(), known.len())
-    }
-}
-
-/// The difference live -> draft in words.
-pub fn difference(live: CapMask, draft: CapMask) -> String {
-    let (dropped, raised) = (live.minus(draft), draft.minus(live));
-    let mut parts = Vec::new();
-    if !dropped.is_empty() && dropped == live {
-        parts.push(format!("drops everything ({})", dropped.len()));
-    } else if !dropped.is_empty() {
-        parts.push(format!("drops {}", list(dropped)));
-    }
-    if !raised.is_empty() {
-        parts.push(format!("cannot be regained: {}", list(raised)));
-    }
-    if parts.is_empty() { "as live".to_owned() } else { parts.join("; ") }
-}
-
-/// The same where there is no room for forty names: what is dropped or what is kept, whichever are fewer.
-pub fn brief(live: CapMask, draft: CapMask) -> String {
-    let (dropped, kept) = (live.minus(draft), live & draft);
-    if kept.is_empty() || dropped.len() <= kept.len() {
-        return difference(live, draft);
-    }
-    let raised = draft.minus(live);
-    let raised = if raised.is_empty() { String::new() } else { format!("; cannot be regained: {}", list(raised)) };
-    format!("drops {}, keeps {}{raised}", dropped.len(), list(kept))
-}
-
 /// A draft of both masks.
 type Draft = [CapMask; 2];
 
@@ -252,15 +210,6 @@ mod tests {
     }
 
     #[test]
-    fn a_long_difference_says_what_is_kept() {
-        let of = CapMask::from_bits;
-        assert_eq!(brief(of(0b111), of(0b001)), "drops 2, keeps cap_chown");
-        assert_eq!(brief(of(0b111), of(0b011)), "drops cap_dac_read_search");
-        assert_eq!(brief(of(0b111), of(0)), "drops everything (3)");
-        assert_eq!(brief(of(0b111), of(0b1001)), "drops 2, keeps cap_chown; cannot be regained: cap_fowner");
-    }
-
-    #[test]
     fn steps_are_undone_and_redone_and_follow_live() {
         let of = CapMask::from_bits;
         let mut masks = Masks::new(&fixtures::snapshot());
@@ -300,14 +249,5 @@ mod tests {
         masks.filter = Field::new(b"\x1b nonsense");
         masks.move_by(1, &s);
         assert!(masks.shown(s.known).is_empty() && masks.capability().is_none());
-    }
-
-    #[test]
-    fn the_difference_is_said_in_words() {
-        let of = |bits| CapMask::from_bits(bits);
-        assert_eq!(difference(of(0b011), of(0b110)), "drops cap_chown; cannot be regained: cap_dac_read_search");
-        assert_eq!(difference(of(3), of(3)), "as live");
-        assert_eq!(size(of(0), of(7)), "empty");
-        assert_eq!(size(of(7), of(7)), "full (3)");
     }
 }

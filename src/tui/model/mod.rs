@@ -1,7 +1,6 @@
 //! Everything the screen shows, and nothing else.
 
 pub mod activity;
-pub mod argv_text;
 mod at_cursor;
 mod clipboard;
 pub mod command_line;
@@ -15,10 +14,9 @@ pub mod mask_forms;
 pub mod masks;
 pub mod pending;
 pub mod presets;
-pub mod query;
 pub mod read;
 pub mod read_only;
-pub mod record_page;
+pub mod record_row;
 pub mod records;
 pub mod rehearse;
 mod requests;

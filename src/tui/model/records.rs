@@ -1,8 +1,6 @@
 //! The dialogs of the screen Activity: kill, ask again, copy, save. What cannot be taken back is a type that only its
 //! confirmation makes.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use nix::sys::signal::Signal;
@@ -11,11 +9,11 @@ use crate::abi::mask::MaskExpr;
 use crate::abi::record::{Args, Kind, Record};
 use crate::abi::subprocess::HELPER_ENV;
 use crate::abi::wait::WaitMode;
+use crate::control::activity::export::{Existing, Overwrite};
 use crate::control::{Call, Command};
 use crate::tui::msg::Ticket;
 
 use super::field::Field;
-use super::query::Query;
 
 /// A helper is to be killed: by TERM or by KILL.
 #[derive(Clone, Debug)]
@@ -124,75 +122,6 @@ impl CopyRecord {
     pub const FORMS: [&str; 2] = ["the record, as JSON", "its command line, quoted for a shell"];
 }
 
-/// What is to be saved.
-#[derive(Clone, Debug)]
-pub enum What {
-    /// One record.
-    One(Arc<Record>),
-    /// Every record that matches; none newer than that request.
-    All(Query, Option<u64>),
-}
-
-/// A file that is there already: what it was when the operator was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Existing {
-    /// How long it is.
-    pub bytes: u64,
-    file: (u64, u64),
-    changed: (i64, i64),
-}
-
-impl Existing {
-    /// From the file system.
-    pub fn new(meta: &Metadata) -> Self {
-        Self { bytes: meta.len(), file: (meta.dev(), meta.ino()), changed: (meta.ctime(), meta.ctime_nsec()) }
-    }
-}
-
-/// The operator's yes to the loss of one file, as it was when they were asked.
-#[derive(Clone, Debug)]
-pub struct Overwrite(Existing);
-
-impl Overwrite {
-    /// Whether it was this file that the yes was to.
-    pub fn allows(&self, file: &Existing) -> bool {
-        self.0 == *file
-    }
-}
-
-/// Records on their way to a file.
-#[derive(Clone, Debug)]
-pub struct Save {
-    /// Comes back with the answer.
-    pub ticket: Ticket,
-    /// The file.
-    pub path: Vec<u8>,
-    /// What.
-    pub what: What,
-    /// The file may be replaced.
-    pub over: Option<Overwrite>,
-}
-
-/// What was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Saved {
-    /// Where, escaped.
-    pub path: String,
-    /// How many records.
-    pub records: u64,
-    /// How many bytes.
-    pub bytes: u64,
-}
-
-/// Why nothing was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unsaved {
-    /// The file is there.
-    Exists(Existing),
-    /// What went wrong and what to do, escaped.
-    Failed(String),
-}
-
 /// How far saving has come.
 #[derive(Clone, Debug)]
 pub enum Saving {
@@ -228,7 +157,7 @@ impl SaveForm {
     /// The operator said yes to what the dialog shows.
     pub fn confirm(&self) -> Option<Overwrite> {
         match &self.stage {
-            Saving::Asking(existing) => Some(Overwrite(existing.clone())),
+            Saving::Asking(existing) => Some(existing.clone().confirmed()),
             _ => None,
         }
     }

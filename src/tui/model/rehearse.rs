@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::abi::argv_text;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::mask::MaskExpr;
@@ -12,10 +13,9 @@ use crate::control::text::outcome::ended_in_words;
 use crate::control::{Call, Command};
 use crate::tui::msg::Ticket;
 
-use super::argv_text;
 use super::field::Field;
 use super::forms::{Wrong, say};
-use super::masks::{list, size};
+use crate::control::text::mask::{list, size};
 
 /// What is run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use crate::control::{Command, Key};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::pending::Pending;
-use super::warnings::screen_again;
 use super::{Model, Status, masks};
+use crate::abi::escape::screen_again;
 
 impl Model {
     /// Whether anything on the screen moves by itself: a helper runs, or the minute's sparkline is not flat yet.

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use crate::abi::escape::screen;
+use crate::abi::escape::screen_again;
 use crate::abi::event::Level;
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::snapshot::{DRAIN_FAILED, LogLine, RUNAWAY};
@@ -168,9 +168,4 @@ fn hide(model: &mut Model, which: impl Fn(&LogLine) -> bool) {
     let lines = &model.snapshot.warnings;
     model.away.lines.retain(|(text, _)| lines.iter().any(|line| line.text == *text));
     model.away.lines.extend(lines.iter().filter(|line| which(line)).map(|line| (line.text.clone(), line.at)));
-}
-
-/// Lines that are escaped already keep their backslashes; whatever else is hostile in them is escaped all the same.
-pub fn screen_again(text: &str) -> String {
-    screen(text.as_bytes()).replace("\\\\", "\\")
 }

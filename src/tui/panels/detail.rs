@@ -3,15 +3,16 @@
 use ratatui::style::Style;
 use ratatui::text::Line;
 
+use crate::abi::argv_text;
 use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::escape::screen_again;
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::mask::hex;
 use crate::abi::record::{Kind, Record, State};
+use crate::control::text::mask::list;
 use crate::control::text::outcome::{self, chain, took};
-use crate::tui::model::masks::list;
-use crate::tui::model::record_page::{Detail, Tail};
-use crate::tui::model::warnings::screen_again;
-use crate::tui::model::{Model, argv_text};
+use crate::tui::model::Model;
+use crate::tui::model::record_row::{Detail, Tail};
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
 
@@ -200,8 +201,7 @@ fn stream(page: &mut Page<'_>, name: &str, tail: &Tail) {
 
 fn asked(page: &mut Page<'_>, detail: &Detail) {
     let r = &detail.record;
-    let who =
-        format!("{} ({}), uid {}, by the {}", r.requester.comm, r.requester.pid, r.requester.uid, r.origin.name());
+    let who = format!("{} ({}), uid {}, by the {}", r.actor.comm, r.actor.pid, r.actor.uid, r.actor.origin.name());
     page.say("asked by", &who, page.model.theme.text);
     if !detail.chain.is_empty() {
         let when = if detail.chain_now { " (as it is now)" } else { "" };

@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::mask::kernel_words;
+use crate::control::text::mask::size;
 use crate::control::{Key, MaskKnob};
 use crate::tui::model::Model;
 use crate::tui::model::masks;
@@ -41,7 +42,7 @@ fn mask(model: &Model, knob: MaskKnob) -> String {
     } else {
         ""
     };
-    format!("{words} = {}{effect}", masks::size(live, s.known))
+    format!("{words} = {}{effect}", size(live, s.known))
 }
 
 /// Everything but the path and the gate, where there is little room.
@@ -49,8 +50,8 @@ pub fn brief(model: &Model) -> Vec<String> {
     let (s, knobs) = (&model.snapshot, &model.snapshot.knobs);
     let effect = if s.host.inheritable.known().is_some_and(CapMask::is_empty) { ", no effect" } else { "" };
     vec![
-        format!("bset {}", masks::size(knobs.bset, s.known)),
-        format!("inheritable {}{effect}", masks::size(knobs.inheritable, s.known)),
+        format!("bset {}", size(knobs.bset, s.known)),
+        format!("inheritable {}{effect}", size(knobs.inheritable, s.known)),
         format!("era {} · max_concurrent {}", knobs.era.name(), knobs.max_concurrent),
         format!("allow {}", list(&knobs.allow, "(all)")),
         format!("deny {}", list(&knobs.deny, "(none)")),

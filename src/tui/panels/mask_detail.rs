@@ -6,10 +6,11 @@ use ratatui::text::Line;
 use crate::abi::cap::CapMask;
 use crate::abi::mask::{hex, kernel_words, libcap, names, systemd};
 use crate::control::MaskKnob;
+use crate::control::text::mask::difference;
 use crate::control::text::outcome::masks_and_uid;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::masks::{KNOBS, difference, live, short};
+use crate::tui::model::masks::{KNOBS, live, short};
 use crate::tui::text;
 use crate::tui::widgets::lines::{cut, line};
 

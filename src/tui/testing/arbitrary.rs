@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::abi::actor::{ChainLink, Comm, Requester};
+use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::event::Level;
@@ -16,10 +16,10 @@ use crate::abi::snapshot::LogLine;
 use crate::control::{Key, Reply, Written};
 
 use super::fixtures;
+use crate::abi::escape::screen_again;
+use crate::control::activity::export::{Existing, Saved, Unsaved};
 use crate::tui::model::log::Line;
-use crate::tui::model::record_page::RecordPage;
-use crate::tui::model::records::{Existing, Saved, Unsaved};
-use crate::tui::model::warnings::screen_again;
+use crate::tui::model::record_row::RowPage;
 use crate::tui::msg::{Click, Mouse, Msg};
 
 /// Each could do something to a terminal, or to the columns of a screen.
@@ -105,8 +105,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn requester(name: &[u8]) -> Requester {
-    Requester { pid: 1, uid: 0, comm: Comm::new(name) }
+fn actor(name: &[u8]) -> Actor {
+    Actor::new(Origin::Library, 1, 0, 0, name)
 }
 
 fn state(name: &[u8], bits: u64, n: u32) -> Msg {
@@ -115,7 +115,7 @@ fn state(name: &[u8], bits: u64, n: u32) -> Msg {
     s.knobs.modprobe = name.into();
     (s.knobs.deny, s.knobs.allow) = (text(name).into(), text(name).into());
     s.running.push(fixtures::live(70, name, bits));
-    s.running[0].requester = requester(name).into();
+    s.running[0].actor = actor(name).into();
     s.live_total = s.running.len();
     s.slots.holders.push(70);
     let mut failed = fixtures::refused(71, name, Stage::Hook, Errno::EPERM, "why");
@@ -135,7 +135,7 @@ fn whole(id: u64, name: &[u8]) -> Record {
         args: Args::List(vec![name.into(), name.into(), b"--"[..].into()].into()),
         env: Arc::from(vec![b"HOME=/"[..].into(), name.into()]),
         said: Some(text(name).into()),
-        requester: requester(name).into(),
+        actor: actor(name).into(),
         output: Some(Arc::new(Output { stdout: name.repeat(3), stderr: [b"x\n", name].concat(), dropped: 1 })),
         chain: vec![link(None), link(Some(1))].into(),
         caps: Some(CapSets::default().into()),
@@ -172,12 +172,12 @@ fn looked(name: &[u8], n: usize, at: usize, kind: u8) -> Msg {
             3 => fixtures::open(id, name, State::Waiting, None),
             _ => fixtures::refused(id, name, Stage::Hook, Errno::EPERM, &text(name)),
         };
-        Record { path: name.into(), requester: requester(name).into(), ..record }
+        Record { path: name.into(), actor: actor(name).into(), ..record }
     };
     let records: Vec<Record> = (0..n).rev().map(one).collect();
     let mut answer = fixtures::answer(&records, if n == 0 { 0 } else { at % n });
     if kind > 250 {
-        answer = RecordPage { trouble: Some("why".into()), ..RecordPage::default() };
+        answer = RowPage { trouble: Some("why".into()), ..RowPage::default() };
     }
     Msg::Looked(Box::new(answer))
 }

@@ -1,14 +1,15 @@
 //! The screen Activity: keys that move, filter and sort; what is to be read for it.
 
 use crate::control::Command;
+use crate::control::activity::page::Anchor;
+use crate::control::activity::query::{Sort, Which};
 use crate::control::text::outcome::Severity;
 use crate::tui::dialogs;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::layout;
 use crate::tui::model::activity::Typing;
 use crate::tui::model::field::Field;
-use crate::tui::model::query::{Sort, Which};
-use crate::tui::model::record_page::{RecordPage, Target};
+use crate::tui::model::record_row::RowPage;
 use crate::tui::model::{Model, Pending, Tab};
 use crate::tui::msg::Effect;
 
@@ -26,7 +27,7 @@ pub(super) fn look(model: &mut Model) -> Option<Effect> {
 }
 
 /// Takes an answer in.
-pub(super) fn looked(model: &mut Model, answer: RecordPage) {
+pub(super) fn looked(model: &mut Model, answer: RowPage) {
     model.activity.take(answer);
     clamp_scroll(model);
 }
@@ -75,8 +76,8 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Down => a.move_by(1),
         Action::PageUp => a.move_by(-page),
         Action::PageDown => a.move_by(page),
-        Action::First => a.jump(Target::First),
-        Action::Last => a.jump(Target::Last),
+        Action::First => a.jump(Anchor::First),
+        Action::Last => a.jump(Anchor::Last),
         Action::Follow => follow(model),
         Action::Pause => pause(model),
         Action::Filter => filter(model, Typing::Words),

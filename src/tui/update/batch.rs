@@ -1,11 +1,11 @@
 //! Answers to requests: one alone is told whole, many are counted.
 
 use crate::abi::error::ControlError;
+use crate::abi::escape::screen_again;
 use crate::abi::record::{Outcome, Record};
 use crate::control::Reply;
 use crate::control::text::outcome::{Severity, chain, ended_in_words, ended_with_time, title};
 use crate::tui::model::Model;
-use crate::tui::model::warnings::screen_again;
 
 use crate::tui::model::explain::explain;
 

@@ -19,8 +19,8 @@ mod typing;
 use super::ascii;
 use super::dialogs::{frame, quit, save};
 use super::model::Model;
-use super::model::warnings::screen_again;
 use super::msg::{Effect, Msg};
+use crate::abi::escape::screen_again;
 
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {

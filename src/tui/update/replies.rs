@@ -4,6 +4,8 @@ use nix::errno::Errno;
 
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain};
+use crate::abi::escape::screen_again;
+use crate::control::text::mask::list;
 use crate::control::text::outcome::{Severity, ended_in_words, value};
 use crate::control::text::probe_report::table;
 use crate::control::{Key, MaskKnob, Reply, Written};
@@ -11,8 +13,7 @@ use crate::sys::probe::Report;
 use crate::tui::dialogs::command_line::CommandLine;
 use crate::tui::dialogs::{page, rehearsal};
 use crate::tui::model::explain::explain;
-use crate::tui::model::masks::{key, list, live};
-use crate::tui::model::warnings::screen_again;
+use crate::tui::model::masks::{key, live};
 use crate::tui::model::{Model, Pending, warnings};
 use crate::tui::msg::{Effect, Ticket};
 

@@ -3,11 +3,12 @@
 use crate::abi::escape::screen;
 use crate::abi::mask::kernel_words;
 use crate::abi::snapshot::{Knobs, Snapshot};
+use crate::control::text::mask::list;
 use crate::control::text::outcome::value;
 use crate::control::{Key, MaskKnob};
 use crate::tui::dialogs::{apply, quit};
 use crate::tui::model::Model;
-use crate::tui::model::masks::{KNOBS, key, list, live};
+use crate::tui::model::masks::{KNOBS, key, live};
 use crate::tui::msg::Effect;
 
 /// The most notices that are kept.

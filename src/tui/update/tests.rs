@@ -11,6 +11,7 @@ use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::mask::{MaskExpr, kernel_words};
 use crate::abi::snapshot::Snapshot;
 use crate::abi::wait::WaitMode;
+use crate::control::activity::export::{Existing, Unsaved};
 use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key, MaskKnob, Reply, Written};
 use crate::tui::dialogs::apply::Apply;
@@ -24,7 +25,6 @@ use crate::tui::dialogs::reset::Reset;
 use crate::tui::keymap::{self, Keymap, Rebind};
 use crate::tui::model::forms::PathForm;
 use crate::tui::model::records::SaveForm;
-use crate::tui::model::records::{Existing, Unsaved};
 use crate::tui::model::rehearse::Rehearsal;
 use crate::tui::model::rehearse::Rehearsed;
 use crate::tui::model::{Pending, Tab};
@@ -431,18 +431,18 @@ fn the_next_request_is_for_one_module_whatever_the_last_was_for() {
 fn a_file_is_never_saved_under_two_names_in_one() {
     let mut m = model();
     press(&mut m, "3w");
-    let [Effect::Save(save)] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
+    let [Effect::Save { ticket, save }] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
     assert_eq!(save.path, b"khelper-records.jsonl");
     let file = tempfile::NamedTempFile::new().unwrap();
     let there = Existing::new(&file.as_file().metadata().unwrap());
-    update(&mut m, Msg::Saved { ticket: save.ticket, result: Err(Unsaved::Exists(there)) });
+    update(&mut m, Msg::Saved { ticket: *ticket, result: Err(Unsaved::Exists(there)) });
     press(&mut m, "⎋other.jsonl");
-    let [Effect::Save(save)] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
+    let [Effect::Save { ticket, save }] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
     assert_eq!(save.path, b"other.jsonl");
     // What was typed by hand is gone on with when it was wrong.
-    update(&mut m, Msg::Saved { ticket: save.ticket, result: Err(Unsaved::Failed("a full disk".into())) });
+    update(&mut m, Msg::Saved { ticket: *ticket, result: Err(Unsaved::Failed("a full disk".into())) });
     press(&mut m, "2");
-    let [Effect::Save(save)] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
+    let [Effect::Save { save, .. }] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
     assert_eq!(save.path, b"other.jsonl2");
 }
 

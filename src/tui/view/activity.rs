@@ -5,10 +5,10 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
 use crate::abi::snapshot::Totals;
+use crate::control::activity::query::Which;
 use crate::tui::layout::activity::{hidden, is_filtered, parts};
 use crate::tui::model::Model;
 use crate::tui::model::activity::{Activity, Typing};
-use crate::tui::model::query::Which;
 use crate::tui::panels::detail;
 use crate::tui::text;
 use crate::tui::widgets::field;

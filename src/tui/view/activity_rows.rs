@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use crate::abi::record::State;
 use crate::control::text::outcome::took;
 use crate::tui::model::Model;
-use crate::tui::model::record_page::Row;
+use crate::tui::model::record_row::Row;
 use crate::tui::text;
 
 /// How wide each column is; 0: it is not shown.

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use ratatui::style::Color;
 
 use super::*;
+use crate::abi::argv_text;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
@@ -20,7 +21,6 @@ use crate::abi::snapshot::Snapshot;
 use crate::control::{MaskKnob, Reply};
 use crate::tui::dialogs::apply::Apply;
 use crate::tui::dialogs::gate::Gate;
-use crate::tui::model::argv_text;
 use crate::tui::msg::{Click, Mouse, Msg};
 use crate::tui::testing::fixtures::{self, KNOWN};
 use crate::tui::testing::render::{keys, page, rows, screen};

@@ -14,7 +14,7 @@ use khelper::abi::path::parse_modprobe;
 use khelper::abi::record::Record;
 use khelper::abi::subprocess::SubprocessInfo;
 use khelper::abi::wait::WaitMode;
-use khelper::engine::{Caller, Cancel, Engine, KnobWrite, Received};
+use khelper::engine::{self, Cancel, Engine, KnobWrite, Received};
 
 use super::talk::{Answer, Do, Door, Job, Outcome};
 use super::trace::Marker;
@@ -71,14 +71,14 @@ pub fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-#[cfg(feature = "mutations")]
+#[cfg(khelper_mutations)]
 fn choose(mutation: Option<&str>) {
     if let Some(name) = mutation {
         khelper::abi::mutation::choose(Mutation::parse(name).unwrap());
     }
 }
 
-#[cfg(not(feature = "mutations"))]
+#[cfg(not(khelper_mutations))]
 fn choose(mutation: Option<&str>) {
     assert_eq!(mutation.and_then(Mutation::parse), None, "this build cannot make mistakes");
 }
@@ -124,7 +124,7 @@ fn set(engine: &Engine, job: &Job) {
 
 fn one(engine: &Engine, scenario: &Scenario, group: usize, marker: &Marker) -> Caller {
     let (engine, scenario, marker, cancel) = (engine.clone(), scenario.clone(), marker.clone(), Cancel::new());
-    let ask = Caller { cancel: cancel.clone(), ..Ask::default() };
+    let ask = engine::Caller { cancel: cancel.clone(), ..engine::Caller::default() };
     let thread = std::thread::Builder::new().stack_size(256 * 1024);
     let thread = thread.spawn(move || {
         let start = super::now();

@@ -6,7 +6,7 @@ pub const HELP: &str = "\
 Held against a real kernel: cargo test --test vm [-- ARGUMENTS]
   (nothing)           every scenario on every kernel, the table, the costs; fails on a difference in a compared field
                       (docs/deviations.md lists them) that is not declared
-  mutations           engines with one mistake each (needs --features mutations): each must be noticed
+  mutations           engines with one mistake each (needs RUSTFLAGS='--cfg khelper_mutations'): each must be noticed
   cost                the costs alone (with `cargo test --release` those of an optimised build)
   --kernel SERIES     only this one (6.1, 6.12); may be repeated
   --only PATTERN      only scenarios of this name; `*` stands for anything

@@ -174,8 +174,8 @@ impl Suite {
     /// Each mistake must be noticed, and by the field that it belongs to.
     fn mutations(&self) -> bool {
         use khelper::abi::mutation::Mutation;
-        if !cfg!(feature = "mutations") {
-            println!("WRONG: this build cannot make mistakes: cargo test --test vm --features mutations -- mutations");
+        if !cfg!(khelper_mutations) {
+            println!("WRONG: this build cannot make mistakes: it needs RUSTFLAGS='--cfg khelper_mutations'");
             return false;
         }
         let mut all = true;

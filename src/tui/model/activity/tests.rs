@@ -17,17 +17,17 @@ fn row(id: u64) -> Row {
 }
 
 /// As the reader would answer, over requests 1 to `newest`, newest first.
-fn answer(question: &PageRequest, newest: u64) -> RecordPage {
+fn answer(question: &PageRequest, newest: u64) -> RowPage {
     let matched = usize::try_from(newest).unwrap();
-    let at = match question.target {
-        Target::First => 0,
-        Target::Last => matched - 1,
-        Target::Near { id, by, .. } => usize::try_from(newest - id).unwrap().saturating_add_signed(by).min(matched - 1),
+    let at = match question.anchor {
+        Anchor::First => 0,
+        Anchor::Last => matched - 1,
+        Anchor::Near { id, by, .. } => usize::try_from(newest - id).unwrap().saturating_add_signed(by).min(matched - 1),
     };
     let first = at.saturating_sub(question.around);
     let last = (at + question.around).min(matched - 1);
     let rows = (first..=last).map(|index| row(newest - index as u64)).collect();
-    RecordPage { matched, looked: matched, first, rows, at: Some(at), ..RecordPage::default() }
+    RowPage { matched, looked: matched, first, rows, at: Some(at), ..RowPage::default() }
 }
 
 fn settle(activity: &mut Activity, seq: u64, newest: u64) {
@@ -77,7 +77,7 @@ fn far_away_rows_come_with_an_answer_however_many_keys_there_were() {
     a.take(answer(&question, 1_000));
     settle(&mut a, 1, 1_000);
     assert_eq!(a.at, Some((510, 490)));
-    a.jump(Target::Last);
+    a.jump(Anchor::Last);
     settle(&mut a, 1, 1_000);
     assert_eq!((a.at, a.top), (Some((999, 1)), 990));
     a.move_by(isize::MIN);
@@ -114,7 +114,7 @@ fn trouble_is_kept_apart_from_rows() {
     let mut a = Activity::default();
     settle(&mut a, 1, 5);
     a.ask(2, 10, 0).unwrap();
-    a.take(RecordPage { trouble: Some("why".into()), ..RecordPage::default() });
+    a.take(RowPage { trouble: Some("why".into()), ..RowPage::default() });
     assert_eq!((a.answer.rows.len(), a.answer.trouble.as_deref()), (5, Some("why")));
     settle(&mut a, 3, 5);
     assert_eq!(a.answer.trouble, None);

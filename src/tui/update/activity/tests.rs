@@ -9,14 +9,16 @@ use super::super::update;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::event::Level;
 use crate::abi::record::{Record, State};
+use crate::control::activity::export::{Existing, Save, Saved, Unsaved, What};
+use crate::control::activity::page::{Anchor, PageRequest};
+use crate::control::activity::query::{Sort, Which};
 use crate::control::{Command, Reply};
 use crate::tui::dialogs::detail::Detail;
 use crate::tui::model::log::Line;
-use crate::tui::model::query::{Sort, Which};
-use crate::tui::model::record_page::{PageRequest, RecordPage, Target};
-use crate::tui::model::records::{CopyRecord, Existing, Kill, Save, SaveForm, Saved, Saving, Unsaved, What};
+use crate::tui::model::record_row::RowPage;
+use crate::tui::model::records::{CopyRecord, Kill, SaveForm, Saving};
 use crate::tui::model::{Model, Tab};
-use crate::tui::msg::{Effect, Msg};
+use crate::tui::msg::{Effect, Msg, Ticket};
 use crate::tui::testing::fixtures;
 
 fn key(m: &mut Model, code: KeyCode) -> Vec<Effect> {
@@ -42,7 +44,7 @@ fn command(effects: Vec<Effect>) -> Option<(u64, Command)> {
     })
 }
 
-fn looked(m: &mut Model, answer: RecordPage) -> Vec<Effect> {
+fn looked(m: &mut Model, answer: RowPage) -> Vec<Effect> {
     update(m, Msg::Looked(Box::new(answer)))
 }
 
@@ -51,7 +53,7 @@ fn status(m: &Model) -> &str {
 }
 
 /// Answers until nothing more is asked.
-fn settle(m: &mut Model, answer: RecordPage) {
+fn settle(m: &mut Model, answer: RowPage) {
     while !looked(m, answer.clone()).is_empty() {}
 }
 
@@ -84,7 +86,7 @@ fn records_are_read_when_the_screen_is_shown_and_something_changed() {
     };
     assert!(news(&mut m, 2).is_empty(), "another screen is shown");
     let first = questions(typed(&mut m, "3"));
-    assert!(matches!(first[..], [PageRequest { still: false, target: Target::First, .. }]));
+    assert!(matches!(first[..], [PageRequest { still: false, anchor: Anchor::First, .. }]));
     assert!(news(&mut m, 3).is_empty(), "one at a time");
     assert_eq!(questions(looked(&mut m, fixtures::answer(&three(), 0))).len(), 1, "what came meanwhile");
     assert!(questions(looked(&mut m, fixtures::answer(&three(), 0))).is_empty());
@@ -201,19 +203,19 @@ fn a_record_is_copied_as_json_or_as_a_command_line() {
     assert!(status(&m).contains("terminal's clipboard"));
 }
 
-fn saves(effects: Vec<Effect>) -> Option<Save> {
-    effects.into_iter().find_map(|e| if let Effect::Save(save) = e { Some(*save) } else { None })
+fn saves(effects: Vec<Effect>) -> Option<(Ticket, Save)> {
+    effects.into_iter().find_map(|e| if let Effect::Save { ticket, save } = e { Some((ticket, *save)) } else { None })
 }
 
 #[test]
 fn records_are_saved_to_a_path_that_is_typed() {
     let mut m = with(&three(), 1);
-    let save = saves(typed(&mut m, "w\n")).unwrap();
+    let (ticket, save) = saves(typed(&mut m, "w\n")).unwrap();
     assert_eq!((save.path.as_slice(), save.over.is_none()), (&b"khelper-records.jsonl"[..], true));
     assert!(matches!(save.what, What::All(_, None)));
     assert!(saves(typed(&mut m, "\n")).is_none(), "one at a time");
     let failed = Err(Unsaved::Failed("`/x`: EACCES; name another".into()));
-    update(&mut m, Msg::Saved { ticket: save.ticket, result: failed });
+    update(&mut m, Msg::Saved { ticket, result: failed });
     let form = m.top::<SaveForm>().unwrap();
     assert!(
         form.error.as_ref().unwrap().contains("EACCES")
@@ -222,21 +224,21 @@ fn records_are_saved_to_a_path_that_is_typed() {
     // The one under the cursor; the file is there; no, another; yes.
     key(&mut m, KeyCode::Tab);
     key(&mut m, KeyCode::Right);
-    let save = saves(typed(&mut m, "\n")).unwrap();
+    let (ticket, save) = saves(typed(&mut m, "\n")).unwrap();
     assert!(matches!(&save.what, What::One(record) if record.id == 2));
     let existing = Existing::new(&std::fs::metadata("/").unwrap());
     let exists = || Err(Unsaved::Exists(existing.clone()));
-    update(&mut m, Msg::Saved { ticket: save.ticket, result: exists() });
+    update(&mut m, Msg::Saved { ticket, result: exists() });
     assert!(m.top().is_some_and(|f: &SaveForm| matches!(f.stage, Saving::Asking(_))));
     key(&mut m, KeyCode::Esc);
     assert!(m.top().is_some_and(|f: &SaveForm| matches!(f.stage, Saving::Typing)));
-    let save = saves(typed(&mut m, "\n")).unwrap();
+    let (ticket, save) = saves(typed(&mut m, "\n")).unwrap();
     assert!(save.over.is_none(), "the yes was not given");
-    update(&mut m, Msg::Saved { ticket: save.ticket, result: exists() });
-    let save = saves(typed(&mut m, "\n")).unwrap();
+    update(&mut m, Msg::Saved { ticket, result: exists() });
+    let (ticket, save) = saves(typed(&mut m, "\n")).unwrap();
     assert!(save.over.is_some_and(|yes| yes.allows(&existing)));
     let saved = Saved { path: "/x".into(), records: 1, bytes: 700 };
-    update(&mut m, Msg::Saved { ticket: save.ticket, result: Ok(saved) });
+    update(&mut m, Msg::Saved { ticket, result: Ok(saved) });
     assert!(m.dialogs.is_empty());
     assert_eq!(status(&m), "saved 1 record, 700 bytes: /x");
 }
@@ -245,7 +247,7 @@ fn records_are_saved_to_a_path_that_is_typed() {
 fn a_pause_is_saved_as_it_is_shown() {
     let mut m = with(&three(), 0);
     typed(&mut m, " ");
-    assert!(matches!(saves(typed(&mut m, "w\n")).unwrap().what, What::All(_, Some(3))));
+    assert!(matches!(saves(typed(&mut m, "w\n")).unwrap().1.what, What::All(_, Some(3))));
 }
 
 #[test]
@@ -258,7 +260,7 @@ fn the_page_of_a_record_keeps_the_cursor_and_knows_its_keys() {
     typed(&mut m, "k");
     assert!(m.dialogs[0].get::<Detail>().is_some() && m.top::<Kill>().is_some() && m.dialogs.len() == 2);
     key(&mut m, KeyCode::Esc);
-    let save = saves(typed(&mut m, "w\n")).unwrap();
+    let (_, save) = saves(typed(&mut m, "w\n")).unwrap();
     assert!(matches!(save.what, What::One(_)), "from its page a record is saved alone");
     key(&mut m, KeyCode::Esc);
     typed(&mut m, "q");

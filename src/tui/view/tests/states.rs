@@ -6,8 +6,8 @@ use crate::abi::error::{ControlError, EngineError};
 use crate::abi::event::Level;
 use crate::abi::record::{Output, Record, State};
 use crate::abi::snapshot::LogLine;
-use crate::tui::model::record_page::RecordPage;
-use crate::tui::model::records::Unsaved;
+use crate::control::activity::export::Unsaved;
+use crate::tui::model::record_row::RowPage;
 
 /// A snapshot of the screen at each size, after what was done.
 fn state(name: &str, snapshot: &Snapshot, act: impl Fn(&mut Model)) {
@@ -117,14 +117,14 @@ fn activity() {
     state("activity_none_match", &fixtures::busy(2), |m| {
         keys(m, "3/zzz");
         for _ in 0..2 {
-            update(m, Msg::Looked(Box::new(RecordPage { looked: 7, ..RecordPage::default() })));
+            update(m, Msg::Looked(Box::new(RowPage { looked: 7, ..RowPage::default() })));
         }
         keys(m, "\n");
     });
     state("activity_trouble", &fixtures::busy(2), |m| {
         keys(m, "3");
         let why = Some("the records cannot be read: no thread could be started (EAGAIN)".to_owned());
-        update(m, Msg::Looked(Box::new(RecordPage { trouble: why, ..RecordPage::default() })));
+        update(m, Msg::Looked(Box::new(RowPage { trouble: why, ..RowPage::default() })));
     });
     state("activity_reading", &fixtures::busy(2), |m| keys(m, "3"));
     state("activity_read_only", &fixtures::snapshot(), |m| read_only(m, "3k"));

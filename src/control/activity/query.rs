@@ -155,9 +155,9 @@ fn searched(r: &Record) -> String {
         r.id,
         screen(r.title()),
         screen(&r.path),
-        r.requester.comm,
-        r.requester.pid,
-        r.origin.name(),
+        r.actor.comm,
+        r.actor.pid,
+        r.actor.origin.name(),
         r.wait.name(),
         ended_in_words(r).words
     );
@@ -177,7 +177,7 @@ fn searched(r: &Record) -> String {
 mod tests {
     use super::*;
     use crate::abi::error::Stage;
-    use crate::tui::testing::fixtures;
+    use crate::control::testing as fixtures;
     use nix::errno::Errno;
 
     #[test]

@@ -1,11 +1,11 @@
-//! Records into a file, as JSON lines: whole or not at all. A file that is there is replaced only if the operator said
-//! yes to that very file.
+//! Writes records to a file, one JSON object a line, whole or not at all. A file that exists is replaced only if the
+//! operator has confirmed it for that very file.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,15 +17,96 @@ use crate::abi::escape::screen;
 use crate::abi::record::{Record, State};
 use crate::control::record_json::Entry;
 use crate::engine::Engine;
-use crate::tui::model::records::{Existing, Overwrite, Save, Saved, Unsaved, What};
 
-use super::Reader;
+use super::query::Query;
+use super::reader::Reader;
 
-/// What was asked for and who made it may be in it: for its owner alone.
+/// Only its owner may read the file: it holds what was asked for and by whom.
 const MODE: u32 = 0o600;
 
-/// Writes what is to be saved.
-pub(in crate::tui) fn save(engine: &Engine, save: &Save) -> Result<Saved, Unsaved> {
+/// What is to be saved.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// One record.
+    One(Arc<Record>),
+    /// Every record that matches, of no request newer than that one.
+    All(Query, Option<u64>),
+}
+
+/// A file that exists, as it was when the operator was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Existing {
+    /// Its length.
+    pub bytes: u64,
+    file: (u64, u64),
+    changed: (i64, i64),
+}
+
+impl Existing {
+    /// Of the file that has this metadata.
+    pub fn new(meta: &Metadata) -> Self {
+        Self { bytes: meta.len(), file: (meta.dev(), meta.ino()), changed: (meta.ctime(), meta.ctime_nsec()) }
+    }
+
+    /// The operator has confirmed that this file may be replaced.
+    pub const fn confirmed(self) -> Overwrite {
+        Overwrite(self)
+    }
+}
+
+/// The operator's confirmation that one file may be replaced; it holds for the file as it was when they were asked.
+#[derive(Clone, Debug)]
+pub struct Overwrite(Existing);
+
+impl Overwrite {
+    /// Whether this file is the one that may be replaced.
+    pub fn allows(&self, file: &Existing) -> bool {
+        self.0 == *file
+    }
+}
+
+/// Which records are written to which file.
+#[derive(Clone, Debug)]
+pub struct Save {
+    /// The file.
+    pub path: Vec<u8>,
+    /// The records.
+    pub what: What,
+    /// The file that may be replaced.
+    pub over: Option<Overwrite>,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The file, escaped.
+    pub path: String,
+    /// The number of records.
+    pub records: u64,
+    /// The number of bytes.
+    pub bytes: u64,
+}
+
+/// Why nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsaved {
+    /// The file is there.
+    Exists(Existing),
+    /// What went wrong and what to do, escaped.
+    Failed(String),
+}
+
+/// The records of an engine that are to be written.
+pub fn records(engine: &Engine, what: &What) -> Box<dyn Iterator<Item = Arc<Record>>> {
+    match what {
+        What::One(record) if record.state == State::Ended => Box::new(std::iter::once(Arc::clone(record))),
+        What::One(record) => Box::new(std::iter::once(engine.record(record.id).unwrap_or_else(|| Arc::clone(record)))),
+        What::All(query, newest) => Box::new(Reader::new(engine.clone()).all(query, *newest)),
+    }
+}
+
+/// Writes these records to the file of `save`.
+pub fn save(save: &Save, records: impl Iterator<Item = Arc<Record>>) -> Result<Saved, Unsaved> {
     let path = PathBuf::from(OsStr::from_bytes(&save.path));
     let why = |what: &str, e: &io::Error| Unsaved::Failed(format!("{what}: {}; {}", cause(e), advice(e)));
     let name = path.file_name().ok_or_else(|| Unsaved::Failed("the path names no file: give one".into()))?;
@@ -38,8 +119,8 @@ pub(in crate::tui) fn save(engine: &Engine, save: &Save) -> Result<Saved, Unsave
         .map_err(|e| why(&format!("no file can be made in `{}`", screen(folder.as_os_str().as_bytes())), &e))?;
     let shown = screen(path.as_os_str().as_bytes());
     let (records, bytes) =
-        write(engine, &save.what, &mut temporary.file).map_err(|e| why(&format!("`{shown}` was not written"), &e))?;
-    // Again: what is there now may not be what was asked about.
+        write(records, &mut temporary.file).map_err(|e| why(&format!("`{shown}` was not written"), &e))?;
+    // Checked again: the file may have changed meanwhile.
     may_be_written(&path, save.over.as_ref())?;
     match put(&temporary.path, &path, save.over.is_some()) {
         Ok(()) => temporary.path.clear(),
@@ -49,13 +130,13 @@ pub(in crate::tui) fn save(engine: &Engine, save: &Save) -> Result<Saved, Unsave
         }
         Err(e) => return Err(why(&format!("`{shown}` was not written"), &e)),
     }
-    // The name is on the disk too; where that cannot be asked for, it is there all the same.
+    // Puts the name on the disk as well. Where the folder cannot be synced the file is there all the same.
     let _ = File::open(&folder).and_then(|folder| folder.sync_all());
     let path = fs::canonicalize(&path).map_or(shown, |whole| screen(whole.as_os_str().as_bytes()));
     Ok(Saved { path, records, bytes })
 }
 
-/// Nothing is there, or the file that may be replaced.
+/// Checks that the path is free, or is the file that may be replaced.
 fn may_be_written(path: &Path, over: Option<&Overwrite>) -> Result<(), Unsaved> {
     let shown = screen(path.as_os_str().as_bytes());
     let meta = match fs::symlink_metadata(path) {
@@ -74,41 +155,33 @@ fn may_be_written(path: &Path, over: Option<&Overwrite>) -> Result<(), Unsaved> 
     }
 }
 
-fn write(engine: &Engine, what: &What, file: &mut File) -> io::Result<(u64, u64)> {
+/// Returns how many records and how many bytes were written.
+fn write(records: impl Iterator<Item = Arc<Record>>, file: &mut File) -> io::Result<(u64, u64)> {
     let mut out = Counted { to: BufWriter::new(file), bytes: 0 };
-    let mut records = 0;
-    let mut one = |record: &Record| -> io::Result<()> {
-        serde_json::to_writer(&mut out, &Entry::from(record))?;
-        records += 1;
-        out.write_all(b"\n")
-    };
-    match what {
-        What::One(record) if record.state == State::Ended => one(record)?,
-        What::One(record) => one(&engine.record(record.id).unwrap_or_else(|| Arc::clone(record)))?,
-        What::All(query, newest) => {
-            for record in Reader::new(engine.clone()).all(query, *newest) {
-                one(&record)?;
-            }
-        }
+    let mut count = 0;
+    for record in records {
+        serde_json::to_writer(&mut out, &Entry::from(&*record))?;
+        out.write_all(b"\n")?;
+        count += 1;
     }
     out.flush()?;
     out.to.get_ref().sync_all()?;
-    Ok((records, out.bytes))
+    Ok((count, out.bytes))
 }
 
-/// Gives the file its name; without `replace` only if nobody has it.
+/// Renames the file; without `replace` only if the name is free.
 fn put(from: &Path, to: &Path, replace: bool) -> io::Result<()> {
     if replace {
         return fs::rename(from, to);
     }
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Not every file system knows how.
+        // Not every file system supports the flag.
         Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(from, to).and_then(|()| fs::remove_file(from)),
         done => done.map_err(Into::into),
     }
 }
 
-/// A file of ours beside the one that it will be; it goes away unless it has got its name.
+/// A temporary file in the same folder; it is removed unless it was renamed.
 struct Temporary {
     file: File,
     path: PathBuf,

@@ -1,11 +1,5 @@
-//! The reader of records: finds, off the thread that draws, what the screen Activity asks for. It keeps which records
-//! match, never the records themselves: held longer, their output would outlive its budget (UMH-13).
-
-pub(super) mod journal;
-pub(super) mod row;
-pub(super) mod save;
-#[cfg(test)]
-mod tests;
+//! Paged access to live and ended records; a large read never holds the registry's lock for long. The reader remembers
+//! which records match, never the records themselves: held longer, their output would outlive its budget (UMH-13).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,10 +8,10 @@ use crate::abi::record::{Outcome, Record};
 use crate::abi::snapshot::Live;
 use crate::engine::Engine;
 
-use super::model::query::{Query, Sort};
-use super::model::record_page::{Detail, PageRequest, RecordPage, Row, Target};
+use super::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
+use super::query::{Query, Sort};
 
-/// Records of one look into the engine: it is held up for no longer than that.
+/// The most records that are read in one hold of the registry's lock.
 const PIECE: usize = 256;
 /// The serial number of a request that is not over.
 const LIVE: u64 = u64::MAX;
@@ -44,8 +38,8 @@ impl Match {
     }
 }
 
-/// Which records match, kept up with the engine as they end.
-pub(super) struct Reader {
+/// Which records match a query; brought up to date by each question.
+pub struct Reader {
     engine: Engine,
     query: Query,
     /// The serial number that ends next.
@@ -64,30 +58,31 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(engine: Engine) -> Self {
+    /// Over the records of `engine`; nothing is read yet.
+    pub fn new(engine: Engine) -> Self {
         let (ended, live, alive, order) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
         let (query, limit) = (Query::default(), u64::MAX);
         Self { engine, query, next: 0, newest: 0, limit, kept: 0, ended, live, alive, order }
     }
 
-    /// The rows around the cursor, and the record under it.
-    pub(super) fn answer(&mut self, question: &PageRequest) -> RecordPage {
+    /// Reads the records around the cursor, and the one under it.
+    pub fn answer(&mut self, question: &PageRequest) -> RecordPage {
         self.look(&question.query, question.still.then_some(self.newest));
         let matched = self.order.len();
-        let at = self.place(question.target);
+        let at = self.place(question.anchor);
         let first = at.unwrap_or_default().saturating_sub(question.around);
         let last = at.map_or(0, |at| at.saturating_add(question.around + 1).min(matched));
-        let rows: Vec<Row> = (first..last).map(|index| self.row(index)).collect();
+        let rows = (first..last).map(|index| self.row(index)).collect();
         let detail = at.and_then(|at| self.detail(self.nth(at)?.id)).map(Box::new);
         let (looked, newest) = (self.kept + self.alive.len(), self.newest);
-        RecordPage { matched, looked, newest, first, rows, at, detail, trouble: None }
+        RecordPage { matched, looked, newest, first, rows, at, detail }
     }
 
-    /// Every record that matches, in order, as it stands, none of them newer than `newest`; what is gone meanwhile is left
+    /// Every record that matches, in order, none of a request newer than `newest`. One that is dropped meanwhile is left
     /// out.
-    pub(super) fn all(&mut self, query: &Query, newest: Option<u64>) -> impl Iterator<Item = Arc<Record>> {
+    pub fn all(mut self, query: &Query, newest: Option<u64>) -> impl Iterator<Item = Arc<Record>> + use<> {
         self.look(query, newest);
-        (0..self.order.len()).filter_map(|index| self.record(self.nth(index)?))
+        (0..self.order.len()).filter_map(move |index| self.record(self.nth(index)?))
     }
 
     /// Catches up with the engine. What is not over is looked at first: what ends meanwhile is then seen twice, and
@@ -186,28 +181,28 @@ impl Reader {
         self.ended.get(at).or_else(|| self.live.get(at - self.ended.len()))
     }
 
-    /// Where the cursor is to be; `None` if there are no rows.
-    fn place(&self, target: Target) -> Option<usize> {
+    /// The index that the cursor moves to; `None` if no record matches.
+    fn place(&self, anchor: Anchor) -> Option<usize> {
         let end = self.order.len().checked_sub(1)?;
-        Some(match target {
-            Target::First => 0,
-            Target::Last => end,
-            Target::Near { id, index, by } => {
+        Some(match anchor {
+            Anchor::First => 0,
+            Anchor::Last => end,
+            Anchor::Near { id, index, by } => {
                 let here = (0..=end).find(|at| self.nth(*at).is_some_and(|m| m.id == id));
                 here.unwrap_or(index.min(end)).saturating_add_signed(by).min(end)
             }
         })
     }
 
-    fn row(&self, index: usize) -> Row {
-        let Some(found) = self.nth(index) else { return row::gone(0) };
+    fn row(&self, index: usize) -> RecordSummary {
+        let Some(found) = self.nth(index) else { return RecordSummary { id: 0, record: None } };
         match self.record(found) {
-            Some(record) => row::of(&record),
-            None => row::gone(found.id),
+            Some(record) => RecordSummary::of(&record),
+            None => RecordSummary { id: found.id, record: None },
         }
     }
 
-    /// A record as it stands now.
+    /// Reads a record again.
     fn record(&self, found: &Match) -> Option<Arc<Record>> {
         if found.serial == LIVE {
             return self.engine.record(found.id);
@@ -216,11 +211,11 @@ impl Reader {
         if serial == found.serial { records.pop() } else { None }
     }
 
-    fn detail(&self, id: u64) -> Option<Detail> {
+    fn detail(&self, id: u64) -> Option<RecordDetail> {
         let record = self.engine.record(id)?;
         let chain_now = record.chain.is_empty();
-        let chain = if chain_now { self.engine.chain(record.requester.pid) } else { record.chain.to_vec() };
-        Some(row::detail(record, chain, chain_now))
+        let chain = if chain_now { self.engine.chain(record.actor.pid) } else { record.chain.to_vec() };
+        Some(RecordDetail { record, chain, chain_now })
     }
 }
 

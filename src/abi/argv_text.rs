@@ -3,7 +3,7 @@
 
 use std::iter::Peekable;
 
-use crate::abi::escape::screen;
+use super::escape::screen;
 
 /// Reads a line into arguments. A quote (`'` or `"`) goes to its next like, and a backslash in it is a backslash. In
 /// `$'..'` a backslash begins `\\`, `\'`, `\"`, `\n`, `\t`, up to three octal digits, or `\x` and up to two hexadecimal

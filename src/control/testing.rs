@@ -1,11 +1,11 @@
-//! Snapshots and records made by hand, for the tests of the console.
+//! Snapshots and records made by hand, for the tests of this floor and those above.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{Comm, Origin, Requester};
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
@@ -15,11 +15,6 @@ use crate::abi::launch_spec::Enforcement;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
 use crate::abi::snapshot::{Knobs, Live, LogLine, Slots, Snapshot, Totals};
 use crate::abi::wait::{WaitMode, WaitStatus};
-
-use crate::tui::Options;
-use crate::tui::model::Model;
-use crate::tui::model::record_page::RecordPage;
-use crate::tui::records::row;
 
 /// Every capability of this fixture's kernel.
 pub const KNOWN: CapMask = CapMask::up_to(40);
@@ -37,8 +32,8 @@ pub const REFUSALS: [(Stage, Errno); 9] = [
     (Stage::Enforce, Errno::EPERM),
 ];
 
-pub fn requester() -> Requester {
-    Requester { pid: 4121, uid: 0, comm: Comm::new(b"khelper") }
+pub fn actor() -> Actor {
+    Actor::new(Origin::Console, 4121, 0, 0, b"khelper")
 }
 
 /// An engine that has just started.
@@ -86,8 +81,7 @@ pub fn record(id: u64, name: &[u8], raw: i32) -> Record {
         args: Args::Module,
         env: Arc::from(Vec::new()),
         wait: WaitMode::PROC,
-        origin: Origin::Console,
-        requester: requester().into(),
+        actor: actor().into(),
         wall: SystemTime::UNIX_EPOCH,
         at: 0,
         state: State::Ended,
@@ -143,7 +137,7 @@ pub fn live(id: u64, title: &[u8], at: u64) -> Live {
         abandoned: false,
         at,
         pid: Some(5000 + i32::try_from(id).unwrap()),
-        requester: requester().into(),
+        actor: actor().into(),
     }
 }
 
@@ -196,39 +190,6 @@ pub fn overflowing() -> Snapshot {
 /// A line of the log.
 pub fn logged(at: u64, level: Level, text: &str) -> LogLine {
     LogLine { at, level, text: text.into() }
-}
-
-/// A console over that engine.
-pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
-    let options = Options { read_only: false, mouse: false, ascii: false };
-    // No zone of the machine's, and the clock stands still.
-    let mut model = Model::new(options, snapshot, columns, rows);
-    model.local = |_| "12:03:44".to_owned();
-    model
-}
-
-/// What the reader would answer: these records, the newest first, the cursor on the one at `at`. The clock stands still.
-pub fn answer(records: &[Record], at: usize) -> RecordPage {
-    let rows = records.iter().map(|record| {
-        let mut row = row::of(record);
-        row.time = "12:03:44.017".to_owned();
-        row
-    });
-    let detail = records.get(at).map(|record| {
-        let (chain, now) = (record.chain.to_vec(), record.chain.is_empty());
-        let mut detail = row::detail(Arc::new(record.clone()), chain, now);
-        detail.asked = "2026-11-24 12:03:44.017".to_owned();
-        Box::new(detail)
-    });
-    RecordPage {
-        matched: records.len(),
-        looked: records.len(),
-        newest: records.first().map_or(0, |record| record.id),
-        rows: rows.collect(),
-        at: (at < records.len()).then_some(at),
-        detail,
-        ..RecordPage::default()
-    }
 }
 
 /// A record with everything in it.

@@ -1,0 +1,198 @@
+//! Commands that are submitted one after another, several at the same time: `--parallel`, `--repeat`, and the console's
+//! series of requests.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::abi::actor::Actor;
+use crate::abi::error::ControlError;
+
+use super::command::{Command, Reply};
+use super::completion::{CallId, Completion};
+use super::target::Target;
+
+/// What is called with each answer, on a thread of the target's.
+type Each = Box<dyn Fn(Result<Reply, ControlError>) + Send + Sync>;
+
+/// What is submitted.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The commands, in turn; not empty.
+    pub commands: Vec<Command>,
+    /// How many are submitted, from the first command on again after the last.
+    pub total: usize,
+    /// How many at the same time, at most; at least 1.
+    pub parallel: usize,
+}
+
+/// A batch under way: a cheap handle, so that another thread can stop it.
+#[derive(Clone)]
+pub struct Running(Arc<Shared>);
+
+struct Shared {
+    target: Arc<dyn Target>,
+    by: Actor,
+    batch: Batch,
+    each: Each,
+    state: Mutex<State>,
+    /// Notified when the last lane has ended.
+    over: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many were begun.
+    begun: usize,
+    /// Those that were given back, because the target was too busy for them.
+    again: Vec<usize>,
+    /// The lanes that go on.
+    lanes: usize,
+    /// No further command is begun.
+    stopped: bool,
+    /// Nor is one waited for that is under way.
+    cancelled: bool,
+    in_flight: BTreeSet<CallId>,
+}
+
+impl Batch {
+    /// One command.
+    pub fn one(command: Command) -> Self {
+        Self { commands: vec![command], total: 1, parallel: 1 }
+    }
+
+    /// Begins. `each` is called with the answer to each command; the next one is submitted when it returns.
+    pub fn run(
+        self,
+        target: Arc<dyn Target>,
+        by: Actor,
+        each: impl Fn(Result<Reply, ControlError>) + Send + Sync + 'static,
+    ) -> Running {
+        let lanes = if self.commands.is_empty() { 0 } else { self.parallel.clamp(1, self.total.max(1)) };
+        let state = Mutex::new(State { lanes, ..State::default() });
+        let shared = Arc::new(Shared { target, by, batch: self, each: Box::new(each), state, over: Condvar::new() });
+        for _ in 0..lanes {
+            Shared::go_on(&shared);
+        }
+        Running(shared)
+    }
+}
+
+impl Running {
+    /// Begins no further command; those under way go on.
+    pub fn stop(&self) {
+        self.0.lock().stopped = true;
+    }
+
+    /// The same, and stops the wait of those under way.
+    pub fn cancel(&self) {
+        let in_flight: Vec<CallId> = {
+            let mut state = self.0.lock();
+            (state.stopped, state.cancelled) = (true, true);
+            state.in_flight.iter().copied().collect()
+        };
+        in_flight.into_iter().for_each(|id| self.0.target.cancel(id));
+    }
+
+    /// Blocks until every command that was begun is answered and no other will be. Returns whether all were begun.
+    pub fn wait(&self) -> bool {
+        let mut state = self.0.lock();
+        while state.lanes > 0 {
+            state = self.0.over.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.begun == self.0.batch.total && state.again.is_empty()
+    }
+}
+
+/// Whether a command was answered before `submit` had returned: a lane then goes on in its loop, not in the answer, or
+/// thousands of answers that come at once would need as deep a stack.
+#[derive(Default)]
+struct Step(AtomicBool);
+
+impl Step {
+    /// True for the second of the two: the answer, and the return of `submit`.
+    fn is_second(&self) -> bool {
+        self.0.swap(true, Ordering::AcqRel)
+    }
+}
+
+/// Ends the lane if an answer panics, or [`Running::wait`] would wait for ever.
+struct EndOnPanic<'a>(&'a Shared);
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.end_lane(self.0.lock());
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Submits the lane's next command, and those after it for as long as they are answered at once.
+    fn go_on(self: &Arc<Self>) {
+        while let Some((at, id)) = self.begin() {
+            let command = self.batch.commands[at % self.batch.commands.len()].clone();
+            let step = Arc::new(Step::default());
+            let (shared, theirs) = (self.clone(), step.clone());
+            let done = Completion::new(move |reply| {
+                if shared.answered(at, id, reply) && theirs.is_second() {
+                    shared.go_on();
+                }
+            });
+            self.target.submit(&self.by, id, command, done);
+            // Cancelled before the target knew it: once more.
+            if self.lock().cancelled {
+                self.target.cancel(id);
+            }
+            if !step.is_second() {
+                return;
+            }
+        }
+    }
+
+    /// The number of the next command, now under way; `None`: the lane has ended.
+    fn begin(&self) -> Option<(usize, CallId)> {
+        let mut state = self.lock();
+        let next = if state.stopped { None } else { self.next(&mut state) };
+        let Some(at) = next else {
+            self.end_lane(state);
+            return None;
+        };
+        let id = CallId::fresh();
+        state.in_flight.insert(id);
+        Some((at, id))
+    }
+
+    fn next(&self, state: &mut State) -> Option<usize> {
+        state.again.pop().or_else(|| {
+            let at = state.begun;
+            state.begun += usize::from(at < self.batch.total);
+            (at < self.batch.total).then_some(at)
+        })
+    }
+
+    fn end_lane(&self, mut state: MutexGuard<'_, State>) {
+        state.lanes -= 1;
+        drop(state);
+        self.over.notify_all();
+    }
+
+    /// Takes an answer. False: the lane has ended, since the target is too busy for it while others go on.
+    fn answered(&self, at: usize, id: CallId, reply: Result<Reply, ControlError>) -> bool {
+        let mut state = self.lock();
+        state.in_flight.remove(&id);
+        if matches!(reply, Err(ControlError::Busy(_))) && state.lanes > 1 && !state.stopped {
+            state.again.push(at);
+            self.end_lane(state);
+            return false;
+        }
+        drop(state);
+        let _guard = EndOnPanic(self);
+        (self.each)(reply);
+        true
+    }
+}

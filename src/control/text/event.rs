@@ -1,0 +1,163 @@
+//! Events of the engine in sentences.
+
+use crate::abi::depth::Depth;
+use crate::abi::error::Stage;
+use crate::abi::escape::screen_again;
+use crate::abi::event::{EventKind, EventKinds, Level};
+use crate::abi::record::{Outcome, Record};
+use crate::abi::wait::signal_name;
+
+use super::mask::list;
+use super::outcome::{ended_in_words, title, value};
+
+/// The events that a log needs: all but the steps of a request that goes as it should.
+pub const NEWS: EventKinds = EventKinds::FAILED
+    .or(EventKinds::FAILED_NO_WAIT)
+    .or(EventKinds::ABANDONED)
+    .or(EventKinds::SIGNALLED)
+    .or(EventKinds::KNOB_CHANGED)
+    .or(EventKinds::GATE_CHANGED)
+    .or(EventKinds::DRAIN_FAILED)
+    .or(EventKinds::LOG);
+
+/// How much the end of a request matters to the log; `None` for what is as it should be.
+pub fn level(r: &Record) -> Option<Level> {
+    match r.outcome {
+        Outcome::Exited if r.status.and_then(|s| s.exit_code()) == Some(0) && !r.timed_out => None,
+        Outcome::Running => None,
+        Outcome::Exited | Outcome::Killed | Outcome::Noop => Some(Level::Info),
+        Outcome::Refused if r.stage == Some(Stage::Enforce) => Some(Level::Error),
+        Outcome::Refused | Outcome::Abandoned => Some(Level::Warning),
+        Outcome::ExecFailed | Outcome::Lost => Some(Level::Error),
+    }
+}
+
+/// An event in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventText {
+    /// How much it matters.
+    pub level: Level,
+    /// The request that it is about.
+    pub id: Option<u64>,
+    /// The sentence, escaped; it does not name the request.
+    pub text: String,
+}
+
+/// An event in one sentence; empty for one that is not among [`NEWS`].
+pub fn event(kind: &EventKind) -> EventText {
+    let plain = |level, text: String| (level, None, text);
+    let (level, id, text) = match kind {
+        EventKind::Finished(r) => {
+            let text = format!("{}: {}", title(r), ended_in_words(r).text());
+            (level(r).unwrap_or(Level::Info), Some(r.id), text)
+        }
+        EventKind::Abandoned { id, .. } => {
+            (Level::Info, Some(*id), "its caller stopped waiting; a helper that it has lives on".to_owned())
+        }
+        EventKind::Signalled { id, pid, signal, actor } => {
+            let name = u8::try_from(*signal).map_or_else(|_| format!("signal {signal}"), signal_name);
+            (Level::Info, Some(*id), format!("its helper (pid {pid}) was sent {name}, by the {}", actor.origin.name()))
+        }
+        EventKind::KnobChanged { key, before, after, actor } => {
+            plain(Level::Info, format!("{key}: {} -> {}, by the {}", value(before), value(after), actor.origin.name()))
+        }
+        EventKind::MaskChanged { key, before, after, actor } => {
+            let (lost, back) = (before.minus(*after), after.minus(*before));
+            let what = match (lost.is_empty(), back.is_empty()) {
+                (true, true) => "written, nothing changed".to_owned(),
+                (false, true) => format!("lost {}", list(lost)),
+                (true, false) => format!("got back {}", list(back)),
+                (false, false) => format!("lost {}; got back {}", list(lost), list(back)),
+            };
+            plain(Level::Info, format!("{key}: {what}, by the {}", actor.origin.name()))
+        }
+        EventKind::GateChanged { from, to, actor } => {
+            let level = if *to == Depth::Enabled { Level::Info } else { Level::Warning };
+            plain(level, format!("khelper.gate: {} -> {}, by the {}", from.name(), to.name(), actor.origin.name()))
+        }
+        EventKind::DrainFailed { holdouts, .. } => {
+            let ids: Vec<String> = holdouts.iter().map(|id| format!("#{id}")).collect();
+            let text = format!(
+                "khelper.gate: the drain gave up after 5 s, the gate is open again; {} held out",
+                ids.join(", ")
+            );
+            plain(Level::Error, text)
+        }
+        EventKind::Log { level, text } => plain(*level, text.clone()),
+        EventKind::ModuleRequest { .. }
+        | EventKind::Waiting { .. }
+        | EventKind::Queued { .. }
+        | EventKind::Started { .. }
+        | EventKind::Released { .. } => plain(Level::Info, String::new()),
+    };
+    EventText { level, id, text: screen_again(&text) }
+}
+
+/// What stands in a log in place of events that were missed.
+pub fn missed(count: u64) -> String {
+    format!("{count} lines are missing here: the log ran behind (no count of the Overview is touched by it)")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::abi::actor::{Actor, Origin};
+    use crate::abi::cap::CapMask;
+    use crate::control::testing as fixtures;
+    use nix::errno::Errno;
+
+    fn by(origin: Origin) -> Arc<Actor> {
+        Actor::new(origin, 1, 0, 0, b"x").into()
+    }
+
+    #[test]
+    fn what_is_no_routine_has_a_sentence() {
+        let of = |kind: EventKind| {
+            let EventText { level, id, text } = event(&kind);
+            NEWS.has(&kind).then_some((level, id, text))
+        };
+        let end = |record| of(EventKind::Finished(Arc::new(record)));
+        assert_eq!(end(fixtures::record(1, b"x", 0)), None);
+        assert_eq!(of(EventKind::Queued { id: 1 }), None);
+        let said = |level, id, text: &str| Some((level, Some(id), text.to_owned()));
+        assert_eq!(end(fixtures::record(2, b"x\n", 256)), said(Level::Info, 2, "x\\x0a: ✗ exit 1 (raw 256)"));
+        let refused = fixtures::refused(3, b"x", Stage::Limit, Errno::ENOMEM, "why");
+        assert_eq!(end(refused), said(Level::Warning, 3, "x: ∞ refused by the limit (ENOMEM)"));
+        let refused = fixtures::refused(3, b"x", Stage::Enforce, Errno::EPERM, "why");
+        assert_eq!(end(refused).unwrap().0, Level::Error);
+        let words = |kind| of(kind).unwrap().2;
+        assert_eq!(
+            words(EventKind::MaskChanged {
+                key: "kernel.usermodehelper.bset",
+                before: CapMask::from_bits(3),
+                after: CapMask::from_bits(2),
+                actor: by(Origin::CommandLine)
+            }),
+            "kernel.usermodehelper.bset: lost cap_chown, by the command line"
+        );
+        assert_eq!(
+            words(EventKind::KnobChanged {
+                key: "khelper.deny",
+                before: String::new(),
+                after: "x\u{1b}".into(),
+                actor: by(Origin::Console)
+            }),
+            "khelper.deny: (empty) -> `x\\x1b`, by the console"
+        );
+        assert_eq!(
+            words(EventKind::DrainFailed { holdouts: vec![3, 4], actor: by(Origin::Library) }).matches('#').count(),
+            2
+        );
+        assert_eq!(
+            words(EventKind::GateChanged { from: Depth::Enabled, to: Depth::Freezing, actor: by(Origin::Library) }),
+            "khelper.gate: enabled -> freezing, by the library"
+        );
+        assert_eq!(
+            words(EventKind::Signalled { id: 6, pid: 77, signal: 15, actor: by(Origin::Console) }),
+            "its helper (pid 77) was sent SIGTERM, by the console"
+        );
+        assert!(words(EventKind::Abandoned { id: 5, actor: by(Origin::Library) }).starts_with("its caller"));
+    }
+}

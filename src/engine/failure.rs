@@ -1,0 +1,74 @@
+//! Why a call ended before its program ran, in the words of its record.
+
+use std::borrow::Cow;
+use std::io;
+
+use nix::errno::Errno;
+
+use crate::abi::error::{EngineError, Explain, Stage, SysError};
+use crate::abi::record::{Outcome, exec_error};
+use crate::sys::host::{Host, LaunchFailure};
+
+use super::loading::image_error;
+
+/// Why a call ended before its program ran: its outcome and the error that its caller gets.
+pub(super) struct Failure {
+    pub(super) outcome: Outcome,
+    pub(super) error: EngineError,
+}
+
+impl Failure {
+    pub(super) fn new(
+        outcome: Outcome,
+        stage: Stage,
+        errno: Errno,
+        why: impl Into<String>,
+        advice: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { outcome, error: EngineError::new(stage, errno, why, advice) }
+    }
+}
+
+/// What a record says of a launch of the program at `path` that failed.
+pub(super) fn failure_of(host: &dyn Host, failure: LaunchFailure, path: &[u8]) -> Failure {
+    match failure {
+        LaunchFailure::Exec(errno) => {
+            let error = exec_error(errno, path, host.exec_failure(path, errno));
+            Failure { outcome: Outcome::ExecFailed, error }
+        }
+        LaunchFailure::Image(flaw) => Failure { outcome: Outcome::ExecFailed, error: image_error(flaw, path) },
+        LaunchFailure::NotConfined => not_confined(),
+        LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
+    }
+}
+
+/// Neither way of enforcing the masks was seen to work (UMH-11).
+pub(super) fn not_confined() -> Failure {
+    let why = "the masks can be enforced neither by cutting the bounding set nor by no_new_privs";
+    let advice = "nothing was started: prctl(2), capset(2) or reading the sets back is forbidden here, most likely by a \
+                  seccomp filter";
+    Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice)
+}
+
+/// `what`, a thread, could not be started.
+pub(super) fn no_thread(what: &'static str, error: &io::Error) -> Failure {
+    if error.raw_os_error() != Some(Errno::EINVAL as i32) {
+        let error = no_process(&SysError::new(what, Errno::EAGAIN));
+        return Failure { outcome: Outcome::ExecFailed, error };
+    }
+    // clone(2) refuses a thread to one whose children would be in another pid or time namespace than it is.
+    let why = "the calling thread can start no other: it has left its pid or time namespace (unshare(2), setns(2))";
+    let advice = "call from a thread that has not, or start the engine after the change, in a forked child";
+    Failure::new(Outcome::ExecFailed, Stage::Process, Errno::EAGAIN, why, advice)
+}
+
+/// No process could be made.
+fn no_process(e: &SysError) -> EngineError {
+    let why = format!("no process could be made: {}: {}", e.what, e.errno.desc());
+    EngineError::new(Stage::Process, e.errno, why, e.advice())
+}
+
+/// The program at `path` could not be executed.
+pub(super) fn exec_failure(errno: Errno, path: &[u8]) -> Failure {
+    Failure { outcome: Outcome::ExecFailed, error: exec_error(errno, path, None) }
+}

@@ -1,0 +1,74 @@
+//! The state of the engine at one moment.
+
+use crate::abi::actor::Origin;
+use crate::abi::snapshot::{Knobs, Slots, Snapshot};
+use crate::policy::limit::ceiling;
+
+use super::handle::Engine;
+
+/// Running helpers in a snapshot; `live_total` counts all.
+const RUNNING_SHOWN: usize = 256;
+/// Last ends in a snapshot.
+const LAST_SHOWN: usize = 64;
+
+impl Engine {
+    /// The state at this moment: it has in it whatever the events up to `seq` tell. In a forked child of the engine's
+    /// process: the state of an engine in which nothing runs, with the gate shut and a warning that says so.
+    pub fn snapshot(&self) -> Snapshot {
+        let inner = &self.inner;
+        if let Err(error) = self.check_process() {
+            return inner.forked_snapshot(&error);
+        }
+        let (threads_max, host, known) = (inner.host.threads_max(), inner.host.sets(), inner.host.known());
+        // The books first, and the rest under them: a change is made before its event, so none is numbered and missing.
+        let books = inner.books.lock();
+        let values = inner.sysctl.copy();
+        let limit = ceiling(values.era, threads_max).min(values.max_concurrent);
+        let slots = {
+            let l = inner.slots.lock();
+            Slots {
+                limit,
+                concurrent: l.concurrent(),
+                waiting: l.waiting(),
+                peak: l.peak(),
+                holders: l.holders().to_vec(),
+                loop_messages: l.loop_messages(),
+                suppressed: l.suppressed(),
+            }
+        };
+        let (gate, draining, running_helpers) = {
+            let g = inner.gate.lock();
+            (g.depth(), g.draining(), u32::try_from(g.running_helpers()).unwrap_or(u32::MAX))
+        };
+        let me = inner.actors.me(Origin::Library);
+        Snapshot {
+            seq: books.bus.seq(),
+            now: inner.now(),
+            wall: inner.host.clock().wall(),
+            pid: me.pid,
+            uid: me.uid,
+            knobs: Knobs {
+                modprobe: values.path,
+                bset: values.bset,
+                inheritable: values.inheritable,
+                era: values.era,
+                max_concurrent: values.max_concurrent,
+                allow: values.allow.text().clone(),
+                deny: values.deny.text().clone(),
+            },
+            known,
+            host,
+            gate,
+            draining,
+            slots,
+            running_helpers,
+            live: books.processes,
+            queued: books.queued,
+            running: books.live().take(RUNNING_SHOWN).cloned().collect(),
+            live_total: books.live().len(),
+            last: books.ended().take(LAST_SHOWN).cloned().collect(),
+            totals: books.totals.clone(),
+            warnings: books.warnings.iter().cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Events as lines of the log.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use crate::abi::escape::screen_again;
+use crate::abi::event::{Event, EventKind, Level};
+use crate::abi::snapshot::{LogLine, Snapshot};
+use crate::control::text::event::event;
+use crate::engine::{Received, Subscription};
+use crate::sys::local_time::Local;
+use crate::tui::mailbox::Mailbox;
+use crate::tui::model::log::{Line, missed_line};
+
+/// Events on their way; an end holds what its helper wrote, so they are not many.
+pub(in crate::tui) const EVENTS: usize = 128;
+/// Time zones are read on it.
+const STACK: usize = 128 * 1024;
+
+/// The lines that the engine still remembers from before the console was there, oldest first.
+pub(in crate::tui) fn earlier(snapshot: &Snapshot, now: SystemTime) -> Vec<Line> {
+    let one = |log: &LogLine| {
+        let ago = Duration::from_micros(snapshot.now.saturating_sub(log.at));
+        let time = now.checked_sub(ago).map_or_else(String::new, clock);
+        Line::new(log.level, time, None, &screen_again(&log.text))
+    };
+    snapshot.warnings.iter().rev().map(one).collect()
+}
+
+fn clock(now: SystemTime) -> String {
+    Local::of(now).map_or_else(String::new, |t| t.time())
+}
+
+/// Starts the thread that writes the log. It ends with the engine, or when `events` is closed. Warnings up to the event
+/// `known` are there already.
+pub(in crate::tui) fn keep(events: Subscription, mailbox: Arc<Mailbox>, known: u64) -> std::io::Result<()> {
+    let is_known = move |event: &Event| {
+        event.seq <= known && matches!(&event.kind, EventKind::Log { level, .. } if *level >= Level::Warning)
+    };
+    let write = move || {
+        loop {
+            let received = events.recv();
+            let now = clock(SystemTime::now());
+            mailbox.log(match received {
+                Received::Event(event) if is_known(&event) => continue,
+                Received::Event(event) => written(&event.kind, now, line),
+                Received::Missed(missed) => missed_line(missed, now),
+                Received::Closed => return,
+            });
+        }
+    };
+    thread::Builder::new().name("console-log".into()).stack_size(STACK).spawn(write).map(drop)
+}
+
+/// What `write` makes of an event. A panic of its costs one line: the log goes on.
+fn written(kind: &EventKind, now: String, write: fn(&EventKind, String) -> Line) -> Line {
+    catch_unwind(AssertUnwindSafe(|| write(kind, now.clone()))).unwrap_or_else(|_| {
+        let text = "khelper panicked while it wrote this line: this is a bug; its message is printed at the end";
+        Line::new(Level::Error, now, None, text)
+    })
+}
+
+fn line(kind: &EventKind, now: String) -> Line {
+    let said = event(kind);
+    Line::new(said.level, now, said.id, &said.text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn a_panic_costs_one_line() {
+        let kind = EventKind::Abandoned { id: 7, actor: crate::tui::testing::fixtures::actor().into() };
+        let failed = written(&kind, "12:00".into(), |_, _| panic!("the words are wrong"));
+        assert_eq!((failed.level, &*failed.time), (Level::Error, "12:00"));
+        assert!(failed.words().contains("khelper panicked while it wrote this line"), "{}", failed.words());
+        assert!(written(&kind, String::new(), line).words().starts_with("#7 its caller stopped waiting"));
+    }
+
+    #[test]
+    fn an_event_is_a_line_about_its_request() {
+        let line =
+            line(&EventKind::Abandoned { id: 5, actor: crate::tui::testing::fixtures::actor().into() }, "12:00".into());
+        assert_eq!((line.level, line.ids, &*line.time), (Level::Info, Some((5, 5)), "12:00"));
+        assert!(line.words().starts_with("#5 its caller"));
+        assert!(missed_line(7, String::new()).words().starts_with("7 lines are missing"));
+    }
+}

@@ -1,0 +1,186 @@
+//! Records as the screen Activity shows them: a row each, and the one under the cursor whole. Every byte that came from
+//! outside is escaped here.
+
+use std::sync::Arc;
+
+use crate::abi::actor::ChainLink;
+use crate::abi::escape::screen;
+use crate::abi::record::{Record, State};
+use crate::abi::time::Micros;
+use crate::control::activity::page::{RecordDetail, RecordPage, RecordSummary};
+use crate::control::text::outcome::{OutcomeText, Severity, ended_in_words, title};
+use crate::sys::local_time::Local;
+
+/// Bytes of a stream that a page shows.
+const SHOWN: usize = 8 * 1024;
+
+/// One request, as a row shows it; everything in it is escaped.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The request.
+    pub id: u64,
+    /// When it was asked: `12:03:44.017`.
+    pub time: String,
+    /// The module, or the path.
+    pub title: String,
+    /// The wait mode.
+    pub wait: &'static str,
+    /// `khelper (4121)`.
+    pub who: String,
+    /// How far it has come.
+    pub state: State,
+    /// How it stands, or ended.
+    pub ending: OutcomeText,
+    /// When it was asked, on the engine's clock.
+    pub at: Micros,
+    /// How long it took, once it is over.
+    pub took: Option<u64>,
+    /// Its helper.
+    pub pid: Option<i32>,
+}
+
+/// The end of what a helper wrote to a stream: escaped lines, and how many bytes come before them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tail {
+    /// The lines.
+    pub lines: Vec<String>,
+    /// Bytes before them that are kept but not shown.
+    pub before: usize,
+}
+
+/// The record under the cursor.
+#[derive(Clone, Debug)]
+pub struct Detail {
+    /// The record when it was read.
+    pub record: Arc<Record>,
+    /// When it was asked, with the date.
+    pub asked: String,
+    /// How it stands, or ended.
+    pub ending: OutcomeText,
+    /// Who asked whom, nearest first (REQ-12).
+    pub chain: Vec<ChainLink>,
+    /// The chain was looked up when the record was read, not when the request was made.
+    pub chain_now: bool,
+    /// What it wrote: stdout, stderr.
+    pub output: [Tail; 2],
+}
+
+/// A page of rows; the fields are those of [`RecordPage`].
+#[derive(Clone, Debug, Default)]
+pub struct RowPage {
+    /// The number of records that match.
+    pub matched: usize,
+    /// The number of records that were looked at.
+    pub looked: usize,
+    /// The newest request that was seen.
+    pub newest: u64,
+    /// The index of the first of `rows` among the records that match.
+    pub first: usize,
+    /// The rows around the cursor.
+    pub rows: Vec<Row>,
+    /// The index of the cursor; `None` if there are no rows.
+    pub at: Option<usize>,
+    /// The record under it.
+    pub detail: Option<Box<Detail>>,
+    /// Why nothing could be read, if so.
+    pub trouble: Option<String>,
+}
+
+impl From<RecordPage> for RowPage {
+    fn from(page: RecordPage) -> Self {
+        let RecordPage { matched, looked, newest, first, rows, at, detail } = page;
+        let rows = rows.iter().map(Row::from).collect();
+        let detail = detail.map(|detail| Box::new(Detail::from(*detail)));
+        Self { matched, looked, newest, first, rows, at, detail, trouble: None }
+    }
+}
+
+impl From<&RecordSummary> for Row {
+    fn from(summary: &RecordSummary) -> Self {
+        summary.record.as_deref().map_or_else(|| dropped(summary.id), row)
+    }
+}
+
+impl From<RecordDetail> for Detail {
+    fn from(RecordDetail { record, chain, chain_now }: RecordDetail) -> Self {
+        let asked = Local::of(record.wall).map_or_else(|| "?".to_owned(), |t| t.to_string());
+        let output = match &record.output {
+            Some(output) => [tail(&output.stdout), tail(&output.stderr)],
+            None => Default::default(),
+        };
+        Self { ending: ending(&record), record, asked, chain, chain_now, output }
+    }
+}
+
+/// How a request stands, or ended.
+fn ending(r: &Record) -> OutcomeText {
+    let (symbol, words) = match (r.state, r.pid) {
+        (State::Ended, _) => return ended_in_words(r),
+        (State::Waiting, _) => ('◷', "waits for a slot".to_owned()),
+        (State::Queued, _) => ('▹', "queued".to_owned()),
+        (State::Running, Some(pid)) => ('▸', format!("runs, pid {pid}")),
+        (State::Running, None) => ('▸', "runs".to_owned()),
+    };
+    let gone = if r.abandoned { "caller gone, " } else { "" };
+    OutcomeText {
+        symbol,
+        words: format!("{gone}{words}"),
+        mood: if r.abandoned { Severity::Warned } else { Severity::Quiet },
+    }
+}
+
+fn row(r: &Record) -> Row {
+    Row {
+        id: r.id,
+        time: Local::of(r.wall).map_or_else(|| "?".to_owned(), |t| t.time()),
+        title: title(r),
+        wait: r.wait.name(),
+        who: format!("{} ({})", r.actor.comm, r.actor.pid),
+        state: r.state,
+        ending: ending(r),
+        at: r.at,
+        took: if r.state == State::Ended { r.took_us() } else { None },
+        pid: r.pid,
+    }
+}
+
+/// A record that the engine dropped while its row was shown.
+fn dropped(id: u64) -> Row {
+    Row {
+        id,
+        time: String::new(),
+        title: "(let go to keep the newest 10,000)".to_owned(),
+        wait: "",
+        who: String::new(),
+        state: State::Ended,
+        ending: OutcomeText { symbol: '…', words: "let go".to_owned(), mood: Severity::Quiet },
+        at: 0,
+        took: None,
+        pid: None,
+    }
+}
+
+/// The end of a stream, as lines; a newline parts them and is not shown.
+fn tail(bytes: &[u8]) -> Tail {
+    let before = bytes.len().saturating_sub(SHOWN);
+    let shown = &bytes[before..];
+    let shown = shown.strip_suffix(b"\n").unwrap_or(shown);
+    if shown.is_empty() {
+        return Tail::default();
+    }
+    Tail { lines: shown.split(|b| *b == b'\n').map(screen).collect(), before }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_cut_into_escaped_lines() {
+        let of = |bytes: &[u8]| tail(bytes);
+        assert_eq!(of(b""), Tail::default());
+        assert_eq!(of(b"one\ntwo\x1b[2J\n"), Tail { lines: vec!["one".into(), "two\\x1b[2J".into()], before: 0 });
+        let long = of(&[b'x'; SHOWN + 5]);
+        assert_eq!((long.before, long.lines[0].len()), (5, SHOWN));
+    }
+}

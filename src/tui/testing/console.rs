@@ -1,0 +1,42 @@
+//! Consoles that show the snapshots and records of [`crate::control::testing`].
+
+use std::sync::Arc;
+
+use crate::abi::record::Record;
+use crate::abi::snapshot::Snapshot;
+use crate::control::activity::page::{RecordDetail, RecordPage, RecordSummary};
+use crate::tui::Options;
+use crate::tui::model::Model;
+use crate::tui::model::record_row::RowPage;
+
+/// A console over the engine of that snapshot. Its clock stands still and knows no time zone.
+pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
+    let options = Options { read_only: false, mouse: false, ascii: false };
+    let mut model = Model::new(options, snapshot, columns, rows);
+    model.local = |_| "12:03:44".to_owned();
+    model
+}
+
+/// What the reader would answer: these records, the newest first, the cursor on the one at `at`. The clock stands still.
+pub fn answer(records: &[Record], at: usize) -> RowPage {
+    let detail = records.get(at).map(|record| {
+        let (chain, chain_now) = (record.chain.to_vec(), record.chain.is_empty());
+        Box::new(RecordDetail { record: Arc::new(record.clone()), chain, chain_now })
+    });
+    let mut page = RowPage::from(RecordPage {
+        matched: records.len(),
+        looked: records.len(),
+        newest: records.first().map_or(0, |record| record.id),
+        first: 0,
+        rows: records.iter().map(|record| RecordSummary::of(&Arc::new(record.clone()))).collect(),
+        at: (at < records.len()).then_some(at),
+        detail,
+    });
+    for row in &mut page.rows {
+        row.time = "12:03:44.017".to_owned();
+    }
+    if let Some(detail) = &mut page.detail {
+        detail.asked = "2026-11-24 12:03:44.017".to_owned();
+    }
+    page
+}

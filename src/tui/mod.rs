@@ -7,8 +7,10 @@
 mod ascii;
 pub mod config;
 mod dialogs;
+mod effect;
 mod executor;
 mod exit_report;
+mod field;
 mod input;
 pub mod keymap;
 mod layout;
@@ -17,6 +19,7 @@ mod log_feed;
 mod mailbox;
 pub mod model;
 pub mod msg;
+mod options;
 mod paint;
 mod panels;
 mod run;
@@ -44,6 +47,8 @@ use ratatui::layout::Position;
 
 use crate::engine::Engine;
 use crate::sys::signals::Signals;
+
+pub use options::Options;
 
 use model::Model;
 use msg::{Effect, Msg};
@@ -73,17 +78,6 @@ pub const SIGNALS: [Signal; 7] = [
     Signal::SIGTSTP,
     Signal::SIGCONT,
 ];
-
-/// How the console is to be.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Nothing can be changed or started.
-    pub read_only: bool,
-    /// The mouse is the console's; else it is left to the terminal.
-    pub mouse: bool,
-    /// Draw ASCII alone, whatever the terminal and the settings say.
-    pub ascii: bool,
-}
 
 /// What takes a message in.
 pub type Update = fn(&mut Model, Msg) -> Vec<Effect>;

@@ -2,8 +2,8 @@
 
 use ratatui::text::{Line, Span};
 
+use crate::tui::field::Field;
 use crate::tui::keymap::{Context, names};
-use crate::tui::model::field::Field;
 use crate::tui::model::{Dialog, Model, TextField};
 use crate::tui::text;
 use crate::tui::widgets::sheet::Sheet;

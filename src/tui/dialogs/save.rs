@@ -2,8 +2,8 @@
 
 use crate::control::activity::export::{Save, Saved, Unsaved, What};
 use crate::control::text::outcome::Severity;
+use crate::tui::field::Field;
 use crate::tui::keymap::Context;
-use crate::tui::model::field::Field;
 use crate::tui::model::records::{SaveForm, Saving};
 use crate::tui::model::{After, Dialog, Model, TextField};
 use crate::tui::msg::{Effect, Ticket};

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use crate::tui::model::field::Edit;
+use crate::tui::field::Edit;
 
 use super::context::Context;
 use super::key_names::{Key, kebab};

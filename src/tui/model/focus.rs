@@ -2,9 +2,9 @@
 
 use crate::tui::keymap::Context;
 
-use super::field::Field;
 use super::tab::Tab;
 use super::{Model, TextField};
+use crate::tui::field::Field;
 
 impl Model {
     /// Where keys mean something now, the nearest context first.

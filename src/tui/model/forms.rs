@@ -10,7 +10,7 @@ use crate::abi::wait::WaitMode;
 use crate::control::Call;
 use crate::tui::msg::Ticket;
 
-use super::field::Field;
+use crate::tui::field::Field;
 
 /// The most requests that one dialog submits.
 pub const AT_ONCE_MAX: u32 = 200;

@@ -13,7 +13,7 @@ use crate::control::activity::export::{Existing, Overwrite};
 use crate::control::{Call, Command};
 use crate::tui::msg::Ticket;
 
-use super::field::Field;
+use crate::tui::field::Field;
 
 /// A helper is to be killed: by TERM or by KILL.
 #[derive(Clone, Debug)]

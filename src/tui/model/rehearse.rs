@@ -13,9 +13,9 @@ use crate::control::text::outcome::ended_in_words;
 use crate::control::{Call, Command};
 use crate::tui::msg::Ticket;
 
-use super::field::Field;
 use super::forms::{Wrong, say};
 use crate::control::text::mask::{list, size};
+use crate::tui::field::Field;
 
 /// What is run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

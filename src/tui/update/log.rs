@@ -2,9 +2,9 @@
 
 use crate::abi::event::Level;
 use crate::control::text::outcome::Severity;
+use crate::tui::field::Field;
 use crate::tui::keymap::Action;
 use crate::tui::layout;
-use crate::tui::model::field::Field;
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
 

@@ -2,9 +2,9 @@
 
 use crate::control::text::outcome::Severity;
 use crate::tui::dialogs::help::Help;
+use crate::tui::field::Edit;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
-use crate::tui::model::field::Edit;
 
 use super::scroll::up_or_down;
 

@@ -12,7 +12,7 @@ use crate::tui::widgets::lines::{heading, line, put};
 use super::{recent, slots, warnings};
 
 /// Fewer rows or columns than these show the numbers and the newest lines only.
-pub(super) const SMALL: (u16, u16) = (60, 15);
+const SMALL: (u16, u16) = (slots::NARROW, 15);
 /// From so many columns on, what runs and what has ended stand side by side.
 const WIDE: u16 = 110;
 

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
-use crate::tui::model::field::Field;
+use crate::tui::field::Field;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 

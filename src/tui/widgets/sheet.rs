@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::tui::model::field::Field;
+use crate::tui::field::Field;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 

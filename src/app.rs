@@ -43,9 +43,9 @@ fn run(args: &Args) -> u8 {
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }
-    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((engine()?, signals)));
+    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((embedded()?, signals)));
     match started {
-        Ok((engine, signals)) => cli::run(&target(&engine), command, &settings, &signals),
+        Ok((target, signals)) => cli::run(&target, command, &settings, &signals),
         Err(code) => code,
     }
 }
@@ -65,11 +65,11 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         wanted.push(Signal::SIGCHLD);
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
-        let engine = engine()?;
-        cli::set(&target(&engine), settings)?;
-        Ok((engine, signals))
+        let target = embedded()?;
+        cli::set(&target, settings)?;
+        Ok((target, signals))
     });
-    let (engine, signals) = match started {
+    let (target, signals) = match started {
         Ok(started) => started,
         Err(code) => return code,
     };
@@ -79,21 +79,17 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     // screen(1) holds back a lone ESC for as long as it reports the mouse.
     let mouse = !args.console.no_mouse && !tui::terminal::within_screen();
-    tui::run(&engine, &signals, tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii })
+    tui::run(&target, &signals, tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii })
 }
 
-fn target(engine: &Engine) -> Arc<dyn Target> {
-    Arc::new(Local::new(engine.clone()))
-}
-
-/// An engine with the probe in it. SIGCHLD is this program's own to set (UMH-8).
-fn engine() -> Result<Engine, u8> {
+/// An engine of this process, with the probe in it, as a target. SIGCHLD is this program's own to set (UMH-8).
+fn embedded() -> Result<Arc<dyn Target>, u8> {
     let mut builder = Engine::builder().fix_sigchld(true);
     match std::env::current_exe() {
         Ok(path) => builder = builder.probe(path, PROBE_ARG),
         Err(e) => cli::say(&format!("the probe is not to be had: this program's own path is unknown: {e}")),
     }
-    builder.start().map_err(|error| {
+    builder.start().map(|engine| Local::shared(&engine)).map_err(|error| {
         cli::complain(&error);
         126
     })

@@ -13,6 +13,7 @@ use std::thread;
 
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
+use khelper::control::local::Local;
 use khelper::engine::{Engine, Received};
 use khelper::sys::signals::Signals;
 use khelper::tui::{self, Options};
@@ -50,7 +51,7 @@ fn console() -> u8 {
             most_seen.fetch_max(memory(), Ordering::Relaxed);
         }
     });
-    let code = tui::run(&engine, &signals, Options { read_only: false, mouse: false, ascii: false });
+    let code = tui::run(&Local::shared(&engine), &signals, Options { read_only: false, mouse: false, ascii: false });
     println!("anonymous memory {} KiB", most.load(Ordering::Relaxed).max(memory()));
     code
 }

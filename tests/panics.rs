@@ -18,6 +18,7 @@ use crossterm::event::KeyCode;
 use host::Odd;
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
+use khelper::control::local::Local;
 use khelper::engine::Engine;
 use khelper::sys::signals::Signals;
 use khelper::tui::model::{Model, Tab};
@@ -77,7 +78,7 @@ fn console() -> ! {
         });
     }
     let options = Options { read_only: false, mouse: true, ascii: false };
-    let shown = || tui::run_with(&engine, &signals, options, Frontend { update, draw });
+    let shown = || tui::run_with(&Local::shared(&engine), &signals, options, Frontend { update, draw });
     // What the program itself ends with, but without a word of the test runner's.
     std::process::exit(catch_unwind(AssertUnwindSafe(shown)).map_or(101, i32::from))
 }

@@ -25,6 +25,7 @@ use crossterm::event::KeyCode;
 use host::Odd;
 use khelper::abi::actor::Origin;
 use khelper::abi::mask::MaskExpr;
+use khelper::control::local::Local;
 use khelper::engine::{Engine, KnobWrite};
 use khelper::sys::signals::Signals;
 use khelper::tui::model::Model;
@@ -68,7 +69,7 @@ fn console(ready: fn(), acts: &'static [Act]) -> ! {
     ACTS.set(acts).unwrap();
     let options = Options { read_only: false, mouse: true, ascii: false };
     let face = Frontend { update, ..Frontend::KHELPER };
-    std::process::exit(tui::run_with(engine, &signals, options, face).into())
+    std::process::exit(tui::run_with(&Local::shared(engine), &signals, options, face).into())
 }
 
 /// In every size at the same time: the console of `test`, where `ready` was done first and a caller `acts`.

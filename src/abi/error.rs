@@ -252,7 +252,7 @@ impl Explain for ControlError {
             Self::Value { error, .. } => error.advice(),
             Self::Engine(error) => error.advice(),
             Self::Busy(_) => "end something, or raise `ulimit -u`, and try again".into(),
-            Self::Unavailable(_) => "look at the state before you repeat the command".into(),
+            Self::Unavailable(_) => "wait for the connection, and look at the state before you repeat a command".into(),
         }
     }
 }

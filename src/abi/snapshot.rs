@@ -129,6 +129,42 @@ pub struct LogLine {
     pub text: String,
 }
 
+impl Snapshot {
+    /// What is shown of a target that has not answered yet: nothing runs, nothing is known.
+    pub fn unknown(pid: i32, uid: u32, known: CapMask) -> Self {
+        let nothing: Arc<str> = Arc::from("");
+        Self {
+            seq: 0,
+            now: 0,
+            wall: SystemTime::UNIX_EPOCH,
+            pid,
+            uid,
+            knobs: Knobs {
+                modprobe: Arc::from([]),
+                bset: known,
+                inheritable: known,
+                era: Era::V3_4,
+                max_concurrent: 0,
+                allow: nothing.clone(),
+                deny: nothing,
+            },
+            known,
+            host: ThreadSets::UNREADABLE,
+            gate: Depth::Enabled,
+            draining: false,
+            slots: Slots::default(),
+            running_helpers: 0,
+            live: 0,
+            queued: 0,
+            running: Vec::new(),
+            live_total: 0,
+            last: Vec::new(),
+            totals: Totals::default(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// The whole.
 #[derive(Clone, Debug)]
 pub struct Snapshot {

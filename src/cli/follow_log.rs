@@ -2,15 +2,13 @@
 
 use std::thread::{self, JoinHandle};
 
-use crate::abi::error::Stage;
 use crate::abi::event::{EventKind, EventKinds};
 use crate::abi::record::Record;
-use crate::abi::record::{Kind, Outcome};
 use crate::control::target::Target;
+use crate::control::text::outcome::why_failed;
 use crate::control::watch::{Wake, Watch, Watched};
 
 use super::output::say;
-use super::words;
 
 /// Events that may pile up before some are missed; room for a flood of short helpers.
 const QUEUE: usize = 65_536;
@@ -63,24 +61,9 @@ fn tell(event: &EventKind) {
     }
 }
 
-/// Whether there is something to explain. Of a helper that was killed only if it may not have run (UMH-3).
-fn has_failed(record: &Record) -> bool {
-    !matches!(record.outcome, Outcome::Running | Outcome::Exited | Outcome::Noop)
-}
-
-/// Why a request came to nothing, and for a refusal who asked whom (REQ-12).
+/// Says why a request came to nothing.
 pub fn explain(record: &Record) {
-    if !has_failed(record) {
-        return;
-    }
-    let of_modprobe = record.stage == Some(Stage::Exec) && record.kind == Kind::Module;
-    let knob = if of_modprobe { "kernel.modprobe: " } else { "" };
-    if let Some(why) = record.why() {
-        say(&format!("{}: {knob}{why}", words::title(record)));
-    }
-    if !record.chain.is_empty() {
-        say(&format!("{}: asked by {}", words::title(record), words::chain(&record.chain)));
-    }
+    why_failed(record).iter().for_each(|line| say(line));
 }
 
 #[cfg(test)]

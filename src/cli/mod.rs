@@ -11,7 +11,6 @@ pub mod probe;
 mod request;
 mod set;
 mod sigint;
-mod words;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -8,6 +8,7 @@ use crate::abi::record::Record;
 use crate::control::Command;
 use crate::control::batch::Batch;
 use crate::control::record_json::Entry;
+use crate::control::text::outcome;
 use crate::control::text::probe_report::table;
 use crate::sys::probe::Report;
 
@@ -50,7 +51,7 @@ impl Asker {
             probe if json => self.json(&Probed { record: Entry::from(record), probe }),
             Some(report) => {
                 self.answers.line(&table(&report, self.caller.target.info().known));
-                self.answers.line(&super::words::line(record));
+                self.answers.line(&outcome::line(record));
             }
             None => self.answer(record, false),
         }

@@ -7,6 +7,7 @@ use crate::abi::error::ControlError;
 use crate::abi::record::Record;
 use crate::control::batch::Batch;
 use crate::control::record_json::Entry;
+use crate::control::text::outcome;
 use crate::control::{Command, Reply};
 
 use super::Caller;
@@ -15,7 +16,6 @@ use super::exit::Verdict;
 use super::follow_log::explain;
 use super::output::{Answers, complain, output, say, terminals};
 use super::sigint::Ending;
-use super::words;
 
 /// How a command asks, and where it answers.
 #[derive(Clone)]
@@ -83,10 +83,10 @@ impl Asker {
         let (stdout, stderr) = terminals();
         let wrote = record.output.as_deref();
         let mut out = wrote.map(|o| output(&o.stdout, stdout)).unwrap_or_default();
-        out.extend(format!("{}\n", words::line(record)).into_bytes());
+        out.extend(format!("{}\n", outcome::line(record)).into_bytes());
         self.answers.write(&out, &wrote.map(|o| output(&o.stderr, stderr)).unwrap_or_default());
         if let Some(dropped) = wrote.map(|o| o.dropped).filter(|n| *n > 0) {
-            say(&format!("{}: {dropped} bytes of output before the last 64 KiB were not kept", words::title(record)));
+            say(&format!("{}: {dropped} bytes of output before the last 64 KiB were not kept", outcome::title(record)));
         }
     }
 

@@ -3,9 +3,8 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
-use crate::abi::mask::names;
+use crate::control::text::change::remarks;
 use crate::control::{Command, Key, Reply, Written};
 use crate::verbs::options::assignment;
 
@@ -20,7 +19,7 @@ pub(super) fn set(caller: &Caller, settings: &[OsString]) -> Result<(), u8> {
     match written {
         Ok(written) => {
             let known = caller.target.info().known;
-            written.iter().for_each(|w| tell(w, known));
+            written.iter().flat_map(|w| remarks(w, known)).for_each(|line| say(&line));
             Ok(())
         }
         Err(error) => {
@@ -46,19 +45,4 @@ fn write(caller: &Caller, writes: Vec<Write>) -> Result<Vec<Written>, ControlErr
         }
     }
     Ok(written)
-}
-
-/// What was not granted, and what the knob's owner should know (SYS-4, SYS-6).
-fn tell(written: &Written, known: CapMask) {
-    let key = written.key.name();
-    if !written.not_granted.is_empty() {
-        say(&format!(
-            "{key}: not granted: {}; a mask can only be narrowed, it reads {} now",
-            names(written.not_granted, known),
-            written.after.replace('\t', " ")
-        ));
-    }
-    for warning in &written.warnings {
-        say(&format!("{key}: warning: {warning}"));
-    }
 }

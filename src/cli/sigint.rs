@@ -16,10 +16,9 @@ use nix::sys::signal::Signal;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::abi::error::{ControlError, SysError};
-use crate::abi::event::EventKinds;
+use crate::control::Reply;
 use crate::control::batch::{Batch, Running};
-use crate::control::watch::{Wake, Watched};
-use crate::control::{Command, Reply};
+use crate::control::terminate::kill_all;
 use crate::sys::orphans;
 use crate::sys::probe::ignores;
 use crate::sys::signals::Signals;
@@ -33,8 +32,6 @@ const GRACE: Duration = Duration::from_millis(1300);
 /// How long the main thread waits for a line that is written to stderr. It never writes one itself: stderr may take
 /// nothing (a full pipe, a stopped terminal), or the command may hold its lock, and signals would not be heard.
 const STDERR: Duration = Duration::from_millis(300);
-/// Helpers that are killed are looked up so many at a time.
-const PAGE: usize = 256;
 
 /// How the command is to end before it is done.
 #[derive(Default)]
@@ -192,7 +189,7 @@ fn listen(caller: &Caller, signals: &Signals, done: &OwnedFd, ending: &Ending) -
         while let Ok(Some(signal)) = signals.next() {
             match signal {
                 Signal::SIGCHLD => orphans::reap(),
-                Signal::SIGINT if ending.is_interrupted() => kill_all(caller),
+                Signal::SIGINT if ending.is_interrupted() => kill_running(caller),
                 Signal::SIGINT => {
                     say_aside("interrupted: no longer waiting; ctrl-c again kills what still runs".into());
                     ending.interrupt();
@@ -209,9 +206,9 @@ fn listen(caller: &Caller, signals: &Signals, done: &OwnedFd, ending: &Ending) -
 }
 
 /// Kills them on another thread, since that may have to wait.
-fn kill_all(caller: &Caller) {
+fn kill_running(caller: &Caller) {
     let caller = caller.clone();
-    let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_every_helper(&caller));
+    let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_all(&*caller.target, &caller.by));
     if let Err(e) = spawned {
         say_aside(format!("no thread to kill the helpers: {e}"));
     }
@@ -226,69 +223,4 @@ fn say_aside(line: String) {
     };
     let _ = thread::Builder::new().name("say".into()).spawn(write);
     let _ = wait.recv_timeout(STDERR);
-}
-
-/// Kills every live helper, however many there are. One that is still queued is killed as soon as it has started: the
-/// events are subscribed to before the look.
-fn kill_every_helper(caller: &Caller) {
-    let events = caller.target.watch(EventKinds::ALL, None, 256, Wake::none());
-    loop {
-        let (mut after, mut all_started) = (0, true);
-        while let Ok(Reply::Live(live)) = caller.ask(Command::Live { after, most: PAGE })
-            && let Some(last) = live.last()
-        {
-            after = last.id;
-            all_started &= live.iter().all(|live| live.pid.is_some());
-            for live in live.iter().filter(|live| live.pid.is_some()) {
-                // A helper that has ended meanwhile needs no killing.
-                let _ = caller.ask(Command::Kill { id: live.id, signal: Signal::SIGKILL as i32 });
-            }
-        }
-        if all_started || matches!(events.wait(), Watched::Closed { .. }) {
-            return;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
-    use crate::abi::wait::WaitMode;
-    use crate::control::local::Local;
-    use crate::engine::Engine;
-    use crate::sys::fake::{FOREVER, FakeHost, Script};
-
-    /// The snapshot lists 256 of them.
-    #[test]
-    fn umh_14_the_second_ctrl_c_reaches_every_helper() {
-        let host = FakeHost::new();
-        host.script("/forever", Script { runs: FOREVER, ..Script::default() });
-        let engine = Engine::builder().host(host.clone()).start().unwrap();
-        for _ in 0..300 {
-            let info = SubprocessInfo::setup(Some(b"/forever".to_vec()), ["/forever"], HELPER_ENV).unwrap();
-            engine.call_usermodehelper(info, WaitMode::NoWait);
-        }
-        host.wait_for("300 helpers", |now| now.running == 300);
-        assert_eq!(engine.snapshot().running.len(), 256);
-        kill_every_helper(&Caller::new(Arc::new(Local::new(engine.clone()))));
-        assert_eq!((host.counts().signals, host.counts().running), (300, 0));
-    }
-
-    #[test]
-    fn umh_14_a_helper_that_is_still_queued_is_killed_once_it_has_started() {
-        let host = FakeHost::new();
-        host.script("/forever", Script { exec: 1_000_000, runs: FOREVER, ..Script::default() });
-        let engine = Engine::builder().host(host.clone()).start().unwrap();
-        let info = SubprocessInfo::setup(Some(b"/forever".to_vec()), ["/forever"], HELPER_ENV).unwrap();
-        engine.call_usermodehelper(info, WaitMode::NoWait);
-        host.wait_for("an exec", |now| now.executing == 1);
-        std::thread::scope(|scope| {
-            let kill = scope.spawn(|| kill_every_helper(&Caller::new(Arc::new(Local::new(engine.clone())))));
-            host.advance(1_000_000);
-            kill.join().unwrap();
-        });
-        host.wait_for("its end", |now| now.launched == 1 && now.running == 0);
-        assert_eq!(host.counts().signals, 1);
-    }
 }

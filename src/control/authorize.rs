@@ -61,6 +61,9 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
         | Command::Chain(_)
         | Command::CheckPath(_)
         | Command::Live { .. }
+        | Command::Activity(_)
+        | Command::Matching { .. }
+        | Command::Records(_)
         | Command::Shutdown { .. } => owner(actor),
         Command::Reset(_) | Command::ResetLoopMessages => may_reset(actor).map_err(ControlError::Denied),
     }
@@ -84,6 +87,8 @@ mod tests {
     use crate::abi::depth::Depth;
     use crate::abi::error::Explain;
     use crate::abi::wait::WaitMode;
+    use crate::control::activity::page::{Anchor, PageRequest};
+    use crate::control::activity::query::Query;
     use crate::control::command::{Call, MaskKnob, Reply};
     use crate::control::dispatch::dispatch_as;
     use crate::control::knob::Key;
@@ -110,6 +115,9 @@ mod tests {
             Command::Chain(_) => "chain",
             Command::CheckPath(_) => "check path",
             Command::Live { .. } => "live",
+            Command::Activity(_) => "activity",
+            Command::Matching { .. } => "matching",
+            Command::Records(_) => "records",
             Command::Shutdown { .. } => "shutdown",
         };
         let call = Call {
@@ -148,6 +156,14 @@ mod tests {
             Command::Chain(1),
             Command::CheckPath(b"/bin/true"[..].into()),
             Command::Live { after: 0, most: 1 },
+            Command::Activity(Box::new(PageRequest {
+                query: Query::default(),
+                still: false,
+                anchor: Anchor::First,
+                around: 1,
+            })),
+            Command::Matching { query: Box::default(), newest: None },
+            Command::Records(vec![1]),
             Command::Shutdown { patience: Duration::ZERO },
         ];
         all.extend(Key::ALL.map(Command::Get));

@@ -94,6 +94,11 @@ impl Running {
         in_flight.into_iter().for_each(|id| self.0.target.cancel(id));
     }
 
+    /// Whether nothing is under way any more, and nothing will be begun.
+    pub fn is_over(&self) -> bool {
+        self.0.lock().lanes == 0
+    }
+
     /// Blocks until every command that was begun is answered and no other will be. Returns whether all were begun.
     pub fn wait(&self) -> bool {
         let mut state = self.0.lock();

@@ -11,6 +11,8 @@ use crate::abi::record::Record;
 use crate::abi::snapshot::{Live, Snapshot};
 use crate::abi::wait::WaitMode;
 
+use super::activity::page::{PageRequest, RecordPage};
+use super::activity::query::Query;
 use super::knob::Key;
 
 /// The two masks.
@@ -20,6 +22,16 @@ pub enum MaskKnob {
     Bset,
     /// `kernel.usermodehelper.inheritable`.
     Inheritable,
+}
+
+impl MaskKnob {
+    /// The knob.
+    pub const fn key(self) -> Key {
+        match self {
+            Self::Bset => Key::Bset,
+            Self::Inheritable => Key::Inheritable,
+        }
+    }
 }
 
 /// A call of any helper.
@@ -95,6 +107,17 @@ pub enum Command {
         /// The most that are read.
         most: usize,
     },
+    /// Read one page of records, and the record under the cursor.
+    Activity(Box<PageRequest>),
+    /// Read the ids of the records that match, in order, none of a request newer than `newest`.
+    Matching {
+        /// Which records.
+        query: Box<Query>,
+        /// The newest request.
+        newest: Option<u64>,
+    },
+    /// Read these records, with what their helpers wrote.
+    Records(Vec<u64>),
     /// End the engine: shut the gate for good and wait for what runs (UMH-14). Blocks up to `patience`, and up to a second
     /// more while a launch is under way.
     Shutdown {
@@ -139,6 +162,12 @@ pub enum Reply {
     Warnings(Vec<String>),
     /// Requests that are not over.
     Live(Vec<Live>),
+    /// A page of records.
+    Activity(Box<RecordPage>),
+    /// The ids of the records that match.
+    Matching(Vec<u64>),
+    /// The records that were asked for, in that order; those that have been dropped are left out.
+    Records(Vec<Arc<Record>>),
     /// The engine has ended; what it leaves running.
     Left(Vec<Left>),
 }

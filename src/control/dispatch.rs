@@ -19,6 +19,7 @@ use crate::abi::wait::WaitMode;
 use crate::engine::{CallOptions, Caller, Cancel, Change, Engine, KnobWrite};
 use crate::policy::authorize::Globs;
 
+use super::activity::reader::Reader;
 use super::authorize::{Authorization, authorize};
 use super::command::{Call, Command, MaskKnob, Reply, Written};
 use super::knob::Key;
@@ -57,6 +58,9 @@ pub fn dispatch(engine: &Engine, authorization: Authorization, cancel: &Cancel) 
         Command::Chain(pid) => Ok(Reply::Chain(engine.chain(pid))),
         Command::CheckPath(path) => Ok(Reply::Warnings(engine.path_warnings(&path))),
         Command::Live { after, most } => Ok(Reply::Live(reads::live(engine, after, most))),
+        Command::Activity(page) => Ok(Reply::Activity(Box::new(Reader::new(engine.clone()).answer(&page)))),
+        Command::Matching { query, newest } => Ok(Reply::Matching(Reader::new(engine.clone()).ids(&query, newest))),
+        Command::Records(ids) => Ok(Reply::Records(reads::records(engine, &ids))),
         Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience, &actor))),
     }
 }

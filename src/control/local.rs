@@ -3,6 +3,7 @@
 //! answered before `submit` returns.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -17,6 +18,9 @@ use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::event::EventKinds;
 use crate::engine::{Cancel, Engine, Received, Subscription};
 
+use super::activity::page::PageRequest;
+use super::activity::reader::Reader;
+use super::authorize::authorize;
 use super::command::{Command, Reply};
 use super::completion::{CallId, Completion};
 use super::dispatch::dispatch_as;
@@ -35,8 +39,9 @@ pub struct Local {
     engine: Engine,
     run: RunId,
     calls: Arc<Calls>,
-    /// The worker: started with the first command that needs it.
+    /// The threads for commands that keep their order; each is started with the first command that needs it.
     worker: Mutex<Option<Sender<Job>>>,
+    reader: Mutex<Option<Sender<Job>>>,
 }
 
 /// A command on its way.
@@ -67,6 +72,8 @@ enum Lane {
     HereInOrder,
     /// On the worker, in order.
     Worker,
+    /// On the thread that reads records, in order.
+    Reader,
     /// On a thread of its own: it waits for a helper, a drain, or for what runs.
     Own,
 }
@@ -91,6 +98,7 @@ fn lane(command: &Command) -> Lane {
         | Command::Chain(_)
         | Command::CheckPath(_) => Lane::Worker,
         Command::Write(writes) => lane_of_write(writes),
+        Command::Activity(_) | Command::Matching { .. } | Command::Records(_) => Lane::Reader,
         Command::RequestModule { .. } | Command::Call(_) | Command::Probe { .. } | Command::Shutdown { .. } => {
             Lane::Own
         }
@@ -103,52 +111,72 @@ impl Local {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
         let run = RunId { started, pid: engine.actor(Origin::Library).pid };
-        Self { engine, run, calls: Arc::default(), worker: Mutex::default() }
+        Self { engine, run, calls: Arc::default(), worker: Mutex::default(), reader: Mutex::default() }
     }
 
-    /// The engine, for its own process.
-    pub const fn engine(&self) -> &Engine {
-        &self.engine
+    /// The same, to be handed to a console or a command.
+    pub fn shared(engine: &Engine) -> Arc<dyn Target> {
+        Arc::new(Self::new(engine.clone()))
     }
 
+    /// On the caller's thread, whose panics are the caller's.
     fn perform_here(&self, job: Job) {
-        perform(&self.engine, &self.calls, job);
+        let Job { by, id, command, cancel, done, _order } = job;
+        let reply = door(&self.engine, &by, command, &cancel);
+        self.calls.answer(id, done, reply);
     }
 
-    /// Gives the job to the worker, which is started if there is none, or none any more after a panic.
-    fn order(&self, job: Job) {
-        let job = Job { _order: Some(Ordered::new(&self.calls)), ..job };
-        let mut worker = lock(&self.worker);
-        let unsent = match worker.as_ref() {
+    /// Gives the job to a thread, which is started if there is none, or none any more after a panic.
+    fn queue(&self, thread: &Mutex<Option<Sender<Job>>>, start: fn(&Self) -> io::Result<Sender<Job>>, job: Job) {
+        let mut thread = lock(thread);
+        let unsent = match thread.as_ref() {
             Some(sender) => match sender.send(job) {
                 Ok(()) => return,
                 Err(unsent) => unsent.0,
             },
             None => job,
         };
-        let started = self.start_worker();
-        match started {
+        match start(self) {
             Ok(sender) => {
-                // It cannot fail: the receiver was moved into a thread that runs.
+                // It cannot fail: the thread that was started holds the receiver.
                 let _ = sender.send(unsent);
-                *worker = Some(sender);
+                *thread = Some(sender);
             }
             Err(_) => {
-                drop(worker);
+                drop(thread);
                 self.calls.answer(unsent.id, unsent.done, Err(no_thread()));
             }
         }
     }
 
-    fn start_worker(&self) -> std::io::Result<Sender<Job>> {
+    fn start_worker(&self) -> io::Result<Sender<Job>> {
+        let (sender, jobs) = channel::<Job>();
+        let (engine, calls) = (self.engine.clone(), self.calls.clone());
+        let work = move || jobs.into_iter().for_each(|job| perform(&engine, &calls, job));
+        thread::Builder::new().name("control-worker".into()).stack_size(STACK).spawn(work)?;
+        Ok(sender)
+    }
+
+    /// The reader remembers which records match from one page to the next.
+    fn start_reader(&self) -> io::Result<Sender<Job>> {
         let (sender, jobs) = channel::<Job>();
         let (engine, calls) = (self.engine.clone(), self.calls.clone());
         let work = move || {
+            let mut reader = Reader::new(engine.clone());
             for job in jobs {
-                perform(&engine, &calls, job);
+                let Job { by, id, command, cancel, done, _order } = job;
+                let read = || match command {
+                    Command::Activity(page) => read_page(&engine, &mut reader, &by, page),
+                    command => door(&engine, &by, command, &cancel),
+                };
+                let reply = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+                    reader = Reader::new(engine.clone());
+                    Err(panicked("khelper panicked while it read records"))
+                });
+                calls.answer(id, done, reply);
             }
         };
-        thread::Builder::new().name("control-worker".into()).stack_size(STACK).spawn(work)?;
+        thread::Builder::new().name("control-reader".into()).stack_size(STACK).spawn(work)?;
         Ok(sender)
     }
 
@@ -202,7 +230,11 @@ impl Target for Local {
         match lane {
             Lane::Here => self.perform_here(job),
             Lane::HereInOrder if self.calls.ordered.load(Ordering::Acquire) == 0 => self.perform_here(job),
-            Lane::HereInOrder | Lane::Worker => self.order(job),
+            Lane::HereInOrder | Lane::Worker => {
+                let job = Job { _order: Some(Ordered::new(&self.calls)), ..job };
+                self.queue(&self.worker, Self::start_worker, job);
+            }
+            Lane::Reader => self.queue(&self.reader, Self::start_reader, job),
             Lane::Own => self.start_thread(job),
         }
     }
@@ -314,7 +346,8 @@ fn perform(engine: &Engine, calls: &Calls, job: Job) {
     let Job { by, id, command, cancel, done, _order } = job;
     let act = || door(engine, &by, command, &cancel);
     // Nothing of the command is used after a panic, and the engine's locks outlive one.
-    let reply = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(panicked()));
+    let reply = catch_unwind(AssertUnwindSafe(act))
+        .unwrap_or_else(|_| Err(panicked("khelper panicked while it performed this command")));
     calls.answer(id, done, reply);
 }
 
@@ -323,12 +356,21 @@ fn door(engine: &Engine, by: &Actor, command: Command, cancel: &Cancel) -> Resul
     dispatch_as(engine, by.clone(), command, cancel)
 }
 
+/// A page, through the same door: the thread's reader is only quicker than one that begins anew.
+fn read_page(engine: &Engine, reader: &mut Reader, by: &Actor, page: Box<PageRequest>) -> Result<Reply, ControlError> {
+    let authorized = authorize(by.clone(), Command::Activity(page))?;
+    engine.check_process()?;
+    match authorized.command() {
+        Command::Activity(page) => Ok(Reply::Activity(Box::new(reader.answer(page)))),
+        _ => Ok(Reply::Done),
+    }
+}
+
 fn no_thread() -> ControlError {
     ControlError::Busy("no thread could be made for this command, and it was not performed".into())
 }
 
-fn panicked() -> ControlError {
-    let why = "khelper panicked while it performed this command";
+fn panicked(why: &'static str) -> ControlError {
     EngineError::new(Stage::Process, Errno::ECANCELED, why, "this is a bug: its message is printed at the end").into()
 }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod activity;
+pub mod alerts;
 mod authorize;
 pub mod batch;
 pub mod command;
@@ -11,7 +12,11 @@ pub mod knob;
 pub mod local;
 mod reads;
 pub mod record_json;
+pub mod rehearsal;
+pub mod repeat;
+pub mod tally;
 pub mod target;
+pub mod terminate;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;

@@ -1,5 +1,6 @@
 //! What is read of an engine: without what helpers wrote, unless one record is asked for.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use crate::abi::wait::WaitMode;
 use crate::engine::Engine;
 
 use super::command::Left;
+
+/// The most records that are read in one hold of the registry's lock.
+const PIECE: usize = 256;
 
 /// The state. Output that is held by a reader would outlive its budget (UMH-13), so its records have none.
 pub(super) fn status(engine: &Engine) -> Snapshot {
@@ -22,6 +26,22 @@ pub(super) fn status(engine: &Engine) -> Snapshot {
 
 pub(super) fn live(engine: &Engine, after: u64, most: usize) -> Vec<Live> {
     engine.live_after(after, most).into_iter().map(|(live, _)| live).collect()
+}
+
+/// These records, in this order; those that have been dropped are left out. Ended records are read in one pass.
+pub(super) fn records(engine: &Engine, ids: &[u64]) -> Vec<Arc<Record>> {
+    let mut found: BTreeMap<u64, Arc<Record>> = BTreeMap::new();
+    let wanted: BTreeSet<u64> = ids.iter().copied().collect();
+    let mut from = 0;
+    loop {
+        let (first, piece) = engine.ended_from(from, PIECE);
+        if piece.is_empty() {
+            break;
+        }
+        from = first + piece.len() as u64;
+        found.extend(piece.into_iter().filter(|record| wanted.contains(&record.id)).map(|record| (record.id, record)));
+    }
+    ids.iter().filter_map(|id| found.get(id).cloned().or_else(|| engine.record(*id))).collect()
 }
 
 /// Ends the engine.

@@ -2,12 +2,11 @@
 
 use nix::sys::signal::Signal;
 
+use crate::abi::time::TERM_TO_KILL;
 use crate::sys::host::{Clock, Host, Micros, Stream, Watcher};
 
 use super::call::Call;
 
-/// TERM, and so long after it KILL: 2 s, in microseconds.
-const TERM_TO_KILL: Micros = 2_000_000;
 /// After KILL, so long for the group to be gone: 1 s.
 const KILL_TO_GONE: Micros = 1_000_000;
 /// After any other signal of an operator's, so long for a KILL that reaches what is left of the group: 10 s.

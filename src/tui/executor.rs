@@ -1,154 +1,110 @@
-//! Commands on their way through the one door, never on the thread that draws. Each is answered exactly once.
+//! Commands on their way to the target. Nothing here waits for an answer: each comes as a message, exactly once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use nix::errno::Errno;
-
-use crate::abi::actor::Origin;
-use crate::abi::error::{ControlError, EngineError, Stage};
+use crate::abi::actor::Actor;
+use crate::abi::error::{ControlError, Explain};
 use crate::control::activity::export::{self, Save, Unsaved};
 use crate::control::activity::page::PageRequest;
-use crate::control::activity::reader::Reader;
-use crate::control::{self, Command, Key};
-use crate::engine::{Cancel, Engine};
+use crate::control::batch::{Batch, Running};
+use crate::control::completion::{CallId, Completion};
+use crate::control::target::Target;
+use crate::control::text::target::not_sent;
+use crate::control::{Command, Reply};
 
 use super::line_history;
 use super::mailbox::Mailbox;
 use super::model::record_row::RowPage;
 use super::msg::{Msg, Series, Ticket};
 
-/// A request waits on its caller's stack; hooks may run on it. As large as a worker's, for the same reason: few of them
-/// are kept after a burst.
-const STACK: usize = 1024 * 1024;
+/// Records pass through it on their way to a file.
+const STACK: usize = 256 * 1024;
 
-/// What the worker does, one after another.
+/// What the thread for files does, in order.
 enum Job {
-    Command(Ticket, Command),
     /// Keeps a line of the command line.
     Remember(Vec<u8>),
-    /// Looks at a modprobe path (SYS-6): a walk over the file system.
-    Warnings(Arc<[u8]>),
     /// Tells that everything before it is done.
     Done(Sender<()>),
 }
 
-/// Where commands are handed in.
+/// Where the console hands in commands.
 pub(super) struct Executor {
-    engine: Engine,
+    target: Arc<dyn Target>,
+    by: Actor,
     mailbox: Arc<Mailbox>,
-    /// The thread that looks for records; there is one from the first question on.
-    reader: Option<Sender<PageRequest>>,
-    /// The thread for what answers at once; there is one from the first such command on.
-    worker: Option<Sender<Job>>,
-    /// The console ends: no request of a series is begun any more.
-    over: Arc<AtomicBool>,
+    /// The thread for files; started with the first job.
+    files: Option<Sender<Job>>,
+    /// Series that may still be under way.
+    series: Vec<Running>,
 }
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Release);
+        // The console ends: no request of a series is begun any more.
+        self.series.iter().for_each(Running::stop);
     }
 }
 
 impl Executor {
-    pub(super) fn new(engine: Engine, mailbox: Arc<Mailbox>) -> Self {
-        Self { engine, mailbox, reader: None, worker: None, over: Arc::default() }
+    pub(super) const fn new(target: Arc<dyn Target>, by: Actor, mailbox: Arc<Mailbox>) -> Self {
+        Self { target, by, mailbox, files: None, series: Vec::new() }
     }
 
-    /// Performs a command. One that blocks has a thread of its own, so that no number of them waits for another; the
-    /// others keep their order.
-    pub(super) fn submit(&mut self, ticket: Ticket, command: Command) {
-        if !blocks(&command) {
-            return self.job(Job::Command(ticket, command));
-        }
-        let (engine, mailbox) = (self.engine.clone(), self.mailbox.clone());
-        let spawned = thread::Builder::new()
-            .name("console-request".into())
-            .stack_size(STACK)
-            .spawn(move || perform(&engine, &mailbox, ticket, command));
-        if spawned.is_err() {
-            self.mailbox.post(Msg::Replied { ticket, reply: Err(no_thread()) });
-        }
+    /// Submits a command; the answer comes as [`Msg::Replied`].
+    pub(super) fn submit(&self, ticket: Ticket, command: Command) {
+        let mailbox = self.mailbox.clone();
+        self.send(command, move |reply| mailbox.post_with_state(Msg::Replied { ticket, reply }));
     }
 
-    /// Makes the requests of a series: each of its threads asks for the next one as soon as it has an answer, whatever
-    /// the screen does. With the desk they end.
-    pub(super) fn series(&self, series: Series) {
-        let parallel = series.parallel.min(series.total);
-        let (series, begun) = (Arc::new(series), Arc::new(AtomicU32::new(0)));
-        let mut threads = 0;
-        for _ in 0..parallel {
-            let (engine, mailbox, over) = (self.engine.clone(), self.mailbox.clone(), self.over.clone());
-            let (series, begun) = (series.clone(), begun.clone());
-            let work = move || {
-                while !over.load(Ordering::Acquire) {
-                    let at = begun.fetch_add(1, Ordering::Relaxed);
-                    if at >= series.total {
-                        return;
-                    }
-                    let name = series.names[at as usize % series.names.len()].clone();
-                    let command = Command::RequestModule { name, wait: series.wait };
-                    perform(&engine, &mailbox, series.ticket, command);
-                }
-            };
-            let thread = thread::Builder::new().name("console-request".into()).stack_size(STACK);
-            threads += u32::from(thread.spawn(work).is_ok());
+    /// Submits a command unless the connection is lost, which is an answer too.
+    fn send(&self, command: Command, done: impl FnOnce(Result<Reply, ControlError>) + Send + 'static) {
+        let info = self.target.info();
+        if let Some(why) = info.lost() {
+            return done(Err(not_sent(&info, why)));
         }
-        // With fewer threads it takes longer; with none nothing is asked for.
-        if threads == 0 {
-            for _ in 0..series.total {
-                self.mailbox.post(Msg::Replied { ticket: series.ticket, reply: Err(no_thread()) });
-            }
-        }
+        self.target.submit(&self.by, CallId::fresh(), command, Completion::new(done));
+    }
+
+    /// Makes the requests of a series: the next one is submitted as soon as one is answered, whatever the screen does.
+    pub(super) fn series(&mut self, series: Series) {
+        self.series.retain(|running| !running.is_over());
+        let Series { ticket, names, wait, total, parallel } = series;
+        let batch = Batch {
+            commands: names.into_iter().map(|name| Command::RequestModule { name, wait }).collect(),
+            total: total as usize,
+            parallel: parallel as usize,
+        };
+        let mailbox = self.mailbox.clone();
+        let each = move |reply| mailbox.post_with_state(Msg::Replied { ticket, reply });
+        self.series.push(batch.run(self.target.clone(), self.by.clone(), each));
     }
 
     /// Looks for records; the answer comes as [`Msg::Looked`].
-    pub(super) fn look(&mut self, question: PageRequest) {
-        let unasked = match self.reader.take() {
-            Some(reader) => reader.send(question).map(|()| self.reader = Some(reader)).map_err(|e| e.0),
-            None => Err(question),
-        };
-        let Err(question) = unasked else { return };
-        // The first, or the one before has ended by a panic.
-        match self.hire_reader() {
-            Ok(reader) => {
-                let _ = reader.send(question);
-                self.reader = Some(reader);
-            }
-            Err(_) => self.mailbox.post(Msg::Looked(Box::new(trouble("no thread could be made to read records")))),
-        }
-    }
-
-    fn hire_reader(&self) -> std::io::Result<Sender<PageRequest>> {
-        let (sender, questions) = channel::<PageRequest>();
-        let (engine, mailbox) = (self.engine.clone(), self.mailbox.clone());
-        let work = move || {
-            let mut reader = Reader::new(engine);
-            for question in questions {
-                let answer = catch_unwind(AssertUnwindSafe(|| RowPage::from(reader.answer(&question))));
-                let failed = answer.is_err();
-                let answer =
-                    answer.unwrap_or_else(|_| trouble("khelper panicked while it read records: this is a bug"));
-                mailbox.post(Msg::Looked(Box::new(answer)));
-                if failed {
-                    return;
-                }
-            }
-        };
-        thread::Builder::new().name("console-reader".into()).stack_size(STACK).spawn(work)?;
-        Ok(sender)
+    pub(super) fn look(&self, question: PageRequest) {
+        let mailbox = self.mailbox.clone();
+        self.send(Command::Activity(Box::new(question)), move |reply| {
+            let page = match reply {
+                Ok(Reply::Activity(page)) => RowPage::from(*page),
+                Ok(_) => RowPage::default(),
+                Err(error) => RowPage { trouble: Some(error.whole()), ..RowPage::default() },
+            };
+            mailbox.post(Msg::Looked(Box::new(page)));
+        });
     }
 
     /// Saves records, on a thread of its own: a disk may take its time. The answer comes as [`Msg::Saved`].
     pub(super) fn save(&self, ticket: Ticket, save: Save) {
-        let (engine, mailbox) = (self.engine.clone(), self.mailbox.clone());
+        let (target, by, mailbox) = (self.target.clone(), self.by.clone(), self.mailbox.clone());
         let work = move || {
-            let saved = || export::save(&save, export::records(&engine, &save.what));
+            let saved = || match export::records(&*target, &by, &save.what) {
+                Ok(records) => export::save(&save, records),
+                Err(error) => Err(Unsaved::Failed(error.whole())),
+            };
             let result = catch_unwind(AssertUnwindSafe(saved));
             let failed = || Unsaved::Failed("khelper panicked while it saved: this is a bug".into());
             mailbox.post(Msg::Saved { ticket, result: result.unwrap_or_else(|_| Err(failed())) });
@@ -159,9 +115,17 @@ impl Executor {
         }
     }
 
-    /// Looks at the modprobe path; the answer comes as [`Msg::PathWarnings`].
-    pub(super) fn look_at(&mut self, path: Arc<[u8]>) {
-        self.job(Job::Warnings(path));
+    /// Looks at the modprobe path (SYS-6); the answer comes as [`Msg::PathWarnings`].
+    pub(super) fn look_at(&self, path: Arc<[u8]>) {
+        let mailbox = self.mailbox.clone();
+        self.send(Command::CheckPath(path), move |reply| {
+            let warnings = match reply {
+                Ok(Reply::Warnings(warnings)) => warnings,
+                Ok(_) => Vec::new(),
+                Err(error) => vec![format!("not looked at: {error}")],
+            };
+            mailbox.post(Msg::PathWarnings(warnings));
+        });
     }
 
     /// Keeps a line of the command line for the next start.
@@ -169,41 +133,31 @@ impl Executor {
         self.job(Job::Remember(line));
     }
 
-    /// Waits until what was handed in is done, a line to be remembered above all; for no longer than `patience`, for a
-    /// disk may hang.
+    /// Waits until every line to be remembered is, but no longer than `patience`, for a disk may hang.
     pub(super) fn finish(&mut self, patience: Duration) {
-        if self.worker.is_some() {
+        if self.files.is_some() {
             let (told, done) = channel();
             self.job(Job::Done(told));
-            // Out of time, or the worker is gone: the console ends all the same.
+            // Out of time, or the thread is gone: the console ends all the same.
             let _ = done.recv_timeout(patience);
         }
     }
 
     fn job(&mut self, job: Job) {
-        if self.worker.is_none() {
-            self.worker = self.hire().ok();
+        if self.files.is_none() {
+            self.files = self.start_files().ok();
         }
-        let unsent = match &self.worker {
-            Some(worker) => worker.send(job).map_err(|e| e.0),
-            None => Err(job),
-        };
-        self.mailbox.post(match unsent {
-            Ok(()) => return,
-            Err(Job::Command(ticket, _)) => Msg::Replied { ticket, reply: Err(no_thread()) },
-            Err(Job::Remember(_) | Job::Done(_)) => return,
-            Err(Job::Warnings(_)) => Msg::PathWarnings(vec!["not looked at: no thread could be made".into()]),
-        });
+        // Without a thread the line is not remembered.
+        let _ = self.files.as_ref().map(|files| files.send(job));
     }
 
-    fn hire(&self) -> std::io::Result<Sender<Job>> {
-        let (sender, errands) = channel();
-        let (engine, mailbox) = (self.engine.clone(), self.mailbox.clone());
+    fn start_files(&self) -> std::io::Result<Sender<Job>> {
+        let (sender, jobs) = channel();
+        let mailbox = self.mailbox.clone();
         let work = move || {
             let mut warned = false;
-            for job in errands {
+            for job in jobs {
                 match job {
-                    Job::Command(ticket, command) => perform(&engine, &mailbox, ticket, command),
                     // The console may have ended: it waits only so long.
                     Job::Done(told) => drop(told.send(())),
                     Job::Remember(line) => {
@@ -216,63 +170,21 @@ impl Executor {
                             mailbox.post(Msg::Notice(format!("commands are not kept for the next start: {why}")));
                         }
                     }
-                    Job::Warnings(path) => {
-                        let look = catch_unwind(AssertUnwindSafe(|| engine.path_warnings(&path)));
-                        let warnings = look.unwrap_or_else(|_| vec!["not looked at: khelper panicked".into()]);
-                        mailbox.post(Msg::PathWarnings(warnings));
-                    }
                 }
             }
         };
-        thread::Builder::new().name("console-worker".into()).stack_size(STACK).spawn(work)?;
+        thread::Builder::new().name("console-files".into()).stack_size(STACK).spawn(work)?;
         Ok(sender)
     }
-}
-
-/// Requests, and the drain of the gate. (Changing its depth waits for readers of it alone, and the console has none; it
-/// keeps its order with the others.)
-fn blocks(command: &Command) -> bool {
-    match command {
-        Command::RequestModule { .. } | Command::Call(_) | Command::Probe { .. } => true,
-        Command::Write(writes) => writes.iter().any(|(key, _)| *key == Key::Gate),
-        Command::Get(_)
-        | Command::SetDepth(_)
-        | Command::Reset(_)
-        | Command::ResetLoopMessages
-        | Command::Abandon(_)
-        | Command::Kill { .. }
-        | Command::Status
-        | Command::Record(_)
-        | Command::Chain(_)
-        | Command::CheckPath(_)
-        | Command::Live { .. } => false,
-        Command::Shutdown { .. } => true,
-    }
-}
-
-fn perform(engine: &Engine, mailbox: &Mailbox, ticket: Ticket, command: Command) {
-    let act = || control::dispatch_as(engine, engine.actor(Origin::Console), command, &Cancel::new());
-    let reply = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(panicked()));
-    mailbox.post_with_state(Msg::Replied { ticket, reply });
-}
-
-fn trouble(why: &str) -> RowPage {
-    RowPage { trouble: Some(why.to_owned()), ..RowPage::default() }
-}
-
-fn no_thread() -> ControlError {
-    let why = "no thread could be made for this command, and it was not performed";
-    EngineError::new(Stage::Process, Errno::EAGAIN, why, "end something, or raise `ulimit -u`, and try again").into()
-}
-
-fn panicked() -> ControlError {
-    let why = "khelper panicked while it performed this command";
-    EngineError::new(Stage::Process, Errno::ECANCELED, why, "this is a bug: its message is printed at the end").into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::actor::Origin;
+    use crate::control::local::Local;
+    use crate::control::{self, Key};
+    use crate::engine::Engine;
     use crate::sys::fake::{FOREVER, FakeHost, Script};
 
     fn series(total: u32, parallel: u32) -> Series {
@@ -284,7 +196,8 @@ mod tests {
         let host = FakeHost::new();
         host.script("/sbin/modprobe", Script { runs, ..Script::default() });
         let engine = Engine::builder().host(host.clone()).start().unwrap();
-        let desk = Executor::new(engine.clone(), Mailbox::new().unwrap());
+        let target = Arc::new(Local::new(engine.clone()));
+        let desk = Executor::new(target, control::actor(Origin::Console), Mailbox::new().unwrap());
         (host, engine, desk)
     }
 
@@ -305,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_series_needs_no_screen() {
-        let (_host, engine, desk) = desk(0);
+        let (_host, engine, mut desk) = desk(0);
         let events = engine.subscribe(100_000);
         desk.series(series(1000, 1));
         let mut ended = 0;
@@ -339,7 +252,7 @@ mod tests {
     fn no_command_waits_for_one_that_blocks() {
         use crate::abi::depth::Depth;
         for depth in [Depth::Freezing, Depth::Disabled] {
-            let (host, engine, mut desk) = desk(FOREVER);
+            let (host, engine, desk) = desk(FOREVER);
             let mailbox = desk.mailbox.clone();
             desk.submit(1, Command::RequestModule { name: b"dummy".to_vec(), wait: true });
             host.wait_for("a helper", |now| now.running == 1);
@@ -371,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_series_ends_with_the_console() {
-        let (host, engine, desk) = desk(FOREVER);
+        let (host, engine, mut desk) = desk(FOREVER);
         desk.series(series(10, 2));
         host.wait_for("two helpers", |now| now.running == 2);
         let mailbox = desk.mailbox.clone();

@@ -3,28 +3,35 @@
 use std::io::Write;
 use std::time::Duration;
 
+use crate::abi::actor::Actor;
+use crate::abi::error::Explain;
 use crate::abi::escape::screen;
 use crate::abi::snapshot::Live;
-use crate::abi::wait::WaitMode;
-use crate::engine::Engine;
+use crate::control::completion::ask;
+use crate::control::target::Target;
+use crate::control::{Command, Left, Reply};
 use crate::sys::signals::in_background_too;
 
 use super::ascii::text;
 use super::terminal::can_be_told;
 use crate::abi::escape::screen_again;
 
-/// Ends the engine and names on stderr what it leaves running (UMH-14), after `before`; with `ascii` in ASCII alone.
-pub(super) fn say(engine: &Engine, before: &[String], ascii: bool) {
+/// Ends the engine, if it is one of this process, and names on stderr what it leaves running (UMH-14), after `before`;
+/// with `ascii` in ASCII alone.
+pub(super) fn say(target: &dyn Target, by: &Actor, before: &[String], ascii: bool) {
     let _ascii = super::ascii::only(ascii);
-    let left = engine.shutdown(Duration::ZERO);
-    let captured: Vec<String> = left
-        .iter()
-        .filter(|live| live.pid.is_some())
-        .filter(|live| engine.record(live.id).is_some_and(|r| matches!(r.wait, WaitMode::Proc { .. })))
-        .map(|live| format!("#{}", live.id))
-        .collect();
     let mut lines: Vec<String> = before.iter().flat_map(|text| text.lines()).map(screen_again).collect();
-    lines.extend(left.iter().map(line));
+    let mut left = Vec::new();
+    if target.info().is_owned() {
+        match ask(target, by, Command::Shutdown { patience: Duration::ZERO }) {
+            Ok(Reply::Left(all)) => left = all,
+            Ok(_) => {}
+            Err(error) => lines.push(format!("what is left running is unknown: {}", error.whole())),
+        }
+    }
+    let is_captured = |left: &&Left| left.captured && left.live.pid.is_some();
+    let captured: Vec<String> = left.iter().filter(is_captured).map(|left| format!("#{}", left.live.id)).collect();
+    lines.extend(left.iter().map(|left| line(&left.live)));
     if !captured.is_empty() {
         lines.push(format!("nobody reads their output any more: the next write may end {}", captured.join(", ")));
     }

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 use crate::abi::escape::screen_again;
 use crate::abi::event::{Event, EventKind, Level};
 use crate::abi::snapshot::{LogLine, Snapshot};
-use crate::control::text::event::event;
-use crate::engine::{Received, Subscription};
+use crate::control::target::Target;
+use crate::control::text::event::{self, event};
+use crate::control::watch::{Wake, Watch, Watched};
 use crate::sys::local_time::Local;
 use crate::tui::mailbox::Mailbox;
 use crate::tui::model::log::{Line, missed_line};
@@ -33,21 +34,36 @@ fn clock(now: SystemTime) -> String {
     Local::of(now).map_or_else(String::new, |t| t.time())
 }
 
-/// Starts the thread that writes the log. It ends with the engine, or when `events` is closed. Warnings up to the event
-/// `known` are there already.
-pub(in crate::tui) fn keep(events: Subscription, mailbox: Arc<Mailbox>, known: u64) -> std::io::Result<()> {
-    let is_known = move |event: &Event| {
-        event.seq <= known && matches!(&event.kind, EventKind::Log { level, .. } if *level >= Level::Warning)
-    };
+/// The events of the log.
+pub(in crate::tui) fn watch(target: &dyn Target) -> Watch {
+    target.watch(event::NEWS, None, EVENTS, Wake::none())
+}
+
+/// Starts the thread that writes the log. It ends with the target; when the connection is lost it goes on with the next
+/// one. Warnings up to the event `known` are there already.
+pub(in crate::tui) fn keep(
+    target: Arc<dyn Target>,
+    mut events: Watch,
+    mailbox: Arc<Mailbox>,
+    known: u64,
+) -> std::io::Result<()> {
+    let is_warning = |event: &Event| matches!(&event.kind, EventKind::Log { level, .. } if *level >= Level::Warning);
+    let mut known = known;
     let write = move || {
         loop {
-            let received = events.recv();
+            let item = events.wait();
             let now = clock(SystemTime::now());
-            mailbox.log(match received {
-                Received::Event(event) if is_known(&event) => continue,
-                Received::Event(event) => written(&event.kind, now, line),
-                Received::Missed(missed) => missed_line(missed, now),
-                Received::Closed => return,
+            mailbox.log(match item {
+                Watched::Event(event) if event.seq <= known && is_warning(&event) => continue,
+                Watched::Event(event) => written(&event.kind, now, line),
+                Watched::Missed(missed) => missed_line(missed, now),
+                Watched::Closed { why: None } => return,
+                Watched::Closed { why: Some(why) } => {
+                    // Numbers begin again in another run.
+                    known = 0;
+                    events = watch(&*target);
+                    lost_line(&why, now)
+                }
             });
         }
     };
@@ -60,6 +76,10 @@ fn written(kind: &EventKind, now: String, write: fn(&EventKind, String) -> Line)
         let text = "khelper panicked while it wrote this line: this is a bug; its message is printed at the end";
         Line::new(Level::Error, now, None, text)
     })
+}
+
+fn lost_line(why: &str, now: String) -> Line {
+    Line::new(Level::Error, now, None, &format!("the connection was lost: {why}; lines may be missing here"))
 }
 
 fn line(kind: &EventKind, now: String) -> Line {

@@ -1,27 +1,22 @@
-//! How other threads reach the one that draws: messages, "something happened in the engine", and one wakeup for both.
+//! How other threads reach the one that draws: messages, "something happened at the target", and one wakeup for both.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::abi::error::SysError;
-use crate::engine::{Received, Subscription};
 
 use super::model::log::{self, Line, Ring};
 use super::msg::Msg;
-
-/// The pump only passes on that something came.
-const STACK: usize = 64 * 1024;
 
 /// Filled by any thread, emptied by the one that draws.
 pub(super) struct Mailbox {
     wakeup: EventFd,
     /// Something waits. Whoever sets it rings; who empties clears it first. So the wakeup is rung once for each look.
     full: AtomicBool,
-    /// The engine's state has changed since it was looked at.
+    /// The target's state has changed since it was looked at.
     changed: AtomicBool,
     messages: Mutex<Vec<Msg>>,
     /// Lines of the log that wait to be fetched, as many as the log keeps.
@@ -53,14 +48,15 @@ impl Mailbox {
         self.ring();
     }
 
-    /// Has the engine's state looked at.
-    fn look_again(&self) {
+    /// Has the target's state looked at.
+    pub(super) fn look_again(&self) {
         if !self.changed.swap(true, Ordering::AcqRel) {
             self.ring();
         }
     }
 
-    fn ring(&self) {
+    /// Something came that is not kept here.
+    pub(super) fn ring(&self) {
         if !self.full.swap(true, Ordering::AcqRel) {
             // Fails only when the count is at its end: then it is rung already.
             let _ = self.wakeup.write(1);
@@ -77,7 +73,7 @@ impl Mailbox {
         self.full.load(Ordering::Acquire)
     }
 
-    /// Whether the engine's state has changed, and the messages; both are fresh afterwards.
+    /// Whether the target's state has changed, and the messages; both are fresh afterwards.
     pub(super) fn empty(&self) -> (bool, Vec<Msg>) {
         self.full.store(false, Ordering::Release);
         let changed = self.changed.swap(false, Ordering::AcqRel);
@@ -95,17 +91,6 @@ impl AsFd for Mailbox {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wakeup.as_fd()
     }
-}
-
-/// Starts a thread that passes on that there are events; what they say is in the next snapshot, also when some were
-/// missed. It ends with the engine, or when `events` is closed.
-pub(super) fn pump(events: Subscription, mailbox: Arc<Mailbox>) -> std::io::Result<()> {
-    let pass_on = move || {
-        while !matches!(events.recv(), Received::Closed) {
-            mailbox.look_again();
-        }
-    };
-    thread::Builder::new().name("console-events".into()).stack_size(STACK).spawn(pass_on).map(drop)
 }
 
 #[cfg(test)]

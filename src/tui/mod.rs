@@ -24,6 +24,7 @@ mod paint;
 mod panels;
 mod run;
 mod signals;
+mod state_feed;
 pub mod terminal;
 pub mod terminal_type;
 #[cfg(test)]
@@ -45,14 +46,16 @@ use nix::sys::signal::Signal;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 
-use crate::engine::Engine;
+use crate::abi::actor::Origin;
+use crate::control;
+use crate::control::target::Target;
 use crate::sys::signals::Signals;
 
 pub use options::Options;
 
 use model::Model;
 use msg::{Effect, Msg};
-use run::Console;
+use run::{Console, Parts};
 use terminal::{Guard, Tty};
 use terminal_type::TerminalType;
 
@@ -98,15 +101,16 @@ impl Frontend {
     pub const KHELPER: Self = Self { update: update::update, draw: view::draw };
 }
 
-/// Runs the console over `engine` until the operator quits; the exit code of the program.
+/// Runs the console over `target` until the operator quits; the exit code of the program.
 ///
-/// `signals` holds [`SIGNALS`], taken before the engine started. The engine is shut down at the end, after a panic too; helpers that live are left running and named on stderr (UMH-14).
-pub fn run(engine: &Engine, signals: &Signals, options: Options) -> u8 {
-    run_with(engine, signals, options, Frontend::KHELPER)
+/// `signals` holds [`SIGNALS`], taken before any other thread was started. An engine of this process is shut down at the
+/// end, after a panic too; helpers that live are left running and named on stderr (UMH-14).
+pub fn run(target: &Arc<dyn Target>, signals: &Signals, options: Options) -> u8 {
+    run_with(target, signals, options, Frontend::KHELPER)
 }
 
 /// The same with another face: one that panics, say.
-pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Frontend) -> u8 {
+pub fn run_with(target: &Arc<dyn Target>, signals: &Signals, options: Options, face: Frontend) -> u8 {
     let settings = match config::read() {
         Ok(settings) => settings,
         Err(error) => return complain(&error),
@@ -120,11 +124,13 @@ pub fn run_with(engine: &Engine, signals: &Signals, options: Options, face: Fron
         Err(e) => return cannot_start(&e),
     };
     let guard = Guard::new(tty.clone());
-    let shown = || Console::open(engine, signals, options, settings, tty.clone(), face).and_then(|mut c| c.run());
-    // Nothing of the console is used after a panic, and the engine's locks outlive one.
+    let by = control::actor(Origin::Console);
+    let parts = Parts { target: target.clone(), by: by.clone(), tty: tty.clone() };
+    let shown = || Console::open(parts, signals, options, settings, face).and_then(|mut c| c.run());
+    // Nothing of the console is used after a panic, and the target's locks outlive one.
     let end = catch_unwind(AssertUnwindSafe(shown));
     tty.leave();
-    exit_report::say(engine, &guard.panics(), options.ascii);
+    exit_report::say(&**target, &by, &guard.panics(), options.ascii);
     match end {
         Ok(Ok(code)) => code,
         // Gone before it was ours.

@@ -8,6 +8,7 @@ use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 use crate::control::Reply;
 use crate::control::activity::export::{Saved, Unsaved};
+use crate::control::target::TargetInfo;
 
 use super::model::log::Line;
 use super::model::record_row::RowPage;
@@ -55,9 +56,11 @@ pub enum Msg {
         /// Cells from top to bottom.
         rows: u16,
     },
-    /// The state of the engine, taken after events, at most 30 times a second. Taken when it is delivered: one that
+    /// The state of the target, taken after events, at most 30 times a second. Taken when it is delivered: one that
     /// comes after a reply was taken after what that reply tells of.
     Snapshot(Box<Snapshot>),
+    /// What is known of the target has changed: the connection, or which run of the engine it is.
+    Target(Box<TargetInfo>),
     /// Why the modprobe path would not run, or who else could replace it (SYS-6): at the start and whenever the path
     /// has changed. Empty: nothing to say.
     PathWarnings(Vec<String>),

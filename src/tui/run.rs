@@ -10,10 +10,12 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::abi::actor::Actor;
 use crate::abi::error::SysError;
+use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
-use crate::control::text::event;
-use crate::engine::{Engine, Subscription};
+use crate::control::target::Target;
+use crate::control::watch::Watch;
 use crate::sys::signals::Signals;
 
 use super::config::Settings;
@@ -21,10 +23,11 @@ use super::executor::Executor;
 use super::input::{Decoder, Input};
 use super::line_history;
 use super::log_feed;
-use super::mailbox::{Mailbox, pump};
+use super::mailbox::Mailbox;
 use super::model::Model;
 use super::msg::{Effect, Msg};
 use super::paint::Painter;
+use super::state_feed::StateFeed;
 use super::terminal::Tty;
 use super::terminal_type::{Colours, TerminalType};
 use super::theme::Theme;
@@ -36,26 +39,33 @@ const FRAME: Duration = Duration::from_millis(34);
 const TICK: Duration = Duration::from_secs(1);
 /// The end waits so long for what was handed in: a line to remember is written in much less.
 const LAST_JOBS: Duration = Duration::from_millis(500);
-/// Events come as "something happened": the snapshot says what, also when the queue ran over.
-const EVENTS: usize = 16;
 /// Bytes of one read.
 const READ: usize = 4096;
 
+/// What the console is made of.
+pub(super) struct Parts {
+    pub(super) target: Arc<dyn Target>,
+    pub(super) by: Actor,
+    pub(super) tty: Arc<Tty>,
+}
+
 /// The console, from the first frame to the code it ends with.
 pub(super) struct Console<'a> {
-    engine: &'a Engine,
+    target: Arc<dyn Target>,
     face: Frontend,
     pub(super) signals: &'a Signals,
     pub(super) tty: Arc<Tty>,
     pub(super) painter: Painter,
     model: Model,
     input: Decoder,
-    events: Subscription,
-    /// Events for the log.
-    log: Subscription,
+    state: StateFeed,
+    /// Events for the log, until there is a thread that reads them.
+    log: Option<Watch>,
     mailbox: Arc<Mailbox>,
-    desk: Executor,
-    /// The engine's clock at an instant of ours.
+    executor: Executor,
+    /// Replies that wait for the state which contains what they tell of, each with the question for it.
+    held: Vec<(u64, Msg)>,
+    /// The target's clock at an instant of ours.
     clock: (Micros, Instant),
     /// The modprobe path that was looked at last.
     path: Option<Arc<[u8]>>,
@@ -70,43 +80,46 @@ pub(super) struct Console<'a> {
 impl<'a> Console<'a> {
     /// Takes the terminal; nothing is drawn yet.
     pub(super) fn open(
-        engine: &'a Engine,
+        parts: Parts,
         signals: &'a Signals,
         options: Options,
         settings: Settings,
-        tty: Arc<Tty>,
         face: Frontend,
     ) -> Result<Self, SysError> {
-        // Before the snapshot: what it does not contain yet comes as an event.
-        let events = engine.subscribe(EVENTS);
-        let log = engine.subscribe_to(log_feed::EVENTS, event::NEWS);
-        let snapshot = engine.snapshot();
+        let Parts { target, by, tty } = parts;
+        let mailbox = Mailbox::new()?;
+        // Before the state: what it does not contain yet comes as an event.
+        let log = Some(log_feed::watch(&*target));
+        let mut state = StateFeed::open(target.clone(), by.clone(), mailbox.clone());
+        let (info, first) = (target.info(), state.take());
+        let seen = first.is_some();
+        let snapshot = first.unwrap_or_else(|| Snapshot::unknown(info.pid, info.uid, info.known));
         let now = Instant::now();
         let (size, clock) = (tty.size(), (snapshot.now, now));
         let kind = TerminalType::from_env();
-        let mut model = Model::new(options, snapshot, size.0, size.1);
-        model.log.take(log_feed::earlier(&model.snapshot, SystemTime::now()));
+        let mut model = Model::new(options, info, snapshot, size.0, size.1);
+        model.link.seen = seen;
         model.line.history = line_history::read();
         (model.keys, model.clipboard) = (settings.keys, kind.clipboard);
         model.ascii = options.ascii;
         model.notices.extend(settings.warning.map(|warning| (model.now, warning)));
         model.theme = theme(settings.theme, kind);
         let painter = Painter::new(tty.clone(), &tty.enter()?, size, kind);
-        let mailbox = Mailbox::new()?;
-        let desk = Executor::new(engine.clone(), mailbox.clone());
+        let executor = Executor::new(target.clone(), by, mailbox.clone());
         let input = Decoder::new(now);
         Ok(Self {
-            engine,
+            target,
             face,
             signals,
             tty,
             painter,
             model,
             input,
-            events,
+            state,
             log,
             mailbox,
-            desk,
+            executor,
+            held: Vec::new(),
             clock,
             path: None,
             due: now,
@@ -119,19 +132,23 @@ impl<'a> Console<'a> {
     /// Draws the first frame, starts whatever is slower, and goes on until the operator, a signal or the terminal's end
     /// ends it; the exit code.
     pub(super) fn run(&mut self) -> Result<u8, SysError> {
+        if self.model.link.seen {
+            // Before the first frame, which may be of the log.
+            self.model.log.take(log_feed::earlier(&self.model.snapshot, SystemTime::now()));
+        }
         if self.paint().is_err() {
             return Ok(super::EXIT_HANGUP);
         }
-        pump(self.events.clone(), self.mailbox.clone()).map_err(|e| SysError::new("a thread for events", errno(&e)))?;
-        log_feed::keep(self.log.clone(), self.mailbox.clone(), self.model.snapshot.seq)
-            .map_err(|e| SysError::new("a thread for the log", errno(&e)))?;
-        self.look_at(self.model.snapshot.knobs.modprobe.clone());
+        if self.model.link.seen {
+            self.start_log()?;
+            self.look_at(self.model.snapshot.knobs.modprobe.clone());
+        }
         while self.ending.is_none() {
             if self.poll_once().is_err() {
                 return Ok(super::EXIT_HANGUP);
             }
         }
-        self.desk.finish(LAST_JOBS);
+        self.executor.finish(LAST_JOBS);
         Ok(self.ending.unwrap_or_default())
     }
 
@@ -184,12 +201,12 @@ impl<'a> Console<'a> {
         self.dirty = true;
         for effect in (self.face.update)(&mut self.model, msg) {
             match effect {
-                Effect::Submit { ticket, command } => self.desk.submit(ticket, command),
-                Effect::Series(series) => self.desk.series(series),
-                Effect::Look(question) => self.desk.look(*question),
-                Effect::Save { ticket, save } => self.desk.save(ticket, *save),
+                Effect::Submit { ticket, command } => self.executor.submit(ticket, command),
+                Effect::Series(series) => self.executor.series(series),
+                Effect::Look(question) => self.executor.look(*question),
+                Effect::Save { ticket, save } => self.executor.save(ticket, *save),
                 Effect::Copy(bytes) => self.painter.copy(&bytes),
-                Effect::Remember(line) => self.desk.remember(line),
+                Effect::Remember(line) => self.executor.remember(line),
                 Effect::Repaint => self.resized(),
                 Effect::Suspend => self.suspend(true),
                 Effect::Quit { code } => self.ending = Some(code),
@@ -242,23 +259,49 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// The state first, then the answers: an answer never meets a state from before it.
+    /// The state first, then the replies: a reply never meets a state from before it. Whatever else has come does not wait.
     fn empty(&mut self, now: Instant) {
         self.due = now + FRAME;
         let (changed, messages) = self.mailbox.empty();
-        if changed {
-            let snapshot = self.engine.snapshot();
-            self.clock = (snapshot.now, Instant::now());
-            self.look_at(snapshot.knobs.modprobe.clone());
-            self.take(Msg::Snapshot(Box::new(snapshot)));
+        if changed && let Some(info) = self.state.changed() {
+            self.take(Msg::Target(Box::new(info)));
         }
-        messages.into_iter().for_each(|msg| self.take(msg));
+        if let Some(snapshot) = self.state.take() {
+            self.arrived(snapshot);
+        }
+        let current = self.state.current();
+        for msg in std::mem::take(&mut self.held).into_iter().chain(messages.into_iter().map(|msg| (current, msg))) {
+            match msg {
+                (question, Msg::Replied { .. }) if !self.state.has(question) => self.held.push(msg),
+                (_, msg) => self.take(msg),
+            }
+        }
+    }
+
+    fn arrived(&mut self, snapshot: Snapshot) {
+        self.clock = (snapshot.now, Instant::now());
+        self.look_at(snapshot.knobs.modprobe.clone());
+        let is_first = self.log.is_some();
+        self.take(Msg::Snapshot(Box::new(snapshot)));
+        if is_first {
+            self.model.log.take(log_feed::earlier(&self.model.snapshot, SystemTime::now()));
+            if let Err(error) = self.start_log() {
+                self.take(Msg::Notice(format!("the log stays empty: {error}")));
+            }
+        }
+    }
+
+    /// Starts the thread for the log: from the state on, which has the warnings from before.
+    fn start_log(&mut self) -> Result<(), SysError> {
+        let Some(log) = self.log.take() else { return Ok(()) };
+        log_feed::keep(self.target.clone(), log, self.mailbox.clone(), self.model.snapshot.seq)
+            .map_err(|e| SysError::new("a thread for the log", errno(&e)))
     }
 
     fn look_at(&mut self, path: Arc<[u8]>) {
         if self.path.as_ref() != Some(&path) {
             self.path = Some(path.clone());
-            self.desk.look_at(path);
+            self.executor.look_at(path);
         }
     }
 

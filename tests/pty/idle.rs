@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use khelper::control::local::Local;
 use khelper::engine::Engine;
 use khelper::sys::probe::PROBE_ARG;
 use khelper::sys::signals::Signals;
@@ -96,7 +97,7 @@ fn console() -> ! {
     let signals = Signals::take(&[Signal::SIGWINCH]).unwrap();
     let builder = Engine::builder().fix_sigchld(true).host(Arc::new(Odd::default()));
     let engine = builder.probe(env!("CARGO_BIN_EXE_khelper").into(), PROBE_ARG).start().unwrap();
-    let code = tui::run(&engine, &signals, Options { read_only: false, mouse: true, ascii: false });
+    let code = tui::run(&Local::shared(&engine), &signals, Options { read_only: false, mouse: true, ascii: false });
     std::process::exit(code.into())
 }
 

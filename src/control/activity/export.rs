@@ -12,17 +12,21 @@ use std::sync::Arc;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use crate::abi::error::errno_name;
+use crate::abi::actor::Actor;
+use crate::abi::error::{ControlError, Explain, errno_name};
 use crate::abi::escape::screen;
 use crate::abi::record::{Record, State};
+use crate::control::command::{Command, Reply};
+use crate::control::completion::ask;
 use crate::control::record_json::Entry;
-use crate::engine::Engine;
+use crate::control::target::Target;
 
 use super::query::Query;
-use super::reader::Reader;
 
 /// Only its owner may read the file: it holds what was asked for and by whom.
 const MODE: u32 = 0o600;
+/// The number of records that are asked for at a time.
+const PIECE: usize = 256;
 
 /// What is to be saved.
 #[derive(Clone, Debug)]
@@ -96,17 +100,44 @@ pub enum Unsaved {
     Failed(String),
 }
 
-/// The records of an engine that are to be written.
-pub fn records(engine: &Engine, what: &What) -> Box<dyn Iterator<Item = Arc<Record>>> {
-    match what {
-        What::One(record) if record.state == State::Ended => Box::new(std::iter::once(Arc::clone(record))),
-        What::One(record) => Box::new(std::iter::once(engine.record(record.id).unwrap_or_else(|| Arc::clone(record)))),
-        What::All(query, newest) => Box::new(Reader::new(engine.clone()).all(query, *newest)),
-    }
+/// The records of a target that are to be written, read in pieces.
+pub fn records(
+    target: &dyn Target,
+    by: &Actor,
+    what: &What,
+) -> Result<impl Iterator<Item = Result<Arc<Record>, ControlError>>, ControlError> {
+    let (one, ids) = match what {
+        What::One(record) if record.state == State::Ended => (Some(Arc::clone(record)), Vec::new()),
+        What::One(record) => match ask(target, by, Command::Record(record.id))? {
+            Reply::Record(Some(now)) => (Some(now), Vec::new()),
+            _ => (Some(Arc::clone(record)), Vec::new()),
+        },
+        What::All(query, newest) => {
+            let matching = Command::Matching { query: Box::new(query.clone()), newest: *newest };
+            match ask(target, by, matching)? {
+                Reply::Matching(ids) => (None, ids),
+                _ => (None, Vec::new()),
+            }
+        }
+    };
+    let mut pieces = ids.chunks(PIECE).map(<[u64]>::to_vec).collect::<Vec<_>>().into_iter();
+    let mut piece = one.into_iter().collect::<Vec<_>>().into_iter();
+    Ok(std::iter::from_fn(move || {
+        loop {
+            if let Some(record) = piece.next() {
+                return Some(Ok(record));
+            }
+            match ask(target, by, Command::Records(pieces.next()?)) {
+                Ok(Reply::Records(records)) => piece = records.into_iter(),
+                Ok(_) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }))
 }
 
 /// Writes these records to the file of `save`.
-pub fn save(save: &Save, records: impl Iterator<Item = Arc<Record>>) -> Result<Saved, Unsaved> {
+pub fn save(save: &Save, records: impl Iterator<Item = Result<Arc<Record>, ControlError>>) -> Result<Saved, Unsaved> {
     let path = PathBuf::from(OsStr::from_bytes(&save.path));
     let why = |what: &str, e: &io::Error| Unsaved::Failed(format!("{what}: {}; {}", cause(e), advice(e)));
     let name = path.file_name().ok_or_else(|| Unsaved::Failed("the path names no file: give one".into()))?;
@@ -156,10 +187,11 @@ fn may_be_written(path: &Path, over: Option<&Overwrite>) -> Result<(), Unsaved> 
 }
 
 /// Returns how many records and how many bytes were written.
-fn write(records: impl Iterator<Item = Arc<Record>>, file: &mut File) -> io::Result<(u64, u64)> {
+fn write(records: impl Iterator<Item = Result<Arc<Record>, ControlError>>, file: &mut File) -> io::Result<(u64, u64)> {
     let mut out = Counted { to: BufWriter::new(file), bytes: 0 };
     let mut count = 0;
     for record in records {
+        let record = record.map_err(|error| io::Error::other(error.whole()))?;
         serde_json::to_writer(&mut out, &Entry::from(&*record))?;
         out.write_all(b"\n")?;
         count += 1;
@@ -246,6 +278,7 @@ fn advice(e: &io::Error) -> &'static str {
             "there is no room: free some, or name another disk"
         }
         io::ErrorKind::ReadOnlyFilesystem => "nothing can be written there: name another disk",
+        io::ErrorKind::Other => "the records could not be read",
         io::ErrorKind::InvalidFilename => "the name is too long: give a shorter one",
         _ => "name another file",
     }

@@ -78,11 +78,10 @@ impl Reader {
         RecordPage { matched, looked, newest, first, rows, at, detail }
     }
 
-    /// Every record that matches, in order, none of a request newer than `newest`. One that is dropped meanwhile is left
-    /// out.
-    pub fn all(mut self, query: &Query, newest: Option<u64>) -> impl Iterator<Item = Arc<Record>> + use<> {
+    /// The id of every record that matches, in order, none of a request newer than `newest`.
+    pub fn ids(&mut self, query: &Query, newest: Option<u64>) -> Vec<u64> {
         self.look(query, newest);
-        (0..self.order.len()).filter_map(move |index| self.record(self.nth(index)?))
+        (0..self.order.len()).filter_map(|index| Some(self.nth(index)?.id)).collect()
     }
 
     /// Catches up with the engine. What is not over is looked at first: what ends meanwhile is then seen twice, and

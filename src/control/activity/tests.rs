@@ -13,6 +13,7 @@ use crate::abi::actor::Origin;
 use crate::abi::record::State;
 use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::{WaitMode, WaitStatus};
+use crate::control::local::Local;
 use crate::engine::{Engine, KnobWrite};
 use crate::sys::fake::{FOREVER, FakeHost, Script};
 
@@ -159,7 +160,9 @@ fn saving(path: &Path, what: What) -> Save {
 }
 
 fn write(engine: &Engine, to: &Save) -> Result<Saved, Unsaved> {
-    save(to, records(engine, &to.what))
+    let target = Local::new(engine.clone());
+    let by = crate::control::actor(Origin::Console);
+    save(to, records(&target, &by, &to.what).unwrap())
 }
 
 #[test]

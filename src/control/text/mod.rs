@@ -1,6 +1,11 @@
 //! The wording of outcomes, reports and errors: each sentence is written once, here.
 
+pub mod alert;
+pub mod change;
+pub mod error;
 pub mod event;
 pub mod mask;
 pub mod outcome;
 pub mod probe_report;
+pub mod rehearsal;
+pub mod target;

@@ -2,21 +2,22 @@
 
 use crate::abi::actor::ChainLink;
 use crate::abi::error::{Stage, errno_name};
-use crate::abi::escape::screen;
-use crate::abi::record::{Kind, Outcome, Record};
+use crate::abi::escape::{screen, screen_again};
+use crate::abi::launch_spec::Enforcement;
+use crate::abi::record::{Kind, Outcome, Record, State};
 use crate::abi::wait::{WaitStatus, signal_name};
 
-/// What to make of an ending. Never told by colour alone: every ending has its own words and symbol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What to make of an ending, the gravest last. Never told by colour alone: every ending has its own words and symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// As it should be.
     Good,
-    /// It failed.
-    Bad,
-    /// It was kept from running, or given up.
-    Warned,
     /// Nothing to say for or against.
     Quiet,
+    /// It was kept from running, or given up.
+    Warned,
+    /// It failed.
+    Bad,
 }
 
 /// How a request ended.
@@ -75,6 +76,23 @@ pub fn ended_in_words(record: &Record) -> OutcomeText {
     ending
 }
 
+/// How a request stands, or ended.
+pub fn standing(r: &Record) -> OutcomeText {
+    let (symbol, words) = match (r.state, r.pid) {
+        (State::Ended, _) => return ended_in_words(r),
+        (State::Waiting, _) => ('◷', "waits for a slot".to_owned()),
+        (State::Queued, _) => ('▹', "queued".to_owned()),
+        (State::Running, Some(pid)) => ('▸', format!("runs, pid {pid}")),
+        (State::Running, None) => ('▸', "runs".to_owned()),
+    };
+    let gone = if r.abandoned { "caller gone, " } else { "" };
+    OutcomeText {
+        symbol,
+        words: format!("{gone}{words}"),
+        mood: if r.abandoned { Severity::Warned } else { Severity::Quiet },
+    }
+}
+
 /// `ended_in_words` with the time it took: `✗ exit 1 (raw 256) · 12 ms`.
 pub fn ended_with_time(record: &Record) -> String {
     let ending = ended_in_words(record).text();
@@ -82,6 +100,62 @@ pub fn ended_with_time(record: &Record) -> String {
         Some(us) => format!("{ending} · {}", took(us)),
         None => ending,
     }
+}
+
+/// One request in a line: what, how it ended, the raw status, how long it took.
+pub fn line(record: &Record) -> String {
+    let mut line = format!("{}: {}", title(record), ended_in_words(record).words);
+    if let Some(enforced) = record.enforced.filter(|e| *e == Enforcement::NoNewPrivs) {
+        line.push_str(&format!(", enforced by {}", enforced.name()));
+    }
+    if !record.not_enforced.is_empty() {
+        let names: Vec<_> = record.not_enforced.iter().map(|n| n.name()).collect();
+        line.push_str(&format!(", not enforced: {}", names.join(" ")));
+    }
+    if let Some(us) = record.ended_us {
+        line.push_str(&format!(", {}", took(us)));
+    }
+    line
+}
+
+/// One request in a sentence: which, how it ended, and for a refusal why and what to do about it.
+pub fn answered(record: &Record) -> String {
+    let mut text = format!("#{} {}: {}", record.id, title(record), ended_with_time(record));
+    if matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned)
+        && let Some(why) = record.why()
+    {
+        text.push_str(" — ");
+        text.push_str(&screen_again(&why));
+    }
+    if !record.chain.is_empty() {
+        text.push_str(&format!("; asked by {}", chain(&record.chain)));
+    }
+    text
+}
+
+/// The text by which endings are counted together: [`ended_in_words`] without a pid.
+pub fn kind_of_ending(record: &Record) -> String {
+    match (record.outcome, record.pid) {
+        (Outcome::Running, Some(_)) => "▸ runs, not waited for".to_owned(),
+        _ => ended_in_words(record).text(),
+    }
+}
+
+/// Whether there is a failure to explain: [`why_failed`]. A helper that was killed has run (UMH-3).
+fn has_failed(record: &Record) -> bool {
+    !matches!(record.outcome, Outcome::Running | Outcome::Exited | Outcome::Noop)
+}
+
+/// Why a request came to nothing, and for a refusal who asked whom (REQ-12): a line each.
+pub fn why_failed(record: &Record) -> Vec<String> {
+    if !has_failed(record) {
+        return Vec::new();
+    }
+    let of_modprobe = record.stage == Some(Stage::Exec) && record.kind == Kind::Module;
+    let knob = if of_modprobe { "kernel.modprobe: " } else { "" };
+    let why = record.why().map(|why| format!("{}: {knob}{why}", title(record)));
+    let chain = (!record.chain.is_empty()).then(|| format!("{}: asked by {}", title(record), chain(&record.chain)));
+    why.into_iter().chain(chain).collect()
 }
 
 /// A raw wait status in words.
@@ -218,7 +292,7 @@ mod tests {
     fn record(outcome: Outcome, stage: Option<Stage>, errno: Option<Errno>, raw: Option<i32>) -> Record {
         use crate::abi::actor::{Actor, Origin};
         use crate::abi::cap::CapMask;
-        use crate::abi::record::{Args, State};
+        use crate::abi::record::Args;
         use crate::abi::wait::WaitMode;
         Record {
             id: 1,

@@ -1,12 +1,8 @@
 //! Quit: at once, or after asking what becomes of the helpers that are alive.
 
-use std::collections::BTreeSet;
-
-use nix::sys::signal::Signal;
-
 use crate::abi::depth::Depth;
-use crate::abi::time::Micros;
 use crate::control::Command;
+use crate::control::terminate::Termination;
 use crate::control::text::outcome::Severity;
 use crate::tui::keymap::Context;
 use crate::tui::model::masks::short;
@@ -16,9 +12,6 @@ use crate::tui::panels::running;
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
-
-/// TERM, and so long after it KILL: 2 s, in microseconds.
-const TERM_TO_KILL: u64 = 2_000_000;
 
 const CHOICES: [&str; 3] = [
     "wait: shut the gate, quit when none is left",
@@ -40,12 +33,8 @@ pub enum Quitting {
     Killing {
         /// The gate as it was.
         gate: Depth,
-        /// When TERM was sent.
-        since: Micros,
-        /// The requests that got TERM.
-        term: BTreeSet<u64>,
-        /// The requests that got KILL.
-        kill: BTreeSet<u64>,
+        /// What is sent to whom.
+        termination: Termination,
     },
 }
 
@@ -72,7 +61,7 @@ pub fn ask(model: &mut Model) -> Vec<Effect> {
 
 /// Whether anything would be lost, or left behind.
 fn asks(model: &Model) -> bool {
-    model.snapshot.live_total > 0 || !model.masks.changed(&model.snapshot).is_empty()
+    model.link.owned(model.snapshot.live_total) > 0 || !model.masks.changed(&model.snapshot).is_empty()
 }
 
 /// Looks again at every snapshot and tick: quits when nothing is alive any more, signals helpers that have appeared.
@@ -86,13 +75,9 @@ impl Quit {
         if model.snapshot.live_total == 0 && self.stage != Quitting::Asking {
             return vec![Effect::Quit { code: 0 }];
         }
-        let Quitting::Killing { since, term, kill, .. } = &mut self.stage else { return Vec::new() };
-        let late = model.now.saturating_sub(*since) >= TERM_TO_KILL;
-        let (signal, signalled) = if late { (Signal::SIGKILL, kill) } else { (Signal::SIGTERM, term) };
-        let with_pid = model.snapshot.running.iter().filter(|live| live.pid.is_some());
-        let new: Vec<u64> = with_pid.map(|live| live.id).filter(|id| signalled.insert(*id)).collect();
-        let kill = |id| model.submit(Pending::Quitting, Command::Kill { id, signal: signal as i32 });
-        new.into_iter().map(kill).collect()
+        let Quitting::Killing { termination, .. } = &mut self.stage else { return Vec::new() };
+        let signals = termination.due(&model.snapshot.running, model.now);
+        signals.into_iter().map(|signal| model.submit(Pending::Quitting, signal)).collect()
     }
 }
 
@@ -132,12 +117,9 @@ impl Dialog for Quit {
             Quitting::Waiting { .. } => {
                 sheet.say("the gate is shut; quits when the last helper has ended (esc: back)", model.theme.warn);
             }
-            Quitting::Killing { term, kill, .. } => {
-                let sent = format!(
-                    "TERM sent to {}, KILL to {}; quits when the last is gone (esc: back)",
-                    term.len(),
-                    kill.len()
-                );
+            Quitting::Killing { termination, .. } => {
+                let (term, kill) = termination.signalled();
+                let sent = format!("TERM sent to {term}, KILL to {kill}; quits when the last is gone (esc: back)");
                 sheet.say(&sent, model.theme.bad);
             }
         }
@@ -156,15 +138,12 @@ impl Dialog for Quit {
     /// Wait, kill or leave; or with nothing alive: the draft is lost.
     fn accept(&mut self, model: &mut Model) -> After {
         let gate = model.snapshot.gate;
-        if model.snapshot.live_total == 0 {
+        if model.link.owned(model.snapshot.live_total) == 0 {
             return After::Stay(vec![Effect::Quit { code: 0 }]);
         }
         match self.choice {
             0 => self.stage = Quitting::Waiting { gate },
-            1 => {
-                let (term, kill) = (BTreeSet::new(), BTreeSet::new());
-                self.stage = Quitting::Killing { gate, since: model.now, term, kill };
-            }
+            1 => self.stage = Quitting::Killing { gate, termination: Termination::gentle(model.now) },
             _ => return After::Stay(vec![Effect::Quit { code: 0 }]),
         }
         let mut effects = vec![model.submit(Pending::Quitting, Command::SetDepth(Depth::Disabled))];

@@ -8,12 +8,13 @@ use crate::abi::escape::screen_again;
 use crate::abi::mask::names;
 use crate::abi::record::Record;
 use crate::control::Reply;
+use crate::control::rehearsal::{Rehearsal, Rehearsed, Run};
 use crate::control::text::mask::brief;
 use crate::control::text::outcome::{Severity, ended_in_words, ended_with_time, masks_and_root};
+use crate::control::text::rehearsal::{SETS, compare as compare_runs, differences};
 use crate::tui::keymap::Context;
-use crate::tui::model::explain::explain;
 use crate::tui::model::masks::{KNOBS, live, short};
-use crate::tui::model::rehearse::{Rehearsal, Rehearsed, Run, SETS, differences, facts};
+use crate::tui::model::rehearse::RehearsalPage;
 use crate::tui::model::{After, Dialog, Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 use crate::tui::text;
@@ -28,55 +29,44 @@ const NAME: usize = 12;
 const BESIDE: usize = 56;
 
 /// Starts the run under the draft masks, and opens the page that shows it and the run under the live masks.
-pub(super) fn open(model: &mut Model, title: String, run: Run) -> Vec<Effect> {
+pub(super) fn open(model: &mut Model, run: Run) -> Vec<Effect> {
     let draft = model.masks.drafts();
     let effect = model.submit(Pending::Rehearsal, run.command(Some(draft)));
-    let runs = [Rehearsed::Running(model.last_ticket()), Rehearsed::Waiting];
-    model.open(Rehearsal { title, run, draft, runs, scroll: 0 });
+    let rehearsal = Rehearsal::started(run, draft, model.last_ticket());
+    model.open(RehearsalPage { rehearsal, scroll: 0 });
     vec![effect]
 }
 
-/// Takes in the answer to a run. The second run begins when the first has ended, so that neither meets the other half
-/// way; none begins after its page was closed.
+/// Takes in the answer to a run and submits the next one, unless the page has been left.
 pub fn answered(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
-    let next = |rehearsal: &mut Rehearsal, model: &mut Model| {
-        let ended = match reply {
-            Ok(Reply::Answered(record)) => Rehearsed::Ended(record),
-            Ok(_) => Rehearsed::Failed("the answer was no record".into()),
-            Err(error) => Rehearsed::Failed(explain(&error)),
-        };
-        let is_it = |run: &&mut Rehearsed| matches!(run, Rehearsed::Running(t) if *t == ticket);
-        if let Some(run) = rehearsal.runs.iter_mut().find(is_it) {
-            *run = ended;
-        }
-        if !matches!(rehearsal.runs[1], Rehearsed::Waiting) {
-            return Vec::new();
-        }
-        let effect = model.submit(Pending::Rehearsal, rehearsal.run.command(None));
-        rehearsal.runs[1] = Rehearsed::Running(model.last_ticket());
-        vec![effect]
+    let answered = |page: &mut RehearsalPage, model: &mut Model| {
+        let command = page.rehearsal.answered(ticket, reply, model.last_ticket() + 1)?;
+        Some(model.submit(Pending::Rehearsal, command))
     };
-    model.with_dialog(|rehearsal: &Rehearsal| rehearsal.awaits(ticket), next).unwrap_or_default()
+    let next = model.with_dialog(|page: &RehearsalPage| page.awaits(ticket), answered);
+    next.flatten().into_iter().collect()
 }
 
-impl Dialog for Rehearsal {
+impl Dialog for RehearsalPage {
     fn contexts(&self, _: &Model) -> &'static [Context] {
         &[Context::Page, Context::Anywhere]
     }
 
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
-        let mut sheet = Sheet::new(format!("Rehearsal, nothing is applied: {}", self.title), &model.theme, columns);
+        let rehearsal = &self.rehearsal;
+        let mut sheet =
+            Sheet::new(format!("Rehearsal, nothing is applied: {}", rehearsal.run.title()), &model.theme, columns);
         sheet.scroll = self.scroll;
         for knob in KNOBS {
-            let words = brief(live(&model.snapshot, knob), self.draft[knob as usize]);
+            let words = brief(live(&model.snapshot, knob), rehearsal.draft[knob as usize]);
             sheet.say(&format!("{} live -> draft: {words}", short(knob)), model.theme.draft);
         }
-        for (name, run) in ["draft", "live"].into_iter().zip(&self.runs) {
+        for (name, run) in ["draft", "live"].into_iter().zip(&rehearsal.runs) {
             state(model, &mut sheet, name, run);
         }
-        match [&self.runs[0], &self.runs[1]].map(Rehearsed::record) {
+        match [&rehearsal.runs[0], &rehearsal.runs[1]].map(Rehearsed::record) {
             [Some(draft), Some(live)] => {
-                compare(model, &mut sheet, draft, live, matches!(self.run, Run::Probe));
+                compare(model, &mut sheet, draft, live, matches!(rehearsal.run, Run::Probe));
                 sets(model, &mut sheet, "under draft", draft);
             }
             [Some(record), None] => sets(model, &mut sheet, "under draft", record),
@@ -86,8 +76,8 @@ impl Dialog for Rehearsal {
         if model.snapshot.uid == 0 {
             sheet.say(&format!("! {}", masks_and_root(columns.saturating_sub(2))), model.theme.warn);
         }
-        if !matches!(self.run, Run::Probe) {
-            for (name, run) in ["draft", "live"].into_iter().zip(&self.runs) {
+        if !matches!(rehearsal.run, Run::Probe) {
+            for (name, run) in ["draft", "live"].into_iter().zip(&rehearsal.runs) {
                 wrote(model, &mut sheet, name, run);
             }
         }
@@ -96,14 +86,14 @@ impl Dialog for Rehearsal {
 
     /// Goes back, and says which run is not over.
     fn dismiss(&mut self, model: &mut Model) -> After {
-        let what = match &self.runs {
+        let what = match &self.rehearsal.runs {
             [Rehearsed::Running(_), _] => {
                 "the run under the draft goes on (Activity shows it), and none is made under the live masks"
             }
             [_, Rehearsed::Running(_)] => "the run under the live masks goes on (Activity shows it)",
             _ => return After::CLOSE,
         };
-        model.say(Severity::Warned, format!("rehearsal of {} left: {what}", self.title));
+        model.say(Severity::Warned, format!("rehearsal of {} left: {what}", self.rehearsal.run.title()));
         After::CLOSE
     }
 
@@ -112,7 +102,7 @@ impl Dialog for Rehearsal {
     }
 
     fn awaits(&self, ticket: Ticket) -> bool {
-        self.runs.iter().any(|run| matches!(run, Rehearsed::Running(t) if *t == ticket))
+        self.rehearsal.has(ticket)
     }
 }
 
@@ -141,18 +131,10 @@ fn compare(model: &Model, sheet: &mut Sheet, draft: &Record, live: &Record, prob
     for what in differ {
         sheet.say(&format!("≠ under draft: {what}"), model.theme.draft);
     }
-    let known = model.snapshot.known;
-    let (under_draft, under_live) = (facts(draft, known), facts(live, known));
-    let mut names: Vec<&str> = under_draft.iter().map(|(name, _)| *name).collect();
-    names.extend(under_live.iter().map(|(name, _)| *name).filter(|name| !under_draft.iter().any(|(n, _)| n == name)));
-    let value = |facts: &[(&str, String)], name| {
-        facts.iter().find(|(n, _)| *n == name).map_or_else(|| "nothing".to_owned(), |(_, value)| value.clone())
-    };
     beside(sheet, "", "draft", "live", model.theme.title);
-    for name in names {
-        let (d, l) = (value(&under_draft, name), value(&under_live, name));
-        let style = if d == l { model.theme.text } else { model.theme.draft };
-        beside(sheet, name, &d, &l, style);
+    for fact in compare_runs(draft, live, model.snapshot.known) {
+        let style = if fact.draft == fact.live { model.theme.text } else { model.theme.draft };
+        beside(sheet, fact.name, &fact.draft, &fact.live, style);
     }
 }
 

@@ -60,9 +60,9 @@ impl Dialog for Rehearse {
     /// Starts the run under the draft and opens the page that shows both.
     fn accept(&mut self, model: &mut Model) -> After {
         match model.rehearse.check(&model.snapshot.knobs.modprobe) {
-            Ok((title, run)) => {
+            Ok(run) => {
                 model.rehearse.error = None;
-                After::Close(rehearsal::open(model, title, run))
+                After::Close(rehearsal::open(model, run))
             }
             Err((field, why)) => {
                 model.rehearse.focus = field;

@@ -15,10 +15,7 @@ pub const KNOBS: [MaskKnob; 2] = [MaskKnob::Bset, MaskKnob::Inheritable];
 
 /// The knob of a mask.
 pub const fn key(knob: MaskKnob) -> Key {
-    match knob {
-        MaskKnob::Bset => Key::Bset,
-        MaskKnob::Inheritable => Key::Inheritable,
-    }
+    knob.key()
 }
 
 /// `bset`, `inheritable`.

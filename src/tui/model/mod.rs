@@ -5,9 +5,9 @@ mod at_cursor;
 mod clipboard;
 pub mod command_line;
 pub mod draft_text;
-pub mod explain;
 mod focus;
 pub mod forms;
+pub mod link;
 pub mod log;
 pub mod mask_forms;
 pub mod masks;
@@ -32,6 +32,9 @@ use std::time::SystemTime;
 
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
+use crate::control::alerts::Dismissed;
+use crate::control::tally::Tally;
+use crate::control::target::TargetInfo;
 use crate::control::text::outcome::Severity;
 use crate::sys::local_time::Local;
 
@@ -45,14 +48,14 @@ use super::widgets::sheet::Sheet;
 use activity::Activity;
 use command_line::Line;
 use forms::{CallForm, ModuleForm};
+use link::Link;
 use log::Log;
 use masks::Masks;
-pub use pending::{Batch, Pending};
+pub use pending::Pending;
 use read::Read;
 use rehearse::RehearseForm;
 use sparkline::Spark;
 pub use tab::Tab;
-use warnings::Dismissed;
 
 /// The last thing that was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +72,9 @@ pub struct Status {
 pub struct Model {
     /// How it was started.
     pub options: Options,
-    /// The engine as it was last seen.
+    /// The target, and whether it can be reached.
+    pub link: Link,
+    /// The target's state as it was last read.
     pub snapshot: Snapshot,
     /// Cells from left to right.
     pub columns: u16,
@@ -122,15 +127,16 @@ pub struct Model {
     /// What replies are waited for.
     pub pending: BTreeMap<Ticket, Pending>,
     /// Batches that are not wholly answered.
-    pub batches: BTreeMap<u64, Batch>,
+    pub batches: BTreeMap<u64, Tally>,
     tickets: Ticket,
 }
 
 impl Model {
-    /// At the start, in a terminal of that size.
-    pub fn new(options: Options, snapshot: Snapshot, columns: u16, rows: u16) -> Self {
+    /// At the start, in a terminal of that size. A `snapshot` that is not the target's own is marked in `link`.
+    pub fn new(options: Options, target: TargetInfo, snapshot: Snapshot, columns: u16, rows: u16) -> Self {
         Self {
             options,
+            link: Link { info: target, seen: true },
             columns,
             rows,
             theme: Theme::ansi(),

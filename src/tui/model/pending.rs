@@ -1,37 +1,6 @@
 //! What replies are waited for.
 
-use std::collections::BTreeMap;
-
-use crate::control::text::outcome::Severity;
 use crate::control::{Key, MaskKnob};
-
-/// Requests that were submitted together.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// What was asked for, escaped.
-    pub title: String,
-    /// How many.
-    pub asked: u32,
-    /// How many were answered.
-    pub answered: u32,
-    /// How often each ending came.
-    pub tally: BTreeMap<String, u32>,
-    /// The worst of them.
-    pub worst: Option<Severity>,
-}
-
-impl Batch {
-    /// What to make of all of them, that one included.
-    pub fn take(&mut self, mood: Severity) -> Severity {
-        let rank = |mood: &Severity| match mood {
-            Severity::Good => 0,
-            Severity::Quiet => 1,
-            Severity::Warned => 2,
-            Severity::Bad => 3,
-        };
-        *self.worst.insert(self.worst.map_or(mood, |worst| std::cmp::max_by_key(worst, mood, rank)))
-    }
-}
 
 /// What a reply will be an answer to.
 #[derive(Clone, Debug)]

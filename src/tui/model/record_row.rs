@@ -8,7 +8,7 @@ use crate::abi::escape::screen;
 use crate::abi::record::{Record, State};
 use crate::abi::time::Micros;
 use crate::control::activity::page::{RecordDetail, RecordPage, RecordSummary};
-use crate::control::text::outcome::{OutcomeText, Severity, ended_in_words, title};
+use crate::control::text::outcome::{self, OutcomeText, Severity, title};
 use crate::sys::local_time::Local;
 
 /// Bytes of a stream that a page shows.
@@ -108,24 +108,7 @@ impl From<RecordDetail> for Detail {
             Some(output) => [tail(&output.stdout), tail(&output.stderr)],
             None => Default::default(),
         };
-        Self { ending: ending(&record), record, asked, chain, chain_now, output }
-    }
-}
-
-/// How a request stands, or ended.
-fn ending(r: &Record) -> OutcomeText {
-    let (symbol, words) = match (r.state, r.pid) {
-        (State::Ended, _) => return ended_in_words(r),
-        (State::Waiting, _) => ('◷', "waits for a slot".to_owned()),
-        (State::Queued, _) => ('▹', "queued".to_owned()),
-        (State::Running, Some(pid)) => ('▸', format!("runs, pid {pid}")),
-        (State::Running, None) => ('▸', "runs".to_owned()),
-    };
-    let gone = if r.abandoned { "caller gone, " } else { "" };
-    OutcomeText {
-        symbol,
-        words: format!("{gone}{words}"),
-        mood: if r.abandoned { Severity::Warned } else { Severity::Quiet },
+        Self { ending: outcome::standing(&record), record, asked, chain, chain_now, output }
     }
 }
 
@@ -137,7 +120,7 @@ fn row(r: &Record) -> Row {
         wait: r.wait.name(),
         who: format!("{} ({})", r.actor.comm, r.actor.pid),
         state: r.state,
-        ending: ending(r),
+        ending: outcome::standing(r),
         at: r.at,
         took: if r.state == State::Ended { r.took_us() } else { None },
         pid: r.pid,

@@ -5,12 +5,10 @@ use std::sync::Arc;
 
 use nix::sys::signal::Signal;
 
-use crate::abi::mask::MaskExpr;
-use crate::abi::record::{Args, Kind, Record};
-use crate::abi::subprocess::HELPER_ENV;
-use crate::abi::wait::WaitMode;
+use crate::abi::record::Record;
+use crate::control::Command;
 use crate::control::activity::export::{Existing, Overwrite};
-use crate::control::{Call, Command};
+use crate::control::repeat::repeat;
 use crate::tui::msg::Ticket;
 
 use crate::tui::field::Field;
@@ -70,42 +68,10 @@ pub struct Repeat {
 }
 
 impl Repeat {
-    /// The command that asks for the same again; the error says why there is none.
+    /// Of the request of this record; the error says why it cannot be submitted again.
     pub fn of(record: Arc<Record>) -> Result<Self, String> {
-        let command = match record.kind {
-            Kind::Module => {
-                let name = record.module.as_deref().unwrap_or_default().to_vec();
-                Command::RequestModule { name, wait: matches!(record.wait, WaitMode::Proc { .. }) }
-            }
-            Kind::Helper => Command::Call(call(&record)?),
-        };
-        Ok(Self { record, command, scroll: 0 })
+        Ok(Self { command: repeat(&record)?, record, scroll: 0 })
     }
-}
-
-fn call(record: &Record) -> Result<Call, String> {
-    let Args::List(list) = &record.args else { return Err("its arguments are not known".into()) };
-    if list.first().map(|first| &**first) != Some(&*record.path) {
-        return Err("its argv[0] is not its path: only a program that uses the library can ask so".into());
-    }
-    let has = |entry: &&&str| {
-        let key = entry.split('=').next().unwrap_or_default();
-        !record.env.iter().any(|e| e.strip_prefix(key.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
-    };
-    if let Some(missing) = HELPER_ENV.iter().find(has) {
-        let why = format!("its environment has no {missing}: only a program that uses the library can ask so");
-        return Err(why);
-    }
-    let own = record.own.as_deref().copied();
-    Ok(Call {
-        path: record.path.to_vec(),
-        args: list.iter().skip(1).map(|arg| arg.to_vec()).collect(),
-        env: record.env.iter().map(|entry| entry.to_vec()).collect(),
-        wait: record.wait,
-        bset: own.map(|(bset, _)| MaskExpr::Exactly(bset)),
-        inheritable: own.map(|(_, inheritable)| MaskExpr::Exactly(inheritable)),
-        timeout: None,
-    })
 }
 
 /// A record is to be copied.
@@ -166,40 +132,6 @@ impl SaveForm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::cap::CapMask;
-    use crate::tui::testing::fixtures;
-
-    #[test]
-    fn the_same_is_asked_again() {
-        let module = Repeat::of(Arc::new(fixtures::record(1, b"x\xff", 0))).unwrap();
-        assert!(matches!(module.command, Command::RequestModule { name, wait: true } if name == b"x\xff"));
-        let list = |args: &[&[u8]]| Args::List(args.iter().map(|a| Box::from(*a)).collect());
-        let env = |more: &[&[u8]]| -> Arc<[Box<[u8]>]> {
-            HELPER_ENV.iter().map(|e| e.as_bytes()).chain(more.iter().copied()).map(Box::from).collect()
-        };
-        let one = CapMask::from_bits(1);
-        let helper = Record {
-            kind: Kind::Helper,
-            module: None,
-            path: b"/bin/sh"[..].into(),
-            args: list(&[b"/bin/sh", b"-c", b"exit 3"]),
-            env: env(&[b"A=1"]),
-            wait: WaitMode::EXEC,
-            own: Some(Box::new((one, CapMask::EMPTY))),
-            ..fixtures::record(2, b"", 0)
-        };
-        let Command::Call(call) = Repeat::of(Arc::new(helper.clone())).unwrap().command else { panic!() };
-        assert_eq!(
-            (call.path.as_slice(), call.args.len(), call.env.len(), call.wait),
-            (&b"/bin/sh"[..], 2, 4, WaitMode::EXEC)
-        );
-        assert_eq!(call.bset, Some(MaskExpr::Exactly(one)));
-        let other = Record { args: list(&[b"sh"]), ..helper.clone() };
-        assert!(Repeat::of(Arc::new(other)).unwrap_err().contains("argv[0]"));
-        let bare = Record { env: Arc::from(Vec::new()), ..helper };
-        assert!(Repeat::of(Arc::new(bare)).unwrap_err().contains("HOME"));
-    }
-
     #[test]
     fn a_yes_is_to_one_file_as_it_was() {
         let dir = tempfile::tempdir().unwrap();

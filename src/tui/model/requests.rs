@@ -1,10 +1,11 @@
 //! Requests that are made together, and what is said of them.
 
+use crate::control::tally::Tally;
 use crate::control::text::outcome::Severity;
 use crate::tui::msg::{Effect, Series};
 
 use super::Model;
-use super::pending::{Batch, Pending};
+use super::pending::Pending;
 
 impl Model {
     /// Makes the requests in turn until `total` are made, never more than `parallel` at the same time.
@@ -18,9 +19,9 @@ impl Model {
     /// Remembers requests that are made together, and says so. Returns the number of the batch.
     pub fn open_batch(&mut self, title: String, asked: u32) -> u64 {
         let batch = self.last_ticket() + 1;
-        let times = if asked > 1 { format!(": {asked} requests") } else { String::new() };
-        self.say(Severity::Quiet, format!("asked for {title}{times}"));
-        self.batches.insert(batch, Batch { title, asked, ..Batch::default() });
+        let tally = Tally::new(title, asked);
+        self.say(Severity::Quiet, tally.submitted());
+        self.batches.insert(batch, tally);
         batch
     }
 }

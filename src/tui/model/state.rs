@@ -23,11 +23,6 @@ impl Model {
         self.snapshot.wall.checked_sub(ago).map_or_else(String::new, self.local)
     }
 
-    /// The whole sentence that says whose knobs these are.
-    pub fn target(&self) -> String {
-        format!("embedded engine (pid {}): this machine's kernel is untouched", self.snapshot.pid)
-    }
-
     /// Submits a command and remembers what its reply will be an answer to.
     pub fn submit(&mut self, pending: Pending, command: Command) -> Effect {
         self.tickets += 1;

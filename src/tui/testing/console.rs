@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::abi::record::Record;
 use crate::abi::snapshot::Snapshot;
 use crate::control::activity::page::{RecordDetail, RecordPage, RecordSummary};
+use crate::control::target::{LinkState, RunId, TargetInfo, TargetKind};
 use crate::tui::Options;
 use crate::tui::model::Model;
 use crate::tui::model::record_row::RowPage;
@@ -12,7 +13,16 @@ use crate::tui::model::record_row::RowPage;
 /// A console over the engine of that snapshot. Its clock stands still and knows no time zone.
 pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
     let options = Options { read_only: false, mouse: false, ascii: false };
-    let mut model = Model::new(options, snapshot, columns, rows);
+    let target = TargetInfo {
+        kind: TargetKind::Embedded,
+        name: String::new(),
+        pid: snapshot.pid,
+        uid: snapshot.uid,
+        run: RunId { started: 1, pid: snapshot.pid },
+        link: LinkState::Up,
+        known: snapshot.known,
+    };
+    let mut model = Model::new(options, target, snapshot, columns, rows);
     model.local = |_| "12:03:44".to_owned();
     model
 }

@@ -1,9 +1,9 @@
 //! `(model, message) -> effects`. No I/O, no clock.
 
 mod activity;
-mod batch;
 mod focus;
 mod keys;
+mod link;
 mod log;
 mod masks;
 mod mouse;
@@ -62,6 +62,10 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Snapshot(snapshot) => snapshots::take(model, *snapshot),
+        Msg::Target(info) => {
+            link::changed(model, *info);
+            Vec::new()
+        }
         Msg::PathWarnings(warnings) => {
             (model.path_warnings, model.path_looked) = (warnings, model.now);
             Vec::new()

@@ -1,32 +1,28 @@
 //! Answers to what was submitted.
 
-use nix::errno::Errno;
-
 use crate::abi::cap::CapMask;
-use crate::abi::error::{ControlError, Explain};
-use crate::abi::escape::screen_again;
-use crate::control::text::mask::list;
-use crate::control::text::outcome::{Severity, ended_in_words, value};
+use crate::abi::error::ControlError;
+use crate::control::text::change;
+use crate::control::text::error::{explain, not, not_changed};
+use crate::control::text::outcome::{Severity, answered, ended_in_words};
 use crate::control::text::probe_report::table;
-use crate::control::{Key, MaskKnob, Reply, Written};
+use crate::control::{Key, MaskKnob, Reply};
 use crate::sys::probe::Report;
 use crate::tui::dialogs::command_line::CommandLine;
 use crate::tui::dialogs::{page, rehearsal};
-use crate::tui::model::explain::explain;
 use crate::tui::model::masks::{key, live};
-use crate::tui::model::{Model, Pending, warnings};
+use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
-use super::batch;
 use super::readback::take_written;
 
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
     let Some(pending) = model.pending.remove(&ticket) else { return Vec::new() };
     match pending {
-        Pending::Request(batch) => batch::request(model, batch, reply),
+        Pending::Request(batch) => request(model, batch, &reply),
         Pending::Series(batch) => {
-            batch::request(model, batch, reply);
+            request(model, batch, &reply);
             if model.batches.contains_key(&batch) {
                 model.pending.insert(ticket, Pending::Series(batch));
             }
@@ -43,7 +39,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
             let name = Key::LoopMessages.name();
             match reply {
                 Ok(_) => {
-                    warnings::no_runaway(model);
+                    model.away.dismiss_runaway(&model.snapshot);
                     tell(model, ticket, Severity::Good, format!("{name}: counted from 0 again"));
                 }
                 Err(error) => tell(model, ticket, Severity::Bad, format!("{name}: {}", explain(&error))),
@@ -64,6 +60,16 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
     Vec::new()
 }
 
+/// One answer to requests that were submitted together.
+fn request(model: &mut Model, batch: u64, reply: &Result<Reply, ControlError>) {
+    let Some(tally) = model.batches.get_mut(&batch) else { return };
+    let (mood, text) = tally.take(reply);
+    if tally.is_complete() {
+        model.batches.remove(&batch);
+    }
+    model.say(mood, text);
+}
+
 /// Tells the answer to what a line or a key has asked for. A line stays as long as something that it has asked for is
 /// refused, or not answered; done, it goes.
 fn tell(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
@@ -80,24 +86,6 @@ fn tell(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
     }
 }
 
-/// The same, with the knobs' names where the error does not begin with the only one.
-fn not_changed(names: &[&str], error: &ControlError) -> String {
-    let why = explain(error);
-    let (all, were) = match names {
-        [] => return why,
-        [one] if why.starts_with(one) => return why,
-        [one] => ((*one).to_owned(), "was"),
-        [some @ .., last] => (format!("{} and {last}", some.join(", ")), "were"),
-    };
-    format!("{all} {were} {}: {why}", not(error, "changed"))
-}
-
-/// A command that panicked may have done its part before that.
-fn not(error: &ControlError, done: &str) -> String {
-    let word = if error.errno() == Errno::ECANCELED { "perhaps" } else { "not" };
-    format!("{word} {done}")
-}
-
 fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
     let at = model.waiting(ticket);
     match reply {
@@ -106,9 +94,8 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
                 model.dialogs.remove(at);
             }
             take_written(model, &written);
-            let warned = written.iter().any(|w| !w.warnings.is_empty());
-            let text = written.iter().map(path_written).collect::<Vec<_>>().join("; ");
-            model.say(if warned { Severity::Warned } else { Severity::Good }, text);
+            let (mood, text) = change::changed(&written);
+            model.say(mood, text);
         }
         Ok(_) => {}
         Err(error) => {
@@ -121,24 +108,10 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
     }
 }
 
-fn path_written(written: &Written) -> String {
-    let name = written.key.name();
-    let mut text = match (written.before == written.after, written.after.is_empty()) {
-        (true, _) => format!("{name} is still {}", value(&written.after)),
-        (_, true) => format!("{name} is empty now: autoload is off"),
-        _ => format!("{name}: {} -> {}", value(&written.before), value(&written.after)),
-    };
-    for warning in &written.warnings {
-        text.push_str("; ");
-        text.push_str(&screen_again(warning));
-    }
-    text
-}
-
 fn gate(model: &mut Model, ticket: Ticket, words: &str, reply: Result<Reply, ControlError>) {
     let (mood, text) = match reply {
         Ok(reply) => {
-            warnings::gate_worked(model);
+            model.away.dismiss_drains(&model.snapshot);
             let change = match reply {
                 Reply::Written(written) => {
                     let changes = written.iter().map(|w| format!("{} -> {}", w.before, w.after));
@@ -167,7 +140,7 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
                     model.masks.settle(*knob, live(&model.snapshot, *knob));
                 }
             }
-            let (mood, text) = compare(model, asked, &written);
+            let (mood, text) = change::applied(asked, &written, |knob| live(&model.snapshot, knob));
             model.say(mood, text);
         }
         Ok(_) => {}
@@ -182,37 +155,6 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
     }
 }
 
-/// Success means exactly what was asked, as it was read back.
-fn compare(model: &Model, asked: &[(MaskKnob, CapMask)], written: &[Written]) -> (Severity, String) {
-    let mut mood = Severity::Good;
-    let mut parts = Vec::new();
-    for (knob, mask) in asked {
-        let name = key(*knob).name();
-        let Some(answer) = written.iter().find(|w| w.key == key(*knob)) else {
-            mood = Severity::Bad;
-            parts.push(format!("{name}: no answer; look at what it reads"));
-            continue;
-        };
-        let after = live(&model.snapshot, *knob);
-        let value = answer.after.replace('\t', " ");
-        if after == *mask {
-            parts.push(format!("{name} reads back `{value}`, exactly as asked"));
-            continue;
-        }
-        mood = Severity::Warned;
-        let (missing, more) = (mask.minus(after), after.minus(*mask));
-        let mut differs = Vec::new();
-        if !missing.is_empty() {
-            differs.push(format!("{} not granted", list(missing)));
-        }
-        if !more.is_empty() {
-            differs.push(format!("{} still there", list(more)));
-        }
-        parts.push(format!("{name} reads back `{value}`, not as asked: {}", differs.join("; ")));
-    }
-    (mood, parts.join("; "))
-}
-
 fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply, ControlError>) {
     let at = model.waiting(ticket);
     match reply {
@@ -223,8 +165,7 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
             let before = live(&model.snapshot, knob);
             take_written(model, &written);
             model.masks.rebase(knob, before, live(&model.snapshot, knob));
-            let value = written.first().map(|w| w.after.replace('\t', " ")).unwrap_or_default();
-            model.say(Severity::Good, format!("{} was reset and reads back `{value}`", key(knob).name()));
+            model.say(Severity::Good, change::was_reset(knob, &written));
         }
         Ok(_) => {}
         Err(error) => {
@@ -243,15 +184,10 @@ fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, Con
         Ok(Reply::Written(written)) => {
             take_written(model, &written);
             if keys.contains(&Key::Gate) {
-                warnings::gate_worked(model);
+                model.away.dismiss_drains(&model.snapshot);
             }
-            let warned = written.iter().any(|w| !w.warnings.is_empty());
-            let words = |w: &Written| match w.key {
-                Key::Modprobe => path_written(w),
-                key => format!("{}: {} -> {}", key.name(), value(&w.before), value(&w.after)),
-            };
-            let text = written.iter().map(words).collect::<Vec<_>>().join("; ");
-            tell(model, ticket, if warned { Severity::Warned } else { Severity::Good }, text);
+            let (mood, text) = change::changed(&written);
+            tell(model, ticket, mood, text);
         }
         Ok(_) => {}
         Err(error) => {
@@ -272,7 +208,7 @@ fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) 
                 let lines = table(&report, model.snapshot.known).lines().map(str::to_owned).collect();
                 page::open(model, "What a helper gets now", lines);
             }
-            model.say(ended_in_words(&record).mood, batch::answered(&record));
+            model.say(ended_in_words(&record).mood, answered(&record));
         }
         Ok(_) => {}
         Err(error) => tell(model, ticket, Severity::Bad, explain(&error)),

@@ -9,6 +9,7 @@ use crate::control::{Key, MaskKnob};
 use crate::tui::dialogs::{apply, quit};
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, key, live};
+use crate::tui::model::sparkline::Spark;
 use crate::tui::msg::Effect;
 
 /// The most notices that are kept.
@@ -16,6 +17,9 @@ const NOTICES: usize = 4;
 
 /// Takes a snapshot in.
 pub(super) fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
+    if !std::mem::replace(&mut model.link.seen, true) {
+        return begin(model, snapshot);
+    }
     model.now = model.now.max(snapshot.now);
     model.spark.take(&snapshot);
     let before = std::mem::replace(&mut model.snapshot, snapshot);
@@ -26,6 +30,17 @@ pub(super) fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
         if !model.is_writing(key) {
             notice(model, format!("{} was changed by someone else: {} -> {}", key.name(), value(&was), value(&is)));
         }
+    }
+    quit::go_on(model)
+}
+
+/// The first state of a run: nothing has changed, since nothing was known. A draft is kept.
+fn begin(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
+    let before = std::mem::replace(&mut model.snapshot, snapshot);
+    (model.now, model.spark) = (model.snapshot.now, Spark::new(&model.snapshot));
+    for knob in KNOBS {
+        let now = live(&model.snapshot, knob);
+        model.masks.rebase(knob, live(&before, knob), now);
     }
     quit::go_on(model)
 }

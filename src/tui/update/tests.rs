@@ -12,6 +12,7 @@ use crate::abi::mask::{MaskExpr, kernel_words};
 use crate::abi::snapshot::Snapshot;
 use crate::abi::wait::WaitMode;
 use crate::control::activity::export::{Existing, Unsaved};
+use crate::control::rehearsal::Rehearsed;
 use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key, MaskKnob, Reply, Written};
 use crate::tui::dialogs::apply::Apply;
@@ -25,8 +26,7 @@ use crate::tui::dialogs::reset::Reset;
 use crate::tui::keymap::{self, Keymap, Rebind};
 use crate::tui::model::forms::PathForm;
 use crate::tui::model::records::SaveForm;
-use crate::tui::model::rehearse::Rehearsal;
-use crate::tui::model::rehearse::Rehearsed;
+use crate::tui::model::rehearse::RehearsalPage;
 use crate::tui::model::{Pending, Tab};
 use crate::tui::testing::fixtures::{self, KNOWN};
 use crate::tui::testing::render::keys as press;
@@ -694,9 +694,9 @@ fn the_rehearsal_runs_under_the_draft_and_under_live() {
     let second = commands(reply(&mut m, *draft, Err(error.into())));
     let [(live, Command::Probe { bset: None, inheritable: None })] = &second[..] else { panic!("{second:?}") };
     reply(&mut m, *live, Ok(Reply::Answered(Arc::new(fixtures::record(2, b"probe", 0)))));
-    let r = m.top::<Rehearsal>().unwrap();
-    assert!(matches!(&r.runs[1], Rehearsed::Ended(record) if record.id == 2));
-    assert!(matches!(&r.runs[0], Rehearsed::Failed(why) if why == "no probe (ENOENT): give one"));
+    let r = m.top::<RehearsalPage>().unwrap();
+    assert!(matches!(&r.rehearsal.runs[1], Rehearsed::Ended(record) if record.id == 2));
+    assert!(matches!(&r.rehearsal.runs[0], Rehearsed::Failed(why) if why == "no probe (ENOENT): give one"));
 }
 
 #[test]
@@ -963,7 +963,7 @@ fn umh_14_quitting_kills_by_term_then_kill() {
     assert_eq!(signals(update(&mut m, Msg::Tick(92_000_000))), [(1, 9), (2, 9), (3, 9)]);
     assert!(signals(update(&mut m, Msg::Tick(93_000_000))).is_empty());
     let quit = m.top::<Quit>().unwrap();
-    assert!(matches!(&quit.stage, Quitting::Killing { term, kill, .. } if term.len() == 3 && kill.len() == 3));
+    assert!(matches!(&quit.stage, Quitting::Killing { termination, .. } if termination.signalled() == (3, 3)));
     assert!(matches!(take(&mut m, fixtures::snapshot())[..], [Effect::Quit { code: 0 }]));
 }
 

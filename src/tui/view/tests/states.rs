@@ -108,8 +108,8 @@ fn umh_10_sets_that_could_not_be_read_are_unknown_on_every_page() {
     let text = page(&s);
     assert!(text.contains("bounding+?") && !text.contains("inheritable set is empty"), "{text}");
     let record = Record { caps: None, ..fixtures::record(1, b"x", 0) };
-    let facts = crate::tui::model::rehearse::facts(&record, KNOWN);
-    assert_eq!(facts.iter().filter(|(_, value)| value == "unknown").count(), 5, "{facts:?}");
+    let facts = crate::control::text::rehearsal::compare(&record, &record, KNOWN);
+    assert_eq!(facts.iter().filter(|fact| fact.draft == "unknown").count(), 5, "{facts:?}");
 }
 
 #[test]

@@ -1,0 +1,190 @@
+//! What an operator should act on, found in a snapshot. An alert that was dismissed comes back when it happens again.
+
+use crate::abi::event::Level;
+use crate::abi::launch_spec::Enforcement;
+use crate::abi::snapshot::{DRAIN_FAILED, LogLine, RUNAWAY, Snapshot};
+use crate::abi::time::Micros;
+
+use super::text::outcome::{Severity, title};
+
+/// One alert; [`super::text::alert`] words it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// How urgent it is.
+    pub severity: Severity,
+    /// When it happened last, on the engine's clock.
+    pub at: Micros,
+    /// What happened.
+    pub kind: AlertKind,
+}
+
+/// What an alert is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertKind {
+    /// The masks of a helper could not be enforced, or not by themselves (UMH-11).
+    NotEnforced {
+        /// How they were enforced: [`Enforcement::Refused`] or [`Enforcement::NoNewPrivs`].
+        how: Enforcement,
+        /// The newest such request.
+        id: u64,
+        /// Its module or path, escaped.
+        title: String,
+    },
+    /// The limit has refused requests (REQ-4).
+    Runaway {
+        /// How many since this was dismissed.
+        refused: u64,
+        /// It was dismissed before.
+        again: bool,
+    },
+    /// A line of the log, at warning or above.
+    Logged {
+        /// The line, escaped.
+        text: String,
+        /// How often it is among the lines that the engine remembers.
+        times: u32,
+    },
+}
+
+/// How masks can fail to be enforced as they should, and how urgent that is.
+const NOT_ENFORCED: [(Enforcement, Severity); 2] =
+    [(Enforcement::Refused, Severity::Bad), (Enforcement::NoNewPrivs, Severity::Warned)];
+
+/// What was dismissed.
+#[derive(Clone, Debug, Default)]
+pub struct Dismissed {
+    /// Refusals by the limit.
+    refused: u64,
+    /// Lines of the log, each up to a time.
+    lines: Vec<(String, Micros)>,
+    /// The newest request for each of [`NOT_ENFORCED`].
+    not_enforced: [u64; NOT_ENFORCED.len()],
+}
+
+impl Dismissed {
+    /// Dismisses an alert that was found in this snapshot.
+    pub fn dismiss(&mut self, kind: &AlertKind, snapshot: &Snapshot) {
+        match kind {
+            AlertKind::NotEnforced { how, id, .. } => {
+                for (newest, _) in self.not_enforced.iter_mut().zip(NOT_ENFORCED).filter(|(_, (of, _))| of == how) {
+                    *newest = *id;
+                }
+            }
+            AlertKind::Runaway { .. } => self.dismiss_runaway(snapshot),
+            AlertKind::Logged { text, .. } if text.starts_with(RUNAWAY) => self.dismiss_runaway(snapshot),
+            AlertKind::Logged { text, .. } => self.hide(snapshot, |line| line.text == *text),
+        }
+    }
+
+    /// Dismisses what the limit has refused so far, and the lines of the log about it.
+    pub fn dismiss_runaway(&mut self, snapshot: &Snapshot) {
+        self.refused = snapshot.totals.refused_limit;
+        self.hide(snapshot, |line| line.text.starts_with(RUNAWAY));
+    }
+
+    /// Dismisses drains that failed: the gate was changed since.
+    pub fn dismiss_drains(&mut self, snapshot: &Snapshot) {
+        self.hide(snapshot, |line| line.text.starts_with(DRAIN_FAILED));
+    }
+
+    /// Hides lines of the log, up to the newest of each; lines that the engine has dropped are forgotten.
+    fn hide(&mut self, snapshot: &Snapshot, which: impl Fn(&LogLine) -> bool) {
+        let lines = &snapshot.warnings;
+        self.lines.retain(|(text, _)| lines.iter().any(|line| line.text == *text));
+        self.lines.extend(lines.iter().filter(|line| which(line)).map(|line| (line.text.clone(), line.at)));
+    }
+
+    fn hides(&self, line: &LogLine) -> bool {
+        self.lines.iter().any(|(text, at)| *text == line.text && line.at <= *at)
+    }
+}
+
+/// Every alert that was not dismissed, in no particular order.
+pub fn alerts(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<Alert> {
+    let mut out = not_enforced(snapshot, dismissed);
+    out.extend(runaway(snapshot, dismissed));
+    out.extend(logged(snapshot, dismissed));
+    out
+}
+
+fn not_enforced(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<Alert> {
+    let newest = |((how, severity), dismissed): ((Enforcement, Severity), u64)| {
+        let record = snapshot.last.iter().find(|record| record.enforced == Some(how))?;
+        let kind = AlertKind::NotEnforced { how, id: record.id, title: title(record) };
+        let at = record.at + record.ended_us.unwrap_or_default();
+        (record.id > dismissed).then_some(Alert { severity, at, kind })
+    };
+    NOT_ENFORCED.into_iter().zip(dismissed.not_enforced).filter_map(newest).collect()
+}
+
+/// How many requests the limit has refused, and when it did last. It is as new as the newest of the log's lines about
+/// the same, so that it can be listed before them.
+fn runaway(snapshot: &Snapshot, dismissed: &Dismissed) -> Option<Alert> {
+    let totals = &snapshot.totals;
+    let refused = totals.refused_limit.saturating_sub(dismissed.refused);
+    let logged = snapshot.warnings.iter().filter(|line| line.text.starts_with(RUNAWAY)).map(|line| line.at);
+    let at = logged.chain(totals.refused_limit_at).max().unwrap_or_default();
+    let kind = AlertKind::Runaway { refused, again: dismissed.refused > 0 };
+    (refused > 0).then_some(Alert { severity: Severity::Bad, at, kind })
+}
+
+/// What the log has at warning or above; equal lines are counted.
+fn logged(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<Alert> {
+    let mut lines: Vec<(&LogLine, u32)> = Vec::new();
+    for line in snapshot.warnings.iter().filter(|line| !dismissed.hides(line)) {
+        match lines.iter_mut().find(|(newest, _)| newest.text == line.text) {
+            Some((_, times)) => *times += 1,
+            None => lines.push((line, 1)),
+        }
+    }
+    let alert = |(line, times): (&LogLine, u32)| {
+        let severity = if line.level >= Level::Error { Severity::Bad } else { Severity::Warned };
+        Alert { severity, at: line.at, kind: AlertKind::Logged { text: line.text.clone(), times } }
+    };
+    lines.into_iter().map(alert).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::control::testing::{logged, overflowing, record};
+
+    fn kinds(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<AlertKind> {
+        alerts(snapshot, dismissed).into_iter().map(|alert| alert.kind).collect()
+    }
+
+    #[test]
+    fn a_runaway_is_dismissed_with_its_log_lines_and_counted_from_there() {
+        let (mut s, mut dismissed) = (overflowing(), Dismissed::default());
+        let drain = format!("{DRAIN_FAILED}after 5 s");
+        s.warnings.push(logged(4, Level::Warning, &drain));
+        let runaway = AlertKind::Runaway { refused: 30, again: false };
+        let line = AlertKind::Logged { text: format!("{RUNAWAY}dummy"), times: 5 };
+        let drain = AlertKind::Logged { text: drain, times: 1 };
+        assert_eq!(kinds(&s, &dismissed), [runaway.clone(), line.clone(), drain.clone()]);
+        dismissed.dismiss(&line, &s);
+        assert_eq!(kinds(&s, &dismissed), std::slice::from_ref(&drain));
+        s.totals.refused_limit += 7;
+        assert_eq!(kinds(&s, &dismissed), [AlertKind::Runaway { refused: 7, again: true }, drain.clone()]);
+        s.warnings.push(logged(9, Level::Error, &format!("{RUNAWAY}dummy")));
+        dismissed.dismiss_drains(&s);
+        assert_eq!(alerts(&s, &dismissed)[0].at, 9);
+        assert_eq!(kinds(&s, &dismissed)[1..], [AlertKind::Logged { text: format!("{RUNAWAY}dummy"), times: 1 }]);
+    }
+
+    #[test]
+    fn umh_11_the_newest_helper_whose_masks_were_not_enforced_is_an_alert_until_dismissed() {
+        let (mut s, mut dismissed) = (crate::control::testing::snapshot(), Dismissed::default());
+        let of = |id, how| Arc::new(crate::abi::record::Record { enforced: Some(how), ..record(id, b"x", 0) });
+        s.last = vec![of(5, Enforcement::NoNewPrivs), of(4, Enforcement::NoNewPrivs), of(3, Enforcement::Refused)];
+        let kind = |how, id| AlertKind::NotEnforced { how, id, title: "x".into() };
+        let (refused, weak) = (kind(Enforcement::Refused, 3), kind(Enforcement::NoNewPrivs, 5));
+        assert_eq!(kinds(&s, &dismissed), [refused.clone(), weak.clone()]);
+        dismissed.dismiss(&weak, &s);
+        assert_eq!(kinds(&s, &dismissed), [refused]);
+        s.last.insert(0, of(6, Enforcement::NoNewPrivs));
+        assert_eq!(kinds(&s, &dismissed)[1], kind(Enforcement::NoNewPrivs, 6));
+    }
+}

@@ -1,0 +1,127 @@
+//! Rehearsals: a helper is run under draft masks and under the live ones, so that both can be compared before the draft is
+//! applied ([`crate::control::text::rehearsal`]).
+
+use std::sync::Arc;
+
+use crate::abi::argv_text;
+use crate::abi::cap::CapMask;
+use crate::abi::error::ControlError;
+use crate::abi::mask::MaskExpr;
+use crate::abi::module::ModuleName;
+use crate::abi::record::Record;
+use crate::abi::wait::WaitMode;
+
+use super::command::{Call, Command, Reply};
+use super::text::error::explain;
+
+/// What is run twice.
+#[derive(Clone, Debug)]
+pub enum Run {
+    /// The built-in probe.
+    Probe,
+    /// A program and its arguments, waited for.
+    Call(Vec<u8>, Vec<Vec<u8>>),
+}
+
+impl Run {
+    /// modprobe as a module request calls it; `dry`: with `-n`, so that nothing is loaded.
+    pub fn modprobe(path: &[u8], name: &ModuleName, dry: bool) -> Self {
+        let options: &[&[u8]] = if dry { &[b"-n", b"-q", b"--"] } else { &[b"-q", b"--"] };
+        let args = options.iter().copied().chain([name.as_bytes()]).map(<[u8]>::to_vec).collect();
+        Self::Call(path.to_vec(), args)
+    }
+
+    /// What is run, escaped.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Probe => "the built-in probe".to_owned(),
+            Self::Call(path, args) => argv_text::join(std::iter::once(path).chain(args)),
+        }
+    }
+
+    /// The command for a run under these masks (bset, inheritable); `None`: under the live ones.
+    pub fn command(&self, masks: Option<[CapMask; 2]>) -> Command {
+        let [bset, inheritable] = match masks {
+            Some(masks) => masks.map(|mask| Some(MaskExpr::Exactly(mask))),
+            None => [None, None],
+        };
+        match self {
+            Self::Probe => Command::Probe { bset, inheritable },
+            Self::Call(path, args) => Command::Call(Call {
+                path: path.clone(),
+                args: args.clone(),
+                env: Vec::new(),
+                wait: WaitMode::PROC,
+                bset,
+                inheritable,
+                timeout: None,
+            }),
+        }
+    }
+}
+
+/// One of the two runs.
+#[derive(Clone, Debug)]
+pub enum Rehearsed {
+    /// Not submitted yet.
+    Waiting,
+    /// Submitted as the call of this id.
+    Running(u64),
+    /// Answered.
+    Ended(Arc<Record>),
+    /// The command was refused, with cause and advice.
+    Failed(String),
+}
+
+impl Rehearsed {
+    /// Its record, once it has ended.
+    pub fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Ended(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    fn is_call(&self, call: u64) -> bool {
+        matches!(self, Self::Running(running) if *running == call)
+    }
+}
+
+/// A run under the draft masks, then the same under the live ones. The second is submitted when the first has ended, so
+/// that they do not disturb each other.
+#[derive(Clone, Debug)]
+pub struct Rehearsal {
+    /// What is run.
+    pub run: Run,
+    /// The draft: bset, inheritable.
+    pub draft: [CapMask; 2],
+    /// Under the draft masks, under the live masks.
+    pub runs: [Rehearsed; 2],
+}
+
+impl Rehearsal {
+    /// The first run is submitted as `call`.
+    pub const fn started(run: Run, draft: [CapMask; 2], call: u64) -> Self {
+        Self { run, draft, runs: [Rehearsed::Running(call), Rehearsed::Waiting] }
+    }
+
+    /// Whether the call is one of its runs.
+    pub fn has(&self, call: u64) -> bool {
+        self.runs.iter().any(|run| run.is_call(call))
+    }
+
+    /// Takes in the answer to a run. Returns the command of the next one, if there is one: it is submitted as `next`.
+    pub fn answered(&mut self, call: u64, reply: Result<Reply, ControlError>, next: u64) -> Option<Command> {
+        let run = self.runs.iter_mut().find(|run| run.is_call(call))?;
+        *run = match reply {
+            Ok(Reply::Answered(record)) => Rehearsed::Ended(record),
+            Ok(_) => Rehearsed::Failed("the answer was no record".into()),
+            Err(error) => Rehearsed::Failed(explain(&error)),
+        };
+        if !matches!(self.runs[1], Rehearsed::Waiting) {
+            return None;
+        }
+        self.runs[1] = Rehearsed::Running(next);
+        Some(self.run.command(None))
+    }
+}

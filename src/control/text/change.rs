@@ -1,0 +1,150 @@
+//! What a write did to knobs.
+
+use crate::abi::cap::CapMask;
+use crate::abi::escape::screen_again;
+use crate::abi::mask::names;
+use crate::control::command::{MaskKnob, Written};
+use crate::control::knob::Key;
+
+use super::mask::list;
+use super::outcome::{Severity, value};
+
+/// What was written, before and after, and what the path's owner should know (SYS-6).
+pub fn changed(written: &[Written]) -> (Severity, String) {
+    let warned = written.iter().any(|w| !w.warnings.is_empty());
+    let text = written.iter().map(one).collect::<Vec<_>>().join("; ");
+    (if warned { Severity::Warned } else { Severity::Good }, text)
+}
+
+fn one(written: &Written) -> String {
+    match written.key {
+        Key::Modprobe => path(written),
+        key => format!("{}: {} -> {}", key.name(), value(&written.before), value(&written.after)),
+    }
+}
+
+fn path(written: &Written) -> String {
+    let name = written.key.name();
+    let mut text = match (written.before == written.after, written.after.is_empty()) {
+        (true, _) => format!("{name} is still {}", value(&written.after)),
+        (_, true) => format!("{name} is empty now: autoload is off"),
+        _ => format!("{name}: {} -> {}", value(&written.before), value(&written.after)),
+    };
+    for warning in &written.warnings {
+        text.push_str("; ");
+        text.push_str(&screen_again(warning));
+    }
+    text
+}
+
+/// What became of masks that were asked for: success means exactly that mask, as it was read back. `after` is what a mask
+/// reads now.
+pub fn applied(
+    asked: &[(MaskKnob, CapMask)],
+    written: &[Written],
+    after: impl Fn(MaskKnob) -> CapMask,
+) -> (Severity, String) {
+    let mut severity = Severity::Good;
+    let mut parts = Vec::new();
+    for (knob, mask) in asked {
+        let name = knob.key().name();
+        let Some(answer) = written.iter().find(|w| w.key == knob.key()) else {
+            severity = Severity::Bad;
+            parts.push(format!("{name}: no answer; look at what it reads"));
+            continue;
+        };
+        let after = after(*knob);
+        let value = words(&answer.after);
+        if after == *mask {
+            parts.push(format!("{name} reads back `{value}`, exactly as asked"));
+            continue;
+        }
+        if severity == Severity::Good {
+            severity = Severity::Warned;
+        }
+        parts.push(format!("{name} reads back `{value}`, not as asked: {}", difference(*mask, after)));
+    }
+    (severity, parts.join("; "))
+}
+
+fn difference(asked: CapMask, after: CapMask) -> String {
+    let (missing, more) = (asked.minus(after), after.minus(asked));
+    let mut differs = Vec::new();
+    if !missing.is_empty() {
+        differs.push(format!("{} not granted", list(missing)));
+    }
+    if !more.is_empty() {
+        differs.push(format!("{} still there", list(more)));
+    }
+    differs.join("; ")
+}
+
+/// That a mask was put back to full.
+pub fn was_reset(knob: MaskKnob, written: &[Written]) -> String {
+    let value = written.first().map(|w| words(&w.after)).unwrap_or_default();
+    format!("{} was reset and reads back `{value}`", knob.key().name())
+}
+
+/// What a writer should know who is not shown what was written: what was not granted, and the warnings (SYS-4, SYS-6).
+pub fn remarks(written: &Written, known: CapMask) -> Vec<String> {
+    let key = written.key.name();
+    let mut lines = Vec::new();
+    if !written.not_granted.is_empty() {
+        lines.push(format!(
+            "{key}: not granted: {}; a mask can only be narrowed, it reads {} now",
+            names(written.not_granted, known),
+            words(&written.after)
+        ));
+    }
+    lines.extend(written.warnings.iter().map(|warning| format!("{key}: warning: {warning}")));
+    lines
+}
+
+/// A mask's two words as they read, for a sentence.
+fn words(text: &str) -> String {
+    text.replace('\t', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::mask::kernel_words;
+
+    fn written(key: Key, before: &str, after: &str) -> Written {
+        let (before, after) = (before.to_owned(), after.to_owned());
+        Written { key, before, after, not_granted: CapMask::EMPTY, warnings: Vec::new() }
+    }
+
+    #[test]
+    fn sys_6_a_path_has_its_own_sentences_and_its_warnings() {
+        let of = |before: &str, after: &str| changed(&[written(Key::Modprobe, before, after)]).1;
+        assert_eq!(of("/a", "/a"), "kernel.modprobe is still `/a`");
+        assert_eq!(of("/a", ""), "kernel.modprobe is empty now: autoload is off");
+        assert_eq!(of("", "/b"), "kernel.modprobe: (empty) -> `/b`");
+        let mut both = [written(Key::Modprobe, "/a", "/b"), written(Key::Deny, "", "x")];
+        assert_eq!(changed(&both).0, Severity::Good);
+        both[0].warnings = vec!["uid 7 can replace `/b`\n".into()];
+        let text = "kernel.modprobe: `/a` -> `/b`; uid 7 can replace `/b`\\x0a; khelper.deny: (empty) -> `x`";
+        assert_eq!(changed(&both), (Severity::Warned, text.to_owned()));
+        assert_eq!(remarks(&both[0], CapMask::EMPTY).len(), 1);
+    }
+
+    #[test]
+    fn sys_4_success_is_exactly_the_mask_that_was_asked_for() {
+        let [one, two, both] = [1, 2, 3].map(CapMask::from_bits);
+        let answer = |mask| written(Key::Bset, "", &kernel_words(mask));
+        let of = |asked, after| applied(&[(MaskKnob::Bset, asked)], &[answer(after)], |_| after);
+        let name = "kernel.usermodehelper.bset";
+        assert_eq!(of(both, both), (Severity::Good, format!("{name} reads back `3 0`, exactly as asked")));
+        let (severity, text) = of(both, one);
+        assert!(text.ends_with("`1 0`, not as asked: cap_dac_override not granted"), "{text}");
+        assert!(of(one, two).1.ends_with("cap_chown not granted; cap_dac_override still there"));
+        assert_eq!(severity, Severity::Warned);
+        let none = applied(&[(MaskKnob::Inheritable, one), (MaskKnob::Bset, both)], &[answer(one)], |_| one);
+        assert!(none.0 == Severity::Bad && none.1.contains("inheritable: no answer"), "{none:?}");
+        let narrower = Written { not_granted: two, ..answer(one) };
+        let remark =
+            "kernel.usermodehelper.bset: not granted: cap_dac_override; a mask can only be narrowed, it reads 1 0 now";
+        assert_eq!(remarks(&narrower, both), [remark]);
+    }
+}

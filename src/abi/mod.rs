@@ -16,6 +16,7 @@ pub mod module;
 pub mod mutation;
 pub mod path;
 pub mod record;
+pub mod sink;
 pub mod snapshot;
 pub mod subprocess;
 pub mod time;

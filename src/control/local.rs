@@ -2,6 +2,7 @@
 //! one that changes something or reads the file system keeps its order on one worker thread; what only reads memory is
 //! answered before `submit` returns.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -180,16 +181,22 @@ impl Local {
         Ok(sender)
     }
 
-    /// A thread of its own, so that no number of commands that block waits for another.
+    /// A thread of its own, so that no number of commands that block waits for another. The thread of a command whose
+    /// completion submits the next one performs that as well: a batch needs no new thread for each.
     fn start_thread(&self, job: Job) {
+        let Some(job) = hand_over(&self.calls, job) else { return };
         let (engine, calls) = (self.engine.clone(), self.calls.clone());
         // The thread takes the job out; it stays here if there is no thread.
         let job = Arc::new(Mutex::new(Some(job)));
         let theirs = job.clone();
         let work = move || {
-            let job = lock(&theirs).take();
-            if let Some(job) = job {
-                perform(&engine, &calls, job);
+            let mut next = lock(&theirs).take();
+            while let Some(job) = next {
+                let Job { by, id, command, cancel, done, _order } = job;
+                let reply = act(&engine, &by, command, &cancel);
+                ROOM.set(Some(Room { calls: calls.clone(), job: None }));
+                calls.answer(id, done, reply);
+                next = ROOM.take().and_then(|room| room.job);
             }
         };
         let thread = thread::Builder::new().name("control-request".into()).stack_size(STACK);
@@ -200,6 +207,27 @@ impl Local {
             }
         }
     }
+}
+
+thread_local! {
+    /// While a completion runs on a thread of [`Local::start_thread`]: room for the command that it performs next.
+    static ROOM: RefCell<Option<Room>> = const { RefCell::new(None) };
+}
+
+struct Room {
+    calls: Arc<Calls>,
+    job: Option<Job>,
+}
+
+/// Gives the job to the calling thread for later, if it has room and is a thread of the same target; else gives it back.
+fn hand_over(calls: &Arc<Calls>, job: Job) -> Option<Job> {
+    ROOM.with_borrow_mut(|room| match room {
+        Some(room) if room.job.is_none() && Arc::ptr_eq(&room.calls, calls) => {
+            room.job = Some(job);
+            None
+        }
+        _ => Some(job),
+    })
 }
 
 impl Target for Local {
@@ -341,14 +369,18 @@ impl Drop for Ordered {
     }
 }
 
-/// Authorises, acts and answers.
+/// Authorizes, acts and answers.
 fn perform(engine: &Engine, calls: &Calls, job: Job) {
     let Job { by, id, command, cancel, done, _order } = job;
-    let act = || door(engine, &by, command, &cancel);
-    // Nothing of the command is used after a panic, and the engine's locks outlive one.
-    let reply = catch_unwind(AssertUnwindSafe(act))
-        .unwrap_or_else(|_| Err(panicked("khelper panicked while it performed this command")));
+    let reply = act(engine, &by, command, &cancel);
     calls.answer(id, done, reply);
+}
+
+/// Authorizes and acts. Nothing of the command is used after a panic, and the engine's locks outlive one.
+fn act(engine: &Engine, by: &Actor, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
+    let act = || door(engine, by, command, cancel);
+    let panicked = |_| Err(panicked("khelper panicked while it performed this command"));
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
 }
 
 /// The one door.

@@ -7,11 +7,4 @@ pub const CIRCLES: &[(&str, &str)] = &[("src/control/completion.rs", "src/contro
 pub const ROOMS: &[(&str, &str)] = &[];
 
 /// Files of `tui`, `cli` and `verbs` that use what `engine` defines.
-pub const ENGINE: &[&str] = &[
-    "src/tui/executor.rs",
-    "src/tui/exit_report.rs",
-    "src/tui/log_feed.rs",
-    "src/tui/mailbox.rs",
-    "src/tui/mod.rs",
-    "src/tui/run.rs",
-];
+pub const ENGINE: &[&str] = &[];

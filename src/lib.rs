@@ -26,7 +26,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`engine::Engine`] is a cheap handle, usable from any thread. `examples/request.rs` is a longer tour;
+//! [`engine::Engine`] is a cheap handle, usable from any thread. `examples/embed.rs` is the smallest host program and
+//! `examples/request.rs` a longer tour; `examples/record_sink.rs` receives every record and change as it comes;
 //! `examples/core_handler.rs` and `examples/request_key.rs` show what hooks are for.
 //!
 //! # The house

@@ -92,6 +92,11 @@ pub enum LogKind {
         /// The request.
         id: u64,
     },
+    /// The record sink is too slow or fails.
+    SinkLost {
+        /// Records, starts and changes lost so far.
+        lost: u64,
+    },
     /// Something else.
     Note {
         /// How much it matters.
@@ -106,9 +111,11 @@ impl LogKind {
     pub fn level(&self) -> Level {
         match self {
             Self::Runaway { .. } | Self::NoTimeout { .. } | Self::WorkerPanicked { .. } => Level::Error,
-            Self::Throttled { .. } | Self::Suppressed { .. } | Self::DrainFailed { .. } | Self::GroupLeft { .. } => {
-                Level::Warning
-            }
+            Self::Throttled { .. }
+            | Self::Suppressed { .. }
+            | Self::DrainFailed { .. }
+            | Self::GroupLeft { .. }
+            | Self::SinkLost { .. } => Level::Warning,
             Self::Note { level, .. } => *level,
         }
     }
@@ -133,6 +140,9 @@ impl fmt::Display for LogKind {
             Self::Suppressed { count } => write!(f, "__request_module: {count} callbacks suppressed"),
             Self::DrainFailed { holdouts } => {
                 write!(f, "the drain gave up after 5 s and the gate is enabled again; held out: {}", joined(holdouts))
+            }
+            Self::SinkLost { lost } => {
+                write!(f, "the record sink is too slow or fails; records lost so far: {lost}")
             }
             Self::GroupLeft { id, pids } => {
                 let pids = joined(pids);

@@ -21,6 +21,7 @@ pub mod mutation;
 pub mod path;
 pub mod record;
 pub mod safe_text;
+pub mod sink;
 pub mod snapshot;
 pub mod subprocess;
 pub mod time;

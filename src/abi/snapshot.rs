@@ -81,6 +81,8 @@ pub struct Totals {
     pub records_dropped: u64,
     /// Bytes of output let go to keep the text budget.
     pub text_dropped: u64,
+    /// Records and changes that the record sink did not get, because its queue was full or because it panicked.
+    pub records_lost: u64,
 }
 
 impl Totals {

@@ -8,7 +8,7 @@ use crate::abi::time::Micros;
 
 use super::text::outcome::{Severity, title};
 
-/// One alert; [`super::text::alert`] words it.
+/// One alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
     /// How urgent it is.
@@ -45,6 +45,30 @@ pub enum AlertKind {
         /// How often it is among the lines that the engine remembers.
         times: u32,
     },
+}
+
+impl AlertKind {
+    /// What happened in one sentence, escaped; without the time.
+    pub fn text(&self) -> String {
+        match self {
+            Self::NotEnforced { how: Enforcement::Refused, id, .. } => {
+                format!("#{id}: the masks could not be enforced, so nothing was started")
+            }
+            Self::NotEnforced { id, title, .. } => {
+                format!(
+                    "#{id} {title}: masks enforced by no_new_privs, its CapBnd still reads wide (no CAP_SETPCAP here)"
+                )
+            }
+            Self::Runaway { refused, again } => {
+                let more = if *again { " more" } else { "" };
+                format!("runaway loop? {refused}{more} refused by the limit: too many requests at once")
+            }
+            Self::Logged { line, times } => {
+                let times = if *times > 1 { format!(" (×{times})") } else { String::new() };
+                format!("{}{times}", line.text())
+            }
+        }
+    }
 }
 
 /// How masks can fail to be enforced as they should, and how urgent that is.

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use crate::abi::actor::Actor;
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
 use crate::abi::module::ModuleName;
+use crate::abi::sink::RecordSink;
 use crate::abi::subprocess::HELPER_ENV;
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::Host;
@@ -19,6 +20,7 @@ use super::handle::Engine;
 use super::inner::{Inner, SecurityHook};
 use super::pools::Pools;
 use super::registry::Registry;
+use super::sink::Sink;
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex};
 use super::sysctl::Sysctl;
@@ -38,6 +40,8 @@ impl Engine {
 
 /// Output kept of ended records, all told: 2 MiB (UMH-13).
 const TEXT_BUDGET: usize = 2 * 1024 * 1024;
+/// What may be queued for a record sink: 32 MiB.
+const SINK_QUEUE: usize = 32 * 1024 * 1024;
 
 /// Builds an [`Engine`].
 #[derive(Default)]
@@ -47,6 +51,8 @@ pub struct Builder {
     fix_sigchld: bool,
     hook: Option<SecurityHook>,
     text_budget: Option<usize>,
+    sink: Option<Arc<dyn RecordSink>>,
+    sink_queue: Option<usize>,
 }
 
 impl Builder {
@@ -72,6 +78,20 @@ impl Builder {
     #[must_use]
     pub fn text_budget(mut self, bytes: usize) -> Self {
         self.text_budget = Some(bytes);
+        self
+    }
+    /// Hands every record and change to `sink` as well, from a thread that the engine starts for it. The engine never
+    /// waits for the sink but when it ends, up to 1 s.
+    #[must_use]
+    pub fn record_sink(mut self, sink: Arc<dyn RecordSink>) -> Self {
+        self.sink = Some(sink);
+        self
+    }
+    /// Bytes of records that may be queued for the sink, captured output included; 32 MiB by default. What does not fit is
+    /// lost and counted in `Totals::records_lost`.
+    #[must_use]
+    pub fn record_sink_queue(mut self, bytes: usize) -> Self {
+        self.sink_queue = Some(bytes);
         self
     }
     /// A security hook of one's own: it judges after `khelper.deny` and `khelper.allow` (REQ-2). A panic in it
@@ -101,6 +121,12 @@ impl Builder {
                 "a status would be lost: set SIGCHLD to its default, or allow the engine to (Builder::fix_sigchld)",
             )
         })?;
+        let no_thread = |what: &'static str, e: std::io::Error| {
+            failed(&SysError::new(what, Errno::from_raw(e.raw_os_error().unwrap_or(0))))
+        };
+        let queue = self.sink_queue.unwrap_or(SINK_QUEUE);
+        let sink = self.sink.map(|sink| Sink::start(sink, queue, host.clone())).transpose();
+        let sink = sink.map_err(|e| no_thread("a thread for the record sink", e))?;
         let inner = Arc::new(Inner {
             actors: Actors::new(&host.actor()),
             seen: Mutex::default(),
@@ -109,7 +135,7 @@ impl Builder {
             writers: Mutex::new(()),
             slots: Slots::new(),
             gate: Gatekeeper::new(),
-            books: Monitor::new(Registry::new(self.text_budget.unwrap_or(TEXT_BUDGET))),
+            books: Monitor::new(Registry::new(self.text_budget.unwrap_or(TEXT_BUDGET), sink)),
             pools: Pools::new(),
             hook: self.hook,
             probe: self.probe,
@@ -121,9 +147,7 @@ impl Builder {
         inner
             .pools
             .open(inner.initial_state.clone(), |pool, state| workers::start(&inner, pool, state, false))
-            .map_err(|e| {
-                failed(&SysError::new("a thread for the engine", Errno::from_raw(e.raw_os_error().unwrap_or(0))))
-            })?;
+            .map_err(|e| no_thread("a thread for the engine", e))?;
         let engine = Engine::new(inner);
         engine.enable()?;
         // The gate is as at start: nobody has changed it yet.

@@ -117,15 +117,15 @@ impl Call {
         answer
     }
 
-    /// exec has succeeded; `enter` enters it in the books.
-    pub(super) fn started(&self, now: Micros, launched: Launched, enter: impl FnOnce(i32)) {
+    /// exec has succeeded; `enter` enters the record, as it is now, in the registry.
+    pub(super) fn started(&self, now: Micros, launched: Launched, enter: impl FnOnce(&Record)) {
         let mut state = self.state.lock();
         let record = &mut state.record;
         record.state = State::Running;
         record.pid = Some(launched.pid);
         record.not_enforced = launched.not_enforced.into();
         record.started_us = Some(now.saturating_sub(record.at));
-        enter(launched.pid);
+        enter(record);
         if matches!(state.record.wait, WaitMode::Proc { .. }) || launched.undecided {
             drop(state);
             // The caller waits for the end; to wake it now would be a switch of threads for nothing. Only a time-out

@@ -67,7 +67,7 @@ impl Engine {
 
     /// Shuts the gate for good, waits up to `patience` for what runs, and names what is left, which runs on (UMH-14).
     /// It asks no holder of the read side: the engine's end is not put off by one. What is queued still gets up to
-    /// a second more to be launched.
+    /// a second more to be launched, and the record sink a second to take what is queued for it.
     pub fn shutdown(&self, patience: Duration) -> Vec<Live> {
         self.shutdown_as(patience, self.inner.actors.me(Origin::Library))
     }
@@ -93,6 +93,7 @@ impl Engine {
         let left = books.live().cloned().collect();
         drop(books);
         inner.tell_suppressed();
+        inner.flush_sink();
         left
     }
 }

@@ -38,6 +38,7 @@ impl Drop for Handle {
         self.0.tell_suppressed();
         self.0.pools.close();
         self.0.books.lock().bus.close();
+        self.0.flush_sink();
     }
 }
 

@@ -1,5 +1,6 @@
-//! What an engine is made of. Locks, in the order in which they may nest: a call's state, the books, the limit, the
-//! knobs; the gate, under the books or alone; the list of pools, then a pool. Hooks run under none.
+//! What an engine is made of. Locks, in the order in which they may nest: a call's state, the registry, the limit, the
+//! knobs; the gate or the record sink's queue, under the registry or alone; the list of pools, then a pool. Hooks run under
+//! none.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -71,7 +72,7 @@ impl Inner {
 
     pub(super) fn emit(&self, kind: EventKind) {
         let now = self.now();
-        self.books.lock().bus.emit(now, kind);
+        self.books.lock().emit(now, kind);
     }
 
     pub(super) fn log(&self, kind: LogKind) {
@@ -148,6 +149,14 @@ impl Inner {
     pub(super) fn finish(&self, now: Micros, record: Arc<Record>) {
         self.books.lock().finish(now, record);
         self.books.notify();
+    }
+
+    /// Gives the record sink, if there is one, up to a second to take what is queued for it.
+    pub(super) fn flush_sink(&self) {
+        let sink = self.books.lock().sink.clone();
+        if let Some(sink) = sink {
+            sink.flush();
+        }
     }
 
     /// `sets`, in one copy for all records that have the same.

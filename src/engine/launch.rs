@@ -127,8 +127,8 @@ impl Inner {
 
     fn started(&self, call: &Call, launched: Launched) {
         let now = self.now();
-        call.started(now, launched, |pid| {
-            self.books.lock().started(now, call.id, pid);
+        call.started(now, launched, |record| {
+            self.books.lock().started(now, record);
             // For `shutdown`, which waits for what is queued.
             self.books.notify();
         });

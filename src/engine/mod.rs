@@ -28,6 +28,8 @@ mod pools;
 mod records;
 mod registry;
 mod signal;
+mod sink;
+mod sink_queue;
 mod slots;
 mod snapshot;
 mod sync;

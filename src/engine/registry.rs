@@ -11,10 +11,12 @@ use crate::abi::time::Micros;
 use super::bus::Bus;
 use super::call::Call;
 use super::cancel::Cancel;
+use super::sink::Sink;
 use crate::abi::event::{EventKind, Level};
 use crate::abi::knob_value::{Change, Provenance};
 use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::{Outcome, Record, State};
+use crate::abi::sink::Changed;
 use crate::abi::snapshot::{Live, Totals};
 
 /// Records kept.
@@ -52,10 +54,14 @@ pub(super) struct Registry {
     pub(super) processes: u32,
     /// Calls queued for a worker (`khelper.queued`).
     pub(super) queued: u32,
+    /// Gets what is entered here, in the order in which it is.
+    pub(super) sink: Option<Arc<Sink>>,
+    /// How many items the sink has to have lost for the next line of the log about it.
+    lost_to_log: u64,
 }
 
 impl Registry {
-    pub(super) fn new(text_budget: usize) -> Self {
+    pub(super) fn new(text_budget: usize, sink: Option<Arc<Sink>>) -> Self {
         Self {
             bus: Bus::default(),
             next_id: 0,
@@ -70,6 +76,8 @@ impl Registry {
             provenance: Vec::new(),
             processes: 0,
             queued: 0,
+            sink,
+            lost_to_log: 1,
         }
     }
 
@@ -103,16 +111,17 @@ impl Registry {
         }
     }
 
-    /// Its helper runs.
-    pub(super) fn started(&mut self, at: Micros, id: u64, pid: i32) {
-        if let Some(entry) = self.live.get_mut(&id) {
-            entry.live.state = State::Running;
-            entry.live.pid = Some(pid);
-            self.queued -= 1;
-            self.processes += 1;
-            self.totals.launched += 1;
-            self.bus.emit(at, EventKind::Started { id, pid });
-        }
+    /// Its helper runs; `record` has the pid.
+    pub(super) fn started(&mut self, at: Micros, record: &Record) {
+        let id = record.id;
+        let (Some(entry), Some(pid)) = (self.live.get_mut(&id), record.pid) else { return };
+        entry.live.state = State::Running;
+        entry.live.pid = Some(pid);
+        self.queued -= 1;
+        self.processes += 1;
+        self.totals.launched += 1;
+        self.bus.emit(at, EventKind::Started { id, pid });
+        self.give_sink(at, |sink| sink.started(record));
     }
 
     /// Its caller has gone.
@@ -136,7 +145,30 @@ impl Registry {
         }
         self.count(at, &record);
         self.keep(record.clone());
-        self.bus.emit(at, EventKind::Finished(record));
+        self.bus.emit(at, EventKind::Finished(record.clone()));
+        self.give_sink(at, |sink| sink.finished(&record));
+    }
+
+    /// An event that has no entry of its own here. The sink gets it too if it is a change.
+    pub(super) fn emit(&mut self, at: Micros, kind: EventKind) {
+        let change = (self.sink.is_some() && Changed::is(&kind)).then(|| kind.clone());
+        self.bus.emit(at, kind);
+        if let Some(kind) = change {
+            let seq = self.bus.seq();
+            self.give_sink(at, |sink| sink.changed(seq, at, kind));
+        }
+    }
+
+    /// Puts something into the sink's queue, if there is a sink. `put` returns how many items it has lost so far; the log
+    /// has a line for the first, the tenth, the hundredth and so on.
+    fn give_sink(&mut self, at: Micros, put: impl FnOnce(&Sink) -> u64) {
+        let Some(lost) = self.sink.as_deref().map(put) else { return };
+        if lost >= self.lost_to_log {
+            while lost >= self.lost_to_log {
+                self.lost_to_log = self.lost_to_log.saturating_mul(10);
+            }
+            self.log(at, LogKind::SinkLost { lost });
+        }
     }
 
     fn count(&mut self, at: Micros, record: &Record) {

@@ -1,7 +1,7 @@
 //! The state of the engine at one moment.
 
 use crate::abi::actor::Origin;
-use crate::abi::snapshot::{Knobs, Slots, Snapshot};
+use crate::abi::snapshot::{Knobs, Slots, Snapshot, Totals};
 use crate::policy::limit::ceiling;
 
 use super::handle::Engine;
@@ -67,7 +67,7 @@ impl Engine {
             running: books.live().take(RUNNING_SHOWN).cloned().collect(),
             live_total: books.live().len(),
             last: books.ended().take(LAST_SHOWN).cloned().collect(),
-            totals: books.totals.clone(),
+            totals: Totals { records_lost: books.sink.as_ref().map_or(0, |sink| sink.lost()), ..books.totals.clone() },
             warnings: books.warnings.iter().cloned().collect(),
             provenance: books.provenance.clone(),
         }

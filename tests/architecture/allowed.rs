@@ -16,11 +16,4 @@ pub const ROOMS: &[(&str, &str)] = &[
 ];
 
 /// Files of `tui`, `cli` and `verbs` that use what `engine` defines.
-pub const ENGINE: &[&str] = &[
-    "src/tui/executor.rs",
-    "src/tui/exit_report.rs",
-    "src/tui/log_feed.rs",
-    "src/tui/mailbox.rs",
-    "src/tui/mod.rs",
-    "src/tui/run.rs",
-];
+pub const ENGINE: &[&str] = &[];

@@ -20,6 +20,7 @@ mod reaped;
 mod request;
 #[cfg(feature = "control")]
 mod requester;
+mod sink;
 mod support;
 mod wait;
 mod workers;

@@ -1,6 +1,5 @@
 //! The wording of outcomes, reports and errors: each sentence is written once, here.
 
-pub mod alert;
 pub mod change;
 pub mod error;
 pub mod event;

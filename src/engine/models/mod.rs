@@ -12,6 +12,7 @@ mod clock;
 mod gate;
 mod pool;
 mod pools;
+mod sink;
 mod slots;
 
 use std::cell::RefCell;

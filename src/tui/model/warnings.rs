@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use crate::abi::escape::screen_again;
 use crate::abi::time::Micros;
 use crate::control::alerts::{AlertKind, alerts};
-use crate::control::text::alert::alert;
 use crate::control::text::outcome::Severity;
 
 use super::Model;
@@ -43,7 +42,7 @@ pub fn all(model: &Model) -> Vec<Warning> {
         out.push(Warning { mood: Severity::Warned, text, at: model.path_looked, about: About::Path(at) });
     }
     for found in alerts(&model.snapshot, &model.away) {
-        let text = format!("{} {}", model.clock(found.at), alert(&found.kind));
+        let text = format!("{} {}", model.clock(found.at), found.kind.text());
         out.push(Warning { mood: found.severity, text, at: found.at, about: About::Alert(found.kind) });
     }
     for (n, (at, notice)) in model.notices.iter().enumerate() {

@@ -161,6 +161,9 @@ fn sums(totals: &Totals, live: usize) -> String {
     if totals.records_dropped > 0 {
         words.push_str(&format!(", {} let go", totals.records_dropped));
     }
+    if totals.records_lost > 0 {
+        words.push_str(&format!(", {} lost by the record sink", totals.records_lost));
+    }
     words
 }
 

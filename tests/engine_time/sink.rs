@@ -1,0 +1,118 @@
+//! A record sink that is stuck: the engine waits for it only when it ends, and not for long.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use khelper::abi::event::Level;
+use khelper::abi::record::Record;
+use khelper::abi::sink::{Changed, RecordSink};
+use khelper::engine::{Builder, Engine};
+use khelper::sys::fake::{FakeHost, Script};
+
+use crate::support::*;
+
+/// Does not return from its first call until the test allows it.
+struct Stuck {
+    /// Nothing is sent: it is disconnected when the test drops its end.
+    allowed: Mutex<Receiver<()>>,
+    calls: Mutex<Sender<()>>,
+}
+
+/// The test's side of it.
+struct Hold {
+    allow: Sender<()>,
+    /// The calls of the sink. Disconnected when the sink is dropped.
+    calls: Receiver<()>,
+}
+
+fn stuck() -> (Arc<dyn RecordSink>, Hold) {
+    let ((allow, allowed), (call, calls)) = (channel(), channel());
+    (Arc::new(Stuck { allowed: Mutex::new(allowed), calls: Mutex::new(call) }), Hold { allow, calls })
+}
+
+impl Stuck {
+    fn call(&self) {
+        self.calls.lock().unwrap().send(()).unwrap();
+        let _ = self.allowed.lock().unwrap().recv();
+    }
+}
+
+impl RecordSink for Stuck {
+    fn started(&self, _: &Arc<Record>) {
+        self.call();
+    }
+    fn finished(&self, _: &Arc<Record>) {
+        self.call();
+    }
+    fn changed(&self, _: &Changed) {
+        self.call();
+    }
+}
+
+fn start_with(host: &Arc<FakeHost>, builder: Builder) -> Engine {
+    builder.host(host.clone()).start().unwrap()
+}
+
+#[test]
+fn a_stuck_sink_delays_no_request_and_its_losses_are_counted_and_logged() {
+    let host = host(Script::default());
+    let (sink, hold) = stuck();
+    let engine = start_with(&host, Engine::builder().record_sink(sink).record_sink_queue(8 * 1024));
+    let (lost, calls) = scope(&host, |s| {
+        let Hold { allow, calls } = hold;
+        // The gate was opened.
+        calls.recv().unwrap();
+        let requests = s.spawn(|| (0..40).for_each(|_| drop(engine.request_module("dummy", true))));
+        host.wait_for("every helper is launched", |now| now.launched == 40);
+        requests.join().unwrap();
+        let snapshot = engine.snapshot();
+        let lost = snapshot.totals.records_lost;
+        assert!(lost > 40 && lost < 80, "a start and an end each, of which a few have room: {lost}");
+        let logged: Vec<_> = snapshot.warnings.iter().map(|line| (line.level(), line.text().to_string())).collect();
+        let text = |n| format!("the record sink is too slow or fails; records lost so far: {n}");
+        assert_eq!(logged, [(Level::Warning, text(10)), (Level::Warning, text(1))], "the first and the tenth");
+        drop(allow);
+        (lost, calls)
+    });
+    drop(engine);
+    assert_eq!(calls.iter().count() as u64 + lost, 80, "what was not lost has been handed over");
+}
+
+#[test]
+fn shutdown_waits_a_second_for_a_stuck_sink_and_no_longer() {
+    let host = host(Script::default());
+    let (sink, hold) = stuck();
+    let engine = start_with(&host, Engine::builder().record_sink(sink));
+    let calls = scope(&host, |s| {
+        let Hold { allow, calls } = hold;
+        engine.request_module("dummy", true);
+        let end = s.spawn(|| engine.shutdown(Duration::ZERO));
+        host.wait_for("the engine's end waits for the sink", |now| now.on_clock == 1);
+        host.advance(SECOND - 1);
+        assert_eq!(host.counts().on_clock, 1);
+        host.advance(1);
+        assert!(end.join().unwrap().is_empty());
+        drop(allow);
+        calls
+    });
+    drop(engine);
+    assert_eq!(calls.iter().count(), 4, "opened, started, finished, shut");
+}
+
+#[test]
+fn the_last_handle_is_dropped_when_the_sink_has_got_everything() {
+    let host = host(Script::default());
+    let (sink, hold) = stuck();
+    let engine = start_with(&host, Engine::builder().record_sink(sink));
+    engine.request_module("dummy", true);
+    scope(&host, |s| {
+        let Hold { allow, calls } = hold;
+        let end = s.spawn(move || drop(engine));
+        host.wait_for("the engine's end waits for the sink", |now| now.on_clock == 1);
+        drop(allow);
+        // No time passes.
+        end.join().unwrap();
+        assert_eq!(calls.try_iter().count(), 3, "opened, started, finished");
+    });
+}

@@ -132,6 +132,7 @@ impl Seed {
             LogKind::GroupLeft { id: self.n(5), pids: vec![self.int(6), self.int(7)] },
             LogKind::NoTimeout { id: self.n(8), why: self.text(b'y').into() },
             LogKind::WorkerPanicked { id: self.n(9) },
+            LogKind::SinkLost { lost: self.n(10) },
             LogKind::Note {
                 level: self.one(&[Level::Info, Level::Warning, Level::Error]),
                 text: self.text(b't').into(),
@@ -146,6 +147,7 @@ impl Seed {
                 | LogKind::GroupLeft { .. }
                 | LogKind::NoTimeout { .. }
                 | LogKind::WorkerPanicked { .. }
+                | LogKind::SinkLost { .. }
                 | LogKind::Note { .. } => {}
             }
         }

@@ -6,6 +6,7 @@ use ratatui::style::{Modifier, Style};
 use super::*;
 use crate::abi::record::{Outcome, Record};
 use crate::control::text::outcome::ended_in_words;
+use crate::tui::text;
 
 /// What is looked at: after these keys the first cell of that text looks like that, as the theme names it.
 type Look = (&'static str, &'static str, fn(&Theme) -> Style);

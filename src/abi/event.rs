@@ -1,27 +1,21 @@
 //! What happens in the engine, numbered, for any number of subscribers.
 
+use serde::{Deserialize, Serialize};
+
 use std::sync::Arc;
 
 use crate::abi::actor::Actor;
-use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
+use crate::abi::knob_value::Change;
+pub use crate::abi::log::Level;
+use crate::abi::log::LogKind;
 use crate::abi::record::{Outcome, Record};
 use crate::abi::time::Micros;
 use crate::abi::wait::WaitMode;
-
-/// How much a line of the log matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// For the record.
-    Info,
-    /// Something an operator should look at.
-    Warning,
-    /// Something went wrong.
-    Error,
-}
+use crate::abi::wire;
 
 /// One event. `seq` counts from 1 without gaps; one that is missing was dropped for a slow subscriber.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Its number.
     pub seq: u64,
@@ -32,13 +26,15 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// The tracepoint `module_request`: admitted, before anything else was looked at (REQ-6).
     ModuleRequest {
         /// The request.
         id: u64,
         /// The name, hostile bytes.
+        #[serde(with = "wire::bytes")]
         name: Arc<[u8]>,
         /// Whether the caller waits for the end.
         wait: bool,
@@ -90,25 +86,10 @@ pub enum EventKind {
         /// Who sent it.
         actor: Arc<Actor>,
     },
-    /// A knob was written.
+    /// A knob was written, or a counter reset; the gate has an event of its own.
     KnobChanged {
-        /// `kernel.modprobe` and its like.
-        key: &'static str,
-        /// What it was, as it reads.
-        before: String,
-        /// What it is.
-        after: String,
-        /// Who wrote it.
-        actor: Arc<Actor>,
-    },
-    /// A mask was written (also a `KnobChanged`'s kind of event, with the bits).
-    MaskChanged {
-        /// `kernel.usermodehelper.bset` or `.inheritable`.
-        key: &'static str,
-        /// What it was.
-        before: CapMask,
-        /// What it is.
-        after: CapMask,
+        /// The knob, before and after.
+        change: Arc<Change>,
         /// Who wrote it.
         actor: Arc<Actor>,
     },
@@ -128,13 +109,8 @@ pub enum EventKind {
         /// Who began the drain.
         actor: Arc<Actor>,
     },
-    /// A line of the log (already escaped), the runaway and throttle messages among them.
-    Log {
-        /// How much it matters.
-        level: Level,
-        /// The line.
-        text: String,
-    },
+    /// A line of the log, the runaway and throttle messages among them.
+    Log(LogKind),
 }
 
 /// A set of kinds of events: what a subscriber asks for. Events of other kinds are neither queued for it nor counted as
@@ -163,7 +139,7 @@ impl EventKinds {
     pub const RELEASED: Self = Self(1 << 7);
     /// [`EventKind::Abandoned`].
     pub const ABANDONED: Self = Self(1 << 8);
-    /// [`EventKind::KnobChanged`] and [`EventKind::MaskChanged`].
+    /// [`EventKind::KnobChanged`].
     pub const KNOB_CHANGED: Self = Self(1 << 9);
     /// [`EventKind::GateChanged`].
     pub const GATE_CHANGED: Self = Self(1 << 10);
@@ -204,10 +180,10 @@ impl EventKind {
             Self::Released { .. } => EventKinds::RELEASED,
             Self::Abandoned { .. } => EventKinds::ABANDONED,
             Self::Signalled { .. } => EventKinds::SIGNALLED,
-            Self::KnobChanged { .. } | Self::MaskChanged { .. } => EventKinds::KNOB_CHANGED,
+            Self::KnobChanged { .. } => EventKinds::KNOB_CHANGED,
             Self::GateChanged { .. } => EventKinds::GATE_CHANGED,
             Self::DrainFailed { .. } => EventKinds::DRAIN_FAILED,
-            Self::Log { .. } => EventKinds::LOG,
+            Self::Log(_) => EventKinds::LOG,
         }
     }
 }

@@ -10,17 +10,23 @@ pub mod error;
 pub mod escape;
 pub mod event;
 pub mod executable;
+pub mod glob;
+pub mod knob;
+pub mod knob_value;
 pub mod launch_spec;
+pub mod log;
 pub mod mask;
 pub mod module;
 pub mod mutation;
 pub mod path;
 pub mod record;
+pub mod safe_text;
 pub mod sink;
 pub mod snapshot;
 pub mod subprocess;
 pub mod time;
 pub mod wait;
+pub(crate) mod wire;
 
 /// The name of [`actor`] in 0.1.0, which embedders wrote.
 #[doc(hidden)]

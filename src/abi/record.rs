@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use nix::errno::Errno;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::actor::{Actor, ChainLink};
 use super::cap::{CapMask, CapSets};
 use super::error::{EngineError, Explain, Stage, exec_advice};
 use super::escape::screen;
 use super::launch_spec::{Enforcement, NotEnforced};
+use super::mask::Masks;
 use super::module::modprobe_argv;
 use super::wait::{WaitMode, WaitStatus};
+use super::wire;
 
 /// A module request, or a call of any helper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// `request_module`.
@@ -26,7 +28,8 @@ pub enum Kind {
 }
 
 /// How far a request has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// Waits for a slot (era current).
     Waiting,
@@ -39,7 +42,7 @@ pub enum State {
 }
 
 /// How it ended; the words of the JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Not over yet.
@@ -77,39 +80,45 @@ impl Outcome {
 }
 
 /// argv; that of a module request is made from its path and name (REQ-7), to keep 10,000 records small.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Args {
     /// `[path, "-q", "--", module]`.
     Module,
     /// As the caller gave it.
-    List(Arc<[Box<[u8]>]>),
+    List(#[serde(with = "wire::bytes")] Arc<[Box<[u8]>]>),
 }
 
 /// The last of what a helper wrote.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     /// The tail of fd 1, 64 KiB at most.
+    #[serde(with = "wire::bytes")]
     pub stdout: Vec<u8>,
     /// The tail of fd 2, 64 KiB at most.
+    #[serde(with = "wire::bytes")]
     pub stderr: Vec<u8>,
     /// Bytes beyond what was kept, both streams.
     pub dropped: u64,
 }
 
 /// A request and its helper, from the question to the end (UMH-12). Times are microseconds since it was made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Counted from 1 in this engine's life.
     pub id: u64,
     /// Module request or helper call.
     pub kind: Kind,
     /// The name asked for, as bytes (at most 256 of a name that was refused for its length).
+    #[serde(with = "wire::bytes")]
     pub module: Option<Arc<[u8]>>,
     /// The program; the modprobe path as it was at launch.
+    #[serde(with = "wire::bytes")]
     pub path: Arc<[u8]>,
     /// Its arguments.
     pub args: Args,
     /// Its environment.
+    #[serde(with = "wire::bytes")]
     pub env: Arc<[Box<[u8]>]>,
     /// How the caller waits.
     pub wait: WaitMode,
@@ -126,6 +135,7 @@ pub struct Record {
     /// The stage that failed, if one did.
     pub stage: Option<Stage>,
     /// The errno, if there was one.
+    #[serde(with = "wire::errno")]
     pub errno: Option<Errno>,
     /// What [`Self::why`] says, where it cannot be told from the rest.
     pub(crate) said: Option<Box<str>>,
@@ -143,8 +153,8 @@ pub struct Record {
     pub bset: CapMask,
     /// `inheritable` when it was launched (else when it was asked).
     pub inheritable: CapMask,
-    /// The call's own masks (bset, inheritable), if it had any.
-    pub own: Option<Box<(CapMask, CapMask)>>,
+    /// The call's own masks, if it had any.
+    pub own: Option<Box<Masks>>,
     /// The five sets it ended with.
     pub caps: Option<Arc<CapSets>>,
     /// The five sets it was seen with while it ran, where it lived long enough.

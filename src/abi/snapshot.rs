@@ -1,5 +1,7 @@
 //! The state of the engine at one moment, for who pulls: the screen never holds an engine lock.
 
+use serde::{Deserialize, Serialize};
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,19 +10,18 @@ use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
 use crate::abi::time::Micros;
+use crate::abi::wire;
 
-use super::event::Level;
+use super::glob::Globs;
+use super::knob_value::Provenance;
+use super::log::LogLine;
 use super::record::{Kind, Outcome, Record, State};
 
-/// How the log's line about a request above the limit begins (REQ-4); the module's name follows.
-pub const RUNAWAY: &str = "request_module: runaway loop modprobe ";
-/// How the log's line about a drain that failed begins (GATE-2).
-pub const DRAIN_FAILED: &str = "the drain gave up ";
-
 /// The knobs as they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Knobs {
     /// `kernel.modprobe`.
+    #[serde(with = "wire::bytes")]
     pub modprobe: Arc<[u8]>,
     /// `kernel.usermodehelper.bset`.
     pub bset: CapMask,
@@ -30,14 +31,14 @@ pub struct Knobs {
     pub era: Era,
     /// `khelper.max_concurrent` as it was set; the limit in force is `Slots::limit`.
     pub max_concurrent: u32,
-    /// `khelper.allow`: globs with a blank between them.
-    pub allow: Arc<str>,
-    /// `khelper.deny`: globs with a blank between them.
-    pub deny: Arc<str>,
+    /// `khelper.allow`.
+    pub allow: Globs,
+    /// `khelper.deny`.
+    pub deny: Globs,
 }
 
 /// The slots of module requests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slots {
     /// The limit in force now.
     pub limit: u32,
@@ -56,7 +57,7 @@ pub struct Slots {
 }
 
 /// How the requests of this engine's life ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Requests of every kind.
     pub requests: u64,
@@ -100,13 +101,14 @@ impl Totals {
 }
 
 /// A request that is not over.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Live {
     /// The request.
     pub id: u64,
     /// Module request or helper call.
     pub kind: Kind,
     /// Module name or path (hostile bytes).
+    #[serde(with = "wire::bytes")]
     pub title: Arc<[u8]>,
     /// How far it has come.
     pub state: State,
@@ -120,21 +122,9 @@ pub struct Live {
     pub actor: Arc<Actor>,
 }
 
-/// A line of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// When, on the engine's clock.
-    pub at: Micros,
-    /// How much it matters.
-    pub level: Level,
-    /// The line, escaped.
-    pub text: String,
-}
-
 impl Snapshot {
     /// What is shown of a target that has not answered yet: nothing runs, nothing is known.
     pub fn unknown(pid: i32, uid: u32, known: CapMask) -> Self {
-        let nothing: Arc<str> = Arc::from("");
         Self {
             seq: 0,
             now: 0,
@@ -147,8 +137,8 @@ impl Snapshot {
                 inheritable: known,
                 era: Era::V3_4,
                 max_concurrent: 0,
-                allow: nothing.clone(),
-                deny: nothing,
+                allow: Globs::default(),
+                deny: Globs::default(),
             },
             known,
             host: ThreadSets::UNREADABLE,
@@ -163,12 +153,13 @@ impl Snapshot {
             last: Vec::new(),
             totals: Totals::default(),
             warnings: Vec::new(),
+            provenance: Vec::new(),
         }
     }
 }
 
 /// The whole.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The number of the last event that it contains.
     pub seq: u64,
@@ -208,4 +199,6 @@ pub struct Snapshot {
     pub totals: Totals,
     /// The last lines of the log at warning or above, newest first, at most 16.
     pub warnings: Vec<LogLine>,
+    /// The last change of each knob and of the gate, in the order of the changes; none for one that is as at start.
+    pub provenance: Vec<Provenance>,
 }

@@ -1,47 +1,34 @@
 //! What an operator can intend, whatever the door.
 
+use serde::{Deserialize, Serialize};
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::actor::ChainLink;
-use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
+use crate::abi::knob::{Key, MaskKnob};
+use crate::abi::knob_value::{Change, KnobValue};
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::Record;
 use crate::abi::snapshot::{Live, Snapshot};
 use crate::abi::wait::WaitMode;
+use crate::abi::wire;
 
 use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
-use super::knob::Key;
-
-/// The two masks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MaskKnob {
-    /// `kernel.usermodehelper.bset`.
-    Bset,
-    /// `kernel.usermodehelper.inheritable`.
-    Inheritable,
-}
-
-impl MaskKnob {
-    /// The knob.
-    pub const fn key(self) -> Key {
-        match self {
-            Self::Bset => Key::Bset,
-            Self::Inheritable => Key::Inheritable,
-        }
-    }
-}
 
 /// A call of any helper.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// An absolute path; it is `argv[0]` too.
+    #[serde(with = "wire::bytes")]
     pub path: Vec<u8>,
     /// The arguments after `argv[0]`.
+    #[serde(with = "wire::bytes")]
     pub args: Vec<Vec<u8>>,
     /// `K=V`, added to the environment of a module request.
+    #[serde(with = "wire::bytes")]
     pub env: Vec<Vec<u8>>,
     /// How to wait.
     pub wait: WaitMode,
@@ -54,11 +41,13 @@ pub struct Call {
 }
 
 /// One intent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Ask for a module; the name is judged by the engine (REQ-1). Blocks until answered.
     RequestModule {
         /// The name, hostile bytes.
+        #[serde(with = "wire::bytes")]
         name: Vec<u8>,
         /// WAIT_PROC, else WAIT_EXEC (REQ-8).
         wait: bool,
@@ -76,7 +65,7 @@ pub enum Command {
     Get(Key),
     /// Write knobs, all in one hold of the lock or none (SYS-9). `khelper.gate` stands alone, since it may block
     /// (freezing and disabled drain, up to 5 s).
-    Write(Vec<(Key, Vec<u8>)>),
+    Write(Vec<(Key, KnobValue)>),
     /// Change the gate without draining (GATE-5).
     SetDepth(Depth),
     /// Put a mask back to full: its own act (SYS-8, AUTH-3).
@@ -99,7 +88,7 @@ pub enum Command {
     /// Read who asked whom for a process, nearest first (REQ-12).
     Chain(i32),
     /// Look for reasons why a modprobe path would not run, and for who else could replace it (SYS-6).
-    CheckPath(Arc<[u8]>),
+    CheckPath(#[serde(with = "wire::bytes")] Arc<[u8]>),
     /// Read the requests that are not over, with ids above `after`, oldest first.
     Live {
         /// The id.
@@ -126,30 +115,16 @@ pub enum Command {
     },
 }
 
-/// What a write did to one knob (SYS-4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// The knob.
-    pub key: Key,
-    /// What it read before.
-    pub before: String,
-    /// What it reads now: read back, not assumed.
-    pub after: String,
-    /// Requested bits that were not granted.
-    pub not_granted: CapMask,
-    /// Advice (SYS-6).
-    pub warnings: Vec<String>,
-}
-
 /// What came of a command that was let through.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// A request was answered: the record as it stood then (outcomes `refused` and `exec_failed` among them).
     Answered(Arc<Record>),
-    /// A knob's value, as it reads.
-    Value(String),
+    /// A knob's value.
+    Value(KnobValue),
     /// Knobs were written.
-    Written(Vec<Written>),
+    Written(Vec<Change>),
     /// Done, nothing to say.
     Done,
     /// The state. Its records are without what their helpers wrote ([`Command::Record`] has it).
@@ -173,7 +148,7 @@ pub enum Reply {
 }
 
 /// A request that outlives its engine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Left {
     /// The request.
     pub live: Live,

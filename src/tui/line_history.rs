@@ -3,7 +3,7 @@
 
 use crate::abi::escape::{screen, unescape};
 
-use super::model::field::FIELD_MAX;
+use super::field::FIELD_MAX;
 use super::user_files::{self, UserFolder};
 
 /// Lines that are kept, the newest last.

@@ -6,16 +6,22 @@
 
 mod ascii;
 pub mod config;
+mod dialogs;
+mod effect;
 mod executor;
 mod exit_report;
+mod field;
 mod input;
 pub mod keymap;
+mod layout;
 mod line_history;
 mod log_feed;
 mod mailbox;
 pub mod model;
 pub mod msg;
+mod options;
 mod paint;
+mod panels;
 mod run;
 mod signals;
 mod state_feed;
@@ -28,6 +34,7 @@ pub mod theme;
 pub mod update;
 mod user_files;
 pub mod view;
+mod widgets;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -43,6 +50,8 @@ use crate::abi::actor::Origin;
 use crate::control;
 use crate::control::target::Target;
 use crate::sys::signals::Signals;
+
+pub use options::Options;
 
 use model::Model;
 use msg::{Effect, Msg};
@@ -72,17 +81,6 @@ pub const SIGNALS: [Signal; 7] = [
     Signal::SIGTSTP,
     Signal::SIGCONT,
 ];
-
-/// How the console is to be.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Nothing can be changed or started.
-    pub read_only: bool,
-    /// The mouse is the console's; else it is left to the terminal.
-    pub mouse: bool,
-    /// Draw ASCII alone, whatever the terminal and the settings say.
-    pub ascii: bool,
-}
 
 /// What takes a message in.
 pub type Update = fn(&mut Model, Msg) -> Vec<Effect>;

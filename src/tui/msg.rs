@@ -1,4 +1,4 @@
-//! What the console is told, and what it asks for. `update` does no I/O: it takes a [`Msg`] and returns [`Effect`]s.
+//! The messages that the console receives. `update` does no I/O: it takes a [`Msg`] and returns [`Effect`]s.
 
 use crossterm::event::KeyEvent;
 use nix::sys::signal::Signal;
@@ -6,16 +6,14 @@ use nix::sys::signal::Signal;
 use crate::abi::error::ControlError;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
-use crate::control::activity::export::{Save, Saved, Unsaved};
-use crate::control::activity::page::PageRequest;
+use crate::control::Reply;
+use crate::control::activity::export::{Saved, Unsaved};
 use crate::control::target::TargetInfo;
-use crate::control::{Command, Reply};
 
 use super::model::log::Line;
 use super::model::record_row::RowPage;
 
-/// Ties a reply to what was submitted; counted from 1 by the model.
-pub type Ticket = u64;
+pub use super::effect::{Effect, Series, Ticket};
 
 /// What the mouse did, and in which cell, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,55 +88,4 @@ pub enum Msg {
     Tick(Micros),
     /// SIGINT, SIGTERM, SIGQUIT or SIGHUP: the console is to end.
     Signal(Signal),
-}
-
-/// Module requests that are asked for one after another, without the console in between.
-#[derive(Clone, Debug)]
-pub struct Series {
-    /// Comes back with each answer.
-    pub ticket: Ticket,
-    /// The names, asked for in turn.
-    pub names: Vec<Vec<u8>>,
-    /// WAIT_PROC, else WAIT_EXEC.
-    pub wait: bool,
-    /// How many are asked for.
-    pub total: u32,
-    /// How many at the same time, at most.
-    pub parallel: u32,
-}
-
-/// What the console asks for.
-#[derive(Clone, Debug)]
-pub enum Effect {
-    /// Perform the command off this thread; the answer comes as [`Msg::Replied`].
-    Submit {
-        /// Comes back with the answer.
-        ticket: Ticket,
-        /// The command.
-        command: Command,
-    },
-    /// Make the requests off this thread; each is answered by a [`Msg::Replied`].
-    Series(Series),
-    /// Look for records off this thread; the answer comes as [`Msg::Looked`].
-    Look(Box<PageRequest>),
-    /// Save records off this thread; the answer comes as [`Msg::Saved`].
-    Save {
-        /// Comes back with the answer.
-        ticket: Ticket,
-        /// What, and where to.
-        save: Box<Save>,
-    },
-    /// Hand these bytes to the terminal's clipboard (OSC 52).
-    Copy(Vec<u8>),
-    /// Keep this line of the command line for the next start.
-    Remember(Vec<u8>),
-    /// Paint every cell again (ctrl-l).
-    Repaint,
-    /// Give the terminal back and stop (ctrl-z); repaint when continued.
-    Suspend,
-    /// Give the terminal back and end. Helpers that live are left running and named on stderr.
-    Quit {
-        /// The exit code of the program.
-        code: u8,
-    },
 }

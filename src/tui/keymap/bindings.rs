@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::{Action, Binding, CHAINS, Context, Key, TABLE, name};
+use super::context::{CHAINS, Context};
+use super::key_names::{Key, name};
+use super::table::{Action, Binding, TABLE};
 
 /// Other keys for one row.
 #[derive(Clone, Debug)]

@@ -4,7 +4,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::abi::escape::screen;
 
-use super::Key;
+/// A key with its modifiers. Shift is part of the character it makes.
+pub type Key = (KeyCode, KeyModifiers);
 
 /// The key of an event; shift is dropped where the character already tells.
 pub fn key_of(event: &KeyEvent) -> Key {

@@ -8,8 +8,8 @@ use crate::control::activity::page::{Anchor, PageRequest};
 use crate::control::activity::query::{Query, Sort, Which};
 use crate::policy::authorize::Globs;
 
-use super::field::Field;
 use super::record_row::{Detail, Row, RowPage};
+use crate::tui::field::Field;
 
 /// How many of those that got TERM are remembered.
 const TERMS: usize = 64;

@@ -7,7 +7,7 @@ use crate::tui::line_history;
 use crate::tui::msg::Ticket;
 use crate::verbs::complete::{candidates, common};
 
-use super::field::Field;
+use crate::tui::field::Field;
 
 /// The line that is typed, and those before it.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,7 @@ use crate::abi::event::Level;
 use crate::control::text::event;
 use crate::tui::text;
 
-use super::field::Field;
+use crate::tui::field::Field;
 
 /// Lines kept.
 pub const LINES: usize = 1_000;

@@ -5,7 +5,7 @@ use crate::abi::escape::screen;
 use crate::abi::snapshot::Snapshot;
 use crate::control::{Key, MaskKnob};
 
-use super::field::Field;
+use crate::tui::field::Field;
 
 /// The most steps that can be undone.
 const UNDO_MAX: usize = 200;

@@ -1,77 +1,60 @@
 //! Everything the screen shows, and nothing else.
 
 pub mod activity;
+mod at_cursor;
+mod clipboard;
 pub mod command_line;
-pub mod dialog;
-pub mod field;
+pub mod draft_text;
 mod focus;
 pub mod forms;
 pub mod link;
 pub mod log;
 pub mod mask_forms;
 pub mod masks;
+pub mod pending;
 pub mod presets;
+pub mod read;
+pub mod read_only;
 pub mod record_row;
-pub mod records;
 pub mod rehearse;
+mod requests;
 pub mod sparkline;
+mod stack;
+mod state;
+pub mod tab;
 pub mod warnings;
 
+use std::any::Any;
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::fmt::Debug;
+use std::time::SystemTime;
 
-use crate::abi::escape::screen_again;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 use crate::control::alerts::Dismissed;
 use crate::control::tally::Tally;
 use crate::control::target::TargetInfo;
 use crate::control::text::outcome::Severity;
-use crate::control::{Command, Key, MaskKnob};
 use crate::sys::local_time::Local;
 
-use super::Options;
-use super::keymap::Keymap;
+use super::field::Field;
+use super::keymap::{Action, Context, Keymap};
 use super::msg::{Effect, Ticket};
+use super::options::Options;
 use super::terminal_type::Clipboard;
 use super::theme::Theme;
+use super::widgets::sheet::Sheet;
 use activity::Activity;
 use command_line::Line;
-use dialog::Dialog;
 use forms::{CallForm, ModuleForm};
 use link::Link;
 use log::Log;
 use masks::Masks;
+pub use pending::Pending;
+use read::Read;
 use rehearse::RehearseForm;
 use sparkline::Spark;
-
-/// The screens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tab {
-    /// What goes on.
-    Overview,
-    /// Both capability masks.
-    Masks,
-    /// Every request and helper.
-    Activity,
-    /// What the engine tells.
-    Log,
-}
-
-impl Tab {
-    /// All of them, in the order of their keys.
-    pub const ALL: [Self; 4] = [Self::Overview, Self::Masks, Self::Activity, Self::Log];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Overview => "Overview",
-            Self::Masks => "Masks",
-            Self::Activity => "Activity",
-            Self::Log => "Log",
-        }
-    }
-}
+pub use tab::Tab;
 
 /// The last thing that was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,37 +65,6 @@ pub struct Status {
     pub text: String,
     /// How many dialogs stood in front of the screen when it was said.
     pub depth: usize,
-}
-
-/// What a reply will be an answer to.
-#[derive(Clone, Debug)]
-pub enum Pending {
-    /// One request of a batch.
-    Request(u64),
-    /// Every request of a batch, one reply after another.
-    Series(u64),
-    /// The modprobe path.
-    Path,
-    /// The gate; in words.
-    Gate(&'static str),
-    /// The masks, and what was asked of each.
-    Masks(Vec<(MaskKnob, crate::abi::cap::CapMask)>),
-    /// A mask back to full.
-    Reset(MaskKnob),
-    /// A run of the rehearsal: under the draft, or under the live masks.
-    Rehearsal,
-    /// Knobs, from the command line.
-    Set(Vec<Key>),
-    /// The probe, from the command line.
-    Probe,
-    /// The runaway messages are counted from 0 again.
-    LoopMessages,
-    /// Something that is done or refused; what to say when it is done, escaped.
-    Act(String),
-    /// A signal to a helper, or the end of a wait: to which one, and what to say when it is done; escaped.
-    Helper(String, &'static str),
-    /// A signal, or the gate, on the way out.
-    Quitting,
 }
 
 /// The state of the console.
@@ -140,7 +92,7 @@ pub struct Model {
     /// The screen.
     pub tab: Tab,
     /// What stands in front of it, the last one on top.
-    pub dialogs: Vec<Dialog>,
+    pub dialogs: Vec<Box<dyn Dialog>>,
     /// How far the dialog on top is scrolled from where its focus put it, until another key is pressed.
     pub peek: isize,
     /// The draft.
@@ -214,56 +166,96 @@ impl Model {
             snapshot,
         }
     }
+}
 
-    /// Whether anything on the screen moves by itself: a helper runs, or the minute's sparkline is not flat yet.
-    pub fn needs_tick(&self) -> bool {
-        self.snapshot.live_total > 0 || !self.spark.is_flat()
+/// A field of text, and where to say what is wrong with it.
+pub type TextField<'a> = (&'a mut Field, Option<&'a mut Option<String>>);
+
+/// What becomes of a dialog after one of its keys.
+#[derive(Debug)]
+pub enum After {
+    /// It stays where it is.
+    Stay(Vec<Effect>),
+    /// It is closed.
+    Close(Vec<Effect>),
+}
+
+impl After {
+    /// It stays, and nothing else happens.
+    pub const STAY: Self = Self::Stay(Vec::new());
+    /// It is closed, and nothing else happens.
+    pub const CLOSE: Self = Self::Close(Vec::new());
+}
+
+/// A dialog: where its keys mean something, what it shows, and what its keys do.
+///
+/// The dialog on top receives the keys. A method that takes `&mut Model` is called with the dialog off the stack
+/// `Model::dialogs`, so that it can change both itself and the console; what it opens stands above it.
+pub trait Dialog: Any + Debug {
+    /// The contexts of its keys, the nearest first: one of [`super::keymap::CHAINS`].
+    fn contexts(&self, model: &Model) -> &'static [Context];
+
+    /// What it shows in so many columns.
+    fn sheet(&self, model: &Model, columns: usize) -> Sheet;
+
+    /// Does what it asks for.
+    fn accept(&mut self, _model: &mut Model) -> After {
+        After::STAY
     }
 
-    /// A time of the engine's clock as the operator's clock had it.
-    pub fn clock(&self, at: Micros) -> String {
-        let ago = Duration::from_micros(self.snapshot.now.saturating_sub(at));
-        self.snapshot.wall.checked_sub(ago).map_or_else(String::new, self.local)
+    /// Goes back.
+    fn dismiss(&mut self, _model: &mut Model) -> After {
+        After::CLOSE
     }
 
-    /// Submits a command and remembers what its reply will be an answer to.
-    pub fn submit(&mut self, pending: Pending, command: Command) -> Effect {
-        self.tickets += 1;
-        self.pending.insert(self.tickets, pending);
-        Effect::Submit { ticket: self.tickets, command }
+    /// How many fields it has.
+    fn fields(&self, _model: &Model) -> usize {
+        0
     }
 
-    /// A ticket for what is no command.
-    pub const fn next_ticket(&mut self) -> Ticket {
-        self.tickets += 1;
-        self.tickets
+    /// The field of text that has the focus.
+    fn field<'a>(&'a mut self, _model: &'a mut Model) -> Option<TextField<'a>> {
+        None
     }
 
-    /// The ticket that was given last.
-    pub fn last_ticket(&self) -> Ticket {
-        self.tickets
+    /// Which field has the focus, and the error that goes when the focus moves.
+    fn focus<'a>(&'a mut self, _model: &'a mut Model) -> Option<(&'a mut usize, &'a mut Option<String>)> {
+        None
     }
 
-    /// Says something.
-    pub fn say(&mut self, mood: Severity, text: impl Into<String>) {
-        let depth = self.dialogs.len();
-        self.status = Some(Status { mood, text: screen_again(&text.into()), depth });
+    /// Takes the next value, or the one before, of the field that has the focus and a few values.
+    fn pick(&mut self, _model: &mut Model, _forward: bool) {}
+
+    /// Which row of its list is chosen, and how many rows there are.
+    fn choice(&mut self, _model: &Model) -> Option<(&mut usize, usize)> {
+        None
     }
 
-    /// Whether what was said last was said on the page of a record, as the answer to a key: it stands below it.
-    pub fn is_answered(&self) -> bool {
-        matches!(self.dialogs.last(), Some(Dialog::Detail(_)))
-            && self.status.as_ref().is_some_and(|status| status.depth == self.dialogs.len())
+    /// How far it is scrolled, where it scrolls.
+    fn scroll(&mut self) -> Option<&mut usize> {
+        None
     }
 
-    /// Whether a write of ours to this knob is under way.
-    pub fn is_writing(&self, key: Key) -> bool {
-        self.pending.values().any(|pending| match pending {
-            Pending::Path => key == Key::Modprobe,
-            Pending::Set(keys) => keys.contains(&key),
-            Pending::Masks(asked) => asked.iter().any(|(knob, _)| masks::key(*knob) == key),
-            Pending::Reset(knob) => masks::key(*knob) == key,
-            _ => false,
-        })
+    /// Which of its lines have been on the screen, where all of them have to be before it is accepted.
+    fn read(&mut self) -> Option<&mut Read> {
+        None
+    }
+
+    /// Whether it waits for the reply to this ticket.
+    fn awaits(&self, _ticket: Ticket) -> bool {
+        false
+    }
+
+    /// What it waited for was refused, and why.
+    fn refused(&mut self, _why: String) {}
+
+    /// Whether a key of its contexts does something now: the footer shows no other.
+    fn offers(&self, _model: &Model, _action: Action) -> bool {
+        true
+    }
+
+    /// Whether the message that answers its keys stands below it, not behind it.
+    fn answers_below(&self) -> bool {
+        false
     }
 }

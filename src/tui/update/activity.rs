@@ -1,25 +1,26 @@
 //! The screen Activity: keys that move, filter and sort; what is to be read for it.
 
+use crate::control::Command;
 use crate::control::activity::page::Anchor;
 use crate::control::activity::query::{Sort, Which};
 use crate::control::text::outcome::Severity;
-use crate::tui::keymap::Action;
+use crate::tui::dialogs;
+use crate::tui::field::Field;
+use crate::tui::keymap::{Action, Context};
+use crate::tui::layout;
 use crate::tui::model::activity::Typing;
-use crate::tui::model::dialog::Dialog;
-use crate::tui::model::field::Field;
 use crate::tui::model::record_row::RowPage;
-use crate::tui::model::{Model, Tab};
+use crate::tui::model::{Model, Pending, Tab};
 use crate::tui::msg::Effect;
-use crate::tui::view;
 
-use super::records;
+use super::scroll::clamp_scroll;
 
 /// Asks for what the screen should show, while it is shown.
 pub(super) fn look(model: &mut Model) -> Option<Effect> {
     if model.tab != Tab::Activity {
         return None;
     }
-    let rows = view::activity::rows(model);
+    let rows = layout::activity::rows(model);
     model.activity.keep_in_sight(rows);
     let question = model.activity.ask(model.snapshot.seq, rows, model.now)?;
     Some(Effect::Look(Box::new(question)))
@@ -28,35 +29,47 @@ pub(super) fn look(model: &mut Model) -> Option<Effect> {
 /// Takes an answer in.
 pub(super) fn looked(model: &mut Model, answer: RowPage) {
     model.activity.take(answer);
-    super::scroll::clamp_scroll(model);
+    clamp_scroll(model);
 }
 
-/// What a key does on the screen or on the page of a record; `None`: it is nobody's of them.
+/// What a key does on the screen or on the page of a record; returns `None` if neither handles it.
 pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     if model.tab != Tab::Activity {
         return None;
     }
-    match model.dialogs.last() {
-        None => on_screen(model, action),
-        Some(Dialog::Detail(_)) => on_page(model, action),
-        Some(_) => None,
+    if model.dialogs.is_empty() {
+        on_screen(model, action)
+    } else if model.chain().contains(&Context::Detail) {
+        on_record(model, action)
+    } else {
+        None
     }
 }
 
-fn on_page(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
-    match action {
-        Action::Abandon => return Some(records::abandon(model)),
-        Action::Kill => records::open_kill(model),
-        Action::Repeat => records::open_repeat(model),
-        Action::Copy => records::open_copy(model),
-        Action::Save => records::open_save(model),
-        _ => return None,
+/// What the screen and the page of a record have in common.
+fn on_record(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
+    if action == Action::Abandon {
+        return Some(abandon(model));
     }
-    Some(Vec::new())
+    dialogs::open_on_record(model, action).then(Vec::new)
+}
+
+/// Ends the wait of the record's caller. The engine judges whether there is one.
+fn abandon(model: &mut Model) -> Vec<Effect> {
+    if model.refuses("abandoning a wait") {
+        return Vec::new();
+    }
+    let Some(row) = model.row_at_cursor() else { return Vec::new() };
+    let which = format!("#{} {}", row.id, row.title);
+    let done = match row.pid {
+        Some(_) => "abandoned: its caller waits no longer, its helper lives on",
+        None => "abandoned: its caller waits no longer",
+    };
+    vec![model.submit(Pending::Helper(which, done), Command::Abandon(row.id))]
 }
 
 fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
-    let page = isize::try_from(view::activity::rows(model).saturating_sub(1).max(1)).unwrap_or(1);
+    let page = isize::try_from(layout::activity::rows(model).saturating_sub(1).max(1)).unwrap_or(1);
     let a = &mut model.activity;
     match action {
         Action::Up => a.move_by(-1),
@@ -87,7 +100,6 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
             a.reverse ^= true;
             a.changed();
         }
-        Action::Detail => detail(model),
         Action::Dismiss
             if model.activity.filters() && (model.status.is_none() || model.activity.answer.matched == 0) =>
         {
@@ -95,7 +107,7 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
             model.activity.which = Which::All;
             model.say(Severity::Quiet, "every record is shown again");
         }
-        _ => return on_page(model, action),
+        _ => return on_record(model, action),
     }
     Some(Vec::new())
 }
@@ -141,19 +153,6 @@ fn end_filter(model: &mut Model) {
         *field = Field::default();
     }
     model.activity.typing = None;
-}
-
-/// The page of the record under the cursor: from now on the cursor stays there.
-fn detail(model: &mut Model) {
-    if records::row(model).is_none() {
-        return;
-    }
-    model.activity.follow = false;
-    // What was said of another record does not answer a key of this one.
-    if let Some(status) = &mut model.status {
-        status.depth = 0;
-    }
-    model.dialogs.push(Dialog::Detail(0));
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use crate::abi::event::Level;
 use crate::control::text::outcome::Severity;
+use crate::tui::field::Field;
 use crate::tui::keymap::Action;
-use crate::tui::model::field::Field;
+use crate::tui::layout;
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
-use crate::tui::view;
 
 /// The line under the cursor is in sight, and what is typed is what is looked for.
 pub(super) fn settle(model: &mut Model) {
@@ -14,7 +14,7 @@ pub(super) fn settle(model: &mut Model) {
         if model.log.typing {
             model.log.look();
         }
-        model.log.top = view::log::top(model);
+        model.log.top = layout::log::top(model);
     }
 }
 
@@ -23,7 +23,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     if model.tab != Tab::Log || !model.dialogs.is_empty() {
         return None;
     }
-    let page = isize::try_from(view::log::rows(model).saturating_sub(1).max(1)).unwrap_or(1);
+    let page = isize::try_from(layout::log::rows(model).saturating_sub(1).max(1)).unwrap_or(1);
     let log = &mut model.log;
     match action {
         Action::Up => log.move_by(-1),
@@ -67,5 +67,5 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let text = format!("{} {} {}", line.time, crate::tui::model::log::level_name(line.level), line.words());
-    super::copy::to_clipboard(model, "the line", text.into_bytes())
+    model.copy("the line", text.into_bytes())
 }

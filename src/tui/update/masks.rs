@@ -1,17 +1,11 @@
 //! The draft: keys change it and nothing else.
 
-use crate::abi::cap::CapMask;
 use crate::control::MaskKnob;
-use crate::control::text::mask::brief;
 use crate::control::text::outcome::Severity;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::dialog::Dialog;
-use crate::tui::model::masks::{KNOBS, live, short};
-use crate::tui::model::{mask_forms, presets};
-use crate::tui::msg::Effect;
-
-use super::copy;
+use crate::tui::model::draft_text::changes;
+use crate::tui::model::masks::{KNOBS, live};
 
 /// Chooses a column, or changes the draft of the chosen one. While rows are filtered, only those that are shown change.
 pub(super) fn edit(model: &mut Model, action: Action) {
@@ -57,17 +51,6 @@ pub(super) fn step(model: &mut Model, back: bool) {
     }
 }
 
-/// What a draft would change, in words.
-pub(in crate::tui) fn changes(model: &Model, draft: [CapMask; 2]) -> String {
-    let words = |knob| {
-        let live = live(&model.snapshot, knob);
-        let draft = draft[knob as usize];
-        (live != draft).then(|| format!("{} live -> draft: {}", short(knob), brief(live, draft)))
-    };
-    let all: Vec<String> = KNOBS.into_iter().filter_map(words).collect();
-    if all.is_empty() { "the draft is as live".to_owned() } else { all.join("; ") }
-}
-
 /// Starts to type what rows are to be shown.
 pub(super) fn filter(model: &mut Model) {
     model.masks.filtering = true;
@@ -86,37 +69,10 @@ pub(super) fn end_filter(model: &mut Model, keep: bool) {
     model.masks.move_by(0, &model.snapshot);
 }
 
-/// The draft becomes that of the chosen preset; nothing is applied.
-pub(super) fn take_preset(model: &mut Model, choice: usize) {
-    model.dialogs.pop();
-    let Some(preset) = presets::all(model.snapshot.known).into_iter().nth(choice) else { return };
-    model.masks.set_both(preset.masks);
-    model.masks.note = None;
-    let text =
-        format!("draft `{}`: {} ({}: back)", preset.name, changes(model, preset.masks), model.keys.key(Action::Undo));
-    model.say(Severity::Quiet, text);
-}
-
-/// Copies the chosen form of the draft.
-pub(super) fn copy(model: &mut Model, choice: usize) -> Vec<Effect> {
-    model.dialogs.pop();
-    let Some(form) = mask_forms::draft(model).into_iter().nth(choice) else { return Vec::new() };
-    let title = form.title();
-    copy::to_clipboard(model, &title, form.text.into_bytes())
-}
-
-/// How many rows the list in a dialog has.
-pub(super) fn rows_of(model: &Model) -> usize {
-    match model.dialogs.last() {
-        Some(Dialog::Presets(_)) => presets::all(model.snapshot.known).len(),
-        Some(Dialog::Copy(_)) => mask_forms::draft(model).len(),
-        _ => 3,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::cap::CapMask;
     use crate::tui::testing::fixtures::{self, KNOWN};
     use crate::tui::testing::render::keys;
 

@@ -1,36 +1,26 @@
 //! `(model, message) -> effects`. No I/O, no clock.
 
 mod activity;
-mod call;
-mod command_line;
-mod confirm;
-mod copy;
-mod gate;
+mod focus;
 mod keys;
 mod link;
 mod log;
 mod masks;
-mod module;
 mod mouse;
-mod path;
-mod quit;
 mod readback;
-mod records;
-mod rehearse;
 mod replies;
 mod scroll;
 mod snapshots;
+mod tabs;
 #[cfg(test)]
 mod tests;
 mod typing;
 
-pub(in crate::tui) use masks::changes;
-
 use super::ascii;
+use super::dialogs::{frame, quit, save};
 use super::model::Model;
 use super::msg::{Effect, Msg};
 use crate::abi::escape::screen_again;
-use crate::control::text::outcome::Severity;
 
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -46,7 +36,12 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 /// The model as it is was put on the screen.
 pub fn shown(model: &mut Model) {
     let _ascii = ascii::only(model.ascii);
-    confirm::shown(model);
+    if model.dialogs.last_mut().is_some_and(|dialog| dialog.read().is_some())
+        && let Some((lines, shown)) = frame::lines(model)
+        && let Some(read) = model.dialogs.last_mut().and_then(|dialog| dialog.read())
+    {
+        read.show(lines, shown);
+    }
 }
 
 fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -85,7 +80,7 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Saved { ticket, result } => {
-            records::saved(model, ticket, result);
+            save::saved(model, ticket, result);
             Vec::new()
         }
         Msg::Notice(text) => {
@@ -99,17 +94,4 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Signal(signal) => vec![Effect::Quit { code: u8::try_from(128 + signal as i32).unwrap_or(1) }],
     }
-}
-
-/// Why that is not done.
-fn read_only(what: &str) -> String {
-    format!("{what} needs khelper to be started without --read-only: this console only shows things")
-}
-
-/// Refuses what would change or start something, where nothing may be; true if it did.
-fn refused_read_only(model: &mut Model, what: &str) -> bool {
-    if model.options.read_only {
-        model.say(Severity::Quiet, read_only(what));
-    }
-    model.options.read_only
 }

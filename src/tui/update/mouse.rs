@@ -1,15 +1,13 @@
 //! The mouse: it chooses, changes the draft and scrolls. It never applies, starts or confirms anything.
 
+use crate::tui::dialogs::frame;
 use crate::tui::keymap::Action;
-use crate::tui::model::dialog::{Dialog, Quit, Quitting};
-use crate::tui::model::records::{CopyRecord, Kill};
+use crate::tui::layout::{self, Hit};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::{Click, Mouse};
-use crate::tui::view::{self, Hit};
 
-use super::keys::{focus_on, pick};
-use super::scroll::up_or_down;
-use super::{activity, masks, records};
+use super::scroll::{clamp_scroll, up_or_down};
+use super::{activity, focus, masks, tabs};
 
 /// Rows of a turn of the wheel.
 const WHEEL: i32 = 3;
@@ -20,12 +18,17 @@ pub(super) fn take(model: &mut Model, mouse: Mouse) {
         Click::WheelUp => wheel(model, -WHEEL),
         Click::WheelDown => wheel(model, WHEEL),
         Click::Press => {
-            if let Some(hit) = view::hit(model, mouse.x, mouse.y) {
-                press(model, hit);
+            if model.dialogs.is_empty() {
+                if let Some(hit) = layout::hit(model, mouse.x, mouse.y) {
+                    press(model, hit);
+                }
+            } else if let Some(at) = frame::hit(model, mouse.x, mouse.y) {
+                model.peek = 0;
+                focus::click(model, at);
             }
         }
     }
-    super::scroll::clamp_scroll(model);
+    clamp_scroll(model);
 }
 
 /// Scrolls what has rows.
@@ -33,7 +36,7 @@ fn wheel(model: &mut Model, rows: i32) {
     match model.tab {
         _ if !model.dialogs.is_empty() => {
             // No line is passed over.
-            let most = view::dialogs::sight(model).map_or(1, |sight| sight.rows.saturating_sub(1).max(1));
+            let most = frame::sight(model).map_or(1, |sight| sight.rows.saturating_sub(1).max(1));
             let most = i32::try_from(most).unwrap_or(WHEEL);
             up_or_down(model, rows.clamp(-most, most));
         }
@@ -48,7 +51,7 @@ fn press(model: &mut Model, hit: Hit) {
     match hit {
         Hit::Tab(tab) => {
             end_typing(model);
-            super::keys::show(model, tab);
+            tabs::show(model, tab);
         }
         Hit::Capability(cap, knob) => {
             end_typing(model);
@@ -61,10 +64,6 @@ fn press(model: &mut Model, hit: Hit) {
         Hit::Row(index) => {
             end_typing(model);
             row(model, index);
-        }
-        Hit::Target(at) => {
-            model.peek = 0;
-            target(model, at);
         }
     }
 }
@@ -87,33 +86,5 @@ fn row(model: &mut Model, index: usize) {
         Some((at, _)) if at == index => drop(activity::act(model, Action::Detail)),
         Some((at, _)) => model.activity.move_by(by(at)),
         None => {}
-    }
-}
-
-/// As in any other program: a click into the field with the focus keeps its text.
-fn keep_text(model: &mut Model) {
-    if let Some((field, _)) = model.field() {
-        field.deselect();
-    }
-}
-
-/// A field gets the focus, one of a few values that has it takes the next; a choice is chosen.
-fn target(model: &mut Model, at: usize) {
-    match model.dialogs.last_mut() {
-        Some(Dialog::Gate(choice) | Dialog::Presets(choice) | Dialog::Copy(choice)) => *choice = at,
-        Some(Dialog::Kill(Kill { choice, .. }) | Dialog::CopyRecord(CopyRecord { choice, .. })) => *choice = at,
-        Some(Dialog::Quit(Quit { choice, stage: Quitting::Asking })) => *choice = at,
-        Some(Dialog::Module | Dialog::Call | Dialog::Rehearse) => {
-            let was_there = focus_on(model, at);
-            if was_there {
-                pick(model, true);
-                keep_text(model);
-            }
-        }
-        Some(Dialog::Path(_)) => keep_text(model),
-        Some(Dialog::Save(form)) if form.focus != at => records::focus(model),
-        Some(Dialog::Save(_)) if at == 0 => keep_text(model),
-        Some(Dialog::Save(_)) => pick(model, true),
-        _ => {}
     }
 }

@@ -8,13 +8,13 @@ use crate::control::text::outcome::{Severity, answered, ended_in_words};
 use crate::control::text::probe_report::table;
 use crate::control::{Key, MaskKnob, Reply};
 use crate::sys::probe::Report;
-use crate::tui::model::dialog::Dialog;
+use crate::tui::dialogs::command_line::CommandLine;
+use crate::tui::dialogs::{page, rehearsal};
 use crate::tui::model::masks::{key, live};
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::readback::take_written;
-use super::{command_line, rehearse};
 
 /// Takes an answer in. One that nobody asked for says nothing.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
@@ -53,7 +53,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         Pending::Gate(words) => gate(model, ticket, words, reply),
         Pending::Masks(asked) => masks(model, ticket, &asked, reply),
         Pending::Reset(knob) => reset(model, ticket, knob, reply),
-        Pending::Rehearsal => return rehearse::answered(model, ticket, reply),
+        Pending::Rehearsal => return rehearsal::answered(model, ticket, reply),
         // A helper may end before its signal comes: the snapshots tell whether it lives.
         Pending::Quitting => {}
     }
@@ -74,7 +74,7 @@ fn request(model: &mut Model, batch: u64, reply: &Result<Reply, ControlError>) {
 /// refused, or not answered; done, it goes.
 fn tell(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
     let of_line = model.line.answered(ticket);
-    match model.dialogs.iter().position(|dialog| matches!(dialog, Dialog::Line)).filter(|_| of_line) {
+    match model.dialogs.iter().position(|dialog| dialog.get::<CommandLine>().is_some()).filter(|_| of_line) {
         Some(_) if mood == Severity::Bad => model.line.refused(&text),
         Some(at) => {
             model.say(mood, text);
@@ -86,8 +86,16 @@ fn tell(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
     }
 }
 
+/// Says why something was refused: in the dialog that waits for the answer, else in the message line.
+fn refused(model: &mut Model, at: Option<usize>, why: String) {
+    match at.and_then(|at| model.dialogs.get_mut(at)) {
+        Some(dialog) => dialog.refused(why),
+        None => model.say(Severity::Bad, why),
+    }
+}
+
 fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
-    let at = model.dialogs.iter().position(|d| matches!(d, Dialog::Path(form) if form.ticket == Some(ticket)));
+    let at = model.waiting(ticket);
     match reply {
         Ok(Reply::Written(written)) => {
             if let Some(at) = at {
@@ -100,10 +108,7 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
         Ok(_) => {}
         Err(error) => {
             let why = not_changed(&[Key::Modprobe.name()], &error);
-            match at.and_then(|at| model.dialogs.get_mut(at)) {
-                Some(Dialog::Path(form)) => (form.ticket, form.error) = (None, Some(why)),
-                _ => model.say(Severity::Bad, why),
-            }
+            refused(model, at, why);
         }
     }
 }
@@ -127,7 +132,7 @@ fn gate(model: &mut Model, ticket: Ticket, words: &str, reply: Result<Reply, Con
 }
 
 fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply: Result<Reply, ControlError>) {
-    let at = model.dialogs.iter().position(|d| matches!(d, Dialog::Apply(a) if a.ticket == Some(ticket)));
+    let at = model.waiting(ticket);
     match reply {
         Ok(Reply::Written(written)) => {
             if let Some(at) = at {
@@ -147,16 +152,13 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
         Err(error) => {
             let names: Vec<&str> = asked.iter().map(|(knob, _)| key(*knob).name()).collect();
             let why = not_changed(&names, &error);
-            match at.and_then(|at| model.dialogs.get_mut(at)) {
-                Some(Dialog::Apply(apply)) => (apply.ticket, apply.error) = (None, Some(why)),
-                _ => model.say(Severity::Bad, why),
-            }
+            refused(model, at, why);
         }
     }
 }
 
 fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply, ControlError>) {
-    let at = model.dialogs.iter().position(|d| matches!(d, Dialog::Reset(r) if r.ticket == Some(ticket)));
+    let at = model.waiting(ticket);
     match reply {
         Ok(Reply::Written(written)) => {
             if let Some(at) = at {
@@ -170,10 +172,7 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
         Ok(_) => {}
         Err(error) => {
             let why = not_changed(&[key(knob).name()], &error);
-            match at.and_then(|at| model.dialogs.get_mut(at)) {
-                Some(Dialog::Reset(reset)) => (reset.ticket, reset.error) = (None, Some(why)),
-                _ => model.say(Severity::Bad, why),
-            }
+            refused(model, at, why);
         }
     }
 }
@@ -206,7 +205,7 @@ fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) 
             // Not in front of somebody who is at something else by now.
             if let Some(report) = report.filter(|_| model.dialogs.is_empty()) {
                 let lines = table(&report, model.snapshot.known).lines().map(str::to_owned).collect();
-                command_line::open_page(model, "What a helper gets now", lines);
+                page::open(model, "What a helper gets now", lines);
             }
             model.say(ended_in_words(&record).mood, answered(&record));
         }

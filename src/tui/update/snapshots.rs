@@ -6,13 +6,11 @@ use crate::abi::snapshot::{Knobs, Snapshot};
 use crate::control::text::mask::list;
 use crate::control::text::outcome::value;
 use crate::control::{Key, MaskKnob};
+use crate::tui::dialogs::{apply, quit};
 use crate::tui::model::Model;
-use crate::tui::model::dialog::{Apply, Dialog};
 use crate::tui::model::masks::{KNOBS, key, live};
 use crate::tui::model::sparkline::Spark;
 use crate::tui::msg::Effect;
-
-use super::quit;
 
 /// The most notices that are kept.
 const NOTICES: usize = 4;
@@ -67,34 +65,13 @@ fn mask_changed(model: &mut Model, knob: MaskKnob, before: crate::abi::cap::CapM
     };
     if open {
         model.masks.note = Some(format!("{name} was changed by someone else: {what}; the draft was rebased on it"));
-        ask_again(model);
+        apply::ask_again(model);
     }
     notice(model, format!("{name} was changed by someone else: {what}; `{}` -> `{}`", words(before), words(after)));
 }
 
 fn words(mask: crate::abi::cap::CapMask) -> String {
     kernel_words(mask).replace('\t', " ")
-}
-
-/// A confirmation that is open shows what is true now, and what was typed for another question is not taken.
-fn ask_again(model: &mut Model) {
-    let fresh = Apply::of(&model.masks, &model.snapshot);
-    let asked = |dialog: &Dialog| match dialog {
-        Dialog::Apply(apply) if apply.ticket.is_none() => Some(apply.made),
-        _ => None,
-    };
-    let found = model.dialogs.iter().enumerate().find_map(|(at, dialog)| Some((at, asked(dialog)?)));
-    let Some((at, made)) = found else { return };
-    match fresh {
-        Some(mut apply) if apply.drops() => {
-            apply.made = made;
-            apply.error = Some("the live masks were changed by someone else: read again what is dropped now".into());
-            model.dialogs[at] = Dialog::Apply(apply);
-        }
-        _ => {
-            model.dialogs.remove(at);
-        }
-    }
 }
 
 fn others(before: &Knobs, after: &Knobs) -> Vec<(Key, String, String)> {
@@ -107,8 +84,8 @@ fn others(before: &Knobs, after: &Knobs) -> Vec<(Key, String, String)> {
     differ(Key::Modprobe, screen(&before.modprobe), screen(&after.modprobe));
     differ(Key::Era, before.era.name().to_owned(), after.era.name().to_owned());
     differ(Key::MaxConcurrent, before.max_concurrent.to_string(), after.max_concurrent.to_string());
-    differ(Key::Allow, screen(before.allow.as_bytes()), screen(after.allow.as_bytes()));
-    differ(Key::Deny, screen(before.deny.as_bytes()), screen(after.deny.as_bytes()));
+    differ(Key::Allow, screen(before.allow.text().as_bytes()), screen(after.allow.text().as_bytes()));
+    differ(Key::Deny, screen(before.deny.text().as_bytes()), screen(after.deny.text().as_bytes()));
     out
 }
 

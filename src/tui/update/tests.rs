@@ -8,15 +8,25 @@ use super::*;
 use crate::abi::cap::{CapMask, Capability};
 use crate::abi::depth::Depth;
 use crate::abi::error::{ControlError, EngineError, Stage};
-use crate::abi::mask::{MaskExpr, kernel_words};
+use crate::abi::mask::MaskExpr;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::wait::WaitMode;
 use crate::control::activity::export::{Existing, Unsaved};
 use crate::control::rehearsal::Rehearsed;
 use crate::control::text::outcome::Severity;
-use crate::control::{Command, Key, MaskKnob, Reply, Written};
+use crate::control::{Change, Command, Key, KnobValue, MaskKnob, Reply};
+use crate::tui::dialogs::apply::Apply;
+use crate::tui::dialogs::command_line::CommandLine;
+use crate::tui::dialogs::gate::Gate;
+use crate::tui::dialogs::help::Help;
+use crate::tui::dialogs::module::Module;
+use crate::tui::dialogs::page::Page;
+use crate::tui::dialogs::path::PathForm;
+use crate::tui::dialogs::quit::{Quit, Quitting};
+use crate::tui::dialogs::rehearsal::RehearsalPage;
+use crate::tui::dialogs::reset::Reset;
+use crate::tui::dialogs::save::SaveForm;
 use crate::tui::keymap::{self, Keymap, Rebind};
-use crate::tui::model::dialog::{Dialog, Quitting};
 use crate::tui::model::{Pending, Tab};
 use crate::tui::testing::fixtures::{self, KNOWN};
 use crate::tui::testing::render::keys as press;
@@ -66,9 +76,12 @@ fn status(model: &Model) -> &str {
     model.status.as_ref().map_or("", |s| s.text.as_str())
 }
 
-fn written(key: Key, before: CapMask, after: CapMask, not_granted: CapMask) -> Written {
-    let (before, after) = (kernel_words(before), kernel_words(after));
-    Written { key, before, after, not_granted, warnings: Vec::new() }
+fn path(text: &str) -> KnobValue {
+    KnobValue::Path(text.as_bytes().into())
+}
+
+fn written(key: Key, before: CapMask, after: CapMask, not_granted: CapMask) -> Change {
+    Change { not_granted, ..Change::new(key, before, after) }
 }
 
 #[test]
@@ -199,7 +212,7 @@ fn a_line_asks_as_the_shell_does() {
     // What is answered at once keeps its line until then.
     let mut done = |text: &str| {
         let (ticket, command) = line(&mut m, text).remove(0);
-        assert!(matches!(m.dialogs.last(), Some(Dialog::Line)) && m.line.typed.bytes() == text.as_bytes());
+        assert!(m.top::<CommandLine>().is_some() && m.line.typed.bytes() == text.as_bytes());
         assert!(key(&mut m, KeyCode::Enter).is_empty(), "it is asked for once");
         reply(&mut m, ticket, Ok(Reply::Done));
         assert!(m.dialogs.is_empty(), "{text}");
@@ -207,7 +220,7 @@ fn a_line_asks_as_the_shell_does() {
     };
     assert!(matches!(done("kill -s KILL 7"), Command::Kill { id: 7, signal: 9 }));
     assert!(matches!(done("abandon 7"), Command::Abandon(7)));
-    assert!(matches!(done("gate freeze"), Command::Write(w) if w[0] == (Key::Gate, b"freezing".to_vec())));
+    assert!(matches!(done("gate freeze"), Command::Write(w) if w[0] == (Key::Gate, Depth::Freezing.into())));
     assert!(matches!(done("reset loop-messages"), Command::ResetLoopMessages));
     assert_eq!(m.line.history.len(), 6);
 }
@@ -217,14 +230,14 @@ fn a_line_that_sets_masks_makes_a_draft_that_is_confirmed() {
     let mut m = model();
     assert!(line(&mut m, "set kernel.usermodehelper.bset=-cap_sys_module").is_empty());
     assert_eq!(m.masks.draft(MaskKnob::Bset), KNOWN.minus(SYS_MODULE));
-    assert!(matches!(m.dialogs.last(), Some(Dialog::Apply(apply)) if apply.phrase == "drop cap_sys_module"));
+    assert!(m.top().is_some_and(|apply: &Apply| apply.phrase == "drop cap_sys_module"));
     // The draft was made for the question, and goes with it.
     key(&mut m, KeyCode::Esc);
     assert!(m.dialogs.is_empty() && m.masks.changed(&m.snapshot).is_empty());
     m.snapshot.knobs.inheritable = SYS_MODULE;
     m.masks.settle(MaskKnob::Inheritable, SYS_MODULE);
     assert!(line(&mut m, "reset inheritable").is_empty());
-    assert!(matches!(m.dialogs.last(), Some(Dialog::Reset(reset)) if reset.knob == MaskKnob::Inheritable));
+    assert!(m.top().is_some_and(|reset: &Reset| reset.knob == MaskKnob::Inheritable));
     key(&mut m, KeyCode::Esc);
     // Other knobs are written at once, the gate by itself.
     let written = line(&mut m, "set kernel.modprobe=/bin/true khelper.gate=enabled khelper.deny=x*");
@@ -255,7 +268,7 @@ fn a_line_that_means_nothing_stays_and_says_why() {
         let mut m = model();
         assert!(type_in(&mut m, &format!(":{text}\n")).is_empty());
         assert!(line_error(&m).contains(why), "{text}: {}", line_error(&m));
-        assert!(matches!(m.dialogs.last(), Some(Dialog::Line)) && m.line.typed.bytes() == text.as_bytes());
+        assert!(m.top::<CommandLine>().is_some() && m.line.typed.bytes() == text.as_bytes());
         assert!(m.line.history.is_empty() && m.masks.changed(&m.snapshot).is_empty());
         type_in(&mut m, "x");
         assert_eq!(line_error(&m), "");
@@ -284,13 +297,13 @@ fn a_read_only_line_reads() {
     ];
     for text in refused {
         assert!(type_in(&mut m, &format!(":{text}\n")).is_empty(), "{text}");
-        assert!(line_error(&m).contains("--read-only") && matches!(m.dialogs.last(), Some(Dialog::Line)), "{text}");
+        assert!(line_error(&m).contains("--read-only") && m.top::<CommandLine>().is_some(), "{text}");
         key(&mut m, KeyCode::Esc);
     }
     // They come back all the same.
     assert_eq!(m.line.history, refused.map(|text| text.as_bytes().to_vec()));
     assert!(line(&mut m, "get kernel.modprobe khelper.gate").is_empty());
-    let Some(Dialog::Page(page)) = m.dialogs.last() else { panic!() };
+    let page = m.top::<Page>().unwrap();
     assert_eq!(page.lines, ["kernel.modprobe = /sbin/modprobe", "khelper.gate = enabled"]);
 }
 
@@ -324,14 +337,8 @@ fn an_invalid_form_says_why_and_keeps_what_was_typed() {
 #[test]
 fn text_that_a_field_holds_when_it_opens_is_replaced_by_what_is_typed() {
     type Holds = fn(&Model) -> Vec<u8>;
-    let save: Holds = |m| match m.dialogs.last() {
-        Some(Dialog::Save(form)) => form.path.bytes().to_vec(),
-        other => panic!("{other:?}"),
-    };
-    let path: Holds = |m| match m.dialogs.last() {
-        Some(Dialog::Path(form)) => form.path.bytes().to_vec(),
-        other => panic!("{other:?}"),
-    };
+    let save: Holds = |m| m.top::<SaveForm>().unwrap().path.bytes().to_vec();
+    let path: Holds = |m| m.top::<PathForm>().unwrap().path.bytes().to_vec();
     let fields: [(&str, &str, &str, &str, Holds); 12] = [
         ("mdummy⎋", "m", "", "dummy", |m| m.module.name.bytes().to_vec()),
         ("m", "", "\t\t", "1", |m| m.module.count.bytes().to_vec()),
@@ -392,10 +399,7 @@ fn a_field_stays_selected_until_it_is_typed_in() {
     assert!(crate::tui::testing::render::screen(&m).contains("> path  /sbin/modprobe2 "));
 
     press(&mut m, "⎋3w");
-    let saves = |m: &Model| match m.dialogs.last() {
-        Some(Dialog::Save(form)) => (form.path.bytes().to_vec(), form.focus),
-        other => panic!("{other:?}"),
-    };
+    let saves = |m: &Model| m.top().map(|form: &SaveForm| (form.path.bytes().to_vec(), form.focus)).unwrap();
     click(&mut m, "> file");
     press(&mut m, "2");
     assert_eq!(saves(&m), (b"khelper-records.jsonl2".to_vec(), 0));
@@ -494,7 +498,7 @@ fn pasted_text_goes_into_fields_only_and_byte_for_byte() {
     // A choice takes no text.
     key(&mut m, KeyCode::Char('g'));
     update(&mut m, Msg::Paste(b"e\n".to_vec()));
-    assert!(matches!(m.dialogs.last(), Some(Dialog::Gate(0))));
+    assert!(matches!(m.top(), Some(Gate(0))));
 }
 
 #[test]
@@ -504,27 +508,24 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     ctrl(&mut m, 'u');
     type_in(&mut m, "bin/echo");
     assert!(key(&mut m, KeyCode::Enter).is_empty());
-    let Some(Dialog::Path(form)) = m.dialogs.last() else { panic!() };
+    let form = m.top::<PathForm>().unwrap();
     assert!(form.error.as_ref().unwrap().contains("relative"));
     key(&mut m, KeyCode::Home);
     type_in(&mut m, "/");
     let [(ticket, Command::Write(writes))] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
-    assert_eq!(writes[..], [(Key::Modprobe, b"/bin/echo".to_vec())]);
+    assert_eq!(writes[..], [(Key::Modprobe, path("/bin/echo"))]);
     assert!(key(&mut m, KeyCode::Enter).is_empty(), "one write at a time");
     let refused = ControlError::Denied("writing needs cap_x".into());
     reply(&mut m, *ticket, Err(refused));
-    let Some(Dialog::Path(form)) = m.dialogs.last() else { panic!() };
+    let form = m.top::<PathForm>().unwrap();
     let why = "kernel.modprobe was not changed: writing needs cap_x (EPERM): ask for it";
     assert!(form.error.as_ref().unwrap().starts_with(why));
     assert_eq!(form.path.bytes(), b"/bin/echo");
     assert_eq!(status(&m), "", "it is told once");
     let [(ticket, _)] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
-    let w = Written {
-        key: Key::Modprobe,
-        before: "/sbin/modprobe".into(),
-        after: "/bin/echo".into(),
-        not_granted: CapMask::EMPTY,
+    let w = Change {
         warnings: vec!["anyone can replace it".into()],
+        ..Change::new(Key::Modprobe, path("/sbin/modprobe"), path("/bin/echo"))
     };
     reply(&mut m, *ticket, Ok(Reply::Written(vec![w])));
     assert!(m.dialogs.is_empty());
@@ -544,11 +545,11 @@ fn the_gate_drains_and_opens() {
     let mut m = model();
     let gate = |m: &mut Model, keys: &str| commands(type_in(m, keys)).remove(0);
     let (ticket, command) = gate(&mut m, "gd\n");
-    assert!(matches!(command, Command::Write(w) if w == [(Key::Gate, b"disabled".to_vec())]));
+    assert!(matches!(command, Command::Write(w) if w == [(Key::Gate, Depth::Disabled.into())]));
     let error = EngineError::new(Stage::Gate, Errno::EAGAIN, "held out: #3 foo", "wait for these calls");
     reply(&mut m, ticket, Err(error.into()));
     assert_eq!(status(&m), "khelper.gate: disable and drain: held out: #3 foo (EAGAIN): wait for these calls");
-    assert!(matches!(gate(&mut m, "gf\n").1, Command::Write(w) if w == [(Key::Gate, b"freezing".to_vec())]));
+    assert!(matches!(gate(&mut m, "gf\n").1, Command::Write(w) if w == [(Key::Gate, Depth::Freezing.into())]));
     assert!(matches!(gate(&mut m, "ge\n").1, Command::SetDepth(Depth::Enabled)));
 }
 
@@ -584,7 +585,7 @@ fn both_masks_go_in_one_write_and_are_read_back() {
     let chown = CapMask::from_bits(1);
     assert!(type_in(&mut m, "w").is_empty());
     let [(ticket, Command::Write(writes))] = &commands(type_in(&mut m, "\n"))[..] else { panic!() };
-    let value = b"0x000001fffffffffe".to_vec();
+    let value = KnobValue::from(CapMask::from_bits(0x1fffffffffe));
     assert_eq!(writes[..], [(Key::Bset, value.clone()), (Key::Inheritable, value)]);
     let after = KNOWN.minus(chown);
     let answers = [Key::Bset, Key::Inheritable].map(|key| written(key, KNOWN, after, CapMask::EMPTY)).to_vec();
@@ -599,7 +600,7 @@ fn dropping_cap_sys_module_is_typed_out() {
     let mut m = model();
     type_in(&mut m, "2 w");
     assert!(type_in(&mut m, "\n").is_empty());
-    let Some(Dialog::Apply(apply)) = m.dialogs.last() else { panic!() };
+    let apply = m.top::<Apply>().unwrap();
     assert!(apply.error.as_ref().unwrap().contains("drop cap_sys_module"));
     assert!(type_in(&mut m, "drop cap_sys\n").is_empty());
     assert_eq!(commands(type_in(&mut m, "_module\n")).len(), 1);
@@ -611,13 +612,13 @@ fn emptying_a_mask_is_typed_out() {
     type_in(&mut m, "2n");
     key(&mut m, KeyCode::Right);
     assert!(type_in(&mut m, "nwempty bset and empty inheritable\n").is_empty());
-    let Some(Dialog::Apply(apply)) = m.dialogs.last() else { panic!() };
+    let apply = m.top::<Apply>().unwrap();
     assert!(apply.error.as_ref().unwrap().contains("read on first"));
     key(&mut m, KeyCode::PageDown);
     key(&mut m, KeyCode::Backspace);
     assert!(key(&mut m, KeyCode::Enter).is_empty());
     let [(_, Command::Write(writes))] = &commands(type_in(&mut m, "e\n"))[..] else { panic!() };
-    assert_eq!(writes[1].1, b"0x0000000000000000");
+    assert_eq!(writes[1].1, CapMask::EMPTY.into());
 }
 
 #[test]
@@ -649,7 +650,7 @@ fn a_live_mask_that_somebody_else_changes_rebases_the_draft_and_asks_again() {
     assert_eq!(m.masks.draft(MaskKnob::Bset), KNOWN.minus(SYS_MODULE).minus(CapMask::from_bits(1)));
     assert!(m.masks.note.as_ref().unwrap().contains("it lost cap_sys_module; the draft was rebased"));
     assert!(m.notices[0].1.starts_with("kernel.usermodehelper.bset was changed by someone else"));
-    let Some(Dialog::Apply(apply)) = m.dialogs.last() else { panic!() };
+    let apply = m.top::<Apply>().unwrap();
     assert!(apply.error.as_ref().unwrap().contains("read again"));
     assert_eq!(apply.changes[0].1, CapMask::from_bits(1));
 }
@@ -693,7 +694,7 @@ fn the_rehearsal_runs_under_the_draft_and_under_live() {
     let second = commands(reply(&mut m, *draft, Err(error.into())));
     let [(live, Command::Probe { bset: None, inheritable: None })] = &second[..] else { panic!("{second:?}") };
     reply(&mut m, *live, Ok(Reply::Answered(Arc::new(fixtures::record(2, b"probe", 0)))));
-    let Some(Dialog::Rehearsal(r)) = m.dialogs.last() else { panic!() };
+    let r = m.top::<RehearsalPage>().unwrap();
     assert!(matches!(&r.rehearsal.runs[1], Rehearsed::Ended(record) if record.id == 2));
     assert!(matches!(&r.rehearsal.runs[0], Rehearsed::Failed(why) if why == "no probe (ENOENT): give one"));
 }
@@ -756,7 +757,7 @@ fn a_draft_that_would_be_lost_is_asked_about() {
     type_in(&mut m, "2 ");
     for quit in ["q", "\x03"] {
         assert!(if quit == "q" { type_in(&mut m, quit) } else { ctrl(&mut m, 'c') }.is_empty());
-        assert!(matches!(m.dialogs.last(), Some(Dialog::Quit(_))));
+        assert!(m.top::<Quit>().is_some());
         // It is about no helper.
         type_in(&mut m, "k");
         key(&mut m, KeyCode::Esc);
@@ -782,7 +783,7 @@ fn a_line_that_the_engine_refuses_stays() {
     let no = |why| EngineError::new(Stage::Gate, Errno::EAGAIN, why, "wait").into();
     reply(&mut m, asked[0].0, Err(no("one")));
     reply(&mut m, asked[1].0, Err(no("two")));
-    assert!(matches!(m.dialogs.last(), Some(Dialog::Line)) && m.line.typed.bytes() == text.as_bytes());
+    assert!(m.top::<CommandLine>().is_some() && m.line.typed.bytes() == text.as_bytes());
     let both = "khelper.max_concurrent was not changed: one (EAGAIN): wait\n\
                 khelper.gate was not changed: two (EAGAIN): wait";
     assert_eq!((line_error(&m), status(&m)), (both, ""));
@@ -797,7 +798,7 @@ fn a_line_that_the_engine_refuses_stays() {
     type_in(&mut m, "8");
     reply(&mut m, kill, Ok(Reply::Done));
     assert_eq!((m.line.typed.bytes(), status(&m)), (&b"kill 88"[..], "#8: SIGTERM"));
-    assert!(matches!(m.dialogs.last(), Some(Dialog::Line)));
+    assert!(m.top::<CommandLine>().is_some());
 }
 
 /// Types a line where one is open; its only ticket.
@@ -811,13 +812,13 @@ fn line_again(m: &mut Model, text: &str) -> u64 {
 fn the_help_of_the_line_is_a_page_and_errors_keep_their_lines() {
     let mut m = model();
     assert!(line(&mut m, "help").is_empty());
-    let Some(Dialog::Page(page)) = m.dialogs.last() else { panic!() };
+    let page = m.top::<Page>().unwrap();
     assert!(
         page.lines.len() > 10 && page.lines.iter().any(|line| line.contains("set") && line.contains("Write knobs"))
     );
     key(&mut m, KeyCode::Esc);
     assert!(line(&mut m, "run --help").is_empty());
-    assert!(matches!(m.dialogs.last(), Some(Dialog::Page(page)) if page.lines.len() > 10));
+    assert!(m.top().is_some_and(|page: &Page| page.lines.len() > 10));
     key(&mut m, KeyCode::Esc);
     type_in(&mut m, ":request --foo x\n");
     assert!(line_error(&m).lines().count() > 2, "{}", line_error(&m));
@@ -872,12 +873,12 @@ fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
     let mut s = fixtures::overflowing();
     // Of several callers the log's line of one may come after the refusal of another.
     s.totals.refused_limit_at = Some(0);
-    s.warnings.insert(0, fixtures::logged(3, crate::abi::event::Level::Warning, "the drain gave up after 5 s"));
+    s.warnings.insert(0, fixtures::drain_failed(3));
     let mut m = fixtures::model(s.clone(), 80, 24);
     m.path_warnings = vec!["`/x` cannot be executed".into()];
     let runaway = "12:03:44 runaway loop? 30 refused by the limit: too many requests at once";
     let logged = "12:03:44 request_module: runaway loop modprobe dummy (×5)";
-    let drain = "12:03:44 the drain gave up after 5 s";
+    let drain = "12:03:44 the drain gave up after 5 s and the gate is enabled again; held out: #3 foo";
     let path = "kernel.modprobe: `/x` cannot be executed (e edits the path)";
     assert_eq!(warned(&m), [runaway, logged, drain, path]);
     // What was said goes first; on another screen nothing goes.
@@ -898,7 +899,7 @@ fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
         key(&mut m, KeyCode::Esc);
         assert_eq!(warned(&m).len(), left);
     }
-    s.warnings.insert(0, fixtures::logged(4, crate::abi::event::Level::Warning, "the drain gave up after 5 s"));
+    s.warnings.insert(0, fixtures::drain_failed(4));
     take(&mut m, s);
     assert_eq!(warned(&m), [drain]);
 }
@@ -906,13 +907,13 @@ fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
 #[test]
 fn a_reset_and_a_gate_that_works_take_their_warnings_along() {
     let mut s = fixtures::overflowing();
-    s.warnings.insert(0, fixtures::logged(3, crate::abi::event::Level::Warning, "the drain gave up after 5 s"));
+    s.warnings.insert(0, fixtures::drain_failed(3));
     let mut m = fixtures::model(s, 80, 24);
     let (ticket, _) = line(&mut m, "reset loop-messages").remove(0);
     assert_eq!(warned(&m).len(), 3);
     reply(&mut m, ticket, Ok(Reply::Done));
     assert_eq!(status(&m), "khelper.loop_messages: counted from 0 again");
-    assert_eq!(warned(&m), ["12:03:44 the drain gave up after 5 s"]);
+    assert_eq!(warned(&m), ["12:03:44 the drain gave up after 5 s and the gate is enabled again; held out: #3 foo"]);
     let (ticket, _) = commands(type_in(&mut m, "ge\n")).remove(0);
     assert_eq!(warned(&m).len(), 1);
     reply(&mut m, ticket, Ok(Reply::Done));
@@ -961,7 +962,7 @@ fn umh_14_quitting_kills_by_term_then_kill() {
     assert_eq!(signals(take(&mut m, s)), [(3, 15)], "one that was queued gets its turn");
     assert_eq!(signals(update(&mut m, Msg::Tick(92_000_000))), [(1, 9), (2, 9), (3, 9)]);
     assert!(signals(update(&mut m, Msg::Tick(93_000_000))).is_empty());
-    let Some(Dialog::Quit(quit)) = m.dialogs.last() else { panic!() };
+    let quit = m.top::<Quit>().unwrap();
     assert!(matches!(&quit.stage, Quitting::Killing { termination, .. } if termination.signalled() == (3, 3)));
     assert!(matches!(take(&mut m, fixtures::snapshot())[..], [Effect::Quit { code: 0 }]));
 }
@@ -1016,10 +1017,10 @@ fn the_help_is_searched_by_typing() {
     key(&mut m, KeyCode::Char('m'));
     key(&mut m, KeyCode::F(1));
     type_in(&mut m, "drain");
-    let Some(Dialog::Help(help)) = m.dialogs.last() else { panic!() };
+    let help = m.top::<Help>().unwrap();
     assert_eq!(help.search.bytes(), b"drain");
     key(&mut m, KeyCode::Esc);
-    assert!(matches!(m.dialogs.last(), Some(Dialog::Module)));
+    assert!(m.top::<Module>().is_some());
 }
 
 #[test]

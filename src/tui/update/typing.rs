@@ -1,10 +1,10 @@
 //! What is typed or pasted into fields of text.
 
 use crate::control::text::outcome::Severity;
+use crate::tui::dialogs::help::Help;
+use crate::tui::field::Edit;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
-use crate::tui::model::dialog::Dialog;
-use crate::tui::model::field::Edit;
 
 use super::scroll::up_or_down;
 
@@ -21,13 +21,19 @@ pub(super) fn paste(model: &mut Model, text: &[u8]) {
 /// Into the field under the cursor; whether there is one.
 pub(super) fn insert(model: &mut Model, text: &[u8]) -> bool {
     model.peek = 0;
-    let Some((field, error)) = model.field() else { return false };
-    let taken = field.insert(text);
-    match (error, taken) {
-        (Some(error), taken) => *error = taken.err(),
-        // A filter has no place of its own for it.
-        (None, Err(why)) => model.say(Severity::Warned, why),
-        (None, Ok(())) => {}
+    let inserted = model.with_field(|(field, error)| {
+        let taken = field.insert(text);
+        match error {
+            Some(error) => *error = taken.err(),
+            None => return taken,
+        }
+        Ok(())
+    });
+    match inserted {
+        None => return false,
+        // A filter has no place for it.
+        Some(Err(why)) => model.say(Severity::Warned, why),
+        Some(Ok(())) => {}
     }
     follow_filter(model);
     true
@@ -43,18 +49,17 @@ fn follow_filter(model: &mut Model) {
 /// Moves in the field under the cursor, or deletes.
 pub(super) fn edit(model: &mut Model, how: Edit) {
     // Where nothing is searched for, there is nothing for a cursor to move in.
-    if let Some(Dialog::Help(help)) = model.dialogs.last()
-        && help.search.is_empty()
+    if model.top().is_some_and(|help: &Help| help.search.is_empty())
         && let Edit::Home | Edit::End = how
     {
         return up_or_down(model, if how == Edit::Home { i32::MIN } else { i32::MAX });
     }
-    if let Some((field, error)) = model.field() {
+    model.with_field(|(field, error)| {
         field.edit(how);
         if let Some(error) = error {
             *error = None;
         }
-    }
+    });
     follow_filter(model);
 }
 

@@ -6,75 +6,15 @@ use ratatui::text::Line;
 
 use crate::abi::snapshot::Totals;
 use crate::control::activity::query::Which;
+use crate::tui::layout::activity::{hidden, is_filtered, parts};
 use crate::tui::model::Model;
 use crate::tui::model::activity::{Activity, Typing};
+use crate::tui::panels::detail;
 use crate::tui::text;
+use crate::tui::widgets::field;
+use crate::tui::widgets::lines::{cut, heading, line, put};
 
-use super::{Areas, activity_rows, cut, detail, field, heading, line, put};
-
-/// From so many rows of the body on, the most important of the record stands below the rows; from so many on, more of it.
-const TALL: u16 = 18;
-const ROOMY: u16 = 26;
-/// From so many columns on, it stands beside them.
-const WIDE: u16 = 170;
-
-/// Where things are.
-struct Parts {
-    head: Rect,
-    filters: Rect,
-    names: Rect,
-    list: Rect,
-    hidden: Rect,
-    detail: Rect,
-}
-
-fn parts(model: &Model, area: Rect) -> Parts {
-    let (mut left, mut detail) = (area, Rect::default());
-    if area.width >= WIDE && area.height >= 8 {
-        let width = area.width * 2 / 5;
-        left.width = area.width - width - 1;
-        detail = Rect { x: area.x + left.width + 1, width, ..area };
-    } else if area.height >= TALL {
-        let height = if area.height >= ROOMY { area.height * 2 / 5 } else { 6 };
-        left.height = area.height - height;
-        detail = Rect { y: left.bottom(), height, ..area };
-    }
-    let mut y = left.y;
-    let mut take = |height: u16, wanted: bool| {
-        let height = if wanted { height.min(left.bottom().saturating_sub(y)) } else { 0 };
-        let part = Rect { y, height, ..left };
-        y += height;
-        part
-    };
-    let head = take(1, left.height >= 2);
-    let filters = take(1, is_filtered(&model.activity) && left.height >= 3);
-    let names = take(1, left.height >= 8);
-    let hides = activity_rows::hidden(usize::from(left.width));
-    let below = u16::from(hides.is_some() && left.height >= 5);
-    let list = take(left.height.saturating_sub(head.height + filters.height + names.height + below), true);
-    let hidden = take(below, true);
-    Parts { head, filters, names, list, hidden, detail }
-}
-
-fn is_filtered(a: &Activity) -> bool {
-    a.typing.is_some() || !a.words.is_empty() || !a.globs.is_empty()
-}
-
-fn body(model: &Model) -> Rect {
-    Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).body
-}
-
-/// How many rows are shown.
-pub(in crate::tui) fn rows(model: &Model) -> usize {
-    usize::from(parts(model, body(model)).list.height)
-}
-
-/// The row in that cell.
-pub(super) fn hit(model: &Model, at: Position) -> Option<usize> {
-    let list = parts(model, body(model)).list;
-    let index = model.activity.top + usize::from(at.y.checked_sub(list.y)?);
-    (list.contains(at) && index < model.activity.answer.matched).then_some(index)
-}
+use super::activity_rows;
 
 /// Draws it; where the cursor is: in the filter while one is typed, else on the chosen row.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -84,7 +24,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
     put(buf, parts.head, &[line(text::fit(&head(model, parts.list, columns), columns), moods)]);
     put(buf, parts.names, &[activity_rows::names(model, columns)]);
     put(buf, parts.list, &list(model, parts.list, columns));
-    if let Some(hides) = activity_rows::hidden(columns) {
+    if let Some(hides) = hidden(columns) {
         put(buf, parts.hidden, &[line(text::fit(hides, columns), model.theme.dim)]);
     }
     record(model, parts.detail, buf);
@@ -191,7 +131,7 @@ fn filters(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
         None => " (/ changes it, esc ends it)".to_owned(),
     };
     let says = text::fit(&says, usize::from(area.width / 2));
-    field::draw(model, area, buf, (mark, &says), shown, a.typing.is_some())
+    field::draw(&model.theme, area, buf, (mark, &says), shown, a.typing.is_some())
 }
 
 /// As much of the record as there is room for.
@@ -202,12 +142,14 @@ fn record(model: &Model, area: Rect, buf: &mut Buffer) {
     let columns = usize::from(area.width);
     let lines = match (model.activity.detail(), model.activity.at) {
         (Some(record), _) => {
-            let mut lines = vec![heading(model, &detail::title(record), columns)];
+            let mut lines = vec![heading(&model.theme, &detail::title(record), columns)];
             lines.extend(detail::lines(model, record, columns));
             lines
         }
-        (None, Some((_, id))) => vec![heading(model, &format!("#{id}"), columns), line("reading", model.theme.dim)],
-        (None, None) => vec![heading(model, "Record", columns), line("none", model.theme.dim)],
+        (None, Some((_, id))) => {
+            vec![heading(&model.theme, &format!("#{id}"), columns), line("reading", model.theme.dim)]
+        }
+        (None, None) => vec![heading(&model.theme, "Record", columns), line("none", model.theme.dim)],
     };
     let total = lines.len();
     put(

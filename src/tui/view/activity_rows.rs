@@ -37,15 +37,6 @@ fn widths(model: &Model, columns: usize) -> Widths {
     Widths { id, time, title, wait, who, ending: left - title, took }
 }
 
-/// What is not shown in so many columns.
-pub(super) const fn hidden(columns: usize) -> Option<&'static str> {
-    match columns {
-        76.. => None,
-        50.. => Some("hidden: wait, who asked (enter shows all)"),
-        _ => Some("hidden: time, wait, who (enter: all)"),
-    }
-}
-
 /// The names of the columns.
 pub(super) fn names(model: &Model, columns: usize) -> Line<'static> {
     let w = widths(model, columns);

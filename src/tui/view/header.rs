@@ -1,110 +1,16 @@
-//! The lines that every screen has: whose knobs these are, the screens, what was said last, the keys.
+//! The lines at the bottom of every screen: what was said last, the keys.
 
 use ratatui::text::{Line, Span};
 
-use crate::abi::record::State;
 use crate::control::text::outcome::Severity;
-use crate::tui::keymap::{Action, name};
-use crate::tui::model::dialog::Dialog;
-use crate::tui::model::{Model, Tab};
+use crate::tui::keymap::{Action, Context, name};
+use crate::tui::model::Model;
 use crate::tui::text;
 
-use super::dialogs::Sight;
-use super::line;
-
-/// The whole sentence, or as much of it as there is room for: the engine, its pid, and that the kernel is untouched.
-pub(super) fn target(model: &Model, columns: u16) -> Line<'static> {
-    let columns = usize::from(columns);
-    let clock = model.clock(model.snapshot.now);
-    let style = if model.link.news(&clock).is_none() { model.theme.target } else { model.theme.bad };
-    line(text::pad(&target_words(model, columns), columns), style)
-}
-
-/// The same, as words.
-pub(super) fn target_words(model: &Model, columns: usize) -> String {
-    let shorter = model.link.header(&model.clock(model.snapshot.now));
-    // The shortest is for the edge of a dialog, below the line that says all of it; alone it is cut instead.
-    let last = shorter.len().saturating_sub(if shorter.len() > 2 { 2 } else { 1 });
-    let fits = shorter.iter().find(|text| text::width(text) <= columns).unwrap_or(&shorter[last]);
-    text::fit(fits, columns)
-}
-
-/// The screens with their keys, and `read-only`.
-pub(super) fn tabs(model: &Model, columns: u16) -> Line<'static> {
-    let columns = usize::from(columns);
-    let marks: Vec<Span<'static>> = marks(model);
-    let with_marks = |mut spans: Vec<Span<'static>>| {
-        spans.extend(marks.iter().cloned());
-        Line::from(spans)
-    };
-    let lines = [Names::Roomy, Names::Close, Names::Shown].map(|names| with_marks(screens(model, names)));
-    let [roomy, close, shown] = lines;
-    if roomy.width() <= columns {
-        roomy
-    } else if close.width() <= columns {
-        close
-    } else if shown.width() <= columns {
-        shown
-    } else {
-        Line::from(screens(model, Names::Shown))
-    }
-}
-
-/// How much is said of each screen.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Names {
-    Roomy,
-    Close,
-    /// The name of the one that is shown, the numbers of the others.
-    Shown,
-}
-
-fn screens(model: &Model, names: Names) -> Vec<Span<'static>> {
-    let mut spans = Vec::new();
-    for (at, tab) in Tab::ALL.into_iter().enumerate() {
-        let number = at + 1;
-        let (text, style) = match (model.tab == tab, names) {
-            (true, _) => (format!("[{number} {}]", tab.name()), model.theme.selected),
-            (false, Names::Roomy) => (format!(" {number} {} ", tab.name()), model.theme.text),
-            (false, Names::Close) => (format!("{number} {}", tab.name()), model.theme.text),
-            (false, Names::Shown) => (number.to_string(), model.theme.text),
-        };
-        spans.push(Span::styled(text, style));
-        spans.push(Span::raw(" "));
-    }
-    spans
-}
-
-fn marks(model: &Model) -> Vec<Span<'static>> {
-    let mut spans = Vec::new();
-    if !model.masks.changed(&model.snapshot).is_empty() {
-        spans.push(Span::styled("draft open ", model.theme.draft));
-    }
-    if model.options.read_only {
-        spans.push(Span::styled("read-only", model.theme.warn));
-    }
-    spans
-}
-
-/// The screen whose name is in that cell of the line.
-pub(super) fn tab_at(model: &Model, columns: u16, x: u16) -> Option<Tab> {
-    let line = tabs(model, columns);
-    let mut end = 0;
-    // A name and a blank each, in their order, before everything else.
-    Tab::ALL.into_iter().zip(line.spans.chunks(2)).find_map(|(tab, spans)| {
-        end += spans.iter().map(Span::width).sum::<usize>();
-        (usize::from(x) < end).then_some(tab)
-    })
-}
-
-/// How many rows the last message wants.
-pub(super) fn status_rows(model: &Model, columns: u16) -> u16 {
-    let rows = model.status.as_ref().map_or(1, |status| text::wrap(&status.text, usize::from(columns)).len());
-    u16::try_from(rows).unwrap_or(u16::MAX)
-}
+use crate::tui::widgets::lines::line;
 
 /// What was said last.
-pub(super) fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static>> {
+pub fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static>> {
     let Some(status) = &model.status else { return Vec::new() };
     let style = match status.mood {
         Severity::Quiet => model.theme.text,
@@ -120,10 +26,10 @@ pub(super) fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static
 }
 
 /// The keys that mean something now. Where there is no room for all, the help's key is still there.
-/// `sight` is what of the dialog on top is in sight.
-pub(super) fn footer(model: &Model, columns: u16, sight: Option<Sight>) -> Line<'static> {
+/// `scrolls`: the dialog on top does not fit.
+pub fn footer(model: &Model, columns: u16, scrolls: bool) -> Line<'static> {
     let columns = usize::from(columns);
-    let mut keys: Vec<_> = offered(model, sight);
+    let mut keys: Vec<_> = offered(model, scrolls);
     let cells = |key: &str, label: &str| text::width(key) + text::width(label) + 3;
     // No blanks are needed after the last one.
     let all =
@@ -133,7 +39,7 @@ pub(super) fn footer(model: &Model, columns: u16, sight: Option<Sight>) -> Line<
         keys.retain(|(_, label)| *label != "next");
     }
     let wanted = all(&keys);
-    let on_top = matches!(model.dialogs.last(), Some(Dialog::Help(_)));
+    let on_top = model.chain().contains(&Context::Help);
     let help = help_key(model);
     let more = format!("{} {help} help", text::CUT);
     let room = if wanted <= columns || on_top { columns } else { columns.saturating_sub(text::width(&more)) };
@@ -157,16 +63,13 @@ pub(super) fn footer(model: &Model, columns: u16, sight: Option<Sight>) -> Line<
 }
 
 /// The keys that do something now, with their labels.
-fn offered(model: &Model, sight: Option<Sight>) -> Vec<(String, &'static str)> {
-    let scrolls = sight.is_some_and(|sight| sight.most > 0);
-    let over = matches!(model.dialogs.last(), Some(Dialog::Detail(_)))
-        && model.activity.detail().is_some_and(|detail| detail.record.state == State::Ended);
+fn offered(model: &Model, scrolls: bool) -> Vec<(String, &'static str)> {
+    let offers = |action| model.dialogs.last().is_none_or(|dialog| dialog.offers(model, action));
     let rows =
         model.keys.footer(model.chain(), model.options.read_only).into_iter().filter(|(row, _)| match row.action {
             _ if row.label == "scroll" => scrolls,
             Action::Next => model.fields() > 1,
-            Action::Kill | Action::Abandon => !over,
-            _ => true,
+            action => offers(action),
         });
     rows.map(|(row, key)| match row.action {
         Action::Change => (format!("{}/{key}", model.keys.key(Action::ChangeBack)), row.label),

@@ -7,68 +7,12 @@ use ratatui::text::{Line as Row, Span};
 
 use crate::abi::event::Level;
 use crate::tui::keymap::Action;
+use crate::tui::layout::log::{height, parts, wrapped};
 use crate::tui::model::Model;
-use crate::tui::model::log::{Line, Log, level_name};
+use crate::tui::model::log::level_name;
 use crate::tui::text;
-
-use super::{Areas, field, line, put};
-
-/// Fewer columns than these have no room for the time.
-const TIMED: u16 = 50;
-
-/// Where things are: what is shown, the filter, the lines, what is hidden.
-fn parts(model: &Model, area: Rect) -> [Rect; 4] {
-    let head = u16::from(area.height >= 2);
-    let filter = u16::from(area.height >= 3 && (model.log.typing || !model.log.words.is_empty()));
-    let hidden = u16::from(area.height >= 6 && area.width < TIMED && !model.log.shown.is_empty());
-    let list = area.height - head - filter - hidden;
-    let at = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
-    [at(0, head), at(head, filter), at(head + filter, list), at(head + filter + list, hidden)]
-}
-
-fn list(model: &Model) -> Rect {
-    let [_, _, list, _] = parts(model, Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).body);
-    list
-}
-
-/// How many rows there are for lines.
-pub(in crate::tui) fn rows(model: &Model) -> usize {
-    usize::from(list(model).height)
-}
-
-/// The line at the top: where it was, if the one under the cursor is in sight then, and no row is wasted.
-pub(in crate::tui) fn top(model: &Model) -> usize {
-    let (list, log) = (list(model), &model.log);
-    let (columns, rows) = (usize::from(list.width), usize::from(list.height).max(1));
-    let Some(index) = log.index() else { return 0 };
-    let height = |index: usize| height(log, index, columns);
-    // The first line of a screen that ends with this one.
-    let first_before = |end: usize| {
-        let (mut first, mut used) = (end, height(end));
-        while first > 0 && used + height(first - 1) <= rows {
-            first -= 1;
-            used += height(first);
-        }
-        first
-    };
-    let least = first_before(index);
-    log.top.clamp(least, index).min(first_before(log.shown.len() - 1))
-}
-
-/// The line in that cell, among those that are shown.
-pub(super) fn hit(model: &Model, at: Position) -> Option<usize> {
-    let (list, log) = (list(model), &model.log);
-    let mut rows = usize::from(at.y.checked_sub(list.y)?);
-    if !list.contains(at) {
-        return None;
-    }
-    (log.top..log.shown.len()).find(|index| {
-        let height = height(log, *index, usize::from(list.width));
-        let is_it = rows < height;
-        rows = rows.saturating_sub(height);
-        is_it
-    })
-}
+use crate::tui::widgets::field;
+use crate::tui::widgets::lines::{line, put};
 
 /// Draws it; where the cursor is: in the filter while that is typed, else on the chosen line.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -83,7 +27,8 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
     }
     let says = if model.log.typing { String::new() } else { " (/ changes it, esc ends it)".to_owned() };
     let says = text::fit(&says, columns / 2);
-    field::draw(model, filter, buf, ("/ ", &says), &model.log.words, model.log.typing).or_else(|| chosen(model, list))
+    field::draw(&model.theme, filter, buf, ("/ ", &says), &model.log.words, model.log.typing)
+        .or_else(|| chosen(model, list))
 }
 
 /// The first cell of the line under the cursor, if it is in sight.
@@ -94,11 +39,6 @@ fn chosen(model: &Model, list: Rect) -> Option<Position> {
     let above: usize = (log.top..index).map(|index| height(log, index, columns)).sum();
     let at = Position { x: list.x, y: list.y.checked_add(u16::try_from(above).ok()?)? };
     (index >= log.top && list.contains(at)).then_some(at)
-}
-
-/// How many rows the line takes, one of those that are shown.
-fn height(log: &Log, index: usize, columns: usize) -> usize {
-    log.shown.get(index).and_then(|number| log.ring.line(*number)).map_or(0, |line| wrapped(line, columns).1.len())
 }
 
 fn head_words(model: &Model, columns: usize) -> String {
@@ -161,26 +101,4 @@ fn of_level(model: &Model, level: Level) -> Style {
         Level::Warning => model.theme.warn,
         Level::Error => model.theme.bad,
     }
-}
-
-/// The level where there is little room: no word is broken off.
-const fn short(level: Level) -> &'static str {
-    match level {
-        Level::Info => "info",
-        Level::Warning => "warn",
-        Level::Error => "err",
-    }
-}
-
-/// Time and level, and the words broken into rows; where there is little room the level comes first.
-fn wrapped(one: &Line, columns: usize) -> (String, Vec<String>) {
-    let level = level_name(one.level);
-    let head = match columns {
-        76.. => format!("{} {} ", one.time, text::pad(level, 7)),
-        50.. => format!("{} {} ", text::head(&one.time, 8), text::pad(level, 7)),
-        12.. => format!("{} ", text::pad(short(one.level), 4)),
-        _ => String::new(),
-    };
-    let room = columns.saturating_sub(text::width(&head) + 1);
-    (head, text::wrap(&one.words(), room))
 }

@@ -1,17 +1,17 @@
 //! One row a capability: live -> draft of both masks, and what the host has.
 
-use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::abi::cap::{CapMask, Capability};
 use crate::control::MaskKnob;
 use crate::tui::keymap::Action;
+use crate::tui::layout::masks::{filter_rows, name_width, scrolled};
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::text;
-
-use super::{field, line};
+use crate::tui::widgets::field;
+use crate::tui::widgets::lines::line;
 
 /// Before the filter.
 const FILTER_MARK: &str = "/ ";
@@ -30,38 +30,10 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
     lines
 }
 
-/// How many rows there is room for, below the header and the filter.
-pub(super) fn room(model: &Model, columns: usize, rows: usize) -> usize {
-    rows.saturating_sub(1 + filter(model, columns, 0).len())
-}
-
-/// The first row that is shown, and how many there is room for.
-fn scrolled(model: &Model, all: &[Capability], room: usize) -> (usize, usize) {
-    let at = all.iter().position(|cap| Some(*cap) == model.masks.capability()).unwrap_or(0);
-    (at.saturating_sub(room / 2).min(all.len().saturating_sub(room)), room)
-}
-
-/// The capability whose row is in that cell of the table, and the mask whose box is.
-pub(super) fn hit(model: &Model, area: Rect, x: u16, y: u16) -> Option<(Capability, Option<MaskKnob>)> {
-    let (columns, rows) = (usize::from(area.width), usize::from(area.height));
-    let all: Vec<Capability> = model.masks.shown(model.snapshot.known).iter().collect();
-    let above = 1 + filter(model, columns, all.len()).len();
-    let (first, room) = scrolled(model, &all, rows.saturating_sub(above));
-    let row = usize::from(y.checked_sub(area.y)?).checked_sub(above).filter(|row| *row < room)?;
-    let cell = usize::from(x.checked_sub(area.x)?);
-    let boxes = name_width(columns);
-    let knob = match cell.checked_sub(boxes) {
-        Some(0..5) => Some(MaskKnob::Bset),
-        Some(8..13) => Some(MaskKnob::Inheritable),
-        _ => None,
-    };
-    Some((*all.get(first + row)?, knob))
-}
-
 /// The filter, while there is one; the cursor stands in the first line while it is typed.
 fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
     let masks = &model.masks;
-    if masks.filter.is_empty() && !masks.filtering {
+    if filter_rows(model) == 0 {
         return Vec::new();
     }
     let says = match masks.filtering {
@@ -69,7 +41,7 @@ fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
         false => format!(" {shown} of {} ({} changes it)", model.snapshot.known.len(), model.keys.key(Action::Filter)),
     };
     let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
-    let (typed, _) = field::spans(model, &masks.filter, room, masks.filtering);
+    let (typed, _) = field::spans(&model.theme, &masks.filter, room, masks.filtering);
     let mut line = Line::from(Span::styled(FILTER_MARK, model.theme.title));
     line.spans.extend(typed);
     line.push_span(Span::styled(says, model.theme.dim));
@@ -80,21 +52,16 @@ fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
 pub(super) fn filter_cursor(model: &Model, columns: usize) -> Option<usize> {
     let says = format!(" {} of {}", model.masks.shown(model.snapshot.known).len(), model.snapshot.known.len());
     let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
-    model.masks.filtering.then(|| FILTER_MARK.len() + field::spans(model, &model.masks.filter, room, true).1)
+    model.masks.filtering.then(|| FILTER_MARK.len() + field::spans(&model.theme, &model.masks.filter, room, true).1)
 }
 
 /// The row of the table, counted from its top, in which the chosen capability stands.
-pub(super) fn chosen_row(model: &Model, columns: usize, rows: usize) -> Option<usize> {
+pub(super) fn chosen_row(model: &Model, rows: usize) -> Option<usize> {
     let all: Vec<Capability> = model.masks.shown(model.snapshot.known).iter().collect();
     let at = all.iter().position(|cap| Some(*cap) == model.masks.capability())?;
-    let above = 1 + filter(model, columns, all.len()).len();
+    let above = 1 + filter_rows(model);
     let (first, room) = scrolled(model, &all, rows.saturating_sub(above));
     (first..first + room).contains(&at).then(|| above + at - first)
-}
-
-/// How wide the name's column is.
-fn name_width(columns: usize) -> usize {
-    if columns < 50 { 19 } else { 24 }
 }
 
 fn header(model: &Model, columns: usize, first: usize, shown: usize, total: usize) -> Line<'static> {
@@ -167,24 +134,4 @@ fn host(model: &Model, cap: Capability, columns: usize) -> String {
         (None, _) | (_, None) => ["unknown", "?"],
     };
     words[usize::from(columns < 50)].to_owned()
-}
-
-/// What the marks mean, in rows.
-pub(super) fn legend(columns: usize) -> Vec<String> {
-    let mut rows: Vec<String> = Vec::new();
-    for mark in ["■ has", "· lacks", "■→· draft drops it", "·→✗ cannot be regained"] {
-        match rows.last_mut() {
-            Some(row) if text::width(row) + 2 + text::width(mark) <= columns => *row += &format!("  {mark}"),
-            _ => rows.push(mark.to_owned()),
-        }
-    }
-    rows
-}
-
-/// What the last column means; the mark for a set that could not be read only where there is one.
-pub(super) fn host_legend(model: &Model) -> String {
-    let host = &model.snapshot.host;
-    let unknown = host.bounding.known().is_none() || host.inheritable.known().is_none();
-    let unknown = if unknown { ", ? unknown" } else { "" };
-    format!("host: which of its own sets have it: b bounding, i or inh inheritable, - none{unknown}")
 }

@@ -1,69 +1,27 @@
 //! The screen, drawn from the model; it changes nothing.
 
-pub mod activity;
+mod activity;
 mod activity_rows;
-mod detail;
-pub mod dialogs;
-mod field;
 mod header;
-mod knobs;
-pub mod log;
-mod mask_detail;
+mod log;
 mod mask_table;
 mod masks;
 mod overview;
 mod recent;
-mod running;
 mod slots;
 #[cfg(test)]
 mod tests;
 mod warnings;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::layout::Position;
 
-use crate::abi::cap::Capability;
-use crate::control::MaskKnob;
-
+use super::ascii;
+use super::dialogs::frame;
+use super::layout::Areas;
 use super::model::{Model, Tab};
-use super::{ascii, text};
-
-/// Where things are: the target's line first of all, then the keys, then the body, then the rest.
-pub(super) struct Areas {
-    target: Rect,
-    tabs: Rect,
-    /// The screen itself.
-    pub(super) body: Rect,
-    status: Rect,
-    footer: Rect,
-    /// Where dialogs may stand.
-    pub(super) front: Rect,
-}
-
-impl Areas {
-    pub(super) fn of(model: &Model, area: Rect) -> Self {
-        let rows = area.height;
-        let tabs = u16::from(rows >= 4);
-        let footer = u16::from(rows >= 3);
-        let most = (rows / 5).max(1);
-        let status = if rows >= 6 { header::status_rows(model, area.width).clamp(1, most) } else { 0 };
-        let target = rows.min(1);
-        let body = rows - target - tabs - footer - status;
-        let at = |y: u16, height: u16| Rect { x: area.x, y: area.y + y, width: area.width, height };
-        // Everything but the target's line, the keys, and what answers a key of the dialog on top.
-        let end = if model.is_answered() { target + tabs + body } else { target + tabs + body + status };
-        Self {
-            front: at(target, end - target),
-            target: at(0, target),
-            tabs: at(target, tabs),
-            body: at(target + tabs, body),
-            status: at(target + tabs + body, status),
-            footer: at(target + tabs + body + status, footer),
-        }
-    }
-}
+use super::panels::{tabs, target};
+use super::widgets::lines::put;
 
 /// Draws the whole screen; where its cursor is, if it shows one.
 pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
@@ -73,8 +31,8 @@ pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
         return None;
     }
     let areas = Areas::of(model, area);
-    put(buf, areas.target, &[header::target(model, area.width)]);
-    put(buf, areas.tabs, &[header::tabs(model, area.width)]);
+    put(buf, areas.target, &[target::line(model, area.width)]);
+    put(buf, areas.tabs, &[tabs::line(model, area.width)]);
     let mut cursor = None;
     match model.tab {
         Tab::Overview => overview::draw(model, areas.body, buf),
@@ -83,58 +41,17 @@ pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
         Tab::Log => cursor = log::draw(model, areas.body, buf),
     }
     put(buf, areas.status, &header::status(model, area.width, areas.status.height));
-    let dialog = dialogs::placed(model, areas.front);
-    put(buf, areas.footer, &[header::footer(model, area.width, dialog.as_ref().map(|dialog| dialog.sight))]);
+    let dialog = frame::placed(model, areas.front);
+    let scrolls = dialog.as_ref().is_some_and(|dialog| dialog.sight.most > 0);
+    put(buf, areas.footer, &[header::footer(model, area.width, scrolls)]);
     if let Some(dialog) = dialog {
-        cursor = dialogs::draw(model, dialog, areas.front, buf);
+        cursor = frame::draw(model, dialog, areas.front, buf);
     }
     part(buf);
     if model.ascii {
         ascii::pass(buf);
     }
     cursor
-}
-
-/// What is in a cell of the screen and can be clicked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hit {
-    /// The name of a screen.
-    Tab(Tab),
-    /// A row of the masks, or the box of one mask in it.
-    Capability(Capability, Option<MaskKnob>),
-    /// A row of Activity or Log, counted from 0.
-    Row(usize),
-    /// A field or choice of the dialog on top, counted from 0.
-    Target(usize),
-}
-
-/// What is in that cell; nothing behind a dialog.
-pub fn hit(model: &Model, x: u16, y: u16) -> Option<Hit> {
-    if !model.dialogs.is_empty() {
-        return dialogs::hit(model, x, y).map(Hit::Target);
-    }
-    let areas = Areas::of(model, Rect::new(0, 0, model.columns, model.rows));
-    let at = Position { x, y };
-    if areas.tabs.contains(at) {
-        return header::tab_at(model, model.columns, x).map(Hit::Tab);
-    }
-    if !areas.body.contains(at) {
-        return None;
-    }
-    match model.tab {
-        Tab::Overview => None,
-        Tab::Masks => masks::hit(model, areas.body, x, y).map(|(cap, knob)| Hit::Capability(cap, knob)),
-        Tab::Activity => activity::hit(model, at).map(Hit::Row),
-        Tab::Log => log::hit(model, at).map(Hit::Row),
-    }
-}
-
-/// Puts lines into an area, from its top; what does not fit is not drawn.
-fn put(buf: &mut Buffer, area: Rect, lines: &[Line<'_>]) {
-    let area = area.intersection(buf.area);
-    for (y, line) in (area.top()..area.bottom()).zip(lines) {
-        buf.set_line(area.x, y, line, area.width);
-    }
 }
 
 /// Gives every character a cell of its own: of two that are joined in one (a consonant and its vowel sign, both of them
@@ -149,38 +66,4 @@ fn part(buf: &mut Buffer) {
             }
         }
     }
-}
-
-/// How many rows of the masks' table there are.
-pub(super) fn mask_rows(model: &Model) -> usize {
-    masks::rows(model, Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).body)
-}
-
-/// A line of one style.
-fn line(text: impl Into<String>, style: Style) -> Line<'static> {
-    Line::from(Span::styled(text.into(), style))
-}
-
-/// A heading with a rule up to the edge.
-fn heading(model: &Model, title: &str, columns: usize) -> Line<'static> {
-    let title = text::fit(title, columns.saturating_sub(2));
-    let rule = "─".repeat(columns.saturating_sub(text::width(&title) + 2));
-    Line::from(vec![Span::styled(format!("{title} "), model.theme.title), Span::styled(rule, model.theme.dim)])
-}
-
-/// Lines cut to `rows`; the last one says how many are hidden.
-fn cut(
-    mut lines: Vec<Line<'static>>,
-    total: usize,
-    (columns, rows): (usize, usize),
-    what: &str,
-    style: Style,
-) -> Vec<Line<'static>> {
-    if total > rows && rows > 0 {
-        lines.truncate(rows - 1);
-        let hidden = total - lines.len();
-        lines.push(line(text::fit(&format!("{} {hidden} more {what}", text::CUT), columns), style));
-    }
-    lines.truncate(rows);
-    lines
 }

@@ -5,12 +5,14 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::tui::model::Model;
+use crate::tui::panels::{knobs, running};
 use crate::tui::text;
+use crate::tui::widgets::lines::{heading, line, put};
 
-use super::{heading, knobs, line, put, recent, running, slots, warnings};
+use super::{recent, slots, warnings};
 
 /// Fewer rows or columns than these show the numbers and the newest lines only.
-pub(super) const SMALL: (u16, u16) = (60, 15);
+const SMALL: (u16, u16) = (slots::NARROW, 15);
 /// From so many columns on, what runs and what has ended stand side by side.
 const WIDE: u16 = 110;
 
@@ -27,9 +29,9 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
 fn whole(model: &Model, area: Rect) -> Vec<Line<'static>> {
     let columns = usize::from(area.width);
     let mut lines = warnings::lines(model, columns, usize::from(area.height / 6).clamp(2, 6));
-    lines.push(heading(model, "Knobs", columns));
+    lines.push(heading(&model.theme, "Knobs", columns));
     lines.extend(knobs::lines(model, columns));
-    lines.push(heading(model, "Slots of module requests", columns));
+    lines.push(heading(&model.theme, "Slots of module requests", columns));
     lines.extend(slots::lines(model, columns));
     lines
 }

@@ -6,13 +6,12 @@ use crate::abi::record::Record;
 use crate::control::text::outcome::{self, ended_in_words, ended_with_time};
 use crate::tui::model::Model;
 use crate::tui::text;
-
-use super::{cut, heading, line};
+use crate::tui::widgets::lines::{cut, heading, line};
 
 /// A heading and a line for each of the last ends, newest first.
 pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let s = &model.snapshot;
-    let mut lines = vec![heading(model, "Last ends", columns)];
+    let mut lines = vec![heading(&model.theme, "Last ends", columns)];
     let rows = rows.saturating_sub(1);
     if s.last.is_empty() {
         lines.push(line(text::fit("nothing has ended yet", columns), model.theme.dim));

@@ -6,6 +6,10 @@ use ratatui::text::{Line, Span};
 use crate::abi::depth::Depth;
 use crate::tui::model::Model;
 use crate::tui::text;
+use crate::tui::widgets::lines::line;
+
+/// Fewer columns than these show the numbers in short.
+pub(super) const NARROW: u16 = 60;
 
 /// The gauge, the numbers, the holders, the last minute.
 pub(super) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
@@ -16,7 +20,7 @@ pub(super) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
 pub(super) fn gauge(model: &Model, columns: usize) -> Line<'static> {
     let slots = &model.snapshot.slots;
     let full = slots.concurrent >= slots.limit;
-    let words = if columns < super::overview::SMALL.0.into() {
+    let words = if columns < NARROW.into() {
         let full = if full { " FULL" } else { "" };
         let refused = model.snapshot.totals.refused();
         format!(" {}/{}{full} peak {} refused {refused}", slots.concurrent, slots.limit, slots.peak)
@@ -97,7 +101,7 @@ fn minute(model: &Model, columns: usize) -> Line<'static> {
 }
 
 fn plain(text: &str, columns: usize, style: Style) -> Line<'static> {
-    super::line(text::fit(text, columns), style)
+    line(text::fit(text, columns), style)
 }
 
 #[cfg(test)]

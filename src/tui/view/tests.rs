@@ -19,10 +19,12 @@ use crate::abi::error::Stage;
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::snapshot::Snapshot;
 use crate::control::{MaskKnob, Reply};
-use crate::tui::model::dialog::Dialog;
+use crate::tui::dialogs::apply::Apply;
+use crate::tui::dialogs::gate::Gate;
 use crate::tui::msg::{Click, Mouse, Msg};
 use crate::tui::testing::fixtures::{self, KNOWN};
 use crate::tui::testing::render::{keys, page, rows, screen};
+use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
 
@@ -353,7 +355,7 @@ fn what_is_clicked_is_what_is_shown() {
         update(&mut model, Msg::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)));
         keys(&mut model, "g");
         click(&mut model, "disable and");
-        assert!(matches!(model.dialogs.last(), Some(Dialog::Gate(1))) && model.pending.is_empty());
+        assert!(matches!(model.top(), Some(Gate(1))) && model.pending.is_empty());
         // Behind a dialog nothing is clicked.
         update(&mut model, Msg::Mouse(Mouse { what: Click::Press, x: 2, y: 1 }));
         assert_eq!(model.tab, Tab::Masks);

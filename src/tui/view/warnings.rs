@@ -4,8 +4,7 @@ use ratatui::text::Line;
 
 use crate::tui::model::{Model, warnings};
 use crate::tui::text;
-
-use super::line;
+use crate::tui::widgets::lines::line;
 
 /// Lines of one warning, at most.
 const LONGEST: usize = 2;

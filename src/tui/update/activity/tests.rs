@@ -13,10 +13,12 @@ use crate::control::activity::export::{Existing, Save, Saved, Unsaved, What};
 use crate::control::activity::page::{Anchor, PageRequest};
 use crate::control::activity::query::{Sort, Which};
 use crate::control::{Command, Reply};
-use crate::tui::model::dialog::Dialog;
+use crate::tui::dialogs::copy_record::CopyRecord;
+use crate::tui::dialogs::detail::Detail;
+use crate::tui::dialogs::kill::Kill;
+use crate::tui::dialogs::save::{SaveForm, Saving};
 use crate::tui::model::log::Line;
 use crate::tui::model::record_row::RowPage;
-use crate::tui::model::records::Saving;
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::{Effect, Msg, Ticket};
 use crate::tui::testing::fixtures;
@@ -150,7 +152,7 @@ fn abandoning_is_asked_of_the_engine_and_its_answer_said() {
 fn killing_takes_two_keys_and_then_two_words() {
     let mut m = with(&three(), 0);
     assert!(command(typed(&mut m, "k")).is_none());
-    assert!(matches!(m.dialogs.last(), Some(Dialog::Kill(kill)) if kill.pid == 5003 && kill.choice == 0));
+    assert!(m.top().is_some_and(|kill: &Kill| kill.pid == 5003 && kill.choice == 0));
     assert!(!m.activity.follow, "the cursor stays on it");
     key(&mut m, KeyCode::Esc);
     assert!(m.dialogs.is_empty());
@@ -216,7 +218,7 @@ fn records_are_saved_to_a_path_that_is_typed() {
     assert!(saves(typed(&mut m, "\n")).is_none(), "one at a time");
     let failed = Err(Unsaved::Failed("`/x`: EACCES; name another".into()));
     update(&mut m, Msg::Saved { ticket, result: failed });
-    let Some(Dialog::Save(form)) = m.dialogs.last() else { panic!() };
+    let form = m.top::<SaveForm>().unwrap();
     assert!(
         form.error.as_ref().unwrap().contains("EACCES")
             && form.error.as_ref().unwrap().starts_with("nothing was saved")
@@ -229,9 +231,9 @@ fn records_are_saved_to_a_path_that_is_typed() {
     let existing = Existing::new(&std::fs::metadata("/").unwrap());
     let exists = || Err(Unsaved::Exists(existing.clone()));
     update(&mut m, Msg::Saved { ticket, result: exists() });
-    assert!(matches!(m.dialogs.last(), Some(Dialog::Save(f)) if matches!(f.stage, Saving::Asking(_))));
+    assert!(m.top().is_some_and(|f: &SaveForm| matches!(f.stage, Saving::Asking(_))));
     key(&mut m, KeyCode::Esc);
-    assert!(matches!(m.dialogs.last(), Some(Dialog::Save(f)) if matches!(f.stage, Saving::Typing)));
+    assert!(m.top().is_some_and(|f: &SaveForm| matches!(f.stage, Saving::Typing)));
     let (ticket, save) = saves(typed(&mut m, "\n")).unwrap();
     assert!(save.over.is_none(), "the yes was not given");
     update(&mut m, Msg::Saved { ticket, result: exists() });
@@ -255,10 +257,10 @@ fn the_page_of_a_record_keeps_the_cursor_and_knows_its_keys() {
     let mut m = with(&three(), 0);
     assert!(m.activity.follow);
     typed(&mut m, "\n");
-    assert!(matches!(m.dialogs[..], [Dialog::Detail(0)]) && !m.activity.follow);
+    assert!(matches!(m.top(), Some(Detail(0))) && m.dialogs.len() == 1 && !m.activity.follow);
     key(&mut m, KeyCode::Down);
     typed(&mut m, "k");
-    assert!(matches!(m.dialogs[..], [Dialog::Detail(_), Dialog::Kill(_)]));
+    assert!(m.dialogs[0].get::<Detail>().is_some() && m.top::<Kill>().is_some() && m.dialogs.len() == 2);
     key(&mut m, KeyCode::Esc);
     let (_, save) = saves(typed(&mut m, "w\n")).unwrap();
     assert!(matches!(save.what, What::One(_)), "from its page a record is saved alone");
@@ -283,7 +285,7 @@ fn read_only_looks_and_copies_but_does_nothing() {
         assert!(m.dialogs.is_empty() && status(&m).contains("read-only"), "{c}: {}", status(&m));
     }
     typed(&mut m, "y");
-    assert!(matches!(m.dialogs.last(), Some(Dialog::CopyRecord(_))));
+    assert!(m.top::<CopyRecord>().is_some());
 }
 
 #[test]
@@ -305,7 +307,7 @@ fn the_log_is_filtered_followed_and_copied() {
     typed(&mut m, "4");
     update(&mut m, Msg::Logged(lines(90)));
     assert_eq!(m.log.line().unwrap().text, "line 89");
-    assert_eq!(m.log.top, 90 - crate::tui::view::log::rows(&m));
+    assert_eq!(m.log.top, 90 - crate::tui::layout::log::rows(&m));
     key(&mut m, KeyCode::Up);
     update(&mut m, Msg::Logged(vec![Line::new(Level::Error, String::new(), None, "newest")]));
     assert_eq!(m.log.line().unwrap().text, "line 88");

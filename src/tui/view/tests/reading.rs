@@ -39,7 +39,7 @@ fn what_has_to_be_typed_is_whole_on_every_screen() {
 /// Every line of the confirmation, as a terminal of the same width but high enough would show it; without those that
 /// are pinned.
 fn whole(model: &Model) -> Vec<String> {
-    let front = Areas::of(model, Rect::new(0, 0, model.columns, model.rows)).front;
+    let front = Areas::now(model).front;
     // Where there is no room for a frame, its four columns are the text's.
     let columns = if front.height < 7 { model.columns + 4 } else { model.columns };
     let mut high = fixtures::model(model.snapshot.clone(), columns, 120);
@@ -58,10 +58,7 @@ fn press(model: &mut Model, code: KeyCode, seen: &mut HashSet<String>) -> Vec<Ef
 }
 
 fn phrase(model: &Model) -> String {
-    match model.dialogs.last() {
-        Some(Dialog::Apply(apply)) => apply.phrase.clone(),
-        _ => String::new(),
-    }
+    model.top().map(|apply: &Apply| apply.phrase.clone()).unwrap_or_default()
 }
 
 /// The confirmation of a draft that drops these of what is live.
@@ -87,7 +84,7 @@ proptest! {
         steps in proptest::collection::vec((0u8..12, 24u16..88, 5u16..45), 0..30),
     ) {
         let mut model = asked(columns, rows, live, dropped);
-        prop_assume!(matches!(model.dialogs.last(), Some(Dialog::Apply(_))));
+        prop_assume!(model.top::<Apply>().is_some());
         let mut seen = HashSet::new();
         if typed {
             for c in phrase(&model).chars() {
@@ -133,7 +130,7 @@ proptest! {
         by_line in any::<bool>(),
     ) {
         let mut model = asked(columns, rows, live, dropped);
-        prop_assume!(matches!(model.dialogs.last(), Some(Dialog::Apply(_))));
+        prop_assume!(model.top::<Apply>().is_some());
         let typed = phrase(&model);
         keys(&mut model, &"\n".repeat(2));
         keys(&mut model, &if by_line { "↓" } else { "⇟" }.repeat(60));
@@ -151,7 +148,7 @@ proptest! {
         prop_assume!(!model.dialogs.is_empty());
         let mut end = 0;
         for _ in 0..60 {
-            let (lines, shown) = dialogs::lines(&model).unwrap();
+            let (lines, shown) = frame::lines(&model).unwrap();
             prop_assert!(shown.start <= end, "{} > {end} of {}", shown.start, lines.len());
             if shown.end == lines.len() {
                 break;

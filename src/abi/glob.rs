@@ -1,0 +1,385 @@
+//! Lists of globs over module names: the grammar of `khelper.deny` and `khelper.allow` (REQ-2), and of the console's
+//! filter by name.
+//!
+//! A list is globs separated by blanks or commas. In a glob, `*` matches any run of bytes, `?` any single byte, `[a-z]`
+//! one of a class, `[!a-z]` one outside of it, and a backslash takes the next character literally. As for modprobe, `-`
+//! and `_` are the same letter and case matters. A text that can be read in more than one way is refused: a deny list
+//! that does not mean what its author meant lets modules through.
+
+use std::iter::Peekable;
+use std::str::Chars;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::ParseError;
+use super::escape::screen;
+
+/// Characters beside letters and digits that stand for themselves.
+const PLAIN: &str = "_-.:+()%/=@";
+
+/// A list of globs. Two lists are equal if they read the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Globs {
+    /// The globs, a blank between them.
+    text: Arc<str>,
+    /// In the order of the text.
+    globs: Arc<[Glob]>,
+}
+
+type Glob = Box<[Token]>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    /// This byte, as [`fold`] gives it.
+    Byte(u8),
+    /// Any one byte.
+    Any,
+    /// Any run of bytes, an empty one too.
+    Run,
+    Class(Box<Set>),
+}
+
+/// A set of bytes. Members are looked up as [`fold`] gives them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Set([u64; 4]);
+
+impl Set {
+    fn insert(&mut self, byte: u8) {
+        self.0[usize::from(byte / 64)] |= 1 << (byte % 64);
+    }
+    fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte / 64)] & 1 << (byte % 64) != 0
+    }
+    fn invert(&mut self) {
+        self.0 = self.0.map(|word| !word);
+    }
+}
+
+impl Default for Globs {
+    fn default() -> Self {
+        Self { text: "".into(), globs: Arc::default() }
+    }
+}
+
+impl Globs {
+    /// Reads a list. An empty text, or one of blanks alone, is the empty list.
+    ///
+    /// `EINVAL`, with a sentence that names the glob and what is wrong with it, for a glob that the grammar gives no
+    /// meaning, for a text that is not UTF-8 or has control characters, and for one of commas without a glob.
+    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
+        let bad = |why: &str, advice| ParseError::invalid(format!("the list `{}` {why}", screen(text)), advice);
+        let example = "give globs separated by blanks or commas, as in `usb-* snd?`";
+        let text = std::str::from_utf8(text).map_err(|_| bad("is not UTF-8", example))?;
+        if text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()) {
+            return Err(bad("holds a control character", example));
+        }
+        let words = || text.split(|c: char| c.is_ascii_whitespace() || c == ',').filter(|word| !word.is_empty());
+        if words().next().is_none() && text.contains(',') {
+            return Err(bad("has commas and no glob", "give an empty text for an empty list"));
+        }
+        let globs = words().map(|word| parse_glob(word).map_err(|fault| fault.of(word))).collect::<Result<_, _>>()?;
+        Ok(Self { text: words().collect::<Vec<_>>().join(" ").into(), globs })
+    }
+
+    /// As it reads: the globs with a blank between them.
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+    /// Whether there is no glob in it.
+    pub fn is_empty(&self) -> bool {
+        self.globs.is_empty()
+    }
+    /// The first glob that matches, as it was written.
+    pub fn find(&self, name: &[u8]) -> Option<&str> {
+        let at = self.globs.iter().position(|glob| matches(glob, name))?;
+        self.text.split(' ').nth(at)
+    }
+}
+
+impl Serialize for Globs {
+    /// As it reads.
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.text)
+    }
+}
+impl<'de> Deserialize<'de> for Globs {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Self::parse(String::deserialize(d)?.as_bytes()).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A list that reads so, whatever it means: for tests of what shows it.
+#[cfg(test)]
+impl<T: Into<Arc<str>>> From<T> for Globs {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), globs: Arc::default() }
+    }
+}
+
+/// `-` and `_` are the same letter (modprobe(8)).
+fn fold(byte: u8) -> u8 {
+    if byte == b'-' { b'_' } else { byte }
+}
+
+impl Token {
+    fn matches(&self, byte: u8) -> bool {
+        match self {
+            Self::Byte(own) => *own == fold(byte),
+            Self::Any => true,
+            Self::Run => false,
+            Self::Class(set) => set.has(fold(byte)),
+        }
+    }
+}
+
+/// Only the last `*` is ever tried again, one byte further on: at most `glob.len() * name.len()` steps.
+fn matches(glob: &[Token], name: &[u8]) -> bool {
+    let (mut g, mut n, mut star) = (0, 0, None);
+    while n < name.len() {
+        match glob.get(g) {
+            Some(Token::Run) => {
+                star = Some((g, n));
+                g += 1;
+            }
+            Some(token) if token.matches(name[n]) => {
+                g += 1;
+                n += 1;
+            }
+            _ => {
+                let Some((at, from)) = star else { return false };
+                star = Some((at, from + 1));
+                (g, n) = (at + 1, from + 1);
+            }
+        }
+    }
+    glob[g..].iter().all(|token| *token == Token::Run)
+}
+
+/// What is wrong with a glob, and what to write instead.
+struct Fault(String, &'static str);
+
+impl Fault {
+    fn new(what: impl Into<String>, advice: &'static str) -> Self {
+        Self(what.into(), advice)
+    }
+    fn unclosed() -> Self {
+        let advice =
+            "close it with `]`, or write `\\[` for the bracket itself; blanks and commas end a glob in brackets too";
+        Self::new("has a `[` without its `]`", advice)
+    }
+    fn of(self, glob: &str) -> ParseError {
+        ParseError::invalid(format!("the glob `{}` {}", screen(glob.as_bytes()), self.0), self.1)
+    }
+}
+
+fn parse_glob(glob: &str) -> Result<Glob, Fault> {
+    let (mut tokens, mut chars) = (Vec::new(), glob.chars().peekable());
+    while let Some(c) = chars.next() {
+        match c {
+            '*' => tokens.push(Token::Run),
+            '?' => tokens.push(Token::Any),
+            '[' => tokens.push(Token::Class(Box::new(class(&mut chars)?))),
+            '\\' => tokens.push(Token::Byte(fold(escaped(&mut chars)?))),
+            c if c.is_alphanumeric() || PLAIN.contains(c) => {
+                tokens.extend(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| Token::Byte(fold(byte))));
+            }
+            c => {
+                let what = format!("holds `{}`, which means nothing in a glob", screen(c.to_string().as_bytes()));
+                let advice =
+                    "name each module or glob by itself; a backslash before a character stands for the character";
+                return Err(Fault::new(what, advice));
+            }
+        }
+    }
+    Ok(tokens.into())
+}
+
+/// The character after a backslash.
+fn escaped(chars: &mut Peekable<Chars<'_>>) -> Result<u8, Fault> {
+    let next = chars.next().filter(char::is_ascii_graphic).and_then(|c| u8::try_from(c).ok());
+    next.ok_or_else(|| {
+        let advice = "write `\\\\` for a backslash; blanks and commas end a glob, `?` matches them in a name";
+        Fault::new("has a backslash before nothing that it can stand for", advice)
+    })
+}
+
+/// A class, from behind its `[` to behind its `]`. A `]` that comes first is a member, and so is a `-` at either end.
+fn class(chars: &mut Peekable<Chars<'_>>) -> Result<Set, Fault> {
+    let mut set = Set::default();
+    let negated = chars.next_if_eq(&'!').is_some();
+    if chars.peek() == Some(&'^') {
+        return Err(Fault::new("has `[^`, which not every program reads alike", "write `[!` for all but these"));
+    }
+    let (mut first, mut after_range) = (true, false);
+    loop {
+        if !first && chars.next_if_eq(&']').is_some() {
+            break;
+        }
+        first = false;
+        let dash = chars.peek() == Some(&'-');
+        let low = member(chars)?;
+        let high = range_end(chars, low)?;
+        if dash && after_range && chars.peek() != Some(&']') {
+            return Err(Fault::new("has a range that goes on from another", "put a `-` that is meant first or last"));
+        }
+        (low..=high.unwrap_or(low)).for_each(|byte| set.insert(byte));
+        after_range = high.is_some();
+    }
+    if set.has(b'-') {
+        set.insert(fold(b'-'));
+    }
+    if negated {
+        set.invert();
+    }
+    Ok(set)
+}
+
+/// The upper end of a range, if one begins here.
+fn range_end(chars: &mut Peekable<Chars<'_>>, low: u8) -> Result<Option<u8>, Fault> {
+    let mut ahead = chars.clone();
+    if ahead.next() != Some('-') || ahead.peek() == Some(&']') {
+        return Ok(None);
+    }
+    chars.next();
+    let high = member(chars)?;
+    if low > high {
+        let show = |byte| screen(&[byte]);
+        let what = format!("has the range `{}-{}`, which is empty", show(low), show(high));
+        return Err(Fault::new(what, "put the lower end of a range first"));
+    }
+    Ok(Some(high))
+}
+
+/// One member of a class, or an end of a range.
+fn member(chars: &mut Peekable<Chars<'_>>) -> Result<u8, Fault> {
+    match chars.next().ok_or_else(Fault::unclosed)? {
+        '\\' if chars.peek().is_none() => Err(Fault::unclosed()),
+        '\\' => escaped(chars),
+        '[' if chars.peek().is_some_and(|c| matches!(c, ':' | '.' | '=')) => {
+            Err(Fault::new("has a named class within brackets", "write the letters themselves, as in `[a-z0-9]`"))
+        }
+        c => u8::try_from(c).ok().filter(u8::is_ascii_graphic).ok_or_else(|| {
+            let what = format!("has `{}` in a class, which matches single bytes", screen(c.to_string().as_bytes()));
+            Fault::new(what, "write the letter outside of brackets, or `?` for each of its bytes")
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finds(list: &str, name: &str) -> bool {
+        Globs::parse(list.as_bytes()).unwrap().find(name.as_bytes()).is_some()
+    }
+
+    #[test]
+    fn req_2_a_list_is_separated_by_blanks_or_commas() {
+        for list in ["usb*,snd*", "usb*, snd*", " usb*\t,\nsnd* ,, ", "x usb* snd*", "x,y\r\nusb*\x0csnd*"] {
+            for name in ["usb-storage", "snd_pcm"] {
+                assert!(finds(list, name), "{list:?} {name}");
+            }
+            assert!(!finds(list, "usc"), "{list:?}");
+        }
+        let list = Globs::parse(b" usb*,\tsnd*\n").unwrap();
+        assert_eq!((&**list.text(), list.find(b"snd-x"), list.is_empty()), ("usb* snd*", Some("snd*"), false));
+        let long = (0..10_000).map(|n| format!("m{n}x")).collect::<Vec<_>>().join(",");
+        assert!(finds(&long, "m9999x") && !finds(&long, "m9999"));
+        assert!(Globs::parse(b" \n\t").unwrap().is_empty());
+    }
+
+    #[test]
+    fn req_2_hyphen_and_underscore_are_the_same_letter() {
+        for (glob, name) in [
+            ("usb-storage", "usb_storage"),
+            ("usb_storage", "usb-storage"),
+            ("snd-*", "snd_pcm"),
+            ("*_x", "a-x"),
+            ("a[_]b", "a-b"),
+            ("a[x-]b", "a_b"),
+            ("a[+--]b", "a_b"),
+            ("a[A-z]b", "a-b"),
+            ("a\\-b", "a_b"),
+            ("a[\\-x]b", "a_b"),
+        ] {
+            assert!(finds(glob, name), "{glob} {name}");
+        }
+        for glob in ["a[!-]b", "a[!_]b", "a[!A-z]b", "a[a-c]b"] {
+            assert!(!finds(glob, "a-b") && !finds(glob, "a_b"), "{glob}");
+        }
+        assert!(finds("a[a-c]b", "abb") && finds("a[!-]b", "axb"));
+        assert!(!finds("usb-storage", "usbstorage") && !finds("usb-storage", "USB-storage"), "case matters");
+    }
+
+    #[test]
+    fn req_2_classes_and_backslashes() {
+        for (glob, yes, no) in [
+            ("[]x]", "]", "["),
+            ("[!]x]", "[", "]"),
+            ("[a-c1]", "b", "d"),
+            ("[a\\]b]", "]", "\\"),
+            ("\\*", "*", "a"),
+            ("\\[a]", "[a]", "a"),
+            ("a\\\\", "a\\", "a"),
+            ("[*?]", "?", "x"),
+            ("é?", "éx", "ex"),
+            ("fs-??", "fs-é", "fs-e"),
+        ] {
+            let list = if glob == "\\[a]" { "\\[a\\]" } else { glob };
+            assert!(finds(list, yes) && !finds(list, no), "{list}");
+        }
+        let any = Globs::parse(b"a*\x3f").unwrap();
+        assert!(any.find(b"a\n\xff").is_some() && any.find(b"a").is_none());
+    }
+
+    #[test]
+    fn req_2_what_a_glob_cannot_mean_is_refused_with_its_name() {
+        for (list, glob, what) in [
+            ("ok [ab", "`[ab`", "has a `[` without its `]`"),
+            ("[", "`[`", "has a `[` without its `]`"),
+            ("[]", "`[]`", "has a `[` without its `]`"),
+            ("[!]", "`[!]`", "has a `[` without its `]`"),
+            ("[a-", "`[a-`", "has a `[` without its `]`"),
+            ("[a\\", "`[a\\\\`", "has a `[` without its `]`"),
+            ("[a,b]", "`[a`", "has a `[` without its `]`"),
+            ("x[z-a]", "`x[z-a]`", "has the range `z-a`, which is empty"),
+            ("[a-c-e]", "`[a-c-e]`", "has a range that goes on from another"),
+            ("[^a]", "`[^a]`", "has `[^`"),
+            ("[[:alpha:]]", "`[[:alpha:]]`", "has a named class"),
+            ("[é]", "`[é]`", "has `é` in a class"),
+            ("usb\\", "`usb\\\\`", "has a backslash before nothing"),
+            ("usb\\ snd", "`usb\\\\`", "has a backslash before nothing"),
+            ("a]", "`a]`", "holds `]`"),
+            ("usb{a,b}", "`usb{a`", "holds `{`"),
+            ("usb*;snd*", "`usb*;snd*`", "holds `;`"),
+            ("usb*|snd*", "`usb*|snd*`", "holds `|`"),
+            ("'usb*'", "`'usb*'`", "holds `'`"),
+            ("* !usb", "`!usb`", "holds `!`"),
+            ("usb\u{a0}snd", "`usb\u{a0}snd`", "holds `\u{a0}`"),
+            ("usb\u{200b}", "`usb\\xe2\\x80\\x8b`", "holds `\\xe2\\x80\\x8b`"),
+            ("usb\u{ff0c}snd", "`usb\\xef\\xbc\\x8csnd`", "holds `\\xef\\xbc\\x8c`"),
+        ] {
+            let error = Globs::parse(list.as_bytes()).unwrap_err();
+            assert!(error.why().starts_with(&format!("the glob {glob} {what}")), "{list}: {error}");
+        }
+        for (list, what) in [
+            (&b"a\xff"[..], "is not UTF-8"),
+            (b"a\x1bb", "holds a control character"),
+            (b"usb\0", "holds a control character"),
+            (b"a\x0bb", "holds a control character"),
+            (b" , ,", "has commas and no glob"),
+        ] {
+            let error = Globs::parse(list).unwrap_err();
+            assert!(error.why().ends_with(what), "{error}");
+        }
+    }
+
+    /// With backtracking at every `*` this would take longer than the age of the universe.
+    #[test]
+    fn req_2_many_stars_do_not_multiply() {
+        let glob = "*a".repeat(500) + "b";
+        assert!(!finds(&glob, &"a".repeat(4096)));
+        assert!(finds(&glob, &("a".repeat(4096) + "b")));
+    }
+}

@@ -1,0 +1,174 @@
+//! The tree of knobs (SYS-1).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::abi::error::ControlError;
+
+/// One knob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// `kernel.modprobe`.
+    Modprobe,
+    /// `kernel.usermodehelper.bset`.
+    Bset,
+    /// `kernel.usermodehelper.inheritable`.
+    Inheritable,
+    /// `khelper.allow`.
+    Allow,
+    /// `khelper.concurrent`, read-only.
+    Concurrent,
+    /// `khelper.deny`.
+    Deny,
+    /// `khelper.era`.
+    Era,
+    /// `khelper.gate`.
+    Gate,
+    /// `khelper.live`, read-only.
+    Live,
+    /// `khelper.loop_messages`, read-only.
+    LoopMessages,
+    /// `khelper.max_concurrent`.
+    MaxConcurrent,
+    /// `khelper.queued`, read-only.
+    Queued,
+    /// `khelper.refused`, read-only.
+    Refused,
+    /// `khelper.running_helpers`, read-only.
+    RunningHelpers,
+}
+
+impl Serialize for Key {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.name())
+    }
+}
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for Key {
+    /// Its name with dots.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Key {
+    /// Every knob, by name.
+    pub const ALL: [Self; 14] = [
+        Self::Modprobe,
+        Self::Bset,
+        Self::Inheritable,
+        Self::Allow,
+        Self::Concurrent,
+        Self::Deny,
+        Self::Era,
+        Self::Gate,
+        Self::Live,
+        Self::LoopMessages,
+        Self::MaxConcurrent,
+        Self::Queued,
+        Self::Refused,
+        Self::RunningHelpers,
+    ];
+
+    /// Its name with dots.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Modprobe => "kernel.modprobe",
+            Self::Bset => "kernel.usermodehelper.bset",
+            Self::Inheritable => "kernel.usermodehelper.inheritable",
+            Self::Allow => "khelper.allow",
+            Self::Concurrent => "khelper.concurrent",
+            Self::Deny => "khelper.deny",
+            Self::Era => "khelper.era",
+            Self::Gate => "khelper.gate",
+            Self::Live => "khelper.live",
+            Self::LoopMessages => "khelper.loop_messages",
+            Self::MaxConcurrent => "khelper.max_concurrent",
+            Self::Queued => "khelper.queued",
+            Self::Refused => "khelper.refused",
+            Self::RunningHelpers => "khelper.running_helpers",
+        }
+    }
+
+    /// By name; `.` and `/` are interchangeable, as in sysctl(8).
+    pub fn parse(name: &str) -> Result<Self, ControlError> {
+        let dotted = name.replace('/', ".");
+        Self::ALL.into_iter().find(|k| k.name() == dotted).ok_or_else(|| ControlError::UnknownKey(name.to_owned()))
+    }
+
+    /// Whether it can be written.
+    pub const fn writable(self) -> bool {
+        matches!(
+            self,
+            Self::Modprobe
+                | Self::Bset
+                | Self::Inheritable
+                | Self::Allow
+                | Self::Deny
+                | Self::Era
+                | Self::Gate
+                | Self::MaxConcurrent
+        )
+    }
+
+    /// Whether it is a mask.
+    pub const fn is_mask(self) -> bool {
+        matches!(self, Self::Bset | Self::Inheritable)
+    }
+}
+
+/// The two masks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskKnob {
+    /// `kernel.usermodehelper.bset`.
+    Bset,
+    /// `kernel.usermodehelper.inheritable`.
+    Inheritable,
+}
+
+impl MaskKnob {
+    /// The knob that it is.
+    pub const fn key(self) -> Key {
+        match self {
+            Self::Bset => Key::Bset,
+            Self::Inheritable => Key::Inheritable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sys_1_every_knob_is_found_by_its_name_with_dots_and_with_slashes() {
+        for key in Key::ALL {
+            assert_eq!(Key::parse(key.name()).unwrap(), key);
+            assert_eq!(Key::parse(&key.name().replace('.', "/")).unwrap(), key);
+        }
+        assert_eq!(Key::parse("kernel/usermodehelper.bset").unwrap(), Key::Bset);
+        for stranger in ["", "kernel", "kernel.modprobe.", ".kernel.modprobe", "kernel modprobe", "KERNEL.MODPROBE"] {
+            assert!(matches!(Key::parse(stranger), Err(ControlError::UnknownKey(name)) if name == stranger));
+        }
+    }
+
+    #[test]
+    fn sys_3_both_masks_are_masks_and_nothing_else_is() {
+        let masks: Vec<_> = Key::ALL.into_iter().filter(|k| k.is_mask()).collect();
+        assert_eq!(masks, [Key::Bset, Key::Inheritable]);
+    }
+
+    #[test]
+    fn sys_1_six_knobs_are_read_only() {
+        let fixed: Vec<_> = Key::ALL.into_iter().filter(|k| !k.writable()).map(Key::name).collect();
+        let counts = ["concurrent", "live", "loop_messages", "queued", "refused", "running_helpers"];
+        assert_eq!(fixed, counts.map(|name| format!("khelper.{name}")));
+    }
+}

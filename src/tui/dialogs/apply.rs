@@ -1,0 +1,244 @@
+//! Confirm the draft: what is dropped, by name, and that it cannot be regained.
+
+use crate::abi::cap::{CapMask, Capability};
+use crate::abi::snapshot::Snapshot;
+use crate::control::text::mask::{list, size};
+use crate::control::text::outcome::{Severity, clauses, masks_and_uid};
+use crate::control::text::target::object;
+use crate::control::{Command, MaskKnob};
+use crate::tui::field::Field;
+use crate::tui::keymap::{Action, Context};
+use crate::tui::model::masks::{self, Masks, key, live, short};
+use crate::tui::model::read::Read;
+use crate::tui::model::{After, Dialog, Model, Pending, TextField};
+use crate::tui::msg::Ticket;
+use crate::tui::text;
+use crate::tui::widgets::lines::line;
+use crate::tui::widgets::sheet::Sheet;
+
+use super::frame;
+
+/// The confirmation of a draft.
+#[derive(Clone, Debug)]
+pub struct Apply {
+    /// What is dropped and what cannot be granted, for each mask that changes.
+    pub changes: Vec<(MaskKnob, CapMask, CapMask)>,
+    /// What has to be typed out; empty: nothing.
+    pub phrase: String,
+    /// What was typed.
+    pub typed: Field,
+    /// The write that is under way.
+    pub ticket: Option<Ticket>,
+    /// What was wrong.
+    pub error: Option<String>,
+    /// How far it is scrolled.
+    pub scroll: usize,
+    /// A line made the draft for this question alone.
+    pub made: bool,
+    /// What of it has been on the screen.
+    pub read: Read,
+}
+
+impl Apply {
+    /// What the draft would do to the live masks; `None` if it changes nothing.
+    pub fn of(masks: &Masks, snapshot: &Snapshot) -> Option<Self> {
+        let changes: Vec<_> = masks
+            .changed(snapshot)
+            .into_iter()
+            .map(|knob| {
+                let (live, draft) = (masks::live(snapshot, knob), masks.draft(knob));
+                (knob, live.minus(draft), draft.minus(live))
+            })
+            .collect();
+        let phrase = changes
+            .iter()
+            .filter_map(|(knob, dropped, _)| phrase(*knob, *dropped, masks::live(snapshot, *knob)))
+            .collect::<Vec<_>>()
+            .join(" and ");
+        (!changes.is_empty()).then(|| Self {
+            changes,
+            phrase,
+            typed: Field::default(),
+            ticket: None,
+            error: None,
+            scroll: 0,
+            made: false,
+            read: Read::default(),
+        })
+    }
+
+    /// Whether anything would be dropped; else the write would change nothing.
+    pub fn drops(&self) -> bool {
+        self.changes.iter().any(|(_, dropped, _)| !dropped.is_empty())
+    }
+}
+
+/// What has to be typed out before a mask is emptied, or modprobe loses the right to load anything.
+fn phrase(knob: MaskKnob, dropped: CapMask, live: CapMask) -> Option<String> {
+    if dropped.is_empty() {
+        None
+    } else if live.minus(dropped).is_empty() {
+        Some(format!("empty {}", masks::short(knob)))
+    } else if knob == MaskKnob::Bset && dropped.has(Capability::SYS_MODULE) {
+        Some("drop cap_sys_module".to_owned())
+    } else {
+        None
+    }
+}
+
+/// Shows what the draft would drop, and asks.
+pub(super) fn open(model: &mut Model) {
+    if model.refuses("applying the draft") {
+        return;
+    }
+    match question(model) {
+        Ok(apply) => model.open(apply),
+        Err((mood, why)) => model.say(mood, why),
+    }
+}
+
+/// The question about the draft, or why there is none.
+pub(super) fn question(model: &Model) -> Result<Apply, (Severity, String)> {
+    let apply = Apply::of(&model.masks, &model.snapshot)
+        .ok_or_else(|| (Severity::Quiet, "there is nothing to apply: the draft is as live".to_owned()))?;
+    if apply.drops() {
+        return Ok(apply);
+    }
+    let raised = apply.changes.iter().fold(CapMask::EMPTY, |m, (_, _, raised)| m | *raised);
+    let discards = model.keys.key(Action::Discard);
+    let why = format!("nothing to apply: a write only drops ({discards} discards the draft); cannot be regained: ");
+    Err((Severity::Warned, why + &list(raised)))
+}
+
+/// A confirmation that is open shows what is true now; what was typed for another question does not count.
+pub fn ask_again(model: &mut Model) {
+    let open =
+        |dialog: &dyn Dialog| dialog.get::<Apply>().filter(|apply| apply.ticket.is_none()).map(|apply| apply.made);
+    let found = model.dialogs.iter().enumerate().find_map(|(at, dialog)| Some((at, open(&**dialog)?)));
+    let Some((at, made)) = found else { return };
+    match Apply::of(&model.masks, &model.snapshot) {
+        Some(mut apply) if apply.drops() => {
+            apply.made = made;
+            apply.error = Some("the live masks were changed by someone else: read again what is dropped now".into());
+            model.dialogs[at] = Box::new(apply);
+        }
+        _ => {
+            model.dialogs.remove(at);
+        }
+    }
+}
+
+impl Dialog for Apply {
+    fn contexts(&self, _: &Model) -> &'static [Context] {
+        if self.phrase.is_empty() {
+            &[Context::Confirm, Context::Anywhere]
+        } else {
+            &[Context::Text, Context::Confirm, Context::Anywhere]
+        }
+    }
+
+    fn sheet(&self, model: &Model, columns: usize) -> Sheet {
+        let mut sheet = Sheet::new("Apply the draft", &model.theme, columns);
+        sheet.scroll = self.scroll;
+        let narrow = columns < 60;
+        if !narrow {
+            let target = format!("to {}, in one write:", object(&model.link.info));
+            sheet.say(&target, model.theme.text);
+        }
+        for (knob, dropped, raised) in &self.changes {
+            let now = live(&model.snapshot, *knob);
+            let known = model.snapshot.known;
+            let name = if narrow { short(*knob) } else { key(*knob).name() };
+            sheet.say(
+                &format!("{name}: {} -> {}", size(now, known), size(now.minus(*dropped), known)),
+                model.theme.title,
+            );
+            if !dropped.is_empty() {
+                sheet.say(&format!("  drops {}", list(*dropped)), model.theme.bad);
+                let words = if narrow {
+                    "  ✗ cannot be regained"
+                } else {
+                    "  ✗ what is dropped cannot be regained by a write"
+                };
+                sheet.say(words, model.theme.bad);
+            }
+            if !raised.is_empty() {
+                let words = format!("  · {} will not be granted: live lacks it, it cannot be regained", list(*raised));
+                sheet.say(&words, model.theme.warn);
+            }
+        }
+        let truth = masks_and_uid(model.snapshot.uid);
+        let truth = if narrow { clauses(&truth, columns.saturating_sub(2)) } else { &truth };
+        sheet.say(&format!("! {truth}"), model.theme.warn);
+        if self.phrase.is_empty() && self.error.is_some() {
+            // The room is for what is wrong; the keys stand in the footer.
+        } else if self.phrase.is_empty() {
+            sheet.pinned.push(line("enter applies, esc goes back", model.theme.text));
+        } else {
+            let label = format!("type `{}`:", self.phrase);
+            if columns < 2 * label.len() {
+                // Whole: what cannot be read cannot be typed.
+                let rows = text::wrap(&label, columns).into_iter().map(|row| line(row, model.theme.warn));
+                sheet.pinned.extend(rows);
+                sheet.pinned_field("", &self.typed);
+            } else {
+                sheet.pinned_field(&label, &self.typed);
+            }
+        }
+        if self.ticket.is_some() {
+            sheet.pinned.push(line("writing it", model.theme.dim));
+        }
+        sheet.wrong(self.error.as_ref());
+        sheet
+    }
+
+    /// One command with both masks that change; the dialog stays until it is answered.
+    fn accept(&mut self, model: &mut Model) -> After {
+        if self.ticket.is_some() {
+            return After::STAY;
+        }
+        self.error = None;
+        if let Some(line) = self.read.missing(&frame::lines_of(self, model).0) {
+            let way = if line < self.scroll { "up" } else { "down" };
+            self.error = Some(format!("not done: read on first, there is more that is dropped ({way})"));
+            return After::STAY;
+        }
+        if self.typed.bytes() != self.phrase.as_bytes() {
+            self.error = Some(format!("not done: type `{}` to confirm", self.phrase));
+            return After::STAY;
+        }
+        let asked: Vec<_> = self.changes.iter().map(|(knob, ..)| (*knob, model.masks.draft(*knob))).collect();
+        let writes = asked.iter().map(|(knob, mask)| (key(*knob), (*mask).into())).collect();
+        let effect = model.submit(Pending::Masks(asked), Command::Write(writes));
+        self.ticket = Some(model.last_ticket());
+        After::Stay(vec![effect])
+    }
+
+    /// A draft that a line made for this question goes with it.
+    fn dismiss(&mut self, model: &mut Model) -> After {
+        if self.made && self.ticket.is_none() && model.masks.step(true) {
+            model.say(Severity::Quiet, "not applied; the draft is as it was before the command");
+        }
+        After::CLOSE
+    }
+
+    fn field<'a>(&'a mut self, _: &'a mut Model) -> Option<TextField<'a>> {
+        (!self.phrase.is_empty()).then_some((&mut self.typed, Some(&mut self.error)))
+    }
+
+    fn scroll(&mut self) -> Option<&mut usize> {
+        Some(&mut self.scroll)
+    }
+
+    fn read(&mut self) -> Option<&mut Read> {
+        Some(&mut self.read)
+    }
+
+    fn awaits(&self, ticket: Ticket) -> bool {
+        self.ticket == Some(ticket)
+    }
+
+    fn refused(&mut self, why: String) {
+        (self.ticket, self.error) = (None, Some(why));
+    }
+}

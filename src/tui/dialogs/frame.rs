@@ -1,0 +1,206 @@
+//! The frame around every dialog, which names the target too; and what of a dialog is in sight.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget};
+
+use crate::tui::layout::Areas;
+use crate::tui::model::{Dialog, Model};
+use crate::tui::panels::target;
+use crate::tui::text;
+use crate::tui::widgets::lines::{line, put};
+use crate::tui::widgets::sheet::Sheet;
+
+/// Cells of a dialog, at the most.
+const WIDEST: u16 = 92;
+
+/// The sheet of the dialog on top, where it stands, and what of it is in sight.
+pub struct Placed {
+    sheet: Sheet,
+    place: Place,
+    pub sight: Sight,
+}
+
+/// Where a sheet stands, and how its rows are shared out.
+struct Place {
+    frame: Rect,
+    inner: Rect,
+    rows: usize,
+    pinned: usize,
+}
+
+/// Below this many rows the frame is one line, the title.
+const FRAMED: u16 = 7;
+
+fn columns_of(front: Rect) -> u16 {
+    let width = front.width.min(WIDEST);
+    width.saturating_sub(if front.height >= FRAMED { 4 } else { 0 })
+}
+
+fn place(sheet: &Sheet, front: Rect) -> Place {
+    let framed = front.height >= FRAMED;
+    let border = if framed { 2 } else { 1 };
+    let width = front.width.min(WIDEST);
+    let wanted = u16::try_from(sheet.lines.len() + sheet.pinned.len()).unwrap_or(u16::MAX).saturating_add(border);
+    let height = wanted.min(front.height);
+    let frame =
+        Rect { x: front.x + (front.width - width) / 2, y: front.y + (front.height - height) / 2, width, height };
+    let side = if framed { 2.min(width / 2) } else { 0 };
+    let inner = Rect {
+        x: frame.x + side,
+        y: frame.y + height.min(1),
+        width: width - 2 * side,
+        height: height.saturating_sub(border),
+    };
+    let room = usize::from(inner.height);
+    let pinned = sheet.pinned.len().min(room.saturating_sub(1).max(room / 2));
+    Place { frame, inner, rows: room - pinned, pinned }
+}
+
+/// What of the dialog on top is in sight.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sight {
+    /// The first line that is in sight, without what the operator scrolled to look around.
+    pub base: usize,
+    /// The first line that is in sight.
+    pub scroll: usize,
+    /// The most that can be.
+    pub most: usize,
+    /// How many lines there is room for.
+    pub rows: usize,
+}
+
+impl Sight {
+    fn of(model: &Model, sheet: &Sheet, place: &Place) -> Self {
+        let most = sheet.lines.len().saturating_sub(place.rows);
+        // All that belongs to the focus; its first line, where that is too much.
+        let base = match &sheet.focus {
+            Some(focus) => (focus.row + focus.rows).saturating_sub(place.rows).min(focus.row).max(sheet.scroll),
+            None => sheet.scroll,
+        };
+        let base = base.min(most);
+        Self { base, scroll: base.saturating_add_signed(model.peek).min(most), most, rows: place.rows }
+    }
+}
+
+/// What of the dialog on top is in sight, if there is one.
+pub fn sight(model: &Model) -> Option<Sight> {
+    placed(model, front(model)).map(|dialog| dialog.sight)
+}
+
+/// The lines of the dialog on top, and those of them that are in sight.
+pub fn lines(model: &Model) -> Option<(Vec<String>, std::ops::Range<usize>)> {
+    Some(lines_of(&**model.dialogs.last()?, model))
+}
+
+/// The same of a dialog as it would be on top.
+pub fn lines_of(dialog: &dyn Dialog, model: &Model) -> (Vec<String>, std::ops::Range<usize>) {
+    let Placed { sheet, place, sight } = placed_as(dialog, model, front(model));
+    let from = sight.scroll;
+    let shown = from..sheet.lines.len().min(from + place.rows);
+    (sheet.lines.iter().map(Line::to_string).collect(), shown)
+}
+
+fn front(model: &Model) -> Rect {
+    Areas::now(model).front
+}
+
+/// The dialog on top, if there is one. To make it takes the longest of all that is drawn: a frame does so once.
+pub fn placed(model: &Model, front: Rect) -> Option<Placed> {
+    Some(placed_as(&**model.dialogs.last()?, model, front))
+}
+
+fn placed_as(dialog: &dyn Dialog, model: &Model, front: Rect) -> Placed {
+    let sheet = dialog.sheet(model, usize::from(columns_of(front)));
+    let place = place(&sheet, front);
+    let sight = Sight::of(model, &sheet, &place);
+    Placed { sheet, place, sight }
+}
+
+/// Which field or choice of the dialog on top is in that cell.
+pub fn hit(model: &Model, x: u16, y: u16) -> Option<usize> {
+    let Placed { sheet, place, sight } = placed(model, front(model))?;
+    let row = usize::from(y.checked_sub(place.inner.y)?);
+    if !place.inner.contains(Position { x, y }) || row >= place.rows {
+        return None;
+    }
+    let line = sight.scroll + row;
+    sheet.targets.iter().position(|target| *target == line)
+}
+
+/// Draws the dialog on top; where the cursor is, if it takes text.
+pub fn draw(model: &Model, dialog: Placed, front: Rect, buf: &mut Buffer) -> Option<Position> {
+    if front.is_empty() {
+        return None;
+    }
+    let Placed { mut sheet, place, sight } = dialog;
+    let scroll = sight.scroll;
+    // Beside it nothing is left of the page but its rests, and they would read like words of the dialog.
+    Clear.render(Rect { x: front.x, width: front.width, ..place.frame }, buf);
+    frame(model, &sheet, &place, sight, buf);
+    let shown = sheet.lines.len().min(scroll + place.rows);
+    put(buf, place.inner, &sheet.lines[scroll..shown]);
+    let below = u16::try_from(shown - scroll).unwrap_or(0);
+    let pinned = Rect { y: place.inner.y + below, height: place.inner.height.saturating_sub(below), ..place.inner };
+    sheet.cut_pinned(place.pinned);
+    put(buf, pinned, &sheet.pinned);
+    // Where the next letter goes; else on what is chosen; on a page, where reading begins.
+    let in_sight = |row: usize| (scroll..shown).contains(&row);
+    let (at, row, cell) = match (sheet.pinned_cursor, sheet.focus.as_ref().map(|focus| (focus.row, focus.cell))) {
+        (Some((row, cell)), _) if row < place.pinned => (pinned, row, cell),
+        (None, Some((row, cell))) if in_sight(row) => (place.inner, row - scroll, cell.unwrap_or(0)),
+        _ => (place.inner, 0, 0),
+    };
+    let position = Position { x: at.x + u16::try_from(cell).ok()?, y: at.y + u16::try_from(row).ok()? };
+    at.intersection(buf.area).contains(position).then_some(position)
+}
+
+fn frame(model: &Model, sheet: &Sheet, place: &Place, sight: Sight, buf: &mut Buffer) {
+    let area = place.frame;
+    let columns = usize::from(area.width);
+    // What is hidden stands below; where there is no bottom line, above.
+    let hidden = hidden(sheet, place, sight);
+    let above = if place.inner.width == area.width { hidden.as_str() } else { "" };
+    let room = columns.saturating_sub(6 + text::width(above));
+    let title = text::fit(&format!(" {} {above}", text::fit(&sheet.title, room)), columns.saturating_sub(4));
+    if area.height == 0 {
+        return;
+    }
+    let edge = model.theme.frame;
+    let rule = |left: &str, words: &str, right: &str| {
+        let fill = "─".repeat(columns.saturating_sub(text::width(words) + 3));
+        let inner = words.trim();
+        let (before, after) = (words.len() - words.trim_start().len(), words.len() - words.trim_end().len());
+        Line::from(vec![
+            Span::styled(format!("{left}─{}", " ".repeat(before)), edge),
+            Span::styled(inner.to_owned(), model.theme.title),
+            Span::styled(format!("{}{fill}{right}", " ".repeat(if inner.is_empty() { 0 } else { after })), edge),
+        ])
+    };
+    put(buf, Rect { height: 1, ..area }, &[rule("┌", &title, "┐")]);
+    if place.inner.width == area.width {
+        return;
+    }
+    for y in area.top() + 1..area.bottom().saturating_sub(1) {
+        put(buf, Rect { y, height: 1, width: 1, ..area }, &[line("│", edge)]);
+        put(buf, Rect { x: area.right() - 1, y, height: 1, width: 1 }, &[line("│", edge)]);
+    }
+    let room = columns.saturating_sub(6 + text::width(&hidden));
+    let target = text::fit(&format!(" {} {hidden}", target::words(model, room)), columns.saturating_sub(4));
+    put(buf, Rect { y: area.bottom() - 1, height: 1, ..area }, &[rule("└", &target, "┘")]);
+}
+
+/// How many lines of a sheet are out of sight, and where.
+fn hidden(sheet: &Sheet, place: &Place, sight: Sight) -> String {
+    let mut down = sight.most - sight.scroll;
+    if down > 0 {
+        down += sheet.stands_for;
+    }
+    match (sight.scroll, down + (sheet.pinned.len() - place.pinned)) {
+        (0, 0) => String::new(),
+        (0, down) => format!("({down} more down) "),
+        (up, 0) => format!("({up} more up) "),
+        (up, down) => format!("({up} up, {down} down) "),
+    }
+}

@@ -1,0 +1,70 @@
+//! Work the gate.
+
+use crate::abi::depth::Depth;
+use crate::control::text::outcome::Severity;
+use crate::control::{Command, Key};
+use crate::tui::keymap::Context;
+use crate::tui::model::{After, Dialog, Model, Pending};
+use crate::tui::msg::Effect;
+use crate::tui::panels::knobs;
+use crate::tui::widgets::sheet::Sheet;
+
+const CHOICES: [&str; 3] = [
+    "freeze and drain: refuse calls, readers wait",
+    "disable and drain: refuse calls and readers",
+    "enable: let calls pass",
+];
+
+/// Which of the choices is chosen.
+#[derive(Debug)]
+pub struct Gate(pub usize);
+
+/// Opens it. An open gate proposes to freeze, a shut one to enable.
+pub(super) fn open(model: &mut Model) {
+    if !model.refuses("working the gate") {
+        model.open(Gate(if model.snapshot.gate == Depth::Enabled { 0 } else { 2 }));
+    }
+}
+
+/// Freezes and drains, disables and drains, or enables: the number of the choice.
+pub(super) fn act(model: &mut Model, choice: usize) -> Vec<Effect> {
+    let drain = |depth: Depth| Command::Write(vec![(Key::Gate, depth.into())]);
+    let (words, command) = match choice {
+        0 => ("freeze and drain", drain(Depth::Freezing)),
+        1 => ("disable and drain", drain(Depth::Disabled)),
+        _ => ("enable", Command::SetDepth(Depth::Enabled)),
+    };
+    let patience = if choice < 2 { ": waits up to 5 s for the calls in flight" } else { "" };
+    model.say(Severity::Quiet, format!("khelper.gate: {words}{patience}"));
+    vec![model.submit(Pending::Gate(words), command)]
+}
+
+impl Dialog for Gate {
+    fn contexts(&self, _: &Model) -> &'static [Context] {
+        &[Context::Gate, Context::Choices, Context::Anywhere]
+    }
+
+    fn sheet(&self, model: &Model, columns: usize) -> Sheet {
+        let mut sheet = Sheet::new("The gate: khelper.gate", &model.theme, columns);
+        let calls = match model.snapshot.running_helpers {
+            1 => "1 call".to_owned(),
+            n => format!("{n} calls"),
+        };
+        let now = format!("now {}; {calls} in flight", knobs::gate(model));
+        sheet.say(&now, model.theme.text);
+        sheet.choices(&CHOICES, self.0);
+        sheet.say(
+            "a drain waits up to 5 s for the calls in flight; if they hold out, the gate opens again",
+            model.theme.dim,
+        );
+        sheet
+    }
+
+    fn accept(&mut self, model: &mut Model) -> After {
+        After::Close(act(model, self.0))
+    }
+
+    fn choice(&mut self, _: &Model) -> Option<(&mut usize, usize)> {
+        Some((&mut self.0, CHOICES.len()))
+    }
+}

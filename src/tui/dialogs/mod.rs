@@ -1,0 +1,64 @@
+//! The dialogs: one file each, a component that holds its own state, keys, words and acts ([`super::model::Dialog`]).
+//!
+//! A new dialog is a file of this folder, a line in one of the lists below, and a row in the table of keys.
+
+pub mod apply;
+pub mod call;
+pub mod command_line;
+pub mod copy_draft;
+pub mod copy_record;
+pub mod detail;
+pub mod frame;
+pub mod gate;
+pub mod help;
+pub mod kill;
+pub mod mask_forms;
+pub mod module;
+pub mod page;
+pub mod path;
+mod perform;
+pub mod presets;
+pub mod quit;
+pub mod rehearsal;
+pub mod rehearse;
+pub mod repeat;
+pub mod reset;
+pub mod save;
+#[cfg(test)]
+mod tests;
+
+use super::keymap::Action;
+use super::model::Model;
+
+/// Opens the dialog of a key. Returns `false` if the key opens none.
+pub fn open(model: &mut Model, action: Action) -> bool {
+    match action {
+        Action::Apply => apply::open(model),
+        Action::Call => call::open(model),
+        Action::Copy => copy_draft::open(model),
+        Action::Forms => mask_forms::open(model),
+        Action::Gate => gate::open(model),
+        Action::Help => help::open(model),
+        Action::Line => command_line::open(model),
+        Action::Module => module::open(model),
+        Action::Path => path::open(model),
+        Action::Presets => presets::open(model),
+        Action::Rehearse => rehearse::open(model),
+        Action::Reset => reset::open(model),
+        _ => return false,
+    }
+    true
+}
+
+/// Opens the dialog of a key that is about the record under the cursor. Returns `false` if the key opens none.
+pub fn open_on_record(model: &mut Model, action: Action) -> bool {
+    match action {
+        Action::Copy => copy_record::open(model),
+        Action::Detail => detail::open(model),
+        Action::Kill => kill::open(model),
+        Action::Repeat => repeat::open(model),
+        Action::Save => save::open(model),
+        _ => return false,
+    }
+    true
+}

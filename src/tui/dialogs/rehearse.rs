@@ -1,0 +1,92 @@
+//! What is to be rehearsed. What was typed outlives the dialog.
+
+use crate::tui::keymap::Context;
+use crate::tui::model::rehearse::Subject;
+use crate::tui::model::{After, Dialog, Model, TextField};
+use crate::tui::widgets::sheet::Sheet;
+
+use super::rehearsal;
+
+/// The dialog.
+#[derive(Debug)]
+pub struct Rehearse;
+
+/// Asks what is to be run.
+pub(super) fn open(model: &mut Model) {
+    if !model.refuses("rehearsing") {
+        model.rehearse.open();
+        model.open(Rehearse);
+    }
+}
+
+impl Dialog for Rehearse {
+    fn contexts(&self, model: &Model) -> &'static [Context] {
+        if model.rehearse.picks() {
+            &[Context::Pick, Context::Form, Context::Anywhere]
+        } else {
+            &[Context::Text, Context::Form, Context::Anywhere]
+        }
+    }
+
+    fn sheet(&self, model: &Model, columns: usize) -> Sheet {
+        let form = &model.rehearse;
+        let mut sheet = Sheet::new("Rehearse: under the draft, then under the live masks", &model.theme, columns);
+        let what = match form.subject {
+            Subject::Probe => "the built-in probe",
+            Subject::Modprobe => "modprobe, for a module",
+            Subject::Program => "any program",
+        };
+        sheet.error.clone_from(&form.error);
+        sheet.pick("what     ", what, form.focus == 0);
+        match form.subject {
+            Subject::Probe => sheet.say("it does nothing but tell what a helper gets", model.theme.dim),
+            Subject::Modprobe => {
+                sheet.field("module   ", &form.module, form.focus == 1);
+                let dry = if form.dry { "no: -n, it only says what it would do" } else { "yes: really load it" };
+                sheet.pick("load it  ", dry, form.focus == 2);
+            }
+            Subject::Program => {
+                sheet.field("path     ", &form.path, form.focus == 1);
+                sheet.field("arguments", &form.args, form.focus == 2);
+            }
+        }
+        if form.subject != Subject::Probe && !(form.subject == Subject::Modprobe && form.dry) {
+            let why = "it really runs, twice: the second run meets what the first one left";
+            sheet.say(why, model.theme.warn);
+        }
+        sheet
+    }
+
+    /// Starts the run under the draft and opens the page that shows both.
+    fn accept(&mut self, model: &mut Model) -> After {
+        match model.rehearse.check(&model.snapshot.knobs.modprobe) {
+            Ok(run) => {
+                model.rehearse.error = None;
+                After::Close(rehearsal::open(model, run))
+            }
+            Err((field, why)) => {
+                model.rehearse.focus = field;
+                model.rehearse.error = Some(why);
+                After::STAY
+            }
+        }
+    }
+
+    fn fields(&self, model: &Model) -> usize {
+        model.rehearse.fields()
+    }
+
+    fn field<'a>(&'a mut self, model: &'a mut Model) -> Option<TextField<'a>> {
+        model.rehearse.field()
+    }
+
+    fn focus<'a>(&'a mut self, model: &'a mut Model) -> Option<(&'a mut usize, &'a mut Option<String>)> {
+        Some((&mut model.rehearse.focus, &mut model.rehearse.error))
+    }
+
+    fn pick(&mut self, model: &mut Model, forward: bool) {
+        if model.rehearse.picks() {
+            model.rehearse.pick(forward);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What the console asks for.
+
+use crate::control::Command;
+use crate::control::activity::export::Save;
+use crate::control::activity::page::PageRequest;
+
+/// Ties a reply to what was submitted; counted from 1 by the model.
+pub type Ticket = u64;
+
+/// Module requests that are asked for one after another, without the console in between.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Comes back with each answer.
+    pub ticket: Ticket,
+    /// The names, asked for in turn.
+    pub names: Vec<Vec<u8>>,
+    /// WAIT_PROC, else WAIT_EXEC.
+    pub wait: bool,
+    /// How many are asked for.
+    pub total: u32,
+    /// How many at the same time, at most.
+    pub parallel: u32,
+}
+
+/// What the console asks for.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Perform the command off this thread; the answer comes as [`super::msg::Msg::Replied`].
+    Submit {
+        /// Comes back with the answer.
+        ticket: Ticket,
+        /// The command.
+        command: Command,
+    },
+    /// Make the requests off this thread; each is answered by a [`super::msg::Msg::Replied`].
+    Series(Series),
+    /// Look for records off this thread; the answer comes as [`super::msg::Msg::Looked`].
+    Look(Box<PageRequest>),
+    /// Save records off this thread; the answer comes as [`super::msg::Msg::Saved`].
+    Save {
+        /// Comes back with the answer.
+        ticket: Ticket,
+        /// What, and where to.
+        save: Box<Save>,
+    },
+    /// Hand these bytes to the terminal's clipboard (OSC 52).
+    Copy(Vec<u8>),
+    /// Keep this line of the command line for the next start.
+    Remember(Vec<u8>),
+    /// Paint every cell again (ctrl-l).
+    Repaint,
+    /// Give the terminal back and stop (ctrl-z); repaint when continued.
+    Suspend,
+    /// Give the terminal back and end. Helpers that live are left running and named on stderr.
+    Quit {
+        /// The exit code of the program.
+        code: u8,
+    },
+}

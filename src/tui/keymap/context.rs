@@ -1,0 +1,118 @@
+//! Where keys mean something.
+
+use super::key_names::kebab;
+
+/// Where a key means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// Everywhere, dialogs too.
+    Anywhere,
+    /// Every screen, no dialog being open.
+    Screens,
+    /// The screen Masks.
+    Masks,
+    /// The screen Activity.
+    Activity,
+    /// A record, whole.
+    Detail,
+    /// The screen Log.
+    Log,
+    /// The command line.
+    Line,
+    /// The filter of a screen.
+    Filter,
+    /// A field of text.
+    Text,
+    /// A field with a few values.
+    Pick,
+    /// A dialog with fields.
+    Form,
+    /// A dialog with a list to choose from.
+    Choices,
+    /// The gate's dialog.
+    Gate,
+    /// The dialog before a signal.
+    Kill,
+    /// The dialog before quitting with helpers alive.
+    Quit,
+    /// A confirmation.
+    Confirm,
+    /// A page to read.
+    Page,
+    /// The help.
+    Help,
+}
+
+impl Context {
+    /// All of them, in the order of the help.
+    pub const ALL: [Self; 18] = [
+        Self::Screens,
+        Self::Masks,
+        Self::Activity,
+        Self::Detail,
+        Self::Log,
+        Self::Line,
+        Self::Filter,
+        Self::Anywhere,
+        Self::Form,
+        Self::Text,
+        Self::Pick,
+        Self::Choices,
+        Self::Gate,
+        Self::Kill,
+        Self::Quit,
+        Self::Confirm,
+        Self::Page,
+        Self::Help,
+    ];
+
+    /// Its name in the settings: `masks`.
+    pub fn id(self) -> String {
+        kebab(&format!("{self:?}"))
+    }
+
+    /// Its heading in the help.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Anywhere => "Everywhere",
+            Self::Screens => "Screens",
+            Self::Masks => "Masks",
+            Self::Activity => "Activity",
+            Self::Detail => "A record",
+            Self::Log => "Log",
+            Self::Line => "The command line",
+            Self::Filter => "The filter of a screen",
+            Self::Text => "Text fields",
+            Self::Pick => "Fields with a few values",
+            Self::Form => "Dialogs with fields",
+            Self::Choices => "Dialogs with a list",
+            Self::Gate => "The gate's dialog",
+            Self::Kill => "Killing a helper",
+            Self::Quit => "Quitting with helpers alive",
+            Self::Confirm => "Confirmations",
+            Self::Page => "Pages",
+            Self::Help => "The help",
+        }
+    }
+}
+
+/// Every chain of contexts that `Model::chain` can give.
+pub const CHAINS: &[&[Context]] = &[
+    &[Context::Screens, Context::Anywhere],
+    &[Context::Masks, Context::Screens, Context::Anywhere],
+    &[Context::Text, Context::Line, Context::Anywhere],
+    &[Context::Text, Context::Filter, Context::Anywhere],
+    &[Context::Text, Context::Form, Context::Anywhere],
+    &[Context::Pick, Context::Form, Context::Anywhere],
+    &[Context::Gate, Context::Choices, Context::Anywhere],
+    &[Context::Quit, Context::Choices, Context::Anywhere],
+    &[Context::Text, Context::Confirm, Context::Anywhere],
+    &[Context::Kill, Context::Choices, Context::Anywhere],
+    &[Context::Choices, Context::Anywhere],
+    &[Context::Activity, Context::Screens, Context::Anywhere],
+    &[Context::Detail, Context::Anywhere],
+    &[Context::Log, Context::Screens, Context::Anywhere],
+    &[Context::Confirm, Context::Anywhere],
+    &[Context::Page, Context::Anywhere],
+    &[Context::Text, Context::Help, Context::Anywhere],
+];

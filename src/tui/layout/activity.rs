@@ -1,0 +1,85 @@
+//! Where things stand on the screen Activity.
+
+use ratatui::layout::{Position, Rect};
+
+use crate::tui::model::Model;
+use crate::tui::model::activity::Activity;
+
+use super::areas::Areas;
+
+/// From so many rows of the body on, the most important of the record stands below the rows; from so many on, more of it.
+const TALL: u16 = 18;
+const ROOMY: u16 = 26;
+/// From so many columns on, it stands beside them.
+const WIDE: u16 = 170;
+
+/// Where things are.
+pub struct Parts {
+    /// How many records, in what order.
+    pub head: Rect,
+    /// What is typed to filter them.
+    pub filters: Rect,
+    /// The names of the columns.
+    pub names: Rect,
+    /// The rows.
+    pub list: Rect,
+    /// What has no room.
+    pub hidden: Rect,
+    /// The record under the cursor.
+    pub detail: Rect,
+}
+
+/// The parts of the screen's body.
+pub fn parts(model: &Model, area: Rect) -> Parts {
+    let (mut left, mut detail) = (area, Rect::default());
+    if area.width >= WIDE && area.height >= 8 {
+        let width = area.width * 2 / 5;
+        left.width = area.width - width - 1;
+        detail = Rect { x: area.x + left.width + 1, width, ..area };
+    } else if area.height >= TALL {
+        let height = if area.height >= ROOMY { area.height * 2 / 5 } else { 6 };
+        left.height = area.height - height;
+        detail = Rect { y: left.bottom(), height, ..area };
+    }
+    let mut y = left.y;
+    let mut take = |height: u16, wanted: bool| {
+        let height = if wanted { height.min(left.bottom().saturating_sub(y)) } else { 0 };
+        let part = Rect { y, height, ..left };
+        y += height;
+        part
+    };
+    let head = take(1, left.height >= 2);
+    let filters = take(1, is_filtered(&model.activity) && left.height >= 3);
+    let names = take(1, left.height >= 8);
+    let hides = hidden(usize::from(left.width));
+    let below = u16::from(hides.is_some() && left.height >= 5);
+    let list = take(left.height.saturating_sub(head.height + filters.height + names.height + below), true);
+    let hidden = take(below, true);
+    Parts { head, filters, names, list, hidden, detail }
+}
+
+/// Whether there is a row for the filters.
+pub fn is_filtered(a: &Activity) -> bool {
+    a.typing.is_some() || !a.words.is_empty() || !a.globs.is_empty()
+}
+
+/// How many rows are shown.
+pub fn rows(model: &Model) -> usize {
+    usize::from(parts(model, Areas::now(model).body).list.height)
+}
+
+/// The row in that cell.
+pub fn hit(model: &Model, at: Position) -> Option<usize> {
+    let list = parts(model, Areas::now(model).body).list;
+    let index = model.activity.top + usize::from(at.y.checked_sub(list.y)?);
+    (list.contains(at) && index < model.activity.answer.matched).then_some(index)
+}
+
+/// What is not shown in so many columns.
+pub const fn hidden(columns: usize) -> Option<&'static str> {
+    match columns {
+        76.. => None,
+        50.. => Some("hidden: wait, who asked (enter shows all)"),
+        _ => Some("hidden: time, wait, who (enter: all)"),
+    }
+}

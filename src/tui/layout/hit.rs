@@ -1,0 +1,40 @@
+//! What the mouse clicks on.
+
+use ratatui::layout::Position;
+
+use crate::abi::cap::Capability;
+use crate::control::MaskKnob;
+use crate::tui::model::{Model, Tab};
+use crate::tui::panels::tabs;
+
+use super::areas::Areas;
+use super::{activity, log, masks};
+
+/// What is in a cell of the screen and can be clicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hit {
+    /// The name of a screen.
+    Tab(Tab),
+    /// A row of the masks, or the box of one mask in it.
+    Capability(Capability, Option<MaskKnob>),
+    /// A row of Activity or Log, counted from 0.
+    Row(usize),
+}
+
+/// What is in that cell of the screen, where no dialog stands in front of it.
+pub fn hit(model: &Model, x: u16, y: u16) -> Option<Hit> {
+    let areas = Areas::now(model);
+    let at = Position { x, y };
+    if areas.tabs.contains(at) {
+        return tabs::at(model, model.columns, x).map(Hit::Tab);
+    }
+    if !areas.body.contains(at) {
+        return None;
+    }
+    match model.tab {
+        Tab::Overview => None,
+        Tab::Masks => masks::hit(model, at).map(|(cap, knob)| Hit::Capability(cap, knob)),
+        Tab::Activity => activity::hit(model, at).map(Hit::Row),
+        Tab::Log => log::hit(model, at).map(Hit::Row),
+    }
+}

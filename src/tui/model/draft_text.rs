@@ -1,0 +1,18 @@
+//! What a draft would change, in words.
+
+use crate::abi::cap::CapMask;
+
+use super::Model;
+use super::masks::{KNOBS, live, short};
+use crate::control::text::mask::brief;
+
+/// What a draft would change, in words.
+pub fn changes(model: &Model, draft: [CapMask; 2]) -> String {
+    let words = |knob| {
+        let live = live(&model.snapshot, knob);
+        let draft = draft[knob as usize];
+        (live != draft).then(|| format!("{} live -> draft: {}", short(knob), brief(live, draft)))
+    };
+    let all: Vec<String> = KNOBS.into_iter().filter_map(words).collect();
+    if all.is_empty() { "the draft is as live".to_owned() } else { all.join("; ") }
+}

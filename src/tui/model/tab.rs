@@ -1,0 +1,29 @@
+//! The screens.
+
+/// The screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    /// What goes on.
+    Overview,
+    /// Both capability masks.
+    Masks,
+    /// Every request and helper.
+    Activity,
+    /// What the engine tells.
+    Log,
+}
+
+impl Tab {
+    /// All of them, in the order of their keys.
+    pub const ALL: [Self; 4] = [Self::Overview, Self::Masks, Self::Activity, Self::Log];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Masks => "Masks",
+            Self::Activity => "Activity",
+            Self::Log => "Log",
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! A record, whole: what was run, with what rights, when, how it ended, what it said, who asked.
+
+use ratatui::style::Style;
+use ratatui::text::Line;
+
+use crate::abi::argv_text;
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::escape::screen_again;
+use crate::abi::launch_spec::Enforcement;
+use crate::abi::mask::hex;
+use crate::abi::record::{Kind, Record, State};
+use crate::control::text::mask::list;
+use crate::control::text::outcome::{self, chain, took};
+use crate::tui::model::Model;
+use crate::tui::model::record_row::{Detail, Tail};
+use crate::tui::text;
+use crate::tui::widgets::lines::line;
+
+/// `#12 module usb-storage`.
+pub fn title(detail: &Detail) -> String {
+    let r = &detail.record;
+    let kind = if r.kind == Kind::Module { "module" } else { "helper" };
+    format!("#{} {kind} {}", r.id, outcome::title(r))
+}
+
+/// Lines as wide as they may be.
+struct Page<'a> {
+    model: &'a Model,
+    lines: Vec<Line<'static>>,
+    columns: usize,
+}
+
+impl Page<'_> {
+    /// A name and what is to be said of it, on as many lines as it takes.
+    fn say(&mut self, name: &str, words: &str, style: Style) {
+        self.put(name, words, style, text::wrap);
+    }
+
+    fn put(&mut self, name: &str, words: &str, style: Style, broken: fn(&str, usize) -> Vec<String>) {
+        let name = text::pad(name, 9);
+        let room = self.columns.saturating_sub(10);
+        // Where there is no room for two columns they follow each other.
+        if room < 16 {
+            let all = broken(&format!("{}: {words}", name.trim_end()), self.columns);
+            return self.lines.extend(all.into_iter().map(|text| line(text, style)));
+        }
+        for (at, part) in broken(words, room).into_iter().enumerate() {
+            let name = if at == 0 { name.as_str() } else { "         " };
+            let name = ratatui::text::Span::styled(format!("{name} "), self.model.theme.title);
+            self.lines.push(Line::from(vec![name, ratatui::text::Span::styled(part, style)]));
+        }
+    }
+}
+
+/// The most important first.
+pub fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<'static>> {
+    let mut page = Page { model, lines: Vec::new(), columns };
+    let (r, theme) = (&*detail.record, &model.theme);
+    let ending = &detail.ending;
+    let how = match (r.state, r.took_us()) {
+        (State::Ended, Some(us)) => format!("{} · {}", ending.text(), took(us)),
+        (State::Ended, None) => ending.text(),
+        _ => format!("{} · {}", ending.text(), took(model.now.saturating_sub(r.at))),
+    };
+    page.say(if r.state == State::Ended { "ended" } else { "state" }, &how, theme.mood(ending.mood));
+    if let Some(why) = r.why() {
+        page.say("why", &screen_again(&why), theme.mood(ending.mood));
+    }
+    page.put("argv", &argv_text::join(r.argv()), theme.text, text::fold);
+    if r.argv().first().is_some_and(|first| **first != *r.path) {
+        page.say("path", &text::screen(&r.path), theme.text);
+    }
+    times(&mut page, detail);
+    rights(&mut page, r);
+    output(&mut page, detail);
+    let env = r.env.iter().map(|e| text::screen(e)).collect::<Vec<_>>().join(", ");
+    page.say("env", if env.is_empty() { "(empty)" } else { &env }, theme.text);
+    asked(&mut page, detail);
+    page.lines
+}
+
+fn times(page: &mut Page<'_>, detail: &Detail) {
+    let r = &detail.record;
+    let at = |name: &str, us: Option<u64>| us.map(|us| format!("{name} +{}", took(us)));
+    let mut words = vec![format!("asked {}", detail.asked)];
+    words.extend(at("queued", r.queued_us));
+    words.extend(at("started", r.started_us));
+    words.extend(at("ended", r.ended_us));
+    page.say("times", &words.join(", "), page.model.theme.text);
+    let mut words = Vec::new();
+    words.extend(r.pid.map(|pid| format!("pid {pid}")));
+    if r.status.is_some() {
+        words.push(format!("{} of CPU, at most {} KiB of memory", took(r.cpu_us), r.max_rss_kib));
+    }
+    words.extend(r.result.map(|result| format!("the caller got {result}")));
+    words.push(format!("wait {}", r.wait.name()));
+    if r.timed_out {
+        words.push("its time ran out".to_owned());
+    }
+    if r.abandoned {
+        words.push("its caller stopped waiting".to_owned());
+    }
+    page.say("helper", &words.join(", "), page.model.theme.text);
+}
+
+/// Masks in force, and what the helper really had.
+fn rights(page: &mut Page<'_>, r: &Record) {
+    let known = page.model.snapshot.known;
+    let theme = page.model.theme;
+    let mask = |mask| mask_words(mask, known);
+    page.say("bset", &mask(r.bset), theme.text);
+    page.say("inherit.", &mask(r.inheritable), theme.text);
+    if let Some(own) = r.own.as_deref() {
+        page.say("own", &format!("bset {}; inheritable {}", mask(own.bset), mask(own.inheritable)), theme.text);
+    }
+    match r.enforced {
+        Some(Enforcement::Refused) => page.say("enforced", "neither way: nothing was started", theme.bad),
+        Some(enforced) => {
+            let style = if enforced.name() == "masks" { theme.text } else { theme.warn };
+            page.say("enforced", &format!("by {}", enforced.name()), style);
+        }
+        None => page.say("enforced", "nothing was launched", theme.text),
+    }
+    if let Some(sets) = r.caps_started.as_deref().filter(|sets| Some(*sets) != r.caps.as_deref()) {
+        page.say("began", &sets_words(sets, known), theme.text);
+    }
+    if let Some(sets) = r.caps.as_deref() {
+        page.say("got", &sets_words(sets, known), theme.text);
+    } else if r.pid.is_some() && r.state == State::Ended {
+        page.say("got", "unknown: its /proc status could not be read", theme.warn);
+    }
+    if !r.not_enforced.is_empty() {
+        let names: Vec<&str> = r.not_enforced.iter().map(|n| n.name()).collect();
+        page.say("not set", &format!("{} (this machine gives no right to)", names.join(", ")), theme.warn);
+    }
+}
+
+/// `0x1ff = full (41)`, or by name whichever are fewer.
+fn mask_words(mask: CapMask, known: CapMask) -> String {
+    let lacks = known.minus(mask);
+    let words = if mask.is_empty() {
+        "empty".to_owned()
+    } else if lacks.is_empty() {
+        format!("full ({})", mask.len())
+    } else if lacks.len() <= mask.len() {
+        format!("all but {}", list(lacks))
+    } else {
+        list(mask)
+    };
+    format!("{words} = {}", hex(mask))
+}
+
+fn sets_words(sets: &CapSets, known: CapMask) -> String {
+    let one = |name: &str, mask: CapMask| format!("{name} {}", mask_words(mask, known));
+    if sets.permitted == sets.effective && sets.inheritable.is_empty() && sets.ambient.is_empty() {
+        let both = one("permitted and effective", sets.permitted);
+        return format!("{both}; {}; inheritable and ambient empty", one("bounding", sets.bounding));
+    }
+    [
+        one("permitted", sets.permitted),
+        one("effective", sets.effective),
+        one("inheritable", sets.inheritable),
+        one("bounding", sets.bounding),
+        one("ambient", sets.ambient),
+    ]
+    .join("; ")
+}
+
+fn output(page: &mut Page<'_>, detail: &Detail) {
+    let theme = page.model.theme;
+    if detail.output.iter().all(|tail| tail.lines.is_empty()) {
+        let r = &detail.record;
+        let words = match (r.pid, r.wait.name()) {
+            (None, _) => "none",
+            _ if r.state != State::Ended => "nothing so far",
+            (_, "proc") if page.model.snapshot.totals.text_dropped == 0 => "none",
+            (_, "proc") => "none is kept: it wrote nothing, or it was let go for newer output",
+            _ => "not kept: it was not waited for",
+        };
+        page.say("output", words, theme.dim);
+        return;
+    }
+    let dropped = detail.record.output.as_ref().map_or(0, |output| output.dropped);
+    if dropped > 0 {
+        page.say("output", &format!("{dropped} bytes of it were not kept"), theme.warn);
+    }
+    for (name, tail) in ["stdout", "stderr"].into_iter().zip(&detail.output) {
+        stream(page, name, tail);
+    }
+}
+
+fn stream(page: &mut Page<'_>, name: &str, tail: &Tail) {
+    let theme = page.model.theme;
+    if tail.before > 0 {
+        page.say(name, &format!("… {} bytes before this (y copies, w saves them)", tail.before), theme.dim);
+    }
+    for (at, text) in tail.lines.iter().enumerate() {
+        page.say(if at == 0 && tail.before == 0 { name } else { "" }, text, theme.text);
+    }
+}
+
+fn asked(page: &mut Page<'_>, detail: &Detail) {
+    let r = &detail.record;
+    let who = format!("{} ({}), uid {}, by the {}", r.actor.comm, r.actor.pid, r.actor.uid, r.actor.origin.name());
+    page.say("asked by", &who, page.model.theme.text);
+    if !detail.chain.is_empty() {
+        let when = if detail.chain_now { " (as it is now)" } else { "" };
+        page.say("chain", &format!("{}{when}", chain(&detail.chain)), page.model.theme.text);
+    }
+}

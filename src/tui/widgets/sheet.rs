@@ -1,0 +1,185 @@
+//! What a dialog shows: its lines, what is always in sight, and where the cursor is.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::tui::field::Field;
+use crate::tui::text;
+use crate::tui::theme::Theme;
+
+use super::field;
+use super::lines::line;
+
+/// What a dialog shows.
+pub struct Sheet {
+    pub title: String,
+    pub lines: Vec<Line<'static>>,
+    /// Always in sight, below the lines: what is wrong.
+    pub pinned: Vec<Line<'static>>,
+    /// What has to be in sight.
+    pub focus: Option<Focus>,
+    /// What is wrong with the field that has the focus: it stands below it.
+    pub error: Option<String>,
+    /// The cursor is in this pinned line, at this cell.
+    pub pinned_cursor: Option<(usize, usize)>,
+    pub scroll: usize,
+    /// The lines that can be clicked, in order: fields and choices.
+    pub targets: Vec<usize>,
+    /// The last line stands for so many more.
+    pub stands_for: usize,
+    /// For the lines and the pinned ones.
+    pub columns: usize,
+    /// The styles.
+    pub theme: Theme,
+}
+
+impl Sheet {
+    pub fn new(title: impl Into<String>, theme: &Theme, columns: usize) -> Self {
+        Self {
+            title: title.into(),
+            lines: Vec::new(),
+            pinned: Vec::new(),
+            focus: None,
+            error: None,
+            pinned_cursor: None,
+            scroll: 0,
+            targets: Vec::new(),
+            stands_for: 0,
+            columns,
+            theme: *theme,
+        }
+    }
+
+    /// A sentence, on as many lines as it takes.
+    pub fn say(&mut self, sentence: &str, style: Style) {
+        self.lines.extend(text::wrap(sentence, self.columns).into_iter().map(|text| line(text, style)));
+    }
+
+    /// The same where every blank counts, as in an argument.
+    pub fn say_whole(&mut self, sentence: &str, style: Style) {
+        self.lines.extend(text::fold(sentence, self.columns).into_iter().map(|text| line(text, style)));
+    }
+
+    /// What is wrong, where it cannot be missed.
+    pub fn wrong(&mut self, error: Option<&String>) {
+        if let Some(error) = error {
+            let marked = format!("✗ {error}");
+            let lines = marked.lines().flat_map(|line| text::wrap(line, self.columns));
+            self.pinned.extend(lines.map(|text| line(text, self.theme.bad)));
+        }
+    }
+
+    /// A field of text with its name; the cursor is in it if it has the focus.
+    pub fn field(&mut self, name: &str, field: &Field, focused: bool) {
+        let (line, cursor) = self.field_line(name, field, focused);
+        self.targets.push(self.lines.len());
+        if focused {
+            self.focus = Some(Focus { row: self.lines.len(), rows: 1, cell: Some(cursor) });
+        }
+        self.lines.push(line);
+        if focused {
+            self.wrong_here();
+        }
+    }
+
+    /// A sentence that belongs to what has the focus, right below it.
+    pub fn below(&mut self, sentence: &str, style: Style) {
+        let before = self.lines.len();
+        self.say(sentence, style);
+        if let Some(focus) = self.focus.as_mut().filter(|focus| focus.row + focus.rows == before) {
+            focus.rows += self.lines.len() - before;
+        }
+    }
+
+    fn wrong_here(&mut self) {
+        if let Some(error) = self.error.take() {
+            self.below(&format!("✗ {error}"), self.theme.bad);
+        }
+    }
+
+    /// A field that is always in sight, below the lines, however far they are scrolled.
+    pub fn pinned_field(&mut self, name: &str, field: &Field) {
+        let (line, cursor) = self.field_line(name, field, true);
+        self.pinned_cursor = Some((self.pinned.len(), cursor));
+        self.pinned.push(line);
+    }
+
+    fn field_line(&self, name: &str, field: &Field, focused: bool) -> (Line<'static>, usize) {
+        let mark = if focused { '>' } else { ' ' };
+        let name = text::fit(&format!("{mark} {name} "), self.columns);
+        let room = self.columns.saturating_sub(text::width(&name) + 1);
+        let of_name = if focused { self.theme.title } else { self.theme.text };
+        let (spans, cursor) = field::spans(&self.theme, field, room, focused);
+        let cursor = text::width(&name) + cursor;
+        (Line::from_iter(std::iter::once(Span::styled(name, of_name)).chain(spans)), cursor)
+    }
+
+    /// A field with a few values; the value is whole where it can be changed.
+    pub fn pick(&mut self, name: &str, value: &str, focused: bool) {
+        let mark = if focused { '>' } else { ' ' };
+        let (name_style, style) =
+            if focused { (self.theme.title, self.theme.selected) } else { (self.theme.text, self.theme.text) };
+        let name = format!("{mark} {name} ");
+        let room = self.columns.saturating_sub(text::width(&name));
+        let value = format!("< {value} >");
+        let parts = if focused { text::wrap(&value, room) } else { vec![text::fit(&value, room)] };
+        self.targets.push(self.lines.len());
+        if focused {
+            self.focus = Some(Focus { row: self.lines.len(), rows: parts.len(), cell: None });
+        }
+        for (at, part) in parts.into_iter().enumerate() {
+            let name = if at == 0 { name.clone() } else { " ".repeat(text::width(&name)) };
+            self.lines.push(Line::from(vec![Span::styled(name, name_style), Span::styled(part, style)]));
+        }
+        if focused {
+            self.wrong_here();
+        }
+    }
+
+    /// A row to choose; the chosen one is whole.
+    pub fn choice(&mut self, words: &str, chosen: bool) {
+        self.targets.push(self.lines.len());
+        let room = self.columns.saturating_sub(2);
+        if !chosen {
+            return self.lines.push(line(text::fit(&format!("  {words}"), self.columns), self.theme.text));
+        }
+        let parts = text::wrap(words, room);
+        self.focus = Some(Focus { row: self.lines.len(), rows: parts.len(), cell: None });
+        for (at, part) in parts.into_iter().enumerate() {
+            let mark = if at == 0 { '>' } else { ' ' };
+            let row = text::pad(&format!("{mark} {part}"), self.columns);
+            self.lines.push(line(row, self.theme.selected));
+        }
+    }
+
+    /// Rows to choose from, one of them chosen.
+    pub fn choices(&mut self, rows: &[&str], chosen: usize) {
+        for (at, row) in rows.iter().enumerate() {
+            self.choice(row, at == chosen);
+        }
+    }
+
+    /// Of what is pinned so many lines are left; where more was cut, the last one says so.
+    pub fn cut_pinned(&mut self, rows: usize) {
+        if self.pinned.len() <= rows {
+            return;
+        }
+        self.pinned.truncate(rows);
+        if let Some(last) = self.pinned.last_mut().filter(|_| self.pinned_cursor.is_none_or(|(row, _)| row + 1 < rows))
+        {
+            let style = last.spans.first().map(|span| span.style).unwrap_or_default();
+            let words = text::fit(&format!("{last} {}", text::CUT), self.columns);
+            *last = line(words, style);
+        }
+    }
+}
+
+/// The lines that have to be in sight.
+pub struct Focus {
+    /// The first of them.
+    pub row: usize,
+    /// How many.
+    pub rows: usize,
+    /// The cell of the cursor in the first.
+    pub cell: Option<usize>,
+}

@@ -8,7 +8,6 @@ pub mod batch;
 pub mod command;
 pub mod completion;
 mod dispatch;
-pub mod knob;
 pub mod local;
 mod reads;
 pub mod record_json;
@@ -22,10 +21,11 @@ pub(crate) mod testing;
 pub mod text;
 pub mod watch;
 
+pub use crate::abi::knob::{Key, MaskKnob};
+pub use crate::abi::knob_value::{Change, KnobValue};
 pub use authorize::{Authorization, authorize};
-pub use command::{Call, Command, Left, MaskKnob, Reply, Written};
+pub use command::{Call, Command, Left, Reply};
 pub use dispatch::{dispatch, dispatch_as, read};
-pub use knob::Key;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::sys::host::Host;

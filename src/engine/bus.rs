@@ -99,7 +99,7 @@ impl Subscription {
             return false;
         }
         let mut queue = self.queue.lock();
-        while !queue.closed && !(queue.drained && queue.has_something()) {
+        while !(queue.closed || queue.drained && queue.has_something()) {
             queue = self.queue.wait(queue);
         }
         queue.drained = false;
@@ -205,10 +205,10 @@ impl Bus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::event::Level;
+    use crate::abi::log::LogKind;
 
     fn log(bus: &mut Bus) {
-        bus.emit(0, EventKind::Log { level: Level::Info, text: String::new() });
+        bus.emit(0, EventKind::Log(LogKind::Suppressed { count: 1 }));
     }
 
     #[test]

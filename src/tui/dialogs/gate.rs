@@ -28,7 +28,7 @@ pub(super) fn open(model: &mut Model) {
 
 /// Freezes and drains, disables and drains, or enables: the number of the choice.
 pub(super) fn act(model: &mut Model, choice: usize) -> Vec<Effect> {
-    let drain = |depth: Depth| Command::Write(vec![(Key::Gate, depth.name().into())]);
+    let drain = |depth: Depth| Command::Write(vec![(Key::Gate, depth.into())]);
     let (words, command) = match choice {
         0 => ("freeze and drain", drain(Depth::Freezing)),
         1 => ("disable and drain", drain(Depth::Disabled)),

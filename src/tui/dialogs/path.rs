@@ -1,7 +1,9 @@
 //! Edit the modprobe path.
 
+use std::sync::Arc;
+
 use crate::abi::path::parse_modprobe;
-use crate::control::{Command, Key};
+use crate::control::{Command, Key, KnobValue};
 use crate::tui::field::Field;
 use crate::tui::keymap::Context;
 use crate::tui::model::forms::say;
@@ -28,8 +30,8 @@ impl PathForm {
     }
 
     /// The path, if it is one (SYS-6).
-    fn check(&self) -> Result<Vec<u8>, String> {
-        parse_modprobe(self.path.bytes()).map(|path| path.to_vec()).map_err(|e| say(&e))
+    fn check(&self) -> Result<Arc<[u8]>, String> {
+        parse_modprobe(self.path.bytes()).map_err(|e| say(&e))
     }
 }
 
@@ -70,7 +72,7 @@ impl Dialog for PathForm {
                 return After::STAY;
             }
         };
-        let effect = model.submit(Pending::Path, Command::Write(vec![(Key::Modprobe, path)]));
+        let effect = model.submit(Pending::Path, Command::Write(vec![(Key::Modprobe, KnobValue::Path(path))]));
         (self.ticket, self.error) = (Some(model.last_ticket()), None);
         After::Stay(vec![effect])
     }

@@ -2,14 +2,15 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain, ParseError};
 use crate::abi::escape::screen;
 use crate::abi::mask::{MaskExpr, every_form};
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::SubprocessInfo;
-use crate::control::text::error::explain;
+use crate::control::text::error::{explain, not_changed};
 use crate::control::text::outcome::{self, Severity};
-use crate::control::{Command, Key, MaskKnob, read};
+use crate::control::{Command, Key, KnobValue, MaskKnob, read};
 use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::model::read_only::read_only;
 use crate::tui::model::{After, Model, Pending, masks};
@@ -83,14 +84,23 @@ fn set_knobs(model: &mut Model, settings: &[std::ffi::OsString]) -> Result<After
     if writes.iter().any(|(key, _)| key.is_mask()) {
         return set_masks(model, &writes);
     }
+    let known = model.snapshot.known;
     let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
-    let batches =
-        std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate])).filter(|batch| !batch.is_empty());
-    let write = |batch: Vec<(Key, Vec<u8>)>| {
+    let batches = std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate])).filter(|b| !b.is_empty());
+    // All of the line is read before anything of it is written.
+    let batches = batches.map(|batch| read_values(batch, known)).collect::<Result<Vec<_>, _>>()?;
+    let write = |batch: Vec<(Key, KnobValue)>| {
         let keys = batch.iter().map(|(key, _)| *key).collect();
         model.submit(Pending::Set(keys), Command::Write(batch))
     };
-    Ok(After::Stay(batches.map(write).collect()))
+    Ok(After::Stay(batches.into_iter().map(write).collect()))
+}
+
+/// The values that were typed for knobs which are written together.
+fn read_values(batch: Vec<(Key, Vec<u8>)>, known: CapMask) -> Result<Vec<(Key, KnobValue)>, String> {
+    let names: Vec<&str> = batch.iter().map(|(key, _)| key.name()).collect();
+    let value = |(key, text): (Key, Vec<u8>)| key.parse_value(&text, known).map(|value| (key, value));
+    batch.into_iter().map(value).collect::<Result<_, _>>().map_err(|error| not_changed(&names, &error))
 }
 
 fn set_masks(model: &mut Model, writes: &[(Key, Vec<u8>)]) -> Result<After, String> {
@@ -154,7 +164,7 @@ fn page_of_knobs(model: &mut Model, get: &Get) -> Result<After, String> {
     for key in all.chain(get.keys.iter().map(|name| key(name.as_bytes()))) {
         match key {
             Ok(key) => {
-                let value = read(&model.snapshot, key).replace('\t', " ");
+                let value = read(&model.snapshot, key).text().replace('\t', " ");
                 lines.push(if get.values { value } else { format!("{} = {value}", key.name()) });
             }
             Err(ControlError::UnknownKey(_)) if get.ignore => {}

@@ -79,7 +79,11 @@ impl Dialog for Repeat {
                 if let Some(own) = r.own.as_deref() {
                     let known = model.snapshot.known;
                     sheet.say(
-                        &format!("own masks: bset {}, inheritable {}", size(own.0, known), size(own.1, known)),
+                        &format!(
+                            "own masks: bset {}, inheritable {}",
+                            size(own.bset, known),
+                            size(own.inheritable, known)
+                        ),
                         style,
                     );
                 }

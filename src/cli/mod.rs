@@ -27,7 +27,7 @@ use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::escape::screen;
-use crate::control::completion::ask;
+use crate::control::ask::ask;
 use crate::control::target::Target;
 use crate::control::{self, Left, Reply};
 use crate::sys::signals::Signals;

@@ -1,12 +1,11 @@
 //! `--set KEY=VALUE`: by the same door and rules as the console.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
 use crate::abi::error::ControlError;
 use crate::control::text::change::remarks;
-use crate::control::{Command, Key, Reply, Written};
-use crate::verbs::options::assignment;
+use crate::control::{Command, Reply, Written};
+use crate::verbs::perform::writes;
 
 use super::Caller;
 use super::exit::Verdict;
@@ -15,8 +14,7 @@ use super::output::{complain, say};
 /// Writes what `--set` asks for: all knobs in one hold of the lock or none (SYS-9), the gate after them. Says what was
 /// not granted. The error is the exit code, everything else having been said.
 pub(super) fn set(caller: &Caller, settings: &[OsString]) -> Result<(), u8> {
-    let written = split_all(settings).and_then(|writes| write(caller, writes));
-    match written {
+    match write(caller, settings) {
         Ok(written) => {
             let known = caller.target.info().known;
             written.iter().flat_map(|w| remarks(w, known)).for_each(|line| say(&line));
@@ -29,18 +27,10 @@ pub(super) fn set(caller: &Caller, settings: &[OsString]) -> Result<(), u8> {
     }
 }
 
-type Write = (Key, Vec<u8>);
-
-fn split_all(settings: &[OsString]) -> Result<Vec<Write>, ControlError> {
-    settings.iter().map(|s| assignment("--set", s.as_bytes())).collect()
-}
-
-fn write(caller: &Caller, writes: Vec<Write>) -> Result<Vec<Written>, ControlError> {
-    // The gate stands alone, since its drain may block.
-    let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
+fn write(caller: &Caller, settings: &[OsString]) -> Result<Vec<Written>, ControlError> {
     let mut written = Vec::new();
-    for batch in std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate])).filter(|b| !b.is_empty()) {
-        if let Reply::Written(w) = caller.ask(Command::Write(batch))? {
+    for write in writes("--set", settings)? {
+        if let Reply::Written(w) = caller.ask(Command::Write(write))? {
             written.extend(w);
         }
     }

@@ -201,3 +201,105 @@ impl Shared {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::actor::Origin;
+    use crate::abi::event::EventKinds;
+    use crate::control::target::{RunId, Seq, TargetInfo};
+    use crate::control::watch::{Wake, Watch};
+    use std::sync::atomic::AtomicUsize;
+
+    /// What the target does with a command.
+    #[derive(Clone, Copy)]
+    enum Does {
+        Answers,
+        /// Takes none while another is under way.
+        TakesOne,
+        Keeps,
+    }
+
+    /// A target that answers at once, or keeps the completions.
+    struct Scripted {
+        does: Does,
+        kept: Mutex<Vec<(CallId, Completion)>>,
+        cancelled: Mutex<Vec<CallId>>,
+    }
+
+    impl Scripted {
+        fn new(does: Does) -> Arc<Self> {
+            Arc::new(Self { does, kept: Mutex::default(), cancelled: Mutex::default() })
+        }
+
+        fn answer(&self) -> bool {
+            let kept = self.kept.lock().unwrap().pop();
+            kept.map(|(_, done)| done.finish(Ok(Reply::Done))).is_some()
+        }
+    }
+
+    impl Target for Scripted {
+        fn info(&self) -> TargetInfo {
+            unreachable!("not asked for by a batch")
+        }
+        fn submit(&self, _: &Actor, id: CallId, _: Command, done: Completion) {
+            match self.does {
+                Does::Answers => done.finish(Ok(Reply::Done)),
+                Does::TakesOne if !self.kept.lock().unwrap().is_empty() => {
+                    done.finish(Err(ControlError::Busy("busy".into())));
+                }
+                _ => self.kept.lock().unwrap().push((id, done)),
+            }
+        }
+        fn cancel(&self, id: CallId) {
+            self.cancelled.lock().unwrap().push(id);
+        }
+        fn watch(&self, _: EventKinds, _: Option<(RunId, Seq)>, _: usize, _: Wake) -> Watch {
+            unreachable!("not asked for by a batch")
+        }
+    }
+
+    fn run(target: &Arc<Scripted>, total: usize, parallel: usize) -> (Running, Arc<AtomicUsize>) {
+        let answered = Arc::new(AtomicUsize::new(0));
+        let count = answered.clone();
+        let batch = Batch { commands: vec![Command::Status], total, parallel };
+        let running = batch.run(target.clone(), crate::control::actor(Origin::Library), move |reply| {
+            assert!(reply.is_ok(), "{reply:?}");
+            count.fetch_add(1, Ordering::AcqRel);
+        });
+        (running, answered)
+    }
+
+    #[test]
+    fn answers_that_come_at_once_need_no_deep_stack() {
+        let (running, answered) = run(&Scripted::new(Does::Answers), 200_000, 3);
+        assert!(running.wait());
+        assert_eq!(answered.load(Ordering::Acquire), 200_000);
+    }
+
+    #[test]
+    fn what_a_busy_target_refuses_is_submitted_again_by_fewer_at_a_time() {
+        let target = Scripted::new(Does::TakesOne);
+        let (running, answered) = run(&target, 10, 4);
+        assert_eq!(target.kept.lock().unwrap().len(), 1);
+        while target.answer() {}
+        assert!(running.wait());
+        assert_eq!(answered.load(Ordering::Acquire), 10, "none is lost, none is refused");
+    }
+
+    #[test]
+    fn after_a_cancel_none_is_begun_and_those_under_way_are_cancelled() {
+        let target = Scripted::new(Does::Keeps);
+        let (running, answered) = run(&target, 10, 3);
+        running.cancel();
+        assert_eq!(target.cancelled.lock().unwrap().len(), 3);
+        while target.answer() {}
+        assert!(!running.wait(), "not all were begun");
+        assert_eq!(answered.load(Ordering::Acquire), 3);
+        let (running, answered) = run(&target, 10, 3);
+        running.stop();
+        assert_eq!(target.cancelled.lock().unwrap().len(), 3, "no other is cancelled");
+        while target.answer() {}
+        assert!(!running.wait() && answered.load(Ordering::Acquire) == 3);
+    }
+}

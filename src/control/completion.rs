@@ -24,7 +24,10 @@ impl CallId {
 
 /// What is called with the answer to a command. One that is dropped without an answer gives an error instead, so that
 /// nobody waits for ever.
-pub struct Completion(Option<Box<dyn FnOnce(Result<Reply, ControlError>) + Send>>);
+pub struct Completion(Option<Done>);
+
+/// The function of a completion.
+type Done = Box<dyn FnOnce(Result<Reply, ControlError>) + Send>;
 
 impl Completion {
     /// Calls `done` with the answer.

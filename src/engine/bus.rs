@@ -99,7 +99,7 @@ impl Subscription {
             return false;
         }
         let mut queue = self.queue.lock();
-        while !queue.closed && !(queue.drained && queue.has_something()) {
+        while !(queue.closed || queue.drained && queue.has_something()) {
             queue = self.queue.wait(queue);
         }
         queue.drained = false;

@@ -1,0 +1,127 @@
+//! Commands that have not been answered, and how one is performed.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nix::errno::Errno;
+
+use crate::abi::actor::Actor;
+use crate::abi::error::{ControlError, EngineError, Stage};
+use crate::control::activity::page::PageRequest;
+use crate::control::activity::reader::Reader;
+use crate::control::authorize::authorize;
+use crate::control::command::{Command, Reply};
+use crate::control::completion::{CallId, Completion};
+use crate::control::dispatch::dispatch_as;
+use crate::engine::{Cancel, Engine};
+
+/// A command on its way.
+pub(super) struct Job {
+    pub(super) by: Actor,
+    pub(super) id: CallId,
+    pub(super) command: Command,
+    pub(super) cancel: Cancel,
+    pub(super) done: Completion,
+    /// Held by a command of the worker's.
+    pub(super) order: Option<Ordered>,
+}
+
+/// The commands that have not been answered.
+#[derive(Default)]
+pub(super) struct Calls {
+    cancels: Mutex<BTreeMap<CallId, Cancel>>,
+    /// How many of them wait for the worker, or are performed by it.
+    pub(super) ordered: AtomicUsize,
+}
+
+impl Calls {
+    /// Enters a command that can be cancelled; false if the number is in use.
+    pub(super) fn begin(&self, id: CallId, cancel: &Cancel) -> bool {
+        match lock(&self.cancels).entry(id) {
+            Entry::Vacant(free) => {
+                free.insert(cancel.clone());
+                true
+            }
+            Entry::Occupied(_) => false,
+        }
+    }
+
+    /// Fires the cancel of a command that waits.
+    pub(super) fn cancel(&self, id: CallId) {
+        let cancel = lock(&self.cancels).get(&id).cloned();
+        if let Some(cancel) = cancel {
+            cancel.cancel();
+        }
+    }
+
+    /// Takes the command off the list, then answers: whoever reads the answer may use the number again.
+    pub(super) fn answer(&self, id: CallId, done: Completion, reply: Result<Reply, ControlError>) {
+        lock(&self.cancels).remove(&id);
+        done.finish(reply);
+    }
+}
+
+/// Counts one command of the worker's, until it is answered or dropped.
+pub(super) struct Ordered(Arc<Calls>);
+
+impl Ordered {
+    pub(super) fn new(calls: &Arc<Calls>) -> Self {
+        calls.ordered.fetch_add(1, Ordering::AcqRel);
+        Self(calls.clone())
+    }
+}
+
+impl Drop for Ordered {
+    fn drop(&mut self) {
+        self.0.ordered.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Authorizes, acts and answers.
+pub(super) fn perform(engine: &Engine, calls: &Calls, job: Job) {
+    let Job { by, id, command, cancel, done, order: _order } = job;
+    let reply = act(engine, &by, command, &cancel);
+    calls.answer(id, done, reply);
+}
+
+/// Authorizes and acts. Nothing of the command is used after a panic, and the engine's locks outlive one.
+pub(super) fn act(engine: &Engine, by: &Actor, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
+    let act = || door(engine, by, command, cancel);
+    let panicked = |_| Err(panicked("khelper panicked while it performed this command"));
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
+}
+
+/// The one door.
+pub(super) fn door(engine: &Engine, by: &Actor, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
+    dispatch_as(engine, by.clone(), command, cancel)
+}
+
+/// A page, through the same door: the thread's reader is only quicker than one that begins anew.
+pub(super) fn read_page(
+    engine: &Engine,
+    reader: &mut Reader,
+    by: &Actor,
+    page: Box<PageRequest>,
+) -> Result<Reply, ControlError> {
+    let authorized = authorize(by.clone(), Command::Activity(page))?;
+    engine.check_process()?;
+    match authorized.command() {
+        Command::Activity(page) => Ok(Reply::Activity(Box::new(reader.answer(page)))),
+        _ => Ok(Reply::Done),
+    }
+}
+
+pub(super) fn no_thread() -> ControlError {
+    ControlError::Busy("no thread could be made for this command, and it was not performed".into())
+}
+
+pub(super) fn panicked(why: &'static str) -> ControlError {
+    EngineError::new(Stage::Process, Errno::ECANCELED, why, "this is a bug: its message is printed at the end").into()
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,130 @@
+//! The threads that commands are performed on.
+
+use std::cell::RefCell;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use crate::control::activity::reader::Reader;
+use crate::control::command::Command;
+use crate::engine::Engine;
+
+use super::calls::{Calls, Job, act, door, lock, no_thread, panicked, perform, read_page};
+
+/// A request waits on its caller's stack; hooks may run on it. As large as an engine worker's, for the same reason: few of
+/// them are kept after a burst.
+const STACK: usize = 1024 * 1024;
+
+/// A thread that performs commands in order; it is started with the first of them.
+#[derive(Default)]
+pub(super) struct Queue(Mutex<Option<Sender<Job>>>);
+
+/// Starts the thread of a [`Queue`].
+type Start = fn(&Engine, &Arc<Calls>) -> io::Result<Sender<Job>>;
+
+impl Queue {
+    /// Gives the job to the thread, which is started if there is none, or none any more after a panic.
+    pub(super) fn push(&self, engine: &Engine, calls: &Arc<Calls>, start: Start, job: Job) {
+        let mut thread = lock(&self.0);
+        let unsent = match thread.as_ref() {
+            Some(sender) => match sender.send(job) {
+                Ok(()) => return,
+                Err(unsent) => unsent.0,
+            },
+            None => job,
+        };
+        match start(engine, calls) {
+            Ok(sender) => {
+                // It cannot fail: the thread that was started holds the receiver.
+                let _ = sender.send(unsent);
+                *thread = Some(sender);
+            }
+            Err(_) => {
+                drop(thread);
+                calls.answer(unsent.id, unsent.done, Err(no_thread()));
+            }
+        }
+    }
+}
+
+/// The thread for what changes something or reads the file system.
+pub(super) fn start_worker(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Sender<Job>> {
+    let (sender, jobs) = channel::<Job>();
+    let (engine, calls) = (engine.clone(), calls.clone());
+    let work = move || jobs.into_iter().for_each(|job| perform(&engine, &calls, job));
+    thread::Builder::new().name("control-worker".into()).stack_size(STACK).spawn(work)?;
+    Ok(sender)
+}
+
+/// The thread that reads records: it remembers which records match from one page to the next.
+pub(super) fn start_reader(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Sender<Job>> {
+    let (sender, jobs) = channel::<Job>();
+    let (engine, calls) = (engine.clone(), calls.clone());
+    let work = move || {
+        let mut reader = Reader::new(engine.clone());
+        for job in jobs {
+            let Job { by, id, command, cancel, done, order: _order } = job;
+            let read = || match command {
+                Command::Activity(page) => read_page(&engine, &mut reader, &by, page),
+                command => door(&engine, &by, command, &cancel),
+            };
+            let reply = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+                reader = Reader::new(engine.clone());
+                Err(panicked("khelper panicked while it read records"))
+            });
+            calls.answer(id, done, reply);
+        }
+    };
+    thread::Builder::new().name("control-reader".into()).stack_size(STACK).spawn(work)?;
+    Ok(sender)
+}
+
+/// A thread of its own, so that no number of commands that block waits for another. The thread of a command whose
+/// completion submits the next one performs that as well: a batch needs no new thread for each.
+pub(super) fn start_thread(engine: &Engine, calls: &Arc<Calls>, job: Job) {
+    let Some(job) = hand_over(calls, job) else { return };
+    let (engine, all) = (engine.clone(), calls.clone());
+    // The thread takes the job out; it stays here if there is no thread.
+    let job = Arc::new(Mutex::new(Some(job)));
+    let theirs = job.clone();
+    let work = move || {
+        let mut next = lock(&theirs).take();
+        while let Some(job) = next {
+            let Job { by, id, command, cancel, done, order: _order } = job;
+            let reply = act(&engine, &by, command, &cancel);
+            ROOM.set(Some(Room { calls: all.clone(), job: None }));
+            all.answer(id, done, reply);
+            next = ROOM.take().and_then(|room| room.job);
+        }
+    };
+    let thread = thread::Builder::new().name("control-request".into()).stack_size(STACK);
+    if thread.spawn(work).is_err() {
+        let job = lock(&job).take();
+        if let Some(job) = job {
+            calls.answer(job.id, job.done, Err(no_thread()));
+        }
+    }
+}
+
+thread_local! {
+    /// While a completion runs on a thread of [`start_thread`]: room for the command that it performs next.
+    static ROOM: RefCell<Option<Room>> = const { RefCell::new(None) };
+}
+
+struct Room {
+    calls: Arc<Calls>,
+    job: Option<Job>,
+}
+
+/// Gives the job to the calling thread for later, if it has room and is a thread of the same target; else gives it back.
+fn hand_over(calls: &Arc<Calls>, job: Job) -> Option<Job> {
+    ROOM.with_borrow_mut(|room| match room {
+        Some(room) if room.job.is_none() && Arc::ptr_eq(&room.calls, calls) => {
+            room.job = Some(job);
+            None
+        }
+        _ => Some(job),
+    })
+}

@@ -1,0 +1,223 @@
+//! The console and the command line over a target that is no engine of this process. The tests run this program again,
+//! with `KHELPER_TARGETS` set: there the real console in a terminal, or the real command line, has the scripted target,
+//! which does something when a function key is pressed that the console does not hear.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
+
+#[path = "pty/mod.rs"]
+#[expect(dead_code, reason = "the tests of the console use the rest")]
+mod pty;
+#[path = "targets/scripted.rs"]
+mod scripted;
+
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use crossterm::event::KeyCode;
+use khelper::cli;
+use khelper::control::target::Target;
+use khelper::sys::signals::Signals;
+use khelper::tui::model::Model;
+use khelper::tui::msg::{Effect, Msg};
+use khelper::tui::{self, Frontend, Options};
+use pty::{Pty, Start};
+use scripted::{RECORDS, Scripted};
+
+const HOW: &str = "KHELPER_TARGETS";
+const SIZES: [(u16, u16); 2] = [(120, 40), (80, 24)];
+/// What every screen says of the target.
+const TARGET: &str = "daemon box";
+
+/// What the target does when the key is pressed: F2 and those after it.
+const ACTS: [fn(&Scripted); 7] = [
+    |t| t.release(),
+    |t| t.hold(),
+    |t| t.lose(),
+    |t| {
+        t.goes_on(500);
+        t.comes_back(false);
+    },
+    |t| {
+        t.lose();
+        t.comes_back(true);
+    },
+    |t| t.floods(700),
+    |t| t.one_ends(),
+];
+const RELEASE: &str = "\x1bOQ";
+const HOLD: &str = "\x1bOR";
+const LOSE: &str = "\x1bOS";
+const BACK: &str = "\x1b[15~";
+const RESTART: &str = "\x1b[17~";
+const FLOOD: &str = "\x1b[18~";
+const ONE_ENDS: &str = "\x1b[19~";
+const END: &str = "\x1b[F";
+const ESC: &str = "\x1b";
+
+static SCRIPTED: OnceLock<Arc<Scripted>> = OnceLock::new();
+
+/// The console's own, but for the keys that are the target's.
+fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    if let Msg::Key(key) = &msg
+        && let KeyCode::F(number @ 2..) = key.code
+    {
+        let act = ACTS[usize::from(number) - 2];
+        thread::spawn(move || act(SCRIPTED.get().unwrap()));
+        return Vec::new();
+    }
+    (Frontend::KHELPER.update)(model, msg)
+}
+
+/// The console; then, for the test, what the target was asked.
+fn console(hold: bool) -> ! {
+    let signals = Signals::take(&tui::SIGNALS).unwrap();
+    let scripted = SCRIPTED.get_or_init(|| Scripted::new(hold)).clone();
+    let target: Arc<dyn Target> = scripted.clone();
+    let options = Options { read_only: false, mouse: true, ascii: false };
+    let code = tui::run_with(&target, &signals, options, Frontend { update, ..Frontend::KHELPER });
+    println!("asked for: {}", scripted.came().join(", "));
+    std::process::exit(code.into())
+}
+
+/// In every size at the same time: the console of `test`, whose target holds its answers back at first if it is to.
+fn everywhere(test: &str, hold: bool, journey: impl Fn(&mut Pty) + Sync) {
+    if std::env::var_os(HOW).is_some() {
+        console(hold);
+    }
+    thread::scope(|scope| {
+        for (columns, rows) in SIZES {
+            let journey = &journey;
+            scope.spawn(move || {
+                let folder = tempfile::tempdir().unwrap();
+                let start = Start::again(columns, rows, test).env(HOW, "1").env("RUST_BACKTRACE", "0");
+                let mut pty = start.env("XDG_STATE_HOME", folder.path()).start();
+                pty.shows(TARGET);
+                journey(&mut pty);
+            });
+        }
+    });
+}
+
+#[test]
+fn no_key_waits_for_the_target_and_ten_thousand_records_are_paged() {
+    everywhere("no_key_waits_for_the_target_and_ten_thousand_records_are_paged", true, |pty| {
+        // Not one answer has come, nor will one before it is released.
+        pty.says("waiting for its state");
+        pty.press("4", "[4 Log]");
+        pty.press("3", "[3 Activity]");
+        pty.press(":get x", "get x");
+        pty.send(ESC);
+        pty.hides("get x");
+        assert!(!pty.text().contains(&format!("m{RECORDS}")) && pty.text().contains("waiting for its state"));
+        pty.send(RELEASE);
+        pty.shows(&format!("m{RECORDS}"));
+        pty.unsays("waiting for its state");
+        pty.says("kernel is untouched");
+        // The other end of the list, and back.
+        pty.press(END, "m1 ");
+        pty.press("\x1b[H", &format!("m{RECORDS}"));
+        // A key is drawn while the page that it asks for is held back.
+        pty.send(HOLD);
+        pty.press("1", "[1 Overview]");
+        pty.press("3", "[3 Activity]");
+        pty.send(RELEASE);
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+        assert!(!pty.text().contains("shutdown"), "a daemon outlives its console: {}", pty.text());
+    });
+}
+
+#[test]
+fn a_lost_connection_is_shown_and_the_console_recovers() {
+    everywhere("a_lost_connection_is_shown_and_the_console_recovers", false, |pty| {
+        pty.press("3", &format!("m{RECORDS}"));
+        pty.send(LOSE);
+        pty.says("connection lost, state of");
+        pty.says("the cable was cut");
+        assert!(pty.text().contains(TARGET) && pty.text().contains(&format!("m{RECORDS}")), "the last state stays");
+        // Commands are refused with the reason, and keys still do what they do.
+        pty.press("4", "[4 Log]");
+        pty.says("the connection was lost: the cable was cut");
+        pty.send(":set khelper.deny=x\r");
+        pty.says("no connection to the daemon box");
+        pty.says("nothing was sent");
+        pty.send(ESC);
+        pty.hides("khelper.deny=x");
+        pty.press("3", "[3 Activity]");
+        pty.send(BACK);
+        pty.says("the connection to the daemon box (pid 4242) is back");
+        // What was missed meanwhile is there.
+        pty.says(&format!("m{}", RECORDS + 500));
+        pty.unsays("connection lost");
+        // The target answers again.
+        pty.send(":request dummy\r");
+        pty.says(&format!("#{0} m{0}: ", RECORDS + 500));
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+    });
+}
+
+#[test]
+fn missed_events_and_another_start_are_caught_up_with() {
+    everywhere("missed_events_and_another_start_are_caught_up_with", false, |pty| {
+        pty.press("3", &format!("m{RECORDS}"));
+        pty.send(ONE_ENDS);
+        pty.says(&format!("m{}", RECORDS + 1));
+        pty.send(FLOOD);
+        pty.says(&format!("m{}", RECORDS + 701));
+        pty.send(RESTART);
+        pty.says("has been started again");
+        pty.says("m3");
+        pty.unsays(&format!("m{}", RECORDS + 701));
+        pty.says("kernel is untouched");
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+    });
+}
+
+/// The command line of `test` in this program again, in that state of the target.
+fn command(test: &str, state: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(HOW, state).env("KHELPER_TARGETS_ARGS", args.join(" "));
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs the command line and ends the process with its code.
+fn command_line(state: &str) -> ! {
+    let args = std::env::var("KHELPER_TARGETS_ARGS").unwrap();
+    let args = std::iter::once("khelper").chain(args.split(' ')).map(Into::into);
+    let args = cli::parse(args).expect("sound arguments");
+    let signals = cli::signals().unwrap();
+    let scripted = Scripted::new(false);
+    if state == "lost" {
+        scripted.lose();
+    }
+    let target: Arc<dyn Target> = scripted.clone();
+    let code = cli::run(&target, args.command.as_ref().expect("a command"), &args.set(), &signals);
+    println!("asked for: {}", scripted.came().join(", "));
+    std::process::exit(code.into())
+}
+
+#[test]
+fn the_command_line_asks_the_target_and_reports_a_lost_connection() {
+    let test = "the_command_line_asks_the_target_and_reports_a_lost_connection";
+    if let Ok(state) = std::env::var(HOW) {
+        command_line(&state);
+    }
+    let said = |output: &Output| {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, out, err) = said(&command(test, "up", &["get", "khelper.gate", "khelper.era"]));
+    assert!(code == Some(0) && err.is_empty(), "{code:?} {err}");
+    assert!(out.contains("khelper.gate = khelper.gate of box\nkhelper.era = khelper.era of box\n"), "{out}");
+    assert!(out.contains("asked for: get, get\n"), "the engine of a daemon is not ended: {out}");
+    let (code, out, err) = said(&command(test, "up", &["request", "--parallel", "3", "--repeat", "7", "dummy"]));
+    assert_eq!((code, out.matches(&format!("m{RECORDS}: exit 0")).count()), (Some(0), 7), "{out}{err}");
+    for args in [&["get", "khelper.gate"][..], &["request", "dummy"], &["request", "--set", "khelper.deny=x", "dummy"]]
+    {
+        let (code, out, err) = said(&command(test, "lost", args));
+        assert_eq!(code, Some(69), "{args:?}: {out}{err}");
+        assert!(err.contains("no connection: the cable was cut (ENOTCONN); wait for the connection"), "{err}");
+    }
+}

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod command;
 pub mod completion;
 mod dispatch;
+pub mod export;
 pub mod knob;
 pub mod local;
 mod reads;

@@ -1,9 +1,9 @@
 //! What the console asks for.
 
 use crate::control::Command;
-use crate::control::activity::export::Save;
 use crate::control::activity::page::PageRequest;
 use crate::control::batch::Batch;
+use crate::control::export::Save;
 
 /// Ties a reply to what was submitted; counted from 1 by the model.
 pub type Ticket = u64;

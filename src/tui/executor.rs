@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::abi::actor::Actor;
 use crate::abi::error::{ControlError, Explain};
-use crate::control::activity::export::{self, Save, Unsaved};
 use crate::control::activity::page::PageRequest;
 use crate::control::batch::{Batch, Running};
 use crate::control::completion::{CallId, Completion};
+use crate::control::export::{self, Save, Unsaved};
 use crate::control::target::Target;
 use crate::control::text::target::not_sent;
 use crate::control::{Command, Reply};

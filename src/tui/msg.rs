@@ -7,7 +7,7 @@ use crate::abi::error::ControlError;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 use crate::control::Reply;
-use crate::control::activity::export::{Saved, Unsaved};
+use crate::control::export::{Saved, Unsaved};
 use crate::control::target::TargetInfo;
 
 use super::model::log::Line;

@@ -1,6 +1,6 @@
 //! Save records to a file.
 
-use crate::control::activity::export::{Save, Saved, Unsaved, What};
+use crate::control::export::{Save, Saved, Unsaved, What};
 use crate::control::text::outcome::Severity;
 use crate::tui::field::Field;
 use crate::tui::keymap::Context;

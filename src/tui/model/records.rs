@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::abi::record::Record;
 use crate::control::Command;
-use crate::control::activity::export::{Existing, Overwrite};
+use crate::control::export::{Existing, Overwrite};
 use crate::control::repeat::repeat;
 use crate::tui::msg::Ticket;
 

@@ -11,7 +11,7 @@ use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::mask::{MaskExpr, kernel_words};
 use crate::abi::snapshot::Snapshot;
 use crate::abi::wait::WaitMode;
-use crate::control::activity::export::{Existing, Unsaved};
+use crate::control::export::{Existing, Unsaved};
 use crate::control::rehearsal::Rehearsed;
 use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key, MaskKnob, Reply, Written};

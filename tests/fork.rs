@@ -89,7 +89,7 @@ fn every_entry_point(engine: &Engine, events: &Subscription, id: u64) {
     assert!(engine.chain(1).is_empty());
     let snapshot = engine.snapshot();
     assert_eq!((snapshot.live, snapshot.gate, snapshot.pid), (0, Depth::Disabled, std::process::id().cast_signed()));
-    assert!(snapshot.warnings[0].text.contains("EOWNERDEAD"));
+    assert!(snapshot.warnings[0].text().contains("EOWNERDEAD"));
     assert_eq!(errno(engine.disable(Depth::Freezing)), DEAD);
     assert_eq!(errno(engine.set_depth(Depth::Disabled)), DEAD);
     assert_eq!(errno(engine.enable()), DEAD);

@@ -124,7 +124,7 @@ fn umh_6_init_sees_the_program_and_what_it_will_get() {
     let (tell, told) = channel();
     let argv = [b"other name".to_vec(), b"b\xff".to_vec()];
     let call = SubprocessInfo::setup(Some(b"/bin/echo".to_vec()), argv, ["A=1"]).unwrap();
-    let own = (CapMask::EMPTY, CapMask::EMPTY);
+    let own = khelper::abi::mask::Masks::default();
     let options = khelper::engine::CallOptions { own: Some(own), ..Default::default() };
     let call = call.init(move |birth| {
         let strings = |all: &[std::ffi::CString]| all.iter().map(|s| s.as_bytes().to_vec()).collect::<Vec<_>>();

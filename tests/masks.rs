@@ -11,7 +11,7 @@ use common::{am_root, field, info, run, stdout};
 use khelper::abi::actor::Origin;
 use khelper::abi::cap::{CapMask, CapSets};
 use khelper::abi::launch_spec::Enforcement;
-use khelper::abi::mask::MaskExpr;
+use khelper::abi::mask::{MaskExpr, Masks};
 use khelper::abi::wait::WaitMode;
 use khelper::engine::{CallOptions, Engine, KnobWrite};
 
@@ -79,9 +79,9 @@ fn umh_10_a_mask_of_the_calls_own_narrows_this_call_alone() {
     let engine = Engine::start().unwrap();
     let module = mask("cap_sys_module", &engine);
     let full = engine.snapshot().known;
-    let options = CallOptions { own: Some((module, full)), ..CallOptions::default() };
+    let options = CallOptions { own: Some((module, full).into()), ..CallOptions::default() };
     let narrowed = engine.call_usermodehelper_with(info(&["/bin/true"]), WaitMode::PROC, &options);
-    assert_eq!(narrowed.own.as_deref(), Some(&(module, full)));
+    assert_eq!(narrowed.own.as_deref(), Some(&Masks::new(module, full)));
     assert!(narrowed.caps.as_ref().is_some_and(|c| module.contains(c.permitted)));
     let after = run(&engine, &["/bin/true"]);
     if am_root() {

@@ -150,7 +150,7 @@ fn a_sink_gets_starts_before_ends_and_everything_once_in_the_engines_order() {
 
 fn name(change: &EventKind) -> &'static str {
     match change {
-        EventKind::KnobChanged { key, .. } => key,
+        EventKind::KnobChanged { change, .. } => change.key.name(),
         EventKind::GateChanged { to, .. } => to.name(),
         _ => "another",
     }

@@ -65,7 +65,7 @@ fn req_4_the_51st_is_refused_while_50_run() {
     }
     let snapshot = engine.snapshot();
     assert_eq!((snapshot.totals.refused_limit, snapshot.slots.loop_messages), (60, 5));
-    let messages: Vec<&str> = snapshot.warnings.iter().map(|w| w.text.as_str()).collect();
+    let messages: Vec<String> = snapshot.warnings.iter().map(|w| w.text().into()).collect();
     assert_eq!(messages.len(), 5);
     assert_eq!(messages[4], "request_module: runaway loop modprobe over0");
     assert_eq!(snapshot.slots.concurrent as usize, limit);
@@ -109,7 +109,7 @@ fn req_5_thirty_of_eighty_give_up_after_five_seconds() {
     assert_eq!((snapshot.totals.throttled, snapshot.slots.concurrent, snapshot.slots.waiting), (30, 50, 0));
     assert!(
         snapshot.warnings[0]
-            .text
+            .text()
             .ends_with("cannot be processed, kmod busy with 50 threads for more than 5 seconds now")
     );
     kill_all(&engine);
@@ -283,7 +283,7 @@ fn umh_14_a_group_that_outlives_its_signal_is_named_and_left() {
     let record = caller.join().unwrap();
     assert_eq!(record.result, Some(15));
     let told = format!("the helper of request {id} has ended; these processes of its group still run: pid {child}");
-    assert_eq!(engine.snapshot().warnings[0].text, told);
+    assert_eq!(engine.snapshot().warnings[0].text(), told.as_str());
     assert!(lives(child));
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), nix::sys::signal::Signal::SIGKILL).unwrap();
 }

@@ -218,6 +218,16 @@ pub enum ControlError {
     Unavailable(String),
 }
 
+impl ControlError {
+    /// The knob that it is about, which its text begins with.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::ReadOnly(key) | Self::Value { key, .. } => Some(key),
+            Self::UnknownKey(_) | Self::Denied(_) | Self::Busy(_) | Self::Unavailable(_) | Self::Engine(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for ControlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::abi::actor::Actor;
-use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
+use crate::abi::knob_value::Change;
+use crate::abi::log::LogKind;
 use crate::abi::record::{Outcome, Record};
 use crate::abi::time::Micros;
 use crate::abi::wait::WaitMode;
@@ -90,25 +91,10 @@ pub enum EventKind {
         /// Who sent it.
         actor: Arc<Actor>,
     },
-    /// A knob was written.
+    /// A knob was written, or a counter reset; the gate has an event of its own.
     KnobChanged {
-        /// `kernel.modprobe` and its like.
-        key: &'static str,
-        /// What it was, as it reads.
-        before: String,
-        /// What it is.
-        after: String,
-        /// Who wrote it.
-        actor: Arc<Actor>,
-    },
-    /// A mask was written (also a `KnobChanged`'s kind of event, with the bits).
-    MaskChanged {
-        /// `kernel.usermodehelper.bset` or `.inheritable`.
-        key: &'static str,
-        /// What it was.
-        before: CapMask,
-        /// What it is.
-        after: CapMask,
+        /// The knob, before and after.
+        change: Arc<Change>,
         /// Who wrote it.
         actor: Arc<Actor>,
     },
@@ -128,13 +114,8 @@ pub enum EventKind {
         /// Who began the drain.
         actor: Arc<Actor>,
     },
-    /// A line of the log (already escaped), the runaway and throttle messages among them.
-    Log {
-        /// How much it matters.
-        level: Level,
-        /// The line.
-        text: String,
-    },
+    /// A line of the log, the runaway and throttle messages among them.
+    Log(LogKind),
 }
 
 /// A set of kinds of events: what a subscriber asks for. Events of other kinds are neither queued for it nor counted as
@@ -163,7 +144,7 @@ impl EventKinds {
     pub const RELEASED: Self = Self(1 << 7);
     /// [`EventKind::Abandoned`].
     pub const ABANDONED: Self = Self(1 << 8);
-    /// [`EventKind::KnobChanged`] and [`EventKind::MaskChanged`].
+    /// [`EventKind::KnobChanged`].
     pub const KNOB_CHANGED: Self = Self(1 << 9);
     /// [`EventKind::GateChanged`].
     pub const GATE_CHANGED: Self = Self(1 << 10);
@@ -204,10 +185,10 @@ impl EventKind {
             Self::Released { .. } => EventKinds::RELEASED,
             Self::Abandoned { .. } => EventKinds::ABANDONED,
             Self::Signalled { .. } => EventKinds::SIGNALLED,
-            Self::KnobChanged { .. } | Self::MaskChanged { .. } => EventKinds::KNOB_CHANGED,
+            Self::KnobChanged { .. } => EventKinds::KNOB_CHANGED,
             Self::GateChanged { .. } => EventKinds::GATE_CHANGED,
             Self::DrainFailed { .. } => EventKinds::DRAIN_FAILED,
-            Self::Log { .. } => EventKinds::LOG,
+            Self::Log(_) => EventKinds::LOG,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::cap::{CapMask, CapSets};
 use super::error::{EngineError, Explain, Stage, exec_advice};
 use super::escape::screen;
 use super::launch_spec::{Enforcement, NotEnforced};
+use super::mask::Masks;
 use super::module::modprobe_argv;
 use super::wait::{WaitMode, WaitStatus};
 
@@ -143,8 +144,8 @@ pub struct Record {
     pub bset: CapMask,
     /// `inheritable` when it was launched (else when it was asked).
     pub inheritable: CapMask,
-    /// The call's own masks (bset, inheritable), if it had any.
-    pub own: Option<Box<(CapMask, CapMask)>>,
+    /// The call's own masks, if it had any.
+    pub own: Option<Box<Masks>>,
     /// The five sets it ended with.
     pub caps: Option<Arc<CapSets>>,
     /// The five sets it was seen with while it ran, where it lived long enough.

@@ -36,6 +36,6 @@ pub struct Changed {
 impl Changed {
     /// Whether this kind of event is a change, which a sink receives.
     pub fn is(kind: &EventKind) -> bool {
-        matches!(kind, EventKind::KnobChanged { .. } | EventKind::MaskChanged { .. } | EventKind::GateChanged { .. })
+        matches!(kind, EventKind::KnobChanged { .. } | EventKind::GateChanged { .. })
     }
 }

@@ -9,13 +9,10 @@ use crate::abi::depth::Depth;
 use crate::abi::era::Era;
 use crate::abi::time::Micros;
 
-use super::event::Level;
+use super::glob::Globs;
+use super::knob_value::Provenance;
+use super::log::LogLine;
 use super::record::{Kind, Outcome, Record, State};
-
-/// How the log's line about a request above the limit begins (REQ-4); the module's name follows.
-pub const RUNAWAY: &str = "request_module: runaway loop modprobe ";
-/// How the log's line about a drain that failed begins (GATE-2).
-pub const DRAIN_FAILED: &str = "the drain gave up ";
 
 /// The knobs as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +27,10 @@ pub struct Knobs {
     pub era: Era,
     /// `khelper.max_concurrent` as it was set; the limit in force is `Slots::limit`.
     pub max_concurrent: u32,
-    /// `khelper.allow`: globs with a blank between them.
-    pub allow: Arc<str>,
-    /// `khelper.deny`: globs with a blank between them.
-    pub deny: Arc<str>,
+    /// `khelper.allow`.
+    pub allow: Globs,
+    /// `khelper.deny`.
+    pub deny: Globs,
 }
 
 /// The slots of module requests.
@@ -120,21 +117,9 @@ pub struct Live {
     pub actor: Arc<Actor>,
 }
 
-/// A line of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// When, on the engine's clock.
-    pub at: Micros,
-    /// How much it matters.
-    pub level: Level,
-    /// The line, escaped.
-    pub text: String,
-}
-
 impl Snapshot {
     /// What is shown of a target that has not answered yet: nothing runs, nothing is known.
     pub fn unknown(pid: i32, uid: u32, known: CapMask) -> Self {
-        let nothing: Arc<str> = Arc::from("");
         Self {
             seq: 0,
             now: 0,
@@ -147,8 +132,8 @@ impl Snapshot {
                 inheritable: known,
                 era: Era::V3_4,
                 max_concurrent: 0,
-                allow: nothing.clone(),
-                deny: nothing,
+                allow: Globs::default(),
+                deny: Globs::default(),
             },
             known,
             host: ThreadSets::UNREADABLE,
@@ -163,6 +148,7 @@ impl Snapshot {
             last: Vec::new(),
             totals: Totals::default(),
             warnings: Vec::new(),
+            provenance: Vec::new(),
         }
     }
 }
@@ -208,4 +194,6 @@ pub struct Snapshot {
     pub totals: Totals,
     /// The last lines of the log at warning or above, newest first, at most 16.
     pub warnings: Vec<LogLine>,
+    /// The last change of each knob and of the gate, in the order of the changes; none for one that is as at start.
+    pub provenance: Vec<Provenance>,
 }

@@ -54,8 +54,7 @@ const KINDS: EventKinds = EventKinds::LOG.or(EventKinds::FAILED_NO_WAIT);
 
 fn tell(event: &EventKind) {
     match event {
-        // Already escaped.
-        EventKind::Log { text, .. } => say(text),
+        EventKind::Log(kind) => say(&kind.text()),
         EventKind::Finished(record) => explain(record),
         _ => {}
     }

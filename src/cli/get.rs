@@ -25,7 +25,7 @@ pub(super) fn get(caller: &Caller, knobs: Knobs, answers: &Answers) -> Verdict {
 
 fn read(caller: &Caller, key: Key) -> Result<String, ControlError> {
     match caller.ask(Command::Get(key))? {
-        Reply::Value(value) => Ok(value),
+        Reply::Value(value) => Ok(value.text()),
         // Reading a knob is answered with its value and nothing else.
         _ => Ok(String::new()),
     }

@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 
+use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::control::text::change::remarks;
-use crate::control::{Command, Reply, Written};
+use crate::control::{Change, Command, Reply};
 use crate::verbs::perform::writes;
 
 use super::Caller;
@@ -14,9 +15,9 @@ use super::output::{complain, say};
 /// Writes what `--set` asks for: all knobs in one hold of the lock or none (SYS-9), the gate after them. Says what was
 /// not granted. The error is the exit code, everything else having been said.
 pub(super) fn set(caller: &Caller, settings: &[OsString]) -> Result<(), u8> {
-    match write(caller, settings) {
+    let known = caller.target.info().known;
+    match write(caller, settings, known) {
         Ok(written) => {
-            let known = caller.target.info().known;
             written.iter().flat_map(|w| remarks(w, known)).for_each(|line| say(&line));
             Ok(())
         }
@@ -27,9 +28,9 @@ pub(super) fn set(caller: &Caller, settings: &[OsString]) -> Result<(), u8> {
     }
 }
 
-fn write(caller: &Caller, settings: &[OsString]) -> Result<Vec<Written>, ControlError> {
+fn write(caller: &Caller, settings: &[OsString], known: CapMask) -> Result<Vec<Change>, ControlError> {
     let mut written = Vec::new();
-    for write in writes("--set", settings)? {
+    for write in writes("--set", settings, known)? {
         if let Reply::Written(w) = caller.ask(Command::Write(write))? {
             written.extend(w);
         }

@@ -1,9 +1,9 @@
 //! What an operator should act on, found in a snapshot. An alert that was dismissed comes back when it happens again.
 
-use crate::abi::escape::screen_again;
 use crate::abi::event::Level;
 use crate::abi::launch_spec::Enforcement;
-use crate::abi::snapshot::{DRAIN_FAILED, LogLine, RUNAWAY, Snapshot};
+use crate::abi::log::{LogKind, LogLine};
+use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 
 use super::text::outcome::{Severity, title};
@@ -40,8 +40,8 @@ pub enum AlertKind {
     },
     /// A line of the log, at warning or above.
     Logged {
-        /// The line, escaped.
-        text: String,
+        /// The line.
+        line: LogKind,
         /// How often it is among the lines that the engine remembers.
         times: u32,
     },
@@ -63,9 +63,9 @@ impl AlertKind {
                 let more = if *again { " more" } else { "" };
                 format!("runaway loop? {refused}{more} refused by the limit: too many requests at once")
             }
-            Self::Logged { text, times } => {
+            Self::Logged { line, times } => {
                 let times = if *times > 1 { format!(" (×{times})") } else { String::new() };
-                format!("{}{times}", screen_again(text))
+                format!("{}{times}", line.text())
             }
         }
     }
@@ -81,7 +81,7 @@ pub struct Dismissed {
     /// Refusals by the limit.
     refused: u64,
     /// Lines of the log, each up to a time.
-    lines: Vec<(String, Micros)>,
+    lines: Vec<(LogKind, Micros)>,
     /// The newest request for each of [`NOT_ENFORCED`].
     not_enforced: [u64; NOT_ENFORCED.len()],
 }
@@ -96,32 +96,36 @@ impl Dismissed {
                 }
             }
             AlertKind::Runaway { .. } => self.dismiss_runaway(snapshot),
-            AlertKind::Logged { text, .. } if text.starts_with(RUNAWAY) => self.dismiss_runaway(snapshot),
-            AlertKind::Logged { text, .. } => self.hide(snapshot, |line| line.text == *text),
+            AlertKind::Logged { line: LogKind::Runaway { .. }, .. } => self.dismiss_runaway(snapshot),
+            AlertKind::Logged { line: kind, .. } => self.hide(snapshot, |line| line.kind == *kind),
         }
     }
 
     /// Dismisses what the limit has refused so far, and the lines of the log about it.
     pub fn dismiss_runaway(&mut self, snapshot: &Snapshot) {
         self.refused = snapshot.totals.refused_limit;
-        self.hide(snapshot, |line| line.text.starts_with(RUNAWAY));
+        self.hide(snapshot, is_runaway);
     }
 
     /// Dismisses drains that failed: the gate was changed since.
     pub fn dismiss_drains(&mut self, snapshot: &Snapshot) {
-        self.hide(snapshot, |line| line.text.starts_with(DRAIN_FAILED));
+        self.hide(snapshot, |line| matches!(line.kind, LogKind::DrainFailed { .. }));
     }
 
     /// Hides lines of the log, up to the newest of each; lines that the engine has dropped are forgotten.
     fn hide(&mut self, snapshot: &Snapshot, which: impl Fn(&LogLine) -> bool) {
         let lines = &snapshot.warnings;
-        self.lines.retain(|(text, _)| lines.iter().any(|line| line.text == *text));
-        self.lines.extend(lines.iter().filter(|line| which(line)).map(|line| (line.text.clone(), line.at)));
+        self.lines.retain(|(kind, _)| lines.iter().any(|line| line.kind == *kind));
+        self.lines.extend(lines.iter().filter(|line| which(line)).map(|line| (line.kind.clone(), line.at)));
     }
 
     fn hides(&self, line: &LogLine) -> bool {
-        self.lines.iter().any(|(text, at)| *text == line.text && line.at <= *at)
+        self.lines.iter().any(|(kind, at)| *kind == line.kind && line.at <= *at)
     }
+}
+
+fn is_runaway(line: &LogLine) -> bool {
+    matches!(line.kind, LogKind::Runaway { .. })
 }
 
 /// Every alert that was not dismissed, in no particular order.
@@ -147,7 +151,7 @@ fn not_enforced(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<Alert> {
 fn runaway(snapshot: &Snapshot, dismissed: &Dismissed) -> Option<Alert> {
     let totals = &snapshot.totals;
     let refused = totals.refused_limit.saturating_sub(dismissed.refused);
-    let logged = snapshot.warnings.iter().filter(|line| line.text.starts_with(RUNAWAY)).map(|line| line.at);
+    let logged = snapshot.warnings.iter().filter(|line| is_runaway(line)).map(|line| line.at);
     let at = logged.chain(totals.refused_limit_at).max().unwrap_or_default();
     let kind = AlertKind::Runaway { refused, again: dismissed.refused > 0 };
     (refused > 0).then_some(Alert { severity: Severity::Bad, at, kind })
@@ -157,14 +161,14 @@ fn runaway(snapshot: &Snapshot, dismissed: &Dismissed) -> Option<Alert> {
 fn logged(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<Alert> {
     let mut lines: Vec<(&LogLine, u32)> = Vec::new();
     for line in snapshot.warnings.iter().filter(|line| !dismissed.hides(line)) {
-        match lines.iter_mut().find(|(newest, _)| newest.text == line.text) {
+        match lines.iter_mut().find(|(newest, _)| newest.kind == line.kind) {
             Some((_, times)) => *times += 1,
             None => lines.push((line, 1)),
         }
     }
     let alert = |(line, times): (&LogLine, u32)| {
-        let severity = if line.level >= Level::Error { Severity::Bad } else { Severity::Warned };
-        Alert { severity, at: line.at, kind: AlertKind::Logged { text: line.text.clone(), times } }
+        let severity = if line.level() >= Level::Error { Severity::Bad } else { Severity::Warned };
+        Alert { severity, at: line.at, kind: AlertKind::Logged { line: line.kind.clone(), times } }
     };
     lines.into_iter().map(alert).collect()
 }
@@ -174,7 +178,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::control::testing::{logged, overflowing, record};
+    use crate::control::testing::{drain_failed, overflowing, record};
 
     fn kinds(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<AlertKind> {
         alerts(snapshot, dismissed).into_iter().map(|alert| alert.kind).collect()
@@ -183,20 +187,21 @@ mod tests {
     #[test]
     fn a_runaway_is_dismissed_with_its_log_lines_and_counted_from_there() {
         let (mut s, mut dismissed) = (overflowing(), Dismissed::default());
-        let drain = format!("{DRAIN_FAILED}after 5 s");
-        s.warnings.push(logged(4, Level::Warning, &drain));
+        let drain = drain_failed(4);
+        s.warnings.push(drain.clone());
         let runaway = AlertKind::Runaway { refused: 30, again: false };
-        let line = AlertKind::Logged { text: format!("{RUNAWAY}dummy"), times: 5 };
-        let drain = AlertKind::Logged { text: drain, times: 1 };
+        let kind = LogKind::Runaway { module: b"dummy"[..].into() };
+        let line = AlertKind::Logged { line: kind.clone(), times: 5 };
+        let drain = AlertKind::Logged { line: drain.kind, times: 1 };
         assert_eq!(kinds(&s, &dismissed), [runaway.clone(), line.clone(), drain.clone()]);
         dismissed.dismiss(&line, &s);
         assert_eq!(kinds(&s, &dismissed), std::slice::from_ref(&drain));
         s.totals.refused_limit += 7;
         assert_eq!(kinds(&s, &dismissed), [AlertKind::Runaway { refused: 7, again: true }, drain.clone()]);
-        s.warnings.push(logged(9, Level::Error, &format!("{RUNAWAY}dummy")));
+        s.warnings.push(LogLine { at: 9, kind: kind.clone() });
         dismissed.dismiss_drains(&s);
         assert_eq!(alerts(&s, &dismissed)[0].at, 9);
-        assert_eq!(kinds(&s, &dismissed)[1..], [AlertKind::Logged { text: format!("{RUNAWAY}dummy"), times: 1 }]);
+        assert_eq!(kinds(&s, &dismissed)[1..], [AlertKind::Logged { line: kind, times: 1 }]);
     }
 
     #[test]

@@ -86,12 +86,13 @@ mod tests {
     use crate::abi::cap::{CapMask, Capability};
     use crate::abi::depth::Depth;
     use crate::abi::error::Explain;
+    use crate::abi::knob::{Key, MaskKnob};
+    use crate::abi::knob_value::KnobValue;
     use crate::abi::wait::WaitMode;
     use crate::control::activity::page::{Anchor, PageRequest};
     use crate::control::activity::query::Query;
-    use crate::control::command::{Call, MaskKnob, Reply};
+    use crate::control::command::{Call, Reply};
     use crate::control::dispatch::dispatch_as;
-    use crate::control::knob::Key;
     use crate::engine::{Cancel, Engine};
     use crate::sys::fake::{FakeHost, Script};
     use nix::errno::Errno;
@@ -129,7 +130,7 @@ mod tests {
             inheritable: None,
             timeout: None,
         };
-        let writes: [(Key, &[u8]); 9] = [
+        let writes: [(Key, &[u8]); 8] = [
             (Key::Modprobe, b"/bin/evil"),
             (Key::Bset, b"empty"),
             (Key::Inheritable, b"empty"),
@@ -138,7 +139,6 @@ mod tests {
             (Key::Era, b"current"),
             (Key::MaxConcurrent, b"1"),
             (Key::Gate, b"disabled"),
-            (Key::Live, b"1"),
         ];
         let mut all = vec![
             Command::RequestModule { name: b"dummy".to_vec(), wait: true },
@@ -167,7 +167,11 @@ mod tests {
             Command::Shutdown { patience: Duration::ZERO },
         ];
         all.extend(Key::ALL.map(Command::Get));
-        all.extend(writes.map(|(key, value)| Command::Write(vec![(key, value.to_vec())])));
+        all.extend(writes.map(|(key, text)| {
+            let value = key.parse_value(text, CapMask::up_to(40)).unwrap();
+            Command::Write(vec![(key, value)])
+        }));
+        all.push(Command::Write(vec![(Key::Live, KnobValue::Number(1))]));
         all.into_iter().map(|command| (name(&command), command)).collect()
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::actor::ChainLink;
-use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
+use crate::abi::knob::{Key, MaskKnob};
+use crate::abi::knob_value::{Change, KnobValue};
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::Record;
 use crate::abi::snapshot::{Live, Snapshot};
@@ -13,26 +14,6 @@ use crate::abi::wait::WaitMode;
 
 use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
-use super::knob::Key;
-
-/// The two masks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MaskKnob {
-    /// `kernel.usermodehelper.bset`.
-    Bset,
-    /// `kernel.usermodehelper.inheritable`.
-    Inheritable,
-}
-
-impl MaskKnob {
-    /// The knob.
-    pub const fn key(self) -> Key {
-        match self {
-            Self::Bset => Key::Bset,
-            Self::Inheritable => Key::Inheritable,
-        }
-    }
-}
 
 /// A call of any helper.
 #[derive(Clone, Debug)]
@@ -76,7 +57,7 @@ pub enum Command {
     Get(Key),
     /// Write knobs, all in one hold of the lock or none (SYS-9). `khelper.gate` stands alone, since it may block
     /// (freezing and disabled drain, up to 5 s).
-    Write(Vec<(Key, Vec<u8>)>),
+    Write(Vec<(Key, KnobValue)>),
     /// Change the gate without draining (GATE-5).
     SetDepth(Depth),
     /// Put a mask back to full: its own act (SYS-8, AUTH-3).
@@ -126,30 +107,15 @@ pub enum Command {
     },
 }
 
-/// What a write did to one knob (SYS-4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// The knob.
-    pub key: Key,
-    /// What it read before.
-    pub before: String,
-    /// What it reads now: read back, not assumed.
-    pub after: String,
-    /// Requested bits that were not granted.
-    pub not_granted: CapMask,
-    /// Advice (SYS-6).
-    pub warnings: Vec<String>,
-}
-
 /// What came of a command that was let through.
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// A request was answered: the record as it stood then (outcomes `refused` and `exec_failed` among them).
     Answered(Arc<Record>),
-    /// A knob's value, as it reads.
-    Value(String),
+    /// A knob's value.
+    Value(KnobValue),
     /// Knobs were written.
-    Written(Vec<Written>),
+    Written(Vec<Change>),
     /// Done, nothing to say.
     Done,
     /// The state. Its records are without what their helpers wrote ([`Command::Record`] has it).

@@ -6,23 +6,20 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::actor::Actor;
-use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
-use crate::abi::era::Era;
 use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
-use crate::abi::escape::screen;
-use crate::abi::mask::{MaskExpr, kernel_words};
+use crate::abi::knob::{Key, MaskKnob};
+use crate::abi::knob_value::{Change, KnobValue};
+use crate::abi::mask::{MaskExpr, Masks};
 use crate::abi::path::parse_modprobe;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::WaitMode;
-use crate::engine::{CallOptions, Caller, Cancel, Change, Engine, KnobWrite};
-use crate::policy::authorize::Globs;
+use crate::engine::{CallOptions, Caller, Cancel, Engine, KnobWrite};
 
 use super::activity::reader::Reader;
 use super::authorize::{Authorization, authorize};
-use super::command::{Call, Command, MaskKnob, Reply, Written};
-use super::knob::Key;
+use super::command::{Call, Command, Reply};
 use super::reads;
 
 /// Does what was authorized. Requests block until they are answered or `cancel` fires; writing `freezing` or `disabled`
@@ -37,15 +34,14 @@ pub fn dispatch(engine: &Engine, authorization: Authorization, cancel: &Cancel) 
         Command::Call(call) => run(engine, call, ask()),
         Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask()),
         Command::Get(key) => Ok(Reply::Value(read(&engine.snapshot(), key))),
-        Command::Write(writes) => write(engine, &writes, &actor).map(Reply::Written),
+        Command::Write(writes) => write(engine, writes, &actor).map(Reply::Written),
         Command::SetDepth(depth) => done(engine.set_depth_as(depth, &actor)),
         Command::Reset(mask) => {
-            let (key, reset) = match mask {
-                MaskKnob::Bset => (Key::Bset, KnobWrite::ResetBset),
-                MaskKnob::Inheritable => (Key::Inheritable, KnobWrite::ResetInheritable),
+            let reset = match mask {
+                MaskKnob::Bset => KnobWrite::ResetBset,
+                MaskKnob::Inheritable => KnobWrite::ResetInheritable,
             };
-            let changes = commit(engine, &[reset], &actor)?;
-            Ok(Reply::Written(changes.into_iter().map(|c| written(key, c, Vec::new())).collect()))
+            commit(engine, &[reset], &actor).map(Reply::Written)
         }
         Command::ResetLoopMessages => {
             engine.reset_loop_messages_as(&actor);
@@ -130,114 +126,92 @@ fn environment(more: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 }
 
 /// Changes are of the live masks; a mask that is not given cuts nothing.
-fn own_masks(engine: &Engine, bset: Option<MaskExpr>, inheritable: Option<MaskExpr>) -> Option<(CapMask, CapMask)> {
+fn own_masks(engine: &Engine, bset: Option<MaskExpr>, inheritable: Option<MaskExpr>) -> Option<Masks> {
     if bset.is_none() && inheritable.is_none() {
         return None;
     }
     let snapshot = engine.snapshot();
     let resolve = |expr: Option<MaskExpr>, live| expr.map_or(snapshot.known, |e| e.resolve(live, snapshot.known));
-    Some((resolve(bset, snapshot.knobs.bset), resolve(inheritable, snapshot.knobs.inheritable)))
+    Some(Masks::new(resolve(bset, snapshot.knobs.bset), resolve(inheritable, snapshot.knobs.inheritable)))
 }
 
-/// A knob's value, as it reads.
-pub fn read(s: &Snapshot, key: Key) -> String {
+/// A knob's value.
+pub fn read(s: &Snapshot, key: Key) -> KnobValue {
     match key {
-        Key::Modprobe => screen(&s.knobs.modprobe),
-        Key::Bset => kernel_words(s.knobs.bset),
-        Key::Inheritable => kernel_words(s.knobs.inheritable),
-        Key::Allow => s.knobs.allow.to_string(),
-        Key::Concurrent => s.slots.concurrent.to_string(),
-        Key::Deny => s.knobs.deny.to_string(),
-        Key::Era => s.knobs.era.name().to_owned(),
-        Key::Gate => s.gate.name().to_owned(),
-        Key::Live => s.live.to_string(),
-        Key::LoopMessages => s.slots.loop_messages.to_string(),
-        Key::MaxConcurrent => s.slots.limit.to_string(),
-        Key::Queued => s.queued.to_string(),
-        Key::Refused => s.totals.refused().to_string(),
-        Key::RunningHelpers => s.running_helpers.to_string(),
+        Key::Modprobe => KnobValue::Path(s.knobs.modprobe.clone()),
+        Key::Bset => s.knobs.bset.into(),
+        Key::Inheritable => s.knobs.inheritable.into(),
+        Key::Allow => KnobValue::Globs(s.knobs.allow.clone()),
+        Key::Concurrent => s.slots.concurrent.into(),
+        Key::Deny => KnobValue::Globs(s.knobs.deny.clone()),
+        Key::Era => KnobValue::Era(s.knobs.era),
+        Key::Gate => s.gate.into(),
+        Key::Live => s.live.into(),
+        Key::LoopMessages => s.slots.loop_messages.into(),
+        Key::MaxConcurrent => s.slots.limit.into(),
+        Key::Queued => s.queued.into(),
+        Key::Refused => s.totals.refused().into(),
+        Key::RunningHelpers => s.running_helpers.into(),
     }
 }
 
-fn write(engine: &Engine, writes: &[(Key, Vec<u8>)], actor: &Actor) -> Result<Vec<Written>, ControlError> {
-    if let [(Key::Gate, value)] = writes {
-        return write_gate(engine, value, actor).map(|w| vec![w]);
+fn write(engine: &Engine, writes: Vec<(Key, KnobValue)>, actor: &Actor) -> Result<Vec<Change>, ControlError> {
+    if let [(Key::Gate, KnobValue::Depth(depth))] = writes[..] {
+        return write_gate(engine, depth, actor).map(|change| vec![change]);
     }
-    let known = engine.known();
-    let parsed = writes.iter().map(|(key, value)| parse(*key, value, known)).collect::<Result<Vec<_>, _>>()?;
-    let changes = commit(engine, &parsed, actor)?;
-    let warnings = |write: &KnobWrite| match write {
-        KnobWrite::Modprobe(path) => engine.path_warnings(path),
-        _ => Vec::new(),
-    };
-    Ok(writes
-        .iter()
-        .zip(&parsed)
-        .zip(changes)
-        .map(|(((key, _), write), change)| written(*key, change, warnings(write)))
-        .collect())
+    let writes = writes.into_iter().map(|(key, value)| knob_write(key, value)).collect::<Result<Vec<_>, _>>()?;
+    let mut changes = commit(engine, &writes, actor)?;
+    for change in &mut changes {
+        if let KnobValue::Path(path) = &change.after {
+            change.warnings = engine.path_warnings(path).into_iter().map(Into::into).collect();
+        }
+    }
+    Ok(changes)
 }
 
 fn commit(engine: &Engine, writes: &[KnobWrite], actor: &Actor) -> Result<Vec<Change>, ControlError> {
-    engine.write_as(writes, actor).map_err(|(key, error)| ControlError::Value { key: key.to_owned(), error })
-}
-
-fn written(key: Key, change: Change, warnings: Vec<String>) -> Written {
-    Written { key, before: change.before, after: change.after, not_granted: change.not_granted, warnings }
+    engine.write_as(writes, actor).map_err(|(key, error)| value_error(key, error))
 }
 
 /// Enabled opens; freezing and disabled shut and drain (SYS-1).
-fn write_gate(engine: &Engine, value: &[u8], actor: &Actor) -> Result<Written, ControlError> {
-    let text = text(Key::Gate, value)?;
-    let depth = Depth::parse(text).ok_or_else(|| bad(Key::Gate, value, "enabled, freezing or disabled"))?;
+fn write_gate(engine: &Engine, depth: Depth, actor: &Actor) -> Result<Change, ControlError> {
     let before = engine.snapshot().gate;
     match depth {
         Depth::Enabled => engine.enable_as(actor)?,
         _ => engine.disable_as(depth, actor)?,
     }
-    let after = engine.snapshot().gate.name().to_owned();
-    Ok(Written {
-        key: Key::Gate,
-        before: before.name().to_owned(),
-        after,
-        not_granted: CapMask::EMPTY,
-        warnings: Vec::new(),
+    Ok(Change::new(Key::Gate, before, engine.snapshot().gate))
+}
+
+/// The engine's own form of a write. `EINVAL` for a value of another kind than the knob, and for the gate beside other
+/// knobs; `EACCES` for a knob that can only be read.
+fn knob_write(key: Key, value: KnobValue) -> Result<KnobWrite, ControlError> {
+    Ok(match (key, value) {
+        (Key::Modprobe, KnobValue::Path(path)) => {
+            // It may come from another process, which need not have checked it (SYS-6).
+            KnobWrite::Modprobe(parse_modprobe(&path).map_err(|error| value_error(key, error))?)
+        }
+        (Key::Bset, KnobValue::Mask(mask)) => KnobWrite::Bset(mask),
+        (Key::Inheritable, KnobValue::Mask(mask)) => KnobWrite::Inheritable(mask),
+        (Key::Allow, KnobValue::Globs(globs)) => KnobWrite::Allow(globs),
+        (Key::Deny, KnobValue::Globs(globs)) => KnobWrite::Deny(globs),
+        (Key::Era, KnobValue::Era(era)) => KnobWrite::Era(era),
+        (Key::MaxConcurrent, KnobValue::Number(number)) => {
+            let wrong = |_| key.is_not(number.to_string().as_bytes(), "a number from 1 to 50");
+            KnobWrite::MaxConcurrent(u32::try_from(number).map_err(wrong)?)
+        }
+        (Key::Gate, KnobValue::Depth(_)) => {
+            let why = "the gate cannot be changed together with other knobs: its drain may block";
+            return Err(value_error(key, ParseError::invalid(why, "write khelper.gate in a command of its own")));
+        }
+        (Key::Concurrent | Key::Live | Key::LoopMessages | Key::Queued | Key::Refused | Key::RunningHelpers, _) => {
+            return Err(ControlError::ReadOnly(key.name().to_owned()));
+        }
+        (_, value) => return Err(key.is_not(value.text().as_bytes(), "a value of this knob's kind")),
     })
 }
 
-fn parse(key: Key, value: &[u8], known: CapMask) -> Result<KnobWrite, ControlError> {
-    let wrong = |error| ControlError::Value { key: key.name().to_owned(), error };
-    match key {
-        Key::Modprobe => parse_modprobe(value).map(KnobWrite::Modprobe).map_err(wrong),
-        Key::Bset => MaskExpr::parse(value, known).map(KnobWrite::Bset).map_err(wrong),
-        Key::Inheritable => MaskExpr::parse(value, known).map(KnobWrite::Inheritable).map_err(wrong),
-        Key::Allow => Globs::parse(value).map(KnobWrite::Allow).map_err(wrong),
-        Key::Deny => Globs::parse(value).map(KnobWrite::Deny).map_err(wrong),
-        Key::Era => {
-            let era = Era::parse(text(key, value)?);
-            era.map(KnobWrite::Era).ok_or_else(|| bad(key, value, "3.4 or current"))
-        }
-        Key::MaxConcurrent => {
-            let digits = text(key, value)?;
-            let number = digits.parse().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
-            number.map(KnobWrite::MaxConcurrent).ok_or_else(|| bad(key, value, "a number from 1 to 50"))
-        }
-        Key::Gate => Err(wrong(ParseError::invalid(
-            "the gate cannot be changed together with other knobs: its drain may block",
-            "write khelper.gate in a command of its own",
-        ))),
-        Key::Concurrent | Key::Live | Key::LoopMessages | Key::Queued | Key::Refused | Key::RunningHelpers => {
-            Err(ControlError::ReadOnly(key.name().to_owned()))
-        }
-    }
-}
-
-fn text(key: Key, value: &[u8]) -> Result<&str, ControlError> {
-    std::str::from_utf8(value).map(|t| t.strip_suffix('\n').unwrap_or(t)).map_err(|_| bad(key, value, "text"))
-}
-
-fn bad(key: Key, value: &[u8], wanted: &str) -> ControlError {
-    let error = ParseError::invalid(format!("`{}` is not {wanted}", screen(value)), format!("give {wanted}"));
+fn value_error(key: Key, error: ParseError) -> ControlError {
     ControlError::Value { key: key.name().to_owned(), error }
 }
 

@@ -20,9 +20,10 @@ use crate::engine::{Cancel, Engine};
 
 use super::command::Command;
 use super::completion::{CallId, Completion};
-use super::knob::Key;
 use super::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use super::watch::{Wake, Watch};
+use crate::abi::knob::Key;
+use crate::abi::knob_value::KnobValue;
 use calls::{Calls, Job, Ordered, door};
 use events::Events;
 use threads::Queue;
@@ -55,7 +56,7 @@ enum Lane {
     Own,
 }
 
-const fn lane_of_write(writes: &[(Key, Vec<u8>)]) -> Lane {
+const fn lane_of_write(writes: &[(Key, KnobValue)]) -> Lane {
     match writes {
         [(Key::Gate, _)] => Lane::Own,
         _ => Lane::Worker,

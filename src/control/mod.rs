@@ -9,7 +9,6 @@ pub mod command;
 pub mod completion;
 mod dispatch;
 pub mod export;
-pub mod knob;
 pub mod local;
 mod reads;
 pub mod record_json;
@@ -23,10 +22,11 @@ pub(crate) mod testing;
 pub mod text;
 pub mod watch;
 
+pub use crate::abi::knob::{Key, MaskKnob};
+pub use crate::abi::knob_value::{Change, KnobValue};
 pub use authorize::{Authorization, authorize};
-pub use command::{Call, Command, Left, MaskKnob, Reply, Written};
+pub use command::{Call, Command, Left, Reply};
 pub use dispatch::{dispatch, dispatch_as, read};
-pub use knob::Key;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::sys::host::Host;

@@ -85,7 +85,7 @@ impl<'a> From<&'a Record> for Entry<'a> {
             enforced: r.enforced,
             bset: r.bset,
             inheritable: r.inheritable,
-            own: r.own.as_deref().map(|&(bset, inheritable)| Own { bset, inheritable }),
+            own: r.own.as_deref().map(|masks| Own { bset: masks.bset, inheritable: masks.inheritable }),
             caps: r.caps.as_deref().map(|sets| Sets::from(*sets)),
             not_enforced: &r.not_enforced,
             pid: r.pid,

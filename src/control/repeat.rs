@@ -37,8 +37,8 @@ fn call(record: &Record) -> Result<Call, String> {
         args: list.iter().skip(1).map(|arg| arg.to_vec()).collect(),
         env: record.env.iter().map(|entry| entry.to_vec()).collect(),
         wait: record.wait,
-        bset: own.map(|(bset, _)| MaskExpr::Exactly(bset)),
-        inheritable: own.map(|(_, inheritable)| MaskExpr::Exactly(inheritable)),
+        bset: own.map(|own| MaskExpr::Exactly(own.bset)),
+        inheritable: own.map(|own| MaskExpr::Exactly(own.inheritable)),
         timeout: None,
     })
 }
@@ -67,7 +67,7 @@ mod tests {
             args: list(&[b"/bin/sh", b"-c", b"exit 3"]),
             env: env(&[b"A=1"]),
             wait: WaitMode::EXEC,
-            own: Some(Box::new((one, CapMask::EMPTY))),
+            own: Some(Box::new((one, CapMask::EMPTY).into())),
             ..record(2, b"", 0)
         };
         let Command::Call(call) = repeat(&helper).unwrap() else { panic!() };

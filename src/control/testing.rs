@@ -12,8 +12,10 @@ use crate::abi::era::Era;
 use crate::abi::error::Stage;
 use crate::abi::event::Level;
 use crate::abi::launch_spec::Enforcement;
+use crate::abi::log::{Holdout, LogKind, LogLine};
+use crate::abi::mask::Masks;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
-use crate::abi::snapshot::{Knobs, Live, LogLine, Slots, Snapshot, Totals};
+use crate::abi::snapshot::{Knobs, Live, Slots, Snapshot, Totals};
 use crate::abi::wait::{WaitMode, WaitStatus};
 
 /// Every capability of this fixture's kernel.
@@ -67,6 +69,7 @@ pub fn snapshot() -> Snapshot {
         last: Vec::new(),
         totals: Totals::default(),
         warnings: Vec::new(),
+        provenance: Vec::new(),
     }
 }
 
@@ -183,13 +186,19 @@ pub fn overflowing() -> Snapshot {
         .map(|id| Arc::new(refused(id, b"dummy", Stage::Limit, nix::errno::Errno::ENOMEM, why)))
         .collect();
     s.totals.refused_limit_at = Some(1);
-    s.warnings = vec![logged(1, Level::Error, "request_module: runaway loop modprobe dummy"); 5];
+    s.warnings = vec![LogLine { at: 1, kind: LogKind::Runaway { module: b"dummy"[..].into() } }; 5];
     s
 }
 
 /// A line of the log.
 pub fn logged(at: u64, level: Level, text: &str) -> LogLine {
-    LogLine { at, level, text: text.into() }
+    LogLine { at, kind: LogKind::Note { level, text: text.into() } }
+}
+
+/// The log's line of a drain that failed.
+pub fn drain_failed(at: u64) -> LogLine {
+    let holdout = Holdout { id: 3, title: Some(b"foo"[..].into()), pid: None };
+    LogLine { at, kind: LogKind::DrainFailed { holdouts: vec![holdout] } }
 }
 
 /// A record with everything in it.
@@ -205,7 +214,7 @@ pub fn full(id: u64) -> Record {
         path: Arc::from(&b"/usr/bin/frob\x1b[2J"[..]),
         args: Args::List(vec![b"/usr/bin/frob\x1b[2J"[..].into(), b"--all"[..].into(), b"a\tb"[..].into()].into()),
         env: Arc::from(vec![b"HOME=/"[..].into(), b"X=\xff"[..].into()]),
-        own: Some(Box::new((few, CapMask::EMPTY))),
+        own: Some(Box::new(Masks::new(few, CapMask::EMPTY))),
         caps: Some(CapSets { permitted: few, effective: few, bounding: few, ..CapSets::default() }.into()),
         enforced: Some(Enforcement::NoNewPrivs),
         not_enforced: Box::new([NotEnforced::Nice, NotEnforced::Groups]),

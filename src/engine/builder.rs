@@ -150,6 +150,8 @@ impl Builder {
             .map_err(|e| no_thread("a thread for the engine", e))?;
         let engine = Engine::new(inner);
         engine.enable()?;
+        // The gate is as at start: nobody has changed it yet.
+        engine.inner.books.lock().provenance.clear();
         Ok(engine)
     }
 }

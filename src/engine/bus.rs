@@ -205,10 +205,10 @@ impl Bus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::event::Level;
+    use crate::abi::log::LogKind;
 
     fn log(bus: &mut Bus) {
-        bus.emit(0, EventKind::Log { level: Level::Info, text: String::new() });
+        bus.emit(0, EventKind::Log(LogKind::Suppressed { count: 1 }));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::actor::ChainLink;
-use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::cap::CapSets;
 use crate::abi::error::{EngineError, Stage};
+use crate::abi::mask::Masks;
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
@@ -29,8 +30,8 @@ pub(super) struct Call {
     pub(super) module: bool,
     /// Whether somebody watches for a time-out.
     timed: bool,
-    /// Its own masks (bset, inheritable).
-    pub(super) own: Option<(CapMask, CapMask)>,
+    /// Its own masks.
+    pub(super) own: Option<Masks>,
     /// The pid of who asked.
     pub(super) requester: i32,
     pub(super) state: Arc<Monitor<CallState>>,

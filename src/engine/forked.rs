@@ -20,8 +20,9 @@ use super::inner::Inner;
 use super::options::{CallOptions, Caller};
 use super::umh::boxed;
 use crate::abi::event::Level;
+use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
-use crate::abi::snapshot::{Knobs, LogLine, Slots, Snapshot, Totals};
+use crate::abi::snapshot::{Knobs, Slots, Snapshot, Totals};
 
 impl Engine {
     /// `EOWNERDEAD` in a forked child of the process that started this engine, where none of the engine's threads is.
@@ -83,7 +84,6 @@ impl Inner {
 
     /// An engine in which nothing runs and nothing can be started.
     pub(super) fn forked_snapshot(&self, error: &EngineError) -> Snapshot {
-        let globs = Globs::default();
         Snapshot {
             seq: 0,
             now: 0,
@@ -96,8 +96,8 @@ impl Inner {
                 inheritable: CapMask::EMPTY,
                 era: Era::V3_4,
                 max_concurrent: 0,
-                allow: globs.text().clone(),
-                deny: globs.text().clone(),
+                allow: Globs::default(),
+                deny: Globs::default(),
             },
             known: self.sysctl.known(),
             host: ThreadSets::UNREADABLE,
@@ -111,7 +111,11 @@ impl Inner {
             live_total: 0,
             last: Vec::new(),
             totals: Totals::default(),
-            warnings: vec![LogLine { at: 0, level: Level::Error, text: error.to_string() }],
+            warnings: vec![LogLine {
+                at: 0,
+                kind: LogKind::Note { level: Level::Error, text: error.to_string().into() },
+            }],
+            provenance: Vec::new(),
         }
     }
 }

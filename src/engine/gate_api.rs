@@ -7,12 +7,11 @@ use nix::errno::Errno;
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::depth::Depth;
 use crate::abi::error::{EngineError, Stage};
-use crate::abi::event::{EventKind, Level};
-use crate::abi::snapshot::DRAIN_FAILED;
+use crate::abi::event::EventKind;
+use crate::abi::log::LogKind;
 
 use super::gate::ReadGuard;
 use super::handle::Engine;
-use super::inner::Inner;
 
 impl Engine {
     /// `usermodehelper_disable`: shuts the gate, then waits up to 5 s for the calls in flight to be 0 at one moment.
@@ -35,9 +34,9 @@ impl Engine {
             return Ok(());
         }
         inner.emit(EventKind::DrainFailed { holdouts: held_out.clone(), actor: inner.actors.share(actor) });
-        let names = inner.name_calls(&held_out);
-        let text = format!("{DRAIN_FAILED}after 5 s and the gate is enabled again; held out: {names}");
-        inner.log(Level::Warning, text.clone());
+        let failed = LogKind::DrainFailed { holdouts: inner.holdouts(&held_out) };
+        let text = failed.to_string();
+        inner.log(failed);
         Err(EngineError::new(
             Stage::Gate,
             Errno::EAGAIN,
@@ -88,12 +87,6 @@ impl Engine {
         self.check_process().map_err(|e| e.errno)?;
         let timeout = u64::try_from(timeout).map_err(|_| Errno::EINVAL)?;
         Ok(self.inner.gate.read_lock_wait(self.inner.host.clock(), timeout))
-    }
-}
-
-impl Inner {
-    pub(super) fn gate_changed(&self, from: Depth, to: Depth, actor: &Actor) {
-        self.emit(EventKind::GateChanged { from, to, actor: self.actors.share(actor) });
     }
 }
 

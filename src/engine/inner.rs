@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use crate::abi::actor::{Actor, ChainLink, Comm};
 use crate::abi::cap::CapSets;
+use crate::abi::depth::Depth;
 use crate::abi::era::Era;
 use crate::abi::error::EngineError;
 use crate::abi::module::ModuleName;
@@ -29,7 +30,10 @@ use super::registry::Registry;
 use super::slots::Slots;
 use super::sync::{Monitor, Mutex, lock};
 use super::sysctl::{Sysctl, Values};
-use crate::abi::event::{EventKind, Level};
+use crate::abi::event::EventKind;
+use crate::abi::knob::Key;
+use crate::abi::knob_value::{Change, Provenance};
+use crate::abi::log::{Holdout, LogKind};
 use crate::abi::record::{Kind, Outcome, Record, State};
 
 /// The longest chain of requesters that is followed past a helper that has ended.
@@ -71,9 +75,25 @@ impl Inner {
         self.books.lock().emit(now, kind);
     }
 
-    pub(super) fn log(&self, level: Level, text: String) {
+    pub(super) fn log(&self, kind: LogKind) {
         let now = self.now();
-        self.books.lock().log(now, level, text);
+        self.books.lock().log(now, kind);
+    }
+
+    /// Tells of a change of a knob, and keeps it as the knob's provenance (AUTH-5).
+    pub(super) fn changed(&self, change: Change, actor: &Arc<Actor>) {
+        self.remember(change, actor.clone(), |change, actor| EventKind::KnobChanged { change, actor });
+    }
+
+    /// The same for the gate.
+    pub(super) fn gate_changed(&self, from: Depth, to: Depth, actor: &Actor) {
+        let event = |_, actor| EventKind::GateChanged { from, to, actor };
+        self.remember(Change::new(Key::Gate, from, to), self.actors.share(actor), event);
+    }
+
+    fn remember(&self, change: Change, actor: Arc<Actor>, event: impl FnOnce(Arc<Change>, Arc<Actor>) -> EventKind) {
+        let (at, wall) = (self.now(), self.host.clock().wall());
+        self.books.lock().changed(Provenance { change: Arc::new(change), actor, at, wall }, event);
     }
 
     /// A record with nothing but the question in it, and the cancel of its own that `abandon` fires.
@@ -166,16 +186,13 @@ impl Inner {
         recursion::chain(ancestry, |link| link.helper_of.or_else(|| books.helper_of(link.pid)))
     }
 
-    /// `#3 dummy (pid 77), #4 /bin/sleep` for a person.
-    pub(super) fn name_calls(&self, ids: &[u64]) -> String {
+    /// The calls of these requests, as far as they are not over.
+    pub(super) fn holdouts(&self, ids: &[u64]) -> Vec<Holdout> {
         let books = self.books.lock();
         let name = |id: &u64| match books.live().find(|l| l.id == *id) {
-            Some(live) => {
-                let title = crate::abi::escape::screen(&live.title);
-                live.pid.map_or_else(|| format!("#{id} {title}"), |pid| format!("#{id} {title} (pid {pid})"))
-            }
-            None => format!("#{id}"),
+            Some(live) => Holdout { id: *id, title: Some(live.title.clone()), pid: live.pid },
+            None => Holdout { id: *id, title: None, pid: None },
         };
-        ids.iter().map(name).collect::<Vec<_>>().join(", ")
+        ids.iter().map(name).collect()
     }
 }

@@ -20,9 +20,9 @@ use super::inner::Inner;
 use super::options::{Caller, How};
 use super::slots::Waited;
 use super::sysctl::Values;
-use crate::abi::event::{EventKind, Level};
+use crate::abi::event::EventKind;
+use crate::abi::log::LogKind;
 use crate::abi::record::{Args, Kind, Outcome, Record};
-use crate::abi::snapshot::RUNAWAY;
 
 /// A name that is too long is kept up to this many bytes, for the record.
 const SHOWN: usize = 256;
@@ -145,7 +145,7 @@ impl Inner {
         let admission = self.slots.admit(id, max);
         let Admission::Refused { log } = admission else { return Ok(()) };
         if log {
-            self.log(Level::Error, format!("{RUNAWAY}{name}"));
+            self.log(LogKind::Runaway { module: name.as_bytes().into() });
         }
         Err(refused(
             Stage::Limit,
@@ -166,10 +166,7 @@ impl Inner {
         let max = self.sysctl.slots();
         self.log_suppressed(throttle.suppressed);
         if throttle.log {
-            let text = format!(
-                "request_module: modprobe {name} cannot be processed, kmod busy with {max} threads for more than 5 seconds now"
-            );
-            self.log(Level::Warning, text);
+            self.log(LogKind::Throttled { module: name.as_bytes().into(), limit: max });
         }
         Err(refused(
             Stage::Throttle,
@@ -200,10 +197,9 @@ impl Inner {
         self.log_suppressed(suppressed);
     }
 
-    /// In the kernel's own form, with the name of its function (REQ-5).
-    fn log_suppressed(&self, suppressed: u64) {
-        if suppressed > 0 {
-            self.log(Level::Warning, format!("__request_module: {suppressed} callbacks suppressed"));
+    fn log_suppressed(&self, count: u64) {
+        if count > 0 {
+            self.log(LogKind::Suppressed { count });
         }
     }
 }
@@ -215,18 +211,4 @@ fn refused(
     advice: impl Into<std::borrow::Cow<'static, str>>,
 ) -> NoSlot {
     NoSlot::Refused(EngineError::new(stage, errno, why, advice))
-}
-
-/// The log shows a name as the screen does.
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::abi::escape::screen;
-
-    #[test]
-    fn req_4_the_message_shows_hostile_names_escaped() {
-        let name = ModuleName::parse(b"a\x1b[2Jb\n").unwrap();
-        assert_eq!(name.to_string(), screen(b"a\x1b[2Jb\n"));
-        assert!(!name.to_string().contains('\x1b'));
-    }
 }

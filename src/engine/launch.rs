@@ -22,7 +22,7 @@ use super::inner::Inner;
 use super::narrowing::{Narrowed, NextStep};
 use super::signal::OnHost;
 use super::sysctl::Values;
-use crate::abi::event::Level;
+use crate::abi::log::LogKind;
 use crate::abi::record::Outcome;
 
 impl Inner {
@@ -139,12 +139,7 @@ impl Inner {
         if left.is_empty() {
             return;
         }
-        let pids: Vec<String> = left.iter().map(i32::to_string).collect();
-        let text = format!(
-            "the helper of request {id} has ended; these processes of its group still run: pid {}",
-            pids.join(", ")
-        );
-        self.log(Level::Warning, text);
+        self.log(LogKind::GroupLeft { id, pids: left.to_vec() });
     }
 
     fn ended(&self, call: &Call, ended: Ended) {
@@ -180,7 +175,7 @@ impl Inner {
             let advice = "nothing is known to have been started";
             self.failed(call, Failure::new(Outcome::ExecFailed, Stage::Process, Errno::ECANCELED, why, advice));
         }
-        self.log(Level::Error, format!("the worker of request {} panicked: a defect of the engine", call.id));
+        self.log(LogKind::WorkerPanicked { id: call.id });
     }
 
     /// No thread could be started for the call.

@@ -39,6 +39,7 @@ mod workers;
 mod workqueue;
 mod write;
 
+pub use crate::abi::knob_value::Change;
 pub use builder::Builder;
 pub use bus::{Received, Subscription};
 pub use cancel::Cancel;
@@ -46,4 +47,4 @@ pub use gate::ReadGuard;
 pub use handle::Engine;
 pub use inner::SecurityHook;
 pub use options::{CallOptions, Caller};
-pub use sysctl::{Change, KnobWrite};
+pub use sysctl::KnobWrite;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::actor::Actor;
-use crate::abi::cap::CapMask;
+use crate::abi::mask::Masks;
 use crate::abi::wait::WaitMode;
 
 use super::cancel::Cancel;
@@ -21,8 +21,8 @@ pub struct Caller {
 /// What a call may have of its own.
 #[derive(Clone, Default)]
 pub struct CallOptions {
-    /// Narrower masks for this call alone: bset, inheritable.
-    pub own: Option<(CapMask, CapMask)>,
+    /// Narrower masks for this call alone.
+    pub own: Option<Masks>,
     /// TERM after this, KILL 2 s later.
     pub timeout: Option<Duration>,
     /// Who asks.
@@ -32,7 +32,7 @@ pub struct CallOptions {
 /// How a call is made, whoever asked for it.
 pub(super) struct How {
     pub(super) module: bool,
-    pub(super) own: Option<(CapMask, CapMask)>,
+    pub(super) own: Option<Masks>,
     pub(super) timeout: Option<Duration>,
     pub(super) wait: WaitMode,
 }

@@ -13,9 +13,11 @@ use super::call::Call;
 use super::cancel::Cancel;
 use super::sink::Sink;
 use crate::abi::event::{EventKind, Level};
+use crate::abi::knob_value::{Change, Provenance};
+use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::{Outcome, Record, State};
 use crate::abi::sink::Changed;
-use crate::abi::snapshot::{Live, LogLine, Totals};
+use crate::abi::snapshot::{Live, Totals};
 
 /// Records kept.
 const RECORDS: usize = 10_000;
@@ -46,6 +48,8 @@ pub(super) struct Registry {
     text_budget: usize,
     pub(super) totals: Totals,
     pub(super) warnings: VecDeque<LogLine>,
+    /// The last change of each knob, in the order of the changes.
+    pub(super) provenance: Vec<Provenance>,
     /// Helper processes alive (`khelper.live`).
     pub(super) processes: u32,
     /// Calls queued for a worker (`khelper.queued`).
@@ -69,6 +73,7 @@ impl Registry {
             text_budget,
             totals: Totals::default(),
             warnings: VecDeque::new(),
+            provenance: Vec::new(),
             processes: 0,
             queued: 0,
             sink,
@@ -162,8 +167,7 @@ impl Registry {
             while lost >= self.lost_to_log {
                 self.lost_to_log = self.lost_to_log.saturating_mul(10);
             }
-            let text = format!("the record sink is too slow or fails; records lost so far: {lost}");
-            self.log(at, Level::Warning, text);
+            self.log(at, LogKind::SinkLost { lost });
         }
     }
 
@@ -220,12 +224,20 @@ impl Registry {
     }
 
     /// A line of the log; warnings are kept for the snapshot.
-    pub(super) fn log(&mut self, at: Micros, level: Level, text: String) {
-        if level >= Level::Warning {
+    pub(super) fn log(&mut self, at: Micros, kind: LogKind) {
+        if kind.level() >= Level::Warning {
             self.warnings.truncate(WARNINGS - 1);
-            self.warnings.push_front(LogLine { at, level, text: text.clone() });
+            self.warnings.push_front(LogLine { at, kind: kind.clone() });
         }
-        self.bus.emit(at, EventKind::Log { level, text });
+        self.bus.emit(at, EventKind::Log(kind));
+    }
+
+    /// A knob was changed: `event` says so. One hold of the lock, so that the event and the provenance agree.
+    pub(super) fn changed(&mut self, provenance: Provenance, event: impl FnOnce(Arc<Change>, Arc<Actor>) -> EventKind) {
+        let kind = event(provenance.change.clone(), provenance.actor.clone());
+        self.bus.emit(provenance.at, kind);
+        self.provenance.retain(|last| last.change.key != provenance.change.key);
+        self.provenance.push(provenance);
     }
 
     /// The live requests, oldest first.

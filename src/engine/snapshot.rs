@@ -53,8 +53,8 @@ impl Engine {
                 inheritable: values.inheritable,
                 era: values.era,
                 max_concurrent: values.max_concurrent,
-                allow: values.allow.text().clone(),
-                deny: values.deny.text().clone(),
+                allow: values.allow,
+                deny: values.deny,
             },
             known,
             host,
@@ -69,6 +69,7 @@ impl Engine {
             last: books.ended().take(LAST_SHOWN).cloned().collect(),
             totals: Totals { records_lost: books.sink.as_ref().map_or(0, |sink| sink.lost()), ..books.totals.clone() },
             warnings: books.warnings.iter().cloned().collect(),
+            provenance: books.provenance.clone(),
         }
     }
 }

@@ -8,8 +8,9 @@ use nix::errno::Errno;
 use crate::abi::cap::CapMask;
 use crate::abi::era::Era;
 use crate::abi::error::ParseError;
-use crate::abi::escape::screen;
-use crate::abi::mask::{MaskExpr, kernel_words};
+use crate::abi::knob::Key;
+use crate::abi::knob_value::{Change, KnobValue};
+use crate::abi::mask::MaskExpr;
 use crate::policy::authorize::Globs;
 use crate::policy::limit::{MAX_KMOD_CONCURRENT, ceiling};
 use crate::policy::masks;
@@ -56,33 +57,18 @@ pub enum KnobWrite {
 }
 
 impl KnobWrite {
-    /// The knob's name.
-    pub const fn key(&self) -> &'static str {
+    /// The knob.
+    pub const fn key(&self) -> Key {
         match self {
-            Self::Modprobe(_) => "kernel.modprobe",
-            Self::Bset(_) | Self::ResetBset => "kernel.usermodehelper.bset",
-            Self::Inheritable(_) | Self::ResetInheritable => "kernel.usermodehelper.inheritable",
-            Self::Era(_) => "khelper.era",
-            Self::MaxConcurrent(_) => "khelper.max_concurrent",
-            Self::Allow(_) => "khelper.allow",
-            Self::Deny(_) => "khelper.deny",
+            Self::Modprobe(_) => Key::Modprobe,
+            Self::Bset(_) | Self::ResetBset => Key::Bset,
+            Self::Inheritable(_) | Self::ResetInheritable => Key::Inheritable,
+            Self::Era(_) => Key::Era,
+            Self::MaxConcurrent(_) => Key::MaxConcurrent,
+            Self::Allow(_) => Key::Allow,
+            Self::Deny(_) => Key::Deny,
         }
     }
-}
-
-/// What a write did to one knob: read back, not assumed (SYS-4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The knob.
-    pub key: &'static str,
-    /// As it read before.
-    pub before: String,
-    /// As it reads now.
-    pub after: String,
-    /// Requested bits of a mask that were not granted.
-    pub not_granted: CapMask,
-    /// The bits of a mask, before and after.
-    pub bits: Option<(CapMask, CapMask)>,
 }
 
 /// The knobs.
@@ -141,7 +127,7 @@ impl Sysctl {
         &self,
         writes: &[KnobWrite],
         threads_max: Option<u32>,
-    ) -> Result<Vec<Change>, (&'static str, ParseError)> {
+    ) -> Result<Vec<Change>, (Key, ParseError)> {
         let mut values = lock(&self.umh_sysctl_lock);
         let mut next = values.clone();
         let changes = writes
@@ -163,11 +149,10 @@ fn apply(
     threads_max: Option<u32>,
 ) -> Result<Change, ParseError> {
     let key = write.key();
-    let plain = |before: String, after: String| Change { key, before, after, not_granted: CapMask::EMPTY, bits: None };
     Ok(match write {
         KnobWrite::Modprobe(path) => {
             let before = std::mem::replace(&mut values.path, path.clone());
-            plain(screen(&before), screen(path))
+            Change::new(key, KnobValue::Path(before), KnobValue::Path(path.clone()))
         }
         KnobWrite::Bset(expr) => narrow(key, &mut values.bset, *expr, known),
         KnobWrite::Inheritable(expr) => narrow(key, &mut values.inheritable, *expr, known),
@@ -182,7 +167,7 @@ fn apply(
                 ));
             }
             let before = std::mem::replace(&mut values.era, *era);
-            plain(before.name().to_owned(), era.name().to_owned())
+            Change::new(key, KnobValue::Era(before), KnobValue::Era(*era))
         }
         KnobWrite::MaxConcurrent(max) => {
             let most = ceiling(values.era, threads_max);
@@ -194,26 +179,26 @@ fn apply(
                     ),
                 ));
             }
-            plain(std::mem::replace(&mut values.max_concurrent, *max).to_string(), max.to_string())
+            Change::new(key, std::mem::replace(&mut values.max_concurrent, *max), *max)
         }
-        KnobWrite::Allow(globs) => lists(&plain, &mut values.allow, globs),
-        KnobWrite::Deny(globs) => lists(&plain, &mut values.deny, globs),
+        KnobWrite::Allow(globs) => lists(key, &mut values.allow, globs),
+        KnobWrite::Deny(globs) => lists(key, &mut values.deny, globs),
     })
 }
 
-fn lists(plain: &dyn Fn(String, String) -> Change, live: &mut Globs, globs: &Globs) -> Change {
+fn lists(key: Key, live: &mut Globs, globs: &Globs) -> Change {
     let before = std::mem::replace(live, globs.clone());
-    plain(before.text().to_string(), globs.text().to_string())
+    Change::new(key, KnobValue::Globs(before), KnobValue::Globs(globs.clone()))
 }
 
-fn narrow(key: &'static str, live: &mut CapMask, expr: MaskExpr, known: CapMask) -> Change {
+fn narrow(key: Key, live: &mut CapMask, expr: MaskExpr, known: CapMask) -> Change {
     let write = masks::write(*live, expr.resolve(*live, known));
     put(key, live, write.after, write.not_granted)
 }
 
-fn put(key: &'static str, live: &mut CapMask, after: CapMask, not_granted: CapMask) -> Change {
+fn put(key: Key, live: &mut CapMask, after: CapMask, not_granted: CapMask) -> Change {
     let before = std::mem::replace(live, after);
-    Change { key, before: kernel_words(before), after: kernel_words(after), not_granted, bits: Some((before, after)) }
+    Change { not_granted, ..Change::new(key, before, after) }
 }
 
 #[cfg(test)]
@@ -239,8 +224,8 @@ mod tests {
         let module = CapMask::only(Capability::SYS_MODULE);
         sysctl.write(&[KnobWrite::Bset(MaskExpr::Exactly(module))], None).unwrap();
         let c = sysctl.write(&[KnobWrite::Bset(MaskExpr::Exactly(KNOWN))], None).unwrap();
-        assert_eq!((c[0].bits, c[0].not_granted), (Some((module, module)), KNOWN.minus(module)));
-        assert_eq!(c[0].after, "65536\t0");
+        assert_eq!((c[0].masks(), c[0].not_granted), (Some((module, module)), KNOWN.minus(module)));
+        assert_eq!(c[0].after.to_string(), "65536\t0");
     }
 
     #[test]
@@ -248,7 +233,7 @@ mod tests {
         let sysctl = Sysctl::new(KNOWN);
         let empty = KnobWrite::Bset(MaskExpr::Exactly(CapMask::EMPTY));
         let (key, _) = sysctl.write(&[empty.clone(), KnobWrite::MaxConcurrent(51)], None).unwrap_err();
-        assert_eq!((key, sysctl.copy().bset), ("khelper.max_concurrent", KNOWN));
+        assert_eq!((key, sysctl.copy().bset), (Key::MaxConcurrent, KNOWN));
         sysctl.write(&[KnobWrite::Era(Era::Current)], None).unwrap();
         sysctl.copy_for_request();
         assert_eq!(sysctl.write(&[empty, KnobWrite::Era(Era::V3_4)], None).unwrap_err().1.errno(), Errno::EBUSY);

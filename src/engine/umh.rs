@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use crate::abi::era::Era;
 use crate::abi::error::{EngineError, Stage};
+use crate::abi::log::LogKind;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::completion::{Check, check};
@@ -177,10 +178,7 @@ impl Inner {
         };
         let spawned = thread::Builder::new().name("khelper-timeout".into()).stack_size(64 * 1024).spawn(watch);
         if let Err(e) = spawned {
-            self.log(
-                crate::abi::event::Level::Error,
-                format!("no thread for the time-out of request {id}: {e}; it is not enforced"),
-            );
+            self.log(LogKind::NoTimeout { id, why: e.to_string().into() });
         }
     }
 }

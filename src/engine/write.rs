@@ -4,19 +4,20 @@ use nix::errno::Errno;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ParseError;
+use crate::abi::knob::Key;
+use crate::abi::knob_value::Change;
 use crate::policy::authorize::{may_reset, may_write_mask};
 
 use super::handle::Engine;
 use super::sync;
-use super::sysctl::{Change, KnobWrite};
-use crate::abi::event::EventKind;
+use super::sysctl::KnobWrite;
 
 impl Engine {
     /// Writes knobs: all of them in one hold of the lock, or none (SYS-9). The error names the knob.
     ///
     /// The caller of the library is trusted with every knob but the masks: for [`Origin::Outside`] a write of a mask is
     /// `EPERM` here, since nothing is known of the writer; [`Self::write_as`] takes the writer (SYS-3).
-    pub fn write(&self, writes: &[KnobWrite], origin: Origin) -> Result<Vec<Change>, (&'static str, ParseError)> {
+    pub fn write(&self, writes: &[KnobWrite], origin: Origin) -> Result<Vec<Change>, (Key, ParseError)> {
         self.write_as(writes, self.inner.actors.me(origin))
     }
 
@@ -25,9 +26,9 @@ impl Engine {
     ///
     /// `EPERM` for a mask from outside without CAP_SETPCAP and CAP_SYS_MODULE (SYS-3), and for a reset from anywhere but
     /// the console and the library (AUTH-3).
-    pub fn write_as(&self, writes: &[KnobWrite], actor: &Actor) -> Result<Vec<Change>, (&'static str, ParseError)> {
+    pub fn write_as(&self, writes: &[KnobWrite], actor: &Actor) -> Result<Vec<Change>, (Key, ParseError)> {
         self.check_process().map_err(|error| {
-            let key = writes.first().map_or("khelper", KnobWrite::key);
+            let key = writes.first().map_or(Key::Modprobe, KnobWrite::key);
             (key, ParseError::with(error.errno, error.why, error.advice))
         })?;
         for write in writes {
@@ -46,11 +47,7 @@ impl Engine {
         inner.slots.limit_changed(&inner.sysctl);
         let actor = inner.actors.share(actor);
         for change in &changes {
-            let Change { key, before, after, bits, .. } = change.clone();
-            inner.emit(match bits {
-                Some((before, after)) => EventKind::MaskChanged { key, before, after, actor: actor.clone() },
-                None => EventKind::KnobChanged { key, before, after, actor: actor.clone() },
-            });
+            inner.changed(change.clone(), &actor);
         }
         Ok(changes)
     }
@@ -60,12 +57,21 @@ impl Engine {
         self.reset_loop_messages_as(self.inner.actors.me(Origin::Library));
     }
 
-    /// The same on another's command.
-    pub fn reset_loop_messages_as(&self, _actor: &Actor) {
+    /// The same on another's command: the event [`EventKind::KnobChanged`](crate::abi::event::EventKind::KnobChanged) of
+    /// `khelper.loop_messages` names `actor`.
+    pub fn reset_loop_messages_as(&self, actor: &Actor) {
         if self.check_process().is_err() {
             return;
         }
-        self.inner.slots.lock().reset_loop_messages();
+        let inner = &self.inner;
+        let _writers = sync::lock(&inner.writers);
+        let before = {
+            let mut slots = inner.slots.lock();
+            let before = slots.loop_messages();
+            slots.reset_loop_messages();
+            before
+        };
+        inner.changed(Change::new(Key::LoopMessages, before, 0u32), &inner.actors.share(actor));
     }
 }
 

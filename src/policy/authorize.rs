@@ -4,7 +4,7 @@ use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::Capability;
 use crate::abi::escape::screen;
 
-pub use super::glob::Globs;
+pub use crate::abi::glob::Globs;
 
 /// `khelper.deny` wins; an empty `khelper.allow` allows all (REQ-2). The error is the reason.
 pub fn judge_name(allow: &Globs, deny: &Globs, name: &[u8]) -> Result<(), String> {

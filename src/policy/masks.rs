@@ -2,6 +2,7 @@
 
 use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::launch_spec::CapPlan;
+use crate::abi::mask::Masks;
 
 /// What a write does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +25,10 @@ pub fn write(live: CapMask, requested: CapMask) -> MaskWrite {
 ///
 /// A bounding set of the host's that could not be read limits nothing, so that every capability outside the masks is
 /// dropped; an inheritable set that could not be read leaves nothing, so that none is raised.
-pub fn plan(host: &ThreadSets, bset: CapMask, inheritable: CapMask, own: Option<(CapMask, CapMask)>) -> CapPlan {
-    let (own_bset, own_inheritable) = own.unwrap_or((!CapMask::EMPTY, !CapMask::EMPTY));
-    let bounding = bset & own_bset & host.bounding.at_most();
-    CapPlan { bounding, inheritable: inheritable & own_inheritable & bounding & host.inheritable.at_least() }
+pub fn plan(host: &ThreadSets, bset: CapMask, inheritable: CapMask, own: Option<Masks>) -> CapPlan {
+    let own = own.unwrap_or(Masks::new(!CapMask::EMPTY, !CapMask::EMPTY));
+    let bounding = bset & own.bset & host.bounding.at_most();
+    CapPlan { bounding, inheritable: inheritable & own.inheritable & bounding & host.inheritable.at_least() }
 }
 
 /// Whether a worker cut down to `from` can still be cut down to `to`.
@@ -53,7 +54,7 @@ mod tests {
             given in any::<bool>(),
         ) {
             let host = CapSets { bounding: host_b, inheritable: host_i, ..CapSets::default() }.into();
-            let p = plan(&host, bset, inh, given.then_some((own_b, own_i)));
+            let p = plan(&host, bset, inh, given.then_some(Masks::new(own_b, own_i)));
             for bit in 0..64 {
                 let has = |mask: CapMask| mask.bits() >> bit & 1 == 1;
                 let bounding = has(bset) && has(host_b) && (!given || has(own_b));
@@ -72,7 +73,7 @@ mod tests {
         #[test]
         fn umh_10_an_inheritable_set_cannot_defeat_bset(host_b in mask(), host_i in mask(), bset in mask(), inh in mask(), own in mask()) {
             let host = CapSets { bounding: host_b, inheritable: host_i, ..CapSets::default() }.into();
-            let p = plan(&host, bset, inh, Some((own, !CapMask::EMPTY)));
+            let p = plan(&host, bset, inh, Some(Masks::new(own, !CapMask::EMPTY)));
             prop_assert!((bset & own & host_b).contains(p.bounding));
             prop_assert!(p.bounding.contains(p.inheritable));
             prop_assert!((inh & host_i).contains(p.inheritable));
@@ -81,7 +82,7 @@ mod tests {
         #[test]
         fn umh_10_an_unreadable_set_of_the_host_widens_nothing(host_i in mask(), bset in mask(), inh in mask(), own in mask()) {
             let host = ThreadSets { inheritable: ReadSet::Known(host_i), ..ThreadSets::UNREADABLE };
-            let p = plan(&host, bset, inh, Some((own, !CapMask::EMPTY)));
+            let p = plan(&host, bset, inh, Some(Masks::new(own, !CapMask::EMPTY)));
             prop_assert_eq!(p.bounding, bset & own);
             prop_assert_eq!(p.inheritable, inh & host_i & bset & own);
             prop_assert_eq!(plan(&ThreadSets::UNREADABLE, bset, inh, None).inheritable, CapMask::EMPTY);

@@ -4,7 +4,6 @@
 pub mod authorize;
 pub mod completion;
 pub mod gate;
-pub mod glob;
 pub mod limit;
 pub mod masks;
 pub mod recursion;

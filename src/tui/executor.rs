@@ -251,13 +251,13 @@ mod tests {
             let mailbox = desk.mailbox.clone();
             desk.submit(1, Command::RequestModule { name: b"dummy".to_vec(), wait: true });
             host.wait_for("a helper", |now| now.running == 1);
-            let drain = Command::Write(vec![(Key::Gate, depth.name().as_bytes().to_vec())]);
+            let drain = Command::Write(vec![(Key::Gate, depth.into())]);
             desk.submit(2, drain);
             host.wait_for("the drain", |now| now.on_clock == 1);
             desk.submit(3, Command::Get(Key::Gate));
             let gate = answered(&mailbox, 3);
-            assert!(matches!(&gate, Ok(control::Reply::Value(value)) if value == depth.name()), "{gate:?}");
-            desk.submit(4, Command::Write(vec![(Key::Deny, b"x".to_vec())]));
+            assert!(matches!(&gate, Ok(control::Reply::Value(value)) if *value == depth.into()), "{gate:?}");
+            desk.submit(4, Command::Write(vec![(Key::Deny, Key::Deny.parse_value(b"x", engine.known()).unwrap())]));
             assert!(matches!(answered(&mailbox, 4), Ok(control::Reply::Written(_))));
             // The gate can be opened again while the drain waits.
             desk.submit(5, Command::SetDepth(Depth::Enabled));

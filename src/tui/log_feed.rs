@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use crate::abi::escape::screen_again;
 use crate::abi::event::{Event, EventKind, Level};
-use crate::abi::snapshot::{LogLine, Snapshot};
+use crate::abi::log::LogLine;
+use crate::abi::snapshot::Snapshot;
 use crate::control::target::Target;
 use crate::control::text::event::{self, event};
 use crate::control::watch::{Wake, Watch, Watched};
@@ -25,7 +25,7 @@ pub(in crate::tui) fn earlier(snapshot: &Snapshot, now: SystemTime) -> Vec<Line>
     let one = |log: &LogLine| {
         let ago = Duration::from_micros(snapshot.now.saturating_sub(log.at));
         let time = now.checked_sub(ago).map_or_else(String::new, clock);
-        Line::new(log.level, time, None, &screen_again(&log.text))
+        Line::new(log.level(), time, None, &log.text())
     };
     snapshot.warnings.iter().rev().map(one).collect()
 }
@@ -47,7 +47,7 @@ pub(in crate::tui) fn keep(
     mailbox: Arc<Mailbox>,
     known: u64,
 ) -> std::io::Result<()> {
-    let is_warning = |event: &Event| matches!(&event.kind, EventKind::Log { level, .. } if *level >= Level::Warning);
+    let is_warning = |event: &Event| matches!(&event.kind, EventKind::Log(kind) if kind.level() >= Level::Warning);
     let mut known = known;
     let write = move || {
         loop {

@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use crate::abi::cap::CapMask;
-use crate::control::knob::Key;
+use crate::abi::knob::Key;
 
 use super::verb::Line;
 

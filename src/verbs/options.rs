@@ -12,8 +12,8 @@ use crate::abi::escape::screen;
 use crate::abi::mask::MaskExpr;
 use crate::abi::wait::WaitMode;
 
+use crate::abi::knob::Key;
 use crate::control::command::Call;
-use crate::control::knob::Key;
 use crate::control::text::outcome::MASKS_AND_ROOT;
 
 /// `--set`, which may stand before or after the command.

@@ -10,7 +10,7 @@ use crate::abi::escape::screen;
 use crate::abi::mask::{MaskExpr, every_form};
 use crate::abi::wait::signal_name;
 use crate::control::batch::Batch;
-use crate::control::{Call, Command, Key, MaskKnob};
+use crate::control::{Call, Command, Key, KnobValue, MaskKnob};
 
 use super::options::{Get, Mask, Request, assignment, key};
 use super::verb::{Common, Resettable, Verb, Work};
@@ -30,11 +30,11 @@ pub enum Ask {
     Masks(Masks),
 }
 
-/// What a verb changes. The console asks for a confirmation of [`Change::Reset`], and of a write of masks.
+/// What a verb of the line does. The console asks for a confirmation of [`Act::Reset`], and of a write of masks.
 #[derive(Debug)]
-pub enum Change {
+pub enum Act {
     /// Knobs are written, all or none (SYS-9).
-    Write(Vec<(Key, Vec<u8>)>),
+    Write(Vec<(Key, KnobValue)>),
     /// The gate is changed; a drain is waited for.
     Gate(Depth),
     /// A mask is put back to full.
@@ -42,7 +42,7 @@ pub enum Change {
     /// The count of runaway messages is put back to 0.
     ResetLoopMessages,
     /// A request is acted on; `what` says how once that is done.
-    Act {
+    OnRequest {
         /// The command.
         command: Command,
         /// `#7: SIGTERM`.
@@ -55,8 +55,8 @@ pub enum Change {
 pub enum Performed {
     /// As at the shell.
     Ask(Ask),
-    /// Changes, independent of each other, in their order.
-    Changes(Vec<Change>),
+    /// Acts, independent of each other, in their order.
+    Acts(Vec<Act>),
 }
 
 /// What a verb of both comes to. `known` are the capabilities of the target's kernel.
@@ -72,18 +72,18 @@ pub fn ask(verb: &Common, known: CapMask) -> Result<Ask, ControlError> {
 
 /// What a verb of the line comes to.
 pub fn perform(verb: &Verb, known: CapMask) -> Result<Performed, ControlError> {
-    let changes = match verb {
+    let acts = match verb {
         Verb::Common(common) => return ask(common, known).map(Performed::Ask),
-        Verb::Set(set) => writes("set", &set.settings)?.into_iter().map(Change::Write).collect(),
-        Verb::Gate(gate) => vec![Change::Gate(match gate.what {
+        Verb::Set(set) => writes("set", &set.settings, known)?.into_iter().map(Act::Write).collect(),
+        Verb::Gate(gate) => vec![Act::Gate(match gate.what {
             Work::Freeze => Depth::Freezing,
             Work::Disable => Depth::Disabled,
             Work::Enable => Depth::Enabled,
         })],
         Verb::Reset(reset) => vec![match reset.what {
-            Resettable::Bset => Change::Reset(MaskKnob::Bset),
-            Resettable::Inheritable => Change::Reset(MaskKnob::Inheritable),
-            Resettable::LoopMessages => Change::ResetLoopMessages,
+            Resettable::Bset => Act::Reset(MaskKnob::Bset),
+            Resettable::Inheritable => Act::Reset(MaskKnob::Inheritable),
+            Resettable::LoopMessages => Act::ResetLoopMessages,
         }],
         Verb::Kill(kill) => {
             let (signal, name) = (kill.signal, signal_name(u8::try_from(kill.signal).unwrap_or_default()));
@@ -91,25 +91,29 @@ pub fn perform(verb: &Verb, known: CapMask) -> Result<Performed, ControlError> {
         }
         Verb::Abandon(abandon) => each(&abandon.ids, "abandoned", Command::Abandon),
     };
-    Ok(Performed::Changes(changes))
+    Ok(Performed::Acts(acts))
 }
 
-fn each(ids: &[u64], what: &str, command: impl Fn(u64) -> Command) -> Vec<Change> {
-    ids.iter().map(|id| Change::Act { command: command(*id), what: format!("#{id}: {what}") }).collect()
+fn each(ids: &[u64], what: &str, command: impl Fn(u64) -> Command) -> Vec<Act> {
+    ids.iter().map(|id| Act::OnRequest { command: command(*id), what: format!("#{id}: {what}") }).collect()
 }
 
 /// The command that changes the gate: a drain, or none to open it.
 pub fn gate(depth: Depth) -> Command {
     match depth {
         Depth::Enabled => Command::SetDepth(depth),
-        Depth::Freezing | Depth::Disabled => Command::Write(vec![(Key::Gate, depth.name().into())]),
+        Depth::Freezing | Depth::Disabled => Command::Write(vec![(Key::Gate, depth.into())]),
     }
 }
 
 /// The writes of `KEY=VALUE` arguments: every knob in one write, the gate after them by itself, since its drain may block.
-/// `door` names the verb or option in errors.
-pub fn writes(door: &str, settings: &[OsString]) -> Result<Vec<Vec<(Key, Vec<u8>)>>, ControlError> {
-    let writes = settings.iter().map(|setting| assignment(door, setting.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+/// All values are parsed before any is written. `door` names the verb or option in errors.
+pub fn writes(door: &str, settings: &[OsString], known: CapMask) -> Result<Vec<Vec<(Key, KnobValue)>>, ControlError> {
+    let write = |setting: &OsString| {
+        let (key, text) = assignment(door, setting.as_bytes())?;
+        Ok((key, key.parse_value(&text, known)?))
+    };
+    let writes = settings.iter().map(write).collect::<Result<Vec<_>, ControlError>>()?;
     let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
     let all = std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate]));
     Ok(all.filter(|write| !write.is_empty()).collect())
@@ -221,9 +225,9 @@ mod tests {
         perform(&Line::read(words).unwrap().verb, CapMask::up_to(40))
     }
 
-    fn changes(line: &str) -> Vec<Change> {
+    fn acts(line: &str) -> Vec<Act> {
         match performed(line).unwrap() {
-            Performed::Changes(changes) => changes,
+            Performed::Acts(acts) => acts,
             Performed::Ask(ask) => panic!("{ask:?}"),
         }
     }
@@ -231,32 +235,33 @@ mod tests {
     #[test]
     fn sys_9_knobs_are_written_together_and_the_gate_after_them() {
         let keys = |line: &str| {
-            let of = |change: &Change| match change {
-                Change::Write(writes) => writes.iter().map(|(key, _)| *key).collect::<Vec<_>>(),
+            let of = |act: &Act| match act {
+                Act::Write(writes) => writes.iter().map(|(key, _)| *key).collect::<Vec<_>>(),
                 other => panic!("{other:?}"),
             };
-            changes(line).iter().map(of).collect::<Vec<_>>()
+            acts(line).iter().map(of).collect::<Vec<_>>()
         };
         let line = "set khelper.gate=disabled kernel.modprobe=/x khelper.deny=a khelper.gate=enabled";
         assert_eq!(keys(line), [vec![Key::Modprobe, Key::Deny], vec![Key::Gate], vec![Key::Gate]]);
         assert_eq!(keys("set khelper.gate=enabled"), [[Key::Gate]], "no empty write");
         assert!(matches!(performed("set nonsense=1"), Err(ControlError::UnknownKey(_))));
+        assert!(matches!(performed("set khelper.era=3.4 khelper.live=1"), Err(ControlError::ReadOnly(_))));
     }
 
     #[test]
     fn each_verb_of_the_line_is_its_commands() {
-        let [Change::Act { command: Command::Kill { id: 3, signal: 9 }, what }, Change::Act { .. }] =
-            &changes("kill -s KILL 3 4")[..]
+        let [Act::OnRequest { command: Command::Kill { id: 3, signal: 9 }, what }, Act::OnRequest { .. }] =
+            &acts("kill -s KILL 3 4")[..]
         else {
             panic!()
         };
         assert_eq!(what, "#3: SIGKILL");
-        let [Change::Act { command: Command::Abandon(7), what }] = &changes("abandon 7")[..] else { panic!() };
+        let [Act::OnRequest { command: Command::Abandon(7), what }] = &acts("abandon 7")[..] else { panic!() };
         assert_eq!(what, "#7: abandoned");
-        assert!(matches!(changes("reset inheritable")[..], [Change::Reset(MaskKnob::Inheritable)]));
-        assert!(matches!(changes("reset loop-messages")[..], [Change::ResetLoopMessages]));
+        assert!(matches!(acts("reset inheritable")[..], [Act::Reset(MaskKnob::Inheritable)]));
+        assert!(matches!(acts("reset loop-messages")[..], [Act::ResetLoopMessages]));
         for (line, depth) in [("freeze", Depth::Freezing), ("disable", Depth::Disabled), ("enable", Depth::Enabled)] {
-            assert!(matches!(changes(&format!("gate {line}"))[..], [Change::Gate(to)] if to == depth), "{line}");
+            assert!(matches!(acts(&format!("gate {line}"))[..], [Act::Gate(to)] if to == depth), "{line}");
         }
         assert!(matches!(gate(Depth::Freezing), Command::Write(writes) if writes[0].0 == Key::Gate));
         assert!(matches!(gate(Depth::Enabled), Command::SetDepth(Depth::Enabled)), "opening waits for no drain");

@@ -47,7 +47,7 @@ fn whole() -> Record {
     record.enforced = Some(Enforcement::NoNewPrivs);
     record.bset = of(0x11);
     record.inheritable = of(0x12);
-    record.own = Some(Box::new((of(0x13), of(0x14))));
+    record.own = Some(Box::new((of(0x13), of(0x14)).into()));
     record.caps = Some(Arc::new(CapSets {
         inheritable: of(0x21),
         permitted: of(0x22),

@@ -3,6 +3,7 @@
 use khelper::abi::cap::CapMask;
 use khelper::abi::depth::Depth;
 use khelper::abi::era::Era;
+use khelper::abi::glob::Globs;
 use khelper::abi::record::Outcome;
 use khelper::control::{Key, read};
 use khelper::sys::fake::Script;
@@ -12,7 +13,7 @@ fn sys_1_each_knob_reads_the_value_that_is_its_own() {
     let mut s = super::engine(Script::default()).snapshot();
     s.knobs.modprobe = b"/opt/mod\xffprobe"[..].into();
     (s.knobs.bset, s.knobs.inheritable) = (CapMask::from_bits(1 << 33 | 5), CapMask::from_bits(1 << 34 | 6));
-    (s.knobs.allow, s.knobs.deny) = ("a* b*".into(), "c* d*".into());
+    (s.knobs.allow, s.knobs.deny) = (Globs::parse(b"a* b*").unwrap(), Globs::parse(b"c* d*").unwrap());
     (s.knobs.era, s.gate) = (Era::Current, Depth::Freezing);
     (s.knobs.max_concurrent, s.slots.limit) = (41, 31);
     (s.slots.concurrent, s.slots.waiting, s.slots.peak, s.slots.loop_messages) = (11, 12, 13, 4);
@@ -41,7 +42,7 @@ fn sys_1_each_knob_reads_the_value_that_is_its_own() {
         (Key::RunningHelpers, "21"),
     ];
     for (key, value) in expected {
-        assert_eq!(read(&s, key), value, "{}", key.name());
+        assert_eq!(read(&s, key).text(), value, "{}", key.name());
     }
     let untold: Vec<_> = Key::ALL.into_iter().filter(|key| !expected.iter().any(|(told, _)| told == key)).collect();
     assert!(untold.is_empty(), "{untold:?}");

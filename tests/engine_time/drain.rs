@@ -109,7 +109,7 @@ fn gate_2_a_drain_that_fails_after_enable_leaves_the_gate_open_and_names_every_c
         assert_eq!(error.errno, Errno::EAGAIN);
         // The names are whatever the requesters made up.
         assert!(error.why.contains("#1 fi\\x1brst ") && error.why.contains("#2 second "), "{error}");
-        let warning = &engine.snapshot().warnings[0].text;
+        let warning = &engine.snapshot().warnings[0].text();
         assert!(warning.contains("#1 fi\\x1brst ") && !warning.contains('\x1b'), "{warning:?}");
         assert_eq!(state(&engine), (Depth::Enabled, false));
         kill_holders(&engine);

@@ -203,13 +203,13 @@ fn sets_of(host: &FakeHost) -> Vec<CapPlan> {
 fn umh_10_a_mask_of_its_own_binds_one_call() {
     let host = host(Script::default());
     let engine = start(&host);
-    let own = CallOptions { own: Some((MODULE, CapMask::EMPTY)), ..CallOptions::default() };
+    let own = CallOptions { own: Some((MODULE, CapMask::EMPTY).into()), ..CallOptions::default() };
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
     let narrowed = engine.call_usermodehelper_with(info("/bin/true"), WaitMode::PROC, &own);
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
     let bounding: Vec<_> = sets_of(&host).iter().map(|s| s.bounding).collect();
     assert_eq!(bounding, [KNOWN, MODULE, KNOWN]);
-    assert_eq!((narrowed.own.as_deref(), narrowed.bset), (Some(&(MODULE, CapMask::EMPTY)), KNOWN));
+    assert_eq!((narrowed.own.as_deref(), narrowed.bset), (Some(&(MODULE, CapMask::EMPTY).into()), KNOWN));
     assert_eq!(narrowed.caps.as_ref().unwrap().permitted, MODULE);
 }
 

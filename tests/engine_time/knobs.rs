@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use khelper::abi::Errno;
 use khelper::abi::actor::{Actor, Origin};
 use khelper::abi::cap::{CapMask, Capability, ReadSet};
+use khelper::abi::depth::Depth;
 use khelper::abi::era::Era;
 use khelper::abi::error::{Explain, Stage};
 use khelper::abi::event::EventKind;
+use khelper::abi::knob::Key;
 use khelper::abi::launch_spec::CapPlan;
 use khelper::abi::mask::MaskExpr;
 use khelper::abi::record::Outcome;
@@ -147,15 +149,15 @@ fn sys_9_several_knobs_or_none() {
     let bset = KnobWrite::Bset(MaskExpr::Exactly(MODULE));
     let before = engine.snapshot().knobs;
     let refused = engine.write(&[path(""), bset.clone(), KnobWrite::MaxConcurrent(0)], Origin::Library);
-    assert_eq!(refused.unwrap_err().0, "khelper.max_concurrent");
+    assert_eq!(refused.unwrap_err().0, Key::MaxConcurrent);
     assert_eq!(engine.snapshot().knobs, before);
     let changes = engine.write(&[path("/x"), bset, KnobWrite::MaxConcurrent(7)], Origin::Console).unwrap();
-    assert_eq!(changes.iter().map(|c| c.after.as_str()).collect::<Vec<_>>(), ["/x", "65536\t0", "7"]);
+    assert_eq!(changes.iter().map(|c| c.after.to_string()).collect::<Vec<_>>(), ["/x", "65536\t0", "7"]);
     let after = engine.snapshot().knobs;
     assert_eq!((&*after.modprobe, after.bset, after.max_concurrent), (&b"/x"[..], MODULE, 7));
     let told = told(&events);
     let origins = told.iter().map(|e| match e.kind {
-        EventKind::KnobChanged { ref actor, .. } | EventKind::MaskChanged { ref actor, .. } => actor.origin,
+        EventKind::KnobChanged { ref actor, .. } => actor.origin,
         ref other => panic!("{other:?}"),
     });
     assert_eq!(origins.collect::<Vec<_>>(), [Origin::Console; 3]);
@@ -170,6 +172,43 @@ fn sys_9_the_era_is_fixed_by_the_first_request() {
     // Even a refused one.
     engine.request_module("", true);
     let (key, error) = engine.write(&[KnobWrite::Era(Era::Current)], Origin::Library).unwrap_err();
-    assert_eq!((key, error.errno()), ("khelper.era", Errno::EBUSY));
+    assert_eq!((key, error.errno()), (Key::Era, Errno::EBUSY));
     set(&engine, KnobWrite::Era(Era::V3_4));
+}
+
+/// Who, when, before and after, of the last change of each knob; nothing of a knob that is as at start.
+#[test]
+fn auth_5_each_knob_remembers_its_last_change() {
+    let host = host(Script::default());
+    host.change(|m| m.threads_max = Some(0));
+    let engine = start(&host);
+    engine.request_module("x", true);
+    host.change(|m| m.threads_max = Some(100_000));
+    assert_eq!(engine.snapshot().provenance, []);
+    let by = |pid: i32| Actor::new(Origin::Console, pid, 1234, 5, b"client");
+    host.advance(SECOND);
+    engine.write_as(&[path("/a"), KnobWrite::MaxConcurrent(7)], &by(1)).unwrap();
+    host.advance(SECOND);
+    engine.write_as(&[path("/b")], &by(2)).unwrap();
+    // Refused as a whole: nothing was changed, and so nobody has changed it.
+    engine.write_as(&[path("/c"), KnobWrite::MaxConcurrent(0)], &by(3)).unwrap_err();
+    host.advance(SECOND);
+    engine.set_depth_as(Depth::Freezing, &by(4)).unwrap();
+    engine.reset_loop_messages_as(&by(5));
+    let told: Vec<_> = engine
+        .snapshot()
+        .provenance
+        .iter()
+        .map(|p| {
+            let change = &p.change;
+            (change.key, change.before.to_string(), change.after.to_string(), p.actor.pid, p.at / SECOND)
+        })
+        .collect();
+    let expected = [
+        (Key::MaxConcurrent, "50", "7", 1, 1),
+        (Key::Modprobe, "/a", "/b", 2, 2),
+        (Key::Gate, "enabled", "freezing", 4, 3),
+        (Key::LoopMessages, "1", "0", 5, 3),
+    ];
+    assert_eq!(told, expected.map(|(key, before, after, pid, at)| (key, before.into(), after.into(), pid, at)));
 }

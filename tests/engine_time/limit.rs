@@ -209,7 +209,10 @@ fn req_5_the_message_has_the_real_limit() {
         join(all);
     });
     let warnings = engine.snapshot().warnings;
-    assert!(warnings[0].text.ends_with(&format!("{TIMED_OUT} 2 threads for more than 5 seconds now")), "{warnings:?}");
+    assert!(
+        warnings[0].text().ends_with(&format!("{TIMED_OUT} 2 threads for more than 5 seconds now")),
+        "{warnings:?}"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! UMH-10: a call's own masks, on a host whose inheritable set is not empty, so that each of them has something to cut.
 
 use khelper::abi::cap::{CapMask, ReadSet};
-use khelper::abi::mask::MaskExpr;
+use khelper::abi::mask::{MaskExpr, Masks};
 use khelper::abi::wait::WaitMode;
 use khelper::engine::{CallOptions, KnobWrite};
 use khelper::sys::fake::Script;
@@ -34,6 +34,7 @@ fn umh_10_both_masks_of_a_call_cut_and_each_its_own_set() {
         (Some((of(0b0_0110_0010), of(0b0_0100_0100))), 0b0_0110_0010, 0b0_0100_0000),
         (Some((CapMask::EMPTY, full)), 0, 0),
     ] {
+        let own = own.map(Masks::from);
         let options = CallOptions { own, ..CallOptions::default() };
         let record = engine.call_usermodehelper_with(info("/bin/true"), WaitMode::PROC, &options);
         let plan = CapPlan { bounding: of(bounding), inheritable: of(inheritable) };

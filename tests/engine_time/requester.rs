@@ -117,8 +117,7 @@ fn auth_5_every_act_names_its_actor_in_its_event() {
         .iter()
         .filter_map(|event| match &event.kind {
             EventKind::ModuleRequest { actor, .. } => Some(("request", actor.pid)),
-            EventKind::KnobChanged { actor, .. } => Some(("knob", actor.pid)),
-            EventKind::MaskChanged { actor, .. } => Some(("mask", actor.pid)),
+            EventKind::KnobChanged { actor, change } => Some((change.key.name(), actor.pid)),
             EventKind::GateChanged { actor, .. } => Some(("gate", actor.pid)),
             EventKind::DrainFailed { actor, .. } => Some(("drain", actor.pid)),
             EventKind::Abandoned { actor, .. } => Some(("abandon", actor.pid)),
@@ -128,8 +127,8 @@ fn auth_5_every_act_names_its_actor_in_its_event() {
         .collect();
     let expected = [
         ("request", 1000),
-        ("knob", 11),
-        ("mask", 12),
+        ("khelper.max_concurrent", 11),
+        ("kernel.usermodehelper.bset", 12),
         ("gate", 13),
         ("gate", 14),
         ("gate", 15),

@@ -69,9 +69,9 @@ fn a_stuck_sink_delays_no_request_and_its_losses_are_counted_and_logged() {
         let snapshot = engine.snapshot();
         let lost = snapshot.totals.records_lost;
         assert!(lost > 40 && lost < 80, "a start and an end each, of which a few have room: {lost}");
-        let logged: Vec<_> = snapshot.warnings.iter().map(|line| (line.level, line.text.as_str())).collect();
+        let logged: Vec<_> = snapshot.warnings.iter().map(|line| (line.level(), line.text().to_string())).collect();
         let text = |n| format!("the record sink is too slow or fails; records lost so far: {n}");
-        assert_eq!(logged, [(Level::Warning, &*text(10)), (Level::Warning, &*text(1))], "the first and the tenth");
+        assert_eq!(logged, [(Level::Warning, text(10)), (Level::Warning, text(1))], "the first and the tenth");
         drop(allow);
         (lost, calls)
     });

@@ -113,7 +113,7 @@ pub fn told(events: &Subscription) -> Vec<Arc<Event>> {
 /// The lines of the log, and how much they matter.
 pub fn logs(events: &[Arc<Event>]) -> Vec<(Level, String)> {
     let line = |e: &Arc<Event>| match &e.kind {
-        EventKind::Log { level, text } => Some((*level, text.clone())),
+        EventKind::Log(kind) => Some((kind.level(), kind.to_string())),
         _ => None,
     };
     events.iter().filter_map(line).collect()

@@ -148,7 +148,7 @@ fn umh_3_no_process_could_be_made() {
         assert_eq!((record.result, record.stage), (errno(Errno::ENOMEM), Some(Stage::Process)));
         assert_eq!((record.outcome, record.enforced), (Outcome::ExecFailed, None));
         host.change(|m| m.no_worker = Some(Errno::EAGAIN));
-        let own = CallOptions { own: Some((!CapMask::EMPTY, !CapMask::EMPTY)), ..CallOptions::default() };
+        let own = CallOptions { own: Some((!CapMask::EMPTY, !CapMask::EMPTY).into()), ..CallOptions::default() };
         let record = engine.call_usermodehelper_with(info("/bin/true"), wait, &own);
         assert_eq!((record.result, record.stage), (errno(Errno::EAGAIN), Some(Stage::Process)));
         host.change(|m| m.no_worker = None);
@@ -197,7 +197,7 @@ fn umh_4_a_call_abandoned_while_queued_is_launched_still() {
     for wait in [WaitMode::EXEC, WaitMode::PROC] {
         host.change(|m| m.hold_workers = true);
         // With a mask of its own a call takes a fresh worker, not the one that is idle from the turn before.
-        let options = CallOptions { own: Some((!CapMask::EMPTY, !CapMask::EMPTY)), ..CallOptions::default() };
+        let options = CallOptions { own: Some((!CapMask::EMPTY, !CapMask::EMPTY).into()), ..CallOptions::default() };
         let asked = engine.clone();
         let caller = thread::spawn(move || asked.call_usermodehelper_with(info("/bin/true"), wait, &options));
         host.wait_for("a queued call", |now| now.held == 1);

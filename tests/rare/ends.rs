@@ -113,7 +113,7 @@ fn masks_that_cannot_be_enforced_are_told() {
         return;
     }
     let acts: &[Act] = &[|engine| {
-        let own = Some((CapMask::only(Capability::SYS_MODULE), CapMask::EMPTY));
+        let own = Some((CapMask::only(Capability::SYS_MODULE), CapMask::EMPTY).into());
         let options = CallOptions { own, ..CallOptions::default() };
         engine.call_usermodehelper_with(info(&["/bin/true"]), WaitMode::PROC, &options);
     }];

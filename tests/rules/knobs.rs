@@ -8,7 +8,7 @@ use khelper::abi::cap::{CapMask, Capability};
 use khelper::abi::error::{ControlError, Explain};
 use khelper::abi::launch_spec::Enforcement;
 use khelper::abi::mask::{MaskExpr, kernel_words};
-use khelper::control::{Command, Key, MaskKnob, Reply, Written, dispatch_as};
+use khelper::control::{Change, Command, Key, MaskKnob, Reply, dispatch_as};
 use khelper::engine::{Cancel, Engine, KnobWrite};
 use rustix::thread::CapabilitySet;
 
@@ -27,28 +27,28 @@ fn known() -> CapMask {
 
 fn get(engine: &Engine, key: Key) -> String {
     match dispatch_as(engine, engine.actor(Origin::Console), Command::Get(key), &Cancel::new()) {
-        Ok(Reply::Value(value)) => value,
+        Ok(Reply::Value(value)) => value.to_string(),
         other => panic!("{other:?}"),
     }
 }
 
-fn written(reply: Result<Reply, ControlError>) -> Result<Written, ControlError> {
+fn written(reply: Result<Reply, ControlError>) -> Result<Change, ControlError> {
     match reply? {
         Reply::Written(mut written) if written.len() == 1 => Ok(written.remove(0)),
         other => panic!("{other:?}"),
     }
 }
 
-fn write(engine: &Engine, key: Key, value: &str) -> Result<Written, ControlError> {
+fn write(engine: &Engine, key: Key, value: &str) -> Result<Change, ControlError> {
     written(dispatch_as(
         engine,
         engine.actor(Origin::Console),
-        Command::Write(vec![(key, value.into())]),
+        Command::Write(vec![(key, key.parse_value(value.as_bytes(), engine.known())?)]),
         &Cancel::new(),
     ))
 }
 
-fn reset(engine: &Engine, mask: MaskKnob) -> Written {
+fn reset(engine: &Engine, mask: MaskKnob) -> Change {
     written(dispatch_as(engine, engine.actor(Origin::Console), Command::Reset(mask), &Cancel::new())).unwrap()
 }
 
@@ -88,7 +88,8 @@ fn sys_3_a_mask_is_written_with_both_capabilities_or_by_the_owner() {
             rustix::thread::set_capabilities(None, sets).unwrap();
             let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
             let effective = CapMask::from_bits(u64::from_str_radix(field(&status, "CapEff"), 16).unwrap());
-            let command = || Command::Write(vec![(Key::Bset, b"-cap_chown".to_vec())]);
+            let value = Key::Bset.parse_value(b"-cap_chown", known()).unwrap();
+            let command = || Command::Write(vec![(Key::Bset, value.clone())]);
             let writes = [KnobWrite::Bset(MaskExpr::parse(b"-cap_chown", known()).unwrap())];
             let sender = Actor { effective, ..(*writer.actor(Origin::Outside)).clone() };
             let outside = writer.write_as(&writes, &sender).map(|c| c[0].after.clone()).map_err(|(_, e)| e);
@@ -193,13 +194,13 @@ fn sys_8_how_it_starts_and_that_reset_is_an_act_of_its_own() {
         write(&engine, key, "cap_chown").unwrap();
         // No write gives it back.
         let asked = write(&engine, key, "full").unwrap();
-        assert_eq!((asked.after, asked.not_granted), (kernel_words(CHOWN), known().minus(CHOWN)));
+        assert_eq!((asked.after.mask(), asked.not_granted), (Some(CHOWN), known().minus(CHOWN)));
         let narrow = run(&engine, &["/bin/true"]);
         if key == Key::Bset && narrow.enforced == Some(Enforcement::Masks) {
             assert_eq!(bounding(), host & CHOWN);
         }
         let answer = reset(&engine, knob);
-        assert_eq!((answer.key, &answer.after), (key, &full));
+        assert_eq!((answer.key, answer.after.to_string()), (key, full.clone()));
     }
     assert_eq!(bounding(), host, "a helper gets all of it again");
 }

@@ -10,7 +10,7 @@ use khelper::abi::actor::Origin;
 use khelper::abi::cap::{CapMask, Capability};
 use khelper::abi::depth::Depth;
 use khelper::abi::error::Stage;
-use khelper::abi::mask::MaskExpr;
+use khelper::abi::mask::{MaskExpr, Masks};
 use khelper::abi::record::{Outcome, Record};
 use khelper::abi::subprocess::{HELPER_ENV, InitHook, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
@@ -168,7 +168,7 @@ impl Mix<'_> {
             Deed::HookNarrows => self.narrowed(),
             Deed::CleanupPanics => self.call(&tiny, WaitMode::PROC, How { cleanup_panics: true, ..how }, exited),
             Deed::OwnMasks => {
-                let options = CallOptions { own: Some((CapMask::EMPTY, CapMask::EMPTY)), ..CallOptions::default() };
+                let options = CallOptions { own: Some(Masks::default()), ..CallOptions::default() };
                 self.call(&tiny, WaitMode::PROC, How { options, ..how }, exited);
             }
             Deed::Cancelled(wait) => {

@@ -11,6 +11,7 @@ use khelper::abi::actor::Actor;
 use khelper::abi::cap::CapMask;
 use khelper::abi::error::ControlError;
 use khelper::abi::event::{Event, EventKind, EventKinds};
+use khelper::abi::knob_value::KnobValue;
 use khelper::abi::record::Record;
 use khelper::abi::snapshot::Snapshot;
 use khelper::control::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
@@ -299,7 +300,7 @@ impl State {
             Command::Status => Reply::Status(Box::new(self.snapshot())),
             Command::Activity(page) => Reply::Activity(Box::new(self.page(page))),
             Command::RequestModule { .. } => Reply::Answered(self.record(self.newest)),
-            Command::Get(key) => Reply::Value(format!("{} of {NAME}", key.name())),
+            Command::Get(key) => Reply::Value(KnobValue::Path(format!("{} of {NAME}", key.name()).into_bytes().into())),
             Command::CheckPath(_) => Reply::Warnings(Vec::new()),
             _ => Reply::Done,
         })

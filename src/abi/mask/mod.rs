@@ -8,6 +8,28 @@ use super::error::ParseError;
 
 pub use forms::{every_form, hex, kernel_words, libcap, names, systemd};
 
+/// The two masks together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Masks {
+    /// Cuts the bounding set.
+    pub bset: CapMask,
+    /// Cuts the inheritable set.
+    pub inheritable: CapMask,
+}
+
+impl Masks {
+    /// Both, in the order of their names.
+    pub const fn new(bset: CapMask, inheritable: CapMask) -> Self {
+        Self { bset, inheritable }
+    }
+}
+
+impl From<(CapMask, CapMask)> for Masks {
+    fn from((bset, inheritable): (CapMask, CapMask)) -> Self {
+        Self { bset, inheritable }
+    }
+}
+
 /// What a text asks of a mask. Changes are resolved against the current value under the lock (SYS-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaskExpr {
@@ -22,6 +44,20 @@ pub enum MaskExpr {
         /// Named with `-`.
         drop: CapMask,
     },
+}
+
+impl std::fmt::Display for MaskExpr {
+    /// A form of SYS-5 that reads back as the same.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (from_full, keep, drop) = match self {
+            Self::Exactly(mask) => return f.write_str(&hex(*mask)),
+            Self::Change { from_full, keep, drop } => (*from_full, *keep, *drop),
+        };
+        let full = from_full.then(|| "full".to_owned());
+        let signed = |mask: CapMask, sign: char| mask.iter().map(move |cap| format!("{sign}{}", cap.name()));
+        let words: Vec<String> = full.into_iter().chain(signed(keep, '+')).chain(signed(drop, '-')).collect();
+        f.write_str(&words.join(" "))
+    }
 }
 
 impl MaskExpr {

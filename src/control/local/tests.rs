@@ -2,6 +2,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
+use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::record::Outcome;
 use crate::control::batch::Batch;
@@ -43,7 +44,7 @@ fn what_is_read_from_memory_is_answered_before_submit_returns() {
     assert_eq!(record.output.as_ref().unwrap().stdout, b"said");
     assert!(matches!(read(Command::Record(2)), Ok(Reply::Record(None))));
     assert!(matches!(read(Command::Live { after: 0, most: 9 }), Ok(Reply::Live(live)) if live.is_empty()));
-    assert!(matches!(read(Command::Get(Key::Gate)), Ok(Reply::Value(gate)) if gate == "enabled"));
+    assert!(matches!(read(Command::Get(Key::Gate)), Ok(Reply::Value(gate)) if gate.text() == "enabled"));
 }
 
 #[test]
@@ -51,10 +52,10 @@ fn a_value_is_read_after_what_was_written_before() {
     let (_host, _engine, target, by) = target(0);
     for n in 0..200 {
         let value = format!("x{n}");
-        let write = Command::Write(vec![(Key::Deny, value.clone().into_bytes())]);
+        let write = Command::Write(vec![(Key::Deny, Key::Deny.parse_value(value.as_bytes(), CapMask::EMPTY).unwrap())]);
         let written = submit(&*target, &by, CallId::fresh(), write);
         let read = submit(&*target, &by, CallId::fresh(), Command::Get(Key::Deny));
-        assert!(matches!(read.recv().unwrap(), Ok(Reply::Value(read)) if read == value), "{n}");
+        assert!(matches!(read.recv().unwrap(), Ok(Reply::Value(read)) if read.text() == value), "{n}");
         assert!(matches!(written.try_recv(), Ok(Ok(Reply::Written(_)))), "in order");
     }
 }

@@ -1,38 +1,38 @@
 //! What a write did to knobs.
 
 use crate::abi::cap::CapMask;
-use crate::abi::escape::screen_again;
+use crate::abi::knob::{Key, MaskKnob};
+use crate::abi::knob_value::{Change, KnobValue};
 use crate::abi::mask::names;
-use crate::control::command::{MaskKnob, Written};
-use crate::control::knob::Key;
 
 use super::mask::list;
 use super::outcome::{Severity, value};
 
 /// What was written, before and after, and what the path's owner should know (SYS-6).
-pub fn changed(written: &[Written]) -> (Severity, String) {
+pub fn changed(written: &[Change]) -> (Severity, String) {
     let warned = written.iter().any(|w| !w.warnings.is_empty());
     let text = written.iter().map(one).collect::<Vec<_>>().join("; ");
     (if warned { Severity::Warned } else { Severity::Good }, text)
 }
 
-fn one(written: &Written) -> String {
+fn one(written: &Change) -> String {
     match written.key {
         Key::Modprobe => path(written),
-        key => format!("{}: {} -> {}", key.name(), value(&written.before), value(&written.after)),
+        key => format!("{}: {} -> {}", key.name(), value(&written.before.text()), value(&written.after.text())),
     }
 }
 
-fn path(written: &Written) -> String {
+fn path(written: &Change) -> String {
     let name = written.key.name();
-    let mut text = match (written.before == written.after, written.after.is_empty()) {
-        (true, _) => format!("{name} is still {}", value(&written.after)),
+    let (before, after) = (written.before.text(), written.after.text());
+    let mut text = match (before == after, after.is_empty()) {
+        (true, _) => format!("{name} is still {}", value(&after)),
         (_, true) => format!("{name} is empty now: autoload is off"),
-        _ => format!("{name}: {} -> {}", value(&written.before), value(&written.after)),
+        _ => format!("{name}: {} -> {}", value(&before), value(&after)),
     };
     for warning in &written.warnings {
         text.push_str("; ");
-        text.push_str(&screen_again(warning));
+        text.push_str(warning);
     }
     text
 }
@@ -41,7 +41,7 @@ fn path(written: &Written) -> String {
 /// reads now.
 pub fn applied(
     asked: &[(MaskKnob, CapMask)],
-    written: &[Written],
+    written: &[Change],
     after: impl Fn(MaskKnob) -> CapMask,
 ) -> (Severity, String) {
     let mut severity = Severity::Good;
@@ -80,13 +80,13 @@ fn difference(asked: CapMask, after: CapMask) -> String {
 }
 
 /// That a mask was put back to full.
-pub fn was_reset(knob: MaskKnob, written: &[Written]) -> String {
+pub fn was_reset(knob: MaskKnob, written: &[Change]) -> String {
     let value = written.first().map(|w| words(&w.after)).unwrap_or_default();
     format!("{} was reset and reads back `{value}`", knob.key().name())
 }
 
 /// What a writer should know who is not shown what was written: what was not granted, and the warnings (SYS-4, SYS-6).
-pub fn remarks(written: &Written, known: CapMask) -> Vec<String> {
+pub fn remarks(written: &Change, known: CapMask) -> Vec<String> {
     let key = written.key.name();
     let mut lines = Vec::new();
     if !written.not_granted.is_empty() {
@@ -101,18 +101,17 @@ pub fn remarks(written: &Written, known: CapMask) -> Vec<String> {
 }
 
 /// A mask's two words as they read, for a sentence.
-fn words(text: &str) -> String {
-    text.replace('\t', " ")
+fn words(value: &KnobValue) -> String {
+    value.text().replace('\t', " ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::mask::kernel_words;
 
-    fn written(key: Key, before: &str, after: &str) -> Written {
-        let (before, after) = (before.to_owned(), after.to_owned());
-        Written { key, before, after, not_granted: CapMask::EMPTY, warnings: Vec::new() }
+    fn written(key: Key, before: &str, after: &str) -> Change {
+        let value = |text: &str| key.parse_value(text.as_bytes(), CapMask::up_to(40)).unwrap();
+        Change::new(key, value(before), value(after))
     }
 
     #[test]
@@ -132,7 +131,7 @@ mod tests {
     #[test]
     fn sys_4_success_is_exactly_the_mask_that_was_asked_for() {
         let [one, two, both] = [1, 2, 3].map(CapMask::from_bits);
-        let answer = |mask| written(Key::Bset, "", &kernel_words(mask));
+        let answer = |mask| Change::new(Key::Bset, CapMask::EMPTY, mask);
         let of = |asked, after| applied(&[(MaskKnob::Bset, asked)], &[answer(after)], |_| after);
         let name = "kernel.usermodehelper.bset";
         assert_eq!(of(both, both), (Severity::Good, format!("{name} reads back `3 0`, exactly as asked")));
@@ -142,7 +141,7 @@ mod tests {
         assert_eq!(severity, Severity::Warned);
         let none = applied(&[(MaskKnob::Inheritable, one), (MaskKnob::Bset, both)], &[answer(one)], |_| one);
         assert!(none.0 == Severity::Bad && none.1.contains("inheritable: no answer"), "{none:?}");
-        let narrower = Written { not_granted: two, ..answer(one) };
+        let narrower = Change { not_granted: two, ..answer(one) };
         let remark =
             "kernel.usermodehelper.bset: not granted: cap_dac_override; a mask can only be narrowed, it reads 1 0 now";
         assert_eq!(remarks(&narrower, both), [remark]);

@@ -15,7 +15,7 @@ pub fn not_changed(names: &[&str], error: &ControlError) -> String {
     let why = explain(error);
     let (all, were) = match names {
         [] => return why,
-        [one] if why.starts_with(one) => return why,
+        [one] if error.key() == Some(one) => return why,
         [one] => ((*one).to_owned(), "was"),
         [some @ .., last] => (format!("{} and {last}", some.join(", ")), "were"),
     };

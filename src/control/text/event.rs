@@ -1,5 +1,6 @@
 //! Events of the engine in sentences.
 
+use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
 use crate::abi::escape::screen_again;
@@ -58,18 +59,13 @@ pub fn event(kind: &EventKind) -> EventText {
             let name = u8::try_from(*signal).map_or_else(|_| format!("signal {signal}"), signal_name);
             (Level::Info, Some(*id), format!("its helper (pid {pid}) was sent {name}, by the {}", actor.origin.name()))
         }
-        EventKind::KnobChanged { key, before, after, actor } => {
-            plain(Level::Info, format!("{key}: {} -> {}, by the {}", value(before), value(after), actor.origin.name()))
-        }
-        EventKind::MaskChanged { key, before, after, actor } => {
-            let (lost, back) = (before.minus(*after), after.minus(*before));
-            let what = match (lost.is_empty(), back.is_empty()) {
-                (true, true) => "written, nothing changed".to_owned(),
-                (false, true) => format!("lost {}", list(lost)),
-                (true, false) => format!("got back {}", list(back)),
-                (false, false) => format!("lost {}; got back {}", list(lost), list(back)),
+        EventKind::KnobChanged { change, actor } => {
+            let (key, by) = (change.key, actor.origin.name());
+            let what = match change.masks() {
+                Some((before, after)) => masks(before, after),
+                None => format!("{} -> {}", value(&change.before.text()), value(&change.after.text())),
             };
-            plain(Level::Info, format!("{key}: {what}, by the {}", actor.origin.name()))
+            plain(Level::Info, format!("{key}: {what}, by the {by}"))
         }
         EventKind::GateChanged { from, to, actor } => {
             let level = if *to == Depth::Enabled { Level::Info } else { Level::Warning };
@@ -83,7 +79,7 @@ pub fn event(kind: &EventKind) -> EventText {
             );
             plain(Level::Error, text)
         }
-        EventKind::Log { level, text } => plain(*level, text.clone()),
+        EventKind::Log(kind) => plain(kind.level(), kind.text().into()),
         EventKind::ModuleRequest { .. }
         | EventKind::Waiting { .. }
         | EventKind::Queued { .. }
@@ -98,6 +94,17 @@ pub fn missed(count: u64) -> String {
     format!("{count} lines are missing here: the log ran behind (no count of the Overview is touched by it)")
 }
 
+/// What a write did to a mask.
+fn masks(before: CapMask, after: CapMask) -> String {
+    let (lost, back) = (before.minus(after), after.minus(before));
+    match (lost.is_empty(), back.is_empty()) {
+        (true, true) => "written, nothing changed".to_owned(),
+        (false, true) => format!("lost {}", list(lost)),
+        (true, false) => format!("got back {}", list(back)),
+        (false, false) => format!("lost {}; got back {}", list(lost), list(back)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -105,6 +112,9 @@ mod tests {
     use super::*;
     use crate::abi::actor::{Actor, Origin};
     use crate::abi::cap::CapMask;
+    use crate::abi::glob::Globs;
+    use crate::abi::knob::Key;
+    use crate::abi::knob_value::{Change, KnobValue};
     use crate::control::testing as fixtures;
     use nix::errno::Errno;
 
@@ -128,20 +138,17 @@ mod tests {
         let refused = fixtures::refused(3, b"x", Stage::Enforce, Errno::EPERM, "why");
         assert_eq!(end(refused).unwrap().0, Level::Error);
         let words = |kind| of(kind).unwrap().2;
+        let lists = |text: &str| KnobValue::Globs(Globs::from(text));
         assert_eq!(
-            words(EventKind::MaskChanged {
-                key: "kernel.usermodehelper.bset",
-                before: CapMask::from_bits(3),
-                after: CapMask::from_bits(2),
+            words(EventKind::KnobChanged {
+                change: Change::new(Key::Bset, CapMask::from_bits(3), CapMask::from_bits(2)).into(),
                 actor: by(Origin::CommandLine)
             }),
             "kernel.usermodehelper.bset: lost cap_chown, by the command line"
         );
         assert_eq!(
             words(EventKind::KnobChanged {
-                key: "khelper.deny",
-                before: String::new(),
-                after: "x\u{1b}".into(),
+                change: Change::new(Key::Deny, lists(""), lists("x\u{1b}")).into(),
                 actor: by(Origin::Console)
             }),
             "khelper.deny: (empty) -> `x\\x1b`, by the console"

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::super::bus::{Bus, Received, Subscription};
 use super::super::sync::Monitor;
 use super::{explore, join, saw, spawn};
-use crate::abi::event::{EventKind, EventKinds, Level};
+use crate::abi::event::{EventKind, EventKinds};
+use crate::abi::log::LogKind;
 
 const ALL: EventKinds = EventKinds::ALL;
 
@@ -20,7 +21,7 @@ fn scene(capacity: usize) -> (Registry, Subscription) {
 
 fn emit(books: &Registry, times: usize) {
     for _ in 0..times {
-        books.lock().emit(0, EventKind::Log { level: Level::Info, text: String::new() });
+        books.lock().emit(0, EventKind::Log(LogKind::Suppressed { count: 1 }));
     }
 }
 

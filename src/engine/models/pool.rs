@@ -49,7 +49,7 @@ impl Worker for ModelWorker {
 /// A call, and whether it has masks of its own.
 #[derive(Clone)]
 struct Call {
-    own: Option<(CapMask, CapMask)>,
+    own: Option<Masks>,
 }
 
 impl Job for Call {

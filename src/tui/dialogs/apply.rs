@@ -1,7 +1,6 @@
 //! Confirm the draft: what is dropped, by name, and that it cannot be regained.
 
 use crate::abi::cap::{CapMask, Capability};
-use crate::abi::mask::hex;
 use crate::abi::snapshot::Snapshot;
 use crate::control::text::mask::{list, size};
 use crate::control::text::outcome::{Severity, clauses, masks_and_uid};
@@ -209,7 +208,7 @@ impl Dialog for Apply {
             return After::STAY;
         }
         let asked: Vec<_> = self.changes.iter().map(|(knob, ..)| (*knob, model.masks.draft(*knob))).collect();
-        let writes = asked.iter().map(|(knob, mask)| (key(*knob), hex(*mask).into_bytes())).collect();
+        let writes = asked.iter().map(|(knob, mask)| (key(*knob), (*mask).into())).collect();
         let effect = model.submit(Pending::Masks(asked), Command::Write(writes));
         self.ticket = Some(model.last_ticket());
         After::Stay(vec![effect])

@@ -1,13 +1,29 @@
 //! Copy a record as JSON, or its command line.
 
+use std::sync::Arc;
+
 use crate::abi::argv_text;
+use crate::abi::record::Record;
 use crate::control::record_json::Entry;
 use crate::tui::keymap::Context;
-use crate::tui::model::records::CopyRecord;
 use crate::tui::model::{After, Dialog, Model};
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
+
+/// The choice of what is copied of a record.
+#[derive(Debug)]
+pub struct CopyRecord {
+    /// The record.
+    pub record: Arc<Record>,
+    /// As what: a row of [`Self::FORMS`].
+    pub choice: usize,
+}
+
+impl CopyRecord {
+    /// What can be copied.
+    const FORMS: [&str; 2] = ["the record, as JSON", "its command line, quoted for a shell"];
+}
 
 /// Asks in which form.
 pub(super) fn open(model: &mut Model) {

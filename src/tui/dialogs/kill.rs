@@ -1,13 +1,59 @@
 //! Confirm a signal to a helper.
 
+use nix::sys::signal::Signal;
+
 use crate::abi::record::State;
+use crate::control::Command;
 use crate::control::text::outcome::Severity;
 use crate::tui::keymap::Context;
-use crate::tui::model::records::Kill;
 use crate::tui::model::{After, Dialog, Model, Pending};
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
+
+/// The question before a signal: TERM or KILL.
+#[derive(Debug)]
+pub struct Kill {
+    /// The request.
+    pub id: u64,
+    /// Its module or path, escaped.
+    pub title: String,
+    /// Its helper.
+    pub pid: i32,
+    /// TERM was sent to it before.
+    pub had_term: bool,
+    /// Which signal: 0 TERM, 1 KILL.
+    pub choice: usize,
+}
+
+/// A signal that the operator confirmed.
+#[derive(Debug)]
+struct ConfirmedKill {
+    id: u64,
+    signal: Signal,
+}
+
+impl Kill {
+    /// The signals, in the order of the dialog.
+    const SIGNALS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGKILL];
+
+    /// The operator agreed to what the dialog shows.
+    fn confirm(&self) -> ConfirmedKill {
+        ConfirmedKill { id: self.id, signal: Self::SIGNALS[self.choice.min(1)] }
+    }
+}
+
+impl ConfirmedKill {
+    /// What is submitted.
+    fn command(&self) -> Command {
+        Command::Kill { id: self.id, signal: self.signal as i32 }
+    }
+
+    /// Whether it is the gentler one.
+    fn is_term(&self) -> bool {
+        self.signal == Signal::SIGTERM
+    }
+}
 
 /// Asks which signal; the cursor stays on the record.
 pub(super) fn open(model: &mut Model) {
@@ -50,7 +96,7 @@ impl Dialog for Kill {
     /// Sends the signal that was confirmed.
     fn accept(&mut self, model: &mut Model) -> After {
         let which = format!("#{} {} (pid {})", self.id, self.title, self.pid);
-        let confirmed = self.clone().confirm();
+        let confirmed = self.confirm();
         let done = if confirmed.is_term() {
             model.activity.remember_term(self.id);
             "TERM was sent; if it lives on, k again sends KILL"

@@ -24,6 +24,8 @@ pub mod rehearse;
 pub mod repeat;
 pub mod reset;
 pub mod save;
+#[cfg(test)]
+mod tests;
 
 use super::keymap::Action;
 use super::model::Model;

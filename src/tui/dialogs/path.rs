@@ -1,12 +1,39 @@
 //! Edit the modprobe path.
 
-use crate::control::{Command, Key};
+use std::sync::Arc;
+
+use crate::abi::path::parse_modprobe;
+use crate::control::{Command, Key, KnobValue};
+use crate::tui::field::Field;
 use crate::tui::keymap::Context;
-use crate::tui::model::forms::PathForm;
+use crate::tui::model::forms::say;
 use crate::tui::model::{After, Dialog, Model, Pending, TextField};
 use crate::tui::msg::Ticket;
 use crate::tui::text;
 use crate::tui::widgets::sheet::Sheet;
+
+/// Edit the modprobe path.
+#[derive(Debug)]
+pub struct PathForm {
+    /// The path.
+    pub path: Field,
+    /// The write that is under way.
+    pub ticket: Option<Ticket>,
+    /// What was wrong, or why the write was refused.
+    pub error: Option<String>,
+}
+
+impl PathForm {
+    /// With the live path, selected.
+    fn new(live: &[u8]) -> Self {
+        Self { path: Field::prefilled(live), ticket: None, error: None }
+    }
+
+    /// The path, if it is one (SYS-6).
+    fn check(&self) -> Result<Arc<[u8]>, String> {
+        parse_modprobe(self.path.bytes()).map_err(|e| say(&e))
+    }
+}
 
 /// Opens it with the path that is live.
 pub(super) fn open(model: &mut Model) {
@@ -45,7 +72,7 @@ impl Dialog for PathForm {
                 return After::STAY;
             }
         };
-        let effect = model.submit(Pending::Path, Command::Write(vec![(Key::Modprobe, path)]));
+        let effect = model.submit(Pending::Path, Command::Write(vec![(Key::Modprobe, KnobValue::Path(path))]));
         (self.ticket, self.error) = (Some(model.last_ticket()), None);
         After::Stay(vec![effect])
     }

@@ -2,17 +2,16 @@
 
 use crate::abi::error::{ControlError, Explain, ParseError};
 use crate::abi::escape::screen;
-use crate::abi::mask::MaskExpr;
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::control::text::error::explain;
 use crate::control::text::outcome::{self, Severity};
-use crate::control::{Call, Command, Key, read};
+use crate::control::{Call, Command, Key, KnobValue, read};
 use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::model::read_only::read_only;
 use crate::tui::model::{After, Model, Pending, masks};
 use crate::tui::msg::Effect;
-use crate::verbs::perform::{self, Ask, Change, Knobs, Masks, Performed, Requests};
+use crate::verbs::perform::{self, Act, Ask, Knobs, Masks, Performed, Requests};
 use crate::verbs::verb::Verb;
 
 use super::{apply, gate, page, reset};
@@ -27,7 +26,7 @@ pub(super) fn perform(model: &mut Model, verb: &Verb) -> Result<After, String> {
     }
     match perform::perform(verb, model.snapshot.known).map_err(|e| explain(&e))? {
         Performed::Ask(ask) => submit(model, ask),
-        Performed::Changes(changes) => change(model, changes),
+        Performed::Acts(acts) => act(model, acts),
     }
 }
 
@@ -45,49 +44,45 @@ fn submit(model: &mut Model, ask: Ask) -> Result<After, String> {
 }
 
 /// Masks are confirmed first; everything else is submitted at once.
-fn change(model: &mut Model, changes: Vec<Change>) -> Result<After, String> {
-    let writes = changes.iter().filter_map(|change| match change {
-        Change::Write(writes) => Some(writes),
+fn act(model: &mut Model, acts: Vec<Act>) -> Result<After, String> {
+    let writes = acts.iter().filter_map(|act| match act {
+        Act::Write(writes) => Some(writes),
         _ => None,
     });
-    let all: Vec<&(Key, Vec<u8>)> = writes.flatten().collect();
-    if let Some((key, _)) = all.iter().find(|(key, _)| !key.writable()) {
-        return Err(explain(&ControlError::ReadOnly(key.name().to_owned())));
-    }
+    let all: Vec<&(Key, KnobValue)> = writes.flatten().collect();
     if all.iter().any(|(key, _)| key.is_mask()) {
         return set_masks(model, &all);
     }
-    if let [Change::Reset(knob)] = changes[..] {
+    if let [Act::Reset(knob)] = acts[..] {
         let reset = reset::question(model, knob).map_err(|(_, why)| why)?;
         model.masks.column = knob;
         model.open(reset);
         return Ok(After::CLOSE);
     }
-    Ok(After::Stay(changes.into_iter().flat_map(|change| submit_change(model, change)).collect()))
+    Ok(After::Stay(acts.into_iter().flat_map(|act| submit_act(model, act)).collect()))
 }
 
-fn submit_change(model: &mut Model, change: Change) -> Vec<Effect> {
-    match change {
-        Change::Write(writes) => {
+fn submit_act(model: &mut Model, act: Act) -> Vec<Effect> {
+    match act {
+        Act::Write(writes) => {
             let keys = writes.iter().map(|(key, _)| *key).collect();
             vec![model.submit(Pending::Set(keys), Command::Write(writes))]
         }
-        Change::Gate(depth) => gate::act(model, depth),
-        Change::Reset(knob) => vec![model.submit(Pending::Reset(knob), Command::Reset(knob))],
-        Change::ResetLoopMessages => vec![model.submit(Pending::LoopMessages, Command::ResetLoopMessages)],
-        Change::Act { command, what } => vec![model.submit(Pending::Act(what), command)],
+        Act::Gate(depth) => gate::act(model, depth),
+        Act::Reset(knob) => vec![model.submit(Pending::Reset(knob), Command::Reset(knob))],
+        Act::ResetLoopMessages => vec![model.submit(Pending::LoopMessages, Command::ResetLoopMessages)],
+        Act::OnRequest { command, what } => vec![model.submit(Pending::Act(what), command)],
     }
 }
 
-fn set_masks(model: &mut Model, writes: &[&(Key, Vec<u8>)]) -> Result<After, String> {
+fn set_masks(model: &mut Model, writes: &[&(Key, KnobValue)]) -> Result<After, String> {
     let known = model.snapshot.known;
     let mut draft = KNOBS.map(|knob| live(&model.snapshot, knob));
     for (key, value) in writes {
-        let Some(knob) = KNOBS.into_iter().find(|knob| masks::key(*knob) == *key) else {
+        let knob = KNOBS.into_iter().find(|knob| masks::key(*knob) == *key);
+        let (Some(knob), KnobValue::Mask(expr)) = (knob, value) else {
             return Err(format!("{} is no mask: set it in a line of its own, masks are confirmed first", key.name()));
         };
-        let wrong = |error| explain(&ControlError::Value { key: key.name().to_owned(), error });
-        let expr = MaskExpr::parse(value, known).map_err(wrong)?;
         draft[knob as usize] = expr.resolve(live(&model.snapshot, knob), known);
     }
     let before = model.masks.drafts();
@@ -129,7 +124,7 @@ fn submit_call(model: &mut Model, call: Call) -> Result<After, String> {
 }
 
 fn page_of_knobs(model: &mut Model, knobs: Knobs) -> Result<After, String> {
-    let lines: Result<Vec<String>, _> = knobs.lines(|key| Ok(read(&model.snapshot, key))).collect();
+    let lines: Result<Vec<String>, _> = knobs.lines(|key| Ok(read(&model.snapshot, key).text())).collect();
     let lines = lines.map_err(|e| explain(&e))?;
     page::open(model, "As the knobs read", lines.iter().map(|line| line.replace('\t', " ")).collect());
     Ok(After::CLOSE)

@@ -14,12 +14,20 @@ use crate::control::text::outcome::{Severity, ended_in_words, ended_with_time, m
 use crate::control::text::rehearsal::{SETS, compare as compare_runs, differences};
 use crate::tui::keymap::Context;
 use crate::tui::model::masks::{KNOBS, live, short};
-use crate::tui::model::rehearse::RehearsalPage;
 use crate::tui::model::{After, Dialog, Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
+
+/// The page that shows a rehearsal.
+#[derive(Debug)]
+pub struct RehearsalPage {
+    /// Both runs.
+    pub rehearsal: Rehearsal,
+    /// How far it is scrolled.
+    pub scroll: usize,
+}
 
 /// Lines of what a run wrote that are shown: the last ones.
 const WROTE: usize = 6;

@@ -1,17 +1,38 @@
 //! Confirm the same request once more.
 
+use std::sync::Arc;
+
 use crate::abi::argv_text;
 use crate::abi::module::modprobe_argv;
 use crate::abi::record::Kind;
+use crate::abi::record::Record;
 use crate::control::Command;
+use crate::control::repeat::repeat;
 use crate::control::text::mask::size;
 use crate::control::text::outcome::{self, Severity};
 use crate::tui::keymap::Context;
-use crate::tui::model::records::Repeat;
 use crate::tui::model::{After, Dialog, Model, Pending};
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
+
+/// The question before the same request is submitted again.
+#[derive(Debug)]
+pub struct Repeat {
+    /// The request that is repeated.
+    pub record: Arc<Record>,
+    /// What is submitted.
+    pub command: Command,
+    /// How far it is scrolled.
+    pub scroll: usize,
+}
+
+impl Repeat {
+    /// Of the request of this record; the error says why it cannot be submitted again.
+    fn of(record: Arc<Record>) -> Result<Self, String> {
+        Ok(Self { command: repeat(&record)?, record, scroll: 0 })
+    }
+}
 
 /// Shows what would be asked for, and asks.
 pub(super) fn open(model: &mut Model) {
@@ -58,7 +79,11 @@ impl Dialog for Repeat {
                 if let Some(own) = r.own.as_deref() {
                     let known = model.snapshot.known;
                     sheet.say(
-                        &format!("own masks: bset {}, inheritable {}", size(own.0, known), size(own.1, known)),
+                        &format!(
+                            "own masks: bset {}, inheritable {}",
+                            size(own.bset, known),
+                            size(own.inheritable, known)
+                        ),
                         style,
                     );
                 }

@@ -1,10 +1,12 @@
 //! Save records to a file.
 
-use crate::control::export::{Save, Saved, Unsaved, What};
+use std::sync::Arc;
+
+use crate::abi::record::Record;
+use crate::control::export::{Existing, Overwrite, Save, Saved, Unsaved, What};
 use crate::control::text::outcome::Severity;
 use crate::tui::field::Field;
 use crate::tui::keymap::Context;
-use crate::tui::model::records::{SaveForm, Saving};
 use crate::tui::model::{After, Dialog, Model, TextField};
 use crate::tui::msg::{Effect, Ticket};
 use crate::tui::text;
@@ -15,6 +17,47 @@ use super::detail::Detail;
 
 /// The name that the dialog proposes.
 const FILE: &[u8] = b"khelper-records.jsonl";
+
+/// How far saving has come.
+#[derive(Debug)]
+pub enum Saving {
+    /// The path is typed.
+    Typing,
+    /// It is being written.
+    Writing(Ticket),
+    /// The file is there: may it be replaced?
+    Asking(Existing),
+}
+
+/// The dialog that saves.
+#[derive(Debug)]
+pub struct SaveForm {
+    /// The field under the cursor: 0 path, 1 what.
+    pub focus: usize,
+    /// The file.
+    pub path: Field,
+    /// All that match, else the one under the cursor.
+    pub all: bool,
+    /// The record under the cursor when it was opened.
+    pub record: Option<Arc<Record>>,
+    /// How far it has come.
+    pub stage: Saving,
+    /// What was wrong.
+    pub error: Option<String>,
+}
+
+impl SaveForm {
+    /// How many fields.
+    const FIELDS: usize = 2;
+
+    /// The operator agreed to what the dialog shows.
+    fn confirm(&self) -> Option<Overwrite> {
+        match &self.stage {
+            Saving::Asking(existing) => Some(existing.clone().confirmed()),
+            _ => None,
+        }
+    }
+}
 
 /// Asks for the file.
 pub(super) fn open(model: &mut Model) {
@@ -143,5 +186,30 @@ impl Dialog for SaveForm {
 
     fn refused(&mut self, why: String) {
         (self.stage, self.error) = (Saving::Typing, Some(why));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn a_yes_is_to_one_file_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        std::fs::write(&path, "1").unwrap();
+        let asked = Existing::new(&std::fs::metadata(&path).unwrap());
+        let form = SaveForm {
+            focus: 0,
+            path: Field::default(),
+            all: true,
+            record: None,
+            stage: Saving::Asking(asked.clone()),
+            error: None,
+        };
+        let yes = form.confirm().unwrap();
+        assert!(yes.allows(&asked));
+        std::fs::write(&path, "12").unwrap();
+        assert!(!yes.allows(&Existing::new(&std::fs::metadata(&path).unwrap())));
+        assert!(SaveForm { stage: Saving::Typing, ..form }.confirm().is_none());
     }
 }

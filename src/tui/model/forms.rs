@@ -1,14 +1,12 @@
-//! The dialogs that take text: module, call, path. What was typed outlives the dialog.
+//! What was typed to ask for a module and to call a helper: it outlives the dialogs.
 
 use crate::abi::argv_text;
 use crate::abi::cap::CapMask;
 use crate::abi::error::{Explain, ParseError};
 use crate::abi::mask::MaskExpr;
 use crate::abi::module::ModuleName;
-use crate::abi::path::parse_modprobe;
 use crate::abi::wait::WaitMode;
 use crate::control::Call;
-use crate::tui::msg::Ticket;
 
 use crate::tui::field::Field;
 
@@ -19,7 +17,7 @@ pub const AT_ONCE_MAX: u32 = 200;
 pub type Wrong = (usize, String);
 
 /// A sentence, and what to do.
-pub(super) fn say(error: &ParseError) -> String {
+pub fn say(error: &ParseError) -> String {
     format!("{error}: {}", error.advice())
 }
 
@@ -130,28 +128,5 @@ impl CallForm {
             inheritable: mask(1)?,
             timeout: None,
         })
-    }
-}
-
-/// Edit the modprobe path.
-#[derive(Clone, Debug)]
-pub struct PathForm {
-    /// The path.
-    pub path: Field,
-    /// The write that is under way.
-    pub ticket: Option<Ticket>,
-    /// What was wrong, or why the write was refused.
-    pub error: Option<String>,
-}
-
-impl PathForm {
-    /// With the live path, selected.
-    pub fn new(live: &[u8]) -> Self {
-        Self { path: Field::prefilled(live), ticket: None, error: None }
-    }
-
-    /// The path, if it is one (SYS-6).
-    pub fn check(&self) -> Result<Vec<u8>, String> {
-        parse_modprobe(self.path.bytes()).map(|path| path.to_vec()).map_err(|e| say(&e))
     }
 }

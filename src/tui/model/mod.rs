@@ -16,7 +16,6 @@ pub mod presets;
 pub mod read;
 pub mod read_only;
 pub mod record_row;
-pub mod records;
 pub mod rehearse;
 mod requests;
 pub mod sparkline;

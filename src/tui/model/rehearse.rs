@@ -1,8 +1,8 @@
-//! The rehearsal: the form for what is run under the draft masks and under the live ones, and the page that shows both.
+//! What was typed to rehearse: it outlives the dialog.
 
 use crate::abi::argv_text;
 use crate::abi::module::ModuleName;
-use crate::control::rehearsal::{Rehearsal, Run};
+use crate::control::rehearsal::Run;
 
 use super::forms::{Wrong, say};
 use crate::tui::field::Field;
@@ -127,15 +127,6 @@ impl RehearseForm {
             }
         }
     }
-}
-
-/// The page that shows a rehearsal.
-#[derive(Clone, Debug)]
-pub struct RehearsalPage {
-    /// Both runs.
-    pub rehearsal: Rehearsal,
-    /// How far it is scrolled.
-    pub scroll: usize,
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn rights(page: &mut Page<'_>, r: &Record) {
     page.say("bset", &mask(r.bset), theme.text);
     page.say("inherit.", &mask(r.inheritable), theme.text);
     if let Some(own) = r.own.as_deref() {
-        page.say("own", &format!("bset {}; inheritable {}", mask(own.0), mask(own.1)), theme.text);
+        page.say("own", &format!("bset {}; inheritable {}", mask(own.bset), mask(own.inheritable)), theme.text);
     }
     match r.enforced {
         Some(Enforcement::Refused) => page.say("enforced", "neither way: nothing was started", theme.bad),

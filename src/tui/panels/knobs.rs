@@ -53,8 +53,8 @@ pub fn brief(model: &Model) -> Vec<String> {
         format!("bset {}", size(knobs.bset, s.known)),
         format!("inheritable {}{effect}", size(knobs.inheritable, s.known)),
         format!("era {} · max_concurrent {}", knobs.era.name(), knobs.max_concurrent),
-        format!("allow {}", list(&knobs.allow, "(all)")),
-        format!("deny {}", list(&knobs.deny, "(none)")),
+        format!("allow {}", list(knobs.allow.text(), "(all)")),
+        format!("deny {}", list(knobs.deny.text(), "(none)")),
     ]
 }
 
@@ -78,8 +78,8 @@ fn rest(model: &Model, columns: usize) -> Line<'static> {
         "  era {}  max_concurrent {}  allow {}  deny {}",
         knobs.era.name(),
         knobs.max_concurrent,
-        list(&knobs.allow, "(all)"),
-        list(&knobs.deny, "(none)")
+        list(knobs.allow.text(), "(all)"),
+        list(knobs.deny.text(), "(none)")
     );
     let room = columns.saturating_sub(text::width(&gate) + 13);
     Line::from(vec![

@@ -11,9 +11,10 @@ use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::event::Level;
+use crate::abi::knob_value::{Change, KnobValue};
+use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::{Args, Kind, Output, Record, State};
-use crate::abi::snapshot::LogLine;
-use crate::control::{Key, Reply, Written};
+use crate::control::{Key, Reply};
 
 use super::fixtures;
 use crate::abi::escape::screen_again;
@@ -122,7 +123,7 @@ fn state(name: &[u8], bits: u64, n: u32) -> Msg {
     failed.said = Some(text(name).into());
     s.last.push(Arc::new(failed));
     s.last.push(Arc::new(whole(72, name)));
-    s.warnings = vec![LogLine { at: 1, level: Level::Warning, text: text(name) }];
+    s.warnings = vec![LogLine { at: 1, kind: LogKind::Runaway { module: name.into() } }];
     Msg::Snapshot(Box::new(s))
 }
 
@@ -147,14 +148,17 @@ fn answer(ticket: u64, name: &[u8], raw: i32) -> Msg {
     let record = |record: Record| Ok(Reply::Answered(Arc::new(record)));
     let reply = match raw.rem_euclid(6) {
         0 => record(Record { path: name.into(), ..fixtures::record(ticket, name, raw) }),
-        1 => Ok(Reply::Written(vec![Written {
-            key: [Key::Bset, Key::Modprobe, Key::Deny][raw as usize % 3],
-            before: text(name),
-            after: format!("{}\t{}", raw.unsigned_abs(), 7),
-            not_granted: CapMask::EMPTY,
-            warnings: vec![text(name)],
+        1 => Ok(Reply::Written(vec![Change {
+            warnings: vec![text(name).into()],
+            ..Change::new(
+                [Key::Bset, Key::Modprobe, Key::Deny][raw as usize % 3],
+                KnobValue::Path(name.into()),
+                [CapMask::from_bits(raw.unsigned_abs().into()).into(), KnobValue::Globs(text(name).into())]
+                    [raw as usize % 2]
+                    .clone(),
+            )
         }])),
-        2 => Ok(Reply::Value(text(name))),
+        2 => Ok(Reply::Value(KnobValue::Path(name.into()))),
         3 => record(whole(ticket, name)),
         4 => Err(EngineError::new(Stage::Gate, Errno::EAGAIN, text(name), "wait").into()),
         _ => Err(ControlError::Denied(text(name))),

@@ -86,6 +86,14 @@ fn tell(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
     }
 }
 
+/// Says why something was refused: in the dialog that waits for the answer, else in the message line.
+fn refused(model: &mut Model, at: Option<usize>, why: String) {
+    match at.and_then(|at| model.dialogs.get_mut(at)) {
+        Some(dialog) => dialog.refused(why),
+        None => model.say(Severity::Bad, why),
+    }
+}
+
 fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
     let at = model.waiting(ticket);
     match reply {
@@ -100,10 +108,7 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
         Ok(_) => {}
         Err(error) => {
             let why = not_changed(&[Key::Modprobe.name()], &error);
-            match at.and_then(|at| model.dialogs.get_mut(at)) {
-                Some(dialog) => dialog.refused(why),
-                None => model.say(Severity::Bad, why),
-            }
+            refused(model, at, why);
         }
     }
 }
@@ -147,10 +152,7 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
         Err(error) => {
             let names: Vec<&str> = asked.iter().map(|(knob, _)| key(*knob).name()).collect();
             let why = not_changed(&names, &error);
-            match at.and_then(|at| model.dialogs.get_mut(at)) {
-                Some(dialog) => dialog.refused(why),
-                None => model.say(Severity::Bad, why),
-            }
+            refused(model, at, why);
         }
     }
 }
@@ -170,10 +172,7 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
         Ok(_) => {}
         Err(error) => {
             let why = not_changed(&[key(knob).name()], &error);
-            match at.and_then(|at| model.dialogs.get_mut(at)) {
-                Some(dialog) => dialog.refused(why),
-                None => model.say(Severity::Bad, why),
-            }
+            refused(model, at, why);
         }
     }
 }

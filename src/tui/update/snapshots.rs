@@ -84,8 +84,8 @@ fn others(before: &Knobs, after: &Knobs) -> Vec<(Key, String, String)> {
     differ(Key::Modprobe, screen(&before.modprobe), screen(&after.modprobe));
     differ(Key::Era, before.era.name().to_owned(), after.era.name().to_owned());
     differ(Key::MaxConcurrent, before.max_concurrent.to_string(), after.max_concurrent.to_string());
-    differ(Key::Allow, screen(before.allow.as_bytes()), screen(after.allow.as_bytes()));
-    differ(Key::Deny, screen(before.deny.as_bytes()), screen(after.deny.as_bytes()));
+    differ(Key::Allow, screen(before.allow.text().as_bytes()), screen(after.allow.text().as_bytes()));
+    differ(Key::Deny, screen(before.deny.text().as_bytes()), screen(after.deny.text().as_bytes()));
     out
 }
 

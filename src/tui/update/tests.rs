@@ -8,25 +8,25 @@ use super::*;
 use crate::abi::cap::{CapMask, Capability};
 use crate::abi::depth::Depth;
 use crate::abi::error::{ControlError, EngineError, Stage};
-use crate::abi::mask::{MaskExpr, kernel_words};
+use crate::abi::mask::MaskExpr;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::wait::WaitMode;
 use crate::control::export::{Existing, Unsaved};
 use crate::control::rehearsal::Rehearsed;
 use crate::control::text::outcome::Severity;
-use crate::control::{Command, Key, MaskKnob, Reply, Written};
+use crate::control::{Change, Command, Key, KnobValue, MaskKnob, Reply};
 use crate::tui::dialogs::apply::Apply;
 use crate::tui::dialogs::command_line::CommandLine;
 use crate::tui::dialogs::gate::Gate;
 use crate::tui::dialogs::help::Help;
 use crate::tui::dialogs::module::Module;
 use crate::tui::dialogs::page::Page;
+use crate::tui::dialogs::path::PathForm;
 use crate::tui::dialogs::quit::{Quit, Quitting};
+use crate::tui::dialogs::rehearsal::RehearsalPage;
 use crate::tui::dialogs::reset::Reset;
+use crate::tui::dialogs::save::SaveForm;
 use crate::tui::keymap::{self, Keymap, Rebind};
-use crate::tui::model::forms::PathForm;
-use crate::tui::model::records::SaveForm;
-use crate::tui::model::rehearse::RehearsalPage;
 use crate::tui::model::{Pending, Tab};
 use crate::tui::testing::fixtures::{self, KNOWN};
 use crate::tui::testing::render::keys as press;
@@ -76,9 +76,12 @@ fn status(model: &Model) -> &str {
     model.status.as_ref().map_or("", |s| s.text.as_str())
 }
 
-fn written(key: Key, before: CapMask, after: CapMask, not_granted: CapMask) -> Written {
-    let (before, after) = (kernel_words(before), kernel_words(after));
-    Written { key, before, after, not_granted, warnings: Vec::new() }
+fn path(text: &str) -> KnobValue {
+    KnobValue::Path(text.as_bytes().into())
+}
+
+fn written(key: Key, before: CapMask, after: CapMask, not_granted: CapMask) -> Change {
+    Change { not_granted, ..Change::new(key, before, after) }
 }
 
 #[test]
@@ -218,7 +221,7 @@ fn a_line_asks_as_the_shell_does() {
     };
     assert!(matches!(done("kill -s KILL 7"), Command::Kill { id: 7, signal: 9 }));
     assert!(matches!(done("abandon 7"), Command::Abandon(7)));
-    assert!(matches!(done("gate freeze"), Command::Write(w) if w[0] == (Key::Gate, b"freezing".to_vec())));
+    assert!(matches!(done("gate freeze"), Command::Write(w) if w[0] == (Key::Gate, Depth::Freezing.into())));
     assert!(matches!(done("reset loop-messages"), Command::ResetLoopMessages));
     assert_eq!(m.line.history.len(), 6);
 }
@@ -511,7 +514,7 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     key(&mut m, KeyCode::Home);
     type_in(&mut m, "/");
     let [(ticket, Command::Write(writes))] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
-    assert_eq!(writes[..], [(Key::Modprobe, b"/bin/echo".to_vec())]);
+    assert_eq!(writes[..], [(Key::Modprobe, path("/bin/echo"))]);
     assert!(key(&mut m, KeyCode::Enter).is_empty(), "one write at a time");
     let refused = ControlError::Denied("writing needs cap_x".into());
     reply(&mut m, *ticket, Err(refused));
@@ -521,12 +524,9 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     assert_eq!(form.path.bytes(), b"/bin/echo");
     assert_eq!(status(&m), "", "it is told once");
     let [(ticket, _)] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
-    let w = Written {
-        key: Key::Modprobe,
-        before: "/sbin/modprobe".into(),
-        after: "/bin/echo".into(),
-        not_granted: CapMask::EMPTY,
+    let w = Change {
         warnings: vec!["anyone can replace it".into()],
+        ..Change::new(Key::Modprobe, path("/sbin/modprobe"), path("/bin/echo"))
     };
     reply(&mut m, *ticket, Ok(Reply::Written(vec![w])));
     assert!(m.dialogs.is_empty());
@@ -546,11 +546,11 @@ fn the_gate_drains_and_opens() {
     let mut m = model();
     let gate = |m: &mut Model, keys: &str| commands(type_in(m, keys)).remove(0);
     let (ticket, command) = gate(&mut m, "gd\n");
-    assert!(matches!(command, Command::Write(w) if w == [(Key::Gate, b"disabled".to_vec())]));
+    assert!(matches!(command, Command::Write(w) if w == [(Key::Gate, Depth::Disabled.into())]));
     let error = EngineError::new(Stage::Gate, Errno::EAGAIN, "held out: #3 foo", "wait for these calls");
     reply(&mut m, ticket, Err(error.into()));
     assert_eq!(status(&m), "khelper.gate: disable and drain: held out: #3 foo (EAGAIN): wait for these calls");
-    assert!(matches!(gate(&mut m, "gf\n").1, Command::Write(w) if w == [(Key::Gate, b"freezing".to_vec())]));
+    assert!(matches!(gate(&mut m, "gf\n").1, Command::Write(w) if w == [(Key::Gate, Depth::Freezing.into())]));
     assert!(matches!(gate(&mut m, "ge\n").1, Command::SetDepth(Depth::Enabled)));
 }
 
@@ -586,7 +586,7 @@ fn both_masks_go_in_one_write_and_are_read_back() {
     let chown = CapMask::from_bits(1);
     assert!(type_in(&mut m, "w").is_empty());
     let [(ticket, Command::Write(writes))] = &commands(type_in(&mut m, "\n"))[..] else { panic!() };
-    let value = b"0x000001fffffffffe".to_vec();
+    let value = KnobValue::from(CapMask::from_bits(0x1fffffffffe));
     assert_eq!(writes[..], [(Key::Bset, value.clone()), (Key::Inheritable, value)]);
     let after = KNOWN.minus(chown);
     let answers = [Key::Bset, Key::Inheritable].map(|key| written(key, KNOWN, after, CapMask::EMPTY)).to_vec();
@@ -619,7 +619,7 @@ fn emptying_a_mask_is_typed_out() {
     key(&mut m, KeyCode::Backspace);
     assert!(key(&mut m, KeyCode::Enter).is_empty());
     let [(_, Command::Write(writes))] = &commands(type_in(&mut m, "e\n"))[..] else { panic!() };
-    assert_eq!(writes[1].1, b"0x0000000000000000");
+    assert_eq!(writes[1].1, CapMask::EMPTY.into());
 }
 
 #[test]
@@ -874,12 +874,12 @@ fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
     let mut s = fixtures::overflowing();
     // Of several callers the log's line of one may come after the refusal of another.
     s.totals.refused_limit_at = Some(0);
-    s.warnings.insert(0, fixtures::logged(3, crate::abi::event::Level::Warning, "the drain gave up after 5 s"));
+    s.warnings.insert(0, fixtures::drain_failed(3));
     let mut m = fixtures::model(s.clone(), 80, 24);
     m.path_warnings = vec!["`/x` cannot be executed".into()];
     let runaway = "12:03:44 runaway loop? 30 refused by the limit: too many requests at once";
     let logged = "12:03:44 request_module: runaway loop modprobe dummy (×5)";
-    let drain = "12:03:44 the drain gave up after 5 s";
+    let drain = "12:03:44 the drain gave up after 5 s and the gate is enabled again; held out: #3 foo";
     let path = "kernel.modprobe: `/x` cannot be executed (e edits the path)";
     assert_eq!(warned(&m), [runaway, logged, drain, path]);
     // What was said goes first; on another screen nothing goes.
@@ -900,7 +900,7 @@ fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
         key(&mut m, KeyCode::Esc);
         assert_eq!(warned(&m).len(), left);
     }
-    s.warnings.insert(0, fixtures::logged(4, crate::abi::event::Level::Warning, "the drain gave up after 5 s"));
+    s.warnings.insert(0, fixtures::drain_failed(4));
     take(&mut m, s);
     assert_eq!(warned(&m), [drain]);
 }
@@ -908,13 +908,13 @@ fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
 #[test]
 fn a_reset_and_a_gate_that_works_take_their_warnings_along() {
     let mut s = fixtures::overflowing();
-    s.warnings.insert(0, fixtures::logged(3, crate::abi::event::Level::Warning, "the drain gave up after 5 s"));
+    s.warnings.insert(0, fixtures::drain_failed(3));
     let mut m = fixtures::model(s, 80, 24);
     let (ticket, _) = line(&mut m, "reset loop-messages").remove(0);
     assert_eq!(warned(&m).len(), 3);
     reply(&mut m, ticket, Ok(Reply::Done));
     assert_eq!(status(&m), "khelper.loop_messages: counted from 0 again");
-    assert_eq!(warned(&m), ["12:03:44 the drain gave up after 5 s"]);
+    assert_eq!(warned(&m), ["12:03:44 the drain gave up after 5 s and the gate is enabled again; held out: #3 foo"]);
     let (ticket, _) = commands(type_in(&mut m, "ge\n")).remove(0);
     assert_eq!(warned(&m).len(), 1);
     reply(&mut m, ticket, Ok(Reply::Done));

@@ -91,8 +91,8 @@ fn follow(engine: &Engine) -> JoinHandle<Vec<String>> {
         loop {
             match events.recv() {
                 Received::Event(event) => {
-                    if let EventKind::Log { text, .. } = &event.kind {
-                        lines.push(text.clone());
+                    if let EventKind::Log(kind) = &event.kind {
+                        lines.push(kind.to_string());
                     }
                 }
                 Received::Missed(n) => lines.push(format!("{n} events were missed")),

@@ -5,7 +5,6 @@ use crate::abi::cap::ReadSet;
 use crate::abi::error::{ControlError, EngineError};
 use crate::abi::event::Level;
 use crate::abi::record::{Output, Record, State};
-use crate::abi::snapshot::LogLine;
 use crate::control::export::Unsaved;
 use crate::tui::model::record_row::RowPage;
 
@@ -65,7 +64,7 @@ fn overview() {
     s.running.push(fixtures::live(3, b"\x1b[31mred\n\xff", 89_000_000));
     s.live_total = 3;
     s.last.insert(0, Arc::new(fixtures::record(9, "e\u{301}\u{200b}👍🏽".as_bytes(), 9)));
-    let line = LogLine { at: 1, level: Level::Error, text: "a hook said \x1b[2J".into() };
+    let line = fixtures::logged(1, Level::Error, "a hook said \x1b[2J");
     s.warnings = vec![line];
     state("overview_hostile", &s, |m| {
         update(m, Msg::PathWarnings(vec!["`/opt/\x1b` can be replaced by anybody".into()]));

@@ -4,7 +4,6 @@
 use ratatui::style::{Modifier, Style};
 
 use super::*;
-use crate::abi::event::Level;
 use crate::abi::record::{Outcome, Record};
 use crate::control::text::outcome::ended_in_words;
 use crate::tui::text;
@@ -57,7 +56,7 @@ fn eventful() -> Snapshot {
     s.gate = Depth::Disabled;
     s.totals = Default::default();
     s.totals.refused_limit = 30;
-    s.warnings.insert(0, fixtures::logged(1, Level::Warning, "the drain gave up after 5 s"));
+    s.warnings.insert(0, fixtures::drain_failed(1));
     s.last.truncate(1);
     s.last.push(Arc::new(fixtures::record(2, b"bad", 256)));
     s.last.push(Arc::new(fixtures::record(1, b"good", 0)));

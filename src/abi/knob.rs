@@ -1,5 +1,7 @@
 //! The tree of knobs (SYS-1).
 
+use std::fmt;
+
 use crate::abi::error::ControlError;
 
 /// One knob.
@@ -33,6 +35,13 @@ pub enum Key {
     Refused,
     /// `khelper.running_helpers`, read-only.
     RunningHelpers,
+}
+
+impl fmt::Display for Key {
+    /// Its name with dots.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 impl Key {
@@ -98,6 +107,25 @@ impl Key {
     /// Whether it is a mask.
     pub const fn is_mask(self) -> bool {
         matches!(self, Self::Bset | Self::Inheritable)
+    }
+}
+
+/// The two masks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MaskKnob {
+    /// `kernel.usermodehelper.bset`.
+    Bset,
+    /// `kernel.usermodehelper.inheritable`.
+    Inheritable,
+}
+
+impl MaskKnob {
+    /// The knob that it is.
+    pub const fn key(self) -> Key {
+        match self {
+            Self::Bset => Key::Bset,
+            Self::Inheritable => Key::Inheritable,
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use std::iter::Peekable;
 use std::str::Chars;
 use std::sync::Arc;
 
-use crate::abi::error::ParseError;
-use crate::abi::escape::screen;
+use super::error::ParseError;
+use super::escape::screen;
 
 /// Characters beside letters and digits that stand for themselves.
 const PLAIN: &str = "_-.:+()%/=@";
@@ -92,6 +92,14 @@ impl Globs {
     pub fn find(&self, name: &[u8]) -> Option<&str> {
         let at = self.globs.iter().position(|glob| matches(glob, name))?;
         self.text.split(' ').nth(at)
+    }
+}
+
+/// A list that reads so, whatever it means: for tests of what shows it.
+#[cfg(test)]
+impl<T: Into<Arc<str>>> From<T> for Globs {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), globs: Arc::default() }
     }
 }
 

@@ -1,0 +1,194 @@
+//! Lines of the engine's log: what each is about, how much it matters, and its words.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::escape::screen;
+use super::event::Level;
+use super::safe_text::SafeText;
+use super::time::Micros;
+
+/// A call that a drain waited for in vain (GATE-2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holdout {
+    /// The request.
+    pub id: u64,
+    /// Module name or path (hostile bytes); `None` if the request was over when the line was written.
+    pub title: Option<Arc<[u8]>>,
+    /// Its helper, once there is one.
+    pub pid: Option<i32>,
+}
+
+impl fmt::Display for Holdout {
+    /// `#3 dummy (pid 77)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.id)?;
+        if let Some(title) = &self.title {
+            write!(f, " {}", screen(title))?;
+        }
+        self.pid.map_or(Ok(()), |pid| write!(f, " (pid {pid})"))
+    }
+}
+
+/// What a line of the log is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogKind {
+    /// A module request above the limit, era 3.4 (REQ-4).
+    Runaway {
+        /// The module's name, hostile bytes.
+        module: Arc<[u8]>,
+    },
+    /// A module request got no slot within 5 s, era current (REQ-5).
+    Throttled {
+        /// The module's name, hostile bytes.
+        module: Arc<[u8]>,
+        /// The limit that was in force.
+        limit: u32,
+    },
+    /// Lines about throttled requests that the rate limit has suppressed (REQ-5).
+    Suppressed {
+        /// How many.
+        count: u64,
+    },
+    /// A drain gave up after 5 s and the gate is enabled again (GATE-2).
+    DrainFailed {
+        /// The calls that still ran.
+        holdouts: Vec<Holdout>,
+    },
+    /// Processes of a helper's group outlived it and the signals that its group was sent (UMH-14).
+    GroupLeft {
+        /// The request whose helper has ended.
+        id: u64,
+        /// The processes.
+        pids: Vec<i32>,
+    },
+    /// The time-out of a request is not enforced.
+    NoTimeout {
+        /// The request.
+        id: u64,
+        /// Why no thread could be made.
+        why: SafeText,
+    },
+    /// A defect of the engine: the worker of a request panicked.
+    WorkerPanicked {
+        /// The request.
+        id: u64,
+    },
+    /// The record sink is too slow or fails.
+    SinkLost {
+        /// Records, starts and changes lost so far.
+        lost: u64,
+    },
+    /// Something else.
+    Note {
+        /// How much it matters.
+        level: Level,
+        /// The line.
+        text: SafeText,
+    },
+}
+
+impl LogKind {
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Runaway { .. } | Self::NoTimeout { .. } | Self::WorkerPanicked { .. } => Level::Error,
+            Self::Throttled { .. }
+            | Self::Suppressed { .. }
+            | Self::DrainFailed { .. }
+            | Self::GroupLeft { .. }
+            | Self::SinkLost { .. } => Level::Warning,
+            Self::Note { level, .. } => *level,
+        }
+    }
+
+    /// The line as it is shown.
+    pub fn text(&self) -> SafeText {
+        SafeText::new(self.to_string())
+    }
+}
+
+impl fmt::Display for LogKind {
+    /// The kernel's own words where the kernel logs the same, with names escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Runaway { module } => write!(f, "request_module: runaway loop modprobe {}", screen(module)),
+            Self::Throttled { module, limit } => {
+                let name = screen(module);
+                write!(f, "request_module: modprobe {name} cannot be processed, ")?;
+                write!(f, "kmod busy with {limit} threads for more than 5 seconds now")
+            }
+            // The name of the kernel's function.
+            Self::Suppressed { count } => write!(f, "__request_module: {count} callbacks suppressed"),
+            Self::DrainFailed { holdouts } => {
+                write!(f, "the drain gave up after 5 s and the gate is enabled again; held out: {}", joined(holdouts))
+            }
+            Self::SinkLost { lost } => {
+                write!(f, "the record sink is too slow or fails; records lost so far: {lost}")
+            }
+            Self::GroupLeft { id, pids } => {
+                let pids = joined(pids);
+                write!(f, "the helper of request {id} has ended; these processes of its group still run: pid {pids}")
+            }
+            Self::NoTimeout { id, why } => {
+                write!(f, "no thread for the time-out of request {id}: {why}; it is not enforced")
+            }
+            Self::WorkerPanicked { id } => {
+                write!(f, "the worker of request {id} panicked: a defect of the engine")
+            }
+            Self::Note { text, .. } => f.write_str(text),
+        }
+    }
+}
+
+fn joined<T: fmt::Display>(all: &[T]) -> String {
+    all.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// When, on the engine's clock.
+    pub at: Micros,
+    /// What it is about.
+    pub kind: LogKind,
+}
+
+impl LogLine {
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        self.kind.level()
+    }
+
+    /// The line as it is shown.
+    pub fn text(&self) -> SafeText {
+        self.kind.text()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn req_4_22_names_in_lines_are_escaped() {
+        let hostile: Arc<[u8]> = b"a\x1b[2J\\b\n"[..].into();
+        let shown = screen(&hostile);
+        let holdout = Holdout { id: 3, title: Some(hostile.clone()), pid: Some(77) };
+        for (kind, line) in [
+            (LogKind::Runaway { module: hostile.clone() }, format!("request_module: runaway loop modprobe {shown}")),
+            (
+                LogKind::Throttled { module: hostile, limit: 7 },
+                format!(
+                    "request_module: modprobe {shown} cannot be processed, kmod busy with 7 threads for more than 5 seconds now"
+                ),
+            ),
+            (
+                LogKind::DrainFailed { holdouts: vec![holdout, Holdout { id: 4, title: None, pid: None }] },
+                format!("the drain gave up after 5 s and the gate is enabled again; held out: #3 {shown} (pid 77), #4"),
+            ),
+        ] {
+            assert_eq!(kind.text(), line.as_str());
+        }
+    }
+}

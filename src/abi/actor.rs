@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cap::CapMask;
 
@@ -37,8 +37,19 @@ impl fmt::Debug for Comm {
     }
 }
 
+impl Serialize for Comm {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        super::wire::bytes::serialize(&self.as_bytes().to_vec(), s)
+    }
+}
+impl<'de> Deserialize<'de> for Comm {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        super::wire::bytes::deserialize(d).map(|bytes: Vec<u8>| Self::new(&bytes))
+    }
+}
+
 /// The door a command came in by (AUTH). `owner` doors write masks without privileges (SYS-3's deviation).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The library's caller.
@@ -65,7 +76,7 @@ impl Origin {
 
 /// Who acts (AUTH-5): the process that gives a command, as it was when it gave it. It goes through every act into the
 /// event, the record and the knob's provenance that the act causes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// How the command came.
     pub origin: Origin,
@@ -101,7 +112,7 @@ impl Actor {
 }
 
 /// One link of a chain of requesters (REQ-12), nearest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainLink {
     /// The process.
     pub pid: i32,

@@ -1,7 +1,10 @@
 //! How far the gate is shut (GATE).
 
+use serde::{Deserialize, Serialize};
+
 /// How far the gate is shut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Depth {
     /// Calls pass.
     Enabled,

@@ -1,11 +1,15 @@
 //! Which kernel's rules hold (`khelper.era`).
 
+use serde::{Deserialize, Serialize};
+
 /// Which kernel's rules hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Era {
     /// The 3.4 release.
+    #[serde(rename = "3.4")]
     V3_4,
     /// 6.4 and newer.
+    #[serde(rename = "current")]
     Current,
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 
 /// The name of an errno (`ENOENT`), as the JSON records print it.
 pub fn errno_name(errno: Errno) -> String {
@@ -48,8 +49,9 @@ pub trait Explain: std::error::Error {
 }
 
 /// Floor 0: a text or a value that does not mean anything.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParseError {
+    #[serde(with = "super::wire::errno")]
     errno: Errno,
     why: String,
     advice: Cow<'static, str>,
@@ -126,7 +128,7 @@ impl Explain for SysError {
 }
 
 /// Where a call came to its end without an exit status of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// The name was malformed or too long (REQ-1).
@@ -160,11 +162,12 @@ pub enum Stage {
 }
 
 /// Floor 2: the engine refused, or could not.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineError {
     /// Which stage failed.
     pub stage: Stage,
     /// The errno that goes to the caller.
+    #[serde(with = "super::wire::errno")]
     pub errno: Errno,
     /// The reason, in words.
     pub why: String,
@@ -195,7 +198,8 @@ impl Explain for EngineError {
 }
 
 /// Floor 3: a command that was refused at the door, or failed behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ControlError {
     /// No such knob.
     UnknownKey(String),

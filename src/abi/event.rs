@@ -1,28 +1,21 @@
 //! What happens in the engine, numbered, for any number of subscribers.
 
+use serde::{Deserialize, Serialize};
+
 use std::sync::Arc;
 
 use crate::abi::actor::Actor;
 use crate::abi::depth::Depth;
 use crate::abi::knob_value::Change;
+pub use crate::abi::log::Level;
 use crate::abi::log::LogKind;
 use crate::abi::record::{Outcome, Record};
 use crate::abi::time::Micros;
 use crate::abi::wait::WaitMode;
-
-/// How much a line of the log matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// For the record.
-    Info,
-    /// Something an operator should look at.
-    Warning,
-    /// Something went wrong.
-    Error,
-}
+use crate::abi::wire;
 
 /// One event. `seq` counts from 1 without gaps; one that is missing was dropped for a slow subscriber.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Its number.
     pub seq: u64,
@@ -33,13 +26,15 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// The tracepoint `module_request`: admitted, before anything else was looked at (REQ-6).
     ModuleRequest {
         /// The request.
         id: u64,
         /// The name, hostile bytes.
+        #[serde(with = "wire::bytes")]
         name: Arc<[u8]>,
         /// Whether the caller waits for the end.
         wait: bool,

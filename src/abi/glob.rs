@@ -10,6 +10,8 @@ use std::iter::Peekable;
 use std::str::Chars;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::ParseError;
 use super::escape::screen;
 
@@ -92,6 +94,18 @@ impl Globs {
     pub fn find(&self, name: &[u8]) -> Option<&str> {
         let at = self.globs.iter().position(|glob| matches(glob, name))?;
         self.text.split(' ').nth(at)
+    }
+}
+
+impl Serialize for Globs {
+    /// As it reads.
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.text)
+    }
+}
+impl<'de> Deserialize<'de> for Globs {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Self::parse(String::deserialize(d)?.as_bytes()).map_err(serde::de::Error::custom)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::abi::error::ControlError;
 
 /// One knob.
@@ -35,6 +37,17 @@ pub enum Key {
     Refused,
     /// `khelper.running_helpers`, read-only.
     RunningHelpers,
+}
+
+impl Serialize for Key {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.name())
+    }
+}
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
+    }
 }
 
 impl fmt::Display for Key {
@@ -111,7 +124,8 @@ impl Key {
 }
 
 /// The two masks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MaskKnob {
     /// `kernel.usermodehelper.bset`.
     Bset,

@@ -1,5 +1,7 @@
 //! What a knob holds, and what a write did to it: typed until it is shown.
 
+use serde::{Deserialize, Serialize};
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,12 +18,14 @@ use super::mask::{MaskExpr, kernel_words};
 use super::path::parse_modprobe;
 use super::safe_text::SafeText;
 use super::time::Micros;
+use super::wire;
 
 /// The value of a knob: as it reads, or as it is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KnobValue {
     /// `kernel.modprobe`: hostile bytes.
-    Path(Arc<[u8]>),
+    Path(#[serde(with = "wire::bytes")] Arc<[u8]>),
     /// A mask. One that is read is [`MaskExpr::Exactly`]; a write may ask for a change of the live value (SYS-5).
     Mask(MaskExpr),
     /// `khelper.allow` or `khelper.deny`.
@@ -129,7 +133,7 @@ impl Key {
 }
 
 /// What a write did to one knob: read back, not assumed (SYS-4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The knob.
     pub key: Key,
@@ -157,7 +161,7 @@ impl Change {
 }
 
 /// The last change of a knob, who made it and when (AUTH-5).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// What changed, and from what.
     pub change: Arc<Change>,

@@ -4,12 +4,12 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cap::CapMask;
 
 /// How the capability masks were enforced for one helper (UMH-11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Enforcement {
     /// The bounding set itself was cut, or lay within the mask already.
@@ -33,7 +33,7 @@ impl Enforcement {
 
 /// A part of UMH-9 that a helper did not get, for want of privilege or because a call was refused. The table in
 /// `sys/linux/inherited` says for each how it is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotEnforced {
     /// The nice value stayed above 0.

@@ -1,19 +1,34 @@
 //! Lines of the engine's log: what each is about, how much it matters, and its words.
 
+use serde::{Deserialize, Serialize};
+
 use std::fmt;
 use std::sync::Arc;
 
 use super::escape::screen;
-use super::event::Level;
 use super::safe_text::SafeText;
 use super::time::Micros;
+use super::wire;
+
+/// How much a line of the log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// For the record.
+    Info,
+    /// Something an operator should look at.
+    Warning,
+    /// Something went wrong.
+    Error,
+}
 
 /// A call that a drain waited for in vain (GATE-2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holdout {
     /// The request.
     pub id: u64,
     /// Module name or path (hostile bytes); `None` if the request was over when the line was written.
+    #[serde(with = "wire::bytes")]
     pub title: Option<Arc<[u8]>>,
     /// Its helper, once there is one.
     pub pid: Option<i32>,
@@ -31,16 +46,19 @@ impl fmt::Display for Holdout {
 }
 
 /// What a line of the log is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LogKind {
     /// A module request above the limit, era 3.4 (REQ-4).
     Runaway {
         /// The module's name, hostile bytes.
+        #[serde(with = "wire::bytes")]
         module: Arc<[u8]>,
     },
     /// A module request got no slot within 5 s, era current (REQ-5).
     Throttled {
         /// The module's name, hostile bytes.
+        #[serde(with = "wire::bytes")]
         module: Arc<[u8]>,
         /// The limit that was in force.
         limit: u32,
@@ -146,7 +164,7 @@ fn joined<T: fmt::Display>(all: &[T]) -> String {
 }
 
 /// A line of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// When, on the engine's clock.
     pub at: Micros,

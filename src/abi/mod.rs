@@ -26,6 +26,7 @@ pub mod snapshot;
 pub mod subprocess;
 pub mod time;
 pub mod wait;
+pub(crate) mod wire;
 
 /// The name of [`actor`] in 0.1.0, which embedders wrote.
 #[doc(hidden)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use nix::errno::Errno;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::actor::{Actor, ChainLink};
 use super::cap::{CapMask, CapSets};
@@ -15,9 +15,10 @@ use super::launch_spec::{Enforcement, NotEnforced};
 use super::mask::Masks;
 use super::module::modprobe_argv;
 use super::wait::{WaitMode, WaitStatus};
+use super::wire;
 
 /// A module request, or a call of any helper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// `request_module`.
@@ -27,7 +28,8 @@ pub enum Kind {
 }
 
 /// How far a request has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// Waits for a slot (era current).
     Waiting,
@@ -40,7 +42,7 @@ pub enum State {
 }
 
 /// How it ended; the words of the JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Not over yet.
@@ -78,39 +80,45 @@ impl Outcome {
 }
 
 /// argv; that of a module request is made from its path and name (REQ-7), to keep 10,000 records small.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Args {
     /// `[path, "-q", "--", module]`.
     Module,
     /// As the caller gave it.
-    List(Arc<[Box<[u8]>]>),
+    List(#[serde(with = "wire::bytes")] Arc<[Box<[u8]>]>),
 }
 
 /// The last of what a helper wrote.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     /// The tail of fd 1, 64 KiB at most.
+    #[serde(with = "wire::bytes")]
     pub stdout: Vec<u8>,
     /// The tail of fd 2, 64 KiB at most.
+    #[serde(with = "wire::bytes")]
     pub stderr: Vec<u8>,
     /// Bytes beyond what was kept, both streams.
     pub dropped: u64,
 }
 
 /// A request and its helper, from the question to the end (UMH-12). Times are microseconds since it was made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Counted from 1 in this engine's life.
     pub id: u64,
     /// Module request or helper call.
     pub kind: Kind,
     /// The name asked for, as bytes (at most 256 of a name that was refused for its length).
+    #[serde(with = "wire::bytes")]
     pub module: Option<Arc<[u8]>>,
     /// The program; the modprobe path as it was at launch.
+    #[serde(with = "wire::bytes")]
     pub path: Arc<[u8]>,
     /// Its arguments.
     pub args: Args,
     /// Its environment.
+    #[serde(with = "wire::bytes")]
     pub env: Arc<[Box<[u8]>]>,
     /// How the caller waits.
     pub wait: WaitMode,
@@ -127,6 +135,7 @@ pub struct Record {
     /// The stage that failed, if one did.
     pub stage: Option<Stage>,
     /// The errno, if there was one.
+    #[serde(with = "wire::errno")]
     pub errno: Option<Errno>,
     /// What [`Self::why`] says, where it cannot be told from the rest.
     pub(crate) said: Option<Box<str>>,

@@ -34,8 +34,8 @@ pub struct Changed {
 }
 
 impl Changed {
-    /// Whether this kind of event is a change, which a sink receives.
-    pub fn is(kind: &EventKind) -> bool {
+    /// Whether an event of this kind is a change, and so goes to a sink.
+    pub fn includes(kind: &EventKind) -> bool {
         matches!(kind, EventKind::KnobChanged { .. } | EventKind::GateChanged { .. })
     }
 }

@@ -1,5 +1,7 @@
 //! The state of the engine at one moment, for who pulls: the screen never holds an engine lock.
 
+use serde::{Deserialize, Serialize};
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,6 +10,7 @@ use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
 use crate::abi::time::Micros;
+use crate::abi::wire;
 
 use super::glob::Globs;
 use super::knob_value::Provenance;
@@ -15,9 +18,10 @@ use super::log::LogLine;
 use super::record::{Kind, Outcome, Record, State};
 
 /// The knobs as they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Knobs {
     /// `kernel.modprobe`.
+    #[serde(with = "wire::bytes")]
     pub modprobe: Arc<[u8]>,
     /// `kernel.usermodehelper.bset`.
     pub bset: CapMask,
@@ -34,7 +38,7 @@ pub struct Knobs {
 }
 
 /// The slots of module requests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slots {
     /// The limit in force now.
     pub limit: u32,
@@ -53,7 +57,7 @@ pub struct Slots {
 }
 
 /// How the requests of this engine's life ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Requests of every kind.
     pub requests: u64,
@@ -97,13 +101,14 @@ impl Totals {
 }
 
 /// A request that is not over.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Live {
     /// The request.
     pub id: u64,
     /// Module request or helper call.
     pub kind: Kind,
     /// Module name or path (hostile bytes).
+    #[serde(with = "wire::bytes")]
     pub title: Arc<[u8]>,
     /// How far it has come.
     pub state: State,
@@ -154,7 +159,7 @@ impl Snapshot {
 }
 
 /// The whole.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The number of the last event that it contains.
     pub seq: u64,

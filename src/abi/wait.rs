@@ -1,6 +1,6 @@
 //! How a caller waits, and the raw status of a process that ended (wait(2)).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The kernel's wait modes. A NO_WAIT call that is killable cannot be expressed (UMH-3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,14 +40,33 @@ impl WaitMode {
     }
 }
 
+impl WaitMode {
+    /// Every mode, and its name where it is serialised.
+    const SERIALISED: [(Self, &'static str); 5] = [
+        (Self::NoWait, "none"),
+        (Self::EXEC, "exec"),
+        (Self::PROC, "proc"),
+        (Self::Exec { killable: false }, "exec_unkillable"),
+        (Self::Proc { killable: false }, "proc_unkillable"),
+    ];
+}
+
 impl Serialize for WaitMode {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(self.name())
+        let name = Self::SERIALISED.iter().find(|(mode, _)| mode == self).map_or("", |(_, name)| name);
+        s.serialize_str(name)
+    }
+}
+impl<'de> Deserialize<'de> for WaitMode {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(d)?;
+        let mode = Self::SERIALISED.iter().find(|(_, own)| *own == name).map(|(mode, _)| *mode);
+        mode.ok_or_else(|| serde::de::Error::custom("not a mode of waiting"))
     }
 }
 
 /// A raw wait status, kept as the kernel gave it (256 is "exit 1", 9 "killed by SIGKILL", 0x80 the core bit).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WaitStatus(i32);
 
 impl WaitStatus {

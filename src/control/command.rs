@@ -1,5 +1,7 @@
 //! What an operator can intend, whatever the door.
 
+use serde::{Deserialize, Serialize};
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,18 +13,22 @@ use crate::abi::mask::MaskExpr;
 use crate::abi::record::Record;
 use crate::abi::snapshot::{Live, Snapshot};
 use crate::abi::wait::WaitMode;
+use crate::abi::wire;
 
 use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
 
 /// A call of any helper.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// An absolute path; it is `argv[0]` too.
+    #[serde(with = "wire::bytes")]
     pub path: Vec<u8>,
     /// The arguments after `argv[0]`.
+    #[serde(with = "wire::bytes")]
     pub args: Vec<Vec<u8>>,
     /// `K=V`, added to the environment of a module request.
+    #[serde(with = "wire::bytes")]
     pub env: Vec<Vec<u8>>,
     /// How to wait.
     pub wait: WaitMode,
@@ -35,11 +41,13 @@ pub struct Call {
 }
 
 /// One intent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Ask for a module; the name is judged by the engine (REQ-1). Blocks until answered.
     RequestModule {
         /// The name, hostile bytes.
+        #[serde(with = "wire::bytes")]
         name: Vec<u8>,
         /// WAIT_PROC, else WAIT_EXEC (REQ-8).
         wait: bool,
@@ -80,7 +88,7 @@ pub enum Command {
     /// Read who asked whom for a process, nearest first (REQ-12).
     Chain(i32),
     /// Look for reasons why a modprobe path would not run, and for who else could replace it (SYS-6).
-    CheckPath(Arc<[u8]>),
+    CheckPath(#[serde(with = "wire::bytes")] Arc<[u8]>),
     /// Read the requests that are not over, with ids above `after`, oldest first.
     Live {
         /// The id.
@@ -108,7 +116,8 @@ pub enum Command {
 }
 
 /// What came of a command that was let through.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// A request was answered: the record as it stood then (outcomes `refused` and `exec_failed` among them).
     Answered(Arc<Record>),
@@ -139,7 +148,7 @@ pub enum Reply {
 }
 
 /// A request that outlives its engine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Left {
     /// The request.
     pub live: Live,

@@ -14,6 +14,8 @@ mod reads;
 pub mod record_json;
 pub mod rehearsal;
 pub mod repeat;
+#[cfg(test)]
+mod serde_tests;
 pub mod tally;
 pub mod target;
 pub mod terminate;

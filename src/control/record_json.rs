@@ -8,7 +8,6 @@ use crate::abi::escape::json;
 use crate::abi::launch_spec::{Enforcement, NotEnforced};
 use crate::abi::record::Record;
 use crate::abi::record::{Kind, Outcome};
-use crate::abi::wait::WaitMode;
 use crate::sys::probe::Sets;
 
 /// What the JSON says of a requester.
@@ -36,7 +35,7 @@ pub struct Entry<'a> {
     path: String,
     argv: Vec<String>,
     env: Vec<String>,
-    wait: WaitMode,
+    wait: &'static str,
     requester: Requester,
     outcome: Outcome,
     exit_code: Option<u8>,
@@ -73,7 +72,7 @@ impl<'a> From<&'a Record> for Entry<'a> {
             path: json(&r.path),
             argv: r.argv().iter().map(|a| json(a)).collect(),
             env: r.env.iter().map(|e| json(e)).collect(),
-            wait: r.wait,
+            wait: r.wait.name(),
             requester: Requester { pid: r.actor.pid, uid: r.actor.uid, comm: json(r.actor.comm.as_bytes()) },
             outcome: r.outcome,
             exit_code: r.status.and_then(|s| s.exit_code()),

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
+use crate::abi::error::ControlError;
 use crate::abi::event::EventKinds;
 
 use super::command::Command;
@@ -99,6 +100,39 @@ impl TargetInfo {
     /// Whether the engine ends with this process.
     pub fn is_owned(&self) -> bool {
         self.kind == TargetKind::Embedded
+    }
+
+    /// The sentence that says whose knobs these are; then shorter ones, each for less room.
+    pub fn sentences(&self) -> [String; 4] {
+        let pid = self.pid;
+        let name = &self.name;
+        match self.kind {
+            TargetKind::Embedded => [
+                format!("embedded engine (pid {pid}): this machine's kernel is untouched"),
+                format!("embedded engine (pid {pid}): kernel untouched"),
+                format!("engine (pid {pid}): kernel untouched"),
+                format!("engine (pid {pid})"),
+            ],
+            TargetKind::Daemon => [
+                format!("daemon {name} (pid {pid}): an engine of another process; the kernel is untouched"),
+                format!("daemon {name} (pid {pid}): kernel untouched"),
+                format!("daemon {name}: kernel untouched"),
+                format!("daemon {name}"),
+            ],
+        }
+    }
+
+    /// The target within a sentence.
+    pub fn object(&self) -> String {
+        match self.kind {
+            TargetKind::Embedded => format!("the embedded engine (pid {})", self.pid),
+            TargetKind::Daemon => format!("the daemon {} (pid {})", self.name, self.pid),
+        }
+    }
+
+    /// The error of a command that was not sent, since the connection is lost.
+    pub fn not_sent(&self, why: &str) -> ControlError {
+        ControlError::Unavailable(format!("no connection to {}: {why}; nothing was sent", self.object()))
     }
 
     /// Why the target cannot be reached; `None` if it can.

@@ -151,7 +151,7 @@ impl Registry {
 
     /// An event that has no entry of its own here. The sink gets it too if it is a change.
     pub(super) fn emit(&mut self, at: Micros, kind: EventKind) {
-        let change = (self.sink.is_some() && Changed::is(&kind)).then(|| kind.clone());
+        let change = (self.sink.is_some() && Changed::includes(&kind)).then(|| kind.clone());
         self.bus.emit(at, kind);
         if let Some(kind) = change {
             let seq = self.bus.seq();

@@ -7,7 +7,8 @@ mod table;
 use std::fmt;
 use std::ops::{BitAnd, BitOr, Not};
 
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Serialize};
 
 pub use reading::{ReadSet, ThreadSets};
 pub use table::{CAPABILITIES, CapabilityInfo};
@@ -146,8 +147,19 @@ impl Serialize for CapMask {
     }
 }
 
+impl<'de> Deserialize<'de> for CapMask {
+    /// The form that it is serialised in, and no other.
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        let bits = text.strip_prefix("0x").filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let bits = bits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        bits.map(Self)
+            .ok_or_else(|| D::Error::custom(format_args!("`{text}` is no mask: `0x` and 1 to 16 hexadecimal digits")))
+    }
+}
+
 /// The five capability sets of a thread or process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct CapSets {
     /// CapInh.
     pub inheritable: CapMask,

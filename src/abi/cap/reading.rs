@@ -1,6 +1,6 @@
 //! Capability sets as far as they could be read: a set that cannot be read is not an empty one (UMH-10).
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{CapMask, CapSets, Capability};
 
@@ -73,8 +73,14 @@ impl Serialize for ReadSet {
     }
 }
 
+impl<'de> Deserialize<'de> for ReadSet {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Option::<CapMask>::deserialize(d).map(Self::from)
+    }
+}
+
 /// The five capability sets of a thread, each as far as it could be read (capabilities(7)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ThreadSets {
     /// CapInh.
     pub inheritable: ReadSet,

@@ -3,13 +3,15 @@
 mod forms;
 mod parse;
 
+use serde::{Deserialize, Serialize};
+
 use super::cap::CapMask;
 use super::error::ParseError;
 
 pub use forms::{every_form, hex, kernel_words, libcap, names, systemd};
 
 /// The two masks together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Masks {
     /// Cuts the bounding set.
     pub bset: CapMask,
@@ -31,7 +33,8 @@ impl From<(CapMask, CapMask)> for Masks {
 }
 
 /// What a text asks of a mask. Changes are resolved against the current value under the lock (SYS-5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MaskExpr {
     /// This value.
     Exactly(CapMask),

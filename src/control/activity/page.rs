@@ -1,5 +1,7 @@
 //! What is asked of the reader of records, and its answer: one page of summaries, and the record under the cursor.
 
+use serde::{Deserialize, Serialize};
+
 use std::sync::Arc;
 
 use crate::abi::actor::ChainLink;
@@ -8,7 +10,8 @@ use crate::abi::record::Record;
 use super::query::Query;
 
 /// Which record the cursor moves to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Anchor {
     /// The first that matches.
     First,
@@ -26,7 +29,7 @@ pub enum Anchor {
 }
 
 /// A question to the reader.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PageRequest {
     /// Which records, and in what order.
     pub query: Query,
@@ -39,7 +42,7 @@ pub struct PageRequest {
 }
 
 /// The answer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecordPage {
     /// The number of records that match.
     pub matched: usize,
@@ -58,7 +61,7 @@ pub struct RecordPage {
 }
 
 /// A record without what its helper wrote: output that is held here would outlive its budget (UMH-13).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordSummary {
     /// The request.
     pub id: u64,
@@ -78,7 +81,7 @@ impl RecordSummary {
 }
 
 /// The record under the cursor, with what had to be looked up for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordDetail {
     /// The record when it was read, with what its helper wrote.
     pub record: Arc<Record>,

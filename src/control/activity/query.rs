@@ -1,12 +1,15 @@
 //! Which records are looked at, and in what order.
 
+use serde::{Deserialize, Serialize};
+
 use crate::abi::escape::screen;
 use crate::abi::record::{Args, Outcome, Record, State};
 use crate::control::text::outcome::ended_in_words;
 use crate::policy::authorize::Globs;
 
 /// Which endings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "`name` says in words what each one is")]
 pub enum Which {
     #[default]
@@ -76,7 +79,8 @@ impl Which {
 }
 
 /// What rows are ordered by; rows that are alike in it are ordered by their number, newest first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "`name` says in words what each one is")]
 pub enum Sort {
     #[default]
@@ -117,7 +121,7 @@ impl Sort {
 }
 
 /// Which records, and in what order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
     /// Every one of these stands somewhere in the record; lower case.
     pub words: Vec<String>,

@@ -7,4 +7,3 @@ pub mod mask;
 pub mod outcome;
 pub mod probe_report;
 pub mod rehearsal;
-pub mod target;

@@ -1,7 +1,6 @@
 //! The target, and whether what is shown of it is true now.
 
 use crate::control::target::TargetInfo;
-use crate::control::text::target::sentences;
 
 /// What the console knows of its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +24,7 @@ impl Link {
 
     /// What stands at the top of the screen, for less and less room. The target is named in all of them.
     pub fn header(&self, clock: &str) -> Vec<String> {
-        let sentences = sentences(&self.info);
+        let sentences = self.info.sentences();
         let Some(news) = self.news(clock) else { return sentences.into() };
         let [.., shortest] = &sentences;
         let first = news.split([',', ':']).next().unwrap_or_default();

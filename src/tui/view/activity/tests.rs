@@ -6,7 +6,7 @@ use ratatui::style::{Color, Modifier};
 
 use crate::abi::event::Level;
 use crate::abi::record::{Record, State};
-use crate::abi::snapshot::Snapshot;
+use crate::abi::snapshot::{Snapshot, Totals};
 use crate::control::export::{Existing, Unsaved};
 use crate::tui::model::Model;
 use crate::tui::model::log::Line;
@@ -201,4 +201,12 @@ proptest! {
         keys(&mut model, typed);
         page(&model);
     }
+}
+
+#[test]
+fn records_that_the_sink_lost_are_counted_beside_the_dropped_ones() {
+    let totals = Totals { requests: 30, records_dropped: 2, records_lost: 5, ..Totals::default() };
+    assert_eq!(super::sums(&totals, 1), "30 requests so far, 1 not over, 2 let go, 5 lost by the record sink");
+    let totals = Totals { records_lost: 0, ..totals };
+    assert!(!super::sums(&totals, 1).contains("sink"));
 }

@@ -1,0 +1,538 @@
+//! Every kind of event, record, snapshot, command, reply and error goes through JSON and comes back as it was.
+
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use nix::errno::Errno;
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
+use super::activity::query::{Query, Sort, Which};
+use super::{Call, Command, Left, Reply};
+use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
+use crate::abi::cap::{CapMask, CapSets, ReadSet, ThreadSets};
+use crate::abi::depth::Depth;
+use crate::abi::era::Era;
+use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
+use crate::abi::event::{Event, EventKind, Level};
+use crate::abi::glob::Globs;
+use crate::abi::knob::{Key, MaskKnob};
+use crate::abi::knob_value::{Change, KnobValue, Provenance};
+use crate::abi::launch_spec::{Enforcement, NotEnforced};
+use crate::abi::log::{Holdout, LogKind, LogLine};
+use crate::abi::mask::MaskExpr;
+use crate::abi::record::{Args, Kind, Outcome, Output, Record, State};
+use crate::abi::snapshot::{Knobs, Live, Slots, Snapshot, Totals};
+use crate::abi::wait::{WaitMode, WaitStatus};
+
+/// What the values of one case are made of: no two of its numbers are equal, and its bytes are hostile.
+#[derive(Clone, Debug)]
+struct Seed {
+    bytes: Vec<u8>,
+    n: u64,
+    some: bool,
+}
+
+impl Seed {
+    fn bytes(&self, tag: u8) -> Vec<u8> {
+        [&[tag], &self.bytes[..]].concat()
+    }
+    fn shared(&self, tag: u8) -> Arc<[u8]> {
+        self.bytes(tag).into()
+    }
+    fn text(&self, tag: u8) -> String {
+        String::from_utf8_lossy(&self.bytes(tag)).into_owned()
+    }
+    fn n(&self, tag: u64) -> u64 {
+        self.n.wrapping_add(tag)
+    }
+    fn small(&self, tag: u64) -> u32 {
+        self.n(tag) as u32
+    }
+    fn int(&self, tag: u64) -> i32 {
+        self.n(tag) as i32
+    }
+    fn mask(&self, tag: u64) -> CapMask {
+        CapMask::from_bits(self.n(tag))
+    }
+    fn one<T: Clone>(&self, of: &[T]) -> T {
+        of[(self.n % of.len() as u64) as usize].clone()
+    }
+    fn maybe<T>(&self, value: T) -> Option<T> {
+        self.some.then_some(value)
+    }
+    fn time(&self, tag: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.n(tag) >> 1)
+    }
+
+    fn actor(&self) -> Arc<Actor> {
+        let origin = self.one(&[Origin::Library, Origin::CommandLine, Origin::Console, Origin::Outside]);
+        Arc::new(Actor {
+            start_time: self.maybe(self.n(3)),
+            loginuid: self.maybe(self.small(4)),
+            effective: self.mask(5),
+            ..Actor::new(origin, self.int(0), self.small(1), self.small(2), &self.bytes(b'a'))
+        })
+    }
+
+    fn expr(&self, tag: u64) -> MaskExpr {
+        match self.some {
+            true => MaskExpr::Exactly(self.mask(tag)),
+            false => MaskExpr::Change { from_full: tag % 2 == 0, keep: self.mask(tag), drop: self.mask(tag + 9) },
+        }
+    }
+
+    /// A value of every kind, each for a knob of its kind.
+    fn values(&self) -> Vec<(Key, KnobValue)> {
+        let globs = |list: &str| KnobValue::Globs(Globs::parse(list.as_bytes()).unwrap());
+        let all = vec![
+            (Key::Modprobe, KnobValue::Path(self.shared(b'/'))),
+            (Key::Bset, KnobValue::Mask(self.expr(1))),
+            (Key::Inheritable, KnobValue::Mask(self.expr(2))),
+            (Key::Allow, globs("usb-* snd?")),
+            (Key::Deny, globs(self.one(&["", "[a-c]x", "a\\[b"]))),
+            (Key::Era, KnobValue::Era(self.one(&[Era::V3_4, Era::Current]))),
+            (Key::Gate, KnobValue::Depth(self.one(&[Depth::Enabled, Depth::Freezing, Depth::Disabled]))),
+            (Key::Refused, KnobValue::Number(self.n(7))),
+        ];
+        for (_, value) in &all {
+            // A new kind of value has to be added above.
+            match value {
+                KnobValue::Path(_)
+                | KnobValue::Mask(_)
+                | KnobValue::Globs(_)
+                | KnobValue::Era(_)
+                | KnobValue::Depth(_)
+                | KnobValue::Number(_) => {}
+            }
+        }
+        all
+    }
+
+    fn changes(&self) -> Vec<Change> {
+        let change = |(key, value): (Key, KnobValue)| Change {
+            not_granted: self.mask(8),
+            warnings: vec![self.text(b'w').into()],
+            ..Change::new(key, value.clone(), value)
+        };
+        self.values().into_iter().map(change).collect()
+    }
+
+    fn logs(&self) -> Vec<LogKind> {
+        let holdout = |id| Holdout { id, title: self.maybe(self.shared(b'h')), pid: self.maybe(self.int(id)) };
+        let all = vec![
+            LogKind::Runaway { module: self.shared(b'm') },
+            LogKind::Throttled { module: self.shared(b'n'), limit: self.small(3) },
+            LogKind::Suppressed { count: self.n(4) },
+            LogKind::DrainFailed { holdouts: vec![holdout(1), holdout(2)] },
+            LogKind::GroupLeft { id: self.n(5), pids: vec![self.int(6), self.int(7)] },
+            LogKind::NoTimeout { id: self.n(8), why: self.text(b'y').into() },
+            LogKind::WorkerPanicked { id: self.n(9) },
+            LogKind::SinkLost { lost: self.n(10) },
+            LogKind::Note {
+                level: self.one(&[Level::Info, Level::Warning, Level::Error]),
+                text: self.text(b't').into(),
+            },
+        ];
+        for kind in &all {
+            match kind {
+                LogKind::Runaway { .. }
+                | LogKind::Throttled { .. }
+                | LogKind::Suppressed { .. }
+                | LogKind::DrainFailed { .. }
+                | LogKind::GroupLeft { .. }
+                | LogKind::NoTimeout { .. }
+                | LogKind::WorkerPanicked { .. }
+                | LogKind::SinkLost { .. }
+                | LogKind::Note { .. } => {}
+            }
+        }
+        all
+    }
+
+    fn link(&self) -> ChainLink {
+        ChainLink {
+            pid: self.int(1),
+            comm: Comm::new(&self.bytes(b'c')),
+            known: self.some,
+            helper_of: self.maybe(self.n(2)),
+        }
+    }
+
+    fn sets(&self, tag: u64) -> CapSets {
+        let [inheritable, permitted, effective, bounding, ambient] = [1, 2, 3, 4, 5].map(|n| self.mask(n + tag));
+        CapSets { inheritable, permitted, effective, bounding, ambient }
+    }
+
+    fn record(&self) -> Arc<Record> {
+        let modes = [
+            WaitMode::NoWait,
+            WaitMode::EXEC,
+            WaitMode::PROC,
+            WaitMode::Exec { killable: false },
+            WaitMode::Proc { killable: false },
+        ];
+        let outcomes = [
+            Outcome::Running,
+            Outcome::Exited,
+            Outcome::Killed,
+            Outcome::ExecFailed,
+            Outcome::Refused,
+            Outcome::Abandoned,
+            Outcome::Noop,
+            Outcome::Lost,
+        ];
+        let list: Arc<[Box<[u8]>]> = vec![Box::from(self.bytes(b'1')), Box::from(self.bytes(b'2'))].into();
+        let new = Record::new(Kind::Module, self.one(&modes), self.actor(), (self.time(1), self.n(2)));
+        let mut record = Record {
+            id: self.n(3),
+            kind: self.one(&[Kind::Module, Kind::Helper]),
+            module: self.maybe(self.shared(b'm')),
+            path: self.shared(b'/'),
+            args: if self.some { Args::List(list.clone()) } else { Args::Module },
+            env: list,
+            state: self.one(&[State::Waiting, State::Queued, State::Running, State::Ended]),
+            outcome: self.one(&outcomes),
+            result: self.maybe(self.int(4)),
+            status: self.maybe(WaitStatus::from_raw(self.int(5))),
+            abandoned: self.some,
+            timed_out: !self.some,
+            enforced: self.maybe(self.one(&[Enforcement::Masks, Enforcement::NoNewPrivs, Enforcement::Refused])),
+            bset: self.mask(6),
+            inheritable: self.mask(7),
+            own: self.maybe(Box::new((self.mask(8), self.mask(9)).into())),
+            caps: self.maybe(self.sets(10).into()),
+            caps_started: self.maybe(self.sets(20).into()),
+            not_enforced: vec![NotEnforced::Nice, NotEnforced::Groups].into(),
+            pid: self.maybe(self.int(30)),
+            queued_us: self.maybe(self.n(31)),
+            started_us: self.maybe(self.n(32)),
+            ended_us: self.maybe(self.n(33)),
+            cpu_us: self.n(34),
+            max_rss_kib: self.n(35),
+            output: self
+                .maybe(Output { stdout: self.bytes(b'o'), stderr: self.bytes(b'e'), dropped: self.n(36) }.into()),
+            chain: vec![self.link()].into(),
+            ..new
+        };
+        if self.some {
+            record.fail(&self.engine_error());
+        }
+        Arc::new(record)
+    }
+
+    fn engine_error(&self) -> EngineError {
+        let stages = [
+            Stage::Name,
+            Stage::Path,
+            Stage::Loop,
+            Stage::Hook,
+            Stage::Limit,
+            Stage::Throttle,
+            Stage::Gate,
+            Stage::Cancel,
+            Stage::Init,
+            Stage::Enforce,
+            Stage::Process,
+            Stage::Exec,
+            Stage::Lost,
+            Stage::Forked,
+        ];
+        EngineError::new(
+            self.one(&stages),
+            self.one(&[Errno::ENOENT, Errno::EAGAIN, Errno::UnknownErrno]),
+            self.text(b'r'),
+            self.text(b'v'),
+        )
+    }
+
+    fn errors(&self) -> Vec<ControlError> {
+        let value = ParseError::with(Errno::ENAMETOOLONG, self.text(b'p'), Cow::Owned(self.text(b'q')));
+        let all = vec![
+            ControlError::UnknownKey(self.text(b'k')),
+            ControlError::ReadOnly(self.text(b'r')),
+            ControlError::Denied(self.text(b'd')),
+            ControlError::Value { key: self.text(b'x'), error: value },
+            ControlError::Busy(self.text(b'b')),
+            ControlError::Unavailable(self.text(b'u')),
+            ControlError::Engine(self.engine_error()),
+        ];
+        for error in &all {
+            match error {
+                ControlError::UnknownKey(_)
+                | ControlError::ReadOnly(_)
+                | ControlError::Denied(_)
+                | ControlError::Value { .. }
+                | ControlError::Busy(_)
+                | ControlError::Unavailable(_)
+                | ControlError::Engine(_) => {}
+            }
+        }
+        all
+    }
+
+    fn events(&self) -> Vec<Event> {
+        let (id, actor) = (self.n(1), self.actor());
+        let mut all = vec![
+            EventKind::ModuleRequest { id, name: self.shared(b'n'), wait: self.some, actor: actor.clone() },
+            EventKind::Waiting { id },
+            EventKind::Queued { id },
+            EventKind::Started { id, pid: self.int(2) },
+            EventKind::Finished(self.record()),
+            EventKind::Released { id },
+            EventKind::Abandoned { id, actor: actor.clone() },
+            EventKind::Signalled { id, pid: self.int(3), signal: self.int(4), actor: actor.clone() },
+            EventKind::GateChanged { from: Depth::Freezing, to: Depth::Disabled, actor: actor.clone() },
+            EventKind::DrainFailed { holdouts: vec![self.n(5), self.n(6)], actor: actor.clone() },
+        ];
+        let change = |change: Change| EventKind::KnobChanged { change: change.into(), actor: actor.clone() };
+        all.extend(self.changes().into_iter().map(change));
+        all.extend(self.logs().into_iter().map(EventKind::Log));
+        for kind in &all {
+            match kind {
+                EventKind::ModuleRequest { .. }
+                | EventKind::Waiting { .. }
+                | EventKind::Queued { .. }
+                | EventKind::Started { .. }
+                | EventKind::Finished(_)
+                | EventKind::Released { .. }
+                | EventKind::Abandoned { .. }
+                | EventKind::Signalled { .. }
+                | EventKind::KnobChanged { .. }
+                | EventKind::GateChanged { .. }
+                | EventKind::DrainFailed { .. }
+                | EventKind::Log(_) => {}
+            }
+        }
+        all.into_iter().map(|kind| Event { seq: self.n(7), at: self.n(8), kind }).collect()
+    }
+
+    fn live(&self) -> Live {
+        Live {
+            id: self.n(1),
+            kind: Kind::Helper,
+            title: self.shared(b't'),
+            state: State::Queued,
+            abandoned: self.some,
+            at: self.n(2),
+            pid: self.maybe(self.int(3)),
+            actor: self.actor(),
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let sets = |mask| if self.some { ReadSet::Known(mask) } else { ReadSet::Unreadable };
+        let provenance = |change: Change| Provenance {
+            change: change.into(),
+            actor: self.actor(),
+            at: self.n(1),
+            wall: self.time(2),
+        };
+        Snapshot {
+            seq: self.n(3),
+            now: self.n(4),
+            wall: self.time(5),
+            pid: self.int(6),
+            uid: self.small(7),
+            knobs: Knobs {
+                modprobe: self.shared(b'/'),
+                bset: self.mask(8),
+                inheritable: self.mask(9),
+                era: Era::Current,
+                max_concurrent: self.small(10),
+                allow: Globs::parse(b"a*").unwrap(),
+                deny: Globs::parse(b"b? c").unwrap(),
+            },
+            known: self.mask(11),
+            host: ThreadSets {
+                inheritable: sets(self.mask(12)),
+                bounding: sets(self.mask(13)),
+                ..ThreadSets::UNREADABLE
+            },
+            gate: Depth::Freezing,
+            draining: self.some,
+            slots: Slots {
+                limit: self.small(14),
+                concurrent: self.small(15),
+                waiting: self.small(16),
+                peak: self.small(17),
+                holders: vec![self.n(18), self.n(19)],
+                loop_messages: self.small(20),
+                suppressed: self.n(21),
+            },
+            running_helpers: self.small(22),
+            live: self.small(23),
+            queued: self.small(24),
+            running: vec![self.live()],
+            live_total: 25,
+            last: vec![self.record()],
+            totals: Totals {
+                requests: self.n(26),
+                launched: self.n(27),
+                by_outcome: [1, 2, 3, 4, 5, 6, 7, 8].map(|n| self.n(n)),
+                refused_limit_at: self.maybe(self.n(28)),
+                throttled: self.n(29),
+                ..Totals::default()
+            },
+            warnings: self.logs().into_iter().map(|kind| LogLine { at: self.n(30), kind }).collect(),
+            provenance: self.changes().into_iter().map(provenance).collect(),
+        }
+    }
+
+    fn query(&self) -> Query {
+        Query {
+            words: vec![self.text(b'w')],
+            globs: Globs::parse(b"x*").unwrap(),
+            which: self.one(&Which::ALL),
+            sort: self.one(&Sort::ALL),
+            reverse: self.some,
+        }
+    }
+
+    fn commands(&self) -> Vec<Command> {
+        let call = Call {
+            path: self.bytes(b'/'),
+            args: vec![self.bytes(b'1'), self.bytes(b'2')],
+            env: vec![self.bytes(b'3')],
+            wait: WaitMode::Exec { killable: self.some },
+            bset: self.maybe(self.expr(1)),
+            inheritable: self.maybe(self.expr(2)),
+            timeout: self.maybe(Duration::from_micros(self.small(3).into())),
+        };
+        let anchor = self.one(&[Anchor::First, Anchor::Last, Anchor::Near { id: self.n(4), index: 5, by: -6 }]);
+        let all = vec![
+            Command::RequestModule { name: self.bytes(b'n'), wait: self.some },
+            Command::Call(call),
+            Command::Probe { bset: self.maybe(self.expr(4)), inheritable: self.maybe(self.expr(5)) },
+            Command::Get(self.one(&Key::ALL)),
+            Command::Write(self.values()),
+            Command::SetDepth(self.one(&[Depth::Enabled, Depth::Freezing, Depth::Disabled])),
+            Command::Reset(self.one(&[MaskKnob::Bset, MaskKnob::Inheritable])),
+            Command::ResetLoopMessages,
+            Command::Abandon(self.n(6)),
+            Command::Kill { id: self.n(7), signal: self.int(8) },
+            Command::Status,
+            Command::Record(self.n(9)),
+            Command::Chain(self.int(10)),
+            Command::CheckPath(self.shared(b'/')),
+            Command::Live { after: self.n(11), most: 12 },
+            Command::Activity(Box::new(PageRequest { query: self.query(), still: self.some, anchor, around: 13 })),
+            Command::Matching { query: Box::new(self.query()), newest: self.maybe(self.n(14)) },
+            Command::Records(vec![self.n(15), self.n(16)]),
+            Command::Shutdown { patience: Duration::from_micros(self.small(17).into()) },
+        ];
+        for command in &all {
+            match command {
+                Command::RequestModule { .. }
+                | Command::Call(_)
+                | Command::Probe { .. }
+                | Command::Get(_)
+                | Command::Write(_)
+                | Command::SetDepth(_)
+                | Command::Reset(_)
+                | Command::ResetLoopMessages
+                | Command::Abandon(_)
+                | Command::Kill { .. }
+                | Command::Status
+                | Command::Record(_)
+                | Command::Chain(_)
+                | Command::CheckPath(_)
+                | Command::Live { .. }
+                | Command::Activity(_)
+                | Command::Matching { .. }
+                | Command::Records(_)
+                | Command::Shutdown { .. } => {}
+            }
+        }
+        all
+    }
+
+    fn replies(&self) -> Vec<Reply> {
+        let detail = RecordDetail { record: self.record(), chain: vec![self.link()], chain_now: self.some };
+        let page = RecordPage {
+            matched: 1,
+            looked: 2,
+            newest: self.n(3),
+            first: 4,
+            rows: vec![RecordSummary { id: self.n(5), record: self.maybe(self.record()) }],
+            at: self.maybe(6),
+            detail: self.maybe(Box::new(detail)),
+        };
+        let mut all = vec![
+            Reply::Answered(self.record()),
+            Reply::Written(self.changes()),
+            Reply::Done,
+            Reply::Status(Box::new(self.snapshot())),
+            Reply::Record(self.maybe(self.record())),
+            Reply::Chain(vec![self.link()]),
+            Reply::Warnings(vec![self.text(b'w')]),
+            Reply::Live(vec![self.live()]),
+            Reply::Activity(Box::new(page)),
+            Reply::Matching(vec![self.n(7), self.n(8)]),
+            Reply::Records(vec![self.record()]),
+            Reply::Left(vec![Left { live: self.live(), captured: self.some }]),
+        ];
+        all.extend(self.values().into_iter().map(|(_, value)| Reply::Value(value)));
+        for reply in &all {
+            match reply {
+                Reply::Answered(_)
+                | Reply::Value(_)
+                | Reply::Written(_)
+                | Reply::Done
+                | Reply::Status(_)
+                | Reply::Record(_)
+                | Reply::Chain(_)
+                | Reply::Warnings(_)
+                | Reply::Live(_)
+                | Reply::Activity(_)
+                | Reply::Matching(_)
+                | Reply::Records(_)
+                | Reply::Left(_) => {}
+            }
+        }
+        all
+    }
+}
+
+/// Through JSON and back.
+fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(values: Vec<T>) {
+    for value in values {
+        let json = serde_json::to_string(&value).unwrap();
+        match serde_json::from_str::<T>(&json) {
+            Ok(back) => assert_eq!(back, value, "{json}"),
+            Err(error) => panic!("{error}: {json}"),
+        }
+    }
+}
+
+fn seed() -> impl Strategy<Value = Seed> {
+    let bytes = proptest::collection::vec(any::<u8>(), 0..24);
+    (bytes, any::<u64>(), any::<bool>()).prop_map(|(bytes, n, some)| Seed { bytes, n, some })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn every_kind_goes_through_json_and_comes_back(seed in seed()) {
+        there_and_back(seed.events());
+        there_and_back(vec![(*seed.record()).clone()]);
+        there_and_back(vec![seed.snapshot()]);
+        there_and_back(seed.commands());
+        there_and_back(seed.replies());
+        there_and_back(seed.errors());
+    }
+}
+
+/// What another process sends is not trusted to be in the form that it is serialised in.
+#[test]
+fn what_no_value_is_serialised_as_is_refused() {
+    let refused = |json: &str| serde_json::from_str::<KnobValue>(json).is_err();
+    assert!(refused(r#"{"mask":{"exactly":"0x1ffffffffffffffff"}}"#) && refused(r#"{"mask":{"exactly":"+1"}}"#));
+    assert!(refused(r#"{"path":"a\\q"}"#) && refused(r#"{"globs":"["}"#) && refused(r#"{"era":"6.4"}"#));
+    assert!(serde_json::from_str::<Key>("\"khelper.nothing\"").is_err());
+    assert!(serde_json::from_str::<WaitMode>("\"never\"").is_err());
+}

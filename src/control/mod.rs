@@ -14,13 +14,13 @@ mod reads;
 pub mod record_json;
 pub mod rehearsal;
 pub mod repeat;
-#[cfg(test)]
-mod serde_tests;
 pub mod tally;
 pub mod target;
 pub mod terminate;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod watch;
 

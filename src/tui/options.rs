@@ -3,10 +3,10 @@
 /// The options of the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Nothing can be changed or started.
+    /// Nothing can be changed or started (`--read-only`).
     pub read_only: bool,
-    /// The mouse is the console's; else it is left to the terminal.
+    /// The console receives the mouse; otherwise the terminal keeps it (`--no-mouse`).
     pub mouse: bool,
-    /// Draw ASCII alone, whatever the terminal and the settings say.
+    /// Draw ASCII only, also where the terminal and the settings allow more (`--ascii`).
     pub ascii: bool,
 }

@@ -295,11 +295,14 @@ fn answer(state: &Mutex<State>, command: &Command, done: Completion) {
 }
 
 impl State {
-    fn reply(&self, command: &Command) -> Result<Reply, ControlError> {
+    fn reply(&mut self, command: &Command) -> Result<Reply, ControlError> {
         Ok(match command {
             Command::Status => Reply::Status(Box::new(self.snapshot())),
             Command::Activity(page) => Reply::Activity(Box::new(self.page(page))),
-            Command::RequestModule { .. } => Reply::Answered(self.record(self.newest)),
+            Command::RequestModule { .. } => {
+                self.newest += 1;
+                Reply::Answered(self.record(self.newest))
+            }
             Command::Get(key) => Reply::Value(KnobValue::Path(format!("{} of {NAME}", key.name()).into_bytes().into())),
             Command::CheckPath(_) => Reply::Warnings(Vec::new()),
             _ => Reply::Done,

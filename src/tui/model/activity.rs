@@ -49,7 +49,7 @@ pub struct Activity {
     pub sort: Sort,
     /// The other way round.
     pub reverse: bool,
-    /// The cursor stays on the first row, whatever comes.
+    /// The cursor stays on the first row when rows are added.
     pub follow: bool,
     /// Nothing new is shown; how many requests there were when it began.
     pub paused: Option<u64>,

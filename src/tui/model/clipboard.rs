@@ -7,7 +7,7 @@ use crate::tui::terminal_type::Clipboard;
 use super::Model;
 
 impl Model {
-    /// Hands `bytes` to whatever has a clipboard, and says who that is. `what` names them.
+    /// Copies `bytes` by OSC 52, and says what receives them. `what` names them in the message.
     pub fn copy(&mut self, what: &str, bytes: Vec<u8>) -> Vec<Effect> {
         let length = bytes.len();
         let (mood, text) = match self.clipboard {

@@ -53,7 +53,7 @@ impl ModuleForm {
         self.count.select();
     }
 
-    /// After a request: the next one is for a single module again, whatever the count was.
+    /// After a request the count is 1 again.
     pub fn used(&mut self) {
         (self.count, self.error) = (Field::new(b"1"), None);
     }

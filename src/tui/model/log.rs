@@ -116,7 +116,7 @@ impl Ring {
         self.lines.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
-    /// How many lines were let go.
+    /// How many lines were dropped.
     pub const fn let_go(&self) -> u64 {
         self.first
     }
@@ -180,7 +180,7 @@ impl Log {
         self.level != Level::Info || !self.words.is_empty()
     }
 
-    /// Finds out anew which lines are shown.
+    /// Determines again which lines are shown.
     pub fn look(&mut self) {
         let words = screen(self.words.bytes()).to_lowercase();
         let words: Vec<&str> = words.split_whitespace().collect();

@@ -79,13 +79,13 @@ pub struct Model {
     pub columns: u16,
     /// Cells from top to bottom.
     pub rows: u16,
-    /// The looks; [`Theme::ansi`] until told otherwise.
+    /// The theme; [`Theme::ansi`] by default.
     pub theme: Theme,
     /// What each key does.
     pub keys: Keymap,
     /// Nothing beyond ASCII is drawn.
     pub ascii: bool,
-    /// Who gets what is copied.
+    /// What receives copies: the terminal, tmux or screen.
     pub clipboard: Clipboard,
     /// The time on the engine's clock.
     pub now: Micros,

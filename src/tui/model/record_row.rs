@@ -57,7 +57,7 @@ pub struct Detail {
     pub asked: String,
     /// How it stands, or ended.
     pub ending: OutcomeText,
-    /// Who asked whom, nearest first (REQ-12).
+    /// The chain of requesters, the nearest first (REQ-12).
     pub chain: Vec<ChainLink>,
     /// The chain was looked up when the record was read, not when the request was made.
     pub chain_now: bool,

@@ -30,7 +30,7 @@ impl Model {
         Effect::Submit { ticket: self.tickets, command }
     }
 
-    /// A ticket for what is no command.
+    /// Takes a ticket for an effect that is not a command.
     pub const fn next_ticket(&mut self) -> Ticket {
         self.tickets += 1;
         self.tickets

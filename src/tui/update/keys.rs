@@ -1,4 +1,4 @@
-//! Keys and pasted text to what they do.
+//! What keys do.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 

@@ -18,7 +18,7 @@ pub(super) fn settle(model: &mut Model) {
     }
 }
 
-/// What a key does on the screen; `None`: nothing of its own.
+/// Does what a key means on the screen. Returns `None` if the screen does not handle it.
 pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     if model.tab != Tab::Log || !model.dialogs.is_empty() {
         return None;

@@ -16,7 +16,7 @@ use crate::tui::msg::{Effect, Ticket};
 
 use super::readback::take_written;
 
-/// Takes an answer in. One that nobody asked for says nothing.
+/// Takes a reply in. A reply to an unknown ticket is ignored.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
     let Some(pending) = model.pending.remove(&ticket) else { return Vec::new() };
     match pending {
@@ -202,7 +202,7 @@ fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) 
         Ok(Reply::Answered(record)) => {
             tell(model, ticket, Severity::Quiet, "the probe has ended".to_owned());
             let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
-            // Not in front of somebody who is at something else by now.
+            // Never in front of a dialog that was opened since.
             if let Some(report) = report.filter(|_| model.dialogs.is_empty()) {
                 let lines = table(&report, model.snapshot.known).lines().map(str::to_owned).collect();
                 page::open(model, "What a helper gets now", lines);

@@ -25,7 +25,7 @@ pub fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static>> {
     lines.into_iter().map(|text| line(text, style)).collect()
 }
 
-/// The keys that mean something now. Where there is no room for all, the help's key is still there.
+/// The keys that mean something now. If they do not all fit, the help's key is still shown.
 /// `scrolls`: the dialog on top does not fit.
 pub fn footer(model: &Model, columns: u16, scrolls: bool) -> Line<'static> {
     let columns = usize::from(columns);

@@ -59,7 +59,7 @@ pub(super) fn numbers(model: &Model, columns: usize) -> Line<'static> {
     if text::width(&whole) <= columns {
         return plain(&whole, columns, model.theme.text);
     }
-    // Who waits for a slot is let pass by the gate: while it is open, they are what matters.
+    // Requests that wait for a slot pass the gate: while it is open, their number matters more.
     let last = match s.slots.waiting {
         waiting if waiting > 0 && s.gate == Depth::Enabled => format!("waiting {waiting}"),
         _ => format!("gate {}", s.gate.name()),

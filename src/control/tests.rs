@@ -82,7 +82,9 @@ impl Seed {
     fn expr(&self, tag: u64) -> MaskExpr {
         match self.some {
             true => MaskExpr::Exactly(self.mask(tag)),
-            false => MaskExpr::Change { from_full: tag % 2 == 0, keep: self.mask(tag), drop: self.mask(tag + 9) },
+            false => {
+                MaskExpr::Change { from_full: tag.is_multiple_of(2), keep: self.mask(tag), drop: self.mask(tag + 9) }
+            }
         }
     }
 
@@ -376,6 +378,7 @@ impl Seed {
                 by_outcome: [1, 2, 3, 4, 5, 6, 7, 8].map(|n| self.n(n)),
                 refused_limit_at: self.maybe(self.n(28)),
                 throttled: self.n(29),
+                records_lost: self.n(31),
                 ..Totals::default()
             },
             warnings: self.logs().into_iter().map(|kind| LogLine { at: self.n(30), kind }).collect(),

@@ -13,7 +13,7 @@ use crate::control::target::TargetInfo;
 use super::model::log::Line;
 use super::model::record_row::RowPage;
 
-pub use super::effect::{Effect, Series, Ticket};
+pub use super::effect::{Effect, Ticket};
 
 /// What the mouse did, and in which cell, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

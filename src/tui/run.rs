@@ -202,7 +202,7 @@ impl<'a> Console<'a> {
         for effect in (self.face.update)(&mut self.model, msg) {
             match effect {
                 Effect::Submit { ticket, command } => self.executor.submit(ticket, command),
-                Effect::Series(series) => self.executor.series(series),
+                Effect::Series { ticket, batch } => self.executor.series(ticket, batch),
                 Effect::Look(question) => self.executor.look(*question),
                 Effect::Save { ticket, save } => self.executor.save(ticket, *save),
                 Effect::Copy(bytes) => self.painter.copy(&bytes),

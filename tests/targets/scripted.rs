@@ -33,6 +33,9 @@ const WHY: &str = "the cable was cut";
 /// A command that is not answered yet, and when it may be.
 type Call = (Instant, Command, Completion);
 
+/// From which event of which run a watch goes on.
+type From = Option<(RunId, Seq)>;
+
 pub struct Scripted {
     state: Arc<Mutex<State>>,
     calls: Sender<Call>,
@@ -48,7 +51,7 @@ struct State {
     /// Answers wait until they are released.
     hold: bool,
     held: Vec<(Command, Completion)>,
-    watches: Vec<(Weak<Feed>, Option<(RunId, Seq)>)>,
+    watches: Vec<(Weak<Feed>, From)>,
     /// The names of the commands that came.
     came: Vec<&'static str>,
 }

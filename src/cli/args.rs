@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-pub use crate::verbs::options::{Get, Mask, Probe, Request, Run, Set};
+use crate::verbs::options::Set;
+use crate::verbs::verb::Common;
 
 #[cfg(feature = "console")]
 const WITHOUT_COMMAND: &str = "\
@@ -62,16 +63,9 @@ pub struct Console {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Ask for modules, as the kernel's request_module does
-    Request(Request),
-    /// Call any helper, as the kernel's call_usermodehelper does
-    Run(Run),
-    /// Run the built-in probe as a helper: what does a helper get now?
-    Probe(Probe),
-    /// Show masks in every form
-    Mask(Mask),
-    /// Read knobs
-    Get(Get),
+    /// The verbs that the console's line has too.
+    #[command(flatten)]
+    Verb(Common),
     /// Print the console's keys, as settings for console.toml
     #[cfg(feature = "console")]
     Keys,
@@ -81,19 +75,16 @@ impl Args {
     /// Reads the command line, `argv[0]` included.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut args = Self::try_parse_from(args)?;
-        if let Some(Command::Mask(mask)) = &mut args.command
-            && !mask.take_options()
-        {
-            return Err(Args::command().error(ErrorKind::MissingRequiredArgument, "no MASK was given"));
+        let checked = match &mut args.command {
+            Some(Command::Verb(verb)) => verb.check(),
+            _ => Ok(()),
+        };
+        if let Err((kind, why)) = checked {
+            return Err(Self::command().error(kind, why));
         }
         #[cfg(feature = "console")]
         if args.command.is_some() && (args.console.read_only || args.console.no_mouse || args.console.ascii) {
             let why = "--read-only, --no-mouse and --ascii are for the console: leave them out before a command";
-            return Err(conflict(why));
-        }
-        if let Some(Command::Run(run)) = &args.command
-            && let Some(why) = run.conflict()
-        {
             return Err(conflict(why));
         }
         if args.command.as_ref().is_some_and(Command::starts_no_engine) && !args.set().is_empty() {
@@ -108,11 +99,7 @@ impl Args {
             None => &[][..],
             #[cfg(feature = "console")]
             Some(Command::Keys) => &[][..],
-            Some(Command::Request(c)) => &c.set.set,
-            Some(Command::Run(c)) => &c.set.set,
-            Some(Command::Probe(c)) => &c.set.set,
-            Some(Command::Mask(c)) => &c.set.set,
-            Some(Command::Get(c)) => &c.set.set,
+            Some(Command::Verb(verb)) => verb.set(),
         };
         self.before.set.iter().chain(after).cloned().collect()
     }
@@ -122,10 +109,9 @@ impl Command {
     /// Whether the command is answered without an engine.
     fn starts_no_engine(&self) -> bool {
         match self {
-            Self::Mask(_) => true,
+            Self::Verb(verb) => matches!(verb, Common::Mask(_)),
             #[cfg(feature = "console")]
             Self::Keys => true,
-            Self::Request(_) | Self::Run(_) | Self::Probe(_) | Self::Get(_) => false,
         }
     }
 }
@@ -171,7 +157,7 @@ mod tests {
         use crate::abi::wait::WaitMode;
         let of = |options: &[&str]| {
             let args = read(&[&["run"], options, &["--", "/bin/x", "a", "--json"]].concat()).unwrap();
-            let Some(Command::Run(run)) = args.command else { panic!("{args:?}") };
+            let Some(Command::Verb(Common::Run(run))) = args.command else { panic!("{args:?}") };
             (run.json, run.call(CapMask::up_to(40)).unwrap())
         };
         let exactly = |bits| Some(MaskExpr::Exactly(CapMask::from_bits(bits)));
@@ -194,17 +180,17 @@ mod tests {
     #[test]
     fn every_option_of_request_and_get_is_read() {
         let args = read(&["request", "--nowait", "--parallel", "3", "--repeat", "5", "--json", "a", "b"]).unwrap();
-        let Some(Command::Request(request)) = args.command else { panic!("{args:?}") };
+        let Some(Command::Verb(Common::Request(request))) = args.command else { panic!("{args:?}") };
         assert_eq!((request.nowait, request.parallel, request.repeat, request.json), (true, 3, 5, true));
         assert_eq!(request.names, ["a", "b"]);
         let args = read(&["request", "a"]).unwrap();
-        let Some(Command::Request(request)) = args.command else { panic!("{args:?}") };
+        let Some(Command::Verb(Common::Request(request))) = args.command else { panic!("{args:?}") };
         assert_eq!((request.nowait, request.parallel, request.repeat, request.json), (false, 1, 1, false));
         for (flag, all, values, ignore) in
             [("-a", true, false, false), ("-n", false, true, false), ("-e", false, false, true)]
         {
             let args = read(&["get", flag, "k"]).unwrap();
-            let Some(Command::Get(get)) = args.command else { panic!("{args:?}") };
+            let Some(Command::Verb(Common::Get(get))) = args.command else { panic!("{args:?}") };
             assert_eq!((get.all, get.values, get.ignore), (all, values, ignore), "{flag}");
         }
     }
@@ -212,7 +198,7 @@ mod tests {
     #[test]
     fn a_mask_may_start_with_a_minus() {
         let args = read(&["mask", "-cap_sys_module", "--json", "full"]).unwrap();
-        let Some(Command::Mask(mask)) = args.command else { panic!("{args:?}") };
+        let Some(Command::Verb(Common::Mask(mask))) = args.command else { panic!("{args:?}") };
         assert!(mask.json);
         assert_eq!(mask.masks, ["-cap_sys_module", "full"]);
     }
@@ -220,7 +206,7 @@ mod tests {
     #[test]
     fn what_follows_the_dashes_is_the_helpers() {
         let args = read(&["run", "--bset", "-cap_bpf", "--", "/bin/echo", "--json", "--set", "x"]).unwrap();
-        let Some(Command::Run(run)) = args.command else { panic!("{args:?}") };
+        let Some(Command::Verb(Common::Run(run))) = args.command else { panic!("{args:?}") };
         assert!(!run.json);
         assert_eq!(run.argv, ["/bin/echo", "--json", "--set", "x"]);
     }

@@ -1,16 +1,15 @@
 //! `khelper mask`: masks in every form, without an engine.
 
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use serde::Serialize;
 
 use crate::abi::cap::CapMask;
-use crate::abi::escape::{json, screen};
-use crate::abi::mask::{MaskExpr, every_form, hex, kernel_words, libcap, systemd};
+use crate::abi::escape::json;
+use crate::abi::mask::{hex, kernel_words, libcap, systemd};
 use crate::control::text::outcome::MASKS_AND_ROOT;
+use crate::verbs::perform::{Masks, NamedMask};
 
-use super::args::Mask;
 use super::exit::Verdict;
 use super::output::{Answers, complain};
 
@@ -27,7 +26,8 @@ struct Forms {
 }
 
 impl Forms {
-    fn of(text: &OsStr, mask: CapMask, known: CapMask) -> Self {
+    fn of(NamedMask { text, mask }: &NamedMask, known: CapMask) -> Self {
+        let mask = *mask;
         let list = |mask: CapMask| mask.iter().map(|cap| cap.name()).collect();
         Self {
             mask: json(text.as_bytes()),
@@ -42,35 +42,27 @@ impl Forms {
 }
 
 /// Prints every mask, and what masks do not do; one that is malformed is reported, and the others are still shown.
-pub fn mask(args: &Mask, known: CapMask, answers: &Answers) -> Verdict {
+pub(super) fn mask(masks: &Masks, as_json: bool, known: CapMask, answers: &Answers) -> Verdict {
     let (mut verdict, mut shown) = (Verdict::Own(0), false);
-    for text in &args.masks {
-        match MaskExpr::parse(text.as_bytes(), known) {
-            Ok(expr) => {
-                show(args, text, expr.resolve(known, known), known, answers);
+    for mask in &masks.0 {
+        match mask {
+            Ok(mask) => {
                 shown = true;
+                if as_json {
+                    // Strings and lists of strings: nothing in it can fail to be JSON.
+                    answers.line(&serde_json::to_string(&Forms::of(mask, known)).unwrap_or_default());
+                } else {
+                    mask.lines(known).iter().for_each(|line| answers.line(line));
+                }
             }
             Err(error) => {
-                complain(&error);
+                complain(error);
                 verdict = verdict.and(Verdict::Usage);
             }
         }
     }
-    if shown && !args.json {
+    if shown && !as_json {
         answers.line(&format!("note: {MASKS_AND_ROOT}"));
     }
     verdict
-}
-
-fn show(args: &Mask, text: &OsStr, mask: CapMask, known: CapMask, answers: &Answers) {
-    let forms = Forms::of(text, mask, known);
-    if args.json {
-        // Strings and lists of strings: nothing in it can fail to be JSON.
-        answers.line(&serde_json::to_string(&forms).unwrap_or_default());
-        return;
-    }
-    answers.line(&screen(text.as_bytes()));
-    for (name, value) in every_form(mask, known) {
-        answers.line(&format!("  {name:<8} {value}"));
-    }
 }

@@ -27,10 +27,13 @@ use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::escape::screen;
-use crate::control::completion::ask;
+use crate::control::ask::ask;
+use crate::control::batch::Batch;
 use crate::control::target::Target;
 use crate::control::{self, Left, Reply};
 use crate::sys::signals::Signals;
+use crate::verbs::perform::{self, Ask};
+use crate::verbs::verb::Common;
 
 use exit::Verdict;
 use follow_log::Log;
@@ -64,9 +67,14 @@ pub fn definition() -> clap::Command {
 
 /// A command that needs no engine; `None` if it does.
 pub fn without_engine(command: &Command, known: impl FnOnce() -> CapMask) -> Option<u8> {
-    let Command::Mask(args) = command else { return None };
-    let answers = Answers::default();
-    let verdict = mask::mask(args, known(), &answers);
+    let Command::Verb(verb @ Common::Mask(_)) = command else { return None };
+    let (known, answers) = (known(), Answers::default());
+    let verdict = match perform::ask(verb, known) {
+        Ok(Ask::Masks(masks)) => mask::mask(&masks, verb.json(), known, &answers),
+        // Masks come to masks.
+        Ok(_) => Verdict::Usage,
+        Err(error) => request::fail(&error),
+    };
     Some(answers.code(verdict.code()))
 }
 
@@ -128,15 +136,16 @@ pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], s
 }
 
 fn perform(asker: &Asker, command: &Command) -> Verdict {
-    match command {
-        Command::Request(args) => asker.request(args),
-        Command::Run(args) => asker.run(args),
-        Command::Probe(args) => asker.probe(args.json),
-        Command::Get(args) => get::get(&asker.caller, args, &asker.answers),
-        // Answered without an engine.
-        Command::Mask(_) => Verdict::Usage,
-        #[cfg(feature = "console")]
-        Command::Keys => Verdict::Usage,
+    // The rest is answered without an engine.
+    let Command::Verb(verb) = command else { return Verdict::Usage };
+    let (known, json) = (asker.caller.target.info().known, verb.json());
+    match perform::ask(verb, known) {
+        Ok(Ask::Requests(requests)) => asker.requests(requests.batch(), json),
+        Ok(Ask::Call(call)) => asker.requests(Batch::one(control::Command::Call(call)), json),
+        Ok(Ask::Probe) => asker.probe(json),
+        Ok(Ask::Knobs(knobs)) => get::get(&asker.caller, knobs, &asker.answers),
+        Ok(Ask::Masks(masks)) => mask::mask(&masks, json, known, &asker.answers),
+        Err(error) => request::fail(&error),
     }
 }
 

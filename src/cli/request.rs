@@ -1,17 +1,15 @@
 //! `khelper request` and `khelper run`: each answer is printed when it comes.
 
-use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::abi::error::ControlError;
 use crate::abi::record::Record;
+use crate::control::Reply;
 use crate::control::batch::Batch;
 use crate::control::record_json::Entry;
 use crate::control::text::outcome;
-use crate::control::{Command, Reply};
 
 use super::Caller;
-use super::args::{Request, Run};
 use super::exit::Verdict;
 use super::follow_log::explain;
 use super::output::{Answers, complain, output, say, terminals};
@@ -29,26 +27,9 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    /// `khelper request`: the list of names so many times, up to so many at the same time.
-    pub(super) fn request(&self, args: &Request) -> Verdict {
-        let command =
-            |name: &std::ffi::OsString| Command::RequestModule { name: name.as_bytes().to_vec(), wait: !args.nowait };
-        let batch = Batch {
-            commands: args.names.iter().map(command).collect(),
-            total: args.names.len().saturating_mul(args.repeat as usize),
-            parallel: usize::from(args.parallel),
-        };
-        let json = args.json;
+    /// Submits requests, and prints each answer.
+    pub(super) fn requests(&self, batch: Batch, json: bool) -> Verdict {
         self.ask(batch, move |asker, record| asker.answer(record, json))
-    }
-
-    /// `khelper run`.
-    pub(super) fn run(&self, args: &Run) -> Verdict {
-        let json = args.json;
-        match args.call(self.caller.target.info().known) {
-            Ok(call) => self.ask(Batch::one(Command::Call(call)), move |asker, record| asker.answer(record, json)),
-            Err(error) => fail(&error),
-        }
     }
 
     /// Submits the requests and answers each as it is answered. After ctrl-c none is begun.
@@ -99,7 +80,7 @@ impl Asker {
     }
 }
 
-fn fail(error: &ControlError) -> Verdict {
+pub(super) fn fail(error: &ControlError) -> Verdict {
     complain(error);
     Verdict::of_error(error)
 }

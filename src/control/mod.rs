@@ -3,11 +3,13 @@
 
 pub mod activity;
 pub mod alerts;
+pub mod ask;
 mod authorize;
 pub mod batch;
 pub mod command;
 pub mod completion;
 mod dispatch;
+pub mod export;
 pub mod local;
 mod reads;
 pub mod record_json;
@@ -15,6 +17,7 @@ pub mod rehearsal;
 pub mod repeat;
 pub mod tally;
 pub mod target;
+pub mod target_info;
 pub mod terminate;
 #[cfg(test)]
 pub(crate) mod testing;

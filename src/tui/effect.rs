@@ -1,26 +1,12 @@
 //! What the console asks for.
 
 use crate::control::Command;
-use crate::control::activity::export::Save;
 use crate::control::activity::page::PageRequest;
+use crate::control::batch::Batch;
+use crate::control::export::Save;
 
 /// Ties a reply to what was submitted; counted from 1 by the model.
 pub type Ticket = u64;
-
-/// Module requests that are asked for one after another, without the console in between.
-#[derive(Clone, Debug)]
-pub struct Series {
-    /// Comes back with each answer.
-    pub ticket: Ticket,
-    /// The names, asked for in turn.
-    pub names: Vec<Vec<u8>>,
-    /// WAIT_PROC, else WAIT_EXEC.
-    pub wait: bool,
-    /// How many are asked for.
-    pub total: u32,
-    /// How many at the same time, at most.
-    pub parallel: u32,
-}
 
 /// What the console asks for.
 #[derive(Clone, Debug)]
@@ -32,8 +18,13 @@ pub enum Effect {
         /// The command.
         command: Command,
     },
-    /// Make the requests off this thread; each is answered by a [`super::msg::Msg::Replied`].
-    Series(Series),
+    /// Submit the commands of a batch off this thread; each is answered by a [`super::msg::Msg::Replied`].
+    Series {
+        /// Comes back with each answer.
+        ticket: Ticket,
+        /// The commands.
+        batch: Batch,
+    },
     /// Look for records off this thread; the answer comes as [`super::msg::Msg::Looked`].
     Look(Box<PageRequest>),
     /// Save records off this thread; the answer comes as [`super::msg::Msg::Saved`].

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::abi::actor::Actor;
 use crate::abi::error::{ControlError, Explain};
-use crate::control::activity::export::{self, Save, Unsaved};
 use crate::control::activity::page::PageRequest;
 use crate::control::batch::{Batch, Running};
 use crate::control::completion::{CallId, Completion};
+use crate::control::export::{self, Save, Unsaved};
 use crate::control::target::Target;
 use crate::control::text::target::not_sent;
 use crate::control::{Command, Reply};
@@ -19,7 +19,7 @@ use crate::control::{Command, Reply};
 use super::line_history;
 use super::mailbox::Mailbox;
 use super::model::record_row::RowPage;
-use super::msg::{Msg, Series, Ticket};
+use super::msg::{Msg, Ticket};
 
 /// Records pass through it on their way to a file.
 const STACK: usize = 256 * 1024;
@@ -71,14 +71,8 @@ impl Executor {
     }
 
     /// Makes the requests of a series: the next one is submitted as soon as one is answered, whatever the screen does.
-    pub(super) fn series(&mut self, series: Series) {
+    pub(super) fn series(&mut self, ticket: Ticket, batch: Batch) {
         self.series.retain(|running| !running.is_over());
-        let Series { ticket, names, wait, total, parallel } = series;
-        let batch = Batch {
-            commands: names.into_iter().map(|name| Command::RequestModule { name, wait }).collect(),
-            total: total as usize,
-            parallel: parallel as usize,
-        };
         let mailbox = self.mailbox.clone();
         let each = move |reply| mailbox.post_with_state(Msg::Replied { ticket, reply });
         self.series.push(batch.run(self.target.clone(), self.by.clone(), each));
@@ -187,8 +181,9 @@ mod tests {
     use crate::engine::Engine;
     use crate::sys::fake::{FOREVER, FakeHost, Script};
 
-    fn series(total: u32, parallel: u32) -> Series {
-        Series { ticket: 7, names: vec![b"a".to_vec(), b"b".to_vec()], wait: true, total, parallel }
+    fn series(total: usize, parallel: usize) -> Batch {
+        let request = |name: &[u8]| Command::RequestModule { name: name.to_vec(), wait: true };
+        Batch { commands: vec![request(b"a"), request(b"b")], total, parallel }
     }
 
     /// An engine whose modprobe runs so long, and a desk over it whose mailbox nobody empties.
@@ -220,7 +215,7 @@ mod tests {
     fn a_series_needs_no_screen() {
         let (_host, engine, mut desk) = desk(0);
         let events = engine.subscribe(100_000);
-        desk.series(series(1000, 1));
+        desk.series(7, series(1000, 1));
         let mut ended = 0;
         while ended < 1000 {
             let crate::engine::Received::Event(event) = events.recv() else { panic!("events were missed") };
@@ -285,7 +280,7 @@ mod tests {
     #[test]
     fn a_series_ends_with_the_console() {
         let (host, engine, mut desk) = desk(FOREVER);
-        desk.series(series(10, 2));
+        desk.series(7, series(10, 2));
         host.wait_for("two helpers", |now| now.running == 2);
         let mailbox = desk.mailbox.clone();
         drop(desk);

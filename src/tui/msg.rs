@@ -7,13 +7,13 @@ use crate::abi::error::ControlError;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 use crate::control::Reply;
-use crate::control::activity::export::{Saved, Unsaved};
+use crate::control::export::{Saved, Unsaved};
 use crate::control::target::TargetInfo;
 
 use super::model::log::Line;
 use super::model::record_row::RowPage;
 
-pub use super::effect::{Effect, Series, Ticket};
+pub use super::effect::{Effect, Ticket};
 
 /// What the mouse did, and in which cell, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

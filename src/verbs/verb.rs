@@ -1,4 +1,4 @@
-//! A line typed into the console: the shell's commands, and those that need an engine that goes on.
+//! The verbs: those of the shell and of the console's line, and a line as it is typed into the console.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -18,13 +18,9 @@ pub struct Line {
     pub verb: Verb,
 }
 
-/// The commands of a line.
+/// The verbs of the shell and of the line.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
-    /// Write knobs, all at once or none; a mask is confirmed first
-    Set(Settings),
-    /// Read knobs
-    Get(Get),
+pub enum Common {
     /// Ask for modules, as the kernel's request_module does
     Request(Request),
     /// Call any helper, as the kernel's call_usermodehelper does
@@ -33,6 +29,54 @@ pub enum Verb {
     Probe(Probe),
     /// Show masks in every form
     Mask(Mask),
+    /// Read knobs
+    Get(Get),
+}
+
+impl Common {
+    /// Checks what clap cannot: masks behind options, and options that exclude each other. The error is a sentence.
+    pub fn check(&mut self) -> Result<(), (ErrorKind, &'static str)> {
+        match self {
+            Self::Mask(mask) => {
+                let left = mask.take_options();
+                if left { Ok(()) } else { Err((ErrorKind::MissingRequiredArgument, "no MASK was given")) }
+            }
+            Self::Run(run) => run.conflict().map_or(Ok(()), |why| Err((ErrorKind::ArgumentConflict, why))),
+            Self::Request(_) | Self::Probe(_) | Self::Get(_) => Ok(()),
+        }
+    }
+
+    /// The knobs of `--set`.
+    pub fn set(&self) -> &[OsString] {
+        match self {
+            Self::Request(c) => &c.set.set,
+            Self::Run(c) => &c.set.set,
+            Self::Probe(c) => &c.set.set,
+            Self::Mask(c) => &c.set.set,
+            Self::Get(c) => &c.set.set,
+        }
+    }
+
+    /// Whether the answer is JSON.
+    pub const fn json(&self) -> bool {
+        match self {
+            Self::Request(c) => c.json,
+            Self::Run(c) => c.json,
+            Self::Probe(c) => c.json,
+            Self::Mask(c) => c.json,
+            Self::Get(_) => false,
+        }
+    }
+}
+
+/// The verbs of the line: its engine goes on, so that there is something to change.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Write knobs, all at once or none; a mask is confirmed first
+    Set(Settings),
+    /// The shell's.
+    #[command(flatten)]
+    Common(Common),
     /// Work the gate
     Gate(Gate),
     /// Put a mask back to full (confirmed first), or forget the runaway messages
@@ -41,6 +85,13 @@ pub enum Verb {
     Kill(Kill),
     /// Stop waiting for requests; their helpers live on
     Abandon(Abandon),
+}
+
+impl Verb {
+    /// Whether nothing is changed or started.
+    pub const fn only_reads(&self) -> bool {
+        matches!(self, Self::Common(Common::Get(_) | Common::Mask(_)))
+    }
 }
 
 /// `set`.
@@ -122,7 +173,13 @@ fn definition() -> Command {
         let shells = ["json", "set"].contains(&arg.get_id().as_str());
         arg.hide(shells)
     };
-    Line::command().mut_subcommands(|command| command.mut_args(hide))
+    // `set` and `get` first, as a line is most often one of these.
+    let first = |command: Command| match command.get_name() {
+        "set" => command.display_order(0),
+        "get" => command.display_order(1),
+        _ => command,
+    };
+    Line::command().mut_subcommands(|command| first(command.mut_args(hide)))
 }
 
 impl Line {
@@ -130,28 +187,20 @@ impl Line {
     pub fn read(words: Vec<Vec<u8>>) -> Result<Self, clap::Error> {
         let words = words.into_iter().map(OsString::from_vec);
         let mut line = Self::from_arg_matches(&definition().try_get_matches_from(words)?)?;
-        let why = match &mut line.verb {
-            Verb::Mask(mask) => (!mask.take_options()).then_some("no MASK was given"),
-            Verb::Run(run) => run.conflict(),
-            _ => None,
-        };
-        let (json, set) = match &line.verb {
-            Verb::Request(c) => (c.json, !c.set.set.is_empty()),
-            Verb::Run(c) => (c.json, !c.set.set.is_empty()),
-            Verb::Probe(c) => (c.json, !c.set.set.is_empty()),
-            Verb::Mask(c) => (c.json, !c.set.set.is_empty()),
-            Verb::Get(c) => (false, !c.set.set.is_empty()),
-            _ => (false, false),
-        };
-        let why = why.or(match (json, set) {
-            (true, _) => Some("--json is for the shell: here the console shows the answer"),
-            (_, true) => Some("--set is for an engine that is about to start: this one runs, so use `set KEY=VALUE`"),
-            _ => None,
-        });
-        match why {
-            Some(why) => Err(Self::command().error(ErrorKind::ArgumentConflict, why)),
-            None => Ok(line),
+        let Verb::Common(common) = &mut line.verb else { return Ok(line) };
+        let wrong = |kind, why| Err(Self::command().error(kind, why));
+        if let Err((kind, why)) = common.check() {
+            return wrong(kind, why);
         }
+        if common.json() {
+            let why = "--json is for the shell: here the console shows the answer";
+            return wrong(ErrorKind::ArgumentConflict, why);
+        }
+        if !common.set().is_empty() {
+            let why = "--set is for an engine that is about to start: this one runs, so use `set KEY=VALUE`";
+            return wrong(ErrorKind::ArgumentConflict, why);
+        }
+        Ok(line)
     }
 }
 
@@ -170,9 +219,13 @@ mod tests {
 
     #[test]
     fn lines_mean_what_they_mean_at_the_shell() {
-        let Verb::Request(request) = read("request --nowait --parallel 3 a b").unwrap().verb else { panic!() };
+        let Verb::Common(Common::Request(request)) = read("request --nowait --parallel 3 a b").unwrap().verb else {
+            panic!()
+        };
         assert!(request.nowait && request.parallel == 3 && request.names == ["a", "b"]);
-        let Verb::Run(run) = read("run --bset -cap_bpf -- /bin/echo --json").unwrap().verb else { panic!() };
+        let Verb::Common(Common::Run(run)) = read("run --bset -cap_bpf -- /bin/echo --json").unwrap().verb else {
+            panic!()
+        };
         assert_eq!(run.argv, ["/bin/echo", "--json"]);
         let Verb::Kill(kill) = read("kill -s kill 3 4").unwrap().verb else { panic!() };
         assert_eq!((kill.signal, kill.ids), (9, vec![3, 4]));

@@ -1,6 +1,5 @@
 //! What an operator looks at in thousands of records: which of them, a page at a time, and whole into a file.
 
-pub mod export;
 pub mod page;
 pub mod query;
 pub mod reader;

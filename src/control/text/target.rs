@@ -1,7 +1,7 @@
 //! How a target is named, and what is said when it cannot be reached.
 
 use crate::abi::error::ControlError;
-use crate::control::target::{TargetInfo, TargetKind};
+use crate::control::target_info::{TargetInfo, TargetKind};
 
 /// The sentence that says whose knobs these are; then shorter ones, each for less room.
 pub fn sentences(info: &TargetInfo) -> [String; 4] {

@@ -84,7 +84,7 @@ impl Dialog for CommandLine {
             Err(why) => return wrong(model, why),
         };
         let done = match Line::read(words) {
-            Ok(line) => perform(model, line.verb),
+            Ok(line) => perform(model, &line.verb),
             Err(help) if help.kind() == ErrorKind::DisplayHelp => {
                 let lines = help.render().to_string().lines().map(|line| screen(line.as_bytes())).collect();
                 page::open(model, "What the commands do", lines);

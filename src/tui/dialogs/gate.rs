@@ -2,12 +2,12 @@
 
 use crate::abi::depth::Depth;
 use crate::control::text::outcome::Severity;
-use crate::control::{Command, Key};
 use crate::tui::keymap::Context;
 use crate::tui::model::{After, Dialog, Model, Pending};
 use crate::tui::msg::Effect;
 use crate::tui::panels::knobs;
 use crate::tui::widgets::sheet::Sheet;
+use crate::verbs::perform;
 
 const CHOICES: [&str; 3] = [
     "freeze and drain: refuse calls, readers wait",
@@ -26,17 +26,18 @@ pub(super) fn open(model: &mut Model) {
     }
 }
 
-/// Freezes and drains, disables and drains, or enables: the number of the choice.
-pub(super) fn act(model: &mut Model, choice: usize) -> Vec<Effect> {
-    let drain = |depth: Depth| Command::Write(vec![(Key::Gate, depth.into())]);
-    let (words, command) = match choice {
-        0 => ("freeze and drain", drain(Depth::Freezing)),
-        1 => ("disable and drain", drain(Depth::Disabled)),
-        _ => ("enable", Command::SetDepth(Depth::Enabled)),
+/// The depths of the choices.
+const DEPTHS: [Depth; CHOICES.len()] = [Depth::Freezing, Depth::Disabled, Depth::Enabled];
+
+/// Freezes and drains, disables and drains, or enables.
+pub(super) fn act(model: &mut Model, depth: Depth) -> Vec<Effect> {
+    let (words, patience) = match depth {
+        Depth::Freezing => ("freeze and drain", ": waits up to 5 s for the calls in flight"),
+        Depth::Disabled => ("disable and drain", ": waits up to 5 s for the calls in flight"),
+        Depth::Enabled => ("enable", ""),
     };
-    let patience = if choice < 2 { ": waits up to 5 s for the calls in flight" } else { "" };
     model.say(Severity::Quiet, format!("khelper.gate: {words}{patience}"));
-    vec![model.submit(Pending::Gate(words), command)]
+    vec![model.submit(Pending::Gate(words), perform::gate(depth))]
 }
 
 impl Dialog for Gate {
@@ -61,7 +62,7 @@ impl Dialog for Gate {
     }
 
     fn accept(&mut self, model: &mut Model) -> After {
-        After::Close(act(model, self.0))
+        After::Close(act(model, DEPTHS[self.0.min(DEPTHS.len() - 1)]))
     }
 
     fn choice(&mut self, _: &Model) -> Option<(&mut usize, usize)> {

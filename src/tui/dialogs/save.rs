@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::abi::record::Record;
-use crate::control::activity::export::{Existing, Overwrite, Save, Saved, Unsaved, What};
+use crate::control::export::{Existing, Overwrite, Save, Saved, Unsaved, What};
 use crate::control::text::outcome::Severity;
 use crate::tui::field::Field;
 use crate::tui::keymap::Context;

@@ -1,19 +1,20 @@
 //! Requests that are made together, and what is said of them.
 
+use crate::control::batch::Batch;
 use crate::control::tally::Tally;
 use crate::control::text::outcome::Severity;
-use crate::tui::msg::{Effect, Series};
+use crate::tui::msg::Effect;
 
 use super::Model;
 use super::pending::Pending;
 
 impl Model {
-    /// Makes the requests in turn until `total` are made, never more than `parallel` at the same time.
-    pub fn open_series(&mut self, title: String, names: Vec<Vec<u8>>, wait: bool, total: u32, parallel: u32) -> Effect {
-        let batch = self.open_batch(title, total);
+    /// Submits the requests of a batch, which are counted under this title.
+    pub fn open_series(&mut self, title: String, batch: Batch) -> Effect {
+        let tally = self.open_batch(title, u32::try_from(batch.total).unwrap_or(u32::MAX));
         let ticket = self.next_ticket();
-        self.pending.insert(ticket, Pending::Series(batch));
-        Effect::Series(Series { ticket, names, wait, total, parallel })
+        self.pending.insert(ticket, Pending::Series(tally));
+        Effect::Series { ticket, batch }
     }
 
     /// Remembers requests that are made together, and says so. Returns the number of the batch.

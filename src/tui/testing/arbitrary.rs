@@ -18,7 +18,7 @@ use crate::control::{Key, Reply};
 
 use super::fixtures;
 use crate::abi::escape::screen_again;
-use crate::control::activity::export::{Existing, Saved, Unsaved};
+use crate::control::export::{Existing, Saved, Unsaved};
 use crate::tui::model::log::Line;
 use crate::tui::model::record_row::RowPage;
 use crate::tui::msg::{Click, Mouse, Msg};

@@ -11,7 +11,7 @@ use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::mask::MaskExpr;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::wait::WaitMode;
-use crate::control::activity::export::{Existing, Unsaved};
+use crate::control::export::{Existing, Unsaved};
 use crate::control::rehearsal::Rehearsed;
 use crate::control::text::outcome::Severity;
 use crate::control::{Change, Command, Key, KnobValue, MaskKnob, Reply};
@@ -199,10 +199,11 @@ fn a_line_asks_as_the_shell_does() {
     let mut m = model();
     let mut effects = type_in(&mut m, ":request --nowait --parallel 2 --repeat 2 a b\n");
     assert!(matches!(effects.pop(), Some(Effect::Remember(_))));
-    let [Effect::Series(series)] = &effects[..] else { panic!("{effects:?}") };
-    assert_eq!((series.names.concat(), series.wait, series.total, series.parallel), (b"ab".to_vec(), false, 4, 2));
+    let [Effect::Series { ticket, batch }] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((batch.commands.len(), batch.total, batch.parallel), (2, 4, 2));
+    assert!(matches!(&batch.commands[1], Command::RequestModule { name, wait: false } if name == b"b"));
     for (id, raw) in [(1, 0), (2, 0), (3, 256), (4, 256)] {
-        reply(&mut m, series.ticket, Ok(Reply::Answered(Arc::new(fixtures::record(id, b"a", raw)))));
+        reply(&mut m, *ticket, Ok(Reply::Answered(Arc::new(fixtures::record(id, b"a", raw)))));
     }
     assert_eq!(status(&m), "a b: 4 of 4 answered: 2 ✓ exit 0, 2 ✗ exit 1 (raw 256)");
     assert!(m.pending.is_empty() && m.batches.is_empty());

@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier};
 use crate::abi::event::Level;
 use crate::abi::record::{Record, State};
 use crate::abi::snapshot::{Snapshot, Totals};
-use crate::control::activity::export::{Existing, Unsaved};
+use crate::control::export::{Existing, Unsaved};
 use crate::tui::model::Model;
 use crate::tui::model::log::Line;
 use crate::tui::msg::Msg;

@@ -5,7 +5,7 @@ use crate::abi::cap::ReadSet;
 use crate::abi::error::{ControlError, EngineError};
 use crate::abi::event::Level;
 use crate::abi::record::{Output, Record, State};
-use crate::control::activity::export::Unsaved;
+use crate::control::export::Unsaved;
 use crate::tui::model::record_row::RowPage;
 
 /// A snapshot of the screen at each size, after what was done.

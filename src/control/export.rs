@@ -16,12 +16,12 @@ use crate::abi::actor::Actor;
 use crate::abi::error::{ControlError, Explain, errno_name};
 use crate::abi::escape::screen;
 use crate::abi::record::{Record, State};
+use crate::control::ask::ask;
 use crate::control::command::{Command, Reply};
-use crate::control::completion::ask;
 use crate::control::record_json::Entry;
 use crate::control::target::Target;
 
-use super::query::Query;
+use super::activity::query::Query;
 
 /// Only its owner may read the file: it holds what was asked for and by whom.
 const MODE: u32 = 0o600;
@@ -283,3 +283,6 @@ fn advice(e: &io::Error) -> &'static str {
         _ => "name another file",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,307 @@
+//! What a verb does, the same at the shell and on the console's line: which commands it submits, and what it shows.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::abi::cap::CapMask;
+use crate::abi::depth::Depth;
+use crate::abi::error::{ControlError, ParseError};
+use crate::abi::escape::screen;
+use crate::abi::mask::{MaskExpr, every_form};
+use crate::abi::wait::signal_name;
+use crate::control::batch::Batch;
+use crate::control::{Call, Command, Key, KnobValue, MaskKnob};
+
+use super::options::{Get, Mask, Request, assignment, key};
+use super::verb::{Common, Resettable, Verb, Work};
+
+/// What a verb of both comes to.
+#[derive(Debug)]
+pub enum Ask {
+    /// Requests are submitted.
+    Requests(Requests),
+    /// A helper is called.
+    Call(Call),
+    /// The built-in probe is run; its report is shown.
+    Probe,
+    /// Knobs are read.
+    Knobs(Knobs),
+    /// Masks are shown; no target is needed.
+    Masks(Masks),
+}
+
+/// What a verb of the line does. The console asks for a confirmation of [`Act::Reset`], and of a write of masks.
+#[derive(Debug)]
+pub enum Act {
+    /// Knobs are written, all or none (SYS-9).
+    Write(Vec<(Key, KnobValue)>),
+    /// The gate is changed; a drain is waited for.
+    Gate(Depth),
+    /// A mask is put back to full.
+    Reset(MaskKnob),
+    /// The count of runaway messages is put back to 0.
+    ResetLoopMessages,
+    /// A request is acted on; `what` says how once that is done.
+    OnRequest {
+        /// The command.
+        command: Command,
+        /// `#7: SIGTERM`.
+        what: String,
+    },
+}
+
+/// What a verb of the line comes to.
+#[derive(Debug)]
+pub enum Performed {
+    /// As at the shell.
+    Ask(Ask),
+    /// Acts, independent of each other, in their order.
+    Acts(Vec<Act>),
+}
+
+/// What a verb of both comes to. `known` are the capabilities of the target's kernel.
+pub fn ask(verb: &Common, known: CapMask) -> Result<Ask, ControlError> {
+    Ok(match verb {
+        Common::Request(request) => Ask::Requests(Requests::of(request)),
+        Common::Run(run) => Ask::Call(run.call(known)?),
+        Common::Probe(_) => Ask::Probe,
+        Common::Get(get) => Ask::Knobs(Knobs::of(get)),
+        Common::Mask(mask) => Ask::Masks(Masks::of(mask, known)),
+    })
+}
+
+/// What a verb of the line comes to.
+pub fn perform(verb: &Verb, known: CapMask) -> Result<Performed, ControlError> {
+    let acts = match verb {
+        Verb::Common(common) => return ask(common, known).map(Performed::Ask),
+        Verb::Set(set) => writes("set", &set.settings, known)?.into_iter().map(Act::Write).collect(),
+        Verb::Gate(gate) => vec![Act::Gate(match gate.what {
+            Work::Freeze => Depth::Freezing,
+            Work::Disable => Depth::Disabled,
+            Work::Enable => Depth::Enabled,
+        })],
+        Verb::Reset(reset) => vec![match reset.what {
+            Resettable::Bset => Act::Reset(MaskKnob::Bset),
+            Resettable::Inheritable => Act::Reset(MaskKnob::Inheritable),
+            Resettable::LoopMessages => Act::ResetLoopMessages,
+        }],
+        Verb::Kill(kill) => {
+            let (signal, name) = (kill.signal, signal_name(u8::try_from(kill.signal).unwrap_or_default()));
+            each(&kill.ids, &name, |id| Command::Kill { id, signal })
+        }
+        Verb::Abandon(abandon) => each(&abandon.ids, "abandoned", Command::Abandon),
+    };
+    Ok(Performed::Acts(acts))
+}
+
+fn each(ids: &[u64], what: &str, command: impl Fn(u64) -> Command) -> Vec<Act> {
+    ids.iter().map(|id| Act::OnRequest { command: command(*id), what: format!("#{id}: {what}") }).collect()
+}
+
+/// The command that changes the gate: a drain, or none to open it.
+pub fn gate(depth: Depth) -> Command {
+    match depth {
+        Depth::Enabled => Command::SetDepth(depth),
+        Depth::Freezing | Depth::Disabled => Command::Write(vec![(Key::Gate, depth.into())]),
+    }
+}
+
+/// The writes of `KEY=VALUE` arguments: every knob in one write, the gate after them by itself, since its drain may block.
+/// All values are parsed before any is written. `door` names the verb or option in errors.
+pub fn writes(door: &str, settings: &[OsString], known: CapMask) -> Result<Vec<Vec<(Key, KnobValue)>>, ControlError> {
+    let write = |setting: &OsString| {
+        let (key, text) = assignment(door, setting.as_bytes())?;
+        Ok((key, key.parse_value(&text, known)?))
+    };
+    let writes = settings.iter().map(write).collect::<Result<Vec<_>, ControlError>>()?;
+    let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
+    let all = std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate]));
+    Ok(all.filter(|write| !write.is_empty()).collect())
+}
+
+/// Module requests: the list of names so many times, up to so many at the same time.
+#[derive(Debug)]
+pub struct Requests {
+    /// The names, hostile bytes.
+    pub names: Vec<Vec<u8>>,
+    wait: bool,
+    repeat: u32,
+    parallel: u16,
+}
+
+impl Requests {
+    fn of(request: &Request) -> Self {
+        let names = request.names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Self { names, wait: !request.nowait, repeat: request.repeat, parallel: request.parallel }
+    }
+
+    /// The names, escaped.
+    pub fn title(&self) -> String {
+        self.names.iter().map(|name| screen(name)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// How many there are.
+    pub fn total(&self) -> usize {
+        self.names.len().saturating_mul(self.repeat as usize)
+    }
+
+    /// As commands.
+    pub fn batch(self) -> Batch {
+        let total = self.total();
+        let request = |name| Command::RequestModule { name, wait: self.wait };
+        Batch { commands: self.names.into_iter().map(request).collect(), total, parallel: usize::from(self.parallel) }
+    }
+}
+
+/// Knobs that are read.
+#[derive(Debug)]
+pub struct Knobs {
+    keys: Vec<Result<Key, ControlError>>,
+    /// Values without names.
+    values: bool,
+}
+
+impl Knobs {
+    fn of(get: &Get) -> Self {
+        let all = Key::ALL.iter().filter(|_| get.all).map(|key| Ok(*key));
+        let keys = all.chain(get.keys.iter().map(|name| key(name.as_bytes())));
+        let passed_over =
+            |key: &Result<Key, ControlError>| get.ignore && matches!(key, Err(ControlError::UnknownKey(_)));
+        Self { keys: keys.filter(|key| !passed_over(key)).collect(), values: get.values }
+    }
+
+    /// A line for each, `key = value`, or why there is none.
+    pub fn lines(
+        self,
+        read: impl Fn(Key) -> Result<String, ControlError>,
+    ) -> impl Iterator<Item = Result<String, ControlError>> {
+        let values = self.values;
+        self.keys.into_iter().map(move |key| {
+            let key = key?;
+            let value = read(key)?;
+            Ok(if values { value } else { format!("{} = {value}", key.name()) })
+        })
+    }
+}
+
+/// Masks that are shown; changes (`-cap_x`) are of the full mask.
+#[derive(Debug)]
+pub struct Masks(pub Vec<Result<NamedMask, ParseError>>);
+
+/// A mask, and what was typed for it.
+#[derive(Debug)]
+pub struct NamedMask {
+    /// What was typed.
+    pub text: OsString,
+    /// The mask.
+    pub mask: CapMask,
+}
+
+impl Masks {
+    fn of(args: &Mask, known: CapMask) -> Self {
+        let one = |text: &OsString| {
+            let mask = MaskExpr::parse(text.as_bytes(), known)?.resolve(known, known);
+            Ok(NamedMask { text: text.clone(), mask })
+        };
+        Self(args.masks.iter().map(one).collect())
+    }
+}
+
+impl NamedMask {
+    /// What was typed, escaped, and a line for each form.
+    pub fn lines(&self, known: CapMask) -> Vec<String> {
+        let forms = every_form(self.mask, known).map(|(name, value)| format!("  {name:<8} {value}"));
+        std::iter::once(screen(self.text.as_bytes())).chain(forms).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verbs::verb::Line;
+
+    fn performed(line: &str) -> Result<Performed, ControlError> {
+        let words = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        perform(&Line::read(words).unwrap().verb, CapMask::up_to(40))
+    }
+
+    fn acts(line: &str) -> Vec<Act> {
+        match performed(line).unwrap() {
+            Performed::Acts(acts) => acts,
+            Performed::Ask(ask) => panic!("{ask:?}"),
+        }
+    }
+
+    #[test]
+    fn sys_9_knobs_are_written_together_and_the_gate_after_them() {
+        let keys = |line: &str| {
+            let of = |act: &Act| match act {
+                Act::Write(writes) => writes.iter().map(|(key, _)| *key).collect::<Vec<_>>(),
+                other => panic!("{other:?}"),
+            };
+            acts(line).iter().map(of).collect::<Vec<_>>()
+        };
+        let line = "set khelper.gate=disabled kernel.modprobe=/x khelper.deny=a khelper.gate=enabled";
+        assert_eq!(keys(line), [vec![Key::Modprobe, Key::Deny], vec![Key::Gate], vec![Key::Gate]]);
+        assert_eq!(keys("set khelper.gate=enabled"), [[Key::Gate]], "no empty write");
+        assert!(matches!(performed("set nonsense=1"), Err(ControlError::UnknownKey(_))));
+        assert!(matches!(performed("set khelper.era=3.4 khelper.live=1"), Err(ControlError::ReadOnly(_))));
+    }
+
+    #[test]
+    fn each_verb_of_the_line_is_its_commands() {
+        let [Act::OnRequest { command: Command::Kill { id: 3, signal: 9 }, what }, Act::OnRequest { .. }] =
+            &acts("kill -s KILL 3 4")[..]
+        else {
+            panic!()
+        };
+        assert_eq!(what, "#3: SIGKILL");
+        let [Act::OnRequest { command: Command::Abandon(7), what }] = &acts("abandon 7")[..] else { panic!() };
+        assert_eq!(what, "#7: abandoned");
+        assert!(matches!(acts("reset inheritable")[..], [Act::Reset(MaskKnob::Inheritable)]));
+        assert!(matches!(acts("reset loop-messages")[..], [Act::ResetLoopMessages]));
+        for (line, depth) in [("freeze", Depth::Freezing), ("disable", Depth::Disabled), ("enable", Depth::Enabled)] {
+            assert!(matches!(acts(&format!("gate {line}"))[..], [Act::Gate(to)] if to == depth), "{line}");
+        }
+        assert!(matches!(gate(Depth::Freezing), Command::Write(writes) if writes[0].0 == Key::Gate));
+        assert!(matches!(gate(Depth::Enabled), Command::SetDepth(Depth::Enabled)), "opening waits for no drain");
+    }
+
+    #[test]
+    fn requests_are_a_batch_of_their_names() {
+        let Performed::Ask(Ask::Requests(requests)) =
+            performed("request --nowait --parallel 3 --repeat 5 a b").unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!((requests.title(), requests.total()), ("a b".to_owned(), 10));
+        let batch = requests.batch();
+        assert_eq!((batch.commands.len(), batch.total, batch.parallel), (2, 10, 3));
+        assert!(matches!(&batch.commands[1], Command::RequestModule { name, wait: false } if name == b"b"));
+    }
+
+    #[test]
+    fn knobs_are_read_as_sysctl_prints_them() {
+        let lines = |line: &str| {
+            let Performed::Ask(Ask::Knobs(knobs)) = performed(line).unwrap() else { panic!() };
+            let read =
+                |key: Key| if key == Key::Live { Err(ControlError::Denied("no".into())) } else { Ok("v".into()) };
+            knobs.lines(read).map(|line| line.map_err(|e| e.to_string())).collect::<Vec<_>>()
+        };
+        assert_eq!(lines("get -n khelper.era"), [Ok("v".to_owned())]);
+        let both = lines("get khelper/era nonsense khelper.live");
+        assert_eq!(both[0], Ok("khelper.era = v".to_owned()));
+        assert!(both[1].is_err() && both[2].is_err() && both.len() == 3, "the others are still read");
+        assert_eq!(lines("get -e khelper.era nonsense").len(), 1);
+        assert_eq!(lines("get -a").len(), Key::ALL.len());
+    }
+
+    #[test]
+    fn a_mask_that_is_malformed_does_not_hide_the_others() {
+        let Performed::Ask(Ask::Masks(masks)) = performed("mask -cap_chown nonsense").unwrap() else { panic!() };
+        let [Ok(mask), Err(_)] = &masks.0[..] else { panic!() };
+        assert_eq!(mask.mask, CapMask::up_to(40).minus(CapMask::from_bits(1)));
+        let lines = mask.lines(CapMask::up_to(40));
+        assert!(lines[0] == "-cap_chown" && lines.len() > 3, "{lines:?}");
+    }
+}

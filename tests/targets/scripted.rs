@@ -33,9 +33,6 @@ const WHY: &str = "the cable was cut";
 /// A command that is not answered yet, and when it may be.
 type Call = (Instant, Command, Completion);
 
-/// From which event of which run a watch goes on.
-type From = Option<(RunId, Seq)>;
-
 pub struct Scripted {
     state: Arc<Mutex<State>>,
     calls: Sender<Call>,
@@ -51,10 +48,13 @@ struct State {
     /// Answers wait until they are released.
     hold: bool,
     held: Vec<(Command, Completion)>,
-    watches: Vec<(Weak<Feed>, From)>,
+    watches: Vec<Follower>,
     /// The names of the commands that came.
     came: Vec<&'static str>,
 }
+
+/// A watch, and the event after which it began.
+type Follower = (Weak<Feed>, Option<(RunId, Seq)>);
 
 /// The queue of one watch.
 struct Feed {

@@ -19,6 +19,7 @@ use khelper::abi::record::{Outcome, Record, State};
 use khelper::abi::sink::{Changed, RecordSink};
 use khelper::abi::wait::WaitMode;
 use khelper::engine::{Builder, Engine, KnobWrite};
+use khelper::sys::fake::FakeHost;
 
 /// What a sink was given.
 enum Got {
@@ -224,6 +225,20 @@ fn umh_8_a_forked_child_neither_waits_for_the_sink_nor_calls_it() {
     });
     assert_eq!(sink.calls.load(Ordering::SeqCst), 1);
     drop(allow);
+}
+
+#[test]
+fn umh_8_the_last_handle_dropped_in_a_forked_child_does_not_wait_for_the_sink() {
+    let (sink, entered, allow) = Stuck::new();
+    // No time passes on this host: a wait for the sink would never end.
+    let builder = Engine::builder().host(FakeHost::new()).record_sink(sink);
+    let mut handle = Some(builder.start().unwrap());
+    entered.recv().unwrap();
+    let status = forked(|| drop(handle.take()));
+    // Before anything can fail: the parent's handle would wait for the sink too.
+    drop(allow);
+    assert_eq!(status, 0);
+    drop(handle);
 }
 
 /// Runs `child` in a forked child, whose status is 0 if it neither panics, nor hangs, nor is killed.

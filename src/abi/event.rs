@@ -1,8 +1,8 @@
 //! What happens in the engine, numbered, for any number of subscribers.
 
-use serde::{Deserialize, Serialize};
-
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::abi::actor::Actor;
 use crate::abi::depth::Depth;

@@ -1,10 +1,10 @@
 //! What a knob holds, and what a write did to it: typed until it is shown.
 
-use serde::{Deserialize, Serialize};
-
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
 use super::cap::CapMask;

@@ -1,9 +1,9 @@
 //! Lines of the engine's log: what each is about, how much it matters, and its words.
 
-use serde::{Deserialize, Serialize};
-
 use std::fmt;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::escape::screen;
 use super::safe_text::SafeText;

@@ -1,9 +1,9 @@
 //! The state of the engine at one moment, for who pulls: the screen never holds an engine lock.
 
-use serde::{Deserialize, Serialize};
-
 use std::sync::Arc;
 use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
 
 use crate::abi::actor::Actor;
 use crate::abi::cap::{CapMask, ThreadSets};

@@ -1,9 +1,9 @@
 //! What an operator can intend, whatever the door.
 
-use serde::{Deserialize, Serialize};
-
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::abi::actor::ChainLink;
 use crate::abi::depth::Depth;

@@ -2,13 +2,10 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::channel;
 
-use crate::abi::actor::Actor;
 use crate::abi::error::ControlError;
 
-use super::command::{Command, Reply};
-use super::target::Target;
+use super::command::Reply;
 
 /// Names one submitted command until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,20 +56,10 @@ impl fmt::Debug for Completion {
     }
 }
 
-/// Submits a command and blocks until it is answered. Never to be called by a [`Completion`] or on a thread that draws.
-pub fn ask(target: &dyn Target, by: &Actor, command: Command) -> Result<Reply, ControlError> {
-    let (sender, answer) = channel();
-    let done = Completion::new(move |reply| {
-        // The receiver waits below.
-        let _ = sender.send(reply);
-    });
-    target.submit(by, CallId::fresh(), command, done);
-    answer.recv().unwrap_or_else(|_| Err(ControlError::Unavailable("the target gave no answer".into())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc::channel;
 
     #[test]
     fn a_completion_is_called_once_also_when_it_is_dropped() {

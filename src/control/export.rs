@@ -1,6 +1,9 @@
 //! Writes records to a file, one JSON object a line, whole or not at all. A file that exists is replaced only if the
 //! operator has confirmed it for that very file.
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -16,12 +19,12 @@ use crate::abi::actor::Actor;
 use crate::abi::error::{ControlError, Explain, errno_name};
 use crate::abi::escape::screen;
 use crate::abi::record::{Record, State};
+use crate::control::ask::ask;
+use crate::control::command::{Command, Reply};
+use crate::control::record_json::Entry;
+use crate::control::target::Target;
 
 use super::activity::query::Query;
-use super::command::{Command, Reply};
-use super::completion::ask;
-use super::record_json::Entry;
-use super::target::Target;
 
 /// Only its owner may read the file: it holds what was asked for and by whom.
 const MODE: u32 = 0o600;
@@ -283,6 +286,3 @@ fn advice(e: &io::Error) -> &'static str {
         _ => "name another file",
     }
 }
-
-#[cfg(test)]
-mod tests;

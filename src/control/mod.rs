@@ -3,6 +3,7 @@
 
 pub mod activity;
 pub mod alerts;
+pub mod ask;
 mod authorize;
 pub mod batch;
 pub mod command;
@@ -16,6 +17,7 @@ pub mod rehearsal;
 pub mod repeat;
 pub mod tally;
 pub mod target;
+pub mod target_info;
 pub mod terminate;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -9,8 +9,8 @@ use crate::abi::event::EventKinds;
 use crate::abi::snapshot::Live;
 use crate::abi::time::{Micros, TERM_TO_KILL};
 
+use super::ask::ask;
 use super::command::{Command, Reply};
-use super::completion::ask;
 use super::target::Target;
 use super::watch::{Wake, Watched};
 

@@ -13,6 +13,7 @@ use crate::control::batch::{Batch, Running};
 use crate::control::completion::{CallId, Completion};
 use crate::control::export::{self, Save, Unsaved};
 use crate::control::target::Target;
+use crate::control::text::target::not_sent;
 use crate::control::{Command, Reply};
 
 use super::line_history;
@@ -64,7 +65,7 @@ impl Executor {
     fn send(&self, command: Command, done: impl FnOnce(Result<Reply, ControlError>) + Send + 'static) {
         let info = self.target.info();
         if let Some(why) = info.lost() {
-            return done(Err(info.not_sent(why)));
+            return done(Err(not_sent(&info, why)));
         }
         self.target.submit(&self.by, CallId::fresh(), command, Completion::new(done));
     }

@@ -7,7 +7,7 @@ use crate::abi::actor::Actor;
 use crate::abi::error::Explain;
 use crate::abi::escape::screen;
 use crate::abi::snapshot::Live;
-use crate::control::completion::ask;
+use crate::control::ask::ask;
 use crate::control::target::Target;
 use crate::control::{Command, Left, Reply};
 use crate::sys::signals::in_background_too;

@@ -22,6 +22,7 @@ pub mod msg;
 mod options;
 mod paint;
 mod panels;
+mod refresh;
 mod run;
 mod signals;
 mod state_feed;

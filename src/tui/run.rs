@@ -34,7 +34,7 @@ use super::theme::Theme;
 use super::{Frontend, Options};
 
 /// Events are drawn at most so often: 30 times a second.
-const FRAME: Duration = Duration::from_millis(34);
+pub(super) const FRAME: Duration = Duration::from_millis(34);
 /// What moves by itself is drawn so often.
 const TICK: Duration = Duration::from_secs(1);
 /// The end waits so long for what was handed in: a line to remember is written in much less.
@@ -51,26 +51,26 @@ pub(super) struct Parts {
 
 /// The console, from the first frame to the code it ends with.
 pub(super) struct Console<'a> {
-    target: Arc<dyn Target>,
+    pub(super) target: Arc<dyn Target>,
     face: Frontend,
     pub(super) signals: &'a Signals,
     pub(super) tty: Arc<Tty>,
     pub(super) painter: Painter,
-    model: Model,
+    pub(super) model: Model,
     input: Decoder,
-    state: StateFeed,
+    pub(super) state: StateFeed,
     /// Events for the log, until there is a thread that reads them.
-    log: Option<Watch>,
-    mailbox: Arc<Mailbox>,
-    executor: Executor,
+    pub(super) log: Option<Watch>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) executor: Executor,
     /// Replies that wait for the state which contains what they tell of, each with the question for it.
-    held: Vec<(u64, Msg)>,
+    pub(super) held: Vec<(u64, Msg)>,
     /// The target's clock at an instant of ours.
-    clock: (Micros, Instant),
+    pub(super) clock: (Micros, Instant),
     /// The modprobe path that was looked at last.
-    path: Option<Arc<[u8]>>,
+    pub(super) path: Option<Arc<[u8]>>,
     /// When the mailbox may be emptied again.
-    due: Instant,
+    pub(super) due: Instant,
     tick: Option<Instant>,
     /// The model has changed since it was drawn.
     dirty: bool,
@@ -259,52 +259,6 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// The state first, then the replies: a reply never meets a state from before it. Whatever else has come does not wait.
-    fn empty(&mut self, now: Instant) {
-        self.due = now + FRAME;
-        let (changed, messages) = self.mailbox.empty();
-        if changed && let Some(info) = self.state.changed() {
-            self.take(Msg::Target(Box::new(info)));
-        }
-        if let Some(snapshot) = self.state.take() {
-            self.arrived(snapshot);
-        }
-        let current = self.state.current();
-        for msg in std::mem::take(&mut self.held).into_iter().chain(messages.into_iter().map(|msg| (current, msg))) {
-            match msg {
-                (question, Msg::Replied { .. }) if !self.state.has(question) => self.held.push(msg),
-                (_, msg) => self.take(msg),
-            }
-        }
-    }
-
-    fn arrived(&mut self, snapshot: Snapshot) {
-        self.clock = (snapshot.now, Instant::now());
-        self.look_at(snapshot.knobs.modprobe.clone());
-        let is_first = self.log.is_some();
-        self.take(Msg::Snapshot(Box::new(snapshot)));
-        if is_first {
-            self.model.log.take(log_feed::earlier(&self.model.snapshot, SystemTime::now()));
-            if let Err(error) = self.start_log() {
-                self.take(Msg::Notice(format!("the log stays empty: {error}")));
-            }
-        }
-    }
-
-    /// Starts the thread for the log: from the state on, which has the warnings from before.
-    fn start_log(&mut self) -> Result<(), SysError> {
-        let Some(log) = self.log.take() else { return Ok(()) };
-        log_feed::keep(self.target.clone(), log, self.mailbox.clone(), self.model.snapshot.seq)
-            .map_err(|e| SysError::new("a thread for the log", errno(&e)))
-    }
-
-    fn look_at(&mut self, path: Arc<[u8]>) {
-        if self.path.as_ref() != Some(&path) {
-            self.path = Some(path.clone());
-            self.executor.look_at(path);
-        }
-    }
-
     fn paint(&mut self) -> io::Result<()> {
         if self.painter.is_behind() {
             self.painter.write()?;
@@ -335,8 +289,4 @@ fn timeout(deadline: Option<Instant>, now: Instant) -> PollTimeout {
     // Rounded up: a wait that ends too early would only be made again.
     let millis = deadline.saturating_duration_since(now).as_micros().div_ceil(1000);
     PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
-}
-
-fn errno(e: &io::Error) -> Errno {
-    Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO))
 }

@@ -1,8 +1,8 @@
 //! What is asked of the reader of records, and its answer: one page of summaries, and the record under the cursor.
 
-use serde::{Deserialize, Serialize};
-
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::abi::actor::ChainLink;
 use crate::abi::record::Record;

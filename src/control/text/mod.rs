@@ -7,3 +7,4 @@ pub mod mask;
 pub mod outcome;
 pub mod probe_report;
 pub mod rehearsal;
+pub mod target;

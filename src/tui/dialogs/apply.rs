@@ -4,6 +4,7 @@ use crate::abi::cap::{CapMask, Capability};
 use crate::abi::snapshot::Snapshot;
 use crate::control::text::mask::{list, size};
 use crate::control::text::outcome::{Severity, clauses, masks_and_uid};
+use crate::control::text::target::object;
 use crate::control::{Command, MaskKnob};
 use crate::tui::field::Field;
 use crate::tui::keymap::{Action, Context};
@@ -141,7 +142,7 @@ impl Dialog for Apply {
         sheet.scroll = self.scroll;
         let narrow = columns < 60;
         if !narrow {
-            let target = format!("to {}, in one write:", model.link.info.object());
+            let target = format!("to {}, in one write:", object(&model.link.info));
             sheet.say(&target, model.theme.text);
         }
         for (knob, dropped, raised) in &self.changes {

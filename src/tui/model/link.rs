@@ -1,6 +1,7 @@
 //! The target, and whether what is shown of it is true now.
 
 use crate::control::target::TargetInfo;
+use crate::control::text::target::sentences;
 
 /// What the console knows of its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Link {
 
     /// What stands at the top of the screen, for less and less room. The target is named in all of them.
     pub fn header(&self, clock: &str) -> Vec<String> {
-        let sentences = self.info.sentences();
+        let sentences = sentences(&self.info);
         let Some(news) = self.news(clock) else { return sentences.into() };
         let [.., shortest] = &sentences;
         let first = news.split([',', ':']).next().unwrap_or_default();

@@ -1,0 +1,21 @@
+//! Asking a target and waiting for the answer.
+
+use std::sync::mpsc::channel;
+
+use crate::abi::actor::Actor;
+use crate::abi::error::ControlError;
+
+use super::command::{Command, Reply};
+use super::completion::{CallId, Completion};
+use super::target::Target;
+
+/// Submits a command and blocks until it is answered. Never to be called by a [`Completion`] or on a thread that draws.
+pub fn ask(target: &dyn Target, by: &Actor, command: Command) -> Result<Reply, ControlError> {
+    let (sender, answer) = channel();
+    let done = Completion::new(move |reply| {
+        // The receiver waits below.
+        let _ = sender.send(reply);
+    });
+    target.submit(by, CallId::fresh(), command, done);
+    answer.recv().unwrap_or_else(|_| Err(ControlError::Unavailable("the target gave no answer".into())))
+}

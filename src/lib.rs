@@ -40,7 +40,7 @@
 //! | 6 | [`app`] | builds the parts, wires them, stops them in order; `main` calls it |
 //! | 5 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
 //! | 5 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
-//! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line |
+//! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line, and what each verb does |
 //! | 3 | [`control`] | the one door for every intent of an operator: authorize, then act; the tree of knobs |
 //! | 2 | [`engine`] | where judgement meets the machine: requests, workers, knobs, gate, records, events |
 //! | 1 | [`policy`] | pure judgement: state and input in, state and decision out; no clock, no system call |

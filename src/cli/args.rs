@@ -106,6 +106,15 @@ impl Args {
 }
 
 impl Command {
+    /// The verb, if it is one.
+    pub const fn verb(&self) -> Option<&Common> {
+        match self {
+            Self::Verb(verb) => Some(verb),
+            #[cfg(feature = "console")]
+            Self::Keys => None,
+        }
+    }
+
     /// Whether the command is answered without an engine.
     fn starts_no_engine(&self) -> bool {
         match self {

@@ -67,7 +67,7 @@ pub fn definition() -> clap::Command {
 
 /// A command that needs no engine; `None` if it does.
 pub fn without_engine(command: &Command, known: impl FnOnce() -> CapMask) -> Option<u8> {
-    let Command::Verb(verb @ Common::Mask(_)) = command else { return None };
+    let verb = command.verb().filter(|verb| matches!(verb, Common::Mask(_)))?;
     let (known, answers) = (known(), Answers::default());
     let verdict = match perform::ask(verb, known) {
         Ok(Ask::Masks(masks)) => mask::mask(&masks, verb.json(), known, &answers),
@@ -136,8 +136,8 @@ pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], s
 }
 
 fn perform(asker: &Asker, command: &Command) -> Verdict {
-    // The rest is answered without an engine.
-    let Command::Verb(verb) = command else { return Verdict::Usage };
+    // The others are answered without an engine.
+    let Some(verb) = command.verb() else { return Verdict::Usage };
     let (known, json) = (asker.caller.target.info().known, verb.json());
     match perform::ask(verb, known) {
         Ok(Ask::Requests(requests)) => asker.requests(requests.batch(), json),

@@ -283,6 +283,3 @@ fn advice(e: &io::Error) -> &'static str {
         _ => "name another file",
     }
 }
-
-#[cfg(test)]
-mod tests;

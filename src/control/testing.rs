@@ -1,4 +1,5 @@
 //! Snapshots and records made by hand, for the tests of this floor and those above.
+#![cfg_attr(not(feature = "console"), expect(dead_code, reason = "the tests of the console use the rest"))]
 
 use std::sync::Arc;
 use std::time::SystemTime;

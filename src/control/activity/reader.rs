@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::abi::record::{Outcome, Record};
 use crate::abi::snapshot::Live;
-use crate::engine::Engine;
 
+use super::history::History;
 use super::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::query::{Query, Sort};
 
@@ -40,7 +40,7 @@ impl Match {
 
 /// Which records match a query; brought up to date by each question.
 pub struct Reader {
-    engine: Engine,
+    history: Arc<dyn History>,
     query: Query,
     /// The serial number that ends next.
     next: u64,
@@ -58,11 +58,12 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Over the records of `engine`; nothing is read yet.
-    pub fn new(engine: Engine) -> Self {
+    /// Over the records of `history`; nothing is read yet.
+    pub fn new(history: impl History + 'static) -> Self {
+        let history = Arc::new(history);
         let (ended, live, alive, order) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
         let (query, limit) = (Query::default(), u64::MAX);
-        Self { engine, query, next: 0, newest: 0, limit, kept: 0, ended, live, alive, order }
+        Self { history, query, next: 0, newest: 0, limit, kept: 0, ended, live, alive, order }
     }
 
     /// Reads the records around the cursor, and the one under it.
@@ -107,7 +108,7 @@ impl Reader {
         self.alive.clear();
         let mut after = 0;
         loop {
-            let piece = self.engine.live_after(after, PIECE);
+            let piece = self.history.live_after(after, PIECE);
             let Some((last, _)) = piece.last() else { break };
             after = last.id;
             self.newest = self.newest.max(after.min(limit));
@@ -124,7 +125,7 @@ impl Reader {
     fn look_at_ended(&mut self, limit: u64) {
         let mut seen_twice = Vec::new();
         loop {
-            let (first, piece) = self.engine.ended_from(self.next, PIECE);
+            let (first, piece) = self.history.ended_from(self.next, PIECE);
             // Records that were let go since.
             let gone = usize::try_from(first - self.next).unwrap_or(usize::MAX);
             self.next = first;
@@ -145,7 +146,7 @@ impl Reader {
             }
         }
         // The first that the engine still has.
-        let (first, _) = self.engine.ended_from(0, 1);
+        let (first, _) = self.history.ended_from(0, 1);
         self.kept = usize::try_from(self.next.saturating_sub(first)).unwrap_or(0);
         while self.ended.front().is_some_and(|m| m.serial < first) {
             self.ended.pop_front();
@@ -204,16 +205,16 @@ impl Reader {
     /// Reads a record again.
     fn record(&self, found: &Match) -> Option<Arc<Record>> {
         if found.serial == LIVE {
-            return self.engine.record(found.id);
+            return self.history.record(found.id);
         }
-        let (serial, mut records) = self.engine.ended_from(found.serial, 1);
+        let (serial, mut records) = self.history.ended_from(found.serial, 1);
         if serial == found.serial { records.pop() } else { None }
     }
 
     fn detail(&self, id: u64) -> Option<RecordDetail> {
-        let record = self.engine.record(id)?;
+        let record = self.history.record(id)?;
         let chain_now = record.chain.is_empty();
-        let chain = if chain_now { self.engine.chain(record.actor.pid) } else { record.chain.to_vec() };
+        let chain = if chain_now { self.history.chain(record.actor.pid) } else { record.chain.to_vec() };
         Some(RecordDetail { record, chain, chain_now })
     }
 }

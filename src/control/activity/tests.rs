@@ -1,12 +1,15 @@
 use std::sync::Arc;
 
+use super::history::History;
 use super::page::{Anchor, PageRequest, RecordPage};
 use super::query::{Query, Sort, Which};
 use super::reader::Reader;
-use crate::abi::actor::Origin;
-use crate::abi::record::State;
+use crate::abi::actor::{ChainLink, Comm, Origin};
+use crate::abi::record::{Record, State};
+use crate::abi::snapshot::Live;
 use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::{WaitMode, WaitStatus};
+use crate::control::testing;
 use crate::engine::{Engine, KnobWrite};
 use crate::sys::fake::{FOREVER, FakeHost, Script};
 
@@ -146,4 +149,36 @@ fn ten_thousand_are_read_in_pieces_and_none_is_held() {
     let answer = reader.answer(&still);
     assert!(answer.rows[1].id == 301 && answer.rows[1].record.is_none());
     assert!(answer.detail.is_none());
+}
+
+/// Records that no engine holds any more, as a ledger has them: the oldest 300 are gone.
+struct Ledger(Vec<Arc<Record>>);
+
+impl History for Ledger {
+    fn record(&self, id: u64) -> Option<Arc<Record>> {
+        self.0.iter().find(|record| record.id == id).cloned()
+    }
+    fn ended_from(&self, from: u64, most: usize) -> (u64, Vec<Arc<Record>>) {
+        let first = from.max(300);
+        let at = usize::try_from(first - 300).unwrap();
+        (first, self.0.iter().skip(at).take(most).cloned().collect())
+    }
+    fn live_after(&self, _: u64, _: usize) -> Vec<(Live, Arc<Record>)> {
+        Vec::new()
+    }
+    fn chain(&self, pid: i32) -> Vec<ChainLink> {
+        vec![ChainLink { pid, comm: Comm::new(b"sh"), known: true, helper_of: None }]
+    }
+}
+
+#[test]
+fn a_page_is_read_from_any_history() {
+    let ended = |id| Arc::new(Record { id, ..testing::record(id, b"dummy", if id % 10 == 0 { 256 } else { 0 }) });
+    let mut reader = Reader::new(Ledger((301..=1000).map(ended).collect()));
+    let page = reader.answer(&question(&Query::default(), Anchor::Last, 1));
+    assert_eq!((page.matched, page.looked, ids(&page)), (700, 700, vec![302, 301]));
+    let detail = page.detail.unwrap();
+    assert_eq!((detail.record.id, detail.chain.len()), (301, 1));
+    let failed = Query { which: Which::Failed, ..Query::default() };
+    assert_eq!(reader.ids(&failed, Some(340)), [340, 330, 320, 310]);
 }

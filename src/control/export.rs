@@ -1,9 +1,6 @@
 //! Writes records to a file, one JSON object a line, whole or not at all. A file that exists is replaced only if the
 //! operator has confirmed it for that very file.
 
-#[cfg(test)]
-mod tests;
-
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};

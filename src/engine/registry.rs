@@ -235,7 +235,7 @@ impl Registry {
     /// A knob was changed: `event` says so. One hold of the lock, so that the event and the provenance agree.
     pub(super) fn changed(&mut self, provenance: Provenance, event: impl FnOnce(Arc<Change>, Arc<Actor>) -> EventKind) {
         let kind = event(provenance.change.clone(), provenance.actor.clone());
-        self.bus.emit(provenance.at, kind);
+        self.emit(provenance.at, kind);
         self.provenance.retain(|last| last.change.key != provenance.change.key);
         self.provenance.push(provenance);
     }

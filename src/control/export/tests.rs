@@ -2,7 +2,6 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::*;
 use crate::abi::actor::Origin;
@@ -13,12 +12,12 @@ use crate::engine::{Engine, KnobWrite};
 use crate::sys::fake::{FakeHost, Script};
 
 /// An engine on a machine where nothing runs: every request is over at once.
-fn engine() -> (Arc<FakeHost>, Engine) {
+fn engine() -> Engine {
     let host = FakeHost::new();
     host.script("/bin/true", Script { stdout: b"said\n".to_vec(), ..Script::default() });
-    let engine = Engine::builder().host(host.clone()).start().unwrap();
+    let engine = Engine::builder().host(host).start().unwrap();
     engine.write(&[KnobWrite::Modprobe([].into())], Origin::Library).unwrap();
-    (host, engine)
+    engine
 }
 
 fn run(engine: &Engine, path: &str, wait: WaitMode) -> u64 {
@@ -38,7 +37,7 @@ fn write(engine: &Engine, to: &Save) -> Result<Saved, Unsaved> {
 
 #[test]
 fn records_are_saved_whole_and_nothing_is_replaced_unasked() {
-    let (_, engine) = engine();
+    let engine = engine();
     run(&engine, "/bin/true", WaitMode::PROC);
     engine.request_module(b"x\xff", true);
     let dir = tempfile::tempdir().unwrap();
@@ -66,7 +65,7 @@ fn records_are_saved_whole_and_nothing_is_replaced_unasked() {
 
 #[test]
 fn what_cannot_be_written_says_why() {
-    let (_, engine) = engine();
+    let engine = engine();
     let dir = tempfile::tempdir().unwrap();
     let link = dir.path().join("li\nnk");
     std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();

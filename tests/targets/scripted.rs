@@ -48,10 +48,13 @@ struct State {
     /// Answers wait until they are released.
     hold: bool,
     held: Vec<(Command, Completion)>,
-    watches: Vec<(Weak<Feed>, Option<(RunId, Seq)>)>,
+    watches: Vec<Follower>,
     /// The names of the commands that came.
     came: Vec<&'static str>,
 }
+
+/// A watch, and the event after which it began.
+type Follower = (Weak<Feed>, Option<(RunId, Seq)>);
 
 /// The queue of one watch.
 struct Feed {

@@ -8,8 +8,10 @@ Plants one fault after another and shows which test notices it: cargo test --tes
   (nothing)      every fault of tests/planted/faults.toml
   NAME...        only these faults: a name, or the number that it starts with, as 18 or 18b
   --list         print the faults and their tests, and run nothing
+  --check        plant and run nothing: see that every patch applies and that every test exists
   --dir DIR      work in DIR and keep it, so that the next run builds less; by default a temporary folder
-Exit code 0: every fault turned its tests red, and no test was red without one. Exit code 1: otherwise.
+Exit code 0: every fault turned its tests red, and no test was red without one; with --check, nothing is missing.
+Exit code 1: otherwise.
 ";
 
 /// What to do.
@@ -19,6 +21,8 @@ pub struct Args {
     pub only: Vec<String>,
     /// Print the faults and run nothing.
     pub list: bool,
+    /// Only check that every patch applies and that every test exists.
+    pub check: bool,
     /// Print the help and run nothing.
     pub help: bool,
     /// A folder that is kept.
@@ -33,6 +37,7 @@ impl Args {
         while let Some(arg) = args.next() {
             match arg.to_string_lossy().as_ref() {
                 "--list" => read.list = true,
+                "--check" => read.check = true,
                 "--help" | "-h" => read.help = true,
                 "--dir" => read.dir = Some(args.next().ok_or("--dir needs a folder")?.into()),
                 option if option.starts_with('-') => return Err(format!("unknown option {option}\n{HELP}")),

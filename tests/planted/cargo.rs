@@ -30,10 +30,10 @@ pub struct Results {
     pub ran: BTreeMap<Test, bool>,
 }
 
-/// Cargo over the copy, with a target folder that every build shares.
+/// Cargo over the copy, with a target folder that every build shares; or over the checkout, with its own.
 pub struct Cargo {
     source: PathBuf,
-    target: PathBuf,
+    target: Option<PathBuf>,
 }
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -56,8 +56,14 @@ pub fn catch_interrupts() {
 }
 
 impl Cargo {
+    /// Over the copy in `source`.
     pub fn new(source: &Path, target: PathBuf) -> Self {
-        Self { source: source.to_owned(), target }
+        Self { source: source.to_owned(), target: Some(target) }
+    }
+
+    /// Over the checkout in `source`; its target folder is cargo's usual one, so that little has to be built.
+    pub fn of_checkout(source: &Path) -> Self {
+        Self { source: source.to_owned(), target: None }
     }
 
     /// Builds what `tests` are in. The error is what the compiler said.
@@ -87,11 +93,30 @@ impl Cargo {
         Ok(results)
     }
 
+    /// Every test of a target; an ignored one is left out, since it never fails. The error is that the target does not
+    /// exist or does not build.
+    pub fn names(&self, target: &str) -> Result<BTreeSet<String>, String> {
+        let list = |which: &[&str]| -> Result<BTreeSet<String>, String> {
+            let mut cargo = self.command();
+            cargo.args(selected(target)).args(["--", "--list"]).args(which);
+            let listed = finish(cargo, BUILD)?;
+            if !listed.succeeded {
+                return Err(listed.stderr);
+            }
+            Ok(listed.stdout.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+        };
+        let ignored = list(&["--ignored"])?;
+        Ok(list(&[])?.difference(&ignored).cloned().collect())
+    }
+
     fn command(&self) -> Command {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut command = Command::new(cargo);
         command.args(["test", "--locked", "--no-fail-fast"]).current_dir(&self.source);
-        command.env("CARGO_TARGET_DIR", &self.target).env("CARGO_TERM_COLOR", "never");
+        command.env("CARGO_TERM_COLOR", "never");
+        if let Some(target) = &self.target {
+            command.env("CARGO_TARGET_DIR", target);
+        }
         // A picture that differs is a failure, and no file is written.
         command.env("INSTA_UPDATE", "no");
         command

@@ -42,30 +42,9 @@ impl Copy {
     /// is changed if it does not apply.
     pub fn apply(&self, patch: &str) -> Result<Vec<PathBuf>, String> {
         let path = self.from.join(patch);
-        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let changed: Vec<PathBuf> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("+++ b/"))
-            .map(|file| PathBuf::from(file.split('\t').next().unwrap_or(file)))
-            .collect();
-        if changed.is_empty() {
-            return Err(format!("{patch} names no file: it is made by `diff -u a/FILE b/FILE` or git diff"));
-        }
-        // --dry-run first: a patch of several files that fails at the second would leave the first one changed.
-        for mode in [&["--dry-run"][..], &[]] {
-            let patch = Command::new("patch")
-                .args(["-p1", "--forward", "--batch", "--fuzz=2", "--no-backup-if-mismatch", "--reject-file=-"])
-                .args(mode)
-                .arg("--input")
-                .arg(&path)
-                .current_dir(&self.to)
-                .stdin(Stdio::null())
-                .output()
-                .map_err(|e| format!("patch(1) cannot be started: {e}"))?;
-            if !patch.status.success() {
-                return Err(String::from_utf8_lossy(&patch.stdout).trim().to_owned());
-            }
-        }
+        // First without a change: a patch of several files that fails at the second would leave the first one changed.
+        let changed = dry_run(&path, &self.to)?;
+        run_patch(&path, &self.to, &[])?;
         Ok(changed)
     }
 
@@ -83,6 +62,34 @@ impl Copy {
         };
         put_back().map_err(|e| format!("{}: {e}", to.display()))
     }
+}
+
+/// Whether the patch in `path` applies to the sources in `root`, which are not changed; the files that it would change.
+pub fn dry_run(path: &Path, root: &Path) -> Result<Vec<PathBuf>, String> {
+    let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let changed: Vec<PathBuf> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("+++ b/"))
+        .map(|file| PathBuf::from(file.split('\t').next().unwrap_or(file)))
+        .collect();
+    if changed.is_empty() {
+        return Err(format!("{} names no file: it is made by `diff -u a/FILE b/FILE` or git diff", path.display()));
+    }
+    run_patch(path, root, &["--dry-run"])?;
+    Ok(changed)
+}
+
+fn run_patch(path: &Path, root: &Path, mode: &[&str]) -> Result<(), String> {
+    let patch = Command::new("patch")
+        .args(["-p1", "--forward", "--batch", "--fuzz=2", "--no-backup-if-mismatch", "--reject-file=-"])
+        .args(mode)
+        .arg("--input")
+        .arg(path)
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| format!("patch(1) cannot be started: {e}"))?;
+    if patch.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&patch.stdout).trim().to_owned()) }
 }
 
 /// Every file below `root`, by its path from there.

@@ -9,6 +9,8 @@ mod cargo;
 mod copy;
 mod faults;
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -53,6 +55,9 @@ fn run() -> Result<bool, String> {
         return Ok(true);
     }
     cargo::catch_interrupts();
+    if args.check {
+        return check(root, &chosen);
+    }
     let temporary = tempfile::Builder::new().prefix("khelper-planted-").tempdir().map_err(|e| e.to_string())?;
     let dir = args.dir.as_deref().unwrap_or(temporary.path());
     let copy = Copy::make(root, &dir.join("source"))?;
@@ -95,6 +100,33 @@ fn without_a_fault(cargo: &Cargo, faults: &[Fault]) -> Result<bool, String> {
     }
     say(&format!("without a fault: {} of {} tests pass", tests.len() - red.len(), tests.len()));
     Ok(red.is_empty())
+}
+
+/// Whether the patch of every fault applies to the checkout and every test of its row exists. Nothing is planted or run.
+fn check(root: &Path, faults: &[Fault]) -> Result<bool, String> {
+    let cargo = Cargo::of_checkout(root);
+    let mut exist: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut wrong = 0;
+    for fault in faults {
+        if let Err(why) = copy::dry_run(&root.join(fault.patch()), root) {
+            say(&format!("{}: the patch does not apply: {why}", fault.name));
+            wrong += 1;
+        }
+        for test in fault.tests() {
+            let names = match exist.entry(test.target.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    new.insert(cargo.names(&test.target).map_err(|e| format!("{}: {e}", test.target))?)
+                }
+            };
+            if !names.contains(&test.name) {
+                say(&format!("{}: {} does not exist", fault.name, name(&test)));
+                wrong += 1;
+            }
+        }
+    }
+    say(&format!("{} faults checked, {wrong} of their patches and tests are wrong", faults.len()));
+    Ok(wrong == 0)
 }
 
 /// Plants a fault, runs its tests, restores the sources. The error is that the runner cannot go on.

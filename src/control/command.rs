@@ -11,6 +11,7 @@ use crate::abi::knob::{Key, MaskKnob};
 use crate::abi::knob_value::{Change, KnobValue};
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::Record;
+use crate::abi::safe_text::SafeText;
 use crate::abi::snapshot::{Live, Snapshot};
 use crate::abi::wait::WaitMode;
 use crate::abi::wire;
@@ -134,7 +135,7 @@ pub enum Reply {
     /// Who asked whom, nearest first.
     Chain(Vec<ChainLink>),
     /// What is wrong with a path; advice only.
-    Warnings(Vec<String>),
+    Warnings(Vec<SafeText>),
     /// Requests that are not over.
     Live(Vec<Live>),
     /// A page of records.

@@ -163,7 +163,7 @@ fn write(engine: &Engine, writes: Vec<(Key, KnobValue)>, actor: &Actor) -> Resul
     let mut changes = commit(engine, &writes, actor)?;
     for change in &mut changes {
         if let KnobValue::Path(path) = &change.after {
-            change.warnings = engine.path_warnings(path).into_iter().map(Into::into).collect();
+            change.warnings = engine.path_warnings(path);
         }
     }
     Ok(changes)

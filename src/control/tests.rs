@@ -472,7 +472,7 @@ impl Seed {
             Reply::Status(Box::new(self.snapshot())),
             Reply::Record(self.maybe(self.record())),
             Reply::Chain(vec![self.link()]),
-            Reply::Warnings(vec![self.text(b'w')]),
+            Reply::Warnings(vec![self.text(b'w').into()]),
             Reply::Live(vec![self.live()]),
             Reply::Activity(Box::new(page)),
             Reply::Matching(vec![self.n(7), self.n(8)]),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::record::Record;
+use crate::abi::safe_text::SafeText;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 
@@ -92,7 +93,7 @@ impl Engine {
     }
 
     /// Why a path would not run, or who else could replace it; advice only (SYS-6).
-    pub fn path_warnings(&self, path: &[u8]) -> Vec<String> {
+    pub fn path_warnings(&self, path: &[u8]) -> Vec<SafeText> {
         self.inner.host.path_warnings(path)
     }
 }

@@ -10,6 +10,7 @@ use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 pub use crate::abi::launch_spec::CapPlan;
 use crate::abi::launch_spec::{Enforcement, LaunchSpec, NotEnforced};
+use crate::abi::safe_text::SafeText;
 use crate::abi::wait::WaitStatus;
 
 use super::caller::CallerState;
@@ -166,5 +167,5 @@ pub trait Host: Send + Sync {
         None
     }
     /// Why `path` would not run, or who else could replace it; advice only (SYS-6). Empty: nothing to say.
-    fn path_warnings(&self, path: &[u8]) -> Vec<String>;
+    fn path_warnings(&self, path: &[u8]) -> Vec<SafeText>;
 }

@@ -116,7 +116,7 @@ impl Executor {
             let warnings = match reply {
                 Ok(Reply::Warnings(warnings)) => warnings,
                 Ok(_) => Vec::new(),
-                Err(error) => vec![format!("not looked at: {error}")],
+                Err(error) => vec![format!("the modprobe path was not checked: {error}").into()],
             };
             mailbox.post(Msg::PathWarnings(warnings));
         });

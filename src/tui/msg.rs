@@ -4,6 +4,7 @@ use crossterm::event::KeyEvent;
 use nix::sys::signal::Signal;
 
 use crate::abi::error::ControlError;
+use crate::abi::safe_text::SafeText;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 use crate::control::Reply;
@@ -63,7 +64,7 @@ pub enum Msg {
     Target(Box<TargetInfo>),
     /// Why the modprobe path would not run, or who else could replace it (SYS-6): at the start and whenever the path
     /// has changed. Empty: nothing to say.
-    PathWarnings(Vec<String>),
+    PathWarnings(Vec<SafeText>),
     /// A submitted command was answered.
     Replied {
         /// Which.

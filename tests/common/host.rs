@@ -95,7 +95,7 @@ impl Host for Odd {
     fn exec_failure(&self, path: &[u8], errno: Errno) -> Option<String> {
         self.machine.exec_failure(path, errno)
     }
-    fn path_warnings(&self, path: &[u8]) -> Vec<String> {
+    fn path_warnings(&self, path: &[u8]) -> Vec<khelper::abi::safe_text::SafeText> {
         assert_ne!(path, WRONG_PATH, "the path is wrong");
         if path == LATER_PATH {
             self.ahead.fetch_add(MINUTE, Ordering::AcqRel);

@@ -31,6 +31,7 @@ use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::launch_spec::{Enforcement, Stdin};
+use crate::abi::safe_text::SafeText;
 
 pub use script::{FOREVER, Panics, Script};
 use worker::FakeWorker;
@@ -253,10 +254,10 @@ impl Host for FakeHost {
     fn same_executable_above(&self) -> Option<i32> {
         self.world.lock().machine.above
     }
-    fn path_warnings(&self, path: &[u8]) -> Vec<String> {
+    fn path_warnings(&self, path: &[u8]) -> Vec<SafeText> {
         if path.is_empty() || self.world.lock().scripts.contains_key(path) {
             return Vec::new();
         }
-        vec!["no such file".to_owned()]
+        vec!["no such file".into()]
     }
 }

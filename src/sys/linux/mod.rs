@@ -31,6 +31,7 @@ use super::host::{Armed, Clock, Host, Micros, Wake, Worker};
 use crate::abi::actor::{Actor, ChainLink};
 use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::error::SysError;
+use crate::abi::safe_text::SafeText;
 
 /// This machine.
 #[derive(Debug)]
@@ -116,7 +117,7 @@ impl Host for LinuxHost {
     fn exec_failure(&self, path: &[u8], errno: Errno) -> Option<String> {
         exec_failure::why(path, errno)
     }
-    fn path_warnings(&self, path: &[u8]) -> Vec<String> {
-        path::warnings(path)
+    fn path_warnings(&self, path: &[u8]) -> Vec<SafeText> {
+        path::warnings(path).into_iter().map(SafeText::from).collect()
     }
 }

@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::SystemTime;
 
+use crate::abi::safe_text::SafeText;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 use crate::control::alerts::Dismissed;
@@ -106,7 +107,7 @@ pub struct Model {
     /// The last thing that was said.
     pub status: Option<Status>,
     /// What is to be said of the modprobe path (SYS-6).
-    pub path_warnings: Vec<String>,
+    pub path_warnings: Vec<SafeText>,
     /// When the path was looked at.
     pub path_looked: Micros,
     /// Knobs that somebody else changed and when, newest first.

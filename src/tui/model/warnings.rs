@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 
-use crate::abi::escape::screen_again;
 use crate::abi::time::Micros;
 use crate::control::alerts::{AlertKind, alerts};
 use crate::control::text::outcome::Severity;
@@ -38,7 +37,7 @@ pub fn all(model: &Model) -> Vec<Warning> {
     for (at, warning) in model.path_warnings.iter().enumerate() {
         let edits = || format!(" ({} edits the path)", model.keys.key(Action::Path));
         let way_out = if model.options.read_only { String::new() } else { edits() };
-        let text = format!("kernel.modprobe: {}{way_out}", screen_again(warning));
+        let text = format!("kernel.modprobe: {warning}{way_out}");
         out.push(Warning { mood: Severity::Warned, text, at: model.path_looked, about: About::Path(at) });
     }
     for found in alerts(&model.snapshot, &model.away) {

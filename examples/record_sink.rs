@@ -1,5 +1,5 @@
-//! A record sink: prints each helper that starts, each request that is over and each change of a knob or of the gate, as
-//! a ledger would write them down. The engine never waits for it. `cargo run --example record_sink -- NAME...`
+//! A record sink: prints each helper that starts, each request that is over and each change of a knob or of the gate,
+//! as a ledger would write them down. The engine never waits for it. `cargo run --example record_sink -- NAME...`
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! A key that a helper constructs, as the kernel has /sbin/request-key(8) construct one: the helper finds what is
-//! wanted in its arguments, joins the keyring that it may look for material in, and prints the payload. The cleanup hook
-//! sees how it ended and instantiates the key, or negates it. `cargo run --example request_key -- user:NAME`
+//! wanted in its arguments, joins the keyring that it may look for material in, and prints the payload. The cleanup
+//! hook sees how it ended and instantiates the key, or negates it. `cargo run --example request_key -- user:NAME`
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -35,8 +35,8 @@ impl Keys {
         self.lock().get(description).cloned()
     }
 
-    /// The key; one that is not known is constructed by `helper`, in the session keyring of the name `keyring`, which is
-    /// made if there is none (keyctl_join_session_keyring(3)), or in a new one without a name.
+    /// The key; one that is not known is constructed by `helper`, in the session keyring of the name `keyring`, which
+    /// is made if there is none (keyctl_join_session_keyring(3)), or in a new one without a name.
     pub fn request(
         &self,
         engine: &Engine,

@@ -23,8 +23,8 @@ pub(super) struct Running {
     pub(super) pidfd: Option<OwnedFd>,
     pub(super) outputs: Option<[OwnedFd; 2]>,
     pub(super) path: CString,
-    /// The page faults that the kernel itself causes at most while it loads the image; `None` where the child has copied
-    /// memory before, which causes any number of them.
+    /// The page faults that the kernel itself causes at most while it loads the image; `None` where the child has
+    /// copied memory before, which causes any number of them.
     pub(super) faults_of_exec: Option<u64>,
     pub(super) progress: Progress,
 }
@@ -118,8 +118,8 @@ fn take(stream: Stream, fd: &OwnedFd, buffer: &mut [u8], watcher: &mut dyn Watch
     }
 }
 
-/// Takes what lies in the pipe at this moment and no more: somebody may go on writing for ever. Returns whether that was
-/// anything.
+/// Takes what lies in the pipe at this moment and no more: somebody may go on writing for ever. Returns whether that
+/// was anything.
 fn take_rest(stream: Stream, fd: &OwnedFd, buffer: &mut [u8], watcher: &mut dyn Watcher) -> bool {
     let mut any = false;
     let mut left = rustix::io::ioctl_fionread(fd).unwrap_or(0);

@@ -1,5 +1,5 @@
-//! Why a program could not be executed: looks at the file once exec has failed. Advice only: everything may have changed
-//! since.
+//! Why a program could not be executed: looks at the file once exec has failed. Advice only: everything may have
+//! changed since.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};

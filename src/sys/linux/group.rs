@@ -15,8 +15,8 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Where no pidfd can be had, the group is looked at so often.
 const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(20);
 
-/// Waits until no process but `leader` is in the group of that number, or `until` has come; who is left then. The caller
-/// keeps the leader unreaped, so that the number is not given to another group.
+/// Waits until no process but `leader` is in the group of that number, or `until` has come; who is left then. The
+/// caller keeps the leader unreaped, so that the number is not given to another group.
 pub(super) fn wait(clock: &dyn Clock, leader: i32, until: Micros) -> Vec<i32> {
     loop {
         let members = members(leader);

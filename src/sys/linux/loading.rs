@@ -1,8 +1,8 @@
 //! Images that the kernel rejects after it has destroyed the old one (UMH-3).
 //!
-//! The parent of a vfork wakes, and close-on-exec files close, when the old memory goes. What fails after that is answered
-//! with SIGSEGV (SIGKILL by old kernels), as if the program had crashed. Two things tell: the kernel shows a command
-//! line in /proc once everything is loaded (proc_pid_cmdline(5)), and some headers can never be loaded.
+//! The parent of a vfork wakes, and close-on-exec files close, when the old memory goes. What fails after that is
+//! answered with SIGSEGV (SIGKILL by old kernels), as if the program had crashed. Two things tell: the kernel shows a
+//! command line in /proc once everything is loaded (proc_pid_cmdline(5)), and some headers can never be loaded.
 
 use std::ffi::{CStr, OsStr};
 use std::fs::File;
@@ -24,11 +24,12 @@ const LOOKS: u32 = 5_000;
 /// Between two looks, in nanoseconds: at first, and at most.
 const FIRST_PAUSE_NS: i64 = 20_000;
 const LONGEST_PAUSE_NS: i64 = 1_000_000;
-/// More page faults than the kernel itself causes while it loads an image, its strings not counted: two were measured, and
-/// each segment may add one. /bin/true with its dynamic loader has 49.
+/// More page faults than the kernel itself causes while it loads an image, its strings not counted: two were measured,
+/// and each segment may add one. /bin/true with its dynamic loader has 49.
 const FAULTS_OF_EXEC: u64 = 16;
 const PAGE: u64 = 4096;
-/// No machine's user memory reaches as far: 57 bits of address with five levels of page tables, half of them the kernel's.
+/// No machine's user memory reaches as far: 57 bits of address with five levels of page tables, half of them the
+/// kernel's.
 const END_OF_MEMORY: u64 = 1 << 56;
 
 /// How far a helper has come.

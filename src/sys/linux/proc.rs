@@ -56,8 +56,8 @@ fn comm(pid: i32) -> Comm {
     Comm::new(bytes.strip_suffix(b"\n").unwrap_or(&bytes))
 }
 
-/// A file of /proc about this process or thread that is read at every launch. It is kept open where the descriptor table
-/// is the worker's; in the host's table it is opened each time.
+/// A file of /proc about this process or thread that is read at every launch. It is kept open where the descriptor
+/// table is the worker's; in the host's table it is opened each time.
 pub(super) struct ProcFile {
     path: &'static str,
     kept: Option<fs::File>,
@@ -216,9 +216,9 @@ pub(super) fn same_executable_above() -> Option<i32> {
     None
 }
 
-/// Whether a process has a thread with the name of an engine's spawner or worker. A spawner may have ended (it serves one
-/// call where the state of threads cannot be read); the worker of a helper lives as long as the helper. The main thread
-/// does not count: it has the name of the executable, which may be `khelper` too.
+/// Whether a process has a thread with the name of an engine's spawner or worker. A spawner may have ended (it serves
+/// one call where the state of threads cannot be read); the worker of a helper lives as long as the helper. The main
+/// thread does not count: it has the name of the executable, which may be `khelper` too.
 fn has_engine(pid: i32) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
     let main = pid.to_string();
@@ -275,8 +275,8 @@ mod tests {
         }
     }
 
-    /// The system calls of this kind that this thread has made, of which to ask is one; `None` where the kernel does not
-    /// count them.
+    /// The system calls of this kind that this thread has made, of which to ask is one; `None` where the kernel does
+    /// not count them.
     fn reads() -> Option<u64> {
         let text = fs::read("/proc/thread-self/io").ok()?;
         let text = String::from_utf8(text).ok()?;

@@ -49,8 +49,8 @@ pub(super) fn is_dead(pid: i32) -> bool {
     }
 }
 
-/// Looks at the dead helper in its `status`, tells the watcher, reaps. `started` are the sets that it was seen with while it ran.
-/// Returns its page faults as well.
+/// Looks at the dead helper in its `status`, tells the watcher, reaps. `started` are the sets that it was seen with
+/// while it ran. Returns its page faults as well.
 pub(super) fn reap(
     pid: i32,
     pidfd: i32,

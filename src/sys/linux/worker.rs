@@ -138,8 +138,8 @@ impl Worker for LinuxWorker {
             memory_is_shared: self.memory_is_shared,
         };
         let born = launch(&mut self.cloner, &self.status, &order).map_err(failure)?;
-        // Dead keyrings count against a user's quota for some milliseconds, so a burst of launches may use it up (EDQUOT).
-        // The helper has this thread's keyring then, and the next one is not to meet it there.
+        // Dead keyrings count against a user's quota for some milliseconds, so a burst of launches may use it up
+        // (EDQUOT). The helper has this thread's keyring then, and the next one is not to meet it there.
         self.fresh_keyring &= !born.not_enforced.contains(&NotEnforced::SessionKeyring);
         // SAFETY: clone has just opened it in this thread's table; nobody else knows of it.
         let pidfd = (born.pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(born.pidfd) });
@@ -178,7 +178,8 @@ impl Worker for LinuxWorker {
     }
 }
 
-/// The file that was given, or a file in memory with the data, whose end comes by itself. In this thread's table, above 2.
+/// The file that was given, or a file in memory with the data, whose end comes by itself. In this thread's table, above
+/// 2.
 fn stdin(stdin: &Stdin) -> Result<Option<Arc<OwnedFd>>, SysError> {
     let data = match stdin {
         Stdin::Null => return Ok(None),

@@ -45,10 +45,10 @@ const fn item(name: &'static str, treatment: Treatment) -> Item {
 /// Titles in assets/deviations.toml.
 const HOSTS_OWN: &str = "uid, gid, limits, no_new_privs, namespaces, cgroup and root are the host's";
 const RESTRICTIONS: &str = "what the host has restricted for itself stays restricted";
-const WATCHED: &str = "who watches the host watches its helpers";
+const WATCHED: &str = "tracing, counters and audit of the host include its helpers";
 const KEYRINGS: &str = "a new session keyring; the keyrings of the user stay reachable";
-const SESSION: &str = "a session and a process group of its own";
-const ARCHITECTURE: &str = "settings of a machine's architecture other than x86-64 are the host's";
+const SESSION: &str = "a new session and process group for each helper";
+const ARCHITECTURE: &str = "architecture-specific settings, except on x86-64, are the host's";
 
 /// The table. Order within `Worker` matters: the timer slack depends on the scheduling policy.
 pub(super) const ITEMS: &[Item] = &[

@@ -262,7 +262,7 @@ impl Explain for ControlError {
         match self {
             Self::UnknownKey(_) => "`get -a` lists every key".into(),
             Self::ReadOnly(_) => "it reports the engine's state and cannot be set".into(),
-            Self::Denied(_) => "run the command from a process that has the privilege named".into(),
+            Self::Denied(_) => "ask for it from a process that has the privilege named".into(),
             Self::Value { error, .. } => error.advice(),
             Self::Engine(error) => error.advice(),
             Self::Busy(_) => "end some processes, or raise `ulimit -u`, and try again".into(),

@@ -1,9 +1,9 @@
-//! The smallest host program: an engine, a knob, a module request, a call of another helper. With a folder as argument it
-//! then makes that its root (chroot(2), as root) and calls again: a helper is started within the caller's root as it is at
-//! the call, or not at all. `cargo run --example embed -- [FOLDER]`
+//! The smallest host program: an engine, a knob, a module request, and a call of another helper. With a folder as
+//! argument it then makes the folder its root (chroot(2), as root) and calls again: a helper is started in the root
+//! that the caller has at the time of the call, or not at all. `cargo run --example embed -- [FOLDER]`
 //!
-//! A process that forks must not use the engine in the child, which has none of the engine's threads: requests answer
-//! `EOWNERDEAD` there. The child may start an engine of its own.
+//! A process that forks must not use the engine in the child, which has none of the engine's threads: requests return
+//! `EOWNERDEAD` there. The child may start its own engine.
 
 use std::error::Error;
 use std::os::unix::fs::chroot;

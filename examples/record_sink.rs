@@ -1,5 +1,5 @@
-//! A record sink: prints each helper that starts, each request that is over and each change of a knob or of the gate, as
-//! a ledger would write them down. The engine never waits for it. `cargo run --example record_sink -- NAME...`
+//! A record sink: prints each helper that starts, each request that has ended, and each change of a knob or the gate,
+//! as a ledger would store them. The engine never waits for it. `cargo run --example record_sink -- NAME...`
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         engine.request_module(name, true);
     }
 
-    // What is queued for the sink is handed over before this returns, unless that takes more than a second.
+    // Before this returns, the sink gets the items queued for it, unless that takes more than a second.
     engine.shutdown(Duration::from_secs(5));
     println!("records lost: {}", engine.snapshot().totals.records_lost);
     Ok(())

@@ -1,5 +1,5 @@
-//! A host program of one's own around the engine: masks that bind what it starts, a security hook, the events, and
-//! what became of each request. `cargo run --example request -- NAME...`
+//! A host program with more of the engine: masks that limit helpers, a security hook, events, and the result of each
+//! request. `cargo run --example request -- NAME...`
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use khelper::abi::wait::WaitMode;
 use khelper::engine::{Engine, KnobWrite, Received};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A status would be lost if this process ignored SIGCHLD: the engine may set it to its default.
+    // Statuses would be lost if this process ignored SIGCHLD, so the engine may reset it to its default.
     let engine = Engine::builder()
         .fix_sigchld(true)
         .security_hook(|name, _| if name.as_bytes() == b"forbidden" { Err(nix::errno::Errno::EPERM) } else { Ok(()) })
         .start()?;
     let events = engine.subscribe(1024);
 
-    // Both knobs in one hold of the lock, or none of them.
+    // Writes both knobs under one lock, or neither.
     let writes = [
         KnobWrite::Modprobe(parse_modprobe(b"/bin/echo")?),
         KnobWrite::Bset(MaskExpr::Exactly(CapMask::only(Capability::SYS_MODULE))),
@@ -43,13 +43,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
 
-    // Any other helper: path, argv, envp, and hooks.
+    // A call of another helper, with path, argv, envp and hooks.
     let info = SubprocessInfo::setup(Some(b"/bin/sh".to_vec()), ["/bin/sh", "-c", "exit 3"], ["HOME=/"])?
         .cleanup(|record| println!("cleanup ran, once: {:?}", record.map(|r| r.outcome)));
     let record = engine.call_usermodehelper(info, WaitMode::PROC);
     println!("/bin/sh: exit {:?}", record.status.and_then(|s| s.exit_code()));
 
-    // The gate is shut for good; what still runs after the patience is named and left alone.
+    // Disables the gate permanently. Returns the helpers that still run after the time-out, which are left running.
     let left = engine.shutdown(Duration::from_secs(5));
     println!("{} helpers left running", left.len());
     events.close();

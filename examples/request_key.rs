@@ -1,6 +1,6 @@
-//! A key that a helper constructs, as the kernel has /sbin/request-key(8) construct one: the helper finds what is
-//! wanted in its arguments, joins the keyring that it may look for material in, and prints the payload. The cleanup hook
-//! sees how it ended and instantiates the key, or negates it. `cargo run --example request_key -- user:NAME`
+//! A helper that constructs a key, as /sbin/request-key(8) does for the kernel: the helper gets the key's description
+//! in its arguments, starts in a keyring in which it may search, and prints the payload. The cleanup hook checks how
+//! the helper ended and instantiates the key or negates it. `cargo run --example request_key -- user:NAME`
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -14,14 +14,14 @@ use khelper::abi::subprocess::SubprocessInfo;
 use khelper::abi::wait::WaitMode;
 use khelper::engine::Engine;
 
-/// A key that was asked for.
+/// The state of a requested key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// A helper constructs it now.
+    /// A helper is constructing it.
     UnderConstruction,
     /// It has this payload.
     Instantiated(Vec<u8>),
-    /// There is none; asking again soon gives the same answer.
+    /// It does not exist; the next request for it fails with this errno.
     Negative(Errno),
 }
 
@@ -35,8 +35,8 @@ impl Keys {
         self.lock().get(description).cloned()
     }
 
-    /// The key; one that is not known is constructed by `helper`, in the session keyring of the name `keyring`, which is
-    /// made if there is none (keyctl_join_session_keyring(3)), or in a new one without a name.
+    /// Returns the key. If it is not known, `helper` constructs it, with the session keyring named `keyring`, which is
+    /// created if there is none (keyctl_join_session_keyring(3)), or with a new one without a name.
     pub fn request(
         &self,
         engine: &Engine,
@@ -53,17 +53,17 @@ impl Keys {
         let argv = [helper, "create", description, "0", "0", "0", "0", "0"];
         let keyring = keyring.map(CStr::to_owned);
         let info = SubprocessInfo::setup(Some(helper.into()), argv, ["PATH=/usr/bin:/bin", "HOME=/"])?
-            .init(move |birth| {
-                // What it is about is in argv, as the kernel's own hook finds it.
-                if birth.argv().get(1).is_none_or(|op| op.as_bytes() != b"create") {
+            .init(move |setup| {
+                // The hook reads the operation from argv, as the kernel's own hook does.
+                if setup.argv().get(1).is_none_or(|op| op.as_bytes() != b"create") {
                     return Err(Errno::EOPNOTSUPP);
                 }
                 if let Some(name) = keyring {
-                    birth.session_keyring = SessionKeyring::Named(name);
+                    setup.session_keyring = SessionKeyring::Named(name);
                 }
                 Ok(())
             })
-            // On every path, also where the gate is shut or nothing could be executed: no key stays half made.
+            // Runs on every path, even if the gate is disabled or exec failed, so no key stays under construction.
             .cleanup(move |record| {
                 keys.lock().insert(named, outcome(record));
             });
@@ -76,7 +76,7 @@ impl Keys {
     }
 }
 
-/// What the end of its helper makes of a key.
+/// The state of a key after its helper has ended.
 fn outcome(record: Option<&Record>) -> Key {
     match record {
         Some(record) if record.outcome == Outcome::Exited && record.result == Some(0) => {
@@ -92,7 +92,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::builder().fix_sigchld(true).start()?;
     let description = std::env::args().nth(1).unwrap_or_else(|| "user:example".to_owned());
     let keys = Keys::default();
-    // echo(1) prints its arguments: the payload of this key is what was asked.
+    // echo(1) prints its arguments, so the payload of this key is the request.
     println!("{:?}", keys.request(&engine, "/bin/echo", &description, None)?);
     println!("{:?}", keys.request(&engine, "/bin/false", "user:none", None)?);
     Ok(())

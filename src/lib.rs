@@ -1,10 +1,10 @@
-//! khelper: what a machine runs on its kernel's behalf. A console, a command line and an engine for *usermode
-//! helpers*: programs that Linux starts by itself, modprobe the best known of them.
+//! khelper: a console, a command line and an engine for *usermode helpers*, the programs that the Linux kernel starts
+//! by itself. The best known of them is modprobe.
 //!
 //! The engine re-creates the kernel's own code for this in user space: `request_module` with its limit on requests
 //! in progress, `call_usermodehelper` with its wait modes and hooks, the two capability masks and the modprobe path
-//! under one lock, the gate that can be shut and drained. What it launches are real programs with really narrowed
-//! capabilities. The kernel of the machine is never touched.
+//! under one lock, and the gate that can be disabled and drained. It launches real programs and really narrows their
+//! capabilities. It never changes the machine's kernel.
 //!
 //! ```standalone_crate
 //! use khelper::abi::path::parse_modprobe;
@@ -20,20 +20,20 @@
 //! assert_eq!((record.outcome, record.result), (Outcome::Exited, Some(0)));
 //! assert_eq!(record.output.as_ref().unwrap().stdout, b"-q -- dummy\n");
 //!
-//! // A positive result is modprobe's raw wait status, a negative one an errno: neither `< 0` nor `!= 0` alone tells.
-//! let refused = engine.request_module("a name that is longer than the kernel has room for: 56 bytes", true);
+//! // A positive result is modprobe's raw wait status, a negative one an errno: check for both.
+//! let refused = engine.request_module("this name has 56 bytes, one more than the kernel accepts", true);
 //! assert_eq!(refused.outcome, Outcome::Refused);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`engine::Engine`] is a cheap handle, usable from any thread. `examples/embed.rs` is the smallest host program and
-//! `examples/request.rs` a longer tour; `examples/record_sink.rs` receives every record and change as it comes;
-//! `examples/core_handler.rs` and `examples/request_key.rs` show what hooks are for.
+//! [`engine::Engine`] is a cheap handle that any thread may use. `examples/embed.rs` is the smallest host program and
+//! `examples/request.rs` a longer one. `examples/record_sink.rs` receives every record and every change of a knob.
+//! `examples/core_handler.rs` and `examples/request_key.rs` show how to use hooks.
 //!
-//! # The house
+//! # Architecture
 //!
-//! A module uses only modules of lower floors; two modules of one floor do not use each other, and no files import each
-//! other in a circle (`tests/architecture`).
+//! A module uses only modules of lower floors. Two modules of one floor do not use each other, and files do not import
+//! each other in a circle (`tests/architecture`).
 //!
 //! | floor | module | what it is for |
 //! |---|---|---|
@@ -41,11 +41,11 @@
 //! | 5 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
 //! | 5 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
 //! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line, and what each verb does |
-//! | 3 | [`control`] | the one door for every intent of an operator: authorize, then act; the tree of knobs |
-//! | 2 | [`engine`] | where judgement meets the machine: requests, workers, knobs, gate, records, events |
-//! | 1 | [`policy`] | pure judgement: state and input in, state and decision out; no clock, no system call |
+//! | 3 | [`control`] | the single entry point for an operator's commands: authorize, then act; the tree of knobs |
+//! | 2 | [`engine`] | applies policy to the machine: requests, workers, knobs, gate, records, events |
+//! | 1 | [`policy`] | pure decisions: state and input in, state and decision out; no clock, no system call |
 //! | 1 | [`sys`] | the machine behind one trait, real and scripted; the only `unsafe` code |
-//! | 0 | [`abi`] | the words of the field: names, masks, statuses, errors, escaping; no I/O |
+//! | 0 | [`abi`] | shared types: names, masks, statuses, errors, escaping; no I/O |
 //!
 //! # Features
 //!
@@ -57,20 +57,20 @@
 //! | `cli` | [`cli`], [`app`] and the `khelper` program; without `console` the program needs a command |
 //! | `control` | [`control`]: an operator's commands and knobs, and records as JSON |
 //!
-//! # What holds everywhere
+//! # Guarantees and limits
 //!
-//! - A helper is started from an argument array, never through a shell, with the environment that it is given and
-//!   nothing of the host program's own.
-//! - Names, paths and output are hostile bytes: they reach a helper as they are, and a person escaped
+//! - A helper is started from an argument array, never through a shell. It gets the environment that the caller gives,
+//!   and no variable of the host program.
+//! - Names, paths and output are hostile bytes. A helper receives them unchanged; a person sees them escaped
 //!   ([`abi::escape`]).
-//! - A helper inherits from the thread that makes the call, as it is then: capability sets, no_new_privs, seccomp
+//! - A helper inherits the state of the calling thread at the time of the call: capability sets, no_new_privs, seccomp
 //!   filters, user ids, namespaces and root ([`sys::caller`]).
 //! - Every error has an errno and says what to do ([`abi::error::Explain`]).
-//! - Masks bind in the helper's own user namespace: a program that may make a user namespace is all-powerful inside
-//!   of it, and nowhere else.
-//! - Masks alone do not confine root: a helper of uid 0 owns root's files, kernel.modprobe and core_pattern without any
-//!   capability, and can become all-powerful again in one step; masks bound what it may do directly, and confine it only
-//!   together with another user, Landlock or a read-only root ([`control::text::outcome::MASKS_AND_ROOT`]).
+//! - Masks apply in the helper's own user namespace: a program that may create a user namespace has every capability
+//!   inside it, and nowhere else.
+//! - Masks alone do not confine root. A helper with uid 0 owns root's files, kernel.modprobe and core_pattern without
+//!   any capability, and can regain every capability in one step. Masks limit what it may do directly; they confine it
+//!   only together with another user, Landlock or a read-only root ([`control::text::outcome::MASKS_AND_ROOT`]).
 #![warn(missing_docs)]
 #![cfg_attr(
     not(feature = "console"),

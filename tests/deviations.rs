@@ -29,10 +29,11 @@ fn all() -> Vec<Deviation> {
 
 fn page(all: &[Deviation]) -> String {
     let mut page =
-        "# Where the engine differs from Linux\n\nOn purpose. `tests/vm` runs each of its scenarios by a real kernel \
-        and by the engine and compares the fields that are listed\nat the end of this page. A difference in a compared \
-        field that is not declared here fails; so does a declared one that\nnothing shows. What no field covers is not \
-        compared. Made from `assets/deviations.toml` and `tests/vm/compared.rs`; rules\nare named by their ids.\n"
+        "# Where the engine differs from Linux\n\nThese differences are deliberate. `tests/vm` runs each of its \
+        scenarios on a real kernel and on the engine, and compares\nthe fields listed at the end of this page. The test \
+        fails for a difference that is not declared here, and for a declared\none that does not occur. Nothing else is \
+        compared. This page is made from `assets/deviations.toml` and\n`tests/vm/compared.rs`; each heading begins with \
+        the id of its rule.\n"
             .to_owned();
     for d in all {
         let shown = match (d.seen.is_empty(), d.tests.is_empty()) {
@@ -53,9 +54,9 @@ fn page(all: &[Deviation]) -> String {
 /// From the list that the comparison itself uses.
 fn what_is_compared() -> String {
     let mut text =
-        "\n## What is compared\n\nBy `tests/vm`, on the kernels 6.1 and 6.12 of Debian, era current. \"Caller\" says \
-        whether some scenario's caller has another\nvalue that fork(2) would pass on, so that a helper which kept it \
-        would be noticed; where it says no, why.\n\nWhat a helper finds when it starts:\n\n\
+        "\n## What is compared\n\n`tests/vm` compares these fields on Debian's kernels 6.1 and 6.12, era current. \
+        \"Caller\" says whether the caller of some\nscenario has another value that fork(2) would pass on, so that a \
+        helper that kept it would be noticed; if not, it says why.\n\nWhat a helper finds when it starts:\n\n\
         | field | what it is | caller |\n|---|---|---|\n"
             .to_owned();
     for field in StartField::ALL {
@@ -66,7 +67,7 @@ fn what_is_compared() -> String {
         };
         writeln!(text, "| {} | {} | {caller} |", field.name(), field.about()).unwrap();
     }
-    text += "\nWhat became of the requests:\n\n| field | what it is |\n|---|---|\n";
+    text += "\nThe requests:\n\n| field | what it is |\n|---|---|\n";
     for field in RequestField::ALL {
         writeln!(text, "| {} | {} |", field.name(), field.about()).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Who asked, and by which door.
+//! The process behind a request or a command, and how the command reached the engine.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::cap::CapMask;
 
-/// At most 15 bytes, hostile.
+/// A command name (proc_pid_comm(5)): at most 15 hostile bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Comm([u8; 16]);
 
 impl Comm {
-    /// Cuts at 15 bytes.
+    /// The bytes up to the first NUL, truncated to 15.
     pub fn new(bytes: &[u8]) -> Self {
         let mut comm = [0; 16];
         for (to, from) in comm.iter_mut().take(15).zip(bytes.iter().take_while(|b| **b != 0)) {
@@ -48,7 +48,8 @@ impl<'de> Deserialize<'de> for Comm {
     }
 }
 
-/// The door a command came in by (AUTH). `owner` doors write masks without privileges (SYS-3's deviation).
+/// How a command reached the engine (AUTH). Every origin but `Outside` is the engine's owner, who may narrow masks
+/// without privileges (a deviation from SYS-3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -63,7 +64,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// How logs and the screen say it.
+    /// The name in logs and on the screen.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Library => "library",
@@ -74,11 +75,11 @@ impl Origin {
     }
 }
 
-/// Who acts (AUTH-5): the process that gives a command, as it was when it gave it. It goes through every act into the
-/// event, the record and the knob's provenance that the act causes.
+/// The process that gives a command, in its state at that time (AUTH-5). It is stored in the event, in the record and
+/// with the changed knob.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// How the command came.
+    /// How the command reached the engine.
     pub origin: Origin,
     /// Its real user id.
     pub uid: u32,
@@ -91,20 +92,20 @@ pub struct Actor {
     pub start_time: Option<u64>,
     /// Its login user id (proc_pid_loginuid(5)); `None` where it is unset or could not be read.
     pub loginuid: Option<u32>,
-    /// Its command name. Shown, never judged: it can be forged (REQ-2).
+    /// Its command name. For display only, never for authorization: it can be forged (REQ-2).
     pub comm: Comm,
     /// Its effective capabilities, as the kernel reported them in the engine's user namespace (SYS-3).
     pub effective: CapMask,
 }
 
 impl Actor {
-    /// A process of which no more is known than this: no start time, no login user id, no capabilities.
+    /// A process with no start time, no login user id and no capabilities.
     pub fn new(origin: Origin, pid: i32, uid: u32, gid: u32, comm: &[u8]) -> Self {
         let (comm, effective) = (Comm::new(comm), CapMask::EMPTY);
         Self { origin, uid, gid, pid, start_time: None, loginuid: None, comm, effective }
     }
 
-    /// The same process, for a command that came by another origin.
+    /// The same process with another origin.
     #[must_use]
     pub fn by(&self, origin: Origin) -> Self {
         Self { origin, ..self.clone() }
@@ -118,8 +119,8 @@ pub struct ChainLink {
     pub pid: i32,
     /// Its command name.
     pub comm: Comm,
-    /// Whether the link is known (a living parent) or guessed (from the helper's session, its parent being dead).
+    /// Whether the link is known (a living parent) or guessed from the helper's session, because its parent is dead.
     pub known: bool,
-    /// The id of the request whose helper this process is, where it is one of this engine's.
+    /// The request whose helper this process is, if it is a helper of this engine.
     pub helper_of: Option<u64>,
 }

@@ -1,13 +1,13 @@
-//! Arguments in one line, as they are typed and as they are shown. No shell: blanks part them, quotes keep blanks, and
-//! `$'..'` takes escapes; nothing else is special. What is shown means the same to a shell that knows `$'..'`.
+//! Arguments as one line of text, typed or shown. No shell is involved: blanks separate arguments, quotes keep blanks,
+//! and `$'..'` takes escapes; nothing else is special. A shell that supports `$'..'` reads the shown text the same way.
 
 use std::iter::Peekable;
 
 use super::escape::screen;
 
-/// Reads a line into arguments. A quote (`'` or `"`) goes to its next like, and a backslash in it is a backslash. In
-/// `$'..'` a backslash begins `\\`, `\'`, `\"`, `\n`, `\t`, up to three octal digits, or `\x` and up to two hexadecimal
-/// ones. The error says what is missing.
+/// Splits a line into arguments. A quote (`'` or `"`) ends at the next quote of the same kind; a backslash inside is
+/// literal. The escapes in `$'..'` are `\\`, `\'`, `\"`, `\n`, `\t`, a backslash with up to three octal digits, and
+/// `\x` with up to two hexadecimal digits. The error says what is wrong.
 pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let mut args = Vec::new();
     let mut current: Option<Vec<u8>> = None;
@@ -24,12 +24,12 @@ pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     }
     args.extend(current);
     if args.iter().any(|a| a.contains(&0)) {
-        return Err("an argument holds a NUL byte: a C string ends there".into());
+        return Err("an argument contains a NUL byte: a C string ends there".into());
     }
     Ok(args)
 }
 
-/// What is in a quote, up to its end.
+/// Reads up to the closing quote.
 fn quote(
     bytes: &mut Peekable<impl Iterator<Item = u8>>,
     end: u8,
@@ -45,9 +45,9 @@ fn quote(
     Err(format!("the quote {}{} is not closed", if escapes { "$" } else { "" }, char::from(end)))
 }
 
-/// What stands behind a backslash in `$'..'`.
+/// Reads what follows a backslash in `$'..'`.
 fn escape(bytes: &mut Peekable<impl Iterator<Item = u8>>) -> Result<u8, String> {
-    let wrong = r#"in $'..' a backslash stands before \, ', ", n, t, octal digits up to 377, or x and two digits"#;
+    let wrong = r#"in $'..' a backslash is followed by \, ', ", n, t, octal digits up to 377, or x and two digits"#;
     let (radix, most) = match bytes.peek() {
         Some(b'0'..=b'7') => (8, 3),
         _ => match bytes.next() {
@@ -68,7 +68,7 @@ fn escape(bytes: &mut Peekable<impl Iterator<Item = u8>>) -> Result<u8, String> 
     u8::from_str_radix(&digits, radix).map_err(|_| wrong.into())
 }
 
-/// The arguments as one line that can be shown, and that [`split`] or a shell reads back.
+/// The arguments as one line that is safe to show and that [`split`] or a shell reads back.
 pub fn join<T: AsRef<[u8]>>(argv: impl IntoIterator<Item = T>) -> String {
     argv.into_iter().map(|arg| shown(arg.as_ref())).collect::<Vec<_>>().join(" ")
 }
@@ -76,7 +76,7 @@ pub fn join<T: AsRef<[u8]>>(argv: impl IntoIterator<Item = T>) -> String {
 fn shown(arg: &[u8]) -> String {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/._-+:=@%,".contains(b);
     let text = screen(arg);
-    // Neither a backslash nor anything that must not be shown as it is.
+    // It contains no backslash and nothing that needs escaping.
     let harmless = text.as_bytes() == arg;
     if !arg.is_empty() && arg.iter().all(plain) {
         text
@@ -89,7 +89,7 @@ fn shown(arg: &[u8]) -> String {
     }
 }
 
-/// What `screen` made, for `$'..'`: octal for `\xNN`, so that no digit after it is taken in.
+/// Converts the output of `screen` for `$'..'`: octal instead of `\xNN`, so that a following digit is not part of it.
 fn octal(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;

@@ -1,8 +1,8 @@
-//! How far the gate is shut (GATE).
+//! The depth of the gate (GATE).
 
 use serde::{Deserialize, Serialize};
 
-/// How far the gate is shut.
+/// The depth of the gate: which callers it stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Depth {

@@ -1,8 +1,8 @@
-//! Which kernel's rules hold (`khelper.era`).
+//! The kernel version whose rules apply (`khelper.era`).
 
 use serde::{Deserialize, Serialize};
 
-/// Which kernel's rules hold.
+/// The kernel version whose rules apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Era {
     /// The 3.4 release.

@@ -14,7 +14,7 @@ pub fn errno_name(errno: Errno) -> String {
     }
 }
 
-/// An error of the file system as every other is told: `No such file or directory (ENOENT)`.
+/// An I/O error in the form of every other error: `No such file or directory (ENOENT)`.
 pub fn io_words(error: &std::io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(errno) => format!("{} ({})", errno.desc(), errno_name(errno)),
@@ -22,10 +22,10 @@ pub fn io_words(error: &std::io::Error) -> String {
     }
 }
 
-/// What a person can do about a program that could not be executed, by the errno of exec (execve(2)).
+/// Advice for a program that could not be executed, by the errno of execve(2).
 pub const fn exec_advice(errno: Errno) -> &'static str {
     match errno {
-        Errno::ENOENT => "see that the file is there, and the interpreter that its first line names",
+        Errno::ENOENT => "check that the file exists, and the interpreter that its first line names",
         Errno::EACCES => {
             "it must be a file, executable (chmod +x), on a mount without noexec, in folders open to this user"
         }
@@ -36,19 +36,19 @@ pub const fn exec_advice(errno: Errno) -> &'static str {
     }
 }
 
-/// What every error of this crate can tell.
+/// What every error of this crate provides.
 pub trait Explain: std::error::Error {
     /// The errno that the kernel's function would have returned, or the nearest one.
     fn errno(&self) -> Errno;
     /// What a person can do about it, one sentence.
     fn advice(&self) -> Cow<'static, str>;
-    /// All of it: `reason (ERRNO); advice`.
+    /// The whole message: `reason (ERRNO); advice`.
     fn whole(&self) -> String {
         format!("{self}; {}", self.advice())
     }
 }
 
-/// Floor 0: a text or a value that does not mean anything.
+/// Floor 0: a text or a value that could not be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParseError {
     #[serde(with = "super::wire::errno")]
@@ -119,7 +119,7 @@ impl Explain for SysError {
         match self.errno {
             Errno::EPERM | Errno::EACCES => "run khelper with more privilege".into(),
             Errno::EAGAIN | Errno::ENOMEM => {
-                "the machine is out of processes or memory: end something, or try later".into()
+                "the machine is out of processes or memory: end some processes, or try later".into()
             }
             Errno::EMFILE | Errno::ENFILE => "too many open files: raise `ulimit -n`".into(),
             _ => "the record names the call that failed".into(),
@@ -127,7 +127,7 @@ impl Explain for SysError {
     }
 }
 
-/// Where a call came to its end without an exit status of its own.
+/// The stage at which a call failed before its helper had an exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
@@ -161,7 +161,7 @@ pub enum Stage {
     Forked,
 }
 
-/// Floor 2: the engine refused, or could not.
+/// Floor 2: the engine refused a call, or the call failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineError {
     /// Which stage failed.
@@ -197,7 +197,7 @@ impl Explain for EngineError {
     }
 }
 
-/// Floor 3: a command that was refused at the door, or failed behind it.
+/// Floor 3: a command that was refused, or that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ControlError {
@@ -207,7 +207,7 @@ pub enum ControlError {
     ReadOnly(String),
     /// This origin may not do this (`EPERM`); the text names what is missing.
     Denied(String),
-    /// The value means nothing for this knob.
+    /// The value is not valid for this knob.
     Value {
         /// The knob.
         key: String,
@@ -223,7 +223,7 @@ pub enum ControlError {
 }
 
 impl ControlError {
-    /// The knob that it is about, which its text begins with.
+    /// The knob that the error is about; the message begins with it.
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::ReadOnly(key) | Self::Value { key, .. } => Some(key),
@@ -261,12 +261,12 @@ impl Explain for ControlError {
     fn advice(&self) -> Cow<'static, str> {
         match self {
             Self::UnknownKey(_) => "`get -a` lists every key".into(),
-            Self::ReadOnly(_) => "it shows what the engine does; nothing sets it".into(),
+            Self::ReadOnly(_) => "it reports the engine's state and cannot be set".into(),
             Self::Denied(_) => "ask for it from a process that has the privilege named".into(),
             Self::Value { error, .. } => error.advice(),
             Self::Engine(error) => error.advice(),
-            Self::Busy(_) => "end something, or raise `ulimit -u`, and try again".into(),
-            Self::Unavailable(_) => "wait for the connection, and look at the state before you repeat a command".into(),
+            Self::Busy(_) => "end some processes, or raise `ulimit -u`, and try again".into(),
+            Self::Unavailable(_) => "wait for the connection, and check the state before you repeat a command".into(),
         }
     }
 }

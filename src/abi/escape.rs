@@ -1,16 +1,16 @@
-//! Hostile bytes made harmless: for the screen, and for JSON. One rule for both: a byte that is not
-//! text is `\xNN`, a backslash is doubled, so that what is shown can be read back.
+//! Escapes hostile bytes for the screen and for JSON. One rule for both: a byte that is not text becomes `\xNN` and a
+//! backslash is doubled, so that the escaped text can be read back.
 
 use std::fmt::Write as _;
 
 /// For a terminal, a log or a line of text: control characters, escapes, newlines, DEL, C1 controls,
-/// bidirectional controls, wide, zero-width and combining characters, those that melt into the one before them, and
-/// invalid UTF-8 all come out as `\xNN` per byte: whatever is left takes one cell on every terminal.
+/// bidirectional controls, wide, zero-width and combining characters, those that join the character before them, and
+/// invalid UTF-8 become `\xNN` for each byte: every remaining character takes one cell on every terminal.
 pub fn screen(bytes: &[u8]) -> String {
     escape(bytes, harmless)
 }
 
-/// For text of which some is escaped already, by [`screen`]: a backslash is not doubled, the rest is escaped as there.
+/// For text with parts that [`screen`] has already escaped: escapes the same characters, but keeps backslashes single.
 pub fn screen_again(text: &str) -> String {
     screen(text.as_bytes()).replace("\\\\", "\\")
 }

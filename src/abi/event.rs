@@ -1,4 +1,4 @@
-//! What happens in the engine, numbered, for any number of subscribers.
+//! The events of the engine, numbered, for any number of subscribers.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::abi::time::Micros;
 use crate::abi::wait::WaitMode;
 use crate::abi::wire;
 
-/// One event. `seq` counts from 1 without gaps; one that is missing was dropped for a slow subscriber.
+/// One event. `seq` counts from 1 without gaps; a missing number is an event that was dropped for a slow subscriber.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Its number.
     pub seq: u64,
     /// When, on the engine's clock.
     pub at: Micros,
-    /// What.
+    /// What happened.
     pub kind: EventKind,
 }
 
@@ -29,7 +29,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// The tracepoint `module_request`: admitted, before anything else was looked at (REQ-6).
+    /// The tracepoint `module_request`: a request was admitted; nothing else has been checked yet (REQ-6).
     ModuleRequest {
         /// The request.
         id: u64,
@@ -38,13 +38,13 @@ pub enum EventKind {
         name: Arc<[u8]>,
         /// Whether the caller waits for the end.
         wait: bool,
-        /// Who asked.
+        /// The process that made the request.
         actor: Arc<Actor>,
     },
-    /// A module request, era current, found every slot taken and has begun to wait for one (REQ-5). At most once for
-    /// a request, before everything else that is told of it: its `ModuleRequest` once a slot is its own, or its end
-    /// without one: `ETIME` after 5 s, `EINTR` if its caller goes (`Abandoned` comes first). One that gets a slot at
-    /// once has none.
+    /// A module request, era current, found every slot taken and has begun to wait for one (REQ-5). It is the first
+    /// event of the request and occurs at most once; a request that gets a slot at once has no such event. Next comes
+    /// `ModuleRequest` once the request has a slot, or its end without one: `ETIME` after 5 s, or `EINTR` if its caller
+    /// stops waiting (`Abandoned` comes first).
     Waiting {
         /// The request.
         id: u64,
@@ -61,7 +61,7 @@ pub enum EventKind {
         /// Its helper.
         pid: i32,
     },
-    /// Over: the helper is gone, or there never was one.
+    /// The request has ended: its helper was reaped, or none was started.
     Finished(Arc<Record>),
     /// A module request has given its slot back (REQ-9); the last of its events.
     Released {
@@ -72,10 +72,10 @@ pub enum EventKind {
     Abandoned {
         /// The request.
         id: u64,
-        /// Who ended the wait: the caller itself, or who abandoned the request.
+        /// The process that ended the wait: the caller itself, or the one that abandoned the request.
         actor: Arc<Actor>,
     },
-    /// A helper and its process group were signalled on somebody's command (UMH-14); a time-out has no such event.
+    /// An operator's command signalled a helper and its process group (UMH-14). A time-out causes no such event.
     Signalled {
         /// The request whose helper it is.
         id: u64,
@@ -83,30 +83,30 @@ pub enum EventKind {
         pid: i32,
         /// The signal's number.
         signal: i32,
-        /// Who sent it.
+        /// The process that sent it.
         actor: Arc<Actor>,
     },
-    /// A knob was written, or a counter reset; the gate has an event of its own.
+    /// A knob was written or a counter reset. The gate has a separate event.
     KnobChanged {
         /// The knob, before and after.
         change: Arc<Change>,
-        /// Who wrote it.
+        /// The process that wrote it.
         actor: Arc<Actor>,
     },
     /// The gate changed its depth.
     GateChanged {
-        /// From.
+        /// The depth before.
         from: Depth,
-        /// To.
+        /// The depth now.
         to: Depth,
-        /// Who changed it; after a drain that failed, who began the drain.
+        /// The process that changed it; after a drain that failed, the one that began the drain.
         actor: Arc<Actor>,
     },
     /// A drain gave up after 5 s and opened the gate again (GATE-2).
     DrainFailed {
-        /// The requests that held out.
+        /// The requests that were still running.
         holdouts: Vec<u64>,
-        /// Who began the drain.
+        /// The process that began the drain.
         actor: Arc<Actor>,
     },
     /// A line of the log, the runaway and throttle messages among them.
@@ -167,7 +167,7 @@ impl EventKinds {
 }
 
 impl EventKind {
-    /// The one kind that it is.
+    /// The set that contains just this event's kind.
     pub fn kind(&self) -> EventKinds {
         match self {
             Self::ModuleRequest { .. } => EventKinds::MODULE_REQUEST,

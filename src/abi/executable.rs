@@ -1,33 +1,33 @@
-//! What the bytes of a file say about executing it (elf(5), execve(2)): whether the kernel would take it for a program or
-//! a script, for which machine, and by which interpreter.
+//! Reads an executable's format from its bytes (elf(5), execve(2)): whether the kernel would run it as a program or a
+//! script, on which machine, and with which interpreter.
 
 use super::escape::screen;
 
-/// What the kernel reads of a file to find out what it is (BINPRM_BUF_SIZE; 128 before Linux 5.1).
+/// How many bytes the kernel reads to detect a file's format (BINPRM_BUF_SIZE; 128 before Linux 5.1).
 pub const HEAD: usize = 256;
 /// The longest path of an ELF interpreter (PATH_MAX).
 const PATH_MAX: u64 = 4096;
-/// ELF program headers that are looked at: more than any program has.
+/// The most ELF program headers that are read: more than any program has.
 const HEADERS: u16 = 1024;
 /// Bytes of an unknown file that are shown.
 const SHOWN: usize = 8;
 
-/// What a file is.
+/// The format of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// It has no byte.
+    /// The file is empty.
     Empty,
-    /// A script, by the interpreter that its first line names.
+    /// A script, with the interpreter that its first line names.
     Script(Vec<u8>),
     /// A first line of `#!` and nothing else.
     NoInterpreter,
-    /// A first line that is longer than what the kernel reads, within the name of the interpreter.
+    /// A script whose interpreter name extends past the bytes that the kernel reads.
     LongLine,
     /// A program or another ELF file.
     Elf(Elf),
-    /// An ELF file that no kernel takes; what is wrong with it.
+    /// An ELF file that no kernel accepts, with the reason.
     DamagedElf(&'static str),
-    /// Nothing that the kernel knows by itself; its first bytes.
+    /// A format that the kernel does not know by itself, with the first bytes of the file.
     Unknown(Vec<u8>),
 }
 
@@ -46,7 +46,7 @@ pub struct Elf {
     pub interpreter: Option<Vec<u8>>,
 }
 
-/// Reads a file by `at(offset, length)`, which gives as many bytes as there are.
+/// Detects the format of a file. `at(offset, length)` reads it, and returns fewer bytes at the end of the file.
 pub fn format(mut at: impl FnMut(u64, usize) -> Vec<u8>) -> Format {
     let head = at(0, HEAD);
     if head.is_empty() {
@@ -61,8 +61,8 @@ pub fn format(mut at: impl FnMut(u64, usize) -> Vec<u8>) -> Format {
     Format::Unknown(head[..head.len().min(SHOWN)].to_vec())
 }
 
-/// As the kernel cuts it: blanks are skipped, the name ends at a blank, a NUL or the end of the line. A carriage return is
-/// a letter of the name like any other.
+/// Parses the line as the kernel does: leading blanks are skipped; a blank, a NUL or the end of the line ends the name.
+/// A carriage return is part of the name.
 fn script(line: &[u8]) -> Format {
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
     let end = line.iter().position(|b| *b == b'\n');
@@ -73,7 +73,7 @@ fn script(line: &[u8]) -> Format {
     match length {
         Some(0) => Format::NoInterpreter,
         Some(length) => Format::Script(name[..length].to_vec()),
-        // The last byte that the kernel reads is not looked at.
+        // The kernel ignores the last byte that it reads.
         None if end.is_none() && line.len() + 2 >= HEAD => Format::LongLine,
         None => Format::Script(name.to_vec()),
     }
@@ -150,7 +150,7 @@ pub fn machine_name(elf: &Elf) -> String {
     name.to_owned()
 }
 
-/// `e_machine` of this machine's own programs, by the name that Rust has for it.
+/// The `e_machine` of this machine's native programs, from Rust's name of the architecture.
 fn native() -> Option<u16> {
     Some(match std::env::consts::ARCH {
         "x86" => 3,
@@ -168,7 +168,7 @@ fn native() -> Option<u16> {
     })
 }
 
-/// Why the file itself is not executed, whatever its interpreter is. `None` if nothing speaks against it.
+/// Why the kernel cannot execute the file itself, whatever its interpreter. `None` if no fault was found.
 pub fn objection(format: &Format) -> Option<String> {
     Some(match format {
         Format::Empty => "it is empty".into(),
@@ -177,7 +177,7 @@ pub fn objection(format: &Format) -> Option<String> {
         Format::DamagedElf(what) => format!("it is a damaged ELF file: {what}"),
         Format::Unknown(bytes) => {
             let hint = match bytes.as_slice() {
-                [0xef, 0xbb, 0xbf, b'#', b'!', ..] => ": a byte order mark stands before its #!, take it out",
+                [0xef, 0xbb, 0xbf, b'#', b'!', ..] => ": remove the byte order mark before its #!",
                 [b'M', b'Z', ..] => ", a program for Windows or DOS",
                 _ => ": a script needs a first line that names its interpreter, as #!/bin/sh",
             };

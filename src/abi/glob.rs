@@ -1,10 +1,10 @@
 //! Lists of globs over module names: the grammar of `khelper.deny` and `khelper.allow` (REQ-2), and of the console's
 //! filter by name.
 //!
-//! A list is globs separated by blanks or commas. In a glob, `*` matches any run of bytes, `?` any single byte, `[a-z]`
-//! one of a class, `[!a-z]` one outside of it, and a backslash takes the next character literally. As for modprobe, `-`
-//! and `_` are the same letter and case matters. A text that can be read in more than one way is refused: a deny list
-//! that does not mean what its author meant lets modules through.
+//! A list contains globs separated by blanks or commas. In a glob, `*` matches any run of bytes, `?` any single byte,
+//! `[a-z]` one byte of a class, `[!a-z]` one byte outside it, and a backslash makes the next character literal. As in
+//! modprobe, `-` and `_` are equal and case matters. Ambiguous text is refused: a deny list that does not mean what its
+//! author intended would let modules through.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -18,7 +18,7 @@ use super::escape::screen;
 /// Characters beside letters and digits that stand for themselves.
 const PLAIN: &str = "_-.:+()%/=@";
 
-/// A list of globs. Two lists are equal if they read the same.
+/// A list of globs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Globs {
     /// The globs, a blank between them.
@@ -35,7 +35,7 @@ enum Token {
     Byte(u8),
     /// Any one byte.
     Any,
-    /// Any run of bytes, an empty one too.
+    /// Any run of bytes, including an empty one.
     Run,
     Class(Box<Set>),
 }
@@ -65,14 +65,14 @@ impl Default for Globs {
 impl Globs {
     /// Reads a list. An empty text, or one of blanks alone, is the empty list.
     ///
-    /// `EINVAL`, with a sentence that names the glob and what is wrong with it, for a glob that the grammar gives no
-    /// meaning, for a text that is not UTF-8 or has control characters, and for one of commas without a glob.
+    /// `EINVAL`, with a message that names the glob and its fault, for a glob that does not follow the grammar, for
+    /// text that is not UTF-8 or contains control characters, and for commas without a glob.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let bad = |why: &str, advice| ParseError::invalid(format!("the list `{}` {why}", screen(text)), advice);
         let example = "give globs separated by blanks or commas, as in `usb-* snd?`";
         let text = std::str::from_utf8(text).map_err(|_| bad("is not UTF-8", example))?;
         if text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()) {
-            return Err(bad("holds a control character", example));
+            return Err(bad("contains a control character", example));
         }
         let words = || text.split(|c: char| c.is_ascii_whitespace() || c == ',').filter(|word| !word.is_empty());
         if words().next().is_none() && text.contains(',') {
@@ -82,11 +82,11 @@ impl Globs {
         Ok(Self { text: words().collect::<Vec<_>>().join(" ").into(), globs })
     }
 
-    /// As it reads: the globs with a blank between them.
+    /// The text of the list: the globs, separated by blanks.
     pub fn text(&self) -> &Arc<str> {
         &self.text
     }
-    /// Whether there is no glob in it.
+    /// Whether the list has no glob.
     pub fn is_empty(&self) -> bool {
         self.globs.is_empty()
     }
@@ -98,7 +98,7 @@ impl Globs {
 }
 
 impl Serialize for Globs {
-    /// As it reads.
+    /// Writes the text of the list.
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_str(&self.text)
     }
@@ -109,7 +109,7 @@ impl<'de> Deserialize<'de> for Globs {
     }
 }
 
-/// A list that reads so, whatever it means: for tests of what shows it.
+/// A list with this text and no globs, for tests of code that only shows the text.
 #[cfg(test)]
 impl<T: Into<Arc<str>>> From<T> for Globs {
     fn from(text: T) -> Self {
@@ -133,7 +133,7 @@ impl Token {
     }
 }
 
-/// Only the last `*` is ever tried again, one byte further on: at most `glob.len() * name.len()` steps.
+/// Backtracks to the last `*` only, one byte further each time: at most `glob.len() * name.len()` steps.
 fn matches(glob: &[Token], name: &[u8]) -> bool {
     let (mut g, mut n, mut star) = (0, 0, None);
     while n < name.len() {
@@ -185,7 +185,7 @@ fn parse_glob(glob: &str) -> Result<Glob, Fault> {
                 tokens.extend(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| Token::Byte(fold(byte))));
             }
             c => {
-                let what = format!("holds `{}`, which means nothing in a glob", screen(c.to_string().as_bytes()));
+                let what = format!("contains `{}`, which has no meaning in a glob", screen(c.to_string().as_bytes()));
                 let advice =
                     "name each module or glob by itself; a backslash before a character stands for the character";
                 return Err(Fault::new(what, advice));
@@ -200,16 +200,16 @@ fn escaped(chars: &mut Peekable<Chars<'_>>) -> Result<u8, Fault> {
     let next = chars.next().filter(char::is_ascii_graphic).and_then(|c| u8::try_from(c).ok());
     next.ok_or_else(|| {
         let advice = "write `\\\\` for a backslash; blanks and commas end a glob, `?` matches them in a name";
-        Fault::new("has a backslash before nothing that it can stand for", advice)
+        Fault::new("has a backslash that no printable ASCII character follows", advice)
     })
 }
 
-/// A class, from behind its `[` to behind its `]`. A `]` that comes first is a member, and so is a `-` at either end.
+/// Parses a class after its `[`, up to and including its `]`. A leading `]` is a member, and so is a `-` at either end.
 fn class(chars: &mut Peekable<Chars<'_>>) -> Result<Set, Fault> {
     let mut set = Set::default();
     let negated = chars.next_if_eq(&'!').is_some();
     if chars.peek() == Some(&'^') {
-        return Err(Fault::new("has `[^`, which not every program reads alike", "write `[!` for all but these"));
+        return Err(Fault::new("has `[^`, which programs interpret differently", "write `[!` for all but these"));
     }
     let (mut first, mut after_range) = (true, false);
     loop {
@@ -221,7 +221,7 @@ fn class(chars: &mut Peekable<Chars<'_>>) -> Result<Set, Fault> {
         let low = member(chars)?;
         let high = range_end(chars, low)?;
         if dash && after_range && chars.peek() != Some(&']') {
-            return Err(Fault::new("has a range that goes on from another", "put a `-` that is meant first or last"));
+            return Err(Fault::new("has a range that continues another", "put a literal `-` first or last"));
         }
         (low..=high.unwrap_or(low)).for_each(|byte| set.insert(byte));
         after_range = high.is_some();
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn req_2_what_a_glob_cannot_mean_is_refused_with_its_name() {
+    fn req_2_a_malformed_glob_is_refused_and_named() {
         for (list, glob, what) in [
             ("ok [ab", "`[ab`", "has a `[` without its `]`"),
             ("[", "`[`", "has a `[` without its `]`"),
@@ -344,30 +344,30 @@ mod tests {
             ("[a\\", "`[a\\\\`", "has a `[` without its `]`"),
             ("[a,b]", "`[a`", "has a `[` without its `]`"),
             ("x[z-a]", "`x[z-a]`", "has the range `z-a`, which is empty"),
-            ("[a-c-e]", "`[a-c-e]`", "has a range that goes on from another"),
+            ("[a-c-e]", "`[a-c-e]`", "has a range that continues another"),
             ("[^a]", "`[^a]`", "has `[^`"),
             ("[[:alpha:]]", "`[[:alpha:]]`", "has a named class"),
             ("[é]", "`[é]`", "has `é` in a class"),
-            ("usb\\", "`usb\\\\`", "has a backslash before nothing"),
-            ("usb\\ snd", "`usb\\\\`", "has a backslash before nothing"),
-            ("a]", "`a]`", "holds `]`"),
-            ("usb{a,b}", "`usb{a`", "holds `{`"),
-            ("usb*;snd*", "`usb*;snd*`", "holds `;`"),
-            ("usb*|snd*", "`usb*|snd*`", "holds `|`"),
-            ("'usb*'", "`'usb*'`", "holds `'`"),
-            ("* !usb", "`!usb`", "holds `!`"),
-            ("usb\u{a0}snd", "`usb\u{a0}snd`", "holds `\u{a0}`"),
-            ("usb\u{200b}", "`usb\\xe2\\x80\\x8b`", "holds `\\xe2\\x80\\x8b`"),
-            ("usb\u{ff0c}snd", "`usb\\xef\\xbc\\x8csnd`", "holds `\\xef\\xbc\\x8c`"),
+            ("usb\\", "`usb\\\\`", "has a backslash that no"),
+            ("usb\\ snd", "`usb\\\\`", "has a backslash that no"),
+            ("a]", "`a]`", "contains `]`"),
+            ("usb{a,b}", "`usb{a`", "contains `{`"),
+            ("usb*;snd*", "`usb*;snd*`", "contains `;`"),
+            ("usb*|snd*", "`usb*|snd*`", "contains `|`"),
+            ("'usb*'", "`'usb*'`", "contains `'`"),
+            ("* !usb", "`!usb`", "contains `!`"),
+            ("usb\u{a0}snd", "`usb\u{a0}snd`", "contains `\u{a0}`"),
+            ("usb\u{200b}", "`usb\\xe2\\x80\\x8b`", "contains `\\xe2\\x80\\x8b`"),
+            ("usb\u{ff0c}snd", "`usb\\xef\\xbc\\x8csnd`", "contains `\\xef\\xbc\\x8c`"),
         ] {
             let error = Globs::parse(list.as_bytes()).unwrap_err();
             assert!(error.why().starts_with(&format!("the glob {glob} {what}")), "{list}: {error}");
         }
         for (list, what) in [
             (&b"a\xff"[..], "is not UTF-8"),
-            (b"a\x1bb", "holds a control character"),
-            (b"usb\0", "holds a control character"),
-            (b"a\x0bb", "holds a control character"),
+            (b"a\x1bb", "contains a control character"),
+            (b"usb\0", "contains a control character"),
+            (b"a\x0bb", "contains a control character"),
             (b" , ,", "has commas and no glob"),
         ] {
             let error = Globs::parse(list).unwrap_err();

@@ -134,7 +134,7 @@ pub enum MaskKnob {
 }
 
 impl MaskKnob {
-    /// The knob that it is.
+    /// The mask's knob.
     pub const fn key(self) -> Key {
         match self {
             Self::Bset => Key::Bset,

@@ -1,4 +1,4 @@
-//! What a knob holds, and what a write did to it: typed until it is shown.
+//! The value of a knob, and the result of a write. Both stay typed until they are shown.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use super::safe_text::SafeText;
 use super::time::Micros;
 use super::wire;
 
-/// The value of a knob: as it reads, or as it is asked for.
+/// The value of a knob, read or requested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KnobValue {
     /// `kernel.modprobe`: hostile bytes.
     Path(#[serde(with = "wire::bytes")] Arc<[u8]>),
-    /// A mask. One that is read is [`MaskExpr::Exactly`]; a write may ask for a change of the live value (SYS-5).
+    /// A mask. A read gives [`MaskExpr::Exactly`]; a write may ask for a change of the current value (SYS-5).
     Mask(MaskExpr),
     /// `khelper.allow` or `khelper.deny`.
     Globs(Globs),
@@ -39,7 +39,7 @@ pub enum KnobValue {
 }
 
 impl KnobValue {
-    /// The mask, where it is one that was read or is asked for as a whole.
+    /// The mask, if this is a whole mask and not a change.
     pub fn mask(&self) -> Option<CapMask> {
         match self {
             Self::Mask(MaskExpr::Exactly(mask)) => Some(*mask),
@@ -47,8 +47,8 @@ impl KnobValue {
         }
     }
 
-    /// The value as it reads; the one place where values become text. A path is escaped, and of control characters there is
-    /// only the tab between the two words of a mask (SYS-2).
+    /// The value as text; no other code converts values to text. A path is escaped. The only control character is the
+    /// tab between the two words of a mask (SYS-2).
     pub fn text(&self) -> String {
         match self {
             Self::Path(path) => screen(path),
@@ -91,8 +91,7 @@ impl From<u32> for KnobValue {
 impl Key {
     /// Reads a value that a person typed. `known` holds the capabilities that the running kernel knows.
     ///
-    /// `EACCES` for a knob that can only be read; `EINVAL`, with the reason and advice, for a text that has no meaning for
-    /// this knob.
+    /// `EACCES` for a read-only knob; `EINVAL`, with the reason and advice, for a text that is not valid for this knob.
     pub fn parse_value(self, text: &[u8], known: CapMask) -> Result<KnobValue, ControlError> {
         let wrong = |error| ControlError::Value { key: self.name().to_owned(), error };
         match self {
@@ -125,14 +124,14 @@ impl Key {
         std::str::from_utf8(text).map(|t| t.strip_suffix('\n').unwrap_or(t)).map_err(|_| self.is_not(text, "text"))
     }
 
-    /// `EINVAL`: the text is not what this knob takes.
+    /// `EINVAL`: the text is not valid for this knob.
     pub(crate) fn is_not(self, text: &[u8], wanted: &str) -> ControlError {
         let error = ParseError::invalid(format!("`{}` is not {wanted}", screen(text)), format!("give {wanted}"));
         ControlError::Value { key: self.name().to_owned(), error }
     }
 }
 
-/// What a write did to one knob: read back, not assumed (SYS-4).
+/// The result of a write to one knob, read back afterwards (SYS-4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The knob.
@@ -148,7 +147,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// A change without remarks.
+    /// A change with nothing withheld and no warnings.
     pub fn new(key: Key, before: impl Into<KnobValue>, after: impl Into<KnobValue>) -> Self {
         let (before, after) = (before.into(), after.into());
         Self { key, before, after, not_granted: CapMask::EMPTY, warnings: Vec::new() }
@@ -160,12 +159,12 @@ impl Change {
     }
 }
 
-/// The last change of a knob, who made it and when (AUTH-5).
+/// The last change of a knob, the process that made it, and when (AUTH-5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// What changed, and from what.
+    /// The knob, with its values before and after.
     pub change: Arc<Change>,
-    /// Who changed it.
+    /// The process that changed it.
     pub actor: Arc<Actor>,
     /// When, on the engine's clock.
     pub at: Micros,
@@ -197,7 +196,7 @@ mod tests {
         ] {
             let value = key.parse_value(typed.as_bytes(), KNOWN).unwrap();
             assert_eq!(value.text(), reads, "{key}");
-            // And what is shown is read as the same value.
+            // The shown text parses to the same value.
             assert_eq!(key.parse_value(reads.as_bytes(), KNOWN).unwrap(), value, "{key}");
         }
     }

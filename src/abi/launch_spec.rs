@@ -1,4 +1,4 @@
-//! What a helper is born with, and how the masks were enforced.
+//! What a helper is started with, and how the masks were enforced.
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
@@ -12,11 +12,11 @@ use super::cap::CapMask;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Enforcement {
-    /// The bounding set itself was cut, or lay within the mask already.
+    /// The bounding set itself was narrowed, or was within the mask already.
     Masks,
-    /// The worker's own sets were cut and the helper got `no_new_privs`; its CapBnd still reads wide.
+    /// The worker's other sets were narrowed and the helper got `no_new_privs`; its CapBnd still shows the wider set.
     NoNewPrivs,
-    /// Neither could be done; nothing was started (`EPERM`).
+    /// Neither was possible, so nothing was started (`EPERM`).
     Refused,
 }
 
@@ -31,8 +31,8 @@ impl Enforcement {
     }
 }
 
-/// A part of UMH-9 that a helper did not get, for want of privilege or because a call was refused. The table in
-/// `sys/linux/inherited` says for each how it is set.
+/// An attribute of UMH-9 that could not be set for a helper, for lack of privilege or because a call was refused. The
+/// table in `sys/linux/inherited` says how each one is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotEnforced {
@@ -40,7 +40,7 @@ pub enum NotEnforced {
     Nice,
     /// The scheduling policy stayed other than SCHED_OTHER.
     Scheduler,
-    /// Some online CPU stayed out of reach.
+    /// The helper cannot run on every online CPU.
     Affinity,
     /// The supplementary groups stayed.
     Groups,
@@ -48,7 +48,7 @@ pub enum NotEnforced {
     OomScoreAdj,
     /// The utilization clamps stayed (sched_setattr(2)).
     Utilization,
-    /// The core scheduling cookie stayed (PR_SCHED_CORE); the kernel has no call that takes one away.
+    /// The core scheduling cookie stayed (PR_SCHED_CORE); the kernel has no call to remove one.
     CoreScheduling,
     /// The I/O priority stayed (ioprio_set(2)).
     IoPriority,
@@ -141,10 +141,10 @@ impl NotEnforced {
 /// The session keyring that a helper starts with (keyrings(7)); never the host program's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SessionKeyring {
-    /// A new one without a name, which nothing else can reach.
+    /// A new keyring without a name, which no other process can reach.
     #[default]
     New,
-    /// The keyring of this name, made if there is none (keyctl_join_session_keyring(3)).
+    /// The keyring with this name, created if there is none (keyctl_join_session_keyring(3)).
     Named(CString),
 }
 
@@ -156,7 +156,7 @@ pub enum Stdin {
     Null,
     /// These bytes, then end-of-file.
     Data(Vec<u8>),
-    /// An open file, such as the reading end of a pipe ([`Stdin::file`]). The engine closes it once the helper has it.
+    /// An open file, such as the read end of a pipe ([`Stdin::file`]). The engine closes it once the helper has it.
     File(Arc<OwnedFd>),
 }
 
@@ -168,7 +168,7 @@ impl Stdin {
 }
 
 impl PartialEq for Stdin {
-    /// Files are equal if they are the same descriptor.
+    /// Two files are equal if they are the same descriptor.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
@@ -198,18 +198,18 @@ pub struct ChildSetup {
     argv: Vec<CString>,
     bounding: CapMask,
     inheritable: CapMask,
-    /// The environment, and nothing else.
+    /// The whole environment.
     pub envp: Vec<CString>,
     /// What it reads on fd 0.
     pub stdin: Stdin,
-    /// Limits to set; those not named are the host's.
+    /// Resource limits to set; all others are the host's.
     pub rlimits: Vec<Rlimit>,
     /// Its session keyring.
     pub session_keyring: SessionKeyring,
 }
 
 impl ChildSetup {
-    /// This program with these sets, as the masks have cut them.
+    /// This program with these sets, which the masks have narrowed already.
     pub fn new(path: CString, argv: Vec<CString>, sets: CapPlan, envp: Vec<CString>) -> Self {
         Self {
             path,
@@ -230,7 +230,7 @@ impl ChildSetup {
     pub fn argv(&self) -> &[CString] {
         &self.argv
     }
-    /// The program and its arguments, to launch it with.
+    /// Moves the program and its arguments out, for the launch.
     pub(crate) fn take_program(&mut self) -> (CString, Vec<CString>) {
         (std::mem::take(&mut self.path), std::mem::take(&mut self.argv))
     }
@@ -242,18 +242,18 @@ impl ChildSetup {
     pub fn inheritable(&self) -> CapMask {
         self.inheritable
     }
-    /// Cuts the bounding set further, and the inheritable set with it.
+    /// Narrows the bounding set further, and the inheritable set with it.
     pub fn narrow_bounding(&mut self, to: CapMask) {
         self.bounding = self.bounding & to;
         self.inheritable = self.inheritable & to;
     }
-    /// Cuts the inheritable set further.
+    /// Narrows the inheritable set further.
     pub fn narrow_inheritable(&mut self, to: CapMask) {
         self.inheritable = self.inheritable & to;
     }
 }
 
-/// What the launcher is given: everything prepared, nothing left to decide.
+/// The launcher's input: everything is prepared and decided.
 #[derive(Debug)]
 pub struct LaunchSpec {
     /// The program.
@@ -270,17 +270,17 @@ pub struct LaunchSpec {
     pub rlimits: Vec<Rlimit>,
     /// Its session keyring.
     pub session_keyring: SessionKeyring,
-    /// Whether somebody waits for exec alone, so that it has to be known whether the image was loaded (UMH-3).
+    /// Whether the caller waits only for exec, so that the launcher must find out whether the image was loaded (UMH-3).
     pub wait_loaded: bool,
     /// Whether the helper gets `no_new_privs` (UMH-11).
     pub no_new_privs: bool,
 }
 
-/// The sets that a worker is cut down to (judged by `policy::masks`, applied by `sys`).
+/// The sets that a worker is narrowed to (computed by `policy::masks`, applied by `sys`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapPlan {
-    /// The bounding set, already cut by the host's.
+    /// The bounding set, already within the host's.
     pub bounding: CapMask,
-    /// The inheritable set, already cut by `bounding` and the host's.
+    /// The inheritable set, already within `bounding` and the host's.
     pub inheritable: CapMask,
 }

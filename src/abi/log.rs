@@ -1,4 +1,4 @@
-//! Lines of the engine's log: what each is about, how much it matters, and its words.
+//! Lines of the engine's log: what each reports, its level and its text.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use super::safe_text::SafeText;
 use super::time::Micros;
 use super::wire;
 
-/// How much a line of the log matters.
+/// The level of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// For the record.
+    /// For information.
     Info,
-    /// Something an operator should look at.
+    /// An operator should check this.
     Warning,
     /// Something went wrong.
     Error,
 }
 
-/// A call that a drain waited for in vain (GATE-2).
+/// A call that was still running when a drain gave up (GATE-2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holdout {
     /// The request.
     pub id: u64,
-    /// Module name or path (hostile bytes); `None` if the request was over when the line was written.
+    /// Module name or path (hostile bytes); `None` if the request had ended when the line was written.
     #[serde(with = "wire::bytes")]
     pub title: Option<Arc<[u8]>>,
     /// Its helper, once there is one.
@@ -45,7 +45,7 @@ impl fmt::Display for Holdout {
     }
 }
 
-/// What a line of the log is about.
+/// What a log line reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogKind {
@@ -63,7 +63,7 @@ pub enum LogKind {
         /// The limit that was in force.
         limit: u32,
     },
-    /// Lines about throttled requests that the rate limit has suppressed (REQ-5).
+    /// The rate limit has suppressed messages about throttled requests (REQ-5).
     Suppressed {
         /// How many.
         count: u64,
@@ -73,7 +73,7 @@ pub enum LogKind {
         /// The calls that still ran.
         holdouts: Vec<Holdout>,
     },
-    /// Processes of a helper's group outlived it and the signals that its group was sent (UMH-14).
+    /// Processes of a helper's group still run after the helper ended and its group was signalled (UMH-14).
     GroupLeft {
         /// The request whose helper has ended.
         id: u64,
@@ -84,10 +84,10 @@ pub enum LogKind {
     NoTimeout {
         /// The request.
         id: u64,
-        /// Why no thread could be made.
+        /// Why no thread could be created.
         why: SafeText,
     },
-    /// A defect of the engine: the worker of a request panicked.
+    /// The worker of a request panicked, a bug in the engine.
     WorkerPanicked {
         /// The request.
         id: u64,
@@ -97,9 +97,9 @@ pub enum LogKind {
         /// Records, starts and changes lost so far.
         lost: u64,
     },
-    /// Something else.
+    /// Any other message.
     Note {
-        /// How much it matters.
+        /// The level.
         level: Level,
         /// The line.
         text: SafeText,
@@ -139,7 +139,8 @@ impl fmt::Display for LogKind {
             // The name of the kernel's function.
             Self::Suppressed { count } => write!(f, "__request_module: {count} callbacks suppressed"),
             Self::DrainFailed { holdouts } => {
-                write!(f, "the drain gave up after 5 s and the gate is enabled again; held out: {}", joined(holdouts))
+                let running = joined(holdouts);
+                write!(f, "the drain gave up after 5 s and the gate is enabled again; still running: {running}")
             }
             Self::SinkLost { lost } => {
                 write!(f, "the record sink is too slow or fails; records lost so far: {lost}")
@@ -149,10 +150,10 @@ impl fmt::Display for LogKind {
                 write!(f, "the helper of request {id} has ended; these processes of its group still run: pid {pids}")
             }
             Self::NoTimeout { id, why } => {
-                write!(f, "no thread for the time-out of request {id}: {why}; it is not enforced")
+                write!(f, "cannot start a thread for the time-out of request {id}: {why}; the time-out is not enforced")
             }
             Self::WorkerPanicked { id } => {
-                write!(f, "the worker of request {id} panicked: a defect of the engine")
+                write!(f, "the worker of request {id} panicked: this is a bug in khelper")
             }
             Self::Note { text, .. } => f.write_str(text),
         }
@@ -166,9 +167,9 @@ fn joined<T: fmt::Display>(all: &[T]) -> String {
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
-    /// When, on the engine's clock.
+    /// When it was written, on the engine's clock.
     pub at: Micros,
-    /// What it is about.
+    /// What it reports.
     pub kind: LogKind,
 }
 
@@ -203,7 +204,9 @@ mod tests {
             ),
             (
                 LogKind::DrainFailed { holdouts: vec![holdout, Holdout { id: 4, title: None, pid: None }] },
-                format!("the drain gave up after 5 s and the gate is enabled again; held out: #3 {shown} (pid 77), #4"),
+                format!(
+                    "the drain gave up after 5 s and the gate is enabled again; still running: #3 {shown} (pid 77), #4"
+                ),
             ),
         ] {
             assert_eq!(kind.text(), line.as_str());

@@ -1,4 +1,4 @@
-//! Floor 0: the words of the field. No I/O, no threads, no clock.
+//! Floor 0: shared types and their text forms. No I/O, no threads, no clock.
 #![forbid(unsafe_code)]
 
 pub mod actor;
@@ -28,7 +28,7 @@ pub mod time;
 pub mod wait;
 pub(crate) mod wire;
 
-/// The name of [`actor`] in 0.1.0, which embedders wrote.
+/// The name of [`actor`] in 0.1.0, kept for programs written against that version.
 #[doc(hidden)]
 pub use actor as who;
 pub use nix::errno::Errno;

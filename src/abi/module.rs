@@ -11,12 +11,12 @@ use super::escape;
 /// The longest name in bytes: the kernel's MODULE_NAME_LEN (56) less its NUL.
 pub const MODULE_NAME_MAX: usize = 55;
 
-/// What a request runs (REQ-6).
+/// The arguments of modprobe for a module request (REQ-6).
 pub fn modprobe_argv<'a>(path: &'a [u8], name: &'a [u8]) -> [&'a [u8]; 4] {
     [path, b"-q", b"--", name]
 }
 
-/// 1 to 55 bytes, no NUL; everything else is legal, a leading `-` too.
+/// A module name: 1 to 55 bytes, no NUL. Every other byte is legal, and so is a leading `-`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ModuleName(Arc<[u8]>);
 
@@ -28,19 +28,19 @@ impl ModuleName {
             return Err(ParseError::invalid("a module name cannot be empty", "name the module, as in `dummy`"));
         }
         if name.contains(&0) {
-            return Err(ParseError::invalid("a module name cannot hold a NUL byte", "take the NUL out of the name"));
+            return Err(ParseError::invalid("a module name cannot contain a NUL byte", "remove the NUL"));
         }
         if name.len() > MODULE_NAME_MAX {
             return Err(ParseError::with(
                 Errno::ENAMETOOLONG,
-                format!("the module name is {} bytes long, {MODULE_NAME_MAX} are the most", name.len()),
-                "shorten the name: the kernel has room for 55 bytes",
+                format!("the module name has {} bytes; the maximum is {MODULE_NAME_MAX}", name.len()),
+                "shorten the name: the kernel accepts at most 55 bytes",
             ));
         }
         Ok(Self(name.into()))
     }
 
-    /// The bytes, as they will reach the helper.
+    /// The bytes, as the helper receives them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

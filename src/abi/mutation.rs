@@ -1,10 +1,10 @@
-//! Mistakes made on purpose, so that the comparison with a real kernel can be seen to notice them (`tests/vm`). They
-//! exist only in a build with `--cfg khelper_mutations`; in every other one, `is` is a constant false.
+//! Deliberate mistakes, to show that the comparison with a real kernel detects them (`tests/vm`). They exist only in a
+//! build with `--cfg khelper_mutations`; in every other build, `is` always returns false.
 
 /// A mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutation {
-    /// The masks cut nothing.
+    /// The masks remove no capability.
     MasksNotApplied,
     /// A status is returned shifted: exit 1 as 1.
     StatusShifted,
@@ -38,7 +38,7 @@ impl Mutation {
         Self::RealTimeSignalsKept,
     ];
 
-    /// As an argument spells it.
+    /// Its name as a command-line argument.
     pub const fn name(self) -> &'static str {
         match self {
             Self::MasksNotApplied => "masks-not-applied",
@@ -53,7 +53,7 @@ impl Mutation {
         }
     }
 
-    /// Reads what `name` writes.
+    /// The mistake with this name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|m| m.name() == text)
     }
@@ -61,7 +61,7 @@ impl Mutation {
 
 #[cfg(not(khelper_mutations))]
 mod chosen {
-    /// Whether the mistake is to be made: never in this build.
+    /// Whether to make the mistake: never in this build.
     pub const fn is(_: super::Mutation) -> bool {
         false
     }
@@ -75,13 +75,13 @@ mod chosen {
 
     static CHOSEN: OnceLock<Mutation> = OnceLock::new();
 
-    /// Chooses the mistake of this process, once and for good.
+    /// Chooses the mistake of this process. Only the first choice counts.
     pub fn choose(mutation: Mutation) {
         // A second choice changes nothing.
         let _ = CHOSEN.set(mutation);
     }
 
-    /// Whether the mistake is to be made.
+    /// Whether to make the mistake.
     pub fn is(mutation: Mutation) -> bool {
         CHOSEN.get() == Some(&mutation)
     }

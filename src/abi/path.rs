@@ -8,32 +8,32 @@ use super::escape::screen;
 /// The kernel's KMOD_PATH_LEN (256) less its NUL.
 pub const KMOD_PATH_MAX: usize = 255;
 
-/// Checks a modprobe path: at most 255 bytes, no NUL, no newline inside (one at the end is taken off), absolute, or
-/// empty (autoload off); else `EINVAL`. Blanks are legal.
+/// Checks a modprobe path: at most 255 bytes, no NUL, no newline inside (one at the end is removed), and either
+/// absolute or empty (autoload off); else `EINVAL`. Blanks are legal.
 pub fn parse_modprobe(text: &[u8]) -> Result<Arc<[u8]>, ParseError> {
     let path = text.strip_suffix(b"\n").unwrap_or(text);
     if path.contains(&0) {
         return Err(ParseError::invalid(
-            "the path holds a NUL byte",
-            "take the NUL out: the kernel would cut the path there",
+            "the path contains a NUL byte",
+            "remove the NUL: the kernel would truncate the path there",
         ));
     }
     if path.contains(&b'\n') {
         return Err(ParseError::invalid(
-            "the path holds a newline",
-            "give one line: the kernel would cut the path there",
+            "the path contains a newline",
+            "give one line: the kernel would truncate the path there",
         ));
     }
     if path.len() > KMOD_PATH_MAX {
         return Err(ParseError::invalid(
-            format!("the path is {} bytes long, {KMOD_PATH_MAX} are the most", path.len()),
-            "give a shorter path: the kernel would cut it and run something else",
+            format!("the path has {} bytes; the maximum is {KMOD_PATH_MAX}", path.len()),
+            "give a shorter path: the kernel would truncate it and run another program",
         ));
     }
     if !path.is_empty() && !path.starts_with(b"/") {
         return Err(ParseError::invalid(
             format!("the path `{}` is relative", screen(path)),
-            "give the whole path, from `/`; or nothing at all to turn autoload off",
+            "give the whole path, from `/`, or nothing to turn autoload off",
         ));
     }
     Ok(path.into())

@@ -1,4 +1,4 @@
-//! What became of a request: one type for the library, the screen and JSON.
+//! The record of a request: one type for the library, the screen and JSON.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub enum Kind {
     Helper,
 }
 
-/// How far a request has come.
+/// The state of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -37,29 +37,29 @@ pub enum State {
     Queued,
     /// Its helper runs.
     Running,
-    /// Over, helper and all.
+    /// The request has ended, and so has its helper.
     Ended,
 }
 
-/// How it ended; the words of the JSON.
+/// How a request ended, as the JSON spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Not over yet.
+    /// The request has not ended.
     Running,
     /// The helper exited.
     Exited,
     /// A signal killed the helper.
     Killed,
-    /// No process could be made, or it could not execute the program.
+    /// No process could be created, or it could not execute the program.
     ExecFailed,
-    /// Refused; `stage` says by what.
+    /// The request was refused; `stage` says where.
     Refused,
-    /// The caller stopped waiting and the helper lives, or never got a slot.
+    /// The caller stopped waiting while the helper ran, or while the request waited for a slot.
     Abandoned,
     /// The path was empty (REQ-10).
     Noop,
-    /// The helper is gone and nobody knows how (UMH-8).
+    /// The helper has ended and its status is unknown (UMH-8).
     Lost,
 }
 
@@ -79,7 +79,7 @@ impl Outcome {
     }
 }
 
-/// argv; that of a module request is made from its path and name (REQ-7), to keep 10,000 records small.
+/// argv. That of a module request is computed from its path and name (REQ-7), to keep 10,000 records small.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Args {
@@ -89,7 +89,7 @@ pub enum Args {
     List(#[serde(with = "wire::bytes")] Arc<[Box<[u8]>]>),
 }
 
-/// The last of what a helper wrote.
+/// The end of a helper's output.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     /// The tail of fd 1, 64 KiB at most.
@@ -98,18 +98,18 @@ pub struct Output {
     /// The tail of fd 2, 64 KiB at most.
     #[serde(with = "wire::bytes")]
     pub stderr: Vec<u8>,
-    /// Bytes beyond what was kept, both streams.
+    /// Bytes of both streams that were not kept.
     pub dropped: u64,
 }
 
-/// A request and its helper, from the question to the end (UMH-12). Times are microseconds since it was made.
+/// A request and its helper, from the call to the end (UMH-12). Times are in microseconds since the request was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Counted from 1 in this engine's life.
+    /// The request's number in this engine, from 1.
     pub id: u64,
     /// Module request or helper call.
     pub kind: Kind,
-    /// The name asked for, as bytes (at most 256 of a name that was refused for its length).
+    /// The requested name, as bytes (at most 256 of a name that was refused for its length).
     #[serde(with = "wire::bytes")]
     pub module: Option<Arc<[u8]>>,
     /// The program; the modprobe path as it was at launch.
@@ -122,13 +122,13 @@ pub struct Record {
     pub env: Arc<[Box<[u8]>]>,
     /// How the caller waits.
     pub wait: WaitMode,
-    /// Who asked.
+    /// The process that made the request.
     pub actor: Arc<Actor>,
-    /// When it was asked, by the wall clock.
+    /// When the request was made, by the wall clock.
     pub wall: SystemTime,
-    /// When it was asked, in microseconds on the engine's clock.
+    /// When the request was made, in microseconds on the engine's clock.
     pub at: u64,
-    /// How far it has come.
+    /// Its state.
     pub state: State,
     /// How it ended.
     pub outcome: Outcome,
@@ -137,9 +137,9 @@ pub struct Record {
     /// The errno, if there was one.
     #[serde(with = "wire::errno")]
     pub errno: Option<Errno>,
-    /// What [`Self::why`] says, where it cannot be told from the rest.
+    /// The text of [`Self::why`], if it cannot be computed from the other fields.
     pub(crate) said: Option<Box<str>>,
-    /// What the kernel's function would have returned; `None` until it is answered.
+    /// What the kernel's function would have returned; `None` until the caller has its result.
     pub result: Option<i32>,
     /// The raw wait status of the helper.
     pub status: Option<WaitStatus>,
@@ -147,46 +147,46 @@ pub struct Record {
     pub abandoned: bool,
     /// Whether `--timeout` ran out.
     pub timed_out: bool,
-    /// How the masks were enforced; `None` when nothing was launched.
+    /// How the masks were enforced; `None` if nothing was launched.
     pub enforced: Option<Enforcement>,
-    /// `bset` when it was launched (else when it was asked).
+    /// `bset` at the launch, or at the request if nothing was launched.
     pub bset: CapMask,
-    /// `inheritable` when it was launched (else when it was asked).
+    /// `inheritable` at the launch, or at the request if nothing was launched.
     pub inheritable: CapMask,
-    /// The call's own masks, if it had any.
+    /// Masks given with the call, if any.
     pub own: Option<Box<Masks>>,
-    /// The five sets it ended with.
+    /// The helper's five capability sets at its end.
     pub caps: Option<Arc<CapSets>>,
-    /// The five sets it was seen with while it ran, where it lived long enough.
+    /// The helper's five capability sets while it ran, if it ran long enough for them to be read.
     pub caps_started: Option<Arc<CapSets>>,
-    /// What could not be set for want of privilege (UMH-9).
+    /// What could not be set for lack of privilege (UMH-9).
     pub not_enforced: Box<[NotEnforced]>,
     /// The helper's pid.
     pub pid: Option<i32>,
     /// When it was queued for a worker.
     pub queued_us: Option<u64>,
-    /// When exec had succeeded.
+    /// When exec succeeded.
     pub started_us: Option<u64>,
-    /// When the helper was gone, or the request over without one.
+    /// When the helper ended, or the request if it had none.
     pub ended_us: Option<u64>,
     /// CPU time of the helper, user and system.
     pub cpu_us: u64,
-    /// Peak memory of the helper, as wait4(2) tells it.
+    /// Peak memory of the helper, as reported by wait4(2).
     pub max_rss_kib: u64,
-    /// What it wrote; shared with the store, which may let it go (`None` then, and counted).
+    /// What it wrote. Shared with the engine's store, which may drop it (it is `None` then, and the drop is counted).
     pub output: Option<Arc<Output>>,
-    /// Who asked whom, nearest first (REQ-12); on every refusal, else empty until asked for.
+    /// The chain of requesters, nearest first (REQ-12). Filled in for a refusal, else when it is first needed.
     pub chain: Box<[ChainLink]>,
 }
 
-/// The program could not be executed; `cause` is what was found out about the file.
+/// The error of a program that could not be executed; `cause` is what examining the file has found.
 pub(crate) fn exec_error(errno: Errno, path: &[u8], cause: Option<String>) -> EngineError {
     let why = format!("`{}` could not be executed: {}", screen(path), errno.desc());
     EngineError::new(Stage::Exec, errno, why, cause.map_or(exec_advice(errno).into(), Cow::Owned))
 }
 
 impl Record {
-    /// The question alone, made `at` these times of the wall clock and of the engine's.
+    /// A new request, made `at` these times of the wall clock and of the engine's.
     pub(crate) fn new(kind: Kind, wait: WaitMode, actor: Arc<Actor>, at: (SystemTime, u64)) -> Self {
         Self {
             id: 0,
@@ -226,10 +226,10 @@ impl Record {
         }
     }
 
-    /// Enters what failed.
+    /// Records the failure.
     pub(crate) fn fail(&mut self, error: &EngineError) {
         (self.stage, self.errno) = (Some(error.stage), Some(error.errno));
-        // Thousands may fail at exec, and all that is to be said of most is here already.
+        // Thousands may fail at exec, and the text of most can be computed from the other fields.
         let whole = error.whole();
         self.said = None;
         self.said = (self.why().as_deref() != Some(&whole)).then(|| whole.into());
@@ -253,7 +253,7 @@ impl Record {
         }
     }
 
-    /// What a row is titled: the module's name, or the path (raw bytes, hostile).
+    /// The title of its row: the module's name, or the path (hostile bytes).
     pub fn title(&self) -> &[u8] {
         self.module.as_deref().unwrap_or(&self.path)
     }
@@ -280,7 +280,7 @@ mod tests {
         record.fail(&exec_error(Errno::ENOENT, &record.path, None));
         assert_eq!(record.said, None);
         let why =
-            "`/no\\x0asuch` could not be executed: No such file or directory (ENOENT); see that the file is there";
+            "`/no\\x0asuch` could not be executed: No such file or directory (ENOENT); check that the file exists";
         assert!(record.why().is_some_and(|w| w.starts_with(why)), "{:?}", record.why());
         record.fail(&exec_error(Errno::ENOENT, &record.path, Some("it is a test".into())));
         assert!(record.why().is_some_and(|w| w.ends_with("(ENOENT); it is a test")), "{:?}", record.why());

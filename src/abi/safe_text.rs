@@ -7,14 +7,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::escape::{screen, screen_again};
 
-/// Text without control characters and whatever else [`screen`] escapes. It can be shown as it is and is not escaped a
-/// second time: its backslashes stay single.
+/// Text without the characters that [`screen`] escapes. It can be shown as it is. Converting it again changes nothing:
+/// its backslashes stay single.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize)]
 #[serde(transparent)]
 pub struct SafeText(String);
 
 impl SafeText {
-    /// Escapes what is hostile in a text and keeps its backslashes: for a sentence that has escaped parts in it.
+    /// Escapes hostile characters and keeps backslashes: for a sentence that contains escaped parts.
     pub fn new(text: impl AsRef<str>) -> Self {
         Self(screen_again(text.as_ref()))
     }
@@ -77,7 +77,7 @@ impl PartialEq<&str> for SafeText {
     }
 }
 impl<'de> Deserialize<'de> for SafeText {
-    /// Whoever sent it is not trusted to have escaped it.
+    /// Escapes again, since the sender may not have done so.
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         String::deserialize(d).map(Self::from)
     }

@@ -1,4 +1,4 @@
-//! What receives an engine's records as they are made: a ledger, a log, a program's own monitoring.
+//! The interface for a receiver of an engine's records: a ledger, a log, a program's monitoring.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,16 +8,16 @@ use super::record::Record;
 
 /// Receives the records and changes of an engine, one at a time and in the order in which they happened.
 ///
-/// The engine never waits for a sink: it puts what it has into a bounded queue, and a thread that it starts for the sink
-/// calls these methods. What does not fit into the queue is lost, and counted in `Totals::records_lost`. So is an item
-/// during which a method panics. The methods may take as long as they want and may call the engine, but a sink that holds
-/// an engine keeps it alive. In a forked child nothing is called.
+/// The engine never waits for a sink: it puts items into a bounded queue, and a thread that it starts for the sink
+/// calls these methods. An item that does not fit into the queue is lost and counted in `Totals::records_lost`, and so
+/// is an item whose method panics. The methods may take any time and may call the engine, but a sink that holds an
+/// engine keeps it alive. In a forked child no method is called.
 pub trait RecordSink: Send + Sync {
-    /// exec succeeded: a helper runs. The record is as it was then, with `pid` and `started_us`.
+    /// exec succeeded: a helper runs. The record shows the state at that time, with `pid` and `started_us`.
     fn started(&self, record: &Arc<Record>);
 
-    /// A request is over, with or without a helper. A helper that was executed has been given to [`Self::started`] before,
-    /// unless that was lost.
+    /// A request has ended, with or without a helper. If a helper was executed, [`Self::started`] was called before,
+    /// unless that item was lost.
     fn finished(&self, record: &Arc<Record>);
 
     /// A knob or the gate was changed.
@@ -29,12 +29,12 @@ pub trait RecordSink: Send + Sync {
 pub struct Changed {
     /// When, by the wall clock.
     pub wall: SystemTime,
-    /// What was changed, from what to what and by whom.
+    /// What was changed, the values before and after, and the process that changed it.
     pub event: Event,
 }
 
 impl Changed {
-    /// Whether an event of this kind is a change, and so goes to a sink.
+    /// Whether an event of this kind is a change, which a sink receives.
     pub fn includes(kind: &EventKind) -> bool {
         matches!(kind, EventKind::KnobChanged { .. } | EventKind::GateChanged { .. })
     }

@@ -1,4 +1,4 @@
-//! The state of the engine at one moment, for who pulls: the screen never holds an engine lock.
+//! The state of the engine at one moment, as a copy: the screen never holds an engine lock.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -17,7 +17,7 @@ use super::knob_value::Provenance;
 use super::log::LogLine;
 use super::record::{Kind, Outcome, Record, State};
 
-/// The knobs as they are.
+/// The current values of the knobs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Knobs {
     /// `kernel.modprobe`.
@@ -29,7 +29,7 @@ pub struct Knobs {
     pub inheritable: CapMask,
     /// `khelper.era`.
     pub era: Era,
-    /// `khelper.max_concurrent` as it was set; the limit in force is `Slots::limit`.
+    /// `khelper.max_concurrent` as set; the limit in force is `Slots::limit`.
     pub max_concurrent: u32,
     /// `khelper.allow`.
     pub allow: Globs,
@@ -46,7 +46,7 @@ pub struct Slots {
     pub concurrent: u32,
     /// Requests that wait for a slot (era current).
     pub waiting: u32,
-    /// The most there were at once.
+    /// The most requests in progress at once.
     pub peak: u32,
     /// The requests that hold a slot, oldest first.
     pub holders: Vec<u64>,
@@ -56,7 +56,7 @@ pub struct Slots {
     pub suppressed: u64,
 }
 
-/// How the requests of this engine's life ended.
+/// How the requests ended, since the engine started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Requests of every kind.
@@ -65,11 +65,11 @@ pub struct Totals {
     pub launched: u64,
     /// By outcome, in the order of `Outcome` (`Running` is always 0).
     pub by_outcome: [u64; 8],
-    /// Refused by the limit, 3.4 (REQ-4).
+    /// Refused by the limit, era 3.4 (REQ-4).
     pub refused_limit: u64,
-    /// When the limit refused last, on the engine's clock.
+    /// When the limit last refused a request, on the engine's clock.
     pub refused_limit_at: Option<Micros>,
-    /// Gave up waiting for a slot, current (REQ-5).
+    /// Stopped waiting for a slot, era current (REQ-5).
     pub throttled: u64,
     /// Refused by the gate.
     pub refused_gate: u64,
@@ -77,20 +77,20 @@ pub struct Totals {
     pub refused_hook: u64,
     /// Callers that stopped waiting.
     pub abandoned: u64,
-    /// Records let go to keep 10,000.
+    /// Oldest records dropped, to keep at most 10,000.
     pub records_dropped: u64,
-    /// Bytes of output let go to keep the text budget.
+    /// Bytes of output dropped, to stay within the output budget.
     pub text_dropped: u64,
     /// Records and changes that the record sink did not get, because its queue was full or because it panicked.
     pub records_lost: u64,
 }
 
 impl Totals {
-    /// How many ended so.
+    /// How many requests had this outcome.
     pub fn of(&self, outcome: Outcome) -> u64 {
         self.by_outcome[outcome as usize]
     }
-    /// How many are over, however they ended; records let go included.
+    /// How many requests have ended, dropped records included.
     pub fn over(&self) -> u64 {
         self.by_outcome.iter().sum()
     }
@@ -100,7 +100,7 @@ impl Totals {
     }
 }
 
-/// A request that is not over.
+/// A request that has not ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Live {
     /// The request.
@@ -110,20 +110,20 @@ pub struct Live {
     /// Module name or path (hostile bytes).
     #[serde(with = "wire::bytes")]
     pub title: Arc<[u8]>,
-    /// How far it has come.
+    /// Its state.
     pub state: State,
-    /// Whether its caller has gone.
+    /// Whether its caller has stopped waiting.
     pub abandoned: bool,
-    /// When it was asked, on the engine's clock.
+    /// When the request was made, on the engine's clock.
     pub at: Micros,
     /// Its helper, once there is one.
     pub pid: Option<i32>,
-    /// Who asked.
+    /// The process that made the request.
     pub actor: Arc<Actor>,
 }
 
 impl Snapshot {
-    /// What is shown of a target that has not answered yet: nothing runs, nothing is known.
+    /// The placeholder for a target that has not answered yet: nothing runs, nothing is known.
     pub fn unknown(pid: i32, uid: u32, known: CapMask) -> Self {
         Self {
             seq: 0,
@@ -158,10 +158,10 @@ impl Snapshot {
     }
 }
 
-/// The whole.
+/// The state of an engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The number of the last event that it contains.
+    /// The number of the last event that this snapshot includes.
     pub seq: u64,
     /// Now, on the engine's clock.
     pub now: Micros,
@@ -189,16 +189,16 @@ pub struct Snapshot {
     pub live: u32,
     /// Calls queued for a worker (`khelper.queued`).
     pub queued: u32,
-    /// Requests that are not over, oldest first, at most 256 of them; `live_total` counts all.
+    /// Requests that have not ended, oldest first, at most 256; `live_total` counts all.
     pub running: Vec<Live>,
-    /// How many requests are not over.
+    /// How many requests have not ended.
     pub live_total: usize,
-    /// The last ends, newest first, at most 64.
+    /// The requests that ended last, newest first, at most 64.
     pub last: Vec<Arc<Record>>,
-    /// The sums.
+    /// Totals since the engine started.
     pub totals: Totals,
     /// The last lines of the log at warning or above, newest first, at most 16.
     pub warnings: Vec<LogLine>,
-    /// The last change of each knob and of the gate, in the order of the changes; none for one that is as at start.
+    /// The last change of each knob and of the gate, in the order of the changes; a knob never changed has none.
     pub provenance: Vec<Provenance>,
 }

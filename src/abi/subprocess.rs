@@ -1,4 +1,4 @@
-//! A call to a helper before it is made (UMH-1).
+//! A helper call before it is executed (UMH-1).
 
 use std::ffi::CString;
 use std::fmt;
@@ -11,18 +11,18 @@ use super::escape::screen;
 use super::launch_spec::ChildSetup;
 use super::record::Record;
 
-/// Runs before the process exists, for the worker that is to make it, on a thread that shares the open files of the
-/// caller; an error is returned to the caller and nothing is started (UMH-6).
+/// The init hook. It runs before the process exists, on a thread that shares the caller's open files. Its error is
+/// returned to the caller, and nothing is started (UMH-6).
 pub type InitHook = Box<dyn FnOnce(&mut ChildSetup) -> Result<(), Errno> + Send>;
-/// Runs exactly once on every path, refusals included (UMH-5): on the caller's thread if it waited to the end, else on
-/// one that shares the caller's open files, so that it may own files. It is given the record as the call was answered,
-/// or `None` where the call was never executed.
+/// The cleanup hook. It runs exactly once for every call, refused ones included (UMH-5): on the caller's thread if that
+/// waited to the end, else on a thread that shares the caller's open files, so that the hook may own files. Its
+/// argument is the record that the caller got, or `None` if the call was never executed.
 pub type CleanupHook = Box<dyn FnOnce(Option<&Arc<Record>>) + Send>;
 
-/// The environment of a module request (REQ-7), and of `run` unless more is asked for.
+/// The environment of a module request (REQ-7), and the default of `run`.
 pub const HELPER_ENV: [&str; 3] = ["HOME=/", "TERM=linux", "PATH=/sbin:/usr/sbin:/bin:/usr/bin"];
 
-/// Path, argv, envp and hooks of one call. Dropped without being executed, its cleanup still runs once.
+/// Path, argv, envp and hooks of one call. If it is dropped without being executed, its cleanup hook still runs once.
 pub struct SubprocessInfo {
     path: Option<CString>,
     argv: Vec<CString>,
@@ -32,8 +32,8 @@ pub struct SubprocessInfo {
 }
 
 impl SubprocessInfo {
-    /// `call_usermodehelper_setup`. A relative path, or a NUL in any string, is `EINVAL`; `None` and the empty
-    /// path are judged when the call is executed (UMH-2).
+    /// `call_usermodehelper_setup`. A relative path, or a NUL in any string, is `EINVAL`. `None` and the empty
+    /// path are checked when the call is executed (UMH-2).
     pub fn setup<A: Into<Vec<u8>>, E: Into<Vec<u8>>>(
         path: Option<Vec<u8>>,
         argv: impl IntoIterator<Item = A>,
@@ -65,21 +65,21 @@ impl SubprocessInfo {
         self
     }
 
-    /// Sets the cleanup hook. It sees how the call ended (UMH-6): the record as the caller is answered, so that of a
-    /// call with WAIT_EXEC or NO_WAIT whose helper still runs has the outcome `Running`; `None` where the call was
-    /// dropped without being executed, or its worker panicked.
+    /// Sets the cleanup hook. Its argument shows how the call ended (UMH-6): the record that the caller got, whose
+    /// outcome is `Running` if the call used WAIT_EXEC or NO_WAIT and its helper still runs; `None` if the call was
+    /// dropped without being executed, or if its worker panicked.
     #[must_use]
     pub fn cleanup(mut self, hook: impl FnOnce(Option<&Record>) + Send + 'static) -> Self {
         self.cleanup = Some(Box::new(move |record| hook(record.map(|r| &**r))));
         self
     }
 
-    /// Sets the hooks to those that stand for them on another thread.
+    /// Replaces the hooks by ones that run them on another thread.
     pub(crate) fn set_hooks(&mut self, init: Option<InitHook>, cleanup: Option<CleanupHook>) {
         (self.init, self.cleanup) = (init, cleanup);
     }
 
-    /// The call is over: runs the cleanup hook with its record.
+    /// Ends the call: runs the cleanup hook with its record.
     pub(crate) fn end(mut self, record: &Arc<Record>) {
         self.clean_up(Some(record));
     }
@@ -91,7 +91,7 @@ impl SubprocessInfo {
         }
     }
 
-    /// The path; `None` where the caller gave none.
+    /// The path; `None` if the caller gave none.
     pub fn path(&self) -> Option<&CString> {
         self.path.as_ref()
     }
@@ -111,7 +111,7 @@ impl SubprocessInfo {
     pub fn take_init(&mut self) -> Option<InitHook> {
         self.init.take()
     }
-    /// Takes the cleanup hook: whoever takes it runs it.
+    /// Takes the cleanup hook, which the caller of this function must run.
     pub fn take_cleanup(&mut self) -> Option<CleanupHook> {
         self.cleanup.take()
     }
@@ -136,8 +136,8 @@ impl fmt::Debug for SubprocessInfo {
 fn c_string(what: &str, bytes: Vec<u8>) -> Result<CString, ParseError> {
     CString::new(bytes).map_err(|e| {
         ParseError::invalid(
-            format!("the {what} `{}` holds a NUL byte", screen(&e.into_vec())),
-            "take the NUL out: a C string ends there",
+            format!("the {what} `{}` contains a NUL byte", screen(&e.into_vec())),
+            "remove the NUL: a C string ends there",
         )
     })
 }

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 /// The kernel's wait modes. A NO_WAIT call that is killable cannot be expressed (UMH-3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WaitMode {
-    /// `UMH_NO_WAIT`: answered once queued.
+    /// `UMH_NO_WAIT`: the call returns once queued.
     NoWait,
-    /// `UMH_WAIT_EXEC`: answered when exec has succeeded or failed.
+    /// `UMH_WAIT_EXEC`: the call returns when exec has succeeded or failed.
     Exec {
         /// `UMH_KILLABLE`: a cancelled caller stops waiting.
         killable: bool,
     },
-    /// `UMH_WAIT_PROC`: answered when the helper is gone.
+    /// `UMH_WAIT_PROC`: the call returns when the helper has ended.
     Proc {
         /// `UMH_KILLABLE`: a cancelled caller stops waiting.
         killable: bool,
@@ -41,7 +41,7 @@ impl WaitMode {
 }
 
 impl WaitMode {
-    /// Every mode, and its name where it is serialised.
+    /// Every mode with its serialized name.
     const SERIALISED: [(Self, &'static str); 5] = [
         (Self::NoWait, "none"),
         (Self::EXEC, "exec"),
@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for WaitMode {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let name = String::deserialize(d)?;
         let mode = Self::SERIALISED.iter().find(|(_, own)| *own == name).map(|(mode, _)| *mode);
-        mode.ok_or_else(|| serde::de::Error::custom("not a mode of waiting"))
+        mode.ok_or_else(|| serde::de::Error::custom("unknown wait mode"))
     }
 }
 
@@ -99,7 +99,7 @@ impl WaitStatus {
     }
 }
 
-/// `SIGKILL` for 9; `signal 40` for what has no name.
+/// `SIGKILL` for 9; `signal 40` for a signal without a name.
 pub fn signal_name(signal: u8) -> String {
     match nix::sys::signal::Signal::try_from(i32::from(signal)) {
         Ok(known) => known.as_str().to_owned(),

@@ -1,5 +1,6 @@
-//! How byte strings and errno values are serialised. A byte string is text, escaped as [`escape::json`](super::escape::json)
-//! does, so that it can be read in a log and comes back byte by byte; an errno is its number.
+//! How byte strings and errno values are serialized. A byte string becomes text, escaped by
+//! [`escape::json`](super::escape::json), so that a person can read it and every byte can be restored. An errno becomes
+//! its number.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -16,7 +17,7 @@ impl Serialize for Text {
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        unescape(&text).map(Self).ok_or_else(|| D::Error::custom("a backslash that escapes no byte"))
+        unescape(&text).map(Self).ok_or_else(|| D::Error::custom("a backslash without a valid escape"))
     }
 }
 

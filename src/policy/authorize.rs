@@ -1,4 +1,4 @@
-//! Who may: the built-in security hook (REQ-2) and the right to write a mask (SYS-3).
+//! Authorization: the built-in security hook (REQ-2), and the rights to write and reset a mask (SYS-3, AUTH-3).
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::Capability;
@@ -34,13 +34,13 @@ pub fn may_write_mask(actor: &Actor) -> Result<(), String> {
     Err(format!("writing a mask needs cap_setpcap and cap_sys_module; the writer lacks {}", missing.join(" and ")))
 }
 
-/// Whether this actor may put a mask back to full, or the count of runaway messages to 0: only the engine's own console
-/// and its library's caller may, whatever capabilities the actor has (AUTH-3).
+/// Whether this actor may reset a mask to full, or the count of runaway messages to 0. Only the engine's own console
+/// and the library's caller may; capabilities do not matter (AUTH-3).
 pub fn may_reset(actor: &Actor) -> Result<(), String> {
     match actor.origin {
         Origin::Library | Origin::Console => Ok(()),
         Origin::CommandLine | Origin::Outside => Err(format!(
-            "only the engine's own console or its library's caller may reset, and this came from {}",
+            "only the engine's own console or its library's caller may reset; this command came from {}",
             actor.origin.name()
         )),
     }
@@ -64,7 +64,7 @@ mod tests {
         assert!(judge_name(&g("usb-*"), &g(""), b"dummy").is_err());
         assert!(judge_name(&g(""), &g("x,*a*m*"), b"xxaxxmxx").is_err());
         assert!(judge_name(&g(""), &g("x *a*m"), b"xxaxxmxx").is_ok());
-        // Every glob counts, and either spelling.
+        // Every glob of a list is tried, and either spelling matches.
         assert!(judge_name(&g(""), &g("x,usb-storage"), b"usb_storage").is_err());
         assert!(judge_name(&g("x,snd_hda_intel"), &g(""), b"snd-hda-intel").is_ok());
     }

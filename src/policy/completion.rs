@@ -1,10 +1,11 @@
-//! A call's checks in their order (UMH-2), and who owns its end (UMH-4, UMH-5): exactly one side, decided once.
+//! The order of a call's checks (UMH-2), and the owner of its completion (UMH-4, UMH-5): either the caller or the
+//! worker, decided once.
 
 use nix::errno::Errno;
 
 use crate::abi::era::Era;
 
-/// What becomes of a call at the door.
+/// The result of the checks before a call is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Check {
@@ -18,7 +19,7 @@ pub enum Check {
     Busy,
 }
 
-/// The order of the checks differs by era: 3.4 looks at an empty path before the gate, current after it (UMH-2).
+/// Checks a call. The order depends on the era: 3.4 checks for an empty path before the gate, current after it (UMH-2).
 pub fn check(era: Era, path: Option<&[u8]>, gate: Result<(), Errno>) -> Check {
     let Some(path) = path else { return Check::NoPath };
     match (era, path.is_empty(), gate) {
@@ -28,32 +29,32 @@ pub fn check(era: Era, path: Option<&[u8]>, gate: Result<(), Errno>) -> Check {
     }
 }
 
-/// The worker has a result: what does it do with it?
+/// What the worker does with its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum OnComplete {
-    /// The caller is there: it gets the result, and runs `cleanup`.
+    /// The caller waits: it gets the result and runs `cleanup`.
     Deliver,
-    /// The caller has gone: the worker runs `cleanup`, nobody gets the result.
+    /// The caller has stopped waiting: the worker runs `cleanup` and the result is discarded.
     Cleanup,
 }
 
-/// The caller was cancelled: what does it return?
+/// What a cancelled caller returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum OnCancel {
-    /// The call had ended already: the true result.
+    /// The call had completed already: its result.
     Take(i32),
-    /// `EINTR`; the worker owns the end from now on.
+    /// `EINTR`; from now on the worker owns the completion.
     Abandon,
 }
 
-/// The end of one call.
+/// The completion of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// A caller waits.
     Waited,
-    /// The result is there for the caller.
+    /// The result is ready for the caller.
     Completed(i32),
     /// No caller waits: NO_WAIT, or abandoned.
     Unwaited,
@@ -62,7 +63,7 @@ pub enum End {
 }
 
 impl End {
-    /// Of a call whose caller waits, or does not.
+    /// The state of a new call, whose caller waits or does not.
     pub fn new(waits: bool) -> Self {
         if waits { Self::Waited } else { Self::Unwaited }
     }
@@ -90,12 +91,12 @@ impl End {
                 *self = Self::Unwaited;
                 OnCancel::Abandon
             }
-            // It had no caller; what the worker has closed stays closed.
+            // No caller waited; a closed call stays closed.
             Self::Unwaited | Self::Closed => OnCancel::Abandon,
         }
     }
 
-    /// The result, once it is there.
+    /// The result, once the call is completed.
     pub fn result(self) -> Option<i32> {
         match self {
             Self::Completed(result) => Some(result),

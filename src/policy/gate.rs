@@ -11,15 +11,15 @@ use crate::abi::depth::Depth;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Read {
-    /// It holds it now.
+    /// The reader holds the read side.
     Taken,
-    /// It has to wait for a change.
+    /// The reader has to wait for the next change of the gate.
     Wait,
     /// The gate is disabled.
     Refused,
 }
 
-/// The gate: its depth, the calls in flight, the read side and the writers. `T` tells threads apart.
+/// The gate: its depth, the calls in flight, the read side and the writers. `T` identifies a thread.
 #[derive(Debug)]
 pub struct Gate<T = ThreadId> {
     depth: Depth,
@@ -47,7 +47,7 @@ impl<T> Default for Gate<T> {
 }
 
 impl<T: Copy + PartialEq> Gate<T> {
-    /// The depth now.
+    /// The current depth.
     pub fn depth(&self) -> Depth {
         self.depth
     }
@@ -64,7 +64,7 @@ impl<T: Copy + PartialEq> Gate<T> {
         self.disabling
     }
 
-    /// Counts a call. It comes before the gate is looked at (GATE-3).
+    /// Counts a call. Call this before the gate is checked (GATE-3).
     pub fn enter(&mut self, call: u64) {
         self.running.insert(call);
     }
@@ -72,7 +72,7 @@ impl<T: Copy + PartialEq> Gate<T> {
     pub fn admits(&self) -> Result<(), Errno> {
         if self.depth == Depth::Enabled { Ok(()) } else { Err(Errno::EBUSY) }
     }
-    /// Uncounts a call; says whether the count has come to 0.
+    /// Uncounts a call. Returns whether the count is now 0.
     pub fn leave(&mut self, call: u64) -> bool {
         self.running.remove(&call);
         if self.running.is_empty() {
@@ -81,31 +81,33 @@ impl<T: Copy + PartialEq> Gate<T> {
         self.running.is_empty()
     }
 
-    /// May `thread` disable the gate to `depth` at all? `EINVAL` for enabled, `EDEADLK` for a holder of the read side.
+    /// Whether `thread` may disable the gate to `depth`: `EINVAL` for enabled, `EDEADLK` if it holds the read side.
     pub fn may_disable(&self, depth: Depth, thread: T) -> Result<(), Errno> {
         if depth == Depth::Enabled { Err(Errno::EINVAL) } else { self.may_write(thread) }
     }
-    /// A thread that holds the read side would wait for itself: `EDEADLK`. After the engine's end: `ESHUTDOWN`.
+    /// Whether `thread` may change the depth: `EDEADLK` if it holds the read side, since it would wait for itself;
+    /// `ESHUTDOWN` after the engine's end.
     pub fn may_write(&self, thread: T) -> Result<(), Errno> {
         if self.ended {
             return Err(Errno::ESHUTDOWN);
         }
         if self.readers.contains(&thread) { Err(Errno::EDEADLK) } else { Ok(()) }
     }
-    /// Takes the turn to disable; false while another has it.
+    /// Takes the turn to disable. Returns false while another thread has it.
     #[must_use]
     pub fn try_turn(&mut self) -> bool {
         !std::mem::replace(&mut self.disabling, true)
     }
-    /// Gives the turn to disable back.
+    /// Releases the turn to disable.
     pub fn end_turn(&mut self) {
         self.disabling = false;
     }
-    /// A writer waits from now on; new readers wait behind it (GATE-4).
+    /// Registers a waiting writer; new readers wait behind it (GATE-4).
     pub fn writer_arrives(&mut self) {
         self.writers_waiting += 1;
     }
-    /// The writer's act, in one step once no reader holds on: the depth before, or `None` if it has to wait.
+    /// Changes the depth for a registered writer if no reader holds the gate. Returns the depth before, or `None` if
+    /// the writer has to wait.
     #[must_use]
     pub fn try_write(&mut self, depth: Depth) -> Option<Depth> {
         if !self.readers.is_empty() {
@@ -115,29 +117,30 @@ impl<T: Copy + PartialEq> Gate<T> {
         let depth = if self.ended { Depth::Disabled } else { depth };
         Some(std::mem::replace(&mut self.depth, depth))
     }
-    /// The engine's end: disabled from now on, whatever is written later; no reader is waited for. The depth before.
+    /// Disables the gate at the engine's end, whatever is written later, without waiting for readers. Returns the depth
+    /// before.
     pub fn shut_for_good(&mut self) -> Depth {
         self.ended = true;
         std::mem::replace(&mut self.depth, Depth::Disabled)
     }
-    /// From now on the calls in flight are watched for the moment when there are none (GATE-2).
+    /// Starts to watch for a moment without calls in flight (GATE-2).
     pub fn start_drain(&mut self) {
         self.drained = self.running.is_empty();
     }
-    /// Whether the running calls have been 0 at one moment since `start_drain` (GATE-2).
+    /// Whether there was a moment without calls in flight since `start_drain` (GATE-2).
     pub fn drained(&self) -> bool {
         self.drained
     }
 
-    /// `read_trylock`'s look: refused when disabled, waits while freezing and behind a writer (GATE-4).
+    /// One attempt of `read_trylock`: refused while disabled; waits while freezing and behind a writer (GATE-4).
     pub fn read_trylock(&mut self, thread: T) -> Read {
         match self.read_lock(thread) {
             Read::Wait if self.depth == Depth::Disabled && self.writers_waiting == 0 => Read::Refused,
             other => other,
         }
     }
-    /// `read_lock_wait`'s look: waits until the gate is open. A thread that holds the read side already may take
-    /// it again past a waiting writer: that writer waits for it anyway.
+    /// One attempt of `read_lock_wait`: waits until the gate is enabled. A thread that already holds the read side may
+    /// take it again past a waiting writer, since that writer waits for this thread anyway.
     pub fn read_lock(&mut self, thread: T) -> Read {
         let behind_writer = self.writers_waiting > 0 && !self.readers.contains(&thread);
         if behind_writer || self.depth != Depth::Enabled {
@@ -146,7 +149,7 @@ impl<T: Copy + PartialEq> Gate<T> {
         self.readers.push(thread);
         Read::Taken
     }
-    /// Gives the read side back.
+    /// Releases the read side.
     pub fn read_unlock(&mut self, thread: T) {
         if let Some(at) = self.readers.iter().position(|t| *t == thread) {
             self.readers.swap_remove(at);

@@ -8,9 +8,9 @@ use crate::abi::era::Era;
 pub const MAX_KMOD_CONCURRENT: u32 = 50;
 /// How long a request waits for a slot in the current era: 5 s, in microseconds.
 pub const MAX_KMOD_ALL_BUSY_TIMEOUT: u64 = 5_000_000;
-/// Runaway messages in the engine's life (3.4).
+/// The most runaway messages of one engine (3.4).
 const LOOP_MESSAGES: u32 = 5;
-/// Throttle messages in one window of [`MAX_KMOD_ALL_BUSY_TIMEOUT`] (current).
+/// The most throttle messages in one window of [`MAX_KMOD_ALL_BUSY_TIMEOUT`] (current).
 const THROTTLE_BURST: u32 = 10;
 
 /// The limit before `khelper.max_concurrent` lowers it (REQ-3).
@@ -21,15 +21,15 @@ pub fn ceiling(era: Era, threads_max: Option<u32>) -> u32 {
     }
 }
 
-/// The answer of a 3.4 admission.
+/// The result of an admission in era 3.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Admission {
-    /// It holds a slot.
+    /// The request has a slot.
     Admitted,
-    /// It does not; whether that is logged.
+    /// The limit is reached, and the request is refused.
     Refused {
-        /// One of the five runaway messages.
+        /// Whether to log it, as one of the five runaway messages.
         log: bool,
     },
 }
@@ -40,11 +40,11 @@ pub enum Admission {
 pub struct Throttle {
     /// Log it.
     pub log: bool,
-    /// So many were suppressed in the window that has just closed.
+    /// How many messages were suppressed in the window that has just closed.
     pub suppressed: u64,
 }
 
-/// Who holds a slot and who waits for one.
+/// The requests that hold a slot, and those that wait for one.
 #[derive(Debug, Default)]
 pub struct Limit {
     holders: Vec<u64>,
@@ -65,7 +65,7 @@ impl Limit {
     pub fn waiting(&self) -> u32 {
         count(self.queue.len())
     }
-    /// The most at once.
+    /// The most requests in progress at once.
     pub fn peak(&self) -> u32 {
         self.peak
     }
@@ -77,7 +77,7 @@ impl Limit {
     pub fn suppressed(&self) -> u64 {
         self.suppressed
     }
-    /// Who holds a slot, oldest first.
+    /// The requests that hold a slot, oldest first.
     pub fn holders(&self) -> &[u64] {
         &self.holders
     }
@@ -85,12 +85,12 @@ impl Limit {
     pub fn holds(&self, id: u64) -> bool {
         self.holders.contains(&id)
     }
-    /// Puts the count of runaway messages back to 0 (AUTH-3).
+    /// Resets the count of runaway messages to 0 (AUTH-3).
     pub fn reset_loop_messages(&mut self) {
         self.loop_messages = 0;
     }
 
-    /// 3.4: counted first, then compared; above the limit it is uncounted (REQ-4).
+    /// Era 3.4: counts the request, then compares; above the limit it is uncounted again (REQ-4).
     pub fn admit(&mut self, id: u64, max: u32) -> Admission {
         self.holders.push(id);
         if self.concurrent() <= max {
@@ -105,12 +105,12 @@ impl Limit {
         Admission::Refused { log }
     }
 
-    /// current: takes a place in the queue; `grant` then gives slots in order of arrival (REQ-5).
+    /// Era current: adds the request to the queue; `grant` gives slots in order of arrival (REQ-5).
     pub fn arrive(&mut self, id: u64, max: u32) {
         self.queue.push_back(id);
         let _ = self.grant(max);
     }
-    /// Gives free slots to those who wait, in order of arrival; says whether anybody got one.
+    /// Gives free slots to waiting requests, in order of arrival. Returns whether any request got one.
     pub fn grant(&mut self, max: u32) -> bool {
         let before = self.holders.len();
         while self.concurrent() < max
@@ -121,17 +121,18 @@ impl Limit {
         self.peak = self.peak.max(self.concurrent());
         self.holders.len() > before
     }
-    /// Leaves the queue.
+    /// Removes the request from the queue.
     pub fn give_up(&mut self, id: u64) {
         self.queue.retain(|waiting| *waiting != id);
     }
-    /// Gives the slot back, and on to who waits; says whether anybody got it.
+    /// Releases the request's slot and gives it to the next waiting request. Returns whether any request got one.
     pub fn release(&mut self, id: u64, max: u32) -> bool {
         self.holders.retain(|holder| *holder != id);
         self.grant(max)
     }
 
-    /// A request has waited in vain: at most 10 messages in 5 s, the suppressed ones counted (REQ-5).
+    /// A request's wait for a slot timed out. At most 10 such messages are logged in 5 s; the others are counted
+    /// (REQ-5).
     pub fn throttled(&mut self, now: u64) -> Throttle {
         let mut told = 0;
         let (start, used) = match self.window {
@@ -149,7 +150,7 @@ impl Limit {
         self.window = Some((start, used + u32::from(log)));
         Throttle { log, suppressed: told }
     }
-    /// The suppressed messages not told yet, at the engine's end.
+    /// Takes the count of suppressed messages that no log line has reported yet, at the engine's end.
     pub fn take_suppressed(&mut self) -> u64 {
         std::mem::take(&mut self.suppressed_now)
     }

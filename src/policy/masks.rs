@@ -4,7 +4,7 @@ use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::launch_spec::CapPlan;
 use crate::abi::mask::Masks;
 
-/// What a write does.
+/// The effect of a write to a mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct MaskWrite {
@@ -12,7 +12,7 @@ pub struct MaskWrite {
     pub before: CapMask,
     /// The live value after.
     pub after: CapMask,
-    /// Requested, and not live before: not granted.
+    /// Requested bits that the mask did not have: not granted.
     pub not_granted: CapMask,
 }
 
@@ -21,17 +21,17 @@ pub fn write(live: CapMask, requested: CapMask) -> MaskWrite {
     MaskWrite { before: live, after: live & requested, not_granted: requested.minus(live) }
 }
 
-/// What a helper gets: bounding `bset ∩ own ∩ host`, inheritable `inheritable ∩ own ∩ that bounding ∩ host` (UMH-10).
+/// The sets of a helper: bounding `bset ∩ own ∩ host`, inheritable `inheritable ∩ own ∩ that bounding ∩ host` (UMH-10).
 ///
-/// A bounding set of the host's that could not be read limits nothing, so that every capability outside the masks is
-/// dropped; an inheritable set that could not be read leaves nothing, so that none is raised.
+/// If the host's bounding set could not be read, it counts as full, so that the masks alone decide what is dropped. If
+/// its inheritable set could not be read, it counts as empty, so that no capability is raised.
 pub fn plan(host: &ThreadSets, bset: CapMask, inheritable: CapMask, own: Option<Masks>) -> CapPlan {
     let own = own.unwrap_or(Masks::new(!CapMask::EMPTY, !CapMask::EMPTY));
     let bounding = bset & own.bset & host.bounding.at_most();
     CapPlan { bounding, inheritable: inheritable & own.inheritable & bounding & host.inheritable.at_least() }
 }
 
-/// Whether a worker cut down to `from` can still be cut down to `to`.
+/// Whether a worker narrowed to `from` can still be narrowed to `to`: a worker never widens its sets.
 pub fn reachable(from: CapPlan, to: CapPlan) -> bool {
     from.bounding.contains(to.bounding) && from.inheritable.contains(to.inheritable)
 }
@@ -47,7 +47,7 @@ mod tests {
     }
 
     proptest! {
-        /// Bit by bit, and both ways: nothing more is left, and nothing less.
+        /// Checks every bit in both directions: no capability too many, and none too few.
         #[test]
         fn umh_10_a_plan_is_exactly_what_every_mask_leaves(
             host_b in mask(), host_i in mask(), bset in mask(), inh in mask(), own_b in mask(), own_i in mask(),

@@ -1,4 +1,4 @@
-//! Floor 1: pure judgement. `(state, input, now) -> (state, decision)`; no I/O, no threads, no clock.
+//! Floor 1: pure decisions. `(state, input, now) -> (state, decision)`; no I/O, no threads, no clock.
 #![forbid(unsafe_code)]
 
 pub mod authorize;

@@ -1,4 +1,5 @@
-//! Who called whom (REQ-12). Shown with every refusal; it never changes a decision, but for engines within engines.
+//! The chain of requesters (REQ-12). It is shown with every refusal, and affects a decision only for an engine that
+//! runs below another engine.
 
 use crate::abi::actor::ChainLink;
 
@@ -10,13 +11,13 @@ pub fn chain(mut ancestry: Vec<ChainLink>, helper_of: impl Fn(&ChainLink) -> Opt
     ancestry
 }
 
-/// A request made by an engine of one's own, below a process that runs this same executable, would start engine
-/// within engine without end.
+/// Refuses requests of an engine below a process that runs the same executable: each engine would start another one,
+/// without end.
 pub fn engine_within(same_executable_above: Option<i32>) -> Result<(), String> {
     match same_executable_above {
         None => Ok(()),
         Some(pid) => Err(format!(
-            "this engine runs below another one of the same program (pid {pid}): a helper that asks for a helper this way would never end"
+            "this engine runs below another engine of the same program (pid {pid}): engines would start one another without end"
         )),
     }
 }

@@ -7,7 +7,7 @@ use libc::{c_int, c_long, c_ulong};
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
-/// ioprio_set(2): the "who" is one thread.
+/// ioprio_set(2): `who` is one thread.
 pub(super) const IOPRIO_WHO_PROCESS: c_int = 1;
 /// linux/prctl.h.
 const PR_GET_SPECULATION_CTRL: c_int = 52;
@@ -24,17 +24,17 @@ const SCHED_FLAG_RESET_ON_FORK: u64 = 1;
 const KEYCTL_GET_KEYRING_ID: c_int = 0;
 const KEYCTL_DESCRIBE: c_int = 6;
 const KEY_SPEC_SESSION_KEYRING: c_int = -3;
-/// Room for the description of a key; longer ones are cut.
+/// Buffer size for the description of a key; a longer one is truncated.
 const DESCRIPTION: usize = 512;
 
-/// What a report says of them; `null` is what could not be read, or what this kernel does not have.
+/// The attributes in a report; `null` if one could not be read or this kernel does not have it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
     /// The session keyring (keyrings(7)).
     pub session_keyring: Option<Keyring>,
     /// The I/O priority (ioprio_set(2)): `none`, or class and level as in `best-effort 4`.
     pub io_priority: Option<String>,
-    /// Whether a child is to start with the default scheduling policy (SCHED_RESET_ON_FORK).
+    /// Whether children start with the default scheduling policy (SCHED_RESET_ON_FORK).
     pub reset_on_fork: Option<bool>,
     /// The utilization clamps, least and most (sched_setattr(2)).
     pub utilization: Option<[u32; 2]>,
@@ -52,7 +52,7 @@ pub struct Attributes {
     pub core_filter: Option<String>,
     /// Whether transparent huge pages are disabled (PR_SET_THP_DISABLE).
     pub thp_disable: Option<bool>,
-    /// Whether same pages are merged (PR_SET_MEMORY_MERGE).
+    /// Whether identical pages are merged (PR_SET_MEMORY_MERGE).
     pub memory_merge: Option<bool>,
     /// Whether memory can never become writable and executable, for children too (PR_SET_MDWE).
     pub memory_deny_write_execute: Option<bool>,
@@ -73,12 +73,12 @@ pub struct Attributes {
 pub struct Keyring {
     /// Its serial number.
     pub id: i32,
-    /// Its name, escaped; `_ses` is one that was made without a name, `_uid_ses.UID` the user's default.
+    /// Its name, escaped; `_ses` is a keyring without a name, `_uid_ses.UID` the user's default.
     pub name: String,
 }
 
 impl Attributes {
-    /// Reads those of the calling thread and its process. Nothing is changed.
+    /// Reads the attributes of the calling thread and its process. Changes nothing.
     pub(super) fn gather() -> Self {
         let scheduling = sched_getattr().ok();
         let hex = |number: c_int| format!("{number:#x}");
@@ -164,7 +164,7 @@ pub(super) fn timer_slack() -> Result<u64, Errno> {
     Ok(u64::from(now.cast_unsigned()))
 }
 
-/// As numa_maps(5) shows it for memory that has no policy itself. `default` where the kernel knows no nodes.
+/// As numa_maps(5) shows it for memory without a policy. `default` if the kernel was built without NUMA.
 pub(super) fn numa_policy() -> Option<String> {
     match fs::read_to_string("/proc/thread-self/numa_maps") {
         Ok(maps) => maps.lines().next()?.split(' ').nth(1).map(str::to_owned),
@@ -201,7 +201,7 @@ pub(super) fn memory_deny_write_execute() -> Option<bool> {
     prctl(PR_GET_MDWE, 0, 0).ok().map(passed_on)
 }
 
-/// prctl(2) asks only for those who have CAP_SYS_RESOURCE; /proc shows the flag to anybody.
+/// Reads the flag from /proc, since prctl(2) needs CAP_SYS_RESOURCE even to read it.
 pub(super) fn io_flusher() -> Option<bool> {
     thread_flags().map(|flags| flags & PF_MEMALLOC_NOIO != 0)
 }
@@ -218,7 +218,7 @@ fn timestamp_counter() -> Option<bool> {
     Errno::result(unsafe { libc::prctl(libc::PR_GET_TSC, &raw mut now) }).ok().map(|_| now == libc::PR_TSC_ENABLE)
 }
 
-/// The session keyring, or the one that stands in for it.
+/// The session keyring, or the default one that the kernel uses in its place.
 fn session_keyring() -> Option<Keyring> {
     // SAFETY: integers only; 0 at the end makes no keyring.
     let id = unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) };
@@ -232,8 +232,8 @@ fn session_keyring() -> Option<Keyring> {
     Some(Keyring { id, name: crate::abi::escape::json(name.strip_suffix(b"\0").unwrap_or(name)) })
 }
 
-/// prctl(2) with zeros for the last two arguments, which many options demand. Only for options that take integers and
-/// concern the calling thread or process.
+/// prctl(2) with zeros for the last two arguments, which many options require. Only for options that take integers and
+/// affect the calling thread or process.
 pub(super) fn prctl(option: c_int, second: c_ulong, third: c_ulong) -> Result<c_int, Errno> {
     let zero: c_ulong = 0;
     // SAFETY: integers only; no option used in this crate takes one of these for a pointer.

@@ -1,12 +1,12 @@
-//! What a helper inherits from the thread that makes the call, and from no other (UMH-10). Linux keeps all of it per
-//! thread and passes it on by clone(2) alone, so a worker has what the thread had that started it.
+//! What a helper inherits from the calling thread, and from no other (UMH-10). Linux keeps this state per thread and
+//! passes it on only by clone(2), so a worker has the state of the thread that started it.
 
 use std::thread::ThreadId;
 
 use crate::abi::cap::{ReadSet, ThreadSets};
 
-/// The state of a calling thread at the moment of the call. A part that could not be read is `None`, `Unreadable` or
-/// an unreadable set, and never equal to anything.
+/// The state of the calling thread at the time of the call. A part that could not be read is `None`, `Unreadable` or an
+/// unreadable set, and is not equal to any other.
 #[derive(Clone, Debug)]
 pub struct CallerState {
     /// Capability sets. The effective set is not compared: exec does not pass it on (capabilities(7)).
@@ -19,26 +19,26 @@ pub struct CallerState {
     pub no_new_privs: Option<bool>,
     /// Seccomp filters.
     pub seccomp: Filters,
-    /// The root directory; its mount also tells the mount namespace.
+    /// The root directory; its mount also identifies the mount namespace.
     pub root: Option<Root>,
     /// The other namespaces, in an order that is the same for every thread, as /proc/thread-self/ns numbers them.
     pub namespaces: Option<[u64; NAMESPACES]>,
 }
 
-/// cgroup, ipc, net, uts, and those that children get: pid, time. A process with threads cannot change its user
-/// namespace (unshare(2), setns(2)), and an engine always has threads.
+/// cgroup, ipc, net, uts, and the pid and time namespaces for children. A process with several threads cannot change
+/// its user namespace (unshare(2), setns(2)), and an engine always has threads.
 pub const NAMESPACES: usize = 6;
 
-/// The seccomp filters of a thread. They can be added, never removed; the kernel tells how many there are, and not
-/// which.
+/// The seccomp filters of a thread. Filters can be added but never removed. The kernel reports their number, not their
+/// content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filters {
-    /// None, or those alone that the process was executed with: every thread of the process has the same ones.
+    /// Only the filters that the process was executed with, if any: the same for every thread of the process.
     Initial,
-    /// So many in all, some added after exec. Another thread with the same number may have other ones; the same
-    /// thread has the same ones.
+    /// `count` filters, some of them added after exec. Another thread with the same number may have other filters; on
+    /// one thread, the same number means the same filters.
     Added {
-        /// Whose they are.
+        /// The thread that has them.
         thread: ThreadId,
         /// Seccomp_filters of /proc/thread-self/status.
         count: u32,
@@ -54,7 +54,7 @@ pub struct Root {
     pub device: (u32, u32),
     /// Its inode number.
     pub inode: u64,
-    /// The id of its mount (statx(2)): no two mounts share one, in whatever namespaces they are.
+    /// The id of its mount (statx(2)), unique across all mount namespaces.
     pub mount: u64,
 }
 
@@ -64,7 +64,7 @@ impl CallerState {
         self.is_same(self)
     }
 
-    /// Whether what is inherited from the two threads is the same. `false` if any part of either could not be read.
+    /// Whether a helper inherits the same state from both threads. `false` if any part of either could not be read.
     pub fn is_same(&self, other: &Self) -> bool {
         fn same<T: PartialEq>(a: &Option<T>, b: &Option<T>) -> bool {
             a.is_some() && a == b

@@ -1,22 +1,22 @@
-//! Tells a process from the children that are forked from it (fork(2)). A forked child has a copy of the memory, but
-//! none of the threads that hold the locks in it.
+//! Detects that the calling process is a forked child (fork(2)). A forked child has a copy of the memory, but not the
+//! threads that hold the locks in it.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 const PAGE: usize = 4096;
 
-/// A page that the kernel fills with zeros in a forked child (madvise(2), MADV_WIPEONFORK). It holds the number of the
-/// process. No lock guards it, since a lock may be held by another thread at the moment of the fork.
+/// A page that the kernel fills with zeros in a forked child (madvise(2), MADV_WIPEONFORK). It contains the number of
+/// the process. No lock protects it, since another thread may hold the lock at the time of the fork.
 static WIPED: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
-/// The next number. A child copies it, so that it never gives itself the number of an ancestor.
+/// The next number. A child inherits it, so it never takes the number of an ancestor.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// The process that made this value.
+/// Identifies the process that created this value.
 ///
-/// The process id alone does not identify it: the first process of a new PID namespace may have the id that its parent
-/// has in the namespace outside. The wiped page alone does not either, where the kernel lacks MADV_WIPEONFORK (before
-/// Linux 4.14) or the child shares the memory (vfork(2)). Both together do.
+/// The process id alone is not enough: the first process of a new PID namespace may have the id that its parent has in
+/// the outer namespace. The wiped page alone is not enough either: the kernel may lack MADV_WIPEONFORK (before Linux
+/// 4.14), or the child may share the memory (vfork(2)). Both together are enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessMark {
     number: u64,
@@ -29,7 +29,7 @@ impl ProcessMark {
         Self { number: number(), pid: std::process::id() }
     }
 
-    /// Whether the calling process made this value; false in every child that was forked since. Takes no lock.
+    /// Whether the calling process created this value; false in every child forked since. Takes no lock.
     pub fn is_current(self) -> bool {
         self == Self::current()
     }
@@ -78,7 +78,7 @@ fn map_page() -> Option<*mut AtomicU64> {
     if page == libc::MAP_FAILED {
         return None;
     }
-    // Where the kernel refuses, the process id alone has to tell.
+    // If the kernel refuses, only the process id distinguishes a child.
     // SAFETY: the mapping that was made above, whose content is not used yet.
     unsafe { libc::madvise(page, PAGE, libc::MADV_WIPEONFORK) };
     Some(page.cast())

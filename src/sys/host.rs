@@ -1,4 +1,5 @@
-//! What the engine asks of a machine: one trait for the real one ([`super::linux`]) and the scripted one ([`super::fake`]).
+//! What the engine needs from a machine: one trait for the real ([`super::linux`]) and the scripted one
+//! ([`super::fake`]).
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -17,28 +18,28 @@ use super::caller::CallerState;
 
 pub use crate::abi::time::Micros;
 
-/// Something blocked that can be told to look again. Waking takes the lock that the waiter sleeps under, so that
-/// a wake-up between its look and its sleep is not lost.
+/// A group of waiters that can be woken to check their condition again. Waking takes the lock under which they check
+/// and sleep, so that no wake-up is lost between the two.
 pub trait Wake: Send + Sync {
     /// Wakes every waiter.
     fn wake(&self);
 }
 
-/// An armed timer of a virtual clock; dropping it disarms.
+/// An armed timer of a virtual clock; dropping it disarms the timer.
 pub type Armed = Box<dyn Send>;
 
 /// A monotonic clock, real or virtual.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// The current time.
     fn now(&self) -> Micros;
     /// The wall clock.
     fn wall(&self) -> SystemTime;
-    /// For a virtual clock: wakes `waiter` when `deadline` has come (or at once if it has). `None` from the real
-    /// clock: the waiter uses a wait with a time-out of its own.
+    /// For a virtual clock: wakes `waiter` at `deadline`, or at once if that has passed. The real clock returns
+    /// `None`, and the waiter then sleeps with a time-out.
     fn arm(&self, deadline: Micros, waiter: Arc<dyn Wake>) -> Option<Armed>;
 }
 
-/// Which of the helper's outputs.
+/// An output stream of a helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// fd 1.
@@ -47,27 +48,27 @@ pub enum Stream {
     Stderr,
 }
 
-/// A helper that runs.
+/// A helper that was launched.
 #[derive(Clone, Debug)]
 pub struct Launched {
     /// Its process id, session id and process group.
     pub pid: i32,
     /// What could not be set, sorted.
     pub not_enforced: Vec<NotEnforced>,
-    /// Somebody waits for exec alone, and the helper died without having been seen to run: whether exec succeeded can
-    /// be said at the end only (UMH-3).
+    /// The caller waits only for exec, and the helper died before it was seen to run: whether exec succeeded is known
+    /// only once the helper is reaped (UMH-3).
     pub undecided: bool,
 }
 
-/// A helper that does not.
+/// Why a launch failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LaunchFailure {
-    /// No process could be made: `EAGAIN`, `ENOMEM`, or what went wrong before.
+    /// No process could be created: `EAGAIN`, `ENOMEM`, or the error of an earlier step.
     Process(SysError),
-    /// The process was made and could not execute the program; it is already reaped.
+    /// The process was created but could not execute the program; it is already reaped.
     Exec(Errno),
-    /// The kernel rejected the image after it had destroyed the old one: why it can never be loaded. It is already
-    /// reaped (UMH-3).
+    /// The kernel rejected the image after it had destroyed the old one; the text says why the image can never be
+    /// loaded. The process is already reaped (UMH-3).
     Image(&'static str),
     /// The masks depend on no_new_privs, which could not be set; the process ended before exec and is reaped (UMH-11).
     NotConfined,
@@ -76,12 +77,12 @@ pub enum LaunchFailure {
 /// Whether the image of a helper that was killed had been loaded (UMH-3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Loading {
-    /// Yes; nothing speaks against it.
+    /// Yes, as far as is known.
     #[default]
     Complete,
     /// It died of SIGSEGV or SIGKILL without having been seen to run.
     Doubtful,
-    /// No: why it can never be.
+    /// No; the text says why it can never be loaded.
     Impossible(&'static str),
 }
 
@@ -90,40 +91,40 @@ pub enum Loading {
 pub struct Ended {
     /// Its raw wait status; `None` if it was lost (UMH-8).
     pub status: Option<WaitStatus>,
-    /// The five sets it ended with, read while it was dead and not yet reaped; `None` if /proc could not tell.
+    /// Its five capability sets at its end, read before it was reaped; `None` if /proc could not be read.
     pub caps: Option<CapSets>,
-    /// The five sets it was seen with while it ran, where it lived long enough to be looked at.
+    /// Its five capability sets while it ran, if it ran long enough for them to be read.
     pub caps_started: Option<CapSets>,
     /// Whether its image had been loaded.
     pub loading: Loading,
     /// CPU time, user and system.
     pub cpu_us: u64,
-    /// Peak memory, as wait4(2) tells it.
+    /// Peak memory, as reported by wait4(2).
     pub max_rss_kib: u64,
 }
 
-/// Told by a worker while its helper lives. Called on the worker's thread.
+/// Receives a helper's output and its end from the worker. Called on the worker's thread.
 pub trait Watcher {
-    /// Output, as it comes.
+    /// New output.
     fn output(&mut self, stream: Stream, bytes: &[u8]);
-    /// The helper is dead and not yet reaped: its pid still is its own. The engine marks it ended here, under the
-    /// lock that `kill` takes, so that no signal can reach a stranger.
+    /// The helper is dead but not yet reaped, so its pid is still reserved. The engine marks it as ended here, under
+    /// the lock that `kill` takes, so that no signal can reach another process.
     fn about_to_reap(&mut self);
 }
 
-/// A thread that was cut down and can launch. It lives on the thread that made it and is not `Send`.
+/// A thread with narrowed capabilities that launches helpers. It stays on the thread that created it and is not `Send`.
 pub trait Worker {
-    /// The sets of the thread that made this worker, read when it was made (UMH-10).
+    /// The sets of the thread that created this worker, read at that time (UMH-10).
     fn host_sets(&self) -> ThreadSets;
-    /// Whether this worker's root directory is that of `caller`. Threads share it, unless one has called unshare(2), so
-    /// a chroot(2) of the host's can change it while the worker is idle. `true` if the caller's could not be read: then
-    /// the caller started this worker itself.
+    /// Whether this worker and `caller` have the same root directory. Threads share it unless one has called
+    /// unshare(2), so a chroot(2) by the host can change it while the worker is idle. `true` if the caller's root could
+    /// not be read: in that case the caller has started this worker itself.
     fn has_root_of(&self, caller: &CallerState) -> bool;
-    /// Cuts this worker further; it never widens. Says how, or `Enforcement::Refused` if it could not.
+    /// Narrows this worker's sets; never widens them. Returns how the plan is enforced, or `Enforcement::Refused`.
     fn narrow(&mut self, plan: &CapPlan) -> Enforcement;
-    /// Makes the process; returns when exec has succeeded or failed.
+    /// Creates the process. Returns when exec has succeeded or failed.
     fn launch(&mut self, image: &LaunchSpec) -> Result<Launched, LaunchFailure>;
-    /// Waits until the helper launched last is gone, reading its output all the while; reaps it.
+    /// Reads the output of the helper launched last until it ends, then reaps it.
     fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended;
 }
 
@@ -135,24 +136,24 @@ pub trait Host: Send + Sync {
     fn known(&self) -> CapMask;
     /// The five sets of the calling thread, each as far as it can be read.
     fn sets(&self) -> ThreadSets;
-    /// What a helper would inherit from the calling thread (UMH-10). Read for every call: it has to be cheap.
+    /// What a helper would inherit from the calling thread (UMH-10). Read for every call, so it must be cheap.
     fn caller_state(&self) -> CallerState;
     /// `kernel.threads-max`, if it can be read (REQ-3).
     fn threads_max(&self) -> Option<u32>;
     /// This process, as the library's caller; its effective set is the calling thread's, empty if it cannot be read.
     fn actor(&self) -> Actor;
-    /// Fails with advice if SIGCHLD is ignored or SA_NOCLDWAIT set; sets it to default if `fix` (UMH-8).
+    /// Fails with advice if SIGCHLD is ignored or SA_NOCLDWAIT is set; with `fix`, sets it to the default (UMH-8).
     fn check_sigchld(&self, fix: bool) -> Result<(), SysError>;
-    /// Gives the calling thread its own root directory, which is that of its creator, where the machine allows that
-    /// (unshare(2), CLONE_FS). A thread that shares it with another may not enter a mount namespace (setns(2)).
+    /// Stops sharing the root and working directory with other threads, if the machine allows it (unshare(2),
+    /// CLONE_FS). A thread that shares them may not enter a mount namespace (setns(2)).
     fn detach_root(&self);
     /// Makes the calling thread a worker (own fd table, nice, CPUs, groups; UMH-9).
     fn worker(&self) -> Result<Box<dyn Worker>, SysError>;
-    /// Signals a helper that is known not to be reaped, by pidfd, then its group (UMH-14). The caller holds the
-    /// lock under which it is marked ended.
+    /// Signals a helper that is not reaped, by pidfd, then its process group (UMH-14). The caller holds the lock under
+    /// which a helper is marked as ended.
     fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno>;
-    /// Waits until no process but `leader`, a helper that has ended and is not reaped, is in its group, or until `until`
-    /// has come on the host's clock; who is left then (UMH-14). A host without process groups has none.
+    /// Waits until the process group of `leader`, a helper that has ended and is not reaped, has no other member, or
+    /// until the time `until`. Returns the members that are left (UMH-14); a host without process groups has none.
     fn wait_for_group(&self, _leader: i32, _until: Micros) -> Vec<i32> {
         Vec::new()
     }
@@ -161,11 +162,12 @@ pub trait Host: Send + Sync {
     /// The process whose engine started this process, or an ancestor of it, as a helper, if it runs the same executable
     /// (REQ-12). A parent that merely runs the same executable does not count.
     fn same_executable_above(&self) -> Option<i32>;
-    /// Why exec of `path` has failed with `errno`, by what the file is: one sentence for a person, escaped. `None` if the
-    /// errno alone says it. Called on the worker whose child it was.
+    /// Why exec of `path` failed with `errno`, from the file itself: one escaped sentence for a person. `None` if there
+    /// is nothing to add to the errno. Called on the worker whose child failed.
     fn exec_failure(&self, _path: &[u8], _errno: Errno) -> Option<String> {
         None
     }
-    /// Why `path` would not run, or who else could replace it; advice only (SYS-6). Empty: nothing to say.
+    /// Why `path` would not run, or which other user could replace it. Advice only (SYS-6); empty if no fault was
+    /// found.
     fn path_warnings(&self, path: &[u8]) -> Vec<SafeText>;
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A moment, broken down.
+/// A moment as date and time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Local {
     year: i32,
@@ -16,7 +16,7 @@ pub struct Local {
 }
 
 impl Local {
-    /// In the operator's time zone; `None` for years that have no name in it.
+    /// Converts a time to the operator's time zone; `None` for years that it cannot represent.
     pub fn of(time: SystemTime) -> Option<Self> {
         let (seconds, millis) = match time.duration_since(UNIX_EPOCH) {
             Ok(since) => (i64::try_from(since.as_secs()).ok()?, since.subsec_millis()),
@@ -24,7 +24,7 @@ impl Local {
         };
         // SAFETY: `tm` is plain data (integers and a pointer that may be null): all zeroes are a value of it.
         let mut tm: libc::tm = unsafe { std::mem::zeroed() };
-        // SAFETY: both pointers are to live values of ours for the length of the call, and nothing is kept of them.
+        // SAFETY: both pointers are to values that outlive the call, which keeps neither.
         if unsafe { libc::localtime_r(&seconds, &mut tm) }.is_null() {
             return None;
         }

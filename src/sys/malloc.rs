@@ -1,10 +1,11 @@
-//! The memory of the whole program.
+//! Settings of the memory allocator.
 
-/// Keeps one heap for all threads, where the C library would make up to eight for each core: what a burst of helpers
-/// leaves behind then lies in one place, and goes back to the system. To be called before there are threads.
+/// Uses one heap for all threads; by default the C library makes up to eight for each core. The memory that a burst of
+/// helpers has used is then in one place and is returned to the system. Call this before any thread is started.
 pub fn keep_one_heap() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: sets a number of the allocator (mallopt(3)); nothing else runs yet. Where it fails nothing has changed.
+    // SAFETY: sets a parameter of the allocator (mallopt(3)); no other thread runs yet. If it fails, nothing has
+    // changed.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
     }

@@ -1,4 +1,4 @@
-//! Carries an open file from a thread of the program to a worker, which has a descriptor table of its own: as a message
+//! Passes an open file from a thread of the program to a worker, which has its own descriptor table, as a message
 //! between two sockets (SCM_RIGHTS, unix(7)). pidfd_getfd(2) would do the same, but containers refuse it.
 
 use std::collections::hash_map::RandomState;
@@ -15,17 +15,17 @@ use rustix::net::{
 
 use crate::abi::error::SysError;
 
-/// Proves that a message comes from this process: the address of a socket can be seen by every process of the machine.
+/// Proves that a message comes from this process: every process of the machine can see the address of a socket.
 type Secret = [u8; 16];
 
-/// The receiving end, in the descriptor table of the thread that makes it.
+/// The receiving socket, in the descriptor table of the thread that creates it.
 #[derive(Debug)]
 pub struct Receiver {
     socket: OwnedFd,
     address: Address,
 }
 
-/// Where to send to; for any thread of this process.
+/// The address to send to, for any thread of this process.
 #[derive(Clone, Debug)]
 pub struct Address {
     name: SocketAddrUnix,
@@ -39,7 +39,7 @@ impl Receiver {
         let socket = socket().map_err(failed("a socket to receive a file with"))?;
         bind(&socket, &SocketAddrUnix::new_unnamed()).map_err(failed("bind of a socket"))?;
         let name = getsockname(&socket).and_then(SocketAddrUnix::try_from).map_err(failed("getsockname"))?;
-        // Nothing but files is asked for: no credentials, whatever the default.
+        // Only files are wanted: turns credentials off, whatever the default.
         let _ = sockopt::set_socket_passcred(&socket, false);
         let random = || RandomState::new().build_hasher().finish().to_ne_bytes();
         let mut secret = Secret::default();
@@ -48,16 +48,16 @@ impl Receiver {
         Ok(Self { socket, address: Address { name, secret } })
     }
 
-    /// Where to send to.
+    /// The address to send to.
     pub fn address(&self) -> Address {
         self.address.clone()
     }
 
-    /// The file that was sent, close-on-exec and above 2. It must have been sent before: `EAGAIN` otherwise.
+    /// The file that was sent, close-on-exec and above 2. `EAGAIN` if none was sent before.
     pub fn receive(self) -> Result<OwnedFd, SysError> {
         let failed = |e: rustix::io::Errno| SysError::new("receiving a file", Errno::from_raw(e.raw_os_error()));
         loop {
-            // One byte more than a message of ours has.
+            // One byte more than a valid message has.
             let mut bytes = [0; size_of::<Secret>() + 1];
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut files = RecvAncillaryBuffer::new(&mut space);
@@ -69,7 +69,7 @@ impl Receiver {
                     file = received.next();
                 }
             }
-            // What somebody else has sent is closed.
+            // A file from another process is closed.
             if bytes[..got.bytes] == self.address.secret[..]
                 && let Some(file) = file
             {
@@ -80,7 +80,7 @@ impl Receiver {
 }
 
 impl Address {
-    /// Sends the file; it stays open here too. `EAGAIN` if the socket's queue is full: somebody else filled it.
+    /// Sends the file, which also stays open here. `EAGAIN` if another process has filled the socket's queue.
     pub fn send(&self, file: impl AsFd) -> Result<(), SysError> {
         let failed = |e: rustix::io::Errno| SysError::new("sending a file", Errno::from_raw(e.raw_os_error()));
         let socket = socket().map_err(failed)?;
@@ -98,7 +98,7 @@ fn socket() -> rustix::io::Result<OwnedFd> {
     socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
 }
 
-/// A worker that shares the program's table may be given one of 0 to 2, which a launch sets itself.
+/// Moves the file above 2: a worker that shares the program's table may receive 0 to 2, which a launch sets itself.
 fn above_stdio(file: OwnedFd) -> rustix::io::Result<OwnedFd> {
     if file.as_raw_fd() > 2 { Ok(file) } else { rustix::io::fcntl_dupfd_cloexec(&file, 3) }
 }

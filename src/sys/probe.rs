@@ -1,5 +1,5 @@
-//! What this process was given: everything that a helper can see of its birth (UMH-9, UMH-10). The same executable
-//! under a private first argument ([`PROBE_ARG`]) is the built-in helper that prints it.
+//! Reports the state with which this process was started: everything that a helper can observe (UMH-9, UMH-10). With a
+//! private first argument ([`PROBE_ARG`]) the khelper executable is the built-in helper that prints this report.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,11 +17,11 @@ use crate::abi::error::SysError;
 use crate::abi::escape::json;
 use crate::abi::wait::signal_name;
 
-/// The private first argument that makes the program the probe, looked at before every other.
+/// The private first argument that selects the probe; it is checked before all others.
 pub const PROBE_ARG: &str = "--khelper-probe";
 
-/// The report. Every byte string is escaped as in every JSON of this program: not UTF-8 is `\xNN`, a backslash is
-/// doubled.
+/// The report. Every byte string is escaped as in all JSON of this program: bytes that are not UTF-8 become `\xNN`, and
+/// a backslash is doubled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The five capability sets as the kernel shows them, bits past the table of names included.
@@ -54,7 +54,7 @@ pub struct Report {
     pub pgid: i32,
     /// Whether it has a controlling terminal.
     pub terminal: bool,
-    /// Its open files by number, and what each is (`/dev/null`, `pipe:[123]`).
+    /// Its open files by number, with their targets (`/dev/null`, `pipe:[123]`).
     pub fds: BTreeMap<u32, String>,
     /// Its resource limits by name, as in limits.conf(5).
     pub limits: BTreeMap<String, Limit>,
@@ -68,12 +68,12 @@ pub struct Report {
     pub groups: Vec<u32>,
     /// The out-of-memory killer's adjustment.
     pub oom_score_adj: i16,
-    /// Everything else that it has inherited.
+    /// Every other inherited attribute.
     #[serde(flatten)]
     pub attributes: Attributes,
 }
 
-/// The five capability sets, as they stand in /proc/PID/status.
+/// The five capability sets, as shown in /proc/PID/status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sets {
     /// CapInh.
@@ -110,11 +110,11 @@ impl From<CapSets> for Sets {
 pub struct Signals {
     /// Blocked.
     pub blocked: Vec<String>,
-    /// Ignored when it was executed: what Rust's runtime ignores on its own account is not counted.
+    /// Ignored when the process was executed, without those that Rust's runtime ignores by itself.
     pub ignored: Vec<String>,
-    /// Caught, but for those that Rust's runtime catches: exec leaves none (execve(2)).
+    /// Caught, without those that Rust's runtime catches: exec resets all handlers (execve(2)).
     pub caught: Vec<String>,
-    /// Sent and not taken, to the thread or the process.
+    /// Pending for the thread or the process.
     pub pending: Vec<String>,
 }
 
@@ -141,8 +141,8 @@ pub struct Ids {
 }
 
 impl Report {
-    /// Looks at this process. The open files come first, before anything is opened to look at the rest; nothing of
-    /// what is measured is changed (the umask is read from /proc: umask(2) cannot ask without setting).
+    /// Reads the state of this process. The open files come first, before any file is opened to read the rest. Nothing
+    /// that is reported is changed: the umask comes from /proc, since umask(2) cannot read it without setting it.
     pub fn gather() -> Result<Self, SysError> {
         let fds = fds().map_err(|e| from_io("list /proc/self/fd", &e))?;
         let me = Process::myself().map_err(|e| from_proc("/proc/self", e))?;
@@ -199,7 +199,7 @@ fn sets(status: &Status) -> Result<Sets, SysError> {
     })
 }
 
-/// As it lies on the stack since exec, entries without a `=` included.
+/// The environment as exec placed it on the stack, including entries without a `=`.
 fn env() -> io::Result<Vec<String>> {
     let bytes = std::fs::read("/proc/self/environ")?;
     let whole = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
@@ -210,8 +210,8 @@ fn link(path: &Path) -> io::Result<String> {
     std::fs::read_link(path).map(|target| json(target.as_os_str().as_bytes()))
 }
 
-/// The open files. The one that lists is closed again before their targets are read, so that it is found to be gone;
-/// nothing else is opened meanwhile.
+/// The open files. The descriptor that lists them is closed before their targets are read, so its entry is gone by
+/// then; no other file is opened meanwhile.
 fn fds() -> io::Result<BTreeMap<u32, String>> {
     let names: Vec<_> = std::fs::read_dir("/proc/self/fd")?.map(|entry| entry.map(|e| e.file_name())).collect();
     let mut fds = BTreeMap::new();

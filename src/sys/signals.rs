@@ -1,4 +1,4 @@
-//! Signals as a file descriptor, so that one `poll` waits for them together with everything else (signalfd(2)).
+//! Signals as a file descriptor, so that one `poll` can wait for them and for other events (signalfd(2)).
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -9,8 +9,8 @@ use nix::unistd::Pid;
 
 use crate::abi::error::SysError;
 
-/// Signals that no longer interrupt the calling thread nor those that it starts from now on. Taken before any other
-/// thread is started, the whole process hears them here and nowhere else; helpers are born with none blocked (UMH-9).
+/// Signals that are blocked in the calling thread and in the threads that it starts later. If they are taken before any
+/// other thread is started, the whole process receives them only here. Helpers start with no signal blocked (UMH-9).
 pub struct Signals {
     fd: SignalFd,
 }
@@ -25,7 +25,7 @@ impl Signals {
         Ok(Self { fd })
     }
 
-    /// The next signal that has come; `None` if none has.
+    /// The next pending signal, or `None`.
     pub fn next(&self) -> Result<Option<Signal>, SysError> {
         loop {
             match self.fd.read_signal() {
@@ -47,27 +47,28 @@ impl AsFd for Signals {
     }
 }
 
-/// Does something with the terminal that a process in the background is to do as well: with SIGTTOU blocked in this
-/// thread it may write and set modes, where it would be stopped otherwise (tcsetattr(3)).
+/// Runs `act`, which uses the terminal, even if this process is in the background: with SIGTTOU blocked in this thread
+/// it may write and set modes without being stopped (tcsetattr(3)).
 pub fn in_background_too<T>(act: impl FnOnce() -> T) -> T {
     let before = SigSet::from(Signal::SIGTTOU).thread_swap_mask(SigmaskHow::SIG_BLOCK);
     let done = act();
-    // Neither can fail with valid arguments; if one did, this thread would only go on being spared.
+    // Neither call can fail with valid arguments; if one did, SIGTTOU would only stay blocked in this thread.
     let _ = before.map(|mask| mask.thread_set_mask());
     done
 }
 
-/// Stops this process, and with `job` its whole process group, as ctrl-z does; returns when it is continued. The
-/// calling thread is the only one that lets SIGTSTP through, so it has to be blocked in all others. Where nobody could
-/// continue us (an orphaned process group, or SIGTSTP ignored) nothing stops and it returns at once.
+/// Stops this process, and with `job` its whole process group, as ctrl-z does; returns when it is continued. Only the
+/// calling thread unblocks SIGTSTP, so all others must block it. If no process could continue this one (an orphaned
+/// process group, or SIGTSTP ignored), nothing stops and the function returns at once.
 ///
-/// `unless` is asked once the stop is on its way, and calls it off. A SIGCONT from before that is lost (the kernel takes
-/// it for undone by the stop), but what came with it is seen; one from after it undoes the stop.
+/// `unless` is called after the stop signal is sent, and cancels the stop by returning true. A SIGCONT sent before the
+/// stop signal is lost, since the kernel discards it, but `unless` can see what came with it; a later one cancels the
+/// stop.
 pub fn stop(job: bool, unless: impl FnOnce() -> bool) {
     let target = if job { Pid::from_raw(0) } else { Pid::this() };
     let tstp = SigSet::from(Signal::SIGTSTP);
-    // Sent while blocked: it takes effect exactly where it is let through. None of these can fail with valid
-    // arguments; if they did, the process would merely not stop.
+    // Sent while blocked: it takes effect exactly where it is unblocked. None of these calls can fail with valid
+    // arguments; if one did, the process would only not stop.
     let _ = tstp.thread_block();
     let _ = kill(target, Signal::SIGTSTP);
     if unless() {
@@ -80,7 +81,7 @@ pub fn stop(job: bool, unless: impl FnOnce() -> bool) {
     let _ = tstp.thread_block();
 }
 
-/// Which signals wait for this thread, or for any thread that would take them.
+/// The signals that are pending for this thread or for the process.
 pub fn pending() -> SigSet {
     let mut set = SigSet::empty();
     let mut raw = *set.as_ref();

@@ -1,19 +1,19 @@
-//! What Rust's runtime changes before `main`, seen before it does: it sets SIGPIPE to ignored, catches SIGSEGV and
-//! SIGBUS (stack overflow messages), and opens /dev/null where fd 0, 1 or 2 is closed (std::rt). A process that
-//! reports how it was born must know.
+//! State that Rust's runtime changes before `main`, read before it does so: the runtime ignores SIGPIPE, catches
+//! SIGSEGV and SIGBUS (stack overflow messages), and opens /dev/null if fd 0, 1 or 2 is closed (std::rt). The probe
+//! needs the original state.
 
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 
-/// SIGPIPE was ignored when this process was executed.
+/// The bit for a SIGPIPE that was ignored when this process was executed.
 const SIGPIPE_IGNORED: u8 = 8;
 
-/// Bits 0 to 2: that fd was closed; [`SIGPIPE_IGNORED`].
-static BORN: AtomicU8 = AtomicU8::new(0);
+/// Bits 0 to 2: that fd was closed when this process was executed. Bit 3: [`SIGPIPE_IGNORED`].
+static STARTUP: AtomicU8 = AtomicU8::new(0);
 
-/// How many seccomp filters this process was executed with; -1 if that is unknown.
+/// The number of seccomp filters that this process was executed with; -1 if unknown.
 static FILTERS: AtomicI32 = AtomicI32::new(-1);
 
-/// Run by the C library on the main thread, before Rust's runtime and before any other thread is.
+/// Called by the C library on the main thread, before Rust's runtime starts and before any other thread exists.
 extern "C" fn look() {
     let mut born = 0;
     for fd in 0..3 {
@@ -29,14 +29,14 @@ extern "C" fn look() {
     if asked == 0 && action.sa_sigaction == libc::SIG_IGN {
         born |= SIGPIPE_IGNORED;
     }
-    BORN.store(born, Ordering::Relaxed);
+    STARTUP.store(born, Ordering::Relaxed);
     FILTERS.store(count_filters(), Ordering::Relaxed);
 }
 
-/// `Seccomp_filters` of /proc/self/status if this is the process's only thread; else -1, as before Linux 5.9. A library
-/// that is loaded later may find threads, of which some have filters that others have not.
+/// `Seccomp_filters` of /proc/self/status if this is the process's only thread; else -1, and before Linux 5.9 too. If
+/// this code is in a library that is loaded later, there may be threads with different filters.
 fn count_filters() -> i32 {
-    // SAFETY: it only asks; with strict seccomp, where it would be fatal, nothing gets here.
+    // SAFETY: it only reads. Strict seccomp mode, where the call would be fatal, cannot be in force here.
     if unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) } == 0 {
         return 0;
     }
@@ -58,7 +58,7 @@ fn count_filters() -> i32 {
     }
 }
 
-/// The decimal number of a line of a status. It neither allocates nor panics: it runs before `main`.
+/// The decimal number in a line of a status. It neither allocates nor panics, since it runs before `main`.
 fn number(status: &[u8], name: &[u8]) -> Option<i32> {
     let value = status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(name))?;
     std::str::from_utf8(value).ok()?.trim().parse().ok()
@@ -70,17 +70,18 @@ fn number(status: &[u8], name: &[u8]) -> Option<i32> {
 #[unsafe(link_section = ".init_array")]
 static LOOK: extern "C" fn() = look;
 
-/// How many seccomp filters this process was executed with, if that is known: a thread that has as many has no other.
+/// The number of seccomp filters that this process was executed with, if known. A thread with this number has no
+/// others.
 pub fn filters() -> Option<u32> {
     u32::try_from(FILTERS.load(Ordering::Relaxed)).ok()
 }
 
 /// Whether SIGPIPE was ignored when this process was executed.
 pub fn sigpipe_ignored() -> bool {
-    BORN.load(Ordering::Relaxed) & SIGPIPE_IGNORED != 0
+    STARTUP.load(Ordering::Relaxed) & SIGPIPE_IGNORED != 0
 }
 
 /// Whether `fd` was closed when this process was executed (0, 1 and 2; the runtime has opened them since).
 pub fn was_closed(fd: i32) -> bool {
-    (0..3).contains(&fd) && BORN.load(Ordering::Relaxed) & (1 << fd) != 0
+    (0..3).contains(&fd) && STARTUP.load(Ordering::Relaxed) & (1 << fd) != 0
 }

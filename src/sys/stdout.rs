@@ -1,5 +1,5 @@
-//! stdout as it was given to this program. The standard library opens /dev/null where a standard stream is closed, and
-//! takes a write that fails with EBADF for one that went well: answers would be lost without a word.
+//! The original stdout of this program. The standard library opens /dev/null if a standard stream is closed, and treats
+//! a write that fails with EBADF as a success: output would be lost silently.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -7,23 +7,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 
-/// There was no stdout when the program started.
+/// Whether stdout was closed when the program started.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn look() {
-    // SAFETY: F_GETFD takes no pointer, and any number may be asked about.
+    // SAFETY: F_GETFD takes no pointer and accepts any number.
     let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
     CLOSED.store(flags < 0, Ordering::Relaxed);
 }
 
-/// The dynamic linker calls what is in this section before the standard library starts.
+/// The dynamic linker calls the functions in this section before the standard library starts.
 #[used]
-// SAFETY: the section is an array of C functions; ours ignores their arguments and makes one system call.
+// SAFETY: the section is an array of C functions; this one ignores its arguments and makes one system call.
 #[unsafe(link_section = ".init_array")]
 static LOOK: extern "C" fn() = look;
 
-/// Writes all of it to stdout, past every buffer of the standard library's. `EBADF`: there is no stdout, or it cannot be
-/// written to; `EPIPE`: its reader has gone (SIGPIPE is ignored, as in every Rust program).
+/// Writes everything to stdout, bypassing the buffers of the standard library. `EBADF`: stdout is closed or not
+/// writable; `EPIPE`: its reader has closed it (SIGPIPE is ignored, as in every Rust program).
 pub fn write_all(mut bytes: &[u8]) -> Result<(), Errno> {
     let stdout = io::stdout().lock();
     if CLOSED.load(Ordering::Relaxed) && !bytes.is_empty() {

@@ -135,7 +135,7 @@ fn req_1_a_name_of_55_bytes_is_launched_and_one_of_56_is_not() {
     let record = ran.exits(64).record();
     assert_eq!((&record["outcome"], &record["errno"]), (&json!("refused"), &json!("ENAMETOOLONG")));
     assert_eq!((&record["pid"], &record["enforced"]), (&json!(null), &json!(null)));
-    assert!(ran.stderr.contains("55 are the most") && ran.stderr.contains("shorten the name"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the maximum is 55") && ran.stderr.contains("shorten the name"), "{}", ran.stderr);
 }
 
 #[test]

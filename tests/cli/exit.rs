@@ -267,14 +267,14 @@ fn umh_3_what_cannot_be_executed_is_explained() {
         explained(
             &put("linker", &other),
             127,
-            &format!("its dynamic linker (ELF interpreter), `{name}`, is not there"),
+            &format!("its dynamic linker (ELF interpreter), `{name}`, does not exist"),
         );
     }
     let mut foreign = run.clone();
     // A machine that no test runs on: IA-64.
     foreign[18..20].copy_from_slice(&50u16.to_ne_bytes());
     explained(&put("foreign", &foreign), 126, "a program for another machine (ia64)");
-    explained(&put("crlf", b"#!/bin/sh\r\necho\r\n"), 127, "`/bin/sh\\x0d`, is not there: the line ends in CRLF");
+    explained(&put("crlf", b"#!/bin/sh\r\necho\r\n"), 127, "`/bin/sh\\x0d`, does not exist: the line ends in CRLF");
     explained(&put("empty", b""), 126, "it is empty");
     explained(&put("nothing", b"#! \n"), 126, "names no interpreter");
     explained(&put("long", &[b"#!/", &[b'x'; 300][..], b"\n"].concat()), 126, "longer than the 255 bytes");

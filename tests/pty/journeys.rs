@@ -148,7 +148,7 @@ fn a_drain_that_gives_up_names_who_held_out() {
         pty.shows("gave up");
         pty.shows("enabled");
         if room {
-            pty.shows("held out: #1 foo");
+            pty.shows("still running: #1 foo");
         }
         pty.press("q", "Quit?");
         pty.press("k", "> kill");

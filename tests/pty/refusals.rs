@@ -84,7 +84,7 @@ fn what_means_nothing_is_refused_where_it_was_typed() {
     let (call, path, line) = (Some("Call a helper"), Some("Edit kernel.modprobe"), Some("Command"));
     let refusals: [Refusal; 31] = [
         ("1", "m\r", module, "✗ a module name cannot be empty (EINVAL): name the module"),
-        ("1", &long, module, "✗ the module name is 56 bytes long, 55 are the most (ENAMETOOLONG)"),
+        ("1", &long, module, "✗ the module name has 56 bytes; the maximum is 55 (ENAMETOOLONG)"),
         ("1", "m\x15x\t\t\x150\r", module, "✗ how many at once: a number from 1 to 200"),
         ("1", "m\t\t\x15201\r", module, "✗ how many at once: a number from 1 to 200"),
         ("1", "c\r", call, "✗ the call has no path: give the program's whole path, from `/`"),
@@ -92,7 +92,7 @@ fn what_means_nothing_is_refused_where_it_was_typed() {
         ("1", "c\x15/bin/x\t'a\r", call, "✗ the quote ' is not closed"),
         ("1", "c\t\x15\t\tcap_frob\r", call, "✗ no capability is called `cap_frob` (EINVAL)"),
         ("1", "e\x15bin/modprobe\r", path, "✗ the path `bin/modprobe` is relative (EINVAL): give the whole path"),
-        ("1", &longer, path, "256 bytes long, 255 are the most"),
+        ("1", &longer, path, "has 256 bytes; the maximum is 255"),
         ("2", "w", None, "there is nothing to apply: the draft is as live"),
         ("2", "u", None, "nothing to undo in this draft"),
         ("2", "\x12", None, "nothing to redo in this draft"),

@@ -32,7 +32,7 @@ impl Capability {
         let lower = name.to_ascii_lowercase();
         let bare = lower.strip_prefix("cap_").unwrap_or(&lower);
         let named = CAPABILITIES.iter().position(|c| &c.name[4..] == bare);
-        // A bit past the table is spelt as `name` spells it, and no other way.
+        // A bit past the table has exactly one spelling, that of `name`.
         let at = named.or_else(|| (CAPABILITIES.len()..64).find(|bit| bit.to_string() == bare))?;
         u8::try_from(at).ok().and_then(Self::from_bit)
     }
@@ -80,7 +80,7 @@ impl CapMask {
     pub const fn bits(self) -> u64 {
         self.0
     }
-    /// Whether it holds `cap`.
+    /// Whether `cap` is in the set.
     pub const fn has(self, cap: Capability) -> bool {
         self.0 & (1 << cap.0) != 0
     }
@@ -88,21 +88,21 @@ impl CapMask {
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
-    /// What is in it and not in `other`.
+    /// The capabilities in this set and not in `other`.
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
-    /// With `cap`, or without it if it is there.
+    /// This set with `cap` added, or removed if it is in the set.
     #[must_use]
     pub const fn toggled(self, cap: Capability) -> Self {
         Self(self.0 ^ (1 << cap.0))
     }
-    /// Whether it holds none.
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
-    /// How many it holds.
+    /// How many capabilities are in the set.
     pub const fn len(self) -> u32 {
         self.0.count_ones()
     }
@@ -148,13 +148,13 @@ impl Serialize for CapMask {
 }
 
 impl<'de> Deserialize<'de> for CapMask {
-    /// The form that it is serialised in, and no other.
+    /// Accepts only the serialized form.
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
         let bits = text.strip_prefix("0x").filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
         let bits = bits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
         bits.map(Self)
-            .ok_or_else(|| D::Error::custom(format_args!("`{text}` is no mask: `0x` and 1 to 16 hexadecimal digits")))
+            .ok_or_else(|| D::Error::custom(format_args!("`{text}` is not a mask: give `0x` and 1 to 16 hex digits")))
     }
 }
 

@@ -1,16 +1,16 @@
-//! Capability sets as far as they could be read: a set that cannot be read is not an empty one (UMH-10).
+//! Capability sets, as far as they could be read: an unreadable set is not an empty one (UMH-10).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{CapMask, CapSets, Capability};
 
-/// A capability set of a thread, or the fact that the kernel did not say what is in it (a seccomp filter refuses the
-/// system call and /proc is not mounted, for example).
+/// A capability set of a thread, or the fact that it could not be read (for example, if a seccomp filter refuses the
+/// system call and /proc is not mounted).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReadSet {
     /// It was read.
     Known(CapMask),
-    /// It could not be read: it may hold any capability.
+    /// It could not be read: it may contain any capability.
     Unreadable,
 }
 
@@ -36,14 +36,14 @@ impl ReadSet {
             Self::Unreadable => CapMask::EMPTY,
         }
     }
-    /// Whether it was read and holds nothing outside `limit`.
+    /// Whether it was read and contains nothing outside `limit`.
     pub const fn is_within(self, limit: CapMask) -> bool {
         match self {
             Self::Known(mask) => limit.contains(mask),
             Self::Unreadable => false,
         }
     }
-    /// Whether it holds `cap`; `None` if it could not be read.
+    /// Whether it contains `cap`; `None` if it could not be read.
     pub const fn has(self, cap: Capability) -> Option<bool> {
         match self {
             Self::Known(mask) => Some(mask.has(cap)),

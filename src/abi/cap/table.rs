@@ -58,8 +58,8 @@ pub const CAPABILITIES: [CapabilityInfo; 41] = [
     row("cap_net_bind_service", "Bind to ports below 1024", "a daemon it starts cannot listen on ports 1 to 1023"),
     row(
         "cap_net_broadcast",
-        "Hear netlink multicasts of every network namespace",
-        "nothing but that: NETLINK_LISTEN_ALL_NSID is refused",
+        "Receive netlink multicasts of every network namespace",
+        "only that: NETLINK_LISTEN_ALL_NSID is refused",
     ),
     row(
         "cap_net_admin",

@@ -1,4 +1,4 @@
-//! Masks as text: the kernel's, ours, systemd's and libcap's.
+//! Masks as text, in the forms of the kernel, khelper, systemd and libcap.
 
 use crate::abi::cap::{CapMask, Capability};
 
@@ -12,7 +12,7 @@ pub fn hex(mask: CapMask) -> String {
     format!("{:#018x}", mask.bits())
 }
 
-/// Names with commas; `full`, `empty` for those two.
+/// Names separated by commas, or `full`, or `empty`.
 pub fn names(mask: CapMask, known: CapMask) -> String {
     if mask.is_empty() {
         "empty".to_owned()
@@ -23,9 +23,9 @@ pub fn names(mask: CapMask, known: CapMask) -> String {
     }
 }
 
-/// systemd's CapabilityBoundingSet= form (systemd.exec(5)): names with blanks, or `~` and what is left out, whichever
-/// is shorter. `~` alone is full. The empty set is the empty text, which means just that to systemd and nothing at all
-/// to [`MaskExpr::parse`](super::MaskExpr::parse).
+/// systemd's CapabilityBoundingSet= form (systemd.exec(5)): names separated by blanks, or `~` and the names left out,
+/// whichever is shorter. `~` alone is full. The empty set is the empty text, which systemd accepts but
+/// [`MaskExpr::parse`](super::MaskExpr::parse) does not.
 pub fn systemd(mask: CapMask, known: CapMask) -> String {
     let named = listed(mask, " ", foreign);
     if mask.is_empty() || !known.contains(mask) {
@@ -53,7 +53,7 @@ pub fn libcap(mask: CapMask, known: CapMask) -> String {
     if all.len() < named.len() { all } else { named }
 }
 
-/// Every form of a mask, and what it leaves out, by name.
+/// Every form of a mask, and the names that it leaves out.
 pub fn every_form(mask: CapMask, known: CapMask) -> [(&'static str, String); 6] {
     [
         ("words", kernel_words(mask)),
@@ -69,7 +69,7 @@ fn listed(mask: CapMask, between: &str, name: fn(Capability) -> String) -> Strin
     mask.iter().map(name).collect::<Vec<_>>().join(between)
 }
 
-/// systemd and libcap both take a bare number for a capability that has no name.
+/// systemd and libcap both accept a plain number for a capability that has no name.
 fn foreign(cap: Capability) -> String {
     cap.info().map_or_else(|| cap.bit().to_string(), |i| i.name.to_owned())
 }

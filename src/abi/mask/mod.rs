@@ -13,9 +13,9 @@ pub use forms::{every_form, hex, kernel_words, libcap, names, systemd};
 /// The two masks together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Masks {
-    /// Cuts the bounding set.
+    /// Limits the bounding set.
     pub bset: CapMask,
-    /// Cuts the inheritable set.
+    /// Limits the inheritable set.
     pub inheritable: CapMask,
 }
 
@@ -32,13 +32,13 @@ impl From<(CapMask, CapMask)> for Masks {
     }
 }
 
-/// What a text asks of a mask. Changes are resolved against the current value under the lock (SYS-5).
+/// A requested mask or change of a mask. Changes are resolved against the current value under the lock (SYS-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaskExpr {
     /// This value.
     Exactly(CapMask),
-    /// The current value (or full, where `full` came before) less `drop`; `keep` was named with `+`, which can only keep.
+    /// The current value without `drop`. `keep` was named with `+`, which can keep a capability but never add one.
     Change {
         /// `full +cap_x -cap_y`: starts from every known capability, not from the current value.
         from_full: bool,
@@ -50,7 +50,7 @@ pub enum MaskExpr {
 }
 
 impl std::fmt::Display for MaskExpr {
-    /// A form of SYS-5 that reads back as the same.
+    /// A form of SYS-5 that parses back to the same value.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (from_full, keep, drop) = match self {
             Self::Exactly(mask) => return f.write_str(&hex(*mask)),
@@ -64,13 +64,13 @@ impl std::fmt::Display for MaskExpr {
 }
 
 impl MaskExpr {
-    /// Reads any form of SYS-5. `known` holds the capabilities that the running kernel knows; a bit past them is
-    /// `EINVAL`, but for `4294967295 4294967295`, which is full.
+    /// Reads any form of SYS-5. `known` is the set of capabilities that the running kernel knows; a bit past them is
+    /// `EINVAL`, except for `4294967295 4294967295`, which is full.
     pub fn parse(text: &[u8], known: CapMask) -> Result<Self, ParseError> {
         parse::parse(text, known)
     }
 
-    /// The value asked for, before it is cut by what is live (SYS-4).
+    /// The requested value, before it is intersected with the current one (SYS-4).
     pub fn resolve(self, current: CapMask, known: CapMask) -> CapMask {
         match self {
             Self::Exactly(mask) => mask,

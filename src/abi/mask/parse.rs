@@ -1,5 +1,5 @@
-//! Reading a mask (SYS-5). Nothing is cut and nothing is guessed: what is not wholly understood is `EINVAL`, since a
-//! bit lost by mistake is lost for good (SYS-4).
+//! Parsing a mask (SYS-5). Nothing is truncated or guessed: a text that is not completely understood is `EINVAL`, since
+//! a bit lost by mistake cannot be restored (SYS-4).
 
 use super::MaskExpr;
 use crate::abi::cap::{CAPABILITIES, CapMask, Capability};
@@ -8,9 +8,9 @@ use crate::abi::escape::screen;
 
 type Parsed<T> = Result<T, ParseError>;
 
-/// What an error shows of a text, in bytes.
+/// How many bytes of a text an error shows.
 const SHOWN: usize = 48;
-/// How alike a known name must be to be proposed for an unknown one, of 1.
+/// How similar a known name must be, from 0 to 1, to be suggested for an unknown one.
 const ALIKE: f64 = 0.85;
 
 pub(super) fn parse(text: &[u8], known: CapMask) -> Parsed<MaskExpr> {
@@ -58,7 +58,7 @@ fn keyword(token: &[u8]) -> Option<bool> {
     if is("full") { Some(true) } else { is("empty").then_some(false) }
 }
 
-/// What follows systemd's `~`: names; none at all leaves nothing out.
+/// The names after systemd's `~`; without names nothing is left out.
 fn left_out(tokens: &[&[u8]], known: CapMask) -> Parsed<CapMask> {
     for token in tokens {
         if is_number(token) {
@@ -160,7 +160,7 @@ fn numbers(text: &[u8], tokens: &[&[u8]], known: CapMask) -> Parsed<MaskExpr> {
         })?,
         [low, high] => {
             let (low, high) = (word(low)?, word(high)?);
-            // What the 3.4 kernel prints for full, its mask being wider than what it knows.
+            // What the 3.4 kernel prints for full: its mask has bits past the capabilities that it knows.
             if (low, high) == (u32::MAX, u32::MAX) {
                 return Ok(MaskExpr::Exactly(known));
             }
@@ -193,7 +193,7 @@ fn number(token: &[u8]) -> Parsed<Option<u64>> {
     let (digits, radix) = if is_hex(token) { (&token[2..], 16) } else { (token, 10) };
     let text = std::str::from_utf8(digits).unwrap_or_default();
     if text.is_empty() || !text.chars().all(|c| c.is_digit(radix)) {
-        let why = format!("`{}` starts as a number and is none", shown(token));
+        let why = format!("`{}` starts like a number but is not one", shown(token));
         return Err(ParseError::invalid(why, "write decimal digits, or 0x and hexadecimal digits"));
     }
     if radix == 10 && text.len() > 1 && text.starts_with('0') {
@@ -203,14 +203,14 @@ fn number(token: &[u8]) -> Parsed<Option<u64>> {
     Ok(u64::from_str_radix(text, radix).ok())
 }
 
-/// Bits that the running kernel does not know.
+/// Refuses bits that the running kernel does not know.
 fn past(bits: CapMask, known: CapMask) -> ParseError {
     let last = known.iter().last().map_or_else(|| "none".to_owned(), |c| format!("{} ({})", c.bit(), c.name()));
     let which = bits.iter().map(|c| format!("{} ({})", c.bit(), c.name())).next().unwrap_or_default();
     let more = if bits.len() > 1 { format!(" and {} more", bits.len() - 1) } else { String::new() };
     ParseError::invalid(
         format!("this kernel knows no capability past {last}; the mask has {which}{more}"),
-        "take these out; `full` is every capability that this kernel knows",
+        "remove these; `full` is every capability that this kernel knows",
     )
 }
 
@@ -295,11 +295,11 @@ mod tests {
         let live = only(&["cap_chown", "cap_kill"]);
         assert_eq!(read("-cap_chown").resolve(live, KNOWN), only(&["cap_kill"]));
         assert_eq!(read("full -cap_chown").resolve(live, KNOWN), KNOWN.minus(only(&["cap_chown"])));
-        // `+` asks; what is not live any more is not granted by the write (SYS-4).
+        // `+` only asks: a write cannot restore a capability that was dropped (SYS-4).
         assert_eq!(read("+cap_bpf").resolve(live, KNOWN), live | only(&["cap_bpf"]));
     }
 
-    /// Text, and a part of the sentence that is its own.
+    /// A text, and the part of the error message that only this text causes.
     const MALFORMED: &[(&str, &str)] = &[
         ("", "is missing"),
         (" \t\n", "is missing"),
@@ -335,10 +335,10 @@ mod tests {
         ("cap_chown\0", "no capability is called `cap_chown\\x00`"),
         ("cap_chown;cap_kill", "no capability is called `cap_chown;cap_kill`"),
         ("\u{1b}[2J", "no capability is called `\\x1b[2J`"),
-        ("0x", "starts as a number"),
-        ("0xfg", "starts as a number"),
-        ("12ab 0", "starts as a number"),
-        ("1e3", "starts as a number"),
+        ("0x", "starts like a number"),
+        ("0xfg", "starts like a number"),
+        ("12ab 0", "starts like a number"),
+        ("1e3", "starts like a number"),
         ("16,384", "a comma stands between numbers"),
         ("cap_chown 5", "`cap_chown` stands among numbers"),
         ("full 0x1", "`full` stands among numbers"),

@@ -1,5 +1,5 @@
-//! A scripted host with a virtual clock, for tests of the engine: no process is made, no time passes but what the
-//! test lets pass, and the test waits for real events, never for a while.
+//! A scripted host with a virtual clock, for tests of the engine. It creates no process, time passes only when the test
+//! says so, and the test waits for real events, never for a fixed time.
 //!
 //! ```
 //! use khelper::engine::Engine;
@@ -37,31 +37,31 @@ pub use script::{FOREVER, Panics, Script};
 use worker::FakeWorker;
 use world::World;
 
-/// How long a test waits for an event before it fails: a machine under load is slow, an engine that hangs is broken.
+/// How long a test waits for an event before it fails: longer than the slowest machine needs, so only a hang fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What goes on at this host.
+/// What is happening on this host: counts for a test to wait for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Now {
-    /// Workers made so far.
+    /// Workers created so far.
     pub workers_made: usize,
-    /// Workers that are held while they are made.
+    /// Workers whose creation is on hold.
     pub held: usize,
-    /// Workers that were made and have not ended.
+    /// Workers that were created and have not ended.
     pub workers: usize,
-    /// Helpers that are reaped, and whose workers are held before they report the end.
+    /// Helpers that are reaped, but whose workers are on hold before they report it.
     pub reaped: usize,
-    /// Launches whose exec is not decided yet.
+    /// Launches whose exec has neither succeeded nor failed yet.
     pub executing: usize,
-    /// Helpers that run and that the engine waits for: it knows their pids.
+    /// Running helpers that the engine waits for: it knows their pids.
     pub running: usize,
-    /// Helpers launched so far, those that have ended included.
+    /// Helpers launched so far, including those that have ended.
     pub launched: usize,
-    /// Threads of the engine that sleep until some time of the virtual clock.
+    /// Threads of the engine that sleep until a time on the virtual clock.
     pub on_clock: usize,
     /// Signals sent.
     pub signals: usize,
-    /// Signals sent to a pid that was reaped already: there must never be one.
+    /// Signals sent to a pid that was already reaped; this must stay 0.
     pub strays: usize,
     /// How often `threads_max` was read.
     pub limit_reads: usize,
@@ -80,11 +80,11 @@ pub struct Launch {
     pub envp: Vec<Vec<u8>>,
     /// What it reads.
     pub stdin: Stdin,
-    /// Whether its output was to be read.
+    /// Whether its output is read.
     pub capture: bool,
     /// Whether it got `no_new_privs`.
     pub no_new_privs: bool,
-    /// Its worker's sets: what the worker was cut down to, all cuts together.
+    /// Its worker's sets, after all narrowing.
     pub sets: CapPlan,
 }
 
@@ -93,23 +93,23 @@ pub struct Launch {
 pub struct Machine {
     /// `kernel.threads-max`.
     pub threads_max: Option<u32>,
-    /// The sets of every thread that was not cut.
+    /// The sets of every thread whose sets were not narrowed.
     pub sets: ThreadSets,
     /// The root directory of every thread, as the id of its mount; `None`: it cannot be read.
     pub root: Option<u64>,
-    /// How a worker is cut down.
+    /// How a worker enforces the masks.
     pub enforcement: Enforcement,
-    /// Workers are not made until this is false again: calls that need one stay queued.
+    /// While true, no worker is created, and calls that need one stay queued.
     pub hold_workers: bool,
-    /// Workers do not report the end of a helper that they have reaped until this is false again.
+    /// While true, workers do not report the end of a helper that they have reaped.
     pub hold_reaped: bool,
-    /// No worker can be made, for this reason.
+    /// Creating a worker fails with this errno.
     pub no_worker: Option<Errno>,
     /// SIGCHLD is ignored, until it is set to its default.
     pub sigchld_ignored: bool,
-    /// What `ancestry` tells.
+    /// The result of `ancestry`.
     pub ancestry: Vec<ChainLink>,
-    /// What `same_executable_above` tells.
+    /// The result of `same_executable_above`.
     pub above: Option<i32>,
     /// The process that has the engine. An engine reads it once, when it starts.
     pub actor: Actor,
@@ -120,7 +120,7 @@ pub struct FakeHost {
     world: Arc<World>,
 }
 
-/// Further than any wait of the engine.
+/// Longer than any wait of the engine.
 const END: Micros = 365 * 86_400 * 1_000_000;
 /// Every capability that the scripted kernel knows.
 const KNOWN: CapMask = CapMask::up_to(40);
@@ -150,7 +150,7 @@ impl FakeHost {
         Arc::new(Self { world: World::new(machine) })
     }
 
-    /// What becomes of `path` from now on; a path without a script does not exist.
+    /// Sets the script that runs for `path` from now on; a path without a script does not exist.
     pub fn script(&self, path: &str, script: Script) {
         self.world.lock().scripts.insert(path.as_bytes().to_vec(), script);
     }
@@ -161,20 +161,20 @@ impl FakeHost {
         self.world.changed.notify_all();
     }
 
-    /// Lets time pass, in microseconds: who sleeps until a time that has come is woken.
+    /// Advances the clock, in microseconds, and wakes the threads whose deadline has passed.
     pub fn advance(&self, by: Micros) {
         self.world.advance(by);
     }
 
-    /// Ends every helper, held worker and wait, so that no thread is left behind by a test that has failed. Nothing
-    /// can be told from what happens afterwards.
+    /// Ends every helper, held worker and wait, so that a failed test leaves no thread behind. Results after this call
+    /// mean nothing.
     pub fn end_the_world(&self) {
         self.world.lock().over = true;
         self.change(|m| (m.hold_workers, m.hold_reaped) = (false, false));
         self.advance(END);
     }
 
-    /// Waits for an event, which must come: it panics, saying `what`, if it does not within 20 seconds.
+    /// Waits for an event; panics with the text `what` if it does not occur within 20 seconds.
     pub fn wait_for(&self, what: &str, happened: impl Fn(&Now) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.world.lock();
@@ -184,12 +184,12 @@ impl FakeHost {
                 return;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "waited in vain for {what}: {now:?}");
+            assert!(!left.is_zero(), "timed out waiting for {what}: {now:?}");
             state = self.world.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// What goes on.
+    /// The current counts.
     pub fn counts(&self) -> Now {
         self.world.lock().counts()
     }

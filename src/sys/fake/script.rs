@@ -1,33 +1,34 @@
-//! What becomes of the programs of a scripted host.
+//! The scripted behaviour of a program on the scripted host.
 
 use crate::abi::cap::CapSets;
 use crate::abi::launch_spec::NotEnforced;
 use crate::abi::wait::WaitStatus;
 use crate::sys::host::{LaunchFailure, Micros};
 
-/// [`Script::runs`] of a helper that only a signal ends.
+/// The value of [`Script::runs`] for a helper that only a signal ends.
 pub const FOREVER: Micros = Micros::MAX;
 
-/// What becomes of a program when it is launched. By default it executes at once, says nothing and exits 0 at once.
+/// What a program does when it is launched. By default exec succeeds at once, and the program exits with 0 at once and
+/// writes nothing.
 #[derive(Clone, Debug)]
 pub struct Script {
     /// How long exec takes, in microseconds of the virtual clock.
     pub exec: Micros,
     /// How the launch fails, if it does.
     pub fails: Option<LaunchFailure>,
-    /// How long the helper runs, in microseconds of the virtual clock; [`FOREVER`].
+    /// How long the helper runs, in microseconds of the virtual clock, or [`FOREVER`].
     pub runs: Micros,
-    /// Its raw wait status; `None`: it is lost.
+    /// Its raw wait status; `None` if the status is lost.
     pub status: Option<WaitStatus>,
-    /// What it writes as soon as it runs.
+    /// What it writes to stdout at its start.
     pub stdout: Vec<u8>,
-    /// What it writes as soon as it runs.
+    /// What it writes to stderr at its start.
     pub stderr: Vec<u8>,
-    /// Whether SIGTERM leaves it alone.
+    /// Whether it ignores SIGTERM.
     pub ignores_term: bool,
-    /// What could not be set for it for want of privilege.
+    /// What could not be set for it for lack of privilege.
     pub not_enforced: Vec<NotEnforced>,
-    /// The sets that it is seen with while it runs, where it is looked at.
+    /// The sets that are read while it runs, if any are.
     pub caps_started: Option<CapSets>,
     /// Its CPU time, user and system, in microseconds.
     pub cpu_us: u64,
@@ -37,10 +38,10 @@ pub struct Script {
     pub panics: Option<Panics>,
 }
 
-/// Where a worker panics: a defect that the engine has to live with.
+/// Where a worker panics: a bug that the engine has to survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Panics {
-    /// Before there is a process.
+    /// Before the process exists.
     InLaunch,
     /// While it waits for the helper.
     InWait,

@@ -15,11 +15,11 @@ use crate::sys::host::{CapPlan, Ended, LaunchFailure, Launched, Stream, Watcher,
 
 pub(super) struct FakeWorker {
     world: Arc<World>,
-    /// The sets of the thread that made it.
+    /// The sets of the thread that created it.
     host: ThreadSets,
-    /// What is left after every cut.
+    /// The sets that are left after all narrowing.
     sets: CapPlan,
-    /// The helper it launched last, and whether its output is read.
+    /// The helper that it launched last, and whether its output is read.
     last: Option<(i32, bool)>,
 }
 
@@ -44,7 +44,7 @@ impl FakeWorker {
         Ok(Box::new(Self { world: world.clone(), host, sets, last: None }))
     }
 
-    /// The sets of a root helper: what it execs with is its bounding set.
+    /// The sets of a helper with uid 0, which exec computes from its bounding set.
     fn helper_sets(&self) -> CapSets {
         CapSets {
             inheritable: self.sets.inheritable,
@@ -55,7 +55,7 @@ impl FakeWorker {
         }
     }
 
-    /// Exec takes its time; it counts as executing meanwhile.
+    /// Waits as long as the script's exec takes; the launch counts as executing meanwhile.
     fn exec(&self, script: &Script) {
         let mut state = self.world.lock();
         let decided = state.now.saturating_add(script.exec);
@@ -148,7 +148,7 @@ impl Worker for FakeWorker {
             }
         };
         drop(state);
-        // Dead and not reaped: told without our lock, since whoever kills holds the watcher's while it takes ours.
+        // Dead and not reaped. Called without this world's lock: a thread that kills takes it under the watcher's lock.
         watcher.about_to_reap();
         let mut state = self.world.lock();
         state.helpers.remove(&pid);

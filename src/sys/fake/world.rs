@@ -10,13 +10,13 @@ use super::{Launch, Machine, Now, Script};
 use crate::sys::caller::{CallerState, Filters, NAMESPACES, Root};
 use crate::sys::host::{Armed, Micros, Wake};
 
-/// The first helper's pid.
+/// The pid of the first helper.
 const FIRST_PID: i32 = 1001;
 
-/// Its lock is a leaf: nothing of the engine is called under it.
+/// The shared state. Its lock is a leaf: no code of the engine is called under it.
 pub(super) struct World {
     state: Mutex<State>,
-    /// Told of everything: time, helpers, timers.
+    /// Notified of every change: time, helpers, timers.
     pub(super) changed: Condvar,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct State {
     pub(super) executing: usize,
     /// Helpers that are not reaped yet.
     pub(super) helpers: BTreeMap<i32, Helper>,
-    /// The test has failed; nothing lives any more.
+    /// The test has failed; every helper counts as ended.
     pub(super) over: bool,
     timers: BTreeMap<u64, (Micros, Arc<dyn Wake>)>,
     next_timer: u64,
@@ -45,9 +45,9 @@ pub(super) struct State {
 pub(super) struct Helper {
     pub(super) ends: Micros,
     pub(super) script: Script,
-    /// Its worker waits for it: the engine knows of it.
+    /// Whether its worker waits for it, which means that the engine knows its pid.
     pub(super) waited: bool,
-    /// What killed it.
+    /// The signal that killed it.
     pub(super) signal: Option<i32>,
 }
 
@@ -90,13 +90,14 @@ impl World {
             state.timers.values().filter(|(deadline, _)| *deadline <= now).map(|(_, w)| w.clone()).collect()
         };
         self.changed.notify_all();
-        // Without our lock: `wake` takes the waiter's own, and the waiter armed under that one.
+        // Without this lock held: `wake` takes the waiter's lock, under which the waiter has armed its timer.
         for waiter in due {
             waiter.wake();
         }
     }
 
-    /// Called under the waiter's lock. A deadline that has come wakes nobody: who arms looks at the clock once more.
+    /// Called under the waiter's lock. A deadline that has already passed wakes no thread: the caller checks the clock
+    /// again after arming.
     pub(super) fn arm(self: &Arc<Self>, deadline: Micros, waiter: Arc<dyn Wake>) -> Armed {
         let mut state = self.lock();
         let key = state.next_timer;
@@ -107,7 +108,8 @@ impl World {
         Box::new(Timer { world: self.clone(), key })
     }
 
-    /// SIGKILL ends a helper, SIGTERM does if its script lets it; a zombie takes any signal and none has an effect.
+    /// SIGKILL ends a helper, and so does SIGTERM unless its script ignores that. Signals to a zombie succeed without
+    /// effect.
     pub(super) fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno> {
         let mut state = self.lock();
         let now = state.now;
@@ -147,7 +149,7 @@ impl State {
         !self.over && helper.signal.is_none() && self.now < helper.ends
     }
 
-    /// The pid of the next helper; none is ever used again.
+    /// The pid of the next helper; no pid is used twice.
     pub(super) fn next_pid(&self) -> i32 {
         FIRST_PID.saturating_add(i32::try_from(self.launches.len()).unwrap_or(i32::MAX))
     }

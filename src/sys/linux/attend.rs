@@ -1,4 +1,4 @@
-//! A worker's time while its helper lives: it reads the outputs and waits for the end.
+//! What a worker does while its helper runs: it reads the output and waits for the end.
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,9 +12,9 @@ use crate::sys::host::{Stream, Watcher};
 use super::loading::Progress;
 use super::{loading, proc, reap};
 
-/// A helper that lives as long as this (milliseconds) is looked at once while it runs, for the sets it started with.
+/// After this time (milliseconds) the capability sets of a running helper are read once.
 const LOOK_AFTER: u16 = 5;
-/// Read at once from a pipe.
+/// The most bytes read at once from a pipe.
 pub(super) const CHUNK: usize = 16 * 1024;
 
 /// The helper launched last.
@@ -23,29 +23,29 @@ pub(super) struct Running {
     pub(super) pidfd: Option<OwnedFd>,
     pub(super) outputs: Option<[OwnedFd; 2]>,
     pub(super) path: CString,
-    /// The page faults that the kernel itself causes at most while it loads the image; `None` where the child has copied
-    /// memory before, which causes any number of them.
+    /// The most page faults that the kernel itself causes while it loads the image; `None` if the child had a copy of
+    /// the host's memory, which causes any number of them.
     pub(super) faults_of_exec: Option<u64>,
     pub(super) progress: Progress,
 }
 
-/// What was seen of a helper before its end.
+/// What was observed of a helper before its end.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// The sets that it had.
+    /// Its capability sets.
     pub(super) sets: Option<CapSets>,
-    /// It has run: it wrote something, or was loaded when it was looked at.
+    /// Whether it has certainly run: it wrote something, or its image was seen loaded.
     pub(super) ran: bool,
 }
 
-/// Reads the outputs until the process has ended, however many of its children still hold the pipes; then takes what
-/// lies in them.
+/// Reads the output until the process has ended, even if its children keep the pipes open; then reads what is left in
+/// the pipes.
 pub(super) fn attend(running: &Running, pidfd: BorrowedFd<'_>, buffer: &mut [u8], watcher: &mut dyn Watcher) -> Seen {
     let mut open: [bool; 2] = [running.outputs.is_some(); 2];
     let mut seen = Seen::default();
     let mut patience = PollTimeout::from(LOOK_AFTER);
     loop {
-        // The pidfd stands first: what one poll says of the pipes is not older than what it says of the process.
+        // The pidfd comes first: the state of the pipes that poll returns is then not older than that of the process.
         let mut fds = [pidfd; 3].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         let mut asked = 1;
         for (_, _, fd) in streams(running).filter(|(at, ..)| open[*at]) {
@@ -83,7 +83,7 @@ fn said(fd: &PollFd<'_>, what: PollFlags) -> bool {
     fd.revents().is_none_or(|flags| flags.intersects(what))
 }
 
-/// A kernel or a filter that gives no pidfd: looks for the end every 10 ms.
+/// As [`attend`], for a kernel or seccomp filter without pidfds: checks every 10 ms whether the helper has ended.
 pub(super) fn attend_without_pidfd(running: &Running, buffer: &mut [u8], watcher: &mut dyn Watcher) -> Seen {
     let mut seen = Seen::default();
     let Some(outputs) = &running.outputs else {
@@ -118,7 +118,7 @@ fn take(stream: Stream, fd: &OwnedFd, buffer: &mut [u8], watcher: &mut dyn Watch
     }
 }
 
-/// Takes what lies in the pipe at this moment and no more: somebody may go on writing for ever. Returns whether that was
+/// Reads what is in the pipe now and no more, since another process may keep writing. Returns whether there was
 /// anything.
 fn take_rest(stream: Stream, fd: &OwnedFd, buffer: &mut [u8], watcher: &mut dyn Watcher) -> bool {
     let mut any = false;

@@ -1,8 +1,8 @@
-//! The capability sets of the calling thread: read, and cut (UMH-10, UMH-11). A set is never widened.
+//! Reads and narrows the capability sets of the calling thread (UMH-10, UMH-11). A set is never widened.
 //!
-//! A seccomp filter can refuse each of the system calls used here, and it can even report success for one that was not
-//! made (`SECCOMP_RET_ERRNO` with errno 0). So a set that could not be read is `Unreadable`, and what was done is
-//! claimed only after the sets have been read back, from /proc if possible: no filter changes the text of a file.
+//! A seccomp filter can refuse each of the system calls used here. It can even report success for a call that was not
+//! made (`SECCOMP_RET_ERRNO` with errno 0). So a set that could not be read is `Unreadable`, and success is reported
+//! only after the sets have been read back, from /proc if possible: no filter can change the text of a file.
 
 use nix::errno::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
@@ -17,24 +17,24 @@ const VERSION_3: u32 = 0x2008_0522;
 /// Filled into the buffer of capget(2): a success that leaves it there was faked.
 const UNTOUCHED: u32 = 0xa5a5_a5a5;
 
-/// The five sets, by system calls (about 5 µs), and from /proc where a call was refused (about 10 µs).
+/// The five sets, by system calls (about 5 µs), or from /proc if a call was refused (about 10 µs).
 pub(super) fn of_this_thread() -> ThreadSets {
     let read = by_calls();
     let all = [read.inheritable, read.permitted, read.effective, read.bounding, read.ambient];
     if all.contains(&ReadSet::Unreadable) { read.or(by_status()) } else { read }
 }
 
-/// Every capability that the kernel knows: it answers `EINVAL` for the first that it does not. `None` if the answers
-/// are not the kernel's.
+/// Every capability that the kernel knows: it returns `EINVAL` for the first unknown one. `None` if the results cannot
+/// come from the kernel.
 pub(super) fn known_to_the_kernel() -> Option<CapMask> {
     bounding_and_count().map(|(_, count)| CapMask::up_to(count - 1))
 }
 
-/// Cuts this thread so that what it executes stays within `plan`, and returns what was seen to hold afterwards.
+/// Narrows this thread's sets so that what it executes stays within `plan`, and returns what was verified afterwards.
 ///
-/// `Masks`: the bounding and the inheritable set lie within the plan and the ambient set is empty; exec then gives no
-/// more than bounding ∪ inheritable, to root too. `NoNewPrivs`: the thread's own sets lie within the plan; exec adds
-/// nothing to them if the caller also sets no_new_privs. `Refused`: neither could be seen.
+/// `Masks`: the bounding and the inheritable set are within the plan and the ambient set is empty; exec then grants no
+/// more than bounding ∪ inheritable, to root too. `NoNewPrivs`: the thread's other sets are within the plan; exec adds
+/// nothing to them if the caller also sets no_new_privs. `Refused`: neither could be verified.
 pub(super) fn narrow(plan: &CapPlan) -> Enforcement {
     let before = read_back();
     // Every step may fail or be faked; only what is read back afterwards counts.
@@ -54,7 +54,7 @@ fn inherits_within(now: &ThreadSets, plan: &CapPlan) -> bool {
     now.inheritable.is_within(plan.inheritable) && now.ambient.is_within(CapMask::EMPTY)
 }
 
-/// From /proc, else by the calls.
+/// Reads the sets from /proc, or by system calls if that fails.
 fn read_back() -> ThreadSets {
     let status = by_status();
     if status == ThreadSets::UNREADABLE { by_calls() } else { status }
@@ -78,8 +78,9 @@ fn by_calls() -> ThreadSets {
     }
 }
 
-/// Tries every number up to 63 that is not in `keep`, until the kernel answers that it knows no more: cap_last_cap may
-/// be wrong. One that is known not to be in the set is left out: nothing to drop needs no privilege.
+/// Drops every number up to 63 that is not in `keep`, until the kernel reports that it knows no more: cap_last_cap may
+/// be wrong. A capability known not to be in the set is skipped, so that no privilege is needed if there is nothing to
+/// drop.
 fn drop_from_bounding(keep: CapMask, before: &ThreadSets) {
     let excess = before.bounding.at_most().minus(keep);
     if excess.is_empty() {
@@ -94,8 +95,8 @@ fn drop_from_bounding(keep: CapMask, before: &ThreadSets) {
     }
 }
 
-/// Dropping needs CAP_SETPCAP in the effective set; a host may hold it in the permitted set alone. This thread is a
-/// worker, so that nothing of the host's changes. `set_own` takes it back.
+/// Dropping needs CAP_SETPCAP in the effective set; a host may have it only in the permitted set. This thread is a
+/// worker, so the host's threads do not change. `set_own` lowers it again.
 fn raise_setpcap(before: &ThreadSets) {
     let setpcap = CapMask::only(Capability::SETPCAP);
     if let (Some(permitted), Some(effective), Some(inheritable)) =
@@ -107,7 +108,8 @@ fn raise_setpcap(before: &ThreadSets) {
     }
 }
 
-/// Permitted and effective sets as in `from`, but within `limit`; that inheritable set. No call is made if they are so.
+/// Sets the permitted and effective sets of `from`, limited to `limit`, and the given inheritable set. Makes no call if
+/// the thread has these sets already.
 fn set_own(from: &ThreadSets, limit: CapMask, inheritable: CapMask) {
     let (Some(permitted), Some(effective)) = (from.permitted.known(), from.effective.known()) else { return };
     let wanted = (inheritable, permitted & limit, effective & limit);
@@ -116,9 +118,9 @@ fn set_own(from: &ThreadSets, limit: CapMask, inheritable: CapMask) {
     }
 }
 
-/// Empties the ambient set, which survives an exec past every other set, and returns the sets as they are then. Where
-/// prctl(2) is refused: the kernel keeps the ambient set within the inheritable one, so emptying that for a moment
-/// empties both.
+/// Empties the ambient set, which exec adds to the permitted set whatever the inheritable set is, and returns the sets
+/// afterwards. If prctl(2) is refused: the kernel keeps the ambient set within the inheritable one, so emptying the
+/// inheritable set for a moment empties both.
 fn clear_ambient(inheritable: CapMask) -> ThreadSets {
     let now = read_back();
     if now.ambient.is_within(CapMask::EMPTY) {
@@ -134,8 +136,8 @@ fn clear_ambient(inheritable: CapMask) -> ThreadSets {
     read_back()
 }
 
-/// The bounding set, and how many capabilities the kernel knows. A real kernel knows fewer than 64, and at least one:
-/// any other answer was faked.
+/// The bounding set, and how many capabilities the kernel knows. A real kernel knows at least one and fewer than 64;
+/// any other result was faked.
 fn bounding_and_count() -> Option<(CapMask, u8)> {
     let mut held = CapMask::EMPTY;
     for cap in (!CapMask::EMPTY).iter() {
@@ -149,8 +151,8 @@ fn bounding_and_count() -> Option<(CapMask, u8)> {
     None
 }
 
-/// The ambient set lies within the inheritable and the permitted set (capabilities(7)), so that nearly always there is
-/// nothing to ask.
+/// The ambient set is within the inheritable and the permitted set (capabilities(7)), so there is nearly always nothing
+/// to read.
 fn ambient(inheritable: ReadSet, permitted: ReadSet) -> Option<CapMask> {
     let mut held = CapMask::EMPTY;
     for cap in (inheritable.known()? & permitted.known()?).iter() {

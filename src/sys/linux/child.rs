@@ -1,7 +1,7 @@
 //! What runs in the child between clone and exec.
 //!
-//! The child runs on its own stack, mostly in the parent's memory while the parent's thread stands still. It makes raw
-//! system calls on what was prepared before, and nothing else: no allocation, no lock, no panic, no drop.
+//! The child runs on its own stack, usually in the parent's memory while the parent's thread is suspended. It only
+//! makes raw system calls with data prepared before: no allocation, no lock, no panic, no drop.
 
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
@@ -17,10 +17,10 @@ use super::keyring::KEYCTL_JOIN_SESSION_KEYRING;
 
 /// The umask of a helper (UMH-9).
 const UMASK: c_long = 0o022;
-/// Where the child puts the pipe for its report, when it has one.
+/// The descriptor of the pipe for the child's report, if it has one.
 const REPORT_FD: c_int = 3;
 
-/// Which step of the child failed.
+/// The step of the child that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Setsid,
@@ -44,7 +44,7 @@ impl Step {
 /// No step has failed.
 pub(super) const NO_STEP: c_int = -1;
 
-/// What stayed the host's, in a report.
+/// The attributes that kept the host's value, in a report.
 pub(super) mod kept {
     pub(in super::super) const OOM_SCORE_ADJ: u32 = 1;
     pub(in super::super) const SESSION_KEYRING: u32 = 1 << 1;
@@ -53,7 +53,7 @@ pub(super) mod kept {
     pub(in super::super) const MEMORY_MERGE: u32 = 1 << 4;
 }
 
-/// What the child tells its parent, written to a pipe where they share no memory. The last one counts.
+/// The child's report to its parent, written to a pipe if they do not share memory. The last report counts.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Report {
@@ -62,14 +62,14 @@ pub(super) struct Report {
     pub(super) kept: u32,
 }
 
-/// Everything that the child needs. In shared memory it answers there, through atomics, since the compiler knows
-/// nothing of the child.
+/// Everything that the child needs. In shared memory the child stores its result here, through atomics, since the
+/// compiler does not know that the child runs.
 pub(super) struct Shared {
     pub(super) path: *const c_char,
     pub(super) argv: *const *const c_char,
     pub(super) envp: *const *const c_char,
     pub(super) fds: [c_int; 3],
-    /// Whether the child closes every descriptor above 2 itself: its worker has no table of its own.
+    /// Whether the child has to close every descriptor above 2, because its worker uses the host's descriptor table.
     pub(super) close_files: bool,
     pub(super) rlimits: *const Rlimit,
     pub(super) rlimit_count: usize,
@@ -77,11 +77,11 @@ pub(super) struct Shared {
     pub(super) reset_oom: bool,
     pub(super) reset_umask: bool,
     pub(super) signals: Signals,
-    /// Always, except for a mistake made on purpose (`abi::mutation`).
+    /// Always set, except for a deliberate mistake (`abi::mutation`).
     pub(super) join_keyring: bool,
     /// The name of the session keyring to join; null for a new one.
     pub(super) keyring: *const c_char,
-    /// What is reset in the child's own memory. In shared memory nothing of it is.
+    /// The attributes to reset in the child's copy of the memory. In shared memory there are none.
     pub(super) memory: Unwanted,
     /// The pipe for reports where the memory is not shared; -1 where it is.
     pub(super) report: c_int,
@@ -91,7 +91,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// What the child has answered in shared memory.
+    /// The child's result in shared memory.
     pub(super) fn report(&self) -> Report {
         Report {
             step: self.step.load(Ordering::Acquire),
@@ -104,7 +104,7 @@ impl Shared {
         self.kept.fetch_or(what, Ordering::AcqRel);
     }
 
-    /// Writes the report to the pipe, if there is one. A pipe that nobody reads any more concerns nobody.
+    /// Writes the report to the pipe, if there is one. A failure is ignored: the parent has stopped reading then.
     fn send_report(&self) {
         if self.report >= 0 {
             let report = self.report();
@@ -113,7 +113,7 @@ impl Shared {
         }
     }
 
-    /// The pipe for reports: moved to a fixed number where everything else is closed.
+    /// The pipe for reports, moved to a fixed number because the child closes everything else.
     fn report_fd(&self) -> c_int {
         if self.close_files { REPORT_FD } else { self.report }
     }
@@ -139,7 +139,7 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
         return (Step::Setsid, last());
     }
     // The clone had no CLONE_FS: the child has its own copy of root, working directory and umask. "/" is the root that
-    // the worker shares with the host at this moment, so a chroot(2) of the host's holds for the helper (UMH-10).
+    // the worker shares with the host now, so a chroot(2) by the host applies to the helper (UMH-10).
     // SAFETY: a constant path.
     if unsafe { libc::syscall(libc::SYS_chdir, c"/".as_ptr()) } < 0 {
         return (Step::Chdir, last());
@@ -148,8 +148,8 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
         // SAFETY: an integer only; umask(2) cannot fail.
         unsafe { libc::syscall(libc::SYS_umask, UMASK) };
     }
-    // The answer is a serial number; 0 comes from a filter that only says so.
-    // SAFETY: a string of the launcher's, or null; it binds this process alone.
+    // The result is a serial number; 0 is a success faked by a seccomp filter.
+    // SAFETY: a string of the launcher's, or null; it affects only this process.
     let joined = unsafe {
         !shared.join_keyring || libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, shared.keyring) > 0
     };
@@ -174,7 +174,7 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
     (Step::Exec, last())
 }
 
-/// Descriptors 0, 1 and 2, and no other.
+/// Sets up descriptors 0, 1 and 2, and closes all others.
 fn arrange_files(shared: &Shared) -> Result<(), Step> {
     for (to, from) in (0..).zip(shared.fds) {
         // dup2 of a descriptor onto itself would leave it close-on-exec, so the worker's own 0 to 2 are never passed.
@@ -189,7 +189,7 @@ fn arrange_files(shared: &Shared) -> Result<(), Step> {
     let mut first = REPORT_FD;
     if shared.report >= 0 {
         if shared.report != REPORT_FD {
-            // SAFETY: integers only, as above. 0 to 2 have been taken from their sources already.
+            // SAFETY: integers only, as above. 0 to 2 have been copied from their sources already.
             if unsafe { libc::syscall(libc::SYS_dup3, shared.report, REPORT_FD, libc::O_CLOEXEC) } < 0 {
                 return Err(Step::Dup);
             }
@@ -199,7 +199,7 @@ fn arrange_files(shared: &Shared) -> Result<(), Step> {
     close_from(first).then_some(()).ok_or(Step::Close)
 }
 
-/// Limits of the init hook, and no_new_privs.
+/// Sets the limits that the init hook asked for, and no_new_privs.
 fn limit(shared: &Shared) -> Result<(), Step> {
     for at in 0..shared.rlimit_count {
         // SAFETY: `rlimits` points to `rlimit_count` of them.
@@ -217,7 +217,7 @@ fn limit(shared: &Shared) -> Result<(), Step> {
     Ok(())
 }
 
-/// oom_score_adj, and what belongs to the memory where that is the child's own.
+/// Resets oom_score_adj and, if the child has its own memory, the attributes of the memory.
 fn reset_memory(shared: &Shared) {
     if shared.reset_oom && !write_to(c"/proc/self/oom_score_adj".as_ptr(), b"0") {
         shared.keep(kept::OOM_SCORE_ADJ);
@@ -236,7 +236,7 @@ fn reset_memory(shared: &Shared) {
     }
 }
 
-/// Set and read back: a seccomp filter can report success for a call that was not made.
+/// Sets no_new_privs and reads it back: a seccomp filter can report success for a call that was not made.
 fn set_no_new_privs() -> bool {
     let zero: c_long = 0;
     prctl(libc::PR_SET_NO_NEW_PRIVS, 1);
@@ -246,7 +246,7 @@ fn set_no_new_privs() -> bool {
 
 fn prctl(option: c_int, value: c_long) -> bool {
     let zero: c_long = 0;
-    // SAFETY: integers only; the options used here bind this process alone.
+    // SAFETY: integers only; the options used here affect only this process.
     unsafe { libc::syscall(libc::SYS_prctl, option, value, zero, zero, zero) == 0 }
 }
 
@@ -264,6 +264,6 @@ fn write_to(path: *const c_char, text: &[u8]) -> bool {
 }
 
 fn last() -> c_int {
-    // SAFETY: the thread's errno, which the child may share with its parent, who stands still then.
+    // SAFETY: the thread's errno, which the child may share with its parent, which is suspended then.
     unsafe { *libc::__errno_location() }
 }

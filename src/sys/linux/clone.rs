@@ -1,7 +1,7 @@
-//! The process itself: clone3(2) where it is allowed and known, else clone(2).
+//! Creates the process: by clone3(2) if it exists and is allowed, else by clone(2).
 //!
-//! A child that shares the caller's memory (CLONE_VM with CLONE_VFORK) costs nothing that grows with that memory; the
-//! caller stands still until the child has left it. A child with its own memory is a plain fork.
+//! The cost of a child that shares the caller's memory (CLONE_VM with CLONE_VFORK) does not grow with that memory; the
+//! caller is suspended until the child execs or ends. A child with its own memory is a plain fork.
 
 use std::ptr;
 use std::sync::OnceLock;
@@ -12,13 +12,13 @@ use nix::errno::Errno;
 
 use crate::abi::error::SysError;
 
-/// The child's stack, its guard page not counted. The child's functions call few others.
+/// The size of the child's stack without its guard page. The child's call chain is short.
 const STACK: usize = 64 * 1024;
 const PAGE: usize = 4096;
-/// linux/sched.h: clone3 alone has it. Handlers go, ignored signals stay ignored.
+/// linux/sched.h, for clone3 only: resets signal handlers; ignored signals stay ignored.
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 
-/// Memory for the child to run on, below it a page that faults.
+/// The child's stack, above a guard page that faults.
 pub(super) struct Stack(*mut c_void);
 
 impl Stack {
@@ -57,23 +57,23 @@ impl Drop for Stack {
 /// The child's first function. It never returns.
 pub(super) type Entry = extern "C" fn(*mut c_void) -> c_int;
 
-/// Whose memory the child runs in.
+/// The memory that the child runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Memory {
-    /// The caller's, who waits until the child has left it.
+    /// The caller's; the caller is suspended until the child has left it.
     Shared,
     /// A copy.
     Own,
 }
 
-/// A process that was made.
+/// A process that was created.
 pub(super) struct Made {
     pub(super) pid: i32,
     /// Its pidfd; -1 where there is none.
     pub(super) pidfd: c_int,
 }
 
-/// The calls that are left to try on this thread: one that the kernel or a filter refuses is not tried again.
+/// The calls that this thread still tries: a call that the kernel or a filter has refused is not tried again.
 pub(super) struct Cloner {
     stack: Stack,
     clone3: bool,
@@ -89,19 +89,19 @@ impl Cloner {
         })
     }
 
-    /// As on a kernel or below a filter that refuses clone3.
+    /// Behaves as if the kernel or a filter refused clone3.
     #[cfg(test)]
     pub(super) fn without_clone3(&mut self) {
         self.clone3 = false;
     }
 
-    /// Starts `entry` in a child. `prepare` gets whether its signal handlers are reset already, and returns the
-    /// argument of `entry`. All signals are blocked in a child whose handlers are not.
+    /// Starts `entry` in a child. `prepare` is called with whether the child's signal handlers are already reset, and
+    /// returns the argument of `entry`. If they are not reset, all signals are blocked in the child.
     ///
     /// # Safety
     ///
-    /// What `prepare` returns is valid for `entry` until this returns, and in memory that is copied beyond that.
-    /// `entry` keeps to raw system calls and ends in an exec or _exit.
+    /// The value that `prepare` returns must be valid for `entry` until this function returns, and in copied memory
+    /// after that too. `entry` must only make raw system calls and must end in exec or _exit.
     pub(super) unsafe fn spawn(
         &mut self,
         memory: Memory,
@@ -113,7 +113,8 @@ impl Cloner {
             // SAFETY: the caller's.
             match unsafe { clone3(&self.stack, shared.cast_unsigned(), entry, prepare(true)) } {
                 Err(e) if !matches!(e, Errno::EAGAIN | Errno::ENOMEM | Errno::ENOSPC) => {
-                    // No clone3, no CLEAR_SIGHAND, or a filter, which cannot look into the structure and refuses all.
+                    // No clone3, no CLEAR_SIGHAND, or a filter that refuses clone3 because it cannot read the
+                    // structure.
                     self.clone3 = false;
                 }
                 made => return made,
@@ -178,17 +179,18 @@ unsafe fn clone3(stack: &Stack, shared: u32, entry: Entry, argument: *mut c_void
     }
 }
 
-/// The system call, after which the child calls `entry(argument)` on its stack. Through libc::syscall the child would
-/// return into a frame of its parent's; here it has none. Returns the kernel's answer, to the parent.
+/// Makes the system call, after which the child calls `entry(argument)` on its stack. With libc::syscall the child
+/// would return into a frame of its parent; here it has no frame to return to. Returns the kernel's result, in the
+/// parent.
 ///
 /// # Safety
 ///
-/// As for [`Cloner::spawn`]; `args` names a stack.
+/// As for [`Cloner::spawn`]; `args` must name a stack.
 #[cfg(target_arch = "x86_64")]
 unsafe fn enter_clone3(args: &CloneArgs, entry: Entry, argument: *mut c_void) -> i64 {
     let returned: i64;
-    // SAFETY: the caller's. The parent goes on behind the label with every register but those named as it was; the
-    // child finds an aligned stack, and a frame pointer of 0 as the end of the chain.
+    // SAFETY: the caller's. The parent continues after the label with every register unchanged but those named; the
+    // child gets an aligned stack, and a frame pointer of 0 as the end of the chain.
     unsafe {
         std::arch::asm!(
             "syscall",
@@ -240,7 +242,7 @@ unsafe fn enter_clone3(args: &CloneArgs, entry: Entry, argument: *mut c_void) ->
     returned
 }
 
-/// Elsewhere plain clone does it all.
+/// On other machines, plain clone is used.
 ///
 /// # Safety
 ///
@@ -250,8 +252,8 @@ unsafe fn enter_clone3(_: &CloneArgs, _: Entry, _: *mut c_void) -> i64 {
     -i64::from(libc::ENOSYS)
 }
 
-/// All signals blocked around the clone, so that no handler of the host runs in the child. By pthread_sigmask, which
-/// leaves glibc's own signals alone: with those blocked, a setuid of the host would hang.
+/// Blocks all signals around the clone, so that no handler of the host runs in the child. pthread_sigmask does not
+/// block glibc's internal signals: with those blocked, a setuid by the host would hang.
 fn block_signals() -> libc::sigset_t {
     // SAFETY: sigset_t is plain data; sigfillset and pthread_sigmask fill the two sets, which live on this stack.
     unsafe {
@@ -268,8 +270,8 @@ fn restore_signals(before: &libc::sigset_t) {
 }
 
 /// Whether CLONE_VM|CLONE_VFORK really shares memory here. Under emulators (Valgrind, qemu-user, WSL 1) it is a fork:
-/// what the child writes never reaches the parent. Tried once in a process. Its child has no exit signal, so the host
-/// gets no SIGCHLD from it; an emulator may refuse that, which tells as much.
+/// what the child writes never reaches the parent. Tested once per process. The test's child has no exit signal, so the
+/// host gets no SIGCHLD from it; an emulator may refuse that, which also means that memory is not shared.
 pub(super) fn shares_memory() -> Result<bool, SysError> {
     static SHARES: OnceLock<bool> = OnceLock::new();
     if let Some(known) = SHARES.get() {
@@ -279,7 +281,7 @@ pub(super) fn shares_memory() -> Result<bool, SysError> {
     let reached = AtomicBool::new(false);
     let argument = (&raw const reached).cast_mut().cast::<c_void>();
     let blocked = block_signals();
-    // SAFETY: `leave_a_mark` runs on `stack` and touches `reached` alone, both alive until clone returns.
+    // SAFETY: `leave_a_mark` runs on `stack` and accesses only `reached`, both alive until clone returns.
     let pid = unsafe { libc::clone(leave_a_mark, stack.top(), libc::CLONE_VM | libc::CLONE_VFORK, argument) };
     let made = Errno::result(pid);
     restore_signals(&blocked);
@@ -298,7 +300,7 @@ extern "C" fn leave_a_mark(reached: *mut c_void) -> c_int {
     unsafe { libc::_exit(0) }
 }
 
-/// Reaps a child whose status is of no interest.
+/// Reaps a child and discards its status.
 pub(super) fn reap(pid: i32) {
     loop {
         // SAFETY: integers and a null pointer; the child is ours, and dead or about to be.

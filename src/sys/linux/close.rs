@@ -1,18 +1,18 @@
-//! Closing every descriptor from a number on, by raw system calls alone: a child does it between clone and exec.
+//! Closes every descriptor from a number on, with raw system calls only: a child does this between clone and exec.
 
 use std::ptr;
 
 use libc::{c_int, c_long};
 
-/// Room for the names of a few dozen descriptors.
+/// Buffer size for the names of a few dozen descriptors.
 const DIRENT_BYTES: usize = 1024;
-/// The most descriptors that are closed one by one, by number, where nothing tells which are open.
+/// The most descriptors that are closed one by one, by number, if the open ones cannot be listed.
 const MOST_CLOSED: u64 = 1 << 20;
 
-/// Closes every descriptor of the calling process from `first` on. Returns whether that is certain.
+/// Closes every descriptor of the calling process from `first` on. Returns whether all of them are certainly closed.
 pub(super) fn close_from(first: c_int) -> bool {
-    // A filter can report success for a call that was not made: one descriptor in the range is looked at afterwards.
-    // SAFETY: integers only. The caller's table holds nothing that anybody relies on.
+    // A filter can report success for a call that was not made, so one descriptor in the range is checked afterwards.
+    // SAFETY: integers only. No code relies on the descriptors in the caller's table.
     let closed = unsafe {
         let probe = libc::syscall(libc::SYS_fcntl, 0, libc::F_DUPFD_CLOEXEC, first);
         probe >= 0
@@ -22,7 +22,7 @@ pub(super) fn close_from(first: c_int) -> bool {
     closed || close_listed(first) || close_numbered(first)
 }
 
-/// By the list in /proc: before Linux 5.9, or where a filter refuses close_range(2).
+/// Closes the descriptors listed in /proc: before Linux 5.9, or if a filter refuses close_range(2).
 fn close_listed(first: c_int) -> bool {
     let (path, flags) = (c"/proc/thread-self/fd".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC);
     // SAFETY: a constant path.
@@ -34,7 +34,7 @@ fn close_listed(first: c_int) -> bool {
     struct Entries([u8; DIRENT_BYTES]);
     let mut entries = Entries([0; DIRENT_BYTES]);
     let complete = loop {
-        // SAFETY: the kernel writes at most as many bytes as are named.
+        // SAFETY: the kernel writes at most as many bytes as the buffer has.
         let got = unsafe { libc::syscall(libc::SYS_getdents64, dir, entries.0.as_mut_ptr(), DIRENT_BYTES) };
         let Ok(got) = usize::try_from(got) else { break false };
         if got == 0 {
@@ -42,7 +42,7 @@ fn close_listed(first: c_int) -> bool {
         }
         close_entries(entries.0.get(..got).unwrap_or_default(), first, dir);
     };
-    // SAFETY: opened above. If its number is below `first`, it was free before.
+    // SAFETY: opened above. If its number is below `first`, that number was free before.
     unsafe { libc::syscall(libc::SYS_close, dir) };
     complete
 }
@@ -81,7 +81,7 @@ fn number(text: &[u8]) -> Option<c_int> {
     (digits > 0).then_some(value)
 }
 
-/// Without /proc too: by number, up to the hard limit. It is not certain where that is out of reach.
+/// Closes descriptors by number up to the hard limit, if there is no /proc either. Fails if that limit is too high.
 fn close_numbered(first: c_int) -> bool {
     let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
     let none = ptr::null::<libc::rlimit64>();

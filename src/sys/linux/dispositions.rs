@@ -1,4 +1,4 @@
-//! What signals do in a child: the default, all of them. By raw system calls alone.
+//! Resets every signal of a child to its default action, with raw system calls only.
 
 use std::ptr;
 
@@ -6,19 +6,19 @@ use libc::c_int;
 
 /// The last signal number (signal(7): SIGRTMAX).
 const LAST_SIGNAL: c_int = 64;
-/// The kernel's signal set in bytes.
+/// The size of the kernel's signal set, in bytes.
 pub(super) const SIGSET_BYTES: usize = 8;
 
-/// Which signals may be ignored or handled in the child.
+/// The signals that may be ignored or handled in the child.
 #[derive(Clone, Copy)]
 pub(super) enum Signals {
     /// The kernel has reset the handlers; these are ignored, signal 1 in bit 0.
     Ignored(u64),
-    /// Nobody knows: each has to be asked for.
+    /// Unknown: the action of each signal has to be read.
     Unknown,
 }
 
-/// The kernel's own sigaction, on the machines where it has a restorer; all-zero but for the handler here.
+/// The kernel's own sigaction, on machines where it has a restorer; here all zero except for the handler.
 #[repr(C)]
 struct KernelSigaction {
     handler: usize,
@@ -27,8 +27,8 @@ struct KernelSigaction {
     mask: u64,
 }
 
-/// Every signal at its default. The child has a table of its own (no CLONE_SIGHAND). Handlers have to go as well,
-/// though exec resets them: one could run in the host's memory as soon as signals are unblocked.
+/// Resets every signal to its default. The child has its own table (no CLONE_SIGHAND). Handlers are reset too, although
+/// exec would do it: one could run in the host's memory as soon as signals are unblocked.
 pub(super) fn reset_signal_actions(signals: Signals) {
     let default = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
     for signal in 1..=LAST_SIGNAL {
@@ -44,7 +44,7 @@ pub(super) fn reset_signal_actions(signals: Signals) {
     }
 }
 
-/// SIGKILL and SIGSTOP read as default.
+/// Whether the signal has its default action, as SIGKILL and SIGSTOP always do.
 fn has_default_action(signal: c_int) -> bool {
     let mut now = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
     let none = ptr::null::<KernelSigaction>();

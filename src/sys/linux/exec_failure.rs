@@ -1,5 +1,5 @@
-//! Why a program could not be executed: looks at the file once exec has failed. Advice only: everything may have changed
-//! since.
+//! Finds out why a program could not be executed, by examining the file after exec has failed. Advice only: the file
+//! may have changed since.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -14,11 +14,11 @@ use crate::abi::error::errno_name;
 use crate::abi::escape::screen;
 use crate::abi::executable::{Format, format, objection};
 
-/// Interpreters of interpreters that are followed, one more than the kernel does.
+/// How many nested interpreters are followed: one more than the kernel does.
 const DEPTH: u32 = 6;
 
-/// One sentence, for a person; `None` if nothing is found that explains `errno`. Called on the worker, so that it looks
-/// with the same rights and from the same root as the exec did.
+/// One sentence for a person, or `None` if nothing explains `errno`. Called on the worker, so that the file is examined
+/// with the same rights and from the same root as in the exec.
 pub(super) fn why(path: &[u8], errno: Errno) -> Option<String> {
     if !matches!(errno, Errno::ENOENT | Errno::EACCES | Errno::ENOEXEC | Errno::ENOTDIR | Errno::ELIBBAD | Errno::ELOOP)
     {
@@ -37,8 +37,8 @@ fn look(path: &[u8], errno: Errno, depth: u32) -> Option<String> {
         Err(e) => {
             let to = fs::read_link(target).ok()?;
             let but = match e.raw_os_error().map(Errno::from_raw) {
-                Some(Errno::ENOENT) => "which is not there",
-                Some(Errno::ELOOP) => "and symbolic links lead from there in a circle",
+                Some(Errno::ENOENT) => "which does not exist",
+                Some(Errno::ELOOP) => "and the symbolic links from there form a loop",
                 Some(Errno::EACCES) => "in a folder that this user may not search",
                 _ => return None,
             };
@@ -61,7 +61,7 @@ fn look(path: &[u8], errno: Errno, depth: u32) -> Option<String> {
     if let Some(why) = permission(target, &meta) {
         return Some(why);
     }
-    // A file that may be executed and not read says nothing.
+    // A file that can be executed but not read cannot be examined.
     let file = open(target)?;
     let format = format(|offset, length| read(&file, offset, length));
     if errno == Errno::ENOEXEC
@@ -72,7 +72,7 @@ fn look(path: &[u8], errno: Errno, depth: u32) -> Option<String> {
     interpreter(&format, errno, depth)
 }
 
-/// What is wrong with a folder on the way.
+/// What is wrong with a folder of the path.
 fn way_there(target: &Path) -> Option<String> {
     let folders: Vec<&Path> = target.ancestors().skip(1).collect();
     folders.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()).find_map(|folder| {
@@ -81,7 +81,7 @@ fn way_there(target: &Path) -> Option<String> {
             Ok(meta) if !meta.is_dir() => Some(format!("`{name}` is not a folder")),
             Ok(_) => match accessat(CWD, folder, Access::EXEC_OK, AtFlags::EACCESS) {
                 Err(rustix::io::Errno::ACCESS) => {
-                    Some(format!("the folder `{name}` may not be searched by this user: it needs chmod +x for that"))
+                    Some(format!("this user may not search the folder `{name}`: it needs chmod +x"))
                 }
                 _ => None,
             },
@@ -94,7 +94,7 @@ fn way_there(target: &Path) -> Option<String> {
 fn permission(target: &Path, meta: &fs::Metadata) -> Option<String> {
     let noexec = statvfs(target).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::NOEXEC));
     if noexec {
-        return Some("it lies on a file system that is mounted with noexec".into());
+        return Some("it is on a file system that is mounted with noexec".into());
     }
     if meta.mode() & 0o111 == 0 {
         return Some("it has no execute permission (chmod +x)".into());
@@ -104,14 +104,14 @@ fn permission(target: &Path, meta: &fs::Metadata) -> Option<String> {
     refused.then(|| format!("this user may not execute it: it belongs to uid {uid} and has mode {mode:04o}"))
 }
 
-/// Never blocks: what was a regular file may have become something else.
+/// Opens a regular file without blocking: it may have been replaced by something else since.
 fn open(target: &Path) -> Option<File> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(target).ok()?;
     file.metadata().is_ok_and(|meta| meta.is_file()).then_some(file)
 }
 
-/// As many bytes as there are. The length is bounded by what the parser asks for.
+/// Reads up to `length` bytes; fewer at the end of the file. The parser bounds the length.
 fn read(file: &File, offset: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     let mut got = 0;
@@ -136,17 +136,17 @@ fn interpreter(format: &Format, errno: Errno, depth: u32) -> Option<String> {
     };
     let name = screen(path);
     if depth == 0 {
-        return Some(format!("interpreters name one another without end, down to `{name}`"));
+        return Some(format!("there are too many nested interpreters, the last of them `{name}`"));
     }
     if fs::symlink_metadata(OsStr::from_bytes(path)).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
         let crlf = path.ends_with(b"\r") && matches!(format, Format::Script(_));
-        let hint = if crlf { ": the line ends in CRLF, save the file with LF alone" } else { "" };
-        return Some(format!("{what}, `{name}`, is not there{hint}"));
+        let hint = if crlf { ": the line ends in CRLF, save the file with LF only" } else { "" };
+        return Some(format!("{what}, `{name}`, does not exist{hint}"));
     }
     if let Some(why) = look(path, errno, depth - 1) {
         return Some(format!("{what}, `{name}`: {why}"));
     }
-    (errno == Errno::ELIBBAD).then(|| format!("{what}, `{name}`, is none ({})", errno_name(errno)))
+    (errno == Errno::ELIBBAD).then(|| format!("{what}, `{name}`, is not valid ({})", errno_name(errno)))
 }
 
 #[cfg(test)]
@@ -166,7 +166,7 @@ mod tests {
         };
         let said = |path: &Path, errno| why(path.as_os_str().as_bytes(), errno).unwrap_or_default();
         let crlf = put("crlf", b"#!/bin/sh\r\n", 0o755);
-        assert!(said(&crlf, Errno::ENOENT).contains("`/bin/sh\\x0d`, is not there: the line ends in CRLF"));
+        assert!(said(&crlf, Errno::ENOENT).contains("`/bin/sh\\x0d`, does not exist: the line ends in CRLF"));
         let hostile = put("hostile", b"#!/no/\x1b[2J\n", 0o755);
         assert!(said(&hostile, Errno::ENOENT).contains("`/no/\\x1b[2J`"));
         assert_eq!(said(&put("empty", b"", 0o755), Errno::ENOEXEC), "it is empty");
@@ -177,16 +177,16 @@ mod tests {
         assert!(said(&dir.join("no/such"), Errno::ENOENT).contains("/no`"));
         assert_eq!(why(dir.join("missing").as_os_str().as_bytes(), Errno::ENOENT), None, "the errno says it all");
         symlink("nowhere", dir.join("link")).unwrap();
-        assert!(said(&dir.join("link"), Errno::ENOENT).contains("symbolic link to `nowhere`, which is not"));
+        assert!(said(&dir.join("link"), Errno::ENOENT).contains("symbolic link to `nowhere`, which does not exist"));
         symlink("ring", dir.join("ring")).unwrap();
-        assert!(said(&dir.join("ring"), Errno::ELOOP).contains("symbolic link to `ring`, and symbolic links lead"));
+        assert!(said(&dir.join("ring"), Errno::ELOOP).contains("symbolic link to `ring`, and the symbolic links from"));
         let inner = put("inner", b"#!/no/such\n", 0o755);
         let outer = put("outer", format!("#!{}\n", inner.display()).as_bytes(), 0o755);
         let nested = said(&outer, Errno::ENOENT);
         assert!(nested.contains("inner`: the interpreter") && nested.contains("`/no/such`"), "{nested}");
         let own = dir.join("circle");
         let circle = put("circle", format!("#!{}\n", own.display()).as_bytes(), 0o755);
-        assert!(said(&circle, Errno::ELOOP).contains("without end"));
+        assert!(said(&circle, Errno::ELOOP).contains("too many nested interpreters"));
         let fifo = dir.join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::from_bits_truncate(0o755)).unwrap();
         assert!(said(&fifo, Errno::EACCES).contains("a named pipe"));

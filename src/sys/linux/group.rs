@@ -1,4 +1,4 @@
-//! What is left of a helper's process group when its leader, the helper itself, has ended (UMH-14).
+//! Waits for the rest of a helper's process group after its leader, the helper itself, has ended (UMH-14).
 
 use std::fs;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use std::os::fd::AsFd;
 
 use crate::sys::host::{Clock, Micros};
 
-/// A member may leave the group while its end is waited for: the group is looked at again at least so often.
+/// How often the group is listed again: a member may leave the group while the engine waits for its end.
 const LOOK: Duration = Duration::from_millis(250);
-/// Where no pidfd can be had, the group is looked at so often.
+/// The same if pidfds are not available.
 const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(20);
 
-/// Waits until no process but `leader` is in the group of that number, or `until` has come; who is left then. The caller
-/// keeps the leader unreaped, so that the number is not given to another group.
+/// Waits until the group of `leader` has no other member, or until the time `until`. Returns the members that are left.
+/// The caller keeps the leader unreaped, so that no other group gets its number.
 pub(super) fn wait(clock: &dyn Clock, leader: i32, until: Micros) -> Vec<i32> {
     loop {
         let members = members(leader);
@@ -33,7 +33,7 @@ fn wait_for_end(pid: i32, left: Duration) {
         Ok(pidfd) => {
             let millis = left.min(LOOK).as_micros().div_ceil(1000);
             let patience = PollTimeout::try_from(millis).unwrap_or(PollTimeout::ZERO);
-            // Interrupted or not: the caller looks again.
+            // An interrupted wait is harmless: the caller checks again.
             let _ = poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], patience);
         }
         Err(rustix::io::Errno::SRCH) => {}
@@ -41,7 +41,7 @@ fn wait_for_end(pid: i32, left: Duration) {
     }
 }
 
-/// The processes of the group that live, but for its leader. None where /proc does not tell.
+/// The living processes of the group without its leader; empty if /proc cannot be read.
 fn members(leader: i32) -> Vec<i32> {
     let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
@@ -61,7 +61,7 @@ fn parse(stat: &[u8]) -> Option<(u8, i32)> {
     Some((state, group))
 }
 
-/// Whether `pid` is a child of this process that nobody has reaped: it lives, or is a zombie.
+/// Whether `pid` is a child of this process that is not reaped: it lives or is a zombie.
 pub(super) fn is_unreaped_child(pid: i32) -> bool {
     let options = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL;
     // SAFETY: all-zero is a valid siginfo, which lives on this stack. With WNOWAIT nothing changes.

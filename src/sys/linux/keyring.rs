@@ -11,13 +11,13 @@ const KEYCTL_SET_REQKEY_KEYRING: c_int = 14;
 const KEYCTL_ASSUME_AUTHORITY: c_int = 16;
 const KEY_REQKEY_DEFL_DEFAULT: c_int = 0;
 
-/// Whether this kernel has keyrings. Where /proc does not tell, it has them.
+/// Whether this kernel has keyrings. If /proc cannot be read, it is assumed to.
 pub(super) fn exist() -> bool {
     std::fs::exists("/proc/sys/kernel/keys").unwrap_or(true) || !std::fs::exists("/proc/sys/kernel").unwrap_or(false)
 }
 
-/// Gives the calling thread a new session keyring, so that the host program's never reaches a helper, even where the
-/// helper itself cannot get one (the quota of keys, `EDQUOT`). Returns whether that worked.
+/// Gives the calling thread a new session keyring, so that a helper never gets the host program's, even if the helper
+/// itself cannot get a new one (the quota of keys, `EDQUOT`). Returns whether that succeeded.
 pub(super) fn leave_session_keyring() -> bool {
     mutation::is(Mutation::KeyringKept) || keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0)
 }
@@ -29,7 +29,7 @@ pub(super) fn drop_authority() -> bool {
 }
 
 fn keyctl(operation: c_int, argument: c_long) -> bool {
-    // SAFETY: the operations above take an integer, or NULL for a name; each binds the calling thread alone.
+    // SAFETY: the operations above take an integer, or NULL for a name; each affects only the calling thread.
     let done = unsafe { libc::syscall(libc::SYS_keyctl, operation, argument) };
     Errno::result(done).map_or_else(|e| e == Errno::ENOSYS && !exist(), |_| true)
 }

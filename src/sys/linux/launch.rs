@@ -1,4 +1,4 @@
-//! One launch: what the child needs is prepared, the process is made, and its answer is read.
+//! One launch: prepares what the child needs, creates the process and reads its result.
 
 use std::ffi::{CStr, CString};
 use std::io::Read;
@@ -20,54 +20,54 @@ use super::dispositions::Signals;
 use super::inherited::memory::Unwanted;
 use super::proc::ProcFile;
 
-/// What a helper is to be, all of it alive until `launch` returns.
+/// The parameters of a launch, all alive until `launch` returns.
 pub(super) struct Order<'a> {
     pub(super) path: &'a CString,
     pub(super) argv: &'a [CString],
     pub(super) envp: &'a [CString],
     /// Descriptors of the worker for 0, 1 and 2; each above 2.
     pub(super) fds: [c_int; 3],
-    /// Whether the worker has no descriptor table of its own, so that the child has to close what it does not need.
+    /// Whether the worker uses the host's descriptor table, so that the child has to close what it does not need.
     pub(super) close_files: bool,
     pub(super) rlimits: &'a [Rlimit],
     pub(super) no_new_privs: bool,
-    /// Whether oom_score_adj has to be put to 0.
+    /// Whether oom_score_adj has to be set to 0.
     pub(super) reset_oom: bool,
-    /// The name of the session keyring to join; a new one without.
+    /// The name of the session keyring to join; `None` for a new one.
     pub(super) keyring: Option<&'a CStr>,
-    /// What of the host's memory has to be reset in a copy of it.
+    /// The attributes of the host's memory to reset, in a copy of it.
     pub(super) unwanted: Unwanted,
     /// Whether CLONE_VM really shares memory on this machine.
     pub(super) memory_is_shared: bool,
 }
 
-/// A helper that runs.
+/// A helper that was launched.
 pub(super) struct Child {
     pub(super) pid: i32,
-    /// Its pidfd, in this worker's table; -1 where the kernel gave none.
+    /// Its pidfd, in this worker's table; -1 if the kernel has none.
     pub(super) pidfd: c_int,
-    /// Whose memory it ran in before exec.
+    /// The memory that it ran in before exec.
     pub(super) memory: Memory,
-    /// What it could not be given, in no order.
+    /// What could not be set, unsorted.
     pub(super) not_enforced: Vec<NotEnforced>,
 }
 
-/// Why it does not.
+/// Why a launch failed.
 pub(super) enum SpawnError {
-    /// No process was made: the call that failed.
+    /// No process was created; the call that failed.
     Process(SysError),
     /// The process failed at a step, and is reaped.
     Step(Step, Errno),
 }
 
-/// Makes the process and returns when its exec has succeeded or failed. `status` is this thread's /proc status, which
-/// tells the signals that are ignored.
+/// Creates the process and returns when its exec has succeeded or failed. `status` is this thread's /proc status, from
+/// which the ignored signals are read.
 pub(super) fn launch(cloner: &mut Cloner, status: &ProcFile, order: &Order<'_>) -> Result<Child, SpawnError> {
     if order.memory_is_shared && !order.unwanted.any() {
         return in_memory(Memory::Shared, cloner, status, order);
     }
     match in_memory(Memory::Own, cloner, status, order) {
-        // There is no room for a copy of the host's memory: its attributes stay.
+        // There is not enough memory for a copy of the host's: its attributes stay.
         Err(SpawnError::Process(e)) if order.memory_is_shared && e.errno == Errno::ENOMEM => {
             let mut born = in_memory(Memory::Shared, cloner, status, order)?;
             born.not_enforced.extend(order.unwanted.names());
@@ -128,7 +128,7 @@ fn in_memory(memory: Memory, cloner: &mut Cloner, status: &ProcFile, order: &Ord
     answer(&made, memory, report)
 }
 
-/// For reports of a child with its own memory; exec closes its end. Both ends are above 2.
+/// The pipe for reports of a child with its own memory; exec closes the child's end. Both ends are above 2.
 fn report_pipe() -> Result<(OwnedFd, OwnedFd), SysError> {
     let failed = |e: rustix::io::Errno| SysError::new("pipe2", Errno::from_raw(e.raw_os_error()));
     let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
@@ -139,7 +139,7 @@ fn report_pipe() -> Result<(OwnedFd, OwnedFd), SysError> {
 fn read_report(pipe: OwnedFd) -> Report {
     const BYTES: usize = size_of::<Report>();
     let mut text = Vec::new();
-    // What could not be read is not there; a child that could not report has died, and its status says of what.
+    // A report that cannot be read is missing; a child that could not report has died, and its status says why.
     let _ = std::fs::File::from(pipe).read_to_end(&mut text);
     let last = text.chunks_exact(BYTES).next_back().unwrap_or_default();
     let word = |at: usize| last.get(at * 4..).and_then(|bytes| bytes.first_chunk()).copied();
@@ -152,7 +152,7 @@ fn read_report(pipe: OwnedFd) -> Report {
 
 fn answer(made: &Made, memory: Memory, report: Report) -> Result<Child, SpawnError> {
     if let Some(step) = Step::from_raw(report.step) {
-        // Its status is never looked at (UMH-3).
+        // Its status is not used (UMH-3).
         reap(made.pid);
         if made.pidfd >= 0 {
             // SAFETY: the pidfd that clone made, used nowhere else.

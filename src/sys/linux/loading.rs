@@ -1,8 +1,9 @@
 //! Images that the kernel rejects after it has destroyed the old one (UMH-3).
 //!
-//! The parent of a vfork wakes, and close-on-exec files close, when the old memory goes. What fails after that is answered
-//! with SIGSEGV (SIGKILL by old kernels), as if the program had crashed. Two things tell: the kernel shows a command
-//! line in /proc once everything is loaded (proc_pid_cmdline(5)), and some headers can never be loaded.
+//! When exec destroys the old memory, the parent of a vfork wakes and close-on-exec files close. If exec fails after
+//! that, the kernel sends SIGSEGV (old kernels SIGKILL), as if the program had crashed. Two facts help to distinguish
+//! the cases: /proc shows a command line once everything is loaded (proc_pid_cmdline(5)), and some ELF headers can
+//! never be loaded.
 
 use std::ffi::{CStr, OsStr};
 use std::fs::File;
@@ -19,31 +20,31 @@ use crate::sys::host::Loading;
 
 use super::reap;
 
-/// Looks at a helper that is being loaded, before it is taken for one that nobody can tell of: some five seconds.
+/// How often a helper that is being loaded is checked before the result is `Unknown`: about five seconds in all.
 const LOOKS: u32 = 5_000;
-/// Between two looks, in nanoseconds: at first, and at most.
+/// The pause between two checks, in nanoseconds: the first and the longest.
 const FIRST_PAUSE_NS: i64 = 20_000;
 const LONGEST_PAUSE_NS: i64 = 1_000_000;
-/// More page faults than the kernel itself causes while it loads an image, its strings not counted: two were measured, and
-/// each segment may add one. /bin/true with its dynamic loader has 49.
+/// More page faults than the kernel itself causes while it loads an image, apart from the strings: two were measured,
+/// and each segment may add one. /bin/true with its dynamic loader has 49.
 const FAULTS_OF_EXEC: u64 = 16;
 const PAGE: u64 = 4096;
-/// No machine's user memory reaches as far: 57 bits of address with five levels of page tables, half of them the kernel's.
+/// Above the user memory of every machine: five levels of page tables give 57 bits of address, half of it the kernel's.
 const END_OF_MEMORY: u64 = 1 << 56;
 
-/// How far a helper has come.
+/// How far the loading of a helper got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It is loaded.
+    /// Its image is loaded.
     Loaded,
-    /// It died without having been seen loaded.
+    /// It died before it was seen loaded.
     Died,
-    /// /proc cannot tell.
+    /// /proc does not show it.
     Unknown,
 }
 
-/// Waits until a helper is loaded or has died. The kernel has no event for the first, so this looks again and again;
-/// loading takes tens of microseconds unless the file has to come from a disk.
+/// Waits until a helper is loaded or has died. The kernel has no event for the first, so this function polls; loading
+/// takes tens of microseconds unless the file has to be read from a disk.
 pub(super) fn wait_loaded(pid: i32, pidfd: Option<BorrowedFd<'_>>) -> Progress {
     let Ok(command_line) = File::open(format!("/proc/{pid}/cmdline")) else {
         return if reap::is_dead(pid) { Progress::Died } else { Progress::Unknown };
@@ -62,7 +63,7 @@ pub(super) fn wait_loaded(pid: i32, pidfd: Option<BorrowedFd<'_>>) -> Progress {
             return Progress::Died;
         }
         let mut end: Vec<PollFd<'_>> = pidfd.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).into_iter().collect();
-        // An interrupted pause only makes the next look come sooner.
+        // An interrupted pause only makes the next check come sooner.
         let _ = ppoll(&mut end, Some(TimeSpec::new(0, pause)), None);
         pause = (pause * 2).min(LONGEST_PAUSE_NS);
     }
@@ -70,7 +71,7 @@ pub(super) fn wait_loaded(pid: i32, pidfd: Option<BorrowedFd<'_>>) -> Progress {
 }
 
 /// Whether a child has its own memory. The kernel wakes the parent of a vfork a moment before it gives the child the
-/// new memory, and /proc shows the host's command line until then. A flag of proc_pid_stat(5) tells: exec clears
+/// new memory, and /proc shows the host's command line until then. A flag in proc_pid_stat(5) shows it: exec clears
 /// PF_FORKNOEXEC (linux/sched.h) after that, before it loads anything.
 fn has_left_the_host(pid: i32) -> bool {
     const PF_FORKNOEXEC: u64 = 0x40;
@@ -79,14 +80,14 @@ fn has_left_the_host(pid: i32) -> bool {
     flags.is_some_and(|flags| flags & PF_FORKNOEXEC == 0)
 }
 
-/// Whether a helper that lives is loaded, as far as /proc shows it.
+/// Whether a living helper is loaded, as far as /proc shows it.
 pub(super) fn is_loaded(pid: i32) -> bool {
     has_left_the_host(pid)
         && File::open(format!("/proc/{pid}/cmdline"))
             .is_ok_and(|file| file.read_at(&mut [0], 0).is_ok_and(|got| got > 0))
 }
 
-/// Whether a dead helper, left as it is, was killed as one is whose image could not be loaded (UMH-3).
+/// Whether a dead helper, which stays unreaped, was killed like one whose image could not be loaded (UMH-3).
 pub(super) fn killed_early(pid: i32) -> bool {
     // SAFETY: all-zero is a valid siginfo; it lives on this stack, and that of an ended child has a status.
     let (code, status) = unsafe {
@@ -98,18 +99,18 @@ pub(super) fn killed_early(pid: i32) -> bool {
     code != libc::CLD_EXITED && may_not_have_run(WaitStatus::from_raw(status))
 }
 
-/// Whether a helper that ended so may never have run an instruction.
+/// Whether a helper with this status may not have run a single instruction.
 pub(super) fn may_not_have_run(status: WaitStatus) -> bool {
     status.signal().is_some_and(|signal| [libc::SIGSEGV, libc::SIGKILL].contains(&c_int::from(signal)))
 }
 
-/// The most page faults of loading an image, with so many bytes of arguments and environment. Each page of them is one
-/// fault, or two where the parent's copy is not there either.
+/// The most page faults of loading an image with `strings` bytes of arguments and environment. Each of their pages
+/// causes one fault, or two if the parent's copy is not present either.
 pub(super) fn faults_of_exec(strings: u64) -> u64 {
     FAULTS_OF_EXEC + 2 * (strings / PAGE)
 }
 
-/// What is to be said of a helper that was killed and has not been seen to run. `faulted`: it had more page faults than
+/// Decides whether a killed helper that was not seen to run had been loaded. `faulted`: it had more page faults than
 /// loading causes.
 pub(super) fn judge(path: &CStr, faulted: bool) -> Loading {
     match flaw(path) {
@@ -119,12 +120,12 @@ pub(super) fn judge(path: &CStr, faulted: bool) -> Loading {
     }
 }
 
-/// Why the image can never be loaded; `None` if nothing of that kind is seen. Scripts are not followed.
+/// Why the image can never be loaded; `None` if no such fault is found. Scripts are not followed.
 fn flaw(path: &CStr) -> Option<&'static str> {
     let file = File::open(OsStr::from_bytes(path.to_bytes())).ok()?;
     let mut header = [0u8; 64];
     file.read_exact_at(&mut header, 0).ok()?;
-    // Its 64-bit form, in this machine's byte order.
+    // Only 64-bit ELF in this machine's byte order is checked.
     let order = if cfg!(target_endian = "little") { 1 } else { 2 };
     if !header.starts_with(b"\x7fELF\x02") || header.get(5) != Some(&order) {
         return None;

@@ -1,5 +1,5 @@
-//! The real machine. A helper is born from a *worker*: a thread of the engine that has made itself ready once (own
-//! descriptor table, scheduling, groups, capability sets), so that a launch has next to nothing to do.
+//! The real machine. A helper is a child of a *worker*: a thread of the engine that has set up its own descriptor
+//! table, scheduling, groups and capability sets once, so that a launch has little left to do.
 
 mod attend;
 mod caller;

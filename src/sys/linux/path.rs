@@ -1,5 +1,5 @@
-//! What speaks against a path as a helper: that it would not run, or that someone else could replace it (SYS-6).
-//! Advice only: everything may change before exec.
+//! Warnings about a helper's path: that it would not run, or that another user could replace it (SYS-6). Advice only:
+//! everything may change before exec.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -14,10 +14,10 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use crate::abi::error::io_words;
 use crate::abi::escape::screen;
 
-/// As many symbolic links as the kernel follows.
+/// How many symbolic links the kernel follows.
 const LINKS: u32 = 40;
 
-/// Sentences; none: nothing to say.
+/// The warnings, one sentence each.
 pub(super) fn warnings(path: &[u8]) -> Vec<String> {
     if path.is_empty() {
         return Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn warnings(path: &[u8]) -> Vec<String> {
     let target = Path::new(OsStr::from_bytes(path));
     let mut said = Vec::new();
     if let Err(e) = walk(target, &mut said) {
-        said.push(format!("`{}` cannot be looked at: {}", screen(path), io_words(&e)));
+        said.push(format!("`{}` cannot be examined: {}", screen(path), io_words(&e)));
         return said;
     }
     if let Some(why) = will_not_run(target) {
@@ -37,7 +37,7 @@ pub(super) fn warnings(path: &[u8]) -> Vec<String> {
 fn will_not_run(target: &Path) -> Option<String> {
     let meta = match fs::metadata(target) {
         Ok(meta) => meta,
-        Err(e) => return Some(format!("cannot be looked at: {}", io_words(&e))),
+        Err(e) => return Some(format!("cannot be examined: {}", io_words(&e))),
     };
     if !meta.is_file() {
         return Some("is not a regular file: it cannot be executed".into());
@@ -48,7 +48,8 @@ fn will_not_run(target: &Path) -> Option<String> {
     }
 }
 
-/// Looks at every component, symbolic links followed one by one: who may write to a folder may replace what is in it.
+/// Checks every component and follows symbolic links one by one: a user who may write to a folder may replace what is
+/// in it.
 fn walk(target: &Path, said: &mut Vec<String>) -> io::Result<()> {
     let mut at = PathBuf::from("/");
     judge(&at, said)?;
@@ -90,7 +91,7 @@ fn parts(path: &Path) -> VecDeque<OsString> {
     path.components().filter_map(part).collect()
 }
 
-/// Who else may write to it.
+/// Warns if another user may write to the file or folder.
 fn judge(at: &Path, said: &mut Vec<String>) -> io::Result<()> {
     let meta = fs::symlink_metadata(at)?;
     let name = screen(at.as_os_str().as_bytes());
@@ -103,7 +104,7 @@ fn judge(at: &Path, said: &mut Vec<String>) -> io::Result<()> {
     if meta.uid() != 0 && meta.uid() != me {
         say(format!("`{name}` belongs to uid {}, who could replace the helper", meta.uid()));
     }
-    // In a sticky folder nobody can replace what is another's; the mode of a link means nothing.
+    // In a sticky folder no user can replace another's files; the mode of a symbolic link is not used.
     if !meta.is_symlink() && meta.mode() & 0o022 != 0 && !(meta.is_dir() && meta.mode() & 0o1000 != 0) {
         let who = if meta.mode() & 0o002 != 0 { "everyone".into() } else { format!("group {}", meta.gid()) };
         say(format!("`{name}` can be written by {who}, who could replace the helper"));
@@ -122,7 +123,7 @@ mod tests {
         fs::create_dir_all(&dir).unwrap();
         let said = |p: &Path| warnings(p.as_os_str().as_bytes()).join("\n");
         let file = dir.join("helper");
-        assert!(said(&file).contains("cannot be looked at"));
+        assert!(said(&file).contains("cannot be examined"));
         fs::write(&file, "#!/bin/true\n").unwrap();
         fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
         assert!(said(&file).contains("cannot be executed"));
@@ -135,7 +136,7 @@ mod tests {
         assert!(said(&link).contains("can be written by everyone"));
         assert!(said(&dir).contains("not a regular file"));
         symlink("self", dir.join("self")).unwrap();
-        assert!(said(&dir.join("self")).contains("cannot be looked at"));
+        assert!(said(&dir.join("self")).contains("cannot be examined"));
         assert!(warnings(b"").is_empty());
         fs::remove_dir_all(&dir).unwrap();
     }

@@ -1,4 +1,4 @@
-//! What /proc tells. It may be absent: everything here has an answer for that.
+//! Reads /proc. It may be absent: every function here has a result for that case.
 
 use std::fs;
 use std::io::Read;
@@ -9,36 +9,36 @@ use crate::abi::cap::{CapMask, CapSets};
 
 /// The longest chain that is followed.
 const CHAIN: usize = 64;
-/// Where the capability sets stand in a status, unless its list of groups is very long.
+/// The part of a status that contains the capability sets, unless its list of groups is very long.
 const STATUS_BYTES: usize = 4096;
 /// The names of an engine's threads (`engine::workers`), as /proc shows them.
 const ENGINE_THREADS: [&[u8]; 2] = [b"khelper\n", b"khelper-worker\n"];
 /// More than the digits of any 32-bit number and a newline.
 const NUMBER_BYTES: usize = 32;
-/// CAP_CHECKPOINT_RESTORE, the last one this program has a name for.
+/// CAP_CHECKPOINT_RESTORE, the last capability that this program has a name for.
 const LAST_NAMED: u8 = 40;
 
-/// Every capability that the running kernel knows, by /proc/sys/kernel/cap_last_cap; for a kernel that does not answer
-/// itself. Something else may be mounted there, so nothing depends on its being right.
+/// Every capability that the running kernel knows, from /proc/sys/kernel/cap_last_cap; used if the system calls gave no
+/// answer. Another file system may be mounted there, so no code depends on a correct value.
 pub(super) fn known() -> CapMask {
     let last = number("/proc/sys/kernel/cap_last_cap").and_then(|n| u8::try_from(n).ok());
     CapMask::up_to(last.unwrap_or(LAST_NAMED))
 }
 
-/// `kernel.threads-max` (REQ-3). Opened for each request: a descriptor that is kept could be closed by the host program
-/// and be another file then.
+/// `kernel.threads-max` (REQ-3). Opened for each request: the host program could close a descriptor that is kept open,
+/// and its number could then be another file.
 pub(super) fn threads_max() -> Option<u32> {
     number("/proc/sys/kernel/threads-max")
 }
 
-/// A number that is the whole of a small file. It is opened and read once, and not examined.
+/// A small file that contains only a number. It is opened and read once, without a stat(2).
 fn number(path: &str) -> Option<u32> {
     let mut text = [0; NUMBER_BYTES];
     let read = fs::File::open(path).ok()?.read(&mut text).ok()?;
     std::str::from_utf8(&text[..read]).ok()?.trim().parse().ok()
 }
 
-/// This process, as the library's caller; without its capabilities.
+/// This process, as the library's caller, without its capabilities.
 pub(super) fn this_process() -> Actor {
     let (pid, uid, gid) = (nix::unistd::getpid(), nix::unistd::getuid(), nix::unistd::getgid());
     let stat = procfs::process::Process::myself().ok().and_then(|process| process.stat().ok());
@@ -56,8 +56,8 @@ fn comm(pid: i32) -> Comm {
     Comm::new(bytes.strip_suffix(b"\n").unwrap_or(&bytes))
 }
 
-/// A file of /proc about this process or thread that is read at every launch. It is kept open where the descriptor table
-/// is the worker's; in the host's table it is opened each time.
+/// A file of /proc about this process or thread that is read at every launch. It is kept open if the worker has its own
+/// descriptor table; in the host's table it is opened each time.
 pub(super) struct ProcFile {
     path: &'static str,
     kept: Option<fs::File>,
@@ -68,7 +68,7 @@ impl ProcFile {
         Self { path, kept: if keep { fs::File::open(path).ok() } else { None } }
     }
 
-    /// What one read gives: all of a short file.
+    /// The result of one read, which is all of a short file.
     fn read<'a>(&self, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
         let got = match &self.kept {
             Some(file) => file.read_at(buffer, 0),
@@ -98,7 +98,7 @@ pub(super) fn sets_of(pid: i32) -> Option<CapSets> {
     sets_in(status_of(pid)?)
 }
 
-/// The status of a process, to be read later; it stays that process's, whoever gets the pid next.
+/// The status of a process, to be read later. The open file refers to that process even if the pid is reused.
 pub(super) fn status_of(pid: i32) -> Option<fs::File> {
     fs::File::open(format!("/proc/{pid}/status")).ok()
 }
@@ -108,7 +108,7 @@ pub(super) fn sets_in(file: impl Read) -> Option<CapSets> {
     parse_status(file, parse_sets)
 }
 
-/// What /proc/thread-self/status tells of the calling thread.
+/// What /proc/thread-self/status shows about the calling thread.
 #[derive(Clone, Copy)]
 pub(super) struct ThisThread {
     /// The five sets.
@@ -117,7 +117,7 @@ pub(super) struct ThisThread {
     pub(super) filters: Option<u32>,
 }
 
-/// `None` too if /proc is no procfs: another file system can say anything.
+/// The state of the calling thread. `None` also if /proc is not procfs: another file system could contain anything.
 pub(super) fn this_thread() -> Option<ThisThread> {
     let file = fs::File::open("/proc/thread-self/status").ok()?;
     let is_proc = rustix::fs::fstatfs(&file).is_ok_and(|on| on.f_type == rustix::fs::PROC_SUPER_MAGIC);
@@ -125,21 +125,21 @@ pub(super) fn this_thread() -> Option<ThisThread> {
         return None;
     }
     parse_status(file, |status| {
-        // A kernel without seccomp has no filters; with it, the line stands below the sets.
+        // A kernel without seccomp has no filters; with seccomp, the line comes after the sets.
         let filters = match line(status, b"Seccomp:") {
             None => Some(0),
             Some(_) => line(status, b"Seccomp_filters:").and_then(|n| n.parse().ok()),
         };
-        // The last of the lines that are read here: a status that was cut off is read to its end.
+        // The last line that is needed: if it is missing, the status was truncated and is read to its end.
         line(status, b"Cpus_allowed:")?;
         Some(ThisThread { sets: parse_sets(status)?, filters })
     })
 }
 
-/// What `parse` finds in a status; a long one, with a long list of groups, is read to its end.
+/// Parses a status; one with a long list of groups is read to its end.
 fn parse_status<T>(mut file: impl Read, parse: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
     let mut status = [0; STATUS_BYTES];
-    // One read nearly always: it is made on every launch.
+    // Nearly always one read is enough; this runs on every launch.
     let read = file.read(&mut status).ok()?;
     parse(&status[..read]).or_else(|| {
         let mut long = status[..read].to_vec();
@@ -148,7 +148,7 @@ fn parse_status<T>(mut file: impl Read, parse: impl Fn(&[u8]) -> Option<T>) -> O
     })
 }
 
-/// Read on every launch, so without the allocations of a whole parse.
+/// Runs on every launch, so it avoids the allocations of a full parser.
 fn parse_sets(status: &[u8]) -> Option<CapSets> {
     let set = |name: &[u8]| u64::from_str_radix(line(status, name)?, 16).ok().map(CapMask::from_bits);
     Some(CapSets {
@@ -160,8 +160,8 @@ fn parse_sets(status: &[u8]) -> Option<CapSets> {
     })
 }
 
-/// The value on the line of a status that starts with `name`; `None` also for a line whose end was not read. A forged
-/// process name cannot mislead it: the kernel escapes the newlines of `Name:`.
+/// The value on the line of a status that starts with `name`; `None` also if the end of the line was not read. A forged
+/// process name cannot mislead it: the kernel escapes newlines in `Name:`.
 fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a str> {
     let lines = status.split_inclusive(|b| *b == b'\n');
     let value = lines.filter_map(|line| line.strip_prefix(name)?.strip_suffix(b"\n")).next()?;
@@ -174,8 +174,8 @@ fn parent_and_session(pid: i32) -> Option<(i32, i32)> {
     Some((stat.ppid, stat.session))
 }
 
-/// Who started whom, nearest first. Where a parent has died, the leader of the session is the best guess, and said to
-/// be one: a helper leads its session, and a session outlives its leader (REQ-12).
+/// The ancestors of a process, nearest first. If a parent has died, the leader of the session is the best guess and is
+/// marked as one: a helper leads its session, and a session outlives its leader (REQ-12).
 pub(super) fn ancestry(pid: i32) -> Vec<ChainLink> {
     let mut chain = vec![ChainLink { pid, comm: comm(pid), known: true, helper_of: None }];
     let mut at = pid;
@@ -190,16 +190,16 @@ pub(super) fn ancestry(pid: i32) -> Vec<ChainLink> {
 }
 
 /// The next link of a chain and whether it is known: the parent, or for an orphan the leader of its session. `None` at
-/// the end of the chain, and where it would run in a circle.
+/// the end of the chain, and if the chain would form a loop.
 fn parent_or_guess(parent: i32, session: i32, seen: impl Fn(i32) -> bool) -> Option<(i32, bool)> {
     let orphaned = parent <= 1 && session > 1 && !seen(session);
     let next = if orphaned { session } else { parent };
     (next > 0 && !seen(next)).then_some((next, !orphaned))
 }
 
-/// The process whose engine started this process or one of its ancestors as a helper (REQ-12): the parent of one that
-/// leads its session, which runs the executable that this process runs and has an engine. An executable that may not be
-/// looked at is another one.
+/// The process whose engine started this process or one of its ancestors as a helper (REQ-12): the parent of a session
+/// leader, if that parent runs the same executable as this process and has an engine. An executable that cannot be
+/// examined counts as different.
 pub(super) fn same_executable_above() -> Option<i32> {
     let identity = |pid: i32| fs::metadata(format!("/proc/{pid}/exe")).ok().map(|m| (m.dev(), m.ino()));
     let mut at = nix::unistd::getpid().as_raw();
@@ -216,9 +216,9 @@ pub(super) fn same_executable_above() -> Option<i32> {
     None
 }
 
-/// Whether a process has a thread with the name of an engine's spawner or worker. A spawner may have ended (it serves one
-/// call where the state of threads cannot be read); the worker of a helper lives as long as the helper. The main thread
-/// does not count: it has the name of the executable, which may be `khelper` too.
+/// Whether a process has a thread with the name of an engine's spawner or worker. A spawner may have ended (it serves
+/// one call if the state of threads cannot be read), but the worker of a helper lives as long as the helper. The main
+/// thread does not count: it has the name of the executable, which may also be `khelper`.
 fn has_engine(pid: i32) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
     let main = pid.to_string();
@@ -275,8 +275,8 @@ mod tests {
         }
     }
 
-    /// The system calls of this kind that this thread has made, of which to ask is one; `None` where the kernel does not
-    /// count them.
+    /// The number of read system calls that this thread has made, including those of this function; `None` if the
+    /// kernel does not count them.
     fn reads() -> Option<u64> {
         let text = fs::read("/proc/thread-self/io").ok()?;
         let text = String::from_utf8(text).ok()?;

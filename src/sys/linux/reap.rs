@@ -1,4 +1,5 @@
-//! The end of a helper: seen dead, looked at, then reaped; or lost, and what can still be known (UMH-8, UMH-12).
+//! The end of a helper: it is seen dead, its state is read, and it is reaped; or its status is lost, and what is still
+//! available is read (UMH-8, UMH-12).
 
 use std::fs;
 
@@ -12,7 +13,7 @@ use super::proc;
 
 /// `PIDFD_INFO_EXIT` of linux/pidfd.h.
 const PIDFD_INFO_EXIT: u64 = 1 << 3;
-/// `struct pidfd_info` as it was first: mask, cgroup id, ten ids, exit code.
+/// The first version of `struct pidfd_info`: mask, cgroup id, ten ids, exit code.
 #[repr(C)]
 #[derive(Default)]
 struct PidfdInfo {
@@ -23,7 +24,7 @@ struct PidfdInfo {
 }
 nix::ioctl_readwrite!(pidfd_get_info, 0xff, 11, PidfdInfo);
 
-/// Waits until `pid` is dead, leaving it a zombie; false if it is not ours to wait for any more.
+/// Waits until `pid` is dead and leaves it a zombie. Returns false if it is no longer a child of this process.
 pub(super) fn wait_dead(pid: i32) -> bool {
     loop {
         // SAFETY: all-zero is a valid siginfo; it lives on this stack.
@@ -39,7 +40,7 @@ pub(super) fn wait_dead(pid: i32) -> bool {
     }
 }
 
-/// Whether `pid` is dead by now, or not ours to wait for; it is left as it is.
+/// Whether `pid` is dead or no longer a child of this process. Does not reap it.
 pub(super) fn is_dead(pid: i32) -> bool {
     // SAFETY: all-zero is a valid siginfo; it lives on this stack. With WNOHANG, no child leaves its pid zero.
     unsafe {
@@ -49,8 +50,8 @@ pub(super) fn is_dead(pid: i32) -> bool {
     }
 }
 
-/// Looks at the dead helper in its `status`, tells the watcher, reaps. `started` are the sets that it was seen with while it ran.
-/// Returns its page faults as well.
+/// Reads the sets of a dead helper from its `status`, calls the watcher, and reaps. `started` are the sets read while
+/// it ran. Also returns its page faults.
 pub(super) fn reap(
     pid: i32,
     pidfd: i32,
@@ -58,7 +59,7 @@ pub(super) fn reap(
     started: Option<CapSets>,
     watcher: &mut dyn Watcher,
 ) -> (Ended, u64) {
-    // A zombie still shows its sets; nothing of it can change any more. One that the host reaped shows none.
+    // A zombie still shows its sets, which cannot change any more. A helper that the host has reaped shows none.
     let caps = status.and_then(proc::sets_in);
     watcher.about_to_reap();
     let mut ended = Ended::default();
@@ -68,14 +69,14 @@ pub(super) fn reap(
         let mut usage: libc::rusage = std::mem::zeroed();
         loop {
             let reaped = libc::wait4(pid, &raw mut raw, libc::__WALL, &raw mut usage);
-            // It is dead, but its tracer may have it still; then a handler of the host's may interrupt this wait.
+            // It is dead, but a tracer may still hold it; then a signal handler of the host may interrupt this wait.
             if reaped >= 0 || Errno::last() != Errno::EINTR {
                 break (reaped, usage);
             }
         }
     };
     if reaped == pid {
-        // It was ours until now, so the pid was not a stranger's when it was looked at.
+        // It was our child until now, so the pid was not reused when its state was read.
         (ended.caps, ended.caps_started) = (caps, started);
         ended.status = Some(WaitStatus::from_raw(raw));
         ended.cpu_us = micros(usage.ru_utime) + micros(usage.ru_stime);
@@ -86,10 +87,11 @@ pub(super) fn reap(
     (ended, u64::try_from(usage.ru_minflt + usage.ru_majflt).unwrap_or(0))
 }
 
-/// The host program reaped our child, or ignores SIGCHLD: Linux 6.15 and newer keep the status with the pidfd.
+/// Recovers the status if the host program reaped our child or ignores SIGCHLD: Linux 6.15 and newer keep it with the
+/// pidfd.
 fn status_from_pidfd(pidfd: i32) -> Option<WaitStatus> {
     let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
-    // SAFETY: the structure is the kernel's first version of it, whose size is part of the request's number.
+    // SAFETY: the structure has the kernel's first layout, whose size is part of the request number.
     unsafe { pidfd_get_info(pidfd, &raw mut info) }.ok()?;
     (info.mask & PIDFD_INFO_EXIT != 0).then(|| WaitStatus::from_raw(info.exit_code))
 }

@@ -1,10 +1,10 @@
-//! Signals: the fitness of SIGCHLD, and sending (UMH-8, UMH-14).
+//! Signals: checks the action of SIGCHLD, and signals helpers (UMH-8, UMH-14).
 
 use nix::errno::Errno;
 
 use crate::abi::error::SysError;
 
-/// Fails if SIGCHLD is ignored or has SA_NOCLDWAIT, since statuses would be lost; sets it right if `fix`.
+/// Fails if SIGCHLD is ignored or has SA_NOCLDWAIT, since statuses would be lost; with `fix`, corrects that instead.
 pub(super) fn check_sigchld(fix: bool) -> Result<(), SysError> {
     // SAFETY: all-zero is a valid sigaction: SIG_DFL, no flags, empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -29,9 +29,8 @@ pub(super) fn check_sigchld(fix: bool) -> Result<(), SysError> {
     Ok(())
 }
 
-/// Signals a helper that is not reaped, then its group (it leads its session, so its group bears its pid for as long
-/// as it is not reaped). `ESRCH` if the host program has reaped it behind the engine's back: the number may be another
-/// process's by now.
+/// Signals a helper that is not reaped, then its group (it leads its session, so its group has its pid as long as it is
+/// not reaped). `ESRCH` if the host program has reaped it: the pid may belong to another process by now.
 pub(super) fn kill(pid: i32, signal: i32) -> Result<(), Errno> {
     if pid <= 1 || !super::group::is_unreaped_child(pid) {
         return Err(Errno::ESRCH);
@@ -46,10 +45,10 @@ pub(super) fn kill(pid: i32, signal: i32) -> Result<(), Errno> {
             unsafe { libc::close(fd) };
             sent.map(drop)
         }
-        // SAFETY: kill takes two integers. The pid is not reaped, so it cannot be a stranger's.
+        // SAFETY: kill takes two integers. The process is not reaped, so the pid cannot be reused.
         _ => Errno::result(unsafe { libc::kill(pid, signal) }).map(drop),
     };
-    // The group may hold others that we may not signal, or none: the helper's own answer is the answer.
+    // The group may be empty, or have members that we may not signal: only the result for the helper counts.
     // SAFETY: kill takes two integers.
     let _ = unsafe { libc::kill(-pid, signal) };
     sent

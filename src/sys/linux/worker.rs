@@ -1,4 +1,4 @@
-//! A thread that launches: made ready once, then one helper after another.
+//! A thread that launches helpers: it is set up once, then launches one after another.
 
 use std::fs;
 use std::io::{Seek, Write};
@@ -26,7 +26,7 @@ use super::proc::ProcFile;
 use super::worker_setup::Table;
 use super::{caller, caps, keyring, proc, reap, worker_setup};
 
-/// Both outputs: ours to read, the helper's to write.
+/// The pipes of both outputs: the read ends for the worker, the write ends for the helper.
 type Pipes = [(OwnedFd, OwnedFd); 2];
 
 fn pipes() -> Result<Pipes, SysError> {
@@ -38,7 +38,7 @@ fn pipes() -> Result<Pipes, SysError> {
     Ok([pipe()?, pipe()?])
 }
 
-/// Lives and dies on its thread: its descriptors may be in that thread's table.
+/// Created and dropped on its thread: its descriptors may be in that thread's table.
 pub(super) struct LinuxWorker {
     host: ThreadSets,
     not_enforced: Vec<NotEnforced>,
@@ -53,13 +53,13 @@ pub(super) struct LinuxWorker {
     buffer: Box<[u8; CHUNK]>,
     /// Pipes for the next launch, made while a helper ran. Only in the worker's own table.
     next_pipes: Option<Pipes>,
-    /// Whether this thread's session keyring is one that no helper has had.
+    /// Whether no helper has used this thread's session keyring yet.
     fresh_keyring: bool,
     running: Option<Running>,
 }
 
 impl LinuxWorker {
-    /// Makes the calling thread a worker, for good.
+    /// Makes the calling thread a worker, permanently.
     pub(super) fn new() -> Result<Self, SysError> {
         let host = caps::of_this_thread();
         let memory_is_shared = shares_memory()?;
@@ -82,7 +82,7 @@ impl LinuxWorker {
         })
     }
 
-    /// What the helper cannot be given: the worker's part, and what this launch has found.
+    /// What could not be set for the helper: on the worker, and in this launch.
     fn not_enforced(&self, found: Vec<NotEnforced>) -> Vec<NotEnforced> {
         let mut all = found;
         all.retain(|name| *name != NotEnforced::SessionKeyring || keyring::exist());
@@ -138,10 +138,10 @@ impl Worker for LinuxWorker {
             memory_is_shared: self.memory_is_shared,
         };
         let born = launch(&mut self.cloner, &self.status, &order).map_err(failure)?;
-        // Dead keyrings count against a user's quota for some milliseconds, so a burst of launches may use it up (EDQUOT).
-        // The helper has this thread's keyring then, and the next one is not to meet it there.
+        // Dead keyrings count against a user's quota for some milliseconds, so a burst of launches may use it up
+        // (EDQUOT). The helper has this thread's keyring then, and the next helper must not share it.
         self.fresh_keyring &= !born.not_enforced.contains(&NotEnforced::SessionKeyring);
-        // SAFETY: clone has just opened it in this thread's table; nobody else knows of it.
+        // SAFETY: clone has just opened it in this thread's table; no other code uses it.
         let pidfd = (born.pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(born.pidfd) });
         let outputs = pipes.map(|p| p.map(|(ours, _theirs)| ours));
         let progress = match image.wait_loaded {
@@ -152,14 +152,14 @@ impl Worker for LinuxWorker {
         let faults_of_exec = (born.memory == Memory::Shared).then(|| loading::faults_of_exec(strings));
         let path = image.path.clone();
         self.running = Some(Running { pid: born.pid, pidfd, outputs, path, faults_of_exec, progress });
-        // One that has exited has run.
+        // A helper that has exited has run.
         let undecided = progress == Progress::Died && loading::killed_early(born.pid);
         Ok(Launched { pid: born.pid, not_enforced: self.not_enforced(born.not_enforced), undecided })
     }
 
     fn wait(&mut self, watcher: &mut dyn Watcher) -> Ended {
         let Some(running) = self.running.take() else { return Ended::default() };
-        // The helper runs meanwhile: what is needed at its end, and for the next launch.
+        // While the helper runs, prepares what is needed at its end and for the next launch.
         let status = proc::status_of(running.pid);
         if self.table == Table::Own && running.outputs.is_some() && self.next_pipes.is_none() {
             self.next_pipes = pipes().ok();
@@ -178,7 +178,7 @@ impl Worker for LinuxWorker {
     }
 }
 
-/// The file that was given, or a file in memory with the data, whose end comes by itself. In this thread's table, above 2.
+/// The given file, or a file in memory with the given data. In this thread's table, above 2.
 fn stdin(stdin: &Stdin) -> Result<Option<Arc<OwnedFd>>, SysError> {
     let data = match stdin {
         Stdin::Null => return Ok(None),
@@ -209,7 +209,7 @@ fn failure(stillborn: SpawnError) -> LaunchFailure {
                 Step::Chdir => "chdir / in the helper",
                 Step::Dup => "dup3 in the helper",
                 Step::Rlimit => "setrlimit in the helper",
-                // The two that have failures of their own, above.
+                // These two have their own variants, handled above.
                 Step::NoNewPrivs | Step::Exec => "exec in the helper",
             };
             LaunchFailure::Process(SysError::new(what, errno))

@@ -9,10 +9,10 @@ use crate::abi::error::SysError;
 
 use super::close::close_from;
 
-/// Whose descriptor table a worker uses.
+/// The descriptor table that a worker uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
-    /// Its own, which holds nothing but `/dev/null` as 0, 1 and 2: a child inherits nothing that has to be closed.
+    /// Its own, with only `/dev/null` as 0, 1 and 2: a child inherits no descriptor that it has to close.
     Own,
     /// The host's: every child closes what it inherits.
     Hosts,
@@ -22,11 +22,11 @@ pub(super) enum Table {
 /// older ones close_range(2). Root, working directory and umask stay shared with the host: the child sets the last two
 /// itself, after the clone.
 pub(super) fn own_table() -> Result<Table, SysError> {
-    // close_range(2) copies no more of the table than it keeps, so a host with many open files costs nothing.
+    // close_range(2) copies only the part of the table that it keeps, so a host with many open files costs nothing.
     // SAFETY: integers only. The new table is this thread's own: no object of another thread loses a descriptor, and
     // this thread owns none (`Worker` is made before anything is opened on it).
     let closed = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
-    // A filter can report success for a call that was not made. What follows would then hit the host's own files.
+    // A filter can report success for a call that was not made. The next steps would then close the host's files.
     if closed < 0 || shares_table() {
         // SAFETY: a flag only; as above, nothing on this thread owns a descriptor.
         let unshared = unsafe { libc::unshare(libc::CLONE_FILES) };
@@ -40,14 +40,14 @@ pub(super) fn own_table() -> Result<Table, SysError> {
     Ok(Table::Own)
 }
 
-/// Gives the calling thread its own root, working directory and umask. Best effort: where it is refused, each launch
-/// looks whether the root is still the caller's.
+/// Gives the calling thread its own root, working directory and umask. Best effort: if it is refused, each launch
+/// checks whether the root is still the caller's.
 pub(super) fn detach_root() {
     // SAFETY: a flag only; no descriptor is affected.
     unsafe { libc::unshare(libc::CLONE_FS) };
 }
 
-/// Whether the process, by its first thread, has the same descriptor table: a pipe made here is seen there.
+/// Whether this thread shares its descriptor table with the process's first thread: a pipe created here shows up there.
 fn shares_table() -> bool {
     let Ok((reader, _writer)) = std::io::pipe() else { return true };
     let link = |of: &str| fs::read_link(format!("/proc/{of}/fd/{}", reader.as_raw_fd())).ok();
@@ -75,14 +75,13 @@ pub(super) fn null() -> Result<OwnedFd, SysError> {
     above_two(file.map_err(|e| SysError::new("open /dev/null", Errno::from_raw(e.raw_os_error().unwrap_or(0))))?.into())
 }
 
-/// The same file under a number above 2, close-on-exec: in the host's table 0 to 2 may be free, and a child needs those
-/// for itself.
+/// Moves the file to a number above 2, close-on-exec: in the host's table 0 to 2 may be free, and a child needs them.
 pub(super) fn above_two(fd: OwnedFd) -> Result<OwnedFd, SysError> {
     if fd.as_raw_fd() > 2 {
         return Ok(fd);
     }
     // SAFETY: integers only.
     let moved = Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) });
-    // SAFETY: the descriptor that has just been made, known to nobody else.
+    // SAFETY: the descriptor that was just created; no other code uses it.
     moved.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).map_err(|e| SysError::new("fcntl(F_DUPFD_CLOEXEC)", e))
 }

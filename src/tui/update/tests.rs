@@ -879,7 +879,7 @@ fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
     m.path_warnings = vec!["`/x` cannot be executed".into()];
     let runaway = "12:03:44 runaway loop? 30 refused by the limit: too many requests at once";
     let logged = "12:03:44 request_module: runaway loop modprobe dummy (×5)";
-    let drain = "12:03:44 the drain gave up after 5 s and the gate is enabled again; held out: #3 foo";
+    let drain = "12:03:44 the drain gave up after 5 s and the gate is enabled again; still running: #3 foo";
     let path = "kernel.modprobe: `/x` cannot be executed (e edits the path)";
     assert_eq!(warned(&m), [runaway, logged, drain, path]);
     // What was said goes first; on another screen nothing goes.
@@ -914,7 +914,10 @@ fn a_reset_and_a_gate_that_works_take_their_warnings_along() {
     assert_eq!(warned(&m).len(), 3);
     reply(&mut m, ticket, Ok(Reply::Done));
     assert_eq!(status(&m), "khelper.loop_messages: counted from 0 again");
-    assert_eq!(warned(&m), ["12:03:44 the drain gave up after 5 s and the gate is enabled again; held out: #3 foo"]);
+    assert_eq!(
+        warned(&m),
+        ["12:03:44 the drain gave up after 5 s and the gate is enabled again; still running: #3 foo"]
+    );
     let (ticket, _) = commands(type_in(&mut m, "ge\n")).remove(0);
     assert_eq!(warned(&m).len(), 1);
     reply(&mut m, ticket, Ok(Reply::Done));

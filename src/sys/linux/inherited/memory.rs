@@ -12,12 +12,12 @@ use crate::sys::attributes;
 
 use super::super::proc::ProcFile;
 
-/// What core(5) gives as the default: anonymous memory, ELF headers and private huge pages.
+/// The default in core(5): anonymous memory, ELF headers and private huge pages.
 const CORE_FILTER: u32 = 0x33;
 /// linux/prctl.h.
 pub(in super::super) const PR_SET_MEMORY_MERGE: c_int = 67;
 
-/// What of the host's memory a helper is not to inherit.
+/// The attributes of the host's memory that a helper must not inherit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Unwanted {
     pub(in super::super) core_filter: bool,
@@ -30,7 +30,7 @@ impl Unwanted {
         self != Self::default()
     }
 
-    /// The names of those that stayed.
+    /// The names of the attributes that stayed.
     pub(in super::super) fn names(self) -> impl Iterator<Item = NotEnforced> {
         [
             (self.core_filter, NotEnforced::CoreFilter),
@@ -42,7 +42,7 @@ impl Unwanted {
     }
 }
 
-/// The host's memory, looked at before each launch: the host may change it at any time.
+/// The attributes of the host's memory, read before each launch: the host may change them at any time.
 pub(in super::super) struct HostMemory(ProcFile);
 
 impl HostMemory {
@@ -56,7 +56,8 @@ impl HostMemory {
         }
         let filter = self.0.hex();
         Unwanted {
-            // Without the file (no /proc, or a kernel without core dumps) nobody can tell; it is hardly ever changed.
+            // Without the file (no /proc, or a kernel without core dumps) the filter is unknown; it is hardly ever
+            // changed.
             core_filter: filter.is_some_and(|filter| filter != CORE_FILTER),
             thp_disable: attributes::thp_disable() == Some(true),
             memory_merge: attributes::memory_merge() == Some(true),

@@ -1,4 +1,5 @@
-//! Everything that fork(2), clone(2) and execve(2) pass on, one row an item, and what a launch does about it (UMH-9).
+//! Everything that a process inherits by fork(2), clone(2) and execve(2), one row for each attribute, and what a launch
+//! does about it (UMH-9).
 //!
 //! Sources: fork(2), clone(2), execve(2), prctl(2), credentials(7), capabilities(7), sched(7), keyrings(7), numa(7),
 //! core(5), ioprio_set(2), personality(2), ioperm(2).
@@ -32,7 +33,7 @@ pub(super) enum Treatment {
 /// One attribute.
 #[cfg_attr(not(test), expect(dead_code, reason = "the name is for readers, and for the test of the table"))]
 pub(super) struct Item {
-    /// As a person would look for it.
+    /// Its name for readers.
     pub(super) name: &'static str,
     pub(super) treatment: Treatment,
 }
@@ -44,10 +45,10 @@ const fn item(name: &'static str, treatment: Treatment) -> Item {
 /// Titles in assets/deviations.toml.
 const HOSTS_OWN: &str = "uid, gid, limits, no_new_privs, namespaces, cgroup and root are the host's";
 const RESTRICTIONS: &str = "what the host has restricted for itself stays restricted";
-const WATCHED: &str = "who watches the host watches its helpers";
+const WATCHED: &str = "tracing, counters and audit of the host include its helpers";
 const KEYRINGS: &str = "a new session keyring; the keyrings of the user stay reachable";
-const SESSION: &str = "a session and a process group of its own";
-const ARCHITECTURE: &str = "settings of a machine's architecture other than x86-64 are the host's";
+const SESSION: &str = "a new session and process group for each helper";
+const ARCHITECTURE: &str = "architecture-specific settings, except on x86-64, are the host's";
 
 /// The table. Order within `Worker` matters: the timer slack depends on the scheduling policy.
 pub(super) const ITEMS: &[Item] = &[
@@ -121,7 +122,7 @@ pub(super) const ITEMS: &[Item] = &[
     item("arguments and environment", Treatment::Engine),
 ];
 
-/// Gives the calling thread a helper's values, for good. Returns what could not be had, sorted.
+/// Sets the attributes of the calling thread to a helper's values, permanently. Returns what could not be set, sorted.
 pub(super) fn reset_thread() -> Vec<NotEnforced> {
     let mut not: Vec<_> = ITEMS
         .iter()
@@ -147,7 +148,7 @@ mod tests {
     const THREAD: &str = "src/sys/linux/inherited/thread.rs";
     const AS_THE_RULE_SAYS: &str = "umh_9_a_helper_is_born_as_the_rule_says_whatever_its_host_is_like";
 
-    /// The test that shows a row that is set: file and function.
+    /// The test for a row that a launch sets: file and function.
     fn test_of(name: &str) -> (&'static str, &'static str) {
         match name {
             "ignored signals, real-time ones included" | "blocked signals" => {
@@ -175,7 +176,7 @@ mod tests {
             "I/O port permissions" => (THREAD, "umh_9_io_ports_are_given_up"),
             "request-key authority, default keyring" => (THREAD, "umh_9_requested_keys_go_to_the_default_keyring"),
             "session keyring" => (INHERITANCE, "umh_9_the_session_keyring_is_new"),
-            // The session has an autogroup of its own (sched(7)).
+            // A new session gets its own autogroup (sched(7)).
             "autogroup"
             | "session, process group, controlling terminal"
             | "umask"

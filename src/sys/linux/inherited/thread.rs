@@ -15,7 +15,7 @@ use crate::sys::attributes::{self, IOPRIO_WHO_PROCESS, SchedAttr, prctl, sched_g
 
 use super::super::keyring;
 
-/// Room for 8,192 CPUs; the kernel takes a mask of any length.
+/// Enough for 8,192 CPUs; the kernel accepts a mask of any length.
 const CPU_WORDS: usize = 128;
 /// The timer slack of a kernel thread, in nanoseconds.
 const TIMER_SLACK_NS: u64 = 50_000;
@@ -44,7 +44,7 @@ pub(super) fn policy() -> bool {
         // SAFETY: pid 0 is the calling thread; the parameter lives on this stack.
         unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const other) };
     }
-    // SAFETY: an integer only. The answer bears SCHED_RESET_ON_FORK where that is set.
+    // SAFETY: an integer only. The result includes SCHED_RESET_ON_FORK if that is set.
     unsafe { libc::sched_getscheduler(0) == libc::SCHED_OTHER }
 }
 
@@ -52,7 +52,7 @@ pub(super) fn nice() -> bool {
     setpriority_process(None, 0).is_ok()
 }
 
-/// Asks for every CPU; the kernel grants those of the cpuset. Returns whether that is every CPU that is online.
+/// Asks for every CPU; the kernel grants those of the cpuset. Returns whether these are all online CPUs.
 pub(super) fn affinity() -> bool {
     let all = [u64::MAX; CPU_WORDS];
     let mut got = [0u64; CPU_WORDS];
@@ -78,12 +78,12 @@ fn span(part: &str) -> Option<u32> {
     (last >= first).then(|| last - first + 1)
 }
 
-/// The supplementary groups. rustix changes this thread only; glibc's setgroups would change every thread of the host.
+/// Drops the supplementary groups. rustix changes only this thread; glibc's setgroups would change all of the host's.
 pub(super) fn groups() -> bool {
     set_thread_groups(&[]).is_ok() || nix::unistd::getgroups().is_ok_and(|groups| groups.is_empty())
 }
 
-/// The utilization clamps back to the system's (Linux 5.11; before, no value means "the system's").
+/// Resets the utilization clamps to the system's (Linux 5.11; before that, no value means "the system's").
 pub(super) fn utilization() -> bool {
     let clamps = SchedAttr {
         flags: SCHED_FLAG_KEEP_ALL | SCHED_FLAG_UTIL_CLAMP,
@@ -98,7 +98,7 @@ pub(super) fn utilization() -> bool {
     sched_getattr().map_or_else(absent, |now| now.util_min == 0 && matches!(now.util_max, 0 | 1024))
 }
 
-/// Whether the thread has no core scheduling cookie. It cannot be taken away: only another one can be given.
+/// Whether the thread has no core scheduling cookie. A cookie cannot be removed, only replaced.
 pub(super) fn core_scheduling() -> bool {
     // ENODEV: no CPU here runs two threads.
     attributes::core_scheduling_cookie().map_or_else(|e| e == Errno::ENODEV || absent(e), |cookie| cookie == 0)
@@ -125,7 +125,7 @@ pub(super) fn numa_policy() -> bool {
 
 /// PER_LINUX without flags.
 pub(super) fn personality() -> bool {
-    // SAFETY: an integer only; it binds the calling thread alone.
+    // SAFETY: an integer only; it affects only the calling thread.
     let set = unsafe { libc::syscall(libc::SYS_personality, 0 as c_ulong) };
     Errno::result(set).is_ok()
         || fs::read_to_string("/proc/thread-self/personality").is_ok_and(|now| now.trim().bytes().all(|b| b == b'0'))
@@ -137,7 +137,7 @@ pub(super) fn securebits() -> bool {
     prctl(libc::PR_GET_SECUREBITS, 0, 0).is_ok_and(|now| now & !KEEP_CAPS == 0)
 }
 
-/// Speculation as the machine has it, for each feature that a thread can set.
+/// Sets speculation to the machine's default, for each feature that a thread can control.
 pub(super) fn speculation() -> bool {
     // Store bypass and indirect branches are on by default, flushing of the L1 cache (number 2) is off.
     [(0, PR_SPEC_ENABLE), (1, PR_SPEC_ENABLE), (2, PR_SPEC_DISABLE)].into_iter().all(|(which, default)| {
@@ -146,7 +146,7 @@ pub(super) fn speculation() -> bool {
             Ok(state) if state & PR_SPEC_PRCTL == 0 => true,
             Ok(state) if state & default != 0 => true,
             Ok(_) => {
-                // Refused where it was disabled for good (PR_SPEC_FORCE_DISABLE).
+                // Refused if it was disabled permanently (PR_SPEC_FORCE_DISABLE).
                 let _ = prctl(PR_SET_SPECULATION_CTRL, which, default as c_ulong);
                 attributes::speculation(which).is_ok_and(|state| state & default != 0)
             }
@@ -155,13 +155,13 @@ pub(super) fn speculation() -> bool {
     })
 }
 
-/// What happens on a memory error: as the system has it.
+/// Resets the policy on memory errors to the system's.
 pub(super) fn machine_check() -> bool {
     prctl(libc::PR_MCE_KILL, libc::PR_MCE_KILL_CLEAR as c_ulong, 0).is_ok()
         || prctl(libc::PR_MCE_KILL_GET, 0, 0).map_or_else(absent, |now| now == libc::PR_MCE_KILL_DEFAULT)
 }
 
-/// Needs CAP_SYS_RESOURCE, also to leave it as it is.
+/// Needs CAP_SYS_RESOURCE, even if the state does not change.
 pub(super) fn io_flusher() -> bool {
     prctl(PR_SET_IO_FLUSHER, 0, 0).map_or_else(|e| absent(e) || attributes::io_flusher() == Some(false), |_| true)
 }
@@ -171,15 +171,15 @@ pub(super) fn timestamp_counter() -> bool {
     prctl(libc::PR_SET_TSC, libc::PR_TSC_ENABLE as c_ulong, 0).map_or_else(absent, |_| true)
 }
 
-/// Permissions for I/O ports. Giving them up needs no privilege.
+/// Drops permissions for I/O ports, which needs no privilege.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn io_ports() -> bool {
-    // SAFETY: integers only; the calling thread alone loses what it had.
+    // SAFETY: integers only; only the calling thread loses its permissions.
     let given_up = unsafe { [libc::syscall(libc::SYS_iopl, 0), libc::syscall(libc::SYS_ioperm, 0, 0x1_0000, 0)] };
     given_up.into_iter().all(|done| Errno::result(done).map_or_else(absent, |_| true))
 }
 
-/// No authority over the key of a request in progress, and no default keyring for requested keys.
+/// Drops the authority over a key that is being requested, and the default keyring for requested keys.
 pub(super) fn key_requests() -> bool {
     keyring::drop_authority()
 }
@@ -193,7 +193,7 @@ fn absent(e: Errno) -> bool {
 mod tests {
     use super::*;
 
-    /// On a thread that ends afterwards: what it changes is its own.
+    /// Runs on a thread that ends afterwards, so that the changes affect no other test.
     fn on_a_thread(test: impl FnOnce() + Send + 'static) {
         std::thread::spawn(test).join().unwrap();
     }
@@ -204,7 +204,7 @@ mod tests {
         assert!(online_cpus().is_none_or(|n| n > 0));
     }
 
-    /// A whole host without the counter would not come far: its clock reads it.
+    /// Only for this thread: a whole process without the counter would crash, since its clock reads it.
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn umh_9_the_timestamp_counter_can_be_read() {
@@ -224,7 +224,8 @@ mod tests {
     /// Whether a child of this thread may read an I/O port.
     #[cfg(target_arch = "x86_64")]
     fn child_reads_a_port() -> bool {
-        // SAFETY: the child executes one instruction and ends; port 0x80 shows what a machine's start has come to.
+        // SAFETY: the child executes one instruction and ends; port 0x80 is the POST code port, which is harmless to
+        // read.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             // SAFETY: as above; SIGSEGV is at its default so that it ends the child.
@@ -247,16 +248,16 @@ mod tests {
             // SAFETY: integers only.
             let had = unsafe { libc::syscall(libc::SYS_ioperm, 0x80, 1, 1) };
             if Errno::result(had) == Err(Errno::ENOSYS) {
-                return println!("this kernel gives nobody I/O ports");
+                return println!("this kernel has no I/O port permissions");
             }
             if let Err(e) = Errno::result(had) {
                 let _ = std::io::Write::write_fmt(
                     &mut std::io::stderr(),
-                    format_args!("skipped: this process cannot have I/O ports: {e}\n"),
+                    format_args!("skipped: this process may not use I/O ports: {e}\n"),
                 );
                 return;
             }
-            assert!(child_reads_a_port(), "a child that nobody resets inherits the port");
+            assert!(child_reads_a_port(), "a child inherits the port unless it is reset");
             assert!(io_ports());
             assert!(!child_reads_a_port());
         });

@@ -82,7 +82,7 @@ fn on_a_terminal_of_ascii_data_is_escaped_and_nothing_else_is_sent() {
     // What is wrong with it, in the same way.
     keys(&mut model, &"ü".repeat(30));
     keys(&mut model, "\n");
-    says(&model, "| x the module name is 62 bytes long");
+    says(&model, "| x the module name has 62 bytes");
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl Builder {
             writers: Mutex::new(()),
             slots: Slots::new(),
             gate: Gatekeeper::new(),
-            books: Monitor::new(Registry::new(self.text_budget.unwrap_or(TEXT_BUDGET), sink)),
+            registry: Monitor::new(Registry::new(self.text_budget.unwrap_or(TEXT_BUDGET), sink)),
             pools: Pools::new(),
             hook: self.hook,
             probe: self.probe,
@@ -151,7 +151,7 @@ impl Builder {
         let engine = Engine::new(inner);
         engine.enable()?;
         // The gate is as at start: nobody has changed it yet.
-        engine.inner.books.lock().provenance.clear();
+        engine.inner.registry.lock().provenance.clear();
         Ok(engine)
     }
 }

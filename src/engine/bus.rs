@@ -122,7 +122,7 @@ impl Subscription {
     }
 }
 
-/// The numbering and the subscribers. Lives under the lock of the books, so that numbers and state agree.
+/// The numbering and the subscribers. Lives under the lock of the registry, so that numbers and state agree.
 #[derive(Default)]
 pub(super) struct Bus {
     seq: u64,

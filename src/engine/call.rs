@@ -174,7 +174,7 @@ impl Call {
         self.close(state, result, file);
     }
 
-    /// The record is whole: into the books, and to the caller if one waits still.
+    /// The record is whole: into the registry, and to the caller if one waits still.
     fn close(&self, mut state: MutexGuard<'_, CallState>, result: i32, file: impl FnOnce(Arc<Record>)) {
         state.over = true;
         let record = Arc::new(state.record.clone());

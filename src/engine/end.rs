@@ -34,21 +34,21 @@ impl Engine {
                 "it is over, or was never waited for",
             )
         };
-        let books = self.inner.books.lock();
-        if !books.knows(id) {
+        let registry = self.inner.registry.lock();
+        if !registry.knows(id) {
             return Err(no_request(id));
         }
-        let live = books.live().find(|l| l.id == id).ok_or_else(nobody)?;
-        if live.abandoned || books.draft(id).is_some_and(|d| !d.wait.killable()) {
+        let live = registry.live().find(|l| l.id == id).ok_or_else(nobody)?;
+        if live.abandoned || registry.draft(id).is_some_and(|d| !d.wait.killable()) {
             return Err(nobody());
         }
-        let cancel = books.cancel(id).ok_or_else(nobody)?;
-        let call = books.call(id);
-        drop(books);
+        let cancel = registry.cancel(id).ok_or_else(nobody)?;
+        let call = registry.call(id);
+        drop(registry);
         if call.is_some_and(|c| c.state.lock().end != End::Waited) {
             return Err(nobody());
         }
-        self.inner.books.lock().abandons(id, self.inner.actors.share(actor));
+        self.inner.registry.lock().abandons(id, self.inner.actors.share(actor));
         cancel.cancel();
         Ok(())
     }
@@ -81,17 +81,17 @@ impl Engine {
         inner.gate.shut_for_good(&|from, to| inner.gate_changed(from, to, actor));
         let clock = inner.host.clock();
         let deadline = clock.now().saturating_add(u64::try_from(patience.as_micros()).unwrap_or(u64::MAX));
-        let mut books = inner.books.lock();
-        while books.live().len() > 0 && clock.now() < deadline {
-            books = inner.books.wait_until(books, clock, deadline);
+        let mut registry = inner.registry.lock();
+        while registry.live().len() > 0 && clock.now() < deadline {
+            registry = inner.registry.wait_until(registry, clock, deadline);
         }
         // What is queued is launched or decided before this returns: a matter of microseconds, unless an exec hangs.
         let deadline = clock.now().saturating_add(QUEUE_PATIENCE);
-        while books.queued > 0 && clock.now() < deadline {
-            books = inner.books.wait_until(books, clock, deadline);
+        while registry.queued > 0 && clock.now() < deadline {
+            registry = inner.registry.wait_until(registry, clock, deadline);
         }
-        let left = books.live().cloned().collect();
-        drop(books);
+        let left = registry.live().cloned().collect();
+        drop(registry);
         inner.tell_suppressed();
         inner.flush_sink();
         left
@@ -105,8 +105,8 @@ impl Inner {
             EngineError::new(Stage::Lost, Errno::ESRCH, why, "look at the record: it says how the helper ended")
         };
         let (call, known) = {
-            let books = self.books.lock();
-            (books.call(id), books.knows(id))
+            let registry = self.registry.lock();
+            (registry.call(id), registry.knows(id))
         };
         if !known {
             return Err(no_request(id));

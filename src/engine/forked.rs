@@ -42,9 +42,9 @@ impl Engine {
 
 impl Inner {
     /// The answer to a module request.
-    pub(super) fn forked_request(&self, name: &[u8], wait: bool, ask: &Caller, error: &EngineError) -> Arc<Record> {
+    pub(super) fn forked_request(&self, name: &[u8], wait: bool, caller: &Caller, error: &EngineError) -> Arc<Record> {
         let mode = if wait { WaitMode::PROC } else { WaitMode::EXEC };
-        let mut record = self.forked_record(Kind::Module, mode, ask, error);
+        let mut record = self.forked_record(Kind::Module, mode, caller, error);
         record.module = Some(name.into());
         record.args = Args::Module;
         Arc::new(record)
@@ -69,10 +69,10 @@ impl Inner {
     }
 
     /// A refusal with no number: it is in no list of the engine's.
-    fn forked_record(&self, kind: Kind, wait: WaitMode, ask: &Caller, error: &EngineError) -> Record {
+    fn forked_record(&self, kind: Kind, wait: WaitMode, caller: &Caller, error: &EngineError) -> Record {
         let me = self.actors.me(Origin::Library);
         let own = || Arc::new(Actor { pid: std::process::id().cast_signed(), start_time: None, ..(**me).clone() });
-        let actor = ask.actor.clone().unwrap_or_else(own);
+        let actor = caller.actor.clone().unwrap_or_else(own);
         let mut record = Record::new(kind, wait, actor, (SystemTime::now(), 0));
         record.state = State::Ended;
         record.outcome = Outcome::Refused;

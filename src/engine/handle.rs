@@ -37,7 +37,7 @@ impl Drop for Handle {
         }
         self.0.tell_suppressed();
         self.0.pools.close();
-        self.0.books.lock().bus.close();
+        self.0.registry.lock().bus.close();
         self.0.flush_sink();
     }
 }
@@ -55,10 +55,10 @@ impl Engine {
     }
 
     /// `request_module` for somebody, with a way to stop the wait.
-    pub fn request_module_as(&self, name: impl AsRef<[u8]>, wait: bool, ask: &Caller) -> Arc<Record> {
+    pub fn request_module_as(&self, name: impl AsRef<[u8]>, wait: bool, caller: &Caller) -> Arc<Record> {
         match self.check_process() {
-            Ok(()) => self.inner.request_module(name.as_ref(), wait, ask),
-            Err(error) => self.inner.forked_request(name.as_ref(), wait, ask, &error),
+            Ok(()) => self.inner.request_module(name.as_ref(), wait, caller),
+            Err(error) => self.inner.forked_request(name.as_ref(), wait, caller, &error),
         }
     }
 

@@ -54,7 +54,7 @@ pub(super) struct Inner {
     pub(super) writers: Mutex<()>,
     pub(super) slots: Slots,
     pub(super) gate: Gatekeeper,
-    pub(super) books: Arc<Monitor<Registry>>,
+    pub(super) registry: Arc<Monitor<Registry>>,
     pub(super) pools: Pools<Arc<Call>>,
     pub(super) hook: Option<SecurityHook>,
     pub(super) probe: Option<(PathBuf, &'static str)>,
@@ -72,12 +72,12 @@ impl Inner {
 
     pub(super) fn emit(&self, kind: EventKind) {
         let now = self.now();
-        self.books.lock().emit(now, kind);
+        self.registry.lock().emit(now, kind);
     }
 
     pub(super) fn log(&self, kind: LogKind) {
         let now = self.now();
-        self.books.lock().log(now, kind);
+        self.registry.lock().log(now, kind);
     }
 
     /// Tells of a change of a knob, and keeps it as the knob's provenance (AUTH-5).
@@ -93,13 +93,13 @@ impl Inner {
 
     fn remember(&self, change: Change, actor: Arc<Actor>, event: impl FnOnce(Arc<Change>, Arc<Actor>) -> EventKind) {
         let (at, wall) = (self.now(), self.host.clock().wall());
-        self.books.lock().changed(Provenance { change: Arc::new(change), actor, at, wall }, event);
+        self.registry.lock().changed(Provenance { change: Arc::new(change), actor, at, wall }, event);
     }
 
     /// A record with nothing but the question in it, and the cancel of its own that `abandon` fires.
-    pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, ask: &Caller) -> (Record, Cancel) {
+    pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, caller: &Caller) -> (Record, Cancel) {
         let clock = self.host.clock();
-        let actor = self.actors.of(ask.actor.as_ref());
+        let actor = self.actors.of(caller.actor.as_ref());
         let mut record = Record::new(kind, wait, actor, (clock.wall(), clock.now()));
         (record.bset, record.inheritable) = (values.bset, values.inheritable);
         (record, Cancel::new())
@@ -147,13 +147,13 @@ impl Inner {
 
     /// Enters the end of a request and wakes who waits for the last one (UMH-14).
     pub(super) fn finish(&self, now: Micros, record: Arc<Record>) {
-        self.books.lock().finish(now, record);
-        self.books.notify();
+        self.registry.lock().finish(now, record);
+        self.registry.notify();
     }
 
     /// Gives the record sink, if there is one, up to a second to take what is queued for it.
     pub(super) fn flush_sink(&self) {
-        let sink = self.books.lock().sink.clone();
+        let sink = self.registry.lock().sink.clone();
         if let Some(sink) = sink {
             sink.flush();
         }
@@ -174,7 +174,7 @@ impl Inner {
         // A helper that has ended is known from its record alone: its session outlives it, and bears its pid until the
         // last of its children is gone, so that the newest helper of that pid is the one.
         while let Some(gone) = ancestry.last_mut().filter(|link| !link.known) {
-            let Some(record) = self.books.lock().ended_helper(gone.pid) else { break };
+            let Some(record) = self.registry.lock().ended_helper(gone.pid) else { break };
             let name = record.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
             (gone.comm, gone.known, gone.helper_of) = (Comm::new(name), true, Some(record.id));
             if ancestry.len() >= CHAIN {
@@ -182,14 +182,14 @@ impl Inner {
             }
             ancestry.extend(self.host.ancestry(record.actor.pid));
         }
-        let books = self.books.lock();
-        recursion::chain(ancestry, |link| link.helper_of.or_else(|| books.helper_of(link.pid)))
+        let registry = self.registry.lock();
+        recursion::chain(ancestry, |link| link.helper_of.or_else(|| registry.helper_of(link.pid)))
     }
 
     /// The calls of these requests, as far as they are not over.
     pub(super) fn holdouts(&self, ids: &[u64]) -> Vec<Holdout> {
-        let books = self.books.lock();
-        let name = |id: &u64| match books.live().find(|l| l.id == *id) {
+        let registry = self.registry.lock();
+        let name = |id: &u64| match registry.live().find(|l| l.id == *id) {
             Some(live) => Holdout { id: *id, title: Some(live.title.clone()), pid: live.pid },
             None => Holdout { id: *id, title: None, pid: None },
         };

@@ -48,16 +48,16 @@ enum NoSlot {
 }
 
 impl Inner {
-    pub(super) fn request_module(self: &Arc<Self>, name: &[u8], wait: bool, ask: &Caller) -> Arc<Record> {
+    pub(super) fn request_module(self: &Arc<Self>, name: &[u8], wait: bool, caller: &Caller) -> Arc<Record> {
         let values = self.sysctl.copy_for_request();
         let mode = if wait { WaitMode::PROC } else { WaitMode::EXEC };
-        let (mut record, cancel) = self.draft(Kind::Module, mode, &values, ask);
+        let (mut record, cancel) = self.draft(Kind::Module, mode, &values, caller);
         record.module = Some(name[..name.len().min(SHOWN)].into());
         record.path = values.path.clone();
         record.args = Args::Module;
         record.env = self.env.clone();
-        self.books.lock().begin(&mut record, cancel.clone());
-        let slot = match self.admit(name, &values, &record, ask, &cancel) {
+        self.registry.lock().begin(&mut record, cancel.clone());
+        let slot = match self.admit(name, &values, &record, caller, &cancel) {
             Ok(slot) => slot,
             Err(NoSlot::Refused(error)) => return self.end_without_process(record, Outcome::Refused, Some(&error)),
             Err(NoSlot::Cancelled) => return self.give_up(record),
@@ -74,7 +74,7 @@ impl Inner {
             }
         };
         let how = How { module: true, own: None, timeout: None, wait: mode };
-        let answer = self.exec(info, record, &how, values.era, [&cancel, &ask.cancel]);
+        let answer = self.exec(info, record, &how, values.era, [&cancel, &caller.cancel]);
         if mutation::is(Mutation::SlotLeaked) && answer.abandoned {
             std::mem::forget(slot);
         } else {
@@ -89,7 +89,7 @@ impl Inner {
         name: &[u8],
         values: &Values,
         record: &Record,
-        ask: &Caller,
+        caller: &Caller,
         cancel: &Cancel,
     ) -> Result<Slot<'_>, NoSlot> {
         if values.era == Era::Current && values.path.is_empty() {
@@ -106,7 +106,7 @@ impl Inner {
             refused(Stage::Loop, Errno::ELOOP, why, "let the helper ask the engine that started it, or none")
         })?;
         self.judge(&name, values, record)?;
-        self.take_slot(&name, values, record.id, [cancel, &ask.cancel])
+        self.take_slot(&name, values, record.id, [cancel, &caller.cancel])
     }
 
     /// The security hook (REQ-2): the built-in lists, then the caller's own. A panic in it is a refusal.
@@ -180,7 +180,7 @@ impl Inner {
     fn give_up(&self, mut record: Record) -> Arc<Record> {
         record.abandoned = true;
         let now = self.now();
-        self.books.lock().abandoned(now, record.id);
+        self.registry.lock().abandoned(now, record.id);
         let error = EngineError::new(
             Stage::Cancel,
             Errno::EINTR,

@@ -128,9 +128,9 @@ impl Inner {
     fn started(&self, call: &Call, launched: Launched) {
         let now = self.now();
         call.started(now, launched, |record| {
-            self.books.lock().started(now, record);
+            self.registry.lock().started(now, record);
             // For `shutdown`, which waits for what is queued.
-            self.books.notify();
+            self.registry.notify();
         });
     }
 

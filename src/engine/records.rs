@@ -14,13 +14,13 @@ impl Engine {
     pub fn record(&self, id: u64) -> Option<Arc<Record>> {
         self.check_process().ok()?;
         let (call, draft) = {
-            let books = self.inner.books.lock();
-            (books.call(id), books.draft(id))
+            let registry = self.inner.registry.lock();
+            (registry.call(id), registry.draft(id))
         };
         if let Some(call) = call {
             return Some(call.record());
         }
-        let ended = || self.inner.books.lock().ended().find(|r| r.id == id).cloned();
+        let ended = || self.inner.registry.lock().ended().find(|r| r.id == id).cloned();
         draft.or_else(ended)
     }
 
@@ -29,7 +29,7 @@ impl Engine {
         if self.check_process().is_err() {
             return Vec::new();
         }
-        self.inner.books.lock().ended().take(most).cloned().collect()
+        self.inner.registry.lock().ended().take(most).cloned().collect()
     }
 
     /// Who asked whom, nearest first, for any request or process (REQ-12).
@@ -48,7 +48,7 @@ impl Engine {
         if self.check_process().is_err() {
             return (from, Vec::new());
         }
-        self.inner.books.lock().ended_from(from, most)
+        self.inner.registry.lock().ended_from(from, most)
     }
 
     /// At most `most` requests that are not over, with ids after `id`, oldest first; each with its record as it was
@@ -57,7 +57,7 @@ impl Engine {
         if self.check_process().is_err() {
             return Vec::new();
         }
-        self.inner.books.lock().live_after(id, most)
+        self.inner.registry.lock().live_after(id, most)
     }
 
     /// Subscribes to events with a queue of `capacity` of them.
@@ -71,7 +71,7 @@ impl Engine {
         if self.check_process().is_err() {
             return Subscription::closed();
         }
-        self.inner.books.lock().bus.subscribe(capacity, kinds)
+        self.inner.registry.lock().bus.subscribe(capacity, kinds)
     }
 
     /// The same for a subscriber that has seen everything up to the event `after`: the number of events since then, of
@@ -80,6 +80,6 @@ impl Engine {
         if self.check_process().is_err() {
             return Subscription::closed();
         }
-        self.inner.books.lock().bus.subscribe_after(after, capacity, kinds)
+        self.inner.registry.lock().bus.subscribe_after(after, capacity, kinds)
     }
 }

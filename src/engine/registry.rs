@@ -34,7 +34,7 @@ struct Entry {
     abandoned_by: Option<Arc<Actor>>,
 }
 
-/// The books.
+/// The registry.
 pub(super) struct Registry {
     pub(super) bus: Bus,
     next_id: u64,

@@ -38,7 +38,7 @@ impl Slots {
 
     /// current: in order of arrival, up to 5 s (REQ-5). The limit is read under the lock of who waits: a limit that
     /// is raised at the same time is either seen here or grants the slot itself. `waits` is told if it has to wait,
-    /// without the lock: it may take the books', which goes before it.
+    /// without the lock: it may take the registry', which goes before it.
     pub(super) fn wait(
         &self,
         id: u64,

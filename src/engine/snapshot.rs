@@ -20,8 +20,8 @@ impl Engine {
             return inner.forked_snapshot(&error);
         }
         let (threads_max, host, known) = (inner.host.threads_max(), inner.host.sets(), inner.host.known());
-        // The books first, and the rest under them: a change is made before its event, so none is numbered and missing.
-        let books = inner.books.lock();
+        // The registry first, and the rest under them: a change is made before its event, so none is numbered and missing.
+        let registry = inner.registry.lock();
         let values = inner.sysctl.copy();
         let limit = ceiling(values.era, threads_max).min(values.max_concurrent);
         let slots = {
@@ -42,7 +42,7 @@ impl Engine {
         };
         let me = inner.actors.me(Origin::Library);
         Snapshot {
-            seq: books.bus.seq(),
+            seq: registry.bus.seq(),
             now: inner.now(),
             wall: inner.host.clock().wall(),
             pid: me.pid,
@@ -62,14 +62,17 @@ impl Engine {
             draining,
             slots,
             running_helpers,
-            live: books.processes,
-            queued: books.queued,
-            running: books.live().take(RUNNING_SHOWN).cloned().collect(),
-            live_total: books.live().len(),
-            last: books.ended().take(LAST_SHOWN).cloned().collect(),
-            totals: Totals { records_lost: books.sink.as_ref().map_or(0, |sink| sink.lost()), ..books.totals.clone() },
-            warnings: books.warnings.iter().cloned().collect(),
-            provenance: books.provenance.clone(),
+            live: registry.processes,
+            queued: registry.queued,
+            running: registry.live().take(RUNNING_SHOWN).cloned().collect(),
+            live_total: registry.live().len(),
+            last: registry.ended().take(LAST_SHOWN).cloned().collect(),
+            totals: Totals {
+                records_lost: registry.sink.as_ref().map_or(0, |sink| sink.lost()),
+                ..registry.totals.clone()
+            },
+            warnings: registry.warnings.iter().cloned().collect(),
+            provenance: registry.provenance.clone(),
         }
     }
 }

@@ -38,7 +38,7 @@ impl Inner {
         record.args = Args::List(boxed(info.argv()));
         record.env = boxed(info.envp());
         record.own = options.own.map(Box::new);
-        self.books.lock().begin(&mut record, cancel.clone());
+        self.registry.lock().begin(&mut record, cancel.clone());
         let above = self.above.get_or_init(|| self.host.same_executable_above());
         if let Err(why) = recursion::engine_within(*above) {
             let error = EngineError::new(
@@ -134,7 +134,7 @@ impl Inner {
             Arc::new(record.clone())
         });
         let call = Call::new(how, record, info);
-        self.books.lock().queue(now, call.clone());
+        self.registry.lock().queue(now, call.clone());
         self.submit(&call);
         if let Some(timeout) = how.timeout {
             self.watch(&call, timeout);
@@ -160,7 +160,7 @@ impl Inner {
     fn wait_for_answer(&self, call: &Call, wait: WaitMode, cancels: [&Cancel; 2]) -> Arc<Record> {
         let answer = call.wait_for_answer(wait, cancels, || {
             let now = self.now();
-            self.books.lock().abandoned(now, call.id);
+            self.registry.lock().abandoned(now, call.id);
         });
         self.gate.leave(call.id);
         answer

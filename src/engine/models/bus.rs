@@ -10,18 +10,18 @@ use crate::abi::log::LogKind;
 
 const ALL: EventKinds = EventKinds::ALL;
 
-/// The bus lives under the lock of the books.
+/// The bus lives under the lock of the registry.
 type Registry = Arc<Monitor<Bus>>;
 
 fn scene(capacity: usize) -> (Registry, Subscription) {
-    let books = Monitor::new(Bus::default());
-    let events = books.lock().subscribe(capacity, ALL);
-    (books, events)
+    let registry = Monitor::new(Bus::default());
+    let events = registry.lock().subscribe(capacity, ALL);
+    (registry, events)
 }
 
-fn emit(books: &Registry, times: usize) {
+fn emit(registry: &Registry, times: usize) {
     for _ in 0..times {
-        books.lock().emit(0, EventKind::Log(LogKind::Suppressed { count: 1 }));
+        registry.lock().emit(0, EventKind::Log(LogKind::Suppressed { count: 1 }));
     }
 }
 
@@ -46,8 +46,8 @@ fn read(events: &Subscription) -> u64 {
 }
 
 fn slow_subscriber() {
-    let (books, events) = scene(1);
-    let publisher = books.clone();
+    let (registry, events) = scene(1);
+    let publisher = registry.clone();
     let threads = [spawn(move || {
         emit(&publisher, 3);
         publisher.lock().close();
@@ -57,34 +57,34 @@ fn slow_subscriber() {
 }
 
 fn two_publishers_two_subscribers() {
-    let (books, slow) = scene(1);
-    let quick = books.lock().subscribe(10, ALL);
-    let (a, b) = (books.clone(), books.clone());
+    let (registry, slow) = scene(1);
+    let quick = registry.lock().subscribe(10, ALL);
+    let (a, b) = (registry.clone(), registry.clone());
     let publishers = [spawn(move || emit(&a, 1)), spawn(move || emit(&b, 1))];
     let reader = spawn(move || assert_eq!(read(&slow), 2));
     join(publishers);
-    books.lock().close();
+    registry.lock().close();
     assert_eq!(read(&quick), 2);
     join([reader]);
 }
 
 /// One thread reads while another closes the subscription and the engine goes on.
 fn closed_by_another() {
-    let (books, events) = scene(1);
-    let (publisher, closer) = (books.clone(), events.clone());
+    let (registry, events) = scene(1);
+    let (publisher, closer) = (registry.clone(), events.clone());
     let threads = [spawn(move || emit(&publisher, 2)), spawn(move || closer.close())];
     assert!(read(&events) <= 2);
     join(threads);
     assert!(matches!(events.recv(), Received::Closed));
-    emit(&books, 1);
-    assert_eq!(books.lock().seq(), 3);
+    emit(&registry, 1);
+    assert_eq!(registry.lock().seq(), 3);
 }
 
 /// A subscriber that has gone is forgotten while others are told.
 fn dropped() {
-    let (books, gone) = scene(1);
-    let stays = books.lock().subscribe(4, ALL);
-    let publisher = books.clone();
+    let (registry, gone) = scene(1);
+    let stays = registry.lock().subscribe(4, ALL);
+    let publisher = registry.clone();
     let threads = [
         spawn(move || {
             emit(&publisher, 2);

@@ -87,8 +87,8 @@ impl Scene {
         }
     }
 
-    /// When all is over.
-    fn books(&self) {
+    /// Checks the counts once every thread has ended.
+    fn check_end(&self) {
         let state = self.call.state.lock();
         assert_eq!((self.cleanups.get(), self.filed.get()), (1, 1), "cleanups, records filed");
         assert!(self.abandoned.get() <= 1 && state.info.is_none());
@@ -108,7 +108,7 @@ fn cancelled(wait: WaitMode, executes: bool, truth: i32) {
     let threads = [spawn(move || worker.worker(executes, || ())), spawn(move || fires.cancel())];
     scene.caller([&cancel, &Cancel::new()], truth);
     join(threads);
-    scene.books();
+    scene.check_end();
 }
 
 fn waited_for() {
@@ -133,7 +133,7 @@ fn cancelled_twice() {
     let threads = [spawn(move || worker.worker(true, || ())), spawn(move || a.cancel()), spawn(move || b.cancel())];
     scene.caller([&cancels[0], &cancels[1]], 256);
     join(threads);
-    scene.books();
+    scene.check_end();
 }
 
 /// Nobody waits: the worker ends it, while somebody kills the helper.
@@ -149,7 +149,7 @@ fn nobody_waits() {
     saw(if killed.is_some() { "signalled" } else { "nothing to signal" });
     join([worker]);
     assert!(scene.call.signal(0, libc::SIGTERM, |_| ()).is_none(), "reaped");
-    scene.books();
+    scene.check_end();
 }
 
 /// Time runs out: TERM leaves the helper alone, KILL ends it. No signal reaches a stranger.
@@ -180,7 +180,7 @@ fn time_runs_out() {
     scene.caller([&Cancel::new(), &Cancel::new()], 256);
     join(threads);
     assert!(scene.call.record().timed_out);
-    scene.books();
+    scene.check_end();
 }
 
 /// Time runs out while the helper ends by itself: whoever watches stops watching, and signals nobody who is gone.
@@ -201,7 +201,7 @@ fn time_runs_out_at_the_end() {
     scene.caller([&Cancel::new(), &Cancel::new()], 0);
     join(threads);
     saw(if scene.call.record().timed_out { "timed out" } else { "in time" });
-    scene.books();
+    scene.check_end();
 }
 
 #[test]

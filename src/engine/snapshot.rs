@@ -6,21 +6,22 @@ use crate::policy::limit::ceiling;
 
 use super::handle::Engine;
 
-/// Running helpers in a snapshot; `live_total` counts all.
+/// The most live requests in a snapshot; `live_total` counts them all.
 const RUNNING_SHOWN: usize = 256;
-/// Last ends in a snapshot.
+/// The most ended records in a snapshot.
 const LAST_SHOWN: usize = 64;
 
 impl Engine {
-    /// The state at this moment: it has in it whatever the events up to `seq` tell. In a forked child of the engine's
-    /// process: the state of an engine in which nothing runs, with the gate shut and a warning that says so.
+    /// The current state. It includes every event up to `seq`. In a forked child of the engine's process, this is the
+    /// state of an engine in which nothing runs, with the gate disabled and a warning that explains it.
     pub fn snapshot(&self) -> Snapshot {
         let inner = &self.inner;
         if let Err(error) = self.check_process() {
             return inner.forked_snapshot(&error);
         }
         let (threads_max, host, known) = (inner.host.threads_max(), inner.host.sets(), inner.host.known());
-        // The registry first, and the rest under them: a change is made before its event, so none is numbered and missing.
+        // Locks the registry first and the rest under it. A change is made before its event is numbered, so the
+        // snapshot includes the change of every event up to `seq`.
         let registry = inner.registry.lock();
         let values = inner.sysctl.copy();
         let limit = ceiling(values.era, threads_max).min(values.max_concurrent);

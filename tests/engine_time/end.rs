@@ -132,7 +132,7 @@ fn umh_14_a_signal_goes_only_to_what_is_not_reaped() {
     let end = finished(&events, id);
     assert_eq!((end.outcome, end.status.unwrap().signal()), (Outcome::Killed, Some(9)));
     let gone = engine.kill(id, libc::SIGKILL).unwrap_err();
-    assert_eq!((gone.errno, gone.why.as_str()), (Errno::ESRCH, "request 1 has no helper that lives"));
+    assert_eq!((gone.errno, gone.why.as_str()), (Errno::ESRCH, "request 1 has no running helper"));
     // One that never was has no record to look at.
     for never in [engine.kill(id + 1, libc::SIGKILL), engine.abandon(id + 1), engine.abandon(0)].map(Result::unwrap_err)
     {

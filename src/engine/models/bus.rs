@@ -25,14 +25,14 @@ fn emit(registry: &Registry, times: usize) {
     }
 }
 
-/// Reads to the end: each event is handed over once and in order, or counted as missed before the one that follows.
-/// Answers how many there were.
+/// Reads until the subscription is closed: each event is delivered once and in order, or counted as missed before the
+/// next event. Returns the number of events.
 fn read(events: &Subscription) -> u64 {
     let mut last = 0;
     loop {
         match events.recv() {
             Received::Event(event) => {
-                saw("told");
+                saw("received");
                 assert_eq!(event.seq, last + 1);
                 last += 1;
             }
@@ -52,7 +52,7 @@ fn slow_subscriber() {
         emit(&publisher, 3);
         publisher.lock().close();
     })];
-    assert_eq!(read(&events), 3, "every event was handed over or told as missed");
+    assert_eq!(read(&events), 3, "every event was delivered or counted as missed");
     join(threads);
 }
 
@@ -68,7 +68,7 @@ fn two_publishers_two_subscribers() {
     join([reader]);
 }
 
-/// One thread reads while another closes the subscription and the engine goes on.
+/// One thread reads while another closes the subscription and the engine emits events.
 fn closed_by_another() {
     let (registry, events) = scene(1);
     let (publisher, closer) = (registry.clone(), events.clone());
@@ -80,7 +80,7 @@ fn closed_by_another() {
     assert_eq!(registry.lock().seq(), 3);
 }
 
-/// A subscriber that has gone is forgotten while others are told.
+/// A dropped subscription is removed while others still receive events.
 fn dropped() {
     let (registry, gone) = scene(1);
     let stays = registry.lock().subscribe(4, ALL);
@@ -98,10 +98,10 @@ fn dropped() {
 
 #[test]
 fn model_events_reach_a_slow_subscriber_or_are_counted() {
-    explore("events, a slow subscriber", slow_subscriber, &["missed", "told"]);
-    explore("events, two publishers and two subscribers", two_publishers_two_subscribers, &["missed", "told"]);
-    explore("events, closed by another thread", closed_by_another, &["missed", "told"]);
-    explore("events, a subscriber dropped", dropped, &["told"]);
+    explore("events, a slow subscriber", slow_subscriber, &["missed", "received"]);
+    explore("events, two publishers and two subscribers", two_publishers_two_subscribers, &["missed", "received"]);
+    explore("events, closed by another thread", closed_by_another, &["missed", "received"]);
+    explore("events, a subscriber dropped", dropped, &["received"]);
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl Engine {
 impl Inner {
     /// Sends `signal` to a helper and its process group, as long as the helper is not reaped (UMH-14).
     fn kill(&self, id: u64, signal: i32, actor: &Actor) -> Result<(), EngineError> {
-        let gone = |why: String| {
+        let no_helper = |why: String| {
             EngineError::new(Stage::Lost, Errno::ESRCH, why, "see the request's record for how the helper ended")
         };
         let (call, known) = {
@@ -116,10 +116,10 @@ impl Inner {
         if !known {
             return Err(no_request(id));
         }
-        let call = call.ok_or_else(|| gone(format!("request {id} has no running helper")))?;
+        let call = call.ok_or_else(|| no_helper(format!("request {id} has no running helper")))?;
         let sent = call
             .signal(self.now(), signal, |pid| self.host.kill(pid, signal).map(|()| pid).map_err(|errno| (pid, errno)))
-            .ok_or_else(|| gone(format!("request {id} has no running helper")))?;
+            .ok_or_else(|| no_helper(format!("request {id} has no running helper")))?;
         let pid = sent.map_err(|(pid, errno)| {
             EngineError::new(
                 Stage::Lost,

@@ -77,7 +77,7 @@ impl Engine {
     }
 
     /// Returns this process as an actor of `origin`, as it was when the engine started. For [`Origin::Outside`] the
-    /// actor has no capabilities; describe another process with an [`Actor`] of its own data.
+    /// actor has no capabilities; describe another process with an [`Actor`] made for it.
     pub fn actor(&self, origin: Origin) -> Arc<Actor> {
         self.inner.actors.me(origin).clone()
     }

@@ -137,7 +137,7 @@ fn cancelled_twice() {
 }
 
 /// No caller waits: the worker owns the end, while another thread signals the helper.
-fn nobody_waits() {
+fn no_caller_waits() {
     let scene = Scene::new(WaitMode::NoWait, None);
     let alive = Arc::new(AtomicBool::new(true));
     let (worker, reaped) = (scene.clone(), alive.clone());
@@ -215,7 +215,7 @@ fn model_umh_4_a_cancelled_caller_gets_the_truth_or_leaves() {
 
 #[test]
 fn model_umh_5_exactly_one_side_owns_the_end() {
-    explore("call, NO_WAIT and killed", nobody_waits, &["nothing to signal", "signalled"]);
+    explore("call, NO_WAIT and killed", no_caller_waits, &["nothing to signal", "signalled"]);
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn model_sys_7_no_call_is_launched_with_masks_of_the_past() {
 #[test]
 fn model_umh_7_every_call_gets_a_worker_and_every_worker_ends() {
     explore_many("workers, the engine's end", ending, &["fresh", "reused"]);
-    explore_many("workers, a call with masks of its own", own_masks, &["fresh"]);
+    explore_many("workers, a call with its own masks", own_masks, &["fresh"]);
 }
 
 #[test]

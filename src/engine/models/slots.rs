@@ -124,7 +124,7 @@ fn time_runs_out() {
                 saw("timed out");
                 assert!(throttle.log);
             }
-            Waited::Cancelled => panic!("nobody cancels"),
+            Waited::Cancelled => panic!("no thread cancels"),
         }),
     ];
     clock.advance(5_000_000);

@@ -1,4 +1,5 @@
-//! Signals to a helper and its process group. A signalled helper is reaped only after its group has ended (UMH-14).
+//! Signals to a helper and its process group. A signalled helper is reaped once its group
+//! has ended, or after a time limit (UMH-14).
 
 use nix::sys::signal::Signal;
 

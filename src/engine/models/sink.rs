@@ -82,7 +82,6 @@ fn model_a_sink_gets_everything_that_had_room() {
     explore("record sink, the end", flushed_or_late, &["flushed", "late"]);
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn model_faults_of_a_sink_are_found() {
     use super::super::faults::Fault;

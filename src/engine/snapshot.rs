@@ -41,6 +41,7 @@ impl Engine {
             let g = inner.gate.lock();
             (g.depth(), g.draining(), u32::try_from(g.running_helpers()).unwrap_or(u32::MAX))
         };
+        let records_lost = registry.sink.as_ref().map_or(0, |sink| sink.lost());
         let me = inner.actors.me(Origin::Library);
         Snapshot {
             seq: registry.bus.seq(),
@@ -68,10 +69,7 @@ impl Engine {
             running: registry.live().take(RUNNING_SHOWN).cloned().collect(),
             live_total: registry.live().len(),
             last: registry.ended().take(LAST_SHOWN).cloned().collect(),
-            totals: Totals {
-                records_lost: registry.sink.as_ref().map_or(0, |sink| sink.lost()),
-                ..registry.totals.clone()
-            },
+            totals: Totals { records_lost, ..registry.totals.clone() },
             warnings: registry.warnings.iter().cloned().collect(),
             provenance: registry.provenance.clone(),
         }

@@ -1,5 +1,5 @@
-//! `cargo bench --bench engine`: what the engine itself costs: a change of the masks, an event with 0, 1 and 10
-//! subscribers, a snapshot beside 10,000 records. The groups take turns, round after round; medians with quartiles.
+//! `cargo bench --bench engine` measures the engine itself: a change of the masks, an event with 0, 1 and 10
+//! subscribers, a snapshot with 10,000 records. The measurements alternate, and the bench prints medians and quartiles.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
 
 use std::time::Instant;
@@ -12,7 +12,7 @@ use khelper::engine::{Engine, KnobWrite, Received, Subscription};
 const ROUNDS: usize = 41;
 const EACH: usize = 500;
 
-/// Nanoseconds for one of `EACH` turns of `act`.
+/// The mean time of `act` over `EACH` runs, in nanoseconds.
 fn time(mut act: impl FnMut()) -> f64 {
     let from = Instant::now();
     (0..EACH).for_each(|_| act());
@@ -24,12 +24,12 @@ fn narrow_and_reset(engine: &Engine) {
     engine.write(&[KnobWrite::ResetBset, KnobWrite::Bset(bset)], Origin::Library).unwrap();
 }
 
-/// One event a write, the cheapest that an operator can cause.
+/// Writes a knob, which emits one event: the cheapest that an operator can cause.
 fn write_a_knob(engine: &Engine) {
     engine.write(&[KnobWrite::MaxConcurrent(50)], Origin::Library).unwrap();
 }
 
-/// Reads all that comes, as a console does, on a thread of its own.
+/// Reads all events on another thread, as a console does.
 fn reader(subscription: Subscription) -> std::thread::JoinHandle<u64> {
     std::thread::spawn(move || {
         let mut read = 0;
@@ -54,7 +54,7 @@ fn main() {
         .chain((0..10).map(|_| reader(crowded.subscribe(1024))))
         .collect();
     let full = Engine::start().unwrap();
-    // A name that is too long is refused and recorded without a process.
+    // A name that is too long is refused, which makes a record without a process.
     (0..10_000).for_each(|_| drop(full.request_module([b'x'; 56], true)));
 
     let groups: [(&str, &dyn Fn()); 6] = [

@@ -1,5 +1,5 @@
-//! `--flood [CALLERS]`: the console while ends come as fast as this machine makes them: what a key takes until its screen
-//! is there, whether every count is exact, and memory.
+//! `--flood [CALLERS]` measures the console while helpers end as fast as this machine allows: the time from a key to
+//! its screen, whether every count is exact, and memory.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use super::measure::status;
 use super::pty::Program;
 
-/// How long it lasts.
+/// How long the flood lasts.
 const LASTS: Duration = Duration::from_secs(20);
-/// Callers, if no number is given: on 2 cores they make 10,000 ends a second, of which the screen keeps its share.
+/// The default number of callers: on 2 cores they make about 10,000 helpers end each second while the console runs.
 const CALLERS: u64 = 2;
-/// Requests that show this machine's rate, and fill what is kept.
+/// The first requests, which measure this machine's rate and fill the list of kept records.
 const FIRST: u64 = 20_000;
-/// Between two keys.
+/// The time between two keys.
 const BETWEEN: Duration = Duration::from_millis(40);
-/// Screens that the keys choose in turn: the key, and what the screen then shows.
+/// The keys pressed in turn, and the text that the screen then shows.
 const SCREENS: [(&str, &str); 4] = [("1", "[1 Overview]"), ("3", "[3 Activity]"), ("4", "[4 Log]"), ("2", "[2 Masks]")];
 
 pub fn flood(home: &Path, callers: Option<u64>) {
@@ -49,7 +49,7 @@ pub fn flood(home: &Path, callers: Option<u64>) {
     println!("the screen says: {}", console.line(&said(first + asked)));
 }
 
-/// What Activity says when so many were asked for and all are over.
+/// The line on the Activity screen when `all` requests were made and have ended.
 fn said(all: u64) -> String {
     format!("{all} requests so far, 0 not over")
 }
@@ -60,7 +60,7 @@ fn spread(mut times: Vec<f64>) -> String {
     format!("{} keys, median {:.1}, p99 {:.1}, at most {:.1}", times.len(), at(50), at(99), at(100))
 }
 
-/// Made by the C compiler of this machine.
+/// Compiles the tiny helper with the C compiler of this machine.
 fn tiny(home: &Path) -> PathBuf {
     let (source, program) = (home.join("tiny.c"), home.join("tiny"));
     fs::write(&source, include_str!("../launch/tiny.c")).unwrap();
@@ -70,7 +70,7 @@ fn tiny(home: &Path) -> PathBuf {
     program
 }
 
-/// The console, and what its terminal shows.
+/// The console, and the screen of its terminal.
 struct Watched {
     program: Program,
     screen: vt100::Parser,
@@ -97,8 +97,8 @@ impl Watched {
         self.shows(what);
     }
 
-    /// Asks for so many modules by the console's command line, in a line for each caller, which makes one request after
-    /// another.
+    /// Makes `requests` module requests with the console's command line: one command for each caller, which makes its
+    /// requests one after another.
     fn ask(&mut self, callers: u64, requests: u64) {
         self.show("3", "[3 Activity]");
         for _ in 0..callers {
@@ -106,7 +106,7 @@ impl Watched {
         }
     }
 
-    /// What each key took, in milliseconds.
+    /// The time from each key to its screen, in milliseconds.
     fn keys(&mut self, lasts: Duration) -> Vec<f64> {
         let (began, mut times) = (Instant::now(), Vec::new());
         for (key, what) in SCREENS.iter().cycle() {

@@ -1,10 +1,10 @@
-//! `cargo bench --bench console [-- PROGRAM [ARG]... [, PROGRAM [ARG]...]...]`: first frame, key to screen, idle CPU and
-//! bytes, memory, of the console and of any other terminal program, taking turns in one run. Names are separated by a
-//! lone comma. Without names: the console alone.
+//! `cargo bench --bench console [-- PROGRAM [ARG]... [, PROGRAM [ARG]...]...]` measures the console and other terminal
+//! programs in turn: the time to the first frame and from a key to the screen, CPU and output while idle, and memory. A
+//! comma as a separate argument separates the programs. Without arguments it measures the console only.
 //!
-//! `-- --flood [CALLERS]`: the console alone, while helpers end for 20 s, as fast as so many callers can ask.
+//! `-- --flood [CALLERS]` measures the console while this many callers start helpers as fast as they can, for 20 s.
 //!
-//! Each program runs in a pseudo-terminal of 120 by 40 whose terminal answers the questions that an xterm would.
+//! Each program runs in a pseudo-terminal of 120 by 40, which answers queries as xterm does.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
 
 mod flood;
@@ -15,7 +15,7 @@ use std::ffi::OsString;
 
 use measure::{Figures, measure};
 
-/// Turns of each program.
+/// How often each program is measured.
 const RUNS: usize = 7;
 
 fn main() {

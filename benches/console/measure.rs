@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 
 use super::pty::Program;
 
-/// A burst of output is over after this silence.
+/// A burst of output ends after this long without output.
 const SILENCE: Duration = Duration::from_millis(60);
-/// A first frame has at least so many characters.
+/// A first frame has at least this many characters.
 const FRAME_CELLS: usize = 200;
-/// Keys pressed, a quarter of a second apart.
+/// The number of keys pressed, a quarter of a second apart.
 const KEYS: usize = 9;
-/// How long it is watched while nothing is pressed.
+/// How long the idle program is measured.
 const IDLE: Duration = Duration::from_secs(3);
 
-/// What was measured.
+/// The results of one run.
 #[derive(Clone, Debug)]
 pub struct Figures {
     /// From exec to the end of the first burst that paints a screen.
     pub first_frame_ms: f64,
-    /// From a key to the first byte that answers it; the median of the run.
+    /// From a key to the first byte of output after it: the median of the run.
     pub key_ms: f64,
-    /// Of one core, with the children that it starts meanwhile.
+    /// In percent of one core, children included.
     pub idle_cpu_percent: f64,
     pub idle_bytes_per_s: f64,
     pub rss_kib: f64,
@@ -60,14 +60,14 @@ fn first_frame(program: &Program) -> f64 {
         }
         assert!(
             program.started.elapsed() < Duration::from_secs(10),
-            "no frame in 10 s (is it there, and in PATH?):\n{}",
+            "no frame in 10 s (is the program installed and in PATH?):\n{}",
             screen.screen().contents()
         );
     }
 }
 
-/// Down and up in turn, which every list knows, until the first byte that answers; of khelper a whole screen each time
-/// (tab), which is more to draw.
+/// Presses down and up in turn, which work in every list, and measures the time to the first byte of output. For
+/// khelper it presses tab, which draws a whole screen and so more.
 fn key(program: &Program, tabs: bool) -> f64 {
     let keys: [&[u8]; 2] = if tabs { [b"\t"; 2] } else { [b"\x1b[B", b"\x1b[A"] };
     let mut times = Vec::new();
@@ -75,7 +75,7 @@ fn key(program: &Program, tabs: bool) -> f64 {
         program.watch(Duration::from_millis(100));
         let from = Instant::now();
         program.write(key);
-        // A key that nothing answers is not counted.
+        // A key without output is not counted.
         if program.read(Duration::from_millis(1500)).is_some() {
             times.push(from.elapsed().as_secs_f64() * 1e3);
         }
@@ -85,7 +85,7 @@ fn key(program: &Program, tabs: bool) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Run time of the process, whatever became of its threads, and of the children that it waited for; in nanoseconds.
+/// CPU time of the process, ended threads included, and of the children that it waited for, in nanoseconds.
 fn cpu_ns(program: &Program) -> f64 {
     let clock = nix::time::clock_getcpuclockid(program.pid).unwrap();
     let own = clock.now().unwrap();
@@ -97,7 +97,7 @@ fn cpu_ns(program: &Program) -> f64 {
     own.tv_sec() as f64 * 1e9 + own.tv_nsec() as f64 + children * 1e9 / ticks as f64
 }
 
-/// A number in /proc/PID/status, as `VmRSS:`.
+/// A number in /proc/PID/status, for example that of `VmRSS:`.
 pub fn status(program: &Program, name: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{}/status", program.pid)).unwrap();
     let line = status.lines().find_map(|l| l.strip_prefix(name)).unwrap();

@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
-/// What a terminal answers: the question as it is asked, the answer of an xterm.
+/// The queries of a program, and xterm's replies.
 const ANSWERS: [(&[u8], &[u8]); 6] = [
     (b"\x1b[c", b"\x1b[?62;22c"),
     (b"\x1b[5n", b"\x1b[0n"),
@@ -22,10 +22,10 @@ const ANSWERS: [(&[u8], &[u8]); 6] = [
     (b"\x1b[?u", b"\x1b[?0u"),
 ];
 
-/// Where programs keep what is theirs.
+/// The environment variables for the folders of settings and state.
 const HOMES: [&str; 4] = ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"];
 
-/// The program and our side of its terminal.
+/// The program and the master side of its terminal.
 pub struct Program {
     pub pid: Pid,
     pub started: Instant,
@@ -33,7 +33,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it with settings and state of its own under `home`, so that nobody's are read or written.
+    /// Starts the program with its settings and state under `home`, so that it does not touch the user's.
     pub fn start(argv: &[OsString], home: &Path) -> Self {
         let argv: Vec<CString> = argv.iter().map(|a| CString::new(a.clone().into_vec()).unwrap()).collect();
         let env: Vec<CString> = std::env::vars_os()
@@ -45,11 +45,11 @@ impl Program {
             .collect();
         let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
         let started = Instant::now();
-        // SAFETY: the child calls exec and _exit alone; what they need was made before.
+        // SAFETY: the child only calls exec and _exit, with arguments that were made before the fork.
         match unsafe { forkpty(&size, None) }.unwrap() {
             ForkptyResult::Child => {
                 let _ = nix::unistd::execvpe(&argv[0], &argv, &env);
-                // SAFETY: ends the child without running anything of the parent's.
+                // SAFETY: ends the child without running the parent's exit handlers.
                 unsafe { libc::_exit(127) }
             }
             ForkptyResult::Parent { child, master } => Self { pid: child, started, master },
@@ -60,7 +60,8 @@ impl Program {
         nix::unistd::write(&self.master, bytes).unwrap();
     }
 
-    /// What it writes next, its questions answered; `None` if it is silent for so long, or gone.
+    /// Returns the program's next output, after replying to its queries; `None` if it writes nothing for this long, or
+    /// has ended.
     pub fn read(&self, patience: Duration) -> Option<Vec<u8>> {
         let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
         let patience = PollTimeout::try_from(patience).unwrap();
@@ -78,7 +79,8 @@ impl Program {
         Some(buffer)
     }
 
-    /// Reads until it has been silent for so long, or for `most` in all; what it wrote and when the last of it came.
+    /// Reads until the program has written nothing for this long, but at most for `most`. Returns the output, and when
+    /// the last of it came.
     pub fn settle(&self, silence: Duration, most: Duration) -> (Vec<u8>, Instant) {
         let (mut all, mut last, began) = (Vec::new(), Instant::now(), Instant::now());
         while let Some(left) = most.checked_sub(began.elapsed())
@@ -90,7 +92,7 @@ impl Program {
         (all, last)
     }
 
-    /// Reads for so long, silent or not; how many bytes it wrote.
+    /// Reads for this long. Returns the number of bytes that the program wrote.
     pub fn watch(&self, lasts: Duration) -> usize {
         self.settle(lasts, lasts).0.len()
     }

@@ -1,4 +1,4 @@
-/* The yardstick: vfork, execve, wait4, and nothing else. Reads "RUN COUNT THREADS" lines, answers with nanoseconds. */
+/* The reference: vfork, execve, wait4, and nothing else. Reads lines "COUNT THREADS" and replies with nanoseconds. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static void *launch(void *count)
 	return NULL;
 }
 
-/* One thread that keeps so many outstanding. */
+/* One thread that keeps this many launches outstanding. */
 static void launch_all(long count, long outstanding)
 {
 	struct rusage usage;
@@ -56,7 +56,7 @@ int main(int argc, char **argv)
 {
 	long count, threads;
 
-	/* bare HELPER [one]: with "one", a single thread keeps as many outstanding. */
+	/* bare HELPER [one]: with "one", a single thread keeps all launches outstanding. */
 	if (argc != 2 && argc != 3)
 		return 2;
 	helper[0] = argv[1];

@@ -1,11 +1,11 @@
-//! Drives the subjects in turn and sets each beside the yardstick of the same round.
+//! Runs the subjects in turn, and compares each with the reference of the same round.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// A subject: a process that launches on request and tells how long it took.
+/// A subject: a process that launches helpers on request and reports the time.
 pub struct Driven {
     name: String,
     child: Child,
@@ -13,12 +13,12 @@ pub struct Driven {
 }
 
 impl Driven {
-    /// A thread for each that is outstanding.
+    /// The C program with a thread for each outstanding launch.
     pub fn bare(bare: &Path, helper: &Path) -> Self {
         Self::start("bare C", Command::new(bare).arg(helper))
     }
 
-    /// One thread that keeps them outstanding.
+    /// The C program with one thread for all outstanding launches.
     pub fn bare_on_one_thread(bare: &Path, helper: &Path) -> Self {
         Self::start("bare C, one thread", Command::new(bare).arg(helper).arg("one"))
     }
@@ -37,7 +37,7 @@ impl Driven {
         Self { name: name.to_owned(), child, pipes: RefCell::new(pipes) }
     }
 
-    /// Nanoseconds for so many launches.
+    /// The time for `launches` launches, in nanoseconds.
     fn run(&self, launches: usize, outstanding: usize) -> f64 {
         let (to, from) = &mut *self.pipes.borrow_mut();
         writeln!(to, "{launches} {outstanding}").unwrap();
@@ -59,7 +59,7 @@ pub struct Row {
     title: String,
     name: String,
     micros: f64,
-    /// Time in relation to the yardstick's: low quartile, median, high quartile.
+    /// The time relative to the reference: low quartile, median, high quartile.
     ratio: Option<[f64; 3]>,
 }
 
@@ -75,7 +75,7 @@ impl Row {
     }
 }
 
-/// All of them in turn, `rounds` times after one that does not count.
+/// Runs all subjects in turn, `rounds` times, after one round that does not count.
 pub fn ratio_rows(
     title: &str,
     yardstick: &Driven,
@@ -104,7 +104,7 @@ pub fn ratio_rows(
     rows
 }
 
-/// The time of one subject in relation to another's, from pairs of short runs, one right after the other.
+/// The time of one subject relative to another, from pairs of short runs, one directly after the other.
 pub struct Pairs {
     title: String,
     names: [String; 2],
@@ -120,7 +120,7 @@ impl Pairs {
     }
 }
 
-/// `pairs` ratios of two subjects. Which goes first alternates, so that a drift of the machine favours neither.
+/// Measures `pairs` ratios of two subjects. The order alternates, so that a drift of the machine favours neither.
 pub fn paired(title: &str, of: &Driven, to: &Driven, launches: usize, outstanding: usize, pairs: usize) -> Pairs {
     let both = |first: &Driven, second: &Driven| (first.run(launches, outstanding), second.run(launches, outstanding));
     both(of, to);
@@ -139,8 +139,8 @@ pub fn paired(title: &str, of: &Driven, to: &Driven, launches: usize, outstandin
     Pairs { title: title.to_owned(), names: [of.name.clone(), to.name.clone()], ratio: median_interval(&ratios), pairs }
 }
 
-/// The median of sorted values between the two that bound it with 95 % confidence: ranks of the binomial distribution,
-/// which assume nothing about how the values are spread (David and Nagaraja, Order Statistics, 7.1).
+/// The median of sorted values, between its 95 % confidence bounds. The bounds are ranks of the binomial distribution,
+/// which assume no distribution of the values (David and Nagaraja, Order Statistics, 7.1).
 fn median_interval(sorted: &[f64]) -> [f64; 3] {
     let count = sorted.len() as f64;
     let half = 1.96 * count.sqrt() / 2.0;

@@ -1,10 +1,11 @@
-//! `cargo bench --bench launch`: what a launch costs, confined, captured and reported, beside a bare vfork + execve +
-//! wait4 in C, and beside std's `Command::output`. Every subject is a process of its own, so that one's memory and
-//! descriptors are not another's. They take turns, and what is printed are ratios: first of pairs of short runs, engine
-//! against `Command` and against C, with the 95 % interval of their median; then of whole rounds to the C of the same
-//! round, with quartiles. Times alone mean little on a machine that does other work.
+//! `cargo bench --bench launch` measures a launch by the engine, with narrowed capabilities, captured output and a
+//! record, and compares it with a bare vfork + execve + wait4 in C and with std's `Command::output`. Each subject is a
+//! separate process, so that subjects share no memory and no descriptors. The subjects alternate, and the bench prints
+//! ratios: first of pairs of short runs, engine to `Command` and engine to C, with the 95 % interval of the median;
+//! then of whole rounds to the C program of the same round, with quartiles. Absolute times mean little on a machine
+//! that does other work.
 //!
-//! `-- pairs` prints the pairs alone.
+//! `-- pairs` prints only the pairs.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
 
 mod drive;
@@ -15,9 +16,9 @@ use std::process::Command;
 
 use drive::{Driven, Row, paired, ratio_rows};
 
-/// Rounds in which every subject has its turn.
+/// The number of rounds, in each of which every subject runs.
 const ROUNDS: usize = 15;
-/// Pairs of runs.
+/// The number of pairs of runs.
 const PAIRS: usize = 240;
 
 fn main() {
@@ -47,7 +48,7 @@ fn main() {
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
-/// The yardstick and the tiny static helper, by the C compiler of this machine.
+/// Compiles the reference and the tiny static helper with the C compiler of this machine.
 fn build(dir: &Path) -> (PathBuf, PathBuf) {
     let source = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/launch").join(name);
     let cc = |out: &str, flags: &[&str], name: &str| {
@@ -71,7 +72,7 @@ fn machine() -> String {
 fn pairs(bare: &Path, subject: &Path, helper: &Path) {
     let engine = Driven::subject(subject, "engine", helper, "plain");
     let others = [Driven::subject(subject, "command", helper, "plain"), Driven::bare(bare, helper)];
-    // So many at once that the workers of the first are there for the last.
+    // Enough launches at once that the first workers are reused for the last launches.
     for (outstanding, launches) in [(1, 20), (50, 600)] {
         let title = format!("{}, {outstanding} outstanding", helper.file_name().unwrap().to_string_lossy());
         for other in &others {
@@ -80,7 +81,7 @@ fn pairs(bare: &Path, subject: &Path, helper: &Path) {
     }
 }
 
-/// One at a time, and 50 outstanding, against the yardstick.
+/// Compares with the reference: one launch at a time, and 50 outstanding.
 fn compare(bare: &Path, subject: &Path, helper: &Path, launches: usize) {
     let yardstick = Driven::bare(bare, helper);
     let mut subjects = vec![Driven::bare_on_one_thread(bare, helper)];
@@ -92,7 +93,7 @@ fn compare(bare: &Path, subject: &Path, helper: &Path, launches: usize) {
     }
 }
 
-/// The engine with 1 GiB resident, and with 10,000 open files, against the engine with neither.
+/// Compares the engine with 1 GiB of resident memory, and with 10,000 open files, with the engine without either.
 fn flat(subject: &Path, tiny: &Path) {
     let small = Driven::subject(subject, "engine", tiny, "plain");
     let large = ["resident", "files"].map(|burden| Driven::subject(subject, "engine", tiny, burden));

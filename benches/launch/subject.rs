@@ -1,4 +1,4 @@
-//! What is measured: the engine, and std's `Command` without and with the same confinement.
+//! The subjects: the engine, and std's `Command` without and with the same confinement.
 
 use std::io::BufRead;
 use std::os::unix::process::CommandExt;
@@ -12,7 +12,7 @@ use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
 use khelper::engine::{Engine, KnobWrite};
 
-/// Serves `COUNT OUTSTANDING` lines.
+/// Reads lines `COUNT OUTSTANDING`, and replies to each with the time that these launches took.
 pub fn serve(kind: &str, helper: &str, burden: &str) {
     let _burden = take_on(burden);
     let engine = Engine::start().unwrap();
@@ -37,7 +37,7 @@ pub fn serve(kind: &str, helper: &str, burden: &str) {
     }
 }
 
-/// What a host program may carry about: 1 GiB that is really there, or 10,000 open files.
+/// The burden of a host program: 1 GiB of resident memory, or 10,000 open files.
 enum Burden {
     None,
     Resident(#[expect(dead_code, reason = "held, not read")] Vec<u8>),
@@ -67,7 +67,7 @@ fn plain_command(helper: &str) {
     assert!(Command::new(helper).output().unwrap().status.success());
 }
 
-/// The same bounding set, inheritable set, session, signals, umask and cwd, done in the child.
+/// Sets the same bounding set, inheritable set, session, signals, umask and cwd, in the child.
 fn confined_command(helper: &str) {
     let mut command = Command::new(helper);
     command.env_clear().envs(HELPER_ENV.map(|e| e.split_once('=').unwrap())).current_dir("/");

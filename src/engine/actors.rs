@@ -1,4 +1,4 @@
-//! Who acts (AUTH-5): this process, once for each origin, and the last other one. Thousands of records share them.
+//! Actors (AUTH-5): this process, once for each origin, and the last other actor. Thousands of records share them.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ pub(super) struct Actors {
     command_line: Arc<Actor>,
     console: Arc<Actor>,
     outside: Arc<Actor>,
-    /// The last one that was none of these: nearly always the next one too.
+    /// The last other actor, which is nearly always the next one too.
     other: Mutex<Option<Arc<Actor>>>,
 }
 
@@ -20,7 +20,7 @@ impl Actors {
     /// `me` is this process, read once when the engine starts.
     pub(super) fn new(me: &Actor) -> Self {
         let by = |origin| Arc::new(me.by(origin));
-        // Nothing is known of a process outside that does not say who it is, least of all that it has capabilities.
+        // An outside process that is not described gets no capabilities, because nothing is known about it.
         let outside = Actor { effective: crate::abi::cap::CapMask::EMPTY, ..me.by(Origin::Outside) };
         Self {
             library: by(Origin::Library),
@@ -31,7 +31,7 @@ impl Actors {
         }
     }
 
-    /// This process, acting by `origin`. For [`Origin::Outside`] it has no capabilities.
+    /// This process as an actor of `origin`. For [`Origin::Outside`] the actor has no capabilities.
     pub(super) fn me(&self, origin: Origin) -> &Arc<Actor> {
         match origin {
             Origin::Library => &self.library,
@@ -41,7 +41,7 @@ impl Actors {
         }
     }
 
-    /// The actor given, or the library's caller, in one copy for all who are equal.
+    /// Returns the given actor, or this process by default, as the copy that equal actors share.
     pub(super) fn of(&self, actor: Option<&Arc<Actor>>) -> Arc<Actor> {
         match actor {
             None => self.library.clone(),
@@ -50,7 +50,7 @@ impl Actors {
         }
     }
 
-    /// `actor`, in one copy for all who are equal.
+    /// Returns `actor`, as the copy that equal actors share.
     pub(super) fn share(&self, actor: &Actor) -> Arc<Actor> {
         let mine = self.me(actor.origin);
         if **mine == *actor {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn auth_5_equal_actors_are_one_copy_and_others_are_not() {
+    fn auth_5_equal_actors_share_one_copy_and_others_do_not() {
         let me = Actor { start_time: Some(5), ..Actor::new(Origin::Library, 1, 2, 3, b"me") };
         let actors = Actors::new(&me);
         for origin in [Origin::Library, Origin::CommandLine, Origin::Console, Origin::Outside] {
@@ -81,7 +81,7 @@ mod tests {
         let first = actors.of(Some(&Arc::new(stranger.clone())));
         assert_eq!(*first, stranger);
         assert!(Arc::ptr_eq(&actors.share(&stranger), &first));
-        // The same pid in another life is another process.
+        // The same pid with another start time is another process.
         let later = Actor { start_time: Some(6), ..stranger };
         assert_eq!(*actors.share(&later), later);
     }

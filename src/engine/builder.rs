@@ -1,4 +1,4 @@
-//! What is chosen before an engine starts.
+//! The options of an engine, which are set before it starts.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -27,20 +27,20 @@ use super::sysctl::Sysctl;
 use super::workers;
 
 impl Engine {
-    /// Everything about an engine that is chosen before it starts.
+    /// Returns a builder, which sets the options of an engine before it starts.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// An engine on this machine, with the knobs as at boot (SYS-8).
+    /// Starts an engine on this machine with the default options; the knobs are as after boot (SYS-8).
     pub fn start() -> Result<Self, EngineError> {
         Self::builder().start()
     }
 }
 
-/// Output kept of ended records, all told: 2 MiB (UMH-13).
+/// The most output kept for all ended records together: 2 MiB (UMH-13).
 const TEXT_BUDGET: usize = 2 * 1024 * 1024;
-/// What may be queued for a record sink: 32 MiB.
+/// The most that may be queued for a record sink: 32 MiB.
 const SINK_QUEUE: usize = 32 * 1024 * 1024;
 
 /// Builds an [`Engine`].
@@ -56,46 +56,47 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Another machine than this one (a scripted host).
+    /// Uses `host` instead of this machine, for example a scripted one.
     #[must_use]
     pub fn host(mut self, host: Arc<dyn Host>) -> Self {
         self.host = Some(host);
         self
     }
-    /// Where the built-in probe is, and the private argument that makes it one.
+    /// Sets the path of the executable with the built-in probe, and the private argument that makes it run the probe.
     #[must_use]
     pub fn probe(mut self, path: PathBuf, arg: &'static str) -> Self {
         self.probe = Some((path, arg));
         self
     }
-    /// Allows the engine to set SIGCHLD to its default; without it, an ignored SIGCHLD is an error (UMH-8).
+    /// Allows the engine to set SIGCHLD to its default action. Otherwise [`Self::start`] fails if SIGCHLD is ignored
+    /// (UMH-8).
     #[must_use]
     pub fn fix_sigchld(mut self, fix: bool) -> Self {
         self.fix_sigchld = fix;
         self
     }
-    /// Bytes of output kept of ended records (UMH-13); 2 MiB by default.
+    /// Sets how many bytes of output to keep for all ended records together; 2 MiB by default (UMH-13).
     #[must_use]
     pub fn text_budget(mut self, bytes: usize) -> Self {
         self.text_budget = Some(bytes);
         self
     }
-    /// Hands every record and change to `sink` as well, from a thread that the engine starts for it. The engine never
-    /// waits for the sink but when it ends, up to 1 s.
+    /// Delivers every record and change to `sink`, from a thread that the engine starts for it. The engine waits for
+    /// the sink only when it ends, for up to 1 s.
     #[must_use]
     pub fn record_sink(mut self, sink: Arc<dyn RecordSink>) -> Self {
         self.sink = Some(sink);
         self
     }
-    /// Bytes of records that may be queued for the sink, captured output included; 32 MiB by default. What does not fit is
-    /// lost and counted in `Totals::records_lost`.
+    /// Sets how many bytes of records, captured output included, may be queued for the sink; 32 MiB by default. Items
+    /// that do not fit are lost and counted in `Totals::records_lost`.
     #[must_use]
     pub fn record_sink_queue(mut self, bytes: usize) -> Self {
         self.sink_queue = Some(bytes);
         self
     }
-    /// A security hook of one's own: it judges after `khelper.deny` and `khelper.allow` (REQ-2). A panic in it
-    /// refuses with `ECANCELED`.
+    /// Sets a security hook, which is called after `khelper.deny` and `khelper.allow` have allowed a request (REQ-2).
+    /// If the hook panics, the request is refused with `ECANCELED`.
     #[must_use]
     pub fn security_hook(
         mut self,
@@ -105,20 +106,23 @@ impl Builder {
         self
     }
 
-    /// Starts it. Workers for calls of threads in the same state as this one, in capability sets, namespaces, root and
-    /// the like, are started from here; a thread in another state starts its own when it calls (UMH-10). The gate opens
-    /// last (GATE-1).
+    /// Starts the engine. The calling thread starts the workers that serve threads in its own state: the same
+    /// capability sets, namespaces, root and so on. A thread in another state starts other workers when it makes a call
+    /// (UMH-10). The gate opens last (GATE-1).
+    ///
+    /// # Errors
+    /// The errno of the step that failed, for example `EAGAIN` if a thread could not be started.
     pub fn start(self) -> Result<Engine, EngineError> {
         let host = self.host.unwrap_or_else(|| Arc::new(LinuxHost::new()));
-        // The error's own display adds the errno.
-        let why = |e: &SysError| format!("the engine could not start: {}: {}", e.what, e.errno.desc());
+        // `EngineError` itself displays the errno's name.
+        let why = |e: &SysError| format!("cannot start the engine: {}: {}", e.what, e.errno.desc());
         let failed = |e: &SysError| EngineError::new(Stage::Gate, e.errno, why(e), e.advice());
         host.check_sigchld(self.fix_sigchld).map_err(|e| {
             EngineError::new(
                 Stage::Gate,
                 e.errno,
                 why(&e),
-                "a status would be lost: set SIGCHLD to its default, or allow the engine to (Builder::fix_sigchld)",
+                "otherwise exit statuses are lost: set SIGCHLD to its default action, or use Builder::fix_sigchld",
             )
         })?;
         let no_thread = |what: &'static str, e: std::io::Error| {
@@ -135,7 +139,7 @@ impl Builder {
             writers: Mutex::new(()),
             slots: Slots::new(),
             gate: Gatekeeper::new(),
-            books: Monitor::new(Registry::new(self.text_budget.unwrap_or(TEXT_BUDGET), sink)),
+            registry: Monitor::new(Registry::new(self.text_budget.unwrap_or(TEXT_BUDGET), sink)),
             pools: Pools::new(),
             hook: self.hook,
             probe: self.probe,
@@ -150,8 +154,8 @@ impl Builder {
             .map_err(|e| no_thread("a thread for the engine", e))?;
         let engine = Engine::new(inner);
         engine.enable()?;
-        // The gate is as at start: nobody has changed it yet.
-        engine.inner.books.lock().provenance.clear();
+        // The gate's first opening is not a change by an actor.
+        engine.inner.registry.lock().provenance.clear();
         Ok(engine)
     }
 }

@@ -1,5 +1,5 @@
-//! Events, numbered, to any number of subscribers through bounded queues. A slow subscriber loses events and is
-//! told how many; it never slows the engine.
+//! Delivers numbered events to any number of subscribers, through bounded queues. A slow subscriber loses events and
+//! gets their count; it never slows the engine.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -10,14 +10,14 @@ use crate::sys::fork::ProcessMark;
 use super::sync::Monitor;
 use crate::abi::event::{Event, EventKind, EventKinds};
 
-/// What a subscriber is handed.
+/// What a subscriber receives.
 #[derive(Clone, Debug)]
 pub enum Received {
     /// The next event.
     Event(Arc<Event>),
-    /// So many events were missed: take a fresh snapshot.
+    /// This many events were missed: take a new snapshot.
     Missed(u64),
-    /// The engine has ended, or the subscription was closed; nothing more will come.
+    /// The engine has ended or the subscription was closed: no more events will come.
     Closed,
 }
 
@@ -27,9 +27,9 @@ struct Queue {
     capacity: usize,
     missed: u64,
     closed: bool,
-    /// [`Subscription::next`] has found nothing, or was never called: the next event is news.
+    /// [`Subscription::next`] found the queue empty, or was never called: the next event must wake the subscriber.
     drained: bool,
-    /// Events that were queued or missed: each of them wakes the subscriber.
+    /// How many events were queued or missed: each of them wakes the subscriber.
     #[cfg(test)]
     wakes: u64,
 }
@@ -51,7 +51,7 @@ impl Queue {
     }
 }
 
-/// A bounded queue of events; a cheap handle, so that another thread can close it.
+/// A bounded queue of events. Cloning it makes another handle to the same queue, so that another thread can close it.
 #[derive(Clone)]
 pub struct Subscription {
     queue: Arc<Monitor<Queue>>,
@@ -59,15 +59,15 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// One that gives [`Received::Closed`] at once.
+    /// A subscription that returns [`Received::Closed`] at once.
     pub(super) fn closed() -> Self {
         let mut bus = Bus::default();
         bus.close();
         bus.subscribe(1, EventKinds::NONE)
     }
 
-    /// Blocks for the next event. The number of missed events comes first: the events that follow came after the gap. In a
-    /// forked child of the engine's process: [`Received::Closed`] at once.
+    /// Waits for the next event. The count of missed events comes before the events that follow them. In a forked child
+    /// of the engine's process, returns [`Received::Closed`] at once.
     pub fn recv(&self) -> Received {
         if !self.mark.is_current() {
             return Received::Closed;
@@ -81,7 +81,7 @@ impl Subscription {
         }
     }
 
-    /// The same without blocking; `None` if nothing has come.
+    /// Like [`Self::recv`], without waiting: returns `None` if the queue is empty.
     pub fn next(&self) -> Option<Received> {
         if !self.mark.is_current() {
             return Some(Received::Closed);
@@ -92,8 +92,8 @@ impl Subscription {
         received
     }
 
-    /// Blocks until there is something after [`Self::next`] has found nothing. Returns `false` once the subscription is
-    /// closed.
+    /// Waits until [`Self::next`] has returned `None` and something has come since. Returns `false` once the
+    /// subscription is closed.
     pub fn wait_for_news(&self) -> bool {
         if !self.mark.is_current() {
             return false;
@@ -112,7 +112,7 @@ impl Subscription {
         self.queue.lock().wakes
     }
 
-    /// Makes `recv` return [`Received::Closed`] once what is queued has been read.
+    /// Closes the subscription: `recv` returns [`Received::Closed`] once the queued events have been read.
     pub fn close(&self) {
         if !self.mark.is_current() {
             return;
@@ -122,7 +122,7 @@ impl Subscription {
     }
 }
 
-/// The numbering and the subscribers. Lives under the lock of the books, so that numbers and state agree.
+/// Numbers the events and holds the subscribers. The registry's lock guards it, so that numbers and state agree.
 #[derive(Default)]
 pub(super) struct Bus {
     seq: u64,
@@ -151,7 +151,7 @@ impl Bus {
         Subscription { queue, mark: ProcessMark::current() }
     }
 
-    /// A subscription that begins after the event `after`: what has happened since counts as missed, whatever its kind.
+    /// Subscribes from the event `after` on: every event since then counts as missed, whatever its kind.
     pub(super) fn subscribe_after(&mut self, after: u64, capacity: usize, kinds: EventKinds) -> Subscription {
         let subscription = self.subscribe(capacity, kinds);
         subscription.queue.lock().missed = self.seq.saturating_sub(after);
@@ -174,7 +174,8 @@ impl Bus {
                 return true;
             }
             if queue.events.len() == queue.capacity {
-                // Everything queued goes: after a gap only a fresh snapshot helps, and it covers these too.
+                // Drops the whole queue: after a gap the subscriber needs a new snapshot, which covers these events
+                // too.
                 queue.missed += queue.events.len() as u64 + 1;
                 queue.events.clear();
             } else if queue.missed > 0 {
@@ -192,7 +193,7 @@ impl Bus {
         });
     }
 
-    /// The engine has ended.
+    /// Closes every subscription: the engine has ended.
     pub(super) fn close(&mut self) {
         self.closed = true;
         for monitor in self.subscribers.drain(..).filter_map(|s| s.upgrade()) {
@@ -226,19 +227,19 @@ mod tests {
         for seq in 1..=6 {
             assert!(matches!(quick.recv(), Received::Event(e) if e.seq == seq));
         }
-        assert!(matches!(picky.recv(), Received::Closed), "what is not wanted is not missed");
-        assert_eq!((quick.wakes(), slow.wakes(), picky.wakes()), (6, 6, 0), "and wakes nobody");
+        assert!(matches!(picky.recv(), Received::Closed), "events of other kinds are not missed");
+        assert_eq!((quick.wakes(), slow.wakes(), picky.wakes()), (6, 6, 0), "and do not wake the subscriber");
         assert!(matches!(bus.subscribe(1, all).recv(), Received::Closed));
     }
 
     #[test]
-    fn one_that_does_not_block_is_woken_once_for_all_that_is_there() {
+    fn a_subscriber_that_polls_is_woken_once_for_all_queued_events() {
         let mut bus = Bus::default();
         let events = bus.subscribe(10, EventKinds::LOG);
         assert!(events.next().is_none());
         (0..3).for_each(|_| log(&mut bus));
         assert!(events.wait_for_news());
-        assert!(!events.queue.lock().drained, "not woken again before it has seen all");
+        assert!(!events.queue.lock().drained, "not woken again before it has read all");
         for seq in 1..=3 {
             assert!(matches!(events.next(), Some(Received::Event(e)) if e.seq == seq));
         }
@@ -249,12 +250,12 @@ mod tests {
     }
 
     #[test]
-    fn one_that_comes_back_learns_what_it_missed() {
+    fn a_subscriber_that_returns_gets_the_count_of_missed_events() {
         let mut bus = Bus::default();
         (0..5).for_each(|_| log(&mut bus));
         let back = bus.subscribe_after(2, 10, EventKinds::ALL);
         log(&mut bus);
-        assert!(matches!(back.next(), Some(Received::Missed(4))), "the gap and what came into it");
+        assert!(matches!(back.next(), Some(Received::Missed(4))), "the gap and the event after it");
         assert!(bus.subscribe_after(6, 10, EventKinds::ALL).next().is_none());
     }
 }

@@ -1,5 +1,5 @@
-//! One call while it lives: shared by its caller, its worker, who watches its time and whoever kills it. Here they
-//! hand its end over to each other (UMH-3 to UMH-5).
+//! One live call. Its caller, its worker, the thread that enforces its time-out and any thread that signals it share
+//! it; the code here decides which of them owns its end (UMH-3 to UMH-5).
 
 use std::sync::Arc;
 
@@ -26,35 +26,36 @@ use crate::abi::record::{Outcome, Record, State};
 /// A call from the queue to the end of its helper.
 pub(super) struct Call {
     pub(super) id: u64,
-    /// Its path is the modprobe path as it is at launch (SYS-7).
+    /// Whether this is a module request, whose path is the modprobe path at launch (SYS-7).
     pub(super) module: bool,
-    /// Whether somebody watches for a time-out.
+    /// Whether the call has a time-out.
     timed: bool,
-    /// Its own masks.
+    /// The call's own masks, if any.
     pub(super) own: Option<Masks>,
-    /// The pid of who asked.
+    /// The pid of the requester.
     pub(super) requester: i32,
     pub(super) state: Arc<Monitor<CallState>>,
 }
 
-/// What its lock guards. The worker writes the record; the caller reads its answer.
+/// The state that the call's lock guards. The worker writes the record; the caller reads the answer.
 pub(super) struct CallState {
-    /// The record as it grows.
+    /// The record so far.
     pub(super) record: Record,
-    /// Taken out by the worker while it launches, and put back; whoever owns the end drops it, which runs `cleanup`.
+    /// The worker takes this out to launch, and puts it back. The side that owns the end drops it, which runs
+    /// `cleanup`.
     pub(super) info: Option<SubprocessInfo>,
-    /// Who owns the end.
+    /// Which side owns the end.
     pub(super) end: End,
-    /// The record as it was when the call was answered.
+    /// The record that the caller gets.
     answer: Option<Arc<Record>>,
-    /// What the helper wrote last.
+    /// The last output of the helper.
     pub(super) tails: Tails,
-    /// Set before the helper is reaped; from then on its pid may be a stranger's and is not signalled.
+    /// Set before the helper is reaped. From then on its pid may belong to another process, and is not signalled.
     pub(super) reaped: bool,
-    /// A helper that ends before this is reaped only when its group is gone or this has come: until then its number is
-    /// its group's, and KILL reaches what is left (UMH-14). Set with each signal.
+    /// A helper that ends before this time is reaped only when its process group has ended, or at this time. Until then
+    /// its pid names the group, and KILL reaches the rest of the group (UMH-14). Each signal sets it.
     pub(super) hold_until: Micros,
-    /// Set when nothing more will happen.
+    /// Set when the record is complete.
     pub(super) over: bool,
 }
 
@@ -75,7 +76,7 @@ impl Call {
         Arc::new(Self { id, module: how.module, timed, own: how.own, requester, state: Monitor::new(state) })
     }
 
-    /// The record as it stands, with the output so far.
+    /// The record so far, with the output so far.
     pub(super) fn record(&self) -> Arc<Record> {
         let state = self.state.lock();
         let mut record = state.record.clone();
@@ -85,8 +86,8 @@ impl Call {
         Arc::new(record)
     }
 
-    /// The caller's wait (UMH-3, UMH-4). `cleanup` has run when this returns, unless the worker owns the end now:
-    /// then `abandoned` has been called, under our lock, so that the end cannot be told before.
+    /// Waits for the caller (UMH-3, UMH-4). When this returns, `cleanup` has run, unless the worker now owns the end.
+    /// In that case `abandoned` has been called under the call's lock, so that its event comes before the end's.
     pub(super) fn wait_for_answer(
         &self,
         wait: WaitMode,
@@ -110,14 +111,15 @@ impl Call {
         };
         let info = state.info.take();
         drop(state);
-        // We own the end: `cleanup` on this thread, outside of every lock, before the call is uncounted (UMH-5).
+        // This side owns the end: `cleanup` runs on this thread, outside every lock, before the gate stops counting the
+        // call (UMH-5).
         if let Some(info) = info {
             info.end(&answer);
         }
         answer
     }
 
-    /// exec has succeeded; `enter` enters the record, as it is now, in the registry.
+    /// Records that exec has succeeded. `enter` adds the record, as it is now, to the registry.
     pub(super) fn started(&self, now: Micros, launched: Launched, enter: impl FnOnce(&Record)) {
         let mut state = self.state.lock();
         let record = &mut state.record;
@@ -128,14 +130,14 @@ impl Call {
         enter(record);
         if matches!(state.record.wait, WaitMode::Proc { .. }) || launched.undecided {
             drop(state);
-            // The caller waits for the end; to wake it now would be a switch of threads for nothing. Only a time-out
-            // may have run out before there was a process.
+            // The caller waits for the end, so waking it now would only cost a switch of threads. The time-out may have
+            // expired before there was a process.
             if self.timed {
                 self.state.notify();
             }
             return;
         }
-        // Answered once exec is decided; the record goes on (UMH-3).
+        // The caller gets its answer after exec; the record continues (UMH-3).
         let mut answer = state.record.clone();
         answer.result = Some(0);
         if !answer.abandoned {
@@ -144,7 +146,8 @@ impl Call {
         self.complete(state, 0, Arc::new(answer));
     }
 
-    /// The helper is gone; `file` files the record. `share` gives equal sets in one copy.
+    /// Records that the helper has ended. `file` passes the record to the registry; `share` returns one copy of equal
+    /// sets.
     pub(super) fn ended(
         &self,
         now: Micros,
@@ -157,7 +160,7 @@ impl Call {
         self.close(state, result, file);
     }
 
-    /// There was no helper; `file` files the record.
+    /// Records that no helper was started. `file` passes the record to the registry.
     pub(super) fn failed(&self, now: Micros, failure: Failure, chain: Vec<ChainLink>, file: impl FnOnce(Arc<Record>)) {
         let mut state = self.state.lock();
         let record = &mut state.record;
@@ -174,7 +177,7 @@ impl Call {
         self.close(state, result, file);
     }
 
-    /// The record is whole: into the books, and to the caller if one waits still.
+    /// Passes the complete record to the registry, and to the caller if it still waits.
     fn close(&self, mut state: MutexGuard<'_, CallState>, result: i32, file: impl FnOnce(Arc<Record>)) {
         state.over = true;
         let record = Arc::new(state.record.clone());
@@ -182,7 +185,7 @@ impl Call {
         self.complete(state, result, record);
     }
 
-    /// The worker's side of the end (UMH-5): deliver, or run `cleanup` itself.
+    /// The worker's side of the end (UMH-5): delivers the answer, or runs `cleanup` itself.
     pub(super) fn complete(&self, mut state: MutexGuard<'_, CallState>, result: i32, answer: Arc<Record>) {
         let info = match state.end.complete(result) {
             Some(OnComplete::Deliver) => {
@@ -203,20 +206,22 @@ impl Call {
 }
 
 impl CallState {
-    /// The caller goes: what it is answered.
+    /// Ends the caller's wait early, and returns the caller's answer.
     fn abandon(&mut self) -> Record {
         self.record.abandoned = true;
         self.record.result = Some(-(Errno::EINTR as i32));
         let mut answer = self.record.clone();
         answer.outcome = Outcome::Abandoned;
-        let lives = answer.pid.map_or("it is still launched".into(), |pid| format!("the helper (pid {pid}) lives on"));
-        let advice = format!("{lives} and its end will be reported");
+        let lives = answer
+            .pid
+            .map_or("the helper is still being started".into(), |pid| format!("the helper (pid {pid}) keeps running"));
+        let advice = format!("{lives}, and its end will be reported");
         answer.fail(&EngineError::new(Stage::Cancel, Errno::EINTR, "the caller stopped waiting", advice));
         answer.output = self.tails.output().map(Arc::new);
         answer
     }
 
-    /// Enters how the helper ended; the result of a call that waited for it.
+    /// Records how the helper ended. Returns the result for a caller that waited for it.
     fn end_record(&mut self, now: Micros, ended: Ended, share: impl Fn(CapSets) -> Arc<CapSets>) -> i32 {
         let output = self.tails.output().map(Arc::new);
         let signalled = self.hold_until > 0;
@@ -241,11 +246,11 @@ impl CallState {
         };
         let result = loading::judge(record, ended.loading, signalled, result);
         if ended.status.is_none() {
-            let why = "the helper is gone and its status was lost: the host program reaped it or ignores SIGCHLD";
-            let advice = "leave the engine's children to it, and SIGCHLD at its default";
+            let why = "the helper has ended and its status was lost: the host program reaped it or ignores SIGCHLD";
+            let advice = "do not reap the engine's children, and leave SIGCHLD at its default";
             record.fail(&EngineError::new(Stage::Lost, Errno::ECHILD, why, advice));
         }
-        // A call that waits for exec alone has its result already, unless that could not be decided.
+        // A call that waits only for exec has its result already, unless the outcome of exec was undecided.
         let answered = !matches!(record.wait, WaitMode::Proc { .. }) && self.end.result().is_some();
         if record.wait != WaitMode::NoWait && !answered && !record.abandoned {
             record.result = Some(result);

@@ -1,4 +1,4 @@
-//! A caller's way to stop waiting (UMH-4, REQ-5).
+//! Cancellation of a caller's wait (UMH-4, REQ-5).
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use crate::sys::host::Wake;
 
 use super::sync::{Mutex, lock};
 
-/// Given to a call; fired from any thread, once and for good.
+/// Cancels the waits of the calls that it is given to. Any thread may cancel it; it stays cancelled.
 ///
-/// In a forked child of the process that made it, it counts as fired and does nothing else: its lock may be held there
-/// by a thread that the child does not have.
+/// In a forked child of the process that made it, it counts as cancelled and does nothing else, because its lock may be
+/// held by a thread that the child does not have.
 #[derive(Clone, Default)]
 pub struct Cancel {
     inner: Arc<Mutex<Inner>>,
@@ -25,12 +25,12 @@ struct Inner {
 }
 
 impl Cancel {
-    /// One that has not fired.
+    /// Returns a `Cancel` that is not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Tells whoever waits with it to stop waiting.
+    /// Cancels every wait that uses it.
     pub fn cancel(&self) {
         if !self.mark.is_current() {
             return;
@@ -40,18 +40,19 @@ impl Cancel {
             inner.fired = true;
             std::mem::take(&mut inner.waiters)
         };
-        // Woken without our lock: `wake` takes the waiter's own.
+        // The lock is released first, because `wake` takes the waiter's lock.
         for (_, waiter) in waiters {
             waiter.wake();
         }
     }
 
-    /// Whether it has fired.
+    /// Whether it was cancelled.
     pub fn is_cancelled(&self) -> bool {
         !self.mark.is_current() || lock(&self.inner).fired
     }
 
-    /// Has `waiter` woken when it fires. Register before looking at `is_cancelled`, look under the waiter's lock.
+    /// Registers `waiter`, which is woken on cancellation. Register before checking `is_cancelled`, and check it under
+    /// the waiter's lock.
     pub(crate) fn register(&self, waiter: Arc<dyn Wake>) -> Registered {
         if !self.mark.is_current() {
             return Registered { cancel: self.clone(), key: 0 };
@@ -66,7 +67,7 @@ impl Cancel {
     }
 }
 
-/// Takes the waiter off the list when dropped.
+/// Removes the waiter from the list when dropped.
 pub(crate) struct Registered {
     cancel: Cancel,
     key: u64,

@@ -13,66 +13,71 @@ use super::handle::Engine;
 use super::inner::Inner;
 use crate::abi::snapshot::Live;
 
-/// How much longer `shutdown` waits for what is queued: 1 s, in microseconds.
+/// How much longer `shutdown` waits for queued calls: 1 s, in microseconds.
 const QUEUE_PATIENCE: u64 = 1_000_000;
 
 impl Engine {
-    /// Stops the wait of a request's caller: `EINTR` for it, its helper lives on (UMH-4). `ESRCH` if nobody waits.
+    /// Ends the wait of a request's caller, which gets `EINTR`; the helper keeps running (UMH-4).
+    ///
+    /// # Errors
+    /// `ESRCH` if no caller waits for this request; `EOWNERDEAD` in a forked child.
     pub fn abandon(&self, id: u64) -> Result<(), EngineError> {
         self.abandon_as(id, self.inner.actors.me(Origin::Library))
     }
 
-    /// The same on another's command: the event [`EventKind::Abandoned`](crate::abi::event::EventKind::Abandoned) names
-    /// `actor`.
+    /// Like [`Self::abandon`], on behalf of `actor`, which the event
+    /// [`EventKind::Abandoned`](crate::abi::event::EventKind::Abandoned) names.
     pub fn abandon_as(&self, id: u64, actor: &Actor) -> Result<(), EngineError> {
         self.check_process()?;
-        let nobody = || {
+        let not_waiting = || {
             EngineError::new(
                 Stage::Cancel,
                 Errno::ESRCH,
-                format!("nobody waits for request {id}"),
-                "it is over, or was never waited for",
+                format!("no caller waits for request {id}"),
+                "it has ended, or was made without a wait",
             )
         };
-        let books = self.inner.books.lock();
-        if !books.knows(id) {
+        let registry = self.inner.registry.lock();
+        if !registry.knows(id) {
             return Err(no_request(id));
         }
-        let live = books.live().find(|l| l.id == id).ok_or_else(nobody)?;
-        if live.abandoned || books.draft(id).is_some_and(|d| !d.wait.killable()) {
-            return Err(nobody());
+        let live = registry.live().find(|l| l.id == id).ok_or_else(not_waiting)?;
+        if live.abandoned || registry.draft(id).is_some_and(|d| !d.wait.killable()) {
+            return Err(not_waiting());
         }
-        let cancel = books.cancel(id).ok_or_else(nobody)?;
-        let call = books.call(id);
-        drop(books);
+        let cancel = registry.cancel(id).ok_or_else(not_waiting)?;
+        let call = registry.call(id);
+        drop(registry);
         if call.is_some_and(|c| c.state.lock().end != End::Waited) {
-            return Err(nobody());
+            return Err(not_waiting());
         }
-        self.inner.books.lock().abandons(id, self.inner.actors.share(actor));
+        self.inner.registry.lock().note_abandoned_by(id, self.inner.actors.share(actor));
         cancel.cancel();
         Ok(())
     }
 
-    /// Signals a helper and its group, only while it is not reaped (UMH-14). `ESRCH` if there is none.
+    /// Sends `signal` to a helper and its process group, as long as the helper is not reaped (UMH-14).
+    ///
+    /// # Errors
+    /// `ESRCH` if the request has no running helper; any errno of kill(2); `EOWNERDEAD` in a forked child.
     pub fn kill(&self, id: u64, signal: i32) -> Result<(), EngineError> {
         self.kill_as(id, signal, self.inner.actors.me(Origin::Library))
     }
 
-    /// The same on another's command: the event [`EventKind::Signalled`] names
-    /// `actor`.
+    /// Like [`Self::kill`], on behalf of `actor`, which the event [`EventKind::Signalled`] names.
     pub fn kill_as(&self, id: u64, signal: i32, actor: &Actor) -> Result<(), EngineError> {
         self.check_process()?;
         self.inner.kill(id, signal, actor)
     }
 
-    /// Shuts the gate for good, waits up to `patience` for what runs, and names what is left, which runs on (UMH-14).
-    /// It asks no holder of the read side: the engine's end is not put off by one. What is queued still gets up to
-    /// a second more to be launched, and the record sink a second to take what is queued for it.
+    /// Disables the gate for good, waits up to `patience` for live requests to end, and returns those that have not,
+    /// which keep running (UMH-14). It does not wait for holders of the read side. Queued calls get up to one more
+    /// second to be launched, and the record sink gets one second to take its queue.
     pub fn shutdown(&self, patience: Duration) -> Vec<Live> {
         self.shutdown_as(patience, self.inner.actors.me(Origin::Library))
     }
 
-    /// The same on another's command: the event of the gate names `actor`.
+    /// Like [`Self::shutdown`], on behalf of `actor`, which the gate's event names.
     pub fn shutdown_as(&self, patience: Duration, actor: &Actor) -> Vec<Live> {
         if self.check_process().is_err() {
             return Vec::new();
@@ -81,46 +86,46 @@ impl Engine {
         inner.gate.shut_for_good(&|from, to| inner.gate_changed(from, to, actor));
         let clock = inner.host.clock();
         let deadline = clock.now().saturating_add(u64::try_from(patience.as_micros()).unwrap_or(u64::MAX));
-        let mut books = inner.books.lock();
-        while books.live().len() > 0 && clock.now() < deadline {
-            books = inner.books.wait_until(books, clock, deadline);
+        let mut registry = inner.registry.lock();
+        while registry.live().len() > 0 && clock.now() < deadline {
+            registry = inner.registry.wait_until(registry, clock, deadline);
         }
-        // What is queued is launched or decided before this returns: a matter of microseconds, unless an exec hangs.
+        // Queued calls are launched or refused before this returns. That takes microseconds, unless an exec hangs.
         let deadline = clock.now().saturating_add(QUEUE_PATIENCE);
-        while books.queued > 0 && clock.now() < deadline {
-            books = inner.books.wait_until(books, clock, deadline);
+        while registry.queued > 0 && clock.now() < deadline {
+            registry = inner.registry.wait_until(registry, clock, deadline);
         }
-        let left = books.live().cloned().collect();
-        drop(books);
-        inner.tell_suppressed();
+        let left = registry.live().cloned().collect();
+        drop(registry);
+        inner.report_suppressed();
         inner.flush_sink();
         left
     }
 }
 
 impl Inner {
-    /// Signals a helper and its group, only while it is not reaped (UMH-14).
+    /// Sends `signal` to a helper and its process group, as long as the helper is not reaped (UMH-14).
     fn kill(&self, id: u64, signal: i32, actor: &Actor) -> Result<(), EngineError> {
-        let gone = |why: String| {
-            EngineError::new(Stage::Lost, Errno::ESRCH, why, "look at the record: it says how the helper ended")
+        let no_helper = |why: String| {
+            EngineError::new(Stage::Lost, Errno::ESRCH, why, "see the request's record for how the helper ended")
         };
         let (call, known) = {
-            let books = self.books.lock();
-            (books.call(id), books.knows(id))
+            let registry = self.registry.lock();
+            (registry.call(id), registry.knows(id))
         };
         if !known {
             return Err(no_request(id));
         }
-        let call = call.ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
+        let call = call.ok_or_else(|| no_helper(format!("request {id} has no running helper")))?;
         let sent = call
             .signal(self.now(), signal, |pid| self.host.kill(pid, signal).map(|()| pid).map_err(|errno| (pid, errno)))
-            .ok_or_else(|| gone(format!("request {id} has no helper that lives")))?;
+            .ok_or_else(|| no_helper(format!("request {id} has no running helper")))?;
         let pid = sent.map_err(|(pid, errno)| {
             EngineError::new(
                 Stage::Lost,
                 errno,
                 format!("signal {signal} could not be sent to pid {pid}"),
-                "the helper may be gone, or be another user's by now",
+                "the helper may have ended, or may now run as another user",
             )
         })?;
         self.emit(EventKind::Signalled { id, pid, signal, actor: self.actors.share(actor) });
@@ -128,8 +133,8 @@ impl Inner {
     }
 }
 
-/// `ESRCH`: no request has had this number.
+/// `ESRCH`: no request has had this id.
 fn no_request(id: u64) -> EngineError {
-    let advice = "give the number of a request that is not over";
+    let advice = "give the id of a request that has not ended";
     EngineError::new(Stage::Lost, Errno::ESRCH, format!("there is no request {id}"), advice)
 }

@@ -1,4 +1,4 @@
-//! Why a call ended before its program ran, in the words of its record.
+//! Errors of calls that ended before their program ran.
 
 use std::borrow::Cow;
 use std::io;
@@ -11,7 +11,7 @@ use crate::sys::host::{Host, LaunchFailure};
 
 use super::loading::image_error;
 
-/// Why a call ended before its program ran: its outcome and the error that its caller gets.
+/// The outcome of a call that ended before its program ran, and the error that its caller gets.
 pub(super) struct Failure {
     pub(super) outcome: Outcome,
     pub(super) error: EngineError,
@@ -29,7 +29,7 @@ impl Failure {
     }
 }
 
-/// What a record says of a launch of the program at `path` that failed.
+/// Turns a failed launch of the program at `path` into the outcome and error for its record.
 pub(super) fn failure_of(host: &dyn Host, failure: LaunchFailure, path: &[u8]) -> Failure {
     match failure {
         LaunchFailure::Exec(errno) => {
@@ -42,33 +42,33 @@ pub(super) fn failure_of(host: &dyn Host, failure: LaunchFailure, path: &[u8]) -
     }
 }
 
-/// Neither way of enforcing the masks was seen to work (UMH-11).
+/// The error when neither way of enforcing the masks could be verified (UMH-11).
 pub(super) fn not_confined() -> Failure {
-    let why = "the masks can be enforced neither by cutting the bounding set nor by no_new_privs";
+    let why = "the masks can be enforced neither by narrowing the bounding set nor by no_new_privs";
     let advice = "nothing was started: prctl(2), capset(2) or reading the sets back is forbidden here, most likely by a \
                   seccomp filter";
     Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice)
 }
 
-/// `what`, a thread, could not be started.
+/// The error when the thread `what` could not be started.
 pub(super) fn no_thread(what: &'static str, error: &io::Error) -> Failure {
     if error.raw_os_error() != Some(Errno::EINVAL as i32) {
         let error = no_process(&SysError::new(what, Errno::EAGAIN));
         return Failure { outcome: Outcome::ExecFailed, error };
     }
-    // clone(2) refuses a thread to one whose children would be in another pid or time namespace than it is.
-    let why = "the calling thread can start no other: it has left its pid or time namespace (unshare(2), setns(2))";
-    let advice = "call from a thread that has not, or start the engine after the change, in a forked child";
+    // clone(2) refuses to create a thread if the caller's children would be in another pid or time namespace.
+    let why = "the calling thread cannot start a thread: it has left its pid or time namespace (unshare(2), setns(2))";
+    let advice = "call from a thread that has not, or fork a child after the change and start an engine there";
     Failure::new(Outcome::ExecFailed, Stage::Process, Errno::EAGAIN, why, advice)
 }
 
-/// No process could be made.
+/// The error when no process could be created.
 fn no_process(e: &SysError) -> EngineError {
-    let why = format!("no process could be made: {}: {}", e.what, e.errno.desc());
+    let why = format!("no process could be created: {}: {}", e.what, e.errno.desc());
     EngineError::new(Stage::Process, e.errno, why, e.advice())
 }
 
-/// The program at `path` could not be executed.
+/// The failure when the program at `path` could not be executed.
 pub(super) fn exec_failure(errno: Errno, path: &[u8]) -> Failure {
     Failure { outcome: Outcome::ExecFailed, error: exec_error(errno, path, None) }
 }

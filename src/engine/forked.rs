@@ -1,5 +1,6 @@
-//! A handle that a forked child has inherited (UMH-8). The child has none of the engine's threads, and each lock of the
-//! engine may be held for ever by one of them. So nothing here takes a lock, and no entry point does before the check.
+//! Handles that a forked child has inherited (UMH-8). The child has none of the engine's threads, and any lock of the
+//! engine may stay locked for ever by one of them. So nothing here takes a lock, and every entry point checks the
+//! process before it takes one.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -25,8 +26,11 @@ use crate::abi::record::{Args, Kind, Outcome, Record, State};
 use crate::abi::snapshot::{Knobs, Slots, Snapshot, Totals};
 
 impl Engine {
-    /// `EOWNERDEAD` in a forked child of the process that started this engine, where none of the engine's threads is.
-    /// Every other entry point looks at this first, before it takes a lock.
+    /// Checks that this is the process that started the engine. Every other entry point calls this before it takes a
+    /// lock.
+    ///
+    /// # Errors
+    /// `EOWNERDEAD` in a forked child, which has none of the engine's threads.
     pub fn check_process(&self) -> Result<(), EngineError> {
         if self.inner.mark.is_current() {
             return Ok(());
@@ -41,16 +45,16 @@ impl Engine {
 }
 
 impl Inner {
-    /// The answer to a module request.
-    pub(super) fn forked_request(&self, name: &[u8], wait: bool, ask: &Caller, error: &EngineError) -> Arc<Record> {
+    /// The record of a module request that a forked child makes.
+    pub(super) fn forked_request(&self, name: &[u8], wait: bool, caller: &Caller, error: &EngineError) -> Arc<Record> {
         let mode = if wait { WaitMode::PROC } else { WaitMode::EXEC };
-        let mut record = self.forked_record(Kind::Module, mode, ask, error);
+        let mut record = self.forked_record(Kind::Module, mode, caller, error);
         record.module = Some(name.into());
         record.args = Args::Module;
         Arc::new(record)
     }
 
-    /// The answer to a call. The caller's own `cleanup` runs, on its own thread.
+    /// The record of a call that a forked child makes. The call's `cleanup` runs, on the calling thread.
     pub(super) fn forked_call(
         &self,
         info: SubprocessInfo,
@@ -68,11 +72,11 @@ impl Inner {
         record
     }
 
-    /// A refusal with no number: it is in no list of the engine's.
-    fn forked_record(&self, kind: Kind, wait: WaitMode, ask: &Caller, error: &EngineError) -> Record {
+    /// A refusal without an id: the engine does not keep it.
+    fn forked_record(&self, kind: Kind, wait: WaitMode, caller: &Caller, error: &EngineError) -> Record {
         let me = self.actors.me(Origin::Library);
         let own = || Arc::new(Actor { pid: std::process::id().cast_signed(), start_time: None, ..(**me).clone() });
-        let actor = ask.actor.clone().unwrap_or_else(own);
+        let actor = caller.actor.clone().unwrap_or_else(own);
         let mut record = Record::new(kind, wait, actor, (SystemTime::now(), 0));
         record.state = State::Ended;
         record.outcome = Outcome::Refused;
@@ -82,7 +86,7 @@ impl Inner {
         record
     }
 
-    /// An engine in which nothing runs and nothing can be started.
+    /// The snapshot of an engine in which nothing runs and nothing can be started.
     pub(super) fn forked_snapshot(&self, error: &EngineError) -> Snapshot {
         Snapshot {
             seq: 0,

@@ -1,5 +1,5 @@
-//! Disable and drain (GATE-2), the read side (GATE-4), the depth (GATE-5): the waits around `policy::gate`. What an
-//! embedder calls is in `gate_api`.
+//! The gate: disable and drain (GATE-2), the read side (GATE-4), the depth (GATE-5). Adds waiting to `policy::gate`.
+//! The public functions are in `gate_api`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,24 +19,24 @@ const RUNNING_HELPERS_TIMEOUT: u64 = 5_000_000;
 
 type State = Monitor<Gate<ThreadId>>;
 
-/// The gate and who waits at it.
+/// The gate, and the threads that wait at it.
 pub(super) struct Gatekeeper(Arc<State>);
 
-/// Told of every change of depth, from and to, once the gate is let go.
+/// Called after every change of depth, with the old and the new depth, without the gate's lock.
 type Changed<'a> = &'a dyn Fn(Depth, Depth);
 
-/// The read side of the gate, held: it cannot change until this is dropped, on the thread that took it.
+/// Holds the read side of the gate: the depth cannot change until this is dropped, on the thread that took it.
 pub struct ReadGuard {
     gate: Arc<State>,
     thread: ThreadId,
     mark: ProcessMark,
-    // Not Send: the gate knows its holders by thread (EDEADLK).
+    // Not Send: the gate identifies its holders by thread (EDEADLK).
     _not_send: std::marker::PhantomData<*const ()>,
 }
 
 impl Drop for ReadGuard {
     fn drop(&mut self) {
-        // In a forked child the lock may be held by a thread that it does not have.
+        // In a forked child, the lock may be held by a thread that the child does not have.
         if !self.mark.is_current() {
             return;
         }
@@ -59,8 +59,8 @@ impl Gatekeeper {
         self.0.waiters()
     }
 
-    /// Shuts the gate and waits up to 5 s for the calls in flight to be 0 at one moment. Who held out, if anybody
-    /// did: the gate is enabled again then (GATE-2).
+    /// Disables the gate and waits up to 5 s until no call is in flight. Returns the ids of the calls that were still
+    /// running after that, if any; then the gate is enabled again (GATE-2).
     pub(super) fn disable(&self, clock: &dyn Clock, depth: Depth, changed: Changed) -> Result<Vec<u64>, Errno> {
         let mut gate = self.0.lock();
         gate.may_disable(depth, thread::current().id())?;
@@ -69,13 +69,13 @@ impl Gatekeeper {
         }
         drop(gate);
         self.write(depth, true, changed);
-        let held_out = self.drain(clock);
-        if !held_out.is_empty() {
+        let holdouts = self.drain(clock);
+        if !holdouts.is_empty() {
             self.write(Depth::Enabled, false, changed);
         }
         self.0.lock().end_turn();
         self.0.notify();
-        Ok(held_out)
+        Ok(holdouts)
     }
 
     /// Changes the depth without draining (GATE-5).
@@ -85,8 +85,8 @@ impl Gatekeeper {
         Ok(())
     }
 
-    /// The write side: waits for the readers to let go, goes before new ones, wakes every waiter. `drain`: from this
-    /// hold on the calls in flight are watched for the moment when there are none.
+    /// Takes the write side: waits for the readers, goes before new readers, sets the depth and wakes every waiter.
+    /// With `drain`, the drain starts under the same hold of the lock.
     fn write(&self, depth: Depth, drain: bool, changed: Changed) {
         let mut gate = self.0.lock();
         gate.writer_arrives();
@@ -107,7 +107,7 @@ impl Gatekeeper {
         }
     }
 
-    /// The engine's end (UMH-14): the gate is shut at once and nothing opens it again.
+    /// Disables the gate for good, at once, when the engine ends (UMH-14).
     pub(super) fn shut_for_good(&self, changed: Changed) {
         let from = self.0.lock().shut_for_good();
         self.0.notify();
@@ -116,7 +116,7 @@ impl Gatekeeper {
         }
     }
 
-    /// Waits up to 5 s for the calls in flight to be 0 at one moment; who held out otherwise.
+    /// Waits up to 5 s until no call is in flight. Returns the ids of the calls that are still running.
     fn drain(&self, clock: &dyn Clock) -> Vec<u64> {
         let deadline = clock.now() + RUNNING_HELPERS_TIMEOUT;
         let mut gate = self.0.lock();
@@ -131,7 +131,7 @@ impl Gatekeeper {
         }
     }
 
-    /// Counts a call, then looks at the gate, in one hold (GATE-3).
+    /// Counts a call, then checks the gate, under one hold of the lock (GATE-3).
     pub(super) fn enter(&self, id: u64) -> Result<(), Errno> {
         #[cfg(all(test, khelper_models))]
         if super::faults::planted(super::faults::Fault::CountAfterGate) {
@@ -144,7 +144,7 @@ impl Gatekeeper {
         gate.admits()
     }
 
-    /// Uncounts a call; `cleanup` has run by now where this side owned it (UMH-5).
+    /// Stops counting a call. If the caller owned its end, `cleanup` has run before (UMH-5).
     pub(super) fn leave(&self, id: u64) {
         if self.0.lock().leave(id) {
             self.0.notify();
@@ -172,7 +172,7 @@ impl Gatekeeper {
         }
     }
 
-    /// The guard and the time that was left, or `None` when there is none left.
+    /// Returns the guard and the time that was left, or `None` if the time ran out.
     pub(super) fn read_lock_wait(&self, clock: &dyn Clock, timeout: Micros) -> Option<(ReadGuard, Duration)> {
         let me = thread::current().id();
         let deadline = clock.now().saturating_add(timeout);

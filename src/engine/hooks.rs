@@ -1,7 +1,7 @@
-//! Runs the hooks of a call for its worker. A worker has its own descriptor table (UMH-9): a `File` in a hook's closure
-//! would be another file there, or none, and dropping it would close a file of the worker. So the calling thread starts
-//! a thread for the hooks of its call, and the worker waits for that. The hook thread shares the program's open files,
-//! and inherits the calling thread's capability sets, namespaces and root (UMH-10).
+//! Runs the hooks of a call for its worker. A worker has its own descriptor table (UMH-9), in which a `File` of a
+//! hook's closure would name another file or none, and dropping it would close a file of the worker. So the calling
+//! thread starts a thread that runs the hooks of its call, and the worker waits for it. The hook thread shares the
+//! program's open files, and inherits the calling thread's capability sets, namespaces and root (UMH-10).
 
 use std::ffi::CString;
 use std::io;
@@ -21,11 +21,13 @@ use crate::sys::pass_fd::{self, Address};
 
 type Task = Box<dyn FnOnce() + Send>;
 
-/// Returns `info` with hooks that any thread may call: the calling thread runs them itself, every other has them run on
-/// the hook thread, which is started here and ends with the last hook. If it cannot be started, gives `info` back.
+/// Returns `info` with hooks that any thread may call. The calling thread runs them itself; other threads have them run
+/// on the hook thread, which is started here and ends after the last hook. If it cannot be started, returns `info`
+/// unchanged.
 ///
-/// `detach`: the thread gets its own root directory, from this host, before this returns. Otherwise it shares the root
-/// with the calling thread, which then cannot enter a mount namespace (setns(2)) while the call has hooks.
+/// With `detach`, the hook thread unshares its root directory, through this host, before this returns. Otherwise it
+/// shares the root with the calling thread, which then cannot enter a mount namespace (setns(2)) while the call has
+/// hooks.
 pub(super) fn bind_to_caller(
     mut info: SubprocessInfo,
     detach: Option<Arc<dyn Host>>,
@@ -55,7 +57,7 @@ pub(super) fn bind_to_caller(
     Ok(info)
 }
 
-/// An init hook that runs on the hook thread, and is dropped there if the call fails before it runs.
+/// An init hook that runs on the hook thread. If the call fails before it runs, it is dropped on that thread.
 struct Init {
     hook: Option<InitHook>,
     caller: ThreadId,
@@ -65,76 +67,77 @@ struct Init {
 impl Init {
     fn run(&mut self, setup: &mut ChildSetup) -> Result<(), Errno> {
         let Some(hook) = self.hook.take() else { return Ok(()) };
-        let (mut passage, mut crossing) = passage();
-        // The hook takes the setup and returns it; this value stands in for it meanwhile.
+        let (mut receiving, mut sending) = file_passing();
+        // The hook thread takes the setup and returns it; this is a placeholder for that time.
         let none = CapPlan { bounding: CapMask::EMPTY, inheritable: CapMask::EMPTY };
         let mut theirs = std::mem::replace(setup, ChildSetup::new(CString::default(), Vec::new(), none, Vec::new()));
         let there = move || {
-            let said = hook(&mut theirs);
-            // A descriptor of the program means nothing in the worker's table: the file is sent through a socket.
+            let result = hook(&mut theirs);
+            // The program's descriptor is not in the worker's table: the file is sent through a socket.
             match std::mem::take(&mut theirs.stdin) {
                 Stdin::File(file) => {
-                    let said = said.and_then(|()| crossing.send(&file));
-                    (theirs, said)
+                    let result = result.and_then(|()| sending.send(&file));
+                    (theirs, result)
                 }
                 other => {
                     theirs.stdin = other;
-                    (theirs, said)
+                    (theirs, result)
                 }
             }
         };
-        let said;
-        (*setup, said) = run_on_hook_thread_while(&self.tasks, there, || passage.open());
-        said?;
-        if let Some(file) = passage.receive()? {
+        let result;
+        (*setup, result) = run_on_hook_thread_while(&self.tasks, there, || receiving.open());
+        result?;
+        if let Some(file) = receiving.receive()? {
             setup.stdin = Stdin::file(file);
         }
         Ok(())
     }
 }
 
-/// Carries a file from the hook thread to the worker, which has another descriptor table. The socket is made only when
+/// Passes a file from the hook thread to the worker, which has another descriptor table. The socket is made only if
 /// there is a file.
-fn passage() -> (Passage, Crossing) {
-    let ((ask, asked), (tell, told)) = (channel(), channel());
-    (Passage { asked, tell, receiver: None }, Crossing { ask, told })
+fn file_passing() -> (FileReceiver, FileSender) {
+    let ((request, requests), (reply, address)) = (channel(), channel());
+    (FileReceiver { requests, reply, receiver: None }, FileSender { request, address })
 }
 
 /// The worker's end.
-struct Passage {
-    asked: Receiver<()>,
-    tell: Sender<Result<Address, Errno>>,
+struct FileReceiver {
+    requests: Receiver<()>,
+    reply: Sender<Result<Address, Errno>>,
     receiver: Option<pass_fd::Receiver>,
 }
 
-impl Passage {
-    /// Waits until the hook is over; where it has left a file, makes the socket to receive it with.
+impl FileReceiver {
+    /// Waits until the hook has ended. If it left a file, makes the socket that receives it.
     fn open(&mut self) {
-        // Closed without a message: there is no file, or the hook has panicked.
-        if self.asked.recv().is_err() {
+        // The channel was closed without a message: there is no file, or the hook has panicked.
+        if self.requests.recv().is_err() {
             return;
         }
         let made = pass_fd::Receiver::new().map_err(|e| e.errno);
-        // The other side waits for it.
-        let _ = self.tell.send(made.as_ref().map(pass_fd::Receiver::address).map_err(|errno| *errno));
+        // The sender waits for the address.
+        let _ = self.reply.send(made.as_ref().map(pass_fd::Receiver::address).map_err(|errno| *errno));
         self.receiver = made.ok();
     }
 
-    /// The file, in this thread's table.
+    /// Returns the file, in this thread's descriptor table.
     fn receive(self) -> Result<Option<OwnedFd>, Errno> {
         self.receiver.map(|receiver| receiver.receive().map_err(|e| e.errno)).transpose()
     }
 }
 
-/// The hook's end.
-struct Crossing {
-    ask: Sender<()>,
-    told: Receiver<Result<Address, Errno>>,
+/// The hook thread's end.
+struct FileSender {
+    request: Sender<()>,
+    address: Receiver<Result<Address, Errno>>,
 }
 
-impl Crossing {
+impl FileSender {
     fn send(&mut self, file: &OwnedFd) -> Result<(), Errno> {
-        let address = self.ask.send(()).ok().and_then(|()| self.told.recv().ok()).unwrap_or(Err(Errno::ECANCELED))?;
+        let address =
+            self.request.send(()).ok().and_then(|()| self.address.recv().ok()).unwrap_or(Err(Errno::ECANCELED))?;
         address.send(file).map_err(|e| e.errno)
     }
 }
@@ -161,35 +164,35 @@ fn start(detach: Option<Arc<dyn Host>>) -> io::Result<Sender<Task>> {
     };
     thread::Builder::new().name("khelper-hook".into()).spawn(run)?;
     if waits {
-        // Nothing is ever sent: this returns once the other end is dropped.
+        // No message is ever sent: this returns once the sender is dropped.
         let _ = detached.recv();
     }
     Ok(tasks)
 }
 
-/// Runs `hook` on the hook thread and waits for it. A panic of the hook goes on here.
+/// Runs `hook` on the hook thread and waits for it. A panic of the hook continues on this thread.
 fn run_on_hook_thread<T: Send + 'static>(tasks: &Sender<Task>, hook: impl FnOnce() -> T + Send + 'static) -> T {
     run_on_hook_thread_while(tasks, hook, || ())
 }
 
-/// The same, and runs `meanwhile` on this thread before the wait.
+/// Like [`run_on_hook_thread`], and runs `meanwhile` on this thread before the wait.
 fn run_on_hook_thread_while<T: Send + 'static>(
     tasks: &Sender<Task>,
     hook: impl FnOnce() -> T + Send + 'static,
     meanwhile: impl FnOnce(),
 ) -> T {
-    let (tell, told) = channel();
+    let (reply, answer) = channel();
     let task = Box::new(move || {
         // Sending fails only if the worker has died.
-        let _ = tell.send(catch_unwind(AssertUnwindSafe(hook)));
+        let _ = reply.send(catch_unwind(AssertUnwindSafe(hook)));
     });
     // The hook thread runs for as long as there is a sender, and answers every task.
     let sent = tasks.send(task);
-    // A task that was not taken is dropped here, and with it what `meanwhile` would wait for.
+    // If the task was not taken, dropping it here closes the channel that `meanwhile` waits on.
     let taken = sent.is_ok();
     drop(sent);
     meanwhile();
-    let answer = told.recv().ok().filter(|_| taken);
+    let answer = answer.recv().ok().filter(|_| taken);
     match answer {
         Some(Ok(answer)) => answer,
         Some(Err(panic)) => resume_unwind(panic),

@@ -1,6 +1,5 @@
-//! What an engine is made of. Locks, in the order in which they may nest: a call's state, the registry, the limit, the
-//! knobs; the gate or the record sink's queue, under the registry or alone; the list of pools, then a pool. Hooks run under
-//! none.
+//! The parts of an engine. Lock order: a call's state, the registry, the slots, the knobs; the gate or the record
+//! sink's queue, under the registry or alone; the list of pools, then a pool. Hooks run without any lock.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -36,25 +35,26 @@ use crate::abi::knob_value::{Change, Provenance};
 use crate::abi::log::{Holdout, LogKind};
 use crate::abi::record::{Kind, Outcome, Record, State};
 
-/// The longest chain of requesters that is followed past a helper that has ended.
+/// The longest chain of requesters that is followed beyond ended helpers.
 const CHAIN: usize = 64;
 
-/// A security hook of the library's caller: judges after `khelper.deny` and `khelper.allow` (REQ-2).
+/// An embedder's security hook, called after `khelper.deny` and `khelper.allow` have allowed a request (REQ-2). An
+/// `Err` refuses the request with that errno.
 pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Actor) -> Result<(), Errno> + Send + Sync>;
 
 pub(super) struct Inner {
     pub(super) host: Arc<dyn Host>,
     pub(super) actors: Actors,
-    /// The capability sets that the last helper had: nearly always the next one's too, and 10,000 records share them.
+    /// The capability sets of the last helper. The next helper nearly always has the same, so records share one copy.
     pub(super) seen: Mutex<Option<Arc<CapSets>>>,
     /// The environment of a module request, shared by its records.
     pub(super) env: Arc<[Box<[u8]>]>,
     pub(super) sysctl: Sysctl,
-    /// Writers of knobs one after another, so that events tell changes in their order; taken before every other lock.
+    /// Serializes writers of knobs, so that events come in the order of the changes. Taken before every other lock.
     pub(super) writers: Mutex<()>,
     pub(super) slots: Slots,
     pub(super) gate: Gatekeeper,
-    pub(super) books: Arc<Monitor<Registry>>,
+    pub(super) registry: Arc<Monitor<Registry>>,
     pub(super) pools: Pools<Arc<Call>>,
     pub(super) hook: Option<SecurityHook>,
     pub(super) probe: Option<(PathBuf, &'static str)>,
@@ -72,20 +72,20 @@ impl Inner {
 
     pub(super) fn emit(&self, kind: EventKind) {
         let now = self.now();
-        self.books.lock().emit(now, kind);
+        self.registry.lock().emit(now, kind);
     }
 
     pub(super) fn log(&self, kind: LogKind) {
         let now = self.now();
-        self.books.lock().log(now, kind);
+        self.registry.lock().log(now, kind);
     }
 
-    /// Tells of a change of a knob, and keeps it as the knob's provenance (AUTH-5).
+    /// Emits the event of a knob's change, and keeps the change as the knob's provenance (AUTH-5).
     pub(super) fn changed(&self, change: Change, actor: &Arc<Actor>) {
         self.remember(change, actor.clone(), |change, actor| EventKind::KnobChanged { change, actor });
     }
 
-    /// The same for the gate.
+    /// Like [`Self::changed`], for the gate.
     pub(super) fn gate_changed(&self, from: Depth, to: Depth, actor: &Actor) {
         let event = |_, actor| EventKind::GateChanged { from, to, actor };
         self.remember(Change::new(Key::Gate, from, to), self.actors.share(actor), event);
@@ -93,25 +93,25 @@ impl Inner {
 
     fn remember(&self, change: Change, actor: Arc<Actor>, event: impl FnOnce(Arc<Change>, Arc<Actor>) -> EventKind) {
         let (at, wall) = (self.now(), self.host.clock().wall());
-        self.books.lock().changed(Provenance { change: Arc::new(change), actor, at, wall }, event);
+        self.registry.lock().changed(Provenance { change: Arc::new(change), actor, at, wall }, event);
     }
 
-    /// A record with nothing but the question in it, and the cancel of its own that `abandon` fires.
-    pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, ask: &Caller) -> (Record, Cancel) {
+    /// Returns a record of the request alone, and the `Cancel` that `abandon` uses.
+    pub(super) fn draft(&self, kind: Kind, wait: WaitMode, values: &Values, caller: &Caller) -> (Record, Cancel) {
         let clock = self.host.clock();
-        let actor = self.actors.of(ask.actor.as_ref());
+        let actor = self.actors.of(caller.actor.as_ref());
         let mut record = Record::new(kind, wait, actor, (clock.wall(), clock.now()));
         (record.bset, record.inheritable) = (values.bset, values.inheritable);
         (record, Cancel::new())
     }
 
-    /// The limit in force at this moment (REQ-3). threads-max is read at each request of the 3.4 era.
+    /// The current limit on module requests (REQ-3). In era 3.4, each request reads threads-max.
     pub(super) fn limit_now(&self, era: Era) -> u32 {
         let threads = if era == Era::V3_4 { self.host.threads_max() } else { None };
         ceiling(era, threads).min(self.sysctl.slots())
     }
 
-    /// Ends a request without a process: refused, abandoned before it got a slot, or a no-op.
+    /// Ends a request that started no process: refused, abandoned before it got a slot, or a no-op.
     pub(super) fn end_without_process(
         &self,
         record: Record,
@@ -123,7 +123,7 @@ impl Inner {
         record
     }
 
-    /// The record of a request that ends without a process; it is not filed yet.
+    /// Completes the record of a request that started no process. The registry does not have it yet.
     pub(super) fn close_without_process(
         &self,
         mut record: Record,
@@ -145,21 +145,21 @@ impl Inner {
         Arc::new(record)
     }
 
-    /// Enters the end of a request and wakes who waits for the last one (UMH-14).
+    /// Passes the end of a request to the registry, and wakes a shutdown that waits for the last request (UMH-14).
     pub(super) fn finish(&self, now: Micros, record: Arc<Record>) {
-        self.books.lock().finish(now, record);
-        self.books.notify();
+        self.registry.lock().finish(now, record);
+        self.registry.notify();
     }
 
-    /// Gives the record sink, if there is one, up to a second to take what is queued for it.
+    /// Waits up to a second for the record sink, if there is one, to take its queue.
     pub(super) fn flush_sink(&self) {
-        let sink = self.books.lock().sink.clone();
+        let sink = self.registry.lock().sink.clone();
         if let Some(sink) = sink {
             sink.flush();
         }
     }
 
-    /// `sets`, in one copy for all records that have the same.
+    /// Returns `sets`, as the copy that records with equal sets share.
     pub(super) fn share(&self, sets: CapSets) -> Arc<CapSets> {
         let mut seen = lock(&self.seen);
         match &*seen {
@@ -168,13 +168,13 @@ impl Inner {
         }
     }
 
-    /// Who asked whom, as far as it can be known (REQ-12).
+    /// The chain of requesters of a process, as far as it can be determined (REQ-12).
     pub(super) fn chain(&self, pid: i32) -> Vec<ChainLink> {
         let mut ancestry = self.host.ancestry(pid);
-        // A helper that has ended is known from its record alone: its session outlives it, and bears its pid until the
-        // last of its children is gone, so that the newest helper of that pid is the one.
+        // Only the record of an ended helper identifies it. Its session keeps its pid in use until the last process of
+        // the session has ended, so the newest helper with that pid is the right one.
         while let Some(gone) = ancestry.last_mut().filter(|link| !link.known) {
-            let Some(record) = self.books.lock().ended_helper(gone.pid) else { break };
+            let Some(record) = self.registry.lock().ended_helper(gone.pid) else { break };
             let name = record.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
             (gone.comm, gone.known, gone.helper_of) = (Comm::new(name), true, Some(record.id));
             if ancestry.len() >= CHAIN {
@@ -182,14 +182,14 @@ impl Inner {
             }
             ancestry.extend(self.host.ancestry(record.actor.pid));
         }
-        let books = self.books.lock();
-        recursion::chain(ancestry, |link| link.helper_of.or_else(|| books.helper_of(link.pid)))
+        let registry = self.registry.lock();
+        recursion::chain(ancestry, |link| link.helper_of.or_else(|| registry.helper_of(link.pid)))
     }
 
-    /// The calls of these requests, as far as they are not over.
+    /// Describes the calls that a drain found still running; calls that have ended since have only an id.
     pub(super) fn holdouts(&self, ids: &[u64]) -> Vec<Holdout> {
-        let books = self.books.lock();
-        let name = |id: &u64| match books.live().find(|l| l.id == *id) {
+        let registry = self.registry.lock();
+        let name = |id: &u64| match registry.live().find(|l| l.id == *id) {
             Some(live) => Holdout { id: *id, title: Some(live.title.clone()), pid: live.pid },
             None => Holdout { id: *id, title: None, pid: None },
         };

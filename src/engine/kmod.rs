@@ -1,4 +1,5 @@
-//! `request_module` (REQ): name, hook, limit, event, then `call_usermodehelper`.
+//! `request_module` (REQ): checks the name, calls the security hook, takes a slot, emits the event, and then calls
+//! modprobe as `call_usermodehelper` does.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,10 +25,10 @@ use crate::abi::event::EventKind;
 use crate::abi::log::LogKind;
 use crate::abi::record::{Args, Kind, Outcome, Record};
 
-/// A name that is too long is kept up to this many bytes, for the record.
+/// The most bytes of a module name that a record keeps.
 const SHOWN: usize = 256;
 
-/// A slot, given back on every way out (REQ-9).
+/// A slot, which is released on every return path (REQ-9).
 struct Slot<'a> {
     inner: &'a Inner,
     id: u64,
@@ -36,28 +37,28 @@ struct Slot<'a> {
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
         self.inner.slots.release(self.id, &self.inner.sysctl);
-        // After the fact: who takes a snapshot now sees the slot free.
+        // The event comes after the release, so a snapshot taken now shows the slot free.
         self.inner.emit(EventKind::Released { id: self.id });
     }
 }
 
-/// Why there is no slot.
+/// Why a request got no slot.
 enum NoSlot {
     Refused(EngineError),
     Cancelled,
 }
 
 impl Inner {
-    pub(super) fn request_module(self: &Arc<Self>, name: &[u8], wait: bool, ask: &Caller) -> Arc<Record> {
+    pub(super) fn request_module(self: &Arc<Self>, name: &[u8], wait: bool, caller: &Caller) -> Arc<Record> {
         let values = self.sysctl.copy_for_request();
         let mode = if wait { WaitMode::PROC } else { WaitMode::EXEC };
-        let (mut record, cancel) = self.draft(Kind::Module, mode, &values, ask);
+        let (mut record, cancel) = self.draft(Kind::Module, mode, &values, caller);
         record.module = Some(name[..name.len().min(SHOWN)].into());
         record.path = values.path.clone();
         record.args = Args::Module;
         record.env = self.env.clone();
-        self.books.lock().begin(&mut record, cancel.clone());
-        let slot = match self.admit(name, &values, &record, ask, &cancel) {
+        self.registry.lock().begin(&mut record, cancel.clone());
+        let slot = match self.admit(name, &values, &record, caller, &cancel) {
             Ok(slot) => slot,
             Err(NoSlot::Refused(error)) => return self.end_without_process(record, Outcome::Refused, Some(&error)),
             Err(NoSlot::Cancelled) => return self.give_up(record),
@@ -67,14 +68,14 @@ impl Inner {
         let more = mutation::is(Mutation::EnvironmentGrown).then_some("KHELPER=1");
         let info = match SubprocessInfo::setup(Some(values.path.to_vec()), argv, HELPER_ENV.into_iter().chain(more)) {
             Ok(info) => info,
-            // The name and the path were both checked for NULs; a knob cannot hold a relative path.
+            // Should not happen: the name and the path contain no NUL, and the path is absolute.
             Err(e) => {
                 let error = EngineError::new(Stage::Path, e.errno(), e.why(), e.advice());
                 return self.end_without_process(record, Outcome::Refused, Some(&error));
             }
         };
         let how = How { module: true, own: None, timeout: None, wait: mode };
-        let answer = self.exec(info, record, &how, values.era, [&cancel, &ask.cancel]);
+        let answer = self.exec(info, record, &how, values.era, [&cancel, &caller.cancel]);
         if mutation::is(Mutation::SlotLeaked) && answer.abandoned {
             std::mem::forget(slot);
         } else {
@@ -83,13 +84,13 @@ impl Inner {
         answer
     }
 
-    /// Everything before the event, in the order of the era (REQ-1 to REQ-5, REQ-10).
+    /// The checks before the event, in the order of the era (REQ-1 to REQ-5, REQ-10).
     fn admit(
         &self,
         name: &[u8],
         values: &Values,
         record: &Record,
-        ask: &Caller,
+        caller: &Caller,
         cancel: &Cancel,
     ) -> Result<Slot<'_>, NoSlot> {
         if values.era == Era::Current && values.path.is_empty() {
@@ -103,26 +104,31 @@ impl Inner {
         let name = ModuleName::parse(name).map_err(|e| refused(Stage::Name, e.errno(), e.why(), e.advice()))?;
         let above = self.above.get_or_init(|| self.host.same_executable_above());
         recursion::engine_within(*above).map_err(|why| {
-            refused(Stage::Loop, Errno::ELOOP, why, "let the helper ask the engine that started it, or none")
+            refused(Stage::Loop, Errno::ELOOP, why, "let the helper call the engine that started it, or no engine")
         })?;
         self.judge(&name, values, record)?;
-        self.take_slot(&name, values, record.id, [cancel, &ask.cancel])
+        self.take_slot(&name, values, record.id, [cancel, &caller.cancel])
     }
 
-    /// The security hook (REQ-2): the built-in lists, then the caller's own. A panic in it is a refusal.
+    /// Checks the allow and deny lists, then calls the embedder's security hook (REQ-2). A panic in the hook refuses.
     fn judge(&self, name: &ModuleName, values: &Values, record: &Record) -> Result<(), NoSlot> {
         judge_name(&values.allow, &values.deny, name.as_bytes()).map_err(|why| {
             refused(
                 Stage::Hook,
                 Errno::EPERM,
                 why,
-                "change khelper.allow or khelper.deny if this module may be asked for",
+                "change khelper.allow or khelper.deny if this module may be requested",
             )
         })?;
         let Some(hook) = &self.hook else { return Ok(()) };
         let verdict = catch_unwind(AssertUnwindSafe(|| hook(name, &record.actor))).unwrap_or(Err(Errno::ECANCELED));
         verdict.map_err(|errno| {
-            refused(Stage::Hook, errno, format!("the security hook refused `{name}`"), "ask whoever set the hook")
+            refused(
+                Stage::Hook,
+                errno,
+                format!("the security hook refused `{name}`"),
+                "check the host program's security hook",
+            )
         })
     }
 
@@ -140,7 +146,7 @@ impl Inner {
         Ok(Slot { inner: self, id })
     }
 
-    /// 3.4 (REQ-4).
+    /// Era 3.4: takes a slot, or refuses at once (REQ-4).
     fn take_or_refuse(&self, name: &ModuleName, id: u64, max: u32) -> Result<(), NoSlot> {
         let admission = self.slots.admit(id, max);
         let Admission::Refused { log } = admission else { return Ok(()) };
@@ -151,11 +157,11 @@ impl Inner {
             Stage::Limit,
             Errno::ENOMEM,
             format!("{max} module requests are in progress, which is the limit"),
-            "look for a modprobe that asks for a module itself; or wait for the others to end",
+            "look for a modprobe that itself requests a module; or wait until other requests end",
         ))
     }
 
-    /// current (REQ-5).
+    /// Era current: waits for a slot (REQ-5).
     fn wait_for_slot(&self, name: &ModuleName, id: u64, cancels: [&Cancel; 2]) -> Result<(), NoSlot> {
         let waits = || self.emit(EventKind::Waiting { id });
         let throttle = match self.slots.wait(id, self.host.clock(), &self.sysctl, cancels, waits) {
@@ -172,15 +178,15 @@ impl Inner {
             Stage::Throttle,
             Errno::ETIME,
             format!("all {max} slots were busy for 5 seconds"),
-            "see which helpers hold the slots; or try later",
+            "see which helpers hold the slots, or try again later",
         ))
     }
 
-    /// Cancelled before it got a slot: it has left the queue; `EINTR` (REQ-5).
+    /// Ends a request that was cancelled before it got a slot, with `EINTR` (REQ-5).
     fn give_up(&self, mut record: Record) -> Arc<Record> {
         record.abandoned = true;
         let now = self.now();
-        self.books.lock().abandoned(now, record.id);
+        self.registry.lock().abandoned(now, record.id);
         let error = EngineError::new(
             Stage::Cancel,
             Errno::EINTR,
@@ -190,9 +196,9 @@ impl Inner {
         self.end_without_process(record, Outcome::Abandoned, Some(&error))
     }
 
-    /// Logs how many messages the rate limit has suppressed since it last said so. The kernel says so with the next
-    /// message that it lets through; the engine also at its end.
-    pub(super) fn tell_suppressed(&self) {
+    /// Logs how many messages the rate limit has suppressed since the last report. The kernel reports them with the
+    /// next message that is not suppressed; the engine also reports them when it ends.
+    pub(super) fn report_suppressed(&self) {
         let suppressed = self.slots.lock().take_suppressed();
         self.log_suppressed(suppressed);
     }

@@ -1,4 +1,5 @@
-//! One call on its worker: copy the knobs, run the init hook, narrow the worker, launch, wait, close the record.
+//! Runs one call on its worker: copies the knobs, runs the init hook, narrows the worker, launches, waits, and
+//! completes the record.
 
 use std::ffi::CString;
 use std::io;
@@ -28,7 +29,7 @@ use crate::abi::record::Outcome;
 impl Inner {
     /// Serves one call to its end.
     pub(super) fn run(&self, worker: &mut dyn Worker, narrowed: &mut Option<Narrowed>, call: &Arc<Call>) -> NextStep {
-        // One hold of the lock for path and masks (SYS-7): what was changed while the call was queued takes effect.
+        // Copies path and masks under one hold of the lock (SYS-7). Changes made while the call was queued take effect.
         let values = self.sysctl.copy();
         let host = worker.host_sets();
         let plan = if mutation::is(Mutation::MasksNotApplied) {
@@ -62,7 +63,7 @@ impl Inner {
         Narrowed::next_step(narrowed, plan, values.generation, call.own.is_some())
     }
 
-    /// Everything that is decided before the process exists.
+    /// Prepares everything that must be decided before the process exists.
     fn prepare(
         &self,
         worker: &mut dyn Worker,
@@ -76,8 +77,8 @@ impl Inner {
         let mut setup = ChildSetup::new(path, argv, plan, info.envp().to_vec());
         run_init(info, &mut setup)?;
         if setup.argv().is_empty() && values.era == Era::Current {
-            // As the kernel does since 5.18, and where it does: after the init hook, when the program is executed (UMH-2).
-            let (why, advice) = ("the call has no argument, not even argv[0]", "give the program's name as argv[0]");
+            // The kernel has refused this since 5.18, at the same point: in exec, after the init hook (UMH-2).
+            let (why, advice) = ("the call has no arguments, not even argv[0]", "give the program's name as argv[0]");
             return Err(Failure::new(Outcome::ExecFailed, Stage::Path, Errno::EINVAL, why, advice));
         }
         let plan = CapPlan { bounding: setup.bounding(), inheritable: setup.inheritable() };
@@ -97,7 +98,7 @@ impl Inner {
             argv,
             envp: setup.envp,
             stdin: setup.stdin,
-            // A helper that nobody waited for can outlive the engine: it gets /dev/null (UMH-14).
+            // A helper without a waiting caller can outlive the engine, so its output goes to /dev/null (UMH-14).
             capture: matches!(wait, WaitMode::Proc { .. }),
             rlimits: setup.rlimits,
             session_keyring: setup.session_keyring,
@@ -106,7 +107,7 @@ impl Inner {
         })
     }
 
-    /// The program and its arguments; for a module request the path as it is now (SYS-7).
+    /// Returns the program and its arguments. A module request uses the current modprobe path (SYS-7).
     fn program(&self, call: &Call, values: &Values, info: &SubprocessInfo) -> Result<(CString, Vec<CString>), Failure> {
         let mut argv = info.argv().to_vec();
         if !call.module {
@@ -117,7 +118,7 @@ impl Inner {
         if values.path.is_empty() {
             return Err(exec_failure(Errno::ENOENT, b""));
         }
-        // A knob cannot hold a NUL (SYS-6).
+        // Cannot fail: a knob cannot contain a NUL (SYS-6).
         let path = CString::new(&*values.path).map_err(|_| exec_failure(Errno::EINVAL, &values.path))?;
         if let Some(argv0) = argv.first_mut() {
             *argv0 = path.clone();
@@ -128,13 +129,13 @@ impl Inner {
     fn started(&self, call: &Call, launched: Launched) {
         let now = self.now();
         call.started(now, launched, |record| {
-            self.books.lock().started(now, record);
-            // For `shutdown`, which waits for what is queued.
-            self.books.notify();
+            self.registry.lock().started(now, record);
+            // Wakes `shutdown`, which waits for queued calls.
+            self.registry.notify();
         });
     }
 
-    /// Logs the processes of a helper's group that still run after the helper and every signal that was sent to them.
+    /// Logs the processes of a helper's group that still run after the helper has ended and they were signalled.
     fn log_left_running(&self, id: u64, left: &[i32]) {
         if left.is_empty() {
             return;
@@ -156,14 +157,14 @@ impl Inner {
         call.failed(now, failure, chain, |record| self.finish(now, record));
     }
 
-    /// The worker panicked, which is a defect of the engine. The caller is answered all the same (UMH-5); what is known of
-    /// the helper is lost, and nobody signals it from here on.
+    /// Ends the call of a worker that panicked, which is a bug in the engine. The caller still gets an answer (UMH-5).
+    /// The state of the helper is unknown, and no signal is sent to it from now on.
     pub(super) fn worker_panicked(&self, call: &Call) {
         let mut state = call.state.lock();
         state.reaped = true;
         let (over, launched) = (state.over, state.record.pid.is_some());
         if over {
-            // Its record is whole; only its caller may not have it.
+            // The record is complete, but the caller may not have it yet.
             let (result, record) = (state.record.result.unwrap_or_default(), Arc::new(state.record.clone()));
             call.complete(state, result, record);
         } else if launched {
@@ -171,26 +172,27 @@ impl Inner {
             self.ended(call, Ended::default());
         } else {
             drop(state);
-            let why = "the worker panicked: a defect of the engine";
-            let advice = "nothing is known to have been started";
+            let why = "the worker panicked, which is a bug in khelper";
+            let advice = "probably no helper was started; please report this bug";
             self.failed(call, Failure::new(Outcome::ExecFailed, Stage::Process, Errno::ECANCELED, why, advice));
         }
         self.log(LogKind::WorkerPanicked { id: call.id });
     }
 
-    /// No thread could be started for the call.
+    /// Fails a call for which no thread could be started.
     pub(super) fn no_thread(&self, call: &Call, error: &io::Error) {
         self.failed(call, no_thread("a thread for the helper", error));
     }
 
-    /// The worker's root directory is no longer the caller's: nothing is started outside the caller's root.
+    /// Refuses a call whose worker no longer has the caller's root directory: a helper must not start outside that
+    /// root.
     pub(super) fn root_changed(&self, call: &Call) {
         let why = "the root directory of the process was changed while the call was queued";
         let advice = "nothing was started: make the call again";
         self.failed(call, Failure::new(Outcome::Refused, Stage::Process, Errno::EAGAIN, why, advice));
     }
 
-    /// No process could be made, or it could not execute the program.
+    /// Fails a call for which no process could be created, or whose process could not execute the program.
     pub(super) fn launch_failed(&self, call: &Call, failure: LaunchFailure) {
         let path = call.state.lock().record.path.clone();
         self.failed(call, failure_of(&*self.host, failure, &path));
@@ -204,5 +206,5 @@ fn run_init(info: &mut SubprocessInfo, setup: &mut ChildSetup) -> Result<(), Fai
         Ok(Err(errno)) => (errno, "the init hook refused to start the helper"),
         Err(_) => (Errno::ECANCELED, "the init hook panicked"),
     };
-    Err(Failure::new(Outcome::Refused, Stage::Init, errno, why, "nothing was started: ask whoever set the hook"))
+    Err(Failure::new(Outcome::Refused, Stage::Init, errno, why, "nothing was started: check the call's init hook"))
 }

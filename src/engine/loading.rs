@@ -1,4 +1,4 @@
-//! Images that the kernel rejects after it has destroyed the old one (UMH-3): what a record and a caller get.
+//! Images that the kernel rejects after it has destroyed the old one (UMH-3): how records and results show it.
 
 use nix::errno::Errno;
 
@@ -9,11 +9,11 @@ use crate::sys::host::Loading;
 
 use crate::abi::record::{Outcome, Record};
 
-/// What is said of a helper that was killed and has not been seen to run.
+/// The note in the record of a helper that was killed and that may never have run.
 const DOUBTFUL: &str =
     "it was not seen to run: its image may not have been loadable; see whether the program runs from a shell";
 
-/// The program's image can never be loaded.
+/// The error of a program whose image can never be loaded.
 pub(super) fn image_error(flaw: &str, path: &[u8]) -> EngineError {
     let why = format!("`{}` could not be executed: the kernel cannot load it: {flaw}", screen(path));
     EngineError::new(
@@ -24,8 +24,8 @@ pub(super) fn image_error(flaw: &str, path: &[u8]) -> EngineError {
     )
 }
 
-/// Enters in the record of a helper that has ended whether its image had been loaded. `signalled`: a signal was sent to it
-/// on purpose. Returns the call's result, which is `result` if nothing is to be said against the image.
+/// Records whether the image of an ended helper was loaded. `signalled`: an operator or a time-out sent the helper a
+/// signal. Returns the call's result: `result`, unless the image was not loaded.
 pub(super) fn judge(record: &mut Record, loading: Loading, signalled: bool, result: i32) -> i32 {
     let only_exec = matches!(record.wait, WaitMode::Exec { .. });
     let complete = if only_exec { 0 } else { result };

@@ -1,4 +1,4 @@
-//! Floor 2: where policy meets the machine. [`Engine`] is a cheap handle, usable from any thread.
+//! Floor 2: applies the policy to the machine. [`Engine`] is a cheap handle that any thread may use.
 #![forbid(unsafe_code)]
 
 mod actors;

@@ -1,4 +1,4 @@
-//! How a request is made: who asks, by which door, and what stops the wait.
+//! The options of a request: its requester, its limits, and what cancels the wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,27 +9,27 @@ use crate::abi::wait::WaitMode;
 
 use super::cancel::Cancel;
 
-/// Who asks, and what stops the wait.
+/// The requester, and what cancels its wait.
 #[derive(Clone, Default)]
 pub struct Caller {
-    /// Who asks; by default this process, as the library's caller.
+    /// The requester; by default this process, with [`Origin::Library`](crate::abi::actor::Origin::Library).
     pub actor: Option<Arc<Actor>>,
-    /// Stops the wait when it fires.
+    /// Ends the wait when it is cancelled.
     pub cancel: Cancel,
 }
 
-/// What a call may have of its own.
+/// The options of one call.
 #[derive(Clone, Default)]
 pub struct CallOptions {
-    /// Narrower masks for this call alone.
+    /// Masks for this call only, which can only narrow the engine's.
     pub own: Option<Masks>,
-    /// TERM after this, KILL 2 s later.
+    /// The time-out: the helper gets TERM after this time, and KILL 2 s later.
     pub timeout: Option<Duration>,
-    /// Who asks.
+    /// The requester.
     pub ask: Caller,
 }
 
-/// How a call is made, whoever asked for it.
+/// How a call is made.
 pub(super) struct How {
     pub(super) module: bool,
     pub(super) own: Option<Masks>,

@@ -1,13 +1,13 @@
-//! The last of what a helper wrote (UMH-13).
+//! The last output of a helper (UMH-13).
 
 use crate::sys::host::Stream;
 
 use crate::abi::record::Output;
 
-/// What is kept of each stream: 64 KiB.
+/// How much of each stream is kept: 64 KiB.
 pub(super) const TAIL: usize = 64 * 1024;
 
-/// Both streams of a helper that lives.
+/// The last output of a running helper, for both streams.
 #[derive(Debug, Default)]
 pub(super) struct Tails {
     stdout: Vec<u8>,
@@ -28,7 +28,7 @@ impl Tails {
         }
     }
 
-    /// The tails as they are; `None` if nothing was written.
+    /// Returns the output so far, or `None` if nothing was written.
     pub(super) fn output(&self) -> Option<Output> {
         if self.stdout.is_empty() && self.stderr.is_empty() {
             return None;

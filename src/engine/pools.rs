@@ -1,10 +1,10 @@
-//! One pool of workers for each state of calling threads, as the kernel's unbound workqueues have one for each set of
-//! attributes. What a helper inherits belongs to threads (UMH-10): a worker has what the thread had that started its
-//! spawner, so a call goes to a pool whose spawner was started by a thread in the same state, or the calling thread
-//! starts one itself.
+//! One pool of workers for each state of calling threads, as the kernel's unbound workqueues have one pool for each set
+//! of attributes. A helper inherits the state of a thread (UMH-10): a worker has the state of the thread that started
+//! its spawner. So a call goes to a pool whose spawner was started by a thread in the caller's state; if there is none,
+//! the calling thread starts one.
 //!
-//! Ownership: a pool lives as long as its spawner and workers; this list only keeps those open that may serve another
-//! call. Its lock is taken before a pool's.
+//! Ownership: a pool lives as long as its spawner and workers. This list keeps pools open that may serve another call.
+//! Its lock is taken before a pool's.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::sys::caller::CallerState;
 use super::sync::{Mutex, lock};
 use super::workqueue::{Job, Pool};
 
-/// Pools kept open. A host has one or two states: as it started, and after it has dropped its privileges.
+/// The most pools kept open. A host program has one or two states: at start, and after it has dropped its privileges.
 const KEPT: usize = 4;
 
 struct Member<J> {
@@ -30,8 +30,8 @@ impl<J: Job> Pools<J> {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// Opens the first pool, for threads like this one, whose state is `state`. `start` starts the pool's spawner on a
-    /// new thread, which inherits from the calling one.
+    /// Opens the first pool, for threads in `state`, which is the state of the calling thread. `start` starts the
+    /// pool's spawner on a new thread, which inherits the calling thread's state.
     pub(super) fn open(
         &self,
         state: CallerState,
@@ -47,9 +47,9 @@ impl<J: Job> Pools<J> {
         Ok(())
     }
 
-    /// Hands a call to the pool for `state`, which is that of the calling thread; if there is none, opens one by
-    /// `start`. A pool for a state that could not be read serves this call alone: no other thread is known to be in the
-    /// same one. Fails if `start` does; then the call has been given to nobody.
+    /// Submits a call to the pool for `state`, which is the state of the calling thread; if there is no such pool,
+    /// opens one with `start`. If the state could not be read, the pool serves this call only: no other thread is known
+    /// to be in the same state. Fails if `start` fails; then no pool has the call.
     pub(super) fn submit(
         &self,
         state: CallerState,
@@ -64,7 +64,7 @@ impl<J: Job> Pools<J> {
         }
         let (pool, state) = (Pool::new(), Arc::new(state));
         start(&pool, &state)?;
-        // Before it can be closed: a closed pool still serves what it was given.
+        // Submitted before the pool is closed: a closed pool still serves its queue.
         pool.submit(job);
         if !state.is_readable() {
             pool.close();
@@ -77,12 +77,12 @@ impl<J: Job> Pools<J> {
         Ok(())
     }
 
-    /// The masks have changed: idle workers of every pool are of a past generation. A pool that was closed has none.
+    /// Retires the idle workers of every pool after the masks have changed. A closed pool has no idle workers.
     pub(super) fn retire_before(&self, generation: u64) {
         lock(&self.0).iter().for_each(|member| member.pool.retire_before(generation));
     }
 
-    /// No more calls come.
+    /// Closes every pool: no more calls come.
     pub(super) fn close(&self) {
         lock(&self.0).iter().for_each(|member| member.pool.close());
     }

@@ -1,5 +1,5 @@
-//! What is going on and what has been: live requests, the newest 10,000 records, the sums, the events. Only
-//! `snapshot` takes other locks under this one.
+//! The registry: live requests, the newest 10,000 records, totals and events. Only `snapshot` takes other locks under
+//! the registry's lock.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -24,23 +24,23 @@ const RECORDS: usize = 10_000;
 /// Warnings kept for the snapshot.
 const WARNINGS: usize = 16;
 
-/// A request that is not over.
+/// A request that has not ended.
 struct Entry {
     live: Live,
     cancel: Cancel,
     draft: Arc<Record>,
     call: Option<Arc<Call>>,
-    /// Who asked that its caller stop waiting, if somebody did.
+    /// The actor that ended the caller's wait, if any did.
     abandoned_by: Option<Arc<Actor>>,
 }
 
-/// The books.
+/// Live requests, ended records, totals and events.
 pub(super) struct Registry {
     pub(super) bus: Bus,
     next_id: u64,
     live: BTreeMap<u64, Entry>,
     ended: VecDeque<Arc<Record>>,
-    /// How many records were let go: the serial number of `ended`'s first.
+    /// How many records were dropped, which is the serial number of the first record in `ended`.
     first: u64,
     /// Serial numbers of the records that still have text, oldest first.
     texts: VecDeque<u64>,
@@ -54,9 +54,9 @@ pub(super) struct Registry {
     pub(super) processes: u32,
     /// Calls queued for a worker (`khelper.queued`).
     pub(super) queued: u32,
-    /// Gets what is entered here, in the order in which it is.
+    /// Receives every record and change, in the order in which the registry does.
     pub(super) sink: Option<Arc<Sink>>,
-    /// How many items the sink has to have lost for the next line of the log about it.
+    /// The number of lost items at which the next log line about the sink is due.
     lost_to_log: u64,
 }
 
@@ -81,7 +81,7 @@ impl Registry {
         }
     }
 
-    /// Opens a request: numbers it and enters it as live.
+    /// Starts a request: gives it an id and adds it to the live requests.
     pub(super) fn begin(&mut self, record: &mut Record, cancel: Cancel) {
         self.next_id += 1;
         self.totals.requests += 1;
@@ -100,7 +100,7 @@ impl Registry {
             .insert(record.id, Entry { live, cancel, draft: Arc::new(record.clone()), call: None, abandoned_by: None });
     }
 
-    /// It is queued for a worker.
+    /// Marks a request as queued for a worker.
     pub(super) fn queue(&mut self, at: Micros, call: Arc<Call>) {
         let id = call.id;
         if let Some(entry) = self.live.get_mut(&id) {
@@ -111,7 +111,7 @@ impl Registry {
         }
     }
 
-    /// Its helper runs; `record` has the pid.
+    /// Marks a request as running; `record` has the helper's pid.
     pub(super) fn started(&mut self, at: Micros, record: &Record) {
         let id = record.id;
         let (Some(entry), Some(pid)) = (self.live.get_mut(&id), record.pid) else { return };
@@ -124,7 +124,7 @@ impl Registry {
         self.give_sink(at, |sink| sink.started(record));
     }
 
-    /// Its caller has gone.
+    /// Marks a request as abandoned by its caller.
     pub(super) fn abandoned(&mut self, at: Micros, id: u64) {
         self.totals.abandoned += 1;
         if let Some(entry) = self.live.get_mut(&id) {
@@ -134,7 +134,7 @@ impl Registry {
         }
     }
 
-    /// It is over.
+    /// Ends a request: removes it from the live requests and keeps its record.
     pub(super) fn finish(&mut self, at: Micros, record: Arc<Record>) {
         if let Some(entry) = self.live.remove(&record.id) {
             match entry.live.state {
@@ -149,7 +149,7 @@ impl Registry {
         self.give_sink(at, |sink| sink.finished(&record));
     }
 
-    /// An event that has no entry of its own here. The sink gets it too if it is a change.
+    /// Emits an event that changes no request. The sink gets it too, if it is a change.
     pub(super) fn emit(&mut self, at: Micros, kind: EventKind) {
         let change = (self.sink.is_some() && Changed::includes(&kind)).then(|| kind.clone());
         self.bus.emit(at, kind);
@@ -159,8 +159,8 @@ impl Registry {
         }
     }
 
-    /// Puts something into the sink's queue, if there is a sink. `put` returns how many items it has lost so far; the log
-    /// has a line for the first, the tenth, the hundredth and so on.
+    /// Puts an item into the sink's queue, if there is a sink. `put` returns how many items were lost so far; the
+    /// first, the tenth, the hundredth and so on are logged.
     fn give_sink(&mut self, at: Micros, put: impl FnOnce(&Sink) -> u64) {
         let Some(lost) = self.sink.as_deref().map(put) else { return };
         if lost >= self.lost_to_log {
@@ -190,7 +190,7 @@ impl Registry {
     /// Keeps the newest records, and the newest text within the budget (UMH-13).
     fn keep(&mut self, record: Arc<Record>) {
         if self.ended.len() == RECORDS {
-            self.let_text_go(self.first);
+            self.drop_text(self.first);
             self.ended.pop_front();
             self.first += 1;
             self.totals.records_dropped += 1;
@@ -205,11 +205,12 @@ impl Registry {
         while self.text_bytes > self.text_budget
             && let Some(oldest) = self.texts.front().copied()
         {
-            self.let_text_go(oldest);
+            self.drop_text(oldest);
         }
     }
 
-    fn let_text_go(&mut self, serial: u64) {
+    /// Drops the output of the record with this serial number, if it is the oldest that still has any.
+    fn drop_text(&mut self, serial: u64) {
         if self.texts.front() != Some(&serial) {
             return;
         }
@@ -223,7 +224,7 @@ impl Registry {
         }
     }
 
-    /// A line of the log; warnings are kept for the snapshot.
+    /// Logs a line; the newest warnings are kept for the snapshot.
     pub(super) fn log(&mut self, at: Micros, kind: LogKind) {
         if kind.level() >= Level::Warning {
             self.warnings.truncate(WARNINGS - 1);
@@ -232,7 +233,8 @@ impl Registry {
         self.bus.emit(at, EventKind::Log(kind));
     }
 
-    /// A knob was changed: `event` says so. One hold of the lock, so that the event and the provenance agree.
+    /// Records a knob's change and emits `event`, under one hold of the lock, so that the event and the provenance
+    /// agree.
     pub(super) fn changed(&mut self, provenance: Provenance, event: impl FnOnce(Arc<Change>, Arc<Actor>) -> EventKind) {
         let kind = event(provenance.change.clone(), provenance.actor.clone());
         self.emit(provenance.at, kind);
@@ -248,19 +250,19 @@ impl Registry {
     pub(super) fn ended(&self) -> impl ExactSizeIterator<Item = &Arc<Record>> {
         self.ended.iter().rev()
     }
-    /// Ended records from the serial number `from` on (they are counted from 0 as they end), oldest first, and the
-    /// number of the first of them: larger than `from` where older ones were let go.
+    /// At most `most` ended records from serial number `from` on, oldest first, and the serial number of the first one.
+    /// Records are numbered from 0 as they end; the number is larger than `from` if older records were dropped.
     pub(super) fn ended_from(&self, from: u64, most: usize) -> (u64, Vec<Arc<Record>>) {
         let first = from.max(self.first);
         let at = usize::try_from(first - self.first).unwrap_or(usize::MAX).min(self.ended.len());
         (first, self.ended.range(at..).take(most).cloned().collect())
     }
-    /// Live requests after `id`, oldest first, each with its record as it was asked.
+    /// At most `most` live requests with ids above `id`, oldest first, each with its record as it was when made.
     pub(super) fn live_after(&self, id: u64, most: usize) -> Vec<(Live, Arc<Record>)> {
         let after = (std::ops::Bound::Excluded(id), std::ops::Bound::Unbounded);
         self.live.range(after).take(most).map(|(_, e)| (e.live.clone(), e.draft.clone())).collect()
     }
-    /// Whether there is, or was, such a request.
+    /// Whether a request ever had this id.
     pub(super) fn knows(&self, id: u64) -> bool {
         (1..=self.next_id).contains(&id)
     }
@@ -268,25 +270,25 @@ impl Registry {
     pub(super) fn call(&self, id: u64) -> Option<Arc<Call>> {
         self.live.get(&id)?.call.clone()
     }
-    /// The record of a live request that has no call yet.
+    /// The record of a live request as it was when made.
     pub(super) fn draft(&self, id: u64) -> Option<Arc<Record>> {
         Some(self.live.get(&id)?.draft.clone())
     }
-    /// What stops the wait of a live request's caller.
+    /// The `Cancel` that ends the wait of a live request's caller.
     pub(super) fn cancel(&self, id: u64) -> Option<Cancel> {
         Some(self.live.get(&id)?.cancel.clone())
     }
-    /// Notes who ends the wait of a live request's caller; the first one counts.
-    pub(super) fn abandons(&mut self, id: u64, actor: Arc<Actor>) {
+    /// Notes the actor that ends the wait of a live request's caller; the first actor counts.
+    pub(super) fn note_abandoned_by(&mut self, id: u64, actor: Arc<Actor>) {
         if let Some(entry) = self.live.get_mut(&id) {
             entry.abandoned_by.get_or_insert(actor);
         }
     }
-    /// The record of the newest helper with that pid that has ended.
+    /// The record of the newest ended helper with this pid.
     pub(super) fn ended_helper(&self, pid: i32) -> Option<Arc<Record>> {
         self.ended().find(|record| record.pid == Some(pid)).cloned()
     }
-    /// The request whose live helper `pid` is.
+    /// The id of the request whose live helper has this pid.
     pub(super) fn helper_of(&self, pid: i32) -> Option<u64> {
         self.live.values().find(|e| e.live.pid == Some(pid)).map(|e| e.live.id)
     }

@@ -1,4 +1,5 @@
-//! Signals to a helper and its process group, and the reaping that waits for the group (UMH-14).
+//! Signals to a helper and its process group. A signalled helper is reaped once its group
+//! has ended, or after a time limit (UMH-14).
 
 use nix::sys::signal::Signal;
 
@@ -7,13 +8,13 @@ use crate::sys::host::{Clock, Host, Micros, Stream, Watcher};
 
 use super::call::Call;
 
-/// After KILL, so long for the group to be gone: 1 s.
+/// How long a helper stays unreaped after KILL, for its group to end: 1 s.
 const KILL_TO_GONE: Micros = 1_000_000;
-/// After any other signal of an operator's, so long for a KILL that reaches what is left of the group: 10 s.
+/// How long it stays unreaped after any other signal, so that a later KILL can reach the rest of the group: 10 s.
 const SIGNAL_TO_KILL: Micros = 10_000_000;
 
 impl Call {
-    /// Enforces the time-out: TERM at `deadline`, KILL 2 s later, each under the lock that marks the helper reaped.
+    /// Enforces the time-out: TERM at `deadline`, KILL 2 s later, each under the lock that guards `reaped`.
     pub(super) fn watch(&self, clock: &dyn Clock, deadline: Micros, kill: impl Fn(i32, Signal)) {
         for (deadline, signal) in
             [(deadline, Signal::SIGTERM), (deadline.saturating_add(TERM_TO_KILL), Signal::SIGKILL)]
@@ -25,7 +26,7 @@ impl Call {
                 }
                 match state.record.pid {
                     Some(pid) if clock.now() >= deadline => break pid,
-                    // Exec takes long: there is nothing to signal until it is decided.
+                    // The program is not executed yet: there is no process to signal.
                     None if clock.now() >= deadline => state = self.state.wait(state),
                     _ => state = self.state.wait_until(state, clock, deadline),
                 }
@@ -37,7 +38,8 @@ impl Call {
         }
     }
 
-    /// `kill`s the helper under the lock that marks it reaped; `None` if there is none, or none any more (UMH-14).
+    /// Calls `kill` with the helper's pid, under the lock that guards `reaped`. Returns `None` if no helper was started
+    /// or it was reaped (UMH-14).
     pub(super) fn signal<T>(&self, now: Micros, signal: i32, kill: impl FnOnce(i32) -> T) -> Option<T> {
         let mut state = self.state.lock();
         let pid = state.record.pid.filter(|_| !state.reaped)?;
@@ -50,12 +52,13 @@ impl Call {
         self.state.lock().tails.push(stream, bytes);
     }
 
-    /// From here on its pid may be another process's.
+    /// Marks the helper reaped: from now on its pid may belong to another process.
     pub(super) fn mark_reaped(&self) {
         self.state.lock().reaped = true;
     }
 
-    /// Marks the helper reaped, unless what is left of its group is to be waited for: then its pid, and until when.
+    /// Marks the helper reaped. If its group must be waited for first, returns the helper's pid and the deadline
+    /// instead.
     fn reap_or_hold(&self, now: Micros) -> Option<(i32, Micros)> {
         let mut state = self.state.lock();
         match state.record.pid {
@@ -68,11 +71,11 @@ impl Call {
     }
 }
 
-/// A call as its worker sees it on a host.
+/// Watches a call's helper for its worker.
 pub(super) struct OnHost<'a> {
     pub(super) call: &'a Call,
     pub(super) host: &'a dyn Host,
-    /// Processes of the helper's group that outlived it, its signals and the wait for them.
+    /// Processes of the helper's group that still run after the helper, its signals and the wait.
     pub(super) left: Vec<i32>,
 }
 

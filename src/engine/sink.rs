@@ -1,4 +1,4 @@
-//! The engine's side of a record sink: what goes into its queue, and the thread that hands it over.
+//! The engine's side of a record sink: the items in its queue, and the thread that delivers them.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,9 +13,9 @@ use crate::sys::host::Host;
 use super::sink_queue::SinkQueue;
 use super::sync::thread;
 
-/// How long the engine's end waits for a sink: 1 s, in microseconds.
+/// How long the engine waits for a sink when it ends: 1 s, in microseconds.
 const PATIENCE: Micros = 1_000_000;
-/// What an item counts beside the bytes that its record points to.
+/// The size of an item in bytes, without the bytes that its record points to.
 const ITEM: usize = size_of::<Record>() + 256;
 
 enum Item {
@@ -24,7 +24,8 @@ enum Item {
     Changed(Changed),
 }
 
-/// The queue of a sink. Dropped with the engine's last thread, which ends the sink's thread once the queue is empty.
+/// The queue of a sink. It is dropped with the engine's last thread; the sink's thread then ends once the queue is
+/// empty.
 pub(super) struct Sink {
     queue: SinkQueue<Item>,
     host: Arc<dyn Host>,
@@ -37,7 +38,7 @@ impl Drop for Sink {
 }
 
 impl Sink {
-    /// Starts the thread that hands over to `to`, through a queue of at most `bytes`.
+    /// Starts the thread that delivers items to `to`, through a queue of at most `bytes`.
     pub(super) fn start(to: Arc<dyn RecordSink>, bytes: usize, host: Arc<dyn Host>) -> io::Result<Arc<Self>> {
         let queue = SinkQueue::new(bytes);
         let served = queue.clone();
@@ -46,28 +47,28 @@ impl Sink {
         Ok(Arc::new(Self { queue, host }))
     }
 
-    /// A helper runs. Returns how many items have been lost so far, as the next two do.
+    /// Queues the start of a helper. Returns how many items were lost so far, as the next two functions do.
     pub(super) fn started(&self, record: &Record) -> u64 {
         self.queue.push(Item::Started(Arc::new(record.clone())), size(record))
     }
 
-    /// A request is over.
+    /// Queues the end of a request.
     pub(super) fn finished(&self, record: &Arc<Record>) -> u64 {
         self.queue.push(Item::Finished(record.clone()), size(record))
     }
 
-    /// Something was changed: event `seq`.
+    /// Queues a change: the event `seq`.
     pub(super) fn changed(&self, seq: u64, at: Micros, kind: EventKind) -> u64 {
         let change = Changed { wall: self.host.clock().wall(), event: Event { seq, at, kind } };
         self.queue.push(Item::Changed(change), ITEM)
     }
 
-    /// Items that the sink did not get.
+    /// How many items the sink did not get.
     pub(super) fn lost(&self) -> u64 {
         self.queue.lost()
     }
 
-    /// Waits until the sink has got what is queued now, up to 1 s. To be called without a lock.
+    /// Waits until the sink has received what is queued now, but at most 1 s. Call it without holding a lock.
     pub(super) fn flush(&self) {
         let clock = self.host.clock();
         self.queue.flush(clock, clock.now().saturating_add(PATIENCE));
@@ -82,7 +83,7 @@ fn hand_over(to: &dyn RecordSink, item: &Item) {
     }
 }
 
-/// The bytes that a queued record holds.
+/// The size of a queued record, in bytes.
 fn size(record: &Record) -> usize {
     let sum = |list: &[Box<[u8]>]| list.iter().map(|s| s.len() + size_of::<Box<[u8]>>()).sum::<usize>();
     let args = match &record.args {

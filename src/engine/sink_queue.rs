@@ -1,5 +1,5 @@
-//! A bounded queue from the engine to the thread of a record sink. Putting something in never waits: what does not fit is
-//! counted as lost.
+//! A bounded queue from the engine to the thread of a record sink. Queueing an item never waits: an item that does not
+//! fit is counted as lost.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ struct State<T> {
     /// Sizes of the items that are queued or being handed over, at most `capacity`.
     size: usize,
     capacity: usize,
-    /// Items that were taken into the queue, and of these the ones that are done with.
+    /// How many items were queued, and how many of these have been handed over.
     accepted: u64,
     done: u64,
     lost: u64,
@@ -37,7 +37,7 @@ impl<T: Send + 'static> SinkQueue<T> {
         Self(Monitor::new(State { items, size: 0, capacity, accepted: 0, done: 0, lost: 0, closed: false }))
     }
 
-    /// Queues an item if it fits. Returns how many have been lost so far.
+    /// Queues an item if it fits. Returns how many items were lost so far.
     pub(super) fn push(&self, item: T, size: usize) -> u64 {
         let mut state = self.0.lock();
         if state.closed || size > state.capacity.saturating_sub(state.size) {
@@ -53,13 +53,13 @@ impl<T: Send + 'static> SinkQueue<T> {
         lost
     }
 
-    /// Items that did not fit, or that could not be handed over.
+    /// How many items did not fit or could not be handed over.
     pub(super) fn lost(&self) -> u64 {
         self.0.lock().lost
     }
 
-    /// Hands over one item after another, outside the lock, until the queue is closed and empty. `hand_over` returns
-    /// whether it did; if not, the item counts as lost. Called by one thread.
+    /// Hands over one item after another, without the lock, until the queue is closed and empty. If `hand_over` returns
+    /// false, the item counts as lost. Only one thread may call this.
     pub(super) fn serve(&self, mut hand_over: impl FnMut(T) -> bool) {
         let mut state = self.0.lock();
         loop {
@@ -76,12 +76,13 @@ impl<T: Send + 'static> SinkQueue<T> {
             state.size -= size;
             state.done += 1;
             state.lost += u64::from(!handed_over);
-            // For `flush`.
+            // Wakes `flush`.
             self.0.notify();
         }
     }
 
-    /// Waits until what is queued now has been handed over, or until `deadline`. Returns whether it has.
+    /// Waits until all items that are queued now have been handed over, or until `deadline`. Returns false if the
+    /// deadline came first.
     pub(super) fn flush(&self, clock: &dyn Clock, deadline: Micros) -> bool {
         let mut state = self.0.lock();
         let queued = state.accepted;
@@ -94,7 +95,7 @@ impl<T: Send + 'static> SinkQueue<T> {
         true
     }
 
-    /// Nothing more comes: `serve` returns once the queue is empty.
+    /// Closes the queue to new items: `serve` returns once it is empty.
     pub(super) fn close(&self) {
         self.0.lock().closed = true;
         self.0.notify();
@@ -112,7 +113,7 @@ mod tests {
         let queue = SinkQueue::new(10);
         assert_eq!([queue.push(1, 4), queue.push(2, 7), queue.push(3, 6), queue.push(4, 1)], [0, 1, 1, 2]);
         let host = LinuxHost::new();
-        assert!(!queue.flush(host.clock(), host.clock().now()), "nobody serves it yet");
+        assert!(!queue.flush(host.clock(), host.clock().now()), "no thread serves it yet");
         queue.close();
         let mut got = Vec::new();
         queue.serve(|item| {

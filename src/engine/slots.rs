@@ -1,4 +1,4 @@
-//! The slots of module requests (REQ-3 to REQ-5, REQ-9): the waiting around `policy::limit`.
+//! The slots of module requests (REQ-3 to REQ-5, REQ-9): adds waiting to `policy::limit`.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use super::cancel::Cancel;
 use super::sync::{Monitor, MutexGuard};
 use super::sysctl::Sysctl;
 
-/// The slots, and who waits for one.
+/// The slots, and the requests that wait for one.
 pub(super) struct Slots(Arc<Monitor<Limit>>);
 
 /// How a wait for a slot ended.
 pub(super) enum Waited {
-    /// It holds one, which has to be released.
+    /// The request holds a slot, which must be released.
     Granted,
-    /// Its caller has gone; it holds none.
+    /// The wait was cancelled; the request holds no slot.
     Cancelled,
-    /// Time ran out; it holds none.
+    /// The wait timed out; the request holds no slot.
     TimedOut(Throttle),
 }
 
@@ -31,14 +31,15 @@ impl Slots {
         self.0.lock()
     }
 
-    /// 3.4: a slot or a refusal, at once (REQ-4).
+    /// Era 3.4: grants a slot or refuses, without waiting (REQ-4).
     pub(super) fn admit(&self, id: u64, max: u32) -> Admission {
         self.0.lock().admit(id, max)
     }
 
-    /// current: in order of arrival, up to 5 s (REQ-5). The limit is read under the lock of who waits: a limit that
-    /// is raised at the same time is either seen here or grants the slot itself. `waits` is told if it has to wait,
-    /// without the lock: it may take the books', which goes before it.
+    /// Era current: waits up to 5 s for a slot, in order of arrival (REQ-5). The limit is read under the lock of the
+    /// slots, so that a concurrent raise of the limit is either seen here or grants the slot itself. `waits` is called
+    /// if the request has to wait; the lock is released for it, because `waits` may take the registry's lock, which
+    /// comes first in the lock order.
     pub(super) fn wait(
         &self,
         id: u64,
@@ -77,7 +78,7 @@ impl Slots {
         }
     }
 
-    /// Gives a slot back, and on to who waits (REQ-9).
+    /// Releases a slot, which goes to the next waiter if there is one (REQ-9).
     pub(super) fn release(&self, id: u64, sysctl: &Sysctl) {
         let passed_on = {
             let mut limit = self.0.lock();
@@ -88,7 +89,7 @@ impl Slots {
         }
     }
 
-    /// A raised limit wakes who waits for a slot (REQ-3).
+    /// Grants slots to waiters after the limit was raised (REQ-3).
     pub(super) fn limit_changed(&self, sysctl: &Sysctl) {
         let granted = {
             let mut limit = self.0.lock();

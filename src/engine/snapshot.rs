@@ -6,22 +6,23 @@ use crate::policy::limit::ceiling;
 
 use super::handle::Engine;
 
-/// Running helpers in a snapshot; `live_total` counts all.
+/// The most live requests in a snapshot; `live_total` counts them all.
 const RUNNING_SHOWN: usize = 256;
-/// Last ends in a snapshot.
+/// The most ended records in a snapshot.
 const LAST_SHOWN: usize = 64;
 
 impl Engine {
-    /// The state at this moment: it has in it whatever the events up to `seq` tell. In a forked child of the engine's
-    /// process: the state of an engine in which nothing runs, with the gate shut and a warning that says so.
+    /// The current state. It includes every event up to `seq`. In a forked child of the engine's process, this is the
+    /// state of an engine in which nothing runs, with the gate disabled and a warning that explains it.
     pub fn snapshot(&self) -> Snapshot {
         let inner = &self.inner;
         if let Err(error) = self.check_process() {
             return inner.forked_snapshot(&error);
         }
         let (threads_max, host, known) = (inner.host.threads_max(), inner.host.sets(), inner.host.known());
-        // The books first, and the rest under them: a change is made before its event, so none is numbered and missing.
-        let books = inner.books.lock();
+        // Locks the registry first and the rest under it. A change is made before its event is numbered, so the
+        // snapshot includes the change of every event up to `seq`.
+        let registry = inner.registry.lock();
         let values = inner.sysctl.copy();
         let limit = ceiling(values.era, threads_max).min(values.max_concurrent);
         let slots = {
@@ -40,9 +41,10 @@ impl Engine {
             let g = inner.gate.lock();
             (g.depth(), g.draining(), u32::try_from(g.running_helpers()).unwrap_or(u32::MAX))
         };
+        let records_lost = registry.sink.as_ref().map_or(0, |sink| sink.lost());
         let me = inner.actors.me(Origin::Library);
         Snapshot {
-            seq: books.bus.seq(),
+            seq: registry.bus.seq(),
             now: inner.now(),
             wall: inner.host.clock().wall(),
             pid: me.pid,
@@ -62,14 +64,14 @@ impl Engine {
             draining,
             slots,
             running_helpers,
-            live: books.processes,
-            queued: books.queued,
-            running: books.live().take(RUNNING_SHOWN).cloned().collect(),
-            live_total: books.live().len(),
-            last: books.ended().take(LAST_SHOWN).cloned().collect(),
-            totals: Totals { records_lost: books.sink.as_ref().map_or(0, |sink| sink.lost()), ..books.totals.clone() },
-            warnings: books.warnings.iter().cloned().collect(),
-            provenance: books.provenance.clone(),
+            live: registry.processes,
+            queued: registry.queued,
+            running: registry.live().take(RUNNING_SHOWN).cloned().collect(),
+            live_total: registry.live().len(),
+            last: registry.ended().take(LAST_SHOWN).cloned().collect(),
+            totals: Totals { records_lost, ..registry.totals.clone() },
+            warnings: registry.warnings.iter().cloned().collect(),
+            provenance: registry.provenance.clone(),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Locks and waits behind one name: the standard library's, or the model checker's. Every wait with a time-out goes
-//! through the host's clock, so that a virtual clock can fire it.
+//! Locks, conditions and threads: the standard library's, or the model checker's. Every wait with a time-out uses the
+//! host's clock, so that a virtual clock can end it.
 //!
-//! With `--cfg khelper_models` (docs/testing.md has the command) the tests of this crate run on loom's locks, conditions,
-//! atomics and threads. The models in `engine::models` then explore every interleaving of the engine's own code, up to the
-//! bound given there, and each fault of `engine::faults` has to be found by a model. loom's locks work only inside a
-//! model, so only the tests named `model_` can run in such a build.
+//! With `--cfg khelper_models` (docs/testing.md has the command) the tests of this crate run on loom's locks,
+//! conditions, atomics and threads. The models in `engine::models` then explore every interleaving of the engine's
+//! code, up to the bound given there, and a model must find each fault of `engine::faults`. loom's locks work only
+//! inside a model, so only the tests named `model_` can run in such a build.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -26,18 +26,19 @@ mod parts {
 use parts::{AtomicU32, Condvar, Ordering};
 pub(crate) use parts::{Mutex, MutexGuard, thread};
 
-/// A lock that a panic elsewhere cannot take away: hooks run outside of every lock, so the state is whole.
+/// Locks `mutex` even if it is poisoned: hooks run outside every lock, so a panic leaves the state consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// State with a lock and a condition: every change that a waiter may look for is followed by `notify`.
+/// State with a lock and a condition. Call `notify` after every change that a waiter may wait for.
 #[derive(Debug)]
 pub(crate) struct Monitor<T> {
     state: Mutex<T>,
     changed: Condvar,
-    /// Raised under the lock before the sleep: who changes the state after that sees it, and who changed it before has
-    /// nobody to wake. A wake-up costs a system call, and most changes are awaited by nobody.
+    /// Threads that sleep here. A thread increments this under the lock before it sleeps, so a later change sees the
+    /// waiter, and an earlier change has no waiter to wake. It saves the system call of a wake-up, because most changes
+    /// have no waiter.
     waiters: AtomicU32,
 }
 
@@ -50,19 +51,20 @@ impl<T: Send + 'static> Monitor<T> {
         lock(&self.state)
     }
 
-    /// Wakes every waiter. The change was made under the lock, which is better let go before.
+    /// Wakes every waiter. Make the change under the lock, and release the lock before this call.
     pub(crate) fn notify(&self) {
         if self.waiters.load(Ordering::Acquire) > 0 {
             self.changed.notify_all();
         }
     }
 
-    /// Threads that sleep here. Exact while the lock is held: a thread is counted before it lets go of the lock to sleep.
+    /// The number of threads that sleep here. Exact while the lock is held: a thread is counted before it releases the
+    /// lock to sleep.
     pub(crate) fn waiters(&self) -> u32 {
         self.waiters.load(Ordering::Acquire)
     }
 
-    /// Sleeps until notified (or for no reason: look again).
+    /// Sleeps until notified. Wake-ups may be spurious: check the state again.
     pub(crate) fn wait<'a>(&'a self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         #[cfg(all(test, khelper_models))]
         let guard = if super::faults::planted(super::faults::Fault::LostWakeUp) {
@@ -77,14 +79,15 @@ impl<T: Send + 'static> Monitor<T> {
         guard
     }
 
-    /// Sleeps until notified or `deadline` has come; the caller looks at the clock itself.
+    /// Sleeps until notified or until `deadline`; the caller checks the clock.
     pub(crate) fn wait_until<'a>(
         self: &'a Arc<Self>,
         guard: MutexGuard<'a, T>,
         clock: &dyn Clock,
         deadline: Micros,
     ) -> MutexGuard<'a, T> {
-        // Armed under our lock, and a virtual clock wakes under it too: no wake-up falls between the two lines.
+        // The timer is armed under the lock, and a virtual clock takes the same lock to wake: no wake-up is lost
+        // between the two lines.
         if let Some(_armed) = clock.arm(deadline, self.clone()) {
             if clock.now() >= deadline {
                 return guard;

@@ -1,4 +1,4 @@
-//! The knobs and their one lock, `umh_sysctl_lock` (SYS-7, SYS-9): held for a copy or an intersect, never across
+//! The knobs and their lock, `umh_sysctl_lock` (SYS-7, SYS-9). The lock is held to copy or change values, never across
 //! I/O or a launch.
 
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::policy::masks;
 
 use super::sync::{Mutex, lock};
 
-/// Every knob that can be written, as one copy.
+/// A copy of every writable knob.
 #[derive(Clone, Debug)]
 pub(super) struct Values {
     pub(super) path: Arc<[u8]>,
     pub(super) bset: CapMask,
     pub(super) inheritable: CapMask,
-    /// Counts the changes of the masks; a worker bears the one it was made for.
+    /// Counts the changes of the masks. A worker keeps the generation that it was narrowed for.
     pub(super) generation: u64,
     pub(super) era: Era,
     pub(super) max_concurrent: u32,
@@ -33,7 +33,7 @@ pub(super) struct Values {
     requested: bool,
 }
 
-/// One write, already parsed.
+/// One write of a knob, already parsed.
 #[derive(Clone, Debug)]
 pub enum KnobWrite {
     /// `kernel.modprobe`.
@@ -57,7 +57,7 @@ pub enum KnobWrite {
 }
 
 impl KnobWrite {
-    /// The knob.
+    /// The knob that this writes.
     pub const fn key(&self) -> Key {
         match self {
             Self::Modprobe(_) => Key::Modprobe,
@@ -78,7 +78,7 @@ pub(super) struct Sysctl {
 }
 
 impl Sysctl {
-    /// As at start (SYS-8).
+    /// The knobs with their values at start (SYS-8).
     pub(super) fn new(known: CapMask) -> Self {
         let values = Values {
             path: b"/sbin/modprobe"[..].into(),
@@ -94,35 +94,35 @@ impl Sysctl {
         Self { umh_sysctl_lock: Mutex::new(values), known }
     }
 
-    /// Every capability that the running kernel knows.
+    /// All capabilities of the running kernel.
     pub(super) fn known(&self) -> CapMask {
         self.known
     }
 
-    /// Everything, in one hold.
+    /// A copy of all knobs, made under one hold of the lock.
     pub(super) fn copy(&self) -> Values {
         lock(&self.umh_sysctl_lock).clone()
     }
 
-    /// The modprobe path at this moment.
+    /// The current modprobe path.
     pub(super) fn path(&self) -> Arc<[u8]> {
         lock(&self.umh_sysctl_lock).path.clone()
     }
 
-    /// `khelper.max_concurrent` at this moment: the limit, but for the 3.4 era's part of it that depends on threads-max.
-    /// It reads no file, so that it can be called under the lock of the slots.
+    /// The current `khelper.max_concurrent`: the limit on requests, without the part that depends on threads-max in era
+    /// 3.4. Reads no file, so it may be called under the lock of the slots.
     pub(super) fn slots(&self) -> u32 {
         lock(&self.umh_sysctl_lock).max_concurrent.min(MAX_KMOD_CONCURRENT)
     }
 
-    /// Everything, in one hold, for a request: the era is fixed from now on.
+    /// Like [`Self::copy`], for a request: the era is fixed from now on.
     pub(super) fn copy_for_request(&self) -> Values {
         let mut values = lock(&self.umh_sysctl_lock);
         values.requested = true;
         values.clone()
     }
 
-    /// All of `writes` in one hold, or none (SYS-9). The error names the knob.
+    /// Applies all of `writes` under one hold of the lock, or none of them (SYS-9). The error names the knob.
     pub(super) fn write(
         &self,
         writes: &[KnobWrite],
@@ -173,7 +173,7 @@ fn apply(
             let most = ceiling(values.era, threads_max);
             if *max < 1 || *max > most {
                 return Err(ParseError::invalid(
-                    format!("{max} is not from 1 to {most}"),
+                    format!("{max} is not in the range from 1 to {most}"),
                     format!(
                         "give a number from 1 to {most}: a kernel has no more slots, and 0 would refuse all requests"
                     ),
@@ -256,6 +256,6 @@ mod tests {
         sysctl.write(&[KnobWrite::Bset(empty), KnobWrite::Inheritable(empty)], None).unwrap();
         sysctl.write(&[KnobWrite::ResetBset], None).unwrap();
         assert_eq!((sysctl.copy().bset, sysctl.copy().inheritable), (KNOWN, CapMask::EMPTY));
-        assert_eq!(sysctl.copy().generation, 2, "a worker that was cut before is not used again");
+        assert_eq!(sysctl.copy().generation, 2, "a worker that was narrowed before is not used again");
     }
 }

@@ -1,4 +1,4 @@
-//! `call_usermodehelper_exec` (UMH-2 to UMH-5): the checks, the queue, the wait, the answer.
+//! `call_usermodehelper_exec` (UMH-2 to UMH-5): checks a call, queues it, waits, and returns the answer.
 
 use std::ffi::CString;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use super::workers;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
 
 impl Inner {
-    /// A call of any helper, from its question on.
+    /// Makes a call of any helper, from its record to its answer.
     pub(super) fn call_usermodehelper(
         self: &Arc<Self>,
         info: SubprocessInfo,
@@ -38,14 +38,14 @@ impl Inner {
         record.args = Args::List(boxed(info.argv()));
         record.env = boxed(info.envp());
         record.own = options.own.map(Box::new);
-        self.books.lock().begin(&mut record, cancel.clone());
+        self.registry.lock().begin(&mut record, cancel.clone());
         let above = self.above.get_or_init(|| self.host.same_executable_above());
         if let Err(why) = recursion::engine_within(*above) {
             let error = EngineError::new(
                 Stage::Loop,
                 Errno::ELOOP,
                 why,
-                "let the helper ask the engine that started it, or none",
+                "let the helper call the engine that started it, or no engine",
             );
             let record = self.close_without_process(record, Outcome::Refused, Some(&error));
             info.end(&record);
@@ -56,8 +56,8 @@ impl Inner {
         self.exec(info, record, &how, values.era, [&cancel, &options.ask.cancel])
     }
 
-    /// `call_usermodehelper_exec`: consumes `info`; its cleanup has run once when this returns, unless the worker
-    /// owns the end.
+    /// `call_usermodehelper_exec`: consumes `info`. Its cleanup has run once when this returns, unless the worker owns
+    /// the end.
     pub(super) fn exec(
         self: &Arc<Self>,
         mut info: SubprocessInfo,
@@ -67,10 +67,11 @@ impl Inner {
         cancels: [&Cancel; 2],
     ) -> Arc<Record> {
         let id = record.id;
-        // A call without a path is counted for no observer to see (3.4) or not at all (current): it never enters.
+        // A call without a path never enters the gate: era 3.4 counts it so briefly that nothing can observe it, and
+        // era current does not count it.
         let gate = if info.path().is_some() { self.gate.enter(id) } else { Ok(()) };
         if how.module {
-            // The hook and the wait for a slot may have taken long, and the path may have changed meanwhile (UMH-2).
+            // The path may have changed while the security hook ran or the request waited for a slot (UMH-2).
             record.path = self.sysctl.path();
         }
         let path = if how.module { Some(&*record.path) } else { info.path().map(|p| p.as_bytes()) };
@@ -90,7 +91,7 @@ impl Inner {
                     Stage::Path,
                     Errno::EINVAL,
                     "the call has no path",
-                    "give the program's whole path",
+                    "give the absolute path of the program",
                 )),
             ),
             Check::Busy => (
@@ -99,11 +100,11 @@ impl Inner {
                     Stage::Gate,
                     Errno::EBUSY,
                     format!("the gate is {}: no helper is started", self.gate.lock().depth().name()),
-                    "enable the gate (khelper.gate=enabled), or wait until it is",
+                    "enable the gate (khelper.gate=enabled), or wait until it is enabled",
                 )),
             ),
         };
-        // `cleanup` before the call is uncounted (UMH-5).
+        // `cleanup` runs before the gate stops counting the call (UMH-5).
         let record = self.close_without_process(record, outcome, error.as_ref());
         info.end(&record);
         self.gate.leave(id);
@@ -111,7 +112,7 @@ impl Inner {
         record
     }
 
-    /// The hooks of a call run in the state of its calling thread (UMH-10).
+    /// Makes the hooks of a call run in the state of the calling thread (UMH-10).
     fn bind_hooks(&self, info: SubprocessInfo) -> Result<SubprocessInfo, (SubprocessInfo, std::io::Error)> {
         let detach = info.has_hooks() && !self.initial_state.is_same(&self.host.caller_state());
         hooks::bind_to_caller(info, detach.then(|| self.host.clone()))
@@ -128,26 +129,27 @@ impl Inner {
         let now = self.now();
         record.state = State::Queued;
         record.queued_us = Some(now.saturating_sub(record.at));
-        // NO_WAIT is answered with the record as it is now.
+        // A NO_WAIT caller gets the record as it is now.
         let queued = (how.wait == WaitMode::NoWait).then(|| {
             record.result = Some(0);
             Arc::new(record.clone())
         });
         let call = Call::new(how, record, info);
-        self.books.lock().queue(now, call.clone());
+        self.registry.lock().queue(now, call.clone());
         self.submit(&call);
         if let Some(timeout) = how.timeout {
             self.watch(&call, timeout);
         }
         if let Some(queued) = queued {
-            // NO_WAIT lets go once queued (GATE-3); the worker owns the end.
+            // A NO_WAIT call leaves the gate once queued (GATE-3); the worker owns the end.
             self.gate.leave(id);
             return queued;
         }
         self.wait_for_answer(&call, how.wait, cancels)
     }
 
-    /// To a worker that has what this thread has: capability sets, namespaces, root and the like (UMH-10).
+    /// Submits the call to a worker in the state of this thread: the same capability sets, namespaces, root and so on
+    /// (UMH-10).
     fn submit(self: &Arc<Self>, call: &Arc<Call>) {
         let state = self.host.caller_state();
         let submitted = self.pools.submit(state, call.clone(), |pool, state| workers::start(self, pool, state, true));
@@ -156,23 +158,24 @@ impl Inner {
         }
     }
 
-    /// The caller's wait, and its way out.
+    /// Waits for the answer, then leaves the gate.
     fn wait_for_answer(&self, call: &Call, wait: WaitMode, cancels: [&Cancel; 2]) -> Arc<Record> {
         let answer = call.wait_for_answer(wait, cancels, || {
             let now = self.now();
-            self.books.lock().abandoned(now, call.id);
+            self.registry.lock().abandoned(now, call.id);
         });
         self.gate.leave(call.id);
         answer
     }
 
-    /// `--timeout`: TERM when it has run out, KILL 2 s later. A thread of its own, since nobody may be waiting.
+    /// Enforces the call's time-out: TERM when it expires, KILL 2 s later. This needs a separate thread, because no
+    /// caller may be waiting.
     fn watch(self: &Arc<Self>, call: &Arc<Call>, timeout: Duration) {
         let (inner, call, id) = (self.clone(), call.clone(), call.id);
         let deadline = self.now().saturating_add(u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
         let watch = move || {
             call.watch(inner.host.clock(), deadline, |pid, signal| {
-                // A failure means that it is gone already.
+                // An error means that the helper has ended.
                 let _ = inner.host.kill(pid, signal as i32);
             });
         };
@@ -183,7 +186,7 @@ impl Inner {
     }
 }
 
-/// As a record keeps arguments and environment.
+/// Converts arguments or environment to the form that a record keeps.
 pub(super) fn boxed(strings: &[CString]) -> Arc<[Box<[u8]>]> {
     strings.iter().map(|s| s.as_bytes().into()).collect()
 }

@@ -1,5 +1,5 @@
-//! The threads of a pool: its spawner and the workers that it makes. The spawner itself is never narrowed: it starts
-//! the workers, which inherit what it has from the thread that started it (`pools`).
+//! The threads of a pool: its spawner, and the workers that the spawner starts. The spawner is never narrowed, because
+//! workers inherit its state, which it inherited from the thread that started it (`pools`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use super::narrowing::{Narrowed, NextStep};
 use super::sync::thread;
 use super::workqueue::{Job, Pool};
 
-/// A worker's stack: hooks run on it. The C library keeps 40 MiB of stacks of threads that have ended, and of each the
-/// pages that were used: the larger they are, the fewer it keeps after a burst.
+/// The stack of a worker, in bytes. The C library caches up to 40 MiB of stacks of threads that have ended, with the
+/// pages that they used: the larger a stack, the fewer it caches after a burst.
 const STACK: usize = 1024 * 1024;
 
 impl Job for Arc<Call> {
@@ -28,15 +28,16 @@ impl Job for Arc<Call> {
 struct Spawner {
     inner: Arc<Inner>,
     pool: Pool<Arc<Call>>,
-    /// The state of the thread that started it: it and every worker inherited that.
+    /// The state of the thread that started the spawner; the spawner and every worker inherited it.
     state: Arc<CallerState>,
 }
 
 /// Starts the spawner of `pool` from the calling thread, whose state is `state`.
 ///
-/// `detached`: with its own root directory. A calling thread in another state than the engine's may be about to enter
-/// further namespaces, which it could not while the engine's threads shared its root; so this returns when they do not.
-/// The engine's first spawner shares the root of the process, as its other threads do, and keeps no directory busy.
+/// With `detached`, the spawner unshares its root directory before this returns. A calling thread whose state differs
+/// from the engine's may be about to enter a mount namespace, which setns(2) forbids while it shares its root with
+/// another thread. The engine's first spawner shares the root of the process, as the other threads do, and so keeps
+/// no directory busy.
 pub(super) fn start(
     inner: &Arc<Inner>,
     pool: &Pool<Arc<Call>>,
@@ -49,7 +50,7 @@ pub(super) fn start(
         if detached {
             spawner.inner.host.detach_root();
         }
-        // The receiver waits, or has gone.
+        // An error means that no thread waits for it.
         let _ = ready.send(());
         drop(ready);
         while let Some(call) = spawner.pool.next_fresh() {
@@ -58,7 +59,7 @@ pub(super) fn start(
     };
     thread::Builder::new().name("khelper".into()).stack_size(STACK).spawn(run)?;
     if detached {
-        // An error means that the thread has ended; then nobody shares a root with it either.
+        // An error means that the thread has ended, and so no longer shares the root.
         let _ = is_ready.recv();
     }
     Ok(())

@@ -1,6 +1,6 @@
-//! The queue of one pool of workers, named after the kernel's workqueue. One worker thread for each live helper; idle
-//! ones are reused. Masks are a property of a thread in Linux, so a worker narrows itself once and keeps the generation
-//! of the masks that it was narrowed for; it is retired when that is past. The threads are started in `workers`.
+//! The queue of one pool of workers, named after the kernel's workqueue. Each live helper has one worker thread; idle
+//! workers are reused. In Linux, capability sets belong to a thread, so a worker narrows itself once, for one
+//! generation of the masks, and is retired when the masks change. `workers` starts the threads.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,47 +10,47 @@ use crate::sys::host::{Clock, Micros};
 use super::narrowing::NextStep;
 use super::sync::Monitor;
 
-/// Idle workers, at most: more than the limit on module requests.
+/// The most idle workers: more than the limit on module requests.
 const MAX_IDLE: usize = 64;
-/// Idle workers that stay for as long as the engine. Any others of a burst end [`LINGER`] after it.
+/// Idle workers that stay as long as the engine. Others, from a burst, end after [`LINGER`].
 const MIN_IDLE: usize = 8;
-/// How long, in microseconds, the idle workers beyond those wait for another call: starting a worker costs as much as
-/// several launches, and bursts come in series.
+/// How long idle workers beyond `MIN_IDLE` wait for another call, in microseconds. Starting a worker costs as much as
+/// several launches, and bursts tend to repeat.
 const LINGER: Micros = 2_000_000;
 
-/// What an idle worker is to do next.
+/// What an idle worker does next.
 enum Next<J> {
     Nothing,
     Job(J),
     Retire,
 }
 
-/// Where an idle worker waits for its next job; whoever takes the worker out of `State::idle` fills it.
+/// Where an idle worker waits for its next job. The thread that removes the worker from `State::idle` fills it.
 type Handoff<J> = Monitor<Next<J>>;
 
 struct Queued<J> {
     job: J,
-    /// A reused worker could not serve it: it needs a fresh one.
+    /// A reused worker could not serve this job: it needs a fresh one.
     handed_over: bool,
 }
 
 struct State<J> {
-    /// The worker that became idle last is at the end, and is taken first.
+    /// The worker that became idle last is at the end, and gets the next job.
     idle: Vec<Arc<Handoff<J>>>,
-    /// Idle workers that stay.
+    /// How many idle workers stay.
     min_idle: usize,
-    /// Jobs for which no worker was idle, oldest first: fresh workers take them, and workers that become idle (UMH-7).
+    /// Jobs for which no worker was idle, oldest first. Fresh workers and workers that become idle take them (UMH-7).
     fresh: VecDeque<Queued<J>>,
-    /// Jobs that reused workers have: each of them may still be handed over to a fresh one.
+    /// How many jobs reused workers have: each job may still be handed over to a fresh worker.
     reused: usize,
-    /// The generation of the masks: an idle worker of an older one has been retired.
+    /// The generation of the masks. Idle workers of older generations have been retired.
     generation: u64,
     closed: bool,
 }
 
-/// What a worker is given.
+/// A unit of work for a worker.
 pub(super) trait Job: Clone + Send + 'static {
-    /// Whether it has masks of its own and so needs a fresh worker.
+    /// Whether the job has its own masks, and so needs a fresh worker.
     fn alone(&self) -> bool;
 }
 
@@ -81,7 +81,7 @@ impl<J: Job> Pool<J> {
         }))
     }
 
-    /// Gives a job to an idle worker, else to a fresh one. A job with masks of its own always gets a fresh one.
+    /// Gives a job to an idle worker, or else to a fresh one. A job with its own masks always gets a fresh worker.
     pub(super) fn submit(&self, call: J) {
         let mut state = self.0.lock();
         let idle = if call.alone() { None } else { state.idle.pop() };
@@ -100,13 +100,13 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// A reused worker could not serve it. It is older than the jobs that wait, so it goes first.
+    /// Puts back a job that a reused worker could not serve. It is older than the waiting jobs, so it goes first.
     fn hand_over(&self, job: J) {
         self.0.lock().fresh.push_front(Queued { job, handed_over: true });
         self.0.notify();
     }
 
-    /// The masks have changed: retires the idle workers, which are of a past generation.
+    /// Retires the idle workers after the masks have changed: they belong to an older generation.
     pub(super) fn retire_before(&self, generation: u64) {
         let mut state = self.0.lock();
         if generation > state.generation {
@@ -115,7 +115,7 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// No more jobs come: idle workers and the spawner end; a worker with a helper ends after it.
+    /// Closes the pool to new jobs: idle workers and the spawner end; a worker with a helper ends after its helper.
     pub(super) fn close(&self) {
         let mut state = self.0.lock();
         state.closed = true;
@@ -124,7 +124,7 @@ impl<J: Job> Pool<J> {
         self.0.notify();
     }
 
-    /// A reused worker's job is over or was handed over.
+    /// Counts the end or the hand-over of a reused worker's job.
     fn done(&self) {
         let mut state = self.0.lock();
         state.reused -= 1;
@@ -135,8 +135,8 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// The worker's next job: the oldest that waits and that it may serve, else the one for which it is woken; `None`
-    /// when it has to end. So no job overtakes one that still waits (UMH-7).
+    /// Returns the worker's next job: the oldest waiting job that it may serve, or else the job that wakes it. Returns
+    /// `None` if the worker must end. So no job overtakes one that still waits (UMH-7).
     fn idle(&self, handoff: &Arc<Handoff<J>>, generation: u64, clock: &dyn Clock) -> Option<J> {
         let mut until = {
             let mut state = self.0.lock();
@@ -174,8 +174,8 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// Takes a worker whose time is up out of the idle ones. Returns false if it has to stay, and if it has been taken
-    /// out already: then its handoff has been filled, or is about to be.
+    /// Removes a worker that has lingered long enough from the idle workers. Returns false if the worker must stay, or
+    /// was removed already: then its handoff has been filled, or is about to be.
     fn leave_idle(&self, handoff: &Arc<Handoff<J>>) -> bool {
         let mut state = self.0.lock();
         let at = state.idle.iter().position(|idle| Arc::ptr_eq(idle, handoff));
@@ -188,8 +188,8 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// The spawner's wait for a job that needs a fresh worker; `None` when the engine has ended and every call that
-    /// was queued has a worker.
+    /// Waits, for the spawner, for a job that needs a fresh worker. Returns `None` once the pool is closed and every
+    /// queued job has a worker.
     pub(super) fn next_fresh(&self) -> Option<J> {
         let mut state = self.0.lock();
         loop {
@@ -240,7 +240,7 @@ mod tests {
     use crate::sys::host::Host;
     use crate::sys::linux::LinuxHost;
 
-    /// Longer than a machine under load needs; a pool that is broken fails and does not hang.
+    /// Longer than a machine under load needs, so that the test of a broken pool fails instead of hanging.
     const PATIENCE: Duration = Duration::from_secs(20);
 
     #[derive(Clone)]
@@ -255,7 +255,8 @@ mod tests {
         }
     }
 
-    /// The numbers of the jobs that a worker serves, from the next one in the queue on. There is no spawner.
+    /// Starts a worker for the next job in the queue, and returns the numbers of the jobs that it serves. There is no
+    /// spawner.
     fn work(pool: &Arc<Pool<Numbered>>, next_step: fn(u32) -> NextStep) -> Receiver<u32> {
         let first = pool.next_fresh().unwrap();
         let (serves, served) = channel();
@@ -279,7 +280,7 @@ mod tests {
     fn umh_7_a_worker_that_comes_free_takes_the_oldest_job_that_waits() {
         let pool = pool(5, 3);
         let served = work(&pool, |_| NextStep::Idle(0));
-        // The third has masks of its own, and is left to a fresh worker.
+        // The third job has its own masks, and is left to a fresh worker.
         let order: Vec<_> = (0..4).map(|_| served.recv_timeout(PATIENCE).unwrap()).collect();
         assert_eq!((order, pool.next_fresh().unwrap().number), (vec![1, 2, 4, 5], 3));
         pool.close();

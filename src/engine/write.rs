@@ -1,4 +1,5 @@
-//! Writing the knobs: who may (SYS-3, AUTH-3), all of them or none (SYS-9), and what a change sets in motion.
+//! Writes of knobs: checks permission (SYS-3, AUTH-3), applies all writes or none (SYS-9), and notifies workers and
+//! waiters.
 
 use nix::errno::Errno;
 
@@ -13,19 +14,23 @@ use super::sync;
 use super::sysctl::KnobWrite;
 
 impl Engine {
-    /// Writes knobs: all of them in one hold of the lock, or none (SYS-9). The error names the knob.
+    /// Writes knobs: all of them under one hold of the lock, or none (SYS-9).
     ///
-    /// The caller of the library is trusted with every knob but the masks: for [`Origin::Outside`] a write of a mask is
-    /// `EPERM` here, since nothing is known of the writer; [`Self::write_as`] takes the writer (SYS-3).
+    /// # Errors
+    /// The knob and the error. `EPERM` for a mask with [`Origin::Outside`], because the writer's capabilities are
+    /// unknown: use [`Self::write_as`] (SYS-3). `EINVAL` for a value out of range; `EBUSY` for the era after the first
+    /// request.
     pub fn write(&self, writes: &[KnobWrite], origin: Origin) -> Result<Vec<Change>, (Key, ParseError)> {
         self.write_as(writes, self.inner.actors.me(origin))
     }
 
-    /// Writes knobs for another process. The effective capabilities of `actor` are those that the kernel reports in the
-    /// engine's user namespace at the time of the write; they count for [`Origin::Outside`] alone.
+    /// Like [`Self::write`], on behalf of another process. Set the effective capabilities of `actor` to those that the
+    /// kernel reports in the engine's user namespace at the time of the write; they matter for [`Origin::Outside`]
+    /// only.
     ///
-    /// `EPERM` for a mask from outside without CAP_SETPCAP and CAP_SYS_MODULE (SYS-3), and for a reset from anywhere but
-    /// the console and the library (AUTH-3).
+    /// # Errors
+    /// As for [`Self::write`], and `EPERM` for a mask from outside without CAP_SETPCAP and CAP_SYS_MODULE (SYS-3), and
+    /// for a reset from anywhere except the console and the library (AUTH-3).
     pub fn write_as(&self, writes: &[KnobWrite], actor: &Actor) -> Result<Vec<Change>, (Key, ParseError)> {
         self.check_process().map_err(|error| {
             let key = writes.first().map_or(Key::Modprobe, KnobWrite::key);
@@ -38,7 +43,7 @@ impl Engine {
         }
         let inner = &self.inner;
         let _writers = sync::lock(&inner.writers);
-        // Only a new limit is compared with threads-max.
+        // Only the limit depends on threads-max.
         let limits = writes.iter().any(|write| matches!(write, KnobWrite::MaxConcurrent(_)));
         let threads_max = if limits { inner.host.threads_max() } else { None };
         let changes = inner.sysctl.write(writes, threads_max)?;
@@ -52,13 +57,13 @@ impl Engine {
         Ok(changes)
     }
 
-    /// Sets the count of runaway messages back to 0 (REQ-4).
+    /// Resets the count of runaway messages to 0 (REQ-4).
     pub fn reset_loop_messages(&self) {
         self.reset_loop_messages_as(self.inner.actors.me(Origin::Library));
     }
 
-    /// The same on another's command: the event [`EventKind::KnobChanged`](crate::abi::event::EventKind::KnobChanged) of
-    /// `khelper.loop_messages` names `actor`.
+    /// Like [`Self::reset_loop_messages`], on behalf of `actor`, which the event
+    /// [`EventKind::KnobChanged`](crate::abi::event::EventKind::KnobChanged) of `khelper.loop_messages` names.
     pub fn reset_loop_messages_as(&self, actor: &Actor) {
         if self.check_process().is_err() {
             return;
@@ -75,7 +80,7 @@ impl Engine {
     }
 }
 
-/// Whether this write is allowed at all; what it would do is not looked at.
+/// Whether `actor` may make this write, whatever its value.
 fn may_write(write: &KnobWrite, actor: &Actor) -> Result<(), String> {
     match write {
         KnobWrite::Bset(_) | KnobWrite::Inheritable(_) => may_write_mask(actor),

@@ -1,4 +1,4 @@
-//! The rules notice what they are there for.
+//! Tests of the rules: each rule finds what it forbids, and accepts what it allows.
 
 use crate::floors::{module_of, violations};
 use crate::graph::{Graph, between_rooms, circles, unlisted};
@@ -117,7 +117,7 @@ fn an_import_leads_to_the_file_that_defines_the_name() {
     assert_eq!(
         imports(&through),
         ["sys/host > abi/cap/table", "sys/host > abi"],
-        "a module, and what is named through it"
+        "a module, and an item that is named through it"
     );
 }
 
@@ -176,9 +176,9 @@ fn a_circle_of_files_is_found() {
     assert_eq!(circles(&imports, &[("src/sys/c.rs", "src/sys/a.rs")]), Vec::<String>::new());
     for needless in [("src/sys/c.rs", "src/sys/d.rs"), ("src/sys/d.rs", "src/sys/a.rs")] {
         let found = circles(&imports, &[("src/sys/c.rs", "src/sys/a.rs"), needless]);
-        assert_eq!(found, [format!("{} -> {} closes no circle: take it off the list", needless.0, needless.1)]);
+        assert_eq!(found, [format!("{} -> {} closes no circle: remove it from the list", needless.0, needless.1)]);
     }
-    // A submodule and its parent are one room; a parent that is reached over another room is not.
+    // A submodule and its parent form no circle, except through another module.
     let family =
         [("src/sys/mod.rs", "mod a; struct S; fn f() { a::g() }"), ("src/sys/a.rs", "use super::S; fn g() {}")];
     assert_eq!(circles(&graph(&family).imports(), &[]), Vec::<String>::new());
@@ -235,11 +235,15 @@ fn a_name_of_the_engine_is_found_in_the_console_the_command_line_and_the_verbs()
         let vocabulary = "use crate::engine::{Record, record}; #[cfg(test)] mod tests { use crate::engine::Engine; }";
         assert_eq!(found(path, vocabulary), [], "{path}");
     }
-    assert_eq!(found("src/app.rs", "use crate::engine::Engine;"), [], "who connects the parts knows them");
+    assert_eq!(
+        found("src/app.rs", "use crate::engine::Engine;"),
+        [],
+        "app connects the parts, so it may use the engine"
+    );
     let uses = graph(&[&engine[..], &[("src/tui/run.rs", "use crate::engine::Engine;")]].concat());
     let uses = uses.uses_of("engine", &["tui"]);
     assert_eq!(unlisted(&uses, &[]), ["src/tui/run.rs:1 uses what src/engine/mod.rs defines"]);
     assert_eq!(unlisted(&uses, &["src/tui/run.rs"]), Vec::<String>::new());
     let needless = unlisted(&uses, &["src/tui/run.rs", "src/cli/mod.rs"]);
-    assert_eq!(needless, ["src/cli/mod.rs uses nothing of it: take it off the list"]);
+    assert_eq!(needless, ["src/cli/mod.rs uses nothing of it: remove it from the list"]);
 }

@@ -1,9 +1,9 @@
-//! Who may import whom.
+//! The floors: which module may import which.
 
 use crate::source::{Token, closing};
 
-/// The modules of the crate, those to come included, and their floors. An import points to a lower floor or stays in its
-/// module: two modules of one floor do not use each other.
+/// The modules of the crate, planned ones included, and their floors. A module imports only itself and modules of lower
+/// floors; two modules of one floor do not use each other.
 pub const FLOORS: [(&str, u8); 14] = [
     ("abi", 0),
     ("policy", 1),
@@ -35,24 +35,24 @@ pub fn module_of(path: &str) -> Vec<String> {
     inside.split('/').map(str::to_owned).collect()
 }
 
-/// Every import of a file that points up or across, and every one that cannot be told.
+/// All imports of a file that do not point to a lower floor, and those that cannot be resolved.
 pub fn violations(module: &[String], tokens: &[Token]) -> Vec<String> {
     let Some(own) = module.first() else { return Vec::new() };
-    let Some(from) = floor(own) else { return vec![format!("`{own}` has no floor: redraw the map")] };
+    let Some(from) = floor(own) else { return vec![format!("`{own}` has no floor: add it to the map")] };
     let judge = |(target, line): (String, usize)| match floor(&target) {
         _ if target == *own => None,
         Some(to) if to < from => None,
         Some(_) => Some(format!("line {line}: `{own}` imports `{target}`, which is not below it")),
-        None => Some(format!("line {line}: `{target}` is no module with a floor")),
+        None => Some(format!("line {line}: the module `{target}` has no floor")),
     };
     targets(module, tokens).into_iter().filter_map(judge).collect()
 }
 
-/// The modules right under the root of the crate that the file names, by `crate::` or by climbing with `super::`.
+/// The top-level modules of the crate that the file names, by `crate::` or by `super::`.
 fn targets(module: &[String], tokens: &[Token]) -> Vec<(String, usize)> {
     let text = |at: usize| tokens.get(at).map_or("", |t| t.text.as_str());
     let mut out = Vec::new();
-    // Where each inline module that we are in ends.
+    // Where each open inline module ends.
     let mut inline: Vec<usize> = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
@@ -60,7 +60,7 @@ fn targets(module: &[String], tokens: &[Token]) -> Vec<(String, usize)> {
         match text(at) {
             "mod" if text(at + 2) == "{" => inline.push(closing(tokens, at + 2)),
             "crate" if text(at + 1) == "::" => under_root(tokens, at + 2, &mut out),
-            // `pub(crate)` names nothing; `use crate as root` would hide what it names.
+            // `pub(crate)` names no module; `use crate as root` would hide the modules that it names.
             "crate" if text(at + 1) != ")" => out.push(("crate".to_owned(), tokens[at].line)),
             "super" => {
                 let mut climbed = 1;
@@ -73,7 +73,7 @@ fn targets(module: &[String], tokens: &[Token]) -> Vec<(String, usize)> {
                     if climbed >= depth {
                         under_root(tokens, at + 2, &mut out);
                     } else if text(at + 2) == "{" {
-                        // `super::{super::x}` climbs on inside: not followed, so not allowed.
+                        // `super::{super::x}` is not followed, so it is not allowed.
                         let group = &tokens[at + 3..closing(tokens, at + 2).min(tokens.len())];
                         out.extend(group.iter().filter(|t| t.text == "super").map(|t| (t.text.clone(), t.line)));
                     }

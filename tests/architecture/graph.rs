@@ -1,8 +1,8 @@
 //! Which file imports which.
 //!
-//! A file imports the file that defines what it names, by a `use` item or by a path in a body. A path through a re-export is
-//! followed to the definition. A module speaks for its submodules: what it uses or hands on (`pub use`) of them is not
-//! counted, but what a submodule uses of its parent is. Code of tests is left out.
+//! A file imports the file that defines an item that it names, in a `use` item or in a path in its code. A path through
+//! a re-export is followed to the definition. Uses and re-exports (`pub use`) of a module's own submodules are not
+//! counted, but a submodule's uses of its parent are. Test code is ignored.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,23 +10,23 @@ use crate::floors::module_of;
 use crate::paths::{Names, names, without_tests};
 use crate::source::{code, tokens};
 
-/// The files of a crate and what they name.
+/// The files of a crate and the names that they use.
 pub struct Graph {
-    /// Each module that is a file: its path in the crate, the file, and what it names.
+    /// Each module that is a file: its path in the crate, the file, and the names that it uses.
     modules: BTreeMap<Vec<String>, (String, Names)>,
 }
 
-/// That `from` names something that `to` defines.
+/// `from` names an item that `to` defines.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Import {
     pub from: String,
     pub to: String,
-    /// Where it does so first: `src/tui/msg.rs:11`.
+    /// The first place, for example `src/tui/msg.rs:11`.
     pub at: String,
 }
 
 impl Graph {
-    /// Reads the sources, by path from the root of the crate.
+    /// Reads the sources, by path relative to the root of the crate.
     pub fn new<'a>(sources: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let (mut modules, mut of_tests) = (BTreeMap::new(), Vec::new());
         for (path, text) in sources.into_iter().filter(|(path, _)| *path != "src/main.rs") {
@@ -43,15 +43,15 @@ impl Graph {
         Self { modules }
     }
 
-    /// Every import, each pair of files once, but not what a module uses of its own submodules.
+    /// All imports, each pair of files once, without a module's uses of its own submodules.
     pub fn imports(&self) -> BTreeSet<Import> {
         let mut imports = self.uses();
         imports.retain(|i| !module_of(&i.to).starts_with(&module_of(&i.from)));
         imports
     }
 
-    /// What files of the modules `users` use that the module `room` defines. A name that `room` only hands on from a lower
-    /// floor is not its own.
+    /// The uses, in files of the modules `users`, of items that the module `room` defines. Items that `room` only
+    /// re-exports from a lower floor do not count.
     pub fn uses_of(&self, room: &str, users: &[&str]) -> BTreeSet<Import> {
         let first = |file: &str| module_of(file).into_iter().next().unwrap_or_default();
         let mut uses = self.uses();
@@ -75,7 +75,7 @@ impl Graph {
         lines.into_iter().map(import).collect()
     }
 
-    /// The modules that define what a module names, and where it does.
+    /// The modules that define the items that a module names, and the lines that name them.
     fn targets<'a>(&'a self, module: &'a [String], names: &'a Names) -> impl Iterator<Item = (Vec<String>, usize)> {
         let uses = names.uses.iter().map(|item| (&item.inside, &item.path, item.line));
         let all = uses.chain(names.mentions.iter().map(|m| (&m.inside, &m.path, m.line)));
@@ -85,7 +85,7 @@ impl Graph {
         })
     }
 
-    /// The path from the root of the crate; `None` for one into another crate, or of a type.
+    /// The path from the root of the crate; `None` for a path into another crate or a path of a type.
     fn absolute(&self, module: &[String], inside: &[String], path: &[String], further: usize) -> Option<Vec<String>> {
         let mut here = [module, inside].concat();
         match path[0].as_str() {
@@ -106,7 +106,7 @@ impl Graph {
         }
     }
 
-    /// The module of the file that defines what the path names.
+    /// The module of the file that defines the item at the path.
     fn definer(&self, path: &[String], further: usize) -> Option<Vec<String>> {
         let depth = (0..=path.len()).rev().find(|depth| self.modules.contains_key(&path[..*depth]))?;
         let (module, rest) = path.split_at(depth);
@@ -119,14 +119,15 @@ impl Graph {
     }
 }
 
-/// Re-exports that a path is followed through, at most.
+/// The most re-exports through which a path is followed.
 const FAR: usize = 8;
 
 fn child(module: &[String], name: &str) -> Vec<String> {
     [module, &[name.to_owned()]].concat()
 }
 
-/// The imports between rooms of one folder. A room is a file, or a folder with all that is in it: `src/tui/model`.
+/// The imports between rooms of one folder. A room is a file, or a folder with everything in it, such as
+/// `src/tui/model`.
 pub fn between_rooms(imports: &BTreeSet<Import>) -> BTreeSet<Import> {
     let mut rooms: BTreeMap<(String, String), String> = BTreeMap::new();
     for import in imports {
@@ -140,16 +141,16 @@ pub fn between_rooms(imports: &BTreeSet<Import>) -> BTreeSet<Import> {
     rooms.into_iter().map(|((from, to), at)| Import { from, to, at }).collect()
 }
 
-/// Each circle that stands although the `allowed` pairs (from, to) are taken out, and each allowed pair that closes none.
+/// Each circle that remains without the `allowed` pairs (from, to), and each allowed pair that closes no circle.
 pub fn circles(imports: &BTreeSet<Import>, allowed: &[(&str, &str)]) -> Vec<String> {
     let is_allowed = |i: &Import| allowed.contains(&(i.from.as_str(), i.to.as_str()));
     let mut rest: BTreeSet<&Import> = imports.iter().filter(|i| !is_allowed(i)).collect();
     let needless = allowed.iter().filter(|(from, to)| {
         !imports.iter().any(|i| (i.from.as_str(), i.to.as_str()) == (from, to)) || way(&rest, to, from).is_none()
     });
-    let needless = needless.map(|(from, to)| format!("{from} -> {to} closes no circle: take it off the list"));
+    let needless = needless.map(|(from, to)| format!("{from} -> {to} closes no circle: remove it from the list"));
     let mut problems: Vec<String> = needless.collect();
-    // One import of each circle is taken out, so that each is reported once.
+    // One import of each circle is removed, so that each circle is reported once.
     while let Some((first, back)) = rest.iter().find_map(|i| Some((*i, way(&rest, &i.to, &i.from)?))) {
         let back: String = back.iter().map(|i| format!(" -> {} ({})", i.to, i.at)).collect();
         problems.push(format!("a circle: {} -> {} ({}){back}", first.from, first.to, first.at));
@@ -158,7 +159,7 @@ pub fn circles(imports: &BTreeSet<Import>, allowed: &[(&str, &str)]) -> Vec<Stri
     problems
 }
 
-/// The shortest way over imports.
+/// The shortest path along imports.
 fn way<'a>(imports: &BTreeSet<&'a Import>, from: &str, to: &str) -> Option<Vec<&'a Import>> {
     let mut ways = BTreeMap::from([(from, Vec::new())]);
     let mut todo = VecDeque::from([from]);
@@ -182,5 +183,5 @@ pub fn unlisted(uses: &BTreeSet<Import>, listed: &[&str]) -> Vec<String> {
     let found = uses.iter().filter(|i| !listed.contains(&i.from.as_str()));
     let found = found.map(|i| format!("{} uses what {} defines", i.at, i.to));
     let needless = listed.iter().filter(|file| !uses.iter().any(|i| i.from == **file));
-    found.chain(needless.map(|file| format!("{file} uses nothing of it: take it off the list"))).collect()
+    found.chain(needless.map(|file| format!("{file} uses nothing of it: remove it from the list"))).collect()
 }

@@ -1,6 +1,6 @@
-//! The rules of the map in src/lib.rs: imports point down, no files import each other in a circle, the console and the
-//! command line use nothing of the engine, unsafe code lives in src/sys, files and functions stay short. `checker` tests
-//! the rules themselves on made-up sources.
+//! Checks the architecture map in src/lib.rs: imports point to lower floors, no files import each other in a circle,
+//! the console and the command line do not use the engine, unsafe code is only in src/sys, and files and functions are
+//! short. `checker` tests these rules on made-up sources.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -18,18 +18,18 @@ use std::path::Path;
 use graph::Graph;
 use source::{before_tests, code, functions, tokens};
 
-/// Lines of a file before its tests.
+/// The most lines of a file before its tests.
 const FILE: usize = 300;
-/// Lines of a function.
+/// The most lines of a function.
 const FUNCTION: usize = 60;
-/// Files that may be longer, each for its reason, and how long.
+/// Files that may be longer: the path, the most lines, and the reason.
 const LONGER: &[(&str, usize, &str)] = &[
-    ("src/sys/probe.rs", 320, "one field after another of what a helper is born with"),
+    ("src/sys/probe.rs", 320, "one list of the fields of a helper's initial state"),
     ("src/tui/keymap/table.rs", 350, "one table of every key"),
-    ("src/tui/run.rs", 320, "the loop and its threads, started and ended in one place"),
+    ("src/tui/run.rs", 320, "the loop and its threads start and end in one place"),
 ];
 
-/// Every source file, by its path from the root of the crate.
+/// All source files, by path relative to the root of the crate.
 fn sources() -> BTreeMap<String, String> {
     fn walk(root: &Path, dir: &Path, out: &mut BTreeMap<String, String>) {
         for entry in fs::read_dir(dir).unwrap() {
@@ -71,7 +71,7 @@ fn every_module_has_a_floor_and_forbids_unsafe_code() {
             continue;
         }
         if !text.lines().any(|l| l == "#![forbid(unsafe_code)]") {
-            problems.push(format!("{path} does not say #![forbid(unsafe_code)]"));
+            problems.push(format!("{path} lacks #![forbid(unsafe_code)]"));
         }
     }
     none(problems);
@@ -81,7 +81,7 @@ fn every_module_has_a_floor_and_forbids_unsafe_code() {
 fn unsafe_code_lives_in_sys() {
     let unsafe_in = |(path, text): (String, String)| {
         let line = tokens(&code(&text)).into_iter().find(|t| t.text == "unsafe")?.line;
-        (!path.starts_with("src/sys/")).then(|| format!("{path}: line {line} is unsafe"))
+        (!path.starts_with("src/sys/")).then(|| format!("{path}: line {line} has unsafe code"))
     };
     none(sources().into_iter().filter_map(unsafe_in).collect());
 }
@@ -91,22 +91,22 @@ fn files_and_functions_stay_short() {
     let mut problems = Vec::new();
     for (path, text) in sources() {
         let code = code(&text);
-        // A file of tests alone.
+        // The file contains only tests.
         if path.ends_with("/tests.rs") {
             continue;
         }
         let lines = before_tests(&code);
         let most = LONGER.iter().find(|(long, ..)| *long == path).map_or(FILE, |(_, most, _)| *most);
         if lines > most {
-            problems.push(format!("{path} has {lines} lines before its tests, {most} are the most"));
+            problems.push(format!("{path} has {lines} lines before its tests; the limit is {most}"));
         }
         let head = code.lines().take(lines).collect::<Vec<_>>().join("\n");
         for (name, line, length) in functions(&tokens(&head)).into_iter().filter(|(.., length)| *length > FUNCTION) {
-            problems.push(format!("{path}: line {line}: {name} has {length} lines, {FUNCTION} are the most"));
+            problems.push(format!("{path}: line {line}: {name} has {length} lines; the limit is {FUNCTION}"));
         }
     }
     let gone = LONGER.iter().filter(|(path, ..)| !Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists());
-    problems.extend(gone.map(|(path, ..)| format!("{path} is gone: take it off the list")));
+    problems.extend(gone.map(|(path, ..)| format!("{path} does not exist: remove it from the list")));
     none(problems);
 }
 

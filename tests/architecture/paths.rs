@@ -1,20 +1,21 @@
-//! What a file names: its `use` items and the paths in its bodies. Code that only tests compile is left out.
+//! Finds the names that a file uses: its `use` items and the paths in its code. Code that only tests compile is
+//! ignored.
 
 use crate::source::{Token, closing};
 
 /// A name that a `use` item brings into a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
-    /// The inline modules that the item is in.
+    /// The inline modules that contain the item.
     pub inside: Vec<String>,
-    /// The path as it is written, from `crate`, `self`, `super` or another name on.
+    /// The path as written, which starts with `crate`, `self`, `super` or another name.
     pub path: Vec<String>,
-    /// The name by which the module knows it; `*` for a glob.
+    /// The name in the module; `*` for a glob.
     pub name: String,
     pub line: usize,
 }
 
-/// A path of two segments or more outside of `use` items.
+/// A path of two or more segments outside `use` items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {
     pub inside: Vec<String>,
@@ -22,15 +23,15 @@ pub struct Mention {
     pub line: usize,
 }
 
-/// What a file names.
+/// The names that a file uses.
 #[derive(Debug, Default)]
 pub struct Names {
     pub uses: Vec<Use>,
     pub mentions: Vec<Mention>,
 }
 
-/// The tokens without the items that are compiled for tests alone, and the modules that `#[cfg(test)] mod x;` declares.
-/// A file that starts with `#![cfg(test)]` has no tokens left.
+/// Returns the tokens without the items that are compiled only for tests, and the modules that `#[cfg(test)] mod x;`
+/// declares. A file that starts with `#![cfg(test)]` has no tokens left.
 pub fn without_tests(tokens: &[Token]) -> (Vec<Token>, Vec<String>) {
     let text = |at: usize| tokens.get(at).map_or("", |t| t.text.as_str());
     let (mut kept, mut modules, mut at) = (Vec::new(), Vec::new(), 0);
@@ -57,7 +58,7 @@ pub fn without_tests(tokens: &[Token]) -> (Vec<Token>, Vec<String>) {
     (kept, modules)
 }
 
-/// Whether an attribute is a `cfg` that holds in tests alone: `test`, or `all(test, ...)`.
+/// Whether an attribute is a `cfg` that is true only in tests: `test` or `all(test, ...)`.
 fn is_for_tests(attribute: &[Token]) -> bool {
     let words: Vec<&str> = attribute.iter().map(|t| t.text.as_str()).collect();
     matches!(words[..], ["[", "cfg", "(", "test", ")", "]"] | ["[", "cfg", "(", "all", "(", "test", ",", ..])
@@ -74,7 +75,7 @@ fn after_visibility(tokens: &[Token], at: usize) -> usize {
     if tokens.get(at + 1).is_some_and(|t| t.text == "(") { closing(tokens, at + 1) + 1 } else { at + 1 }
 }
 
-/// Where the item, statement, field or arm that starts at `start` ends: behind its `;`, its block or its comma.
+/// Returns the end of the item, statement, field or arm that starts at `start`: after its `;`, its block or its comma.
 fn end_of_item(tokens: &[Token], start: usize) -> usize {
     let text = |at: usize| tokens.get(at).map_or("", |t| t.text.as_str());
     let first = if text(start) == "pub" { after_visibility(tokens, start) } else { start };
@@ -90,7 +91,7 @@ fn end_of_item(tokens: &[Token], start: usize) -> usize {
         match text(at) {
             ";" => return at + 1,
             "," if !keyword => return at + 1,
-            // The end of what the last field or statement is in.
+            // The end of the block that contains the last field or statement.
             "}" | ")" | "]" => return at,
             "{" if !to_semicolon => return closing(tokens, at) + 1,
             "{" | "(" | "[" => at = closing(tokens, at),
@@ -101,11 +102,11 @@ fn end_of_item(tokens: &[Token], start: usize) -> usize {
     at
 }
 
-/// Reads the names off tokens that [`without_tests`] has left.
+/// Reads the names from tokens that [`without_tests`] returned.
 pub fn names(tokens: &[Token]) -> Names {
     let text = |at: usize| tokens.get(at).map_or("", |t| t.text.as_str());
     let mut names = Names::default();
-    // The inline modules that `at` is in, and where each ends.
+    // The inline modules that contain `at`, and where each ends.
     let mut inside: Vec<(String, usize)> = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
@@ -117,7 +118,7 @@ pub fn names(tokens: &[Token]) -> Names {
                 at += 3;
             }
             "mod" if text(at + 2) == ";" => at += 3,
-            // Not the `use<..>` of a type.
+            // Skips the `use<..>` of a type.
             "use" if text(at + 1) != "<" => {
                 let found = names.uses.len();
                 at = use_tree(tokens, at + 1, &[], &mut names.uses);
@@ -142,7 +143,7 @@ fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Reads one tree of a `use` item that starts at `at` behind `prefix`; where it ends.
+/// Reads one tree of a `use` item, which starts at `at` after `prefix`. Returns where it ends.
 fn use_tree(tokens: &[Token], mut at: usize, prefix: &[String], out: &mut Vec<Use>) -> usize {
     let text = |at: usize| tokens.get(at).map_or("", |t| t.text.as_str());
     let mut path = prefix.to_vec();
@@ -164,7 +165,7 @@ fn use_tree(tokens: &[Token], mut at: usize, prefix: &[String], out: &mut Vec<Us
                 return at + 1;
             }
             word if is_word(word) => {
-                // `self` at the end of a group is the group's own path.
+                // `self` in a group is the path of the group.
                 if word != "self" || path.is_empty() {
                     path.push(word.to_owned());
                 }

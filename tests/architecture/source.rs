@@ -1,7 +1,7 @@
-//! Enough of Rust's grammar to read paths, words and lengths off a source file: comments and literals are blanked
-//! first, so that a word in a text counts for nothing.
+//! A small Rust tokenizer that finds paths, words and lengths in a source file. Comments and literals are blanked
+//! first, so that words in them are ignored.
 
-/// The source with comments, strings and characters turned to blanks; every line stays where it is.
+/// Returns the source with comments, strings and characters replaced by blanks. Line numbers do not change.
 pub fn code(source: &str) -> String {
     let chars: Vec<char> = source.chars().collect();
     let mut out = String::with_capacity(source.len());
@@ -19,7 +19,7 @@ pub fn code(source: &str) -> String {
     out
 }
 
-/// Where the comment or literal that starts at `at` ends; `at` itself if none does.
+/// Returns the end of the comment or literal that starts at `at`, or `at` if none starts there.
 fn literal(chars: &[char], at: usize) -> usize {
     let find = |from: usize, end: &str| -> usize {
         let end: Vec<char> = end.chars().collect();
@@ -74,14 +74,14 @@ fn word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// A word or a sign, and its line, from 1.
+/// A word or a punctuation character, and its line, counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     pub text: String,
     pub line: usize,
 }
 
-/// `::` is one token; every other sign is one of its own.
+/// Splits code into tokens. `::` is one token; every other punctuation character is a separate token.
 pub fn tokens(code: &str) -> Vec<Token> {
     let mut out: Vec<Token> = Vec::new();
     for (number, line) in code.lines().enumerate() {
@@ -101,7 +101,7 @@ pub fn tokens(code: &str) -> Vec<Token> {
     out
 }
 
-/// Where the bracket that opens at `open` closes, as an index of `tokens`.
+/// Returns the index of the bracket that closes the one at index `open`.
 pub fn closing(tokens: &[Token], open: usize) -> usize {
     let mut depth = 0;
     for (at, token) in tokens.iter().enumerate().skip(open) {
@@ -117,12 +117,12 @@ pub fn closing(tokens: &[Token], open: usize) -> usize {
     tokens.len()
 }
 
-/// How many lines stand before the tests.
+/// The number of lines before the tests.
 pub fn before_tests(code: &str) -> usize {
     code.lines().take_while(|l| l.trim() != "#[cfg(test)]").count()
 }
 
-/// Each function with a body: its name, its first line, how many lines it takes.
+/// Each function with a body: its name, its first line and its number of lines.
 pub fn functions(tokens: &[Token]) -> Vec<(String, usize, usize)> {
     let mut out = Vec::new();
     for (at, token) in tokens.iter().enumerate() {

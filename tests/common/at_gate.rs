@@ -1,4 +1,4 @@
-//! Readers and writers of the gate, on threads that a test can wait for.
+//! Calls that wait at the gate, on threads that a test can wait for.
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -6,25 +6,25 @@ use std::time::{Duration, Instant};
 
 use khelper::engine::Engine;
 
-/// Longer than a machine under load needs: a reader that is never woken fails its test and does not hang it.
+/// Longer than a machine under load needs: if a reader is never woken, its test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits until so many threads sleep at the gate: each has looked at it by then.
+/// Waits until `count` threads sleep at the gate: then each of them has checked it.
 pub fn at_gate(engine: &Engine, count: u32) {
     let deadline = Instant::now() + PATIENCE;
     while engine.gate_waiters() != count {
-        assert!(Instant::now() < deadline, "{} wait at the gate, not {count}", engine.gate_waiters());
+        assert!(Instant::now() < deadline, "{} threads wait at the gate, not {count}", engine.gate_waiters());
         thread::yield_now();
     }
 }
 
-/// What a call at the gate answers, on a thread that is left behind if it never does.
+/// Makes a call on another thread. Returns a function that waits for its result, and fails if the call hangs.
 pub fn answer_of<T: Send + 'static>(
     engine: &Engine,
-    ask: impl FnOnce(&Engine) -> T + Send + 'static,
+    call: impl FnOnce(&Engine) -> T + Send + 'static,
 ) -> impl FnOnce() -> T {
-    let (tell, told) = channel();
+    let (sender, receiver) = channel();
     let engine = engine.clone();
-    thread::spawn(move || tell.send(ask(&engine)));
-    move || told.recv_timeout(PATIENCE).unwrap()
+    thread::spawn(move || sender.send(call(&engine)));
+    move || receiver.recv_timeout(PATIENCE).unwrap()
 }

@@ -6,7 +6,7 @@ use std::io;
 use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO};
 use libc::{c_long, sock_filter, sock_fprog};
 
-/// From here on the kernel answers these calls with an error: those of the calling thread, or of every thread.
+/// Makes these system calls fail with an errno from now on, in the calling thread or in every thread.
 pub fn refuse(calls: &[(c_long, i32)], of_every_thread: bool) -> io::Result<()> {
     let op = |code: u32, k: u32, jf: u8| sock_filter { code: code as u16, jt: 0, jf, k };
     let mut filter = vec![op(BPF_LD | BPF_W | BPF_ABS, 0, 0)];

@@ -1,4 +1,4 @@
-//! This machine, but for what a test has told it to do wrong.
+//! A host that is this machine, except for the faults that a test sets.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,24 +14,24 @@ use khelper::sys::host::{Armed, Clock, Host, Micros, Wake, Worker};
 use khelper::sys::linux::LinuxHost;
 use nix::errno::Errno;
 
-/// A modprobe path that it panics at when asked what is wrong with it.
+/// A modprobe path for which `path_warnings` panics.
 pub const WRONG_PATH: &[u8] = b"/wrong";
 
-/// A modprobe path that it takes a minute to look at: afterwards it is a minute later.
+/// A modprobe path for which `path_warnings` advances the clock by a minute.
 pub const LATER_PATH: &[u8] = b"/later";
 const MINUTE: Micros = 61_000_000;
 
-/// This machine, told what is to go wrong; each thing does so once.
+/// This machine, with faults that a test sets. Each fault occurs once.
 #[derive(Default)]
 pub struct Odd {
     machine: LinuxHost,
-    /// The clock is ahead by so much.
+    /// How much the clock is ahead, in microseconds.
     ahead: AtomicU64,
-    /// Asking for the time on that thread panics.
+    /// Reading the clock on this thread panics.
     pub time: Mutex<Option<ThreadId>>,
     /// Signalling a helper panics.
     pub kill: AtomicBool,
-    /// Asking for the ancestry of a process panics.
+    /// Reading the ancestry of a process panics.
     pub chain: AtomicBool,
 }
 
@@ -89,7 +89,7 @@ impl Host for Odd {
         self.machine.ancestry(pid)
     }
     fn same_executable_above(&self) -> Option<i32> {
-        // A test runs this program again below itself: no loop of helpers (REQ-12).
+        // A test runs this program again as its child, which is not a loop of helpers (REQ-12).
         None
     }
     fn exec_failure(&self, path: &[u8], errno: Errno) -> Option<String> {

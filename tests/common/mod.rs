@@ -1,4 +1,4 @@
-//! What the tests on the real machine share.
+//! Shared parts of the tests on the real machine.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod filter;
@@ -23,7 +23,7 @@ pub fn info(argv: &[&str]) -> SubprocessInfo {
     SubprocessInfo::setup(Some(argv[0].into()), argv.iter().copied(), HELPER_ENV).unwrap()
 }
 
-/// Runs it to its end.
+/// Runs a helper and waits until it has ended.
 pub fn run(engine: &Engine, argv: &[&str]) -> Arc<Record> {
     engine.call_usermodehelper(info(argv), WaitMode::PROC)
 }
@@ -32,7 +32,7 @@ pub fn stdout(record: &Record) -> String {
     String::from_utf8_lossy(record.output.as_ref().map_or(&b""[..], |o| &o.stdout)).into_owned()
 }
 
-/// Reads events until `found` gives something. The engine's own events are the clock of these tests.
+/// Reads events until `found` returns a value. These tests synchronize on the engine's events.
 pub fn until<T>(events: &Subscription, mut found: impl FnMut(&EventKind) -> Option<T>) -> T {
     loop {
         match events.recv() {
@@ -68,7 +68,7 @@ impl Dir {
     pub fn new() -> Self {
         Self::within(&std::env::temp_dir())
     }
-    /// One below `parent`.
+    /// A folder in `parent`.
     pub fn within(parent: &Path) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("khelper-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -79,12 +79,13 @@ impl Dir {
     pub fn path(&self) -> &Path {
         &self.0
     }
-    /// An executable text; the path as a string.
+    /// Writes an executable file. Returns its path.
     pub fn script(&self, name: &str, text: &str) -> String {
         self.file(name, text, 0o755)
     }
-    /// Written by a process of its own: a file that this one had open for writing could be busy (ETXTBSY) in a child
-    /// that another test starts meanwhile.
+    /// Writes a file and returns its path. Another process writes it: if this process had the file open for writing, a
+    /// child that another test starts meanwhile would inherit the descriptor, and executing the file would fail with
+    /// ETXTBSY.
     pub fn file(&self, name: &str, text: &str, mode: u32) -> String {
         let path = self.0.join(name);
         let mut tee = Command::new("/usr/bin/tee");
@@ -97,7 +98,7 @@ impl Dir {
 }
 
 impl Dir {
-    /// A FIFO that every user may open; its path as a string.
+    /// Makes a FIFO that every user may open. Returns its path.
     pub fn fifo(&self, name: &str) -> String {
         let path = self.0.join(name);
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::empty()).unwrap();
@@ -107,7 +108,7 @@ impl Dir {
 }
 
 impl Drop for Dir {
-    /// Removes the folder, unless something is mounted within: that would be emptied too, and it may be the whole machine.
+    /// Removes the folder, unless something is mounted in it: removal would empty that too, perhaps the whole machine.
     fn drop(&mut self) {
         if !has_mounts(&self.0) {
             let _ = std::fs::remove_dir_all(&self.0);
@@ -115,21 +116,21 @@ impl Drop for Dir {
     }
 }
 
-/// Whether a mount of this thread's namespace lies at `dir` or below; `true` if that cannot be known.
+/// Whether this thread's mount namespace has a mount at `dir` or below it; `true` if that cannot be determined.
 fn has_mounts(dir: &Path) -> bool {
-    // The kernel names each mount without symbolic links on the way.
+    // mountinfo shows paths without symbolic links.
     let Ok(dir) = dir.canonicalize() else { return true };
     let Ok(mounts) = std::fs::read("/proc/thread-self/mountinfo") else { return true };
     mounts.is_empty() || mount_points(&mounts).any(|at| at.is_none_or(|at| at.starts_with(&dir)))
 }
 
-/// The fifth field of each line (proc_pid_mountinfo(5)); `None` for a line without one.
+/// The fifth field of each line (proc_pid_mountinfo(5)); `None` for a line that is too short.
 fn mount_points(mountinfo: &[u8]) -> impl Iterator<Item = Option<PathBuf>> {
     let lines = mountinfo.split(|b| *b == b'\n').filter(|line| !line.is_empty());
     lines.map(|line| line.split(|b| *b == b' ').nth(4).map(unescape))
 }
 
-/// Blanks, newlines and backslashes are written as three octal digits behind a backslash.
+/// Decodes the kernel's escapes: a backslash and three octal digits, for blanks, newlines and backslashes.
 fn unescape(field: &[u8]) -> PathBuf {
     let (mut path, mut rest) = (Vec::new(), field);
     while let Some((first, after)) = rest.split_first() {
@@ -145,7 +146,7 @@ fn unescape(field: &[u8]) -> PathBuf {
     OsString::from_vec(path).into()
 }
 
-/// Says why a test could not run: to the handle itself, for the test runner swallows `eprintln!`.
+/// Reports why a test could not run. Writes to the handle itself, because the test runner captures `eprintln!`.
 pub fn skipped(why: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }

@@ -1,5 +1,5 @@
-//! Seccomp filters, mounts and credentials of one thread, for tests of hosts that are confined. Everything here binds
-//! the calling thread alone: give each case a thread.
+//! Seccomp filters, mounts and credentials of one thread, for tests of confined hosts. Everything here affects only the
+//! calling thread: run each case on a separate thread.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
@@ -12,7 +12,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
-/// A system call to refuse; only with this first argument, if there is one.
+/// A system call to refuse, and the first argument with which to refuse it, or `None` for any.
 pub type Call = (i64, Option<i32>);
 
 pub const BSET_READ: Call = (libc::SYS_prctl, Some(libc::PR_CAPBSET_READ));
@@ -54,19 +54,19 @@ pub fn refuse(calls: &[Call], errno: i32) {
     assert_eq!(done, 0, "the filter: {}", Errno::last());
 }
 
-/// A mount namespace for the calling thread alone, whose mounts no other sees. Needs CAP_SYS_ADMIN.
+/// Gives the calling thread a separate mount namespace, whose mounts no other thread sees. Needs CAP_SYS_ADMIN.
 pub fn own_mounts() {
     unshare(CloneFlags::CLONE_NEWNS).unwrap();
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
 }
 
-/// An empty file system over /proc, for the calling thread alone.
+/// Mounts an empty file system over /proc, for the calling thread only.
 pub fn hide_proc() {
     own_mounts();
     mount(Some("tmpfs"), "/proc", Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
 }
 
-/// The status of a process from `proc`, a /proc that was opened before it was hidden.
+/// Reads the status of a process from `proc`, a /proc that was opened before `hide_proc`.
 pub fn status(proc: &File, pid: i32) -> String {
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
     let file = rustix::fs::openat(proc.as_fd(), format!("{pid}/status"), flags, rustix::fs::Mode::empty()).unwrap();
@@ -75,19 +75,19 @@ pub fn status(proc: &File, pid: i32) -> String {
     text
 }
 
-/// Changes the permitted, effective and inheritable set of the calling thread.
+/// Changes the permitted, effective and inheritable sets of the calling thread.
 pub fn change_caps(change: impl FnOnce(&mut CapabilitySets)) {
     let mut sets = capabilities(None).unwrap();
     change(&mut sets);
     set_capabilities(None, sets).unwrap();
 }
 
-/// Every permitted capability becomes inheritable too.
+/// Makes every permitted capability inheritable.
 pub fn inherit_all() {
     change_caps(|sets| sets.inheritable = sets.permitted);
 }
 
-/// Every permitted capability becomes inheritable and ambient.
+/// Makes every permitted capability inheritable and ambient.
 pub fn all_ambient() {
     inherit_all();
     for cap in capabilities(None).unwrap().permitted.iter() {
@@ -95,7 +95,7 @@ pub fn all_ambient() {
     }
 }
 
-/// Lacks these from now on, in every set but the bounding one.
+/// Removes these capabilities from every set except the bounding set.
 pub fn lose(caps: CapabilitySet) {
     change_caps(|sets| {
         sets.effective.remove(caps);
@@ -104,9 +104,9 @@ pub fn lose(caps: CapabilitySet) {
     });
 }
 
-/// Makes the calling thread alone another user's; glibc's setresuid would change every thread.
+/// Changes the user of the calling thread only; glibc's setresuid would change every thread.
 pub fn become_user(uid: libc::uid_t) {
-    // SAFETY: integers only; the system call binds the calling thread.
+    // SAFETY: integers only; the system call affects only the calling thread.
     let done = unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) };
     assert_eq!(done, 0, "setresuid: {}", Errno::last());
 }

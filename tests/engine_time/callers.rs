@@ -1,4 +1,4 @@
-//! Which workers serve which calling threads (UMH-10), on a host whose threads change as the test says.
+//! Which workers serve which calling threads (UMH-10), on a host whose threads change state as the test asks.
 
 use khelper::abi::Errno;
 use khelper::abi::cap::{CapMask, Capability, ReadSet};
@@ -18,12 +18,13 @@ fn call(engine: &Engine) {
     assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
 }
 
-/// Another bounding set for every thread from now on: one of 40.
+/// Gives every thread another bounding set from now on: one of 40.
 fn change(host: &FakeHost, which: u32) {
     host.change(|m| m.sets.bounding = ReadSet::Known(KNOWN.minus(CapMask::from_bits(1 << which))));
 }
 
-/// A worker may not be idle yet when the next call comes, so a few are made; but never one for each call.
+/// Checks that workers are reused. A worker may not be idle yet when the next call comes, so a few are started; but not
+/// one for each call.
 fn were_reused(host: &FakeHost, calls: usize) {
     let workers = host.counts().workers_made;
     assert!(workers <= calls / 2, "{workers} workers for {calls} calls");
@@ -54,7 +55,7 @@ fn umh_10_two_states_that_alternate_have_idle_workers_each() {
     }
 }
 
-/// More states than pools are kept: the oldest is closed, and opened again when it is wanted.
+/// There are more states than open pools: the oldest pool is closed, and opened again when needed.
 #[test]
 fn umh_10_any_number_of_states_is_served() {
     let host = host(Script::default());
@@ -77,7 +78,7 @@ fn umh_10_a_state_that_cannot_be_read_is_never_the_same() {
     host.change(|m| m.root = None);
     (0..10).for_each(|_| call(&engine));
     assert_eq!(host.counts().workers_made, 10);
-    // As it was at the start: the engine's own workers.
+    // The state at the start again: the engine's first workers serve it.
     host.change(|m| m.root = Some(1));
     (0..CALLS).for_each(|_| call(&engine));
     were_reused(&host, CALLS);
@@ -101,7 +102,7 @@ fn umh_10_a_root_that_changes_while_a_call_is_queued_refuses_it() {
     assert_eq!(host.counts().launched, 1);
 }
 
-/// A change of the masks reaches the idle workers of every pool.
+/// A change of the masks applies to the idle workers of every pool.
 #[test]
 fn sys_7_a_mask_reaches_the_workers_of_every_state() {
     let host = host(Script::default());

@@ -1,4 +1,4 @@
-//! UMH-12: what the host reports of a helper stands in the record as it was reported, each value in its own field.
+//! UMH-12: a record has each value that the host reports about a helper, in the right field.
 
 use khelper::abi::cap::{CapMask, CapSets, ReadSet};
 use khelper::abi::launch_spec::NotEnforced;
@@ -47,7 +47,7 @@ fn umh_12_each_value_that_the_host_reports_has_its_own_field() {
     assert_eq!((&*output.stdout, &*output.stderr, output.dropped), (&b"out"[..], &b"errors"[..], 0));
     assert_eq!((record.result, record.status), (Some(3 << 8), Some(WaitStatus::exited(3))));
 
-    // One that was not looked at while it ran has no sets of its start.
+    // A helper whose sets were not read while it ran has no sets from its start.
     let unseen = engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
     assert_eq!(unseen.caps_started.as_deref(), None);
     assert!(unseen.caps.is_some());

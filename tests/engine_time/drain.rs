@@ -1,4 +1,4 @@
-//! GATE-2 and GATE-5: the gate is opened while a drain is under way.
+//! GATE-2 and GATE-5: the gate is enabled during a drain.
 
 use khelper::abi::Errno;
 use khelper::abi::cap::CapMask;
@@ -24,25 +24,25 @@ fn gate_5_enable_during_a_drain_opens_the_gate_at_once_and_the_drain_goes_on() {
         host.wait_for("a helper", |now| now.running == 1);
         let drain = s.spawn(|| engine.disable(Depth::Disabled));
         host.wait_for("the drain", |now| now.on_clock == 1);
-        // On a thread of its own: an `enable` that waits for the drain would never return, for no time passes.
+        // On another thread, because an `enable` that waited for the drain would never return: no time passes.
         let (done, is_done) = std::sync::mpsc::channel();
         let opened = engine.clone();
         s.spawn(move || done.send(opened.enable()));
         let enabled = is_done.recv_timeout(std::time::Duration::from_secs(20));
         assert_eq!(enabled, Ok(Ok(())), "it does not wait for the drain");
-        assert_eq!(state(&engine), (Depth::Enabled, true), "the drain is still under way");
-        // Calls are admitted again, and one that ends does not end the drain: the first is still running.
+        assert_eq!(state(&engine), (Depth::Enabled, true), "the drain continues");
+        // Calls are admitted again. The end of one does not end the drain, because the first is still running.
         assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
         assert_eq!(state(&engine), (Depth::Enabled, true));
         kill_holders(&engine);
         join(caller);
-        assert_eq!(drain.join().unwrap(), Ok(()), "no call was running at one moment");
+        assert_eq!(drain.join().unwrap(), Ok(()), "at one moment no call was running");
     });
-    assert_eq!(state(&engine), (Depth::Enabled, false), "the drain's success does not shut the gate again");
+    assert_eq!(state(&engine), (Depth::Enabled, false), "the drain's success does not disable the gate again");
     assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
 }
 
-/// Knobs, records, cancels and signals have nothing to do with the gate: none of them waits until a drain is over.
+/// Knobs, records, cancellation and signals do not depend on the gate: none of them waits for a drain.
 #[test]
 fn gate_2_nothing_but_another_drain_waits_for_a_drain() {
     let host = host(runs(FOREVER));
@@ -102,12 +102,12 @@ fn gate_2_a_drain_that_fails_after_enable_leaves_the_gate_open_and_names_every_c
         engine.enable().unwrap();
         let second = callers(s, &engine, 1, "second");
         host.wait_for("another helper", |now| now.running == 2);
-        // One that ends meanwhile leaves two that do not.
+        // One call ends during the drain; two calls do not.
         assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
         host.advance(5 * SECOND);
         let error = drain.join().unwrap().unwrap_err();
         assert_eq!(error.errno, Errno::EAGAIN);
-        // The names are whatever the requesters made up.
+        // Requesters choose the names, so they are escaped.
         assert!(error.why.contains("#1 fi\\x1brst ") && error.why.contains("#2 second "), "{error}");
         let warning = &engine.snapshot().warnings[0].text();
         assert!(warning.contains("#1 fi\\x1brst ") && !warning.contains('\x1b'), "{warning:?}");

@@ -1,4 +1,4 @@
-//! UMH-14: the engine's end, signals and time-outs. The kernel never ends a helper; nor does the engine.
+//! UMH-14: the engine's end, signals and time-outs. Like the kernel, the engine does not end helpers by itself.
 
 use std::thread;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn ids(left: &[Live]) -> Vec<(u64, State)> {
 }
 
 #[test]
-fn umh_14_the_end_waits_for_what_runs() {
+fn umh_14_shutdown_waits_for_running_helpers() {
     let host = host(runs(SECOND));
     let engine = start(&host);
     scope(&host, |s| {
@@ -36,7 +36,7 @@ fn umh_14_the_end_waits_for_what_runs() {
 }
 
 #[test]
-fn umh_14_what_is_left_is_named_and_runs_on() {
+fn umh_14_shutdown_names_the_running_helpers_and_leaves_them_alone() {
     let host = host(runs(FOREVER));
     let engine = start(&host);
     scope(&host, |s| {
@@ -46,14 +46,14 @@ fn umh_14_what_is_left_is_named_and_runs_on() {
         host.wait_for("the end", |now| now.on_clock == 1);
         host.advance(5 * SECOND);
         assert_eq!(ids(&end.join().unwrap()), [(1, State::Running)]);
-        assert_eq!(host.counts().running, 1, "nothing was done to it");
+        assert_eq!(host.counts().running, 1, "the helper was left alone");
         engine.kill(1, libc::SIGTERM).unwrap();
         assert_eq!(join(caller)[0].result, Some(libc::SIGTERM));
     });
 }
 
 #[test]
-fn umh_14_the_end_is_not_put_off_by_readers_nor_undone_by_a_drain() {
+fn umh_14_readers_do_not_delay_shutdown_and_a_drain_does_not_undo_it() {
     let host = host(runs(FOREVER));
     let engine = start(&host);
     scope(&host, |s| {
@@ -76,7 +76,7 @@ fn umh_14_the_end_is_not_put_off_by_readers_nor_undone_by_a_drain() {
 }
 
 #[test]
-fn umh_14_what_is_queued_is_launched_before_the_engine_lets_go() {
+fn umh_14_queued_calls_are_launched_before_shutdown_returns() {
     let host = host(Script::default());
     let engine = start(&host);
     host.change(|m| m.hold_workers = true);
@@ -87,12 +87,12 @@ fn umh_14_what_is_queued_is_launched_before_the_engine_lets_go() {
         host.change(|m| m.hold_workers = false);
         assert_eq!(ids(&end.join().unwrap()), [(1, State::Running)]);
     });
-    assert!(!host.launches()[0].capture, "its output is /dev/null: it can outlive the engine");
+    assert!(!host.launches()[0].capture, "its output goes to /dev/null, because it can outlive the engine");
     host.end_the_world();
 }
 
 #[test]
-fn umh_14_an_exec_that_hangs_holds_up_the_end_for_a_second() {
+fn umh_14_an_exec_that_hangs_delays_shutdown_for_a_second() {
     let host = host(Script::default());
     host.script("/hung", Script { exec: FOREVER, ..Script::default() });
     let engine = start(&host);
@@ -107,7 +107,7 @@ fn umh_14_an_exec_that_hangs_holds_up_the_end_for_a_second() {
 }
 
 #[test]
-fn umh_14_dropped_with_its_last_handle_it_launches_what_is_queued() {
+fn umh_14_queued_calls_are_launched_after_the_last_handle_is_dropped() {
     let host = host(Script::default());
     let engine = start(&host);
     let events = subscribe(&engine);
@@ -122,23 +122,23 @@ fn umh_14_dropped_with_its_last_handle_it_launches_what_is_queued() {
 }
 
 #[test]
-fn umh_14_a_signal_goes_only_to_what_is_not_reaped() {
+fn umh_14_no_signal_is_sent_to_a_reaped_helper() {
     let host = host(Script::default());
     let engine = start(&host);
     let events = subscribe(&engine);
     let id = engine.call_usermodehelper(info("/bin/forever"), WaitMode::EXEC).id;
-    // Exec is decided: the pid is known.
+    // Exec has succeeded: the pid is known.
     engine.kill(id, libc::SIGKILL).unwrap();
     let end = finished(&events, id);
     assert_eq!((end.outcome, end.status.unwrap().signal()), (Outcome::Killed, Some(9)));
     let gone = engine.kill(id, libc::SIGKILL).unwrap_err();
-    assert_eq!((gone.errno, gone.why.as_str()), (Errno::ESRCH, "request 1 has no helper that lives"));
-    // One that never was has no record to look at.
+    assert_eq!((gone.errno, gone.why.as_str()), (Errno::ESRCH, "request 1 has no running helper"));
+    // A request that never existed has no record.
     for never in [engine.kill(id + 1, libc::SIGKILL), engine.abandon(id + 1), engine.abandon(0)].map(Result::unwrap_err)
     {
         assert!(never.errno == Errno::ESRCH && never.why.starts_with("there is no request "), "{never:?}");
     }
-    // Helpers that end while they are signalled.
+    // Helpers end while they are signalled.
     let killers: Vec<_> = (0..4)
         .map(|_| {
             let engine = engine.clone();

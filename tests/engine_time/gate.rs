@@ -1,4 +1,4 @@
-//! GATE: disabling and draining, the read side, the depth.
+//! GATE: disable and drain, the read side, the depth.
 
 use std::thread;
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn gate_2_a_drain_succeeds_when_the_last_helper_ends() {
         let drain = s.spawn(|| engine.disable(Depth::Disabled));
         host.wait_for("the drain", |now| now.on_clock == 1);
         assert_eq!((depth(&engine), engine.snapshot().draining), (Depth::Disabled, true));
-        // Meanwhile nothing is admitted.
+        // No call is admitted meanwhile.
         for wait in [WaitMode::NoWait, WaitMode::EXEC, WaitMode::PROC] {
             let refused = engine.call_usermodehelper(info("/bin/true"), wait);
             assert_eq!((refused.result, refused.outcome), (errno(Errno::EBUSY), Outcome::Refused));
@@ -67,9 +67,9 @@ fn gate_2_a_drain_gives_up_after_five_seconds_and_the_gate_is_open_again() {
             let error = drain.join().unwrap().unwrap_err();
             assert_eq!(error.errno, Errno::EAGAIN);
             assert!(error.why.contains(&format!("#1 dummy (pid {pid})")), "{error}");
-            assert_eq!(depth(&engine), Depth::Enabled, "whatever it was");
+            assert_eq!(depth(&engine), Depth::Enabled, "whatever the depth was before");
             let held_out = |e: &EventKind| matches!(e, EventKind::DrainFailed { holdouts, .. } if *holdouts == [1]);
-            assert_eq!(told(&events).iter().filter(|e| held_out(&e.kind)).count(), 1);
+            assert_eq!(received(&events).iter().filter(|e| held_out(&e.kind)).count(), 1);
         }
         assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
         kill_holders(&engine);
@@ -108,10 +108,10 @@ fn gate_2_a_second_disable_waits_its_turn() {
         let (host, engine) = (&host, &engine);
         let second = s.spawn(|| engine.disable(Depth::Freezing));
         at_gate(engine, 2);
-        assert_eq!((host.counts().on_clock, depth(engine)), (1, Depth::Disabled), "it has not begun");
+        assert_eq!((host.counts().on_clock, depth(engine)), (1, Depth::Disabled), "the second drain has not begun");
         host.advance(5 * SECOND);
         assert_eq!(first.join().unwrap().unwrap_err().errno, Errno::EAGAIN);
-        // Its own 5 s begin with its turn.
+        // Its 5 s begin when the first drain has ended.
         host.wait_for("the second drain", |now| now.on_clock == 1);
         assert_eq!(depth(engine), Depth::Freezing);
         host.advance(5 * SECOND);
@@ -130,16 +130,16 @@ fn gate_3_calls_processes_and_queued_are_three_numbers() {
         let now = engine.snapshot();
         (now.running_helpers, now.live, now.queued)
     };
-    // Answered once exec is decided: a process and no call.
+    // Answered after exec: counts as a process, not as a call.
     let exec = engine.call_usermodehelper(info("/bin/second"), WaitMode::EXEC);
     host.wait_for("a helper", |now| now.running == 1);
     assert_eq!((exec.result, numbers()), (Some(0), (0, 1, 0)));
-    // Answered once queued: a queued call.
+    // Answered once queued: counts as queued.
     host.change(|m| m.hold_workers = true);
     let queued = engine.call_usermodehelper(info("/bin/second"), WaitMode::NoWait);
     host.wait_for("a call in the queue", |now| now.held == 1);
     assert_eq!((queued.state, numbers()), (State::Queued, (0, 1, 1)));
-    // The drain is done, and what was queued may still start; nothing else does.
+    // The drain has succeeded. The queued call may still start; no other call does.
     assert_eq!(engine.disable(Depth::Disabled), Ok(()));
     let refused = engine.call_usermodehelper(info("/bin/true"), WaitMode::NoWait);
     assert_eq!(refused.result, errno(Errno::EBUSY));
@@ -152,7 +152,7 @@ fn gate_3_calls_processes_and_queued_are_three_numbers() {
 }
 
 #[test]
-fn gate_3_a_caller_that_goes_lets_the_drain_end() {
+fn gate_3_an_abandoned_call_lets_the_drain_end() {
     let host = host(runs(FOREVER));
     let engine = start(&host);
     scope(&host, |s| {
@@ -185,7 +185,7 @@ fn gate_4_trylock_is_refused_when_disabled_and_waits_while_freezing() {
 }
 
 #[test]
-fn gate_4_lock_wait_tells_the_time_left() {
+fn gate_4_lock_wait_returns_the_time_left() {
     let host = host(Script::default());
     let engine = start(&host);
     assert_eq!(engine.read_lock_wait(-1).err(), Some(Errno::EINVAL));
@@ -213,13 +213,13 @@ fn gate_4_a_holder_keeps_the_gate_and_a_writer_goes_before_new_readers() {
     let guard = engine.read_trylock().unwrap();
     scope(&host, |s| {
         let writer = s.spawn(|| engine.set_depth(Depth::Disabled));
-        // A new reader gets nothing once the writer waits; it need not be there at the first look.
+        // A new reader is refused once the writer waits; the writer may not wait yet at the first attempt.
         let barred = || s.spawn(|| engine.read_lock_wait(0).unwrap().is_none()).join().unwrap();
         while !barred() {
             thread::yield_now();
         }
         assert_eq!(depth(&engine), Depth::Enabled);
-        // Launching never takes this lock; and the holder may take it again.
+        // A launch does not take this lock, and the holder may take it again.
         assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0));
         drop(engine.read_trylock().unwrap());
         drop(guard);
@@ -239,7 +239,7 @@ fn gate_5_set_depth_does_not_drain() {
         engine.set_depth(Depth::Freezing).unwrap();
         engine.set_depth(Depth::Freezing).unwrap();
         engine.enable().unwrap();
-        let changes: Vec<_> = told(&events)
+        let changes: Vec<_> = received(&events)
             .iter()
             .map(|e| match e.kind {
                 EventKind::GateChanged { from, to, .. } => (from, to),

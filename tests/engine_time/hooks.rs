@@ -1,4 +1,4 @@
-//! UMH-5, UMH-6, UMH-10, UMH-11: who owns the end of a call, the init hook, what the sets are.
+//! UMH-5, UMH-6, UMH-10, UMH-11: ownership of a call's end, the init hook, the capability sets.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -24,34 +24,34 @@ use crate::support::*;
 const KNOWN: CapMask = CapMask::up_to(40);
 const MODULE: CapMask = CapMask::only(Capability::SYS_MODULE);
 
-/// A call whose cleanup tells on which thread it ran, and how many calls were counted then.
+/// A call whose cleanup reports its thread, and the number of calls that were counted at that time.
 struct Watched {
     ran: Arc<AtomicU32>,
-    told: Receiver<(ThreadId, u32)>,
+    reports: Receiver<(ThreadId, u32)>,
 }
 
 impl Watched {
     fn new(engine: &Engine, info: SubprocessInfo) -> (Self, SubprocessInfo) {
-        let (tell, told) = channel();
+        let (report, reports) = channel();
         let ran = Arc::new(AtomicU32::new(0));
         let (count, engine) = (ran.clone(), engine.clone());
         let info = info.cleanup(move |_| {
             count.fetch_add(1, Ordering::SeqCst);
-            // No lock of the engine is held here, or this would hang.
-            tell.send((thread::current().id(), engine.snapshot().running_helpers)).unwrap();
+            // Would hang if a lock of the engine were held here.
+            report.send((thread::current().id(), engine.snapshot().running_helpers)).unwrap();
         });
-        (Self { ran, told }, info)
+        (Self { ran, reports }, info)
     }
 
-    /// Once and no more: on the caller's thread or a worker, with so many calls counted.
+    /// Checks that cleanup ran once, on the caller's thread or on a worker, while this many calls were counted.
     fn ended(self, on_caller: bool, counted: u32, way: &str) {
-        let (thread, running) = self.told.recv_timeout(Duration::from_secs(60)).unwrap();
+        let (thread, running) = self.reports.recv_timeout(Duration::from_secs(60)).unwrap();
         assert_eq!((thread == thread::current().id(), running), (on_caller, counted), "{way}");
         assert_eq!(self.ran.load(Ordering::SeqCst), 1, "{way}");
     }
 }
 
-/// Makes the call and says how it ended.
+/// Makes the call and checks how it ended.
 fn ends(engine: &Engine, info: SubprocessInfo, wait: WaitMode, on_caller: bool, counted: u32, way: &str) {
     let (watched, info) = Watched::new(engine, info);
     engine.call_usermodehelper(info, wait);
@@ -79,11 +79,12 @@ fn umh_5_cleanup_runs_once_on_every_path_before_the_call_is_uncounted() {
         ends(&engine, info("/bin/true").init(|_| Err(Errno::ENOMEM)), wait, true, 1, "init failed");
         ends(&engine, info("/bin/true").init(|_| panic!("a hook of a test")), wait, true, 1, "init panicked");
     }
-    // NO_WAIT lets go once queued: the worker owns the end, and the call is uncounted by then or is not.
+    // A NO_WAIT call leaves the gate once queued: the worker owns the end, and the call may or may not still be
+    // counted.
     for path in ["/bin/true", "/no/such", "/no/process"] {
         let (watched, info) = Watched::new(&engine, info(path));
         engine.call_usermodehelper(info, WaitMode::NoWait);
-        let (thread, _) = watched.told.recv_timeout(Duration::from_secs(60)).unwrap();
+        let (thread, _) = watched.reports.recv_timeout(Duration::from_secs(60)).unwrap();
         assert_ne!(thread, thread::current().id(), "{path}");
     }
     engine.set_depth(Depth::Disabled).unwrap();
@@ -98,7 +99,7 @@ fn umh_5_cleanup_runs_once_on_every_path_before_the_call_is_uncounted() {
 }
 
 #[test]
-fn umh_5_a_worker_that_panics_leaves_nobody_waiting() {
+fn umh_5_a_worker_that_panics_still_answers_its_caller() {
     let host = host(Script::default());
     host.script("/in/launch", Script { panics: Some(Panics::InLaunch), ..Script::default() });
     host.script("/in/wait", Script { panics: Some(Panics::InWait), ..Script::default() });
@@ -109,12 +110,12 @@ fn umh_5_a_worker_that_panics_leaves_nobody_waiting() {
         let (watched, info) = Watched::new(&engine, info(path));
         let record = engine.call_usermodehelper(info, WaitMode::PROC);
         assert_eq!((record.outcome, record.errno, record.result), (outcome, Some(errno), Some(-(errno as i32))));
-        let (_, counted) = watched.told.recv_timeout(Duration::from_secs(60)).unwrap();
+        let (_, counted) = watched.reports.recv_timeout(Duration::from_secs(60)).unwrap();
         assert_eq!((counted, watched.ran.load(Ordering::SeqCst)), (1, 1), "{path}");
         let now = engine.snapshot();
         assert_eq!((now.running_helpers, now.live, now.queued, now.live_total), (0, 0, 0, 0), "{path}");
     }
-    assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0), "others go on");
+    assert_eq!(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC).result, Some(0), "other calls still work");
 }
 
 #[test]
@@ -138,16 +139,16 @@ fn umh_5_of_an_abandoned_call_the_worker_owns_the_end() {
         host.wait_for("a helper", |now| now.running == 1);
         engine.abandon(1).unwrap();
         let (result, callers_thread) = caller.join().unwrap();
-        assert_eq!((result, watched.ran.load(Ordering::SeqCst)), (errno(Errno::EINTR), 0), "the helper lives");
+        assert_eq!((result, watched.ran.load(Ordering::SeqCst)), (errno(Errno::EINTR), 0), "the helper still runs");
         host.advance(SECOND);
-        let (thread, running) = watched.told.recv_timeout(Duration::from_secs(60)).unwrap();
+        let (thread, running) = watched.reports.recv_timeout(Duration::from_secs(60)).unwrap();
         assert!(thread != callers_thread && thread != thread::current().id());
         assert_eq!((running, watched.ran.load(Ordering::SeqCst)), (0, 1));
     });
 }
 
 #[test]
-fn umh_5_a_cleanup_that_panics_takes_nothing_with_it() {
+fn umh_5_a_cleanup_that_panics_breaks_nothing_else() {
     let host = host(Script::default());
     let engine = start(&host);
     for wait in [WaitMode::NoWait, WaitMode::EXEC, WaitMode::PROC] {
@@ -164,17 +165,17 @@ fn umh_6_init_narrows_this_helper_alone() {
     let engine = start(&host);
     let caller = thread::current().id();
     let seen = Arc::new(Mutex::new(None));
-    let tell = seen.clone();
-    let call = info("/bin/true").init(move |birth| {
-        *tell.lock().unwrap() = Some((thread::current().id() != caller, birth.bounding(), birth.envp.len()));
-        birth.narrow_bounding(MODULE);
-        birth.envp.push(c"MORE=1".to_owned());
-        birth.stdin = Stdin::Data(b"core".to_vec());
+    let note = seen.clone();
+    let call = info("/bin/true").init(move |setup| {
+        *note.lock().unwrap() = Some((thread::current().id() != caller, setup.bounding(), setup.envp.len()));
+        setup.narrow_bounding(MODULE);
+        setup.envp.push(c"MORE=1".to_owned());
+        setup.stdin = Stdin::Data(b"core".to_vec());
         Ok(())
     });
     assert_eq!(engine.call_usermodehelper(call, WaitMode::PROC).result, Some(0));
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
-    assert_eq!(*seen.lock().unwrap(), Some((true, KNOWN, 3)), "on a worker, with what the helper will get");
+    assert_eq!(*seen.lock().unwrap(), Some((true, KNOWN, 3)), "on a worker, with the sets that the helper will get");
     let launches = host.launches();
     assert_eq!((launches[0].sets.bounding, launches[1].sets.bounding), (MODULE, KNOWN));
     assert_eq!(launches[0].envp.last().unwrap(), b"MORE=1");
@@ -200,7 +201,7 @@ fn sets_of(host: &FakeHost) -> Vec<CapPlan> {
 }
 
 #[test]
-fn umh_10_a_mask_of_its_own_binds_one_call() {
+fn umh_10_a_calls_own_mask_applies_to_that_call_only() {
     let host = host(Script::default());
     let engine = start(&host);
     let own = CallOptions { own: Some((MODULE, CapMask::EMPTY).into()), ..CallOptions::default() };
@@ -222,7 +223,7 @@ fn umh_10_an_inheritable_set_cannot_defeat_bset() {
     let record = engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
     assert_eq!(sets_of(&host), [CapPlan { bounding: MODULE, inheritable: MODULE }]);
     assert_eq!(record.caps.as_ref().unwrap().permitted, MODULE);
-    // A host that lacks a capability gives it to nobody.
+    // A helper cannot get a capability that the host lacks.
     host.change(|m| m.sets = CapSets::default().into());
     set(&engine, KnobWrite::ResetBset);
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
@@ -236,8 +237,12 @@ fn umh_10_a_set_of_the_host_that_cannot_be_read_is_not_an_empty_one() {
     let engine = start(&host);
     set(&engine, KnobWrite::Bset(MaskExpr::Exactly(MODULE)));
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
-    assert_eq!(sets_of(&host), [CapPlan { bounding: MODULE, inheritable: MODULE }], "cut to the mask, not left alone");
-    // An inheritable set that cannot be read could hold less than the mask: it is emptied, never raised.
+    assert_eq!(
+        sets_of(&host),
+        [CapPlan { bounding: MODULE, inheritable: MODULE }],
+        "narrowed to the mask, not left unchanged"
+    );
+    // An inheritable set that cannot be read may have less than the mask, so it is emptied, never raised.
     host.change(|m| (m.sets.bounding, m.sets.inheritable) = (ReadSet::Known(KNOWN), ReadSet::Unreadable));
     set(&engine, KnobWrite::ResetBset);
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);

@@ -1,4 +1,4 @@
-//! UMH-4: each wait mode, killable or not, is cancelled and abandoned while its call is not decided.
+//! UMH-4: each wait mode, killable or not, is cancelled and abandoned before its answer.
 
 use khelper::abi::Errno;
 use khelper::abi::record::Outcome;
@@ -10,7 +10,7 @@ use crate::support::*;
 
 #[test]
 fn umh_4_only_a_killable_caller_stops_waiting() {
-    // Exec is decided after 1 s, the helper ends 1 s later: WAIT_EXEC and WAIT_PROC are both waited for.
+    // Exec takes 1 s, and the helper ends 1 s later, so that WAIT_EXEC and WAIT_PROC both wait.
     let script = Script { exec: SECOND, runs: SECOND, ..Script::default() };
     for killable in [false, true] {
         for wait in [WaitMode::Exec { killable }, WaitMode::Proc { killable }] {
@@ -26,7 +26,7 @@ fn umh_4_only_a_killable_caller_stops_waiting() {
                 host.wait_for("exec", |now| now.executing == 1);
                 if !killable {
                     let refused = engine.abandon(1).unwrap_err();
-                    assert_eq!(refused.errno, Errno::ESRCH, "{wait:?}: its caller cannot stop waiting");
+                    assert_eq!(refused.errno, Errno::ESRCH, "{wait:?}: its wait cannot be ended");
                 }
                 cancel.cancel();
                 if killable {

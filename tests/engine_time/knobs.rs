@@ -1,4 +1,4 @@
-//! SYS-7, SYS-9: one lock for path and masks, writes that are whole or not at all.
+//! SYS-7, SYS-9: one lock for path and masks; writes are applied all together or not at all.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,7 +27,7 @@ fn path(text: &str) -> KnobWrite {
     KnobWrite::Modprobe(text.as_bytes().into())
 }
 
-/// A process outside that has these capabilities.
+/// An outside process with these capabilities.
 fn outside(effective: CapMask) -> Actor {
     Actor { effective, ..Actor::new(Origin::Outside, 77, 1234, 5, b"client") }
 }
@@ -98,7 +98,7 @@ fn sys_7_no_helper_sees_half_of_a_change() {
         };
         let both = [s.spawn(launch), s.spawn(launch)];
         let ends = both.map(|l| l.join());
-        // First, so that the writer ends when a launch has failed.
+        // Set first, so that the writer ends even if a launch has failed.
         over.store(true, Ordering::Relaxed);
         ends.into_iter().for_each(Result::unwrap);
         assert!(writer.join().unwrap() > 0);
@@ -118,12 +118,12 @@ fn sys_3_auth_3_a_write_for_an_outside_process_needs_its_capabilities_and_never_
     let before = engine.snapshot().knobs;
     for effective in [CapMask::EMPTY, MODULE, SETPCAP, KNOWN.minus(SETPCAP), KNOWN.minus(MODULE)] {
         for mask in &masks {
-            // Beside a knob that may be written: none of them is.
+            // Together with a knob that may be written: neither is.
             let (key, error) = engine.write_as(&[path("/x"), mask.clone()], &outside(effective)).unwrap_err();
             assert_eq!((key, error.errno()), (mask.key(), Errno::EPERM), "{effective:?}");
         }
     }
-    // The plain call knows nothing of the writer.
+    // `write` does not know the writer's capabilities.
     assert_eq!(engine.write(&masks, Origin::Outside).unwrap_err().1.errno(), Errno::EPERM);
     for reset in [KnobWrite::ResetBset, KnobWrite::ResetInheritable] {
         for origin in [Origin::Outside, Origin::CommandLine] {
@@ -132,11 +132,11 @@ fn sys_3_auth_3_a_write_for_an_outside_process_needs_its_capabilities_and_never_
             assert_eq!((key, error.errno()), (reset.key(), Errno::EPERM), "{origin:?}");
         }
     }
-    assert_eq!((engine.snapshot().knobs, told(&events).len()), (before, 0));
+    assert_eq!((engine.snapshot().knobs, received(&events).len()), (before, 0));
     engine.write_as(&masks, &outside(MODULE | SETPCAP)).unwrap();
     let knobs = engine.snapshot().knobs;
     assert_eq!((knobs.bset, knobs.inheritable), (MODULE, MODULE));
-    // The library's caller answers for every other knob, whomever it writes it for (AUTH-1).
+    // The embedder decides about every other knob, for any actor (AUTH-1).
     engine.write(&[path("/x")], Origin::Outside).unwrap();
     assert_eq!(&*engine.snapshot().knobs.modprobe, b"/x");
 }
@@ -155,8 +155,8 @@ fn sys_9_several_knobs_or_none() {
     assert_eq!(changes.iter().map(|c| c.after.to_string()).collect::<Vec<_>>(), ["/x", "65536\t0", "7"]);
     let after = engine.snapshot().knobs;
     assert_eq!((&*after.modprobe, after.bset, after.max_concurrent), (&b"/x"[..], MODULE, 7));
-    let told = told(&events);
-    let origins = told.iter().map(|e| match e.kind {
+    let received = received(&events);
+    let origins = received.iter().map(|e| match e.kind {
         EventKind::KnobChanged { ref actor, .. } => actor.origin,
         ref other => panic!("{other:?}"),
     });
@@ -169,14 +169,14 @@ fn sys_9_the_era_is_fixed_by_the_first_request() {
     let engine = start(&host);
     set(&engine, KnobWrite::Era(Era::Current));
     set(&engine, KnobWrite::Era(Era::V3_4));
-    // Even a refused one.
+    // A refused request counts too.
     engine.request_module("", true);
     let (key, error) = engine.write(&[KnobWrite::Era(Era::Current)], Origin::Library).unwrap_err();
     assert_eq!((key, error.errno()), (Key::Era, Errno::EBUSY));
     set(&engine, KnobWrite::Era(Era::V3_4));
 }
 
-/// Who, when, before and after, of the last change of each knob; nothing of a knob that is as at start.
+/// Each knob's last change has an actor, a time and both values; an unchanged knob has none.
 #[test]
 fn auth_5_each_knob_remembers_its_last_change() {
     let host = host(Script::default());
@@ -190,12 +190,12 @@ fn auth_5_each_knob_remembers_its_last_change() {
     engine.write_as(&[path("/a"), KnobWrite::MaxConcurrent(7)], &by(1)).unwrap();
     host.advance(SECOND);
     engine.write_as(&[path("/b")], &by(2)).unwrap();
-    // Refused as a whole: nothing was changed, and so nobody has changed it.
+    // The whole write was refused, so there is no last change.
     engine.write_as(&[path("/c"), KnobWrite::MaxConcurrent(0)], &by(3)).unwrap_err();
     host.advance(SECOND);
     engine.set_depth_as(Depth::Freezing, &by(4)).unwrap();
     engine.reset_loop_messages_as(&by(5));
-    let told: Vec<_> = engine
+    let received: Vec<_> = engine
         .snapshot()
         .provenance
         .iter()
@@ -210,5 +210,5 @@ fn auth_5_each_knob_remembers_its_last_change() {
         (Key::Gate, "enabled", "freezing", 4, 3),
         (Key::LoopMessages, "1", "0", 5, 3),
     ];
-    assert_eq!(told, expected.map(|(key, before, after, pid, at)| (key, before.into(), after.into(), pid, at)));
+    assert_eq!(received, expected.map(|(key, before, after, pid, at)| (key, before.into(), after.into(), pid, at)));
 }

@@ -25,7 +25,7 @@ fn req_3_threads_max_is_read_at_each_request() {
         host.change(|m| m.threads_max = Some(9));
         let more = callers(s, &engine, 1, "fourth");
         host.wait_for("4 helpers", |now| now.running == 4);
-        // Lowered below what is in progress: those go on.
+        // The limit is now lower than the number of requests in progress: those continue.
         host.change(|m| m.threads_max = Some(2));
         assert_eq!(engine.request_module("fifth", true).result, errno(Errno::ENOMEM));
         assert_eq!(engine.snapshot().slots.concurrent, 4);
@@ -47,10 +47,10 @@ fn req_3_a_request_of_the_3_4_era_reads_threads_max_once_and_others_never() {
         host.counts().limit_reads - before
     };
     assert_eq!(reads(&|| drop(engine.request_module("dummy", true))), 1);
-    // Refused before the limit is looked at.
+    // Refused before the limit is checked.
     assert_eq!(reads(&|| drop(engine.request_module("", true))), 0);
     assert_eq!(reads(&|| drop(engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC))), 0);
-    // A knob is compared with it if it is the limit.
+    // Of the knobs, only the limit is compared with it.
     let modprobe = || KnobWrite::Modprobe(MODPROBE.as_bytes().into());
     assert_eq!(reads(&|| set(&engine, modprobe())), 0);
     assert_eq!(reads(&|| drop(engine.write(&[modprobe(), KnobWrite::MaxConcurrent(7)], Origin::Library))), 1);
@@ -59,17 +59,17 @@ fn req_3_a_request_of_the_3_4_era_reads_threads_max_once_and_others_never() {
 }
 
 #[test]
-fn req_3_a_raised_limit_wakes_who_waits() {
+fn req_3_a_raised_limit_wakes_waiting_requests() {
     let host = host(runs(FOREVER));
     let engine = start_current(&host);
     set(&engine, KnobWrite::MaxConcurrent(1));
     scope(&host, |s| {
         let all = callers(s, &engine, 4, "dummy");
-        host.wait_for("1 helper and 3 who wait", |now| now.running == 1 && now.on_clock == 3);
+        host.wait_for("1 helper and 3 waiting requests", |now| now.running == 1 && now.on_clock == 3);
         set(&engine, KnobWrite::MaxConcurrent(3));
         host.wait_for("2 more", |now| now.running == 3 && now.on_clock == 1);
         set(&engine, KnobWrite::MaxConcurrent(1));
-        assert_eq!(engine.snapshot().slots.concurrent, 3, "those in progress go on");
+        assert_eq!(engine.snapshot().slots.concurrent, 3, "requests in progress continue");
         set(&engine, KnobWrite::MaxConcurrent(50));
         host.wait_for("the last", |now| now.running == 4);
         kill_holders(&engine);
@@ -95,7 +95,7 @@ fn req_4_the_51st_is_refused_and_five_runaways_are_logged() {
         }
         let now = engine.snapshot();
         assert_eq!((now.totals.refused_limit, now.totals.refused(), now.slots.loop_messages), (60, 60, 5));
-        assert_eq!(now.totals.refused_limit_at, Some(now.now), "when it was last");
+        assert_eq!(now.totals.refused_limit_at, Some(now.now), "the time of the last refusal");
         assert_eq!((now.slots.concurrent, now.slots.peak, host.counts().launched), (50, 50, 50));
         kill_holders(&engine);
         assert!(join(held).iter().all(|r| r.result == Some(9)));
@@ -103,10 +103,10 @@ fn req_4_the_51st_is_refused_and_five_runaways_are_logged() {
     });
     engine.reset_loop_messages();
     assert_eq!(engine.snapshot().slots.loop_messages, 0);
-    let told = told(&events);
+    let received = received(&events);
     let runaway = (Level::Error, "request_module: runaway loop modprobe loop".to_owned());
-    assert_eq!(logs(&told), vec![runaway; 5]);
-    let admitted = told.iter().filter(|e| matches!(&e.kind, EventKind::ModuleRequest { .. })).count();
+    assert_eq!(logs(&received), vec![runaway; 5]);
+    let admitted = received.iter().filter(|e| matches!(&e.kind, EventKind::ModuleRequest { .. })).count();
     assert_eq!(admitted, 50, "a refusal makes no module_request event");
 }
 
@@ -116,7 +116,7 @@ fn req_5_eighty_callers_with_short_helpers_are_all_served() {
     let engine = start_current(&host);
     scope(&host, |s| {
         let all = callers(s, &engine, 80, "dummy");
-        host.wait_for("50 helpers, 30 who wait", |now| now.running == 50 && now.on_clock == 30);
+        host.wait_for("50 helpers, 30 waiting requests", |now| now.running == 50 && now.on_clock == 30);
         host.advance(SECOND);
         host.wait_for("the other 30", |now| now.launched == 80 && now.running == 30);
         host.advance(SECOND);
@@ -135,7 +135,7 @@ fn req_5_with_long_helpers_thirty_give_up_after_five_seconds() {
         let held = callers(s, &engine, 50, "held");
         host.wait_for("50 helpers", |now| now.running == 50);
         let waiting = callers(s, &engine, 30, "dummy");
-        host.wait_for("30 who wait", |now| now.on_clock == 30);
+        host.wait_for("30 waiting requests", |now| now.on_clock == 30);
         host.advance(5 * SECOND - 1);
         assert_eq!(engine.snapshot().slots.waiting, 30);
         host.advance(1);
@@ -146,9 +146,9 @@ fn req_5_with_long_helpers_thirty_give_up_after_five_seconds() {
         let now = engine.snapshot();
         assert_eq!((now.totals.throttled, now.slots.suppressed, now.slots.waiting), (30, 20, 0));
         assert_eq!(now.slots.concurrent, 50);
-        // The next window tells how many were suppressed in this one.
+        // The next window reports how many messages were suppressed in this one.
         let late = callers(s, &engine, 1, "late");
-        host.wait_for("1 who waits", |now| now.on_clock == 1);
+        host.wait_for("1 waiting request", |now| now.on_clock == 1);
         host.advance(5 * SECOND);
         join(late);
         kill_holders(&engine);
@@ -161,15 +161,15 @@ fn req_5_with_long_helpers_thirty_give_up_after_five_seconds() {
     let mut expected = vec![busy("dummy"); 10];
     expected.push((Level::Warning, "__request_module: 20 callbacks suppressed".to_owned()));
     expected.push(busy("late"));
-    let told = told(&events);
-    assert_eq!(logs(&told), expected);
-    // Each was told of when it began to wait.
-    assert_eq!(told.iter().filter(|event| matches!(event.kind, EventKind::Waiting { .. })).count(), 31);
+    let received = received(&events);
+    assert_eq!(logs(&received), expected);
+    // Each request that waits emits an event.
+    assert_eq!(received.iter().filter(|event| matches!(event.kind, EventKind::Waiting { .. })).count(), 31);
 }
 
-/// Linux says so only with a later message: what is suppressed last is never told.
+/// Linux reports suppressed messages only with a later message, so the last ones are never reported.
 #[test]
-fn req_5_what_was_suppressed_is_also_logged_at_the_engine_s_end() {
+fn req_5_suppressed_messages_are_also_reported_at_the_engines_end() {
     for shut_down in [true, false] {
         let host = host(runs(FOREVER));
         let engine = start_current(&host);
@@ -179,7 +179,7 @@ fn req_5_what_was_suppressed_is_also_logged_at_the_engine_s_end() {
             let held = callers(s, &engine, 1, "held");
             host.wait_for("a helper", |now| now.running == 1);
             let waiting = callers(s, &engine, 13, "dummy");
-            host.wait_for("13 who wait", |now| now.on_clock == 13);
+            host.wait_for("13 waiting requests", |now| now.on_clock == 13);
             host.advance(5 * SECOND);
             join(waiting);
             kill_holders(&engine);
@@ -189,7 +189,7 @@ fn req_5_what_was_suppressed_is_also_logged_at_the_engine_s_end() {
             engine.shutdown(std::time::Duration::ZERO);
         }
         drop(engine);
-        let lines: Vec<_> = logs(&told(&events)).into_iter().map(|(_, text)| text).collect();
+        let lines: Vec<_> = logs(&received(&events)).into_iter().map(|(_, text)| text).collect();
         assert_eq!(lines.len(), 11, "{lines:?}");
         assert_eq!(lines[10], "__request_module: 3 callbacks suppressed");
     }
@@ -202,9 +202,9 @@ fn req_5_the_message_has_the_real_limit() {
     set(&engine, KnobWrite::MaxConcurrent(2));
     scope(&host, |s| {
         let all = callers(s, &engine, 3, "dummy");
-        host.wait_for("2 helpers, 1 who waits", |now| now.running == 2 && now.on_clock == 1);
+        host.wait_for("2 helpers, 1 waiting request", |now| now.running == 2 && now.on_clock == 1);
         host.advance(5 * SECOND);
-        host.wait_for("nobody who waits", |now| now.on_clock == 0);
+        host.wait_for("no waiting request", |now| now.on_clock == 0);
         kill_holders(&engine);
         join(all);
     });
@@ -227,14 +227,14 @@ fn req_5_a_cancelled_waiter_leaves_at_once() {
         let ask = Caller { cancel: cancel.clone(), ..Caller::default() };
         let asked = engine.clone();
         let waiter = s.spawn(move || asked.request_module_as("dummy", true, &ask));
-        host.wait_for("1 who waits", |now| now.on_clock == 1);
+        host.wait_for("1 waiting request", |now| now.on_clock == 1);
         cancel.cancel();
         let record = waiter.join().unwrap();
         assert_eq!((record.result, record.outcome), (errno(Errno::EINTR), Outcome::Abandoned));
         assert_eq!((record.stage, record.abandoned), (Some(Stage::Cancel), true));
-        // The same by its number.
+        // The same, by the request's id.
         let waiter = callers(s, &engine, 1, "dummy");
-        host.wait_for("1 who waits", |now| now.on_clock == 1);
+        host.wait_for("1 waiting request", |now| now.on_clock == 1);
         engine.abandon(record.id + 1).unwrap();
         assert_eq!(join(waiter)[0].result, errno(Errno::EINTR));
         let now = engine.snapshot();

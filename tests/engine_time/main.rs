@@ -1,10 +1,9 @@
-//! The engine on a scripted host with a virtual clock. Each test bears the id of its rule.
+//! Tests of the engine on a scripted host with a virtual clock. Each test's name starts with the id of its rule.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "../common/at_gate.rs"]
 mod at_gate;
-mod books;
 mod callers;
 mod costs;
 mod drain;
@@ -17,6 +16,7 @@ mod limit;
 mod own_masks;
 mod read_side;
 mod reaped;
+mod records;
 mod request;
 #[cfg(feature = "control")]
 mod requester;

@@ -1,4 +1,4 @@
-//! UMH-10: a call's own masks, on a host whose inheritable set is not empty, so that each of them has something to cut.
+//! UMH-10: a call's own masks, on a host with a nonempty inheritable set, so that each mask has something to remove.
 
 use khelper::abi::cap::{CapMask, ReadSet};
 use khelper::abi::mask::{MaskExpr, Masks};
@@ -14,7 +14,7 @@ const fn of(bits: u64) -> CapMask {
 }
 
 #[test]
-fn umh_10_both_masks_of_a_call_cut_and_each_its_own_set() {
+fn umh_10_each_mask_of_a_call_narrows_its_own_set() {
     let host = host(Script::default());
     host.change(|m| {
         (m.sets.bounding, m.sets.inheritable) = (ReadSet::Known(of(0b1_1111_1110)), ReadSet::Known(of(0b1_1111_1100)))
@@ -26,10 +26,10 @@ fn umh_10_both_masks_of_a_call_cut_and_each_its_own_set() {
     for (own, bounding, inheritable) in [
         (None, 0b1_1111_0110, 0b1_1110_0100),
         (Some((full, full)), 0b1_1111_0110, 0b1_1110_0100),
-        // The inheritable mask alone: the bounding set stays.
+        // The inheritable mask only: the bounding set stays.
         (Some((full, of(0b0_0010_1100))), 0b1_1111_0110, 0b0_0010_0100),
         (Some((full, CapMask::EMPTY)), 0b1_1111_0110, 0),
-        // The bounding mask cuts the inheritable set too.
+        // The bounding mask also narrows the inheritable set.
         (Some((of(0b0_0110_0010), full)), 0b0_0110_0010, 0b0_0110_0000),
         (Some((of(0b0_0110_0010), of(0b0_0100_0100))), 0b0_0110_0010, 0b0_0100_0000),
         (Some((CapMask::EMPTY, full)), 0, 0),

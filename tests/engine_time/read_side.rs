@@ -1,4 +1,4 @@
-//! GATE-4: the read side with no time to wait.
+//! GATE-4: the read side with a time-out of 0.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use khelper::sys::fake::Script;
 
 use crate::support::*;
 
-/// The time that is left with the guard, if the gate gives one; the guard is dropped.
+/// The time that was left, if the read side was taken; the guard is dropped.
 fn lock_wait(engine: &Engine, timeout: i64) -> Option<Duration> {
     engine.read_lock_wait(timeout).unwrap().map(|(_guard, left)| left)
 }
 
 #[test]
-fn gate_4_lock_wait_with_no_time_takes_an_open_gate_and_no_other() {
+fn gate_4_lock_wait_with_timeout_0_succeeds_only_at_an_open_gate() {
     let engine = start(&host(Script::default()));
-    assert_eq!(lock_wait(&engine, 0), Some(Duration::ZERO), "nothing has to be waited for");
+    assert_eq!(lock_wait(&engine, 0), Some(Duration::ZERO), "the gate is open");
     assert_eq!(lock_wait(&engine, 7), Some(Duration::from_micros(7)));
-    for shut in [Depth::Freezing, Depth::Disabled] {
-        engine.set_depth(shut).unwrap();
-        assert_eq!(lock_wait(&engine, 0), None, "{shut:?}");
+    for depth in [Depth::Freezing, Depth::Disabled] {
+        engine.set_depth(depth).unwrap();
+        assert_eq!(lock_wait(&engine, 0), None, "{depth:?}");
         engine.enable().unwrap();
-        assert_eq!(lock_wait(&engine, 0), Some(Duration::ZERO), "{shut:?} is over");
+        assert_eq!(lock_wait(&engine, 0), Some(Duration::ZERO), "after {depth:?}");
     }
-    // The guard is a real one: it keeps the gate from changing.
+    // The guard works: the gate cannot change.
     let (guard, _) = engine.read_lock_wait(0).unwrap().unwrap();
     assert_eq!(engine.set_depth(Depth::Disabled).unwrap_err().errno, khelper::abi::Errno::EDEADLK);
     drop(guard);

@@ -28,7 +28,7 @@ fn umh_14_no_signal_is_sent_between_the_reaping_and_the_end_of_the_record() {
         for signal in [libc::SIGTERM, libc::SIGKILL] {
             assert_eq!(engine.kill(1, signal).unwrap_err().errno, Errno::ESRCH);
         }
-        // The time-out runs out now, TERM and then KILL would be due: the watch ends instead.
+        // The time-out expires now. TERM and KILL would be due; the watching thread ends instead.
         host.advance(5 * SECOND);
         host.wait_for("the end of the watch", |now| now.on_clock == 0);
         assert_eq!((host.counts().signals, host.counts().strays), (0, 0));

@@ -1,4 +1,4 @@
-//! REQ: what request_module does apart from its limit.
+//! REQ: request_module, apart from its limit.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,7 +23,7 @@ fn path(text: &str) -> KnobWrite {
     KnobWrite::Modprobe(text.as_bytes().into())
 }
 
-/// An engine whose hook counts how often it was asked, and refuses some names.
+/// An engine whose security hook counts its calls, and refuses some names.
 fn with_hook(host: &Arc<FakeHost>) -> (Engine, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let seen = asked.clone();
@@ -49,7 +49,7 @@ fn req_1_a_bad_name_is_refused_before_anything() {
         assert_eq!((record.result, record.stage), (errno(expected), Some(Stage::Name)));
     }
     assert_eq!((engine.snapshot().slots.peak, asked.load(Ordering::SeqCst), host.counts().launched), (0, 0, 0));
-    assert!(told(&events).iter().all(|e| matches!(e.kind, EventKind::Finished(_))));
+    assert!(received(&events).iter().all(|e| matches!(e.kind, EventKind::Finished(_))));
     assert_eq!(engine.request_module([b'-'; 55], true).result, Some(0));
 }
 
@@ -73,19 +73,19 @@ fn req_2_the_lists_and_the_hook_judge_before_anything_is_counted() {
 }
 
 #[test]
-fn req_6_the_event_comes_before_the_gate_is_looked_at() {
+fn req_6_the_event_comes_before_the_gate_is_checked() {
     let host = host(Script::default());
     let engine = start(&host);
     engine.set_depth(Depth::Disabled).unwrap();
     let events = subscribe(&engine);
     let record = engine.request_module("dummy", true);
     assert_eq!((record.result, record.stage), (errno(Errno::EBUSY), Some(Stage::Gate)));
-    let told = told(&events);
-    assert!(matches!(&told[0].kind, EventKind::ModuleRequest { id, name, wait: true, actor }
+    let received = received(&events);
+    assert!(matches!(&received[0].kind, EventKind::ModuleRequest { id, name, wait: true, actor }
         if *id == record.id && **name == *b"dummy" && actor.pid == 1000));
-    assert!(matches!(&told[1].kind, EventKind::Finished(r) if r.id == record.id));
-    assert!(matches!(told[2].kind, EventKind::Released { id } if id == record.id), "REQ-9: after the slot is free");
-    assert_eq!((told.len(), engine.snapshot().totals.refused_gate), (3, 1));
+    assert!(matches!(&received[1].kind, EventKind::Finished(r) if r.id == record.id));
+    assert!(matches!(received[2].kind, EventKind::Released { id } if id == record.id), "REQ-9: after the slot is free");
+    assert_eq!((received.len(), engine.snapshot().totals.refused_gate), (3, 1));
 }
 
 #[test]
@@ -98,12 +98,12 @@ fn req_7_req_8_what_modprobe_gets() {
     let launches = host.launches();
     assert_eq!(launches[0].argv, [&b"/sbin/modprobe"[..], b"-q", b"--", b"-rf"]);
     assert_eq!(launches[0].envp, HELPER_ENV.map(|e| e.as_bytes().to_vec()));
-    // What nobody waits for can outlive the engine: it writes to /dev/null (UMH-14).
+    // A helper without a waiting caller can outlive the engine, so it writes to /dev/null (UMH-14).
     assert_eq!((launches[0].capture, launches[1].capture), (true, false));
 }
 
 #[test]
-fn req_9_the_slot_is_given_back_on_every_way_out() {
+fn req_9_the_slot_is_released_on_every_path() {
     let host = host(Script::default());
     let (engine, _) = with_hook(&host);
     let free = |way: &str| assert_eq!(engine.snapshot().slots.concurrent, 0, "{way}");
@@ -135,7 +135,7 @@ fn req_9_the_slot_is_given_back_on_every_way_out() {
         assert_eq!(caller.join().unwrap().result, errno(Errno::EINTR));
     });
     free("a cancelled caller");
-    assert_eq!(host.counts().running, 1, "its helper runs on");
+    assert_eq!(host.counts().running, 1, "its helper keeps running");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn req_10_empty_path_3_4_does_everything_but_the_process() {
         let events = subscribe(&engine);
         let record = engine.request_module("dummy", true);
         assert_eq!((record.result, record.outcome, record.errno), (Some(0), Outcome::Noop, None));
-        assert!(matches!(&told(&events)[0].kind, EventKind::ModuleRequest { .. }));
+        assert!(matches!(&received(&events)[0].kind, EventKind::ModuleRequest { .. }));
     }
     assert_eq!((asked.load(Ordering::SeqCst), engine.snapshot().slots.peak, host.counts().launched), (2, 1, 0));
     assert_eq!(engine.request_module([b'x'; 56], true).result, errno(Errno::ENAMETOOLONG));
@@ -156,7 +156,7 @@ fn req_10_empty_path_3_4_does_everything_but_the_process() {
 }
 
 #[test]
-fn req_10_empty_path_current_is_looked_at_first() {
+fn req_10_empty_path_current_is_checked_first() {
     let host = host(Script::default());
     let (engine, asked) = with_hook(&host);
     set(&engine, KnobWrite::Era(Era::Current));
@@ -166,18 +166,18 @@ fn req_10_empty_path_current_is_looked_at_first() {
         let record = engine.request_module(name, true);
         assert_eq!((record.result, record.outcome), (errno(Errno::ENOENT), Outcome::Refused));
     }
-    assert!(told(&events).iter().all(|e| matches!(e.kind, EventKind::Finished(_))));
+    assert!(received(&events).iter().all(|e| matches!(e.kind, EventKind::Finished(_))));
     assert_eq!((asked.load(Ordering::SeqCst), engine.snapshot().slots.peak, host.counts().launched), (0, 0, 0));
 }
 
-/// An engine whose hook writes these knobs, as a program can whose policy depends on the module.
-fn with_writing_hook(host: &Arc<FakeHost>, era: Era, writes: Vec<KnobWrite>, shut: bool) -> Engine {
+/// An engine whose security hook writes these knobs, as in a program whose policy depends on the module.
+fn with_writing_hook(host: &Arc<FakeHost>, era: Era, writes: Vec<KnobWrite>, disabled: bool) -> Engine {
     let own: Arc<OnceLock<Engine>> = Arc::default();
     let theirs = own.clone();
     let builder = Engine::builder().host(host.clone()).security_hook(move |_, _| {
         let engine = theirs.get().unwrap();
         engine.write(&writes, Origin::Library).unwrap();
-        if shut {
+        if disabled {
             engine.set_depth(Depth::Freezing).unwrap();
         }
         Ok(())
@@ -190,25 +190,25 @@ fn with_writing_hook(host: &Arc<FakeHost>, era: Era, writes: Vec<KnobWrite>, shu
 
 #[test]
 fn umh_2_sys_7_a_path_that_the_hook_empties_is_a_no_op() {
-    for (era, shut, expected) in [
+    for (era, disabled, expected) in [
         (Era::V3_4, false, Ok(())),
-        // 3.4 looks at an empty path before the gate, current after it.
+        // Era 3.4 checks for an empty path before the gate, era current after it.
         (Era::V3_4, true, Ok(())),
         (Era::Current, false, Ok(())),
         (Era::Current, true, Err(Errno::EBUSY)),
     ] {
         let host = host(Script::default());
-        let engine = with_writing_hook(&host, era, vec![path("")], shut);
+        let engine = with_writing_hook(&host, era, vec![path("")], disabled);
         let events = subscribe(&engine);
         let record = engine.request_module("dummy", true);
         let (result, outcome) = match expected {
             Ok(()) => (Some(0), Outcome::Noop),
             Err(refused) => (errno(refused), Outcome::Refused),
         };
-        assert_eq!((record.result, record.outcome), (result, outcome), "{era:?}, gate shut: {shut}");
+        assert_eq!((record.result, record.outcome), (result, outcome), "{era:?}, gate disabled: {disabled}");
         assert_eq!((&*record.path, record.errno), (&b""[..], expected.err()));
         let admitted = |kind: &EventKind| matches!(kind, EventKind::ModuleRequest { .. });
-        assert_eq!(told(&events).iter().filter(|e| admitted(&e.kind)).count(), 1, "REQ-6");
+        assert_eq!(received(&events).iter().filter(|e| admitted(&e.kind)).count(), 1, "REQ-6");
         let slots = engine.snapshot().slots;
         assert_eq!((slots.peak, slots.concurrent, host.counts().launched), (1, 0, 0));
     }
@@ -227,7 +227,7 @@ fn umh_2_sys_7_a_path_that_the_hook_changes_is_the_one_that_runs() {
         let launch = &host.launches()[0];
         assert_eq!((&*launch.path, &*launch.argv[0]), (after.as_bytes(), after.as_bytes()));
     }
-    // current looks at an empty path before everything else (REQ-10).
+    // Era current checks for an empty path before everything else (REQ-10).
     let host = host(Script::default());
     let engine = with_writing_hook(&host, Era::Current, vec![path("/bin/true")], false);
     set(&engine, path(""));
@@ -251,7 +251,7 @@ fn req_3_a_limit_that_the_hook_lowers_holds_for_this_request() {
 }
 
 #[test]
-fn umh_2_sys_7_the_path_is_looked_at_after_the_wait_for_a_slot() {
+fn umh_2_sys_7_the_path_is_read_after_the_wait_for_a_slot() {
     for (meanwhile, result, outcome, launched) in
         [("", Some(0), Outcome::Noop, 1), ("/bin/false", Some(256), Outcome::Exited, 2)]
     {
@@ -262,7 +262,7 @@ fn umh_2_sys_7_the_path_is_looked_at_after_the_wait_for_a_slot() {
             let held = callers(s, &engine, 1, "held");
             host.wait_for("a helper", |now| now.running == 1);
             let waiter = callers(s, &engine, 1, "dummy");
-            host.wait_for("1 who waits", |now| now.on_clock == 1);
+            host.wait_for("1 waiting request", |now| now.on_clock == 1);
             set(&engine, path(meanwhile));
             kill_holders(&engine);
             join(held);
@@ -288,7 +288,7 @@ fn req_11_the_result_is_the_raw_status() {
 }
 
 #[test]
-fn req_11_without_wait_the_result_never_carries_a_status() {
+fn req_11_without_wait_the_result_is_never_a_status() {
     let host = host(Script { runs: SECOND, status: Some(WaitStatus::exited(1)), ..Script::default() });
     let engine = start(&host);
     let events = subscribe(&engine);
@@ -300,7 +300,7 @@ fn req_11_without_wait_the_result_never_carries_a_status() {
 }
 
 #[test]
-fn req_12_refusals_bear_their_chain() {
+fn req_12_refusals_have_their_chain() {
     let host = host(runs(FOREVER));
     let engine = start(&host);
     host.change(|m| m.threads_max = Some(2));

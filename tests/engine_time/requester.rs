@@ -1,4 +1,4 @@
-//! AUTH-5: a request bears the process that made it, not the engine's own, whatever command it came by.
+//! AUTH-5: a request names the process that made it, not the engine's process, whatever the command.
 
 use std::path::PathBuf;
 
@@ -61,7 +61,8 @@ fn auth_5_a_command_of_another_process_is_booked_on_that_process() {
     }
 }
 
-/// The engine judges no origin; its callers do. The record, the live request and the event name the other process.
+/// The engine does not check the origin; its callers do. The record, the live request and the event name the other
+/// process.
 #[test]
 fn auth_5_the_engine_books_a_request_from_outside_on_who_made_it() {
     let host = host(runs(SECOND));
@@ -79,7 +80,7 @@ fn auth_5_the_engine_books_a_request_from_outside_on_who_made_it() {
     let options = CallOptions { ask: ask(), ..CallOptions::default() };
     let record = engine.call_usermodehelper_with(info("/bin/true"), WaitMode::PROC, &options);
     assert_eq!(*record.actor, stranger(Origin::Outside));
-    let asked: Vec<Actor> = told(&events)
+    let asked: Vec<Actor> = received(&events)
         .iter()
         .filter_map(|event| match &event.kind {
             EventKind::ModuleRequest { actor, .. } => Some((**actor).clone()),
@@ -89,7 +90,7 @@ fn auth_5_the_engine_books_a_request_from_outside_on_who_made_it() {
     assert_eq!(asked, [stranger(Origin::Outside)]);
 }
 
-/// Each act by another actor: the event that it causes names that actor, and no other.
+/// Another actor performs each act: the event names that actor, and no other.
 #[test]
 fn auth_5_every_act_names_its_actor_in_its_event() {
     let host = host(runs(FOREVER));
@@ -113,7 +114,7 @@ fn auth_5_every_act_names_its_actor_in_its_event() {
         host.wait_for("its end", |now| now.running == 0);
     });
     engine.shutdown_as(std::time::Duration::ZERO, &by(18));
-    let named: Vec<(&str, i32)> = told(&all)
+    let named: Vec<(&str, i32)> = received(&all)
         .iter()
         .filter_map(|event| match &event.kind {
             EventKind::ModuleRequest { actor, .. } => Some(("request", actor.pid)),
@@ -141,7 +142,7 @@ fn auth_5_every_act_names_its_actor_in_its_event() {
     assert_eq!(named, expected);
 }
 
-/// A caller that stops waiting by itself is the author of that.
+/// A caller that cancels its own wait is the actor of the event.
 #[test]
 fn auth_5_a_caller_that_gives_up_is_named_itself() {
     let host = host(runs(SECOND));
@@ -160,5 +161,5 @@ fn auth_5_a_caller_that_gives_up_is_named_itself() {
         EventKind::Abandoned { id: 1, actor } => Some((**actor).clone()),
         _ => None,
     };
-    assert_eq!(told(&events).iter().filter_map(gave_up).collect::<Vec<_>>(), [stranger(Origin::Library)]);
+    assert_eq!(received(&events).iter().filter_map(gave_up).collect::<Vec<_>>(), [stranger(Origin::Library)]);
 }

@@ -1,4 +1,4 @@
-//! A record sink that is stuck: the engine waits for it only when it ends, and not for long.
+//! A stuck record sink: the engine waits for it only when the engine ends, and not for long.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -12,14 +12,14 @@ use khelper::sys::fake::{FakeHost, Script};
 
 use crate::support::*;
 
-/// Does not return from its first call until the test allows it.
+/// A sink whose first call does not return until the test allows it.
 struct Stuck {
-    /// Nothing is sent: it is disconnected when the test drops its end.
+    /// No message is sent: the channel is disconnected when the test drops its end.
     allowed: Mutex<Receiver<()>>,
     calls: Mutex<Sender<()>>,
 }
 
-/// The test's side of it.
+/// The test's side of the sink.
 struct Hold {
     allow: Sender<()>,
     /// The calls of the sink. Disconnected when the sink is dropped.
@@ -61,22 +61,26 @@ fn a_stuck_sink_delays_no_request_and_its_losses_are_counted_and_logged() {
     let engine = start_with(&host, Engine::builder().record_sink(sink).record_sink_queue(8 * 1024));
     let (lost, calls) = scope(&host, |s| {
         let Hold { allow, calls } = hold;
-        // The gate was opened.
+        // The event of the gate's opening.
         calls.recv().unwrap();
         let requests = s.spawn(|| (0..40).for_each(|_| drop(engine.request_module("dummy", true))));
         host.wait_for("every helper is launched", |now| now.launched == 40);
         requests.join().unwrap();
         let snapshot = engine.snapshot();
         let lost = snapshot.totals.records_lost;
-        assert!(lost > 40 && lost < 80, "a start and an end each, of which a few have room: {lost}");
+        assert!(lost > 40 && lost < 80, "each request has a start and an end, and a few of them fit: {lost}");
         let logged: Vec<_> = snapshot.warnings.iter().map(|line| (line.level(), line.text().to_string())).collect();
         let text = |n| format!("the record sink is too slow or fails; records lost so far: {n}");
-        assert_eq!(logged, [(Level::Warning, text(10)), (Level::Warning, text(1))], "the first and the tenth");
+        assert_eq!(
+            logged,
+            [(Level::Warning, text(10)), (Level::Warning, text(1))],
+            "the first and the tenth loss are logged"
+        );
         drop(allow);
         (lost, calls)
     });
     drop(engine);
-    assert_eq!(calls.iter().count() as u64 + lost, 80, "what was not lost has been handed over");
+    assert_eq!(calls.iter().count() as u64 + lost, 80, "all other items were delivered");
 }
 
 #[test]
@@ -97,11 +101,11 @@ fn shutdown_waits_a_second_for_a_stuck_sink_and_no_longer() {
         calls
     });
     drop(engine);
-    assert_eq!(calls.iter().count(), 4, "opened, started, finished, shut");
+    assert_eq!(calls.iter().count(), 4, "opened, started, finished, disabled");
 }
 
 #[test]
-fn the_last_handle_is_dropped_when_the_sink_has_got_everything() {
+fn dropping_the_last_handle_waits_until_the_sink_has_received_everything() {
     let host = host(Script::default());
     let (sink, hold) = stuck();
     let engine = start_with(&host, Engine::builder().record_sink(sink));

@@ -1,4 +1,4 @@
-//! What every scenario needs.
+//! Shared parts of the scenarios.
 
 use std::sync::Arc;
 use std::thread::{Scope, ScopedJoinHandle};
@@ -16,8 +16,8 @@ use khelper::sys::fake::{FOREVER, FakeHost, Script};
 pub const SECOND: u64 = 1_000_000;
 pub const MODPROBE: &str = "/sbin/modprobe";
 
-/// A host where these programs exist: one that ends at once, one that runs 1 s, one that never ends; modprobe is as
-/// told.
+/// A host with these programs: one that ends at once, one that runs 1 s, one that never ends, and modprobe with the
+/// given script.
 pub fn host(modprobe: Script) -> Arc<FakeHost> {
     let host = FakeHost::new();
     host.script(MODPROBE, modprobe);
@@ -50,7 +50,7 @@ pub fn info(path: &str) -> SubprocessInfo {
     SubprocessInfo::setup(Some(path.into()), [path], HELPER_ENV).unwrap()
 }
 
-/// `thread::scope` that lets its threads go when the test fails, so that it fails and does not hang.
+/// Like `thread::scope`, but releases its threads if the test fails, so that the test fails instead of hanging.
 pub fn scope<'env, T>(host: &FakeHost, f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T) -> T {
     struct Rescue<'a>(&'a FakeHost);
     impl Drop for Rescue<'_> {
@@ -68,7 +68,7 @@ pub fn scope<'env, T>(host: &FakeHost, f: impl for<'scope> FnOnce(&'scope Scope<
 
 pub type Caller<'scope> = ScopedJoinHandle<'scope, Arc<Record>>;
 
-/// So many callers of request_module, each on a thread of its own.
+/// Starts `count` callers of request_module, each on a separate thread.
 pub fn callers<'scope>(
     s: &'scope Scope<'scope, '_>,
     engine: &'scope Engine,
@@ -97,8 +97,8 @@ pub fn subscribe(engine: &Engine) -> Subscription {
     engine.subscribe(1_000_000)
 }
 
-/// Everything that was told until now.
-pub fn told(events: &Subscription) -> Vec<Arc<Event>> {
+/// All events so far.
+pub fn received(events: &Subscription) -> Vec<Arc<Event>> {
     events.close();
     let mut all = Vec::new();
     loop {
@@ -110,7 +110,7 @@ pub fn told(events: &Subscription) -> Vec<Arc<Event>> {
     }
 }
 
-/// The lines of the log, and how much they matter.
+/// The lines of the log, with their levels.
 pub fn logs(events: &[Arc<Event>]) -> Vec<(Level, String)> {
     let line = |e: &Arc<Event>| match &e.kind {
         EventKind::Log(kind) => Some((kind.level(), kind.to_string())),
@@ -119,7 +119,7 @@ pub fn logs(events: &[Arc<Event>]) -> Vec<(Level, String)> {
     events.iter().filter_map(line).collect()
 }
 
-/// Waits for the end of a request, which the engine tells.
+/// Waits for the event of a request's end.
 pub fn finished(events: &Subscription, id: u64) -> Arc<Record> {
     loop {
         match events.recv() {

@@ -1,4 +1,5 @@
-//! UMH-2 to UMH-4, UMH-7, UMH-8: the order of checks, the wait modes, callers that go, helpers that stay.
+//! UMH-2 to UMH-4, UMH-7, UMH-8: the order of checks, the wait modes, callers that abandon their wait, and helpers that
+//! keep running.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -54,7 +55,7 @@ fn umh_2_a_call_without_arguments_is_einval_in_era_current() {
         let host = host(Script::default());
         let engine = if current { start_current(&host) } else { start(&host) };
         let events = subscribe(&engine);
-        // The kernel finds it when the program is executed: the gate and an empty path come first, and NO_WAIT has gone.
+        // The kernel checks this in exec, after the gate and the empty path, and after a NO_WAIT call has returned.
         assert_eq!(engine.call_usermodehelper(bare(""), WaitMode::PROC).outcome, Outcome::Noop);
         engine.set_depth(Depth::Disabled).unwrap();
         assert_eq!(engine.call_usermodehelper(bare("/bin/true"), WaitMode::PROC).result, errno(Errno::EBUSY));
@@ -89,7 +90,7 @@ fn umh_3_no_wait_is_answered_once_queued() {
         assert_eq!((answer.result, answer.outcome, answer.state), (Some(0), Outcome::Running, State::Queued));
     }
     host.change(|m| m.hold_workers = false);
-    // What happened then is only in the record.
+    // Only the record shows what happened then.
     let mut ends = [None, None];
     while ends.iter().any(Option::is_none) {
         let Received::Event(event) = events.recv() else { panic!("the engine has ended") };
@@ -105,7 +106,7 @@ fn umh_3_no_wait_is_answered_once_queued() {
 }
 
 #[test]
-fn umh_3_wait_exec_is_answered_when_exec_is_decided() {
+fn umh_3_wait_exec_returns_after_exec() {
     let host = host(Script::default());
     host.script("/slow/exec", Script { exec: SECOND, runs: FOREVER, ..Script::default() });
     let failure = Some(LaunchFailure::Exec(Errno::EACCES));
@@ -126,7 +127,7 @@ fn umh_3_wait_exec_is_answered_when_exec_is_decided() {
 }
 
 #[test]
-fn umh_3_wait_proc_is_answered_when_the_helper_is_gone() {
+fn umh_3_wait_proc_returns_when_the_helper_has_ended() {
     let host = host(Script::default());
     let engine = start(&host);
     let run = |path| engine.call_usermodehelper(info(path), WaitMode::PROC);
@@ -157,7 +158,7 @@ fn umh_3_no_process_could_be_made() {
     assert_eq!((now.live, now.queued, now.live_total, now.running_helpers), (0, 0, 0, 0));
 }
 
-/// Calls `path` on a thread of its own, to be cancelled.
+/// Calls `path` on another thread, with a `Cancel`.
 fn cancelled(engine: &Engine, path: &str, wait: WaitMode) -> (Cancel, thread::JoinHandle<Arc<Record>>) {
     let cancel = Cancel::new();
     let options = CallOptions { ask: Caller { cancel: cancel.clone(), ..Caller::default() }, ..CallOptions::default() };
@@ -181,12 +182,12 @@ fn umh_4_a_cancelled_caller_goes_at_once_and_the_helper_runs_on() {
     let now = engine.snapshot();
     assert_eq!((now.running_helpers, now.live, now.totals.abandoned), (0, 1, 1));
     assert!(now.running[0].abandoned);
-    assert_eq!(engine.abandon(answer.id).unwrap_err().errno, Errno::ESRCH, "nobody waits any more");
+    assert_eq!(engine.abandon(answer.id).unwrap_err().errno, Errno::ESRCH, "no caller waits any more");
     host.advance(SECOND);
     let end = finished(&events, answer.id);
     assert_eq!((end.result, end.outcome, end.abandoned), (errno(Errno::EINTR), Outcome::Exited, true));
     assert_eq!((end.status, end.ended_us), (Some(WaitStatus::exited(0)), Some(SECOND)));
-    assert_eq!(engine.snapshot().totals.of(Outcome::Abandoned), 0, "it is counted by its end");
+    assert_eq!(engine.snapshot().totals.of(Outcome::Abandoned), 0, "it is counted under its final outcome");
 }
 
 #[test]
@@ -196,7 +197,7 @@ fn umh_4_a_call_abandoned_while_queued_is_launched_still() {
     let events = subscribe(&engine);
     for wait in [WaitMode::EXEC, WaitMode::PROC] {
         host.change(|m| m.hold_workers = true);
-        // With a mask of its own a call takes a fresh worker, not the one that is idle from the turn before.
+        // A call with its own mask gets a fresh worker, not the idle one of the previous iteration.
         let options = CallOptions { own: Some((!CapMask::EMPTY, !CapMask::EMPTY).into()), ..CallOptions::default() };
         let asked = engine.clone();
         let caller = thread::spawn(move || asked.call_usermodehelper_with(info("/bin/true"), wait, &options));
@@ -212,7 +213,7 @@ fn umh_4_a_call_abandoned_while_queued_is_launched_still() {
 }
 
 #[test]
-fn umh_4_one_who_cannot_be_killed_waits_to_the_end() {
+fn umh_4_a_caller_that_is_not_killable_waits_to_the_end() {
     let host = host(Script::default());
     let engine = start(&host);
     let (cancel, caller) = cancelled(&engine, "/bin/second", WaitMode::Proc { killable: false });
@@ -224,7 +225,7 @@ fn umh_4_one_who_cannot_be_killed_waits_to_the_end() {
 }
 
 #[test]
-fn umh_4_abandon_finds_nobody_once_the_call_is_answered() {
+fn umh_4_abandon_after_the_answer_is_esrch() {
     let host = host(Script::default());
     let engine = start(&host);
     for wait in [WaitMode::NoWait, WaitMode::EXEC] {
@@ -237,7 +238,7 @@ fn umh_4_abandon_finds_nobody_once_the_call_is_answered() {
 }
 
 #[test]
-fn umh_7_two_hundred_asleep_and_a_slow_exec_hold_up_nobody() {
+fn umh_7_two_hundred_sleeping_helpers_and_a_slow_exec_delay_no_call() {
     let host = host(Script::default());
     host.script("/slow/exec", Script { exec: FOREVER, ..Script::default() });
     let engine = start(&host);
@@ -263,7 +264,7 @@ fn umh_7_two_hundred_asleep_and_a_slow_exec_hold_up_nobody() {
 }
 
 #[test]
-fn umh_8_a_lost_status_is_told_and_not_guessed() {
+fn umh_8_a_lost_status_is_reported_and_not_guessed() {
     let host = host(Script { status: None, ..Script::default() });
     let engine = start(&host);
     let record = engine.request_module("dummy", true);
@@ -273,7 +274,7 @@ fn umh_8_a_lost_status_is_told_and_not_guessed() {
 }
 
 #[test]
-fn umh_8_an_ignored_sigchld_is_refused_or_mended() {
+fn umh_8_an_ignored_sigchld_is_an_error_or_is_set_to_default() {
     let host = host(Script::default());
     host.change(|m| m.sigchld_ignored = true);
     let error = Engine::builder().host(host.clone()).start().err().unwrap();

@@ -1,13 +1,13 @@
-//! Idle workers: at most 64, and 8 when no call has come for two seconds.
+//! Idle workers: at most 64, and 8 after two seconds without a call.
 
 use khelper::abi::wait::WaitMode;
 use khelper::sys::fake::{FOREVER, Script};
 
 use crate::support::*;
 
-/// Idle workers that are kept for good (`IDLE_AT_REST` of the engine).
+/// Idle workers that stay (`MIN_IDLE` of the engine).
 const AT_REST: usize = 8;
-/// Idle workers that are kept at most (`IDLE` of the engine).
+/// The most idle workers (`MAX_IDLE` of the engine).
 const MOST: usize = 64;
 /// How long the others wait for another call (`LINGER` of the engine).
 const LINGER: u64 = 2 * SECOND;
@@ -29,7 +29,7 @@ fn a_burst_leaves_no_more_than_eight_idle_workers_behind() {
     assert_eq!(host.counts().workers, MOST);
     host.advance(1);
     host.wait_for("the end of the idle workers that are too many", |now| (now.workers, now.on_clock) == (AT_REST, 0));
-    // They serve what comes next.
+    // They serve the next calls.
     engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
     assert!(host.counts().workers <= AT_REST);
 }
@@ -46,7 +46,7 @@ fn bursts_in_series_are_served_by_the_same_workers() {
         host.advance(SECOND);
         host.wait_for("50 idle workers", |now| (now.running, now.on_clock) == (0, 50 - AT_REST));
     }
-    // The others wait without a time to end: they may be about to.
+    // Workers that were about to end may not have been reused.
     assert!(host.counts().workers_made <= 50 + 2 * AT_REST, "{:?}", host.counts());
 }
 

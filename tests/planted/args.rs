@@ -4,20 +4,20 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub const HELP: &str = "\
-Plants one fault after another and shows which test notices it: cargo test --test planted [-- ARGUMENTS]
+Plants one fault after another and shows which tests find it: cargo test --test planted [-- ARGUMENTS]
   (nothing)      every fault of tests/planted/faults.toml
-  NAME...        only these faults: a name, or the number that it starts with, as 18 or 18b
-  --list         print the faults and their tests, and run nothing
-  --check        plant and run nothing: see that every patch applies and that every test exists
-  --dir DIR      work in DIR and keep it, so that the next run builds less; by default a temporary folder
-Exit code 0: every fault turned its tests red, and no test was red without one; with --check, nothing is missing.
+  NAME...        only these faults, by name or by number: 18 or 18b
+  --list         print the faults and their tests
+  --check        plant nothing: check that every patch applies and that every test exists
+  --dir DIR      work in DIR and keep it, so that the next run builds less; default: a temporary folder
+Exit code 0: every fault made its tests fail, and without a fault every test passed; with --check: nothing is missing.
 Exit code 1: otherwise.
 ";
 
 /// What to do.
 #[derive(Debug, Default)]
 pub struct Args {
-    /// Names or numbers of faults; none is all.
+    /// Names or numbers of faults; empty means all.
     pub only: Vec<String>,
     /// Print the faults and run nothing.
     pub list: bool,
@@ -25,12 +25,12 @@ pub struct Args {
     pub check: bool,
     /// Print the help and run nothing.
     pub help: bool,
-    /// A folder that is kept.
+    /// The work folder, which is then kept.
     pub dir: Option<PathBuf>,
 }
 
 impl Args {
-    /// Reads the arguments after the program's name; the error is for the person who typed them.
+    /// Reads the arguments after the program's name. The error is a message for the user.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
         let mut read = Self::default();
         let mut args = args.into_iter();

@@ -1,4 +1,4 @@
-//! Builds and runs tests of the copy.
+//! Builds and runs the tests of the copy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -16,17 +16,17 @@ use nix::unistd::Pid;
 
 use super::faults::Test;
 
-/// The longest that the tests of one fault may take, building not counted: a fault must not be found by a hang.
+/// The longest that the tests of one fault may take, without the build. A hang does not count as finding the fault.
 const PATIENCE: Duration = Duration::from_secs(240);
 /// The longest that a build may take. The first one builds every dependency.
 const BUILD: Duration = Duration::from_secs(1800);
-/// How soon an interrupt is noticed.
+/// How often the runner checks for an interrupt.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What ran and how it ended.
+/// The tests that ran, and their results.
 #[derive(Debug, Default)]
 pub struct Results {
-    /// Tests that ran, and whether they passed.
+    /// Each test that ran, and whether it passed.
     pub ran: BTreeMap<Test, bool>,
 }
 
@@ -38,12 +38,12 @@ pub struct Cargo {
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Whether the runner was told to end.
+/// Whether the runner got a signal to end.
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// From now on INT, TERM and HUP end the command that runs and make its caller return, so that folders are removed.
+/// Makes INT, TERM and HUP end the running command and its caller, so that folders are removed.
 pub fn catch_interrupts() {
     extern "C" fn note(_: i32) {
         INTERRUPTED.store(true, Ordering::Relaxed);
@@ -66,7 +66,7 @@ impl Cargo {
         Self { source: source.to_owned(), target: None }
     }
 
-    /// Builds what `tests` are in. The error is what the compiler said.
+    /// Builds the targets of `tests`. The error has the compiler's output.
     pub fn build(&self, tests: &[Test]) -> Result<(), String> {
         let targets: BTreeSet<&str> = tests.iter().map(|test| test.target.as_str()).collect();
         let mut cargo = self.command();
@@ -128,14 +128,14 @@ fn selected(target: &str) -> Vec<&str> {
     if target == "lib" { vec!["--lib"] } else { vec!["--test", target] }
 }
 
-/// What a command that has ended wrote.
+/// The output of a command that has ended.
 struct Finished {
     succeeded: bool,
     stdout: String,
     stderr: String,
 }
 
-/// Runs a command to its end, in a process group of its own, and reads both outputs all the while.
+/// Runs a command to its end, in a separate process group, and reads both of its outputs meanwhile.
 fn finish(mut command: Command, patience: Duration) -> Result<Finished, String> {
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| format!("cargo cannot be started: {e}"))?;
@@ -159,11 +159,11 @@ fn finish(mut command: Command, patience: Duration) -> Result<Finished, String> 
             break Some("interrupted".to_owned());
         }
         if Instant::now() >= deadline {
-            break Some(format!("not over after {} s", patience.as_secs()));
+            break Some(format!("still running after {} s", patience.as_secs()));
         }
     };
     if let Some(why) = failed {
-        // Started by this function, and not reaped: the group is still this command's.
+        // The command is not reaped yet, so the process group is still its own.
         let _ = killpg(group, Signal::SIGKILL);
         let _ = child.wait();
         return Err(why);
@@ -172,17 +172,17 @@ fn finish(mut command: Command, patience: Duration) -> Result<Finished, String> 
     Ok(Finished { succeeded: status.success(), stdout, stderr })
 }
 
-/// Reads `stream` to its end on a thread, and sends all of it.
+/// Reads `stream` to its end on another thread, and sends the text.
 fn collect(mut stream: impl Read + Send + 'static, is_stdout: bool, to: Sender<(bool, String)>) {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes);
-        // The receiver is gone only if the command was killed.
+        // The receiver was dropped only if the command was killed.
         let _ = to.send((is_stdout, String::from_utf8_lossy(&bytes).into_owned()));
     });
 }
 
-/// Says what is being done.
+/// Prints progress to stderr.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "planted: {line}");
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What a build needs not: build results and history.
+/// Folders that a build does not need: build results and history.
 const LEFT_OUT: [&str; 2] = ["target", ".git"];
 
 /// A copy of the crate's sources.
@@ -16,8 +16,8 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// Makes `to` equal to the sources in `from`. A file that is equal already keeps its time of change, so that a
-    /// folder that was kept is not built again; one that `from` does not have is removed.
+    /// Makes `to` equal to the sources in `from`. A file that is already equal keeps its modification time, so that a
+    /// kept folder is not built again. A file that is not in `from` is removed.
     pub fn make(from: &Path, to: &Path) -> Result<Self, String> {
         let wanted = files(from).map_err(|e| format!("{}: {e}", from.display()))?;
         fs::create_dir_all(to).map_err(|e| format!("{}: {e}", to.display()))?;
@@ -33,13 +33,13 @@ impl Copy {
         Ok(copy)
     }
 
-    /// The folder of the copy.
+    /// The root folder of the copy.
     pub fn root(&self) -> &Path {
         &self.to
     }
 
-    /// Applies a patch; the files that it changes, relative to the root, to be given to `restore` afterwards. Nothing
-    /// is changed if it does not apply.
+    /// Applies a patch. Returns the files that it changed, relative to the root; pass them to `restore` afterwards. If
+    /// the patch does not apply, nothing changes.
     pub fn apply(&self, patch: &str) -> Result<Vec<PathBuf>, String> {
         let path = self.from.join(patch);
         // First without a change: a patch of several files that fails at the second would leave the first one changed.
@@ -48,7 +48,7 @@ impl Copy {
         Ok(changed)
     }
 
-    /// Puts one file back as it is in the sources.
+    /// Restores one file from the sources.
     pub fn restore(&self, file: &Path) -> Result<(), String> {
         let (from, to) = (self.from.join(file), self.to.join(file));
         let put_back = || -> io::Result<()> {
@@ -103,7 +103,7 @@ fn files(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
             if LEFT_OUT.iter().any(|name| path == Path::new(name)) {
                 continue;
             }
-            // A link is followed: the copy is made of plain files.
+            // Symbolic links are followed: the copy has only regular files.
             if fs::metadata(entry.path())?.is_dir() {
                 folders.push(path);
             } else {

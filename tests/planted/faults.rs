@@ -13,9 +13,9 @@ pub struct Fault {
     pub name: String,
     /// What the patched code does wrong, in one line.
     pub what: String,
-    /// The tests that must fail with it: the test target (`lib` for the unit tests), a blank, the test's full name.
+    /// The tests that must fail with it: the test target (`lib` for unit tests), a blank, the full name of the test.
     pub tests: Vec<String>,
-    /// Its tests need root; an ordinary user leaves it out.
+    /// Its tests need root; the runner skips it for an ordinary user.
     #[serde(default)]
     pub root: bool,
 }
@@ -35,17 +35,17 @@ struct Faults {
 }
 
 impl Fault {
-    /// The file that plants it, relative to the root of the crate.
+    /// The path of its patch, relative to the root of the crate.
     pub fn patch(&self) -> String {
         format!("tests/planted/{}.patch", self.name)
     }
 
-    /// Its tests. `read` has checked their form.
+    /// Its tests. `read` has checked the format.
     pub fn tests(&self) -> Vec<Test> {
         self.tests.iter().filter_map(|text| test(text)).collect()
     }
 
-    /// Whether an argument means this fault: its name, or what it starts with: `18` is 18, 18b and so on, `18b` is one.
+    /// Whether an argument selects this fault, by its name or number: `18` selects 18, 18b and so on, `18b` only 18b.
     pub fn is(&self, argument: &str) -> bool {
         let number = self.name.split('-').next().unwrap_or_default();
         [&self.name, number, number.trim_end_matches(|c: char| c.is_ascii_lowercase())].contains(&argument)
@@ -57,7 +57,7 @@ fn test(text: &str) -> Option<Test> {
     (!target.is_empty() && !name.contains(' ')).then(|| Test { target: target.into(), name: name.into() })
 }
 
-/// Reads the list below `root`, and checks that it and the patches beside it belong together.
+/// Reads the list in the crate at `root`, and checks that it matches the patches.
 pub fn read(root: &Path) -> Result<Vec<Fault>, String> {
     let folder = root.join("tests/planted");
     let list = folder.join("faults.toml");

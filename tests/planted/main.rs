@@ -1,6 +1,6 @@
-//! Faults planted in the sources, to see that the tests notice them: `cargo test --test planted`, `-- --help` for its
-//! options. Each fault is a patch beside this file, listed in `faults.toml` with the tests that must fail with it. The
-//! runner works on a copy of the sources with a target folder of its own; the checkout is only read.
+//! Plants faults in the sources, to check that the tests find them: `cargo test --test planted`; `-- --help` lists the
+//! options. Each fault is a patch in this folder, listed in `faults.toml` with the tests that must fail with it. The
+//! runner works on a copy of the sources with a separate target folder; it only reads the checkout.
 //!
 //! To add a fault: change the sources, `git diff -U1 > tests/planted/NN-name.patch`, undo the change, add a row.
 
@@ -19,13 +19,13 @@ use cargo::{Cargo, Results, say};
 use copy::Copy;
 use faults::{Fault, Test};
 
-/// What became of one fault.
+/// The result for one fault.
 enum Verdict {
-    /// Every test of its row failed.
+    /// Every listed test failed.
     Noticed,
     /// These tests passed, or did not run.
     Survived(Vec<Test>),
-    /// It could not be tried.
+    /// The patch does not apply, or the tests did not build or run.
     Broken(String),
     /// Its tests need root.
     Skipped,
@@ -77,15 +77,15 @@ fn run() -> Result<bool, String> {
     Ok(green && rows.iter().all(|(_, verdict)| matches!(verdict, Verdict::Noticed | Verdict::Skipped)))
 }
 
-/// The faults that the arguments name; all where there are none.
+/// The faults that the arguments name, or all faults if there are no arguments.
 fn choose(all: Vec<Fault>, only: &[String]) -> Result<Vec<Fault>, String> {
     if let Some(unknown) = only.iter().find(|name| !all.iter().any(|fault| fault.is(name))) {
-        return Err(format!("no fault is called {unknown}: --list prints them"));
+        return Err(format!("there is no fault {unknown}: --list prints the faults"));
     }
     Ok(all.into_iter().filter(|fault| only.is_empty() || only.iter().any(|name| fault.is(name))).collect())
 }
 
-/// Whether every test passes on the sources as they are. A test that is red by itself proves nothing.
+/// Whether every test passes without a fault. A test that fails anyway proves nothing.
 fn without_a_fault(cargo: &Cargo, faults: &[Fault]) -> Result<bool, String> {
     let mut tests: Vec<Test> = faults.iter().flat_map(Fault::tests).collect();
     tests.sort();
@@ -165,9 +165,9 @@ fn words(verdict: &Verdict) -> String {
     }
 }
 
-/// Fault, red test, verdict: a line for each test.
+/// Prints a table with a line for each fault: its name, what it does, its failing tests and the verdict.
 fn table(rows: &[(&Fault, Verdict)]) {
-    println!("| fault | what it does | red test | verdict |\n|---|---|---|---|");
+    println!("| fault | what it does | failing tests | verdict |\n|---|---|---|---|");
     for (fault, verdict) in rows {
         let red = match verdict {
             Verdict::Noticed => fault.tests.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join(", "),

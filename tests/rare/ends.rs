@@ -78,7 +78,7 @@ fn what_an_init_hook_refuses_is_told() {
                 title: "/bin/true",
                 words: "⊖ refused by the init hook (EACCES)",
                 page: &[
-                    "why the init hook refused to start the helper (EACCES); nothing was started: ask whoever set the hook",
+                    "why the init hook refused to start the helper (EACCES); nothing was started: check the call's init hook",
                     "the caller got -13",
                     "enforced nothing was launched",
                     "by the library",
@@ -94,7 +94,7 @@ fn what_an_init_hook_refuses_is_told() {
                 id: 2,
                 title: "/bin/echo",
                 words: "⊖ refused by the init hook (ECANCELED)",
-                page: &["why the init hook panicked (ECANCELED); nothing was started: ask whoever set the hook"],
+                page: &["why the init hook panicked (ECANCELED); nothing was started: check the call's init hook"],
                 level: "warning",
             },
         );
@@ -131,7 +131,7 @@ fn masks_that_cannot_be_enforced_are_told() {
                 title: "/bin/true",
                 words: "⊠ refused, the masks cannot be enforced (EPERM)",
                 page: &[
-                    "why the masks can be enforced neither by cutting the bounding set nor by no_new_privs (EPERM)",
+                    "why the masks can be enforced neither by narrowing the bounding set nor by no_new_privs (EPERM)",
                     "nothing was started: prctl(2), capset(2) or reading the sets back is forbidden here, most likely by a",
                     "the caller got -1,",
                     "enforced neither way: nothing was started",
@@ -203,8 +203,8 @@ fn a_helper_that_is_lost_is_told() {
                 title: "/bin/true",
                 words: "? lost: the helper is gone and nobody knows how (ECHILD)",
                 page: &[
-                    "why the helper is gone and its status was lost: the host program reaped it or ignores SIGCHLD (ECHILD)",
-                    "leave the engine's children to it, and SIGCHLD at its default",
+                    "why the helper has ended and its status was lost: the host program reaped it or ignores SIGCHLD (ECHILD)",
+                    "do not reap the engine's children, and leave SIGCHLD at its default",
                     "the caller got -10",
                 ],
                 level: "error",
@@ -234,7 +234,7 @@ fn a_process_that_cannot_be_made_is_told() {
                 title: "/bin/true",
                 words: "¡ no process could be made (EINVAL)",
                 page: &[
-                    "why no process could be made: setrlimit in the helper: Invalid argument (EINVAL)",
+                    "why no process could be created: setrlimit in the helper: Invalid argument (EINVAL)",
                     "the caller got -22",
                     "enforced nothing was launched",
                 ],

@@ -10,29 +10,29 @@ use crate::abi::log::LogKind;
 
 const ALL: EventKinds = EventKinds::ALL;
 
-/// The bus lives under the lock of the books.
+/// The bus lives under the lock of the registry.
 type Registry = Arc<Monitor<Bus>>;
 
 fn scene(capacity: usize) -> (Registry, Subscription) {
-    let books = Monitor::new(Bus::default());
-    let events = books.lock().subscribe(capacity, ALL);
-    (books, events)
+    let registry = Monitor::new(Bus::default());
+    let events = registry.lock().subscribe(capacity, ALL);
+    (registry, events)
 }
 
-fn emit(books: &Registry, times: usize) {
+fn emit(registry: &Registry, times: usize) {
     for _ in 0..times {
-        books.lock().emit(0, EventKind::Log(LogKind::Suppressed { count: 1 }));
+        registry.lock().emit(0, EventKind::Log(LogKind::Suppressed { count: 1 }));
     }
 }
 
-/// Reads to the end: each event is handed over once and in order, or counted as missed before the one that follows.
-/// Answers how many there were.
+/// Reads until the subscription is closed: each event is delivered once and in order, or counted as missed before the
+/// next event. Returns the number of events.
 fn read(events: &Subscription) -> u64 {
     let mut last = 0;
     loop {
         match events.recv() {
             Received::Event(event) => {
-                saw("told");
+                saw("received");
                 assert_eq!(event.seq, last + 1);
                 last += 1;
             }
@@ -46,45 +46,45 @@ fn read(events: &Subscription) -> u64 {
 }
 
 fn slow_subscriber() {
-    let (books, events) = scene(1);
-    let publisher = books.clone();
+    let (registry, events) = scene(1);
+    let publisher = registry.clone();
     let threads = [spawn(move || {
         emit(&publisher, 3);
         publisher.lock().close();
     })];
-    assert_eq!(read(&events), 3, "every event was handed over or told as missed");
+    assert_eq!(read(&events), 3, "every event was delivered or counted as missed");
     join(threads);
 }
 
 fn two_publishers_two_subscribers() {
-    let (books, slow) = scene(1);
-    let quick = books.lock().subscribe(10, ALL);
-    let (a, b) = (books.clone(), books.clone());
+    let (registry, slow) = scene(1);
+    let quick = registry.lock().subscribe(10, ALL);
+    let (a, b) = (registry.clone(), registry.clone());
     let publishers = [spawn(move || emit(&a, 1)), spawn(move || emit(&b, 1))];
     let reader = spawn(move || assert_eq!(read(&slow), 2));
     join(publishers);
-    books.lock().close();
+    registry.lock().close();
     assert_eq!(read(&quick), 2);
     join([reader]);
 }
 
-/// One thread reads while another closes the subscription and the engine goes on.
+/// One thread reads while another closes the subscription and the engine emits events.
 fn closed_by_another() {
-    let (books, events) = scene(1);
-    let (publisher, closer) = (books.clone(), events.clone());
+    let (registry, events) = scene(1);
+    let (publisher, closer) = (registry.clone(), events.clone());
     let threads = [spawn(move || emit(&publisher, 2)), spawn(move || closer.close())];
     assert!(read(&events) <= 2);
     join(threads);
     assert!(matches!(events.recv(), Received::Closed));
-    emit(&books, 1);
-    assert_eq!(books.lock().seq(), 3);
+    emit(&registry, 1);
+    assert_eq!(registry.lock().seq(), 3);
 }
 
-/// A subscriber that has gone is forgotten while others are told.
+/// A dropped subscription is removed while others still receive events.
 fn dropped() {
-    let (books, gone) = scene(1);
-    let stays = books.lock().subscribe(4, ALL);
-    let publisher = books.clone();
+    let (registry, gone) = scene(1);
+    let stays = registry.lock().subscribe(4, ALL);
+    let publisher = registry.clone();
     let threads = [
         spawn(move || {
             emit(&publisher, 2);
@@ -98,10 +98,10 @@ fn dropped() {
 
 #[test]
 fn model_events_reach_a_slow_subscriber_or_are_counted() {
-    explore("events, a slow subscriber", slow_subscriber, &["missed", "told"]);
-    explore("events, two publishers and two subscribers", two_publishers_two_subscribers, &["missed", "told"]);
-    explore("events, closed by another thread", closed_by_another, &["missed", "told"]);
-    explore("events, a subscriber dropped", dropped, &["told"]);
+    explore("events, a slow subscriber", slow_subscriber, &["missed", "received"]);
+    explore("events, two publishers and two subscribers", two_publishers_two_subscribers, &["missed", "received"]);
+    explore("events, closed by another thread", closed_by_another, &["missed", "received"]);
+    explore("events, a subscriber dropped", dropped, &["received"]);
 }
 
 #[test]

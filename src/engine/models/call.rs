@@ -1,5 +1,5 @@
-//! The hand-over of a call's end (UMH-4, UMH-5): its worker completes it while its caller is cancelled, its time runs
-//! out, somebody kills it, or nobody waits.
+//! Ownership of a call's end (UMH-4, UMH-5): the worker completes the call while the caller is cancelled, the call
+//! times out, another thread signals the helper, or no caller waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,7 @@ use crate::sys::host::{Ended, Launched};
 
 const PID: i32 = 77;
 
-/// A call, and what is counted of it.
+/// A call, with counters of its cleanups, abandonments and filed records.
 #[derive(Clone)]
 struct Scene {
     call: Arc<Call>,
@@ -57,7 +57,7 @@ impl Scene {
         }
     }
 
-    /// The worker's side, as `launch` goes about it; the helper exits 1 in `run`.
+    /// The worker's side, as in `launch`. The helper runs during `run` and exits with 1.
     fn worker(&self, executes: bool, run: impl FnOnce()) {
         let info = self.call.state.lock().info.take();
         assert!(info.is_some(), "a call that is queued is launched");
@@ -75,7 +75,7 @@ impl Scene {
         }
     }
 
-    /// The caller's side. It is answered with the truth if the call had ended, else with `EINTR`.
+    /// The caller's side: it gets `truth` if the call had ended, and otherwise `EINTR`.
     fn caller(&self, cancels: [&Cancel; 2], truth: i32) {
         let answer = self.call.wait_for_answer(self.wait, cancels, || self.abandoned.up());
         if self.abandoned.get() == 0 {
@@ -87,15 +87,15 @@ impl Scene {
         }
     }
 
-    /// When all is over.
-    fn books(&self) {
+    /// Checks the counts once every thread has ended.
+    fn check_end(&self) {
         let state = self.call.state.lock();
         assert_eq!((self.cleanups.get(), self.filed.get()), (1, 1), "cleanups, records filed");
         assert!(self.abandoned.get() <= 1 && state.info.is_none());
         match state.end {
             End::Completed(_) => assert_eq!(self.abandoned.get(), 0),
             End::Closed => assert_eq!(self.abandoned.get(), usize::from(self.wait != WaitMode::NoWait)),
-            End::Waited | End::Unwaited => panic!("nobody has ended it"),
+            End::Waited | End::Unwaited => panic!("the call has not ended"),
         }
     }
 }
@@ -108,7 +108,7 @@ fn cancelled(wait: WaitMode, executes: bool, truth: i32) {
     let threads = [spawn(move || worker.worker(executes, || ())), spawn(move || fires.cancel())];
     scene.caller([&cancel, &Cancel::new()], truth);
     join(threads);
-    scene.books();
+    scene.check_end();
 }
 
 fn waited_for() {
@@ -124,7 +124,7 @@ fn not_killable() {
     cancelled(WaitMode::Proc { killable: false }, true, 256);
 }
 
-/// Both of the cancels that a request has fire at once, while the worker completes.
+/// Both `Cancel`s of a request fire at the same time, while the worker completes the call.
 fn cancelled_twice() {
     let scene = Scene::new(WaitMode::PROC, None);
     let cancels = [Cancel::new(), Cancel::new()];
@@ -133,11 +133,11 @@ fn cancelled_twice() {
     let threads = [spawn(move || worker.worker(true, || ())), spawn(move || a.cancel()), spawn(move || b.cancel())];
     scene.caller([&cancels[0], &cancels[1]], 256);
     join(threads);
-    scene.books();
+    scene.check_end();
 }
 
-/// Nobody waits: the worker ends it, while somebody kills the helper.
-fn nobody_waits() {
+/// No caller waits: the worker owns the end, while another thread signals the helper.
+fn no_caller_waits() {
     let scene = Scene::new(WaitMode::NoWait, None);
     let alive = Arc::new(AtomicBool::new(true));
     let (worker, reaped) = (scene.clone(), alive.clone());
@@ -149,10 +149,10 @@ fn nobody_waits() {
     saw(if killed.is_some() { "signalled" } else { "nothing to signal" });
     join([worker]);
     assert!(scene.call.signal(0, libc::SIGTERM, |_| ()).is_none(), "reaped");
-    scene.books();
+    scene.check_end();
 }
 
-/// Time runs out: TERM leaves the helper alone, KILL ends it. No signal reaches a stranger.
+/// The call times out: the helper survives TERM, and KILL ends it. No signal reaches another process.
 fn time_runs_out() {
     let scene = Scene::new(WaitMode::PROC, Some(Duration::from_micros(1)));
     let clock = ModelClock::default();
@@ -180,10 +180,10 @@ fn time_runs_out() {
     scene.caller([&Cancel::new(), &Cancel::new()], 256);
     join(threads);
     assert!(scene.call.record().timed_out);
-    scene.books();
+    scene.check_end();
 }
 
-/// Time runs out while the helper ends by itself: whoever watches stops watching, and signals nobody who is gone.
+/// The time-out expires while the helper ends: the watching thread stops, and signals no reaped pid.
 fn time_runs_out_at_the_end() {
     let scene = Scene::new(WaitMode::EXEC, Some(Duration::from_micros(1)));
     let clock = ModelClock::default();
@@ -201,7 +201,7 @@ fn time_runs_out_at_the_end() {
     scene.caller([&Cancel::new(), &Cancel::new()], 0);
     join(threads);
     saw(if scene.call.record().timed_out { "timed out" } else { "in time" });
-    scene.books();
+    scene.check_end();
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn model_umh_4_a_cancelled_caller_gets_the_truth_or_leaves() {
 
 #[test]
 fn model_umh_5_exactly_one_side_owns_the_end() {
-    explore("call, NO_WAIT and killed", nobody_waits, &["nothing to signal", "signalled"]);
+    explore("call, NO_WAIT and killed", no_caller_waits, &["nothing to signal", "signalled"]);
 }
 
 #[test]

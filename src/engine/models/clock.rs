@@ -14,12 +14,12 @@ struct State {
     next: u64,
 }
 
-/// At 0, until a thread of the model lets time pass.
+/// Starts at 0. Time passes only when a thread of the model calls `advance`.
 #[derive(Clone, Default)]
 pub(super) struct ModelClock(Arc<Mutex<State>>);
 
 impl ModelClock {
-    /// Lets time pass: who sleeps until a time that has come is woken.
+    /// Advances the time, and wakes the threads whose deadline has come.
     pub(super) fn advance(&self, by: Micros) {
         let due: Vec<_> = {
             let mut state = lock(&self.0);
@@ -27,7 +27,7 @@ impl ModelClock {
             let now = state.now;
             state.timers.values().filter(|(deadline, _)| *deadline <= now).map(|(_, waiter)| waiter.clone()).collect()
         };
-        // Without our lock: `wake` takes the waiter's own, and the waiter armed under that one.
+        // The clock's lock is released first: `wake` takes the waiter's lock, under which the waiter armed its timer.
         due.iter().for_each(|waiter| waiter.wake());
     }
 }

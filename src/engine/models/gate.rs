@@ -9,14 +9,14 @@ use super::clock::ModelClock;
 use super::{Count, explore, explore_many, join, saw, spawn};
 use crate::abi::depth::Depth;
 
-const NOBODY: &dyn Fn(Depth, Depth) = &|_, _| ();
+const IGNORE: &dyn Fn(Depth, Depth) = &|_, _| ();
 
-/// An open gate, and how many calls have been let through it that are not over.
+/// An open gate, and the number of admitted calls that have not ended.
 #[derive(Clone)]
 struct Scene {
     gate: Arc<Gatekeeper>,
     inside: Count,
-    /// Drains that found nobody inside.
+    /// Drains that ended with no call inside.
     drained: Count,
     clock: ModelClock,
 }
@@ -24,17 +24,17 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let gate = Arc::new(Gatekeeper::new());
-        gate.set_depth(Depth::Enabled, NOBODY).unwrap();
+        gate.set_depth(Depth::Enabled, IGNORE).unwrap();
         Self { gate, inside: Count::default(), drained: Count::default(), clock: ModelClock::default() }
     }
 
-    /// A call, from its count on.
+    /// A call: enters the gate, and leaves it.
     fn call(&self, id: u64) {
         if self.gate.enter(id).is_ok() {
             self.inside.up();
             saw("admitted");
-            assert_eq!(self.drained.get(), 0, "nothing is inside after a drain");
-            // Its life: others may run here.
+            assert_eq!(self.drained.get(), 0, "no call is inside after a drain");
+            // The call runs: other threads may run here.
             drop(self.gate.lock());
             self.inside.down();
         } else {
@@ -43,18 +43,18 @@ impl Scene {
         self.gate.leave(id);
     }
 
-    /// Shuts and drains. If it says that it did, no call is inside, as long as nobody opens.
+    /// Disables the gate and drains. After a successful drain no call is inside until the gate is enabled.
     fn disable(&self, depth: Depth) {
-        let held_out = self.gate.disable(&self.clock, depth, NOBODY).unwrap();
-        assert_eq!((held_out, self.inside.get()), (Vec::new(), 0), "held out, inside");
+        let holdouts = self.gate.disable(&self.clock, depth, IGNORE).unwrap();
+        assert_eq!((holdouts, self.inside.get()), (Vec::new(), 0), "still running, inside");
         self.drained.up();
     }
 
-    /// A holder of the read side keeps the gate from changing.
+    /// Holds the read side: the gate's depth cannot change meanwhile.
     fn hold(&self, guard: ReadGuard) {
         saw("read");
         assert_eq!(self.gate.lock().depth(), Depth::Enabled);
-        assert_eq!(self.gate.set_depth(Depth::Disabled, NOBODY), Err(Errno::EDEADLK));
+        assert_eq!(self.gate.set_depth(Depth::Disabled, IGNORE), Err(Errno::EDEADLK));
         assert_eq!(self.gate.lock().depth(), Depth::Enabled);
         drop(guard);
     }
@@ -70,7 +70,7 @@ fn drain_and_calls() {
     let (a, b) = (scene.clone(), scene.clone());
     let threads = [spawn(move || a.call(1)), spawn(move || b.call(2))];
     scene.disable(Depth::Disabled);
-    assert_eq!(scene.gate.enter(3), Err(Errno::EBUSY), "nothing is admitted after the gate was shut");
+    assert_eq!(scene.gate.enter(3), Err(Errno::EBUSY), "no call is admitted after the gate was disabled");
     scene.gate.leave(3);
     join(threads);
     scene.quiet();
@@ -104,28 +104,28 @@ fn two_drains() {
     scene.quiet();
 }
 
-/// A call may hold out until time runs out: the gate is open again then, and the call is named.
+/// A call may still run when the drain times out: then the gate is enabled again, and the drain returns the call's id.
 fn time_runs_out() {
     let scene = Scene::new();
     let (caller, clock) = (scene.clone(), scene.clock.clone());
     let threads = [spawn(move || caller.call(1)), spawn(move || clock.advance(5_000_000))];
-    let held_out = scene.gate.disable(&scene.clock, Depth::Disabled, NOBODY).unwrap();
+    let holdouts = scene.gate.disable(&scene.clock, Depth::Disabled, IGNORE).unwrap();
     let depth = scene.gate.lock().depth();
-    if held_out.is_empty() {
+    if holdouts.is_empty() {
         saw("drained");
         assert_eq!((depth, scene.inside.get()), (Depth::Disabled, 0));
     } else {
-        saw("held out");
-        assert_eq!((held_out, depth), (vec![1], Depth::Enabled));
+        saw("still running");
+        assert_eq!((holdouts, depth), (vec![1], Depth::Enabled));
     }
     join(threads);
     scene.quiet();
 }
 
-/// A reader waits while the gate is freezing, and up to its time; every change of depth wakes it.
+/// Readers wait while the gate is freezing, one of them with a time limit; every change of depth wakes them.
 fn freezing_and_thawed() {
     let scene = Scene::new();
-    scene.gate.set_depth(Depth::Freezing, NOBODY).unwrap();
+    scene.gate.set_depth(Depth::Freezing, IGNORE).unwrap();
     let (patient, hasty, clock) = (scene.clone(), scene.clone(), scene.clock.clone());
     let threads = [
         spawn(move || patient.hold(patient.gate.read_trylock().unwrap())),
@@ -141,12 +141,12 @@ fn freezing_and_thawed() {
         }),
         spawn(move || clock.advance(7)),
     ];
-    scene.gate.set_depth(Depth::Enabled, NOBODY).unwrap();
+    scene.gate.set_depth(Depth::Enabled, IGNORE).unwrap();
     join(threads);
     scene.quiet();
 }
 
-/// The engine's end is not put off by a reader, and nothing opens the gate again.
+/// A reader does not delay the engine's end, and after it nothing opens the gate.
 fn the_end() {
     let scene = Scene::new();
     let (reader, writer) = (scene.clone(), scene.clone());
@@ -158,12 +158,12 @@ fn the_end() {
             }
         }),
         spawn(move || {
-            let set = writer.gate.set_depth(Depth::Freezing, NOBODY);
+            let set = writer.gate.set_depth(Depth::Freezing, IGNORE);
             saw(if set.is_ok() { "written" } else { "shut down" });
             assert!(matches!(set, Ok(()) | Err(Errno::ESHUTDOWN)));
         }),
     ];
-    scene.gate.shut_for_good(NOBODY);
+    scene.gate.shut_for_good(IGNORE);
     assert_eq!(scene.gate.lock().depth(), Depth::Disabled);
     join(threads);
     assert_eq!(scene.gate.lock().depth(), Depth::Disabled);
@@ -173,7 +173,7 @@ fn the_end() {
 fn model_gate_2_gate_3_after_a_drain_no_call_is_inside() {
     explore("gate, drain and two calls", drain_and_calls, &["admitted", "busy"]);
     explore("gate, two drains and a call", two_drains, &["admitted", "busy"]);
-    explore("gate, a drain whose time runs out", time_runs_out, &["admitted", "busy", "drained", "held out"]);
+    explore("gate, a drain whose time runs out", time_runs_out, &["admitted", "busy", "drained", "still running"]);
 }
 
 #[test]
@@ -187,6 +187,6 @@ fn model_gate_4_gate_5_readers_and_changes_of_depth() {
 fn model_faults_of_the_gate_are_found() {
     use super::super::faults::Fault;
     let test = "model_gate_2_gate_3_after_a_drain_no_call_is_inside";
-    super::finds(Fault::CountAfterGate, module_path!(), test, "nothing is inside after a drain");
+    super::finds(Fault::CountAfterGate, module_path!(), test, "no call is inside after a drain");
     super::finds(Fault::LostWakeUp, module_path!(), test, "deadlock");
 }

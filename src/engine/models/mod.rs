@@ -1,9 +1,9 @@
-//! The engine's synchronizers under a model checker: every interleaving of two to four threads, lost wake-ups,
-//! deadlocks and the memory order of the atomics included.
+//! The engine's synchronization under a model checker, which explores every interleaving of two to four threads. It
+//! finds lost wake-ups, deadlocks and wrong memory orderings of the atomics.
 //!
-//! Bound: executions with at most [`PREEMPTIONS`] preemptions, [`OF_MANY`] in the larger models, a preemption being a
-//! switch away from a thread that could go on; switches at a lock that is taken, a sleep or a thread's end are free.
-//! Within the bound each model is explored to its end, and says how many executions that took.
+//! Bound: executions with at most [`PREEMPTIONS`] preemptions ([`PREEMPTIONS_OF_MANY`] in the larger models). A
+//! preemption is a switch away from a thread that could continue; switches at a contended lock, a sleep or the end of a
+//! thread are not counted. Each model is explored completely within the bound, and prints the number of executions.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 mod bus;
@@ -24,32 +24,32 @@ use std::time::Instant;
 
 use super::sync::thread;
 
-/// Preemptions in one execution, at most.
+/// The most preemptions in one execution.
 const PREEMPTIONS: usize = 4;
-/// The same for models of four threads or more.
-const OF_MANY: usize = 3;
-/// Switches in one execution, at most: a model that has more never ends.
+/// The most preemptions in one execution of a model with four threads or more.
+const PREEMPTIONS_OF_MANY: usize = 3;
+/// The most switches in one execution. A model that exceeds this does not end.
 const SWITCHES: usize = 5_000;
 
-// Of a thread: loom runs the threads of a model as coroutines of the test's own.
+// One for each thread: loom runs a model's threads as coroutines on the test's thread.
 std::thread_local! {
     static SEEN: RefCell<BTreeMap<&'static str, usize>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// An outcome of this execution that `explore` has to have seen.
+/// Notes an outcome of this execution; `explore` checks the outcomes at the end.
 fn saw(outcome: &'static str) {
     SEEN.with_borrow_mut(|seen| *seen.entry(outcome).or_default() += 1);
 }
 
-/// Runs every execution of the model within the bound, and sees each of these outcomes in one of them; panics if an
-/// execution does, or cannot go on.
+/// Runs every execution of the model within the bound. Panics if an execution panics or deadlocks, or if the outcomes
+/// seen in all executions are not exactly these.
 fn explore(name: &str, model: fn(), outcomes: &[&'static str]) {
     explore_to(PREEMPTIONS, name, model, outcomes);
 }
 
-/// The same for a model of four threads or more.
+/// Like [`explore`], for a model with four threads or more.
 fn explore_many(name: &str, model: fn(), outcomes: &[&'static str]) {
-    explore_to(OF_MANY, name, model, outcomes);
+    explore_to(PREEMPTIONS_OF_MANY, name, model, outcomes);
 }
 
 fn explore_to(preemptions: usize, name: &str, model: fn(), outcomes: &[&'static str]) {
@@ -65,7 +65,7 @@ fn explore_to(preemptions: usize, name: &str, model: fn(), outcomes: &[&'static 
     });
     let (executions, took) = (executions.get(), began.elapsed());
     let seen = SEEN.take();
-    // To the handle itself: the test runner swallows `eprintln!` of a test that passes.
+    // Writes to the handle itself: the test runner captures `eprintln!` of a test that passes.
     let _ = writeln!(
         std::io::stderr(),
         "model {name}: {executions} executions with up to {preemptions} preemptions, explored to the end in {took:.1?}; saw {seen:?}"
@@ -73,8 +73,8 @@ fn explore_to(preemptions: usize, name: &str, model: fn(), outcomes: &[&'static 
     assert!(seen.keys().eq(outcomes), "outcomes seen: {seen:?}");
 }
 
-/// The test of this name finds the fault, and says so with this complaint. A process of its own: loom cannot unwind
-/// out of a deadlock.
+/// Checks that the test of this name fails with this complaint when the fault is planted. The test runs in a separate
+/// process, because loom cannot unwind out of a deadlock.
 fn finds(fault: super::faults::Fault, module: &str, test: &str, complaint: &str) {
     let test = format!("{}::{test}", module.trim_start_matches("khelper::"));
     let output = std::process::Command::new(std::env::current_exe().unwrap())
@@ -98,7 +98,7 @@ fn join(threads: impl IntoIterator<Item = loom::thread::JoinHandle<()>>) {
     threads.into_iter().for_each(|t| t.join().unwrap());
 }
 
-/// A count that is no part of what is explored.
+/// A counter that the model checker does not explore.
 #[derive(Clone, Default)]
 struct Count(Arc<AtomicUsize>);
 

@@ -1,4 +1,4 @@
-//! The workers: idle ones reused, generations of masks, retirement, the engine's end.
+//! The workers: reuse of idle workers, generations of masks, retirement, and the engine's end.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const HOST: CapSets = CapSets {
     ambient: CapMask::EMPTY,
 };
 
-/// A thread that can be narrowed and never widened, as in Linux.
+/// A thread whose sets can be narrowed and never widened, as in Linux.
 struct ModelWorker(CapPlan);
 
 impl Worker for ModelWorker {
@@ -46,7 +46,7 @@ impl Worker for ModelWorker {
     }
 }
 
-/// A call, and whether it has masks of its own.
+/// A call, with its own masks if it has any.
 #[derive(Clone)]
 struct Call {
     own: Option<Masks>,
@@ -69,7 +69,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// The bounding set has been emptied before: a `reset` widens it.
+    /// Starts with an empty bounding set, so that a `reset` widens it.
     fn new() -> Self {
         let sysctl = Sysctl::new(KNOWN);
         sysctl.write(&[KnobWrite::Bset(MaskExpr::Exactly(CapMask::EMPTY))], None).unwrap();
@@ -87,7 +87,7 @@ impl Scene {
         self.pool.submit(Call { own: None });
     }
 
-    /// As `Engine::write` does it.
+    /// Writes a knob, as `Engine::write` does.
     fn write(&self, write: KnobWrite) {
         self.sysctl.write(&[write], None).unwrap();
         self.pool.retire_before(self.sysctl.copy().generation);
@@ -103,7 +103,7 @@ impl Scene {
         join(workers);
     }
 
-    /// A worker's life, with the judgement of `Inner::run` and no helper.
+    /// A worker that decides as `Inner::run` does, without helpers.
     fn worker(&self, first: Call) {
         self.workers.up();
         let mut worker = ModelWorker(CapPlan { bounding: HOST.bounding, inheritable: HOST.inheritable });
@@ -119,7 +119,7 @@ impl Scene {
                 return NextStep::HandOver;
             }
             let _ = Narrowed::narrow(&mut narrowed, &mut worker, plan);
-            assert_eq!(worker.0, plan, "launched with the masks as they were in one hold of their lock");
+            assert_eq!(worker.0, plan, "launched with the masks of one hold of their lock");
             self.launched.up();
             Narrowed::next_step(&narrowed, plan, values.generation, call.own.is_some())
         });
@@ -134,7 +134,7 @@ impl Scene {
     }
 }
 
-/// Two calls, and the masks are reset meanwhile: a worker that was narrowed before hands its call over.
+/// Two calls while the masks are reset: a worker that was narrowed before the reset hands its call over.
 fn reset() {
     let scene = Scene::new();
     let (spawner, caller) = (scene.clone(), scene.clone());
@@ -152,7 +152,7 @@ fn reset() {
     assert!(scene.workers.get() <= 2);
 }
 
-/// Two callers, and the engine ends: what is queued has a worker all the same.
+/// Two callers, and the engine ends: queued calls still get a worker.
 fn ending() {
     let scene = Scene::new();
     let (spawner, caller) = (scene.clone(), scene.clone());
@@ -165,7 +165,7 @@ fn ending() {
     scene.over();
 }
 
-/// A call with masks of its own takes a worker of its own, which is retired.
+/// A call with its own masks gets a separate worker, which is retired after it.
 fn own_masks() {
     let scene = Scene::new();
     let (spawner, caller) = (scene.clone(), scene.clone());
@@ -184,7 +184,7 @@ fn own_masks() {
     assert_eq!(scene.workers.get(), 2);
 }
 
-/// No idle worker stays for good, and time passes while a second call is made: the worker takes it, or has ended.
+/// Idle workers do not stay, and time passes while a second call is made: the worker takes the call, or has ended.
 fn lingering() {
     let scene = Scene { pool: Arc::new(Pool::keeping(0)), ..Scene::new() };
     let (spawner, time) = (scene.clone(), scene.clock.clone());
@@ -199,7 +199,7 @@ fn lingering() {
 
 #[test]
 fn model_umh_7_a_call_finds_a_worker_however_long_idle_ones_have_lingered() {
-    // Each look at the clock is one more place to switch at: with a third preemption this takes minutes.
+    // Each read of the clock is another place to switch: with a third preemption this takes minutes.
     explore_to(2, "workers, lingering", lingering, &["fresh", "reused"]);
 }
 
@@ -211,7 +211,7 @@ fn model_sys_7_no_call_is_launched_with_masks_of_the_past() {
 #[test]
 fn model_umh_7_every_call_gets_a_worker_and_every_worker_ends() {
     explore_many("workers, the engine's end", ending, &["fresh", "reused"]);
-    explore_many("workers, a call with masks of its own", own_masks, &["fresh"]);
+    explore_many("workers, a call with its own masks", own_masks, &["fresh"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The pools: a call is served by a worker of its caller's state, in every order of calls from different threads.
+//! The pools: a worker in the caller's state serves the call, for every order of calls from different threads.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{Count, explore_many, join, saw, spawn};
 use crate::abi::cap::CapSets;
 use crate::sys::caller::{CallerState, Filters, NAMESPACES, Root};
 
-/// The state of a calling thread; of an unreadable one nothing is known.
+/// The state of a calling thread, or a state that could not be read.
 fn state(which: u32, readable: bool) -> CallerState {
     CallerState {
         sets: CapSets::default().into(),
@@ -23,7 +23,7 @@ fn state(which: u32, readable: bool) -> CallerState {
     }
 }
 
-/// A call that knows who made it.
+/// A call, with the number of its caller's state.
 #[derive(Clone)]
 struct From(u32);
 
@@ -56,7 +56,7 @@ impl Callers {
         assert!(started.is_ok());
     }
 
-    /// A spawner whose one worker at a time runs on its own thread: what it inherits is `of`.
+    /// Starts a spawner, whose workers run one at a time on the spawner's thread and have the state `of`.
     fn start(&self, pool: &Pool<From>, of: &Arc<CallerState>) -> std::io::Result<()> {
         let (callers, pool, of) = (self.clone(), pool.clone(), of.clone());
         callers.spawners.up();
@@ -91,7 +91,7 @@ fn two_states() {
     callers.over(3);
 }
 
-/// Two threads in the same state, and one that cannot read its own.
+/// Two threads in the same state, and a call whose state cannot be read.
 fn one_state_and_none() {
     let callers = Callers::new();
     let other = callers.clone();
@@ -105,7 +105,7 @@ fn one_state_and_none() {
 }
 
 impl Callers {
-    /// loom runs every thread to its end after the model's own, and complains of one that cannot end.
+    /// Waits for the spawners, because loom fails on a thread that has not ended, and checks the counts.
     fn over(&self, calls: usize) {
         while self.live.get() > 0 {
             loom::thread::yield_now();

@@ -1,4 +1,4 @@
-//! The queue of a record sink: puts, the thread that hands over, and the end.
+//! The queue of a record sink: pushes, the delivering thread, and the end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,10 +7,10 @@ use super::super::sink_queue::SinkQueue;
 use super::clock::ModelClock;
 use super::{Count, explore, join, saw, spawn};
 
-/// Room for two items of these sizes, and not for three.
+/// Room for two of the items, but not for three.
 const ROOM: usize = 10;
 
-/// A queue, and what its sink has got.
+/// A queue, and the items that its sink received.
 #[derive(Clone)]
 struct Scene {
     queue: SinkQueue<u64>,
@@ -32,7 +32,7 @@ impl Scene {
         });
     }
 
-    /// Everything was handed over or is counted as lost.
+    /// Checks that every item was delivered or is counted as lost.
     fn sums_up(&self, put: u64) {
         let lost = self.queue.lost();
         saw(if lost == 0 { "all had room" } else { "one was lost" });
@@ -50,7 +50,7 @@ fn puts_and_the_end() {
     });
     scene.queue.push(1, 4);
     scene.queue.push(3, 4);
-    // No time passes: this waits for as long as it takes.
+    // No time passes, so this waits without a limit.
     assert!(scene.queue.flush(&ModelClock::default(), 1));
     join([other]);
     scene.queue.close();
@@ -58,7 +58,7 @@ fn puts_and_the_end() {
     scene.sums_up(3);
 }
 
-/// The wait for the sink ends when it has got what was queued, or in time.
+/// The wait for the sink ends when the sink has received the queue, or at the deadline.
 fn flushed_or_late() {
     let scene = Scene::new();
     let clock = ModelClock::default();
@@ -67,7 +67,7 @@ fn flushed_or_late() {
     scene.queue.push(1, 4);
     if scene.queue.flush(&clock, 1) {
         saw("flushed");
-        assert!(scene.first.load(Ordering::Relaxed), "the sink has got it");
+        assert!(scene.first.load(Ordering::Relaxed), "the sink has received it");
     } else {
         saw("late");
     }
@@ -82,7 +82,6 @@ fn model_a_sink_gets_everything_that_had_room() {
     explore("record sink, the end", flushed_or_late, &["flushed", "late"]);
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn model_faults_of_a_sink_are_found() {
     use super::super::faults::Fault;

@@ -10,7 +10,7 @@ use super::{Count, explore, join, saw, spawn};
 use crate::abi::cap::CapMask;
 use crate::policy::limit::Admission;
 
-/// One slot, and how many requests hold one.
+/// Slots, and the number of requests that hold one.
 #[derive(Clone)]
 struct Scene {
     slots: Arc<Slots>,
@@ -33,12 +33,12 @@ impl Scene {
         }
     }
 
-    /// It holds a slot for a while.
+    /// Holds a slot for a while, then releases it.
     fn hold(&self, id: u64) {
         saw("held");
         self.holding.up();
         assert!(self.holding.get() <= self.most);
-        // Others may run here.
+        // Other threads may run here.
         drop(self.slots.lock());
         self.holding.down();
         self.slots.release(id, &self.sysctl);
@@ -48,7 +48,7 @@ impl Scene {
         self.slots.wait(id, &self.clock, &self.sysctl, [cancel, &Cancel::new()], || {})
     }
 
-    /// A request that waits to the end.
+    /// A request that waits until it gets a slot.
     fn request(&self, id: u64) {
         assert!(matches!(self.wait(id, &Cancel::new()), Waited::Granted));
         self.hold(id);
@@ -90,7 +90,7 @@ fn in_turn() {
     scene.quiet();
 }
 
-/// Cancelled while it waits: it leaves the queue at once, or holds a slot and gives it back.
+/// A request is cancelled while it waits: it leaves the queue at once, or gets a slot and releases it.
 fn cancelled() {
     let scene = Scene::new(1);
     let (holder, waiter) = (scene.clone(), scene.clone());
@@ -124,7 +124,7 @@ fn time_runs_out() {
                 saw("timed out");
                 assert!(throttle.log);
             }
-            Waited::Cancelled => panic!("nobody cancels"),
+            Waited::Cancelled => panic!("no thread cancels"),
         }),
     ];
     clock.advance(5_000_000);
@@ -132,7 +132,7 @@ fn time_runs_out() {
     scene.quiet();
 }
 
-/// The limit is raised while one holds the only slot until the other has one too: the waiter must be woken.
+/// The limit is raised while one request holds the only slot, and keeps it: the waiter must be woken.
 fn raised() {
     let scene = Scene::new(2);
     assert!(matches!(scene.wait(1, &Cancel::new()), Waited::Granted));

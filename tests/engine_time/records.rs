@@ -1,4 +1,4 @@
-//! UMH-12, UMH-13 and the books: what a record holds, what is kept, how events are numbered.
+//! UMH-12, UMH-13 and the registry: the fields of a record, which records and texts are kept, the numbers of events.
 
 use khelper::abi::actor::Origin;
 use khelper::abi::cap::CapMask;
@@ -66,7 +66,7 @@ fn umh_13_ended_records_share_one_budget_for_text() {
     // The oldest text goes first.
     chatty(&engine, "/bin/says");
     assert_eq!((kept(&engine), engine.snapshot().totals.text_dropped), (vec![true, true, false, false], 40));
-    // One that is over the budget alone: the caller has it, the books do not.
+    // An output larger than the whole budget: the caller gets it, the registry does not keep it.
     assert_eq!(chatty(&engine, "/bin/floods"), 200);
     assert_eq!((kept(&engine), engine.snapshot().totals.text_dropped), (vec![false; 5], 320));
     assert_eq!(chatty(&engine, "/bin/says"), 40);
@@ -89,7 +89,7 @@ fn umh_12_the_newest_ten_thousand_records_are_kept_and_the_rest_counted() {
     assert_eq!((totals.records_dropped, totals.text_dropped, totals.requests), (50, 4, 10_050));
     assert_eq!((totals.of(Outcome::Noop), totals.of(Outcome::Exited)), (10_049, 1));
     assert!(engine.record(50).is_none() && engine.record(51).is_some());
-    // In pieces, by the order of their ends: 50 are gone, and the first that is there tells so.
+    // Paged, in the order of their ends: 50 records were dropped, and the number of the first one shows it.
     let piece = |from| {
         let (first, records) = engine.ended_from(from, 3);
         (first, records.iter().map(|r| r.id).collect::<Vec<_>>())
@@ -100,7 +100,7 @@ fn umh_12_the_newest_ten_thousand_records_are_kept_and_the_rest_counted() {
 }
 
 #[test]
-fn live_requests_are_told_in_pieces() {
+fn live_requests_are_paged() {
     let host = host(Script { runs: SECOND, ..Script::default() });
     let engine = start(&host);
     for _ in 0..5 {
@@ -133,7 +133,7 @@ fn events_are_numbered_without_gaps_and_in_order() {
             .collect();
         all.into_iter().for_each(|t| t.join().unwrap());
     });
-    // Until the last helper that nobody waited for has ended, and the last slot is free.
+    // Until the last helper without a waiting caller has ended, and the last slot is free.
     let mut all = Vec::new();
     while all
         .iter()
@@ -164,7 +164,7 @@ fn events_are_numbered_without_gaps_and_in_order() {
 }
 
 #[test]
-fn a_subscriber_that_falls_behind_learns_it_and_slows_nobody() {
+fn a_subscriber_that_falls_behind_gets_the_count_and_delays_nothing() {
     let host = host(Script::default());
     let engine = start(&host);
     let slow = engine.subscribe(4);

@@ -56,7 +56,7 @@ impl AlertKind {
             }
             Self::NotEnforced { id, title, .. } => {
                 format!(
-                    "#{id} {title}: masks enforced by no_new_privs, its CapBnd still reads wide (no CAP_SETPCAP here)"
+                    "#{id} {title}: masks enforced by no_new_privs, but CapBnd is not narrowed (no CAP_SETPCAP here)"
                 )
             }
             Self::Runaway { refused, again } => {

@@ -74,7 +74,7 @@ fn owner(actor: &Actor) -> Result<(), ControlError> {
     match actor.origin {
         Origin::Library | Origin::CommandLine | Origin::Console => Ok(()),
         Origin::Outside => {
-            let why = "only the process that owns the engine may do this; from outside the knobs can only be read";
+            let why = "only the process that owns the engine may do this; other processes can only read knobs";
             Err(ControlError::Denied(why.into()))
         }
     }

@@ -202,7 +202,7 @@ fn knob_write(key: Key, value: KnobValue) -> Result<KnobWrite, ControlError> {
         }
         (Key::Gate, KnobValue::Depth(_)) => {
             let why = "the gate cannot be changed together with other knobs: its drain may block";
-            return Err(value_error(key, ParseError::invalid(why, "write khelper.gate in a command of its own")));
+            return Err(value_error(key, ParseError::invalid(why, "write khelper.gate with a separate command")));
         }
         (Key::Concurrent | Key::Live | Key::LoopMessages | Key::Queued | Key::Refused | Key::RunningHelpers, _) => {
             return Err(ControlError::ReadOnly(key.name().to_owned()));

@@ -140,14 +140,14 @@ pub fn records(
 pub fn save(save: &Save, records: impl Iterator<Item = Result<Arc<Record>, ControlError>>) -> Result<Saved, Unsaved> {
     let path = PathBuf::from(OsStr::from_bytes(&save.path));
     let why = |what: &str, e: &io::Error| Unsaved::Failed(format!("{what}: {}; {}", cause(e), advice(e)));
-    let name = path.file_name().ok_or_else(|| Unsaved::Failed("the path names no file: give one".into()))?;
+    let name = path.file_name().ok_or_else(|| Unsaved::Failed("the path has no file name: add one".into()))?;
     may_be_written(&path, save.over.as_ref())?;
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder.to_path_buf(),
         _ => PathBuf::from("."),
     };
     let mut temporary = Temporary::new(&folder, name)
-        .map_err(|e| why(&format!("no file can be made in `{}`", screen(folder.as_os_str().as_bytes())), &e))?;
+        .map_err(|e| why(&format!("cannot create a file in `{}`", screen(folder.as_os_str().as_bytes())), &e))?;
     let shown = screen(path.as_os_str().as_bytes());
     let (records, bytes) =
         write(records, &mut temporary.file).map_err(|e| why(&format!("`{shown}` was not written"), &e))?;
@@ -176,7 +176,7 @@ fn may_be_written(path: &Path, over: Option<&Overwrite>) -> Result<(), Unsaved> 
         Err(e) => return Err(Unsaved::Failed(format!("`{shown}`: {}; {}", cause(&e), advice(&e)))),
     };
     if !meta.is_file() {
-        let what = if meta.is_symlink() { "a symbolic link" } else { "no regular file" };
+        let what = if meta.is_symlink() { "a symbolic link" } else { "not a regular file" };
         return Err(Unsaved::Failed(format!("`{shown}` is {what}: name the file itself, or another one")));
     }
     let existing = Existing::new(&meta);
@@ -271,13 +271,13 @@ fn cause(e: &io::Error) -> String {
 
 fn advice(e: &io::Error) -> &'static str {
     match e.kind() {
-        io::ErrorKind::NotFound => "the folder does not exist: make it, or name another",
+        io::ErrorKind::NotFound => "the folder does not exist: create it, or name another one",
         io::ErrorKind::PermissionDenied => "this user may not write there: name another folder",
-        io::ErrorKind::NotADirectory => "a part of the path is no folder: look at it again",
+        io::ErrorKind::NotADirectory => "a part of the path is not a folder: check the path",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "there is no room: free some, or name another disk"
+            "the disk is full: free some space, or name a file on another disk"
         }
-        io::ErrorKind::ReadOnlyFilesystem => "nothing can be written there: name another disk",
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only: name a file on another one",
         io::ErrorKind::Other => "the records could not be read",
         io::ErrorKind::InvalidFilename => "the name is too long: give a shorter one",
         _ => "name another file",

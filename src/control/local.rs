@@ -127,7 +127,7 @@ impl Target for Local {
         let lane = lane(&command);
         let cancel = Cancel::new();
         if lane == Lane::Own && !self.calls.begin(id, &cancel) {
-            return done.finish(Err(ControlError::Busy("another command with this number is under way".into())));
+            return done.finish(Err(ControlError::Busy("another command with this id is in progress".into())));
         }
         let job = Job { by: by.clone(), id, command, cancel, done, order: None };
         match lane {
@@ -166,7 +166,7 @@ impl Target for Local {
             Ok(_) => Watch::new(Events::open(events)),
             Err(e) => {
                 events.close();
-                Watch::new(Events { events, why: Some(format!("no thread could be made for events: {e}").into()) })
+                Watch::new(Events { events, why: Some(format!("cannot start a thread for events: {e}").into()) })
             }
         }
     }

@@ -115,7 +115,7 @@ impl Rehearsal {
         let run = self.runs.iter_mut().find(|run| run.is_call(call))?;
         *run = match reply {
             Ok(Reply::Answered(record)) => Rehearsed::Ended(record),
-            Ok(_) => Rehearsed::Failed("the answer was no record".into()),
+            Ok(_) => Rehearsed::Failed("the target's answer was not a record".into()),
             Err(error) => Rehearsed::Failed(explain(&error)),
         };
         if !matches!(self.runs[1], Rehearsed::Waiting) {

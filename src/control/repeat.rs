@@ -19,16 +19,17 @@ pub fn repeat(record: &Record) -> Result<Command, String> {
 }
 
 fn call(record: &Record) -> Result<Call, String> {
-    let Args::List(list) = &record.args else { return Err("its arguments are not known".into()) };
+    let Args::List(list) = &record.args else { return Err("its arguments are unknown".into()) };
     if list.first().map(|first| &**first) != Some(&*record.path) {
-        return Err("its argv[0] is not its path: only a program that uses the library can ask so".into());
+        return Err("its argv[0] is not its path: only a program that uses the library can make such a call".into());
     }
     let has = |entry: &&&str| {
         let key = entry.split('=').next().unwrap_or_default();
         !record.env.iter().any(|e| e.strip_prefix(key.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
     };
     if let Some(missing) = HELPER_ENV.iter().find(has) {
-        let why = format!("its environment has no {missing}: only a program that uses the library can ask so");
+        let why =
+            format!("its environment has no {missing}: only a program that uses the library can make such a call");
         return Err(why);
     }
     let own = record.own.as_deref().copied();

@@ -124,7 +124,7 @@ fn the_command_line_does_what_the_shells_does() {
     everywhere(FAILING, |pty, _| {
         for (line, says) in [
             ("run -- /bin/sh -c 'exit 4'", "#1 /bin/sh: ✗ exit 4"),
-            ("run --timeout 1 -- /bin/sleep 60", "#2 /bin/sleep: † killed by SIGTERM (raw 15), its time ran out"),
+            ("run --timeout 1 -- /bin/sleep 60", "#2 /bin/sleep: † killed by SIGTERM (raw 15), timed out"),
             ("request foo bar", "foo bar: 2 of 2 answered: 2 ✗ exit 1 (raw 256)"),
             ("gate disable", "khelper.gate: disable and drain: done"),
             ("request foo", "‖ refused by the gate (EBUSY)"),

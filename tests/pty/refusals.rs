@@ -137,9 +137,9 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
     everywhere(QUICK, |pty, _| {
         for (line, says) in [
             ("set khelper.deny=bad*", "khelper.deny: (empty) -> `bad*`"),
-            ("request bad1", "bad1: ⊘ refused by the hook (EPERM)"),
+            ("request bad1", "bad1: ⊘ denied by khelper.deny (EPERM)"),
             ("set khelper.deny= khelper.allow=good*", "khelper.allow: (empty) -> `good*`"),
-            ("request other", "other: ⊘ refused by the hook (EPERM)"),
+            ("request other", "other: ⊘ denied by khelper.allow (EPERM)"),
             ("request good1", "good1: ✓ exit 0"),
             ("set khelper.allow=", "khelper.allow: `good*` -> (empty)"),
             ("gate freeze", "khelper.gate: freeze and drain: done"),
@@ -191,7 +191,7 @@ fn the_throttle_gives_up_after_a_while() {
         taken(pty, 50);
         ask(pty, "bar", 1);
         pty.shows(if room { "waiting for a slot 1" } else { "waiting 1" });
-        pty.says("bar: ◷ throttled out, no slot in 5 s (ETIME)");
+        pty.says("bar: ◷ throttled, no slot within 5 s (ETIME)");
         kills_what_is_left(pty);
     });
     with(&options, "", |pty, _| {

@@ -46,7 +46,7 @@ impl Which {
     pub const fn name(self) -> &'static str {
         match self {
             Self::All => "every outcome",
-            Self::Open => "not over",
+            Self::Open => "still running",
             Self::Fine => "exit 0",
             Self::Failed => "failed",
             Self::Exited => "exit not 0",
@@ -108,9 +108,9 @@ impl Sort {
             (Self::Memory, false) => "most memory first",
             (Self::Memory, true) => "least memory first",
             (Self::Name, false) => "by name",
-            (Self::Name, true) => "by name, backwards",
+            (Self::Name, true) => "by name, reversed",
             (Self::Outcome, false) => "by outcome",
-            (Self::Outcome, true) => "by outcome, backwards",
+            (Self::Outcome, true) => "by outcome, reversed",
         }
     }
 

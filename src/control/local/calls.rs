@@ -115,11 +115,17 @@ pub(super) fn read_page(
 }
 
 pub(super) fn no_thread() -> ControlError {
-    ControlError::Busy("no thread could be made for this command, and it was not performed".into())
+    ControlError::Busy("cannot start a thread for this command; it was not performed".into())
 }
 
 pub(super) fn panicked(why: &'static str) -> ControlError {
-    EngineError::new(Stage::Process, Errno::ECANCELED, why, "this is a bug: its message is printed at the end").into()
+    EngineError::new(
+        Stage::Process,
+        Errno::ECANCELED,
+        why,
+        "this is a bug: the panic message is printed when khelper exits",
+    )
+    .into()
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -50,7 +50,7 @@ pub fn applied(
         let name = knob.key().name();
         let Some(answer) = written.iter().find(|w| w.key == knob.key()) else {
             severity = Severity::Bad;
-            parts.push(format!("{name}: no answer; look at what it reads"));
+            parts.push(format!("{name}: no answer; read the knob to see its value"));
             continue;
         };
         let after = after(*knob);
@@ -74,7 +74,7 @@ fn difference(asked: CapMask, after: CapMask) -> String {
         differs.push(format!("{} not granted", list(missing)));
     }
     if !more.is_empty() {
-        differs.push(format!("{} still there", list(more)));
+        differs.push(format!("{} still set", list(more)));
     }
     differs.join("; ")
 }
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(of(both, both), (Severity::Good, format!("{name} reads back `3 0`, exactly as asked")));
         let (severity, text) = of(both, one);
         assert!(text.ends_with("`1 0`, not as asked: cap_dac_override not granted"), "{text}");
-        assert!(of(one, two).1.ends_with("cap_chown not granted; cap_dac_override still there"));
+        assert!(of(one, two).1.ends_with("cap_chown not granted; cap_dac_override still set"));
         assert_eq!(severity, Severity::Warned);
         let none = applied(&[(MaskKnob::Inheritable, one), (MaskKnob::Bset, both)], &[answer(one)], |_| one);
         assert!(none.0 == Severity::Bad && none.1.contains("inheritable: no answer"), "{none:?}");

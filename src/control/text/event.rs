@@ -53,11 +53,15 @@ pub fn event(kind: &EventKind) -> EventText {
             (level(r).unwrap_or(Level::Info), Some(r.id), text)
         }
         EventKind::Abandoned { id, .. } => {
-            (Level::Info, Some(*id), "its caller stopped waiting; a helper that it has lives on".to_owned())
+            (Level::Info, Some(*id), "the caller stopped waiting; its helper, if started, keeps running".to_owned())
         }
         EventKind::Signalled { id, pid, signal, actor } => {
             let name = u8::try_from(*signal).map_or_else(|_| format!("signal {signal}"), signal_name);
-            (Level::Info, Some(*id), format!("its helper (pid {pid}) was sent {name}, by the {}", actor.origin.name()))
+            (
+                Level::Info,
+                Some(*id),
+                format!("{name} was sent to the helper (pid {pid}), by the {}", actor.origin.name()),
+            )
         }
         EventKind::KnobChanged { change, actor } => {
             let (key, by) = (change.key, actor.origin.name());
@@ -74,7 +78,7 @@ pub fn event(kind: &EventKind) -> EventText {
         EventKind::DrainFailed { holdouts, .. } => {
             let ids: Vec<String> = holdouts.iter().map(|id| format!("#{id}")).collect();
             let text = format!(
-                "khelper.gate: the drain gave up after 5 s, the gate is open again; {} held out",
+                "khelper.gate: the drain timed out after 5 s and the gate is open again; still running: {}",
                 ids.join(", ")
             );
             plain(Level::Error, text)
@@ -91,7 +95,7 @@ pub fn event(kind: &EventKind) -> EventText {
 
 /// What stands in a log in place of events that were missed.
 pub fn missed(count: u64) -> String {
-    format!("{count} lines are missing here: the log ran behind (no count of the Overview is touched by it)")
+    format!("{count} lines are missing here: the log fell behind (the Overview's counts are not affected)")
 }
 
 /// What a write did to a mask.
@@ -100,8 +104,8 @@ fn masks(before: CapMask, after: CapMask) -> String {
     match (lost.is_empty(), back.is_empty()) {
         (true, true) => "written, nothing changed".to_owned(),
         (false, true) => format!("lost {}", list(lost)),
-        (true, false) => format!("got back {}", list(back)),
-        (false, false) => format!("lost {}; got back {}", list(lost), list(back)),
+        (true, false) => format!("regained {}", list(back)),
+        (false, false) => format!("lost {}; regained {}", list(lost), list(back)),
     }
 }
 
@@ -163,8 +167,8 @@ mod tests {
         );
         assert_eq!(
             words(EventKind::Signalled { id: 6, pid: 77, signal: 15, actor: by(Origin::Console) }),
-            "its helper (pid 77) was sent SIGTERM, by the console"
+            "SIGTERM was sent to the helper (pid 77), by the console"
         );
-        assert!(words(EventKind::Abandoned { id: 5, actor: by(Origin::Library) }).starts_with("its caller"));
+        assert!(words(EventKind::Abandoned { id: 5, actor: by(Origin::Library) }).starts_with("the caller"));
     }
 }

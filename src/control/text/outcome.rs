@@ -3,6 +3,7 @@
 use crate::abi::actor::ChainLink;
 use crate::abi::error::{Stage, errno_name};
 use crate::abi::escape::{screen, screen_again};
+use crate::abi::knob::Key;
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::record::{Kind, Outcome, Record, State};
 use crate::abi::wait::{WaitStatus, signal_name};
@@ -61,17 +62,18 @@ pub fn ended_in_words(record: &Record) -> OutcomeText {
         Outcome::ExecFailed => exec_failed(record),
         Outcome::Refused => refused(record),
         Outcome::Abandoned => {
-            let what = if record.pid.is_some() { "abandoned by its caller, the helper lives on" } else { "abandoned" };
+            let what =
+                if record.pid.is_some() { "abandoned by the caller, the helper still runs" } else { "abandoned" };
             OutcomeText::new('↷', Severity::Warned, format!("{what}{}", errno(record)))
         }
         Outcome::Noop => OutcomeText::new('∅', Severity::Quiet, noop(record)),
         Outcome::Lost => lost(record),
     };
     if record.timed_out {
-        ending.words.push_str(", its time ran out");
+        ending.words.push_str(", timed out");
     }
     if record.abandoned && record.outcome != Outcome::Abandoned {
-        ending.words.push_str(", its caller had gone");
+        ending.words.push_str(", caller gone");
     }
     ending
 }
@@ -170,21 +172,19 @@ pub fn status_in_words(status: WaitStatus) -> OutcomeText {
         (None, Some(signal)) => {
             OutcomeText::new('†', Severity::Bad, format!("killed by {} (raw {})", signal_name(signal), status.raw()))
         }
-        (None, None) => {
-            OutcomeText::new('?', Severity::Bad, format!("a status without a meaning (raw {})", status.raw()))
-        }
+        (None, None) => OutcomeText::new('?', Severity::Bad, format!("unknown wait status (raw {})", status.raw())),
     }
 }
 
 fn running(record: &Record) -> OutcomeText {
     match record.pid {
-        Some(pid) => OutcomeText::new('▸', Severity::Quiet, format!("runs as pid {pid}, not waited for")),
+        Some(pid) => OutcomeText::new('▸', Severity::Quiet, format!("running as pid {pid}, not waited for")),
         None => OutcomeText::new('▸', Severity::Quiet, "queued, not waited for"),
     }
 }
 
 fn lost(record: &Record) -> OutcomeText {
-    OutcomeText::new('?', Severity::Bad, format!("lost: the helper is gone and nobody knows how{}", errno(record)))
+    OutcomeText::new('?', Severity::Bad, format!("lost: how the helper ended is unknown{}", errno(record)))
 }
 
 /// What an empty path means depends on whose it is: the knob's (REQ-10), or the call's own (UMH-2).
@@ -198,18 +198,18 @@ fn noop(record: &Record) -> &'static str {
 fn exec_failed(record: &Record) -> OutcomeText {
     let errno = errno(record);
     if record.stage == Some(Stage::Process) {
-        return OutcomeText::new('¡', Severity::Bad, format!("no process could be made{errno}"));
+        return OutcomeText::new('¡', Severity::Bad, format!("cannot create a process{errno}"));
     }
     OutcomeText::new('!', Severity::Bad, format!("exec failed{errno}: `{}`", screen(&record.path)))
 }
 
 fn refused(record: &Record) -> OutcomeText {
     let (symbol, by) = match record.stage {
-        Some(Stage::Hook) => ('⊘', "refused by the hook"),
+        Some(Stage::Hook) => ('⊘', denied_by(record)),
         Some(Stage::Gate) => ('‖', "refused by the gate"),
         Some(Stage::Limit) => ('∞', "refused by the limit"),
-        Some(Stage::Throttle) => ('◷', "throttled out, no slot in 5 s"),
-        Some(Stage::Name) => ('≠', "refused, not a module's name"),
+        Some(Stage::Throttle) => ('◷', "throttled, no slot within 5 s"),
+        Some(Stage::Name) => ('≠', "refused, invalid module name"),
         Some(Stage::Path) => ('/', "refused, no path to run"),
         Some(Stage::Forked) => ('⊗', "refused in a forked child of the engine's process"),
         Some(Stage::Loop) => ('↻', "refused, an engine within an engine"),
@@ -218,6 +218,15 @@ fn refused(record: &Record) -> OutcomeText {
         _ => ('⊗', "refused"),
     };
     OutcomeText::new(symbol, Severity::Warned, format!("{by}{}", errno(record)))
+}
+
+/// Which part of the security hook denied the name (REQ-2). The cause that `judge_name` writes begins with the knob.
+fn denied_by(record: &Record) -> &'static str {
+    match record.said.as_deref() {
+        Some(why) if why.starts_with(Key::Deny.name()) => "denied by khelper.deny",
+        Some(why) if why.starts_with(Key::Allow.name()) => "denied by khelper.allow",
+        _ => "denied by the security hook",
+    }
 }
 
 fn errno(record: &Record) -> String {
@@ -242,8 +251,8 @@ pub fn masks_and_uid(uid: u32) -> String {
     match uid {
         0 => MASKS_AND_ROOT.to_owned(),
         uid => format!(
-            "this host is not root (uid {uid}): its helpers have no capabilities; a set-user-ID program or one with \
-             file capabilities gets them only while the masks cut nothing"
+            "the engine is not root (uid {uid}): its helpers have no capabilities; a set-user-ID program or one with \
+             file capabilities gets them only while the masks remove nothing"
         ),
     }
 }
@@ -345,15 +354,12 @@ mod tests {
                 record(ExecFailed, Some(Stage::Exec), Some(Errno::ENOENT), None),
                 "! exec failed (ENOENT): `/sbin/mod\\x1bprobe`",
             ),
-            (
-                record(ExecFailed, Some(Stage::Process), Some(Errno::EAGAIN), None),
-                "¡ no process could be made (EAGAIN)",
-            ),
-            (refused(Stage::Hook, Errno::EPERM), "⊘ refused by the hook (EPERM)"),
+            (record(ExecFailed, Some(Stage::Process), Some(Errno::EAGAIN), None), "¡ cannot create a process (EAGAIN)"),
+            (refused(Stage::Hook, Errno::EPERM), "⊘ denied by the security hook (EPERM)"),
             (refused(Stage::Gate, Errno::EBUSY), "‖ refused by the gate (EBUSY)"),
             (refused(Stage::Limit, Errno::ENOMEM), "∞ refused by the limit (ENOMEM)"),
-            (refused(Stage::Throttle, Errno::ETIME), "◷ throttled out, no slot in 5 s (ETIME)"),
-            (refused(Stage::Name, Errno::EINVAL), "≠ refused, not a module's name (EINVAL)"),
+            (refused(Stage::Throttle, Errno::ETIME), "◷ throttled, no slot within 5 s (ETIME)"),
+            (refused(Stage::Name, Errno::EINVAL), "≠ refused, invalid module name (EINVAL)"),
             (refused(Stage::Path, Errno::ENOENT), "/ refused, no path to run (ENOENT)"),
             (refused(Stage::Loop, Errno::ELOOP), "↻ refused, an engine within an engine (ELOOP)"),
             (refused(Stage::Init, Errno::EIO), "⊖ refused by the init hook (EIO)"),
@@ -362,7 +368,7 @@ mod tests {
             (record(Noop, None, None, None), "∅ no-op: the path is empty, autoload is off"),
             (
                 record(Lost, Some(Stage::Lost), Some(Errno::ECHILD), None),
-                "? lost: the helper is gone and nobody knows how (ECHILD)",
+                "? lost: how the helper ended is unknown (ECHILD)",
             ),
             (record(Running, None, None, None), "▸ queued, not waited for"),
         ]
@@ -381,6 +387,20 @@ mod tests {
     }
 
     #[test]
+    fn req_2_a_denial_names_the_list_that_denied() {
+        use crate::policy::authorize::{Globs, judge_name};
+        let [none, other, this] = ["", "other", "this"].map(|globs| Globs::parse(globs.as_bytes()).unwrap());
+        let words = |allow, deny| {
+            let why = judge_name(allow, deny, b"this").unwrap_err();
+            let said = Some(format!("{why} (EPERM); advice").into());
+            ended_in_words(&Record { said, ..record(Outcome::Refused, Some(Stage::Hook), Some(Errno::EPERM), None) })
+                .words
+        };
+        assert_eq!(words(&none, &this), "denied by khelper.deny (EPERM)");
+        assert_eq!(words(&other, &none), "denied by khelper.allow (EPERM)");
+    }
+
+    #[test]
     fn umh_2_an_empty_path_of_a_call_is_not_autoload() {
         let call =
             Record { kind: Kind::Helper, module: None, path: [].into(), ..record(Outcome::Noop, None, None, None) };
@@ -392,7 +412,7 @@ mod tests {
     fn what_happened_besides_is_said_too() {
         let mut r = record(Outcome::Killed, None, None, Some(15));
         (r.timed_out, r.abandoned) = (true, true);
-        assert_eq!(ended_with_time(&r), "† killed by SIGTERM (raw 15), its time ran out, its caller had gone · 12 ms");
+        assert_eq!(ended_with_time(&r), "† killed by SIGTERM (raw 15), timed out, caller gone · 12 ms");
     }
 
     #[test]
@@ -406,8 +426,8 @@ mod tests {
         assert_eq!(masks_and_uid(0), MASKS_AND_ROOT);
         assert_eq!(
             masks_and_uid(7),
-            "this host is not root (uid 7): its helpers have no capabilities; a set-user-ID program or one with file \
-             capabilities gets them only while the masks cut nothing"
+            "the engine is not root (uid 7): its helpers have no capabilities; a set-user-ID program or one with file \
+             capabilities gets them only while the masks remove nothing"
         );
     }
 

@@ -24,13 +24,13 @@ fn facts(record: &Record, known: CapMask) -> Vec<(&'static str, String)> {
     let enforced = match record.enforced {
         None => "nothing was launched",
         Some(Enforcement::Masks) => "by the masks",
-        Some(Enforcement::NoNewPrivs) => "by no_new_privs (its bounding set still reads wide)",
-        Some(Enforcement::Refused) => "could not be: refused",
+        Some(Enforcement::NoNewPrivs) => "by no_new_privs (the bounding set is not narrowed)",
+        Some(Enforcement::Refused) => "refused: the masks cannot be enforced",
     };
     let wrote = record
         .output
         .as_deref()
-        .map_or_else(|| "nothing".to_owned(), |o| format!("{} bytes, {} of errors", o.stdout.len(), o.stderr.len()));
+        .map_or_else(|| "nothing".to_owned(), |o| format!("stdout {} B, stderr {} B", o.stdout.len(), o.stderr.len()));
     let mut facts = vec![("ended", ended_in_words(record).text()), ("enforced", enforced.to_owned())];
     if !record.not_enforced.is_empty() {
         let what: Vec<&str> = record.not_enforced.iter().map(|what| what.name()).collect();
@@ -40,7 +40,7 @@ fn facts(record: &Record, known: CapMask) -> Vec<(&'static str, String)> {
         let unknown = if record.pid.is_some() { "unknown" } else { "not seen" };
         facts.push((name, record.caps.as_deref().map_or_else(|| unknown.to_owned(), |sets| size(of(sets), known))));
     }
-    facts.push(("wrote", wrote));
+    facts.push(("output", wrote));
     facts
 }
 
@@ -53,7 +53,7 @@ pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
         out.push(format!("it ended with {under_draft}, not {under_live}"));
     }
     if draft.enforced != live.enforced {
-        out.push("the masks were enforced by other means".to_owned());
+        out.push("the masks were enforced in another way".to_owned());
     }
     if let (Some(d), Some(l)) = (draft.caps.as_deref(), live.caps.as_deref()) {
         // What is missing, what is left, and of which sets.
@@ -67,7 +67,7 @@ pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
             }
             let more = of(d).minus(of(l));
             if !more.is_empty() {
-                out.push(format!("{name} has {} more", list(more)));
+                out.push(format!("{name} also has {}", list(more)));
             }
         }
         out.extend(lacks.into_iter().map(|(missing, left, names)| {
@@ -82,7 +82,7 @@ pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
     }
     let wrote = |r: &Record| r.output.as_deref().map(|o| (o.stdout.clone(), o.stderr.clone()));
     if !probe && wrote(draft) != wrote(live) {
-        out.push("what it wrote".to_owned());
+        out.push("its output differs".to_owned());
     }
     out
 }
@@ -131,7 +131,7 @@ mod tests {
         let wanted = [
             "it ended with ✗ exit 1 (raw 256), not ✓ exit 0",
             "permitted, effective, bounding lack cap_sys_module",
-            "what it wrote",
+            "its output differs",
         ];
         assert_eq!(differences(&draft, &live, false), wanted);
         assert_eq!(differences(&draft, &live, true), wanted[..2]);

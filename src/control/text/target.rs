@@ -15,7 +15,7 @@ pub fn sentences(info: &TargetInfo) -> [String; 4] {
             format!("engine (pid {pid})"),
         ],
         TargetKind::Daemon => [
-            format!("daemon {name} (pid {pid}): an engine of another process; the kernel is untouched"),
+            format!("daemon {name} (pid {pid}): an engine in another process; the kernel is untouched"),
             format!("daemon {name} (pid {pid}): kernel untouched"),
             format!("daemon {name}: kernel untouched"),
             format!("daemon {name}"),

@@ -82,8 +82,8 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     tui::run(&target, &signals, tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii })
 }
 
-/// Starts an engine in this process, with the built-in probe, and returns it as a target. khelper owns the process, so it
-/// may set SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
+/// Starts an engine in this process, with the built-in probe, and returns it as a target. khelper owns the process, so
+/// it may set SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
 fn embedded() -> Result<Arc<dyn Target>, u8> {
     let mut builder = Engine::builder().fix_sigchld(true);
     match std::env::current_exe() {

@@ -150,9 +150,10 @@ fn perform(asker: &Asker, command: &Command) -> Verdict {
     }
 }
 
-/// Shuts down an engine of this process and names the helpers that it leaves running. After ctrl-c, abandoned helpers get
-/// [`PATIENCE`] to end, since they write into pipes of this process; those that still run are named. Helpers of NO_WAIT
-/// and WAIT_EXEC calls are named only if a signal ends the command: otherwise the caller knows that they still run.
+/// Shuts down an engine of this process and names the helpers that it leaves running. After ctrl-c, abandoned helpers
+/// get [`PATIENCE`] to end, since they write into pipes of this process; those that still run are named. Helpers of
+/// NO_WAIT and WAIT_EXEC calls are named only if a signal ends the command: otherwise the caller knows that they still
+/// run.
 fn leave(caller: &Caller, ending: &Ending) {
     if !caller.target.info().is_owned() {
         return;

@@ -67,8 +67,8 @@ impl Answers {
     }
 }
 
-/// A helper's output for a person: unchanged for a file or pipe; escaped line by line for a terminal. A missing newline at
-/// the end is added, so that the next text starts on a new line.
+/// A helper's output for a person: unchanged for a file or pipe; escaped line by line for a terminal. A missing newline
+/// at the end is added, so that the next text starts on a new line.
 pub fn output(bytes: &[u8], terminal: bool) -> Vec<u8> {
     let mut out = if terminal { lines(bytes) } else { bytes.to_vec() };
     if out.last().is_some_and(|b| *b != b'\n') {

@@ -12,8 +12,8 @@ use super::Caller;
 use super::exit::Verdict;
 use super::output::{complain, say};
 
-/// Writes the knobs of `--set`: all of them under one lock, or none (SYS-9); then the gate. Reports capabilities that were
-/// not granted. The error is the exit code; the cause is already on stderr.
+/// Writes the knobs of `--set`: all of them under one lock, or none (SYS-9); then the gate. Reports capabilities that
+/// were not granted. The error is the exit code; the cause is already on stderr.
 pub(super) fn set(caller: &Caller, settings: &[OsString]) -> Result<(), u8> {
     let known = caller.target.info().known;
     match write(caller, settings, known) {

@@ -1,6 +1,7 @@
-//! Signals to a command. The first ctrl-c abandons the wait; each further one kills the running helpers. SIGTERM and SIGHUP
-//! end the command, which then names the helpers that it leaves running. The main thread handles signals and a second one
-//! runs the command, so that a blocked command can be ended, even as pid 1, where signals have no default action.
+//! Signals to a command. The first ctrl-c abandons the wait; each further one kills the running helpers. SIGTERM and
+//! SIGHUP end the command, which then names the helpers that it leaves running. The main thread handles signals and a
+//! second one runs the command, so that a blocked command can be ended, even as pid 1, where signals have no default
+//! action.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::resume_unwind;
@@ -27,10 +28,11 @@ use super::Caller;
 use super::exit::Verdict;
 use super::output::{complain, say};
 
-/// How long a command may take to finish after SIGTERM or SIGHUP; less than 2 s together with [`STDERR`] before and after.
+/// How long a command may take to finish after SIGTERM or SIGHUP; less than 2 s together with [`STDERR`] before and
+/// after.
 const GRACE: Duration = Duration::from_millis(1300);
-/// How long the main thread waits while another thread writes a line to stderr. It never writes one itself: it could block
-/// (a full pipe, a stopped terminal, the lock held by the command) and would then not handle signals.
+/// How long the main thread waits while another thread writes a line to stderr. It never writes one itself: it could
+/// block (a full pipe, a stopped terminal, the lock held by the command) and would then not handle signals.
 const STDERR: Duration = Duration::from_millis(300);
 
 /// Whether and how a signal ends the command early; shared by the main thread and the command's thread.
@@ -96,8 +98,8 @@ impl Ending {
     }
 }
 
-/// Takes the signals of a command. Call this before any other thread is started. A signal that is ignored stays ignored:
-/// the parent does not want the program to be interrupted, or to end with its terminal (nohup(1)).
+/// Takes the signals of a command. Call this before any other thread is started. A signal that is ignored stays
+/// ignored: the parent does not want the program to be interrupted, or to end with its terminal (nohup(1)).
 pub fn signals() -> Result<Signals, SysError> {
     let mut wanted = vec![Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
     wanted.retain(|signal| !ignores(*signal));
@@ -164,8 +166,8 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Handles signals until the command is done. Returns the signal if SIGTERM or SIGHUP came and the command did not end in
-/// time ([`GRACE`]).
+/// Handles signals until the command is done. Returns the signal if SIGTERM or SIGHUP came and the command did not end
+/// in time ([`GRACE`]).
 fn listen(caller: &Caller, signals: &Signals, done: &OwnedFd, ending: &Ending) -> Option<u8> {
     let mut deadline: Option<Instant> = None;
     // Reaps children that ended before SIGCHLD was taken.

@@ -1,4 +1,4 @@
-//! The command that submits the request of a record again.
+//! Rebuilds the command that led to a record, to submit it again.
 
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::{Args, Kind, Record};
@@ -7,7 +7,7 @@ use crate::abi::wait::WaitMode;
 
 use super::command::{Call, Command};
 
-/// The command that asks for the same again; the error says why there is none.
+/// The command that repeats a record's request. The error says why it cannot be repeated.
 pub fn repeat(record: &Record) -> Result<Command, String> {
     match record.kind {
         Kind::Module => {

@@ -1,4 +1,4 @@
-//! The answers to requests that were submitted together: one alone is told whole, many are counted.
+//! Summarizes the answers to requests that were submitted together: a single one in full, several by number.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +11,31 @@ use super::text::outcome::{Severity, answered, ended_in_words, kind_of_ending};
 /// The answers so far.
 #[derive(Clone, Debug)]
 pub struct Tally {
-    /// What was asked for, escaped.
+    /// The names of the requests, escaped.
     title: String,
-    /// How many requests were submitted.
+    /// The number of requests submitted.
     asked: u32,
-    /// How many were answered.
+    /// The number of requests answered.
     answered: u32,
-    /// How often each ending came.
+    /// The number of answers by outcome.
     endings: BTreeMap<String, u32>,
-    /// The gravest of them.
+    /// The worst severity so far.
     worst: Severity,
 }
 
 impl Tally {
-    /// Of so many requests, none of them answered yet. The title is escaped.
+    /// A tally of `asked` requests, none of them answered yet. The title is escaped.
     pub const fn new(title: String, asked: u32) -> Self {
         Self { title, asked, answered: 0, endings: BTreeMap::new(), worst: Severity::Good }
     }
 
-    /// What is said when they are submitted.
+    /// The text to show when the requests are submitted.
     pub fn submitted(&self) -> String {
         let times = if self.asked > 1 { format!(": {} requests", self.asked) } else { String::new() };
         format!("asked for {}{times}", self.title)
     }
 
-    /// Takes in one answer. Returns what to make of all so far, and the sentence that says it.
+    /// Adds one answer. Returns the worst severity so far, and the summary.
     pub fn take(&mut self, reply: &Result<Reply, ControlError>) -> (Severity, String) {
         let (severity, ending) = match reply {
             Ok(Reply::Answered(record)) => (ended_in_words(record).mood, kind_of_ending(record)),

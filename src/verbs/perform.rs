@@ -107,8 +107,8 @@ pub fn gate(depth: Depth) -> Command {
     }
 }
 
-/// Turns `KEY=VALUE` arguments into writes: one write for all knobs, then the gate in a write of its own, since its drain
-/// may block. All values are parsed before any is written. Errors name `door`, the verb or option.
+/// Turns `KEY=VALUE` arguments into writes: one write for all knobs, then the gate in a write of its own, since its
+/// drain may block. All values are parsed before any is written. Errors name `door`, the verb or option.
 pub fn writes(door: &str, settings: &[OsString], known: CapMask) -> Result<Vec<Vec<(Key, KnobValue)>>, ControlError> {
     let write = |setting: &OsString| {
         let (key, text) = assignment(door, setting.as_bytes())?;

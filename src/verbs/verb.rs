@@ -34,7 +34,8 @@ pub enum Common {
 }
 
 impl Common {
-    /// Checks what clap cannot: options after masks, and options that exclude each other. The error text is for the user.
+    /// Checks what clap cannot: options after masks, and options that exclude each other. The error text is for the
+    /// user.
     pub fn check(&mut self) -> Result<(), (ErrorKind, &'static str)> {
         match self {
             Self::Mask(mask) => {
@@ -69,7 +70,8 @@ impl Common {
     }
 }
 
-/// The verbs of the console's command line. Those beyond [`Common`] change a running engine, which the shell does not have.
+/// The verbs of the console's command line. Those beyond [`Common`] change a running engine, which the shell does not
+/// have.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Write knobs, all or none; asks before it writes a mask

@@ -191,7 +191,7 @@ fn the_throttle_gives_up_after_a_while() {
         taken(pty, 50);
         ask(pty, "bar", 1);
         pty.shows(if room { "waiting for a slot 1" } else { "waiting 1" });
-        pty.says("bar: ◷ throttled, no slot within 5 s (ETIME)");
+        pty.says("bar: ◷ throttled, no slot in 5 s (ETIME)");
         kills_what_is_left(pty);
     });
     with(&options, "", |pty, _| {

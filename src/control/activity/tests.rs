@@ -10,7 +10,7 @@ use crate::abi::wait::{WaitMode, WaitStatus};
 use crate::engine::{Engine, KnobWrite};
 use crate::sys::fake::{FOREVER, FakeHost, Script};
 
-/// An engine on a machine where nothing runs: every request is over at once.
+/// An engine on a scripted host; modprobe is off, so that module requests end immediately.
 fn engine() -> (Arc<FakeHost>, Engine) {
     let host = FakeHost::new();
     host.script("/bin/true", Script { stdout: b"said\n".to_vec(), ..Script::default() });
@@ -45,7 +45,7 @@ fn the_newest_come_first_in_a_window_around_the_cursor() {
     assert_eq!((ids(&first), first.first, first.at), (vec![40, 39, 38, 37], 0, Some(0)));
     assert_eq!((first.matched, first.looked, first.newest), (40, 40, 40));
     assert_eq!(first.detail.unwrap().record.id, 40);
-    // New ones come above: the cursor stays with its request.
+    // New records appear above: the cursor stays on its request.
     engine.request_module("new", true);
     let near = |by| Anchor::Near { id: 20, index: 0, by };
     let there = reader.answer(&question(&Query::default(), near(0), 2));
@@ -54,7 +54,7 @@ fn the_newest_come_first_in_a_window_around_the_cursor() {
     assert_eq!(reader.answer(&question(&Query::default(), near(isize::MIN), 2)).at, Some(0));
     let last = reader.answer(&question(&Query::default(), Anchor::Last, 2));
     assert_eq!((ids(&last), last.detail.unwrap().record.id), (vec![3, 2, 1], 1));
-    // One that is nowhere: the cursor stays where it was.
+    // The record does not exist: the cursor stays at its index.
     let gone = Anchor::Near { id: 999, index: 5, by: 1 };
     assert_eq!(reader.answer(&question(&Query::default(), gone, 1)).at, Some(6));
 }
@@ -140,7 +140,7 @@ fn ten_thousand_are_read_in_pieces_and_none_is_held() {
     drop(answer);
     let newest = engine.records(1).remove(0);
     assert_eq!(Arc::strong_count(&newest), 2, "the engine's, and ours");
-    // The one under the cursor was let go meanwhile.
+    // The record under the cursor was dropped meanwhile.
     engine.request_module("dummy", true);
     let still = PageRequest { still: true, ..question(&Query::default(), Anchor::Last, 1) };
     let answer = reader.answer(&still);

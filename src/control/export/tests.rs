@@ -11,7 +11,7 @@ use crate::control::local::Local;
 use crate::engine::{Engine, KnobWrite};
 use crate::sys::fake::{FakeHost, Script};
 
-/// An engine on a machine where nothing runs: every request is over at once.
+/// An engine on a scripted host; modprobe is off, so that module requests end immediately.
 fn engine() -> Engine {
     let host = FakeHost::new();
     host.script("/bin/true", Script { stdout: b"said\n".to_vec(), ..Script::default() });
@@ -54,7 +54,7 @@ fn records_are_saved_whole_and_nothing_is_replaced_unasked() {
     let Err(Unsaved::Exists(existing)) = write(&engine, &saving(&path, one())) else { panic!() };
     assert_eq!(existing.bytes, saved.bytes);
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
-    // A yes to that file; then it is another one, and asked about again.
+    // The file changes after the confirmation, so a new one is needed.
     let with_yes = Save { over: Some(existing.confirmed()), ..saving(&path, one()) };
     assert_eq!(write(&engine, &with_yes).unwrap().records, 1);
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);

@@ -14,7 +14,7 @@ use nix::errno::Errno;
 
 type Answers = Receiver<Result<Reply, ControlError>>;
 
-/// A target whose modprobe runs for that long.
+/// A target whose modprobe runs for `runs`.
 fn target(runs: u64) -> (Arc<FakeHost>, Engine, Arc<dyn Target>, Actor) {
     let host = FakeHost::new();
     host.script("/sbin/modprobe", Script { runs, stdout: b"said".to_vec(), ..Script::default() });

@@ -1,4 +1,4 @@
-//! Events of the engine in sentences.
+//! Events of the engine, in words.
 
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
@@ -11,7 +11,7 @@ use crate::abi::wait::signal_name;
 use super::mask::list;
 use super::outcome::{ended_in_words, title, value};
 
-/// The events that a log needs: all but the steps of a request that goes as it should.
+/// The events that a log needs: all except the steps of a request that succeeds.
 pub const NEWS: EventKinds = EventKinds::FAILED
     .or(EventKinds::FAILED_NO_WAIT)
     .or(EventKinds::ABANDONED)
@@ -21,7 +21,7 @@ pub const NEWS: EventKinds = EventKinds::FAILED
     .or(EventKinds::DRAIN_FAILED)
     .or(EventKinds::LOG);
 
-/// How much the end of a request matters to the log; `None` for what is as it should be.
+/// The log level of the end of a request; `None` for success.
 pub fn level(r: &Record) -> Option<Level> {
     match r.outcome {
         Outcome::Exited if r.status.and_then(|s| s.exit_code()) == Some(0) && !r.timed_out => None,
@@ -36,15 +36,15 @@ pub fn level(r: &Record) -> Option<Level> {
 /// An event in one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventText {
-    /// How much it matters.
+    /// Its log level.
     pub level: Level,
-    /// The request that it is about.
+    /// The request, if the event is about one.
     pub id: Option<u64>,
-    /// The sentence, escaped; it does not name the request.
+    /// The sentence, escaped; it does not contain the request's id.
     pub text: String,
 }
 
-/// An event in one sentence; empty for one that is not among [`NEWS`].
+/// Puts an event into one sentence; the text is empty if the event is not one of [`NEWS`].
 pub fn event(kind: &EventKind) -> EventText {
     let plain = |level, text: String| (level, None, text);
     let (level, id, text) = match kind {
@@ -93,12 +93,12 @@ pub fn event(kind: &EventKind) -> EventText {
     EventText { level, id, text: screen_again(&text) }
 }
 
-/// What stands in a log in place of events that were missed.
+/// The log line that takes the place of missed events.
 pub fn missed(count: u64) -> String {
     format!("{count} lines are missing here: the log fell behind (the Overview's counts are not affected)")
 }
 
-/// What a write did to a mask.
+/// The result of a write to a mask.
 fn masks(before: CapMask, after: CapMask) -> String {
     let (lost, back) = (before.minus(after), after.minus(before));
     match (lost.is_empty(), back.is_empty()) {

@@ -1,4 +1,4 @@
-//! Capability masks in words.
+//! Capability masks, in words.
 
 use crate::abi::cap::{CapMask, Capability};
 
@@ -18,7 +18,7 @@ pub fn size(mask: CapMask, known: CapMask) -> String {
     }
 }
 
-/// The difference live -> draft in words.
+/// The difference between the live mask and the draft.
 pub fn difference(live: CapMask, draft: CapMask) -> String {
     let (dropped, raised) = (live.minus(draft), draft.minus(live));
     let mut parts = Vec::new();
@@ -33,7 +33,7 @@ pub fn difference(live: CapMask, draft: CapMask) -> String {
     if parts.is_empty() { "same as live".to_owned() } else { parts.join("; ") }
 }
 
-/// The same where there is no room for forty names: what is dropped or what is kept, whichever are fewer.
+/// A shorter [`difference`]: it lists the dropped or the kept capabilities, whichever are fewer.
 pub fn brief(live: CapMask, draft: CapMask) -> String {
     let (dropped, kept) = (live.minus(draft), live & draft);
     if kept.is_empty() || dropped.len() <= kept.len() {

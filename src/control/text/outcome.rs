@@ -1,4 +1,4 @@
-//! How a request ended, in words and with a symbol: one place for rows, details, status lines and the command line.
+//! How a request ended, as a symbol and words. Rows, details, status lines and the command line all use these texts.
 
 use crate::abi::actor::ChainLink;
 use crate::abi::error::{Stage, errno_name};
@@ -8,27 +8,28 @@ use crate::abi::launch_spec::Enforcement;
 use crate::abi::record::{Kind, Outcome, Record, State};
 use crate::abi::wait::{WaitStatus, signal_name};
 
-/// What to make of an ending, the gravest last. Never told by colour alone: every ending has its own words and symbol.
+/// The severity of a result, the worst last. Colour alone never shows it: each result also has its own symbol and
+/// words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// As it should be.
+    /// Success.
     Good,
-    /// Nothing to say for or against.
+    /// Neither success nor failure.
     Quiet,
-    /// It was kept from running, or given up.
+    /// Refused or abandoned.
     Warned,
-    /// It failed.
+    /// Failed.
     Bad,
 }
 
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutcomeText {
-    /// One cell wide; no two kinds of ending share one.
+    /// One cell wide; each kind of outcome has its own.
     pub symbol: char,
     /// `exit 1 (raw 256)`.
     pub words: String,
-    /// What to make of it.
+    /// Its severity.
     pub mood: Severity,
 }
 
@@ -43,7 +44,7 @@ impl OutcomeText {
     }
 }
 
-/// The module's name or the path, escaped; `''` where it is empty.
+/// The module's name or the path, escaped; `''` if it is empty.
 pub fn title(record: &Record) -> String {
     match record.title() {
         b"" => "''".to_owned(),
@@ -51,7 +52,7 @@ pub fn title(record: &Record) -> String {
     }
 }
 
-/// How it ended; each outcome has its own word and symbol.
+/// How a request ended; each outcome has its own words and symbol.
 pub fn ended_in_words(record: &Record) -> OutcomeText {
     let mut ending = match record.outcome {
         Outcome::Running => running(record),
@@ -78,7 +79,7 @@ pub fn ended_in_words(record: &Record) -> OutcomeText {
     ending
 }
 
-/// How a request stands, or ended.
+/// The current state of a request, or how it ended.
 pub fn standing(r: &Record) -> OutcomeText {
     let (symbol, words) = match (r.state, r.pid) {
         (State::Ended, _) => return ended_in_words(r),
@@ -104,7 +105,7 @@ pub fn ended_with_time(record: &Record) -> String {
     }
 }
 
-/// One request in a line: what, how it ended, the raw status, how long it took.
+/// One request on one line: its name, how it ended, the raw status, and the time it took.
 pub fn line(record: &Record) -> String {
     let mut line = format!("{}: {}", title(record), ended_in_words(record).words);
     if let Some(enforced) = record.enforced.filter(|e| *e == Enforcement::NoNewPrivs) {
@@ -120,7 +121,7 @@ pub fn line(record: &Record) -> String {
     line
 }
 
-/// One request in a sentence: which, how it ended, and for a refusal why and what to do about it.
+/// One request in one sentence: its id and name, how it ended, and for a failure the cause and the advice.
 pub fn answered(record: &Record) -> String {
     let mut text = format!("#{} {}: {}", record.id, title(record), ended_with_time(record));
     if matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned)
@@ -135,7 +136,7 @@ pub fn answered(record: &Record) -> String {
     text
 }
 
-/// The text by which endings are counted together: [`ended_in_words`] without a pid.
+/// The text under which outcomes are counted: [`ended_in_words`] without a pid.
 pub fn kind_of_ending(record: &Record) -> String {
     match (record.outcome, record.pid) {
         (Outcome::Running, Some(_)) => "▸ runs, not waited for".to_owned(),
@@ -143,12 +144,13 @@ pub fn kind_of_ending(record: &Record) -> String {
     }
 }
 
-/// Whether there is a failure to explain: [`why_failed`]. A helper that was killed has run (UMH-3).
+/// Whether [`why_failed`] has a failure to explain.
 fn has_failed(record: &Record) -> bool {
     !matches!(record.outcome, Outcome::Running | Outcome::Exited | Outcome::Noop)
 }
 
-/// Why a request came to nothing, and for a refusal who asked whom (REQ-12): a line each.
+/// Why a request failed, and the chain of processes that requested it (REQ-12), each on its own line; empty if it did
+/// not fail.
 pub fn why_failed(record: &Record) -> Vec<String> {
     if !has_failed(record) {
         return Vec::new();
@@ -160,7 +162,7 @@ pub fn why_failed(record: &Record) -> Vec<String> {
     why.into_iter().chain(chain).collect()
 }
 
-/// A raw wait status in words.
+/// A raw wait status, in words.
 pub fn status_in_words(status: WaitStatus) -> OutcomeText {
     match (status.exit_code(), status.signal()) {
         (Some(0), _) => OutcomeText::new('✓', Severity::Good, "exit 0"),
@@ -187,7 +189,7 @@ fn lost(record: &Record) -> OutcomeText {
     OutcomeText::new('?', Severity::Bad, format!("lost: how the helper ended is unknown{}", errno(record)))
 }
 
-/// What an empty path means depends on whose it is: the knob's (REQ-10), or the call's own (UMH-2).
+/// What an empty path means: for a module request the knob is empty (REQ-10), for a call the caller gave none (UMH-2).
 fn noop(record: &Record) -> &'static str {
     match record.kind {
         Kind::Module => "no-op: the path is empty, autoload is off",
@@ -208,7 +210,7 @@ fn refused(record: &Record) -> OutcomeText {
         Some(Stage::Hook) => ('⊘', denied_by(record)),
         Some(Stage::Gate) => ('‖', "refused by the gate"),
         Some(Stage::Limit) => ('∞', "refused by the limit"),
-        Some(Stage::Throttle) => ('◷', "throttled, no slot within 5 s"),
+        Some(Stage::Throttle) => ('◷', "throttled, no slot in 5 s"),
         Some(Stage::Name) => ('≠', "refused, invalid module name"),
         Some(Stage::Path) => ('/', "refused, no path to run"),
         Some(Stage::Forked) => ('⊗', "refused in a forked child of the engine's process"),
@@ -225,7 +227,7 @@ fn denied_by(record: &Record) -> &'static str {
     match record.said.as_deref() {
         Some(why) if why.starts_with(Key::Deny.name()) => "denied by khelper.deny",
         Some(why) if why.starts_with(Key::Allow.name()) => "denied by khelper.allow",
-        _ => "denied by the security hook",
+        _ => "denied by a hook",
     }
 }
 
@@ -233,20 +235,20 @@ fn errno(record: &Record) -> String {
     record.errno.map(|e| format!(" ({})", errno_name(e))).unwrap_or_default()
 }
 
-/// What capability masks do not do to a helper of uid 0 (capabilities(7); UMH-11). The sentence is worded here alone:
-/// the console, `probe`, `mask`, the manual pages, README.md and the crate's documentation show it, each as far as it
-/// has room.
+/// The limits of capability masks for a helper of uid 0 (capabilities(7); UMH-11). The console, `probe`, `mask`, the
+/// manual pages, README.md and the crate's documentation all use this sentence, shortened where there is not enough
+/// room.
 pub const MASKS_AND_ROOT: &str = "masks alone do not confine root: a helper of uid 0 owns root's files, kernel.modprobe \
      and core_pattern without any capability, and can become all-powerful again in one step; masks bound what it may do \
      directly, and confine it only together with another user, Landlock or a read-only root";
 
-/// As much of [`MASKS_AND_ROOT`] as fits in `columns`, to the end of a clause: at least the first one.
+/// The first clauses of [`MASKS_AND_ROOT`] that fit into `columns`; at least one.
 pub fn masks_and_root(columns: usize) -> &'static str {
     clauses(MASKS_AND_ROOT, columns)
 }
 
-/// What masks do to the helpers of a host of this uid, which they inherit. Where a mask cuts something, `no_new_privs`
-/// keeps a helper of another user from gaining any capability by execve(2) (UMH-11).
+/// The limits of masks for helpers that inherit this uid from the engine's process. If a mask removes a capability and
+/// the uid is not 0, `no_new_privs` keeps a helper from gaining any capability by execve(2) (UMH-11).
 pub fn masks_and_uid(uid: u32) -> String {
     match uid {
         0 => MASKS_AND_ROOT.to_owned(),
@@ -257,14 +259,14 @@ pub fn masks_and_uid(uid: u32) -> String {
     }
 }
 
-/// The clauses of a sentence that fit in `columns`: at least the first one.
+/// The first clauses of a sentence that fit into `columns`; at least one.
 pub fn clauses(sentence: &str, columns: usize) -> &str {
     let ends = sentence.match_indices([':', ',', ';']).map(|(at, _)| at).chain([sentence.len()]);
     let end = ends.enumerate().take_while(|(clause, end)| *clause == 0 || *end <= columns).last();
     &sentence[..end.map_or(sentence.len(), |(_, end)| end)]
 }
 
-/// A knob's value in a sentence; an empty one in words.
+/// A knob's value in a sentence: quoted, or `(empty)`.
 pub fn value(text: &str) -> String {
     if text.is_empty() { "(empty)".to_owned() } else { format!("`{text}`") }
 }
@@ -279,7 +281,7 @@ pub fn chain(links: &[ChainLink]) -> String {
     links.iter().map(link).collect::<Vec<_>>().join(" < ")
 }
 
-/// A time as a person reads it: `640 µs`, `12 ms`, `1.2 s`, `2 m 05 s`, `3 h 02 m`.
+/// Formats a time for a person: `640 µs`, `12 ms`, `1.2 s`, `2 m 05 s`, `3 h 02 m`.
 pub fn took(us: u64) -> String {
     let seconds = us / 1_000_000;
     match us {
@@ -355,10 +357,10 @@ mod tests {
                 "! exec failed (ENOENT): `/sbin/mod\\x1bprobe`",
             ),
             (record(ExecFailed, Some(Stage::Process), Some(Errno::EAGAIN), None), "¡ cannot create a process (EAGAIN)"),
-            (refused(Stage::Hook, Errno::EPERM), "⊘ denied by the security hook (EPERM)"),
+            (refused(Stage::Hook, Errno::EPERM), "⊘ denied by a hook (EPERM)"),
             (refused(Stage::Gate, Errno::EBUSY), "‖ refused by the gate (EBUSY)"),
             (refused(Stage::Limit, Errno::ENOMEM), "∞ refused by the limit (ENOMEM)"),
-            (refused(Stage::Throttle, Errno::ETIME), "◷ throttled, no slot within 5 s (ETIME)"),
+            (refused(Stage::Throttle, Errno::ETIME), "◷ throttled, no slot in 5 s (ETIME)"),
             (refused(Stage::Name, Errno::EINVAL), "≠ refused, invalid module name (EINVAL)"),
             (refused(Stage::Path, Errno::ENOENT), "/ refused, no path to run (ENOENT)"),
             (refused(Stage::Loop, Errno::ELOOP), "↻ refused, an engine within an engine (ELOOP)"),

@@ -1,4 +1,4 @@
-//! How the two runs of a rehearsal differ, in words.
+//! The differences between the two runs of a rehearsal, in words.
 
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::launch_spec::Enforcement;
@@ -7,7 +7,7 @@ use crate::abi::record::Record;
 use super::mask::{list, size};
 use super::outcome::ended_in_words;
 
-/// A set's name, and how to take it out of the five.
+/// A capability set: its name, and the function that selects it.
 pub type Set = (&'static str, fn(&CapSets) -> CapMask);
 
 /// The five sets, as capabilities(7) names them.
@@ -19,7 +19,7 @@ pub const SETS: [Set; 5] = [
     ("ambient", |s| s.ambient),
 ];
 
-/// What one run got and how it ended: names and values.
+/// The facts about one run, as names and values: how it ended, its capabilities, and its output.
 fn facts(record: &Record, known: CapMask) -> Vec<(&'static str, String)> {
     let enforced = match record.enforced {
         None => "nothing was launched",
@@ -44,8 +44,8 @@ fn facts(record: &Record, known: CapMask) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What differs, in words; empty: nothing but the time it took. What the probe wrote tells the capabilities once more
-/// and its own pid, so it is not looked at.
+/// The differences between both runs, except their times; empty if there are none. The probe's output is not compared:
+/// it contains the pid, and repeats the capabilities.
 pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
     let mut out = Vec::new();
     let (under_draft, under_live) = (ended_in_words(draft).text(), ended_in_words(live).text());
@@ -56,7 +56,7 @@ pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
         out.push("the masks were enforced in another way".to_owned());
     }
     if let (Some(d), Some(l)) = (draft.caps.as_deref(), live.caps.as_deref()) {
-        // What is missing, what is left, and of which sets.
+        // The missing capabilities, the remaining ones, and the sets that they apply to.
         let mut lacks: Vec<(CapMask, CapMask, Vec<&str>)> = Vec::new();
         for (name, of) in SETS {
             let (missing, left) = (of(l).minus(of(d)), of(l) & of(d));
@@ -98,7 +98,7 @@ pub struct Compared {
     pub live: String,
 }
 
-/// What both runs got and how they ended.
+/// Compares the facts about both runs, one by one.
 pub fn compare(draft: &Record, live: &Record, known: CapMask) -> Vec<Compared> {
     let (under_draft, under_live) = (facts(draft, known), facts(live, known));
     let value = |facts: &[(&str, String)], name| {

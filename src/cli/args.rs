@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_dashes_is_the_helpers() {
+    fn arguments_after_the_dashes_belong_to_the_helper() {
         let args = read(&["run", "--bset", "-cap_bpf", "--", "/bin/echo", "--json", "--set", "x"]).unwrap();
         let Some(Command::Verb(Common::Run(run))) = args.command else { panic!("{args:?}") };
         assert!(!run.json);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_arguments_are_refused() {
         for bad in [
             &["run", "/bin/true"][..],
             &["run", "--"],

@@ -127,7 +127,7 @@ mod tests {
     use super::Verdict::{self, *};
 
     #[test]
-    fn of_several_the_gravest_then_the_highest_own_code() {
+    fn the_worst_verdict_wins_then_the_highest_exit_code() {
         let code = |all: &[Verdict]| all.iter().copied().fold(Own(0), Verdict::and).code();
         assert_eq!(code(&[Own(3), Own(7), Own(0)]), 7);
         assert_eq!(code(&[Own(200), TimedOut]), 124);

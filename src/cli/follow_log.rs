@@ -97,7 +97,7 @@ mod tests {
         call("/no/such", WaitMode::PROC);
         engine.set_depth(crate::abi::depth::Depth::Freezing).unwrap();
         engine.enable().unwrap();
-        assert_eq!(log.wakes(), 0, "who asked tells of what it waited for");
+        assert_eq!(log.wakes(), 0, "the request that waited reports its own failure");
         call("/no/such", WaitMode::NoWait);
         assert_eq!(log.wakes(), 1);
         host.change(|m| m.threads_max = Some(0));

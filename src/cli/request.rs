@@ -50,9 +50,9 @@ impl Asker {
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
             *all = all.and(one);
         };
-        let all_begun = self.ending.run(batch, &self.caller, each);
+        let all_submitted = self.ending.run(batch, &self.caller, each);
         let verdict = *verdict.lock().unwrap_or_else(PoisonError::into_inner);
-        if all_begun { verdict } else { verdict.and(Verdict::Interrupted) }
+        if all_submitted { verdict } else { verdict.and(Verdict::Interrupted) }
     }
 
     /// Prints a record: as JSON, or for a person the helper's output and then one line.

@@ -75,9 +75,9 @@ impl Ending {
         if self.is_interrupted() {
             running.cancel();
         }
-        let all_begun = running.wait();
+        let all_submitted = running.wait();
         *self.batch() = None;
-        all_begun
+        all_submitted
     }
 
     fn interrupt(&self) {

@@ -272,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_come_at_once_need_no_deep_stack() {
+    fn immediate_answers_do_not_nest_on_the_stack() {
         let (running, answered) = run(&Scripted::new(Does::Answers), 200_000, 3);
         assert!(running.wait());
         assert_eq!(answered.load(Ordering::Acquire), 200_000);
     }
 
     #[test]
-    fn what_a_busy_target_refuses_is_submitted_again_by_fewer_at_a_time() {
+    fn commands_refused_as_busy_are_submitted_again_by_fewer_lanes() {
         let target = Scripted::new(Does::TakesOne);
         let (running, answered) = run(&target, 10, 4);
         assert_eq!(target.kept.lock().unwrap().len(), 1);
@@ -289,13 +289,13 @@ mod tests {
     }
 
     #[test]
-    fn after_a_cancel_none_is_begun_and_those_under_way_are_cancelled() {
+    fn cancel_submits_no_more_and_cancels_those_in_progress() {
         let target = Scripted::new(Does::Keeps);
         let (running, answered) = run(&target, 10, 3);
         running.cancel();
         assert_eq!(target.cancelled.lock().unwrap().len(), 3);
         while target.answer() {}
-        assert!(!running.wait(), "not all were begun");
+        assert!(!running.wait(), "not all were submitted");
         assert_eq!(answered.load(Ordering::Acquire), 3);
         let (running, answered) = run(&target, 10, 3);
         running.stop();

@@ -62,7 +62,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     #[test]
-    fn a_completion_is_called_once_also_when_it_is_dropped() {
+    fn a_completion_is_called_exactly_once_even_if_dropped() {
         let (sender, answers) = channel();
         let new = || {
             let sender = sender.clone();

@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_key_named_twice_the_last_counts() {
+    fn the_last_of_two_entries_with_one_name_wins() {
         let more = ["PATH=/opt", "A=1", "A=2", "B"].map(|e| e.as_bytes().to_vec());
         let all = environment(more.to_vec());
         let texts: Vec<_> = all.iter().map(|e| String::from_utf8_lossy(e).into_owned()).collect();

@@ -1,6 +1,9 @@
 //! Writes records to a file, one JSON object per line. The file is written completely or not at all. An existing file
 //! is replaced only if the operator has confirmed this for exactly that file.
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};

@@ -53,7 +53,7 @@ mod tests {
     use crate::control::testing::record;
 
     #[test]
-    fn the_command_asks_for_the_same_again() {
+    fn the_command_repeats_the_request() {
         let module = repeat(&record(1, b"x\xff", 0)).unwrap();
         assert!(matches!(module, Command::RequestModule { name, wait: true } if name == b"x\xff"));
         let list = |args: &[&[u8]]| Args::List(args.iter().map(|a| Box::from(*a)).collect());

@@ -76,21 +76,21 @@ mod tests {
     use nix::errno::Errno;
 
     #[test]
-    fn endings_are_counted_and_the_gravest_is_kept() {
+    fn outcomes_are_counted_and_the_worst_severity_is_kept() {
         let mut tally = Tally::new("a b".into(), 4);
         assert_eq!(tally.submitted(), "asked for a b: 4 requests");
         let mut take = |record| tally.take(&Ok(Reply::Answered(Arc::new(record))));
         let running = |id, pid| open(id, b"a", State::Running, Some(pid));
         assert_eq!(take(running(1, 70)), (Severity::Quiet, "a b: 1 of 4 answered: 1 ▸ runs, not waited for".into()));
         assert_eq!(take(record(2, b"b", 256)).0, Severity::Bad);
-        assert_eq!(take(record(3, b"b", 0)).0, Severity::Bad, "the gravest stays");
+        assert_eq!(take(record(3, b"b", 0)).0, Severity::Bad, "the worst stays");
         let text = "a b: 4 of 4 answered: 2 ▸ runs, not waited for, 1 ✓ exit 0, 1 ✗ exit 1 (raw 256)";
-        assert_eq!(take(running(4, 71)).1, text, "a pid does not part them");
+        assert_eq!(take(running(4, 71)).1, text, "outcomes that differ only by pid are counted together");
         assert!(tally.is_complete());
     }
 
     #[test]
-    fn one_alone_is_told_whole() {
+    fn a_single_answer_is_shown_in_full() {
         let mut tally = Tally::new("x".into(), 1);
         assert_eq!(tally.submitted(), "asked for x");
         let refused = refused(7, b"x", Stage::Gate, Errno::EBUSY, "the gate is shut (EBUSY); wait");

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn by_force_they_get_kill_at_once() {
+    fn a_forced_termination_sends_kill_at_once() {
         let mut all = Termination::forced();
         assert_eq!(signals(&all.due(&[live(7, b"a", 0)], 0)), [(7, 9)]);
         assert_eq!(all.signalled(), (0, 1));

@@ -532,7 +532,7 @@ proptest! {
 
 /// Input from another process is rejected if no value serializes to it.
 #[test]
-fn what_no_value_is_serialised_as_is_refused() {
+fn input_that_no_value_serializes_to_is_refused() {
     let refused = |json: &str| serde_json::from_str::<KnobValue>(json).is_err();
     assert!(refused(r#"{"mask":{"exactly":"0x1ffffffffffffffff"}}"#) && refused(r#"{"mask":{"exactly":"+1"}}"#));
     assert!(refused(r#"{"path":"a\\q"}"#) && refused(r#"{"globs":"["}"#) && refused(r#"{"era":"6.4"}"#));

@@ -108,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_common_is_taken() {
+    fn the_common_prefix_is_completed() {
         assert_eq!(common(&of("set kernel.u")), "kernel.usermodehelper.");
         assert_eq!(common(&[]), "");
     }
 
     proptest! {
         #[test]
-        fn any_line_is_completed_without_harm(line in "\\PC{0,40}") {
+        fn any_line_can_be_completed(line in "\\PC{0,40}") {
             let word = line.rsplit(' ').next().unwrap_or_default().to_owned();
             for candidate in of(&line) {
                 prop_assert!(candidate.len() >= word.len(), "{candidate} {word}");

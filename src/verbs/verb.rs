@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_mean_what_they_mean_at_the_shell() {
+    fn a_line_means_the_same_as_at_the_shell() {
         let Verb::Common(Common::Request(request)) = read("request --nowait --parallel 3 a b").unwrap().verb else {
             panic!()
         };
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_lines_are_refused() {
         for line in [
             "",
             "nonsense",

@@ -53,7 +53,7 @@ fn umh_4_the_first_abandons_and_the_second_kills() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert!(stderr.contains("ctrl-c again kills"), "{stderr}");
+    assert!(stderr.contains("press ctrl-c again to kill"), "{stderr}");
     assert!(!stderr.contains("still runs; its next write"), "{stderr}");
 }
 

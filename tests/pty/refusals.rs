@@ -93,7 +93,7 @@ fn what_means_nothing_is_refused_where_it_was_typed() {
         ("1", "c\t\x15\t\tcap_frob\r", call, "✗ no capability is called `cap_frob` (EINVAL)"),
         ("1", "e\x15bin/modprobe\r", path, "✗ the path `bin/modprobe` is relative (EINVAL): give the whole path"),
         ("1", &longer, path, "256 bytes long, 255 are the most"),
-        ("2", "w", None, "there is nothing to apply: the draft is as live"),
+        ("2", "w", None, "there is nothing to apply: the draft is the same as live"),
         ("2", "u", None, "nothing to undo in this draft"),
         ("2", "\x12", None, "nothing to redo in this draft"),
         ("2", "z", None, "there is no draft to discard"),

@@ -55,8 +55,8 @@ fn the_newest_come_first_in_a_window_around_the_cursor() {
     let last = reader.answer(&question(&Query::default(), Anchor::Last, 2));
     assert_eq!((ids(&last), last.detail.unwrap().record.id), (vec![3, 2, 1], 1));
     // The record does not exist: the cursor stays at its index.
-    let gone = Anchor::Near { id: 999, index: 5, by: 1 };
-    assert_eq!(reader.answer(&question(&Query::default(), gone, 1)).at, Some(6));
+    let missing = Anchor::Near { id: 999, index: 5, by: 1 };
+    assert_eq!(reader.answer(&question(&Query::default(), missing, 1)).at, Some(6));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn queries_are_kept_up_with_as_records_end() {
 }
 
 #[test]
-fn what_is_not_over_is_there_once_and_stays_when_it_ends() {
+fn a_live_request_is_listed_once_and_stays_when_it_ends() {
     let (host, engine) = engine();
     let id = run(&engine, "/bin/forever", WaitMode::EXEC);
     run(&engine, "/bin/true", WaitMode::PROC);
@@ -112,7 +112,7 @@ fn what_is_not_over_is_there_once_and_stays_when_it_ends() {
 }
 
 #[test]
-fn paused_shows_nothing_newer_also_under_another_query() {
+fn a_paused_reader_shows_nothing_newer_even_with_another_query() {
     let (_, engine) = engine();
     (0..5).for_each(|_| drop(engine.request_module("old", true)));
     let mut reader = Reader::new(engine.clone());
@@ -126,7 +126,7 @@ fn paused_shows_nothing_newer_also_under_another_query() {
 }
 
 #[test]
-fn ten_thousand_are_read_in_pieces_and_none_is_held() {
+fn ten_thousand_records_are_read_in_pieces_and_not_kept() {
     let (_, engine) = engine();
     let mut reader = Reader::new(engine.clone());
     for n in 0..10_300 {

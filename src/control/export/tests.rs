@@ -64,7 +64,7 @@ fn records_are_saved_whole_and_nothing_is_replaced_unasked() {
 }
 
 #[test]
-fn what_cannot_be_written_says_why() {
+fn a_failed_save_says_why() {
     let engine = engine();
     let dir = tempfile::tempdir().unwrap();
     let link = dir.path().join("li\nnk");
@@ -72,9 +72,9 @@ fn what_cannot_be_written_says_why() {
     let all = || What::All(Query::default(), None);
     for (path, says) in [
         (dir.path().join("no/where"), "ENOENT; the folder does not exist"),
-        (dir.path().to_path_buf(), "is no regular file"),
+        (dir.path().to_path_buf(), "is not a regular file"),
         (link, "li\\x0ank` is a symbolic link"),
-        (Path::new("/").to_path_buf(), "the path names no file"),
+        (Path::new("/").to_path_buf(), "the path has no file name"),
         (dir.path().join("x".repeat(300)), "ENAMETOOLONG"),
     ] {
         let Err(Unsaved::Failed(why)) = write(&engine, &saving(&path, all())) else { panic!("{path:?}") };

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_routine_has_a_sentence() {
+    fn every_event_of_the_log_has_a_sentence() {
         let of = |kind: EventKind| {
             let EventText { level, id, text } = event(&kind);
             NEWS.has(&kind).then_some((level, id, text))

@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_difference_is_said_in_words() {
+    fn the_difference_is_put_into_words() {
         let of = |bits| CapMask::from_bits(bits);
         assert_eq!(difference(of(0b011), of(0b110)), "drops cap_chown; cannot be regained: cap_dac_read_search");
         assert_eq!(difference(of(3), of(3)), "same as live");

@@ -344,7 +344,7 @@ mod tests {
         }
     }
 
-    fn every_ending() -> Vec<(Record, &'static str)> {
+    fn every_outcome() -> Vec<(Record, &'static str)> {
         use Outcome::{Abandoned, ExecFailed, Exited, Killed, Lost, Noop, Refused, Running};
         let refused = |stage, errno| record(Refused, Some(stage), Some(errno), None);
         vec![
@@ -377,9 +377,9 @@ mod tests {
     }
 
     #[test]
-    fn every_ending_has_its_own_words_and_symbol() {
+    fn every_outcome_has_its_own_words_and_symbol() {
         let mut seen = HashMap::new();
-        for (record, words) in every_ending() {
+        for (record, words) in every_outcome() {
             let ending = ended_in_words(&record);
             assert_eq!(ending.text(), words);
             assert!(record.errno.is_none_or(|e| words.contains(&format!("({})", errno_name(e)))), "{words}");
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_besides_is_said_too() {
+    fn a_timeout_and_an_abandoned_wait_are_shown_too() {
         let mut r = record(Outcome::Killed, None, None, Some(15));
         (r.timed_out, r.abandoned) = (true, true);
         assert_eq!(ended_with_time(&r), "† killed by SIGTERM (raw 15), timed out, caller gone · 12 ms");

@@ -121,7 +121,7 @@ mod tests {
     use crate::control::testing::{KNOWN, record};
 
     #[test]
-    fn what_differs_is_said_and_nothing_else() {
+    fn only_differences_are_listed() {
         let live = record(2, b"x", 0);
         let mut draft = record(1, b"x", 256);
         assert_eq!(differences(&live, &record(3, b"x", 0), false), Vec::<String>::new());
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fact_of_one_run_alone_is_compared_too() {
+    fn a_fact_about_only_one_run_is_compared_too() {
         use crate::abi::launch_spec::NotEnforced;
         let live = Record { not_enforced: Box::new([NotEnforced::Nice]), ..record(2, b"x", 0) };
         let compared = compare(&record(1, b"x", 256), &live, KNOWN);

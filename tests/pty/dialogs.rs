@@ -93,7 +93,7 @@ fn any_helper_is_called() {
         pty.send("\tcap_chown");
         pty.says("> bset cap_chown");
         pty.send(ENTER);
-        pty.says("#2 /bin/sh: ▸ runs as pid");
+        pty.says("#2 /bin/sh: ▸ running as pid");
         pty.press("3", "[3 Activity]");
         pty.until("both", |s| ["#1 ", "#2 "].iter().all(|id| s.contents().contains(id)));
         pty.press(ENTER, "─ #2 helper /bin/sh");
@@ -140,7 +140,7 @@ fn the_command_line_does_what_the_shells_does() {
             ("probe", "─ What a helper gets now", "bounding 0x"),
             ("mask cap_chown", "─ Masks in every form", "hex 0x0000000000000001"),
             ("get khelper.deny", "─ As the knobs read", "khelper.deny = bad*"),
-            ("help", "─ What the commands do", "Write knobs, all at once or none"),
+            ("help", "─ What the commands do", "Write knobs, all or none"),
             ("reset bset", "bset ─", "gets back cap_chown"),
         ] {
             command(pty, line);

@@ -161,7 +161,7 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
         // Each stands among the records, by its symbol.
         pty.press("3", "[3 Activity]");
         pty.press("/", "/ ");
-        for (word, rows) in [("refused", 3), ("no-op", 1), ("EPERM", 2), ("ENOENT", 1)] {
+        for (word, rows) in [("refused", 1), ("denied", 2), ("no-op", 1), ("EPERM", 2), ("ENOENT", 1)] {
             pty.send(format!("\x15{word}"));
             pty.says(&format!("{rows} of 7"));
         }

@@ -118,7 +118,7 @@ fn a_mask_that_someone_else_writes_is_told_while_there_is_a_draft() {
         notice(pty, "it lost cap_sys_modul");
         pty.send("\x1b[15~");
         pty.shows("[■]");
-        notice(pty, "it regained cap_chown");
+        notice(pty, "it got back cap_chown");
         pty.press("4", "[4 Log]");
         for words in ["lost cap_chown", "lost cap_kill", "lost cap_sys_module"] {
             log_says(pty, words, &format!("kernel.usermodehelper.bset: {words}, by the library"));

@@ -30,7 +30,7 @@ pub fn difference(live: CapMask, draft: CapMask) -> String {
     if !raised.is_empty() {
         parts.push(format!("cannot be regained: {}", list(raised)));
     }
-    if parts.is_empty() { "same as live".to_owned() } else { parts.join("; ") }
+    if parts.is_empty() { "unchanged".to_owned() } else { parts.join("; ") }
 }
 
 /// A shorter [`difference`]: it lists the dropped or the kept capabilities, whichever are fewer.
@@ -61,7 +61,7 @@ mod tests {
     fn the_difference_is_put_into_words() {
         let of = |bits| CapMask::from_bits(bits);
         assert_eq!(difference(of(0b011), of(0b110)), "drops cap_chown; cannot be regained: cap_dac_read_search");
-        assert_eq!(difference(of(3), of(3)), "same as live");
+        assert_eq!(difference(of(3), of(3)), "unchanged");
         assert_eq!(size(of(0), of(7)), "empty");
         assert_eq!(size(of(7), of(7)), "full (3)");
     }

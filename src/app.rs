@@ -50,7 +50,7 @@ fn run(args: &Args) -> u8 {
     }
 }
 
-/// There is no console in this build, so a command is needed: exit code 64, as for every wrong use.
+/// Reports that this build has no console and needs a command. Returns exit code 64, as for every usage error.
 #[cfg(not(feature = "console"))]
 fn console(_: &Args, _: &[OsString]) -> u8 {
     cli::say("this khelper was built without the console (feature `console`); `khelper --help` lists its commands");
@@ -77,17 +77,20 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         cli::say(&format!("the console needs a terminal on stdin and stdout; {}", tui::WITHOUT_TERMINAL));
         return exit::NO_TERMINAL;
     }
-    // screen(1) holds back a lone ESC for as long as it reports the mouse.
+    // While screen(1) reports mouse events, it delays a single ESC.
     let mouse = !args.console.no_mouse && !tui::terminal::within_screen();
     tui::run(&target, &signals, tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii })
 }
 
-/// An engine of this process, with the probe in it, as a target. SIGCHLD is this program's own to set (UMH-8).
+/// Starts an engine in this process, with the built-in probe, and returns it as a target. khelper owns the process, so
+/// it may set SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
 fn embedded() -> Result<Arc<dyn Target>, u8> {
     let mut builder = Engine::builder().fix_sigchld(true);
     match std::env::current_exe() {
         Ok(path) => builder = builder.probe(path, PROBE_ARG),
-        Err(e) => cli::say(&format!("the probe is not to be had: this program's own path is unknown: {e}")),
+        Err(e) => {
+            cli::say(&format!("the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"))
+        }
     }
     builder.start().map(|engine| Local::shared(&engine)).map_err(|error| {
         cli::complain(&error);

@@ -111,9 +111,17 @@ fn keys_are_heard_in_a_flood_and_no_count_is_lost() {
         // What is kept is all there, by outcome.
         let looked = format!("({KEPT} looked at)");
         let mut sum = 0;
-        for which in
-            ["not over", "exit 0", "failed", "exit not 0", "killed", "exec failed", "refused", "abandoned", "no-op"]
-        {
+        for which in [
+            "still running",
+            "exit 0",
+            "failed",
+            "exit not 0",
+            "killed",
+            "exec failed",
+            "refused",
+            "abandoned",
+            "no-op",
+        ] {
             pty.send("o");
             pty.until(which, |s| s.contents().lines().any(|l| l.starts_with(which) && l.contains(&looked)));
             if ["exit 0", "no-op", "failed", "refused"].contains(&which) {

@@ -1,4 +1,4 @@
-//! What may be typed.
+//! The arguments of khelper.
 
 use std::ffi::OsString;
 
@@ -10,18 +10,18 @@ use crate::verbs::verb::Common;
 
 #[cfg(feature = "console")]
 const WITHOUT_COMMAND: &str = "\
-Without a command: the console, over an engine of its own. This machine's kernel is untouched.";
+Without a command, khelper starts the console and a new engine. This machine's kernel is not changed.";
 #[cfg(not(feature = "console"))]
 const WITHOUT_COMMAND: &str = "\
-A command is needed: this khelper was built without the console. This machine's kernel is untouched.";
+A command is required: this khelper was built without the console. This machine's kernel is not changed.";
 
 const EXIT_CODES: &str = "\
-Exit codes: the helper's own; 128 + n if signal n killed it, or ended khelper; 127 not found, 126 not executable;
+Exit codes: the helper's own; 128 + n if signal n killed the helper or khelper; 127 not found; 126 not executable;
 124 timed out; 130 interrupted; 64 usage; 70 status lost; 75 refused for now (limit, gate, empty path,
-engine within an engine); 77 not permitted; 74 the answer could not be written.";
+engine within an engine); 77 not permitted; 74 cannot write to stdout.";
 #[cfg(feature = "console")]
 const EXIT_CODES_OF_CONSOLE: &str = "
-Of the console: 0; 2 no terminal; 128 + n ended by signal n, 129 also if its terminal has gone; 101 a panic.";
+Exit codes of the console: 0; 2 no terminal; 128 + n killed by signal n; 129 also if the terminal is gone; 101 panic.";
 #[cfg(not(feature = "console"))]
 const EXIT_CODES_OF_CONSOLE: &str = "";
 
@@ -40,7 +40,7 @@ pub struct Args {
     #[cfg(feature = "console")]
     #[command(flatten)]
     pub console: Console,
-    /// What to do; none is the console.
+    /// The command; without one, khelper starts the console.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -49,13 +49,13 @@ pub struct Args {
 #[cfg(feature = "console")]
 #[derive(Debug, clap::Args)]
 pub struct Console {
-    /// Nothing can be changed or started from the console
+    /// Allow the console to read only: it starts and changes nothing
     #[arg(long)]
     pub read_only: bool,
-    /// Leave the mouse to the terminal; always so within screen(1)
+    /// Do not use the mouse; always the case inside screen(1)
     #[arg(long)]
     pub no_mouse: bool,
-    /// Draw with ASCII characters only; the default where TERM or the locale allows no others
+    /// Draw with ASCII characters only; the default if TERM or the locale supports no others
     #[arg(long)]
     pub ascii: bool,
 }
@@ -63,7 +63,7 @@ pub struct Console {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The verbs that the console's line has too.
+    /// The verbs that the console's command line shares.
     #[command(flatten)]
     Verb(Common),
     /// Print the console's keys, as settings for console.toml
@@ -72,7 +72,7 @@ pub enum Command {
 }
 
 impl Args {
-    /// Reads the command line, `argv[0]` included.
+    /// Parses the command line, including `argv[0]`.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut args = Self::try_parse_from(args)?;
         let checked = match &mut args.command {
@@ -84,16 +84,17 @@ impl Args {
         }
         #[cfg(feature = "console")]
         if args.command.is_some() && (args.console.read_only || args.console.no_mouse || args.console.ascii) {
-            let why = "--read-only, --no-mouse and --ascii are for the console: leave them out before a command";
+            let why =
+                "--read-only, --no-mouse and --ascii are options of the console: they cannot be used with a command";
             return Err(conflict(why));
         }
         if args.command.as_ref().is_some_and(Command::starts_no_engine) && !args.set().is_empty() {
-            return Err(conflict("this command starts no engine: there is no knob to set"));
+            return Err(conflict("this command starts no engine, so --set cannot be used with it"));
         }
         Ok(args)
     }
 
-    /// Every `--set`, those before the command first.
+    /// The value of every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
             None => &[][..],
@@ -106,7 +107,7 @@ impl Args {
 }
 
 impl Command {
-    /// The verb, if it is one.
+    /// The verb, unless the command is [`Command::Keys`].
     pub const fn verb(&self) -> Option<&Common> {
         match self {
             Self::Verb(verb) => Some(verb),
@@ -115,7 +116,7 @@ impl Command {
         }
     }
 
-    /// Whether the command is answered without an engine.
+    /// Whether the command needs no engine.
     fn starts_no_engine(&self) -> bool {
         match self {
             Self::Verb(verb) => matches!(verb, Common::Mask(_)),
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_dashes_is_the_helpers() {
+    fn arguments_after_the_dashes_belong_to_the_helper() {
         let args = read(&["run", "--bset", "-cap_bpf", "--", "/bin/echo", "--json", "--set", "x"]).unwrap();
         let Some(Command::Verb(Common::Run(run))) = args.command else { panic!("{args:?}") };
         assert!(!run.json);
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_arguments_are_refused() {
         for bad in [
             &["run", "/bin/true"][..],
             &["run", "--"],

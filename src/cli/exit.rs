@@ -1,4 +1,4 @@
-//! Exit codes, by the stage that failed.
+//! Exit codes, chosen by the stage that failed.
 
 use nix::errno::Errno;
 
@@ -10,9 +10,9 @@ use crate::abi::record::Record;
 pub const USAGE: u8 = 64;
 /// The target cannot be reached.
 pub const UNAVAILABLE: u8 = 69;
-/// A status was lost.
+/// A helper's wait status was lost.
 pub const LOST: u8 = 70;
-/// The answer could not be written.
+/// stdout could not be written.
 pub const OUTPUT: u8 = 74;
 /// Refused for now.
 pub const REFUSED: u8 = 75;
@@ -21,16 +21,16 @@ pub const NOT_PERMITTED: u8 = 77;
 /// No terminal for the console.
 pub const NO_TERMINAL: u8 = 2;
 
-/// How one request went, for the exit code; in the order in which one of several wins.
+/// The result of one request, for the exit code. Of several results the smallest one wins, in the order of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// ctrl-c.
     Interrupted,
-    /// Malformed.
+    /// A usage error.
     Usage,
-    /// Refused by the hook, or nothing could be enforced.
+    /// Denied by the security hook or the init hook, or the masks could not be enforced.
     NotPermitted,
-    /// Refused by the limit, the gate, the empty path, or as an engine within an engine.
+    /// Refused by the limit or the gate, because the path is empty, or as an engine within an engine.
     Refused,
     /// The status was lost.
     Lost,
@@ -38,18 +38,18 @@ pub enum Verdict {
     Unavailable,
     /// The program was not found.
     NotFound,
-    /// The program could not be executed, or no process be made.
+    /// The program could not be executed, or no process could be created.
     NotExecuted,
     /// A signal killed the helper.
     Killed(u8),
-    /// `--timeout` ran out.
+    /// `--timeout` expired.
     TimedOut,
-    /// The helper's own code; 0 for one that still runs.
+    /// The helper's exit code; 0 if it still runs.
     Own(u8),
 }
 
 impl Verdict {
-    /// Of a request that was answered.
+    /// The verdict on an answered request.
     pub fn of(record: &Record) -> Self {
         let status = record.status;
         match record.outcome {
@@ -69,7 +69,7 @@ impl Verdict {
         }
     }
 
-    /// Of a command that was refused at the door, or behind it.
+    /// The verdict on a command that failed, whether it was not authorized or the engine refused it.
     pub fn of_error(error: &ControlError) -> Self {
         match error {
             ControlError::UnknownKey(_) | ControlError::ReadOnly(_) | ControlError::Value { .. } => Self::Usage,
@@ -111,7 +111,7 @@ impl Verdict {
         }
     }
 
-    /// Of two requests, the first being the earlier: the graver one, of own codes the higher.
+    /// Combines two verdicts, `self` being the earlier: the more severe one wins, and of two exit codes the higher.
     #[must_use]
     pub fn and(self, later: Self) -> Self {
         match (self, later) {
@@ -127,7 +127,7 @@ mod tests {
     use super::Verdict::{self, *};
 
     #[test]
-    fn of_several_the_gravest_then_the_highest_own_code() {
+    fn the_worst_verdict_wins_then_the_highest_exit_code() {
         let code = |all: &[Verdict]| all.iter().copied().fold(Own(0), Verdict::and).code();
         assert_eq!(code(&[Own(3), Own(7), Own(0)]), 7);
         assert_eq!(code(&[Own(200), TimedOut]), 124);

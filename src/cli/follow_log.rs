@@ -13,25 +13,25 @@ use super::output::say;
 /// Events that may pile up before some are missed; room for a flood of short helpers.
 const QUEUE: usize = 65_536;
 
-/// A thread that follows the log. Ended by [`Log::end`], after everything logged until then is out.
+/// A thread that prints the log. [`Log::end`] stops it after it has printed everything logged so far.
 pub struct Log {
     events: Watch,
     thread: JoinHandle<()>,
 }
 
 impl Log {
-    /// Starts to follow.
+    /// Starts the thread.
     pub fn follow(target: &dyn Target) -> std::io::Result<Self> {
         let events = target.watch(KINDS, None, QUEUE, Wake::none());
         let follower = events.clone();
         let thread = thread::Builder::new().name("log".into()).spawn(move || {
             loop {
                 match follower.wait() {
-                    Watched::Event(event) => tell(&event.kind),
-                    Watched::Missed(n) => say(&format!("{n} events were missed: lines of the log may be among them")),
+                    Watched::Event(event) => print(&event.kind),
+                    Watched::Missed(n) => say(&format!("{n} events were missed; some of them may be log lines")),
                     Watched::Closed { why } => {
                         if let Some(why) = why {
-                            say(&format!("lines of the log are missing from here on: {why}"));
+                            say(&format!("no further log lines are shown: {why}"));
                         }
                         return;
                     }
@@ -41,18 +41,18 @@ impl Log {
         Ok(Self { events, thread })
     }
 
-    /// Waits until everything is out.
+    /// Waits until everything is printed, and stops the thread.
     pub fn end(self) {
         self.events.close();
-        // A panic of the thread has been told on stderr already.
+        // If the thread panicked, the panic message is already on stderr.
         let _ = self.thread.join();
     }
 }
 
-/// Lines of the log, and the failure of a call that no caller waited for: nothing else reports it.
+/// Log lines, and failures of calls that nobody waited for (NO_WAIT): nothing else reports those.
 const KINDS: EventKinds = EventKinds::LOG.or(EventKinds::FAILED_NO_WAIT);
 
-fn tell(event: &EventKind) {
+fn print(event: &EventKind) {
     match event {
         EventKind::Log(kind) => say(&kind.text()),
         EventKind::Finished(record) => explain(record),
@@ -60,7 +60,7 @@ fn tell(event: &EventKind) {
     }
 }
 
-/// Says why a request came to nothing.
+/// Prints why a request failed.
 pub fn explain(record: &Record) {
     why_failed(record).iter().for_each(|line| say(line));
 }
@@ -97,7 +97,7 @@ mod tests {
         call("/no/such", WaitMode::PROC);
         engine.set_depth(crate::abi::depth::Depth::Freezing).unwrap();
         engine.enable().unwrap();
-        assert_eq!(log.wakes(), 0, "who asked tells of what it waited for");
+        assert_eq!(log.wakes(), 0, "the request that waited reports its own failure");
         call("/no/such", WaitMode::NoWait);
         assert_eq!(log.wakes(), 1);
         host.change(|m| m.threads_max = Some(0));

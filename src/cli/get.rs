@@ -1,4 +1,4 @@
-//! `khelper get`, as sysctl(8).
+//! `khelper get`: prints knobs in the form of sysctl(8).
 
 use crate::abi::error::ControlError;
 use crate::control::{Command, Key, Reply};
@@ -26,7 +26,7 @@ pub(super) fn get(caller: &Caller, knobs: Knobs, answers: &Answers) -> Verdict {
 fn read(caller: &Caller, key: Key) -> Result<String, ControlError> {
     match caller.ask(Command::Get(key))? {
         Reply::Value(value) => Ok(value.text()),
-        // Reading a knob is answered with its value and nothing else.
+        // The reply to `Get` is always a value.
         _ => Ok(String::new()),
     }
 }

@@ -1,4 +1,4 @@
-//! `khelper mask`: masks in every form, without an engine.
+//! `khelper mask`: prints masks in every form, without an engine.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -13,7 +13,7 @@ use crate::verbs::perform::{Masks, NamedMask};
 use super::exit::Verdict;
 use super::output::{Answers, complain};
 
-/// One mask. Changes (`-cap_x`) are of the full mask, there being no live one.
+/// One mask. Changes (`-cap_x`) apply to the full mask, since there is no live one.
 #[derive(Serialize)]
 struct Forms {
     mask: String,
@@ -41,7 +41,7 @@ impl Forms {
     }
 }
 
-/// Prints every mask, and what masks do not do; one that is malformed is reported, and the others are still shown.
+/// Prints every mask, then [`MASKS_AND_ROOT`]. Reports a malformed mask and still prints the others.
 pub(super) fn mask(masks: &Masks, as_json: bool, known: CapMask, answers: &Answers) -> Verdict {
     let (mut verdict, mut shown) = (Verdict::Own(0), false);
     for mask in &masks.0 {
@@ -49,7 +49,7 @@ pub(super) fn mask(masks: &Masks, as_json: bool, known: CapMask, answers: &Answe
             Ok(mask) => {
                 shown = true;
                 if as_json {
-                    // Strings and lists of strings: nothing in it can fail to be JSON.
+                    // `Forms` has only strings and lists of strings, which always serialize.
                     answers.line(&serde_json::to_string(&Forms::of(mask, known)).unwrap_or_default());
                 } else {
                     mask.lines(known).iter().for_each(|line| answers.line(line));

@@ -41,10 +41,10 @@ use output::Answers;
 use request::Asker;
 use sigint::Ending;
 
-/// How long an interrupted command waits for the helpers that it abandoned (UMH-14); a second ctrl-c ends them.
+/// How long an interrupted command waits for the helpers that it abandoned (UMH-14); a second ctrl-c kills them.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Reads the command line; the error is the exit code, help or complaint having been printed.
+/// Parses the command line. The error is the exit code; help or error text has already been printed.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
     Args::read(args).map_err(|error| {
         let text = error.render().to_string();
@@ -52,7 +52,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
             // --help and --version.
             return print(&text);
         }
-        // clap repeats what was typed: hostile bytes.
+        // clap repeats what was typed, which may be hostile bytes.
         for line in text.lines() {
             let _ = io::stderr().lock().write_all(format!("{}\n", screen(line.as_bytes())).as_bytes());
         }
@@ -60,32 +60,32 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
     })
 }
 
-/// What may be typed, for completions and manual pages.
+/// The definition of the command line, for completions and manual pages.
 pub fn definition() -> clap::Command {
     <Args as clap::CommandFactory>::command()
 }
 
-/// A command that needs no engine; `None` if it does.
+/// Runs a command that needs no engine and returns its exit code; `None` if the command needs one.
 pub fn without_engine(command: &Command, known: impl FnOnce() -> CapMask) -> Option<u8> {
     let verb = command.verb().filter(|verb| matches!(verb, Common::Mask(_)))?;
     let (known, answers) = (known(), Answers::default());
     let verdict = match perform::ask(verb, known) {
         Ok(Ask::Masks(masks)) => mask::mask(&masks, verb.json(), known, &answers),
-        // Masks come to masks.
+        // `Common::Mask` always yields `Ask::Masks`.
         Ok(_) => Verdict::Usage,
         Err(error) => request::fail(&error),
     };
     Some(answers.code(verdict.code()))
 }
 
-/// Prints a text as the answer; the exit code.
+/// Prints a text on stdout. Returns the exit code.
 pub fn print(text: &str) -> u8 {
     let answers = Answers::default();
     answers.write(text.as_bytes(), b"");
     answers.code(0)
 }
 
-/// Whom a command asks, and as whom.
+/// The target of a command, and the actor that gives it.
 #[derive(Clone)]
 struct Caller {
     target: Arc<dyn Target>,
@@ -97,26 +97,27 @@ impl Caller {
         Self { target, by: control::actor(Origin::CommandLine) }
     }
 
-    /// Asks and blocks until it is answered.
+    /// Submits a command and blocks until it is answered.
     fn ask(&self, command: control::Command) -> Result<Reply, ControlError> {
         ask(&*self.target, &self.by, command)
     }
 }
 
-/// Writes the knobs of `--set`; the error is the exit code, everything having been said.
+/// Writes the knobs of `--set`. The error is the exit code; the cause is already on stderr.
 pub fn set(target: &Arc<dyn Target>, settings: &[OsString]) -> Result<(), u8> {
     set::set(&Caller::new(target.clone()), settings)
 }
 
-/// A command to `target`: writes the knobs of `--set`, runs it, and names what is left running; the exit code. To be called
-/// on the main thread, with the [`signals`] that were taken before the engine started.
+/// Runs a command on `target`: writes the knobs of `--set`, performs the command, and names the helpers that are left
+/// running. Returns the exit code. Call it on the main thread, with the [`signals`] that were taken before the engine
+/// started.
 pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], signals: &Signals) -> u8 {
     let caller = Caller::new(target.clone());
     let work = |ending: &Arc<Ending>| {
         let log = match Log::follow(&**target) {
             Ok(log) => log,
             Err(e) => {
-                say(&format!("no thread to follow the target's log: {e}"));
+                say(&format!("cannot start the thread that follows the target's log: {e}"));
                 return Verdict::NotExecuted.code();
             }
         };
@@ -136,7 +137,7 @@ pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], s
 }
 
 fn perform(asker: &Asker, command: &Command) -> Verdict {
-    // The others are answered without an engine.
+    // `Command::Keys` needs no engine and is handled earlier.
     let Some(verb) = command.verb() else { return Verdict::Usage };
     let (known, json) = (asker.caller.target.info().known, verb.json());
     match perform::ask(verb, known) {
@@ -149,9 +150,10 @@ fn perform(asker: &Asker, command: &Command) -> Verdict {
     }
 }
 
-/// Ends an engine of this process and names the helpers that it leaves running. One that was abandoned writes into a pipe
-/// of ours: it gets its 5 s after ctrl-c, and is named if it outlives them. One that nobody was to wait for is named only
-/// if a signal ends the command: else its caller knows.
+/// Shuts down an engine of this process and names the helpers that it leaves running. After ctrl-c, abandoned helpers
+/// get [`PATIENCE`] to end, since they write into pipes of this process; those that still run are named. Helpers of
+/// NO_WAIT and WAIT_EXEC calls are named only if a signal ends the command: otherwise the caller knows that they still
+/// run.
 fn leave(caller: &Caller, ending: &Ending) {
     if !caller.target.info().is_owned() {
         return;
@@ -175,7 +177,7 @@ fn leave(caller: &Caller, ending: &Ending) {
     }
     for Left { live, captured } in left.iter().filter(|left| left.live.abandoned || signal.is_some()) {
         let pid = live.pid.map_or_else(|| " (not started yet)".to_owned(), |pid| format!(" (pid {pid})"));
-        let fate = if *captured { "; its next write may end it" } else { "" };
-        say(&format!("#{} {}{pid} runs on{fate}", live.id, screen(&live.title)));
+        let fate = if *captured { "; its next write may kill it (SIGPIPE)" } else { "" };
+        say(&format!("#{} {}{pid} still runs{fate}", live.id, screen(&live.title)));
     }
 }

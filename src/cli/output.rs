@@ -1,4 +1,4 @@
-//! What is said, and where: answers on stdout; the log, errors and advice on stderr, escaped, behind `khelper: `.
+//! Output: answers on stdout; the log, errors and advice on stderr, escaped and prefixed with `khelper: `.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -9,18 +9,18 @@ use crate::abi::error::{Explain, SysError};
 use crate::abi::escape::screen;
 use crate::sys;
 
-/// One line on stderr. `line` holds no hostile bytes (whoever made it has escaped them). A closed stderr is no
-/// reason to stop: there is nobody left to tell.
+/// Writes one line to stderr. The caller has escaped hostile bytes in `line`. Errors are ignored: if stderr is closed,
+/// there is no other place to report them.
 pub fn say(line: &str) {
     let _ = io::stderr().lock().write_all(format!("khelper: {line}\n").as_bytes());
 }
 
-/// An error, and what to do about it.
+/// Prints an error and its advice on stderr.
 pub fn complain(error: &dyn Explain) {
     say(&error.whole());
 }
 
-/// The answers. One lock for a whole answer, so that those of parallel requests do not mix.
+/// Writes answers to stdout. The lock is held for a whole answer, so that answers of parallel requests do not mix.
 #[derive(Default)]
 pub struct Answers {
     state: Mutex<State>,
@@ -28,14 +28,14 @@ pub struct Answers {
 
 #[derive(Default)]
 struct State {
-    /// The reader has gone (EPIPE): nothing more is written, and that is no error.
+    /// The reader closed the pipe (EPIPE): nothing more is written, and this is not an error.
     closed: bool,
-    /// stdout could not be written (a full disk): said once, and in the exit code.
+    /// A write to stdout failed (a full disk): reported once, and by the exit code.
     failed: bool,
 }
 
 impl Answers {
-    /// Writes one answer to stdout at once, after what the helper wrote to its stderr has gone to ours.
+    /// Writes one answer: first `stderr`, the helper's standard error, to stderr; then `stdout` to stdout.
     pub fn write(&self, stdout: &[u8], stderr: &[u8]) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !stderr.is_empty() {
@@ -49,26 +49,26 @@ impl Answers {
             Err(Errno::EPIPE) => state.closed = true,
             Err(e) => {
                 state.failed = true;
-                let why = SysError::new("stdout could not be written", e);
-                say(&format!("{why}; the answers from here on are lost"));
+                let why = SysError::new("cannot write to stdout", e);
+                say(&format!("{why}; the rest of the output is lost"));
             }
         }
     }
 
-    /// One line.
+    /// Writes one line to stdout.
     pub fn line(&self, line: &str) {
         self.write(format!("{line}\n").as_bytes(), b"");
     }
 
-    /// The exit code: `code`, unless that is 0 and an answer could not be written.
+    /// The exit code: `code`, or [`exit::OUTPUT`](super::exit::OUTPUT) if `code` is 0 and a write failed.
     pub fn code(&self, code: u8) -> u8 {
         let failed = self.state.lock().unwrap_or_else(PoisonError::into_inner).failed;
         if code == 0 && failed { super::exit::OUTPUT } else { code }
     }
 }
 
-/// What a helper wrote, for a person: byte for byte into a file or pipe; on a terminal line by line, escaped. A
-/// newline is added where the last is missing, so that what follows stands on a line of its own.
+/// A helper's output for a person: unchanged for a file or pipe; escaped line by line for a terminal. A missing newline
+/// at the end is added, so that the next text starts on a new line.
 pub fn output(bytes: &[u8], terminal: bool) -> Vec<u8> {
     let mut out = if terminal { lines(bytes) } else { bytes.to_vec() };
     if out.last().is_some_and(|b| *b != b'\n') {

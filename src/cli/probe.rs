@@ -1,4 +1,4 @@
-//! `khelper probe`: what a helper gets now; and the probe itself.
+//! `khelper probe`: shows what a helper gets. Also the probe program itself.
 
 use std::io::{self, Write};
 
@@ -16,7 +16,7 @@ use super::exit::Verdict;
 use super::output::complain;
 use super::request::Asker;
 
-/// The record, and the report beside it.
+/// The JSON of `khelper probe`: the record, with the report under `probe`.
 #[derive(Serialize)]
 struct Probed<'a> {
     #[serde(flatten)]
@@ -24,7 +24,7 @@ struct Probed<'a> {
     probe: Option<Report>,
 }
 
-/// The program as the built-in helper: prints the report as one line of JSON.
+/// Runs this program as the built-in probe: prints the report as one line of JSON. Returns the exit code.
 pub fn report() -> u8 {
     let report = match Report::gather() {
         Ok(report) => report,

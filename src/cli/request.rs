@@ -1,4 +1,4 @@
-//! `khelper request` and `khelper run`: each answer is printed when it comes.
+//! `khelper request` and `khelper run`: each answer is printed as soon as it arrives.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,14 +15,14 @@ use super::follow_log::explain;
 use super::output::{Answers, complain, output, say, terminals};
 use super::sigint::Ending;
 
-/// How a command asks, and where it answers.
+/// Where a command sends its requests, and where it prints the answers.
 #[derive(Clone)]
 pub(super) struct Asker {
-    /// Whom it asks.
+    /// The target and the actor.
     pub(super) caller: Caller,
-    /// ctrl-c.
+    /// The signals that end the command early.
     pub(super) ending: Arc<Ending>,
-    /// Where the answers go.
+    /// The output.
     pub(super) answers: Arc<Answers>,
 }
 
@@ -32,7 +32,7 @@ impl Asker {
         self.ask(batch, move |asker, record| asker.answer(record, json))
     }
 
-    /// Submits the requests and answers each as it is answered. After ctrl-c none is begun.
+    /// Submits the requests and calls `answer` with each record. After ctrl-c no further request is submitted.
     pub(super) fn ask(&self, batch: Batch, answer: impl Fn(&Self, &Record) + Send + Sync + 'static) -> Verdict {
         let verdict = Arc::new(Mutex::new(Verdict::Own(0)));
         let (asker, all) = (self.clone(), verdict.clone());
@@ -43,19 +43,19 @@ impl Asker {
                     explain(&record);
                     Verdict::of(&record)
                 }
-                // Requests are answered with a record and nothing else.
+                // The reply to a request is always a record.
                 Ok(_) => Verdict::Own(0),
                 Err(error) => fail(&error),
             };
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
             *all = all.and(one);
         };
-        let all_begun = self.ending.run(batch, &self.caller, each);
+        let all_submitted = self.ending.run(batch, &self.caller, each);
         let verdict = *verdict.lock().unwrap_or_else(PoisonError::into_inner);
-        if all_begun { verdict } else { verdict.and(Verdict::Interrupted) }
+        if all_submitted { verdict } else { verdict.and(Verdict::Interrupted) }
     }
 
-    /// The answer: the record as JSON; or for a person what the helper wrote, then one line.
+    /// Prints a record: as JSON, or for a person the helper's output and then one line.
     pub(super) fn answer(&self, record: &Record, json: bool) {
         if json {
             self.json(&Entry::from(record));
@@ -67,15 +67,18 @@ impl Asker {
         out.extend(format!("{}\n", outcome::line(record)).into_bytes());
         self.answers.write(&out, &wrote.map(|o| output(&o.stderr, stderr)).unwrap_or_default());
         if let Some(dropped) = wrote.map(|o| o.dropped).filter(|n| *n > 0) {
-            say(&format!("{}: {dropped} bytes of output before the last 64 KiB were not kept", outcome::title(record)));
+            say(&format!(
+                "{}: {dropped} bytes of output were dropped; only the last 64 KiB are kept",
+                outcome::title(record)
+            ));
         }
     }
 
-    /// One object, one line.
+    /// Prints one object on one line.
     pub(super) fn json(&self, object: &impl serde::Serialize) {
         match serde_json::to_string(object) {
             Ok(text) => self.answers.line(&text),
-            Err(e) => say(&format!("a record could not be written as JSON: {e}")),
+            Err(e) => say(&format!("cannot write a record as JSON: {e}")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `--set KEY=VALUE`: by the same door and rules as the console.
+//! `--set KEY=VALUE`: the same command and the same rules as in the console.
 
 use std::ffi::OsString;
 
@@ -12,8 +12,8 @@ use super::Caller;
 use super::exit::Verdict;
 use super::output::{complain, say};
 
-/// Writes what `--set` asks for: all knobs in one hold of the lock or none (SYS-9), the gate after them. Says what was
-/// not granted. The error is the exit code, everything else having been said.
+/// Writes the knobs of `--set`: all of them under one lock, or none (SYS-9); then the gate. Reports capabilities that
+/// were not granted. The error is the exit code; the cause is already on stderr.
 pub(super) fn set(caller: &Caller, settings: &[OsString]) -> Result<(), u8> {
     let known = caller.target.info().known;
     match write(caller, settings, known) {

@@ -1,6 +1,7 @@
-//! Signals to a command. ctrl-c: the first abandons the wait, every later one kills the helpers that run. SIGTERM and
-//! SIGHUP end the command: it names the helpers that it leaves running. The main thread listens, a second one runs the
-//! command; so a command that is blocked ends all the same, also as pid 1, for which no signal has a default action.
+//! Signals to a command. The first ctrl-c abandons the wait; each further one kills the running helpers. SIGTERM and
+//! SIGHUP end the command, which then names the helpers that it leaves running. The main thread handles signals and a
+//! second one runs the command, so that a blocked command can be ended, even as pid 1, where signals have no default
+//! action.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::resume_unwind;
@@ -27,27 +28,28 @@ use super::Caller;
 use super::exit::Verdict;
 use super::output::{complain, say};
 
-/// How long a command may take to finish after SIGTERM or SIGHUP; with [`STDERR`] before and after it less than 2 s.
+/// How long a command may take to finish after SIGTERM or SIGHUP; less than 2 s together with [`STDERR`] before and
+/// after.
 const GRACE: Duration = Duration::from_millis(1300);
-/// How long the main thread waits for a line that is written to stderr. It never writes one itself: stderr may take
-/// nothing (a full pipe, a stopped terminal), or the command may hold its lock, and signals would not be heard.
+/// How long the main thread waits while another thread writes a line to stderr. It never writes one itself: it could
+/// block (a full pipe, a stopped terminal, the lock held by the command) and would then not handle signals.
 const STDERR: Duration = Duration::from_millis(300);
 
-/// How the command is to end before it is done.
+/// Whether and how a signal ends the command early; shared by the main thread and the command's thread.
 #[derive(Default)]
 pub(super) struct Ending {
-    /// The first signal has come: no request is begun any more, and none is waited for.
+    /// The first signal has arrived: no further request is submitted, and the command waits for none.
     interrupted: AtomicBool,
-    /// The requests under way.
+    /// The requests in progress.
     batch: Mutex<Option<Running>>,
-    /// The signal that ends the command; 0 if none did.
+    /// The signal that ends the command; 0 for none.
     signal: AtomicU8,
-    /// What is left running has been named, or is being named.
+    /// The helpers that are left running have been named, or are being named.
     named: AtomicBool,
 }
 
 impl Ending {
-    /// The signal that ends the command.
+    /// The signal that ends the command; `None` if there was none.
     pub(super) fn signal(&self) -> Option<u8> {
         Some(self.signal.load(Ordering::Acquire)).filter(|n| *n != 0)
     }
@@ -57,7 +59,7 @@ impl Ending {
         self.interrupted.load(Ordering::Acquire)
     }
 
-    /// Runs requests to their end, or until a signal stops them. Returns whether all were begun.
+    /// Runs requests until they end or a signal stops them. Returns whether all of them were submitted.
     pub(super) fn run(
         &self,
         batch: Batch,
@@ -69,13 +71,13 @@ impl Ending {
         }
         let running = batch.run(caller.target.clone(), caller.by.clone(), each);
         *self.batch() = Some(running.clone());
-        // A signal that came before they were entered has not stopped them.
+        // A signal that arrived before the batch was stored could not cancel it.
         if self.is_interrupted() {
             running.cancel();
         }
-        let all_begun = running.wait();
+        let all_submitted = running.wait();
         *self.batch() = None;
-        all_begun
+        all_submitted
     }
 
     fn interrupt(&self) {
@@ -90,14 +92,14 @@ impl Ending {
         self.batch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the caller is the first to name what is left running.
+    /// Returns true to the first caller, which then names the helpers that are left running.
     pub(super) fn names(&self) -> bool {
         !self.named.swap(true, Ordering::AcqRel)
     }
 }
 
-/// The signals of a command, taken before any other thread is started. One that is ignored stays ignored: the parent
-/// does not want the program to be interrupted, or to end with its terminal (nohup(1)).
+/// Takes the signals of a command. Call this before any other thread is started. A signal that is ignored stays
+/// ignored: the parent does not want the program to be interrupted, or to end with its terminal (nohup(1)).
 pub fn signals() -> Result<Signals, SysError> {
     let mut wanted = vec![Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
     wanted.retain(|signal| !ignores(*signal));
@@ -107,8 +109,8 @@ pub fn signals() -> Result<Signals, SysError> {
     Signals::take(&wanted)
 }
 
-/// Runs `command` on a second thread and handles `signals` on this one, which is the main thread. Returns the exit code.
-/// `leave` names what is left running, if the command itself does not come to it.
+/// Runs `command` on a second thread and handles `signals` on this one, the main thread. Returns the exit code. If the
+/// command is blocked after SIGTERM or SIGHUP, `leave` is called to name the helpers that are left running.
 pub(super) fn run(
     caller: &Caller,
     signals: &Signals,
@@ -132,7 +134,7 @@ pub(super) fn run(
         let thread = match thread::Builder::new().name("command".into()).spawn_scoped(scope, work) {
             Ok(thread) => thread,
             Err(e) => {
-                say(&format!("no thread for the command: {e}"));
+                say(&format!("cannot start the thread that runs the command: {e}"));
                 return Verdict::NotExecuted.code();
             }
         };
@@ -144,9 +146,9 @@ pub(super) fn run(
                 leave(ending);
             };
             let _ = thread::Builder::new().name("leave".into()).spawn_scoped(scope, name);
-            // It ends with an error when the thread has dropped its end.
+            // Returns with an error once the thread has dropped the sender.
             let _ = wait.recv_timeout(STDERR);
-            // The command is blocked: only the end of the process ends it.
+            // The command is blocked: only the end of the process stops it.
             std::process::exit(i32::from(128 | signal));
         }
         thread.join().unwrap_or_else(|panic| resume_unwind(panic))
@@ -154,20 +156,21 @@ pub(super) fn run(
     ending.signal().map_or(code, |signal| 128 | signal)
 }
 
-/// Tells the main thread that the command is done, also when it panics.
+/// Signals the main thread that the command is done, also if it panicked.
 struct Done<'a>(&'a OwnedFd);
 
 impl Drop for Done<'_> {
     fn drop(&mut self) {
-        // A counter that is 0 takes a 1.
+        // The counter is 0, so writing 1 cannot block (eventfd(2)).
         let _ = rustix::io::write(self.0, &1u64.to_ne_bytes());
     }
 }
 
-/// Handles signals until the command is done. Returns the signal that ended it if it is not done in time after that.
+/// Handles signals until the command is done. Returns the signal if SIGTERM or SIGHUP came and the command did not end
+/// in time ([`GRACE`]).
 fn listen(caller: &Caller, signals: &Signals, done: &OwnedFd, ending: &Ending) -> Option<u8> {
     let mut deadline: Option<Instant> = None;
-    // Those that ended before SIGCHLD was listened to.
+    // Reaps children that ended before SIGCHLD was taken.
     orphans::reap();
     loop {
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
@@ -180,7 +183,7 @@ fn listen(caller: &Caller, signals: &Signals, done: &OwnedFd, ending: &Ending) -
         let mut fds = [done.as_fd(), signals.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
-            // No signal can be received: the command goes on to its own end.
+            // No signal can be received: the command runs until it is done.
             Err(_) => return None,
         }
         if fds[0].any().unwrap_or(true) {
@@ -191,7 +194,9 @@ fn listen(caller: &Caller, signals: &Signals, done: &OwnedFd, ending: &Ending) -
                 Signal::SIGCHLD => orphans::reap(),
                 Signal::SIGINT if ending.is_interrupted() => kill_running(caller),
                 Signal::SIGINT => {
-                    say_aside("interrupted: no longer waiting; ctrl-c again kills what still runs".into());
+                    say_aside(
+                        "interrupted: no longer waiting; press ctrl-c again to kill the helpers that still run".into(),
+                    );
                     ending.interrupt();
                 }
                 _ if deadline.is_some() => {}
@@ -205,16 +210,16 @@ fn listen(caller: &Caller, signals: &Signals, done: &OwnedFd, ending: &Ending) -
     }
 }
 
-/// Kills them on another thread, since that may have to wait.
+/// Kills the running helpers on another thread, since this may block.
 fn kill_running(caller: &Caller) {
     let caller = caller.clone();
     let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_all(&*caller.target, &caller.by));
     if let Err(e) = spawned {
-        say_aside(format!("no thread to kill the helpers: {e}"));
+        say_aside(format!("cannot start the thread that kills the helpers: {e}"));
     }
 }
 
-/// Writes a line to stderr on another thread, and waits for it no longer than [`STDERR`].
+/// Writes a line to stderr on another thread, and waits for at most [`STDERR`].
 fn say_aside(line: String) {
     let (finished, wait) = channel::<()>();
     let write = move || {

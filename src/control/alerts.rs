@@ -1,4 +1,4 @@
-//! What an operator should act on, found in a snapshot. An alert that was dismissed comes back when it happens again.
+//! Alerts: conditions in a snapshot that an operator should act on. A dismissed alert returns when its cause recurs.
 
 use crate::abi::event::Level;
 use crate::abi::launch_spec::Enforcement;
@@ -13,7 +13,7 @@ use super::text::outcome::{Severity, title};
 pub struct Alert {
     /// How urgent it is.
     pub severity: Severity,
-    /// When it happened last, on the engine's clock.
+    /// When it last happened, on the engine's clock.
     pub at: Micros,
     /// What happened.
     pub kind: AlertKind,
@@ -31,24 +31,24 @@ pub enum AlertKind {
         /// Its module or path, escaped.
         title: String,
     },
-    /// The limit has refused requests (REQ-4).
+    /// The limit refused requests (REQ-4).
     Runaway {
-        /// How many since this was dismissed.
+        /// The number of refusals since this alert was dismissed.
         refused: u64,
-        /// It was dismissed before.
+        /// Whether this alert was dismissed before.
         again: bool,
     },
-    /// A line of the log, at warning or above.
+    /// A log line of level warning or above.
     Logged {
         /// The line.
         line: LogKind,
-        /// How often it is among the lines that the engine remembers.
+        /// How often it occurs among the lines that the engine keeps.
         times: u32,
     },
 }
 
 impl AlertKind {
-    /// What happened in one sentence, escaped; without the time.
+    /// The alert in one sentence, escaped, without the time.
     pub fn text(&self) -> String {
         match self {
             Self::NotEnforced { how: Enforcement::Refused, id, .. } => {
@@ -56,7 +56,7 @@ impl AlertKind {
             }
             Self::NotEnforced { id, title, .. } => {
                 format!(
-                    "#{id} {title}: masks enforced by no_new_privs, its CapBnd still reads wide (no CAP_SETPCAP here)"
+                    "#{id} {title}: masks enforced by no_new_privs, but CapBnd is not narrowed (no CAP_SETPCAP here)"
                 )
             }
             Self::Runaway { refused, again } => {
@@ -71,23 +71,23 @@ impl AlertKind {
     }
 }
 
-/// How masks can fail to be enforced as they should, and how urgent that is.
+/// The kinds of enforcement that raise an alert, and their severity.
 const NOT_ENFORCED: [(Enforcement, Severity); 2] =
     [(Enforcement::Refused, Severity::Bad), (Enforcement::NoNewPrivs, Severity::Warned)];
 
-/// What was dismissed.
+/// The alerts that the operator has dismissed.
 #[derive(Clone, Debug, Default)]
 pub struct Dismissed {
-    /// Refusals by the limit.
+    /// The number of refusals by the limit when they were dismissed.
     refused: u64,
-    /// Lines of the log, each up to a time.
+    /// Log lines; occurrences up to this time are dismissed.
     lines: Vec<(LogKind, Micros)>,
-    /// The newest request for each of [`NOT_ENFORCED`].
+    /// The newest dismissed request for each of [`NOT_ENFORCED`].
     not_enforced: [u64; NOT_ENFORCED.len()],
 }
 
 impl Dismissed {
-    /// Dismisses an alert that was found in this snapshot.
+    /// Dismisses an alert of this snapshot.
     pub fn dismiss(&mut self, kind: &AlertKind, snapshot: &Snapshot) {
         match kind {
             AlertKind::NotEnforced { how, id, .. } => {
@@ -101,18 +101,18 @@ impl Dismissed {
         }
     }
 
-    /// Dismisses what the limit has refused so far, and the lines of the log about it.
+    /// Dismisses all refusals by the limit so far, and the log lines about them.
     pub fn dismiss_runaway(&mut self, snapshot: &Snapshot) {
         self.refused = snapshot.totals.refused_limit;
         self.hide(snapshot, is_runaway);
     }
 
-    /// Dismisses drains that failed: the gate was changed since.
+    /// Dismisses failed drains, since the gate has changed after them.
     pub fn dismiss_drains(&mut self, snapshot: &Snapshot) {
         self.hide(snapshot, |line| matches!(line.kind, LogKind::DrainFailed { .. }));
     }
 
-    /// Hides lines of the log, up to the newest of each; lines that the engine has dropped are forgotten.
+    /// Hides the log lines that `which` selects, and forgets those that the engine has dropped.
     fn hide(&mut self, snapshot: &Snapshot, which: impl Fn(&LogLine) -> bool) {
         let lines = &snapshot.warnings;
         self.lines.retain(|(kind, _)| lines.iter().any(|line| line.kind == *kind));
@@ -146,8 +146,8 @@ fn not_enforced(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<Alert> {
     NOT_ENFORCED.into_iter().zip(dismissed.not_enforced).filter_map(newest).collect()
 }
 
-/// How many requests the limit has refused, and when it did last. It is as new as the newest of the log's lines about
-/// the same, so that it can be listed before them.
+/// The alert for refusals by the limit. Its time is at least that of the newest log line about them, so that the alert
+/// can be listed before those lines.
 fn runaway(snapshot: &Snapshot, dismissed: &Dismissed) -> Option<Alert> {
     let totals = &snapshot.totals;
     let refused = totals.refused_limit.saturating_sub(dismissed.refused);
@@ -157,7 +157,7 @@ fn runaway(snapshot: &Snapshot, dismissed: &Dismissed) -> Option<Alert> {
     (refused > 0).then_some(Alert { severity: Severity::Bad, at, kind })
 }
 
-/// What the log has at warning or above; equal lines are counted.
+/// The log lines of level warning or above; equal lines are counted.
 fn logged(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<Alert> {
     let mut lines: Vec<(&LogLine, u32)> = Vec::new();
     for line in snapshot.warnings.iter().filter(|line| !dismissed.hides(line)) {

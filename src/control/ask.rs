@@ -1,4 +1,4 @@
-//! Asking a target and waiting for the answer.
+//! Submits a command to a target and waits for the answer.
 
 use std::sync::mpsc::channel;
 
@@ -9,7 +9,7 @@ use super::command::{Command, Reply};
 use super::completion::{CallId, Completion};
 use super::target::Target;
 
-/// Submits a command and blocks until it is answered. Never to be called by a [`Completion`] or on a thread that draws.
+/// Submits a command and blocks until it is answered. Do not call this from a [`Completion`] or on a thread that draws.
 pub fn ask(target: &dyn Target, by: &Actor, command: Command) -> Result<Reply, ControlError> {
     let (sender, answer) = channel();
     let done = Completion::new(move |reply| {

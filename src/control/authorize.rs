@@ -1,5 +1,5 @@
-//! Who may give which command (AUTH-1, AUTH-3). What is authorized is held together with who it was authorized for, and
-//! only such a pair can be dispatched.
+//! Decides which actor may give which command (AUTH-1, AUTH-3). An [`Authorization`] holds the command together with
+//! the actor that it was granted to; nothing else can be dispatched.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::policy::authorize::may_reset;
 
 use super::command::Command;
 
-/// A command that its actor may give. Only [`authorize`] makes one, and [`dispatch`](super::dispatch) consumes it, so that
-/// what is done is what was authorized.
+/// A command that its actor may give. Only [`authorize`] creates one and [`dispatch`](super::dispatch) consumes it, so
+/// the command that is performed is the one that was authorized.
 #[derive(Debug)]
 #[must_use = "an authorized command does nothing until it is dispatched"]
 pub struct Authorization {
@@ -19,7 +19,7 @@ pub struct Authorization {
 }
 
 impl Authorization {
-    /// Who gives the command.
+    /// The actor that gives the command.
     pub fn actor(&self) -> &Arc<Actor> {
         &self.actor
     }
@@ -34,17 +34,16 @@ impl Authorization {
     }
 }
 
-/// Authorizes a command, or denies it: `EPERM`.
+/// Authorizes a command, or denies it with `EPERM`.
 ///
-/// From outside only reading is allowed, whatever the credentials: nothing yet brings credentials that have been checked
-/// (AUTH-2).
+/// An actor from outside may only read, whatever its credentials: no interface verifies credentials yet (AUTH-2).
 pub fn authorize(actor: impl Into<Arc<Actor>>, command: Command) -> Result<Authorization, ControlError> {
     let actor = actor.into();
     may(&actor, &command)?;
     Ok(Authorization { actor, command })
 }
 
-/// Every command is listed by name, so that a new one has to be placed here (AUTH-1).
+/// Lists every command by name, so that a new one does not compile until it is added here (AUTH-1).
 fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
     match command {
         Command::Get(_) => Ok(()),
@@ -55,7 +54,7 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
         | Command::SetDepth(_)
         | Command::Abandon(_)
         | Command::Kill { .. }
-        // Reads, but of argv, environment and output too, which nothing withholds yet (AUTH-4).
+        // These read argv, environment and output too, and nothing filters those yet (AUTH-4).
         | Command::Status
         | Command::Record(_)
         | Command::Chain(_)
@@ -69,12 +68,12 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
     }
 }
 
-/// The process that owns the engine: its console, its command line, its library's caller.
+/// Allows the process that owns the engine: its console, its command line, and the program that uses the library.
 fn owner(actor: &Actor) -> Result<(), ControlError> {
     match actor.origin {
         Origin::Library | Origin::CommandLine | Origin::Console => Ok(()),
         Origin::Outside => {
-            let why = "only the process that owns the engine may do this; from outside the knobs can only be read";
+            let why = "only the process that owns the engine may do this; other processes can only read knobs";
             Err(ControlError::Denied(why.into()))
         }
     }

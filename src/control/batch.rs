@@ -1,5 +1,5 @@
-//! Commands that are submitted one after another, several at the same time: `--parallel`, `--repeat`, and the console's
-//! series of requests.
+//! Submits a list of commands in order, some of them in parallel: `--parallel`, `--repeat`, and the console's series of
+//! requests. A batch has one or more lanes; each lane submits its next command when the previous one is answered.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,21 +12,21 @@ use super::command::{Command, Reply};
 use super::completion::{CallId, Completion};
 use super::target::Target;
 
-/// What is called with each answer, on a thread of the target's.
+/// Called with each answer, on a thread of the target.
 type Each = Box<dyn Fn(Result<Reply, ControlError>) + Send + Sync>;
 
-/// What is submitted.
+/// The commands to submit.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The commands, in turn; not empty.
+    /// The commands, in order; not empty.
     pub commands: Vec<Command>,
-    /// How many are submitted, from the first command on again after the last.
+    /// The number of submissions; after the last command the list starts again.
     pub total: usize,
-    /// How many at the same time, at most; at least 1.
+    /// The most commands in progress at the same time; at least 1.
     pub parallel: usize,
 }
 
-/// A batch under way: a cheap handle, so that another thread can stop it.
+/// A batch in progress: a cheap handle, so that another thread can stop it.
 #[derive(Clone)]
 pub struct Running(Arc<Shared>);
 
@@ -42,26 +42,27 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// How many were begun.
+    /// The number of commands that were submitted.
     begun: usize,
-    /// Those that were given back, because the target was too busy for them.
+    /// Commands to submit again, because the target was too busy for them.
     again: Vec<usize>,
-    /// The lanes that go on.
+    /// The number of lanes that have not ended.
     lanes: usize,
-    /// No further command is begun.
+    /// No further command is submitted.
     stopped: bool,
-    /// Nor is one waited for that is under way.
+    /// The commands in progress are cancelled too.
     cancelled: bool,
     in_flight: BTreeSet<CallId>,
 }
 
 impl Batch {
-    /// One command.
+    /// A batch of one command.
     pub fn one(command: Command) -> Self {
         Self { commands: vec![command], total: 1, parallel: 1 }
     }
 
-    /// Begins. `each` is called with the answer to each command; the next one is submitted when it returns.
+    /// Starts the batch. `each` is called with the answer to each command; the lane submits its next command when it
+    /// returns.
     pub fn run(
         self,
         target: Arc<dyn Target>,
@@ -79,12 +80,12 @@ impl Batch {
 }
 
 impl Running {
-    /// Begins no further command; those under way go on.
+    /// Submits no further command; those in progress continue.
     pub fn stop(&self) {
         self.0.lock().stopped = true;
     }
 
-    /// The same, and stops the wait of those under way.
+    /// Submits no further command, and cancels those in progress.
     pub fn cancel(&self) {
         let in_flight: Vec<CallId> = {
             let mut state = self.0.lock();
@@ -94,12 +95,12 @@ impl Running {
         in_flight.into_iter().for_each(|id| self.0.target.cancel(id));
     }
 
-    /// Whether nothing is under way any more, and nothing will be begun.
+    /// Whether every submitted command is answered and no further one will be submitted.
     pub fn is_over(&self) -> bool {
         self.0.lock().lanes == 0
     }
 
-    /// Blocks until every command that was begun is answered and no other will be. Returns whether all were begun.
+    /// Blocks until [`Running::is_over`]. Returns whether all commands were submitted.
     pub fn wait(&self) -> bool {
         let mut state = self.0.lock();
         while state.lanes > 0 {
@@ -109,19 +110,19 @@ impl Running {
     }
 }
 
-/// Whether a command was answered before `submit` had returned: a lane then goes on in its loop, not in the answer, or
-/// thousands of answers that come at once would need as deep a stack.
+/// Tells whether a command was answered before `submit` returned. If so, the lane continues in its loop and not in the
+/// completion: otherwise thousands of immediate answers would nest on the stack.
 #[derive(Default)]
 struct Step(AtomicBool);
 
 impl Step {
-    /// True for the second of the two: the answer, and the return of `submit`.
+    /// Returns true to the second caller. The two callers are the completion and the lane's loop after `submit`.
     fn is_second(&self) -> bool {
         self.0.swap(true, Ordering::AcqRel)
     }
 }
 
-/// Ends the lane if an answer panics, or [`Running::wait`] would wait for ever.
+/// Ends the lane if `each` panics; otherwise [`Running::wait`] would never return.
 struct EndOnPanic<'a>(&'a Shared);
 
 impl Drop for EndOnPanic<'_> {
@@ -137,7 +138,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Submits the lane's next command, and those after it for as long as they are answered at once.
+    /// Submits the lane's next command, and further ones as long as they are answered immediately.
     fn go_on(self: &Arc<Self>) {
         while let Some((at, id)) = self.begin() {
             let command = self.batch.commands[at % self.batch.commands.len()].clone();
@@ -149,7 +150,7 @@ impl Shared {
                 }
             });
             self.target.submit(&self.by, id, command, done);
-            // Cancelled before the target knew it: once more.
+            // `cancel` may have run before the target knew this command, so cancel it again.
             if self.lock().cancelled {
                 self.target.cancel(id);
             }
@@ -159,7 +160,7 @@ impl Shared {
         }
     }
 
-    /// The number of the next command, now under way; `None`: the lane has ended.
+    /// Takes the lane's next command; `None` if there is none and the lane has ended.
     fn begin(&self) -> Option<(usize, CallId)> {
         let mut state = self.lock();
         let next = if state.stopped { None } else { self.next(&mut state) };
@@ -186,7 +187,7 @@ impl Shared {
         self.over.notify_all();
     }
 
-    /// Takes an answer. False: the lane has ended, since the target is too busy for it while others go on.
+    /// Handles an answer. Returns false if the target was too busy and the lane ended, because other lanes continue.
     fn answered(&self, at: usize, id: CallId, reply: Result<Reply, ControlError>) -> bool {
         let mut state = self.lock();
         state.in_flight.remove(&id);
@@ -211,11 +212,11 @@ mod tests {
     use crate::control::watch::{Wake, Watch};
     use std::sync::atomic::AtomicUsize;
 
-    /// What the target does with a command.
+    /// What the scripted target does with a command.
     #[derive(Clone, Copy)]
     enum Does {
         Answers,
-        /// Takes none while another is under way.
+        /// Refuses commands while one is in progress.
         TakesOne,
         Keeps,
     }
@@ -271,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_come_at_once_need_no_deep_stack() {
+    fn immediate_answers_do_not_nest_on_the_stack() {
         let (running, answered) = run(&Scripted::new(Does::Answers), 200_000, 3);
         assert!(running.wait());
         assert_eq!(answered.load(Ordering::Acquire), 200_000);
     }
 
     #[test]
-    fn what_a_busy_target_refuses_is_submitted_again_by_fewer_at_a_time() {
+    fn commands_refused_as_busy_are_submitted_again_by_fewer_lanes() {
         let target = Scripted::new(Does::TakesOne);
         let (running, answered) = run(&target, 10, 4);
         assert_eq!(target.kept.lock().unwrap().len(), 1);
@@ -288,13 +289,13 @@ mod tests {
     }
 
     #[test]
-    fn after_a_cancel_none_is_begun_and_those_under_way_are_cancelled() {
+    fn cancel_submits_no_more_and_cancels_those_in_progress() {
         let target = Scripted::new(Does::Keeps);
         let (running, answered) = run(&target, 10, 3);
         running.cancel();
         assert_eq!(target.cancelled.lock().unwrap().len(), 3);
         while target.answer() {}
-        assert!(!running.wait(), "not all were begun");
+        assert!(!running.wait(), "not all were submitted");
         assert_eq!(answered.load(Ordering::Acquire), 3);
         let (running, answered) = run(&target, 10, 3);
         running.stop();

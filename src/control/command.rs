@@ -1,4 +1,4 @@
-//! What an operator can intend, whatever the door.
+//! The commands that an operator can give, and their replies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::abi::wire;
 use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
 
-/// A call of any helper.
+/// A call of a helper.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// An absolute path; it is `argv[0]` too.
@@ -41,16 +41,16 @@ pub struct Call {
     pub timeout: Option<Duration>,
 }
 
-/// One intent.
+/// One command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
-    /// Ask for a module; the name is judged by the engine (REQ-1). Blocks until answered.
+    /// Request a module; the engine validates the name (REQ-1). Blocks until answered.
     RequestModule {
         /// The name, hostile bytes.
         #[serde(with = "wire::bytes")]
         name: Vec<u8>,
-        /// WAIT_PROC, else WAIT_EXEC (REQ-8).
+        /// True for WAIT_PROC, false for WAIT_EXEC (REQ-8).
         wait: bool,
     },
     /// Call a helper. Blocks until answered.
@@ -64,87 +64,87 @@ pub enum Command {
     },
     /// Read a knob.
     Get(Key),
-    /// Write knobs, all in one hold of the lock or none (SYS-9). `khelper.gate` stands alone, since it may block
-    /// (freezing and disabled drain, up to 5 s).
+    /// Write knobs, all of them under one lock, or none (SYS-9). `khelper.gate` must be written alone, since it may
+    /// block: freezing and disabled drain, for up to 5 s.
     Write(Vec<(Key, KnobValue)>),
     /// Change the gate without draining (GATE-5).
     SetDepth(Depth),
-    /// Put a mask back to full: its own act (SYS-8, AUTH-3).
+    /// Reset a mask to full. A separate command, since fewer actors may give it (SYS-8, AUTH-3).
     Reset(MaskKnob),
-    /// Set the count of runaway messages back to 0 (REQ-4, AUTH-3).
+    /// Reset the count of runaway messages to 0 (REQ-4, AUTH-3).
     ResetLoopMessages,
-    /// Stop waiting for a request; its helper lives on.
+    /// Stop waiting for a request; its helper keeps running.
     Abandon(u64),
-    /// Signal a helper and its group.
+    /// Send a signal to a helper and its process group.
     Kill {
-        /// The request whose helper it is.
+        /// The helper's request.
         id: u64,
         /// The signal's number.
         signal: i32,
     },
     /// Read the state at this moment.
     Status,
-    /// Read one record, with what its helper wrote.
+    /// Read one record, with the helper's output.
     Record(u64),
-    /// Read who asked whom for a process, nearest first (REQ-12).
+    /// Read the chain of processes that led to a request by this process, nearest first (REQ-12).
     Chain(i32),
-    /// Look for reasons why a modprobe path would not run, and for who else could replace it (SYS-6).
+    /// Check whether a modprobe path can be executed, and whether other users can replace it (SYS-6).
     CheckPath(#[serde(with = "wire::bytes")] Arc<[u8]>),
-    /// Read the requests that are not over, with ids above `after`, oldest first.
+    /// Read the requests that have not ended and have ids above `after`, oldest first.
     Live {
         /// The id.
         after: u64,
-        /// The most that are read.
+        /// The most requests to read.
         most: usize,
     },
     /// Read one page of records, and the record under the cursor.
     Activity(Box<PageRequest>),
-    /// Read the ids of the records that match, in order, none of a request newer than `newest`.
+    /// Read the ids of the records that match, in order, without requests newer than `newest`.
     Matching {
         /// Which records.
         query: Box<Query>,
-        /// The newest request.
+        /// The newest request to include.
         newest: Option<u64>,
     },
-    /// Read these records, with what their helpers wrote.
+    /// Read these records, with their helpers' output.
     Records(Vec<u64>),
-    /// End the engine: shut the gate for good and wait for what runs (UMH-14). Blocks up to `patience`, and up to a second
-    /// more while a launch is under way.
+    /// End the engine: shut the gate for good and wait for running helpers (UMH-14). Blocks for up to `patience`, and
+    /// for up to one second more while a launch is in progress.
     Shutdown {
-        /// How long to wait for helpers that run.
+        /// How long to wait for running helpers.
         patience: Duration,
     },
 }
 
-/// What came of a command that was let through.
+/// The reply to a command that was authorized.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// A request was answered: the record as it stood then (outcomes `refused` and `exec_failed` among them).
+    /// A request was answered, possibly with outcome `refused` or `exec_failed`: its record at that moment.
     Answered(Arc<Record>),
     /// A knob's value.
     Value(KnobValue),
     /// Knobs were written.
     Written(Vec<Change>),
-    /// Done, nothing to say.
+    /// Done; there is nothing to return.
     Done,
-    /// The state. Its records are without what their helpers wrote ([`Command::Record`] has it).
+    /// The state. Its records do not include the helpers' output ([`Command::Record`] does).
     Status(Box<Snapshot>),
-    /// A record; `None` if there is none with this id, or none any more.
+    /// A record; `None` if none has this id, or if it has been dropped.
     Record(Option<Arc<Record>>),
-    /// Who asked whom, nearest first.
+    /// The chain of processes that led to a request, nearest first.
     Chain(Vec<ChainLink>),
-    /// What is wrong with a path; advice only.
+    /// Warnings about a path.
     Warnings(Vec<SafeText>),
-    /// Requests that are not over.
+    /// Requests that have not ended.
     Live(Vec<Live>),
     /// A page of records.
     Activity(Box<RecordPage>),
     /// The ids of the records that match.
     Matching(Vec<u64>),
-    /// The records that were asked for, in that order; those that have been dropped are left out.
+    /// The requested records, in the order of the command; dropped records are left out.
     Records(Vec<Arc<Record>>),
-    /// The engine has ended; what it leaves running.
+    /// The engine has ended; these requests are still running.
     Left(Vec<Left>),
 }
 
@@ -153,6 +153,6 @@ pub enum Reply {
 pub struct Left {
     /// The request.
     pub live: Live,
-    /// The engine read what its helper writes: the next write may end the helper (SIGPIPE).
+    /// The engine captured the helper's output, so the helper's next write may kill it (SIGPIPE).
     pub captured: bool,
 }

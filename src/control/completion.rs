@@ -7,20 +7,20 @@ use crate::abi::error::ControlError;
 
 use super::command::Reply;
 
-/// Names one submitted command until it is answered.
+/// Identifies one submitted command until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(u64);
 
 impl CallId {
-    /// One that this process has not used yet.
+    /// An id that this process has not used yet.
     pub fn fresh() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-/// What is called with the answer to a command. One that is dropped without an answer gives an error instead, so that
-/// nobody waits for ever.
+/// Receives the answer to a command. A completion that is dropped without an answer reports an error, so that nothing
+/// waits for it forever.
 pub struct Completion(Option<Done>);
 
 /// The function of a completion.
@@ -62,7 +62,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     #[test]
-    fn a_completion_is_called_once_also_when_it_is_dropped() {
+    fn a_completion_is_called_exactly_once_even_if_dropped() {
         let (sender, answers) = channel();
         let new = || {
             let sender = sender.clone();

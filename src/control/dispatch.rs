@@ -1,4 +1,4 @@
-//! Acting on what was authorized.
+//! Performs authorized commands.
 
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use super::authorize::{Authorization, authorize};
 use super::command::{Call, Command, Reply};
 use super::reads;
 
-/// Does what was authorized. Requests block until they are answered or `cancel` fires; writing `freezing` or `disabled`
-/// to the gate blocks for its drain, up to 5 s.
+/// Performs an authorized command. Requests block until they are answered or `cancel` fires; writing `freezing` or
+/// `disabled` to the gate blocks during its drain, for up to 5 s.
 pub fn dispatch(engine: &Engine, authorization: Authorization, cancel: &Cancel) -> Result<Reply, ControlError> {
     engine.check_process()?;
     let (actor, command) = authorization.into_parts();
@@ -61,7 +61,7 @@ pub fn dispatch(engine: &Engine, authorization: Authorization, cancel: &Cancel) 
     }
 }
 
-/// [`authorize`]s the command for `actor`, then does it.
+/// [`authorize`]s the command for `actor` and performs it.
 pub fn dispatch_as(
     engine: &Engine,
     actor: impl Into<Arc<Actor>>,
@@ -111,8 +111,8 @@ fn probe(
     run(engine, call, ask)
 }
 
-/// The environment of a module request, and `more`; of a key that is named twice the last one counts, for a helper that
-/// finds two of them takes the first.
+/// The environment of a module request, extended by `more`. An entry replaces an earlier one with the same name, since
+/// a helper that finds two of them takes the first.
 fn environment(more: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let key = |entry: &[u8]| entry.iter().position(|b| *b == b'=').map_or(entry.to_vec(), |at| entry[..at].to_vec());
     let mut all: Vec<Vec<u8>> = Vec::new();
@@ -125,7 +125,7 @@ fn environment(more: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     all
 }
 
-/// Changes are of the live masks; a mask that is not given cuts nothing.
+/// The masks of one call. Changes apply to the live masks; a mask that is not given removes nothing.
 fn own_masks(engine: &Engine, bset: Option<MaskExpr>, inheritable: Option<MaskExpr>) -> Option<Masks> {
     if bset.is_none() && inheritable.is_none() {
         return None;
@@ -135,7 +135,7 @@ fn own_masks(engine: &Engine, bset: Option<MaskExpr>, inheritable: Option<MaskEx
     Some(Masks::new(resolve(bset, snapshot.knobs.bset), resolve(inheritable, snapshot.knobs.inheritable)))
 }
 
-/// A knob's value.
+/// Reads a knob's value from a snapshot.
 pub fn read(s: &Snapshot, key: Key) -> KnobValue {
     match key {
         Key::Modprobe => KnobValue::Path(s.knobs.modprobe.clone()),
@@ -173,7 +173,7 @@ fn commit(engine: &Engine, writes: &[KnobWrite], actor: &Actor) -> Result<Vec<Ch
     engine.write_as(writes, actor).map_err(|(key, error)| value_error(key, error))
 }
 
-/// Enabled opens; freezing and disabled shut and drain (SYS-1).
+/// Writes the gate: enabled opens it; freezing and disabled shut and drain it (SYS-1).
 fn write_gate(engine: &Engine, depth: Depth, actor: &Actor) -> Result<Change, ControlError> {
     let before = engine.snapshot().gate;
     match depth {
@@ -183,12 +183,12 @@ fn write_gate(engine: &Engine, depth: Depth, actor: &Actor) -> Result<Change, Co
     Ok(Change::new(Key::Gate, before, engine.snapshot().gate))
 }
 
-/// The engine's own form of a write. `EINVAL` for a value of another kind than the knob, and for the gate beside other
-/// knobs; `EACCES` for a knob that can only be read.
+/// Converts a write to the engine's type. `EINVAL` if the value's kind does not fit the knob, or if the gate is written
+/// together with other knobs; `EACCES` if the knob is read-only.
 fn knob_write(key: Key, value: KnobValue) -> Result<KnobWrite, ControlError> {
     Ok(match (key, value) {
         (Key::Modprobe, KnobValue::Path(path)) => {
-            // It may come from another process, which need not have checked it (SYS-6).
+            // It may come from another process that has not checked it (SYS-6).
             KnobWrite::Modprobe(parse_modprobe(&path).map_err(|error| value_error(key, error))?)
         }
         (Key::Bset, KnobValue::Mask(mask)) => KnobWrite::Bset(mask),
@@ -202,7 +202,7 @@ fn knob_write(key: Key, value: KnobValue) -> Result<KnobWrite, ControlError> {
         }
         (Key::Gate, KnobValue::Depth(_)) => {
             let why = "the gate cannot be changed together with other knobs: its drain may block";
-            return Err(value_error(key, ParseError::invalid(why, "write khelper.gate in a command of its own")));
+            return Err(value_error(key, ParseError::invalid(why, "write khelper.gate with a separate command")));
         }
         (Key::Concurrent | Key::Live | Key::LoopMessages | Key::Queued | Key::Refused | Key::RunningHelpers, _) => {
             return Err(ControlError::ReadOnly(key.name().to_owned()));
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_key_named_twice_the_last_counts() {
+    fn the_last_of_two_entries_with_one_name_wins() {
         let more = ["PATH=/opt", "A=1", "A=2", "B"].map(|e| e.as_bytes().to_vec());
         let all = environment(more.to_vec());
         let texts: Vec<_> = all.iter().map(|e| String::from_utf8_lossy(e).into_owned()).collect();

@@ -1,5 +1,8 @@
-//! Writes records to a file, one JSON object a line, whole or not at all. A file that exists is replaced only if the
-//! operator has confirmed it for that very file.
+//! Writes records to a file, one JSON object per line. The file is written completely or not at all. An existing file
+//! is replaced only if the operator has confirmed this for exactly that file.
+
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -23,21 +26,21 @@ use crate::control::target::Target;
 
 use super::activity::query::Query;
 
-/// Only its owner may read the file: it holds what was asked for and by whom.
+/// Only the owner may read the file: it shows all requests and requesters.
 const MODE: u32 = 0o600;
-/// The number of records that are asked for at a time.
+/// The most records to read at a time.
 const PIECE: usize = 256;
 
-/// What is to be saved.
+/// The records to save.
 #[derive(Clone, Debug)]
 pub enum What {
     /// One record.
     One(Arc<Record>),
-    /// Every record that matches, of no request newer than that one.
+    /// Every record that matches, without requests newer than the given one.
     All(Query, Option<u64>),
 }
 
-/// A file that exists, as it was when the operator was asked.
+/// An existing file, identified by its state when the operator was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Existing {
     /// Its length.
@@ -47,18 +50,18 @@ pub struct Existing {
 }
 
 impl Existing {
-    /// Of the file that has this metadata.
+    /// The file that has this metadata.
     pub fn new(meta: &Metadata) -> Self {
         Self { bytes: meta.len(), file: (meta.dev(), meta.ino()), changed: (meta.ctime(), meta.ctime_nsec()) }
     }
 
-    /// The operator has confirmed that this file may be replaced.
+    /// Records that the operator has confirmed to replace this file.
     pub const fn confirmed(self) -> Overwrite {
         Overwrite(self)
     }
 }
 
-/// The operator's confirmation that one file may be replaced; it holds for the file as it was when they were asked.
+/// The operator's confirmation to replace one file. It is invalid once the file has changed.
 #[derive(Clone, Debug)]
 pub struct Overwrite(Existing);
 
@@ -69,18 +72,18 @@ impl Overwrite {
     }
 }
 
-/// Which records are written to which file.
+/// A request to write records to a file.
 #[derive(Clone, Debug)]
 pub struct Save {
     /// The file.
     pub path: Vec<u8>,
     /// The records.
     pub what: What,
-    /// The file that may be replaced.
+    /// The confirmation to replace an existing file.
     pub over: Option<Overwrite>,
 }
 
-/// What was written.
+/// The result of a successful save.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saved {
     /// The file, escaped.
@@ -94,13 +97,13 @@ pub struct Saved {
 /// Why nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsaved {
-    /// The file is there.
+    /// The file exists.
     Exists(Existing),
-    /// What went wrong and what to do, escaped.
+    /// The cause and the advice, escaped.
     Failed(String),
 }
 
-/// The records of a target that are to be written, read in pieces.
+/// Reads the records to write from a target, a piece at a time.
 pub fn records(
     target: &dyn Target,
     by: &Actor,
@@ -136,18 +139,18 @@ pub fn records(
     }))
 }
 
-/// Writes these records to the file of `save`.
+/// Writes records to the file of `save`.
 pub fn save(save: &Save, records: impl Iterator<Item = Result<Arc<Record>, ControlError>>) -> Result<Saved, Unsaved> {
     let path = PathBuf::from(OsStr::from_bytes(&save.path));
     let why = |what: &str, e: &io::Error| Unsaved::Failed(format!("{what}: {}; {}", cause(e), advice(e)));
-    let name = path.file_name().ok_or_else(|| Unsaved::Failed("the path names no file: give one".into()))?;
+    let name = path.file_name().ok_or_else(|| Unsaved::Failed("the path has no file name: add one".into()))?;
     may_be_written(&path, save.over.as_ref())?;
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder.to_path_buf(),
         _ => PathBuf::from("."),
     };
     let mut temporary = Temporary::new(&folder, name)
-        .map_err(|e| why(&format!("no file can be made in `{}`", screen(folder.as_os_str().as_bytes())), &e))?;
+        .map_err(|e| why(&format!("cannot create a file in `{}`", screen(folder.as_os_str().as_bytes())), &e))?;
     let shown = screen(path.as_os_str().as_bytes());
     let (records, bytes) =
         write(records, &mut temporary.file).map_err(|e| why(&format!("`{shown}` was not written"), &e))?;
@@ -161,13 +164,13 @@ pub fn save(save: &Save, records: impl Iterator<Item = Result<Arc<Record>, Contr
         }
         Err(e) => return Err(why(&format!("`{shown}` was not written"), &e)),
     }
-    // Puts the name on the disk as well. Where the folder cannot be synced the file is there all the same.
+    // Flushes the name to the disk too. If the folder cannot be synced, the file exists nevertheless.
     let _ = File::open(&folder).and_then(|folder| folder.sync_all());
     let path = fs::canonicalize(&path).map_or(shown, |whole| screen(whole.as_os_str().as_bytes()));
     Ok(Saved { path, records, bytes })
 }
 
-/// Checks that the path is free, or is the file that may be replaced.
+/// Checks that the path does not exist, or is the file that may be replaced.
 fn may_be_written(path: &Path, over: Option<&Overwrite>) -> Result<(), Unsaved> {
     let shown = screen(path.as_os_str().as_bytes());
     let meta = match fs::symlink_metadata(path) {
@@ -176,7 +179,7 @@ fn may_be_written(path: &Path, over: Option<&Overwrite>) -> Result<(), Unsaved> 
         Err(e) => return Err(Unsaved::Failed(format!("`{shown}`: {}; {}", cause(&e), advice(&e)))),
     };
     if !meta.is_file() {
-        let what = if meta.is_symlink() { "a symbolic link" } else { "no regular file" };
+        let what = if meta.is_symlink() { "a symbolic link" } else { "not a regular file" };
         return Err(Unsaved::Failed(format!("`{shown}` is {what}: name the file itself, or another one")));
     }
     let existing = Existing::new(&meta);
@@ -186,7 +189,7 @@ fn may_be_written(path: &Path, over: Option<&Overwrite>) -> Result<(), Unsaved> 
     }
 }
 
-/// Returns how many records and how many bytes were written.
+/// Writes the records. Returns the number of records and bytes.
 fn write(records: impl Iterator<Item = Result<Arc<Record>, ControlError>>, file: &mut File) -> io::Result<(u64, u64)> {
     let mut out = Counted { to: BufWriter::new(file), bytes: 0 };
     let mut count = 0;
@@ -201,7 +204,7 @@ fn write(records: impl Iterator<Item = Result<Arc<Record>, ControlError>>, file:
     Ok((count, out.bytes))
 }
 
-/// Renames the file; without `replace` only if the name is free.
+/// Renames the file; without `replace` only if the new name does not exist.
 fn put(from: &Path, to: &Path, replace: bool) -> io::Result<()> {
     if replace {
         return fs::rename(from, to);
@@ -213,7 +216,7 @@ fn put(from: &Path, to: &Path, replace: bool) -> io::Result<()> {
     }
 }
 
-/// A temporary file in the same folder; it is removed unless it was renamed.
+/// A temporary file in the same folder; it is removed on drop unless it was renamed.
 struct Temporary {
     file: File,
     path: PathBuf,
@@ -221,17 +224,17 @@ struct Temporary {
 
 impl Temporary {
     fn new(folder: &Path, name: &OsStr) -> io::Result<Self> {
-        // A name has at most 255 bytes, and ours adds to it.
+        // A file name has at most 255 bytes, including the suffix that is added here.
         let short = &name.as_bytes()[..name.len().min(200)];
-        let mut unlike = 0u32;
+        let mut attempt = 0u32;
         loop {
             let mut own = b".".to_vec();
             own.extend_from_slice(short);
-            own.extend_from_slice(format!(".{}-{unlike}.tmp", std::process::id()).as_bytes());
+            own.extend_from_slice(format!(".{}-{attempt}.tmp", std::process::id()).as_bytes());
             let path = folder.join(OsStr::from_bytes(&own));
             match OpenOptions::new().write(true).create_new(true).mode(MODE).open(&path) {
                 Ok(file) => return Ok(Self { file, path }),
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && unlike < 100 => unlike += 1,
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && attempt < 100 => attempt += 1,
                 Err(e) => return Err(e),
             }
         }
@@ -271,13 +274,13 @@ fn cause(e: &io::Error) -> String {
 
 fn advice(e: &io::Error) -> &'static str {
     match e.kind() {
-        io::ErrorKind::NotFound => "the folder does not exist: make it, or name another",
+        io::ErrorKind::NotFound => "the folder does not exist: create it, or name another one",
         io::ErrorKind::PermissionDenied => "this user may not write there: name another folder",
-        io::ErrorKind::NotADirectory => "a part of the path is no folder: look at it again",
+        io::ErrorKind::NotADirectory => "a part of the path is not a folder: check the path",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "there is no room: free some, or name another disk"
+            "the disk is full: free some space, or name a file on another disk"
         }
-        io::ErrorKind::ReadOnlyFilesystem => "nothing can be written there: name another disk",
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only: name a file on another one",
         io::ErrorKind::Other => "the records could not be read",
         io::ErrorKind::InvalidFilename => "the name is too long: give a shorter one",
         _ => "name another file",

@@ -1,6 +1,6 @@
-//! The target that is an engine of this process. A command that waits for a helper or for a drain has a thread of its own;
-//! one that changes something or reads the file system keeps its order on one worker thread; what only reads memory is
-//! answered before `submit` returns.
+//! A target that is an engine of this process. A command that waits for a helper or a drain gets its own thread.
+//! Commands that change something or read the file system run in order on one worker thread. Commands that only read
+//! memory are answered before `submit` returns.
 
 mod calls;
 mod events;
@@ -28,31 +28,31 @@ use calls::{Calls, Job, Ordered, door};
 use events::Events;
 use threads::Queue;
 
-/// The thread of a watch only calls its [`Wake`].
+/// The stack of a watch's thread, which only calls its [`Wake`].
 const WATCH_STACK: usize = 64 * 1024;
 
-/// An engine of this process as a target.
+/// An engine of this process, as a target.
 pub struct Local {
     engine: Engine,
     run: RunId,
     calls: Arc<Calls>,
-    /// The threads for commands that keep their order; each is started with the first command that needs it.
+    /// The threads for commands that run in order; each is started by the first command that needs it.
     worker: Queue,
     reader: Queue,
 }
 
-/// Where a command is performed.
+/// The thread on which a command is performed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lane {
-    /// At once, on the caller's thread: it reads memory.
+    /// The caller's thread, immediately: the command only reads memory.
     Here,
-    /// At once if every command of the worker's is done, else on the worker after them.
+    /// The caller's thread if the worker is idle, otherwise the worker after its other commands.
     HereInOrder,
-    /// On the worker, in order.
+    /// The worker, in order.
     Worker,
-    /// On the thread that reads records, in order.
+    /// The thread that reads records, in order.
     Reader,
-    /// On a thread of its own: it waits for a helper, a drain, or for what runs.
+    /// A new thread: the command waits for helpers or for a drain.
     Own,
 }
 
@@ -67,7 +67,7 @@ fn lane(command: &Command) -> Lane {
     match command {
         Command::Status | Command::Record(_) | Command::Live { .. } => Lane::Here,
         Command::Get(_) => Lane::HereInOrder,
-        // Changing the depth waits for readers of the gate alone.
+        // Changing the depth waits only for readers of the gate.
         Command::SetDepth(_)
         | Command::Reset(_)
         | Command::ResetLoopMessages
@@ -84,7 +84,7 @@ fn lane(command: &Command) -> Lane {
 }
 
 impl Local {
-    /// Over this engine, which is started already.
+    /// A target for an engine that has already been started.
     pub fn new(engine: Engine) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
@@ -92,12 +92,12 @@ impl Local {
         Self { engine, run, calls: Arc::default(), worker: Queue::default(), reader: Queue::default() }
     }
 
-    /// The same, to be handed to a console or a command.
+    /// [`Local::new`] as a shared target, for a console or a command.
     pub fn shared(engine: &Engine) -> Arc<dyn Target> {
         Arc::new(Self::new(engine.clone()))
     }
 
-    /// On the caller's thread, whose panics are the caller's.
+    /// Performs a command on the caller's thread. A panic reaches the caller.
     fn perform_here(&self, job: Job) {
         let Job { by, id, command, cancel, done, order: _order } = job;
         let reply = door(&self.engine, &by, command, &cancel);
@@ -120,14 +120,14 @@ impl Target for Local {
     }
 
     fn submit(&self, by: &Actor, id: CallId, command: Command, done: Completion) {
-        // A forked child has none of the threads, and the locks may be held by one of them.
+        // A forked child has none of the threads, and one of them may have held a lock at fork(2).
         if let Err(error) = self.engine.check_process() {
             return done.finish(Err(error.into()));
         }
         let lane = lane(&command);
         let cancel = Cancel::new();
         if lane == Lane::Own && !self.calls.begin(id, &cancel) {
-            return done.finish(Err(ControlError::Busy("another command with this number is under way".into())));
+            return done.finish(Err(ControlError::Busy("another command with this id is in progress".into())));
         }
         let job = Job { by: by.clone(), id, command, cancel, done, order: None };
         match lane {
@@ -150,7 +150,7 @@ impl Target for Local {
         let events = match from {
             None => self.engine.subscribe_to(capacity, kinds),
             Some((run, seq)) if run == self.run => self.engine.subscribe_after(seq, capacity, kinds),
-            // Everything of this run is new.
+            // It is a new run: every event of it is new to the caller.
             Some(_) => self.engine.subscribe_after(0, capacity, kinds),
         };
         let Some(wake) = wake.into_fn() else { return Watch::new(Events::open(events)) };
@@ -159,14 +159,14 @@ impl Target for Local {
             while waits.wait_for_news() {
                 wake();
             }
-            // The end is news too.
+            // The end is something to read too.
             wake();
         };
         match thread::Builder::new().name("control-watch".into()).stack_size(WATCH_STACK).spawn(work) {
             Ok(_) => Watch::new(Events::open(events)),
             Err(e) => {
                 events.close();
-                Watch::new(Events { events, why: Some(format!("no thread could be made for events: {e}").into()) })
+                Watch::new(Events { events, why: Some(format!("cannot start a thread for events: {e}").into()) })
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Floor 3: the one door for every operator intent.
+//! Floor 3: the commands of an operator. Every command is authorized here before it acts.
 #![forbid(unsafe_code)]
 
 pub mod activity;

@@ -1,4 +1,4 @@
-//! What is read of an engine: without what helpers wrote, unless one record is asked for.
+//! Reads of an engine's state and records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::command::Left;
 /// The most records that are read in one hold of the registry's lock.
 const PIECE: usize = 256;
 
-/// The state. Output that is held by a reader would outlive its budget (UMH-13), so its records have none.
+/// The state. Its records have no output: output held by a reader would escape the memory limit for output (UMH-13).
 pub(super) fn status(engine: &Engine) -> Snapshot {
     let mut snapshot = engine.snapshot();
     for record in snapshot.last.iter_mut().filter(|record| record.output.is_some()) {
@@ -28,7 +28,7 @@ pub(super) fn live(engine: &Engine, after: u64, most: usize) -> Vec<Live> {
     engine.live_after(after, most).into_iter().map(|(live, _)| live).collect()
 }
 
-/// These records, in this order; those that have been dropped are left out. Ended records are read in one pass.
+/// The records with these ids, in this order, without those that have been dropped. Ended records are read in one pass.
 pub(super) fn records(engine: &Engine, ids: &[u64]) -> Vec<Arc<Record>> {
     let mut found: BTreeMap<u64, Arc<Record>> = BTreeMap::new();
     let wanted: BTreeSet<u64> = ids.iter().copied().collect();
@@ -44,7 +44,7 @@ pub(super) fn records(engine: &Engine, ids: &[u64]) -> Vec<Arc<Record>> {
     ids.iter().filter_map(|id| found.get(id).cloned().or_else(|| engine.record(*id))).collect()
 }
 
-/// Ends the engine.
+/// Shuts the engine down. Returns the requests that still run.
 pub(super) fn shutdown(engine: &Engine, patience: Duration, actor: &Actor) -> Vec<Left> {
     let is_captured = |id| engine.record(id).is_some_and(|record| matches!(record.wait, WaitMode::Proc { .. }));
     let left = engine.shutdown_as(patience, actor).into_iter();

@@ -1,4 +1,5 @@
-//! A record as JSON: one object, the keys in this order, the same for the command line and every other door.
+//! A record as JSON: one object with its keys in this order. The command line and all other interfaces use the same
+//! form.
 
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::abi::record::Record;
 use crate::abi::record::{Kind, Outcome};
 use crate::sys::probe::Sets;
 
-/// What the JSON says of a requester.
+/// The requester.
 #[derive(Debug, Serialize)]
 pub struct Requester {
     pid: i32,
@@ -18,7 +19,7 @@ pub struct Requester {
     comm: String,
 }
 
-/// The masks of a call's own; one that was not given is full.
+/// The masks that were given for one call; a mask that was not given is full.
 #[derive(Debug, Serialize)]
 pub struct Own {
     bset: CapMask,

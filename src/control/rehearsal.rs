@@ -1,5 +1,5 @@
-//! Rehearsals: a helper is run under draft masks and under the live ones, so that both can be compared before the draft is
-//! applied ([`crate::control::text::rehearsal`]).
+//! Rehearsals: a helper is run under draft masks and again under the live masks, so that both runs can be compared
+//! before the draft is applied ([`crate::control::text::rehearsal`]).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::abi::wait::WaitMode;
 use super::command::{Call, Command, Reply};
 use super::text::error::explain;
 
-/// What is run twice.
+/// The program that is run twice.
 #[derive(Clone, Debug)]
 pub enum Run {
     /// The built-in probe.
@@ -39,7 +39,7 @@ impl Run {
         }
     }
 
-    /// The command for a run under these masks (bset, inheritable); `None`: under the live ones.
+    /// The command for a run under these masks (bset, inheritable), or under the live ones for `None`.
     pub fn command(&self, masks: Option<[CapMask; 2]>) -> Command {
         let [bset, inheritable] = match masks {
             Some(masks) => masks.map(|mask| Some(MaskExpr::Exactly(mask))),
@@ -65,7 +65,7 @@ impl Run {
 pub enum Rehearsed {
     /// Not submitted yet.
     Waiting,
-    /// Submitted as the call of this id.
+    /// Submitted with this call id.
     Running(u64),
     /// Answered.
     Ended(Arc<Record>),
@@ -87,35 +87,35 @@ impl Rehearsed {
     }
 }
 
-/// A run under the draft masks, then the same under the live ones. The second is submitted when the first has ended, so
-/// that they do not disturb each other.
+/// A run under the draft masks, and a run under the live ones. The second is submitted when the first has ended, so
+/// that they do not affect each other.
 #[derive(Clone, Debug)]
 pub struct Rehearsal {
     /// What is run.
     pub run: Run,
     /// The draft: bset, inheritable.
     pub draft: [CapMask; 2],
-    /// Under the draft masks, under the live masks.
+    /// The runs under the draft masks and under the live masks, in this order.
     pub runs: [Rehearsed; 2],
 }
 
 impl Rehearsal {
-    /// The first run is submitted as `call`.
+    /// A rehearsal whose first run has been submitted as `call`.
     pub const fn started(run: Run, draft: [CapMask; 2], call: u64) -> Self {
         Self { run, draft, runs: [Rehearsed::Running(call), Rehearsed::Waiting] }
     }
 
-    /// Whether the call is one of its runs.
+    /// Whether this call is one of its runs.
     pub fn has(&self, call: u64) -> bool {
         self.runs.iter().any(|run| run.is_call(call))
     }
 
-    /// Takes in the answer to a run. Returns the command of the next one, if there is one: it is submitted as `next`.
+    /// Handles the answer to a run. Returns the command of the next run, if there is one; submit it as `next`.
     pub fn answered(&mut self, call: u64, reply: Result<Reply, ControlError>, next: u64) -> Option<Command> {
         let run = self.runs.iter_mut().find(|run| run.is_call(call))?;
         *run = match reply {
             Ok(Reply::Answered(record)) => Rehearsed::Ended(record),
-            Ok(_) => Rehearsed::Failed("the answer was no record".into()),
+            Ok(_) => Rehearsed::Failed("the target's answer was not a record".into()),
             Err(error) => Rehearsed::Failed(explain(&error)),
         };
         if !matches!(self.runs[1], Rehearsed::Waiting) {

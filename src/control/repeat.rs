@@ -1,4 +1,4 @@
-//! The command that submits the request of a record again.
+//! Rebuilds the command that led to a record, to submit it again.
 
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::{Args, Kind, Record};
@@ -7,7 +7,7 @@ use crate::abi::wait::WaitMode;
 
 use super::command::{Call, Command};
 
-/// The command that asks for the same again; the error says why there is none.
+/// The command that repeats a record's request. The error says why it cannot be repeated.
 pub fn repeat(record: &Record) -> Result<Command, String> {
     match record.kind {
         Kind::Module => {
@@ -19,16 +19,17 @@ pub fn repeat(record: &Record) -> Result<Command, String> {
 }
 
 fn call(record: &Record) -> Result<Call, String> {
-    let Args::List(list) = &record.args else { return Err("its arguments are not known".into()) };
+    let Args::List(list) = &record.args else { return Err("its arguments are unknown".into()) };
     if list.first().map(|first| &**first) != Some(&*record.path) {
-        return Err("its argv[0] is not its path: only a program that uses the library can ask so".into());
+        return Err("its argv[0] is not its path: only a program that uses the library can make such a call".into());
     }
     let has = |entry: &&&str| {
         let key = entry.split('=').next().unwrap_or_default();
         !record.env.iter().any(|e| e.strip_prefix(key.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
     };
     if let Some(missing) = HELPER_ENV.iter().find(has) {
-        let why = format!("its environment has no {missing}: only a program that uses the library can ask so");
+        let why =
+            format!("its environment has no {missing}: only a program that uses the library can make such a call");
         return Err(why);
     }
     let own = record.own.as_deref().copied();
@@ -52,7 +53,7 @@ mod tests {
     use crate::control::testing::record;
 
     #[test]
-    fn the_command_asks_for_the_same_again() {
+    fn the_command_repeats_the_request() {
         let module = repeat(&record(1, b"x\xff", 0)).unwrap();
         assert!(matches!(module, Command::RequestModule { name, wait: true } if name == b"x\xff"));
         let list = |args: &[&[u8]]| Args::List(args.iter().map(|a| Box::from(*a)).collect());

@@ -1,4 +1,4 @@
-//! The answers to requests that were submitted together: one alone is told whole, many are counted.
+//! Summarizes the answers to requests that were submitted together: a single one in full, several by number.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +11,31 @@ use super::text::outcome::{Severity, answered, ended_in_words, kind_of_ending};
 /// The answers so far.
 #[derive(Clone, Debug)]
 pub struct Tally {
-    /// What was asked for, escaped.
+    /// The names of the requests, escaped.
     title: String,
-    /// How many requests were submitted.
+    /// The number of requests submitted.
     asked: u32,
-    /// How many were answered.
+    /// The number of requests answered.
     answered: u32,
-    /// How often each ending came.
+    /// The number of answers by outcome.
     endings: BTreeMap<String, u32>,
-    /// The gravest of them.
+    /// The worst severity so far.
     worst: Severity,
 }
 
 impl Tally {
-    /// Of so many requests, none of them answered yet. The title is escaped.
+    /// A tally of `asked` requests, none of them answered yet. The title is escaped.
     pub const fn new(title: String, asked: u32) -> Self {
         Self { title, asked, answered: 0, endings: BTreeMap::new(), worst: Severity::Good }
     }
 
-    /// What is said when they are submitted.
+    /// The text to show when the requests are submitted.
     pub fn submitted(&self) -> String {
         let times = if self.asked > 1 { format!(": {} requests", self.asked) } else { String::new() };
         format!("asked for {}{times}", self.title)
     }
 
-    /// Takes in one answer. Returns what to make of all so far, and the sentence that says it.
+    /// Adds one answer. Returns the worst severity so far, and the summary.
     pub fn take(&mut self, reply: &Result<Reply, ControlError>) -> (Severity, String) {
         let (severity, ending) = match reply {
             Ok(Reply::Answered(record)) => (ended_in_words(record).mood, kind_of_ending(record)),
@@ -76,21 +76,21 @@ mod tests {
     use nix::errno::Errno;
 
     #[test]
-    fn endings_are_counted_and_the_gravest_is_kept() {
+    fn outcomes_are_counted_and_the_worst_severity_is_kept() {
         let mut tally = Tally::new("a b".into(), 4);
         assert_eq!(tally.submitted(), "asked for a b: 4 requests");
         let mut take = |record| tally.take(&Ok(Reply::Answered(Arc::new(record))));
         let running = |id, pid| open(id, b"a", State::Running, Some(pid));
         assert_eq!(take(running(1, 70)), (Severity::Quiet, "a b: 1 of 4 answered: 1 ▸ runs, not waited for".into()));
         assert_eq!(take(record(2, b"b", 256)).0, Severity::Bad);
-        assert_eq!(take(record(3, b"b", 0)).0, Severity::Bad, "the gravest stays");
+        assert_eq!(take(record(3, b"b", 0)).0, Severity::Bad, "the worst stays");
         let text = "a b: 4 of 4 answered: 2 ▸ runs, not waited for, 1 ✓ exit 0, 1 ✗ exit 1 (raw 256)";
-        assert_eq!(take(running(4, 71)).1, text, "a pid does not part them");
+        assert_eq!(take(running(4, 71)).1, text, "outcomes that differ only by pid are counted together");
         assert!(tally.is_complete());
     }
 
     #[test]
-    fn one_alone_is_told_whole() {
+    fn a_single_answer_is_shown_in_full() {
         let mut tally = Tally::new("x".into(), 1);
         assert_eq!(tally.submitted(), "asked for x");
         let refused = refused(7, b"x", Stage::Gate, Errno::EBUSY, "the gate is shut (EBUSY); wait");

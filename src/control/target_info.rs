@@ -1,4 +1,4 @@
-//! What a target is, and whether it can be reached.
+//! The description of a target, and the state of its connection.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub type Seq = u64;
 /// One start of an engine. The numbers of requests and events begin again with each run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RunId {
-    /// When it began, in microseconds since the epoch.
+    /// When it started, in microseconds since the epoch.
     pub started: u64,
     /// The process that runs it.
     pub pid: i32,
@@ -22,7 +22,7 @@ impl fmt::Display for RunId {
     }
 }
 
-/// What is behind a target.
+/// The kind of engine behind a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetKind {
     /// An engine of this process; it ends with the process.
@@ -31,32 +31,32 @@ pub enum TargetKind {
     Daemon,
 }
 
-/// Whether a target can be reached.
+/// The state of the connection to a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkState {
-    /// It can.
+    /// The target can be reached.
     Up,
-    /// It cannot for now: commands are refused, and what is known of it is old.
+    /// The target cannot be reached for now: commands are refused, and its known state is out of date.
     Lost {
         /// The reason, escaped.
         why: String,
     },
 }
 
-/// What a target is.
+/// The description of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetInfo {
-    /// What is behind it.
+    /// The kind of engine.
     pub kind: TargetKind,
     /// The name that the operator gave it: a socket, a host. Escaped; empty for [`TargetKind::Embedded`].
     pub name: String,
     /// The engine's process.
     pub pid: i32,
-    /// Its user.
+    /// The engine's user id.
     pub uid: u32,
-    /// Which start of the engine this is.
+    /// This start of the engine.
     pub run: RunId,
-    /// Whether it can be reached.
+    /// The state of the connection.
     pub link: LinkState,
     /// Every capability that the target's kernel knows.
     pub known: CapMask,

@@ -1,4 +1,4 @@
-//! Ends every helper: TERM first, KILL [`TERM_TO_KILL`] later to those that still run.
+//! Ends every helper: sends TERM, and KILL to those that still run [`TERM_TO_KILL`] later.
 
 use std::collections::BTreeSet;
 
@@ -14,23 +14,23 @@ use super::command::{Command, Reply};
 use super::target::Target;
 use super::watch::{Wake, Watched};
 
-/// The requests of one answer.
+/// The most requests in one reply.
 const PAGE: usize = 256;
-/// Events that may pile up: each says no more than that it is time to look again.
+/// The capacity of the queue of events. An event only means that the list of live requests must be read again.
 const EVENTS: usize = 256;
 
-/// The signals that end every helper. It is asked again as time passes and as helpers start: each of them gets each
-/// signal once.
+/// Decides which signals to send to end every helper. Call [`Termination::due`] again as time passes and as helpers
+/// start: each helper gets each signal once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Termination {
-    /// From then on KILL is sent, before that TERM.
+    /// When to start sending KILL; TERM is sent before.
     kill_from: Micros,
     term: BTreeSet<u64>,
     kill: BTreeSet<u64>,
 }
 
 impl Termination {
-    /// TERM from `now` on, on the engine's clock.
+    /// TERM from `now` (on the engine's clock), KILL [`TERM_TO_KILL`] later.
     pub const fn gentle(now: Micros) -> Self {
         Self { kill_from: now.saturating_add(TERM_TO_KILL), term: BTreeSet::new(), kill: BTreeSet::new() }
     }
@@ -40,8 +40,8 @@ impl Termination {
         Self { kill_from: 0, term: BTreeSet::new(), kill: BTreeSet::new() }
     }
 
-    /// The signals that are due at `now` to the helpers among `live`. A request without one yet gets its signal when it
-    /// is asked about again.
+    /// The signals to send at `now` to the helpers among `live`. A request whose helper has not started yet gets its
+    /// signal in a later call.
     pub fn due<'a>(&mut self, live: impl IntoIterator<Item = &'a Live>, now: Micros) -> Vec<Command> {
         let (signal, signalled) =
             if now >= self.kill_from { (Signal::SIGKILL, &mut self.kill) } else { (Signal::SIGTERM, &mut self.term) };
@@ -49,16 +49,16 @@ impl Termination {
         new.map(|live| Command::Kill { id: live.id, signal: signal as i32 }).collect()
     }
 
-    /// The number of helpers that got TERM, and that got KILL.
+    /// The number of helpers that got TERM, and the number that got KILL.
     pub fn signalled(&self) -> (usize, usize) {
         (self.term.len(), self.kill.len())
     }
 }
 
-/// Kills every live helper of a target, however many there are, each once. Blocks until those that are still queued
-/// have started and were killed too, or the target has ended.
+/// Kills every live helper of a target, each once, without a limit on their number. Blocks until the queued ones have
+/// started and have been killed too, or until the target has ended.
 pub fn kill_all(target: &dyn Target, by: &Actor) {
-    // Subscribed to before the first look: a start after that look is an event.
+    // Subscribe before the first read, so that a helper that starts after that read causes an event.
     let events = target.watch(EventKinds::ALL, None, EVENTS, Wake::none());
     let mut termination = Termination::forced();
     loop {
@@ -69,7 +69,7 @@ pub fn kill_all(target: &dyn Target, by: &Actor) {
             after = last.id;
             all_started &= live.iter().all(|live| live.pid.is_some());
             for kill in termination.due(&live, 0) {
-                // A helper that has ended meanwhile needs no killing.
+                // An error means that the helper has already ended.
                 let _ = ask(target, by, kill);
             }
         }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn by_force_they_get_kill_at_once() {
+    fn a_forced_termination_sends_kill_at_once() {
         let mut all = Termination::forced();
         assert_eq!(signals(&all.due(&[live(7, b"a", 0)], 0)), [(7, 9)]);
         assert_eq!(all.signalled(), (0, 1));

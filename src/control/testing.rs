@@ -1,4 +1,4 @@
-//! Snapshots and records made by hand, for the tests of this floor and those above.
+//! Snapshots and records for the tests of this floor and of the floors above.
 #![cfg_attr(not(feature = "console"), expect(dead_code, reason = "the tests of the console use the rest"))]
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::abi::wait::{WaitMode, WaitStatus};
 /// Every capability of this fixture's kernel.
 pub const KNOWN: CapMask = CapMask::up_to(40);
 
-/// Each stage that refuses, with an errno of its.
+/// Each stage that refuses, with one of its errnos.
 pub const REFUSALS: [(Stage, Errno); 9] = [
     (Stage::Hook, Errno::EPERM),
     (Stage::Gate, Errno::EBUSY),
@@ -131,7 +131,7 @@ pub fn refused(id: u64, name: &[u8], stage: Stage, errno: Errno, why: &str) -> R
     }
 }
 
-/// A request whose helper runs since `at`.
+/// A request whose helper has been running since `at`.
 pub fn live(id: u64, title: &[u8], at: u64) -> Live {
     Live {
         id,
@@ -145,7 +145,7 @@ pub fn live(id: u64, title: &[u8], at: u64) -> Live {
     }
 }
 
-/// `n` helpers that run, since 1 s.
+/// An engine with `n` helpers that have been running for about 1 s.
 pub fn busy(n: u32) -> Snapshot {
     let mut s = snapshot();
     s.now = 90_000_000;
@@ -160,7 +160,7 @@ pub fn busy(n: u32) -> Snapshot {
     s
 }
 
-/// An engine of which no two counters are equal, and none is 0.
+/// An engine whose counters all differ and are not 0.
 pub fn distinct() -> Snapshot {
     let mut s = busy(3);
     (s.running_helpers, s.live, s.queued, s.live_total) = (21, 22, 23, 24);
@@ -174,7 +174,7 @@ pub fn distinct() -> Snapshot {
     s
 }
 
-/// A runaway loop: 50 hold the slots, 30 were refused.
+/// A runaway loop: 50 requests hold the slots, and 30 were refused.
 pub fn overflowing() -> Snapshot {
     let mut s = busy(50);
     s.totals.requests = 80;
@@ -191,18 +191,18 @@ pub fn overflowing() -> Snapshot {
     s
 }
 
-/// A line of the log.
+/// A log line.
 pub fn logged(at: u64, level: Level, text: &str) -> LogLine {
     LogLine { at, kind: LogKind::Note { level, text: text.into() } }
 }
 
-/// The log's line of a drain that failed.
+/// The log line of a failed drain.
 pub fn drain_failed(at: u64) -> LogLine {
     let holdout = Holdout { id: 3, title: Some(b"foo"[..].into()), pid: None };
     LogLine { at, kind: LogKind::DrainFailed { holdouts: vec![holdout] } }
 }
 
-/// A record with everything in it.
+/// A record in which every field is set.
 pub fn full(id: u64) -> Record {
     use crate::abi::actor::{ChainLink, Comm};
     use crate::abi::launch_spec::NotEnforced;
@@ -229,7 +229,7 @@ pub fn full(id: u64) -> Record {
     }
 }
 
-/// A request of which nothing is over.
+/// The record of a request that has not ended.
 pub fn open(id: u64, name: &[u8], state: State, pid: Option<i32>) -> Record {
     Record {
         state,

@@ -1,4 +1,4 @@
-//! Every kind of event, record, snapshot, command, reply and error goes through JSON and comes back as it was.
+//! Every kind of event, record, snapshot, command, reply and error is equal after a round trip through JSON.
 
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -29,7 +29,7 @@ use crate::abi::record::{Args, Kind, Outcome, Output, Record, State};
 use crate::abi::snapshot::{Knobs, Live, Slots, Snapshot, Totals};
 use crate::abi::wait::{WaitMode, WaitStatus};
 
-/// What the values of one case are made of: no two of its numbers are equal, and its bytes are hostile.
+/// The seed of one case's values: its numbers all differ, and its bytes are hostile.
 #[derive(Clone, Debug)]
 struct Seed {
     bytes: Vec<u8>,
@@ -88,7 +88,7 @@ impl Seed {
         }
     }
 
-    /// A value of every kind, each for a knob of its kind.
+    /// A value of every kind, each with a knob of that kind.
     fn values(&self) -> Vec<(Key, KnobValue)> {
         let globs = |list: &str| KnobValue::Globs(Globs::parse(list.as_bytes()).unwrap());
         let all = vec![
@@ -501,7 +501,7 @@ impl Seed {
     }
 }
 
-/// Through JSON and back.
+/// Serializes and deserializes each value, and compares.
 fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(values: Vec<T>) {
     for value in values {
         let json = serde_json::to_string(&value).unwrap();
@@ -530,9 +530,9 @@ proptest! {
     }
 }
 
-/// What another process sends is not trusted to be in the form that it is serialised in.
+/// Input from another process is rejected if no value serializes to it.
 #[test]
-fn what_no_value_is_serialised_as_is_refused() {
+fn input_that_no_value_serializes_to_is_refused() {
     let refused = |json: &str| serde_json::from_str::<KnobValue>(json).is_err();
     assert!(refused(r#"{"mask":{"exactly":"0x1ffffffffffffffff"}}"#) && refused(r#"{"mask":{"exactly":"+1"}}"#));
     assert!(refused(r#"{"path":"a\\q"}"#) && refused(r#"{"globs":"["}"#) && refused(r#"{"era":"6.4"}"#));

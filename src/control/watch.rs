@@ -4,36 +4,36 @@ use std::sync::Arc;
 
 use crate::abi::event::Event;
 
-/// What a watch yields.
+/// An item of a watch.
 #[derive(Clone, Debug)]
 pub enum Watched {
     /// The next event.
     Event(Arc<Event>),
-    /// This many events were lost here; the events that follow came later. A fresh `Status` covers them.
+    /// This many events were lost at this point. Read the state again (`Status`), since it includes their effects.
     Missed(u64),
-    /// Nothing more will come.
+    /// The watch has ended.
     Closed {
-        /// Why: the connection was lost, and another watch goes on when it is back. `None`: the target has ended, or this
-        /// side closed the watch.
+        /// Why the connection was lost; a new watch works once it is back. `None` if the target has ended, or this side
+        /// closed the watch.
         why: Option<Arc<str>>,
     },
 }
 
-/// What a watch calls when there is something to read after there was nothing.
+/// The function that a watch calls when its empty queue gets an item.
 pub struct Wake(Option<Box<dyn Fn() + Send + Sync>>);
 
 impl Wake {
-    /// Calls this, on a thread of the target's. It must be short.
+    /// Calls `wake` on a thread of the target. It must be short.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Some(Box::new(wake)))
     }
 
-    /// Calls nothing: the reader blocks in [`Watch::wait`].
+    /// Calls nothing, for a reader that blocks in [`Watch::wait`].
     pub const fn none() -> Self {
         Self(None)
     }
 
-    /// What to call, if anything.
+    /// The function, if there is one.
     pub fn into_fn(self) -> Option<Box<dyn Fn() + Send + Sync>> {
         self.0
     }
@@ -45,7 +45,7 @@ pub trait EventSource: Send + Sync {
     fn next(&self) -> Option<Watched>;
     /// Blocks for the next item.
     fn wait(&self) -> Watched;
-    /// Ends it: [`Watched::Closed`] comes after what is queued.
+    /// Closes the watch: [`Watched::Closed`] follows the items that are queued.
     fn close(&self);
 }
 
@@ -63,12 +63,12 @@ impl Drop for Closing {
 }
 
 impl Watch {
-    /// Over the target's queue.
+    /// A watch that reads from a target's queue.
     pub fn new(source: impl EventSource + 'static) -> Self {
         Self(Arc::new(Closing(Box::new(source))))
     }
 
-    /// The next item, or `None` if there is none now. After `None` the next item calls the watch's [`Wake`].
+    /// The next item, or `None` if the queue is empty. After `None` the next item calls the watch's [`Wake`].
     pub fn next(&self) -> Option<Watched> {
         self.0.0.next()
     }
@@ -78,7 +78,7 @@ impl Watch {
         self.0.0.wait()
     }
 
-    /// Ends it: [`Watched::Closed`] comes after what is queued.
+    /// Closes the watch: [`Watched::Closed`] follows the items that are queued.
     pub fn close(&self) {
         self.0.0.close();
     }

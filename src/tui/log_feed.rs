@@ -96,7 +96,7 @@ mod tests {
         let failed = written(&kind, "12:00".into(), |_, _| panic!("the words are wrong"));
         assert_eq!((failed.level, &*failed.time), (Level::Error, "12:00"));
         assert!(failed.words().contains("khelper panicked while it wrote this line"), "{}", failed.words());
-        assert!(written(&kind, String::new(), line).words().starts_with("#7 its caller stopped waiting"));
+        assert!(written(&kind, String::new(), line).words().starts_with("#7 the caller stopped waiting"));
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
         let line =
             line(&EventKind::Abandoned { id: 5, actor: crate::tui::testing::fixtures::actor().into() }, "12:00".into());
         assert_eq!((line.level, line.ids, &*line.time), (Level::Info, Some((5, 5)), "12:00"));
-        assert!(line.words().starts_with("#5 its caller"));
+        assert!(line.words().starts_with("#5 the caller"));
         assert!(missed_line(7, String::new()).words().starts_with("7 lines are missing"));
     }
 }

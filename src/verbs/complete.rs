@@ -1,4 +1,4 @@
-//! What the last word of a line can become.
+//! Completion of the last word of a line.
 
 use clap::CommandFactory;
 
@@ -7,8 +7,8 @@ use crate::abi::knob::Key;
 
 use super::verb::Line;
 
-/// Every continuation of the line's last word, whole words; `ids` are the requests that are not over. Words are parted
-/// by blanks.
+/// Every completion of the last word of `line`, as whole words. `ids` are the requests that have not ended. Words are
+/// separated by spaces.
 pub fn candidates(line: &str, known: CapMask, ids: &[u64]) -> Vec<String> {
     let (before, word) = line.rsplit_once(' ').unwrap_or(("", line));
     let definition = Line::command();
@@ -43,7 +43,7 @@ fn starting(all: impl IntoIterator<Item = String>, word: &str) -> Vec<String> {
     all.into_iter().filter(|candidate| candidate.starts_with(word)).collect()
 }
 
-/// A knob, or its value.
+/// Completes a knob, or its value.
 fn setting(word: &str, known: CapMask) -> Vec<String> {
     let Some((name, value)) = word.split_once('=') else {
         let writable = Key::ALL.into_iter().filter(|key| key.writable());
@@ -58,7 +58,7 @@ fn setting(word: &str, known: CapMask) -> Vec<String> {
     }
 }
 
-/// The last name of a list with commas, each perhaps behind `+`, `-` or `~`.
+/// Completes the last name of a comma-separated list, where a name may follow `+`, `-` or `~`.
 fn capabilities(before: &str, list: &str, known: CapMask) -> Vec<String> {
     let at = list.rfind([',', '+', '-', '~']).map_or(0, |at| at + 1);
     let (done, name) = list.split_at(at);
@@ -71,7 +71,7 @@ fn capabilities(before: &str, list: &str, known: CapMask) -> Vec<String> {
     named.map(|cap| format!("{before}{done}{cap}")).collect()
 }
 
-/// What all of them begin with.
+/// The longest common prefix of the candidates.
 pub fn common(candidates: &[String]) -> &str {
     let Some(first) = candidates.first() else { return "" };
     let same = |other: &String| first.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
@@ -108,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_common_is_taken() {
+    fn the_common_prefix_is_completed() {
         assert_eq!(common(&of("set kernel.u")), "kernel.usermodehelper.");
         assert_eq!(common(&[]), "");
     }
 
     proptest! {
         #[test]
-        fn any_line_is_completed_without_harm(line in "\\PC{0,40}") {
+        fn any_line_can_be_completed(line in "\\PC{0,40}") {
             let word = line.rsplit(' ').next().unwrap_or_default().to_owned();
             for candidate in of(&line) {
                 prop_assert!(candidate.len() >= word.len(), "{candidate} {word}");

@@ -1,4 +1,4 @@
-//! What may be typed, the same at the shell and in the console: the options of each command, and what they mean.
+//! The options of each command, shared by the shell and the console's command line.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -16,7 +16,7 @@ use crate::abi::knob::Key;
 use crate::control::command::Call;
 use crate::control::text::outcome::MASKS_AND_ROOT;
 
-/// `--set`, which may stand before or after the command.
+/// `--set`, which may come before or after the command.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct Set {
     /// Write a knob of the engine that this command starts; may be repeated
@@ -30,19 +30,19 @@ pub struct Request {
     #[command(flatten)]
     /// Knobs to write first.
     pub set: Set,
-    /// Answer when the helper has been executed (WAIT_EXEC), not when it has ended
+    /// Return once the helper is executed (WAIT_EXEC) instead of when it exits
     #[arg(long)]
     pub nowait: bool,
-    /// Up to N of the names at the same time
+    /// Run up to N requests at the same time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub parallel: u16,
-    /// The whole list N times
+    /// Repeat the whole list N times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
-    /// Print one JSON object a line for each request
+    /// Print one JSON object per request, each on its own line
     #[arg(long)]
     pub json: bool,
-    /// The modules; one that starts with `-` after `--`
+    /// Names of modules; put `--` before a name that starts with `-`
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<OsString>,
 }
@@ -54,16 +54,16 @@ pub struct Run {
     #[command(flatten)]
     /// Knobs to write first.
     pub set: Set,
-    /// When to answer: once queued, once executed, or when the helper has ended
+    /// When to return: once the helper is queued, once it is executed, or when it exits
     #[arg(long, value_name = "MODE", value_enum, default_value_t = Wait::Proc)]
     pub wait: Wait,
-    /// TERM after so many seconds, KILL 2 s later (with --wait proc)
+    /// Send TERM after SECONDS and KILL 2 s later (only with --wait proc)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
-    /// A narrower bounding set for this call
+    /// Narrow the bounding set for this call
     #[arg(long, value_name = "MASK", allow_hyphen_values = true)]
     pub bset: Option<OsString>,
-    /// A narrower inheritable set for this call
+    /// Narrow the inheritable set for this call
     #[arg(long, value_name = "MASK", allow_hyphen_values = true)]
     pub inheritable: Option<OsString>,
     /// Add to the helper's environment; may be repeated
@@ -72,7 +72,7 @@ pub struct Run {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-    /// The program, from `/`, and its arguments
+    /// The absolute path of the program, and its arguments
     #[arg(value_name = "PATH [ARG]", last = true, required = true)]
     pub argv: Vec<OsString>,
 }
@@ -96,7 +96,7 @@ pub struct Mask {
     #[command(flatten)]
     /// Knobs to write first.
     pub set: Set,
-    /// Print one JSON object a line for each mask
+    /// Print one JSON object per mask, each on its own line
     #[arg(long)]
     pub json: bool,
     /// Two words ("65536 0"), one 0x number, names, full, empty, +cap_x -cap_y (of full), ~cap_x
@@ -110,16 +110,16 @@ pub struct Get {
     #[command(flatten)]
     /// Knobs to write first.
     pub set: Set,
-    /// Every knob
+    /// Print every knob
     #[arg(short = 'a', long)]
     pub all: bool,
-    /// Only the values
+    /// Print only the values
     #[arg(short = 'n', long)]
     pub values: bool,
-    /// Pass over unknown keys
+    /// Ignore unknown keys
     #[arg(short = 'e', long)]
     pub ignore: bool,
-    /// The knobs, with `.` or `/`
+    /// Names of knobs, with `.` or `/` as separator
     #[arg(value_name = "KEY", required_unless_present = "all")]
     pub keys: Vec<OsString>,
 }
@@ -127,11 +127,11 @@ pub struct Get {
 /// `--wait`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Wait {
-    /// NO_WAIT: answered once queued.
+    /// NO_WAIT: returns once the helper is queued.
     None,
-    /// WAIT_EXEC: answered once executed.
+    /// WAIT_EXEC: returns once the helper is executed.
     Exec,
-    /// WAIT_PROC: answered when the helper has ended.
+    /// WAIT_PROC: returns when the helper has exited.
     Proc,
 }
 
@@ -146,7 +146,7 @@ impl From<Wait> for WaitMode {
 }
 
 impl Run {
-    /// The call that was asked for.
+    /// The call that these options describe. The error names the option of a malformed mask.
     pub fn call(&self, known: CapMask) -> Result<Call, ControlError> {
         let mask = |option: &str, text: &Option<OsString>| {
             let parse = |t: &OsString| MaskExpr::parse(t.as_bytes(), known);
@@ -156,7 +156,7 @@ impl Run {
         let bytes = |s: &OsString| s.as_bytes().to_vec();
         let mut argv = self.argv.iter().map(bytes);
         Ok(Call {
-            // clap requires one; an empty path is judged by the engine.
+            // clap requires one; the engine decides on an empty path.
             path: argv.next().unwrap_or_default(),
             args: argv.collect(),
             env: self.env.iter().map(bytes).collect(),
@@ -167,14 +167,14 @@ impl Run {
         })
     }
 
-    /// What is wrong with options that do not go together.
+    /// Describes options that exclude each other, or returns `None`.
     pub fn conflict(&self) -> Option<&'static str> {
         let alone = self.timeout.is_some() && self.wait != Wait::Proc;
-        alone.then_some("--timeout needs --wait proc: nobody would be there to end the helper")
+        alone.then_some("--timeout needs --wait proc: khelper ends only helpers that it waits for")
     }
 }
 
-/// A knob by its name; one that is not text is unknown.
+/// Looks up a knob by its name; a name that is not UTF-8 is an unknown key.
 pub fn key(name: &[u8]) -> Result<Key, ControlError> {
     match std::str::from_utf8(name) {
         Ok(name) => Key::parse(name),
@@ -182,7 +182,7 @@ pub fn key(name: &[u8]) -> Result<Key, ControlError> {
     }
 }
 
-/// `KEY=VALUE`; `door` names who took it (`--set`).
+/// Parses `KEY=VALUE`; errors name `door`, the option or verb (`--set`).
 pub fn assignment(door: &str, setting: &[u8]) -> Result<(Key, Vec<u8>), ControlError> {
     let Some(at) = setting.iter().position(|b| *b == b'=') else {
         let why = format!("`{}` is not KEY=VALUE", screen(setting));
@@ -193,8 +193,8 @@ pub fn assignment(door: &str, setting: &[u8]) -> Result<(Key, Vec<u8>), ControlE
 }
 
 impl Mask {
-    /// Behind the first mask clap takes everything for one, since a mask may start with `-`; no mask is `--json`.
-    /// Whether any mask is left.
+    /// After the first mask clap takes every argument as a mask, since a mask may start with `-`. Moves `--json` from
+    /// there to its option. Returns whether any mask remains.
     pub fn take_options(&mut self) -> bool {
         let before = self.masks.len();
         self.masks.retain(|mask| mask != "--json");
@@ -204,12 +204,12 @@ impl Mask {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let wanted = "a number of seconds above 0, as 2 or 0.5";
+    let wanted = "a number of seconds above 0, such as 2 or 0.5";
     let seconds: f64 = text.parse().map_err(|_| wanted.to_owned())?;
     Duration::try_from_secs_f64(seconds).ok().filter(|d| !d.is_zero()).ok_or_else(|| wanted.to_owned())
 }
 
-/// `K=V` with a name before the `=`; any bytes.
+/// A parser for `K=V` with a nonempty name; any bytes.
 fn variable() -> impl clap::builder::TypedValueParser<Value = OsString> {
     use clap::builder::TypedValueParser;
     clap::builder::OsStringValueParser::new().try_map(|text: OsString| {

@@ -1,4 +1,4 @@
-//! What a verb does, the same at the shell and on the console's line: which commands it submits, and what it shows.
+//! What each verb does, for the shell and the console's command line: the commands that it submits, and what it shows.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -15,7 +15,7 @@ use crate::control::{Call, Command, Key, KnobValue, MaskKnob};
 use super::options::{Get, Mask, Request, assignment, key};
 use super::verb::{Common, Resettable, Verb, Work};
 
-/// What a verb of both comes to.
+/// The action of a verb that the shell and the console share.
 #[derive(Debug)]
 pub enum Ask {
     /// Requests are submitted.
@@ -26,22 +26,23 @@ pub enum Ask {
     Probe,
     /// Knobs are read.
     Knobs(Knobs),
-    /// Masks are shown; no target is needed.
+    /// Masks are shown; this needs no target.
     Masks(Masks),
 }
 
-/// What a verb of the line does. The console asks for a confirmation of [`Act::Reset`], and of a write of masks.
+/// The action of a verb that only the console has. The console asks for confirmation of [`Act::Reset`] and of writes to
+/// masks.
 #[derive(Debug)]
 pub enum Act {
     /// Knobs are written, all or none (SYS-9).
     Write(Vec<(Key, KnobValue)>),
-    /// The gate is changed; a drain is waited for.
+    /// The gate is changed; freezing and disabling wait for the drain.
     Gate(Depth),
-    /// A mask is put back to full.
+    /// A mask is reset to full.
     Reset(MaskKnob),
-    /// The count of runaway messages is put back to 0.
+    /// The count of runaway messages is reset to 0.
     ResetLoopMessages,
-    /// A request is acted on; `what` says how once that is done.
+    /// A command on one request; `what` is the text to show once it is done.
     OnRequest {
         /// The command.
         command: Command,
@@ -50,16 +51,16 @@ pub enum Act {
     },
 }
 
-/// What a verb of the line comes to.
+/// The action of a verb of the console's command line.
 #[derive(Debug)]
 pub enum Performed {
-    /// As at the shell.
+    /// The same as at the shell.
     Ask(Ask),
-    /// Acts, independent of each other, in their order.
+    /// Independent acts, performed in this order.
     Acts(Vec<Act>),
 }
 
-/// What a verb of both comes to. `known` are the capabilities of the target's kernel.
+/// Turns a verb of the shell and the console into an action. `known` are the capabilities of the target's kernel.
 pub fn ask(verb: &Common, known: CapMask) -> Result<Ask, ControlError> {
     Ok(match verb {
         Common::Request(request) => Ask::Requests(Requests::of(request)),
@@ -70,7 +71,7 @@ pub fn ask(verb: &Common, known: CapMask) -> Result<Ask, ControlError> {
     })
 }
 
-/// What a verb of the line comes to.
+/// Turns a verb of the console's command line into actions. `known` are the capabilities of the target's kernel.
 pub fn perform(verb: &Verb, known: CapMask) -> Result<Performed, ControlError> {
     let acts = match verb {
         Verb::Common(common) => return ask(common, known).map(Performed::Ask),
@@ -98,7 +99,7 @@ fn each(ids: &[u64], what: &str, command: impl Fn(u64) -> Command) -> Vec<Act> {
     ids.iter().map(|id| Act::OnRequest { command: command(*id), what: format!("#{id}: {what}") }).collect()
 }
 
-/// The command that changes the gate: a drain, or none to open it.
+/// The command that changes the gate: with a drain to shut it, without one to open it.
 pub fn gate(depth: Depth) -> Command {
     match depth {
         Depth::Enabled => Command::SetDepth(depth),
@@ -106,8 +107,8 @@ pub fn gate(depth: Depth) -> Command {
     }
 }
 
-/// The writes of `KEY=VALUE` arguments: every knob in one write, the gate after them by itself, since its drain may block.
-/// All values are parsed before any is written. `door` names the verb or option in errors.
+/// Turns `KEY=VALUE` arguments into writes: one write for all knobs, then the gate in a write of its own, since its
+/// drain may block. All values are parsed before any is written. Errors name `door`, the verb or option.
 pub fn writes(door: &str, settings: &[OsString], known: CapMask) -> Result<Vec<Vec<(Key, KnobValue)>>, ControlError> {
     let write = |setting: &OsString| {
         let (key, text) = assignment(door, setting.as_bytes())?;
@@ -119,7 +120,7 @@ pub fn writes(door: &str, settings: &[OsString], known: CapMask) -> Result<Vec<V
     Ok(all.filter(|write| !write.is_empty()).collect())
 }
 
-/// Module requests: the list of names so many times, up to so many at the same time.
+/// Module requests: a list of names, `repeat` times, at most `parallel` at the same time.
 #[derive(Debug)]
 pub struct Requests {
     /// The names, hostile bytes.
@@ -140,12 +141,12 @@ impl Requests {
         self.names.iter().map(|name| screen(name)).collect::<Vec<_>>().join(" ")
     }
 
-    /// How many there are.
+    /// The number of requests.
     pub fn total(&self) -> usize {
         self.names.len().saturating_mul(self.repeat as usize)
     }
 
-    /// As commands.
+    /// The commands that submit them.
     pub fn batch(self) -> Batch {
         let total = self.total();
         let request = |name| Command::RequestModule { name, wait: self.wait };
@@ -153,7 +154,7 @@ impl Requests {
     }
 }
 
-/// Knobs that are read.
+/// Knobs to read.
 #[derive(Debug)]
 pub struct Knobs {
     keys: Vec<Result<Key, ControlError>>,
@@ -170,7 +171,7 @@ impl Knobs {
         Self { keys: keys.filter(|key| !passed_over(key)).collect(), values: get.values }
     }
 
-    /// A line for each, `key = value`, or why there is none.
+    /// One line per knob, `key = value`, or the error.
     pub fn lines(
         self,
         read: impl Fn(Key) -> Result<String, ControlError>,
@@ -184,11 +185,11 @@ impl Knobs {
     }
 }
 
-/// Masks that are shown; changes (`-cap_x`) are of the full mask.
+/// Masks to show; changes (`-cap_x`) apply to the full mask.
 #[derive(Debug)]
 pub struct Masks(pub Vec<Result<NamedMask, ParseError>>);
 
-/// A mask, and what was typed for it.
+/// A mask, and the text that was typed for it.
 #[derive(Debug)]
 pub struct NamedMask {
     /// What was typed.

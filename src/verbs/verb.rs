@@ -1,4 +1,4 @@
-//! The verbs: those of the shell and of the console's line, and a line as it is typed into the console.
+//! The verbs of the shell and of the console's command line, and the parser of a line typed into the console.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -8,7 +8,7 @@ use clap::{Args as ClapArgs, Command, CommandFactory, FromArgMatches, Parser, Su
 
 use super::options::{Get, Mask, Probe, Request, Run};
 
-/// One line.
+/// One line of the console.
 #[derive(Debug, Parser)]
 #[command(name = ":", no_binary_name = true, subcommand_required = true)]
 #[command(help_template = "{subcommands}", about = "Commands of the console")]
@@ -18,14 +18,14 @@ pub struct Line {
     pub verb: Verb,
 }
 
-/// The verbs of the shell and of the line.
+/// The verbs that the shell and the console share.
 #[derive(Debug, Subcommand)]
 pub enum Common {
-    /// Ask for modules, as the kernel's request_module does
+    /// Request modules, as the kernel's request_module does
     Request(Request),
     /// Call any helper, as the kernel's call_usermodehelper does
     Run(Run),
-    /// Run the built-in probe as a helper: what does a helper get now?
+    /// Run the built-in probe as a helper, to see what a helper gets
     Probe(Probe),
     /// Show masks in every form
     Mask(Mask),
@@ -34,7 +34,8 @@ pub enum Common {
 }
 
 impl Common {
-    /// Checks what clap cannot: masks behind options, and options that exclude each other. The error is a sentence.
+    /// Checks what clap cannot: options after masks, and options that exclude each other. The error text is for the
+    /// user.
     pub fn check(&mut self) -> Result<(), (ErrorKind, &'static str)> {
         match self {
             Self::Mask(mask) => {
@@ -46,7 +47,7 @@ impl Common {
         }
     }
 
-    /// The knobs of `--set`.
+    /// The values of `--set`.
     pub fn set(&self) -> &[OsString] {
         match self {
             Self::Request(c) => &c.set.set,
@@ -57,7 +58,7 @@ impl Common {
         }
     }
 
-    /// Whether the answer is JSON.
+    /// Whether `--json` was given.
     pub const fn json(&self) -> bool {
         match self {
             Self::Request(c) => c.json,
@@ -69,26 +70,27 @@ impl Common {
     }
 }
 
-/// The verbs of the line: its engine goes on, so that there is something to change.
+/// The verbs of the console's command line. Those beyond [`Common`] change a running engine, which the shell does not
+/// have.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Write knobs, all at once or none; a mask is confirmed first
+    /// Write knobs, all or none; asks before it writes a mask
     Set(Settings),
-    /// The shell's.
+    /// The verbs of the shell.
     #[command(flatten)]
     Common(Common),
-    /// Work the gate
+    /// Shut or open the gate
     Gate(Gate),
-    /// Put a mask back to full (confirmed first), or forget the runaway messages
+    /// Reset a mask to full (asks first), or reset the count of runaway messages
     Reset(Reset),
-    /// Signal helpers and their groups
+    /// Send a signal to helpers and their process groups
     Kill(Kill),
-    /// Stop waiting for requests; their helpers live on
+    /// Stop waiting for requests; their helpers keep running
     Abandon(Abandon),
 }
 
 impl Verb {
-    /// Whether nothing is changed or started.
+    /// Whether the verb only reads.
     pub const fn only_reads(&self) -> bool {
         matches!(self, Self::Common(Common::Get(_) | Common::Mask(_)))
     }
@@ -97,7 +99,7 @@ impl Verb {
 /// `set`.
 #[derive(Debug, ClapArgs)]
 pub struct Settings {
-    /// The knobs with their values
+    /// Knobs and their values
     #[arg(value_name = "KEY=VALUE", required = true)]
     pub settings: Vec<OsString>,
 }
@@ -105,7 +107,7 @@ pub struct Settings {
 /// `gate`.
 #[derive(Debug, ClapArgs)]
 pub struct Gate {
-    /// What to do with it
+    /// What to do with the gate
     #[arg(value_name = "WHAT", value_enum)]
     pub what: Work,
 }
@@ -113,11 +115,11 @@ pub struct Gate {
 /// What can be done with the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Work {
-    /// Refuse calls, let readers wait, and drain.
+    /// Refuse calls, make readers wait, and drain.
     Freeze,
     /// Refuse calls and readers, and drain.
     Disable,
-    /// Let calls pass.
+    /// Accept calls.
     Enable,
 }
 
@@ -146,7 +148,7 @@ pub struct Kill {
     /// The signal: TERM, KILL, HUP, or a number
     #[arg(short = 's', long, value_name = "SIGNAL", default_value = "TERM", value_parser = signal)]
     pub signal: i32,
-    /// The requests whose helpers are meant, by number
+    /// The ids of the requests whose helpers get the signal
     #[arg(value_name = "ID", required = true)]
     pub ids: Vec<u64>,
 }
@@ -154,7 +156,7 @@ pub struct Kill {
 /// `abandon`.
 #[derive(Debug, ClapArgs)]
 pub struct Abandon {
-    /// The requests, by number
+    /// The ids of the requests
     #[arg(value_name = "ID", required = true)]
     pub ids: Vec<u64>,
 }
@@ -164,16 +166,16 @@ fn signal(text: &str) -> Result<i32, String> {
     let name = if upper.starts_with("SIG") { upper.clone() } else { format!("SIG{upper}") };
     let named = name.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32);
     let numbered = || text.parse().ok().filter(|n| (1..=64).contains(n));
-    named.or_else(numbered).ok_or_else(|| "a signal is a name as TERM or a number from 1 to 64".to_owned())
+    named.or_else(numbered).ok_or_else(|| "give a signal name such as TERM, or a number from 1 to 64".to_owned())
 }
 
-/// The help leaves out what is for the shell alone.
+/// The definition for the console's help, without the options that only the shell has.
 fn definition() -> Command {
     let hide = |arg: clap::Arg| {
         let shells = ["json", "set"].contains(&arg.get_id().as_str());
         arg.hide(shells)
     };
-    // `set` and `get` first, as a line is most often one of these.
+    // `set` and `get` come first: they are used most often.
     let first = |command: Command| match command.get_name() {
         "set" => command.display_order(0),
         "get" => command.display_order(1),
@@ -183,7 +185,7 @@ fn definition() -> Command {
 }
 
 impl Line {
-    /// Reads the words of a line.
+    /// Parses the words of a line.
     pub fn read(words: Vec<Vec<u8>>) -> Result<Self, clap::Error> {
         let words = words.into_iter().map(OsString::from_vec);
         let mut line = Self::from_arg_matches(&definition().try_get_matches_from(words)?)?;
@@ -193,11 +195,11 @@ impl Line {
             return wrong(kind, why);
         }
         if common.json() {
-            let why = "--json is for the shell: here the console shows the answer";
+            let why = "--json works only at the shell: the console shows the answer itself";
             return wrong(ErrorKind::ArgumentConflict, why);
         }
         if !common.set().is_empty() {
-            let why = "--set is for an engine that is about to start: this one runs, so use `set KEY=VALUE`";
+            let why = "--set is for a new engine; this engine is running, so use `set KEY=VALUE`";
             return wrong(ErrorKind::ArgumentConflict, why);
         }
         Ok(line)
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_mean_what_they_mean_at_the_shell() {
+    fn a_line_means_the_same_as_at_the_shell() {
         let Verb::Common(Common::Request(request)) = read("request --nowait --parallel 3 a b").unwrap().verb else {
             panic!()
         };
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_lines_are_refused() {
         for line in [
             "",
             "nonsense",

@@ -1,5 +1,5 @@
-//! Completions and manual pages are made of the definitions that the program itself uses, and are never stale.
-//! `KHELPER_ASSETS=write cargo test --test assets` makes them anew.
+//! Completions and manual pages are generated from the program's own definitions and are never stale.
+//! `KHELPER_ASSETS=write cargo test --test assets` regenerates them.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
 
-/// Every file that is made, by its path below `assets`.
+/// Every generated file, by its path below `assets`.
 fn made() -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     for (shell, name) in [(Shell::Bash, "khelper.bash"), (Shell::Fish, "khelper.fish"), (Shell::Zsh, "_khelper")] {
@@ -38,7 +38,7 @@ fn completions_and_manual_pages_are_not_stale() {
     for folder in ["completions", "man"] {
         for entry in std::fs::read_dir(assets.join(folder)).unwrap() {
             let name = Path::new(folder).join(entry.unwrap().file_name());
-            assert!(made().contains_key(&name), "{} is made no more: delete it", name.display());
+            assert!(made().contains_key(&name), "{} is no longer generated: delete it", name.display());
         }
     }
 }

@@ -6,43 +6,44 @@ use clap_mangen::Man;
 use khelper::control::text::outcome::MASKS_AND_ROOT;
 use khelper::tui::keymap::{Context, TABLE, name};
 
-/// Of the program: what its definition does not say.
+/// Sections of khelper.1 that clap does not generate.
 const FILES: &str = r#".SH FILES
 .TP
 \fI$XDG_CONFIG_HOME/khelper/console.toml\fR (\fI~/.config/khelper/console.toml\fR)
 The console's theme (\fBtheme = "ansi"\fR, \fBplain\fR, \fBhigh\-contrast\fR or \fBcolour\-blind\fR) and keys
 (\fB[keys.\fICONTEXT\fB]\fR with \fIACTION\fB = "\fIKEY\fB"\fR); \fBkhelper keys\fR prints them all. \fBascii = true\fR draws
-ASCII alone. What means nothing is an error that names its line. A file that cannot be read is a warning, and the
-defaults hold.
+only ASCII. An unknown setting or value is an error, and the message gives its line. If the file cannot be read, khelper
+warns and uses the defaults.
 .TP
 \fI$XDG_STATE_HOME/khelper/history\fR (\fI~/.local/state/khelper/history\fR)
-The last 500 lines of the console's command line. It is not kept where the home folder is missing or belongs to another
-user.
+The last 500 lines of the console's command line. khelper does not write it if the home folder is missing or belongs to
+another user.
 .SH ENVIRONMENT
 .TP
 \fBNO_COLOR\fR
-If set and not empty: no colours, unless \fIconsole.toml\fR chooses a theme, which overrules it.
+If set and not empty, the console uses no colours. A theme in \fIconsole.toml\fR takes precedence.
 .TP
 \fBTERM\fR
-On \fBlinux\fR, \fBvt100\fR, \fBvt220\fR and the like the console draws ASCII alone; types without colours (\fBvt220\fR,
-\fBxterm\-mono\fR) get bold, underlined and reversed text, whatever theme is chosen. The console does not start where the
-variable is not set, empty, \fBdumb\fR or \fBunknown\fR.
+On \fBlinux\fR, \fBvt100\fR, \fBvt220\fR and similar types the console draws only ASCII. On types without colours
+(\fBvt220\fR, \fBxterm\-mono\fR) it uses bold, underlined and reversed text, whatever the theme. The console does not start
+if the variable is unset, empty, \fBdumb\fR or \fBunknown\fR.
 .TP
 \fBLC_ALL\fR, \fBLC_CTYPE\fR, \fBLANG\fR
-If the first of them that is set and not empty names no UTF\-8, or none is set, the console draws ASCII alone, and bytes
-beyond it as \fB\ex\fINN\fR; \fB\-\-ascii\fR, or \fBascii = true\fR or \fBfalse\fR in \fIconsole.toml\fR, overrule them.
+The first of them that is set and not empty gives the locale. If it does not name UTF\-8, or none is set, the console draws
+only ASCII, and other bytes as \fB\ex\fINN\fR. \fB\-\-ascii\fR, or \fBascii\fR in \fIconsole.toml\fR, takes precedence.
 .TP
 \fBTMUX\fR, \fBSTY\fR
-Within tmux(1) a copy (OSC 52) arrives only with \fBset \-g set\-clipboard on\fR; within screen(1) it is passed through to
-the terminal.
+Inside tmux(1) a copy (OSC 52) reaches the clipboard only with \fBset \-g set\-clipboard on\fR. Inside screen(1) it is
+passed through to the terminal.
 .SH EXIT STATUS
-The helper's own, passed on unchanged; 128 + n if signal n killed it, or ended khelper, which names the
-helpers that it leaves running; 127 not found, 126 not executable; 124 timed out; 130 interrupted; 64 usage; 70 status lost; 74 the answer could not be written; 75 refused for now; 77 not permitted.
-Of the console: 0; 2 no terminal; 128 + n ended by signal n, 129 also if its terminal has gone; 101 a panic. A reader
-of stdout that has gone (a closed pipe) is no error.
+The exit code of the helper, unchanged; 128 + n if signal n killed the helper or khelper (which then names the helpers
+that are left running); 127 not found; 126 not executable; 124 timed out; 130 interrupted; 64 usage; 70 status lost; 74
+cannot write to stdout; 75 refused for now; 77 not permitted.
+Exit codes of the console: 0; 2 no terminal; 128 + n killed by signal n; 129 also if the terminal is gone; 101 panic. A
+closed pipe on stdout is not an error.
 "#;
 
-/// Every page by its name: the program's, and one for each command.
+/// Every page by its file name: khelper.1, and one page for each command.
 pub fn pages() -> Vec<(String, Vec<u8>)> {
     let mut definition = khelper::cli::definition().disable_help_subcommand(true);
     definition.build();
@@ -85,7 +86,7 @@ fn capitalised(sentence: &str) -> String {
     first.to_uppercase() + rest
 }
 
-/// Text that means nothing to roff.
+/// Escapes text, so that roff prints it unchanged.
 fn roff(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }

@@ -336,10 +336,10 @@ fn whatever_came_to_nothing_says_its_errno() {
     for (set, args, words, errno) in [
         (&["kernel.modprobe=/nonexistent"][..], &["request", "x"][..], "x: exec failed", "ENOENT"),
         (&[], &["run", "--", "/etc"], "/etc: exec failed", "EACCES"),
-        (&["khelper.deny=x"], &["request", "x"], "x: refused by the hook", "EPERM"),
+        (&["khelper.deny=x"], &["request", "x"], "x: denied by khelper.deny", "EPERM"),
         (&["khelper.gate=disabled"], &["run", "--", "/bin/true"], "/bin/true: refused by the gate", "EBUSY"),
         (&current, &["request", "x"], "x: refused, no path to run", "ENOENT"),
-        (&[], &["request", ""], "'': refused, not a module's name", "EINVAL"),
+        (&[], &["request", ""], "'': refused, invalid module name", "EINVAL"),
     ] {
         let set = set.iter().flat_map(|s| ["--set", s]);
         let ran = run(set.chain(args.iter().copied()));

@@ -217,7 +217,7 @@ fn an_answer_that_cannot_be_written_is_told_by_every_command() {
             (shell(">&-"), "EBADF"),
         ] {
             let ran = Ran::of(output);
-            let said = ran.exits(74).stderr.matches("stdout could not be written: ").count();
+            let said = ran.exits(74).stderr.matches("cannot write to stdout: ").count();
             assert!(said == 1 && ran.stderr.contains(&format!("({errno})")), "{args:?}: {}", ran.stderr);
         }
         // What nobody wants to know is no loss.

@@ -53,7 +53,7 @@ fn the_text_for_people_tells_the_same() {
 fn umh_11_the_probe_says_what_masks_leave_to_root() {
     let wanted = match nix::unistd::geteuid().as_raw() {
         0 => format!("masks          {}\n", khelper::control::text::outcome::MASKS_AND_ROOT),
-        uid => format!("masks          this host is not root (uid {uid}): its helpers have no capabilities; "),
+        uid => format!("masks          the engine is not root (uid {uid}): its helpers have no capabilities; "),
     };
     for set in ["kernel.usermodehelper.bset=empty", "kernel.usermodehelper.bset=full"] {
         let ran = run(["--set", set, "probe"]);

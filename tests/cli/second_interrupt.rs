@@ -31,7 +31,7 @@ fn umh_14_the_name_of_what_runs_on_is_escaped() {
     kill(helper, Signal::SIGKILL).expect("it was left running");
     alive.read_to_end(&mut Vec::new()).unwrap();
     let stderr = String::from_utf8(stderr).unwrap();
-    assert!(stderr.contains(&format!("#1 na\\x1b[2Jme (pid {helper}) runs on")), "{stderr:?}");
+    assert!(stderr.contains(&format!("#1 na\\x1b[2Jme (pid {helper}) still runs")), "{stderr:?}");
     assert!(!stderr.contains('\x1b'), "{stderr:?}");
 }
 

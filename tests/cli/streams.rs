@@ -66,7 +66,7 @@ const MUCH: &str = "head -c 70000 /dev/zero | tr '\\0' o; head -c 66000 /dev/zer
 #[test]
 fn umh_13_bytes_that_were_not_kept_are_counted_and_said() {
     let ran = run(["run", "--", "/bin/sh", "-c", MUCH]);
-    let said = "khelper: /bin/sh: 4928 bytes of output before the last 64 KiB were not kept\n";
+    let said = "khelper: /bin/sh: 4928 bytes of output were dropped; only the last 64 KiB are kept\n";
     assert!(ran.exits(0).stderr.ends_with(said), "{}", &ran.stderr[65_000..]);
     assert_eq!(ran.stderr.len(), 65_536 + 1 + said.len(), "the tail of stderr, a newline, the sentence");
     assert!(ran.text().starts_with(&"o".repeat(65_536)) && !ran.text().contains("not kept"));

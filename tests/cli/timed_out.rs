@@ -33,5 +33,5 @@ fn umh_14_a_helper_that_catches_term_and_exits_has_timed_out_all_the_same() {
         assert_eq!((&record["timed_out"], &record["raw"]), (&json!(true), &json!(i32::from(code) << 8)));
     }
     let text = caught_term(&[], &caught(0));
-    assert!(text.text().starts_with("/bin/sh: exit 0, its time ran out"), "{}", text.text());
+    assert!(text.text().starts_with("/bin/sh: exit 0, timed out"), "{}", text.text());
 }

@@ -116,7 +116,7 @@ fn a_wait_is_abandoned_and_the_helper_lives_on() {
         pty.press("k", "> TERM");
         pty.press("k", "> KILL");
         pty.send(ENTER);
-        pty.says("ended † killed by SIGKILL (raw 9), its caller had gone");
+        pty.says("ended † killed by SIGKILL (raw 9), caller gone");
         leaves(pty);
         quits(pty);
     });
@@ -144,7 +144,7 @@ fn a_wait_for_a_slot_is_abandoned() {
         leaves(pty);
         pty.press("4", "[4 Log]");
         if room {
-            pty.says("#2 its caller stopped waiting; a helper that it has lives on");
+            pty.says("#2 the caller stopped waiting; its helper, if started, keeps running");
         }
         pty.says("#2 bar: ↷ abandoned (EINTR)");
         pty.press("1", "#2 bar");

@@ -93,7 +93,7 @@ fn any_helper_is_called() {
         pty.send("\tcap_chown");
         pty.says("> bset cap_chown");
         pty.send(ENTER);
-        pty.says("#2 /bin/sh: ▸ runs as pid");
+        pty.says("#2 /bin/sh: ▸ running as pid");
         pty.press("3", "[3 Activity]");
         pty.until("both", |s| ["#1 ", "#2 "].iter().all(|id| s.contents().contains(id)));
         pty.press(ENTER, "─ #2 helper /bin/sh");
@@ -124,7 +124,7 @@ fn the_command_line_does_what_the_shells_does() {
     everywhere(FAILING, |pty, _| {
         for (line, says) in [
             ("run -- /bin/sh -c 'exit 4'", "#1 /bin/sh: ✗ exit 4"),
-            ("run --timeout 1 -- /bin/sleep 60", "#2 /bin/sleep: † killed by SIGTERM (raw 15), its time ran out"),
+            ("run --timeout 1 -- /bin/sleep 60", "#2 /bin/sleep: † killed by SIGTERM (raw 15), timed out"),
             ("request foo bar", "foo bar: 2 of 2 answered: 2 ✗ exit 1 (raw 256)"),
             ("gate disable", "khelper.gate: disable and drain: done"),
             ("request foo", "‖ refused by the gate (EBUSY)"),
@@ -140,7 +140,7 @@ fn the_command_line_does_what_the_shells_does() {
             ("probe", "─ What a helper gets now", "bounding 0x"),
             ("mask cap_chown", "─ Masks in every form", "hex 0x0000000000000001"),
             ("get khelper.deny", "─ As the knobs read", "khelper.deny = bad*"),
-            ("help", "─ What the commands do", "Write knobs, all at once or none"),
+            ("help", "─ What the commands do", "Write knobs, all or none"),
             ("reset bset", "bset ─", "gets back cap_chown"),
         ] {
             command(pty, line);

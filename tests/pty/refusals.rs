@@ -93,7 +93,7 @@ fn what_means_nothing_is_refused_where_it_was_typed() {
         ("1", "c\t\x15\t\tcap_frob\r", call, "✗ no capability is called `cap_frob` (EINVAL)"),
         ("1", "e\x15bin/modprobe\r", path, "✗ the path `bin/modprobe` is relative (EINVAL): give the whole path"),
         ("1", &longer, path, "has 256 bytes; the maximum is 255"),
-        ("2", "w", None, "there is nothing to apply: the draft is as live"),
+        ("2", "w", None, "there is nothing to apply: the draft is the same as live"),
         ("2", "u", None, "nothing to undo in this draft"),
         ("2", "\x12", None, "nothing to redo in this draft"),
         ("2", "z", None, "there is no draft to discard"),
@@ -137,9 +137,9 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
     everywhere(QUICK, |pty, _| {
         for (line, says) in [
             ("set khelper.deny=bad*", "khelper.deny: (empty) -> `bad*`"),
-            ("request bad1", "bad1: ⊘ refused by the hook (EPERM)"),
+            ("request bad1", "bad1: ⊘ denied by khelper.deny (EPERM)"),
             ("set khelper.deny= khelper.allow=good*", "khelper.allow: (empty) -> `good*`"),
-            ("request other", "other: ⊘ refused by the hook (EPERM)"),
+            ("request other", "other: ⊘ denied by khelper.allow (EPERM)"),
             ("request good1", "good1: ✓ exit 0"),
             ("set khelper.allow=", "khelper.allow: `good*` -> (empty)"),
             ("gate freeze", "khelper.gate: freeze and drain: done"),
@@ -161,7 +161,7 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
         // Each stands among the records, by its symbol.
         pty.press("3", "[3 Activity]");
         pty.press("/", "/ ");
-        for (word, rows) in [("refused", 3), ("no-op", 1), ("EPERM", 2), ("ENOENT", 1)] {
+        for (word, rows) in [("refused", 1), ("denied", 2), ("no-op", 1), ("EPERM", 2), ("ENOENT", 1)] {
             pty.send(format!("\x15{word}"));
             pty.says(&format!("{rows} of 7"));
         }
@@ -191,7 +191,7 @@ fn the_throttle_gives_up_after_a_while() {
         taken(pty, 50);
         ask(pty, "bar", 1);
         pty.shows(if room { "waiting for a slot 1" } else { "waiting 1" });
-        pty.says("bar: ◷ throttled out, no slot in 5 s (ETIME)");
+        pty.says("bar: ◷ throttled, no slot in 5 s (ETIME)");
         kills_what_is_left(pty);
     });
     with(&options, "", |pty, _| {

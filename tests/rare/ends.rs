@@ -168,7 +168,7 @@ fn masks_that_are_enforced_by_no_new_privs_are_told() {
             }
             pty.shows(" #1 /bin/true: masks");
             if room {
-                pty.says("#1 /bin/true: masks enforced by no_new_privs, its CapBnd still reads wide");
+                pty.says("#1 /bin/true: masks enforced by no_new_privs, but CapBnd is not narrowed");
             }
             told(
                 pty,
@@ -201,7 +201,7 @@ fn a_helper_that_is_lost_is_told() {
             &End {
                 id: 1,
                 title: "/bin/true",
-                words: "? lost: the helper is gone and nobody knows how (ECHILD)",
+                words: "? lost: how the helper ended is unknown (ECHILD)",
                 page: &[
                     "why the helper has ended and its status was lost: the host program reaped it or ignores SIGCHLD (ECHILD)",
                     "do not reap the engine's children, and leave SIGCHLD at its default",
@@ -232,7 +232,7 @@ fn a_process_that_cannot_be_made_is_told() {
             &End {
                 id: 1,
                 title: "/bin/true",
-                words: "¡ no process could be made (EINVAL)",
+                words: "¡ cannot create a process (EINVAL)",
                 page: &[
                     "why no process could be created: setrlimit in the helper: Invalid argument (EINVAL)",
                     "the caller got -22",

@@ -123,7 +123,7 @@ fn a_mask_that_someone_else_writes_is_told_while_there_is_a_draft() {
         for words in ["lost cap_chown", "lost cap_kill", "lost cap_sys_module"] {
             log_says(pty, words, &format!("kernel.usermodehelper.bset: {words}, by the library"));
         }
-        log_says(pty, "got back", "bset: got back cap_chown, cap_kill, cap_sys_module, by the library");
+        log_says(pty, "regained", "bset: regained cap_chown, cap_kill, cap_sys_module, by the library");
         quits(pty);
     });
 }

@@ -1,4 +1,4 @@
-//! What an operator looks at in thousands of records: which of them, a page at a time, and whole into a file.
+//! Queries over thousands of records, answered one page at a time.
 
 pub mod history;
 pub mod page;

@@ -1,4 +1,4 @@
-//! What is asked of the reader of records, and its answer: one page of summaries, and the record under the cursor.
+//! Requests to the reader of records, and its answer: one page of summaries, and the record under the cursor.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::abi::record::Record;
 
 use super::query::Query;
 
-/// Which record the cursor moves to.
+/// The record that the cursor moves to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Anchor {
@@ -21,21 +21,21 @@ pub enum Anchor {
     Near {
         /// The request.
         id: u64,
-        /// Where its row was; the cursor starts there if the record does not match any more.
+        /// The index of its row; the cursor starts there if the record no longer matches.
         index: usize,
-        /// Rows from there.
+        /// The number of rows to move from there.
         by: isize,
     },
 }
 
-/// A question to the reader.
+/// A request to the reader.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PageRequest {
-    /// Which records, and in what order.
+    /// Selects and orders the records.
     pub query: Query,
-    /// Leave out requests that are newer than those of the last answer.
+    /// Leave out requests newer than the newest one of the last answer.
     pub still: bool,
-    /// Where the cursor moves to.
+    /// The new position of the cursor.
     pub anchor: Anchor,
     /// The number of rows on each side of the cursor.
     pub around: usize,
@@ -46,7 +46,7 @@ pub struct PageRequest {
 pub struct RecordPage {
     /// The number of records that match.
     pub matched: usize,
-    /// The number of records that were looked at.
+    /// The number of records that were checked.
     pub looked: usize,
     /// The newest request that was seen.
     pub newest: u64,
@@ -60,17 +60,17 @@ pub struct RecordPage {
     pub detail: Option<Box<RecordDetail>>,
 }
 
-/// A record without what its helper wrote: output that is held here would outlive its budget (UMH-13).
+/// A record without its helper's output: output kept here would escape the memory limit for output (UMH-13).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordSummary {
     /// The request.
     pub id: u64,
-    /// Its record, `output` being `None`. There is none if the engine has dropped it to keep the newest 10,000.
+    /// Its record, with `output` set to `None`. `None` if the engine has dropped it, since it keeps the newest 10,000.
     pub record: Option<Arc<Record>>,
 }
 
 impl RecordSummary {
-    /// Of a record.
+    /// The summary of a record.
     pub fn of(record: &Arc<Record>) -> Self {
         let record = match record.output {
             None => Arc::clone(record),
@@ -80,13 +80,13 @@ impl RecordSummary {
     }
 }
 
-/// The record under the cursor, with what had to be looked up for it.
+/// The record under the cursor, with its chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordDetail {
-    /// The record when it was read, with what its helper wrote.
+    /// The record at the time of reading, with its helper's output.
     pub record: Arc<Record>,
-    /// Who asked whom, nearest first (REQ-12).
+    /// The chain of processes that led to the request, nearest first (REQ-12).
     pub chain: Vec<ChainLink>,
-    /// The chain was looked up when the record was read, not when the request was made.
+    /// Whether the chain was looked up when the record was read, and not when the request was made.
     pub chain_now: bool,
 }

@@ -1,4 +1,4 @@
-//! Which records are looked at, and in what order.
+//! Selection and order of records.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::abi::record::{Args, Outcome, Record, State};
 use crate::control::text::outcome::ended_in_words;
 use crate::policy::authorize::Globs;
 
-/// Which endings.
+/// Selects records by their outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "`name` says in words what each one is")]
@@ -42,11 +42,11 @@ impl Which {
         Self::Lost,
     ];
 
-    /// As the screen says it.
+    /// Its name on the screen.
     pub const fn name(self) -> &'static str {
         match self {
             Self::All => "every outcome",
-            Self::Open => "not over",
+            Self::Open => "still running",
             Self::Fine => "exit 0",
             Self::Failed => "failed",
             Self::Exited => "exit not 0",
@@ -78,7 +78,7 @@ impl Which {
     }
 }
 
-/// What rows are ordered by; rows that are alike in it are ordered by their number, newest first.
+/// The order of rows; rows that are equal in it are ordered by request id, newest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "`name` says in words what each one is")]
@@ -96,7 +96,7 @@ impl Sort {
     /// All of them, in the order of their key.
     pub const ALL: [Self; 6] = [Self::Newest, Self::Took, Self::Cpu, Self::Memory, Self::Name, Self::Outcome];
 
-    /// As the screen says it.
+    /// Its name on the screen.
     pub const fn name(self, reverse: bool) -> &'static str {
         match (self, reverse) {
             (Self::Newest, false) => "newest first",
@@ -108,9 +108,9 @@ impl Sort {
             (Self::Memory, false) => "most memory first",
             (Self::Memory, true) => "least memory first",
             (Self::Name, false) => "by name",
-            (Self::Name, true) => "by name, backwards",
+            (Self::Name, true) => "by name, reversed",
             (Self::Outcome, false) => "by outcome",
-            (Self::Outcome, true) => "by outcome, backwards",
+            (Self::Outcome, true) => "by outcome, reversed",
         }
     }
 
@@ -120,23 +120,23 @@ impl Sort {
     }
 }
 
-/// Which records, and in what order.
+/// Selects and orders records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
-    /// Every one of these stands somewhere in the record; lower case.
+    /// Words that must all occur in the record; lower case.
     pub words: Vec<String>,
-    /// The module's name matches one of these; none: any, and helpers that are no modprobe too.
+    /// The module's name must match one of these; if there are none, every request matches, including calls of helpers.
     pub globs: Globs,
-    /// The ending.
+    /// The outcome.
     pub which: Which,
     /// The order.
     pub sort: Sort,
-    /// The other way round.
+    /// Reverses the order.
     pub reverse: bool,
 }
 
 impl Query {
-    /// Whether a record is one of those.
+    /// Whether a record matches.
     pub fn fits(&self, record: &Record) -> bool {
         self.which.fits(record)
             && (self.globs.text().is_empty() || record.module.as_deref().is_some_and(|m| self.globs.find(m).is_some()))
@@ -152,7 +152,7 @@ impl Query {
     }
 }
 
-/// What words are looked for in: the number, the program and its arguments, who asked, how it waits and ended.
+/// The text that is searched for words: id, program and arguments, requester, wait mode and outcome.
 fn searched(r: &Record) -> String {
     let mut all = format!(
         "#{} {} {} {} ({}) {} {} {}",

@@ -13,17 +13,17 @@ use super::query::{Query, Sort};
 
 /// The most records that are read in one hold of the registry's lock.
 const PIECE: usize = 256;
-/// The serial number of a request that is not over.
+/// The serial number of a request that has not ended.
 const LIVE: u64 = u64::MAX;
 
-/// What a record is ordered by.
+/// The sort key of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Number(u64),
     Name(Arc<[u8]>),
 }
 
-/// A record that matches: 10,000 of them are kept. Its key is its number unless the order is another one.
+/// A record that matches. Up to 10,000 are kept, so it is small. `key` is `None` if records are ordered by id.
 #[derive(Clone, Debug)]
 struct Match {
     id: u64,
@@ -38,27 +38,27 @@ impl Match {
     }
 }
 
-/// Which records match a query; brought up to date by each question.
+/// The records that match a query; each request brings it up to date.
 pub struct Reader {
     history: Arc<dyn History>,
     query: Query,
-    /// The serial number that ends next.
+    /// The serial number of the next record to read.
     next: u64,
-    /// The newest request that was seen, and the newest that may be.
+    /// The newest request that was read, and the newest one to include.
     newest: u64,
     limit: u64,
-    /// How many of the records that were looked at are still kept.
+    /// The number of checked records that the engine still keeps.
     kept: usize,
     ended: VecDeque<Match>,
     live: Vec<Match>,
-    /// Every request that is not over.
+    /// Every request that has not ended.
     alive: Vec<u64>,
-    /// The order of the rows: places in `ended`, then in `live`.
+    /// The order of the rows: indices into `ended` followed by `live`.
     order: Vec<u32>,
 }
 
 impl Reader {
-    /// Over the records of `history`; nothing is read yet.
+    /// A reader of the records of `history`; it reads nothing yet.
     pub fn new(history: impl History + 'static) -> Self {
         let history = Arc::new(history);
         let (ended, live, alive, order) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
@@ -68,7 +68,7 @@ impl Reader {
 
     /// Reads the records around the cursor, and the one under it.
     pub fn answer(&mut self, question: &PageRequest) -> RecordPage {
-        self.look(&question.query, question.still.then_some(self.newest));
+        self.catch_up(&question.query, question.still.then_some(self.newest));
         let matched = self.order.len();
         let at = self.place(question.anchor);
         let first = at.unwrap_or_default().saturating_sub(question.around);
@@ -79,16 +79,16 @@ impl Reader {
         RecordPage { matched, looked, newest, first, rows, at, detail }
     }
 
-    /// The id of every record that matches, in order, none of a request newer than `newest`.
+    /// The id of every record that matches, in order, without requests newer than `newest`.
     pub fn ids(&mut self, query: &Query, newest: Option<u64>) -> Vec<u64> {
-        self.look(query, newest);
+        self.catch_up(query, newest);
         (0..self.order.len()).filter_map(|index| Some(self.nth(index)?.id)).collect()
     }
 
-    /// Catches up with the engine. What is not over is looked at first: what ends meanwhile is then seen twice, and
-    /// counted once, rather than never. With a `newest`, newer requests are not for this look; then there is no need to
-    /// catch up if the question is the same.
-    fn look(&mut self, query: &Query, newest: Option<u64>) {
+    /// Catches up with the engine. Live requests are read first: a request that ends meanwhile is then read twice and
+    /// counted once, and never missed. With a `newest`, newer requests are left out, so an unchanged query needs no new
+    /// read.
+    fn catch_up(&mut self, query: &Query, newest: Option<u64>) {
         let limit = newest.unwrap_or(u64::MAX);
         let same = *query == self.query;
         if same && newest.is_some() && self.next > 0 {
@@ -98,12 +98,12 @@ impl Reader {
             (self.query, self.limit, self.next) = (query.clone(), limit, 0);
             self.ended.clear();
         }
-        self.look_at_live(limit);
-        self.look_at_ended(limit);
+        self.read_live(limit);
+        self.read_ended(limit);
         self.sort();
     }
 
-    fn look_at_live(&mut self, limit: u64) {
+    fn read_live(&mut self, limit: u64) {
         self.live.clear();
         self.alive.clear();
         let mut after = 0;
@@ -114,7 +114,7 @@ impl Reader {
             self.newest = self.newest.max(after.min(limit));
             for (live, draft) in piece.iter().filter(|(live, _)| live.id <= limit) {
                 self.alive.push(live.id);
-                let record = as_it_stands(live, draft);
+                let record = current_record(live, draft);
                 if self.query.fits(&record) {
                     self.live.push(Match::new(self.query.sort, &record, LIVE));
                 }
@@ -122,14 +122,14 @@ impl Reader {
         }
     }
 
-    fn look_at_ended(&mut self, limit: u64) {
-        let mut seen_twice = Vec::new();
+    fn read_ended(&mut self, limit: u64) {
+        let mut ended_now = Vec::new();
         loop {
             let (first, piece) = self.history.ended_from(self.next, PIECE);
-            // Records that were let go since.
-            let gone = usize::try_from(first - self.next).unwrap_or(usize::MAX);
+            // Records that were dropped since the last read.
+            let dropped = usize::try_from(first - self.next).unwrap_or(usize::MAX);
             self.next = first;
-            if piece.is_empty() && gone == 0 {
+            if piece.is_empty() && dropped == 0 {
                 break;
             }
             for record in &piece {
@@ -139,20 +139,20 @@ impl Reader {
                     continue;
                 }
                 self.newest = self.newest.max(record.id);
-                seen_twice.push(record.id);
+                ended_now.push(record.id);
                 if self.query.fits(record) {
                     self.ended.push_back(Match::new(self.query.sort, record, self.next - 1));
                 }
             }
         }
-        // The first that the engine still has.
+        // The oldest record that the engine still has.
         let (first, _) = self.history.ended_from(0, 1);
         self.kept = usize::try_from(self.next.saturating_sub(first)).unwrap_or(0);
         while self.ended.front().is_some_and(|m| m.serial < first) {
             self.ended.pop_front();
         }
-        seen_twice.sort_unstable();
-        let twice = |id: &u64| seen_twice.binary_search(id).is_ok();
+        ended_now.sort_unstable();
+        let twice = |id: &u64| ended_now.binary_search(id).is_ok();
         self.live.retain(|m| !twice(&m.id));
         self.alive.retain(|id| !twice(id));
     }
@@ -160,7 +160,7 @@ impl Reader {
     fn sort(&mut self) {
         let all = u32::try_from(self.ended.len() + self.live.len()).unwrap_or(u32::MAX);
         self.order.clear();
-        // Newest first to begin with: that is how most of it stays.
+        // Start with the newest first: most queries keep nearly this order, which makes the sort fast.
         self.order.extend((0..all).rev());
         let (ended, live) = (&self.ended, &self.live);
         let of = |at: &u32| match ended.get(*at as usize) {
@@ -219,15 +219,15 @@ impl Reader {
     }
 }
 
-/// The record of a request that is not over, without what its helper wrote.
-fn as_it_stands(live: &Live, draft: &Record) -> Record {
+/// The current record of a request that has not ended, without its helper's output.
+fn current_record(live: &Live, draft: &Record) -> Record {
     Record { state: live.state, pid: live.pid, abandoned: live.abandoned, outcome: Outcome::Running, ..draft.clone() }
 }
 
 fn key(sort: Sort, r: &Record) -> Key {
     match sort {
         Sort::Newest => Key::Number(r.id),
-        // What is not over has taken longer than what is; of them the oldest.
+        // Live requests count as longer than ended ones; among them the oldest is the longest.
         Sort::Took => Key::Number(r.took_us().unwrap_or(u64::MAX - r.at.min(u64::MAX / 2))),
         Sort::Cpu => Key::Number(r.cpu_us),
         Sort::Memory => Key::Number(r.max_rss_kib),

@@ -13,7 +13,7 @@ use crate::control::testing;
 use crate::engine::{Engine, KnobWrite};
 use crate::sys::fake::{FOREVER, FakeHost, Script};
 
-/// An engine on a machine where nothing runs: every request is over at once.
+/// An engine on a scripted host; modprobe is off, so that module requests end immediately.
 fn engine() -> (Arc<FakeHost>, Engine) {
     let host = FakeHost::new();
     host.script("/bin/true", Script { stdout: b"said\n".to_vec(), ..Script::default() });
@@ -48,7 +48,7 @@ fn the_newest_come_first_in_a_window_around_the_cursor() {
     assert_eq!((ids(&first), first.first, first.at), (vec![40, 39, 38, 37], 0, Some(0)));
     assert_eq!((first.matched, first.looked, first.newest), (40, 40, 40));
     assert_eq!(first.detail.unwrap().record.id, 40);
-    // New ones come above: the cursor stays with its request.
+    // New records appear above: the cursor stays on its request.
     engine.request_module("new", true);
     let near = |by| Anchor::Near { id: 20, index: 0, by };
     let there = reader.answer(&question(&Query::default(), near(0), 2));
@@ -57,9 +57,9 @@ fn the_newest_come_first_in_a_window_around_the_cursor() {
     assert_eq!(reader.answer(&question(&Query::default(), near(isize::MIN), 2)).at, Some(0));
     let last = reader.answer(&question(&Query::default(), Anchor::Last, 2));
     assert_eq!((ids(&last), last.detail.unwrap().record.id), (vec![3, 2, 1], 1));
-    // One that is nowhere: the cursor stays where it was.
-    let gone = Anchor::Near { id: 999, index: 5, by: 1 };
-    assert_eq!(reader.answer(&question(&Query::default(), gone, 1)).at, Some(6));
+    // The record does not exist: the cursor stays at its index.
+    let missing = Anchor::Near { id: 999, index: 5, by: 1 };
+    assert_eq!(reader.answer(&question(&Query::default(), missing, 1)).at, Some(6));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn queries_are_kept_up_with_as_records_end() {
 }
 
 #[test]
-fn what_is_not_over_is_there_once_and_stays_when_it_ends() {
+fn a_live_request_is_listed_once_and_stays_when_it_ends() {
     let (host, engine) = engine();
     let id = run(&engine, "/bin/forever", WaitMode::EXEC);
     run(&engine, "/bin/true", WaitMode::PROC);
@@ -115,7 +115,7 @@ fn what_is_not_over_is_there_once_and_stays_when_it_ends() {
 }
 
 #[test]
-fn paused_shows_nothing_newer_also_under_another_query() {
+fn a_paused_reader_shows_nothing_newer_even_with_another_query() {
     let (_, engine) = engine();
     (0..5).for_each(|_| drop(engine.request_module("old", true)));
     let mut reader = Reader::new(engine.clone());
@@ -129,7 +129,7 @@ fn paused_shows_nothing_newer_also_under_another_query() {
 }
 
 #[test]
-fn ten_thousand_are_read_in_pieces_and_none_is_held() {
+fn ten_thousand_records_are_read_in_pieces_and_not_kept() {
     let (_, engine) = engine();
     let mut reader = Reader::new(engine.clone());
     for n in 0..10_300 {
@@ -143,7 +143,7 @@ fn ten_thousand_are_read_in_pieces_and_none_is_held() {
     drop(answer);
     let newest = engine.records(1).remove(0);
     assert_eq!(Arc::strong_count(&newest), 2, "the engine's, and ours");
-    // The one under the cursor was let go meanwhile.
+    // The record under the cursor was dropped meanwhile.
     engine.request_module("dummy", true);
     let still = PageRequest { still: true, ..question(&Query::default(), Anchor::Last, 1) };
     let answer = reader.answer(&still);

@@ -11,7 +11,7 @@ use crate::control::local::Local;
 use crate::engine::{Engine, KnobWrite};
 use crate::sys::fake::{FakeHost, Script};
 
-/// An engine on a machine where nothing runs: every request is over at once.
+/// An engine on a scripted host; modprobe is off, so that module requests end immediately.
 fn engine() -> Engine {
     let host = FakeHost::new();
     host.script("/bin/true", Script { stdout: b"said\n".to_vec(), ..Script::default() });
@@ -54,7 +54,7 @@ fn records_are_saved_whole_and_nothing_is_replaced_unasked() {
     let Err(Unsaved::Exists(existing)) = write(&engine, &saving(&path, one())) else { panic!() };
     assert_eq!(existing.bytes, saved.bytes);
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
-    // A yes to that file; then it is another one, and asked about again.
+    // The file changes after the confirmation, so a new one is needed.
     let with_yes = Save { over: Some(existing.confirmed()), ..saving(&path, one()) };
     assert_eq!(write(&engine, &with_yes).unwrap().records, 1);
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
@@ -64,7 +64,7 @@ fn records_are_saved_whole_and_nothing_is_replaced_unasked() {
 }
 
 #[test]
-fn what_cannot_be_written_says_why() {
+fn a_failed_save_says_why() {
     let engine = engine();
     let dir = tempfile::tempdir().unwrap();
     let link = dir.path().join("li\nnk");
@@ -72,9 +72,9 @@ fn what_cannot_be_written_says_why() {
     let all = || What::All(Query::default(), None);
     for (path, says) in [
         (dir.path().join("no/where"), "ENOENT; the folder does not exist"),
-        (dir.path().to_path_buf(), "is no regular file"),
+        (dir.path().to_path_buf(), "is not a regular file"),
         (link, "li\\x0ank` is a symbolic link"),
-        (Path::new("/").to_path_buf(), "the path names no file"),
+        (Path::new("/").to_path_buf(), "the path has no file name"),
         (dir.path().join("x".repeat(300)), "ENAMETOOLONG"),
     ] {
         let Err(Unsaved::Failed(why)) = write(&engine, &saving(&path, all())) else { panic!("{path:?}") };

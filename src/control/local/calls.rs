@@ -1,4 +1,4 @@
-//! Commands that have not been answered, and how one is performed.
+//! The commands that have not been answered, and the functions that perform one.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -18,14 +18,14 @@ use crate::control::completion::{CallId, Completion};
 use crate::control::dispatch::dispatch_as;
 use crate::engine::{Cancel, Engine};
 
-/// A command on its way.
+/// A submitted command.
 pub(super) struct Job {
     pub(super) by: Actor,
     pub(super) id: CallId,
     pub(super) command: Command,
     pub(super) cancel: Cancel,
     pub(super) done: Completion,
-    /// Held by a command of the worker's.
+    /// Set for a command of the worker.
     pub(super) order: Option<Ordered>,
 }
 
@@ -33,12 +33,12 @@ pub(super) struct Job {
 #[derive(Default)]
 pub(super) struct Calls {
     cancels: Mutex<BTreeMap<CallId, Cancel>>,
-    /// How many of them wait for the worker, or are performed by it.
+    /// The number of commands that the worker performs or has in its queue.
     pub(super) ordered: AtomicUsize,
 }
 
 impl Calls {
-    /// Enters a command that can be cancelled; false if the number is in use.
+    /// Adds a command that can be cancelled. Returns false if the id is in use.
     pub(super) fn begin(&self, id: CallId, cancel: &Cancel) -> bool {
         match lock(&self.cancels).entry(id) {
             Entry::Vacant(free) => {
@@ -49,7 +49,7 @@ impl Calls {
         }
     }
 
-    /// Fires the cancel of a command that waits.
+    /// Cancels a command that waits.
     pub(super) fn cancel(&self, id: CallId) {
         let cancel = lock(&self.cancels).get(&id).cloned();
         if let Some(cancel) = cancel {
@@ -57,14 +57,14 @@ impl Calls {
         }
     }
 
-    /// Takes the command off the list, then answers: whoever reads the answer may use the number again.
+    /// Removes the command, then answers it: the receiver of the answer may reuse the id.
     pub(super) fn answer(&self, id: CallId, done: Completion, reply: Result<Reply, ControlError>) {
         lock(&self.cancels).remove(&id);
         done.finish(reply);
     }
 }
 
-/// Counts one command of the worker's, until it is answered or dropped.
+/// Counts one command of the worker until it is answered or dropped.
 pub(super) struct Ordered(Arc<Calls>);
 
 impl Ordered {
@@ -80,26 +80,27 @@ impl Drop for Ordered {
     }
 }
 
-/// Authorizes, acts and answers.
+/// Authorizes and performs a command, then answers it.
 pub(super) fn perform(engine: &Engine, calls: &Calls, job: Job) {
     let Job { by, id, command, cancel, done, order: _order } = job;
     let reply = act(engine, &by, command, &cancel);
     calls.answer(id, done, reply);
 }
 
-/// Authorizes and acts. Nothing of the command is used after a panic, and the engine's locks outlive one.
+/// Authorizes and performs a command, and turns a panic into an error. Nothing of the command is used after a panic,
+/// and the engine's locks stay usable.
 pub(super) fn act(engine: &Engine, by: &Actor, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
     let act = || door(engine, by, command, cancel);
     let panicked = |_| Err(panicked("khelper panicked while it performed this command"));
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
 }
 
-/// The one door.
+/// The only place where commands reach the engine.
 pub(super) fn door(engine: &Engine, by: &Actor, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
     dispatch_as(engine, by.clone(), command, cancel)
 }
 
-/// A page, through the same door: the thread's reader is only quicker than one that begins anew.
+/// Answers a page request with the same authorization. It uses the thread's reader, which is faster than a new one.
 pub(super) fn read_page(
     engine: &Engine,
     reader: &mut Reader,
@@ -115,11 +116,17 @@ pub(super) fn read_page(
 }
 
 pub(super) fn no_thread() -> ControlError {
-    ControlError::Busy("no thread could be made for this command, and it was not performed".into())
+    ControlError::Busy("cannot start a thread for this command; it was not performed".into())
 }
 
 pub(super) fn panicked(why: &'static str) -> ControlError {
-    EngineError::new(Stage::Process, Errno::ECANCELED, why, "this is a bug: its message is printed at the end").into()
+    EngineError::new(
+        Stage::Process,
+        Errno::ECANCELED,
+        why,
+        "this is a bug: the panic message is printed when khelper exits",
+    )
+    .into()
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

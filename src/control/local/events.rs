@@ -1,4 +1,4 @@
-//! A subscription of the engine's as a watch.
+//! A subscription to the engine's events, as a watch.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::engine::{Received, Subscription};
 
 pub(super) struct Events {
     pub(super) events: Subscription,
-    /// Why it was closed, if not by one side's end.
+    /// Why it was closed, unless the engine ended or this side closed it.
     pub(super) why: Option<Arc<str>>,
 }
 

@@ -14,7 +14,7 @@ use nix::errno::Errno;
 
 type Answers = Receiver<Result<Reply, ControlError>>;
 
-/// A target whose modprobe runs for that long.
+/// A target whose modprobe runs for `runs`.
 fn target(runs: u64) -> (Arc<FakeHost>, Engine, Arc<dyn Target>, Actor) {
     let host = FakeHost::new();
     host.script("/sbin/modprobe", Script { runs, stdout: b"said".to_vec(), ..Script::default() });
@@ -34,7 +34,7 @@ fn request() -> Command {
 }
 
 #[test]
-fn what_is_read_from_memory_is_answered_before_submit_returns() {
+fn reads_from_memory_are_answered_before_submit_returns() {
     let (_host, _engine, target, by) = target(0);
     ask(&*target, &by, request()).unwrap();
     let read = |command| submit(&*target, &by, CallId::fresh(), command).try_recv().expect("answered already");
@@ -48,7 +48,7 @@ fn what_is_read_from_memory_is_answered_before_submit_returns() {
 }
 
 #[test]
-fn a_value_is_read_after_what_was_written_before() {
+fn a_read_sees_the_write_submitted_before_it() {
     let (_host, _engine, target, by) = target(0);
     for n in 0..200 {
         let value = format!("x{n}");
@@ -92,7 +92,7 @@ fn umh_14_a_shutdown_names_what_it_leaves() {
 }
 
 #[test]
-fn a_batch_is_performed_by_one_thread_a_lane() {
+fn a_batch_uses_one_thread_per_lane() {
     let (_host, engine, target, by) = target(0);
     let threads = Arc::new(std::sync::Mutex::new(std::collections::BTreeSet::new()));
     let seen = threads.clone();
@@ -106,7 +106,7 @@ fn a_batch_is_performed_by_one_thread_a_lane() {
 }
 
 #[test]
-fn a_watch_wakes_once_for_all_that_is_there_and_not_for_other_kinds() {
+fn a_watch_wakes_once_per_burst_and_not_for_other_kinds() {
     let (_host, _engine, target, by) = target(0);
     let wakes = Arc::new(AtomicUsize::new(0));
     let (sender, woken) = channel();

@@ -1,4 +1,4 @@
-//! The threads that commands are performed on.
+//! The threads that perform commands.
 
 use std::cell::RefCell;
 use std::io;
@@ -13,11 +13,11 @@ use crate::engine::Engine;
 
 use super::calls::{Calls, Job, act, door, lock, no_thread, panicked, perform, read_page};
 
-/// A request waits on its caller's stack; hooks may run on it. As large as an engine worker's, for the same reason: few of
-/// them are kept after a burst.
+/// The stack size. Hooks may run on this stack while a request waits. It is as large as that of an engine worker, since
+/// few of these threads remain after a burst.
 const STACK: usize = 1024 * 1024;
 
-/// A thread that performs commands in order; it is started with the first of them.
+/// A thread that performs commands in order; it is started by the first command.
 #[derive(Default)]
 pub(super) struct Queue(Mutex<Option<Sender<Job>>>);
 
@@ -25,7 +25,7 @@ pub(super) struct Queue(Mutex<Option<Sender<Job>>>);
 type Start = fn(&Engine, &Arc<Calls>) -> io::Result<Sender<Job>>;
 
 impl Queue {
-    /// Gives the job to the thread, which is started if there is none, or none any more after a panic.
+    /// Sends the job to the thread. Starts the thread if there is none, or if it ended by a panic.
     pub(super) fn push(&self, engine: &Engine, calls: &Arc<Calls>, start: Start, job: Job) {
         let mut thread = lock(&self.0);
         let unsent = match thread.as_ref() {
@@ -37,7 +37,7 @@ impl Queue {
         };
         match start(engine, calls) {
             Ok(sender) => {
-                // It cannot fail: the thread that was started holds the receiver.
+                // Cannot fail: the new thread holds the receiver.
                 let _ = sender.send(unsent);
                 *thread = Some(sender);
             }
@@ -49,7 +49,7 @@ impl Queue {
     }
 }
 
-/// The thread for what changes something or reads the file system.
+/// Starts the thread for commands that change something or read the file system.
 pub(super) fn start_worker(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Sender<Job>> {
     let (sender, jobs) = channel::<Job>();
     let (engine, calls) = (engine.clone(), calls.clone());
@@ -58,7 +58,7 @@ pub(super) fn start_worker(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Se
     Ok(sender)
 }
 
-/// The thread that reads records: it remembers which records match from one page to the next.
+/// Starts the thread that reads records. It remembers which records match from one page to the next.
 pub(super) fn start_reader(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Sender<Job>> {
     let (sender, jobs) = channel::<Job>();
     let (engine, calls) = (engine.clone(), calls.clone());
@@ -81,12 +81,12 @@ pub(super) fn start_reader(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Se
     Ok(sender)
 }
 
-/// A thread of its own, so that no number of commands that block waits for another. The thread of a command whose
-/// completion submits the next one performs that as well: a batch needs no new thread for each.
+/// Starts a thread for one command, so that blocking commands never wait for each other. If the command's completion
+/// submits another one, the same thread performs it: a batch does not need a new thread for each command.
 pub(super) fn start_thread(engine: &Engine, calls: &Arc<Calls>, job: Job) {
     let Some(job) = hand_over(calls, job) else { return };
     let (engine, all) = (engine.clone(), calls.clone());
-    // The thread takes the job out; it stays here if there is no thread.
+    // The thread takes the job out. If the thread cannot be started, the job is still here.
     let job = Arc::new(Mutex::new(Some(job)));
     let theirs = job.clone();
     let work = move || {
@@ -109,7 +109,7 @@ pub(super) fn start_thread(engine: &Engine, calls: &Arc<Calls>, job: Job) {
 }
 
 thread_local! {
-    /// While a completion runs on a thread of [`start_thread`]: room for the command that it performs next.
+    /// Set while a completion runs on a thread of [`start_thread`]: a slot for the thread's next command.
     static ROOM: RefCell<Option<Room>> = const { RefCell::new(None) };
 }
 
@@ -118,7 +118,7 @@ struct Room {
     job: Option<Job>,
 }
 
-/// Gives the job to the calling thread for later, if it has room and is a thread of the same target; else gives it back.
+/// Leaves the job to the calling thread if that is a thread of the same target with a free slot; otherwise returns it.
 fn hand_over(calls: &Arc<Calls>, job: Job) -> Option<Job> {
     ROOM.with_borrow_mut(|room| match room {
         Some(room) if room.job.is_none() && Arc::ptr_eq(&room.calls, calls) => {

@@ -1,4 +1,4 @@
-//! What a write did to knobs.
+//! The result of a write to knobs, in words.
 
 use crate::abi::cap::CapMask;
 use crate::abi::knob::{Key, MaskKnob};
@@ -8,7 +8,7 @@ use crate::abi::mask::names;
 use super::mask::list;
 use super::outcome::{Severity, value};
 
-/// What was written, before and after, and what the path's owner should know (SYS-6).
+/// Each knob's value before and after a write, and the warnings about a path (SYS-6).
 pub fn changed(written: &[Change]) -> (Severity, String) {
     let warned = written.iter().any(|w| !w.warnings.is_empty());
     let text = written.iter().map(one).collect::<Vec<_>>().join("; ");
@@ -37,8 +37,8 @@ fn path(written: &Change) -> String {
     text
 }
 
-/// What became of masks that were asked for: success means exactly that mask, as it was read back. `after` is what a mask
-/// reads now.
+/// The result of a write to masks: [`Severity::Good`] only if each mask reads back exactly as requested. `after` reads
+/// a mask's current value.
 pub fn applied(
     asked: &[(MaskKnob, CapMask)],
     written: &[Change],
@@ -50,7 +50,7 @@ pub fn applied(
         let name = knob.key().name();
         let Some(answer) = written.iter().find(|w| w.key == knob.key()) else {
             severity = Severity::Bad;
-            parts.push(format!("{name}: no answer; look at what it reads"));
+            parts.push(format!("{name}: no answer; read the knob to see its value"));
             continue;
         };
         let after = after(*knob);
@@ -74,18 +74,19 @@ fn difference(asked: CapMask, after: CapMask) -> String {
         differs.push(format!("{} not granted", list(missing)));
     }
     if !more.is_empty() {
-        differs.push(format!("{} still there", list(more)));
+        differs.push(format!("{} still set", list(more)));
     }
     differs.join("; ")
 }
 
-/// That a mask was put back to full.
+/// Says that a mask was reset to full.
 pub fn was_reset(knob: MaskKnob, written: &[Change]) -> String {
     let value = written.first().map(|w| words(&w.after)).unwrap_or_default();
     format!("{} was reset and reads back `{value}`", knob.key().name())
 }
 
-/// What a writer should know who is not shown what was written: what was not granted, and the warnings (SYS-4, SYS-6).
+/// Remarks on a write whose result is not shown otherwise: capabilities that were not granted, and warnings (SYS-4,
+/// SYS-6).
 pub fn remarks(written: &Change, known: CapMask) -> Vec<String> {
     let key = written.key.name();
     let mut lines = Vec::new();
@@ -100,7 +101,7 @@ pub fn remarks(written: &Change, known: CapMask) -> Vec<String> {
     lines
 }
 
-/// A mask's two words as they read, for a sentence.
+/// A mask's two words, as the knob prints them but on one line.
 fn words(value: &KnobValue) -> String {
     value.text().replace('\t', " ")
 }
@@ -137,7 +138,7 @@ mod tests {
         assert_eq!(of(both, both), (Severity::Good, format!("{name} reads back `3 0`, exactly as asked")));
         let (severity, text) = of(both, one);
         assert!(text.ends_with("`1 0`, not as asked: cap_dac_override not granted"), "{text}");
-        assert!(of(one, two).1.ends_with("cap_chown not granted; cap_dac_override still there"));
+        assert!(of(one, two).1.ends_with("cap_chown not granted; cap_dac_override still set"));
         assert_eq!(severity, Severity::Warned);
         let none = applied(&[(MaskKnob::Inheritable, one), (MaskKnob::Bset, both)], &[answer(one)], |_| one);
         assert!(none.0 == Severity::Bad && none.1.contains("inheritable: no answer"), "{none:?}");

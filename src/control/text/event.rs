@@ -1,4 +1,4 @@
-//! Events of the engine in sentences.
+//! Events of the engine, in words.
 
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
@@ -11,7 +11,7 @@ use crate::abi::wait::signal_name;
 use super::mask::list;
 use super::outcome::{ended_in_words, title, value};
 
-/// The events that a log needs: all but the steps of a request that goes as it should.
+/// The events that a log needs: all except the steps of a request that succeeds.
 pub const NEWS: EventKinds = EventKinds::FAILED
     .or(EventKinds::FAILED_NO_WAIT)
     .or(EventKinds::ABANDONED)
@@ -21,7 +21,7 @@ pub const NEWS: EventKinds = EventKinds::FAILED
     .or(EventKinds::DRAIN_FAILED)
     .or(EventKinds::LOG);
 
-/// How much the end of a request matters to the log; `None` for what is as it should be.
+/// The log level of the end of a request; `None` for success.
 pub fn level(r: &Record) -> Option<Level> {
     match r.outcome {
         Outcome::Exited if r.status.and_then(|s| s.exit_code()) == Some(0) && !r.timed_out => None,
@@ -36,15 +36,15 @@ pub fn level(r: &Record) -> Option<Level> {
 /// An event in one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventText {
-    /// How much it matters.
+    /// Its log level.
     pub level: Level,
-    /// The request that it is about.
+    /// The request, if the event is about one.
     pub id: Option<u64>,
-    /// The sentence, escaped; it does not name the request.
+    /// The sentence, escaped; it does not contain the request's id.
     pub text: String,
 }
 
-/// An event in one sentence; empty for one that is not among [`NEWS`].
+/// Puts an event into one sentence; the text is empty if the event is not one of [`NEWS`].
 pub fn event(kind: &EventKind) -> EventText {
     let plain = |level, text: String| (level, None, text);
     let (level, id, text) = match kind {
@@ -53,11 +53,15 @@ pub fn event(kind: &EventKind) -> EventText {
             (level(r).unwrap_or(Level::Info), Some(r.id), text)
         }
         EventKind::Abandoned { id, .. } => {
-            (Level::Info, Some(*id), "its caller stopped waiting; a helper that it has lives on".to_owned())
+            (Level::Info, Some(*id), "the caller stopped waiting; its helper, if started, keeps running".to_owned())
         }
         EventKind::Signalled { id, pid, signal, actor } => {
             let name = u8::try_from(*signal).map_or_else(|_| format!("signal {signal}"), signal_name);
-            (Level::Info, Some(*id), format!("its helper (pid {pid}) was sent {name}, by the {}", actor.origin.name()))
+            (
+                Level::Info,
+                Some(*id),
+                format!("{name} was sent to the helper (pid {pid}), by the {}", actor.origin.name()),
+            )
         }
         EventKind::KnobChanged { change, actor } => {
             let (key, by) = (change.key, actor.origin.name());
@@ -74,7 +78,7 @@ pub fn event(kind: &EventKind) -> EventText {
         EventKind::DrainFailed { holdouts, .. } => {
             let ids: Vec<String> = holdouts.iter().map(|id| format!("#{id}")).collect();
             let text = format!(
-                "khelper.gate: the drain gave up after 5 s, the gate is open again; {} held out",
+                "khelper.gate: the drain timed out after 5 s and the gate is open again; still running: {}",
                 ids.join(", ")
             );
             plain(Level::Error, text)
@@ -89,19 +93,19 @@ pub fn event(kind: &EventKind) -> EventText {
     EventText { level, id, text: screen_again(&text) }
 }
 
-/// What stands in a log in place of events that were missed.
+/// The log line that takes the place of missed events.
 pub fn missed(count: u64) -> String {
-    format!("{count} lines are missing here: the log ran behind (no count of the Overview is touched by it)")
+    format!("{count} lines are missing here: the log fell behind (the Overview's counts are not affected)")
 }
 
-/// What a write did to a mask.
+/// The result of a write to a mask.
 fn masks(before: CapMask, after: CapMask) -> String {
     let (lost, back) = (before.minus(after), after.minus(before));
     match (lost.is_empty(), back.is_empty()) {
         (true, true) => "written, nothing changed".to_owned(),
         (false, true) => format!("lost {}", list(lost)),
-        (true, false) => format!("got back {}", list(back)),
-        (false, false) => format!("lost {}; got back {}", list(lost), list(back)),
+        (true, false) => format!("regained {}", list(back)),
+        (false, false) => format!("lost {}; regained {}", list(lost), list(back)),
     }
 }
 
@@ -123,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_routine_has_a_sentence() {
+    fn every_event_of_the_log_has_a_sentence() {
         let of = |kind: EventKind| {
             let EventText { level, id, text } = event(&kind);
             NEWS.has(&kind).then_some((level, id, text))
@@ -163,8 +167,8 @@ mod tests {
         );
         assert_eq!(
             words(EventKind::Signalled { id: 6, pid: 77, signal: 15, actor: by(Origin::Console) }),
-            "its helper (pid 77) was sent SIGTERM, by the console"
+            "SIGTERM was sent to the helper (pid 77), by the console"
         );
-        assert!(words(EventKind::Abandoned { id: 5, actor: by(Origin::Library) }).starts_with("its caller"));
+        assert!(words(EventKind::Abandoned { id: 5, actor: by(Origin::Library) }).starts_with("the caller"));
     }
 }

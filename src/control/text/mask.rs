@@ -1,4 +1,4 @@
-//! Capability masks in words.
+//! Capability masks, in words.
 
 use crate::abi::cap::{CapMask, Capability};
 
@@ -18,7 +18,7 @@ pub fn size(mask: CapMask, known: CapMask) -> String {
     }
 }
 
-/// The difference live -> draft in words.
+/// The difference between the live mask and the draft.
 pub fn difference(live: CapMask, draft: CapMask) -> String {
     let (dropped, raised) = (live.minus(draft), draft.minus(live));
     let mut parts = Vec::new();
@@ -30,10 +30,10 @@ pub fn difference(live: CapMask, draft: CapMask) -> String {
     if !raised.is_empty() {
         parts.push(format!("cannot be regained: {}", list(raised)));
     }
-    if parts.is_empty() { "as live".to_owned() } else { parts.join("; ") }
+    if parts.is_empty() { "unchanged".to_owned() } else { parts.join("; ") }
 }
 
-/// The same where there is no room for forty names: what is dropped or what is kept, whichever are fewer.
+/// A shorter [`difference`]: it lists the dropped or the kept capabilities, whichever are fewer.
 pub fn brief(live: CapMask, draft: CapMask) -> String {
     let (dropped, kept) = (live.minus(draft), live & draft);
     if kept.is_empty() || dropped.len() <= kept.len() {
@@ -58,10 +58,10 @@ mod tests {
     }
 
     #[test]
-    fn the_difference_is_said_in_words() {
+    fn the_difference_is_put_into_words() {
         let of = |bits| CapMask::from_bits(bits);
         assert_eq!(difference(of(0b011), of(0b110)), "drops cap_chown; cannot be regained: cap_dac_read_search");
-        assert_eq!(difference(of(3), of(3)), "as live");
+        assert_eq!(difference(of(3), of(3)), "unchanged");
         assert_eq!(size(of(0), of(7)), "empty");
         assert_eq!(size(of(7), of(7)), "full (3)");
     }

@@ -1,4 +1,4 @@
-//! The wording of outcomes, reports and errors: each sentence is written once, here.
+//! The texts of outcomes, reports and errors. Each sentence is written once, here.
 
 pub mod change;
 pub mod error;

@@ -1,33 +1,35 @@
-//! How a request ended, in words and with a symbol: one place for rows, details, status lines and the command line.
+//! How a request ended, as a symbol and words. Rows, details, status lines and the command line all use these texts.
 
 use crate::abi::actor::ChainLink;
 use crate::abi::error::{Stage, errno_name};
 use crate::abi::escape::{screen, screen_again};
+use crate::abi::knob::Key;
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::record::{Kind, Outcome, Record, State};
 use crate::abi::wait::{WaitStatus, signal_name};
 
-/// What to make of an ending, the gravest last. Never told by colour alone: every ending has its own words and symbol.
+/// The severity of a result, the worst last. Colour alone never shows it: each result also has its own symbol and
+/// words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// As it should be.
+    /// Success.
     Good,
-    /// Nothing to say for or against.
+    /// Neither success nor failure.
     Quiet,
-    /// It was kept from running, or given up.
+    /// Refused or abandoned.
     Warned,
-    /// It failed.
+    /// Failed.
     Bad,
 }
 
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutcomeText {
-    /// One cell wide; no two kinds of ending share one.
+    /// One cell wide; each kind of outcome has its own.
     pub symbol: char,
     /// `exit 1 (raw 256)`.
     pub words: String,
-    /// What to make of it.
+    /// Its severity.
     pub mood: Severity,
 }
 
@@ -42,7 +44,7 @@ impl OutcomeText {
     }
 }
 
-/// The module's name or the path, escaped; `''` where it is empty.
+/// The module's name or the path, escaped; `''` if it is empty.
 pub fn title(record: &Record) -> String {
     match record.title() {
         b"" => "''".to_owned(),
@@ -50,7 +52,7 @@ pub fn title(record: &Record) -> String {
     }
 }
 
-/// How it ended; each outcome has its own word and symbol.
+/// How a request ended; each outcome has its own words and symbol.
 pub fn ended_in_words(record: &Record) -> OutcomeText {
     let mut ending = match record.outcome {
         Outcome::Running => running(record),
@@ -61,22 +63,23 @@ pub fn ended_in_words(record: &Record) -> OutcomeText {
         Outcome::ExecFailed => exec_failed(record),
         Outcome::Refused => refused(record),
         Outcome::Abandoned => {
-            let what = if record.pid.is_some() { "abandoned by its caller, the helper lives on" } else { "abandoned" };
+            let what =
+                if record.pid.is_some() { "abandoned by the caller, the helper still runs" } else { "abandoned" };
             OutcomeText::new('↷', Severity::Warned, format!("{what}{}", errno(record)))
         }
         Outcome::Noop => OutcomeText::new('∅', Severity::Quiet, noop(record)),
         Outcome::Lost => lost(record),
     };
     if record.timed_out {
-        ending.words.push_str(", its time ran out");
+        ending.words.push_str(", timed out");
     }
     if record.abandoned && record.outcome != Outcome::Abandoned {
-        ending.words.push_str(", its caller had gone");
+        ending.words.push_str(", caller gone");
     }
     ending
 }
 
-/// How a request stands, or ended.
+/// The current state of a request, or how it ended.
 pub fn standing(r: &Record) -> OutcomeText {
     let (symbol, words) = match (r.state, r.pid) {
         (State::Ended, _) => return ended_in_words(r),
@@ -102,7 +105,7 @@ pub fn ended_with_time(record: &Record) -> String {
     }
 }
 
-/// One request in a line: what, how it ended, the raw status, how long it took.
+/// One request on one line: its name, how it ended, the raw status, and the time it took.
 pub fn line(record: &Record) -> String {
     let mut line = format!("{}: {}", title(record), ended_in_words(record).words);
     if let Some(enforced) = record.enforced.filter(|e| *e == Enforcement::NoNewPrivs) {
@@ -118,7 +121,7 @@ pub fn line(record: &Record) -> String {
     line
 }
 
-/// One request in a sentence: which, how it ended, and for a refusal why and what to do about it.
+/// One request in one sentence: its id and name, how it ended, and for a failure the cause and the advice.
 pub fn answered(record: &Record) -> String {
     let mut text = format!("#{} {}: {}", record.id, title(record), ended_with_time(record));
     if matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned)
@@ -133,7 +136,7 @@ pub fn answered(record: &Record) -> String {
     text
 }
 
-/// The text by which endings are counted together: [`ended_in_words`] without a pid.
+/// The text under which outcomes are counted: [`ended_in_words`] without a pid.
 pub fn kind_of_ending(record: &Record) -> String {
     match (record.outcome, record.pid) {
         (Outcome::Running, Some(_)) => "▸ runs, not waited for".to_owned(),
@@ -141,12 +144,13 @@ pub fn kind_of_ending(record: &Record) -> String {
     }
 }
 
-/// Whether there is a failure to explain: [`why_failed`]. A helper that was killed has run (UMH-3).
+/// Whether [`why_failed`] has a failure to explain.
 fn has_failed(record: &Record) -> bool {
     !matches!(record.outcome, Outcome::Running | Outcome::Exited | Outcome::Noop)
 }
 
-/// Why a request came to nothing, and for a refusal who asked whom (REQ-12): a line each.
+/// Why a request failed, and the chain of processes that requested it (REQ-12), each on its own line; empty if it did
+/// not fail.
 pub fn why_failed(record: &Record) -> Vec<String> {
     if !has_failed(record) {
         return Vec::new();
@@ -158,7 +162,7 @@ pub fn why_failed(record: &Record) -> Vec<String> {
     why.into_iter().chain(chain).collect()
 }
 
-/// A raw wait status in words.
+/// A raw wait status, in words.
 pub fn status_in_words(status: WaitStatus) -> OutcomeText {
     match (status.exit_code(), status.signal()) {
         (Some(0), _) => OutcomeText::new('✓', Severity::Good, "exit 0"),
@@ -170,24 +174,22 @@ pub fn status_in_words(status: WaitStatus) -> OutcomeText {
         (None, Some(signal)) => {
             OutcomeText::new('†', Severity::Bad, format!("killed by {} (raw {})", signal_name(signal), status.raw()))
         }
-        (None, None) => {
-            OutcomeText::new('?', Severity::Bad, format!("a status without a meaning (raw {})", status.raw()))
-        }
+        (None, None) => OutcomeText::new('?', Severity::Bad, format!("unknown wait status (raw {})", status.raw())),
     }
 }
 
 fn running(record: &Record) -> OutcomeText {
     match record.pid {
-        Some(pid) => OutcomeText::new('▸', Severity::Quiet, format!("runs as pid {pid}, not waited for")),
+        Some(pid) => OutcomeText::new('▸', Severity::Quiet, format!("running as pid {pid}, not waited for")),
         None => OutcomeText::new('▸', Severity::Quiet, "queued, not waited for"),
     }
 }
 
 fn lost(record: &Record) -> OutcomeText {
-    OutcomeText::new('?', Severity::Bad, format!("lost: the helper is gone and nobody knows how{}", errno(record)))
+    OutcomeText::new('?', Severity::Bad, format!("lost: how the helper ended is unknown{}", errno(record)))
 }
 
-/// What an empty path means depends on whose it is: the knob's (REQ-10), or the call's own (UMH-2).
+/// What an empty path means: for a module request the knob is empty (REQ-10), for a call the caller gave none (UMH-2).
 fn noop(record: &Record) -> &'static str {
     match record.kind {
         Kind::Module => "no-op: the path is empty, autoload is off",
@@ -198,18 +200,18 @@ fn noop(record: &Record) -> &'static str {
 fn exec_failed(record: &Record) -> OutcomeText {
     let errno = errno(record);
     if record.stage == Some(Stage::Process) {
-        return OutcomeText::new('¡', Severity::Bad, format!("no process could be made{errno}"));
+        return OutcomeText::new('¡', Severity::Bad, format!("cannot create a process{errno}"));
     }
     OutcomeText::new('!', Severity::Bad, format!("exec failed{errno}: `{}`", screen(&record.path)))
 }
 
 fn refused(record: &Record) -> OutcomeText {
     let (symbol, by) = match record.stage {
-        Some(Stage::Hook) => ('⊘', "refused by the hook"),
+        Some(Stage::Hook) => ('⊘', denied_by(record)),
         Some(Stage::Gate) => ('‖', "refused by the gate"),
         Some(Stage::Limit) => ('∞', "refused by the limit"),
-        Some(Stage::Throttle) => ('◷', "throttled out, no slot in 5 s"),
-        Some(Stage::Name) => ('≠', "refused, not a module's name"),
+        Some(Stage::Throttle) => ('◷', "throttled, no slot in 5 s"),
+        Some(Stage::Name) => ('≠', "refused, invalid module name"),
         Some(Stage::Path) => ('/', "refused, no path to run"),
         Some(Stage::Forked) => ('⊗', "refused in a forked child of the engine's process"),
         Some(Stage::Loop) => ('↻', "refused, an engine within an engine"),
@@ -220,42 +222,51 @@ fn refused(record: &Record) -> OutcomeText {
     OutcomeText::new(symbol, Severity::Warned, format!("{by}{}", errno(record)))
 }
 
+/// Which part of the security hook denied the name (REQ-2). The cause that `judge_name` writes begins with the knob.
+fn denied_by(record: &Record) -> &'static str {
+    match record.said.as_deref() {
+        Some(why) if why.starts_with(Key::Deny.name()) => "denied by khelper.deny",
+        Some(why) if why.starts_with(Key::Allow.name()) => "denied by khelper.allow",
+        _ => "denied by a hook",
+    }
+}
+
 fn errno(record: &Record) -> String {
     record.errno.map(|e| format!(" ({})", errno_name(e))).unwrap_or_default()
 }
 
-/// What capability masks do not do to a helper of uid 0 (capabilities(7); UMH-11). The sentence is worded here alone:
-/// the console, `probe`, `mask`, the manual pages, README.md and the crate's documentation show it, each as far as it
-/// has room.
+/// The limits of capability masks for a helper of uid 0 (capabilities(7); UMH-11). The console, `probe`, `mask`, the
+/// manual pages, README.md and the crate's documentation all use this sentence, shortened where there is not enough
+/// room.
 pub const MASKS_AND_ROOT: &str = "masks alone do not confine root: a helper of uid 0 owns root's files, kernel.modprobe \
      and core_pattern without any capability, and can become all-powerful again in one step; masks bound what it may do \
      directly, and confine it only together with another user, Landlock or a read-only root";
 
-/// As much of [`MASKS_AND_ROOT`] as fits in `columns`, to the end of a clause: at least the first one.
+/// The first clauses of [`MASKS_AND_ROOT`] that fit into `columns`; at least one.
 pub fn masks_and_root(columns: usize) -> &'static str {
     clauses(MASKS_AND_ROOT, columns)
 }
 
-/// What masks do to the helpers of a host of this uid, which they inherit. Where a mask cuts something, `no_new_privs`
-/// keeps a helper of another user from gaining any capability by execve(2) (UMH-11).
+/// The limits of masks for helpers that inherit this uid from the engine's process. If a mask removes a capability and
+/// the uid is not 0, `no_new_privs` keeps a helper from gaining any capability by execve(2) (UMH-11).
 pub fn masks_and_uid(uid: u32) -> String {
     match uid {
         0 => MASKS_AND_ROOT.to_owned(),
         uid => format!(
-            "this host is not root (uid {uid}): its helpers have no capabilities; a set-user-ID program or one with \
-             file capabilities gets them only while the masks cut nothing"
+            "the engine is not root (uid {uid}): its helpers have no capabilities; a set-user-ID program or one with \
+             file capabilities gets them only while the masks remove nothing"
         ),
     }
 }
 
-/// The clauses of a sentence that fit in `columns`: at least the first one.
+/// The first clauses of a sentence that fit into `columns`; at least one.
 pub fn clauses(sentence: &str, columns: usize) -> &str {
     let ends = sentence.match_indices([':', ',', ';']).map(|(at, _)| at).chain([sentence.len()]);
     let end = ends.enumerate().take_while(|(clause, end)| *clause == 0 || *end <= columns).last();
     &sentence[..end.map_or(sentence.len(), |(_, end)| end)]
 }
 
-/// A knob's value in a sentence; an empty one in words.
+/// A knob's value in a sentence: quoted, or `(empty)`.
 pub fn value(text: &str) -> String {
     if text.is_empty() { "(empty)".to_owned() } else { format!("`{text}`") }
 }
@@ -270,7 +281,7 @@ pub fn chain(links: &[ChainLink]) -> String {
     links.iter().map(link).collect::<Vec<_>>().join(" < ")
 }
 
-/// A time as a person reads it: `640 µs`, `12 ms`, `1.2 s`, `2 m 05 s`, `3 h 02 m`.
+/// Formats a time for a person: `640 µs`, `12 ms`, `1.2 s`, `2 m 05 s`, `3 h 02 m`.
 pub fn took(us: u64) -> String {
     let seconds = us / 1_000_000;
     match us {
@@ -333,7 +344,7 @@ mod tests {
         }
     }
 
-    fn every_ending() -> Vec<(Record, &'static str)> {
+    fn every_outcome() -> Vec<(Record, &'static str)> {
         use Outcome::{Abandoned, ExecFailed, Exited, Killed, Lost, Noop, Refused, Running};
         let refused = |stage, errno| record(Refused, Some(stage), Some(errno), None);
         vec![
@@ -345,15 +356,12 @@ mod tests {
                 record(ExecFailed, Some(Stage::Exec), Some(Errno::ENOENT), None),
                 "! exec failed (ENOENT): `/sbin/mod\\x1bprobe`",
             ),
-            (
-                record(ExecFailed, Some(Stage::Process), Some(Errno::EAGAIN), None),
-                "¡ no process could be made (EAGAIN)",
-            ),
-            (refused(Stage::Hook, Errno::EPERM), "⊘ refused by the hook (EPERM)"),
+            (record(ExecFailed, Some(Stage::Process), Some(Errno::EAGAIN), None), "¡ cannot create a process (EAGAIN)"),
+            (refused(Stage::Hook, Errno::EPERM), "⊘ denied by a hook (EPERM)"),
             (refused(Stage::Gate, Errno::EBUSY), "‖ refused by the gate (EBUSY)"),
             (refused(Stage::Limit, Errno::ENOMEM), "∞ refused by the limit (ENOMEM)"),
-            (refused(Stage::Throttle, Errno::ETIME), "◷ throttled out, no slot in 5 s (ETIME)"),
-            (refused(Stage::Name, Errno::EINVAL), "≠ refused, not a module's name (EINVAL)"),
+            (refused(Stage::Throttle, Errno::ETIME), "◷ throttled, no slot in 5 s (ETIME)"),
+            (refused(Stage::Name, Errno::EINVAL), "≠ refused, invalid module name (EINVAL)"),
             (refused(Stage::Path, Errno::ENOENT), "/ refused, no path to run (ENOENT)"),
             (refused(Stage::Loop, Errno::ELOOP), "↻ refused, an engine within an engine (ELOOP)"),
             (refused(Stage::Init, Errno::EIO), "⊖ refused by the init hook (EIO)"),
@@ -362,22 +370,36 @@ mod tests {
             (record(Noop, None, None, None), "∅ no-op: the path is empty, autoload is off"),
             (
                 record(Lost, Some(Stage::Lost), Some(Errno::ECHILD), None),
-                "? lost: the helper is gone and nobody knows how (ECHILD)",
+                "? lost: how the helper ended is unknown (ECHILD)",
             ),
             (record(Running, None, None, None), "▸ queued, not waited for"),
         ]
     }
 
     #[test]
-    fn every_ending_has_its_own_words_and_symbol() {
+    fn every_outcome_has_its_own_words_and_symbol() {
         let mut seen = HashMap::new();
-        for (record, words) in every_ending() {
+        for (record, words) in every_outcome() {
             let ending = ended_in_words(&record);
             assert_eq!(ending.text(), words);
             assert!(record.errno.is_none_or(|e| words.contains(&format!("({})", errno_name(e)))), "{words}");
             assert_eq!(unicode_width::UnicodeWidthChar::width(ending.symbol), Some(1), "{words}");
             assert_eq!(seen.insert(ending.symbol, words), None, "{words} shares its symbol");
         }
+    }
+
+    #[test]
+    fn req_2_a_denial_names_the_list_that_denied() {
+        use crate::policy::authorize::{Globs, judge_name};
+        let [none, other, this] = ["", "other", "this"].map(|globs| Globs::parse(globs.as_bytes()).unwrap());
+        let words = |allow, deny| {
+            let why = judge_name(allow, deny, b"this").unwrap_err();
+            let said = Some(format!("{why} (EPERM); advice").into());
+            ended_in_words(&Record { said, ..record(Outcome::Refused, Some(Stage::Hook), Some(Errno::EPERM), None) })
+                .words
+        };
+        assert_eq!(words(&none, &this), "denied by khelper.deny (EPERM)");
+        assert_eq!(words(&other, &none), "denied by khelper.allow (EPERM)");
     }
 
     #[test]
@@ -389,10 +411,10 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_besides_is_said_too() {
+    fn a_timeout_and_an_abandoned_wait_are_shown_too() {
         let mut r = record(Outcome::Killed, None, None, Some(15));
         (r.timed_out, r.abandoned) = (true, true);
-        assert_eq!(ended_with_time(&r), "† killed by SIGTERM (raw 15), its time ran out, its caller had gone · 12 ms");
+        assert_eq!(ended_with_time(&r), "† killed by SIGTERM (raw 15), timed out, caller gone · 12 ms");
     }
 
     #[test]
@@ -406,8 +428,8 @@ mod tests {
         assert_eq!(masks_and_uid(0), MASKS_AND_ROOT);
         assert_eq!(
             masks_and_uid(7),
-            "this host is not root (uid 7): its helpers have no capabilities; a set-user-ID program or one with file \
-             capabilities gets them only while the masks cut nothing"
+            "the engine is not root (uid 7): its helpers have no capabilities; a set-user-ID program or one with file \
+             capabilities gets them only while the masks remove nothing"
         );
     }
 

@@ -1,4 +1,4 @@
-//! What the probe reports, for a person.
+//! The probe's report as a table for a person.
 
 use crate::abi::cap::CapMask;
 use crate::abi::mask::names;
@@ -6,7 +6,7 @@ use crate::control::text::outcome::masks_and_uid;
 use crate::sys::attributes::Attributes;
 use crate::sys::probe::Report;
 
-/// The report for a person; its strings are escaped once more, since JSON leaves control characters to its own rules.
+/// The report as lines of a table. Its strings are decoded from JSON escapes and then escaped for the screen.
 pub fn table(report: &Report, known: CapMask) -> String {
     let safe = |text: &str| crate::abi::escape::screen(&crate::abi::escape::unescape(text).unwrap_or_default());
     let list = |items: &[String]| items.iter().map(|i| safe(i)).collect::<Vec<_>>().join(" ");
@@ -40,7 +40,7 @@ pub fn table(report: &Report, known: CapMask) -> String {
     rows.iter().map(|(name, value)| format!("{name:<14} {value}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// What else is inherited; `?` for what could not be read.
+/// The other inherited attributes; `?` for one that could not be read.
 fn attributes(of: &Attributes) -> Vec<(&'static str, String)> {
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "?".to_owned());
     let flag = |value: Option<bool>| value.map_or("?", |set| if set { "yes" } else { "no" }).to_owned();

@@ -1,4 +1,4 @@
-//! How the two runs of a rehearsal differ, in words.
+//! The differences between the two runs of a rehearsal, in words.
 
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::launch_spec::Enforcement;
@@ -7,7 +7,7 @@ use crate::abi::record::Record;
 use super::mask::{list, size};
 use super::outcome::ended_in_words;
 
-/// A set's name, and how to take it out of the five.
+/// A capability set: its name, and the function that selects it.
 pub type Set = (&'static str, fn(&CapSets) -> CapMask);
 
 /// The five sets, as capabilities(7) names them.
@@ -19,18 +19,18 @@ pub const SETS: [Set; 5] = [
     ("ambient", |s| s.ambient),
 ];
 
-/// What one run got and how it ended: names and values.
+/// The facts about one run, as names and values: how it ended, its capabilities, and its output.
 fn facts(record: &Record, known: CapMask) -> Vec<(&'static str, String)> {
     let enforced = match record.enforced {
         None => "nothing was launched",
         Some(Enforcement::Masks) => "by the masks",
-        Some(Enforcement::NoNewPrivs) => "by no_new_privs (its bounding set still reads wide)",
-        Some(Enforcement::Refused) => "could not be: refused",
+        Some(Enforcement::NoNewPrivs) => "by no_new_privs (the bounding set is not narrowed)",
+        Some(Enforcement::Refused) => "refused: the masks cannot be enforced",
     };
     let wrote = record
         .output
         .as_deref()
-        .map_or_else(|| "nothing".to_owned(), |o| format!("{} bytes, {} of errors", o.stdout.len(), o.stderr.len()));
+        .map_or_else(|| "nothing".to_owned(), |o| format!("stdout {} B, stderr {} B", o.stdout.len(), o.stderr.len()));
     let mut facts = vec![("ended", ended_in_words(record).text()), ("enforced", enforced.to_owned())];
     if !record.not_enforced.is_empty() {
         let what: Vec<&str> = record.not_enforced.iter().map(|what| what.name()).collect();
@@ -40,12 +40,12 @@ fn facts(record: &Record, known: CapMask) -> Vec<(&'static str, String)> {
         let unknown = if record.pid.is_some() { "unknown" } else { "not seen" };
         facts.push((name, record.caps.as_deref().map_or_else(|| unknown.to_owned(), |sets| size(of(sets), known))));
     }
-    facts.push(("wrote", wrote));
+    facts.push(("output", wrote));
     facts
 }
 
-/// What differs, in words; empty: nothing but the time it took. What the probe wrote tells the capabilities once more
-/// and its own pid, so it is not looked at.
+/// The differences between both runs, except their times; empty if there are none. The probe's output is not compared:
+/// it contains the pid, and repeats the capabilities.
 pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
     let mut out = Vec::new();
     let (under_draft, under_live) = (ended_in_words(draft).text(), ended_in_words(live).text());
@@ -53,10 +53,10 @@ pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
         out.push(format!("it ended with {under_draft}, not {under_live}"));
     }
     if draft.enforced != live.enforced {
-        out.push("the masks were enforced by other means".to_owned());
+        out.push("the masks were enforced in another way".to_owned());
     }
     if let (Some(d), Some(l)) = (draft.caps.as_deref(), live.caps.as_deref()) {
-        // What is missing, what is left, and of which sets.
+        // The missing capabilities, the remaining ones, and the sets that they apply to.
         let mut lacks: Vec<(CapMask, CapMask, Vec<&str>)> = Vec::new();
         for (name, of) in SETS {
             let (missing, left) = (of(l).minus(of(d)), of(l) & of(d));
@@ -67,7 +67,7 @@ pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
             }
             let more = of(d).minus(of(l));
             if !more.is_empty() {
-                out.push(format!("{name} has {} more", list(more)));
+                out.push(format!("{name} also has {}", list(more)));
             }
         }
         out.extend(lacks.into_iter().map(|(missing, left, names)| {
@@ -82,7 +82,7 @@ pub fn differences(draft: &Record, live: &Record, probe: bool) -> Vec<String> {
     }
     let wrote = |r: &Record| r.output.as_deref().map(|o| (o.stdout.clone(), o.stderr.clone()));
     if !probe && wrote(draft) != wrote(live) {
-        out.push("what it wrote".to_owned());
+        out.push("its output differs".to_owned());
     }
     out
 }
@@ -98,7 +98,7 @@ pub struct Compared {
     pub live: String,
 }
 
-/// What both runs got and how they ended.
+/// Compares the facts about both runs, one by one.
 pub fn compare(draft: &Record, live: &Record, known: CapMask) -> Vec<Compared> {
     let (under_draft, under_live) = (facts(draft, known), facts(live, known));
     let value = |facts: &[(&str, String)], name| {
@@ -121,7 +121,7 @@ mod tests {
     use crate::control::testing::{KNOWN, record};
 
     #[test]
-    fn what_differs_is_said_and_nothing_else() {
+    fn only_differences_are_listed() {
         let live = record(2, b"x", 0);
         let mut draft = record(1, b"x", 256);
         assert_eq!(differences(&live, &record(3, b"x", 0), false), Vec::<String>::new());
@@ -131,14 +131,14 @@ mod tests {
         let wanted = [
             "it ended with ✗ exit 1 (raw 256), not ✓ exit 0",
             "permitted, effective, bounding lack cap_sys_module",
-            "what it wrote",
+            "its output differs",
         ];
         assert_eq!(differences(&draft, &live, false), wanted);
         assert_eq!(differences(&draft, &live, true), wanted[..2]);
     }
 
     #[test]
-    fn a_fact_of_one_run_alone_is_compared_too() {
+    fn a_fact_about_only_one_run_is_compared_too() {
         use crate::abi::launch_spec::NotEnforced;
         let live = Record { not_enforced: Box::new([NotEnforced::Nice]), ..record(2, b"x", 0) };
         let compared = compare(&record(1, b"x", 256), &live, KNOWN);

@@ -1,9 +1,9 @@
-//! How a target is named, and what is said when it cannot be reached.
+//! The name of a target in texts, and the error for a lost connection.
 
 use crate::abi::error::ControlError;
 use crate::control::target_info::{TargetInfo, TargetKind};
 
-/// The sentence that says whose knobs these are; then shorter ones, each for less room.
+/// The sentence that names the target, followed by ever shorter versions for less room.
 pub fn sentences(info: &TargetInfo) -> [String; 4] {
     let pid = info.pid;
     let name = &info.name;
@@ -15,7 +15,7 @@ pub fn sentences(info: &TargetInfo) -> [String; 4] {
             format!("engine (pid {pid})"),
         ],
         TargetKind::Daemon => [
-            format!("daemon {name} (pid {pid}): an engine of another process; the kernel is untouched"),
+            format!("daemon {name} (pid {pid}): an engine in another process; the kernel is untouched"),
             format!("daemon {name} (pid {pid}): kernel untouched"),
             format!("daemon {name}: kernel untouched"),
             format!("daemon {name}"),
@@ -23,7 +23,7 @@ pub fn sentences(info: &TargetInfo) -> [String; 4] {
     }
 }
 
-/// The target within a sentence.
+/// The target as part of a sentence.
 pub fn object(info: &TargetInfo) -> String {
     match info.kind {
         TargetKind::Embedded => format!("the embedded engine (pid {})", info.pid),
@@ -31,7 +31,7 @@ pub fn object(info: &TargetInfo) -> String {
     }
 }
 
-/// The error of a command that was not sent, since the connection is lost.
+/// The error for a command that was not sent because the connection is lost.
 pub fn not_sent(info: &TargetInfo, why: &str) -> ControlError {
     ControlError::Unavailable(format!("no connection to {}: {why}; nothing was sent", object(info)))
 }

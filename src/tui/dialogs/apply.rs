@@ -100,7 +100,7 @@ pub(super) fn open(model: &mut Model) {
 /// The question about the draft, or why there is none.
 pub(super) fn question(model: &Model) -> Result<Apply, (Severity, String)> {
     let apply = Apply::of(&model.masks, &model.snapshot)
-        .ok_or_else(|| (Severity::Quiet, "there is nothing to apply: the draft is as live".to_owned()))?;
+        .ok_or_else(|| (Severity::Quiet, "there is nothing to apply: the draft is the same as live".to_owned()))?;
     if apply.drops() {
         return Ok(apply);
     }

@@ -14,5 +14,5 @@ pub fn changes(model: &Model, draft: [CapMask; 2]) -> String {
         (live != draft).then(|| format!("{} live -> draft: {}", short(knob), brief(live, draft)))
     };
     let all: Vec<String> = KNOBS.into_iter().filter_map(words).collect();
-    if all.is_empty() { "the draft is as live".to_owned() } else { all.join("; ") }
+    if all.is_empty() { "the draft is the same as live".to_owned() } else { all.join("; ") }
 }

@@ -141,7 +141,7 @@ fn the_draft_is_undone_redone_and_taken_from_a_preset() {
     type_in(&mut m, "2 ");
     assert!(!m.masks.draft(MaskKnob::Bset).contains(SYS_MODULE));
     type_in(&mut m, "u");
-    assert_eq!((m.masks.drafts(), status(&m)), ([KNOWN; 2], "undone: the draft is as live"));
+    assert_eq!((m.masks.drafts(), status(&m)), ([KNOWN; 2], "undone: the draft is the same as live"));
     ctrl(&mut m, 'r');
     assert_eq!(status(&m), "redone: bset live -> draft: drops cap_sys_module");
     type_in(&mut m, "z");
@@ -262,7 +262,7 @@ fn a_line_that_means_nothing_stays_and_says_why() {
         ("request --repeat 4000000 a", "more than one line may ask for"),
         ("kill x", "invalid value"),
         ("reset bset", "there is nothing to reset: kernel.usermodehelper.bset is full already"),
-        ("set kernel.usermodehelper.bset=full", "there is nothing to apply: the draft is as live"),
+        ("set kernel.usermodehelper.bset=full", "there is nothing to apply: the draft is the same as live"),
         ("run -- relative", "call: the path `relative` is relative (EINVAL): give the whole path"),
         ("request a ''", "a module name cannot be empty (EINVAL): name the module, as in `dummy`"),
     ] {

@@ -116,7 +116,7 @@ fn umh_11_every_place_of_the_masks_says_what_they_do_not_do() {
             assert!(columns < 80 || !wrapped || root.contains(whole), "{typed} at {columns}: {root}");
             if typed != ":mask full\n" {
                 assert!(!other.contains("confine root"), "{typed} at {columns}: {other}");
-                let says = "this host is not root (uid 1000)";
+                let says = "the engine is not root (uid 1000)";
                 assert!(columns < 80 || other.contains(says), "{typed} at {columns}: {other}");
             }
         }
@@ -200,7 +200,7 @@ fn warnings_say_who_and_what_to_do() {
     let screen = screen(&model);
     for wanted in [
         "! kernel.modprobe: `/sbin/modprobe` is missing (e edits the path)",
-        "! 12:03:44 #9 fo\\x1bo: masks enforced by no_new_privs, its CapBnd still reads wide",
+        "! 12:03:44 #9 fo\\x1bo: masks enforced by no_new_privs, but CapBnd is not narrowed",
         "! 12:03:44 khelper.deny was changed by someone else: (empty) -> `x\\x1by`",
     ] {
         assert!(screen.contains(wanted), "{wanted}\n{screen}");

@@ -46,7 +46,7 @@ impl Which {
     pub const fn name(self) -> &'static str {
         match self {
             Self::All => "every outcome",
-            Self::Open => "not over",
+            Self::Open => "still running",
             Self::Fine => "exit 0",
             Self::Failed => "failed",
             Self::Exited => "exit not 0",

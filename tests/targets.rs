@@ -137,7 +137,7 @@ fn a_lost_connection_is_shown_and_the_console_recovers() {
         assert!(pty.text().contains(TARGET) && pty.text().contains(&format!("m{RECORDS}")), "the last state stays");
         // Commands are refused with the reason, and keys still do what they do.
         pty.press("4", "[4 Log]");
-        pty.says("the connection was lost: the cable was cut");
+        pty.says("lost the connection: the cable was cut");
         pty.send(":set khelper.deny=x\r");
         pty.says("no connection to the daemon box");
         pty.says("nothing was sent");

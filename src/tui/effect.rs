@@ -1,4 +1,4 @@
-//! What the console asks for.
+//! Effects: what [`super::update`] asks the run loop to do.
 
 use crate::control::Command;
 use crate::control::activity::page::PageRequest;
@@ -8,7 +8,7 @@ use crate::control::export::Save;
 /// Links a reply to the command that it answers; the model counts tickets from 1.
 pub type Ticket = u64;
 
-/// What the console asks for.
+/// An effect: a request of [`super::update`] to the run loop.
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Run the command on another thread; the answer comes as [`super::msg::Msg::Replied`].

@@ -13,12 +13,12 @@ const END: &str = "\x1b[F";
 #[test]
 fn a_request_is_found_and_read_whole() {
     everywhere(FAILING, |pty, room| {
-        pty.press("3", "nothing has been asked for yet");
+        pty.press("3", "no requests yet");
         ask(pty, "foo", 1);
         pty.shows("exit 1");
         ask(pty, "bar", 1);
         on(pty, "#2");
-        pty.shows(if room { "2 requests so far, 0 not over" } else { "1-2 of 2" });
+        pty.shows(if room { "2 requests so far, 0 still running" } else { "1-2 of 2" });
         pty.press(DOWN, "not following");
         on(pty, "#1");
         opens(pty);
@@ -49,14 +49,14 @@ fn records_are_filtered_sorted_and_paused() {
         pty.send("usb-b");
         pty.shows("1 of 3");
         pty.send(ENTER);
-        pty.shows("/ changes it");
+        pty.shows("/ edits it");
         on(pty, "#2");
         pty.press("*", "* ");
         pty.send("snd*");
         pty.shows("0 of 3");
-        pty.press(ENTER, "none of 3 records is like that");
+        pty.press(ENTER, "none of 3 records matches");
         // As the screen promises, though there is a message that this key would put away.
-        pty.press(ESC, "every record is shown again");
+        pty.press(ESC, "all records are shown again");
         pty.press("oo", "exit 0");
         pty.shows("none of 3 records");
         pty.press("o", "failed");
@@ -138,7 +138,7 @@ fn a_wait_for_a_slot_is_abandoned() {
         pty.shows("#2 module bar");
         pty.says("ended ↷ abandoned (EINTR)");
         pty.says("why the caller stopped waiting for a slot (EINTR); nothing was started");
-        for what in ["the caller got -4", "nothing was launched"] {
+        for what in ["returned -4", "nothing was launched"] {
             page_shows(pty, what);
         }
         leaves(pty);
@@ -162,7 +162,7 @@ fn the_same_is_asked_for_again() {
         on(pty, "#1");
         opens(pty);
         pty.shows("#1 module foo");
-        pty.press("r", "Ask for the same as #1 again?");
+        pty.press("r", "Repeat the request #1?");
         pty.send(ESC);
         pty.hides("again?");
         pty.press("r", "again?");
@@ -248,7 +248,7 @@ fn records_are_saved_and_a_file_is_replaced_only_after_a_yes() {
         // One of them, to the same file: no, then yes.
         opens(pty);
         pty.shows(" module bar");
-        pty.press("w", "#2 alone");
+        pty.press("w", "only #2");
         pty.send(format!("\x15{shown}"));
         pty.send(ENTER);
         pty.shows("Replace the file?");

@@ -20,12 +20,12 @@ const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
     ("1", "?", "Keys: type to search", &["Screens", "ask for a module", "> search"]),
     ("1", "\x1bOP", "Keys: type to search", &["more down)"]),
     ("2", "P", "Presets: fill the draft", &["> modules only", "modprobe can load modules that root may read", "drops"]),
-    ("2", "y", "Copy the draft as", &["> bset sysctl", "enter copies it whole, by OSC 52"]),
+    ("2", "y", "Copy the draft as", &["> bset sysctl", "enter copies all of it, by OSC 52"]),
     ("2", "f", "Both masks, in every form", &["cap_sys_module: Load and unload kernel modules", "without it:"]),
     ("2", "p", "Rehearse: ", &["what < the built-in probe >"]),
     ("3", "\r", "#1 module foo", &["ended ✗ exit 1 (raw 256)", "argv"]),
     ("3", "y", "Copy #1 as", &["> the record, as JSON", "its command line"]),
-    ("3", "r", "Ask for the same as #1 again?", &["module foo, wait proc", "enter asks, esc goes back"]),
+    ("3", "r", "Repeat the request #1?", &["module foo, wait proc", "enter repeats it, esc goes back"]),
     ("3", "w", "Save records, as JSON lines", &["> file ", "khelper-records.jsonl", "what < all that match (1) >"]),
 ];
 
@@ -65,7 +65,7 @@ fn the_help_is_there_within_a_dialog_and_is_searched() {
         pty.says("> search disable and drain");
         pty.says("g work the gate:");
         pty.send("zzz");
-        pty.says("no key does that");
+        pty.says("no key matches");
         pty.send(ESC);
         pty.hides("Keys: type to search");
         pty.says("> name usb");
@@ -139,7 +139,7 @@ fn the_command_line_does_what_the_shells_does() {
         for (line, page, says) in [
             ("probe", "─ What a helper gets now", "bounding 0x"),
             ("mask cap_chown", "─ Masks in every form", "hex 0x0000000000000001"),
-            ("get khelper.deny", "─ As the knobs read", "khelper.deny = bad*"),
+            ("get khelper.deny", "─ Values of the knobs", "khelper.deny = bad*"),
             ("help", "─ What the commands do", "Write knobs, all at once or none"),
             ("reset bset", "bset ─", "gets back cap_chown"),
         ] {

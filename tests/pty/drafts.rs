@@ -48,7 +48,7 @@ fn a_module_is_rehearsed_without_loading_it() {
             // What differs is said, and the demo's own words stand at the end of the page.
             pty.shows("under draft:");
             pty.send("\x1b[6~\x1b[6~\x1b[6~\x1b[6~");
-            pty.shows("it complained:");
+            pty.shows("stderr:");
         }
         pty.press("q", "> cap_sys_module");
         // A program that is not there: the error tells which.

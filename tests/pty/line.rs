@@ -35,7 +35,7 @@ fn commands_are_completed_done_and_remembered() {
         pty.hides("draft open");
         pty.press(":get khelper.max_concurrent\r", "khelper.max_concurrent = 7");
         pty.send("q");
-        pty.hides("As the knobs read");
+        pty.hides("Values of the knobs");
         pty.send("q");
         assert_eq!(pty.ends(), 0);
         // The next start knows them; what is broken in the file is passed over.
@@ -62,7 +62,7 @@ fn a_line_that_was_refused_stays() {
             ("kill 99", "✗ #99: SIGTERM: not done: there is no request 99 (ESRCH)"),
             ("abandon 99", "✗ #99: abandoned: not done: there is no request 99 (ESRCH)"),
             ("run -- relative", "✗ call: the path `relative` is relative (EINVAL)"),
-            ("reset bset", "✗ there is nothing to reset: kernel.usermodehelper.bset is full already"),
+            ("reset bset", "✗ nothing to reset: kernel.usermodehelper.bset is full already"),
         ] {
             pty.press(":", "─ Command");
             pty.send(format!("{line}\r"));

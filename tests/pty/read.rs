@@ -31,7 +31,7 @@ fn a_draft_is_read_to_its_end_before_it_is_applied() {
         let mut seen = named(pty);
         while pty.text().contains("down)") {
             pty.send(ENTER);
-            pty.says("not done: read on first");
+            pty.says("not done: read the whole list first");
             seen.append(&mut named(pty));
             pty.frame_after(|pty| pty.send(PAGE_DOWN));
             seen.append(&mut named(pty));
@@ -91,9 +91,9 @@ fn a_record_answers_its_keys_where_it_is() {
         pty.until("the record", |s| s.contents().contains("exit 1 (raw 256) ·"));
         assert!(!pty.text().contains("k kill") && !pty.text().contains("x abandon"), "{}", pty.text());
         pty.send("k");
-        pty.says("#1 foo: it is over, there is nothing to kill");
+        pty.says("#1 foo: it has ended: nothing to kill");
         pty.shows("─ #1 module foo ");
-        page_shows(pty, "asked by");
+        page_shows(pty, "caller");
         pty.send(ESC);
         pty.hides("─ #1 module foo ");
         quits(pty);
@@ -106,7 +106,7 @@ fn quitting_shows_every_helper() {
     everywhere(HOLD, |pty, _| {
         ask(pty, "holds", 20);
         taken(pty, 20);
-        pty.press("q", "─ Quit? Not over: 20, live: 20");
+        pty.press("q", "─ Quit? Unfinished: 20, live: 20");
         for _ in 0..12 {
             if pty.text().contains("#20 holds") {
                 break;
@@ -145,22 +145,22 @@ fn the_help_begins_with_what_is_here() {
         pty.send(ESC);
         pty.hides("Both masks");
         // A filter that is taken away leaves the cursor where it was before.
-        pty.press("/zzz", "no capability is like that");
+        pty.press("/zzz", "no capability matches");
         pty.send(ESC);
         pty.shows("> cap_sys_module");
-        pty.press("/zzz\r", "no capability is like that");
+        pty.press("/zzz\r", "no capability matches");
         pty.send(ESC);
-        pty.says("every capability is shown again");
+        pty.says("all capabilities are shown again");
         pty.send(HOME);
         pty.shows("> cap_chown");
         // Where rows are shown a message goes first.
         pty.send("/sys_module\r");
         pty.shows("> cap_sys_module");
         pty.send(ESC);
-        pty.unsays("every capability is shown again");
+        pty.unsays("all capabilities are shown again");
         pty.shows("1 of 4");
         pty.send(ESC);
-        pty.says("every capability is shown again");
+        pty.says("all capabilities are shown again");
         pty.press("/net_raw", "> cap_net_raw");
         pty.send(ESC);
         pty.shows("> cap_sys_module");

@@ -38,18 +38,18 @@ fn read_only_refuses_every_key_that_acts() {
             ("1", "m", "asking for a module"),
             ("1", "c", "calling a helper"),
             ("1", "e", "editing kernel.modprobe"),
-            ("1", "g", "working the gate"),
+            ("1", "g", "changing the gate"),
             ("2", "p", "rehearsing"),
             ("2", "w", "applying the draft"),
             ("2", "R", "resetting a mask"),
             ("3", "k", "killing a helper"),
             ("3", "x", "abandoning a wait"),
-            ("3", "r", "asking again"),
+            ("3", "r", "repeating a request"),
             ("3", "w", "saving to a file"),
             ("4", "m", "asking for a module"),
         ];
         for (screen, key, what) in keys {
-            refuses(pty, &[(screen, key, None, &format!("{what} needs khelper to be started without --read-only"))]);
+            refuses(pty, &[(screen, key, None, &format!("{what} is refused: this console is read-only"))]);
             // It is not offered either.
             pty.until("no such key", |s| {
                 !s.contents().lines().last().unwrap_or_default().starts_with(&format!("{key} "))
@@ -60,7 +60,7 @@ fn read_only_refuses_every_key_that_acts() {
         {
             pty.press(":", "─ Command");
             pty.send(format!("{line}\r"));
-            pty.says("✗ this command needs khelper to be started without --read-only");
+            pty.says("✗ this command is refused: this console is read-only");
             pty.send(ESC);
             pty.hides("─ Command");
         }
@@ -71,7 +71,7 @@ fn read_only_refuses_every_key_that_acts() {
         pty.hides("─ Copy the draft");
         pty.press(":get khelper.deny\r", "khelper.deny =");
         pty.send(ESC);
-        pty.hides("─ As the knobs read");
+        pty.hides("─ Values of the knobs");
         quits(pty);
     });
 }
@@ -87,24 +87,24 @@ fn what_means_nothing_is_refused_where_it_was_typed() {
         ("1", &long, module, "✗ the module name is 56 bytes long, 55 are the most (ENAMETOOLONG)"),
         ("1", "m\x15x\t\t\x150\r", module, "✗ how many at once: a number from 1 to 200"),
         ("1", "m\t\t\x15201\r", module, "✗ how many at once: a number from 1 to 200"),
-        ("1", "c\r", call, "✗ the call has no path: give the program's whole path, from `/`"),
-        ("1", "c\x15bin/x\r", call, "✗ the path is relative: give the whole path"),
+        ("1", "c\r", call, "✗ the path is missing: give the program's absolute path, from `/`"),
+        ("1", "c\x15bin/x\r", call, "✗ the path is relative: give the absolute path"),
         ("1", "c\x15/bin/x\t'a\r", call, "✗ the quote ' is not closed"),
         ("1", "c\t\x15\t\tcap_frob\r", call, "✗ no capability is called `cap_frob` (EINVAL)"),
         ("1", "e\x15bin/modprobe\r", path, "✗ the path `bin/modprobe` is relative (EINVAL): give the whole path"),
         ("1", &longer, path, "256 bytes long, 255 are the most"),
-        ("2", "w", None, "there is nothing to apply: the draft is as live"),
+        ("2", "w", None, "nothing to apply: the draft is the same as live"),
         ("2", "u", None, "nothing to undo in this draft"),
         ("2", "\x12", None, "nothing to redo in this draft"),
         ("2", "z", None, "there is no draft to discard"),
         ("2", "p\x1b[C\r", Some("Rehearse: "), "✗ a module name cannot be empty"),
-        ("2", "p\x1b[C\trelative\r", Some("Rehearse: "), "✗ give the program's whole path, from `/`"),
+        ("2", "p\x1b[C\trelative\r", Some("Rehearse: "), "✗ give the program's absolute path, from `/`"),
         ("3", "k", None, "there is no record here"),
         ("3", "x", None, "there is no record here"),
         ("3", "r", None, "there is no record here"),
         ("3", "y", None, "there is no record here"),
         ("3", "\r", None, "there is no record here"),
-        ("4", "y", None, "there is no line to copy"),
+        ("4", "y", None, "no line to copy"),
         ("1", ":frobnicate\r", line, "✗ unrecognized subcommand 'frobnicate'"),
         ("1", ":get nonsense\r", line, "unknown key `nonsense` (EINVAL)"),
         ("1", ":set nonsense\r", line, "`nonsense` is not KEY=VALUE (EINVAL)"),
@@ -120,7 +120,7 @@ fn what_means_nothing_is_refused_where_it_was_typed() {
         // Pasted text is for fields.
         refuses(
             pty,
-            &[("1", "\x1b[200~q\x1b[201~", None, "the pasted text was not taken: it goes into text fields only")],
+            &[("1", "\x1b[200~q\x1b[201~", None, "the pasted text was ignored: it goes into text fields only")],
         );
         quits(pty);
     });
@@ -232,10 +232,10 @@ fn filters_that_match_nothing_say_so() {
         pty.shows("exit 0");
         for (screen, there, filter, says) in [
             ("2", "[2 Masks]", "/zzz", "0 of 4"),
-            ("3", ">#1", "/zzz", "none of 1 records is like that: esc shows all again"),
-            ("3", ">#1", "*zzz", "none of 1 records is like that"),
+            ("3", ">#1", "/zzz", "none of 1 records matches: esc shows all"),
+            ("3", ">#1", "*zzz", "none of 1 records matches"),
             ("3", ">#1", "*\x1b[200~\x01\x1b[201~", "✗ the list"),
-            ("4", "khelper.deny", "/zzz", "no line is like that: esc shows all again"),
+            ("4", "khelper.deny", "/zzz", "no line matches: esc shows all"),
         ] {
             pty.press(screen, there);
             pty.send(filter);
@@ -262,9 +262,9 @@ fn what_cannot_be_done_with_a_record_is_said() {
         refuses(
             pty,
             &[
-                ("3", "k", None, "#1 foo: it is over, there is nothing to kill"),
+                ("3", "k", None, "#1 foo: it has ended: nothing to kill"),
                 ("3", "x", None, "#1 foo: not done: "),
-                ("3", "w\x15\r", Some("Save records"), "✗ a path is no empty text"),
+                ("3", "w\x15\r", Some("Save records"), "✗ the path must not be empty"),
             ],
         );
         for file in [&below, &itself] {

@@ -72,9 +72,9 @@ fn a_chosen_theme_overrules_no_color() {
 fn settings_that_mean_nothing_name_their_line() {
     for (settings, wanted) in [
         ("theme = \"ansi\"\n[keys.masks]\nundo = \"p\"\n", "console.toml:3: `p` already means `rehearse` in `masks`"),
-        ("\ntheme = \"pink\"\n", "console.toml:2: no theme is called `pink`: ansi, plain, high-contrast"),
-        ("colour = 1\n", "console.toml:1: `colour` is no setting: theme, ascii and [keys.CONTEXT] are"),
-        ("[keys.masks]\nundo = \"\\u202e\"\n", r"console.toml:2: `\xe2\x80\xae` is no key"),
+        ("\ntheme = \"pink\"\n", "console.toml:2: unknown theme `pink`; the themes are: ansi, plain, high-contrast"),
+        ("colour = 1\n", "console.toml:1: unknown setting `colour`; the settings are theme, ascii and [keys.CONTEXT]"),
+        ("[keys.masks]\nundo = \"\\u202e\"\n", r"console.toml:2: unknown key `\xe2\x80\xae`"),
         ("[keys.masks]\nfrob = \"x\"\n", "console.toml:2: "),
         ("[keys.nowhere]\nundo = \"x\"\n", "console.toml:2: "),
         ("theme = \"ansi\"\n\u{1b}[2J = 1\n", "console.toml:2: "),
@@ -144,21 +144,21 @@ fn commands_are_kept(home: &str, place: &Path, kept: bool) {
     pty.shows(TARGET);
     for _ in 0..2 {
         pty.press(":", "─ Command");
-        pty.press("get khelper.era\r", "As the knobs read");
+        pty.press("get khelper.era\r", "Values of the knobs");
         pty.send("\x1b");
-        pty.hides("As the knobs read");
+        pty.hides("Values of the knobs");
         if !kept {
-            pty.shows("commands are not kept for the next start: ");
+            pty.shows("the command history is not saved: ");
         }
     }
     if !kept {
         pty.send("\x1b");
-        pty.hides("commands are not kept");
+        pty.hides("the command history is not saved");
         pty.press(":", "─ Command");
-        pty.press("get khelper.gate\r", "As the knobs read");
+        pty.press("get khelper.gate\r", "Values of the knobs");
         pty.send("\x1b");
-        pty.hides("As the knobs read");
-        assert!(!pty.text().contains("commands are not kept"), "{}", pty.text());
+        pty.hides("Values of the knobs");
+        assert!(!pty.text().contains("the command history is not saved"), "{}", pty.text());
     }
     pty.send("q");
     assert_eq!(pty.ends(), 0);

@@ -57,7 +57,7 @@ fn short(file: &str) -> (tempfile::TempDir, String) {
 pub fn quits(pty: &mut Pty) {
     pty.send("q");
     // The look at the engine may be older than the end that was just read.
-    if !pty.is_over_before("no helper lives any more") {
+    if !pty.is_over_before("no helper is alive") {
         pty.send(ENTER);
     }
     assert_eq!(pty.ends(), 0, "{}", pty.text());
@@ -67,8 +67,8 @@ pub fn quits(pty: &mut Pty) {
 /// Quits while a draft is open, after a look at what is lost.
 pub fn quits_without_the_draft(pty: &mut Pty) {
     pty.press("q", "─ Quit?");
-    pty.says("a draft of ");
-    pty.says("is open: it will be lost");
+    pty.says("the draft of ");
+    pty.says("will be lost");
     pty.send(ESC);
     pty.hides("─ Quit?");
     pty.press("\x03", "─ Quit?");

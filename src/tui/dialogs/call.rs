@@ -1,4 +1,4 @@
-//! Call any helper. What was typed outlives the dialog.
+//! Calls any helper. The fields are kept after the dialog closes.
 
 use crate::abi::argv_text;
 use crate::abi::escape::screen;
@@ -39,14 +39,14 @@ impl Dialog for Call {
             sheet.below(why, model.theme.warn);
         }
         let wait = match form.wait % WAITS.len() {
-            0 => "proc: until it has ended",
+            0 => "proc: until the helper has ended",
             1 => "exec: until exec is decided",
             _ => "none: once it is queued",
         };
         sheet.pick("wait       ", wait, form.focus == 2);
         sheet.field("bset       ", &form.masks[0], form.focus == 3);
         sheet.field("inheritable", &form.masks[1], form.focus == 4);
-        sheet.say("masks for this call alone; empty: the live ones", model.theme.dim);
+        sheet.say("masks for this call only; empty: the live masks", model.theme.dim);
         if let Ok(args) = args {
             let argv = argv_text::join(std::iter::once(form.path.bytes()).chain(args.iter().map(Vec::as_slice)));
             sheet.say_whole(&format!("argv: {argv}"), model.theme.text);

@@ -209,7 +209,7 @@ fn esc_and_a_key_at_once_is_a_chord_or_both() {
     assert_eq!(later(b"\x9b", UNFINISHED), []);
 }
 
-/// What `bytes` are after a silence.
+/// The events of `bytes` after a silence.
 fn later(bytes: &[u8], silence: Duration) -> Vec<Input> {
     let start = Instant::now();
     let (mut decoder, mut out) = (Decoder::new(start), Vec::new());
@@ -402,7 +402,7 @@ proptest! {
         }
     }
 
-    /// After any bytes whatever, in any reads, with or without pauses between.
+    /// After any bytes, split into reads in any way, with or without pauses.
     #[test]
     fn after_a_silence_every_key_works(
         bytes in stream(),

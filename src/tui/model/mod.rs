@@ -56,7 +56,7 @@ use rehearse::RehearseForm;
 use sparkline::Spark;
 pub use tab::Tab;
 
-/// The last thing that was said.
+/// The last message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// Its severity.
@@ -103,7 +103,7 @@ pub struct Model {
     pub log: Log,
     /// Launches of the last minute.
     pub spark: Spark,
-    /// The last thing that was said.
+    /// The last message.
     pub status: Option<Status>,
     /// Warnings about the modprobe path (SYS-6).
     pub path_warnings: Vec<String>,

@@ -7,7 +7,7 @@ use crate::control::rehearsal::Run;
 use super::forms::{Wrong, say};
 use crate::tui::field::Field;
 
-/// What is run.
+/// The program to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Subject {
     /// The built-in probe.
@@ -36,7 +36,7 @@ impl Subject {
 pub struct RehearseForm {
     /// The field with the focus: 0 is the subject, then come the fields of that subject.
     pub focus: usize,
-    /// What is run.
+    /// The subject.
     pub subject: Subject,
     /// modprobe: the module.
     pub module: Field,

@@ -105,15 +105,26 @@ fn keys_are_heard_in_a_flood_and_no_count_is_lost() {
         pty.send("/\x1b");
         pty.hides("/ m1");
         let gone = ALL - KEPT;
-        let said = [format!("{ALL} requests so far, 0 still running, {gone} oldest dropped"), format!("{ALL} requests, {gone} dropped")];
+        let said = [
+            format!("{ALL} requests so far, 0 still running, {gone} oldest dropped"),
+            format!("{ALL} requests, {gone} dropped"),
+        ];
         pty.until(&said[1], |s| said.iter().any(|words| s.contents().contains(words)));
         pty.shows(&format!("of {KEPT} "));
         // What is kept is all there, by outcome.
         let looked = format!("({KEPT} searched)");
         let mut sum = 0;
-        for which in
-            ["still running", "exit 0", "failed", "exit not 0", "killed", "exec failed", "refused", "abandoned", "no-op"]
-        {
+        for which in [
+            "still running",
+            "exit 0",
+            "failed",
+            "exit not 0",
+            "killed",
+            "exec failed",
+            "refused",
+            "abandoned",
+            "no-op",
+        ] {
             pty.send("o");
             pty.until(which, |s| s.contents().lines().any(|l| l.starts_with(which) && l.contains(&looked)));
             if ["exit 0", "no-op", "failed", "refused"].contains(&which) {

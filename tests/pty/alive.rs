@@ -85,7 +85,7 @@ fn signals_end_it_while_it_waits_for_helpers() {
         pty.press("q", "Quit?");
         pty.press("w", "> wait");
         pty.send(ENTER);
-        pty.says("will quit when the last helper has ended");
+        pty.says("quits when the last helper has ended");
     });
 }
 

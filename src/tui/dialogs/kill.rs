@@ -84,8 +84,8 @@ impl Dialog for Kill {
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
         let mut sheet = Sheet::new(format!("Kill the helper of #{}?", self.id), &model.theme, columns);
         sheet.say(&format!("{} (pid {}) and its group", self.title, self.pid), model.theme.title);
-        sheet.choice("TERM: the helper can clean up, or ignore it", self.choice == 0);
-        sheet.choice("KILL: the helper ends at once", self.choice == 1);
+        sheet.choice("TERM: it may clean up or ignore it", self.choice == 0);
+        sheet.choice("KILL: it ends at once", self.choice == 1);
         if self.had_term {
             sheet.say("TERM was sent, but the helper is still alive", model.theme.warn);
         }

@@ -16,7 +16,7 @@ use crate::tui::widgets::sheet::Sheet;
 const CHOICES: [&str; 3] = [
     "wait: shut the gate, quit when all have ended",
     "kill: TERM now, KILL 2 s later, then quit",
-    "leave: quit now, helpers keep running",
+    "leave: quit now, they keep running",
 ];
 
 /// The stages of quitting.
@@ -115,12 +115,11 @@ impl Dialog for Quit {
                 }
             }
             Quitting::Waiting { .. } => {
-                sheet.say("the gate is shut; will quit when the last helper has ended (esc: back)", model.theme.warn);
+                sheet.say("the gate is shut; quits when the last helper has ended (esc: back)", model.theme.warn);
             }
             Quitting::Killing { termination, .. } => {
                 let (term, kill) = termination.signalled();
-                let sent =
-                    format!("TERM sent to {term}, KILL to {kill}; will quit when the last has ended (esc: back)");
+                let sent = format!("TERM sent to {term}, KILL to {kill}; quits when the last has ended (esc: back)");
                 sheet.say(&sent, model.theme.bad);
             }
         }

@@ -131,7 +131,7 @@ fn rights(page: &mut Page<'_>, r: &Record) {
     }
     if !r.not_enforced.is_empty() {
         let names: Vec<&str> = r.not_enforced.iter().map(|n| n.name()).collect();
-        page.say("not set", &format!("{} (no permission on this machine)", names.join(", ")), theme.warn);
+        page.say("not set", &format!("{} (not permitted on this machine)", names.join(", ")), theme.warn);
     }
 }
 

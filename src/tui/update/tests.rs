@@ -259,7 +259,7 @@ fn a_line_that_means_nothing_stays_and_says_why() {
         ("set kernel.usermodehelper.bset=full kernel.modprobe=/x", "masks are confirmed first"),
         ("set kernel.usermodehelper.bset=1", "kernel.usermodehelper.bset"),
         ("run -- 'x", "the quote ' is not closed"),
-        ("request --repeat 4000000 a", "more than one line may ask for"),
+        ("request --repeat 4000000 a", "more than one command may make"),
         ("kill x", "invalid value"),
         ("reset bset", "nothing to reset: kernel.usermodehelper.bset is full already"),
         ("set kernel.usermodehelper.bset=full", "nothing to apply: the draft is the same as live"),
@@ -614,7 +614,7 @@ fn emptying_a_mask_is_typed_out() {
     key(&mut m, KeyCode::Right);
     assert!(type_in(&mut m, "nwempty bset and empty inheritable\n").is_empty());
     let apply = m.top::<Apply>().unwrap();
-    assert!(apply.error.as_ref().unwrap().contains("read on first"));
+    assert!(apply.error.as_ref().unwrap().contains("read the whole list first"));
     key(&mut m, KeyCode::PageDown);
     key(&mut m, KeyCode::Backspace);
     assert!(key(&mut m, KeyCode::Enter).is_empty());
@@ -652,7 +652,7 @@ fn a_live_mask_that_somebody_else_changes_rebases_the_draft_and_asks_again() {
     assert!(m.masks.note.as_ref().unwrap().contains("it lost cap_sys_module; the draft was rebased"));
     assert!(m.notices[0].1.starts_with("kernel.usermodehelper.bset was changed by another writer"));
     let apply = m.top::<Apply>().unwrap();
-    assert!(apply.error.as_ref().unwrap().contains("read again"));
+    assert!(apply.error.as_ref().unwrap().contains("read the list again"));
     assert_eq!(apply.changes[0].1, CapMask::from_bits(1));
 }
 
@@ -715,7 +715,7 @@ fn a_rehearsal_that_was_left_begins_no_second_run() {
     assert_eq!(call.bset, Some(MaskExpr::Exactly(KNOWN.minus(SYS_MODULE))));
     key(&mut m, KeyCode::Esc);
     let said = &m.status.as_ref().unwrap().text;
-    assert!(said.contains("the run under the draft goes on (Activity shows it)"), "{said}");
+    assert!(said.contains("the run under the draft continues (see Activity)"), "{said}");
     assert!(reply(&mut m, *ticket, Ok(Reply::Answered(Arc::new(fixtures::record(1, b"sh", 768))))).is_empty());
 }
 
@@ -831,7 +831,7 @@ fn what_a_filter_cannot_hold_is_said() {
     for screen in ["2", "3", "4"] {
         type_in(&mut m, &format!("{screen}/"));
         update(&mut m, Msg::Paste(vec![b'x'; 10_240]));
-        assert!(status(&m).starts_with("10240 bytes are more than a field holds"), "{screen}");
+        assert!(status(&m).starts_with("10240 bytes do not fit into a field"), "{screen}");
         key(&mut m, KeyCode::Esc);
         m.status = None;
     }
@@ -855,11 +855,11 @@ fn a_message_goes_with_its_screen_unless_it_is_bad_news() {
     // A paste that is inserted clears the message that one was not.
     let mut m = model();
     update(&mut m, Msg::Paste(b"x".to_vec()));
-    assert!(status(&m).contains("not taken"));
+    assert!(status(&m).contains("was ignored"));
     type_in(&mut m, "m");
     key(&mut m, KeyCode::Tab);
     update(&mut m, Msg::Paste(b"x".to_vec()));
-    assert!(status(&m).contains("not taken"));
+    assert!(status(&m).contains("was ignored"));
     key(&mut m, KeyCode::BackTab);
     update(&mut m, Msg::Paste(b"x".to_vec()));
     assert_eq!((m.module.name.bytes(), status(&m)), (&b"x"[..], ""));

@@ -159,7 +159,11 @@ fn killing_takes_two_keys_and_then_two_words() {
     let (ticket, term) = command(typed(&mut m, "k\n")).unwrap();
     assert!(matches!(term, Command::Kill { id: 3, signal: 15 }));
     update(&mut m, Msg::Replied { ticket, reply: Ok(Reply::Done) });
-    assert!(status(&m).contains("(pid 5003): TERM was sent; if the helper stays alive, k again sends KILL"), "{}", status(&m));
+    assert!(
+        status(&m).contains("(pid 5003): TERM was sent; if the helper stays alive, k again sends KILL"),
+        "{}",
+        status(&m)
+    );
     // The second time, KILL is selected at first.
     let (ticket, kill) = command(typed(&mut m, "k\n")).unwrap();
     assert!(matches!(kill, Command::Kill { id: 3, signal: 9 }));
@@ -167,7 +171,7 @@ fn killing_takes_two_keys_and_then_two_words() {
     update(&mut m, Msg::Replied { ticket, reply: Err(error.into()) });
     assert_eq!(status(&m), "#3 runs (pid 5003): not done: no helper (ESRCH): it has ended");
     assert!(matches!(command(typed(&mut m, "kt\n")), Some((_, Command::Kill { signal: 15, .. }))));
-    for (at, says) in [(1, "it is over"), (2, "it is over")] {
+    for (at, says) in [(1, "it has ended"), (2, "it has ended")] {
         let mut m = with(&three(), at);
         assert!(command(typed(&mut m, "k")).is_none());
         assert!(status(&m).contains(says), "{}", status(&m));

@@ -25,7 +25,7 @@ const LOOKS: [Look; 32] = [
     ("", "∞ refused by the limit", |t| t.warn),
     ("", "✗ exit 1", |t| t.bad),
     ("", "✓ exit 0", |t| t.good),
-    ("4", "nothing has been logged", |t| t.dim),
+    ("4", "the log is empty", |t| t.dim),
     ("", "g gate", |t| t.key),
     ("2 ", "> cap_sys_module", |t| t.selected),
     ("2 ↓", "■→·", |t| t.draft),

@@ -55,7 +55,7 @@ fn records_are_filtered_sorted_and_paused() {
         pty.send("snd*");
         pty.shows("0 of 3");
         pty.press(ENTER, "none of 3 records matches");
-        // As the screen promises, though there is a message that this key would put away.
+        // As the screen promises, even while a message is shown that this key would dismiss.
         pty.press(ESC, "all records are shown again");
         pty.press("oo", "exit 0");
         pty.shows("none of 3 records");
@@ -122,7 +122,7 @@ fn a_wait_is_abandoned_and_the_helper_lives_on() {
     });
 }
 
-/// A caller that never got a slot: nothing was started for it, and nothing says so.
+/// A caller that never got a slot: nothing was started for it, and no message claims so.
 #[test]
 fn a_wait_for_a_slot_is_abandoned() {
     with(&["--set", "khelper.era=current", "--set", "khelper.max_concurrent=1"], HOLD, |pty, room| {
@@ -175,7 +175,7 @@ fn the_same_is_asked_for_again() {
     });
 }
 
-/// What that base64 stands for.
+/// Decodes base64.
 fn base64(text: &[u8]) -> Vec<u8> {
     let digit = |c: u8| match c {
         b'A'..=b'Z' => c - b'A',
@@ -209,7 +209,7 @@ fn a_record_is_copied_and_nothing_of_it_is_seen() {
         pty.hides("> its command line");
         leaves(pty);
         pty.shows("was sent to the");
-        // What the terminal was handed: `PATH -q -- foo`, in base64.
+        // The bytes sent to the terminal: `PATH -q -- foo`, in base64.
         let begin = b"\x1b]52;c;";
         let at = pty.wrote.windows(begin.len()).position(|w| w == begin).expect("a copy") + begin.len();
         let end = pty.wrote[at..].iter().position(|b| *b == 0x1b).unwrap();
@@ -259,7 +259,7 @@ fn records_are_saved_and_a_file_is_replaced_only_after_a_yes() {
         pty.shows("Replace the file?");
         pty.send(ENTER);
         pty.hides("Replace the file?");
-        // Until it is written the dialog stays.
+        // The dialog stays open until the file is written.
         pty.hides("Save records");
         leaves(pty);
         pty.shows("saved 1 record");
@@ -292,7 +292,7 @@ fn hostile_names_and_output_stay_escaped_on_both_screens() {
         pty.send(ENTER);
         pty.shows("1-1 of 1");
         pty.press("4", "nothing has been logged");
-        // A name that is refused is logged.
+        // A refused name is logged.
         pty.press("m", "Ask for a module");
         pty.send("\x15");
         pty.send(format!("\x1b[200~\x1b[2J{}\x1b[201~", "x".repeat(60)));
@@ -317,7 +317,7 @@ fn the_log_tells_what_is_no_routine() {
         pty.shows("console");
         ask(pty, "foo", 1);
         pty.shows("exec failed");
-        // Said below the log too; an answer that comes late would take the place of what is said next.
+        // The message is shown below the log too; a late answer would replace the next message.
         pty.shows("—");
         pty.press("g", "The gate");
         pty.press("d", "> disable");

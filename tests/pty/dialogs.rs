@@ -1,11 +1,11 @@
-//! Every dialog and overlay: it opens from its screen, says whose knobs these are, shows what it is about, and goes away
-//! without a trace. A table, in three sizes at once.
+//! Every dialog and overlay: it opens from its screen, names the target, shows its contents, and closes without a
+//! trace. A table, in three sizes at once.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use crate::pty::Pty;
 use crate::steps::{ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, page_shows, quits};
 
-/// A screen, the keys, the dialog's name and what it shows, whichever size.
+/// A screen, the keys, the dialog's title and its contents, at any size.
 const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
     ("1", "m", "Ask for a module", &["> name", "wait < yes: until modprobe", "how many 1"]),
     ("1", "c", "Call a helper", &["> path", "arguments", "wait < proc: until it has", "inheritable"]),
@@ -29,7 +29,7 @@ const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
     ("3", "w", "Save records, as JSON lines", &["> file ", "khelper-records.jsonl", "what < all that match (1) >"]),
 ];
 
-/// Every screen says whose knobs these are in its first line, whatever stands in front of the rest.
+/// Every screen names the target in its first line, whatever covers the rest.
 fn names_the_target(pty: &Pty) {
     let first = pty.screen().rows(0, 200).next().unwrap();
     assert!(first.contains("engine (pid ") && first.contains("untouched"), "{}", pty.text());
@@ -75,7 +75,7 @@ fn the_help_is_there_within_a_dialog_and_is_searched() {
     });
 }
 
-/// Path, arguments, and how it is waited for, with its own masks.
+/// Path, arguments and wait mode, with its own masks.
 #[test]
 fn any_helper_is_called() {
     everywhere(QUICK, |pty, room| {
@@ -86,7 +86,7 @@ fn any_helper_is_called() {
         }
         pty.send(ENTER);
         pty.says("#1 /bin/sh: ✗ exit 3 (raw 768)");
-        // Not waited for, under a mask of its own.
+        // Without waiting, under a narrower mask.
         pty.press("c", "Call a helper");
         pty.send("\t\t\x1b[C");
         pty.says("> wait < exec: until exec is");
@@ -118,7 +118,7 @@ fn a_mask_is_reset_after_a_look() {
     });
 }
 
-/// Each verb of the command line that no other journey takes.
+/// Each verb of the command line that no other journey uses.
 #[test]
 fn the_command_line_does_what_the_shells_does() {
     everywhere(FAILING, |pty, _| {

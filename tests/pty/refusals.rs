@@ -1,4 +1,4 @@
-//! Every refusal, in words that say what happened and what to do: tables, in three sizes at once.
+//! Every refusal says what happened and what to do: tables, in three sizes at once.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,10 +9,10 @@ use crate::steps::{
     quits_without_the_draft, taken, with,
 };
 
-/// A screen, the keys, the dialog that stays, and what is said.
+/// A screen, the keys, the dialog that stays open, and the message.
 type Refusal<'a> = (&'a str, &'a str, Option<&'a str>, &'a str);
 
-/// Each is refused; then the dialog and the words go away.
+/// Each is refused; then the dialog and the message disappear.
 fn refuses(pty: &mut Pty, refusals: &[Refusal]) {
     for (screen, keys, dialog, says) in refusals {
         pty.press(screen, &format!("[{screen} "));
@@ -30,7 +30,7 @@ fn refuses(pty: &mut Pty, refusals: &[Refusal]) {
     }
 }
 
-/// Whatever would change or start something, on every screen; what only looks goes on.
+/// Every key that would change or start something, on every screen; read-only keys still work.
 #[test]
 fn read_only_refuses_every_key_that_acts() {
     with(&["--read-only"], QUICK, |pty, _| {
@@ -50,7 +50,7 @@ fn read_only_refuses_every_key_that_acts() {
         ];
         for (screen, key, what) in keys {
             refuses(pty, &[(screen, key, None, &format!("{what} is refused: this console is read-only"))]);
-            // It is not offered either.
+            // The footer does not offer it either.
             pty.until("no such key", |s| {
                 !s.contents().lines().last().unwrap_or_default().starts_with(&format!("{key} "))
             });
@@ -117,7 +117,7 @@ fn what_means_nothing_is_refused_where_it_was_typed() {
     ];
     everywhere(QUICK, |pty, _| {
         refuses(pty, &refusals);
-        // Pasted text is for fields.
+        // Pasted text goes only into fields.
         refuses(
             pty,
             &[("1", "\x1b[200~q\x1b[201~", None, "the pasted text was ignored: it goes into text fields only")],
@@ -126,7 +126,7 @@ fn what_means_nothing_is_refused_where_it_was_typed() {
     });
 }
 
-/// What the engine refuses by its own rules is told with its symbol, its word and its errno.
+/// A refusal by the engine is shown with its symbol, its word and its errno.
 #[test]
 fn what_the_engine_refuses_is_told_by_its_rule() {
     let folder = tempfile::tempdir().unwrap();
@@ -158,7 +158,7 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
         pty.says("khelper.era: the era is fixed by the first request (EBUSY): start an engine");
         pty.send(ESC);
         pty.hides("─ Command");
-        // Each stands among the records, by its symbol.
+        // Each is among the records, with its symbol.
         pty.press("3", "[3 Activity]");
         pty.press("/", "/ ");
         for (word, rows) in [("refused", 3), ("no-op", 1), ("EPERM", 2), ("ENOENT", 1)] {
@@ -171,7 +171,7 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
     });
 }
 
-/// The old kernel refuses the 51st at once.
+/// The old kernel refuses the 51st request at once.
 #[test]
 fn the_limit_refuses_at_once() {
     everywhere(HOLD, |pty, _| {
@@ -202,7 +202,7 @@ fn the_throttle_gives_up_after_a_while() {
     });
 }
 
-/// What was dropped does not come back: on its row, and when it is to be applied.
+/// A dropped capability cannot be regained: the row says so, and so does the confirmation.
 #[test]
 fn what_cannot_be_regained_is_said() {
     everywhere(QUICK, |pty, _| {
@@ -222,7 +222,7 @@ fn what_cannot_be_regained_is_said() {
     });
 }
 
-/// A filter that nothing matches, and one that cannot be read, say so; without it everything is there again.
+/// A filter without matches, and an invalid one, say so; without the filter all rows are shown again.
 #[test]
 fn filters_that_match_nothing_say_so() {
     everywhere(QUICK, |pty, _| {
@@ -248,7 +248,7 @@ fn filters_that_match_nothing_say_so() {
     });
 }
 
-/// A record that is over, one that nobody waits for, a file that cannot be.
+/// A record that has ended, one without a waiting caller, a file that cannot be written.
 #[test]
 fn what_cannot_be_done_with_a_record_is_said() {
     let folder = tempfile::tempdir().unwrap();
@@ -280,7 +280,7 @@ fn what_cannot_be_done_with_a_record_is_said() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
-/// A console that is a helper of another khelper asks for nothing: it would never end.
+/// A console that is a helper of another khelper makes no requests: they would never end.
 #[test]
 fn an_engine_within_an_engine_asks_for_nothing() {
     for (columns, rows) in SIZES {
@@ -296,7 +296,7 @@ fn an_engine_within_an_engine_asks_for_nothing() {
     }
 }
 
-/// Where there is no room at all the target and the keys stay.
+/// On the smallest screens the target and the keys stay visible.
 #[test]
 fn a_terminal_that_is_too_small_keeps_the_target_and_the_keys() {
     everywhere(QUICK, |pty, _| {

@@ -13,7 +13,7 @@ use crate::control::{Command, Left, Reply};
 use crate::sys::signals::in_background_too;
 
 use super::ascii::text;
-use super::terminal::can_be_told;
+use super::terminal::stderr_is_writable;
 use crate::abi::escape::screen_again;
 
 /// Shuts down the engine if it runs in this process. Prints `before`, then the helpers that are left running (UMH-14),
@@ -37,7 +37,7 @@ pub(super) fn say(target: &dyn Target, by: &Actor, before: &[String], ascii: boo
     }
     let text: String = lines.iter().map(|line| text(line).into_owned() + "\n").collect();
     // If stderr is gone, nobody can read the report.
-    if !text.is_empty() && can_be_told() {
+    if !text.is_empty() && stderr_is_writable() {
         let _ = in_background_too(|| std::io::stderr().lock().write_all(text.as_bytes()));
     }
 }

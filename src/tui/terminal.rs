@@ -238,7 +238,7 @@ fn writable(fd: BorrowedFd<'_>) -> bool {
 
 /// Whether a write to stderr returns: a blocked terminal would hang us for ever, with every signal blocked that could
 /// end us.
-pub(super) fn can_be_told() -> bool {
+pub(super) fn stderr_is_writable() -> bool {
     let stderr = std::io::stderr();
     !stderr.is_terminal() || writable(stderr.as_fd())
 }
@@ -266,7 +266,7 @@ impl Guard {
         std::panic::set_hook(Box::new(move |info| {
             if thread::current().id() == drawing {
                 shared.leave();
-                if !can_be_told() {
+                if !stderr_is_writable() {
                     return;
                 }
             } else if shared.is_ours() {

@@ -29,7 +29,7 @@ pub enum Clipboard {
     /// A window of tmux or screen; which of them is unknown (it runs on another machine, or one runs within the other).
     TmuxOrScreen,
     /// Nothing: the Linux console and hardware terminals have no clipboard.
-    Nobody,
+    Unavailable,
 }
 
 /// Capabilities of a terminal.
@@ -56,7 +56,7 @@ impl TerminalType {
         // As setlocale(3) does for LC_CTYPE: the first variable that is set and not empty decides.
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
         let clipboard = match (family, set("TMUX").is_some(), set("STY").is_some()) {
-            (Family::Console | Family::Hardware, ..) => Clipboard::Nobody,
+            (Family::Console | Family::Hardware, ..) => Clipboard::Unavailable,
             // Only tmux sets this type.
             (_, true, true) if term.starts_with("tmux") => Clipboard::Tmux,
             (_, true, true) => Clipboard::TmuxOrScreen,
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_multiplexer_is_known_by_its_variable_or_its_type() {
-        use Clipboard::{Nobody, Screen, Terminal, Tmux, TmuxOrScreen};
+        use Clipboard::{Screen, Terminal, Tmux, TmuxOrScreen, Unavailable};
         let (tmux, sty) = (("TMUX", "/tmp/tmux-0/default,1,0"), ("STY", "1.pts-0.host"));
         for (term, env, clipboard) in [
             ("xterm", &[][..], Terminal),
@@ -190,8 +190,8 @@ mod tests {
             ("screen", &[tmux, sty], TmuxOrScreen),
             ("tmux-256color", &[tmux, sty], Tmux),
             ("xterm", &[("TMUX", "")], Terminal),
-            ("linux", &[], Nobody),
-            ("vt220", &[], Nobody),
+            ("linux", &[], Unavailable),
+            ("vt220", &[], Unavailable),
         ] {
             assert_eq!(of(&[env, &[("TERM", term)]].concat()).clipboard, clipboard, "{term} {env:?}");
         }

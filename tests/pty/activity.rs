@@ -25,7 +25,7 @@ fn a_request_is_found_and_read_whole() {
         pty.shows("#1 module foo");
         pty.shows("exit 1 (raw 256)");
         for what in
-            ["-- foo", "asked 20", "of CPU", "full (41)", "by masks", "failing: no module foo", "HOME=/", "chain"]
+            ["-- foo", "requested 20", "CPU ", "full (41)", "by masks", "failing: no module foo", "HOME=/", "chain"]
         {
             page_shows(pty, what);
         }
@@ -96,7 +96,7 @@ fn a_helper_is_killed_after_a_look() {
             pty.shows("killed by SIGTERM (raw 15)");
             leaves(pty);
         }
-        press_until(pty, "k", "there is nothing");
+        press_until(pty, "k", "nothing to kill");
         quits(pty);
     });
 }
@@ -164,10 +164,10 @@ fn the_same_is_asked_for_again() {
         pty.shows("#1 module foo");
         pty.press("r", "Repeat the request #1?");
         pty.send(ESC);
-        pty.hides("again?");
-        pty.press("r", "again?");
+        pty.hides("Repeat the request");
+        pty.press("r", "Repeat the request");
         pty.send(ENTER);
-        pty.hides("again?");
+        pty.hides("Repeat the request");
         leaves(pty);
         pty.shows("#2");
         on(pty, "#1");
@@ -291,7 +291,7 @@ fn hostile_names_and_output_stay_escaped_on_both_screens() {
         pty.shows(r"/ \x1b]0;own");
         pty.send(ENTER);
         pty.shows("1-1 of 1");
-        pty.press("4", "nothing has been logged");
+        pty.press("4", "the log is empty");
         // A refused name is logged.
         pty.press("m", "Ask for a module");
         pty.send("\x15");
@@ -309,7 +309,7 @@ fn hostile_names_and_output_stay_escaped_on_both_screens() {
 #[test]
 fn the_log_tells_what_is_no_routine() {
     everywhere(QUICK, |pty, room| {
-        pty.press("4", "nothing has been logged");
+        pty.press("4", "the log is empty");
         pty.press("e", "Edit kernel.modprobe");
         pty.send("\x15/nowhere/modprobe\r");
         pty.hides("Edit kernel.modprobe");

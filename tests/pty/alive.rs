@@ -38,7 +38,7 @@ fn with_helper(start: Start) -> Pty {
 /// Checks that the helper named by `said` is alive, and ends it.
 fn left_and_named(said: &str) {
     let pid = pid_after(said, LEFT).unwrap_or_else(|| panic!("no `{LEFT}` in: {said}"));
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is alive");
     assert!(!stat.contains(") Z "), "{stat}");
     kill(pid, Signal::SIGKILL).unwrap();
 }

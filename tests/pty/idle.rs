@@ -67,7 +67,7 @@ fn falls_asleep(pty: &Pty) -> bool {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let (Some(one), Some(other)) = (asleep(&tasks), asleep(&tasks)) else {
-            let _ = writeln!(std::io::stderr(), "skipped: the kernel does not tell what a thread waits in");
+            let _ = writeln!(std::io::stderr(), "skipped: the kernel does not show what a thread waits in");
             return false;
         };
         if one.len() > 1 && one == other {

@@ -38,7 +38,7 @@ fn keys_and_theme_are_the_operators() {
         pty.send("\x1b");
         pty.hides("Ask for a module");
         pty.press("q?", "Keys: type to search");
-        pty.press("quit; with", "search quit; with");
+        pty.press("quit; asks", "search quit; asks");
         pty.shows("X");
         pty.send("\x1b");
         pty.hides("Keys: type to search");

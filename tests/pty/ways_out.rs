@@ -246,7 +246,7 @@ fn without_a_terminal_it_says_so() {
 /// The commands that a refusal recommends exist.
 fn recommends_commands(text: &str) {
     let (_, rest) = text.split_once("these commands need no terminal: khelper ").expect(text);
-    let (commands, _) = rest.split_once(" (khelper --help").expect(text);
+    let (commands, _) = rest.split_once(" (see khelper --help").expect(text);
     assert!(commands.split(", ").count() > 3, "{text}");
     for command in commands.split(", ") {
         let mut khelper = Command::new(env!("CARGO_BIN_EXE_khelper"));

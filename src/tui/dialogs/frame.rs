@@ -145,7 +145,7 @@ pub fn draw(model: &Model, dialog: Placed, front: Rect, buf: &mut Buffer) -> Opt
     let pinned = Rect { y: place.inner.y + below, height: place.inner.height.saturating_sub(below), ..place.inner };
     sheet.cut_pinned(place.pinned);
     put(buf, pinned, &sheet.pinned);
-    // The cursor stands where the next letter goes; else on the selected row; on a page, at its beginning.
+    // The cursor is where the next letter goes; else on the selected row; on a page, at its beginning.
     let in_sight = |row: usize| (scroll..shown).contains(&row);
     let (at, row, cell) = match (sheet.pinned_cursor, sheet.focus.as_ref().map(|focus| (focus.row, focus.cell))) {
         (Some((row, cell)), _) if row < place.pinned => (pinned, row, cell),

@@ -208,7 +208,7 @@ fn ctrl_c() -> Input {
     key(KeyCode::Char('c'), KeyModifiers::CONTROL)
 }
 
-/// The event of a key that stands alone, or with `alt` right behind an ESC.
+/// The event of a key on its own, or with `alt` directly after an ESC.
 fn pressed(event: KeyEvent, alt: bool) -> Input {
     match alt {
         true => Input::Chord(KeyEvent::new(event.code, event.modifiers | KeyModifiers::ALT)),

@@ -380,7 +380,7 @@ proptest! {
     ) {
         prop_assume!(!inside.windows(END.len()).any(|w| w == END));
         let bytes = [b"\x1b[200~", &inside[..], END].concat();
-        // What is pasted may end in the beginning of its own end: the end is then found at the first chance.
+        // Pasted text may end in the first bytes of the end marker: the marker is then found at its first occurrence.
         let (head, tail) = bytes.split_at(cut.index(bytes.len()));
         prop_assert_eq!(decode(&[head, tail]), [Input::Paste(inside)]);
     }

@@ -39,7 +39,7 @@ impl Model {
                      {what} ({length} bytes, OSC 52)"
                 ),
             ),
-            Clipboard::Nobody => {
+            Clipboard::Unavailable => {
                 self.say(
                     Severity::Warned,
                     format!("{what} was not copied: a terminal of this type (TERM) has no clipboard"),

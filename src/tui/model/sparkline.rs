@@ -66,7 +66,7 @@ mod tests {
     use crate::tui::testing::fixtures;
 
     #[test]
-    fn launches_are_told_by_the_second_for_a_minute() {
+    fn launches_are_counted_by_the_second_for_a_minute() {
         let mut s = fixtures::snapshot();
         let mut spark = Spark::new(&s);
         for (at, launched) in [(10, 1), (11, 9), (11, 10), (13, 10)] {

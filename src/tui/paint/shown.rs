@@ -53,8 +53,8 @@ impl Shown {
     }
 }
 
-/// [`UNKNOWN`] for what has no short form: more than one character, or a colour beyond the sixteen. No theme has one, and
-/// the view gives every character a cell of its own.
+/// [`UNKNOWN`] for what has no short form: more than one character, or a colour beyond the sixteen. No theme has one,
+/// and the view gives every character a separate cell.
 fn known(cell: &Cell) -> Known {
     let mut chars = cell.symbol().chars();
     let (Some(c), None, Some(fg), Some(bg)) = (chars.next(), chars.next(), colour(cell.fg), colour(cell.bg)) else {

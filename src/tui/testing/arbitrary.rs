@@ -186,7 +186,7 @@ fn looked(name: &[u8], n: usize, at: usize, kind: u8) -> Msg {
     Msg::Looked(Box::new(answer))
 }
 
-/// The log's lines are escaped where they are made.
+/// The log's lines are escaped when they are made.
 fn logged(name: &[u8], n: usize) -> Msg {
     let line = |n: usize| {
         let level = [Level::Info, Level::Warning, Level::Error][n % 3];

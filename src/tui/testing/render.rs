@@ -16,7 +16,7 @@ pub fn page(model: &Model) -> Buffer {
     page
 }
 
-/// Where the terminal's cursor stands, if it is shown.
+/// The position of the terminal's cursor, if it is shown.
 pub fn cursor(model: &Model) -> Option<Position> {
     view::draw(model, &mut Buffer::empty(Rect::new(0, 0, model.columns, model.rows)))
 }

@@ -30,9 +30,9 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         Pending::Set(keys) => set(model, ticket, &keys, reply),
         Pending::Probe => probe(model, ticket, reply),
         Pending::Act(done) => match reply {
-            Ok(_) => tell(model, ticket, Severity::Good, done),
+            Ok(_) => report(model, ticket, Severity::Good, done),
             Err(error) => {
-                tell(model, ticket, Severity::Bad, format!("{done}: {}: {}", not(&error, "done"), explain(&error)));
+                report(model, ticket, Severity::Bad, format!("{done}: {}: {}", not(&error, "done"), explain(&error)));
             }
         },
         Pending::LoopMessages => {
@@ -40,9 +40,9 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
             match reply {
                 Ok(_) => {
                     model.away.dismiss_runaway(&model.snapshot);
-                    tell(model, ticket, Severity::Good, format!("{name}: counted from 0 again"));
+                    report(model, ticket, Severity::Good, format!("{name}: counted from 0 again"));
                 }
-                Err(error) => tell(model, ticket, Severity::Bad, format!("{name}: {}", explain(&error))),
+                Err(error) => report(model, ticket, Severity::Bad, format!("{name}: {}", explain(&error))),
             }
         }
         Pending::Helper(which, done) => match reply {
@@ -72,7 +72,7 @@ fn request(model: &mut Model, batch: u64, reply: &Result<Reply, ControlError>) {
 
 /// Reports the answer to a command of the command line or of a key. A command line stays open while one of its commands
 /// is unanswered or refused; it closes when all are done.
-fn tell(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
+fn report(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
     let of_line = model.line.answered(ticket);
     match model.dialogs.iter().position(|dialog| dialog.get::<CommandLine>().is_some()).filter(|_| of_line) {
         Some(_) if mood == Severity::Bad => model.line.refused(&text),
@@ -128,7 +128,7 @@ fn gate(model: &mut Model, ticket: Ticket, words: &str, reply: Result<Reply, Con
         }
         Err(error) => (Severity::Bad, format!("khelper.gate: {words}: {}", explain(&error))),
     };
-    tell(model, ticket, mood, text);
+    report(model, ticket, mood, text);
 }
 
 fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply: Result<Reply, ControlError>) {
@@ -186,12 +186,12 @@ fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, Con
                 model.away.dismiss_drains(&model.snapshot);
             }
             let (mood, text) = change::changed(&written);
-            tell(model, ticket, mood, text);
+            report(model, ticket, mood, text);
         }
         Ok(_) => {}
         Err(error) => {
             let names: Vec<&str> = keys.iter().map(|key| key.name()).collect();
-            tell(model, ticket, Severity::Bad, not_changed(&names, &error));
+            report(model, ticket, Severity::Bad, not_changed(&names, &error));
         }
     }
 }
@@ -200,7 +200,7 @@ fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, Con
 fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
     match reply {
         Ok(Reply::Answered(record)) => {
-            tell(model, ticket, Severity::Quiet, "the probe has ended".to_owned());
+            report(model, ticket, Severity::Quiet, "the probe has ended".to_owned());
             let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
             // Never in front of a dialog that was opened meanwhile.
             if let Some(report) = report.filter(|_| model.dialogs.is_empty()) {
@@ -210,6 +210,6 @@ fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) 
             model.say(ended_in_words(&record).mood, answered(&record));
         }
         Ok(_) => {}
-        Err(error) => tell(model, ticket, Severity::Bad, explain(&error)),
+        Err(error) => report(model, ticket, Severity::Bad, explain(&error)),
     }
 }

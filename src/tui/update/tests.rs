@@ -451,7 +451,7 @@ fn a_file_is_never_saved_under_two_names_in_one() {
 }
 
 #[test]
-fn one_answer_is_told_whole() {
+fn one_answer_is_reported_in_full() {
     let mut m = model();
     let asked = commands(type_in(&mut m, "mfoo\n"));
     reply(&mut m, asked[0].0, Ok(Reply::Answered(Arc::new(fixtures::record(7, b"foo", 256)))));
@@ -522,7 +522,7 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     let why = "kernel.modprobe was not changed: writing needs cap_x (EPERM): ask for it";
     assert!(form.error.as_ref().unwrap().starts_with(why));
     assert_eq!(form.path.bytes(), b"/bin/echo");
-    assert_eq!(status(&m), "", "it is told once");
+    assert_eq!(status(&m), "", "it is reported once");
     let [(ticket, _)] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
     let w = Change {
         warnings: vec!["anyone can replace it".into()],
@@ -534,7 +534,7 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     let mut s = fixtures::snapshot();
     s.knobs.modprobe = Arc::from(&b"/bin/echo"[..]);
     take(&mut m, s.clone());
-    assert!(m.notices.is_empty(), "our own write is nobody else's");
+    assert!(m.notices.is_empty(), "our own write is not another writer's");
     s.knobs.modprobe = Arc::from(&b"/bin/o\nther"[..]);
     take(&mut m, s);
     let said = "kernel.modprobe was changed by another writer: `/bin/echo` -> `/bin/o\\x0ather`";
@@ -641,7 +641,7 @@ fn sys_4_what_was_not_granted_is_said() {
 }
 
 #[test]
-fn a_live_mask_that_somebody_else_changes_rebases_the_draft_and_asks_again() {
+fn a_live_mask_that_another_writer_changes_rebases_the_draft_and_asks_again() {
     let mut m = model();
     m.masks.cursor = 0;
     type_in(&mut m, "2 w");
@@ -1053,7 +1053,7 @@ fn a_command_that_panicked_may_have_done_its_part() {
 }
 
 #[test]
-fn a_reply_that_nobody_waits_for_says_nothing() {
+fn a_reply_to_an_unknown_ticket_says_nothing() {
     let mut m = model();
     assert!(reply(&mut m, 99, Ok(Reply::Done)).is_empty());
     assert_eq!(m.status, None);

@@ -127,7 +127,7 @@ fn filters_sort_and_pause_are_in_the_question() {
 }
 
 #[test]
-fn wrong_globs_are_told_and_hide_nothing() {
+fn wrong_globs_are_reported_and_hide_nothing() {
     let mut m = with(&three(), 0);
     typed(&mut m, "*");
     update(&mut m, Msg::Paste(b"a\xff".to_vec()));

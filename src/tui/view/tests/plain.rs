@@ -75,7 +75,7 @@ fn on_a_terminal_of_ascii_data_is_escaped_and_nothing_else_is_sent() {
     says(&model, r"a hook said \xe2\x80\x9cno\xe2\x80\x9d");
     keys(&mut model, "mé");
     says(&model, r"> name        \xc3\xa9 ");
-    // The cursor stands behind the escaped letter: four cells a byte.
+    // The cursor is after the escaped letter: four cells per byte.
     let at = cursor(&model).unwrap();
     let row = rows(&page(&model))[usize::from(at.y)].clone();
     assert!(row.chars().take(usize::from(at.x)).collect::<String>().ends_with(r"\xc3\xa9"), "{row}");

@@ -130,10 +130,7 @@ fn themes_keep_to_their_colours() {
     let plain = Theme::plain();
     assert!(bold(plain.bad) && bold(plain.warn) && bold(plain.draft) && !bold(plain.good) && !bold(plain.text));
     assert!(plain.selected.add_modifier.contains(Modifier::REVERSED));
-    assert!(
-        themes().iter().all(|(_, theme)| theme.prefilled != theme.field),
-        "a selected text is told from a typed one"
-    );
+    assert!(themes().iter().all(|(_, theme)| theme.prefilled != theme.field), "selected and typed text look different");
 }
 
 /// The words and symbols are the same in every theme: no meaning depends on colour.

@@ -63,7 +63,7 @@ fn the_help_is_there_within_a_dialog_and_is_searched() {
         pty.press("\x1bOP", "Keys: type to search");
         pty.send("disable and drain");
         pty.says("> search disable and drain");
-        pty.says("g work the gate:");
+        pty.says("g set the gate:");
         pty.send("zzz");
         pty.says("no key matches");
         pty.send(ESC);

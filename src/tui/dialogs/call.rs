@@ -39,7 +39,7 @@ impl Dialog for Call {
             sheet.below(why, model.theme.warn);
         }
         let wait = match form.wait % WAITS.len() {
-            0 => "proc: until the helper has ended",
+            0 => "proc: until it has ended",
             1 => "exec: until exec is decided",
             _ => "none: once it is queued",
         };

@@ -90,14 +90,14 @@ fn keys_are_heard_in_a_flood_and_no_count_is_lost() {
     for (columns, rows) in [(120, 40), (80, 24)] {
         let mut pty = again(columns, rows);
         pty.shows("engine (pid ");
-        pty.press("3", "nothing has been asked for yet");
+        pty.press("3", "no requests yet");
         pty.press("m", "Ask for a module");
         pty.send("flood\r");
         pty.hides("Ask for a module");
         // In the midst of it: filters, the cursor, other screens.
         pty.press("/", "/ ");
         pty.press("m1", "/ m1");
-        pty.press("\r", "/ changes it");
+        pty.press("\r", "/ edits it");
         pty.press("\x1b[B", "not following");
         pty.press("1", "[1 Overview]");
         pty.press("4", "[4 Log]");
@@ -105,11 +105,14 @@ fn keys_are_heard_in_a_flood_and_no_count_is_lost() {
         pty.send("/\x1b");
         pty.hides("/ m1");
         let gone = ALL - KEPT;
-        let said = [format!("{ALL} requests so far, 0 not over, {gone} let go"), format!("{ALL} asked, {gone} let go")];
+        let said = [
+            format!("{ALL} requests so far, 0 still running, {gone} oldest dropped"),
+            format!("{ALL} requests, {gone} dropped"),
+        ];
         pty.until(&said[1], |s| said.iter().any(|words| s.contents().contains(words)));
         pty.shows(&format!("of {KEPT} "));
         // What is kept is all there, by outcome.
-        let looked = format!("({KEPT} looked at)");
+        let looked = format!("({KEPT} searched)");
         let mut sum = 0;
         for which in [
             "still running",

@@ -175,7 +175,7 @@ fn a_panic_of_another_thread_is_answered_and_told_at_the_end() {
     pty.shows("kernel.modprobe was perhaps changed: khelper panicked");
     pty.send("\x1b");
     pty.hides("Edit kernel.modprobe");
-    pty.shows("not looked at: khelper panicked");
+    pty.shows("not checked: khelper panicked");
     // The reader: another one is hired for the next question.
     pty.press("3", "khelper panicked while it read records");
     pty.press("S", "oldest");

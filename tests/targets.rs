@@ -1,6 +1,6 @@
-//! The console and the command line over a target that is no engine of this process. The tests run this program again,
-//! with `KHELPER_TARGETS` set: there the real console in a terminal, or the real command line, has the scripted target,
-//! which does something when a function key is pressed that the console does not hear.
+//! The console and the command line over a target that is not an engine of this process. The tests run this program
+//! again with `KHELPER_TARGETS` set: there the real console in a terminal, or the real command line, has the scripted
+//! target, which acts on function keys that the console ignores.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
 #[path = "pty/mod.rs"]
@@ -25,10 +25,10 @@ use scripted::{RECORDS, Scripted};
 
 const HOW: &str = "KHELPER_TARGETS";
 const SIZES: [(u16, u16); 2] = [(120, 40), (80, 24)];
-/// What every screen says of the target.
+/// The text about the target on every screen.
 const TARGET: &str = "daemon box";
 
-/// What the target does when the key is pressed: F2 and those after it.
+/// The actions of the target: F2 and the following keys.
 const ACTS: [fn(&Scripted); 7] = [
     |t| t.release(),
     |t| t.hold(),
@@ -56,7 +56,7 @@ const ESC: &str = "\x1b";
 
 static SCRIPTED: OnceLock<Arc<Scripted>> = OnceLock::new();
 
-/// The console's own, but for the keys that are the target's.
+/// The console's own frontend, except for the target's keys.
 fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     if let Msg::Key(key) = &msg
         && let KeyCode::F(number @ 2..) = key.code
@@ -68,7 +68,7 @@ fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     (Frontend::KHELPER.update)(model, msg)
 }
 
-/// The console; then, for the test, what the target was asked.
+/// Runs the console; then prints the commands that the target received.
 fn console(hold: bool) -> ! {
     let signals = Signals::take(&tui::SIGNALS).unwrap();
     let scripted = SCRIPTED.get_or_init(|| Scripted::new(hold)).clone();
@@ -79,7 +79,7 @@ fn console(hold: bool) -> ! {
     std::process::exit(code.into())
 }
 
-/// In every size at the same time: the console of `test`, whose target holds its answers back at first if it is to.
+/// In every size at the same time: the console of `test`. With `hold`, its target holds answers back at first.
 fn everywhere(test: &str, hold: bool, journey: impl Fn(&mut Pty) + Sync) {
     if std::env::var_os(HOW).is_some() {
         console(hold);
@@ -101,7 +101,7 @@ fn everywhere(test: &str, hold: bool, journey: impl Fn(&mut Pty) + Sync) {
 #[test]
 fn no_key_waits_for_the_target_and_ten_thousand_records_are_paged() {
     everywhere("no_key_waits_for_the_target_and_ten_thousand_records_are_paged", true, |pty| {
-        // Not one answer has come, nor will one before it is released.
+        // No answer has come, and none will before it is released.
         pty.says("waiting for its state");
         pty.press("4", "[4 Log]");
         pty.press("3", "[3 Activity]");
@@ -116,7 +116,7 @@ fn no_key_waits_for_the_target_and_ten_thousand_records_are_paged() {
         // The other end of the list, and back.
         pty.press(END, "m1 ");
         pty.press("\x1b[H", &format!("m{RECORDS}"));
-        // A key is drawn while the page that it asks for is held back.
+        // A key takes effect while its page is held back.
         pty.send(HOLD);
         pty.press("1", "[1 Overview]");
         pty.press("3", "[3 Activity]");
@@ -135,9 +135,9 @@ fn a_lost_connection_is_shown_and_the_console_recovers() {
         pty.says("connection lost, state of");
         pty.says("the cable was cut");
         assert!(pty.text().contains(TARGET) && pty.text().contains(&format!("m{RECORDS}")), "the last state stays");
-        // Commands are refused with the reason, and keys still do what they do.
+        // Commands are refused with the reason, and other keys still work.
         pty.press("4", "[4 Log]");
-        pty.says("the connection was lost: the cable was cut");
+        pty.says("lost the connection: the cable was cut");
         pty.send(":set khelper.deny=x\r");
         pty.says("no connection to the daemon box");
         pty.says("nothing was sent");
@@ -146,7 +146,7 @@ fn a_lost_connection_is_shown_and_the_console_recovers() {
         pty.press("3", "[3 Activity]");
         pty.send(BACK);
         pty.says("the connection to the daemon box (pid 4242) is back");
-        // What was missed meanwhile is there.
+        // The missed events' state is shown.
         pty.says(&format!("m{}", RECORDS + 500));
         pty.unsays("connection lost");
         // The target answers again.
@@ -182,7 +182,7 @@ fn missed_events_and_another_start_are_caught_up_with() {
         pty.send(FLOOD);
         pty.says(&format!("m{}", RECORDS + 701));
         pty.send(RESTART);
-        pty.says("has been started again");
+        pty.says("was restarted");
         pty.says("m3");
         pty.unsays(&format!("m{}", RECORDS + 701));
         pty.says("kernel is untouched");
@@ -191,7 +191,7 @@ fn missed_events_and_another_start_are_caught_up_with() {
     });
 }
 
-/// The command line of `test` in this program again, in that state of the target.
+/// Runs the command line of `test` in this program again, with the target in this state.
 fn command(test: &str, state: &str, args: &[&str]) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env(HOW, state).env("KHELPER_TARGETS_ARGS", args.join(" "));

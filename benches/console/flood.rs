@@ -51,7 +51,7 @@ pub fn flood(home: &Path, callers: Option<u64>) {
 
 /// The line on the Activity screen when `all` requests were made and have ended.
 fn said(all: u64) -> String {
-    format!("{all} requests so far, 0 not over")
+    format!("{all} requests so far, 0 still running")
 }
 
 fn spread(mut times: Vec<f64>) -> String {

@@ -1,9 +1,9 @@
-//! The console on a terminal that shows ASCII alone: another locale than UTF-8, a serial line, the Linux console. The
-//! console's own signs have a plain character each, as wide as they are. Everything else that is not ASCII, which came
-//! from outside, is escaped as [`crate::abi::escape::screen`] escapes: `\xNN` for each byte.
+//! Drawing on a terminal that shows only ASCII: a locale that is not UTF-8, a serial line, the Linux console. Each
+//! symbol of the console has an ASCII replacement of the same width. Other text that is not ASCII comes from outside
+//! and is escaped like [`crate::abi::escape::screen`] escapes it: `\xNN` for each byte.
 //!
-//! Text grows by that, so it has to happen before text is measured. Drawing and updating are done by one thread, which
-//! says so for as long as it does either ([`only`]); [`crate::tui::text`] asks here.
+//! Escaping makes text longer, so it has to happen before the text is measured. One thread draws and updates. It sets a
+//! thread-local flag while it does so ([`only`]), and [`crate::tui::text`] reads the flag.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -15,7 +15,8 @@ thread_local! {
     static ONLY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The signs that the console draws, and the ASCII character that stands for each; those of endings stay distinct.
+/// The symbols that the console draws, each with its ASCII replacement. The symbols of different outcomes stay
+/// distinct.
 const PLAIN: [(char, char); 42] = [
     ('─', '-'),
     ('│', '|'),
@@ -61,16 +62,16 @@ const PLAIN: [(char, char); 42] = [
     ('›', '>'),
 ];
 
-/// What stands for a sign of ours.
+/// The ASCII replacement of one of the console's own symbols.
 fn plain(sign: char) -> Option<char> {
     PLAIN.iter().find(|(known, _)| *known == sign).map(|(_, plain)| *plain)
 }
 
-/// Text of this thread is ASCII alone, or not, until this is dropped.
+/// Keeps the setting of [`only`] for this thread until it is dropped.
 #[must_use]
 pub(super) struct Only(bool);
 
-/// Says whether text of this thread is to be ASCII alone.
+/// Sets whether this thread draws only ASCII.
 pub(super) fn only(ascii: bool) -> Only {
     Only(ONLY.replace(ascii))
 }
@@ -81,7 +82,7 @@ impl Drop for Only {
     }
 }
 
-/// Text as it is drawn: signs by their plain characters, the rest escaped.
+/// Text as it is drawn: symbols are replaced by ASCII characters, the rest is escaped.
 pub(super) fn text(text: &str) -> Cow<'_, str> {
     if !ONLY.get() || text.is_ascii() {
         return text.into();
@@ -89,7 +90,8 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
     escaped(text, plain).into()
 }
 
-/// Bytes from outside as they are drawn: [`crate::abi::escape::screen`], and what is left beyond ASCII escaped too.
+/// Bytes from outside as they are drawn: escaped by [`crate::abi::escape::screen`], and then everything that is not
+/// ASCII.
 pub(super) fn data(bytes: &[u8]) -> String {
     let shown = crate::abi::escape::screen(bytes);
     if ONLY.get() && !shown.is_ascii() { escaped(&shown, |_| None) } else { shown }
@@ -110,7 +112,7 @@ fn escaped(text: &str, plain: impl Fn(char) -> Option<char>) -> String {
     out
 }
 
-/// The last pass over what is drawn: signs that were put there as they are. Nothing beyond ASCII passes.
+/// The last pass over a drawn page replaces the symbols that were drawn without [`text`]. Nothing but ASCII is left.
 pub(super) fn pass(buf: &mut Buffer) {
     for cell in &mut buf.content {
         if !cell.symbol().is_ascii() {

@@ -1,8 +1,8 @@
-//! What the operator chose, in `$XDG_CONFIG_HOME/khelper/console.toml`: the theme, ASCII or not, and the keys.
+//! The operator's settings, in `$XDG_CONFIG_HOME/khelper/console.toml`: the theme, ASCII or not, and the keys.
 //!
-//! Whatever means nothing in it is an error that names its line: a key that silently does nothing would be found out at
-//! the wrong moment. A file that cannot be read leaves the defaults and a warning, since the operator may have no way to
-//! change that (another user's home, a mount that is broken).
+//! A setting that is unknown or invalid is an error that names its line; otherwise the operator would find out at a bad
+//! moment that a key does nothing. If the file cannot be read, the defaults are used and a warning is shown, since the
+//! operator may be unable to repair that (another user's home, a broken mount).
 
 use std::fmt;
 use std::io;
@@ -19,27 +19,27 @@ use super::theme::Theme;
 use super::user_files::{self, UserFolder};
 use crate::abi::escape::screen_again;
 
-/// More than any settings that make sense.
+/// The largest file that is read, in bytes; no sensible settings are longer.
 const BYTES: u64 = 256 * 1024;
 
-/// What was chosen.
+/// The settings.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The theme, if one was.
+    /// The theme, if one is set.
     pub theme: Option<Theme>,
-    /// Draw ASCII alone (`true`), or every sign (`false`); unset: as the terminal's type and the locale say.
+    /// `true`: draw only ASCII; `false`: draw every symbol; unset: as the terminal's type and the locale say.
     pub ascii: Option<bool>,
     /// The keys.
     pub keys: Keymap,
-    /// Why the file could not be read, escaped: these are the defaults then.
+    /// Why the file could not be read, escaped; the defaults are used then.
     pub warning: Option<String>,
 }
 
-/// Settings that cannot be used.
+/// An error in the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsError {
     file: PathBuf,
-    /// Counted from 1; 0: the file as a whole.
+    /// The line, counted from 1; 0 means the whole file.
     line: usize,
     why: String,
 }
@@ -54,13 +54,13 @@ impl fmt::Display for SettingsError {
     }
 }
 
-/// Reads the settings; the defaults where there is no file, or none that can be read.
+/// Reads the settings. Returns the defaults if there is no file or it cannot be read.
 pub fn read() -> Result<Settings, SettingsError> {
     let Some(folder) = UserFolder::find("XDG_CONFIG_HOME", ".config") else { return Ok(Settings::default()) };
     let file = folder.file("console.toml");
     let unreadable = |why: &str| {
         let name = screen(file.as_os_str().as_encoded_bytes());
-        let warning = format!("console.toml cannot be read: {why}; the defaults are used instead of {name}");
+        let warning = format!("console.toml cannot be read: {why}; using the defaults instead of {name}");
         Settings { warning: Some(warning), ..Settings::default() }
     };
     let bytes = match user_files::read(&file, BYTES) {
@@ -89,17 +89,20 @@ fn parse(text: &str) -> Result<Settings, Wrong> {
     for (name, value) in &table {
         match (name.get_ref().as_ref(), value.get_ref()) {
             ("theme", DeValue::String(theme)) => {
-                let known =
-                    || format!("no theme is called `{}`: {}", screen(theme.as_bytes()), Theme::NAMES.join(", "));
+                let known = || {
+                    format!("unknown theme `{}`; the themes are: {}", screen(theme.as_bytes()), Theme::NAMES.join(", "))
+                };
                 settings.theme = Some(Theme::by_name(theme).ok_or_else(|| (at(value.span()), known()))?);
             }
             ("ascii", DeValue::Boolean(ascii)) => settings.ascii = Some(*ascii),
-            ("ascii", _) => return Err((at(value.span()), "ascii is true or false".into())),
-            ("theme", _) => return Err((at(value.span()), format!("theme is one of {}", Theme::NAMES.join(", ")))),
+            ("ascii", _) => return Err((at(value.span()), "ascii must be true or false".into())),
+            ("theme", _) => {
+                return Err((at(value.span()), format!("theme must be one of: {}", Theme::NAMES.join(", "))));
+            }
             ("keys", DeValue::Table(contexts)) => {
                 for (context, rows) in contexts {
                     let DeValue::Table(rows) = rows.get_ref() else {
-                        return Err((at(context.span()), "keys are given as [keys.CONTEXT] with ACTION = KEYS".into()));
+                        return Err((at(context.span()), "write keys as ACTION = KEYS under [keys.CONTEXT]".into()));
                     };
                     for (action, keys) in rows {
                         let line = at(action.span());
@@ -112,7 +115,10 @@ fn parse(text: &str) -> Result<Settings, Wrong> {
                 }
             }
             (other, _) => {
-                let why = format!("`{}` is no setting: theme, ascii and [keys.CONTEXT] are", screen(other.as_bytes()));
+                let why = format!(
+                    "unknown setting `{}`; the settings are theme, ascii and [keys.CONTEXT]",
+                    screen(other.as_bytes())
+                );
                 return Err((at(name.span()), why));
             }
         }
@@ -121,12 +127,13 @@ fn parse(text: &str) -> Result<Settings, Wrong> {
     Ok(settings)
 }
 
-/// One key, or a list of them.
+/// Reads one key or a list of keys.
 fn list(value: &Spanned<DeValue<'_>>) -> Result<Vec<keymap::Key>, String> {
     let one = |value: &DeValue<'_>| {
-        let text = value.as_str().ok_or("keys are texts, as \"w\" or [\"w\", \"ctrl-r\"]")?;
-        keymap::parse(text)
-            .ok_or_else(|| format!("`{}` is no key (a character, F1, ctrl-r, page-up)", screen(text.as_bytes())))
+        let text = value.as_str().ok_or("keys must be strings, such as \"w\" or [\"w\", \"ctrl-r\"]")?;
+        keymap::parse(text).ok_or_else(|| {
+            format!("unknown key `{}` (write a character, F1, ctrl-r, page-up)", screen(text.as_bytes()))
+        })
     };
     match value.get_ref() {
         DeValue::Array(keys) => keys.iter().map(|key| one(key.get_ref())).collect(),
@@ -143,7 +150,10 @@ mod tests {
     #[test]
     fn a_theme_and_keys_are_taken() {
         let text = "theme = \"colour-blind\"\n[keys.masks]\napply = \"W\"\nundo = [\"u\", \"ctrl-_\"]\n";
-        assert_eq!(parse(text).unwrap_err(), (4, "`ctrl-_` is no key (a character, F1, ctrl-r, page-up)".into()));
+        assert_eq!(
+            parse(text).unwrap_err(),
+            (4, "unknown key `ctrl-_` (write a character, F1, ctrl-r, page-up)".into())
+        );
         let settings = parse(&text.replace("ctrl-_", "ctrl-b")).unwrap();
         assert_eq!(settings.theme, Some(Theme::colour_blind()));
         let find = |key| settings.keys.find(&[Context::Masks], keymap::parse(key).unwrap());
@@ -156,21 +166,21 @@ mod tests {
     #[test]
     fn what_means_nothing_names_its_line() {
         for (text, line, why) in [
-            ("\ntheme = \"pink\"", 2, "no theme is called `pink`"),
-            ("theme = 3", 1, "theme is one of"),
-            ("\nascii = \"yes\"", 2, "ascii is true or false"),
-            ("nonsense = 1", 1, "`nonsense` is no setting"),
+            ("\ntheme = \"pink\"", 2, "unknown theme `pink`"),
+            ("theme = 3", 1, "theme must be one of"),
+            ("\nascii = \"yes\"", 2, "ascii must be true or false"),
+            ("nonsense = 1", 1, "unknown setting `nonsense`"),
             ("[keys.masks]\napplay = \"w\"", 2, "`masks` has no `applay`; it has toggle"),
-            ("[keys.maskz]\napply = \"w\"", 2, "no keys belong to `maskz`"),
-            ("[keys.masks]\napply = \"both\"", 2, "`both` is no key"),
-            ("[keys.masks]\napply = []", 2, "would have no key"),
+            ("[keys.maskz]\napply = \"w\"", 2, "unknown context `maskz`"),
+            ("[keys.masks]\napply = \"both\"", 2, "unknown key `both`"),
+            ("[keys.masks]\napply = []", 2, "needs at least one key"),
             ("[keys.masks]\n\nundo = \"p\"", 3, "`p` already means `rehearse` in `masks`"),
             ("[keys.masks]\nundo = \"m\"", 2, "`m` already means `module` in `screens`"),
             ("[keys.masks]\nundo = \"X\"\napply = \"X\"", 3, "`X` already means `undo`"),
-            ("[keys.help]\ndown = \"j\"", 2, "could not be typed any more"),
-            ("[keys.anywhere]\nrepaint = \"r\"", 2, "could not be typed any more"),
-            ("keys = 1", 1, "`keys` is no setting"),
-            ("[keys]\nmasks = 1", 2, "keys are given as"),
+            ("[keys.help]\ndown = \"j\"", 2, "could no longer be typed"),
+            ("[keys.anywhere]\nrepaint = \"r\"", 2, "could no longer be typed"),
+            ("keys = 1", 1, "unknown setting `keys`"),
+            ("[keys]\nmasks = 1", 2, "write keys as"),
             ("[keys.masks]\napply = \"w", 2, ""),
             ("theme = \"ansi\"\ntheme = \"ansi\"", 2, "duplicate key"),
         ] {

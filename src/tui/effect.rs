@@ -1,48 +1,48 @@
-//! What the console asks for.
+//! Effects: what [`super::update`] asks the run loop to do.
 
 use crate::control::Command;
 use crate::control::activity::page::PageRequest;
 use crate::control::batch::Batch;
 use crate::control::export::Save;
 
-/// Ties a reply to what was submitted; counted from 1 by the model.
+/// Links a reply to the command that it answers; the model counts tickets from 1.
 pub type Ticket = u64;
 
-/// What the console asks for.
+/// An effect: a request of [`super::update`] to the run loop.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Perform the command off this thread; the answer comes as [`super::msg::Msg::Replied`].
+    /// Run the command on another thread; the answer comes as [`super::msg::Msg::Replied`].
     Submit {
-        /// Comes back with the answer.
+        /// Is returned with the answer.
         ticket: Ticket,
         /// The command.
         command: Command,
     },
-    /// Submit the commands of a batch off this thread; each is answered by a [`super::msg::Msg::Replied`].
+    /// Run the commands of a batch on other threads; each is answered by a [`super::msg::Msg::Replied`].
     Series {
-        /// Comes back with each answer.
+        /// Is returned with each answer.
         ticket: Ticket,
         /// The commands.
         batch: Batch,
     },
-    /// Look for records off this thread; the answer comes as [`super::msg::Msg::Looked`].
+    /// Read a page of records on another thread; the answer comes as [`super::msg::Msg::Looked`].
     Look(Box<PageRequest>),
-    /// Save records off this thread; the answer comes as [`super::msg::Msg::Saved`].
+    /// Save records on another thread; the answer comes as [`super::msg::Msg::Saved`].
     Save {
-        /// Comes back with the answer.
+        /// Is returned with the answer.
         ticket: Ticket,
-        /// What, and where to.
+        /// Which records, and the file.
         save: Box<Save>,
     },
-    /// Hand these bytes to the terminal's clipboard (OSC 52).
+    /// Copy these bytes to the terminal's clipboard (OSC 52).
     Copy(Vec<u8>),
-    /// Keep this line of the command line for the next start.
+    /// Store this line in the history file of the command line.
     Remember(Vec<u8>),
-    /// Paint every cell again (ctrl-l).
+    /// Repaint every cell (ctrl-l).
     Repaint,
-    /// Give the terminal back and stop (ctrl-z); repaint when continued.
+    /// Restore the terminal and stop (ctrl-z); repaint when continued.
     Suspend,
-    /// Give the terminal back and end. Helpers that live are left running and named on stderr.
+    /// Restore the terminal and exit. Live helpers are left running and named on stderr.
     Quit {
         /// The exit code of the program.
         code: u8,

@@ -1,4 +1,4 @@
-//! Commands on their way to the target. Nothing here waits for an answer: each comes as a message, exactly once.
+//! Runs commands against the target. Nothing here blocks the caller: each answer comes as a message, exactly once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,31 +21,31 @@ use super::mailbox::Mailbox;
 use super::model::record_row::RowPage;
 use super::msg::{Msg, Ticket};
 
-/// Records pass through it on their way to a file.
+/// Size of the buffer through which records are written to a file, in bytes.
 const STACK: usize = 256 * 1024;
 
-/// What the thread for files does, in order.
+/// Jobs of the file thread, done in order.
 enum Job {
-    /// Keeps a line of the command line.
+    /// Stores a line of the command line.
     Remember(Vec<u8>),
-    /// Tells that everything before it is done.
+    /// Reports that every job before it is done.
     Done(Sender<()>),
 }
 
-/// Where the console hands in commands.
+/// Accepts the console's commands.
 pub(super) struct Executor {
     target: Arc<dyn Target>,
     by: Actor,
     mailbox: Arc<Mailbox>,
-    /// The thread for files; started with the first job.
+    /// The file thread; started with the first job.
     files: Option<Sender<Job>>,
-    /// Series that may still be under way.
+    /// Batches that may still be in progress.
     series: Vec<Running>,
 }
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        // The console ends: no request of a series is begun any more.
+        // The console is ending: start no further request of a batch.
         self.series.iter().for_each(Running::stop);
     }
 }
@@ -61,7 +61,7 @@ impl Executor {
         self.send(command, move |reply| mailbox.post_with_state(Msg::Replied { ticket, reply }));
     }
 
-    /// Submits a command unless the connection is lost, which is an answer too.
+    /// Submits a command; a lost connection is reported as the answer.
     fn send(&self, command: Command, done: impl FnOnce(Result<Reply, ControlError>) + Send + 'static) {
         let info = self.target.info();
         if let Some(why) = info.lost() {
@@ -70,7 +70,7 @@ impl Executor {
         self.target.submit(&self.by, CallId::fresh(), command, Completion::new(done));
     }
 
-    /// Makes the requests of a series: the next one is submitted as soon as one is answered, whatever the screen does.
+    /// Submits the requests of a batch: each answer starts the next request, independently of the screen.
     pub(super) fn series(&mut self, ticket: Ticket, batch: Batch) {
         self.series.retain(|running| !running.is_over());
         let mailbox = self.mailbox.clone();
@@ -78,7 +78,7 @@ impl Executor {
         self.series.push(batch.run(self.target.clone(), self.by.clone(), each));
     }
 
-    /// Looks for records; the answer comes as [`Msg::Looked`].
+    /// Reads a page of records; the answer comes as [`Msg::Looked`].
     pub(super) fn look(&self, question: PageRequest) {
         let mailbox = self.mailbox.clone();
         self.send(Command::Activity(Box::new(question)), move |reply| {
@@ -91,7 +91,7 @@ impl Executor {
         });
     }
 
-    /// Saves records, on a thread of its own: a disk may take its time. The answer comes as [`Msg::Saved`].
+    /// Saves records on a separate thread, because a disk may be slow. The answer comes as [`Msg::Saved`].
     pub(super) fn save(&self, ticket: Ticket, save: Save) {
         let (target, by, mailbox) = (self.target.clone(), self.by.clone(), self.mailbox.clone());
         let work = move || {
@@ -100,39 +100,39 @@ impl Executor {
                 Err(error) => Err(Unsaved::Failed(error.whole())),
             };
             let result = catch_unwind(AssertUnwindSafe(saved));
-            let failed = || Unsaved::Failed("khelper panicked while it saved: this is a bug".into());
+            let failed = || Unsaved::Failed("khelper panicked while saving: this is a bug".into());
             mailbox.post(Msg::Saved { ticket, result: result.unwrap_or_else(|_| Err(failed())) });
         };
         if thread::Builder::new().name("console-save".into()).stack_size(STACK).spawn(work).is_err() {
-            let result = Err(Unsaved::Failed("no thread could be made, and nothing was saved".into()));
+            let result = Err(Unsaved::Failed("cannot start a thread; nothing was saved".into()));
             self.mailbox.post(Msg::Saved { ticket, result });
         }
     }
 
-    /// Looks at the modprobe path (SYS-6); the answer comes as [`Msg::PathWarnings`].
+    /// Checks the modprobe path (SYS-6); the answer comes as [`Msg::PathWarnings`].
     pub(super) fn look_at(&self, path: Arc<[u8]>) {
         let mailbox = self.mailbox.clone();
         self.send(Command::CheckPath(path), move |reply| {
             let warnings = match reply {
                 Ok(Reply::Warnings(warnings)) => warnings,
                 Ok(_) => Vec::new(),
-                Err(error) => vec![format!("the modprobe path was not checked: {error}").into()],
+                Err(error) => vec![format!("not checked: {error}").into()],
             };
             mailbox.post(Msg::PathWarnings(warnings));
         });
     }
 
-    /// Keeps a line of the command line for the next start.
+    /// Stores a line of the command line for the next start.
     pub(super) fn remember(&mut self, line: Vec<u8>) {
         self.job(Job::Remember(line));
     }
 
-    /// Waits until every line to be remembered is, but no longer than `patience`, for a disk may hang.
+    /// Waits until every line is stored, but no longer than `patience`, because a disk may hang.
     pub(super) fn finish(&mut self, patience: Duration) {
         if self.files.is_some() {
             let (told, done) = channel();
             self.job(Job::Done(told));
-            // Out of time, or the thread is gone: the console ends all the same.
+            // On a timeout, or when the thread has ended, the console exits all the same.
             let _ = done.recv_timeout(patience);
         }
     }
@@ -141,7 +141,7 @@ impl Executor {
         if self.files.is_none() {
             self.files = self.start_files().ok();
         }
-        // Without a thread the line is not remembered.
+        // Without a thread the line is not stored.
         let _ = self.files.as_ref().map(|files| files.send(job));
     }
 
@@ -152,16 +152,16 @@ impl Executor {
             let mut warned = false;
             for job in jobs {
                 match job {
-                    // The console may have ended: it waits only so long.
+                    // The console may have exited: it waits for a limited time.
                     Job::Done(told) => drop(told.send(())),
                     Job::Remember(line) => {
                         let kept = catch_unwind(|| line_history::add(&line));
                         let kept = kept.unwrap_or_else(|_| Err("khelper panicked: this is a bug".into()));
-                        // Said once: it is the same for every line.
+                        // Reported once: the reason is the same for every line.
                         if let Err(why) = kept
                             && !std::mem::replace(&mut warned, true)
                         {
-                            mailbox.post(Msg::Notice(format!("commands are not kept for the next start: {why}")));
+                            mailbox.post(Msg::Notice(format!("the command history is not saved: {why}")));
                         }
                     }
                 }
@@ -186,7 +186,7 @@ mod tests {
         Batch { commands: vec![request(b"a"), request(b"b")], total, parallel }
     }
 
-    /// An engine whose modprobe runs so long, and a desk over it whose mailbox nobody empties.
+    /// An engine whose modprobe runs for the given time, and an executor over it whose mailbox nobody empties.
     fn desk(runs: u64) -> (Arc<FakeHost>, Engine, Executor) {
         let host = FakeHost::new();
         host.script("/sbin/modprobe", Script { runs, ..Script::default() });
@@ -196,7 +196,7 @@ mod tests {
         (host, engine, desk)
     }
 
-    /// The answers, once there are so many.
+    /// Waits for this many answers.
     fn answers(mailbox: &Mailbox, many: usize) -> Vec<(Ticket, String)> {
         let mut all = Vec::new();
         while all.len() < many {
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(engine.snapshot().slots.peak, 1);
     }
 
-    /// Answers as they come, until there is one with this ticket.
+    /// Reads answers until one has this ticket.
     fn answered(mailbox: &Mailbox, wanted: Ticket) -> Result<control::Reply, ControlError> {
         let deadline = std::time::Instant::now() + Duration::from_secs(20);
         loop {
@@ -242,7 +242,7 @@ mod tests {
         }
     }
 
-    /// A request, a probe and a drain all wait; what answers at once is answered meanwhile.
+    /// A request, a probe and a drain all wait; commands that need no waiting are answered meanwhile.
     #[test]
     fn no_command_waits_for_one_that_blocks() {
         use crate::abi::depth::Depth;

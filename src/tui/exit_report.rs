@@ -1,4 +1,4 @@
-//! What is said when the terminal is the shell's again.
+//! Messages printed after the terminal is restored.
 
 use std::io::Write;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::control::{Command, Left, Reply};
 use crate::sys::signals::in_background_too;
 
 use super::ascii::text;
-use super::terminal::can_be_told;
+use super::terminal::stderr_is_writable;
 use crate::abi::escape::screen_again;
 
-/// Ends the engine, if it is one of this process, and names on stderr what it leaves running (UMH-14), after `before`;
-/// with `ascii` in ASCII alone.
+/// Shuts down the engine if it runs in this process. Prints `before`, then the helpers that are left running (UMH-14),
+/// to stderr; with `ascii`, in ASCII only.
 pub(super) fn say(target: &dyn Target, by: &Actor, before: &[String], ascii: bool) {
     let _ascii = super::ascii::only(ascii);
     let mut lines: Vec<String> = before.iter().flat_map(|text| text.lines()).map(screen_again).collect();
@@ -26,18 +26,18 @@ pub(super) fn say(target: &dyn Target, by: &Actor, before: &[String], ascii: boo
         match ask(target, by, Command::Shutdown { patience: Duration::ZERO }) {
             Ok(Reply::Left(all)) => left = all,
             Ok(_) => {}
-            Err(error) => lines.push(format!("what is left running is unknown: {}", error.whole())),
+            Err(error) => lines.push(format!("cannot tell which helpers are left running: {}", error.whole())),
         }
     }
     let is_captured = |left: &&Left| left.captured && left.live.pid.is_some();
     let captured: Vec<String> = left.iter().filter(is_captured).map(|left| format!("#{}", left.live.id)).collect();
     lines.extend(left.iter().map(|left| line(&left.live)));
     if !captured.is_empty() {
-        lines.push(format!("nobody reads their output any more: the next write may end {}", captured.join(", ")));
+        lines.push(format!("no process reads their output now: the next write may end {}", captured.join(", ")));
     }
     let text: String = lines.iter().map(|line| text(line).into_owned() + "\n").collect();
-    // One that is gone has nobody to read it.
-    if !text.is_empty() && can_be_told() {
+    // If stderr is gone, nobody can read the report.
+    if !text.is_empty() && stderr_is_writable() {
         let _ = in_background_too(|| std::io::stderr().lock().write_all(text.as_bytes()));
     }
 }

@@ -1,11 +1,11 @@
-//! A field of text: bytes, so that every name and path can be given, with a cursor.
+//! A text field. It holds bytes, so that every name and path can be typed, and a cursor.
 
 use crate::tui::text::{self, CUT};
 
-/// More than any name, path or argument list that makes sense.
+/// The limit in bytes; no sensible name, path or argument list is longer.
 pub const FIELD_MAX: usize = 8192;
 
-/// What a key does to a field.
+/// Editing commands of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// One character to the left.
@@ -26,8 +26,8 @@ pub enum Edit {
     KillWord,
 }
 
-/// Bytes and a cursor between two characters. Text that a field already held when its dialog opened can be *selected*:
-/// the first thing that is typed or pasted replaces it, backspace and delete clear it, a cursor movement keeps it.
+/// Bytes and a cursor between two characters. Text that was in the field when its dialog opened can be *selected*: the
+/// first character typed or pasted replaces it, backspace and delete clear it, a cursor movement keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Field {
     bytes: Vec<u8>,
@@ -36,45 +36,46 @@ pub struct Field {
 }
 
 impl Field {
-    /// With this text, the cursor at its end.
+    /// A field with this text, the cursor at its end.
     pub fn new(bytes: &[u8]) -> Self {
         Self { bytes: bytes.to_vec(), at: bytes.len(), selected: false }
     }
 
-    /// With this text, all of it selected.
+    /// A field with this text, all of it selected.
     pub fn prefilled(bytes: &[u8]) -> Self {
         let mut field = Self::new(bytes);
         field.select();
         field
     }
 
-    /// Selects the whole text and puts the cursor at its end. An empty field has nothing to select.
+    /// Selects the whole text and moves the cursor to its end. An empty field has nothing to select.
     pub fn select(&mut self) {
         self.at = self.bytes.len();
         self.selected = !self.bytes.is_empty();
     }
 
-    /// Keeps the text: what is typed from now on goes in at the cursor.
+    /// Clears the selection: typed text is then inserted at the cursor.
     pub fn deselect(&mut self) {
         self.selected = false;
     }
 
-    /// Whether the next thing that is typed replaces the text.
+    /// Whether typing replaces the text.
     pub fn is_selected(&self) -> bool {
         self.selected
     }
 
-    /// What was typed.
+    /// The text.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Whether nothing was typed.
+    /// Whether the field is empty.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Takes text in at the cursor, or in place of what is selected: all of it, or nothing if there is no room.
+    /// Inserts text at the cursor, or replaces the selected text. If there is no room for all of it, nothing is
+    /// inserted.
     pub fn insert(&mut self, text: &[u8]) -> Result<(), String> {
         if text.is_empty() {
             return Ok(());
@@ -82,21 +83,21 @@ impl Field {
         let kept = if self.selected { 0 } else { self.bytes.len() };
         let long = kept + text.len();
         if long > FIELD_MAX {
-            return Err(format!("{long} bytes are more than a field holds ({FIELD_MAX}); nothing was taken in"));
+            return Err(format!("{long} bytes do not fit into a field of {FIELD_MAX} bytes; nothing was inserted"));
         }
         if std::mem::take(&mut self.selected) {
             self.delete(0, self.bytes.len());
         }
         self.bytes.splice(self.at..self.at, text.iter().copied());
         self.at += text.len();
-        // What was inserted may have completed a character, or cut one in two.
+        // The insertion may have completed a character or split one.
         while !self.on_boundary() {
             self.at += 1;
         }
         Ok(())
     }
 
-    /// Moves or deletes. Of a selected text, backspace and delete take all; ctrl-u does so in any case.
+    /// Moves or deletes. If the text is selected, backspace and delete clear all of it; ctrl-u always does.
     pub fn edit(&mut self, edit: Edit) {
         let selected = std::mem::take(&mut self.selected);
         match edit {
@@ -120,7 +121,7 @@ impl Field {
         }
     }
 
-    /// The beginning of the word to the left; words are parted by blanks, `/` and commas.
+    /// The beginning of the word to the left; blanks, `/` and commas separate words.
     fn word_before(&self) -> usize {
         let part = |b: &u8| matches!(b, b' ' | b'/' | b',');
         let left = &self.bytes[..self.at];
@@ -128,7 +129,7 @@ impl Field {
         left[..end].iter().rposition(part).map_or(0, |last| last + 1)
     }
 
-    /// Where the characters begin; a byte that is not text is a character of its own.
+    /// The offsets at which characters begin; a byte that is not valid UTF-8 counts as one character.
     fn boundaries(&self) -> impl Iterator<Item = usize> {
         let mut at = 0;
         let starts = self.bytes.utf8_chunks().flat_map(|chunk| {
@@ -156,10 +157,10 @@ impl Field {
         self.boundaries().find(|b| *b > at).unwrap_or(self.bytes.len())
     }
 
-    /// What fits into `columns` cells around the cursor, escaped, and the cursor's cell within it.
+    /// The part around the cursor that fits into `columns` cells, escaped, and the cursor's cell within it.
     pub fn window(&self, columns: usize) -> (String, usize) {
         let (left, right) = (text::screen(&self.bytes[..self.at]), text::screen(&self.bytes[self.at..]));
-        // One cell is kept for the cursor after the last character.
+        // One cell is reserved for the cursor after the last character.
         let room = columns.saturating_sub(1);
         let (left_cells, right_cells) = (text::width(&left), text::width(&right));
         if left_cells + right_cells <= room {
@@ -211,7 +212,8 @@ mod tests {
         let mut f = Field::new(b"x");
         assert!(f.insert(&[b'y'; FIELD_MAX]).is_err());
         assert_eq!(f.bytes(), b"x");
-        // In place of a selected text there is room for one byte more, and what does not fit leaves it selected.
+        // Replacing the selected text leaves room for one byte more; text that does not fit leaves the selection as it
+        // was.
         f.select();
         assert!(f.insert(&[b'y'; FIELD_MAX + 1]).is_err());
         assert_eq!((f.bytes(), f.is_selected()), (&b"x"[..], true));
@@ -238,7 +240,7 @@ mod tests {
             assert_eq!((after(&[keeps], b""), after(&[keeps], b"x")), ("dummy".into(), then.into()), "{keeps:?}");
             assert_eq!(after(&[keeps, Edit::Home, Edit::Delete], b""), "ummy", "{keeps:?}");
         }
-        // A word is deleted of a path, and the rest of it stays.
+        // Deleting a word of a path keeps the rest of the path.
         let mut path = Field::prefilled(b"/sbin/modprobe");
         path.edit(Edit::KillWord);
         assert_eq!((path.bytes(), path.is_selected()), (&b"/sbin/"[..], false));

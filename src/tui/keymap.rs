@@ -1,4 +1,4 @@
-//! The one table of keys: dispatch, footer, help and the README's list are all made from it.
+//! The key table. Dispatch, footer, help and the README's list are all made from it.
 
 mod bindings;
 mod context;

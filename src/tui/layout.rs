@@ -1,5 +1,4 @@
-//! Where things stand on the screen: for the view, which draws there, and for the update, which asks what is in sight and
-//! what was clicked.
+//! The layout of the screen. The view draws by it, and the update uses it to find what is visible and what was clicked.
 
 pub mod activity;
 mod areas;

@@ -1,14 +1,14 @@
-//! Lines of the command line, kept across starts in `$XDG_STATE_HOME/khelper/history`: one a line, escaped, so that any
-//! byte can be kept and none can do harm. Whatever is wrong with the file, the console starts.
+//! The history of the command line, stored in `$XDG_STATE_HOME/khelper/history`: one command per line, escaped, so that
+//! any byte can be stored safely. The console starts whatever state the file is in.
 
 use crate::abi::escape::{screen, unescape};
 
 use super::field::FIELD_MAX;
 use super::user_files::{self, UserFolder};
 
-/// Lines that are kept, the newest last.
+/// The number of lines that are stored, the newest last.
 pub const LINES: usize = 500;
-/// More of the file than this is not read.
+/// The number of bytes of the file that are read.
 const BYTES: u64 = 1 << 20;
 const NAME: &str = "history";
 
@@ -16,12 +16,12 @@ fn folder() -> Option<UserFolder> {
     UserFolder::find("XDG_STATE_HOME", ".local/state")
 }
 
-/// The lines that were kept, oldest first; none if they cannot be read.
+/// The stored lines, oldest first; none if they cannot be read.
 pub(super) fn read() -> Vec<Vec<u8>> {
     folder().map(|folder| read_from(&folder)).unwrap_or_default()
 }
 
-/// Adds a line to those that are kept. The error says why it cannot be, escaped.
+/// Stores a line. The error says why it cannot be stored, escaped.
 pub(super) fn add(line: &[u8]) -> Result<(), String> {
     let folder = folder().ok_or("neither XDG_STATE_HOME nor HOME is an absolute path")?;
     add_to(&folder, line)
@@ -31,7 +31,7 @@ fn read_from(folder: &UserFolder) -> Vec<Vec<u8>> {
     user_files::read(&folder.file(NAME), BYTES).map(|(bytes, _)| lines(&bytes)).unwrap_or_default()
 }
 
-/// What is no line of ours is passed over.
+/// Parses the file; a line that this program did not write is skipped.
 fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
     let text = |line: &[u8]| unescape(std::str::from_utf8(line).ok()?);
     let usable = |line: &Vec<u8>| !line.is_empty() && line.len() <= FIELD_MAX;
@@ -39,7 +39,7 @@ fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
     all[all.len().saturating_sub(LINES)..].to_vec()
 }
 
-/// Reads again what another console may have added, then puts a whole new file in the old one's place.
+/// Reads the file again, since another console may have added lines, then replaces it with a new file.
 fn add_to(folder: &UserFolder, line: &[u8]) -> Result<(), String> {
     let mut lines = read_from(folder);
     push(&mut lines, line);
@@ -47,7 +47,7 @@ fn add_to(folder: &UserFolder, line: &[u8]) -> Result<(), String> {
     folder.replace(NAME, text.as_bytes())
 }
 
-/// Adds a line, unless it is the last one again; the oldest goes when there are too many.
+/// Adds a line unless it repeats the last one; drops the oldest when there are too many.
 pub(super) fn push(lines: &mut Vec<Vec<u8>>, line: &[u8]) {
     if lines.last().is_some_and(|last| last == line) {
         return;

@@ -1,4 +1,4 @@
-//! Events as lines of the log.
+//! Turns the engine's events into lines of the log.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::sys::local_time::Local;
 use crate::tui::mailbox::Mailbox;
 use crate::tui::model::log::{Line, missed_line};
 
-/// Events on their way; an end holds what its helper wrote, so they are not many.
+/// The size of the event queue. It is small, because the event of an ended helper contains the helper's output.
 pub(in crate::tui) const EVENTS: usize = 128;
-/// Time zones are read on it.
+/// The stack of the log thread, which reads time zone files, in bytes.
 const STACK: usize = 128 * 1024;
 
-/// The lines that the engine still remembers from before the console was there, oldest first.
+/// The warnings that the engine recorded before the console started, oldest first.
 pub(in crate::tui) fn earlier(snapshot: &Snapshot, now: SystemTime) -> Vec<Line> {
     let one = |log: &LogLine| {
         let ago = Duration::from_micros(snapshot.now.saturating_sub(log.at));
@@ -34,13 +34,13 @@ fn clock(now: SystemTime) -> String {
     Local::of(now).map_or_else(String::new, |t| t.time())
 }
 
-/// The events of the log.
+/// The event subscription of the log.
 pub(in crate::tui) fn watch(target: &dyn Target) -> Watch {
     target.watch(event::NEWS, None, EVENTS, Wake::none())
 }
 
-/// Starts the thread that writes the log. It ends with the target; when the connection is lost it goes on with the next
-/// one. Warnings up to the event `known` are there already.
+/// Starts the log thread. It ends with the target; after a lost connection it continues with the next one. Warnings up
+/// to the event `known` are in the log already.
 pub(in crate::tui) fn keep(
     target: Arc<dyn Target>,
     mut events: Watch,
@@ -59,7 +59,7 @@ pub(in crate::tui) fn keep(
                 Watched::Missed(missed) => missed_line(missed, now),
                 Watched::Closed { why: None } => return,
                 Watched::Closed { why: Some(why) } => {
-                    // Numbers begin again in another run.
+                    // Another run of the engine numbers its events from 1 again.
                     known = 0;
                     events = watch(&*target);
                     lost_line(&why, now)
@@ -70,16 +70,16 @@ pub(in crate::tui) fn keep(
     thread::Builder::new().name("console-log".into()).stack_size(STACK).spawn(write).map(drop)
 }
 
-/// What `write` makes of an event. A panic of its costs one line: the log goes on.
+/// The line that `write` makes of an event. If `write` panics, one line is lost and the log continues.
 fn written(kind: &EventKind, now: String, write: fn(&EventKind, String) -> Line) -> Line {
     catch_unwind(AssertUnwindSafe(|| write(kind, now.clone()))).unwrap_or_else(|_| {
-        let text = "khelper panicked while it wrote this line: this is a bug; its message is printed at the end";
+        let text = "khelper panicked while writing this line: this is a bug; its message is printed at the end";
         Line::new(Level::Error, now, None, text)
     })
 }
 
 fn lost_line(why: &str, now: String) -> Line {
-    Line::new(Level::Error, now, None, &format!("the connection was lost: {why}; lines may be missing here"))
+    Line::new(Level::Error, now, None, &format!("lost the connection: {why}; lines may be missing here"))
 }
 
 fn line(kind: &EventKind, now: String) -> Line {
@@ -95,7 +95,7 @@ mod tests {
         let kind = EventKind::Abandoned { id: 7, actor: crate::tui::testing::fixtures::actor().into() };
         let failed = written(&kind, "12:00".into(), |_, _| panic!("the words are wrong"));
         assert_eq!((failed.level, &*failed.time), (Level::Error, "12:00"));
-        assert!(failed.words().contains("khelper panicked while it wrote this line"), "{}", failed.words());
+        assert!(failed.words().contains("khelper panicked while writing this line"), "{}", failed.words());
         assert!(written(&kind, String::new(), line).words().starts_with("#7 the caller stopped waiting"));
     }
 

@@ -1,4 +1,5 @@
-//! How other threads reach the one that draws: messages, "something happened at the target", and one wakeup for both.
+//! The mailbox through which other threads reach the drawing thread: messages, a flag that the target's state changed,
+//! and one wakeup for both.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,15 +12,16 @@ use crate::abi::error::SysError;
 use super::model::log::{self, Line, Ring};
 use super::msg::Msg;
 
-/// Filled by any thread, emptied by the one that draws.
+/// The mailbox. Any thread posts to it; the drawing thread empties it.
 pub(super) struct Mailbox {
     wakeup: EventFd,
-    /// Something waits. Whoever sets it rings; who empties clears it first. So the wakeup is rung once for each look.
+    /// Whether something waits. The thread that sets the flag also sends the wakeup; the drawing thread clears it
+    /// before it empties the mailbox. So each round needs one wakeup.
     full: AtomicBool,
-    /// The target's state has changed since it was looked at.
+    /// The target's state has changed since it was last read.
     changed: AtomicBool,
     messages: Mutex<Vec<Msg>>,
-    /// Lines of the log that wait to be fetched, as many as the log keeps.
+    /// Log lines that wait to be fetched; at most as many as the log holds.
     lines: Mutex<Ring>,
 }
 
@@ -36,34 +38,34 @@ impl Mailbox {
         self.ring();
     }
 
-    /// An answer, and the state that it left behind: a slot is given back after the event of its helper's end.
+    /// Posts an answer, and marks the state as changed: a slot is released after the event of its helper's end.
     pub(super) fn post_with_state(&self, msg: Msg) {
         self.changed.store(true, Ordering::Release);
         self.post(msg);
     }
 
-    /// A line for the log.
+    /// Posts a line for the log.
     pub(super) fn log(&self, line: Line) {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         self.ring();
     }
 
-    /// Has the target's state looked at.
+    /// Marks the target's state as changed.
     pub(super) fn look_again(&self) {
         if !self.changed.swap(true, Ordering::AcqRel) {
             self.ring();
         }
     }
 
-    /// Something came that is not kept here.
+    /// Wakes the drawing thread for something that is stored elsewhere.
     pub(super) fn ring(&self) {
         if !self.full.swap(true, Ordering::AcqRel) {
-            // Fails only when the count is at its end: then it is rung already.
+            // Fails only if the counter is at its maximum: then a wakeup is pending already.
             let _ = self.wakeup.write(1);
         }
     }
 
-    /// Takes note of the wakeup. What rang it stays until [`Self::empty`], and does not ring again before that.
+    /// Clears the wakeup. What caused it stays until [`Self::empty`], and causes no other wakeup before that.
     pub(super) fn clear_wakeup(&self) {
         let _ = self.wakeup.read();
     }
@@ -73,7 +75,7 @@ impl Mailbox {
         self.full.load(Ordering::Acquire)
     }
 
-    /// Whether the target's state has changed, and the messages; both are fresh afterwards.
+    /// Takes the messages, and whether the target's state has changed; resets both.
     pub(super) fn empty(&self) -> (bool, Vec<Msg>) {
         self.full.store(false, Ordering::Release);
         let changed = self.changed.swap(false, Ordering::AcqRel);

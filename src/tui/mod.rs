@@ -1,7 +1,7 @@
 //! Floor 5: the console. Peer of `cli`.
 //!
-//! [`run`] ends with the code that the operator's way out has: 0 for a quit, 128 + n for signal n, [`EXIT_HANGUP`]
-//! when the terminal is gone, 2 when there is none; a panic is 101, as everywhere in Rust.
+//! [`run`] returns the exit code: 0 for a quit, 128 + n for signal n, [`EXIT_HANGUP`] when the terminal is gone, 2 when
+//! there is none; a panic gives 101, as in every Rust program.
 #![forbid(unsafe_code)]
 
 mod ascii;
@@ -60,19 +60,20 @@ use run::{Console, Parts};
 use terminal::{Guard, Tty};
 use terminal_type::TerminalType;
 
-/// The terminal is gone: end of file, `EIO`, or a hang-up. As if by SIGHUP (128 + 1), also where that is ignored.
+/// The terminal is gone: end of file, `EIO`, or a hang-up. The code is that of SIGHUP (128 + 1), also where SIGHUP is
+/// ignored.
 pub const EXIT_HANGUP: u8 = 129;
-/// There is no terminal, or the console could not start.
+/// There is no terminal, or the console could not be started.
 const EXIT_NO_TERMINAL: u8 = 2;
 
-/// What to use where there is no terminal.
+/// Which commands to use without a terminal.
 pub const WITHOUT_TERMINAL: &str =
-    "these work without a terminal: khelper request, run, probe, mask, get (khelper --help explains them)";
+    "these commands need no terminal: khelper request, run, probe, mask, get (see khelper --help)";
 
-/// The settings mean nothing: usage, as everywhere.
+/// The settings are invalid: a usage error, as in the command line.
 const EXIT_SETTINGS: u8 = 64;
 
-/// What the console listens to.
+/// The signals that the console handles.
 pub const SIGNALS: [Signal; 7] = [
     Signal::SIGINT,
     Signal::SIGTERM,
@@ -83,34 +84,34 @@ pub const SIGNALS: [Signal; 7] = [
     Signal::SIGCONT,
 ];
 
-/// What takes a message in.
+/// The function that handles a message.
 pub type Update = fn(&mut Model, Msg) -> Vec<Effect>;
-/// What draws the screen, and says where its cursor is.
+/// The function that draws the screen and returns the position of its cursor.
 pub type Draw = fn(&Model, &mut Buffer) -> Option<Position>;
 
-/// What the loop turns: judgement and looks, without the terminal.
+/// The parts of the loop that need no terminal: update and view.
 #[derive(Clone, Copy, Debug)]
 pub struct Frontend {
-    /// Takes one message in.
+    /// Handles one message.
     pub update: Update,
     /// Draws the whole screen.
     pub draw: Draw,
 }
 
 impl Frontend {
-    /// The console's own.
+    /// The console's own update and view.
     pub const KHELPER: Self = Self { update: update::update, draw: view::draw };
 }
 
-/// Runs the console over `target` until the operator quits; the exit code of the program.
+/// Runs the console over `target` until the operator quits. Returns the exit code of the program.
 ///
-/// `signals` holds [`SIGNALS`], taken before any other thread was started. An engine of this process is shut down at the
-/// end, after a panic too; helpers that live are left running and named on stderr (UMH-14).
+/// `signals` holds [`SIGNALS`], blocked before any other thread was started. An engine of this process is shut down at
+/// the end, after a panic too; live helpers are left running and named on stderr (UMH-14).
 pub fn run(target: &Arc<dyn Target>, signals: &Signals, options: Options) -> u8 {
     run_with(target, signals, options, Frontend::KHELPER)
 }
 
-/// The same with another face: one that panics, say.
+/// Like [`run`], with another frontend: one that panics, for example.
 pub fn run_with(target: &Arc<dyn Target>, signals: &Signals, options: Options, face: Frontend) -> u8 {
     let settings = match config::read() {
         Ok(settings) => settings,
@@ -128,26 +129,26 @@ pub fn run_with(target: &Arc<dyn Target>, signals: &Signals, options: Options, f
     let by = control::actor(Origin::Console);
     let parts = Parts { target: target.clone(), by: by.clone(), tty: tty.clone() };
     let shown = || Console::open(parts, signals, options, settings, face).and_then(|mut c| c.run());
-    // Nothing of the console is used after a panic, and the target's locks outlive one.
+    // Nothing of the console is used after a panic, and the target's locks survive one.
     let end = catch_unwind(AssertUnwindSafe(shown));
     tty.leave();
     exit_report::say(&**target, &by, &guard.panics(), options.ascii);
     match end {
         Ok(Ok(code)) => code,
-        // Gone before it was ours.
+        // The terminal was gone before the console took it.
         Ok(Err(e)) if e.errno == Errno::EIO => EXIT_HANGUP,
         Ok(Err(e)) => cannot_start(&e),
-        // Its message was printed when the terminal was given back.
+        // The panic message was printed when the terminal was restored.
         Err(panic) => resume_unwind(panic),
     }
 }
 
-/// The command line decides, then the settings, then what is known of the terminal and the locale.
+/// The command line decides, then the settings, then the terminal's type and the locale.
 fn draws_ascii(options: Options, settings: &config::Settings) -> bool {
     options.ascii || settings.ascii.unwrap_or_else(|| TerminalType::from_env().ascii)
 }
 
-/// The table of keys as it is now, as settings; the error is the exit code, everything having been said.
+/// The current key table, in the form of the settings file. The error is the exit code; the messages have been printed.
 pub fn keys() -> Result<String, u8> {
     let settings = config::read().map_err(|error| complain(&error))?;
     if let Some(warning) = &settings.warning {
@@ -157,11 +158,11 @@ pub fn keys() -> Result<String, u8> {
 }
 
 fn complain(error: &config::SettingsError) -> u8 {
-    let _ = writeln!(std::io::stderr(), "khelper: {error}; correct it, or move the file away");
+    let _ = writeln!(std::io::stderr(), "khelper: {error}; correct the file or move it away");
     EXIT_SETTINGS
 }
 
 fn cannot_start(why: &impl Display) -> u8 {
-    let _ = writeln!(std::io::stderr(), "khelper: the console could not start: {why}; {WITHOUT_TERMINAL}");
+    let _ = writeln!(std::io::stderr(), "khelper: cannot start the console: {why}; {WITHOUT_TERMINAL}");
     EXIT_NO_TERMINAL
 }

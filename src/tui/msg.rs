@@ -16,18 +16,18 @@ use super::model::record_row::RowPage;
 
 pub use super::effect::{Effect, Ticket};
 
-/// What the mouse did, and in which cell, counted from 0.
+/// A mouse event and its cell, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mouse {
-    /// What.
+    /// The kind of event.
     pub what: Click,
-    /// From the left.
+    /// The column, from the left.
     pub x: u16,
-    /// From the top.
+    /// The row, from the top.
     pub y: u16,
 }
 
-/// What the mouse can do.
+/// The kinds of mouse events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Click {
     /// The left button was pressed.
@@ -38,55 +38,55 @@ pub enum Click {
     WheelDown,
 }
 
-/// What the console is told.
+/// A message to the console.
 #[derive(Debug)]
 pub enum Msg {
-    /// A key was pressed. Never made of pasted text.
+    /// A key was pressed. Pasted text never becomes keys.
     Key(KeyEvent),
-    /// ESC came with this key right behind it: the key with Alt held, or Esc and then the key. It has
+    /// ESC came immediately before this key: either the key with Alt held, or Esc and then the key. It has
     /// [`crossterm::event::KeyModifiers::ALT`].
     Chord(KeyEvent),
-    /// Text was pasted (bracketed paste), hostile bytes.
+    /// Text was pasted (bracketed paste); the bytes are hostile.
     Paste(Vec<u8>),
-    /// The mouse, where it is the console's.
+    /// A mouse event, if the console has taken the mouse.
     Mouse(Mouse),
-    /// The terminal has this size now.
+    /// The terminal has a new size.
     Resize {
-        /// Cells from left to right.
+        /// Width in cells.
         columns: u16,
-        /// Cells from top to bottom.
+        /// Height in cells.
         rows: u16,
     },
-    /// The state of the target, taken after events, at most 30 times a second. Taken when it is delivered: one that
-    /// comes after a reply was taken after what that reply tells of.
+    /// The state of the target, read after events, at most 30 times a second. It is read on delivery: a state that
+    /// comes after a reply contains the effect of that reply's command.
     Snapshot(Box<Snapshot>),
-    /// What is known of the target has changed: the connection, or which run of the engine it is.
+    /// The connection to the target has changed, or the target is another run of the engine.
     Target(Box<TargetInfo>),
-    /// Why the modprobe path would not run, or who else could replace it (SYS-6): at the start and whenever the path
-    /// has changed. Empty: nothing to say.
+    /// Why the modprobe path would not run, or who else could replace it (SYS-6); sent at the start and after each
+    /// change of the path. Empty if there is nothing to report.
     PathWarnings(Vec<SafeText>),
     /// A submitted command was answered.
     Replied {
-        /// Which.
+        /// The ticket of the command.
         ticket: Ticket,
         /// The answer.
         reply: Result<Reply, ControlError>,
     },
-    /// Records that were asked for.
+    /// A page of records that the console asked for.
     Looked(Box<RowPage>),
     /// Lines of the log, oldest first.
     Logged(Vec<Line>),
-    /// Records were saved, or not.
+    /// An attempt to save records has ended.
     Saved {
-        /// Which save.
+        /// The ticket of the save.
         ticket: Ticket,
-        /// What came of it.
+        /// Its result.
         result: Result<Saved, Unsaved>,
     },
-    /// Something that the console itself warns of.
+    /// A warning of the console itself.
     Notice(String),
-    /// The time on the engine's clock, once a second or so while [`super::model::Model::needs_tick`] says so.
+    /// The time on the engine's clock, about once a second while [`super::model::Model::needs_tick`] returns `true`.
     Tick(Micros),
-    /// SIGINT, SIGTERM, SIGQUIT or SIGHUP: the console is to end.
+    /// SIGINT, SIGTERM, SIGQUIT or SIGHUP arrived: the console must end.
     Signal(Signal),
 }

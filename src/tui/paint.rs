@@ -1,5 +1,5 @@
-//! Frames on their way to the terminal: one write each, never more than the terminal takes, none while an earlier
-//! one is still on its way.
+//! Writes frames to the terminal: one write each, never more than the terminal accepts, and none while an earlier frame
+//! is still being written.
 
 mod encode;
 mod shown;
@@ -17,35 +17,35 @@ use super::terminal::Tty;
 use super::terminal_type::{Clipboard, Colours, TerminalType};
 use shown::Shown;
 
-/// A synchronized update: the terminal shows the frame whole, or not yet.
+/// A synchronized update: the terminal shows the frame complete or not yet.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
-/// Bytes that screen(1) passes on at once, with room to spare.
+/// The number of bytes that screen(1) passes on in one piece, with a margin.
 const SCREEN_PIECE: usize = 240;
-/// The plain style, from which each frame is drawn.
+/// The plain style, in which each frame begins.
 const PLAIN: &[u8] = b"\x1b[0m";
 
 /// Draws frames and writes them.
 pub(super) struct Painter {
     tty: Arc<Tty>,
     colours: Colours,
-    /// What is copied goes through screen(1).
+    /// Copies go through screen(1).
     through_screen: bool,
-    /// What is drawn, and what of it the terminal shows.
+    /// The drawn page, and what the terminal shows of it.
     page: Buffer,
     shown: Shown,
-    /// The next frame is drawn over a page of which nothing is known.
+    /// The next frame is drawn over an unknown page.
     over: bool,
-    /// What it has still to be handed.
+    /// Bytes for the terminal.
     bytes: Vec<u8>,
-    /// How many of these bytes it has taken.
+    /// How many of these bytes are written.
     taken: usize,
-    /// It would take no more.
+    /// The last write would have blocked.
     behind: bool,
 }
 
 impl Painter {
-    /// For a screen of `size` on a terminal of this type, after the bytes of `enter` have been written.
+    /// A painter for a screen of `size` on a terminal of this type, which first writes the bytes of `enter`.
     pub(super) fn new(tty: Arc<Tty>, enter: &[u8], size: (u16, u16), kind: TerminalType) -> Self {
         let page = blank(size);
         let shown = Shown::blank(page.content.len());
@@ -53,15 +53,15 @@ impl Painter {
         Self { tty, colours, through_screen, page, shown, over: false, bytes: enter.to_vec(), taken: 0, behind: false }
     }
 
-    /// Forgets what the terminal shows: the next frame paints every cell of `size`, over whatever is there. Nothing is
-    /// cleared before, so that no blank page is seen on a slow line.
+    /// Forgets what the terminal shows: the next frame paints every cell of `size` over whatever is there. The screen
+    /// is not cleared first, so that a slow line never shows a blank page.
     pub(super) fn repaint(&mut self, size: (u16, u16)) {
         self.page = blank(size);
         self.shown = Shown::unknown(self.page.content.len());
         self.over = true;
     }
 
-    /// After a stop: what was on its way went nowhere; `enter` comes first, then everything is painted.
+    /// Starts over after a stop: unwritten bytes are dropped; `enter` is written first, then every cell is painted.
     pub(super) fn reenter(&mut self, enter: &[u8], size: (u16, u16)) {
         self.page = blank(size);
         self.shown = Shown::blank(self.page.content.len());
@@ -70,12 +70,12 @@ impl Painter {
         (self.taken, self.behind) = (0, false);
     }
 
-    /// Whether the terminal has still to take something.
+    /// Whether bytes are still to be written.
     pub(super) fn is_behind(&self) -> bool {
         self.behind
     }
 
-    /// Draws a frame and writes it. Not while [`Self::is_behind`].
+    /// Draws a frame and writes it. Must not be called while [`Self::is_behind`].
     pub(super) fn draw(&mut self, model: &Model, draw: Draw) -> io::Result<()> {
         self.page.reset();
         let cursor = draw(model, &mut self.page);
@@ -84,7 +84,7 @@ impl Painter {
             self.bytes.extend_from_slice(PLAIN);
             let last = self.page.area.height.saturating_sub(1);
             for (x, y) in self.shown.erase(&self.page) {
-                // To the end of the row, or of the screen: also what lies beyond the largest page.
+                // Clears to the end of the row, or of the screen, including what lies beyond the largest page.
                 let end = if y == last { 'J' } else { 'K' };
                 write!(self.bytes, "\x1b[{};{}H\x1b[{end}", y + 1, x + 1)?;
             }
@@ -94,7 +94,7 @@ impl Painter {
         self.write()
     }
 
-    /// Hands bytes to the terminal's clipboard, with the next frame.
+    /// Copies bytes to the terminal's clipboard, with the next frame.
     pub(super) fn copy(&mut self, bytes: &[u8]) {
         use crossterm::Command as _;
         let mut ansi = String::new();
@@ -103,11 +103,11 @@ impl Painter {
         if self.through_screen {
             ansi = through_screen(&ansi);
         }
-        // Within an update that has begun it would be a part of the frame: it goes before it.
+        // Inside a synchronized update the copy would be part of the frame, so it goes before the update.
         self.bytes.extend_from_slice(ansi.as_bytes());
     }
 
-    /// Writes what the terminal takes.
+    /// Writes as much as the terminal accepts.
     pub(super) fn write(&mut self) -> io::Result<()> {
         while self.taken < self.bytes.len() {
             match self.tty.write(&self.bytes[self.taken..]) {

@@ -1,4 +1,4 @@
-//! What came from the target, on its way into the model.
+//! Delivers what came from the target to the model.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use super::msg::Msg;
 use super::run::{Console, FRAME};
 
 impl Console<'_> {
-    /// The state first, then the replies: a reply never meets a state from before it. Whatever else has come does not wait.
+    /// Delivers the state first, then the replies: a reply never meets a state older than itself. Everything else is
+    /// delivered at once.
     pub(super) fn empty(&mut self, now: Instant) {
         self.due = now + FRAME;
         let (changed, messages) = self.mailbox.empty();
@@ -41,12 +42,12 @@ impl Console<'_> {
         if is_first {
             self.model.log.take(log_feed::earlier(&self.model.snapshot, SystemTime::now()));
             if let Err(error) = self.start_log() {
-                self.take(Msg::Notice(format!("the log stays empty: {error}")));
+                self.take(Msg::Notice(format!("cannot start the log, which stays empty: {error}")));
             }
         }
     }
 
-    /// Starts the thread for the log: from the state on, which has the warnings from before.
+    /// Starts the log thread. It begins after the state, which contains the earlier warnings.
     pub(super) fn start_log(&mut self) -> Result<(), SysError> {
         let Some(log) = self.log.take() else { return Ok(()) };
         log_feed::keep(self.target.clone(), log, self.mailbox.clone(), self.model.snapshot.seq)

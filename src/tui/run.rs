@@ -1,4 +1,4 @@
-//! The loop of the console: one `poll` for the terminal, signals and the wakeup of other threads. It has a time-out only
+//! The loop of the console: one `poll` for the terminal, signals and the wakeup of other threads. It has a timeout only
 //! while input is unfinished (a lone ESC, a sequence or a paste without its end), while events wait for the next frame,
 //! and while a helper runs. Otherwise nothing wakes the console.
 
@@ -33,23 +33,23 @@ use super::terminal_type::{Colours, TerminalType};
 use super::theme::Theme;
 use super::{Frontend, Options};
 
-/// Events are drawn at most so often: 30 times a second.
+/// The shortest time between frames that show events: 30 frames a second.
 pub(super) const FRAME: Duration = Duration::from_millis(34);
-/// What moves by itself is drawn so often.
+/// The time between frames while something on the screen changes with time.
 const TICK: Duration = Duration::from_secs(1);
-/// The end waits so long for what was handed in: a line to remember is written in much less.
+/// How long the console waits at its end for unfinished file jobs; a history line is written in much less.
 const LAST_JOBS: Duration = Duration::from_millis(500);
-/// Bytes of one read.
+/// Size of one read, in bytes.
 const READ: usize = 4096;
 
-/// What the console is made of.
+/// The parts of the console.
 pub(super) struct Parts {
     pub(super) target: Arc<dyn Target>,
     pub(super) by: Actor,
     pub(super) tty: Arc<Tty>,
 }
 
-/// The console, from the first frame to the code it ends with.
+/// The console, from the first frame to its exit code.
 pub(super) struct Console<'a> {
     pub(super) target: Arc<dyn Target>,
     face: Frontend,
@@ -59,15 +59,16 @@ pub(super) struct Console<'a> {
     pub(super) model: Model,
     input: Decoder,
     pub(super) state: StateFeed,
-    /// Events for the log, until there is a thread that reads them.
+    /// The events for the log, until the log thread takes them.
     pub(super) log: Option<Watch>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) executor: Executor,
-    /// Replies that wait for the state which contains what they tell of, each with the question for it.
+    /// Replies that wait for the state that contains their effect, each with the number of the question that returns
+    /// it.
     pub(super) held: Vec<(u64, Msg)>,
-    /// The target's clock at an instant of ours.
+    /// The time on the target's clock, and the local instant at which it was read.
     pub(super) clock: (Micros, Instant),
-    /// The modprobe path that was looked at last.
+    /// The modprobe path that was checked last.
     pub(super) path: Option<Arc<[u8]>>,
     /// When the mailbox may be emptied again.
     pub(super) due: Instant,
@@ -78,7 +79,7 @@ pub(super) struct Console<'a> {
 }
 
 impl<'a> Console<'a> {
-    /// Takes the terminal; nothing is drawn yet.
+    /// Takes the terminal; draws nothing yet.
     pub(super) fn open(
         parts: Parts,
         signals: &'a Signals,
@@ -88,7 +89,7 @@ impl<'a> Console<'a> {
     ) -> Result<Self, SysError> {
         let Parts { target, by, tty } = parts;
         let mailbox = Mailbox::new()?;
-        // Before the state: what it does not contain yet comes as an event.
+        // Subscribe before the state is read: what the state does not contain yet then comes as an event.
         let log = Some(log_feed::watch(&*target));
         let mut state = StateFeed::open(target.clone(), by.clone(), mailbox.clone());
         let (info, first) = (target.info(), state.take());
@@ -129,11 +130,11 @@ impl<'a> Console<'a> {
         })
     }
 
-    /// Draws the first frame, starts whatever is slower, and goes on until the operator, a signal or the terminal's end
-    /// ends it; the exit code.
+    /// Draws the first frame, starts the slower parts, and runs until the operator, a signal or the end of the terminal
+    /// ends it. Returns the exit code.
     pub(super) fn run(&mut self) -> Result<u8, SysError> {
         if self.model.link.seen {
-            // Before the first frame, which may be of the log.
+            // Before the first frame, which may show the log.
             self.model.log.take(log_feed::earlier(&self.model.snapshot, SystemTime::now()));
         }
         if self.paint().is_err() {
@@ -152,7 +153,7 @@ impl<'a> Console<'a> {
         Ok(self.ending.unwrap_or_default())
     }
 
-    /// One wait and what came of it. An error: the terminal is gone.
+    /// Waits once and handles what came. Returns an error if the terminal is gone.
     fn poll_once(&mut self) -> io::Result<()> {
         let now = Instant::now();
         self.tick = if self.model.needs_tick() { self.tick.or(Some(now + TICK)) } else { None };
@@ -173,7 +174,7 @@ impl<'a> Console<'a> {
         if !signals.is_empty() {
             self.read_signals()?;
             if self.ending.is_some() {
-                // In the background one more read would stop us.
+                // In the background another read would stop this process.
                 return Ok(());
             }
         }
@@ -187,12 +188,12 @@ impl<'a> Console<'a> {
         self.paint()
     }
 
-    /// When the wait ends though nothing comes.
+    /// When the wait times out.
     fn deadline(&self) -> Option<Instant> {
         [self.input.deadline(), self.due(), self.tick].into_iter().flatten().min()
     }
 
-    /// When the mailbox may be emptied, if there is something in it.
+    /// When the mailbox may be emptied, if it contains something.
     fn due(&self) -> Option<Instant> {
         self.mailbox.is_full().then_some(self.due)
     }
@@ -242,7 +243,7 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// Does what is due by now.
+    /// Does everything that is due now.
     fn timers(&mut self) {
         let now = Instant::now();
         let mut typed = Vec::new();
@@ -272,8 +273,8 @@ impl<'a> Console<'a> {
     }
 }
 
-/// The theme that was chosen overrules `NO_COLOR`, which is for those who chose none (no-color.org). On a terminal
-/// without colours every other theme than [`Theme::plain`] would say nothing.
+/// A chosen theme overrides `NO_COLOR`, which is for users who chose none (no-color.org). On a terminal without colours
+/// every theme but [`Theme::plain`] would lose meaning.
 fn theme(chosen: Option<Theme>, kind: TerminalType) -> Theme {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     match chosen {
@@ -286,7 +287,7 @@ fn theme(chosen: Option<Theme>, kind: TerminalType) -> Theme {
 
 fn timeout(deadline: Option<Instant>, now: Instant) -> PollTimeout {
     let Some(deadline) = deadline else { return PollTimeout::NONE };
-    // Rounded up: a wait that ends too early would only be made again.
+    // Rounded up: a wait that ends too early would have to be repeated.
     let millis = deadline.saturating_duration_since(now).as_micros().div_ceil(1000);
     PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
 }

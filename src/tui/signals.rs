@@ -1,4 +1,4 @@
-//! What signals do to the console, and how it stops and goes on.
+//! Signal handling, and how the console stops and continues.
 
 use std::io;
 
@@ -12,12 +12,12 @@ use super::EXIT_HANGUP;
 use super::msg::Msg;
 use super::run::Console;
 
-/// What ends the console, unless it is ignored.
+/// The signals that end the console, unless they are ignored.
 const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 
 impl Console<'_> {
     pub(super) fn read_signals(&mut self) -> io::Result<()> {
-        // Not one more once it ends: a SIGCONT would take the terminal again.
+        // Once the console ends, no further signal is handled: a SIGCONT would take the terminal again.
         while self.ending.is_none()
             && let Some(signal) = self.signals.next().map_err(|e| io::Error::from(e.errno))?
         {
@@ -30,11 +30,11 @@ impl Console<'_> {
         match signal {
             Signal::SIGWINCH => self.resized(),
             Signal::SIGTSTP => self.suspend(false),
-            // Stopped by force: nobody gave the terminal back, and somebody else has had it.
+            // After SIGSTOP nothing restored the terminal, and another process has used it since.
             Signal::SIGCONT => self.resume(true),
-            // Taken where orphans are given to this process (`app`).
+            // Handled where orphans are reparented to this process (`app`).
             Signal::SIGCHLD => orphans::reap(),
-            // Blocked signals come also when they are ignored, as SIGHUP is under nohup.
+            // A blocked signal is delivered even if it is ignored, as SIGHUP is under nohup.
             _ if ignores(signal) => {}
             _ => {
                 self.take(Msg::Signal(signal));
@@ -43,23 +43,24 @@ impl Console<'_> {
         }
     }
 
-    /// The screen has another size, or is to be painted anew.
+    /// The screen has another size, or must be repainted.
     pub(super) fn resized(&mut self) {
         let (columns, rows) = self.tty.size();
         self.painter.repaint((columns, rows));
         self.take(Msg::Resize { columns, rows });
     }
 
-    /// Gives the terminal back and stops, with the whole job if the operator asked for it here: whoever started us
-    /// (`cargo run`) is to stop too, or the shell would wait for it.
+    /// Restores the terminal and stops. If the operator asked for it here, the whole job stops: the parent process
+    /// (`cargo run`) must stop too, or the shell would wait for it.
     pub(super) fn suspend(&mut self, job: bool) {
         self.tty.leave();
         stop(job, is_to_end);
         self.resume(false);
     }
 
-    /// Takes the terminal again, when it is our turn: continued in the background we stop once more, as whoever reads
-    /// from a terminal there does. What ends us is heard before that, and needs no terminal.
+    /// Takes the terminal again when this process is in the foreground. Continued in the background, it stops again, as
+    /// every background process that reads from a terminal does. Signals that end the console are handled before that,
+    /// and need no terminal.
     fn resume(&mut self, mut continued: bool) {
         let mut again = false;
         loop {
@@ -67,7 +68,7 @@ impl Console<'_> {
                 match signal {
                     Signal::SIGCONT => continued = true,
                     Signal::SIGTSTP => again = true,
-                    // The size is looked at in any case.
+                    // The size is read in any case.
                     Signal::SIGWINCH => {}
                     _ => self.signal(signal),
                 }
@@ -75,7 +76,7 @@ impl Console<'_> {
             if self.ending.is_some() {
                 return;
             }
-            // Never stopped: there is nobody who could continue us.
+            // Do not stop: no process could continue this one.
             if !continued || self.tty.is_foreground() {
                 break;
             }
@@ -95,7 +96,7 @@ impl Console<'_> {
     }
 }
 
-/// Whether a signal waits that will end the console.
+/// Whether a signal that ends the console is pending.
 fn is_to_end() -> bool {
     let pending = pending();
     ENDING.into_iter().any(|signal| pending.contains(signal) && !ignores(signal))

@@ -1,5 +1,6 @@
-//! The target's state for the thread that draws, which never waits for it: the state is asked for after events, one
-//! question at a time, and taken when the answer is there. A target in this process answers before the question returns.
+//! Feeds the target's state to the drawing thread, which never blocks on it: after events the state is requested, one
+//! question at a time, and taken when the answer has come. A target in this process answers before the question
+//! returns.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -15,10 +16,10 @@ use crate::control::{Command, Reply};
 
 use super::mailbox::Mailbox;
 
-/// Events say that something happened; the state says what, also when the queue ran over.
+/// Events say that something happened; the state says what, even after the event queue overflowed.
 const EVENTS: usize = 16;
 
-/// The answer to the question under way, once it is there.
+/// The answer to the open question, once it has come.
 type Answer = Arc<Mutex<Option<Result<Reply, ControlError>>>>;
 
 pub(super) struct StateFeed {
@@ -26,20 +27,20 @@ pub(super) struct StateFeed {
     by: Actor,
     mailbox: Arc<Mailbox>,
     watch: Watch,
-    /// What was known of the target last.
+    /// What was last known of the target.
     info: TargetInfo,
-    /// The last event that the state contains.
+    /// The number of the last event that the state contains.
     seen: Option<(RunId, Seq)>,
     answer: Answer,
-    /// Questions, counted from 1, and how many of them are answered.
+    /// The number of questions asked, counted from 1, and of questions answered.
     asked: u64,
     answered: u64,
-    /// Something happened after the question under way.
+    /// Something happened after the open question was asked.
     again: bool,
 }
 
 impl StateFeed {
-    /// Begins to watch, and asks for the first state: what it does not contain yet comes as an event.
+    /// Starts to watch and asks for the first state: what that state does not contain yet comes as an event.
     pub(super) fn open(target: Arc<dyn Target>, by: Actor, mailbox: Arc<Mailbox>) -> Self {
         let (watch, info) = (watch(&*target, None, &mailbox), target.info());
         let (seen, answer, again) = (None, Answer::default(), false);
@@ -48,13 +49,13 @@ impl StateFeed {
         feed
     }
 
-    /// Something happened at the target, or was answered. What it is, if that has changed.
+    /// Handles an event or an answer of the target. Returns the target's connection if it has changed.
     pub(super) fn changed(&mut self) -> Option<TargetInfo> {
         while let Some(item) = self.watch.next() {
             match item {
                 Watched::Event(_) | Watched::Missed(_) => {}
                 Watched::Closed { why: None } => break,
-                // The next one is silent until the connection is back.
+                // The next watcher reports nothing until the connection is back.
                 Watched::Closed { why: Some(_) } => self.watch = watch(&*self.target, self.seen, &self.mailbox),
             }
         }
@@ -71,7 +72,7 @@ impl StateFeed {
         Some(info)
     }
 
-    /// The state, if an answer has come; `None` also if it was an error, which the connection's state explains.
+    /// The state, if an answer has come; `None` also if the answer was an error, which the connection's state explains.
     pub(super) fn take(&mut self) -> Option<Snapshot> {
         let reply = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         self.answered = self.asked;
@@ -93,7 +94,7 @@ impl StateFeed {
         self.asked + self.again as u64
     }
 
-    /// Whether that question is answered, or will not be asked since the connection is lost.
+    /// Whether that question is answered, or will not be asked because the connection is lost.
     pub(super) const fn has(&self, question: u64) -> bool {
         self.answered >= question || !self.is_asked()
     }
@@ -107,7 +108,7 @@ impl StateFeed {
         let (answer, mailbox, me) = (self.answer.clone(), self.mailbox.clone(), thread::current().id());
         let done = Completion::new(move |reply| {
             *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply);
-            // Answered at once: whoever asked looks next.
+            // Answered at once: the caller reads the answer next.
             if thread::current().id() != me {
                 mailbox.ring();
             }

@@ -1,8 +1,8 @@
-//! The terminal as a thing that is taken and given back: on quit, on panic, on signals, for a stop.
+//! Takes the terminal and restores it: on quit, on panic, on signals, for a stop.
 //!
-//! It is opened anew, so that "do not block" binds our reads and writes alone and not the shell's (the flag belongs
-//! to the open file, which the shell shares). A terminal that takes nothing more then holds up neither keys nor
-//! signals.
+//! The terminal is opened again, so that `O_NONBLOCK` affects only the console's reads and writes and not the shell's
+//! (the flag belongs to the open file description, which the shell shares). A terminal that accepts no more output then
+//! blocks neither keys nor signals.
 
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -19,45 +19,45 @@ use rustix::termios::{InputModes, LocalModes, OptionalActions, OutputModes, Term
 use crate::abi::error::SysError;
 use crate::sys::signals::in_background_too;
 
-/// Alternate screen, bracketed paste, no cursor, a clean page.
+/// Alternate screen, bracketed paste, hidden cursor, a clear page.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[0m\x1b[2J";
-/// Clicks and the wheel, in the form that knows no limit of size.
+/// Clicks and the wheel, in the encoding without a limit of size.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
-/// All of it back, and the end of a synchronized update, should one have been begun. Where there is no alternate screen
-/// (screen(1), the Linux console) the page stays, and what comes next is below it.
+/// Undoes all of it, and ends a synchronized update if one is open. On terminals without an alternate screen
+/// (screen(1), the Linux console) the page stays, and further output appears below it.
 const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h\x1b[999;1H\r\n\x1b[?1049l";
-/// CAN: breaks off a sequence of which the terminal has seen only a part.
+/// CAN: cancels a sequence that the terminal has received only in part.
 const CANCEL: &[u8] = b"\x18";
-/// How long a terminal that takes nothing is waited for when it is given back, in milliseconds.
+/// How long to wait for a blocked terminal when it is restored, in milliseconds.
 const PATIENCE_MS: u16 = 200;
-/// The largest screen that is drawn; what lies beyond stays blank. (A pseudo-terminal can claim 65535 x 65535.)
+/// The largest screen that is drawn; cells beyond it stay blank. (A pseudo-terminal can claim 65535 x 65535.)
 const MOST: (u16, u16) = (1000, 500);
-/// Panics of other threads kept for the end; more say nothing new.
+/// The number of panics of other threads that are kept for the end; more add nothing.
 const PANICS_KEPT: usize = 16;
 
-/// The controlling terminal of this process, or the one that its input is.
+/// The controlling terminal of this process, or the terminal on its standard input.
 #[derive(Debug)]
 pub struct Tty {
     fd: OwnedFd,
     mouse: bool,
     modes: Mutex<Modes>,
-    /// The terminal has seen a part of a frame only.
+    /// The terminal has received only a part of a frame.
     midway: AtomicBool,
 }
 
-/// The modes to give the terminal back with.
+/// The modes to restore.
 #[derive(Debug, Default)]
 struct Modes {
-    /// The modes that the shell had set last, kept from the first time on that the terminal was taken.
+    /// The modes that the shell set last, saved when the terminal was first taken.
     shell: Option<Termios>,
-    /// The terminal is ours: it has been taken and not given back.
+    /// The console has the terminal: it was taken and not restored.
     ours: bool,
 }
 
 impl Tty {
-    /// The terminal that standard input and output are; `ENOTTY` if they are not both one. With `mouse` the terminal
-    /// reports clicks while it is ours.
+    /// Finds the terminal of standard input and output; `ENOTTY` if they are not both one. With `mouse`, the terminal
+    /// reports clicks while the console has it.
     pub fn open(mouse: bool) -> Result<Self, SysError> {
         let stdin = std::io::stdin();
         if !stdin.is_terminal() || !std::io::stdout().is_terminal() {
@@ -65,8 +65,9 @@ impl Tty {
         }
         let fd = match reopen(stdin.as_fd()) {
             Some(fd) => fd,
-            // Nothing names it (another user's, or no /dev and /proc): then as it is. Reads and writes come after a
-            // `poll`, so only a terminal that takes a part of a frame can hold us up.
+            // The terminal cannot be opened by a path (it is another user's, or /dev and /proc are missing): use the
+            // descriptor as it is. Reads and writes follow a `poll`, so only a terminal that accepts a part of a frame
+            // can block.
             None => stdin.as_fd().try_clone_to_owned().map_err(|e| {
                 SysError::new("dup of the terminal", Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))
             })?,
@@ -74,17 +75,18 @@ impl Tty {
         Ok(Self { fd, mouse, modes: Mutex::default(), midway: AtomicBool::new(false) })
     }
 
-    /// Something that takes bytes, where no modes matter.
+    /// A file that accepts bytes, for tests that need no modes.
     #[cfg(test)]
     pub(super) fn onto(fd: OwnedFd) -> Self {
         Self { fd, mouse: true, modes: Mutex::default(), midway: AtomicBool::new(false) }
     }
 
-    /// Takes the terminal: sets raw mode, and returns the bytes to write first. Called at the start and after each stop.
+    /// Takes the terminal: sets raw mode, and returns the bytes to write first. Called at the start and after each
+    /// stop.
     ///
-    /// A shell may have set other modes during a stop, and these are then the ones to give back. But a process that
-    /// SIGSTOP stopped left the terminal raw, a line editor sets modes that are nearly raw, and some shells change only a
-    /// part of what they find. So only modes in which a shell starts programs replace those that are known.
+    /// A shell may have set other modes during a stop; these are then the ones to restore. But a process stopped by
+    /// SIGSTOP left the terminal raw, a line editor sets modes that are nearly raw, and some shells change only a part
+    /// of the modes they find. So only modes in which a shell starts programs replace the saved ones.
     pub fn enter(&self) -> Result<Vec<u8>, SysError> {
         let mut modes = self.modes();
         let now = rustix::termios::tcgetattr(&self.fd).map_err(|e| failed("tcgetattr", e))?;
@@ -100,7 +102,7 @@ impl Tty {
         Ok([ENTER, mouse].concat())
     }
 
-    /// Gives it back as it was, once; harmless when it is not ours. Errors have nobody to be told to.
+    /// Restores the terminal, once; does nothing if the console does not have it. Nothing can be done about errors.
     pub fn leave(&self) {
         let mut modes = self.modes();
         if !std::mem::take(&mut modes.ours) {
@@ -124,18 +126,19 @@ impl Tty {
         }
         self.midway.store(false, Ordering::Relaxed);
         if self.is_foreground() || self.is_raw_as_we_made_it(modes) {
-            // Now, not when the output has drained: a terminal that takes nothing would hold us up for ever.
+            // TCSANOW, not after the output has drained: a blocked terminal would block us for ever.
             let _ = rustix::termios::tcsetattr(&self.fd, OptionalActions::Now, modes);
         }
     }
 
-    /// Whether it is this process's turn to have it. One that is not our controlling terminal has no turns.
+    /// Whether this process is in the terminal's foreground process group. A terminal that is not our controlling
+    /// terminal has no such group.
     pub(super) fn is_foreground(&self) -> bool {
         crate::sys::terminal::is_foreground(&self.fd)
     }
 
-    /// Nobody has set other modes since: a shell that got the terminal when we were stopped by force may have, and then
-    /// they are not ours to change.
+    /// Whether the modes are still the ones set here. After SIGSTOP a shell may have set its own, and these must not be
+    /// changed.
     fn is_raw_as_we_made_it(&self, before: &Termios) -> bool {
         let mut raw = before.clone();
         raw.make_raw();
@@ -143,12 +146,12 @@ impl Tty {
         rustix::termios::tcgetattr(&self.fd).is_ok_and(|now| modes(&now) == modes(&raw))
     }
 
-    /// Whether it is ours.
+    /// Whether the console has the terminal.
     pub fn is_ours(&self) -> bool {
         self.modes().ours
     }
 
-    /// Its size in cells, columns first: what can be drawn of it, and 80x24 where it does not know.
+    /// The size in cells that is drawn, columns first; 80x24 if the terminal does not report one.
     pub fn size(&self) -> (u16, u16) {
         match rustix::termios::tcgetwinsize(&self.fd) {
             Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.min(MOST.0), size.ws_row.min(MOST.1)),
@@ -156,12 +159,12 @@ impl Tty {
         }
     }
 
-    /// One read; 0 is the end. `EAGAIN`: nothing there.
+    /// Reads once; 0 means end of file. `EAGAIN`: no input yet.
     pub(super) fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         nix::unistd::read(&self.fd, buffer)
     }
 
-    /// One write of what the terminal takes now; `EAGAIN`: nothing.
+    /// Writes once, as much as the terminal accepts; `EAGAIN`: nothing.
     pub(super) fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
         let written = nix::unistd::write(&self.fd, bytes);
         if let Ok(written) = written {
@@ -181,8 +184,7 @@ impl AsFd for Tty {
     }
 }
 
-/// Whether `now` has everything by which the modes `known` make lines of what is typed, echo it and act on its control
-/// characters.
+/// Whether `now` has the flags of `known` that assemble lines, echo input and act on control characters.
 fn has_line_modes(now: &Termios, known: &Termios) -> bool {
     let local = LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
     now.local_modes.contains(known.local_modes & local)
@@ -191,12 +193,12 @@ fn has_line_modes(now: &Termios, known: &Termios) -> bool {
 }
 
 /// Why a full screen cannot be drawn on a terminal of the type `term` (the variable TERM), and what to do; `None` if it
-/// can. terminfo is not read: over ssh the terminal is often of a type that this machine has no entry for.
+/// can. terminfo is not read: over ssh the terminal often has a type without an entry on this machine.
 pub(super) fn unusable(term: Option<&OsStr>) -> Option<String> {
     let what = match term.map(OsStr::as_encoded_bytes) {
         None => "TERM is not set",
         Some(b"") => "TERM is empty",
-        // The types of terminfo(5) for a terminal that can only print lines, and for one that is not known.
+        // The terminfo(5) types of a terminal that can only print lines, and of an unknown one.
         Some(b"dumb") => "TERM is `dumb`, a terminal that cannot move its cursor",
         Some(b"unknown") => "TERM is `unknown`",
         Some(_) => return None,
@@ -208,10 +210,10 @@ fn failed(what: &'static str, errno: rustix::io::Errno) -> SysError {
     SysError::new(what, Errno::from_raw(errno.raw_os_error()))
 }
 
-/// The same terminal as an open file of our own, which is never ours to control by this (O_NOCTTY).
+/// Opens the terminal again as a separate open file description, without making it the controlling terminal (O_NOCTTY).
 fn reopen(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    // /dev/tty can be opened also when the terminal itself belongs to another user (after su).
+    // /dev/tty can be opened even if the terminal belongs to another user (after su).
     let ours = crate::sys::terminal::is_controlling(fd);
     if ours && let Ok(tty) = rustix::fs::open("/dev/tty", flags, Mode::empty()) {
         return Some(tty);
@@ -222,7 +224,7 @@ fn reopen(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     (device(tty.as_fd()) == device(fd)).then_some(tty)
 }
 
-/// Whether `fd` takes bytes, after [`PATIENCE_MS`] at most.
+/// Whether `fd` accepts bytes; waits for [`PATIENCE_MS`] at most.
 fn writable(fd: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
     loop {
@@ -234,20 +236,20 @@ fn writable(fd: BorrowedFd<'_>) -> bool {
     }
 }
 
-/// Whether writing to stderr comes to an end: a terminal that takes nothing would hold us up for ever, with every signal
-/// blocked that could end it.
-pub(super) fn can_be_told() -> bool {
+/// Whether a write to stderr returns: a blocked terminal would hang us for ever, with every signal blocked that could
+/// end us.
+pub(super) fn stderr_is_writable() -> bool {
     let stderr = std::io::stderr();
     !stderr.is_terminal() || writable(stderr.as_fd())
 }
 
-/// Whether the terminal is a window of screen(1), which passes some things on in its own way.
+/// Whether the terminal is a window of screen(1), which passes some sequences on only when they are wrapped.
 pub fn within_screen() -> bool {
     std::env::var_os("STY").is_some()
 }
 
-/// Holds the terminal for the thread that draws; it is given back when this is dropped, and before a panic of that
-/// thread is printed.
+/// Owns the terminal for the drawing thread. The terminal is restored on drop, and before a panic of that thread is
+/// printed.
 #[derive(Debug)]
 pub struct Guard {
     tty: Arc<Tty>,
@@ -255,8 +257,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Takes care of `tty`, from the thread that draws. The panic hook stays installed for the life of the process:
-    /// it does nothing of its own while the terminal is not ours.
+    /// Guards `tty`; called by the drawing thread. The panic hook stays installed for the life of the process; it only
+    /// calls the previous hook while the console does not have the terminal.
     pub fn new(tty: Arc<Tty>) -> Self {
         let panics = Arc::new(Mutex::new(Vec::new()));
         let (shared, kept, drawing) = (tty.clone(), panics.clone(), thread::current().id());
@@ -264,11 +266,12 @@ impl Guard {
         std::panic::set_hook(Box::new(move |info| {
             if thread::current().id() == drawing {
                 shared.leave();
-                if !can_be_told() {
+                if !stderr_is_writable() {
                     return;
                 }
             } else if shared.is_ours() {
-                // Another thread's, caught there (a hook's, UMH-6): the console goes on, and its page stays whole.
+                // A panic of another thread, caught there (a hook's, UMH-6): the console continues, and its page stays
+                // intact.
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 if kept.len() < PANICS_KEPT {
                     kept.push(info.to_string());
@@ -280,7 +283,7 @@ impl Guard {
         Self { tty, panics }
     }
 
-    /// What other threads' panics said while the terminal was ours.
+    /// The messages of other threads' panics while the console had the terminal.
     pub fn panics(&self) -> Vec<String> {
         std::mem::take(&mut *self.panics.lock().unwrap_or_else(PoisonError::into_inner))
     }

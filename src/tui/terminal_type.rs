@@ -1,50 +1,50 @@
-//! What the terminal can show, judged by its type (`TERM`), the locale, and the multiplexer it is a window of. No terminfo
-//! is read: the few types that matter are known by name, and every other one is taken for a terminal of today.
+//! What the terminal can show, judged by its type (`TERM`), the locale and the multiplexer. terminfo is not read: the
+//! few types that matter are known by name, and every other type is treated as a modern terminal.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// How many colours it has.
+/// The number of colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colours {
-    /// None; bold, underlined and reversed are there.
+    /// None; only bold, underlined and reversed text.
     None,
-    /// Eight, and their bright forms only by bold text.
+    /// Eight; their bright forms exist only as bold text.
     Eight,
     /// Sixteen or more.
     #[default]
     Sixteen,
 }
 
-/// Who gets what is copied by OSC 52.
+/// What receives a copy by OSC 52.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Clipboard {
     /// The terminal itself.
     #[default]
     Terminal,
-    /// tmux(1), which drops it unless `set-clipboard` is `on`.
+    /// tmux(1), which drops the copy unless `set-clipboard` is `on`.
     Tmux,
-    /// screen(1), which passes on what is wrapped for it.
+    /// screen(1), which passes on a wrapped copy.
     Screen,
-    /// A window of tmux or screen, and nothing tells which of them: on another machine, or one within the other.
+    /// A window of tmux or screen; which of them is unknown (it runs on another machine, or one runs within the other).
     TmuxOrScreen,
-    /// Nobody: the Linux console and hardware terminals have no clipboard.
-    Nobody,
+    /// Nothing: the Linux console and hardware terminals have no clipboard.
+    Unavailable,
 }
 
-/// What is known of a terminal.
+/// Capabilities of a terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TerminalType {
     /// Its colours.
     pub colours: Colours,
-    /// It shows ASCII alone: its font has nothing else, or the locale is not UTF-8.
+    /// It shows only ASCII: its font has nothing else, or the locale is not UTF-8.
     pub ascii: bool,
-    /// Who gets what is copied.
+    /// What receives a copy.
     pub clipboard: Clipboard,
 }
 
 impl TerminalType {
-    /// From the environment of this process.
+    /// Judges by the environment of this process.
     pub fn from_env() -> Self {
         Self::of(|name| std::env::var_os(name))
     }
@@ -53,11 +53,11 @@ impl TerminalType {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
         let term = set("TERM").unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let family = Family::of(&term);
-        // As setlocale(3) finds the codeset of LC_CTYPE: the first that is set and not empty decides.
+        // As setlocale(3) does for LC_CTYPE: the first variable that is set and not empty decides.
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
         let clipboard = match (family, set("TMUX").is_some(), set("STY").is_some()) {
-            (Family::Console | Family::Hardware, ..) => Clipboard::Nobody,
-            // Of its types only tmux sets this one.
+            (Family::Console | Family::Hardware, ..) => Clipboard::Unavailable,
+            // Only tmux sets this type.
             (_, true, true) if term.starts_with("tmux") => Clipboard::Tmux,
             (_, true, true) => Clipboard::TmuxOrScreen,
             (_, true, false) => Clipboard::Tmux,
@@ -79,14 +79,14 @@ impl TerminalType {
     }
 }
 
-/// The types that differ from what is usual today.
+/// The families of types that differ from a modern terminal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Family {
-    /// The console of Linux or of a BSD: 8 colours, a font of its own.
+    /// The console of Linux or of a BSD: 8 colours and a small font.
     Console,
-    /// A DEC terminal or what claims to be one, as a serial line's getty does: no colours.
+    /// A DEC terminal or an emulation, as the getty of a serial line sets it: no colours.
     Hardware,
-    /// No type is set: nothing is known.
+    /// No type is set.
     Unknown,
     /// Everything else.
     Emulator,
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_multiplexer_is_known_by_its_variable_or_its_type() {
-        use Clipboard::{Nobody, Screen, Terminal, Tmux, TmuxOrScreen};
+        use Clipboard::{Screen, Terminal, Tmux, TmuxOrScreen, Unavailable};
         let (tmux, sty) = (("TMUX", "/tmp/tmux-0/default,1,0"), ("STY", "1.pts-0.host"));
         for (term, env, clipboard) in [
             ("xterm", &[][..], Terminal),
@@ -190,8 +190,8 @@ mod tests {
             ("screen", &[tmux, sty], TmuxOrScreen),
             ("tmux-256color", &[tmux, sty], Tmux),
             ("xterm", &[("TMUX", "")], Terminal),
-            ("linux", &[], Nobody),
-            ("vt220", &[], Nobody),
+            ("linux", &[], Unavailable),
+            ("vt220", &[], Unavailable),
         ] {
             assert_eq!(of(&[env, &[("TERM", term)]].concat()).clipboard, clipboard, "{term} {env:?}");
         }

@@ -1,22 +1,22 @@
-//! Text measured in cells: a character takes one, for whatever takes more or none is escaped before it comes here
-//! ([`screen`]). Whatever is cut shows it with a mark.
+//! Text measured in cells. Every character takes one cell, because characters of another width are escaped before
+//! ([`screen`]). Cut text ends in a mark.
 
 use super::ascii;
 
-/// The mark of what was cut.
+/// The mark of cut text.
 pub const CUT: char = '…';
 
-/// How many cells `text` takes.
+/// The width of `text` in cells.
 pub fn width(text: &str) -> usize {
     ascii::text(text).chars().count()
 }
 
-/// Bytes from outside, harmless, in as many cells as the terminal needs for them.
+/// Bytes from outside, escaped for the terminal.
 pub fn screen(bytes: &[u8]) -> String {
     ascii::data(bytes)
 }
 
-/// Cut to `columns` cells; what was cut shows as [`CUT`].
+/// Cuts to `columns` cells; cut text ends in [`CUT`].
 pub fn fit(text: &str, columns: usize) -> String {
     let text = ascii::text(text);
     if width(&text) <= columns {
@@ -30,7 +30,7 @@ pub fn fit(text: &str, columns: usize) -> String {
     out
 }
 
-/// Cut to `columns` cells, then filled up to them.
+/// Cuts to `columns` cells, or pads with blanks.
 pub fn pad(text: &str, columns: usize) -> String {
     let mut out = fit(text, columns);
     let used = width(&out);
@@ -49,12 +49,12 @@ pub fn tail(text: &str, columns: usize) -> &str {
     text.char_indices().nth(before).map_or("", |(at, _)| &text[at..])
 }
 
-/// Broken into lines of at most `columns` cells, at blanks and commas where there are any; blanks at a break are dropped.
+/// Breaks into lines of at most `columns` cells, at blanks and commas where possible; blanks at a break are dropped.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     broken(text, columns, &[' ', ','], str::trim_end, str::trim_start)
 }
 
-/// Broken at blanks alone, where there are any, and with every one kept: the lines together are the text.
+/// Breaks only at blanks, where possible, and keeps all of them: the lines joined are the text.
 pub fn fold(text: &str, columns: usize) -> Vec<String> {
     broken(text, columns, &[' '], |line| line, |rest| rest)
 }

@@ -1,17 +1,17 @@
-//! The looks: 16 ANSI colours, or none. Meaning is always in words and symbols too.
+//! The themes: 16 ANSI colours, or none. Words and symbols always carry the meaning too.
 
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::control::text::outcome::Severity;
 
-/// The styles of the screen, by what they are for.
+/// The styles of the screen, by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme {
     /// Ordinary text.
     pub text: Style,
-    /// What matters less.
+    /// Secondary text.
     pub dim: Style,
-    /// The line that names the target.
+    /// The line with the name of the target.
     pub target: Style,
     /// Headings and the titles of dialogs.
     pub title: Style,
@@ -19,24 +19,24 @@ pub struct Theme {
     pub frame: Style,
     /// The row or choice under the cursor.
     pub selected: Style,
-    /// The field that is typed in.
+    /// The field with the focus.
     pub field: Style,
-    /// Text in it that the first key replaces.
+    /// Selected text in it, which the first key replaces.
     pub prefilled: Style,
     /// Keys in the footer and the help.
     pub key: Style,
-    /// As it should be.
+    /// Normal or successful.
     pub good: Style,
     /// Failed, or cannot be undone.
     pub bad: Style,
-    /// Should be looked at.
+    /// Needs attention.
     pub warn: Style,
-    /// Differs from what is live.
+    /// Differs from the live value.
     pub draft: Style,
 }
 
 impl Theme {
-    /// The 16 colours that every terminal has, in the terminal's own palette; the default theme. What matters less is
+    /// The default theme: the 16 colours that every terminal has, in the terminal's own palette. Secondary text is
     /// faint: colour 8 is the background in some palettes.
     pub const fn ansi() -> Self {
         let plain = Style::new();
@@ -58,7 +58,7 @@ impl Theme {
         }
     }
 
-    /// No colour at all (`NO_COLOR`, or a terminal without colours): bold, underlined and reversed are left.
+    /// No colour (`NO_COLOR`, or a terminal without colours): only bold, underlined and reversed.
     pub const fn plain() -> Self {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
@@ -94,7 +94,7 @@ impl Theme {
         })
     }
 
-    /// The brightest colours on black, and nothing that is faint.
+    /// The brightest colours on black; nothing is faint.
     pub const fn high_contrast() -> Self {
         let white = Style::new().fg(Color::White).bg(Color::Black);
         let bold = white.add_modifier(Modifier::BOLD);
@@ -116,7 +116,7 @@ impl Theme {
         }
     }
 
-    /// Neither red nor green: blue is as it should be, yellow is not, and what is wrong is underlined too.
+    /// No red and no green: blue is good, yellow needs attention, and bad text is underlined too.
     pub const fn colour_blind() -> Self {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
@@ -138,14 +138,14 @@ impl Theme {
         }
     }
 
-    /// The style of text in the chosen row: its colours give way, bold stays (what is bad, what differs).
+    /// The style of text in the selected row: it has no colours of its own, but bold stays (what is bad, what differs).
     #[must_use]
     pub fn chosen(&self, style: Style) -> Style {
         let bold = style.add_modifier & Modifier::BOLD;
         self.selected.add_modifier(bold)
     }
 
-    /// The style of an ending.
+    /// The style of an outcome.
     pub const fn mood(&self, mood: Severity) -> Style {
         match mood {
             Severity::Good => self.good,

@@ -1,7 +1,7 @@
-//! The operator's own files, in the folders of the XDG base directory specification.
+//! The operator's files, in the folders of the XDG base directory specification.
 //!
-//! Nothing is created for somebody else: not a home folder, and as root nothing in the home of another user, where
-//! `sudo` may have left HOME. Root's files there would keep that user's own programs from storing anything.
+//! Nothing is created for another user: no home folder, and as root nothing in the home of another user, where `sudo`
+//! may have left HOME. Files of root there would keep that user's programs from writing.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,15 +15,15 @@ use rustix::io::Errno;
 use crate::abi::error::io_words;
 use crate::abi::escape::screen;
 
-/// The mode of folders that are created, as the specification says.
+/// The mode of new folders, as the specification says.
 const FOLDER: Mode = Mode::RWXU;
 const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// A folder for the console's files.
+/// A folder of the console's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UserFolder {
     path: PathBuf,
-    /// The home folder it lies in; `None` if a variable of its own names it.
+    /// The home folder that contains it; `None` if an XDG variable names the folder.
     home: Option<PathBuf>,
 }
 
@@ -39,7 +39,7 @@ impl UserFolder {
         Some(Self { path: home.join(below_home).join("khelper"), home: Some(home) })
     }
 
-    /// The folder `khelper` below that one, named by a variable of its own.
+    /// The folder `khelper` below the folder that an XDG variable names.
     #[cfg(test)]
     pub(super) fn at(path: &Path) -> Self {
         Self { path: path.join("khelper"), home: None }
@@ -50,8 +50,8 @@ impl UserFolder {
         self.path.join(name)
     }
 
-    /// Puts a new file in the place of the one called `name`: whole, or not at all (temporary file, fsync, rename).
-    /// Folders that are missing are created. The error says why it was not written, escaped.
+    /// Replaces the file `name` atomically (temporary file, fsync, rename). Creates missing folders. The error says why
+    /// it was not written, escaped.
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
         let why = |e: io::Error| format!("{}: {}", shown(&self.path), io_words(&e));
         if let Some(home) = &self.home {
@@ -73,7 +73,7 @@ impl UserFolder {
         replace_in(&folder, name, bytes).map_err(why)
     }
 
-    /// Opens the folder, after it has created what is missing of it in the deepest folder that exists.
+    /// Opens the folder; first creates what is missing of it in the deepest folder that exists.
     fn open_or_create(&self) -> Result<OwnedFd, String> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let why = |path: &Path, e: Errno| format!("{}: {}", shown(path), io_words(&e.into()));
@@ -85,18 +85,18 @@ impl UserFolder {
                 Err(Errno::NOENT) => {}
                 Err(e) => return Err(why(at, e)),
             }
-            // The root folder exists, and no component is `..`: an absolute path is taken as it is.
+            // The root folder exists, and no component is `..`: an absolute path is used as it is.
             let (Some(parent), Some(name)) = (at.parent(), at.file_name()) else { return Err(why(at, Errno::NOENT)) };
             missing.push(name);
             at = parent;
         };
-        // Elsewhere the kernel lets only those create something whom the folder's owner allows to.
+        // Elsewhere the kernel lets a process create files only where the folder's owner allows it.
         if missing.is_empty() || rustix::process::geteuid().is_root() {
             check_owner(at, &rustix::fs::fstat(&folder).map_err(|e| why(at, e))?)?;
         }
         for name in missing.into_iter().rev() {
             match rustix::fs::mkdirat(&folder, name, FOLDER) {
-                // Another console was quicker.
+                // Another console has created it first.
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(e) => return Err(why(&self.path, e)),
             }
@@ -108,7 +108,8 @@ impl UserFolder {
     }
 }
 
-/// Reads a regular file, at most `most` bytes of it, and whether that was all. Opening never waits (a FIFO).
+/// Reads at most `most` bytes of a regular file. Returns them, and whether that was the whole file. Opening never
+/// blocks (on a FIFO).
 pub(super) fn read(file: &Path, most: u64) -> io::Result<(Vec<u8>, bool)> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let mut opened = File::from(rustix::fs::open(file, flags, Mode::empty())?);
@@ -136,7 +137,7 @@ fn replace_in(folder: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
         rustix::fs::openat(folder, &temporary, flags, FILE)
     };
     let file = match create() {
-        // Left behind by a process that had the same number.
+        // Left behind by a process with the same pid.
         Err(Errno::EXIST) => {
             rustix::fs::unlinkat(folder, &temporary, AtFlags::empty())?;
             create()?
@@ -150,7 +151,7 @@ fn replace_in(folder: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
         let _ = rustix::fs::unlinkat(folder, &temporary, AtFlags::empty());
         return written;
     }
-    // The new name is on the disk too. Where the file system cannot do that, it is there all the same.
+    // Sync the new name to the disk. If the file system cannot do that, the file exists all the same.
     let _ = rustix::fs::fsync(folder.as_fd());
     Ok(())
 }
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
         assert!(folder.file("link").is_symlink());
         assert!(read(&folder.file("fifo"), 10).is_err() && read(&folder.file("folder"), 10).is_err());
-        // A temporary file that was left behind, or planted, is not followed either.
+        // A temporary file that was left behind or planted is not followed either.
         symlink(&other, folder.file(&format!(".new.{}", std::process::id()))).unwrap();
         folder.replace("new", b"ours").unwrap();
         assert_eq!(std::fs::read(folder.file("new")).unwrap(), b"ours");
@@ -240,11 +241,11 @@ mod tests {
         chown(home.path(), Some(65534), Some(65534)).unwrap();
         let why = in_home(home.path()).replace("history", b"x").unwrap_err();
         assert!(why.ends_with("belongs to uid 65534, and this console runs as uid 0"), "{why}");
-        // Nor where a variable of its own names a folder in it.
+        // Nor where an XDG variable names a folder in it.
         assert!(UserFolder::at(&home.path().join(".state")).replace("history", b"x").is_err());
         assert!(UserFolder::at(home.path()).replace("history", b"x").is_err());
         assert_eq!(below(home.path()).len(), 0);
-        // A folder and a file that have been given away.
+        // A folder and a file that were given to another user.
         let state = tempfile::tempdir().unwrap();
         let folder = UserFolder::at(state.path());
         folder.replace("history", b"x").unwrap();

@@ -13,19 +13,19 @@ const END: &str = "\x1b[F";
 #[test]
 fn a_request_is_found_and_read_whole() {
     everywhere(FAILING, |pty, room| {
-        pty.press("3", "nothing has been asked for yet");
+        pty.press("3", "no requests yet");
         ask(pty, "foo", 1);
         pty.shows("exit 1");
         ask(pty, "bar", 1);
         on(pty, "#2");
-        pty.shows(if room { "2 requests so far, 0 not over" } else { "1-2 of 2" });
+        pty.shows(if room { "2 requests so far, 0 still running" } else { "1-2 of 2" });
         pty.press(DOWN, "not following");
         on(pty, "#1");
         opens(pty);
         pty.shows("#1 module foo");
         pty.shows("exit 1 (raw 256)");
         for what in
-            ["-- foo", "asked 20", "of CPU", "full (41)", "by masks", "failing: no module foo", "HOME=/", "chain"]
+            ["-- foo", "requested 20", "CPU ", "full (41)", "by masks", "failing: no module foo", "HOME=/", "chain"]
         {
             page_shows(pty, what);
         }
@@ -49,14 +49,14 @@ fn records_are_filtered_sorted_and_paused() {
         pty.send("usb-b");
         pty.shows("1 of 3");
         pty.send(ENTER);
-        pty.shows("/ changes it");
+        pty.shows("/ edits it");
         on(pty, "#2");
         pty.press("*", "* ");
         pty.send("snd*");
         pty.shows("0 of 3");
-        pty.press(ENTER, "none of 3 records is like that");
-        // As the screen promises, though there is a message that this key would put away.
-        pty.press(ESC, "every record is shown again");
+        pty.press(ENTER, "none of 3 records matches");
+        // As the screen promises, even while a message is shown that this key would dismiss.
+        pty.press(ESC, "all records are shown again");
         pty.press("oo", "exit 0");
         pty.shows("none of 3 records");
         pty.press("o", "failed");
@@ -96,7 +96,7 @@ fn a_helper_is_killed_after_a_look() {
             pty.shows("killed by SIGTERM (raw 15)");
             leaves(pty);
         }
-        press_until(pty, "k", "there is nothing");
+        press_until(pty, "k", "nothing to kill");
         quits(pty);
     });
 }
@@ -122,7 +122,7 @@ fn a_wait_is_abandoned_and_the_helper_lives_on() {
     });
 }
 
-/// A caller that never got a slot: nothing was started for it, and nothing says so.
+/// A caller that never got a slot: nothing was started for it, and no message claims so.
 #[test]
 fn a_wait_for_a_slot_is_abandoned() {
     with(&["--set", "khelper.era=current", "--set", "khelper.max_concurrent=1"], HOLD, |pty, room| {
@@ -138,7 +138,7 @@ fn a_wait_for_a_slot_is_abandoned() {
         pty.shows("#2 module bar");
         pty.says("ended ↷ abandoned (EINTR)");
         pty.says("why the caller stopped waiting for a slot (EINTR); nothing was started");
-        for what in ["the caller got -4", "nothing was launched"] {
+        for what in ["returned -4", "nothing was launched"] {
             page_shows(pty, what);
         }
         leaves(pty);
@@ -162,12 +162,12 @@ fn the_same_is_asked_for_again() {
         on(pty, "#1");
         opens(pty);
         pty.shows("#1 module foo");
-        pty.press("r", "Ask for the same as #1 again?");
+        pty.press("r", "Repeat the request #1?");
         pty.send(ESC);
-        pty.hides("again?");
-        pty.press("r", "again?");
+        pty.hides("Repeat the request");
+        pty.press("r", "Repeat the request");
         pty.send(ENTER);
-        pty.hides("again?");
+        pty.hides("Repeat the request");
         leaves(pty);
         pty.shows("#2");
         on(pty, "#1");
@@ -175,7 +175,7 @@ fn the_same_is_asked_for_again() {
     });
 }
 
-/// What that base64 stands for.
+/// Decodes base64.
 fn base64(text: &[u8]) -> Vec<u8> {
     let digit = |c: u8| match c {
         b'A'..=b'Z' => c - b'A',
@@ -209,7 +209,7 @@ fn a_record_is_copied_and_nothing_of_it_is_seen() {
         pty.hides("> its command line");
         leaves(pty);
         pty.shows("was sent to the");
-        // What the terminal was handed: `PATH -q -- foo`, in base64.
+        // The bytes sent to the terminal: `PATH -q -- foo`, in base64.
         let begin = b"\x1b]52;c;";
         let at = pty.wrote.windows(begin.len()).position(|w| w == begin).expect("a copy") + begin.len();
         let end = pty.wrote[at..].iter().position(|b| *b == 0x1b).unwrap();
@@ -248,7 +248,7 @@ fn records_are_saved_and_a_file_is_replaced_only_after_a_yes() {
         // One of them, to the same file: no, then yes.
         opens(pty);
         pty.shows(" module bar");
-        pty.press("w", "#2 alone");
+        pty.press("w", "only #2");
         pty.send(format!("\x15{shown}"));
         pty.send(ENTER);
         pty.shows("Replace the file?");
@@ -259,7 +259,7 @@ fn records_are_saved_and_a_file_is_replaced_only_after_a_yes() {
         pty.shows("Replace the file?");
         pty.send(ENTER);
         pty.hides("Replace the file?");
-        // Until it is written the dialog stays.
+        // The dialog stays open until the file is written.
         pty.hides("Save records");
         leaves(pty);
         pty.shows("saved 1 record");
@@ -291,8 +291,8 @@ fn hostile_names_and_output_stay_escaped_on_both_screens() {
         pty.shows(r"/ \x1b]0;own");
         pty.send(ENTER);
         pty.shows("1-1 of 1");
-        pty.press("4", "nothing has been logged");
-        // A name that is refused is logged.
+        pty.press("4", "the log is empty");
+        // A refused name is logged.
         pty.press("m", "Ask for a module");
         pty.send("\x15");
         pty.send(format!("\x1b[200~\x1b[2J{}\x1b[201~", "x".repeat(60)));
@@ -309,7 +309,7 @@ fn hostile_names_and_output_stay_escaped_on_both_screens() {
 #[test]
 fn the_log_tells_what_is_no_routine() {
     everywhere(QUICK, |pty, room| {
-        pty.press("4", "nothing has been logged");
+        pty.press("4", "the log is empty");
         pty.press("e", "Edit kernel.modprobe");
         pty.send("\x15/nowhere/modprobe\r");
         pty.hides("Edit kernel.modprobe");
@@ -317,7 +317,7 @@ fn the_log_tells_what_is_no_routine() {
         pty.shows("console");
         ask(pty, "foo", 1);
         pty.shows("exec failed");
-        // Said below the log too; an answer that comes late would take the place of what is said next.
+        // The message is shown below the log too; a late answer would replace the next message.
         pty.shows("—");
         pty.press("g", "The gate");
         pty.press("d", "> disable");

@@ -1,5 +1,5 @@
-//! Signals that end the console while a helper lives, whatever it is at: the terminal is given back, the helper is left
-//! running and named (UMH-14).
+//! Signals that end the console while a helper is alive, in any state of the console: the terminal is restored, the
+//! helper is left running and named (UMH-14).
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
 use std::fs::File;
@@ -16,7 +16,8 @@ use crate::pty::{Pty, Start, pid_after};
 use crate::steps::{ENTER, HOLD, SIZES, ask, taken};
 
 const ENDING: [Signal; 4] = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT];
-/// A shell that takes no job for stopped that has ended meanwhile: it finds out when it waits for another one.
+/// A shell that does not report a job as stopped if it has ended meanwhile: it notices the end when it waits for
+/// another job.
 const WAIT: &str = "/bin/true; wait %1";
 const LEFT: &str = "left running: #1 foo (pid ";
 
@@ -24,7 +25,7 @@ fn set() -> [String; 2] {
     ["--set".to_owned(), format!("kernel.modprobe={HOLD}")]
 }
 
-/// The console with one helper that lives.
+/// The console with one live helper.
 fn with_helper(start: Start) -> Pty {
     let mut pty = start.start();
     pty.shows("engine (pid ");
@@ -34,15 +35,15 @@ fn with_helper(start: Start) -> Pty {
     pty
 }
 
-/// The helper that `said` names lives; it is ended.
+/// Checks that the helper named by `said` is alive, and ends it.
 fn left_and_named(said: &str) {
     let pid = pid_after(said, LEFT).unwrap_or_else(|| panic!("no `{LEFT}` in: {said}"));
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is alive");
     assert!(!stat.contains(") Z "), "{stat}");
     kill(pid, Signal::SIGKILL).unwrap();
 }
 
-/// With each of the signals, in every size at the same time.
+/// Runs the test with each of the signals, in every size at the same time.
 fn everywhere(journey: impl Fn((u16, u16), Signal) + Sync) {
     thread::scope(|scope| {
         for size in SIZES {
@@ -52,7 +53,7 @@ fn everywhere(journey: impl Fn((u16, u16), Signal) + Sync) {
     });
 }
 
-/// Brings the console to something, then has each of the signals end it, in every size.
+/// Brings the console into a state, then lets each of the signals end it, in every size.
 fn ended_while(at: impl Fn(&mut Pty) + Sync) {
     everywhere(|(columns, rows), signal| {
         let mut pty = with_helper(Start::khelper(columns, rows).args(set()));
@@ -120,7 +121,7 @@ fn all(file: &mut File) -> String {
     text
 }
 
-/// A shell with job control that runs it, and does `then` once it is stopped and a line is typed.
+/// A shell with job control that runs the console, and executes `then` once the console is stopped and a line is typed.
 fn under_a_shell((columns, rows): (u16, u16), then: &str) -> Pty {
     let script = format!("set -m; \"$@\"; echo \"stopped $?\"; read line; {then}; echo \"ended $?\"");
     let args = ["-c", &script, "sh", env!("CARGO_BIN_EXE_khelper")].map(str::to_owned);
@@ -164,7 +165,7 @@ fn signals_end_a_stopped_console_in_the_background() {
         pty.shows("stopped 1");
         pty.is_restored();
         let wrote = pty.wrote.len();
-        // Continued without an end it stops again; neither time it takes the terminal from the shell.
+        // Continued without the signal, it stops again; neither time does it take the terminal from the shell.
         for sent in [Signal::SIGCONT, signal, Signal::SIGCONT] {
             kill(engine, sent).unwrap();
         }

@@ -1,11 +1,11 @@
-//! Every dialog and overlay: it opens from its screen, says whose knobs these are, shows what it is about, and goes away
-//! without a trace. A table, in three sizes at once.
+//! Every dialog and overlay: it opens from its screen, names the target, shows its contents, and closes without a
+//! trace. A table, in three sizes at once.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use crate::pty::Pty;
 use crate::steps::{ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, page_shows, quits};
 
-/// A screen, the keys, the dialog's name and what it shows, whichever size.
+/// A screen, the keys, the dialog's title and its contents, at any size.
 const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
     ("1", "m", "Ask for a module", &["> name", "wait < yes: until modprobe", "how many 1"]),
     ("1", "c", "Call a helper", &["> path", "arguments", "wait < proc: until it has", "inheritable"]),
@@ -20,16 +20,16 @@ const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
     ("1", "?", "Keys: type to search", &["Screens", "ask for a module", "> search"]),
     ("1", "\x1bOP", "Keys: type to search", &["more down)"]),
     ("2", "P", "Presets: fill the draft", &["> modules only", "modprobe can load modules that root may read", "drops"]),
-    ("2", "y", "Copy the draft as", &["> bset sysctl", "enter copies it whole, by OSC 52"]),
+    ("2", "y", "Copy the draft as", &["> bset sysctl", "enter copies all of it, by OSC 52"]),
     ("2", "f", "Both masks, in every form", &["cap_sys_module: Load and unload kernel modules", "without it:"]),
     ("2", "p", "Rehearse: ", &["what < the built-in probe >"]),
     ("3", "\r", "#1 module foo", &["ended ✗ exit 1 (raw 256)", "argv"]),
     ("3", "y", "Copy #1 as", &["> the record, as JSON", "its command line"]),
-    ("3", "r", "Ask for the same as #1 again?", &["module foo, wait proc", "enter asks, esc goes back"]),
+    ("3", "r", "Repeat the request #1?", &["module foo, wait proc", "enter repeats it, esc goes back"]),
     ("3", "w", "Save records, as JSON lines", &["> file ", "khelper-records.jsonl", "what < all that match (1) >"]),
 ];
 
-/// Every screen says whose knobs these are in its first line, whatever stands in front of the rest.
+/// Every screen names the target in its first line, whatever covers the rest.
 fn names_the_target(pty: &Pty) {
     let first = pty.screen().rows(0, 200).next().unwrap();
     assert!(first.contains("engine (pid ") && first.contains("untouched"), "{}", pty.text());
@@ -63,9 +63,9 @@ fn the_help_is_there_within_a_dialog_and_is_searched() {
         pty.press("\x1bOP", "Keys: type to search");
         pty.send("disable and drain");
         pty.says("> search disable and drain");
-        pty.says("g work the gate:");
+        pty.says("g set the gate:");
         pty.send("zzz");
-        pty.says("no key does that");
+        pty.says("no key matches");
         pty.send(ESC);
         pty.hides("Keys: type to search");
         pty.says("> name usb");
@@ -75,7 +75,7 @@ fn the_help_is_there_within_a_dialog_and_is_searched() {
     });
 }
 
-/// Path, arguments, and how it is waited for, with its own masks.
+/// Path, arguments and wait mode, with its own masks.
 #[test]
 fn any_helper_is_called() {
     everywhere(QUICK, |pty, room| {
@@ -86,7 +86,7 @@ fn any_helper_is_called() {
         }
         pty.send(ENTER);
         pty.says("#1 /bin/sh: ✗ exit 3 (raw 768)");
-        // Not waited for, under a mask of its own.
+        // Without waiting, under a narrower mask.
         pty.press("c", "Call a helper");
         pty.send("\t\t\x1b[C");
         pty.says("> wait < exec: until exec is");
@@ -118,7 +118,7 @@ fn a_mask_is_reset_after_a_look() {
     });
 }
 
-/// Each verb of the command line that no other journey takes.
+/// Each verb of the command line that no other journey uses.
 #[test]
 fn the_command_line_does_what_the_shells_does() {
     everywhere(FAILING, |pty, _| {
@@ -139,7 +139,7 @@ fn the_command_line_does_what_the_shells_does() {
         for (line, page, says) in [
             ("probe", "─ What a helper gets now", "bounding 0x"),
             ("mask cap_chown", "─ Masks in every form", "hex 0x0000000000000001"),
-            ("get khelper.deny", "─ As the knobs read", "khelper.deny = bad*"),
+            ("get khelper.deny", "─ Values of the knobs", "khelper.deny = bad*"),
             ("help", "─ What the commands do", "Write knobs, all or none"),
             ("reset bset", "bset ─", "gets back cap_chown"),
         ] {

@@ -22,7 +22,7 @@ fn a_preset_is_taken_undone_and_copied() {
         pty.press("yj", "Copy the draft");
         pty.send("\x1b[B\x1b[B\r");
         pty.hides("Copy the draft");
-        // What the terminal was handed: the mask as hex, in base64, and nothing of it on the screen.
+        // The bytes sent to the terminal: the mask as hex, in base64; none of it is on the screen.
         let osc = b"\x1b]52;c;MHgwMDAwMDAwMDAwMDEwMDAw\x1b\\";
         assert!(pty.wrote.windows(osc.len()).any(|window| window == osc), "{:?}", String::from_utf8_lossy(&pty.wrote));
         quits_without_the_draft(&mut pty);
@@ -45,20 +45,20 @@ fn a_module_is_rehearsed_without_loading_it() {
         pty.press("\r", "Rehearsal");
         pty.until("both runs", |s| s.contents().matches("exit 1").count() >= 2);
         if columns >= 80 {
-            // What differs is said, and the demo's own words stand at the end of the page.
+            // The differences are named, and the demo's own output is at the end of the page.
             pty.shows("under draft:");
             pty.send("\x1b[6~\x1b[6~\x1b[6~\x1b[6~");
-            pty.shows("it complained:");
+            pty.shows("stderr:");
         }
         pty.press("q", "> cap_sys_module");
-        // A program that is not there: the error tells which.
+        // A program that does not exist: the error names it.
         pty.press("p", "modprobe, for a");
         pty.press("\x1b[C", "any program");
         pty.press("\t/nowhere/x", "/nowhere/x");
         pty.press("\r", if columns >= 80 { "exec failed (ENOENT)" } else { "under draft:" });
         pty.send("q");
         pty.hides("Rehearsal");
-        // The second run may not be over yet, and quitting would ask.
+        // The second run may still be running; then quitting would ask.
         pty.send("1");
         pty.until("nothing runs", |s| ["Running (0)", " 0 running"].iter().any(|words| s.contents().contains(words)));
         quits_without_the_draft(&mut pty);

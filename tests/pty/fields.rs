@@ -1,16 +1,17 @@
-//! Text that a dialog holds when it opens: selected, so that the first key replaces it. And what a dialog keeps.
+//! Text that a dialog contains when it opens is selected, so that the first key replaces it. And which text a dialog
+//! keeps.
 
 use crate::pty::{Pty, Start};
 use crate::steps::{ENTER, ESC, QUICK, SLOW, ask, everywhere, kills_what_is_left, quits, taken};
 
 const RIGHT: &str = "\x1b[C";
 
-/// The dialog of that key, with these words in its first field.
+/// Opens the dialog of this key, with these words in its first field.
 fn opens(pty: &mut Pty, key: &str, name: &str) {
     pty.press(key, &format!("─ {name}"));
 }
 
-/// The field of that name is marked as selected: by words, or by brackets where they have no room.
+/// The field with this name is marked as selected: by words, or by brackets if there is no room.
 fn selected(pty: &mut Pty, name: &str) {
     pty.until("selected", |screen| {
         let row = screen.contents().lines().find(|row| row.contains(name)).unwrap_or_default().to_owned();
@@ -18,7 +19,7 @@ fn selected(pty: &mut Pty, name: &str) {
     });
 }
 
-/// The second request is for what was typed, and not for the first name and the second in one.
+/// The second request is for the typed name, not for both names joined.
 #[test]
 fn a_name_is_typed_over_the_last_one() {
     everywhere(QUICK, |pty, _| {
@@ -29,7 +30,7 @@ fn a_name_is_typed_over_the_last_one() {
         pty.says("> name dummy selected");
         pty.send("snd-foo\r");
         pty.says("#2 snd-foo: ✓ exit 0");
-        // A movement keeps it, and so does walking through the fields.
+        // A cursor movement keeps it, and so does moving through the fields.
         opens(pty, "m", "Ask for a module");
         pty.says("> name snd-foo selected");
         pty.send("\t\t\t");
@@ -39,12 +40,12 @@ fn a_name_is_typed_over_the_last_one() {
         pty.unsays("selected");
         pty.send(ESC);
         pty.hides("─ Ask for a module");
-        // What was typed is kept, as the help says; a pasted name replaces it.
+        // The typed text is kept, as the help says; a pasted name replaces it.
         opens(pty, "m", "Ask for a module");
         pty.says("> name snd-foobar selected");
         pty.send("\x1b[200~usb\x1b[201~\r");
         pty.says("#3 usb: ✓ exit 0");
-        // Backspace clears it: an empty name is no request.
+        // Backspace clears it: an empty name is refused.
         opens(pty, "m", "Ask for a module");
         pty.send("\x7f\r");
         pty.says("cannot be empty");
@@ -54,7 +55,7 @@ fn a_name_is_typed_over_the_last_one() {
     });
 }
 
-/// Eighty at once are for one time: the next request is for one.
+/// The count of eighty is used once: the next request is for one.
 #[test]
 fn the_count_goes_back_to_one_after_a_series() {
     everywhere(SLOW, |pty, _| {
@@ -83,7 +84,7 @@ fn a_path_is_typed_over_the_live_one() {
         pty.says("live: `/bin/true`");
         pty.send(ESC);
         pty.hides("─ Edit kernel.modprobe");
-        // So is the path of a call, and its arguments.
+        // The same for the path of a call, and its arguments.
         opens(pty, "c", "Call a helper");
         pty.send("/bin/false\t-x\r");
         pty.says("#1 /bin/false: ✗ exit 1");
@@ -95,7 +96,7 @@ fn a_path_is_typed_over_the_live_one() {
     });
 }
 
-/// The file that is written has the name that was typed, and no other is.
+/// The file gets the typed name, and no other file is written.
 #[test]
 fn records_are_saved_under_the_name_that_was_typed() {
     everywhere(QUICK, |pty, _| {
@@ -116,7 +117,7 @@ fn records_are_saved_under_the_name_that_was_typed() {
     });
 }
 
-/// With colours, without them, and on a terminal that has none: reversed, and in words.
+/// With colours, without them, and on a terminal that has none: reverse video, and words.
 #[test]
 fn a_selected_text_is_seen_without_colours() {
     let set = ["--set".to_owned(), format!("kernel.modprobe={QUICK}")];

@@ -1,5 +1,5 @@
-//! A program, a folder, a comm, arguments and an output that mean no good, in three sizes. What was sent to the terminal
-//! is judged when the console ends; here the screen is, in every place that shows them.
+//! A program, a folder, a comm, arguments and an output that are hostile, in three sizes. The bytes sent to the
+//! terminal are checked when the console ends; the screen is checked here, in every place that shows them.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::ffi::{OsStr, OsString};
@@ -14,16 +14,16 @@ use nix::sys::signal::{Signal, kill};
 use crate::pty::{Start, pid_after};
 use crate::steps::{ESC, SIZES, page_shows};
 
-/// Fifteen bytes: the whole of a comm.
+/// Fifteen bytes: the length of a comm.
 const COMM: &[u8] = b"\x1b]0;c\x07\xe2\x80\xae\xff\xc2\x9b2";
 const SHOWN: &str = r"\x1b]0;c\x07\xe2\x80\xae\xff\xc2\x9b2";
 
-/// What does it: clears the screen, turns the text round, sets the title, changes the character set, fills the clipboard,
-/// in both streams; at last something harmless.
+/// Hostile output: it clears the screen, reverses the text, sets the title, changes the character set, fills the
+/// clipboard, in both streams; then something harmless.
 const SCRIPT: &[u8] = b"#!/bin/sh\nprintf '\\033[2J\\033]0;own\\007\\016\\342\\200\\256\\377\\302\\2332J\\r\\n'\n\
     printf '\\033]52;c;b3du\\033\\\\\\033Pq\\033\\\\\\033c\\t\\n' >&2\nprintf 'the end\\n'\nexit 3\n";
 
-/// That script, one that lasts, and the console, each under a name of that kind.
+/// This script, one that keeps running, and the console, each under such a name.
 fn programs(folder: &Path) -> (OsString, OsString, OsString) {
     let inner = folder.join(OsStr::from_bytes(b"d\x1b[2J\t"));
     fs::create_dir(&inner).unwrap();
@@ -54,19 +54,19 @@ fn journey(columns: u16, rows: u16) {
     set.push(&script);
     let mut pty = Start::khelper_at(columns, rows, console).args([OsStr::new("--set"), &set]).start();
     pty.shows("engine (pid ");
-    // As modprobe, with a name; its argv, its output, who asked, by its comm.
+    // As modprobe, with a name; its argv, its output, the requester's comm.
     pty.press("m", "Ask for a module");
     pty.send(b"\x1b[200~\x1b[31m\xe2\x80\xaex\x1b[201~\r");
     pty.says(r"#1 \x1b[31m\xe2\x80\xaex: ✗ exit 3");
     pty.press("3", ">#1");
     pty.press("\r", r"─ #1 module \x1b[31m");
     for what in [r"\x1b[31m\xe2\x80\xaex", r"\x1b[2J\x1b]0;own", "the end", r"\x1b]52;c;b3du", SHOWN] {
-        // The beginning of what may be broken into lines.
+        // The beginning of text that may be wrapped.
         page_shows(&mut pty, &what[..what.len().min(15)]);
     }
     pty.send(ESC);
     pty.hides("─ #1 module");
-    // As a helper, by a path of the same kind; it lives on, and is named in the last words.
+    // As a helper, by a path of the same kind; it keeps running, and the exit report names it.
     pty.press("c", "Call a helper");
     pty.send(b"\x1b[200~");
     pty.send(holds.as_bytes());

@@ -1,4 +1,4 @@
-//! When nothing happens nothing is done: every thread sits in a call without a time-out.
+//! An idle console does nothing: every thread sleeps in a call without a timeout.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::ffi::OsString;
@@ -20,11 +20,11 @@ use crate::host::Odd;
 use crate::pty::{Pty, Start};
 use crate::steps::quits_without_the_draft;
 
-/// Whether the thread sleeps in `poll` or `futex` with no end to it; `None` if this machine does not tell.
+/// Whether the thread sleeps in `poll` or `futex` without a timeout; `None` if this machine does not show it.
 fn sleeps_for_good(task: &Path) -> Option<bool> {
     let call = match fs::read_to_string(task.join("syscall")) {
         Ok(call) => call,
-        // The kernel does not have the file, or not for us; a thread that has just ended has no folder any more.
+        // The kernel has no such file, or denies it; a thread that has just ended has no directory.
         Err(_) if task.exists() => return None,
         Err(_) => return Some(false),
     };
@@ -32,19 +32,20 @@ fn sleeps_for_good(task: &Path) -> Option<bool> {
     let mut words = call.split_whitespace();
     let Some(number) = words.next().and_then(|n| n.parse::<libc::c_long>().ok()) else { return Some(false) };
     let arguments: Vec<u64> = words.filter_map(|w| u64::from_str_radix(w.strip_prefix("0x")?, 16).ok()).collect();
-    // futex: the address of a time is the fourth; poll: milliseconds are the third, and an int.
+    // futex: the timeout's address is the fourth argument; poll: the third is milliseconds, an int.
     let waits = match number {
         libc::SYS_futex => arguments.get(3) == Some(&0),
         #[cfg(target_arch = "x86_64")]
         libc::SYS_poll => arguments.get(2).is_some_and(|ms| *ms as u32 == u32::MAX),
-        // Where there is only ppoll the address of a time is the third.
+        // On machines that have only ppoll, the timeout's address is the third.
         libc::SYS_ppoll => arguments.get(2) == Some(&0),
         _ => false,
     };
     Some(waits)
 }
 
-/// Every thread, and how often it has run; empty unless all of them sleep for good. `None` if this machine does not tell.
+/// Every thread and its count of context switches; empty unless all of them sleep without a timeout. `None` if this
+/// machine does not show it.
 fn asleep(tasks: &str) -> Option<Vec<(OsString, u64)>> {
     let mut all = Vec::new();
     for task in fs::read_dir(tasks).unwrap() {
@@ -59,14 +60,14 @@ fn asleep(tasks: &str) -> Option<Vec<(OsString, u64)>> {
     Some(all)
 }
 
-/// Waits until no thread can run any more unless something comes from outside: each is seen asleep for good twice, and
-/// none has run between. Nothing can be written then. Says what it has seen; `false` if this machine does not tell.
+/// Waits until no thread can run without an outside event: each is seen asleep twice without a timeout, and none has
+/// run between. Then nothing can be written. Prints what it saw; `false` if this machine does not show it.
 fn falls_asleep(pty: &Pty) -> bool {
     let tasks = format!("/proc/{}/task", pty.pid());
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let (Some(one), Some(other)) = (asleep(&tasks), asleep(&tasks)) else {
-            let _ = writeln!(std::io::stderr(), "skipped: the kernel does not tell what a thread waits in");
+            let _ = writeln!(std::io::stderr(), "skipped: the kernel does not show what a thread waits in");
             return false;
         };
         if one.len() > 1 && one == other {
@@ -81,9 +82,9 @@ fn falls_asleep(pty: &Pty) -> bool {
 fn an_idle_console_only_sleeps() {
     let mut pty = Start::khelper(80, 24).start();
     pty.shows("embedded engine (pid ");
-    // A paste that has no end does not keep it awake once it was given up.
+    // A paste without an end does not keep it awake after it was dropped.
     pty.send("\x1b[200~x");
-    pty.shows("the pasted text was not taken");
+    pty.shows("the pasted text was ignored");
     if falls_asleep(&pty) {
         pty.send("q");
         assert_eq!(pty.ends(), 0);
@@ -92,7 +93,7 @@ fn an_idle_console_only_sleeps() {
 
 const HOW: &str = "KHELPER_IDLE";
 
-/// The console over a machine where a minute may pass at once; ends the process.
+/// The console over a fake host, where a minute can pass at once; ends the process.
 fn console() -> ! {
     let signals = Signals::take(&[Signal::SIGWINCH]).unwrap();
     let builder = Engine::builder().fix_sigchld(true).host(Arc::new(Odd::default()));

@@ -1,4 +1,4 @@
-//! What an operator does, from the first key to the last, in three sizes at once.
+//! Whole sessions of an operator, from the first key to the last, in three sizes at once.
 
 use nix::sys::signal::{Signal, kill};
 
@@ -17,7 +17,7 @@ fn the_knobs_are_read() {
             }
             pty.shows("full (");
         }
-        // What is wrong with the path comes after the first frame, from another thread.
+        // The warning about the path comes after the first frame, from another thread.
         pty.shows("! kernel.modprobe");
         quits(pty);
     });
@@ -38,7 +38,7 @@ fn a_capability_is_dropped_in_the_draft_rehearsed_and_applied() {
         pty.send(ESC);
         pty.hides("Rehearsal");
         pty.press("w", "type `drop cap_sys_module`");
-        // Enter alone does not do it.
+        // Enter alone does not confirm.
         pty.send(ENTER);
         if room {
             pty.shows("not done: type `drop cap_sys_module`");
@@ -96,7 +96,7 @@ fn eighty_at_once_fill_the_slots_and_the_warning_appears() {
             pty.shows("live helpers 50");
         }
         pty.shows("runaway loop");
-        // Keys are heard all the while; then all fifty are killed.
+        // Keys work meanwhile; then all fifty are killed.
         pty.press("q", "Quit?");
         pty.press("k", "> kill");
         pty.send(ENTER);
@@ -115,7 +115,7 @@ fn the_gate_is_frozen_and_drained_and_opened_again() {
         pty.press("f", "> freeze");
         pty.send(ENTER);
         pty.shows(if room { "freezing, draining" } else { "gate freezing" });
-        // Meanwhile nothing new passes.
+        // Meanwhile no new call passes the gate.
         ask(pty, "bar", 1);
         pty.shows("refused 1");
         if room {
@@ -174,7 +174,7 @@ fn helpers_are_left_running_and_named() {
         let helper = pid_after(&said, "left running: #1 foo (pid ").expect(&said);
         let (_, rest) = said.split_once("left running: #1 foo (pid ").expect(&said);
         assert!(rest.contains("the next write may end #1") || rest.contains("the next"), "{said}");
-        // It lives, and is ours to end.
+        // It is alive, and the test has to end it.
         kill(helper, Signal::SIGKILL).unwrap();
     });
 }
@@ -243,7 +243,7 @@ fn no_color_is_honoured() {
 fn a_flood_of_ends_freezes_no_key_and_loses_no_count() {
     everywhere(QUICK, |pty, room| {
         ask(pty, "foo", 200);
-        // Keys are heard in the midst of it.
+        // Keys work meanwhile.
         pty.press("2", "> cap_sys_module");
         pty.press("1", "[1 Overview]");
         if !room {

@@ -1,15 +1,16 @@
-//! What terminals send, in the real program and in real time: pastes and sequences without an end, keys in newer forms.
+//! Input as terminals send it, in the real program and in real time: pastes and sequences without an end, keys in newer
+//! encodings.
 
 use crate::steps::{ESC, QUICK, everywhere, quits};
 
 const BEGIN: &str = "\x1b[200~";
 
-/// The end of a paste is lost. Until a silence of a second the keys that are typed belong to it.
+/// The end of a paste is lost. Until one second of silence, typed keys belong to the paste.
 #[test]
 fn a_paste_without_an_end_leaves_the_keys_working() {
     everywhere(QUICK, |pty, _| {
         pty.send(format!("{BEGIN}ls -l q"));
-        pty.shows("the pasted text was not");
+        pty.shows("the pasted text was ignored");
         pty.press("m", "Ask for a module");
         pty.press("\x15", "name");
         pty.send(format!("{BEGIN}usb-storage"));
@@ -61,7 +62,7 @@ fn esc_and_a_letter_at_once_are_esc_and_the_letter() {
     });
 }
 
-/// A program that crashed has left the terminal in these forms.
+/// A crashed program has left the terminal in these modes.
 #[test]
 fn keys_in_newer_forms_work() {
     for (esc, two, ctrl_c) in [

@@ -20,25 +20,25 @@ fn commands_are_completed_done_and_remembered() {
         pty.press(":", "Command");
         pty.press("set khelper.ma\t", "khelper.max_concurrent=");
         pty.press("99\r", "EINVAL");
-        // What was refused is still there, to be put right.
+        // The refused line is still there, to be corrected.
         pty.press("\x7f\x7f7\r", "`50` -> `7`");
         pty.hides("─ Command");
         pty.press("1", "[1 Overview]");
         pty.press(":", "Command");
         pty.press("set khelper.max_concurrent=7\r", "`7` -> `7`");
-        // Masks are confirmed as ever.
+        // Masks are confirmed as always.
         pty.press(":", "Command");
         pty.press("set kernel.usermodehelper.bset=-cap_sys_module\r", "drop cap_sys_module");
-        // Given up, nothing of it is left.
+        // After dismissal nothing of it is left.
         pty.send("\x1b");
         pty.hides("Apply the draft");
         pty.hides("draft open");
         pty.press(":get khelper.max_concurrent\r", "khelper.max_concurrent = 7");
         pty.send("q");
-        pty.hides("As the knobs read");
+        pty.hides("Values of the knobs");
         pty.send("q");
         assert_eq!(pty.ends(), 0);
-        // The next start knows them; what is broken in the file is passed over.
+        // The next start knows them; broken lines of the file are skipped.
         let file = folder.path().join("khelper/history");
         let text = std::fs::read(&file).unwrap();
         std::fs::write(&file, [b"\xff\x1b[2J\n\\x\n", &text[..]].concat()).unwrap();
@@ -53,7 +53,7 @@ fn commands_are_completed_done_and_remembered() {
     }
 }
 
-/// Whoever types on types into the line, and no keys.
+/// Further keys go into the line and are not actions.
 #[test]
 fn a_line_that_was_refused_stays() {
     everywhere(QUICK, |pty, _| {
@@ -62,16 +62,16 @@ fn a_line_that_was_refused_stays() {
             ("kill 99", "✗ #99: SIGTERM: not done: there is no request 99 (ESRCH)"),
             ("abandon 99", "✗ #99: abandoned: not done: there is no request 99 (ESRCH)"),
             ("run -- relative", "✗ call: the path `relative` is relative (EINVAL)"),
-            ("reset bset", "✗ there is nothing to reset: kernel.usermodehelper.bset is full already"),
+            ("reset bset", "✗ nothing to reset: kernel.usermodehelper.bset is full already"),
         ] {
             pty.press(":", "─ Command");
             pty.send(format!("{line}\r"));
             pty.says(says);
             pty.send("q");
-            // Narrow ones show its end.
+            // Narrow screens show its end.
             let typed = format!("{}q", &line[line.len().saturating_sub(7)..]);
             pty.shows(&typed);
-            // ctrl-c gives the line up, not the console; it comes back.
+            // ctrl-c dismisses the line, not the console; the line can be recalled.
             pty.send("\x03");
             pty.hides("─ Command");
             pty.press(":", "─ Command");
@@ -103,7 +103,7 @@ fn the_errors_of_a_line_have_lines_of_their_own() {
     });
 }
 
-/// A warning is there to be acted on: esc takes it away, one after another.
+/// Esc dismisses warnings, one after another.
 #[test]
 fn warnings_go_and_come_back() {
     everywhere(HOLD, |pty, room| {
@@ -121,7 +121,7 @@ fn warnings_go_and_come_back() {
         pty.shows("runaway loop? 1 more");
         command(pty, "reset loop-messages");
         pty.hides("runaway loop");
-        // Nor does a drain that failed stay, once the gate was worked.
+        // Nor does the warning of a failed drain stay after the gate was changed.
         pty.press("g", "The gate");
         pty.press("d", "> disable");
         pty.send(ENTER);

@@ -1,5 +1,5 @@
-//! The real program in a real pseudo-terminal, judged by what its screen shows. It never sleeps: it waits for the
-//! screen, or for the end, and gives up after [`PATIENCE`].
+//! The real program in a real pseudo-terminal; tests check its screen. It never sleeps: it waits for the screen, or for
+//! the end, and gives up after [`PATIENCE`].
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
 #[path = "../../src/tui/paint/stream.rs"]
@@ -23,7 +23,7 @@ use rustix::process::{PidfdFlags, pidfd_open};
 use rustix::termios::{Action, LocalModes, OptionalActions, Termios, tcflow, tcgetattr, tcsetattr, tcsetwinsize};
 use vt100::{Parser, Screen};
 
-/// Nothing that is waited for takes so long; a test that comes to it has failed.
+/// The longest wait; a test that reaches it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 const FRAME_BEGIN: &[u8] = b"\x1b[?2026h";
 const FRAME_END: &[u8] = b"\x1b[?2026l";
@@ -38,13 +38,13 @@ pub struct Start {
     folder: Option<PathBuf>,
     ignore_hangup: bool,
     stdin_null: bool,
-    /// It is khelper itself: every byte that it writes is judged.
+    /// The program is khelper itself: every byte that it writes is checked.
     judged: bool,
     errors: Option<File>,
 }
 
 impl Start {
-    /// khelper, in a terminal of so many columns and rows.
+    /// khelper, in a terminal of this size.
     pub fn khelper(columns: u16, rows: u16) -> Self {
         Self::khelper_at(columns, rows, env!("CARGO_BIN_EXE_khelper"))
     }
@@ -69,7 +69,7 @@ impl Start {
         }
     }
 
-    /// This program again, for that test of it alone.
+    /// This test program again, running only that test.
     pub fn again(columns: u16, rows: u16, test: &str) -> Self {
         let me = std::env::current_exe().unwrap();
         Self::program(columns, rows, me).args(["--exact", test, "--nocapture"])
@@ -85,13 +85,13 @@ impl Start {
         self
     }
 
-    /// Without this variable of the environment.
+    /// Removes this variable from the environment.
     pub fn without(mut self, name: impl AsRef<OsStr>) -> Self {
         self.unset.push(name.as_ref().to_owned());
         self
     }
 
-    /// With this current folder.
+    /// Sets the current folder.
     pub fn within(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
         self
@@ -103,13 +103,13 @@ impl Start {
         self
     }
 
-    /// With an input that is no terminal.
+    /// With an input that is not a terminal.
     pub fn without_input(mut self) -> Self {
         self.stdin_null = true;
         self
     }
 
-    /// What it says on stderr goes there.
+    /// Redirects its stderr to this file.
     pub fn errors_to(mut self, file: File) -> Self {
         self.errors = Some(file);
         self
@@ -119,7 +119,7 @@ impl Start {
         let (columns, rows) = self.size;
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = openpty(&size, None).unwrap();
-        // Ours must not leak into the program: the hang-up comes with the last of them.
+        // The program must not inherit our descriptors: the hang-up comes when the last of them is closed.
         for fd in [&pty.master, &pty.slave] {
             rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC).unwrap();
         }
@@ -140,8 +140,8 @@ impl Start {
         let make_controlling = move || {
             rustix::process::setsid()?;
             rustix::process::ioctl_tiocsctty(rustix::stdio::stdout())?;
-            // As a login shell starts it, whoever started the tests: in the background of a script, or under nohup,
-            // some of them would be ignored.
+            // With the signal dispositions of a login shell: if the tests run in the background of a script or under
+            // nohup, some signals would be ignored.
             for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGTSTP] {
                 let ignored = ignore_hangup && signal == Signal::SIGHUP;
                 let how = if ignored { SigHandler::SigIgn } else { SigHandler::SigDfl };
@@ -171,16 +171,16 @@ impl Start {
 
 /// A program in a terminal.
 pub struct Pty {
-    /// The terminal's side and the program's, which keeps the terminal's modes when the program is gone.
+    /// Both sides of the pseudo-terminal; the program's side keeps the modes when the program is gone.
     ends: Option<(OwnedFd, OwnedFd)>,
     before: Termios,
     child: Child,
     pidfd: OwnedFd,
     parser: Parser,
-    /// Frames seen, and what was read of one that has not ended.
+    /// The number of complete frames, and the bytes of an incomplete one.
     frames: usize,
     held: Vec<u8>,
-    /// All that the program wrote, as bytes.
+    /// All bytes that the program wrote.
     pub wrote: Vec<u8>,
     judged: bool,
 }
@@ -194,7 +194,7 @@ impl Pty {
         self.screen().contents()
     }
 
-    /// The terminal sends `bytes`.
+    /// Sends `bytes` as the terminal.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let (master, _) = self.ends.as_ref().unwrap();
         let mut left = bytes.as_ref();
@@ -204,7 +204,7 @@ impl Pty {
         }
     }
 
-    /// The terminal sends `keys`, and the screen comes to show `what`.
+    /// Sends `keys`, then waits until the screen shows `what`.
     pub fn press(&mut self, keys: &str, what: &str) {
         self.send(keys);
         self.shows(what);
@@ -215,34 +215,34 @@ impl Pty {
         self.until(what, |screen| screen.contents().contains(what));
     }
 
-    /// Waits until the screen shows `what` no more.
+    /// Waits until the screen no longer shows `what`.
     pub fn hides(&mut self, what: &str) {
         self.until(&format!("no {what}"), |screen| !screen.contents().contains(what));
     }
 
-    /// Waits until the screen says so, however it breaks its lines.
+    /// Waits until the screen shows this text, wherever lines break.
     pub fn says(&mut self, words: &str) {
         self.until(words, |screen| flat(screen).contains(words));
     }
 
-    /// Waits until the screen says so no more.
+    /// Waits until the screen no longer shows this text.
     pub fn unsays(&mut self, words: &str) {
         self.until(&format!("no {words}"), |screen| !flat(screen).contains(words));
     }
 
-    /// Waits until the screen says so, broken wherever the lines end: what has no blanks is cut anywhere.
+    /// Waits until the screen shows this text, which may break anywhere: text without blanks is cut anywhere.
     pub fn says_broken(&mut self, words: &str) {
         let without_blanks = |text: &str| text.split_whitespace().collect::<String>();
         let wanted = without_blanks(words);
         self.until(words, |screen| without_blanks(&flat(screen)).contains(&wanted));
     }
 
-    /// What the screen says as one line: without frames, and with one blank where there are many.
+    /// The text of the screen as one line: without frames, and with single blanks.
     pub fn flat(&self) -> String {
         flat(self.screen())
     }
 
-    /// Waits until the screen is as it should be.
+    /// Waits until the screen fulfils a condition.
     pub fn until(&mut self, what: &str, is: impl Fn(&Screen) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is(self.screen()) {
@@ -258,7 +258,7 @@ impl Pty {
         }
     }
 
-    /// Reads once; `false` if it was too late. Returns also when the program has ended.
+    /// Reads once; returns `false` on timeout. Also returns when the program has ended.
     fn read(&mut self, deadline: Instant) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
         let Ok(timeout) = PollTimeout::try_from(left.as_millis()) else { return false };
@@ -287,12 +287,12 @@ impl Pty {
         }
     }
 
-    /// Shows what was written as a terminal does that knows synchronized updates: a frame whole, or not yet.
+    /// Shows the output as a terminal with synchronized updates does: a frame complete or not yet.
     fn show(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);
         let whole = match rfind(&self.held, FRAME_BEGIN) {
             Some(begin) if rfind(&self.held[begin..], FRAME_END).is_none() => begin,
-            // A frame may begin in its last bytes.
+            // A frame may begin in the last bytes.
             _ => {
                 let part = (1..FRAME_BEGIN.len()).rev().find(|n| self.held.ends_with(&FRAME_BEGIN[..*n]));
                 self.held.len() - part.unwrap_or(0)
@@ -303,7 +303,7 @@ impl Pty {
         self.parser.process(&shown);
     }
 
-    /// Does something and waits for a frame that is drawn after it was begun (nothing else must draw meanwhile).
+    /// Calls `act` and waits for a frame that begins after it (nothing else may draw meanwhile).
     pub fn frame_after(&mut self, act: impl FnOnce(&mut Self)) {
         self.drain();
         let seen = self.frames;
@@ -314,7 +314,7 @@ impl Pty {
         }
     }
 
-    /// The screen painted anew, and nothing of a later frame yet.
+    /// The repainted screen, without a later frame.
     pub fn whole_frame(&mut self) {
         self.frame_after(|pty| pty.send("\x0c"));
         while !self.wrote.ends_with(FRAME_END) {
@@ -322,7 +322,7 @@ impl Pty {
         }
     }
 
-    /// Waits until the program has ended, or the screen shows `what`: then `false`.
+    /// Waits until the program has ended, or until the screen shows `what`: then returns `false`.
     pub fn is_over_before(&mut self, what: &str) -> bool {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_over() {
@@ -349,8 +349,8 @@ impl Pty {
         poll(&mut fds, PollTimeout::ZERO).unwrap() > 0
     }
 
-    /// Waits for the end: its exit code, or 1000 + n if signal n killed it. Whatever the test was about, nothing was
-    /// written but what the painter and the last words are made of.
+    /// Waits for the end. Returns the exit code, or 1000 + n if signal n killed it. Checks in every test that only
+    /// bytes of the painter and the exit report were written.
     pub fn ends(&mut self) -> i32 {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_over() {
@@ -364,7 +364,7 @@ impl Pty {
         status.code().unwrap_or_else(|| 1000 + status.signal().unwrap())
     }
 
-    /// The terminal is as before the program.
+    /// Checks that the terminal is as before the program.
     pub fn is_restored(&self) {
         self.modes_are_restored();
         let screen = self.screen();
@@ -380,34 +380,34 @@ impl Pty {
         );
     }
 
-    /// Sets other modes, as a shell does that has the terminal meanwhile.
+    /// Sets other modes, as a shell does while it has the terminal.
     pub fn set_modes(&self, change: impl FnOnce(&mut Termios)) {
         let mut modes = self.modes();
         change(&mut modes);
         tcsetattr(&self.ends.as_ref().unwrap().1, OptionalActions::Now, &modes).unwrap();
     }
 
-    /// Sets the modes from before the program, changed so; they are the ones to be restored from now on.
+    /// Sets the modes from before the program, with changes; from now on these are to be restored.
     pub fn set_shell_modes(&mut self, change: impl FnOnce(&mut Termios)) {
         change(&mut self.before);
         tcsetattr(&self.ends.as_ref().unwrap().1, OptionalActions::Now, &self.before).unwrap();
     }
 
-    /// Stops the program by force and waits until it has stopped.
+    /// Stops the program with SIGSTOP and waits until it has stopped.
     pub fn stop(&self) {
         self.signal(Signal::SIGSTOP);
         let status = waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)).unwrap();
         assert_eq!(status, WaitStatus::Stopped(self.pid(), Signal::SIGSTOP));
     }
 
-    /// The terminal shows the shell's page again, as if it had left the alternate screen by itself.
+    /// Makes the terminal show the shell's page, as if it had left the alternate screen by itself.
     pub fn shows_the_shell(&mut self) {
         self.drain();
         let held = std::mem::take(&mut self.held);
         self.parser.process(&[&held[..], b"\x1b[?1049l"].concat());
     }
 
-    /// Waits until `what` has been written, even behind a frame that does not end: a stop by force may have cut it.
+    /// Waits until `what` has been written, even behind an incomplete frame: SIGSTOP may have cut it.
     pub fn writes(&mut self, what: &[u8]) {
         let deadline = Instant::now() + PATIENCE;
         while !self.wrote.windows(what.len()).any(|window| window == what) {
@@ -424,24 +424,24 @@ impl Pty {
     }
 
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        // Ours first, so that nothing drawn for the new size meets the old one.
+        // Our side first, so that nothing drawn for the new size meets the old one.
         self.parser.screen_mut().set_size(rows, columns);
         self.claim(columns, rows);
     }
 
-    /// The program is told that size; our side of the screen stays as it is.
+    /// Sends this size to the program; our side of the screen stays as it is.
     pub fn claim(&self, columns: u16, rows: u16) {
         let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&self.ends.as_ref().unwrap().0, size).unwrap();
     }
 
-    /// The terminal takes nothing more, or goes on.
+    /// Makes the terminal accept nothing more, or accept output again.
     pub fn stall(&self, stalled: bool) {
         let (_, slave) = self.ends.as_ref().unwrap();
         tcflow(slave, if stalled { Action::OOff } else { Action::OOn }).unwrap();
     }
 
-    /// The terminal is gone.
+    /// Closes the terminal.
     pub fn hang_up(&mut self) {
         self.ends = None;
     }
@@ -454,7 +454,7 @@ impl Pty {
         kill(self.pid(), signal).unwrap();
     }
 
-    /// The process that the screen names as the engine's.
+    /// The pid of the engine, as the screen shows it.
     pub fn engine(&self) -> Pid {
         pid_after(&self.text(), "(pid ").expect("the engine is named")
     }
@@ -473,7 +473,7 @@ fn flat(screen: &Screen) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The pid that stands in `text` right behind the first `what`.
+/// The pid that directly follows the first `what` in `text`.
 pub fn pid_after(text: &str, what: &str) -> Option<Pid> {
     let (_, rest) = text.split_once(what)?;
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();

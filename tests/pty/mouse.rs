@@ -62,7 +62,7 @@ fn rows_of_activity_and_log() {
         pty.shows("3 of 3 answered");
         pty.press("3", "[3 Activity]");
         pty.until("every row", |s| s.contents().contains("#1 ") && s.contents().contains("#3 "));
-        // The row is chosen by the first click, its record opens by the second.
+        // The first click selects the row, the second opens its record.
         click(&mut pty, "#2 ");
         pty.until("the cursor on #2", |s| s.rows(0, columns).any(|row| row.starts_with('>') && row.contains("#2 ")));
         click(&mut pty, "#2 ");

@@ -1,4 +1,4 @@
-//! Terminals that show less than today's: no UTF-8, no colours, a clipboard that somebody else has. And readers that
+//! Terminals with fewer features: no UTF-8, no colours, a clipboard behind a multiplexer. And screen readers, which
 //! follow the terminal's cursor.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
@@ -7,10 +7,10 @@ use nix::sys::signal::{Signal, kill};
 use crate::pty::{Pty, Start, pid_after};
 use crate::steps::{ENTER, ESC, FAILING, QUICK, SIZES, ask, everywhere, quits};
 
-/// What the environment says, and options.
+/// The environment, and options.
 type Said = (&'static [(&'static str, &'static str)], &'static [&'static str]);
 
-/// No locale, whatever the one of the tests is.
+/// No locale, independent of the tests' own.
 fn start(columns: u16, rows: u16, (env, options): Said) -> Start {
     let nothing = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().map(|name| (name, ""));
     let start = Start::khelper(columns, rows).args(options).args(["--set", &format!("kernel.modprobe={FAILING}")]);
@@ -28,7 +28,7 @@ const ASCII: [Said; 8] = [
     (&[("LC_ALL", "C.UTF-8")], &["--ascii"]),
 ];
 
-/// Names, paths, what is typed, errors and the last words, on every screen: not one byte beyond ASCII.
+/// Names, paths, typed text, errors and the exit report, on every screen: only ASCII bytes.
 #[test]
 fn without_utf_8_every_byte_is_ascii() {
     let folder = tempfile::Builder::new().prefix("k").rand_bytes(4).tempdir_in("/tmp").unwrap();
@@ -78,7 +78,7 @@ fn with_utf_8_signs_are_drawn_as_they_are() {
         pty.send("q");
         assert_eq!(pty.ends(), 0);
     }
-    // The settings overrule what is known of the terminal, and `--ascii` overrules the settings.
+    // The settings override the terminal's type, and `--ascii` overrides the settings.
     let config = tempfile::tempdir().unwrap();
     std::fs::create_dir(config.path().join("khelper")).unwrap();
     for (setting, said, shows) in [
@@ -104,7 +104,7 @@ pub fn styles(pty: &Pty) -> Vec<Vec<u8>> {
     sequences.map(|codes| codes.split(';').map(|code| code.parse().unwrap()).collect()).collect()
 }
 
-/// Where a terminal has 16 colours, or 8, or none, it is sent no others, and words are never in colour 8.
+/// A terminal of 16 or 8 colours, or none, gets no others, and text never has colour 8.
 #[test]
 fn a_terminal_is_sent_the_colours_that_it_has() {
     let sent = |term: &str, theme: &str| {
@@ -140,7 +140,7 @@ fn a_terminal_is_sent_the_colours_that_it_has() {
     assert!(sent("xterm", "").concat().contains(&2), "what matters less is faint");
 }
 
-/// The row under the cursor has the terminal's cursor too, and a field has it where the next letter goes.
+/// The terminal's cursor is on the selected row, or in a field where the next letter goes.
 #[test]
 fn the_terminals_cursor_stands_on_the_chosen_row() {
     everywhere(QUICK, |pty, _| {
@@ -177,7 +177,7 @@ fn the_terminals_cursor_stands_on_the_chosen_row() {
     });
 }
 
-/// Who gets a copy is said as far as it is known, and what tmux needs before it takes one.
+/// The message names what receives a copy, as far as it is known, and the option that tmux needs.
 #[test]
 fn a_copy_within_a_multiplexer_says_what_becomes_of_it() {
     let osc = b"\x1b]52;c;";
@@ -201,7 +201,7 @@ fn a_copy_within_a_multiplexer_says_what_becomes_of_it() {
             pty.press("2", "> cap_sys_module");
             pty.press("y", "Copy the draft");
             pty.send(ENTER);
-            // Of a narrow screen's last words the end is cut, and lines break anywhere.
+            // On a narrow screen the end of the exit report is cut, and lines break anywhere.
             pty.says(&says[..says.len().min(if columns < 80 { 30 } else { 200 })]);
             assert!(pty.wrote.windows(osc.len()).any(|bytes| bytes == osc));
             assert_eq!(pty.wrote.windows(2).any(|bytes| bytes == b"\x1bP"), wrapped, "{env:?}");

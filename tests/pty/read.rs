@@ -1,4 +1,4 @@
-//! What does not fit can be read all the same, in the smallest size as in the largest.
+//! Text that does not fit can still be read, in the smallest size as in the largest.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ const PAGE_DOWN: &str = "\x1b[6~";
 const HOME: &str = "\x1b[H";
 const END: &str = "\x1b[F";
 
-/// The capabilities that the screen names whole.
+/// The capabilities whose full names are on the screen.
 fn named(pty: &Pty) -> BTreeSet<String> {
     let words = pty.flat();
     words.split([' ', ',', '`', ';']).filter(|word| word.starts_with("cap_")).map(str::to_owned).collect()
 }
 
-/// A draft is applied after the last of what it drops was on the screen, not before, however fast the keys are.
+/// A draft can be applied only after the last of what it drops was on the screen, however fast the keys are.
 #[test]
 fn a_draft_is_read_to_its_end_before_it_is_applied() {
     everywhere(QUICK, |pty, _| {
@@ -31,12 +31,12 @@ fn a_draft_is_read_to_its_end_before_it_is_applied() {
         let mut seen = named(pty);
         while pty.text().contains("down)") {
             pty.send(ENTER);
-            pty.says("not done: read on first");
+            pty.says("not done: read the whole list first");
             seen.append(&mut named(pty));
             pty.frame_after(|pty| pty.send(PAGE_DOWN));
             seen.append(&mut named(pty));
         }
-        // What the preset drops; a kernel that is older than some has less to drop.
+        // What the preset drops; an older kernel has fewer capabilities to drop.
         for cap in
             ["cap_fsetid", "cap_kill", "cap_net_raw", "cap_sys_module", "cap_sys_boot", "cap_setfcap", "cap_syslog"]
         {
@@ -48,7 +48,7 @@ fn a_draft_is_read_to_its_end_before_it_is_applied() {
     });
 }
 
-/// A field's error stands below it, and the rest of a form is a page away.
+/// A field's error is below it, and the rest of a form is one page away.
 #[test]
 fn a_form_says_all_of_what_is_wrong() {
     everywhere(QUICK, |pty, room| {
@@ -71,7 +71,7 @@ fn a_form_says_all_of_what_is_wrong() {
         }
         pty.send(ESC);
         pty.hides("─ Call a helper");
-        // A form with one field has no next one, and one of a few values turns both ways.
+        // A form with one field has no next one, and a list of values changes in both directions.
         pty.press("e", "─ Edit kernel.modprobe");
         assert!(!pty.text().contains("tab next"), "{}", pty.text());
         pty.send(ESC);
@@ -80,7 +80,7 @@ fn a_form_says_all_of_what_is_wrong() {
     });
 }
 
-/// What a key on the page of a record is answered with stands below the page; what cannot be done is not offered.
+/// The answer to a key on the page of a record is below the page; keys without an effect are not offered.
 #[test]
 fn a_record_answers_its_keys_where_it_is() {
     everywhere(FAILING, |pty, _| {
@@ -91,22 +91,22 @@ fn a_record_answers_its_keys_where_it_is() {
         pty.until("the record", |s| s.contents().contains("exit 1 (raw 256) ·"));
         assert!(!pty.text().contains("k kill") && !pty.text().contains("x abandon"), "{}", pty.text());
         pty.send("k");
-        pty.says("#1 foo: it is over, there is nothing to kill");
+        pty.says("#1 foo: it has ended: nothing to kill");
         pty.shows("─ #1 module foo ");
-        page_shows(pty, "asked by");
+        page_shows(pty, "caller");
         pty.send(ESC);
         pty.hides("─ #1 module foo ");
         quits(pty);
     });
 }
 
-/// Every helper that is waited for can be looked at before it is left.
+/// Every awaited helper can be looked at before quitting.
 #[test]
 fn quitting_shows_every_helper() {
     everywhere(HOLD, |pty, _| {
         ask(pty, "holds", 20);
         taken(pty, 20);
-        pty.press("q", "─ Quit? Not over: 20, live: 20");
+        pty.press("q", "─ Quit? Unfinished: 20, live: 20");
         for _ in 0..12 {
             if pty.text().contains("#20 holds") {
                 break;
@@ -122,7 +122,7 @@ fn quitting_shows_every_helper() {
     });
 }
 
-/// The help begins with what means something where it was called; pages and the help have a beginning and an end.
+/// The help begins with the contexts in which it was opened; pages and the help have a beginning and an end.
 #[test]
 fn the_help_begins_with_what_is_here() {
     everywhere(QUICK, |pty, _| {
@@ -135,7 +135,7 @@ fn the_help_begins_with_what_is_here() {
         pty.says("Masks space toggle the capability");
         pty.send(ESC);
         pty.hides("Keys: type");
-        // The page of `f` says what a capability is about.
+        // The page of `f` describes the capability.
         pty.press("f", "Both masks, in every form");
         pty.says("cap_sys_module: Load and unload kernel modules");
         pty.send(END);
@@ -144,23 +144,23 @@ fn the_help_begins_with_what_is_here() {
         pty.says("cap_sys_module: Load and unload kernel modules");
         pty.send(ESC);
         pty.hides("Both masks");
-        // A filter that is taken away leaves the cursor where it was before.
-        pty.press("/zzz", "no capability is like that");
+        // Clearing a filter moves the cursor back to its earlier row.
+        pty.press("/zzz", "no capability matches");
         pty.send(ESC);
         pty.shows("> cap_sys_module");
-        pty.press("/zzz\r", "no capability is like that");
+        pty.press("/zzz\r", "no capability matches");
         pty.send(ESC);
-        pty.says("every capability is shown again");
+        pty.says("all capabilities are shown again");
         pty.send(HOME);
         pty.shows("> cap_chown");
-        // Where rows are shown a message goes first.
+        // If rows are shown, the message is dismissed first.
         pty.send("/sys_module\r");
         pty.shows("> cap_sys_module");
         pty.send(ESC);
-        pty.unsays("every capability is shown again");
+        pty.unsays("all capabilities are shown again");
         pty.shows("1 of 4");
         pty.send(ESC);
-        pty.says("every capability is shown again");
+        pty.says("all capabilities are shown again");
         pty.press("/net_raw", "> cap_net_raw");
         pty.send(ESC);
         pty.shows("> cap_sys_module");

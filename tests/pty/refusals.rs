@@ -1,4 +1,4 @@
-//! Every refusal, in words that say what happened and what to do: tables, in three sizes at once.
+//! Every refusal says what happened and what to do: tables, in three sizes at once.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,10 +9,10 @@ use crate::steps::{
     quits_without_the_draft, taken, with,
 };
 
-/// A screen, the keys, the dialog that stays, and what is said.
+/// A screen, the keys, the dialog that stays open, and the message.
 type Refusal<'a> = (&'a str, &'a str, Option<&'a str>, &'a str);
 
-/// Each is refused; then the dialog and the words go away.
+/// Each is refused; then the dialog and the message disappear.
 fn refuses(pty: &mut Pty, refusals: &[Refusal]) {
     for (screen, keys, dialog, says) in refusals {
         pty.press(screen, &format!("[{screen} "));
@@ -30,7 +30,7 @@ fn refuses(pty: &mut Pty, refusals: &[Refusal]) {
     }
 }
 
-/// Whatever would change or start something, on every screen; what only looks goes on.
+/// Every key that would change or start something, on every screen; read-only keys still work.
 #[test]
 fn read_only_refuses_every_key_that_acts() {
     with(&["--read-only"], QUICK, |pty, _| {
@@ -38,19 +38,19 @@ fn read_only_refuses_every_key_that_acts() {
             ("1", "m", "asking for a module"),
             ("1", "c", "calling a helper"),
             ("1", "e", "editing kernel.modprobe"),
-            ("1", "g", "working the gate"),
+            ("1", "g", "changing the gate"),
             ("2", "p", "rehearsing"),
             ("2", "w", "applying the draft"),
             ("2", "R", "resetting a mask"),
             ("3", "k", "killing a helper"),
             ("3", "x", "abandoning a wait"),
-            ("3", "r", "asking again"),
+            ("3", "r", "repeating a request"),
             ("3", "w", "saving to a file"),
             ("4", "m", "asking for a module"),
         ];
         for (screen, key, what) in keys {
-            refuses(pty, &[(screen, key, None, &format!("{what} needs khelper to be started without --read-only"))]);
-            // It is not offered either.
+            refuses(pty, &[(screen, key, None, &format!("{what} is refused: this console is read-only"))]);
+            // The footer does not offer it either.
             pty.until("no such key", |s| {
                 !s.contents().lines().last().unwrap_or_default().starts_with(&format!("{key} "))
             });
@@ -60,7 +60,7 @@ fn read_only_refuses_every_key_that_acts() {
         {
             pty.press(":", "─ Command");
             pty.send(format!("{line}\r"));
-            pty.says("✗ this command needs khelper to be started without --read-only");
+            pty.says("✗ this command is refused: this console is read-only");
             pty.send(ESC);
             pty.hides("─ Command");
         }
@@ -71,7 +71,7 @@ fn read_only_refuses_every_key_that_acts() {
         pty.hides("─ Copy the draft");
         pty.press(":get khelper.deny\r", "khelper.deny =");
         pty.send(ESC);
-        pty.hides("─ As the knobs read");
+        pty.hides("─ Values of the knobs");
         quits(pty);
     });
 }
@@ -87,24 +87,24 @@ fn what_means_nothing_is_refused_where_it_was_typed() {
         ("1", &long, module, "✗ the module name has 56 bytes; the maximum is 55 (ENAMETOOLONG)"),
         ("1", "m\x15x\t\t\x150\r", module, "✗ how many at once: a number from 1 to 200"),
         ("1", "m\t\t\x15201\r", module, "✗ how many at once: a number from 1 to 200"),
-        ("1", "c\r", call, "✗ the call has no path: give the program's whole path, from `/`"),
-        ("1", "c\x15bin/x\r", call, "✗ the path is relative: give the whole path"),
+        ("1", "c\r", call, "✗ the path is missing: give the program's absolute path, from `/`"),
+        ("1", "c\x15bin/x\r", call, "✗ the path is relative: give the absolute path"),
         ("1", "c\x15/bin/x\t'a\r", call, "✗ the quote ' is not closed"),
         ("1", "c\t\x15\t\tcap_frob\r", call, "✗ no capability is called `cap_frob` (EINVAL)"),
         ("1", "e\x15bin/modprobe\r", path, "✗ the path `bin/modprobe` is relative (EINVAL): give the whole path"),
         ("1", &longer, path, "has 256 bytes; the maximum is 255"),
-        ("2", "w", None, "there is nothing to apply: the draft is the same as live"),
+        ("2", "w", None, "nothing to apply: the draft is the same as live"),
         ("2", "u", None, "nothing to undo in this draft"),
         ("2", "\x12", None, "nothing to redo in this draft"),
         ("2", "z", None, "there is no draft to discard"),
         ("2", "p\x1b[C\r", Some("Rehearse: "), "✗ a module name cannot be empty"),
-        ("2", "p\x1b[C\trelative\r", Some("Rehearse: "), "✗ give the program's whole path, from `/`"),
+        ("2", "p\x1b[C\trelative\r", Some("Rehearse: "), "✗ give the program's absolute path, from `/`"),
         ("3", "k", None, "there is no record here"),
         ("3", "x", None, "there is no record here"),
         ("3", "r", None, "there is no record here"),
         ("3", "y", None, "there is no record here"),
         ("3", "\r", None, "there is no record here"),
-        ("4", "y", None, "there is no line to copy"),
+        ("4", "y", None, "no line to copy"),
         ("1", ":frobnicate\r", line, "✗ unrecognized subcommand 'frobnicate'"),
         ("1", ":get nonsense\r", line, "unknown key `nonsense` (EINVAL)"),
         ("1", ":set nonsense\r", line, "`nonsense` is not KEY=VALUE (EINVAL)"),
@@ -117,16 +117,16 @@ fn what_means_nothing_is_refused_where_it_was_typed() {
     ];
     everywhere(QUICK, |pty, _| {
         refuses(pty, &refusals);
-        // Pasted text is for fields.
+        // Pasted text goes only into fields.
         refuses(
             pty,
-            &[("1", "\x1b[200~q\x1b[201~", None, "the pasted text was not taken: it goes into text fields only")],
+            &[("1", "\x1b[200~q\x1b[201~", None, "the pasted text was ignored: it goes into text fields only")],
         );
         quits(pty);
     });
 }
 
-/// What the engine refuses by its own rules is told with its symbol, its word and its errno.
+/// A refusal by the engine is shown with its symbol, its word and its errno.
 #[test]
 fn what_the_engine_refuses_is_told_by_its_rule() {
     let folder = tempfile::tempdir().unwrap();
@@ -158,7 +158,7 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
         pty.says("khelper.era: the era is fixed by the first request (EBUSY): start an engine");
         pty.send(ESC);
         pty.hides("─ Command");
-        // Each stands among the records, by its symbol.
+        // Each is among the records, with its symbol.
         pty.press("3", "[3 Activity]");
         pty.press("/", "/ ");
         for (word, rows) in [("refused", 1), ("denied", 2), ("no-op", 1), ("EPERM", 2), ("ENOENT", 1)] {
@@ -171,7 +171,7 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
     });
 }
 
-/// The old kernel refuses the 51st at once.
+/// The old kernel refuses the 51st request at once.
 #[test]
 fn the_limit_refuses_at_once() {
     everywhere(HOLD, |pty, _| {
@@ -202,7 +202,7 @@ fn the_throttle_gives_up_after_a_while() {
     });
 }
 
-/// What was dropped does not come back: on its row, and when it is to be applied.
+/// A dropped capability cannot be regained: the row says so, and so does the confirmation.
 #[test]
 fn what_cannot_be_regained_is_said() {
     everywhere(QUICK, |pty, _| {
@@ -222,7 +222,7 @@ fn what_cannot_be_regained_is_said() {
     });
 }
 
-/// A filter that nothing matches, and one that cannot be read, say so; without it everything is there again.
+/// A filter without matches, and an invalid one, say so; without the filter all rows are shown again.
 #[test]
 fn filters_that_match_nothing_say_so() {
     everywhere(QUICK, |pty, _| {
@@ -232,10 +232,10 @@ fn filters_that_match_nothing_say_so() {
         pty.shows("exit 0");
         for (screen, there, filter, says) in [
             ("2", "[2 Masks]", "/zzz", "0 of 4"),
-            ("3", ">#1", "/zzz", "none of 1 records is like that: esc shows all again"),
-            ("3", ">#1", "*zzz", "none of 1 records is like that"),
+            ("3", ">#1", "/zzz", "none of 1 records matches: esc shows all"),
+            ("3", ">#1", "*zzz", "none of 1 records matches"),
             ("3", ">#1", "*\x1b[200~\x01\x1b[201~", "✗ the list"),
-            ("4", "khelper.deny", "/zzz", "no line is like that: esc shows all again"),
+            ("4", "khelper.deny", "/zzz", "no line matches: esc shows all"),
         ] {
             pty.press(screen, there);
             pty.send(filter);
@@ -248,7 +248,7 @@ fn filters_that_match_nothing_say_so() {
     });
 }
 
-/// A record that is over, one that nobody waits for, a file that cannot be.
+/// A record that has ended, one without a waiting caller, a file that cannot be written.
 #[test]
 fn what_cannot_be_done_with_a_record_is_said() {
     let folder = tempfile::tempdir().unwrap();
@@ -262,9 +262,9 @@ fn what_cannot_be_done_with_a_record_is_said() {
         refuses(
             pty,
             &[
-                ("3", "k", None, "#1 foo: it is over, there is nothing to kill"),
+                ("3", "k", None, "#1 foo: it has ended: nothing to kill"),
                 ("3", "x", None, "#1 foo: not done: "),
-                ("3", "w\x15\r", Some("Save records"), "✗ a path is no empty text"),
+                ("3", "w\x15\r", Some("Save records"), "✗ the path must not be empty"),
             ],
         );
         for file in [&below, &itself] {
@@ -280,7 +280,7 @@ fn what_cannot_be_done_with_a_record_is_said() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
-/// A console that is a helper of another khelper asks for nothing: it would never end.
+/// A console that is a helper of another khelper makes no requests: they would never end.
 #[test]
 fn an_engine_within_an_engine_asks_for_nothing() {
     for (columns, rows) in SIZES {
@@ -296,7 +296,7 @@ fn an_engine_within_an_engine_asks_for_nothing() {
     }
 }
 
-/// Where there is no room at all the target and the keys stay.
+/// On the smallest screens the target and the keys stay visible.
 #[test]
 fn a_terminal_that_is_too_small_keeps_the_target_and_the_keys() {
     everywhere(QUICK, |pty, _| {

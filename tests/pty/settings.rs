@@ -1,4 +1,4 @@
-//! What the operator chose, and what the terminal cannot show.
+//! The operator's settings, and what the terminal cannot show.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use crate::pty::Start;
 use crate::steps::{SIZES, TARGET};
 
-/// A path of which there is nothing to warn.
+/// A path that causes no warning.
 const QUIET: [&str; 2] = ["--set", "kernel.modprobe=/bin/true"];
 
 fn folder(settings: &str) -> tempfile::TempDir {
@@ -27,18 +27,18 @@ fn keys(config: &std::path::Path) -> Output {
 fn keys_and_theme_are_the_operators() {
     let config = folder("theme = \"high-contrast\"\n[keys.screens]\nquit = \"X\"\nmodule = \"M\"\n");
     for (columns, rows) in SIZES {
-        // A theme that was chosen overrules it.
+        // A chosen theme overrides it.
         let plain = Start::khelper(columns, rows).env("NO_COLOR", "1");
         let mut pty = plain.env("XDG_CONFIG_HOME", config.path()).start();
         pty.shows("engine (pid ");
-        // Bold and bright, as the theme has it.
+        // Bold and bright, as in the theme.
         let cell = pty.screen().cell(0, 0).unwrap();
         assert_eq!((cell.bold(), cell.fgcolor()), (true, vt100::Color::Idx(14)));
         pty.press("M", "Ask for a module");
         pty.send("\x1b");
         pty.hides("Ask for a module");
         pty.press("q?", "Keys: type to search");
-        pty.press("quit; with", "search quit; with");
+        pty.press("quit; asks", "search quit; asks");
         pty.shows("X");
         pty.send("\x1b");
         pty.hides("Keys: type to search");
@@ -46,14 +46,14 @@ fn keys_and_theme_are_the_operators() {
         assert_eq!(pty.ends(), 0);
         pty.is_restored();
     }
-    // What `khelper keys` prints are settings that are taken again.
+    // The output of `khelper keys` is a valid settings file.
     let printed = keys(config.path());
     let text = String::from_utf8(printed.stdout).unwrap();
     assert!(text.contains("quit = [\"X\"]") && text.contains("[keys.masks]"), "{text}");
     assert_eq!(keys(folder(&text).path()).stdout, text.as_bytes());
 }
 
-/// A theme that was chosen is kept whole under NO_COLOR, which is for those who chose nothing.
+/// A chosen theme keeps its colours under NO_COLOR, which is for users who chose none.
 #[test]
 fn a_chosen_theme_overrules_no_color() {
     let config = folder("theme = \"high-contrast\"\n");
@@ -72,9 +72,9 @@ fn a_chosen_theme_overrules_no_color() {
 fn settings_that_mean_nothing_name_their_line() {
     for (settings, wanted) in [
         ("theme = \"ansi\"\n[keys.masks]\nundo = \"p\"\n", "console.toml:3: `p` already means `rehearse` in `masks`"),
-        ("\ntheme = \"pink\"\n", "console.toml:2: no theme is called `pink`: ansi, plain, high-contrast"),
-        ("colour = 1\n", "console.toml:1: `colour` is no setting: theme, ascii and [keys.CONTEXT] are"),
-        ("[keys.masks]\nundo = \"\\u202e\"\n", r"console.toml:2: `\xe2\x80\xae` is no key"),
+        ("\ntheme = \"pink\"\n", "console.toml:2: unknown theme `pink`; the themes are: ansi, plain, high-contrast"),
+        ("colour = 1\n", "console.toml:1: unknown setting `colour`; the settings are theme, ascii and [keys.CONTEXT]"),
+        ("[keys.masks]\nundo = \"\\u202e\"\n", r"console.toml:2: unknown key `\xe2\x80\xae`"),
         ("[keys.masks]\nfrob = \"x\"\n", "console.toml:2: "),
         ("[keys.nowhere]\nundo = \"x\"\n", "console.toml:2: "),
         ("theme = \"ansi\"\n\u{1b}[2J = 1\n", "console.toml:2: "),
@@ -99,7 +99,7 @@ fn settings_that_mean_nothing_name_their_line() {
     }
 }
 
-/// A file that is there and cannot be read: the console starts with the defaults, and says so.
+/// A file that exists but cannot be read: the console starts with the defaults, and says so.
 #[test]
 fn settings_that_cannot_be_read_are_a_warning() {
     let places: [fn(&Path); 3] = [
@@ -137,34 +137,34 @@ fn below(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| std::iter::once(path.clone()).chain(below(&path))).collect()
 }
 
-/// Two commands in a console with that HOME: where they cannot be kept it says so once.
+/// Two commands in a console with this HOME: if the history cannot be saved, it says so once.
 fn commands_are_kept(home: &str, place: &Path, kept: bool) {
     let start = Start::khelper(120, 40).env("HOME", home).without("XDG_STATE_HOME").without("XDG_CONFIG_HOME");
     let mut pty = start.args(QUIET).within(place).start();
     pty.shows(TARGET);
     for _ in 0..2 {
         pty.press(":", "─ Command");
-        pty.press("get khelper.era\r", "As the knobs read");
+        pty.press("get khelper.era\r", "Values of the knobs");
         pty.send("\x1b");
-        pty.hides("As the knobs read");
+        pty.hides("Values of the knobs");
         if !kept {
-            pty.shows("commands are not kept for the next start: ");
+            pty.shows("the command history is not saved: ");
         }
     }
     if !kept {
         pty.send("\x1b");
-        pty.hides("commands are not kept");
+        pty.hides("the command history is not saved");
         pty.press(":", "─ Command");
-        pty.press("get khelper.gate\r", "As the knobs read");
+        pty.press("get khelper.gate\r", "Values of the knobs");
         pty.send("\x1b");
-        pty.hides("As the knobs read");
-        assert!(!pty.text().contains("commands are not kept"), "{}", pty.text());
+        pty.hides("Values of the knobs");
+        assert!(!pty.text().contains("the command history is not saved"), "{}", pty.text());
     }
     pty.send("q");
     assert_eq!(pty.ends(), 0);
 }
 
-/// Neither the home folder nor anything else is created where it is missing or is not a folder of this user.
+/// Nothing is created if the home folder is missing or belongs to another user.
 #[test]
 fn a_home_that_is_missing_stays_missing() {
     let place = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The steps that journeys are made of: each waits until the screen shows that it was taken.
+//! The steps of journeys: each waits until the screen shows its effect.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use std::thread;
 use crate::pty::{Pty, Start};
 
 pub const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
-/// What every screen says in every size.
+/// The text that every screen shows in every size.
 pub const TARGET: &str = "engine (pid ";
 pub const ENTER: &str = "\r";
 pub const ESC: &str = "\x1b";
@@ -18,14 +18,14 @@ pub const SLOW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/slow");
 pub const FAILING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/failing");
 pub const HOLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/hold");
 
-/// In every size at the same time; with room for all that matters from 80 x 24 on.
+/// Runs in every size at the same time; from 80 x 24 on there is room for everything important.
 pub fn everywhere(modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
     with(&[], modprobe, journey);
 }
 
 /// The same, with these options.
 pub fn with(options: &[&str], modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
-    // No history that anybody has, and none that is left behind.
+    // The test reads nobody's history, and leaves none behind.
     let state = tempfile::tempdir().unwrap();
     let (_folder, modprobe) = short(modprobe);
     thread::scope(|scope| {
@@ -42,8 +42,8 @@ pub fn with(options: &[&str], modprobe: &str, journey: impl Fn(&mut Pty, bool) +
     });
 }
 
-/// A short name for a program of this checkout, in a folder that is removed with its first value; other paths stay. What
-/// fits on a small screen must not depend on where the tests were built.
+/// A short name for a program of this checkout, in a folder that is removed with the first value; other paths stay. The
+/// text that fits on a small screen must not depend on where the tests were built.
 fn short(file: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::Builder::new().prefix("k").tempdir_in("/tmp").unwrap();
     let Ok(program) = Path::new(file).strip_prefix(env!("CARGO_MANIFEST_DIR")) else {
@@ -56,19 +56,19 @@ fn short(file: &str) -> (tempfile::TempDir, String) {
 
 pub fn quits(pty: &mut Pty) {
     pty.send("q");
-    // The look at the engine may be older than the end that was just read.
-    if !pty.is_over_before("no helper lives any more") {
+    // The snapshot may be older than the end that was just read.
+    if !pty.is_over_before("no helper is alive") {
         pty.send(ENTER);
     }
     assert_eq!(pty.ends(), 0, "{}", pty.text());
     pty.is_restored();
 }
 
-/// Quits while a draft is open, after a look at what is lost.
+/// Quits while a draft is open, after the warning about its loss.
 pub fn quits_without_the_draft(pty: &mut Pty) {
     pty.press("q", "─ Quit?");
-    pty.says("a draft of ");
-    pty.says("is open: it will be lost");
+    pty.says("the draft of ");
+    pty.says("will be lost");
     pty.send(ESC);
     pty.hides("─ Quit?");
     pty.press("\x03", "─ Quit?");
@@ -77,39 +77,39 @@ pub fn quits_without_the_draft(pty: &mut Pty) {
     pty.is_restored();
 }
 
-/// So many slots are taken, as wide screens say it and as narrow ones do.
+/// This many slots are taken, in the wide and the narrow form.
 pub fn taken(pty: &mut Pty, slots: u32) {
     taken_of(pty, slots, 50);
 }
 
-/// The same where there are not fifty of them.
+/// The same with a limit below fifty.
 pub fn taken_of(pty: &mut Pty, slots: u32, limit: u32) {
     let says = [format!("{slots} of {limit}"), format!("{slots}/{limit}")];
     pty.until(&says[0], |s| says.iter().any(|words| s.contents().contains(words)));
 }
 
-/// Hands a line to the console's command line, which takes it.
+/// Types a line into the console's command line, which accepts it.
 pub fn command(pty: &mut Pty, line: &str) {
     pty.press(":", "─ Command");
     pty.send(format!("{line}\r"));
     pty.hides("─ Command");
 }
 
-/// Drops one capability from the live bounding set, by a draft that is applied.
+/// Drops one capability from the live bounding set, by applying a draft.
 pub fn drop_cap_chown(pty: &mut Pty) {
     pty.press("2", "> cap_sys_module");
     pty.send("\x1b[H");
     pty.press(" ", "drops cap_chown");
     pty.press("w", "enter applies");
-    // At 40 x 10 it has to be read to its end.
+    // At 40 x 10 it must be scrolled to its end.
     pty.send("\x1b[6~\r");
     pty.hides("Apply the draft");
 }
 
-/// Asks for so many of a module.
+/// Requests a module this many times.
 pub fn ask(pty: &mut Pty, name: &str, times: u32) {
     pty.press("m", "Ask for a module");
-    // The dialog remembers what was typed, and where.
+    // The dialog remembers the text and the focus.
     while !pty.text().contains("> name") {
         pty.frame_after(|pty| pty.send("\t"));
     }
@@ -121,7 +121,7 @@ pub fn ask(pty: &mut Pty, name: &str, times: u32) {
     pty.hides("Ask for a module");
 }
 
-/// Presses a key whose answer is a message, again where the answer to something earlier took the message's place.
+/// Presses a key whose answer is a message; again if the answer to something earlier replaced the message.
 pub fn press_until(pty: &mut Pty, key: &str, says: &str) {
     for _ in 0..12 {
         pty.frame_after(|pty| pty.send(key));
@@ -132,12 +132,12 @@ pub fn press_until(pty: &mut Pty, key: &str, says: &str) {
     pty.says(says);
 }
 
-/// The row under the cursor is that one.
+/// Checks that the cursor is on this row.
 pub fn on(pty: &mut Pty, row: &str) {
     pty.until(row, |s| s.contents().lines().any(|line| line.starts_with('>') && line.contains(row)));
 }
 
-/// Scrolls a page until it says `what`, however it breaks its lines.
+/// Scrolls a page until it shows `what`, wherever lines break.
 pub fn page_shows(pty: &mut Pty, what: &str) {
     for _ in 0..12 {
         if pty.flat().contains(what) {
@@ -153,7 +153,7 @@ pub fn opens(pty: &mut Pty) {
     pty.press(ENTER, "esc back");
 }
 
-/// Leaves a page or a dialog. A lone ESC: with a key right behind it, it may be a chord.
+/// Leaves a page or a dialog by a lone ESC: with a key directly behind it, it could be a chord.
 pub fn leaves(pty: &mut Pty) {
     pty.send(ESC);
     pty.hides("esc back");

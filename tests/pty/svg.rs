@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use vt100::{Cell, Color, Screen};
 
-/// The size of a cell: that of DejaVu Sans Mono, for viewers that know no `textLength`; lines of boxes meet.
+/// The size of a cell of DejaVu Sans Mono, for viewers that do not support `textLength`; box lines meet.
 const CELL: (f32, f32) = (8.43, 16.3);
-/// The 16 colours, as xterm has them on black.
+/// The 16 colours of xterm on black.
 const PALETTE: [&str; 16] = [
     "#000000", "#cd3131", "#0dbc79", "#e5e510", "#2472c8", "#bc3fbc", "#11a8cd", "#e5e5e5", "#767676", "#f14c4c",
     "#23d18b", "#f5f543", "#3b8eea", "#d670d6", "#29b8db", "#ffffff",
@@ -39,7 +39,7 @@ impl Look {
     }
 }
 
-/// Every run of cells that look alike is one text, as wide as its cells whatever the font.
+/// Every run of cells with the same style is one text, as wide as its cells in any font.
 pub fn svg(screen: &Screen) -> String {
     let (rows, columns) = screen.size();
     let (width, height) = (f32::from(columns) * CELL.0 + 16.0, f32::from(rows) * CELL.1 + 16.0);

@@ -1,5 +1,5 @@
-//! The README's tour of one minute over the demos, played in the real program; a picture is taken at each stop.
-//! `KHELPER_SCREENS=assets/screens cargo test --test console tour` keeps the pictures, as text and as SVG.
+//! The README's one-minute tour with the demos, played in the real program; a picture is taken at each stop.
+//! `KHELPER_SCREENS=assets/screens cargo test --test console tour` writes the pictures, as text and as SVG.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::fs::{File, OpenOptions};
@@ -14,8 +14,8 @@ use crate::pty::{Pty, Start};
 use crate::steps::quits_without_the_draft;
 use crate::svg::svg;
 
-/// The demos. For pictures that are kept they are the real ones, where a picture may name them; else `slow` ends when it
-/// is released, so that all its helpers live together on a slow machine too.
+/// The demos. For pictures that are written they are the real ones, because a picture may name them; otherwise `slow`
+/// ends when it is released, so that all its helpers are alive together on a slow machine too.
 struct Demos {
     folder: tempfile::TempDir,
     gate: Option<File>,
@@ -35,12 +35,13 @@ impl Demos {
         symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/gated"), folder.path().join("slow")).unwrap();
         let gate = folder.path().join("gate");
         mkfifo(&gate, Mode::S_IRWXU).unwrap();
-        // Open for both, so that neither side waits for the other to open it. Dropped, it releases everybody.
+        // Opened for reading and writing, so that neither side waits for the other to open it. Dropping it releases
+        // all.
         let gate = OpenOptions::new().read(true).write(true).open(gate).unwrap();
         Self { folder, gate: Some(gate) }
     }
 
-    /// Lets that many helpers end, also those that do not wait yet.
+    /// Lets this many helpers end, even those that do not wait yet.
     fn release(&mut self, helpers: usize) {
         if let Some(gate) = &mut self.gate {
             gate.write_all("\n".repeat(helpers).as_bytes()).unwrap();

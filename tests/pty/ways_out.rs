@@ -1,4 +1,4 @@
-//! The terminal on every way out, and on the way through a stop.
+//! The terminal at every kind of exit, and through a stop.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
@@ -29,7 +29,7 @@ fn everywhere(journey: impl Fn(&mut Pty) + Sync) {
     started(Start::khelper, journey);
 }
 
-/// After it gave the terminal back.
+/// After it restored the terminal.
 fn ends(pty: &mut Pty, code: i32) {
     assert_eq!(pty.ends(), code);
     pty.is_restored();
@@ -67,7 +67,7 @@ fn a_hang_up_ends_it_under_nohup_too() {
     started(
         |columns, rows| Start::khelper(columns, rows).ignoring_hangup(),
         |pty| {
-            // The signal alone does not: whoever asked for nohup meant it.
+            // The signal alone does not: a user of nohup asked for that.
             pty.signal(Signal::SIGHUP);
             pty.frame_after(|pty| pty.resize(50, 12));
             pty.hang_up();
@@ -101,7 +101,7 @@ fn a_terminal_that_goes_on_shows_the_newest() {
     });
 }
 
-/// A shell with job control that runs khelper, and brings it back when a line is typed.
+/// A shell with job control that runs khelper, and continues it when a line is typed.
 fn under_a_shell(columns: u16, rows: u16) -> Start {
     let script = "set -m; \"$1\"; echo \"stopped $?\"; read line; fg >/dev/null; echo \"ended $?\"";
     Start::program(columns, rows, "/bin/sh").args(["-c", script, "sh", env!("CARGO_BIN_EXE_khelper")])
@@ -137,25 +137,25 @@ fn a_stop_from_outside_gives_the_terminal_back_too() {
     });
 }
 
-/// As a line editor sets them: keys come one by one, but output and signals are as ever.
+/// Modes of a line editor: keys come one by one, output and signals as usual.
 fn line_editor(modes: &mut Termios) {
     modes.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
     modes.local_modes.insert(LocalModes::ISIG);
     modes.output_modes.insert(OutputModes::OPOST);
 }
 
-/// Lines and echo, and the rest as the console left it.
+/// Lines and echo; the rest as the console left it.
 fn in_part(modes: &mut Termios) {
     modes.local_modes.insert(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
 }
 
-/// The console has taken the terminal again.
+/// Waits until the console has taken the terminal again.
 fn comes_back(pty: &mut Pty) {
     pty.until("the console again", |s| s.alternate_screen() && s.contents().contains(TARGET));
     assert!(pty.is_raw());
 }
 
-/// SIGSTOP gives nothing back: the terminal stays raw, or a shell sets what modes it likes.
+/// SIGSTOP restores nothing: the terminal stays raw, or a shell sets its own modes.
 #[test]
 fn a_stop_by_force_does_not_change_what_is_restored() {
     let nothing: fn(&mut Termios) = |_| {};
@@ -172,7 +172,7 @@ fn a_stop_by_force_does_not_change_what_is_restored() {
     }
 }
 
-/// What was set by hand before the console went on stays set.
+/// Modes set by hand before the console continued stay set.
 #[test]
 fn modes_that_were_chosen_during_a_stop_are_kept() {
     everywhere(|pty| {
@@ -213,7 +213,7 @@ fn pasted_text_never_acts_as_keys() {
         pty.send("\x1b[200~q\x1b[2");
         pty.send("01~");
         pty.send("\x1b[200~q\x03\x1b\rq\x1b[201~");
-        // It lives, and listens.
+        // It is alive, and handles keys.
         pty.frame_after(|pty| pty.resize(60, 20));
         pty.shows(TARGET);
         pty.send("q");
@@ -245,8 +245,8 @@ fn without_a_terminal_it_says_so() {
 
 /// The commands that a refusal recommends exist.
 fn recommends_commands(text: &str) {
-    let (_, rest) = text.split_once("these work without a terminal: khelper ").expect(text);
-    let (commands, _) = rest.split_once(" (khelper --help").expect(text);
+    let (_, rest) = text.split_once("these commands need no terminal: khelper ").expect(text);
+    let (commands, _) = rest.split_once(" (see khelper --help").expect(text);
     assert!(commands.split(", ").count() > 3, "{text}");
     for command in commands.split(", ") {
         let mut khelper = Command::new(env!("CARGO_BIN_EXE_khelper"));

@@ -79,7 +79,7 @@ fn what_an_init_hook_refuses_is_told() {
                 words: "⊖ refused by the init hook (EACCES)",
                 page: &[
                     "why the init hook refused to start the helper (EACCES); nothing was started: check the call's init hook",
-                    "the caller got -13",
+                    "returned -13",
                     "enforced nothing was launched",
                     "by the library",
                 ],
@@ -133,7 +133,7 @@ fn masks_that_cannot_be_enforced_are_told() {
                 page: &[
                     "why the masks can be enforced neither by narrowing the bounding set nor by no_new_privs (EPERM)",
                     "nothing was started: prctl(2), capset(2) or reading the sets back is forbidden here, most likely by a",
-                    "the caller got -1,",
+                    "returned -1,",
                     "enforced neither way: nothing was started",
                 ],
                 level: "error",
@@ -205,7 +205,7 @@ fn a_helper_that_is_lost_is_told() {
                 page: &[
                     "why the helper has ended and its status was lost: the host program reaped it or ignores SIGCHLD (ECHILD)",
                     "do not reap the engine's children, and leave SIGCHLD at its default",
-                    "the caller got -10",
+                    "returned -10",
                 ],
                 level: "error",
             },
@@ -235,7 +235,7 @@ fn a_process_that_cannot_be_made_is_told() {
                 words: "¡ cannot create a process (EINVAL)",
                 page: &[
                     "why no process could be created: setrlimit in the helper: Invalid argument (EINVAL)",
-                    "the caller got -22",
+                    "returned -22",
                     "enforced nothing was launched",
                 ],
                 level: "error",
@@ -269,9 +269,9 @@ fn a_core_dump_is_told() {
     everywhere("ends::a_core_dump_is_told", nothing, acts, |pty, room| {
         pty.send(FIRST);
         let (words, got) = if ours {
-            ("‡ killed by SIGSEGV, core dumped (raw 139)", "the caller got 139")
+            ("‡ killed by SIGSEGV, core dumped (raw 139)", "returned 139")
         } else {
-            ("† killed by SIGKILL (raw 9)", "the caller got 9")
+            ("† killed by SIGKILL (raw 9)", "returned 9")
         };
         told(pty, room, &End { id: 1, title: "/bin/sh", words, page: &[got], level: "info" });
         quits(pty);

@@ -30,7 +30,7 @@ fn a_knob_that_someone_else_writes_is_told_while_it_is_edited() {
         pty.hides("─ Edit kernel.modprobe");
         pty.shows(" kernel.modprobe was changed");
         if room {
-            pty.says("kernel.modprobe was changed by someone else: `/bin/true` -> `/bin/false`");
+            pty.says("kernel.modprobe was changed by another writer: `/bin/true` -> `/bin/false`");
         }
         // What is written now goes over it.
         pty.press("e", "─ Edit kernel.modprobe");
@@ -41,7 +41,7 @@ fn a_knob_that_someone_else_writes_is_told_while_it_is_edited() {
         pty.send(SECOND);
         pty.shows(" khelper.deny was chang");
         if room {
-            pty.says("khelper.deny was changed by someone else: (empty) -> `bad*`");
+            pty.says("khelper.deny was changed by another writer: (empty) -> `bad*`");
             pty.shows("deny bad*");
         }
         pty.press("g", "─ The gate");
@@ -79,7 +79,7 @@ fn a_mask_that_someone_else_writes_is_told_while_there_is_a_draft() {
             pty.press("1", "[1 Overview]");
             pty.shows(" kernel.usermodehelper.b");
             if room {
-                pty.says(&format!("kernel.usermodehelper.bset was changed by someone else: {what}"));
+                pty.says(&format!("kernel.usermodehelper.bset was changed by another writer: {what}"));
             }
             // Read, it goes; the next one has its rows.
             while pty.text().lines().nth(2).is_some_and(|row| row.starts_with('!')) {
@@ -102,7 +102,7 @@ fn a_mask_that_someone_else_writes_is_told_while_there_is_a_draft() {
         pty.says(&format!("{} of {all} -> {} of {all}", all - 1, all - 2));
         pty.press("drop cap", "drop cap");
         pty.send(SECOND);
-        pty.says_broken("✗ the live masks were changed by someone else: read again what is dropped now");
+        pty.says_broken("✗ another writer changed the live masks: read the list again");
         pty.says(&format!("{} of {all} -> {} of {all}", all - 2, all - 3));
         // In the smallest size that takes some pages.
         while pty.text().contains("down)") {

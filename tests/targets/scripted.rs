@@ -1,5 +1,5 @@
-//! A target that is no engine: 10,000 records, answers that come late or are held back, a connection that is lost and comes
-//! back, events that are missed, a start that is not the first. The library knows nothing of it but `Target`.
+//! A target that is not an engine: 10,000 records, answers that come late or are held back, a connection that is lost
+//! and restored, missed events, a restart. The library uses only its `Target` interface.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -22,15 +22,15 @@ use khelper::control::{Command, Reply};
 use khelper::engine::Engine;
 use khelper::sys::fake::{FakeHost, Script};
 
-/// Records that are kept.
+/// The number of records.
 pub const RECORDS: u64 = 10_000;
-/// Every answer takes that long.
+/// The delay of every answer.
 const LATENCY: Duration = Duration::from_millis(200);
 pub const NAME: &str = "box";
 pub const PID: i32 = 4242;
 const WHY: &str = "the cable was cut";
 
-/// A command that is not answered yet, and when it may be.
+/// An unanswered command, and when it may be answered.
 type Call = (Instant, Command, Completion);
 
 pub struct Scripted {
@@ -53,7 +53,7 @@ struct State {
     came: Vec<&'static str>,
 }
 
-/// A watch, and the event after which it began.
+/// A watch, and the event after which it starts.
 type Follower = (Weak<Feed>, Option<(RunId, Seq)>);
 
 /// The queue of one watch.
@@ -70,7 +70,7 @@ struct Queue {
 }
 
 impl Feed {
-    /// Queues an item; wakes, outside of the lock, if it is the first after there was nothing.
+    /// Queues an item; wakes the watcher, without the lock, if the queue was empty.
     fn push(&self, item: Watched) {
         let is_news = {
             let mut queue = self.queue.lock().unwrap();
@@ -107,7 +107,7 @@ impl EventSource for Source {
     }
 }
 
-/// A record as an engine makes it: nothing outside of the library can make one.
+/// A record as an engine makes it: only the library can construct one.
 fn template() -> Arc<Record> {
     let host = FakeHost::new();
     host.script("/sbin/modprobe", Script::default());
@@ -115,7 +115,7 @@ fn template() -> Arc<Record> {
 }
 
 impl Scripted {
-    /// Up; with `hold` its answers wait for [`Self::release`].
+    /// A connected target; with `hold`, its answers wait for [`Self::release`].
     pub fn new(hold: bool) -> Arc<Self> {
         let state = Arc::new(Mutex::new(State {
             link: LinkState::Up,
@@ -134,7 +134,7 @@ impl Scripted {
         Arc::new(Self { state, calls })
     }
 
-    /// Answers what was held back, and from now on in time.
+    /// Releases the held answers; later ones come in time.
     pub fn release(&self) {
         let held = {
             let mut state = self.state.lock().unwrap();
@@ -144,12 +144,12 @@ impl Scripted {
         held.into_iter().for_each(|(command, done)| answer(&self.state, &command, done));
     }
 
-    /// Holds answers back from now on.
+    /// Holds back answers from now on.
     pub fn hold(&self) {
         self.state.lock().unwrap().hold = true;
     }
 
-    /// The connection is lost: every command under way gets an error, every watch ends.
+    /// Loses the connection: every open command gets an error, every watch ends.
     pub fn lose(&self) {
         let (held, watches) = {
             let mut state = self.state.lock().unwrap();
@@ -162,14 +162,14 @@ impl Scripted {
         }
     }
 
-    /// Requests are made that nobody here hears of.
+    /// Adds requests without events.
     pub fn goes_on(&self, requests: u64) {
         let mut state = self.state.lock().unwrap();
         state.newest += requests;
         state.seq += 4 * requests;
     }
 
-    /// The connection is back, of the same run or of another one.
+    /// Restores the connection, of the same run or of another one.
     pub fn comes_back(&self, restarted: bool) {
         let (watches, seq) = {
             let mut state = self.state.lock().unwrap();
@@ -188,7 +188,7 @@ impl Scripted {
         }
     }
 
-    /// More happens than the watches have room for.
+    /// Overflows the queues of the watches.
     pub fn floods(&self, requests: u64) {
         self.goes_on(requests);
         for feed in self.watches() {
@@ -196,7 +196,7 @@ impl Scripted {
         }
     }
 
-    /// One request ends, as everybody hears.
+    /// Ends one request, with an event.
     pub fn one_ends(&self) {
         self.goes_on(1);
         let (seq, record) = {
@@ -242,7 +242,7 @@ impl Target for Scripted {
         if is_lost {
             return done.finish(Err(lost()));
         }
-        // The thread lives as long as the target.
+        // The thread runs as long as the target exists.
         let _ = self.calls.send((Instant::now() + LATENCY, command, done));
     }
 
@@ -329,7 +329,7 @@ impl State {
         Arc::new(record)
     }
 
-    /// The newest record first, whatever is asked for.
+    /// The newest record first, for any query.
     fn page(&self, question: &PageRequest) -> RecordPage {
         let matched = usize::try_from(self.newest.min(RECORDS)).unwrap();
         let id_at = |index: usize| self.newest - index as u64;

@@ -1,4 +1,4 @@
-//! Confirm the draft: what is dropped, by name, and that it cannot be regained.
+//! Confirms a draft: lists what is dropped, by name, and warns that it cannot be regained.
 
 use crate::abi::cap::{CapMask, Capability};
 use crate::abi::snapshot::Snapshot;
@@ -21,26 +21,26 @@ use super::frame;
 /// The confirmation of a draft.
 #[derive(Clone, Debug)]
 pub struct Apply {
-    /// What is dropped and what cannot be granted, for each mask that changes.
+    /// For each mask that changes: what is dropped and what cannot be granted.
     pub changes: Vec<(MaskKnob, CapMask, CapMask)>,
-    /// What has to be typed out; empty: nothing.
+    /// The text that must be typed to confirm; empty if none is needed.
     pub phrase: String,
-    /// What was typed.
+    /// The typed text.
     pub typed: Field,
-    /// The write that is under way.
+    /// The ticket of the write in progress.
     pub ticket: Option<Ticket>,
-    /// What was wrong.
+    /// The error.
     pub error: Option<String>,
     /// How far it is scrolled.
     pub scroll: usize,
-    /// A line made the draft for this question alone.
+    /// A command line made the draft only for this question.
     pub made: bool,
-    /// What of it has been on the screen.
+    /// Which of its lines have been on the screen.
     pub read: Read,
 }
 
 impl Apply {
-    /// What the draft would do to the live masks; `None` if it changes nothing.
+    /// The effect of the draft on the live masks; `None` if it changes nothing.
     pub fn of(masks: &Masks, snapshot: &Snapshot) -> Option<Self> {
         let changes: Vec<_> = masks
             .changed(snapshot)
@@ -67,13 +67,13 @@ impl Apply {
         })
     }
 
-    /// Whether anything would be dropped; else the write would change nothing.
+    /// Whether anything would be dropped; otherwise the write would change nothing.
     pub fn drops(&self) -> bool {
         self.changes.iter().any(|(_, dropped, _)| !dropped.is_empty())
     }
 }
 
-/// What has to be typed out before a mask is emptied, or modprobe loses the right to load anything.
+/// The text that must be typed before a mask is emptied, or before modprobe loses the right to load modules.
 fn phrase(knob: MaskKnob, dropped: CapMask, live: CapMask) -> Option<String> {
     if dropped.is_empty() {
         None
@@ -86,7 +86,7 @@ fn phrase(knob: MaskKnob, dropped: CapMask, live: CapMask) -> Option<String> {
     }
 }
 
-/// Shows what the draft would drop, and asks.
+/// Opens the confirmation of the draft.
 pub(super) fn open(model: &mut Model) {
     if model.refuses("applying the draft") {
         return;
@@ -97,10 +97,10 @@ pub(super) fn open(model: &mut Model) {
     }
 }
 
-/// The question about the draft, or why there is none.
+/// The confirmation of the draft, or the reason why there is nothing to confirm.
 pub(super) fn question(model: &Model) -> Result<Apply, (Severity, String)> {
     let apply = Apply::of(&model.masks, &model.snapshot)
-        .ok_or_else(|| (Severity::Quiet, "there is nothing to apply: the draft is the same as live".to_owned()))?;
+        .ok_or_else(|| (Severity::Quiet, "nothing to apply: the draft is the same as live".to_owned()))?;
     if apply.drops() {
         return Ok(apply);
     }
@@ -110,7 +110,7 @@ pub(super) fn question(model: &Model) -> Result<Apply, (Severity, String)> {
     Err((Severity::Warned, why + &list(raised)))
 }
 
-/// A confirmation that is open shows what is true now; what was typed for another question does not count.
+/// Updates an open confirmation to the current masks; text typed for another question does not count.
 pub fn ask_again(model: &mut Model) {
     let open =
         |dialog: &dyn Dialog| dialog.get::<Apply>().filter(|apply| apply.ticket.is_none()).map(|apply| apply.made);
@@ -119,7 +119,7 @@ pub fn ask_again(model: &mut Model) {
     match Apply::of(&model.masks, &model.snapshot) {
         Some(mut apply) if apply.drops() => {
             apply.made = made;
-            apply.error = Some("the live masks were changed by someone else: read again what is dropped now".into());
+            apply.error = Some("another writer changed the live masks: read the list again".into());
             model.dialogs[at] = Box::new(apply);
         }
         _ => {
@@ -171,13 +171,13 @@ impl Dialog for Apply {
         let truth = if narrow { clauses(&truth, columns.saturating_sub(2)) } else { &truth };
         sheet.say(&format!("! {truth}"), model.theme.warn);
         if self.phrase.is_empty() && self.error.is_some() {
-            // The room is for what is wrong; the keys stand in the footer.
+            // The error needs the room; the footer shows the keys.
         } else if self.phrase.is_empty() {
             sheet.pinned.push(line("enter applies, esc goes back", model.theme.text));
         } else {
             let label = format!("type `{}`:", self.phrase);
             if columns < 2 * label.len() {
-                // Whole: what cannot be read cannot be typed.
+                // Never cut: the operator must read it to type it.
                 let rows = text::wrap(&label, columns).into_iter().map(|row| line(row, model.theme.warn));
                 sheet.pinned.extend(rows);
                 sheet.pinned_field("", &self.typed);
@@ -186,13 +186,13 @@ impl Dialog for Apply {
             }
         }
         if self.ticket.is_some() {
-            sheet.pinned.push(line("writing it", model.theme.dim));
+            sheet.pinned.push(line("writing", model.theme.dim));
         }
         sheet.wrong(self.error.as_ref());
         sheet
     }
 
-    /// One command with both masks that change; the dialog stays until it is answered.
+    /// Submits one command with both masks that change; the dialog stays open until the answer.
     fn accept(&mut self, model: &mut Model) -> After {
         if self.ticket.is_some() {
             return After::STAY;
@@ -200,7 +200,7 @@ impl Dialog for Apply {
         self.error = None;
         if let Some(line) = self.read.missing(&frame::lines_of(self, model).0) {
             let way = if line < self.scroll { "up" } else { "down" };
-            self.error = Some(format!("not done: read on first, there is more that is dropped ({way})"));
+            self.error = Some(format!("not done: read the whole list first (more {way})"));
             return After::STAY;
         }
         if self.typed.bytes() != self.phrase.as_bytes() {
@@ -214,10 +214,10 @@ impl Dialog for Apply {
         After::Stay(vec![effect])
     }
 
-    /// A draft that a line made for this question goes with it.
+    /// A draft that a command line made for this question is dropped with the dialog.
     fn dismiss(&mut self, model: &mut Model) -> After {
         if self.made && self.ticket.is_none() && model.masks.step(true) {
-            model.say(Severity::Quiet, "not applied; the draft is as it was before the command");
+            model.say(Severity::Quiet, "not applied; the draft was restored");
         }
         After::CLOSE
     }

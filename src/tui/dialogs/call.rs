@@ -1,4 +1,4 @@
-//! Call any helper. What was typed outlives the dialog.
+//! Calls any helper. The fields are kept after the dialog closes.
 
 use crate::abi::argv_text;
 use crate::abi::escape::screen;
@@ -46,7 +46,7 @@ impl Dialog for Call {
         sheet.pick("wait       ", wait, form.focus == 2);
         sheet.field("bset       ", &form.masks[0], form.focus == 3);
         sheet.field("inheritable", &form.masks[1], form.focus == 4);
-        sheet.say("masks for this call alone; empty: the live ones", model.theme.dim);
+        sheet.say("masks for this call only; empty: the live masks", model.theme.dim);
         if let Ok(args) = args {
             let argv = argv_text::join(std::iter::once(form.path.bytes()).chain(args.iter().map(Vec::as_slice)));
             sheet.say_whole(&format!("argv: {argv}"), model.theme.text);

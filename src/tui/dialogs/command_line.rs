@@ -1,4 +1,4 @@
-//! The command line: what is typed does what its key would do, or becomes a command.
+//! The command line: a typed command acts like its key, or is submitted.
 
 use clap::error::ErrorKind;
 
@@ -19,7 +19,7 @@ use super::perform::perform;
 #[derive(Debug)]
 pub struct CommandLine;
 
-/// Opens an empty line.
+/// Opens an empty command line.
 pub(super) fn open(model: &mut Model) {
     model.line.open();
     model.open(CommandLine);
@@ -37,13 +37,13 @@ fn wrong(model: &mut Model, why: String) -> After {
     After::STAY
 }
 
-/// What clap says, in its lines; it repeats what was typed.
+/// The lines of clap's error message; clap repeats hostile input.
 fn complaint(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return "give a command: tab shows them, `help` explains them".to_owned();
     }
     let text = error.render().to_string();
-    // The command itself has no name here: its usage would say nothing.
+    // The program's name is empty here, so clap's usage line says nothing.
     let says_nothing = |line: &str| ["For more information", "Usage: : <"].iter().any(|start| line.starts_with(start));
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !says_nothing(line));
     let lines = lines.map(|line| screen_again(line.trim_end().trim_start_matches("error: ")));
@@ -59,7 +59,7 @@ impl Dialog for CommandLine {
         let mut sheet = Sheet::new("Command: tab completes, up recalls", &model.theme, columns);
         let typed = &model.line;
         if !typed.asked.is_empty() {
-            sheet.say("waiting for the answer; esc leaves it to come", model.theme.dim);
+            sheet.say("waiting for the answer; esc closes this line", model.theme.dim);
         } else if typed.candidates.is_empty() {
             let words = "set, get, request, run, probe, mask, gate, reset, kill, abandon; help explains them";
             sheet.say(words, model.theme.dim);
@@ -71,8 +71,8 @@ impl Dialog for CommandLine {
         sheet
     }
 
-    /// Does what the line says. The line stays until that is answered, and stays with the error if it is wrong or
-    /// refused. A line of requests alone is closed at once: the messages tell how they end.
+    /// Runs the typed command. The line stays open until the command is answered, and stays with the error if the
+    /// command is invalid or refused. If it only makes requests, it closes at once: messages report their results.
     fn accept(&mut self, model: &mut Model) -> After {
         if !model.line.asked.is_empty() {
             return After::STAY;

@@ -1,4 +1,4 @@
-//! Copy the draft in one of its text forms.
+//! Copies the draft in one of its text forms.
 
 use crate::tui::keymap::Context;
 use crate::tui::model::{After, Dialog, Model, mask_forms};
@@ -6,7 +6,7 @@ use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
-/// Which of the forms is chosen.
+/// The index of the selected form.
 #[derive(Debug)]
 pub struct CopyDraft(usize);
 
@@ -20,14 +20,14 @@ impl Dialog for CopyDraft {
         &[Context::Choices, Context::Anywhere]
     }
 
-    /// Each form of both drafts, cut to the line; whole when it is copied.
+    /// Lists each form of both drafts, cut to one line; the copy is complete.
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
         let mut sheet = Sheet::new("Copy the draft as", &model.theme, columns);
         for (at, form) in mask_forms::draft(model).iter().enumerate() {
             let words = format!("{:<19} {}", form.title().replace(" as ", " "), form.text.replace('\t', " "));
             sheet.choice(&text::fit(&words, columns.saturating_sub(2)), at == self.0);
         }
-        sheet.pinned.push(line(text::fit("enter copies it whole, by OSC 52", columns), model.theme.dim));
+        sheet.pinned.push(line(text::fit("enter copies all of it, by OSC 52", columns), model.theme.dim));
         sheet
     }
 

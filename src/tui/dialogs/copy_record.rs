@@ -1,4 +1,4 @@
-//! Copy a record as JSON, or its command line.
+//! Copies a record as JSON, or its command line.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
-/// The choice of what is copied of a record.
+/// The choice of the form in which a record is copied.
 #[derive(Debug)]
 pub struct CopyRecord {
     /// The record.
     pub record: Arc<Record>,
-    /// As what: a row of [`Self::FORMS`].
+    /// The form: an index of [`Self::FORMS`].
     pub choice: usize,
 }
 
 impl CopyRecord {
-    /// What can be copied.
+    /// The forms.
     const FORMS: [&str; 2] = ["the record, as JSON", "its command line, quoted for a shell"];
 }
 
@@ -49,7 +49,7 @@ impl Dialog for CopyRecord {
     fn accept(&mut self, model: &mut Model) -> After {
         let record = &self.record;
         let text = match self.choice {
-            // A record is plain data: it can always be written.
+            // A record is plain data: writing it as JSON cannot fail.
             0 => serde_json::to_string(&Entry::from(&**record)).unwrap_or_default(),
             _ => argv_text::join(record.argv()),
         };

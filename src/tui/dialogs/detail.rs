@@ -1,4 +1,4 @@
-//! The record under the cursor, whole. Its other keys are those of the screen Activity.
+//! The full record under the cursor. Its other keys are those of the screen Activity.
 
 use crate::abi::record::State;
 use crate::tui::keymap::{Action, Context};
@@ -10,13 +10,13 @@ use crate::tui::widgets::sheet::Sheet;
 #[derive(Debug)]
 pub struct Detail(pub usize);
 
-/// Opens it. From now on the cursor stays on its record.
+/// Opens it. The cursor then stays on its record.
 pub(super) fn open(model: &mut Model) {
     if model.row_at_cursor().is_none() {
         return;
     }
     model.activity.follow = false;
-    // What was said of another record does not answer a key of this one.
+    // A message about another record does not answer a key of this one.
     if let Some(status) = &mut model.status {
         status.depth = 0;
     }

@@ -1,4 +1,4 @@
-//! The frame around every dialog, which names the target too; and what of a dialog is in sight.
+//! The frame around every dialog, with the name of the target, and the visible part of the dialog.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -12,17 +12,17 @@ use crate::tui::text;
 use crate::tui::widgets::lines::{line, put};
 use crate::tui::widgets::sheet::Sheet;
 
-/// Cells of a dialog, at the most.
+/// The largest width of a dialog, in cells.
 const WIDEST: u16 = 92;
 
-/// The sheet of the dialog on top, where it stands, and what of it is in sight.
+/// The sheet of the dialog on top, its position, and its visible part.
 pub struct Placed {
     sheet: Sheet,
     place: Place,
     pub sight: Sight,
 }
 
-/// Where a sheet stands, and how its rows are shared out.
+/// The position of a sheet, and the division of its rows.
 struct Place {
     frame: Rect,
     inner: Rect,
@@ -30,7 +30,7 @@ struct Place {
     pinned: usize,
 }
 
-/// Below this many rows the frame is one line, the title.
+/// With fewer rows than this, the frame is one line, the title.
 const FRAMED: u16 = 7;
 
 fn columns_of(front: Rect) -> u16 {
@@ -58,23 +58,23 @@ fn place(sheet: &Sheet, front: Rect) -> Place {
     Place { frame, inner, rows: room - pinned, pinned }
 }
 
-/// What of the dialog on top is in sight.
+/// The visible part of the dialog on top.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sight {
-    /// The first line that is in sight, without what the operator scrolled to look around.
+    /// The first visible line, without the operator's own scrolling.
     pub base: usize,
-    /// The first line that is in sight.
+    /// The first visible line.
     pub scroll: usize,
-    /// The most that can be.
+    /// The largest possible first line.
     pub most: usize,
-    /// How many lines there is room for.
+    /// The number of lines that fit.
     pub rows: usize,
 }
 
 impl Sight {
     fn of(model: &Model, sheet: &Sheet, place: &Place) -> Self {
         let most = sheet.lines.len().saturating_sub(place.rows);
-        // All that belongs to the focus; its first line, where that is too much.
+        // All lines that belong to the focus, or its first line if they do not fit.
         let base = match &sheet.focus {
             Some(focus) => (focus.row + focus.rows).saturating_sub(place.rows).min(focus.row).max(sheet.scroll),
             None => sheet.scroll,
@@ -84,17 +84,17 @@ impl Sight {
     }
 }
 
-/// What of the dialog on top is in sight, if there is one.
+/// The visible part of the dialog on top, if one is open.
 pub fn sight(model: &Model) -> Option<Sight> {
     placed(model, front(model)).map(|dialog| dialog.sight)
 }
 
-/// The lines of the dialog on top, and those of them that are in sight.
+/// The lines of the dialog on top, and the visible ones among them.
 pub fn lines(model: &Model) -> Option<(Vec<String>, std::ops::Range<usize>)> {
     Some(lines_of(&**model.dialogs.last()?, model))
 }
 
-/// The same of a dialog as it would be on top.
+/// The same for a dialog, as if it were on top.
 pub fn lines_of(dialog: &dyn Dialog, model: &Model) -> (Vec<String>, std::ops::Range<usize>) {
     let Placed { sheet, place, sight } = placed_as(dialog, model, front(model));
     let from = sight.scroll;
@@ -106,7 +106,7 @@ fn front(model: &Model) -> Rect {
     Areas::now(model).front
 }
 
-/// The dialog on top, if there is one. To make it takes the longest of all that is drawn: a frame does so once.
+/// The sheet of the dialog on top, if one is open. Making it is the slowest part of drawing, so a frame does it once.
 pub fn placed(model: &Model, front: Rect) -> Option<Placed> {
     Some(placed_as(&**model.dialogs.last()?, model, front))
 }
@@ -118,7 +118,7 @@ fn placed_as(dialog: &dyn Dialog, model: &Model, front: Rect) -> Placed {
     Placed { sheet, place, sight }
 }
 
-/// Which field or choice of the dialog on top is in that cell.
+/// The field or choice of the dialog on top in that cell.
 pub fn hit(model: &Model, x: u16, y: u16) -> Option<usize> {
     let Placed { sheet, place, sight } = placed(model, front(model))?;
     let row = usize::from(y.checked_sub(place.inner.y)?);
@@ -129,14 +129,14 @@ pub fn hit(model: &Model, x: u16, y: u16) -> Option<usize> {
     sheet.targets.iter().position(|target| *target == line)
 }
 
-/// Draws the dialog on top; where the cursor is, if it takes text.
+/// Draws the dialog on top. Returns the cursor's position if the dialog takes text.
 pub fn draw(model: &Model, dialog: Placed, front: Rect, buf: &mut Buffer) -> Option<Position> {
     if front.is_empty() {
         return None;
     }
     let Placed { mut sheet, place, sight } = dialog;
     let scroll = sight.scroll;
-    // Beside it nothing is left of the page but its rests, and they would read like words of the dialog.
+    // The rest of the page beside the dialog is cleared: fragments would read like words of the dialog.
     Clear.render(Rect { x: front.x, width: front.width, ..place.frame }, buf);
     frame(model, &sheet, &place, sight, buf);
     let shown = sheet.lines.len().min(scroll + place.rows);
@@ -145,7 +145,7 @@ pub fn draw(model: &Model, dialog: Placed, front: Rect, buf: &mut Buffer) -> Opt
     let pinned = Rect { y: place.inner.y + below, height: place.inner.height.saturating_sub(below), ..place.inner };
     sheet.cut_pinned(place.pinned);
     put(buf, pinned, &sheet.pinned);
-    // Where the next letter goes; else on what is chosen; on a page, where reading begins.
+    // The cursor is where the next letter goes; else on the selected row; on a page, at its beginning.
     let in_sight = |row: usize| (scroll..shown).contains(&row);
     let (at, row, cell) = match (sheet.pinned_cursor, sheet.focus.as_ref().map(|focus| (focus.row, focus.cell))) {
         (Some((row, cell)), _) if row < place.pinned => (pinned, row, cell),
@@ -159,7 +159,7 @@ pub fn draw(model: &Model, dialog: Placed, front: Rect, buf: &mut Buffer) -> Opt
 fn frame(model: &Model, sheet: &Sheet, place: &Place, sight: Sight, buf: &mut Buffer) {
     let area = place.frame;
     let columns = usize::from(area.width);
-    // What is hidden stands below; where there is no bottom line, above.
+    // The number of hidden lines is shown below, or above if there is no bottom line.
     let hidden = hidden(sheet, place, sight);
     let above = if place.inner.width == area.width { hidden.as_str() } else { "" };
     let room = columns.saturating_sub(6 + text::width(above));
@@ -191,7 +191,7 @@ fn frame(model: &Model, sheet: &Sheet, place: &Place, sight: Sight, buf: &mut Bu
     put(buf, Rect { y: area.bottom() - 1, height: 1, ..area }, &[rule("└", &target, "┘")]);
 }
 
-/// How many lines of a sheet are out of sight, and where.
+/// How many lines of a sheet are hidden, and on which side.
 fn hidden(sheet: &Sheet, place: &Place, sight: Sight) -> String {
     let mut down = sight.most - sight.scroll;
     if down > 0 {

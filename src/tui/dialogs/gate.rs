@@ -1,4 +1,4 @@
-//! Work the gate.
+//! Sets the gate.
 
 use crate::abi::depth::Depth;
 use crate::control::text::outcome::Severity;
@@ -15,13 +15,13 @@ const CHOICES: [&str; 3] = [
     "enable: let calls pass",
 ];
 
-/// Which of the choices is chosen.
+/// The index of the selected choice.
 #[derive(Debug)]
 pub struct Gate(pub usize);
 
-/// Opens it. An open gate proposes to freeze, a shut one to enable.
+/// Opens it. The first choice is freeze if the gate is open, and enable if it is shut.
 pub(super) fn open(model: &mut Model) {
-    if !model.refuses("working the gate") {
+    if !model.refuses("changing the gate") {
         model.open(Gate(if model.snapshot.gate == Depth::Enabled { 0 } else { 2 }));
     }
 }
@@ -55,7 +55,7 @@ impl Dialog for Gate {
         sheet.say(&now, model.theme.text);
         sheet.choices(&CHOICES, self.0);
         sheet.say(
-            "a drain waits up to 5 s for the calls in flight; if they hold out, the gate opens again",
+            "a drain waits up to 5 s for the calls in flight; if some remain, the gate opens again",
             model.theme.dim,
         );
         sheet

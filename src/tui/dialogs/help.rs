@@ -1,4 +1,4 @@
-//! The keys, made from their table.
+//! The help: the keys, made from the key table.
 
 use ratatui::text::{Line, Span};
 
@@ -11,17 +11,17 @@ use crate::tui::widgets::sheet::Sheet;
 /// The help.
 #[derive(Debug, Default)]
 pub struct Help {
-    /// Where it was called from: those keys come first.
+    /// The contexts in which it was opened: their keys come first.
     pub from: &'static [Context],
-    /// What is searched for.
+    /// The search field.
     pub search: Field,
-    /// What was wrong.
+    /// The error.
     pub error: Option<String>,
     /// How far it is scrolled.
     pub scroll: usize,
 }
 
-/// Opens it, if it is not on top already.
+/// Opens it, unless it is on top already.
 pub(super) fn open(model: &mut Model) {
     if model.top::<Help>().is_none() {
         let from = model.chain();
@@ -29,7 +29,7 @@ pub(super) fn open(model: &mut Model) {
     }
 }
 
-/// What means something where the help was called comes first, the nearest of all; text fields are the same everywhere.
+/// The contexts in which the help was opened come first, the nearest on top; text fields are the same everywhere.
 fn order(from: &[Context]) -> Vec<Context> {
     let here = |text: bool| from.iter().copied().filter(move |context| (*context == Context::Text) == text);
     let rest = Context::ALL.into_iter().filter(|context| !from.contains(context));
@@ -72,7 +72,7 @@ impl Dialog for Help {
             }
         }
         if sheet.lines.is_empty() {
-            sheet.say("no key does that", model.theme.warn);
+            sheet.say("no key matches", model.theme.warn);
         }
         sheet.pinned_field("search", &self.search);
         sheet.wrong(self.error.as_ref());

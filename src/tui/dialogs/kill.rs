@@ -1,4 +1,4 @@
-//! Confirm a signal to a helper.
+//! Confirms a signal to a helper.
 
 use nix::sys::signal::Signal;
 
@@ -11,18 +11,18 @@ use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
-/// The question before a signal: TERM or KILL.
+/// The confirmation of a signal: TERM or KILL.
 #[derive(Debug)]
 pub struct Kill {
-    /// The request.
+    /// The number of the request.
     pub id: u64,
     /// Its module or path, escaped.
     pub title: String,
-    /// Its helper.
+    /// The pid of its helper.
     pub pid: i32,
-    /// TERM was sent to it before.
+    /// Whether TERM was sent before.
     pub had_term: bool,
-    /// Which signal: 0 TERM, 1 KILL.
+    /// The selected signal: 0 TERM, 1 KILL.
     pub choice: usize,
 }
 
@@ -37,25 +37,25 @@ impl Kill {
     /// The signals, in the order of the dialog.
     const SIGNALS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGKILL];
 
-    /// The operator agreed to what the dialog shows.
+    /// The operator has confirmed what the dialog shows.
     fn confirm(&self) -> ConfirmedKill {
         ConfirmedKill { id: self.id, signal: Self::SIGNALS[self.choice.min(1)] }
     }
 }
 
 impl ConfirmedKill {
-    /// What is submitted.
+    /// The command that is submitted.
     fn command(&self) -> Command {
         Command::Kill { id: self.id, signal: self.signal as i32 }
     }
 
-    /// Whether it is the gentler one.
+    /// Whether the signal is TERM.
     fn is_term(&self) -> bool {
         self.signal == Signal::SIGTERM
     }
 }
 
-/// Asks which signal; the cursor stays on the record.
+/// Opens the confirmation; the cursor stays on the record.
 pub(super) fn open(model: &mut Model) {
     if model.refuses("killing a helper") {
         return;
@@ -69,7 +69,7 @@ pub(super) fn open(model: &mut Model) {
             let kill = Kill { id: row.id, title: row.title, pid, had_term, choice };
             return model.open(kill);
         }
-        (State::Ended, _) => "it is over, there is nothing to kill",
+        (State::Ended, _) => "it has ended: nothing to kill",
         (State::Waiting, _) => "it waits for a slot and has no helper yet (x abandons it)",
         _ => "it has no helper yet",
     };
@@ -84,10 +84,10 @@ impl Dialog for Kill {
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
         let mut sheet = Sheet::new(format!("Kill the helper of #{}?", self.id), &model.theme, columns);
         sheet.say(&format!("{} (pid {}) and its group", self.title, self.pid), model.theme.title);
-        sheet.choice("TERM: it may clean up, or refuse", self.choice == 0);
+        sheet.choice("TERM: it may clean up or ignore it", self.choice == 0);
         sheet.choice("KILL: it ends at once", self.choice == 1);
         if self.had_term {
-            sheet.say("TERM was sent, and it lives on", model.theme.warn);
+            sheet.say("TERM was sent, but the helper is still alive", model.theme.warn);
         }
         sheet.pinned.push(line(text::fit("enter sends it, esc goes back", columns), model.theme.text));
         sheet
@@ -99,7 +99,7 @@ impl Dialog for Kill {
         let confirmed = self.confirm();
         let done = if confirmed.is_term() {
             model.activity.remember_term(self.id);
-            "TERM was sent; if it lives on, k again sends KILL"
+            "TERM was sent; if the helper stays alive, k again sends KILL"
         } else {
             "KILL was sent"
         };

@@ -1,6 +1,6 @@
-//! The dialogs: one file each, a component that holds its own state, keys, words and acts ([`super::model::Dialog`]).
+//! The dialogs: one file each, a component with its own state, keys, texts and actions ([`super::model::Dialog`]).
 //!
-//! A new dialog is a file of this folder, a line in one of the lists below, and a row in the table of keys.
+//! A new dialog needs a file in this folder, a line in one of the lists below, and a row in the key table.
 
 pub mod apply;
 pub mod call;
@@ -50,7 +50,7 @@ pub fn open(model: &mut Model, action: Action) -> bool {
     true
 }
 
-/// Opens the dialog of a key that is about the record under the cursor. Returns `false` if the key opens none.
+/// Opens the dialog of a key that acts on the record under the cursor. Returns `false` if the key opens none.
 pub fn open_on_record(model: &mut Model, action: Action) -> bool {
     match action {
         Action::Copy => copy_record::open(model),

@@ -1,4 +1,4 @@
-//! Ask for a module. What was typed outlives the dialog.
+//! Requests a module. The fields are kept after the dialog closes.
 
 use crate::abi::argv_text;
 use crate::abi::module::modprobe_argv;
@@ -48,7 +48,7 @@ impl Dialog for Module {
         sheet
     }
 
-    /// Asks for the module, as many times at once as was typed.
+    /// Submits the request, as many times at once as the field says.
     fn accept(&mut self, model: &mut Model) -> After {
         let (name, count) = match model.module.check() {
             Ok(checked) => checked,

@@ -9,7 +9,7 @@ use crate::tui::widgets::sheet::Sheet;
 /// A page to read.
 #[derive(Debug)]
 pub struct Page {
-    /// What it is.
+    /// The title.
     pub title: String,
     /// Its lines, escaped.
     pub lines: Vec<String>,
@@ -31,7 +31,7 @@ impl Dialog for Page {
         let mut sheet = Sheet::new(self.title.clone(), &model.theme, columns);
         sheet.scroll = self.scroll;
         for row in &self.lines {
-            // A line that is broken keeps its indent.
+            // A wrapped line keeps its indent.
             let (indent, words) = row.split_at(row.len() - row.trim_start_matches(' ').len());
             let indent = text::fit(indent, columns / 2);
             let wrapped = text::wrap(words, columns - indent.len());

@@ -17,25 +17,25 @@ use crate::tui::widgets::sheet::Sheet;
 pub struct PathForm {
     /// The path.
     pub path: Field,
-    /// The write that is under way.
+    /// The ticket of the write in progress.
     pub ticket: Option<Ticket>,
-    /// What was wrong, or why the write was refused.
+    /// The error: an invalid path, or why the write was refused.
     pub error: Option<String>,
 }
 
 impl PathForm {
-    /// With the live path, selected.
+    /// Starts with the live path, selected.
     fn new(live: &[u8]) -> Self {
         Self { path: Field::prefilled(live), ticket: None, error: None }
     }
 
-    /// The path, if it is one (SYS-6).
+    /// The path, if it is valid (SYS-6).
     fn check(&self) -> Result<Arc<[u8]>, String> {
         parse_modprobe(self.path.bytes()).map_err(|e| say(&e))
     }
 }
 
-/// Opens it with the path that is live.
+/// Opens it with the live path.
 pub(super) fn open(model: &mut Model) {
     if !model.refuses("editing kernel.modprobe") {
         model.open(PathForm::new(&model.snapshot.knobs.modprobe));
@@ -55,12 +55,12 @@ impl Dialog for PathForm {
         let live = if live.is_empty() { "(empty)".to_owned() } else { format!("`{live}`") };
         sheet.say(&format!("live: {live}; an empty path turns autoload off"), model.theme.text);
         if self.ticket.is_some() {
-            sheet.say("writing it", model.theme.dim);
+            sheet.say("writing", model.theme.dim);
         }
         sheet
     }
 
-    /// Writes the path; the dialog stays until that is answered.
+    /// Writes the path; the dialog stays open until the answer.
     fn accept(&mut self, model: &mut Model) -> After {
         if self.ticket.is_some() {
             return After::STAY;

@@ -1,4 +1,4 @@
-//! The verbs of the command line: what each comes to becomes effects, dialogs and pages.
+//! Runs the verbs of the command line: turns each into effects, dialogs and pages.
 
 use crate::abi::error::{ControlError, Explain, ParseError};
 use crate::abi::escape::screen;
@@ -16,10 +16,10 @@ use crate::verbs::verb::Verb;
 
 use super::{apply, gate, page, reset};
 
-/// The most requests of one line.
+/// The most requests that one command may make.
 const REQUESTS_MAX: usize = 100_000;
 
-/// Does what the verb says. The line stays for the replies, or is closed where something else opens.
+/// Runs the verb. The command line stays open for the replies, or closes if a dialog or page opens.
 pub(super) fn perform(model: &mut Model, verb: &Verb) -> Result<After, String> {
     if !verb.only_reads() && model.options.read_only {
         return Err(format!("{}; `get`, `mask` and `help` work", read_only("this command")));
@@ -35,7 +35,7 @@ fn submit(model: &mut Model, ask: Ask) -> Result<After, String> {
         Ask::Requests(requests) => submit_requests(model, requests),
         Ask::Call(call) => submit_call(model, call),
         Ask::Probe => {
-            model.say(Severity::Quiet, "the probe runs");
+            model.say(Severity::Quiet, "the probe is running");
             Ok(After::Stay(vec![model.submit(Pending::Probe, Command::Probe { bset: None, inheritable: None })]))
         }
         Ask::Knobs(knobs) => page_of_knobs(model, knobs),
@@ -81,7 +81,10 @@ fn set_masks(model: &mut Model, writes: &[&(Key, KnobValue)]) -> Result<After, S
     for (key, value) in writes {
         let knob = KNOBS.into_iter().find(|knob| masks::key(*knob) == *key);
         let (Some(knob), KnobValue::Mask(expr)) = (knob, value) else {
-            return Err(format!("{} is no mask: set it in a line of its own, masks are confirmed first", key.name()));
+            return Err(format!(
+                "{} is not a mask: set it in a separate command, because masks are confirmed first",
+                key.name()
+            ));
         };
         draft[knob as usize] = expr.resolve(live(&model.snapshot, knob), known);
     }
@@ -89,7 +92,7 @@ fn set_masks(model: &mut Model, writes: &[&(Key, KnobValue)]) -> Result<After, S
     model.masks.set_both(draft);
     match apply::question(model) {
         Ok(mut apply) => {
-            // It was made for this question, and goes with it.
+            // The draft was made for this question and is dropped with it.
             apply.made = before != draft;
             model.open(apply);
             Ok(After::CLOSE)
@@ -106,7 +109,7 @@ fn set_masks(model: &mut Model, writes: &[&(Key, KnobValue)]) -> Result<After, S
 fn submit_requests(model: &mut Model, requests: Requests) -> Result<After, String> {
     let total = requests.total();
     if total > REQUESTS_MAX {
-        return Err(format!("{total} requests are more than one line may ask for ({REQUESTS_MAX})"));
+        return Err(format!("{total} requests are more than one command may make ({REQUESTS_MAX})"));
     }
     for name in &requests.names {
         let wrong = |error: ParseError| format!("{error}: {}", error.advice());
@@ -126,7 +129,7 @@ fn submit_call(model: &mut Model, call: Call) -> Result<After, String> {
 fn page_of_knobs(model: &mut Model, knobs: Knobs) -> Result<After, String> {
     let lines: Result<Vec<String>, _> = knobs.lines(|key| Ok(read(&model.snapshot, key).text())).collect();
     let lines = lines.map_err(|e| explain(&e))?;
-    page::open(model, "As the knobs read", lines.iter().map(|line| line.replace('\t', " ")).collect());
+    page::open(model, "Values of the knobs", lines.iter().map(|line| line.replace('\t', " ")).collect());
     Ok(After::CLOSE)
 }
 

@@ -1,4 +1,4 @@
-//! Drafts that are offered.
+//! The list of presets.
 
 use crate::control::text::outcome::Severity;
 use crate::tui::keymap::{Action, Context};
@@ -8,10 +8,10 @@ use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
-/// Fewer rows than these have no room for a list and an explanation apart from it.
+/// With fewer rows than this, list and explanation are not separate.
 const APART: u16 = 16;
 
-/// Which of the presets is chosen.
+/// The index of the selected preset.
 #[derive(Debug)]
 pub struct Presets(usize);
 
@@ -25,7 +25,8 @@ impl Dialog for Presets {
         &[Context::Choices, Context::Anywhere]
     }
 
-    /// Each preset by name; what the chosen one means and would change stays in sight below them, or right below its name.
+    /// Lists the presets by name. The description and the effect of the selected one stay visible below the list, or
+    /// directly below its name.
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
         let mut sheet = Sheet::new("Presets: fill the draft, apply nothing", &model.theme, columns);
         for (at, preset) in presets::all(model.snapshot.known).iter().enumerate() {
@@ -46,7 +47,7 @@ impl Dialog for Presets {
         sheet
     }
 
-    /// The draft becomes that of the chosen preset; nothing is applied.
+    /// Copies the selected preset to the draft; applies nothing.
     fn accept(&mut self, model: &mut Model) -> After {
         let Some(preset) = presets::all(model.snapshot.known).into_iter().nth(self.0) else { return After::CLOSE };
         model.masks.set_both(preset.masks);

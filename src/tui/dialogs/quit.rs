@@ -1,4 +1,4 @@
-//! Quit: at once, or after asking what becomes of the helpers that are alive.
+//! Quits at once, or after asking what to do with live helpers.
 
 use crate::abi::depth::Depth;
 use crate::control::Command;
@@ -14,26 +14,26 @@ use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
 const CHOICES: [&str; 3] = [
-    "wait: shut the gate, quit when none is left",
+    "wait: shut the gate, quit when all have ended",
     "kill: TERM now, KILL 2 s later, then quit",
-    "leave: quit now, they run on",
+    "leave: quit now, they keep running",
 ];
 
-/// How far quitting has come.
+/// The stages of quitting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Quitting {
-    /// It asks.
+    /// The dialog asks.
     Asking,
-    /// The gate is shut and it waits for the last helper.
+    /// The gate is shut, and the console waits for the last helper.
     Waiting {
-        /// The gate as it was.
+        /// The gate's earlier state.
         gate: Depth,
     },
     /// Signals were sent.
     Killing {
-        /// The gate as it was.
+        /// The gate's earlier state.
         gate: Depth,
-        /// What is sent to whom.
+        /// The signals and their receivers.
         termination: Termination,
     },
 }
@@ -41,15 +41,15 @@ pub enum Quitting {
 /// The dialog before quitting.
 #[derive(Clone, Debug)]
 pub struct Quit {
-    /// Which choice: wait, kill, leave.
+    /// The selected choice: wait, kill, leave.
     pub choice: usize,
-    /// How far it has come.
+    /// The stage.
     pub stage: Quitting,
 }
 
 /// Quits, or asks first.
 pub fn ask(model: &mut Model) -> Vec<Effect> {
-    // Nothing that lives may be touched from a read-only console, and no draft applied: there is nothing to ask.
+    // A read-only console may not signal helpers or apply a draft: there is nothing to ask.
     if !asks(model) || model.options.read_only {
         return vec![Effect::Quit { code: 0 }];
     }
@@ -59,19 +59,19 @@ pub fn ask(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Whether anything would be lost, or left behind.
+/// Whether quitting would lose a draft or leave helpers running.
 fn asks(model: &Model) -> bool {
     model.link.owned(model.snapshot.live_total) > 0 || !model.masks.changed(&model.snapshot).is_empty()
 }
 
-/// Looks again at every snapshot and tick: quits when nothing is alive any more, signals helpers that have appeared.
+/// Checks at every snapshot and tick: quits when no helper is alive, signals helpers that have appeared.
 pub fn go_on(model: &mut Model) -> Vec<Effect> {
     model.with_dialog(|_: &Quit| true, Quit::go_on).unwrap_or_default()
 }
 
 impl Quit {
     fn go_on(&mut self, model: &mut Model) -> Vec<Effect> {
-        // While it asks, the operator answers: an exit would send the next keys to the shell.
+        // While the dialog asks, it does not quit by itself: the next keys would go to the shell.
         if model.snapshot.live_total == 0 && self.stage != Quitting::Asking {
             return vec![Effect::Quit { code: 0 }];
         }
@@ -93,15 +93,15 @@ impl Dialog for Quit {
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
         let s = &model.snapshot;
         let mut sheet =
-            Sheet::new(format!("Quit? Not over: {}, live: {}", s.live_total, s.live), &model.theme, columns);
+            Sheet::new(format!("Quit? Unfinished: {}, live: {}", s.live_total, s.live), &model.theme, columns);
         let drafts: Vec<&str> = model.masks.changed(s).into_iter().map(short).collect();
         if !drafts.is_empty() && self.stage == Quitting::Asking {
-            sheet.say(&format!("a draft of {} is open: it will be lost", drafts.join(" and ")), model.theme.warn);
+            sheet.say(&format!("the draft of {} will be lost", drafts.join(" and ")), model.theme.warn);
         }
         if s.live_total == 0 {
             sheet.title = "Quit?".to_owned();
             if drafts.is_empty() {
-                sheet.say("no helper lives any more", model.theme.text);
+                sheet.say("no helper is alive", model.theme.text);
             }
             sheet.pinned.push(line("enter quits, esc goes back", model.theme.text));
             return sheet;
@@ -110,7 +110,7 @@ impl Dialog for Quit {
             Quitting::Asking => {
                 sheet.choices(&CHOICES, self.choice);
                 if self.choice == 2 {
-                    let why = "those that are waited for lose their output: their next write may end them";
+                    let why = "waited-for helpers lose their output pipe: their next write may end them";
                     sheet.say(why, model.theme.warn);
                 }
             }
@@ -119,7 +119,7 @@ impl Dialog for Quit {
             }
             Quitting::Killing { termination, .. } => {
                 let (term, kill) = termination.signalled();
-                let sent = format!("TERM sent to {term}, KILL to {kill}; quits when the last is gone (esc: back)");
+                let sent = format!("TERM sent to {term}, KILL to {kill}; quits when the last has ended (esc: back)");
                 sheet.say(&sent, model.theme.bad);
             }
         }
@@ -135,7 +135,7 @@ impl Dialog for Quit {
         sheet
     }
 
-    /// Wait, kill or leave; or with nothing alive: the draft is lost.
+    /// Waits, kills or leaves; if nothing is alive, quits and drops the draft.
     fn accept(&mut self, model: &mut Model) -> After {
         let gate = model.snapshot.gate;
         if model.link.owned(model.snapshot.live_total) == 0 {
@@ -151,13 +151,13 @@ impl Dialog for Quit {
         After::Stay(effects)
     }
 
-    /// Back to the console: the gate goes back to what it was.
+    /// Returns to the console and restores the gate.
     fn dismiss(&mut self, model: &mut Model) -> After {
         let gate = match self.stage {
             Quitting::Asking => return After::CLOSE,
             Quitting::Waiting { gate } | Quitting::Killing { gate, .. } => gate,
         };
-        model.say(Severity::Quiet, format!("not quitting; khelper.gate goes back to {}", gate.name()));
+        model.say(Severity::Quiet, format!("not quitting; khelper.gate is set back to {}", gate.name()));
         After::Close(vec![model.submit(Pending::Quitting, Command::SetDepth(gate))])
     }
 

@@ -29,11 +29,11 @@ pub struct RehearsalPage {
     pub scroll: usize,
 }
 
-/// Lines of what a run wrote that are shown: the last ones.
+/// The number of output lines shown, the last ones.
 const WROTE: usize = 6;
-/// The name's column, with a blank.
+/// The width of the name's column, with a blank.
 const NAME: usize = 12;
-/// Fewer columns than these show one run below the other.
+/// With fewer columns than this, one run is shown below the other.
 const BESIDE: usize = 56;
 
 /// Starts the run under the draft masks, and opens the page that shows it and the run under the live masks.
@@ -45,7 +45,7 @@ pub(super) fn open(model: &mut Model, run: Run) -> Vec<Effect> {
     vec![effect]
 }
 
-/// Takes in the answer to a run and submits the next one, unless the page has been left.
+/// Stores the answer to a run and submits the next run, unless the page was closed.
 pub fn answered(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
     let answered = |page: &mut RehearsalPage, model: &mut Model| {
         let command = page.rehearsal.answered(ticket, reply, model.last_ticket() + 1)?;
@@ -92,13 +92,13 @@ impl Dialog for RehearsalPage {
         sheet
     }
 
-    /// Goes back, and says which run is not over.
+    /// Closes the page, and says in a message which run is still running.
     fn dismiss(&mut self, model: &mut Model) -> After {
         let what = match &self.rehearsal.runs {
             [Rehearsed::Running(_), _] => {
-                "the run under the draft goes on (Activity shows it), and none is made under the live masks"
+                "the run under the draft continues (see Activity); the run under the live masks will not start"
             }
-            [_, Rehearsed::Running(_)] => "the run under the live masks goes on (Activity shows it)",
+            [_, Rehearsed::Running(_)] => "the run under the live masks continues (see Activity)",
             _ => return After::CLOSE,
         };
         model.say(Severity::Warned, format!("rehearsal of {} left: {what}", self.rehearsal.run.title()));
@@ -114,11 +114,11 @@ impl Dialog for RehearsalPage {
     }
 }
 
-/// How far one run has come, and how it ended.
+/// The state of one run, or its outcome.
 fn state(model: &Model, sheet: &mut Sheet, name: &str, run: &Rehearsed) {
     match run {
-        Rehearsed::Waiting => sheet.say(&format!("under {name}: waits for the other run"), model.theme.dim),
-        Rehearsed::Running(_) => sheet.say(&format!("under {name}: runs"), model.theme.dim),
+        Rehearsed::Waiting => sheet.say(&format!("under {name}: waiting for the other run"), model.theme.dim),
+        Rehearsed::Running(_) => sheet.say(&format!("under {name}: running"), model.theme.dim),
         Rehearsed::Failed(why) => sheet.say(&format!("under {name}: ✗ not run: {why}"), model.theme.bad),
         Rehearsed::Ended(record) => {
             let style = model.theme.mood(ended_in_words(record).mood);
@@ -130,11 +130,11 @@ fn state(model: &Model, sheet: &mut Sheet, name: &str, run: &Rehearsed) {
     }
 }
 
-/// What differs in words, then both runs side by side.
+/// The differences in words, then both runs side by side.
 fn compare(model: &Model, sheet: &mut Sheet, draft: &Record, live: &Record, probe: bool) {
     let differ = differences(draft, live, probe);
     if differ.is_empty() {
-        sheet.say("= no difference but the time it took", model.theme.good);
+        sheet.say("= no difference except the elapsed time", model.theme.good);
     }
     for what in differ {
         sheet.say(&format!("≠ under draft: {what}"), model.theme.draft);
@@ -146,7 +146,7 @@ fn compare(model: &Model, sheet: &mut Sheet, draft: &Record, live: &Record, prob
     }
 }
 
-/// A name and two values, wrapped in their columns; one below the other where there is no room.
+/// A name and two values, wrapped in their columns; one below the other if there is no room.
 fn beside(sheet: &mut Sheet, name: &str, draft: &str, live: &str, style: Style) {
     if sheet.columns < BESIDE {
         if !name.is_empty() {
@@ -165,7 +165,7 @@ fn beside(sheet: &mut Sheet, name: &str, draft: &str, live: &str, style: Style) 
     }
 }
 
-/// The five sets by name; those that are alike on one line.
+/// The five sets by name; equal sets share a line.
 fn sets(model: &Model, sheet: &mut Sheet, name: &str, record: &Record) {
     let Some(sets) = record.caps.as_deref() else {
         if record.pid.is_some() {
@@ -186,18 +186,18 @@ fn sets(model: &Model, sheet: &mut Sheet, name: &str, record: &Record) {
     }
 }
 
-/// The last lines of what a run wrote.
+/// The last output lines of a run.
 fn wrote(model: &Model, sheet: &mut Sheet, name: &str, run: &Rehearsed) {
     let Some(output) = run.record().and_then(|record| record.output.as_deref()) else { return };
-    for (stream, bytes) in [("wrote", &output.stdout), ("complained", &output.stderr)] {
+    for (stream, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
         let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         if text.is_empty() {
             continue;
         }
         let lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
         let skipped = lines.len().saturating_sub(WROTE);
-        let more = if skipped > 0 { format!(" ({skipped} lines before)") } else { String::new() };
-        sheet.say(&format!("under {name} it {stream}{more}:"), model.theme.title);
+        let more = if skipped > 0 { format!(" ({skipped} earlier lines not shown)") } else { String::new() };
+        sheet.say(&format!("under {name}, {stream}{more}:"), model.theme.title);
         for row in &lines[skipped..] {
             sheet.lines.push(line(text::fit(&format!("  {}", text::screen(row)), sheet.columns), model.theme.text));
         }

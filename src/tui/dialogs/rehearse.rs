@@ -1,4 +1,4 @@
-//! What is to be rehearsed. What was typed outlives the dialog.
+//! Chooses what to rehearse. The fields are kept after the dialog closes.
 
 use crate::tui::keymap::Context;
 use crate::tui::model::rehearse::Subject;
@@ -11,7 +11,7 @@ use super::rehearsal;
 #[derive(Debug)]
 pub struct Rehearse;
 
-/// Asks what is to be run.
+/// Opens the dialog.
 pub(super) fn open(model: &mut Model) {
     if !model.refuses("rehearsing") {
         model.rehearse.open();
@@ -39,7 +39,7 @@ impl Dialog for Rehearse {
         sheet.error.clone_from(&form.error);
         sheet.pick("what     ", what, form.focus == 0);
         match form.subject {
-            Subject::Probe => sheet.say("it does nothing but tell what a helper gets", model.theme.dim),
+            Subject::Probe => sheet.say("it only reports what a helper gets", model.theme.dim),
             Subject::Modprobe => {
                 sheet.field("module   ", &form.module, form.focus == 1);
                 let dry = if form.dry { "no: -n, it only says what it would do" } else { "yes: really load it" };
@@ -51,7 +51,7 @@ impl Dialog for Rehearse {
             }
         }
         if form.subject != Subject::Probe && !(form.subject == Subject::Modprobe && form.dry) {
-            let why = "it really runs, twice: the second run meets what the first one left";
+            let why = "it really runs, twice: the second run sees the changes of the first";
             sheet.say(why, model.theme.warn);
         }
         sheet

@@ -1,4 +1,4 @@
-//! Confirm the same request once more.
+//! Confirms the repetition of a request.
 
 use std::sync::Arc;
 
@@ -16,34 +16,34 @@ use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
-/// The question before the same request is submitted again.
+/// The confirmation before a request is submitted again.
 #[derive(Debug)]
 pub struct Repeat {
     /// The request that is repeated.
     pub record: Arc<Record>,
-    /// What is submitted.
+    /// The command that is submitted.
     pub command: Command,
     /// How far it is scrolled.
     pub scroll: usize,
 }
 
 impl Repeat {
-    /// Of the request of this record; the error says why it cannot be submitted again.
+    /// Makes the command from a record; the error says why it cannot be submitted again.
     fn of(record: Arc<Record>) -> Result<Self, String> {
         Ok(Self { command: repeat(&record)?, record, scroll: 0 })
     }
 }
 
-/// Shows what would be asked for, and asks.
+/// Opens the confirmation.
 pub(super) fn open(model: &mut Model) {
-    if model.refuses("asking again") {
+    if model.refuses("repeating a request") {
         return;
     }
     let Some(record) = model.record_at_cursor() else { return };
     let id = record.id;
     match Repeat::of(record) {
         Ok(repeat) => model.open(repeat),
-        Err(why) => model.say(Severity::Warned, format!("#{id} cannot be asked for again from here: {why}")),
+        Err(why) => model.say(Severity::Warned, format!("#{id} cannot be repeated from here: {why}")),
     }
 }
 
@@ -52,10 +52,10 @@ impl Dialog for Repeat {
         &[Context::Confirm, Context::Anywhere]
     }
 
-    /// Every word of what will be asked for.
+    /// Shows the request in full.
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
         let r = &self.record;
-        let mut sheet = Sheet::new(format!("Ask for the same as #{} again?", r.id), &model.theme, columns);
+        let mut sheet = Sheet::new(format!("Repeat the request #{}?", r.id), &model.theme, columns);
         sheet.scroll = self.scroll;
         let style = model.theme.text;
         match &self.command {
@@ -88,13 +88,13 @@ impl Dialog for Repeat {
                     );
                 }
                 if r.timed_out {
-                    sheet.say("without the time-out that it had", model.theme.warn);
+                    sheet.say("without the timeout that it had", model.theme.warn);
                 }
             }
             _ => {}
         }
         sheet.say("under the masks that are live now", model.theme.text);
-        sheet.pinned.push(line(text::fit("enter asks, esc goes back", columns), style));
+        sheet.pinned.push(line(text::fit("enter repeats it, esc goes back", columns), style));
         sheet
     }
 

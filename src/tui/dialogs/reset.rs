@@ -1,4 +1,4 @@
-//! Confirm the reset of a mask.
+//! Confirms the reset of a mask.
 
 use crate::control::text::mask::{list, size};
 use crate::control::text::outcome::Severity;
@@ -13,17 +13,17 @@ use crate::tui::widgets::sheet::Sheet;
 /// The confirmation of a reset.
 #[derive(Clone, Debug)]
 pub struct Reset {
-    /// Which mask.
+    /// The mask.
     pub knob: MaskKnob,
-    /// The reset that is under way.
+    /// The ticket of the reset in progress.
     pub ticket: Option<Ticket>,
-    /// What was wrong.
+    /// The error.
     pub error: Option<String>,
     /// How far it is scrolled.
     pub scroll: usize,
 }
 
-/// Asks before the chosen mask is put back to full.
+/// Opens the confirmation for the selected mask.
 pub(super) fn open(model: &mut Model) {
     if !model.refuses("resetting a mask") {
         match question(model, model.masks.column) {
@@ -33,10 +33,10 @@ pub(super) fn open(model: &mut Model) {
     }
 }
 
-/// The question about a reset, or why there is none.
+/// The confirmation, or the reason why there is nothing to reset.
 pub(super) fn question(model: &Model, knob: MaskKnob) -> Result<Reset, (Severity, String)> {
     if live(&model.snapshot, knob) == model.snapshot.known {
-        return Err((Severity::Quiet, format!("there is nothing to reset: {} is full already", key(knob).name())));
+        return Err((Severity::Quiet, format!("nothing to reset: {} is full already", key(knob).name())));
     }
     Ok(Reset { knob, ticket: None, error: None, scroll: 0 })
 }
@@ -64,7 +64,7 @@ impl Dialog for Reset {
         sheet
     }
 
-    /// Resets the mask; the dialog stays until it is answered.
+    /// Resets the mask; the dialog stays open until the answer.
     fn accept(&mut self, model: &mut Model) -> After {
         if self.ticket.is_some() {
             return After::STAY;

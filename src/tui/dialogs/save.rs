@@ -1,4 +1,4 @@
-//! Save records to a file.
+//! Saves records to a file.
 
 use std::sync::Arc;
 
@@ -15,42 +15,42 @@ use crate::tui::widgets::sheet::Sheet;
 
 use super::detail::Detail;
 
-/// The name that the dialog proposes.
+/// The default file name.
 const FILE: &[u8] = b"khelper-records.jsonl";
 
-/// How far saving has come.
+/// The stages of saving.
 #[derive(Debug)]
 pub enum Saving {
-    /// The path is typed.
+    /// The operator types the path.
     Typing,
-    /// It is being written.
+    /// The file is being written.
     Writing(Ticket),
-    /// The file is there: may it be replaced?
+    /// The file exists: the dialog asks whether to replace it.
     Asking(Existing),
 }
 
-/// The dialog that saves.
+/// The dialog.
 #[derive(Debug)]
 pub struct SaveForm {
-    /// The field under the cursor: 0 path, 1 what.
+    /// The field with the focus: 0 path, 1 records.
     pub focus: usize,
-    /// The file.
+    /// The path of the file.
     pub path: Field,
-    /// All that match, else the one under the cursor.
+    /// Save all records that match; otherwise the one under the cursor.
     pub all: bool,
-    /// The record under the cursor when it was opened.
+    /// The record that was under the cursor when the dialog opened.
     pub record: Option<Arc<Record>>,
-    /// How far it has come.
+    /// The stage.
     pub stage: Saving,
-    /// What was wrong.
+    /// The error.
     pub error: Option<String>,
 }
 
 impl SaveForm {
-    /// How many fields.
+    /// The number of fields.
     const FIELDS: usize = 2;
 
-    /// The operator agreed to what the dialog shows.
+    /// The operator has confirmed what the dialog shows.
     fn confirm(&self) -> Option<Overwrite> {
         match &self.stage {
             Saving::Asking(existing) => Some(existing.clone().confirmed()),
@@ -59,7 +59,7 @@ impl SaveForm {
     }
 }
 
-/// Asks for the file.
+/// Opens the dialog.
 pub(super) fn open(model: &mut Model) {
     if model.refuses("saving to a file") {
         return;
@@ -77,7 +77,7 @@ pub(super) fn open(model: &mut Model) {
     model.open(form);
 }
 
-/// Takes in the answer to a save, also where its dialog has been left.
+/// Handles the answer to a save, even if its dialog was closed.
 pub fn saved(model: &mut Model, ticket: Ticket, result: Result<Saved, Unsaved>) {
     let at = model.waiting(ticket);
     let form = at.and_then(|at| model.dialogs.get_mut(at)?.get_mut::<SaveForm>());
@@ -91,7 +91,7 @@ pub fn saved(model: &mut Model, ticket: Ticket, result: Result<Saved, Unsaved>) 
         }
         (Err(Unsaved::Exists(existing)), Some(form)) => return form.stage = Saving::Asking(existing),
         (Err(Unsaved::Failed(why)), Some(form)) => return form.refused(format!("nothing was saved: {why}")),
-        (Err(Unsaved::Exists(_)), None) => "the file is there already".to_owned(),
+        (Err(Unsaved::Exists(_)), None) => "the file exists".to_owned(),
         (Err(Unsaved::Failed(why)), None) => why,
     };
     model.say(Severity::Bad, format!("nothing was saved: {text}"));
@@ -110,7 +110,7 @@ impl Dialog for SaveForm {
         let mut sheet = Sheet::new("Save records, as JSON lines", &model.theme, columns);
         if let Saving::Asking(existing) = &self.stage {
             sheet.title = "Replace the file?".to_owned();
-            sheet.say(&format!("its {} bytes would be lost; there already is", existing.bytes), model.theme.bad);
+            sheet.say(&format!("{} bytes would be lost in the existing file", existing.bytes), model.theme.bad);
             sheet.say(&format!("`{}`", text::screen(self.path.bytes())), model.theme.title);
             sheet.pinned.push(line(text::fit("enter replaces it, esc goes back", columns), model.theme.text));
             return sheet;
@@ -119,18 +119,20 @@ impl Dialog for SaveForm {
         sheet.field("file ", &self.path, self.focus == 0 && !matches!(self.stage, Saving::Writing(_)));
         let matched = model.activity.answer.matched;
         let what = match &self.record {
-            Some(record) if !self.all => format!("#{} alone", record.id),
+            Some(record) if !self.all => format!("only #{}", record.id),
             _ => format!("all that match ({matched})"),
         };
         sheet.pick("what ", &what, self.focus == 1);
         match self.stage {
-            Saving::Writing(_) => sheet.say("writing it", model.theme.dim),
-            _ => sheet.say("one object a line, as `--json` prints them; for your eyes alone (0600)", model.theme.dim),
+            Saving::Writing(_) => sheet.say("writing", model.theme.dim),
+            _ => {
+                sheet.say("one object per line, as `--json` prints them; readable only by you (0600)", model.theme.dim)
+            }
         }
         sheet
     }
 
-    /// Writes, or replaces the file that the operator agreed to lose; the dialog stays until it is answered.
+    /// Writes the file, or replaces the existing one after confirmation; the dialog stays open until the answer.
     fn accept(&mut self, model: &mut Model) -> After {
         let query = model.activity.query();
         let newest = model.activity.paused.map(|_| model.activity.answer.newest);
@@ -139,7 +141,7 @@ impl Dialog for SaveForm {
             return After::STAY;
         }
         if self.path.is_empty() || self.path.bytes().contains(&0) {
-            self.error = Some("a path is no empty text, and holds no NUL byte".into());
+            self.error = Some("the path must not be empty or contain a NUL byte".into());
             return After::STAY;
         }
         let over = self.confirm();
@@ -152,7 +154,7 @@ impl Dialog for SaveForm {
         After::Stay(vec![Effect::Save { ticket, save: Box::new(Save { path, what, over }) }])
     }
 
-    /// From the question to the path, from the path to the screen.
+    /// Goes back from the question to the path, and from the path to the screen.
     fn dismiss(&mut self, _: &mut Model) -> After {
         if matches!(self.stage, Saving::Asking(_)) {
             self.stage = Saving::Typing;

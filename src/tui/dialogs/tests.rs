@@ -1,4 +1,4 @@
-//! The machinery that all dialogs share, with dialogs that no other file knows.
+//! The code that all dialogs share, tested with dialogs of this file.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 

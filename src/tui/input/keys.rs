@@ -1,4 +1,4 @@
-//! The key that a byte, a character or a whole sequence stands for, as crossterm names keys.
+//! Decodes a byte, a character or a whole sequence into a key, as crossterm names keys.
 //!
 //! Sources: ctlseqs(ms) of xterm for function keys, modifiers and modifyOtherKeys (`CSI 27 ; modifiers ; code ~`);
 //! kitty's keyboard protocol and fixterms for `CSI code:shifted ; modifiers:event ; text u`. A program that crashed may
@@ -59,7 +59,7 @@ pub(super) fn of_csi(params: &[u8], end: u8) -> Option<KeyEvent> {
     Some(match end {
         b'~' => KeyEvent::new(by_number(number)?, held),
         b'Z' => KeyEvent::new(KeyCode::BackTab, held | KeyModifiers::SHIFT),
-        // A report of the terminal and not a key: `CSI 12 ; 40 R` is the place of the cursor.
+        // A report of the terminal, not a key: `CSI 12 ; 40 R` is the cursor's position.
         _ if number > 1 => return None,
         _ => KeyEvent::new(by_letter(end)?, held),
     })
@@ -81,7 +81,7 @@ pub(super) fn of_ss3(params: &[u8], end: u8) -> Option<KeyEvent> {
 /// The key of a Unicode code point or of a number in [`PRIVATE_USE`]. `shifted` is the character that Shift makes of
 /// it, `text` what the key types, where the terminal reports them.
 fn of_code(code: u32, shifted: Option<char>, text: Option<char>, held: KeyModifiers) -> Option<KeyEvent> {
-    // Shift changes nothing with these in the legacy encoding.
+    // Shift changes nothing for these keys in the legacy encoding.
     let plain = |code| Some(KeyEvent::new(code, held.difference(KeyModifiers::SHIFT)));
     let c = match code {
         9 if held.contains(KeyModifiers::SHIFT) => return Some(KeyEvent::new(KeyCode::BackTab, held)),
@@ -121,9 +121,9 @@ fn with_control(c: char, held: KeyModifiers) -> Option<KeyEvent> {
     Some(KeyEvent::new(event.code, event.modifiers | held & KeyModifiers::ALT))
 }
 
-/// The modifiers of a number: 1 and the sum of Shift 1, Alt 2, Control 4, Super (xterm: Meta) 8, Hyper 16, Meta 32, Caps
-/// Lock 64 and Num Lock 128. The locks are no part of a chord. `None` with Super, Hyper or Meta: no key of the console
-/// has them.
+/// The modifiers of a number: 1 plus the sum of Shift 1, Alt 2, Control 4, Super (xterm: Meta) 8, Hyper 16, Meta 32,
+/// Caps Lock 64 and Num Lock 128. The locks are not part of a chord. `None` with Super, Hyper or Meta: the console
+/// binds no such key.
 fn modifiers(number: u32) -> Option<KeyModifiers> {
     const LOCKS: u32 = 64 | 128;
     let bits = number.saturating_sub(1) & !LOCKS;
@@ -155,7 +155,7 @@ fn by_number(number: u32) -> Option<KeyCode> {
         4 | 8 => KeyCode::End,
         5 => KeyCode::PageUp,
         6 => KeyCode::PageDown,
-        // The numbers of function keys leave gaps where DEC's keyboard had them.
+        // The numbers of function keys have gaps, as DEC's keyboard had.
         11..=15 => function(number, 11, 1),
         17..=21 => function(number, 17, 6),
         23..=26 => function(number, 23, 11),

@@ -4,8 +4,8 @@
 //! (`ESC O P`) for text, cannot report a lone ESC, and interprets what is pasted. Bytes are taken one at a time, so the
 //! way they were split into reads does not change the result.
 //!
-//! Whatever is unfinished ends by itself. Until then ctrl-c (0x03) still works, and [`Decoder::deadline`] is set; with
-//! nothing unfinished there is no deadline, and an idle console is not woken.
+//! Everything unfinished ends after a silence. Until then ctrl-c (0x03) still works, and [`Decoder::deadline`] is set;
+//! with nothing unfinished there is no deadline, and an idle console does not wake.
 //!
 //! | unfinished | ends after a silence of | what is delivered then |
 //! |---|---|---|
@@ -208,7 +208,7 @@ fn ctrl_c() -> Input {
     key(KeyCode::Char('c'), KeyModifiers::CONTROL)
 }
 
-/// The event of a key that stands alone, or with `alt` right behind an ESC.
+/// The event of a key on its own, or with `alt` directly after an ESC.
 fn pressed(event: KeyEvent, alt: bool) -> Input {
     match alt {
         true => Input::Chord(KeyEvent::new(event.code, event.modifiers | KeyModifiers::ALT)),

@@ -1,8 +1,8 @@
-//! Reports of the mouse, in the form that knows no limit of size: `ESC [ < button ; x ; y M`, or `m` for a release.
+//! Mouse reports, in the encoding without a limit of size: `ESC [ < button ; x ; y M`, or `m` for a release.
 
 use crate::tui::msg::{Click, Mouse};
 
-/// A press of the left button, or a turn of the wheel; everything else means nothing here.
+/// Decodes a press of the left button or a turn of the wheel; other reports are ignored.
 pub(super) fn of_report(report: &[u8], end: u8) -> Option<Mouse> {
     let mut numbers = report.split(|b| *b == b';').map(number);
     let (button, x, y) = (numbers.next()??, numbers.next()??, numbers.next()??);

@@ -1,20 +1,21 @@
-//! The parameters of a control sequence: groups parted by `;`, numbers within a group by `:`.
+//! The parameters of a control sequence: groups separated by `;`, numbers within a group by `:`.
 
-/// Groups that are kept, and numbers of each. More numbers of the last group (the text of a key) are dropped.
+/// The number of groups stored, and of numbers in each. Further numbers of the last group (the text of a key) are
+/// dropped.
 const GROUPS: usize = 3;
 const NUMBERS: usize = 3;
 
-/// Numbers that a sequence does not give are 0.
+/// Missing numbers are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Params {
     numbers: [[u32; NUMBERS]; GROUPS],
-    /// The groups that were given.
+    /// The number of groups.
     pub(super) groups: usize,
 }
 
 impl Params {
-    /// Returns `None` for what no key has: a private prefix, an intermediate byte, a number out of range, too much of
-    /// anything.
+    /// Returns `None` for parameters of no key: a private prefix, an intermediate byte, a number out of range, too many
+    /// groups or digits.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut params = Self::default();
         if bytes.is_empty() {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::{LATE, LONE_ESC};
 
-/// A paste of which no more has come for this long has lost its end.
+/// A paste that is silent for this long has lost its end.
 pub(super) const SILENT: Duration = Duration::from_secs(1);
 /// The bytes of a paste that are kept. The rest is dropped, and is not taken for keys.
 pub(super) const PASTE_MAX: usize = 1024 * 1024;
 pub(super) const END: &[u8] = b"\x1b[201~";
-/// The same with an 8-bit CSI. Only a paste that began with one ends so: the byte may be a part of a character.
+/// The same with an 8-bit CSI. It ends only a paste that began with one, because the byte may be a part of a character.
 const END_8_BIT: &[u8] = b"\x9b201~";
 /// How terminals send ctrl-c: as a byte, in the form of CSI u, and in that of modifyOtherKeys.
 const CTRL_C: [&[u8]; 3] = [b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~"];
@@ -23,7 +23,7 @@ pub(super) struct Paste {
     /// All bytes so far, the end's included.
     total: usize,
     end: &'static [u8],
-    /// This many bytes of the end have been seen.
+    /// The number of bytes of the end marker seen so far.
     seen: usize,
     /// The last bytes, the newest at the end.
     tail: [u8; TAIL],
@@ -37,7 +37,7 @@ impl Paste {
         Self { bytes: Vec::new(), total: 0, end, seen: 0, tail: [0; TAIL], cancelled: false }
     }
 
-    /// Takes one byte; whether it ends the paste.
+    /// Takes one byte. Returns whether it ends the paste.
     pub(super) fn take(&mut self, byte: u8) -> bool {
         if self.bytes.len() < PASTE_MAX && !self.cancelled {
             self.bytes.push(byte);
@@ -54,8 +54,8 @@ impl Paste {
         ended
     }
 
-    /// How long a silence ends it, or makes the ctrl-c at its end a key. A ctrl-c that is a part of the pasted text has
-    /// the rest of the text right behind it.
+    /// How long a silence must be to end the paste, or to make the ctrl-c at its end a key. A ctrl-c inside pasted text
+    /// is followed immediately by the rest of the text.
     pub(super) fn patience(&self) -> Duration {
         match (self.ends_in_ctrl_c(), self.cancelled) {
             (true, _) => LONE_ESC,
@@ -80,7 +80,7 @@ impl Paste {
         CTRL_C.iter().any(|form| self.tail.ends_with(form))
     }
 
-    /// What was pasted; `None` if ctrl-c cancelled it.
+    /// The pasted text; `None` if ctrl-c cancelled it.
     pub(super) fn into_bytes(self) -> Option<Vec<u8>> {
         (!self.cancelled).then_some(self.bytes)
     }

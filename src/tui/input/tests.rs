@@ -209,7 +209,7 @@ fn esc_and_a_key_at_once_is_a_chord_or_both() {
     assert_eq!(later(b"\x9b", UNFINISHED), []);
 }
 
-/// What `bytes` are after a silence.
+/// The events of `bytes` after a silence.
 fn later(bytes: &[u8], silence: Duration) -> Vec<Input> {
     let start = Instant::now();
     let (mut decoder, mut out) = (Decoder::new(start), Vec::new());
@@ -380,7 +380,7 @@ proptest! {
     ) {
         prop_assume!(!inside.windows(END.len()).any(|w| w == END));
         let bytes = [b"\x1b[200~", &inside[..], END].concat();
-        // What is pasted may end in the beginning of its own end: the end is then found at the first chance.
+        // Pasted text may end in the first bytes of the end marker: the marker is then found at its first occurrence.
         let (head, tail) = bytes.split_at(cut.index(bytes.len()));
         prop_assert_eq!(decode(&[head, tail]), [Input::Paste(inside)]);
     }
@@ -402,7 +402,7 @@ proptest! {
         }
     }
 
-    /// After any bytes whatever, in any reads, with or without pauses between.
+    /// After any bytes, split into reads in any way, with or without pauses.
     #[test]
     fn after_a_silence_every_key_works(
         bytes in stream(),

@@ -1,4 +1,4 @@
-//! The table with the keys that the operator chose.
+//! The key table with the operator's changes.
 
 use std::fmt::Write as _;
 
@@ -8,47 +8,48 @@ use super::context::{CHAINS, Context};
 use super::key_names::{Key, name};
 use super::table::{Action, Binding, TABLE};
 
-/// Other keys for one row.
+/// Changed keys of one row.
 #[derive(Clone, Debug)]
 pub struct Rebind {
     /// The row of the table.
     row: usize,
     /// Its keys.
     keys: Vec<Key>,
-    /// The line of the settings that says so.
+    /// The line of the settings file.
     line: usize,
 }
 
 impl Rebind {
-    /// For a row that is named by its context and itself; the error says what is known instead.
+    /// Finds a row by its context and its name; the error lists the known names.
     pub fn new(context: &str, action: &str, keys: Vec<Key>, line: usize) -> Result<Self, String> {
         let of = |row: &&Binding| row.context.id() == context;
         if !TABLE.iter().any(|row| of(&row)) {
             let all: Vec<String> = Context::ALL.into_iter().map(Context::id).collect();
-            return Err(format!("no keys belong to `{context}`; these have some: {}", all.join(", ")));
+            return Err(format!("unknown context `{context}`; the contexts are: {}", all.join(", ")));
         }
         let row = TABLE.iter().position(|row| of(&row) && row.id() == action).ok_or_else(|| {
             let all: Vec<String> = TABLE.iter().filter(of).map(Binding::id).collect();
             format!("`{context}` has no `{action}`; it has {}", all.join(", "))
         })?;
         if keys.is_empty() {
-            return Err(format!("`{action}` would have no key"));
+            return Err(format!("`{action}` needs at least one key"));
         }
         Ok(Self { row, keys, line })
     }
 }
 
-/// What each key does now.
+/// The current meaning of each key.
 #[derive(Clone, Debug, Default)]
 pub struct Keymap {
     rebound: Vec<Rebind>,
 }
 
 impl Keymap {
-    /// With these rows rebound; the error is the line that makes a key mean two things, or takes a character from text.
+    /// The table with these rows changed. The error names the line that gives a key two meanings or takes a character
+    /// from text fields.
     pub fn new(rebound: Vec<Rebind>) -> Result<Self, (usize, String)> {
         let mut keymap = Self { rebound };
-        // Of two lines that do not go together the later one is named.
+        // Of two lines that conflict, the later one is named.
         keymap.rebound.sort_by_key(|rebind| std::cmp::Reverse(rebind.line));
         for rebind in &keymap.rebound {
             if let Some(why) = keymap.trouble(rebind) {
@@ -69,7 +70,7 @@ impl Keymap {
                 && let Some(key) = rebind.keys.iter().find(typed)
             {
                 return Some(format!(
-                    "`{}` could not be typed any more: `{}` is about text",
+                    "`{}` could no longer be typed: `{}` is a context of text",
                     name(*key),
                     own.context.id()
                 ));
@@ -92,7 +93,7 @@ impl Keymap {
         })
     }
 
-    /// What a key does where these contexts hold, the nearest first.
+    /// The action of a key in these contexts, the nearest first.
     pub fn find(&self, chain: &[Context], key: Key) -> Option<Action> {
         let of = |context: &Context| {
             self.rows().find(|(row, keys)| row.context == *context && keys.contains(&key)).map(|(row, _)| row.action)
@@ -100,14 +101,14 @@ impl Keymap {
         chain.iter().find_map(of)
     }
 
-    /// The first key of an action, as it is written.
+    /// The name of the first key of an action.
     pub fn key(&self, action: Action) -> String {
         let row = self.rows().find(|(row, _)| row.action == action);
         row.and_then(|(_, keys)| keys.first()).map(|key| name(*key)).unwrap_or_default()
     }
 
-    /// The rows that the footer may show where these contexts hold, each with its key. Of a read-only console those that
-    /// work.
+    /// The rows that the footer may show in these contexts, each with its key. In a read-only console, only the rows
+    /// that work.
     pub fn footer(&self, chain: &[Context], read_only: bool) -> Vec<(&'static Binding, String)> {
         let of = |context: &Context| {
             let context = *context;
@@ -119,7 +120,7 @@ impl Keymap {
         chain.iter().flat_map(of).collect()
     }
 
-    /// The table as settings: what `khelper keys` prints, and what can be put into console.toml.
+    /// The table in the form of the settings file: printed by `khelper keys`, and usable as console.toml.
     pub fn settings(&self) -> String {
         let mut out = String::new();
         for context in Context::ALL {
@@ -138,19 +139,19 @@ impl Keymap {
 }
 
 impl Action {
-    /// Whether it changes or starts something, or writes a file: a read-only console refuses it.
+    /// Whether the action changes or starts something, or writes a file: a read-only console refuses it.
     pub const fn acts(self) -> bool {
         use Action::{Abandon, Apply, Call, Gate, Kill, Module, Path, Rehearse, Repeat, Reset, Save};
         matches!(self, Module | Call | Path | Gate | Rehearse | Apply | Reset | Kill | Abandon | Repeat | Save)
     }
 }
 
-/// As TOML writes it between double quotes.
+/// The name as a TOML string between double quotes.
 fn quoted(key: Key) -> String {
     name(key).replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-/// Every key of a row, as it is written.
+/// The names of all keys of a row.
 pub fn names(keys: &[Key]) -> String {
     keys.iter().map(|key| name(*key)).collect::<Vec<_>>().join(", ")
 }

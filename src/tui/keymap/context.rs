@@ -1,19 +1,19 @@
-//! Where keys mean something.
+//! The contexts of keys.
 
 use super::key_names::kebab;
 
-/// Where a key means something.
+/// A context in which a key has a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Context {
     /// Everywhere, dialogs too.
     Anywhere,
-    /// Every screen, no dialog being open.
+    /// Every screen, while no dialog is open.
     Screens,
     /// The screen Masks.
     Masks,
     /// The screen Activity.
     Activity,
-    /// A record, whole.
+    /// The page of a record.
     Detail,
     /// The screen Log.
     Log,
@@ -23,7 +23,7 @@ pub enum Context {
     Filter,
     /// A field of text.
     Text,
-    /// A field with a few values.
+    /// A field with a fixed list of values.
     Pick,
     /// A dialog with fields.
     Form,
@@ -33,7 +33,7 @@ pub enum Context {
     Gate,
     /// The dialog before a signal.
     Kill,
-    /// The dialog before quitting with helpers alive.
+    /// The dialog before quitting with live helpers.
     Quit,
     /// A confirmation.
     Confirm,
@@ -83,20 +83,20 @@ impl Context {
             Self::Line => "The command line",
             Self::Filter => "The filter of a screen",
             Self::Text => "Text fields",
-            Self::Pick => "Fields with a few values",
+            Self::Pick => "Fields with a list of values",
             Self::Form => "Dialogs with fields",
             Self::Choices => "Dialogs with a list",
             Self::Gate => "The gate's dialog",
             Self::Kill => "Killing a helper",
-            Self::Quit => "Quitting with helpers alive",
+            Self::Quit => "Quitting with live helpers",
             Self::Confirm => "Confirmations",
             Self::Page => "Pages",
-            Self::Help => "The help",
+            Self::Help => "Help",
         }
     }
 }
 
-/// Every chain of contexts that `Model::chain` can give.
+/// Every chain of contexts that `Model::chain` can return.
 pub const CHAINS: &[&[Context]] = &[
     &[Context::Screens, Context::Anywhere],
     &[Context::Masks, Context::Screens, Context::Anywhere],

@@ -1,4 +1,4 @@
-//! Keys as they are written, and read back.
+//! Names of keys, written and parsed.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -7,7 +7,7 @@ use crate::abi::escape::screen;
 /// A key with its modifiers. Shift is part of the character it makes.
 pub type Key = (KeyCode, KeyModifiers);
 
-/// The key of an event; shift is dropped where the character already tells.
+/// The key of an event; Shift is dropped where the character already shows it.
 pub fn key_of(event: &KeyEvent) -> Key {
     let dropped = match event.code {
         KeyCode::Char(_) | KeyCode::BackTab => KeyModifiers::SHIFT,
@@ -17,7 +17,7 @@ pub fn key_of(event: &KeyEvent) -> Key {
     (event.code, (event.modifiers & known).difference(dropped))
 }
 
-/// How a key is written.
+/// The name of a key.
 pub fn name((code, modifiers): Key) -> String {
     let plain = match code {
         KeyCode::Char(' ') => "space".to_owned(),
@@ -35,7 +35,7 @@ pub fn name((code, modifiers): Key) -> String {
         .fold(plain, |name, (_, held)| format!("{held}{name}"))
 }
 
-/// Reads what [`name`] writes; also `page-up`.
+/// Parses what [`name`] writes; also `page-up`.
 pub fn parse(text: &str) -> Option<Key> {
     const NAMED: [(&str, KeyCode); 15] = [
         ("space", KeyCode::Char(' ')),
@@ -56,7 +56,7 @@ pub fn parse(text: &str) -> Option<Key> {
     ];
     let mut chars = text.chars();
     if let (Some(c), None) = (chars.next(), chars.next()) {
-        // Its name is shown and printed as it is.
+        // The name is shown and printed unescaped.
         let usable = !c.is_control() && !c.is_whitespace() && (c == '\\' || screen(text.as_bytes()) == text);
         return usable.then_some((KeyCode::Char(c), KeyModifiers::NONE));
     }
@@ -72,7 +72,7 @@ pub fn parse(text: &str) -> Option<Key> {
     {
         if written.starts_with(prefix) {
             let (code, modifiers) = parse(text.get(prefix.len()..)?)?;
-            // Shift is part of the character that it makes; a terminal knows control and small letters alone.
+            // Shift is part of the character that it makes; a terminal reports Control only with small letters.
             let held_by_character = held == KeyModifiers::SHIFT && matches!(code, KeyCode::Char(_) | KeyCode::BackTab);
             let no_byte = held == KeyModifiers::CONTROL
                 && matches!(code, KeyCode::Char(c) if !c.is_ascii_lowercase() && c != ' ');

@@ -1,4 +1,4 @@
-//! The table of keys: what each one does, where, and in which words.
+//! The key table: the action of each key, its context, and its help text.
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
@@ -7,9 +7,9 @@ use crate::tui::field::Edit;
 use super::context::Context;
 use super::key_names::{Key, kebab};
 
-/// What a key does.
+/// The actions of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the table says in words what each one does")]
+#[expect(missing_docs, reason = "the help texts of the table describe each one")]
 pub enum Action {
     Quit,
     Suspend,
@@ -79,20 +79,20 @@ pub enum Action {
 /// One row of the table.
 #[derive(Debug)]
 pub struct Binding {
-    /// Where.
+    /// The context.
     pub context: Context,
-    /// The keys that do it.
+    /// The keys.
     pub keys: &'static [Key],
-    /// What they do.
+    /// The action.
     pub action: Action,
-    /// A word or two for the footer; empty: not in the footer.
+    /// A word or two for the footer; empty if the footer does not show it.
     pub label: &'static str,
     /// A sentence for the help.
     pub help: &'static str,
 }
 
 impl Binding {
-    /// Its name in the settings, its own within its context: `page-up`.
+    /// Its name in the settings, unique within its context: `page-up`.
     pub fn id(&self) -> String {
         match self.action {
             Action::Choose(_) => self.label.to_owned(),
@@ -134,10 +134,16 @@ const ESC: Key = k(KeyCode::Esc);
 const TAB: Key = k(KeyCode::Tab);
 const BACK_TAB: Key = k(KeyCode::BackTab);
 
-/// Every key there is. Within a context the footer keeps this order.
+/// Every key. The footer shows the keys of a context in this order.
 pub const TABLE: &[Binding] = &[
-    row(Context::Masks, &[c(' ')], Action::Toggle, "toggle", "toggle the capability in the draft of the chosen column"),
-    row(Context::Masks, &[c('w')], Action::Apply, "apply", "apply the draft: shows what is dropped, and asks"),
+    row(
+        Context::Masks,
+        &[c(' ')],
+        Action::Toggle,
+        "toggle",
+        "toggle the capability in the draft of the selected column",
+    ),
+    row(Context::Masks, &[c('w')], Action::Apply, "apply", "apply the draft: shows what is dropped and asks first"),
     row(
         Context::Masks,
         &[c('p')],
@@ -146,29 +152,29 @@ pub const TABLE: &[Binding] = &[
         "rehearse: run a helper under the draft, then under the live masks, and compare",
     ),
     row(Context::Masks, &[c('z')], Action::Discard, "discard", "discard the draft"),
-    row(Context::Masks, &[c('u')], Action::Undo, "undo", "take the last change of the draft back"),
-    row(Context::Masks, &[ctrl('r')], Action::Redo, "", "change the draft again as it was before `u`"),
+    row(Context::Masks, &[c('u')], Action::Undo, "undo", "undo the last change of the draft"),
+    row(Context::Masks, &[ctrl('r')], Action::Redo, "", "redo the change that `u` undid"),
     row(
         Context::Masks,
         &[c('/')],
         Action::Filter,
         "filter",
-        "show only rows whose name, meaning or risk has these words",
+        "show only rows whose name, meaning or risk contains these words",
     ),
-    row(Context::Masks, &[c('P')], Action::Presets, "presets", "take a draft from the presets"),
+    row(Context::Masks, &[c('P')], Action::Presets, "presets", "fill the draft from a preset"),
     row(Context::Masks, &[c('y')], Action::Copy, "copy", "copy the draft in one of its text forms (OSC 52)"),
-    row(Context::Masks, &[LEFT], Action::Left, "", "choose the column to the left"),
-    row(Context::Masks, &[RIGHT], Action::Right, "", "choose the column to the right"),
-    row(Context::Masks, &[c('a')], Action::All, "all", "put every capability that is shown into the draft"),
-    row(Context::Masks, &[c('n')], Action::Nothing, "none", "take every capability that is shown out of the draft"),
-    row(Context::Masks, &[c('i')], Action::Invert, "invert", "invert the draft, of the rows that are shown"),
-    row(Context::Masks, &[c('f')], Action::Forms, "forms", "show the capability and both masks whole, in every form"),
+    row(Context::Masks, &[LEFT], Action::Left, "", "select the column to the left"),
+    row(Context::Masks, &[RIGHT], Action::Right, "", "select the column to the right"),
+    row(Context::Masks, &[c('a')], Action::All, "all", "add every capability shown to the draft"),
+    row(Context::Masks, &[c('n')], Action::Nothing, "none", "remove every capability shown from the draft"),
+    row(Context::Masks, &[c('i')], Action::Invert, "invert", "invert the draft in the rows shown"),
+    row(Context::Masks, &[c('f')], Action::Forms, "forms", "show the capability and both masks in full, in every form"),
     row(
         Context::Masks,
         &[c('R')],
         Action::Reset,
         "reset",
-        "reset the chosen mask to full (the real kernel cannot do that)",
+        "reset the selected mask to full (the real kernel cannot do that)",
     ),
     row(Context::Masks, &[UP, c('k')], Action::Up, "", "move up"),
     row(Context::Masks, &[DOWN, c('j')], Action::Down, "", "move down"),
@@ -181,40 +187,40 @@ pub const TABLE: &[Binding] = &[
         &[ENTER],
         Action::Detail,
         "record",
-        "show the record whole: argv, masks, times, output, chain",
+        "show the full record: argv, masks, times, output, chain",
     ),
     row(
         Context::Activity,
         &[c('/')],
         Action::Filter,
         "filter",
-        "show only records with these words: number, program, arguments, who asked, how it ended",
+        "show only records with these words in number, program, arguments, requester or outcome",
     ),
     row(
         Context::Activity,
         &[c('o')],
         Action::Outcome,
         "outcome",
-        "show only the next outcome: not over, exit 0, failed ..",
+        "show only the next outcome: still running, exit 0, failed ..",
     ),
     row(
         Context::Activity,
         &[c('s')],
         Action::Sort,
         "sort",
-        "sort by the next of: number, time, CPU, memory, name, outcome",
+        "sort by the next key: number, time, CPU, memory, name, outcome",
     ),
-    row(Context::Activity, &[c('f')], Action::Follow, "follow", "follow: stay on the first row whatever comes"),
-    row(Context::Activity, &[c(' ')], Action::Pause, "pause", "pause: show nothing new, until pressed again"),
+    row(Context::Activity, &[c('f')], Action::Follow, "follow", "follow: keep the cursor on the first row"),
+    row(Context::Activity, &[c(' ')], Action::Pause, "pause", "pause: show no new records until pressed again"),
     row(Context::Activity, &[c('k')], Action::Kill, "kill", "kill the helper: asks for TERM or KILL"),
     row(
         Context::Activity,
         &[c('x')],
         Action::Abandon,
         "abandon",
-        "abandon the wait: its caller gets EINTR, the helper lives on",
+        "abandon the wait: the caller gets EINTR, the helper runs on",
     ),
-    row(Context::Activity, &[c('r')], Action::Repeat, "again", "ask for the same once more: shows it, and asks"),
+    row(Context::Activity, &[c('r')], Action::Repeat, "again", "repeat the request: shows it and asks first"),
     row(Context::Activity, &[c('y')], Action::Copy, "copy", "copy the record as JSON, or its command line (OSC 52)"),
     row(Context::Activity, &[c('w')], Action::Save, "save", "save this record, or all that match, as JSON lines"),
     row(
@@ -222,10 +228,10 @@ pub const TABLE: &[Binding] = &[
         &[c('*')],
         Action::Glob,
         "modules",
-        "show only modules whose names match globs, as in `usb-* snd?`",
+        "show only modules whose names match globs, for example `usb-* snd?`",
     ),
-    row(Context::Activity, &[c('O')], Action::OutcomeBack, "", "show only the outcome before"),
-    row(Context::Activity, &[c('S')], Action::Reverse, "", "turn the order round"),
+    row(Context::Activity, &[c('O')], Action::OutcomeBack, "", "show only the previous outcome"),
+    row(Context::Activity, &[c('S')], Action::Reverse, "", "reverse the order"),
     row(Context::Activity, &[UP], Action::Up, "", "move up"),
     row(Context::Activity, &[DOWN], Action::Down, "", "move down"),
     row(Context::Activity, &[PAGE_UP], Action::PageUp, "", "move up by a page"),
@@ -240,13 +246,13 @@ pub const TABLE: &[Binding] = &[
     row(Context::Detail, &[HOME], Action::First, "", "go to the beginning"),
     row(Context::Detail, &[END], Action::Last, "", "go to the end"),
     row(Context::Detail, &[c('k')], Action::Kill, "kill", "kill the helper: asks for TERM or KILL"),
-    row(Context::Detail, &[c('x')], Action::Abandon, "abandon", "abandon the wait: the helper lives on"),
-    row(Context::Detail, &[c('r')], Action::Repeat, "again", "ask for the same once more: shows it, and asks"),
+    row(Context::Detail, &[c('x')], Action::Abandon, "abandon", "abandon the wait: the helper runs on"),
+    row(Context::Detail, &[c('r')], Action::Repeat, "again", "repeat the request: shows it and asks first"),
     row(Context::Detail, &[c('y')], Action::Copy, "copy", "copy the record as JSON, or its command line (OSC 52)"),
     row(Context::Detail, &[c('w')], Action::Save, "save", "save this record, or all that match, as JSON lines"),
-    row(Context::Log, &[c('/')], Action::Filter, "filter", "show only lines with these words"),
+    row(Context::Log, &[c('/')], Action::Filter, "filter", "show only lines that contain these words"),
     row(Context::Log, &[c('l')], Action::Level, "level", "show only the next level and above: info, warning, error"),
-    row(Context::Log, &[c('f')], Action::Follow, "follow", "follow: stay on the newest line"),
+    row(Context::Log, &[c('f')], Action::Follow, "follow", "follow: keep the cursor on the newest line"),
     row(Context::Log, &[c('y')], Action::Copy, "copy", "copy the line (OSC 52)"),
     row(Context::Log, &[UP, c('k')], Action::Up, "", "move up"),
     row(Context::Log, &[DOWN, c('j')], Action::Down, "", "move down"),
@@ -254,19 +260,13 @@ pub const TABLE: &[Binding] = &[
     row(Context::Log, &[PAGE_DOWN], Action::PageDown, "", "move down by a page"),
     row(Context::Log, &[HOME], Action::First, "", "go to the oldest line"),
     row(Context::Log, &[END], Action::Last, "", "go to the newest line"),
-    row(Context::Line, &[ENTER], Action::Accept, "do it", "do what the line says"),
-    row(Context::Line, &[TAB], Action::Complete, "complete", "complete the last word, or show what it could become"),
-    row(
-        Context::Line,
-        &[UP, ctrl('p')],
-        Action::Older,
-        "before",
-        "take the line before this one, also of earlier starts",
-    ),
-    row(Context::Line, &[DOWN, ctrl('n')], Action::Newer, "", "take the line after this one"),
-    row(Context::Line, &[ESC], Action::Dismiss, "back", "go back; the line comes back with `up`"),
+    row(Context::Line, &[ENTER], Action::Accept, "do it", "run the command"),
+    row(Context::Line, &[TAB], Action::Complete, "complete", "complete the last word, or list its completions"),
+    row(Context::Line, &[UP, ctrl('p')], Action::Older, "before", "recall the previous line, from earlier starts too"),
+    row(Context::Line, &[DOWN, ctrl('n')], Action::Newer, "", "recall the next line"),
+    row(Context::Line, &[ESC], Action::Dismiss, "back", "go back; `up` recalls the line"),
     row(Context::Filter, &[ENTER], Action::KeepFilter, "keep", "keep the filter and go back to the rows"),
-    row(Context::Filter, &[ESC], Action::EndFilter, "no filter", "take the filter away"),
+    row(Context::Filter, &[ESC], Action::EndFilter, "no filter", "clear the filter"),
     row(Context::Filter, &[UP], Action::Up, "", "move up"),
     row(Context::Filter, &[DOWN], Action::Down, "", "move down"),
     row(Context::Screens, &[c('m')], Action::Module, "module", "ask for a module"),
@@ -277,41 +277,41 @@ pub const TABLE: &[Binding] = &[
         &[c('g')],
         Action::Gate,
         "gate",
-        "work the gate: freeze and drain, disable and drain, enable",
+        "set the gate: freeze and drain, disable and drain, or enable",
     ),
     row(Context::Screens, &[c(':')], Action::Line, "command", "type a command; `help` explains them"),
-    row(Context::Screens, &[c('?')], Action::Help, "help", "show the keys, searchable"),
-    row(Context::Screens, &[c('q')], Action::Quit, "quit", "quit; with helpers alive or a draft open it asks"),
+    row(Context::Screens, &[c('?')], Action::Help, "help", "show the keys, with search"),
+    row(Context::Screens, &[c('q')], Action::Quit, "quit", "quit; asks first if helpers are alive or a draft is open"),
     row(Context::Screens, &[c('1')], Action::Overview, "", "show the Overview"),
     row(Context::Screens, &[c('2')], Action::Masks, "", "show the Masks"),
     row(Context::Screens, &[c('3')], Action::Activity, "", "show the Activity"),
     row(Context::Screens, &[c('4')], Action::Log, "", "show the Log"),
     row(Context::Screens, &[TAB], Action::NextTab, "", "show the next screen"),
-    row(Context::Screens, &[BACK_TAB], Action::PreviousTab, "", "show the screen before"),
-    row(Context::Screens, &[ESC], Action::Dismiss, "", "put the message away; on the Overview then the first warning"),
+    row(Context::Screens, &[BACK_TAB], Action::PreviousTab, "", "show the previous screen"),
+    row(Context::Screens, &[ESC], Action::Dismiss, "", "dismiss the message; on the Overview, then the first warning"),
     row(Context::Form, &[ENTER], Action::Accept, "do it", "do it, if every field is valid"),
     row(Context::Form, &[TAB, DOWN], Action::Next, "next", "go to the next field"),
-    row(Context::Form, &[BACK_TAB, UP], Action::Previous, "", "go to the field before"),
-    row(Context::Form, &[PAGE_DOWN], Action::PageDown, "scroll", "show more of it, where it does not fit"),
-    row(Context::Form, &[PAGE_UP], Action::PageUp, "", "go back to what is above"),
+    row(Context::Form, &[BACK_TAB, UP], Action::Previous, "", "go to the previous field"),
+    row(Context::Form, &[PAGE_DOWN], Action::PageDown, "scroll", "scroll down, if it does not fit"),
+    row(Context::Form, &[PAGE_UP], Action::PageUp, "", "scroll up"),
     row(Context::Form, &[ESC], Action::Dismiss, "back", "go back; module and call keep what was typed"),
-    row(Context::Pick, &[RIGHT, c(' ')], Action::Change, "change", "take the next value"),
-    row(Context::Pick, &[LEFT], Action::ChangeBack, "", "take the value before"),
+    row(Context::Pick, &[RIGHT, c(' ')], Action::Change, "change", "select the next value"),
+    row(Context::Pick, &[LEFT], Action::ChangeBack, "", "select the previous value"),
     row(Context::Gate, &[c('f')], Action::Choose(0), "freeze", "choose freeze and drain"),
     row(Context::Gate, &[c('d')], Action::Choose(1), "disable", "choose disable and drain"),
     row(Context::Gate, &[c('e')], Action::Choose(2), "enable", "choose enable"),
-    row(Context::Kill, &[c('t')], Action::Choose(0), "term", "choose TERM: it may clean up, and may refuse"),
-    row(Context::Kill, &[c('k')], Action::Choose(1), "kill", "choose KILL: it ends at once, whatever it does"),
-    row(Context::Quit, &[c('w')], Action::Choose(0), "wait", "choose to wait until every helper is gone"),
-    row(Context::Quit, &[c('k')], Action::Choose(1), "kill", "choose to kill them: TERM, 2 s later KILL"),
-    row(Context::Quit, &[c('l')], Action::Choose(2), "leave", "choose to leave them running"),
-    row(Context::Choices, &[ENTER], Action::Accept, "do it", "do what is chosen"),
-    row(Context::Choices, &[PAGE_DOWN], Action::PageDown, "scroll", "show more of it, where it does not fit"),
-    row(Context::Choices, &[PAGE_UP], Action::PageUp, "", "go back to what is above"),
+    row(Context::Kill, &[c('t')], Action::Choose(0), "term", "choose TERM: the helper can clean up, and can ignore it"),
+    row(Context::Kill, &[c('k')], Action::Choose(1), "kill", "choose KILL: the helper ends at once"),
+    row(Context::Quit, &[c('w')], Action::Choose(0), "wait", "choose to wait until every helper has ended"),
+    row(Context::Quit, &[c('k')], Action::Choose(1), "kill", "choose to kill the helpers: TERM, then KILL after 2 s"),
+    row(Context::Quit, &[c('l')], Action::Choose(2), "leave", "choose to leave the helpers running"),
+    row(Context::Choices, &[ENTER], Action::Accept, "do it", "carry out the choice"),
+    row(Context::Choices, &[PAGE_DOWN], Action::PageDown, "scroll", "scroll down, if it does not fit"),
+    row(Context::Choices, &[PAGE_UP], Action::PageUp, "", "scroll up"),
     row(Context::Choices, &[UP], Action::Up, "", "choose the one above"),
     row(Context::Choices, &[DOWN], Action::Down, "", "choose the one below"),
     row(Context::Choices, &[ESC], Action::Dismiss, "back", "go back without doing anything"),
-    row(Context::Confirm, &[ENTER], Action::Accept, "do it", "do it, once what has to be typed is typed"),
+    row(Context::Confirm, &[ENTER], Action::Accept, "do it", "confirm, after the required text is typed"),
     row(Context::Confirm, &[ESC], Action::Dismiss, "back", "go back without doing anything"),
     row(Context::Confirm, &[UP], Action::Up, "", "scroll up"),
     row(Context::Confirm, &[DOWN], Action::Down, "scroll", "scroll down"),
@@ -337,8 +337,8 @@ pub const TABLE: &[Binding] = &[
     row(Context::Text, &[k(KeyCode::Delete), ctrl('d')], Action::Edit(Edit::Delete), "", "delete under the cursor"),
     row(Context::Text, &[ctrl('u')], Action::Edit(Edit::KillLine), "", "delete everything to the left"),
     row(Context::Text, &[ctrl('w')], Action::Edit(Edit::KillWord), "", "delete the word to the left"),
-    row(Context::Anywhere, &[ctrl('c')], Action::Quit, "", "where text is typed, go back as esc does; else quit"),
+    row(Context::Anywhere, &[ctrl('c')], Action::Quit, "", "in a text field, go back as esc does; elsewhere, quit"),
     row(Context::Anywhere, &[ctrl('z')], Action::Suspend, "", "stop the console; `fg` brings it back"),
-    row(Context::Anywhere, &[ctrl('l')], Action::Repaint, "", "paint the screen anew"),
+    row(Context::Anywhere, &[ctrl('l')], Action::Repaint, "", "repaint the screen"),
     row(Context::Anywhere, &[k(KeyCode::F(1))], Action::Help, "", "show the keys, in dialogs too"),
 ];

@@ -1,4 +1,4 @@
-//! Where things stand on the screen Activity.
+//! The layout of the screen Activity.
 
 use ratatui::layout::{Position, Rect};
 
@@ -7,23 +7,24 @@ use crate::tui::model::activity::Activity;
 
 use super::areas::Areas;
 
-/// From so many rows of the body on, the most important of the record stands below the rows; from so many on, more of it.
+/// With this many rows in the body, the most important part of the record is shown below the rows; with more, more of
+/// it.
 const TALL: u16 = 18;
 const ROOMY: u16 = 26;
-/// From so many columns on, it stands beside them.
+/// With this many columns, the record is shown beside the rows.
 const WIDE: u16 = 170;
 
-/// Where things are.
+/// The areas.
 pub struct Parts {
-    /// How many records, in what order.
+    /// The count of records and their order.
     pub head: Rect,
-    /// What is typed to filter them.
+    /// The filters.
     pub filters: Rect,
     /// The names of the columns.
     pub names: Rect,
     /// The rows.
     pub list: Rect,
-    /// What has no room.
+    /// The line about hidden columns.
     pub hidden: Rect,
     /// The record under the cursor.
     pub detail: Rect,
@@ -58,7 +59,7 @@ pub fn parts(model: &Model, area: Rect) -> Parts {
     Parts { head, filters, names, list, hidden, detail }
 }
 
-/// Whether there is a row for the filters.
+/// Whether a row shows the filters.
 pub fn is_filtered(a: &Activity) -> bool {
     a.typing.is_some() || !a.words.is_empty() || !a.globs.is_empty()
 }
@@ -68,18 +69,18 @@ pub fn rows(model: &Model) -> usize {
     usize::from(parts(model, Areas::now(model).body).list.height)
 }
 
-/// The row in that cell.
+/// The row in this cell.
 pub fn hit(model: &Model, at: Position) -> Option<usize> {
     let list = parts(model, Areas::now(model).body).list;
     let index = model.activity.top + usize::from(at.y.checked_sub(list.y)?);
     (list.contains(at) && index < model.activity.answer.matched).then_some(index)
 }
 
-/// What is not shown in so many columns.
+/// What is hidden at this number of columns.
 pub const fn hidden(columns: usize) -> Option<&'static str> {
     match columns {
         76.. => None,
-        50.. => Some("hidden: wait, who asked (enter shows all)"),
-        _ => Some("hidden: time, wait, who (enter: all)"),
+        50.. => Some("hidden: wait, caller (enter shows all)"),
+        _ => Some("hidden: time, wait, caller (enter: all)"),
     }
 }

@@ -1,33 +1,33 @@
-//! Where things stand on every screen.
+//! The layout that all screens share.
 
 use ratatui::layout::Rect;
 
 use crate::tui::model::Model;
 use crate::tui::text;
 
-/// Where things are: the target's line first of all, then the keys, then the body, then the rest.
+/// The areas. The target's line gets room first, then the keys, the body, and the rest.
 pub struct Areas {
-    /// Whose knobs these are.
+    /// The name of the target.
     pub target: Rect,
     /// The names of the screens.
     pub tabs: Rect,
     /// The screen itself.
     pub body: Rect,
-    /// What was said last.
+    /// The last message.
     pub status: Rect,
     /// The keys.
     pub footer: Rect,
-    /// Where dialogs may stand.
+    /// The area for dialogs.
     pub front: Rect,
 }
 
 impl Areas {
-    /// As the screen is now.
+    /// The areas of the current screen.
     pub fn now(model: &Model) -> Self {
         Self::of(model, Rect::new(0, 0, model.columns, model.rows))
     }
 
-    /// In that area.
+    /// The areas within `area`.
     pub fn of(model: &Model, area: Rect) -> Self {
         let rows = area.height;
         let tabs = u16::from(rows >= 4);
@@ -37,7 +37,7 @@ impl Areas {
         let target = rows.min(1);
         let body = rows - target - tabs - footer - status;
         let at = |y: u16, height: u16| Rect { x: area.x, y: area.y + y, width: area.width, height };
-        // Everything but the target's line, the keys, and what answers a key of the dialog on top.
+        // Everything except the target's line, the keys, and the message that answers a key of the dialog on top.
         let end = if model.is_answered() { target + tabs + body } else { target + tabs + body + status };
         Self {
             front: at(target, end - target),
@@ -50,7 +50,7 @@ impl Areas {
     }
 }
 
-/// How many rows the last message wants.
+/// How many rows the last message needs.
 fn status_rows(model: &Model, columns: u16) -> u16 {
     let rows = model.status.as_ref().map_or(1, |status| text::wrap(&status.text, usize::from(columns)).len());
     u16::try_from(rows).unwrap_or(u16::MAX)

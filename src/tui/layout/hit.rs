@@ -1,4 +1,4 @@
-//! What the mouse clicks on.
+//! Finds what the mouse clicked on.
 
 use ratatui::layout::Position;
 
@@ -10,7 +10,7 @@ use crate::tui::panels::tabs;
 use super::areas::Areas;
 use super::{activity, log, masks};
 
-/// What is in a cell of the screen and can be clicked.
+/// A clickable item of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hit {
     /// The name of a screen.
@@ -21,7 +21,7 @@ pub enum Hit {
     Row(usize),
 }
 
-/// What is in that cell of the screen, where no dialog stands in front of it.
+/// The item in this cell of the screen, if no dialog covers it.
 pub fn hit(model: &Model, x: u16, y: u16) -> Option<Hit> {
     let areas = Areas::now(model);
     let at = Position { x, y };

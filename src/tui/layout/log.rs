@@ -1,4 +1,4 @@
-//! Where things stand on the screen Log, and how its lines are broken into rows.
+//! The layout of the screen Log, and how its lines are wrapped.
 
 use ratatui::layout::{Position, Rect};
 
@@ -9,10 +9,10 @@ use crate::tui::text;
 
 use super::areas::Areas;
 
-/// Fewer columns than these have no room for the time.
+/// With fewer columns than this, the time is not shown.
 const TIMED: u16 = 50;
 
-/// Where things are: what is shown, the filter, the lines, what is hidden.
+/// The areas: the count, the filter, the lines, the hidden part.
 pub fn parts(model: &Model, area: Rect) -> [Rect; 4] {
     let head = u16::from(area.height >= 2);
     let filter = u16::from(area.height >= 3 && (model.log.typing || !model.log.words.is_empty()));
@@ -27,12 +27,12 @@ fn list(model: &Model) -> Rect {
     list
 }
 
-/// How many rows there are for lines.
+/// The number of rows for lines.
 pub fn rows(model: &Model) -> usize {
     usize::from(list(model).height)
 }
 
-/// The line at the top: where it was, if the one under the cursor is in sight then, and no row is wasted.
+/// The line at the top: unchanged, if the line under the cursor is then visible and no row is wasted.
 pub fn top(model: &Model) -> usize {
     let (list, log) = (list(model), &model.log);
     let (columns, rows) = (usize::from(list.width), usize::from(list.height).max(1));
@@ -51,7 +51,7 @@ pub fn top(model: &Model) -> usize {
     log.top.clamp(least, index).min(first_before(log.shown.len() - 1))
 }
 
-/// The line in that cell, among those that are shown.
+/// The line in this cell, as an index of the lines shown.
 pub fn hit(model: &Model, at: Position) -> Option<usize> {
     let (list, log) = (list(model), &model.log);
     let mut rows = usize::from(at.y.checked_sub(list.y)?);
@@ -66,12 +66,12 @@ pub fn hit(model: &Model, at: Position) -> Option<usize> {
     })
 }
 
-/// How many rows the line takes, one of those that are shown.
+/// How many rows one of the lines shown takes.
 pub fn height(log: &Log, index: usize, columns: usize) -> usize {
     log.shown.get(index).and_then(|number| log.ring.line(*number)).map_or(0, |line| wrapped(line, columns).1.len())
 }
 
-/// The level where there is little room: no word is broken off.
+/// The level in short, for small screens; no word is cut.
 const fn short(level: Level) -> &'static str {
     match level {
         Level::Info => "info",
@@ -80,7 +80,7 @@ const fn short(level: Level) -> &'static str {
     }
 }
 
-/// Time and level, and the words broken into rows; where there is little room the level comes first.
+/// Time and level, and the text wrapped into rows; on small screens the level comes first.
 pub fn wrapped(one: &Line, columns: usize) -> (String, Vec<String>) {
     let level = level_name(one.level);
     let head = match columns {

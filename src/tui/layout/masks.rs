@@ -1,4 +1,4 @@
-//! Where things stand on the screen Masks.
+//! The layout of the screen Masks.
 
 use ratatui::layout::{Position, Rect};
 
@@ -8,17 +8,17 @@ use crate::tui::model::Model;
 
 use super::areas::Areas;
 
-/// From so many columns on, table and details stand side by side.
+/// With this many columns, table and details are side by side.
 const WIDE: u16 = 100;
-/// From more rows than these on, one of them is for what masks do not do; fewer are for the table and the draft.
+/// With more rows than this, one row says what masks do not do; with fewer, all rows are for the table and the draft.
 const TRUTH: u16 = 5;
 
-/// The table, as the screen is now.
+/// The area of the table on the current screen.
 fn table(model: &Model) -> Rect {
     split(below(model, Areas::now(model).body).0).0
 }
 
-/// How many rows of capabilities there is room for.
+/// How many rows of capabilities fit.
 pub fn rows(model: &Model) -> usize {
     usize::from(table(model).height).saturating_sub(1 + filter_rows(model))
 }
@@ -28,13 +28,13 @@ pub fn filter_rows(model: &Model) -> usize {
     usize::from(!model.masks.filter.is_empty() || model.masks.filtering)
 }
 
-/// The first row that is shown, and how many there is room for.
+/// The first row shown, and how many rows fit.
 pub fn scrolled(model: &Model, all: &[Capability], room: usize) -> (usize, usize) {
     let at = all.iter().position(|cap| Some(*cap) == model.masks.capability()).unwrap_or(0);
     (at.saturating_sub(room / 2).min(all.len().saturating_sub(room)), room)
 }
 
-/// The capability whose row is in that cell of the table, and the mask whose box is.
+/// The capability whose row is in this cell of the table, and the mask whose box is.
 pub fn hit(model: &Model, Position { x, y }: Position) -> Option<(Capability, Option<MaskKnob>)> {
     let area = table(model);
     if !area.contains(Position { x, y }) {
@@ -55,15 +55,15 @@ pub fn hit(model: &Model, Position { x, y }: Position) -> Option<(Capability, Op
     Some((*all.get(first + row)?, knob))
 }
 
-/// The screen without its last row, and that row: what masks do not do to helpers of root. Where the host is not root, the
-/// details say what holds there.
+/// Splits off the last row of the screen, which says what masks do not do to helpers of root. On a host that is not
+/// root, the details say what applies there.
 pub fn below(model: &Model, area: Rect) -> (Rect, Rect) {
     let row = u16::from(model.snapshot.uid == 0 && area.height > TRUTH);
     let rest = Rect { height: area.height - row, ..area };
     (rest, Rect { y: rest.bottom(), height: row, ..area })
 }
 
-/// The table, and the details beside or below it.
+/// The areas of the table and of the details, beside or below it.
 pub fn split(area: Rect) -> (Rect, Rect) {
     if area.width >= WIDE {
         let table = Rect { width: 60, ..area };

@@ -1,5 +1,5 @@
-//! The screen Activity: the rows that were read last, the cursor, and what is to be read next. The records themselves
-//! stay in the engine: the screen holds a window of rows and the one record under the cursor.
+//! The state of the screen Activity: the rows read last, the cursor, and the next question. The records stay in the
+//! engine: the screen holds a window of rows and the one record under the cursor.
 
 use crate::abi::escape::screen;
 use crate::abi::record::State;
@@ -11,10 +11,10 @@ use crate::policy::authorize::Globs;
 use super::record_row::{Detail, Row, RowPage};
 use crate::tui::field::Field;
 
-/// How many of those that got TERM are remembered.
+/// How many requests whose helpers got TERM are remembered.
 const TERMS: usize = 64;
 
-/// What is being typed.
+/// The filter that has the focus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typing {
     /// The words.
@@ -23,7 +23,7 @@ pub enum Typing {
     Globs,
 }
 
-/// What an answer depends on: the same twice needs no second question.
+/// Everything that an answer depends on: while it stays the same, no new question is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Asked {
     query: Query,
@@ -34,26 +34,26 @@ struct Asked {
     now: Micros,
 }
 
-/// The screen.
+/// The state of the screen.
 #[derive(Clone, Debug)]
 pub struct Activity {
-    /// The words that rows must have.
+    /// Words that rows must contain.
     pub words: Field,
-    /// The globs that modules' names must match.
+    /// Globs that module names must match.
     pub globs: Field,
-    /// Which of the two is being typed.
+    /// Which of the two has the focus.
     pub typing: Option<Typing>,
-    /// Which endings.
+    /// Which outcomes are shown.
     pub which: Which,
     /// The order.
     pub sort: Sort,
-    /// The other way round.
+    /// Reverses the order.
     pub reverse: bool,
     /// The cursor stays on the first row when rows are added.
     pub follow: bool,
-    /// Nothing new is shown; how many requests there were when it began.
+    /// Paused: no new records are shown. Holds the number of requests when the pause began.
     pub paused: Option<u64>,
-    /// What was read last.
+    /// The page read last.
     pub answer: RowPage,
     /// The row at the top of the screen.
     pub top: usize,
@@ -65,7 +65,7 @@ pub struct Activity {
     moves: u64,
     asked: Option<Asked>,
     in_flight: bool,
-    /// What the last answer is an answer to.
+    /// The question of the last answer.
     answered: Option<Query>,
 }
 
@@ -94,7 +94,7 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// What is asked for by what was typed and chosen; globs that cannot be read are left out.
+    /// The query from the filters and the order; invalid globs are left out.
     pub fn query(&self) -> Query {
         let words = screen(self.words.bytes()).to_lowercase();
         Query {
@@ -106,12 +106,12 @@ impl Activity {
         }
     }
 
-    /// What is wrong with the globs.
+    /// The error in the globs.
     pub fn wrong(&self) -> Option<String> {
         Globs::parse(self.globs.bytes()).err().map(|e| e.to_string())
     }
 
-    /// The field that is being typed.
+    /// The field that has the focus.
     pub fn field(&mut self) -> Option<&mut Field> {
         match self.typing? {
             Typing::Words => Some(&mut self.words),
@@ -124,7 +124,7 @@ impl Activity {
         !self.words.is_empty() || !self.globs.is_empty() || self.which != Which::All
     }
 
-    /// Whether what was read last is what is asked for now.
+    /// Whether the page read last answers the current question.
     pub fn is_current(&self) -> bool {
         self.answered.as_ref() == Some(&self.query())
     }
@@ -141,7 +141,7 @@ impl Activity {
         self.answer.detail.as_deref().filter(|detail| detail.record.id == id)
     }
 
-    /// Moves the cursor by so many rows: at once where they are at hand, else with the next answer.
+    /// Moves the cursor by `rows`: at once if those rows have been read, else with the next answer.
     pub fn move_by(&mut self, by: isize) {
         self.moves += 1;
         self.follow = false;
@@ -166,13 +166,13 @@ impl Activity {
         self.wish = Some(to);
     }
 
-    /// The cursor stays on the first row from now on.
+    /// Makes the cursor stay on the first row from now on.
     pub fn follow(&mut self) {
         self.jump(Anchor::First);
         (self.follow, self.paused) = (true, None);
     }
 
-    /// Something else is to be shown: from the beginning.
+    /// Starts again at the first row, because the query has changed.
     pub fn changed(&mut self) {
         if self.follow {
             self.moves += 1;
@@ -181,8 +181,8 @@ impl Activity {
         }
     }
 
-    /// What is to be asked now, if anything has changed since the last question and that was answered. `seq` is the
-    /// engine's; `tick` moves while a row under the cursor does so by itself.
+    /// The next question, if anything has changed since the last one and that one was answered. `seq` is the engine's;
+    /// `tick` changes while the row under the cursor changes with time.
     pub fn ask(&mut self, seq: u64, rows: usize, now: Micros) -> Option<PageRequest> {
         let query = self.query();
         let still = self.paused.is_some();
@@ -211,7 +211,7 @@ impl Activity {
         Some(question)
     }
 
-    /// Takes an answer in. Where the cursor was moved since, it stays where it was moved to.
+    /// Stores an answer. A cursor that was moved since stays where it was moved to.
     pub fn take(&mut self, answer: RowPage) {
         self.in_flight = false;
         if answer.trouble.is_some() {
@@ -237,7 +237,7 @@ impl Activity {
         self.answer = answer;
     }
 
-    /// TERM was sent to that one's helper.
+    /// Remembers that TERM was sent to the helper of this request.
     pub fn remember_term(&mut self, id: u64) {
         if self.had_term.len() == TERMS {
             self.had_term.remove(0);
@@ -245,7 +245,7 @@ impl Activity {
         self.had_term.push(id);
     }
 
-    /// The cursor is in sight, where so many rows are shown.
+    /// Scrolls so that the cursor is visible among the rows shown.
     pub fn keep_in_sight(&mut self, rows: usize) {
         let Some((index, _)) = self.at else { return };
         let rows = rows.max(1);

@@ -9,20 +9,20 @@ use super::Model;
 use super::record_row::Row;
 
 impl Model {
-    /// The row under the cursor, or words that there is none.
+    /// The row under the cursor; if there is none, says so in a message.
     pub fn row_at_cursor(&mut self) -> Option<Row> {
         let row = self.activity.row().cloned();
         if row.is_none() {
             let reads = self.snapshot.totals.requests > 0 && !self.activity.filters();
             self.say(
                 Severity::Quiet,
-                if reads { "the records are being read: press the key again" } else { "there is no record here" },
+                if reads { "still reading the records: press the key again" } else { "there is no record here" },
             );
         }
         row
     }
 
-    /// The record under the cursor, whole; or words that it is not there yet.
+    /// The record under the cursor; if it has not been read yet, says so in a message.
     pub fn record_at_cursor(&mut self) -> Option<Arc<Record>> {
         let row = self.row_at_cursor()?;
         match self.activity.detail() {
@@ -32,7 +32,7 @@ impl Model {
                 Some(record)
             }
             None => {
-                self.say(Severity::Quiet, format!("#{} is being read: press the key again", row.id));
+                self.say(Severity::Quiet, format!("still reading #{}: press the key again", row.id));
                 None
             }
         }

@@ -1,4 +1,4 @@
-//! Copies for the clipboard, by OSC 52, and what becomes of them as far as it can be known: nothing answers.
+//! Copies to the clipboard by OSC 52. The terminal sends no answer, so the message names what receives the copy.
 
 use crate::control::text::outcome::Severity;
 use crate::tui::msg::Effect;
@@ -7,7 +7,7 @@ use crate::tui::terminal_type::Clipboard;
 use super::Model;
 
 impl Model {
-    /// Copies `bytes` by OSC 52, and says what receives them. `what` names them in the message.
+    /// Copies `bytes` by OSC 52, and says in a message what receives them. `what` names them.
     pub fn copy(&mut self, what: &str, bytes: Vec<u8>) -> Vec<Effect> {
         let length = bytes.len();
         let (mood, text) = match self.clipboard {
@@ -18,7 +18,7 @@ impl Model {
                      ignores it)"
                 ),
             ),
-            // What has to be done comes first: of a long message in few columns the end is cut.
+            // What the operator has to do comes first: in few columns, the end of a long message is cut.
             Clipboard::Tmux => (
                 Severity::Quiet,
                 format!(
@@ -39,7 +39,7 @@ impl Model {
                      {what} ({length} bytes, OSC 52)"
                 ),
             ),
-            Clipboard::Nobody => {
+            Clipboard::Unavailable => {
                 self.say(
                     Severity::Warned,
                     format!("{what} was not copied: a terminal of this type (TERM) has no clipboard"),

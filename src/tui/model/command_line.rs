@@ -1,4 +1,4 @@
-//! The command line of the console: what is typed, what was typed before, what it could become.
+//! The command line of the console: the typed line, the history and the completions.
 
 use std::collections::BTreeSet;
 
@@ -9,22 +9,22 @@ use crate::verbs::complete::{candidates, common};
 
 use crate::tui::field::Field;
 
-/// The line that is typed, and those before it.
+/// The typed line and the earlier ones.
 #[derive(Clone, Debug, Default)]
 pub struct Line {
-    /// What is typed.
+    /// The typed line.
     pub typed: Field,
-    /// Lines of this start and of those before, oldest first.
+    /// The history: lines of this start and of earlier ones, oldest first.
     pub history: Vec<Vec<u8>>,
-    /// Which of them is shown: counted from the newest, 1; 0 is the line that is typed.
+    /// The history line that is shown, counted from the newest, 1; 0 is the typed line.
     back: usize,
-    /// What was typed before going back.
+    /// The typed line, saved while a history line is shown.
     kept: Vec<u8>,
-    /// What the last word could become.
+    /// Completions of the last word.
     pub candidates: Vec<String>,
-    /// What was wrong; a line each.
+    /// Errors, one per line.
     pub error: Option<String>,
-    /// What the line has asked for and no answer has come to: it stays until then.
+    /// The tickets of the line's unanswered commands; the line stays until they are answered.
     pub asked: BTreeSet<Ticket>,
 }
 
@@ -38,7 +38,7 @@ impl Line {
         self.asked.clear();
     }
 
-    /// It is left: what was typed is the newest of the lines that come back.
+    /// Leaves the line; it becomes the newest line of the history.
     pub fn leave(&mut self) {
         if !self.typed.is_empty() {
             line_history::push(&mut self.history, self.typed.bytes());
@@ -46,17 +46,17 @@ impl Line {
         self.asked.clear();
     }
 
-    /// Whether `ticket` was asked for by this line, which waits for it no more.
+    /// Removes `ticket` from the line's unanswered commands. Returns whether it was there.
     pub fn answered(&mut self, ticket: Ticket) -> bool {
         self.asked.remove(&ticket)
     }
 
-    /// Something that the line has asked for was refused.
+    /// One of the line's commands was refused.
     pub fn refused(&mut self, why: &str) {
         self.error = Some(self.error.take().map_or_else(|| why.to_owned(), |before| format!("{before}\n{why}")));
     }
 
-    /// The line before this one, or after it.
+    /// Shows the previous history line or the next one.
     pub fn recall(&mut self, older: bool) {
         let to = if older { (self.back + 1).min(self.history.len()) } else { self.back.saturating_sub(1) };
         if to == self.back {
@@ -71,14 +71,14 @@ impl Line {
         self.changed();
     }
 
-    /// What was wrong, what it could become and what it has asked for was of another line.
+    /// Clears errors, completions and tickets, which belong to another line.
     pub fn changed(&mut self) {
         self.error = None;
         self.asked.clear();
         self.candidates.clear();
     }
 
-    /// Takes the last word as far as it is clear; else shows what it could become.
+    /// Completes the last word as far as it is unambiguous; else lists its completions.
     pub fn complete(&mut self, known: CapMask, ids: &BTreeSet<u64>) {
         let Ok(line) = std::str::from_utf8(self.typed.bytes()) else { return };
         let word = line.rsplit(' ').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a draft would change, in words.
+//! Describes what a draft would change.
 
 use crate::abi::cap::CapMask;
 
@@ -6,7 +6,7 @@ use super::Model;
 use super::masks::{KNOBS, live, short};
 use crate::control::text::mask::brief;
 
-/// What a draft would change, in words.
+/// Describes what a draft would change.
 pub fn changes(model: &Model, draft: [CapMask; 2]) -> String {
     let words = |knob| {
         let live = live(&model.snapshot, knob);

@@ -1,4 +1,4 @@
-//! Where keys and pasted text go.
+//! Where keys and pasted text are delivered.
 
 use crate::tui::keymap::Context;
 
@@ -7,7 +7,7 @@ use super::{Model, TextField};
 use crate::tui::field::Field;
 
 impl Model {
-    /// Where keys mean something now, the nearest context first.
+    /// The contexts that apply now, the nearest first.
     pub fn chain(&self) -> &'static [Context] {
         use Context::{Activity, Anywhere, Filter, Log, Masks, Screens, Text};
         if let Some(dialog) = self.dialogs.last() {
@@ -33,7 +33,7 @@ impl Model {
         self.dialogs.last().map_or(0, |dialog| dialog.fields(self))
     }
 
-    /// Hands the field of text that has the focus to `f`. Returns `None` where no text can be typed.
+    /// Calls `f` with the text field that has the focus. Returns `None` if none has.
     pub fn with_field<R>(&mut self, f: impl FnOnce(TextField<'_>) -> R) -> Option<R> {
         if self.dialogs.is_empty() {
             return self.filter().map(|field| f((field, None)));
@@ -41,7 +41,7 @@ impl Model {
         self.with_top(|dialog, model| dialog.field(model).map(f)).flatten()
     }
 
-    /// The filter that is typed on the screen.
+    /// The filter that has the focus.
     fn filter(&mut self) -> Option<&mut Field> {
         match self.tab {
             Tab::Overview => None,

@@ -1,4 +1,4 @@
-//! What was typed to ask for a module and to call a helper: it outlives the dialogs.
+//! What was typed into the dialogs Module and Call; it is kept after they close.
 
 use crate::abi::argv_text;
 use crate::abi::cap::CapMask;
@@ -13,15 +13,15 @@ use crate::tui::field::Field;
 /// The most requests that one dialog submits.
 pub const AT_ONCE_MAX: u32 = 200;
 
-/// Something wrong with what was typed: the field, and a sentence.
+/// An invalid field: its number and a message.
 pub type Wrong = (usize, String);
 
-/// A sentence, and what to do.
+/// The error and its advice.
 pub fn say(error: &ParseError) -> String {
     format!("{error}: {}", error.advice())
 }
 
-/// Ask for a module: name, wait or not, how many at once.
+/// A module request: name, wait or not, how many at once.
 #[derive(Clone, Debug)]
 pub struct ModuleForm {
     /// The field under the cursor: 0 name, 1 wait, 2 how many.
@@ -32,7 +32,7 @@ pub struct ModuleForm {
     pub wait: bool,
     /// How many at once.
     pub count: Field,
-    /// What was wrong.
+    /// The error.
     pub error: Option<String>,
 }
 
@@ -43,10 +43,10 @@ impl Default for ModuleForm {
 }
 
 impl ModuleForm {
-    /// How many fields.
+    /// The number of fields.
     pub const FIELDS: usize = 3;
 
-    /// Puts the focus on the first field and selects what every field holds from before.
+    /// Gives the focus to the first field, and selects the old text of every field.
     pub fn open(&mut self) {
         (self.focus, self.error) = (0, None);
         self.name.select();
@@ -58,7 +58,7 @@ impl ModuleForm {
         (self.count, self.error) = (Field::new(b"1"), None);
     }
 
-    /// The name and how many times, if both mean something.
+    /// The name and the count, if both are valid.
     pub fn check(&self) -> Result<(ModuleName, u32), Wrong> {
         let name = ModuleName::parse(self.name.bytes()).map_err(|e| (0, say(&e)))?;
         let digits = std::str::from_utf8(self.count.bytes()).ok().filter(|t| t.bytes().all(|b| b.is_ascii_digit()));
@@ -70,7 +70,7 @@ impl ModuleForm {
 /// The wait modes, in the order of the dialog.
 pub const WAITS: [WaitMode; 3] = [WaitMode::PROC, WaitMode::EXEC, WaitMode::NoWait];
 
-/// Call any helper.
+/// A call of any helper.
 #[derive(Clone, Debug, Default)]
 pub struct CallForm {
     /// The field under the cursor: 0 path, 1 arguments, 2 wait, 3 bset, 4 inheritable.
@@ -81,17 +81,17 @@ pub struct CallForm {
     pub args: Field,
     /// Which of [`WAITS`].
     pub wait: usize,
-    /// Narrower masks for this call alone.
+    /// Narrower masks for this call only.
     pub masks: [Field; 2],
-    /// What was wrong.
+    /// The error.
     pub error: Option<String>,
 }
 
 impl CallForm {
-    /// How many fields.
+    /// The number of fields.
     pub const FIELDS: usize = 5;
 
-    /// Puts the focus on the first field and selects what every field holds from before.
+    /// Gives the focus to the first field, and selects the old text of every field.
     pub fn open(&mut self) {
         (self.focus, self.error) = (0, None);
         self.path.select();
@@ -99,17 +99,17 @@ impl CallForm {
         self.masks.iter_mut().for_each(Field::select);
     }
 
-    /// The call, if every field means something.
+    /// The call, if every field is valid.
     pub fn check(&self, known: CapMask) -> Result<Call, Wrong> {
         let path = self.path.bytes();
         if path.is_empty() {
-            return Err((0, "the call has no path: give the program's whole path, from `/`".into()));
+            return Err((0, "the path is missing: give the program's absolute path, from `/`".into()));
         }
         if !path.starts_with(b"/") {
-            return Err((0, "the path is relative: give the whole path, from `/`".into()));
+            return Err((0, "the path is relative: give the absolute path, from `/`".into()));
         }
         if path.contains(&0) {
-            return Err((0, "the path holds a NUL byte: a C string ends there".into()));
+            return Err((0, "the path contains a NUL byte, which would end it".into()));
         }
         let args = argv_text::split(self.args.bytes()).map_err(|why| (1, why))?;
         let mask = |at: usize| {

@@ -1,19 +1,19 @@
-//! The target, and whether what is shown of it is true now.
+//! The target, and whether the state on the screen is current.
 
 use crate::control::target::TargetInfo;
 use crate::control::text::target::sentences;
 
-/// What the console knows of its target.
+/// The connection to the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// What it is.
+    /// Its description.
     pub info: TargetInfo,
-    /// Its state has been read since it was started.
+    /// Whether its state has been read since it was started.
     pub seen: bool,
 }
 
 impl Link {
-    /// How much of the screen to believe.
+    /// Why the state on the screen is not current, if so.
     pub fn news(&self, clock: &str) -> Option<String> {
         match self.info.lost() {
             Some(why) if self.seen => Some(format!("connection lost, state of {clock}: {why}")),
@@ -23,7 +23,7 @@ impl Link {
         }
     }
 
-    /// What stands at the top of the screen, for less and less room. The target is named in all of them.
+    /// The texts for the top of the screen, each for less room. All of them name the target.
     pub fn header(&self, clock: &str) -> Vec<String> {
         let sentences = sentences(&self.info);
         let Some(news) = self.news(clock) else { return sentences.into() };

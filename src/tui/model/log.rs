@@ -1,5 +1,5 @@
-//! The log: a bounded ring of lines made from the engine's events. Lines that say the same of one request after another
-//! are folded into one, with a count.
+//! The log: a bounded ring of lines made from the engine's events. Consecutive lines with the same text about different
+//! requests are folded into one with a count.
 
 use std::collections::VecDeque;
 
@@ -20,15 +20,15 @@ const CELLS: usize = 1_000;
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// How much it matters.
+    /// The level.
     pub level: Level,
-    /// When: `12:03:44.017`; of folded ones the last.
+    /// The time, `12:03:44.017`; of a folded line, the time of the last event.
     pub time: String,
-    /// The lowest number of a request that it is about, and the highest.
+    /// The lowest and highest number of the requests that it is about.
     pub ids: Option<(u64, u64)>,
-    /// What happened, escaped; lines with the same text may be folded.
+    /// The text, escaped; lines with the same text may be folded.
     pub text: String,
-    /// How often.
+    /// How many events were folded.
     pub times: u64,
 }
 
@@ -50,15 +50,15 @@ impl Line {
     }
 }
 
-/// The line that stands in place of this many lines that were missed.
+/// The line that stands for this many missed lines.
 pub fn missed_line(missed: u64, now: String) -> Line {
     Line::new(Level::Warning, now, None, &event::missed(missed))
 }
 
-/// The line that tells of the lines that the ring dropped before they were fetched, if it did.
+/// The line that says how many lines the ring dropped before they were fetched, if any.
 pub fn missing(lines: &Ring) -> Option<Line> {
     let (_, first) = lines.lines().next()?;
-    (lines.let_go() > 0).then(|| missed_line(lines.let_go(), first.time.clone()))
+    (lines.dropped() > 0).then(|| missed_line(lines.dropped(), first.time.clone()))
 }
 
 /// `info`, `warning`, `error`.
@@ -80,7 +80,7 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Takes a line in: it is folded into the last one where that says the same.
+    /// Adds a line; folds it into the last one if their texts are equal.
     pub fn push(&mut self, line: Line) {
         if let Some(last) = self.lines.back_mut()
             && last.level == line.level
@@ -106,22 +106,22 @@ impl Ring {
         (self.first..).zip(&self.lines)
     }
 
-    /// Every line, for another ring.
+    /// Takes all lines, for another ring.
     pub fn into_lines(self) -> Vec<Line> {
         self.lines.into()
     }
 
-    /// The line of that number, while it is kept.
+    /// The line with this number, if the ring still has it.
     pub fn line(&self, number: u64) -> Option<&Line> {
         self.lines.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
     /// How many lines were dropped.
-    pub const fn let_go(&self) -> u64 {
+    pub const fn dropped(&self) -> u64 {
         self.first
     }
 
-    /// How many are kept.
+    /// The number of lines.
     pub fn len(&self) -> usize {
         self.lines.len()
     }
@@ -132,16 +132,16 @@ impl Ring {
     }
 }
 
-/// The screen.
+/// The state of the screen.
 #[derive(Clone, Debug)]
 pub struct Log {
     /// The lines.
     pub ring: Ring,
     /// Lines below this level are hidden.
     pub level: Level,
-    /// Words that lines must have.
+    /// Words that lines must contain.
     pub words: Field,
-    /// Keys go into the words.
+    /// The filter has the focus.
     pub typing: bool,
     /// The cursor stays on the newest line.
     pub follow: bool,
@@ -169,7 +169,7 @@ impl Default for Log {
 }
 
 impl Log {
-    /// Takes lines in.
+    /// Adds lines.
     pub fn take(&mut self, lines: Vec<Line>) {
         lines.into_iter().for_each(|line| self.ring.push(line));
         self.look();
@@ -180,7 +180,7 @@ impl Log {
         self.level != Level::Info || !self.words.is_empty()
     }
 
-    /// Determines again which lines are shown.
+    /// Applies the filter again.
     pub fn look(&mut self) {
         let words = screen(self.words.bytes()).to_lowercase();
         let words: Vec<&str> = words.split_whitespace().collect();
@@ -196,7 +196,7 @@ impl Log {
         }
     }
 
-    /// Where the cursor is among the lines that are shown: on its line, else on the next one that is.
+    /// The cursor's index in the lines shown: its line, or the next one that is shown.
     pub fn index(&self) -> Option<usize> {
         let last = self.shown.len().checked_sub(1)?;
         Some(self.shown.partition_point(|number| *number < self.at).min(last))
@@ -207,7 +207,7 @@ impl Log {
         self.ring.line(*self.shown.get(self.index()?)?)
     }
 
-    /// Moves the cursor by so many lines; on the last one it stays there by itself only if `follow` is chosen.
+    /// Moves the cursor by `rows` lines; it follows the newest line only if `follow` is on.
     pub fn move_by(&mut self, by: isize) {
         self.follow = false;
         let Some(index) = self.index() else { return };
@@ -215,13 +215,13 @@ impl Log {
         self.at = self.shown[to];
     }
 
-    /// The cursor stays on the newest line from now on.
+    /// Makes the cursor stay on the newest line from now on.
     pub fn follow(&mut self) {
         self.follow = true;
         self.look();
     }
 
-    /// The next level; after the last the first again.
+    /// Selects the next level; after the last, the first.
     pub fn next_level(&mut self) {
         self.level = match self.level {
             Level::Info => Level::Warning,
@@ -258,7 +258,7 @@ mod tests {
         for n in 0..1_500 {
             ring.push(line(Level::Info, None, &format!("line {n}")));
         }
-        assert_eq!((ring.len(), ring.let_go()), (LINES, 500));
+        assert_eq!((ring.len(), ring.dropped()), (LINES, 500));
         assert_eq!(ring.lines().next().map(|(number, line)| (number, line.text.as_str())), Some((500, "line 500")));
         assert!(ring.line(499).is_none());
         for n in 0..2_000 {

@@ -1,4 +1,4 @@
-//! The draft as text, in every form, ready to be copied.
+//! Both drafts as text, in every form, for copying.
 
 use crate::abi::cap::CapMask;
 use crate::abi::mask::{hex, kernel_words, libcap, names, systemd};
@@ -14,7 +14,7 @@ pub struct Form {
     pub knob: MaskKnob,
     /// Which form: `sysctl`, `words`, `hex`, `names`, `systemd`, `libcap`.
     pub name: &'static str,
-    /// The text; no hostile bytes, and no newline.
+    /// The text; it contains no hostile bytes and no newline.
     pub text: String,
 }
 

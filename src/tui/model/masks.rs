@@ -1,4 +1,4 @@
-//! The draft of both masks, apart from what is live.
+//! The draft of both masks, separate from the live masks.
 
 use crate::abi::cap::{CapMask, Capability};
 use crate::abi::escape::screen;
@@ -7,7 +7,7 @@ use crate::control::{Key, MaskKnob};
 
 use crate::tui::field::Field;
 
-/// The most steps that can be undone.
+/// The number of steps that can be undone.
 const UNDO_MAX: usize = 200;
 
 /// Both masks, in the order of the screen's columns.
@@ -45,16 +45,16 @@ pub struct Masks {
     /// The column chosen.
     pub column: MaskKnob,
     draft: Draft,
-    /// Drafts before this one, the newest last; and those that were undone.
+    /// Earlier drafts, the newest last; and undone drafts.
     undo: Vec<Draft>,
     redo: Vec<Draft>,
-    /// What rows are shown, and whether it is being typed.
+    /// The filter of the rows.
     pub filter: Field,
-    /// Keys go into the filter.
+    /// The filter has the focus.
     pub filtering: bool,
     /// Where the cursor was before the filter moved it.
     pub before: Option<u8>,
-    /// Said when the draft was rebased.
+    /// The note that the draft was rebased.
     pub note: Option<String>,
 }
 
@@ -84,14 +84,14 @@ impl Masks {
         self.draft
     }
 
-    /// Changes a draft: a step that can be undone.
+    /// Changes a draft; can be undone.
     pub fn set(&mut self, knob: MaskKnob, mask: CapMask) {
         let mut draft = self.draft;
         draft[knob as usize] = mask;
         self.set_both(draft);
     }
 
-    /// Changes both drafts in one step.
+    /// Changes both drafts in one step of undo.
     pub fn set_both(&mut self, draft: Draft) {
         if draft == self.draft {
             return;
@@ -103,7 +103,7 @@ impl Masks {
         self.redo.clear();
     }
 
-    /// A step back, or forward again; whether there was one.
+    /// Undoes or redoes one step. Returns whether there was one.
     pub fn step(&mut self, back: bool) -> bool {
         let (from, to) = if back { (&mut self.undo, &mut self.redo) } else { (&mut self.redo, &mut self.undo) };
         let Some(draft) = from.pop() else { return false };
@@ -111,7 +111,7 @@ impl Masks {
         true
     }
 
-    /// The draft became live: what led to it can be undone no more.
+    /// The draft became live: clears undo and redo.
     pub fn settle(&mut self, knob: MaskKnob, live: CapMask) {
         self.draft[knob as usize] = live;
         self.undo.clear();
@@ -123,8 +123,8 @@ impl Masks {
         KNOBS.into_iter().filter(|knob| self.draft(*knob) != live(snapshot, *knob)).collect()
     }
 
-    /// Live went from `before` to `after`: what the draft changes it goes on changing, the rest follows live; so do the
-    /// drafts that undo and redo lead to.
+    /// Rebases the draft after the live mask changed from `before` to `after`: the draft's own changes stay, other bits
+    /// follow the live mask. The drafts of undo and redo are rebased too.
     pub fn rebase(&mut self, knob: MaskKnob, before: CapMask, after: CapMask) {
         let drafts = self.undo.iter_mut().chain(&mut self.redo).chain(std::iter::once(&mut self.draft));
         for draft in drafts.map(|draft| &mut draft[knob as usize]) {
@@ -143,13 +143,13 @@ impl Masks {
         known.iter().filter(|cap| self.shows(*cap)).fold(CapMask::EMPTY, |mask, cap| mask | CapMask::only(cap))
     }
 
-    /// Whether the filter's first word stands in the capability's name.
+    /// Whether the capability's name contains the first word of the filter.
     fn names(&self, cap: Capability) -> bool {
         let filter = screen(self.filter.bytes()).to_lowercase();
         filter.split_whitespace().next().is_none_or(|word| cap.name().contains(word))
     }
 
-    /// Whether every word of the filter stands in the capability's name, meaning or risk.
+    /// Whether the capability's name, meaning or risk contains every word of the filter.
     fn shows(&self, cap: Capability) -> bool {
         if self.filter.is_empty() {
             return true;
@@ -159,7 +159,7 @@ impl Masks {
         screen(self.filter.bytes()).to_lowercase().split_whitespace().all(|word| all.contains(word))
     }
 
-    /// Moves the cursor by so many of the rows that are shown; 0: onto the nearest of them.
+    /// Moves the cursor by `rows` among the rows shown; 0 moves it to the nearest of them.
     pub fn move_by(&mut self, rows: i32, snapshot: &Snapshot) {
         if rows != 0 {
             self.before = None;
@@ -168,7 +168,7 @@ impl Masks {
         let Some(end) = shown.len().checked_sub(1) else { return };
         let at = match shown.binary_search(&self.cursor) {
             Ok(at) => at,
-            // Hidden: the first that is meant by name, else the first of all.
+            // The cursor's row is hidden: select the first row that matches by name, else the first of all.
             Err(_) => {
                 let named = |bit: &u8| Capability::from_bit(*bit).is_some_and(|cap| self.names(cap));
                 return self.cursor = shown[shown.iter().position(named).unwrap_or(0)];
@@ -217,12 +217,12 @@ mod tests {
         masks.set(MaskKnob::Inheritable, of(0));
         assert!(masks.step(true) && masks.draft(MaskKnob::Inheritable) == full);
         assert!(masks.step(true) && masks.draft(MaskKnob::Bset) == full.minus(of(1)));
-        // Somebody else drops bit 4: every step has it dropped too.
+        // Another writer drops bit 4: every step has it dropped too.
         masks.rebase(MaskKnob::Bset, full, full.minus(of(16)));
         assert!(masks.step(false) && masks.draft(MaskKnob::Bset) == full.minus(of(19)));
         assert!(masks.step(true) && masks.step(true) && !masks.step(true));
         assert_eq!(masks.drafts(), [full.minus(of(16)), full]);
-        // A new step ends what could be redone; what became live cannot be undone.
+        // A new step clears redo; a draft that became live cannot be undone.
         masks.set(MaskKnob::Bset, of(1));
         assert!(!masks.step(false));
         masks.settle(MaskKnob::Bset, of(1));

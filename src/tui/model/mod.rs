@@ -1,4 +1,4 @@
-//! Everything the screen shows, and nothing else.
+//! The model: everything that the screen shows.
 
 pub mod activity;
 mod at_cursor;
@@ -57,82 +57,83 @@ use rehearse::RehearseForm;
 use sparkline::Spark;
 pub use tab::Tab;
 
-/// The last thing that was said.
+/// The last message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// What to make of it.
+    /// Its severity.
     pub mood: Severity,
-    /// The sentence, escaped.
+    /// The text, escaped.
     pub text: String,
-    /// How many dialogs stood in front of the screen when it was said.
+    /// How many dialogs were open when the message came.
     pub depth: usize,
 }
 
 /// The state of the console.
 pub struct Model {
-    /// How it was started.
+    /// Start-up options.
     pub options: Options,
     /// The target, and whether it can be reached.
     pub link: Link,
-    /// The target's state as it was last read.
+    /// The target's state, as read last.
     pub snapshot: Snapshot,
-    /// Cells from left to right.
+    /// Width in cells.
     pub columns: u16,
-    /// Cells from top to bottom.
+    /// Height in cells.
     pub rows: u16,
     /// The theme; [`Theme::ansi`] by default.
     pub theme: Theme,
-    /// What each key does.
+    /// The key bindings.
     pub keys: Keymap,
-    /// Nothing beyond ASCII is drawn.
+    /// Draw only ASCII.
     pub ascii: bool,
     /// What receives copies: the terminal, tmux or screen.
     pub clipboard: Clipboard,
     /// The time on the engine's clock.
     pub now: Micros,
-    /// The screen.
+    /// The screen that is shown.
     pub tab: Tab,
-    /// What stands in front of it, the last one on top.
+    /// The open dialogs, the last one on top.
     pub dialogs: Vec<Box<dyn Dialog>>,
-    /// How far the dialog on top is scrolled from where its focus put it, until another key is pressed.
+    /// How far the dialog on top is scrolled away from its focus, until another key is pressed.
     pub peek: isize,
-    /// The draft.
+    /// The draft of the masks.
     pub masks: Masks,
     /// The screen Activity.
     pub activity: Activity,
     /// The screen Log.
     pub log: Log,
-    /// The last minute.
+    /// Launches of the last minute.
     pub spark: Spark,
-    /// The last thing that was said.
+    /// The last message.
     pub status: Option<Status>,
-    /// What is to be said of the modprobe path (SYS-6).
+    /// Warnings about the modprobe path (SYS-6).
     pub path_warnings: Vec<SafeText>,
-    /// When the path was looked at.
+    /// When the path was checked.
     pub path_looked: Micros,
-    /// Knobs that somebody else changed and when, newest first.
+    /// Knobs that another writer changed and when, newest first.
     pub notices: Vec<(Micros, String)>,
-    /// Warnings that were taken away.
+    /// Dismissed warnings.
     pub away: Dismissed,
     /// The wall clock as the operator reads it: `12:03:44`.
     pub local: fn(SystemTime) -> String,
-    /// What was typed to ask for a module.
+    /// The fields of the dialog Module.
     pub module: ModuleForm,
-    /// What was typed to call a helper.
+    /// The fields of the dialog Call.
     pub call: CallForm,
     /// The command line.
     pub line: Line,
-    /// What was typed to rehearse.
+    /// The fields of the dialog Rehearse.
     pub rehearse: RehearseForm,
-    /// What replies are waited for.
+    /// Commands without a reply so far.
     pub pending: BTreeMap<Ticket, Pending>,
-    /// Batches that are not wholly answered.
+    /// Batches that are not completely answered.
     pub batches: BTreeMap<u64, Tally>,
     tickets: Ticket,
 }
 
 impl Model {
-    /// At the start, in a terminal of that size. A `snapshot` that is not the target's own is marked in `link`.
+    /// The model at the start, in a terminal of this size. A `snapshot` that is not the target's own is marked in
+    /// `link`.
     pub fn new(options: Options, target: TargetInfo, snapshot: Snapshot, columns: u16, rows: u16) -> Self {
         Self {
             options,
@@ -169,75 +170,75 @@ impl Model {
     }
 }
 
-/// A field of text, and where to say what is wrong with it.
+/// A text field, and the place for its error.
 pub type TextField<'a> = (&'a mut Field, Option<&'a mut Option<String>>);
 
-/// What becomes of a dialog after one of its keys.
+/// What happens to a dialog after one of its keys.
 #[derive(Debug)]
 pub enum After {
-    /// It stays where it is.
+    /// It stays open.
     Stay(Vec<Effect>),
     /// It is closed.
     Close(Vec<Effect>),
 }
 
 impl After {
-    /// It stays, and nothing else happens.
+    /// The dialog stays open, and there is no effect.
     pub const STAY: Self = Self::Stay(Vec::new());
-    /// It is closed, and nothing else happens.
+    /// The dialog is closed, and there is no effect.
     pub const CLOSE: Self = Self::Close(Vec::new());
 }
 
-/// A dialog: where its keys mean something, what it shows, and what its keys do.
+/// A dialog: the contexts of its keys, its contents, and what its keys do.
 ///
-/// The dialog on top receives the keys. A method that takes `&mut Model` is called with the dialog off the stack
-/// `Model::dialogs`, so that it can change both itself and the console; what it opens stands above it.
+/// The dialog on top receives the keys. While a method that takes `&mut Model` runs, the dialog is off the stack
+/// `Model::dialogs`, so that it can change both itself and the console; a dialog that it opens is placed above it.
 pub trait Dialog: Any + Debug {
     /// The contexts of its keys, the nearest first: one of [`super::keymap::CHAINS`].
     fn contexts(&self, model: &Model) -> &'static [Context];
 
-    /// What it shows in so many columns.
+    /// Its contents at a width of `columns`.
     fn sheet(&self, model: &Model, columns: usize) -> Sheet;
 
-    /// Does what it asks for.
+    /// Accepts the dialog.
     fn accept(&mut self, _model: &mut Model) -> After {
         After::STAY
     }
 
-    /// Goes back.
+    /// Dismisses the dialog.
     fn dismiss(&mut self, _model: &mut Model) -> After {
         After::CLOSE
     }
 
-    /// How many fields it has.
+    /// The number of its fields.
     fn fields(&self, _model: &Model) -> usize {
         0
     }
 
-    /// The field of text that has the focus.
+    /// The text field that has the focus.
     fn field<'a>(&'a mut self, _model: &'a mut Model) -> Option<TextField<'a>> {
         None
     }
 
-    /// Which field has the focus, and the error that goes when the focus moves.
+    /// The number of the field with the focus, and the error that is cleared when the focus moves.
     fn focus<'a>(&'a mut self, _model: &'a mut Model) -> Option<(&'a mut usize, &'a mut Option<String>)> {
         None
     }
 
-    /// Takes the next value, or the one before, of the field that has the focus and a few values.
+    /// Selects the next or the previous value, if the field with the focus has a list of values.
     fn pick(&mut self, _model: &mut Model, _forward: bool) {}
 
-    /// Which row of its list is chosen, and how many rows there are.
+    /// The selected row of its list, and the number of rows.
     fn choice(&mut self, _model: &Model) -> Option<(&mut usize, usize)> {
         None
     }
 
-    /// How far it is scrolled, where it scrolls.
+    /// How far it is scrolled, if it scrolls.
     fn scroll(&mut self) -> Option<&mut usize> {
         None
     }
 
-    /// Which of its lines have been on the screen, where all of them have to be before it is accepted.
+    /// Which of its lines have been on the screen, if all of them must be shown before it is accepted.
     fn read(&mut self) -> Option<&mut Read> {
         None
     }
@@ -247,15 +248,15 @@ pub trait Dialog: Any + Debug {
         false
     }
 
-    /// What it waited for was refused, and why.
+    /// The command that it waited for was refused, and why.
     fn refused(&mut self, _why: String) {}
 
-    /// Whether a key of its contexts does something now: the footer shows no other.
+    /// Whether a key of its contexts has an effect now: the footer shows only such keys.
     fn offers(&self, _model: &Model, _action: Action) -> bool {
         true
     }
 
-    /// Whether the message that answers its keys stands below it, not behind it.
+    /// Whether messages about its keys are shown below it, not behind it.
     fn answers_below(&self) -> bool {
         false
     }

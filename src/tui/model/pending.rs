@@ -1,8 +1,8 @@
-//! What replies are waited for.
+//! The commands whose replies are awaited.
 
 use crate::control::{Key, MaskKnob};
 
-/// What a reply will be an answer to.
+/// What a reply answers.
 #[derive(Clone, Debug)]
 pub enum Pending {
     /// One request of a batch.
@@ -11,11 +11,11 @@ pub enum Pending {
     Series(u64),
     /// The modprobe path.
     Path,
-    /// The gate; in words.
+    /// The gate, and the text that describes the command.
     Gate(&'static str),
-    /// The masks, and what was asked of each.
+    /// The masks, and the value written to each.
     Masks(Vec<(MaskKnob, crate::abi::cap::CapMask)>),
-    /// A mask back to full.
+    /// The reset of a mask.
     Reset(MaskKnob),
     /// A run of the rehearsal: under the draft, or under the live masks.
     Rehearsal,
@@ -23,12 +23,12 @@ pub enum Pending {
     Set(Vec<Key>),
     /// The probe, from the command line.
     Probe,
-    /// The runaway messages are counted from 0 again.
+    /// The reset of the count of runaway messages.
     LoopMessages,
-    /// Something that is done or refused; what to say when it is done, escaped.
+    /// Another command; the text to show on success, escaped.
     Act(String),
-    /// A signal to a helper, or the end of a wait: to which one, and what to say when it is done; escaped.
+    /// A signal to a helper, or the end of a wait: the request, and the text to show on success; escaped.
     Helper(String, &'static str),
-    /// A signal, or the gate, on the way out.
+    /// A signal, or the gate, while quitting.
     Quitting,
 }

@@ -1,4 +1,4 @@
-//! Drafts that are offered, kept as data in `assets/presets.toml`.
+//! Presets for the draft, read from `assets/presets.toml`.
 
 use toml::de::{DeTable, DeValue};
 
@@ -7,20 +7,20 @@ use crate::abi::mask::MaskExpr;
 
 const DATA: &str = include_str!("../../../assets/presets.toml");
 
-/// One preset, as this kernel knows capabilities.
+/// One preset, cut to the capabilities of this kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preset {
-    /// A few words.
+    /// Its name.
     pub name: String,
-    /// A sentence.
+    /// Its description.
     pub says: String,
     /// The draft: bset, inheritable.
     pub masks: [CapMask; 2],
 }
 
-/// Every preset, in the order of the file. A capability that this kernel does not know is left out.
+/// Every preset, in the order of the file. Capabilities that this kernel does not know are left out.
 pub fn all(known: CapMask) -> Vec<Preset> {
-    // The file is a part of the program, and a test reads all of it.
+    // The file is compiled in, and a test parses all of it.
     read(DATA, known).unwrap_or_default()
 }
 
@@ -33,7 +33,7 @@ fn read(data: &str, known: CapMask) -> Option<Vec<Preset>> {
 fn one(value: &DeValue<'_>, known: CapMask) -> Option<Preset> {
     let text = |key| value.get(key)?.get_ref().as_str().map(str::to_owned);
     let mask = |key| {
-        // Read with every name, then cut to what this kernel has.
+        // Parse with every name, then cut to what this kernel has.
         let all = CapMask::up_to(63);
         let text = text(key)?;
         let expr = MaskExpr::parse(text.as_bytes(), all).ok()?;

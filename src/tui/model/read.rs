@@ -1,8 +1,8 @@
-//! What of a dialog has been on the screen.
+//! Which lines of a dialog have been on the screen.
 
 use std::ops::Range;
 
-/// What of a dialog's lines has been on the screen.
+/// Which of a dialog's lines have been on the screen.
 #[derive(Clone, Debug, Default)]
 pub struct Read {
     lines: Vec<String>,
@@ -10,8 +10,8 @@ pub struct Read {
 }
 
 impl Read {
-    /// These of the lines are on the screen. Lines that differ from those before, or are broken
-    /// at other places, have not been read yet.
+    /// Marks these lines as shown. Lines that differ from the earlier ones, or break at other places, count as not
+    /// shown yet.
     pub fn show(&mut self, lines: Vec<String>, shown: Range<usize>) {
         if self.lines != lines {
             self.seen = vec![false; lines.len()];

@@ -4,13 +4,13 @@ use crate::control::text::outcome::Severity;
 
 use super::Model;
 
-/// Says why `what` is not done.
+/// The message that explains why `what` is refused.
 pub fn read_only(what: &str) -> String {
-    format!("{what} needs khelper to be started without --read-only: this console only shows things")
+    format!("{what} is refused: this console is read-only; start khelper without --read-only")
 }
 
 impl Model {
-    /// Whether the console is read-only. If so, says that `what` is not done.
+    /// Whether the console is read-only. If so, a message says that `what` is refused.
     pub fn refuses(&mut self, what: &str) -> bool {
         if self.options.read_only {
             self.say(Severity::Quiet, read_only(what));

@@ -1,5 +1,5 @@
-//! Records as the screen Activity shows them: a row each, and the one under the cursor whole. Every byte that came from
-//! outside is escaped here.
+//! Records as the screen Activity shows them: one row each, and the one under the cursor in full. All bytes from
+//! outside are escaped here.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use crate::control::activity::page::{RecordDetail, RecordPage, RecordSummary};
 use crate::control::text::outcome::{self, OutcomeText, Severity, title};
 use crate::sys::local_time::Local;
 
-/// Bytes of a stream that a page shows.
+/// How many bytes of a stream a page shows.
 const SHOWN: usize = 8 * 1024;
 
-/// One request, as a row shows it; everything in it is escaped.
+/// One row of the screen; every text in it is escaped.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The request.
+    /// The number of the request.
     pub id: u64,
-    /// When it was asked: `12:03:44.017`.
+    /// When the request was made: `12:03:44.017`.
     pub time: String,
     /// The module, or the path.
     pub title: String,
@@ -27,15 +27,15 @@ pub struct Row {
     pub wait: &'static str,
     /// `khelper (4121)`.
     pub who: String,
-    /// How far it has come.
+    /// The state.
     pub state: State,
-    /// How it stands, or ended.
+    /// The state or outcome in words.
     pub ending: OutcomeText,
-    /// When it was asked, on the engine's clock.
+    /// When the request was made, on the engine's clock.
     pub at: Micros,
-    /// How long it took, once it is over.
+    /// How long it took, once it has ended.
     pub took: Option<u64>,
-    /// Its helper.
+    /// The pid of its helper.
     pub pid: Option<i32>,
 }
 
@@ -44,24 +44,24 @@ pub struct Row {
 pub struct Tail {
     /// The lines.
     pub lines: Vec<String>,
-    /// Bytes before them that are kept but not shown.
+    /// The number of stored bytes before them.
     pub before: usize,
 }
 
 /// The record under the cursor.
 #[derive(Clone, Debug)]
 pub struct Detail {
-    /// The record when it was read.
+    /// The record, as it was when read.
     pub record: Arc<Record>,
-    /// When it was asked, with the date.
+    /// When the request was made, with the date.
     pub asked: String,
-    /// How it stands, or ended.
+    /// The state or outcome in words.
     pub ending: OutcomeText,
     /// The chain of requesters, the nearest first (REQ-12).
     pub chain: Vec<ChainLink>,
     /// The chain was looked up when the record was read, not when the request was made.
     pub chain_now: bool,
-    /// What it wrote: stdout, stderr.
+    /// Its output: stdout, stderr.
     pub output: [Tail; 2],
 }
 
@@ -70,9 +70,9 @@ pub struct Detail {
 pub struct RowPage {
     /// The number of records that match.
     pub matched: usize,
-    /// The number of records that were looked at.
+    /// The number of records that were searched.
     pub looked: usize,
-    /// The newest request that was seen.
+    /// The number of the newest request that was seen.
     pub newest: u64,
     /// The index of the first of `rows` among the records that match.
     pub first: usize,
@@ -80,9 +80,9 @@ pub struct RowPage {
     pub rows: Vec<Row>,
     /// The index of the cursor; `None` if there are no rows.
     pub at: Option<usize>,
-    /// The record under it.
+    /// The record under the cursor.
     pub detail: Option<Box<Detail>>,
-    /// Why nothing could be read, if so.
+    /// Why reading failed, if it did.
     pub trouble: Option<String>,
 }
 
@@ -132,18 +132,18 @@ fn dropped(id: u64) -> Row {
     Row {
         id,
         time: String::new(),
-        title: "(let go to keep the newest 10,000)".to_owned(),
+        title: "(dropped to keep the newest 10,000)".to_owned(),
         wait: "",
         who: String::new(),
         state: State::Ended,
-        ending: OutcomeText { symbol: '…', words: "let go".to_owned(), mood: Severity::Quiet },
+        ending: OutcomeText { symbol: '…', words: "dropped".to_owned(), mood: Severity::Quiet },
         at: 0,
         took: None,
         pid: None,
     }
 }
 
-/// The end of a stream, as lines; a newline parts them and is not shown.
+/// The end of a stream, split into lines at newlines.
 fn tail(bytes: &[u8]) -> Tail {
     let before = bytes.len().saturating_sub(SHOWN);
     let shown = &bytes[before..];

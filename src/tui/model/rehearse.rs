@@ -1,4 +1,4 @@
-//! What was typed to rehearse: it outlives the dialog.
+//! The fields of the dialog Rehearse; they are kept after it closes.
 
 use crate::abi::argv_text;
 use crate::abi::module::ModuleName;
@@ -7,7 +7,7 @@ use crate::control::rehearsal::Run;
 use super::forms::{Wrong, say};
 use crate::tui::field::Field;
 
-/// What is run.
+/// The program to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Subject {
     /// The built-in probe.
@@ -20,7 +20,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// The next one, or the one before.
+    /// The next or the previous subject.
     #[must_use]
     pub const fn turned(self, forward: bool) -> Self {
         match (self, forward) {
@@ -31,12 +31,12 @@ impl Subject {
     }
 }
 
-/// What is to be rehearsed.
+/// The fields of the dialog.
 #[derive(Clone, Debug)]
 pub struct RehearseForm {
-    /// The field under the cursor: 0 what, then the fields of what was chosen.
+    /// The field with the focus: 0 is the subject, then come the fields of that subject.
     pub focus: usize,
-    /// What is run.
+    /// The subject.
     pub subject: Subject,
     /// modprobe: the module.
     pub module: Field,
@@ -73,7 +73,7 @@ impl RehearseForm {
         }
     }
 
-    /// How many fields there are now.
+    /// The number of fields of the subject.
     pub const fn fields(&self) -> usize {
         match self.subject {
             Subject::Probe => 1,
@@ -81,12 +81,12 @@ impl RehearseForm {
         }
     }
 
-    /// Whether the field under the cursor has a few values only.
+    /// Whether the field with the focus has a list of values.
     pub const fn picks(&self) -> bool {
         self.focus == 0 || matches!((self.subject, self.focus), (Subject::Modprobe, 2))
     }
 
-    /// The field of text under the cursor, and where to say what is wrong with it.
+    /// The text field with the focus, and the place for its error.
     pub fn field(&mut self) -> Option<(&mut Field, Option<&mut Option<String>>)> {
         let field = match (self.subject, self.focus) {
             (Subject::Modprobe, 1) => &mut self.module,
@@ -97,7 +97,7 @@ impl RehearseForm {
         Some((field, Some(&mut self.error)))
     }
 
-    /// Changes the value of a field that has a few.
+    /// Changes the value of a field with a list of values.
     pub fn pick(&mut self, forward: bool) {
         match self.focus {
             0 => self.subject = self.subject.turned(forward),
@@ -106,21 +106,21 @@ impl RehearseForm {
         self.error = None;
     }
 
-    /// What is to be run.
+    /// The program to run, if every field is valid.
     pub fn check(&self, modprobe: &[u8]) -> Result<Run, Wrong> {
         match self.subject {
             Subject::Probe => Ok(Run::Probe),
             Subject::Modprobe => {
                 let name = ModuleName::parse(self.module.bytes()).map_err(|e| (1, say(&e)))?;
                 if modprobe.is_empty() {
-                    return Err((1, "kernel.modprobe is empty, so nothing would be run: edit the path first".into()));
+                    return Err((1, "kernel.modprobe is empty, so nothing would run: edit the path first".into()));
                 }
                 Ok(Run::modprobe(modprobe, &name, self.dry))
             }
             Subject::Program => {
                 let path = self.path.bytes();
                 if !path.starts_with(b"/") || path.contains(&0) {
-                    return Err((1, "give the program's whole path, from `/`, without a NUL byte".into()));
+                    return Err((1, "give the program's absolute path, from `/`, without a NUL byte".into()));
                 }
                 let args = argv_text::split(self.args.bytes()).map_err(|why| (2, why))?;
                 Ok(Run::Call(path.to_vec(), args))
@@ -149,6 +149,6 @@ mod tests {
         form.module = Field::new(b"");
         assert!(form.check(b"/sbin/modprobe").unwrap_err().1.contains("empty"));
         form.subject = Subject::Program;
-        assert!(form.check(b"").unwrap_err().1.contains("whole path"));
+        assert!(form.check(b"").unwrap_err().1.contains("absolute path"));
     }
 }

@@ -1,4 +1,4 @@
-//! Requests that are made together, and what is said of them.
+//! Batches of requests, and the messages about them.
 
 use crate::control::batch::Batch;
 use crate::control::tally::Tally;
@@ -9,7 +9,7 @@ use super::Model;
 use super::pending::Pending;
 
 impl Model {
-    /// Submits the requests of a batch, which are counted under this title.
+    /// Submits the requests of a batch under this title.
     pub fn open_series(&mut self, title: String, batch: Batch) -> Effect {
         let tally = self.open_batch(title, u32::try_from(batch.total).unwrap_or(u32::MAX));
         let ticket = self.next_ticket();
@@ -17,7 +17,7 @@ impl Model {
         Effect::Series { ticket, batch }
     }
 
-    /// Remembers requests that are made together, and says so. Returns the number of the batch.
+    /// Registers a batch and announces it in a message. Returns the number of the batch.
     pub fn open_batch(&mut self, title: String, asked: u32) -> u64 {
         let batch = self.last_ticket() + 1;
         let tally = Tally::new(title, asked);

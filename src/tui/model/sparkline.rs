@@ -6,7 +6,7 @@ use crate::abi::time::Micros;
 /// Seconds kept.
 pub const SECONDS: usize = 60;
 
-/// One number a second, the newest last.
+/// One count per second, the newest last.
 #[derive(Clone, Debug)]
 pub struct Spark {
     launched: [u32; SECONDS],
@@ -15,12 +15,12 @@ pub struct Spark {
 }
 
 impl Spark {
-    /// What was launched before is not of this minute.
+    /// Launches before the first snapshot do not count.
     pub fn new(snapshot: &Snapshot) -> Self {
         Self { launched: [0; SECONDS], second: snapshot.now / 1_000_000, total: snapshot.totals.launched }
     }
 
-    /// Takes the sums of a snapshot in.
+    /// Adds the totals of a snapshot.
     pub fn take(&mut self, snapshot: &Snapshot) {
         self.advance(snapshot.now);
         let more = snapshot.totals.launched.saturating_sub(self.total);
@@ -29,7 +29,7 @@ impl Spark {
         *newest = newest.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
     }
 
-    /// Time goes on.
+    /// Moves on to the time `now`.
     pub fn advance(&mut self, now: Micros) {
         let second = now / 1_000_000;
         let by = usize::try_from(second.saturating_sub(self.second)).unwrap_or(SECONDS).min(SECONDS);
@@ -38,17 +38,17 @@ impl Spark {
         self.launched[SECONDS - by..].fill(0);
     }
 
-    /// Whether nothing of it moves any more.
+    /// Whether every count is 0, so that time changes nothing.
     pub fn is_flat(&self) -> bool {
         self.launched.iter().all(|n| *n == 0)
     }
 
-    /// How many in the whole minute.
+    /// The number of launches in the minute.
     pub fn sum(&self) -> u64 {
         self.launched.iter().map(|n| u64::from(*n)).sum()
     }
 
-    /// The newest `columns` seconds, drawn against the highest of them.
+    /// The newest `columns` seconds, scaled to the highest of them.
     pub fn bars(&self, columns: usize) -> String {
         const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
         let shown = &self.launched[SECONDS - columns.min(SECONDS)..];
@@ -66,7 +66,7 @@ mod tests {
     use crate::tui::testing::fixtures;
 
     #[test]
-    fn launches_are_told_by_the_second_for_a_minute() {
+    fn launches_are_counted_by_the_second_for_a_minute() {
         let mut s = fixtures::snapshot();
         let mut spark = Spark::new(&s);
         for (at, launched) in [(10, 1), (11, 9), (11, 10), (13, 10)] {

@@ -1,4 +1,4 @@
-//! The dialogs that stand in front of the screen, the last one on top.
+//! The stack of open dialogs, the last one on top.
 
 use std::any::Any;
 
@@ -12,7 +12,7 @@ impl dyn Dialog {
         (self as &dyn Any).downcast_ref()
     }
 
-    /// The same, to be changed.
+    /// The same, mutable.
     pub fn get_mut<T: Dialog>(&mut self) -> Option<&mut T> {
         (self as &mut dyn Any).downcast_mut()
     }
@@ -29,7 +29,7 @@ impl Model {
         self.dialogs.last()?.get()
     }
 
-    /// Hands the dialog on top to `f`, off the stack for so long; then it is on top again.
+    /// Takes the dialog on top off the stack, calls `f` with it, and puts it back on top.
     pub fn with_top<R>(&mut self, f: impl FnOnce(&mut dyn Dialog, &mut Self) -> R) -> Option<R> {
         let mut dialog = self.dialogs.pop()?;
         let result = f(&mut *dialog, self);
@@ -37,7 +37,7 @@ impl Model {
         Some(result)
     }
 
-    /// Lets the dialog on top act, off the stack for so long. What it opens stands above it.
+    /// Takes the dialog on top off the stack and lets it act. A dialog that it opens is placed above it.
     pub fn act_on_top(&mut self, act: impl FnOnce(&mut dyn Dialog, &mut Self) -> After) -> Vec<Effect> {
         let Some(mut dialog) = self.dialogs.pop() else { return Vec::new() };
         let at = self.dialogs.len();
@@ -50,7 +50,7 @@ impl Model {
         }
     }
 
-    /// Hands the first dialog of this kind for which `which` holds to `f`, off the stack for so long.
+    /// Takes the first dialog of this kind for which `which` returns `true` off the stack, and calls `f` with it.
     pub fn with_dialog<T: Dialog, R>(
         &mut self,
         which: impl Fn(&T) -> bool,
@@ -63,12 +63,12 @@ impl Model {
         result
     }
 
-    /// Where on the stack the dialog is that waits for the reply to this ticket.
+    /// The index on the stack of the dialog that waits for the reply to this ticket.
     pub fn waiting(&self, ticket: Ticket) -> Option<usize> {
         self.dialogs.iter().position(|dialog| dialog.awaits(ticket))
     }
 
-    /// Whether the last message answers a key of the dialog on top and stands below it.
+    /// Whether the last message answers a key of the dialog on top and is shown below it.
     pub fn is_answered(&self) -> bool {
         self.dialogs.last().is_some_and(|dialog| dialog.answers_below())
             && self.status.as_ref().is_some_and(|status| status.depth == self.dialogs.len())

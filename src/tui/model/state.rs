@@ -1,4 +1,4 @@
-//! What the console says, submits and waits for.
+//! Messages, submitted commands and expected replies.
 
 use std::time::Duration;
 
@@ -12,42 +12,42 @@ use super::{Model, Status, masks};
 use crate::abi::escape::screen_again;
 
 impl Model {
-    /// Whether anything on the screen moves by itself: a helper runs, or the minute's sparkline is not flat yet.
+    /// Whether anything on the screen changes with time: a helper runs, or the sparkline is not flat.
     pub fn needs_tick(&self) -> bool {
         self.snapshot.live_total > 0 || !self.spark.is_flat()
     }
 
-    /// A time of the engine's clock as the operator's clock had it.
+    /// A time on the engine's clock as local wall-clock time.
     pub fn clock(&self, at: Micros) -> String {
         let ago = Duration::from_micros(self.snapshot.now.saturating_sub(at));
         self.snapshot.wall.checked_sub(ago).map_or_else(String::new, self.local)
     }
 
-    /// Submits a command and remembers what its reply will be an answer to.
+    /// Submits a command and remembers what its reply answers.
     pub fn submit(&mut self, pending: Pending, command: Command) -> Effect {
         self.tickets += 1;
         self.pending.insert(self.tickets, pending);
         Effect::Submit { ticket: self.tickets, command }
     }
 
-    /// Takes a ticket for an effect that is not a command.
+    /// Creates a ticket for an effect that is not a command.
     pub const fn next_ticket(&mut self) -> Ticket {
         self.tickets += 1;
         self.tickets
     }
 
-    /// The ticket that was given last.
+    /// The newest ticket.
     pub fn last_ticket(&self) -> Ticket {
         self.tickets
     }
 
-    /// Says something.
+    /// Shows a message.
     pub fn say(&mut self, mood: Severity, text: impl Into<String>) {
         let depth = self.dialogs.len();
         self.status = Some(Status { mood, text: screen_again(&text.into()), depth });
     }
 
-    /// Whether a write of ours to this knob is under way.
+    /// Whether this console is writing to this knob.
     pub fn is_writing(&self, key: Key) -> bool {
         self.pending.values().any(|pending| match pending {
             Pending::Path => key == Key::Modprobe,

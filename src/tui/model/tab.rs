@@ -3,13 +3,13 @@
 /// The screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tab {
-    /// What goes on.
+    /// The state at a glance.
     Overview,
     /// Both capability masks.
     Masks,
     /// Every request and helper.
     Activity,
-    /// What the engine tells.
+    /// The engine's events.
     Log,
 }
 

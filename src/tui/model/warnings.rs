@@ -1,4 +1,4 @@
-//! What the warnings strip shows: the newest of the most urgent first.
+//! The warnings strip: the most urgent first, and the newest first among equals.
 
 use std::cmp::Reverse;
 
@@ -14,24 +14,24 @@ use crate::tui::keymap::Action;
 pub struct Warning {
     /// How urgent it is.
     pub mood: Severity,
-    /// When it was last and what, escaped.
+    /// The time of the last occurrence and the text, escaped.
     pub text: String,
     at: Micros,
     about: About,
 }
 
-/// Where it comes from, and with that how it is dismissed.
+/// Its origin, which determines how it is dismissed.
 #[derive(Debug)]
 enum About {
-    /// The modprobe path's, counted from 0.
+    /// A warning about the modprobe path, counted from 0.
     Path(usize),
     /// A knob that another writer changed, counted from 0.
     Notice(usize),
-    /// The engine's state.
+    /// A state of the engine.
     Alert(AlertKind),
 }
 
-/// Every warning there is to show.
+/// All warnings.
 pub fn all(model: &Model) -> Vec<Warning> {
     let mut out = Vec::new();
     for (at, warning) in model.path_warnings.iter().enumerate() {

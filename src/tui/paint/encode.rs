@@ -1,7 +1,7 @@
-//! Cells as bytes: where they stand, how they look, what they hold. Only sequences that every terminal of the VT100 line
-//! reads are sent: the cursor's position, and SGR with the 16 ANSI colours in their short forms (30 to 37, 40 to 47, 90
-//! to 97, 100 to 107). ratatui's own backend sends the 256-colour form for the same colours, which terminals of 8 or 16
-//! colours do not read.
+//! Encodes cells as bytes: position, style, character. Only sequences that every terminal since the VT100 understands
+//! are sent: the cursor's position, and SGR with the 16 ANSI colours in their short forms (30 to 37, 40 to 47, 90 to
+//! 97, 100 to 107). ratatui's own backend sends the 256-colour form for the same colours, which terminals of 8 or 16
+//! colours do not understand.
 
 use std::io::Write as _;
 
@@ -19,8 +19,8 @@ const SHOW: &[u8] = b"\x1b[?25h";
 const ATTRIBUTES: [(Modifier, u8); 4] =
     [(Modifier::BOLD, 1), (Modifier::DIM, 2), (Modifier::UNDERLINED, 4), (Modifier::REVERSED, 7)];
 
-/// Appends what paints `cells` (column, row, cell; counted from 0), and what puts the cursor there. The cursor is hidden
-/// while cells are painted: a terminal without synchronized updates would show it at each of them.
+/// Appends the bytes that paint `cells` (column, row, cell; counted from 0) and place the cursor. The cursor is hidden
+/// meanwhile: a terminal without synchronized updates would show it at each cell.
 pub(super) fn frame<'a>(
     out: &mut Vec<u8>,
     cells: impl Iterator<Item = (u16, u16, &'a Cell)>,
@@ -39,7 +39,7 @@ pub(super) fn frame<'a>(
             look = wanted;
         }
         out.extend_from_slice(cell.symbol().as_bytes());
-        // In the last column a terminal waits with the cursor, each in its own way: the next row has its position.
+        // After the last column the cursor's position depends on the terminal, so the next row sets it again.
         next = Some((x.saturating_add(1), y));
     }
     if look != Look::PLAIN {
@@ -57,10 +57,10 @@ fn position(out: &mut Vec<u8>, x: u16, y: u16) {
     let _ = write!(out, "\x1b[{};{}H", u32::from(y) + 1, u32::from(x) + 1);
 }
 
-/// Colours and attributes of a cell, as far as the terminal has them.
+/// Colours and attributes of a cell, limited to what the terminal has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Look {
-    /// 0 to 15; `None`: the terminal's own.
+    /// 0 to 15; `None` is the terminal's default.
     fg: Option<u8>,
     bg: Option<u8>,
     modifier: Modifier,
@@ -73,7 +73,8 @@ impl Look {
         let (fg, bg, modifier) = (ansi(cell.fg), ansi(cell.bg), cell.modifier);
         match colours {
             Colours::Sixteen => Self { fg, bg, modifier },
-            // A bright colour is a bold one there, and a bright ground is the ordinary one; bold black would be grey.
+            // On such a terminal a bright colour is shown as bold, and a bright background as the plain one; bold black
+            // would be grey.
             Colours::Eight => {
                 let modifier = match fg {
                     Some(0) => modifier.difference(Modifier::DIM | Modifier::BOLD),
@@ -86,7 +87,7 @@ impl Look {
         }
     }
 
-    /// One sequence that does not depend on what was set before.
+    /// One sequence that sets the style independently of the earlier one.
     fn write(self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\x1b[0");
         let attributes = ATTRIBUTES.into_iter().filter(|(modifier, _)| self.modifier.contains(*modifier));
@@ -103,7 +104,7 @@ impl Look {
     }
 }
 
-/// Which of the 16 colours it is. No theme has others.
+/// The number of one of the 16 colours. Themes use no others.
 const fn ansi(colour: Color) -> Option<u8> {
     Some(match colour {
         Color::Black => 0,

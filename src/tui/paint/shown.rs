@@ -1,13 +1,13 @@
-//! What the terminal shows, in little: a cell of ratatui's takes 48 bytes, and a second page of them would be a twentieth
-//! of all the memory that the console has.
+//! A compact copy of what the terminal shows: a cell of ratatui takes 48 bytes, and a second page of them would be a
+//! twentieth of the console's memory.
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::Color;
 
-/// A cell that the terminal shows, or [`UNKNOWN`]: its character above 32 bits, its colours and modifiers below.
+/// A cell on the terminal, or [`UNKNOWN`]: its character in the upper 32 bits, its colours and modifiers in the lower.
 type Known = u64;
 
-/// Differs from every cell: whatever comes is painted.
+/// Differs from every cell, so any cell is painted over it.
 const UNKNOWN: Known = 0;
 
 /// The cells of a terminal, row by row.
@@ -15,17 +15,17 @@ const UNKNOWN: Known = 0;
 pub(super) struct Shown(Vec<Known>);
 
 impl Shown {
-    /// A page with nothing on it, of so many cells.
+    /// A blank page of this many cells.
     pub(super) fn blank(cells: usize) -> Self {
         Self(vec![known(&Cell::EMPTY); cells])
     }
 
-    /// A page of which nothing is known, of so many cells.
+    /// A page of this many unknown cells.
     pub(super) fn unknown(cells: usize) -> Self {
         Self(vec![UNKNOWN; cells])
     }
 
-    /// Where each row of `page` has only blanks left, column and row, if it ends in blanks. They count as shown.
+    /// The column and row from which each row of `page` has only blanks, if it ends in blanks. They count as shown.
     pub(super) fn erase(&mut self, page: &Buffer) -> Vec<(u16, u16)> {
         let (width, blank) = (usize::from(page.area.width).max(1), known(&Cell::EMPTY));
         let rows = self.0.chunks_mut(width).zip(page.content.chunks(width)).zip(0..page.area.height);
@@ -40,7 +40,8 @@ impl Shown {
         begins
     }
 
-    /// What has to be painted for the terminal to show `page`, which is as large: column, row, cell. It counts as shown.
+    /// The cells to paint so that the terminal shows `page`, which has the same size: column, row, cell. They count as
+    /// shown.
     pub(super) fn update<'a>(&mut self, page: &'a Buffer) -> impl Iterator<Item = (u16, u16, &'a Cell)> {
         let places = (0..page.area.height).flat_map(|y| (0..page.area.width).map(move |x| (x, y)));
         self.0.iter_mut().zip(places).zip(&page.content).filter_map(|((shown, (x, y)), cell)| {
@@ -52,8 +53,8 @@ impl Shown {
     }
 }
 
-/// [`UNKNOWN`] for what has no short form: more than one character, or a colour beyond the sixteen. No theme has one, and
-/// the view gives every character a cell of its own.
+/// [`UNKNOWN`] for what has no short form: more than one character, or a colour beyond the sixteen. No theme has one,
+/// and the view gives every character a separate cell.
 fn known(cell: &Cell) -> Known {
     let mut chars = cell.symbol().chars();
     let (Some(c), None, Some(fg), Some(bg)) = (chars.next(), chars.next(), colour(cell.fg), colour(cell.bg)) else {

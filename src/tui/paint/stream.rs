@@ -1,11 +1,11 @@
-//! The whole language of the painter, read strictly. Whatever else is found in what a terminal was sent came from
-//! outside: a name, a path, an output that was not escaped.
+//! A strict parser of everything that the painter sends. Anything else in the output came from outside: a name, a path,
+//! an output that was not escaped.
 
 use unicode_width::UnicodeWidthChar;
 
 const BEGIN: &str = "\x1b[?1049h";
 const LEFT: &str = "\x1b[?1049l";
-/// Whole sequences: the terminal taken and given back, the begin and the end of a frame, the cursor, a clean page.
+/// Fixed sequences: the terminal taken and restored, begin and end of a frame, the cursor, a clear page.
 const FIXED: [&str; 17] = [
     BEGIN,
     LEFT,
@@ -25,13 +25,13 @@ const FIXED: [&str; 17] = [
     "\x1b[J",
     "\x1b[K",
 ];
-/// Breaks off what the terminal has seen only a part of.
+/// Cancels a sequence that the terminal has received only in part.
 const CANCEL: u8 = 0x18;
 const COPY: &[u8] = b"\x1b]52;c;";
 
-/// The first thing in `sent` that the painter never sends, with what goes before it and after it; `None`: nothing.
+/// The first bytes in `sent` that the painter never sends, with some context; `None` if there are none.
 pub fn foreign(sent: &[u8]) -> Option<String> {
-    // Outside of the console the terminal is the shell's, or that of the last words: lines.
+    // While the console does not have the terminal, lines from the shell or the exit report appear.
     let (mut at, mut ours) = (0, false);
     while at < sent.len() {
         let rest = &sent[at..];
@@ -74,7 +74,7 @@ fn place_or_style(rest: &[u8]) -> Option<usize> {
     known.then_some(2 + length + 1)
 }
 
-/// A copy for the terminal's clipboard, in base64; also as screen(1) is handed it, in pieces.
+/// A copy to the terminal's clipboard, in base64; also in the pieces for screen(1).
 fn copy(rest: &[u8]) -> Option<usize> {
     let (mut text, mut length) = (Vec::new(), 0);
     while let Some(piece) = rest[length..].strip_prefix(b"\x1bP") {
@@ -89,7 +89,7 @@ fn copy(rest: &[u8]) -> Option<usize> {
     if length == 0 { is_whole.then_some(COPY.len() + size + end.len()) } else { is_whole.then_some(length) }
 }
 
-/// A character that takes one cell and does nothing else; a line's end where the terminal is not the console's.
+/// A character that takes one cell and does nothing else; a newline while the console does not have the terminal.
 fn character(rest: &[u8], ours: bool) -> Option<usize> {
     if !ours && (rest[0] == b'\n' || rest[0] == b'\r') {
         return Some(1);
@@ -104,14 +104,14 @@ fn character(rest: &[u8], ours: bool) -> Option<usize> {
     (!c.is_control() && !turns && !joins && c.width().is_some_and(|cells| cells == 1)).then(|| c.len_utf8())
 }
 
-/// A part of a sequence or of a character where the terminal was given back in the midst of a frame, or was gone.
+/// A part of a sequence or of a character, if the terminal was restored or gone in the middle of a frame.
 fn cut(rest: &[u8]) -> Option<usize> {
     let part = rest.iter().position(|b| *b == CANCEL).unwrap_or(rest.len());
     let is_part = match &rest[..part] {
         [] => rest[1..].starts_with(b"\x1b[?1006l") || rest[1..].starts_with(b"\x1b[?2026l"),
         [0x1b] => true,
         [0x1b, b'[', params @ ..] => params.iter().all(|b| b.is_ascii_digit() || b"?;".contains(b)),
-        // In the midst of a copy.
+        // In the middle of a copy.
         text if COPY.starts_with(text) || text.starts_with(COPY) => !text[1..].iter().any(u8::is_ascii_control),
         bytes => bytes.len() < 4 && std::str::from_utf8(bytes).is_err_and(|e| e.error_len().is_none()),
     };

@@ -1,4 +1,4 @@
-//! The very bytes that a terminal is handed, and what it shows of them.
+//! The bytes that a terminal receives, and what it shows.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -62,7 +62,7 @@ fn what_is_foreign_is_found() {
     for theirs in theirs {
         assert!(foreign(&[ours.as_bytes(), theirs, b"after"].concat()).is_some(), "{theirs:?}");
     }
-    // Given back in the midst of a frame.
+    // Restored in the middle of a frame.
     for part in [&b"\x1b[38;5"[..], b"\x1b", b"\xe6\xbc", b"\x1b]52;c;eA"] {
         assert_eq!(foreign(&[ours.as_bytes(), part, b"\x18\x1b[?2026l\x1b[?1049l\r\nbye"].concat()), None);
     }
@@ -85,7 +85,7 @@ impl Seen {
         Self { painter, file, read: 0, parser: Parser::new(size.1, size.0, 0) }
     }
 
-    /// Tells the model, and draws; what the terminal was handed.
+    /// Updates the model and draws. Returns the bytes sent to the terminal.
     fn take(&mut self, model: &mut Model, msg: Msg) -> Vec<u8> {
         let resized = matches!(msg, Msg::Resize { .. });
         for effect in update(model, msg) {
@@ -101,12 +101,12 @@ impl Seen {
         let mut sent = vec![0; usize::try_from(self.file.metadata().unwrap().len() - self.read).unwrap()];
         self.file.read_exact_at(&mut sent, self.read).unwrap();
         self.read += sent.len() as u64;
-        // This one terminal does not show the character that stands for what is no text.
+        // This terminal does not show the replacement character.
         self.parser.process(String::from_utf8_lossy(&sent).replace('\u{fffd}', "■").as_bytes());
         sent
     }
 
-    /// Where the terminal shows something else than what was drawn.
+    /// The cells that differ between the terminal and what was drawn.
     fn differs(&self, model: &Model) -> Option<String> {
         let drawn = page(model);
         (0..model.rows).find_map(|y| {
@@ -155,8 +155,8 @@ fn a_page_is_painted_over_and_never_blank_between() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Keys, names, paths, outputs, comms, sizes, in any order: nothing panics, no byte that came in goes out as it was
-    /// where it could do something, and the terminal shows what was drawn.
+    /// Keys, names, paths, outputs, comms, sizes, in any order: nothing panics, no dangerous byte reaches the terminal
+    /// unescaped, and the terminal shows what was drawn.
     #[test]
     fn nothing_but_the_painters_own_reaches_the_terminal(
         messages in proptest::collection::vec(arbitrary::messages(), 1..60),

@@ -1,4 +1,4 @@
-//! A record, whole: what was run, with what rights, when, how it ended, what it said, who asked.
+//! A full record: what was run, with what rights, when, the outcome, the output, the requester.
 
 use ratatui::style::Style;
 use ratatui::text::Line;
@@ -23,7 +23,7 @@ pub fn title(detail: &Detail) -> String {
     format!("#{} {kind} {}", r.id, outcome::title(r))
 }
 
-/// Lines as wide as they may be.
+/// Lines of at most this width.
 struct Page<'a> {
     model: &'a Model,
     lines: Vec<Line<'static>>,
@@ -31,7 +31,7 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// A name and what is to be said of it, on as many lines as it takes.
+    /// Adds a name and its text, on as many lines as needed.
     fn say(&mut self, name: &str, words: &str, style: Style) {
         self.put(name, words, style, text::wrap);
     }
@@ -39,7 +39,7 @@ impl Page<'_> {
     fn put(&mut self, name: &str, words: &str, style: Style, broken: fn(&str, usize) -> Vec<String>) {
         let name = text::pad(name, 9);
         let room = self.columns.saturating_sub(10);
-        // Where there is no room for two columns they follow each other.
+        // Without room for two columns, the text follows the name.
         if room < 16 {
             let all = broken(&format!("{}: {words}", name.trim_end()), self.columns);
             return self.lines.extend(all.into_iter().map(|text| line(text, style)));
@@ -52,7 +52,7 @@ impl Page<'_> {
     }
 }
 
-/// The most important first.
+/// The parts of a record, the most important first.
 pub fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<'static>> {
     let mut page = Page { model, lines: Vec::new(), columns };
     let (r, theme) = (&*detail.record, &model.theme);
@@ -82,7 +82,7 @@ pub fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<'static
 fn times(page: &mut Page<'_>, detail: &Detail) {
     let r = &detail.record;
     let at = |name: &str, us: Option<u64>| us.map(|us| format!("{name} +{}", took(us)));
-    let mut words = vec![format!("asked {}", detail.asked)];
+    let mut words = vec![format!("requested {}", detail.asked)];
     words.extend(at("queued", r.queued_us));
     words.extend(at("started", r.started_us));
     words.extend(at("ended", r.ended_us));
@@ -90,20 +90,20 @@ fn times(page: &mut Page<'_>, detail: &Detail) {
     let mut words = Vec::new();
     words.extend(r.pid.map(|pid| format!("pid {pid}")));
     if r.status.is_some() {
-        words.push(format!("{} of CPU, at most {} KiB of memory", took(r.cpu_us), r.max_rss_kib));
+        words.push(format!("CPU {}, max RSS {} KiB", took(r.cpu_us), r.max_rss_kib));
     }
-    words.extend(r.result.map(|result| format!("the caller got {result}")));
+    words.extend(r.result.map(|result| format!("returned {result}")));
     words.push(format!("wait {}", r.wait.name()));
     if r.timed_out {
-        words.push("its time ran out".to_owned());
+        words.push("timed out".to_owned());
     }
     if r.abandoned {
-        words.push("its caller stopped waiting".to_owned());
+        words.push("the caller stopped waiting".to_owned());
     }
     page.say("helper", &words.join(", "), page.model.theme.text);
 }
 
-/// Masks in force, and what the helper really had.
+/// The masks in force, and the sets that the helper really had.
 fn rights(page: &mut Page<'_>, r: &Record) {
     let known = page.model.snapshot.known;
     let theme = page.model.theme;
@@ -131,11 +131,11 @@ fn rights(page: &mut Page<'_>, r: &Record) {
     }
     if !r.not_enforced.is_empty() {
         let names: Vec<&str> = r.not_enforced.iter().map(|n| n.name()).collect();
-        page.say("not set", &format!("{} (this machine gives no right to)", names.join(", ")), theme.warn);
+        page.say("not set", &format!("{} (not permitted on this machine)", names.join(", ")), theme.warn);
     }
 }
 
-/// `0x1ff = full (41)`, or by name whichever are fewer.
+/// `0x1ff = full (41)`, or the shorter list of names.
 fn mask_words(mask: CapMask, known: CapMask) -> String {
     let lacks = known.minus(mask);
     let words = if mask.is_empty() {
@@ -174,15 +174,15 @@ fn output(page: &mut Page<'_>, detail: &Detail) {
             (None, _) => "none",
             _ if r.state != State::Ended => "nothing so far",
             (_, "proc") if page.model.snapshot.totals.text_dropped == 0 => "none",
-            (_, "proc") => "none is kept: it wrote nothing, or it was let go for newer output",
-            _ => "not kept: it was not waited for",
+            (_, "proc") => "none is stored: it wrote nothing, or its output was dropped for newer output",
+            _ => "not captured: nobody waited for it",
         };
         page.say("output", words, theme.dim);
         return;
     }
     let dropped = detail.record.output.as_ref().map_or(0, |output| output.dropped);
     if dropped > 0 {
-        page.say("output", &format!("{dropped} bytes of it were not kept"), theme.warn);
+        page.say("output", &format!("{dropped} bytes of it were dropped"), theme.warn);
     }
     for (name, tail) in ["stdout", "stderr"].into_iter().zip(&detail.output) {
         stream(page, name, tail);
@@ -202,7 +202,7 @@ fn stream(page: &mut Page<'_>, name: &str, tail: &Tail) {
 fn asked(page: &mut Page<'_>, detail: &Detail) {
     let r = &detail.record;
     let who = format!("{} ({}), uid {}, by the {}", r.actor.comm, r.actor.pid, r.actor.uid, r.actor.origin.name());
-    page.say("asked by", &who, page.model.theme.text);
+    page.say("caller", &who, page.model.theme.text);
     if !detail.chain.is_empty() {
         let when = if detail.chain_now { " (as it is now)" } else { "" };
         page.say("chain", &format!("{}{when}", chain(&detail.chain)), page.model.theme.text);

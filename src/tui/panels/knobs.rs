@@ -1,4 +1,4 @@
-//! The knobs with their values.
+//! The knobs and their values.
 
 use ratatui::text::{Line, Span};
 
@@ -11,7 +11,7 @@ use crate::tui::model::Model;
 use crate::tui::model::masks;
 use crate::tui::text;
 
-/// Four lines: the path, both masks, the rest.
+/// Four lines: the path, both masks, the other knobs.
 pub fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     let row = |key: Key, value: String| {
         let name = text::pad(key.name(), 34);
@@ -27,7 +27,7 @@ pub fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// The path, escaped; an empty one in words.
+/// The path, escaped; an empty path in words.
 pub fn modprobe(model: &Model) -> String {
     let path = &model.snapshot.knobs.modprobe;
     if path.is_empty() { "(empty: autoload is off)".to_owned() } else { text::screen(path) }
@@ -45,7 +45,7 @@ fn mask(model: &Model, knob: MaskKnob) -> String {
     format!("{words} = {}{effect}", size(live, s.known))
 }
 
-/// Everything but the path and the gate, where there is little room.
+/// Everything except the path and the gate, for small screens.
 pub fn brief(model: &Model) -> Vec<String> {
     let (s, knobs) = (&model.snapshot, &model.snapshot.knobs);
     let effect = if s.host.inheritable.known().is_some_and(CapMask::is_empty) { ", no effect" } else { "" };
@@ -62,7 +62,7 @@ fn list(list: &str, empty: &str) -> String {
     if list.is_empty() { empty.to_owned() } else { text::screen(list.as_bytes()) }
 }
 
-/// The gate as it stands, in words.
+/// The gate's state in words.
 pub fn gate(model: &Model) -> String {
     let s = &model.snapshot;
     let draining = if s.draining { ", draining" } else { "" };

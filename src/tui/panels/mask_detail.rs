@@ -1,4 +1,4 @@
-//! What is to be said of the masks: what changes, the capability under the cursor, the text forms.
+//! Details of the masks: what changes, the capability under the cursor, the text forms.
 
 use ratatui::style::Style;
 use ratatui::text::Line;
@@ -14,9 +14,9 @@ use crate::tui::model::masks::{KNOBS, live, short};
 use crate::tui::text;
 use crate::tui::widgets::lines::{cut, line};
 
-/// As much as there is room for, the most important first.
+/// As much as fits, the most important first.
 pub fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
-    // Every sentence as whole as there is room for.
+    // Give every sentence as many lines as fit.
     let limits: &[usize] = match rows {
         ..=2 => &[1],
         3..=20 => &[usize::MAX, 2],
@@ -40,7 +40,7 @@ pub fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     cut(out.lines, total, (columns, rows), &says, model.theme.dim)
 }
 
-/// All of it, each sentence on so many lines at most.
+/// All of it, each sentence on at most this many lines.
 fn limited(model: &Model, columns: usize, rows: usize, wrap: usize) -> Lines {
     let roomy = rows > 20;
     let mut out = Lines { columns, wrap, ..Lines::default() };
@@ -61,18 +61,18 @@ fn limited(model: &Model, columns: usize, rows: usize, wrap: usize) -> Lines {
 #[derive(Default)]
 struct Lines {
     lines: Vec<Line<'static>>,
-    /// Of each line, whether the next one goes on with its sentence.
+    /// For each line, whether the next one continues its sentence.
     goes_on: Vec<bool>,
     columns: usize,
     wrap: usize,
 }
 
 impl Lines {
-    /// A sentence, on so many lines at most.
+    /// Adds a sentence on at most this many lines.
     fn say(&mut self, sentence: &str, style: Style) {
         let mut lines = text::wrap(sentence, self.columns);
         if lines.len() > self.wrap {
-            // The rest as it was, with the blanks that it has and no others.
+            // The rest of the text, with its own blanks and no others.
             lines.truncate(self.wrap - 1);
             let rest = lines.iter().fold(sentence, |rest, line| {
                 rest.split_once(line.as_str()).map_or(rest, |(_, rest)| rest.trim_start())
@@ -162,14 +162,14 @@ fn forms(model: &Model, knob: MaskKnob, out: &mut Lines, roomy: bool) {
     }
 }
 
-/// What the marks mean, no mark parted from its words.
+/// The legend of the marks; a mark stays beside its words.
 fn legend(model: &Model, out: &mut Lines) {
     for row in marks(out.columns) {
         out.say(&row, model.theme.dim);
     }
 }
 
-/// Everything that is said here, and both masks, live and draft, in every form: for the page that `f` opens.
+/// All of this, and both masks, live and draft, in every form: for the page that `f` opens.
 pub fn whole(model: &Model, columns: usize) -> Vec<Line<'static>> {
     let mut out = Lines { columns, wrap: usize::MAX, ..Lines::default() };
     note(model, &mut out);
@@ -187,7 +187,7 @@ pub fn whole(model: &Model, columns: usize) -> Vec<Line<'static>> {
     out.lines
 }
 
-/// What the marks mean, in rows.
+/// The legend of the marks, in rows.
 fn marks(columns: usize) -> Vec<String> {
     let mut rows: Vec<String> = Vec::new();
     for mark in ["■ has", "· lacks", "■→· draft drops it", "·→✗ cannot be regained"] {
@@ -199,7 +199,7 @@ fn marks(columns: usize) -> Vec<String> {
     rows
 }
 
-/// What the last column means; the mark for a set that could not be read only where there is one.
+/// The meaning of the last column; `?` is explained only if a set could not be read.
 fn host_legend(model: &Model) -> String {
     let host = &model.snapshot.host;
     let unknown = host.bounding.known().is_none() || host.inheritable.known().is_none();

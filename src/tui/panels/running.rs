@@ -1,4 +1,4 @@
-//! What runs, with the time it has run.
+//! The unfinished requests with their elapsed time.
 
 use ratatui::text::Line;
 
@@ -10,7 +10,7 @@ use crate::tui::model::Model;
 use crate::tui::text;
 use crate::tui::widgets::lines::{cut, heading, line};
 
-/// A heading and a line for each request that is not over, oldest first.
+/// A heading and a line for each unfinished request, oldest first.
 pub fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let s = &model.snapshot;
     let mut lines = vec![heading(&model.theme, &format!("Running ({})", s.live_total), columns)];
@@ -26,7 +26,7 @@ pub fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// One request: number, name, pid, how long.
+/// One request: number, name, pid, elapsed time.
 pub fn row(model: &Model, live: &Live, columns: usize) -> String {
     let state = match (live.state, live.pid) {
         (State::Waiting, _) => "◷ waits for a slot".to_owned(),

@@ -25,12 +25,12 @@ pub fn line(model: &Model, columns: u16) -> Line<'static> {
     }
 }
 
-/// How much is said of each screen.
+/// How much is shown of each screen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Names {
     Roomy,
     Close,
-    /// The name of the one that is shown, the numbers of the others.
+    /// The name of the current screen, and the numbers of the others.
     Shown,
 }
 
@@ -61,11 +61,11 @@ fn marks(model: &Model) -> Vec<Span<'static>> {
     spans
 }
 
-/// The screen whose name is in that cell of the line.
+/// The screen whose name is in this cell of the line.
 pub fn at(model: &Model, columns: u16, x: u16) -> Option<Tab> {
     let line = line(model, columns);
     let mut end = 0;
-    // A name and a blank each, in their order, before everything else.
+    // Each name is followed by a blank; the names come first in the line.
     Tab::ALL.into_iter().zip(line.spans.chunks(2)).find_map(|(tab, spans)| {
         end += spans.iter().map(Span::width).sum::<usize>();
         (usize::from(x) < end).then_some(tab)

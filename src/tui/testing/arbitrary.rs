@@ -1,4 +1,4 @@
-//! What may come in, from operators, helpers and whoever names a program: for the tests that draw it.
+//! Arbitrary input from operators, helpers and requesters, for property tests.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::tui::model::log::Line;
 use crate::tui::model::record_row::RowPage;
 use crate::tui::msg::{Click, Mouse, Msg};
 
-/// Each could do something to a terminal, or to the columns of a screen.
+/// Each could change a terminal's state, or the columns of a screen.
 const NASTY: [&[u8]; 22] = [
     b"\x1b[2J\xc2\x9b31m",
     b"\x9b31m\x90q\x9c\x84",
@@ -49,7 +49,7 @@ const NASTY: [&[u8]; 22] = [
     b"",
 ];
 
-/// A name, a path, an argument, what a helper writes.
+/// A name, a path, an argument, an output.
 pub fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let nasty = || select(NASTY.to_vec()).prop_map(<[u8]>::to_vec);
     prop_oneof![
@@ -62,7 +62,7 @@ pub fn bytes() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Whatever the console can be told.
+/// Any message to the console.
 pub fn messages() -> impl Strategy<Value = Msg> {
     prop_oneof![
         24 => keys(),
@@ -83,7 +83,7 @@ pub fn messages() -> impl Strategy<Value = Msg> {
     ]
 }
 
-/// Keys that mean something somewhere are more frequent.
+/// Bound keys are more frequent.
 fn keys() -> impl Strategy<Value = Msg> {
     let code = prop_oneof![
         6 => proptest::char::range(' ', '~').prop_map(KeyCode::Char),
@@ -127,7 +127,7 @@ fn state(name: &[u8], bits: u64, n: u32) -> Msg {
     Msg::Snapshot(Box::new(s))
 }
 
-/// A record with it wherever something from outside can stand.
+/// A record with this text in every place that comes from outside.
 fn whole(id: u64, name: &[u8]) -> Record {
     let link = |helper_of| ChainLink { pid: 7, comm: Comm::new(name), known: true, helper_of };
     Record {
@@ -186,7 +186,7 @@ fn looked(name: &[u8], n: usize, at: usize, kind: u8) -> Msg {
     Msg::Looked(Box::new(answer))
 }
 
-/// The log's lines are escaped where they are made.
+/// The log's lines are escaped when they are made.
 fn logged(name: &[u8], n: usize) -> Msg {
     let line = |n: usize| {
         let level = [Level::Info, Level::Warning, Level::Error][n % 3];

@@ -10,7 +10,7 @@ use crate::tui::Options;
 use crate::tui::model::Model;
 use crate::tui::model::record_row::RowPage;
 
-/// A console over the engine of that snapshot. Its clock stands still and knows no time zone.
+/// A console over the engine of this snapshot. Its clock stands still and has no time zone.
 pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
     let options = Options { read_only: false, mouse: false, ascii: false };
     let target = TargetInfo {
@@ -27,7 +27,8 @@ pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
     model
 }
 
-/// What the reader would answer: these records, the newest first, the cursor on the one at `at`. The clock stands still.
+/// The page that the reader would return: these records, the newest first, the cursor on the one at `at`. The clock
+/// stands still.
 pub fn answer(records: &[Record], at: usize) -> RowPage {
     let detail = records.get(at).map(|record| {
         let (chain, chain_now) = (record.chain.to_vec(), record.chain.is_empty());

@@ -1,4 +1,4 @@
-//! What the tests of the console share: a screen to draw on, models and records to start from, arbitrary messages.
+//! Helpers for the console's tests: a screen to draw on, models and records, arbitrary messages.
 
 pub mod arbitrary;
 pub mod console;

@@ -1,4 +1,4 @@
-//! Pages as a test sees them: drawn without a terminal, read row by row.
+//! Pages for tests: drawn without a terminal, read row by row.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
@@ -9,34 +9,34 @@ use crate::tui::msg::Msg;
 use crate::tui::update::{shown, update};
 use crate::tui::view;
 
-/// The cells that are drawn.
+/// The drawn cells.
 pub fn page(model: &Model) -> Buffer {
     let mut page = Buffer::empty(Rect::new(0, 0, model.columns, model.rows));
     view::draw(model, &mut page);
     page
 }
 
-/// Where the terminal's cursor stands, if it is shown.
+/// The position of the terminal's cursor, if it is shown.
 pub fn cursor(model: &Model) -> Option<Position> {
     view::draw(model, &mut Buffer::empty(Rect::new(0, 0, model.columns, model.rows)))
 }
 
-/// What a row says.
+/// The text of a row.
 pub fn row(page: &Buffer, y: u16) -> String {
     (0..page.area.width).map(|x| page[(x, y)].symbol()).collect()
 }
 
-/// What the rows say, without the blanks at their ends.
+/// The text of the rows, without trailing blanks.
 pub fn rows(page: &Buffer) -> Vec<String> {
     (0..page.area.height).map(|y| row(page, y).trim_end().to_owned()).collect()
 }
 
-/// What the screen says.
+/// The text of the screen.
 pub fn screen(model: &Model) -> String {
     rows(&page(model)).join("\n")
 }
 
-/// Presses one key after another, each with the screen before one's eyes; some have a sign of their own.
+/// Presses one key after another and draws the screen before each; some keys have a symbol.
 pub fn keys(model: &mut Model, keys: &str) {
     for c in keys.chars() {
         let code = match c {

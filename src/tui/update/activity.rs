@@ -1,4 +1,4 @@
-//! The screen Activity: keys that move, filter and sort; what is to be read for it.
+//! The screen Activity: keys that move, filter and sort; and the questions for its records.
 
 use crate::control::Command;
 use crate::control::activity::page::Anchor;
@@ -15,7 +15,7 @@ use crate::tui::msg::Effect;
 
 use super::scroll::clamp_scroll;
 
-/// Asks for what the screen should show, while it is shown.
+/// Asks for the records that the screen needs, while it is shown.
 pub(super) fn look(model: &mut Model) -> Option<Effect> {
     if model.tab != Tab::Activity {
         return None;
@@ -26,13 +26,13 @@ pub(super) fn look(model: &mut Model) -> Option<Effect> {
     Some(Effect::Look(Box::new(question)))
 }
 
-/// Takes an answer in.
+/// Stores an answer.
 pub(super) fn looked(model: &mut Model, answer: RowPage) {
     model.activity.take(answer);
     clamp_scroll(model);
 }
 
-/// What a key does on the screen or on the page of a record; returns `None` if neither handles it.
+/// Handles a key of the screen or of the page of a record; returns `None` if neither handles it.
 pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     if model.tab != Tab::Activity {
         return None;
@@ -46,7 +46,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     }
 }
 
-/// What the screen and the page of a record have in common.
+/// Handles the keys that the screen and the page of a record share.
 fn on_record(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     if action == Action::Abandon {
         return Some(abandon(model));
@@ -54,7 +54,7 @@ fn on_record(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     dialogs::open_on_record(model, action).then(Vec::new)
 }
 
-/// Ends the wait of the record's caller. The engine judges whether there is one.
+/// Abandons the wait of the record's caller. The engine checks whether there is one.
 fn abandon(model: &mut Model) -> Vec<Effect> {
     if model.refuses("abandoning a wait") {
         return Vec::new();
@@ -62,8 +62,8 @@ fn abandon(model: &mut Model) -> Vec<Effect> {
     let Some(row) = model.row_at_cursor() else { return Vec::new() };
     let which = format!("#{} {}", row.id, row.title);
     let done = match row.pid {
-        Some(_) => "abandoned: its caller waits no longer, its helper lives on",
-        None => "abandoned: its caller waits no longer",
+        Some(_) => "abandoned: the caller no longer waits, the helper runs on",
+        None => "abandoned: the caller no longer waits",
     };
     vec![model.submit(Pending::Helper(which, done), Command::Abandon(row.id))]
 }
@@ -105,7 +105,7 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         {
             (model.activity.words, model.activity.globs) = (Field::default(), Field::default());
             model.activity.which = Which::All;
-            model.say(Severity::Quiet, "every record is shown again");
+            model.say(Severity::Quiet, "all records are shown again");
         }
         _ => return on_record(model, action),
     }
@@ -133,13 +133,13 @@ fn pause(model: &mut Model) {
         None => Some(model.snapshot.totals.requests),
     };
     let words = match model.activity.paused {
-        Some(_) => "paused: nothing new is shown; the engine goes on, and so do its counts",
+        Some(_) => "paused: no new records are shown; the engine and its counters continue",
         None => "no longer paused",
     };
     model.say(Severity::Quiet, words);
 }
 
-/// Starts to type a filter, in place of the one that is there or in addition to it.
+/// Gives the focus to a filter, to replace or extend its text.
 fn filter(model: &mut Model, what: Typing) {
     model.activity.typing = Some(what);
     if let Some(field) = model.activity.field() {
@@ -147,7 +147,7 @@ fn filter(model: &mut Model, what: Typing) {
     }
 }
 
-/// What was typed is taken away.
+/// Clears the filter.
 fn end_filter(model: &mut Model) {
     if let Some(field) = model.activity.field() {
         *field = Field::default();

@@ -1,8 +1,8 @@
-//! The fields and choices of the dialog on top.
+//! Moves the focus between the fields and choices of the dialog on top.
 
 use crate::tui::model::Model;
 
-/// Gives the focus to the next field, or to the one before.
+/// Gives the focus to the next or the previous field.
 pub(super) fn turn(model: &mut Model, forward: bool) {
     model.with_top(|dialog, model| {
         let fields = dialog.fields(model);
@@ -13,12 +13,12 @@ pub(super) fn turn(model: &mut Model, forward: bool) {
     });
 }
 
-/// Takes the next value of the field that has the focus, or the one before.
+/// Selects the next or the previous value of the field with the focus.
 pub(super) fn pick(model: &mut Model, forward: bool) {
     model.with_top(|dialog, model| dialog.pick(model, forward));
 }
 
-/// Chooses a row of the list.
+/// Selects a row of the list.
 pub(super) fn choose(model: &mut Model, row: usize) {
     model.with_top(|dialog, model| {
         if let Some((choice, _)) = dialog.choice(model) {
@@ -27,8 +27,8 @@ pub(super) fn choose(model: &mut Model, row: usize) {
     });
 }
 
-/// A click: chooses a row of the list, or gives the focus to a field. The field that has it already takes its next value,
-/// or keeps its text.
+/// A click selects a row of the list, or gives the focus to a field. A field that has the focus already selects its
+/// next value, or keeps its text.
 pub(super) fn click(model: &mut Model, at: usize) {
     model.with_top(|dialog, model| {
         if let Some((choice, _)) = dialog.choice(model) {

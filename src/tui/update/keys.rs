@@ -1,4 +1,4 @@
-//! What keys do.
+//! Handles keys.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -11,7 +11,7 @@ use crate::tui::msg::Effect;
 use super::scroll::{looks_around, turn_page, up_or_down};
 use super::{activity, focus, log, masks, tabs, typing};
 
-/// A key was pressed.
+/// Handles a key.
 pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
     if event.kind == KeyEventKind::Release {
         return Vec::new();
@@ -24,7 +24,7 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
     if let Some(action) = found {
         let (dialogs, said) = (model.dialogs.len(), model.status.clone());
         let effects = act(model, action);
-        // The answer to an earlier key goes when something is opened.
+        // The answer to an earlier key disappears when a dialog opens.
         if model.dialogs.len() > dialogs && model.status == said && said.is_some_and(|s| s.mood == Severity::Quiet) {
             model.status = None;
         }
@@ -37,8 +37,8 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
     Vec::new()
 }
 
-/// ESC and a key came at once. Terminals send a key with Alt in this form, so an action that has this chord goes first;
-/// otherwise Esc was pressed, and then the key.
+/// ESC and a key came together. Terminals send a key with Alt in this form, so an action bound to this chord goes
+/// first; otherwise Esc was pressed, and then the key.
 pub(super) fn chord(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
     if model.keys.find(model.chain(), keymap::key_of(event)).is_some() {
         return press(model, event);
@@ -53,7 +53,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         return effects;
     }
     match action {
-        // Where something is typed, ctrl-c is about that: it never takes the console along.
+        // While text is typed, ctrl-c only leaves the text: it never ends the console.
         Action::Quit if typing::types(model) => act(model, typing::cancel(model)),
         Action::Quit => quit::ask(model),
         Action::Suspend => vec![Effect::Suspend],
@@ -73,7 +73,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
-/// What changes the screen alone.
+/// Actions that change only the screen.
 fn step(model: &mut Model, action: Action) {
     match action {
         Action::Complete => complete(model),
@@ -106,30 +106,31 @@ fn step(model: &mut Model, action: Action) {
         Action::Left | Action::Right | Action::Toggle | Action::All | Action::Nothing | Action::Invert => {
             masks::edit(model, action);
         }
-        // The rest belongs to the screens Activity and Log, which had their turn.
+        // The other actions belong to the screens Activity and Log, which were asked first.
         _ => {}
     }
 }
 
-/// Completes the last word of the command line as far as it is clear.
+/// Completes the last word of the command line as far as it is unambiguous.
 fn complete(model: &mut Model) {
     let ids = model.snapshot.running.iter().map(|live| live.id).collect();
     model.line.complete(model.snapshot.known, &ids);
 }
 
-/// Esc on a screen.
+/// Handles Esc on a screen.
 fn dismiss(model: &mut Model) {
-    // A message goes first, but where nothing is shown the screen promises that this key shows all again.
+    // A message is dismissed first, unless a filter hides all rows: there the screen says that this key shows all
+    // again.
     if model.tab == Tab::Masks
         && !model.masks.filter.is_empty()
         && (model.status.is_none() || model.masks.shown(model.snapshot.known).is_empty())
     {
         masks::end_filter(model, false);
-        return model.say(Severity::Quiet, "every capability is shown again");
+        return model.say(Severity::Quiet, "all capabilities are shown again");
     }
     let said = model.status.take().is_some();
     let noted = model.tab == Tab::Masks && model.masks.note.take().is_some();
-    // Only where they are seen.
+    // Only where the warnings are visible.
     if !said && !noted && model.tab == Tab::Overview {
         warnings::put_away(model);
     }

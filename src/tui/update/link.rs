@@ -5,16 +5,16 @@ use crate::control::text::outcome::Severity;
 use crate::control::text::target::object;
 use crate::tui::model::Model;
 
-/// Takes in what is known of the target now. The last state stays on the screen; the header says how old it is.
+/// Stores the connection's state. The last state of the target stays on the screen; the header says how old it is.
 pub(super) fn changed(model: &mut Model, info: TargetInfo) {
     let before = std::mem::replace(&mut model.link.info, info);
     let info = &model.link.info;
     let name = object(info);
     let (mood, text) = match (before.lost(), info.lost()) {
-        (_, Some(why)) => (Severity::Bad, format!("the connection to {name} is lost: {why}; what is shown is old")),
+        (_, Some(why)) => (Severity::Bad, format!("lost the connection to {name}: {why}; the screen shows old state")),
         (_, None) if before.run != info.run => {
             model.link.seen = false;
-            (Severity::Warned, format!("{name} has been started again: its records and numbers begin anew"))
+            (Severity::Warned, format!("{name} was restarted: its records and numbers start again"))
         }
         (Some(_), None) => (Severity::Good, format!("the connection to {name} is back")),
         (None, None) => return,

@@ -8,7 +8,7 @@ use crate::tui::layout;
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::Effect;
 
-/// The line under the cursor is in sight, and what is typed is what is looked for.
+/// Scrolls so that the line under the cursor is visible, and applies the filter.
 pub(super) fn settle(model: &mut Model) {
     if model.tab == Tab::Log {
         if model.log.typing {
@@ -18,7 +18,7 @@ pub(super) fn settle(model: &mut Model) {
     }
 }
 
-/// Does what a key means on the screen. Returns `None` if the screen does not handle it.
+/// Handles a key of the screen. Returns `None` if the screen does not handle it.
 pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     if model.tab != Tab::Log || !model.dialogs.is_empty() {
         return None;
@@ -54,7 +54,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Dismiss if model.log.filters() && (model.status.is_none() || model.log.shown.is_empty()) => {
             (model.log.words, model.log.level) = (Field::default(), Level::Info);
             model.log.look();
-            model.say(Severity::Quiet, "every line is shown again");
+            model.say(Severity::Quiet, "all lines are shown again");
         }
         _ => return None,
     }
@@ -63,7 +63,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
 
 fn copy(model: &mut Model) -> Vec<Effect> {
     let Some(line) = model.log.line() else {
-        model.say(Severity::Quiet, "there is no line to copy");
+        model.say(Severity::Quiet, "no line to copy");
         return Vec::new();
     };
     let text = format!("{} {} {}", line.time, crate::tui::model::log::level_name(line.level), line.words());

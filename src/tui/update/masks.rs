@@ -1,4 +1,4 @@
-//! The draft: keys change it and nothing else.
+//! The keys of the draft; they change nothing else.
 
 use crate::control::MaskKnob;
 use crate::control::text::outcome::Severity;
@@ -7,7 +7,7 @@ use crate::tui::model::Model;
 use crate::tui::model::draft_text::changes;
 use crate::tui::model::masks::{KNOBS, live};
 
-/// Chooses a column, or changes the draft of the chosen one. While rows are filtered, only those that are shown change.
+/// Selects a column, or changes the draft of the selected one. While a filter is set, only the rows shown change.
 pub(super) fn edit(model: &mut Model, action: Action) {
     let masks = &mut model.masks;
     let column = masks.column;
@@ -29,7 +29,7 @@ pub(super) fn edit(model: &mut Model, action: Action) {
     masks.note = None;
 }
 
-/// Back to what is live, both masks; that too can be undone.
+/// Discards the draft of both masks; this can be undone too.
 pub(super) fn discard(model: &mut Model) {
     let changed = !model.masks.changed(&model.snapshot).is_empty();
     model.masks.set_both(KNOBS.map(|knob| live(&model.snapshot, knob)));
@@ -40,7 +40,7 @@ pub(super) fn discard(model: &mut Model) {
     model.say(Severity::Quiet, text);
 }
 
-/// A step back, or forward again.
+/// Undoes or redoes one step.
 pub(super) fn step(model: &mut Model, back: bool) {
     let (done, none) = if back { ("undone", "nothing to undo") } else { ("redone", "nothing to redo") };
     if model.masks.step(back) {
@@ -51,14 +51,14 @@ pub(super) fn step(model: &mut Model, back: bool) {
     }
 }
 
-/// Starts to type what rows are to be shown.
+/// Gives the focus to the filter.
 pub(super) fn filter(model: &mut Model) {
     model.masks.filtering = true;
     model.masks.filter.select();
     model.masks.before = Some(model.masks.cursor);
 }
 
-/// Ends that: the filter is kept, or taken away.
+/// Leaves the filter: keeps it or clears it.
 pub(super) fn end_filter(model: &mut Model, keep: bool) {
     model.masks.filtering = false;
     let before = model.masks.before.take();
@@ -80,8 +80,8 @@ mod tests {
     const NET_RAW: CapMask = CapMask::from_bits(1 << 13);
     const CHOWN: CapMask = CapMask::from_bits(1);
 
-    /// The draft of the mask in that column after these keys, with `net_` as filter and a draft in which a row that is
-    /// shown is missing and another that is hidden.
+    /// The draft of the mask in this column after these keys, with `net_` as filter; before, the draft lacks one row
+    /// that is shown and one that is hidden.
     fn after(column: MaskKnob, typed: &str) -> CapMask {
         let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
         keys(&mut model, "2");
@@ -94,7 +94,7 @@ mod tests {
         model.masks.draft(column)
     }
 
-    /// The rows that a filter hides stay as they are: those that are set, and the one that is not.
+    /// The rows that a filter hides stay unchanged: those that are set, and the one that is not.
     #[test]
     fn keys_for_all_rows_change_the_rows_that_are_shown_and_no_hidden_one() {
         let hidden = KNOWN.minus(NET | CHOWN);

@@ -22,18 +22,18 @@ use super::model::Model;
 use super::msg::{Effect, Msg};
 use crate::abi::escape::screen_again;
 
-/// Takes one message in.
+/// Handles one message.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
-    // What is measured here (how far a page can be scrolled, say) is measured as it is drawn.
+    // Text is measured here as it is drawn (to find how far a page can scroll, for example).
     let _ascii = ascii::only(model.ascii);
     let mut effects = take(model, msg);
     log::settle(model);
-    // Last of all: what is to be looked at follows from everything else.
+    // Last: which records the screen needs follows from everything else.
     effects.extend(activity::look(model));
     effects
 }
 
-/// The model as it is was put on the screen.
+/// Called after the current model was drawn.
 pub fn shown(model: &mut Model) {
     let _ascii = ascii::only(model.ascii);
     if model.dialogs.last_mut().is_some_and(|dialog| dialog.read().is_some())

@@ -1,4 +1,4 @@
-//! The mouse: it chooses, changes the draft and scrolls. It never applies, starts or confirms anything.
+//! The mouse selects, changes the draft and scrolls. It never applies, starts or confirms anything.
 
 use crate::tui::dialogs::frame;
 use crate::tui::keymap::Action;
@@ -9,10 +9,10 @@ use crate::tui::msg::{Click, Mouse};
 use super::scroll::{clamp_scroll, up_or_down};
 use super::{activity, focus, masks, tabs};
 
-/// Rows of a turn of the wheel.
+/// Rows per turn of the wheel.
 const WHEEL: i32 = 3;
 
-/// The mouse did something.
+/// Handles a mouse event.
 pub(super) fn take(model: &mut Model, mouse: Mouse) {
     match mouse.what {
         Click::WheelUp => wheel(model, -WHEEL),
@@ -31,11 +31,11 @@ pub(super) fn take(model: &mut Model, mouse: Mouse) {
     clamp_scroll(model);
 }
 
-/// Scrolls what has rows.
+/// Scrolls whatever has rows.
 fn wheel(model: &mut Model, rows: i32) {
     match model.tab {
         _ if !model.dialogs.is_empty() => {
-            // No line is passed over.
+            // No line is skipped.
             let most = frame::sight(model).map_or(1, |sight| sight.rows.saturating_sub(1).max(1));
             let most = i32::try_from(most).unwrap_or(WHEEL);
             up_or_down(model, rows.clamp(-most, most));
@@ -68,12 +68,12 @@ fn press(model: &mut Model, hit: Hit) {
     }
 }
 
-/// A click elsewhere ends the typing of a filter, and keeps it.
+/// A click elsewhere leaves the filter and keeps it.
 fn end_typing(model: &mut Model) {
     (model.masks.filtering, model.log.typing, model.activity.typing) = (false, false, None);
 }
 
-/// The cursor goes to the row; the record of the row that it is on already opens.
+/// Moves the cursor to the row; a click on the cursor's row opens the record.
 fn row(model: &mut Model, index: usize) {
     let by = |at: usize| isize::try_from(index).unwrap_or(isize::MAX).saturating_sub_unsigned(at);
     if model.tab == Tab::Log {

@@ -1,9 +1,9 @@
-//! What was read back after a write, taken in before the next snapshot comes.
+//! Stores the values read back after a write, before the next snapshot comes.
 
 use crate::control::{Change, Key, KnobValue};
 use crate::tui::model::Model;
 
-/// The knobs read so now; the next snapshot finds nothing new in them.
+/// Stores the knobs' values; the next snapshot finds no change in them.
 pub(super) fn take_written(model: &mut Model, written: &[Change]) {
     let knobs = &mut model.snapshot.knobs;
     for w in written {

@@ -1,4 +1,4 @@
-//! Answers to what was submitted.
+//! Handles the replies to submitted commands.
 
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
@@ -16,7 +16,7 @@ use crate::tui::msg::{Effect, Ticket};
 
 use super::readback::take_written;
 
-/// Takes a reply in. A reply to an unknown ticket is ignored.
+/// Handles a reply. A reply to an unknown ticket is ignored.
 pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) -> Vec<Effect> {
     let Some(pending) = model.pending.remove(&ticket) else { return Vec::new() };
     match pending {
@@ -30,9 +30,9 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         Pending::Set(keys) => set(model, ticket, &keys, reply),
         Pending::Probe => probe(model, ticket, reply),
         Pending::Act(done) => match reply {
-            Ok(_) => tell(model, ticket, Severity::Good, done),
+            Ok(_) => report(model, ticket, Severity::Good, done),
             Err(error) => {
-                tell(model, ticket, Severity::Bad, format!("{done}: {}: {}", not(&error, "done"), explain(&error)));
+                report(model, ticket, Severity::Bad, format!("{done}: {}: {}", not(&error, "done"), explain(&error)));
             }
         },
         Pending::LoopMessages => {
@@ -40,9 +40,9 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
             match reply {
                 Ok(_) => {
                     model.away.dismiss_runaway(&model.snapshot);
-                    tell(model, ticket, Severity::Good, format!("{name}: counted from 0 again"));
+                    report(model, ticket, Severity::Good, format!("{name}: counted from 0 again"));
                 }
-                Err(error) => tell(model, ticket, Severity::Bad, format!("{name}: {}", explain(&error))),
+                Err(error) => report(model, ticket, Severity::Bad, format!("{name}: {}", explain(&error))),
             }
         }
         Pending::Helper(which, done) => match reply {
@@ -54,13 +54,13 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         Pending::Masks(asked) => masks(model, ticket, &asked, reply),
         Pending::Reset(knob) => reset(model, ticket, knob, reply),
         Pending::Rehearsal => return rehearsal::answered(model, ticket, reply),
-        // A helper may end before its signal comes: the snapshots tell whether it lives.
+        // A helper may end before its signal comes: the snapshots show whether it is alive.
         Pending::Quitting => {}
     }
     Vec::new()
 }
 
-/// One answer to requests that were submitted together.
+/// Handles one answer to a batch of requests.
 fn request(model: &mut Model, batch: u64, reply: &Result<Reply, ControlError>) {
     let Some(tally) = model.batches.get_mut(&batch) else { return };
     let (mood, text) = tally.take(reply);
@@ -70,9 +70,9 @@ fn request(model: &mut Model, batch: u64, reply: &Result<Reply, ControlError>) {
     model.say(mood, text);
 }
 
-/// Tells the answer to what a line or a key has asked for. A line stays as long as something that it has asked for is
-/// refused, or not answered; done, it goes.
-fn tell(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
+/// Reports the answer to a command of the command line or of a key. A command line stays open while one of its commands
+/// is unanswered or refused; it closes when all are done.
+fn report(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
     let of_line = model.line.answered(ticket);
     match model.dialogs.iter().position(|dialog| dialog.get::<CommandLine>().is_some()).filter(|_| of_line) {
         Some(_) if mood == Severity::Bad => model.line.refused(&text),
@@ -86,7 +86,7 @@ fn tell(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
     }
 }
 
-/// Says why something was refused: in the dialog that waits for the answer, else in the message line.
+/// Shows why something was refused: in the dialog that waits for the answer, else in the message line.
 fn refused(model: &mut Model, at: Option<usize>, why: String) {
     match at.and_then(|at| model.dialogs.get_mut(at)) {
         Some(dialog) => dialog.refused(why),
@@ -128,7 +128,7 @@ fn gate(model: &mut Model, ticket: Ticket, words: &str, reply: Result<Reply, Con
         }
         Err(error) => (Severity::Bad, format!("khelper.gate: {words}: {}", explain(&error))),
     };
-    tell(model, ticket, mood, text);
+    report(model, ticket, mood, text);
 }
 
 fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply: Result<Reply, ControlError>) {
@@ -139,7 +139,7 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
                 model.dialogs.remove(at);
             }
             take_written(model, &written);
-            // What was toggled since stays; the rest is rebased on what was read back.
+            // Bits toggled since stay; the rest is rebased on what was read back.
             for (knob, mask) in asked {
                 if model.masks.draft(*knob) == *mask {
                     model.masks.settle(*knob, live(&model.snapshot, *knob));
@@ -177,7 +177,7 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
     }
 }
 
-/// Knobs that were written from the command line.
+/// Handles the answer to a write of knobs by the command line.
 fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, ControlError>) {
     match reply {
         Ok(Reply::Written(written)) => {
@@ -186,23 +186,23 @@ fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, Con
                 model.away.dismiss_drains(&model.snapshot);
             }
             let (mood, text) = change::changed(&written);
-            tell(model, ticket, mood, text);
+            report(model, ticket, mood, text);
         }
         Ok(_) => {}
         Err(error) => {
             let names: Vec<&str> = keys.iter().map(|key| key.name()).collect();
-            tell(model, ticket, Severity::Bad, not_changed(&names, &error));
+            report(model, ticket, Severity::Bad, not_changed(&names, &error));
         }
     }
 }
 
-/// The probe's report, as a page.
+/// Shows the probe's report as a page.
 fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
     match reply {
         Ok(Reply::Answered(record)) => {
-            tell(model, ticket, Severity::Quiet, "the probe has ended".to_owned());
+            report(model, ticket, Severity::Quiet, "the probe has ended".to_owned());
             let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
-            // Never in front of a dialog that was opened since.
+            // Never in front of a dialog that was opened meanwhile.
             if let Some(report) = report.filter(|_| model.dialogs.is_empty()) {
                 let lines = table(&report, model.snapshot.known).lines().map(str::to_owned).collect();
                 page::open(model, "What a helper gets now", lines);
@@ -210,6 +210,6 @@ fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) 
             model.say(ended_in_words(&record).mood, answered(&record));
         }
         Ok(_) => {}
-        Err(error) => tell(model, ticket, Severity::Bad, explain(&error)),
+        Err(error) => report(model, ticket, Severity::Bad, explain(&error)),
     }
 }

@@ -1,11 +1,11 @@
-//! What scrolls a screen or the dialog on top.
+//! Scrolls a screen or the dialog on top.
 
 use crate::tui::dialogs::frame;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::layout;
 use crate::tui::model::Model;
 
-/// Whether it only scrolls the dialog on top. In a list up and down choose.
+/// Whether the action only scrolls the dialog on top. In a list, up and down select.
 pub(super) fn looks_around(model: &Model, action: Action) -> bool {
     match action {
         Action::PageUp | Action::PageDown => true,
@@ -14,7 +14,7 @@ pub(super) fn looks_around(model: &Model, action: Action) -> bool {
     }
 }
 
-/// A page is one line less than what is in sight, so that nothing is passed over.
+/// A page is one line less than the visible part, so that no line is skipped.
 pub(super) fn turn_page(model: &mut Model, by: i32) {
     let rows = match frame::sight(model) {
         Some(sight) => sight.rows,
@@ -28,15 +28,15 @@ pub(super) fn turn_page(model: &mut Model, by: i32) {
     }
 }
 
-/// Looks at other lines of a dialog with a focus, which stays where it is.
+/// Scrolls a dialog without moving its focus.
 fn peek(model: &mut Model, rows: i32) {
     let Some(sight) = frame::sight(model) else { return };
     let to = sight.scroll.saturating_add_signed(rows as isize).min(sight.most);
-    // Both are numbers of lines on a sheet: far from the end of what a number holds.
+    // Both are line numbers of a sheet and cannot overflow.
     model.peek = to as isize - sight.base as isize;
 }
 
-/// Chooses a row above or below; scrolls where there are none.
+/// Selects a row above or below; scrolls if there is no list.
 pub(super) fn up_or_down(model: &mut Model, rows: i32) {
     let moved = model.with_top(|dialog, model| {
         if let Some((choice, choices)) = dialog.choice(model) {
@@ -56,7 +56,7 @@ pub(super) fn up_or_down(model: &mut Model, rows: i32) {
     clamp_scroll(model);
 }
 
-/// What is scrolled never goes past its end.
+/// Limits scrolling to the end.
 pub(super) fn clamp_scroll(model: &mut Model) {
     let most = frame::sight(model).map_or(0, |sight| sight.most);
     if let Some(scroll) = model.dialogs.last_mut().and_then(|dialog| dialog.scroll()) {

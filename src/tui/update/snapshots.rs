@@ -1,4 +1,4 @@
-//! A new state of the engine: what changed, and by whom.
+//! Handles a new state of the engine: what changed, and who changed it.
 
 use crate::abi::escape::screen;
 use crate::abi::mask::kernel_words;
@@ -12,10 +12,10 @@ use crate::tui::model::masks::{KNOBS, key, live};
 use crate::tui::model::sparkline::Spark;
 use crate::tui::msg::Effect;
 
-/// The most notices that are kept.
+/// The number of notices that are kept.
 const NOTICES: usize = 4;
 
-/// Takes a snapshot in.
+/// Handles a snapshot.
 pub(super) fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
     if !std::mem::replace(&mut model.link.seen, true) {
         return begin(model, snapshot);
@@ -28,13 +28,13 @@ pub(super) fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
     }
     for (key, was, is) in others(&before.knobs, &model.snapshot.knobs) {
         if !model.is_writing(key) {
-            notice(model, format!("{} was changed by someone else: {} -> {}", key.name(), value(&was), value(&is)));
+            notice(model, format!("{} was changed by another writer: {} -> {}", key.name(), value(&was), value(&is)));
         }
     }
     quit::go_on(model)
 }
 
-/// The first state of a run: nothing has changed, since nothing was known. A draft is kept.
+/// Stores the first state of a run: there is no earlier state to compare. A draft is kept.
 fn begin(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
     let before = std::mem::replace(&mut model.snapshot, snapshot);
     (model.now, model.spark) = (model.snapshot.now, Spark::new(&model.snapshot));
@@ -45,7 +45,7 @@ fn begin(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
     quit::go_on(model)
 }
 
-/// Rebases the draft on a live mask that changed; if it was not by us, says so.
+/// Rebases the draft on a live mask that changed; if another writer changed it, adds a notice.
 fn mask_changed(model: &mut Model, knob: MaskKnob, before: crate::abi::cap::CapMask) {
     let after = live(&model.snapshot, knob);
     if before == after {
@@ -64,10 +64,10 @@ fn mask_changed(model: &mut Model, knob: MaskKnob, before: crate::abi::cap::CapM
         _ => format!("it lost {} and got back {}", list(lost), list(gained)),
     };
     if open {
-        model.masks.note = Some(format!("{name} was changed by someone else: {what}; the draft was rebased on it"));
+        model.masks.note = Some(format!("{name} was changed by another writer: {what}; the draft was rebased on it"));
         apply::ask_again(model);
     }
-    notice(model, format!("{name} was changed by someone else: {what}; `{}` -> `{}`", words(before), words(after)));
+    notice(model, format!("{name} was changed by another writer: {what}; `{}` -> `{}`", words(before), words(after)));
 }
 
 fn words(mask: crate::abi::cap::CapMask) -> String {
@@ -89,7 +89,7 @@ fn others(before: &Knobs, after: &Knobs) -> Vec<(Key, String, String)> {
     out
 }
 
-/// Adds a notice to the warnings; the oldest goes when there are too many.
+/// Adds a notice to the warnings; drops the oldest when there are too many.
 pub(super) fn notice(model: &mut Model, text: String) {
     model.notices.truncate(NOTICES - 1);
     model.notices.insert(0, (model.now, text));

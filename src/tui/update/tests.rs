@@ -37,7 +37,7 @@ fn model() -> Model {
     fixtures::model(fixtures::snapshot(), 80, 24)
 }
 
-/// A key, with the screen before one's eyes.
+/// Presses a key after the screen was drawn.
 fn key(model: &mut Model, code: KeyCode) -> Vec<Effect> {
     shown(model);
     update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
@@ -120,7 +120,7 @@ fn esc_and_a_key_at_once_are_both_unless_the_chord_is_bound() {
     // Esc leaves the dialog, and the letter is a key of the screen.
     assert!(chord(&mut m, '2').is_empty());
     assert_eq!((m.dialogs.len(), m.tab), (0, Tab::Masks));
-    // In a field the letter is not typed: the dialog that it belonged to is gone.
+    // The letter is not typed into a field: the dialog that it belonged to is closed.
     type_in(&mut m, "m");
     assert!(matches!(&chord(&mut m, 'q')[..], [Effect::Quit { code: 0 }]));
     let rebound = Rebind::new("screens", "overview", vec![keymap::parse("alt-2").unwrap()], 1).unwrap();
@@ -129,7 +129,7 @@ fn esc_and_a_key_at_once_are_both_unless_the_chord_is_bound() {
     type_in(&mut m, "3");
     chord(&mut m, '2');
     assert_eq!(m.tab, Tab::Overview);
-    // A terminal that reports Alt itself leaves no doubt: this is neither Esc nor the letter.
+    // A terminal that reports Alt itself is unambiguous: this is neither Esc nor the letter.
     type_in(&mut m, "m");
     update(&mut m, Msg::Key(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)));
     assert_eq!(m.dialogs.len(), 1);
@@ -232,7 +232,7 @@ fn a_line_that_sets_masks_makes_a_draft_that_is_confirmed() {
     assert!(line(&mut m, "set kernel.usermodehelper.bset=-cap_sys_module").is_empty());
     assert_eq!(m.masks.draft(MaskKnob::Bset), KNOWN.minus(SYS_MODULE));
     assert!(m.top().is_some_and(|apply: &Apply| apply.phrase == "drop cap_sys_module"));
-    // The draft was made for the question, and goes with it.
+    // The draft was made for the question and is dropped with it.
     key(&mut m, KeyCode::Esc);
     assert!(m.dialogs.is_empty() && m.masks.changed(&m.snapshot).is_empty());
     m.snapshot.knobs.inheritable = SYS_MODULE;
@@ -259,10 +259,10 @@ fn a_line_that_means_nothing_stays_and_says_why() {
         ("set kernel.usermodehelper.bset=full kernel.modprobe=/x", "masks are confirmed first"),
         ("set kernel.usermodehelper.bset=1", "kernel.usermodehelper.bset"),
         ("run -- 'x", "the quote ' is not closed"),
-        ("request --repeat 4000000 a", "more than one line may ask for"),
+        ("request --repeat 4000000 a", "more than one command may make"),
         ("kill x", "invalid value"),
-        ("reset bset", "there is nothing to reset: kernel.usermodehelper.bset is full already"),
-        ("set kernel.usermodehelper.bset=full", "there is nothing to apply: the draft is the same as live"),
+        ("reset bset", "nothing to reset: kernel.usermodehelper.bset is full already"),
+        ("set kernel.usermodehelper.bset=full", "nothing to apply: the draft is the same as live"),
         ("run -- relative", "call: the path `relative` is relative (EINVAL): give the whole path"),
         ("request a ''", "a module name cannot be empty (EINVAL): name the module, as in `dummy`"),
     ] {
@@ -301,7 +301,7 @@ fn a_read_only_line_reads() {
         assert!(line_error(&m).contains("--read-only") && m.top::<CommandLine>().is_some(), "{text}");
         key(&mut m, KeyCode::Esc);
     }
-    // They come back all the same.
+    // They are recalled all the same.
     assert_eq!(m.line.history, refused.map(|text| text.as_bytes().to_vec()));
     assert!(line(&mut m, "get kernel.modprobe khelper.gate").is_empty());
     let page = m.top::<Page>().unwrap();
@@ -425,12 +425,12 @@ fn the_next_request_is_for_one_module_whatever_the_last_was_for() {
     let asked = commands(type_in(&mut m, "snd-foo\n"));
     let [(_, Command::RequestModule { name, .. })] = &asked[..] else { panic!("{asked:?}") };
     assert_eq!(name, b"snd-foo");
-    // What was typed and not used is kept, the count too.
+    // Text that was typed and not used is kept, including the count.
     press(&mut m, "mloop\t\t7⎋m");
     assert_eq!((m.module.name.bytes(), m.module.count.bytes()), (&b"loop"[..], &b"7"[..]));
 }
 
-/// A name that is taken already is typed over as a whole, not on.
+/// Typing replaces a default name as a whole.
 #[test]
 fn a_file_is_never_saved_under_two_names_in_one() {
     let mut m = model();
@@ -443,7 +443,7 @@ fn a_file_is_never_saved_under_two_names_in_one() {
     press(&mut m, "⎋other.jsonl");
     let [Effect::Save { ticket, save }] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
     assert_eq!(save.path, b"other.jsonl");
-    // What was typed by hand is gone on with when it was wrong.
+    // Text that was typed by hand and refused is edited further, not replaced.
     update(&mut m, Msg::Saved { ticket: *ticket, result: Err(Unsaved::Failed("a full disk".into())) });
     press(&mut m, "2");
     let [Effect::Save { save, .. }] = &key(&mut m, KeyCode::Enter)[..] else { panic!() };
@@ -451,7 +451,7 @@ fn a_file_is_never_saved_under_two_names_in_one() {
 }
 
 #[test]
-fn one_answer_is_told_whole() {
+fn one_answer_is_reported_in_full() {
     let mut m = model();
     let asked = commands(type_in(&mut m, "mfoo\n"));
     reply(&mut m, asked[0].0, Ok(Reply::Answered(Arc::new(fixtures::record(7, b"foo", 256)))));
@@ -496,7 +496,7 @@ fn pasted_text_goes_into_fields_only_and_byte_for_byte() {
     assert!(update(&mut m, Msg::Paste(b"a\x1b[31m\n\xff".to_vec())).is_empty());
     let [(_, Command::RequestModule { name, .. })] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
     assert_eq!(name, b"a\x1b[31m\n\xff");
-    // A choice takes no text.
+    // A list takes no text.
     key(&mut m, KeyCode::Char('g'));
     update(&mut m, Msg::Paste(b"e\n".to_vec()));
     assert!(matches!(m.top(), Some(Gate(0))));
@@ -522,7 +522,7 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     let why = "kernel.modprobe was not changed: writing needs cap_x (EPERM): ask for it";
     assert!(form.error.as_ref().unwrap().starts_with(why));
     assert_eq!(form.path.bytes(), b"/bin/echo");
-    assert_eq!(status(&m), "", "it is told once");
+    assert_eq!(status(&m), "", "it is reported once");
     let [(ticket, _)] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
     let w = Change {
         warnings: vec!["anyone can replace it".into()],
@@ -534,10 +534,10 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     let mut s = fixtures::snapshot();
     s.knobs.modprobe = Arc::from(&b"/bin/echo"[..]);
     take(&mut m, s.clone());
-    assert!(m.notices.is_empty(), "our own write is nobody else's");
+    assert!(m.notices.is_empty(), "our own write is not another writer's");
     s.knobs.modprobe = Arc::from(&b"/bin/o\nther"[..]);
     take(&mut m, s);
-    let said = "kernel.modprobe was changed by someone else: `/bin/echo` -> `/bin/o\\x0ather`";
+    let said = "kernel.modprobe was changed by another writer: `/bin/echo` -> `/bin/o\\x0ather`";
     assert_eq!(m.notices, [(0, said.to_owned())]);
 }
 
@@ -614,7 +614,7 @@ fn emptying_a_mask_is_typed_out() {
     key(&mut m, KeyCode::Right);
     assert!(type_in(&mut m, "nwempty bset and empty inheritable\n").is_empty());
     let apply = m.top::<Apply>().unwrap();
-    assert!(apply.error.as_ref().unwrap().contains("read on first"));
+    assert!(apply.error.as_ref().unwrap().contains("read the whole list first"));
     key(&mut m, KeyCode::PageDown);
     key(&mut m, KeyCode::Backspace);
     assert!(key(&mut m, KeyCode::Enter).is_empty());
@@ -641,7 +641,7 @@ fn sys_4_what_was_not_granted_is_said() {
 }
 
 #[test]
-fn a_live_mask_that_somebody_else_changes_rebases_the_draft_and_asks_again() {
+fn a_live_mask_that_another_writer_changes_rebases_the_draft_and_asks_again() {
     let mut m = model();
     m.masks.cursor = 0;
     type_in(&mut m, "2 w");
@@ -650,9 +650,9 @@ fn a_live_mask_that_somebody_else_changes_rebases_the_draft_and_asks_again() {
     take(&mut m, s);
     assert_eq!(m.masks.draft(MaskKnob::Bset), KNOWN.minus(SYS_MODULE).minus(CapMask::from_bits(1)));
     assert!(m.masks.note.as_ref().unwrap().contains("it lost cap_sys_module; the draft was rebased"));
-    assert!(m.notices[0].1.starts_with("kernel.usermodehelper.bset was changed by someone else"));
+    assert!(m.notices[0].1.starts_with("kernel.usermodehelper.bset was changed by another writer"));
     let apply = m.top::<Apply>().unwrap();
-    assert!(apply.error.as_ref().unwrap().contains("read again"));
+    assert!(apply.error.as_ref().unwrap().contains("read the list again"));
     assert_eq!(apply.changes[0].1, CapMask::from_bits(1));
 }
 
@@ -691,7 +691,7 @@ fn the_rehearsal_runs_under_the_draft_and_under_live() {
     assert_eq!(*bset, Some(MaskExpr::Exactly(KNOWN.minus(SYS_MODULE))));
     assert_eq!(*inheritable, Some(MaskExpr::Exactly(KNOWN)));
     let error = EngineError::new(Stage::Path, Errno::ENOENT, "no probe", "give one");
-    // The second run begins when the first is over.
+    // The second run begins when the first has ended.
     let second = commands(reply(&mut m, *draft, Err(error.into())));
     let [(live, Command::Probe { bset: None, inheritable: None })] = &second[..] else { panic!("{second:?}") };
     reply(&mut m, *live, Ok(Reply::Answered(Arc::new(fixtures::record(2, b"probe", 0)))));
@@ -703,7 +703,7 @@ fn the_rehearsal_runs_under_the_draft_and_under_live() {
 #[test]
 fn a_rehearsal_that_was_left_begins_no_second_run() {
     let mut m = model();
-    // Any program: the values turn both ways.
+    // Any program: the values change in both directions.
     type_in(&mut m, "2 p");
     key(&mut m, KeyCode::Left);
     key(&mut m, KeyCode::Tab);
@@ -715,7 +715,7 @@ fn a_rehearsal_that_was_left_begins_no_second_run() {
     assert_eq!(call.bset, Some(MaskExpr::Exactly(KNOWN.minus(SYS_MODULE))));
     key(&mut m, KeyCode::Esc);
     let said = &m.status.as_ref().unwrap().text;
-    assert!(said.contains("the run under the draft goes on (Activity shows it)"), "{said}");
+    assert!(said.contains("the run under the draft continues (see Activity)"), "{said}");
     assert!(reply(&mut m, *ticket, Ok(Reply::Answered(Arc::new(fixtures::record(1, b"sh", 768))))).is_empty());
 }
 
@@ -737,14 +737,14 @@ fn where_text_is_typed_ctrl_c_is_about_that() {
         assert!(ctrl(&mut m, 'c').is_empty() && m.dialogs.is_empty(), "{open}");
     }
     assert_eq!(m.module.name.bytes(), b"dummy");
-    // A field with a few values is of the same dialog.
+    // A field with a list of values belongs to the same dialog.
     type_in(&mut m, "m");
     key(&mut m, KeyCode::Tab);
     assert!(ctrl(&mut m, 'c').is_empty() && m.dialogs.is_empty());
     type_in(&mut m, "2/net");
     assert!(ctrl(&mut m, 'c').is_empty());
     assert!(!m.masks.filtering && m.masks.filter.is_empty());
-    // A line that was given up comes back.
+    // A dismissed line is recalled.
     type_in(&mut m, ":set khelper.deny=x");
     assert!(ctrl(&mut m, 'c').is_empty() && m.dialogs.is_empty());
     type_in(&mut m, ":");
@@ -759,7 +759,7 @@ fn a_draft_that_would_be_lost_is_asked_about() {
     for quit in ["q", "\x03"] {
         assert!(if quit == "q" { type_in(&mut m, quit) } else { ctrl(&mut m, 'c') }.is_empty());
         assert!(m.top::<Quit>().is_some());
-        // It is about no helper.
+        // The message is not about a helper.
         type_in(&mut m, "k");
         key(&mut m, KeyCode::Esc);
         assert!(m.dialogs.is_empty() && !m.masks.changed(&m.snapshot).is_empty());
@@ -767,7 +767,7 @@ fn a_draft_that_would_be_lost_is_asked_about() {
     type_in(&mut m, "q");
     assert!(take(&mut m, fixtures::snapshot()).is_empty());
     assert!(matches!(key(&mut m, KeyCode::Enter)[..], [Effect::Quit { code: 0 }]));
-    // With helpers too: the question goes on when the last of them has ended, and is over once a choice was made.
+    // With helpers too: the question stays until the last of them has ended, and closes once a choice was made.
     let mut m = fixtures::model(fixtures::busy(1), 80, 24);
     type_in(&mut m, "2 q");
     assert!(take(&mut m, fixtures::snapshot()).is_empty());
@@ -788,7 +788,7 @@ fn a_line_that_the_engine_refuses_stays() {
     let both = "khelper.max_concurrent was not changed: one (EAGAIN): wait\n\
                 khelper.gate was not changed: two (EAGAIN): wait";
     assert_eq!((line_error(&m), status(&m)), (both, ""));
-    // Whoever has left, or types another line, is told as ever.
+    // An operator who has left the line, or types another one, gets the answer as a message.
     ctrl(&mut m, 'u');
     let kill = line_again(&mut m, "kill 7");
     key(&mut m, KeyCode::Esc);
@@ -802,7 +802,7 @@ fn a_line_that_the_engine_refuses_stays() {
     assert!(m.top::<CommandLine>().is_some());
 }
 
-/// Types a line where one is open; its only ticket.
+/// Types a line into the open command line; returns its only ticket.
 fn line_again(m: &mut Model, text: &str) -> u64 {
     let mut effects = type_in(m, &format!("{text}\n"));
     assert!(matches!(effects.pop(), Some(Effect::Remember(_))));
@@ -831,7 +831,7 @@ fn what_a_filter_cannot_hold_is_said() {
     for screen in ["2", "3", "4"] {
         type_in(&mut m, &format!("{screen}/"));
         update(&mut m, Msg::Paste(vec![b'x'; 10_240]));
-        assert!(status(&m).starts_with("10240 bytes are more than a field holds"), "{screen}");
+        assert!(status(&m).starts_with("10240 bytes do not fit into a field"), "{screen}");
         key(&mut m, KeyCode::Esc);
         m.status = None;
     }
@@ -847,19 +847,19 @@ fn a_message_goes_with_its_screen_unless_it_is_bad_news() {
     m.say(Severity::Bad, "trouble");
     type_in(&mut m, "2");
     assert_eq!(status(&m), "trouble");
-    // Nor does it outlive the dialog that opens next.
+    // Nor does it stay when the next dialog opens.
     type_in(&mut m, "z");
     assert_eq!(status(&m), "there is no draft to discard");
     type_in(&mut m, ":");
     assert_eq!(status(&m), "");
-    // A paste that is taken takes back that one was not.
+    // A paste that is inserted clears the message that one was not.
     let mut m = model();
     update(&mut m, Msg::Paste(b"x".to_vec()));
-    assert!(status(&m).contains("not taken"));
+    assert!(status(&m).contains("was ignored"));
     type_in(&mut m, "m");
     key(&mut m, KeyCode::Tab);
     update(&mut m, Msg::Paste(b"x".to_vec()));
-    assert!(status(&m).contains("not taken"));
+    assert!(status(&m).contains("was ignored"));
     key(&mut m, KeyCode::BackTab);
     update(&mut m, Msg::Paste(b"x".to_vec()));
     assert_eq!((m.module.name.bytes(), status(&m)), (&b"x"[..], ""));
@@ -882,7 +882,7 @@ fn warnings_are_taken_away_and_come_back_when_it_happens_again() {
     let drain = "12:03:44 the drain gave up after 5 s and the gate is enabled again; still running: #3 foo";
     let path = "kernel.modprobe: `/x` cannot be executed (e edits the path)";
     assert_eq!(warned(&m), [runaway, logged, drain, path]);
-    // What was said goes first; on another screen nothing goes.
+    // The message is dismissed first; on another screen nothing is dismissed.
     m.say(Severity::Quiet, "x");
     key(&mut m, KeyCode::Esc);
     type_in(&mut m, "4");
@@ -929,7 +929,7 @@ fn what_was_asked_before_quitting_is_answered_by_the_operator() {
     let mut m = fixtures::model(fixtures::busy(1), 80, 24);
     assert!(type_in(&mut m, "q").is_empty());
     assert!(take(&mut m, fixtures::busy(1)).is_empty() && take(&mut m, fixtures::snapshot()).is_empty());
-    assert!(crate::tui::testing::render::screen(&m).contains("no helper lives any more"));
+    assert!(crate::tui::testing::render::screen(&m).contains("no helper is alive"));
     assert!(matches!(type_in(&mut m, "\n")[..], [Effect::Quit { code: 0 }]));
 }
 
@@ -1056,7 +1056,7 @@ fn a_command_that_panicked_may_have_done_its_part() {
 }
 
 #[test]
-fn a_reply_that_nobody_waits_for_says_nothing() {
+fn a_reply_to_an_unknown_ticket_says_nothing() {
     let mut m = model();
     assert!(reply(&mut m, 99, Ok(Reply::Done)).is_empty());
     assert_eq!(m.status, None);

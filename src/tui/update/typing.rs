@@ -1,4 +1,4 @@
-//! What is typed or pasted into fields of text.
+//! Typing and pasting into text fields.
 
 use crate::control::text::outcome::Severity;
 use crate::tui::dialogs::help::Help;
@@ -8,9 +8,9 @@ use crate::tui::model::Model;
 
 use super::scroll::up_or_down;
 
-/// Text was pasted: into a field, or nowhere.
+/// Handles pasted text: inserts it into a field, or refuses it.
 pub(super) fn paste(model: &mut Model, text: &[u8]) {
-    const NOT_TAKEN: &str = "the pasted text was not taken: it goes into text fields only, never to keys";
+    const NOT_TAKEN: &str = "the pasted text was ignored: it goes into text fields only, never to keys";
     if !insert(model, text) {
         model.say(Severity::Quiet, NOT_TAKEN);
     } else if model.status.as_ref().is_some_and(|status| status.text == NOT_TAKEN) {
@@ -18,7 +18,7 @@ pub(super) fn paste(model: &mut Model, text: &[u8]) {
     }
 }
 
-/// Into the field under the cursor; whether there is one.
+/// Inserts text into the field with the focus. Returns whether there is one.
 pub(super) fn insert(model: &mut Model, text: &[u8]) -> bool {
     model.peek = 0;
     let inserted = model.with_field(|(field, error)| {
@@ -31,7 +31,7 @@ pub(super) fn insert(model: &mut Model, text: &[u8]) -> bool {
     });
     match inserted {
         None => return false,
-        // A filter has no place for it.
+        // A filter has no place for an error.
         Some(Err(why)) => model.say(Severity::Warned, why),
         Some(Ok(())) => {}
     }
@@ -39,16 +39,16 @@ pub(super) fn insert(model: &mut Model, text: &[u8]) -> bool {
     true
 }
 
-/// What was typed may hide the row under the cursor.
+/// The filter may now hide the row under the cursor.
 fn follow_filter(model: &mut Model) {
     if model.dialogs.is_empty() {
         model.masks.move_by(0, &model.snapshot);
     }
 }
 
-/// Moves in the field under the cursor, or deletes.
+/// Moves in the field with the focus, or deletes.
 pub(super) fn edit(model: &mut Model, how: Edit) {
-    // Where nothing is searched for, there is nothing for a cursor to move in.
+    // In an empty search field there is nothing for a cursor to move in.
     if model.top().is_some_and(|help: &Help| help.search.is_empty())
         && let Edit::Home | Edit::End = how
     {
@@ -63,12 +63,12 @@ pub(super) fn edit(model: &mut Model, how: Edit) {
     follow_filter(model);
 }
 
-/// Whether something is typed here: a line, a filter, a dialog with fields.
+/// Whether a text field has the focus: a command line, a filter, a dialog with fields.
 pub(super) fn types(model: &Model) -> bool {
     model.chain().iter().any(|context| matches!(context, Context::Text | Context::Form))
 }
 
-/// What esc does here.
+/// Does what Esc does here.
 pub(super) fn cancel(model: &Model) -> Action {
     if model.chain().contains(&Context::Filter) { Action::EndFilter } else { Action::Dismiss }
 }

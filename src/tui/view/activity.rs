@@ -1,4 +1,4 @@
-//! The screen Activity: rows newest first, and the record under the cursor where there is room.
+//! The screen Activity: rows, newest first, and the record under the cursor if there is room.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -16,7 +16,7 @@ use crate::tui::widgets::lines::{cut, heading, line, put};
 
 use super::activity_rows;
 
-/// Draws it; where the cursor is: in the filter while one is typed, else on the chosen row.
+/// Draws it. Returns the cursor's position: in the filter that has the focus, else on the selected row.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let parts = parts(model, area);
     let columns = usize::from(parts.list.width);
@@ -31,7 +31,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
     filters(model, parts.filters, buf).or_else(|| chosen(&model.activity, parts.list))
 }
 
-/// The first cell of the row under the cursor, if it is in sight.
+/// The first cell of the row under the cursor, if it is visible.
 fn chosen(activity: &Activity, list: Rect) -> Option<Position> {
     let row = activity.at?.0.checked_sub(activity.top)?;
     let at = Position { x: list.x, y: list.y.checked_add(u16::try_from(row).ok()?)? };
@@ -45,10 +45,10 @@ fn list(model: &Model, area: Rect, columns: usize) -> Vec<Line<'static>> {
     }
     if a.answer.matched == 0 {
         let words = match (model.snapshot.totals.requests, a.filters()) {
-            (0, _) if model.options.read_only => "nothing has been asked for yet".to_owned(),
-            (0, _) => "nothing has been asked for yet: m asks for a module, c calls a helper".to_owned(),
+            (0, _) if model.options.read_only => "no requests yet".to_owned(),
+            (0, _) => "no requests yet: m asks for a module, c calls a helper".to_owned(),
             (_, true) if a.is_current() => {
-                format!("none of {} records is like that: esc shows all again", a.answer.looked)
+                format!("none of {} records matches: esc shows all", a.answer.looked)
             }
             _ => "reading".to_owned(),
         };
@@ -61,7 +61,7 @@ fn list(model: &Model, area: Rect, columns: usize) -> Vec<Line<'static>> {
     rows.collect()
 }
 
-/// How many, in what order, and what becomes of the cursor; the most important first.
+/// The count, the order and the cursor's mode; the most important first.
 fn head(model: &Model, area: Rect, columns: usize) -> String {
     let (a, s) = (&model.activity, &model.snapshot);
     let mut parts = Vec::new();
@@ -72,7 +72,7 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
         parts.push(a.which.name().to_owned());
     }
     let shown = a.answer.matched.saturating_sub(a.top).min(usize::from(area.height));
-    let of = if a.filters() { format!(" ({} looked at)", a.answer.looked) } else { String::new() };
+    let of = if a.filters() { format!(" ({} searched)", a.answer.looked) } else { String::new() };
     parts.push(match shown {
         _ if a.answer.trouble.is_some() => "not read".to_owned(),
         _ if !a.is_current() => "reading".to_owned(),
@@ -94,12 +94,12 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
     parts.join(" · ")
 }
 
-/// Every request there has been, wherever it is now.
+/// The total of requests, and where they are now.
 fn sums(totals: &Totals, live: usize) -> String {
     let requests = if totals.requests == 1 { "request" } else { "requests" };
-    let mut words = format!("{} {requests} so far, {live} not over", totals.requests);
+    let mut words = format!("{} {requests} so far, {live} still running", totals.requests);
     if totals.records_dropped > 0 {
-        words.push_str(&format!(", {} let go", totals.records_dropped));
+        words.push_str(&format!(", {} oldest dropped", totals.records_dropped));
     }
     if totals.records_lost > 0 {
         words.push_str(&format!(", {} lost by the record sink", totals.records_lost));
@@ -107,11 +107,11 @@ fn sums(totals: &Totals, live: usize) -> String {
     words
 }
 
-/// The same where there is less room.
+/// The same for small screens.
 fn brief_sums(totals: &Totals) -> String {
     match totals.records_dropped {
-        0 => format!("{} asked", totals.requests),
-        gone => format!("{} asked, {gone} let go", totals.requests),
+        0 => format!("{} requests", totals.requests),
+        gone => format!("{} requests, {gone} dropped", totals.requests),
     }
 }
 
@@ -121,20 +121,20 @@ fn filters(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
         return None;
     }
     let globs = a.typing == Some(Typing::Globs);
-    // The one that is typed; else both, as far as there is room.
+    // The filter with the focus; else both, as far as they fit.
     let (mark, shown) = if globs { ("* ", &a.globs) } else { ("/ ", &a.words) };
     let says = match a.wrong() {
         Some(why) => format!(" ✗ {why}"),
         None if a.typing.is_some() && !a.is_current() => " reading".to_owned(),
         None if a.typing.is_some() => format!(" {} of {}", a.answer.matched, a.answer.looked),
         None if !a.globs.is_empty() => format!(" modules {}", text::screen(a.globs.bytes())),
-        None => " (/ changes it, esc ends it)".to_owned(),
+        None => " (/ edits it, esc clears it)".to_owned(),
     };
     let says = text::fit(&says, usize::from(area.width / 2));
     field::draw(&model.theme, area, buf, (mark, &says), shown, a.typing.is_some())
 }
 
-/// As much of the record as there is room for.
+/// As much of the record as fits.
 fn record(model: &Model, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
         return;
@@ -152,11 +152,7 @@ fn record(model: &Model, area: Rect, buf: &mut Buffer) {
         (None, None) => vec![heading(&model.theme, "Record", columns), line("none", model.theme.dim)],
     };
     let total = lines.len();
-    put(
-        buf,
-        area,
-        &cut(lines, total, (columns, usize::from(area.height)), "lines: enter shows it whole", model.theme.dim),
-    );
+    put(buf, area, &cut(lines, total, (columns, usize::from(area.height)), "lines: enter shows all", model.theme.dim));
 }
 
 #[cfg(test)]

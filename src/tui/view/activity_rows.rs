@@ -1,4 +1,4 @@
-//! One row a request; fewer columns where there is no room.
+//! One row per request; fewer columns on small screens.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -28,7 +28,7 @@ fn widths(model: &Model, columns: usize) -> Widths {
         50.. => (6, 8, 0, 0, 8, 0),
         _ => (5, 0, 0, 0, 8, 7),
     };
-    // A number is never cut.
+    // Numbers are never cut.
     let id = id.max(2 + model.activity.answer.newest.checked_ilog10().unwrap_or(0) as usize);
     let fixed: usize = [id, time, wait, who, took].iter().filter(|w| **w > 0).map(|w| w + 1).sum();
     // A mark, and a blank between title and ending.
@@ -41,7 +41,7 @@ fn widths(model: &Model, columns: usize) -> Widths {
 pub(super) fn names(model: &Model, columns: usize) -> Line<'static> {
     let w = widths(model, columns);
     let title = if w.title < 14 { "module/path" } else { "module or path" };
-    let cells = cells(&w, ["id", "time", title, "wait", "who asked", "state, exit", "took"]);
+    let cells = cells(&w, ["id", "time", title, "wait", "caller", "state, exit", "took"]);
     Line::from(cells.into_iter().map(|text| Span::styled(text, model.theme.title)).collect::<Vec<_>>())
 }
 
@@ -68,7 +68,7 @@ pub(super) fn row(model: &Model, row: &Row, columns: usize) -> Line<'static> {
     Line::from(spans.collect::<Vec<_>>())
 }
 
-/// `khelper (4121)`; where there is no room the name is cut, never the number.
+/// `khelper (4121)`; if it does not fit, the name is cut, never the number.
 fn who(who: &str, columns: usize) -> String {
     match who.rfind(" (") {
         Some(at) if text::width(who) > columns => {
@@ -79,8 +79,8 @@ fn who(who: &str, columns: usize) -> String {
     }
 }
 
-/// The cells of a row that are shown, each as wide as its column with the blank after it; the first begins with a blank
-/// for the mark, the last one is set to the right.
+/// The cells of a row, each as wide as its column and the blank after it; the first begins with a blank for the mark,
+/// the last is aligned to the right.
 fn cells(w: &Widths, texts: [&str; 7]) -> Vec<String> {
     let all = [w.id, w.time, w.title, w.wait, w.who, w.ending, w.took];
     let mut cells: Vec<String> = all

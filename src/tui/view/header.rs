@@ -1,4 +1,4 @@
-//! The lines at the bottom of every screen: what was said last, the keys.
+//! The lines at the bottom of every screen: the last message and the keys.
 
 use ratatui::text::{Line, Span};
 
@@ -9,7 +9,7 @@ use crate::tui::text;
 
 use crate::tui::widgets::lines::line;
 
-/// What was said last.
+/// The last message.
 pub fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static>> {
     let Some(status) = &model.status else { return Vec::new() };
     let style = match status.mood {
@@ -25,8 +25,7 @@ pub fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static>> {
     lines.into_iter().map(|text| line(text, style)).collect()
 }
 
-/// The keys that mean something now. If they do not all fit, the help's key is still shown.
-/// `scrolls`: the dialog on top does not fit.
+/// The keys that apply now. If they do not all fit, the help's key is still shown.
 pub fn footer(model: &Model, columns: u16, scrolls: bool) -> Line<'static> {
     let columns = usize::from(columns);
     let mut keys: Vec<_> = offered(model, scrolls);
@@ -35,7 +34,7 @@ pub fn footer(model: &Model, columns: u16, scrolls: bool) -> Line<'static> {
     let all =
         |keys: &[(String, &str)]| keys.iter().map(|(key, label)| cells(key, label)).sum::<usize>().saturating_sub(2);
     if all(&keys) > columns && model.dialogs.last().is_some() {
-        // Of all keys this one is guessed the soonest.
+        // Operators guess this key most easily, so it goes first.
         keys.retain(|(_, label)| *label != "next");
     }
     let wanted = all(&keys);
@@ -62,7 +61,7 @@ pub fn footer(model: &Model, columns: u16, scrolls: bool) -> Line<'static> {
     Line::from(spans)
 }
 
-/// The keys that do something now, with their labels.
+/// The keys that have an effect now, with their labels.
 fn offered(model: &Model, scrolls: bool) -> Vec<(String, &'static str)> {
     let offers = |action| model.dialogs.last().is_none_or(|dialog| dialog.offers(model, action));
     let rows =
@@ -78,7 +77,7 @@ fn offered(model: &Model, scrolls: bool) -> Vec<(String, &'static str)> {
     .collect()
 }
 
-/// The help's key that means something now: a character does not where text is typed.
+/// The help's key that works now: a character does not while text is typed.
 fn help_key(model: &Model) -> String {
     let chain = model.chain();
     let help = model.keys.rows().filter(|(row, _)| row.action == Action::Help);

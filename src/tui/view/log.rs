@@ -1,4 +1,4 @@
-//! The screen Log: the oldest line first, the newest last, each as whole as the screen is wide.
+//! The screen Log: the oldest line first, each wrapped to the width of the screen.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -14,24 +14,24 @@ use crate::tui::text;
 use crate::tui::widgets::field;
 use crate::tui::widgets::lines::{line, put};
 
-/// Draws it; where the cursor is: in the filter while that is typed, else on the chosen line.
+/// Draws it. Returns the cursor's position: in the filter if it has the focus, else on the selected line.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let [head, filter, list, hidden] = parts(model, area);
     let columns = usize::from(area.width);
     put(buf, head, &[line(text::fit(&head_words(model, columns), columns), model.theme.title)]);
     put(buf, list, &lines(model, columns, usize::from(list.height)));
-    let whole = format!("hidden: time ({} copies the line whole)", model.keys.key(Action::Copy));
+    let whole = format!("hidden: time ({} copies the full line)", model.keys.key(Action::Copy));
     put(buf, hidden, &[line(text::fit(&whole, columns), model.theme.dim)]);
     if filter.is_empty() {
         return chosen(model, list);
     }
-    let says = if model.log.typing { String::new() } else { " (/ changes it, esc ends it)".to_owned() };
+    let says = if model.log.typing { String::new() } else { " (/ edits it, esc clears it)".to_owned() };
     let says = text::fit(&says, columns / 2);
     field::draw(&model.theme, filter, buf, ("/ ", &says), &model.log.words, model.log.typing)
         .or_else(|| chosen(model, list))
 }
 
-/// The first cell of the line under the cursor, if it is in sight.
+/// The first cell of the line under the cursor, if it is visible.
 fn chosen(model: &Model, list: Rect) -> Option<Position> {
     let log = &model.log;
     let index = log.index()?;
@@ -53,8 +53,8 @@ fn head_words(model: &Model, columns: usize) -> String {
         level => format!("{} and above", level_name(level)),
     });
     parts.push(if log.follow { "following".to_owned() } else { "not following".to_owned() });
-    if log.ring.let_go() > 0 {
-        parts.push(format!("{} older ones let go", log.ring.let_go()));
+    if log.ring.dropped() > 0 {
+        parts.push(format!("{} oldest dropped", log.ring.dropped()));
     }
     while parts.len() > 1 && text::width(&parts.join(" · ")) > columns {
         parts.pop();
@@ -66,9 +66,9 @@ fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Row<'static>> {
     let log = &model.log;
     if log.shown.is_empty() {
         let words = if log.ring.is_empty() {
-            "nothing has been logged: refusals, failures, changes of knobs and warnings will stand here"
+            "the log is empty: it shows refusals, failures, changes of knobs and warnings"
         } else {
-            "no line is like that: esc shows all again"
+            "no line matches: esc shows all"
         };
         return text::wrap(words, columns).into_iter().map(|t| line(t, model.theme.dim)).collect();
     }

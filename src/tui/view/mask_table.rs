@@ -1,4 +1,4 @@
-//! One row a capability: live -> draft of both masks, and what the host has.
+//! One row per capability: live -> draft of both masks, and the host's own sets.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -13,24 +13,24 @@ use crate::tui::text;
 use crate::tui::widgets::field;
 use crate::tui::widgets::lines::line;
 
-/// Before the filter.
+/// The mark before the filter.
 const FILTER_MARK: &str = "/ ";
 
-/// The header and as many rows as there is room for, the cursor's among them.
+/// The header and as many rows as fit, including the cursor's.
 pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let all: Vec<Capability> = model.masks.shown(model.snapshot.known).iter().collect();
     let mut lines = filter(model, columns, all.len());
     let (first, room) = scrolled(model, &all, rows.saturating_sub(1 + lines.len()));
     lines.push(header(model, columns, first, room.min(all.len()), all.len()));
     if all.is_empty() {
-        let words = "no capability is like that: esc shows all again";
+        let words = "no capability matches: esc shows all";
         lines.extend(text::wrap(words, columns).into_iter().map(|text| line(text, model.theme.dim)));
     }
     lines.extend(all.iter().skip(first).take(room).map(|cap| row(model, *cap, columns)));
     lines
 }
 
-/// The filter, while there is one; the cursor stands in the first line while it is typed.
+/// The filter, if there is one; the cursor is in the first line while the filter has the focus.
 fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
     let masks = &model.masks;
     if filter_rows(model) == 0 {
@@ -38,7 +38,7 @@ fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
     }
     let says = match masks.filtering {
         true => format!(" {shown} of {}", model.snapshot.known.len()),
-        false => format!(" {shown} of {} ({} changes it)", model.snapshot.known.len(), model.keys.key(Action::Filter)),
+        false => format!(" {shown} of {} ({} edits it)", model.snapshot.known.len(), model.keys.key(Action::Filter)),
     };
     let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
     let (typed, _) = field::spans(&model.theme, &masks.filter, room, masks.filtering);
@@ -55,7 +55,7 @@ pub(super) fn filter_cursor(model: &Model, columns: usize) -> Option<usize> {
     model.masks.filtering.then(|| FILTER_MARK.len() + field::spans(&model.theme, &model.masks.filter, room, true).1)
 }
 
-/// The row of the table, counted from its top, in which the chosen capability stands.
+/// The table row of the selected capability, counted from the top.
 pub(super) fn chosen_row(model: &Model, rows: usize) -> Option<usize> {
     let all: Vec<Capability> = model.masks.shown(model.snapshot.known).iter().collect();
     let at = all.iter().position(|cap| Some(*cap) == model.masks.capability())?;
@@ -110,7 +110,7 @@ fn row(model: &Model, cap: Capability, columns: usize) -> Line<'static> {
     line
 }
 
-/// live -> draft; whether the draft asks for what live lacks.
+/// live -> draft, and whether the draft sets what the live mask lacks.
 fn cell(model: &Model, live: CapMask, draft: CapMask, cap: Capability) -> (String, Style, bool) {
     match (live.has(cap), draft.has(cap)) {
         (true, true) => ("■".into(), model.theme.text, false),
@@ -120,7 +120,7 @@ fn cell(model: &Model, live: CapMask, draft: CapMask, cap: Capability) -> (Strin
     }
 }
 
-/// Which of the host's own sets have it: they come in at launch (UMH-10).
+/// Which of the host's own sets contain it: they apply at launch (UMH-10).
 fn host(model: &Model, cap: Capability, columns: usize) -> String {
     let host = &model.snapshot.host;
     let words = match (host.bounding.has(cap), host.inheritable.has(cap)) {

@@ -1,4 +1,4 @@
-//! The screen Masks: the table, and what is to be said of it.
+//! The screen Masks: the table and the details.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -12,7 +12,7 @@ use crate::tui::widgets::lines::{line, put};
 
 use super::mask_table;
 
-/// Draws it; where the cursor is: in the filter while that is typed, else on the chosen row.
+/// Draws it. Returns the cursor's position: in the filter if it has the focus, else on the selected row.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let (area, truth) = below(model, area);
     let (table, details) = split(area);

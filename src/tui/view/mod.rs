@@ -1,4 +1,4 @@
-//! The screen, drawn from the model; it changes nothing.
+//! Draws the screen from the model; changes nothing.
 
 mod activity;
 mod activity_rows;
@@ -23,7 +23,7 @@ use super::model::{Model, Tab};
 use super::panels::{tabs, target};
 use super::widgets::lines::put;
 
-/// Draws the whole screen; where its cursor is, if it shows one.
+/// Draws the whole screen. Returns the cursor's position, if the cursor is shown.
 pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
     let _ascii = ascii::only(model.ascii);
     let area = buf.area;
@@ -54,8 +54,8 @@ pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
     cursor
 }
 
-/// Gives every character a cell of its own: of two that are joined in one (a consonant and its vowel sign, both of them
-/// with a column) the second would stay on the terminal when their cell is overwritten.
+/// Gives every character a separate cell. If one cell held two joined characters (a consonant and its vowel sign, both
+/// one column wide), the second would stay on the terminal when the cell is overwritten.
 fn part(buf: &mut Buffer) {
     for at in 0..buf.content.len() {
         let symbol = buf.content[at].symbol();

@@ -1,4 +1,4 @@
-//! The Overview: what goes on, in one look.
+//! The Overview: the state at a glance.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,9 +11,9 @@ use crate::tui::widgets::lines::{heading, line, put};
 
 use super::{recent, slots, warnings};
 
-/// Fewer rows or columns than these show the numbers and the newest lines only.
+/// With fewer rows or columns than this, only the numbers and the newest lines are shown.
 const SMALL: (u16, u16) = (slots::NARROW, 15);
-/// From so many columns on, what runs and what has ended stand side by side.
+/// With this many columns, running and ended requests are side by side.
 const WIDE: u16 = 110;
 
 /// Draws it.
@@ -36,7 +36,7 @@ fn whole(model: &Model, area: Rect) -> Vec<Line<'static>> {
     lines
 }
 
-/// What runs and what has ended share what is left.
+/// Running and ended requests share the remaining rows.
 fn lists(model: &Model, area: Rect, buf: &mut Buffer) {
     if area.width >= WIDE {
         let half = area.width / 2;
@@ -56,7 +56,7 @@ fn lists(model: &Model, area: Rect, buf: &mut Buffer) {
     put(buf, area, &lines);
 }
 
-/// Where there is no room: the first warning, the numbers, the newest lines, and what is hidden.
+/// For small screens: the first warning, the numbers, the newest lines, and the count of hidden ones.
 fn small(model: &Model, area: Rect) -> Vec<Line<'static>> {
     let (columns, rows) = (usize::from(area.width), usize::from(area.height));
     let s = &model.snapshot;
@@ -68,7 +68,7 @@ fn small(model: &Model, area: Rect) -> Vec<Line<'static>> {
         lines.push(line(text::fit(&gate, columns), model.theme.text));
     }
     let room = rows.saturating_sub(lines.len() + 1);
-    // Half and half; where there is one line only, what runs goes first, the oldest as on a larger screen.
+    // Half and half; a single line goes to the running requests, the oldest first, as on a larger screen.
     let runs = s.running.len().min(room.saturating_sub(s.last.len().min(room / 2)));
     let ends = s.last.len().min(room - runs);
     let hidden = (s.live_total - runs.min(s.live_total), recent::over(model) - ends);

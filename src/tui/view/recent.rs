@@ -1,4 +1,4 @@
-//! The last ends, each in its own words.
+//! The last ended requests.
 
 use ratatui::text::{Line, Span};
 
@@ -8,10 +8,10 @@ use crate::tui::model::Model;
 use crate::tui::text;
 use crate::tui::widgets::lines::{cut, heading, line};
 
-/// A heading and a line for each of the last ends, newest first.
+/// A heading and a line for each of the last ended requests, newest first.
 pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let s = &model.snapshot;
-    let mut lines = vec![heading(&model.theme, "Last ends", columns)];
+    let mut lines = vec![heading(&model.theme, "Last ended", columns)];
     let rows = rows.saturating_sub(1);
     if s.last.is_empty() {
         lines.push(line(text::fit("nothing has ended yet", columns), model.theme.dim));
@@ -22,13 +22,13 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
     lines
 }
 
-/// How many have ended; the snapshot has only the last of them.
+/// The number of ended requests; the snapshot contains only the last ones.
 pub(super) fn over(model: &Model) -> usize {
     let s = &model.snapshot;
     usize::try_from(s.totals.over()).unwrap_or(usize::MAX).max(s.last.len())
 }
 
-/// One end: number, name, how.
+/// One ended request: number, name, outcome.
 pub(super) fn row(model: &Model, record: &Record, columns: usize) -> Line<'static> {
     let ending = ended_with_time(record);
     let style = model.theme.mood(ended_in_words(record).mood);

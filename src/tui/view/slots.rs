@@ -1,4 +1,4 @@
-//! The slots of module requests: how many, who holds them, what was refused; the last minute.
+//! The slots of module requests: the count, the holders, the refusals; the last minute.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -8,7 +8,7 @@ use crate::tui::model::Model;
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
 
-/// Fewer columns than these show the numbers in short.
+/// With fewer columns than this, the numbers are short.
 pub(super) const NARROW: u16 = 60;
 
 /// The gauge, the numbers, the holders, the last minute.
@@ -16,7 +16,7 @@ pub(super) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     vec![gauge(model, columns), numbers(model, columns), holders(model, columns), minute(model, columns)]
 }
 
-/// How full it is; full is said in words too.
+/// How many slots are used; "full" is also a word.
 pub(super) fn gauge(model: &Model, columns: usize) -> Line<'static> {
     let slots = &model.snapshot.slots;
     let full = slots.concurrent >= slots.limit;
@@ -49,7 +49,7 @@ fn whole_words(model: &Model, full: bool) -> String {
     format!(" {} of {}{full}, peak {}, refused {refused}", slots.concurrent, slots.limit, slots.peak)
 }
 
-/// Calls, processes and queued are three numbers (GATE-3).
+/// Calls, live helpers and queued calls are three different numbers (GATE-3).
 pub(super) fn numbers(model: &Model, columns: usize) -> Line<'static> {
     let s = &model.snapshot;
     let whole = format!(
@@ -59,7 +59,7 @@ pub(super) fn numbers(model: &Model, columns: usize) -> Line<'static> {
     if text::width(&whole) <= columns {
         return plain(&whole, columns, model.theme.text);
     }
-    // Requests that wait for a slot pass the gate: while it is open, their number matters more.
+    // While the gate is open, the number of requests that wait for a slot matters more than the gate.
     let last = match s.slots.waiting {
         waiting if waiting > 0 && s.gate == Depth::Enabled => format!("waiting {waiting}"),
         _ => format!("gate {}", s.gate.name()),
@@ -71,7 +71,7 @@ pub(super) fn numbers(model: &Model, columns: usize) -> Line<'static> {
 fn holders(model: &Model, columns: usize) -> Line<'static> {
     let s = &model.snapshot;
     if s.slots.holders.is_empty() {
-        return plain("held by nobody", columns, model.theme.dim);
+        return plain("no holders", columns, model.theme.dim);
     }
     let mut shown = "held by".to_owned();
     for (at, id) in s.slots.holders.iter().enumerate() {
@@ -111,7 +111,7 @@ mod tests {
     use crate::tui::testing::fixtures;
     use crate::tui::testing::render::screen;
 
-    /// Each counter beside its own name, on screens of every width.
+    /// Each counter is shown beside its name, at every width.
     #[test]
     fn gate_3_calls_helpers_and_queued_are_shown_under_their_own_names() {
         let s = fixtures::distinct();
@@ -145,7 +145,7 @@ mod tests {
         }
     }
 
-    /// A name is whatever a requester made up.
+    /// A requester chooses the name freely.
     #[test]
     fn the_names_of_those_who_hold_a_slot_are_escaped() {
         let mut s = fixtures::busy(2);

@@ -79,8 +79,8 @@ fn masks_live() {
     at_every_size("masks_live", &fixtures::snapshot(), "2");
 }
 
-/// Where masks are shown it is said that they do not confine root: as much as fits, in one line of the screen, and whole
-/// where there is room to read. A host that is not root says what holds there.
+/// Every screen that shows masks says that they do not confine root: as much as fits in one line of the screen, and all
+/// of it where there is room. On a host that is not root, the text says what applies there.
 #[test]
 fn umh_11_every_place_of_the_masks_says_what_they_do_not_do() {
     let flat = |model: &Model| {
@@ -120,7 +120,7 @@ fn umh_11_every_place_of_the_masks_says_what_they_do_not_do() {
                 assert!(columns < 80 || other.contains(says), "{typed} at {columns}: {other}");
             }
         }
-        // It takes one row, and goes on where it was cut.
+        // It takes one row, and continues where it was cut.
         let mut model = fixtures::model(fixtures::snapshot(), columns, rows_);
         keys(&mut model, "2");
         let lines: Vec<String> = rows(&page(&model)).into_iter().filter(|row| row.contains("confine")).collect();
@@ -201,7 +201,7 @@ fn warnings_say_who_and_what_to_do() {
     for wanted in [
         "! kernel.modprobe: `/sbin/modprobe` is missing (e edits the path)",
         "! 12:03:44 #9 fo\\x1bo: masks enforced by no_new_privs, but CapBnd is not narrowed",
-        "! 12:03:44 khelper.deny was changed by someone else: (empty) -> `x\\x1by`",
+        "! 12:03:44 khelper.deny was changed by another writer: (empty) -> `x\\x1by`",
     ] {
         assert!(screen.contains(wanted), "{wanted}\n{screen}");
     }
@@ -335,7 +335,7 @@ fn what_is_clicked_is_what_is_shown() {
         let mut model = fixtures::model(fixtures::snapshot(), columns, rows);
         click(&mut model, "2 Masks");
         assert_eq!(model.tab, Tab::Masks);
-        // A name is chosen, a box is toggled, in the draft alone.
+        // A click selects a name or toggles a box, in the draft only.
         click(&mut model, "cap_ipc_owner");
         assert_eq!(model.masks.capability().unwrap().name(), "cap_ipc_owner");
         assert!(model.masks.changed(&model.snapshot).is_empty());
@@ -346,7 +346,7 @@ fn what_is_clicked_is_what_is_shown() {
         let before = model.masks.cursor;
         update(&mut model, Msg::Mouse(Mouse { what: Click::WheelDown, x: 0, y: 0 }));
         assert_eq!(model.masks.cursor, before + 3);
-        // Fields get the focus; a field of a few values that has it turns. Nothing is done by a click.
+        // Fields get the focus; a second click selects the next value of a list. A click never submits anything.
         keys(&mut model, "m");
         click(&mut model, "  wait");
         assert!((model.module.focus, model.module.wait) == (1, true));
@@ -356,7 +356,7 @@ fn what_is_clicked_is_what_is_shown() {
         keys(&mut model, "g");
         click(&mut model, "disable and");
         assert!(matches!(model.top(), Some(Gate(1))) && model.pending.is_empty());
-        // Behind a dialog nothing is clicked.
+        // A click does not reach what is behind a dialog.
         update(&mut model, Msg::Mouse(Mouse { what: Click::Press, x: 2, y: 1 }));
         assert_eq!(model.tab, Tab::Masks);
     }
@@ -377,7 +377,7 @@ fn a_draft_is_marked_by_symbol_and_words_too() {
 
 #[test]
 fn drawing_is_cheap_enough_to_be_done_at_every_key() {
-    // No figure is asserted: this only shows that nothing grows with the number of helpers.
+    // No figure is asserted: the test only shows that the time does not grow with the number of helpers.
     let mut s = fixtures::busy(10_000);
     s.last = (0..64).map(|id| Arc::new(fixtures::record(id, b"dummy", 256))).collect();
     let model = fixtures::model(s, 120, 40);

@@ -9,14 +9,14 @@ use crate::tui::widgets::lines::line;
 /// Lines of one warning, at most.
 const LONGEST: usize = 2;
 
-/// At most `rows` lines, the most urgent first; nothing if there is nothing to warn of. A long one goes on in the next
-/// line where there are lines to spare.
+/// At most `rows` lines, the most urgent first; empty without warnings. A long warning continues on the next line if
+/// there are lines to spare.
 pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let all = warnings::all(model);
     let cut = all.len() > rows;
     let shown = if cut { rows.saturating_sub(1).max(1) } else { all.len() };
     let hidden = all.len() - shown;
-    // Where there is one line only, the figure stands in it.
+    // If there is only one line, the count is in it.
     let figure = if rows == 1 && hidden > 0 { format!("(+{hidden}) ") } else { String::new() };
     let mut spare = rows.saturating_sub(shown + usize::from(cut && rows > 1));
     let mut lines = Vec::new();
@@ -32,7 +32,7 @@ pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
         lines.extend(marks.zip(parts).map(|(mark, part)| line(format!("{mark}{part}"), style)));
     }
     if rows > 1 && hidden > 0 {
-        let words = format!("{} {hidden} more warnings: esc takes the first away", text::CUT);
+        let words = format!("{} {hidden} more warnings: esc dismisses the first", text::CUT);
         lines.push(line(text::fit(&words, columns), model.theme.warn));
     }
     lines.truncate(rows);

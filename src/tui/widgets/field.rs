@@ -1,4 +1,4 @@
-//! A field of text in one line of a screen: its mark, what is typed, and what is said of it.
+//! A text field in one line of a screen: its mark, the text, and a note.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -10,13 +10,13 @@ use crate::tui::theme::Theme;
 
 use super::lines::put;
 
-/// Beside a selected text, so that neither a colour nor reverse video is needed to see that it is.
+/// Shown beside selected text, so that the selection is visible without colour or reverse video.
 const SELECTED: [&str; 2] = ["selected: typing replaces it", "selected"];
-/// Around it where there is no room for words.
+/// Shown around it if there is no room for words.
 const BRACKETS: [&str; 2] = ["[", "]"];
 
-/// What is typed in so many cells, with its style, and the cell of the cursor. Of a field that is not typed in nothing is
-/// selected.
+/// The text in `cells` cells, with its style, and the cell of the cursor. Only a field with the focus shows a
+/// selection.
 pub fn spans(theme: &Theme, field: &Field, room: usize, typed: bool) -> (Vec<Span<'static>>, usize) {
     let (whole, cursor) = field.window(room);
     if !typed || !field.is_selected() {
@@ -24,7 +24,7 @@ pub fn spans(theme: &Theme, field: &Field, room: usize, typed: bool) -> (Vec<Spa
         return (vec![Span::styled(text::pad(&whole, room), style)], cursor);
     }
     let blank = |cells: usize| Span::styled(" ".repeat(cells), theme.field);
-    // The cursor's cell and a blank stand between the text and the words.
+    // The cursor's cell and a blank are between the text and the words.
     let fits = |words: &&str| text::width(&whole) + 2 + words.len() <= room && !whole.starts_with(text::CUT);
     if let Some(words) = SELECTED.into_iter().find(fits) {
         let between = room - text::width(&whole) - words.len();
@@ -37,7 +37,7 @@ pub fn spans(theme: &Theme, field: &Field, room: usize, typed: bool) -> (Vec<Spa
     (vec![open, Span::styled(shown, theme.prefilled), close, blank(left)], cursor + 1)
 }
 
-/// Draws it; where the cursor is, if it is typed in.
+/// Draws it. Returns the cursor's position if the field has the focus.
 pub fn draw(
     theme: &Theme,
     area: Rect,

@@ -1,4 +1,4 @@
-//! Lines of text: of one style, as headings, cut to an area.
+//! Lines of text: in one style, as headings, cut to an area.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 
-/// Puts lines into an area, from its top; what does not fit is not drawn.
+/// Draws lines into an area, from its top; lines that do not fit are not drawn.
 pub fn put(buf: &mut Buffer, area: Rect, lines: &[Line<'_>]) {
     let area = area.intersection(buf.area);
     for (y, line) in (area.top()..area.bottom()).zip(lines) {
@@ -16,7 +16,7 @@ pub fn put(buf: &mut Buffer, area: Rect, lines: &[Line<'_>]) {
     }
 }
 
-/// A line of one style.
+/// A line in one style.
 pub fn line(text: impl Into<String>, style: Style) -> Line<'static> {
     Line::from(Span::styled(text.into(), style))
 }

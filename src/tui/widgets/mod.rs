@@ -1,4 +1,4 @@
-//! What screens and dialogs are made of. Nothing here knows the state of the console.
+//! The parts of screens and dialogs. Nothing here depends on the model.
 
 pub mod field;
 pub mod lines;

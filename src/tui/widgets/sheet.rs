@@ -1,4 +1,4 @@
-//! What a dialog shows: its lines, what is always in sight, and where the cursor is.
+//! The contents of a dialog: its lines, the pinned lines, and the cursor.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -10,24 +10,24 @@ use crate::tui::theme::Theme;
 use super::field;
 use super::lines::line;
 
-/// What a dialog shows.
+/// The contents of a dialog.
 pub struct Sheet {
     pub title: String,
     pub lines: Vec<Line<'static>>,
-    /// Always in sight, below the lines: what is wrong.
+    /// Pinned lines, always visible below the others: errors.
     pub pinned: Vec<Line<'static>>,
-    /// What has to be in sight.
+    /// The lines that must be visible.
     pub focus: Option<Focus>,
-    /// What is wrong with the field that has the focus: it stands below it.
+    /// The error of the field with the focus, shown below it.
     pub error: Option<String>,
-    /// The cursor is in this pinned line, at this cell.
+    /// The pinned line and the cell of the cursor.
     pub pinned_cursor: Option<(usize, usize)>,
     pub scroll: usize,
-    /// The lines that can be clicked, in order: fields and choices.
+    /// The clickable lines, in order: fields and choices.
     pub targets: Vec<usize>,
-    /// The last line stands for so many more.
+    /// The last line stands for this many more.
     pub stands_for: usize,
-    /// For the lines and the pinned ones.
+    /// The width of all lines.
     pub columns: usize,
     /// The styles.
     pub theme: Theme,
@@ -50,17 +50,17 @@ impl Sheet {
         }
     }
 
-    /// A sentence, on as many lines as it takes.
+    /// Adds a sentence, on as many lines as needed.
     pub fn say(&mut self, sentence: &str, style: Style) {
         self.lines.extend(text::wrap(sentence, self.columns).into_iter().map(|text| line(text, style)));
     }
 
-    /// The same where every blank counts, as in an argument.
+    /// The same, but every blank is kept, as in an argument.
     pub fn say_whole(&mut self, sentence: &str, style: Style) {
         self.lines.extend(text::fold(sentence, self.columns).into_iter().map(|text| line(text, style)));
     }
 
-    /// What is wrong, where it cannot be missed.
+    /// Adds an error, where it is always visible.
     pub fn wrong(&mut self, error: Option<&String>) {
         if let Some(error) = error {
             let marked = format!("✗ {error}");
@@ -69,7 +69,7 @@ impl Sheet {
         }
     }
 
-    /// A field of text with its name; the cursor is in it if it has the focus.
+    /// Adds a text field with its name; the cursor is in it if it has the focus.
     pub fn field(&mut self, name: &str, field: &Field, focused: bool) {
         let (line, cursor) = self.field_line(name, field, focused);
         self.targets.push(self.lines.len());
@@ -82,7 +82,7 @@ impl Sheet {
         }
     }
 
-    /// A sentence that belongs to what has the focus, right below it.
+    /// Adds a sentence directly below the line with the focus.
     pub fn below(&mut self, sentence: &str, style: Style) {
         let before = self.lines.len();
         self.say(sentence, style);
@@ -97,7 +97,7 @@ impl Sheet {
         }
     }
 
-    /// A field that is always in sight, below the lines, however far they are scrolled.
+    /// Adds a pinned text field.
     pub fn pinned_field(&mut self, name: &str, field: &Field) {
         let (line, cursor) = self.field_line(name, field, true);
         self.pinned_cursor = Some((self.pinned.len(), cursor));
@@ -114,7 +114,7 @@ impl Sheet {
         (Line::from_iter(std::iter::once(Span::styled(name, of_name)).chain(spans)), cursor)
     }
 
-    /// A field with a few values; the value is whole where it can be changed.
+    /// Adds a field with a list of values; the value is not cut while the field has the focus.
     pub fn pick(&mut self, name: &str, value: &str, focused: bool) {
         let mark = if focused { '>' } else { ' ' };
         let (name_style, style) =
@@ -136,7 +136,7 @@ impl Sheet {
         }
     }
 
-    /// A row to choose; the chosen one is whole.
+    /// Adds a row of a list; the selected row is not cut.
     pub fn choice(&mut self, words: &str, chosen: bool) {
         self.targets.push(self.lines.len());
         let room = self.columns.saturating_sub(2);
@@ -152,14 +152,14 @@ impl Sheet {
         }
     }
 
-    /// Rows to choose from, one of them chosen.
+    /// Adds a list with one selected row.
     pub fn choices(&mut self, rows: &[&str], chosen: usize) {
         for (at, row) in rows.iter().enumerate() {
             self.choice(row, at == chosen);
         }
     }
 
-    /// Of what is pinned so many lines are left; where more was cut, the last one says so.
+    /// Cuts the pinned lines to this number; if more were cut, the last line says so.
     pub fn cut_pinned(&mut self, rows: usize) {
         if self.pinned.len() <= rows {
             return;
@@ -174,12 +174,12 @@ impl Sheet {
     }
 }
 
-/// The lines that have to be in sight.
+/// The lines that must be visible.
 pub struct Focus {
-    /// The first of them.
+    /// The index of the first.
     pub row: usize,
-    /// How many.
+    /// Their number.
     pub rows: usize,
-    /// The cell of the cursor in the first.
+    /// The cell of the cursor in the first line.
     pub cell: Option<usize>,
 }

@@ -54,7 +54,7 @@ fn status(m: &Model) -> &str {
     m.status.as_ref().map_or("", |status| &status.text)
 }
 
-/// Answers until nothing more is asked.
+/// Answers questions until there are none.
 fn settle(m: &mut Model, answer: RowPage) {
     while !looked(m, answer.clone()).is_empty() {}
 }
@@ -120,14 +120,14 @@ fn filters_sort_and_pause_are_in_the_question() {
     assert!(!m.activity.filters() && m.activity.paused.is_some());
     asked(&mut m, " ");
     assert!(m.activity.paused.is_none());
-    // A filter that is being typed goes away with esc, alone.
+    // Esc closes only the filter that has the focus.
     typed(&mut m, "/x");
     key(&mut m, KeyCode::Esc);
     assert!(m.activity.words.is_empty() && m.activity.typing.is_none());
 }
 
 #[test]
-fn wrong_globs_are_told_and_hide_nothing() {
+fn wrong_globs_are_reported_and_hide_nothing() {
     let mut m = with(&three(), 0);
     typed(&mut m, "*");
     update(&mut m, Msg::Paste(b"a\xff".to_vec()));
@@ -159,15 +159,19 @@ fn killing_takes_two_keys_and_then_two_words() {
     let (ticket, term) = command(typed(&mut m, "k\n")).unwrap();
     assert!(matches!(term, Command::Kill { id: 3, signal: 15 }));
     update(&mut m, Msg::Replied { ticket, reply: Ok(Reply::Done) });
-    assert!(status(&m).contains("(pid 5003): TERM was sent; if it lives on, k again sends KILL"), "{}", status(&m));
-    // The second time KILL is what is chosen at first.
+    assert!(
+        status(&m).contains("(pid 5003): TERM was sent; if the helper stays alive, k again sends KILL"),
+        "{}",
+        status(&m)
+    );
+    // The second time, KILL is selected at first.
     let (ticket, kill) = command(typed(&mut m, "k\n")).unwrap();
     assert!(matches!(kill, Command::Kill { id: 3, signal: 9 }));
     let error = EngineError::new(Stage::Process, Errno::ESRCH, "no helper", "it has ended");
     update(&mut m, Msg::Replied { ticket, reply: Err(error.into()) });
     assert_eq!(status(&m), "#3 runs (pid 5003): not done: no helper (ESRCH): it has ended");
     assert!(matches!(command(typed(&mut m, "kt\n")), Some((_, Command::Kill { signal: 15, .. }))));
-    for (at, says) in [(1, "it is over"), (2, "it is over")] {
+    for (at, says) in [(1, "it has ended"), (2, "it has ended")] {
         let mut m = with(&three(), at);
         assert!(command(typed(&mut m, "k")).is_none());
         assert!(status(&m).contains(says), "{}", status(&m));
@@ -184,10 +188,10 @@ fn the_same_is_asked_for_again_after_a_look_at_it() {
     let asked = command(typed(&mut m, "\n")).unwrap().1;
     assert!(matches!(asked, Command::RequestModule { name, wait: true } if name == b"failed"));
     assert!(status(&m).starts_with("asked for failed"));
-    // An environment that the console cannot give.
+    // An environment that the console cannot set.
     let mut m = with(&three(), 2);
     typed(&mut m, "r\n");
-    assert!(status(&m).contains("cannot be asked for again from here"), "{}", status(&m));
+    assert!(status(&m).contains("cannot be repeated from here"), "{}", status(&m));
 }
 
 #[test]
@@ -223,7 +227,7 @@ fn records_are_saved_to_a_path_that_is_typed() {
         form.error.as_ref().unwrap().contains("EACCES")
             && form.error.as_ref().unwrap().starts_with("nothing was saved")
     );
-    // The one under the cursor; the file is there; no, another; yes.
+    // Save the one under the cursor; the file exists; no, another path; yes.
     key(&mut m, KeyCode::Tab);
     key(&mut m, KeyCode::Right);
     let (ticket, save) = saves(typed(&mut m, "\n")).unwrap();
@@ -272,7 +276,7 @@ fn the_page_of_a_record_keeps_the_cursor_and_knows_its_keys() {
     assert!(m.dialogs.is_empty() && status(&m).contains("no record here"));
     m.snapshot.totals.requests = 1;
     typed(&mut m, "\n");
-    assert!(m.dialogs.is_empty() && status(&m).contains("being read"));
+    assert!(m.dialogs.is_empty() && status(&m).contains("still reading"));
 }
 
 #[test]

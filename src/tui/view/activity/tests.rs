@@ -45,7 +45,7 @@ fn busy() -> (Snapshot, Vec<Record>) {
     (s, records)
 }
 
-/// Far more than there is room for; some were let go.
+/// Far more than fit; some records were dropped.
 fn overflowing() -> (Snapshot, Vec<Record>) {
     let mut s = fixtures::overflowing();
     s.totals.requests = 12_345;
@@ -68,7 +68,7 @@ fn at_every_size(name: &str, (state, records): &(Snapshot, Vec<Record>), at: usi
     for size in SIZES {
         let mut model = activity(state, records, at, size);
         keys(&mut model, typed);
-        // What the keys asked for.
+        // The state that the keys selected.
         for _ in 0..2 {
             update(&mut model, Msg::Looked(Box::new(fixtures::answer(records, at))));
         }
@@ -206,7 +206,10 @@ proptest! {
 #[test]
 fn records_that_the_sink_lost_are_counted_beside_the_dropped_ones() {
     let totals = Totals { requests: 30, records_dropped: 2, records_lost: 5, ..Totals::default() };
-    assert_eq!(super::sums(&totals, 1), "30 requests so far, 1 not over, 2 let go, 5 lost by the record sink");
+    assert_eq!(
+        super::sums(&totals, 1),
+        "30 requests so far, 1 still running, 2 oldest dropped, 5 lost by the record sink"
+    );
     let totals = Totals { records_lost: 0, ..totals };
     assert!(!super::sums(&totals, 1).contains("sink"));
 }

@@ -1,4 +1,4 @@
-//! Each counter beside its own name, on every screen and dialog that shows one; names of requesters' making escaped.
+//! Each counter is beside its name, on every screen and dialog that shows one; names chosen by requesters are escaped.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn flat(model: &Model) -> String {
 
 #[test]
 fn gate_3_dialogs_and_records_show_the_counter_that_they_name() {
-    for (typed, wanted) in [("g", "21 calls in flight"), ("q", "Not over: 24, live: 22"), ("3", "501 ")] {
+    for (typed, wanted) in [("g", "21 calls in flight"), ("q", "Unfinished: 24, live: 22"), ("3", "501 ")] {
         for (columns, rows) in [(80, 24), (120, 40)] {
             let mut model = fixtures::model(fixtures::distinct(), columns, rows);
             keys(&mut model, typed);

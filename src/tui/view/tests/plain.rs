@@ -1,4 +1,4 @@
-//! Terminals that show ASCII alone, and readers that follow the terminal's cursor.
+//! Terminals that show only ASCII, and screen readers, which follow the terminal's cursor.
 
 use ratatui::layout::Position;
 
@@ -75,11 +75,11 @@ fn on_a_terminal_of_ascii_data_is_escaped_and_nothing_else_is_sent() {
     says(&model, r"a hook said \xe2\x80\x9cno\xe2\x80\x9d");
     keys(&mut model, "mé");
     says(&model, r"> name        \xc3\xa9 ");
-    // The cursor stands behind the escaped letter: four cells a byte.
+    // The cursor is after the escaped letter: four cells per byte.
     let at = cursor(&model).unwrap();
     let row = rows(&page(&model))[usize::from(at.y)].clone();
     assert!(row.chars().take(usize::from(at.x)).collect::<String>().ends_with(r"\xc3\xa9"), "{row}");
-    // What is wrong with it, in the same way.
+    // Its error, in the same way.
     keys(&mut model, &"ü".repeat(30));
     keys(&mut model, "\n");
     says(&model, "| x the module name has 62 bytes");
@@ -95,7 +95,7 @@ fn escaped_data_keeps_the_frame_and_the_columns() {
         let edges: Vec<usize> =
             drawn.iter().filter(|row| row.starts_with('|') || row.contains("| >")).map(|r| r.len()).collect();
         assert!(edges.iter().all(|edge| *edge == edges[0]), "{drawn:?}");
-        // What will run is wrapped, never cut.
+        // The command that will run is wrapped, never cut.
         let argv = drawn.join(" ");
         assert!(argv.contains(r"runs '/opt/modprob\xc3\xa9' -q --"), "{argv}");
     }
@@ -123,7 +123,7 @@ proptest! {
     }
 }
 
-/// The keys, and what begins at the cursor: in a list the row's mark, in a field what is typed next.
+/// The keys, and the text at the cursor: in a list the row's mark, in a field the position of the next character.
 const CURSORS: [(&str, &str); 19] = [
     ("2", "> cap_sys_module"),
     ("2↓", "> cap_sys_rawio"),
@@ -163,7 +163,7 @@ fn the_cursor_stands_on_what_is_chosen() {
             let row = format!("{row} ");
             assert!(row.starts_with(&what[..what.len().min(14)]), "{typed} at {columns}: {what:?} is not {row:?}");
         }
-        // Nothing is chosen on the Overview.
+        // The Overview has no selection.
         assert_eq!(cursor(&fixtures::model(fixtures::busy(1), columns, rows_)), None);
     }
 }

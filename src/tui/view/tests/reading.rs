@@ -1,4 +1,4 @@
-//! Nothing is lost unread: what a confirmation names has been on the screen before it can be confirmed.
+//! A confirmation must show all that it names before it can be confirmed.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::tui::msg::Effect;
 use crate::tui::update::shown;
 
-/// What stands between the edges of the dialog: its lines, and the pinned ones.
+/// The text between the edges of the dialog: its lines, and the pinned ones.
 fn inside(model: &Model) -> Vec<String> {
     let framed = |row: &String| row.starts_with('│') || row.contains(" │ ");
     let rows = rows(&page(model));
@@ -36,11 +36,10 @@ fn what_has_to_be_typed_is_whole_on_every_screen() {
     }
 }
 
-/// Every line of the confirmation, as a terminal of the same width but high enough would show it; without those that
-/// are pinned.
+/// Every line of the confirmation, as on a terminal of the same width that is high enough; without the pinned lines.
 fn whole(model: &Model) -> Vec<String> {
     let front = Areas::now(model).front;
-    // Where there is no room for a frame, its four columns are the text's.
+    // Without a frame, its four columns belong to the text.
     let columns = if front.height < 7 { model.columns + 4 } else { model.columns };
     let mut high = fixtures::model(model.snapshot.clone(), columns, 120);
     high.masks = model.masks.clone();
@@ -61,7 +60,7 @@ fn phrase(model: &Model) -> String {
     model.top().map(|apply: &Apply| apply.phrase.clone()).unwrap_or_default()
 }
 
-/// The confirmation of a draft that drops these of what is live.
+/// The confirmation of a draft that drops these from the live mask.
 fn asked(columns: u16, rows: u16, live: [u64; 2], dropped: [u64; 2]) -> Model {
     let mut s = fixtures::snapshot();
     let of = |bits| CapMask::from_bits(bits) & KNOWN;
@@ -103,7 +102,7 @@ proptest! {
                     continue;
                 }
                 10 => {
-                    // Faster than the screen: the page between was never on it.
+                    // Keys faster than the screen: the page between was never shown.
                     update(&mut model, Msg::Key(KeyEvent::new(KeyCode::PageDown, KeyModifiers::NONE)));
                     KeyCode::PageDown
                 }

@@ -1,4 +1,4 @@
-//! Every screen and dialog in the states that matter: nothing there, much going on, too much for the room, refused.
+//! Every screen and dialog in the states that matter: empty, busy, overflowing, refused.
 
 use super::*;
 use crate::abi::cap::ReadSet;

@@ -1,5 +1,5 @@
-//! What the themes make of the screens: colours and modifiers of the cells that matter, and that nothing is told by them
-//! alone.
+//! The styles of the screens under each theme: colours and modifiers of the cells that matter; style is never the only
+//! carrier of a meaning.
 
 use ratatui::style::{Modifier, Style};
 
@@ -8,7 +8,7 @@ use crate::abi::record::{Outcome, Record};
 use crate::control::text::outcome::ended_in_words;
 use crate::tui::text;
 
-/// What is looked at: after these keys the first cell of that text looks like that, as the theme names it.
+/// A check: after these keys, the first cell of this text has this style of the theme.
 type Look = (&'static str, &'static str, fn(&Theme) -> Style);
 
 const LOOKS: [Look; 32] = [
@@ -25,14 +25,14 @@ const LOOKS: [Look; 32] = [
     ("", "∞ refused by the limit", |t| t.warn),
     ("", "✗ exit 1", |t| t.bad),
     ("", "✓ exit 0", |t| t.good),
-    ("4", "nothing has been logged", |t| t.dim),
+    ("4", "the log is empty", |t| t.dim),
     ("", "g gate", |t| t.key),
     ("2 ", "> cap_sys_module", |t| t.selected),
     ("2 ↓", "■→·", |t| t.draft),
     ("2 ", "draft open", |t| t.draft),
     ("2 ", "bset live -> draft", |t| t.draft),
     ("2 →", "! the inheritable mask has no effect", |t| t.warn),
-    ("2w", "there is nothing to apply", |t| t.text),
+    ("2w", "nothing to apply", |t| t.text),
     ("2 w", "drops cap_sys_module", |t| t.bad),
     ("2 w\n", "✗ not done", |t| t.bad),
     ("m", "> name", |t| t.title),
@@ -50,7 +50,7 @@ fn themes() -> [(&'static str, Theme); 4] {
     Theme::NAMES.map(|name| (name, Theme::by_name(name).unwrap()))
 }
 
-/// Full slots, a shut gate, an end of each mood.
+/// Full slots, a shut gate, an outcome of each severity.
 fn eventful() -> Snapshot {
     let mut s = fixtures::overflowing();
     s.gate = Depth::Disabled;
@@ -93,7 +93,7 @@ fn every_theme_shows_what_it_says() {
     }
 }
 
-/// What each theme is for: its colours, and what is told apart without any.
+/// The purpose of each theme: its colours, and what is distinct without colours.
 #[test]
 fn themes_keep_to_their_colours() {
     use Color::{Black, Cyan, Green, LightBlue, LightCyan, LightGreen, LightMagenta, LightYellow};
@@ -117,12 +117,12 @@ fn themes_keep_to_their_colours() {
                 assert!(fg.contains(&cell.fg) && bg.contains(&cell.bg), "{name}, {typed}: {:?} {:?}", cell.fg, cell.bg);
             }
         }
-        // Good is told from bad, live from draft, the chosen from the rest, keys from words.
+        // Good and bad, live and draft, selected and other rows, keys and words all differ.
         for (one, other) in [(theme.good, theme.bad), (theme.text, theme.draft), (theme.text, theme.selected)] {
             assert_ne!(one, other, "{name}");
         }
         assert_ne!(theme.key, theme.text, "{name}");
-        // In the chosen row nothing is faint or coloured; what is bad stays bold.
+        // In the selected row nothing is faint or coloured; what is bad stays bold.
         assert_eq!(theme.chosen(Style::new().add_modifier(Modifier::DIM)), theme.selected, "{name}");
         assert_eq!(theme.chosen(theme.bad), theme.selected.add_modifier(Modifier::BOLD), "{name}");
     }
@@ -130,13 +130,10 @@ fn themes_keep_to_their_colours() {
     let plain = Theme::plain();
     assert!(bold(plain.bad) && bold(plain.warn) && bold(plain.draft) && !bold(plain.good) && !bold(plain.text));
     assert!(plain.selected.add_modifier.contains(Modifier::REVERSED));
-    assert!(
-        themes().iter().all(|(_, theme)| theme.prefilled != theme.field),
-        "a selected text is told from a typed one"
-    );
+    assert!(themes().iter().all(|(_, theme)| theme.prefilled != theme.field), "selected and typed text look different");
 }
 
-/// The words and symbols are the same whatever the theme: nothing is said by colour alone.
+/// The words and symbols are the same in every theme: no meaning depends on colour.
 #[test]
 fn the_text_is_the_same_in_every_theme() {
     for size in SIZES {
@@ -148,7 +145,7 @@ fn the_text_is_the_same_in_every_theme() {
     }
 }
 
-/// One record of each way to end.
+/// One record of each outcome.
 fn every_ending() -> Vec<Record> {
     let refused = |id, stage, errno| fixtures::refused(id, b"x", stage, errno, "why");
     let other = |id, outcome, stage, errno| Record { outcome, ..refused(id, stage, errno) };
@@ -167,8 +164,8 @@ fn every_ending() -> Vec<Record> {
     records
 }
 
-/// Each has a symbol of its own, and a word, on every screen that shows ends, in every size, also without colours and on
-/// a terminal that knows ASCII alone.
+/// Each has its own symbol and word, on every screen that shows outcomes, in every size, also without colours and on a
+/// terminal that shows only ASCII.
 #[test]
 fn every_ending_has_its_symbol_and_word_on_the_screen() {
     for (size, ascii) in SIZES.into_iter().flat_map(|size| [(size, false), (size, true)]) {

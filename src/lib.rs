@@ -68,9 +68,9 @@
 //! - Every error has an errno and says what to do ([`abi::error::Explain`]).
 //! - Masks apply in the helper's own user namespace: a program that may create a user namespace has every capability
 //!   inside it, and nowhere else.
-//! - Masks alone do not confine root. A helper with uid 0 owns root's files, kernel.modprobe and core_pattern without
-//!   any capability, and can regain every capability in one step. Masks limit what it may do directly; they confine it
-//!   only together with another user, Landlock or a read-only root ([`control::text::outcome::MASKS_AND_ROOT`]).
+//! - Masks alone do not confine root: a helper of uid 0 owns root's files, kernel.modprobe and core_pattern without any
+//!   capability, and can become all-powerful again in one step; masks bound what it may do directly, and confine it only
+//!   together with another user, Landlock or a read-only root ([`control::text::outcome::MASKS_AND_ROOT`]).
 #![warn(missing_docs)]
 #![cfg_attr(
     not(feature = "console"),

@@ -9,7 +9,7 @@ use super::clock::ModelClock;
 use super::{Count, explore_many, explore_to, join, saw, spawn};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::launch_spec::{Enforcement, LaunchSpec};
-use crate::abi::mask::MaskExpr;
+use crate::abi::mask::{MaskExpr, Masks};
 use crate::policy::masks;
 use crate::sys::caller::CallerState;
 use crate::sys::host::{CapPlan, Ended, LaunchFailure, Launched, Watcher, Worker};
@@ -171,7 +171,7 @@ fn own_masks() {
     let (spawner, caller) = (scene.clone(), scene.clone());
     let threads = [
         spawn(move || spawner.spawner()),
-        spawn(move || caller.pool.submit(Call { own: Some((CapMask::EMPTY, CapMask::EMPTY)) })),
+        spawn(move || caller.pool.submit(Call { own: Some(Masks::new(CapMask::EMPTY, CapMask::EMPTY)) })),
     ];
     scene.submit();
     let [spawner, caller] = threads;

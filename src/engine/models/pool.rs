@@ -171,9 +171,7 @@ fn own_masks() {
     let (spawner, caller) = (scene.clone(), scene.clone());
     let threads = [
         spawn(move || spawner.spawner()),
-        spawn(move || {
-            caller.pool.submit(Call { own: Some(Masks { bset: CapMask::EMPTY, inheritable: CapMask::EMPTY }) })
-        }),
+        spawn(move || caller.pool.submit(Call { own: Some(Masks::new(CapMask::EMPTY, CapMask::EMPTY)) })),
     ];
     scene.submit();
     let [spawner, caller] = threads;

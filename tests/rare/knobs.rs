@@ -92,7 +92,7 @@ fn a_mask_that_someone_else_writes_is_told_while_there_is_a_draft() {
         pty.send(FIRST);
         pty.shows("! kernel.usermodehelper.bset was");
         if room {
-            pty.shows("it lost cap_chown; the");
+            pty.says("it lost cap_chown; the");
             pty.shows("bset live -> draft: drops cap_sys_module");
         }
         pty.shows("[■→·]");

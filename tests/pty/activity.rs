@@ -110,7 +110,7 @@ fn a_wait_is_abandoned_and_the_helper_lives_on() {
         on(pty, "#1");
         pty.send("x");
         pty.shows("caller gone");
-        press_until(pty, "x", "not done: nobody waits");
+        press_until(pty, "x", "not done: no caller waits");
         opens(pty);
         pty.shows("caller gone, runs");
         pty.press("k", "> TERM");

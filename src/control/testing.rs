@@ -8,7 +8,6 @@ use nix::errno::Errno;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::{CapMask, CapSets};
-use crate::abi::depth::Depth;
 use crate::abi::era::Era;
 use crate::abi::error::Stage;
 use crate::abi::event::Level;
@@ -16,7 +15,7 @@ use crate::abi::launch_spec::Enforcement;
 use crate::abi::log::{Holdout, LogKind, LogLine};
 use crate::abi::mask::Masks;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
-use crate::abi::snapshot::{Knobs, Live, Slots, Snapshot, Totals};
+use crate::abi::snapshot::{Knobs, Live, Slots, Snapshot};
 use crate::abi::wait::{WaitMode, WaitStatus};
 
 /// Every capability of this fixture's kernel.
@@ -44,10 +43,6 @@ pub fn snapshot() -> Snapshot {
     let host = CapSets { permitted: KNOWN, effective: KNOWN, bounding: KNOWN, ..CapSets::default() };
     Snapshot {
         seq: 1,
-        now: 0,
-        wall: SystemTime::UNIX_EPOCH,
-        pid: 4121,
-        uid: 0,
         knobs: Knobs {
             modprobe: Arc::from(&b"/sbin/modprobe"[..]),
             bset: KNOWN,
@@ -57,20 +52,9 @@ pub fn snapshot() -> Snapshot {
             allow: "".into(),
             deny: "".into(),
         },
-        known: KNOWN,
         host: host.into(),
-        gate: Depth::Enabled,
-        draining: false,
         slots: Slots { limit: 50, ..Slots::default() },
-        running_helpers: 0,
-        live: 0,
-        queued: 0,
-        running: Vec::new(),
-        live_total: 0,
-        last: Vec::new(),
-        totals: Totals::default(),
-        warnings: Vec::new(),
-        provenance: Vec::new(),
+        ..Snapshot::unknown(4121, 0, KNOWN)
     }
 }
 

@@ -8,13 +8,11 @@ use std::time::SystemTime;
 use nix::errno::Errno;
 
 use crate::abi::actor::{Actor, Origin};
-use crate::abi::cap::{CapMask, ThreadSets};
+use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
-use crate::abi::era::Era;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
-use crate::policy::authorize::Globs;
 
 use super::handle::Engine;
 use super::inner::Inner;
@@ -23,7 +21,7 @@ use super::umh::boxed;
 use crate::abi::event::Level;
 use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
-use crate::abi::snapshot::{Knobs, Slots, Snapshot, Totals};
+use crate::abi::snapshot::{Knobs, Snapshot};
 
 impl Engine {
     /// Checks that this is the process that started the engine. Every other entry point calls this before it takes a
@@ -88,38 +86,17 @@ impl Inner {
 
     /// The snapshot of an engine in which nothing runs and nothing can be started.
     pub(super) fn forked_snapshot(&self, error: &EngineError) -> Snapshot {
+        let (pid, uid) = (std::process::id().cast_signed(), self.actors.me(Origin::Library).uid);
+        let unknown = Snapshot::unknown(pid, uid, self.sysctl.known());
         Snapshot {
-            seq: 0,
-            now: 0,
             wall: SystemTime::now(),
-            pid: std::process::id().cast_signed(),
-            uid: self.actors.me(Origin::Library).uid,
-            knobs: Knobs {
-                modprobe: Arc::from([]),
-                bset: CapMask::EMPTY,
-                inheritable: CapMask::EMPTY,
-                era: Era::V3_4,
-                max_concurrent: 0,
-                allow: Globs::default(),
-                deny: Globs::default(),
-            },
-            known: self.sysctl.known(),
-            host: ThreadSets::UNREADABLE,
+            knobs: Knobs { bset: CapMask::EMPTY, inheritable: CapMask::EMPTY, ..unknown.knobs },
             gate: Depth::Disabled,
-            draining: false,
-            slots: Slots::default(),
-            running_helpers: 0,
-            live: 0,
-            queued: 0,
-            running: Vec::new(),
-            live_total: 0,
-            last: Vec::new(),
-            totals: Totals::default(),
             warnings: vec![LogLine {
                 at: 0,
                 kind: LogKind::Note { level: Level::Error, text: error.to_string().into() },
             }],
-            provenance: Vec::new(),
+            ..unknown
         }
     }
 }

@@ -18,15 +18,28 @@ use crate::abi::wait::WaitMode;
 use crate::engine::{CallOptions, Caller, Cancel, Engine, KnobWrite};
 
 use super::activity::reader::Reader;
-use super::authorize::{Authorization, authorize};
+use super::authorize::{Access, Authorization, authorize};
 use super::command::{Call, Command, Reply};
-use super::reads;
+use super::{reads, withheld};
 
 /// Performs an authorized command. Requests block until they are answered or `cancel` fires; writing `freezing` or
 /// `disabled` to the gate blocks during its drain, for up to 5 s.
 pub fn dispatch(engine: &Engine, authorization: Authorization, cancel: &Cancel) -> Result<Reply, ControlError> {
     engine.check_process()?;
+    let access = authorization.access();
     let (actor, command) = authorization.into_parts();
+    perform(engine, actor, command, cancel).map(|reply| visible(reply, access))
+}
+
+/// The reply as its actor may see it (AUTH-4).
+pub(super) fn visible(reply: Reply, access: Access) -> Reply {
+    match access {
+        Access::Full => reply,
+        Access::Withheld => withheld::reply(reply),
+    }
+}
+
+fn perform(engine: &Engine, actor: Arc<Actor>, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
     let ask = || Caller { actor: Some(actor.clone()), cancel: cancel.clone() };
     let done = |done: Result<(), EngineError>| done.map(|()| Reply::Done).map_err(Into::into);
     match command {

@@ -261,6 +261,7 @@ impl Seed {
             ControlError::Value { key: self.text(b'x'), error: value },
             ControlError::Busy(self.text(b'b')),
             ControlError::Unavailable(self.text(b'u')),
+            ControlError::Version(self.text(b'z')),
             ControlError::Engine(self.engine_error()),
         ];
         for error in &all {
@@ -271,6 +272,7 @@ impl Seed {
                 | ControlError::Value { .. }
                 | ControlError::Busy(_)
                 | ControlError::Unavailable(_)
+                | ControlError::Version(_)
                 | ControlError::Engine(_) => {}
             }
         }

@@ -51,7 +51,8 @@ pub(super) fn answer(error: &ControlError) -> Vec<u8> {
 
 /// The answer to a call that is no command: an error of Varlink's own interface, with one parameter.
 pub(super) fn of_service(name: &str, parameter: Option<(&str, &str)>) -> Vec<u8> {
-    let parameters: serde_json::Map<_, _> = parameter.map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect();
+    let parameters: serde_json::Map<_, _> =
+        parameter.map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect();
     frame::error(&format!("{SERVICE}.{name}"), &parameters)
 }
 

@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::abi::error::ControlError;
-use crate::control::command::{Command, Reply};
 use crate::abi::knob::Key;
+use crate::control::command::{Command, Reply};
 use crate::control::target_info::{RunId, TargetInfo};
 
 use super::error;
@@ -202,13 +202,7 @@ fn service(name: &str, call: &Call) -> Result<Ask, Wrong> {
     }
     let answer = match name {
         "GetInfo" => frame::answer(
-            &Info {
-                vendor: "khelper",
-                product: "khelper",
-                version: VERSION,
-                url: "",
-                interfaces: [SERVICE, CONTROL],
-            },
+            &Info { vendor: "khelper", product: "khelper", version: VERSION, url: "", interfaces: [SERVICE, CONTROL] },
             false,
         ),
         "GetInterfaceDescription" => {

@@ -41,6 +41,7 @@
 //! | 5 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
 //! | 5 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
 //! | 5 | [`daemon`] | one engine behind a socket, for other processes: who they are, what they may do, their calls |
+//! | 4 | [`wire`] | the daemon's protocol: framing, the Varlink interface, calls and answers |
 //! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line, and what each verb does |
 //! | 3 | [`control`] | the single entry point for an operator's commands: authorize, then act; the tree of knobs |
 //! | 2 | [`engine`] | applies policy to the machine: requests, workers, knobs, gate, records, events |
@@ -56,7 +57,7 @@
 //! |---|---|
 //! | `console` (default) | [`tui`] |
 //! | `cli` | [`cli`], [`app`] and the `khelper` program; without `console` the program needs a command |
-//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON |
+//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON; [`wire`] |
 //!
 //! # Guarantees and limits
 //!
@@ -97,6 +98,8 @@ pub mod sys;
 pub mod tui;
 #[cfg(feature = "cli")]
 pub mod verbs;
+#[cfg(feature = "control")]
+pub mod wire;
 
 #[doc = include_str!("../docs/deviations.md")]
 pub mod deviations {}

@@ -9,6 +9,7 @@ use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ControlError;
 use crate::abi::knob::Key;
 use crate::abi::peer::{Peer, Unproven};
+use crate::engine::Began;
 use crate::policy::authorize::may_reset;
 use crate::policy::authorize::outside::judge;
 
@@ -18,12 +19,23 @@ pub use crate::policy::authorize::outside::{Access, Ground, Requirement};
 
 /// A command that its actor may give. Only [`authorize`] and [`authorize_outside`] create one and
 /// [`dispatch`](super::dispatch) consumes it, so the command that is performed is the one that was authorized.
-#[derive(Debug)]
 #[must_use = "an authorized command does nothing until it is dispatched"]
 pub struct Authorization {
     actor: Arc<Actor>,
     command: Command,
     access: Access,
+    began: Option<Began>,
+}
+
+impl std::fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { actor, command, access, began: _ } = self;
+        f.debug_struct("Authorization")
+            .field("actor", actor)
+            .field("command", command)
+            .field("access", access)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Authorization {
@@ -42,8 +54,13 @@ impl Authorization {
         self.access
     }
 
-    pub(super) fn into_parts(self) -> (Arc<Actor>, Command) {
-        (self.actor, self.command)
+    /// Calls `began` with the number of the request that the command makes, before any event of it.
+    pub fn with_began(self, began: Began) -> Self {
+        Self { began: Some(began), ..self }
+    }
+
+    pub(super) fn into_parts(self) -> (Arc<Actor>, Command, Option<Began>) {
+        (self.actor, self.command, self.began)
     }
 }
 
@@ -54,7 +71,7 @@ impl Authorization {
 pub fn authorize(actor: impl Into<Arc<Actor>>, command: Command) -> Result<Authorization, ControlError> {
     let actor = actor.into();
     may(&actor, &command)?;
-    Ok(Authorization { actor, command, access: Access::Full })
+    Ok(Authorization { actor, command, access: Access::Full, began: None })
 }
 
 /// Authorizes a command that came over a socket. If [`requirement`] needs facts, `peer` must have them, else the
@@ -64,7 +81,7 @@ pub fn authorize(actor: impl Into<Arc<Actor>>, command: Command) -> Result<Autho
 /// [`ControlError::Denied`], naming what is missing; [`ControlError::Busy`] if a new connection may succeed.
 pub fn authorize_outside(peer: &Peer, ground: &Ground, command: Command) -> Result<Authorization, ControlError> {
     let access = judge(requirement(&command), peer, ground).map_err(refused)?;
-    Ok(Authorization { actor: Arc::new(peer.actor()), command, access })
+    Ok(Authorization { actor: Arc::new(peer.actor()), command, access, began: None })
 }
 
 /// Decides whether a process outside may watch events, and how much it sees of them.

@@ -27,8 +27,9 @@ use super::{reads, withheld};
 pub fn dispatch(engine: &Engine, authorization: Authorization, cancel: &Cancel) -> Result<Reply, ControlError> {
     engine.check_process()?;
     let access = authorization.access();
-    let (actor, command) = authorization.into_parts();
-    perform(engine, actor, command, cancel).map(|reply| visible(reply, access))
+    let (actor, command, began) = authorization.into_parts();
+    let ask = Caller { actor: Some(actor.clone()), cancel: cancel.clone(), began };
+    perform(engine, &actor, command, ask).map(|reply| visible(reply, access))
 }
 
 /// The reply as its actor may see it (AUTH-4).
@@ -39,29 +40,28 @@ pub(super) fn visible(reply: Reply, access: Access) -> Reply {
     }
 }
 
-fn perform(engine: &Engine, actor: Arc<Actor>, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
-    let ask = || Caller { actor: Some(actor.clone()), cancel: cancel.clone() };
+fn perform(engine: &Engine, actor: &Actor, command: Command, ask: Caller) -> Result<Reply, ControlError> {
     let done = |done: Result<(), EngineError>| done.map(|()| Reply::Done).map_err(Into::into);
     match command {
-        Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask()))),
-        Command::Call(call) => run(engine, call, ask()),
-        Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask()),
+        Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask))),
+        Command::Call(call) => run(engine, call, ask),
+        Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask),
         Command::Get(key) => Ok(Reply::Value(read(&engine.snapshot(), key))),
-        Command::Write(writes) => write(engine, writes, &actor).map(Reply::Written),
-        Command::SetDepth(depth) => done(engine.set_depth_as(depth, &actor)),
+        Command::Write(writes) => write(engine, writes, actor).map(Reply::Written),
+        Command::SetDepth(depth) => done(engine.set_depth_as(depth, actor)),
         Command::Reset(mask) => {
             let reset = match mask {
                 MaskKnob::Bset => KnobWrite::ResetBset,
                 MaskKnob::Inheritable => KnobWrite::ResetInheritable,
             };
-            commit(engine, &[reset], &actor).map(Reply::Written)
+            commit(engine, &[reset], actor).map(Reply::Written)
         }
         Command::ResetLoopMessages => {
-            engine.reset_loop_messages_as(&actor);
+            engine.reset_loop_messages_as(actor);
             Ok(Reply::Done)
         }
-        Command::Abandon(id) => done(engine.abandon_as(id, &actor)),
-        Command::Kill { id, signal } => done(engine.kill_as(id, signal, &actor)),
+        Command::Abandon(id) => done(engine.abandon_as(id, actor)),
+        Command::Kill { id, signal } => done(engine.kill_as(id, signal, actor)),
         Command::Status => Ok(Reply::Status(Box::new(reads::status(engine)))),
         Command::Record(id) => Ok(Reply::Record(engine.record(id))),
         Command::Chain(pid) => Ok(Reply::Chain(engine.chain(pid))),
@@ -70,7 +70,7 @@ fn perform(engine: &Engine, actor: Arc<Actor>, command: Command, cancel: &Cancel
         Command::Activity(page) => Ok(Reply::Activity(Box::new(Reader::new(engine.clone()).answer(&page)))),
         Command::Matching { query, newest } => Ok(Reply::Matching(Reader::new(engine.clone()).ids(&query, newest))),
         Command::Records(ids) => Ok(Reply::Records(reads::records(engine, &ids))),
-        Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience, &actor))),
+        Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience, actor))),
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::abi::cap::CapMask;
 
 /// The number of an event, counted from 1 within a run.
 pub type Seq = u64;
 
 /// One start of an engine. The numbers of requests and events begin again with each run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunId {
     /// When it started, in microseconds since the epoch.
     pub started: u64,

@@ -58,6 +58,7 @@ impl Inner {
         record.args = Args::Module;
         record.env = self.env.clone();
         self.registry.lock().begin(&mut record, cancel.clone());
+        caller.begins(record.id);
         let slot = match self.admit(name, &values, &record, caller, &cancel) {
             Ok(slot) => slot,
             Err(NoSlot::Refused(error)) => return self.end_without_process(record, Outcome::Refused, Some(&error)),

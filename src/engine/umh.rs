@@ -39,6 +39,7 @@ impl Inner {
         record.env = boxed(info.envp());
         record.own = options.own.map(Box::new);
         self.registry.lock().begin(&mut record, cancel.clone());
+        options.ask.begins(record.id);
         let above = self.above.get_or_init(|| self.host.same_executable_above());
         if let Err(why) = recursion::engine_within(*above) {
             let error = EngineError::new(

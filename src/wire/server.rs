@@ -96,6 +96,11 @@ impl Way {
     }
 }
 
+/// The message that refuses whatever a connection asks for.
+pub fn busy(error: &ControlError) -> Vec<u8> {
+    error::answer(error)
+}
+
 /// Reads a message. The error says why it is not a call: close the connection, since there is nothing to answer to.
 pub fn read(message: &[u8], info: &TargetInfo) -> Result<Request, String> {
     let call = Call::parse(message)?;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod bridge;
 pub mod exit;
 mod follow_log;
 mod get;
@@ -9,6 +10,7 @@ mod mask;
 mod output;
 pub mod probe;
 mod request;
+pub mod serve;
 mod set;
 mod sigint;
 

@@ -10,7 +10,6 @@ use crate::control::authorize::Access;
 use crate::control::target::Seq;
 use crate::sys::linux::peer::{Sender, receive};
 use crate::wire::frame::{MAX_CALL, Splitter, TooLong};
-use crate::wire::server::Way;
 
 use super::outgoing::Outgoing;
 use super::peer::Opened;
@@ -24,8 +23,6 @@ pub enum State {
     Slow {
         /// The command's number.
         call: u64,
-        /// How to answer.
-        way: Way,
     },
     /// Events.
     Watching(Watching),

@@ -7,6 +7,7 @@
 
 mod admission;
 mod connection;
+pub mod descriptors;
 mod journal;
 mod mailbox;
 pub mod notify;

@@ -111,7 +111,7 @@ impl Server {
         self.next += 1;
         // A caller that wants no answer waits for none.
         if !way.oneway {
-            connection.state = State::Slow { call, way };
+            connection.state = State::Slow { call };
         }
         let authorization = if way.wants_progress() { self.follow(number, authorization) } else { authorization };
         let (mailbox, info) = (self.mailbox.clone(), self.info.clone());
@@ -126,7 +126,7 @@ impl Server {
         self.in_progress -= 1;
         self.feed.forget(number);
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        if matches!(connection.state, State::Slow { call: waiting, .. } if waiting == call) {
+        if matches!(connection.state, State::Slow { call: waiting } if waiting == call) {
             connection.state = State::Idle;
             connection.outgoing.push(Message::Own(bytes));
             self.ready.insert(number);

@@ -50,7 +50,8 @@ pub enum LinkState {
 pub struct TargetInfo {
     /// The kind of engine.
     pub kind: TargetKind,
-    /// The name that the operator gave it: a socket, a host. Escaped; empty for [`TargetKind::Embedded`].
+    /// The name that the operator gave it (`unix:PATH`). Escaped; empty for [`TargetKind::Embedded`] and for the daemon
+    /// at its usual socket.
     pub name: String,
     /// The engine's process.
     pub pid: i32,
@@ -65,6 +66,15 @@ pub struct TargetInfo {
 }
 
 impl TargetInfo {
+    /// The name of the target in JSON and in lines of output: `embedded`, `daemon`, `unix:PATH`.
+    pub fn short_name(&self) -> &str {
+        match self.kind {
+            TargetKind::Embedded => "embedded",
+            TargetKind::Daemon if self.name.is_empty() => "daemon",
+            TargetKind::Daemon => &self.name,
+        }
+    }
+
     /// Whether the engine ends with this process.
     pub fn is_owned(&self) -> bool {
         self.kind == TargetKind::Embedded

@@ -3,6 +3,7 @@
 
 mod calls;
 mod schema;
+mod stream;
 
 use std::collections::BTreeSet;
 

@@ -39,6 +39,7 @@
 //! |---|---|---|
 //! | 6 | [`app`] | builds the parts, wires them, stops them in order; `main` calls it |
 //! | 5 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
+//! | 5 | [`remote`] | a daemon behind a Unix socket, as a target |
 //! | 5 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
 //! | 4 | [`wire`] | the daemon's protocol: framing, the Varlink interface, calls and answers |
 //! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line, and what each verb does |
@@ -56,7 +57,7 @@
 //! |---|---|
 //! | `console` (default) | [`tui`] |
 //! | `cli` | [`cli`], [`app`] and the `khelper` program; without `console` the program needs a command |
-//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON; [`wire`] |
+//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON; [`wire`], [`remote`] |
 //!
 //! # Guarantees and limits
 //!
@@ -90,6 +91,8 @@ pub mod cli;
 pub mod control;
 pub mod engine;
 pub mod policy;
+#[cfg(feature = "control")]
+pub mod remote;
 pub mod sys;
 #[cfg(feature = "console")]
 pub mod tui;

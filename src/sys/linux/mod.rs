@@ -18,6 +18,7 @@ mod path;
 mod proc;
 mod reap;
 mod sigchld;
+pub mod trust;
 mod worker;
 mod worker_setup;
 

@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::abi::actor::Actor;
 use crate::abi::knob::Key;
 use crate::abi::knob_value::{KnobValue, Source};
-use crate::abi::snapshot::Snapshot;
-
-use super::config::Config;
-use super::dispatch::read;
+use crate::abi::safe_text::SafeText;
 
 /// A knob with its value and where that comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,21 +44,39 @@ pub enum Where {
     },
 }
 
-/// Reads these knobs from one snapshot.
-pub(super) fn knobs(snapshot: &Snapshot, config: &Config, keys: &[Key]) -> Vec<Knob> {
-    let knob = |key: &Key| Knob { key: *key, value: read(snapshot, *key), from: came_from(snapshot, config, *key) };
-    keys.iter().map(knob).collect()
+/// What the files say about one knob.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The knob.
+    pub key: Key,
+    /// The value.
+    pub value: KnobValue,
+    /// The line that won.
+    pub source: Source,
+    /// The lines that lost.
+    pub others: Vec<Source>,
+    /// Whether a failure is ignored (`-KEY`).
+    pub ignore: bool,
 }
 
-fn came_from(snapshot: &Snapshot, config: &Config, key: Key) -> Where {
-    let change = snapshot.provenance.iter().find(|last| last.change.key == key);
-    match change {
-        Some(last) if last.change.source.is_none() => Where::Actor { actor: last.actor.clone(), at: last.wall },
-        Some(last) => match &last.change.source {
-            Some(source) => Where::File { source: source.clone(), others: config.others(key, source) },
-            None => Where::Default,
-        },
-        // A file that asks for the default changes nothing.
-        None => config.applied(key).map_or(Where::Default, |(source, others)| Where::File { source, others }),
-    }
+/// A knob whose value is not what is configured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    /// The knob.
+    pub key: Key,
+    /// Its value now.
+    pub running: KnobValue,
+    /// Its value after a restart.
+    pub configured: KnobValue,
+    /// The line that sets it; `None` for the default.
+    pub source: Option<Source>,
+}
+
+/// What runs beside what is configured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The knobs that differ.
+    pub drift: Vec<Drift>,
+    /// Lines that cannot be applied; with one of them a restart uses the last good configuration.
+    pub faults: Vec<SafeText>,
 }

@@ -13,8 +13,7 @@ use super::call::Call;
 use super::cancel::Cancel;
 use super::sink::Sink;
 use crate::abi::event::{EventKind, Level};
-use crate::abi::knob::Key;
-use crate::abi::knob_value::{Change, Provenance, Source};
+use crate::abi::knob_value::{Change, Provenance};
 use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::{Outcome, Record, State};
 use crate::abi::sink::Changed;
@@ -241,13 +240,6 @@ impl Registry {
         self.emit(provenance.at, kind);
         self.provenance.retain(|last| last.change.key != provenance.change.key);
         self.provenance.push(provenance);
-    }
-
-    /// Adds the line of a configuration file to the gate's provenance.
-    pub(super) fn gate_came_from(&mut self, source: Source) {
-        if let Some(last) = self.provenance.iter_mut().find(|last| last.change.key == Key::Gate) {
-            Arc::make_mut(&mut last.change).source = Some(source);
-        }
     }
 
     /// The live requests, oldest first.

@@ -1,6 +1,8 @@
 //! Writes of knobs: checks permission (SYS-3, AUTH-3), applies all writes or none (SYS-9), and notifies workers and
 //! waiters.
 
+use std::sync::Arc;
+
 use nix::errno::Errno;
 
 use crate::abi::actor::{Actor, Origin};
@@ -78,7 +80,11 @@ impl Engine {
     /// keeps its default.
     pub fn gate_came_from(&self, source: Source) {
         if self.check_process().is_ok() {
-            self.inner.registry.lock().gate_came_from(source);
+            let mut registry = self.inner.registry.lock();
+            let gate = registry.provenance.iter_mut().find(|last| last.change.key == Key::Gate);
+            if let Some(gate) = gate {
+                Arc::make_mut(&mut gate.change).source = Some(source);
+            }
         }
     }
 

@@ -243,7 +243,8 @@ mod tests {
 
     #[test]
     fn what_is_no_syntax_here_is_remarked_on() {
-        for (value, what) in [("/x # y", "comment"), ("/x\t;y", "comment"), ("\"/x\"", "quotes"), ("/x\r", "carriage")] {
+        for (value, what) in [("/x # y", "comment"), ("/x\t;y", "comment"), ("\"/x\"", "quotes"), ("/x\r", "carriage")]
+        {
             assert!(remark(value.as_bytes()).is_some_and(|why| why.contains(what)), "{value:?}");
         }
         for value in ["/x#y", "\"", "\"a", "it's", "#", ""] {

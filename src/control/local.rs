@@ -88,7 +88,12 @@ impl Local {
     pub fn new(engine: Engine) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        let run = RunId { started, pid: engine.actor(Origin::Library).pid };
+        let pid = engine.actor(Origin::Library).pid;
+        Self::with_run(engine, RunId { started, pid })
+    }
+
+    /// Like [`Local::new`], for an engine whose records have this run in a ledger.
+    pub fn with_run(engine: Engine, run: RunId) -> Self {
         Self { engine, run, calls: Arc::default(), worker: Queue::default(), reader: Queue::default() }
     }
 

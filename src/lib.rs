@@ -40,6 +40,7 @@
 //! | 6 | [`app`] | builds the parts, wires them, stops them in order; `main` calls it |
 //! | 5 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
 //! | 5 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
+//! | 4 | [`ledger`] | records and changes on disk: lines, segments, rotation, the writer, the reader |
 //! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line, and what each verb does |
 //! | 3 | [`control`] | the single entry point for an operator's commands: authorize, then act; the tree of knobs |
 //! | 2 | [`engine`] | applies policy to the machine: requests, workers, knobs, gate, records, events |
@@ -55,7 +56,7 @@
 //! |---|---|
 //! | `console` (default) | [`tui`] |
 //! | `cli` | [`cli`], [`app`] and the `khelper` program; without `console` the program needs a command |
-//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON |
+//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON; [`ledger`]: records on disk |
 //!
 //! # Guarantees and limits
 //!
@@ -88,6 +89,8 @@ pub mod cli;
 #[cfg(feature = "control")]
 pub mod control;
 pub mod engine;
+#[cfg(feature = "control")]
+pub mod ledger;
 pub mod policy;
 pub mod sys;
 #[cfg(feature = "console")]

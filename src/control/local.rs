@@ -90,16 +90,21 @@ fn lane(command: &Command) -> Lane {
 impl Local {
     /// A target for an engine that has already been started, with the configuration files of the system.
     pub fn new(engine: Engine) -> Self {
-        Self::with_config(engine, Arc::default())
-    }
-
-    /// [`Local::new`] with other configuration files.
-    pub fn with_config(engine: Engine, config: Arc<Config>) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        let run = RunId { started, pid: engine.actor(Origin::Library).pid };
-        let calls = Arc::new(Calls::new(config));
-        Self { engine, run, calls, worker: Queue::default(), reader: Queue::default() }
+        let pid = engine.actor(Origin::Library).pid;
+        Self::with_run(engine, RunId { started, pid })
+    }
+
+    /// Like [`Local::new`], for an engine whose records have this run in a ledger.
+    pub fn with_run(engine: Engine, run: RunId) -> Self {
+        Self { engine, run, calls: Arc::default(), worker: Queue::default(), reader: Queue::default() }
+    }
+
+    /// The same target with other configuration files. Call it before the first command.
+    #[must_use]
+    pub fn with_config(self, config: Arc<Config>) -> Self {
+        Self { calls: Arc::new(Calls::new(config)), ..self }
     }
 
     /// [`Local::new`] as a shared target, for a console or a command.

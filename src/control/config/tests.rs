@@ -153,7 +153,7 @@ impl Site {
         let config = Arc::new(Config::folder(dir.path().join("conf")));
         let engine = Engine::builder().host(FakeHost::new()).start().unwrap();
         let last = dir.path().join("last-good");
-        Self { dir, target: Local::with_config(engine, config.clone()), config, by: actor(Origin::Library), last }
+        Self { dir, target: Local::new(engine).with_config(config.clone()), config, by: actor(Origin::Library), last }
     }
 
     /// Another engine with the same files.

@@ -41,6 +41,7 @@
 //! | 5 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
 //! | 5 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
 //! | 4 | [`ledger`] | records and changes on disk: lines, segments, rotation, the writer, the reader |
+//! | 4 | [`wire`] | the daemon's protocol: framing, the Varlink interface, calls and answers |
 //! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line, and what each verb does |
 //! | 3 | [`control`] | the single entry point for an operator's commands: authorize, then act; the tree of knobs |
 //! | 2 | [`engine`] | applies policy to the machine: requests, workers, knobs, gate, records, events |
@@ -56,7 +57,7 @@
 //! |---|---|
 //! | `console` (default) | [`tui`] |
 //! | `cli` | [`cli`], [`app`] and the `khelper` program; without `console` the program needs a command |
-//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON; [`ledger`]: records on disk |
+//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON; [`ledger`]: records on disk; [`wire`] |
 //!
 //! # Guarantees and limits
 //!
@@ -97,6 +98,8 @@ pub mod sys;
 pub mod tui;
 #[cfg(feature = "cli")]
 pub mod verbs;
+#[cfg(feature = "control")]
+pub mod wire;
 
 #[doc = include_str!("../docs/deviations.md")]
 pub mod deviations {}

@@ -161,6 +161,46 @@ pub enum Stage {
     Forked,
 }
 
+impl Stage {
+    /// Every stage, in the order of its number.
+    pub const ALL: [Self; 14] = [
+        Self::Name,
+        Self::Path,
+        Self::Loop,
+        Self::Hook,
+        Self::Limit,
+        Self::Throttle,
+        Self::Gate,
+        Self::Cancel,
+        Self::Init,
+        Self::Enforce,
+        Self::Process,
+        Self::Exec,
+        Self::Lost,
+        Self::Forked,
+    ];
+
+    /// As JSON and metrics spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Path => "path",
+            Self::Loop => "loop",
+            Self::Hook => "hook",
+            Self::Limit => "limit",
+            Self::Throttle => "throttle",
+            Self::Gate => "gate",
+            Self::Cancel => "cancel",
+            Self::Init => "init",
+            Self::Enforce => "enforce",
+            Self::Process => "process",
+            Self::Exec => "exec",
+            Self::Lost => "lost",
+            Self::Forked => "forked",
+        }
+    }
+}
+
 /// Floor 2: the engine refused a call, or the call failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineError {

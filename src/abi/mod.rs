@@ -11,6 +11,7 @@ pub mod escape;
 pub mod event;
 pub mod executable;
 pub mod glob;
+pub mod histogram;
 pub mod knob;
 pub mod knob_value;
 pub mod launch_spec;

@@ -20,6 +20,7 @@ use crate::abi::era::Era;
 use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
 use crate::abi::event::{Event, EventKind, Level};
 use crate::abi::glob::Globs;
+use crate::abi::histogram::Histogram;
 use crate::abi::knob::{Key, MaskKnob};
 use crate::abi::knob_value::{Change, KnobValue, Provenance};
 use crate::abi::launch_spec::{Enforcement, NotEnforced};
@@ -371,6 +372,7 @@ impl Seed {
             queued: self.small(24),
             running: vec![self.live()],
             live_total: 25,
+            watchers: self.small(33),
             last: vec![self.record()],
             totals: Totals {
                 requests: self.n(26),
@@ -379,6 +381,10 @@ impl Seed {
                 refused_limit_at: self.maybe(self.n(28)),
                 throttled: self.n(29),
                 records_lost: self.n(31),
+                events_missed: self.n(32),
+                refused_by_stage: Stage::ALL.map(|stage| self.n(40 + stage as u64)),
+                run_times: Histogram { buckets: [self.n(34); 17], sum_us: self.n(35) },
+                queue_times: Histogram { buckets: [self.n(36); 17], sum_us: self.n(37) },
                 ..Totals::default()
             },
             warnings: self.logs().into_iter().map(|kind| LogLine { at: self.n(30), kind }).collect(),

@@ -120,6 +120,7 @@ impl Registry {
         self.queued -= 1;
         self.processes += 1;
         self.totals.launched += 1;
+        self.totals.queue_times.add(record.started_us.unwrap_or_default());
         self.bus.emit(at, EventKind::Started { id, pid });
         self.give_sink(at, |sink| sink.started(record));
     }
@@ -173,7 +174,13 @@ impl Registry {
 
     fn count(&mut self, at: Micros, record: &Record) {
         self.totals.by_outcome[record.outcome as usize] += 1;
+        if let (Some(started), Some(ended)) = (record.started_us, record.ended_us) {
+            self.totals.run_times.add(ended.saturating_sub(started));
+        }
         if record.outcome == Outcome::Refused {
+            if let Some(stage) = record.stage {
+                self.totals.refused_by_stage[stage as usize] += 1;
+            }
             match record.stage {
                 Some(Stage::Limit) => {
                     self.totals.refused_limit += 1;

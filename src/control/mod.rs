@@ -11,6 +11,7 @@ pub mod completion;
 mod dispatch;
 pub mod export;
 pub mod local;
+pub mod metrics;
 mod reads;
 pub mod record_json;
 pub mod rehearsal;

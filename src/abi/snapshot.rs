@@ -134,6 +134,8 @@ pub struct Live {
     pub pid: Option<i32>,
     /// The process that made the request.
     pub actor: Arc<Actor>,
+    /// The request whose helper, or a process that this helper started, made this request (REQ-12).
+    pub asked_by: Option<u64>,
 }
 
 impl Snapshot {

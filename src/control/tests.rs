@@ -198,6 +198,7 @@ impl Seed {
             path: self.shared(b'/'),
             args: if self.some { Args::List(list.clone()) } else { Args::Module },
             env: list,
+            asked_by: self.maybe(self.n(37)),
             state: self.one(&[State::Waiting, State::Queued, State::Running, State::Ended]),
             outcome: self.one(&outcomes),
             result: self.maybe(self.int(4)),
@@ -324,6 +325,7 @@ impl Seed {
             at: self.n(2),
             pid: self.maybe(self.int(3)),
             actor: self.actor(),
+            asked_by: self.maybe(self.n(4)),
         }
     }
 

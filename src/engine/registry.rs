@@ -95,6 +95,7 @@ impl Registry {
             at: record.at,
             pid: None,
             actor: record.actor.clone(),
+            asked_by: record.asked_by,
         };
         self.live
             .insert(record.id, Entry { live, cancel, draft: Arc::new(record.clone()), call: None, abandoned_by: None });

@@ -313,8 +313,8 @@ mod tests {
             args: Args::Module,
             env: Vec::new().into(),
             wait: WaitMode::PROC,
-
             actor: Actor::new(Origin::Console, 1, 0, 0, b"x").into(),
+            asked_by: None,
             wall: std::time::SystemTime::UNIX_EPOCH,
             at: 0,
             state: State::Ended,

@@ -9,6 +9,7 @@ pub mod batch;
 pub mod command;
 pub mod completion;
 mod dispatch;
+pub mod event_json;
 pub mod export;
 pub mod local;
 pub mod metrics;

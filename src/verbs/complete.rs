@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(of("run --bset emp"), ["empty"]);
         assert_eq!(of("request --re"), ["--repeat"]);
         assert_eq!(of("kill 3"), ["3", "31"]);
-        assert_eq!(of("gate "), ["freeze", "disable", "enable"]);
+        assert_eq!(of("gate "), ["enabled", "freezing", "disabled"]);
         assert!(of("run -- /bin/ca").is_empty() && of("nonsense x").is_empty());
     }
 

@@ -23,6 +23,14 @@ pub fn sentences(info: &TargetInfo) -> [String; 4] {
     }
 }
 
+/// The name of a kind of target, as the command line and JSON spell it.
+pub const fn kind(kind: TargetKind) -> &'static str {
+    match kind {
+        TargetKind::Embedded => "embedded",
+        TargetKind::Daemon => "daemon",
+    }
+}
+
 /// The target as part of a sentence.
 pub fn object(info: &TargetInfo) -> String {
     match info.kind {

@@ -127,6 +127,6 @@ mod tests {
         assert_eq!((line.typed.bytes(), line.candidates.len()), (&b"request "[..], 0));
         line.typed = Field::new(b"gate ");
         line.complete(CapMask::up_to(40), &BTreeSet::new());
-        assert_eq!(line.candidates, ["freeze", "disable", "enable"]);
+        assert_eq!(line.candidates, ["enabled", "freezing", "disabled"]);
     }
 }

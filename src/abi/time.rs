@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn times_are_rfc_3339_with_microseconds() {
-        let of = |seconds, micros| utc(UNIX_EPOCH + Duration::new(seconds, micros * 1000));
+        let of = |seconds, micros: u32| utc(UNIX_EPOCH + Duration::new(seconds, micros * 1000));
         assert_eq!(of(0, 0), "1970-01-01T00:00:00.000000Z");
         assert_eq!(of(951_782_399, 1), "2000-02-28T23:59:59.000001Z");
         assert_eq!(of(951_782_400, 0), "2000-02-29T00:00:00.000000Z");

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod complete;
 pub mod exit;
 mod follow_log;
 mod get;

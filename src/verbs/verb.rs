@@ -164,7 +164,7 @@ pub enum Resettable {
 }
 
 /// The definition for the console's help, without the options that only the shell has.
-fn definition() -> Command {
+pub fn definition() -> Command {
     let hide = |arg: clap::Arg| {
         let shells = ["json", "set"].contains(&arg.get_id().as_str());
         arg.hide(shells)

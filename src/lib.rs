@@ -40,6 +40,7 @@
 //! | 6 | [`app`] | builds the parts, wires them, stops them in order; `main` calls it |
 //! | 5 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
 //! | 5 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
+//! | 4 | [`wire`] | the daemon's protocol: framing, the Varlink interface, calls and answers |
 //! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line, and what each verb does |
 //! | 3 | [`control`] | the single entry point for an operator's commands: authorize, then act; the tree of knobs |
 //! | 2 | [`engine`] | applies policy to the machine: requests, workers, knobs, gate, records, events |
@@ -55,7 +56,7 @@
 //! |---|---|
 //! | `console` (default) | [`tui`] |
 //! | `cli` | [`cli`], [`app`] and the `khelper` program; without `console` the program needs a command |
-//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON |
+//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON; [`wire`] |
 //!
 //! # Guarantees and limits
 //!
@@ -94,6 +95,8 @@ pub mod sys;
 pub mod tui;
 #[cfg(feature = "cli")]
 pub mod verbs;
+#[cfg(feature = "control")]
+pub mod wire;
 
 #[doc = include_str!("../docs/deviations.md")]
 pub mod deviations {}

@@ -260,6 +260,8 @@ pub enum ControlError {
     Busy(String),
     /// The target cannot be reached (`ENOTCONN`).
     Unavailable(String),
+    /// The daemon is of another version, and does not know the command or gave an unknown answer (`EPROTO`).
+    Version(String),
 }
 
 impl ControlError {
@@ -267,7 +269,12 @@ impl ControlError {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::ReadOnly(key) | Self::Value { key, .. } => Some(key),
-            Self::UnknownKey(_) | Self::Denied(_) | Self::Busy(_) | Self::Unavailable(_) | Self::Engine(_) => None,
+            Self::UnknownKey(_)
+            | Self::Denied(_)
+            | Self::Busy(_)
+            | Self::Unavailable(_)
+            | Self::Version(_)
+            | Self::Engine(_) => None,
         }
     }
 }
@@ -282,6 +289,7 @@ impl fmt::Display for ControlError {
             Self::Engine(error) => error.fmt(f),
             Self::Busy(why) => write!(f, "{why} (EAGAIN)"),
             Self::Unavailable(why) => write!(f, "{why} (ENOTCONN)"),
+            Self::Version(why) => f.write_str(why),
         }
     }
 }
@@ -296,6 +304,7 @@ impl Explain for ControlError {
             Self::Engine(error) => error.errno(),
             Self::Busy(_) => Errno::EAGAIN,
             Self::Unavailable(_) => Errno::ENOTCONN,
+            Self::Version(_) => Errno::EPROTO,
         }
     }
     fn advice(&self) -> Cow<'static, str> {
@@ -306,6 +315,7 @@ impl Explain for ControlError {
             Self::Value { error, .. } => error.advice(),
             Self::Engine(error) => error.advice(),
             Self::Busy(_) => "end some processes, or raise `ulimit -u`, and try again".into(),
+            Self::Version(_) => "restart it".into(),
             Self::Unavailable(_) => "wait for the connection, and check the state before you repeat a command".into(),
         }
     }

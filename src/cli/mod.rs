@@ -18,7 +18,7 @@ mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use args::{Args, Command};
@@ -27,7 +27,7 @@ pub use sigint::signals;
 
 use nix::sys::signal::Signal;
 
-use crate::abi::actor::{Actor, Origin};
+use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::escape::screen;
@@ -94,11 +94,25 @@ pub fn print(text: &str) -> u8 {
 struct Caller {
     target: Arc<dyn Target>,
     by: Actor,
+    chain: Arc<OnceLock<Vec<ChainLink>>>,
 }
 
 impl Caller {
     fn new(target: Arc<dyn Target>) -> Self {
-        Self { target, by: control::actor(Origin::CommandLine) }
+        Self { target, by: control::actor(Origin::CommandLine), chain: Arc::default() }
+    }
+
+    /// Asks for the chain of processes that led to this process; empty if the target does not tell. Not to be called
+    /// from a completion, which uses [`Self::chain`].
+    fn read_chain(&self) {
+        self.chain.get_or_init(|| match self.ask(control::Command::Chain(self.by.pid)) {
+            Ok(Reply::Chain(chain)) => chain,
+            _ => Vec::new(),
+        });
+    }
+
+    fn chain(&self) -> &[ChainLink] {
+        self.chain.get().map_or(&[], Vec::as_slice)
     }
 
     /// Submits a command and blocks until it is answered.
@@ -148,6 +162,9 @@ fn perform(asker: &Asker, command: &Command) -> Verdict {
     // `Command::Keys` needs no engine and is handled earlier.
     let Some(verb) = command.verb() else { return Verdict::Usage };
     let (known, json) = (asker.caller.target.info().known, verb.json());
+    if json && !matches!(verb, Common::Mask(_)) {
+        asker.caller.read_chain();
+    }
     match perform::ask(verb, known) {
         Ok(Ask::Requests(requests)) => asker.requests(requests.batch(), json),
         Ok(Ask::Call(call)) => asker.requests(Batch::one(control::Command::Call(call)), json),

@@ -9,9 +9,9 @@ use crate::abi::record::State;
 use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::abi::time::Micros;
 use crate::control::metrics::{self, Form};
-use crate::control::record_json::Entry;
+use crate::control::record_json::{Entry, V};
 use crate::control::target::TargetInfo;
-use crate::control::text::{ps, status, target};
+use crate::control::text::{ps, status};
 use crate::control::{Command, Key, Reply};
 use crate::verbs::perform::Act;
 
@@ -57,8 +57,7 @@ struct Running<'a> {
 #[derive(Serialize)]
 struct StateOf<'a> {
     v: u8,
-    target: &'static str,
-    name: &'a str,
+    target: &'a str,
     run: String,
     pid: i32,
     uid: u32,
@@ -79,9 +78,8 @@ struct StateOf<'a> {
 impl<'a> StateOf<'a> {
     fn of(info: &'a TargetInfo, s: &'a Snapshot) -> Self {
         Self {
-            v: 1,
-            target: target::kind(info.kind),
-            name: &info.name,
+            v: V,
+            target: info.short_name(),
             run: info.run.to_string(),
             pid: info.pid,
             uid: info.uid,
@@ -112,20 +110,21 @@ impl Asker {
         if json {
             return self.running(&s, &all).unwrap_or_else(|error| fail(&error));
         }
-        let name = target::kind(self.caller.target.info().kind);
-        let lines = if tree { ps::tree(&s, &all) } else { ps::table(name, s.now, &all) };
+        let info = self.caller.target.info();
+        let lines = if tree { ps::tree(&s, &all) } else { ps::table(info.short_name(), s.now, &all) };
         lines.iter().for_each(|line| self.answers.line(line));
         Verdict::Own(0)
     }
 
     fn running(&self, s: &Snapshot, all: &[Live]) -> Result<Verdict, ControlError> {
+        let source = self.source();
         for page in all.chunks(PAGE) {
             let ids = page.iter().map(|live| live.id).collect();
             let Reply::Records(records) = self.caller.ask(Command::Records(ids))? else { continue };
             // A request may have ended since the list was read.
             for record in records.iter().filter(|record| record.state != State::Ended) {
                 self.json(&Running {
-                    record: Entry::from(&**record),
+                    record: Entry::of(record, &source),
                     state: record.state,
                     elapsed_us: s.now.saturating_sub(record.at),
                     holds_slot: s.slots.holders.contains(&record.id),
@@ -170,7 +169,6 @@ impl Asker {
     }
 
     fn act(&self, act: Act) -> Result<Verdict, ControlError> {
-        let name = target::kind(self.caller.target.info().kind);
         match act {
             Act::OnRequest { command, what } => {
                 self.caller.ask(command)?;
@@ -181,8 +179,10 @@ impl Asker {
                     Reply::Written(changes) => changes,
                     _ => Vec::new(),
                 };
+                let info = self.caller.target.info();
                 for change in changes {
-                    self.answers.line(&format!("{name} {}: {} → {}", change.key, change.before, change.after));
+                    let (name, key) = (info.short_name(), change.key);
+                    self.answers.line(&format!("{name} {key}: {} → {}", change.before, change.after));
                 }
             }
             // No verb of the shell performs these.

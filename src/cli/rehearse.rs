@@ -8,10 +8,9 @@ use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::record::Record;
 use crate::control::batch::Batch;
-use crate::control::record_json::Entry;
+use crate::control::record_json::{Entry, V};
 use crate::control::rehearsal::{Rehearsal, Rehearsed, Run};
 use crate::control::text::rehearsal::{compare, differences};
-use crate::control::text::target;
 use crate::control::{Command, Reply};
 use crate::verbs::operate::Draft;
 
@@ -23,7 +22,7 @@ use super::request::{Asker, fail};
 #[derive(Serialize)]
 struct Both<'a> {
     v: u8,
-    target: &'static str,
+    target: &'a str,
     run: String,
     draft: Option<Entry<'a>>,
     live: Option<Entry<'a>>,
@@ -57,9 +56,9 @@ impl Asker {
         };
         if json {
             let info = self.caller.target.info();
-            let (target, run) = (target::kind(info.kind), info.run.to_string());
-            let (draft, live) = (draft.map(Entry::from), live.map(Entry::from));
-            self.json(&Both { v: 1, target, run, draft, live, differences: differ });
+            let (target, run, source) = (info.short_name(), info.run.to_string(), self.source());
+            let [draft, live] = [draft, live].map(|record| record.map(|record| self.entry(record, &source)));
+            self.json(&Both { v: V, target, run, draft, live, differences: differ });
         } else if let (Some(draft), Some(live)) = (draft, live) {
             self.table(draft, live, known);
             differ.iter().for_each(|line| self.answers.line(line));

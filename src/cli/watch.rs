@@ -2,7 +2,7 @@
 
 use crate::abi::event::EventKinds;
 use crate::control::event_json::{self, Clock};
-use crate::control::text::{target, watch};
+use crate::control::text::watch;
 use crate::control::watch::{Wake, Watched};
 
 use super::exit::Verdict;
@@ -24,13 +24,13 @@ impl Asker {
             Ok(s) => Clock::of(&s),
             Err(error) => return fail(&error),
         };
-        let info = target.info();
-        let name = target::kind(info.kind);
+        let (info, source) = (target.info(), self.source());
+        let name = info.short_name();
         while !self.answers.is_over() {
             let line = match (events.wait(), json) {
-                (Watched::Event(event), true) => event_json::event(&info, clock, &event),
+                (Watched::Event(event), true) => event_json::event(&source, clock, &event),
                 (Watched::Event(event), false) => watch::line(name, &event, &watch::time(clock.wall(event.at), utc)),
-                (Watched::Missed(count), true) => event_json::missed(&info, count),
+                (Watched::Missed(count), true) => event_json::missed(&source, count),
                 (Watched::Missed(count), false) => watch::missed(name, count),
                 (Watched::Closed { .. }, _) if self.ending.is_interrupted() => return Verdict::Interrupted,
                 (Watched::Closed { why: None }, _) => break,

@@ -26,12 +26,13 @@ pub struct Call {
     #[serde(with = "wire::bytes")]
     pub path: Vec<u8>,
     /// The arguments after `argv[0]`.
-    #[serde(with = "wire::bytes")]
+    #[serde(with = "wire::bytes", default)]
     pub args: Vec<Vec<u8>>,
     /// `K=V`, added to the environment of a module request.
-    #[serde(with = "wire::bytes")]
+    #[serde(with = "wire::bytes", default)]
     pub env: Vec<Vec<u8>>,
     /// How to wait.
+    #[serde(default)]
     pub wait: WaitMode,
     /// Narrower masks for this call alone.
     pub bset: Option<MaskExpr>,
@@ -39,6 +40,11 @@ pub struct Call {
     pub inheritable: Option<MaskExpr>,
     /// TERM after this, KILL 2 s later.
     pub timeout: Option<Duration>,
+}
+
+/// Whether a module request waits for modprobe unless it says otherwise.
+const fn waits() -> bool {
+    true
 }
 
 /// One command.
@@ -51,6 +57,7 @@ pub enum Command {
         #[serde(with = "wire::bytes")]
         name: Vec<u8>,
         /// True for WAIT_PROC, false for WAIT_EXEC (REQ-8).
+        #[serde(default = "waits")]
         wait: bool,
     },
     /// Call a helper. Blocks until answered.

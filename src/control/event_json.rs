@@ -8,12 +8,11 @@ use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::escape::json;
 use crate::abi::event::{Event, EventKind, Level};
+use crate::abi::record::Record;
 use crate::abi::snapshot::Snapshot;
-use crate::abi::time::{Micros, utc};
+use crate::abi::time::{Micros, rfc3339};
 
-use super::record_json::Entry;
-use super::target_info::TargetInfo;
-use super::text::target::kind;
+use super::record_json::{Entry, Source, V};
 
 /// A wall clock reading and the engine's clock at the same moment: converts the times of events.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +59,8 @@ impl From<&Actor> for By {
 #[derive(Serialize)]
 struct Object<'a> {
     v: u8,
-    target: &'static str,
-    run: String,
+    target: &'a str,
+    run: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     seq: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,30 +83,45 @@ enum More<'a> {
     Gate { from: &'static str, to: &'static str, by: By },
     DrainFailed { holdouts: &'a [u64], by: By },
     Log { level: Level, text: String },
-    Finished(Box<Entry<'a>>),
+}
+
+/// The end of a request: the fields of its record, then those of the event.
+#[derive(Serialize)]
+struct Ended<'a> {
+    #[serde(flatten)]
+    record: Entry<'a>,
+    seq: u64,
+    at: String,
+    event: &'static str,
 }
 
 /// The object of an event. The end of a request has the fields of its record.
-pub fn event(info: &TargetInfo, clock: Clock, event: &Event) -> String {
-    let (name, more) = parts(&event.kind);
-    object(info, Some((event.seq, clock.wall(event.at))), name, more)
+pub fn event(source: &Source, clock: Clock, event: &Event) -> String {
+    let (seq, at) = (event.seq, rfc3339(clock.wall(event.at)));
+    match parts(&event.kind) {
+        (event, Ok(more)) => object(source, Some(seq), Some(at), event, more),
+        (event, Err(record)) => text(&Ended { record: Entry::of(record, source), seq, at, event }),
+    }
 }
 
 /// The object of a gap: this many events were lost here.
-pub fn missed(info: &TargetInfo, count: u64) -> String {
-    object(info, None, "missed", More::Missed { count })
+pub fn missed(source: &Source, count: u64) -> String {
+    object(source, None, None, "missed", More::Missed { count })
 }
 
-fn object(info: &TargetInfo, when: Option<(u64, SystemTime)>, event: &'static str, more: More<'_>) -> String {
-    let (seq, at) = when.unzip();
-    let (target, run) = (kind(info.kind), info.run.to_string());
-    let object = Object { v: 1, target, run, seq, at: at.map(utc), event, more };
-    // It has only strings, numbers and lists of them, which always serialize.
-    serde_json::to_string(&object).unwrap_or_default()
+fn object(source: &Source, seq: Option<u64>, at: Option<String>, event: &'static str, more: More<'_>) -> String {
+    text(&Object { v: V, target: &source.target, run: &source.run, seq, at, event, more })
 }
 
-fn parts(kind: &EventKind) -> (&'static str, More<'_>) {
-    match kind {
+/// It has only strings, numbers and lists of them, which always serialize.
+fn text(object: &impl Serialize) -> String {
+    serde_json::to_string(object).unwrap_or_default()
+}
+
+/// The name of an event, and its own fields or its record.
+fn parts(kind: &EventKind) -> (&'static str, Result<More<'_>, &Record>) {
+    let (name, more) = match kind {
+        EventKind::Finished(record) => return ("finished", Err(record)),
         EventKind::ModuleRequest { id, name, wait, actor } => {
             let (module, requester) = (json(name), By::from(&**actor));
             ("module_request", More::Asked { id: *id, module, wait: *wait, requester })
@@ -115,7 +129,6 @@ fn parts(kind: &EventKind) -> (&'static str, More<'_>) {
         EventKind::Waiting { id } => ("waiting", More::Request { id: *id }),
         EventKind::Queued { id } => ("queued", More::Request { id: *id }),
         EventKind::Started { id, pid } => ("started", More::Started { id: *id, pid: *pid }),
-        EventKind::Finished(record) => ("finished", More::Finished(Box::new(Entry::from(&**record)))),
         EventKind::Released { id } => ("released", More::Request { id: *id }),
         EventKind::Abandoned { id, actor } => ("abandoned", More::Abandoned { id: *id, by: By::from(&**actor) }),
         EventKind::Signalled { id, pid, signal, actor } => {
@@ -134,7 +147,8 @@ fn parts(kind: &EventKind) -> (&'static str, More<'_>) {
             ("drain_failed", More::DrainFailed { holdouts, by: By::from(&**actor) })
         }
         EventKind::Log(line) => ("log", More::Log { level: line.level(), text: line.text().into() }),
-    }
+    };
+    (name, Ok(more))
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub mod terminate;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod text;
 pub mod watch;
 

@@ -32,7 +32,7 @@ use crate::abi::wait::{WaitMode, WaitStatus};
 
 /// The seed of one case's values: its numbers all differ, and its bytes are hostile.
 #[derive(Clone, Debug)]
-struct Seed {
+pub(crate) struct Seed {
     bytes: Vec<u8>,
     n: u64,
     some: bool,
@@ -254,7 +254,7 @@ impl Seed {
         )
     }
 
-    fn errors(&self) -> Vec<ControlError> {
+    pub(crate) fn errors(&self) -> Vec<ControlError> {
         let value = ParseError::with(Errno::ENAMETOOLONG, self.text(b'p'), Cow::Owned(self.text(b'q')));
         let all = vec![
             ControlError::UnknownKey(self.text(b'k')),
@@ -263,6 +263,7 @@ impl Seed {
             ControlError::Value { key: self.text(b'x'), error: value },
             ControlError::Busy(self.text(b'b')),
             ControlError::Unavailable(self.text(b'u')),
+            ControlError::Version(self.text(b'z')),
             ControlError::Engine(self.engine_error()),
         ];
         for error in &all {
@@ -273,13 +274,14 @@ impl Seed {
                 | ControlError::Value { .. }
                 | ControlError::Busy(_)
                 | ControlError::Unavailable(_)
+                | ControlError::Version(_)
                 | ControlError::Engine(_) => {}
             }
         }
         all
     }
 
-    fn events(&self) -> Vec<Event> {
+    pub(crate) fn events(&self) -> Vec<Event> {
         let (id, actor) = (self.n(1), self.actor());
         let mut all = vec![
             EventKind::ModuleRequest { id, name: self.shared(b'n'), wait: self.some, actor: actor.clone() },
@@ -404,7 +406,7 @@ impl Seed {
         }
     }
 
-    fn commands(&self) -> Vec<Command> {
+    pub(crate) fn commands(&self) -> Vec<Command> {
         let call = Call {
             path: self.bytes(b'/'),
             args: vec![self.bytes(b'1'), self.bytes(b'2')],
@@ -462,7 +464,7 @@ impl Seed {
         all
     }
 
-    fn replies(&self) -> Vec<Reply> {
+    pub(crate) fn replies(&self) -> Vec<Reply> {
         let detail = RecordDetail { record: self.record(), chain: vec![self.link()], chain_now: self.some };
         let page = RecordPage {
             matched: 1,
@@ -520,15 +522,15 @@ fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(values: V
     }
 }
 
-fn seed() -> impl Strategy<Value = Seed> {
+pub(crate) fn seed(numbers: impl Strategy<Value = u64>) -> impl Strategy<Value = Seed> {
     let bytes = proptest::collection::vec(any::<u8>(), 0..24);
-    (bytes, any::<u64>(), any::<bool>()).prop_map(|(bytes, n, some)| Seed { bytes, n, some })
+    (bytes, numbers, any::<bool>()).prop_map(|(bytes, n, some)| Seed { bytes, n, some })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
     #[test]
-    fn every_kind_goes_through_json_and_comes_back(seed in seed()) {
+    fn every_kind_goes_through_json_and_comes_back(seed in seed(any::<u64>())) {
         there_and_back(seed.events());
         there_and_back(vec![(*seed.record()).clone()]);
         there_and_back(vec![seed.snapshot()]);

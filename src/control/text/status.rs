@@ -2,21 +2,23 @@
 
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
-use crate::control::target_info::{LinkState, TargetInfo};
+use crate::control::target_info::{LinkState, TargetInfo, TargetKind};
 
 use super::outcome::took;
-use super::target::kind;
 
 /// The target, and what its engine does now.
 pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
+    let kind = match info.kind {
+        TargetKind::Embedded => "embedded",
+        TargetKind::Daemon => "daemon",
+    };
     let name = if info.name.is_empty() { String::new() } else { format!(" {}", info.name) };
     let up = up_for(info, s).map(|up| format!(", up {up}")).unwrap_or_default();
     let draining = if s.draining { " (draining)" } else { "" };
     let waiting = if s.slots.waiting > 0 { format!(", {} waiting for a slot", s.slots.waiting) } else { String::new() };
     let mut lines = vec![
         format!(
-            "{}{name} pid {} uid {}{up}; engine: {} running, {} queued{waiting}, gate {}{draining}, era {}",
-            kind(info.kind),
+            "{kind}{name} pid {} uid {}{up}; engine: {} running, {} queued{waiting}, gate {}{draining}, era {}",
             info.pid,
             info.uid,
             s.live,
@@ -63,7 +65,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::control::target_info::{RunId, TargetKind};
+    use crate::control::target_info::RunId;
     use crate::control::testing::{KNOWN, distinct};
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::abi::event::{Event, EventKind};
 use crate::abi::record::Kind;
-use crate::abi::time::utc;
+use crate::abi::time::rfc3339;
 use crate::sys::local_time::Local;
 
 use super::event::event as news;
@@ -49,7 +49,7 @@ fn words(kind: &EventKind) -> String {
 /// The time of an event in the operator's time zone, or in UTC; the same text for both if the zone is not known.
 pub fn time(at: SystemTime, in_utc: bool) -> String {
     let local = Local::of(at).filter(|_| !in_utc);
-    local.map_or_else(|| utc(at), |local| local.time())
+    local.map_or_else(|| rfc3339(at), |local| local.time())
 }
 
 #[cfg(test)]

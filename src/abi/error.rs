@@ -135,7 +135,7 @@ pub enum Stage {
     Name,
     /// The path was missing, empty, relative, a string held a NUL, or there was no argument (REQ-10, UMH-1, UMH-2).
     Path,
-    /// An engine within an engine (REQ-12).
+    /// An engine within an engine, or a chain of requests that is being ended (REQ-12).
     Loop,
     /// The security hook, `khelper.deny` or `khelper.allow` (REQ-2).
     Hook,

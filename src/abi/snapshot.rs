@@ -138,6 +138,17 @@ pub struct Live {
     pub asked_by: Option<u64>,
 }
 
+/// What was done to end a chain of requests (REQ-12).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainEnded {
+    /// The requests whose helpers were signalled.
+    pub signalled: Vec<u64>,
+    /// How many other processes of ended helpers were signalled.
+    pub processes: usize,
+    /// The requests that still run: the signal did not end them in time.
+    pub left: Vec<u64>,
+}
+
 impl Snapshot {
     /// The placeholder for a target that has not answered yet: nothing runs, nothing is known.
     pub fn unknown(pid: i32, uid: u32, known: CapMask) -> Self {

@@ -54,6 +54,7 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
         | Command::SetDepth(_)
         | Command::Abandon(_)
         | Command::Kill { .. }
+        | Command::KillChain { .. }
         // These read argv, environment and output too, and nothing filters those yet (AUTH-4).
         | Command::Status
         | Command::Record(_)
@@ -110,6 +111,7 @@ mod tests {
             Command::ResetLoopMessages => "reset loop-messages",
             Command::Abandon(_) => "abandon",
             Command::Kill { .. } => "kill",
+            Command::KillChain { .. } => "kill chain",
             Command::Status => "status",
             Command::Record(_) => "record",
             Command::Chain(_) => "chain",
@@ -149,6 +151,7 @@ mod tests {
             Command::ResetLoopMessages,
             Command::Abandon(1),
             Command::Kill { id: 1, signal: 9 },
+            Command::KillChain { id: 1, signal: 9 },
             Command::Write(Vec::new()),
             Command::Status,
             Command::Record(1),

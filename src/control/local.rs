@@ -77,9 +77,11 @@ fn lane(command: &Command) -> Lane {
         | Command::CheckPath(_) => Lane::Worker,
         Command::Write(writes) => lane_of_write(writes),
         Command::Activity(_) | Command::Matching { .. } | Command::Records(_) => Lane::Reader,
-        Command::RequestModule { .. } | Command::Call(_) | Command::Probe { .. } | Command::Shutdown { .. } => {
-            Lane::Own
-        }
+        Command::RequestModule { .. }
+        | Command::Call(_)
+        | Command::Probe { .. }
+        | Command::KillChain { .. }
+        | Command::Shutdown { .. } => Lane::Own,
     }
 }
 

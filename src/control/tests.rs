@@ -27,7 +27,7 @@ use crate::abi::launch_spec::{Enforcement, NotEnforced};
 use crate::abi::log::{Holdout, LogKind, LogLine};
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::{Args, Kind, Outcome, Output, Record, State};
-use crate::abi::snapshot::{Knobs, Live, Slots, Snapshot, Totals};
+use crate::abi::snapshot::{ChainEnded, Knobs, Live, Slots, Snapshot, Totals};
 use crate::abi::wait::{WaitMode, WaitStatus};
 
 /// The seed of one case's values: its numbers all differ, and its bytes are hostile.
@@ -428,6 +428,7 @@ impl Seed {
             Command::ResetLoopMessages,
             Command::Abandon(self.n(6)),
             Command::Kill { id: self.n(7), signal: self.int(8) },
+            Command::KillChain { id: self.n(18), signal: self.int(19) },
             Command::Status,
             Command::Record(self.n(9)),
             Command::Chain(self.int(10)),
@@ -450,6 +451,7 @@ impl Seed {
                 | Command::ResetLoopMessages
                 | Command::Abandon(_)
                 | Command::Kill { .. }
+                | Command::KillChain { .. }
                 | Command::Status
                 | Command::Record(_)
                 | Command::Chain(_)
@@ -487,6 +489,7 @@ impl Seed {
             Reply::Activity(Box::new(page)),
             Reply::Matching(vec![self.n(7), self.n(8)]),
             Reply::Records(vec![self.record()]),
+            Reply::ChainEnded(ChainEnded { signalled: vec![self.n(9)], processes: 10, left: vec![self.n(11)] }),
             Reply::Left(vec![Left { live: self.live(), captured: self.some }]),
         ];
         all.extend(self.values().into_iter().map(|(_, value)| Reply::Value(value)));
@@ -504,6 +507,7 @@ impl Seed {
                 | Reply::Activity(_)
                 | Reply::Matching(_)
                 | Reply::Records(_)
+                | Reply::ChainEnded(_)
                 | Reply::Left(_) => {}
             }
         }

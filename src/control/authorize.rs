@@ -58,6 +58,7 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
         | Command::SetDepth(_)
         | Command::Abandon(_)
         | Command::Kill { .. }
+        | Command::KillChain { .. }
         // These read argv, environment and output too, and nothing filters those yet (AUTH-4).
         | Command::Status
         | Command::Record(_)
@@ -119,6 +120,7 @@ mod tests {
             Command::ResetLoopMessages => "reset loop-messages",
             Command::Abandon(_) => "abandon",
             Command::Kill { .. } => "kill",
+            Command::KillChain { .. } => "kill chain",
             Command::Status => "status",
             Command::Record(_) => "record",
             Command::Chain(_) => "chain",
@@ -158,6 +160,7 @@ mod tests {
             Command::ResetLoopMessages,
             Command::Abandon(1),
             Command::Kill { id: 1, signal: 9 },
+            Command::KillChain { id: 1, signal: 9 },
             Command::Write(Vec::new()),
             Command::Knobs(Key::ALL.to_vec()),
             Command::Configure(Vec::new()),

@@ -12,7 +12,7 @@ use crate::abi::knob_value::{Change, KnobValue};
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::Record;
 use crate::abi::safe_text::SafeText;
-use crate::abi::snapshot::{Live, Snapshot};
+use crate::abi::snapshot::{ChainEnded, Live, Snapshot};
 use crate::abi::wait::WaitMode;
 use crate::abi::wire;
 
@@ -100,6 +100,14 @@ pub enum Command {
         /// The signal's number.
         signal: i32,
     },
+    /// End a request and everything below it (REQ-12): send the signal to each helper, and refuse requests from the chain
+    /// meanwhile. SIGTERM is followed by SIGKILL 2 s later. Blocks until the chain has ended, for at most 3 s.
+    KillChain {
+        /// The request with which the chain begins.
+        id: u64,
+        /// The signal's number.
+        signal: i32,
+    },
     /// Read the state at this moment.
     Status,
     /// Read one record, with the helper's output.
@@ -150,6 +158,8 @@ pub enum Reply {
     Written(Vec<Change>),
     /// Done; there is nothing to return.
     Done,
+    /// A chain of requests was signalled.
+    ChainEnded(ChainEnded),
     /// The state. Its records do not include the helpers' output ([`Command::Record`] does).
     Status(Box<Snapshot>),
     /// A record; `None` if none has this id, or if it has been dropped.

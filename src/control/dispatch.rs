@@ -57,6 +57,7 @@ pub fn dispatch(
         }
         Command::Abandon(id) => done(engine.abandon_as(id, &actor)),
         Command::Kill { id, signal } => done(engine.kill_as(id, signal, &actor)),
+        Command::KillChain { id, signal } => Ok(Reply::ChainEnded(engine.kill_chain_as(id, signal, &actor)?)),
         Command::Status => Ok(Reply::Status(Box::new(reads::status(engine)))),
         Command::Record(id) => Ok(Reply::Record(engine.record(id))),
         Command::Chain(pid) => Ok(Reply::Chain(engine.chain(pid))),

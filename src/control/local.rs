@@ -81,9 +81,11 @@ fn lane(command: &Command) -> Lane {
         Command::Write(writes) | Command::Persist(writes) => lane_of_write(writes.first().map(|(key, _)| *key)),
         Command::Configure(settings) => lane_of_write(settings.first().map(|setting| setting.key)),
         Command::Activity(_) | Command::Matching { .. } | Command::Records(_) => Lane::Reader,
-        Command::RequestModule { .. } | Command::Call(_) | Command::Probe { .. } | Command::Shutdown { .. } => {
-            Lane::Own
-        }
+        Command::RequestModule { .. }
+        | Command::Call(_)
+        | Command::Probe { .. }
+        | Command::KillChain { .. }
+        | Command::Shutdown { .. } => Lane::Own,
     }
 }
 

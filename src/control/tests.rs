@@ -21,13 +21,14 @@ use crate::abi::era::Era;
 use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
 use crate::abi::event::{Event, EventKind, Level};
 use crate::abi::glob::Globs;
+use crate::abi::histogram::Histogram;
 use crate::abi::knob::{Key, MaskKnob};
 use crate::abi::knob_value::{Change, KnobValue, Provenance, Source};
 use crate::abi::launch_spec::{Enforcement, NotEnforced};
 use crate::abi::log::{Holdout, LogKind, LogLine};
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::{Args, Kind, Outcome, Output, Record, State};
-use crate::abi::snapshot::{Knobs, Live, Slots, Snapshot, Totals};
+use crate::abi::snapshot::{ChainEnded, Knobs, Live, Slots, Snapshot, Totals};
 use crate::abi::wait::{WaitMode, WaitStatus};
 
 /// The seed of one case's values: its numbers all differ, and its bytes are hostile.
@@ -235,6 +236,7 @@ impl Seed {
             path: self.shared(b'/'),
             args: if self.some { Args::List(list.clone()) } else { Args::Module },
             env: list,
+            asked_by: self.maybe(self.n(37)),
             state: self.one(&[State::Waiting, State::Queued, State::Running, State::Ended]),
             outcome: self.one(&outcomes),
             result: self.maybe(self.int(4)),
@@ -363,6 +365,7 @@ impl Seed {
             at: self.n(2),
             pid: self.maybe(self.int(3)),
             actor: self.actor(),
+            asked_by: self.maybe(self.n(4)),
         }
     }
 
@@ -411,6 +414,7 @@ impl Seed {
             queued: self.small(24),
             running: vec![self.live()],
             live_total: 25,
+            watchers: self.small(33),
             last: vec![self.record()],
             totals: Totals {
                 requests: self.n(26),
@@ -419,6 +423,10 @@ impl Seed {
                 refused_limit_at: self.maybe(self.n(28)),
                 throttled: self.n(29),
                 records_lost: self.n(31),
+                events_missed: self.n(32),
+                refused_by_stage: Stage::ALL.map(|stage| self.n(40 + stage as u64)),
+                run_times: Histogram { buckets: [self.n(34); 17], sum_us: self.n(35) },
+                queue_times: Histogram { buckets: [self.n(36); 17], sum_us: self.n(37) },
                 ..Totals::default()
             },
             warnings: self.logs().into_iter().map(|kind| LogLine { at: self.n(30), kind }).collect(),
@@ -463,6 +471,7 @@ impl Seed {
             Command::ResetLoopMessages,
             Command::Abandon(self.n(6)),
             Command::Kill { id: self.n(7), signal: self.int(8) },
+            Command::KillChain { id: self.n(18), signal: self.int(19) },
             Command::Status,
             Command::Record(self.n(9)),
             Command::Chain(self.int(10)),
@@ -490,6 +499,7 @@ impl Seed {
                 | Command::ResetLoopMessages
                 | Command::Abandon(_)
                 | Command::Kill { .. }
+                | Command::KillChain { .. }
                 | Command::Status
                 | Command::Record(_)
                 | Command::Chain(_)
@@ -529,6 +539,7 @@ impl Seed {
             Reply::Activity(Box::new(page)),
             Reply::Matching(vec![self.n(7), self.n(8)]),
             Reply::Records(vec![self.record()]),
+            Reply::ChainEnded(ChainEnded { signalled: vec![self.n(9)], processes: 10, left: vec![self.n(11)] }),
             Reply::Left(vec![Left { live: self.live(), captured: self.some }]),
         ];
         all.extend(self.values().into_iter().map(|(_, value)| Reply::Value(value)));
@@ -548,6 +559,7 @@ impl Seed {
                 | Reply::Activity(_)
                 | Reply::Matching(_)
                 | Reply::Records(_)
+                | Reply::ChainEnded(_)
                 | Reply::Left(_) => {}
             }
         }

@@ -2,15 +2,19 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod complete;
 pub mod exit;
 mod follow_log;
 mod get;
 mod mask;
+mod operate;
 mod output;
 pub mod probe;
+mod rehearse;
 mod request;
 mod set;
 mod sigint;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -128,7 +132,9 @@ pub fn set(target: &Arc<dyn Target>, settings: &[OsString]) -> Result<(), u8> {
 pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], signals: &Signals) -> u8 {
     let caller = Caller::new(target.clone());
     let work = |ending: &Arc<Ending>| {
-        let log = match Log::follow(&**target) {
+        // `watch` prints the log itself, and the other verbs of a running engine cause no lines of their own.
+        let follows = command.verb().is_none_or(|verb| !verb.needs_running());
+        let log = match follows.then(|| Log::follow(&**target)).transpose() {
             Ok(log) => log,
             Err(e) => {
                 say(&format!("cannot start the thread that follows the target's log: {e}"));
@@ -144,7 +150,9 @@ pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], s
             Err(code) => code,
         };
         leave(&caller, ending);
-        log.end();
+        if let Some(log) = log {
+            log.end();
+        }
         code
     };
     sigint::run(&caller, signals, work, |ending| leave(&caller, ending))
@@ -163,6 +171,12 @@ fn perform(asker: &Asker, command: &Command) -> Verdict {
         Ok(Ask::Probe) => asker.probe(json),
         Ok(Ask::Knobs(knobs)) => get::get(&asker.caller, knobs, &asker.answers),
         Ok(Ask::Masks(masks)) => mask::mask(&masks, json, known, &asker.answers),
+        Ok(Ask::Rehearse(draft)) => asker.rehearse(draft, json),
+        Ok(Ask::Ps { tree }) => asker.ps(tree, json),
+        Ok(Ask::Status) => asker.status(json),
+        Ok(Ask::Watch { utc }) => asker.watch(utc, json),
+        Ok(Ask::Metrics(textfile)) => asker.metrics(textfile.as_deref()),
+        Ok(Ask::Acts(acts)) => asker.acts(acts),
         Err(error) => request::fail(&error),
     }
 }

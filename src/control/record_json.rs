@@ -22,8 +22,8 @@ pub const V: u8 = 1;
 /// Where a record comes from: the target and its run, as JSON names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    target: String,
-    run: String,
+    pub(super) target: String,
+    pub(super) run: String,
 }
 
 impl Source {

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::abi::error::SysError;
+use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
 use crate::control::local::Local;
 use crate::control::target::Target;
@@ -32,6 +33,9 @@ pub fn main() -> ExitCode {
     // The probe comes before everything else: it must not disturb what it measures.
     if args.get(1).is_some_and(|first| first == PROBE_ARG) {
         return cli::probe::report().into();
+    }
+    if args.get(1).is_some_and(|first| first == COMPLETE_ARG) {
+        return complete(&args[2..], LinuxHost::new().known(), &Vec::new).into();
     }
     malloc::keep_one_heap();
     cli::parse(args).map_or_else(ExitCode::from, |args| run(&args).into())

@@ -135,7 +135,7 @@ pub enum Stage {
     Name,
     /// The path was missing, empty, relative, a string held a NUL, or there was no argument (REQ-10, UMH-1, UMH-2).
     Path,
-    /// An engine within an engine (REQ-12).
+    /// An engine within an engine, or a chain of requests that is being ended (REQ-12).
     Loop,
     /// The security hook, `khelper.deny` or `khelper.allow` (REQ-2).
     Hook,
@@ -159,6 +159,46 @@ pub enum Stage {
     Lost,
     /// The engine's handle was used in a forked child of its process (UMH-8).
     Forked,
+}
+
+impl Stage {
+    /// Every stage, in the order of its number.
+    pub const ALL: [Self; 14] = [
+        Self::Name,
+        Self::Path,
+        Self::Loop,
+        Self::Hook,
+        Self::Limit,
+        Self::Throttle,
+        Self::Gate,
+        Self::Cancel,
+        Self::Init,
+        Self::Enforce,
+        Self::Process,
+        Self::Exec,
+        Self::Lost,
+        Self::Forked,
+    ];
+
+    /// As JSON and metrics spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Path => "path",
+            Self::Loop => "loop",
+            Self::Hook => "hook",
+            Self::Limit => "limit",
+            Self::Throttle => "throttle",
+            Self::Gate => "gate",
+            Self::Cancel => "cancel",
+            Self::Init => "init",
+            Self::Enforce => "enforce",
+            Self::Process => "process",
+            Self::Exec => "exec",
+            Self::Lost => "lost",
+            Self::Forked => "forked",
+        }
+    }
 }
 
 /// Floor 2: the engine refused a call, or the call failed.

@@ -139,6 +139,8 @@ pub struct Record {
     pub wait: WaitMode,
     /// The process that made the request.
     pub actor: Arc<Actor>,
+    /// The request whose helper, or a process that this helper started, made this request (REQ-12).
+    pub asked_by: Option<u64>,
     /// When the request was made, by the wall clock.
     pub wall: SystemTime,
     /// When the request was made, in microseconds on the engine's clock.
@@ -190,7 +192,8 @@ pub struct Record {
     pub max_rss_kib: u64,
     /// What it wrote. Shared with the engine's store, which may drop it (it is `None` then, and the drop is counted).
     pub output: Option<Arc<Output>>,
-    /// The chain of requesters, nearest first (REQ-12). Filled in for a refusal, else when it is first needed.
+    /// The chain of requesters, nearest first (REQ-12). Filled in for a refusal and for a request of another process than
+    /// the engine's, else when it is first needed.
     pub chain: Box<[ChainLink]>,
 }
 
@@ -212,6 +215,7 @@ impl Record {
             env: Arc::from([]),
             wait,
             actor,
+            asked_by: None,
             wall: at.0,
             at: at.1,
             state: State::Waiting,

@@ -125,7 +125,7 @@ impl Command {
     /// Whether the command needs no engine.
     fn starts_no_engine(&self) -> bool {
         match self {
-            Self::Verb(verb) => matches!(verb, Common::Mask(_)),
+            Self::Verb(verb) => matches!(verb, Common::Mask(_)) || verb.needs_running(),
             Self::Serve(_) | Self::Bridge(_) => true,
             #[cfg(feature = "console")]
             Self::Keys => true,

@@ -80,6 +80,9 @@ impl Verdict {
             ControlError::Denied(_) => Self::NotPermitted,
             ControlError::Busy(_) => Self::Refused,
             ControlError::Unavailable(_) => Self::Unavailable,
+            // An act on a request: there is no such request, or it has ended; kill(2) was not permitted.
+            ControlError::Engine(EngineError { errno: Errno::ESRCH, .. }) => Self::Own(1),
+            ControlError::Engine(EngineError { stage: Stage::Lost, errno: Errno::EPERM, .. }) => Self::NotPermitted,
             ControlError::Version(_) => Self::Version,
             ControlError::Engine(EngineError { stage, errno, .. }) => Self::at(*stage, Some(*errno)),
         }

@@ -103,24 +103,35 @@ fn refused(unproven: Unproven) -> ControlError {
 /// until it is added here (AUTH-1).
 pub fn requirement(command: &Command) -> Requirement {
     match command {
-        Command::Get(_) | Command::Status | Command::Record(_) | Command::Live { .. } | Command::Records(_) => {
-            Requirement::Read
-        }
+        Command::Get(_)
+        | Command::Knobs(_)
+        | Command::Diff
+        | Command::Status
+        | Command::Record(_)
+        | Command::Live { .. }
+        | Command::Records(_) => Requirement::Read,
         // Words are searched for in argv, which readers may not see.
         Command::Activity(page) if page.query.words.is_empty() => Requirement::Read,
         Command::Matching { query, .. } if query.words.is_empty() => Requirement::Read,
         Command::Activity(_) | Command::Matching { .. } => Requirement::User,
         Command::Chain(_) | Command::CheckPath(_) | Command::RequestModule { .. } => Requirement::User,
-        Command::Abandon(_) | Command::Kill { .. } => Requirement::Change,
-        Command::Write(writes) => {
-            writes.iter().fold(Requirement::Change, |all, (key, _)| all.and(requirement_of_knob(*key)))
-        }
+        Command::Abandon(_) | Command::Kill { .. } | Command::KillChain { .. } => Requirement::Change,
+        Command::Write(writes) | Command::Persist(writes) => of_knobs(writes.iter().map(|(key, _)| *key)),
+        Command::Unpersist(keys) => of_knobs(keys.iter().copied()),
         Command::Call(_) | Command::Probe { .. } | Command::SetDepth(_) => Requirement::Run,
-        Command::Reset(_) | Command::ResetLoopMessages | Command::Shutdown { .. } => Requirement::Never,
+        // `Configure` comes from the engine's own configuration files.
+        Command::Configure(_) | Command::Reset(_) | Command::ResetLoopMessages | Command::Shutdown { .. } => {
+            Requirement::Never
+        }
     }
 }
 
-fn requirement_of_knob(key: Key) -> Requirement {
+/// What a change of these knobs requires.
+fn of_knobs(keys: impl Iterator<Item = Key>) -> Requirement {
+    keys.fold(Requirement::Change, |all, key| all.and(of_knob(key)))
+}
+
+fn of_knob(key: Key) -> Requirement {
     match key {
         Key::Bset | Key::Inheritable => Requirement::Mask,
         Key::Modprobe | Key::Allow | Key::Deny | Key::Era | Key::Gate => Requirement::Run,
@@ -138,14 +149,19 @@ fn requirement_of_knob(key: Key) -> Requirement {
 /// Lists every command by name, so that a new one does not compile until it is added here (AUTH-1).
 fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
     match command {
-        Command::Get(_) => Ok(()),
+        Command::Get(_) | Command::Knobs(_) => Ok(()),
         Command::RequestModule { .. }
         | Command::Call(_)
         | Command::Probe { .. }
         | Command::Write(_)
+        | Command::Configure(_)
+        | Command::Persist(_)
+        | Command::Unpersist(_)
+        | Command::Diff
         | Command::SetDepth(_)
         | Command::Abandon(_)
         | Command::Kill { .. }
+        | Command::KillChain { .. }
         | Command::Status
         | Command::Record(_)
         | Command::Chain(_)
@@ -196,12 +212,18 @@ mod tests {
             Command::Call(_) => "run",
             Command::Probe { .. } => "probe",
             Command::Get(_) => "get",
+            Command::Knobs(_) => "get",
+            Command::Configure(_) => "configure",
+            Command::Persist(_) => "persist",
+            Command::Unpersist(_) => "unpersist",
+            Command::Diff => "diff",
             Command::Write(_) => "write",
             Command::SetDepth(_) => "depth",
             Command::Reset(_) => "reset",
             Command::ResetLoopMessages => "reset loop-messages",
             Command::Abandon(_) => "abandon",
             Command::Kill { .. } => "kill",
+            Command::KillChain { .. } => "kill chain",
             Command::Status => "status",
             Command::Record(_) => "record",
             Command::Chain(_) => "chain",
@@ -241,7 +263,13 @@ mod tests {
             Command::ResetLoopMessages,
             Command::Abandon(1),
             Command::Kill { id: 1, signal: 9 },
+            Command::KillChain { id: 1, signal: 9 },
             Command::Write(Vec::new()),
+            Command::Knobs(Key::ALL.to_vec()),
+            Command::Configure(Vec::new()),
+            Command::Persist(vec![(Key::Deny, Key::Deny.parse_value(b"x", CapMask::EMPTY).unwrap())]),
+            Command::Unpersist(vec![Key::Deny]),
+            Command::Diff,
             Command::Status,
             Command::Record(1),
             Command::Chain(1),
@@ -318,7 +346,7 @@ mod tests {
             for (name, command) in commands() {
                 let shown = format!("{sender:?}: {command:?}");
                 match dispatch_as(&engine, sender.clone(), command, &Cancel::new()) {
-                    Ok(Reply::Value(_)) => assert_eq!(name, "get", "{shown}"),
+                    Ok(Reply::Value(_) | Reply::Knobs(_)) => assert_eq!(name, "get", "{shown}"),
                     Err(error @ ControlError::Denied(_)) => assert_eq!(error.errno(), Errno::EPERM, "{shown}"),
                     other => panic!("{shown}: {other:?}"),
                 }
@@ -352,15 +380,15 @@ mod tests {
     /// d: reader, n: root in a user namespace, w: root without capabilities. Never an ordinary user.
     fn allowed(name: &str, command: &Command) -> &'static str {
         match (name, command) {
-            ("get" | "status" | "record" | "live" | "activity" | "matching" | "records", _) => "rodnw",
+            ("get" | "diff" | "status" | "record" | "live" | "activity" | "matching" | "records", _) => "rodnw",
             ("request" | "chain" | "check path", _) => "ronw",
-            ("abandon" | "kill", _) => "row",
-            ("run" | "probe" | "depth", _) => "r",
+            ("abandon" | "kill" | "kill chain", _) => "row",
+            ("run" | "probe" | "depth" | "persist" | "unpersist", _) => "r",
             ("write", Command::Write(writes)) => match writes.first().map(|(key, _)| *key) {
                 None | Some(Key::MaxConcurrent | Key::Live) => "row",
                 Some(_) => "r",
             },
-            ("reset" | "reset loop-messages" | "shutdown", _) => "",
+            ("configure" | "reset" | "reset loop-messages" | "shutdown", _) => "",
             other => panic!("{other:?} is not in the table"),
         }
     }

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::activity::query::{Query, Sort, Which};
+use super::provenance::{Comparison, Drift, Knob, Setting, Where};
 use super::{Call, Command, Left, Reply};
 use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets, ReadSet, ThreadSets};
@@ -20,13 +21,14 @@ use crate::abi::era::Era;
 use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
 use crate::abi::event::{Event, EventKind, Level};
 use crate::abi::glob::Globs;
+use crate::abi::histogram::Histogram;
 use crate::abi::knob::{Key, MaskKnob};
-use crate::abi::knob_value::{Change, KnobValue, Provenance};
+use crate::abi::knob_value::{Change, KnobValue, Provenance, Source};
 use crate::abi::launch_spec::{Enforcement, NotEnforced};
 use crate::abi::log::{Holdout, LogKind, LogLine};
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::{Args, Kind, Outcome, Output, Record, State};
-use crate::abi::snapshot::{Knobs, Live, Slots, Snapshot, Totals};
+use crate::abi::snapshot::{ChainEnded, Knobs, Live, Slots, Snapshot, Totals};
 use crate::abi::wait::{WaitMode, WaitStatus};
 
 /// The seed of one case's values: its numbers all differ, and its bytes are hostile.
@@ -115,10 +117,47 @@ impl Seed {
         all
     }
 
+    fn source(&self, line: u64) -> Source {
+        Source { file: self.text(b'/').into(), line: self.small(line) }
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let setting = |(key, value): (Key, KnobValue)| Setting {
+            key,
+            value,
+            source: self.source(1),
+            others: vec![self.source(2), self.source(3)],
+            ignore: self.some,
+        };
+        self.values().into_iter().map(setting).collect()
+    }
+
+    fn knobs(&self) -> Vec<Knob> {
+        let from = [
+            Where::Default,
+            Where::File { source: self.source(1), others: vec![self.source(2)] },
+            Where::Actor { actor: self.actor(), at: self.time(4) },
+        ];
+        let knob = |((key, value), from)| Knob { key, value, from };
+        self.values().into_iter().zip(from).map(knob).collect()
+    }
+
+    fn comparison(&self) -> Comparison {
+        let drift = |(key, value): (Key, KnobValue)| Drift {
+            key,
+            running: value.clone(),
+            configured: value,
+            source: self.maybe(self.source(1)),
+        };
+        let drift = self.values().into_iter().map(drift).collect();
+        Comparison { drift, faults: vec![self.text(b'f').into()] }
+    }
+
     fn changes(&self) -> Vec<Change> {
         let change = |(key, value): (Key, KnobValue)| Change {
             not_granted: self.mask(8),
             warnings: vec![self.text(b'w').into()],
+            source: self.maybe(self.source(9)),
             ..Change::new(key, value.clone(), value)
         };
         self.values().into_iter().map(change).collect()
@@ -197,6 +236,7 @@ impl Seed {
             path: self.shared(b'/'),
             args: if self.some { Args::List(list.clone()) } else { Args::Module },
             env: list,
+            asked_by: self.maybe(self.n(37)),
             state: self.one(&[State::Waiting, State::Queued, State::Running, State::Ended]),
             outcome: self.one(&outcomes),
             result: self.maybe(self.int(4)),
@@ -325,6 +365,7 @@ impl Seed {
             at: self.n(2),
             pid: self.maybe(self.int(3)),
             actor: self.actor(),
+            asked_by: self.maybe(self.n(4)),
         }
     }
 
@@ -373,6 +414,7 @@ impl Seed {
             queued: self.small(24),
             running: vec![self.live()],
             live_total: 25,
+            watchers: self.small(33),
             last: vec![self.record()],
             totals: Totals {
                 requests: self.n(26),
@@ -381,6 +423,10 @@ impl Seed {
                 refused_limit_at: self.maybe(self.n(28)),
                 throttled: self.n(29),
                 records_lost: self.n(31),
+                events_missed: self.n(32),
+                refused_by_stage: Stage::ALL.map(|stage| self.n(40 + stage as u64)),
+                run_times: Histogram { buckets: [self.n(34); 17], sum_us: self.n(35) },
+                queue_times: Histogram { buckets: [self.n(36); 17], sum_us: self.n(37) },
                 ..Totals::default()
             },
             warnings: self.logs().into_iter().map(|kind| LogLine { at: self.n(30), kind }).collect(),
@@ -414,12 +460,18 @@ impl Seed {
             Command::Call(call),
             Command::Probe { bset: self.maybe(self.expr(4)), inheritable: self.maybe(self.expr(5)) },
             Command::Get(self.one(&Key::ALL)),
+            Command::Knobs(vec![self.one(&Key::ALL), Key::Deny]),
+            Command::Configure(self.settings()),
+            Command::Persist(self.values()),
+            Command::Unpersist(vec![self.one(&Key::ALL), Key::Deny]),
+            Command::Diff,
             Command::Write(self.values()),
             Command::SetDepth(self.one(&[Depth::Enabled, Depth::Freezing, Depth::Disabled])),
             Command::Reset(self.one(&[MaskKnob::Bset, MaskKnob::Inheritable])),
             Command::ResetLoopMessages,
             Command::Abandon(self.n(6)),
             Command::Kill { id: self.n(7), signal: self.int(8) },
+            Command::KillChain { id: self.n(18), signal: self.int(19) },
             Command::Status,
             Command::Record(self.n(9)),
             Command::Chain(self.int(10)),
@@ -436,12 +488,18 @@ impl Seed {
                 | Command::Call(_)
                 | Command::Probe { .. }
                 | Command::Get(_)
+                | Command::Knobs(_)
+                | Command::Configure(_)
+                | Command::Persist(_)
+                | Command::Unpersist(_)
+                | Command::Diff
                 | Command::Write(_)
                 | Command::SetDepth(_)
                 | Command::Reset(_)
                 | Command::ResetLoopMessages
                 | Command::Abandon(_)
                 | Command::Kill { .. }
+                | Command::KillChain { .. }
                 | Command::Status
                 | Command::Record(_)
                 | Command::Chain(_)
@@ -469,6 +527,8 @@ impl Seed {
         };
         let mut all = vec![
             Reply::Answered(self.record()),
+            Reply::Knobs(self.knobs()),
+            Reply::Diff(self.comparison()),
             Reply::Written(self.changes()),
             Reply::Done,
             Reply::Status(Box::new(self.snapshot())),
@@ -479,6 +539,7 @@ impl Seed {
             Reply::Activity(Box::new(page)),
             Reply::Matching(vec![self.n(7), self.n(8)]),
             Reply::Records(vec![self.record()]),
+            Reply::ChainEnded(ChainEnded { signalled: vec![self.n(9)], processes: 10, left: vec![self.n(11)] }),
             Reply::Left(vec![Left { live: self.live(), captured: self.some }]),
         ];
         all.extend(self.values().into_iter().map(|(_, value)| Reply::Value(value)));
@@ -486,6 +547,8 @@ impl Seed {
             match reply {
                 Reply::Answered(_)
                 | Reply::Value(_)
+                | Reply::Knobs(_)
+                | Reply::Diff(_)
                 | Reply::Written(_)
                 | Reply::Done
                 | Reply::Status(_)
@@ -496,6 +559,7 @@ impl Seed {
                 | Reply::Activity(_)
                 | Reply::Matching(_)
                 | Reply::Records(_)
+                | Reply::ChainEnded(_)
                 | Reply::Left(_) => {}
             }
         }

@@ -52,6 +52,9 @@ pub(super) fn reply(reply: Reply) -> Reply {
         | Reply::Warnings(_)
         | Reply::Live(_)
         | Reply::Matching(_)
+        | Reply::Knobs(_)
+        | Reply::Diff(_)
+        | Reply::ChainEnded(_)
         | Reply::Left(_) => reply,
     }
 }

@@ -55,6 +55,7 @@ pub struct Builder {
     sink: Option<Arc<dyn RecordSink>>,
     sink_queue: Option<usize>,
     helper_limits: Vec<Rlimit>,
+    first_id: Option<u64>,
 }
 
 impl Builder {
@@ -103,6 +104,12 @@ impl Builder {
         self.helper_limits = limits;
         self
     }
+    /// Sets the id of the first request, for an engine that continues the numbers of an earlier one; 1 by default.
+    #[must_use]
+    pub fn first_id(mut self, id: u64) -> Self {
+        self.first_id = Some(id);
+        self
+    }
     /// Sets a security hook, which is called after `khelper.deny` and `khelper.allow` have allowed a request (REQ-2).
     /// If the hook panics, the request is refused with `ECANCELED`.
     #[must_use]
@@ -147,7 +154,11 @@ impl Builder {
             writers: Mutex::new(()),
             slots: Slots::new(),
             gate: Gatekeeper::new(),
-            registry: Monitor::new(Registry::new(self.text_budget.unwrap_or(TEXT_BUDGET), sink)),
+            registry: Monitor::new(Registry::new(
+                self.text_budget.unwrap_or(TEXT_BUDGET),
+                sink,
+                self.first_id.unwrap_or(1),
+            )),
             pools: Pools::new(),
             hook: self.hook,
             helper_limits: self.helper_limits.into(),

@@ -151,8 +151,9 @@ impl Inner {
 
     fn failed(&self, call: &Call, failure: Failure) {
         let now = self.now();
+        // The chain is read before the call is locked.
         let chain = match failure.outcome {
-            Outcome::Refused => self.chain(call.requester),
+            Outcome::Refused => self.chain(&call.requester).links,
             _ => Vec::new(),
         };
         call.failed(now, failure, chain, |record| self.finish(now, record));

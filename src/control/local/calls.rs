@@ -13,6 +13,7 @@ use crate::control::activity::reader::Reader;
 use crate::control::authorize::Authorization;
 use crate::control::command::{Command, Reply};
 use crate::control::completion::{CallId, Completion};
+use crate::control::config::Config;
 use crate::control::dispatch::{dispatch, visible};
 use crate::engine::{Cancel, Engine};
 
@@ -32,9 +33,15 @@ pub(super) struct Calls {
     cancels: Mutex<BTreeMap<CallId, Cancel>>,
     /// The number of commands that the worker performs or has in its queue.
     pub(super) ordered: AtomicUsize,
+    /// The engine's configuration files.
+    pub(super) config: Arc<Config>,
 }
 
 impl Calls {
+    pub(super) fn new(config: Arc<Config>) -> Self {
+        Self { config, ..Self::default() }
+    }
+
     /// Adds a command that can be cancelled. Returns false if the id is in use.
     pub(super) fn begin(&self, id: CallId, cancel: &Cancel) -> bool {
         match lock(&self.cancels).entry(id) {
@@ -80,14 +87,19 @@ impl Drop for Ordered {
 /// Performs a command, then answers it.
 pub(super) fn perform(engine: &Engine, calls: &Calls, job: Job) {
     let Job { authorization, id, cancel, done, order: _order } = job;
-    let reply = act(engine, authorization, &cancel);
+    let reply = act(engine, &calls.config, authorization, &cancel);
     calls.answer(id, done, reply);
 }
 
 /// Performs a command, and turns a panic into an error. Nothing of the command is used after a panic, and the engine's
 /// locks stay usable.
-pub(super) fn act(engine: &Engine, authorization: Authorization, cancel: &Cancel) -> Result<Reply, ControlError> {
-    let act = || dispatch(engine, authorization, cancel);
+pub(super) fn act(
+    engine: &Engine,
+    config: &Config,
+    authorization: Authorization,
+    cancel: &Cancel,
+) -> Result<Reply, ControlError> {
+    let act = || dispatch(engine, config, authorization, cancel);
     let panicked = |_| Err(panicked("khelper panicked while it performed this command"));
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
 }
@@ -96,6 +108,7 @@ pub(super) fn act(engine: &Engine, authorization: Authorization, cancel: &Cancel
 /// one.
 pub(super) fn read(
     engine: &Engine,
+    config: &Config,
     reader: &mut Reader,
     authorization: Authorization,
     cancel: &Cancel,
@@ -105,7 +118,7 @@ pub(super) fn read(
             engine.check_process()?;
             Ok(visible(Reply::Activity(Box::new(reader.answer(page))), authorization.access()))
         }
-        _ => dispatch(engine, authorization, cancel),
+        _ => dispatch(engine, config, authorization, cancel),
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn start_reader(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Se
         let mut reader = Reader::new(engine.clone());
         for job in jobs {
             let Job { authorization, id, cancel, done, order: _order } = job;
-            let read = || read(&engine, &mut reader, authorization, &cancel);
+            let read = || read(&engine, &calls.config, &mut reader, authorization, &cancel);
             let reply = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
                 reader = Reader::new(engine.clone());
                 Err(panicked("khelper panicked while it read records"))
@@ -89,7 +89,7 @@ pub(super) fn start_thread(engine: &Engine, calls: &Arc<Calls>, job: Job) {
         let mut next = lock(&theirs).take();
         while let Some(job) = next {
             let Job { authorization, id, cancel, done, order: _order } = job;
-            let reply = act(&engine, authorization, &cancel);
+            let reply = act(&engine, &all.config, authorization, &cancel);
             ROOM.set(Some(Room { calls: all.clone(), job: None }));
             all.answer(id, done, reply);
             next = ROOM.take().and_then(|room| room.job);

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use super::serve::{Bridge, Serve};
+use super::target::{self, Chosen};
 use crate::verbs::options::Set;
 use crate::verbs::verb::Common;
 
@@ -33,6 +35,9 @@ fn after_help() -> String {
 #[derive(Debug, Parser)]
 #[command(name = "khelper", version, about = "Usermode helpers: a console and an engine", after_help = after_help())]
 pub struct Args {
+    /// The engine to use: `embedded` (one of this process), `daemon`, or `unix:PATH` (the daemon at that socket)
+    #[arg(short = 't', long, value_name = "TARGET", global = true, value_parser = target::parser())]
+    pub target: Option<Chosen>,
     /// Knobs to write first.
     #[command(flatten)]
     before: Set,
@@ -66,6 +71,10 @@ pub enum Command {
     /// The verbs that the console's command line shares.
     #[command(flatten)]
     Verb(Common),
+    /// Serve one engine to other processes, over a socket
+    Serve(Serve),
+    /// Join stdin and stdout to the daemon's socket
+    Bridge(Bridge),
     /// Print the console's keys, as settings for console.toml
     #[cfg(feature = "console")]
     Keys,
@@ -91,13 +100,19 @@ impl Args {
         if args.command.as_ref().is_some_and(Command::starts_no_engine) && !args.set().is_empty() {
             return Err(conflict("this command starts no engine, so --set cannot be used with it"));
         }
+        if args.target.is_some() && args.command.as_ref().is_some_and(Command::needs_no_target) {
+            return Err(conflict("this command needs no target, so --target cannot be used with it"));
+        }
+        if args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) && !args.set().is_empty() {
+            return Err(conflict("--set is for an engine of this process: use `set`, or --target embedded"));
+        }
         Ok(args)
     }
 
     /// The value of every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
-            None => &[][..],
+            None | Some(Command::Serve(_) | Command::Bridge(_)) => &[][..],
             #[cfg(feature = "console")]
             Some(Command::Keys) => &[][..],
             Some(Command::Verb(verb)) => verb.set(),
@@ -107,19 +122,26 @@ impl Args {
 }
 
 impl Command {
-    /// The verb, unless the command is [`Command::Keys`].
+    /// The verb, if the command is one.
     pub const fn verb(&self) -> Option<&Common> {
         match self {
             Self::Verb(verb) => Some(verb),
+            Self::Serve(_) | Self::Bridge(_) => None,
             #[cfg(feature = "console")]
             Self::Keys => None,
         }
     }
 
-    /// Whether the command needs no engine.
+    /// Whether the command starts no engine.
     fn starts_no_engine(&self) -> bool {
+        self.needs_no_target() || self.verb().is_some_and(Common::needs_running)
+    }
+
+    /// Whether the command needs no engine.
+    fn needs_no_target(&self) -> bool {
         match self {
             Self::Verb(verb) => matches!(verb, Common::Mask(_)),
+            Self::Serve(_) | Self::Bridge(_) => true,
             #[cfg(feature = "console")]
             Self::Keys => true,
         }

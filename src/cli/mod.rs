@@ -2,19 +2,26 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod bridge;
+pub mod complete;
 pub mod exit;
 mod follow_log;
 mod get;
 mod mask;
+mod operate;
 mod output;
 pub mod probe;
+mod rehearse;
 mod request;
+pub mod serve;
 mod set;
 mod sigint;
+pub mod target;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use args::{Args, Command};
@@ -23,11 +30,11 @@ pub use sigint::signals;
 
 use nix::sys::signal::Signal;
 
-use crate::abi::actor::{Actor, Origin};
+use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::escape::screen;
-use crate::control::ask::ask;
+use crate::control::ask;
 use crate::control::batch::Batch;
 use crate::control::target::Target;
 use crate::control::{self, Left, Reply};
@@ -90,16 +97,35 @@ pub fn print(text: &str) -> u8 {
 struct Caller {
     target: Arc<dyn Target>,
     by: Actor,
+    chain: Arc<OnceLock<Vec<ChainLink>>>,
 }
 
 impl Caller {
     fn new(target: Arc<dyn Target>) -> Self {
-        Self { target, by: control::actor(Origin::CommandLine) }
+        Self { target, by: control::actor(Origin::CommandLine), chain: Arc::default() }
+    }
+
+    /// A caller of a daemon, which takes the actor from the socket.
+    fn of_daemon(target: Arc<dyn Target>) -> Self {
+        Self { target, by: Actor::new(Origin::CommandLine, 0, 0, 0, b""), chain: Arc::default() }
+    }
+
+    /// Asks for the chain of processes that led to this process; empty if the target does not tell. Not to be called
+    /// from a completion, which uses [`Self::chain`].
+    fn read_chain(&self) {
+        self.chain.get_or_init(|| match self.ask(control::Command::Chain(self.by.pid)) {
+            Ok(Reply::Chain(chain)) => chain,
+            _ => Vec::new(),
+        });
+    }
+
+    fn chain(&self) -> &[ChainLink] {
+        self.chain.get().map_or(&[], Vec::as_slice)
     }
 
     /// Submits a command and blocks until it is answered.
     fn ask(&self, command: control::Command) -> Result<Reply, ControlError> {
-        ask(&*self.target, &self.by, command)
+        ask::ask(&*self.target, &self.by, command)
     }
 }
 
@@ -108,13 +134,23 @@ pub fn set(target: &Arc<dyn Target>, settings: &[OsString]) -> Result<(), u8> {
     set::set(&Caller::new(target.clone()), settings)
 }
 
+/// Runs a command that only asks a daemon, on this thread. Returns the exit code.
+pub fn ask(target: &Arc<dyn Target>, command: &Command) -> u8 {
+    let (ending, answers) = (Arc::default(), Arc::new(Answers::default()));
+    let asker = Asker { caller: Caller::of_daemon(target.clone()), ending, answers: answers.clone() };
+    answers.code(perform(&asker, command).code())
+}
+
 /// Runs a command on `target`: writes the knobs of `--set`, performs the command, and names the helpers that are left
 /// running. Returns the exit code. Call it on the main thread, with the [`signals`] that were taken before the engine
 /// started.
 pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], signals: &Signals) -> u8 {
     let caller = Caller::new(target.clone());
     let work = |ending: &Arc<Ending>| {
-        let log = match Log::follow(&**target) {
+        // A daemon's log is about all of its callers. `watch` prints the log itself, and the other verbs of a running
+        // engine cause no lines of their own.
+        let follows = target.info().is_owned() && command.verb().is_none_or(|verb| !verb.needs_running());
+        let log = match follows.then(|| Log::follow(&**target)).transpose() {
             Ok(log) => log,
             Err(e) => {
                 say(&format!("cannot start the thread that follows the target's log: {e}"));
@@ -130,7 +166,9 @@ pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], s
             Err(code) => code,
         };
         leave(&caller, ending);
-        log.end();
+        if let Some(log) = log {
+            log.end();
+        }
         code
     };
     sigint::run(&caller, signals, work, |ending| leave(&caller, ending))
@@ -139,13 +177,24 @@ pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], s
 fn perform(asker: &Asker, command: &Command) -> Verdict {
     // `Command::Keys` needs no engine and is handled earlier.
     let Some(verb) = command.verb() else { return Verdict::Usage };
-    let (known, json) = (asker.caller.target.info().known, verb.json());
+    // Reading a knob needs no description of the target.
+    let known = if matches!(verb, Common::Get(_)) { CapMask::EMPTY } else { asker.caller.target.info().known };
+    let json = verb.json();
+    if json && matches!(verb, Common::Request(_) | Common::Run(_) | Common::Probe(_) | Common::Rehearse(_)) {
+        asker.caller.read_chain();
+    }
     match perform::ask(verb, known) {
         Ok(Ask::Requests(requests)) => asker.requests(requests.batch(), json),
         Ok(Ask::Call(call)) => asker.requests(Batch::one(control::Command::Call(call)), json),
         Ok(Ask::Probe) => asker.probe(json),
         Ok(Ask::Knobs(knobs)) => get::get(&asker.caller, knobs, &asker.answers),
         Ok(Ask::Masks(masks)) => mask::mask(&masks, json, known, &asker.answers),
+        Ok(Ask::Rehearse(draft)) => asker.rehearse(draft, json),
+        Ok(Ask::Ps { tree }) => asker.ps(tree, json),
+        Ok(Ask::Status) => asker.status(json),
+        Ok(Ask::Watch { utc }) => asker.watch(utc, json),
+        Ok(Ask::Metrics(textfile)) => asker.metrics(textfile.as_deref()),
+        Ok(Ask::Acts(acts)) => asker.acts(acts),
         Err(error) => request::fail(&error),
     }
 }

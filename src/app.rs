@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::abi::error::SysError;
 use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
+use crate::control::config::Config;
 use crate::control::local::Local;
 use crate::control::target::Target;
 use crate::engine::Engine;
@@ -47,7 +49,7 @@ fn run(args: &Args) -> u8 {
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }
-    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((embedded()?, signals)));
+    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((embedded(command.config())?, signals)));
     match started {
         Ok((target, signals)) => cli::run(&target, command, &settings, &signals),
         Err(code) => code,
@@ -69,7 +71,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         wanted.push(Signal::SIGCHLD);
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
-        let target = embedded()?;
+        let target = embedded(None)?;
         cli::set(&target, settings)?;
         Ok((target, signals))
     });
@@ -87,8 +89,9 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
 }
 
 /// Starts an engine in this process, with the built-in probe, and returns it as a target. khelper owns the process, so
-/// it may set SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
-fn embedded() -> Result<Arc<dyn Target>, u8> {
+/// it may set SIGCHLD (UMH-8). `config` is a folder of configuration files in place of the system's; they are read by
+/// `diff` and written by `set --persist` alone. The error is the exit code; the cause is already on stderr.
+fn embedded(config: Option<&Path>) -> Result<Arc<dyn Target>, u8> {
     let mut builder = Engine::builder().fix_sigchld(true);
     match std::env::current_exe() {
         Ok(path) => builder = builder.probe(path, PROBE_ARG),
@@ -96,7 +99,9 @@ fn embedded() -> Result<Arc<dyn Target>, u8> {
             cli::say(&format!("the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"))
         }
     }
-    builder.start().map(|engine| Local::shared(&engine)).map_err(|error| {
+    let config = Arc::new(config.map_or_else(Config::default, Config::folder));
+    let local = |engine| Arc::new(Local::new(engine).with_config(config)) as Arc<dyn Target>;
+    builder.start().map(local).map_err(|error| {
         cli::complain(&error);
         126
     })

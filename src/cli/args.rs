@@ -1,6 +1,7 @@
 //! The arguments of khelper.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -114,6 +115,11 @@ impl Command {
             #[cfg(feature = "console")]
             Self::Keys => None,
         }
+    }
+
+    /// The folder of configuration files, if one was given.
+    pub fn config(&self) -> Option<&Path> {
+        self.verb().and_then(Common::config)
     }
 
     /// Whether the command needs no engine.

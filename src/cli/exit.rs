@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use crate::abi::error::{ControlError, EngineError, Stage};
+use crate::abi::error::{ControlError, EngineError, Explain, Stage};
 use crate::abi::record::Outcome;
 use crate::abi::record::Record;
 
@@ -76,6 +76,8 @@ impl Verdict {
     /// The verdict on a command that failed, whether it was not authorized or the engine refused it.
     pub fn of_error(error: &ControlError) -> Self {
         match error {
+            // A mask from outside (SYS-3), or a file that others can change (AUTH-6).
+            ControlError::Value { error, .. } if error.errno() == Errno::EPERM => Self::NotPermitted,
             ControlError::UnknownKey(_) | ControlError::ReadOnly(_) | ControlError::Value { .. } => Self::Usage,
             ControlError::Denied(_) => Self::NotPermitted,
             ControlError::Busy(_) => Self::Refused,

@@ -50,12 +50,16 @@ const fn method(
 }
 
 /// Every method that performs a command. To add a command, add its line here and its method to the interface file.
-pub static METHODS: [Method; 19] = [
+pub static METHODS: [Method; 23] = [
     method("Request", "request_module", Fields, "answered", One("record")),
     method("Run", "call", Fields, "answered", One("record")),
     method("Probe", "probe", Fields, "answered", One("record")),
     method("Get", "get", One("key"), "value", One("value")),
     method("Set", "write", One("writes"), "written", One("changes")),
+    method("Knobs", "knobs", One("keys"), "knobs", One("knobs")),
+    method("Persist", "persist", One("writes"), "written", One("changes")),
+    method("Unpersist", "unpersist", One("keys"), "done", Nothing),
+    method("Diff", "diff", Nothing, "diff", One("comparison")),
     method("Gate", "set_depth", One("depth"), "done", Nothing),
     method("Reset", "reset", One("mask"), "written", One("changes")),
     method("ResetLoopMessages", "reset_loop_messages", Nothing, "done", Nothing),
@@ -103,7 +107,7 @@ impl Method {
         let (tag, value) = untagged(command)?;
         let method = METHODS.iter().find(|method| method.command == tag)?;
         let mut parameters = method.parameters.put(value);
-        if method.name == "Set" {
+        if method.parameters == One("writes") {
             parameters["writes"] = write_objects(parameters["writes"].take());
         }
         outward(&mut parameters);
@@ -118,7 +122,11 @@ impl Method {
         inward(&mut parameters)?;
         match self.name {
             "Get" => _ = knob(&parameters["key"])?,
-            "Set" => parameters["writes"] = write_pairs(parameters["writes"].take(), known)?,
+            "Knobs" | "Unpersist" => {
+                let keys = parameters["keys"].as_array().map_or(&[][..], Vec::as_slice);
+                keys.iter().try_for_each(|key| knob(key).map(drop))?;
+            }
+            "Set" | "Persist" => parameters["writes"] = write_pairs(parameters["writes"].take(), known)?,
             _ => {}
         }
         let command: Command = tagged(self.command, self.parameters.take(parameters)?)?;

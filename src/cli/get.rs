@@ -2,7 +2,7 @@
 
 use crate::abi::error::ControlError;
 use crate::control::knob_json::Got;
-use crate::control::provenance::Knob;
+use crate::control::provenance::{Knob, Where};
 use crate::control::text::provenance::came_from;
 use crate::control::{Command, Key, Reply};
 use crate::verbs::knobs::Form;
@@ -37,7 +37,9 @@ impl Asker {
         };
         Ok(match reply {
             Reply::Knobs(knobs) => knobs,
-            Reply::Value(value) => keys.into_iter().map(|key| Knob { key, value: value.clone(), from: None }).collect(),
+            Reply::Value(value) => {
+                keys.into_iter().map(|key| Knob { key, value: value.clone(), from: Where::Default }).collect()
+            }
             // The reply to `Get` is a value, and to `Knobs` knobs.
             _ => Vec::new(),
         })
@@ -49,7 +51,7 @@ impl Asker {
         }
         let mut line = form.line(knob.key, &knob.value.text());
         if form.provenance {
-            line.push_str(&format!("  ({})", came_from(knob.from.as_ref())));
+            line.push_str(&format!("  ({})", came_from(&knob.from)));
         }
         if !form.runs_together() {
             line.push('\n');

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod bridge;
 pub mod complete;
 mod diff;
 pub mod exit;
@@ -13,6 +14,7 @@ mod output;
 pub mod probe;
 mod rehearse;
 mod request;
+pub mod serve;
 mod set;
 mod sigint;
 mod watch;

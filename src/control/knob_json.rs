@@ -110,10 +110,11 @@ fn actor(actor: &Actor, at: SystemTime) -> From {
 impl<'a> Got<'a> {
     /// A knob of this target.
     pub fn of(target: &'a str, knob: &Knob) -> Self {
-        let from = knob.from.as_ref().map(|from| match from {
-            Where::File { source, others } => file(source, others),
-            Where::Actor { actor: by, at } => actor(by, *at),
-        });
+        let from = match &knob.from {
+            Where::Default => None,
+            Where::File { source, others } => Some(file(source, others)),
+            Where::Actor { actor: by, at } => Some(actor(by, *at)),
+        };
         Self { v: V, target, key: knob.key, value: value(&knob.value), from }
     }
 }

@@ -17,15 +17,17 @@ pub struct Knob {
     pub key: Key,
     /// Its value.
     pub value: KnobValue,
-    /// Where the value comes from; `None` for the default, and for a counter.
+    /// Where the value comes from.
     #[serde(rename = "where")]
-    pub from: Option<Where>,
+    pub from: Where,
 }
 
 /// Where a knob's value comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Where {
+    /// The engine started with it, or it is a counter.
+    Default,
     /// A configuration file.
     File {
         /// The line that won.

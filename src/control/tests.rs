@@ -134,9 +134,9 @@ impl Seed {
 
     fn knobs(&self) -> Vec<Knob> {
         let from = [
-            None,
-            Some(Where::File { source: self.source(1), others: vec![self.source(2)] }),
-            Some(Where::Actor { actor: self.actor(), at: self.time(4) }),
+            Where::Default,
+            Where::File { source: self.source(1), others: vec![self.source(2)] },
+            Where::Actor { actor: self.actor(), at: self.time(4) },
         ];
         let knob = |((key, value), from)| Knob { key, value, from };
         self.values().into_iter().zip(from).map(knob).collect()

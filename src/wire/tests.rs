@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::client::{self, Sent};
+use super::client::{self, Heard, Sent};
 use super::event::{self, Item, Subscribe};
 use super::frame::Answer;
 use super::interface::{DEFINITION, SERVICE_DEFINITION, VERSION};
@@ -59,7 +59,7 @@ fn sent(command: &Command) -> (Sent, Way) {
 /// Sends a reply; the client reads the same reply.
 fn answered(sent: &Sent, way: &Way, reply: &Result<Reply, ControlError>) -> Vec<u8> {
     let message = way.answer(&daemon(), reply);
-    let back = sent.answer(&message[..message.len() - 1], VERSION).expect("the last answer");
+    let Heard::Last(back) = sent.answer(&message[..message.len() - 1], VERSION) else { panic!("the last answer") };
     assert_eq!(&back, reply, "{}", String::from_utf8_lossy(&message));
     message
 }
@@ -71,13 +71,14 @@ fn replies_to(command: &Command, reply: &Reply) -> bool {
         Command::Get(_) => matches!(reply, Reply::Value(_)),
         Command::Knobs(_) => matches!(reply, Reply::Knobs(_)),
         Command::Diff => matches!(reply, Reply::Diff(_)),
-        Command::Unpersist(_) => matches!(reply, Reply::Done),
-        // Only the daemon itself gives it.
+        Command::KillChain { .. } => matches!(reply, Reply::ChainEnded(_)),
         Command::Configure(_) => false,
         Command::Write(_) | Command::Persist(_) | Command::Reset(_) => matches!(reply, Reply::Written(_)),
-        Command::SetDepth(_) | Command::ResetLoopMessages | Command::Abandon(_) | Command::Kill { .. } => {
-            matches!(reply, Reply::Done)
-        }
+        Command::SetDepth(_)
+        | Command::ResetLoopMessages
+        | Command::Abandon(_)
+        | Command::Kill { .. }
+        | Command::Unpersist(_) => matches!(reply, Reply::Done),
         Command::Status => matches!(reply, Reply::Status(_)),
         Command::Record(_) => matches!(reply, Reply::Record(_)),
         Command::Chain(_) => matches!(reply, Reply::Chain(_)),
@@ -99,6 +100,7 @@ fn there_and_back(seed: &Seed, schema: Option<&Schema>) {
     };
     let (replies, errors) = (seed.replies(), seed.errors());
     let mut came = BTreeSet::new();
+    // The files are read by the process that owns the engine.
     for command in seed.commands().into_iter().filter(|command| !matches!(command, Command::Configure(_))) {
         let (_, message) = client::call(&command).unwrap();
         let name = method_of(&message);
@@ -147,10 +149,10 @@ proptest! {
 fn the_methods_of_the_code_and_of_the_file_are_the_same() {
     let schema = Schema::control();
     let mut code: BTreeSet<&str> = METHODS.iter().map(|method| method.name).collect();
-    code.extend(["Info", "List", "Watch"]);
+    code.extend(["Info", "Watch"]);
     let file: BTreeSet<&str> = schema.methods().collect();
     assert_eq!(code, file);
-    assert_eq!(code.len(), METHODS.len() + 3, "a name stands for one method");
+    assert_eq!(code.len(), METHODS.len() + 2, "a name stands for one method");
     // Each is documented, and those with more than one answer say so.
     for method in file {
         let doc = schema.doc(method);
@@ -190,7 +192,6 @@ fn answers_that_need_no_command_have_the_declared_types() {
         (Way::progress(Progress::Queued, 3, None), "Request answer"),
         (Way::progress(Progress::Started, 3, Some(77)), "Run answer"),
         (calls::answer_to(r#"{"method":"io.khelper.Control.Info"}"#), "Info answer"),
-        (calls::answer_to(r#"{"method":"io.khelper.Control.List"}"#), "List answer"),
     ] {
         schema.check(what, &parsed(&message)["parameters"]);
     }
@@ -208,7 +209,8 @@ fn answers_that_need_no_command_have_the_declared_types() {
     let (sent, way) = sent(&Command::RequestModule { name: b"x".to_vec(), wait: true });
     let progress = Way::progress(Progress::Started, 3, Some(77));
     assert!(Answer::parse(&progress[..progress.len() - 1]).unwrap().continues());
-    assert!(sent.answer(&progress[..progress.len() - 1], VERSION).is_none() && !way.wants_progress());
+    assert_eq!(sent.answer(&progress[..progress.len() - 1], VERSION), Heard::Progress(Some(3)));
+    assert!(way.wants_progress() && sent.waits());
 }
 
 #[test]

@@ -188,7 +188,7 @@ impl Site {
         value.text()
     }
 
-    fn from(&self, key: Key) -> Option<Where> {
+    fn from(&self, key: Key) -> Where {
         let Reply::Knobs(mut knobs) = self.ask(Command::Knobs(vec![key])).unwrap() else { panic!() };
         knobs.remove(0).from
     }
@@ -196,9 +196,9 @@ impl Site {
     /// The file's name and line, and those that lost.
     fn lines(&self, key: Key) -> String {
         match self.from(key) {
-            None => "default".into(),
-            Some(Where::Actor { actor, .. }) => format!("pid {}", actor.pid),
-            Some(Where::File { source, others }) => {
+            Where::Default => "default".into(),
+            Where::Actor { actor, .. } => format!("pid {}", actor.pid),
+            Where::File { source, others } => {
                 let name = |source: &Source| source.to_string().rsplit('/').next().unwrap().to_owned();
                 std::iter::once(&source).chain(&others).map(name).collect::<Vec<_>>().join(" ")
             }

@@ -8,15 +8,15 @@ use crate::sys::local_time::Local;
 use super::mask::list;
 
 /// `default`, `/etc/khelper.d/10.conf:3`, `set 2026-11-26 03:09:48+01:00 by uid 0 "khelper" pid 900`.
-pub fn came_from(from: Option<&Where>) -> String {
+pub fn came_from(from: &Where) -> String {
     match from {
-        None => "default".to_owned(),
-        Some(Where::File { source, others }) if others.is_empty() => source.to_string(),
-        Some(Where::File { source, others }) => {
+        Where::Default => "default".to_owned(),
+        Where::File { source, others } if others.is_empty() => source.to_string(),
+        Where::File { source, others } => {
             let others: Vec<String> = others.iter().map(Source::to_string).collect();
             format!("{source}; over {}", others.join(", "))
         }
-        Some(Where::Actor { actor, at }) => {
+        Where::Actor { actor, at } => {
             let at = Local::of(*at).map_or_else(String::new, |local| format!(" {}", local.with_offset()));
             let login = match actor.loginuid {
                 Some(login) if login != actor.uid => format!(" (login {login})"),
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn auth_5_the_line_or_the_actor_is_named() {
-        let file = |others| came_from(Some(&Where::File { source: source(3), others }));
+        let file = |others| came_from(&Where::File { source: source(3), others });
         assert_eq!(file(vec![]), "/etc/khelper.d/10.conf:3");
         assert_eq!(
             file(vec![source(1), source(2)]),
@@ -97,7 +97,7 @@ mod tests {
         let mut actor = Actor::new(Origin::Outside, 900, 0, 0, b"k\x1b");
         actor.loginuid = Some(1000);
         let said =
-            came_from(Some(&Where::Actor { actor: actor.into(), at: UNIX_EPOCH + Duration::from_secs(1_700_000_000) }));
+            came_from(&Where::Actor { actor: actor.into(), at: UNIX_EPOCH + Duration::from_secs(1_700_000_000) });
         assert!(said.starts_with("set 2023-11-1"), "{said}");
         assert!(said.ends_with(" by uid 0 (login 1000) \"k\\x1b\" pid 900"), "{said}");
     }

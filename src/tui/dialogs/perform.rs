@@ -174,7 +174,7 @@ fn page_of_knobs(model: &mut Model, keys: Vec<Result<Key, ControlError>>, form: 
         let key = key.map_err(|e| explain(&e))?;
         let mut line = form.line(key, &read(&model.snapshot, key).text()).replace('\t', " ");
         if form.provenance {
-            line.push_str(&format!("  ({})", came_from(config::came_from(&model.snapshot, key).as_ref())));
+            line.push_str(&format!("  ({})", came_from(&config::came_from(&model.snapshot, key))));
         }
         lines.push(line);
     }

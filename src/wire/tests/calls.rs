@@ -11,10 +11,11 @@ use crate::abi::knob_value::KnobValue;
 use crate::abi::mask::MaskExpr;
 use crate::abi::wait::WaitMode;
 use crate::control::command::{Call, Command, Reply};
+use crate::wire::client::{self, Heard};
+use crate::wire::error;
 use crate::wire::event::Subscribe;
 use crate::wire::interface::DEFINITION;
-use crate::wire::server::{self, Ask, Request};
-use crate::wire::{client, error};
+use crate::wire::server::{self, Ask};
 
 fn ask(text: &str) -> Ask {
     server::read(text.as_bytes(), &daemon()).unwrap().ask
@@ -63,6 +64,8 @@ fn a_caller_may_leave_out_what_is_optional() {
         timeout: None,
     };
     assert_eq!(command("Run", json!({"path": "/bin/true", "args": null})), Command::Call(short));
+    assert_eq!(command("List", json!({})), Command::Knobs(Key::ALL.to_vec()));
+    assert_eq!(command("List", json!({"keys": ["khelper/era"]})), Command::Knobs(vec![Key::Era]));
     let request = Command::RequestModule { name: b"a\xff\\".to_vec(), wait: true };
     assert_eq!(command("Request", json!({"name": "a\\xff\\\\", "target": "daemon"})), request);
     let Ask::Watch(all) = ask(r#"{"method":"io.khelper.Control.Watch","more":true}"#) else { panic!() };
@@ -137,6 +140,8 @@ fn wrong_parameters_are_refused_by_their_name() {
 fn knobs_that_do_not_exist_and_bad_values_are_typed_errors() {
     for (method, parameters, error) in [
         ("Get", json!({"key": "khelper.nothing"}), "UnknownKnob"),
+        ("List", json!({"keys": ["khelper.era", "khelper.nothing"]}), "UnknownKnob"),
+        ("Unpersist", json!({"keys": ["khelper.nothing"]}), "UnknownKnob"),
         ("Set", json!({"writes": [{"key": "khelper.nothing", "text": "1"}]}), "UnknownKnob"),
         ("Set", json!({"writes": [{"key": "khelper.era", "text": "6.4"}]}), "InvalidValue"),
         ("Set", json!({"writes": [{"key": "khelper.live", "text": "1"}]}), "ReadOnly"),
@@ -216,7 +221,7 @@ fn an_older_daemon_is_named_with_what_it_does_not_know() {
     let (sent, _) = client::call(&Command::Kill { id: 1, signal: 9 }).unwrap();
     let said = |message: Vec<u8>| {
         use crate::abi::error::Explain;
-        let error = sent.answer(&message[..message.len() - 1], "0.0.9").unwrap().unwrap_err();
+        let Heard::Last(Err(error)) = sent.answer(&message[..message.len() - 1], "0.0.9") else { panic!() };
         assert!(matches!(error, ControlError::Version(_)), "{error:?}");
         error.whole()
     };
@@ -226,7 +231,7 @@ fn an_older_daemon_is_named_with_what_it_does_not_know() {
     assert!(parameter.starts_with("this daemon (0.0.9) refused Kill: ") && parameter.contains("signal"), "{parameter}");
     let (sent, _) = client::call(&Command::Status).unwrap();
     for message in [&b"{}"[..], b"{\"parameters\":{\"state\":7}}", b"[]", b"x", b"{\"parameters\":7}", b""] {
-        let error = sent.answer(message, "0.0.9").unwrap().unwrap_err();
+        let Heard::Last(Err(error)) = sent.answer(message, "0.0.9") else { panic!() };
         assert!(matches!(&error, ControlError::Version(why) if why.contains("Status")), "{error:?}");
     }
     assert!(client::described(b"{}").is_err() && client::watched(b"{\"continues\":true}", "0.0.9").is_err());

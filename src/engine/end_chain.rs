@@ -41,7 +41,11 @@ impl Engine {
         let left = ending.work();
         drop(shut);
         let processes = ending.strays.iter().map(|(pid, _)| pid).collect::<BTreeSet<_>>().len();
-        Ok(ChainEnded { signalled: ending.helpers.iter().map(|(id, _)| *id).collect::<BTreeSet<_>>().into_iter().collect(), processes, left })
+        Ok(ChainEnded {
+            signalled: ending.helpers.iter().map(|(id, _)| *id).collect::<BTreeSet<_>>().into_iter().collect(),
+            processes,
+            left,
+        })
     }
 }
 

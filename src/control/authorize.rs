@@ -46,11 +46,15 @@ pub fn authorize(actor: impl Into<Arc<Actor>>, command: Command) -> Result<Autho
 /// Lists every command by name, so that a new one does not compile until it is added here (AUTH-1).
 fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
     match command {
-        Command::Get(_) => Ok(()),
+        Command::Get(_) | Command::Knobs(_) => Ok(()),
         Command::RequestModule { .. }
         | Command::Call(_)
         | Command::Probe { .. }
         | Command::Write(_)
+        | Command::Configure(_)
+        | Command::Persist(_)
+        | Command::Unpersist(_)
+        | Command::Diff
         | Command::SetDepth(_)
         | Command::Abandon(_)
         | Command::Kill { .. }
@@ -105,6 +109,11 @@ mod tests {
             Command::Call(_) => "run",
             Command::Probe { .. } => "probe",
             Command::Get(_) => "get",
+            Command::Knobs(_) => "get",
+            Command::Configure(_) => "configure",
+            Command::Persist(_) => "persist",
+            Command::Unpersist(_) => "unpersist",
+            Command::Diff => "diff",
             Command::Write(_) => "write",
             Command::SetDepth(_) => "depth",
             Command::Reset(_) => "reset",
@@ -153,6 +162,11 @@ mod tests {
             Command::Kill { id: 1, signal: 9 },
             Command::KillChain { id: 1, signal: 9 },
             Command::Write(Vec::new()),
+            Command::Knobs(Key::ALL.to_vec()),
+            Command::Configure(Vec::new()),
+            Command::Persist(vec![(Key::Deny, Key::Deny.parse_value(b"x", CapMask::EMPTY).unwrap())]),
+            Command::Unpersist(vec![Key::Deny]),
+            Command::Diff,
             Command::Status,
             Command::Record(1),
             Command::Chain(1),
@@ -229,7 +243,7 @@ mod tests {
             for (name, command) in commands() {
                 let shown = format!("{sender:?}: {command:?}");
                 match dispatch_as(&engine, sender.clone(), command, &Cancel::new()) {
-                    Ok(Reply::Value(_)) => assert_eq!(name, "get", "{shown}"),
+                    Ok(Reply::Value(_) | Reply::Knobs(_)) => assert_eq!(name, "get", "{shown}"),
                     Err(error @ ControlError::Denied(_)) => assert_eq!(error.errno(), Errno::EPERM, "{shown}"),
                     other => panic!("{shown}: {other:?}"),
                 }

@@ -18,6 +18,7 @@ use crate::abi::wire;
 
 use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
+use super::provenance::{Comparison, Knob, Setting};
 
 /// A call of a helper.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,9 +72,19 @@ pub enum Command {
     },
     /// Read a knob.
     Get(Key),
+    /// Read knobs at one moment, and where their values come from.
+    Knobs(Vec<Key>),
     /// Write knobs, all of them under one lock, or none (SYS-9). `khelper.gate` must be written alone, since it may
     /// block: freezing and disabled drain, for up to 5 s.
     Write(Vec<(Key, KnobValue)>),
+    /// Like `Write`, for lines of the configuration files. Only the process that owns the engine reads them.
+    Configure(Vec<Setting>),
+    /// Like `Write`, and keep the values in the configuration for the next start.
+    Persist(Vec<(Key, KnobValue)>),
+    /// Remove what `Persist` kept of these knobs. Their values do not change.
+    Unpersist(Vec<Key>),
+    /// Compare the values of the knobs with the configuration.
+    Diff,
     /// Change the gate without draining (GATE-5).
     SetDepth(Depth),
     /// Reset a mask to full. A separate command, since fewer actors may give it (SYS-8, AUTH-3).
@@ -139,6 +150,10 @@ pub enum Reply {
     Answered(Arc<Record>),
     /// A knob's value.
     Value(KnobValue),
+    /// Knobs, and where their values come from.
+    Knobs(Vec<Knob>),
+    /// What runs beside what is configured.
+    Diff(Comparison),
     /// Knobs were written.
     Written(Vec<Change>),
     /// Done; there is nothing to return.

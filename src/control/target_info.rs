@@ -9,8 +9,9 @@ use crate::abi::cap::CapMask;
 /// The number of an event, counted from 1 within a run.
 pub type Seq = u64;
 
-/// One start of an engine. The numbers of requests and events begin again with each run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// One start of an engine. The numbers of events begin again with each run, and so do those of requests, unless a ledger
+/// continues them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId {
     /// When it started, in microseconds since the epoch.
     pub started: u64,
@@ -21,6 +22,14 @@ pub struct RunId {
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}-{}", self.started, self.pid)
+    }
+}
+
+impl RunId {
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (started, pid) = text.split_once('-')?;
+        Some(Self { started: u64::from_str_radix(started, 16).ok()?, pid: pid.parse().ok()? })
     }
 }
 

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::activity::query::{Query, Sort, Which};
+use super::provenance::{Comparison, Drift, Knob, Setting, Where};
 use super::{Call, Command, Left, Reply};
 use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets, ReadSet, ThreadSets};
@@ -22,7 +23,7 @@ use crate::abi::event::{Event, EventKind, Level};
 use crate::abi::glob::Globs;
 use crate::abi::histogram::Histogram;
 use crate::abi::knob::{Key, MaskKnob};
-use crate::abi::knob_value::{Change, KnobValue, Provenance};
+use crate::abi::knob_value::{Change, KnobValue, Provenance, Source};
 use crate::abi::launch_spec::{Enforcement, NotEnforced};
 use crate::abi::log::{Holdout, LogKind, LogLine};
 use crate::abi::mask::MaskExpr;
@@ -116,10 +117,47 @@ impl Seed {
         all
     }
 
+    fn source(&self, line: u64) -> Source {
+        Source { file: self.text(b'/').into(), line: self.small(line) }
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let setting = |(key, value): (Key, KnobValue)| Setting {
+            key,
+            value,
+            source: self.source(1),
+            others: vec![self.source(2), self.source(3)],
+            ignore: self.some,
+        };
+        self.values().into_iter().map(setting).collect()
+    }
+
+    fn knobs(&self) -> Vec<Knob> {
+        let from = [
+            Where::Default,
+            Where::File { source: self.source(1), others: vec![self.source(2)] },
+            Where::Actor { actor: self.actor(), at: self.time(4) },
+        ];
+        let knob = |((key, value), from)| Knob { key, value, from };
+        self.values().into_iter().zip(from).map(knob).collect()
+    }
+
+    fn comparison(&self) -> Comparison {
+        let drift = |(key, value): (Key, KnobValue)| Drift {
+            key,
+            running: value.clone(),
+            configured: value,
+            source: self.maybe(self.source(1)),
+        };
+        let drift = self.values().into_iter().map(drift).collect();
+        Comparison { drift, faults: vec![self.text(b'f').into()] }
+    }
+
     fn changes(&self) -> Vec<Change> {
         let change = |(key, value): (Key, KnobValue)| Change {
             not_granted: self.mask(8),
             warnings: vec![self.text(b'w').into()],
+            source: self.maybe(self.source(9)),
             ..Change::new(key, value.clone(), value)
         };
         self.values().into_iter().map(change).collect()
@@ -422,6 +460,11 @@ impl Seed {
             Command::Call(call),
             Command::Probe { bset: self.maybe(self.expr(4)), inheritable: self.maybe(self.expr(5)) },
             Command::Get(self.one(&Key::ALL)),
+            Command::Knobs(vec![self.one(&Key::ALL), Key::Deny]),
+            Command::Configure(self.settings()),
+            Command::Persist(self.values()),
+            Command::Unpersist(vec![self.one(&Key::ALL), Key::Deny]),
+            Command::Diff,
             Command::Write(self.values()),
             Command::SetDepth(self.one(&[Depth::Enabled, Depth::Freezing, Depth::Disabled])),
             Command::Reset(self.one(&[MaskKnob::Bset, MaskKnob::Inheritable])),
@@ -445,6 +488,11 @@ impl Seed {
                 | Command::Call(_)
                 | Command::Probe { .. }
                 | Command::Get(_)
+                | Command::Knobs(_)
+                | Command::Configure(_)
+                | Command::Persist(_)
+                | Command::Unpersist(_)
+                | Command::Diff
                 | Command::Write(_)
                 | Command::SetDepth(_)
                 | Command::Reset(_)
@@ -479,6 +527,8 @@ impl Seed {
         };
         let mut all = vec![
             Reply::Answered(self.record()),
+            Reply::Knobs(self.knobs()),
+            Reply::Diff(self.comparison()),
             Reply::Written(self.changes()),
             Reply::Done,
             Reply::Status(Box::new(self.snapshot())),
@@ -497,6 +547,8 @@ impl Seed {
             match reply {
                 Reply::Answered(_)
                 | Reply::Value(_)
+                | Reply::Knobs(_)
+                | Reply::Diff(_)
                 | Reply::Written(_)
                 | Reply::Done
                 | Reply::Status(_)

@@ -53,6 +53,7 @@ pub struct Builder {
     text_budget: Option<usize>,
     sink: Option<Arc<dyn RecordSink>>,
     sink_queue: Option<usize>,
+    first_id: Option<u64>,
 }
 
 impl Builder {
@@ -93,6 +94,12 @@ impl Builder {
     #[must_use]
     pub fn record_sink_queue(mut self, bytes: usize) -> Self {
         self.sink_queue = Some(bytes);
+        self
+    }
+    /// Sets the id of the first request, for an engine that continues the numbers of an earlier one; 1 by default.
+    #[must_use]
+    pub fn first_id(mut self, id: u64) -> Self {
+        self.first_id = Some(id);
         self
     }
     /// Sets a security hook, which is called after `khelper.deny` and `khelper.allow` have allowed a request (REQ-2).
@@ -139,7 +146,11 @@ impl Builder {
             writers: Mutex::new(()),
             slots: Slots::new(),
             gate: Gatekeeper::new(),
-            registry: Monitor::new(Registry::new(self.text_budget.unwrap_or(TEXT_BUDGET), sink)),
+            registry: Monitor::new(Registry::new(
+                self.text_budget.unwrap_or(TEXT_BUDGET),
+                sink,
+                self.first_id.unwrap_or(1),
+            )),
             pools: Pools::new(),
             hook: self.hook,
             probe: self.probe,

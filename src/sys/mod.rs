@@ -11,6 +11,7 @@ pub mod malloc;
 pub mod orphans;
 pub mod pass_fd;
 pub mod probe;
+pub mod process;
 pub mod signals;
 mod startup_state;
 pub mod stdout;

@@ -20,10 +20,19 @@ use super::translate::inward;
 #[derive(Clone, Copy, Debug)]
 pub struct Sent(&'static Method);
 
+/// What an answer says.
+#[derive(Debug, PartialEq)]
+pub enum Heard {
+    /// The request has this number and is queued or has started. Another answer follows.
+    Progress(Option<u64>),
+    /// The last answer.
+    Last(Result<Reply, ControlError>),
+}
+
 /// The message of a command. `None` if the interface has no method for it.
 pub fn call(command: &Command) -> Option<(Sent, Vec<u8>)> {
     let (method, parameters) = Method::of(command)?;
-    Some((Sent(method), frame::call(&full_name(method.name), &parameters, false)))
+    Some((Sent(method), frame::call(&full_name(method.name), &parameters, method.has_progress())))
 }
 
 /// The message that subscribes to events.
@@ -56,17 +65,27 @@ pub struct Info {
 }
 
 impl Sent {
-    /// Reads an answer from a daemon of this `version`. `None` if it only reports progress, and another answer follows.
-    pub fn answer(&self, message: &[u8], version: &str) -> Option<Result<Reply, ControlError>> {
+    /// Whether the command waits for a helper, so that its wait can be stopped.
+    pub fn waits(&self) -> bool {
+        self.0.has_progress()
+    }
+
+    /// Reads an answer from a daemon of this `version`.
+    pub fn answer(&self, message: &[u8], version: &str) -> Heard {
         let answer = match parsed(message, self.0.name, version) {
             Ok(answer) => answer,
-            Err(error) => return Some(Err(error)),
+            Err(error) => return Heard::Last(Err(error)),
         };
         if answer.continues() {
-            return None;
+            #[derive(Deserialize)]
+            struct Progress {
+                id: u64,
+            }
+            let progress = serde_json::from_str::<Progress>(answer.parameters.map_or("{}", RawValue::get));
+            return Heard::Progress(progress.ok().map(|progress| progress.id));
         }
         let reply = values(answer.parameters).and_then(|values| self.0.reply(values));
-        Some(reply.map_err(|fault| unknown_form(self.0.name, version, &fault)))
+        Heard::Last(reply.map_err(|fault| unknown_form(self.0.name, version, &fault)))
     }
 }
 

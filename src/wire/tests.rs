@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::client::{self, Sent};
+use super::client::{self, Heard, Sent};
 use super::event::{self, Item, Subscribe};
 use super::frame::Answer;
 use super::interface::{DEFINITION, SERVICE_DEFINITION, VERSION};
@@ -59,7 +59,7 @@ fn sent(command: &Command) -> (Sent, Way) {
 /// Sends a reply; the client reads the same reply.
 fn answered(sent: &Sent, way: &Way, reply: &Result<Reply, ControlError>) -> Vec<u8> {
     let message = way.answer(&daemon(), reply);
-    let back = sent.answer(&message[..message.len() - 1], VERSION).expect("the last answer");
+    let Heard::Last(back) = sent.answer(&message[..message.len() - 1], VERSION) else { panic!("the last answer") };
     assert_eq!(&back, reply, "{}", String::from_utf8_lossy(&message));
     message
 }
@@ -203,7 +203,8 @@ fn answers_that_need_no_command_have_the_declared_types() {
     let (sent, way) = sent(&Command::RequestModule { name: b"x".to_vec(), wait: true });
     let progress = Way::progress(Progress::Started, 3, Some(77));
     assert!(Answer::parse(&progress[..progress.len() - 1]).unwrap().continues());
-    assert!(sent.answer(&progress[..progress.len() - 1], VERSION).is_none() && !way.wants_progress());
+    assert_eq!(sent.answer(&progress[..progress.len() - 1], VERSION), Heard::Progress(Some(3)));
+    assert!(way.wants_progress() && sent.waits());
 }
 
 #[test]

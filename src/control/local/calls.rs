@@ -15,7 +15,8 @@ use crate::control::activity::reader::Reader;
 use crate::control::authorize::authorize;
 use crate::control::command::{Command, Reply};
 use crate::control::completion::{CallId, Completion};
-use crate::control::dispatch::dispatch_as;
+use crate::control::config::Config;
+use crate::control::dispatch::dispatch;
 use crate::engine::{Cancel, Engine};
 
 /// A submitted command.
@@ -35,9 +36,15 @@ pub(super) struct Calls {
     cancels: Mutex<BTreeMap<CallId, Cancel>>,
     /// The number of commands that the worker performs or has in its queue.
     pub(super) ordered: AtomicUsize,
+    /// The engine's configuration files.
+    pub(super) config: Arc<Config>,
 }
 
 impl Calls {
+    pub(super) fn new(config: Arc<Config>) -> Self {
+        Self { config, ..Self::default() }
+    }
+
     /// Adds a command that can be cancelled. Returns false if the id is in use.
     pub(super) fn begin(&self, id: CallId, cancel: &Cancel) -> bool {
         match lock(&self.cancels).entry(id) {
@@ -83,21 +90,33 @@ impl Drop for Ordered {
 /// Authorizes and performs a command, then answers it.
 pub(super) fn perform(engine: &Engine, calls: &Calls, job: Job) {
     let Job { by, id, command, cancel, done, order: _order } = job;
-    let reply = act(engine, &by, command, &cancel);
+    let reply = act(engine, &calls.config, &by, command, &cancel);
     calls.answer(id, done, reply);
 }
 
 /// Authorizes and performs a command, and turns a panic into an error. Nothing of the command is used after a panic,
 /// and the engine's locks stay usable.
-pub(super) fn act(engine: &Engine, by: &Actor, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
-    let act = || door(engine, by, command, cancel);
+pub(super) fn act(
+    engine: &Engine,
+    config: &Config,
+    by: &Actor,
+    command: Command,
+    cancel: &Cancel,
+) -> Result<Reply, ControlError> {
+    let act = || door(engine, config, by, command, cancel);
     let panicked = |_| Err(panicked("khelper panicked while it performed this command"));
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
 }
 
 /// The only place where commands reach the engine.
-pub(super) fn door(engine: &Engine, by: &Actor, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
-    dispatch_as(engine, by.clone(), command, cancel)
+pub(super) fn door(
+    engine: &Engine,
+    config: &Config,
+    by: &Actor,
+    command: Command,
+    cancel: &Cancel,
+) -> Result<Reply, ControlError> {
+    dispatch(engine, config, authorize(by.clone(), command)?, cancel)
 }
 
 /// Answers a page request with the same authorization. It uses the thread's reader, which is faster than a new one.

@@ -68,7 +68,7 @@ pub(super) fn start_reader(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Se
             let Job { by, id, command, cancel, done, order: _order } = job;
             let read = || match command {
                 Command::Activity(page) => read_page(&engine, &mut reader, &by, page),
-                command => door(&engine, &by, command, &cancel),
+                command => door(&engine, &calls.config, &by, command, &cancel),
             };
             let reply = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
                 reader = Reader::new(engine.clone());
@@ -93,7 +93,7 @@ pub(super) fn start_thread(engine: &Engine, calls: &Arc<Calls>, job: Job) {
         let mut next = lock(&theirs).take();
         while let Some(job) = next {
             let Job { by, id, command, cancel, done, order: _order } = job;
-            let reply = act(&engine, &by, command, &cancel);
+            let reply = act(&engine, &all.config, &by, command, &cancel);
             ROOM.set(Some(Room { calls: all.clone(), job: None }));
             all.answer(id, done, reply);
             next = ROOM.take().and_then(|room| room.job);

@@ -19,6 +19,7 @@ mod proc;
 mod reap;
 mod sigchld;
 mod stat;
+pub mod trust;
 mod worker;
 mod worker_setup;
 

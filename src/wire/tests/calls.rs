@@ -11,10 +11,11 @@ use crate::abi::knob_value::KnobValue;
 use crate::abi::mask::MaskExpr;
 use crate::abi::wait::WaitMode;
 use crate::control::command::{Call, Command, Reply};
+use crate::wire::client::{self, Heard};
+use crate::wire::error;
 use crate::wire::event::Subscribe;
 use crate::wire::interface::DEFINITION;
 use crate::wire::server::{self, Ask, Request};
-use crate::wire::{client, error};
 
 fn ask(text: &str) -> Ask {
     server::read(text.as_bytes(), &daemon()).unwrap().ask
@@ -216,7 +217,7 @@ fn an_older_daemon_is_named_with_what_it_does_not_know() {
     let (sent, _) = client::call(&Command::Kill { id: 1, signal: 9 }).unwrap();
     let said = |message: Vec<u8>| {
         use crate::abi::error::Explain;
-        let error = sent.answer(&message[..message.len() - 1], "0.0.9").unwrap().unwrap_err();
+        let Heard::Last(Err(error)) = sent.answer(&message[..message.len() - 1], "0.0.9") else { panic!() };
         assert!(matches!(error, ControlError::Version(_)), "{error:?}");
         error.whole()
     };
@@ -226,7 +227,7 @@ fn an_older_daemon_is_named_with_what_it_does_not_know() {
     assert!(parameter.starts_with("this daemon (0.0.9) refused Kill: ") && parameter.contains("signal"), "{parameter}");
     let (sent, _) = client::call(&Command::Status).unwrap();
     for message in [&b"{}"[..], b"{\"parameters\":{\"state\":7}}", b"[]", b"x", b"{\"parameters\":7}", b""] {
-        let error = sent.answer(message, "0.0.9").unwrap().unwrap_err();
+        let Heard::Last(Err(error)) = sent.answer(message, "0.0.9") else { panic!() };
         assert!(matches!(&error, ControlError::Version(why) if why.contains("Status")), "{error:?}");
     }
     assert!(client::described(b"{}").is_err() && client::watched(b"{\"continues\":true}", "0.0.9").is_err());

@@ -44,9 +44,9 @@ pub const CODES: &[(&str, &str)] = &[
 ];
 
 /// Which code several requests give.
-pub const COMBINED: &str = "Of several results, the first of 130, 64, 77, 75, 70, 69, 76, 127, 126, 128 + n, 124 that \
-     occurred, else the highest own code. The stage that failed decides, not the errno alone. A closed pipe on stdout \
-     is not an error.";
+pub const COMBINED: &str = "\
+Of several results, the first of 130, 64, 77, 75, 70, 69, 76, 127, 126, 128 + n, 124 that occurred, else the highest
+own code. The stage that failed decides, not the errno alone. A closed pipe on stdout is not an error.";
 
 /// The result of one request, for the exit code. Of several results the smallest one wins, in the order of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

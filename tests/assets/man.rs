@@ -58,7 +58,8 @@ pub const FIELDS: &[(&str, &str)] = &[
 pub fn pages() -> Vec<(String, Vec<u8>)> {
     let mut definition = khelper::cli::definition().disable_help_subcommand(true);
     definition.build();
-    let mut text = render(&definition.clone().after_help(""), "khelper");
+    // The exit codes after the help are a section of their own here.
+    let mut text = render(&definition.clone().after_help(""), "khelper").replace(".SH CAVEATS\n", "");
     text.push_str(&knobs());
     text.push_str(&added("khelper"));
     text.push_str(&table("JSON FIELDS", FIELDS));
@@ -67,13 +68,13 @@ pub fn pages() -> Vec<(String, Vec<u8>)> {
     text.push_str(&added("files"));
     text.push_str(&table("EXIT STATUS", CODES));
     text.push_str(&format!(".PP\n{}\n", roff(COMBINED)));
-    let mut pages = vec![("khelper.1".to_owned(), text.into_bytes())];
+    let mut pages = vec![("khelper.1".to_owned(), ascii(&text))];
     for command in definition.get_subcommands().filter(|command| !command.is_hide_set()) {
         let name = format!("khelper-{}", command.get_name());
         let mut text = render(command, &name);
         text.push_str(&added(command.get_name()));
         text.push_str(".SH EXIT STATUS\nSee \\fBkhelper\\fR(1).\n.SH SEE ALSO\n\\fBkhelper\\fR(1)\n");
-        pages.push((format!("{name}.1"), text.into_bytes()));
+        pages.push((format!("{name}.1"), ascii(&text)));
     }
     pages
 }
@@ -89,7 +90,13 @@ fn render(command: &clap::Command, name: &str) -> String {
     let mut text = Vec::new();
     // Writing to a Vec cannot fail.
     man.render(&mut text).unwrap();
-    String::from_utf8(text).unwrap()
+    String::from_utf8(text).unwrap().replace(".SH EXTRA\n", ".SH CAVEATS\n")
+}
+
+/// troff(1) reads bytes: other characters are written by their numbers.
+fn ascii(page: &str) -> Vec<u8> {
+    let one = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\[u{:04X}]", u32::from(c)) };
+    page.chars().map(one).collect::<String>().into_bytes()
 }
 
 fn table(title: &str, rows: &[(&str, &str)]) -> String {

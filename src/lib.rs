@@ -41,6 +41,7 @@
 //! | 5 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
 //! | 5 | [`remote`] | a daemon behind a Unix socket, as a target |
 //! | 5 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
+//! | 5 | [`daemon`] | one engine behind a socket, for other processes: who they are, what they may do, their calls |
 //! | 4 | [`ledger`] | records and changes on disk: lines, segments, rotation, the writer, the reader |
 //! | 4 | [`wire`] | the daemon's protocol: framing, the Varlink interface, calls and answers |
 //! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line, and what each verb does |
@@ -90,6 +91,8 @@ pub mod app;
 pub mod cli;
 #[cfg(feature = "control")]
 pub mod control;
+#[cfg(feature = "control")]
+pub mod daemon;
 pub mod engine;
 #[cfg(feature = "control")]
 pub mod ledger;

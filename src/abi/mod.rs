@@ -20,6 +20,7 @@ pub mod mask;
 pub mod module;
 pub mod mutation;
 pub mod path;
+pub mod peer;
 pub mod process;
 pub mod record;
 pub mod safe_text;

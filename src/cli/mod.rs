@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod bridge;
 pub mod complete;
 pub mod exit;
 mod follow_log;
@@ -12,6 +13,7 @@ mod output;
 pub mod probe;
 mod rehearse;
 mod request;
+pub mod serve;
 mod set;
 mod sigint;
 mod watch;

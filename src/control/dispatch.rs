@@ -14,11 +14,11 @@ use crate::abi::wait::WaitMode;
 use crate::engine::{CallOptions, Caller, Cancel, Engine, KnobWrite};
 
 use super::activity::reader::Reader;
-use super::authorize::{Authorization, authorize};
+use super::authorize::{Access, Authorization, authorize};
 use super::command::{Call, Command, Reply};
 use super::config::{self, Config};
 use super::knobs::{commit, configure, read, write};
-use super::reads;
+use super::{reads, withheld};
 
 /// Performs an authorized command. Requests block until they are answered or `cancel` fires; writing `freezing` or
 /// `disabled` to the gate blocks during its drain, for up to 5 s.
@@ -29,35 +29,54 @@ pub fn dispatch(
     cancel: &Cancel,
 ) -> Result<Reply, ControlError> {
     engine.check_process()?;
-    let (actor, command) = authorization.into_parts();
-    let ask = || Caller { actor: Some(actor.clone()), cancel: cancel.clone() };
+    let access = authorization.access();
+    let (actor, command, began) = authorization.into_parts();
+    let ask = Caller { actor: Some(actor.clone()), cancel: cancel.clone(), began };
+    perform(engine, config, &actor, command, ask).map(|reply| visible(reply, access))
+}
+
+/// The reply as its actor may see it (AUTH-4).
+pub(super) fn visible(reply: Reply, access: Access) -> Reply {
+    match access {
+        Access::Full => reply,
+        Access::Withheld => withheld::reply(reply),
+    }
+}
+
+fn perform(
+    engine: &Engine,
+    config: &Config,
+    actor: &Actor,
+    command: Command,
+    ask: Caller,
+) -> Result<Reply, ControlError> {
     let done = |done: Result<(), EngineError>| done.map(|()| Reply::Done).map_err(Into::into);
     match command {
-        Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask()))),
-        Command::Call(call) => run(engine, call, ask()),
-        Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask()),
+        Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask))),
+        Command::Call(call) => run(engine, call, ask),
+        Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask),
         Command::Get(key) => Ok(Reply::Value(read(&engine.snapshot(), key))),
         Command::Knobs(keys) => Ok(Reply::Knobs(config::knobs(&engine.snapshot(), config, &keys))),
-        Command::Write(writes) => write(engine, writes, &actor).map(Reply::Written),
-        Command::Configure(settings) => configure(engine, settings, &actor).map(Reply::Written),
-        Command::Persist(writes) => config::persist(engine, config, writes, &actor).map(Reply::Written),
+        Command::Write(writes) => write(engine, writes, actor).map(Reply::Written),
+        Command::Configure(settings) => configure(engine, settings, actor).map(Reply::Written),
+        Command::Persist(writes) => config::persist(engine, config, writes, actor).map(Reply::Written),
         Command::Unpersist(keys) => config::unpersist(config, &keys).map(|()| Reply::Done),
         Command::Diff => config::diff(&engine.snapshot(), config).map(Reply::Diff),
-        Command::SetDepth(depth) => done(engine.set_depth_as(depth, &actor)),
+        Command::SetDepth(depth) => done(engine.set_depth_as(depth, actor)),
         Command::Reset(mask) => {
             let reset = match mask {
                 MaskKnob::Bset => KnobWrite::ResetBset,
                 MaskKnob::Inheritable => KnobWrite::ResetInheritable,
             };
-            commit(engine, &[reset], &actor).map(Reply::Written)
+            commit(engine, &[reset], actor).map(Reply::Written)
         }
         Command::ResetLoopMessages => {
-            engine.reset_loop_messages_as(&actor);
+            engine.reset_loop_messages_as(actor);
             Ok(Reply::Done)
         }
-        Command::Abandon(id) => done(engine.abandon_as(id, &actor)),
-        Command::Kill { id, signal } => done(engine.kill_as(id, signal, &actor)),
-        Command::KillChain { id, signal } => Ok(Reply::ChainEnded(engine.kill_chain_as(id, signal, &actor)?)),
+        Command::Abandon(id) => done(engine.abandon_as(id, actor)),
+        Command::Kill { id, signal } => done(engine.kill_as(id, signal, actor)),
+        Command::KillChain { id, signal } => Ok(Reply::ChainEnded(engine.kill_chain_as(id, signal, actor)?)),
         Command::Status => Ok(Reply::Status(Box::new(reads::status(engine)))),
         Command::Record(id) => Ok(Reply::Record(engine.record(id))),
         Command::Chain(pid) => Ok(Reply::Chain(engine.chain(pid))),
@@ -66,7 +85,7 @@ pub fn dispatch(
         Command::Activity(page) => Ok(Reply::Activity(Box::new(Reader::new(engine.clone()).answer(&page)))),
         Command::Matching { query, newest } => Ok(Reply::Matching(Reader::new(engine.clone()).ids(&query, newest))),
         Command::Records(ids) => Ok(Reply::Records(reads::records(engine, &ids))),
-        Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience, &actor))),
+        Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience, actor))),
     }
 }
 

@@ -18,13 +18,15 @@ use crate::abi::error::ControlError;
 use crate::abi::event::EventKinds;
 use crate::engine::{Cancel, Engine};
 
+use super::authorize::{Authorization, authorize};
 use super::command::Command;
 use super::completion::{CallId, Completion};
 use super::config::Config;
+use super::dispatch::dispatch;
 use super::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use super::watch::{Wake, Watch};
 use crate::abi::knob::Key;
-use calls::{Calls, Job, Ordered, door};
+use calls::{Calls, Job, Ordered};
 use events::Events;
 use threads::Queue;
 
@@ -114,10 +116,34 @@ impl Local {
         Arc::new(Self::new(engine.clone()))
     }
 
+    /// Like [`Target::submit`], for a command that has been authorized already.
+    pub fn submit_authorized(&self, authorization: Authorization, id: CallId, done: Completion) {
+        // A forked child has none of the threads, and one of them may have held a lock at fork(2).
+        if let Err(error) = self.engine.check_process() {
+            return done.finish(Err(error.into()));
+        }
+        let lane = lane(authorization.command());
+        let cancel = Cancel::new();
+        if lane == Lane::Own && !self.calls.begin(id, &cancel) {
+            return done.finish(Err(ControlError::Busy("another command with this id is in progress".into())));
+        }
+        let job = Job { authorization, id, cancel, done, order: None };
+        match lane {
+            Lane::Here => self.perform_here(job),
+            Lane::HereInOrder if self.calls.ordered.load(Ordering::Acquire) == 0 => self.perform_here(job),
+            Lane::HereInOrder | Lane::Worker => {
+                let job = Job { order: Some(Ordered::new(&self.calls)), ..job };
+                self.worker.push(&self.engine, &self.calls, threads::start_worker, job);
+            }
+            Lane::Reader => self.reader.push(&self.engine, &self.calls, threads::start_reader, job),
+            Lane::Own => threads::start_thread(&self.engine, &self.calls, job),
+        }
+    }
+
     /// Performs a command on the caller's thread. A panic reaches the caller.
     fn perform_here(&self, job: Job) {
-        let Job { by, id, command, cancel, done, order: _order } = job;
-        let reply = door(&self.engine, &self.calls.config, &by, command, &cancel);
+        let Job { authorization, id, cancel, done, order: _order } = job;
+        let reply = dispatch(&self.engine, &self.calls.config, authorization, &cancel);
         self.calls.answer(id, done, reply);
     }
 }
@@ -137,25 +163,9 @@ impl Target for Local {
     }
 
     fn submit(&self, by: &Actor, id: CallId, command: Command, done: Completion) {
-        // A forked child has none of the threads, and one of them may have held a lock at fork(2).
-        if let Err(error) = self.engine.check_process() {
-            return done.finish(Err(error.into()));
-        }
-        let lane = lane(&command);
-        let cancel = Cancel::new();
-        if lane == Lane::Own && !self.calls.begin(id, &cancel) {
-            return done.finish(Err(ControlError::Busy("another command with this id is in progress".into())));
-        }
-        let job = Job { by: by.clone(), id, command, cancel, done, order: None };
-        match lane {
-            Lane::Here => self.perform_here(job),
-            Lane::HereInOrder if self.calls.ordered.load(Ordering::Acquire) == 0 => self.perform_here(job),
-            Lane::HereInOrder | Lane::Worker => {
-                let job = Job { order: Some(Ordered::new(&self.calls)), ..job };
-                self.worker.push(&self.engine, &self.calls, threads::start_worker, job);
-            }
-            Lane::Reader => self.reader.push(&self.engine, &self.calls, threads::start_reader, job),
-            Lane::Own => threads::start_thread(&self.engine, &self.calls, job),
+        match authorize(by.clone(), command) {
+            Ok(authorization) => self.submit_authorized(authorization, id, done),
+            Err(error) => done.finish(Err(error)),
         }
     }
 

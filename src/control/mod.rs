@@ -4,7 +4,7 @@
 pub mod activity;
 pub mod alerts;
 pub mod ask;
-mod authorize;
+pub mod authorize;
 pub mod batch;
 pub mod command;
 pub mod completion;
@@ -30,6 +30,7 @@ pub(crate) mod testing;
 pub(crate) mod tests;
 pub mod text;
 pub mod watch;
+pub mod withheld;
 
 pub use crate::abi::knob::{Key, MaskKnob};
 pub use crate::abi::knob_value::{Change, KnobValue};

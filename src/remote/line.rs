@@ -35,10 +35,14 @@ pub(super) enum Lane {
 impl Lane {
     pub(super) fn of(command: &Command) -> Self {
         match command {
-            Command::RequestModule { .. } | Command::Call(_) | Command::Probe { .. } | Command::Shutdown { .. } => {
+            Command::RequestModule { .. }
+            | Command::Call(_)
+            | Command::Probe { .. }
+            | Command::KillChain { .. }
+            | Command::Shutdown { .. } => Self::Own,
+            Command::Write(writes) | Command::Persist(writes) if writes.iter().any(|(key, _)| *key == Key::Gate) => {
                 Self::Own
             }
-            Command::Write(writes) if writes.iter().any(|(key, _)| *key == Key::Gate) => Self::Own,
             Command::Activity(_) | Command::Matching { .. } | Command::Records(_) => Self::Reads,
             _ => Self::Quick,
         }

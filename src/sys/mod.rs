@@ -12,6 +12,8 @@ pub mod orphans;
 pub mod pass_fd;
 pub mod probe;
 pub mod process;
+pub mod search;
+pub mod service;
 pub mod signals;
 mod startup_state;
 pub mod stdout;

@@ -49,18 +49,26 @@ const fn method(
     Method { name, command, parameters, reply, answer }
 }
 
+/// The parameter of the methods that write knobs.
+const WRITES: &str = "writes";
+
 /// Every method that performs a command. To add a command, add its line here and its method to the interface file.
-pub static METHODS: [Method; 19] = [
+pub static METHODS: [Method; 24] = [
     method("Request", "request_module", Fields, "answered", One("record")),
     method("Run", "call", Fields, "answered", One("record")),
     method("Probe", "probe", Fields, "answered", One("record")),
     method("Get", "get", One("key"), "value", One("value")),
+    method("List", "knobs", One("keys"), "knobs", One("knobs")),
     method("Set", "write", One("writes"), "written", One("changes")),
+    method("Persist", "persist", One("writes"), "written", One("changes")),
+    method("Unpersist", "unpersist", One("keys"), "done", Nothing),
+    method("Diff", "diff", Nothing, "diff", Fields),
     method("Gate", "set_depth", One("depth"), "done", Nothing),
     method("Reset", "reset", One("mask"), "written", One("changes")),
     method("ResetLoopMessages", "reset_loop_messages", Nothing, "done", Nothing),
     method("Abandon", "abandon", One("id"), "done", Nothing),
     method("Kill", "kill", Fields, "done", Nothing),
+    method("KillChain", "kill_chain", Fields, "chain_ended", Fields),
     method("Status", "status", Nothing, "status", One("state")),
     method("Record", "record", One("id"), "record", One("record")),
     method("Chain", "chain", One("pid"), "chain", One("chain")),
@@ -103,8 +111,8 @@ impl Method {
         let (tag, value) = untagged(command)?;
         let method = METHODS.iter().find(|method| method.command == tag)?;
         let mut parameters = method.parameters.put(value);
-        if method.name == "Set" {
-            parameters["writes"] = write_objects(parameters["writes"].take());
+        if method.parameters == One(WRITES) {
+            parameters[WRITES] = write_objects(parameters[WRITES].take());
         }
         outward(&mut parameters);
         Some((method, parameters))
@@ -118,7 +126,16 @@ impl Method {
         inward(&mut parameters)?;
         match self.name {
             "Get" => _ = knob(&parameters["key"])?,
-            "Set" => parameters["writes"] = write_pairs(parameters["writes"].take(), known)?,
+            "List" if given.is_empty() => {
+                parameters["keys"] = Key::ALL.map(|key| Value::from(key.name())).into_iter().collect()
+            }
+            "List" | "Unpersist" => {
+                let keys = parameters["keys"].as_array().into_iter().flatten();
+                keys.map(knob).try_for_each(|key| key.map(|_| ()))?;
+            }
+            _ if self.parameters == One(WRITES) => {
+                parameters[WRITES] = write_pairs(parameters[WRITES].take(), known)?;
+            }
             _ => {}
         }
         let command: Command = tagged(self.command, self.parameters.take(parameters)?)?;
@@ -222,7 +239,7 @@ fn write_objects(pairs: Value) -> Value {
 
 /// Writes as the command has them. A value may be given as `text`, as an operator types it.
 fn write_pairs(writes: Value, known: CapMask) -> Result<Value, Wrong> {
-    let wrong = || Wrong::Parameter("writes".to_owned());
+    let wrong = || Wrong::Parameter(WRITES.to_owned());
     let Value::Array(writes) = writes else { return Err(wrong()) };
     let pair = |write: Value| {
         let key = knob(&write["key"])?;

@@ -5,7 +5,6 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::abi::error::ControlError;
-use crate::abi::knob::Key;
 use crate::control::command::{Command, Reply};
 use crate::control::target_info::{RunId, TargetInfo};
 
@@ -96,6 +95,11 @@ impl Way {
     }
 }
 
+/// The message that refuses whatever a connection asks for.
+pub fn busy(error: &ControlError) -> Vec<u8> {
+    error::answer(error)
+}
+
 /// Reads a message. The error says why it is not a call: close the connection, since there is nothing to answer to.
 pub fn read(message: &[u8], info: &TargetInfo) -> Result<Request, String> {
     let call = Call::parse(message)?;
@@ -136,7 +140,6 @@ fn ask(call: &Call, info: &TargetInfo, way: &mut Way) -> Result<Ask, Wrong> {
     }
     match name {
         "Info" => return Ok(Ask::Nothing(frame::answer(&about(info), false))),
-        "List" => return Ok(Ask::Nothing(frame::answer(&list(), false))),
         WATCH if !call.more() => return Ok(Ask::Nothing(error::of_service("ExpectedMore", None))),
         WATCH => return Subscribe::read(parameters).map(Ask::Watch),
         _ => {}
@@ -170,20 +173,6 @@ fn about(info: &TargetInfo) -> impl Serialize {
         known: Value,
     }
     About { version: VERSION, pid: info.pid, uid: info.uid, run: info.run, known: mask_object(info.known) }
-}
-
-/// The answer to `List`.
-fn list() -> impl Serialize {
-    #[derive(Serialize)]
-    struct Knob {
-        key: Key,
-        writable: bool,
-    }
-    #[derive(Serialize)]
-    struct List {
-        knobs: Vec<Knob>,
-    }
-    List { knobs: Key::ALL.map(|key| Knob { key, writable: key.writable() }).into() }
 }
 
 /// Varlink's own interface.

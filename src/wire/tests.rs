@@ -69,10 +69,16 @@ fn replies_to(command: &Command, reply: &Reply) -> bool {
     match command {
         Command::RequestModule { .. } | Command::Call(_) | Command::Probe { .. } => matches!(reply, Reply::Answered(_)),
         Command::Get(_) => matches!(reply, Reply::Value(_)),
-        Command::Write(_) | Command::Reset(_) => matches!(reply, Reply::Written(_)),
-        Command::SetDepth(_) | Command::ResetLoopMessages | Command::Abandon(_) | Command::Kill { .. } => {
-            matches!(reply, Reply::Done)
-        }
+        Command::Knobs(_) => matches!(reply, Reply::Knobs(_)),
+        Command::Diff => matches!(reply, Reply::Diff(_)),
+        Command::KillChain { .. } => matches!(reply, Reply::ChainEnded(_)),
+        Command::Configure(_) => false,
+        Command::Write(_) | Command::Persist(_) | Command::Reset(_) => matches!(reply, Reply::Written(_)),
+        Command::SetDepth(_)
+        | Command::ResetLoopMessages
+        | Command::Abandon(_)
+        | Command::Kill { .. }
+        | Command::Unpersist(_) => matches!(reply, Reply::Done),
         Command::Status => matches!(reply, Reply::Status(_)),
         Command::Record(_) => matches!(reply, Reply::Record(_)),
         Command::Chain(_) => matches!(reply, Reply::Chain(_)),
@@ -94,7 +100,8 @@ fn there_and_back(seed: &Seed, schema: Option<&Schema>) {
     };
     let (replies, errors) = (seed.replies(), seed.errors());
     let mut came = BTreeSet::new();
-    for command in seed.commands() {
+    // The files are read by the process that owns the engine.
+    for command in seed.commands().into_iter().filter(|command| !matches!(command, Command::Configure(_))) {
         let (_, message) = client::call(&command).unwrap();
         let name = method_of(&message);
         check(&message, &format!("{name} call"), "parameters");
@@ -142,10 +149,10 @@ proptest! {
 fn the_methods_of_the_code_and_of_the_file_are_the_same() {
     let schema = Schema::control();
     let mut code: BTreeSet<&str> = METHODS.iter().map(|method| method.name).collect();
-    code.extend(["Info", "List", "Watch"]);
+    code.extend(["Info", "Watch"]);
     let file: BTreeSet<&str> = schema.methods().collect();
     assert_eq!(code, file);
-    assert_eq!(code.len(), METHODS.len() + 3, "a name stands for one method");
+    assert_eq!(code.len(), METHODS.len() + 2, "a name stands for one method");
     // Each is documented, and those with more than one answer say so.
     for method in file {
         let doc = schema.doc(method);
@@ -185,7 +192,6 @@ fn answers_that_need_no_command_have_the_declared_types() {
         (Way::progress(Progress::Queued, 3, None), "Request answer"),
         (Way::progress(Progress::Started, 3, Some(77)), "Run answer"),
         (calls::answer_to(r#"{"method":"io.khelper.Control.Info"}"#), "Info answer"),
-        (calls::answer_to(r#"{"method":"io.khelper.Control.List"}"#), "List answer"),
     ] {
         schema.check(what, &parsed(&message)["parameters"]);
     }

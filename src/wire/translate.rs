@@ -1,6 +1,6 @@
 //! The differences between the JSON of this crate's types and Varlink's types. A mask is a list of names and a hex
 //! number instead of the number alone, so that a client needs no table of capabilities. The value of a knob that is a
-//! number is a string, since it can exceed Varlink's integers, which have a sign.
+//! number is a string, since it can exceed Varlink's integers, which have a sign. A default is an object without members.
 
 use serde_json::{Map, Value};
 
@@ -22,6 +22,8 @@ const MASKS: [&str; 11] = [
 ];
 /// The field that is a number in a string.
 const NUMBER: &str = "number";
+/// The field that has no members where the type has the variant `default`, which has none either.
+const WHERE: &str = "where";
 
 /// Converts everything in `value` to the types of the interface.
 pub(super) fn outward(value: &mut Value) {
@@ -32,6 +34,8 @@ pub(super) fn outward(value: &mut Value) {
             }
         } else if let (Value::Number(number), NUMBER) = (&*value, name) {
             *value = Value::String(number.to_string());
+        } else if name == WHERE && *value == "default" {
+            *value = Value::Object(Map::new());
         }
         Ok(())
     })
@@ -50,6 +54,8 @@ pub(super) fn inward(value: &mut Value) -> Result<(), String> {
         } else if let (Value::String(number), NUMBER) = (&*value, name) {
             let parsed: u64 = number.parse().map_err(|_| name.to_owned())?;
             *value = parsed.into();
+        } else if name == WHERE && value.as_object().is_some_and(Map::is_empty) {
+            *value = "default".into();
         }
         Ok(())
     })

@@ -8,22 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 
-use crate::abi::actor::Actor;
 use crate::abi::error::{ControlError, EngineError, Stage};
-use crate::control::activity::page::PageRequest;
 use crate::control::activity::reader::Reader;
-use crate::control::authorize::authorize;
+use crate::control::authorize::Authorization;
 use crate::control::command::{Command, Reply};
 use crate::control::completion::{CallId, Completion};
 use crate::control::config::Config;
-use crate::control::dispatch::dispatch;
+use crate::control::dispatch::{dispatch, visible};
 use crate::engine::{Cancel, Engine};
 
 /// A submitted command.
 pub(super) struct Job {
-    pub(super) by: Actor,
+    pub(super) authorization: Authorization,
     pub(super) id: CallId,
-    pub(super) command: Command,
     pub(super) cancel: Cancel,
     pub(super) done: Completion,
     /// Set for a command of the worker.
@@ -87,50 +84,41 @@ impl Drop for Ordered {
     }
 }
 
-/// Authorizes and performs a command, then answers it.
+/// Performs a command, then answers it.
 pub(super) fn perform(engine: &Engine, calls: &Calls, job: Job) {
-    let Job { by, id, command, cancel, done, order: _order } = job;
-    let reply = act(engine, &calls.config, &by, command, &cancel);
+    let Job { authorization, id, cancel, done, order: _order } = job;
+    let reply = act(engine, &calls.config, authorization, &cancel);
     calls.answer(id, done, reply);
 }
 
-/// Authorizes and performs a command, and turns a panic into an error. Nothing of the command is used after a panic,
-/// and the engine's locks stay usable.
+/// Performs a command, and turns a panic into an error. Nothing of the command is used after a panic, and the engine's
+/// locks stay usable.
 pub(super) fn act(
     engine: &Engine,
     config: &Config,
-    by: &Actor,
-    command: Command,
+    authorization: Authorization,
     cancel: &Cancel,
 ) -> Result<Reply, ControlError> {
-    let act = || door(engine, config, by, command, cancel);
+    let act = || dispatch(engine, config, authorization, cancel);
     let panicked = |_| Err(panicked("khelper panicked while it performed this command"));
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
 }
 
-/// The only place where commands reach the engine.
-pub(super) fn door(
+/// Performs a command of the reader's thread. A page is read with the thread's own reader, which is faster than a new
+/// one.
+pub(super) fn read(
     engine: &Engine,
     config: &Config,
-    by: &Actor,
-    command: Command,
+    reader: &mut Reader,
+    authorization: Authorization,
     cancel: &Cancel,
 ) -> Result<Reply, ControlError> {
-    dispatch(engine, config, authorize(by.clone(), command)?, cancel)
-}
-
-/// Answers a page request with the same authorization. It uses the thread's reader, which is faster than a new one.
-pub(super) fn read_page(
-    engine: &Engine,
-    reader: &mut Reader,
-    by: &Actor,
-    page: Box<PageRequest>,
-) -> Result<Reply, ControlError> {
-    let authorized = authorize(by.clone(), Command::Activity(page))?;
-    engine.check_process()?;
-    match authorized.command() {
-        Command::Activity(page) => Ok(Reply::Activity(Box::new(reader.answer(page)))),
-        _ => Ok(Reply::Done),
+    match authorization.command() {
+        Command::Activity(page) => {
+            engine.check_process()?;
+            Ok(visible(Reply::Activity(Box::new(reader.answer(page))), authorization.access()))
+        }
+        _ => dispatch(engine, config, authorization, cancel),
     }
 }
 

@@ -15,6 +15,7 @@ mod keyring;
 mod launch;
 mod loading;
 mod path;
+pub mod peer;
 mod proc;
 mod reap;
 mod sigchld;

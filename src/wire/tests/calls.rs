@@ -15,7 +15,7 @@ use crate::wire::client::{self, Heard};
 use crate::wire::error;
 use crate::wire::event::Subscribe;
 use crate::wire::interface::DEFINITION;
-use crate::wire::server::{self, Ask, Request};
+use crate::wire::server::{self, Ask};
 
 fn ask(text: &str) -> Ask {
     server::read(text.as_bytes(), &daemon()).unwrap().ask
@@ -64,6 +64,8 @@ fn a_caller_may_leave_out_what_is_optional() {
         timeout: None,
     };
     assert_eq!(command("Run", json!({"path": "/bin/true", "args": null})), Command::Call(short));
+    assert_eq!(command("List", json!({})), Command::Knobs(Key::ALL.to_vec()));
+    assert_eq!(command("List", json!({"keys": ["khelper/era"]})), Command::Knobs(vec![Key::Era]));
     let request = Command::RequestModule { name: b"a\xff\\".to_vec(), wait: true };
     assert_eq!(command("Request", json!({"name": "a\\xff\\\\", "target": "daemon"})), request);
     let Ask::Watch(all) = ask(r#"{"method":"io.khelper.Control.Watch","more":true}"#) else { panic!() };
@@ -138,6 +140,8 @@ fn wrong_parameters_are_refused_by_their_name() {
 fn knobs_that_do_not_exist_and_bad_values_are_typed_errors() {
     for (method, parameters, error) in [
         ("Get", json!({"key": "khelper.nothing"}), "UnknownKnob"),
+        ("List", json!({"keys": ["khelper.era", "khelper.nothing"]}), "UnknownKnob"),
+        ("Unpersist", json!({"keys": ["khelper.nothing"]}), "UnknownKnob"),
         ("Set", json!({"writes": [{"key": "khelper.nothing", "text": "1"}]}), "UnknownKnob"),
         ("Set", json!({"writes": [{"key": "khelper.era", "text": "6.4"}]}), "InvalidValue"),
         ("Set", json!({"writes": [{"key": "khelper.live", "text": "1"}]}), "ReadOnly"),

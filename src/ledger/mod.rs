@@ -38,8 +38,11 @@
 pub mod error;
 pub mod folder;
 pub mod line;
+mod open;
+pub mod reader;
 pub mod rotate;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod watch;
 pub mod writer;

@@ -8,6 +8,9 @@ use super::error::LedgerError;
 use super::folder::{Folder, Name, errno};
 use super::line::Wall;
 
+/// A new segment begins when the wall clock goes back by more than this: 1 s.
+pub(super) const STEP: Wall = 1_000_000;
+
 const MIB: u64 = 1024 * 1024;
 const DAY: Wall = 86_400 * 1_000_000;
 

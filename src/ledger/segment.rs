@@ -9,6 +9,11 @@ use rustix::fs::{FlockOperation, fdatasync, flock, ftruncate};
 use super::folder::{Folder, Name, errno};
 use super::line::Wall;
 
+/// Writes at the end of a file that was opened so.
+pub(super) fn append(mut file: &File, lines: &[u8]) -> Result<(), Errno> {
+    file.write_all(lines).map_err(|e| e.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+}
+
 /// How often another name is tried if a name is taken.
 const ATTEMPTS: i64 = 100;
 
@@ -49,18 +54,16 @@ impl Segment {
         if self.torn {
             self.truncate()?;
         }
-        match self.file.write_all(lines) {
-            Ok(()) => {
-                self.good += lines.len() as u64;
-                Ok(())
-            }
-            Err(e) => {
+        let written = append(&self.file, lines);
+        match written {
+            Ok(()) => self.good += lines.len() as u64,
+            Err(_) => {
                 self.torn = true;
                 // Tried again before the next line.
                 let _ = self.truncate();
-                Err(e.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
             }
         }
+        written
     }
 
     /// Cuts the file to its whole lines.

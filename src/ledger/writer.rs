@@ -20,11 +20,10 @@ use crate::sys::process;
 use super::error::LedgerError;
 use super::folder::{FAILURES, Folder};
 use super::line::{Head, Item, KeepOutput, Running, Usual, Wall, encode, micros};
-use super::rotate::{Limits, prune};
+use super::open::{Left, Orphan, left_in};
+use super::rotate::{Limits, STEP, prune};
 use super::segment::Segment;
-
-/// A new segment begins when the wall clock goes back by more than this: 1 s.
-pub(super) const STEP: Wall = 1_000_000;
+use super::watch::{self, Watching};
 
 /// The clocks of a ledger.
 pub trait Clocks: Send + Sync {
@@ -104,6 +103,7 @@ pub struct Ledger {
     state: Mutex<State>,
     /// Apart from `state`, which is locked while a write blocks.
     stats: Mutex<Stats>,
+    watching: Mutex<Option<Watching>>,
 }
 
 const IDLE: Wall = Wall::MIN;
@@ -154,10 +154,12 @@ impl Ledger {
     pub fn open(options: Options, host: &dyn Host) -> Result<Arc<Self>, LedgerError> {
         let folder = Folder::open(&options.folder, true)?;
         let failures = folder.sub(FAILURES, true)?;
+        let boot: Arc<str> = process::boot_id().into();
+        let left = left_in(&folder, &boot)?;
         let now = options.clocks.wall();
         let actor = Arc::new(host.actor());
         let run = RunId { started: u64::try_from(now).unwrap_or(0), pid: actor.pid };
-        let first_id = 1;
+        let first_id = left.next_id;
         let path = folder.path().to_owned();
         let series = |folder, limits| Series { folder, limits, current: None, last: Wall::MIN, others: 0 };
         let state = State {
@@ -166,7 +168,7 @@ impl Ledger {
             fixed: Fixed {
                 run,
                 target: options.target.into(),
-                boot: process::boot_id().into(),
+                boot,
                 known: host.known(),
                 bounding: host.sets().bounding.at_most() & host.known(),
                 actor,
@@ -179,7 +181,7 @@ impl Ledger {
             errno: None,
             closed: false,
         };
-        Ok(Arc::new(Self {
+        let ledger = Arc::new(Self {
             run,
             first_id,
             folder: path,
@@ -188,7 +190,42 @@ impl Ledger {
             busy_since: AtomicI64::new(IDLE),
             state: Mutex::new(state),
             stats: Mutex::default(),
-        }))
+            watching: Mutex::default(),
+        });
+        ledger.take_over(left);
+        Ok(ledger)
+    }
+
+    /// Writes what has become of the helpers of earlier runs, and watches those that still run.
+    fn take_over(self: &Arc<Self>, mut left: Left) {
+        let now = self.clocks.wall();
+        let orphans = std::mem::take(&mut left.orphans);
+        for orphan in &orphans {
+            let item = match orphan.process {
+                Some(_) => Item::StillRunning(orphan.running.clone()),
+                None => Item::Ended(Arc::new(orphan.ended())),
+            };
+            self.put(&item, Some(orphan.run), now);
+        }
+        // Else the next start tries again.
+        if self.stats().lost == 0 {
+            left.end(now);
+        }
+        let alive: Vec<Orphan> = orphans.into_iter().filter(|orphan| orphan.process.is_some()).collect();
+        if !alive.is_empty() {
+            // Without a thread, the next start of the ledger finds out what has become of them.
+            let ledger = Arc::downgrade(self);
+            let ended = move |orphan: &Orphan| match ledger.upgrade() {
+                Some(ledger) => ledger.orphan_ended(orphan.run, Arc::new(orphan.ended())),
+                None => {}
+            };
+            *lock(&self.watching) = watch::start(alive, Box::new(ended)).ok();
+        }
+    }
+
+    /// A helper of an earlier run has ended.
+    fn orphan_ended(&self, run: RunId, record: Arc<Record>) {
+        self.put(&Item::Ended(record), Some(run), self.clocks.wall());
     }
 
     /// This run, for [`crate::control::local::Local::with_run`].
@@ -215,6 +252,7 @@ impl Ledger {
         if !self.mark.is_current() {
             return;
         }
+        lock(&self.watching).take();
         let mut state = lock(&self.state);
         if std::mem::replace(&mut state.closed, true) {
             return;
@@ -230,14 +268,14 @@ impl Ledger {
         }
     }
 
-    /// Appends a line about an event that happened at `since`.
-    fn put(&self, item: &Item, since: Wall) {
+    /// Appends a line about an event of `run`, of this one if `None`, that happened at `since`.
+    fn put(&self, item: &Item, run: Option<RunId>, since: Wall) {
         if !self.mark.is_current() {
             return;
         }
         self.busy_since.store(since, Ordering::Relaxed);
         let mut state = lock(&self.state);
-        let done = state.put(self.clocks.as_ref(), item);
+        let done = state.put(self.clocks.as_ref(), item, run);
         let bytes = state.bytes();
         drop(state);
         self.busy_since.store(IDLE, Ordering::Relaxed);
@@ -257,15 +295,15 @@ impl RecordSink for Ledger {
     fn started(&self, record: &Arc<Record>) {
         let start_time = record.pid.and_then(process::start_time);
         let since = after(record, record.started_us);
-        self.put(&Item::Started(Running { record: record.clone(), start_time }), since);
+        self.put(&Item::Started(Running { record: record.clone(), start_time }), None, since);
     }
 
     fn finished(&self, record: &Arc<Record>) {
-        self.put(&Item::Ended(record.clone()), after(record, record.ended_us));
+        self.put(&Item::Ended(record.clone()), None, after(record, record.ended_us));
     }
 
     fn changed(&self, change: &Changed) {
-        self.put(&Item::Changed(change.event.clone()), micros(change.wall));
+        self.put(&Item::Changed(change.event.clone()), None, micros(change.wall));
     }
 }
 
@@ -285,11 +323,10 @@ impl State {
         self.all.bytes() + self.failures.bytes()
     }
 
-    fn put(&mut self, clocks: &dyn Clocks, item: &Item) -> Result<(), Errno> {
+    fn put(&mut self, clocks: &dyn Clocks, item: &Item, run: Option<RunId>) -> Result<(), Errno> {
         self.n += 1;
-        let n = self.n;
-        let done = if self.closed { Err(Errno::ESHUTDOWN) } else { self.write(clocks, item, n) };
-        self.note(item);
+        let done = if self.closed { Err(Errno::ESHUTDOWN) } else { self.write(clocks, item, run) };
+        self.note(item, run.unwrap_or(self.fixed.run));
         if let Err(errno) = done {
             (self.lost, self.errno) = (self.lost + 1, Some(errno));
         }
@@ -297,31 +334,31 @@ impl State {
     }
 
     /// Keeps account of the helpers that run and of the ids.
-    fn note(&mut self, item: &Item) {
-        let run = self.fixed.run;
-        match item {
-            Item::Started(running) => {
-                self.next_id = self.next_id.max(running.record.id + 1);
+    fn note(&mut self, item: &Item, run: RunId) {
+        let id = match item {
+            Item::Started(running) | Item::StillRunning(running) => {
                 self.open.insert((run, running.record.id), running.clone());
+                running.record.id
             }
             Item::Ended(record) => {
-                self.next_id = self.next_id.max(record.id + 1);
                 self.open.remove(&(run, record.id));
+                record.id
             }
-            _ => {}
-        }
+            _ => return,
+        };
+        self.next_id = self.next_id.max(id.saturating_add(1));
     }
 
-    fn write(&mut self, clocks: &dyn Clocks, item: &Item, n: u64) -> Result<(), Errno> {
-        let wall = clocks.wall();
+    fn write(&mut self, clocks: &dyn Clocks, item: &Item, run: Option<RunId>) -> Result<(), Errno> {
+        let (wall, n) = (clocks.wall(), self.n);
         let lost = (self.lost > 0).then(|| Item::Lost { count: self.lost, errno: self.errno });
         let news = lost.iter().chain([item]);
         self.all.rotate(clocks, wall, (n, self.next_id), &self.fixed, &self.open)?;
-        self.all.append(wall, n, news, self.output)?;
+        self.all.append((wall, n, run), news, self.output)?;
         self.lost = 0;
         if matches!(item, Item::Ended(record) if is_failure(record)) {
             self.failures.rotate(clocks, wall, (n, self.next_id), &self.fixed, &BTreeMap::new())?;
-            self.failures.append(wall, n, [item], self.output)?;
+            self.failures.append((wall, n, run), [item], self.output)?;
         }
         Ok(())
     }
@@ -388,16 +425,15 @@ impl Series {
 
     fn append<'a>(
         &mut self,
-        wall: Wall,
-        n: u64,
+        (wall, n, run): (Wall, u64, Option<RunId>),
         items: impl IntoIterator<Item = &'a Item>,
         keep: KeepOutput,
     ) -> Result<(), Errno> {
         let Some((segment, head)) = &mut self.current else { return Ok(()) };
         let mut lines = Vec::new();
         for item in items {
-            let n = if matches!(item, Item::Lost { .. }) { 0 } else { n };
-            lines.extend(encode(head, (wall, n, None), item, keep));
+            let about = if matches!(item, Item::Lost { .. }) { (wall, 0, None) } else { (wall, n, run) };
+            lines.extend(encode(head, about, item, keep));
         }
         segment.append(&lines)?;
         self.last = self.last.max(wall);
@@ -407,6 +443,8 @@ impl Series {
     /// Ends the segment that is being written.
     fn end(&mut self, wall: Wall, item: &Item) -> Result<(), Errno> {
         let Some((segment, head)) = self.current.take() else { return Ok(()) };
+        // The clock may have gone back: the times of a segment do not.
+        let wall = wall.max(self.last);
         let (bytes, closed) = segment.close(&encode(&head, (wall, 0, None), item, KeepOutput::None));
         self.others += bytes;
         closed

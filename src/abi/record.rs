@@ -79,14 +79,29 @@ impl Outcome {
     }
 }
 
-/// argv. That of a module request is computed from its path and name (REQ-7), to keep 10,000 records small.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// argv. That of a module request is computed from its path and name (REQ-7), to keep 10,000 records small. Serialized,
+/// it is the list, or `null` for a module request.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Args {
     /// `[path, "-q", "--", module]`.
     Module,
     /// As the caller gave it.
-    List(#[serde(with = "wire::bytes")] Arc<[Box<[u8]>]>),
+    List(Arc<[Box<[u8]>]>),
+}
+
+impl Serialize for Args {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Module => s.serialize_none(),
+            Self::List(list) => wire::bytes::serialize(list, s),
+        }
+    }
+}
+impl<'de> Deserialize<'de> for Args {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let list: Option<Arc<[Box<[u8]>]>> = wire::bytes::deserialize(d)?;
+        Ok(list.map_or(Self::Module, Self::List))
+    }
 }
 
 /// The end of a helper's output.
@@ -124,6 +139,8 @@ pub struct Record {
     pub wait: WaitMode,
     /// The process that made the request.
     pub actor: Arc<Actor>,
+    /// The request whose helper, or a process that this helper started, made this request (REQ-12).
+    pub asked_by: Option<u64>,
     /// When the request was made, by the wall clock.
     pub wall: SystemTime,
     /// When the request was made, in microseconds on the engine's clock.
@@ -175,7 +192,8 @@ pub struct Record {
     pub max_rss_kib: u64,
     /// What it wrote. Shared with the engine's store, which may drop it (it is `None` then, and the drop is counted).
     pub output: Option<Arc<Output>>,
-    /// The chain of requesters, nearest first (REQ-12). Filled in for a refusal, else when it is first needed.
+    /// The chain of requesters, nearest first (REQ-12). Filled in for a refusal and for a request of another process than
+    /// the engine's, else when it is first needed.
     pub chain: Box<[ChainLink]>,
 }
 
@@ -197,6 +215,7 @@ impl Record {
             env: Arc::from([]),
             wait,
             actor,
+            asked_by: None,
             wall: at.0,
             at: at.1,
             state: State::Waiting,

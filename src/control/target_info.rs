@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::abi::cap::CapMask;
 
 /// The number of an event, counted from 1 within a run.
@@ -9,7 +11,7 @@ pub type Seq = u64;
 
 /// One start of an engine. The numbers of events begin again with each run, and so do those of requests, unless a ledger
 /// continues them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId {
     /// When it started, in microseconds since the epoch.
     pub started: u64,
@@ -57,7 +59,8 @@ pub enum LinkState {
 pub struct TargetInfo {
     /// The kind of engine.
     pub kind: TargetKind,
-    /// The name that the operator gave it: a socket, a host. Escaped; empty for [`TargetKind::Embedded`].
+    /// The name that the operator gave it (`unix:PATH`). Escaped; empty for [`TargetKind::Embedded`] and for the daemon
+    /// at its usual socket.
     pub name: String,
     /// The engine's process.
     pub pid: i32,
@@ -72,6 +75,15 @@ pub struct TargetInfo {
 }
 
 impl TargetInfo {
+    /// The name of the target in JSON and in lines of output: `embedded`, `daemon`, `unix:PATH`.
+    pub fn short_name(&self) -> &str {
+        match self.kind {
+            TargetKind::Embedded => "embedded",
+            TargetKind::Daemon if self.name.is_empty() => "daemon",
+            TargetKind::Daemon => &self.name,
+        }
+    }
+
     /// Whether the engine ends with this process.
     pub fn is_owned(&self) -> bool {
         self.kind == TargetKind::Embedded

@@ -70,6 +70,7 @@ pub fn record(id: u64, name: &[u8], raw: i32) -> Record {
         env: Arc::from(Vec::new()),
         wait: WaitMode::PROC,
         actor: actor().into(),
+        asked_by: None,
         wall: SystemTime::UNIX_EPOCH,
         at: 0,
         state: State::Ended,
@@ -126,6 +127,7 @@ pub fn live(id: u64, title: &[u8], at: u64) -> Live {
         at,
         pid: Some(5000 + i32::try_from(id).unwrap()),
         actor: actor().into(),
+        asked_by: None,
     }
 }
 

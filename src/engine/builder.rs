@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use crate::abi::actor::Actor;
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
+use crate::abi::launch_spec::Rlimit;
 use crate::abi::module::ModuleName;
 use crate::abi::sink::RecordSink;
 use crate::abi::subprocess::HELPER_ENV;
@@ -53,6 +54,7 @@ pub struct Builder {
     text_budget: Option<usize>,
     sink: Option<Arc<dyn RecordSink>>,
     sink_queue: Option<usize>,
+    helper_limits: Vec<Rlimit>,
     first_id: Option<u64>,
 }
 
@@ -94,6 +96,12 @@ impl Builder {
     #[must_use]
     pub fn record_sink_queue(mut self, bytes: usize) -> Self {
         self.sink_queue = Some(bytes);
+        self
+    }
+    /// Sets resource limits of every helper, which otherwise has those of this process; an init hook may set others.
+    #[must_use]
+    pub fn helper_limits(mut self, limits: Vec<Rlimit>) -> Self {
+        self.helper_limits = limits;
         self
     }
     /// Sets the id of the first request, for an engine that continues the numbers of an earlier one; 1 by default.
@@ -153,6 +161,7 @@ impl Builder {
             )),
             pools: Pools::new(),
             hook: self.hook,
+            helper_limits: self.helper_limits.into(),
             probe: self.probe,
             above: OnceLock::new(),
             initial_state: host.caller_state(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use crate::abi::actor::ChainLink;
+use crate::abi::actor::{Actor, ChainLink};
 use crate::abi::cap::CapSets;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::mask::Masks;
@@ -32,8 +32,8 @@ pub(super) struct Call {
     timed: bool,
     /// The call's own masks, if any.
     pub(super) own: Option<Masks>,
-    /// The pid of the requester.
-    pub(super) requester: i32,
+    /// The requester.
+    pub(super) requester: Arc<Actor>,
     pub(super) state: Arc<Monitor<CallState>>,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct CallState {
 
 impl Call {
     pub(super) fn new(how: &How, record: Record, info: SubprocessInfo) -> Arc<Self> {
-        let (id, requester) = (record.id, record.actor.pid);
+        let (id, requester) = (record.id, record.actor.clone());
         let state = CallState {
             record,
             info: Some(info),
@@ -169,7 +169,9 @@ impl Call {
         record.outcome = failure.outcome;
         record.fail(&failure.error);
         record.enforced = record.enforced.filter(|_| failure.error.stage != Stage::Process);
-        record.chain = chain.into();
+        if record.chain.is_empty() {
+            record.chain = chain.into();
+        }
         let result = -(failure.error.errno as i32);
         if record.wait != WaitMode::NoWait && !record.abandoned {
             record.result = Some(result);

@@ -105,7 +105,7 @@ impl Engine {
 
 impl Inner {
     /// Sends `signal` to a helper and its process group, as long as the helper is not reaped (UMH-14).
-    fn kill(&self, id: u64, signal: i32, actor: &Actor) -> Result<(), EngineError> {
+    pub(super) fn kill(&self, id: u64, signal: i32, actor: &Actor) -> Result<(), EngineError> {
         let no_helper = |why: String| {
             EngineError::new(Stage::Lost, Errno::ESRCH, why, "see the request's record for how the helper ended")
         };
@@ -134,7 +134,7 @@ impl Inner {
 }
 
 /// `ESRCH`: no request has had this id.
-fn no_request(id: u64) -> EngineError {
+pub(super) fn no_request(id: u64) -> EngineError {
     let advice = "give the id of a request that has not ended";
     EngineError::new(Stage::Lost, Errno::ESRCH, format!("there is no request {id}"), advice)
 }

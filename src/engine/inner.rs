@@ -6,15 +6,15 @@ use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{Actor, ChainLink, Comm};
+use crate::abi::actor::Actor;
 use crate::abi::cap::CapSets;
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
 use crate::abi::error::EngineError;
+use crate::abi::launch_spec::Rlimit;
 use crate::abi::module::ModuleName;
 use crate::abi::wait::WaitMode;
 use crate::policy::limit::ceiling;
-use crate::policy::recursion;
 use crate::sys::caller::CallerState;
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Host, Micros};
@@ -35,9 +35,6 @@ use crate::abi::knob_value::{Change, Provenance};
 use crate::abi::log::{Holdout, LogKind};
 use crate::abi::record::{Kind, Outcome, Record, State};
 
-/// The longest chain of requesters that is followed beyond ended helpers.
-const CHAIN: usize = 64;
-
 /// An embedder's security hook, called after `khelper.deny` and `khelper.allow` have allowed a request (REQ-2). An
 /// `Err` refuses the request with that errno.
 pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Actor) -> Result<(), Errno> + Send + Sync>;
@@ -57,6 +54,8 @@ pub(super) struct Inner {
     pub(super) registry: Arc<Monitor<Registry>>,
     pub(super) pools: Pools<Arc<Call>>,
     pub(super) hook: Option<SecurityHook>,
+    /// The resource limits of every helper, besides this process's own.
+    pub(super) helper_limits: Box<[Rlimit]>,
     pub(super) probe: Option<(PathBuf, &'static str)>,
     pub(super) above: OnceLock<Option<i32>>,
     /// The state of the thread that started this engine.
@@ -139,8 +138,8 @@ impl Inner {
             record.fail(error);
             record.result = Some(-(error.errno as i32));
         }
-        if outcome == Outcome::Refused {
-            record.chain = self.chain(record.actor.pid).into();
+        if outcome == Outcome::Refused && record.chain.is_empty() {
+            record.chain = self.chain(&record.actor).links.into();
         }
         Arc::new(record)
     }
@@ -166,24 +165,6 @@ impl Inner {
             Some(last) if **last == sets => last.clone(),
             _ => seen.insert(Arc::new(sets)).clone(),
         }
-    }
-
-    /// The chain of requesters of a process, as far as it can be determined (REQ-12).
-    pub(super) fn chain(&self, pid: i32) -> Vec<ChainLink> {
-        let mut ancestry = self.host.ancestry(pid);
-        // Only the record of an ended helper identifies it. Its session keeps its pid in use until the last process of
-        // the session has ended, so the newest helper with that pid is the right one.
-        while let Some(gone) = ancestry.last_mut().filter(|link| !link.known) {
-            let Some(record) = self.registry.lock().ended_helper(gone.pid) else { break };
-            let name = record.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
-            (gone.comm, gone.known, gone.helper_of) = (Comm::new(name), true, Some(record.id));
-            if ancestry.len() >= CHAIN {
-                break;
-            }
-            ancestry.extend(self.host.ancestry(record.actor.pid));
-        }
-        let registry = self.registry.lock();
-        recursion::chain(ancestry, |link| link.helper_of.or_else(|| registry.helper_of(link.pid)))
     }
 
     /// Describes the calls that a drain found still running; calls that have ended since have only an id.

@@ -14,7 +14,6 @@ use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::WaitMode;
 use crate::policy::authorize::judge_name;
 use crate::policy::limit::Admission;
-use crate::policy::recursion;
 
 use super::cancel::Cancel;
 use super::inner::Inner;
@@ -57,7 +56,10 @@ impl Inner {
         record.path = values.path.clone();
         record.args = Args::Module;
         record.env = self.env.clone();
-        self.registry.lock().begin(&mut record, cancel.clone());
+        if let Err(error) = self.begin(&mut record, &cancel) {
+            return self.end_without_process(record, Outcome::Refused, Some(&error));
+        }
+        caller.begins(record.id);
         let slot = match self.admit(name, &values, &record, caller, &cancel) {
             Ok(slot) => slot,
             Err(NoSlot::Refused(error)) => return self.end_without_process(record, Outcome::Refused, Some(&error)),
@@ -102,10 +104,7 @@ impl Inner {
             ));
         }
         let name = ModuleName::parse(name).map_err(|e| refused(Stage::Name, e.errno(), e.why(), e.advice()))?;
-        let above = self.above.get_or_init(|| self.host.same_executable_above());
-        recursion::engine_within(*above).map_err(|why| {
-            refused(Stage::Loop, Errno::ELOOP, why, "let the helper call the engine that started it, or no engine")
-        })?;
+        self.not_within().map_err(NoSlot::Refused)?;
         self.judge(&name, values, record)?;
         self.take_slot(&name, values, record.id, [cancel, &caller.cancel])
     }
@@ -146,7 +145,7 @@ impl Inner {
         Ok(Slot { inner: self, id })
     }
 
-    /// Era 3.4: takes a slot, or refuses at once (REQ-4).
+    /// Era 3.4: takes a slot, or refuses at once (REQ-4). A refusal names the loop that the request belongs to.
     fn take_or_refuse(&self, name: &ModuleName, id: u64, max: u32) -> Result<(), NoSlot> {
         let admission = self.slots.admit(id, max);
         let Admission::Refused { log } = admission else { return Ok(()) };
@@ -157,7 +156,7 @@ impl Inner {
             Stage::Limit,
             Errno::ENOMEM,
             format!("{max} module requests are in progress, which is the limit"),
-            "look for a modprobe that itself requests a module; or wait until other requests end",
+            self.loop_advice(id, "look for a modprobe that itself requests a module; or wait until other requests end"),
         ))
     }
 
@@ -178,7 +177,7 @@ impl Inner {
             Stage::Throttle,
             Errno::ETIME,
             format!("all {max} slots were busy for 5 seconds"),
-            "see which helpers hold the slots, or try again later",
+            self.loop_advice(id, "see which helpers hold the slots, or try again later"),
         ))
     }
 

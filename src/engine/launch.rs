@@ -75,6 +75,7 @@ impl Inner {
     ) -> Result<LaunchSpec, Failure> {
         let (path, argv) = self.program(call, values, info)?;
         let mut setup = ChildSetup::new(path, argv, plan, info.envp().to_vec());
+        setup.rlimits = self.helper_limits.to_vec();
         run_init(info, &mut setup)?;
         if setup.argv().is_empty() && values.era == Era::Current {
             // The kernel has refused this since 5.18, at the same point: in exec, after the init hook (UMH-2).
@@ -150,8 +151,9 @@ impl Inner {
 
     fn failed(&self, call: &Call, failure: Failure) {
         let now = self.now();
+        // The chain is read before the call is locked.
         let chain = match failure.outcome {
-            Outcome::Refused => self.chain(call.requester),
+            Outcome::Refused => self.chain(&call.requester).links,
             _ => Vec::new(),
         };
         call.failed(now, failure, chain, |record| self.finish(now, record));

@@ -6,7 +6,9 @@ mod builder;
 mod bus;
 mod call;
 mod cancel;
+mod chains;
 mod end;
+mod end_chain;
 mod failure;
 #[cfg(all(test, khelper_models))]
 mod faults;
@@ -18,6 +20,7 @@ mod hooks;
 mod inner;
 mod kmod;
 mod launch;
+mod lineage;
 mod loading;
 #[cfg(all(test, khelper_models))]
 mod models;
@@ -46,5 +49,5 @@ pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use handle::Engine;
 pub use inner::SecurityHook;
-pub use options::{CallOptions, Caller};
+pub use options::{Began, CallOptions, Caller};
 pub use sysctl::KnobWrite;

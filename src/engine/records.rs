@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bus::Subscription;
 use super::handle::Engine;
-use crate::abi::actor::ChainLink;
+use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::event::EventKinds;
 use crate::abi::record::Record;
 use crate::abi::snapshot::Live;
@@ -37,7 +37,7 @@ impl Engine {
         if self.check_process().is_err() {
             return Vec::new();
         }
-        self.inner.chain(pid)
+        self.inner.chain(&Actor::new(Origin::Outside, pid, 0, 0, b"").into()).links
     }
 
     /// Returns at most `most` ended records from serial number `from` on, oldest first, and the serial number of the

@@ -11,6 +11,7 @@ use crate::abi::time::Micros;
 use super::bus::Bus;
 use super::call::Call;
 use super::cancel::Cancel;
+use super::lineage::Lineage;
 use super::sink::Sink;
 use crate::abi::event::{EventKind, Level};
 use crate::abi::knob_value::{Change, Provenance};
@@ -18,6 +19,7 @@ use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::{Outcome, Record, State};
 use crate::abi::sink::Changed;
 use crate::abi::snapshot::{Live, Totals};
+use crate::policy::recursion::Asker;
 
 /// Records kept.
 const RECORDS: usize = 10_000;
@@ -32,6 +34,8 @@ struct Entry {
     call: Option<Arc<Call>>,
     /// The actor that ended the caller's wait, if any did.
     abandoned_by: Option<Arc<Actor>>,
+    /// The request whose helper made it.
+    asked_by: Option<Arc<Asker>>,
 }
 
 /// Live requests, ended records, totals and events.
@@ -61,6 +65,8 @@ pub(super) struct Registry {
     pub(super) sink: Option<Arc<Sink>>,
     /// The number of lost items at which the next log line about the sink is due.
     lost_to_log: u64,
+    /// Which request came from which.
+    pub(super) lineage: Lineage,
 }
 
 impl Registry {
@@ -83,11 +89,12 @@ impl Registry {
             queued: 0,
             sink,
             lost_to_log: 1,
+            lineage: Lineage::default(),
         }
     }
 
     /// Starts a request: gives it an id and adds it to the live requests.
-    pub(super) fn begin(&mut self, record: &mut Record, cancel: Cancel) {
+    pub(super) fn begin(&mut self, record: &mut Record, cancel: Cancel, asked_by: Option<Arc<Asker>>) {
         self.last_id += 1;
         self.totals.requests += 1;
         record.id = self.last_id;
@@ -100,9 +107,10 @@ impl Registry {
             at: record.at,
             pid: None,
             actor: record.actor.clone(),
+            asked_by: record.asked_by,
         };
-        self.live
-            .insert(record.id, Entry { live, cancel, draft: Arc::new(record.clone()), call: None, abandoned_by: None });
+        let draft = Arc::new(record.clone());
+        self.live.insert(record.id, Entry { live, cancel, draft, call: None, abandoned_by: None, asked_by });
     }
 
     /// Marks a request as queued for a worker.
@@ -122,9 +130,11 @@ impl Registry {
         let (Some(entry), Some(pid)) = (self.live.get_mut(&id), record.pid) else { return };
         entry.live.state = State::Running;
         entry.live.pid = Some(pid);
+        self.lineage.started(record, entry.live.title.clone(), pid, entry.asked_by.clone());
         self.queued -= 1;
         self.processes += 1;
         self.totals.launched += 1;
+        self.totals.queue_times.add(record.started_us.unwrap_or_default());
         self.bus.emit(at, EventKind::Started { id, pid });
         self.give_sink(at, |sink| sink.started(record));
     }
@@ -146,6 +156,9 @@ impl Registry {
                 State::Queued => self.queued -= 1,
                 State::Running => self.processes -= 1,
                 State::Waiting | State::Ended => {}
+            }
+            if let Some(pid) = entry.live.pid {
+                self.lineage.ended(pid, record.id, at);
             }
         }
         self.count(at, &record);
@@ -178,7 +191,13 @@ impl Registry {
 
     fn count(&mut self, at: Micros, record: &Record) {
         self.totals.by_outcome[record.outcome as usize] += 1;
+        if let (Some(started), Some(ended)) = (record.started_us, record.ended_us) {
+            self.totals.run_times.add(ended.saturating_sub(started));
+        }
         if record.outcome == Outcome::Refused {
+            if let Some(stage) = record.stage {
+                self.totals.refused_by_stage[stage as usize] += 1;
+            }
             match record.stage {
                 Some(Stage::Limit) => {
                     self.totals.refused_limit += 1;
@@ -289,13 +308,26 @@ impl Registry {
             entry.abandoned_by.get_or_insert(actor);
         }
     }
-    /// The record of the newest ended helper with this pid.
-    pub(super) fn ended_helper(&self, pid: i32) -> Option<Arc<Record>> {
-        self.ended().find(|record| record.pid == Some(pid)).cloned()
+    /// The request whose helper made this live request.
+    pub(super) fn asked_by(&self, id: u64) -> Option<&Asker> {
+        self.live.get(&id)?.asked_by.as_deref()
     }
-    /// The id of the request whose live helper has this pid.
-    pub(super) fn helper_of(&self, pid: i32) -> Option<u64> {
-        self.live.values().find(|e| e.live.pid == Some(pid)).map(|e| e.live.id)
+    /// `top` and the requests below it, as far as they have not ended, oldest first.
+    pub(super) fn live_below(&self, top: u64) -> Vec<Live> {
+        let below = |e: &&Entry| e.live.id == top || e.asked_by.as_ref().is_some_and(|asker| asker.is_below(top));
+        self.live.range(top..).map(|(_, e)| e).filter(below).map(|e| e.live.clone()).collect()
+    }
+    /// The request that a chain began with, as far as its members are known: the oldest one above `id`.
+    pub(super) fn first_of(&self, id: u64) -> u64 {
+        let mut first = id;
+        loop {
+            let asker = self.asked_by(first).and_then(|asker| asker.way_up().last().map(|top| top.id));
+            let ended = || self.ended().find(|record| record.id == first)?.asked_by;
+            match asker.or_else(ended).filter(|above| *above < first) {
+                Some(above) => first = above,
+                None => return first,
+            }
+        }
     }
 }
 

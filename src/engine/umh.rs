@@ -12,7 +12,6 @@ use crate::abi::log::LogKind;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::completion::{Check, check};
-use crate::policy::recursion;
 
 use super::call::Call;
 use super::cancel::Cancel;
@@ -38,15 +37,9 @@ impl Inner {
         record.args = Args::List(boxed(info.argv()));
         record.env = boxed(info.envp());
         record.own = options.own.map(Box::new);
-        self.registry.lock().begin(&mut record, cancel.clone());
-        let above = self.above.get_or_init(|| self.host.same_executable_above());
-        if let Err(why) = recursion::engine_within(*above) {
-            let error = EngineError::new(
-                Stage::Loop,
-                Errno::ELOOP,
-                why,
-                "let the helper call the engine that started it, or no engine",
-            );
+        let begun = self.begin(&mut record, &cancel);
+        options.ask.begins(record.id);
+        if let Err(error) = begun.and_then(|()| self.not_within()) {
             let record = self.close_without_process(record, Outcome::Refused, Some(&error));
             info.end(&record);
             self.finish(self.now(), record.clone());

@@ -6,11 +6,12 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{Actor, ChainLink};
+use crate::abi::actor::Actor;
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 pub use crate::abi::launch_spec::CapPlan;
 use crate::abi::launch_spec::{Enforcement, LaunchSpec, NotEnforced};
+use crate::abi::process::Process;
 use crate::abi::safe_text::SafeText;
 use crate::abi::wait::WaitStatus;
 
@@ -157,8 +158,14 @@ pub trait Host: Send + Sync {
     fn wait_for_group(&self, _leader: i32, _until: Micros) -> Vec<i32> {
         Vec::new()
     }
-    /// The ancestry of `pid`, nearest first, `pid` itself included (REQ-12).
-    fn ancestry(&self, pid: i32) -> Vec<ChainLink>;
+    /// One process, a zombie too; `None` if there is none or it cannot be read (REQ-12).
+    fn process(&self, pid: i32) -> Option<Process>;
+    /// The living members of these sessions; empty if /proc cannot be read. It reads every process of the machine.
+    fn members(&self, sessions: &[i32]) -> Vec<Process>;
+    /// Signals this process, and no other one that has got its pid: `ESRCH` if it has ended.
+    fn kill_process(&self, process: &Process, signal: i32) -> Result<(), Errno>;
+    /// Waits until this process has ended, or until the time `until`. Returns whether it has ended.
+    fn wait_for_process(&self, process: &Process, until: Micros) -> bool;
     /// The process whose engine started this process, or an ancestor of it, as a helper, if it runs the same executable
     /// (REQ-12). A parent that merely runs the same executable does not count.
     fn same_executable_above(&self) -> Option<i32>;

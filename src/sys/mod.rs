@@ -13,6 +13,7 @@ pub mod pass_fd;
 pub mod probe;
 pub mod process;
 pub mod search;
+pub mod service;
 pub mod signals;
 mod startup_state;
 pub mod stdout;

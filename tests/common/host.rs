@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::SystemTime;
 
-use khelper::abi::actor::{Actor, ChainLink};
+use khelper::abi::actor::Actor;
 use khelper::abi::cap::{CapMask, ThreadSets};
 use khelper::abi::error::SysError;
+use khelper::abi::process::Process;
 use khelper::sys::caller::CallerState;
 use khelper::sys::host::{Armed, Clock, Host, Micros, Wake, Worker};
 use khelper::sys::linux::LinuxHost;
@@ -31,7 +32,7 @@ pub struct Odd {
     pub time: Mutex<Option<ThreadId>>,
     /// Signalling a helper panics.
     pub kill: AtomicBool,
-    /// Reading the ancestry of a process panics.
+    /// Reading a process panics.
     pub chain: AtomicBool,
 }
 
@@ -84,9 +85,18 @@ impl Host for Odd {
     fn wait_for_group(&self, leader: i32, until: Micros) -> Vec<i32> {
         self.machine.wait_for_group(leader, until)
     }
-    fn ancestry(&self, pid: i32) -> Vec<ChainLink> {
+    fn process(&self, pid: i32) -> Option<Process> {
         assert!(!self.chain.swap(false, Ordering::AcqRel), "the chain is wrong");
-        self.machine.ancestry(pid)
+        self.machine.process(pid)
+    }
+    fn members(&self, sessions: &[i32]) -> Vec<Process> {
+        self.machine.members(sessions)
+    }
+    fn kill_process(&self, process: &Process, signal: i32) -> Result<(), Errno> {
+        self.machine.kill_process(process, signal)
+    }
+    fn wait_for_process(&self, process: &Process, until: Micros) -> bool {
+        self.machine.wait_for_process(process, until)
     }
     fn same_executable_above(&self) -> Option<i32> {
         // A test runs this program again as its child, which is not a loop of helpers (REQ-12).

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use khelper::abi::Errno;
-use khelper::abi::actor::{ChainLink, Comm, Origin};
+use khelper::abi::actor::{Comm, Origin};
 use khelper::abi::depth::Depth;
 use khelper::abi::era::Era;
 use khelper::abi::error::{Stage, SysError};
 use khelper::abi::event::EventKind;
+use khelper::abi::process::Process;
 use khelper::abi::record::Outcome;
 use khelper::abi::subprocess::HELPER_ENV;
 use khelper::abi::wait::{WaitMode, WaitStatus};
@@ -307,14 +308,24 @@ fn req_12_refusals_have_their_chain() {
     scope(&host, |s| {
         let held = callers(s, &engine, 1, "held");
         host.wait_for("a helper", |now| now.running == 1);
-        let link = |pid, known| ChainLink { pid, comm: Comm::new(b"sh"), known, helper_of: None };
         let helper = host.launches()[0].pid;
-        host.change(|m| m.ancestry = vec![link(1000, true), link(helper, false), link(1, true)]);
+        // The requester, a process whose parent is the helper of the request that holds the slot.
+        let sh = |pid, parent, session| Process {
+            pid,
+            comm: Comm::new(b"sh"),
+            parent,
+            session,
+            start_time: 4711,
+            started: 0,
+        };
+        host.change(|m| m.processes = vec![sh(1000, 1, 1000), sh(1, 0, 1), sh(2000, 1, helper)]);
         let refused = engine.request_module("again", true);
         assert_eq!(refused.result, errno(Errno::ENOMEM), "the chain changes no decision");
         let chain: Vec<_> = refused.chain.iter().map(|l| (l.pid, l.known, l.helper_of)).collect();
-        assert_eq!(chain, [(1000, true, None), (helper, false, Some(1)), (1, true, None)]);
-        assert_eq!(engine.chain(1000).len(), 3, "on demand for any process");
+        assert_eq!((chain, refused.asked_by), (vec![(1000, true, None), (1, true, None)], None));
+        let chain: Vec<_> = engine.chain(2000).iter().map(|l| (l.pid, l.known, l.helper_of)).collect();
+        let whole = [(2000, true, None), (helper, true, Some(1)), (1000, true, None), (1, true, None)];
+        assert_eq!(chain, whole, "on demand for any process");
         kill_holders(&engine);
         assert!(join(held)[0].chain.is_empty());
     });

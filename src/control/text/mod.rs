@@ -6,5 +6,8 @@ pub mod event;
 pub mod mask;
 pub mod outcome;
 pub mod probe_report;
+pub mod ps;
 pub mod rehearsal;
+pub mod status;
 pub mod target;
+pub mod watch;

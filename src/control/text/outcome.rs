@@ -1,5 +1,7 @@
 //! How a request ended, as a symbol and words. Rows, details, status lines and the command line all use these texts.
 
+use nix::errno::Errno;
+
 use crate::abi::actor::ChainLink;
 use crate::abi::error::{Stage, errno_name};
 use crate::abi::escape::{screen, screen_again};
@@ -214,6 +216,7 @@ fn refused(record: &Record) -> OutcomeText {
         Some(Stage::Name) => ('≠', "refused, invalid module name"),
         Some(Stage::Path) => ('/', "refused, no path to run"),
         Some(Stage::Forked) => ('⊗', "refused in a forked child of the engine's process"),
+        Some(Stage::Loop) if record.errno == Some(Errno::ECANCELED) => ('↻', "refused, its chain is being ended"),
         Some(Stage::Loop) => ('↻', "refused, an engine within an engine"),
         Some(Stage::Init) => ('⊖', "refused by the init hook"),
         Some(Stage::Enforce) => ('⊠', "refused, the masks cannot be enforced"),
@@ -298,8 +301,6 @@ mod tests {
     use super::*;
     use std::collections::HashMap;
 
-    use nix::errno::Errno;
-
     fn record(outcome: Outcome, stage: Option<Stage>, errno: Option<Errno>, raw: Option<i32>) -> Record {
         use crate::abi::actor::{Actor, Origin};
         use crate::abi::cap::CapMask;
@@ -313,8 +314,8 @@ mod tests {
             args: Args::Module,
             env: Vec::new().into(),
             wait: WaitMode::PROC,
-
             actor: Actor::new(Origin::Console, 1, 0, 0, b"x").into(),
+            asked_by: None,
             wall: std::time::SystemTime::UNIX_EPOCH,
             at: 0,
             state: State::Ended,
@@ -386,6 +387,12 @@ mod tests {
             assert_eq!(unicode_width::UnicodeWidthChar::width(ending.symbol), Some(1), "{words}");
             assert_eq!(seen.insert(ending.symbol, words), None, "{words} shares its symbol");
         }
+    }
+
+    #[test]
+    fn req_12_a_request_of_a_chain_that_is_being_ended_has_its_own_words() {
+        let shut = record(Outcome::Refused, Some(Stage::Loop), Some(Errno::ECANCELED), None);
+        assert_eq!(ended_in_words(&shut).text(), "↻ refused, its chain is being ended (ECANCELED)");
     }
 
     #[test]

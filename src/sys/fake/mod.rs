@@ -27,15 +27,16 @@ use nix::errno::Errno;
 
 use super::caller::CallerState;
 use super::host::{Armed, CapPlan, Clock, Host, Micros, Wake, Worker};
-use crate::abi::actor::{Actor, ChainLink, Origin};
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::{CapMask, CapSets, ThreadSets};
 use crate::abi::error::SysError;
 use crate::abi::launch_spec::{Enforcement, Stdin};
+use crate::abi::process::Process;
 use crate::abi::safe_text::SafeText;
 
 pub use script::{FOREVER, Panics, Script};
 use worker::FakeWorker;
-use world::World;
+use world::{ENGINE_PID, World};
 
 /// How long a test waits for an event before it fails: longer than the slowest machine needs, so only a hang fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -107,8 +108,8 @@ pub struct Machine {
     pub no_worker: Option<Errno>,
     /// SIGCHLD is ignored, until it is set to its default.
     pub sigchld_ignored: bool,
-    /// The result of `ancestry`.
-    pub ancestry: Vec<ChainLink>,
+    /// The processes beside the helpers. A helper is a child of process 1000, the engine's, in a session of its own.
+    pub processes: Vec<Process>,
     /// The result of `same_executable_above`.
     pub above: Option<i32>,
     /// The process that has the engine. An engine reads it once, when it starts.
@@ -138,13 +139,13 @@ impl FakeHost {
             hold_reaped: false,
             no_worker: None,
             sigchld_ignored: false,
-            ancestry: Vec::new(),
+            processes: Vec::new(),
             above: None,
             actor: Actor {
                 start_time: Some(4711),
                 loginuid: Some(1001),
                 effective: KNOWN,
-                ..Actor::new(Origin::Library, 1000, 0, 7, b"test")
+                ..Actor::new(Origin::Library, ENGINE_PID, 0, 7, b"test")
             },
         };
         Arc::new(Self { world: World::new(machine) })
@@ -248,8 +249,17 @@ impl Host for FakeHost {
     fn kill(&self, pid: i32, signal: i32) -> Result<(), Errno> {
         self.world.kill(pid, signal)
     }
-    fn ancestry(&self, _: i32) -> Vec<ChainLink> {
-        self.world.lock().machine.ancestry.clone()
+    fn process(&self, pid: i32) -> Option<Process> {
+        self.world.lock().process(pid)
+    }
+    fn members(&self, sessions: &[i32]) -> Vec<Process> {
+        self.world.lock().members(sessions)
+    }
+    fn kill_process(&self, process: &Process, signal: i32) -> Result<(), Errno> {
+        self.world.kill_process(process, signal)
+    }
+    fn wait_for_process(&self, process: &Process, _: Micros) -> bool {
+        self.process(process.pid).is_none()
     }
     fn same_executable_above(&self) -> Option<i32> {
         self.world.lock().machine.above

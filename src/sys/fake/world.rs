@@ -7,11 +7,15 @@ use libc::{SIGKILL, SIGTERM};
 use nix::errno::Errno;
 
 use super::{Launch, Machine, Now, Script};
+use crate::abi::actor::Comm;
+use crate::abi::process::Process;
 use crate::sys::caller::{CallerState, Filters, NAMESPACES, Root};
 use crate::sys::host::{Armed, Micros, Wake};
 
 /// The pid of the first helper.
 const FIRST_PID: i32 = 1001;
+/// The pid of the process that has the engine.
+pub(super) const ENGINE_PID: i32 = 1000;
 
 /// The shared state. Its lock is a leaf: no code of the engine is called under it.
 pub(super) struct World {
@@ -128,7 +132,36 @@ impl World {
     }
 }
 
+impl World {
+    /// Ends a process beside the helpers, if the signal is deadly.
+    pub(super) fn kill_process(&self, process: &Process, signal: i32) -> Result<(), Errno> {
+        let mut state = self.lock();
+        if !state.machine.processes.contains(process) {
+            return Err(Errno::ESRCH);
+        }
+        state.signals += 1;
+        if matches!(signal, SIGKILL | SIGTERM) {
+            state.machine.processes.retain(|other| other != process);
+        }
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+}
+
 impl State {
+    /// The process with this pid: a helper that lives, or one that the test has added.
+    pub(super) fn process(&self, pid: i32) -> Option<Process> {
+        let added = || self.machine.processes.iter().find(|process| process.pid == pid).cloned();
+        self.helpers.get(&pid).filter(|helper| self.alive(helper)).map(|_| helper_process(pid)).or_else(added)
+    }
+
+    pub(super) fn members(&self, sessions: &[i32]) -> Vec<Process> {
+        let helpers = self.helpers.iter().filter(|(_, helper)| self.alive(helper)).map(|(pid, _)| helper_process(*pid));
+        let all = helpers.chain(self.machine.processes.iter().cloned());
+        all.filter(|process| sessions.contains(&process.session)).collect()
+    }
+
     pub(super) fn counts(&self) -> Now {
         Now {
             workers_made: self.workers_made,
@@ -168,6 +201,11 @@ impl Machine {
             namespaces: Some([1; NAMESPACES]),
         }
     }
+}
+
+/// A helper, which leads a session of its own.
+fn helper_process(pid: i32) -> Process {
+    Process { pid, comm: Comm::new(b"helper"), parent: ENGINE_PID, session: pid, start_time: 1, started: 0 }
 }
 
 /// An armed timer.

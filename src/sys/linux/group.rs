@@ -1,6 +1,5 @@
 //! Waits for the rest of a helper's process group after its leader, the helper itself, has ended (UMH-14).
 
-use std::fs;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -8,6 +7,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::os::fd::AsFd;
 
+use super::stat;
 use crate::sys::host::{Clock, Micros};
 
 /// How often the group is listed again: a member may leave the group while the engine waits for its end.
@@ -27,7 +27,7 @@ pub(super) fn wait(clock: &dyn Clock, leader: i32, until: Micros) -> Vec<i32> {
 }
 
 /// Waits for the end of one process, but not for long.
-fn wait_for_end(pid: i32, left: Duration) {
+pub(super) fn wait_for_end(pid: i32, left: Duration) {
     let Some(pid) = Pid::from_raw(pid) else { return };
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => {
@@ -43,22 +43,8 @@ fn wait_for_end(pid: i32, left: Duration) {
 
 /// The living processes of the group without its leader; empty if /proc cannot be read.
 fn members(leader: i32) -> Vec<i32> {
-    let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    let lives_in_group = |pid: &i32| {
-        let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
-        parse(&stat).is_some_and(|(state, group)| group == leader && !matches!(state, b'Z' | b'X' | b'x'))
-    };
-    pids.filter(|pid| *pid != leader).filter(lives_in_group).collect()
-}
-
-/// State and process group (proc_pid_stat(5)). The name before them may hold any byte, parentheses included.
-fn parse(stat: &[u8]) -> Option<(u8, i32)> {
-    let after = stat.iter().rposition(|b| *b == b')')? + 1;
-    let mut fields = std::str::from_utf8(stat.get(after..)?).ok()?.split_ascii_whitespace();
-    let state = *fields.next()?.as_bytes().first()?;
-    let group = fields.nth(1)?.parse().ok()?;
-    Some((state, group))
+    let in_group = stat::all().filter(|(pid, stat)| *pid != leader && stat.group == leader && stat.lives());
+    in_group.map(|(pid, _)| pid).collect()
 }
 
 /// Whether `pid` is a child of this process that is not reaped: it lives or is a zombie.
@@ -75,12 +61,6 @@ pub(super) fn is_unreaped_child(pid: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn umh_14_state_and_group_stand_after_a_hostile_name() {
-        assert_eq!(parse(b"7 (a) Z 1 2 (b) S 1 77 77 0 -1"), Some((b'S', 77)));
-        assert_eq!((parse(b""), parse(b"7 (a"), parse(b"7 (a) R 1"), parse(b"7 (a) R 1 x")), (None, None, None, None));
-    }
 
     #[test]
     fn umh_14_a_process_that_is_no_child_is_never_signalled() {

@@ -15,9 +15,12 @@ mod keyring;
 mod launch;
 mod loading;
 mod path;
+pub mod peer;
 mod proc;
 mod reap;
 mod sigchld;
+mod stat;
+pub mod trust;
 mod worker;
 mod worker_setup;
 
@@ -28,9 +31,10 @@ use nix::errno::Errno;
 
 use super::caller::CallerState;
 use super::host::{Armed, Clock, Host, Micros, Wake, Worker};
-use crate::abi::actor::{Actor, ChainLink};
+use crate::abi::actor::Actor;
 use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::error::SysError;
+use crate::abi::process::Process;
 use crate::abi::safe_text::SafeText;
 
 /// This machine.
@@ -108,8 +112,17 @@ impl Host for LinuxHost {
     fn wait_for_group(&self, leader: i32, until: Micros) -> Vec<i32> {
         group::wait(&self.clock, leader, until)
     }
-    fn ancestry(&self, pid: i32) -> Vec<ChainLink> {
-        proc::ancestry(pid)
+    fn process(&self, pid: i32) -> Option<Process> {
+        stat::process(&self.clock, pid)
+    }
+    fn members(&self, sessions: &[i32]) -> Vec<Process> {
+        stat::members(&self.clock, sessions)
+    }
+    fn kill_process(&self, process: &Process, signal: i32) -> Result<(), Errno> {
+        stat::kill(process, signal)
+    }
+    fn wait_for_process(&self, process: &Process, until: Micros) -> bool {
+        stat::wait(&self.clock, process, until)
     }
     fn same_executable_above(&self) -> Option<i32> {
         proc::same_executable_above()

@@ -1,0 +1,164 @@
+//! /proc/PID/stat (proc_pid_stat(5)) of one process, and of all members of some sessions.
+
+use std::fs;
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::abi::actor::Comm;
+use crate::abi::process::Process;
+use crate::sys::host::{Clock, Micros};
+
+/// More than the longest stat: 52 numbers of up to 20 digits, and a name.
+const LONGEST: usize = 1280;
+/// From this word after the name on: state, ppid, pgrp, session, then 15 others, then starttime.
+const START_TIME: usize = 15;
+
+/// The part of a stat that the engine needs.
+pub(super) struct Stat {
+    comm: Comm,
+    state: u8,
+    pub(super) parent: i32,
+    pub(super) group: i32,
+    pub(super) session: i32,
+    start_time: u64,
+}
+
+impl Stat {
+    pub(super) fn of(pid: i32) -> Option<Self> {
+        let mut text = [0; LONGEST];
+        let read = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut text).ok()?;
+        Self::parse(&text[..read])
+    }
+
+    /// The name may hold any byte, parentheses and newlines included.
+    fn parse(stat: &[u8]) -> Option<Self> {
+        let (from, to) = (stat.iter().position(|b| *b == b'(')?, stat.iter().rposition(|b| *b == b')')?);
+        let mut words = std::str::from_utf8(stat.get(to + 1..)?).ok()?.split_ascii_whitespace();
+        let state = *words.next()?.as_bytes().first()?;
+        let mut number = || words.next()?.parse().ok();
+        let (parent, group, session) = (number()?, number()?, number()?);
+        let start_time = words.nth(START_TIME)?.parse().ok()?;
+        Some(Self { comm: Comm::new(stat.get(from + 1..to)?), state, parent, group, session, start_time })
+    }
+
+    /// Whether it runs: a zombie does not.
+    pub(super) fn lives(&self) -> bool {
+        !matches!(self.state, b'Z' | b'X' | b'x')
+    }
+}
+
+/// Every process that can be seen, with its pid.
+pub(super) fn all() -> impl Iterator<Item = (i32, Stat)> {
+    let pids = fs::read_dir("/proc").into_iter().flatten();
+    let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter_map(|pid| Some((pid, Stat::of(pid)?)))
+}
+
+/// One process; a zombie too.
+pub(super) fn process(clock: &dyn Clock, pid: i32) -> Option<Process> {
+    Some(describe(clock, pid, Stat::of(pid)?))
+}
+
+/// The living members of these sessions.
+pub(super) fn members(clock: &dyn Clock, sessions: &[i32]) -> Vec<Process> {
+    let inside = all().filter(|(_, stat)| stat.lives() && sessions.contains(&stat.session));
+    inside.map(|(pid, stat)| describe(clock, pid, stat)).collect()
+}
+
+fn describe(clock: &dyn Clock, pid: i32, stat: Stat) -> Process {
+    let Stat { comm, parent, session, start_time, .. } = stat;
+    // The start time is rounded down to a tick, and counts the time in which the machine was suspended, as the time since
+    // boot does.
+    let tick = 1_000_000 / procfs::ticks_per_second().max(1);
+    let age = since_boot().saturating_sub((start_time + 1).saturating_mul(tick));
+    Process { pid, comm, parent, session, start_time, started: clock.now().saturating_sub(age) }
+}
+
+/// The time since boot, in microseconds.
+fn since_boot() -> Micros {
+    // SAFETY: all-zero is a valid timespec.
+    let mut now: libc::timespec = unsafe { std::mem::zeroed() };
+    // SAFETY: writes into memory that we own. It cannot fail: every kernel since 2.6.39 has this clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
+    let of = |n: i64| u64::try_from(n).unwrap_or_default();
+    of(now.tv_sec) * 1_000_000 + of(now.tv_nsec) / 1_000
+}
+
+/// Signals this process, and no other one that has got its pid. `ESRCH` if it has ended.
+pub(super) fn kill(process: &Process, signal: i32) -> Result<(), Errno> {
+    let gone = Errno::ESRCH;
+    let pid = Pid::from_raw(process.pid).filter(|_| process.pid > 1).ok_or(gone)?;
+    let fd = pidfd_open(pid, PidfdFlags::empty());
+    // From here on the descriptor names whatever process has the pid: it must be the right one.
+    Stat::of(process.pid).filter(|now| now.start_time == process.start_time).ok_or(gone)?;
+    match fd {
+        Ok(fd) => {
+            // SAFETY: pidfd_send_signal with a null siginfo; the descriptor is open until the end of this block.
+            let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, 0usize, 0) };
+            Errno::result(sent).map(drop)
+        }
+        Err(rustix::io::Errno::SRCH) => Err(gone),
+        // A kernel or a filter without pidfds. SAFETY: kill takes two integers.
+        Err(_) => Errno::result(unsafe { libc::kill(process.pid, signal) }).map(drop),
+    }
+}
+
+/// Waits until the process has ended, or until the time `until`. Returns whether it has ended; a zombie has.
+pub(super) fn wait(clock: &dyn Clock, process: &Process, until: Micros) -> bool {
+    loop {
+        if !Stat::of(process.pid).is_some_and(|now| now.start_time == process.start_time && now.lives()) {
+            return true;
+        }
+        let left = Duration::from_micros(until.saturating_sub(clock.now()));
+        if left.is_zero() {
+            return false;
+        }
+        super::group::wait_for_end(process.pid, left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAIL: &str = "0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 1 2";
+
+    #[test]
+    fn req_12_the_fields_stand_after_a_hostile_name() {
+        for name in ["sh", "", "a) Z 1 2 (b", "((", "))", "\n", ") R 9 9 9 "] {
+            let stat = Stat::parse(format!("7 ({name}) S 1 76 77 {TAIL}").as_bytes()).unwrap();
+            let read = (stat.state, stat.parent, stat.group, stat.session, stat.start_time);
+            assert_eq!((read, stat.comm), ((b'S', 1, 76, 77, 4711), Comm::new(name.as_bytes())));
+        }
+        for bad in ["", "7 (a", "7 (a)", "7 (a) R 1 2 3 4", "7 a) S 1 2 3", "7 (a) S x 76 77 0"] {
+            assert!(Stat::parse(bad.as_bytes()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn req_12_this_process_is_read_and_its_child_started_later() {
+        let host = super::super::LinuxHost::new();
+        let before = host.clock.now();
+        let mut child = std::process::Command::new("/bin/sleep").arg("1000").spawn().unwrap();
+        let pid = child.id().cast_signed();
+        let process = process(&host.clock, pid).unwrap();
+        let session = nix::unistd::getsid(None).unwrap().as_raw();
+        assert_eq!((process.parent, process.session), (std::process::id().cast_signed(), session));
+        // A tick is 10 ms, and the start time is the latest possible one.
+        assert!(process.started >= before && process.started <= host.clock.now() + 20_000, "{process:?}, {before}");
+        assert!(members(&host.clock, &[session]).iter().any(|member| member.pid == pid));
+        let other = Process { start_time: process.start_time + 1, ..process.clone() };
+        assert_eq!((kill(&other, libc::SIGKILL), kill(&process, 0)), (Err(Errno::ESRCH), Ok(())));
+        assert!(!wait(&host.clock, &process, 0) && wait(&host.clock, &other, u64::MAX));
+        kill(&process, libc::SIGKILL).unwrap();
+        // It stays a zombie until it is reaped below.
+        assert!(wait(&host.clock, &process, u64::MAX));
+        assert!(!members(&host.clock, &[session]).iter().any(|member| member.pid == pid));
+        child.wait().unwrap();
+        assert_eq!(kill(&process, 0), Err(Errno::ESRCH));
+    }
+}

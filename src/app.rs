@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::abi::error::SysError;
 use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
+use crate::control::config::Config;
 use crate::control::local::Local;
 use crate::control::target::Target;
 use crate::daemon::socket::default_path;
@@ -58,6 +59,7 @@ fn run(args: &Args) -> u8 {
         return code;
     }
     let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
+    let embedded = || embedded(command.config());
     let open = || target::open(args.target.as_ref(), needs, &settings, tells, embedded);
     if command.asks_only(args.target.as_ref(), &settings) {
         return open().map_or_else(|code| code, |target| cli::ask(&target, command));
@@ -97,7 +99,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let needs = (cli::target::Need::Any, cli::target::Use::Waits);
-        let target = target::open(args.target.as_ref(), needs, settings, false, embedded)?;
+        let target = target::open(args.target.as_ref(), needs, settings, false, || embedded(None))?;
         if target.info().is_owned() {
             cli::set(&target, settings)?;
         }
@@ -117,8 +119,9 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
 }
 
 /// Starts an engine in this process, with the built-in probe, and returns it as a target. khelper owns the process, so
-/// it may set SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
-fn embedded() -> Result<Arc<dyn Target>, u8> {
+/// it may set SIGCHLD (UMH-8). `config` is a folder of configuration files in place of the system's; they are read by
+/// `diff` and written by `set --persist` alone. The error is the exit code; the cause is already on stderr.
+fn embedded(config: Option<&Path>) -> Result<Arc<dyn Target>, u8> {
     let mut builder = Engine::builder().fix_sigchld(true);
     match std::env::current_exe() {
         Ok(path) => builder = builder.probe(path, PROBE_ARG),
@@ -126,7 +129,9 @@ fn embedded() -> Result<Arc<dyn Target>, u8> {
             cli::say(&format!("the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"))
         }
     }
-    builder.start().map(|engine| Local::shared(&engine)).map_err(|error| {
+    let config = Arc::new(config.map_or_else(Config::default, Config::folder));
+    let local = |engine| Arc::new(Local::new(engine).with_config(config)) as Arc<dyn Target>;
+    builder.start().map(local).map_err(|error| {
         cli::complain(&error);
         126
     })

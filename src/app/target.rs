@@ -20,7 +20,7 @@ pub(super) fn open(
     (need, uses): (Need, Use),
     settings: &[OsString],
     tells: bool,
-    own: fn() -> Result<Arc<dyn Target>, u8>,
+    own: impl FnOnce() -> Result<Arc<dyn Target>, u8>,
 ) -> Result<Arc<dyn Target>, u8> {
     let connect = |address: &Address| match uses {
         Use::Waits => Remote::connect(address),

@@ -13,6 +13,8 @@ pub struct Local {
     minute: i32,
     second: i32,
     millis: u32,
+    /// Seconds east of UTC.
+    offset: i64,
 }
 
 impl Local {
@@ -30,12 +32,28 @@ impl Local {
         }
         let year = tm.tm_year.checked_add(1900)?;
         let (month, day) = (tm.tm_mon + 1, tm.tm_mday);
-        Some(Self { year, month, day, hour: tm.tm_hour, minute: tm.tm_min, second: tm.tm_sec, millis })
+        Some(Self {
+            year,
+            month,
+            day,
+            hour: tm.tm_hour,
+            minute: tm.tm_min,
+            second: tm.tm_sec,
+            millis,
+            offset: tm.tm_gmtoff,
+        })
     }
 
     /// `12:03:44`.
     pub fn clock(&self) -> String {
         format!("{:02}:{:02}:{:02}", self.hour, self.minute, self.second)
+    }
+
+    /// `2026-11-24 12:03:44+01:00`.
+    pub fn with_offset(&self) -> String {
+        let (sign, minutes) = (if self.offset < 0 { '-' } else { '+' }, self.offset.abs() / 60);
+        let date = format!("{:04}-{:02}-{:02}", self.year, self.month, self.day);
+        format!("{date} {}{sign}{:02}:{:02}", self.clock(), minutes / 60, minutes % 60)
     }
 
     /// `12:03:44.017`.
@@ -63,6 +81,8 @@ mod tests {
         assert_eq!((local.year, local.month, local.second, local.millis), (2023, 11, 20, 17));
         assert!(local.to_string().starts_with("2023-11-1") && local.to_string().ends_with(":20.017"));
         assert_eq!(local.time().len(), 12);
+        let east = |offset| Local { offset, ..local }.with_offset();
+        assert!(east(3600).ends_with(":20+01:00") && east(-12600).ends_with(":20-03:30"), "{}", east(0));
         assert!(Local::of(UNIX_EPOCH - Duration::from_secs(86_400)).is_some());
     }
 }

@@ -22,7 +22,7 @@ use khelper::control::completion::{CallId, Completion};
 use khelper::control::local::Local;
 use khelper::control::target::{RunId, Seq, Target, TargetInfo, TargetKind};
 use khelper::control::watch::{EventSource, Wake, Watch, Watched};
-use khelper::engine::{CallOptions, Caller, Cancel, Engine};
+use khelper::engine::{CallOptions, Caller, Engine};
 use khelper::sys::fake::{FOREVER, FakeHost, Script};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
@@ -78,7 +78,7 @@ impl EventSource for Gap {
 
 fn requester(pid: i32) -> Caller {
     let actor = Actor { loginuid: Some(1000), ..Actor::new(Origin::Library, pid, 7, 8, b"ba\x1bsh") };
-    Caller { actor: Some(actor.into()), cancel: Cancel::new(), ..Caller::default() }
+    Caller { actor: Some(actor.into()), ..Caller::default() }
 }
 
 /// Runs a command line against an engine in which two helpers run and one module request is refused, and ends the

@@ -121,7 +121,8 @@ impl Inner {
             };
             slots.holders().iter().filter(is_below).count()
         };
-        format!("it belongs to a loop, {names}, which holds {held} slots: `khelper kill --chain '#{first}'` ends it").into()
+        format!("it belongs to a loop, {names}, which holds {held} slots: `khelper kill --chain '#{first}'` ends it")
+            .into()
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use khelper::abi::Errno;
 use khelper::abi::actor::{Comm, Origin};
-use khelper::abi::process::Process;
 use khelper::abi::depth::Depth;
 use khelper::abi::era::Era;
 use khelper::abi::error::{Stage, SysError};
 use khelper::abi::event::EventKind;
+use khelper::abi::process::Process;
 use khelper::abi::record::Outcome;
 use khelper::abi::subprocess::HELPER_ENV;
 use khelper::abi::wait::{WaitMode, WaitStatus};
@@ -310,8 +310,14 @@ fn req_12_refusals_have_their_chain() {
         host.wait_for("a helper", |now| now.running == 1);
         let helper = host.launches()[0].pid;
         // The requester, a process whose parent is the helper of the request that holds the slot.
-        let sh =
-            |pid, parent, session| Process { pid, comm: Comm::new(b"sh"), parent, session, start_time: 4711, started: 0 };
+        let sh = |pid, parent, session| Process {
+            pid,
+            comm: Comm::new(b"sh"),
+            parent,
+            session,
+            start_time: 4711,
+            started: 0,
+        };
         host.change(|m| m.processes = vec![sh(1000, 1, 1000), sh(1, 0, 1), sh(2000, 1, helper)]);
         let refused = engine.request_module("again", true);
         assert_eq!(refused.result, errno(Errno::ENOMEM), "the chain changes no decision");

@@ -166,9 +166,7 @@ impl Chain {
         // A living process has the pid of a helper that has ended: the helper's session is empty, and this is another one.
         let is_reused = || leads || process(p.session).is_some();
         let helper = session(p.session).filter(|helper| helper.ended.is_none() || !is_reused());
-        if leads
-            && let Some(Session { asker, ended: None }) = &helper
-        {
+        if leads && let Some(Session { asker, ended: None }) = &helper {
             return self.helper(asker.named(p.comm), known);
         }
         self.push(p.pid, p.comm, known, None);
@@ -288,7 +286,8 @@ mod tests {
         let b = helper(2, 200, 101, Some(&a));
         let c = helper(3, 300, 201, Some(&b));
         let (links, asked_by) = follow(301, &processes, &[Session { asker: c, ended: None }]);
-        let all = [301, 300, 201, 200, 101, 100, 20].map(|pid| (pid, true, [100, 200, 300].iter().position(|h| *h == pid)));
+        let all =
+            [301, 300, 201, 200, 101, 100, 20].map(|pid| (pid, true, [100, 200, 300].iter().position(|h| *h == pid)));
         let all = all.map(|(pid, known, helper)| (pid, known, helper.map(|at| at as u64 + 1)));
         assert_eq!((links.as_slice(), asked_by), (&all[..], Some(3)));
     }

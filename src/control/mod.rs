@@ -24,6 +24,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod tree;
 pub mod watch;
 
 pub use crate::abi::knob::{Key, MaskKnob};

@@ -8,3 +8,4 @@ pub mod outcome;
 pub mod probe_report;
 pub mod rehearsal;
 pub mod target;
+pub mod tree;

@@ -11,4 +11,5 @@ pub mod ps;
 pub mod rehearsal;
 pub mod status;
 pub mod target;
+pub mod tree;
 pub mod watch;

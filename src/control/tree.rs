@@ -148,7 +148,7 @@ mod tests {
     use crate::control::local::Local;
     use crate::control::testing::actor;
     use crate::control::text::tree::lines;
-    use crate::engine::{Caller, Cancel, Engine};
+    use crate::engine::{Caller, Engine};
     use crate::sys::fake::{FOREVER, FakeHost, Script};
 
     /// Makes a request from a process of the helper's session.

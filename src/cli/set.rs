@@ -13,8 +13,7 @@ use crate::control::provenance::Setting;
 use crate::control::text::change::remarks;
 use crate::control::text::provenance::{Lasts, narrowed};
 use crate::control::{Change, Command, Key, KnobValue, Reply};
-use crate::verbs::knobs::{SetKnobs, Writing};
-use crate::verbs::perform::writes;
+use crate::verbs::knobs::{SetKnobs, Writing, writes};
 
 use super::Caller;
 use super::exit::Verdict;

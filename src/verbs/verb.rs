@@ -32,7 +32,7 @@ pub enum Common {
     Probe(Probe),
     /// Show masks in every form
     Mask(Mask),
-    /// Read knobs, as sysctl(8) prints them
+    /// Read knobs
     Get(Get),
     /// Write knobs, all or none
     Set(SetKnobs),
@@ -180,12 +180,17 @@ pub fn definition() -> Command {
         arg.hide(shells)
     };
     // `set` and `get` come first: they are used most often.
-    let first = |command: Command| match command.get_name() {
-        "set" => command.display_order(0),
+    let mut next = 1;
+    let mut order = |command: Command| match command.get_name() {
+        "set" => command.display_order(0).about("Write knobs, all or none; asks before it writes a mask"),
         "get" => command.display_order(1),
-        _ => command,
+        "diff" => command.hide(true),
+        _ => {
+            next += 1;
+            command.display_order(next)
+        }
     };
-    Line::command().mut_subcommands(|command| first(command.mut_args(hide)))
+    Line::command().mut_subcommands(|command| order(command.mut_args(hide)))
 }
 
 impl Line {

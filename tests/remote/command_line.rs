@@ -27,7 +27,7 @@ fn a_command_reaches_the_daemon_that_is_named() {
     assert_eq!(chain[0]["pid"], record["requester"]["pid"]);
     assert!(chain.iter().any(|link| link["pid"] == me), "{chain:?}");
     let text = khelper(&target, &["run", "--", "/bin/sh", "-c", "echo out; echo err >&2; exit 7"]);
-    assert!(text.exits(7).out.starts_with("out\n/bin/sh: exit 7, "), "{}", text.out);
+    assert!(text.exits(7).out.starts_with("out\n/bin/sh: exit 7 (raw 1792), "), "{}", text.out);
     assert_eq!(text.err, "err\n", "the target was chosen, so it is not named");
     let probe = khelper(&target, &["probe", "--json"]).exits(0).record();
     assert_eq!((&probe["id"], &probe["probe"]["ppid"]), (&json!(3), &json!(daemon.pid())));

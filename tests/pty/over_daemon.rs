@@ -1,6 +1,7 @@
 //! The console of these tests has the engine of a daemon.
 
 use khelper::control::{Command, Key, Reply};
+use khelper::remote::Direct;
 
 use crate::daemon::Daemon;
 
@@ -18,11 +19,12 @@ pub struct Engine(pub Daemon);
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let Reply::Live(live) = self.0.ask(&Command::Live { after: 0, most: 256 }) else { return };
+        // A failed test may have killed the daemon.
+        let ask = |command| Direct::connect(&self.0.address()).and_then(|daemon| daemon.ask(&command));
+        let Ok(Reply::Live(live)) = ask(Command::Live { after: 0, most: 256 }) else { return };
         for id in live.into_iter().filter(|live| live.pid.is_some()).map(|live| live.id) {
             // It may have ended meanwhile.
-            let _ = khelper::remote::Direct::connect(&self.0.address())
-                .and_then(|daemon| daemon.ask(&Command::Kill { id, signal: 9 }));
+            let _ = ask(Command::Kill { id, signal: 9 });
         }
     }
 }

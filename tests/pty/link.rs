@@ -2,6 +2,7 @@
 
 use khelper::control::{Command, Key};
 
+use crate::daemon::Relay;
 use crate::over::{Engine, engine};
 use crate::pty::{Pty, Start};
 use crate::steps::{ESC, QUICK, ask, command, quits};
@@ -44,6 +45,8 @@ fn a_daemon_that_is_killed_and_started_again_is_lost_and_back() {
     let mut pty = Start::khelper(120, 40).args(options).start();
     ask(&mut pty, "foo", 3);
     pty.shows("#3 foo");
+    // A later message would replace the one about the connection.
+    pty.says("3 of 3 answered");
     daemon.kill();
     pty.says("lost the connection to the daemon unix:");
     pty.says("connection lost, state of");
@@ -62,6 +65,30 @@ fn a_daemon_that_is_killed_and_started_again_is_lost_and_back() {
     ask(&mut pty, "bar", 1);
     pty.shows(" bar");
     pty.shows("✓ exit 0");
+    quits(&mut pty);
+}
+
+#[test]
+fn what_was_missed_while_the_connection_was_lost_is_in_the_log() {
+    let (engine, _) = engine(QUICK, &[]);
+    let daemon = &engine.0;
+    let relay = Relay::new(daemon);
+    let target = format!("unix:{}", relay.path().display());
+    let mut pty = Start::khelper(120, 40).args(["--target", &target]).start();
+    pty.shows("enabled");
+    pty.press("4", "[4 Log]");
+    daemon.set(Key::Deny, b"seen");
+    pty.says("khelper.deny: (empty) -> `seen`");
+    relay.cut();
+    pty.says("connection lost, state of");
+    for value in [&b"a"[..], b"b", b"c"] {
+        daemon.set(Key::Deny, value);
+    }
+    relay.join();
+    pty.unsays("connection lost, state of");
+    pty.says("the connection is back; events missed meanwhile: 3");
+    daemon.set(Key::Deny, b"last");
+    pty.says("khelper.deny: `c` -> `last`");
     quits(&mut pty);
 }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod serve;
+mod target;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -36,7 +37,7 @@ pub fn main() -> ExitCode {
         return cli::probe::report().into();
     }
     if args.get(1).is_some_and(|first| first == COMPLETE_ARG) {
-        return complete(&args[2..], LinuxHost::new().known(), &Vec::new).into();
+        return complete(&args[2..], LinuxHost::new().known(), &target::ids).into();
     }
     malloc::keep_one_heap();
     cli::parse(args).map_or_else(ExitCode::from, |args| run(&args).into())
@@ -57,7 +58,14 @@ fn run(args: &Args) -> u8 {
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }
-    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((embedded(command.config())?, signals)));
+    let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
+    let chosen = args.chosen();
+    let open = || target::open(chosen.as_ref(), needs, &settings, tells, &|| embedded(command.config()));
+    if command.asks_only(chosen.as_ref(), &settings) {
+        return open().map_or_else(|code| code, |target| cli::ask(&target, command));
+    }
+    // Signals are taken before the first thread starts.
+    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((open()?, signals)));
     match started {
         Ok((target, signals)) => cli::run(&target, command, &settings, &signals),
         Err(code) => code,
@@ -90,8 +98,11 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         wanted.push(Signal::SIGCHLD);
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
-        let target = embedded(None)?;
-        cli::set(&target, settings)?;
+        let needs = (cli::target::Need::Any, cli::target::Use::Waits);
+        let target = target::open(args.target.as_ref(), needs, settings, false, &|| embedded(None))?;
+        if target.info().is_owned() {
+            cli::set(&target, settings)?;
+        }
         Ok((target, signals))
     });
     let (target, signals) = match started {

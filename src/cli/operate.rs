@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::abi::error::ControlError;
 use crate::abi::record::State;
+use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::abi::time::Micros;
 use crate::control::metrics::{self, Form};
@@ -72,6 +73,7 @@ struct StateOf<'a> {
     slots_limit: u32,
     slots_waiting: u32,
     watchers: u32,
+    ledger: Option<&'a LedgerState>,
     totals: &'a Totals,
 }
 
@@ -94,6 +96,7 @@ impl<'a> StateOf<'a> {
             slots_limit: s.slots.limit,
             slots_waiting: s.slots.waiting,
             watchers: s.watchers,
+            ledger: s.ledger.as_ref(),
             totals: &s.totals,
         }
     }

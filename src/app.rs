@@ -1,6 +1,7 @@
 //! Floor 6: builds the parts, connects them and stops them in order.
 #![forbid(unsafe_code)]
 
+mod ledger;
 mod serve;
 
 use std::ffi::OsString;
@@ -11,7 +12,6 @@ use std::sync::Arc;
 use crate::abi::error::SysError;
 use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
-use crate::control::local::Local;
 use crate::control::target::Target;
 use crate::daemon::socket::default_path;
 use crate::engine::Engine;
@@ -19,6 +19,7 @@ use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::malloc;
 use crate::sys::probe::PROBE_ARG;
+use ledger::Kept;
 #[cfg(feature = "console")]
 use {
     crate::sys::{orphans, signals::Signals},
@@ -51,14 +52,23 @@ fn run(args: &Args) -> u8 {
     match command {
         cli::Command::Serve(args) => return serve::serve(args),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
+        cli::Command::Log(args) => return cli::log::log(args),
+        cli::Command::Why(args) => return cli::why::why(args),
         _ => {}
     }
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }
-    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((embedded()?, signals)));
+    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| {
+        let ledger = Kept::open(args.ledger())?;
+        Ok((embedded(&ledger)?, signals, ledger))
+    });
     match started {
-        Ok((target, signals)) => cli::run(&target, command, &settings, &signals),
+        Ok((target, signals, ledger)) => {
+            let code = cli::run(&target, command, &settings, &signals);
+            ledger.close();
+            code
+        }
         Err(code) => code,
     }
 }
@@ -89,11 +99,12 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         wanted.push(Signal::SIGCHLD);
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
-        let target = embedded()?;
+        let ledger = Kept::open(args.ledger())?;
+        let target = embedded(&ledger)?;
         cli::set(&target, settings)?;
-        Ok((target, signals))
+        Ok((target, signals, ledger))
     });
-    let (target, signals) = match started {
+    let (target, signals, ledger) = match started {
         Ok(started) => started,
         Err(code) => return code,
     };
@@ -103,20 +114,23 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     // While screen(1) reports mouse events, it delays a single ESC.
     let mouse = !args.console.no_mouse && !tui::terminal::within_screen();
-    tui::run(&target, &signals, tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii })
+    let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii };
+    let code = tui::run(&target, &signals, options);
+    ledger.close();
+    code
 }
 
 /// Starts an engine in this process, with the built-in probe, and returns it as a target. khelper owns the process, so
 /// it may set SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
-fn embedded() -> Result<Arc<dyn Target>, u8> {
-    let mut builder = Engine::builder().fix_sigchld(true);
+fn embedded(ledger: &Kept) -> Result<Arc<dyn Target>, u8> {
+    let mut builder = ledger.attach(Engine::builder().fix_sigchld(true));
     match std::env::current_exe() {
         Ok(path) => builder = builder.probe(path, PROBE_ARG),
         Err(e) => {
             cli::say(&format!("the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"))
         }
     }
-    builder.start().map(|engine| Local::shared(&engine)).map_err(|error| {
+    builder.start().map(|engine| ledger.target(engine)).map_err(|error| {
         cli::complain(&error);
         126
     })

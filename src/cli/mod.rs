@@ -7,6 +7,7 @@ pub mod complete;
 pub mod exit;
 mod follow_log;
 mod get;
+pub mod log;
 mod mask;
 mod operate;
 mod output;
@@ -17,6 +18,8 @@ pub mod serve;
 mod set;
 mod sigint;
 mod watch;
+mod when;
+pub mod why;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

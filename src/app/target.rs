@@ -1,6 +1,5 @@
 //! Finds the engine of a command: the daemon's, or one of this process.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -21,9 +20,9 @@ use crate::remote::{Address, Direct, Remote};
 pub(super) fn open(
     chosen: Option<&Chosen>,
     (need, uses): (Need, Use),
-    settings: &[OsString],
+    own_wanted: bool,
     tells: bool,
-    own: fn() -> Result<Arc<dyn Target>, u8>,
+    own: &dyn Fn() -> Result<Arc<dyn Target>, u8>,
 ) -> Result<Arc<dyn Target>, u8> {
     let connect = |address: &Address| match uses {
         Use::Waits => Remote::connect(address),
@@ -33,8 +32,8 @@ pub(super) fn open(
         (Some(Chosen::Embedded), _) => own(),
         (Some(Chosen::Unix(path)), _) => connect(&Address::unix(path)).map_err(|error| fail(&error)),
         (Some(Chosen::Daemon), _) => connect(&Address::usual()).map_err(|error| fail(&error)),
-        // The settings are for a new engine.
-        (None, _) if !settings.is_empty() => own(),
+        // There are options for a new engine.
+        (None, _) if own_wanted => own(),
         (None, Need::Daemon) => connect(&Address::usual()).map_err(|error| {
             cli::say(&format!("{error}; start one with `khelper serve`, or choose another with `--target unix:PATH` or `--target embedded`"));
             exit::UNAVAILABLE

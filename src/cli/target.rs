@@ -50,8 +50,8 @@ impl Command {
     }
 
     /// Whether the command only asks a daemon: it then needs no thread and no signal.
-    pub fn asks_only(&self, chosen: Option<&Chosen>, settings: &[OsString]) -> bool {
-        self.uses() == Use::Asks && settings.is_empty() && chosen != Some(&Chosen::Embedded)
+    pub fn asks_only(&self, chosen: Option<&Chosen>, own_wanted: bool) -> bool {
+        self.uses() == Use::Asks && !own_wanted && chosen != Some(&Chosen::Embedded)
     }
 
     /// How the command uses it.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::abi::error::SysError;
 use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
+use crate::control::config::Config;
 use crate::control::target::Target;
 use crate::daemon::socket::default_path;
 use crate::engine::Engine;
@@ -142,7 +143,13 @@ impl<'a> Own<'a> {
 
     /// Whether there are options for a new engine.
     fn is_wanted(&self) -> bool {
-        !self.args.set().is_empty() || self.args.ledger().is_some()
+        !self.args.set().is_empty() || self.args.ledger().is_some() || self.config().is_some()
+    }
+
+    /// A folder of configuration files in place of the system's. They are read by `diff` and written by `set --persist`
+    /// alone.
+    fn config(&self) -> Option<&Path> {
+        self.args.command.as_ref().and_then(cli::Command::config)
     }
 
     /// Starts the engine, with the built-in probe, and returns it as a target. khelper owns the process, so it may set
@@ -157,7 +164,9 @@ impl<'a> Own<'a> {
                 "the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"
             )),
         }
-        builder.start().map(|engine| ledger.target(engine)).map_err(|error| {
+        let config = Arc::new(self.config().map_or_else(Config::default, Config::folder));
+        let local = |engine| Arc::new(ledger.target(engine).with_config(config)) as Arc<dyn Target>;
+        builder.start().map(local).map_err(|error| {
             cli::complain(&error);
             126
         })

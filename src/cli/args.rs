@@ -150,6 +150,11 @@ impl Command {
         }
     }
 
+    /// The folder of configuration files, if one was given.
+    pub fn config(&self) -> Option<&Path> {
+        self.verb().and_then(Common::config)
+    }
+
     /// Whether the command starts no engine.
     fn starts_no_engine(&self) -> bool {
         self.needs_no_target() || self.verb().is_some_and(Common::needs_running)

@@ -193,7 +193,9 @@ impl Asker {
                 }
             }
             // No verb of the shell performs these.
-            Act::Write(_) | Act::Reset(_) | Act::ResetLoopMessages => return Ok(Verdict::Usage),
+            Act::Write(_) | Act::Persist(_) | Act::Unpersist(_) | Act::Reset(_) | Act::ResetLoopMessages => {
+                return Ok(Verdict::Usage);
+            }
         }
         Ok(Verdict::Own(0))
     }

@@ -7,6 +7,7 @@ pub mod log;
 pub mod mask;
 pub mod outcome;
 pub mod probe_report;
+pub mod provenance;
 pub mod ps;
 pub mod rehearsal;
 pub mod status;

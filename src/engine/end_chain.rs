@@ -10,7 +10,7 @@ use crate::abi::error::{EngineError, Stage};
 use crate::abi::process::Process;
 use crate::abi::snapshot::{ChainEnded, Live};
 use crate::abi::time::TERM_TO_KILL;
-use crate::policy::recursion::is_member;
+use crate::policy::recursion;
 use crate::sys::host::Micros;
 
 use super::end::no_request;
@@ -137,10 +137,8 @@ impl<'a> Ending<'a> {
     fn strays(&self) -> Vec<Process> {
         let sessions = self.inner.registry.lock().lineage.below(self.top);
         let ids: Vec<i32> = sessions.iter().map(|session| session.asker.pid).collect();
-        let mut all = if ids.is_empty() { Vec::new() } else { self.inner.host.members(&ids) };
         // Only what certainly belongs to a helper is signalled.
-        all.retain(|process| sessions.iter().any(|session| is_member(process, session)));
-        all
+        if ids.is_empty() { Vec::new() } else { recursion::members(self.inner.host.members(&ids), &sessions) }
     }
 
     fn end_stray(&mut self, stray: &Process) {
@@ -180,8 +178,7 @@ impl Inner {
             registry.lineage.below(top)
         };
         let ids: Vec<i32> = sessions.iter().map(|session| session.asker.pid).collect();
-        let runs = |process: &Process| sessions.iter().any(|session| is_member(process, session));
-        if !ids.is_empty() && self.host.members(&ids).iter().any(runs) {
+        if !ids.is_empty() && !recursion::members(self.host.members(&ids), &sessions).is_empty() {
             return Ok(());
         }
         let mut registry = self.registry.lock();

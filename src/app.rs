@@ -1,14 +1,19 @@
 //! Floor 6: builds the parts, connects them and stops them in order.
 #![forbid(unsafe_code)]
 
+mod serve;
+
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::abi::error::SysError;
+use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
 use crate::control::local::Local;
 use crate::control::target::Target;
+use crate::daemon::socket::default_path;
 use crate::engine::Engine;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
@@ -29,6 +34,9 @@ pub fn main() -> ExitCode {
     if args.get(1).is_some_and(|first| first == PROBE_ARG) {
         return cli::probe::report().into();
     }
+    if args.get(1).is_some_and(|first| first == COMPLETE_ARG) {
+        return complete(&args[2..], LinuxHost::new().known(), &Vec::new).into();
+    }
     malloc::keep_one_heap();
     cli::parse(args).map_or_else(ExitCode::from, |args| run(&args).into())
 }
@@ -40,6 +48,11 @@ fn run(args: &Args) -> u8 {
     if matches!(command, cli::Command::Keys) {
         return tui::keys().map_or_else(|code| code, |table| cli::print(&table));
     }
+    match command {
+        cli::Command::Serve(args) => return serve::serve(args),
+        cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
+        _ => {}
+    }
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }
@@ -47,6 +60,17 @@ fn run(args: &Args) -> u8 {
     match started {
         Ok((target, signals)) => cli::run(&target, command, &settings, &signals),
         Err(code) => code,
+    }
+}
+
+/// Joins stdin and stdout to the daemon's socket. Returns the exit code.
+fn bridge(socket: Option<&Path>) -> u8 {
+    match socket.map(Path::to_owned).or_else(default_path) {
+        Some(path) => cli::bridge::bridge(&path),
+        None => {
+            cli::say("XDG_RUNTIME_DIR is not set: name a socket with --socket");
+            exit::USAGE
+        }
     }
 }
 

@@ -39,7 +39,11 @@
 //! |---|---|---|
 //! | 6 | [`app`] | builds the parts, wires them, stops them in order; `main` calls it |
 //! | 5 | [`tui`] | the console: messages, a pure update that returns effects, a view; one table of keys |
+//! | 5 | [`remote`] | a daemon behind a Unix socket, as a target |
 //! | 5 | [`cli`] | the command line: arguments, answers, JSON, exit codes |
+//! | 5 | [`daemon`] | one engine behind a socket, for other processes: who they are, what they may do, their calls |
+//! | 4 | [`ledger`] | records and changes on disk: lines, segments, rotation, the writer, the reader |
+//! | 4 | [`wire`] | the daemon's protocol: framing, the Varlink interface, calls and answers |
 //! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line, and what each verb does |
 //! | 3 | [`control`] | the single entry point for an operator's commands: authorize, then act; the tree of knobs |
 //! | 2 | [`engine`] | applies policy to the machine: requests, workers, knobs, gate, records, events |
@@ -55,7 +59,7 @@
 //! |---|---|
 //! | `console` (default) | [`tui`] |
 //! | `cli` | [`cli`], [`app`] and the `khelper` program; without `console` the program needs a command |
-//! | `control` | [`control`]: an operator's commands and knobs, and records as JSON |
+//! | `control` | [`control`], [`ledger`], [`wire`] and [`remote`]: commands and knobs, records as JSON and on disk, daemons |
 //!
 //! # Guarantees and limits
 //!
@@ -87,13 +91,21 @@ pub mod app;
 pub mod cli;
 #[cfg(feature = "control")]
 pub mod control;
+#[cfg(feature = "control")]
+pub mod daemon;
 pub mod engine;
+#[cfg(feature = "control")]
+pub mod ledger;
 pub mod policy;
+#[cfg(feature = "control")]
+pub mod remote;
 pub mod sys;
 #[cfg(feature = "console")]
 pub mod tui;
 #[cfg(feature = "cli")]
 pub mod verbs;
+#[cfg(feature = "control")]
+pub mod wire;
 
 #[doc = include_str!("../docs/deviations.md")]
 pub mod deviations {}

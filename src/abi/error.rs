@@ -161,6 +161,46 @@ pub enum Stage {
     Forked,
 }
 
+impl Stage {
+    /// Every stage, in the order of its number.
+    pub const ALL: [Self; 14] = [
+        Self::Name,
+        Self::Path,
+        Self::Loop,
+        Self::Hook,
+        Self::Limit,
+        Self::Throttle,
+        Self::Gate,
+        Self::Cancel,
+        Self::Init,
+        Self::Enforce,
+        Self::Process,
+        Self::Exec,
+        Self::Lost,
+        Self::Forked,
+    ];
+
+    /// As JSON and metrics spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Path => "path",
+            Self::Loop => "loop",
+            Self::Hook => "hook",
+            Self::Limit => "limit",
+            Self::Throttle => "throttle",
+            Self::Gate => "gate",
+            Self::Cancel => "cancel",
+            Self::Init => "init",
+            Self::Enforce => "enforce",
+            Self::Process => "process",
+            Self::Exec => "exec",
+            Self::Lost => "lost",
+            Self::Forked => "forked",
+        }
+    }
+}
+
 /// Floor 2: the engine refused a call, or the call failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineError {
@@ -220,6 +260,8 @@ pub enum ControlError {
     Busy(String),
     /// The target cannot be reached (`ENOTCONN`).
     Unavailable(String),
+    /// The daemon is of another version, and does not know the command or gave an unknown answer (`EPROTO`).
+    Version(String),
 }
 
 impl ControlError {
@@ -227,7 +269,12 @@ impl ControlError {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::ReadOnly(key) | Self::Value { key, .. } => Some(key),
-            Self::UnknownKey(_) | Self::Denied(_) | Self::Busy(_) | Self::Unavailable(_) | Self::Engine(_) => None,
+            Self::UnknownKey(_)
+            | Self::Denied(_)
+            | Self::Busy(_)
+            | Self::Unavailable(_)
+            | Self::Version(_)
+            | Self::Engine(_) => None,
         }
     }
 }
@@ -242,6 +289,7 @@ impl fmt::Display for ControlError {
             Self::Engine(error) => error.fmt(f),
             Self::Busy(why) => write!(f, "{why} (EAGAIN)"),
             Self::Unavailable(why) => write!(f, "{why} (ENOTCONN)"),
+            Self::Version(why) => f.write_str(why),
         }
     }
 }
@@ -256,6 +304,7 @@ impl Explain for ControlError {
             Self::Engine(error) => error.errno(),
             Self::Busy(_) => Errno::EAGAIN,
             Self::Unavailable(_) => Errno::ENOTCONN,
+            Self::Version(_) => Errno::EPROTO,
         }
     }
     fn advice(&self) -> Cow<'static, str> {
@@ -266,6 +315,7 @@ impl Explain for ControlError {
             Self::Value { error, .. } => error.advice(),
             Self::Engine(error) => error.advice(),
             Self::Busy(_) => "end some processes, or raise `ulimit -u`, and try again".into(),
+            Self::Version(_) => "restart it".into(),
             Self::Unavailable(_) => "wait for the connection, and check the state before you repeat a command".into(),
         }
     }

@@ -160,6 +160,17 @@ impl EventKinds {
         Self(self.0 | other.0)
     }
 
+    /// This set without the kinds of `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether every kind of `other` is in this set.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
     /// Whether the event is of one of these kinds.
     pub fn has(self, event: &EventKind) -> bool {
         self.0 & event.kind().0 != 0

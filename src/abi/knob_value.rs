@@ -131,6 +131,22 @@ impl Key {
     }
 }
 
+/// A line of a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file's path.
+    pub file: SafeText,
+    /// The line, counted from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Source {
+    /// `/etc/khelper.d/10.conf:3`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
 /// The result of a write to one knob, read back afterwards (SYS-4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -144,13 +160,16 @@ pub struct Change {
     pub not_granted: CapMask,
     /// Advice about the new value (SYS-6).
     pub warnings: Vec<SafeText>,
+    /// The line of a configuration file that asked for the write; `None` if an actor did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
 impl Change {
     /// A change with nothing withheld and no warnings.
     pub fn new(key: Key, before: impl Into<KnobValue>, after: impl Into<KnobValue>) -> Self {
         let (before, after) = (before.into(), after.into());
-        Self { key, before, after, not_granted: CapMask::EMPTY, warnings: Vec::new() }
+        Self { key, before, after, not_granted: CapMask::EMPTY, warnings: Vec::new(), source: None }
     }
 
     /// A mask before and after; `None` for other knobs.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::event::{Event, EventKind};
+use super::event::{Event, EventKind, EventKinds};
 use super::record::Record;
 
 /// Receives the records and changes of an engine, one at a time and in the order in which they happened.
@@ -20,22 +20,30 @@ pub trait RecordSink: Send + Sync {
     /// unless that item was lost.
     fn finished(&self, record: &Arc<Record>);
 
-    /// A knob or the gate was changed.
+    /// A knob or the gate was changed, or an operator acted on a request ([`Changed`]).
     fn changed(&self, change: &Changed);
 }
 
-/// A change of a knob or of the gate.
+/// A change of a knob or of the gate, a drain that failed, a caller that stopped waiting, or a signal that an operator
+/// sent to a helper.
 #[derive(Clone, Debug)]
 pub struct Changed {
     /// When, by the wall clock.
     pub wall: SystemTime,
-    /// What was changed, the values before and after, and the process that changed it.
+    /// What happened, with the process that caused it.
     pub event: Event,
 }
 
 impl Changed {
+    /// The kinds of events that a sink receives as changes.
+    pub const KINDS: EventKinds = EventKinds::KNOB_CHANGED
+        .or(EventKinds::GATE_CHANGED)
+        .or(EventKinds::DRAIN_FAILED)
+        .or(EventKinds::ABANDONED)
+        .or(EventKinds::SIGNALLED);
+
     /// Whether an event of this kind is a change, which a sink receives.
     pub fn includes(kind: &EventKind) -> bool {
-        matches!(kind, EventKind::KnobChanged { .. } | EventKind::GateChanged { .. })
+        Self::KINDS.has(kind)
     }
 }

@@ -9,6 +9,8 @@ use crate::abi::actor::Actor;
 use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
+use crate::abi::error::Stage;
+use crate::abi::histogram::Histogram;
 use crate::abi::time::Micros;
 use crate::abi::wire;
 
@@ -75,6 +77,12 @@ pub struct Totals {
     pub refused_gate: u64,
     /// Refused by the hook.
     pub refused_hook: u64,
+    /// Every refusal by its stage, in the order of [`Stage::ALL`].
+    pub refused_by_stage: [u64; Stage::ALL.len()],
+    /// How long helpers ran, from the exec to the end.
+    pub run_times: Histogram,
+    /// How long calls waited, from the request to the exec: for a slot, for a worker and for the launch.
+    pub queue_times: Histogram,
     /// Callers that stopped waiting.
     pub abandoned: u64,
     /// Oldest records dropped, to keep at most 10,000.
@@ -83,6 +91,8 @@ pub struct Totals {
     pub text_dropped: u64,
     /// Records and changes that the record sink did not get, because its queue was full or because it panicked.
     pub records_lost: u64,
+    /// Events that watchers lost because they read too slowly.
+    pub events_missed: u64,
 }
 
 impl Totals {
@@ -97,6 +107,10 @@ impl Totals {
     /// Every refusal (`khelper.refused`).
     pub fn refused(&self) -> u64 {
         self.of(Outcome::Refused)
+    }
+    /// How many requests were refused at this stage.
+    pub fn refused_at(&self, stage: Stage) -> u64 {
+        self.refused_by_stage[stage as usize]
     }
 }
 
@@ -163,6 +177,7 @@ impl Snapshot {
             queued: 0,
             running: Vec::new(),
             live_total: 0,
+            watchers: 0,
             last: Vec::new(),
             totals: Totals::default(),
             warnings: Vec::new(),
@@ -206,6 +221,8 @@ pub struct Snapshot {
     pub running: Vec<Live>,
     /// How many requests have not ended.
     pub live_total: usize,
+    /// Subscribers to the engine's events.
+    pub watchers: u32,
     /// The requests that ended last, newest first, at most 64.
     pub last: Vec<Arc<Record>>,
     /// Totals since the engine started.

@@ -19,6 +19,13 @@ pub enum WaitMode {
     },
 }
 
+impl Default for WaitMode {
+    /// WAIT_PROC, killable.
+    fn default() -> Self {
+        Self::PROC
+    }
+}
+
 impl WaitMode {
     /// WAIT_EXEC, killable.
     pub const EXEC: Self = Self::Exec { killable: true };

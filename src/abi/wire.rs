@@ -80,6 +80,14 @@ pub(crate) mod bytes {
             Ok(Vec::<Text>::deserialize(d)?.into_iter().map(|text| text.0.into()).collect())
         }
     }
+    impl Bytes for Option<Arc<[Box<[u8]>]>> {
+        fn put<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+            self.as_ref().map(|list| list.iter().map(|bytes| json(bytes)).collect::<Vec<_>>()).serialize(s)
+        }
+        fn take<'de, D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            Ok(Option::<Vec<Text>>::deserialize(d)?.map(|all| all.into_iter().map(|text| text.0.into()).collect()))
+        }
+    }
 }
 
 /// An errno, or none, as its number.

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use super::serve::{Bridge, Serve};
 use crate::verbs::options::Set;
 use crate::verbs::verb::Common;
 
@@ -66,6 +67,10 @@ pub enum Command {
     /// The verbs that the console's command line shares.
     #[command(flatten)]
     Verb(Common),
+    /// Serve one engine to other processes, over a socket
+    Serve(Serve),
+    /// Join stdin and stdout to the daemon's socket
+    Bridge(Bridge),
     /// Print the console's keys, as settings for console.toml
     #[cfg(feature = "console")]
     Keys,
@@ -97,7 +102,7 @@ impl Args {
     /// The value of every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
-            None => &[][..],
+            None | Some(Command::Serve(_) | Command::Bridge(_)) => &[][..],
             #[cfg(feature = "console")]
             Some(Command::Keys) => &[][..],
             Some(Command::Verb(verb)) => verb.set(),
@@ -107,10 +112,11 @@ impl Args {
 }
 
 impl Command {
-    /// The verb, unless the command is [`Command::Keys`].
+    /// The verb, if the command is one.
     pub const fn verb(&self) -> Option<&Common> {
         match self {
             Self::Verb(verb) => Some(verb),
+            Self::Serve(_) | Self::Bridge(_) => None,
             #[cfg(feature = "console")]
             Self::Keys => None,
         }
@@ -119,7 +125,8 @@ impl Command {
     /// Whether the command needs no engine.
     fn starts_no_engine(&self) -> bool {
         match self {
-            Self::Verb(verb) => matches!(verb, Common::Mask(_)),
+            Self::Verb(verb) => matches!(verb, Common::Mask(_)) || verb.needs_running(),
+            Self::Serve(_) | Self::Bridge(_) => true,
             #[cfg(feature = "console")]
             Self::Keys => true,
         }

@@ -16,6 +16,8 @@ pub const LOST: u8 = 70;
 pub const OUTPUT: u8 = 74;
 /// Refused for now.
 pub const REFUSED: u8 = 75;
+/// The daemon is of another version.
+pub const VERSION: u8 = 76;
 /// Not permitted.
 pub const NOT_PERMITTED: u8 = 77;
 /// No terminal for the console.
@@ -36,6 +38,8 @@ pub enum Verdict {
     Lost,
     /// The target cannot be reached.
     Unavailable,
+    /// The daemon is of another version.
+    Version,
     /// The program was not found.
     NotFound,
     /// The program could not be executed, or no process could be created.
@@ -76,6 +80,10 @@ impl Verdict {
             ControlError::Denied(_) => Self::NotPermitted,
             ControlError::Busy(_) => Self::Refused,
             ControlError::Unavailable(_) => Self::Unavailable,
+            // An act on a request: there is no such request, or it has ended; kill(2) was not permitted.
+            ControlError::Engine(EngineError { errno: Errno::ESRCH, .. }) => Self::Own(1),
+            ControlError::Engine(EngineError { stage: Stage::Lost, errno: Errno::EPERM, .. }) => Self::NotPermitted,
+            ControlError::Version(_) => Self::Version,
             ControlError::Engine(EngineError { stage, errno, .. }) => Self::at(*stage, Some(*errno)),
         }
     }
@@ -103,6 +111,7 @@ impl Verdict {
             Self::Refused => REFUSED,
             Self::Lost => LOST,
             Self::Unavailable => UNAVAILABLE,
+            Self::Version => VERSION,
             Self::NotFound => 127,
             Self::NotExecuted => 126,
             Self::Killed(signal) => 128 | signal,
@@ -134,7 +143,8 @@ mod tests {
         assert_eq!(code(&[TimedOut, Killed(15), Killed(9)]), 143);
         assert_eq!(code(&[Killed(9), NotExecuted]), 126);
         assert_eq!(code(&[NotExecuted, NotFound]), 127);
-        assert_eq!(code(&[NotFound, Unavailable]), 69);
+        assert_eq!(code(&[NotFound, Version]), 76);
+        assert_eq!(code(&[Version, Unavailable]), 69);
         assert_eq!(code(&[Unavailable, Lost]), 70);
         assert_eq!(code(&[Lost, Refused]), 75);
         assert_eq!(code(&[Refused, NotPermitted]), 77);

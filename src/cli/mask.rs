@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::abi::cap::CapMask;
 use crate::abi::escape::json;
 use crate::abi::mask::{hex, kernel_words, libcap, systemd};
+use crate::control::record_json::V;
 use crate::control::text::outcome::MASKS_AND_ROOT;
 use crate::verbs::perform::{Masks, NamedMask};
 
@@ -16,6 +17,7 @@ use super::output::{Answers, complain};
 /// One mask. Changes (`-cap_x`) apply to the full mask, since there is no live one.
 #[derive(Serialize)]
 struct Forms {
+    v: u8,
     mask: String,
     words: String,
     hex: String,
@@ -30,6 +32,7 @@ impl Forms {
         let mask = *mask;
         let list = |mask: CapMask| mask.iter().map(|cap| cap.name()).collect();
         Self {
+            v: V,
             mask: json(text.as_bytes()),
             words: kernel_words(mask),
             hex: hex(mask),

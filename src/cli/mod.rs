@@ -2,19 +2,25 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod bridge;
+pub mod complete;
 pub mod exit;
 mod follow_log;
 mod get;
 mod mask;
+mod operate;
 mod output;
 pub mod probe;
+mod rehearse;
 mod request;
+pub mod serve;
 mod set;
 mod sigint;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use args::{Args, Command};
@@ -23,7 +29,7 @@ pub use sigint::signals;
 
 use nix::sys::signal::Signal;
 
-use crate::abi::actor::{Actor, Origin};
+use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::escape::screen;
@@ -90,11 +96,25 @@ pub fn print(text: &str) -> u8 {
 struct Caller {
     target: Arc<dyn Target>,
     by: Actor,
+    chain: Arc<OnceLock<Vec<ChainLink>>>,
 }
 
 impl Caller {
     fn new(target: Arc<dyn Target>) -> Self {
-        Self { target, by: control::actor(Origin::CommandLine) }
+        Self { target, by: control::actor(Origin::CommandLine), chain: Arc::default() }
+    }
+
+    /// Asks for the chain of processes that led to this process; empty if the target does not tell. Not to be called
+    /// from a completion, which uses [`Self::chain`].
+    fn read_chain(&self) {
+        self.chain.get_or_init(|| match self.ask(control::Command::Chain(self.by.pid)) {
+            Ok(Reply::Chain(chain)) => chain,
+            _ => Vec::new(),
+        });
+    }
+
+    fn chain(&self) -> &[ChainLink] {
+        self.chain.get().map_or(&[], Vec::as_slice)
     }
 
     /// Submits a command and blocks until it is answered.
@@ -114,7 +134,9 @@ pub fn set(target: &Arc<dyn Target>, settings: &[OsString]) -> Result<(), u8> {
 pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], signals: &Signals) -> u8 {
     let caller = Caller::new(target.clone());
     let work = |ending: &Arc<Ending>| {
-        let log = match Log::follow(&**target) {
+        // `watch` prints the log itself, and the other verbs of a running engine cause no lines of their own.
+        let follows = command.verb().is_none_or(|verb| !verb.needs_running());
+        let log = match follows.then(|| Log::follow(&**target)).transpose() {
             Ok(log) => log,
             Err(e) => {
                 say(&format!("cannot start the thread that follows the target's log: {e}"));
@@ -130,7 +152,9 @@ pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], s
             Err(code) => code,
         };
         leave(&caller, ending);
-        log.end();
+        if let Some(log) = log {
+            log.end();
+        }
         code
     };
     sigint::run(&caller, signals, work, |ending| leave(&caller, ending))
@@ -140,12 +164,21 @@ fn perform(asker: &Asker, command: &Command) -> Verdict {
     // `Command::Keys` needs no engine and is handled earlier.
     let Some(verb) = command.verb() else { return Verdict::Usage };
     let (known, json) = (asker.caller.target.info().known, verb.json());
+    if json && !matches!(verb, Common::Mask(_)) {
+        asker.caller.read_chain();
+    }
     match perform::ask(verb, known) {
         Ok(Ask::Requests(requests)) => asker.requests(requests.batch(), json),
         Ok(Ask::Call(call)) => asker.requests(Batch::one(control::Command::Call(call)), json),
         Ok(Ask::Probe) => asker.probe(json),
         Ok(Ask::Knobs(knobs)) => get::get(&asker.caller, knobs, &asker.answers),
         Ok(Ask::Masks(masks)) => mask::mask(&masks, json, known, &asker.answers),
+        Ok(Ask::Rehearse(draft)) => asker.rehearse(draft, json),
+        Ok(Ask::Ps { tree }) => asker.ps(tree, json),
+        Ok(Ask::Status) => asker.status(json),
+        Ok(Ask::Watch { utc }) => asker.watch(utc, json),
+        Ok(Ask::Metrics(textfile)) => asker.metrics(textfile.as_deref()),
+        Ok(Ask::Acts(acts)) => asker.acts(acts),
         Err(error) => request::fail(&error),
     }
 }

@@ -1,11 +1,16 @@
 //! Output: answers on stdout; the log, errors and advice on stderr, escaped and prefixed with `khelper: `.
 
+use std::ffi::OsString;
+use std::fs::{self, File, Permissions};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
 
-use crate::abi::error::{Explain, SysError};
+use crate::abi::error::{Explain, SysError, io_words};
 use crate::abi::escape::screen;
 use crate::sys;
 
@@ -55,6 +60,21 @@ impl Answers {
         }
     }
 
+    /// Whether nothing more can be written: the reader has gone, or a write failed.
+    pub fn is_over(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.closed || state.failed
+    }
+
+    /// Writes `bytes` to a file, so that a reader sees the old content or the new, never a part: to a temporary file
+    /// beside it (0644), which then replaces it. A failure is reported, and by the exit code too.
+    pub fn replace(&self, path: &Path, bytes: &[u8]) {
+        if let Err(e) = replace(path, bytes) {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).failed = true;
+            say(&format!("cannot write {}: {}", screen(path.as_os_str().as_bytes()), io_words(&e)));
+        }
+    }
+
     /// Writes one line to stdout.
     pub fn line(&self, line: &str) {
         self.write(format!("{line}\n").as_bytes(), b"");
@@ -65,6 +85,25 @@ impl Answers {
         let failed = self.state.lock().unwrap_or_else(PoisonError::into_inner).failed;
         if code == 0 && failed { super::exit::OUTPUT } else { code }
     }
+}
+
+/// The temporary file has a name of its own, which no reader of `*.prom` takes.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let written = File::options().write(true).create_new(true).open(&temporary).and_then(|mut file| {
+        file.set_permissions(Permissions::from_mode(0o644))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    });
+    if written.as_ref().is_err_and(|e| e.kind() != io::ErrorKind::AlreadyExists) {
+        // It is this process's own, and of no use to anybody.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
 }
 
 /// A helper's output for a person: unchanged for a file or pipe; escaped line by line for a terminal. A missing newline

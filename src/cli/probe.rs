@@ -48,7 +48,10 @@ impl Asker {
     fn report(&self, record: &Record, json: bool) {
         let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
         match report {
-            probe if json => self.json(&Probed { record: Entry::from(record), probe }),
+            probe if json => {
+                let source = self.source();
+                self.json(&Probed { record: self.entry(record, &source), probe });
+            }
             Some(report) => {
                 self.answers.line(&table(&report, self.caller.target.info().known));
                 self.answers.line(&outcome::line(record));

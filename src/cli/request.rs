@@ -6,7 +6,7 @@ use crate::abi::error::ControlError;
 use crate::abi::record::Record;
 use crate::control::Reply;
 use crate::control::batch::Batch;
-use crate::control::record_json::Entry;
+use crate::control::record_json::{Entry, Source};
 use crate::control::text::outcome;
 
 use super::Caller;
@@ -58,7 +58,8 @@ impl Asker {
     /// Prints a record: as JSON, or for a person the helper's output and then one line.
     pub(super) fn answer(&self, record: &Record, json: bool) {
         if json {
-            self.json(&Entry::from(record));
+            let source = self.source();
+            self.json(&self.entry(record, &source));
             return;
         }
         let (stdout, stderr) = terminals();
@@ -72,6 +73,17 @@ impl Asker {
                 outcome::title(record)
             ));
         }
+    }
+
+    /// The source of records of this command.
+    pub(super) fn source(&self) -> Source {
+        Source::of(&self.caller.target.info())
+    }
+
+    /// The JSON of a record of this command, with the chain of this process.
+    pub(super) fn entry<'a>(&self, record: &'a Record, source: &'a Source) -> Entry<'a> {
+        let entry = Entry::of(record, source);
+        if record.chain.is_empty() { entry.with_chain(&self.caller.chain()) } else { entry }
     }
 
     /// Prints one object on one line.

@@ -20,6 +20,7 @@ use crate::abi::error::{ControlError, SysError};
 use crate::control::Reply;
 use crate::control::batch::{Batch, Running};
 use crate::control::terminate::kill_all;
+use crate::control::watch::Watch;
 use crate::sys::orphans;
 use crate::sys::probe::ignores;
 use crate::sys::signals::Signals;
@@ -42,6 +43,8 @@ pub(super) struct Ending {
     interrupted: AtomicBool,
     /// The requests in progress.
     batch: Mutex<Option<Running>>,
+    /// The events that the command prints.
+    watch: Mutex<Option<Watch>>,
     /// The signal that ends the command; 0 for none.
     signal: AtomicU8,
     /// The helpers that are left running have been named, or are being named.
@@ -85,6 +88,17 @@ impl Ending {
         let running = self.batch().clone();
         if let Some(running) = running {
             running.cancel();
+        }
+        if let Some(watch) = &*self.watch.lock().unwrap_or_else(PoisonError::into_inner) {
+            watch.close();
+        }
+    }
+
+    /// Closes the watch when a signal comes, or at once if one has come.
+    pub(super) fn closes(&self, watch: &Watch) {
+        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(watch.clone());
+        if self.is_interrupted() {
+            watch.close();
         }
     }
 
@@ -194,9 +208,12 @@ fn listen(caller: &Caller, signals: &Signals, done: &OwnedFd, ending: &Ending) -
                 Signal::SIGCHLD => orphans::reap(),
                 Signal::SIGINT if ending.is_interrupted() => kill_running(caller),
                 Signal::SIGINT => {
-                    say_aside(
-                        "interrupted: no longer waiting; press ctrl-c again to kill the helpers that still run".into(),
-                    );
+                    // The helpers of another process's engine are not this command's to kill.
+                    let more = match caller.target.info().is_owned() {
+                        true => "press ctrl-c again to kill the helpers that still run",
+                        false => "what it started goes on",
+                    };
+                    say_aside(format!("interrupted: no longer waiting; {more}"));
                     ending.interrupt();
                 }
                 _ if deadline.is_some() => {}
@@ -210,8 +227,11 @@ fn listen(caller: &Caller, signals: &Signals, done: &OwnedFd, ending: &Ending) -
     }
 }
 
-/// Kills the running helpers on another thread, since this may block.
+/// Kills the running helpers of an engine of this process, on another thread, since this may block.
 fn kill_running(caller: &Caller) {
+    if !caller.target.info().is_owned() {
+        return;
+    }
     let caller = caller.clone();
     let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_all(&*caller.target, &caller.by));
     if let Err(e) = spawned {

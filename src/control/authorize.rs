@@ -1,21 +1,41 @@
-//! Decides which actor may give which command (AUTH-1, AUTH-3). An [`Authorization`] holds the command together with
+//! Decides which actor may give which command (AUTH-1 to AUTH-4). An [`Authorization`] holds the command together with
 //! the actor that it was granted to; nothing else can be dispatched.
 
 use std::sync::Arc;
 
+use nix::errno::Errno;
+
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ControlError;
+use crate::abi::knob::Key;
+use crate::abi::peer::{Peer, Unproven};
+use crate::engine::Began;
 use crate::policy::authorize::may_reset;
+use crate::policy::authorize::outside::judge;
 
 use super::command::Command;
 
-/// A command that its actor may give. Only [`authorize`] creates one and [`dispatch`](super::dispatch) consumes it, so
-/// the command that is performed is the one that was authorized.
-#[derive(Debug)]
+pub use crate::policy::authorize::outside::{Access, Ground, Requirement};
+
+/// A command that its actor may give. Only [`authorize`] and [`authorize_outside`] create one and
+/// [`dispatch`](super::dispatch) consumes it, so the command that is performed is the one that was authorized.
 #[must_use = "an authorized command does nothing until it is dispatched"]
 pub struct Authorization {
     actor: Arc<Actor>,
     command: Command,
+    access: Access,
+    began: Option<Began>,
+}
+
+impl std::fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { actor, command, access, began: _ } = self;
+        f.debug_struct("Authorization")
+            .field("actor", actor)
+            .field("command", command)
+            .field("access", access)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Authorization {
@@ -29,33 +49,119 @@ impl Authorization {
         &self.command
     }
 
-    pub(super) fn into_parts(self) -> (Arc<Actor>, Command) {
-        (self.actor, self.command)
+    /// How much of the answer the actor may see.
+    pub const fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Calls `began` with the number of the request that the command makes, before any event of it.
+    pub fn with_began(self, began: Began) -> Self {
+        Self { began: Some(began), ..self }
+    }
+
+    pub(super) fn into_parts(self) -> (Arc<Actor>, Command, Option<Began>) {
+        (self.actor, self.command, self.began)
     }
 }
 
-/// Authorizes a command, or denies it with `EPERM`.
+/// Authorizes a command of this process, or denies it with `EPERM`.
 ///
-/// An actor from outside may only read, whatever its credentials: no interface verifies credentials yet (AUTH-2).
+/// An actor from outside may only read knobs here, whatever its credentials: nothing proves them. A command from a
+/// socket is authorized by [`authorize_outside`].
 pub fn authorize(actor: impl Into<Arc<Actor>>, command: Command) -> Result<Authorization, ControlError> {
     let actor = actor.into();
     may(&actor, &command)?;
-    Ok(Authorization { actor, command })
+    Ok(Authorization { actor, command, access: Access::Full, began: None })
+}
+
+/// Authorizes a command that came over a socket. If [`requirement`] needs facts, `peer` must have them, else the
+/// command is denied.
+///
+/// # Errors
+/// [`ControlError::Denied`], naming what is missing; [`ControlError::Busy`] if a new connection may succeed.
+pub fn authorize_outside(peer: &Peer, ground: &Ground, command: Command) -> Result<Authorization, ControlError> {
+    let access = judge(requirement(&command), peer, ground).map_err(refused)?;
+    Ok(Authorization { actor: Arc::new(peer.actor()), command, access, began: None })
+}
+
+/// Decides whether a process outside may watch events, and how much it sees of them.
+///
+/// # Errors
+/// As for [`authorize_outside`].
+pub fn authorize_watch(peer: &Peer, ground: &Ground) -> Result<Access, ControlError> {
+    judge(Requirement::Read, peer, ground).map_err(refused)
+}
+
+fn refused(unproven: Unproven) -> ControlError {
+    match unproven.errno {
+        Errno::EAGAIN => ControlError::Busy(unproven.why),
+        _ => ControlError::Denied(unproven.why),
+    }
+}
+
+/// What a command requires of a process outside. It lists every command by name, so that a new one does not compile
+/// until it is added here (AUTH-1).
+pub fn requirement(command: &Command) -> Requirement {
+    match command {
+        Command::Get(_)
+        | Command::Knobs(_)
+        | Command::Diff
+        | Command::Status
+        | Command::Record(_)
+        | Command::Live { .. }
+        | Command::Records(_) => Requirement::Read,
+        // Words are searched for in argv, which readers may not see.
+        Command::Activity(page) if page.query.words.is_empty() => Requirement::Read,
+        Command::Matching { query, .. } if query.words.is_empty() => Requirement::Read,
+        Command::Activity(_) | Command::Matching { .. } => Requirement::User,
+        Command::Chain(_) | Command::CheckPath(_) | Command::RequestModule { .. } => Requirement::User,
+        Command::Abandon(_) | Command::Kill { .. } | Command::KillChain { .. } => Requirement::Change,
+        Command::Write(writes) | Command::Persist(writes) => of_knobs(writes.iter().map(|(key, _)| *key)),
+        Command::Unpersist(keys) => of_knobs(keys.iter().copied()),
+        Command::Call(_) | Command::Probe { .. } | Command::SetDepth(_) => Requirement::Run,
+        // `Configure` comes from the engine's own configuration files.
+        Command::Configure(_) | Command::Reset(_) | Command::ResetLoopMessages | Command::Shutdown { .. } => {
+            Requirement::Never
+        }
+    }
+}
+
+/// What a change of these knobs requires.
+fn of_knobs(keys: impl Iterator<Item = Key>) -> Requirement {
+    keys.fold(Requirement::Change, |all, key| all.and(of_knob(key)))
+}
+
+fn of_knob(key: Key) -> Requirement {
+    match key {
+        Key::Bset | Key::Inheritable => Requirement::Mask,
+        Key::Modprobe | Key::Allow | Key::Deny | Key::Era | Key::Gate => Requirement::Run,
+        // The rest cannot be written.
+        Key::MaxConcurrent
+        | Key::Concurrent
+        | Key::Live
+        | Key::LoopMessages
+        | Key::Queued
+        | Key::Refused
+        | Key::RunningHelpers => Requirement::Change,
+    }
 }
 
 /// Lists every command by name, so that a new one does not compile until it is added here (AUTH-1).
 fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
     match command {
-        Command::Get(_) => Ok(()),
+        Command::Get(_) | Command::Knobs(_) => Ok(()),
         Command::RequestModule { .. }
         | Command::Call(_)
         | Command::Probe { .. }
         | Command::Write(_)
+        | Command::Configure(_)
+        | Command::Persist(_)
+        | Command::Unpersist(_)
+        | Command::Diff
         | Command::SetDepth(_)
         | Command::Abandon(_)
         | Command::Kill { .. }
         | Command::KillChain { .. }
-        // These read argv, environment and output too, and nothing filters those yet (AUTH-4).
         | Command::Status
         | Command::Record(_)
         | Command::Chain(_)
@@ -74,7 +180,7 @@ fn owner(actor: &Actor) -> Result<(), ControlError> {
     match actor.origin {
         Origin::Library | Origin::CommandLine | Origin::Console => Ok(()),
         Origin::Outside => {
-            let why = "only the process that owns the engine may do this; other processes can only read knobs";
+            let why = "only the process that owns the engine may do this; another one needs the engine's socket";
             Err(ControlError::Denied(why.into()))
         }
     }
@@ -83,11 +189,13 @@ fn owner(actor: &Actor) -> Result<(), ControlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::actor::Comm;
     use crate::abi::cap::{CapMask, Capability};
     use crate::abi::depth::Depth;
     use crate::abi::error::Explain;
-    use crate::abi::knob::{Key, MaskKnob};
+    use crate::abi::knob::MaskKnob;
     use crate::abi::knob_value::KnobValue;
+    use crate::abi::peer::{Credentials, Facts, Party};
     use crate::abi::wait::WaitMode;
     use crate::control::activity::page::{Anchor, PageRequest};
     use crate::control::activity::query::Query;
@@ -95,7 +203,6 @@ mod tests {
     use crate::control::dispatch::dispatch_as;
     use crate::engine::{Cancel, Engine};
     use crate::sys::fake::{FakeHost, Script};
-    use nix::errno::Errno;
     use std::time::Duration;
 
     /// One command of each kind, and its name: a new kind does not compile until it is placed here.
@@ -105,6 +212,11 @@ mod tests {
             Command::Call(_) => "run",
             Command::Probe { .. } => "probe",
             Command::Get(_) => "get",
+            Command::Knobs(_) => "get",
+            Command::Configure(_) => "configure",
+            Command::Persist(_) => "persist",
+            Command::Unpersist(_) => "unpersist",
+            Command::Diff => "diff",
             Command::Write(_) => "write",
             Command::SetDepth(_) => "depth",
             Command::Reset(_) => "reset",
@@ -153,6 +265,11 @@ mod tests {
             Command::Kill { id: 1, signal: 9 },
             Command::KillChain { id: 1, signal: 9 },
             Command::Write(Vec::new()),
+            Command::Knobs(Key::ALL.to_vec()),
+            Command::Configure(Vec::new()),
+            Command::Persist(vec![(Key::Deny, Key::Deny.parse_value(b"x", CapMask::EMPTY).unwrap())]),
+            Command::Unpersist(vec![Key::Deny]),
+            Command::Diff,
             Command::Status,
             Command::Record(1),
             Command::Chain(1),
@@ -229,7 +346,7 @@ mod tests {
             for (name, command) in commands() {
                 let shown = format!("{sender:?}: {command:?}");
                 match dispatch_as(&engine, sender.clone(), command, &Cancel::new()) {
-                    Ok(Reply::Value(_)) => assert_eq!(name, "get", "{shown}"),
+                    Ok(Reply::Value(_) | Reply::Knobs(_)) => assert_eq!(name, "get", "{shown}"),
                     Err(error @ ControlError::Denied(_)) => assert_eq!(error.errno(), Errno::EPERM, "{shown}"),
                     other => panic!("{shown}: {other:?}"),
                 }
@@ -238,5 +355,98 @@ mod tests {
         let now = engine.snapshot();
         assert_eq!((&now.knobs, now.gate, now.seq, now.totals.requests), (&before.knobs, before.gate, before.seq, 0));
         assert_eq!(host.counts().launched, 0);
+    }
+
+    /// The kinds of processes outside, and what each may do to the engine of root (AUTH-2).
+    fn peers() -> [(&'static str, Peer); 6] {
+        let full = CapMask::up_to(40);
+        let peer = |uid, effective, same_user_namespace, connected_reads| {
+            let (start_time, comm) = (5, Comm::new(b"peer"));
+            let facts = Facts { uid, euid: uid, effective, same_user_namespace, start_time, loginuid: None, comm };
+            let party = Party { credentials: Credentials { pid: 40, uid, gid: 60 }, facts: Some(Ok(facts)) };
+            Peer { connected: party.clone(), sender: party, connected_reads }
+        };
+        [
+            ("root", peer(0, full, true, false)),
+            ("owner", peer(77, CapMask::EMPTY, true, false)),
+            ("reader", peer(1000, CapMask::EMPTY, true, true)),
+            ("user", peer(1000, full, true, false)),
+            ("root in a user namespace", peer(0, full, false, false)),
+            ("root without capabilities", peer(0, CapMask::EMPTY, true, false)),
+        ]
+    }
+
+    /// What each kind may do, by the letters r: root, o: owner of an engine whose helpers get every capability,
+    /// d: reader, n: root in a user namespace, w: root without capabilities. Never an ordinary user.
+    fn allowed(name: &str, command: &Command) -> &'static str {
+        match (name, command) {
+            ("get" | "diff" | "status" | "record" | "live" | "activity" | "matching" | "records", _) => "rodnw",
+            ("request" | "chain" | "check path", _) => "ronw",
+            ("abandon" | "kill" | "kill chain", _) => "row",
+            ("run" | "probe" | "depth" | "persist" | "unpersist", _) => "r",
+            ("write", Command::Write(writes)) => match writes.first().map(|(key, _)| *key) {
+                None | Some(Key::MaxConcurrent | Key::Live) => "row",
+                Some(_) => "r",
+            },
+            ("configure" | "reset" | "reset loop-messages" | "shutdown", _) => "",
+            other => panic!("{other:?} is not in the table"),
+        }
+    }
+
+    #[test]
+    fn auth_2_every_command_for_every_kind_of_process_outside() {
+        let ground = Ground { uid: 77, reach: CapMask::up_to(40), readers: Some(60) };
+        for (name, command) in commands() {
+            for (kind, peer) in peers() {
+                let letter = match kind {
+                    "root" => 'r',
+                    "owner" => 'o',
+                    "reader" => 'd',
+                    "root in a user namespace" => 'n',
+                    "root without capabilities" => 'w',
+                    _ => 'u',
+                };
+                // The ordinary user is not in the group either.
+                let ground = if kind == "user" { Ground { readers: Some(61), ..ground } } else { ground };
+                let may = allowed(name, &command).contains(letter);
+                match authorize_outside(&peer, &ground, command.clone()) {
+                    Ok(authorization) => {
+                        assert!(may, "{kind}: {command:?}");
+                        let withheld = authorization.access() == Access::Withheld;
+                        assert_eq!(withheld, kind == "reader", "{kind}: {command:?}");
+                        assert_eq!(authorization.actor().origin, Origin::Outside);
+                        assert_eq!((authorization.actor().pid, authorization.actor().comm), (40, Comm::new(b"peer")));
+                        assert_eq!(*authorization.command(), command);
+                    }
+                    Err(error) => {
+                        assert!(!may, "{kind}: {command:?}: {error}");
+                        assert_eq!(error.errno(), Errno::EPERM);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn auth_4_a_reader_cannot_search_in_what_it_may_not_see() {
+        let [_, _, (_, reader), ..] = peers();
+        let ground = Ground { uid: 77, reach: CapMask::EMPTY, readers: Some(60) };
+        let query = Query { words: vec!["--password=a".into()], ..Query::default() };
+        let page = PageRequest { query: query.clone(), still: false, anchor: Anchor::First, around: 1 };
+        for search in [Command::Activity(Box::new(page)), Command::Matching { query: Box::new(query), newest: None }] {
+            assert!(matches!(authorize_outside(&reader, &ground, search), Err(ControlError::Denied(_))));
+        }
+        assert!(matches!(authorize_watch(&reader, &ground), Ok(Access::Withheld)));
+    }
+
+    #[test]
+    fn sys_9_a_write_of_a_mask_and_a_path_needs_what_both_need() {
+        let of = |key: Key, text: &str| (key, key.parse_value(text.as_bytes(), CapMask::up_to(40)).unwrap());
+        let (mask, path) = (of(Key::Bset, "empty"), of(Key::Modprobe, "/x"));
+        let require = |writes: &[(Key, KnobValue)]| requirement(&Command::Write(writes.to_vec()));
+        assert_eq!(require(&[mask.clone()]), Requirement::Mask);
+        assert_eq!(require(&[path.clone(), mask.clone()]), Requirement::RunAndMask);
+        assert_eq!(require(&[mask, path]), Requirement::RunAndMask);
+        assert_eq!(require(&[]), Requirement::Change);
     }
 }

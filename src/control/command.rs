@@ -18,6 +18,7 @@ use crate::abi::wire;
 
 use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
+use super::provenance::{Comparison, Knob, Setting};
 
 /// A call of a helper.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,12 +27,13 @@ pub struct Call {
     #[serde(with = "wire::bytes")]
     pub path: Vec<u8>,
     /// The arguments after `argv[0]`.
-    #[serde(with = "wire::bytes")]
+    #[serde(with = "wire::bytes", default)]
     pub args: Vec<Vec<u8>>,
     /// `K=V`, added to the environment of a module request.
-    #[serde(with = "wire::bytes")]
+    #[serde(with = "wire::bytes", default)]
     pub env: Vec<Vec<u8>>,
     /// How to wait.
+    #[serde(default)]
     pub wait: WaitMode,
     /// Narrower masks for this call alone.
     pub bset: Option<MaskExpr>,
@@ -39,6 +41,11 @@ pub struct Call {
     pub inheritable: Option<MaskExpr>,
     /// TERM after this, KILL 2 s later.
     pub timeout: Option<Duration>,
+}
+
+/// Whether a module request waits for modprobe unless it says otherwise.
+const fn waits() -> bool {
+    true
 }
 
 /// One command.
@@ -51,6 +58,7 @@ pub enum Command {
         #[serde(with = "wire::bytes")]
         name: Vec<u8>,
         /// True for WAIT_PROC, false for WAIT_EXEC (REQ-8).
+        #[serde(default = "waits")]
         wait: bool,
     },
     /// Call a helper. Blocks until answered.
@@ -64,9 +72,19 @@ pub enum Command {
     },
     /// Read a knob.
     Get(Key),
+    /// Read knobs at one moment, and where their values come from.
+    Knobs(Vec<Key>),
     /// Write knobs, all of them under one lock, or none (SYS-9). `khelper.gate` must be written alone, since it may
     /// block: freezing and disabled drain, for up to 5 s.
     Write(Vec<(Key, KnobValue)>),
+    /// Like `Write`, for lines of the configuration files. Only the process that owns the engine reads them.
+    Configure(Vec<Setting>),
+    /// Like `Write`, and keep the values in the configuration for the next start.
+    Persist(Vec<(Key, KnobValue)>),
+    /// Remove what `Persist` kept of these knobs. Their values do not change.
+    Unpersist(Vec<Key>),
+    /// Compare the values of the knobs with the configuration.
+    Diff,
     /// Change the gate without draining (GATE-5).
     SetDepth(Depth),
     /// Reset a mask to full. A separate command, since fewer actors may give it (SYS-8, AUTH-3).
@@ -132,6 +150,10 @@ pub enum Reply {
     Answered(Arc<Record>),
     /// A knob's value.
     Value(KnobValue),
+    /// Knobs, and where their values come from.
+    Knobs(Vec<Knob>),
+    /// What runs beside what is configured.
+    Diff(Comparison),
     /// Knobs were written.
     Written(Vec<Change>),
     /// Done; there is nothing to return.

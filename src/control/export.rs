@@ -21,7 +21,7 @@ use crate::abi::escape::screen;
 use crate::abi::record::{Record, State};
 use crate::control::ask::ask;
 use crate::control::command::{Command, Reply};
-use crate::control::record_json::Entry;
+use crate::control::record_json::{Entry, Source};
 use crate::control::target::Target;
 
 use super::activity::query::Query;
@@ -139,8 +139,12 @@ pub fn records(
     }))
 }
 
-/// Writes records to the file of `save`.
-pub fn save(save: &Save, records: impl Iterator<Item = Result<Arc<Record>, ControlError>>) -> Result<Saved, Unsaved> {
+/// Writes records of `source` to the file of `save`.
+pub fn save(
+    save: &Save,
+    source: &Source,
+    records: impl Iterator<Item = Result<Arc<Record>, ControlError>>,
+) -> Result<Saved, Unsaved> {
     let path = PathBuf::from(OsStr::from_bytes(&save.path));
     let why = |what: &str, e: &io::Error| Unsaved::Failed(format!("{what}: {}; {}", cause(e), advice(e)));
     let name = path.file_name().ok_or_else(|| Unsaved::Failed("the path has no file name: add one".into()))?;
@@ -153,7 +157,7 @@ pub fn save(save: &Save, records: impl Iterator<Item = Result<Arc<Record>, Contr
         .map_err(|e| why(&format!("cannot create a file in `{}`", screen(folder.as_os_str().as_bytes())), &e))?;
     let shown = screen(path.as_os_str().as_bytes());
     let (records, bytes) =
-        write(records, &mut temporary.file).map_err(|e| why(&format!("`{shown}` was not written"), &e))?;
+        write(records, source, &mut temporary.file).map_err(|e| why(&format!("`{shown}` was not written"), &e))?;
     // Checked again: the file may have changed meanwhile.
     may_be_written(&path, save.over.as_ref())?;
     match put(&temporary.path, &path, save.over.is_some()) {
@@ -190,12 +194,16 @@ fn may_be_written(path: &Path, over: Option<&Overwrite>) -> Result<(), Unsaved> 
 }
 
 /// Writes the records. Returns the number of records and bytes.
-fn write(records: impl Iterator<Item = Result<Arc<Record>, ControlError>>, file: &mut File) -> io::Result<(u64, u64)> {
+fn write(
+    records: impl Iterator<Item = Result<Arc<Record>, ControlError>>,
+    source: &Source,
+    file: &mut File,
+) -> io::Result<(u64, u64)> {
     let mut out = Counted { to: BufWriter::new(file), bytes: 0 };
     let mut count = 0;
     for record in records {
         let record = record.map_err(|error| io::Error::other(error.whole()))?;
-        serde_json::to_writer(&mut out, &Entry::from(&*record))?;
+        serde_json::to_writer(&mut out, &Entry::of(&record, source))?;
         out.write_all(b"\n")?;
         count += 1;
     }

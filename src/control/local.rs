@@ -18,13 +18,15 @@ use crate::abi::error::ControlError;
 use crate::abi::event::EventKinds;
 use crate::engine::{Cancel, Engine};
 
+use super::authorize::{Authorization, authorize};
 use super::command::Command;
 use super::completion::{CallId, Completion};
+use super::config::Config;
+use super::dispatch::dispatch;
 use super::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use super::watch::{Wake, Watch};
 use crate::abi::knob::Key;
-use crate::abi::knob_value::KnobValue;
-use calls::{Calls, Job, Ordered, door};
+use calls::{Calls, Job, Ordered};
 use events::Events;
 use threads::Queue;
 
@@ -56,9 +58,10 @@ enum Lane {
     Own,
 }
 
-const fn lane_of_write(writes: &[(Key, KnobValue)]) -> Lane {
-    match writes {
-        [(Key::Gate, _)] => Lane::Own,
+/// The gate is written alone, and may drain.
+const fn lane_of_write(first: Option<Key>) -> Lane {
+    match first {
+        Some(Key::Gate) => Lane::Own,
         _ => Lane::Worker,
     }
 }
@@ -66,7 +69,7 @@ const fn lane_of_write(writes: &[(Key, KnobValue)]) -> Lane {
 fn lane(command: &Command) -> Lane {
     match command {
         Command::Status | Command::Record(_) | Command::Live { .. } => Lane::Here,
-        Command::Get(_) => Lane::HereInOrder,
+        Command::Get(_) | Command::Knobs(_) => Lane::HereInOrder,
         // Changing the depth waits only for readers of the gate.
         Command::SetDepth(_)
         | Command::Reset(_)
@@ -74,8 +77,11 @@ fn lane(command: &Command) -> Lane {
         | Command::Abandon(_)
         | Command::Kill { .. }
         | Command::Chain(_)
-        | Command::CheckPath(_) => Lane::Worker,
-        Command::Write(writes) => lane_of_write(writes),
+        | Command::CheckPath(_)
+        | Command::Unpersist(_)
+        | Command::Diff => Lane::Worker,
+        Command::Write(writes) | Command::Persist(writes) => lane_of_write(writes.first().map(|(key, _)| *key)),
+        Command::Configure(settings) => lane_of_write(settings.first().map(|setting| setting.key)),
         Command::Activity(_) | Command::Matching { .. } | Command::Records(_) => Lane::Reader,
         Command::RequestModule { .. }
         | Command::Call(_)
@@ -86,12 +92,23 @@ fn lane(command: &Command) -> Lane {
 }
 
 impl Local {
-    /// A target for an engine that has already been started.
+    /// A target for an engine that has already been started, with the configuration files of the system.
     pub fn new(engine: Engine) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        let run = RunId { started, pid: engine.actor(Origin::Library).pid };
+        let pid = engine.actor(Origin::Library).pid;
+        Self::with_run(engine, RunId { started, pid })
+    }
+
+    /// Like [`Local::new`], for an engine whose records have this run in a ledger.
+    pub fn with_run(engine: Engine, run: RunId) -> Self {
         Self { engine, run, calls: Arc::default(), worker: Queue::default(), reader: Queue::default() }
+    }
+
+    /// The same target with other configuration files. Call it before the first command.
+    #[must_use]
+    pub fn with_config(self, config: Arc<Config>) -> Self {
+        Self { calls: Arc::new(Calls::new(config)), ..self }
     }
 
     /// [`Local::new`] as a shared target, for a console or a command.
@@ -99,10 +116,34 @@ impl Local {
         Arc::new(Self::new(engine.clone()))
     }
 
+    /// Like [`Target::submit`], for a command that has been authorized already.
+    pub fn submit_authorized(&self, authorization: Authorization, id: CallId, done: Completion) {
+        // A forked child has none of the threads, and one of them may have held a lock at fork(2).
+        if let Err(error) = self.engine.check_process() {
+            return done.finish(Err(error.into()));
+        }
+        let lane = lane(authorization.command());
+        let cancel = Cancel::new();
+        if lane == Lane::Own && !self.calls.begin(id, &cancel) {
+            return done.finish(Err(ControlError::Busy("another command with this id is in progress".into())));
+        }
+        let job = Job { authorization, id, cancel, done, order: None };
+        match lane {
+            Lane::Here => self.perform_here(job),
+            Lane::HereInOrder if self.calls.ordered.load(Ordering::Acquire) == 0 => self.perform_here(job),
+            Lane::HereInOrder | Lane::Worker => {
+                let job = Job { order: Some(Ordered::new(&self.calls)), ..job };
+                self.worker.push(&self.engine, &self.calls, threads::start_worker, job);
+            }
+            Lane::Reader => self.reader.push(&self.engine, &self.calls, threads::start_reader, job),
+            Lane::Own => threads::start_thread(&self.engine, &self.calls, job),
+        }
+    }
+
     /// Performs a command on the caller's thread. A panic reaches the caller.
     fn perform_here(&self, job: Job) {
-        let Job { by, id, command, cancel, done, order: _order } = job;
-        let reply = door(&self.engine, &by, command, &cancel);
+        let Job { authorization, id, cancel, done, order: _order } = job;
+        let reply = dispatch(&self.engine, &self.calls.config, authorization, &cancel);
         self.calls.answer(id, done, reply);
     }
 }
@@ -122,25 +163,9 @@ impl Target for Local {
     }
 
     fn submit(&self, by: &Actor, id: CallId, command: Command, done: Completion) {
-        // A forked child has none of the threads, and one of them may have held a lock at fork(2).
-        if let Err(error) = self.engine.check_process() {
-            return done.finish(Err(error.into()));
-        }
-        let lane = lane(&command);
-        let cancel = Cancel::new();
-        if lane == Lane::Own && !self.calls.begin(id, &cancel) {
-            return done.finish(Err(ControlError::Busy("another command with this id is in progress".into())));
-        }
-        let job = Job { by: by.clone(), id, command, cancel, done, order: None };
-        match lane {
-            Lane::Here => self.perform_here(job),
-            Lane::HereInOrder if self.calls.ordered.load(Ordering::Acquire) == 0 => self.perform_here(job),
-            Lane::HereInOrder | Lane::Worker => {
-                let job = Job { order: Some(Ordered::new(&self.calls)), ..job };
-                self.worker.push(&self.engine, &self.calls, threads::start_worker, job);
-            }
-            Lane::Reader => self.reader.push(&self.engine, &self.calls, threads::start_reader, job),
-            Lane::Own => threads::start_thread(&self.engine, &self.calls, job),
+        match authorize(by.clone(), command) {
+            Ok(authorization) => self.submit_authorized(authorization, id, done),
+            Err(error) => done.finish(Err(error)),
         }
     }
 

@@ -4,13 +4,18 @@
 pub mod activity;
 pub mod alerts;
 pub mod ask;
-mod authorize;
+pub mod authorize;
 pub mod batch;
 pub mod command;
 pub mod completion;
+pub mod config;
 mod dispatch;
+pub mod event_json;
 pub mod export;
+mod knobs;
 pub mod local;
+pub mod metrics;
+pub mod provenance;
 mod reads;
 pub mod record_json;
 pub mod rehearsal;
@@ -22,16 +27,18 @@ pub mod terminate;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod text;
 pub mod tree;
 pub mod watch;
+pub mod withheld;
 
 pub use crate::abi::knob::{Key, MaskKnob};
 pub use crate::abi::knob_value::{Change, KnobValue};
 pub use authorize::{Authorization, authorize};
 pub use command::{Call, Command, Left, Reply};
-pub use dispatch::{dispatch, dispatch_as, read};
+pub use dispatch::{dispatch, dispatch_as};
+pub use knobs::read;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::sys::host::Host;

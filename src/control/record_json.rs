@@ -1,15 +1,37 @@
-//! A record as JSON: one object with its keys in this order. The command line and all other interfaces use the same
-//! form.
+//! A record as JSON: one object with its keys in this order. The command line, the console's files and the ledger's
+//! readers use the same form.
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::abi::actor::{ChainLink, Origin};
 use crate::abi::cap::CapMask;
-use crate::abi::error::errno_name;
+use crate::abi::error::{Stage, errno_name};
 use crate::abi::escape::json;
 use crate::abi::launch_spec::{Enforcement, NotEnforced};
 use crate::abi::record::Record;
 use crate::abi::record::{Kind, Outcome};
+use crate::abi::time::rfc3339;
+use crate::control::target_info::TargetInfo;
 use crate::sys::probe::Sets;
+
+/// The version of every JSON object that khelper prints.
+pub const V: u8 = 1;
+
+/// Where a record comes from: the target and its run, as JSON names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub(super) target: String,
+    pub(super) run: String,
+}
+
+impl Source {
+    /// The source of a target's records.
+    pub fn of(info: &TargetInfo) -> Self {
+        Self { target: info.short_name().to_owned(), run: info.run.to_string() }
+    }
+}
 
 /// The requester.
 #[derive(Debug, Serialize)]
@@ -17,6 +39,14 @@ pub struct Requester {
     pid: i32,
     uid: u32,
     comm: String,
+}
+
+/// One process of the chain of requesters, nearest first.
+#[derive(Debug, Serialize)]
+pub struct Link {
+    pid: i32,
+    comm: String,
+    known: bool,
 }
 
 /// The masks that were given for one call; a mask that was not given is full.
@@ -30,19 +60,27 @@ pub struct Own {
 /// made, `errno` is a name.
 #[derive(Debug, Serialize)]
 pub struct Entry<'a> {
+    v: u8,
+    target: &'a str,
+    run: &'a str,
     id: u64,
+    asked_at: String,
     kind: Kind,
     module: Option<String>,
     path: String,
     argv: Vec<String>,
     env: Vec<String>,
     wait: &'static str,
+    origin: Origin,
     requester: Requester,
+    chain: Vec<Link>,
     outcome: Outcome,
     exit_code: Option<u8>,
     signal: Option<u8>,
     core: bool,
     errno: Option<String>,
+    stage: Option<Stage>,
+    reason: Option<Cow<'a, str>>,
     raw: Option<i32>,
     result: Option<i32>,
     enforced: Option<Enforcement>,
@@ -63,23 +101,32 @@ pub struct Entry<'a> {
     dropped_bytes: u64,
 }
 
-impl<'a> From<&'a Record> for Entry<'a> {
-    fn from(r: &'a Record) -> Self {
+impl<'a> Entry<'a> {
+    /// The object of a record. Its chain is empty unless the record has one: [`Self::with_chain`] sets it.
+    pub fn of(r: &'a Record, source: &'a Source) -> Self {
         let output = r.output.as_deref();
         Self {
+            v: V,
+            target: &source.target,
+            run: &source.run,
             id: r.id,
+            asked_at: rfc3339(r.wall),
             kind: r.kind,
             module: r.module.as_deref().map(json),
             path: json(&r.path),
             argv: r.argv().iter().map(|a| json(a)).collect(),
             env: r.env.iter().map(|e| json(e)).collect(),
             wait: r.wait.name(),
+            origin: r.actor.origin,
             requester: Requester { pid: r.actor.pid, uid: r.actor.uid, comm: json(r.actor.comm.as_bytes()) },
+            chain: links(&r.chain),
             outcome: r.outcome,
             exit_code: r.status.and_then(|s| s.exit_code()),
             signal: r.status.and_then(|s| s.signal()),
             core: r.status.is_some_and(|s| s.core()),
             errno: r.errno.map(errno_name),
+            stage: r.stage,
+            reason: r.why(),
             raw: r.status.map(|s| s.raw()),
             result: r.result,
             enforced: r.enforced,
@@ -100,4 +147,18 @@ impl<'a> From<&'a Record> for Entry<'a> {
             dropped_bytes: output.map_or(0, |o| o.dropped),
         }
     }
+
+    /// Sets the chain of the record's requester, unless the record has one.
+    #[must_use]
+    pub fn with_chain(mut self, chain: &[ChainLink]) -> Self {
+        if self.chain.is_empty() {
+            self.chain = links(chain);
+        }
+        self
+    }
+}
+
+fn links(chain: &[ChainLink]) -> Vec<Link> {
+    let link = |link: &ChainLink| Link { pid: link.pid, comm: json(link.comm.as_bytes()), known: link.known };
+    chain.iter().map(link).collect()
 }

@@ -39,6 +39,17 @@ impl Run {
         }
     }
 
+    /// What it means that both runs are the same; with `as_live` the draft masks are the live ones.
+    pub fn no_difference(&self, as_live: bool) -> &'static str {
+        match self {
+            _ if as_live => "no difference: the draft is the live masks, so this proves nothing",
+            Self::Call(path, args) if is_dry(path, args) => {
+                "no difference: a dry run needs no privilege, so this proves nothing"
+            }
+            _ => "no difference",
+        }
+    }
+
     /// The command for a run under these masks (bset, inheritable), or under the live ones for `None`.
     pub fn command(&self, masks: Option<[CapMask; 2]>) -> Command {
         let [bset, inheritable] = match masks {
@@ -58,6 +69,13 @@ impl Run {
             }),
         }
     }
+}
+
+/// Whether this is modprobe(8) told to do nothing.
+fn is_dry(path: &[u8], args: &[Vec<u8>]) -> bool {
+    let options = args.iter().take_while(|arg| *arg != b"--");
+    let dry = |arg: &Vec<u8>| [&b"-n"[..], b"--dry-run", b"--show"].contains(&&arg[..]);
+    path.rsplit(|b| *b == b'/').next() == Some(b"modprobe") && options.into_iter().any(dry)
 }
 
 /// One of the two runs.

@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::abi::cap::CapMask;
 
 /// The number of an event, counted from 1 within a run.
 pub type Seq = u64;
 
-/// One start of an engine. The numbers of requests and events begin again with each run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// One start of an engine. The numbers of events begin again with each run, and so do those of requests, unless a ledger
+/// continues them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId {
     /// When it started, in microseconds since the epoch.
     pub started: u64,
@@ -19,6 +22,14 @@ pub struct RunId {
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}-{}", self.started, self.pid)
+    }
+}
+
+impl RunId {
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (started, pid) = text.split_once('-')?;
+        Some(Self { started: u64::from_str_radix(started, 16).ok()?, pid: pid.parse().ok()? })
     }
 }
 
@@ -48,7 +59,8 @@ pub enum LinkState {
 pub struct TargetInfo {
     /// The kind of engine.
     pub kind: TargetKind,
-    /// The name that the operator gave it: a socket, a host. Escaped; empty for [`TargetKind::Embedded`].
+    /// The name that the operator gave it (`unix:PATH`). Escaped; empty for [`TargetKind::Embedded`] and for the daemon
+    /// at its usual socket.
     pub name: String,
     /// The engine's process.
     pub pid: i32,
@@ -63,6 +75,15 @@ pub struct TargetInfo {
 }
 
 impl TargetInfo {
+    /// The name of the target in JSON and in lines of output: `embedded`, `daemon`, `unix:PATH`.
+    pub fn short_name(&self) -> &str {
+        match self.kind {
+            TargetKind::Embedded => "embedded",
+            TargetKind::Daemon if self.name.is_empty() => "daemon",
+            TargetKind::Daemon => &self.name,
+        }
+    }
+
     /// Whether the engine ends with this process.
     pub fn is_owned(&self) -> bool {
         self.kind == TargetKind::Embedded

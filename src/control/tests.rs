@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::activity::query::{Query, Sort, Which};
+use super::provenance::{Comparison, Drift, Knob, Setting, Where};
 use super::{Call, Command, Left, Reply};
 use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets, ReadSet, ThreadSets};
@@ -20,8 +21,9 @@ use crate::abi::era::Era;
 use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
 use crate::abi::event::{Event, EventKind, Level};
 use crate::abi::glob::Globs;
+use crate::abi::histogram::Histogram;
 use crate::abi::knob::{Key, MaskKnob};
-use crate::abi::knob_value::{Change, KnobValue, Provenance};
+use crate::abi::knob_value::{Change, KnobValue, Provenance, Source};
 use crate::abi::launch_spec::{Enforcement, NotEnforced};
 use crate::abi::log::{Holdout, LogKind, LogLine};
 use crate::abi::mask::MaskExpr;
@@ -31,7 +33,7 @@ use crate::abi::wait::{WaitMode, WaitStatus};
 
 /// The seed of one case's values: its numbers all differ, and its bytes are hostile.
 #[derive(Clone, Debug)]
-struct Seed {
+pub(crate) struct Seed {
     bytes: Vec<u8>,
     n: u64,
     some: bool,
@@ -115,10 +117,47 @@ impl Seed {
         all
     }
 
+    fn source(&self, line: u64) -> Source {
+        Source { file: self.text(b'/').into(), line: self.small(line) }
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let setting = |(key, value): (Key, KnobValue)| Setting {
+            key,
+            value,
+            source: self.source(1),
+            others: vec![self.source(2), self.source(3)],
+            ignore: self.some,
+        };
+        self.values().into_iter().map(setting).collect()
+    }
+
+    fn knobs(&self) -> Vec<Knob> {
+        let from = [
+            Where::Default,
+            Where::File { source: self.source(1), others: vec![self.source(2)] },
+            Where::Actor { actor: self.actor(), at: self.time(4) },
+        ];
+        let knob = |((key, value), from)| Knob { key, value, from };
+        self.values().into_iter().zip(from).map(knob).collect()
+    }
+
+    fn comparison(&self) -> Comparison {
+        let drift = |(key, value): (Key, KnobValue)| Drift {
+            key,
+            running: value.clone(),
+            configured: value,
+            source: self.maybe(self.source(1)),
+        };
+        let drift = self.values().into_iter().map(drift).collect();
+        Comparison { drift, faults: vec![self.text(b'f').into()] }
+    }
+
     fn changes(&self) -> Vec<Change> {
         let change = |(key, value): (Key, KnobValue)| Change {
             not_granted: self.mask(8),
             warnings: vec![self.text(b'w').into()],
+            source: self.maybe(self.source(9)),
             ..Change::new(key, value.clone(), value)
         };
         self.values().into_iter().map(change).collect()
@@ -253,7 +292,7 @@ impl Seed {
         )
     }
 
-    fn errors(&self) -> Vec<ControlError> {
+    pub(crate) fn errors(&self) -> Vec<ControlError> {
         let value = ParseError::with(Errno::ENAMETOOLONG, self.text(b'p'), Cow::Owned(self.text(b'q')));
         let all = vec![
             ControlError::UnknownKey(self.text(b'k')),
@@ -262,6 +301,7 @@ impl Seed {
             ControlError::Value { key: self.text(b'x'), error: value },
             ControlError::Busy(self.text(b'b')),
             ControlError::Unavailable(self.text(b'u')),
+            ControlError::Version(self.text(b'z')),
             ControlError::Engine(self.engine_error()),
         ];
         for error in &all {
@@ -272,13 +312,14 @@ impl Seed {
                 | ControlError::Value { .. }
                 | ControlError::Busy(_)
                 | ControlError::Unavailable(_)
+                | ControlError::Version(_)
                 | ControlError::Engine(_) => {}
             }
         }
         all
     }
 
-    fn events(&self) -> Vec<Event> {
+    pub(crate) fn events(&self) -> Vec<Event> {
         let (id, actor) = (self.n(1), self.actor());
         let mut all = vec![
             EventKind::ModuleRequest { id, name: self.shared(b'n'), wait: self.some, actor: actor.clone() },
@@ -373,6 +414,7 @@ impl Seed {
             queued: self.small(24),
             running: vec![self.live()],
             live_total: 25,
+            watchers: self.small(33),
             last: vec![self.record()],
             totals: Totals {
                 requests: self.n(26),
@@ -381,6 +423,10 @@ impl Seed {
                 refused_limit_at: self.maybe(self.n(28)),
                 throttled: self.n(29),
                 records_lost: self.n(31),
+                events_missed: self.n(32),
+                refused_by_stage: Stage::ALL.map(|stage| self.n(40 + stage as u64)),
+                run_times: Histogram { buckets: [self.n(34); 17], sum_us: self.n(35) },
+                queue_times: Histogram { buckets: [self.n(36); 17], sum_us: self.n(37) },
                 ..Totals::default()
             },
             warnings: self.logs().into_iter().map(|kind| LogLine { at: self.n(30), kind }).collect(),
@@ -398,7 +444,7 @@ impl Seed {
         }
     }
 
-    fn commands(&self) -> Vec<Command> {
+    pub(crate) fn commands(&self) -> Vec<Command> {
         let call = Call {
             path: self.bytes(b'/'),
             args: vec![self.bytes(b'1'), self.bytes(b'2')],
@@ -414,6 +460,11 @@ impl Seed {
             Command::Call(call),
             Command::Probe { bset: self.maybe(self.expr(4)), inheritable: self.maybe(self.expr(5)) },
             Command::Get(self.one(&Key::ALL)),
+            Command::Knobs(vec![self.one(&Key::ALL), Key::Deny]),
+            Command::Configure(self.settings()),
+            Command::Persist(self.values()),
+            Command::Unpersist(vec![self.one(&Key::ALL), Key::Deny]),
+            Command::Diff,
             Command::Write(self.values()),
             Command::SetDepth(self.one(&[Depth::Enabled, Depth::Freezing, Depth::Disabled])),
             Command::Reset(self.one(&[MaskKnob::Bset, MaskKnob::Inheritable])),
@@ -437,6 +488,11 @@ impl Seed {
                 | Command::Call(_)
                 | Command::Probe { .. }
                 | Command::Get(_)
+                | Command::Knobs(_)
+                | Command::Configure(_)
+                | Command::Persist(_)
+                | Command::Unpersist(_)
+                | Command::Diff
                 | Command::Write(_)
                 | Command::SetDepth(_)
                 | Command::Reset(_)
@@ -458,7 +514,7 @@ impl Seed {
         all
     }
 
-    fn replies(&self) -> Vec<Reply> {
+    pub(crate) fn replies(&self) -> Vec<Reply> {
         let detail = RecordDetail { record: self.record(), chain: vec![self.link()], chain_now: self.some };
         let page = RecordPage {
             matched: 1,
@@ -471,6 +527,8 @@ impl Seed {
         };
         let mut all = vec![
             Reply::Answered(self.record()),
+            Reply::Knobs(self.knobs()),
+            Reply::Diff(self.comparison()),
             Reply::Written(self.changes()),
             Reply::Done,
             Reply::Status(Box::new(self.snapshot())),
@@ -489,6 +547,8 @@ impl Seed {
             match reply {
                 Reply::Answered(_)
                 | Reply::Value(_)
+                | Reply::Knobs(_)
+                | Reply::Diff(_)
                 | Reply::Written(_)
                 | Reply::Done
                 | Reply::Status(_)
@@ -518,15 +578,15 @@ fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(values: V
     }
 }
 
-fn seed() -> impl Strategy<Value = Seed> {
+pub(crate) fn seed(numbers: impl Strategy<Value = u64>) -> impl Strategy<Value = Seed> {
     let bytes = proptest::collection::vec(any::<u8>(), 0..24);
-    (bytes, any::<u64>(), any::<bool>()).prop_map(|(bytes, n, some)| Seed { bytes, n, some })
+    (bytes, numbers, any::<bool>()).prop_map(|(bytes, n, some)| Seed { bytes, n, some })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
     #[test]
-    fn every_kind_goes_through_json_and_comes_back(seed in seed()) {
+    fn every_kind_goes_through_json_and_comes_back(seed in seed(any::<u64>())) {
         there_and_back(seed.events());
         there_and_back(vec![(*seed.record()).clone()]);
         there_and_back(vec![seed.snapshot()]);

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use crate::abi::actor::Actor;
 use crate::abi::error::{EngineError, Explain, Stage, SysError};
+use crate::abi::launch_spec::Rlimit;
 use crate::abi::module::ModuleName;
 use crate::abi::sink::RecordSink;
 use crate::abi::subprocess::HELPER_ENV;
@@ -53,6 +54,8 @@ pub struct Builder {
     text_budget: Option<usize>,
     sink: Option<Arc<dyn RecordSink>>,
     sink_queue: Option<usize>,
+    helper_limits: Vec<Rlimit>,
+    first_id: Option<u64>,
 }
 
 impl Builder {
@@ -93,6 +96,18 @@ impl Builder {
     #[must_use]
     pub fn record_sink_queue(mut self, bytes: usize) -> Self {
         self.sink_queue = Some(bytes);
+        self
+    }
+    /// Sets resource limits of every helper, which otherwise has those of this process; an init hook may set others.
+    #[must_use]
+    pub fn helper_limits(mut self, limits: Vec<Rlimit>) -> Self {
+        self.helper_limits = limits;
+        self
+    }
+    /// Sets the id of the first request, for an engine that continues the numbers of an earlier one; 1 by default.
+    #[must_use]
+    pub fn first_id(mut self, id: u64) -> Self {
+        self.first_id = Some(id);
         self
     }
     /// Sets a security hook, which is called after `khelper.deny` and `khelper.allow` have allowed a request (REQ-2).
@@ -139,9 +154,14 @@ impl Builder {
             writers: Mutex::new(()),
             slots: Slots::new(),
             gate: Gatekeeper::new(),
-            registry: Monitor::new(Registry::new(self.text_budget.unwrap_or(TEXT_BUDGET), sink)),
+            registry: Monitor::new(Registry::new(
+                self.text_budget.unwrap_or(TEXT_BUDGET),
+                sink,
+                self.first_id.unwrap_or(1),
+            )),
             pools: Pools::new(),
             hook: self.hook,
+            helper_limits: self.helper_limits.into(),
             probe: self.probe,
             above: OnceLock::new(),
             initial_state: host.caller_state(),

@@ -127,12 +127,25 @@ impl Subscription {
 pub(super) struct Bus {
     seq: u64,
     subscribers: Vec<Weak<Monitor<Queue>>>,
+    /// How many events subscribers lost because their queues were full.
+    missed: u64,
     closed: bool,
 }
 
 impl Bus {
     pub(super) fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// The number of subscribers.
+    pub(super) fn watchers(&self) -> u32 {
+        let held = self.subscribers.iter().filter(|subscriber| subscriber.strong_count() > 0).count();
+        u32::try_from(held).unwrap_or(u32::MAX)
+    }
+
+    /// How many events subscribers lost because their queues were full.
+    pub(super) fn missed(&self) -> u64 {
+        self.missed
     }
 
     pub(super) fn subscribe(&mut self, capacity: usize, kinds: EventKinds) -> Subscription {
@@ -176,10 +189,13 @@ impl Bus {
             if queue.events.len() == queue.capacity {
                 // Drops the whole queue: after a gap the subscriber needs a new snapshot, which covers these events
                 // too.
-                queue.missed += queue.events.len() as u64 + 1;
+                let dropped = queue.events.len() as u64 + 1;
+                queue.missed += dropped;
+                self.missed += dropped;
                 queue.events.clear();
             } else if queue.missed > 0 {
                 queue.missed += 1;
+                self.missed += 1;
             } else {
                 queue.events.push_back(event.clone());
             }
@@ -219,6 +235,7 @@ mod tests {
         let (slow, quick) = (bus.subscribe(2, all), bus.subscribe(10, all));
         let picky = bus.subscribe(1, EventKinds::FINISHED.or(EventKinds::STARTED));
         (0..5).for_each(|_| log(&mut bus));
+        assert_eq!((bus.missed(), bus.watchers()), (5, 3), "the totals of all subscribers");
         assert!(matches!(slow.recv(), Received::Missed(5)));
         log(&mut bus);
         bus.close();

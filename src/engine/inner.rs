@@ -11,6 +11,7 @@ use crate::abi::cap::CapSets;
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
 use crate::abi::error::EngineError;
+use crate::abi::launch_spec::Rlimit;
 use crate::abi::module::ModuleName;
 use crate::abi::wait::WaitMode;
 use crate::policy::limit::ceiling;
@@ -53,6 +54,8 @@ pub(super) struct Inner {
     pub(super) registry: Arc<Monitor<Registry>>,
     pub(super) pools: Pools<Arc<Call>>,
     pub(super) hook: Option<SecurityHook>,
+    /// The resource limits of every helper, besides this process's own.
+    pub(super) helper_limits: Box<[Rlimit]>,
     pub(super) probe: Option<(PathBuf, &'static str)>,
     pub(super) above: OnceLock<Option<i32>>,
     /// The state of the thread that started this engine.

@@ -59,6 +59,7 @@ impl Inner {
         if let Err(error) = self.begin(&mut record, &cancel) {
             return self.end_without_process(record, Outcome::Refused, Some(&error));
         }
+        caller.begins(record.id);
         let slot = match self.admit(name, &values, &record, caller, &cancel) {
             Ok(slot) => slot,
             Err(NoSlot::Refused(error)) => return self.end_without_process(record, Outcome::Refused, Some(&error)),

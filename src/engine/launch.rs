@@ -75,6 +75,7 @@ impl Inner {
     ) -> Result<LaunchSpec, Failure> {
         let (path, argv) = self.program(call, values, info)?;
         let mut setup = ChildSetup::new(path, argv, plan, info.envp().to_vec());
+        setup.rlimits = self.helper_limits.to_vec();
         run_init(info, &mut setup)?;
         if setup.argv().is_empty() && values.era == Era::Current {
             // The kernel has refused this since 5.18, at the same point: in exec, after the init hook (UMH-2).

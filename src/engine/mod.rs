@@ -49,5 +49,5 @@ pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use handle::Engine;
 pub use inner::SecurityHook;
-pub use options::{CallOptions, Caller};
+pub use options::{Began, CallOptions, Caller};
 pub use sysctl::KnobWrite;

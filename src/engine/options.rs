@@ -16,6 +16,19 @@ pub struct Caller {
     pub actor: Option<Arc<Actor>>,
     /// Ends the wait when it is cancelled.
     pub cancel: Cancel,
+    /// Called once with the request's number, before any event of the request. It must be short.
+    pub began: Option<Began>,
+}
+
+/// Receives the number of a request.
+pub type Began = Arc<dyn Fn(u64) + Send + Sync>;
+
+impl Caller {
+    pub(super) fn begins(&self, id: u64) {
+        if let Some(began) = &self.began {
+            began(id);
+        }
+    }
 }
 
 /// The options of one call.

@@ -41,7 +41,10 @@ struct Entry {
 /// Live requests, ended records, totals and events.
 pub(super) struct Registry {
     pub(super) bus: Bus,
-    next_id: u64,
+    /// The id of the last request.
+    last_id: u64,
+    /// The id of this run's first request, less 1.
+    before_first: u64,
     live: BTreeMap<u64, Entry>,
     ended: VecDeque<Arc<Record>>,
     /// How many records were dropped, which is the serial number of the first record in `ended`.
@@ -67,10 +70,12 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    pub(super) fn new(text_budget: usize, sink: Option<Arc<Sink>>) -> Self {
+    pub(super) fn new(text_budget: usize, sink: Option<Arc<Sink>>, first_id: u64) -> Self {
+        let before_first = first_id.saturating_sub(1);
         Self {
             bus: Bus::default(),
-            next_id: 0,
+            last_id: before_first,
+            before_first,
             live: BTreeMap::new(),
             ended: VecDeque::new(),
             first: 0,
@@ -90,9 +95,9 @@ impl Registry {
 
     /// Starts a request: gives it an id and adds it to the live requests.
     pub(super) fn begin(&mut self, record: &mut Record, cancel: Cancel, asked_by: Option<Arc<Asker>>) {
-        self.next_id += 1;
+        self.last_id += 1;
         self.totals.requests += 1;
-        record.id = self.next_id;
+        record.id = self.last_id;
         let live = Live {
             id: record.id,
             kind: record.kind,
@@ -129,6 +134,7 @@ impl Registry {
         self.queued -= 1;
         self.processes += 1;
         self.totals.launched += 1;
+        self.totals.queue_times.add(record.started_us.unwrap_or_default());
         self.bus.emit(at, EventKind::Started { id, pid });
         self.give_sink(at, |sink| sink.started(record));
     }
@@ -139,7 +145,7 @@ impl Registry {
         if let Some(entry) = self.live.get_mut(&id) {
             entry.live.abandoned = true;
             let actor = entry.abandoned_by.take().unwrap_or_else(|| entry.live.actor.clone());
-            self.bus.emit(at, EventKind::Abandoned { id, actor });
+            self.emit(at, EventKind::Abandoned { id, actor });
         }
     }
 
@@ -185,7 +191,13 @@ impl Registry {
 
     fn count(&mut self, at: Micros, record: &Record) {
         self.totals.by_outcome[record.outcome as usize] += 1;
+        if let (Some(started), Some(ended)) = (record.started_us, record.ended_us) {
+            self.totals.run_times.add(ended.saturating_sub(started));
+        }
         if record.outcome == Outcome::Refused {
+            if let Some(stage) = record.stage {
+                self.totals.refused_by_stage[stage as usize] += 1;
+            }
             match record.stage {
                 Some(Stage::Limit) => {
                     self.totals.refused_limit += 1;
@@ -276,7 +288,7 @@ impl Registry {
     }
     /// Whether a request ever had this id.
     pub(super) fn knows(&self, id: u64) -> bool {
-        (1..=self.next_id).contains(&id)
+        id > self.before_first && id <= self.last_id
     }
     /// The call of a live request, once it has one.
     pub(super) fn call(&self, id: u64) -> Option<Arc<Call>> {

@@ -68,8 +68,9 @@ impl Engine {
             queued: registry.queued,
             running: registry.live().take(RUNNING_SHOWN).cloned().collect(),
             live_total: registry.live().len(),
+            watchers: registry.bus.watchers(),
             last: registry.ended().take(LAST_SHOWN).cloned().collect(),
-            totals: Totals { records_lost, ..registry.totals.clone() },
+            totals: Totals { records_lost, events_missed: registry.bus.missed(), ..registry.totals.clone() },
             warnings: registry.warnings.iter().cloned().collect(),
             provenance: registry.provenance.clone(),
         }

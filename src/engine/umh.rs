@@ -37,7 +37,9 @@ impl Inner {
         record.args = Args::List(boxed(info.argv()));
         record.env = boxed(info.envp());
         record.own = options.own.map(Box::new);
-        if let Err(error) = self.begin(&mut record, &cancel).and_then(|()| self.not_within()) {
+        let begun = self.begin(&mut record, &cancel);
+        options.ask.begins(record.id);
+        if let Err(error) = begun.and_then(|()| self.not_within()) {
             let record = self.close_without_process(record, Outcome::Refused, Some(&error));
             info.end(&record);
             self.finish(self.now(), record.clone());

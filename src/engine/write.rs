@@ -1,12 +1,14 @@
 //! Writes of knobs: checks permission (SYS-3, AUTH-3), applies all writes or none (SYS-9), and notifies workers and
 //! waiters.
 
+use std::sync::Arc;
+
 use nix::errno::Errno;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ParseError;
 use crate::abi::knob::Key;
-use crate::abi::knob_value::Change;
+use crate::abi::knob_value::{Change, Source};
 use crate::policy::authorize::{may_reset, may_write_mask};
 
 use super::handle::Engine;
@@ -32,6 +34,20 @@ impl Engine {
     /// As for [`Self::write`], and `EPERM` for a mask from outside without CAP_SETPCAP and CAP_SYS_MODULE (SYS-3), and
     /// for a reset from anywhere except the console and the library (AUTH-3).
     pub fn write_as(&self, writes: &[KnobWrite], actor: &Actor) -> Result<Vec<Change>, (Key, ParseError)> {
+        self.write_from(writes, &[], actor)
+    }
+
+    /// Like [`Self::write_as`], for writes that configuration files ask for: `sources` has the file and line of each
+    /// write, or is empty. Each [`Change`] keeps its source.
+    ///
+    /// # Errors
+    /// As for [`Self::write_as`].
+    pub fn write_from(
+        &self,
+        writes: &[KnobWrite],
+        sources: &[Source],
+        actor: &Actor,
+    ) -> Result<Vec<Change>, (Key, ParseError)> {
         self.check_process().map_err(|error| {
             let key = writes.first().map_or(Key::Modprobe, KnobWrite::key);
             (key, ParseError::with(error.errno, error.why, error.advice))
@@ -46,7 +62,10 @@ impl Engine {
         // Only the limit depends on threads-max.
         let limits = writes.iter().any(|write| matches!(write, KnobWrite::MaxConcurrent(_)));
         let threads_max = if limits { inner.host.threads_max() } else { None };
-        let changes = inner.sysctl.write(writes, threads_max)?;
+        let mut changes = inner.sysctl.write(writes, threads_max)?;
+        for (change, source) in changes.iter_mut().zip(sources) {
+            change.source = Some(source.clone());
+        }
         let values = inner.sysctl.copy();
         inner.pools.retire_before(values.generation);
         inner.slots.limit_changed(&inner.sysctl);
@@ -55,6 +74,18 @@ impl Engine {
             inner.changed(change.clone(), &actor);
         }
         Ok(changes)
+    }
+
+    /// Records that a line of a configuration file asked for the last change of the gate. A gate that never changed
+    /// keeps its default.
+    pub fn gate_came_from(&self, source: Source) {
+        if self.check_process().is_ok() {
+            let mut registry = self.inner.registry.lock();
+            let gate = registry.provenance.iter_mut().find(|last| last.change.key == Key::Gate);
+            if let Some(gate) = gate {
+                Arc::make_mut(&mut gate.change).source = Some(source);
+            }
+        }
     }
 
     /// Resets the count of runaway messages to 0 (REQ-4).

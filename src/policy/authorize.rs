@@ -1,7 +1,10 @@
-//! Authorization: the built-in security hook (REQ-2), and the rights to write and reset a mask (SYS-3, AUTH-3).
+//! Authorization: the built-in security hook (REQ-2), the rights to write and reset a mask (SYS-3, AUTH-3), and the
+//! rights of processes outside ([`outside`], AUTH-2).
+
+pub mod outside;
 
 use crate::abi::actor::{Actor, Origin};
-use crate::abi::cap::Capability;
+use crate::abi::cap::{CapMask, Capability};
 use crate::abi::escape::screen;
 
 pub use crate::abi::glob::Globs;
@@ -23,9 +26,14 @@ pub fn may_write_mask(actor: &Actor) -> Result<(), String> {
     if actor.origin != Origin::Outside {
         return Ok(());
     }
+    mask_capabilities(actor.effective)
+}
+
+/// Whether these effective capabilities allow writing a mask (SYS-3).
+fn mask_capabilities(effective: CapMask) -> Result<(), String> {
     let missing: Vec<String> = [Capability::SETPCAP, Capability::SYS_MODULE]
         .into_iter()
-        .filter(|c| !actor.effective.has(*c))
+        .filter(|c| !effective.has(*c))
         .map(Capability::name)
         .collect();
     if missing.is_empty() {

@@ -12,6 +12,7 @@ use crate::control::activity::page::PageRequest;
 use crate::control::batch::{Batch, Running};
 use crate::control::completion::{CallId, Completion};
 use crate::control::export::{self, Save, Unsaved};
+use crate::control::record_json::Source;
 use crate::control::target::Target;
 use crate::control::text::target::not_sent;
 use crate::control::{Command, Reply};
@@ -96,7 +97,7 @@ impl Executor {
         let (target, by, mailbox) = (self.target.clone(), self.by.clone(), self.mailbox.clone());
         let work = move || {
             let saved = || match export::records(&*target, &by, &save.what) {
-                Ok(records) => export::save(&save, records),
+                Ok(records) => export::save(&save, &Source::of(&target.info()), records),
                 Err(error) => Err(Unsaved::Failed(error.whole())),
             };
             let result = catch_unwind(AssertUnwindSafe(saved));

@@ -1,55 +1,162 @@
-//! Completion of the last word of a line.
+//! Completion of the last word of a line, for the shell and for the console. What a word may be follows from the
+//! definition of the command line: from the possible values of an argument, or from its value's name.
 
-use clap::CommandFactory;
+use clap::{Arg, Command};
 
 use crate::abi::cap::CapMask;
 use crate::abi::knob::Key;
 
-use super::verb::Line;
+/// Names that are not part of the definition. The functions are called only if a word needs them.
+pub struct Names<'a> {
+    /// The capabilities of the target's kernel.
+    pub known: CapMask,
+    /// The requests that have not ended.
+    pub ids: &'a dyn Fn() -> Vec<u64>,
+    /// The modules that can be requested.
+    pub modules: &'a dyn Fn() -> Vec<String>,
+}
 
-/// Every completion of the last word of `line`, as whole words. `ids` are the requests that have not ended. Words are
-/// separated by spaces.
-pub fn candidates(line: &str, known: CapMask, ids: &[u64]) -> Vec<String> {
-    let (before, word) = line.rsplit_once(' ').unwrap_or(("", line));
-    let definition = Line::command();
-    let Some(verb) = before.split_whitespace().next() else {
-        return starting(definition.get_subcommands().map(|c| c.get_name().to_owned()), word);
-    };
-    if before.split_whitespace().any(|w| w == "--") {
-        return Vec::new();
-    }
-    let Some(command) = definition.find_subcommand(verb) else { return Vec::new() };
-    if word.starts_with("--") {
-        let hidden = ["json", "set"];
-        let longs = command.get_arguments().filter_map(|arg| arg.get_long()).filter(|long| !hidden.contains(long));
-        return starting(longs.map(|long| format!("--{long}")), word);
-    }
-    let last = before.split_whitespace().last().unwrap_or_default();
-    match (verb, last) {
-        (_, "--bset" | "--inheritable") | ("mask", _) => capabilities("", word, known),
-        (_, "--wait") => starting(["none", "exec", "proc"].map(str::to_owned), word),
-        ("set", _) => setting(word, known),
-        ("get", _) => starting(Key::ALL.map(|key| key.name().to_owned()), word),
-        ("kill" | "abandon", _) => starting(ids.iter().map(u64::to_string), word),
-        ("gate" | "reset", _) => {
-            let values = command.get_positionals().flat_map(|arg| arg.get_possible_values());
-            starting(values.map(|value| value.get_name().to_owned()).collect::<Vec<_>>(), word)
+/// A possible word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The whole word.
+    pub word: String,
+    /// What it means, one line; empty if that is not known.
+    pub help: String,
+}
+
+/// Every completion of `word`, which follows the words `before` it.
+pub fn candidates(definition: &Command, before: &[&str], word: &str, names: &Names<'_>) -> Vec<Candidate> {
+    let mut at = Place { command: definition, option: None, positionals: 0, dashes: false };
+    before.iter().for_each(|word| at.pass(word));
+    let mut all = at.offers(word, names);
+    all.retain(|candidate| candidate.word.starts_with(word) || is_bare(&candidate.word, word));
+    all
+}
+
+/// The longest common prefix of the words.
+pub fn common(words: &[String]) -> &str {
+    let Some(first) = words.first() else { return "" };
+    let same = |other: &String| first.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    // Names and options are ASCII: every byte is a boundary.
+    &first[..words.iter().map(same).min().unwrap_or(0)]
+}
+
+/// Where a line has got to.
+struct Place<'a> {
+    command: &'a Command,
+    /// The option whose value comes next.
+    option: Option<&'a Arg>,
+    /// How many positional arguments were given.
+    positionals: usize,
+    /// `--` was given.
+    dashes: bool,
+}
+
+impl<'a> Place<'a> {
+    fn pass(&mut self, word: &str) {
+        if self.option.take().is_some() {
+            return;
         }
+        if self.dashes || !word.starts_with('-') || word == "-" {
+            return self.pass_positional(word);
+        }
+        if word == "--" {
+            self.dashes = true;
+            return;
+        }
+        let takes_value = |arg: &&Arg| arg.get_action().takes_values();
+        self.option = match word.strip_prefix("--") {
+            Some(long) => self.arguments().find(|arg| arg.get_long() == Some(long)).filter(takes_value),
+            None => {
+                let last = word.chars().last();
+                self.arguments().find(|arg| arg.get_short() == last).filter(takes_value)
+            }
+        };
+    }
+
+    fn pass_positional(&mut self, word: &str) {
+        match self.command.find_subcommand(word).filter(|_| !self.dashes && self.positionals == 0) {
+            Some(command) => self.command = command,
+            None => self.positionals += 1,
+        }
+    }
+
+    fn arguments(&self) -> impl Iterator<Item = &'a Arg> + use<'a> {
+        self.command.get_arguments()
+    }
+
+    /// The positional argument that comes next; the last one may be repeated.
+    fn positional(&self) -> Option<&'a Arg> {
+        let mut all = self.command.get_positionals();
+        let last = self.command.get_positionals().last();
+        all.nth(self.positionals).or(last).filter(|arg| arg.is_last_set() == self.dashes)
+    }
+
+    fn offers(&self, word: &str, names: &Names<'_>) -> Vec<Candidate> {
+        if let Some(option) = self.option {
+            return values(option, word, names);
+        }
+        let hyphens = self.positional().filter(|arg| arg.is_allow_hyphen_values_set());
+        if !self.dashes && word.starts_with('-') && (hyphens.is_none() || word.starts_with("--")) {
+            let Some((long, value)) = word.split_once('=') else { return self.options() };
+            let option = self.arguments().find(|arg| arg.get_long() == long.strip_prefix("--"));
+            let all = option.map(|option| values(option, value, names)).unwrap_or_default();
+            return all.into_iter().map(|c| Candidate { word: format!("{long}={}", c.word), ..c }).collect();
+        }
+        let mut all = self.positional().map(|arg| values(arg, word, names)).unwrap_or_default();
+        if !self.dashes && self.positionals == 0 {
+            let shown = self.command.get_subcommands().filter(|command| !command.is_hide_set());
+            all.extend(shown.map(|command| {
+                let help = command.get_about().map(ToString::to_string).unwrap_or_default();
+                Candidate { word: command.get_name().to_owned(), help }
+            }));
+        }
+        all
+    }
+
+    fn options(&self) -> Vec<Candidate> {
+        let shown = self.arguments().filter(|arg| !arg.is_hide_set());
+        let of = |arg: &Arg| {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            Some(Candidate { word: format!("--{}", arg.get_long()?), help })
+        };
+        shown.filter_map(of).collect()
+    }
+}
+
+/// The values of an argument.
+fn values(arg: &Arg, word: &str, names: &Names<'_>) -> Vec<Candidate> {
+    let possible = arg.get_possible_values();
+    if !possible.is_empty() {
+        let of = |value: &clap::builder::PossibleValue| Candidate {
+            word: value.get_name().to_owned(),
+            help: value.get_help().map(ToString::to_string).unwrap_or_default(),
+        };
+        return possible.iter().filter(|value| !value.is_hide_set()).map(of).collect();
+    }
+    let name = arg.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str());
+    match name {
+        "MASK" => capabilities("", word, names.known),
+        "ID" => plain((names.ids)().iter().map(u64::to_string)),
+        "NAME" => plain((names.modules)()),
+        "SIGNAL" => plain(["TERM", "KILL", "HUP", "INT", "QUIT", "USR1", "USR2", "STOP", "CONT"].map(str::to_owned)),
+        _ if name.starts_with("KEY=") => setting(word, names.known),
+        _ if name.starts_with("KEY") => plain(Key::ALL.map(|key| key.name().to_owned())),
         _ => Vec::new(),
     }
 }
 
-fn starting(all: impl IntoIterator<Item = String>, word: &str) -> Vec<String> {
-    all.into_iter().filter(|candidate| candidate.starts_with(word)).collect()
+fn plain(words: impl IntoIterator<Item = String>) -> Vec<Candidate> {
+    words.into_iter().map(|word| Candidate { word, help: String::new() }).collect()
 }
 
-/// Completes a knob, or its value.
-fn setting(word: &str, known: CapMask) -> Vec<String> {
+/// A knob, or its value.
+fn setting(word: &str, known: CapMask) -> Vec<Candidate> {
     let Some((name, value)) = word.split_once('=') else {
-        let writable = Key::ALL.into_iter().filter(|key| key.writable());
-        return starting(writable.map(|key| format!("{}=", key.name())), word);
+        return plain(Key::ALL.into_iter().filter(|key| key.writable()).map(|key| format!("{}=", key.name())));
     };
-    let of = |values: &[&str]| starting(values.iter().map(|value| format!("{name}={value}")), word);
+    let of = |values: &[&str]| plain(values.iter().map(|value| format!("{name}={value}")));
     match Key::parse(name) {
         Ok(Key::Gate) => of(&["enabled", "freezing", "disabled"]),
         Ok(Key::Era) => of(&["3.4", "current"]),
@@ -58,53 +165,70 @@ fn setting(word: &str, known: CapMask) -> Vec<String> {
     }
 }
 
-/// Completes the last name of a comma-separated list, where a name may follow `+`, `-` or `~`.
-fn capabilities(before: &str, list: &str, known: CapMask) -> Vec<String> {
-    let at = list.rfind([',', '+', '-', '~']).map_or(0, |at| at + 1);
-    let (done, name) = list.split_at(at);
+/// The last name of a comma-separated list, where a name may follow `+`, `-` or `~`.
+fn capabilities(before: &str, list: &str, known: CapMask) -> Vec<Candidate> {
+    let (done, _) = list.split_at(last_name(list));
     let words = if done.is_empty() { &["full", "empty"][..] } else { &[] };
-    let all = known.iter().map(|cap| cap.name()).chain(words.iter().map(|word| (*word).to_owned()));
-    let named = all.filter(|cap| {
-        cap.starts_with(name)
-            || (!name.is_empty() && cap[..].strip_prefix("cap_").is_some_and(|bare| bare.starts_with(name)))
+    let of = |word: &str, help: String| Candidate { word: format!("{before}{done}{word}"), help };
+    let all = known.iter().map(|cap| {
+        let help = cap.info().map(|info| info.meaning.to_owned()).unwrap_or_default();
+        of(&cap.name(), help)
     });
-    named.map(|cap| format!("{before}{done}{cap}")).collect()
+    all.chain(words.iter().map(|word| of(word, String::new()))).collect()
 }
 
-/// The longest common prefix of the candidates.
-pub fn common(candidates: &[String]) -> &str {
-    let Some(first) = candidates.first() else { return "" };
-    let same = |other: &String| first.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
-    // Names and options are ASCII: every byte is a boundary.
-    &first[..candidates.iter().map(same).min().unwrap_or(0)]
+fn last_name(list: &str) -> usize {
+    list.rfind([',', '+', '-', '~', '=']).map_or(0, |at| at + 1)
+}
+
+/// Whether the candidate is the word with `cap_` put before its last name: `sys_mod` stands for `cap_sys_module`.
+fn is_bare(candidate: &str, word: &str) -> bool {
+    let (done, bare) = word.split_at(last_name(word));
+    let full = candidate.strip_prefix(done).and_then(|rest| rest.strip_prefix("cap_"));
+    !bare.is_empty() && full.is_some_and(|rest| rest.starts_with(bare))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verbs::verb::definition;
     use proptest::prelude::*;
 
     fn of(line: &str) -> Vec<String> {
-        candidates(line, CapMask::up_to(40), &[3, 31, 4])
+        let modules = || vec!["dummy".to_owned(), "dccp".to_owned()];
+        let names = Names { known: CapMask::up_to(40), ids: &|| vec![3, 31, 4], modules: &modules };
+        let mut words: Vec<&str> = line.split(' ').collect();
+        let word = words.pop().unwrap_or_default();
+        candidates(&definition(), &words, word, &names).into_iter().map(|c| c.word).collect()
     }
 
     #[test]
     fn commands_keys_capabilities_options_and_requests() {
-        assert_eq!(of("re"), ["request", "reset"]);
+        let mut re = of("re");
+        re.sort();
+        assert_eq!(re, ["rehearse", "request", "reset"]);
         assert_eq!(of("set kernel.u"), ["kernel.usermodehelper.bset=", "kernel.usermodehelper.inheritable="]);
         assert_eq!(of("set khelper.gate=f"), ["khelper.gate=freezing"]);
         assert!(of("set khelper.li").is_empty());
         assert_eq!(of("get khelper.li"), ["khelper.live"]);
+        assert_eq!(of("get khelper.live khelper.li"), ["khelper.live"], "any number of knobs");
         assert_eq!(
             of("set kernel.usermodehelper.bset=-cap_bpf,-cap_sys_mo"),
             ["kernel.usermodehelper.bset=-cap_bpf,-cap_sys_module"]
         );
         assert_eq!(of("mask sys_mod"), ["cap_sys_module"]);
+        assert_eq!(of("mask -cap_sys_mod"), ["-cap_sys_module"], "a mask may start with a minus");
         assert_eq!(of("run --bset emp"), ["empty"]);
+        assert_eq!(of("run --bset=-cap_bp"), ["--bset=-cap_bpf"]);
+        assert_eq!(of("run --wait e"), ["exec"]);
         assert_eq!(of("request --re"), ["--repeat"]);
+        assert_eq!(of("request --parallel 3 d"), ["dummy", "dccp"]);
         assert_eq!(of("kill 3"), ["3", "31"]);
-        assert_eq!(of("gate "), ["freeze", "disable", "enable"]);
-        assert!(of("run -- /bin/ca").is_empty() && of("nonsense x").is_empty());
+        assert_eq!(of("kill -s K"), ["KILL"]);
+        assert_eq!(of("kill -s KILL 4"), ["4"]);
+        assert_eq!(of("gate "), ["enabled", "freezing", "disabled"]);
+        assert!(of("run /bin/ca").is_empty() && of("run -- /bin/ca").is_empty() && of("nonsense x").is_empty());
+        assert!(of("request --j").is_empty(), "the console shows no options of the shell");
     }
 
     #[test]

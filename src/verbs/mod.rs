@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod complete;
+pub mod operate;
 pub mod options;
 pub mod perform;
 pub mod verb;

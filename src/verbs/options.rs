@@ -148,11 +148,7 @@ impl From<Wait> for WaitMode {
 impl Run {
     /// The call that these options describe. The error names the option of a malformed mask.
     pub fn call(&self, known: CapMask) -> Result<Call, ControlError> {
-        let mask = |option: &str, text: &Option<OsString>| {
-            let parse = |t: &OsString| MaskExpr::parse(t.as_bytes(), known);
-            let wrong = |error: ParseError| ControlError::Value { key: option.to_owned(), error };
-            text.as_ref().map(parse).transpose().map_err(wrong)
-        };
+        let [bset, inheritable] = masks([("--bset", &self.bset), ("--inheritable", &self.inheritable)], known)?;
         let bytes = |s: &OsString| s.as_bytes().to_vec();
         let mut argv = self.argv.iter().map(bytes);
         Ok(Call {
@@ -161,8 +157,8 @@ impl Run {
             args: argv.collect(),
             env: self.env.iter().map(bytes).collect(),
             wait: self.wait.into(),
-            bset: mask("--bset", &self.bset)?,
-            inheritable: mask("--inheritable", &self.inheritable)?,
+            bset,
+            inheritable,
             timeout: self.timeout,
         })
     }
@@ -172,6 +168,16 @@ impl Run {
         let alone = self.timeout.is_some() && self.wait != Wait::Proc;
         alone.then_some("--timeout needs --wait proc: khelper ends only helpers that it waits for")
     }
+}
+
+/// Parses the masks of two options. The error names the option.
+pub fn masks(options: [(&str, &Option<OsString>); 2], known: CapMask) -> Result<[Option<MaskExpr>; 2], ControlError> {
+    let mask = |(option, text): (&str, &Option<OsString>)| {
+        let wrong = |error: ParseError| ControlError::Value { key: option.to_owned(), error };
+        text.as_ref().map(|text| MaskExpr::parse(text.as_bytes(), known)).transpose().map_err(wrong)
+    };
+    let [bset, inheritable] = options.map(mask);
+    Ok([bset?, inheritable?])
 }
 
 /// Looks up a knob by its name; a name that is not UTF-8 is an unknown key.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
@@ -12,8 +13,9 @@ use crate::abi::wait::signal_name;
 use crate::control::batch::Batch;
 use crate::control::{Call, Command, Key, KnobValue, MaskKnob};
 
+use super::operate::Draft;
 use super::options::{Get, Mask, Request, assignment, key};
-use super::verb::{Common, Resettable, Verb, Work};
+use super::verb::{Common, Resettable, Verb};
 
 /// The action of a verb that the shell and the console share.
 #[derive(Debug)]
@@ -28,10 +30,27 @@ pub enum Ask {
     Knobs(Knobs),
     /// Masks are shown; this needs no target.
     Masks(Masks),
+    /// A program is rehearsed.
+    Rehearse(Draft),
+    /// The requests that have not ended are shown.
+    Ps {
+        /// As a tree of who asked for what.
+        tree: bool,
+    },
+    /// The state of the engine is shown.
+    Status,
+    /// Events are shown as they happen.
+    Watch {
+        /// Times in UTC.
+        utc: bool,
+    },
+    /// The engine's counters are printed, or written to this file in the classic form.
+    Metrics(Option<PathBuf>),
+    /// Independent acts, performed in this order.
+    Acts(Vec<Act>),
 }
 
-/// The action of a verb that only the console has. The console asks for confirmation of [`Act::Reset`] and of writes to
-/// masks.
+/// An act on the engine. The console asks for confirmation of [`Act::Reset`] and of writes to masks.
 #[derive(Debug)]
 pub enum Act {
     /// Knobs are written, all or none (SYS-9).
@@ -51,15 +70,6 @@ pub enum Act {
     },
 }
 
-/// The action of a verb of the console's command line.
-#[derive(Debug)]
-pub enum Performed {
-    /// The same as at the shell.
-    Ask(Ask),
-    /// Independent acts, performed in this order.
-    Acts(Vec<Act>),
-}
-
 /// Turns a verb of the shell and the console into an action. `known` are the capabilities of the target's kernel.
 pub fn ask(verb: &Common, known: CapMask) -> Result<Ask, ControlError> {
     Ok(match verb {
@@ -68,31 +78,31 @@ pub fn ask(verb: &Common, known: CapMask) -> Result<Ask, ControlError> {
         Common::Probe(_) => Ask::Probe,
         Common::Get(get) => Ask::Knobs(Knobs::of(get)),
         Common::Mask(mask) => Ask::Masks(Masks::of(mask, known)),
+        Common::Rehearse(rehearse) => Ask::Rehearse(rehearse.draft(known)?),
+        Common::Ps(ps) => Ask::Ps { tree: ps.tree },
+        Common::Status(_) => Ask::Status,
+        Common::Watch(watch) => Ask::Watch { utc: watch.utc },
+        Common::Metrics(metrics) => Ask::Metrics(metrics.textfile.clone()),
+        Common::Gate(gate) => Ask::Acts(vec![Act::Gate(gate.depth.into())]),
+        Common::Kill(kill) => {
+            let (signal, name) = (kill.signal, signal_name(u8::try_from(kill.signal).unwrap_or_default()));
+            Ask::Acts(each(&kill.ids, &name, |id| Command::Kill { id, signal }))
+        }
+        Common::Abandon(abandon) => Ask::Acts(each(&abandon.ids, "abandoned", Command::Abandon)),
     })
 }
 
-/// Turns a verb of the console's command line into actions. `known` are the capabilities of the target's kernel.
-pub fn perform(verb: &Verb, known: CapMask) -> Result<Performed, ControlError> {
-    let acts = match verb {
-        Verb::Common(common) => return ask(common, known).map(Performed::Ask),
+/// Turns a verb of the console's command line into an action. `known` are the capabilities of the target's kernel.
+pub fn perform(verb: &Verb, known: CapMask) -> Result<Ask, ControlError> {
+    Ok(Ask::Acts(match verb {
+        Verb::Common(common) => return ask(common, known),
         Verb::Set(set) => writes("set", &set.settings, known)?.into_iter().map(Act::Write).collect(),
-        Verb::Gate(gate) => vec![Act::Gate(match gate.what {
-            Work::Freeze => Depth::Freezing,
-            Work::Disable => Depth::Disabled,
-            Work::Enable => Depth::Enabled,
-        })],
         Verb::Reset(reset) => vec![match reset.what {
             Resettable::Bset => Act::Reset(MaskKnob::Bset),
             Resettable::Inheritable => Act::Reset(MaskKnob::Inheritable),
             Resettable::LoopMessages => Act::ResetLoopMessages,
         }],
-        Verb::Kill(kill) => {
-            let (signal, name) = (kill.signal, signal_name(u8::try_from(kill.signal).unwrap_or_default()));
-            each(&kill.ids, &name, |id| Command::Kill { id, signal })
-        }
-        Verb::Abandon(abandon) => each(&abandon.ids, "abandoned", Command::Abandon),
-    };
-    Ok(Performed::Acts(acts))
+    }))
 }
 
 fn each(ids: &[u64], what: &str, command: impl Fn(u64) -> Command) -> Vec<Act> {
@@ -221,15 +231,15 @@ mod tests {
     use super::*;
     use crate::verbs::verb::Line;
 
-    fn performed(line: &str) -> Result<Performed, ControlError> {
+    fn performed(line: &str) -> Result<Ask, ControlError> {
         let words = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
         perform(&Line::read(words).unwrap().verb, CapMask::up_to(40))
     }
 
     fn acts(line: &str) -> Vec<Act> {
         match performed(line).unwrap() {
-            Performed::Acts(acts) => acts,
-            Performed::Ask(ask) => panic!("{ask:?}"),
+            Ask::Acts(acts) => acts,
+            ask => panic!("{ask:?}"),
         }
     }
 
@@ -261,7 +271,8 @@ mod tests {
         assert_eq!(what, "#7: abandoned");
         assert!(matches!(acts("reset inheritable")[..], [Act::Reset(MaskKnob::Inheritable)]));
         assert!(matches!(acts("reset loop-messages")[..], [Act::ResetLoopMessages]));
-        for (line, depth) in [("freeze", Depth::Freezing), ("disable", Depth::Disabled), ("enable", Depth::Enabled)] {
+        for (line, depth) in [("freezing", Depth::Freezing), ("disabled", Depth::Disabled), ("enabled", Depth::Enabled)]
+        {
             assert!(matches!(acts(&format!("gate {line}"))[..], [Act::Gate(to)] if to == depth), "{line}");
         }
         assert!(matches!(gate(Depth::Freezing), Command::Write(writes) if writes[0].0 == Key::Gate));
@@ -270,9 +281,7 @@ mod tests {
 
     #[test]
     fn requests_are_a_batch_of_their_names() {
-        let Performed::Ask(Ask::Requests(requests)) =
-            performed("request --nowait --parallel 3 --repeat 5 a b").unwrap()
-        else {
+        let Ask::Requests(requests) = performed("request --nowait --parallel 3 --repeat 5 a b").unwrap() else {
             panic!()
         };
         assert_eq!((requests.title(), requests.total()), ("a b".to_owned(), 10));
@@ -284,7 +293,7 @@ mod tests {
     #[test]
     fn knobs_are_read_as_sysctl_prints_them() {
         let lines = |line: &str| {
-            let Performed::Ask(Ask::Knobs(knobs)) = performed(line).unwrap() else { panic!() };
+            let Ask::Knobs(knobs) = performed(line).unwrap() else { panic!() };
             let read =
                 |key: Key| if key == Key::Live { Err(ControlError::Denied("no".into())) } else { Ok("v".into()) };
             knobs.lines(read).map(|line| line.map_err(|e| e.to_string())).collect::<Vec<_>>()
@@ -299,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_mask_that_is_malformed_does_not_hide_the_others() {
-        let Performed::Ask(Ask::Masks(masks)) = performed("mask -cap_chown nonsense").unwrap() else { panic!() };
+        let Ask::Masks(masks) = performed("mask -cap_chown nonsense").unwrap() else { panic!() };
         let [Ok(mask), Err(_)] = &masks.0[..] else { panic!() };
         assert_eq!(mask.mask, CapMask::up_to(40).minus(CapMask::from_bits(1)));
         let lines = mask.lines(CapMask::up_to(40));

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use super::operate::{Abandon, Gate, Kill, Metrics, Ps, Rehearse, Status, Watch};
 use super::options::{Get, Mask, Probe, Request, Run};
 
 /// One line of the console.
@@ -31,6 +32,22 @@ pub enum Common {
     Mask(Mask),
     /// Read knobs
     Get(Get),
+    /// Run a program under draft masks and under the live ones, and compare both runs
+    Rehearse(Rehearse),
+    /// List the requests that have not ended
+    Ps(Ps),
+    /// Send a signal to helpers and their process groups
+    Kill(Kill),
+    /// Stop waiting for requests; their helpers keep running
+    Abandon(Abandon),
+    /// Shut or open the gate
+    Gate(Gate),
+    /// Show the state of the engine
+    Status(Status),
+    /// Show events as they happen
+    Watch(Watch),
+    /// Print the engine's counters for Prometheus
+    Metrics(Metrics),
 }
 
 impl Common {
@@ -43,7 +60,7 @@ impl Common {
                 if left { Ok(()) } else { Err((ErrorKind::MissingRequiredArgument, "no MASK was given")) }
             }
             Self::Run(run) => run.conflict().map_or(Ok(()), |why| Err((ErrorKind::ArgumentConflict, why))),
-            Self::Request(_) | Self::Probe(_) | Self::Get(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -55,7 +72,23 @@ impl Common {
             Self::Probe(c) => &c.set.set,
             Self::Mask(c) => &c.set.set,
             Self::Get(c) => &c.set.set,
+            Self::Rehearse(c) => &c.set.set,
+            _ => &[],
         }
+    }
+
+    /// Whether the verb looks at or acts on an engine that runs already: a new one has nothing to show.
+    pub const fn needs_running(&self) -> bool {
+        matches!(
+            self,
+            Self::Ps(_)
+                | Self::Kill(_)
+                | Self::Abandon(_)
+                | Self::Gate(_)
+                | Self::Status(_)
+                | Self::Watch(_)
+                | Self::Metrics(_)
+        )
     }
 
     /// Whether `--json` was given.
@@ -65,13 +98,16 @@ impl Common {
             Self::Run(c) => c.json,
             Self::Probe(c) => c.json,
             Self::Mask(c) => c.json,
-            Self::Get(_) => false,
+            Self::Rehearse(c) => c.json,
+            Self::Ps(c) => c.json,
+            Self::Status(c) => c.json,
+            Self::Watch(c) => c.json,
+            _ => false,
         }
     }
 }
 
-/// The verbs of the console's command line. Those beyond [`Common`] change a running engine, which the shell does not
-/// have.
+/// The verbs of the console's command line.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Write knobs, all or none; asks before it writes a mask
@@ -79,20 +115,24 @@ pub enum Verb {
     /// The verbs of the shell.
     #[command(flatten)]
     Common(Common),
-    /// Shut or open the gate
-    Gate(Gate),
     /// Reset a mask to full (asks first), or reset the count of runaway messages
     Reset(Reset),
-    /// Send a signal to helpers and their process groups
-    Kill(Kill),
-    /// Stop waiting for requests; their helpers keep running
-    Abandon(Abandon),
 }
 
 impl Verb {
     /// Whether the verb only reads.
     pub const fn only_reads(&self) -> bool {
-        matches!(self, Self::Common(Common::Get(_) | Common::Mask(_)))
+        matches!(
+            self,
+            Self::Common(
+                Common::Get(_)
+                    | Common::Mask(_)
+                    | Common::Ps(_)
+                    | Common::Status(_)
+                    | Common::Watch(_)
+                    | Common::Metrics(_)
+            )
+        )
     }
 }
 
@@ -102,25 +142,6 @@ pub struct Settings {
     /// Knobs and their values
     #[arg(value_name = "KEY=VALUE", required = true)]
     pub settings: Vec<OsString>,
-}
-
-/// `gate`.
-#[derive(Debug, ClapArgs)]
-pub struct Gate {
-    /// What to do with the gate
-    #[arg(value_name = "WHAT", value_enum)]
-    pub what: Work,
-}
-
-/// What can be done with the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Work {
-    /// Refuse calls, make readers wait, and drain.
-    Freeze,
-    /// Refuse calls and readers, and drain.
-    Disable,
-    /// Accept calls.
-    Enable,
 }
 
 /// `reset`.
@@ -142,35 +163,8 @@ pub enum Resettable {
     LoopMessages,
 }
 
-/// `kill`.
-#[derive(Debug, ClapArgs)]
-pub struct Kill {
-    /// The signal: TERM, KILL, HUP, or a number
-    #[arg(short = 's', long, value_name = "SIGNAL", default_value = "TERM", value_parser = signal)]
-    pub signal: i32,
-    /// The ids of the requests whose helpers get the signal
-    #[arg(value_name = "ID", required = true)]
-    pub ids: Vec<u64>,
-}
-
-/// `abandon`.
-#[derive(Debug, ClapArgs)]
-pub struct Abandon {
-    /// The ids of the requests
-    #[arg(value_name = "ID", required = true)]
-    pub ids: Vec<u64>,
-}
-
-fn signal(text: &str) -> Result<i32, String> {
-    let upper = text.to_ascii_uppercase();
-    let name = if upper.starts_with("SIG") { upper.clone() } else { format!("SIG{upper}") };
-    let named = name.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32);
-    let numbered = || text.parse().ok().filter(|n| (1..=64).contains(n));
-    named.or_else(numbered).ok_or_else(|| "give a signal name such as TERM, or a number from 1 to 64".to_owned())
-}
-
 /// The definition for the console's help, without the options that only the shell has.
-fn definition() -> Command {
+pub fn definition() -> Command {
     let hide = |arg: clap::Arg| {
         let shells = ["json", "set"].contains(&arg.get_id().as_str());
         arg.hide(shells)
@@ -209,6 +203,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verbs::operate::Work;
 
     fn read(line: &str) -> Result<Line, clap::Error> {
         Line::read(line.split(' ').map(|word| word.as_bytes().to_vec()).collect())
@@ -229,9 +224,10 @@ mod tests {
             panic!()
         };
         assert_eq!(run.argv, ["/bin/echo", "--json"]);
-        let Verb::Kill(kill) = read("kill -s kill 3 4").unwrap().verb else { panic!() };
+        let Verb::Common(Common::Kill(kill)) = read("kill -s kill 3 #4").unwrap().verb else { panic!() };
         assert_eq!((kill.signal, kill.ids), (9, vec![3, 4]));
-        assert!(matches!(read("gate freeze").unwrap().verb, Verb::Gate(Gate { what: Work::Freeze })));
+        let Verb::Common(Common::Gate(gate)) = read("gate freezing").unwrap().verb else { panic!() };
+        assert_eq!(gate.depth, Work::Freezing);
         assert!(matches!(read("reset loop-messages").unwrap().verb, Verb::Reset(_)));
     }
 
@@ -246,6 +242,12 @@ mod tests {
             "kill -s NOTHING 1",
             "request --json a",
             "gate open",
+            "gate freeze",
+            "ps --json",
+            "ps --tree --json",
+            "kill",
+            "kill #",
+            "abandon 0",
             "probe --set khelper.era=3.4",
             "mask",
             "mask --json full",

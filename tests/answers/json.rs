@@ -1,9 +1,10 @@
 //! A record as JSON.
 
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use khelper::abi::Errno;
-use khelper::abi::actor::{Actor, Origin};
+use khelper::abi::actor::{Actor, ChainLink, Comm, Origin};
 use khelper::abi::cap::{CapMask, CapSets};
 use khelper::abi::error::Stage;
 use khelper::abi::escape::unescape;
@@ -11,7 +12,9 @@ use khelper::abi::launch_spec::{Enforcement, NotEnforced};
 use khelper::abi::record::Record;
 use khelper::abi::record::{Args, Kind, Outcome, Output, State};
 use khelper::abi::wait::{WaitMode, WaitStatus};
-use khelper::control::record_json::Entry;
+use khelper::control::record_json::{Entry, Source};
+use khelper::control::target_info::{LinkState, RunId, TargetInfo, TargetKind};
+use khelper::sys::fake::Script;
 use serde_json::{Value, json};
 
 /// Bytes that are no UTF-8, a control character, a backslash and a quotation mark.
@@ -32,6 +35,7 @@ fn whole() -> Record {
     record.id = 3;
     record.kind = Kind::Helper;
     record.module = None;
+    record.wall = UNIX_EPOCH + Duration::new(1_795_662_588, 123_456_789);
     record.path = Arc::from(hostile("path"));
     record.args = Args::List(Arc::from([hostile("argv0"), hostile("argv1")]));
     record.env = Arc::from([hostile("A="), hostile("B=")]);
@@ -57,6 +61,8 @@ fn whole() -> Record {
     }));
     record.caps_started = Some(Arc::new(CapSets { permitted: of(0x31), ..CapSets::default() }));
     record.not_enforced = Box::new([NotEnforced::Scheduler, NotEnforced::OomScoreAdj]);
+    record.chain =
+        Box::new([ChainLink { pid: 62, comm: Comm::new(&hostile("link")), known: true, helper_of: Some(63) }]);
     record.pid = Some(61);
     record.queued_us = Some(71);
     record.started_us = Some(72);
@@ -68,8 +74,18 @@ fn whole() -> Record {
     record
 }
 
+fn target(kind: TargetKind, name: &str) -> TargetInfo {
+    let (name, run) = (name.to_owned(), RunId { started: 0x5f1c, pid: 7 });
+    TargetInfo { kind, name, pid: 7, uid: 0, run, link: LinkState::Up, known: of(1) }
+}
+
+fn text(record: &Record) -> String {
+    let source = Source::of(&target(TargetKind::Daemon, "unix:/run/x"));
+    serde_json::to_string(&Entry::of(record, &source)).unwrap()
+}
+
 fn as_json(record: &Record) -> Value {
-    serde_json::from_str(&serde_json::to_string(&Entry::from(record)).unwrap()).unwrap()
+    serde_json::from_str(&text(record)).unwrap()
 }
 
 fn mask(bits: u64) -> Value {
@@ -79,15 +95,24 @@ fn mask(bits: u64) -> Value {
 #[test]
 fn umh_12_every_value_of_a_record_stands_in_its_own_field() {
     let object = as_json(&whole());
+    let reason = object["reason"].clone();
+    assert!(reason.as_str().is_none_or(|reason| reason.contains("EINTR")), "{reason}");
     let text = |name: &str| json!(format!("{name}\\xff\u{1b}\\\\\""));
     for (key, value) in [
+        ("v", json!(1)),
+        ("target", json!("unix:/run/x")),
+        ("run", json!("5f1c-7")),
         ("id", json!(3)),
+        ("asked_at", json!("2026-11-26T03:09:48.123456Z")),
         ("kind", json!("helper")),
         ("module", json!(null)),
         ("path", text("path")),
         ("argv", json!([text("argv0"), text("argv1")])),
         ("env", json!([text("A="), text("B=")])),
         ("wait", json!("exec")),
+        ("origin", json!("library")),
+        ("chain", json!([{"pid": 62, "comm": text("link"), "known": true}])),
+        ("stage", json!("cancel")),
         ("requester", json!({"pid": 51, "uid": 52, "comm": text("comm")})),
         ("outcome", json!("killed")),
         ("exit_code", json!(null)),
@@ -121,6 +146,86 @@ fn umh_12_every_value_of_a_record_stands_in_its_own_field() {
     ] {
         assert_eq!(object[key], value, "{key}");
     }
+    assert_eq!(object.as_object().unwrap().len(), 39, "every field is above, with `reason`");
+}
+
+/// Scripts may cut the line into fields; people read it.
+#[test]
+fn the_fields_have_a_fixed_order() {
+    let text = text(&whole());
+    let keys = [
+        "v",
+        "target",
+        "run",
+        "id",
+        "asked_at",
+        "kind",
+        "module",
+        "path",
+        "argv",
+        "env",
+        "wait",
+        "origin",
+        "requester",
+        "chain",
+        "outcome",
+        "exit_code",
+        "signal",
+        "core",
+        "errno",
+        "stage",
+        "reason",
+        "raw",
+        "result",
+        "enforced",
+        "bset",
+        "inheritable",
+        "own",
+        "caps",
+        "not_enforced",
+        "pid",
+        "queued_us",
+        "started_us",
+        "ended_us",
+        "cpu_us",
+        "max_rss_kib",
+        "timed_out",
+        "stdout",
+        "stderr",
+        "dropped_bytes",
+    ];
+    let mut from = 0;
+    for key in keys {
+        let at = text[from..].find(&format!("\"{key}\":")).unwrap_or_else(|| panic!("{key} after {}", &text[..from]));
+        from += at;
+    }
+}
+
+#[test]
+fn each_record_names_its_target_and_a_refusal_its_reason() {
+    for (info, name) in [
+        (target(TargetKind::Embedded, ""), "embedded"),
+        (target(TargetKind::Daemon, ""), "daemon"),
+        (target(TargetKind::Daemon, "unix:/x"), "unix:/x"),
+    ] {
+        let record = super::record();
+        let source = Source::of(&info);
+        let entry = Entry::of(&record, &source);
+        let object = serde_json::to_value(&entry).unwrap();
+        assert_eq!(
+            (&object["target"], &object["reason"], &object["stage"]),
+            (&json!(name), &json!(null), &json!(null))
+        );
+        assert_eq!(object["chain"], json!([]));
+        let chain = [ChainLink { pid: 1, comm: Comm::new(b"init"), known: false, helper_of: None }];
+        let object = serde_json::to_value(entry.with_chain(&chain)).unwrap();
+        assert_eq!(object["chain"], json!([{"pid": 1, "comm": "init", "known": false}]));
+    }
+    let refused = super::engine(Script::default())
+        .request_module("a name with a blank and more than 55 bytes in its whole length", true);
+    let object = as_json(&refused);
+    assert_eq!((&object["stage"], &object["errno"]), (&json!("name"), &json!("ENAMETOOLONG")));
+    assert!(object["reason"].as_str().unwrap().contains("(ENAMETOOLONG); "), "{}", object["reason"]);
 }
 
 #[test]

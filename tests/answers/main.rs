@@ -6,6 +6,7 @@
 mod exit_codes;
 mod json;
 mod knobs;
+mod metrics;
 
 use std::sync::Arc;
 

@@ -4,23 +4,31 @@ use serde_json::json;
 
 use crate::{Helpers, khelper, modprobe, run};
 
-const KEYS: [&str; 35] = [
+const KEYS: [&str; 43] = [
+    "v",
+    "target",
+    "run",
     "id",
+    "asked_at",
     "kind",
     "module",
     "path",
     "argv",
     "env",
     "wait",
+    "origin",
     "requester",
     "pid",
     "uid",
     "comm",
+    "chain",
     "outcome",
     "exit_code",
     "signal",
     "core",
     "errno",
+    "stage",
+    "reason",
     "raw",
     "result",
     "enforced",
@@ -69,6 +77,16 @@ fn req_7_one_record_of_a_module_request() {
         assert_eq!(record[key], value, "{key}");
     }
     assert_eq!(record["requester"]["comm"], "khelper");
+    let time = record["asked_at"].as_str().unwrap();
+    assert!(time.len() == 27 && time.ends_with('Z') && time.as_bytes()[10] == b'T', "{time}");
+    assert_eq!(
+        (&record["origin"], &record["stage"], &record["reason"]),
+        (&json!("command_line"), &json!(null), &json!(null))
+    );
+    // The nearest link is this process, and the last one has no parent.
+    let chain = record["chain"].as_array().unwrap();
+    assert!(!chain.is_empty() && chain.iter().all(|link| link["known"] == true), "{chain:?}");
+    assert_eq!(record["requester"]["pid"], chain[0]["pid"]);
     assert!(record["pid"].as_i64() > record["requester"]["pid"].as_i64().min(Some(0)));
     assert!(record["queued_us"].as_u64() <= record["started_us"].as_u64());
     assert!(record["started_us"].as_u64() <= record["ended_us"].as_u64());
@@ -86,7 +104,7 @@ fn the_keys_stand_in_the_order_of_the_reference() {
         let at = rest.find(&quoted).unwrap_or_else(|| panic!("{key} is not where it should be: {}", ran.text()));
         rest = &rest[at + quoted.len()..];
     }
-    assert!(ran.text().starts_with("{\"id\":1,\"kind\":\"module\","));
+    assert!(ran.text().starts_with("{\"v\":1,\"target\":\"embedded\",\"run\":\""));
     assert!(ran.text().ends_with("\"dropped_bytes\":0}\n"));
 }
 

@@ -124,6 +124,11 @@ fn req_5_eighty_callers_with_short_helpers_are_all_served() {
     });
     let now = engine.snapshot();
     assert_eq!((now.totals.throttled, now.slots.peak, now.slots.concurrent, now.slots.waiting), (0, 50, 0, 0));
+    // 50 were served at once, and 30 waited for a second; every helper ran for a second.
+    let (queued, ran, second) = (&now.totals.queue_times, &now.totals.run_times, 12);
+    assert_eq!((queued.buckets[0], queued.buckets[second], queued.count()), (50, 30, 80));
+    assert_eq!((ran.buckets[second], ran.count()), (80, 80));
+    assert_eq!((queued.sum_us, ran.sum_us), (30 * SECOND, 80 * SECOND));
 }
 
 #[test]
@@ -145,6 +150,8 @@ fn req_5_with_long_helpers_thirty_give_up_after_five_seconds() {
         }
         let now = engine.snapshot();
         assert_eq!((now.totals.throttled, now.slots.suppressed, now.slots.waiting), (30, 20, 0));
+        assert_eq!((now.totals.refused_at(Stage::Throttle), now.totals.refused()), (30, 30));
+        assert_eq!((now.totals.queue_times.count(), now.totals.run_times.count()), (50, 0), "no refused request");
         assert_eq!(now.slots.concurrent, 50);
         // The next window reports how many messages were suppressed in this one.
         let late = callers(s, &engine, 1, "late");

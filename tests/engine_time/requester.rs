@@ -68,7 +68,7 @@ fn auth_5_the_engine_books_a_request_from_outside_on_who_made_it() {
     let host = host(runs(SECOND));
     let engine = start(&host);
     let events = subscribe(&engine);
-    let ask = || Caller { actor: Some(stranger(Origin::Outside).into()), cancel: Cancel::new() };
+    let ask = || Caller { actor: Some(stranger(Origin::Outside).into()), ..Caller::default() };
     scope(&host, |s| {
         let caller = s.spawn(|| engine.request_module_as("dummy", true, &ask()));
         host.wait_for("a helper", |now| now.running == 1);
@@ -149,7 +149,7 @@ fn auth_5_a_caller_that_gives_up_is_named_itself() {
     let engine = start(&host);
     let events = subscribe(&engine);
     let cancel = Cancel::new();
-    let ask = Caller { actor: Some(stranger(Origin::Library).into()), cancel: cancel.clone() };
+    let ask = Caller { actor: Some(stranger(Origin::Library).into()), cancel: cancel.clone(), ..Caller::default() };
     scope(&host, |s| {
         let caller = s.spawn(|| engine.request_module_as("dummy", true, &ask));
         host.wait_for("a helper", |now| now.running == 1);

@@ -11,7 +11,7 @@ use super::query::Query;
 
 /// The record that the cursor moves to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", tag = "row")]
 pub enum Anchor {
     /// The first that matches.
     First,

@@ -32,7 +32,7 @@ fn saving(path: &Path, what: What) -> Save {
 fn write(engine: &Engine, to: &Save) -> Result<Saved, Unsaved> {
     let target = Local::new(engine.clone());
     let by = crate::control::actor(Origin::Console);
-    save(to, records(&target, &by, &to.what).unwrap())
+    save(to, &Source::of(&target.info()), records(&target, &by, &to.what).unwrap())
 }
 
 #[test]

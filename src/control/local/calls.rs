@@ -8,21 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 
-use crate::abi::actor::Actor;
 use crate::abi::error::{ControlError, EngineError, Stage};
-use crate::control::activity::page::PageRequest;
 use crate::control::activity::reader::Reader;
-use crate::control::authorize::authorize;
+use crate::control::authorize::Authorization;
 use crate::control::command::{Command, Reply};
 use crate::control::completion::{CallId, Completion};
-use crate::control::dispatch::dispatch_as;
+use crate::control::config::Config;
+use crate::control::dispatch::{dispatch, visible};
 use crate::engine::{Cancel, Engine};
 
 /// A submitted command.
 pub(super) struct Job {
-    pub(super) by: Actor,
+    pub(super) authorization: Authorization,
     pub(super) id: CallId,
-    pub(super) command: Command,
     pub(super) cancel: Cancel,
     pub(super) done: Completion,
     /// Set for a command of the worker.
@@ -35,9 +33,15 @@ pub(super) struct Calls {
     cancels: Mutex<BTreeMap<CallId, Cancel>>,
     /// The number of commands that the worker performs or has in its queue.
     pub(super) ordered: AtomicUsize,
+    /// The engine's configuration files.
+    pub(super) config: Arc<Config>,
 }
 
 impl Calls {
+    pub(super) fn new(config: Arc<Config>) -> Self {
+        Self { config, ..Self::default() }
+    }
+
     /// Adds a command that can be cancelled. Returns false if the id is in use.
     pub(super) fn begin(&self, id: CallId, cancel: &Cancel) -> bool {
         match lock(&self.cancels).entry(id) {
@@ -80,38 +84,41 @@ impl Drop for Ordered {
     }
 }
 
-/// Authorizes and performs a command, then answers it.
+/// Performs a command, then answers it.
 pub(super) fn perform(engine: &Engine, calls: &Calls, job: Job) {
-    let Job { by, id, command, cancel, done, order: _order } = job;
-    let reply = act(engine, &by, command, &cancel);
+    let Job { authorization, id, cancel, done, order: _order } = job;
+    let reply = act(engine, &calls.config, authorization, &cancel);
     calls.answer(id, done, reply);
 }
 
-/// Authorizes and performs a command, and turns a panic into an error. Nothing of the command is used after a panic,
-/// and the engine's locks stay usable.
-pub(super) fn act(engine: &Engine, by: &Actor, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
-    let act = || door(engine, by, command, cancel);
+/// Performs a command, and turns a panic into an error. Nothing of the command is used after a panic, and the engine's
+/// locks stay usable.
+pub(super) fn act(
+    engine: &Engine,
+    config: &Config,
+    authorization: Authorization,
+    cancel: &Cancel,
+) -> Result<Reply, ControlError> {
+    let act = || dispatch(engine, config, authorization, cancel);
     let panicked = |_| Err(panicked("khelper panicked while it performed this command"));
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
 }
 
-/// The only place where commands reach the engine.
-pub(super) fn door(engine: &Engine, by: &Actor, command: Command, cancel: &Cancel) -> Result<Reply, ControlError> {
-    dispatch_as(engine, by.clone(), command, cancel)
-}
-
-/// Answers a page request with the same authorization. It uses the thread's reader, which is faster than a new one.
-pub(super) fn read_page(
+/// Performs a command of the reader's thread. A page is read with the thread's own reader, which is faster than a new
+/// one.
+pub(super) fn read(
     engine: &Engine,
+    config: &Config,
     reader: &mut Reader,
-    by: &Actor,
-    page: Box<PageRequest>,
+    authorization: Authorization,
+    cancel: &Cancel,
 ) -> Result<Reply, ControlError> {
-    let authorized = authorize(by.clone(), Command::Activity(page))?;
-    engine.check_process()?;
-    match authorized.command() {
-        Command::Activity(page) => Ok(Reply::Activity(Box::new(reader.answer(page)))),
-        _ => Ok(Reply::Done),
+    match authorization.command() {
+        Command::Activity(page) => {
+            engine.check_process()?;
+            Ok(visible(Reply::Activity(Box::new(reader.answer(page))), authorization.access()))
+        }
+        _ => dispatch(engine, config, authorization, cancel),
     }
 }
 

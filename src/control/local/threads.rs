@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::control::activity::reader::Reader;
-use crate::control::command::Command;
 use crate::engine::Engine;
 
-use super::calls::{Calls, Job, act, door, lock, no_thread, panicked, perform, read_page};
+use super::calls::{Calls, Job, act, lock, no_thread, panicked, perform, read};
 
 /// The stack size. Hooks may run on this stack while a request waits. It is as large as that of an engine worker, since
 /// few of these threads remain after a burst.
@@ -65,11 +64,8 @@ pub(super) fn start_reader(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Se
     let work = move || {
         let mut reader = Reader::new(engine.clone());
         for job in jobs {
-            let Job { by, id, command, cancel, done, order: _order } = job;
-            let read = || match command {
-                Command::Activity(page) => read_page(&engine, &mut reader, &by, page),
-                command => door(&engine, &by, command, &cancel),
-            };
+            let Job { authorization, id, cancel, done, order: _order } = job;
+            let read = || read(&engine, &calls.config, &mut reader, authorization, &cancel);
             let reply = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
                 reader = Reader::new(engine.clone());
                 Err(panicked("khelper panicked while it read records"))
@@ -92,8 +88,8 @@ pub(super) fn start_thread(engine: &Engine, calls: &Arc<Calls>, job: Job) {
     let work = move || {
         let mut next = lock(&theirs).take();
         while let Some(job) = next {
-            let Job { by, id, command, cancel, done, order: _order } = job;
-            let reply = act(&engine, &by, command, &cancel);
+            let Job { authorization, id, cancel, done, order: _order } = job;
+            let reply = act(&engine, &all.config, authorization, &cancel);
             ROOM.set(Some(Room { calls: all.clone(), job: None }));
             all.answer(id, done, reply);
             next = ROOM.take().and_then(|room| room.job);

@@ -6,7 +6,6 @@ use crate::control::target_info::{TargetInfo, TargetKind};
 /// The sentence that names the target, followed by ever shorter versions for less room.
 pub fn sentences(info: &TargetInfo) -> [String; 4] {
     let pid = info.pid;
-    let name = &info.name;
     match info.kind {
         TargetKind::Embedded => [
             format!("embedded engine (pid {pid}): this machine's kernel is untouched"),
@@ -14,20 +13,28 @@ pub fn sentences(info: &TargetInfo) -> [String; 4] {
             format!("engine (pid {pid}): kernel untouched"),
             format!("engine (pid {pid})"),
         ],
-        TargetKind::Daemon => [
-            format!("daemon {name} (pid {pid}): an engine in another process; the kernel is untouched"),
-            format!("daemon {name} (pid {pid}): kernel untouched"),
-            format!("daemon {name}: kernel untouched"),
-            format!("daemon {name}"),
-        ],
+        TargetKind::Daemon => {
+            let daemon = daemon(info);
+            [
+                format!("{daemon} (pid {pid}): an engine in another process; the kernel is untouched"),
+                format!("{daemon} (pid {pid}): kernel untouched"),
+                format!("{daemon}: kernel untouched"),
+                daemon,
+            ]
+        }
     }
+}
+
+/// `daemon`, with the name that the operator gave it.
+fn daemon(info: &TargetInfo) -> String {
+    if info.name.is_empty() { "daemon".to_owned() } else { format!("daemon {}", info.name) }
 }
 
 /// The target as part of a sentence.
 pub fn object(info: &TargetInfo) -> String {
     match info.kind {
         TargetKind::Embedded => format!("the embedded engine (pid {})", info.pid),
-        TargetKind::Daemon => format!("the daemon {} (pid {})", info.name, info.pid),
+        TargetKind::Daemon => format!("the {} (pid {})", daemon(info), info.pid),
     }
 }
 

@@ -15,10 +15,12 @@ mod keyring;
 mod launch;
 mod loading;
 mod path;
+pub mod peer;
 mod proc;
 mod reap;
 mod sigchld;
 mod stat;
+pub mod trust;
 mod worker;
 mod worker_setup;
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -24,7 +24,7 @@ pub(super) fn warnings(path: &[u8]) -> Vec<String> {
     }
     let target = Path::new(OsStr::from_bytes(path));
     let mut said = Vec::new();
-    if let Err(e) = walk(target, &mut said) {
+    if let Err(e) = walk(target, &mut |at, meta| judge(at, meta, &mut said)) {
         said.push(format!("`{}` cannot be examined: {}", screen(path), io_words(&e)));
         return said;
     }
@@ -48,11 +48,11 @@ fn will_not_run(target: &Path) -> Option<String> {
     }
 }
 
-/// Checks every component and follows symbolic links one by one: a user who may write to a folder may replace what is
-/// in it.
-fn walk(target: &Path, said: &mut Vec<String>) -> io::Result<()> {
+/// Shows every component of the path, from `/` on, and follows symbolic links one by one: a user who may write to a
+/// folder may replace what is in it.
+pub(super) fn walk(target: &Path, visit: &mut dyn FnMut(&Path, &Metadata)) -> io::Result<()> {
     let mut at = PathBuf::from("/");
-    judge(&at, said)?;
+    visit(&at, &fs::symlink_metadata(&at)?);
     let mut rest: VecDeque<OsString> = parts(target);
     let mut links = 0;
     while let Some(part) = rest.pop_front() {
@@ -62,7 +62,7 @@ fn walk(target: &Path, said: &mut Vec<String>) -> io::Result<()> {
         }
         at.push(&part);
         let meta = fs::symlink_metadata(&at)?;
-        judge(&at, said)?;
+        visit(&at, &meta);
         if !meta.is_symlink() {
             continue;
         }
@@ -92,24 +92,28 @@ fn parts(path: &Path) -> VecDeque<OsString> {
 }
 
 /// Warns if another user may write to the file or folder.
-fn judge(at: &Path, said: &mut Vec<String>) -> io::Result<()> {
-    let meta = fs::symlink_metadata(at)?;
-    let name = screen(at.as_os_str().as_bytes());
-    let me = nix::unistd::geteuid().as_raw();
-    let mut say = |text: String| {
+fn judge(at: &Path, meta: &Metadata, said: &mut Vec<String>) {
+    if let Some(fault) = writer(meta) {
+        let text = format!("`{}` {fault}, who could replace the helper", screen(at.as_os_str().as_bytes()));
         if !said.contains(&text) {
             said.push(text);
         }
-    };
+    }
+}
+
+/// Which user, besides root and this process's, may change a file, or replace what is in a folder: `belongs to uid 7`,
+/// `can be written by everyone`. In a sticky folder no user can replace another's files; the mode of a symbolic link is
+/// not used.
+pub(super) fn writer(meta: &Metadata) -> Option<String> {
+    let me = nix::unistd::geteuid().as_raw();
     if meta.uid() != 0 && meta.uid() != me {
-        say(format!("`{name}` belongs to uid {}, who could replace the helper", meta.uid()));
+        return Some(format!("belongs to uid {}", meta.uid()));
     }
-    // In a sticky folder no user can replace another's files; the mode of a symbolic link is not used.
-    if !meta.is_symlink() && meta.mode() & 0o022 != 0 && !(meta.is_dir() && meta.mode() & 0o1000 != 0) {
-        let who = if meta.mode() & 0o002 != 0 { "everyone".into() } else { format!("group {}", meta.gid()) };
-        say(format!("`{name}` can be written by {who}, who could replace the helper"));
+    if meta.is_symlink() || meta.mode() & 0o022 == 0 || meta.is_dir() && meta.mode() & 0o1000 != 0 {
+        return None;
     }
-    Ok(())
+    let who = if meta.mode() & 0o002 != 0 { "everyone".into() } else { format!("group {}", meta.gid()) };
+    Some(format!("can be written by {who}"))
 }
 
 #[cfg(test)]

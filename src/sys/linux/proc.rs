@@ -150,7 +150,7 @@ fn parse_status<T>(mut file: impl Read, parse: impl Fn(&[u8]) -> Option<T>) -> O
 }
 
 /// Runs on every launch, so it avoids the allocations of a full parser.
-fn parse_sets(status: &[u8]) -> Option<CapSets> {
+pub(super) fn parse_sets(status: &[u8]) -> Option<CapSets> {
     let set = |name: &[u8]| u64::from_str_radix(line(status, name)?, 16).ok().map(CapMask::from_bits);
     Some(CapSets {
         inheritable: set(b"CapInh:")?,
@@ -163,7 +163,7 @@ fn parse_sets(status: &[u8]) -> Option<CapSets> {
 
 /// The value on the line of a status that starts with `name`; `None` also if the end of the line was not read. A forged
 /// process name cannot mislead it: the kernel escapes newlines in `Name:`.
-fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a str> {
+pub(super) fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a str> {
     let lines = status.split_inclusive(|b| *b == b'\n');
     let value = lines.filter_map(|line| line.strip_prefix(name)?.strip_suffix(b"\n")).next()?;
     std::str::from_utf8(value).ok().map(str::trim)

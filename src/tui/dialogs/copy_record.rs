@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::abi::argv_text;
 use crate::abi::record::Record;
-use crate::control::record_json::Entry;
+use crate::control::record_json::{Entry, Source};
 use crate::tui::keymap::Context;
 use crate::tui::model::{After, Dialog, Model};
 use crate::tui::text;
@@ -50,7 +50,7 @@ impl Dialog for CopyRecord {
         let record = &self.record;
         let text = match self.choice {
             // A record is plain data: writing it as JSON cannot fail.
-            0 => serde_json::to_string(&Entry::from(&**record)).unwrap_or_default(),
+            0 => serde_json::to_string(&Entry::of(record, &Source::of(&model.link.info))).unwrap_or_default(),
             _ => argv_text::join(record.argv()),
         };
         let what = format!("#{} ({})", record.id, Self::FORMS[self.choice.min(1)]);

@@ -6,15 +6,17 @@ use crate::abi::module::ModuleName;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::control::text::error::explain;
 use crate::control::text::outcome::{self, Severity};
-use crate::control::{Call, Command, Key, KnobValue, read};
+use crate::control::text::{ps, status};
+use crate::control::{Call, Command, Key, KnobValue, metrics, read};
 use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::model::read_only::read_only;
 use crate::tui::model::{After, Model, Pending, masks};
 use crate::tui::msg::Effect;
-use crate::verbs::perform::{self, Act, Ask, Knobs, Masks, Performed, Requests};
+use crate::verbs::operate::Draft;
+use crate::verbs::perform::{self, Act, Ask, Knobs, Masks, Requests};
 use crate::verbs::verb::Verb;
 
-use super::{apply, gate, page, reset};
+use super::{apply, gate, page, rehearsal, reset};
 
 /// The most requests that one command may make.
 const REQUESTS_MAX: usize = 100_000;
@@ -24,10 +26,8 @@ pub(super) fn perform(model: &mut Model, verb: &Verb) -> Result<After, String> {
     if !verb.only_reads() && model.options.read_only {
         return Err(format!("{}; `get`, `mask` and `help` work", read_only("this command")));
     }
-    match perform::perform(verb, model.snapshot.known).map_err(|e| explain(&e))? {
-        Performed::Ask(ask) => submit(model, ask),
-        Performed::Acts(acts) => act(model, acts),
-    }
+    let ask = perform::perform(verb, model.snapshot.known).map_err(|e| explain(&e))?;
+    submit(model, ask)
 }
 
 fn submit(model: &mut Model, ask: Ask) -> Result<After, String> {
@@ -40,7 +40,37 @@ fn submit(model: &mut Model, ask: Ask) -> Result<After, String> {
         }
         Ask::Knobs(knobs) => page_of_knobs(model, knobs),
         Ask::Masks(masks) => page_of_masks(model, masks),
+        Ask::Rehearse(draft) => rehearse(model, draft),
+        Ask::Ps { tree } => {
+            let (s, name) = (&model.snapshot, model.link.info.short_name());
+            let lines = if tree { ps::tree(s, &s.running) } else { ps::table(name, s.now, &s.running) };
+            show(model, "Requests that have not ended", lines)
+        }
+        Ask::Status => {
+            let lines = status::lines(&model.link.info, &model.snapshot);
+            show(model, "The state of the engine", lines)
+        }
+        Ask::Metrics(None) => {
+            let text = metrics::text(&model.link.info, &model.snapshot, metrics::Form::OpenMetrics);
+            show(model, "The engine's counters", text.lines().map(str::to_owned).collect())
+        }
+        Ask::Metrics(Some(_)) => Err("--textfile works only at the shell".to_owned()),
+        Ask::Watch { .. } => {
+            Err("the Log screen (4) shows events as they happen; `watch` works at the shell".to_owned())
+        }
+        Ask::Acts(acts) => act(model, acts),
     }
+}
+
+fn show(model: &mut Model, title: &'static str, lines: Vec<String>) -> Result<After, String> {
+    page::open(model, title, lines);
+    Ok(After::CLOSE)
+}
+
+/// The drafts of the Masks screen stay as they are.
+fn rehearse(model: &mut Model, draft: Draft) -> Result<After, String> {
+    let masks = draft.masks(KNOBS.map(|knob| live(&model.snapshot, knob)), model.snapshot.known);
+    Ok(After::Close(rehearsal::open(model, draft.run, masks)))
 }
 
 /// Masks are confirmed first; everything else is submitted at once.

@@ -37,8 +37,7 @@ const NAME: usize = 12;
 const BESIDE: usize = 56;
 
 /// Starts the run under the draft masks, and opens the page that shows it and the run under the live masks.
-pub(super) fn open(model: &mut Model, run: Run) -> Vec<Effect> {
-    let draft = model.masks.drafts();
+pub(super) fn open(model: &mut Model, run: Run, draft: [CapMask; 2]) -> Vec<Effect> {
     let effect = model.submit(Pending::Rehearsal, run.command(Some(draft)));
     let rehearsal = Rehearsal::started(run, draft, model.last_ticket());
     model.open(RehearsalPage { rehearsal, scroll: 0 });

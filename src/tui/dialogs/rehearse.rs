@@ -62,7 +62,8 @@ impl Dialog for Rehearse {
         match model.rehearse.check(&model.snapshot.knobs.modprobe) {
             Ok(run) => {
                 model.rehearse.error = None;
-                After::Close(rehearsal::open(model, run))
+                let draft = model.masks.drafts();
+                After::Close(rehearsal::open(model, run, draft))
             }
             Err((field, why)) => {
                 model.rehearse.focus = field;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::abi::cap::CapMask;
 use crate::tui::line_history;
 use crate::tui::msg::Ticket;
-use crate::verbs::complete::{candidates, common};
+use crate::verbs::complete::{Names, candidates, common};
+use crate::verbs::verb::definition;
 
 use crate::tui::field::Field;
 
@@ -81,9 +82,12 @@ impl Line {
     /// Completes the last word as far as it is unambiguous; else lists its completions.
     pub fn complete(&mut self, known: CapMask, ids: &BTreeSet<u64>) {
         let Ok(line) = std::str::from_utf8(self.typed.bytes()) else { return };
-        let word = line.rsplit(' ').next().unwrap_or_default();
-        let ids: Vec<u64> = ids.iter().copied().collect();
-        let all = candidates(line, known, &ids);
+        let (before, word) = line.rsplit_once(' ').unwrap_or(("", line));
+        let before: Vec<&str> = before.split_whitespace().collect();
+        // Reading the list of modules could block.
+        let names = Names { known, ids: &|| ids.iter().copied().collect(), modules: &Vec::new };
+        let all: Vec<String> =
+            candidates(&definition(), &before, word, &names).into_iter().map(|candidate| candidate.word).collect();
         let mut longer = common(&all).to_owned();
         if let [only] = &all[..]
             && !only.ends_with('=')
@@ -127,6 +131,6 @@ mod tests {
         assert_eq!((line.typed.bytes(), line.candidates.len()), (&b"request "[..], 0));
         line.typed = Field::new(b"gate ");
         line.complete(CapMask::up_to(40), &BTreeSet::new());
-        assert_eq!(line.candidates, ["freeze", "disable", "enable"]);
+        assert_eq!(line.candidates, ["enabled", "freezing", "disabled"]);
     }
 }

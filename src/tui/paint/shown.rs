@@ -43,47 +43,57 @@ impl Shown {
     /// The cells to paint so that the terminal shows `page`, which has the same size: column, row, cell. They count as
     /// shown.
     pub(super) fn update<'a>(&mut self, page: &'a Buffer) -> impl Iterator<Item = (u16, u16, &'a Cell)> {
-        let places = (0..page.area.height).flat_map(|y| (0..page.area.width).map(move |x| (x, y)));
-        self.0.iter_mut().zip(places).zip(&page.content).filter_map(|((shown, (x, y)), cell)| {
+        let width = page.area.width.max(1);
+        let (mut x, mut y) = (0, 0);
+        self.0.iter_mut().zip(&page.content).filter_map(move |(shown, cell)| {
+            let place = (x, y);
+            (x, y) = if x + 1 == width { (0, y + 1) } else { (x + 1, y) };
             let now = known(cell);
             let differs = now == UNKNOWN || *shown != now;
             *shown = now;
-            differs.then_some((x, y, cell))
+            differs.then_some((place.0, place.1, cell))
         })
     }
 }
 
 /// [`UNKNOWN`] for what has no short form: more than one character, or a colour beyond the sixteen. No theme has one,
-/// and the view gives every character a separate cell.
+/// and the view gives every character a separate cell. Called for every cell of every frame.
 fn known(cell: &Cell) -> Known {
-    let mut chars = cell.symbol().chars();
-    let (Some(c), None, Some(fg), Some(bg)) = (chars.next(), chars.next(), colour(cell.fg), colour(cell.bg)) else {
-        return UNKNOWN;
+    let symbol = cell.symbol();
+    let c = match symbol.as_bytes() {
+        [ascii] => u32::from(*ascii),
+        _ => {
+            let mut chars = symbol.chars();
+            let (Some(c), None) = (chars.next(), chars.next()) else { return UNKNOWN };
+            u32::from(c)
+        }
     };
-    u64::from(u32::from(c)) << 32 | u64::from(fg) << 24 | u64::from(bg) << 16 | u64::from(cell.modifier.bits())
+    let (Some(fg), Some(bg)) = (colour(cell.fg), colour(cell.bg)) else { return UNKNOWN };
+    u64::from(c) << 32 | u64::from(fg) << 24 | u64::from(bg) << 16 | u64::from(cell.modifier.bits())
 }
 
-fn colour(colour: Color) -> Option<u8> {
-    const NAMED: [Color; 17] = [
-        Color::Reset,
-        Color::Black,
-        Color::Red,
-        Color::Green,
-        Color::Yellow,
-        Color::Blue,
-        Color::Magenta,
-        Color::Cyan,
-        Color::Gray,
-        Color::DarkGray,
-        Color::LightRed,
-        Color::LightGreen,
-        Color::LightYellow,
-        Color::LightBlue,
-        Color::LightMagenta,
-        Color::LightCyan,
-        Color::White,
-    ];
-    NAMED.iter().zip(0..).find_map(|(named, number)| (*named == colour).then_some(number))
+/// A number for each named colour. A match and not a search, because it is made twice for every cell.
+const fn colour(colour: Color) -> Option<u8> {
+    Some(match colour {
+        Color::Reset => 0,
+        Color::Black => 1,
+        Color::Red => 2,
+        Color::Green => 3,
+        Color::Yellow => 4,
+        Color::Blue => 5,
+        Color::Magenta => 6,
+        Color::Cyan => 7,
+        Color::Gray => 8,
+        Color::DarkGray => 9,
+        Color::LightRed => 10,
+        Color::LightGreen => 11,
+        Color::LightYellow => 12,
+        Color::LightBlue => 13,
+        Color::LightMagenta => 14,
+        Color::LightCyan => 15,
+        Color::White => 16,
+        Color::Rgb(..) | Color::Indexed(_) => return None,
+    })
 }
 
 #[cfg(test)]

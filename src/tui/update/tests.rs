@@ -221,7 +221,7 @@ fn a_line_asks_as_the_shell_does() {
     };
     assert!(matches!(done("kill -s KILL 7"), Command::Kill { id: 7, signal: 9 }));
     assert!(matches!(done("abandon 7"), Command::Abandon(7)));
-    assert!(matches!(done("gate freeze"), Command::Write(w) if w[0] == (Key::Gate, Depth::Freezing.into())));
+    assert!(matches!(done("gate freezing"), Command::Write(w) if w[0] == (Key::Gate, Depth::Freezing.into())));
     assert!(matches!(done("reset loop-messages"), Command::ResetLoopMessages));
     assert_eq!(m.line.history.len(), 6);
 }
@@ -291,7 +291,7 @@ fn a_read_only_line_reads() {
         "request a",
         "run -- /x",
         "probe",
-        "gate enable",
+        "gate enabled",
         "reset bset",
         "kill 1",
         "abandon 1",

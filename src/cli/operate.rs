@@ -1,0 +1,193 @@
+//! The verbs that look at a running engine and act on it: `ps`, `status`, `metrics`, `kill`, `abandon`, `gate`.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::abi::error::ControlError;
+use crate::abi::record::State;
+use crate::abi::snapshot::{Live, Snapshot, Totals};
+use crate::abi::time::Micros;
+use crate::control::metrics::{self, Form};
+use crate::control::record_json::{Entry, V};
+use crate::control::target::TargetInfo;
+use crate::control::text::{ps, status};
+use crate::control::{Command, Key, Reply};
+use crate::verbs::perform::Act;
+
+use super::Caller;
+use super::exit::Verdict;
+use super::request::{Asker, fail};
+
+/// The most requests in one reply.
+const PAGE: usize = 256;
+
+/// The requests that have not ended, oldest first.
+pub(super) fn live(caller: &Caller) -> Result<Vec<Live>, ControlError> {
+    let mut all: Vec<Live> = Vec::new();
+    loop {
+        let after = all.last().map_or(0, |live| live.id);
+        match caller.ask(Command::Live { after, most: PAGE })? {
+            Reply::Live(page) if !page.is_empty() => all.extend(page),
+            _ => return Ok(all),
+        }
+    }
+}
+
+/// The state of the engine.
+pub(super) fn snapshot(caller: &Caller) -> Result<Box<Snapshot>, ControlError> {
+    match caller.ask(Command::Status)? {
+        Reply::Status(snapshot) => Ok(snapshot),
+        // The reply to `Status` is always a state.
+        _ => Err(ControlError::Unavailable("the target's answer is not a state".into())),
+    }
+}
+
+/// A request of `ps --json`: its record so far, and what runs now.
+#[derive(Serialize)]
+struct Running<'a> {
+    #[serde(flatten)]
+    record: Entry<'a>,
+    state: State,
+    elapsed_us: Micros,
+    holds_slot: bool,
+}
+
+/// `status --json`.
+#[derive(Serialize)]
+struct StateOf<'a> {
+    v: u8,
+    target: &'a str,
+    run: String,
+    pid: i32,
+    uid: u32,
+    uptime_us: Option<Micros>,
+    running: u32,
+    queued: u32,
+    calls: u32,
+    gate: &'static str,
+    draining: bool,
+    era: &'static str,
+    slots: u32,
+    slots_limit: u32,
+    slots_waiting: u32,
+    watchers: u32,
+    totals: &'a Totals,
+}
+
+impl<'a> StateOf<'a> {
+    fn of(info: &'a TargetInfo, s: &'a Snapshot) -> Self {
+        Self {
+            v: V,
+            target: info.short_name(),
+            run: info.run.to_string(),
+            pid: info.pid,
+            uid: info.uid,
+            uptime_us: status::uptime(info, s),
+            running: s.live,
+            queued: s.queued,
+            calls: s.running_helpers,
+            gate: s.gate.name(),
+            draining: s.draining,
+            era: s.knobs.era.name(),
+            slots: s.slots.concurrent,
+            slots_limit: s.slots.limit,
+            slots_waiting: s.slots.waiting,
+            watchers: s.watchers,
+            totals: &s.totals,
+        }
+    }
+}
+
+impl Asker {
+    /// `khelper ps`.
+    pub(super) fn ps(&self, tree: bool, json: bool) -> Verdict {
+        let all = snapshot(&self.caller).and_then(|s| Ok((s, live(&self.caller)?)));
+        let (s, all) = match all {
+            Ok(all) => all,
+            Err(error) => return fail(&error),
+        };
+        if json {
+            return self.running(&s, &all).unwrap_or_else(|error| fail(&error));
+        }
+        let info = self.caller.target.info();
+        let lines = if tree { ps::tree(&s, &all) } else { ps::table(info.short_name(), s.now, &all) };
+        lines.iter().for_each(|line| self.answers.line(line));
+        Verdict::Own(0)
+    }
+
+    fn running(&self, s: &Snapshot, all: &[Live]) -> Result<Verdict, ControlError> {
+        let source = self.source();
+        for page in all.chunks(PAGE) {
+            let ids = page.iter().map(|live| live.id).collect();
+            let Reply::Records(records) = self.caller.ask(Command::Records(ids))? else { continue };
+            // A request may have ended since the list was read.
+            for record in records.iter().filter(|record| record.state != State::Ended) {
+                self.json(&Running {
+                    record: Entry::of(record, &source),
+                    state: record.state,
+                    elapsed_us: s.now.saturating_sub(record.at),
+                    holds_slot: s.slots.holders.contains(&record.id),
+                });
+            }
+        }
+        Ok(Verdict::Own(0))
+    }
+
+    /// `khelper status`.
+    pub(super) fn status(&self, json: bool) -> Verdict {
+        let (s, info) = match snapshot(&self.caller) {
+            Ok(s) => (s, self.caller.target.info()),
+            Err(error) => return fail(&error),
+        };
+        if json {
+            self.json(&StateOf::of(&info, &s));
+        } else {
+            status::lines(&info, &s).iter().for_each(|line| self.answers.line(line));
+        }
+        Verdict::Own(0)
+    }
+
+    /// `khelper metrics`.
+    pub(super) fn metrics(&self, textfile: Option<&Path>) -> Verdict {
+        let (s, info) = match snapshot(&self.caller) {
+            Ok(s) => (s, self.caller.target.info()),
+            Err(error) => return fail(&error),
+        };
+        match textfile {
+            None => self.answers.write(metrics::text(&info, &s, Form::OpenMetrics).as_bytes(), b""),
+            Some(path) => self.answers.replace(path, metrics::text(&info, &s, Form::Classic).as_bytes()),
+        }
+        Verdict::Own(0)
+    }
+
+    /// Performs acts in their order; a refused one does not stop the others.
+    pub(super) fn acts(&self, acts: Vec<Act>) -> Verdict {
+        acts.into_iter()
+            .map(|act| self.act(act).unwrap_or_else(|error| fail(&error)))
+            .fold(Verdict::Own(0), Verdict::and)
+    }
+
+    fn act(&self, act: Act) -> Result<Verdict, ControlError> {
+        match act {
+            Act::OnRequest { command, what } => {
+                self.caller.ask(command)?;
+                self.answers.line(&what);
+            }
+            Act::Gate(depth) => {
+                let changes = match self.caller.ask(Command::Write(vec![(Key::Gate, depth.into())]))? {
+                    Reply::Written(changes) => changes,
+                    _ => Vec::new(),
+                };
+                let info = self.caller.target.info();
+                for change in changes {
+                    let (name, key) = (info.short_name(), change.key);
+                    self.answers.line(&format!("{name} {key}: {} → {}", change.before, change.after));
+                }
+            }
+            // No verb of the shell performs these.
+            Act::Write(_) | Act::Reset(_) | Act::ResetLoopMessages => return Ok(Verdict::Usage),
+        }
+        Ok(Verdict::Own(0))
+    }
+}

@@ -1,0 +1,148 @@
+//! Configuration files (sysctl.d(5), in systemd's syntax): where they are read from, what they say together, and how
+//! that is applied to an engine, kept in them, and compared with what runs.
+
+mod apply;
+mod diff;
+mod edit;
+mod files;
+pub mod last_good;
+mod origin;
+pub mod parse;
+mod persist;
+mod resolve;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::abi::cap::CapMask;
+use crate::abi::error::{ControlError, ParseError};
+use crate::abi::knob::Key;
+use crate::abi::knob_value::Source;
+use crate::abi::safe_text::SafeText;
+use crate::control::provenance::Setting;
+use crate::sys::linux::trust::Untrusted;
+
+pub use apply::{Applied, Started, apply, reload, start};
+pub use resolve::resolve;
+
+pub(super) use diff::diff;
+pub(super) use origin::knobs;
+pub(super) use persist::{persist, unpersist};
+
+/// The folders of the system, the first one before the others where a name is in several.
+const SYSTEM: [&str; 3] = ["/etc/khelper.d", "/run/khelper.d", "/usr/lib/khelper.d"];
+/// The file of `set --persist`.
+const PERSIST: &str = "zz-persist.conf";
+
+/// A line and what is wrong with it, or what to know about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The line.
+    pub source: Source,
+    /// The sentence.
+    pub why: SafeText,
+}
+
+impl std::fmt::Display for Remark {
+    /// `/etc/khelper.d/10.conf:3: unknown key`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.source, self.why)
+    }
+}
+
+/// What all files say together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Set {
+    /// One setting for each knob that is set, in the order in which they are applied.
+    pub settings: Vec<Setting>,
+    /// Lines that cannot be applied: unknown keys, malformed lines and values.
+    pub faults: Vec<Remark>,
+    /// Lines that are applied and may not mean what their author intended.
+    pub warnings: Vec<Remark>,
+}
+
+/// The configuration of one engine: its folders, and what was applied last.
+#[derive(Debug)]
+pub struct Config {
+    folders: Vec<PathBuf>,
+    applied: Mutex<Vec<Setting>>,
+}
+
+impl Default for Config {
+    /// The folders of the system: /etc/khelper.d, /run/khelper.d and /usr/lib/khelper.d.
+    fn default() -> Self {
+        Self::new(SYSTEM.iter().map(PathBuf::from).collect())
+    }
+}
+
+impl Config {
+    fn new(folders: Vec<PathBuf>) -> Self {
+        Self { folders, applied: Mutex::default() }
+    }
+
+    /// One folder in place of those of the system.
+    pub fn folder(folder: impl Into<PathBuf>) -> Self {
+        Self::new(vec![folder.into()])
+    }
+
+    /// Reads the files. `known` holds the capabilities that the engine's kernel knows.
+    ///
+    /// # Errors
+    /// `EPERM` if another user could change a file, a folder or a parent of it: nothing is read then (AUTH-6). The
+    /// errno of the call where reading fails. Faults of single lines are in the [`Set`].
+    pub fn load(&self, known: CapMask) -> Result<Set, ControlError> {
+        Ok(resolve(&files::read(&self.folders)?, known))
+    }
+
+    /// The folder that `set --persist` writes to.
+    fn persisted(&self) -> &Path {
+        self.folders.first().map_or(Path::new(SYSTEM[0]), PathBuf::as_path)
+    }
+
+    /// The settings that were applied last.
+    fn settings(&self) -> Vec<Setting> {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers the settings that were applied, for `get --where` and the next reload.
+    fn adopt(&self, settings: Vec<Setting>) {
+        *self.applied.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// The line that set this knob, and those that lost.
+    pub(super) fn applied(&self, key: Key) -> Option<(Source, Vec<Source>)> {
+        let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        applied.iter().find(|s| s.key == key).map(|s| (s.source.clone(), s.others.clone()))
+    }
+
+    /// The lines that lost to this one.
+    pub(super) fn others(&self, key: Key, source: &Source) -> Vec<Source> {
+        self.applied(key).filter(|(won, _)| won == source).map(|(_, others)| others).unwrap_or_default()
+    }
+}
+
+/// The error for a file or folder.
+fn refused(untrusted: &Untrusted) -> ControlError {
+    let advice = match untrusted.errno {
+        nix::errno::Errno::EPERM => {
+            "configuration is read only from regular files that root or the engine's user owns and nobody else can write \
+             or replace, parents included; no file was read"
+        }
+        _ => "check the file and its folder",
+    };
+    at(&untrusted.path, ParseError::with(untrusted.errno, untrusted.why.clone(), advice))
+}
+
+/// The error about this path.
+fn at(path: &Path, error: ParseError) -> ControlError {
+    use std::os::unix::ffi::OsStrExt;
+    ControlError::Value { key: SafeText::escape(path.as_os_str().as_bytes()).into(), error }
+}
+
+/// The name of the file of `set --persist`.
+fn persist_name() -> &'static OsStr {
+    OsStr::new(PERSIST)
+}

@@ -1,0 +1,150 @@
+//! What all files say together: for each knob the line that wins, and the others. Pure.
+//!
+//! Of two lines with one key the later one wins. A pattern sets the keys that it matches and that no line names; of two
+//! patterns the later one wins. Only knobs that can be written are matched.
+
+use std::os::unix::ffi::OsStrExt;
+
+use crate::abi::cap::CapMask;
+use crate::abi::error::{ControlError, Explain, ParseError};
+use crate::abi::escape::screen;
+use crate::abi::knob::Key;
+use crate::abi::knob_value::Source;
+use crate::abi::safe_text::SafeText;
+use crate::control::provenance::Setting;
+
+use super::files::File;
+use super::parse::{Assignment, Kind, Name, parse, remark};
+use super::{Remark, Set};
+
+/// A key or pattern, and its last line.
+struct Named<'a> {
+    name: Name,
+    /// `None` for `-KEY` alone.
+    value: Option<&'a [u8]>,
+    ignore: bool,
+    source: Source,
+    others: Vec<Source>,
+}
+
+/// Resolves files in their order. `known` holds the capabilities that the engine's kernel knows.
+pub fn resolve(files: &[File], known: CapMask) -> Set {
+    let mut set = Set::default();
+    let named = names(files, &mut set);
+    let (patterns, keys): (Vec<_>, Vec<_>) = named.iter().partition(|named| named.name.is_pattern());
+    for named in &keys {
+        let key = std::str::from_utf8(named.name.as_bytes()).ok().and_then(|name| Key::parse(name).ok());
+        match (key, named.value) {
+            (Some(key), Some(value)) => assign(&mut set, named, key, value, known),
+            // No pattern sets it.
+            (Some(_), None) => {}
+            (None, _) => unknown(&mut set, named),
+        }
+    }
+    for pattern in patterns {
+        let Some(value) = pattern.value else {
+            set.warnings.push(Remark::new(&pattern.source, "a `-` without a value excludes one key, not a pattern"));
+            continue;
+        };
+        let matched = |key: &Key| key.writable() && pattern.name.matches(key.name());
+        let matched: Vec<Key> = Key::ALL.into_iter().filter(matched).collect();
+        if matched.is_empty() {
+            unknown(&mut set, pattern);
+        }
+        let explicit = |key: &Key| keys.iter().any(|named| named.name.as_bytes() == key.name().as_bytes());
+        for key in matched {
+            if !explicit(&key) {
+                assign(&mut set, pattern, key, value, known);
+            } else if let Some(setting) = set.settings.iter_mut().find(|setting| setting.key == key) {
+                setting.others.push(pattern.source.clone());
+            }
+        }
+    }
+    set
+}
+
+/// The keys and patterns of all files, each with its last line.
+fn names<'a>(files: &'a [File], set: &mut Set) -> Vec<Named<'a>> {
+    let mut all: Vec<Named<'a>> = Vec::new();
+    for file in files {
+        let path = SafeText::escape(file.path.as_os_str().as_bytes());
+        for line in parse(&file.bytes) {
+            let source = Source { file: path.clone(), line: line.number };
+            let (name, value, ignore) = match line.kind {
+                Kind::Assignment(Assignment { name, value, ignore }) => (name, Some(value), ignore),
+                Kind::Exclusion(name) => (name, None, true),
+                Kind::Malformed(text) => {
+                    let why = format!("`{}` is not KEY = VALUE: the line has no `=`", screen(text));
+                    set.faults.push(Remark::new(&source, &why));
+                    continue;
+                }
+            };
+            if let Some(why) = value.and_then(remark) {
+                set.warnings.push(Remark::new(&source, &why));
+            }
+            let mut others = Vec::new();
+            if let Some(at) = all.iter().position(|old| old.name == name) {
+                let old = all.remove(at);
+                others = old.others;
+                others.push(old.source);
+            }
+            all.push(Named { name, value, ignore, source, others });
+        }
+    }
+    all
+}
+
+/// Adds a setting in place of an earlier one of the same knob.
+fn assign(set: &mut Set, named: &Named<'_>, key: Key, value: &[u8], known: CapMask) {
+    let value = match key.parse_value(value, known) {
+        Ok(value) => value,
+        Err(_) if named.ignore => return,
+        Err(error) => return set.faults.push(Remark::of(&named.source, &error)),
+    };
+    let mut others = named.others.clone();
+    if let Some(at) = set.settings.iter().position(|setting| setting.key == key) {
+        let old = set.settings.remove(at);
+        others.splice(0..0, old.others.into_iter().chain([old.source]));
+    }
+    let source = named.source.clone();
+    set.settings.push(Setting { key, value, source, others, ignore: named.ignore });
+}
+
+fn unknown(set: &mut Set, named: &Named<'_>) {
+    if named.ignore {
+        return;
+    }
+    let name = named.name.as_bytes();
+    let why = match named.name.is_pattern() {
+        true => format!("no knob that can be written matches `{}`", screen(name)),
+        false => ControlError::UnknownKey(String::from_utf8_lossy(name).into_owned()).to_string(),
+    };
+    set.faults.push(Remark::new(&named.source, &why));
+}
+
+impl Remark {
+    pub(super) fn new(source: &Source, why: &str) -> Self {
+        Self { source: source.clone(), why: why.into() }
+    }
+
+    /// An error, with its advice.
+    pub(super) fn of(source: &Source, error: &ControlError) -> Self {
+        Self::new(source, &error.whole())
+    }
+}
+
+impl Set {
+    /// The first fault, as an error; the message says how many there are.
+    pub(super) fn fault(&self) -> Option<ControlError> {
+        let first = self.faults.first()?;
+        let more = match self.faults.len() {
+            1 => String::new(),
+            n => format!("; {} more lines are at fault", n - 1),
+        };
+        let error = ParseError::invalid(
+            format!("{}{more}", first.why),
+            "correct the file; until then the configuration before it stays in force",
+        );
+        Some(ControlError::Value { key: first.source.to_string(), error })
+    }
+}

@@ -1,0 +1,104 @@
+//! The state of an engine, in a few lines.
+
+use crate::abi::snapshot::Snapshot;
+use crate::abi::time::Micros;
+use crate::control::target_info::{LinkState, TargetInfo, TargetKind};
+
+use super::outcome::took;
+
+/// The target, and what its engine does now.
+pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
+    let kind = match info.kind {
+        TargetKind::Embedded => "embedded",
+        TargetKind::Daemon => "daemon",
+    };
+    let name = if info.name.is_empty() { String::new() } else { format!(" {}", info.name) };
+    let up = up_for(info, s).map(|up| format!(", up {up}")).unwrap_or_default();
+    let draining = if s.draining { " (draining)" } else { "" };
+    let waiting = if s.slots.waiting > 0 { format!(", {} waiting for a slot", s.slots.waiting) } else { String::new() };
+    let mut lines = vec![
+        format!(
+            "{kind}{name} pid {} uid {}{up}; engine: {} running, {} queued{waiting}, gate {}{draining}, era {}",
+            info.pid,
+            info.uid,
+            s.live,
+            s.queued,
+            s.gate.name(),
+            s.knobs.era.name()
+        ),
+        format!(
+            "requests: {} since the start, {} refused; slots: {} of {}; watchers: {}, {} events missed",
+            s.totals.requests,
+            s.totals.refused(),
+            s.slots.concurrent,
+            s.slots.limit,
+            s.watchers,
+            s.totals.events_missed
+        ),
+    ];
+    if s.totals.records_lost > 0 {
+        lines.push(format!(
+            "records: {} were lost, because the record sink is too slow or fails",
+            s.totals.records_lost
+        ));
+    }
+    if let LinkState::Lost { why } = &info.link {
+        lines.push(format!("connection lost: {why}; this is the last known state"));
+    }
+    lines
+}
+
+/// The time since the start of the engine, in microseconds; `None` if the wall clock was set back since.
+pub fn uptime(info: &TargetInfo, s: &Snapshot) -> Option<Micros> {
+    let now = s.wall.duration_since(std::time::UNIX_EPOCH).ok()?.as_micros();
+    u64::try_from(now).ok()?.checked_sub(info.run.started)
+}
+
+fn up_for(info: &TargetInfo, s: &Snapshot) -> Option<String> {
+    const DAY: Micros = 86_400_000_000;
+    let us = uptime(info, s)?;
+    Some(if us < DAY { took(us) } else { format!("{} d", us / DAY) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::control::target_info::RunId;
+    use crate::control::testing::{KNOWN, distinct};
+
+    #[test]
+    fn every_number_is_in_its_place() {
+        let run = RunId { started: 1_000_000, pid: 700 };
+        let link = LinkState::Lost { why: "the cable was cut".into() };
+        let up = TargetInfo {
+            kind: TargetKind::Daemon,
+            name: "box".into(),
+            pid: 700,
+            uid: 3,
+            run,
+            link: LinkState::Up,
+            known: KNOWN,
+        };
+        let mut s = distinct();
+        s.wall = UNIX_EPOCH + Duration::from_secs(3 * 86_400 + 2);
+        (s.watchers, s.totals.events_missed, s.totals.records_lost) = (71, 72, 73);
+        assert_eq!(
+            lines(&TargetInfo { link, ..up.clone() }, &s),
+            [
+                "daemon box pid 700 uid 3, up 3 d; engine: 22 running, 23 queued, 32 waiting for a slot, gate enabled, era 3.4",
+                "requests: 501 since the start, 64 refused; slots: 31 of 47; watchers: 71, 72 events missed",
+                "records: 73 were lost, because the record sink is too slow or fails",
+                "connection lost: the cable was cut; this is the last known state",
+            ]
+        );
+        (s.wall, s.slots.waiting, s.draining, s.totals.records_lost) =
+            (UNIX_EPOCH + Duration::from_secs(61), 0, true, 0);
+        let first =
+            "daemon box pid 700 uid 3, up 1 m 00 s; engine: 22 running, 23 queued, gate enabled (draining), era 3.4";
+        assert_eq!((lines(&up, &s)[0].as_str(), lines(&up, &s).len()), (first, 2));
+        s.wall = UNIX_EPOCH;
+        assert_eq!(uptime(&up, &s), None, "the clock was set back");
+    }
+}

@@ -1,0 +1,208 @@
+//! The calls of a connection, from its bytes to the answer.
+
+use std::os::fd::OwnedFd;
+
+use rustix::event::epoll::{self, EventData, EventFlags};
+
+use crate::abi::cap::CapMask;
+use crate::abi::error::ControlError;
+use crate::abi::peer::Peer;
+use crate::control::authorize::{
+    Access, Authorization, Ground, Requirement, authorize_outside, authorize_watch, requirement,
+};
+use crate::control::completion::{CallId, Completion};
+use crate::control::target::TargetInfo;
+use crate::daemon::connection::{Broken, State};
+use crate::daemon::mailbox::Mail;
+use crate::daemon::outgoing::Message;
+use crate::daemon::peer::Opened;
+use crate::engine::Engine;
+use crate::sys::linux::peer::Sender;
+use crate::wire::event::Subscribe;
+use crate::wire::server::{Ask, Request, Way, busy, read};
+
+use super::Server;
+
+/// The most commands in progress, each of which may have a thread.
+const MOST_IN_PROGRESS: usize = 512;
+/// The most calls of a connection that are served before the others have their turn.
+const TURN: usize = 16;
+
+/// What a message asks for, after its sender has been judged.
+enum Judged {
+    Answer(Vec<u8>),
+    Command(Box<Authorization>, Way),
+    Watch(Subscribe, Access),
+    /// It is no call.
+    Nonsense,
+}
+
+impl Server {
+    /// epoll has reported something about a connection.
+    pub(super) fn happened(&mut self, number: u64, flags: EventFlags) {
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        // A peer that has gone gets no answer, but what it sent before is still read.
+        let gone = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+        if gone && !matches!(connection.state, State::Idle) {
+            return self.drop_connection(number);
+        }
+        if flags.contains(EventFlags::OUT) || gone {
+            if connection.outgoing.write(&connection.socket).is_err() {
+                return self.drop_connection(number);
+            }
+            self.report_gap(number);
+        }
+        self.serve(number);
+    }
+
+    /// Parses and serves the calls of a connection, as far as its state allows it.
+    pub(super) fn serve(&mut self, number: u64) {
+        for _ in 0..TURN {
+            match self.next_call(number) {
+                Ok(true) => {}
+                Ok(false) => return self.settle(number),
+                Err(broken) => return self.broken(number, &broken),
+            }
+        }
+        self.ready.insert(number);
+        self.settle(number);
+    }
+
+    /// Serves one call. Returns false if there is none, or if the connection is busy.
+    fn next_call(&mut self, number: u64) -> Result<bool, Broken> {
+        let Self { connections, engine, info, accepting, buffer, .. } = self;
+        let Some(connection) = connections.get_mut(&number) else { return Ok(false) };
+        let ground = |requirement| ground(engine, info.uid, accepting.readers(), requirement);
+        let judge = |message: &[u8], sender: &Sender, opened: &Opened, socket: &OwnedFd| {
+            judge(message, info, &ground, |requirement| opened.peer(socket, sender, requirement))
+        };
+        let judged = loop {
+            if !connection.takes_calls() {
+                return Ok(false);
+            }
+            if let Some(judged) = connection.take_message(&judge)? {
+                break judged;
+            }
+            if connection.ended || !connection.fill(buffer, accepting.with_pidfd())? {
+                return Ok(false);
+            }
+        };
+        match judged {
+            Judged::Answer(bytes) => connection.outgoing.push(Message::Own(bytes)),
+            Judged::Nonsense => connection.closing = true,
+            Judged::Watch(subscribe, access) => self.begin_watch(number, &subscribe, access),
+            Judged::Command(authorization, way) => self.submit(number, *authorization, way),
+        }
+        Ok(true)
+    }
+
+    fn submit(&mut self, number: u64, authorization: Authorization, way: Way) {
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        if self.in_progress >= MOST_IN_PROGRESS || self.stop.has_begun() {
+            let why = if self.stop.has_begun() {
+                "the daemon is stopping"
+            } else {
+                "the daemon has too many commands in progress"
+            };
+            return connection.outgoing.push(Message::Own(way.refuse(&ControlError::Busy(why.to_owned()))));
+        }
+        self.in_progress += 1;
+        let call = self.next;
+        self.next += 1;
+        // A caller that wants no answer waits for none.
+        if !way.oneway {
+            connection.state = State::Slow { call };
+        }
+        let authorization = if way.wants_progress() { self.follow(number, authorization) } else { authorization };
+        let (mailbox, info) = (self.mailbox.clone(), self.info.clone());
+        let done = Completion::new(move |reply| {
+            mailbox.send(Mail::Answer { connection: number, call, bytes: way.answer(&info, &reply) });
+        });
+        self.target.submit_authorized(authorization, CallId::fresh(), done);
+    }
+
+    /// A command was performed. The answer for a connection that has gone is dropped.
+    pub(super) fn answered(&mut self, number: u64, call: u64, bytes: Vec<u8>) {
+        self.in_progress -= 1;
+        self.feed.forget(number);
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        if matches!(connection.state, State::Slow { call: waiting } if waiting == call) {
+            connection.state = State::Idle;
+            connection.outgoing.push(Message::Own(bytes));
+            self.ready.insert(number);
+            self.settle(number);
+        }
+    }
+
+    /// Writes what can be written, and closes the connection or tells epoll what it waits for.
+    pub(super) fn settle(&mut self, number: u64) {
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        if connection.outgoing.write(&connection.socket).is_err() || connection.is_over() {
+            return self.drop_connection(number);
+        }
+        let wanted = connection.wanted();
+        if wanted != connection.interest {
+            connection.interest = wanted;
+            let data = EventData::new_u64(number);
+            if epoll::modify(&self.epoll, &connection.socket, data, wanted).is_err() {
+                self.drop_connection(number);
+            }
+        }
+    }
+
+    fn broken(&mut self, number: u64, broken: &Broken) {
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        let why = match broken {
+            Broken::Gone => return self.drop_connection(number),
+            Broken::TooLong => "the message is longer than 1 MiB",
+            Broken::Mixed => "the parts of the message were sent by different processes",
+        };
+        connection.outgoing.push(Message::Own(busy(&ControlError::Denied(why.to_owned()))));
+        connection.closing = true;
+        self.settle(number);
+    }
+
+    pub(super) fn drop_connection(&mut self, number: u64) {
+        if let Some(connection) = self.connections.remove(&number) {
+            self.admission.leave(connection.opened.by.uid);
+            self.ready.remove(&number);
+            self.feed.forget(number);
+            self.feed.close_unless_needed(&self.connections);
+        }
+    }
+}
+
+/// Parses a message and judges its sender.
+fn judge(
+    message: &[u8],
+    info: &TargetInfo,
+    ground: &dyn Fn(Requirement) -> Ground,
+    peer: impl FnOnce(Requirement) -> Peer,
+) -> Judged {
+    let Ok(Request { ask, way }) = read(message, info) else { return Judged::Nonsense };
+    let judged = match ask {
+        Ask::Nothing(bytes) => return Judged::Answer(bytes),
+        Ask::Watch(subscribe) => {
+            let requirement = Requirement::Read;
+            authorize_watch(&peer(requirement), &ground(requirement)).map(|access| Judged::Watch(subscribe, access))
+        }
+        Ask::Command(command) => {
+            let requirement = requirement(&command);
+            authorize_outside(&peer(requirement), &ground(requirement), command)
+                .map(|authorization| Judged::Command(Box::new(authorization), way))
+        }
+    };
+    judged.unwrap_or_else(|error| Judged::Answer(way.refuse(&error)))
+}
+
+/// The engine's side of a decision. What helpers can get is read only if the decision depends on it.
+fn ground(engine: &Engine, uid: u32, readers: Option<u32>, requirement: Requirement) -> Ground {
+    let reach = || {
+        let snapshot = engine.snapshot();
+        // A helper of user 0 gets the bounding set when it is executed (capabilities(7)).
+        let of_root = if uid == 0 { snapshot.host.bounding.at_most() } else { CapMask::EMPTY };
+        snapshot.knobs.bset & (snapshot.host.permitted.at_most() | of_root) & snapshot.known
+    };
+    let needed = matches!(requirement, Requirement::Run | Requirement::RunAndMask);
+    Ground { uid, reach: if needed { reach() } else { !CapMask::EMPTY }, readers }
+}

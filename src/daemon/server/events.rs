@@ -1,0 +1,260 @@
+//! Events: the log's, those of every watch, and the progress of requests. One subscription to the engine serves all
+//! watches; an event is serialized once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::abi::event::{Event, EventKind, EventKinds};
+use crate::control::authorize::{Access, Authorization};
+use crate::control::local::Local;
+use crate::control::target::{Seq, Target, TargetInfo};
+use crate::control::text::event::NEWS;
+use crate::control::watch::{Wake, Watch, Watched};
+use crate::control::withheld;
+use crate::daemon::connection::{Connection, State, Watching};
+use crate::daemon::mailbox::{Bell, Mail};
+use crate::daemon::outgoing::Message;
+use crate::wire::event::{self as message, Subscribe};
+use crate::wire::server::{Progress, Way};
+
+use super::Server;
+
+/// The most events that wait for the I/O thread.
+const CAPACITY: usize = 4096;
+/// The most events that wait for the log.
+const NEWS_CAPACITY: usize = 256;
+
+/// The events that the log gets.
+pub(super) fn news(target: &Local, bell: &Bell) -> Watch {
+    target.watch(NEWS, None, NEWS_CAPACITY, ringing(bell))
+}
+
+fn ringing(bell: &Bell) -> Wake {
+    let bell = bell.clone();
+    Wake::new(move || bell.ring())
+}
+
+/// The engine's events, while a connection needs them.
+#[derive(Default)]
+pub(super) struct Feed {
+    watch: Option<Watch>,
+    /// The number of the last event that was delivered.
+    seq: Seq,
+    /// The connections that follow a request.
+    followed: BTreeMap<u64, u64>,
+    /// The number of connections that watch or follow.
+    following: BTreeMap<u64, ()>,
+}
+
+impl Feed {
+    fn open(&mut self, target: &Local, info: &TargetInfo, bell: &Bell) -> Vec<Watched> {
+        if self.watch.is_some() {
+            return Vec::new();
+        }
+        // All events before this one count as missed, which gives the number of the last one exactly.
+        let watch = target.watch(EventKinds::ALL, Some((info.run, 0)), CAPACITY, ringing(bell));
+        let first = watch.next();
+        self.watch = Some(watch);
+        match first {
+            Some(Watched::Missed(before)) => {
+                self.seq = before;
+                Vec::new()
+            }
+            other => {
+                self.seq = 0;
+                other.into_iter().collect()
+            }
+        }
+    }
+
+    /// The connection has its answer or is gone.
+    pub(super) fn forget(&mut self, connection: u64) {
+        self.following.remove(&connection);
+        self.followed.retain(|_, follower| *follower != connection);
+    }
+
+    /// Ends the subscription once nothing needs it: an idle daemon is not woken by events.
+    pub(super) fn close_unless_needed(&mut self, connections: &BTreeMap<u64, Connection>) {
+        let watched = || connections.values().any(|connection| matches!(connection.state, State::Watching(_)));
+        if self.watch.is_some() && self.following.is_empty() && !watched() {
+            self.watch = None;
+        }
+    }
+}
+
+/// An event, serialized when the first watch needs it.
+struct Serialized<'a> {
+    event: &'a Arc<Event>,
+    full: Option<Arc<[u8]>>,
+    withheld: Option<Arc<[u8]>>,
+}
+
+impl Serialized<'_> {
+    fn get(&mut self, access: Access) -> Arc<[u8]> {
+        let event = self.event;
+        let bytes = match access {
+            Access::Full => self.full.get_or_insert_with(|| message::event(event)),
+            Access::Withheld => self.withheld.get_or_insert_with(|| message::event(&withheld::event(event))),
+        };
+        bytes.clone()
+    }
+}
+
+impl Server {
+    /// Begins a watch.
+    pub(super) fn begin_watch(&mut self, number: u64, subscribe: &Subscribe, access: Access) {
+        let early = self.feed.open(&self.target, &self.info, self.mailbox.bell());
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        connection.outgoing.push(Message::Own(message::started(self.info.run)));
+        let seen = match subscribe.from {
+            None => self.feed.seq,
+            Some((run, seen)) if run == self.info.run => seen,
+            // Another run: every event of this one is new.
+            Some(_) => 0,
+        };
+        let missed = self.feed.seq.saturating_sub(seen);
+        if missed > 0 {
+            connection.outgoing.push(Message::Own(message::missed(missed)));
+        }
+        let kinds = subscribe.kinds;
+        connection.state = State::Watching(Watching { kinds, access, after: seen, missed: 0 });
+        for item in early {
+            self.item(item);
+        }
+    }
+
+    /// Sends the progress of the request that this command makes.
+    pub(super) fn follow(&mut self, number: u64, authorization: Authorization) -> Authorization {
+        let early = self.feed.open(&self.target, &self.info, self.mailbox.bell());
+        for item in early {
+            self.item(item);
+        }
+        self.feed.following.insert(number, ());
+        let mailbox = self.mailbox.clone();
+        authorization.with_began(Arc::new(move |request| mailbox.send(Mail::Began { connection: number, request })))
+    }
+
+    /// Delivers what other threads have reported.
+    pub(super) fn deliver(&mut self) {
+        // Events first: the number of a request is in the inbox before the first event of the request exists.
+        let watch = self.feed.watch.clone();
+        let items: Vec<Watched> =
+            watch.iter().flat_map(|watch| std::iter::from_fn(|| watch.next())).take(CAPACITY).collect();
+        let more = items.len() == CAPACITY;
+        while let Ok(mail) = self.inbox.try_recv() {
+            match mail {
+                Mail::Began { connection, request } => _ = self.feed.followed.insert(request, connection),
+                // The last events of a request come before its answer.
+                Mail::Answer { .. } => self.answers.push(mail),
+                Mail::Reloaded(result) => self.reloaded(result),
+                Mail::Ended(left) => self.stop.ended(left),
+            }
+        }
+        for item in items {
+            self.item(item);
+        }
+        for mail in std::mem::take(&mut self.answers) {
+            if let Mail::Answer { connection, call, bytes } = mail {
+                self.answered(connection, call, bytes);
+            }
+        }
+        self.feed.close_unless_needed(&self.connections);
+        while let Some(item) = self.news.next() {
+            match item {
+                Watched::Event(event) => self.journal.event(&event),
+                Watched::Missed(count) => {
+                    self.journal.line(crate::abi::event::Level::Warning, &format!("{count} events missed by this log"));
+                }
+                Watched::Closed { .. } => break,
+            }
+        }
+        if more {
+            self.mailbox.bell().ring_again();
+        }
+    }
+
+    fn item(&mut self, item: Watched) {
+        match item {
+            Watched::Event(event) => {
+                self.feed.seq = event.seq;
+                self.progress(&event);
+                self.broadcast(&event);
+            }
+            Watched::Missed(count) => {
+                self.feed.seq += count;
+                self.each_watch(|connection| {
+                    if let State::Watching(watching) = &mut connection.state {
+                        watching.missed += count;
+                    }
+                    gap(connection);
+                });
+            }
+            Watched::Closed { .. } => self.each_watch(|connection| {
+                connection.outgoing.push(Message::Own(message::ended()));
+                connection.closing = true;
+            }),
+        }
+    }
+
+    fn broadcast(&mut self, event: &Arc<Event>) {
+        let mut serialized = Serialized { event, full: None, withheld: None };
+        self.each_watch(|connection| {
+            let State::Watching(watching) = &mut connection.state else { return };
+            if event.seq <= watching.after || !watching.kinds.has(&event.kind) {
+                return;
+            }
+            if watching.missed > 0 {
+                watching.missed += 1;
+                return;
+            }
+            let bytes = serialized.get(watching.access);
+            if connection.outgoing.has_room(bytes.len()) {
+                connection.outgoing.push(Message::Shared(bytes));
+            } else {
+                watching.missed = 1;
+            }
+        });
+    }
+
+    fn each_watch(&mut self, mut act: impl FnMut(&mut Connection)) {
+        let mut touched = Vec::new();
+        for (number, connection) in &mut self.connections {
+            if matches!(connection.state, State::Watching(_)) && !connection.closing {
+                act(connection);
+                touched.push(*number);
+            }
+        }
+        for number in touched {
+            self.settle(number);
+        }
+    }
+
+    /// Everything that waited has been written: a watch that lost events learns how many.
+    pub(super) fn report_gap(&mut self, number: u64) {
+        if let Some(connection) = self.connections.get_mut(&number) {
+            gap(connection);
+        }
+    }
+
+    fn progress(&mut self, event: &Event) {
+        let (id, progress, pid) = match &event.kind {
+            EventKind::Queued { id } => (*id, Progress::Queued, None),
+            EventKind::Started { id, pid } => (*id, Progress::Started, Some(*pid)),
+            _ => return,
+        };
+        let Some(number) = self.feed.followed.get(&id).copied() else { return };
+        if let Some(connection) = self.connections.get_mut(&number) {
+            connection.outgoing.push(Message::Own(Way::progress(progress, id, pid)));
+            self.settle(number);
+        }
+    }
+}
+
+fn gap(connection: &mut Connection) {
+    if let State::Watching(watching) = &mut connection.state
+        && watching.missed > 0
+        && connection.outgoing.is_empty()
+    {
+        connection.outgoing.push(Message::Own(message::missed(std::mem::take(&mut watching.missed))));
+    }
+}

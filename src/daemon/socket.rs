@@ -1,0 +1,162 @@
+//! The daemon's listening socket: from the service manager, or made here.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::stat::{Mode, umask};
+use rustix::fs::{AtFlags, CWD, Gid, chownat};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, getsockname, listen, socket_with};
+
+use crate::abi::error::{SysError, io_words};
+use crate::sys::linux::peer::pass_credentials;
+use crate::sys::service::{is_stream_listener, take_listen_fds};
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 256;
+
+/// The listening socket.
+#[derive(Debug)]
+pub struct Listener {
+    /// The socket.
+    pub socket: OwnedFd,
+    /// Where it is in the file system.
+    pub path: PathBuf,
+    /// The group of readers, if there is one.
+    pub readers: Option<u32>,
+    /// Whether the kernel attaches a pidfd to what is received.
+    pub with_pidfd: bool,
+    /// Set if this process made the socket, and so removes it at the end.
+    made: Option<Made>,
+}
+
+#[derive(Debug)]
+struct Made {
+    /// Locked as long as this process lives: one instance a socket.
+    _lock: File,
+    /// The device and inode of the socket, so that another one is never removed.
+    identity: (u64, u64),
+}
+
+/// The socket of root's daemon.
+pub const SYSTEM: &str = "/run/khelper/khelper.sock";
+
+/// The default socket: [`SYSTEM`] for root, in `XDG_RUNTIME_DIR` for another user, if that is set.
+pub fn default_path() -> Option<PathBuf> {
+    if nix::unistd::geteuid().is_root() {
+        return Some(PathBuf::from(SYSTEM));
+    }
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute())?;
+    Some(runtime.join("khelper/khelper.sock"))
+}
+
+fn failed(path: &Path, what: &str, errno: Errno) -> SysError {
+    SysError::new(format!("{what} {}", crate::abi::escape::screen(path.as_os_str().as_encoded_bytes())), errno)
+}
+
+fn of_io(path: &Path, what: &'static str) -> impl Fn(io::Error) -> SysError {
+    let path = path.to_owned();
+    move |e| failed(&path, what, Errno::from_raw(e.raw_os_error().unwrap_or(Errno::EIO as i32)))
+}
+
+impl Listener {
+    /// The socket that the service manager passed, if it passed one. Call it before another thread exists.
+    pub fn passed() -> Option<Result<Self, SysError>> {
+        let sockets = take_listen_fds();
+        if sockets.is_empty() {
+            return None;
+        }
+        let found = sockets.into_iter().find(is_stream_listener);
+        Some(found.ok_or_else(|| SysError::new("no Unix stream socket was passed", Errno::ENOTSOCK)).and_then(
+            |socket| {
+                let address = getsockname(&socket).ok().and_then(|any| SocketAddrUnix::try_from(any).ok());
+                let name = address.and_then(|address| address.path_bytes().map(|name| name.to_vec()));
+                let path = PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(
+                    name.unwrap_or_default(),
+                ));
+                // `SocketGroup=` of the socket unit.
+                let group =
+                    fs::symlink_metadata(&path).ok().filter(|file| file.mode() & 0o060 == 0o060 && file.gid() != 0);
+                let with_pidfd = pass_credentials(&socket)?;
+                Ok(Self { socket, path, readers: group.map(|file| file.gid()), with_pidfd, made: None })
+            },
+        ))
+    }
+
+    /// Makes the socket. Call it before another thread exists: the socket's mode comes from the umask.
+    ///
+    /// # Errors
+    /// `EADDRINUSE` if a daemon serves the socket; `EEXIST` if a file is there that is no socket.
+    pub fn make(path: &Path, readers: Option<u32>) -> Result<Self, SysError> {
+        if let Some(parent) = path.parent().filter(|_| Some(path) == default_path().as_deref()) {
+            let mode = if nix::unistd::geteuid().is_root() { 0o755 } else { 0o700 };
+            DirBuilder::new().mode(mode).recursive(true).create(parent).map_err(of_io(parent, "mkdir"))?;
+        }
+        let lock = lock(path)?;
+        remove_stale(path)?;
+        let errno = |e: rustix::io::Errno| failed(path, "socket", Errno::from_raw(e.raw_os_error()));
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(errno)?;
+        let with_pidfd = pass_credentials(&socket)?;
+        let address = SocketAddrUnix::new(path).map_err(|e| failed(path, "bind", Errno::from_raw(e.raw_os_error())))?;
+        let before = umask(Mode::from_bits_truncate(if readers.is_some() { 0o117 } else { 0o177 }));
+        let bound = bind(&socket, &address);
+        umask(before);
+        bound.map_err(|e| failed(path, "bind", Errno::from_raw(e.raw_os_error())))?;
+        let file = fs::symlink_metadata(path).map_err(of_io(path, "stat"))?;
+        if let Some(gid) = readers {
+            // No process can connect before `listen`.
+            chownat(CWD, path, None, Some(Gid::from_raw(gid)), AtFlags::SYMLINK_NOFOLLOW)
+                .map_err(|e| failed(path, "chown", Errno::from_raw(e.raw_os_error())))?;
+        }
+        listen(&socket, BACKLOG).map_err(|e| failed(path, "listen", Errno::from_raw(e.raw_os_error())))?;
+        let made = Some(Made { _lock: lock, identity: (file.dev(), file.ino()) });
+        Ok(Self { socket, path: path.to_owned(), readers, with_pidfd, made })
+    }
+
+    /// Closes the socket. One that was made here also leaves the file system.
+    pub fn close(self) {
+        let Some(made) = self.made else { return };
+        let now = fs::symlink_metadata(&self.path).map(|file| (file.dev(), file.ino()));
+        if now.is_ok_and(|now| now == made.identity) {
+            // If it stays, the next start replaces it.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Locks the socket's name for this process.
+fn lock(path: &Path) -> Result<File, SysError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC).bits();
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(i32::try_from(flags).unwrap_or(0));
+    let file = options.open(&name).map_err(of_io(&name, "open"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(failed(path, "a daemon serves", Errno::EADDRINUSE)),
+        Err(TryLockError::Error(e)) => Err(of_io(&name, "lock")(e)),
+    }
+}
+
+/// Removes a socket that nothing serves.
+fn remove_stale(path: &Path) -> Result<(), SysError> {
+    match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(of_io(path, "stat")(e)),
+        Ok(file) if !file.file_type().is_socket() => return Err(failed(path, "not a socket:", Errno::EEXIST)),
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(of_io(path, "unlink")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(SysError::new(format!("connect: {}", io_words(&e)), Errno::EADDRINUSE)),
+        Ok(_) => Err(failed(path, "another program serves", Errno::EADDRINUSE)),
+    }
+}

@@ -1,0 +1,298 @@
+//! Writes a line.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::abi::actor::Actor;
+use crate::abi::cap::CapMask;
+use crate::abi::escape::json;
+use crate::abi::launch_spec::NotEnforced;
+use crate::abi::record::{Args, Outcome, Output, Record};
+use crate::control::target_info::RunId;
+
+use super::{Head, Item, KeepOutput, MAX_LINE, OUTPUT, Running, VERSION, Wall, micros, usual};
+
+/// The most bytes of arguments, and of environment, in a line that would be too long.
+const SHORT: usize = 8 * 1024;
+
+/// The bytes of a line, with its newline. `run` is the run that the line is about, if it is not the segment's.
+pub(crate) fn encode(
+    head: &Head,
+    (wall, n, run): (Wall, u64, Option<RunId>),
+    item: &Item,
+    keep: KeepOutput,
+) -> Vec<u8> {
+    let mut line = Object::new();
+    line.number("v", VERSION).number("t", wall).number("n", n);
+    if let Some(run) = run.filter(|run| *run != head.run) {
+        line.plain("run", &run.to_string());
+    }
+    match item {
+        Item::Segment(head) => segment(&mut line, head),
+        Item::Started(running) => running_helper(&mut line, "started", head, wall, running),
+        Item::Open(running) => running_helper(&mut line, "open", head, wall, running),
+        Item::StillRunning(running) => running_helper(&mut line, "still_running", head, wall, running),
+        Item::Ended(r) => {
+            record(&mut line, head, r, true);
+            line.number("lag", since(wall, r, r.ended_us));
+            output(&mut line, r, keep);
+        }
+        Item::Changed(event) => {
+            line.plain("event", "changed").number("seq", event.seq).number("at", event.at).value("what", &event.kind);
+        }
+        Item::Lost { count, errno } => {
+            line.plain("event", "lost").number("count", *count);
+            errno.iter().for_each(|errno| _ = line.number("errno", *errno as i32));
+        }
+        Item::End { next_id, open } => _ = line.plain("event", "end").number("next_id", *next_id).number("open", *open),
+    }
+    let bytes = line.finish();
+    match item {
+        Item::Ended(r) if bytes.len() > MAX_LINE => {
+            let shorter = Item::Ended(Arc::new(shortened(r)));
+            encode(head, (wall, n, run), &shorter, KeepOutput::None)
+        }
+        Item::Started(h) | Item::Open(h) | Item::StillRunning(h) if bytes.len() > MAX_LINE => {
+            let h = Running { record: Arc::new(shortened(&h.record)), start_time: h.start_time };
+            let shorter = match item {
+                Item::Open(_) => Item::Open(h),
+                Item::StillRunning(_) => Item::StillRunning(h),
+                _ => Item::Started(h),
+            };
+            encode(head, (wall, n, run), &shorter, KeepOutput::None)
+        }
+        _ => bytes,
+    }
+}
+
+fn segment(line: &mut Object, head: &Head) {
+    line.plain("event", "segment").plain("run", &head.run.to_string()).plain("target", &head.target);
+    line.plain("boot", &head.boot).number("mono", head.mono).number("next_id", head.next_id);
+    line.mask("known", head.known).mask("bounding", head.bounding).value("requester", &head.actor);
+}
+
+fn running_helper(line: &mut Object, event: &str, head: &Head, wall: Wall, running: &Running) {
+    line.plain("event", event);
+    record(line, head, &running.record, false);
+    running.start_time.iter().for_each(|ticks| _ = line.number("start_time", *ticks));
+    line.number("lag", since(wall, &running.record, running.record.started_us));
+}
+
+/// From the event to the line: the event was `after` the request.
+fn since(wall: Wall, r: &Record, after: Option<u64>) -> i64 {
+    let after = after.and_then(|us| i64::try_from(us).ok()).unwrap_or(0);
+    wall.wrapping_sub(micros(r.wall)).wrapping_sub(after)
+}
+
+fn record(line: &mut Object, head: &Head, r: &Record, ended: bool) {
+    line.number("id", r.id);
+    request(line, head, r);
+    let (state, outcome) = usual::standing(ended);
+    if r.outcome != outcome {
+        line.plain("outcome", r.outcome.name());
+    }
+    if r.state != state {
+        line.value("state", &r.state);
+    }
+    r.stage.iter().for_each(|stage| _ = line.value("stage", stage));
+    r.errno.iter().for_each(|errno| _ = line.number("errno", *errno as i32));
+    r.said.iter().for_each(|said| _ = line.plain("reason", said));
+    if r.status != usual::status(r.outcome) {
+        line.value("raw", &r.status);
+    }
+    if r.result != usual::result(r) {
+        line.value("result", &r.result);
+    }
+    if r.abandoned {
+        line.value("abandoned", &true);
+    }
+    if r.timed_out {
+        line.value("timed_out", &true);
+    }
+    launch(line, head, r);
+    line.number("at", r.at);
+    for (key, us) in [("queued_us", r.queued_us), ("started_us", r.started_us), ("ended_us", r.ended_us)] {
+        us.iter().for_each(|us| _ = line.number(key, *us));
+    }
+    for (key, n) in [("cpu_us", r.cpu_us), ("max_rss_kib", r.max_rss_kib)] {
+        if n > 0 {
+            line.number(key, n);
+        }
+    }
+    if !r.chain.is_empty() {
+        line.value("chain", &r.chain);
+    }
+}
+
+/// What was asked, and by which process.
+fn request(line: &mut Object, head: &Head, r: &Record) {
+    r.module.iter().for_each(|name| _ = line.bytes("module", name));
+    if r.kind != usual::kind(r.module.is_some()) {
+        line.value("kind", &r.kind);
+    }
+    if r.args != head.usual.args(r.kind) {
+        match &r.args {
+            Args::Module => line.value("argv", &()),
+            Args::List(list) => line.list("argv", list),
+        };
+    }
+    if r.path != head.usual.path(r.kind, &r.args) {
+        line.bytes("path", &r.path);
+    }
+    if r.env != head.usual.env(r.outcome) {
+        line.list("env", &r.env);
+    }
+    if r.wait != crate::abi::wait::WaitMode::PROC {
+        line.value("wait", &r.wait);
+    }
+    let of_engine = usual::is_engine(head, &r.actor);
+    if r.actor.origin != usual::origin(of_engine) {
+        line.value("origin", &r.actor.origin);
+    }
+    if !of_engine {
+        requester(line, head, &r.actor);
+    }
+}
+
+fn requester(line: &mut Object, head: &Head, actor: &Actor) {
+    let mut object = Object::new();
+    object.number("pid", actor.pid).number("uid", actor.uid);
+    if actor.gid != actor.uid {
+        object.number("gid", actor.gid);
+    }
+    object.bytes("comm", actor.comm.as_bytes());
+    actor.start_time.iter().for_each(|ticks| _ = object.number("start_time", *ticks));
+    actor.loginuid.iter().for_each(|uid| _ = object.number("loginuid", *uid));
+    if actor.effective != usual::effective(head, actor.uid) {
+        object.mask("effective", actor.effective);
+    }
+    line.object("requester", object);
+}
+
+/// What the helper was given.
+fn launch(line: &mut Object, head: &Head, r: &Record) {
+    r.pid.iter().for_each(|pid| _ = line.number("pid", *pid));
+    if r.enforced != usual::enforced(r.pid) {
+        line.value("enforced", &r.enforced);
+    }
+    for (key, mask) in [("bset", r.bset), ("inheritable", r.inheritable)] {
+        if mask != head.known {
+            line.mask(key, mask);
+        }
+    }
+    r.own.iter().for_each(|own| _ = line.value("own", own));
+    if r.caps.as_deref() != usual::caps(head, r).as_ref() {
+        line.value("caps", &r.caps);
+    }
+    match &r.caps_started {
+        None => {}
+        started if *started == r.caps => _ = line.value("caps_started", &true),
+        started => _ = line.value("caps_started", started),
+    }
+    if !r.not_enforced.is_empty() {
+        let names: Vec<&str> = r.not_enforced.iter().copied().map(NotEnforced::name).collect();
+        line.value("not_enforced", &names);
+    }
+}
+
+fn output(line: &mut Object, r: &Record, keep: KeepOutput) {
+    let well = r.outcome == Outcome::Exited && r.status.is_some_and(|s| s.exit_code() == Some(0)) && !r.timed_out;
+    let kept = match keep {
+        KeepOutput::None => false,
+        KeepOutput::Failures => !well,
+        KeepOutput::All => true,
+    };
+    let Some(Output { stdout, stderr, dropped }) = r.output.as_deref().filter(|_| kept) else { return };
+    let tail = |bytes: &[u8]| bytes[bytes.len().saturating_sub(OUTPUT)..].to_vec();
+    let (out, err) = (tail(stdout), tail(stderr));
+    let dropped = dropped + (stdout.len() - out.len() + stderr.len() - err.len()) as u64;
+    line.bytes("stdout", &out);
+    if !err.is_empty() {
+        line.bytes("stderr", &err);
+    }
+    if dropped > 0 {
+        line.number("dropped_bytes", dropped);
+    }
+}
+
+/// The record with the first arguments and variables alone.
+fn shortened(r: &Record) -> Record {
+    let short = |list: &[Box<[u8]>]| {
+        let mut left = SHORT;
+        let kept = list.iter().take_while(|bytes| {
+            let fits = bytes.len() < left;
+            left = left.saturating_sub(bytes.len() + 1);
+            fits
+        });
+        kept.cloned().collect::<Arc<[_]>>()
+    };
+    let args = match &r.args {
+        Args::Module => Args::Module,
+        Args::List(list) => Args::List(short(list)),
+    };
+    let said = r.said.as_deref().map(|said| said.chars().take(1024).collect());
+    let chain = r.chain.iter().take(64).cloned().collect();
+    Record { args, env: short(&r.env), output: None, said, chain, ..r.clone() }
+}
+
+/// A JSON object that is being written.
+struct Object(Vec<u8>);
+
+impl Object {
+    fn new() -> Self {
+        Self(b"{".to_vec())
+    }
+
+    fn key(&mut self, key: &str) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        // Writing to a vector cannot fail, here and below. No key has a character that JSON escapes.
+        let _ = write!(self.0, "\"{key}\":");
+    }
+
+    fn number(&mut self, key: &str, n: impl std::fmt::Display) -> &mut Self {
+        self.key(key);
+        let _ = write!(self.0, "{n}");
+        self
+    }
+
+    fn mask(&mut self, key: &str, mask: CapMask) -> &mut Self {
+        self.key(key);
+        let _ = write!(self.0, "\"{:#x}\"", mask.bits());
+        self
+    }
+
+    fn plain(&mut self, key: &str, text: &str) -> &mut Self {
+        self.value(key, text)
+    }
+
+    fn bytes(&mut self, key: &str, bytes: &[u8]) -> &mut Self {
+        self.value(key, json(bytes).as_str())
+    }
+
+    fn list(&mut self, key: &str, list: &[Box<[u8]>]) -> &mut Self {
+        let texts: Vec<String> = list.iter().map(|bytes| json(bytes)).collect();
+        self.value(key, &texts)
+    }
+
+    fn object(&mut self, key: &str, object: Self) {
+        self.key(key);
+        self.0.extend_from_slice(&object.0);
+        self.0.push(b'}');
+    }
+
+    fn value(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> &mut Self {
+        self.key(key);
+        // The types of this crate have string keys only, and their writers never fail.
+        let _ = serde_json::to_writer(&mut self.0, value);
+        self
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.0.extend_from_slice(b"}\n");
+        self.0
+    }
+}

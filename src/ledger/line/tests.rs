@@ -1,0 +1,379 @@
+//! Lines: everything that is written is read back, and lines are short.
+
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use proptest::prelude::*;
+
+use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::depth::Depth;
+use crate::abi::error::Stage;
+use crate::abi::event::EventKind;
+use crate::abi::launch_spec::{Enforcement, NotEnforced};
+use crate::abi::mask::Masks;
+use crate::abi::record::{Args, Kind, Outcome, State};
+use crate::abi::subprocess::HELPER_ENV;
+use crate::abi::wait::{WaitMode, WaitStatus};
+use crate::control::testing as fixtures;
+
+use super::*;
+use crate::abi::record::Output;
+
+/// A ledger's first line, of an engine of root.
+pub(crate) fn head() -> Head {
+    let actor = Actor {
+        start_time: Some(4711),
+        loginuid: Some(1000),
+        effective: fixtures::KNOWN,
+        ..Actor::new(Origin::Library, 700, 0, 0, b"khelper")
+    };
+    Head {
+        wall: 1_795_662_588_123_456,
+        mono: 5_000_000,
+        n: 1,
+        next_id: 1,
+        run: RunId { started: 1_795_662_588_000_000, pid: 700 },
+        target: "daemon".into(),
+        boot: "0b6c0bd1-77f6-4b8c-a9b1-6a1e3f7a6c11".into(),
+        known: fixtures::KNOWN,
+        bounding: fixtures::KNOWN,
+        actor: Arc::new(actor),
+        usual: Usual::default(),
+    }
+}
+
+/// A process that asks a daemon for something.
+fn shell() -> Actor {
+    let effective = fixtures::KNOWN;
+    Actor { start_time: Some(8_123_456), effective, ..Actor::new(Origin::Outside, 21_900, 0, 0, b"bash") }
+}
+
+/// A usual module request, made over a daemon's socket, that ended with `raw`.
+pub(crate) fn usual_record(head: &Head, id: u64, raw: i32) -> Record {
+    Record {
+        actor: Arc::new(shell()),
+        wall: time(head.wall + 5_000_000),
+        at: 7_123_456_789,
+        env: head.usual.env.clone(),
+        pid: Some(21_905),
+        output: Some(Arc::default()),
+        ..fixtures::record(id, b"nf_conntrack", raw)
+    }
+}
+
+fn bytes() -> impl Strategy<Value = Box<[u8]>> {
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..20),
+        "[a-z0-9_/\"\\\\,{}:-]{0,20}".prop_map(String::into_bytes),
+        Just(b"\",\"outcome\":\"killed\",\"n\":{".to_vec()),
+    ]
+    .prop_map(Vec::into_boxed_slice)
+}
+
+fn list() -> impl Strategy<Value = Arc<[Box<[u8]>]>> {
+    proptest::collection::vec(bytes(), 0..5).prop_map(Arc::from)
+}
+
+fn pick<T: Copy + std::fmt::Debug + 'static>(of: &'static [T]) -> impl Strategy<Value = T> {
+    proptest::sample::select(of)
+}
+
+fn mask() -> impl Strategy<Value = CapMask> {
+    prop_oneof![Just(fixtures::KNOWN), Just(CapMask::EMPTY), any::<u64>().prop_map(CapMask::from_bits)]
+}
+
+fn sets() -> impl Strategy<Value = Option<Arc<CapSets>>> {
+    let usual = CapSets {
+        permitted: fixtures::KNOWN,
+        effective: fixtures::KNOWN,
+        bounding: fixtures::KNOWN,
+        ..CapSets::default()
+    };
+    let any =
+        [mask(), mask(), mask(), mask(), mask()].prop_map(|[inheritable, permitted, effective, bounding, ambient]| {
+            CapSets { inheritable, permitted, effective, bounding, ambient }
+        });
+    proptest::option::of(prop_oneof![Just(usual), any].prop_map(Arc::new))
+}
+
+fn actor() -> impl Strategy<Value = Arc<Actor>> {
+    let origin = pick(&[Origin::Library, Origin::CommandLine, Origin::Console, Origin::Outside]);
+    let other = (any::<i32>(), any::<u32>(), any::<u32>(), any::<Option<u64>>(), any::<Option<u32>>(), bytes(), mask());
+    let other = other.prop_map(|(pid, uid, gid, start_time, loginuid, comm, effective)| {
+        let actor = Actor { start_time, loginuid, effective, ..Actor::new(Origin::Outside, pid, uid, gid, &comm) };
+        if uid % 2 == 0 { Actor { gid: uid, ..actor } } else { actor }
+    });
+    (origin, prop_oneof![other, Just(shell()), Just(Actor::clone(&head().actor))])
+        .prop_map(|(origin, actor)| Arc::new(actor.by(origin)))
+}
+
+fn request() -> impl Strategy<Value = Record> {
+    let args = prop_oneof![Just(Args::Module), list().prop_map(Args::List)];
+    let env = prop_oneof![list(), Just(head().usual.env)];
+    let path = prop_oneof![bytes(), Just(b"/sbin/modprobe"[..].into()), Just(b"/bin/sleep"[..].into())];
+    let wait = pick(&[WaitMode::NoWait, WaitMode::EXEC, WaitMode::PROC, WaitMode::Proc { killable: false }]);
+    let kind = pick(&[Kind::Module, Kind::Helper]);
+    let parts = (any::<u64>(), kind, proptest::option::of(bytes()), path, args, env, wait, actor());
+    let wall = prop_oneof![Just(1_795_662_588_123_000i64), any::<i32>().prop_map(i64::from)];
+    (parts, wall, any::<u64>()).prop_map(|((id, kind, module, path, args, env, wait, actor), wall, at)| {
+        let module = module.map(Arc::from);
+        let path = path.into();
+        Record { id, module, path, args, env, ..Record::new(kind, wait, actor, (time(wall), at)) }
+    })
+}
+
+fn outcome(r: Record) -> impl Strategy<Value = Record> {
+    let all = &[
+        Outcome::Running,
+        Outcome::Exited,
+        Outcome::Killed,
+        Outcome::ExecFailed,
+        Outcome::Refused,
+        Outcome::Abandoned,
+        Outcome::Noop,
+        Outcome::Lost,
+    ];
+    let state = pick(&[State::Ended, State::Running, State::Queued]);
+    let stage = proptest::option::of(pick(&[Stage::Exec, Stage::Limit, Stage::Gate]));
+    let errno = proptest::option::of(pick(&[Errno::ENOENT, Errno::ENOMEM]));
+    let raw = proptest::option::of(prop_oneof![Just(0), Just(256), any::<i32>()]);
+    let result = proptest::option::of(prop_oneof![Just(0), Just(256), any::<i32>()]);
+    let flags = (any::<bool>(), any::<bool>());
+    (pick(all), state, stage, errno, raw, result, flags, proptest::option::of(any::<String>())).prop_map(
+        move |(outcome, state, stage, errno, raw, result, flags, said)| {
+            let mut r = r.clone();
+            (r.outcome, r.state, r.stage, r.errno) = (outcome, state, stage, errno);
+            (r.status, r.result, r.said) = (raw.map(WaitStatus::from_raw), result, said.map(Box::from));
+            (r.abandoned, r.timed_out) = flags;
+            r
+        },
+    )
+}
+
+fn launched(r: Record) -> impl Strategy<Value = Record> {
+    let enforced = proptest::option::of(pick(&[Enforcement::Masks, Enforcement::NoNewPrivs, Enforcement::Refused]));
+    let own = proptest::option::of((mask(), mask()).prop_map(|masks| Box::new(Masks::from(masks))));
+    let not = proptest::collection::vec(pick(&NotEnforced::ALL), 0..3);
+    let us = proptest::option::of(prop_oneof![0u64..1_000_000, any::<u64>()]);
+    let times = (us.clone(), us.clone(), us);
+    let link = (any::<i32>(), bytes(), any::<bool>(), any::<Option<u64>>());
+    let link = link.prop_map(|(pid, comm, known, of)| ChainLink { pid, comm: Comm::new(&comm), known, helper_of: of });
+    let chain = proptest::collection::vec(link, 0..3);
+    let output = proptest::option::of((bytes(), bytes(), 0..3u64));
+    let helper = (any::<Option<i32>>(), enforced, mask(), mask(), own, sets(), sets(), not);
+    (helper, times, (any::<u64>(), any::<u64>()), chain, output).prop_map(
+        move |((pid, enforced, bset, inheritable, own, caps, started, not), times, used, chain, output)| {
+            let mut r = r.clone();
+            (r.pid, r.enforced, r.bset, r.inheritable, r.own) = (pid, enforced, bset, inheritable, own.clone());
+            (r.caps, r.caps_started, r.not_enforced) = (caps, started, not.into());
+            (r.queued_us, r.started_us, r.ended_us) = times;
+            (r.cpu_us, r.max_rss_kib) = used;
+            r.chain = chain.into();
+            r.output = output.map(|(out, err, dropped)| {
+                Arc::new(Output { stdout: out.into_vec(), stderr: err.into_vec(), dropped })
+            });
+            r
+        },
+    )
+}
+
+/// Any record that a line can hold, its output included.
+pub(crate) fn any_record() -> impl Strategy<Value = Record> {
+    let base = usual_record(&head(), 1, 0);
+    (request().boxed(), outcome(base.clone()).boxed(), launched(base).boxed()).prop_map(|(r, o, l)| Record {
+        outcome: o.outcome,
+        state: o.state,
+        stage: o.stage,
+        errno: o.errno,
+        status: o.status,
+        result: o.result,
+        said: o.said,
+        abandoned: o.abandoned,
+        timed_out: o.timed_out,
+        id: r.id,
+        kind: r.kind,
+        module: r.module,
+        path: r.path,
+        args: r.args,
+        env: r.env,
+        wait: r.wait,
+        actor: r.actor,
+        wall: r.wall,
+        at: r.at,
+        ..l
+    })
+}
+
+fn back(head: &Head, wall: Wall, item: &Item) -> Line {
+    let line = encode(head, (wall, 7, None), item, KeepOutput::All);
+    let text = line.strip_suffix(b"\n").unwrap();
+    assert!(!text.contains(&b'\n') && line.len() <= MAX_LINE);
+    assert_eq!(time_of(text), Some(wall));
+    decode(Some(head), text).unwrap_or_else(|e| panic!("{e:?}: {}", String::from_utf8_lossy(text)))
+}
+
+proptest! {
+    #[test]
+    fn every_field_of_a_record_is_restored(r in any_record(), wall in any::<i32>(), start in any::<Option<u64>>()) {
+        let (head, wall) = (head(), Wall::from(wall));
+        let ended = back(&head, wall, &Item::Ended(Arc::new(r.clone())));
+        prop_assert_eq!((ended.wall, ended.n, ended.run, &*ended.target), (wall, 7, head.run, "daemon"));
+        let Item::Ended(read) = ended.item else { panic!("{:?}", ended.item) };
+        prop_assert_eq!(&*read, &r);
+        let running = Running { record: Arc::new(Record { output: None, ..r }), start_time: start };
+        let read = back(&head, wall, &Item::Started(running.clone()));
+        let Item::Started(read) = read.item else { panic!("{:?}", read.item) };
+        prop_assert_eq!((&*read.record, read.start_time), (&*running.record, start));
+    }
+
+    #[test]
+    fn hostile_lines_are_unreadable_and_never_a_panic(
+        text in proptest::collection::vec(any::<u8>(), 0..300),
+        at in any::<proptest::sample::Index>(),
+        with in any::<u8>(),
+    ) {
+        let head = head();
+        let _ = (decode(None, &text), decode(Some(&head), &text), time_of(&text));
+        // A real line with one byte changed, or cut.
+        let record = Item::Ended(Arc::new(usual_record(&head, 3, 9)));
+        let mut line = encode(&head, (head.wall, 1, None), &record, KeepOutput::All);
+        let at = at.index(line.len());
+        let _ = decode(Some(&head), &line[..at]);
+        line[at] = with;
+        let _ = decode(Some(&head), &line);
+    }
+}
+
+#[test]
+fn a_segment_begins_with_what_its_lines_leave_out() {
+    let head = head();
+    let line = encode(&head, (head.wall, head.n, None), &Item::Segment(Box::new(head.clone())), KeepOutput::None);
+    let read = decode(None, line.strip_suffix(b"\n").unwrap()).unwrap();
+    let Item::Segment(read) = read.item else { panic!("{:?}", read.item) };
+    assert_eq!(format!("{read:?}"), format!("{head:?}"));
+    for missing in ["\"event\":\"segment\",", "\"mono\":5000000,", ",\"known\":\"0x1ffffffffff\""] {
+        let text = String::from_utf8(line.clone()).unwrap();
+        let without = text.trim_end().replacen(missing, "", 1);
+        assert!(without.len() < text.len() - 1, "{missing} is not in {text}");
+        assert_eq!(decode(None, without.as_bytes()).err(), Some(Unread::Malformed), "{missing}");
+    }
+}
+
+#[test]
+fn changes_losses_and_the_end_are_restored() {
+    let head = head();
+    let actor = Arc::new(shell());
+    let kind = EventKind::GateChanged { from: Depth::Enabled, to: Depth::Freezing, actor };
+    let event = Event { seq: 5, at: 17, kind };
+    let Item::Changed(read) = back(&head, 1, &Item::Changed(event.clone())).item else { panic!() };
+    assert_eq!(read, event);
+    for (count, errno) in [(3, Some(Errno::ENOSPC)), (4, None)] {
+        let Item::Lost { count: n, errno: e } = back(&head, 1, &Item::Lost { count, errno }).item else { panic!() };
+        assert_eq!((n, e), (count, errno));
+    }
+    let Item::End { next_id, open } = back(&head, 1, &Item::End { next_id: 9, open: 2 }).item else { panic!() };
+    assert_eq!((next_id, open), (9, 2));
+}
+
+#[test]
+fn a_line_of_another_run_or_target_says_so() {
+    let (head, other) = (head(), RunId { started: 16, pid: 3 });
+    let line = encode(&head, (1, 2, Some(other)), &Item::Lost { count: 1, errno: None }, KeepOutput::None);
+    assert_eq!(decode(Some(&head), line.trim_ascii_end()).unwrap().run, other);
+    let of_kernel = br#"{"v":1,"t":5,"n":1,"event":"lost","count":3,"target":"kernel","new":[1]}"#;
+    assert_eq!(&*decode(Some(&head), of_kernel).unwrap().target, "kernel", "an unknown key is passed over");
+}
+
+#[test]
+fn a_line_of_a_newer_version_is_not_taken_for_a_damaged_one() {
+    let newer = br#"{"v":2,"t":5,"n":1,"event":"lost","count":3}"#;
+    assert_eq!(decode(Some(&head()), newer).err(), Some(Unread::Newer));
+    let unknown = br#"{"v":1,"t":5,"n":1,"event":"other"}"#;
+    assert_eq!(decode(Some(&head()), unknown).err(), Some(Unread::Malformed));
+}
+
+#[test]
+fn lines_are_short() {
+    let head = head();
+    let length = |item: &Item| encode(&head, (head.wall + 5_013_000, 123_456, None), item, KeepOutput::Failures).len();
+    let record = |raw| Arc::new(usual_record(&head, 123_456, raw));
+    let started = Running { record: Arc::new(started(&record(0))), start_time: Some(8_123_460) };
+    let lengths = [Item::Started(started), Item::Ended(record(0)), Item::Ended(record(256))].map(|item| length(&item));
+    assert!(lengths.iter().all(|length| *length <= 300), "{lengths:?}");
+}
+
+/// A record as it is when its helper has just been started.
+pub(crate) fn started(r: &Record) -> Record {
+    Record {
+        state: State::Running,
+        outcome: Outcome::Running,
+        status: None,
+        result: None,
+        caps: None,
+        ended_us: None,
+        cpu_us: 0,
+        max_rss_kib: 0,
+        output: None,
+        ..r.clone()
+    }
+}
+
+#[test]
+fn of_output_the_end_is_kept_and_of_which_helpers_can_be_chosen() {
+    let head = head();
+    let full = |raw| {
+        let stdout = (0..OUTPUT + 10).map(|n| u8::try_from(n % 251).unwrap()).collect();
+        let output = Output { stdout, stderr: b"!".to_vec(), dropped: 5 };
+        Arc::new(Record { output: Some(Arc::new(output)), ..usual_record(&head, 1, raw) })
+    };
+    for (keep, raw, kept) in [
+        (KeepOutput::None, 256, false),
+        (KeepOutput::Failures, 0, false),
+        (KeepOutput::Failures, 256, true),
+        (KeepOutput::Failures, 9, true),
+        (KeepOutput::All, 0, true),
+    ] {
+        let r = full(raw);
+        let line = encode(&head, (1, 1, None), &Item::Ended(r.clone()), keep);
+        let Item::Ended(read) = decode(Some(&head), line.trim_ascii_end()).unwrap().item else { panic!() };
+        assert_eq!(read.output.is_some(), kept, "{keep:?} {raw}");
+        let Some(output) = &read.output else { continue };
+        assert_eq!(output.stdout, r.output.as_ref().unwrap().stdout[10..]);
+        assert_eq!((&output.stderr[..], output.dropped), (&b"!"[..], 15));
+    }
+    let timed_out = Record { timed_out: true, ..Record::clone(&full(0)) };
+    let line = encode(&head, (1, 1, None), &Item::Ended(Arc::new(timed_out)), KeepOutput::Failures);
+    assert!(line.windows(8).any(|w| w == b"\"stdout\""), "one that timed out has failed, whatever its status");
+}
+
+#[test]
+fn a_line_that_would_be_too_long_loses_its_output_and_then_its_arguments() {
+    let head = head();
+    let args: Arc<[Box<[u8]>]> = (0..400).map(|n| vec![n as u8; 1000].into_boxed_slice()).collect();
+    let said = Some("\u{1}".repeat(70_000).into());
+    for r in [
+        Record { args: Args::List(args.clone()), ..usual_record(&head, 1, 256) },
+        Record { env: args, ..usual_record(&head, 1, 256) },
+        Record { said, ..usual_record(&head, 1, 256) },
+    ] {
+        let r = Arc::new(r);
+        let running = Running { record: r.clone(), start_time: None };
+        for item in [Item::Ended(r), Item::Started(running.clone()), Item::Open(running)] {
+            back(&head, 1, &item);
+        }
+    }
+}
+
+#[test]
+fn the_usual_environment_is_that_of_a_module_request() {
+    let env: Vec<Vec<u8>> = head().usual.env.iter().map(|e| e.to_vec()).collect();
+    assert_eq!(env, HELPER_ENV.map(|e| e.as_bytes().to_vec()));
+}
+
+#[test]
+fn times_go_both_ways() {
+    for wall in [0, 1, -1, 1_795_662_588_123_456, -5_000_000_000_000] {
+        assert_eq!(micros(time(wall)), wall);
+    }
+}

@@ -1,0 +1,175 @@
+//! The reader: all segments of a ledger, merged by time. It works while others write, and without them.
+//!
+//! A query reads as little as it can: whole segments are skipped by their times, the first line in time is found by
+//! bisection, and lines are looked for by raw bytes that they must contain before they are read at all. Nothing of a
+//! segment is kept but its first line, so the memory does not grow with the ledger.
+
+mod cursor;
+pub mod filter;
+mod seek;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::control::target_info::RunId;
+
+use super::error::LedgerError;
+use super::folder::{FAILURES, Folder, Name};
+use super::line::{Head, Line, Unread, Wall, decode};
+use cursor::Cursor;
+pub(in crate::ledger) use cursor::first_line;
+use filter::{Filter, Search};
+
+/// A ledger that is read.
+#[derive(Debug)]
+pub struct Reader {
+    all: Folder,
+    failures: Option<Folder>,
+    /// By the time of their first line.
+    segments: Vec<Known>,
+    /// Segments whose first line a newer program wrote, or cannot be read.
+    passed_over: Counts,
+}
+
+/// A segment, by its first line.
+#[derive(Debug)]
+struct Known {
+    name: Name,
+    head: Head,
+    /// Where its second line begins.
+    body: u64,
+    /// Its length when the ledger was opened.
+    len: u64,
+    of_failures: bool,
+    /// Of a segment of failures: the lines from this number on are in the other series, too.
+    twice_from: u64,
+}
+
+/// What a query has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Lines that matched.
+    pub matched: u64,
+    /// Lines that a newer program wrote; they were passed over.
+    pub newer: u64,
+    /// Lines, and first lines of segments, that cannot be read: torn by a crash, or damaged. A query that looks for raw
+    /// bytes sees only those that contain them.
+    pub unreadable: u64,
+}
+
+/// A line that matches, not yet read as a whole.
+pub struct Found<'a> {
+    /// Its bytes, without the newline.
+    pub raw: &'a [u8],
+    /// When it was written.
+    pub wall: Wall,
+    head: &'a Head,
+}
+
+impl Found<'_> {
+    /// Reads the line. `Err` counts it in `counts`.
+    pub fn read(&self, counts: &mut Counts) -> Option<Line> {
+        match decode(Some(self.head), self.raw) {
+            Ok(line) => return Some(line),
+            Err(Unread::Newer) => counts.newer += 1,
+            Err(Unread::Malformed) => counts.unreadable += 1,
+        }
+        counts.matched -= 1;
+        None
+    }
+}
+
+impl Reader {
+    /// Opens the ledger in this folder.
+    ///
+    /// # Errors
+    /// As for [`Folder::open`]; `ENOENT` if there is none.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let all = Folder::open(path, false)?;
+        let failures = all.sub(FAILURES, false).ok();
+        let mut reader = Self { all, failures, segments: Vec::new(), passed_over: Counts::default() };
+        reader.list(false)?;
+        if reader.failures.is_some() {
+            reader.list(true)?;
+        }
+        reader.mark_twice();
+        reader.segments.sort_by_key(|known| (known.head.wall, known.name.pid, known.of_failures));
+        Ok(reader)
+    }
+
+    /// Adds the segments of a series.
+    fn list(&mut self, of_failures: bool) -> Result<(), LedgerError> {
+        let Some(folder) = (if of_failures { self.failures.as_ref() } else { Some(&self.all) }) else { return Ok(()) };
+        for name in folder.names()? {
+            // Removed since, or not a file of this user.
+            let Ok((file, stat)) = folder.segment(&name, false) else { continue };
+            let len = u64::try_from(stat.st_size).unwrap_or(0);
+            match first_line(&file, len) {
+                Some(Ok((head, body))) => {
+                    self.segments.push(Known { name, head, body, len, of_failures, twice_from: u64::MAX });
+                }
+                Some(Err(Unread::Newer)) => self.passed_over.newer += 1,
+                Some(Err(Unread::Malformed)) => self.passed_over.unreadable += 1,
+                // Empty: it is being made, or its first line could not be written.
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out which failures are in the other series, too: those from the first line on that is left there of the
+    /// same run.
+    fn mark_twice(&mut self) {
+        let mut first: BTreeMap<RunId, u64> = BTreeMap::new();
+        for known in self.segments.iter().filter(|known| !known.of_failures) {
+            let n = first.entry(known.head.run).or_insert(u64::MAX);
+            *n = known.head.n.min(*n);
+        }
+        for known in self.segments.iter_mut().filter(|known| known.of_failures) {
+            known.twice_from = first.get(&known.head.run).copied().unwrap_or(u64::MAX);
+        }
+        self.segments.retain(|known| known.head.n < known.twice_from);
+    }
+
+    fn folder(&self, known: &Known) -> Option<&Folder> {
+        if known.of_failures { self.failures.as_ref() } else { Some(&self.all) }
+    }
+
+    /// The bytes of all its segments.
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|known| known.len).sum()
+    }
+
+    /// Calls `each` with every line that matches, oldest first, until it breaks.
+    pub fn scan(&self, filter: &Filter, each: &mut dyn FnMut(&Found<'_>, &mut Counts) -> ControlFlow<()>) -> Counts {
+        let mut counts = self.passed_over;
+        let mut waiting = self.segments.iter().filter(|known| filter.may_concern(&known.head)).peekable();
+        let mut active: Vec<Cursor<'_>> = Vec::new();
+        loop {
+            // A segment is opened when no open one has an older line.
+            while let Some(next) = waiting.peek() {
+                if active.iter().any(|cursor| cursor.wall() < next.head.wall) {
+                    break;
+                }
+                let known = *next;
+                waiting.next();
+                let Some(folder) = self.folder(known) else { continue };
+                // Removed since.
+                let Ok((file, _)) = folder.segment(&known.name, false) else { continue };
+                let search = Search::new(filter, &known.head);
+                active.extend(Cursor::start(file, known, search, filter.since, &mut counts));
+            }
+            let Some(first) = (0..active.len()).min_by_key(|at| active[*at].wall()) else { return counts };
+            counts.matched += 1;
+            if each(&active[first].found(), &mut counts).is_break() {
+                return counts;
+            }
+            if !active[first].advance(&mut counts) {
+                active.remove(first);
+            }
+        }
+    }
+}

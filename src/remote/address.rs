@@ -1,0 +1,58 @@
+//! The socket of a daemon.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::abi::escape::screen;
+use crate::control::target::{LinkState, TargetInfo, TargetKind};
+use crate::wire::client::Info;
+
+/// The socket of root's daemon.
+const SYSTEM: &str = "/run/khelper/khelper.sock";
+/// The socket of an ordinary user's own daemon, in `XDG_RUNTIME_DIR`.
+const USER: &str = "khelper/khelper.sock";
+
+/// Where a daemon can be reached, and the name that the operator gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The socket.
+    pub path: PathBuf,
+    /// `unix:PATH`, escaped; empty for a usual socket.
+    name: String,
+}
+
+impl Address {
+    /// The usual socket: that of root's daemon; for an ordinary user the own daemon's, if it exists.
+    pub fn usual() -> Self {
+        let own = || {
+            let folder = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute())?;
+            let path = folder.join(USER);
+            path.exists().then_some(path)
+        };
+        let user = if nix::unistd::geteuid().is_root() { None } else { own() };
+        Self { path: user.unwrap_or_else(|| SYSTEM.into()), name: String::new() }
+    }
+
+    /// The socket that the operator named.
+    pub fn unix(path: &Path) -> Self {
+        Self { path: path.to_owned(), name: format!("unix:{}", screen(path.as_os_str().as_bytes())) }
+    }
+
+    /// The path, escaped.
+    pub fn shown(&self) -> String {
+        screen(self.path.as_os_str().as_bytes())
+    }
+
+    /// The daemon there, which described itself.
+    pub(super) fn info(&self, info: &Info) -> TargetInfo {
+        TargetInfo {
+            kind: TargetKind::Daemon,
+            name: self.name.clone(),
+            pid: info.pid,
+            uid: info.uid,
+            run: info.run,
+            link: LinkState::Up,
+            known: info.known,
+        }
+    }
+}

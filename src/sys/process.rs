@@ -1,0 +1,68 @@
+//! Other processes: whether one still lives, and its identity.
+
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+/// When a process started, in clock ticks since boot (proc_pid_stat(5), field 22). With the pid it names one process.
+/// `None` if there is no such process, if it is a zombie, or if /proc cannot be read.
+pub fn start_time(pid: i32) -> Option<u64> {
+    let stat = procfs::process::Process::new(pid).ok()?.stat().ok()?;
+    (!matches!(stat.state, 'Z' | 'X')).then_some(stat.starttime)
+}
+
+/// A descriptor of the process with this pid and start time, which becomes readable when the process ends
+/// (pidfd_open(2)).
+///
+/// # Errors
+/// `ESRCH` if the process has ended; any errno of pidfd_open(2).
+pub fn open(pid: i32, started: u64) -> Result<OwnedFd, Errno> {
+    let named = Pid::from_raw(pid).filter(|_| pid > 0).ok_or(Errno::ESRCH)?;
+    let process = pidfd_open(named, PidfdFlags::empty()).map_err(|e| Errno::from_raw(e.raw_os_error()))?;
+    // Read once the descriptor holds the process: the pid cannot be another one's now, unless it has already ended.
+    if start_time(pid) == Some(started) { Ok(process) } else { Err(Errno::ESRCH) }
+}
+
+/// The id of this boot of the machine; empty if it cannot be read.
+pub fn boot_id() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
+}
+
+/// CLOCK_MONOTONIC, in microseconds.
+pub fn monotonic() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+    seconds * 1_000_000 + nanos / 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_named_by_its_pid_and_its_start() {
+        let me = nix::unistd::getpid().as_raw();
+        let started = start_time(me).unwrap();
+        assert!(open(me, started).is_ok());
+        assert_eq!(open(me, started + 1).err(), Some(Errno::ESRCH));
+        assert_eq!(open(-1, started).err(), Some(Errno::ESRCH));
+        assert_eq!(boot_id().len(), 36);
+        assert!(monotonic() <= monotonic());
+    }
+
+    #[test]
+    fn a_zombie_has_ended() {
+        let mut child = std::process::Command::new("/bin/true").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        nix::sys::wait::waitid(
+            nix::sys::wait::Id::Pid(nix::unistd::Pid::from_raw(pid)),
+            nix::sys::wait::WaitPidFlag::WEXITED | nix::sys::wait::WaitPidFlag::WNOWAIT,
+        )
+        .unwrap();
+        assert_eq!(start_time(pid), None);
+        child.wait().unwrap();
+        assert_eq!(start_time(pid), None);
+    }
+}

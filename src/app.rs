@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod serve;
+mod target;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -35,7 +36,7 @@ pub fn main() -> ExitCode {
         return cli::probe::report().into();
     }
     if args.get(1).is_some_and(|first| first == COMPLETE_ARG) {
-        return complete(&args[2..], LinuxHost::new().known(), &Vec::new).into();
+        return complete(&args[2..], LinuxHost::new().known(), &target::ids).into();
     }
     malloc::keep_one_heap();
     cli::parse(args).map_or_else(ExitCode::from, |args| run(&args).into())
@@ -56,7 +57,13 @@ fn run(args: &Args) -> u8 {
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }
-    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((embedded()?, signals)));
+    let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
+    let open = || target::open(args.target.as_ref(), needs, &settings, tells, embedded);
+    if command.asks_only(args.target.as_ref(), &settings) {
+        return open().map_or_else(|code| code, |target| cli::ask(&target, command));
+    }
+    // Signals are taken before the first thread starts.
+    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((open()?, signals)));
     match started {
         Ok((target, signals)) => cli::run(&target, command, &settings, &signals),
         Err(code) => code,
@@ -89,8 +96,11 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         wanted.push(Signal::SIGCHLD);
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
-        let target = embedded()?;
-        cli::set(&target, settings)?;
+        let needs = (cli::target::Need::Any, cli::target::Use::Waits);
+        let target = target::open(args.target.as_ref(), needs, settings, false, embedded)?;
+        if target.info().is_owned() {
+            cli::set(&target, settings)?;
+        }
         Ok((target, signals))
     });
     let (target, signals) = match started {

@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::serve::{Bridge, Serve};
+use super::target::{self, Chosen};
 use crate::verbs::options::Set;
 use crate::verbs::verb::Common;
 
@@ -34,6 +35,9 @@ fn after_help() -> String {
 #[derive(Debug, Parser)]
 #[command(name = "khelper", version, about = "Usermode helpers: a console and an engine", after_help = after_help())]
 pub struct Args {
+    /// The engine to use: `embedded` (one of this process), `daemon`, or `unix:PATH` (the daemon at that socket)
+    #[arg(short = 't', long, value_name = "TARGET", global = true, value_parser = target::parser())]
+    pub target: Option<Chosen>,
     /// Knobs to write first.
     #[command(flatten)]
     before: Set,
@@ -96,6 +100,12 @@ impl Args {
         if args.command.as_ref().is_some_and(Command::starts_no_engine) && !args.set().is_empty() {
             return Err(conflict("this command starts no engine, so --set cannot be used with it"));
         }
+        if args.target.is_some() && args.command.as_ref().is_some_and(Command::needs_no_target) {
+            return Err(conflict("this command needs no target, so --target cannot be used with it"));
+        }
+        if args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) && !args.set().is_empty() {
+            return Err(conflict("--set is for an engine of this process: use `set`, or --target embedded"));
+        }
         Ok(args)
     }
 
@@ -122,10 +132,15 @@ impl Command {
         }
     }
 
-    /// Whether the command needs no engine.
+    /// Whether the command starts no engine.
     fn starts_no_engine(&self) -> bool {
+        self.needs_no_target() || self.verb().is_some_and(Common::needs_running)
+    }
+
+    /// Whether the command needs no engine.
+    fn needs_no_target(&self) -> bool {
         match self {
-            Self::Verb(verb) => matches!(verb, Common::Mask(_)) || verb.needs_running(),
+            Self::Verb(verb) => matches!(verb, Common::Mask(_)),
             Self::Serve(_) | Self::Bridge(_) => true,
             #[cfg(feature = "console")]
             Self::Keys => true,

@@ -138,5 +138,8 @@ fn exchange(connection: &mut Connection, message: &[u8]) -> io::Result<Vec<u8>> 
 }
 
 fn unreachable(address: &Address, error: &io::Error) -> ControlError {
-    ControlError::Unavailable(format!("the daemon at {}: {}", address.shown(), io_words(error)))
+    // The error adds an errno of its own.
+    let words = io_words(error);
+    let words = words.rsplit_once(" (").map_or(&*words, |(words, _)| words);
+    ControlError::Unavailable(format!("no daemon at {}: {words}", address.shown()))
 }

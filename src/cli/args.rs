@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use super::exit;
 use super::serve::{Bridge, Serve};
 use super::target::{self, Chosen};
 use crate::verbs::options::Set;
@@ -17,18 +18,9 @@ Without a command, khelper starts the console and a new engine. This machine's k
 const WITHOUT_COMMAND: &str = "\
 A command is required: this khelper was built without the console. This machine's kernel is not changed.";
 
-const EXIT_CODES: &str = "\
-Exit codes: the helper's own; 128 + n if signal n killed the helper or khelper; 127 not found; 126 not executable;
-124 timed out; 130 interrupted; 64 usage; 70 status lost; 75 refused for now (limit, gate, empty path,
-engine within an engine); 77 not permitted; 74 cannot write to stdout.";
-#[cfg(feature = "console")]
-const EXIT_CODES_OF_CONSOLE: &str = "
-Exit codes of the console: 0; 2 no terminal; 128 + n killed by signal n; 129 also if the terminal is gone; 101 panic.";
-#[cfg(not(feature = "console"))]
-const EXIT_CODES_OF_CONSOLE: &str = "";
-
 fn after_help() -> String {
-    format!("{WITHOUT_COMMAND}\n\n{EXIT_CODES}{EXIT_CODES_OF_CONSOLE}")
+    let codes = exit::CODES.iter().map(|(code, meaning)| format!("  {code:<9} {meaning}\n"));
+    format!("{WITHOUT_COMMAND}\n\nExit codes:\n{}{}", codes.collect::<String>(), exit::COMBINED)
 }
 
 /// The whole command line.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::abi::actor::{Actor, Comm};
+use crate::abi::actor::{Actor, ChainLink, Comm};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::event::Event;
 use crate::abi::record::{Args, Kind, Output, Record};
@@ -38,7 +38,7 @@ macro_rules! keys {
 
 keys! {
     V "v" T "t" N "n" Run "run" Event "event" Id "id" Module "module" Kind "kind" Argv "argv" Path "path" Env "env"
-    Wait "wait" Origin "origin" Requester "requester" Outcome "outcome" State "state" Stage "stage" Errno "errno"
+    Wait "wait" AskedBy "asked_by" Origin "origin" Requester "requester" Outcome "outcome" State "state" Stage "stage" Errno "errno"
     Reason "reason" Raw "raw" Result "result" Abandoned "abandoned" TimedOut "timed_out" Pid "pid" Enforced "enforced"
     Bset "bset" Inheritable "inheritable" Own "own" Caps "caps" CapsStarted "caps_started" NotEnforced "not_enforced"
     At "at" QueuedUs "queued_us" StartedUs "started_us" EndedUs "ended_us" CpuUs "cpu_us" MaxRssKib "max_rss_kib"
@@ -189,13 +189,38 @@ fn record(raw: &Raw<'_>, head: &Head, wall: Wall, ended: bool) -> Result<Record,
     r.ended_us = raw.maybe(Key::EndedUs, number)?;
     r.cpu_us = raw.maybe(Key::CpuUs, number)?.unwrap_or(0);
     r.max_rss_kib = raw.maybe(Key::MaxRssKib, number)?.unwrap_or(0);
-    r.chain = raw.maybe(Key::Chain, value)?.unwrap_or_default();
+    r.asked_by = raw.maybe(Key::AskedBy, number)?;
+    r.chain = raw.maybe(Key::Chain, value::<Vec<Option<Link>>>)?.map_or_else(Box::default, |links| chain(&r, links));
     if let Some(stdout) = raw.maybe(Key::Stdout, bytes)? {
         let stderr = raw.maybe(Key::Stderr, bytes)?.unwrap_or_default();
         let dropped = raw.maybe(Key::DroppedBytes, number)?.unwrap_or(0);
         r.output = Some(Arc::new(Output { stdout, stderr, dropped }));
     }
     Ok(r)
+}
+
+/// A link of a chain: the parts that are left out have their usual values.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Link {
+    Known(i32, String),
+    Guessed(i32, String, bool),
+    Helper(i32, String, bool, u64),
+}
+
+fn chain(r: &Record, links: Vec<Option<Link>>) -> Box<[ChainLink]> {
+    let link = |link: Option<Link>| {
+        let (pid, comm, known, helper_of) = match link {
+            None => return usual::first_link(&r.actor),
+            Some(Link::Known(pid, comm)) => (pid, comm, true, None),
+            Some(Link::Guessed(pid, comm, known)) => (pid, comm, known, None),
+            Some(Link::Helper(pid, comm, known, id)) => (pid, comm, known, Some(id)),
+        };
+        // What is not escaped as it should be is shown as it is.
+        let comm = crate::abi::escape::unescape(&comm).unwrap_or_else(|| comm.into_bytes());
+        ChainLink { pid, comm: Comm::new(&comm), known, helper_of }
+    };
+    links.into_iter().map(link).collect()
 }
 
 fn requester(raw: &Raw<'_>, head: &Head) -> Result<Arc<Actor>, Malformed> {

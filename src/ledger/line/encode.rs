@@ -36,6 +36,7 @@ pub(crate) fn encode(
         Item::StillRunning(running) => running_helper(&mut line, "still_running", head, wall, running),
         Item::Ended(r) => {
             record(&mut line, head, r, true);
+            chain(&mut line, r);
             line.number("lag", since(wall, r, r.ended_us));
             output(&mut line, r, keep);
         }
@@ -121,9 +122,33 @@ fn record(line: &mut Object, head: &Head, r: &Record, ended: bool) {
             line.number(key, n);
         }
     }
-    if !r.chain.is_empty() {
-        line.value("chain", &r.chain);
+}
+
+/// The chain as `[pid, comm]`, `[pid, comm, known]` or `[pid, comm, known, helper_of]`; `null` is the requester itself.
+/// A start has none: it is in the line of the end.
+fn chain(line: &mut Object, r: &Record) {
+    if r.chain.is_empty() {
+        return;
     }
+    line.key("chain");
+    line.0.push(b'[');
+    for (at, link) in r.chain.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        if usual::first_link(&r.actor) == *link && at == 0 {
+            line.raw("null");
+            continue;
+        }
+        // A text can always be written as JSON.
+        let comm = serde_json::to_string(&json(link.comm.as_bytes())).unwrap_or_default();
+        line.raw(&format!("{comma}[{},{comm}", link.pid));
+        match link.helper_of {
+            Some(id) => line.raw(&format!(",{},{id}", link.known)),
+            None if !link.known => line.raw(",false"),
+            None => {}
+        }
+        line.0.push(b']');
+    }
+    line.0.push(b']');
 }
 
 /// What was asked, and by which process.
@@ -147,6 +172,7 @@ fn request(line: &mut Object, head: &Head, r: &Record) {
     if r.wait != crate::abi::wait::WaitMode::PROC {
         line.value("wait", &r.wait);
     }
+    r.asked_by.iter().for_each(|id| _ = line.number("asked_by", *id));
     let of_engine = usual::is_engine(head, &r.actor);
     if r.actor.origin != usual::origin(of_engine) {
         line.value("origin", &r.actor.origin);
@@ -289,6 +315,10 @@ impl Object {
         // The types of this crate have string keys only, and their writers never fail.
         let _ = serde_json::to_writer(&mut self.0, value);
         self
+    }
+
+    fn raw(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
     }
 
     fn finish(mut self) -> Vec<u8> {

@@ -8,7 +8,7 @@ mod cursor;
 pub mod filter;
 mod seek;
 #[cfg(test)]
-mod tests;
+pub(in crate::ledger) mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -10,7 +10,7 @@ use std::thread;
 
 use khelper::abi::actor::{Actor, Origin};
 use khelper::abi::record::Record;
-use khelper::engine::{Caller, Cancel, Engine, KnobWrite};
+use khelper::engine::{Caller, Engine, KnobWrite};
 
 use crate::common::Dir;
 
@@ -101,7 +101,7 @@ fn serve(engine: &Engine, mut stream: UnixStream) {
     let actor = Actor::new(Origin::Outside, pid, peer.uid.as_raw(), peer.gid.as_raw(), comm.trim_ascii_end());
     let mut name = Vec::new();
     stream.read_to_end(&mut name).unwrap();
-    let record = engine.request_module_as(&name, true, &Caller { actor: Some(Arc::new(actor)), cancel: Cancel::new() });
+    let record = engine.request_module_as(&name, true, &Caller { actor: Some(Arc::new(actor)), ..Caller::default() });
     // An error is a client that has gone.
     let _ = stream.write_all(&[code(&record)]);
 }

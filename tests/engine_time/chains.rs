@@ -9,7 +9,7 @@ use khelper::abi::event::EventKind;
 use khelper::abi::process::Process;
 use khelper::abi::record::{Outcome, Record};
 use khelper::abi::wait::WaitMode;
-use khelper::engine::{CallOptions, Caller as Requester, Cancel, Engine, KnobWrite};
+use khelper::engine::{CallOptions, Caller as Requester, Engine, KnobWrite};
 use khelper::sys::fake::{FOREVER, FakeHost, Script};
 use khelper::sys::host::Clock;
 
@@ -23,7 +23,7 @@ fn child(host: &FakeHost, pid: i32, parent: i32, session: i32) {
 
 fn by(pid: i32) -> Requester {
     let actor = Actor { start_time: Some(7), ..Actor::new(Origin::Outside, pid, 0, 0, b"sh") };
-    Requester { actor: Some(Arc::new(actor)), cancel: Cancel::new() }
+    Requester { actor: Some(Arc::new(actor)), ..Requester::default() }
 }
 
 /// Requests `name` from a child, with this pid, of the helper with the pid `helper`. Returns at once.

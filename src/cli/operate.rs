@@ -12,7 +12,8 @@ use crate::abi::time::Micros;
 use crate::control::metrics::{self, Form};
 use crate::control::record_json::{Entry, V};
 use crate::control::target::TargetInfo;
-use crate::control::text::{ps, status};
+use crate::control::text::{ps, status, tree};
+use crate::control::tree::Tree;
 use crate::control::{Command, Key, Reply};
 use crate::verbs::perform::Act;
 
@@ -114,7 +115,13 @@ impl Asker {
             return self.running(&s, &all).unwrap_or_else(|error| fail(&error));
         }
         let info = self.caller.target.info();
-        let lines = if tree { ps::tree(&s, &all) } else { ps::table(info.short_name(), s.now, &all) };
+        let lines = match tree {
+            true => match Tree::read(&*self.caller.target, &self.caller.by, &s, &all) {
+                Ok(tree) => tree::lines(&tree),
+                Err(error) => return fail(&error),
+            },
+            false => ps::table(info.short_name(), s.now, &all),
+        };
         lines.iter().for_each(|line| self.answers.line(line));
         Verdict::Own(0)
     }

@@ -12,5 +12,6 @@ pub mod ps;
 pub mod rehearsal;
 pub mod status;
 pub mod target;
+pub mod tree;
 pub mod watch;
 pub mod why;

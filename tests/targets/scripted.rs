@@ -225,6 +225,7 @@ impl Target for Scripted {
         TargetInfo {
             kind: TargetKind::Daemon,
             name: NAME.into(),
+            version: String::new(),
             pid: PID,
             uid: 0,
             run: state.run,

@@ -94,7 +94,7 @@ fn command_line(how: &str) -> ! {
     let engine = Engine::builder().host(host.clone()).start().unwrap();
     if how != "idle" {
         let asks = engine.clone();
-        thread::spawn(move || asks.request_module_as(HOSTILE.to_vec(), true, &requester(900)));
+        thread::spawn(move || asks.request_module_as(HOSTILE, true, &requester(900)));
         host.wait_for("the first helper", |now| now.running == 1);
         let info = SubprocessInfo::setup(Some(b"/bin/sleep".to_vec()), ["/bin/sleep"], HELPER_ENV).unwrap();
         let options = CallOptions { ask: requester(901), ..CallOptions::default() };

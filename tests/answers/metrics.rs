@@ -44,7 +44,7 @@ fn samples(text: &str, open: bool) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let mut family = String::new();
     let mut seen = Vec::new();
-    let body = if open { text.strip_suffix("# EOF\n").expect("ends with # EOF") } else { text };
+    let body = if open { text.strip_suffix("# EOF\n").unwrap() } else { text };
     assert!(body.ends_with('\n') && !body.contains("\n\n") && !body.contains("EOF"));
     let mut lines = body.lines();
     while let Some(line) = lines.next() {

@@ -10,6 +10,7 @@ use crate::abi::record::Outcome;
 use crate::control::event_json::{self, Clock};
 use crate::control::record_json::{Entry, Source};
 use crate::control::text;
+use crate::control::text::log::Times;
 use crate::ledger::error::LedgerError;
 use crate::ledger::folder::default_path;
 use crate::ledger::line::{Item, Line, time};
@@ -103,10 +104,10 @@ pub fn log(args: &Log) -> u8 {
         ..Filter::default()
     };
     let answers = Answers::default();
-    let mut text = String::new();
+    let (mut text, mut times) = (String::new(), Times::new(now, args.utc));
     let mut put = |found: &Found<'_>, counts: &mut Counts| {
         let Some(line) = found.read(counts) else { return ControlFlow::Continue(()) };
-        if let Some(shown) = if args.json { object(&line) } else { words(found, &line, now, args.utc) } {
+        if let Some(shown) = if args.json { object(&line) } else { words(found, &line, &mut times) } {
             text.push_str(&shown);
             text.push('\n');
         }
@@ -131,14 +132,14 @@ pub(super) fn passed_over(counts: &Counts) {
     text::log::passed_over(counts.newer, counts.unreadable).iter().for_each(|line| say(line));
 }
 
-fn words(found: &Found<'_>, line: &Line, now: SystemTime, utc: bool) -> Option<String> {
-    let (at, target) = (text::log::time(time(line.wall), now, utc), &*line.target);
+fn words(found: &Found<'_>, line: &Line, times: &mut Times) -> Option<String> {
+    let (at, target) = (times.text(time(line.wall)), &*line.target);
     match &line.item {
-        Item::Ended(record) => Some(text::log::request(&at, target, record)),
-        Item::Started(running) => Some(text::log::running(&at, target, &running.record, false)),
-        Item::StillRunning(running) => Some(text::log::running(&at, target, &running.record, true)),
-        Item::Changed(event) => text::log::change(&at, target, &event.kind, found.known()),
-        Item::Lost { count, errno } => Some(text::log::lost(&at, target, *count, *errno)),
+        Item::Ended(record) => Some(text::log::request(at, target, record)),
+        Item::Started(running) => Some(text::log::running(at, target, &running.record, false)),
+        Item::StillRunning(running) => Some(text::log::running(at, target, &running.record, true)),
+        Item::Changed(event) => text::log::change(at, target, &event.kind, found.known()),
+        Item::Lost { count, errno } => Some(text::log::lost(at, target, *count, *errno)),
         Item::Segment(_) | Item::Open(_) | Item::End { .. } => None,
     }
 }

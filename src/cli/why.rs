@@ -11,6 +11,7 @@ use crate::abi::escape::screen;
 use crate::abi::record::{Kind, Record};
 use crate::control::target_info::RunId;
 use crate::control::text;
+use crate::control::text::log::Times;
 use crate::ledger::line::{Item, Line, Running, time};
 use crate::ledger::reader::filter::Filter;
 use crate::ledger::reader::{Counts, Found, Reader};
@@ -109,15 +110,16 @@ pub fn why(args: &Why) -> u8 {
         say(&format!("nothing is known about {}: see `khelper log`", args.what.text()));
         return 1;
     };
-    let now = SystemTime::now();
-    let asked = text::log::time(newest.record.wall, now, args.utc);
+    let mut times = Times::new(SystemTime::now(), args.utc);
     let answers = Answers::default();
-    text::why::story(&newest.record, &asked, newest.known).iter().for_each(|line| answers.line(line));
+    text::why::story(&newest.record, times.text(newest.record.wall), newest.known)
+        .iter()
+        .for_each(|line| answers.line(line));
     if let (Some(started), Some(pid)) = (newest.started, newest.record.pid) {
         let alive = started.is_some() && process::start_time(pid) == started;
         answers.line(&text::why::still(alive, pid));
     }
-    acts(&reader, &newest, now, args.utc).iter().for_each(|line| answers.line(line));
+    acts(&reader, &newest, &mut times).iter().for_each(|line| answers.line(line));
     let earlier = ended.saturating_sub(u64::from(newest.started.is_none()));
     if earlier > 0 {
         let (module, title) = (newest.record.kind == Kind::Module, newest.record.title());
@@ -145,15 +147,15 @@ fn consider(newest: &mut Option<Newest>, line: &Line, known: CapMask) {
 }
 
 /// What operators did to the request.
-fn acts(reader: &Reader, newest: &Newest, now: SystemTime, utc: bool) -> Vec<String> {
+fn acts(reader: &Reader, newest: &Newest, times: &mut Times) -> Vec<String> {
     let filter = Filter { id: Some(newest.record.id), ..Filter::default() };
     let mut lines = Vec::new();
     reader.scan(&filter, &mut |found: &Found<'_>, counts: &mut Counts| {
         if let Some(line) = found.read(counts).filter(|line| line.run == newest.run)
             && let Item::Changed(event) = &line.item
         {
-            let at = text::log::time(time(line.wall), now, utc);
-            lines.extend(text::log::change(&at, &line.target, &event.kind, newest.known));
+            let at = times.text(time(line.wall));
+            lines.extend(text::log::change(at, &line.target, &event.kind, newest.known));
         }
         ControlFlow::Continue(())
     });

@@ -1,6 +1,6 @@
 //! What a ledger has recorded, one line for each request and each change.
 
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
@@ -17,19 +17,42 @@ use super::mask::but;
 use super::outcome::{ended_in_words, took};
 use super::ps::quoted;
 
-/// A time of `now`'s day as `14:02:11+01:00`, of any other day as `2026-11-25 14:02:11+01:00`; in UTC, or where the time
-/// zone is not known, with `Z`.
-pub fn time(at: SystemTime, now: SystemTime, utc: bool) -> String {
-    let of_utc = |time| {
-        let text = rfc3339(time);
-        (text[..10].to_owned(), format!("{}Z", &text[11..19]))
-    };
-    let parts = |time| match Local::of(time).filter(|_| !utc) {
+/// Writes times for a person. Of thousands of lines, many have the same second.
+pub struct Times {
+    utc: bool,
+    today: String,
+    /// The last time, to the second, and its text.
+    last: Option<(u64, String)>,
+}
+
+impl Times {
+    /// `now` is the time of reading. `utc`: in UTC instead of the operator's time zone.
+    pub fn new(now: SystemTime, utc: bool) -> Self {
+        Self { utc, today: parts(now, utc).0, last: None }
+    }
+
+    /// A time of today as `14:02:11+01:00`, of another day as `2026-11-25 14:02:11+01:00`; in UTC, or where the time zone
+    /// is not known, with `Z`.
+    pub fn text(&mut self, at: SystemTime) -> &str {
+        let second = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        if self.last.as_ref().is_none_or(|(last, _)| *last != second) {
+            let (date, clock) = parts(at, self.utc);
+            let text = if date == self.today { clock } else { format!("{date} {clock}") };
+            self.last = Some((second, text));
+        }
+        self.last.as_ref().map_or("", |(_, text)| text)
+    }
+}
+
+/// The date and the time of day.
+fn parts(at: SystemTime, utc: bool) -> (String, String) {
+    match Local::of(at).filter(|_| !utc) {
         Some(local) => (local.date(), format!("{}{}", local.clock(), local.offset())),
-        None => of_utc(time),
-    };
-    let (date, clock) = parts(at);
-    if parts(now).0 == date { clock } else { format!("{date} {clock}") }
+        None => {
+            let text = rfc3339(at);
+            (text[..10].to_owned(), format!("{}Z", &text[11..19]))
+        }
+    }
 }
 
 /// `#88 module "dccp"`.
@@ -114,7 +137,7 @@ pub fn passed_over(newer: u64, unreadable: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::Duration;
 
     use super::*;
     use crate::abi::actor::Origin;
@@ -198,9 +221,15 @@ mod tests {
     #[test]
     fn another_day_is_named() {
         let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
-        assert_eq!(time(at(1_795_662_588), at(1_795_662_600), true), "03:09:48Z");
-        assert_eq!(time(at(1_795_662_588), at(1_795_762_600), true), "2026-11-26 03:09:48Z");
-        let local = time(at(1_795_662_588), at(1_795_662_588), false);
+        let time = |when, now, utc| Times::new(at(now), utc).text(at(when)).to_owned();
+        assert_eq!(time(1_795_662_588, 1_795_662_600, true), "03:09:48Z");
+        assert_eq!(time(1_795_662_588, 1_795_762_600, true), "2026-11-26 03:09:48Z");
+        let mut times = Times::new(at(1_795_662_588), true);
+        assert_eq!(
+            [10, 10, 11].map(|s| times.text(at(s)).to_owned()),
+            [10, 10, 11].map(|s| format!("1970-01-01 00:00:{s}Z"))
+        );
+        let local = time(1_795_662_588, 1_795_662_588, false);
         assert!(local.len() == 14 && local[8..].starts_with(['+', '-']), "{local}");
     }
 }

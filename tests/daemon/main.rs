@@ -3,7 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../common/daemon.rs"]
+#[path = "../common/served.rs"]
 mod daemon;
 
 mod calls;

@@ -3,6 +3,9 @@
 //! scripted host with a virtual clock.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
+#[path = "verbs/daemon.rs"]
+mod daemon;
+
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;

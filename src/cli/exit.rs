@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use crate::abi::error::{ControlError, EngineError, Stage};
+use crate::abi::error::{ControlError, EngineError, Explain, Stage};
 use crate::abi::record::Outcome;
 use crate::abi::record::Record;
 
@@ -26,7 +26,11 @@ pub const NO_TERMINAL: u8 = 2;
 /// Every exit code and its meaning, for `--help` and the manual page.
 pub const CODES: &[(&str, &str)] = &[
     ("0 to 255", "the helper's own exit code, unchanged"),
-    ("1", "kill, abandon: there is no such request, or it has ended, or something of its chain still runs"),
+    (
+        "1",
+        "diff: a restart would change a knob; set -p, set --system: a line failed; kill, abandon: there is no such \
+         request, or it has ended, or something of its chain still runs",
+    ),
     ("2", "the console: no terminal"),
     ("64", "usage: unknown option or key, malformed value or name (EINVAL, ENAMETOOLONG)"),
     ("69", "the target cannot be reached, or does not support this"),
@@ -101,6 +105,8 @@ impl Verdict {
     /// The verdict on a command that failed, whether it was not authorized or the engine refused it.
     pub fn of_error(error: &ControlError) -> Self {
         match error {
+            // A mask from outside (SYS-3), or a file that others can change (AUTH-6).
+            ControlError::Value { error, .. } if error.errno() == Errno::EPERM => Self::NotPermitted,
             ControlError::UnknownKey(_) | ControlError::ReadOnly(_) | ControlError::Value { .. } => Self::Usage,
             ControlError::Denied(_) => Self::NotPermitted,
             ControlError::Busy(_) => Self::Refused,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::abi::error::ControlError;
 use crate::abi::record::State;
+use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::abi::time::Micros;
 use crate::control::metrics::{self, Form};
@@ -73,6 +74,7 @@ struct StateOf<'a> {
     slots_limit: u32,
     slots_waiting: u32,
     watchers: u32,
+    ledger: Option<&'a LedgerState>,
     totals: &'a Totals,
 }
 
@@ -95,6 +97,7 @@ impl<'a> StateOf<'a> {
             slots_limit: s.slots.limit,
             slots_waiting: s.slots.waiting,
             watchers: s.watchers,
+            ledger: s.ledger.as_ref(),
             totals: &s.totals,
         }
     }
@@ -197,7 +200,9 @@ impl Asker {
                 }
             }
             // No verb of the shell performs these.
-            Act::Write(_) | Act::Reset(_) | Act::ResetLoopMessages => return Ok(Verdict::Usage),
+            Act::Write(_) | Act::Persist(_) | Act::Unpersist(_) | Act::Reset(_) | Act::ResetLoopMessages => {
+                return Ok(Verdict::Usage);
+            }
         }
         Ok(Verdict::Own(0))
     }

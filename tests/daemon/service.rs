@@ -60,7 +60,8 @@ fn umh_14_a_stop_waits_for_helpers_and_leaves_those_that_still_run() {
     let fifo = dir.fifo("end");
     let daemon = Daemon::start(&dir);
     let mut client = daemon.connect();
-    let left = client.call("Run", json!({"path": "/bin/cat", "args": [&fifo], "wait": "exec"}))["pid"].as_i64().unwrap();
+    let left =
+        client.call("Run", json!({"path": "/bin/cat", "args": [&fifo], "wait": "exec"}))["pid"].as_i64().unwrap();
     let mut waiting = daemon.connect();
     waiting.send_more("Run", run(&["/bin/sleep", "0.5"]));
     waiting.values();

@@ -28,8 +28,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("0 to 255", "the helper's own exit code, unchanged"),
     (
         "1",
-        "diff: a restart would change a knob; set -p, set --system: a line failed; kill, abandon: there is no such \
-         request, or it has ended, or something of its chain still runs",
+        "diff: drift; why: nothing is known; set -p, --system: a line failed; kill, abandon: there is no such request, \
+         or it has ended, or something of its chain still runs",
     ),
     ("2", "the console: no terminal"),
     ("64", "usage: unknown option or key, malformed value or name (EINVAL, ENAMETOOLONG)"),

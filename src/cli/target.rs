@@ -1,7 +1,7 @@
 //! `--target`: the engine that a command uses.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -52,8 +52,8 @@ impl Command {
     }
 
     /// Whether the command only asks a daemon: it then needs no thread and no signal.
-    pub fn asks_only(&self, chosen: Option<&Chosen>, settings: &[OsString]) -> bool {
-        self.uses() == Use::Asks && settings.is_empty() && chosen != Some(&Chosen::Embedded)
+    pub fn asks_only(&self, chosen: Option<&Chosen>, own_wanted: bool) -> bool {
+        self.uses() == Use::Asks && !own_wanted && chosen != Some(&Chosen::Embedded)
     }
 
     /// How the command uses it.
@@ -69,6 +69,22 @@ impl Command {
 /// The parser of `--target`.
 pub(super) fn parser() -> impl TypedValueParser<Value = Chosen> {
     OsStringValueParser::new().try_map(|text| read(&text))
+}
+
+/// The target that an unfinished command line names, if it does.
+pub(super) fn chosen(words: &[OsString]) -> Option<Chosen> {
+    let mut words = words.iter();
+    let text = loop {
+        match words.next()?.as_bytes() {
+            b"-t" | b"--target" => break words.next()?.clone(),
+            word => {
+                if let Some(value) = word.strip_prefix(b"--target=") {
+                    break OsString::from_vec(value.to_vec());
+                }
+            }
+        }
+    };
+    read(&text).ok()
 }
 
 fn read(text: &OsString) -> Result<Chosen, String> {

@@ -30,6 +30,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod text;
+pub mod tree;
 pub mod watch;
 pub mod withheld;
 

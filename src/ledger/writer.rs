@@ -10,8 +10,9 @@ use nix::errno::Errno;
 
 use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
+use crate::abi::error::Explain;
 use crate::abi::record::Record;
-use crate::abi::sink::{Changed, RecordSink};
+use crate::abi::sink::{Changed, LedgerState, RecordSink};
 use crate::control::target_info::RunId;
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::Host;
@@ -76,21 +77,6 @@ impl Options {
     }
 }
 
-/// The state of a ledger that is being written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// How long the line that is being written has waited, in microseconds; 0 if none waits.
-    pub lag_us: u64,
-    /// The bytes of all segments, those of other processes included.
-    pub bytes: u64,
-    /// Lines written by this process.
-    pub written: u64,
-    /// Lines that could not be written.
-    pub lost: u64,
-    /// Why the last write failed; `None` once one has succeeded again.
-    pub error: Option<LedgerError>,
-}
-
 /// A ledger that an engine writes ([`RecordSink`]).
 pub struct Ledger {
     run: RunId,
@@ -102,7 +88,7 @@ pub struct Ledger {
     busy_since: AtomicI64,
     state: Mutex<State>,
     /// Apart from `state`, which is locked while a write blocks.
-    stats: Mutex<Stats>,
+    stats: Mutex<LedgerState>,
     watching: Mutex<Option<Watching>>,
 }
 
@@ -240,10 +226,10 @@ impl Ledger {
     }
 
     /// Its state. Never waits for a write.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> LedgerState {
         let since = self.busy_since.load(Ordering::Relaxed);
         let lag = if since == IDLE { 0 } else { self.clocks.wall().saturating_sub(since) };
-        Stats { lag_us: u64::try_from(lag).unwrap_or(0), ..lock(&self.stats).clone() }
+        LedgerState { lag_us: u64::try_from(lag).unwrap_or(0), ..lock(&self.stats).clone() }
     }
 
     /// Ends the segments, flushes them to the disk and unlocks them. What comes later is lost. Stop the engine first
@@ -264,7 +250,7 @@ impl Ledger {
         let mut stats = lock(&self.stats);
         stats.bytes = state.bytes();
         if let Err(errno) = closed {
-            stats.error = Some(LedgerError::at(&self.folder, errno));
+            stats.error = Some(LedgerError::at(&self.folder, errno).whole().into());
         }
     }
 
@@ -285,7 +271,7 @@ impl Ledger {
             Ok(()) => (stats.written, stats.error) = (stats.written + 1, None),
             Err(errno) => {
                 stats.lost += 1;
-                stats.error = Some(LedgerError::at(&self.folder, errno));
+                stats.error = Some(LedgerError::at(&self.folder, errno).whole().into());
             }
         }
     }
@@ -304,6 +290,10 @@ impl RecordSink for Ledger {
 
     fn changed(&self, change: &Changed) {
         self.put(&Item::Changed(change.event.clone()), None, micros(change.wall));
+    }
+
+    fn ledger(&self) -> Option<LedgerState> {
+        Some(self.stats())
     }
 }
 

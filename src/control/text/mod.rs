@@ -3,6 +3,7 @@
 pub mod change;
 pub mod error;
 pub mod event;
+pub mod log;
 pub mod mask;
 pub mod outcome;
 pub mod probe_report;
@@ -11,4 +12,6 @@ pub mod ps;
 pub mod rehearsal;
 pub mod status;
 pub mod target;
+pub mod tree;
 pub mod watch;
+pub mod why;

@@ -76,14 +76,6 @@ pub enum KeepOutput {
     All,
 }
 
-impl KeepOutput {
-    /// Reads `none`, `failures` or `all`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let names = [("none", Self::None), ("failures", Self::Failures), ("all", Self::All)];
-        names.into_iter().find(|(name, _)| *name == text).map(|(_, keep)| keep)
-    }
-}
-
 /// The first line of a segment: what the other lines leave out.
 #[derive(Clone, Debug)]
 pub struct Head {

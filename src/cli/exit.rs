@@ -26,7 +26,11 @@ pub const NO_TERMINAL: u8 = 2;
 /// Every exit code and its meaning, for `--help` and the manual page.
 pub const CODES: &[(&str, &str)] = &[
     ("0 to 255", "the helper's own exit code, unchanged"),
-    ("1", "kill, abandon: there is no such request, or it has ended, or something of its chain still runs"),
+    (
+        "1",
+        "diff: drift; why: nothing is known; set -p, --system: a line failed; kill, abandon: there is no such request, \
+         or it has ended, or something of its chain still runs",
+    ),
     ("2", "the console: no terminal"),
     ("64", "usage: unknown option or key, malformed value or name (EINVAL, ENAMETOOLONG)"),
     ("69", "the target cannot be reached, or does not support this"),

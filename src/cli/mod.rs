@@ -8,6 +8,7 @@ mod diff;
 pub mod exit;
 mod follow_log;
 mod get;
+pub mod log;
 mod mask;
 mod operate;
 mod output;
@@ -19,6 +20,8 @@ mod set;
 mod sigint;
 pub mod target;
 mod watch;
+mod when;
+pub mod why;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use crate::abi::actor::Actor;
 use crate::abi::error::ControlError;
 use crate::abi::record::{Kind, Outcome, Record, State};
-use crate::abi::snapshot::Live;
+use crate::abi::snapshot::{Live, Snapshot};
 use crate::policy::recursion::{Node, Row, forest};
 
 use super::ask::ask;
 use super::command::{Command, Reply};
 use super::target::Target;
 
-/// The most requests in one reply.
-const PAGE: usize = 256;
 /// How often requests are read that led to those already read. Each time leads one request further up.
 const WAYS_UP: usize = 64;
 
@@ -35,6 +33,8 @@ pub struct Entry {
     pub pid: Option<i32>,
     /// Whether it holds a slot.
     pub slot: bool,
+    /// Whether its caller has stopped waiting.
+    pub abandoned: bool,
     /// Its record, if it has ended.
     pub ended: Option<Arc<Record>>,
     /// How often the same request was refused, this time included.
@@ -49,38 +49,42 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Reads the tree.
-    pub fn read(target: &dyn Target, by: &Actor) -> Result<Self, ControlError> {
-        let (holders, last) = match ask(target, by, Command::Status)? {
-            Reply::Status(status) => (status.slots.holders, status.last),
-            _ => (Vec::new(), Vec::new()),
-        };
-        let holders: BTreeSet<u64> = holders.into_iter().collect();
-        let mut all: BTreeMap<u64, Entry> = BTreeMap::new();
-        let mut after = 0;
-        while let Reply::Live(live) = ask(target, by, Command::Live { after, most: PAGE })?
-            && let Some(newest) = live.last()
-        {
-            after = newest.id;
-            all.extend(live.iter().map(|live| (live.id, Entry::live(live, holders.contains(&live.id)))));
-        }
+    /// The tree of these requests, which have not ended; `s` is the state of the engine.
+    pub fn of(s: &Snapshot, live: &[Live]) -> Self {
+        Self::with(s, live.iter().map(|live| Entry::live(live, s.slots.holders.contains(&live.id))).collect())
+    }
+
+    /// The tree of these requests, and of those that led to them although they have ended.
+    pub fn read(target: &dyn Target, by: &Actor, s: &Snapshot, live: &[Live]) -> Result<Self, ControlError> {
+        let mut tree = Self::of(s, live);
         for _ in 0..WAYS_UP {
-            let missing = all.values().filter_map(|entry| entry.asked_by).filter(|id| !all.contains_key(id));
-            let missing: BTreeSet<u64> = missing.collect();
+            let has = |id: &u64| tree.entries.binary_search_by_key(id, |entry| entry.id).is_ok();
+            let missing: BTreeSet<u64> =
+                tree.entries.iter().filter_map(|entry| entry.asked_by).filter(|id| !has(id)).collect();
+            if missing.is_empty() {
+                break;
+            }
             let Reply::Records(records) = ask(target, by, Command::Records(missing.into_iter().collect()))? else {
                 break;
             };
             if records.is_empty() {
                 break;
             }
-            all.extend(records.into_iter().map(|record| (record.id, Entry::ended(record))));
+            tree.entries.extend(records.into_iter().map(Entry::ended));
+            tree = Self::with(s, tree.entries);
         }
-        let refused = last.into_iter().filter(|record| {
+        Ok(tree)
+    }
+
+    /// These requests, with the refusals that the snapshot still has of requests below them.
+    fn with(s: &Snapshot, entries: Vec<Entry>) -> Self {
+        let mut all: BTreeMap<u64, Entry> = entries.into_iter().map(|entry| (entry.id, entry)).collect();
+        let refused = s.last.iter().filter(|record| {
             record.outcome == Outcome::Refused && record.asked_by.is_some_and(|id| all.contains_key(&id))
         });
-        let refused: Vec<Entry> = once_each(refused.map(Entry::ended).collect());
+        let refused: Vec<Entry> = once_each(refused.cloned().map(Entry::ended).collect());
         all.extend(refused.into_iter().map(|entry| (entry.id, entry)));
-        Ok(Self { entries: all.into_values().collect() })
+        Self { entries: all.into_values().collect() }
     }
 
     /// The rows to show: each request below the one that asked for it.
@@ -106,6 +110,7 @@ impl Entry {
             state: live.state,
             pid: live.pid,
             slot,
+            abandoned: live.abandoned,
             ended: None,
             times: 1,
         }
@@ -120,6 +125,7 @@ impl Entry {
             state: record.state,
             pid: None,
             slot: false,
+            abandoned: record.abandoned,
             ended: Some(record),
             times: 1,
         }
@@ -181,7 +187,8 @@ mod tests {
         }
         engine.kill(1, 9).unwrap();
         first.join().unwrap();
-        let all = lines(&Tree::read(&target, &actor()).unwrap());
+        let tree = || Tree::read(&target, &actor(), &engine.snapshot(), &engine.snapshot().running).unwrap();
+        let all = lines(&tree());
         let expected = [
             "#1 request \"a\"  ended, killed by SIGKILL (raw 9)",
             "└ #2 request \"b\"  pid 1002  holds a slot",
@@ -193,6 +200,6 @@ mod tests {
         // The two processes that asked belong to the chain too.
         assert_eq!((ended.signalled, ended.processes, ended.left), (vec![2], 2, vec![]));
         second.join().unwrap();
-        assert_eq!(Tree::read(&target, &actor()).unwrap(), Tree::default());
+        assert_eq!(tree(), Tree::default());
     }
 }

@@ -202,7 +202,7 @@ impl SetKnobs {
         }
         let known_keys: Vec<OsString> =
             self.settings.iter().filter(|setting| !self.passes_over(setting)).cloned().collect();
-        super::perform::writes("set", &known_keys, known).map(Writing::Write)
+        writes("set", &known_keys, known).map(Writing::Write)
     }
 
     /// Whether `-e` ignores it.
@@ -221,6 +221,19 @@ impl SetKnobs {
         ];
         given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
     }
+}
+
+/// Turns `KEY=VALUE` arguments into writes: one write for all knobs, then the gate in a write of its own, since its
+/// drain may block. All values are parsed before any is written. Errors name `door`, the verb or option.
+pub fn writes(door: &str, settings: &[OsString], known: CapMask) -> Result<Vec<Vec<(Key, KnobValue)>>, ControlError> {
+    let write = |setting: &OsString| {
+        let (key, text) = assignment(door, setting.as_bytes())?;
+        Ok((key, key.parse_value(&text, known)?))
+    };
+    let writes = settings.iter().map(write).collect::<Result<Vec<_>, ControlError>>()?;
+    let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
+    let all = std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate]));
+    Ok(all.filter(|write| !write.is_empty()).collect())
 }
 
 fn value(key: &str, error: ParseError) -> ControlError {

@@ -15,7 +15,7 @@ use crate::control::{Call, Command, Key, KnobValue, MaskKnob};
 
 use super::knobs::{Form, SetKnobs, Writing};
 use super::operate::Draft;
-use super::options::{Mask, Request, assignment};
+use super::options::{Mask, Request};
 use super::verb::{Common, Resettable, Verb};
 
 /// The action of a verb that the shell and the console share.
@@ -148,19 +148,6 @@ pub fn gate(depth: Depth) -> Command {
         Depth::Enabled => Command::SetDepth(depth),
         Depth::Freezing | Depth::Disabled => Command::Write(vec![(Key::Gate, depth.into())]),
     }
-}
-
-/// Turns `KEY=VALUE` arguments into writes: one write for all knobs, then the gate in a write of its own, since its
-/// drain may block. All values are parsed before any is written. Errors name `door`, the verb or option.
-pub fn writes(door: &str, settings: &[OsString], known: CapMask) -> Result<Vec<Vec<(Key, KnobValue)>>, ControlError> {
-    let write = |setting: &OsString| {
-        let (key, text) = assignment(door, setting.as_bytes())?;
-        Ok((key, key.parse_value(&text, known)?))
-    };
-    let writes = settings.iter().map(write).collect::<Result<Vec<_>, ControlError>>()?;
-    let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
-    let all = std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate]));
-    Ok(all.filter(|write| !write.is_empty()).collect())
 }
 
 /// Module requests: a list of names, `repeat` times, at most `parallel` at the same time.

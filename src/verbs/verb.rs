@@ -9,7 +9,7 @@ use clap::{Args as ClapArgs, Command, CommandFactory, FromArgMatches, Parser, Su
 
 use super::knobs::{Diff, Get, SetKnobs};
 use super::operate::{Abandon, Gate, Kill, Metrics, Ps, Rehearse, Status, Watch};
-use super::options::{Mask, Probe, Request, Run};
+use super::options::{Mask, Probe, Request, Run, Set};
 
 /// One line of the console.
 #[derive(Debug, Parser)]
@@ -32,7 +32,7 @@ pub enum Common {
     Probe(Probe),
     /// Show masks in every form
     Mask(Mask),
-    /// Read knobs, as sysctl(8) prints them
+    /// Read knobs
     Get(Get),
     /// Write knobs, all or none
     Set(SetKnobs),
@@ -70,17 +70,22 @@ impl Common {
         }
     }
 
+    /// The options of a new engine, if the verb can start one.
+    pub const fn new_engine(&self) -> Option<&Set> {
+        Some(match self {
+            Self::Request(c) => &c.set,
+            Self::Run(c) => &c.set,
+            Self::Probe(c) => &c.set,
+            Self::Mask(c) => &c.set,
+            Self::Get(c) => &c.set,
+            Self::Rehearse(c) => &c.set,
+            _ => return None,
+        })
+    }
+
     /// The values of `--set`.
     pub fn set(&self) -> &[OsString] {
-        match self {
-            Self::Request(c) => &c.set.set,
-            Self::Run(c) => &c.set.set,
-            Self::Probe(c) => &c.set.set,
-            Self::Mask(c) => &c.set.set,
-            Self::Get(c) => &c.set.set,
-            Self::Rehearse(c) => &c.set.set,
-            _ => &[],
-        }
+        self.new_engine().map_or(&[], |new| &new.set)
     }
 
     /// Whether the verb looks at or acts on an engine that runs already: a new one has nothing to show.
@@ -175,17 +180,22 @@ pub enum Resettable {
 /// The definition for the console's help, without the options that only the shell has.
 pub fn definition() -> Command {
     let hide = |arg: clap::Arg| {
-        let shells =
-            ["json", "set", "config", "load", "system", "dry_run", "until_reboot"].contains(&arg.get_id().as_str());
+        let shells = ["json", "set", "ledger", "ledger_output", "config", "load", "system", "dry_run", "until_reboot"];
+        let shells = shells.contains(&arg.get_id().as_str());
         arg.hide(shells)
     };
     // `set` and `get` come first: they are used most often.
-    let first = |command: Command| match command.get_name() {
-        "set" => command.display_order(0),
+    let mut next = 1;
+    let mut order = |command: Command| match command.get_name() {
+        "set" => command.display_order(0).about("Write knobs, all or none; asks before it writes a mask"),
         "get" => command.display_order(1),
-        _ => command,
+        "diff" => command.hide(true),
+        _ => {
+            next += 1;
+            command.display_order(next)
+        }
     };
-    Line::command().mut_subcommands(|command| first(command.mut_args(hide)))
+    Line::command().mut_subcommands(|command| order(command.mut_args(hide)))
 }
 
 impl Line {
@@ -204,6 +214,10 @@ impl Line {
         }
         if !common.set().is_empty() {
             let why = "--set is for a new engine; this engine is running, so use `set KEY=VALUE`";
+            return wrong(ErrorKind::ArgumentConflict, why);
+        }
+        if common.new_engine().is_some_and(|new| new.ledger.is_some()) {
+            let why = "--ledger is for a new engine: start the console with it";
             return wrong(ErrorKind::ArgumentConflict, why);
         }
         Ok(line)
@@ -259,6 +273,7 @@ mod tests {
             "kill #",
             "abandon 0",
             "probe --set khelper.era=3.4",
+            "probe --ledger /tmp/x",
             "mask",
             "mask --json full",
             "run --timeout 1 --wait none -- /bin/true",

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod error;
 pub mod event;
+pub mod log;
 pub mod mask;
 pub mod outcome;
 pub mod probe_report;
@@ -13,3 +14,4 @@ pub mod status;
 pub mod target;
 pub mod tree;
 pub mod watch;
+pub mod why;

@@ -1,11 +1,11 @@
 //! The tree of requests, as lines of text (REQ-12).
 
 use crate::abi::error::errno_name;
-use crate::abi::escape::screen;
 use crate::abi::record::{Kind, Outcome, State};
 use crate::policy::recursion::{Row, named};
 
 use super::outcome::ended_in_words;
+use super::ps::quoted;
 use crate::control::tree::{Entry, Tree};
 
 /// One line for each request, those below it indented. A request that closes a loop names the loop, the slots that its
@@ -38,9 +38,9 @@ fn request(entry: &Entry) -> String {
         Kind::Module => "request",
         Kind::Helper => "run",
     };
-    let mut text = format!("#{} {what} \"{}\"  {}", entry.id, screen(&entry.title), state(entry));
-    if entry.slot {
-        text.push_str("  holds a slot");
+    let mut text = format!("#{} {what} {}  {}", entry.id, quoted(&entry.title), state(entry));
+    for (is, words) in [(entry.slot, "  holds a slot"), (entry.abandoned && entry.ended.is_none(), "  abandoned")] {
+        text.push_str(if is { words } else { "" });
     }
     if entry.times > 1 {
         text.push_str(&format!("  {} times", entry.times));
@@ -88,6 +88,7 @@ mod tests {
             state: if pid.is_some() { State::Running } else { State::Waiting },
             pid,
             slot: pid.is_some(),
+            abandoned: false,
             ended: None,
             times: 1,
         }
@@ -114,14 +115,14 @@ mod tests {
         let entries = vec![
             Entry { ended: Some(gone), slot: false, state: State::Ended, ..entry(1, None, b"x", None) },
             entry(2, Some(1), b"y", Some(60)),
-            Entry { times: 3, ..entry(3, Some(2), b"z", None) },
+            Entry { times: 3, abandoned: true, ..entry(3, Some(2), b"z", None) },
             run,
             entry(5, Some(1), b"x", Some(71)),
             Entry { state: State::Queued, ..entry(6, None, b"w", None) },
         ];
         let expected = "#1 request \"x\"  ended, exit 1 (raw 256)\n\
             ├ #2 request \"y\"  pid 60  holds a slot\n\
-            │ ├ #3 request \"z\"  waits for a slot  3 times\n\
+            │ ├ #3 request \"z\"  waits for a slot  abandoned  3 times\n\
             │ └ #4 run \"/bin/\\x1bx\"  pid 70\n\
             └ #5 request \"x\"  pid 71  holds a slot   loop: x → x, 2 slots; `khelper kill --chain '#1'`\n\
             #6 request \"w\"  queued";

@@ -9,7 +9,7 @@ use crate::abi::record::{Args, Kind, Output, Record};
 use crate::abi::wait::WaitMode;
 use crate::control::target_info::RunId;
 
-use super::fields::{Fields, Malformed, bytes, number, text, value};
+use super::fields::{Fields, Items, Malformed, bytes, number, text, value};
 use super::{Head, Item, Line, Running, Usual, VERSION, Wall, time, usual};
 
 /// Why a line is not used.
@@ -190,7 +190,7 @@ fn record(raw: &Raw<'_>, head: &Head, wall: Wall, ended: bool) -> Result<Record,
     r.cpu_us = raw.maybe(Key::CpuUs, number)?.unwrap_or(0);
     r.max_rss_kib = raw.maybe(Key::MaxRssKib, number)?.unwrap_or(0);
     r.asked_by = raw.maybe(Key::AskedBy, number)?;
-    r.chain = raw.maybe(Key::Chain, value::<Vec<Option<Link>>>)?.map_or_else(Box::default, |links| chain(&r, links));
+    r.chain = raw.maybe(Key::Chain, |raw| chain(&r, raw))?.unwrap_or_default();
     if let Some(stdout) = raw.maybe(Key::Stdout, bytes)? {
         let stderr = raw.maybe(Key::Stderr, bytes)?.unwrap_or_default();
         let dropped = raw.maybe(Key::DroppedBytes, number)?.unwrap_or(0);
@@ -199,28 +199,20 @@ fn record(raw: &Raw<'_>, head: &Head, wall: Wall, ended: bool) -> Result<Record,
     Ok(r)
 }
 
-/// A link of a chain: the parts that are left out have their usual values.
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-enum Link {
-    Known(i32, String),
-    Guessed(i32, String, bool),
-    Helper(i32, String, bool, u64),
-}
-
-fn chain(r: &Record, links: Vec<Option<Link>>) -> Box<[ChainLink]> {
-    let link = |link: Option<Link>| {
-        let (pid, comm, known, helper_of) = match link {
-            None => return usual::first_link(&r.actor),
-            Some(Link::Known(pid, comm)) => (pid, comm, true, None),
-            Some(Link::Guessed(pid, comm, known)) => (pid, comm, known, None),
-            Some(Link::Helper(pid, comm, known, id)) => (pid, comm, known, Some(id)),
-        };
-        // What is not escaped as it should be is shown as it is.
-        let comm = crate::abi::escape::unescape(&comm).unwrap_or_else(|| comm.into_bytes());
-        ChainLink { pid, comm: Comm::new(&comm), known, helper_of }
+/// The chain of requesters; the parts of a link that are left out have their usual values.
+fn chain(r: &Record, raw: &[u8]) -> Result<Box<[ChainLink]>, Malformed> {
+    let link = |raw: &[u8]| {
+        if raw == b"null" {
+            return Ok(usual::first_link(&r.actor));
+        }
+        let mut parts = Items::of(raw)?;
+        let mut next = || parts.next().transpose();
+        let pid = number(next()?.ok_or(Malformed)?)?;
+        let comm = Comm::new(&bytes(next()?.ok_or(Malformed)?)?);
+        let known = next()?.map_or(Ok(true), value)?;
+        Ok(ChainLink { pid, comm, known, helper_of: next()?.map(number).transpose()? })
     };
-    links.into_iter().map(link).collect()
+    Items::of(raw)?.map(|item| item.and_then(link)).collect()
 }
 
 fn requester(raw: &Raw<'_>, head: &Head) -> Result<Arc<Actor>, Malformed> {

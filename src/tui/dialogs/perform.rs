@@ -8,7 +8,8 @@ use crate::control::config;
 use crate::control::text::error::explain;
 use crate::control::text::outcome::{self, Severity};
 use crate::control::text::provenance::came_from;
-use crate::control::text::{ps, status};
+use crate::control::text::{ps, status, tree};
+use crate::control::tree::Tree;
 use crate::control::{Call, Command, Key, KnobValue, metrics, read};
 use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::model::read_only::read_only;
@@ -47,7 +48,7 @@ fn submit(model: &mut Model, ask: Ask) -> Result<After, String> {
         Ask::Rehearse(draft) => rehearse(model, draft),
         Ask::Ps { tree } => {
             let (s, name) = (&model.snapshot, model.link.info.short_name());
-            let lines = if tree { ps::tree(s, &s.running) } else { ps::table(name, s.now, &s.running) };
+            let lines = if tree { tree::lines(&Tree::of(s, &s.running)) } else { ps::table(name, s.now, &s.running) };
             show(model, "Requests that have not ended", lines)
         }
         Ask::Status => {

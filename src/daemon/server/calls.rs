@@ -50,7 +50,6 @@ impl Server {
             if connection.outgoing.write(&connection.socket).is_err() {
                 return self.drop_connection(number);
             }
-            self.report_gap(number);
         }
         self.serve(number);
     }
@@ -137,8 +136,14 @@ impl Server {
     /// Writes what can be written, and closes the connection or tells epoll what it waits for.
     pub(super) fn settle(&mut self, number: u64) {
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        if connection.outgoing.write(&connection.socket).is_err() || connection.is_over() {
-            return self.drop_connection(number);
+        loop {
+            if connection.outgoing.write(&connection.socket).is_err() || connection.is_over() {
+                return self.drop_connection(number);
+            }
+            // Everything that waited has been written: a watch that lost events learns how many.
+            if !connection.report_gap() {
+                break;
+            }
         }
         let wanted = connection.wanted();
         if wanted != connection.interest {
@@ -188,8 +193,11 @@ fn judge(
         }
         Ask::Command(command) => {
             let requirement = requirement(&command);
-            authorize_outside(&peer(requirement), &ground(requirement), command)
-                .map(|authorization| Judged::Command(Box::new(authorization), way))
+            authorize_outside(&peer(requirement), &ground(requirement), command).map(|authorization| {
+                let mut way = way;
+                way.withheld = authorization.access() == Access::Withheld;
+                Judged::Command(Box::new(authorization), way)
+            })
         }
     };
     judged.unwrap_or_else(|error| Judged::Answer(way.refuse(&error)))

@@ -195,7 +195,11 @@ fn systemd_socket_activate_starts_it_at_the_first_call() {
         line.clear();
         assert!(std::io::BufRead::read_line(&mut log, &mut line).unwrap() > 0);
     }
-    assert_eq!(Client::new(&listen).get("khelper.era"), "3.4");
+    // Its socket has no PassCredentials=: the kernel does not name the sender of the call that starts the daemon.
+    let mut client = Client::new(&listen);
+    let (name, why) = client.refused("Get", json!({"key": "khelper.era"}));
+    assert!(name == "Denied" && why.starts_with("the kernel does not name the sender"), "{name}: {why}");
+    assert_eq!(client.get("khelper.era"), "3.4");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
     assert!(child.wait().unwrap().success());
 }

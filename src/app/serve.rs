@@ -1,19 +1,29 @@
 //! `khelper serve`: builds the daemon's parts. The console is none of them.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::{Explain, SysError};
 use crate::abi::escape::screen;
+use crate::abi::event::Level;
+use crate::cli::exit::Verdict;
 use crate::cli::serve::Serve;
 use crate::cli::{self, exit};
+use crate::control;
+use crate::control::config::{self, Applied, Config};
+use crate::control::local::Local;
 use crate::daemon::descriptors;
+use crate::daemon::journal::Journal;
 use crate::daemon::notify::Notify;
 use crate::daemon::server::{Parts, SIGNALS, Server};
 use crate::daemon::socket::{Listener, default_path};
 use crate::engine::Engine;
+use crate::ledger::writer::{Ledger, Options};
+use crate::sys::linux::LinuxHost;
 use crate::sys::orphans;
 use crate::sys::probe::PROBE_ARG;
 use crate::sys::signals::Signals;
@@ -30,12 +40,18 @@ pub(super) fn serve(args: &Serve) -> u8 {
             cli::say(&why);
             exit::UNAVAILABLE
         }
+        Err(Failure::Refused(why, code)) => {
+            cli::say(&why);
+            code
+        }
     }
 }
 
 enum Failure {
     Usage(String),
     Failed(String),
+    /// The configuration is refused, with this exit code.
+    Refused(String, u8),
 }
 
 impl From<SysError> for Failure {
@@ -50,6 +66,9 @@ impl From<SysError> for Failure {
 
 fn run(args: &Serve) -> Result<(), Failure> {
     let readers = args.readers.as_deref().map(group).transpose().map_err(Failure::Usage)?;
+    let folder = args.ledger.clone().or_else(default_ledger).ok_or_else(|| {
+        Failure::Usage("neither XDG_STATE_HOME nor HOME is an absolute path: name a folder with --ledger".to_owned())
+    })?;
     // All of this is done before another thread exists: signal masks, the umask and the environment are the process's.
     let adopted = orphans::are_adopted();
     let signals: Vec<Signal> = SIGNALS.into_iter().filter(|signal| adopted || *signal != Signal::SIGCHLD).collect();
@@ -62,23 +81,91 @@ fn run(args: &Serve) -> Result<(), Failure> {
             Listener::make(&default_path().ok_or_else(|| Failure::Usage(why.to_owned()))?, readers)?
         }
     };
-    let notify = Notify::from_environment();
+    let (notify, journal) = (Notify::from_environment(), Journal::new());
     let (most, limit) = descriptors::raise();
-    let mut builder = Engine::builder().fix_sigchld(true).helper_limits(vec![limit]);
+    let host = Arc::new(LinuxHost::new());
+    let ledger = Ledger::open(Options::new(&folder, "daemon"), &*host).map_err(|e| Failure::Failed(e.whole()))?;
+    let mut builder = Engine::builder().host(host).fix_sigchld(true).helper_limits(vec![limit]);
+    builder = builder.record_sink(ledger.clone()).first_id(ledger.first_id());
     if let Ok(path) = std::env::current_exe() {
         builder = builder.probe(path, PROBE_ARG);
     }
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
-    let reload = Arc::new(|| Ok(vec!["there is no configuration to read".to_owned()]));
-    let parts = Parts { engine: engine.clone(), listener, signals, notify, reload, most };
+    let config = Arc::new(args.config.as_ref().map_or_else(Config::default, Config::folder));
+    let target = Arc::new(Local::with_run(engine.clone(), ledger.run()).with_config(config.clone()));
+    let configuration = Configuration { target: target.clone(), config, last: last_good(&folder) };
+    configuration.start(&journal)?;
+    let reload = Arc::new(move || configuration.reload());
+    let parts = Parts { engine, target, listener, signals, notify, journal, reload, most };
     let left = Server::new(parts)?.run()?;
-    // The last handle: the record sink gets what is left in its queue.
-    drop(engine);
+    ledger.close();
     for left in left {
         let pid = left.live.pid.map_or_else(|| " (not started yet)".to_owned(), |pid| format!(" (pid {pid})"));
         cli::say(&format!("#{} {}{pid} still runs", left.live.id, screen(&left.live.title)));
     }
     Ok(())
+}
+
+/// The ledger of root's daemon; of another user's, in the folder for state.
+fn default_ledger() -> Option<PathBuf> {
+    if nix::unistd::geteuid().is_root() {
+        return Some(PathBuf::from("/var/lib/khelper/ledger"));
+    }
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
+    Some(state.join("khelper/ledger"))
+}
+
+/// The last good configuration is beside the ledger.
+fn last_good(ledger: &Path) -> PathBuf {
+    let ledger = std::path::absolute(ledger).unwrap_or_else(|_| ledger.to_owned());
+    ledger.parent().map_or_else(|| PathBuf::from(config::last_good::PATH), |state| state.join("last-good"))
+}
+
+/// The configuration files, and the engine that they are for.
+struct Configuration {
+    target: Arc<Local>,
+    config: Arc<Config>,
+    last: PathBuf,
+}
+
+impl Configuration {
+    fn by() -> Actor {
+        control::actor(Origin::Library)
+    }
+
+    /// Applies the files before the first request. Masks never start full because a file has an error.
+    fn start(&self, journal: &Journal) -> Result<(), Failure> {
+        let started = config::start(&*self.target, &Self::by(), &self.config, &self.last)
+            .map_err(|error| Failure::Refused(error.whole(), Verdict::of_error(&error).code()))?;
+        if let Some(error) = &started.instead {
+            let why = format!("{}; the last good configuration is used ({})", error.whole(), shown(&self.last));
+            journal.line(Level::Error, &why);
+        }
+        for line in report(&started.applied) {
+            journal.line(Level::Warning, &line);
+        }
+        Ok(())
+    }
+
+    fn reload(&self) -> Result<Vec<String>, Vec<String>> {
+        match config::reload(&*self.target, &Self::by(), &self.config, &self.last) {
+            Ok(applied) => Ok(report(&applied)),
+            Err(error) => Err(vec![error.whole()]),
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    screen(path.as_os_str().as_encoded_bytes())
+}
+
+/// What an operator must know about a configuration that was applied.
+fn report(applied: &Applied) -> Vec<String> {
+    let restart = applied.needs_restart.iter().map(|key| format!("{key}: the new value needs a restart"));
+    let stored =
+        applied.not_stored.iter().map(|error| format!("not kept as the last good configuration: {}", error.whole()));
+    applied.warnings.iter().map(ToString::to_string).chain(restart).chain(stored).collect()
 }
 
 /// A group by its name or its number.

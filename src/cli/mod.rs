@@ -4,6 +4,7 @@
 mod args;
 pub mod bridge;
 pub mod complete;
+mod diff;
 pub mod exit;
 mod follow_log;
 mod get;
@@ -17,6 +18,7 @@ mod request;
 pub mod serve;
 mod set;
 mod sigint;
+pub mod target;
 mod watch;
 mod when;
 pub mod why;
@@ -36,7 +38,7 @@ use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::escape::screen;
-use crate::control::ask::ask;
+use crate::control::ask;
 use crate::control::batch::Batch;
 use crate::control::target::Target;
 use crate::control::{self, Left, Reply};
@@ -107,6 +109,11 @@ impl Caller {
         Self { target, by: control::actor(Origin::CommandLine), chain: Arc::default() }
     }
 
+    /// A caller of a daemon, which takes the actor from the socket.
+    fn of_daemon(target: Arc<dyn Target>) -> Self {
+        Self { target, by: Actor::new(Origin::CommandLine, 0, 0, 0, b""), chain: Arc::default() }
+    }
+
     /// Asks for the chain of processes that led to this process; empty if the target does not tell. Not to be called
     /// from a completion, which uses [`Self::chain`].
     fn read_chain(&self) {
@@ -122,7 +129,7 @@ impl Caller {
 
     /// Submits a command and blocks until it is answered.
     fn ask(&self, command: control::Command) -> Result<Reply, ControlError> {
-        ask(&*self.target, &self.by, command)
+        ask::ask(&*self.target, &self.by, command)
     }
 }
 
@@ -131,14 +138,22 @@ pub fn set(target: &Arc<dyn Target>, settings: &[OsString]) -> Result<(), u8> {
     set::set(&Caller::new(target.clone()), settings)
 }
 
+/// Runs a command that only asks a daemon, on this thread. Returns the exit code.
+pub fn ask(target: &Arc<dyn Target>, command: &Command) -> u8 {
+    let (ending, answers) = (Arc::default(), Arc::new(Answers::default()));
+    let asker = Asker { caller: Caller::of_daemon(target.clone()), ending, answers: answers.clone() };
+    answers.code(perform(&asker, command).code())
+}
+
 /// Runs a command on `target`: writes the knobs of `--set`, performs the command, and names the helpers that are left
 /// running. Returns the exit code. Call it on the main thread, with the [`signals`] that were taken before the engine
 /// started.
 pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], signals: &Signals) -> u8 {
     let caller = Caller::new(target.clone());
     let work = |ending: &Arc<Ending>| {
-        // `watch` prints the log itself, and the other verbs of a running engine cause no lines of their own.
-        let follows = command.verb().is_none_or(|verb| !verb.needs_running());
+        // A daemon's log is about all of its callers. `watch` prints the log itself, and the other verbs of a running
+        // engine cause no lines of their own.
+        let follows = target.info().is_owned() && command.verb().is_none_or(|verb| !verb.needs_running());
         let log = match follows.then(|| Log::follow(&**target)).transpose() {
             Ok(log) => log,
             Err(e) => {
@@ -166,15 +181,19 @@ pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], s
 fn perform(asker: &Asker, command: &Command) -> Verdict {
     // `Command::Keys` needs no engine and is handled earlier.
     let Some(verb) = command.verb() else { return Verdict::Usage };
-    let (known, json) = (asker.caller.target.info().known, verb.json());
-    if json && !matches!(verb, Common::Mask(_)) {
+    // Reading a knob needs no description of the target.
+    let known = if matches!(verb, Common::Get(_)) { CapMask::EMPTY } else { asker.caller.target.info().known };
+    let json = verb.json();
+    if json && matches!(verb, Common::Request(_) | Common::Run(_) | Common::Probe(_) | Common::Rehearse(_)) {
         asker.caller.read_chain();
     }
     match perform::ask(verb, known) {
         Ok(Ask::Requests(requests)) => asker.requests(requests.batch(), json),
         Ok(Ask::Call(call)) => asker.requests(Batch::one(control::Command::Call(call)), json),
         Ok(Ask::Probe) => asker.probe(json),
-        Ok(Ask::Knobs(knobs)) => get::get(&asker.caller, knobs, &asker.answers),
+        Ok(Ask::Knobs(keys, form)) => asker.get(keys, form, json),
+        Ok(Ask::Set(set)) => asker.set(&set),
+        Ok(Ask::Diff) => asker.diff(json),
         Ok(Ask::Masks(masks)) => mask::mask(&masks, json, known, &asker.answers),
         Ok(Ask::Rehearse(draft)) => asker.rehearse(draft, json),
         Ok(Ask::Ps { tree }) => asker.ps(tree, json),

@@ -8,7 +8,7 @@
 mod admission;
 mod connection;
 pub mod descriptors;
-mod journal;
+pub mod journal;
 mod mailbox;
 pub mod notify;
 mod outgoing;

@@ -61,7 +61,7 @@ impl Direct {
 
     fn exchange(&self, message: &[u8]) -> Result<Vec<u8>, ControlError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        exchange(&mut connection, message).map_err(|e| unreachable(&self.address, &e))
+        exchange(&mut connection, message).map_err(|e| unreachable("lost the", &self.address, &e))
     }
 }
 
@@ -71,6 +71,7 @@ impl Target for Direct {
             |error| TargetInfo {
                 kind: TargetKind::Daemon,
                 name: String::new(),
+                version: String::new(),
                 pid: 0,
                 uid: 0,
                 run: RunId { started: 0, pid: 0 },
@@ -108,12 +109,12 @@ impl EventSource for NoEvents {
 /// A connection to a daemon that has described itself.
 pub(super) fn open(address: &Address) -> Result<(Connection, Info), ControlError> {
     let mut connection = connect(address)?;
-    let answer = exchange(&mut connection, &client::info()).map_err(|e| unreachable(address, &e))?;
+    let answer = exchange(&mut connection, &client::info()).map_err(|e| unreachable("lost the", address, &e))?;
     Ok((connection, client::described(&answer)?))
 }
 
 fn connect(address: &Address) -> Result<Connection, ControlError> {
-    Connection::open(address).map_err(|e| unreachable(address, &e))
+    Connection::open(address).map_err(|e| unreachable("no", address, &e))
 }
 
 /// Sends a message and waits for the next answer.
@@ -137,6 +138,9 @@ fn exchange(connection: &mut Connection, message: &[u8]) -> io::Result<Vec<u8>> 
     }
 }
 
-fn unreachable(address: &Address, error: &io::Error) -> ControlError {
-    ControlError::Unavailable(format!("the daemon at {}: {}", address.shown(), io_words(error)))
+fn unreachable(what: &str, address: &Address, error: &io::Error) -> ControlError {
+    // The error adds an errno of its own.
+    let words = io_words(error);
+    let words = words.rsplit_once(" (").map_or(&*words, |(words, _)| words);
+    ControlError::Unavailable(format!("{what} daemon at {}: {words}", address.shown()))
 }

@@ -179,7 +179,7 @@ fn umh_1_run_has_the_environment_of_a_module_request_and_what_is_added() {
 
 #[test]
 fn output_goes_where_the_helper_sent_it() {
-    let ran = run(["run", "--", "/bin/sh", "-c", "echo out; echo err >&2; printf last"]);
+    let ran = run(["-t", "embedded", "run", "--", "/bin/sh", "-c", "echo out; echo err >&2; printf last"]);
     assert!(ran.exits(0).text().starts_with("out\nlast\n/bin/sh: exit 0, "), "{}", ran.text());
     assert_eq!(ran.stderr, "err\n");
 }
@@ -223,15 +223,18 @@ fn several_names_are_answered_in_order_and_repeated() {
 
 #[test]
 fn get_reads_as_sysctl_does() {
-    let all = run(["get", "-a"]);
+    let all = run(["-t", "embedded", "get", "-a"]);
     let lines: Vec<_> = all.exits(0).text().lines().map(|l| l.split(" = ").next().unwrap().to_owned()).collect();
     assert_eq!(lines.len(), 14, "{}", all.text());
     assert!(all.text().contains("kernel.modprobe = /sbin/modprobe\n"));
     assert!(all.text().contains("khelper.era = 3.4\n"));
-    assert_eq!(run(["get", "kernel/modprobe"]).exits(0).text(), "kernel.modprobe = /sbin/modprobe\n");
-    assert_eq!(run(["get", "-n", "khelper.gate", "khelper.era"]).exits(0).text(), "enabled\n3.4\n");
-    assert_eq!(run(["get", "-e", "no.such", "khelper.gate"]).exits(0).text(), "khelper.gate = enabled\n");
-    let unknown = run(["get", "no.such", "khelper.gate"]);
+    assert_eq!(run(["-t", "embedded", "get", "kernel/modprobe"]).exits(0).text(), "kernel.modprobe = /sbin/modprobe\n");
+    assert_eq!(run(["-t", "embedded", "get", "-n", "khelper.gate", "khelper.era"]).exits(0).text(), "enabled\n3.4\n");
+    assert_eq!(
+        run(["-t", "embedded", "get", "-e", "no.such", "khelper.gate"]).exits(0).text(),
+        "khelper.gate = enabled\n"
+    );
+    let unknown = run(["-t", "embedded", "get", "no.such", "khelper.gate"]);
     assert_eq!(unknown.exits(64).text(), "khelper.gate = enabled\n");
     assert!(
         unknown.stderr.contains("unknown key `no.such`") && unknown.stderr.contains("get -a"),

@@ -59,7 +59,7 @@ fn usage_64() {
         &["run", "/bin/true"],
         &["run", "--bset", "nonsense", "--", "/bin/true"],
         &["request", ""],
-        &["get", "no.such"],
+        &["-t", "embedded", "get", "no.such"],
         &["mask", "nonsense"],
         &["--set", "no.such=1", "get", "-a"],
         &["--set", "khelper.era", "get", "-a"],
@@ -167,13 +167,13 @@ fn help_and_version_exit_with_0() {
 #[test]
 fn a_reader_that_has_gone_is_no_panic_and_a_full_disk_is_told() {
     for args in [
-        &["get", "-a"][..],
+        &["-t", "embedded", "get", "-a"][..],
         &["mask", "full"],
         &["--help"],
         #[cfg(feature = "console")]
         &["keys"],
-        &["run", "--", "/bin/echo", "hi"],
-        &["probe"],
+        &["-t", "embedded", "run", "--", "/bin/echo", "hi"],
+        &["-t", "embedded", "probe"],
     ] {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         drop(reader);
@@ -194,14 +194,14 @@ fn an_answer_that_cannot_be_written_is_told_by_every_command() {
     for args in [
         &["--help"][..],
         &["--version"],
-        &["get", "-a"],
-        &["get", "--help"],
+        &["-t", "embedded", "get", "-a"],
+        &["-t", "embedded", "get", "--help"],
         #[cfg(feature = "console")]
         &["keys"],
         &["mask", "full"],
         &["mask", "--json", "full"],
-        &["probe"],
-        &["run", "--", "/bin/true"],
+        &["-t", "embedded", "probe"],
+        &["-t", "embedded", "run", "--", "/bin/true"],
         &["run", "--json", "--wait", "none", "--", "/bin/true"],
         &["--set", "kernel.modprobe=/bin/true", "request", "--parallel", "2", "a", "b", "c"],
     ] {
@@ -224,9 +224,11 @@ fn an_answer_that_cannot_be_written_is_told_by_every_command() {
         assert_eq!(Ran::of(shell(">/dev/null")).exits(0).stderr, "");
         assert_eq!(Ran::of(shell("1<>/dev/null")).exits(0).stderr, "");
     }
-    for (args, code) in
-        [(&["run", "--", "/bin/false"][..], 1), (&["get", "no.such"], 64), (&["get", "-e", "no.such"], 0)]
-    {
+    for (args, code) in [
+        (&["run", "--", "/bin/false"][..], 1),
+        (&["-t", "embedded", "get", "no.such"], 64),
+        (&["-t", "embedded", "get", "-e", "no.such"], 0),
+    ] {
         let output = khelper().args(args).stdout(full()).output().unwrap();
         Ran::of(output).exits(code);
     }
@@ -253,7 +255,7 @@ fn umh_3_what_cannot_be_executed_is_explained() {
         path
     };
     let explained = |path: &std::path::Path, code: i32, words: &str| {
-        let ran = Ran::of(khelper().args(["run", "--"]).arg(path).output().unwrap());
+        let ran = Ran::of(khelper().args(["-t", "embedded", "run", "--"]).arg(path).output().unwrap());
         let first = ran.exits(code).stderr.lines().next().unwrap().to_owned();
         assert!(first.contains(words), "{words}: {first}");
     };

@@ -50,7 +50,7 @@ fn in_text_the_name_is_escaped_and_the_output_passed_on_to_a_pipe() {
 fn a_terminal_is_sent_no_hostile_byte() {
     let pty = nix::pty::openpty(None, None).unwrap();
     let mut child = khelper();
-    child.args(["run", "--"]).arg("/usr/bin/printf").arg("%s\\n").arg(os(HOSTILE));
+    child.args(["-t", "embedded", "run", "--"]).arg("/usr/bin/printf").arg("%s\\n").arg(os(HOSTILE));
     child.stdout(Stdio::from(pty.slave.try_clone().unwrap())).stderr(Stdio::from(pty.slave));
     let mut spawned = child.spawn().unwrap();
     // The command holds the slave's ends: without it the master would never read an end.

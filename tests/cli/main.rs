@@ -9,6 +9,7 @@ mod hostile;
 mod inheritable;
 mod interrupt;
 mod ledger;
+mod knobs;
 mod limit;
 mod parallel;
 mod probe;

@@ -10,7 +10,8 @@ use serde_json::json;
 use crate::{khelper, run};
 
 /// One hostile line to each output, with different letters.
-const BOTH: [&str; 5] = ["run", "--", "/bin/sh", "-c", "printf 'out\\033[31m\\n'; printf 'err\\033[32m\\n' >&2"];
+const BOTH: [&str; 7] =
+    ["-t", "embedded", "run", "--", "/bin/sh", "-c", "printf 'out\\033[31m\\n'; printf 'err\\033[32m\\n' >&2"];
 
 /// Everything that is written to a terminal until its last writer has gone.
 fn screen(master: OwnedFd) -> Vec<u8> {
@@ -65,7 +66,7 @@ const MUCH: &str = "head -c 70000 /dev/zero | tr '\\0' o; head -c 66000 /dev/zer
 
 #[test]
 fn umh_13_bytes_that_were_not_kept_are_counted_and_said() {
-    let ran = run(["run", "--", "/bin/sh", "-c", MUCH]);
+    let ran = run(["-t", "embedded", "run", "--", "/bin/sh", "-c", MUCH]);
     let said = "khelper: /bin/sh: 4928 bytes of output were dropped; only the last 64 KiB are kept\n";
     assert!(ran.exits(0).stderr.ends_with(said), "{}", &ran.stderr[65_000..]);
     assert_eq!(ran.stderr.len(), 65_536 + 1 + said.len(), "the tail of stderr, a newline, the sentence");
@@ -77,7 +78,7 @@ fn umh_13_bytes_that_were_not_kept_are_counted_and_said() {
     assert_eq!(record["stdout"].as_str().unwrap(), "o".repeat(65_536));
     assert_eq!(record["stderr"].as_str().unwrap(), "e".repeat(65_536));
 
-    let little = run(["run", "--", "/bin/sh", "-c", "echo few"]);
+    let little = run(["-t", "embedded", "run", "--", "/bin/sh", "-c", "echo few"]);
     assert_eq!(little.exits(0).stderr, "");
 }
 

@@ -119,12 +119,12 @@ fn unknown(set: &mut Set, named: &Named<'_>) {
         true => format!("no knob that can be written matches `{}`", screen(name)),
         false => ControlError::UnknownKey(String::from_utf8_lossy(name).into_owned()).to_string(),
     };
-    set.faults.push(Remark::new(&named.source, &why));
+    set.faults.push(Remark { unknown: true, ..Remark::new(&named.source, &why) });
 }
 
 impl Remark {
     pub(super) fn new(source: &Source, why: &str) -> Self {
-        Self { source: source.clone(), why: why.into() }
+        Self { source: source.clone(), why: why.into(), unknown: false }
     }
 
     /// An error, with its advice.

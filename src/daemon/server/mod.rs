@@ -57,12 +57,16 @@ const EVENTS: usize = 64;
 pub struct Parts {
     /// The engine.
     pub engine: Engine,
+    /// The engine as a target, with its configuration.
+    pub target: Arc<Local>,
     /// Where to listen.
     pub listener: Listener,
     /// [`SIGNALS`], taken before another thread existed.
     pub signals: Signals,
     /// The service manager.
     pub notify: Notify,
+    /// The log.
+    pub journal: Journal,
     /// Reads the configuration again.
     pub reload: Reload,
     /// The most connections, of which there are at most [`super::admission::MOST`].
@@ -105,7 +109,7 @@ fn failed(what: &'static str) -> impl Fn(rustix::io::Errno) -> SysError {
 impl Server {
     /// A server on the calling thread.
     pub fn new(parts: Parts) -> Result<Self, SysError> {
-        let Parts { engine, listener, signals, notify, reload, most } = parts;
+        let Parts { engine, target, listener, signals, notify, journal, reload, most } = parts;
         let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(failed("epoll_create"))?;
         let (mailbox, inbox) = Mailbox::new().map_err(failed("eventfd"))?;
         let add = |fd: std::os::fd::BorrowedFd<'_>, token| {
@@ -114,7 +118,6 @@ impl Server {
         add(listener.socket.as_fd(), LISTENER)?;
         add(mailbox.bell().fd().as_fd(), BELL)?;
         add(signals.as_fd(), SIGNAL)?;
-        let target = Arc::new(Local::new(engine.clone()));
         let info = Arc::new(target.info());
         let news = events::news(&*target, mailbox.bell());
         Ok(Self {
@@ -126,7 +129,7 @@ impl Server {
             ready: BTreeSet::new(),
             answers: Vec::new(),
             in_progress: 0,
-            journal: Journal::new(),
+            journal,
             reloading: false,
             stop: stop::Stop::default(),
             buffer: vec![0; CHUNK],

@@ -1,0 +1,96 @@
+//! Finds the engine of a command: the daemon's, or one of this process.
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use crate::abi::actor::{Actor, Origin};
+use crate::abi::error::{ControlError, Explain};
+use crate::cli::target::{Chosen, Need, Use};
+use crate::cli::{self, exit};
+use crate::control::ask::ask;
+use crate::control::target::Target;
+use crate::control::text::target::object;
+use crate::control::{Command, Reply};
+use crate::remote::{Address, Direct, Remote};
+
+/// Opens the target of a command. `own` starts an engine of this process. With `tells`, a target that the operator did
+/// not choose is named on stderr. The error is the exit code; the cause is already on stderr.
+pub(super) fn open(
+    chosen: Option<&Chosen>,
+    (need, uses): (Need, Use),
+    own_wanted: bool,
+    tells: bool,
+    own: &dyn Fn() -> Result<Arc<dyn Target>, u8>,
+) -> Result<Arc<dyn Target>, u8> {
+    let connect = |address: &Address| match uses {
+        Use::Waits => Remote::connect(address),
+        Use::Asks => Direct::connect(address).map(|direct| Arc::new(direct) as Arc<dyn Target>),
+    };
+    match (chosen, need) {
+        (Some(Chosen::Embedded), _) => own(),
+        (Some(Chosen::Unix(path)), _) => connect(&Address::unix(path)).map_err(|error| fail(&error)),
+        (Some(Chosen::Daemon), _) => connect(&Address::usual()).map_err(|error| fail(&error)),
+        // There are options for a new engine.
+        (None, _) if own_wanted => own(),
+        (None, Need::Daemon) => connect(&Address::usual()).map_err(|error| {
+            cli::say(&format!("{error}; start one with `khelper serve`, or choose another with `--target unix:PATH` or `--target embedded`"));
+            exit::UNAVAILABLE
+        }),
+        (None, Need::Any) => {
+            let address = Address::usual();
+            match connect(&address).and_then(|daemon| lets_in(&*daemon).map(|()| daemon)) {
+                Ok(daemon) => {
+                    if tells {
+                        cli::say(&format!("uses {}", object(&daemon.info())));
+                    }
+                    Ok(daemon)
+                }
+                Err(why) => {
+                    let own = own()?;
+                    if tells {
+                        cli::say(&format!("uses {}; {why}", object(&own.info())));
+                    }
+                    Ok(own)
+                }
+            }
+        }
+    }
+}
+
+/// Whether the daemon takes requests from this process. A process that may read alone gets an engine of its own.
+fn lets_in(daemon: &dyn Target) -> Result<(), ControlError> {
+    // The daemon takes the actor from the socket.
+    let nobody = Actor::new(Origin::CommandLine, 0, 0, 0, b"");
+    let pid = i32::try_from(std::process::id()).unwrap_or_default();
+    ask(daemon, &nobody, Command::Chain(pid)).map(|_| ())
+}
+
+fn fail(error: &dyn Explain) -> u8 {
+    cli::complain(error);
+    exit::UNAVAILABLE
+}
+
+/// How long a completion waits for the daemon.
+const COMPLETES_IN: Duration = Duration::from_millis(500);
+
+/// The requests of the daemon that have not ended, for completion. None if it does not answer at once.
+pub(super) fn ids(chosen: Option<Chosen>) -> Vec<u64> {
+    let address = match chosen {
+        Some(Chosen::Embedded) => return Vec::new(),
+        Some(Chosen::Unix(path)) => Address::unix(&path),
+        Some(Chosen::Daemon) | None => Address::usual(),
+    };
+    let (sender, answer) = channel();
+    let ask = move || {
+        let live = Direct::connect(&address).and_then(|daemon| daemon.ask(&Command::Live { after: 0, most: 256 }));
+        // Nobody waits for an answer that comes late.
+        let _ = sender.send(live);
+    };
+    let started = thread::Builder::new().name("ids".into()).spawn(ask);
+    match started.ok().and_then(|_| answer.recv_timeout(COMPLETES_IN).ok()) {
+        Some(Ok(Reply::Live(live))) => live.into_iter().map(|live| live.id).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,54 @@
+//! The configuration files of a daemon.
+
+use nix::sys::signal::Signal;
+
+use crate::common::Dir;
+use crate::daemon::{Daemon, command, told};
+
+fn write(dir: &Dir, text: &str) {
+    std::fs::create_dir_all(dir.path().join("config")).unwrap();
+    std::fs::write(dir.path().join("config/10.conf"), text).unwrap();
+}
+
+#[test]
+fn files_are_applied_before_the_first_request_and_read_again_on_sighup() {
+    let dir = Dir::new();
+    write(&dir, "kernel.modprobe = /bin/echo\nkernel.usermodehelper.bset = empty\n");
+    let mut daemon = Daemon::start(&dir);
+    let mut client = daemon.connect();
+    assert_eq!(client.get("kernel.modprobe"), "/bin/echo");
+    let mask = client.get("kernel.usermodehelper.bset");
+    write(&dir, "kernel.modprobe = /bin/true\nkernel.usermodehelper.bset = full\n");
+    daemon.signal(Signal::SIGHUP);
+    daemon.logged("kernel.usermodehelper.bset: the new value needs a restart");
+    daemon.logged("configuration read again");
+    assert_eq!(client.get("kernel.modprobe"), "/bin/true");
+    assert_eq!(client.get("kernel.usermodehelper.bset"), mask, "a mask is never widened");
+    // With an error the old one stays whole.
+    write(&dir, "kernel.modprobe = /bin/false\nnonsense = 1\n");
+    daemon.signal(Signal::SIGHUP);
+    daemon.logged("unknown key");
+    daemon.logged("configuration refused");
+    assert_eq!(client.get("kernel.modprobe"), "/bin/true");
+    for state in ["RELOADING=1", "READY=1", "RELOADING=1", "READY=1\nSTATUS=configuration refused"] {
+        assert!(told(&daemon.manager).starts_with(state));
+    }
+}
+
+#[test]
+fn a_start_with_an_error_uses_the_last_good_configuration_or_refuses() {
+    let dir = Dir::new();
+    write(&dir, "nonsense = 1\n");
+    let refused = command(&dir).output().unwrap();
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(64), "masks never silently start full: {text}");
+    assert!(text.contains("nonsense"), "{text}");
+    write(&dir, "kernel.usermodehelper.bset = cap_kill\n");
+    let daemon = Daemon::start(&dir);
+    let mask = daemon.connect().get("kernel.usermodehelper.bset");
+    daemon.stop();
+    write(&dir, "kernel.usermodehelper.bset = full\nnonsense = 1\n");
+    let mut daemon = Daemon::start(&dir);
+    daemon.logged("the last good configuration is used");
+    assert_eq!(daemon.connect().get("kernel.usermodehelper.bset"), mask);
+}

@@ -1,0 +1,15 @@
+//! `khelper serve`, as other processes meet it: over its socket, and as a service.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/served.rs"]
+mod daemon;
+
+mod calls;
+mod configuration;
+mod descriptors;
+mod readers;
+mod service;
+mod socket;
+mod watches;

@@ -1,0 +1,138 @@
+//! The daemon as a service: what it tells the service manager, and how it ends.
+
+use std::os::unix::process::CommandExt;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use crate::common::Dir;
+use crate::daemon::{Daemon, command, run, told};
+
+#[test]
+fn the_service_manager_is_told_what_happens() {
+    let dir = Dir::new();
+    let daemon = Daemon::start(&dir);
+    daemon.signal(Signal::SIGHUP);
+    let reloading = told(&daemon.manager);
+    let usec = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap().trim().parse::<u64>().unwrap();
+    assert!(usec > 0);
+    assert!(told(&daemon.manager).starts_with("READY=1\n"));
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(told(&daemon.manager), "STOPPING=1\n");
+    let (status, log) = daemon.stop();
+    assert!(status.success(), "{log}");
+}
+
+#[test]
+fn the_watchdog_is_fed_twice_in_its_time_and_is_the_only_wake_up() {
+    let dir = Dir::new();
+    let daemon = Daemon::of(&dir, command(&dir).env("WATCHDOG_USEC", "400000"));
+    let begun = Instant::now();
+    let before = switches(&daemon);
+    for _ in 0..5 {
+        assert_eq!(told(&daemon.manager), "WATCHDOG=1\n");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
+    let woken = switches(&daemon) - before;
+    assert!(woken <= 8, "{woken} wake-ups in five periods of the watchdog");
+    // For another process it is not fed.
+    let other = Dir::new();
+    let daemon = Daemon::of(&other, command(&other).envs([("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")]));
+    let before = switches(&daemon);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(switches(&daemon) - before, 0, "an idle daemon sleeps");
+}
+
+/// How often the threads of the daemon have gone to sleep.
+fn switches(daemon: &Daemon) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap().flatten();
+    let of = |path: std::path::PathBuf| {
+        let status = std::fs::read_to_string(path.join("status")).ok()?;
+        crate::common::field(&status, "voluntary_ctxt_switches").parse::<u64>().ok()
+    };
+    tasks.filter_map(|task| of(task.path())).sum()
+}
+
+#[test]
+fn umh_14_a_stop_waits_for_helpers_and_leaves_those_that_still_run() {
+    let dir = Dir::new();
+    let fifo = dir.fifo("end");
+    let daemon = Daemon::start(&dir);
+    let mut client = daemon.connect();
+    let left =
+        client.call("Run", json!({"path": "/bin/cat", "args": [&fifo], "wait": "exec"}))["pid"].as_i64().unwrap();
+    let mut waiting = daemon.connect();
+    waiting.send_more("Run", run(&["/bin/sleep", "0.5"]));
+    waiting.values();
+    waiting.values();
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(told(&daemon.manager), "STOPPING=1\n");
+    assert!(std::os::unix::net::UnixStream::connect(&daemon.socket).is_err(), "no new connection");
+    assert_eq!(waiting.values()["record"]["outcome"], "exited", "a request in progress is answered");
+    let refused = client.refused("Run", run(&["/bin/true"]));
+    assert_eq!(refused, ("Busy".to_owned(), "the daemon is stopping".to_owned()));
+    let (status, log) = daemon.stop();
+    assert!(status.success(), "{log}");
+    assert!(log.contains(&format!("(pid {left}) still runs")), "{log}");
+    assert!(std::path::Path::new(&format!("/proc/{left}")).exists(), "no helper is killed");
+    drop(std::fs::OpenOptions::new().write(true).open(&fifo).unwrap());
+}
+
+/// What a helper gets from its daemon. The figures are printed: under a unit they show the unit's settings.
+#[test]
+fn umh_9_helpers_get_the_descriptors_limit_that_the_daemon_started_with() {
+    let dir = Dir::new();
+    let mut command = command(&dir);
+    let set = || {
+        let limit = libc::rlimit { rlim_cur: 777, rlim_max: 4096 };
+        // SAFETY: it reads one struct, which lives on this stack.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } == 0 {
+            Ok(())
+        } else {
+            Err(std::io::Error::last_os_error())
+        }
+    };
+    // SAFETY: setrlimit is one system call.
+    unsafe { command.pre_exec(set) };
+    let daemon = Daemon::of(&dir, &mut command);
+    let limits = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("Max open files")).unwrap().to_owned();
+        let mut numbers = line.split_whitespace().skip(3).map(|n| n.parse::<u64>().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    };
+    let own = limits(&std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap());
+    assert_eq!(own, (2560, 4096), "its own limit is raised");
+    let mut client = daemon.connect();
+    let mut read = |path: &str| {
+        let record = client.call("Run", run(&["/bin/cat", path]))["record"].take();
+        record["output"]["stdout"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(limits(&read("/proc/self/limits")), (777, 4096));
+    println!("a helper's cgroup: {}", read("/proc/self/cgroup").trim());
+    let status = read("/proc/self/status");
+    for name in ["NoNewPrivs", "Seccomp", "CapBnd"] {
+        println!("a helper's {name}: {}", crate::common::field(&status, name));
+    }
+}
+
+#[test]
+fn the_units_are_sound() {
+    let tool = "/usr/bin/systemd-analyze";
+    if !std::path::Path::new(tool).exists() {
+        return crate::common::skipped("systemd-analyze is not installed");
+    }
+    let dir = Dir::new();
+    let units = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/systemd");
+    for name in ["khelper.service", "khelper.socket"] {
+        // The installed path does not exist here.
+        let text = std::fs::read_to_string(units.join(name)).unwrap();
+        let text = text.replace("/usr/bin/khelper", env!("CARGO_BIN_EXE_khelper"));
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let mut verify = std::process::Command::new(tool);
+    verify.args(["verify", "--man=no"]).arg(dir.path().join("khelper.socket")).arg(dir.path().join("khelper.service"));
+    let verified = verify.output().unwrap();
+    let text = String::from_utf8_lossy(&verified.stderr).into_owned();
+    assert!(verified.status.success() && !text.contains("khelper"), "{text}");
+}

@@ -1,0 +1,204 @@
+//! The socket in the file system.
+
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, umask};
+use serde_json::json;
+
+use crate::common::{Dir, am_root, skipped};
+use crate::daemon::{Client, Daemon, command, manager, run};
+
+fn mode(daemon: &Daemon) -> u32 {
+    std::fs::symlink_metadata(&daemon.socket).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn auth_1_the_socket_is_for_its_owner_whatever_the_umask() {
+    for mask in [0o000, 0o077, 0o777] {
+        let dir = Dir::new();
+        let mut command = command(&dir);
+        std::fs::create_dir(dir.path().join("ledger")).unwrap();
+        std::fs::set_permissions(dir.path().join("ledger"), PermissionsExt::from_mode(0o700)).unwrap();
+        let set = move || {
+            umask(Mode::from_bits_truncate(mask));
+            Ok(())
+        };
+        // SAFETY: umask is one system call.
+        unsafe { command.pre_exec(set) };
+        let daemon = Daemon::of(&dir, &mut command);
+        assert_eq!(mode(&daemon), 0o600, "umask {mask:o}");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+        assert_eq!(crate::common::field(&status, "Umask"), format!("{mask:04o}"), "it is the daemon's again");
+    }
+}
+
+#[test]
+fn auth_1_with_a_group_of_readers_the_socket_is_for_the_group_too() {
+    let dir = Dir::new();
+    let group = if am_root() { 54321 } else { nix::unistd::getegid().as_raw() };
+    let daemon = Daemon::of(&dir, command(&dir).arg("--readers").arg(group.to_string()));
+    let file = std::fs::symlink_metadata(&daemon.socket).unwrap();
+    assert_eq!((mode(&daemon), file.gid()), (0o660, group));
+    let unknown = command(&dir).args(["--readers", "no-such-group"]).output().unwrap();
+    assert_eq!(unknown.status.code(), Some(64), "{unknown:?}");
+}
+
+#[test]
+fn a_live_daemon_is_refused_and_a_stale_socket_replaced() {
+    let dir = Dir::new();
+    let daemon = Daemon::start(&dir);
+    let second = command(&dir).output().unwrap();
+    let text = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(69), "{text}");
+    assert!(text.contains("a daemon serves") && text.contains("EADDRINUSE"), "{text}");
+    assert_eq!(daemon.connect().get("khelper.era"), "3.4", "the first one goes on");
+    drop(daemon);
+    assert!(std::fs::symlink_metadata(dir.path().join("s")).unwrap().file_type().is_socket(), "killed: it stays");
+    let daemon = Daemon::start(&dir);
+    assert_eq!(daemon.connect().get("khelper.era"), "3.4");
+    let (status, _) = daemon.stop();
+    assert!(status.success() && !dir.path().join("s").exists(), "a stop removes it");
+}
+
+#[test]
+fn a_file_that_is_no_socket_and_a_socket_of_another_program_stay() {
+    let dir = Dir::new();
+    let path = dir.path().join("s");
+    std::fs::write(&path, "text").unwrap();
+    let refused = command(&dir).output().unwrap();
+    assert_eq!(refused.status.code(), Some(69), "{refused:?}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "text");
+    std::fs::remove_file(&path).unwrap();
+    let other = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let refused = command(&dir).output().unwrap();
+    assert_eq!(refused.status.code(), Some(69), "{refused:?}");
+    assert!(path.exists());
+    drop(other);
+}
+
+/// The next start says which helpers still live, and goes on with the numbers.
+#[test]
+fn after_a_kill_the_next_start_knows_what_still_runs() {
+    let dir = Dir::new();
+    let fifo = dir.fifo("end");
+    let daemon = Daemon::start(&dir);
+    let mut client = daemon.connect();
+    let mut watch = daemon.connect();
+    watch.send_more("Watch", json!({"kinds": ["started"]}));
+    watch.values();
+    const HELPERS: usize = 50;
+    let mut waiting: Vec<Client> = (0..HELPERS).map(|_| daemon.connect()).collect();
+    for waiting in &mut waiting {
+        waiting.send("Run", json!({"path": "/bin/cat", "args": [&fifo], "wait": "exec"}));
+    }
+    let mut pids = Vec::new();
+    for waiting in &mut waiting {
+        pids.push(waiting.values()["pid"].as_i64().unwrap());
+    }
+    assert_eq!(client.get("khelper.live"), HELPERS.to_string());
+    daemon.signal(Signal::SIGKILL);
+    drop(daemon);
+    let lines = |what: &str| {
+        let ledger = std::fs::read_dir(dir.path().join("ledger")).unwrap().flatten();
+        let all = ledger.filter(|entry| entry.path().is_file()).map(|e| std::fs::read_to_string(e.path()).unwrap());
+        let all: Vec<String> = all.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        assert!(all.iter().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{all:?}");
+        all.into_iter().filter(|line| line.contains(&format!("\"event\":\"{what}\""))).count()
+    };
+    assert_eq!(lines("started"), HELPERS, "none is lost");
+    let daemon = Daemon::start(&dir);
+    assert_eq!(lines("still_running"), HELPERS);
+    let id = daemon.connect().call("Run", run(&["/bin/true"]))["id"].as_u64().unwrap();
+    assert!(id > HELPERS as u64, "the numbers go on: {id}");
+    // Helpers of the killed daemon go on until they are ended here.
+    assert!(pids.iter().all(|pid| std::path::Path::new(&format!("/proc/{pid}")).exists()));
+    drop(std::fs::OpenOptions::new().write(true).open(&fifo).unwrap());
+    daemon.stop();
+}
+
+#[test]
+fn the_service_managers_socket_is_used() {
+    let dir = Dir::new();
+    let path = dir.path().join("passed");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&listener);
+    let manager = manager(&dir);
+    for (pid, served) in [(None, true), (Some(c"1"), false)] {
+        let mut command = command(&dir);
+        let pass = move || {
+            // SAFETY: system calls, and setenv in a child with one thread.
+            unsafe {
+                if fd == 3 {
+                    libc::fcntl(fd, libc::F_SETFD, 0);
+                } else {
+                    libc::dup2(fd, 3);
+                }
+                let mut text = [0u8; 16];
+                let mine = format_pid(&mut text, libc::getpid());
+                let pid = pid.map_or(mine, std::ffi::CStr::as_ptr);
+                libc::setenv(c"LISTEN_PID".as_ptr(), pid, 1);
+                libc::setenv(c"LISTEN_FDS".as_ptr(), c"1".as_ptr(), 1);
+            }
+            Ok(())
+        };
+        // The environment must stay that of the child, which `pass` changes.
+        let mut bare = std::process::Command::new(command.get_program());
+        bare.args(command.get_args());
+        command = bare;
+        // SAFETY: see `pass`.
+        unsafe { command.pre_exec(pass) };
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let mut log = std::io::BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut log, &mut line).unwrap();
+        let own = dir.path().join("s");
+        assert_eq!(line.contains("/passed"), served, "{line}");
+        assert_eq!(own.exists(), !served, "the variables are for another process: {line}");
+        let mut client = Client::new(if served { &path } else { &own });
+        assert_eq!(client.get("khelper.era"), "3.4");
+        let environment = client.call("Run", run(&["/usr/bin/env"]))["record"]["output"]["stdout"].take();
+        assert!(!environment.as_str().unwrap().contains("LISTEN_"), "{environment}");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+        assert!(child.wait().unwrap().success());
+        assert!(path.exists(), "the service manager's socket stays");
+    }
+    drop(manager);
+}
+
+/// The digits of a pid and a NUL, without the allocator.
+fn format_pid(text: &mut [u8; 16], pid: i32) -> *const libc::c_char {
+    let (mut at, mut rest) = (text.len() - 1, pid);
+    text[at] = 0;
+    while rest > 0 {
+        at -= 1;
+        text[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+    }
+    text[at..].as_ptr().cast()
+}
+
+#[test]
+fn systemd_socket_activate_starts_it_at_the_first_call() {
+    let tool = "/usr/bin/systemd-socket-activate";
+    if !std::path::Path::new(tool).exists() {
+        return skipped("systemd-socket-activate is not installed");
+    }
+    let dir = Dir::new();
+    let listen = dir.path().join("activated");
+    let serve = command(&dir);
+    let mut activate = std::process::Command::new(tool);
+    activate.arg("-l").arg(&listen).arg(serve.get_program()).args(serve.get_args());
+    let mut child = activate.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut log = std::io::BufReader::new(child.stderr.take().unwrap());
+    // It says what it listens on, once it does.
+    let mut line = String::new();
+    while !line.contains("Listening") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut log, &mut line).unwrap() > 0);
+    }
+    assert_eq!(Client::new(&listen).get("khelper.era"), "3.4");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(child.wait().unwrap().success());
+}

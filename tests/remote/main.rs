@@ -1,0 +1,46 @@
+//! A daemon as a target: the library's two forms of it, the command line, and clients of other programs.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
+
+mod clients;
+mod command_line;
+#[path = "../common/daemon.rs"]
+mod daemon;
+mod library;
+mod older;
+
+use std::process::{Command, Output, Stdio};
+
+/// What a run of khelper gave.
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
+
+fn khelper(target: &str, args: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
+    command.env("XDG_CONFIG_HOME", "/nonexistent").env_remove("XDG_RUNTIME_DIR").stdin(Stdio::null());
+    if !target.is_empty() {
+        command.args(["--target", target]);
+    }
+    command.args(args).output().unwrap().into()
+}
+
+impl Ran {
+    fn exits(&self, code: i32) -> &Self {
+        assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
+        self
+    }
+
+    fn record(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}{}", self.out, self.err))
+    }
+}

@@ -21,9 +21,10 @@ use khelper::abi::sink::{Changed, RecordSink};
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::{WaitMode, WaitStatus};
 use khelper::engine::{Engine, KnobWrite};
+use khelper::ledger::clocks::Clocks;
 use khelper::ledger::line::Wall;
 use khelper::ledger::rotate::Limits;
-use khelper::ledger::writer::{Clocks, Ledger, Options};
+use khelper::ledger::writer::{Ledger, Options};
 use khelper::sys::linux::LinuxHost;
 
 /// Each request has a line for its start, if it has a helper, and one for its end.
@@ -238,11 +239,13 @@ fn measure(args: &[OsString]) {
     let mut status = 0;
     // SAFETY: the pointers are to values that outlive the call, and the child is this process's own.
     unsafe { libc::wait4(i32::try_from(child.id()).unwrap(), &mut status, 0, &mut usage) };
-    println!("{} {} {lines} {status}", begin.elapsed().as_micros(), usage.ru_maxrss);
+    let us = |time: libc::timeval| time.tv_sec * 1_000_000 + time.tv_usec;
+    let cpu = us(usage.ru_utime) + us(usage.ru_stime);
+    println!("{} {} {lines} {status} {cpu}", begin.elapsed().as_micros(), usage.ru_maxrss);
 }
 
 fn query(folder: &Path, name: &str, args: &[&str]) {
-    let mut times = Vec::new();
+    let (mut times, mut cpu) = (Vec::new(), Vec::new());
     let (mut rss, mut lines) = (0, String::new());
     for _ in 0..RUNS {
         let mut command = Command::new(std::env::current_exe().unwrap());
@@ -256,13 +259,16 @@ fn query(folder: &Path, name: &str, args: &[&str]) {
         let parts: Vec<&str> = text.split_whitespace().collect();
         assert_eq!(parts[3], "0", "{name}: {text}");
         times.push(parts[0].parse::<u64>().unwrap());
+        cpu.push(parts[4].parse::<u64>().unwrap());
         rss = rss.max(parts[1].parse::<u64>().unwrap());
         lines = parts[2].to_owned();
     }
     times.sort_unstable();
+    cpu.sort_unstable();
     let ms = |us: u64| us as f64 / 1000.0;
     let (low, middle, high) = (times[RUNS / 4], times[RUNS / 2], times[RUNS - 1 - RUNS / 4]);
-    println!("| {name} | {:.1} ({:.1} to {:.1}) | {lines} | {rss} |", ms(middle), ms(low), ms(high));
+    let cpu = ms(cpu[RUNS / 2]);
+    println!("| {name} | {:.1} ({:.1} to {:.1}) | {cpu:.1} | {lines} | {rss} |", ms(middle), ms(low), ms(high));
 }
 
 fn main() {
@@ -298,7 +304,9 @@ fn main() {
         lines[lines.len() * 9 / 10],
         lines[lines.len() - 1]
     );
-    println!("\n| khelper log | ms, median of {RUNS} (quartiles) | lines printed | KiB at most |\n|---|---|---|---|");
+    println!(
+        "\n| khelper log | ms, median of {RUNS} (quartiles) | CPU, ms | lines printed | KiB at most |\n|---|---|---|---|---|"
+    );
     let last = format!("{}m", 30 * 24 * 60 / 100);
     for (name, args) in [
         ("--since, the last 1 %", &["--since", &last][..]),

@@ -130,8 +130,9 @@ fn req_12_one_command_ends_a_loop_that_waits_for_a_slot() {
         assert_eq!(waiting(&events), 7);
         let ended = asking.engine().kill_chain(1, libc::SIGTERM).unwrap();
         // A helper whose request has been answered may end by itself before its signal.
-        assert_eq!((ended.signalled[0], &ended.left[..]), (1, &[][..]));
-        assert_eq!((first.join().unwrap().outcome, asking.engine().snapshot().live_total), (Outcome::Killed, 0));
+        assert!(ended.left.is_empty(), "{ended:?}");
+        assert!(matches!(first.join().unwrap().outcome, Outcome::Killed | Outcome::Exited));
+        assert_eq!(asking.engine().snapshot().live_total, 0);
         check_slots(&asking, &events);
         check_gone(&asking);
     }

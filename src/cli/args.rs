@@ -130,6 +130,10 @@ impl Args {
                 return Err(conflict("--ledger is for an engine of this process: a daemon has its own"));
             }
         }
+        let config = args.command.as_ref().and_then(Command::config).is_some();
+        if config && args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) {
+            return Err(conflict("--config is for an engine of this process: the daemon has files of its own"));
+        }
         Ok(args)
     }
 

@@ -59,10 +59,6 @@ impl Asker {
     /// `khelper set`.
     pub(super) fn set(&self, set: &SetKnobs) -> Verdict {
         let info = self.caller.target.info();
-        if set.config.is_some() && !info.is_owned() {
-            say("--config works only with `--target embedded`: the daemon has configuration files of its own");
-            return Verdict::Usage;
-        }
         if set.system || !set.load.is_empty() {
             return self.load(set, info.known);
         }

@@ -151,6 +151,8 @@ mod tests {
             ("probe", Need::Any, Use::Waits),
             ("rehearse", Need::Any, Use::Waits),
             ("get khelper.era", Need::Daemon, Use::Asks),
+            ("set khelper.era=3.4", Need::Daemon, Use::Asks),
+            ("diff", Need::Daemon, Use::Asks),
             ("gate enabled", Need::Daemon, Use::Asks),
             ("kill 3", Need::Daemon, Use::Asks),
             ("abandon 3", Need::Daemon, Use::Asks),

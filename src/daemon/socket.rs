@@ -1,8 +1,10 @@
 //! The daemon's listening socket: from the service manager, or made here.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -71,20 +73,22 @@ impl Listener {
             return None;
         }
         let found = sockets.into_iter().find(is_stream_listener);
-        Some(found.ok_or_else(|| SysError::new("no Unix stream socket was passed", Errno::ENOTSOCK)).and_then(
-            |socket| {
-                let address = getsockname(&socket).ok().and_then(|any| SocketAddrUnix::try_from(any).ok());
-                let name = address.and_then(|address| address.path_bytes().map(|name| name.to_vec()));
-                let path = PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(
-                    name.unwrap_or_default(),
-                ));
-                // `SocketGroup=` of the socket unit.
-                let group =
-                    fs::symlink_metadata(&path).ok().filter(|file| file.mode() & 0o060 == 0o060 && file.gid() != 0);
-                let with_pidfd = pass_credentials(&socket)?;
-                Ok(Self { socket, path, readers: group.map(|file| file.gid()), with_pidfd, made: None })
-            },
-        ))
+        let none = || SysError::new("no Unix stream socket was passed", Errno::ENOTSOCK);
+        Some(found.ok_or_else(none).and_then(Self::of))
+    }
+
+    /// A socket that the service manager made.
+    fn of(socket: OwnedFd) -> Result<Self, SysError> {
+        let address = getsockname(&socket).ok().and_then(|any| SocketAddrUnix::try_from(any).ok());
+        let name = address.and_then(|address| address.path_bytes().map(<[u8]>::to_vec)).unwrap_or_default();
+        let path = PathBuf::from(OsString::from_vec(name));
+        // `SocketGroup=` of the socket unit.
+        let group = fs::symlink_metadata(&path).ok().filter(|file| file.mode() & 0o060 == 0o060 && file.gid() != 0);
+        let with_pidfd = pass_credentials(&socket)?;
+        // It may have been made for blocking calls.
+        let errno = |e: rustix::io::Errno| failed(&path, "ioctl", Errno::from_raw(e.raw_os_error()));
+        rustix::io::ioctl_fionbio(&socket, true).map_err(errno)?;
+        Ok(Self { socket, path, readers: group.map(|file| file.gid()), with_pidfd, made: None })
     }
 
     /// Makes the socket. Call it before another thread exists: the socket's mode comes from the umask.

@@ -13,10 +13,13 @@ use crate::abi::time::TERM_TO_KILL;
 use crate::policy::recursion;
 use crate::sys::host::Micros;
 
+use super::cancel::Cancel;
 use super::end::no_request;
 use super::handle::Engine;
 use super::inner::Inner;
 
+/// How long a request may take to notice that its wait for a slot has been ended: 0.1 s.
+const UNTIL_AWAKE: Micros = 100_000;
 /// How long a chain may take to end after the last signal: 1 s.
 const KILL_TO_GONE: Micros = 1_000_000;
 
@@ -91,8 +94,7 @@ impl<'a> Ending<'a> {
                 self.kill_at = None;
             }
             let live = self.inner.registry.lock().live_below(self.top);
-            // Waits end first: a helper that ends gives its slot to the next one that waits.
-            live.iter().for_each(|live| self.end_wait(live));
+            self.end_waits(&live, now);
             live.iter().for_each(|live| self.end(live));
             // What is left of sessions is ended last: most of it ends with its helper or with its answer.
             let strays = if live.is_empty() { self.strays() } else { Vec::new() };
@@ -108,17 +110,20 @@ impl<'a> Ending<'a> {
         }
     }
 
-    /// Ends the wait of a request that waits for a slot.
-    fn end_wait(&self, live: &Live) {
+    /// Ends the waits for a slot. A helper that ends gives its slot to the next request that waits, so these end first.
+    fn end_waits(&self, live: &[Live], now: Micros) {
         let mut registry = self.inner.registry.lock();
-        if registry.call(live.id).is_some() {
-            return;
-        }
-        registry.note_abandoned_by(live.id, self.inner.actors.share(self.actor));
-        let cancel = registry.cancel(live.id);
+        let waiting: Vec<u64> = live.iter().map(|live| live.id).filter(|id| registry.call(*id).is_none()).collect();
+        let cancels: Vec<Cancel> = waiting.iter().filter_map(|id| registry.cancel(*id)).collect();
+        let actor = self.inner.actors.share(self.actor);
+        waiting.iter().for_each(|id| registry.note_abandoned_by(*id, actor.clone()));
         drop(registry);
-        if let Some(cancel) = cancel {
-            cancel.cancel();
+        cancels.iter().for_each(Cancel::cancel);
+        // One that has not begun to wait, for example because its security hook takes long, holds up nothing.
+        let (clock, until) = (self.inner.host.clock(), now.saturating_add(UNTIL_AWAKE));
+        let mut registry = self.inner.registry.lock();
+        while clock.now() < until && waiting.iter().any(|id| registry.is_waiting(*id)) {
+            registry = self.inner.registry.wait_until(registry, clock, until);
         }
     }
 

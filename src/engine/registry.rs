@@ -272,6 +272,10 @@ impl Registry {
     pub(super) fn call(&self, id: u64) -> Option<Arc<Call>> {
         self.live.get(&id)?.call.clone()
     }
+    /// Whether a request has not ended and has no call yet: it waits for a slot, or is still being checked.
+    pub(super) fn is_waiting(&self, id: u64) -> bool {
+        self.live.get(&id).is_some_and(|entry| entry.call.is_none())
+    }
     /// The record of a live request as it was when made.
     pub(super) fn draft(&self, id: u64) -> Option<Arc<Record>> {
         Some(self.live.get(&id)?.draft.clone())

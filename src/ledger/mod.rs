@@ -36,6 +36,7 @@
 //! [`Builder::record_sink_queue`]: crate::engine::Builder::record_sink_queue
 #![forbid(unsafe_code)]
 
+pub mod clocks;
 pub mod error;
 pub mod folder;
 pub mod line;
@@ -43,6 +44,8 @@ mod open;
 pub mod reader;
 pub mod rotate;
 mod segment;
+mod series;
+mod state;
 #[cfg(test)]
 mod tests;
 mod watch;

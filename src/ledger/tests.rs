@@ -14,11 +14,12 @@ use crate::abi::record::Record;
 use crate::abi::sink::RecordSink;
 use crate::sys::fake::FakeHost;
 
+use super::clocks::Clocks;
 use super::folder::Folder;
 use super::line::tests::{head, started, usual_record};
 use super::line::{Head, Item, Line, Wall, decode};
 use super::rotate::Limits;
-use super::writer::{Clocks, Ledger, Options};
+use super::writer::{Ledger, Options};
 
 /// Clocks that a test sets.
 pub(super) struct TestClocks(AtomicI64);

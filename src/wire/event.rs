@@ -97,11 +97,14 @@ struct Answer {
     event: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withheld: Option<bool>,
 }
 
-/// The first answer to a watch: it is active from now on, and the engine has this run.
-pub fn started(run: RunId) -> Vec<u8> {
-    frame::answer(&Answer { run: Some(run), ..Answer::default() }, true)
+/// The first answer to a watch: it is active from now on, and the engine has this run. `withheld`: its events come
+/// without argv, environment and output (AUTH-4).
+pub fn started(run: RunId, withheld: bool) -> Vec<u8> {
+    frame::answer(&Answer { run: Some(run), withheld: withheld.then_some(true), ..Answer::default() }, true)
 }
 
 /// The answer for one event. It is the same for every watch, so it can be shared.

@@ -43,6 +43,8 @@ pub struct Way {
     pub more: bool,
     /// The caller wants no answer.
     pub oneway: bool,
+    /// An answer with records says that argv, environment and output are withheld (AUTH-4).
+    pub withheld: bool,
 }
 
 /// The progress of a request: an answer before the last one.
@@ -63,7 +65,10 @@ impl Way {
         }
         match reply {
             Ok(reply) => {
-                let message = self.method.and_then(|method| method.answer(reply, info.run));
+                let mut message = self.method.and_then(|method| method.answer(reply, info.run));
+                if let Some(values) = message.as_mut().filter(|_| self.withheld && has_records(reply)) {
+                    values["withheld"] = true.into();
+                }
                 let message = message.map(|values| frame::answer(&values, false)).filter(|bytes| !bytes.is_empty());
                 message.unwrap_or_else(|| {
                     error::answer(&ControlError::Unavailable("the answer cannot be sent as JSON".to_owned()))
@@ -95,6 +100,11 @@ impl Way {
     }
 }
 
+/// Whether something of the reply is withheld from readers.
+fn has_records(reply: &Reply) -> bool {
+    matches!(reply, Reply::Answered(_) | Reply::Status(_) | Reply::Record(_) | Reply::Records(_) | Reply::Activity(_))
+}
+
 /// The message that refuses whatever a connection asks for.
 pub fn busy(error: &ControlError) -> Vec<u8> {
     error::answer(error)
@@ -103,7 +113,7 @@ pub fn busy(error: &ControlError) -> Vec<u8> {
 /// Reads a message. The error says why it is not a call: close the connection, since there is nothing to answer to.
 pub fn read(message: &[u8], info: &TargetInfo) -> Result<Request, String> {
     let call = Call::parse(message)?;
-    let mut way = Way { method: None, more: call.more(), oneway: call.oneway() };
+    let mut way = Way { method: None, more: call.more(), oneway: call.oneway(), withheld: false };
     let ask = match ask(&call, info, &mut way) {
         Ok(ask) => ask,
         Err(Wrong::Parameter(name)) => Ask::Nothing(error::of_service("InvalidParameter", Some(("parameter", &name)))),

@@ -187,7 +187,7 @@ fn answers_that_need_no_command_have_the_declared_types() {
     let schema = Schema::control();
     let run = daemon().run;
     for (message, what) in [
-        (event::started(run), "Watch answer"),
+        (event::started(run, true), "Watch answer"),
         (event::missed(7), "Watch answer"),
         (event::ended(), "Watch answer"),
         (Way::progress(Progress::Queued, 3, None), "Request answer"),
@@ -197,7 +197,7 @@ fn answers_that_need_no_command_have_the_declared_types() {
         schema.check(what, &parsed(&message)["parameters"]);
     }
     let read = |message: Vec<u8>| client::watched(&message[..message.len() - 1], VERSION).unwrap();
-    assert_eq!(read(event::started(run)), Item::Started(run));
+    assert_eq!(read(event::started(run, false)), Item::Started(run));
     assert_eq!(read(event::missed(7)), Item::Missed(7));
     assert_eq!(read(event::ended()), Item::Ended);
     let info = calls::answer_to(r#"{"method":"io.khelper.Control.Info"}"#);

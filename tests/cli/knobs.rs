@@ -6,7 +6,12 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::{Ran, khelper, run};
+use crate::{Ran, khelper};
+
+/// Runs it with an engine of its own, whatever runs on this machine.
+fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ran {
+    Ran::of(khelper().args(["-t", "embedded"]).args(args).output().unwrap())
+}
 
 /// A folder for configuration files.
 struct Site(tempfile::TempDir);
@@ -142,8 +147,10 @@ fn a_file_is_applied_line_by_line() {
         (&["--system", "khelper.deny=a"], 64),
         (&["--persist", "--unpersist", "khelper.deny"], 64),
         (&["khelper.live=1"], 64),
+        (&["-t", "daemon", "--config", "/", "khelper.era=3.4"], 64),
     ] {
-        run([&["set"], args].concat()).exits(code);
+        let own: &[&str] = if args.contains(&"daemon") { &[] } else { &["-t", "embedded"] };
+        Ran::of(khelper().arg("set").args(args).args(own).output().unwrap()).exits(code);
     }
 }
 

@@ -1,11 +1,13 @@
 //! Helpers that ask again: `assets/demo/asking` as modprobe, with a stand-in for `khelper request` that asks an engine of
 //! this process over a Unix socket, as a daemon would be asked.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use khelper::abi::actor::{Actor, Origin};
@@ -36,6 +38,8 @@ pub fn client() {
 pub struct Asking {
     dir: Dir,
     engine: Engine,
+    /// The connections that are open.
+    open: Arc<AtomicUsize>,
 }
 
 impl Asking {
@@ -56,20 +60,30 @@ impl Asking {
         let listener = UnixListener::bind(&socket).unwrap();
         let all = std::os::unix::fs::PermissionsExt::from_mode(0o666);
         std::fs::set_permissions(&socket, all).unwrap();
-        let theirs = engine.clone();
+        let open = Arc::<AtomicUsize>::default();
+        let (theirs, count) = (engine.clone(), open.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (engine, stream) = (theirs.clone(), stream.unwrap());
-                thread::Builder::new().stack_size(256 * 1024).spawn(move || serve(&engine, stream)).unwrap();
+                let (engine, count, stream) = (theirs.clone(), count.clone(), stream.unwrap());
+                count.fetch_add(1, Ordering::AcqRel);
+                let work = move || {
+                    serve(&engine, stream);
+                    count.fetch_sub(1, Ordering::AcqRel);
+                };
+                thread::Builder::new().stack_size(256 * 1024).spawn(work).unwrap();
             }
         });
-        Self { dir, engine }
+        Self { dir, engine, open }
     }
 
     /// The engine with the demo that asks again.
     pub fn demo(engine: Engine) -> Self {
         let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo/asking");
         Self::new(engine, &std::fs::read_to_string(demo).unwrap())
+    }
+
+    pub fn connections(&self) -> usize {
+        self.open.load(Ordering::Acquire)
     }
 
     pub fn dir(&self) -> &Dir {

@@ -2,9 +2,14 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -88,8 +93,13 @@ impl Daemon {
     }
 
     /// Ends it as a service manager does. Returns its status and the rest of its log.
-    pub fn stop(mut self) -> (ExitStatus, String) {
+    pub fn stop(self) -> (ExitStatus, String) {
         self.signal(Signal::SIGTERM);
+        self.ended()
+    }
+
+    /// Waits for its end. Returns its status and the rest of its log.
+    pub fn ended(mut self) -> (ExitStatus, String) {
         let mut rest = String::new();
         self.stderr.read_to_string(&mut rest).unwrap();
         (self.child.wait().unwrap(), rest)
@@ -203,4 +213,39 @@ impl Client {
 /// The parameters of a call of this program.
 pub fn run(argv: &[&str]) -> Value {
     json!({"path": argv[0], "args": argv[1..], "wait": "proc"})
+}
+
+/// Opens a FIFO for writing and closes it, again and again: whatever reads it gets to its end, however late it opens
+/// it.
+pub struct Opener(Arc<AtomicBool>, Option<JoinHandle<()>>);
+
+impl Opener {
+    pub fn new(fifo: &str) -> Self {
+        let (path, over) = (PathBuf::from(fifo), Arc::new(AtomicBool::new(false)));
+        let theirs = over.clone();
+        let open = move || {
+            while !theirs.load(Ordering::Acquire) {
+                // ENXIO: nothing reads it now.
+                let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+                drop(std::fs::OpenOptions::new().write(true).custom_flags(nonblocking).open(&path));
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        Self(over, Some(std::thread::spawn(open)))
+    }
+}
+
+impl Drop for Opener {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+        self.1.take().map(JoinHandle::join);
+    }
+}
+
+/// Ends helpers that read this FIFO, and waits until they are gone.
+pub fn end_all(fifo: &str, pids: &[i64]) {
+    let _open = Opener::new(fifo);
+    while pids.iter().any(|pid| std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|text| !text.is_empty())) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::common::Dir;
-use crate::daemon::{Client, Daemon, message, run};
+use crate::daemon::{Client, Daemon, Opener, message, run};
 
 #[test]
 fn knobs_are_read_and_written_and_helpers_run() {
@@ -191,7 +191,7 @@ fn a_slow_call_holds_up_nobody() {
     draining.send("Set", json!({"writes": [{"key": "khelper.gate", "text": "disabled"}]}));
     while quick.call("Status", json!({}))["state"]["draining"] != true {}
     assert_eq!(quick.get("khelper.deny"), "x");
-    drop(std::fs::OpenOptions::new().write(true).open(&fifo).unwrap());
+    let _open = Opener::new(&fifo);
     for client in &mut slow {
         assert_eq!(client.values()["record"]["outcome"], "exited");
     }

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use serde_json::json;
 
 use crate::common::Dir;
-use crate::daemon::{Client, Daemon, command, run};
+use crate::daemon::{Client, Daemon, Opener, command, run};
 
 fn limited(dir: &Dir, descriptors: u64) -> Daemon {
     let mut command = command(dir);
@@ -75,7 +75,7 @@ fn without_any_descriptor_left_it_refuses_sleeps_and_recovers() {
         }
     }
     drop(half);
-    drop(std::fs::OpenOptions::new().write(true).open(&fifo).unwrap());
+    let _open = Opener::new(&fifo);
     for client in &mut slow {
         // It ran, or could not be started: either way it is answered.
         assert!(client.answer().is_some());

@@ -53,7 +53,7 @@ fn auth_4_a_reader_reads_without_argv_environment_and_output() {
     let full = root.call("Run", secret);
     assert_eq!(full.to_string().matches(SECRET).count(), 3, "argv, environment, output: {full}");
     let page = json!({"query": {"words": [], "globs": "", "which": "all", "sort": "newest", "reverse": false},
-        "still": false, "anchor": "first", "around": 5});
+        "still": false, "anchor": {"row": "first"}, "around": 5});
     let reads = [
         message("Record", json!({"id": full["id"]}), false),
         message("Records", json!({"ids": [full["id"]]}), false),
@@ -68,7 +68,9 @@ fn auth_4_a_reader_reads_without_argv_environment_and_output() {
         for answer in &answers {
             assert!(answer.get("error").is_none(), "{answer}");
             assert!(!answer.to_string().contains(SECRET), "{answer}");
-            assert_eq!(answer["parameters"]["withheld"], true, "{answer}");
+        }
+        for records in &answers[..4] {
+            assert_eq!(records["parameters"]["withheld"], true, "{records}");
         }
         assert_eq!(answers[0]["parameters"]["record"]["id"], full["id"]);
         let writes = [

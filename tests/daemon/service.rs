@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::common::Dir;
-use crate::daemon::{Daemon, command, run, told};
+use crate::daemon::{Daemon, command, end_all, run, told};
 
 #[test]
 fn the_service_manager_is_told_what_happens() {
@@ -39,8 +39,16 @@ fn the_watchdog_is_fed_twice_in_its_time_and_is_the_only_wake_up() {
     // For another process it is not fed.
     let other = Dir::new();
     let daemon = Daemon::of(&other, command(&other).envs([("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")]));
-    let before = switches(&daemon);
-    std::thread::sleep(Duration::from_millis(300));
+    // Its threads have gone to sleep once nothing changes for a while.
+    let mut before = switches(&daemon);
+    loop {
+        std::thread::sleep(Duration::from_millis(300));
+        match switches(&daemon) {
+            now if now == before => break,
+            now => before = now,
+        }
+    }
+    std::thread::sleep(Duration::from_millis(500));
     assert_eq!(switches(&daemon) - before, 0, "an idle daemon sleeps");
 }
 
@@ -72,11 +80,11 @@ fn umh_14_a_stop_waits_for_helpers_and_leaves_those_that_still_run() {
     assert_eq!(waiting.values()["record"]["outcome"], "exited", "a request in progress is answered");
     let refused = client.refused("Run", run(&["/bin/true"]));
     assert_eq!(refused, ("Busy".to_owned(), "the daemon is stopping".to_owned()));
-    let (status, log) = daemon.stop();
+    let (status, log) = daemon.ended();
     assert!(status.success(), "{log}");
     assert!(log.contains(&format!("(pid {left}) still runs")), "{log}");
     assert!(std::path::Path::new(&format!("/proc/{left}")).exists(), "no helper is killed");
-    drop(std::fs::OpenOptions::new().write(true).open(&fifo).unwrap());
+    end_all(&fifo, &[left]);
 }
 
 /// What a helper gets from its daemon. The figures are printed: under a unit they show the unit's settings.

@@ -8,7 +8,7 @@ use nix::sys::stat::{Mode, umask};
 use serde_json::json;
 
 use crate::common::{Dir, am_root, skipped};
-use crate::daemon::{Client, Daemon, command, manager, run};
+use crate::daemon::{Client, Daemon, command, end_all, manager, run};
 
 fn mode(daemon: &Daemon) -> u32 {
     std::fs::symlink_metadata(&daemon.socket).unwrap().permissions().mode() & 0o7777
@@ -85,9 +85,6 @@ fn after_a_kill_the_next_start_knows_what_still_runs() {
     let fifo = dir.fifo("end");
     let daemon = Daemon::start(&dir);
     let mut client = daemon.connect();
-    let mut watch = daemon.connect();
-    watch.send_more("Watch", json!({"kinds": ["started"]}));
-    watch.values();
     const HELPERS: usize = 50;
     let mut waiting: Vec<Client> = (0..HELPERS).map(|_| daemon.connect()).collect();
     for waiting in &mut waiting {
@@ -114,7 +111,7 @@ fn after_a_kill_the_next_start_knows_what_still_runs() {
     assert!(id > HELPERS as u64, "the numbers go on: {id}");
     // Helpers of the killed daemon go on until they are ended here.
     assert!(pids.iter().all(|pid| std::path::Path::new(&format!("/proc/{pid}")).exists()));
-    drop(std::fs::OpenOptions::new().write(true).open(&fifo).unwrap());
+    end_all(&fifo, &pids);
     daemon.stop();
 }
 

@@ -192,8 +192,11 @@ fn judge(
         }
         Ask::Command(command) => {
             let requirement = requirement(&command);
-            authorize_outside(&peer(requirement), &ground(requirement), command)
-                .map(|authorization| Judged::Command(Box::new(authorization), way))
+            authorize_outside(&peer(requirement), &ground(requirement), command).map(|authorization| {
+                let mut way = way;
+                way.withheld = authorization.access() == Access::Withheld;
+                Judged::Command(Box::new(authorization), way)
+            })
         }
     };
     judged.unwrap_or_else(|error| Judged::Answer(way.refuse(&error)))

@@ -107,7 +107,7 @@ impl Server {
     pub(super) fn begin_watch(&mut self, number: u64, subscribe: &Subscribe, access: Access) {
         let early = self.feed.open(&self.target, &self.info, self.mailbox.bell());
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        connection.outgoing.push(Message::Own(message::started(self.info.run)));
+        connection.outgoing.push(Message::Own(message::started(self.info.run, access == Access::Withheld)));
         let seen = match subscribe.from {
             None => self.feed.seq,
             Some((run, seen)) if run == self.info.run => seen,

@@ -50,9 +50,9 @@ impl Server {
             return self.stop.ended(Vec::new());
         }
         self.stop.begun = true;
+        self.accepting.close();
         self.notify.stopping();
         self.journal.line(Level::Info, "stopping");
-        self.accepting.close();
         let mailbox = self.mailbox.clone();
         let done = Completion::new(move |reply| {
             let left = match reply {

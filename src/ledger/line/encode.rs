@@ -1,17 +1,14 @@
 //! Writes a line.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use crate::abi::actor::Actor;
-use crate::abi::cap::CapMask;
 use crate::abi::escape::json;
 use crate::abi::launch_spec::NotEnforced;
 use crate::abi::record::{Args, Outcome, Output, Record};
 use crate::control::target_info::RunId;
 
+use super::object::Object;
 use super::{Head, Item, KeepOutput, MAX_LINE, OUTPUT, Running, VERSION, Wall, micros, usual};
 
 /// The most bytes of arguments, and of environment, in a line that would be too long.
@@ -131,7 +128,7 @@ fn chain(line: &mut Object, r: &Record) {
         return;
     }
     line.key("chain");
-    line.0.push(b'[');
+    line.raw("[");
     for (at, link) in r.chain.iter().enumerate() {
         let comma = if at == 0 { "" } else { "," };
         if usual::first_link(&r.actor) == *link && at == 0 {
@@ -146,9 +143,9 @@ fn chain(line: &mut Object, r: &Record) {
             None if !link.known => line.raw(",false"),
             None => {}
         }
-        line.0.push(b']');
+        line.raw("]");
     }
-    line.0.push(b']');
+    line.raw("]");
 }
 
 /// What was asked, and by which process.
@@ -261,68 +258,4 @@ fn shortened(r: &Record) -> Record {
     let said = r.said.as_deref().map(|said| said.chars().take(1024).collect());
     let chain = r.chain.iter().take(64).cloned().collect();
     Record { args, env: short(&r.env), output: None, said, chain, ..r.clone() }
-}
-
-/// A JSON object that is being written.
-struct Object(Vec<u8>);
-
-impl Object {
-    fn new() -> Self {
-        Self(b"{".to_vec())
-    }
-
-    fn key(&mut self, key: &str) {
-        if self.0.len() > 1 {
-            self.0.push(b',');
-        }
-        // Writing to a vector cannot fail, here and below. No key has a character that JSON escapes.
-        let _ = write!(self.0, "\"{key}\":");
-    }
-
-    fn number(&mut self, key: &str, n: impl std::fmt::Display) -> &mut Self {
-        self.key(key);
-        let _ = write!(self.0, "{n}");
-        self
-    }
-
-    fn mask(&mut self, key: &str, mask: CapMask) -> &mut Self {
-        self.key(key);
-        let _ = write!(self.0, "\"{:#x}\"", mask.bits());
-        self
-    }
-
-    fn plain(&mut self, key: &str, text: &str) -> &mut Self {
-        self.value(key, text)
-    }
-
-    fn bytes(&mut self, key: &str, bytes: &[u8]) -> &mut Self {
-        self.value(key, json(bytes).as_str())
-    }
-
-    fn list(&mut self, key: &str, list: &[Box<[u8]>]) -> &mut Self {
-        let texts: Vec<String> = list.iter().map(|bytes| json(bytes)).collect();
-        self.value(key, &texts)
-    }
-
-    fn object(&mut self, key: &str, object: Self) {
-        self.key(key);
-        self.0.extend_from_slice(&object.0);
-        self.0.push(b'}');
-    }
-
-    fn value(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> &mut Self {
-        self.key(key);
-        // The types of this crate have string keys only, and their writers never fail.
-        let _ = serde_json::to_writer(&mut self.0, value);
-        self
-    }
-
-    fn raw(&mut self, text: &str) {
-        self.0.extend_from_slice(text.as_bytes());
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        self.0.extend_from_slice(b"}\n");
-        self.0
-    }
 }

@@ -20,6 +20,7 @@
 mod decode;
 mod encode;
 pub(crate) mod fields;
+mod object;
 #[cfg(test)]
 pub(crate) mod tests;
 mod usual;

@@ -8,6 +8,7 @@ mod exit;
 mod hostile;
 mod inheritable;
 mod interrupt;
+mod ledger;
 mod knobs;
 mod limit;
 mod parallel;

@@ -195,7 +195,13 @@ fn systemd_socket_activate_starts_it_at_the_first_call() {
         line.clear();
         assert!(std::io::BufRead::read_line(&mut log, &mut line).unwrap() > 0);
     }
-    assert_eq!(Client::new(&listen).get("khelper.era"), "3.4");
+    // Its socket has no PassCredentials=: the kernel may not name the sender of the call that starts the daemon.
+    let mut client = Client::new(&listen);
+    client.send("Get", json!({"key": "khelper.era"}));
+    let first = client.answer().unwrap();
+    let why = first["parameters"]["reason"].as_str().unwrap_or_default();
+    assert!(first["parameters"]["text"] == "3.4" || why.starts_with("the kernel does not name the sender"), "{first}");
+    assert_eq!(client.get("khelper.era"), "3.4");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
     assert!(child.wait().unwrap().success());
 }

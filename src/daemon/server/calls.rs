@@ -50,7 +50,6 @@ impl Server {
             if connection.outgoing.write(&connection.socket).is_err() {
                 return self.drop_connection(number);
             }
-            self.report_gap(number);
         }
         self.serve(number);
     }
@@ -137,8 +136,14 @@ impl Server {
     /// Writes what can be written, and closes the connection or tells epoll what it waits for.
     pub(super) fn settle(&mut self, number: u64) {
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        if connection.outgoing.write(&connection.socket).is_err() || connection.is_over() {
-            return self.drop_connection(number);
+        loop {
+            if connection.outgoing.write(&connection.socket).is_err() || connection.is_over() {
+                return self.drop_connection(number);
+            }
+            // Everything that waited has been written: a watch that lost events learns how many.
+            if !connection.report_gap() {
+                break;
+            }
         }
         let wanted = connection.wanted();
         if wanted != connection.interest {

@@ -16,11 +16,9 @@ fn mode(daemon: &Daemon) -> u32 {
 
 #[test]
 fn auth_1_the_socket_is_for_its_owner_whatever_the_umask() {
-    for mask in [0o000, 0o077, 0o777] {
+    for mask in [0o000, 0o022, 0o077] {
         let dir = Dir::new();
         let mut command = command(&dir);
-        std::fs::create_dir(dir.path().join("ledger")).unwrap();
-        std::fs::set_permissions(dir.path().join("ledger"), PermissionsExt::from_mode(0o700)).unwrap();
         let set = move || {
             umask(Mode::from_bits_truncate(mask));
             Ok(())

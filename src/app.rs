@@ -1,9 +1,11 @@
 //! Floor 6: builds the parts, connects them and stops them in order.
 #![forbid(unsafe_code)]
 
+mod ledger;
 mod serve;
 mod target;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use crate::abi::error::SysError;
 use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
-use crate::control::local::Local;
+use crate::control::config::Config;
 use crate::control::target::Target;
 use crate::daemon::socket::default_path;
 use crate::engine::Engine;
@@ -20,6 +22,7 @@ use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::malloc;
 use crate::sys::probe::PROBE_ARG;
+use ledger::Kept;
 #[cfg(feature = "console")]
 use {
     crate::sys::{orphans, signals::Signals},
@@ -52,20 +55,27 @@ fn run(args: &Args) -> u8 {
     match command {
         cli::Command::Serve(args) => return serve::serve(args),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
+        cli::Command::Log(args) => return cli::log::log(args),
+        cli::Command::Why(args) => return cli::why::why(args),
         _ => {}
     }
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }
+    let own = Own::new(args);
     let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
-    let open = || target::open(args.target.as_ref(), needs, &settings, tells, embedded);
-    if command.asks_only(args.target.as_ref(), &settings) {
+    let open = || target::open(args.target.as_ref(), needs, own.is_wanted(), tells, &|| own.start());
+    if command.asks_only(args.target.as_ref(), own.is_wanted()) {
         return open().map_or_else(|code| code, |target| cli::ask(&target, command));
     }
     // Signals are taken before the first thread starts.
     let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((open()?, signals)));
     match started {
-        Ok((target, signals)) => cli::run(&target, command, &settings, &signals),
+        Ok((target, signals)) => {
+            let code = cli::run(&target, command, &settings, &signals);
+            own.close();
+            code
+        }
         Err(code) => code,
     }
 }
@@ -95,9 +105,10 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     if orphans::are_adopted() {
         wanted.push(Signal::SIGCHLD);
     }
+    let own = Own::new(args);
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let needs = (cli::target::Need::Any, cli::target::Use::Waits);
-        let target = target::open(args.target.as_ref(), needs, settings, false, embedded)?;
+        let target = target::open(args.target.as_ref(), needs, own.is_wanted(), false, &|| own.start())?;
         if target.info().is_owned() {
             cli::set(&target, settings)?;
         }
@@ -113,23 +124,58 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     // While screen(1) reports mouse events, it delays a single ESC.
     let mouse = !args.console.no_mouse && !tui::terminal::within_screen();
-    tui::run(&target, &signals, tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii })
+    let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii };
+    let code = tui::run(&target, &signals, options);
+    own.close();
+    code
 }
 
-/// Starts an engine in this process, with the built-in probe, and returns it as a target. khelper owns the process, so
-/// it may set SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
-fn embedded() -> Result<Arc<dyn Target>, u8> {
-    let mut builder = Engine::builder().fix_sigchld(true);
-    match std::env::current_exe() {
-        Ok(path) => builder = builder.probe(path, PROBE_ARG),
-        Err(e) => {
-            cli::say(&format!("the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"))
-        }
+/// An engine of this process, which is started when a command needs it.
+struct Own<'a> {
+    args: &'a Args,
+    ledger: OnceCell<Kept>,
+}
+
+impl<'a> Own<'a> {
+    const fn new(args: &'a Args) -> Self {
+        Self { args, ledger: OnceCell::new() }
     }
-    builder.start().map(|engine| Local::shared(&engine)).map_err(|error| {
-        cli::complain(&error);
-        126
-    })
+
+    /// Whether there are options for a new engine.
+    fn is_wanted(&self) -> bool {
+        !self.args.set().is_empty() || self.args.ledger().is_some() || self.config().is_some()
+    }
+
+    /// A folder of configuration files in place of the system's. They are read by `diff` and written by `set --persist`
+    /// alone.
+    fn config(&self) -> Option<&Path> {
+        self.args.command.as_ref().and_then(cli::Command::config)
+    }
+
+    /// Starts the engine, with the built-in probe, and returns it as a target. khelper owns the process, so it may set
+    /// SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
+    fn start(&self) -> Result<Arc<dyn Target>, u8> {
+        let opened = Kept::open(self.args.ledger())?;
+        let ledger = self.ledger.get_or_init(|| opened);
+        let mut builder = ledger.attach(Engine::builder().fix_sigchld(true));
+        match std::env::current_exe() {
+            Ok(path) => builder = builder.probe(path, PROBE_ARG),
+            Err(e) => cli::say(&format!(
+                "the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"
+            )),
+        }
+        let config = Arc::new(self.config().map_or_else(Config::default, Config::folder));
+        let local = |engine| Arc::new(ledger.target(engine).with_config(config)) as Arc<dyn Target>;
+        builder.start().map(local).map_err(|error| {
+            cli::complain(&error);
+            126
+        })
+    }
+
+    /// Closes the ledger, once the engine has stopped.
+    fn close(&self) {
+        self.ledger.get().inspect(|ledger| ledger.close());
+    }
 }
 
 fn refuse(error: &SysError) -> u8 {

@@ -24,6 +24,8 @@ mod keyboard;
 mod line;
 #[path = "pty/mouse.rs"]
 mod mouse;
+#[path = "pty/over_own.rs"]
+mod over;
 #[path = "pty/plain.rs"]
 mod plain;
 #[path = "pty/mod.rs"]

@@ -11,6 +11,9 @@ mod host;
 mod knobs;
 #[path = "rare/machine.rs"]
 mod machine;
+#[path = "pty/over_own.rs"]
+#[expect(dead_code, reason = "the tests of the console use the rest")]
+mod over;
 #[path = "pty/mod.rs"]
 #[expect(dead_code, reason = "the tests of the console use the rest")]
 mod pty;

@@ -1,13 +1,17 @@
 //! The arguments of khelper.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use super::exit;
+use super::log::Log;
 use super::serve::{Bridge, Serve};
 use super::target::{self, Chosen};
-use crate::verbs::options::Set;
+use super::why::Why;
+use crate::verbs::options::{LedgerOutput, Set};
 use crate::verbs::verb::Common;
 
 #[cfg(feature = "console")]
@@ -17,18 +21,9 @@ Without a command, khelper starts the console and a new engine. This machine's k
 const WITHOUT_COMMAND: &str = "\
 A command is required: this khelper was built without the console. This machine's kernel is not changed.";
 
-const EXIT_CODES: &str = "\
-Exit codes: the helper's own; 128 + n if signal n killed the helper or khelper; 127 not found; 126 not executable;
-124 timed out; 130 interrupted; 64 usage; 70 status lost; 75 refused for now (limit, gate, empty path,
-engine within an engine); 77 not permitted; 74 cannot write to stdout.";
-#[cfg(feature = "console")]
-const EXIT_CODES_OF_CONSOLE: &str = "
-Exit codes of the console: 0; 2 no terminal; 128 + n killed by signal n; 129 also if the terminal is gone; 101 panic.";
-#[cfg(not(feature = "console"))]
-const EXIT_CODES_OF_CONSOLE: &str = "";
-
 fn after_help() -> String {
-    format!("{WITHOUT_COMMAND}\n\n{EXIT_CODES}{EXIT_CODES_OF_CONSOLE}")
+    let codes = exit::CODES.iter().map(|(code, meaning)| format!("  {code:<9} {meaning}\n"));
+    format!("{WITHOUT_COMMAND}\n\nExit codes:\n{}{}", codes.collect::<String>(), exit::COMBINED)
 }
 
 /// The whole command line.
@@ -71,6 +66,10 @@ pub enum Command {
     /// The verbs that the console's command line shares.
     #[command(flatten)]
     Verb(Common),
+    /// Show what a ledger has recorded, oldest first
+    Log(Log),
+    /// Explain one request: who asked, what was decided, what ran and how it ended
+    Why(Why),
     /// Serve one engine to other processes, over a socket
     Serve(Serve),
     /// Join stdin and stdout to the daemon's socket
@@ -97,14 +96,28 @@ impl Args {
                 "--read-only, --no-mouse and --ascii are options of the console: they cannot be used with a command";
             return Err(conflict(why));
         }
-        if args.command.as_ref().is_some_and(Command::starts_no_engine) && !args.set().is_empty() {
-            return Err(conflict("this command starts no engine, so --set cannot be used with it"));
+        if args.command.as_ref().is_some_and(Command::starts_no_engine) {
+            if !args.set().is_empty() {
+                return Err(conflict("this command starts no engine, so --set cannot be used with it"));
+            }
+            if args.ledger().is_some() {
+                return Err(conflict("this command starts no engine, so it writes no ledger"));
+            }
         }
         if args.target.is_some() && args.command.as_ref().is_some_and(Command::needs_no_target) {
             return Err(conflict("this command needs no target, so --target cannot be used with it"));
         }
-        if args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) && !args.set().is_empty() {
-            return Err(conflict("--set is for an engine of this process: use `set`, or --target embedded"));
+        if args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) {
+            if !args.set().is_empty() {
+                return Err(conflict("--set is for an engine of this process: use `set`, or --target embedded"));
+            }
+            if args.ledger().is_some() {
+                return Err(conflict("--ledger is for an engine of this process: a daemon has its own"));
+            }
+        }
+        let config = args.command.as_ref().and_then(Command::config).is_some();
+        if config && args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) {
+            return Err(conflict("--config is for an engine of this process: the daemon has files of its own"));
         }
         Ok(args)
     }
@@ -112,7 +125,7 @@ impl Args {
     /// The value of every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
-            None | Some(Command::Serve(_) | Command::Bridge(_)) => &[][..],
+            None | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_)) => &[][..],
             #[cfg(feature = "console")]
             Some(Command::Keys) => &[][..],
             Some(Command::Verb(verb)) => verb.set(),
@@ -121,15 +134,29 @@ impl Args {
     }
 }
 
+impl Args {
+    /// The ledger of the new engine, and of which helpers it stores the output; the options after the command win.
+    pub fn ledger(&self) -> Option<(&Path, Option<LedgerOutput>)> {
+        let after = self.command.as_ref().and_then(Command::verb).and_then(Common::new_engine);
+        let given = after.into_iter().chain([&self.before]).find(|new| new.ledger.is_some())?;
+        Some((given.ledger.as_deref()?, given.ledger_output))
+    }
+}
+
 impl Command {
     /// The verb, if the command is one.
     pub const fn verb(&self) -> Option<&Common> {
         match self {
             Self::Verb(verb) => Some(verb),
-            Self::Serve(_) | Self::Bridge(_) => None,
+            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => None,
             #[cfg(feature = "console")]
             Self::Keys => None,
         }
+    }
+
+    /// The folder of configuration files, if one was given.
+    pub fn config(&self) -> Option<&Path> {
+        self.verb().and_then(Common::config)
     }
 
     /// Whether the command starts no engine.
@@ -141,7 +168,7 @@ impl Command {
     fn needs_no_target(&self) -> bool {
         match self {
             Self::Verb(verb) => matches!(verb, Common::Mask(_)),
-            Self::Serve(_) | Self::Bridge(_) => true,
+            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => true,
             #[cfg(feature = "console")]
             Self::Keys => true,
         }
@@ -261,6 +288,17 @@ mod tests {
             &["mask"],
             &["mask", "--json"],
             &["mask", "--set", "khelper.era=3.4", "full"],
+            &["mask", "--ledger", "/x", "full"],
+            &["--ledger", "/x", "ps"],
+            &["request", "--ledger-output", "all", "x"],
+            &["request", "--ledger", "/x", "--ledger-output", "some", "x"],
+            &["log", "--outcome", "nonsense"],
+            &["log", "--since", "soon"],
+            &["log", "--uid", "-1"],
+            &["log", "--module", "["],
+            &["why"],
+            &["why", "#x"],
+            &["why", "pid:0"],
             &["--read-only", "get", "-a"],
             &["--no-mouse", "get", "-a"],
             &["--ascii", "get", "-a"],

@@ -4,9 +4,11 @@
 mod args;
 pub mod bridge;
 pub mod complete;
+mod diff;
 pub mod exit;
 mod follow_log;
 mod get;
+pub mod log;
 mod mask;
 mod operate;
 mod output;
@@ -18,6 +20,8 @@ mod set;
 mod sigint;
 pub mod target;
 mod watch;
+mod when;
+pub mod why;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -187,7 +191,9 @@ fn perform(asker: &Asker, command: &Command) -> Verdict {
         Ok(Ask::Requests(requests)) => asker.requests(requests.batch(), json),
         Ok(Ask::Call(call)) => asker.requests(Batch::one(control::Command::Call(call)), json),
         Ok(Ask::Probe) => asker.probe(json),
-        Ok(Ask::Knobs(knobs)) => get::get(&asker.caller, knobs, &asker.answers),
+        Ok(Ask::Knobs(keys, form)) => asker.get(keys, form, json),
+        Ok(Ask::Set(set)) => asker.set(&set),
+        Ok(Ask::Diff) => asker.diff(json),
         Ok(Ask::Masks(masks)) => mask::mask(&masks, json, known, &asker.answers),
         Ok(Ask::Rehearse(draft)) => asker.rehearse(draft, json),
         Ok(Ask::Ps { tree }) => asker.ps(tree, json),

@@ -6,12 +6,14 @@ use serde::Serialize;
 
 use crate::abi::error::ControlError;
 use crate::abi::record::State;
+use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::abi::time::Micros;
 use crate::control::metrics::{self, Form};
 use crate::control::record_json::{Entry, V};
 use crate::control::target::TargetInfo;
-use crate::control::text::{ps, status};
+use crate::control::text::{ps, status, tree};
+use crate::control::tree::Tree;
 use crate::control::{Command, Key, Reply};
 use crate::verbs::perform::Act;
 
@@ -59,6 +61,7 @@ struct StateOf<'a> {
     v: u8,
     target: &'a str,
     run: String,
+    version: &'a str,
     pid: i32,
     uid: u32,
     uptime_us: Option<Micros>,
@@ -72,6 +75,7 @@ struct StateOf<'a> {
     slots_limit: u32,
     slots_waiting: u32,
     watchers: u32,
+    ledger: Option<&'a LedgerState>,
     totals: &'a Totals,
 }
 
@@ -81,6 +85,7 @@ impl<'a> StateOf<'a> {
             v: V,
             target: info.short_name(),
             run: info.run.to_string(),
+            version: &info.version,
             pid: info.pid,
             uid: info.uid,
             uptime_us: status::uptime(info, s),
@@ -94,6 +99,7 @@ impl<'a> StateOf<'a> {
             slots_limit: s.slots.limit,
             slots_waiting: s.slots.waiting,
             watchers: s.watchers,
+            ledger: s.ledger.as_ref(),
             totals: &s.totals,
         }
     }
@@ -111,7 +117,13 @@ impl Asker {
             return self.running(&s, &all).unwrap_or_else(|error| fail(&error));
         }
         let info = self.caller.target.info();
-        let lines = if tree { ps::tree(&s, &all) } else { ps::table(info.short_name(), s.now, &all) };
+        let lines = match tree {
+            true => match Tree::read(&*self.caller.target, &self.caller.by, &s, &all) {
+                Ok(tree) => tree::lines(&tree),
+                Err(error) => return fail(&error),
+            },
+            false => ps::table(info.short_name(), s.now, &all),
+        };
         lines.iter().for_each(|line| self.answers.line(line));
         Verdict::Own(0)
     }
@@ -170,10 +182,14 @@ impl Asker {
 
     fn act(&self, act: Act) -> Result<Verdict, ControlError> {
         match act {
-            Act::OnRequest { command, what } => {
-                self.caller.ask(command)?;
-                self.answers.line(&what);
-            }
+            Act::OnRequest { command, what } => match self.caller.ask(command)? {
+                Reply::ChainEnded(ended) => {
+                    self.answers.line(&format!("{what}: {}", ps::chain_ended(&ended)));
+                    // What still runs was not ended.
+                    return Ok(Verdict::Own(u8::from(!ended.left.is_empty())));
+                }
+                _ => self.answers.line(&what),
+            },
             Act::Gate(depth) => {
                 let changes = match self.caller.ask(Command::Write(vec![(Key::Gate, depth.into())]))? {
                     Reply::Written(changes) => changes,
@@ -186,7 +202,9 @@ impl Asker {
                 }
             }
             // No verb of the shell performs these.
-            Act::Write(_) | Act::Reset(_) | Act::ResetLoopMessages => return Ok(Verdict::Usage),
+            Act::Write(_) | Act::Persist(_) | Act::Unpersist(_) | Act::Reset(_) | Act::ResetLoopMessages => {
+                return Ok(Verdict::Usage);
+            }
         }
         Ok(Verdict::Own(0))
     }

@@ -1,7 +1,7 @@
 //! `--target`: the engine that a command uses.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -44,14 +44,16 @@ impl Command {
     /// The engine that the command needs.
     pub fn need(&self) -> Need {
         match self.verb() {
-            Some(verb) if verb.needs_running() || matches!(verb, Common::Get(_)) => Need::Daemon,
+            Some(verb) if verb.needs_running() || matches!(verb, Common::Get(_) | Common::Set(_) | Common::Diff(_)) => {
+                Need::Daemon
+            }
             _ => Need::Any,
         }
     }
 
     /// Whether the command only asks a daemon: it then needs no thread and no signal.
-    pub fn asks_only(&self, chosen: Option<&Chosen>, settings: &[OsString]) -> bool {
-        self.uses() == Use::Asks && settings.is_empty() && chosen != Some(&Chosen::Embedded)
+    pub fn asks_only(&self, chosen: Option<&Chosen>, own_wanted: bool) -> bool {
+        self.uses() == Use::Asks && !own_wanted && chosen != Some(&Chosen::Embedded)
     }
 
     /// How the command uses it.
@@ -67,6 +69,22 @@ impl Command {
 /// The parser of `--target`.
 pub(super) fn parser() -> impl TypedValueParser<Value = Chosen> {
     OsStringValueParser::new().try_map(|text| read(&text))
+}
+
+/// The target that an unfinished command line names, if it does.
+pub(super) fn chosen(words: &[OsString]) -> Option<Chosen> {
+    let mut words = words.iter();
+    let text = loop {
+        match words.next()?.as_bytes() {
+            b"-t" | b"--target" => break words.next()?.clone(),
+            word => {
+                if let Some(value) = word.strip_prefix(b"--target=") {
+                    break OsString::from_vec(value.to_vec());
+                }
+            }
+        }
+    };
+    read(&text).ok()
 }
 
 fn read(text: &OsString) -> Result<Chosen, String> {
@@ -133,6 +151,8 @@ mod tests {
             ("probe", Need::Any, Use::Waits),
             ("rehearse", Need::Any, Use::Waits),
             ("get khelper.era", Need::Daemon, Use::Asks),
+            ("set khelper.era=3.4", Need::Daemon, Use::Asks),
+            ("diff", Need::Daemon, Use::Asks),
             ("gate enabled", Need::Daemon, Use::Asks),
             ("kill 3", Need::Daemon, Use::Asks),
             ("abandon 3", Need::Daemon, Use::Asks),

@@ -12,6 +12,7 @@ pub mod config;
 mod dispatch;
 pub mod event_json;
 pub mod export;
+pub mod knob_json;
 mod knobs;
 pub mod local;
 pub mod metrics;
@@ -29,6 +30,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod text;
+pub mod tree;
 pub mod watch;
 pub mod withheld;
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::abi::actor::Actor;
-use crate::abi::error::Stage;
 use crate::abi::time::Micros;
 
 use super::bus::Bus;
@@ -13,10 +12,11 @@ use super::call::Call;
 use super::cancel::Cancel;
 use super::lineage::Lineage;
 use super::sink::Sink;
+use super::totals;
 use crate::abi::event::{EventKind, Level};
 use crate::abi::knob_value::{Change, Provenance};
 use crate::abi::log::{LogKind, LogLine};
-use crate::abi::record::{Outcome, Record, State};
+use crate::abi::record::{Record, State};
 use crate::abi::sink::Changed;
 use crate::abi::snapshot::{Live, Totals};
 use crate::policy::recursion::Asker;
@@ -161,7 +161,7 @@ impl Registry {
                 self.lineage.ended(pid, record.id, at);
             }
         }
-        self.count(at, &record);
+        totals::ended(&mut self.totals, at, &record);
         self.keep(record.clone());
         self.bus.emit(at, EventKind::Finished(record.clone()));
         self.give_sink(at, |sink| sink.finished(&record));
@@ -186,28 +186,6 @@ impl Registry {
                 self.lost_to_log = self.lost_to_log.saturating_mul(10);
             }
             self.log(at, LogKind::SinkLost { lost });
-        }
-    }
-
-    fn count(&mut self, at: Micros, record: &Record) {
-        self.totals.by_outcome[record.outcome as usize] += 1;
-        if let (Some(started), Some(ended)) = (record.started_us, record.ended_us) {
-            self.totals.run_times.add(ended.saturating_sub(started));
-        }
-        if record.outcome == Outcome::Refused {
-            if let Some(stage) = record.stage {
-                self.totals.refused_by_stage[stage as usize] += 1;
-            }
-            match record.stage {
-                Some(Stage::Limit) => {
-                    self.totals.refused_limit += 1;
-                    self.totals.refused_limit_at = Some(at);
-                }
-                Some(Stage::Throttle) => self.totals.throttled += 1,
-                Some(Stage::Gate) => self.totals.refused_gate += 1,
-                Some(Stage::Hook) => self.totals.refused_hook += 1,
-                _ => {}
-            }
         }
     }
 
@@ -293,6 +271,10 @@ impl Registry {
     /// The call of a live request, once it has one.
     pub(super) fn call(&self, id: u64) -> Option<Arc<Call>> {
         self.live.get(&id)?.call.clone()
+    }
+    /// Whether a request has not ended and has no call yet: it waits for a slot, or is still being checked.
+    pub(super) fn is_waiting(&self, id: u64) -> bool {
+        self.live.get(&id).is_some_and(|entry| entry.call.is_none())
     }
     /// The record of a live request as it was when made.
     pub(super) fn draft(&self, id: u64) -> Option<Arc<Record>> {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::abi::event::{Event, EventKind, Level};
 use crate::abi::log::LogLine;
 use crate::abi::snapshot::Snapshot;
-use crate::control::target::Target;
+use crate::control::target::{RunId, Seq, Target};
 use crate::control::text::event::{self, event};
 use crate::control::watch::{Wake, Watch, Watched};
 use crate::sys::local_time::Local;
@@ -36,7 +36,12 @@ fn clock(now: SystemTime) -> String {
 
 /// The event subscription of the log.
 pub(in crate::tui) fn watch(target: &dyn Target) -> Watch {
-    target.watch(event::NEWS, None, EVENTS, Wake::none())
+    watch_after(target, None)
+}
+
+/// The same, after this event of this run.
+fn watch_after(target: &dyn Target, seen: Option<(RunId, Seq)>) -> Watch {
+    target.watch(event::NEWS, seen, EVENTS, Wake::none())
 }
 
 /// Starts the log thread. It ends with the target; after a lost connection it continues with the next one. Warnings up
@@ -49,19 +54,26 @@ pub(in crate::tui) fn keep(
 ) -> std::io::Result<()> {
     let is_warning = |event: &Event| matches!(&event.kind, EventKind::Log(kind) if kind.level() >= Level::Warning);
     let mut known = known;
+    // The last event that was seen. `known` is one of the first run.
+    let mut seen = (target.info().run, known);
     let write = move || {
+        let mut was_lost = false;
         loop {
             let item = events.wait();
             let now = clock(SystemTime::now());
+            if let Watched::Event(event) = &item {
+                (seen, was_lost) = ((target.info().run, event.seq), false);
+            }
             mailbox.log(match item {
                 Watched::Event(event) if event.seq <= known && is_warning(&event) => continue,
                 Watched::Event(event) => written(&event.kind, now, line),
+                Watched::Missed(missed) if was_lost => unseen_line(missed, now),
                 Watched::Missed(missed) => missed_line(missed, now),
                 Watched::Closed { why: None } => return,
                 Watched::Closed { why: Some(why) } => {
                     // Another run of the engine numbers its events from 1 again.
-                    known = 0;
-                    events = watch(&*target);
+                    (known, was_lost) = (0, true);
+                    events = watch_after(&*target, Some(seen));
                     lost_line(&why, now)
                 }
             });
@@ -80,6 +92,13 @@ fn written(kind: &EventKind, now: String, write: fn(&EventKind, String) -> Line)
 
 fn lost_line(why: &str, now: String) -> Line {
     Line::new(Level::Error, now, None, &format!("lost the connection: {why}; lines may be missing here"))
+}
+
+/// The events between the loss of the connection and its return, of every kind.
+fn unseen_line(missed: u64, now: String) -> Line {
+    let text =
+        format!("the connection is back; events missed meanwhile: {missed}, some of which may be lines of the log");
+    Line::new(Level::Warning, now, None, &text)
 }
 
 fn line(kind: &EventKind, now: String) -> Line {

@@ -8,6 +8,7 @@ mod exit;
 mod hostile;
 mod inheritable;
 mod interrupt;
+mod knobs;
 mod limit;
 mod parallel;
 mod probe;

@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use khelper::control;
@@ -70,6 +73,57 @@ impl Daemon {
     /// Starts it again, at the same socket.
     pub fn again(&mut self) {
         self.child = serve(self.folder.path());
+    }
+}
+
+/// A socket that passes connections on to a daemon, and that can be cut off without the daemon's knowledge.
+pub struct Relay {
+    path: PathBuf,
+    daemon: PathBuf,
+    /// Both ends of each connection.
+    ends: Arc<Mutex<Vec<UnixStream>>>,
+}
+
+impl Relay {
+    pub fn new(daemon: &Daemon) -> Self {
+        let path = daemon.folder().join("r");
+        let relay = Self { path, daemon: daemon.socket(), ends: Arc::default() };
+        relay.join();
+        relay
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Passes connections on, until [`Self::cut`].
+    pub fn join(&self) {
+        let listener = UnixListener::bind(&self.path).unwrap();
+        let (daemon, ends) = (self.daemon.clone(), self.ends.clone());
+        thread::spawn(move || {
+            while let Ok((near, _)) = listener.accept() {
+                let Ok(far) = UnixStream::connect(&daemon) else { return };
+                {
+                    let mut ends = ends.lock().unwrap();
+                    ends.extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
+                }
+                for (mut from, mut to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)] {
+                    thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+            }
+        });
+    }
+
+    /// Ends every connection; a new one is refused.
+    pub fn cut(&self) {
+        std::fs::remove_file(&self.path).unwrap();
+        for end in self.ends.lock().unwrap().drain(..) {
+            // The other side may have closed it.
+            let _ = end.shutdown(Shutdown::Both);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::over::BY;
 use crate::steps::{
     ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, kills_what_is_left, leaves, on, opens, page_shows, press_until,
     quits, taken, taken_of, with,
@@ -314,7 +315,7 @@ fn the_log_tells_what_is_no_routine() {
         pty.send("\x15/nowhere/modprobe\r");
         pty.hides("Edit kernel.modprobe");
         pty.shows("kernel.modprobe");
-        pty.shows("console");
+        pty.shows(BY);
         ask(pty, "foo", 1);
         pty.shows("exec failed");
         // The message is shown below the log too; a late answer would replace the next message.

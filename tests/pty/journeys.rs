@@ -2,9 +2,10 @@
 
 use nix::sys::signal::{Signal, kill};
 
+use crate::over::{FIRST, OWN};
 use crate::plain::styles;
 use crate::pty::{Start, pid_after};
-use crate::steps::{ENTER, ESC, FAILING, HOLD, QUICK, SLOW, TARGET, ask, everywhere, quits, taken};
+use crate::steps::{ENTER, ESC, FAILING, HOLD, QUICK, SLOW, TARGET, ask, everywhere, kills_what_is_left, quits, taken};
 
 #[test]
 fn the_knobs_are_read() {
@@ -97,11 +98,7 @@ fn eighty_at_once_fill_the_slots_and_the_warning_appears() {
         }
         pty.shows("runaway loop");
         // Keys work meanwhile; then all fifty are killed.
-        pty.press("q", "Quit?");
-        pty.press("k", "> kill");
-        pty.send(ENTER);
-        assert_eq!(pty.ends(), 0);
-        pty.is_restored();
+        kills_what_is_left(pty);
         assert!(!pty.text().contains("left running"), "{}", pty.text());
     });
 }
@@ -150,15 +147,16 @@ fn a_drain_that_gives_up_names_who_held_out() {
         if room {
             pty.shows("still running: #1 foo");
         }
-        pty.press("q", "Quit?");
-        pty.press("k", "> kill");
-        pty.send(ENTER);
-        assert_eq!(pty.ends(), 0);
+        kills_what_is_left(pty);
     });
 }
 
 #[test]
 fn helpers_are_left_running_and_named() {
+    if !OWN {
+        // The helpers of a daemon outlive every console.
+        return;
+    }
     everywhere(HOLD, |pty, _| {
         ask(pty, "foo", 1);
         taken(pty, 1);
@@ -181,6 +179,10 @@ fn helpers_are_left_running_and_named() {
 
 #[test]
 fn quitting_waits_for_helpers() {
+    if !OWN {
+        // The helpers of a daemon outlive every console.
+        return;
+    }
     everywhere(SLOW, |pty, _| {
         ask(pty, "foo", 1);
         taken(pty, 1);
@@ -220,7 +222,7 @@ fn the_screen_follows_the_terminal() {
         for (columns, rows) in [(40, 10), (120, 40), (80, 24), (20, 5)] {
             pty.resize(columns, rows);
             pty.until("the whole line of the target", |s| {
-                s.size() == (rows, columns) && s.contents().starts_with("e") && s.contents().contains("1 Overview")
+                s.size() == (rows, columns) && s.contents().starts_with(FIRST) && s.contents().contains("1 Overview")
             });
         }
         quits(pty);
@@ -229,6 +231,10 @@ fn the_screen_follows_the_terminal() {
 
 #[test]
 fn no_color_is_honoured() {
+    if !OWN {
+        // It has nothing to do with the engine.
+        return;
+    }
     for (value, coloured) in [("1", false), ("", true)] {
         let mut pty = Start::khelper(80, 24).env("NO_COLOR", value).start();
         pty.shows(TARGET);

@@ -5,11 +5,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::thread;
 
+use crate::over::{OWN, engine};
 use crate::pty::{Pty, Start};
 
 pub const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
-/// The text that every screen shows in every size.
-pub const TARGET: &str = "engine (pid ";
+pub use crate::over::TARGET;
 pub const ENTER: &str = "\r";
 pub const ESC: &str = "\x1b";
 const PAGE_DOWN: &str = "\x1b[6~";
@@ -32,9 +32,8 @@ pub fn with(options: &[&str], modprobe: &str, journey: impl Fn(&mut Pty, bool) +
         for (columns, rows) in SIZES {
             let (journey, state, modprobe) = (&journey, state.path(), &modprobe);
             scope.spawn(move || {
-                let set = ["--set".to_owned(), format!("kernel.modprobe={modprobe}")];
-                let start = Start::khelper(columns, rows).args(set).args(options).env("XDG_STATE_HOME", state);
-                let mut pty = start.start();
+                let (_engine, options) = engine(modprobe, options);
+                let mut pty = Start::khelper(columns, rows).args(options).env("XDG_STATE_HOME", state).start();
                 pty.shows(TARGET);
                 journey(&mut pty, columns >= 80);
             });
@@ -159,7 +158,11 @@ pub fn leaves(pty: &mut Pty) {
     pty.hides("esc back");
 }
 
+/// Quits and kills the helpers that run. Those of a daemon are not the console's to kill.
 pub fn kills_what_is_left(pty: &mut Pty) {
+    if !OWN {
+        return quits(pty);
+    }
     pty.press("q", "Quit?");
     pty.press("k", "> kill");
     pty.send(ENTER);

@@ -14,9 +14,9 @@ use khelper::control::completion::{CallId, Completion};
 use khelper::control::target::Target;
 use khelper::control::watch::{Wake, Watch, Watched};
 use khelper::control::{Call, Command, Key, Reply};
-use khelper::remote::Remote;
+use khelper::remote::{Address, Remote};
 
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Relay};
 
 fn connected() -> (Daemon, Arc<dyn Target>) {
     let daemon = Daemon::start();
@@ -238,6 +238,35 @@ fn a_daemon_that_is_killed_is_reported_and_its_next_start_is_another_run() {
     assert!(ask(&*target, &by(), Command::Status).is_ok());
     // The helper of the killed daemon is ours to end.
     let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+}
+
+#[test]
+fn a_connection_that_is_restored_reports_what_was_missed_meanwhile() {
+    let daemon = Daemon::start();
+    let relay = Relay::new(&daemon);
+    let target = Remote::connect(&Address::unix(relay.path())).unwrap();
+    let run = target.info().run;
+    let events = target.watch(EventKinds::ALL, None, 100, Wake::none());
+    let held = submit(&*target, CallId::fresh(), sleeps());
+    let (id, _) = started(&events);
+    let Reply::Status(before) = ask(&*target, &by(), Command::Status).unwrap() else { panic!() };
+    relay.cut();
+    assert!(matches!(events.wait(), Watched::Closed { why: Some(_) }));
+    assert!(matches!(held.recv().unwrap(), Err(ControlError::Unavailable(_))), "its answer will never come");
+    let (sender, woken) = channel();
+    let later = target.watch(EventKinds::ALL, Some((run, before.seq)), 100, Wake::new(move || _ = sender.send(())));
+    assert!(later.next().is_none() && target.info().lost().is_some());
+    for value in [&b"a"[..], b"b", b"c"] {
+        daemon.set(Key::Deny, value);
+    }
+    relay.join();
+    woken.recv().unwrap();
+    assert!(matches!(later.wait(), Watched::Missed(3)), "the writes of another client");
+    assert_eq!((target.info().run, target.info().lost()), (run, None), "the same run");
+    // The request went on without its caller.
+    let Reply::Live(live) = ask(&*target, &by(), Command::Live { after: 0, most: 9 }).unwrap() else { panic!() };
+    assert_eq!(live[0].id, id);
+    ask(&*target, &by(), Command::Kill { id, signal: 9 }).unwrap();
 }
 
 #[test]

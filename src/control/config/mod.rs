@@ -29,6 +29,8 @@ pub use apply::{Applied, Started, apply, reload, start};
 pub use resolve::resolve;
 
 pub(super) use diff::diff;
+pub use origin::came_from;
+
 pub(super) use origin::knobs;
 pub(super) use persist::{persist, unpersist};
 
@@ -44,6 +46,8 @@ pub struct Remark {
     pub source: Source,
     /// The sentence.
     pub why: SafeText,
+    /// Whether the line names a knob that does not exist.
+    pub unknown: bool,
 }
 
 impl std::fmt::Display for Remark {
@@ -117,11 +121,11 @@ impl Config {
         let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         applied.iter().find(|s| s.key == key).map(|s| (s.source.clone(), s.others.clone()))
     }
+}
 
-    /// The lines that lost to this one.
-    pub(super) fn others(&self, key: Key, source: &Source) -> Vec<Source> {
-        self.applied(key).filter(|(won, _)| won == source).map(|(_, others)| others).unwrap_or_default()
-    }
+/// Reads the text of one file, whatever its owner.
+pub fn read(path: &Path, bytes: Vec<u8>, known: CapMask) -> Set {
+    resolve(&[files::File { path: path.to_owned(), bytes }], known)
 }
 
 /// The error for a file or folder.

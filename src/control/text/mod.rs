@@ -3,11 +3,15 @@
 pub mod change;
 pub mod error;
 pub mod event;
+pub mod log;
 pub mod mask;
 pub mod outcome;
 pub mod probe_report;
+pub mod provenance;
 pub mod ps;
 pub mod rehearsal;
 pub mod status;
 pub mod target;
+pub mod tree;
 pub mod watch;
+pub mod why;

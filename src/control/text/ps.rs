@@ -1,12 +1,9 @@
-//! What runs, as a table and as a tree of who asked for what (REQ-12).
-
-use std::collections::BTreeMap;
+//! What runs, as a table; [`super::tree`] has the tree of who asked for what.
 
 use crate::abi::actor::Actor;
-use crate::abi::error::errno_name;
 use crate::abi::escape::screen;
-use crate::abi::record::{Kind, Outcome, Record, State};
-use crate::abi::snapshot::{Live, Snapshot};
+use crate::abi::record::{Kind, State};
+use crate::abi::snapshot::{ChainEnded, Live};
 use crate::abi::time::Micros;
 
 /// `"fs-foo"`, escaped.
@@ -67,109 +64,27 @@ fn row(target: &str, now: Micros, live: &Live) -> [String; 6] {
     ]
 }
 
-/// One request of the tree.
-struct Node<'a> {
-    kind: Kind,
-    title: &'a [u8],
-    state: String,
-    holds: bool,
-    parent: Option<u64>,
-    children: Vec<u64>,
-}
-
-/// The requests that have not ended, each below the request whose helper asked for it, with the refusals that the
-/// snapshot still has of requests whose chain still runs. A loop is named, with its members and the slots that it holds.
-pub fn tree(s: &Snapshot, all: &[Live]) -> Vec<String> {
-    let mut nodes: BTreeMap<u64, Node<'_>> = all.iter().map(|live| (live.id, of_live(s, live))).collect();
-    for record in s.last.iter().rev().filter(|record| record.outcome == Outcome::Refused) {
-        if record.asked_by.is_some_and(|id| nodes.contains_key(&id)) {
-            nodes.insert(record.id, of_refusal(record));
-        }
+/// What was done to end a chain.
+pub fn chain_ended(ended: &ChainEnded) -> String {
+    let list = |ids: &[u64]| ids.iter().map(|id| format!("#{id}")).collect::<Vec<_>>().join(", ");
+    let mut text = if ended.signalled.is_empty() { "no helper".to_owned() } else { list(&ended.signalled) };
+    if ended.processes > 0 {
+        text.push_str(&format!(" and {} processes of ended helpers", ended.processes));
     }
-    let links: Vec<(u64, u64)> = nodes
-        .iter()
-        .filter_map(|(id, node)| Some((node.parent.filter(|p| p < id && nodes.contains_key(p))?, *id)))
-        .collect();
-    let roots: Vec<u64> = nodes.keys().copied().filter(|id| !links.iter().any(|(_, child)| child == id)).collect();
-    for (parent, child) in links {
-        if let Some(node) = nodes.get_mut(&parent) {
-            node.children.push(child);
-        }
+    text.push_str(" signalled");
+    if !ended.left.is_empty() {
+        text.push_str(&format!("; still running: {}", list(&ended.left)));
     }
-    let mut lines = Vec::new();
-    for root in roots {
-        branch(&nodes, root, "", "", &mut Vec::new(), &mut lines);
-    }
-    lines
-}
-
-fn of_live<'a>(s: &Snapshot, live: &'a Live) -> Node<'a> {
-    let mut state = match (live.state, live.pid) {
-        (State::Waiting, _) => "waits for a slot".to_owned(),
-        (_, Some(pid)) => format!("pid {pid}"),
-        (_, None) => "queued".to_owned(),
-    };
-    let holds = s.slots.holders.contains(&live.id);
-    for (is, words) in [(holds, "  holds a slot"), (live.abandoned, "  abandoned")] {
-        state.push_str(if is { words } else { "" });
-    }
-    Node { kind: live.kind, title: &live.title, state, holds, parent: live.asked_by, children: Vec::new() }
-}
-
-fn of_refusal(record: &Record) -> Node<'_> {
-    let state = format!("refused {}", record.errno.map(errno_name).unwrap_or_default());
-    let (kind, title, parent) = (record.kind, record.title(), record.asked_by);
-    Node { kind, title, state, holds: false, parent, children: Vec::new() }
-}
-
-/// Adds the line of one request, and those below it. `above` are the requests that it comes from, the first one first.
-/// It ends, since every request has a larger id than the one above it.
-fn branch(
-    nodes: &BTreeMap<u64, Node<'_>>,
-    id: u64,
-    head: &str,
-    below: &str,
-    above: &mut Vec<u64>,
-    lines: &mut Vec<String>,
-) {
-    let Some(node) = nodes.get(&id) else { return };
-    let verb = match node.kind {
-        Kind::Module => "request",
-        Kind::Helper => "run",
-    };
-    let looped = loop_of(nodes, node, above).map(|words| format!("   {words}")).unwrap_or_default();
-    lines.push(format!("{head}#{id} {verb} {}  {}{looped}", quoted(node.title), node.state));
-    above.push(id);
-    for (at, child) in node.children.iter().enumerate() {
-        let is_last = at + 1 == node.children.len();
-        let head = format!("{below}{} ", if is_last { '└' } else { '├' });
-        branch(nodes, *child, &head, &format!("{below}{} ", if is_last { ' ' } else { '│' }), above, lines);
-    }
-    above.pop();
-}
-
-/// The loop that ends with this request: a request above it has the same name.
-fn loop_of(nodes: &BTreeMap<u64, Node<'_>>, node: &Node<'_>, above: &[u64]) -> Option<String> {
-    let is_same = |id: &u64| nodes.get(id).is_some_and(|n| n.kind == node.kind && n.title == node.title);
-    let from = above.iter().rposition(is_same)?;
-    let members = above[from..].iter().filter_map(|id| nodes.get(id));
-    let names: Vec<String> = members.chain([node]).map(|node| screen(node.title)).collect();
-    let slots = above.iter().filter(|id| nodes.get(id).is_some_and(|n| n.holds)).count() + usize::from(node.holds);
-    let plural = if slots == 1 { "" } else { "s" };
-    let first = above.first()?;
-    Some(format!("loop: {}, {slots} slot{plural}; `khelper kill --chain '#{first}'`", names.join(" → ")))
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use nix::errno::Errno;
-
     use super::*;
     use crate::abi::actor::Origin;
-    use crate::abi::error::Stage;
-    use crate::control::testing::{live, refused, snapshot};
+    use crate::control::testing::live;
 
     #[test]
     fn each_request_has_its_line_and_hostile_names_are_escaped() {
@@ -205,26 +120,5 @@ mod tests {
     #[test]
     fn times_have_hours_only_when_needed() {
         assert_eq!([2_199_999, 3_599_900_000, 3_631_000_000].map(elapsed), ["0:02.1", "59:59.9", "1:00:31.0"]);
-    }
-
-    #[test]
-    fn req_12_a_loop_is_named_with_its_members_and_its_slots() {
-        let child = |id, title: &[u8], of| Live { asked_by: of, pid: Some(4118 + id as i32), ..live(id, title, 0) };
-        let all =
-            [child(12, b"a", None), child(13, b"b", Some(12)), child(15, b"/x", Some(12)), child(16, b"lone", Some(3))];
-        let all = all.map(|live| if live.id == 15 { Live { kind: Kind::Helper, ..live } } else { live });
-        let mut s = snapshot();
-        s.slots.holders = vec![12, 13];
-        let no = Record { asked_by: Some(13), ..refused(14, b"a", Stage::Limit, Errno::ENOMEM, "why") };
-        let gone = Record { asked_by: Some(2), ..refused(5, b"a", Stage::Limit, Errno::ENOMEM, "why") };
-        s.last = vec![no.into(), gone.into()];
-        let wanted = [
-            "#12 request \"a\"  pid 4130  holds a slot",
-            "├ #13 request \"b\"  pid 4131  holds a slot",
-            "│ └ #14 request \"a\"  refused ENOMEM   loop: a → b → a, 2 slots; `khelper kill --chain '#12'`",
-            "└ #15 run \"/x\"  pid 4133",
-            "#16 request \"lone\"  pid 4134",
-        ];
-        assert_eq!(tree(&s, &all), wanted);
     }
 }

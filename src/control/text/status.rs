@@ -1,5 +1,7 @@
 //! The state of an engine, in a few lines.
 
+use crate::abi::escape::screen;
+use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 use crate::control::target_info::{LinkState, TargetInfo, TargetKind};
@@ -13,12 +15,13 @@ pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
         TargetKind::Daemon => "daemon",
     };
     let name = if info.name.is_empty() { String::new() } else { format!(" {}", info.name) };
+    let version = if info.version.is_empty() { String::new() } else { format!(" {}", screen(info.version.as_bytes())) };
     let up = up_for(info, s).map(|up| format!(", up {up}")).unwrap_or_default();
     let draining = if s.draining { " (draining)" } else { "" };
     let waiting = if s.slots.waiting > 0 { format!(", {} waiting for a slot", s.slots.waiting) } else { String::new() };
     let mut lines = vec![
         format!(
-            "{kind}{name} pid {} uid {}{up}; engine: {} running, {} queued{waiting}, gate {}{draining}, era {}",
+            "{kind}{name}{version} pid {} uid {}{up}; engine: {} running, {} queued{waiting}, gate {}{draining}, era {}",
             info.pid,
             info.uid,
             s.live,
@@ -42,10 +45,19 @@ pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
             s.totals.records_lost
         ));
     }
+    lines.extend(s.ledger.as_ref().map(ledger));
     if let LinkState::Lost { why } = &info.link {
         lines.push(format!("connection lost: {why}; this is the last known state"));
     }
     lines
+}
+
+/// The ledger, and why its last write failed.
+fn ledger(state: &LedgerState) -> String {
+    let error = state.error.as_ref().map(|error| format!("; {error}")).unwrap_or_default();
+    let (kib, behind) = (state.bytes / 1024, took(state.lag_us));
+    let size = if kib < 1024 { format!("{kib} KiB") } else { format!("{} MiB", kib / 1024) };
+    format!("ledger: {size}, {behind} behind, {} lost{error}", state.lost)
 }
 
 /// The time since the start of the engine, in microseconds; `None` if the wall clock was set back since.
@@ -75,6 +87,7 @@ mod tests {
         let up = TargetInfo {
             kind: TargetKind::Daemon,
             name: "box".into(),
+            version: "1.2.3".into(),
             pid: 700,
             uid: 3,
             run,
@@ -87,7 +100,7 @@ mod tests {
         assert_eq!(
             lines(&TargetInfo { link, ..up.clone() }, &s),
             [
-                "daemon box pid 700 uid 3, up 3 d; engine: 22 running, 23 queued, 32 waiting for a slot, gate enabled, era 3.4",
+                "daemon box 1.2.3 pid 700 uid 3, up 3 d; engine: 22 running, 23 queued, 32 waiting for a slot, gate enabled, era 3.4",
                 "requests: 501 since the start, 64 refused; slots: 31 of 47; watchers: 71, 72 events missed",
                 "records: 73 were lost, because the record sink is too slow or fails",
                 "connection lost: the cable was cut; this is the last known state",
@@ -95,10 +108,17 @@ mod tests {
         );
         (s.wall, s.slots.waiting, s.draining, s.totals.records_lost) =
             (UNIX_EPOCH + Duration::from_secs(61), 0, true, 0);
-        let first =
-            "daemon box pid 700 uid 3, up 1 m 00 s; engine: 22 running, 23 queued, gate enabled (draining), era 3.4";
+        let first = "daemon box 1.2.3 pid 700 uid 3, up 1 m 00 s; engine: 22 running, 23 queued, gate enabled (draining), era 3.4";
         assert_eq!((lines(&up, &s)[0].as_str(), lines(&up, &s).len()), (first, 2));
         s.wall = UNIX_EPOCH;
         assert_eq!(uptime(&up, &s), None, "the clock was set back");
+    }
+
+    #[test]
+    fn the_ledger_says_how_large_it_is_how_far_behind_and_why_it_fails() {
+        let state = LedgerState { lag_us: 300_000, bytes: 41 << 20, written: 9, lost: 0, error: None };
+        assert_eq!(ledger(&state), "ledger: 41 MiB, 300 ms behind, 0 lost");
+        let full = LedgerState { bytes: 5_000, lost: 3, error: Some("full (ENOSPC); free some".into()), ..state };
+        assert_eq!(ledger(&full), "ledger: 4 KiB, 300 ms behind, 3 lost; full (ENOSPC); free some");
     }
 }

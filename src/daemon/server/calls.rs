@@ -7,6 +7,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::peer::Peer;
+use crate::control::Reply;
 use crate::control::authorize::{
     Access, Authorization, Ground, Requirement, authorize_outside, authorize_watch, requirement,
 };
@@ -117,8 +118,11 @@ impl Server {
             connection.state = State::Slow { call };
         }
         let authorization = if way.wants_progress() { self.follow(number, authorization) } else { authorization };
-        let (mailbox, info) = (self.mailbox.clone(), self.info.clone());
-        let done = Completion::new(move |reply| {
+        let (mailbox, info, watches) = (self.mailbox.clone(), self.info.clone(), self.watches());
+        let done = Completion::new(move |mut reply| {
+            if let Ok(Reply::Status(state)) = &mut reply {
+                (state.watchers, state.totals.events_missed) = watches;
+            }
             mailbox.send(Mail::Answer { connection: number, call, bytes: way.answer(&info, &reply) });
         });
         self.target.submit_authorized(authorization, CallId::fresh(), done);

@@ -40,6 +40,8 @@ pub(super) struct Feed {
     watch: Option<Watch>,
     /// The number of the last event that was delivered.
     seq: Seq,
+    /// How many events watches have lost because they read too slowly, since the start.
+    missed: u64,
     /// The connections that follow a request.
     followed: BTreeMap<u64, u64>,
     /// The number of connections that watch or follow.
@@ -182,11 +184,14 @@ impl Server {
             }
             Watched::Missed(count) => {
                 self.feed.seq += count;
+                let mut missed = 0;
                 self.each_watch(|connection| {
                     if let State::Watching(watching) = &mut connection.state {
                         watching.missed += count;
+                        missed += count;
                     }
                 });
+                self.feed.missed += missed;
             }
             Watched::Closed { .. } => self.each_watch(|connection| {
                 connection.outgoing.push(Message::Own(message::ended()));
@@ -197,6 +202,7 @@ impl Server {
 
     fn broadcast(&mut self, event: &Arc<Event>) {
         let mut serialized = Serialized { event, full: None, withheld: None };
+        let mut missed = 0;
         self.each_watch(|connection| {
             let State::Watching(watching) = &mut connection.state else { return };
             if event.seq <= watching.after || !watching.kinds.has(&event.kind) {
@@ -204,6 +210,7 @@ impl Server {
             }
             if watching.missed > 0 {
                 watching.missed += 1;
+                missed += 1;
                 return;
             }
             let bytes = serialized.get(watching.access);
@@ -211,8 +218,17 @@ impl Server {
                 connection.outgoing.push(Message::Shared(bytes));
             } else {
                 watching.missed = 1;
+                missed += 1;
             }
         });
+        self.feed.missed += missed;
+    }
+
+    /// The watches of this daemon, and the events that they have lost: the engine sees only the daemon's subscription.
+    pub(super) fn watches(&self) -> (u32, u64) {
+        let watching = |connection: &&Connection| matches!(connection.state, State::Watching(_));
+        let count = self.connections.values().filter(watching).count();
+        (u32::try_from(count).unwrap_or(u32::MAX), self.feed.missed)
     }
 
     fn each_watch(&mut self, mut act: impl FnMut(&mut Connection)) {

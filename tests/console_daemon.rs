@@ -1,0 +1,22 @@
+//! The console over a daemon, in a pseudo-terminal: the journeys of `console`, and those that only a daemon makes
+//! possible.
+
+#[path = "pty/activity.rs"]
+mod activity;
+#[path = "common/daemon.rs"]
+mod daemon;
+#[path = "pty/journeys.rs"]
+mod journeys;
+#[path = "pty/link.rs"]
+mod link;
+#[path = "pty/over_daemon.rs"]
+mod over;
+#[path = "pty/plain.rs"]
+#[expect(dead_code, unused_imports, reason = "the journeys use a part of it")]
+mod plain;
+#[path = "pty/mod.rs"]
+#[expect(dead_code, reason = "the tests of the console use the rest")]
+mod pty;
+#[path = "pty/steps.rs"]
+#[expect(dead_code, reason = "the tests of the console use the rest")]
+mod steps;

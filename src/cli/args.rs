@@ -45,9 +45,19 @@ pub struct Args {
     pub command: Option<Command>,
 }
 
-/// How the console behaves.
+/// `console`: the options may stand before it or after it.
 #[cfg(feature = "console")]
 #[derive(Debug, clap::Args)]
+pub struct ConsoleCommand {
+    #[command(flatten)]
+    set: Set,
+    #[command(flatten)]
+    options: Console,
+}
+
+/// How the console behaves.
+#[cfg(feature = "console")]
+#[derive(Debug, Default, clap::Args)]
 pub struct Console {
     /// Allow the console to read only: it starts and changes nothing
     #[arg(long)]
@@ -74,6 +84,9 @@ pub enum Command {
     Serve(Serve),
     /// Join stdin and stdout to the daemon's socket
     Bridge(Bridge),
+    /// Start the console; the same as no command
+    #[cfg(feature = "console")]
+    Console(ConsoleCommand),
     /// Print the console's keys, as settings for console.toml
     #[cfg(feature = "console")]
     Keys,
@@ -83,6 +96,8 @@ impl Args {
     /// Parses the command line, including `argv[0]`.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut args = Self::try_parse_from(args)?;
+        #[cfg(feature = "console")]
+        args.take_console();
         let checked = match &mut args.command {
             Some(Command::Verb(verb)) => verb.check(),
             _ => Ok(()),
@@ -122,12 +137,29 @@ impl Args {
         Ok(args)
     }
 
+    /// `console` is the same as no command: its options become those before it.
+    #[cfg(feature = "console")]
+    fn take_console(&mut self) {
+        let Some(Command::Console(after)) = self.command.take_if(|command| matches!(command, Command::Console(_)))
+        else {
+            return;
+        };
+        let (before, more) = (&mut self.console, after.options);
+        before.read_only |= more.read_only;
+        before.no_mouse |= more.no_mouse;
+        before.ascii |= more.ascii;
+        self.before.set.extend(after.set.set);
+        if after.set.ledger.is_some() {
+            (self.before.ledger, self.before.ledger_output) = (after.set.ledger, after.set.ledger_output);
+        }
+    }
+
     /// The value of every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
             None | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_)) => &[][..],
             #[cfg(feature = "console")]
-            Some(Command::Keys) => &[][..],
+            Some(Command::Keys | Command::Console(_)) => &[][..],
             Some(Command::Verb(verb)) => verb.set(),
         };
         self.before.set.iter().chain(after).cloned().collect()
@@ -150,7 +182,7 @@ impl Command {
             Self::Verb(verb) => Some(verb),
             Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => None,
             #[cfg(feature = "console")]
-            Self::Keys => None,
+            Self::Keys | Self::Console(_) => None,
         }
     }
 
@@ -171,6 +203,8 @@ impl Command {
             Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => true,
             #[cfg(feature = "console")]
             Self::Keys => true,
+            #[cfg(feature = "console")]
+            Self::Console(_) => false,
         }
     }
 }
@@ -196,6 +230,19 @@ mod tests {
     fn set_stands_before_or_after_the_command() {
         let args = read(&["--set", "a=1", "--set", "b=2", "request", "--set", "c=3", "dummy", "--set=d=4"]).unwrap();
         assert_eq!(args.set(), ["a=1", "b=2", "c=3", "d=4"]);
+    }
+
+    #[cfg(feature = "console")]
+    #[test]
+    fn console_is_the_same_as_no_command() {
+        let args =
+            read(&["--no-mouse", "--set", "a=1", "console", "--set=b=2", "--read-only", "--ledger", "/l"]).unwrap();
+        assert!(args.command.is_none() && args.console.no_mouse && args.console.read_only && !args.console.ascii);
+        assert_eq!(
+            (args.set(), args.ledger().map(|(path, _)| path)),
+            (vec!["a=1".into(), "b=2".into()], Some("/l".as_ref()))
+        );
+        assert!(read(&["console", "--line"]).is_err() && read(&["console", "x"]).is_err());
     }
 
     #[test]

@@ -76,6 +76,7 @@ struct StateOf<'a> {
     slots_waiting: u32,
     watchers: u32,
     ledger: Option<&'a LedgerState>,
+    drift: Option<usize>,
     totals: &'a Totals,
 }
 
@@ -100,6 +101,7 @@ impl<'a> StateOf<'a> {
             slots_waiting: s.slots.waiting,
             watchers: s.watchers,
             ledger: s.ledger.as_ref(),
+            drift: None,
             totals: &s.totals,
         }
     }
@@ -152,10 +154,16 @@ impl Asker {
             Ok(s) => (s, self.caller.target.info()),
             Err(error) => return fail(&error),
         };
+        // A reader may not compare, and an engine without configuration files has nothing to compare with.
+        let compared = match self.caller.ask(Command::Diff) {
+            Ok(Reply::Diff(compared)) => Some(compared),
+            _ => None,
+        };
         if json {
-            self.json(&StateOf::of(&info, &s));
+            self.json(&StateOf { drift: compared.map(|compared| compared.drift.len()), ..StateOf::of(&info, &s) });
         } else {
-            status::lines(&info, &s).iter().for_each(|line| self.answers.line(line));
+            let lines = status::lines(&info, &s).into_iter();
+            lines.chain(compared.map(|compared| status::drift(&compared))).for_each(|line| self.answers.line(&line));
         }
         Verdict::Own(0)
     }

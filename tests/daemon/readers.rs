@@ -27,7 +27,8 @@ fn as_user(daemon: &Daemon, gid: u32, groups: &'static [u32], calls: &[Vec<u8>])
     // SAFETY: system calls only.
     unsafe { bridge.pre_exec(change) };
     let mut bridge = bridge.spawn().unwrap();
-    bridge.stdin.take().unwrap().write_all(&calls.concat()).unwrap();
+    // It fails if the bridge cannot connect.
+    let _ = bridge.stdin.take().unwrap().write_all(&calls.concat());
     let mut all = Vec::new();
     bridge.stdout.take().unwrap().read_to_end(&mut all).unwrap();
     bridge.wait().unwrap();

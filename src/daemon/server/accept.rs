@@ -13,6 +13,7 @@ use crate::daemon::connection::Connection;
 use crate::daemon::outgoing::{Message, Outgoing};
 use crate::daemon::peer::Opened;
 use crate::daemon::socket::Listener;
+use crate::sys::linux::peer::pass_credentials;
 use crate::wire::server::busy;
 
 use super::{LISTENER, Server};
@@ -117,6 +118,10 @@ impl Server {
     }
 
     fn open(&mut self, socket: OwnedFd) {
+        // A connection that was made before the listener had the options does not have them.
+        if pass_credentials(&socket).is_err() {
+            return;
+        }
         let Ok(opened) = Opened::now(&socket, self.accepting.readers()) else { return };
         if let Err(why) = self.admission.enter(opened.by.uid) {
             return refuse(&socket, &why);

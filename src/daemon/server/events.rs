@@ -190,7 +190,6 @@ impl Server {
                         watching.missed += count;
                         missed += count;
                     }
-                    gap(connection);
                 });
                 self.feed.missed += missed;
             }
@@ -245,13 +244,6 @@ impl Server {
         }
     }
 
-    /// Everything that waited has been written: a watch that lost events learns how many.
-    pub(super) fn report_gap(&mut self, number: u64) {
-        if let Some(connection) = self.connections.get_mut(&number) {
-            gap(connection);
-        }
-    }
-
     fn progress(&mut self, event: &Event) {
         let (id, progress, pid) = match &event.kind {
             EventKind::Queued { id } => (*id, Progress::Queued, None),
@@ -263,14 +255,5 @@ impl Server {
             connection.outgoing.push(Message::Own(Way::progress(progress, id, pid)));
             self.settle(number);
         }
-    }
-}
-
-fn gap(connection: &mut Connection) {
-    if let State::Watching(watching) = &mut connection.state
-        && watching.missed > 0
-        && connection.outgoing.is_empty()
-    {
-        connection.outgoing.push(Message::Own(message::missed(std::mem::take(&mut watching.missed))));
     }
 }

@@ -66,7 +66,7 @@ pub struct Parts {
     /// The service manager.
     pub notify: Notify,
     /// The log.
-    pub journal: Journal,
+    pub journal: Arc<Journal>,
     /// Reads the configuration again.
     pub reload: Reload,
     /// The most connections, of which there are at most [`super::admission::MOST`].
@@ -95,7 +95,7 @@ pub struct Server {
     feed: Feed,
     news: Watch,
     notify: Notify,
-    journal: Journal,
+    journal: Arc<Journal>,
     reload: Reload,
     reloading: bool,
     stop: stop::Stop,

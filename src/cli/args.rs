@@ -52,7 +52,7 @@ pub struct Args {
 
 /// How the console behaves.
 #[cfg(feature = "console")]
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Console {
     /// Allow the console to read only: it starts and changes nothing
     #[arg(long)]
@@ -80,10 +80,58 @@ pub enum Command {
     Keys,
 }
 
+/// The command line of a command that is used often and does little: to build the definition of every command would
+/// take longer than the command itself.
+#[derive(Debug, Parser)]
+#[command(name = "khelper", disable_help_flag = true, disable_help_subcommand = true)]
+struct Short {
+    #[arg(short = 't', long, value_name = "TARGET", global = true, value_parser = target::parser())]
+    target: Option<Chosen>,
+    #[command(flatten)]
+    before: Set,
+    #[command(subcommand)]
+    command: ShortCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ShortCommand {
+    Get(crate::verbs::options::Get),
+}
+
+impl Short {
+    /// Parses these arguments if the command is one of these and nothing is wrong; otherwise the whole definition is
+    /// needed, for its messages too.
+    fn read(args: &[OsString]) -> Option<Args> {
+        let mut words = args.iter().skip(1);
+        let first = loop {
+            match words.next()?.as_encoded_bytes() {
+                b"-t" | b"--target" | b"--set" => _ = words.next(),
+                word if word.starts_with(b"-") => {}
+                word => break word,
+            }
+        };
+        if first != b"get" {
+            return None;
+        }
+        let Self { target, before, command: ShortCommand::Get(get) } = Self::try_parse_from(args).ok()?;
+        Some(Args {
+            target,
+            before,
+            #[cfg(feature = "console")]
+            console: Console::default(),
+            command: Some(Command::Verb(Common::Get(get))),
+        })
+    }
+}
+
 impl Args {
     /// Parses the command line, including `argv[0]`.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let mut args = Self::try_parse_from(args)?;
+        let args: Vec<OsString> = args.into_iter().collect();
+        let mut args = match Short::read(&args) {
+            Some(short) => short,
+            None => Self::try_parse_from(args)?,
+        };
         let checked = match &mut args.command {
             Some(Command::Verb(verb)) => verb.check(),
             _ => Ok(()),
@@ -163,6 +211,27 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_short_definition_reads_what_the_whole_one_reads() {
+        for line in [
+            "khelper get khelper.era",
+            "khelper -t daemon get -n a b",
+            "khelper --target unix:/x get -a -e",
+            "khelper get -t embedded --set a=1 -n a",
+            "khelper --set a=1 get a",
+            "khelper --set get get a",
+            "khelper get -- -a",
+        ] {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let short = Short::read(&args).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(format!("{short:?}"), format!("{:?}", Args::try_parse_from(args).unwrap()), "{line}");
+        }
+        for line in ["khelper", "khelper status", "khelper get", "khelper get --nonsense a", "khelper get --help", "khelper -h get a", "khelper --version get a", "khelper -t kernel get a", "khelper --read-only get a"] {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert!(Short::read(&args).is_none(), "{line}");
+        }
     }
 
     #[test]

@@ -27,7 +27,10 @@ fn main() {
     }
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    println!("{cores} cores, Linux {}; {RUNS} runs each, in turn; ms: low quartile, median, high quartile", kernel.trim());
+    println!(
+        "{cores} cores, Linux {}; {RUNS} runs each, in turn; ms: low quartile, median, high quartile",
+        kernel.trim()
+    );
     let medians = times.map(|mut times| {
         times.sort();
         let at = |quarter: usize| times[times.len() * quarter / 4].as_secs_f64() * 1e3;

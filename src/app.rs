@@ -1,6 +1,7 @@
 //! Floor 6: builds the parts, connects them and stops them in order.
 #![forbid(unsafe_code)]
 
+mod ledger;
 mod serve;
 mod target;
 
@@ -12,7 +13,6 @@ use std::sync::Arc;
 use crate::abi::error::SysError;
 use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
-use crate::control::local::Local;
 use crate::control::target::Target;
 use crate::daemon::socket::default_path;
 use crate::engine::Engine;
@@ -20,8 +20,11 @@ use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::malloc;
 use crate::sys::probe::PROBE_ARG;
+use ledger::Kept;
+use target::Wanted;
 #[cfg(feature = "console")]
 use {
+    crate::cli::target::{Need, Use},
     crate::sys::{orphans, signals::Signals},
     crate::tui,
     nix::sys::signal::Signal,
@@ -52,20 +55,30 @@ fn run(args: &Args) -> u8 {
     match command {
         cli::Command::Serve(args) => return serve::serve(args),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
+        cli::Command::Log(args) => return cli::log::log(args),
+        cli::Command::Why(args) => return cli::why::why(args),
         _ => {}
     }
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }
     let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
-    let open = || target::open(args.target.as_ref(), needs, &settings, tells, embedded);
-    if command.asks_only(args.target.as_ref(), &settings) {
-        return open().map_or_else(|code| code, |target| cli::ask(&target, command));
+    let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells };
+    if command.asks_only(args.target.as_ref()) && !wanted.own {
+        let none = || Err(exit::UNAVAILABLE);
+        return target::open(&wanted, &none).map_or_else(|code| code, |target| cli::ask(&target, command));
     }
     // Signals are taken before the first thread starts.
-    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((open()?, signals)));
+    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| {
+        let ledger = Kept::open(args.ledger())?;
+        Ok((target::open(&wanted, &|| embedded(&ledger))?, signals, ledger))
+    });
     match started {
-        Ok((target, signals)) => cli::run(&target, command, &settings, &signals),
+        Ok((target, signals, ledger)) => {
+            let code = cli::run(&target, command, &settings, &signals);
+            ledger.close();
+            code
+        }
         Err(code) => code,
     }
 }
@@ -96,14 +109,16 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         wanted.push(Signal::SIGCHLD);
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
-        let needs = (cli::target::Need::Any, cli::target::Use::Waits);
-        let target = target::open(args.target.as_ref(), needs, settings, false, embedded)?;
+        let ledger = Kept::open(args.ledger())?;
+        let needs = (Need::Any, Use::Waits);
+        let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells: false };
+        let target = target::open(&wanted, &|| embedded(&ledger))?;
         if target.info().is_owned() {
             cli::set(&target, settings)?;
         }
-        Ok((target, signals))
+        Ok((target, signals, ledger))
     });
-    let (target, signals) = match started {
+    let (target, signals, ledger) = match started {
         Ok(started) => started,
         Err(code) => return code,
     };
@@ -113,20 +128,23 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     // While screen(1) reports mouse events, it delays a single ESC.
     let mouse = !args.console.no_mouse && !tui::terminal::within_screen();
-    tui::run(&target, &signals, tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii })
+    let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii };
+    let code = tui::run(&target, &signals, options);
+    ledger.close();
+    code
 }
 
 /// Starts an engine in this process, with the built-in probe, and returns it as a target. khelper owns the process, so
 /// it may set SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
-fn embedded() -> Result<Arc<dyn Target>, u8> {
-    let mut builder = Engine::builder().fix_sigchld(true);
+fn embedded(ledger: &Kept) -> Result<Arc<dyn Target>, u8> {
+    let mut builder = ledger.attach(Engine::builder().fix_sigchld(true));
     match std::env::current_exe() {
         Ok(path) => builder = builder.probe(path, PROBE_ARG),
         Err(e) => {
             cli::say(&format!("the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"))
         }
     }
-    builder.start().map(|engine| Local::shared(&engine)).map_err(|error| {
+    builder.start().map(|engine| ledger.target(engine)).map_err(|error| {
         cli::complain(&error);
         126
     })

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{Event, EventKind, EventKinds};
 use super::record::Record;
+use super::safe_text::SafeText;
 
 /// Receives the records and changes of an engine, one at a time and in the order in which they happened.
 ///
@@ -22,6 +25,26 @@ pub trait RecordSink: Send + Sync {
 
     /// A knob or the gate was changed, or an operator acted on a request ([`Changed`]).
     fn changed(&self, change: &Changed);
+
+    /// The state of a sink that is a ledger; it is part of every snapshot. Must not wait for a write.
+    fn ledger(&self) -> Option<LedgerState> {
+        None
+    }
+}
+
+/// The state of a ledger that is being written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerState {
+    /// How long the line that is being written has waited, in microseconds; 0 if none waits.
+    pub lag_us: u64,
+    /// The bytes of all segments, those of other processes included.
+    pub bytes: u64,
+    /// Lines written by this process.
+    pub written: u64,
+    /// Lines that could not be written.
+    pub lost: u64,
+    /// Why the last write failed, with advice; `None` once one has succeeded again.
+    pub error: Option<SafeText>,
 }
 
 /// A change of a knob or of the gate, a drain that failed, a caller that stopped waiting, or a signal that an operator

@@ -18,6 +18,7 @@ use super::glob::Globs;
 use super::knob_value::Provenance;
 use super::log::LogLine;
 use super::record::{Kind, Outcome, Record, State};
+use super::sink::LedgerState;
 
 /// The current values of the knobs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,6 +183,7 @@ impl Snapshot {
             totals: Totals::default(),
             warnings: Vec::new(),
             provenance: Vec::new(),
+            ledger: None,
         }
     }
 }
@@ -231,4 +233,7 @@ pub struct Snapshot {
     pub warnings: Vec<LogLine>,
     /// The last change of each knob and of the gate, in the order of the changes; a knob never changed has none.
     pub provenance: Vec<Provenance>,
+    /// The ledger that the engine writes, if it has one.
+    #[serde(default)]
+    pub ledger: Option<LedgerState>,
 }

@@ -1,13 +1,16 @@
 //! The arguments of khelper.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use super::log::Log;
 use super::serve::{Bridge, Serve};
 use super::target::{self, Chosen};
-use crate::verbs::options::Set;
+use super::why::Why;
+use crate::verbs::options::{Get, LedgerOutput, Set};
 use crate::verbs::verb::Common;
 
 #[cfg(feature = "console")]
@@ -71,6 +74,10 @@ pub enum Command {
     /// The verbs that the console's command line shares.
     #[command(flatten)]
     Verb(Common),
+    /// Show what a ledger has recorded, oldest first
+    Log(Log),
+    /// Explain one request: who asked, what was decided, what ran and how it ended
+    Why(Why),
     /// Serve one engine to other processes, over a socket
     Serve(Serve),
     /// Join stdin and stdout to the daemon's socket
@@ -80,56 +87,12 @@ pub enum Command {
     Keys,
 }
 
-/// The command line of a command that is used often and does little: to build the definition of every command would
-/// take longer than the command itself.
-#[derive(Debug, Parser)]
-#[command(name = "khelper", disable_help_flag = true, disable_help_subcommand = true)]
-struct Short {
-    #[arg(short = 't', long, value_name = "TARGET", global = true, value_parser = target::parser())]
-    target: Option<Chosen>,
-    #[command(flatten)]
-    before: Set,
-    #[command(subcommand)]
-    command: ShortCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum ShortCommand {
-    Get(crate::verbs::options::Get),
-}
-
-impl Short {
-    /// Parses these arguments if the command is one of these and nothing is wrong; otherwise the whole definition is
-    /// needed, for its messages too.
-    fn read(args: &[OsString]) -> Option<Args> {
-        let mut words = args.iter().skip(1);
-        let first = loop {
-            match words.next()?.as_encoded_bytes() {
-                b"-t" | b"--target" | b"--set" => _ = words.next(),
-                word if word.starts_with(b"-") => {}
-                word => break word,
-            }
-        };
-        if first != b"get" {
-            return None;
-        }
-        let Self { target, before, command: ShortCommand::Get(get) } = Self::try_parse_from(args).ok()?;
-        Some(Args {
-            target,
-            before,
-            #[cfg(feature = "console")]
-            console: Console::default(),
-            command: Some(Command::Verb(Common::Get(get))),
-        })
-    }
-}
-
 impl Args {
     /// Parses the command line, including `argv[0]`.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let args: Vec<OsString> = args.into_iter().collect();
-        let mut args = match Short::read(&args) {
-            Some(short) => short,
+        let mut args = match Self::plain_get(&args) {
+            Some(get) => get,
             None => Self::try_parse_from(args)?,
         };
         let checked = match &mut args.command {
@@ -145,22 +108,59 @@ impl Args {
                 "--read-only, --no-mouse and --ascii are options of the console: they cannot be used with a command";
             return Err(conflict(why));
         }
-        if args.command.as_ref().is_some_and(Command::starts_no_engine) && !args.set().is_empty() {
-            return Err(conflict("this command starts no engine, so --set cannot be used with it"));
+        if args.command.as_ref().is_some_and(Command::starts_no_engine) {
+            if !args.set().is_empty() {
+                return Err(conflict("this command starts no engine, so --set cannot be used with it"));
+            }
+            if args.ledger().is_some() {
+                return Err(conflict("this command starts no engine, so it writes no ledger"));
+            }
         }
         if args.target.is_some() && args.command.as_ref().is_some_and(Command::needs_no_target) {
             return Err(conflict("this command needs no target, so --target cannot be used with it"));
         }
-        if args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) && !args.set().is_empty() {
-            return Err(conflict("--set is for an engine of this process: use `set`, or --target embedded"));
+        if args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) {
+            if !args.set().is_empty() {
+                return Err(conflict("--set is for an engine of this process: use `set`, or --target embedded"));
+            }
+            if args.ledger().is_some() {
+                return Err(conflict("--ledger is for an engine of this process: a daemon keeps its own"));
+            }
         }
         Ok(args)
+    }
+
+    /// Reads `[--target TARGET] get KEY...` without other options: to build the definition of every command takes longer
+    /// than this command. `None` for everything else.
+    fn plain_get(args: &[OsString]) -> Option<Self> {
+        let mut words = args.iter().skip(1);
+        let (mut word, mut target) = (words.next()?, None);
+        if word == "-t" || word == "--target" {
+            target = Some(target::read(words.next()?).ok()?);
+            word = words.next()?;
+        }
+        let keys: Vec<OsString> = words.cloned().collect();
+        if word != "get" || keys.is_empty() || keys.iter().any(|key| key.as_encoded_bytes().starts_with(b"-")) {
+            return None;
+        }
+        Some(Self {
+            target,
+            before: Set::default(),
+            #[cfg(feature = "console")]
+            console: Console::default(),
+            command: Some(Command::Verb(Common::Get(Get { keys, ..Get::default() }))),
+        })
+    }
+
+    /// Whether an option is for an engine of this process.
+    pub fn wants_own(&self) -> bool {
+        !self.set().is_empty() || self.ledger().is_some()
     }
 
     /// The value of every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
-            None | Some(Command::Serve(_) | Command::Bridge(_)) => &[][..],
+            None | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_)) => &[][..],
             #[cfg(feature = "console")]
             Some(Command::Keys) => &[][..],
             Some(Command::Verb(verb)) => verb.set(),
@@ -169,12 +169,21 @@ impl Args {
     }
 }
 
+impl Args {
+    /// The ledger of the new engine, and of which helpers it stores the output; the options after the command win.
+    pub fn ledger(&self) -> Option<(&Path, Option<LedgerOutput>)> {
+        let after = self.command.as_ref().and_then(Command::verb).and_then(Common::new_engine);
+        let given = after.into_iter().chain([&self.before]).find(|new| new.ledger.is_some())?;
+        Some((given.ledger.as_deref()?, given.ledger_output))
+    }
+}
+
 impl Command {
     /// The verb, if the command is one.
     pub const fn verb(&self) -> Option<&Common> {
         match self {
             Self::Verb(verb) => Some(verb),
-            Self::Serve(_) | Self::Bridge(_) => None,
+            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => None,
             #[cfg(feature = "console")]
             Self::Keys => None,
         }
@@ -189,7 +198,7 @@ impl Command {
     fn needs_no_target(&self) -> bool {
         match self {
             Self::Verb(verb) => matches!(verb, Common::Mask(_)),
-            Self::Serve(_) | Self::Bridge(_) => true,
+            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => true,
             #[cfg(feature = "console")]
             Self::Keys => true,
         }
@@ -214,23 +223,28 @@ mod tests {
     }
 
     #[test]
-    fn the_short_definition_reads_what_the_whole_one_reads() {
-        for line in [
-            "khelper get khelper.era",
-            "khelper -t daemon get -n a b",
-            "khelper --target unix:/x get -a -e",
-            "khelper get -t embedded --set a=1 -n a",
-            "khelper --set a=1 get a",
-            "khelper --set get get a",
-            "khelper get -- -a",
-        ] {
-            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            let short = Short::read(&args).unwrap_or_else(|| panic!("{line}"));
-            assert_eq!(format!("{short:?}"), format!("{:?}", Args::try_parse_from(args).unwrap()), "{line}");
+    fn a_plain_get_is_read_as_the_definition_reads_it() {
+        for line in ["get khelper.era", "-t daemon get a b", "--target unix:/x get a", "-t embedded get a/b get"] {
+            let args: Vec<OsString> = std::iter::once("khelper").chain(line.split(' ')).map(OsString::from).collect();
+            let plain = Args::plain_get(&args).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(format!("{plain:?}"), format!("{:?}", Args::try_parse_from(args).unwrap()), "{line}");
         }
-        for line in ["khelper", "khelper status", "khelper get", "khelper get --nonsense a", "khelper get --help", "khelper -h get a", "khelper --version get a", "khelper -t kernel get a", "khelper --read-only get a"] {
-            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            assert!(Short::read(&args).is_none(), "{line}");
+        for line in [
+            "",
+            "status",
+            "get",
+            "get -a",
+            "get a -n",
+            "get -- a",
+            "-t",
+            "-t kernel get a",
+            "-t daemon",
+            "-t get a",
+            "--set a=1 get a",
+            "request get",
+        ] {
+            let args: Vec<OsString> = std::iter::once("khelper").chain(line.split(' ')).map(OsString::from).collect();
+            assert!(Args::plain_get(&args).is_none(), "{line}");
         }
     }
 
@@ -330,6 +344,17 @@ mod tests {
             &["mask"],
             &["mask", "--json"],
             &["mask", "--set", "khelper.era=3.4", "full"],
+            &["mask", "--ledger", "/x", "full"],
+            &["--ledger", "/x", "ps"],
+            &["request", "--ledger-output", "all", "x"],
+            &["request", "--ledger", "/x", "--ledger-output", "some", "x"],
+            &["log", "--outcome", "nonsense"],
+            &["log", "--since", "soon"],
+            &["log", "--uid", "-1"],
+            &["log", "--module", "["],
+            &["why"],
+            &["why", "#x"],
+            &["why", "pid:0"],
             &["--read-only", "get", "-a"],
             &["--no-mouse", "get", "-a"],
             &["--ascii", "get", "-a"],

@@ -7,6 +7,7 @@ pub mod complete;
 pub mod exit;
 mod follow_log;
 mod get;
+pub mod log;
 mod mask;
 mod operate;
 mod output;
@@ -18,6 +19,8 @@ mod set;
 mod sigint;
 pub mod target;
 mod watch;
+mod when;
+pub mod why;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

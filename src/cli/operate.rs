@@ -170,10 +170,14 @@ impl Asker {
 
     fn act(&self, act: Act) -> Result<Verdict, ControlError> {
         match act {
-            Act::OnRequest { command, what } => {
-                self.caller.ask(command)?;
-                self.answers.line(&what);
-            }
+            Act::OnRequest { command, what } => match self.caller.ask(command)? {
+                Reply::ChainEnded(ended) => {
+                    self.answers.line(&format!("{what}: {}", ps::chain_ended(&ended)));
+                    // What still runs was not ended.
+                    return Ok(Verdict::Own(u8::from(!ended.left.is_empty())));
+                }
+                _ => self.answers.line(&what),
+            },
             Act::Gate(depth) => {
                 let changes = match self.caller.ask(Command::Write(vec![(Key::Gate, depth.into())]))? {
                     Reply::Written(changes) => changes,

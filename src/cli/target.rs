@@ -50,8 +50,8 @@ impl Command {
     }
 
     /// Whether the command only asks a daemon: it then needs no thread and no signal.
-    pub fn asks_only(&self, chosen: Option<&Chosen>, settings: &[OsString]) -> bool {
-        self.uses() == Use::Asks && settings.is_empty() && chosen != Some(&Chosen::Embedded)
+    pub fn asks_only(&self, chosen: Option<&Chosen>) -> bool {
+        self.uses() == Use::Asks && chosen != Some(&Chosen::Embedded)
     }
 
     /// How the command uses it.
@@ -69,7 +69,8 @@ pub(super) fn parser() -> impl TypedValueParser<Value = Chosen> {
     OsStringValueParser::new().try_map(|text| read(&text))
 }
 
-fn read(text: &OsString) -> Result<Chosen, String> {
+/// Reads the value of `--target`.
+pub(super) fn read(text: &OsString) -> Result<Chosen, String> {
     let bytes = text.as_bytes();
     match bytes {
         b"embedded" => Ok(Chosen::Embedded),

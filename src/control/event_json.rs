@@ -22,6 +22,11 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// These times are the same moment.
+    pub const fn at(wall: SystemTime, now: Micros) -> Self {
+        Self { wall, now }
+    }
+
     /// The clocks of this state.
     pub const fn of(s: &Snapshot) -> Self {
         Self { wall: s.wall, now: s.now }

@@ -37,6 +37,7 @@ pub fn text(info: &TargetInfo, s: &Snapshot, form: Form) -> String {
     let mut out = Text { out: String::new(), form };
     about(&mut out, info);
     requests(&mut out, s);
+    ledger(&mut out, s);
     now(&mut out, s);
     out.histogram("khelper_duration_seconds", "How long helpers ran, from the exec to the end.", &s.totals.run_times);
     let help = "How long calls waited, from the request to the exec: for a slot, a worker and the launch.";
@@ -70,6 +71,18 @@ fn requests(out: &mut Text, s: &Snapshot) {
     out.counter("khelper_watch_missed", "Events that watchers lost because they read too slowly.", t.events_missed);
     let help = "Records and changes that the record sink, such as a ledger, did not get.";
     out.counter("khelper_records_lost", help, t.records_lost);
+}
+
+/// The ledger, if there is one.
+fn ledger(out: &mut Text, s: &Snapshot) {
+    let Some(ledger) = &s.ledger else { return };
+    out.counter("khelper_ledger_lost", "Lines that could not be written to the ledger.", ledger.lost);
+    out.counter("khelper_ledger_written", "Lines that were written to the ledger.", ledger.written);
+    let lag = seconds(ledger.lag_us);
+    out.gauge("khelper_ledger_lag_seconds", "How long the line that is being written has waited.", &lag);
+    out.gauge("khelper_ledger_bytes", "The bytes of all segments of the ledger.", &ledger.bytes.to_string());
+    let failed = if ledger.error.is_some() { "1" } else { "0" };
+    out.gauge("khelper_ledger_failed", "1 if the last write to the ledger failed, as on a full disk.", failed);
 }
 
 /// The state at this moment.

@@ -13,7 +13,7 @@ use crate::abi::launch_spec::{Enforcement, NotEnforced};
 use crate::abi::record::Record;
 use crate::abi::record::{Kind, Outcome};
 use crate::abi::time::rfc3339;
-use crate::control::target_info::TargetInfo;
+use crate::control::target_info::{RunId, TargetInfo};
 use crate::sys::probe::Sets;
 
 /// The version of every JSON object that khelper prints.
@@ -27,9 +27,14 @@ pub struct Source {
 }
 
 impl Source {
+    /// The source of records that were made in this run.
+    pub fn new(target: &str, run: RunId) -> Self {
+        Self { target: target.to_owned(), run: run.to_string() }
+    }
+
     /// The source of a target's records.
     pub fn of(info: &TargetInfo) -> Self {
-        Self { target: info.short_name().to_owned(), run: info.run.to_string() }
+        Self::new(info.short_name(), info.run)
     }
 }
 

@@ -28,6 +28,7 @@ use crate::abi::launch_spec::{Enforcement, NotEnforced};
 use crate::abi::log::{Holdout, LogKind, LogLine};
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::{Args, Kind, Outcome, Output, Record, State};
+use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{ChainEnded, Knobs, Live, Slots, Snapshot, Totals};
 use crate::abi::wait::{WaitMode, WaitStatus};
 
@@ -431,6 +432,13 @@ impl Seed {
             },
             warnings: self.logs().into_iter().map(|kind| LogLine { at: self.n(30), kind }).collect(),
             provenance: self.changes().into_iter().map(provenance).collect(),
+            ledger: Some(LedgerState {
+                lag_us: self.n(41),
+                bytes: self.n(42),
+                written: self.n(43),
+                lost: self.n(44),
+                error: self.maybe("full".into()),
+            }),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::abi::event::{Event, EventKind};
 use crate::abi::record::{Args, Record};
-use crate::abi::sink::{Changed, RecordSink};
+use crate::abi::sink::{Changed, LedgerState, RecordSink};
 use crate::abi::time::Micros;
 use crate::sys::host::Host;
 
@@ -29,6 +29,7 @@ enum Item {
 pub(super) struct Sink {
     queue: SinkQueue<Item>,
     host: Arc<dyn Host>,
+    to: Weak<dyn RecordSink>,
 }
 
 impl Drop for Sink {
@@ -42,9 +43,11 @@ impl Sink {
     pub(super) fn start(to: Arc<dyn RecordSink>, bytes: usize, host: Arc<dyn Host>) -> io::Result<Arc<Self>> {
         let queue = SinkQueue::new(bytes);
         let served = queue.clone();
+        // The thread alone keeps the sink: it is dropped when that thread has ended.
+        let weak = Arc::downgrade(&to);
         let run = move || served.serve(|item| catch_unwind(AssertUnwindSafe(|| hand_over(&*to, &item))).is_ok());
         thread::Builder::new().name("khelper-sink".into()).spawn(run)?;
-        Ok(Arc::new(Self { queue, host }))
+        Ok(Arc::new(Self { queue, host, to: weak }))
     }
 
     /// Queues the start of a helper. Returns how many items were lost so far, as the next two functions do.
@@ -66,6 +69,11 @@ impl Sink {
     /// How many items the sink did not get.
     pub(super) fn lost(&self) -> u64 {
         self.queue.lost()
+    }
+
+    /// The state of the ledger, if the sink is one.
+    pub(super) fn ledger(&self) -> Option<LedgerState> {
+        self.to.upgrade()?.ledger()
     }
 
     /// Waits until the sink has received what is queued now, but at most 1 s. Call it without holding a lock.

@@ -73,6 +73,7 @@ impl Engine {
             totals: Totals { records_lost, events_missed: registry.bus.missed(), ..registry.totals.clone() },
             warnings: registry.warnings.iter().cloned().collect(),
             provenance: registry.provenance.clone(),
+            ledger: registry.sink.as_ref().and_then(|sink| sink.ledger()),
         }
     }
 }

@@ -20,6 +20,17 @@ pub(super) const FAILURES: &str = "failures";
 /// The last characters of a segment's name.
 const SUFFIX: &str = ".jsonl";
 
+/// The ledger that is read and written by default: `/var/lib/khelper/ledger` for root, else
+/// `$XDG_STATE_HOME/khelper/ledger` or `~/.local/state/khelper/ledger`. `None` if neither variable names a folder.
+pub fn default_path() -> Option<PathBuf> {
+    if geteuid().is_root() {
+        return Some("/var/lib/khelper/ledger".into());
+    }
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
+    Some(state.join("khelper/ledger"))
+}
+
 /// An open folder of segments.
 #[derive(Debug)]
 pub struct Folder {

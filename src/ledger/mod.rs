@@ -26,15 +26,17 @@
 //!
 //! The queue between the engine and the ledger is the engine's ([`Builder::record_sink_queue`]): 32 MiB, and one thread
 //! that writes. A launch never waits for it. What does not fit into it is counted in `Totals::records_lost`, what could
-//! not be written in [`writer::Stats::lost`].
+//! not be written in [`LedgerState::lost`].
 //!
 //! A line is written at once with write(2), so a process that is killed loses no line that reached its ledger. Lines are
 //! flushed to the disk (fdatasync(2)) when a segment ends: a power cut can cost the lines of the segments that were
 //! being written, and leaves at most one torn line in each.
 //!
+//! [`LedgerState::lost`]: crate::abi::sink::LedgerState::lost
 //! [`Builder::record_sink_queue`]: crate::engine::Builder::record_sink_queue
 #![forbid(unsafe_code)]
 
+pub mod clocks;
 pub mod error;
 pub mod folder;
 pub mod line;
@@ -42,6 +44,8 @@ mod open;
 pub mod reader;
 pub mod rotate;
 mod segment;
+mod series;
+mod state;
 #[cfg(test)]
 mod tests;
 mod watch;

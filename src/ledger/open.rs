@@ -3,6 +3,9 @@
 //! A segment that was closed in order, with no helper left, ends with a line that says so, and is not read here. Of the
 //! others, those that nobody has locked are read once, ended with such a line, and never read here again.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};

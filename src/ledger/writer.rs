@@ -4,47 +4,24 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
-use nix::errno::Errno;
-
-use crate::abi::actor::Actor;
-use crate::abi::cap::CapMask;
+use crate::abi::error::Explain;
 use crate::abi::record::Record;
-use crate::abi::sink::{Changed, RecordSink};
+use crate::abi::sink::{Changed, LedgerState, RecordSink};
 use crate::control::target_info::RunId;
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::Host;
 use crate::sys::process;
 
+use super::clocks::{Clocks, MachineClocks};
 use super::error::LedgerError;
 use super::folder::{FAILURES, Folder};
-use super::line::{Head, Item, KeepOutput, Running, Usual, Wall, encode, micros};
+use super::line::{Item, KeepOutput, Running, Wall, micros};
 use super::open::{Left, Orphan, left_in};
-use super::rotate::{Limits, STEP, prune};
-use super::segment::Segment;
+use super::rotate::Limits;
+use super::series::{Fixed, Series};
+use super::state::State;
 use super::watch::{self, Watching};
-
-/// The clocks of a ledger.
-pub trait Clocks: Send + Sync {
-    /// The wall clock, in microseconds since the epoch.
-    fn wall(&self) -> Wall;
-    /// CLOCK_MONOTONIC, in microseconds.
-    fn monotonic(&self) -> u64;
-}
-
-/// The clocks of this machine.
-#[derive(Debug)]
-pub struct MachineClocks;
-
-impl Clocks for MachineClocks {
-    fn wall(&self) -> Wall {
-        micros(SystemTime::now())
-    }
-    fn monotonic(&self) -> u64 {
-        process::monotonic()
-    }
-}
 
 /// How a ledger is written.
 pub struct Options {
@@ -76,21 +53,6 @@ impl Options {
     }
 }
 
-/// The state of a ledger that is being written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// How long the line that is being written has waited, in microseconds; 0 if none waits.
-    pub lag_us: u64,
-    /// The bytes of all segments, those of other processes included.
-    pub bytes: u64,
-    /// Lines written by this process.
-    pub written: u64,
-    /// Lines that could not be written.
-    pub lost: u64,
-    /// Why the last write failed; `None` once one has succeeded again.
-    pub error: Option<LedgerError>,
-}
-
 /// A ledger that an engine writes ([`RecordSink`]).
 pub struct Ledger {
     run: RunId,
@@ -102,49 +64,11 @@ pub struct Ledger {
     busy_since: AtomicI64,
     state: Mutex<State>,
     /// Apart from `state`, which is locked while a write blocks.
-    stats: Mutex<Stats>,
+    stats: Mutex<LedgerState>,
     watching: Mutex<Option<Watching>>,
 }
 
 const IDLE: Wall = Wall::MIN;
-
-struct State {
-    all: Series,
-    failures: Series,
-    fixed: Fixed,
-    output: KeepOutput,
-    /// The number of the last line.
-    n: u64,
-    /// The id of the next request.
-    next_id: u64,
-    /// Helpers that run.
-    open: BTreeMap<(RunId, u64), Running>,
-    /// Lines lost since the last one that says so, and why.
-    lost: u64,
-    errno: Option<Errno>,
-    closed: bool,
-}
-
-/// What the first line of every segment has.
-struct Fixed {
-    run: RunId,
-    target: Arc<str>,
-    boot: Arc<str>,
-    known: CapMask,
-    bounding: CapMask,
-    actor: Arc<Actor>,
-}
-
-/// The segments of one folder, and the one that is being written.
-struct Series {
-    folder: Folder,
-    limits: Limits,
-    current: Option<(Segment, Head)>,
-    /// The time of the last line.
-    last: Wall,
-    /// The bytes of the other segments.
-    others: u64,
-}
 
 impl Ledger {
     /// Opens a ledger for a new run of an engine on `host`. Nothing is written before the first line.
@@ -161,10 +85,9 @@ impl Ledger {
         let run = RunId { started: u64::try_from(now).unwrap_or(0), pid: actor.pid };
         let first_id = left.next_id;
         let path = folder.path().to_owned();
-        let series = |folder, limits| Series { folder, limits, current: None, last: Wall::MIN, others: 0 };
         let state = State {
-            all: series(folder, options.all),
-            failures: series(failures, options.failures),
+            all: Series::new(folder, options.all),
+            failures: Series::new(failures, options.failures),
             fixed: Fixed {
                 run,
                 target: options.target.into(),
@@ -240,10 +163,10 @@ impl Ledger {
     }
 
     /// Its state. Never waits for a write.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> LedgerState {
         let since = self.busy_since.load(Ordering::Relaxed);
         let lag = if since == IDLE { 0 } else { self.clocks.wall().saturating_sub(since) };
-        Stats { lag_us: u64::try_from(lag).unwrap_or(0), ..lock(&self.stats).clone() }
+        LedgerState { lag_us: u64::try_from(lag).unwrap_or(0), ..lock(&self.stats).clone() }
     }
 
     /// Ends the segments, flushes them to the disk and unlocks them. What comes later is lost. Stop the engine first
@@ -257,14 +180,11 @@ impl Ledger {
         if std::mem::replace(&mut state.closed, true) {
             return;
         }
-        let (wall, next_id) = (self.clocks.wall(), state.next_id);
-        let open = state.open.len() as u64;
-        let closed = state.all.end(wall, &Item::End { next_id, open });
-        let closed = closed.and(state.failures.end(wall, &Item::End { next_id, open: 0 }));
+        let closed = state.close(self.clocks.wall());
         let mut stats = lock(&self.stats);
         stats.bytes = state.bytes();
         if let Err(errno) = closed {
-            stats.error = Some(LedgerError::at(&self.folder, errno));
+            stats.error = Some(LedgerError::at(&self.folder, errno).whole().into());
         }
     }
 
@@ -285,7 +205,7 @@ impl Ledger {
             Ok(()) => (stats.written, stats.error) = (stats.written + 1, None),
             Err(errno) => {
                 stats.lost += 1;
-                stats.error = Some(LedgerError::at(&self.folder, errno));
+                stats.error = Some(LedgerError::at(&self.folder, errno).whole().into());
             }
         }
     }
@@ -305,6 +225,10 @@ impl RecordSink for Ledger {
     fn changed(&self, change: &Changed) {
         self.put(&Item::Changed(change.event.clone()), None, micros(change.wall));
     }
+
+    fn ledger(&self) -> Option<LedgerState> {
+        Some(self.stats())
+    }
 }
 
 impl Drop for Ledger {
@@ -316,139 +240,6 @@ impl Drop for Ledger {
 /// `us` after the request was made.
 fn after(record: &Record, us: Option<u64>) -> Wall {
     micros(record.wall).saturating_add_unsigned(us.unwrap_or(0))
-}
-
-impl State {
-    fn bytes(&self) -> u64 {
-        self.all.bytes() + self.failures.bytes()
-    }
-
-    fn put(&mut self, clocks: &dyn Clocks, item: &Item, run: Option<RunId>) -> Result<(), Errno> {
-        self.n += 1;
-        let done = if self.closed { Err(Errno::ESHUTDOWN) } else { self.write(clocks, item, run) };
-        self.note(item, run.unwrap_or(self.fixed.run));
-        if let Err(errno) = done {
-            (self.lost, self.errno) = (self.lost + 1, Some(errno));
-        }
-        done
-    }
-
-    /// Keeps account of the helpers that run and of the ids.
-    fn note(&mut self, item: &Item, run: RunId) {
-        let id = match item {
-            Item::Started(running) | Item::StillRunning(running) => {
-                self.open.insert((run, running.record.id), running.clone());
-                running.record.id
-            }
-            Item::Ended(record) => {
-                self.open.remove(&(run, record.id));
-                record.id
-            }
-            _ => return,
-        };
-        self.next_id = self.next_id.max(id.saturating_add(1));
-    }
-
-    fn write(&mut self, clocks: &dyn Clocks, item: &Item, run: Option<RunId>) -> Result<(), Errno> {
-        let (wall, n) = (clocks.wall(), self.n);
-        let lost = (self.lost > 0).then(|| Item::Lost { count: self.lost, errno: self.errno });
-        let news = lost.iter().chain([item]);
-        self.all.rotate(clocks, wall, (n, self.next_id), &self.fixed, &self.open)?;
-        self.all.append((wall, n, run), news, self.output)?;
-        self.lost = 0;
-        if matches!(item, Item::Ended(record) if is_failure(record)) {
-            self.failures.rotate(clocks, wall, (n, self.next_id), &self.fixed, &BTreeMap::new())?;
-            self.failures.append((wall, n, run), [item], self.output)?;
-        }
-        Ok(())
-    }
-}
-
-/// Whether the record goes to the failures, too: everything but a helper that exited with status 0 in time, and no-ops.
-fn is_failure(r: &Record) -> bool {
-    use crate::abi::record::Outcome::{Exited, Noop};
-    match r.outcome {
-        Exited => r.timed_out || r.status.and_then(|s| s.exit_code()) != Some(0),
-        Noop => false,
-        _ => true,
-    }
-}
-
-impl Series {
-    fn bytes(&self) -> u64 {
-        self.others + self.current.as_ref().map_or(0, |(segment, _)| segment.bytes())
-    }
-
-    /// Begins a new segment if there is none, or if the one that is being written is large, old, or from a time to come.
-    fn rotate(
-        &mut self,
-        clocks: &dyn Clocks,
-        wall: Wall,
-        (n, next_id): (u64, u64),
-        fixed: &Fixed,
-        open: &BTreeMap<(RunId, u64), Running>,
-    ) -> Result<(), Errno> {
-        if let Some((segment, _)) = &self.current {
-            let limits = &self.limits;
-            let full = segment.written() >= limits.segment_bytes || wall - segment.begun() >= limits.segment_age;
-            if !full && wall >= self.last.saturating_sub(STEP) {
-                return Ok(());
-            }
-            // The lines are in the file; that they may not be on the disk is all that can be lost.
-            let _ = self.end(wall, &Item::End { next_id, open: 0 });
-        }
-        let Fixed { run, target, boot, known, bounding, actor } = fixed;
-        let head = Head {
-            wall,
-            mono: clocks.monotonic(),
-            n,
-            next_id,
-            run: *run,
-            target: target.clone(),
-            boot: boot.clone(),
-            known: *known,
-            bounding: *bounding,
-            actor: actor.clone(),
-            usual: Usual::default(),
-        };
-        let mut first = encode(&head, (wall, n, None), &Item::Segment(Box::new(head.clone())), KeepOutput::None);
-        for ((run, _), running) in open {
-            first.extend(encode(&head, (wall, 0, Some(*run)), &Item::Open(running.clone()), KeepOutput::None));
-        }
-        // If the folder cannot be read, the next rotation removes what is too much.
-        self.others = prune(&self.folder, &self.limits, wall, self.limits.segment_bytes).unwrap_or(self.others);
-        let segment = Segment::create(&self.folder, wall, &first)?;
-        let _ = self.folder.sync();
-        (self.current, self.last) = (Some((segment, head)), wall);
-        Ok(())
-    }
-
-    fn append<'a>(
-        &mut self,
-        (wall, n, run): (Wall, u64, Option<RunId>),
-        items: impl IntoIterator<Item = &'a Item>,
-        keep: KeepOutput,
-    ) -> Result<(), Errno> {
-        let Some((segment, head)) = &mut self.current else { return Ok(()) };
-        let mut lines = Vec::new();
-        for item in items {
-            let about = if matches!(item, Item::Lost { .. }) { (wall, 0, None) } else { (wall, n, run) };
-            lines.extend(encode(head, about, item, keep));
-        }
-        segment.append(&lines)?;
-        self.last = self.last.max(wall);
-        Ok(())
-    }
-
-    /// Ends the segment that is being written.
-    fn end(&mut self, wall: Wall, item: &Item) -> Result<(), Errno> {
-        let Some((segment, head)) = self.current.take() else { return Ok(()) };
-        // The clock may have gone back: the times of a segment do not.
-        let wall = wall.max(self.last);
-        let (bytes, closed) = segment.close(&encode(&head, (wall, 0, None), item, KeepOutput::None));
-        self.others += bytes;
-        closed
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -85,6 +85,9 @@ impl From<Work> for Depth {
 /// `kill`.
 #[derive(Debug, ClapArgs)]
 pub struct Kill {
+    /// End the whole chain: each request, and every request that its helpers have made
+    #[arg(long)]
+    pub chain: bool,
     /// The signal: TERM, KILL, HUP, or a number
     #[arg(short = 's', long, value_name = "SIGNAL", default_value = "TERM", value_parser = signal)]
     pub signal: i32,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
@@ -16,12 +17,29 @@ use crate::abi::knob::Key;
 use crate::control::command::Call;
 use crate::control::text::outcome::MASKS_AND_ROOT;
 
-/// `--set`, which may come before or after the command.
+/// The options of a new engine, which may come before or after the command.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct Set {
     /// Write a knob of the engine that this command starts; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<OsString>,
+    /// Write what the engine that this command starts does to the ledger in DIR
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
+    /// Of which helpers the ledger stores the end of the output
+    #[arg(long, value_name = "WHICH", value_enum, requires = "ledger")]
+    pub ledger_output: Option<LedgerOutput>,
+}
+
+/// `--ledger-output`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LedgerOutput {
+    /// Of none.
+    None,
+    /// Of those that fail; the default.
+    Failures,
+    /// Of all.
+    All,
 }
 
 /// `khelper request`.
@@ -105,7 +123,7 @@ pub struct Mask {
 }
 
 /// `khelper get`.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 pub struct Get {
     #[command(flatten)]
     /// Knobs to write first.

@@ -86,7 +86,10 @@ pub fn ask(verb: &Common, known: CapMask) -> Result<Ask, ControlError> {
         Common::Gate(gate) => Ask::Acts(vec![Act::Gate(gate.depth.into())]),
         Common::Kill(kill) => {
             let (signal, name) = (kill.signal, signal_name(u8::try_from(kill.signal).unwrap_or_default()));
-            Ask::Acts(each(&kill.ids, &name, |id| Command::Kill { id, signal }))
+            Ask::Acts(match kill.chain {
+                true => each(&kill.ids, &format!("{name} to its chain"), |id| Command::KillChain { id, signal }),
+                false => each(&kill.ids, &name, |id| Command::Kill { id, signal }),
+            })
         }
         Common::Abandon(abandon) => Ask::Acts(each(&abandon.ids, "abandoned", Command::Abandon)),
     })

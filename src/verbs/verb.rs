@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::operate::{Abandon, Gate, Kill, Metrics, Ps, Rehearse, Status, Watch};
-use super::options::{Get, Mask, Probe, Request, Run};
+use super::options::{Get, Mask, Probe, Request, Run, Set};
 
 /// One line of the console.
 #[derive(Debug, Parser)]
@@ -64,17 +64,22 @@ impl Common {
         }
     }
 
+    /// The options of a new engine, if the verb can start one.
+    pub const fn new_engine(&self) -> Option<&Set> {
+        Some(match self {
+            Self::Request(c) => &c.set,
+            Self::Run(c) => &c.set,
+            Self::Probe(c) => &c.set,
+            Self::Mask(c) => &c.set,
+            Self::Get(c) => &c.set,
+            Self::Rehearse(c) => &c.set,
+            _ => return None,
+        })
+    }
+
     /// The values of `--set`.
     pub fn set(&self) -> &[OsString] {
-        match self {
-            Self::Request(c) => &c.set.set,
-            Self::Run(c) => &c.set.set,
-            Self::Probe(c) => &c.set.set,
-            Self::Mask(c) => &c.set.set,
-            Self::Get(c) => &c.set.set,
-            Self::Rehearse(c) => &c.set.set,
-            _ => &[],
-        }
+        self.new_engine().map_or(&[], |new| &new.set)
     }
 
     /// Whether the verb looks at or acts on an engine that runs already: a new one has nothing to show.
@@ -166,7 +171,7 @@ pub enum Resettable {
 /// The definition for the console's help, without the options that only the shell has.
 pub fn definition() -> Command {
     let hide = |arg: clap::Arg| {
-        let shells = ["json", "set"].contains(&arg.get_id().as_str());
+        let shells = ["json", "set", "ledger", "ledger_output"].contains(&arg.get_id().as_str());
         arg.hide(shells)
     };
     // `set` and `get` come first: they are used most often.
@@ -194,6 +199,10 @@ impl Line {
         }
         if !common.set().is_empty() {
             let why = "--set is for a new engine; this engine is running, so use `set KEY=VALUE`";
+            return wrong(ErrorKind::ArgumentConflict, why);
+        }
+        if common.new_engine().is_some_and(|new| new.ledger.is_some()) {
+            let why = "--ledger is for a new engine: start the console with it";
             return wrong(ErrorKind::ArgumentConflict, why);
         }
         Ok(line)
@@ -249,6 +258,7 @@ mod tests {
             "kill #",
             "abandon 0",
             "probe --set khelper.era=3.4",
+            "probe --ledger /tmp/x",
             "mask",
             "mask --json full",
             "run --timeout 1 --wait none -- /bin/true",

@@ -7,6 +7,17 @@ pub fn list(mask: CapMask) -> String {
     mask.iter().map(Capability::name).collect::<Vec<_>>().join(", ")
 }
 
+/// `full`, `empty`, `all but cap_x`, `cap_x, cap_y`: whichever is shorter.
+pub fn but(mask: CapMask, known: CapMask) -> String {
+    let lacks = known.minus(mask);
+    match (mask.is_empty(), lacks.is_empty()) {
+        (true, _) => "empty".to_owned(),
+        (false, true) => "full".to_owned(),
+        _ if lacks.len() < mask.len() => format!("all but {}", list(lacks)),
+        _ => list(mask),
+    }
+}
+
 /// `full (41)`, `40 of 41`, `empty`.
 pub fn size(mask: CapMask, known: CapMask) -> String {
     if mask.is_empty() {

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod error;
 pub mod event;
+pub mod log;
 pub mod mask;
 pub mod outcome;
 pub mod probe_report;
@@ -11,3 +12,4 @@ pub mod rehearsal;
 pub mod status;
 pub mod target;
 pub mod watch;
+pub mod why;

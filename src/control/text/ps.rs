@@ -1,13 +1,12 @@
 //! What runs, as a table and as a tree of who asked for what (REQ-12).
 
-use std::collections::BTreeMap;
-
 use crate::abi::actor::Actor;
 use crate::abi::error::errno_name;
 use crate::abi::escape::screen;
 use crate::abi::record::{Kind, Outcome, Record, State};
-use crate::abi::snapshot::{Live, Snapshot};
+use crate::abi::snapshot::{ChainEnded, Live, Snapshot};
 use crate::abi::time::Micros;
+use crate::policy::recursion::{Node, Row, forest, named};
 
 /// `"fs-foo"`, escaped.
 pub fn quoted(bytes: &[u8]) -> String {
@@ -67,97 +66,77 @@ fn row(target: &str, now: Micros, live: &Live) -> [String; 6] {
     ]
 }
 
-/// One request of the tree.
-struct Node<'a> {
-    kind: Kind,
-    title: &'a [u8],
-    state: String,
-    holds: bool,
-    parent: Option<u64>,
-    children: Vec<u64>,
-}
-
 /// The requests that have not ended, each below the request whose helper asked for it, with the refusals that the
-/// snapshot still has of requests whose chain still runs. A loop is named, with its members and the slots that it holds.
+/// snapshot still has of requests whose chain still runs. A loop is named, with its members and the slots that its
+/// chain holds.
 pub fn tree(s: &Snapshot, all: &[Live]) -> Vec<String> {
-    let mut nodes: BTreeMap<u64, Node<'_>> = all.iter().map(|live| (live.id, of_live(s, live))).collect();
-    for record in s.last.iter().rev().filter(|record| record.outcome == Outcome::Refused) {
-        if record.asked_by.is_some_and(|id| nodes.contains_key(&id)) {
-            nodes.insert(record.id, of_refusal(record));
+    let is_live = |id: u64| all.binary_search_by_key(&id, |live| live.id).is_ok();
+    let last = s.last.iter().filter(|record| record.outcome == Outcome::Refused);
+    let refused: Vec<&Record> = last.map(|record| &**record).filter(|r| r.asked_by.is_some_and(is_live)).collect();
+    let holds = |id: u64| s.slots.holders.contains(&id);
+    let node =
+        |id, asked_by, kind: Kind| Node { id, asked_by, module: kind == Kind::Module, name: &[], slot: holds(id) };
+    let mut nodes: Vec<Node<'_>> =
+        all.iter().map(|live| Node { name: &live.title, ..node(live.id, live.asked_by, live.kind) }).collect();
+    nodes.extend(refused.iter().map(|r| Node { name: r.title(), ..node(r.id, r.asked_by, r.kind) }));
+    let mut states: Vec<String> = all.iter().map(|live| state(live, holds(live.id))).collect();
+    states.extend(refused.iter().map(|r| format!("refused {}", r.errno.map(errno_name).unwrap_or_default())));
+    let rows = forest(&nodes);
+    // The way to the row: the request with which its tree begins, and which rows above it were the last of theirs.
+    let (mut top, mut ends) = (0, Vec::new());
+    let line = |row: &Row| {
+        let node = &nodes[row.at];
+        if row.depth == 0 {
+            top = node.id;
         }
-    }
-    let links: Vec<(u64, u64)> = nodes
-        .iter()
-        .filter_map(|(id, node)| Some((node.parent.filter(|p| p < id && nodes.contains_key(p))?, *id)))
-        .collect();
-    let roots: Vec<u64> = nodes.keys().copied().filter(|id| !links.iter().any(|(_, child)| child == id)).collect();
-    for (parent, child) in links {
-        if let Some(node) = nodes.get_mut(&parent) {
-            node.children.push(child);
+        ends.truncate(row.depth);
+        let rails = ends.iter().skip(1).map(|end| if *end { "  " } else { "│ " });
+        let mut line: String = rails.collect();
+        if row.depth > 0 {
+            line.push_str(if row.last { "└ " } else { "├ " });
         }
-    }
-    let mut lines = Vec::new();
-    for root in roots {
-        branch(&nodes, root, "", "", &mut Vec::new(), &mut lines);
-    }
-    lines
+        ends.push(row.last);
+        let verb = if node.module { "request" } else { "run" };
+        let looped = looped(&nodes, row, top);
+        format!("{line}#{} {verb} {}  {}{looped}", node.id, quoted(node.name), states[row.at])
+    };
+    rows.iter().map(line).collect()
 }
 
-fn of_live<'a>(s: &Snapshot, live: &'a Live) -> Node<'a> {
+fn state(live: &Live, holds: bool) -> String {
     let mut state = match (live.state, live.pid) {
         (State::Waiting, _) => "waits for a slot".to_owned(),
         (_, Some(pid)) => format!("pid {pid}"),
         (_, None) => "queued".to_owned(),
     };
-    let holds = s.slots.holders.contains(&live.id);
     for (is, words) in [(holds, "  holds a slot"), (live.abandoned, "  abandoned")] {
         state.push_str(if is { words } else { "" });
     }
-    Node { kind: live.kind, title: &live.title, state, holds, parent: live.asked_by, children: Vec::new() }
+    state
 }
 
-fn of_refusal(record: &Record) -> Node<'_> {
-    let state = format!("refused {}", record.errno.map(errno_name).unwrap_or_default());
-    let (kind, title, parent) = (record.kind, record.title(), record.asked_by);
-    Node { kind, title, state, holds: false, parent, children: Vec::new() }
-}
-
-/// Adds the line of one request, and those below it. `above` are the requests that it comes from, the first one first.
-/// It ends, since every request has a larger id than the one above it.
-fn branch(
-    nodes: &BTreeMap<u64, Node<'_>>,
-    id: u64,
-    head: &str,
-    below: &str,
-    above: &mut Vec<u64>,
-    lines: &mut Vec<String>,
-) {
-    let Some(node) = nodes.get(&id) else { return };
-    let verb = match node.kind {
-        Kind::Module => "request",
-        Kind::Helper => "run",
-    };
-    let looped = loop_of(nodes, node, above).map(|words| format!("   {words}")).unwrap_or_default();
-    lines.push(format!("{head}#{id} {verb} {}  {}{looped}", quoted(node.title), node.state));
-    above.push(id);
-    for (at, child) in node.children.iter().enumerate() {
-        let is_last = at + 1 == node.children.len();
-        let head = format!("{below}{} ", if is_last { '└' } else { '├' });
-        branch(nodes, *child, &head, &format!("{below}{} ", if is_last { ' ' } else { '│' }), above, lines);
+/// The loop that led to a request, in words; empty if there is none.
+fn looped(nodes: &[Node<'_>], row: &Row, top: u64) -> String {
+    if row.members.is_empty() {
+        return String::new();
     }
-    above.pop();
+    let names = named(row.members.iter().map(|at| nodes[*at].name));
+    let plural = if row.slots == 1 { "" } else { "s" };
+    format!("   loop: {names}, {} slot{plural}; `khelper kill --chain '#{top}'`", row.slots)
 }
 
-/// The loop that ends with this request: a request above it has the same name.
-fn loop_of(nodes: &BTreeMap<u64, Node<'_>>, node: &Node<'_>, above: &[u64]) -> Option<String> {
-    let is_same = |id: &u64| nodes.get(id).is_some_and(|n| n.kind == node.kind && n.title == node.title);
-    let from = above.iter().rposition(is_same)?;
-    let members = above[from..].iter().filter_map(|id| nodes.get(id));
-    let names: Vec<String> = members.chain([node]).map(|node| screen(node.title)).collect();
-    let slots = above.iter().filter(|id| nodes.get(id).is_some_and(|n| n.holds)).count() + usize::from(node.holds);
-    let plural = if slots == 1 { "" } else { "s" };
-    let first = above.first()?;
-    Some(format!("loop: {}, {slots} slot{plural}; `khelper kill --chain '#{first}'`", names.join(" → ")))
+/// What was done to end a chain.
+pub fn chain_ended(ended: &ChainEnded) -> String {
+    let list = |ids: &[u64]| ids.iter().map(|id| format!("#{id}")).collect::<Vec<_>>().join(", ");
+    let mut text = if ended.signalled.is_empty() { "no helper".to_owned() } else { list(&ended.signalled) };
+    if ended.processes > 0 {
+        text.push_str(&format!(" and {} processes of ended helpers", ended.processes));
+    }
+    text.push_str(" signalled");
+    if !ended.left.is_empty() {
+        text.push_str(&format!("; still running: {}", list(&ended.left)));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The state of an engine, in a few lines.
 
+use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 use crate::control::target_info::{LinkState, TargetInfo, TargetKind};
@@ -42,10 +43,19 @@ pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
             s.totals.records_lost
         ));
     }
+    lines.extend(s.ledger.as_ref().map(ledger));
     if let LinkState::Lost { why } = &info.link {
         lines.push(format!("connection lost: {why}; this is the last known state"));
     }
     lines
+}
+
+/// The ledger, and why its last write failed.
+fn ledger(state: &LedgerState) -> String {
+    let error = state.error.as_ref().map(|error| format!("; {error}")).unwrap_or_default();
+    let (kib, behind) = (state.bytes / 1024, took(state.lag_us));
+    let size = if kib < 1024 { format!("{kib} KiB") } else { format!("{} MiB", kib / 1024) };
+    format!("ledger: {size}, {behind} behind, {} lost{error}", state.lost)
 }
 
 /// The time since the start of the engine, in microseconds; `None` if the wall clock was set back since.
@@ -100,5 +110,13 @@ mod tests {
         assert_eq!((lines(&up, &s)[0].as_str(), lines(&up, &s).len()), (first, 2));
         s.wall = UNIX_EPOCH;
         assert_eq!(uptime(&up, &s), None, "the clock was set back");
+    }
+
+    #[test]
+    fn the_ledger_says_how_large_it_is_how_far_behind_and_why_it_fails() {
+        let state = LedgerState { lag_us: 300_000, bytes: 41 << 20, written: 9, lost: 0, error: None };
+        assert_eq!(ledger(&state), "ledger: 41 MiB, 300 ms behind, 0 lost");
+        let full = LedgerState { bytes: 5_000, lost: 3, error: Some("full (ENOSPC); free some".into()), ..state };
+        assert_eq!(ledger(&full), "ledger: 4 KiB, 300 ms behind, 3 lost; full (ENOSPC); free some");
     }
 }

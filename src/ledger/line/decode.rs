@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::abi::actor::{Actor, Comm};
+use crate::abi::actor::{Actor, ChainLink, Comm};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::event::Event;
 use crate::abi::record::{Args, Kind, Output, Record};
 use crate::abi::wait::WaitMode;
 use crate::control::target_info::RunId;
 
-use super::fields::{Fields, Malformed, bytes, number, text, value};
+use super::fields::{Fields, Items, Malformed, bytes, number, text, value};
 use super::{Head, Item, Line, Running, Usual, VERSION, Wall, time, usual};
 
 /// Why a line is not used.
@@ -38,7 +38,7 @@ macro_rules! keys {
 
 keys! {
     V "v" T "t" N "n" Run "run" Event "event" Id "id" Module "module" Kind "kind" Argv "argv" Path "path" Env "env"
-    Wait "wait" Origin "origin" Requester "requester" Outcome "outcome" State "state" Stage "stage" Errno "errno"
+    Wait "wait" AskedBy "asked_by" Origin "origin" Requester "requester" Outcome "outcome" State "state" Stage "stage" Errno "errno"
     Reason "reason" Raw "raw" Result "result" Abandoned "abandoned" TimedOut "timed_out" Pid "pid" Enforced "enforced"
     Bset "bset" Inheritable "inheritable" Own "own" Caps "caps" CapsStarted "caps_started" NotEnforced "not_enforced"
     At "at" QueuedUs "queued_us" StartedUs "started_us" EndedUs "ended_us" CpuUs "cpu_us" MaxRssKib "max_rss_kib"
@@ -189,13 +189,30 @@ fn record(raw: &Raw<'_>, head: &Head, wall: Wall, ended: bool) -> Result<Record,
     r.ended_us = raw.maybe(Key::EndedUs, number)?;
     r.cpu_us = raw.maybe(Key::CpuUs, number)?.unwrap_or(0);
     r.max_rss_kib = raw.maybe(Key::MaxRssKib, number)?.unwrap_or(0);
-    r.chain = raw.maybe(Key::Chain, value)?.unwrap_or_default();
+    r.asked_by = raw.maybe(Key::AskedBy, number)?;
+    r.chain = raw.maybe(Key::Chain, |raw| chain(&r, raw))?.unwrap_or_default();
     if let Some(stdout) = raw.maybe(Key::Stdout, bytes)? {
         let stderr = raw.maybe(Key::Stderr, bytes)?.unwrap_or_default();
         let dropped = raw.maybe(Key::DroppedBytes, number)?.unwrap_or(0);
         r.output = Some(Arc::new(Output { stdout, stderr, dropped }));
     }
     Ok(r)
+}
+
+/// The chain of requesters; the parts of a link that are left out have their usual values.
+fn chain(r: &Record, raw: &[u8]) -> Result<Box<[ChainLink]>, Malformed> {
+    let link = |raw: &[u8]| {
+        if raw == b"null" {
+            return Ok(usual::first_link(&r.actor));
+        }
+        let mut parts = Items::of(raw)?;
+        let mut next = || parts.next().transpose();
+        let pid = number(next()?.ok_or(Malformed)?)?;
+        let comm = Comm::new(&bytes(next()?.ok_or(Malformed)?)?);
+        let known = next()?.map_or(Ok(true), value)?;
+        Ok(ChainLink { pid, comm, known, helper_of: next()?.map(number).transpose()? })
+    };
+    Items::of(raw)?.map(|item| item.and_then(link)).collect()
 }
 
 fn requester(raw: &Raw<'_>, head: &Head) -> Result<Arc<Actor>, Malformed> {

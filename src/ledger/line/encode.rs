@@ -1,17 +1,14 @@
 //! Writes a line.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use crate::abi::actor::Actor;
-use crate::abi::cap::CapMask;
 use crate::abi::escape::json;
 use crate::abi::launch_spec::NotEnforced;
 use crate::abi::record::{Args, Outcome, Output, Record};
 use crate::control::target_info::RunId;
 
+use super::object::Object;
 use super::{Head, Item, KeepOutput, MAX_LINE, OUTPUT, Running, VERSION, Wall, micros, usual};
 
 /// The most bytes of arguments, and of environment, in a line that would be too long.
@@ -36,6 +33,7 @@ pub(crate) fn encode(
         Item::StillRunning(running) => running_helper(&mut line, "still_running", head, wall, running),
         Item::Ended(r) => {
             record(&mut line, head, r, true);
+            chain(&mut line, r);
             line.number("lag", since(wall, r, r.ended_us));
             output(&mut line, r, keep);
         }
@@ -121,9 +119,33 @@ fn record(line: &mut Object, head: &Head, r: &Record, ended: bool) {
             line.number(key, n);
         }
     }
-    if !r.chain.is_empty() {
-        line.value("chain", &r.chain);
+}
+
+/// The chain as `[pid, comm]`, `[pid, comm, known]` or `[pid, comm, known, helper_of]`; `null` is the requester itself.
+/// A start has none: it is in the line of the end.
+fn chain(line: &mut Object, r: &Record) {
+    if r.chain.is_empty() {
+        return;
     }
+    line.key("chain");
+    line.raw("[");
+    for (at, link) in r.chain.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        if usual::first_link(&r.actor) == *link && at == 0 {
+            line.raw("null");
+            continue;
+        }
+        // A text can always be written as JSON.
+        let comm = serde_json::to_string(&json(link.comm.as_bytes())).unwrap_or_default();
+        line.raw(&format!("{comma}[{},{comm}", link.pid));
+        match link.helper_of {
+            Some(id) => line.raw(&format!(",{},{id}", link.known)),
+            None if !link.known => line.raw(",false"),
+            None => {}
+        }
+        line.raw("]");
+    }
+    line.raw("]");
 }
 
 /// What was asked, and by which process.
@@ -147,6 +169,7 @@ fn request(line: &mut Object, head: &Head, r: &Record) {
     if r.wait != crate::abi::wait::WaitMode::PROC {
         line.value("wait", &r.wait);
     }
+    r.asked_by.iter().for_each(|id| _ = line.number("asked_by", *id));
     let of_engine = usual::is_engine(head, &r.actor);
     if r.actor.origin != usual::origin(of_engine) {
         line.value("origin", &r.actor.origin);
@@ -235,64 +258,4 @@ fn shortened(r: &Record) -> Record {
     let said = r.said.as_deref().map(|said| said.chars().take(1024).collect());
     let chain = r.chain.iter().take(64).cloned().collect();
     Record { args, env: short(&r.env), output: None, said, chain, ..r.clone() }
-}
-
-/// A JSON object that is being written.
-struct Object(Vec<u8>);
-
-impl Object {
-    fn new() -> Self {
-        Self(b"{".to_vec())
-    }
-
-    fn key(&mut self, key: &str) {
-        if self.0.len() > 1 {
-            self.0.push(b',');
-        }
-        // Writing to a vector cannot fail, here and below. No key has a character that JSON escapes.
-        let _ = write!(self.0, "\"{key}\":");
-    }
-
-    fn number(&mut self, key: &str, n: impl std::fmt::Display) -> &mut Self {
-        self.key(key);
-        let _ = write!(self.0, "{n}");
-        self
-    }
-
-    fn mask(&mut self, key: &str, mask: CapMask) -> &mut Self {
-        self.key(key);
-        let _ = write!(self.0, "\"{:#x}\"", mask.bits());
-        self
-    }
-
-    fn plain(&mut self, key: &str, text: &str) -> &mut Self {
-        self.value(key, text)
-    }
-
-    fn bytes(&mut self, key: &str, bytes: &[u8]) -> &mut Self {
-        self.value(key, json(bytes).as_str())
-    }
-
-    fn list(&mut self, key: &str, list: &[Box<[u8]>]) -> &mut Self {
-        let texts: Vec<String> = list.iter().map(|bytes| json(bytes)).collect();
-        self.value(key, &texts)
-    }
-
-    fn object(&mut self, key: &str, object: Self) {
-        self.key(key);
-        self.0.extend_from_slice(&object.0);
-        self.0.push(b'}');
-    }
-
-    fn value(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> &mut Self {
-        self.key(key);
-        // The types of this crate have string keys only, and their writers never fail.
-        let _ = serde_json::to_writer(&mut self.0, value);
-        self
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        self.0.extend_from_slice(b"}\n");
-        self.0
-    }
 }

@@ -48,6 +48,42 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// The raw values of an array.
+pub(crate) struct Items<'a>(&'a [u8]);
+
+impl<'a> Items<'a> {
+    /// `text` is an array and nothing else.
+    pub(crate) fn of(text: &'a [u8]) -> Result<Self, Malformed> {
+        let inside = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]"));
+        inside.map(Self).ok_or(Malformed)
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Result<&'a [u8], Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let ends = match self.0[0] {
+            b'"' | b'[' | b'{' => value_end(self.0).unwrap_or(0),
+            _ => self.0.iter().position(|b| *b == b',').unwrap_or(self.0.len()),
+        };
+        let (value, rest) = self.0.split_at(ends);
+        match rest {
+            _ if value.is_empty() => self.0 = &[],
+            [] => self.0 = rest,
+            [b',', more @ ..] if !more.is_empty() => self.0 = more,
+            _ => {
+                self.0 = &[];
+                return Some(Err(Malformed));
+            }
+        }
+        Some(if value.is_empty() { Err(Malformed) } else { Ok(value) })
+    }
+}
+
 /// The length of the value that `text` begins with.
 fn value_end(text: &[u8]) -> Option<usize> {
     match text.first()? {
@@ -150,10 +186,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_items_of_an_array_are_read_in_their_order() {
+        let of = |text: &'static str| Items::of(text.as_bytes()).and_then(|items| items.collect::<Result<Vec<_>, _>>());
+        let items = |items: &[&'static str]| Ok(items.iter().map(|item| item.as_bytes()).collect::<Vec<_>>());
+        assert_eq!(of("[]"), items(&[]));
+        assert_eq!(of("[null,[1,\"a]\"],true]"), items(&["null", "[1,\"a]\"]", "true"]));
+        assert_eq!(of("[{\"a\":[1]},2]"), items(&["{\"a\":[1]}", "2"]));
+        for torn in ["", "[", "[,]", "[1,]", "[1,,2]", "[[1]", "[\"a]", "{}", "[1]2"] {
+            assert_eq!(of(torn).err(), Some(Malformed), "{torn}");
+        }
+    }
+
     proptest! {
         #[test]
         fn hostile_bytes_never_panic(text in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = read(&text);
+            let array = [b"[", &text[..], b"]"].concat();
+            let _ = Items::of(&array).map(Iterator::count);
             let object = [b"{\"a\":", &text[..], b"}"].concat();
             let _ = read(&object);
         }

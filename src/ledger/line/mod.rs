@@ -20,6 +20,7 @@
 mod decode;
 mod encode;
 pub(crate) mod fields;
+mod object;
 #[cfg(test)]
 pub(crate) mod tests;
 mod usual;
@@ -74,14 +75,6 @@ pub enum KeepOutput {
     Failures,
     /// Of all.
     All,
-}
-
-impl KeepOutput {
-    /// Reads `none`, `failures` or `all`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let names = [("none", Self::None), ("failures", Self::Failures), ("all", Self::All)];
-        names.into_iter().find(|(name, _)| *name == text).map(|(_, keep)| keep)
-    }
 }
 
 /// The first line of a segment: what the other lines leave out.

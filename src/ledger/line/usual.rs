@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::abi::actor::{Actor, Origin};
+use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
@@ -106,4 +106,9 @@ pub(super) fn is_engine(head: &Head, actor: &Actor) -> bool {
 /// The origin of a command by the engine's process, or by another one.
 pub(super) fn origin(of_engine: bool) -> Origin {
     if of_engine { Origin::Library } else { Origin::Outside }
+}
+
+/// The chain of a requester that lives begins with itself.
+pub(super) fn first_link(actor: &Actor) -> ChainLink {
+    ChainLink { pid: actor.pid, comm: actor.comm, known: true, helper_of: None }
 }

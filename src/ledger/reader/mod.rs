@@ -8,12 +8,13 @@ mod cursor;
 pub mod filter;
 mod seek;
 #[cfg(test)]
-mod tests;
+pub(in crate::ledger) mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::abi::cap::CapMask;
 use crate::control::target_info::RunId;
 
 use super::error::LedgerError;
@@ -70,6 +71,11 @@ pub struct Found<'a> {
 }
 
 impl Found<'_> {
+    /// Every capability that the kernel knew.
+    pub fn known(&self) -> CapMask {
+        self.head.known
+    }
+
     /// Reads the line. `Err` counts it in `counts`.
     pub fn read(&self, counts: &mut Counts) -> Option<Line> {
         match decode(Some(self.head), self.raw) {

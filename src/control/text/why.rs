@@ -1,0 +1,195 @@
+//! One request in sentences: who asked, what was decided, what ran, and how it ended.
+
+use crate::abi::cap::CapMask;
+use crate::abi::escape::{screen, screen_again};
+use crate::abi::launch_spec::Enforcement;
+use crate::abi::record::{Kind, Outcome, Record, State};
+
+use super::log::{ended, what};
+use super::mask::but;
+use super::outcome::{chain, took};
+use super::ps::quoted;
+
+/// The sentences about a record. `asked` is when the request was made, `known` are the capabilities that the kernel
+/// knows.
+pub fn story(record: &Record, asked: &str, known: CapMask) -> Vec<String> {
+    let mut lines = vec![format!("{}, {asked}. {}", what(record), asked_by(record))];
+    if record.chain.len() > 1 {
+        lines.push(format!("The chain of requesters: {}.", chain(&record.chain)));
+    }
+    if let Some(id) = record.asked_by {
+        lines.push(format!("The helper of #{id} asked for it."));
+    }
+    lines.push(decided(record, known));
+    lines.extend(ending(record));
+    lines.extend(wrote(record));
+    lines
+}
+
+/// How the helper stands of which only the start is known.
+pub fn still(alive: bool, pid: i32) -> String {
+    match alive {
+        true => format!("It still runs, pid {pid}."),
+        false => format!("How it ended is not in the ledger; pid {pid} does not run any more."),
+    }
+}
+
+/// Where more is to be found.
+pub fn earlier(count: u64, module: bool, title: &[u8]) -> String {
+    let log = if module { format!("; khelper log --module {}", quoted(title)) } else { String::new() };
+    format!("{count} earlier requests{log}")
+}
+
+fn asked_by(record: &Record) -> String {
+    let actor = &record.actor;
+    let login = actor.loginuid.filter(|login| *login != actor.uid);
+    let login = login.map(|login| format!(", login {login}")).unwrap_or_default();
+    let comm = quoted(actor.comm.as_bytes());
+    format!("Asked by {comm} (pid {}, uid {}{login}), {}.", actor.pid, actor.uid, actor.origin.name())
+}
+
+fn decided(record: &Record, known: CapMask) -> String {
+    match record.outcome {
+        Outcome::Refused => {
+            let why = record.why().map(|why| format!(": {}", screen_again(&why)));
+            return format!("Not run{}.", why.unwrap_or_default());
+        }
+        Outcome::Noop => return "Nothing was run: the path is empty.".to_owned(),
+        _ => {}
+    }
+    let path = screen(&record.path);
+    if record.pid.is_none() {
+        return match record.outcome {
+            Outcome::ExecFailed => format!("Allowed. {path} could not be run."),
+            _ => format!("Allowed. {path} had not been started."),
+        };
+    }
+    let own = record.own.as_deref().map_or(known, |own| own.bset);
+    let may = record.caps.as_deref().map_or(record.bset & own & known, |caps| caps.permitted);
+    let caps = match but(may, known).as_str() {
+        "full" => "all capabilities".to_owned(),
+        "empty" => "no capability".to_owned(),
+        some => some.replacen("all but", "all capabilities but", 1),
+    };
+    let how = match record.enforced {
+        Some(Enforcement::NoNewPrivs) => ", enforced by no_new_privs",
+        _ => "",
+    };
+    let argv = match record.kind {
+        Kind::Module => String::new(),
+        Kind::Helper => {
+            let args: Vec<String> = record.argv().iter().skip(1).map(|arg| format!(" {}", quoted(arg))).collect();
+            args.concat()
+        }
+    };
+    format!("Allowed. {path}{argv} ran with {caps}{how}.")
+}
+
+fn ending(record: &Record) -> Vec<String> {
+    if record.state != State::Ended || record.outcome == Outcome::Refused || record.outcome == Outcome::Noop {
+        return Vec::new();
+    }
+    let after = record.took_us().map(|us| format!(" after {}", took(us))).unwrap_or_default();
+    let words = ended(record);
+    let mut letters = words.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase()).into_iter();
+    let mut lines = vec![format!("{}{after}.", first.chain(letters).collect::<String>())];
+    if record.outcome != Outcome::Exited
+        && let Some(why) = record.why()
+    {
+        lines.push(format!("The reason: {}.", screen_again(&why)));
+    }
+    lines
+}
+
+/// The last line of what it wrote to stderr.
+fn wrote(record: &Record) -> Option<String> {
+    let output = record.output.as_deref()?;
+    let last = output.stderr.split(|b| *b == b'\n').rfind(|line| !line.is_empty())?;
+    Some(format!("The last line on its stderr: {}", quoted(last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use nix::errno::Errno;
+
+    use super::*;
+    use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
+    use crate::abi::cap::CapSets;
+    use crate::abi::error::Stage;
+    use crate::abi::record::{Args, Output};
+    use crate::control::testing::{self, KNOWN, refused};
+
+    fn of(record: &Record) -> Vec<String> {
+        story(record, "14:02:11Z", KNOWN)
+    }
+
+    fn record(raw: i32) -> Record {
+        let actor = Actor { loginuid: Some(1000), ..Actor::new(Origin::Outside, 4121, 0, 0, b"x") };
+        Record { actor: actor.into(), ..testing::record(88, b"dccp", raw) }
+    }
+
+    #[test]
+    fn a_helper_that_ran_is_told_from_the_request_to_the_end() {
+        let link = |pid, comm: &[u8]| ChainLink { pid, comm: Comm::new(comm), known: true, helper_of: None };
+        let bounding = KNOWN.minus(CapMask::from_bits(1 << 17));
+        let record = Record {
+            bset: bounding,
+            caps: Some(CapSets { permitted: bounding, effective: bounding, bounding, ..CapSets::default() }.into()),
+            chain: [link(4121, b"x"), link(1, b"systemd")].into(),
+            asked_by: Some(80),
+            output: Some(Arc::new(Output { stderr: b"first\nFATAL: \x1b\n\n".to_vec(), ..Output::default() })),
+            ..record(256)
+        };
+        let expected = [
+            "#88 module \"dccp\", 14:02:11Z. Asked by \"x\" (pid 4121, uid 0, login 1000), outside.",
+            "The chain of requesters: x (4121) < systemd (1).",
+            "The helper of #80 asked for it.",
+            "Allowed. /sbin/modprobe ran with all capabilities but cap_sys_rawio.",
+            "Exit 1 after 12 ms.",
+            "The last line on its stderr: \"FATAL: \\x1b\"",
+        ];
+        assert_eq!(of(&record), expected);
+    }
+
+    #[test]
+    fn what_did_not_run_says_why() {
+        let refused = of(&refused(7, b"a", Stage::Limit, Errno::ENOMEM, "50 are running (ENOMEM); wait"));
+        assert_eq!(refused[1..], ["Not run: 50 are running (ENOMEM); wait."]);
+        let mut missing = Record { pid: None, caps: None, outcome: Outcome::ExecFailed, status: None, ..record(0) };
+        missing.fail(&crate::abi::record::exec_error(Errno::ENOENT, &missing.path, None));
+        let lines = of(&missing);
+        assert_eq!(lines[1], "Allowed. /sbin/modprobe could not be run.");
+        assert!(
+            lines[2].starts_with("Exec failed (ENOENT)") && lines[3].contains("check that the file exists"),
+            "{lines:?}"
+        );
+        let noop = Record { outcome: Outcome::Noop, pid: None, ..record(0) };
+        assert_eq!(of(&noop)[1..], ["Nothing was run: the path is empty."]);
+    }
+
+    #[test]
+    fn capabilities_are_those_that_the_helper_had() {
+        let with = |caps, bset| of(&Record { caps, bset, ..record(0) })[1].clone();
+        assert!(with(None, CapMask::EMPTY).ends_with("with no capability."));
+        assert!(with(None, CapMask::from_bits(1)).ends_with("with cap_chown."));
+        assert!(with(Some(Arc::new(CapSets::default())), KNOWN).ends_with("with no capability."), "not root");
+        let helper = Record {
+            kind: Kind::Helper,
+            module: None,
+            path: b"/bin/echo"[..].into(),
+            args: Args::List([Box::from(&b"/bin/echo"[..]), Box::from(&b"a b"[..])].into()),
+            enforced: Some(Enforcement::NoNewPrivs),
+            ..record(9)
+        };
+        let lines = of(&helper);
+        assert_eq!(lines[1], "Allowed. /bin/echo \"a b\" ran with all capabilities, enforced by no_new_privs.");
+        assert_eq!(lines[2], "Killed by SIGKILL after 12 ms.");
+        assert_eq!(still(true, 7), "It still runs, pid 7.");
+        assert!(still(false, 7).contains("does not run any more"));
+        assert_eq!(earlier(3, true, b"a"), "3 earlier requests; khelper log --module \"a\"");
+        assert_eq!(earlier(3, false, b"a"), "3 earlier requests");
+    }
+}

@@ -167,7 +167,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let why = match broken {
             Broken::Gone => return self.drop_connection(number),
-            Broken::TooLong => "the message is longer than 1 MiB",
+            Broken::TooLong => "the message is longer than this user may send (1 MiB; a reader 16 KiB)",
             Broken::Mixed => "the parts of the message were sent by different processes",
         };
         connection.outgoing.push(Message::Own(busy(&ControlError::Denied(why.to_owned()))));

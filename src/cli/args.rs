@@ -11,6 +11,7 @@ use super::log::Log;
 use super::serve::{Bridge, Serve};
 use super::target::{self, Chosen};
 use super::why::Why;
+use crate::verbs::knobs::Get;
 use crate::verbs::options::{LedgerOutput, Set};
 use crate::verbs::verb::Common;
 
@@ -45,9 +46,19 @@ pub struct Args {
     pub command: Option<Command>,
 }
 
-/// How the console behaves.
+/// `console`: the options may stand before it or after it.
 #[cfg(feature = "console")]
 #[derive(Debug, clap::Args)]
+pub struct ConsoleCommand {
+    #[command(flatten)]
+    set: Set,
+    #[command(flatten)]
+    options: Console,
+}
+
+/// How the console behaves.
+#[cfg(feature = "console")]
+#[derive(Debug, Default, clap::Args)]
 pub struct Console {
     /// Allow the console to read only: it starts and changes nothing
     #[arg(long)]
@@ -74,6 +85,9 @@ pub enum Command {
     Serve(Serve),
     /// Join stdin and stdout to the daemon's socket
     Bridge(Bridge),
+    /// Start the console; the same as no command
+    #[cfg(feature = "console")]
+    Console(ConsoleCommand),
     /// Print the console's keys, as settings for console.toml
     #[cfg(feature = "console")]
     Keys,
@@ -82,7 +96,13 @@ pub enum Command {
 impl Args {
     /// Parses the command line, including `argv[0]`.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let mut args = Self::try_parse_from(args)?;
+        let args: Vec<OsString> = args.into_iter().collect();
+        let mut args = match Self::plain_get(&args) {
+            Some(get) => get,
+            None => Self::try_parse_from(args)?,
+        };
+        #[cfg(feature = "console")]
+        args.take_console();
         let checked = match &mut args.command {
             Some(Command::Verb(verb)) => verb.check(),
             _ => Ok(()),
@@ -122,12 +142,57 @@ impl Args {
         Ok(args)
     }
 
+    /// `console` is the same as no command: its options become those before it.
+    #[cfg(feature = "console")]
+    fn take_console(&mut self) {
+        let Some(Command::Console(after)) = self.command.take_if(|command| matches!(command, Command::Console(_)))
+        else {
+            return;
+        };
+        let (before, more) = (&mut self.console, after.options);
+        before.read_only |= more.read_only;
+        before.no_mouse |= more.no_mouse;
+        before.ascii |= more.ascii;
+        self.before.set.extend(after.set.set);
+        if after.set.ledger.is_some() {
+            (self.before.ledger, self.before.ledger_output) = (after.set.ledger, after.set.ledger_output);
+        }
+    }
+
+    /// Reads `[--target TARGET] get KEY...` without other options: to build the definition of every command takes longer
+    /// than this command. `None` for everything else.
+    fn plain_get(args: &[OsString]) -> Option<Self> {
+        let mut words = args.iter().skip(1);
+        let (mut word, mut target) = (words.next()?, None);
+        if word == "-t" || word == "--target" {
+            target = Some(target::read(words.next()?).ok()?);
+            word = words.next()?;
+        }
+        let keys: Vec<OsString> = words.cloned().collect();
+        if word != "get" || keys.is_empty() || keys.iter().any(|key| key.as_encoded_bytes().starts_with(b"-")) {
+            return None;
+        }
+        Some(Self {
+            target,
+            before: Set::default(),
+            #[cfg(feature = "console")]
+            console: Console::default(),
+            command: Some(Command::Verb(Common::Get(Get { keys, ..Get::default() }))),
+        })
+    }
+
+    /// Whether an option is for an engine of this process.
+    pub fn wants_own(&self) -> bool {
+        let config = self.command.as_ref().and_then(Command::config);
+        !self.set().is_empty() || self.ledger().is_some() || config.is_some()
+    }
+
     /// The value of every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
             None | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_)) => &[][..],
             #[cfg(feature = "console")]
-            Some(Command::Keys) => &[][..],
+            Some(Command::Keys | Command::Console(_)) => &[][..],
             Some(Command::Verb(verb)) => verb.set(),
         };
         self.before.set.iter().chain(after).cloned().collect()
@@ -150,7 +215,7 @@ impl Command {
             Self::Verb(verb) => Some(verb),
             Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => None,
             #[cfg(feature = "console")]
-            Self::Keys => None,
+            Self::Keys | Self::Console(_) => None,
         }
     }
 
@@ -171,6 +236,8 @@ impl Command {
             Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => true,
             #[cfg(feature = "console")]
             Self::Keys => true,
+            #[cfg(feature = "console")]
+            Self::Console(_) => false,
         }
     }
 }
@@ -193,9 +260,48 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_get_is_read_as_the_definition_reads_it() {
+        for line in ["get khelper.era", "-t daemon get a b", "--target unix:/x get a", "-t embedded get a/b get"] {
+            let args: Vec<OsString> = std::iter::once("khelper").chain(line.split(' ')).map(OsString::from).collect();
+            let plain = Args::plain_get(&args).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(format!("{plain:?}"), format!("{:?}", Args::try_parse_from(args).unwrap()), "{line}");
+        }
+        for line in [
+            "",
+            "status",
+            "get",
+            "get -a",
+            "get a -n",
+            "get -- a",
+            "-t",
+            "-t kernel get a",
+            "-t daemon",
+            "-t get a",
+            "--set a=1 get a",
+            "request get",
+        ] {
+            let args: Vec<OsString> = std::iter::once("khelper").chain(line.split(' ')).map(OsString::from).collect();
+            assert!(Args::plain_get(&args).is_none(), "{line}");
+        }
+    }
+
+    #[test]
     fn set_stands_before_or_after_the_command() {
         let args = read(&["--set", "a=1", "--set", "b=2", "request", "--set", "c=3", "dummy", "--set=d=4"]).unwrap();
         assert_eq!(args.set(), ["a=1", "b=2", "c=3", "d=4"]);
+    }
+
+    #[cfg(feature = "console")]
+    #[test]
+    fn console_is_the_same_as_no_command() {
+        let args =
+            read(&["--no-mouse", "--set", "a=1", "console", "--set=b=2", "--read-only", "--ledger", "/l"]).unwrap();
+        assert!(args.command.is_none() && args.console.no_mouse && args.console.read_only && !args.console.ascii);
+        assert_eq!(
+            (args.set(), args.ledger().map(|(path, _)| path)),
+            (vec!["a=1".into(), "b=2".into()], Some("/l".as_ref()))
+        );
+        assert!(read(&["console", "--line"]).is_err() && read(&["console", "x"]).is_err());
     }
 
     #[test]

@@ -10,10 +10,10 @@ use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::abi::time::Micros;
 use crate::control::metrics::{self, Form};
+use crate::control::read_tree::read_tree;
 use crate::control::record_json::{Entry, V};
 use crate::control::target::TargetInfo;
 use crate::control::text::{ps, status, tree};
-use crate::control::tree::Tree;
 use crate::control::{Command, Key, Reply};
 use crate::verbs::perform::Act;
 
@@ -76,6 +76,7 @@ struct StateOf<'a> {
     slots_waiting: u32,
     watchers: u32,
     ledger: Option<&'a LedgerState>,
+    drift: Option<usize>,
     totals: &'a Totals,
 }
 
@@ -100,6 +101,7 @@ impl<'a> StateOf<'a> {
             slots_waiting: s.slots.waiting,
             watchers: s.watchers,
             ledger: s.ledger.as_ref(),
+            drift: None,
             totals: &s.totals,
         }
     }
@@ -118,7 +120,7 @@ impl Asker {
         }
         let info = self.caller.target.info();
         let lines = match tree {
-            true => match Tree::read(&*self.caller.target, &self.caller.by, &s, &all) {
+            true => match read_tree(&*self.caller.target, &self.caller.by, &s, &all) {
                 Ok(tree) => tree::lines(&tree),
                 Err(error) => return fail(&error),
             },
@@ -152,10 +154,16 @@ impl Asker {
             Ok(s) => (s, self.caller.target.info()),
             Err(error) => return fail(&error),
         };
+        // A reader may not compare, and an engine without configuration files has nothing to compare with.
+        let compared = match self.caller.ask(Command::Diff) {
+            Ok(Reply::Diff(compared)) => Some(compared),
+            _ => None,
+        };
         if json {
-            self.json(&StateOf::of(&info, &s));
+            self.json(&StateOf { drift: compared.map(|compared| compared.drift.len()), ..StateOf::of(&info, &s) });
         } else {
-            status::lines(&info, &s).iter().for_each(|line| self.answers.line(line));
+            let lines = status::lines(&info, &s).into_iter();
+            lines.chain(compared.map(|compared| status::drift(&compared))).for_each(|line| self.answers.line(&line));
         }
         Verdict::Own(0)
     }

@@ -9,9 +9,10 @@ use crate::abi::event::EventKinds;
 use crate::control::authorize::Access;
 use crate::control::target::Seq;
 use crate::sys::linux::peer::{Sender, receive};
-use crate::wire::frame::{MAX_CALL, Splitter, TooLong};
+use crate::wire::event::missed;
+use crate::wire::frame::{Splitter, TooLong};
 
-use super::outgoing::Outgoing;
+use super::outgoing::{Message, Outgoing};
 use super::peer::Opened;
 
 /// What a connection waits for. Only an idle one is read.
@@ -75,8 +76,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that has just been accepted.
-    pub fn new(socket: OwnedFd, opened: Opened) -> Self {
+    /// A connection that has just been accepted; it accepts messages of up to `longest` bytes.
+    pub fn new(socket: OwnedFd, opened: Opened, longest: usize) -> Self {
         Self {
             socket,
             opened,
@@ -85,7 +86,7 @@ impl Connection {
             ended: false,
             closing: false,
             interest: EventFlags::IN,
-            incoming: Splitter::new(MAX_CALL),
+            incoming: Splitter::new(longest),
             sender: None,
         }
     }
@@ -98,6 +99,17 @@ impl Connection {
     /// Whether nothing is left to do for it.
     pub fn is_over(&self) -> bool {
         self.outgoing.is_empty() && (self.closing || self.ended && matches!(self.state, State::Idle))
+    }
+
+    /// Sends the number of events that a watch has lost, once nothing else waits. Returns whether there was something to
+    /// report.
+    pub fn report_gap(&mut self) -> bool {
+        let State::Watching(watching) = &mut self.state else { return false };
+        if watching.missed == 0 || !self.outgoing.is_empty() {
+            return false;
+        }
+        self.outgoing.push(Message::Own(missed(std::mem::take(&mut watching.missed))));
+        true
     }
 
     /// What epoll should report. A hang-up is always reported.
@@ -166,7 +178,7 @@ mod tests {
         let (here, there) = UnixStream::pair().unwrap();
         pass_credentials(&here).unwrap();
         let opened = Opened::now(&here, None).unwrap();
-        (Connection::new(here.into(), opened), there)
+        (Connection::new(here.into(), opened, 64), there)
     }
 
     fn next(connection: &mut Connection) -> Option<(Vec<u8>, i32)> {
@@ -198,9 +210,9 @@ mod tests {
     fn a_busy_connection_is_not_read() {
         let (mut connection, _there) = pair();
         assert_eq!(connection.wanted(), EventFlags::IN);
-        connection.outgoing.push(super::super::outgoing::Message::Own(vec![1]));
+        connection.outgoing.push(Message::Own(vec![1]));
         assert_eq!(connection.wanted(), EventFlags::IN | EventFlags::OUT);
-        connection.outgoing.push(super::super::outgoing::Message::Own(vec![1; super::super::outgoing::FULL]));
+        connection.outgoing.push(Message::Own(vec![1; super::super::outgoing::FULL]));
         assert_eq!(connection.wanted(), EventFlags::OUT, "its answers are not read");
         let (mut connection, _there) = pair();
         connection.state =

@@ -37,6 +37,8 @@ fn bash_completes_verbs_options_knobs_values_and_capabilities() {
     assert_eq!(completed("khelper run --bset=full,-cap_sys_mo", &split), ["full,-cap_sys_module"]);
     let after = ["khelper", "--set", "khelper.era", "=", "3.4", "ge"];
     assert_eq!(completed("khelper --set khelper.era=3.4 ge", &after), ["get"], "the option's value is one word");
+    assert_eq!(completed("khelper -t u", &["khelper", "-t", "u"]), ["unix:"]);
+    assert_eq!(completed("khelper log --outcome no", &["khelper", "log", "--outcome", "no"]), ["noop"]);
     assert_eq!(completed("khelper kill -s ST", &["khelper", "kill", "-s", "ST"]), ["STOP"]);
     // Nothing to say: bash completes files.
     assert!(completed("khelper run -- /bi", &["khelper", "run", "--", "/bi"]).is_empty());

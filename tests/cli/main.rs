@@ -9,6 +9,7 @@ mod hostile;
 mod inheritable;
 mod interrupt;
 mod knobs;
+mod ledger;
 mod limit;
 mod parallel;
 mod probe;

@@ -102,6 +102,10 @@ fn the_verbs_work_over_a_daemon() {
     assert!(status.contains(" watchers: 1, 0 events missed\nledger: "), "{status}");
     let status = of(&daemon.says(0, &["status", "--json"]));
     assert!(status["ledger"]["lost"] == 0 && status["pid"] == daemon.child.id(), "{status}");
+    assert_eq!(status["drift"], 0, "{status}");
+    daemon.says(0, &["set", "khelper.max_concurrent=49"]);
+    let drifted = daemon.says(0, &["status"]);
+    assert!(drifted.ends_with("\nconfiguration: 1 drift (khelper diff)\n"), "{drifted}");
     let metrics = daemon.says(0, &["metrics"]);
     assert!(metrics.contains("\nkhelper_ledger_lost_total 0\n") && metrics.contains("\nkhelper_helpers_running 2\n"));
 

@@ -4,6 +4,7 @@ use crate::abi::escape::screen;
 use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
+use crate::control::provenance::Comparison;
 use crate::control::target_info::{LinkState, TargetInfo, TargetKind};
 
 use super::outcome::took;
@@ -50,6 +51,23 @@ pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
         lines.push(format!("connection lost: {why}; this is the last known state"));
     }
     lines
+}
+
+/// How the running knobs differ from the configuration files.
+pub fn drift(compared: &Comparison) -> String {
+    let faults = match compared.faults.len() {
+        0 => String::new(),
+        1 => ", 1 line cannot be applied".to_owned(),
+        n => format!(", {n} lines cannot be applied"),
+    };
+    format!(
+        "configuration: {} drift{faults}{}",
+        compared.drift.len(),
+        match (compared.drift.len(), &*faults) {
+            (0, "") => "",
+            _ => " (khelper diff)",
+        }
+    )
 }
 
 /// The ledger, and why its last write failed.
@@ -112,6 +130,15 @@ mod tests {
         assert_eq!((lines(&up, &s)[0].as_str(), lines(&up, &s).len()), (first, 2));
         s.wall = UNIX_EPOCH;
         assert_eq!(uptime(&up, &s), None, "the clock was set back");
+    }
+
+    #[test]
+    fn drift_is_counted_and_faults_are_not_hidden() {
+        let compared = |faults| Comparison { drift: Vec::new(), faults };
+        assert_eq!(drift(&compared(Vec::new())), "configuration: 0 drift");
+        let words = "configuration: 0 drift, 1 line cannot be applied (khelper diff)";
+        assert_eq!(drift(&compared(vec!["x".into()])), words);
+        assert!(drift(&compared(vec!["x".into(); 2])).contains(", 2 lines cannot"));
     }
 
     #[test]

@@ -13,12 +13,17 @@ use crate::daemon::connection::Connection;
 use crate::daemon::outgoing::{Message, Outgoing};
 use crate::daemon::peer::Opened;
 use crate::daemon::socket::Listener;
+use crate::sys::linux::peer::pass_credentials;
+use crate::wire::frame::MAX_CALL;
 use crate::wire::server::busy;
 
 use super::{LISTENER, Server};
 
 /// How long the listener is left alone when no descriptor is left.
 const PAUSE: Duration = Duration::from_millis(200);
+/// The most bytes of a call of a reader, which has only short ones: their share of the connections must not hold a
+/// share of the memory.
+const READERS_CALL: usize = 16 << 10;
 /// The most connections accepted at one time.
 const BURST: usize = 64;
 
@@ -117,13 +122,18 @@ impl Server {
     }
 
     fn open(&mut self, socket: OwnedFd) {
+        // A connection that was made before the listener had the options does not have them.
+        if pass_credentials(&socket).is_err() {
+            return;
+        }
         let Ok(opened) = Opened::now(&socket, self.accepting.readers()) else { return };
         if let Err(why) = self.admission.enter(opened.by.uid) {
             return refuse(&socket, &why);
         }
         let number = self.next;
         self.next += 1;
-        let connection = Connection::new(socket, opened);
+        let owner = opened.by.uid == 0 || opened.by.uid == self.info.uid;
+        let connection = Connection::new(socket, opened, if owner { MAX_CALL } else { READERS_CALL });
         match epoll::add(&self.epoll, &connection.socket, EventData::new_u64(number), connection.interest) {
             Ok(()) => _ = self.connections.insert(number, connection),
             Err(_) => self.admission.leave(connection.opened.by.uid),

@@ -10,6 +10,8 @@ use crate::control::completion::{CallId, Completion};
 use crate::control::target::Target;
 use crate::daemon::connection::State;
 use crate::daemon::mailbox::Mail;
+use crate::daemon::outgoing::Message;
+use crate::wire::event::ended;
 
 use super::Server;
 
@@ -72,11 +74,11 @@ impl Server {
         let numbers: Vec<u64> = self.connections.keys().copied().collect();
         for number in numbers {
             if let Some(connection) = self.connections.get_mut(&number) {
+                if matches!(connection.state, State::Watching(_)) && !connection.closing {
+                    connection.outgoing.push(Message::Own(ended()));
+                }
                 // A request that still runs is not answered: it outlives the daemon.
                 connection.closing = true;
-                if matches!(connection.state, State::Slow { .. }) {
-                    connection.state = State::Idle;
-                }
             }
             self.settle(number);
         }

@@ -73,7 +73,9 @@ pub fn judge(requirement: Requirement, peer: &Peer, ground: &Ground) -> Result<A
         return Err(Unproven::denied(why));
     }
     if peer.sender.credentials.pid <= 0 {
-        return Err(Unproven::denied("the sender is not visible in the engine's pid namespace"));
+        let why = "the kernel does not name the sender: it is outside the engine's pid namespace, or it sent before the \
+                   daemon had taken over the socket (PassCredentials=yes in the socket unit avoids that)";
+        return Err(Unproven::denied(why));
     }
     let (connected, sender) = (&peer.connected, &peer.sender);
     let users = owner(connected, ground).and_then(|()| owner(sender, ground));

@@ -23,7 +23,7 @@ use crate::daemon::server::{Parts, SIGNALS, Server};
 use crate::daemon::socket::{Listener, default_path};
 use crate::engine::Engine;
 use crate::ledger::writer::{Ledger, Options};
-use crate::sys::linux::LinuxHost;
+use crate::sys::linux::{LinuxHost, cgroup};
 use crate::sys::orphans;
 use crate::sys::probe::PROBE_ARG;
 use crate::sys::signals::Signals;
@@ -87,6 +87,9 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let ledger = Ledger::open(Options::new(&folder, "daemon"), &*host).map_err(|e| Failure::Failed(e.whole()))?;
     let mut builder = Engine::builder().host(host).fix_sigchld(true).helper_limits(vec![limit]);
     builder = builder.record_sink(ledger.clone()).first_id(ledger.first_id());
+    if let Some(below) = cgroup::delegated() {
+        builder = builder.helper_cgroups(below);
+    }
     if let Ok(path) = std::env::current_exe() {
         builder = builder.probe(path, PROBE_ARG);
     }

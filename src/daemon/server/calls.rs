@@ -55,10 +55,9 @@ impl Server {
         if gone && !matches!(connection.state, State::Idle) {
             return self.drop_connection(number);
         }
-        if flags.contains(EventFlags::OUT) || gone {
-            if connection.outgoing.write(&connection.socket).is_err() {
-                return self.drop_connection(number);
-            }
+        let writable = flags.contains(EventFlags::OUT) || gone;
+        if writable && connection.outgoing.write(&connection.socket).is_err() {
+            return self.drop_connection(number);
         }
         self.serve(number);
     }
@@ -87,7 +86,7 @@ impl Server {
         if !connection.takes_calls() {
             return Ok(Step::Nothing);
         }
-        let Some(judged) = connection.take_message(&judge)? else {
+        let Some(judged) = connection.take_message(judge)? else {
             let received = !connection.ended && connection.fill(buffer, accepting.with_pidfd())?;
             return Ok(if received { Step::Done } else { Step::Nothing });
         };
@@ -167,7 +166,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let why = match broken {
             Broken::Gone => return self.drop_connection(number),
-            Broken::TooLong => "the message is longer than 1 MiB",
+            Broken::TooLong => "the message is longer than this user may send (1 MiB; a reader 16 KiB)",
             Broken::Mixed => "the parts of the message were sent by different processes",
         };
         connection.outgoing.push(Message::Own(busy(&ControlError::Denied(why.to_owned()))));

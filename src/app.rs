@@ -23,8 +23,10 @@ use crate::sys::linux::LinuxHost;
 use crate::sys::malloc;
 use crate::sys::probe::PROBE_ARG;
 use ledger::Kept;
+use target::Wanted;
 #[cfg(feature = "console")]
 use {
+    crate::cli::target::{Need, Use},
     crate::sys::{orphans, signals::Signals},
     crate::tui,
     nix::sys::signal::Signal,
@@ -64,8 +66,9 @@ fn run(args: &Args) -> u8 {
     }
     let own = Own::new(args);
     let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
-    let open = || target::open(args.target.as_ref(), needs, own.is_wanted(), tells, &|| own.start());
-    if command.asks_only(args.target.as_ref(), own.is_wanted()) {
+    let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells };
+    let open = || target::open(&wanted, &|| own.start());
+    if command.asks_only(args.target.as_ref()) && !wanted.own {
         return open().map_or_else(|code| code, |target| cli::ask(&target, command));
     }
     // Signals are taken before the first thread starts.
@@ -107,8 +110,9 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     let own = Own::new(args);
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
-        let needs = (cli::target::Need::Any, cli::target::Use::Waits);
-        let target = target::open(args.target.as_ref(), needs, own.is_wanted(), false, &|| own.start())?;
+        let needs = (Need::Any, Use::Waits);
+        let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells: false };
+        let target = target::open(&wanted, &|| own.start())?;
         if target.info().is_owned() {
             cli::set(&target, settings)?;
         }
@@ -141,17 +145,6 @@ impl<'a> Own<'a> {
         Self { args, ledger: OnceCell::new() }
     }
 
-    /// Whether there are options for a new engine.
-    fn is_wanted(&self) -> bool {
-        !self.args.set().is_empty() || self.args.ledger().is_some() || self.config().is_some()
-    }
-
-    /// A folder of configuration files in place of the system's. They are read by `diff` and written by `set --persist`
-    /// alone.
-    fn config(&self) -> Option<&Path> {
-        self.args.command.as_ref().and_then(cli::Command::config)
-    }
-
     /// Starts the engine, with the built-in probe, and returns it as a target. khelper owns the process, so it may set
     /// SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
     fn start(&self) -> Result<Arc<dyn Target>, u8> {
@@ -164,7 +157,9 @@ impl<'a> Own<'a> {
                 "the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"
             )),
         }
-        let config = Arc::new(self.config().map_or_else(Config::default, Config::folder));
+        let config = Arc::new(
+            self.args.command.as_ref().and_then(cli::Command::config).map_or_else(Config::default, Config::folder),
+        );
         let local = |engine| Arc::new(ledger.target(engine).with_config(config)) as Arc<dyn Target>;
         builder.start().map(local).map_err(|error| {
             cli::complain(&error);

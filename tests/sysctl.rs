@@ -1,6 +1,8 @@
 //! `khelper get` and `khelper set` beside sysctl(8) of procps, flag by flag, on the same keys with the same values: what
-//! both print, and how they exit. sysctl runs in a mount namespace of its own, where a tmpfs with a file for
-//! each knob takes the place of /proc/sys, so that no knob of this machine is read or written. docs/sysctl.md lists every difference.
+//! both print, and how they exit. sysctl runs in a mount namespace of its own, where a tmpfs with a file for each knob
+//! takes the place of /proc/sys, so that no knob of this machine is read or written. docs/sysctl.md lists every
+//! difference.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 mod common;
 

@@ -15,15 +15,22 @@ use crate::control::text::target::object;
 use crate::control::{Command, Reply};
 use crate::remote::{Address, Direct, Remote};
 
-/// Opens the target of a command. `own` starts an engine of this process. With `tells`, a target that the operator did
-/// not choose is named on stderr. The error is the exit code; the cause is already on stderr.
-pub(super) fn open(
-    chosen: Option<&Chosen>,
-    (need, uses): (Need, Use),
-    own_wanted: bool,
-    tells: bool,
-    own: &dyn Fn() -> Result<Arc<dyn Target>, u8>,
-) -> Result<Arc<dyn Target>, u8> {
+/// What a command wants of its target.
+pub(super) struct Wanted<'a> {
+    /// The choice of the operator.
+    pub(super) chosen: Option<&'a Chosen>,
+    /// The engine that it needs, and how it uses it.
+    pub(super) needs: (Need, Use),
+    /// An option is for an engine of this process.
+    pub(super) own: bool,
+    /// A target that the operator did not choose is named on stderr.
+    pub(super) tells: bool,
+}
+
+/// Opens the target of a command. `own` starts an engine of this process. The error is the exit code; the cause is
+/// already on stderr.
+pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>, u8>) -> Result<Arc<dyn Target>, u8> {
+    let &Wanted { chosen, needs: (need, uses), own: wants_own, tells } = wanted;
     let connect = |address: &Address| match uses {
         Use::Waits => Remote::connect(address),
         Use::Asks => Direct::connect(address).map(|direct| Arc::new(direct) as Arc<dyn Target>),
@@ -32,8 +39,7 @@ pub(super) fn open(
         (Some(Chosen::Embedded), _) => own(),
         (Some(Chosen::Unix(path)), _) => connect(&Address::unix(path)).map_err(|error| fail(&error)),
         (Some(Chosen::Daemon), _) => connect(&Address::usual()).map_err(|error| fail(&error)),
-        // There are options for a new engine.
-        (None, _) if own_wanted => own(),
+        (None, _) if wants_own => own(),
         (None, Need::Daemon) => connect(&Address::usual()).map_err(|error| {
             cli::say(&format!("{error}; start one with `khelper serve`, or choose another with `--target unix:PATH` or `--target embedded`"));
             exit::UNAVAILABLE

@@ -11,6 +11,7 @@ use super::log::Log;
 use super::serve::{Bridge, Serve};
 use super::target::{self, Chosen};
 use super::why::Why;
+use crate::verbs::knobs::Get;
 use crate::verbs::options::{LedgerOutput, Set};
 use crate::verbs::verb::Common;
 
@@ -95,7 +96,11 @@ pub enum Command {
 impl Args {
     /// Parses the command line, including `argv[0]`.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let mut args = Self::try_parse_from(args)?;
+        let args: Vec<OsString> = args.into_iter().collect();
+        let mut args = match Self::plain_get(&args) {
+            Some(get) => get,
+            None => Self::try_parse_from(args)?,
+        };
         #[cfg(feature = "console")]
         args.take_console();
         let checked = match &mut args.command {
@@ -152,6 +157,34 @@ impl Args {
         if after.set.ledger.is_some() {
             (self.before.ledger, self.before.ledger_output) = (after.set.ledger, after.set.ledger_output);
         }
+    }
+
+    /// Reads `[--target TARGET] get KEY...` without other options: to build the definition of every command takes longer
+    /// than this command. `None` for everything else.
+    fn plain_get(args: &[OsString]) -> Option<Self> {
+        let mut words = args.iter().skip(1);
+        let (mut word, mut target) = (words.next()?, None);
+        if word == "-t" || word == "--target" {
+            target = Some(target::read(words.next()?).ok()?);
+            word = words.next()?;
+        }
+        let keys: Vec<OsString> = words.cloned().collect();
+        if word != "get" || keys.is_empty() || keys.iter().any(|key| key.as_encoded_bytes().starts_with(b"-")) {
+            return None;
+        }
+        Some(Self {
+            target,
+            before: Set::default(),
+            #[cfg(feature = "console")]
+            console: Console::default(),
+            command: Some(Command::Verb(Common::Get(Get { keys, ..Get::default() }))),
+        })
+    }
+
+    /// Whether an option is for an engine of this process.
+    pub fn wants_own(&self) -> bool {
+        let config = self.command.as_ref().and_then(Command::config);
+        !self.set().is_empty() || self.ledger().is_some() || config.is_some()
     }
 
     /// The value of every `--set`, those before the command first.
@@ -224,6 +257,32 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_plain_get_is_read_as_the_definition_reads_it() {
+        for line in ["get khelper.era", "-t daemon get a b", "--target unix:/x get a", "-t embedded get a/b get"] {
+            let args: Vec<OsString> = std::iter::once("khelper").chain(line.split(' ')).map(OsString::from).collect();
+            let plain = Args::plain_get(&args).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(format!("{plain:?}"), format!("{:?}", Args::try_parse_from(args).unwrap()), "{line}");
+        }
+        for line in [
+            "",
+            "status",
+            "get",
+            "get -a",
+            "get a -n",
+            "get -- a",
+            "-t",
+            "-t kernel get a",
+            "-t daemon",
+            "-t get a",
+            "--set a=1 get a",
+            "request get",
+        ] {
+            let args: Vec<OsString> = std::iter::once("khelper").chain(line.split(' ')).map(OsString::from).collect();
+            assert!(Args::plain_get(&args).is_none(), "{line}");
+        }
     }
 
     #[test]

@@ -10,10 +10,10 @@ use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::abi::time::Micros;
 use crate::control::metrics::{self, Form};
+use crate::control::read_tree::read_tree;
 use crate::control::record_json::{Entry, V};
 use crate::control::target::TargetInfo;
 use crate::control::text::{ps, status, tree};
-use crate::control::tree::Tree;
 use crate::control::{Command, Key, Reply};
 use crate::verbs::perform::Act;
 
@@ -120,7 +120,7 @@ impl Asker {
         }
         let info = self.caller.target.info();
         let lines = match tree {
-            true => match Tree::read(&*self.caller.target, &self.caller.by, &s, &all) {
+            true => match read_tree(&*self.caller.target, &self.caller.by, &s, &all) {
                 Ok(tree) => tree::lines(&tree),
                 Err(error) => return fail(&error),
             },

@@ -52,8 +52,8 @@ impl Command {
     }
 
     /// Whether the command only asks a daemon: it then needs no thread and no signal.
-    pub fn asks_only(&self, chosen: Option<&Chosen>, own_wanted: bool) -> bool {
-        self.uses() == Use::Asks && !own_wanted && chosen != Some(&Chosen::Embedded)
+    pub fn asks_only(&self, chosen: Option<&Chosen>) -> bool {
+        self.uses() == Use::Asks && chosen != Some(&Chosen::Embedded)
     }
 
     /// How the command uses it.
@@ -87,7 +87,8 @@ pub(super) fn chosen(words: &[OsString]) -> Option<Chosen> {
     read(&text).ok()
 }
 
-fn read(text: &OsString) -> Result<Chosen, String> {
+/// Reads the value of `--target`.
+pub(super) fn read(text: &OsString) -> Result<Chosen, String> {
     let bytes = text.as_bytes();
     match bytes {
         b"embedded" => Ok(Chosen::Embedded),

@@ -17,6 +17,7 @@ mod knobs;
 pub mod local;
 pub mod metrics;
 pub mod provenance;
+pub mod read_tree;
 mod reads;
 pub mod record_json;
 pub mod rehearsal;

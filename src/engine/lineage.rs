@@ -162,7 +162,7 @@ mod tests {
         let half = |pid| pid % 2 == 0;
         let swept = lineage.to_sweep(false);
         lineage.swept(&swept, half);
-        assert!(ids(&lineage).iter().all(|id| id % 2 == 0) && lineage.len() == KEPT / 2);
+        assert!(ids(&lineage).iter().all(|id| id.is_multiple_of(2)) && lineage.len() == KEPT / 2);
         assert!(lineage.to_sweep(false).is_empty(), "as many again must end before the next sweep");
         let swept = lineage.to_sweep(true);
         lineage.swept(&swept, |_| false);

@@ -12,7 +12,7 @@ use crate::wire::frame::{MAX_ANSWER, Splitter};
 use super::address::Address;
 
 /// How much is read at a time.
-const READ: usize = 64 << 10;
+const READ: usize = 16 << 10;
 
 /// A connection to the daemon.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads what is there, at most 64 KiB. Returns false at the end of the stream.
+    /// Reads what is there, at most 16 KiB. Returns false at the end of the stream.
     pub(super) fn read(&mut self) -> io::Result<bool> {
         let mut buffer = [0; READ];
         loop {

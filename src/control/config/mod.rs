@@ -23,7 +23,7 @@ use crate::abi::knob::Key;
 use crate::abi::knob_value::Source;
 use crate::abi::safe_text::SafeText;
 use crate::control::provenance::Setting;
-use crate::sys::linux::trust::Untrusted;
+use crate::sys::linux::trust::{Folder, Untrusted};
 
 pub use apply::{Applied, Started, apply, reload, start};
 pub use resolve::resolve;
@@ -72,6 +72,8 @@ pub struct Set {
 #[derive(Debug)]
 pub struct Config {
     folders: Vec<PathBuf>,
+    /// Whether the operator named the folder, which must exist then.
+    named: bool,
     applied: Mutex<Vec<Setting>>,
 }
 
@@ -84,12 +86,12 @@ impl Default for Config {
 
 impl Config {
     fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders, applied: Mutex::default() }
+        Self { folders, named: false, applied: Mutex::default() }
     }
 
-    /// One folder in place of those of the system.
+    /// One folder in place of those of the system. It must exist: a misspelt one must not read as an empty one.
     pub fn folder(folder: impl Into<PathBuf>) -> Self {
-        Self::new(vec![folder.into()])
+        Self { named: true, ..Self::new(vec![folder.into()]) }
     }
 
     /// Reads the files. `known` holds the capabilities that the engine's kernel knows.
@@ -98,6 +100,11 @@ impl Config {
     /// `EPERM` if another user could change a file, a folder or a parent of it: nothing is read then (AUTH-6). The
     /// errno of the call where reading fails. Faults of single lines are in the [`Set`].
     pub fn load(&self, known: CapMask) -> Result<Set, ControlError> {
+        if self.named && Folder::open(self.persisted()).map_err(|e| refused(&e))?.is_none() {
+            let error =
+                ParseError::with(nix::errno::Errno::ENOENT, "there is no such folder", "name a folder that exists");
+            return Err(at(self.persisted(), error));
+        }
         Ok(resolve(&files::read(&self.folders)?, known))
     }
 

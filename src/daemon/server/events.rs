@@ -21,6 +21,8 @@ use super::Server;
 
 /// The most events that wait for the I/O thread.
 const CAPACITY: usize = 4096;
+/// The most events that are delivered before connections have their turn.
+const BURST: usize = 256;
 /// The most events that wait for the log.
 const NEWS_CAPACITY: usize = 256;
 
@@ -141,8 +143,8 @@ impl Server {
         // Events first: the number of a request is in the inbox before the first event of the request exists.
         let watch = self.feed.watch.clone();
         let items: Vec<Watched> =
-            watch.iter().flat_map(|watch| std::iter::from_fn(|| watch.next())).take(CAPACITY).collect();
-        let more = items.len() == CAPACITY;
+            watch.iter().flat_map(|watch| std::iter::from_fn(|| watch.next())).take(BURST).collect();
+        let more = items.len() == BURST;
         while let Ok(mail) = self.inbox.try_recv() {
             match mail {
                 Mail::Began { connection, request } => _ = self.feed.followed.insert(request, connection),
@@ -155,9 +157,18 @@ impl Server {
         for item in items {
             self.item(item);
         }
+        // One write for all events that a watch gets now.
+        for number in std::mem::take(&mut self.touched) {
+            self.settle(number);
+        }
         for mail in std::mem::take(&mut self.answers) {
-            if let Mail::Answer { connection, call, bytes } = mail {
-                self.answered(connection, call, bytes);
+            match mail {
+                // Events of its request may still wait.
+                Mail::Answer { connection, .. } if more && self.feed.following.contains_key(&connection) => {
+                    self.answers.push(mail);
+                }
+                Mail::Answer { connection, call, bytes } => self.answered(connection, call, bytes),
+                _ => {}
             }
         }
         self.feed.close_unless_needed(&self.connections);
@@ -214,6 +225,10 @@ impl Server {
                 return;
             }
             let bytes = serialized.get(watching.access);
+            if !connection.outgoing.has_room(bytes.len()) {
+                // An error is noticed when the connection is settled.
+                let _ = connection.outgoing.write(&connection.socket);
+            }
             if connection.outgoing.has_room(bytes.len()) {
                 connection.outgoing.push(Message::Shared(bytes));
             } else {
@@ -232,15 +247,11 @@ impl Server {
     }
 
     fn each_watch(&mut self, mut act: impl FnMut(&mut Connection)) {
-        let mut touched = Vec::new();
         for (number, connection) in &mut self.connections {
             if matches!(connection.state, State::Watching(_)) && !connection.closing {
                 act(connection);
-                touched.push(*number);
+                self.touched.insert(*number);
             }
-        }
-        for number in touched {
-            self.settle(number);
         }
     }
 

@@ -236,7 +236,10 @@ mod tests {
         }
     }
 
-    fn follow(pid: i32, processes: &[Process], sessions: &[Session]) -> (Vec<(i32, bool, Option<u64>)>, Option<u64>) {
+    /// Pid, whether it is known, and the request whose helper it is.
+    type Link = (i32, bool, Option<u64>);
+
+    fn follow(pid: i32, processes: &[Process], sessions: &[Session]) -> (Vec<Link>, Option<u64>) {
         let process = |pid| processes.iter().find(|p| p.pid == pid).cloned();
         let session = |pid| sessions.iter().find(|s| s.asker.pid == pid).cloned();
         let chain = chain(&actor(pid), process, session);

@@ -52,8 +52,6 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
-
     /// However the stream is cut, the messages are those between the NULs, and each is a call, a refusal or an error.
     #[test]
     fn any_stream_in_any_pieces_is_split_and_read(bytes in stream(), cuts in proptest::collection::vec(1usize..60, 1..40)) {
@@ -96,9 +94,4 @@ proptest! {
         let (sent, _) = client::call(&Command::Status).unwrap();
         let _ = (sent.answer(&bytes, "1"), client::watched(&bytes, "1"), client::described(&bytes));
     }
-}
-
-/// `KHELPER_FUZZ_CASES=2000000 cargo test --lib any_stream` runs the framing for minutes.
-fn cases() -> u32 {
-    std::env::var("KHELPER_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(512)
 }

@@ -78,7 +78,7 @@ impl EventSource for Gap {
 
 fn requester(pid: i32) -> Caller {
     let actor = Actor { loginuid: Some(1000), ..Actor::new(Origin::Library, pid, 7, 8, b"ba\x1bsh") };
-    Caller { actor: Some(actor.into()), cancel: Cancel::new() }
+    Caller { actor: Some(actor.into()), cancel: Cancel::new(), began: None }
 }
 
 /// Runs a command line against an engine in which two helpers run and one module request is refused, and ends the

@@ -26,6 +26,7 @@ pub mod record;
 pub mod safe_text;
 pub mod sink;
 pub mod snapshot;
+pub mod stage;
 pub mod subprocess;
 pub mod time;
 pub mod wait;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::{ControlError, Explain};
-use crate::cli::target::{Chosen, Need, Use};
+use crate::cli::need::{Need, Use};
+use crate::cli::target::Chosen;
 use crate::cli::{self, exit};
 use crate::control::Command;
 use crate::control::ask::ask;

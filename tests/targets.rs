@@ -103,6 +103,11 @@ fn no_key_waits_for_the_target_and_ten_thousand_records_are_paged() {
     everywhere("no_key_waits_for_the_target_and_ten_thousand_records_are_paged", true, |pty| {
         // No answer has come, and none will before it is released.
         pty.says("waiting for its state");
+        for (key, tab) in [("2", "[2 Masks]"), ("1", "[1 Overview]")] {
+            pty.press(key, tab);
+            pty.shows("its state is not known yet");
+            assert!(!pty.text().contains("full (") && !pty.text().contains("0 of 0"), "{}", pty.text());
+        }
         pty.press("4", "[4 Log]");
         pty.press("3", "[3 Activity]");
         pty.press(":get x", "get x");

@@ -93,7 +93,7 @@ fn a_record_answers_its_keys_where_it_is() {
         pty.send("k");
         pty.says("#1 foo: it has ended: nothing to kill");
         pty.shows("─ #1 module foo ");
-        page_shows(pty, "caller");
+        page_shows(pty, "requester");
         pty.send(ESC);
         pty.hides("─ #1 module foo ");
         quits(pty);

@@ -202,7 +202,7 @@ fn stream(page: &mut Page<'_>, name: &str, tail: &Tail) {
 fn asked(page: &mut Page<'_>, detail: &Detail) {
     let r = &detail.record;
     let who = format!("{} ({}), uid {}, by the {}", r.actor.comm, r.actor.pid, r.actor.uid, r.actor.origin.name());
-    page.say("caller", &who, page.model.theme.text);
+    page.say("requester", &who, page.model.theme.text);
     if !detail.chain.is_empty() {
         let when = if detail.chain_now { " (as it is now)" } else { "" };
         page.say("chain", &format!("{}{when}", chain(&detail.chain)), page.model.theme.text);

@@ -41,7 +41,7 @@ fn widths(model: &Model, columns: usize) -> Widths {
 pub(super) fn names(model: &Model, columns: usize) -> Line<'static> {
     let w = widths(model, columns);
     let title = if w.title < 14 { "module/path" } else { "module or path" };
-    let cells = cells(&w, ["id", "time", title, "wait", "caller", "state, exit", "took"]);
+    let cells = cells(&w, ["id", "time", title, "wait", "requester", "state, exit", "took"]);
     Line::from(cells.into_iter().map(|text| Span::styled(text, model.theme.title)).collect::<Vec<_>>())
 }
 

@@ -21,7 +21,7 @@ use super::dialogs::frame;
 use super::layout::Areas;
 use super::model::{Model, Tab};
 use super::panels::{tabs, target};
-use super::widgets::lines::put;
+use super::widgets::lines::{line, put};
 
 /// Draws the whole screen. Returns the cursor's position, if the cursor is shown.
 pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
@@ -35,6 +35,10 @@ pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
     put(buf, areas.tabs, &[tabs::line(model, area.width)]);
     let mut cursor = None;
     match model.tab {
+        // Until the first answer, every number would be made up.
+        Tab::Overview | Tab::Masks if !model.link.seen => {
+            put(buf, areas.body, &[line("its state is not known yet", model.theme.dim)]);
+        }
         Tab::Overview => overview::draw(model, areas.body, buf),
         Tab::Masks => cursor = masks::draw(model, areas.body, buf),
         Tab::Activity => cursor = activity::draw(model, areas.body, buf),

@@ -5,6 +5,7 @@ mod ledger;
 mod serve;
 mod target;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use crate::abi::error::SysError;
 use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
+use crate::control::config::Config;
 use crate::control::target::Target;
 use crate::daemon::socket::default_path;
 use crate::engine::Engine;
@@ -62,21 +64,19 @@ fn run(args: &Args) -> u8 {
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
     }
+    let own = Own::new(args);
     let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
     let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells };
+    let open = || target::open(&wanted, &|| own.start());
     if command.asks_only(args.target.as_ref()) && !wanted.own {
-        let none = || Err(exit::UNAVAILABLE);
-        return target::open(&wanted, &none).map_or_else(|code| code, |target| cli::ask(&target, command));
+        return open().map_or_else(|code| code, |target| cli::ask(&target, command));
     }
     // Signals are taken before the first thread starts.
-    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| {
-        let ledger = Kept::open(args.ledger())?;
-        Ok((target::open(&wanted, &|| embedded(&ledger))?, signals, ledger))
-    });
+    let started = cli::signals().map_err(|e| refuse(&e)).and_then(|signals| Ok((open()?, signals)));
     match started {
-        Ok((target, signals, ledger)) => {
+        Ok((target, signals)) => {
             let code = cli::run(&target, command, &settings, &signals);
-            ledger.close();
+            own.close();
             code
         }
         Err(code) => code,
@@ -108,17 +108,17 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     if orphans::are_adopted() {
         wanted.push(Signal::SIGCHLD);
     }
+    let own = Own::new(args);
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
-        let ledger = Kept::open(args.ledger())?;
         let needs = (Need::Any, Use::Waits);
         let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells: false };
-        let target = target::open(&wanted, &|| embedded(&ledger))?;
+        let target = target::open(&wanted, &|| own.start())?;
         if target.info().is_owned() {
             cli::set(&target, settings)?;
         }
-        Ok((target, signals, ledger))
+        Ok((target, signals))
     });
-    let (target, signals, ledger) = match started {
+    let (target, signals) = match started {
         Ok(started) => started,
         Err(code) => return code,
     };
@@ -130,24 +130,47 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     let mouse = !args.console.no_mouse && !tui::terminal::within_screen();
     let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii };
     let code = tui::run(&target, &signals, options);
-    ledger.close();
+    own.close();
     code
 }
 
-/// Starts an engine in this process, with the built-in probe, and returns it as a target. khelper owns the process, so
-/// it may set SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
-fn embedded(ledger: &Kept) -> Result<Arc<dyn Target>, u8> {
-    let mut builder = ledger.attach(Engine::builder().fix_sigchld(true));
-    match std::env::current_exe() {
-        Ok(path) => builder = builder.probe(path, PROBE_ARG),
-        Err(e) => {
-            cli::say(&format!("the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"))
-        }
+/// An engine of this process, which is started when a command needs it.
+struct Own<'a> {
+    args: &'a Args,
+    ledger: OnceCell<Kept>,
+}
+
+impl<'a> Own<'a> {
+    const fn new(args: &'a Args) -> Self {
+        Self { args, ledger: OnceCell::new() }
     }
-    builder.start().map(|engine| ledger.target(engine)).map_err(|error| {
-        cli::complain(&error);
-        126
-    })
+
+    /// Starts the engine, with the built-in probe, and returns it as a target. khelper owns the process, so it may set
+    /// SIGCHLD (UMH-8). The error is the exit code; the cause is already on stderr.
+    fn start(&self) -> Result<Arc<dyn Target>, u8> {
+        let opened = Kept::open(self.args.ledger())?;
+        let ledger = self.ledger.get_or_init(|| opened);
+        let mut builder = ledger.attach(Engine::builder().fix_sigchld(true));
+        match std::env::current_exe() {
+            Ok(path) => builder = builder.probe(path, PROBE_ARG),
+            Err(e) => cli::say(&format!(
+                "the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"
+            )),
+        }
+        let config = Arc::new(
+            self.args.command.as_ref().and_then(cli::Command::config).map_or_else(Config::default, Config::folder),
+        );
+        let local = |engine| Arc::new(ledger.target(engine).with_config(config)) as Arc<dyn Target>;
+        builder.start().map(local).map_err(|error| {
+            cli::complain(&error);
+            126
+        })
+    }
+
+    /// Closes the ledger, once the engine has stopped.
+    fn close(&self) {
+        self.ledger.get().inspect(|ledger| ledger.close());
+    }
 }
 
 fn refuse(error: &SysError) -> u8 {

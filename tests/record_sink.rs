@@ -173,6 +173,42 @@ fn a_helper_that_outlives_the_last_handle_still_reaches_the_sink() {
 }
 
 #[test]
+fn what_operators_do_to_a_request_reaches_the_sink_and_numbers_begin_where_they_are_told() {
+    let (sink, got) = Forward::new();
+    let engine = start(Engine::builder().record_sink(sink).first_id(100));
+    let dir = Dir::new();
+    let fifo = dir.fifo("never");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            engine.call_usermodehelper(info(&["/bin/sh", "-c", &format!("read x < {fifo}")]), WaitMode::PROC)
+        });
+        let id = loop {
+            if let Got::Started(record) = got.recv().unwrap() {
+                break record.id;
+            }
+        };
+        assert_eq!(id, 100);
+        assert_eq!(engine.abandon(99).map_err(|e| e.errno), Err(nix::errno::Errno::ESRCH), "an earlier engine's");
+        engine.abandon(id).unwrap();
+        engine.kill(id, 9).unwrap();
+    });
+    drop(engine);
+    let acts: Vec<String> = got
+        .iter()
+        .filter_map(|got| match got {
+            Got::Changed(change) => match change.event.kind {
+                EventKind::Abandoned { id, .. } => Some(format!("abandoned {id}")),
+                EventKind::Signalled { id, signal, .. } => Some(format!("signal {signal} to {id}")),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    assert_eq!(acts.len(), 2, "{acts:?}");
+    assert!(acts.contains(&"abandoned 100".to_owned()) && acts.contains(&"signal 9 to 100".to_owned()), "{acts:?}");
+}
+
+#[test]
 fn a_panic_in_a_sink_costs_one_item_and_nothing_else() {
     struct Panics(Mutex<Sender<u64>>);
     impl RecordSink for Panics {

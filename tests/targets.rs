@@ -232,7 +232,7 @@ fn the_command_line_asks_the_target_and_reports_a_lost_connection() {
     let (code, out, err) = said(&command(test, "up", &["get", "khelper.gate", "khelper.era"]));
     assert!(code == Some(0) && err.is_empty(), "{code:?} {err}");
     assert!(out.contains("khelper.gate = khelper.gate of box\nkhelper.era = khelper.era of box\n"), "{out}");
-    assert!(out.contains("asked for: get, get\n"), "the engine of a daemon is not ended: {out}");
+    assert!(out.contains("asked for: knobs\n"), "the engine of a daemon is not ended: {out}");
     let (code, out, err) = said(&command(test, "up", &["request", "--parallel", "3", "--repeat", "7", "dummy"]));
     assert_eq!((code, out.matches(": exit 0").count()), (Some(0), 7), "{out}{err}");
     for args in [&["get", "khelper.gate"][..], &["request", "dummy"], &["request", "--set", "khelper.deny=x", "dummy"]]

@@ -3,6 +3,11 @@
 //! scripted host with a virtual clock.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
+#[path = "verbs/daemon.rs"]
+mod daemon;
+#[path = "verbs/rehearse.rs"]
+mod rehearse;
+
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -22,7 +27,7 @@ use khelper::control::completion::{CallId, Completion};
 use khelper::control::local::Local;
 use khelper::control::target::{RunId, Seq, Target, TargetInfo, TargetKind};
 use khelper::control::watch::{EventSource, Wake, Watch, Watched};
-use khelper::engine::{CallOptions, Caller, Cancel, Engine};
+use khelper::engine::{CallOptions, Caller, Engine};
 use khelper::sys::fake::{FOREVER, FakeHost, Script};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
@@ -44,7 +49,7 @@ struct Daemon {
 impl Target for Daemon {
     fn info(&self) -> TargetInfo {
         let run = RunId { started: 1_700_000_000_000_000, pid: 700 };
-        TargetInfo { kind: TargetKind::Daemon, pid: 700, uid: 3, run, ..self.target.info() }
+        TargetInfo { kind: TargetKind::Daemon, version: "1.2.3".into(), pid: 700, uid: 3, run, ..self.target.info() }
     }
     fn submit(&self, by: &Actor, id: CallId, command: control::Command, done: Completion) {
         self.target.submit(by, id, command, done);
@@ -78,7 +83,7 @@ impl EventSource for Gap {
 
 fn requester(pid: i32) -> Caller {
     let actor = Actor { loginuid: Some(1000), ..Actor::new(Origin::Library, pid, 7, 8, b"ba\x1bsh") };
-    Caller { actor: Some(actor.into()), cancel: Cancel::new(), began: None }
+    Caller { actor: Some(actor.into()), ..Caller::default() }
 }
 
 /// Runs a command line against an engine in which two helpers run and one module request is refused, and ends the
@@ -91,7 +96,7 @@ fn command_line(how: &str) -> ! {
     let engine = Engine::builder().host(host.clone()).start().unwrap();
     if how != "idle" {
         let asks = engine.clone();
-        thread::spawn(move || asks.request_module_as(HOSTILE.to_vec(), true, &requester(900)));
+        thread::spawn(move || asks.request_module_as(HOSTILE, true, &requester(900)));
         host.wait_for("the first helper", |now| now.running == 1);
         let info = SubprocessInfo::setup(Some(b"/bin/sleep".to_vec()), ["/bin/sleep"], HELPER_ENV).unwrap();
         let options = CallOptions { ask: requester(901), ..CallOptions::default() };
@@ -245,7 +250,7 @@ fn status_says_what_the_engine_does() {
     let status = |args: &[&str]| ran("status_says_what_the_engine_does", "busy", args);
     let text = status(&["status"]);
     assert_eq!((text.code, &*text.err), (Some(0), ""));
-    assert!(text.out.starts_with("daemon pid 700 uid 3"), "{}", text.out);
+    assert!(text.out.starts_with("daemon 1.2.3 pid 700 uid 3"), "{}", text.out);
     assert!(text.out.contains("; engine: 2 running, 0 queued, gate enabled, era 3.4\n"), "{}", text.out);
     assert!(
         text.out.contains("\nrequests: 2 since the start, 0 refused; slots: 1 of 50; watchers: 0, "),

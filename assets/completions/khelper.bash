@@ -18,7 +18,7 @@ _khelper() {
     # bash replaces only what comes after the last `=` or `:`.
     local word=${words[-1]}
     COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*[=:]}"}"}")
-    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace 2>/dev/null
+    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=:] ]] && compopt -o nospace 2>/dev/null
     return 0
 }
 complete -o bashdefault -o default -F _khelper khelper

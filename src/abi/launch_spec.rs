@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -268,6 +269,8 @@ pub struct LaunchSpec {
     pub capture: bool,
     /// Limits to set.
     pub rlimits: Vec<Rlimit>,
+    /// The cgroup that is made for it and removed once it is empty (cgroups(7)); `None`: the host's.
+    pub cgroup: Option<PathBuf>,
     /// Its session keyring.
     pub session_keyring: SessionKeyring,
     /// Whether the caller waits only for exec, so that the launcher must find out whether the image was loaded (UMH-3).

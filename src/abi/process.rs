@@ -17,6 +17,6 @@ pub struct Process {
     pub session: i32,
     /// When it started, in clock ticks since boot. With the pid it names one process.
     pub start_time: u64,
-    /// When it started at the latest, on the engine's clock; 0 if that was before the engine.
+    /// When it started, on the engine's clock and rounded down to a clock tick; 0 if that was before the engine.
     pub started: Micros,
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::cli;
 use crate::control::local::Local;
-use crate::control::target::Target;
 use crate::engine::{Builder, Engine};
 use crate::ledger::error::LedgerError;
 use crate::ledger::line::KeepOutput;
@@ -38,10 +37,10 @@ impl Kept {
     }
 
     /// The engine as a target, whose run is that of the ledger.
-    pub(super) fn target(&self, engine: Engine) -> Arc<dyn Target> {
+    pub(super) fn target(&self, engine: Engine) -> Local {
         match &self.0 {
-            None => Local::shared(&engine),
-            Some(ledger) => Arc::new(Local::with_run(engine, ledger.run())),
+            None => Local::new(engine),
+            Some(ledger) => Local::with_run(engine, ledger.run()),
         }
     }
 

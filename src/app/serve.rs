@@ -23,7 +23,7 @@ use crate::daemon::server::{Parts, SIGNALS, Server};
 use crate::daemon::socket::{Listener, default_path};
 use crate::engine::Engine;
 use crate::ledger::writer::{Ledger, Options};
-use crate::sys::linux::LinuxHost;
+use crate::sys::linux::{LinuxHost, cgroup};
 use crate::sys::orphans;
 use crate::sys::probe::PROBE_ARG;
 use crate::sys::signals::Signals;
@@ -81,28 +81,33 @@ fn run(args: &Serve) -> Result<(), Failure> {
             Listener::make(&default_path().ok_or_else(|| Failure::Usage(why.to_owned()))?, readers)?
         }
     };
-    let (notify, journal) = (Notify::from_environment(), Journal::new());
+    let notify = Notify::from_environment();
     let (most, limit) = descriptors::raise();
     let host = Arc::new(LinuxHost::new());
     let ledger = Ledger::open(Options::new(&folder, "daemon"), &*host).map_err(|e| Failure::Failed(e.whole()))?;
     let mut builder = Engine::builder().host(host).fix_sigchld(true).helper_limits(vec![limit]);
     builder = builder.record_sink(ledger.clone()).first_id(ledger.first_id());
+    if let Some(below) = cgroup::delegated() {
+        builder = builder.helper_cgroups(below);
+    }
     if let Ok(path) = std::env::current_exe() {
         builder = builder.probe(path, PROBE_ARG);
     }
+    let journal = Arc::new(Journal::new()?);
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
     let config = Arc::new(args.config.as_ref().map_or_else(Config::default, Config::folder));
     let target = Arc::new(Local::with_run(engine.clone(), ledger.run()).with_config(config.clone()));
     let configuration = Configuration { target: target.clone(), config, last: last_good(&folder) };
     configuration.start(&journal)?;
     let reload = Arc::new(move || configuration.reload());
-    let parts = Parts { engine, target, listener, signals, notify, journal, reload, most };
+    let parts = Parts { engine, target, listener, signals, notify, journal: journal.clone(), reload, most };
     let left = Server::new(parts)?.run()?;
     ledger.close();
     for left in left {
         let pid = left.live.pid.map_or_else(|| " (not started yet)".to_owned(), |pid| format!(" (pid {pid})"));
-        cli::say(&format!("#{} {}{pid} still runs", left.live.id, screen(&left.live.title)));
+        journal.line(Level::Info, &format!("#{} {}{pid} still runs", left.live.id, screen(&left.live.title)));
     }
+    journal.flush();
     Ok(())
 }
 

@@ -1,16 +1,19 @@
 //! Finds the engine of a command: the daemon's, or one of this process.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::{ControlError, Explain};
 use crate::cli::need::{Need, Use};
 use crate::cli::target::Chosen;
 use crate::cli::{self, exit};
-use crate::control::Command;
 use crate::control::ask::ask;
 use crate::control::target::Target;
 use crate::control::text::target::object;
+use crate::control::{Command, Reply};
 use crate::remote::{Address, Direct, Remote};
 
 /// What a command wants of its target.
@@ -76,11 +79,25 @@ fn fail(error: &dyn Explain) -> u8 {
     exit::UNAVAILABLE
 }
 
-/// The requests of the daemon that have not ended, for completion. None if it cannot be reached.
-pub(super) fn ids() -> Vec<u64> {
-    let live = Direct::connect(&Address::usual()).and_then(|daemon| daemon.ask(&Command::Live { after: 0, most: 256 }));
-    match live {
-        Ok(crate::control::Reply::Live(live)) => live.into_iter().map(|live| live.id).collect(),
+/// How long a completion waits for the daemon.
+const COMPLETES_IN: Duration = Duration::from_millis(500);
+
+/// The requests of the daemon that have not ended, for completion. None if it does not answer at once.
+pub(super) fn ids(chosen: Option<Chosen>) -> Vec<u64> {
+    let address = match chosen {
+        Some(Chosen::Embedded) => return Vec::new(),
+        Some(Chosen::Unix(path)) => Address::unix(&path),
+        Some(Chosen::Daemon) | None => Address::usual(),
+    };
+    let (sender, answer) = channel();
+    let ask = move || {
+        let live = Direct::connect(&address).and_then(|daemon| daemon.ask(&Command::Live { after: 0, most: 256 }));
+        // Nobody waits for an answer that comes late.
+        let _ = sender.send(live);
+    };
+    let started = thread::Builder::new().name("ids".into()).spawn(ask);
+    match started.ok().and_then(|_| answer.recv_timeout(COMPLETES_IN).ok()) {
+        Some(Ok(Reply::Live(live))) => live.into_iter().map(|live| live.id).collect(),
         _ => Vec::new(),
     }
 }

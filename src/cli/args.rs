@@ -6,11 +6,13 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use super::exit;
 use super::log::Log;
 use super::serve::{Bridge, Serve};
 use super::target::{self, Chosen};
 use super::why::Why;
-use crate::verbs::options::{Get, LedgerOutput, Set};
+use crate::verbs::knobs::Get;
+use crate::verbs::options::{LedgerOutput, Set};
 use crate::verbs::verb::Common;
 
 #[cfg(feature = "console")]
@@ -21,18 +23,9 @@ one. This machine's kernel is not changed.";
 const WITHOUT_COMMAND: &str = "\
 A command is required: this khelper was built without the console. This machine's kernel is not changed.";
 
-const EXIT_CODES: &str = "\
-Exit codes: the helper's own; 128 + n if signal n killed the helper or khelper; 127 not found; 126 not executable;
-124 timed out; 130 interrupted; 64 usage; 70 status lost; 75 refused for now (limit, gate, empty path,
-engine within an engine); 77 not permitted; 74 cannot write to stdout.";
-#[cfg(feature = "console")]
-const EXIT_CODES_OF_CONSOLE: &str = "
-Exit codes of the console: 0; 2 no terminal; 128 + n killed by signal n; 129 also if the terminal is gone; 101 panic.";
-#[cfg(not(feature = "console"))]
-const EXIT_CODES_OF_CONSOLE: &str = "";
-
 fn after_help() -> String {
-    format!("{WITHOUT_COMMAND}\n\n{EXIT_CODES}{EXIT_CODES_OF_CONSOLE}")
+    let codes = exit::CODES.iter().map(|(code, meaning)| format!("  {code:<9} {meaning}\n"));
+    format!("{WITHOUT_COMMAND}\n\nExit codes:\n{}{}", codes.collect::<String>(), exit::COMBINED)
 }
 
 /// The whole command line.
@@ -52,6 +45,16 @@ pub struct Args {
     /// The command; without one, khelper starts the console.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// `console`: the options may stand before it or after it.
+#[cfg(feature = "console")]
+#[derive(Debug, clap::Args)]
+pub struct ConsoleCommand {
+    #[command(flatten)]
+    set: Set,
+    #[command(flatten)]
+    options: Console,
 }
 
 /// How the console behaves.
@@ -83,6 +86,9 @@ pub enum Command {
     Serve(Serve),
     /// Join stdin and stdout to the daemon's socket
     Bridge(Bridge),
+    /// Start the console; the same as no command
+    #[cfg(feature = "console")]
+    Console(ConsoleCommand),
     /// Print the console's keys, as settings for console.toml
     #[cfg(feature = "console")]
     Keys,
@@ -96,6 +102,8 @@ impl Args {
             Some(get) => get,
             None => Self::try_parse_from(args)?,
         };
+        #[cfg(feature = "console")]
+        args.take_console();
         let checked = match &mut args.command {
             Some(Command::Verb(verb)) => verb.check(),
             _ => Ok(()),
@@ -125,10 +133,31 @@ impl Args {
                 return Err(conflict("--set is for an engine of this process: use `set`, or --target embedded"));
             }
             if args.ledger().is_some() {
-                return Err(conflict("--ledger is for an engine of this process: a daemon keeps its own"));
+                return Err(conflict("--ledger is for an engine of this process: a daemon has its own"));
             }
         }
+        let config = args.command.as_ref().and_then(Command::config).is_some();
+        if config && args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) {
+            return Err(conflict("--config is for an engine of this process: the daemon has files of its own"));
+        }
         Ok(args)
+    }
+
+    /// `console` is the same as no command: its options become those before it.
+    #[cfg(feature = "console")]
+    fn take_console(&mut self) {
+        let Some(Command::Console(after)) = self.command.take_if(|command| matches!(command, Command::Console(_)))
+        else {
+            return;
+        };
+        let (before, more) = (&mut self.console, after.options);
+        before.read_only |= more.read_only;
+        before.no_mouse |= more.no_mouse;
+        before.ascii |= more.ascii;
+        self.before.set.extend(after.set.set);
+        if after.set.ledger.is_some() {
+            (self.before.ledger, self.before.ledger_output) = (after.set.ledger, after.set.ledger_output);
+        }
     }
 
     /// Reads `[--target TARGET] get KEY...` without other options: to build the definition of every command takes longer
@@ -155,7 +184,8 @@ impl Args {
 
     /// Whether an option is for an engine of this process.
     pub fn wants_own(&self) -> bool {
-        !self.set().is_empty() || self.ledger().is_some()
+        let config = self.command.as_ref().and_then(Command::config);
+        !self.set().is_empty() || self.ledger().is_some() || config.is_some()
     }
 
     /// The value of every `--set`, those before the command first.
@@ -163,7 +193,7 @@ impl Args {
         let after = match &self.command {
             None | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_)) => &[][..],
             #[cfg(feature = "console")]
-            Some(Command::Keys) => &[][..],
+            Some(Command::Keys | Command::Console(_)) => &[][..],
             Some(Command::Verb(verb)) => verb.set(),
         };
         self.before.set.iter().chain(after).cloned().collect()
@@ -186,8 +216,13 @@ impl Command {
             Self::Verb(verb) => Some(verb),
             Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => None,
             #[cfg(feature = "console")]
-            Self::Keys => None,
+            Self::Keys | Self::Console(_) => None,
         }
+    }
+
+    /// The folder of configuration files, if one was given.
+    pub fn config(&self) -> Option<&Path> {
+        self.verb().and_then(Common::config)
     }
 
     /// Whether the command starts no engine.
@@ -202,6 +237,8 @@ impl Command {
             Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => true,
             #[cfg(feature = "console")]
             Self::Keys => true,
+            #[cfg(feature = "console")]
+            Self::Console(_) => false,
         }
     }
 }
@@ -253,6 +290,19 @@ mod tests {
     fn set_stands_before_or_after_the_command() {
         let args = read(&["--set", "a=1", "--set", "b=2", "request", "--set", "c=3", "dummy", "--set=d=4"]).unwrap();
         assert_eq!(args.set(), ["a=1", "b=2", "c=3", "d=4"]);
+    }
+
+    #[cfg(feature = "console")]
+    #[test]
+    fn console_is_the_same_as_no_command() {
+        let args =
+            read(&["--no-mouse", "--set", "a=1", "console", "--set=b=2", "--read-only", "--ledger", "/l"]).unwrap();
+        assert!(args.command.is_none() && args.console.no_mouse && args.console.read_only && !args.console.ascii);
+        assert_eq!(
+            (args.set(), args.ledger().map(|(path, _)| path)),
+            (vec!["a=1".into(), "b=2".into()], Some("/l".as_ref()))
+        );
+        assert!(read(&["console", "--line"]).is_err() && read(&["console", "x"]).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use crate::abi::error::{ControlError, EngineError, Stage};
+use crate::abi::error::{ControlError, EngineError, Explain, Stage};
 use crate::abi::record::Outcome;
 use crate::abi::record::Record;
 
@@ -22,6 +22,35 @@ pub const VERSION: u8 = 76;
 pub const NOT_PERMITTED: u8 = 77;
 /// No terminal for the console.
 pub const NO_TERMINAL: u8 = 2;
+
+/// Every exit code and its meaning, for `--help` and the manual page.
+pub const CODES: &[(&str, &str)] = &[
+    ("0 to 255", "the helper's own exit code, unchanged"),
+    (
+        "1",
+        "diff: drift; why: nothing is known; set -p, --system: a line failed; kill, abandon: there is no such request, \
+         or it has ended, or something of its chain still runs",
+    ),
+    ("2", "the console: no terminal"),
+    ("64", "usage: unknown option or key, malformed value or name (EINVAL, ENAMETOOLONG)"),
+    ("69", "the target cannot be reached, or does not support this"),
+    ("70", "a status was lost (ECHILD)"),
+    ("74", "the answer could not be written, and nothing worse happened"),
+    ("75", "refused for now: limit, gate, empty path, engine within an engine (ENOMEM, ETIME, EBUSY, ENOENT, ELOOP)"),
+    ("76", "the daemon speaks another version"),
+    ("77", "not permitted: EPERM, denied by khelper.deny or a hook, or the masks cannot be enforced"),
+    ("101", "the console: a panic"),
+    ("124", "--timeout ran out: the helper got TERM, and KILL 2 s later"),
+    ("126", "the helper could not be executed, or no process could be created"),
+    ("127", "the helper was not found (ENOENT)"),
+    ("128 + n", "the helper or khelper was killed by signal n; 129 also if the console's terminal is gone"),
+    ("130", "interrupted: ctrl-c ends the wait"),
+];
+
+/// Which code several requests give.
+pub const COMBINED: &str = "\
+Of several results, the first of 130, 64, 77, 75, 70, 69, 76, 127, 126, 128 + n, 124 that occurred, else the highest
+own code. The stage that failed decides, not the errno alone. A closed pipe on stdout is not an error.";
 
 /// The result of one request, for the exit code. Of several results the smallest one wins, in the order of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +105,8 @@ impl Verdict {
     /// The verdict on a command that failed, whether it was not authorized or the engine refused it.
     pub fn of_error(error: &ControlError) -> Self {
         match error {
+            // A mask from outside (SYS-3), or a file that others can change (AUTH-6).
+            ControlError::Value { error, .. } if error.errno() == Errno::EPERM => Self::NotPermitted,
             ControlError::UnknownKey(_) | ControlError::ReadOnly(_) | ControlError::Value { .. } => Self::Usage,
             ControlError::Denied(_) => Self::NotPermitted,
             ControlError::Busy(_) => Self::Refused,

@@ -4,6 +4,7 @@
 mod args;
 pub mod bridge;
 pub mod complete;
+mod diff;
 pub mod exit;
 mod follow_log;
 mod get;
@@ -191,7 +192,9 @@ fn perform(asker: &Asker, command: &Command) -> Verdict {
         Ok(Ask::Requests(requests)) => asker.requests(requests.batch(), json),
         Ok(Ask::Call(call)) => asker.requests(Batch::one(control::Command::Call(call)), json),
         Ok(Ask::Probe) => asker.probe(json),
-        Ok(Ask::Knobs(knobs)) => get::get(&asker.caller, knobs, &asker.answers),
+        Ok(Ask::Knobs(keys, form)) => asker.get(keys, form, json),
+        Ok(Ask::Set(set)) => asker.set(&set),
+        Ok(Ask::Diff) => asker.diff(json),
         Ok(Ask::Masks(masks)) => mask::mask(&masks, json, known, &asker.answers),
         Ok(Ask::Rehearse(draft)) => asker.rehearse(draft, json),
         Ok(Ask::Ps { tree }) => asker.ps(tree, json),

@@ -27,7 +27,9 @@ impl Command {
     /// The engine that the command needs.
     pub fn need(&self) -> Need {
         match self.verb() {
-            Some(verb) if verb.needs_running() || matches!(verb, Common::Get(_)) => Need::Daemon,
+            Some(verb) if verb.needs_running() || matches!(verb, Common::Get(_) | Common::Set(_) | Common::Diff(_)) => {
+                Need::Daemon
+            }
             _ => Need::Any,
         }
     }

@@ -6,12 +6,14 @@ use serde::Serialize;
 
 use crate::abi::error::ControlError;
 use crate::abi::record::State;
+use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::abi::time::Micros;
 use crate::control::metrics::{self, Form};
+use crate::control::read_tree::read_tree;
 use crate::control::record_json::{Entry, V};
 use crate::control::target::TargetInfo;
-use crate::control::text::{ps, status};
+use crate::control::text::{ps, status, tree};
 use crate::control::{Command, Key, Reply};
 use crate::verbs::perform::Act;
 
@@ -59,6 +61,7 @@ struct StateOf<'a> {
     v: u8,
     target: &'a str,
     run: String,
+    version: &'a str,
     pid: i32,
     uid: u32,
     uptime_us: Option<Micros>,
@@ -72,6 +75,8 @@ struct StateOf<'a> {
     slots_limit: u32,
     slots_waiting: u32,
     watchers: u32,
+    ledger: Option<&'a LedgerState>,
+    drift: Option<usize>,
     totals: &'a Totals,
 }
 
@@ -81,6 +86,7 @@ impl<'a> StateOf<'a> {
             v: V,
             target: info.short_name(),
             run: info.run.to_string(),
+            version: &info.version,
             pid: info.pid,
             uid: info.uid,
             uptime_us: status::uptime(info, s),
@@ -94,6 +100,8 @@ impl<'a> StateOf<'a> {
             slots_limit: s.slots.limit,
             slots_waiting: s.slots.waiting,
             watchers: s.watchers,
+            ledger: s.ledger.as_ref(),
+            drift: None,
             totals: &s.totals,
         }
     }
@@ -111,7 +119,13 @@ impl Asker {
             return self.running(&s, &all).unwrap_or_else(|error| fail(&error));
         }
         let info = self.caller.target.info();
-        let lines = if tree { ps::tree(&s, &all) } else { ps::table(info.short_name(), s.now, &all) };
+        let lines = match tree {
+            true => match read_tree(&*self.caller.target, &self.caller.by, &s, &all) {
+                Ok(tree) => tree::lines(&tree),
+                Err(error) => return fail(&error),
+            },
+            false => ps::table(info.short_name(), s.now, &all),
+        };
         lines.iter().for_each(|line| self.answers.line(line));
         Verdict::Own(0)
     }
@@ -140,10 +154,16 @@ impl Asker {
             Ok(s) => (s, self.caller.target.info()),
             Err(error) => return fail(&error),
         };
+        // A reader may not compare, and an engine without configuration files has nothing to compare with.
+        let compared = match self.caller.ask(Command::Diff) {
+            Ok(Reply::Diff(compared)) => Some(compared),
+            _ => None,
+        };
         if json {
-            self.json(&StateOf::of(&info, &s));
+            self.json(&StateOf { drift: compared.map(|compared| compared.drift.len()), ..StateOf::of(&info, &s) });
         } else {
-            status::lines(&info, &s).iter().for_each(|line| self.answers.line(line));
+            let lines = status::lines(&info, &s).into_iter();
+            lines.chain(compared.map(|compared| status::drift(&compared))).for_each(|line| self.answers.line(&line));
         }
         Verdict::Own(0)
     }
@@ -190,7 +210,9 @@ impl Asker {
                 }
             }
             // No verb of the shell performs these.
-            Act::Write(_) | Act::Reset(_) | Act::ResetLoopMessages => return Ok(Verdict::Usage),
+            Act::Write(_) | Act::Persist(_) | Act::Unpersist(_) | Act::Reset(_) | Act::ResetLoopMessages => {
+                return Ok(Verdict::Usage);
+            }
         }
         Ok(Verdict::Own(0))
     }

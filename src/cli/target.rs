@@ -1,12 +1,13 @@
 //! `--target`: the engine that a command uses.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::abi::escape::screen;
+
 /// The target that the operator chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chosen {
@@ -21,6 +22,22 @@ pub enum Chosen {
 /// The parser of `--target`.
 pub(super) fn parser() -> impl TypedValueParser<Value = Chosen> {
     OsStringValueParser::new().try_map(|text| read(&text))
+}
+
+/// The target that an unfinished command line names, if it does.
+pub(super) fn chosen(words: &[OsString]) -> Option<Chosen> {
+    let mut words = words.iter();
+    let text = loop {
+        match words.next()?.as_bytes() {
+            b"-t" | b"--target" => break words.next()?.clone(),
+            word => {
+                if let Some(value) = word.strip_prefix(b"--target=") {
+                    break OsString::from_vec(value.to_vec());
+                }
+            }
+        }
+    };
+    read(&text).ok()
 }
 
 /// Reads the value of `--target`.

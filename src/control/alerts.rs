@@ -3,6 +3,7 @@
 use crate::abi::event::Level;
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::log::{LogKind, LogLine};
+use crate::abi::safe_text::SafeText;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 
@@ -38,6 +39,13 @@ pub enum AlertKind {
         /// Whether this alert was dismissed before.
         again: bool,
     },
+    /// The last write to the ledger failed, as on a full disk.
+    Ledger {
+        /// Lines that could not be written so far.
+        lost: u64,
+        /// Why, with advice.
+        error: SafeText,
+    },
     /// A log line of level warning or above.
     Logged {
         /// The line.
@@ -63,6 +71,7 @@ impl AlertKind {
                 let more = if *again { " more" } else { "" };
                 format!("runaway loop? {refused}{more} refused by the limit: too many requests at once")
             }
+            Self::Ledger { lost, error } => format!("{lost} lines could not be written to the ledger: {error}"),
             Self::Logged { line, times } => {
                 let times = if *times > 1 { format!(" (×{times})") } else { String::new() };
                 format!("{}{times}", line.text())
@@ -84,6 +93,8 @@ pub struct Dismissed {
     lines: Vec<(LogKind, Micros)>,
     /// The newest dismissed request for each of [`NOT_ENFORCED`].
     not_enforced: [u64; NOT_ENFORCED.len()],
+    /// The number of lines that the ledger had lost.
+    ledger: u64,
 }
 
 impl Dismissed {
@@ -96,6 +107,7 @@ impl Dismissed {
                 }
             }
             AlertKind::Runaway { .. } => self.dismiss_runaway(snapshot),
+            AlertKind::Ledger { lost, .. } => self.ledger = *lost,
             AlertKind::Logged { line: LogKind::Runaway { .. }, .. } => self.dismiss_runaway(snapshot),
             AlertKind::Logged { line: kind, .. } => self.hide(snapshot, |line| line.kind == *kind),
         }
@@ -132,8 +144,15 @@ fn is_runaway(line: &LogLine) -> bool {
 pub fn alerts(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<Alert> {
     let mut out = not_enforced(snapshot, dismissed);
     out.extend(runaway(snapshot, dismissed));
+    out.extend(ledger(snapshot, dismissed));
     out.extend(logged(snapshot, dismissed));
     out
+}
+
+fn ledger(snapshot: &Snapshot, dismissed: &Dismissed) -> Option<Alert> {
+    let state = snapshot.ledger.as_ref().filter(|state| state.lost > dismissed.ledger)?;
+    let kind = AlertKind::Ledger { lost: state.lost, error: state.error.clone()? };
+    Some(Alert { severity: Severity::Bad, at: snapshot.now, kind })
 }
 
 fn not_enforced(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<Alert> {
@@ -178,6 +197,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::abi::sink::LedgerState;
     use crate::control::testing::{drain_failed, overflowing, record};
 
     fn kinds(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<AlertKind> {
@@ -202,6 +222,24 @@ mod tests {
         dismissed.dismiss_drains(&s);
         assert_eq!(alerts(&s, &dismissed)[0].at, 9);
         assert_eq!(kinds(&s, &dismissed)[1..], [AlertKind::Logged { line: kind, times: 1 }]);
+    }
+
+    #[test]
+    fn a_ledger_that_cannot_be_written_is_an_alert_until_dismissed_or_until_it_can() {
+        let (mut s, mut dismissed) = (crate::control::testing::snapshot(), Dismissed::default());
+        let state =
+            |lost, error: Option<&str>| LedgerState { lost, error: error.map(SafeText::new), ..Default::default() };
+        s.ledger = Some(state(0, None));
+        assert_eq!(kinds(&s, &dismissed), []);
+        s.ledger = Some(state(3, Some("full (ENOSPC); free some space")));
+        let [alert] = &kinds(&s, &dismissed)[..] else { panic!() };
+        assert_eq!(alert.text(), "3 lines could not be written to the ledger: full (ENOSPC); free some space");
+        dismissed.dismiss(alert, &s);
+        assert_eq!(kinds(&s, &dismissed), []);
+        s.ledger = Some(state(4, Some("full")));
+        assert_eq!(kinds(&s, &dismissed).len(), 1);
+        s.ledger = Some(state(4, None));
+        assert_eq!(kinds(&s, &dismissed), []);
     }
 
     #[test]

@@ -444,7 +444,7 @@ mod tests {
         let of = |key: Key, text: &str| (key, key.parse_value(text.as_bytes(), CapMask::up_to(40)).unwrap());
         let (mask, path) = (of(Key::Bset, "empty"), of(Key::Modprobe, "/x"));
         let require = |writes: &[(Key, KnobValue)]| requirement(&Command::Write(writes.to_vec()));
-        assert_eq!(require(&[mask.clone()]), Requirement::Mask);
+        assert_eq!(require(std::slice::from_ref(&mask)), Requirement::Mask);
         assert_eq!(require(&[path.clone(), mask.clone()]), Requirement::RunAndMask);
         assert_eq!(require(&[mask, path]), Requirement::RunAndMask);
         assert_eq!(require(&[]), Requirement::Change);

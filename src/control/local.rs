@@ -154,6 +154,7 @@ impl Target for Local {
         TargetInfo {
             kind: TargetKind::Embedded,
             name: String::new(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: me.pid,
             uid: me.uid,
             run: self.run,

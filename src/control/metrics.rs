@@ -51,8 +51,8 @@ pub fn text(info: &TargetInfo, s: &Snapshot, form: Form) -> String {
 fn about(out: &mut Text, info: &TargetInfo) {
     let kind = if out.form == Form::Classic { "gauge" } else { "info" };
     let name = if out.form == Form::Classic { "khelper_build_info" } else { "khelper_build" };
-    out.head(name, kind, "The version of the program that reads these numbers.");
-    out.line("khelper_build_info", &[("version", env!("CARGO_PKG_VERSION"))], "1");
+    out.head(name, kind, "The version of the program that runs the engine.");
+    out.line("khelper_build_info", &[("version", &label(&info.version))], "1");
     let started = info.run.started;
     out.gauge("khelper_start_time_seconds", "When the engine started, in seconds since the epoch.", &seconds(started));
 }
@@ -120,7 +120,7 @@ impl Text {
         }
     }
 
-    /// One sample. The values of labels need no escaping: they are constants of this program.
+    /// One sample. The values of labels are constants of this program, or escaped by [`label`].
     fn line(&mut self, name: &str, labels: &[(&str, &str)], value: &str) {
         self.out.push_str(name);
         for (at, (label, value)) in labels.iter().enumerate() {
@@ -164,6 +164,11 @@ impl Text {
         self.line(&format!("{name}_sum"), &[], &seconds(values.sum_us));
         self.line(&format!("{name}_count"), &[], &below.to_string());
     }
+}
+
+/// Another program's text as the value of a label: only the characters of a version.
+fn label(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || "._-+".contains(*c)).take(64).collect()
 }
 
 fn seconds(us: Micros) -> String {

@@ -12,10 +12,12 @@ pub mod config;
 mod dispatch;
 pub mod event_json;
 pub mod export;
+pub mod knob_json;
 mod knobs;
 pub mod local;
 pub mod metrics;
 pub mod provenance;
+pub mod read_tree;
 mod reads;
 pub mod record_json;
 pub mod rehearsal;
@@ -29,6 +31,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod text;
+pub mod tree;
 pub mod watch;
 pub mod withheld;
 

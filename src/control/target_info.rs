@@ -62,6 +62,8 @@ pub struct TargetInfo {
     /// The name that the operator gave it (`unix:PATH`). Escaped; empty for [`TargetKind::Embedded`] and for the daemon
     /// at its usual socket.
     pub name: String,
+    /// The version of the program that runs the engine; empty if it is not known.
+    pub version: String,
     /// The engine's process.
     pub pid: i32,
     /// The engine's user id.

@@ -10,7 +10,7 @@ use crate::control::authorize::Access;
 use crate::control::target::Seq;
 use crate::sys::linux::peer::{Sender, receive};
 use crate::wire::event::missed;
-use crate::wire::frame::{MAX_CALL, Splitter, TooLong};
+use crate::wire::frame::{Splitter, TooLong};
 
 use super::outgoing::{Message, Outgoing};
 use super::peer::Opened;
@@ -76,8 +76,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that has just been accepted.
-    pub fn new(socket: OwnedFd, opened: Opened) -> Self {
+    /// A connection that has just been accepted; it accepts messages of up to `longest` bytes.
+    pub fn new(socket: OwnedFd, opened: Opened, longest: usize) -> Self {
         Self {
             socket,
             opened,
@@ -86,7 +86,7 @@ impl Connection {
             ended: false,
             closing: false,
             interest: EventFlags::IN,
-            incoming: Splitter::new(MAX_CALL),
+            incoming: Splitter::new(longest),
             sender: None,
         }
     }
@@ -178,7 +178,7 @@ mod tests {
         let (here, there) = UnixStream::pair().unwrap();
         pass_credentials(&here).unwrap();
         let opened = Opened::now(&here, None).unwrap();
-        (Connection::new(here.into(), opened), there)
+        (Connection::new(here.into(), opened, 64), there)
     }
 
     fn next(connection: &mut Connection) -> Option<(Vec<u8>, i32)> {

@@ -1,10 +1,17 @@
 //! The daemon's log: the journal with fields, if stderr is the journal, else lines on stderr. It never contains argv,
-//! environment or output (AUTH-4).
+//! environment or output (AUTH-4). A thread writes it, since the reader of a pipe may be slow.
 
 use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
 
+use nix::errno::Errno;
+
+use crate::abi::error::SysError;
 use crate::abi::escape::screen_again;
 use crate::abi::event::{Event, EventKind, Level};
 use crate::control::text::event::event as in_words;
@@ -14,25 +21,51 @@ use crate::sys::service::stderr_is_the_journal;
 /// The journal's socket (systemd-journald.service(8)).
 const SOCKET: &str = "/run/systemd/journal/socket";
 
+/// The most lines that may wait to be written.
+const WAITING: usize = 1024;
+/// How long the end of the daemon waits for its last lines to be written.
+const FLUSH: Duration = Duration::from_secs(1);
+
 /// The log.
 pub struct Journal {
-    socket: Option<UnixDatagram>,
+    lines: SyncSender<Entry>,
+    /// Lines that did not fit.
+    lost: AtomicU64,
+}
+
+enum Entry {
+    Line(Level, String, Vec<(&'static str, String)>),
+    /// Everything before it has been written.
+    Written(SyncSender<()>),
 }
 
 impl Journal {
     /// The log of this process.
-    pub fn new() -> Self {
-        let connected = || {
-            let socket = UnixDatagram::unbound().ok()?;
-            socket.connect(SOCKET).ok()?;
-            Some(socket)
+    ///
+    /// # Errors
+    /// No thread could be started.
+    pub fn new() -> Result<Self, SysError> {
+        let (lines, entries) = sync_channel(WAITING);
+        let failed = |e: std::io::Error| {
+            SysError::new("a thread for the log", Errno::from_raw(e.raw_os_error().unwrap_or(Errno::EAGAIN as i32)))
         };
-        Self { socket: if stderr_is_the_journal() { connected() } else { None } }
+        let work = move || write_all(&entries);
+        thread::Builder::new().name("daemon-log".into()).spawn(work).map_err(failed)?;
+        Ok(Self { lines, lost: AtomicU64::new(0) })
+    }
+
+    /// Waits up to a second until everything is written.
+    pub fn flush(&self) {
+        let (written, done) = sync_channel(1);
+        if self.lines.try_send(Entry::Written(written)).is_ok() {
+            // A reader that does not read must not stop the daemon from ending.
+            let _ = done.recv_timeout(FLUSH);
+        }
     }
 
     /// Logs a sentence.
     pub fn line(&self, level: Level, text: &str) {
-        self.log(level, text, &[]);
+        self.log(level, text.to_owned(), Vec::new());
     }
 
     /// Logs an event.
@@ -50,27 +83,51 @@ impl Journal {
             EventKind::Finished(record) => Some(&record.actor),
             _ => None,
         };
-        let (pid, uid) = actor.map(|actor| (actor.pid.to_string(), actor.uid.to_string())).unzip();
-        let key = match &event.kind {
-            EventKind::KnobChanged { change, .. } => Some(change.key.name().to_owned()),
-            _ => None,
-        };
-        let fields = [
-            ("KHELPER_SEQ", Some(event.seq.to_string())),
-            ("KHELPER_REQUEST", number),
-            ("KHELPER_KNOB", key),
-            ("KHELPER_ACTOR_PID", pid),
-            ("KHELPER_ACTOR_UID", uid),
-        ];
-        self.log(words.level, &text, &fields);
+        let mut fields = vec![("KHELPER_SEQ", event.seq.to_string())];
+        fields.extend(number.map(|id| ("KHELPER_REQUEST", id)));
+        if let EventKind::KnobChanged { change, .. } = &event.kind {
+            fields.push(("KHELPER_KNOB", change.key.name().to_owned()));
+        }
+        if let Some(actor) = actor {
+            fields.push(("KHELPER_ACTOR_PID", actor.pid.to_string()));
+            fields.push(("KHELPER_ACTOR_UID", actor.uid.to_string()));
+        }
+        self.log(words.level, text, fields);
     }
 
-    fn log(&self, level: Level, text: &str, fields: &[(&str, Option<String>)]) {
-        // The text is escaped already; a line break would begin another field.
-        let text = screen_again(text);
-        let Some(socket) = &self.socket else {
-            return stderr(&text);
+    fn log(&self, level: Level, text: String, fields: Vec<(&'static str, String)>) {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        let told = |lost: &u64| {
+            let text = format!("{lost} lines of this log were lost: its reader is too slow");
+            self.lines.try_send(Entry::Line(Level::Warning, text, Vec::new())).is_ok()
         };
+        let owed = if lost > 0 && told(&lost) { 0 } else { lost };
+        let added = self.lines.try_send(Entry::Line(level, text, fields)).is_err();
+        self.lost.fetch_add(owed + u64::from(added), Ordering::Relaxed);
+    }
+}
+
+/// Writes entries until the log is dropped.
+fn write_all(entries: &Receiver<Entry>) {
+    let connected = || {
+        let socket = UnixDatagram::unbound().ok()?;
+        socket.connect(SOCKET).ok()?;
+        Some(socket)
+    };
+    let journal = if stderr_is_the_journal() { connected() } else { None };
+    for entry in entries {
+        match entry {
+            Entry::Line(level, text, fields) => write(journal.as_ref(), level, &text, &fields),
+            // The one that waits may have given up.
+            Entry::Written(done) => _ = done.try_send(()),
+        }
+    }
+}
+
+fn write(journal: Option<&UnixDatagram>, level: Level, text: &str, fields: &[(&'static str, String)]) {
+    // The text is escaped already; a line break would begin another field.
+    let text = screen_again(text);
+    if let Some(socket) = journal {
         let priority = match level {
             Level::Info => 6,
             Level::Warning => 4,
@@ -78,17 +135,12 @@ impl Journal {
         };
         let mut entry = format!("MESSAGE={text}\nPRIORITY={priority}\nSYSLOG_IDENTIFIER=khelper\n");
         for (name, value) in fields {
-            if let Some(value) = value {
-                entry.push_str(&format!("{name}={value}\n"));
-            }
+            entry.push_str(&format!("{name}={value}\n"));
         }
-        if socket.send(entry.as_bytes()).is_err() {
-            stderr(&text);
+        if socket.send(entry.as_bytes()).is_ok() {
+            return;
         }
     }
-}
-
-fn stderr(text: &str) {
     // There is no other place to report to.
     let _ = writeln!(std::io::stderr().lock(), "khelper: {text}");
 }

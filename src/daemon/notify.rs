@@ -30,7 +30,12 @@ impl Notify {
             [b'/', ..] => SocketAddr::from_pathname(&name).ok(),
             _ => None,
         });
-        let socket = address.and_then(|address| Some((UnixDatagram::unbound().ok()?, address)));
+        let socket = address.and_then(|address| {
+            let socket = UnixDatagram::unbound().ok()?;
+            // The I/O thread does not wait for a manager that is slow.
+            socket.set_nonblocking(true).ok()?;
+            Some((socket, address))
+        });
         Self { watchdog: watchdog.filter(|_| socket.is_some()), socket }
     }
 

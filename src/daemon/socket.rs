@@ -1,7 +1,7 @@
 //! The daemon's listening socket: from the service manager, or made here.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
-use rustix::fs::{AtFlags, CWD, Gid, chownat};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Gid, chownat, flock};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, getsockname, listen, socket_with};
 
 use crate::abi::error::{SysError, io_words};
@@ -142,10 +142,10 @@ fn lock(path: &Path) -> Result<File, SysError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600).custom_flags(i32::try_from(flags).unwrap_or(0));
     let file = options.open(&name).map_err(of_io(&name, "open"))?;
-    match file.try_lock() {
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(failed(path, "a daemon serves", Errno::EADDRINUSE)),
-        Err(TryLockError::Error(e)) => Err(of_io(&name, "lock")(e)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(failed(path, "a daemon serves", Errno::EADDRINUSE)),
+        Err(e) => Err(failed(&name, "lock", Errno::from_raw(e.raw_os_error()))),
     }
 }
 

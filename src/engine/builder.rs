@@ -55,6 +55,7 @@ pub struct Builder {
     sink: Option<Arc<dyn RecordSink>>,
     sink_queue: Option<usize>,
     helper_limits: Vec<Rlimit>,
+    helper_cgroups: Option<PathBuf>,
     first_id: Option<u64>,
 }
 
@@ -102,6 +103,13 @@ impl Builder {
     #[must_use]
     pub fn helper_limits(mut self, limits: Vec<Rlimit>) -> Self {
         self.helper_limits = limits;
+        self
+    }
+    /// Puts every helper into a cgroup of its own, below this one, which this process must own (cgroups(7)). Otherwise
+    /// helpers are in the cgroup of this process.
+    #[must_use]
+    pub fn helper_cgroups(mut self, below: PathBuf) -> Self {
+        self.helper_cgroups = Some(below);
         self
     }
     /// Sets the id of the first request, for an engine that continues the numbers of an earlier one; 1 by default.
@@ -162,6 +170,7 @@ impl Builder {
             pools: Pools::new(),
             hook: self.hook,
             helper_limits: self.helper_limits.into(),
+            helper_cgroups: self.helper_cgroups,
             probe: self.probe,
             above: OnceLock::new(),
             initial_state: host.caller_state(),

@@ -10,13 +10,16 @@ use crate::abi::error::{EngineError, Stage};
 use crate::abi::process::Process;
 use crate::abi::snapshot::{ChainEnded, Live};
 use crate::abi::time::TERM_TO_KILL;
-use crate::policy::recursion::is_member;
+use crate::policy::recursion;
 use crate::sys::host::Micros;
 
+use super::cancel::Cancel;
 use super::end::no_request;
 use super::handle::Engine;
 use super::inner::Inner;
 
+/// How long a request may take to notice that its wait for a slot has been ended: 0.1 s.
+const UNTIL_AWAKE: Micros = 100_000;
 /// How long a chain may take to end after the last signal: 1 s.
 const KILL_TO_GONE: Micros = 1_000_000;
 
@@ -40,12 +43,9 @@ impl Engine {
         let mut ending = Ending::new(&self.inner, id, signal, actor);
         let left = ending.work();
         drop(shut);
-        let processes = ending.strays.iter().map(|(pid, _)| pid).collect::<BTreeSet<_>>().len();
-        Ok(ChainEnded {
-            signalled: ending.helpers.iter().map(|(id, _)| *id).collect::<BTreeSet<_>>().into_iter().collect(),
-            processes,
-            left,
-        })
+        let signalled: BTreeSet<u64> = ending.helpers.iter().map(|(id, _)| *id).collect();
+        let strays: BTreeSet<i32> = ending.strays.iter().map(|(pid, _)| *pid).collect();
+        Ok(ChainEnded { signalled: signalled.into_iter().collect(), processes: strays.len(), left })
     }
 }
 
@@ -58,7 +58,7 @@ struct Shut<'a> {
 impl Drop for Shut<'_> {
     fn drop(&mut self) {
         let now = self.inner.now();
-        self.inner.registry.lock().lineage.open(self.top, now);
+        self.inner.registry.lock().lineage.open(self.top, Some(now));
     }
 }
 
@@ -94,6 +94,7 @@ impl<'a> Ending<'a> {
                 self.kill_at = None;
             }
             let live = self.inner.registry.lock().live_below(self.top);
+            self.end_waits(&live, now);
             live.iter().for_each(|live| self.end(live));
             // What is left of sessions is ended last: most of it ends with its helper or with its answer.
             let strays = if live.is_empty() { self.strays() } else { Vec::new() };
@@ -109,25 +110,31 @@ impl<'a> Ending<'a> {
         }
     }
 
-    /// Signals a helper once, or ends a wait for a slot.
+    /// Ends the waits for a slot. A helper that ends gives its slot to the next request that waits, so these end first.
+    fn end_waits(&self, live: &[Live], now: Micros) {
+        let mut registry = self.inner.registry.lock();
+        let waiting: Vec<u64> = live.iter().map(|live| live.id).filter(|id| registry.call(*id).is_none()).collect();
+        let cancels: Vec<Cancel> = waiting.iter().filter_map(|id| registry.cancel(*id)).collect();
+        let actor = self.inner.actors.share(self.actor);
+        waiting.iter().for_each(|id| registry.note_abandoned_by(*id, actor.clone()));
+        drop(registry);
+        cancels.iter().for_each(Cancel::cancel);
+        // One that has not begun to wait, for example because its security hook takes long, holds up nothing.
+        let (clock, until) = (self.inner.host.clock(), now.saturating_add(UNTIL_AWAKE));
+        let mut registry = self.inner.registry.lock();
+        while clock.now() < until && waiting.iter().any(|id| registry.is_waiting(*id)) {
+            registry = self.inner.registry.wait_until(registry, clock, until);
+        }
+    }
+
+    /// Signals a helper, each signal once.
     fn end(&mut self, live: &Live) {
-        let cancel = {
-            let mut registry = self.inner.registry.lock();
-            match registry.call(live.id) {
-                Some(_) => None,
-                None => {
-                    registry.note_abandoned_by(live.id, self.inner.actors.share(self.actor));
-                    registry.cancel(live.id)
-                }
-            }
-        };
-        if let Some(cancel) = cancel {
-            cancel.cancel();
-        } else if live.pid.is_some() && !self.helpers.contains(&(live.id, self.signal)) {
-            // An error means that the helper has ended, or runs as another user and will be named as left.
-            if self.inner.kill(live.id, self.signal, self.actor).is_ok() {
-                self.helpers.insert((live.id, self.signal));
-            }
+        if live.pid.is_none() || self.helpers.contains(&(live.id, self.signal)) {
+            return;
+        }
+        // An error means that the helper has ended, or runs as another user and will be named as left.
+        if self.inner.kill(live.id, self.signal, self.actor).is_ok() {
+            self.helpers.insert((live.id, self.signal));
         }
     }
 
@@ -135,10 +142,8 @@ impl<'a> Ending<'a> {
     fn strays(&self) -> Vec<Process> {
         let sessions = self.inner.registry.lock().lineage.below(self.top);
         let ids: Vec<i32> = sessions.iter().map(|session| session.asker.pid).collect();
-        let mut all = if ids.is_empty() { Vec::new() } else { self.inner.host.members(&ids) };
         // Only what certainly belongs to a helper is signalled.
-        all.retain(|process| sessions.iter().any(|session| is_member(process, session)));
-        all
+        if ids.is_empty() { Vec::new() } else { recursion::members(self.inner.host.members(&ids), &sessions) }
     }
 
     fn end_stray(&mut self, stray: &Process) {
@@ -178,13 +183,11 @@ impl Inner {
             registry.lineage.below(top)
         };
         let ids: Vec<i32> = sessions.iter().map(|session| session.asker.pid).collect();
-        let runs = |process: &Process| sessions.iter().any(|session| is_member(process, session));
-        if !ids.is_empty() && self.host.members(&ids).iter().any(runs) {
+        if !ids.is_empty() && !recursion::members(self.host.members(&ids), &sessions).is_empty() {
             return Ok(());
         }
-        let now = self.now();
         let mut registry = self.registry.lock();
-        registry.lineage.open(top, now);
+        registry.lineage.open(top, None);
         let advice = match registry.first_of(top) {
             first if first == top => "see the records of its requests for how they ended".into(),
             first => format!("its chain began with request {first}: end that one"),

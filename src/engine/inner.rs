@@ -56,6 +56,8 @@ pub(super) struct Inner {
     pub(super) hook: Option<SecurityHook>,
     /// The resource limits of every helper, besides this process's own.
     pub(super) helper_limits: Box<[Rlimit]>,
+    /// The cgroup in which every helper gets one of its own.
+    pub(super) helper_cgroups: Option<PathBuf>,
     pub(super) probe: Option<(PathBuf, &'static str)>,
     pub(super) above: OnceLock<Option<i32>>,
     /// The state of the thread that started this engine.

@@ -102,6 +102,7 @@ impl Inner {
             // A helper without a waiting caller can outlive the engine, so its output goes to /dev/null (UMH-14).
             capture: matches!(wait, WaitMode::Proc { .. }),
             rlimits: setup.rlimits,
+            cgroup: self.helper_cgroups.as_ref().map(|below| below.join(format!("helper-{}", call.id))),
             session_keyring: setup.session_keyring,
             wait_loaded: matches!(wait, WaitMode::Exec { .. }),
             no_new_privs: enforced == Enforcement::NoNewPrivs,

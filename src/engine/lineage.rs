@@ -106,12 +106,14 @@ impl Lineage {
         self.shut.push(top);
     }
 
-    /// Serves requests of this chain again.
-    pub(super) fn open(&mut self, top: u64, now: Micros) {
+    /// Serves requests of this chain again, which was ended at the time `ended`, if it was.
+    pub(super) fn open(&mut self, top: u64, ended: Option<Micros>) {
         if let Some(at) = self.shut.iter().position(|id| *id == top) {
             self.shut.swap_remove(at);
         }
-        self.shut_until = now.saturating_add(AFTER_THE_END);
+        if let Some(ended) = ended {
+            self.shut_until = ended.saturating_add(AFTER_THE_END);
+        }
     }
 
     /// The chain that is being ended and that a request belongs to. A request whose requester has ended (`gone`) belongs
@@ -160,7 +162,7 @@ mod tests {
         let half = |pid| pid % 2 == 0;
         let swept = lineage.to_sweep(false);
         lineage.swept(&swept, half);
-        assert!(ids(&lineage).iter().all(|id| id % 2 == 0) && lineage.len() == KEPT / 2);
+        assert!(ids(&lineage).iter().all(|id| id.is_multiple_of(2)) && lineage.len() == KEPT / 2);
         assert!(lineage.to_sweep(false).is_empty(), "as many again must end before the next sweep");
         let swept = lineage.to_sweep(true);
         lineage.swept(&swept, |_| false);
@@ -192,7 +194,7 @@ mod tests {
         lineage.shut(1);
         assert_eq!([51, 52, 53, 99].map(|pid| shuts(&lineage, pid, false, 0)), [Some(1), Some(1), None, None]);
         assert_eq!(shuts(&lineage, 99, true, 0), Some(0));
-        lineage.open(1, 10);
+        lineage.open(1, Some(10));
         assert_eq!([51, 52].map(|pid| shuts(&lineage, pid, false, 10)), [None; 2]);
         assert_eq!([10, 10 + AFTER_THE_END].map(|now| shuts(&lineage, 99, true, now)), [Some(0), None]);
         assert_eq!(lineage.below(1).len(), 2);

@@ -37,6 +37,7 @@ mod slots;
 mod snapshot;
 mod sync;
 mod sysctl;
+mod totals;
 mod umh;
 mod workers;
 mod workqueue;

@@ -1,11 +1,12 @@
 //! The registry: live requests, the newest 10,000 records, totals and events. Only `snapshot` takes other locks under
 //! the registry's lock.
 
+mod lookup;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::abi::actor::Actor;
-use crate::abi::error::Stage;
 use crate::abi::time::Micros;
 
 use super::bus::Bus;
@@ -13,10 +14,11 @@ use super::call::Call;
 use super::cancel::Cancel;
 use super::lineage::Lineage;
 use super::sink::Sink;
+use super::totals;
 use crate::abi::event::{EventKind, Level};
 use crate::abi::knob_value::{Change, Provenance};
 use crate::abi::log::{LogKind, LogLine};
-use crate::abi::record::{Outcome, Record, State};
+use crate::abi::record::{Record, State};
 use crate::abi::sink::Changed;
 use crate::abi::snapshot::{Live, Totals};
 use crate::policy::recursion::Asker;
@@ -161,7 +163,7 @@ impl Registry {
                 self.lineage.ended(pid, record.id, at);
             }
         }
-        self.count(at, &record);
+        totals::ended(&mut self.totals, at, &record);
         self.keep(record.clone());
         self.bus.emit(at, EventKind::Finished(record.clone()));
         self.give_sink(at, |sink| sink.finished(&record));
@@ -186,28 +188,6 @@ impl Registry {
                 self.lost_to_log = self.lost_to_log.saturating_mul(10);
             }
             self.log(at, LogKind::SinkLost { lost });
-        }
-    }
-
-    fn count(&mut self, at: Micros, record: &Record) {
-        self.totals.by_outcome[record.outcome as usize] += 1;
-        if let (Some(started), Some(ended)) = (record.started_us, record.ended_us) {
-            self.totals.run_times.add(ended.saturating_sub(started));
-        }
-        if record.outcome == Outcome::Refused {
-            if let Some(stage) = record.stage {
-                self.totals.refused_by_stage[stage as usize] += 1;
-            }
-            match record.stage {
-                Some(Stage::Limit) => {
-                    self.totals.refused_limit += 1;
-                    self.totals.refused_limit_at = Some(at);
-                }
-                Some(Stage::Throttle) => self.totals.throttled += 1,
-                Some(Stage::Gate) => self.totals.refused_gate += 1,
-                Some(Stage::Hook) => self.totals.refused_hook += 1,
-                _ => {}
-            }
         }
     }
 
@@ -264,70 +244,6 @@ impl Registry {
         self.emit(provenance.at, kind);
         self.provenance.retain(|last| last.change.key != provenance.change.key);
         self.provenance.push(provenance);
-    }
-
-    /// The live requests, oldest first.
-    pub(super) fn live(&self) -> impl ExactSizeIterator<Item = &Live> {
-        self.live.values().map(|e| &e.live)
-    }
-    /// The ended records, newest first.
-    pub(super) fn ended(&self) -> impl ExactSizeIterator<Item = &Arc<Record>> {
-        self.ended.iter().rev()
-    }
-    /// At most `most` ended records from serial number `from` on, oldest first, and the serial number of the first one.
-    /// Records are numbered from 0 as they end; the number is larger than `from` if older records were dropped.
-    pub(super) fn ended_from(&self, from: u64, most: usize) -> (u64, Vec<Arc<Record>>) {
-        let first = from.max(self.first);
-        let at = usize::try_from(first - self.first).unwrap_or(usize::MAX).min(self.ended.len());
-        (first, self.ended.range(at..).take(most).cloned().collect())
-    }
-    /// At most `most` live requests with ids above `id`, oldest first, each with its record as it was when made.
-    pub(super) fn live_after(&self, id: u64, most: usize) -> Vec<(Live, Arc<Record>)> {
-        let after = (std::ops::Bound::Excluded(id), std::ops::Bound::Unbounded);
-        self.live.range(after).take(most).map(|(_, e)| (e.live.clone(), e.draft.clone())).collect()
-    }
-    /// Whether a request ever had this id.
-    pub(super) fn knows(&self, id: u64) -> bool {
-        id > self.before_first && id <= self.last_id
-    }
-    /// The call of a live request, once it has one.
-    pub(super) fn call(&self, id: u64) -> Option<Arc<Call>> {
-        self.live.get(&id)?.call.clone()
-    }
-    /// The record of a live request as it was when made.
-    pub(super) fn draft(&self, id: u64) -> Option<Arc<Record>> {
-        Some(self.live.get(&id)?.draft.clone())
-    }
-    /// The `Cancel` that ends the wait of a live request's caller.
-    pub(super) fn cancel(&self, id: u64) -> Option<Cancel> {
-        Some(self.live.get(&id)?.cancel.clone())
-    }
-    /// Notes the actor that ends the wait of a live request's caller; the first actor counts.
-    pub(super) fn note_abandoned_by(&mut self, id: u64, actor: Arc<Actor>) {
-        if let Some(entry) = self.live.get_mut(&id) {
-            entry.abandoned_by.get_or_insert(actor);
-        }
-    }
-    /// The request whose helper made this live request.
-    pub(super) fn asked_by(&self, id: u64) -> Option<&Asker> {
-        self.live.get(&id)?.asked_by.as_deref()
-    }
-    /// `top` and the requests below it, as far as they have not ended, oldest first.
-    pub(super) fn live_below(&self, top: u64) -> Vec<Live> {
-        let below = |e: &&Entry| e.live.id == top || e.asked_by.as_ref().is_some_and(|asker| asker.is_below(top));
-        self.live.range(top..).map(|(_, e)| e).filter(below).map(|e| e.live.clone()).collect()
-    }
-    /// The request that a chain began with, as far as its members are known: the oldest one above `id`.
-    pub(super) fn first_of(&self, id: u64) -> u64 {
-        let mut first = id;
-        loop {
-            let asker = self.asked_by(first).and_then(|asker| asker.way_up().last().map(|top| top.id));
-            let ended = || self.ended().find(|record| record.id == first)?.asked_by;
-            match asker.or_else(ended).filter(|above| *above < first) {
-                Some(above) => first = above,
-                None => return first,
-            }
-        }
     }
 }
 

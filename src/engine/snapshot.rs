@@ -5,6 +5,7 @@ use crate::abi::snapshot::{Knobs, Slots, Snapshot, Totals};
 use crate::policy::limit::ceiling;
 
 use super::handle::Engine;
+use super::inner::Inner;
 
 /// The most live requests in a snapshot; `live_total` counts them all.
 const RUNNING_SHOWN: usize = 256;
@@ -24,19 +25,7 @@ impl Engine {
         // snapshot includes the change of every event up to `seq`.
         let registry = inner.registry.lock();
         let values = inner.sysctl.copy();
-        let limit = ceiling(values.era, threads_max).min(values.max_concurrent);
-        let slots = {
-            let l = inner.slots.lock();
-            Slots {
-                limit,
-                concurrent: l.concurrent(),
-                waiting: l.waiting(),
-                peak: l.peak(),
-                holders: l.holders().to_vec(),
-                loop_messages: l.loop_messages(),
-                suppressed: l.suppressed(),
-            }
-        };
+        let slots = inner.slots_now(ceiling(values.era, threads_max).min(values.max_concurrent));
         let (gate, draining, running_helpers) = {
             let g = inner.gate.lock();
             (g.depth(), g.draining(), u32::try_from(g.running_helpers()).unwrap_or(u32::MAX))
@@ -74,6 +63,21 @@ impl Engine {
             warnings: registry.warnings.iter().cloned().collect(),
             provenance: registry.provenance.clone(),
             ledger: registry.sink.as_ref().and_then(|sink| sink.ledger()),
+        }
+    }
+}
+
+impl Inner {
+    fn slots_now(&self, limit: u32) -> Slots {
+        let l = self.slots.lock();
+        Slots {
+            limit,
+            concurrent: l.concurrent(),
+            waiting: l.waiting(),
+            peak: l.peak(),
+            holders: l.holders().to_vec(),
+            loop_messages: l.loop_messages(),
+            suppressed: l.suppressed(),
         }
     }
 }

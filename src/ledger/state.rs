@@ -65,7 +65,7 @@ impl State {
     fn write(&mut self, clocks: &dyn Clocks, item: &Item, run: Option<RunId>) -> Result<(), Errno> {
         let about = About { wall: clocks.wall(), n: self.n, run };
         let (mono, next_id) = (clocks.monotonic(), self.next_id);
-        let lost = (self.lost > 0).then(|| Item::Lost { count: self.lost, errno: self.errno });
+        let lost = (self.lost > 0).then_some(Item::Lost { count: self.lost, errno: self.errno });
         let news = lost.iter().chain([item]);
         self.all.rotate((about, mono, next_id), &self.fixed, &self.open)?;
         self.all.append(about, news, self.output)?;

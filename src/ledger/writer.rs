@@ -138,9 +138,10 @@ impl Ledger {
         if !alive.is_empty() {
             // Without a thread, the next start of the ledger finds out what has become of them.
             let ledger = Arc::downgrade(self);
-            let ended = move |orphan: &Orphan| match ledger.upgrade() {
-                Some(ledger) => ledger.orphan_ended(orphan.run, Arc::new(orphan.ended())),
-                None => {}
+            let ended = move |orphan: &Orphan| {
+                if let Some(ledger) = ledger.upgrade() {
+                    ledger.orphan_ended(orphan.run, Arc::new(orphan.ended()));
+                }
             };
             *lock(&self.watching) = watch::start(alive, Box::new(ended)).ok();
         }

@@ -48,6 +48,7 @@ impl Address {
         TargetInfo {
             kind: TargetKind::Daemon,
             name: self.name.clone(),
+            version: info.version.clone(),
             pid: info.pid,
             uid: info.uid,
             run: info.run,

@@ -74,6 +74,7 @@ impl Target for Direct {
             |error| TargetInfo {
                 kind: TargetKind::Daemon,
                 name: String::new(),
+                version: String::new(),
                 pid: 0,
                 uid: 0,
                 run: RunId { started: 0, pid: 0 },

@@ -67,6 +67,11 @@ impl Local {
         format!("{:02}:{:02}:{:02}", self.hour, self.minute, self.second)
     }
 
+    /// `2026-11-24 12:03:44+01:00`.
+    pub fn with_offset(&self) -> String {
+        format!("{} {}{}", self.date(), self.clock(), self.offset())
+    }
+
     /// `12:03:44.017`.
     pub fn time(&self) -> String {
         format!("{}.{:03}", self.clock(), self.millis)
@@ -92,6 +97,8 @@ mod tests {
         assert_eq!((local.year, local.month, local.second, local.millis), (2023, 11, 20, 17));
         assert!(local.to_string().starts_with("2023-11-1") && local.to_string().ends_with(":20.017"));
         assert_eq!(local.time().len(), 12);
+        let east = |offset| Local { offset, ..local }.with_offset();
+        assert!(east(3600).ends_with(":20+01:00") && east(-12600).ends_with(":20-03:30"), "{}", east(0));
         assert!(Local::of(UNIX_EPOCH - Duration::from_secs(86_400)).is_some());
         assert_eq!((local.date().len(), local.offset().len()), (10, 6));
         let parts = [local.year, local.month, local.day, local.hour, local.minute, local.second];

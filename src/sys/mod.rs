@@ -12,6 +12,7 @@ pub mod orphans;
 pub mod pass_fd;
 pub mod probe;
 pub mod process;
+pub mod regex;
 pub mod search;
 pub mod service;
 pub mod signals;

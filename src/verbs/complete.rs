@@ -5,6 +5,7 @@ use clap::{Arg, Command};
 
 use crate::abi::cap::CapMask;
 use crate::abi::knob::Key;
+use crate::abi::record::Outcome;
 
 /// Names that are not part of the definition. The functions are called only if a word needs them.
 pub struct Names<'a> {
@@ -24,6 +25,18 @@ pub struct Candidate {
     /// What it means, one line; empty if that is not known.
     pub help: String,
 }
+
+/// The outcomes that a log can be searched for.
+const OUTCOMES: [Outcome; 8] = [
+    Outcome::Exited,
+    Outcome::Killed,
+    Outcome::ExecFailed,
+    Outcome::Refused,
+    Outcome::Abandoned,
+    Outcome::Noop,
+    Outcome::Lost,
+    Outcome::Running,
+];
 
 /// Every completion of `word`, which follows the words `before` it.
 pub fn candidates(definition: &Command, before: &[&str], word: &str, names: &Names<'_>) -> Vec<Candidate> {
@@ -139,8 +152,11 @@ fn values(arg: &Arg, word: &str, names: &Names<'_>) -> Vec<Candidate> {
     match name {
         "MASK" => capabilities("", word, names.known),
         "ID" => plain((names.ids)().iter().map(u64::to_string)),
-        "NAME" => plain((names.modules)()),
+        "GLOB" => plain((names.modules)()),
+        "TARGET" => plain(["embedded", "daemon", "unix:"].map(str::to_owned)),
+        "O" => plain(OUTCOMES.map(|outcome| outcome.name().to_owned())),
         "SIGNAL" => plain(["TERM", "KILL", "HUP", "INT", "QUIT", "USR1", "USR2", "STOP", "CONT"].map(str::to_owned)),
+        _ if name.starts_with("NAME") => plain((names.modules)()),
         _ if name.starts_with("KEY=") => setting(word, names.known),
         _ if name.starts_with("KEY") => plain(Key::ALL.map(|key| key.name().to_owned())),
         _ => Vec::new(),

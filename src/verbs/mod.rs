@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod complete;
+pub mod knobs;
 pub mod operate;
 pub mod options;
 pub mod perform;

@@ -122,26 +122,6 @@ pub struct Mask {
     pub masks: Vec<OsString>,
 }
 
-/// `khelper get`.
-#[derive(Debug, Default, ClapArgs)]
-pub struct Get {
-    #[command(flatten)]
-    /// Knobs to write first.
-    pub set: Set,
-    /// Print every knob
-    #[arg(short = 'a', long)]
-    pub all: bool,
-    /// Print only the values
-    #[arg(short = 'n', long)]
-    pub values: bool,
-    /// Ignore unknown keys
-    #[arg(short = 'e', long)]
-    pub ignore: bool,
-    /// Names of knobs, with `.` or `/` as separator
-    #[arg(value_name = "KEY", required_unless_present = "all")]
-    pub keys: Vec<OsString>,
-}
-
 /// `--wait`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Wait {

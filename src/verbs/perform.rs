@@ -13,8 +13,9 @@ use crate::abi::wait::signal_name;
 use crate::control::batch::Batch;
 use crate::control::{Call, Command, Key, KnobValue, MaskKnob};
 
+use super::knobs::{Form, SetKnobs, Writing};
 use super::operate::Draft;
-use super::options::{Get, Mask, Request, assignment, key};
+use super::options::{Mask, Request};
 use super::verb::{Common, Resettable, Verb};
 
 /// The action of a verb that the shell and the console share.
@@ -26,8 +27,12 @@ pub enum Ask {
     Call(Call),
     /// The built-in probe is run; its report is shown.
     Probe,
-    /// Knobs are read.
-    Knobs(Knobs),
+    /// Knobs are read; an unknown one is an error beside the others.
+    Knobs(Vec<Result<Key, ControlError>>, Form),
+    /// Knobs are written at the shell.
+    Set(Box<SetKnobs>),
+    /// The knobs are compared with the configuration.
+    Diff,
     /// Masks are shown; this needs no target.
     Masks(Masks),
     /// A program is rehearsed.
@@ -55,6 +60,10 @@ pub enum Ask {
 pub enum Act {
     /// Knobs are written, all or none (SYS-9).
     Write(Vec<(Key, KnobValue)>),
+    /// Knobs are written, all or none, and kept for the next start.
+    Persist(Vec<(Key, KnobValue)>),
+    /// What was kept of these knobs is removed.
+    Unpersist(Vec<Key>),
     /// The gate is changed; freezing and disabling wait for the drain.
     Gate(Depth),
     /// A mask is reset to full.
@@ -76,7 +85,9 @@ pub fn ask(verb: &Common, known: CapMask) -> Result<Ask, ControlError> {
         Common::Request(request) => Ask::Requests(Requests::of(request)),
         Common::Run(run) => Ask::Call(run.call(known)?),
         Common::Probe(_) => Ask::Probe,
-        Common::Get(get) => Ask::Knobs(Knobs::of(get)),
+        Common::Get(get) => Ask::Knobs(get.selected()?, get.form()),
+        Common::Set(set) => Ask::Set(Box::new(set.clone())),
+        Common::Diff(_) => Ask::Diff,
         Common::Mask(mask) => Ask::Masks(Masks::of(mask, known)),
         Common::Rehearse(rehearse) => Ask::Rehearse(rehearse.draft(known)?),
         Common::Ps(ps) => Ask::Ps { tree: ps.tree },
@@ -98,14 +109,33 @@ pub fn ask(verb: &Common, known: CapMask) -> Result<Ask, ControlError> {
 /// Turns a verb of the console's command line into an action. `known` are the capabilities of the target's kernel.
 pub fn perform(verb: &Verb, known: CapMask) -> Result<Ask, ControlError> {
     Ok(Ask::Acts(match verb {
+        Verb::Common(Common::Set(set)) => set_acts(set, known)?,
         Verb::Common(common) => return ask(common, known),
-        Verb::Set(set) => writes("set", &set.settings, known)?.into_iter().map(Act::Write).collect(),
         Verb::Reset(reset) => vec![match reset.what {
             Resettable::Bset => Act::Reset(MaskKnob::Bset),
             Resettable::Inheritable => Act::Reset(MaskKnob::Inheritable),
             Resettable::LoopMessages => Act::ResetLoopMessages,
         }],
     }))
+}
+
+/// `set` in the console.
+fn set_acts(set: &SetKnobs, known: CapMask) -> Result<Vec<Act>, ControlError> {
+    let wrong =
+        |why: String, advice| ControlError::Value { key: "set".into(), error: ParseError::invalid(why, advice) };
+    if let Some(option) = set.only_at_the_shell() {
+        return Err(wrong(format!("{option} works only at the shell"), "use `khelper set` there"));
+    }
+    let act = if set.persist { Act::Persist } else { Act::Write };
+    let writes = match set.writing(known)? {
+        Writing::Unpersist(keys) => return Ok(vec![Act::Unpersist(keys)]),
+        Writing::Write(writes) => writes,
+    };
+    if set.persist && writes.iter().flatten().any(|(key, _)| key.is_mask()) {
+        let why = "a mask is confirmed before it is written, so --persist keeps it only at the shell";
+        return Err(wrong(why.into(), "set it here first, then `khelper set --persist` it"));
+    }
+    Ok(writes.into_iter().map(act).collect())
 }
 
 fn each(ids: &[u64], what: &str, command: impl Fn(u64) -> Command) -> Vec<Act> {
@@ -118,19 +148,6 @@ pub fn gate(depth: Depth) -> Command {
         Depth::Enabled => Command::SetDepth(depth),
         Depth::Freezing | Depth::Disabled => Command::Write(vec![(Key::Gate, depth.into())]),
     }
-}
-
-/// Turns `KEY=VALUE` arguments into writes: one write for all knobs, then the gate in a write of its own, since its
-/// drain may block. All values are parsed before any is written. Errors name `door`, the verb or option.
-pub fn writes(door: &str, settings: &[OsString], known: CapMask) -> Result<Vec<Vec<(Key, KnobValue)>>, ControlError> {
-    let write = |setting: &OsString| {
-        let (key, text) = assignment(door, setting.as_bytes())?;
-        Ok((key, key.parse_value(&text, known)?))
-    };
-    let writes = settings.iter().map(write).collect::<Result<Vec<_>, ControlError>>()?;
-    let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
-    let all = std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate]));
-    Ok(all.filter(|write| !write.is_empty()).collect())
 }
 
 /// Module requests: a list of names, `repeat` times, at most `parallel` at the same time.
@@ -164,37 +181,6 @@ impl Requests {
         let total = self.total();
         let request = |name| Command::RequestModule { name, wait: self.wait };
         Batch { commands: self.names.into_iter().map(request).collect(), total, parallel: usize::from(self.parallel) }
-    }
-}
-
-/// Knobs to read.
-#[derive(Debug)]
-pub struct Knobs {
-    keys: Vec<Result<Key, ControlError>>,
-    /// Values without names.
-    values: bool,
-}
-
-impl Knobs {
-    fn of(get: &Get) -> Self {
-        let all = Key::ALL.iter().filter(|_| get.all).map(|key| Ok(*key));
-        let keys = all.chain(get.keys.iter().map(|name| key(name.as_bytes())));
-        let passed_over =
-            |key: &Result<Key, ControlError>| get.ignore && matches!(key, Err(ControlError::UnknownKey(_)));
-        Self { keys: keys.filter(|key| !passed_over(key)).collect(), values: get.values }
-    }
-
-    /// One line per knob, `key = value`, or the error.
-    pub fn lines(
-        self,
-        read: impl Fn(Key) -> Result<String, ControlError>,
-    ) -> impl Iterator<Item = Result<String, ControlError>> {
-        let values = self.values;
-        self.keys.into_iter().map(move |key| {
-            let key = key?;
-            let value = read(key)?;
-            Ok(if values { value } else { format!("{} = {value}", key.name()) })
-        })
     }
 }
 
@@ -291,22 +277,6 @@ mod tests {
         let batch = requests.batch();
         assert_eq!((batch.commands.len(), batch.total, batch.parallel), (2, 10, 3));
         assert!(matches!(&batch.commands[1], Command::RequestModule { name, wait: false } if name == b"b"));
-    }
-
-    #[test]
-    fn knobs_are_read_as_sysctl_prints_them() {
-        let lines = |line: &str| {
-            let Ask::Knobs(knobs) = performed(line).unwrap() else { panic!() };
-            let read =
-                |key: Key| if key == Key::Live { Err(ControlError::Denied("no".into())) } else { Ok("v".into()) };
-            knobs.lines(read).map(|line| line.map_err(|e| e.to_string())).collect::<Vec<_>>()
-        };
-        assert_eq!(lines("get -n khelper.era"), [Ok("v".to_owned())]);
-        let both = lines("get khelper/era nonsense khelper.live");
-        assert_eq!(both[0], Ok("khelper.era = v".to_owned()));
-        assert!(both[1].is_err() && both[2].is_err() && both.len() == 3, "the others are still read");
-        assert_eq!(lines("get -e khelper.era nonsense").len(), 1);
-        assert_eq!(lines("get -a").len(), Key::ALL.len());
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use super::knobs::{Diff, Get, SetKnobs};
 use super::operate::{Abandon, Gate, Kill, Metrics, Ps, Rehearse, Status, Watch};
-use super::options::{Get, Mask, Probe, Request, Run, Set};
+use super::options::{Mask, Probe, Request, Run, Set};
 
 /// One line of the console.
 #[derive(Debug, Parser)]
@@ -32,6 +34,10 @@ pub enum Common {
     Mask(Mask),
     /// Read knobs
     Get(Get),
+    /// Write knobs, all or none
+    Set(SetKnobs),
+    /// Compare the knobs with the configuration files; exit code 1 if a restart would change one
+    Diff(Diff),
     /// Run a program under draft masks and under the live ones, and compare both runs
     Rehearse(Rehearse),
     /// List the requests that have not ended
@@ -96,6 +102,15 @@ impl Common {
         )
     }
 
+    /// The folder of configuration files, if one was given.
+    pub fn config(&self) -> Option<&Path> {
+        match self {
+            Self::Set(c) => c.config.as_deref(),
+            Self::Diff(c) => c.config.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether `--json` was given.
     pub const fn json(&self) -> bool {
         match self {
@@ -107,6 +122,9 @@ impl Common {
             Self::Ps(c) => c.json,
             Self::Status(c) => c.json,
             Self::Watch(c) => c.json,
+            Self::Get(c) => c.json,
+            Self::Set(c) => c.json,
+            Self::Diff(c) => c.json,
             _ => false,
         }
     }
@@ -115,8 +133,6 @@ impl Common {
 /// The verbs of the console's command line.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Write knobs, all or none; asks before it writes a mask
-    Set(Settings),
     /// The verbs of the shell.
     #[command(flatten)]
     Common(Common),
@@ -131,6 +147,7 @@ impl Verb {
             self,
             Self::Common(
                 Common::Get(_)
+                    | Common::Diff(_)
                     | Common::Mask(_)
                     | Common::Ps(_)
                     | Common::Status(_)
@@ -139,14 +156,6 @@ impl Verb {
             )
         )
     }
-}
-
-/// `set`.
-#[derive(Debug, ClapArgs)]
-pub struct Settings {
-    /// Knobs and their values
-    #[arg(value_name = "KEY=VALUE", required = true)]
-    pub settings: Vec<OsString>,
 }
 
 /// `reset`.
@@ -171,16 +180,22 @@ pub enum Resettable {
 /// The definition for the console's help, without the options that only the shell has.
 pub fn definition() -> Command {
     let hide = |arg: clap::Arg| {
-        let shells = ["json", "set", "ledger", "ledger_output"].contains(&arg.get_id().as_str());
+        let shells = ["json", "set", "ledger", "ledger_output", "config", "load", "system", "dry_run", "until_reboot"];
+        let shells = shells.contains(&arg.get_id().as_str());
         arg.hide(shells)
     };
     // `set` and `get` come first: they are used most often.
-    let first = |command: Command| match command.get_name() {
-        "set" => command.display_order(0),
+    let mut next = 1;
+    let mut order = |command: Command| match command.get_name() {
+        "set" => command.display_order(0).about("Write knobs, all or none; asks before it writes a mask"),
         "get" => command.display_order(1),
-        _ => command,
+        "diff" => command.hide(true),
+        _ => {
+            next += 1;
+            command.display_order(next)
+        }
     };
-    Line::command().mut_subcommands(|command| first(command.mut_args(hide)))
+    Line::command().mut_subcommands(|command| order(command.mut_args(hide)))
 }
 
 impl Line {

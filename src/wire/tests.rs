@@ -29,6 +29,7 @@ fn daemon() -> TargetInfo {
     TargetInfo {
         kind: TargetKind::Daemon,
         name: String::new(),
+        version: "1.2.3".into(),
         pid: 700,
         uid: 0,
         run: RunId { started: 1_795_000_000_000_000, pid: 700 },

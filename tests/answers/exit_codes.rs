@@ -73,8 +73,8 @@ const REFUSALS: [(Stage, Errno, u8); 16] = [
     (Stage::Init, Errno::EIO, 77),
     (Stage::Init, Errno::ECANCELED, 77),
     (Stage::Enforce, Errno::EPERM, 77),
-    (Stage::Lost, Errno::ESRCH, 70),
-    (Stage::Cancel, Errno::ESRCH, 130),
+    (Stage::Lost, Errno::ECHILD, 70),
+    (Stage::Cancel, Errno::EINTR, 130),
 ];
 
 #[test]
@@ -92,7 +92,14 @@ fn a_refusal_has_the_code_of_its_stage() {
 #[test]
 fn an_error_of_a_command_has_its_code() {
     let value = |error| ControlError::Value { key: "khelper.era".into(), error };
+    let engine = |stage, errno| ControlError::Engine(EngineError::new(stage, errno, "why", "advice"));
     for (error, wanted) in [
+        // kill(1) has the same code for a process that is not there.
+        (engine(Stage::Lost, Errno::ESRCH), 1),
+        (engine(Stage::Cancel, Errno::ESRCH), 1),
+        (engine(Stage::Lost, Errno::EPERM), 77),
+        (ControlError::Unavailable("why".into()), 69),
+        (ControlError::Version("why".into()), 76),
         (ControlError::UnknownKey("x".into()), 64),
         (ControlError::ReadOnly("khelper.live".into()), 64),
         (value(ParseError::invalid("why", "advice")), 64),

@@ -76,7 +76,7 @@ fn whole() -> Record {
 
 fn target(kind: TargetKind, name: &str) -> TargetInfo {
     let (name, run) = (name.to_owned(), RunId { started: 0x5f1c, pid: 7 });
-    TargetInfo { kind, name, pid: 7, uid: 0, run, link: LinkState::Up, known: of(1) }
+    TargetInfo { kind, name, version: String::new(), pid: 7, uid: 0, run, link: LinkState::Up, known: of(1) }
 }
 
 fn text(record: &Record) -> String {

@@ -1,29 +1,21 @@
-//! Completions and manual pages are generated from the program's own definitions and are never stale.
+//! Manual pages are generated from the program's own definitions and are never stale, and shells complete by them.
 //! `KHELPER_ASSETS=write cargo test --test assets` regenerates them.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod completion;
 mod man;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap_complete::Shell;
-
 /// Every generated file, by its path below `assets`.
 fn made() -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for (shell, name) in [(Shell::Bash, "khelper.bash"), (Shell::Fish, "khelper.fish"), (Shell::Zsh, "_khelper")] {
-        let mut text = Vec::new();
-        clap_complete::generate(shell, &mut khelper::cli::definition(), "khelper", &mut text);
-        files.insert(Path::new("completions").join(name), text);
-    }
-    files.extend(man::pages().into_iter().map(|(name, text)| (Path::new("man").join(name), text)));
-    files
+    man::pages().into_iter().map(|(name, text)| (Path::new("man").join(name), text)).collect()
 }
 
 #[test]
-fn completions_and_manual_pages_are_not_stale() {
+fn manual_pages_are_not_stale() {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
     let write = std::env::var_os("KHELPER_ASSETS").is_some_and(|value| value == "write");
     for (name, text) in made() {
@@ -35,11 +27,10 @@ fn completions_and_manual_pages_are_not_stale() {
         let there = std::fs::read(&file).unwrap_or_default();
         assert!(there == text, "{} is stale: KHELPER_ASSETS=write cargo test --test assets", name.display());
     }
-    for folder in ["completions", "man"] {
-        for entry in std::fs::read_dir(assets.join(folder)).unwrap() {
-            let name = Path::new(folder).join(entry.unwrap().file_name());
-            assert!(made().contains_key(&name), "{} is no longer generated: delete it", name.display());
-        }
+    let made = made();
+    for entry in std::fs::read_dir(assets.join("man")).unwrap() {
+        let name = Path::new("man").join(entry.unwrap().file_name());
+        assert!(made.contains_key(&name), "{} is no longer generated: delete it", name.display());
     }
 }
 
@@ -47,18 +38,48 @@ fn completions_and_manual_pages_are_not_stale() {
 fn every_command_and_option_is_in_them() {
     let files = made();
     let text = |name: &str| String::from_utf8(files[Path::new(name)].clone()).unwrap();
-    for command in khelper::cli::definition().get_subcommands() {
+    for command in khelper::cli::definition().get_subcommands().filter(|command| !command.is_hide_set()) {
         let name = command.get_name();
         let page = text(&format!("man/khelper-{name}.1"));
         for long in command.get_arguments().filter_map(|arg| arg.get_long()) {
             assert!(page.contains(&long.replace('-', "\\-")), "{name}: --{long}");
-            assert!(text("completions/khelper.bash").contains(long), "{name}: --{long}");
         }
     }
     let console = text("man/khelper.1");
     for wanted in ["console.toml", "NO_COLOR", "LC_ALL", "SECURITY", "EXIT STATUS", "ask for a module"] {
         assert!(console.contains(wanted), "{wanted}");
     }
+    let help = khelper::cli::definition().render_help().to_string();
+    for (code, meaning) in khelper::cli::exit::CODES {
+        assert!(console.contains(&format!("\\fB{code}\\fR")), "{code}");
+        assert!(help.contains(&format!("  {code:<9} {meaning}")), "{code}: {help}");
+    }
+    for key in khelper::abi::knob::Key::ALL {
+        assert!(console.contains(key.name()), "{key}");
+    }
+}
+
+/// khelper(1) describes the fields of a record, all of them and in their order.
+#[test]
+fn every_json_field_is_in_the_manual() {
+    use khelper::control::local::Local;
+    use khelper::control::record_json::{Entry, Source};
+    use khelper::engine::Engine;
+    use khelper::sys::fake::{FakeHost, Script};
+    let host = FakeHost::new();
+    host.script("/sbin/modprobe", Script::default());
+    let engine = Engine::builder().host(host).start().unwrap();
+    let record = engine.request_module("dummy", true);
+    let source = Source::of(&Local::shared(&engine).info());
+    let text = serde_json::to_string(&Entry::of(&record, &source)).unwrap();
+    let mut at = 0;
+    for (field, _) in man::FIELDS {
+        let found = text[at..].find(&format!("\"{field}\":"));
+        at += found.unwrap_or_else(|| panic!("{field} is not in the JSON, or not at this place: {text}"));
+    }
+    let serde_json::Value::Object(object) = serde_json::from_str(&text).unwrap() else { panic!("{text}") };
+    let unknown: Vec<_> = object.keys().filter(|key| !man::FIELDS.iter().any(|(field, _)| field == key)).collect();
+    assert!(unknown.is_empty(), "describe these in tests/assets/man.rs: {unknown:?}");
 }
 
 /// README.md shows a dozen keys at most; khelper(1) lists them all.

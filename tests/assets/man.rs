@@ -1,71 +1,130 @@
-//! The manual pages.
+//! The manual pages. What clap knows comes from the definition of the command line; knobs, keys, exit codes and JSON
+//! fields come from the program's tables. A file `tests/assets/pages/NAME.roff` is added to the page of that command,
+//! so a new verb has a page at once and gets its samples by one file.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use clap_mangen::Man;
+use khelper::abi::knob::Key;
+use khelper::cli::exit::{CODES, COMBINED};
 use khelper::control::text::outcome::MASKS_AND_ROOT;
 use khelper::tui::keymap::{Context, TABLE, name};
 
-/// Sections of khelper.1 that clap does not generate.
-const FILES: &str = r#".SH FILES
-.TP
-\fI$XDG_CONFIG_HOME/khelper/console.toml\fR (\fI~/.config/khelper/console.toml\fR)
-The console's theme (\fBtheme = "ansi"\fR, \fBplain\fR, \fBhigh\-contrast\fR or \fBcolour\-blind\fR) and keys
-(\fB[keys.\fICONTEXT\fB]\fR with \fIACTION\fB = "\fIKEY\fB"\fR); \fBkhelper keys\fR prints them all. \fBascii = true\fR draws
-only ASCII. An unknown setting or value is an error, and the message gives its line. If the file cannot be read, khelper
-warns and uses the defaults.
-.TP
-\fI$XDG_STATE_HOME/khelper/history\fR (\fI~/.local/state/khelper/history\fR)
-The last 500 lines of the console's command line. khelper does not write it if the home folder is missing or belongs to
-another user.
-.SH ENVIRONMENT
-.TP
-\fBNO_COLOR\fR
-If set and not empty, the console uses no colours. A theme in \fIconsole.toml\fR takes precedence.
-.TP
-\fBTERM\fR
-On \fBlinux\fR, \fBvt100\fR, \fBvt220\fR and similar types the console draws only ASCII. On types without colours
-(\fBvt220\fR, \fBxterm\-mono\fR) it uses bold, underlined and reversed text, whatever the theme. The console does not start
-if the variable is unset, empty, \fBdumb\fR or \fBunknown\fR.
-.TP
-\fBLC_ALL\fR, \fBLC_CTYPE\fR, \fBLANG\fR
-The first of them that is set and not empty gives the locale. If it does not name UTF\-8, or none is set, the console draws
-only ASCII, and other bytes as \fB\ex\fINN\fR. \fB\-\-ascii\fR, or \fBascii\fR in \fIconsole.toml\fR, takes precedence.
-.TP
-\fBTMUX\fR, \fBSTY\fR
-Inside tmux(1) a copy (OSC 52) reaches the clipboard only with \fBset \-g set\-clipboard on\fR. Inside screen(1) it is
-passed through to the terminal.
-.SH EXIT STATUS
-The exit code of the helper, unchanged; 128 + n if signal n killed the helper or khelper (which then names the helpers
-that are left running); 127 not found; 126 not executable; 124 timed out; 130 interrupted; 64 usage; 70 status lost; 74
-cannot write to stdout; 75 refused for now; 77 not permitted.
-Exit codes of the console: 0; 2 no terminal; 128 + n killed by signal n; 129 also if the terminal is gone; 101 panic. A
-closed pipe on stdout is not an error.
-"#;
+/// The fields of a record as JSON, in their order.
+pub const FIELDS: &[(&str, &str)] = &[
+    ("v", "the version of these objects, 1"),
+    ("target", "the target that has the record"),
+    ("run", "one start of the engine; with the id it names one request for ever"),
+    ("id", "the number of the request"),
+    ("asked_at", "when the request was made: RFC 3339, UTC, microseconds"),
+    ("kind", "module or helper"),
+    ("module", "the module's name; null for a helper"),
+    ("path", "the program"),
+    ("argv", "its arguments, argv[0] first"),
+    ("env", "its environment"),
+    ("wait", "none, exec or proc: when the caller gets its answer"),
+    ("origin", "how the request came: library, command_line, console or outside"),
+    ("requester", "the process that made the request: pid, uid, comm"),
+    ("chain", "who asked whom, nearest first: pid, comm, known (false: guessed from the session)"),
+    ("outcome", "exited, killed, exec_failed, refused, abandoned, noop, lost or running"),
+    ("exit_code", "the helper's exit code, or null"),
+    ("signal", "the number of the signal that killed the helper, or null"),
+    ("core", "whether the helper dumped core"),
+    ("errno", "the name of the errno, or null"),
+    ("stage", "the stage that refused the request or failed, or null"),
+    ("reason", "the reason of a refusal or failure and what to do, or null"),
+    ("raw", "the raw wait status, or null"),
+    ("result", "what the kernel's function would have returned: 0, a negative errno, or the raw wait status"),
+    ("enforced", "masks, no_new_privs, refused, or null if nothing was launched"),
+    ("bset", "the knob at the launch; masks are 0x and 16 digits everywhere"),
+    ("inheritable", "the same for the inheritable set"),
+    ("own", "the masks of this call alone (bset, inheritable), or null"),
+    ("caps", "the five sets that the helper ended with: inheritable, permitted, effective, bounding, ambient"),
+    ("not_enforced", "what could not be set for lack of privilege"),
+    ("pid", "the helper's pid"),
+    ("queued_us", "times in microseconds since the request: queued for a worker"),
+    ("started_us", "the program was executed"),
+    ("ended_us", "the helper ended"),
+    ("cpu_us", "CPU time of the helper, user and system"),
+    ("max_rss_kib", "its peak memory"),
+    ("timed_out", "whether --timeout ran out"),
+    ("stdout", "the last 64 KiB that it wrote"),
+    ("stderr", "the same of its standard error"),
+    ("dropped_bytes", "output of both streams beyond what was kept"),
+];
 
 /// Every page by its file name: khelper.1, and one page for each command.
 pub fn pages() -> Vec<(String, Vec<u8>)> {
     let mut definition = khelper::cli::definition().disable_help_subcommand(true);
     definition.build();
-    let mut pages = Vec::new();
-    let mut text = render(&definition, "khelper");
-    text.extend(format!(".SH SECURITY\n{}.\n", roff(&capitalised(MASKS_AND_ROOT))).into_bytes());
-    text.extend(keys().into_bytes());
-    text.extend(FILES.as_bytes());
-    pages.push(("khelper.1".to_owned(), text));
-    for command in definition.get_subcommands() {
+    // The exit codes after the help are a section of their own here.
+    let mut text = render(&definition.clone().after_help(""), "khelper").replace(".SH CAVEATS\n", "");
+    text.push_str(&knobs());
+    text.push_str(&added("khelper"));
+    text.push_str(&table("JSON FIELDS", FIELDS));
+    text.push_str(&format!(".SH SECURITY\n{}.\n", roff(&capitalised(MASKS_AND_ROOT))));
+    text.push_str(&keys());
+    text.push_str(&added("files"));
+    text.push_str(&table("EXIT STATUS", CODES));
+    text.push_str(&format!(".PP\n{}\n", roff(COMBINED)));
+    let mut pages = vec![("khelper.1".to_owned(), ascii(&text))];
+    for command in definition.get_subcommands().filter(|command| !command.is_hide_set()) {
         let name = format!("khelper-{}", command.get_name());
-        pages.push((format!("{name}.1"), render(command, &name)));
+        let mut text = render(command, &name);
+        text.push_str(&added(command.get_name()));
+        text.push_str(".SH EXIT STATUS\nSee \\fBkhelper\\fR(1).\n.SH SEE ALSO\n\\fBkhelper\\fR(1)\n");
+        pages.push((format!("{name}.1"), ascii(&text)));
     }
     pages
 }
 
-fn render(command: &clap::Command, name: &str) -> Vec<u8> {
+/// The sections that are written by hand for this command; empty if there are none.
+fn added(command: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets/pages");
+    std::fs::read_to_string(folder.join(format!("{command}.roff"))).unwrap_or_default()
+}
+
+fn render(command: &clap::Command, name: &str) -> String {
     let man = Man::new(command.clone()).title(name.to_owned()).section("1");
     let mut text = Vec::new();
     // Writing to a Vec cannot fail.
     man.render(&mut text).unwrap();
-    text
+    String::from_utf8(text).unwrap().replace(".SH EXTRA\n", ".SH CAVEATS\n")
+}
+
+/// troff(1) reads bytes: other characters are written by their numbers.
+fn ascii(page: &str) -> Vec<u8> {
+    let one = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\[u{:04X}]", u32::from(c)) };
+    page.chars().map(one).collect::<String>().into_bytes()
+}
+
+fn table(title: &str, rows: &[(&str, &str)]) -> String {
+    let row = |(name, meaning): &(&str, &str)| format!(".TP\n\\fB{}\\fR\n{}\n", roff(name), roff(meaning));
+    format!(".SH {title}\n{}", rows.iter().map(row).collect::<String>())
+}
+
+fn knobs() -> String {
+    table("KNOBS", &Key::ALL.map(|key| (key.name(), meaning(key))))
+}
+
+const fn meaning(key: Key) -> &'static str {
+    match key {
+        Key::Modprobe => "the program that a module request runs; empty turns module requests off",
+        Key::Bset => "the bounding set of every helper: a mask, which can only be narrowed",
+        Key::Inheritable => "the inheritable set of every helper: a mask, which can only be narrowed",
+        Key::Allow => "globs of the modules that may be requested; empty allows all",
+        Key::Concurrent => "read-only: module requests in progress",
+        Key::Deny => "globs of the modules that may not be requested; wins over khelper.allow",
+        Key::Era => "3.4: a request above the limit is refused; current: it waits up to 5 s",
+        Key::Gate => "enabled, freezing or disabled; shutting it waits up to 5 s for running calls",
+        Key::Live => "read-only: helper processes that run",
+        Key::LoopMessages => "read-only: runaway messages logged, 5 at most",
+        Key::MaxConcurrent => "the most module requests in progress, 1 to 50",
+        Key::Queued => "read-only: calls that wait for a worker",
+        Key::Refused => "read-only: requests that were refused",
+        Key::RunningHelpers => "read-only: calls in flight",
+    }
 }
 
 /// The keys of the console, from its table.

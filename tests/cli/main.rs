@@ -8,6 +8,8 @@ mod exit;
 mod hostile;
 mod inheritable;
 mod interrupt;
+mod knobs;
+mod ledger;
 mod limit;
 mod parallel;
 mod probe;

@@ -106,7 +106,7 @@ fn what_is_no_call_ends_the_connection_and_nothing_else() {
     // The daemon may close before it has read everything.
     let _ = client.stream.write_all(&long);
     let (name, why) = client.error();
-    assert_eq!((&*name, &*why), ("Denied", "the message is longer than 1 MiB"));
+    assert_eq!((&*name, &*why), ("Denied", "the message is longer than this user may send (1 MiB; a reader 16 KiB)"));
     assert!(client.answer().is_none());
     // Exactly as long as it may be.
     let mut client = daemon.connect();

@@ -8,8 +8,10 @@ mod daemon;
 
 mod calls;
 mod configuration;
+mod day;
 mod descriptors;
 mod readers;
+mod recursion;
 mod service;
 mod socket;
 mod watches;

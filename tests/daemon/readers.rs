@@ -85,6 +85,9 @@ fn auth_4_a_reader_reads_without_argv_environment_and_output() {
         }
     }
     assert!(full.get("withheld").is_none_or(Value::is_null));
+    let long = vec![b' '; 20 << 10];
+    let answers = as_user(&daemon, READERS, &[], &[long]);
+    assert!(answers[0]["parameters"]["reason"].as_str().unwrap().starts_with("the message is longer"), "{answers:?}");
     // The socket's mode keeps everybody else out.
     assert_eq!(as_user(&daemon, 65534, &[], &reads).len(), 0);
 }

@@ -124,6 +124,54 @@ fn umh_9_helpers_get_the_descriptors_limit_that_the_daemon_started_with() {
     }
 }
 
+/// As under a unit with `Delegate=yes`: the manager has marked the daemon's cgroup.
+#[test]
+fn each_helper_has_a_cgroup_below_that_of_a_delegated_service() {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let root = mounts.lines().filter(|line| line.contains(" - cgroup2 ")).find_map(|line| line.split(' ').nth(4));
+    let folder = root.map(|root| std::path::Path::new(root).join(format!("khelper-test-{}", std::process::id())));
+    let Some(folder) = folder.filter(|folder| std::fs::create_dir(folder).is_ok()) else {
+        return crate::common::skipped("no cgroup can be made here");
+    };
+    let marked = rustix::fs::setxattr(&folder, "user.delegate", b"1", rustix::fs::XattrFlags::empty());
+    let marked =
+        marked.or_else(|_| rustix::fs::setxattr(&folder, "trusted.delegate", b"1", rustix::fs::XattrFlags::empty()));
+    if marked.is_err() {
+        std::fs::remove_dir(&folder).unwrap();
+        return crate::common::skipped("cgroups have no extended attributes here");
+    }
+    let dir = Dir::new();
+    let mut command = command(&dir);
+    let procs = std::ffi::CString::new(folder.join("cgroup.procs").to_str().unwrap()).unwrap();
+    let enter = move || {
+        // SAFETY: a constant path and a constant text; the descriptor is closed at exec.
+        let written = unsafe {
+            let fd = libc::open(procs.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+            libc::write(fd, c"0".as_ptr().cast(), 1)
+        };
+        if written == 1 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    };
+    // SAFETY: system calls only.
+    unsafe { command.pre_exec(enter) };
+    std::fs::create_dir(folder.join("helper-9")).unwrap();
+    let daemon = Daemon::of(&dir, &mut command);
+    assert!(!folder.join("helper-9").exists(), "left by an earlier run");
+    let mut client = daemon.connect();
+    let record = client.call("Run", run(&["/bin/cat", "/proc/self/cgroup"]))["record"].take();
+    let line = format!("0::/{}/helper-1\n", folder.file_name().unwrap().to_str().unwrap());
+    assert!(record["output"]["stdout"].as_str().unwrap().contains(&line), "{record}");
+    assert!(!folder.join("helper-1").exists(), "it is removed with the helper");
+    let fifo = dir.fifo("end");
+    let left =
+        client.call("Run", json!({"path": "/bin/cat", "args": [&fifo], "wait": "exec"}))["pid"].as_i64().unwrap();
+    let procs = std::fs::read_to_string(folder.join("helper-2/cgroup.procs")).unwrap();
+    assert_eq!(procs, format!("{left}\n"));
+    end_all(&fifo, &[left]);
+    while client.get("khelper.live") != "0" {}
+    daemon.stop();
+    std::fs::remove_dir(&folder).unwrap();
+}
+
 #[test]
 fn the_units_are_sound() {
     let tool = "/usr/bin/systemd-analyze";

@@ -5,6 +5,7 @@
 #[path = "../common/at_gate.rs"]
 mod at_gate;
 mod callers;
+mod chains;
 mod costs;
 mod drain;
 mod end;

@@ -126,9 +126,9 @@ fn the_command_line_does_what_the_shells_does() {
             ("run -- /bin/sh -c 'exit 4'", "#1 /bin/sh: ✗ exit 4"),
             ("run --timeout 1 -- /bin/sleep 60", "#2 /bin/sleep: † killed by SIGTERM (raw 15), timed out"),
             ("request foo bar", "foo bar: 2 of 2 answered: 2 ✗ exit 1 (raw 256)"),
-            ("gate disable", "khelper.gate: disable and drain: done"),
+            ("gate disabled", "khelper.gate: disable and drain: done"),
             ("request foo", "‖ refused by the gate (EBUSY)"),
-            ("gate enable", "khelper.gate: enable: done"),
+            ("gate enabled", "khelper.gate: enable: done"),
             ("set khelper.deny=bad*", "khelper.deny: (empty) -> `bad*`"),
             ("reset loop-messages", "khelper.loop_messages: counted from 0 again"),
         ] {

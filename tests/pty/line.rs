@@ -128,7 +128,7 @@ fn warnings_go_and_come_back() {
         pty.shows("! ");
         pty.says("the drain gave up");
         pty.press("1", "[1 Overview]");
-        command(pty, "gate enable");
+        command(pty, "gate enabled");
         pty.says("khelper.gate: enable: done");
         pty.hides("the drain gave");
         pty.press("q", "Quit?");

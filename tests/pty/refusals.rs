@@ -56,7 +56,7 @@ fn read_only_refuses_every_key_that_acts() {
             });
         }
         for line in
-            ["set khelper.deny=x", "request foo", "run -- /bin/true", "probe", "gate disable", "reset bset", "kill 1"]
+            ["set khelper.deny=x", "request foo", "run -- /bin/true", "probe", "gate disabled", "reset bset", "kill 1"]
         {
             pty.press(":", "─ Command");
             pty.send(format!("{line}\r"));
@@ -142,9 +142,9 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
             ("request other", "other: ⊘ denied by khelper.allow (EPERM)"),
             ("request good1", "good1: ✓ exit 0"),
             ("set khelper.allow=", "khelper.allow: `good*` -> (empty)"),
-            ("gate freeze", "khelper.gate: freeze and drain: done"),
+            ("gate freezing", "khelper.gate: freeze and drain: done"),
             ("request late", "late: ‖ refused by the gate (EBUSY)"),
-            ("gate enable", "khelper.gate: enable: done"),
+            ("gate enabled", "khelper.gate: enable: done"),
             ("run -- /nowhere/program", "! exec failed (ENOENT): `/nowhere/program`"),
             (&plain, "! exec failed (EACCES)"),
             ("set kernel.modprobe=", "kernel.modprobe is empty now: autoload is off"),

@@ -16,9 +16,10 @@ use khelper::abi::record::Record;
 use khelper::abi::snapshot::Snapshot;
 use khelper::control::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use khelper::control::completion::{CallId, Completion};
+use khelper::control::provenance::{Knob, Where};
 use khelper::control::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use khelper::control::watch::{EventSource, Wake, Watch, Watched};
-use khelper::control::{Command, Reply};
+use khelper::control::{Command, Key, Reply};
 use khelper::engine::Engine;
 use khelper::sys::fake::{FakeHost, Script};
 
@@ -225,6 +226,7 @@ impl Target for Scripted {
         TargetInfo {
             kind: TargetKind::Daemon,
             name: NAME.into(),
+            version: String::new(),
             pid: PID,
             uid: 0,
             run: state.run,
@@ -261,7 +263,7 @@ fn name(command: &Command) -> &'static str {
         Command::Status => "status",
         Command::Activity(_) => "activity",
         Command::RequestModule { .. } => "request",
-        Command::Get(_) => "get",
+        Command::Knobs(_) => "knobs",
         Command::Write(_) => "write",
         Command::Shutdown { .. } => "shutdown",
         Command::CheckPath(_) => "check path",
@@ -306,7 +308,10 @@ impl State {
                 self.newest += 1;
                 Reply::Answered(self.record(self.newest))
             }
-            Command::Get(key) => Reply::Value(KnobValue::Path(format!("{} of {NAME}", key.name()).into_bytes().into())),
+            Command::Knobs(keys) => {
+                let of = |key: Key| KnobValue::Path(format!("{} of {NAME}", key.name()).into_bytes().into());
+                Reply::Knobs(keys.iter().map(|key| Knob { key: *key, value: of(*key), from: Where::Default }).collect())
+            }
             Command::CheckPath(_) => Reply::Warnings(Vec::new()),
             _ => Reply::Done,
         })

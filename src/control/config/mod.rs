@@ -23,12 +23,14 @@ use crate::abi::knob::Key;
 use crate::abi::knob_value::Source;
 use crate::abi::safe_text::SafeText;
 use crate::control::provenance::Setting;
-use crate::sys::linux::trust::Untrusted;
+use crate::sys::linux::trust::{Folder, Untrusted};
 
 pub use apply::{Applied, Started, apply, reload, start};
 pub use resolve::resolve;
 
 pub(super) use diff::diff;
+pub use origin::came_from;
+
 pub(super) use origin::knobs;
 pub(super) use persist::{persist, unpersist};
 
@@ -44,6 +46,8 @@ pub struct Remark {
     pub source: Source,
     /// The sentence.
     pub why: SafeText,
+    /// Whether the line names a knob that does not exist.
+    pub unknown: bool,
 }
 
 impl std::fmt::Display for Remark {
@@ -68,6 +72,8 @@ pub struct Set {
 #[derive(Debug)]
 pub struct Config {
     folders: Vec<PathBuf>,
+    /// Whether the operator named the folder, which must exist then.
+    named: bool,
     applied: Mutex<Vec<Setting>>,
 }
 
@@ -80,12 +86,12 @@ impl Default for Config {
 
 impl Config {
     fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders, applied: Mutex::default() }
+        Self { folders, named: false, applied: Mutex::default() }
     }
 
-    /// One folder in place of those of the system.
+    /// One folder in place of those of the system. It must exist: a misspelt one must not read as an empty one.
     pub fn folder(folder: impl Into<PathBuf>) -> Self {
-        Self::new(vec![folder.into()])
+        Self { named: true, ..Self::new(vec![folder.into()]) }
     }
 
     /// Reads the files. `known` holds the capabilities that the engine's kernel knows.
@@ -94,6 +100,11 @@ impl Config {
     /// `EPERM` if another user could change a file, a folder or a parent of it: nothing is read then (AUTH-6). The
     /// errno of the call where reading fails. Faults of single lines are in the [`Set`].
     pub fn load(&self, known: CapMask) -> Result<Set, ControlError> {
+        if self.named && Folder::open(self.persisted()).map_err(|e| refused(&e))?.is_none() {
+            let error =
+                ParseError::with(nix::errno::Errno::ENOENT, "there is no such folder", "name a folder that exists");
+            return Err(at(self.persisted(), error));
+        }
         Ok(resolve(&files::read(&self.folders)?, known))
     }
 
@@ -117,11 +128,11 @@ impl Config {
         let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         applied.iter().find(|s| s.key == key).map(|s| (s.source.clone(), s.others.clone()))
     }
+}
 
-    /// The lines that lost to this one.
-    pub(super) fn others(&self, key: Key, source: &Source) -> Vec<Source> {
-        self.applied(key).filter(|(won, _)| won == source).map(|(_, others)| others).unwrap_or_default()
-    }
+/// Reads the text of one file, whatever its owner.
+pub fn read(path: &Path, bytes: Vec<u8>, known: CapMask) -> Set {
+    resolve(&[files::File { path: path.to_owned(), bytes }], known)
 }
 
 /// The error for a file or folder.

@@ -9,16 +9,21 @@ use super::Config;
 
 /// Reads these knobs from one snapshot.
 pub(in crate::control) fn knobs(snapshot: &Snapshot, config: &Config, keys: &[Key]) -> Vec<Knob> {
-    let knob = |key: &Key| Knob { key: *key, value: read(snapshot, *key), from: came_from(snapshot, config, *key) };
-    keys.iter().map(knob).collect()
+    let from = |key: Key| match (came_from(snapshot, key), config.applied(key)) {
+        (Where::File { source, .. }, Some((won, others))) if won == source => Where::File { source, others },
+        // A file that asks for the gate's default changes nothing.
+        (Where::Default, Some((source, others))) => Where::File { source, others },
+        (from, _) => from,
+    };
+    keys.iter().map(|key| Knob { key: *key, value: read(snapshot, *key), from: from(*key) }).collect()
 }
 
-fn came_from(snapshot: &Snapshot, config: &Config, key: Key) -> Where {
+/// Where a knob's value comes from, without the lines that lost.
+pub fn came_from(snapshot: &Snapshot, key: Key) -> Where {
     let last = snapshot.provenance.iter().find(|last| last.change.key == key);
     match last.map(|last| (last, &last.change.source)) {
+        None => Where::Default,
+        Some((_, Some(source))) => Where::File { source: source.clone(), others: Vec::new() },
         Some((last, None)) => Where::Actor { actor: last.actor.clone(), at: last.wall },
-        Some((_, Some(source))) => Where::File { source: source.clone(), others: config.others(key, source) },
-        // A file that asks for the gate's default changes nothing.
-        None => config.applied(key).map_or(Where::Default, |(source, others)| Where::File { source, others }),
     }
 }

@@ -32,7 +32,7 @@ pub(in crate::control) fn persist(
     writes: Vec<(Key, KnobValue)>,
     actor: &Actor,
 ) -> Result<Vec<Change>, ControlError> {
-    let file = Kept::open(config)?;
+    let file = Kept::open(Folder::make(config.persisted()).map_err(|e| refused(&e))?)?;
     let snapshot = engine.snapshot();
     let expected = writes.iter().map(|(key, value)| (*key, after(&snapshot, *key, value)));
     file.wins(config, &file.with(expected, snapshot.known)?, writes.iter().map(|(key, _)| *key), snapshot.known)?;
@@ -52,17 +52,19 @@ pub(in crate::control) fn persist(
 /// # Errors
 /// `ENOENT` for a knob that the file does not set; nothing is removed then.
 pub(in crate::control) fn unpersist(config: &Config, keys: &[Key]) -> Result<(), ControlError> {
-    let file = Kept::open(config)?;
+    let folder = Folder::open(config.persisted()).map_err(|e| refused(&e))?;
+    let absent = |key: &Key| {
+        let why = format!("{key} is not in this file");
+        let advice = "`khelper get --where` names the file that sets it";
+        at(&config.persisted().join(PERSIST), ParseError::with(Errno::ENOENT, why, advice))
+    };
+    let Some(folder) = folder else { return keys.first().map_or(Ok(()), |key| Err(absent(key))) };
+    let file = Kept::open(folder)?;
     let mut text = file.text.clone();
     for key in keys {
         let (rest, found) = edit::without(&text, *key);
         if !found {
-            let path = file.path();
-            let why = format!("{key} is not in this file");
-            return Err(at(
-                &path,
-                ParseError::with(Errno::ENOENT, why, "`khelper get --where` names the file that sets it"),
-            ));
+            return Err(absent(key));
         }
         text = rest;
     }
@@ -76,9 +78,8 @@ struct Kept {
 }
 
 impl Kept {
-    fn open(config: &Config) -> Result<Self, ControlError> {
+    fn open(folder: Folder) -> Result<Self, ControlError> {
         let open = || {
-            let folder = Folder::make(config.persisted())?;
             folder.lock()?;
             let text = match folder.read(persist_name())? {
                 Contents::Bytes(text) => text,

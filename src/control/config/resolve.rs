@@ -4,6 +4,7 @@
 //! patterns the later one wins. Only knobs that can be written are matched.
 
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain, ParseError};
@@ -60,14 +61,22 @@ pub fn resolve(files: &[File], known: CapMask) -> Set {
             }
         }
     }
+    let paths: Vec<SafeText> = files.iter().map(|file| shown(&file.path)).collect();
+    let place = |remark: &Remark| (paths.iter().position(|path| *path == remark.source.file), remark.source.line);
+    set.faults.sort_by_key(place);
+    set.warnings.sort_by_key(place);
     set
+}
+
+fn shown(path: &Path) -> SafeText {
+    SafeText::escape(path.as_os_str().as_bytes())
 }
 
 /// The keys and patterns of all files, each with its last line.
 fn names<'a>(files: &'a [File], set: &mut Set) -> Vec<Named<'a>> {
     let mut all: Vec<Named<'a>> = Vec::new();
     for file in files {
-        let path = SafeText::escape(file.path.as_os_str().as_bytes());
+        let path = shown(&file.path);
         for line in parse(&file.bytes) {
             let source = Source { file: path.clone(), line: line.number };
             let (name, value, ignore) = match line.kind {
@@ -119,12 +128,12 @@ fn unknown(set: &mut Set, named: &Named<'_>) {
         true => format!("no knob that can be written matches `{}`", screen(name)),
         false => ControlError::UnknownKey(String::from_utf8_lossy(name).into_owned()).to_string(),
     };
-    set.faults.push(Remark::new(&named.source, &why));
+    set.faults.push(Remark { unknown: true, ..Remark::new(&named.source, &why) });
 }
 
 impl Remark {
     pub(super) fn new(source: &Source, why: &str) -> Self {
-        Self { source: source.clone(), why: why.into() }
+        Self { source: source.clone(), why: why.into(), unknown: false }
     }
 
     /// An error, with its advice.

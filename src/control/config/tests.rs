@@ -370,6 +370,8 @@ fn nothing_is_written_where_a_later_line_would_win() {
 fn a_knob_that_cannot_be_kept_is_said_to_be_changed() {
     let site = Site::new();
     fs::remove_dir(site.dir.path().join("conf")).unwrap();
+    assert_eq!(site.config.load(KNOWN).unwrap_err().errno(), Errno::ENOENT, "a folder that was named must exist");
+    assert!(Config::new(vec![site.dir.path().join("conf")]).load(KNOWN).is_ok(), "those of the system need not");
     site.ask(Command::Persist(vec![site.value("khelper.deny=a")])).unwrap();
     assert!(site.path("zz-persist.conf").exists(), "the folder is made");
     fs::remove_dir_all(site.dir.path().join("conf")).unwrap();

@@ -5,6 +5,7 @@ use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
 use crate::abi::escape::screen_again;
 use crate::abi::event::{EventKind, EventKinds, Level};
+use crate::abi::knob_value::Source;
 use crate::abi::record::{Outcome, Record};
 use crate::abi::wait::signal_name;
 
@@ -64,12 +65,13 @@ pub fn event(kind: &EventKind) -> EventText {
             )
         }
         EventKind::KnobChanged { change, actor } => {
-            let (key, by) = (change.key, actor.origin.name());
+            let by = change.source.as_ref().map_or_else(|| format!("the {}", actor.origin.name()), Source::to_string);
+            let key = change.key;
             let what = match change.masks() {
                 Some((before, after)) => masks(before, after),
                 None => format!("{} -> {}", value(&change.before.text()), value(&change.after.text())),
             };
-            plain(Level::Info, format!("{key}: {what}, by the {by}"))
+            plain(Level::Info, format!("{key}: {what}, by {by}"))
         }
         EventKind::GateChanged { from, to, actor } => {
             let level = if *to == Depth::Enabled { Level::Info } else { Level::Warning };
@@ -156,6 +158,12 @@ mod tests {
                 actor: by(Origin::Console)
             }),
             "khelper.deny: (empty) -> `x\\x1b`, by the console"
+        );
+        let mut change = Change::new(Key::Deny, lists(""), lists("x"));
+        change.source = Some(Source { file: "/etc/khelper.d/10.conf".into(), line: 3 });
+        assert_eq!(
+            words(EventKind::KnobChanged { change: change.into(), actor: by(Origin::Library) }),
+            "khelper.deny: (empty) -> `x`, by /etc/khelper.d/10.conf:3"
         );
         assert_eq!(
             words(EventKind::DrainFailed { holdouts: vec![3, 4], actor: by(Origin::Library) }).matches('#').count(),

@@ -1,12 +1,10 @@
-//! What runs, as a table and as a tree of who asked for what (REQ-12).
+//! What runs, as a table; [`super::tree`] has the tree of who asked for what.
 
 use crate::abi::actor::Actor;
-use crate::abi::error::errno_name;
 use crate::abi::escape::screen;
-use crate::abi::record::{Kind, Outcome, Record, State};
-use crate::abi::snapshot::{ChainEnded, Live, Snapshot};
+use crate::abi::record::{Kind, State};
+use crate::abi::snapshot::{ChainEnded, Live};
 use crate::abi::time::Micros;
-use crate::policy::recursion::{Node, Row, forest, named};
 
 /// `"fs-foo"`, escaped.
 pub fn quoted(bytes: &[u8]) -> String {
@@ -66,65 +64,6 @@ fn row(target: &str, now: Micros, live: &Live) -> [String; 6] {
     ]
 }
 
-/// The requests that have not ended, each below the request whose helper asked for it, with the refusals that the
-/// snapshot still has of requests whose chain still runs. A loop is named, with its members and the slots that its
-/// chain holds.
-pub fn tree(s: &Snapshot, all: &[Live]) -> Vec<String> {
-    let is_live = |id: u64| all.binary_search_by_key(&id, |live| live.id).is_ok();
-    let last = s.last.iter().filter(|record| record.outcome == Outcome::Refused);
-    let refused: Vec<&Record> = last.map(|record| &**record).filter(|r| r.asked_by.is_some_and(is_live)).collect();
-    let holds = |id: u64| s.slots.holders.contains(&id);
-    let node =
-        |id, asked_by, kind: Kind| Node { id, asked_by, module: kind == Kind::Module, name: &[], slot: holds(id) };
-    let mut nodes: Vec<Node<'_>> =
-        all.iter().map(|live| Node { name: &live.title, ..node(live.id, live.asked_by, live.kind) }).collect();
-    nodes.extend(refused.iter().map(|r| Node { name: r.title(), ..node(r.id, r.asked_by, r.kind) }));
-    let mut states: Vec<String> = all.iter().map(|live| state(live, holds(live.id))).collect();
-    states.extend(refused.iter().map(|r| format!("refused {}", r.errno.map(errno_name).unwrap_or_default())));
-    let rows = forest(&nodes);
-    // The way to the row: the request with which its tree begins, and which rows above it were the last of theirs.
-    let (mut top, mut ends) = (0, Vec::new());
-    let line = |row: &Row| {
-        let node = &nodes[row.at];
-        if row.depth == 0 {
-            top = node.id;
-        }
-        ends.truncate(row.depth);
-        let rails = ends.iter().skip(1).map(|end| if *end { "  " } else { "│ " });
-        let mut line: String = rails.collect();
-        if row.depth > 0 {
-            line.push_str(if row.last { "└ " } else { "├ " });
-        }
-        ends.push(row.last);
-        let verb = if node.module { "request" } else { "run" };
-        let looped = looped(&nodes, row, top);
-        format!("{line}#{} {verb} {}  {}{looped}", node.id, quoted(node.name), states[row.at])
-    };
-    rows.iter().map(line).collect()
-}
-
-fn state(live: &Live, holds: bool) -> String {
-    let mut state = match (live.state, live.pid) {
-        (State::Waiting, _) => "waits for a slot".to_owned(),
-        (_, Some(pid)) => format!("pid {pid}"),
-        (_, None) => "queued".to_owned(),
-    };
-    for (is, words) in [(holds, "  holds a slot"), (live.abandoned, "  abandoned")] {
-        state.push_str(if is { words } else { "" });
-    }
-    state
-}
-
-/// The loop that led to a request, in words; empty if there is none.
-fn looped(nodes: &[Node<'_>], row: &Row, top: u64) -> String {
-    if row.members.is_empty() {
-        return String::new();
-    }
-    let names = named(row.members.iter().map(|at| nodes[*at].name));
-    let plural = if row.slots == 1 { "" } else { "s" };
-    format!("   loop: {names}, {} slot{plural}; `khelper kill --chain '#{top}'`", row.slots)
-}
-
 /// What was done to end a chain.
 pub fn chain_ended(ended: &ChainEnded) -> String {
     let list = |ids: &[u64]| ids.iter().map(|id| format!("#{id}")).collect::<Vec<_>>().join(", ");
@@ -143,12 +82,9 @@ pub fn chain_ended(ended: &ChainEnded) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use nix::errno::Errno;
-
     use super::*;
     use crate::abi::actor::Origin;
-    use crate::abi::error::Stage;
-    use crate::control::testing::{live, refused, snapshot};
+    use crate::control::testing::live;
 
     #[test]
     fn each_request_has_its_line_and_hostile_names_are_escaped() {
@@ -184,26 +120,5 @@ mod tests {
     #[test]
     fn times_have_hours_only_when_needed() {
         assert_eq!([2_199_999, 3_599_900_000, 3_631_000_000].map(elapsed), ["0:02.1", "59:59.9", "1:00:31.0"]);
-    }
-
-    #[test]
-    fn req_12_a_loop_is_named_with_its_members_and_its_slots() {
-        let child = |id, title: &[u8], of| Live { asked_by: of, pid: Some(4118 + id as i32), ..live(id, title, 0) };
-        let all =
-            [child(12, b"a", None), child(13, b"b", Some(12)), child(15, b"/x", Some(12)), child(16, b"lone", Some(3))];
-        let all = all.map(|live| if live.id == 15 { Live { kind: Kind::Helper, ..live } } else { live });
-        let mut s = snapshot();
-        s.slots.holders = vec![12, 13];
-        let no = Record { asked_by: Some(13), ..refused(14, b"a", Stage::Limit, Errno::ENOMEM, "why") };
-        let gone = Record { asked_by: Some(2), ..refused(5, b"a", Stage::Limit, Errno::ENOMEM, "why") };
-        s.last = vec![no.into(), gone.into()];
-        let wanted = [
-            "#12 request \"a\"  pid 4130  holds a slot",
-            "├ #13 request \"b\"  pid 4131  holds a slot",
-            "│ └ #14 request \"a\"  refused ENOMEM   loop: a → b → a, 2 slots; `khelper kill --chain '#12'`",
-            "└ #15 run \"/x\"  pid 4133",
-            "#16 request \"lone\"  pid 4134",
-        ];
-        assert_eq!(tree(&s, &all), wanted);
     }
 }

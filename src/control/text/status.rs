@@ -1,8 +1,10 @@
 //! The state of an engine, in a few lines.
 
+use crate::abi::escape::screen;
 use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
+use crate::control::provenance::Comparison;
 use crate::control::target_info::{LinkState, TargetInfo, TargetKind};
 
 use super::outcome::took;
@@ -14,12 +16,13 @@ pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
         TargetKind::Daemon => "daemon",
     };
     let name = if info.name.is_empty() { String::new() } else { format!(" {}", info.name) };
+    let version = if info.version.is_empty() { String::new() } else { format!(" {}", screen(info.version.as_bytes())) };
     let up = up_for(info, s).map(|up| format!(", up {up}")).unwrap_or_default();
     let draining = if s.draining { " (draining)" } else { "" };
     let waiting = if s.slots.waiting > 0 { format!(", {} waiting for a slot", s.slots.waiting) } else { String::new() };
     let mut lines = vec![
         format!(
-            "{kind}{name} pid {} uid {}{up}; engine: {} running, {} queued{waiting}, gate {}{draining}, era {}",
+            "{kind}{name}{version} pid {} uid {}{up}; engine: {} running, {} queued{waiting}, gate {}{draining}, era {}",
             info.pid,
             info.uid,
             s.live,
@@ -48,6 +51,23 @@ pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
         lines.push(format!("connection lost: {why}; this is the last known state"));
     }
     lines
+}
+
+/// How the running knobs differ from the configuration files.
+pub fn drift(compared: &Comparison) -> String {
+    let faults = match compared.faults.len() {
+        0 => String::new(),
+        1 => ", 1 line cannot be applied".to_owned(),
+        n => format!(", {n} lines cannot be applied"),
+    };
+    format!(
+        "configuration: {} drift{faults}{}",
+        compared.drift.len(),
+        match (compared.drift.len(), &*faults) {
+            (0, "") => "",
+            _ => " (khelper diff)",
+        }
+    )
 }
 
 /// The ledger, and why its last write failed.
@@ -85,6 +105,7 @@ mod tests {
         let up = TargetInfo {
             kind: TargetKind::Daemon,
             name: "box".into(),
+            version: "1.2.3".into(),
             pid: 700,
             uid: 3,
             run,
@@ -97,7 +118,7 @@ mod tests {
         assert_eq!(
             lines(&TargetInfo { link, ..up.clone() }, &s),
             [
-                "daemon box pid 700 uid 3, up 3 d; engine: 22 running, 23 queued, 32 waiting for a slot, gate enabled, era 3.4",
+                "daemon box 1.2.3 pid 700 uid 3, up 3 d; engine: 22 running, 23 queued, 32 waiting for a slot, gate enabled, era 3.4",
                 "requests: 501 since the start, 64 refused; slots: 31 of 47; watchers: 71, 72 events missed",
                 "records: 73 were lost, because the record sink is too slow or fails",
                 "connection lost: the cable was cut; this is the last known state",
@@ -105,11 +126,19 @@ mod tests {
         );
         (s.wall, s.slots.waiting, s.draining, s.totals.records_lost) =
             (UNIX_EPOCH + Duration::from_secs(61), 0, true, 0);
-        let first =
-            "daemon box pid 700 uid 3, up 1 m 00 s; engine: 22 running, 23 queued, gate enabled (draining), era 3.4";
+        let first = "daemon box 1.2.3 pid 700 uid 3, up 1 m 00 s; engine: 22 running, 23 queued, gate enabled (draining), era 3.4";
         assert_eq!((lines(&up, &s)[0].as_str(), lines(&up, &s).len()), (first, 2));
         s.wall = UNIX_EPOCH;
         assert_eq!(uptime(&up, &s), None, "the clock was set back");
+    }
+
+    #[test]
+    fn drift_is_counted_and_faults_are_not_hidden() {
+        let compared = |faults| Comparison { drift: Vec::new(), faults };
+        assert_eq!(drift(&compared(Vec::new())), "configuration: 0 drift");
+        let words = "configuration: 0 drift, 1 line cannot be applied (khelper diff)";
+        assert_eq!(drift(&compared(vec!["x".into()])), words);
+        assert!(drift(&compared(vec!["x".into(); 2])).contains(", 2 lines cannot"));
     }
 
     #[test]

@@ -46,10 +46,10 @@ fn words(kind: &EventKind) -> String {
     }
 }
 
-/// The time of an event in the operator's time zone, or in UTC; the same text for both if the zone is not known.
+/// The time of an event in the operator's time zone, or in UTC; the zone's offset is part of it.
 pub fn time(at: SystemTime, in_utc: bool) -> String {
     let local = Local::of(at).filter(|_| !in_utc);
-    local.map_or_else(|| rfc3339(at), |local| local.time())
+    local.map_or_else(|| rfc3339(at), |local| format!("{}{}", local.time(), local.offset()))
 }
 
 #[cfg(test)]

@@ -14,12 +14,16 @@ use crate::daemon::outgoing::{Message, Outgoing};
 use crate::daemon::peer::Opened;
 use crate::daemon::socket::Listener;
 use crate::sys::linux::peer::pass_credentials;
+use crate::wire::frame::MAX_CALL;
 use crate::wire::server::busy;
 
 use super::{LISTENER, Server};
 
 /// How long the listener is left alone when no descriptor is left.
 const PAUSE: Duration = Duration::from_millis(200);
+/// The most bytes of a call of a reader, which has only short ones: their share of the connections must not hold a
+/// share of the memory.
+const READERS_CALL: usize = 16 << 10;
 /// The most connections accepted at one time.
 const BURST: usize = 64;
 
@@ -128,7 +132,8 @@ impl Server {
         }
         let number = self.next;
         self.next += 1;
-        let connection = Connection::new(socket, opened);
+        let owner = opened.by.uid == 0 || opened.by.uid == self.info.uid;
+        let connection = Connection::new(socket, opened, if owner { MAX_CALL } else { READERS_CALL });
         match epoll::add(&self.epoll, &connection.socket, EventData::new_u64(number), connection.interest) {
             Ok(()) => _ = self.connections.insert(number, connection),
             Err(_) => self.admission.leave(connection.opened.by.uid),

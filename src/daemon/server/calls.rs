@@ -7,6 +7,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::peer::Peer;
+use crate::control::Reply;
 use crate::control::authorize::{
     Access, Authorization, Ground, Requirement, authorize_outside, authorize_watch, requirement,
 };
@@ -25,8 +26,16 @@ use super::Server;
 
 /// The most commands in progress, each of which may have a thread.
 const MOST_IN_PROGRESS: usize = 512;
-/// The most calls of a connection that are served before the others have their turn.
+/// The most steps for one connection before the others have their turn.
 const TURN: usize = 16;
+
+/// What was done for a connection.
+enum Step {
+    /// A call was served, or bytes were received.
+    Done,
+    /// There is nothing to do until it sends more, or has its answer.
+    Nothing,
+}
 
 /// What a message asks for, after its sender has been judged.
 enum Judged {
@@ -46,10 +55,9 @@ impl Server {
         if gone && !matches!(connection.state, State::Idle) {
             return self.drop_connection(number);
         }
-        if flags.contains(EventFlags::OUT) || gone {
-            if connection.outgoing.write(&connection.socket).is_err() {
-                return self.drop_connection(number);
-            }
+        let writable = flags.contains(EventFlags::OUT) || gone;
+        if writable && connection.outgoing.write(&connection.socket).is_err() {
+            return self.drop_connection(number);
         }
         self.serve(number);
     }
@@ -58,8 +66,8 @@ impl Server {
     pub(super) fn serve(&mut self, number: u64) {
         for _ in 0..TURN {
             match self.next_call(number) {
-                Ok(true) => {}
-                Ok(false) => return self.settle(number),
+                Ok(Step::Done) => {}
+                Ok(Step::Nothing) => return self.settle(number),
                 Err(broken) => return self.broken(number, &broken),
             }
         }
@@ -67,24 +75,20 @@ impl Server {
         self.settle(number);
     }
 
-    /// Serves one call. Returns false if there is none, or if the connection is busy.
-    fn next_call(&mut self, number: u64) -> Result<bool, Broken> {
+    /// Serves one call, or receives once.
+    fn next_call(&mut self, number: u64) -> Result<Step, Broken> {
         let Self { connections, engine, info, accepting, buffer, .. } = self;
-        let Some(connection) = connections.get_mut(&number) else { return Ok(false) };
+        let Some(connection) = connections.get_mut(&number) else { return Ok(Step::Nothing) };
         let ground = |requirement| ground(engine, info.uid, accepting.readers(), requirement);
         let judge = |message: &[u8], sender: &Sender, opened: &Opened, socket: &OwnedFd| {
             judge(message, info, &ground, |requirement| opened.peer(socket, sender, requirement))
         };
-        let judged = loop {
-            if !connection.takes_calls() {
-                return Ok(false);
-            }
-            if let Some(judged) = connection.take_message(&judge)? {
-                break judged;
-            }
-            if connection.ended || !connection.fill(buffer, accepting.with_pidfd())? {
-                return Ok(false);
-            }
+        if !connection.takes_calls() {
+            return Ok(Step::Nothing);
+        }
+        let Some(judged) = connection.take_message(judge)? else {
+            let received = !connection.ended && connection.fill(buffer, accepting.with_pidfd())?;
+            return Ok(if received { Step::Done } else { Step::Nothing });
         };
         match judged {
             Judged::Answer(bytes) => connection.outgoing.push(Message::Own(bytes)),
@@ -92,7 +96,7 @@ impl Server {
             Judged::Watch(subscribe, access) => self.begin_watch(number, &subscribe, access),
             Judged::Command(authorization, way) => self.submit(number, *authorization, way),
         }
-        Ok(true)
+        Ok(Step::Done)
     }
 
     fn submit(&mut self, number: u64, authorization: Authorization, way: Way) {
@@ -113,8 +117,11 @@ impl Server {
             connection.state = State::Slow { call };
         }
         let authorization = if way.wants_progress() { self.follow(number, authorization) } else { authorization };
-        let (mailbox, info) = (self.mailbox.clone(), self.info.clone());
-        let done = Completion::new(move |reply| {
+        let (mailbox, info, watches) = (self.mailbox.clone(), self.info.clone(), self.watches());
+        let done = Completion::new(move |mut reply| {
+            if let Ok(Reply::Status(state)) = &mut reply {
+                (state.watchers, state.totals.events_missed) = watches;
+            }
             mailbox.send(Mail::Answer { connection: number, call, bytes: way.answer(&info, &reply) });
         });
         self.target.submit_authorized(authorization, CallId::fresh(), done);
@@ -159,7 +166,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let why = match broken {
             Broken::Gone => return self.drop_connection(number),
-            Broken::TooLong => "the message is longer than 1 MiB",
+            Broken::TooLong => "the message is longer than this user may send (1 MiB; a reader 16 KiB)",
             Broken::Mixed => "the parts of the message were sent by different processes",
         };
         connection.outgoing.push(Message::Own(busy(&ControlError::Denied(why.to_owned()))));

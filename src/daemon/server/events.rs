@@ -21,6 +21,8 @@ use super::Server;
 
 /// The most events that wait for the I/O thread.
 const CAPACITY: usize = 4096;
+/// The most events that are delivered before connections have their turn.
+const BURST: usize = 256;
 /// The most events that wait for the log.
 const NEWS_CAPACITY: usize = 256;
 
@@ -40,6 +42,8 @@ pub(super) struct Feed {
     watch: Option<Watch>,
     /// The number of the last event that was delivered.
     seq: Seq,
+    /// How many events watches have lost because they read too slowly, since the start.
+    missed: u64,
     /// The connections that follow a request.
     followed: BTreeMap<u64, u64>,
     /// The number of connections that watch or follow.
@@ -139,8 +143,8 @@ impl Server {
         // Events first: the number of a request is in the inbox before the first event of the request exists.
         let watch = self.feed.watch.clone();
         let items: Vec<Watched> =
-            watch.iter().flat_map(|watch| std::iter::from_fn(|| watch.next())).take(CAPACITY).collect();
-        let more = items.len() == CAPACITY;
+            watch.iter().flat_map(|watch| std::iter::from_fn(|| watch.next())).take(BURST).collect();
+        let more = items.len() == BURST;
         while let Ok(mail) = self.inbox.try_recv() {
             match mail {
                 Mail::Began { connection, request } => _ = self.feed.followed.insert(request, connection),
@@ -153,9 +157,18 @@ impl Server {
         for item in items {
             self.item(item);
         }
+        // One write for all events that a watch gets now.
+        for number in std::mem::take(&mut self.touched) {
+            self.settle(number);
+        }
         for mail in std::mem::take(&mut self.answers) {
-            if let Mail::Answer { connection, call, bytes } = mail {
-                self.answered(connection, call, bytes);
+            match mail {
+                // Events of its request may still wait.
+                Mail::Answer { connection, .. } if more && self.feed.following.contains_key(&connection) => {
+                    self.answers.push(mail);
+                }
+                Mail::Answer { connection, call, bytes } => self.answered(connection, call, bytes),
+                _ => {}
             }
         }
         self.feed.close_unless_needed(&self.connections);
@@ -182,11 +195,14 @@ impl Server {
             }
             Watched::Missed(count) => {
                 self.feed.seq += count;
+                let mut missed = 0;
                 self.each_watch(|connection| {
                     if let State::Watching(watching) = &mut connection.state {
                         watching.missed += count;
+                        missed += count;
                     }
                 });
+                self.feed.missed += missed;
             }
             Watched::Closed { .. } => self.each_watch(|connection| {
                 connection.outgoing.push(Message::Own(message::ended()));
@@ -197,6 +213,7 @@ impl Server {
 
     fn broadcast(&mut self, event: &Arc<Event>) {
         let mut serialized = Serialized { event, full: None, withheld: None };
+        let mut missed = 0;
         self.each_watch(|connection| {
             let State::Watching(watching) = &mut connection.state else { return };
             if event.seq <= watching.after || !watching.kinds.has(&event.kind) {
@@ -204,27 +221,37 @@ impl Server {
             }
             if watching.missed > 0 {
                 watching.missed += 1;
+                missed += 1;
                 return;
             }
             let bytes = serialized.get(watching.access);
+            if !connection.outgoing.has_room(bytes.len()) {
+                // An error is noticed when the connection is settled.
+                let _ = connection.outgoing.write(&connection.socket);
+            }
             if connection.outgoing.has_room(bytes.len()) {
                 connection.outgoing.push(Message::Shared(bytes));
             } else {
                 watching.missed = 1;
+                missed += 1;
             }
         });
+        self.feed.missed += missed;
+    }
+
+    /// The watches of this daemon, and the events that they have lost: the engine sees only the daemon's subscription.
+    pub(super) fn watches(&self) -> (u32, u64) {
+        let watching = |connection: &&Connection| matches!(connection.state, State::Watching(_));
+        let count = self.connections.values().filter(watching).count();
+        (u32::try_from(count).unwrap_or(u32::MAX), self.feed.missed)
     }
 
     fn each_watch(&mut self, mut act: impl FnMut(&mut Connection)) {
-        let mut touched = Vec::new();
         for (number, connection) in &mut self.connections {
             if matches!(connection.state, State::Watching(_)) && !connection.closing {
                 act(connection);
-                touched.push(*number);
+                self.touched.insert(*number);
             }
-        }
-        for number in touched {
-            self.settle(number);
         }
     }
 

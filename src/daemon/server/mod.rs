@@ -66,7 +66,7 @@ pub struct Parts {
     /// The service manager.
     pub notify: Notify,
     /// The log.
-    pub journal: Journal,
+    pub journal: Arc<Journal>,
     /// Reads the configuration again.
     pub reload: Reload,
     /// The most connections, of which there are at most [`super::admission::MOST`].
@@ -90,12 +90,14 @@ pub struct Server {
     admission: Admission,
     /// Connections with calls that wait to be parsed, once the others have had their turn.
     ready: BTreeSet<u64>,
+    /// Watches with events that are not written yet.
+    touched: BTreeSet<u64>,
     /// The number of commands in progress.
     in_progress: usize,
     feed: Feed,
     news: Watch,
     notify: Notify,
-    journal: Journal,
+    journal: Arc<Journal>,
     reload: Reload,
     reloading: bool,
     stop: stop::Stop,
@@ -119,7 +121,7 @@ impl Server {
         add(mailbox.bell().fd().as_fd(), BELL)?;
         add(signals.as_fd(), SIGNAL)?;
         let info = Arc::new(target.info());
-        let news = events::news(&*target, mailbox.bell());
+        let news = events::news(&target, mailbox.bell());
         Ok(Self {
             accepting: Accepting::new(listener),
             admission: Admission::new(most, info.uid),
@@ -127,6 +129,7 @@ impl Server {
             connections: BTreeMap::new(),
             next: FIRST_CONNECTION,
             ready: BTreeSet::new(),
+            touched: BTreeSet::new(),
             answers: Vec::new(),
             in_progress: 0,
             journal,

@@ -1,7 +1,7 @@
 //! The usual value of each field of a record, which a line leaves out. The writer and the reader use the same functions,
 //! so that what is left out is what is restored.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::{CapMask, CapSets};
@@ -25,12 +25,15 @@ pub(crate) struct Usual {
 
 impl Default for Usual {
     fn default() -> Self {
-        Self {
+        // One copy for all segments.
+        static SHARED: OnceLock<Usual> = OnceLock::new();
+        let make = || Self {
             modprobe: MODPROBE.into(),
             nothing: Arc::from([]),
             env: HELPER_ENV.iter().map(|e| e.as_bytes().into()).collect(),
             empty: Arc::from([]),
-        }
+        };
+        SHARED.get_or_init(make).clone()
     }
 }
 

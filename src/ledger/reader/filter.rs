@@ -57,10 +57,9 @@ impl<'a> Search<'a> {
         let needle = match filter {
             Filter { id: Some(id), .. } => number("id", (*id).into()),
             Filter { pid: Some(pid), .. } if *pid != head.actor.pid => number("pid", (*pid).into()),
-            Filter { outcome: Some(outcome @ (Outcome::Exited | Outcome::Running)), .. } => match outcome {
-                Outcome::Running => text("event", "started"),
-                _ => None,
-            },
+            Filter { outcome: Some(Outcome::Running), .. } => text("event", "started"),
+            // The usual outcome is left out.
+            Filter { outcome: Some(Outcome::Exited), .. } => None,
             Filter { outcome: Some(outcome), .. } => text("outcome", outcome.name()),
             _ => None,
         };
@@ -91,7 +90,7 @@ impl<'a> Search<'a> {
             return None;
         }
         self.uid_fits(line).then_some(())?;
-        let fields = Looked::of(line);
+        let fields = Looked::of(line, self.is_about_requests());
         let fits = match fields.event {
             None => self.record_fits(&fields),
             Some(b"\"started\"") => {
@@ -195,12 +194,13 @@ struct Looked<'a> {
 }
 
 impl<'a> Looked<'a> {
-    /// The fields come in the writer's order, so the rest need not be looked at once `at` has come.
-    fn of(line: &'a [u8]) -> Self {
+    /// The fields come in the writer's order: the event before the id, and nothing of interest after `at`.
+    fn of(line: &'a [u8], all: bool) -> Self {
         let mut looked = Self::default();
         for (key, value) in Fields::of(line).into_iter().flatten().flatten() {
             match key {
                 b"event" => looked.event = Some(value),
+                b"id" if !all => break,
                 b"id" => looked.id = Some(value),
                 b"module" => looked.module = Some(value),
                 b"argv" => looked.argv = Some(value),

@@ -132,9 +132,24 @@ fn is_same(actor: &Actor, process: &Process) -> bool {
 }
 
 /// Whether a process is certainly a member of the helper's session, and not of a later session with the same id. It is
-/// if the helper lived when the process started: then the id was the helper's.
+/// if the helper lived when the process started: then the id was the helper's. (To a clock tick: in so short a time the
+/// kernel does not use all other pids.)
 pub fn is_member(process: &Process, session: &Session) -> bool {
     process.session == session.asker.pid && session.ended.is_none_or(|ended| process.started <= ended)
+}
+
+/// Those of these processes that are certainly members of one of the sessions, or children of such a member.
+pub fn members(mut processes: Vec<Process>, sessions: &[Session]) -> Vec<Process> {
+    let is_member = |process: &Process| sessions.iter().any(|session| is_member(process, session));
+    let mut members: Vec<Process> = processes.extract_if(.., |process| is_member(process)).collect();
+    let mut at = 0;
+    while at < members.len() {
+        let (pid, session) = (members[at].pid, members[at].session);
+        let children = processes.extract_if(.., |child| (child.parent, child.session) == (pid, session));
+        members.extend(children.collect::<Vec<_>>());
+        at += 1;
+    }
+    members
 }
 
 impl Chain {
@@ -221,7 +236,10 @@ mod tests {
         }
     }
 
-    fn follow(pid: i32, processes: &[Process], sessions: &[Session]) -> (Vec<(i32, bool, Option<u64>)>, Option<u64>) {
+    /// Pid, whether it is known, and the request whose helper it is.
+    type Link = (i32, bool, Option<u64>);
+
+    fn follow(pid: i32, processes: &[Process], sessions: &[Session]) -> (Vec<Link>, Option<u64>) {
         let process = |pid| processes.iter().find(|p| p.pid == pid).cloned();
         let session = |pid| sessions.iter().find(|s| s.asker.pid == pid).cloned();
         let chain = chain(&actor(pid), process, session);
@@ -277,6 +295,22 @@ mod tests {
         for pid in [100, 102] {
             assert_eq!(follow(pid, &processes, &sessions).1, None, "{pid}");
         }
+    }
+
+    #[test]
+    fn req_12_children_of_a_member_are_members() {
+        let session = Session { asker: helper(7, 100, 20, None), ended: Some(80) };
+        let all = vec![
+            proc(106, 105, 100, 99),
+            proc(101, 1, 100, 80),
+            proc(103, 102, 100, 95),
+            proc(102, 101, 100, 90),
+            proc(104, 1, 100, 81),
+            proc(105, 104, 100, 85),
+            proc(107, 102, 107, 95),
+        ];
+        let found: Vec<i32> = members(all, &[session]).iter().map(|p| p.pid).collect();
+        assert_eq!(found, [101, 102, 103]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 mod chain;
 mod tree;
 
-pub use chain::{Asker, Chain, LONGEST, Session, chain, is_member};
+pub use chain::{Asker, Chain, LONGEST, Session, chain, members};
 pub use tree::{Node, Row, forest, loop_in, named};
 
 /// Refuses requests of an engine below a process that runs the same executable: each engine would start another one,

@@ -9,6 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::abi::cap::CapSets;
 use crate::sys::host::{Stream, Watcher};
 
+use super::cgroup::OwnCgroup;
 use super::loading::Progress;
 use super::{loading, proc, reap};
 
@@ -27,6 +28,8 @@ pub(super) struct Running {
     /// the host's memory, which causes any number of them.
     pub(super) faults_of_exec: Option<u64>,
     pub(super) progress: Progress,
+    /// Its own cgroup, which is removed with this.
+    pub(super) _cgroup: Option<OwnCgroup>,
 }
 
 /// What was observed of a helper before its end.

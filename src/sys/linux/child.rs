@@ -24,6 +24,7 @@ const REPORT_FD: c_int = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Setsid,
+    Cgroup,
     Chdir,
     Dup,
     Close,
@@ -33,8 +34,8 @@ pub(super) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 7] =
-        [Self::Setsid, Self::Chdir, Self::Dup, Self::Close, Self::Rlimit, Self::NoNewPrivs, Self::Exec];
+    const ALL: [Self; 8] =
+        [Self::Setsid, Self::Cgroup, Self::Chdir, Self::Dup, Self::Close, Self::Rlimit, Self::NoNewPrivs, Self::Exec];
 
     pub(super) fn from_raw(raw: c_int) -> Option<Self> {
         usize::try_from(raw).ok().and_then(|at| Self::ALL.get(at)).copied()
@@ -71,6 +72,8 @@ pub(super) struct Shared {
     pub(super) fds: [c_int; 3],
     /// Whether the child has to close every descriptor above 2, because its worker uses the host's descriptor table.
     pub(super) close_files: bool,
+    /// The `cgroup.procs` of the cgroup to enter, or null.
+    pub(super) cgroup: *const c_char,
     pub(super) rlimits: *const Rlimit,
     pub(super) rlimit_count: usize,
     pub(super) no_new_privs: bool,
@@ -137,6 +140,9 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
     // SAFETY: integers only.
     if unsafe { libc::syscall(libc::SYS_setsid) } < 0 {
         return (Step::Setsid, last());
+    }
+    if !shared.cgroup.is_null() && !write_to(shared.cgroup, b"0") {
+        return (Step::Cgroup, last());
     }
     // The clone had no CLONE_FS: the child has its own copy of root, working directory and umask. "/" is the root that
     // the worker shares with the host now, so a chroot(2) by the host applies to the helper (UMH-10).

@@ -3,17 +3,9 @@
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use std::os::fd::AsFd;
 
 use super::stat;
 use crate::sys::host::{Clock, Micros};
-
-/// How often the group is listed again: a member may leave the group while the engine waits for its end.
-const LOOK: Duration = Duration::from_millis(250);
-/// The same if pidfds are not available.
-const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(20);
 
 /// Waits until the group of `leader` has no other member, or until the time `until`. Returns the members that are left.
 /// The caller keeps the leader unreaped, so that no other group gets its number.
@@ -22,22 +14,7 @@ pub(super) fn wait(clock: &dyn Clock, leader: i32, until: Micros) -> Vec<i32> {
         let members = members(leader);
         let left = Duration::from_micros(until.saturating_sub(clock.now()));
         let Some(first) = members.first().filter(|_| !left.is_zero()) else { return members };
-        wait_for_end(*first, left);
-    }
-}
-
-/// Waits for the end of one process, but not for long.
-pub(super) fn wait_for_end(pid: i32, left: Duration) {
-    let Some(pid) = Pid::from_raw(pid) else { return };
-    match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(pidfd) => {
-            let millis = left.min(LOOK).as_micros().div_ceil(1000);
-            let patience = PollTimeout::try_from(millis).unwrap_or(PollTimeout::ZERO);
-            // An interrupted wait is harmless: the caller checks again.
-            let _ = poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], patience);
-        }
-        Err(rustix::io::Errno::SRCH) => {}
-        Err(_) => std::thread::sleep(left.min(LOOK_WITHOUT_PIDFD)),
+        stat::wait_for_end(*first, left);
     }
 }
 

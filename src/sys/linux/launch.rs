@@ -29,6 +29,8 @@ pub(super) struct Order<'a> {
     pub(super) fds: [c_int; 3],
     /// Whether the worker uses the host's descriptor table, so that the child has to close what it does not need.
     pub(super) close_files: bool,
+    /// The `cgroup.procs` of the cgroup to enter.
+    pub(super) cgroup: Option<&'a CStr>,
     pub(super) rlimits: &'a [Rlimit],
     pub(super) no_new_privs: bool,
     /// Whether oom_score_adj has to be set to 0.
@@ -92,6 +94,7 @@ fn in_memory(memory: Memory, cloner: &mut Cloner, status: &ProcFile, order: &Ord
         envp: envp.as_ptr(),
         fds: order.fds,
         close_files: order.close_files,
+        cgroup: order.cgroup.map_or(ptr::null(), CStr::as_ptr),
         rlimits: order.rlimits.as_ptr(),
         rlimit_count: order.rlimits.len(),
         no_new_privs: order.no_new_privs,
@@ -188,6 +191,7 @@ mod tests {
             envp: &[],
             fds: [null.as_raw_fd(), theirs.as_raw_fd(), null.as_raw_fd()],
             close_files: true,
+            cgroup: None,
             rlimits: &[],
             no_new_privs: false,
             reset_oom: false,

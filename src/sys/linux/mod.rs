@@ -4,6 +4,7 @@
 mod attend;
 mod caller;
 mod caps;
+pub mod cgroup;
 mod child;
 mod clone;
 mod close;

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::abi::actor::Comm;
@@ -14,6 +15,10 @@ use crate::sys::host::{Clock, Micros};
 
 /// More than the longest stat: 52 numbers of up to 20 digits, and a name.
 const LONGEST: usize = 1280;
+/// How often processes are looked at again while the engine waits for one: it may leave its group or its session.
+const LOOK: Duration = Duration::from_millis(250);
+/// The same if pidfds are not available.
+const LOOK_WITHOUT_PIDFD: Duration = Duration::from_millis(20);
 /// From this word after the name on: state, ppid, pgrp, session, then 15 others, then starttime.
 const START_TIME: usize = 15;
 
@@ -71,10 +76,9 @@ pub(super) fn members(clock: &dyn Clock, sessions: &[i32]) -> Vec<Process> {
 
 fn describe(clock: &dyn Clock, pid: i32, stat: Stat) -> Process {
     let Stat { comm, parent, session, start_time, .. } = stat;
-    // The start time is rounded down to a tick, and counts the time in which the machine was suspended, as the time since
-    // boot does.
+    // Both times count the time in which the machine was suspended.
     let tick = 1_000_000 / procfs::ticks_per_second().max(1);
-    let age = since_boot().saturating_sub((start_time + 1).saturating_mul(tick));
+    let age = since_boot().saturating_sub(start_time.saturating_mul(tick));
     Process { pid, comm, parent, session, start_time, started: clock.now().saturating_sub(age) }
 }
 
@@ -117,7 +121,22 @@ pub(super) fn wait(clock: &dyn Clock, process: &Process, until: Micros) -> bool 
         if left.is_zero() {
             return false;
         }
-        super::group::wait_for_end(process.pid, left);
+        wait_for_end(process.pid, left);
+    }
+}
+
+/// Waits for the end of one process, but not for long.
+pub(super) fn wait_for_end(pid: i32, left: Duration) {
+    let Some(pid) = Pid::from_raw(pid) else { return };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => {
+            let millis = left.min(LOOK).as_micros().div_ceil(1000);
+            let patience = PollTimeout::try_from(millis).unwrap_or(PollTimeout::ZERO);
+            // An interrupted wait is harmless: the caller checks again.
+            let _ = poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], patience);
+        }
+        Err(rustix::io::Errno::SRCH) => {}
+        Err(_) => std::thread::sleep(left.min(LOOK_WITHOUT_PIDFD)),
     }
 }
 
@@ -148,8 +167,8 @@ mod tests {
         let process = process(&host.clock, pid).unwrap();
         let session = nix::unistd::getsid(None).unwrap().as_raw();
         assert_eq!((process.parent, process.session), (std::process::id().cast_signed(), session));
-        // A tick is 10 ms, and the start time is the latest possible one.
-        assert!(process.started >= before && process.started <= host.clock.now() + 20_000, "{process:?}, {before}");
+        // A tick is 10 ms.
+        assert!(process.started + 20_000 >= before && process.started <= host.clock.now(), "{process:?}, {before}");
         assert!(members(&host.clock, &[session]).iter().any(|member| member.pid == pid));
         let other = Process { start_time: process.start_time + 1, ..process.clone() };
         assert_eq!((kill(&other, libc::SIGKILL), kill(&process, 0)), (Err(Errno::ESRCH), Ok(())));

@@ -16,6 +16,7 @@ use crate::sys::caller::CallerState;
 use crate::sys::host::{Ended, LaunchFailure, Launched, Watcher, Worker};
 
 use super::attend::{CHUNK, Running, attend, attend_without_pidfd};
+use super::cgroup::OwnCgroup;
 use super::child::Step;
 use super::clone::{Cloner, Memory, shares_memory};
 use super::inherited::memory::HostMemory;
@@ -121,12 +122,14 @@ impl Worker for LinuxWorker {
         };
         let null = self.null.as_raw_fd();
         let out = |at: usize| pipes.as_ref().map_or(null, |p| p[at].1.as_raw_fd());
+        let cgroup = image.cgroup.as_deref().map(OwnCgroup::new).transpose().map_err(LaunchFailure::Process)?;
         let order = Order {
             path: &image.path,
             argv: &image.argv,
             envp: &image.envp,
             fds: [stdin.as_ref().map_or(null, AsRawFd::as_raw_fd), out(0), out(1)],
             close_files: self.table == Table::Hosts,
+            cgroup: cgroup.as_ref().map(OwnCgroup::procs),
             rlimits: &image.rlimits,
             no_new_privs: image.no_new_privs,
             reset_oom: self.oom_score_adj.number().is_some_and(|now| now != 0),
@@ -151,7 +154,7 @@ impl Worker for LinuxWorker {
         let strings = image.argv.iter().chain(&image.envp).map(|s| s.count_bytes() as u64 + 1).sum();
         let faults_of_exec = (born.memory == Memory::Shared).then(|| loading::faults_of_exec(strings));
         let path = image.path.clone();
-        self.running = Some(Running { pid: born.pid, pidfd, outputs, path, faults_of_exec, progress });
+        self.running = Some(Running { pid: born.pid, pidfd, outputs, path, faults_of_exec, progress, _cgroup: cgroup });
         // A helper that has exited has run.
         let undecided = progress == Progress::Died && loading::killed_early(born.pid);
         Ok(Launched { pid: born.pid, not_enforced: self.not_enforced(born.not_enforced), undecided })
@@ -205,6 +208,7 @@ fn failure(stillborn: SpawnError) -> LaunchFailure {
         SpawnError::Step(step, errno) => {
             let what = match step {
                 Step::Setsid => "setsid in the helper",
+                Step::Cgroup => "entering the helper's cgroup",
                 Step::Close => "closing the host's files in the helper",
                 Step::Chdir => "chdir / in the helper",
                 Step::Dup => "dup3 in the helper",

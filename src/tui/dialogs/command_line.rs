@@ -61,7 +61,7 @@ impl Dialog for CommandLine {
         if !typed.asked.is_empty() {
             sheet.say("waiting for the answer; esc closes this line", model.theme.dim);
         } else if typed.candidates.is_empty() {
-            let words = "set, get, request, run, probe, mask, gate, reset, kill, abandon; help explains them";
+            let words = "set, get, request, run, probe, rehearse, ps, gate, kill, ..; help explains them";
             sheet.say(words, model.theme.dim);
         } else {
             sheet.say(&typed.candidates.join("  "), model.theme.text);

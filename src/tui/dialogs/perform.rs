@@ -4,16 +4,20 @@ use crate::abi::error::{ControlError, Explain, ParseError};
 use crate::abi::escape::screen;
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::SubprocessInfo;
+use crate::control::config;
 use crate::control::text::error::explain;
 use crate::control::text::outcome::{self, Severity};
-use crate::control::text::{ps, status};
+use crate::control::text::provenance::came_from;
+use crate::control::text::{ps, status, tree};
+use crate::control::tree::Tree;
 use crate::control::{Call, Command, Key, KnobValue, metrics, read};
 use crate::tui::model::masks::{KNOBS, live};
 use crate::tui::model::read_only::read_only;
 use crate::tui::model::{After, Model, Pending, masks};
 use crate::tui::msg::Effect;
+use crate::verbs::knobs::Form;
 use crate::verbs::operate::Draft;
-use crate::verbs::perform::{self, Act, Ask, Knobs, Masks, Requests};
+use crate::verbs::perform::{self, Act, Ask, Masks, Requests};
 use crate::verbs::verb::Verb;
 
 use super::{apply, gate, page, rehearsal, reset};
@@ -38,12 +42,13 @@ fn submit(model: &mut Model, ask: Ask) -> Result<After, String> {
             model.say(Severity::Quiet, "the probe is running");
             Ok(After::Stay(vec![model.submit(Pending::Probe, Command::Probe { bset: None, inheritable: None })]))
         }
-        Ask::Knobs(knobs) => page_of_knobs(model, knobs),
+        Ask::Knobs(keys, form) => page_of_knobs(model, keys, form),
+        Ask::Diff | Ask::Set(_) => Err("this works only at the shell: `khelper diff`".to_owned()),
         Ask::Masks(masks) => page_of_masks(model, masks),
         Ask::Rehearse(draft) => rehearse(model, draft),
         Ask::Ps { tree } => {
             let (s, name) = (&model.snapshot, model.link.info.short_name());
-            let lines = if tree { ps::tree(s, &s.running) } else { ps::table(name, s.now, &s.running) };
+            let lines = if tree { tree::lines(&Tree::of(s, &s.running)) } else { ps::table(name, s.now, &s.running) };
             show(model, "Requests that have not ended", lines)
         }
         Ask::Status => {
@@ -97,6 +102,14 @@ fn submit_act(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Write(writes) => {
             let keys = writes.iter().map(|(key, _)| *key).collect();
             vec![model.submit(Pending::Set(keys), Command::Write(writes))]
+        }
+        Act::Persist(writes) => {
+            let keys = writes.iter().map(|(key, _)| *key).collect();
+            vec![model.submit(Pending::Set(keys), Command::Persist(writes))]
+        }
+        Act::Unpersist(keys) => {
+            let names = keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(", ");
+            vec![model.submit(Pending::Act(format!("{names}: no longer kept")), Command::Unpersist(keys))]
         }
         Act::Gate(depth) => gate::act(model, depth),
         Act::Reset(knob) => vec![model.submit(Pending::Reset(knob), Command::Reset(knob))],
@@ -156,10 +169,17 @@ fn submit_call(model: &mut Model, call: Call) -> Result<After, String> {
     Ok(After::Close(vec![model.submit(Pending::Request(batch), Command::Call(call))]))
 }
 
-fn page_of_knobs(model: &mut Model, knobs: Knobs) -> Result<After, String> {
-    let lines: Result<Vec<String>, _> = knobs.lines(|key| Ok(read(&model.snapshot, key).text())).collect();
-    let lines = lines.map_err(|e| explain(&e))?;
-    page::open(model, "Values of the knobs", lines.iter().map(|line| line.replace('\t', " ")).collect());
+fn page_of_knobs(model: &mut Model, keys: Vec<Result<Key, ControlError>>, form: Form) -> Result<After, String> {
+    let mut lines = Vec::new();
+    for key in keys {
+        let key = key.map_err(|e| explain(&e))?;
+        let mut line = form.line(key, &read(&model.snapshot, key).text()).replace('\t', " ");
+        if form.provenance {
+            line.push_str(&format!("  ({})", came_from(&config::came_from(&model.snapshot, key))));
+        }
+        lines.push(line);
+    }
+    page::open(model, "Values of the knobs", lines);
     Ok(After::CLOSE)
 }
 

@@ -16,6 +16,7 @@ pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
     let target = TargetInfo {
         kind: TargetKind::Embedded,
         name: String::new(),
+        version: "1.2.3".into(),
         pid: snapshot.pid,
         uid: snapshot.uid,
         run: RunId { started: 1, pid: snapshot.pid },

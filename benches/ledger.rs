@@ -26,6 +26,7 @@ use khelper::ledger::line::Wall;
 use khelper::ledger::rotate::Limits;
 use khelper::ledger::writer::{Ledger, Options};
 use khelper::sys::linux::LinuxHost;
+use nix::sys::resource::{UsageWho, getrusage};
 
 /// Each request has a line for its start, if it has a helper, and one for its end.
 const LINES: u64 = 1_000_000;
@@ -220,7 +221,7 @@ fn sizes(folder: &Path) -> (Vec<usize>, u64, usize) {
     (lines, bytes, segments)
 }
 
-/// Runs the rest of the arguments, and prints microseconds, KiB and lines. The process that waits is small: of a child,
+/// Runs the rest of the arguments, and prints microseconds, KiB, lines, the exit code and microseconds of CPU time. The process that waits is small: of a child,
 /// wait4(2) also counts the memory of the process that it was forked from.
 fn measure(args: &[OsString]) {
     let mut child = Command::new(&args[0]).args(&args[1..]).stdout(Stdio::piped()).spawn().unwrap();
@@ -234,14 +235,12 @@ fn measure(args: &[OsString]) {
         }
         lines += buffer[..read].iter().filter(|b| **b == b'\n').count();
     }
-    // SAFETY: plain data: all zeroes are a value of it.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    let mut status = 0;
-    // SAFETY: the pointers are to values that outlive the call, and the child is this process's own.
-    unsafe { libc::wait4(i32::try_from(child.id()).unwrap(), &mut status, 0, &mut usage) };
-    let us = |time: libc::timeval| time.tv_sec * 1_000_000 + time.tv_usec;
-    let cpu = us(usage.ru_utime) + us(usage.ru_stime);
-    println!("{} {} {lines} {status} {cpu}", begin.elapsed().as_micros(), usage.ru_maxrss);
+    let code = child.wait().unwrap().code().unwrap_or(-1);
+    // This process has no other child.
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    let us = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
+    let cpu = us(usage.user_time()) + us(usage.system_time());
+    println!("{} {} {lines} {code} {cpu}", begin.elapsed().as_micros(), usage.max_rss());
 }
 
 fn query(folder: &Path, name: &str, args: &[&str]) {

@@ -26,7 +26,7 @@ use ledger::Kept;
 use target::Wanted;
 #[cfg(feature = "console")]
 use {
-    crate::cli::target::{Need, Use},
+    crate::cli::need::{Need, Use},
     crate::sys::{orphans, signals::Signals},
     crate::tui,
     nix::sys::signal::Signal,

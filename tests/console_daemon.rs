@@ -12,7 +12,6 @@ mod link;
 #[path = "pty/over_daemon.rs"]
 mod over;
 #[path = "pty/plain.rs"]
-#[expect(dead_code, unused_imports, reason = "the journeys use a part of it")]
 mod plain;
 #[path = "pty/mod.rs"]
 #[expect(dead_code, reason = "the tests of the console use the rest")]

@@ -5,6 +5,8 @@
 
 #[path = "verbs/daemon.rs"]
 mod daemon;
+#[path = "verbs/rehearse.rs"]
+mod rehearse;
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! The stages of a call.
+//! The stages of a request.
 
 use serde::{Deserialize, Serialize};
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::{ControlError, Explain};
-use crate::cli::target::{Chosen, Need, Use};
+use crate::cli::need::{Need, Use};
+use crate::cli::target::Chosen;
 use crate::cli::{self, exit};
 use crate::control::ask::ask;
 use crate::control::target::Target;

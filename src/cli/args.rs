@@ -17,7 +17,8 @@ use crate::verbs::verb::Common;
 
 #[cfg(feature = "console")]
 const WITHOUT_COMMAND: &str = "\
-Without a command, khelper starts the console and a new engine. This machine's kernel is not changed.";
+Without a command, khelper starts the console: over the daemon's engine where one runs and lets you in, else over a new
+one. This machine's kernel is not changed.";
 #[cfg(not(feature = "console"))]
 const WITHOUT_COMMAND: &str = "\
 A command is required: this khelper was built without the console. This machine's kernel is not changed.";

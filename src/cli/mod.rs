@@ -10,6 +10,7 @@ mod follow_log;
 mod get;
 pub mod log;
 mod mask;
+pub mod need;
 mod operate;
 mod output;
 pub mod probe;

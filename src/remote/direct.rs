@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
@@ -18,6 +18,9 @@ use crate::wire::interface::VERSION;
 
 use super::address::Address;
 use super::connection::Connection;
+
+/// How long a daemon may take to describe itself when a program connects.
+const HELLO: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// A daemon as a target. [`Target::submit`] waits for the answer: not for a program that must not wait.
 pub struct Direct {
@@ -61,7 +64,7 @@ impl Direct {
 
     fn exchange(&self, message: &[u8]) -> Result<Vec<u8>, ControlError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        exchange(&mut connection, message).map_err(|e| unreachable("lost the", &self.address, &e))
+        exchange(&mut connection, message, None).map_err(|e| unreachable("lost the", &self.address, &e))
     }
 }
 
@@ -109,7 +112,8 @@ impl EventSource for NoEvents {
 /// A connection to a daemon that has described itself.
 pub(super) fn open(address: &Address) -> Result<(Connection, Info), ControlError> {
     let mut connection = connect(address)?;
-    let answer = exchange(&mut connection, &client::info()).map_err(|e| unreachable("lost the", address, &e))?;
+    let answer =
+        exchange(&mut connection, &client::info(), Some(&HELLO)).map_err(|e| unreachable("lost the", address, &e))?;
     Ok((connection, client::described(&answer)?))
 }
 
@@ -117,8 +121,8 @@ fn connect(address: &Address) -> Result<Connection, ControlError> {
     Connection::open(address).map_err(|e| unreachable("no", address, &e))
 }
 
-/// Sends a message and waits for the next answer.
-fn exchange(connection: &mut Connection, message: &[u8]) -> io::Result<Vec<u8>> {
+/// Sends a message and waits for the next answer, for at most `patience` without any byte of it.
+fn exchange(connection: &mut Connection, message: &[u8], patience: Option<&Timespec>) -> io::Result<Vec<u8>> {
     connection.send(message)?;
     let mut open = true;
     loop {
@@ -129,7 +133,8 @@ fn exchange(connection: &mut Connection, message: &[u8]) -> io::Result<Vec<u8>> 
             return Err(io::Error::other("the daemon closed the connection"));
         }
         let flags = if connection.is_behind() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-        match poll(&mut [PollFd::new(&*connection, flags)], None) {
+        match poll(&mut [PollFd::new(&*connection, flags)], patience) {
+            Ok(0) => return Err(io::Error::other("it does not answer")),
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e.into()),
         }

@@ -4,9 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::abi::event::Event;
-use crate::control::watch::{EventSource, Wake, Watched};
-
-use super::shared::{Message, Shared};
+use crate::control::watch::{Wake, Watched};
 
 /// A queue of events that one reader takes. A full queue counts what it misses.
 pub(super) struct Feed {
@@ -83,39 +81,28 @@ impl Feed {
         }
     }
 
-    fn take(queue: &mut Queue) -> Option<Watched> {
-        let end = || queue.end.clone().map(|why| Watched::Closed { why });
-        queue.events.pop_front().or_else(end)
-    }
-}
-
-/// The reader's side.
-pub(super) struct Source {
-    pub(super) feed: Arc<Feed>,
-    pub(super) shared: Arc<Shared>,
-}
-
-impl EventSource for Source {
-    fn next(&self) -> Option<Watched> {
-        let mut queue = self.feed.lock();
-        let item = Feed::take(&mut queue);
+    /// The next item, without blocking.
+    pub(super) fn next(&self) -> Option<Watched> {
+        let mut queue = self.lock();
+        let item = Self::take(&mut queue);
         queue.drained = item.is_none();
         item
     }
 
-    fn wait(&self) -> Watched {
-        let mut queue = self.feed.lock();
+    /// Blocks for the next item.
+    pub(super) fn wait(&self) -> Watched {
+        let mut queue = self.lock();
         loop {
-            if let Some(item) = Feed::take(&mut queue) {
+            if let Some(item) = Self::take(&mut queue) {
                 return item;
             }
             queue.drained = true;
-            queue = self.feed.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn close(&self) {
-        self.feed.end(None);
-        self.shared.send(Message::Look);
+    fn take(queue: &mut Queue) -> Option<Watched> {
+        let end = || queue.end.clone().map(|why| Watched::Closed { why });
+        queue.events.pop_front().or_else(end)
     }
 }

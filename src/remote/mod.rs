@@ -7,13 +7,13 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod answers;
 mod connection;
 mod direct;
 mod feed;
 mod line;
 mod shared;
-#[cfg(test)]
-mod tests;
+mod source;
 mod worker;
 
 use std::sync::Arc;
@@ -32,9 +32,10 @@ use crate::control::text::target::not_sent;
 use crate::control::watch::{Wake, Watch};
 use crate::wire::event::Subscribe;
 
-use feed::{Feed, Source};
+use feed::Feed;
 use line::Job;
 use shared::{Message, Shared};
+use source::Source;
 
 /// A daemon as a target. The connection is restored when it is lost.
 pub struct Remote {

@@ -18,7 +18,8 @@ pub fn start_time(pid: i32) -> Option<u64> {
 /// # Errors
 /// `ESRCH` if the process has ended; any errno of pidfd_open(2).
 pub fn open(pid: i32, started: u64) -> Result<OwnedFd, Errno> {
-    let named = Pid::from_raw(pid).filter(|_| pid > 0).ok_or(Errno::ESRCH)?;
+    // `from_raw` accepts no negative number.
+    let named = (pid > 0).then_some(pid).and_then(Pid::from_raw).ok_or(Errno::ESRCH)?;
     let process = pidfd_open(named, PidfdFlags::empty()).map_err(|e| Errno::from_raw(e.raw_os_error()))?;
     // Read once the descriptor holds the process: the pid cannot be another one's now, unless it has already ended.
     if start_time(pid) == Some(started) { Ok(process) } else { Err(Errno::ESRCH) }

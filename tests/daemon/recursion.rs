@@ -141,3 +141,21 @@ fn req_12_a_chain_that_has_ended_is_an_error() {
         "{stderr}"
     );
 }
+
+/// Loops leave the daemon as it was: after some the descriptors that it opens once are open.
+#[test]
+fn req_12_loops_leave_no_descriptor_behind() {
+    let dir = folder("3.4", 3);
+    let daemon = Daemon::start(&dir);
+    let loops = |n: usize| {
+        for _ in 0..n {
+            assert_eq!(khelper(&dir, &["request", "1-of-2"]).output().unwrap().status.code(), Some(75));
+        }
+        check_gone(&dir, &daemon);
+        daemon.descriptors()
+    };
+    let before = loops(3);
+    let after = loops(20);
+    // A connection is closed just after its client has gone.
+    assert!(after <= before + 1, "{before} descriptors, then {after}");
+}

@@ -208,6 +208,8 @@ fn req_12_a_chain_that_ignores_term_is_killed_after_2_s_and_gets_nothing_new_mea
     scope(&host, |s| {
         let (pids, chain) = build(s, &host, &engine, &["a", "b"]);
         let before = host.counts().signals;
+        // A request that is served ends at once.
+        host.script(MODPROBE, Script::default());
         let end = s.spawn(|| engine.kill_chain(1, libc::SIGTERM).unwrap());
         host.wait_for("TERM to both, and the wait for their end", |now| now.signals == before + 2 && now.on_clock == 1);
         for (pid, helper) in [(9000, pids[0]), (9001, pids[1])] {
@@ -229,7 +231,6 @@ fn req_12_a_chain_that_ignores_term_is_killed_after_2_s_and_gets_nothing_new_mea
         assert_eq!(results(&join(chain)), [(Outcome::Killed, Some(9)); 2]);
         // For 1 s more, a request of a process that has ended is refused.
         assert_eq!(engine.request_module_as("c", true, &by(12_345)).errno, Some(Errno::ECANCELED));
-        host.script(MODPROBE, Script::default());
         host.advance(SECOND);
         assert_eq!(engine.request_module_as("c", true, &by(12_345)).result, Some(0));
     });

@@ -92,3 +92,13 @@ fn a_socket_without_a_daemon_is_no_panic_and_no_wait() {
     let ran = khelper(&format!("unix:{}", socket.display()), &["get", "khelper.era"]);
     assert!(ran.exits(69).err.contains("lost the daemon at "), "{}", ran.err);
 }
+
+/// The command must not wait forever before it can be interrupted.
+#[test]
+fn a_daemon_that_does_not_answer_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    let _silent = UnixListener::bind(&socket).unwrap();
+    let ran = khelper(&format!("unix:{}", socket.display()), &["request", "x"]);
+    assert!(ran.exits(69).err.contains("it does not answer"), "{}", ran.err);
+}

@@ -1,6 +1,12 @@
 //! `--ledger`, `log` and `why`: a day in the life of an engine, read back from its ledger.
 
+use std::os::fd::AsFd;
+
 use khelper::ledger::folder::default_path;
+use khelper::sys::process;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::{Ran, is_root, khelper, run};
 
@@ -135,8 +141,10 @@ fn a_helper_that_outlives_its_engine_is_found_by_the_next_one() {
     let log = kept.log(&[]);
     let found = format!("#1 run \"/bin/sleep\"  still running, started by an earlier run, pid {pid}");
     assert!(log.exits(0).text().contains(&found), "{}", log.text());
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
-    // The process may be a zombie for a moment, which counts as ended.
+    let process = process::open(pid, process::start_time(pid).unwrap()).unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    // It becomes readable when the process has ended.
+    poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE).unwrap();
     kept.run(&["get", "khelper.era"]).exits(0);
     let why = kept.why("#1");
     assert!(why.exits(0).text().contains("Lost: how the helper ended is unknown (ECHILD)"), "{}", why.text());

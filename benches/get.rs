@@ -1,6 +1,6 @@
 //! `cargo bench --bench get` measures reading one knob as a whole process: `khelper get` of a daemon, beside
 //! `sysctl(8)` of one key and a program that does nothing, in turn. The goal is at most 1.25 times sysctl.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on ends")]
+#![expect(clippy::expect_used, reason = "a bench that cannot go on ends")]
 
 #[path = "../tests/common/daemon.rs"]
 mod daemon;

@@ -1,5 +1,6 @@
 //! Processes that pretend to be others over a socket (AUTH-2): each of these once got through a server that looked at
 //! less. Real sockets and processes; the decision is the daemon's own.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 #[path = "common/mod.rs"]
 mod common;

@@ -83,7 +83,7 @@ impl Asker {
     /// The JSON of a record of this command, with the chain of this process.
     pub(super) fn entry<'a>(&self, record: &'a Record, source: &'a Source) -> Entry<'a> {
         let entry = Entry::of(record, source);
-        if record.chain.is_empty() { entry.with_chain(&self.caller.chain()) } else { entry }
+        if record.chain.is_empty() { entry.with_chain(self.caller.chain()) } else { entry }
     }
 
     /// Prints one object on one line.

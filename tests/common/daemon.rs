@@ -1,6 +1,6 @@
 //! `khelper serve` in a folder of its own.
 #![allow(dead_code, reason = "each test binary uses its own part")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::Shutdown;

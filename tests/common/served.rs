@@ -1,5 +1,6 @@
 //! A `khelper serve` of the test's own, and clients of it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![expect(clippy::expect_used, reason = "in a test a failure may end it")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;

@@ -1,12 +1,11 @@
 //! A daemon that is out of descriptors refuses, and recovers.
 
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 
 use serde_json::json;
 
 use crate::common::Dir;
-use crate::daemon::{Client, Daemon, Opener, command, run};
+use crate::daemon::{Client, Daemon, command};
 
 fn limited(dir: &Dir, descriptors: u64) -> Daemon {
     let mut command = command(dir);
@@ -55,37 +54,58 @@ fn more_connections_than_it_may_have_are_refused() {
     assert_eq!(daemon.connect().get("khelper.era"), "3.4");
 }
 
-/// Messages that never end hold a pidfd each, and helpers hold pipes: the limit is met in spite of the count.
+/// The soft limit of the daemon. Returns the one before.
+fn set_limit(daemon: &Daemon, soft: u64) -> u64 {
+    let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let pid = daemon.pid().as_raw();
+    // SAFETY: the kernel writes one struct, which lives on this stack.
+    assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut before) }, 0);
+    let new = libc::rlimit { rlim_cur: soft, rlim_max: before.rlim_max };
+    // SAFETY: the kernel reads one struct, which lives on this stack.
+    assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const new, std::ptr::null_mut()) }, 0);
+    before.rlim_cur
+}
+
+/// The processor time that the daemon has used, in clock ticks.
+fn ticks(daemon: &Daemon) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.pid())).unwrap();
+    let fields = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
+    fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
 #[test]
 fn without_any_descriptor_left_it_refuses_sleeps_and_recovers() {
     let dir = Dir::new();
-    let fifo = dir.fifo("end");
-    let daemon = limited(&dir, 64);
-    let mut slow: Vec<Client> = Vec::new();
-    // Each running helper takes pipes of the daemon.
-    for _ in 0..12 {
+    let daemon = Daemon::start(&dir);
+    let mut first = daemon.connect();
+    first.set("khelper.deny", "x");
+    let before = set_limit(&daemon, daemon.descriptors() as u64);
+    // The kernel cannot attach a pidfd, so nothing is known about the sender: reading needs none, writing does.
+    assert_eq!(first.get("khelper.deny"), "x");
+    let (name, why) = first.refused("Set", json!({"writes": [{"key": "khelper.deny", "text": "y"}]}));
+    assert!(name == "Busy" && why.starts_with("no descriptor is left"), "{name}: {why}");
+    // A connection is accepted with the spare descriptor and refused; then the listener rests. A few may still fit.
+    let (mut fitted, mut refused) = (Vec::new(), 0);
+    while refused < 3 {
         let mut client = daemon.connect();
-        client.send("Run", run(&["/bin/cat", &fifo]));
-        slow.push(client);
-    }
-    // Connections until one is refused or gets no answer because the daemon cannot accept it.
-    let mut half: Vec<UnixStream> = Vec::new();
-    loop {
-        let mut stream = UnixStream::connect(&daemon.socket).unwrap();
-        std::io::Write::write_all(&mut stream, b"{\"method\":").unwrap();
-        half.push(stream);
-        if half.len() >= 30 {
-            break;
+        client.send("Get", json!({"key": "khelper.deny"}));
+        let answer = client.answer().unwrap();
+        if answer.get("error").is_none() {
+            assert!(refused == 0 && fitted.len() < 8, "{answer}");
+            fitted.push(client);
+            continue;
         }
+        assert_eq!(answer["error"], "io.khelper.Control.Busy", "{answer}");
+        assert_eq!(answer["parameters"]["reason"], "the daemon has no descriptor left");
+        refused += 1;
     }
-    drop(half);
-    let _open = Opener::new(&fifo);
-    for client in &mut slow {
-        // It ran, or could not be started: either way it is answered.
-        assert!(client.answer().is_some());
-    }
-    drop(slow);
-    assert_eq!(daemon.connect().get("khelper.era"), "3.4");
-    let record = daemon.connect().call("Run", run(&["/bin/echo", "again"]))["record"].take();
-    assert_eq!(record["output"]["stdout"], "again\n");
+    let waiting: Vec<Client> = (0..5).map(|_| daemon.connect()).collect();
+    let used = ticks(&daemon);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(ticks(&daemon) - used < 20, "it does not spin");
+    assert_eq!(first.get("khelper.deny"), "x", "the others go on");
+    drop((waiting, fitted));
+    set_limit(&daemon, before);
+    assert_eq!(daemon.connect().get("khelper.deny"), "x");
+    first.set("khelper.deny", "y");
 }

@@ -26,6 +26,10 @@ fn the_knobs_are_read() {
 
 #[test]
 fn a_capability_is_dropped_in_the_draft_rehearsed_and_applied() {
+    if !OWN && !nix::unistd::geteuid().is_root() {
+        // Over a socket a mask is only written with the capabilities of SYS-3.
+        return;
+    }
     everywhere(QUICK, |pty, room| {
         pty.press("2", "> cap_sys_module");
         pty.shows("[■]");

@@ -1,4 +1,5 @@
 //! The console of these tests has the engine of a daemon.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use khelper::control::{Command, Key, Reply};
 use khelper::remote::Direct;

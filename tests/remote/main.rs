@@ -1,6 +1,6 @@
 //! A daemon as a target: the library's two forms of it, the command line, and clients of other programs.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 mod clients;
 mod command_line;

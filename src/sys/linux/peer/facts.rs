@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
 
 use crate::abi::actor::Comm;
+use crate::abi::error::io_words;
 use crate::abi::peer::{Facts, Unproven};
 use crate::sys::linux::proc::{line, parse_sets};
 
@@ -58,8 +59,9 @@ pub(super) fn facts_with(pid: i32, pidfd: &Pidfd, accepted: u64, between: impl F
         }
         Pidfd::Failed(errno) => return Err(no_pidfd(pid, *errno)),
     };
-    let facts = read(pid).map_err(|e| {
-        Unproven::denied(format!("/proc says nothing about process {pid}: {}", crate::abi::error::io_words(&e)))
+    let facts = read(pid).map_err(|e| match e.raw_os_error().map(Errno::from_raw) {
+        Some(full @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)) => no_pidfd(pid, full),
+        _ => Unproven::denied(format!("/proc says nothing about process {pid}: {}", io_words(&e))),
     })?;
     between();
     if !is_alive(pinned) {

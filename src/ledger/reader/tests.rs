@@ -77,7 +77,7 @@ fn record(id: u64) -> impl Strategy<Value = Record> {
             (r.kind, r.module, r.path) = (Kind::Helper, None, [b"/bin/", module].concat().into());
             r.args = Args::List([Box::from(&*r.path), Box::from(&b"nf_conntrack"[..])].into());
         }
-        if raw == 256 && id % 2 == 0 {
+        if raw == 256 && id.is_multiple_of(2) {
             r = Record {
                 module: r.module.clone(),
                 ..fixtures::refused(id, module, crate::abi::error::Stage::Limit, nix::errno::Errno::ENOMEM, "why")

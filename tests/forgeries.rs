@@ -349,6 +349,48 @@ fn auth_2_an_honest_process_is_allowed() {
     }
 }
 
+/// A connection may be handed to another process, such as a child: both are examined, so both must still run.
+#[test]
+fn auth_2_the_process_that_connected_is_examined_too() {
+    let _alone = alone();
+    let door = Door::new();
+    let me = Uid::effective().as_raw();
+    let mut handed_on = door.connect();
+    let (accepted, opened) = door.accept();
+    let (mut ready, mut theirs) = std::io::pipe().unwrap();
+    let child = Child::new(|| {
+        handed_on.write_all(MESSAGE).unwrap();
+        theirs.write_all(&[1]).unwrap();
+    });
+    ready.read_exact(&mut [0]).unwrap();
+    let sender = door.receive(&accepted);
+    assert_eq!((sender.credentials.pid, opened.by.pid), (child.0.as_raw(), std::process::id() as i32));
+    let peer = opened.peer(&accepted, &sender, Requirement::Run);
+    assert_eq!(judged(Requirement::Run, &peer, me), Ok(()));
+    // The same, and the one that connected has ended.
+    let connector = Child::new(|| {
+        let mut socket = door.connect();
+        // SAFETY: as in `Child::new`.
+        if let ForkResult::Child = unsafe { fork() }.unwrap() {
+            socket.write_all(MESSAGE).unwrap();
+            theirs.write_all(&[1]).unwrap();
+            loop {
+                nix::unistd::pause();
+            }
+        }
+    });
+    ready.read_exact(&mut [0]).unwrap();
+    let (accepted, opened) = door.accept();
+    let sender = door.receive(&accepted);
+    assert_eq!(opened.by.pid, connector.0.as_raw());
+    let alive = judged(Requirement::Change, &opened.peer(&accepted, &sender, Requirement::Change), me);
+    drop(connector);
+    let dead = judged(Requirement::Change, &opened.peer(&accepted, &sender, Requirement::Change), me);
+    let _ = nix::sys::signal::kill(Pid::from_raw(sender.credentials.pid), nix::sys::signal::Signal::SIGKILL);
+    assert_eq!(alive, Ok(()));
+    assert!(dead.unwrap_err().why.contains("has ended"));
+}
+
 /// Files that are sent along do not stay open, however many they are.
 #[test]
 fn files_that_are_sent_along_are_closed() {

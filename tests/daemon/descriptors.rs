@@ -91,7 +91,7 @@ fn without_any_descriptor_left_it_refuses_sleeps_and_recovers() {
         client.send("Get", json!({"key": "khelper.deny"}));
         let answer = client.answer().unwrap();
         if answer.get("error").is_none() {
-            assert!(refused == 0 && fitted.len() < 8, "{answer}");
+            assert!(fitted.len() < 8, "{answer}");
             fitted.push(client);
             continue;
         }

@@ -60,6 +60,7 @@ pub(super) fn facts_with(pid: i32, pidfd: &Pidfd, accepted: u64, between: impl F
         Pidfd::Failed(errno) => return Err(no_pidfd(pid, *errno)),
     };
     let facts = read(pid).map_err(|e| match e.raw_os_error().map(Errno::from_raw) {
+        _ if !is_alive(pinned) => gone(pid),
         Some(full @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)) => no_pidfd(pid, full),
         _ => Unproven::denied(format!("/proc says nothing about process {pid}: {}", io_words(&e))),
     })?;

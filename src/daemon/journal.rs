@@ -144,3 +144,61 @@ fn write(journal: Option<&UnixDatagram>, level: Level, text: &str, fields: &[(&'
     // There is no other place to report to.
     let _ = writeln!(std::io::stderr().lock(), "khelper: {text}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::record::{Args, Output, Record};
+    use crate::control::testing as fixtures;
+
+    fn journal(waiting: usize) -> (Journal, Receiver<Entry>) {
+        let (lines, entries) = sync_channel(waiting);
+        (Journal { lines, lost: AtomicU64::new(0) }, entries)
+    }
+
+    #[test]
+    fn an_entry_has_fields_and_no_text_makes_another_one() {
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        let fields = [("KHELPER_SEQ", "7".to_owned())];
+        write(Some(&ours), Level::Warning, "a\nPRIORITY=0", &fields);
+        let mut buffer = [0; 512];
+        let length = theirs.recv(&mut buffer).unwrap();
+        let entry = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        assert_eq!(entry, "MESSAGE=a\\x0aPRIORITY=0\nPRIORITY=4\nSYSLOG_IDENTIFIER=khelper\nKHELPER_SEQ=7\n");
+    }
+
+    #[test]
+    fn auth_4_the_log_never_gets_argv_environment_or_output() {
+        const SECRET: &str = "hunter2";
+        let bytes = || SECRET.as_bytes().to_vec();
+        let record = Arc::new(Record {
+            args: Args::List(vec![bytes().into_boxed_slice()].into()),
+            env: vec![bytes().into_boxed_slice()].into(),
+            output: Some(Arc::new(Output { stdout: bytes(), stderr: bytes(), dropped: 0 })),
+            ..fixtures::record(7, b"x", 256)
+        });
+        let (journal, entries) = journal(4);
+        journal.event(&Arc::new(Event { seq: 3, at: 1, kind: EventKind::Finished(record) }));
+        let Ok(Entry::Line(_, text, fields)) = entries.try_recv() else { panic!() };
+        assert!(text.starts_with("#7 ") && !text.contains(SECRET), "{text}");
+        assert!(fields.iter().all(|(_, value)| !value.contains(SECRET)), "{fields:?}");
+        assert!(fields.contains(&("KHELPER_REQUEST", "7".to_owned())), "{fields:?}");
+    }
+
+    #[test]
+    fn a_slow_reader_loses_lines_and_learns_how_many() {
+        let (journal, entries) = journal(2);
+        for n in 0..5 {
+            journal.line(Level::Info, &n.to_string());
+        }
+        let texts = || {
+            entries.try_iter().map(|entry| match entry {
+                Entry::Line(_, text, _) => text,
+                Entry::Written(_) => String::new(),
+            })
+        };
+        assert_eq!(texts().collect::<Vec<_>>(), ["0", "1"]);
+        journal.line(Level::Info, "5");
+        assert_eq!(texts().collect::<Vec<_>>(), ["3 lines of this log were lost: its reader is too slow", "5"]);
+    }
+}

@@ -95,7 +95,7 @@ fn since_boot() -> Micros {
 /// Signals this process, and no other one that has got its pid. `ESRCH` if it has ended.
 pub(super) fn kill(process: &Process, signal: i32) -> Result<(), Errno> {
     let gone = Errno::ESRCH;
-    let pid = Pid::from_raw(process.pid).filter(|_| process.pid > 1).ok_or(gone)?;
+    let pid = Some(process.pid).filter(|pid| *pid > 1).and_then(Pid::from_raw).ok_or(gone)?;
     let fd = pidfd_open(pid, PidfdFlags::empty());
     // From here on the descriptor names whatever process has the pid: it must be the right one.
     Stat::of(process.pid).filter(|now| now.start_time == process.start_time).ok_or(gone)?;

@@ -2,7 +2,8 @@
 //!
 //! [`Remote`] is for programs that do several things at a time: one thread serves every connection. Commands that the
 //! daemon answers at once go over one connection, in order; reads of records over another one; a command that waits for
-//! a helper has a connection of its own, and so has each watch. [`Direct`] is for a command line that gives one command
+//! a helper has a connection of its own, and so has each watch. A watch sees the effects of every command that was
+//! submitted after it. [`Direct`] is for a command line that gives one command
 //! and waits for the answer: it needs no thread.
 #![forbid(unsafe_code)]
 

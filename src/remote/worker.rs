@@ -27,6 +27,8 @@ struct Follow {
     feed: Arc<Feed>,
     subscribe: Subscribe,
     connection: Option<Connection>,
+    /// The daemon has said that it is active.
+    active: bool,
     /// It was created while the connection was lost.
     resumes: bool,
     /// Not to be subscribed before this time, because the daemon refused the last watch.
@@ -49,6 +51,8 @@ pub(super) struct Worker {
     reads: Option<Line>,
     own: Vec<Line>,
     waiting: VecDeque<Job>,
+    /// Commands that wait until every watch is active.
+    held: VecDeque<Job>,
     follows: Vec<Follow>,
     /// Set while the connection is lost.
     retry: Option<Retry>,
@@ -75,6 +79,7 @@ impl Worker {
             reads: None,
             own: Vec::new(),
             waiting: VecDeque::new(),
+            held: VecDeque::new(),
             follows: Vec::new(),
             retry: None,
             refused: None,
@@ -160,12 +165,15 @@ impl Worker {
             }
             Message::Watch(feed, subscribe) => {
                 let (resumes, after) = (self.retry.is_some(), self.refused.map(|at| at + Duration::from_secs(1)));
-                self.follows.push(Follow { feed, subscribe, connection: None, resumes, after });
+                self.follows.push(Follow { feed, subscribe, connection: None, active: false, resumes, after });
                 if self.retry.is_none() && after.is_none() {
                     self.follow(self.follows.len() - 1);
                 }
             }
-            Message::Look => self.follows.retain(|follow| !follow.feed.has_ended()),
+            Message::Look => {
+                self.follows.retain(|follow| !follow.feed.has_ended());
+                self.resume();
+            }
             // Handled by the caller.
             Message::Stop => {}
         }

@@ -67,21 +67,27 @@ fn started(watch: &Watch) -> (u64, i32) {
     })
 }
 
-/// A watch, once it is active: it sees a write that was submitted after it.
-fn watch(target: &dyn Target, daemon: &Daemon) -> Watch {
+/// A watch that is active: a command that is answered was sent after that.
+fn watch(target: &dyn Target, _: &Daemon) -> Watch {
     let watch = target.watch(EventKinds::ALL, None, 1000, Wake::none());
-    let (mut n, mut seen) = (0, false);
-    while !seen {
-        n += 1;
-        daemon.set(Key::Deny, format!("x{n}").as_bytes());
-        // Each write is one event, unless the watch was not active yet.
-        ask(target, &by(), Command::Status).unwrap();
-        while let Some(Watched::Event(event)) = watch.next() {
-            seen |=
-                matches!(&event.kind, EventKind::KnobChanged { change, .. } if change.after.text() == format!("x{n}"));
-        }
-    }
+    ask(target, &by(), Command::Status).unwrap();
     watch
+}
+
+#[test]
+fn a_watch_sees_the_effects_of_every_command_that_was_submitted_after_it() {
+    let (_daemon, target) = connected();
+    for n in 0..100 {
+        let events = target.watch(EventKinds::KNOB_CHANGED, None, 10, Wake::none());
+        let value = Key::Deny.parse_value(format!("x{n}").as_bytes(), target.info().known).unwrap();
+        let written = submit(&*target, CallId::fresh(), Command::Write(vec![(Key::Deny, value)]));
+        let seen = until(&events, |kind| match kind {
+            EventKind::KnobChanged { change, .. } => Some(change.after.text()),
+            _ => None,
+        });
+        assert_eq!(seen, format!("x{n}"));
+        assert!(written.recv().unwrap().is_ok());
+    }
 }
 
 #[test]

@@ -24,7 +24,11 @@ impl Worker {
             let info = self.shared.info();
             return job.done.finish(Err(not_sent(&info, info.lost().unwrap_or("it is being restored"))));
         }
-        let sent = match Lane::of(&job.command) {
+        let lane = Lane::of(&job.command);
+        if lane != Lane::Own && self.is_subscribing() {
+            return self.held.push_back(job);
+        }
+        let sent = match lane {
             Lane::Quick => self.quick.as_mut().map_or(Ok(()), |line| line.submit(job)),
             Lane::Reads => match self.reads.is_none().then(|| Connection::open(&self.address)) {
                 Some(Err(e)) => return refuse(job, &e),
@@ -41,8 +45,25 @@ impl Worker {
         }
     }
 
+    /// Whether a watch is not active yet. A command that was submitted after it waits, so that the watch sees its
+    /// effects: the daemon serves connections in any order.
+    fn is_subscribing(&self) -> bool {
+        self.follows.iter().any(|follow| follow.connection.is_some() && !follow.active)
+    }
+
+    /// Sends the commands that waited for a watch, if every watch is active now.
+    pub(super) fn resume(&mut self) {
+        if !self.is_subscribing() {
+            std::mem::take(&mut self.held).into_iter().for_each(|job| self.submit(job));
+            self.start_waiting();
+        }
+    }
+
     /// Sends waiting commands, each over a connection of its own.
     pub(super) fn start_waiting(&mut self) {
+        if self.is_subscribing() {
+            return;
+        }
         while let Some(job) = self.waiting.pop_front() {
             let at = match self.own.iter().position(Line::is_idle) {
                 Some(at) => at,

@@ -40,20 +40,25 @@ impl Worker {
                 Err(e) => return self.lose(&io_words(&e)),
             };
             match client::watched(message, &version) {
-                Ok(Item::Started(_)) if std::mem::take(&mut follow.resumes) => feed.poke(),
-                Ok(Item::Started(_)) => {}
+                Ok(Item::Started(_)) => {
+                    follow.active = true;
+                    if std::mem::take(&mut follow.resumes) {
+                        feed.poke();
+                    }
+                }
                 Ok(Item::Event(event)) => feed.event(event),
                 Ok(Item::Missed(count)) => feed.missed(count),
                 Ok(Item::Ended) => return self.lose("the daemon has ended"),
                 Err(error) => {
                     self.refused = Some(Instant::now());
                     self.follows.swap_remove(at);
-                    return feed.end(Some(error.to_string().into()));
+                    feed.end(Some(error.to_string().into()));
+                    return self.resume();
                 }
             }
         }
         match read {
-            Ok(true) => {}
+            Ok(true) => self.resume(),
             Ok(false) => self.lose(ENDED),
             Err(e) => self.lose(&io_words(&e)),
         }
@@ -77,8 +82,8 @@ impl Worker {
         self.follows.iter_mut().for_each(|follow| (follow.resumes, follow.after) = (true, None));
         let ended: Vec<Follow> = ended;
         unanswered.into_iter().for_each(|done| done.finish(Err(error.clone())));
-        let waiting = std::mem::take(&mut self.waiting);
-        waiting.into_iter().for_each(|job| job.done.finish(Err(not_sent(&info, why))));
+        let waiting = std::mem::take(&mut self.held).into_iter().chain(std::mem::take(&mut self.waiting));
+        waiting.for_each(|job| job.done.finish(Err(not_sent(&info, why))));
         ended.iter().for_each(|follow| follow.feed.end(Some(why.into())));
     }
 

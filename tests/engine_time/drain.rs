@@ -63,7 +63,7 @@ fn gate_2_nothing_but_another_drain_waits_for_a_drain() {
             done.send((records, refused, sent, other.snapshot().draining))
         });
         let answers = is_done.recv_timeout(std::time::Duration::from_secs(20));
-        assert_eq!(answers, Ok(((0, true, 0), Some(Errno::EBUSY), Ok(()), true)));
+        assert_eq!(answers, Ok(((0, true, 1), Some(Errno::EBUSY), Ok(()), true)));
         engine.abandon(1).unwrap();
         assert_eq!(drain.join().unwrap(), Ok(()));
         join(caller);

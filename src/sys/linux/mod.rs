@@ -21,6 +21,7 @@ mod proc;
 mod reap;
 mod sigchld;
 mod stat;
+mod ticks;
 pub mod trust;
 mod worker;
 mod worker_setup;

@@ -13,6 +13,8 @@ use crate::abi::actor::Comm;
 use crate::abi::process::Process;
 use crate::sys::host::{Clock, Micros};
 
+use super::ticks;
+
 /// More than the longest stat: 52 numbers of up to 20 digits, and a name.
 const LONGEST: usize = 1280;
 /// How often processes are looked at again while the engine waits for one: it may leave its group or its session.
@@ -77,7 +79,7 @@ pub(super) fn members(clock: &dyn Clock, sessions: &[i32]) -> Vec<Process> {
 fn describe(clock: &dyn Clock, pid: i32, stat: Stat) -> Process {
     let Stat { comm, parent, session, start_time, .. } = stat;
     // Both times count the time in which the machine was suspended.
-    let tick = 1_000_000 / procfs::ticks_per_second().max(1);
+    let tick = 1_000_000 / ticks::per_second();
     let age = since_boot().saturating_sub(start_time.saturating_mul(tick));
     Process { pid, comm, parent, session, start_time, started: clock.now().saturating_sub(age) }
 }

@@ -13,6 +13,7 @@ use crate::abi::actor::Comm;
 use crate::abi::error::io_words;
 use crate::abi::peer::{Facts, Unproven};
 use crate::sys::linux::proc::{line, parse_sets};
+use crate::sys::linux::ticks;
 
 /// What pins a process.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub fn ticks_now() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one timespec, which lives on this stack. The call cannot fail for this clock.
     unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
-    let per_second = procfs::ticks_per_second();
+    let per_second = ticks::per_second();
     let part = now.tv_nsec.unsigned_abs() * per_second / 1_000_000_000;
     now.tv_sec.unsigned_abs() * per_second + part
 }

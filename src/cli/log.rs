@@ -28,7 +28,7 @@ pub struct Log {
     /// $XDG_STATE_HOME/khelper/ledger or ~/.local/state/khelper/ledger
     #[arg(long, value_name = "DIR")]
     pub ledger: Option<PathBuf>,
-    /// From this time on: 10m, 2h or 3d ago, today, yesterday, HH:MM[:SS], YYYY-MM-DD, or RFC 3339
+    /// From this time on: 10m, 2h or 3d ago, today, yesterday, HH:MM or HH:MM:SS, YYYY-MM-DD, or RFC 3339
     #[arg(long, value_name = "T", value_parser = When::parse)]
     pub since: Option<When>,
     /// Before this time

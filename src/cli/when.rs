@@ -9,7 +9,7 @@ pub type Wall = i64;
 
 const SECOND: Wall = 1_000_000;
 const DAY: Wall = 86_400 * SECOND;
-const WANTED: &str = "a time: 10m, 2h, 3d, today, yesterday, HH:MM[:SS], YYYY-MM-DD, or RFC 3339";
+const WANTED: &str = "a time: 10m, 2h, 3d, today, yesterday, HH:MM or HH:MM:SS, YYYY-MM-DD, or RFC 3339";
 
 /// A time as it was typed. Where it depends on the time of day or the time zone, [`When::wall`] settles that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Floor 4: the ledger, records and changes on disk.
 //!
-//! A ledger is a folder (0700) of segments (0600), files of one JSON object a line ([`line`]). Each process writes
+//! A ledger is a folder (0700) of segments (0600), files of one JSON object a line ([`mod@line`]). Each process writes
 //! segments of its own, so any number of them can use one ledger, and a reader merges all segments by time.
 //!
 //! An engine gets a ledger when it is built, and its lines stop when the ledger is closed:

@@ -69,7 +69,7 @@ pub struct Parts {
     pub journal: Arc<Journal>,
     /// Reads the configuration again.
     pub reload: Reload,
-    /// The most connections, of which there are at most [`super::admission::MOST`].
+    /// The most connections, of which there are at most `super::admission::MOST`.
     pub most: usize,
 }
 

@@ -53,7 +53,8 @@ impl Attribution {
         // Everything below a service or scope is in the hands of that unit, and everything below a user's slice of that
         // user; so the unit must be the last part, and have only slices of the system above it.
         let is_believed = last + 1 == parts.len()
-            && (above.first() == Some(&b"system.slice".as_slice()) || (above.is_empty() && parts[last] == b"init.scope"))
+            && (above.first() == Some(&b"system.slice".as_slice())
+                || (above.is_empty() && parts[last] == b"init.scope"))
             && above.iter().all(|part| part.ends_with(b".slice") && !part.starts_with(b"user-"));
         Self { place: Place::Unit(parts[last].into()), is_believed: is_trusted && is_believed }
     }
@@ -97,7 +98,8 @@ fn container(parts: &[&[u8]]) -> Option<(Place, bool)> {
     parts.iter().enumerate().find_map(|(at, part)| {
         let above = &parts[..at];
         let below = |slice: &[u8]| above.len() == 1 && above[0] == slice;
-        let pods = above.first().is_some_and(|first| *first == b"kubepods.slice") && above.iter().all(|p| p.ends_with(b".slice"));
+        let pods = above.first().is_some_and(|first| *first == b"kubepods.slice")
+            && above.iter().all(|p| p.ends_with(b".slice"));
         let scope = |prefix: &[u8]| part.strip_prefix(prefix)?.strip_suffix(b".scope");
         let (runtime, id, is_believed) = if let Some(id) = scope(b"cri-containerd-") {
             ("cri-containerd", id, pods)
@@ -113,7 +115,9 @@ fn container(parts: &[&[u8]]) -> Option<(Place, bool)> {
             return Some((Place::Container { runtime: "lxc", id: id.into() }, at == 0));
         } else if above.last() == Some(&b"docker".as_slice()) {
             ("docker", *part, at == 1)
-        } else if above.first() == Some(&b"kubepods".as_slice()) && above.last().is_some_and(|pod| pod.starts_with(b"pod")) {
+        } else if above.first() == Some(&b"kubepods".as_slice())
+            && above.last().is_some_and(|pod| pod.starts_with(b"pod"))
+        {
             ("kubepods", *part, matches!(at, 2 | 3))
         } else {
             return None;
@@ -166,7 +170,10 @@ mod tests {
         let pod = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice";
         for (path, words) in [
             (format!("{pod}/cri-containerd-{id}.scope"), format!("container cri-containerd {id}")),
-            (format!("{pod}/cri-containerd-{id}.scope/system.slice/cron.service"), format!("container cri-containerd {id}")),
+            (
+                format!("{pod}/cri-containerd-{id}.scope/system.slice/cron.service"),
+                format!("container cri-containerd {id}"),
+            ),
             (format!("{pod}/crio-{id}.scope"), format!("container crio {id}")),
             (format!("/kubepods/burstable/pod1/{id}"), format!("container kubepods {id}")),
             (format!("/docker/{id}"), format!("container docker {id}")),

@@ -197,9 +197,11 @@ impl Decoder {
             Kind::Fork => What::Forked { parent: pid(0)?, child: pid(1)? },
             Kind::Exec => What::Executes { pid: pid(0)?, file: text(1)?.into() },
             Kind::Rename => What::Renamed { pid: pid(0)?, comm: Comm::new(text(1)?) },
-            Kind::Module => {
-                What::Module(Box::new(ModuleRequest { name: text(0)?.into(), call_site: number(1)?, waits: number(2)? != 0 }))
-            }
+            Kind::Module => What::Module(Box::new(ModuleRequest {
+                name: text(0)?.into(),
+                call_site: number(1)?,
+                waits: number(2)? != 0,
+            })),
         };
         Some(Traced { by: known.by.pid(record)?, what })
     }

@@ -58,7 +58,8 @@ impl PageFormat {
         let field = |name: &str| fields.iter().find(|field| field.name == name);
         let (timestamp, commit, data) = (field("timestamp")?, field("commit")?, field("data")?);
         let before_data = |field: &Field| field.offset + field.size <= data.offset;
-        let usable = timestamp.size == 8 && matches!(commit.size, 4 | 8) && before_data(timestamp) && before_data(commit);
+        let usable =
+            timestamp.size == 8 && matches!(commit.size, 4 | 8) && before_data(timestamp) && before_data(commit);
         usable.then_some(Self { timestamp: timestamp.offset, commit: commit.offset, data: data.offset })
     }
 }

@@ -11,6 +11,6 @@ pub mod join;
 pub mod knowledge;
 pub mod observation;
 pub mod page;
-mod queue;
+mod read;
 mod setup;
 pub mod watch;

@@ -61,7 +61,11 @@ impl<'a> Page<'a> {
     pub fn parse(format: &PageFormat, page: &'a [u8]) -> Result<Self, Damaged> {
         let time = long(page, format.timestamp)?;
         // The flags and the length are in the low half, which on a big-endian machine comes second.
-        let commit = if format.data - format.commit >= 8 { long(page, format.commit)? } else { u64::from(word(page, format.commit)?) };
+        let commit = if format.data - format.commit >= 8 {
+            long(page, format.commit)?
+        } else {
+            u64::from(word(page, format.commit)?)
+        };
         let length = usize::try_from(commit & LENGTH).map_err(|_| Damaged)?;
         let end = format.data.checked_add(length).ok_or(Damaged)?;
         let data = page.get(format.data..end).ok_or(Damaged)?;

@@ -1,7 +1,8 @@
 //! What /proc says about threads and processes of this machine's kernel: kernel threads, helpers, requesters.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::MetadataExt;
 
 use crate::abi::actor::Comm;
 use crate::abi::cap::CapSets;
@@ -127,6 +128,28 @@ pub fn arguments_of(pid: i32) -> Option<Vec<u8>> {
 /// The capability sets of a process.
 pub fn sets_of(pid: i32) -> Option<CapSets> {
     parse_sets(&read::<STATUS>(&format!("/proc/{pid}/status"))?)
+}
+
+/// The addresses of functions of the kernel (/proc/kallsyms); empty if the kernel hides them (`kernel.kptr_restrict`).
+/// The file has 10 MiB and more: this takes about 100 ms.
+pub fn addresses(functions: &[&str]) -> Vec<u64> {
+    let Ok(file) = File::open("/proc/kallsyms") else { return Vec::new() };
+    let found = BufReader::new(file).lines().map_while(Result::ok).filter_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        let (address, name) = (words.next()?, words.nth(1)?);
+        let address = functions.contains(&name).then(|| u64::from_str_radix(address, 16).ok())??;
+        (address != 0).then_some(address)
+    });
+    found.take(functions.len()).collect()
+}
+
+/// Whether this process is in the initial pid and cgroup namespaces (linux/nsfs.h: `PROC_PID_INIT_INO`,
+/// `PROC_CGROUP_INIT_INO`).
+pub fn initial_namespaces() -> (bool, bool) {
+    let is = |name: &str, inode: u64| {
+        fs::metadata(format!("/proc/self/ns/{name}")).is_ok_and(|namespace| namespace.ino() == inode)
+    };
+    (is("pid", 0xefff_fffc), is("cgroup", 0xefff_fffb))
 }
 
 /// The beginning of a file of /proc. These give a whole small file in one read.

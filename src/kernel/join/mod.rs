@@ -1,0 +1,295 @@
+//! Joins trace events, ends of processes and readings of /proc into observations. Pure: no clock and no system call.
+//!
+//! A thread queues a work; a kernel worker begins it, forks a process and executes the program; the process ends. The
+//! address of the work joins the first two, the worker's pid the next, the helper's pid the rest. All of these are
+//! reused, so the order of the times decides, and where events are lost between two that would be joined, the join is
+//! marked as doubtful.
+//!
+//! The caller reads every source up to the present and only then lets the time advance to the moment before the reads.
+//! An event that causes another is in its buffer before the other one happens, so it is always processed before it.
+
+mod gaps;
+mod order;
+mod tables;
+
+use crate::abi::wait::WaitStatus;
+
+use super::event::{Traced, What};
+use super::observation::{HelperFacts, Observation, RequesterFacts, Unknown};
+use gaps::Gaps;
+use order::Order;
+use tables::Tables;
+
+/// How long an end whose parent is not known waits for a report of lost events.
+const HOLD: u64 = 250_000_000;
+/// The most such ends that wait.
+const ORPHANS: usize = 8192;
+/// How long a helper may run before it is handed out where no ends are told.
+const WITHOUT_ENDS: u64 = 5_000_000_000;
+
+/// An event of one of the sources.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A trace event, and what /proc said about its process when the event was read.
+    Traced(Traced, Reading),
+    /// A process ended.
+    Exit(Exit),
+}
+
+/// The end of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// The process.
+    pub pid: i32,
+    /// Its parent; 0 if it was reaped before the kernel wrote this.
+    pub parent: i32,
+    /// Its raw wait status.
+    pub status: i32,
+}
+
+/// What /proc said.
+#[derive(Clone, Debug)]
+pub enum Reading {
+    /// Nothing was read.
+    None,
+    /// About the thread that queued work.
+    Requester(Box<RequesterFacts>),
+    /// About a helper that was executed.
+    Helper(Box<HelperFacts>),
+}
+
+impl Input {
+    /// The order of events with equal times: causes before effects.
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Traced(traced, _) => match traced.what {
+                What::Module(_) => 0,
+                What::Queued { .. } => 1,
+                What::Began { .. } => 2,
+                What::Forked { .. } => 3,
+                What::Executes { .. } | What::Renamed { .. } => 4,
+                What::Done => 6,
+            },
+            Self::Exit(_) => 5,
+        }
+    }
+}
+
+/// Which sources there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sources {
+    /// Works are traced: requesters are known.
+    pub works: bool,
+    /// Forks and executions of kernel workers are traced.
+    pub forks: bool,
+    /// Ends of processes are told.
+    pub exits: bool,
+}
+
+/// A source of trace events that can lose some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Works and module requests.
+    Works,
+    /// Forks and executions.
+    Forks,
+}
+
+/// What was counted so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Trace events that are lost.
+    pub lost: u64,
+    /// Losses of trace events whose number the kernel did not tell.
+    pub lost_unknown: u64,
+    /// Times that reports of ends were lost, an unknown number each time.
+    pub exit_overruns: u64,
+    /// Events that came after later ones of another source had been processed.
+    pub late: u64,
+    /// Forks by processes that execute no work for helpers: they are none of the kernel's.
+    pub foreign_forks: u64,
+    /// Ends without a known parent that nothing connects with a helper.
+    pub foreign_exits: u64,
+    /// Helpers handed out.
+    pub helpers: u64,
+}
+
+/// The state of the join.
+#[derive(Debug)]
+pub struct Join {
+    sources: Sources,
+    order: Order,
+    watermark: u64,
+    tables: Tables,
+    counts: Counts,
+    /// Losses of which the processes that run now have not been listed again: from when.
+    unlisted: Option<u64>,
+    out: Vec<Observation>,
+}
+
+impl Join {
+    /// Nothing is known of the time before `since`.
+    pub fn new(sources: Sources, since: u64) -> Self {
+        let tables = Tables::new(sources, since);
+        let counts = Counts::default();
+        Self { sources, order: Order::default(), watermark: 0, tables, counts, unlisted: Some(0), out: Vec::new() }
+    }
+
+    /// An event of `time`, in any order.
+    pub fn push(&mut self, time: u64, input: Input) {
+        self.counts.late += u64::from(time < self.watermark);
+        self.order.push(time, input);
+    }
+
+    /// Trace events between two times are lost: so many, or an unknown number.
+    pub fn lose(&mut self, source: Lost, from: u64, to: u64, count: Option<u64>) {
+        match count {
+            Some(count) => self.counts.lost += count,
+            None => self.counts.lost_unknown += 1,
+        }
+        match source {
+            Lost::Works => self.tables.works.add(from, to),
+            Lost::Forks => {
+                self.tables.forks.add(from, to);
+                self.unlisted = Some(self.unlisted.map_or(from, |already| already.min(from)));
+            }
+        }
+    }
+
+    /// Reports of ends are lost.
+    pub const fn lose_exits(&mut self) {
+        self.counts.exit_overruns += 1;
+    }
+
+    /// Processes events up to `watermark`, and returns the helpers that are complete. All sources must have been read
+    /// up to this time.
+    pub fn advance(&mut self, watermark: u64) -> Vec<Observation> {
+        while let Some((time, input)) = self.order.pop(watermark) {
+            match input {
+                Input::Exit(exit) => self.exit(time, exit),
+                Input::Traced(traced, reading) => self.traced(time, traced, reading),
+            }
+        }
+        self.watermark = self.watermark.max(watermark);
+        self.settle_orphans();
+        if !self.sources.exits {
+            self.tables.without_ends(self.watermark.saturating_sub(WITHOUT_ENDS), &mut self.out);
+        }
+        self.counts.helpers += self.out.len() as u64;
+        std::mem::take(&mut self.out)
+    }
+
+    fn traced(&mut self, time: u64, traced: Traced, reading: Reading) {
+        let by = traced.by;
+        match traced.what {
+            What::Module(request) => self.tables.module(time, by, request),
+            What::Queued { work } => self.tables.queued(time, by, work, reading),
+            What::Began { work } => self.tables.began(time, by, work),
+            What::Done => self.tables.done(by),
+            What::Forked { parent, child } => {
+                if !self.tables.forked(time, parent, child, &mut self.out) {
+                    self.counts.foreign_forks += 1;
+                }
+            }
+            What::Executes { pid, file } => self.executed(time, pid, (Some(file), None), reading),
+            What::Renamed { pid, comm } => self.executed(time, pid, (None, Some(comm)), reading),
+        }
+    }
+
+    fn executed(&mut self, time: u64, pid: i32, program: tables::Program, reading: Reading) {
+        self.tables.executed(time, pid, program, reading);
+        if !self.sources.exits {
+            self.out.extend(self.tables.hand_out(pid, Err(Unknown::NotTold), None));
+        }
+    }
+
+    fn exit(&mut self, time: u64, exit: Exit) {
+        let status = Ok(WaitStatus::from_raw(exit.status));
+        if let Some(observation) = self.tables.ended(time, exit.pid, status) {
+            self.out.push(observation);
+        } else if self.tables.is_kernel_thread_that_ended(exit.pid) {
+            // A kernel thread.
+        } else if exit.parent == tables::KTHREADD || self.tables.kernel_threads.contains(&exit.parent) {
+            self.out.push(self.tables.without_partner(time, exit));
+        } else if exit.parent != 0 {
+            self.counts.foreign_exits += 1;
+        } else if self.tables.orphans.len() < ORPHANS {
+            self.tables.orphans.push_back((time, exit));
+        } else {
+            self.counts.foreign_exits += 1;
+        }
+    }
+
+    /// An end without a known parent is a helper's only if its fork may be among lost events.
+    fn settle_orphans(&mut self) {
+        while let Some((time, exit)) = self.tables.orphans.front().copied() {
+            let lost = self.sources.forks
+                && (self.unlisted.is_some_and(|from| from <= time && from > 0)
+                    || self.tables.unlisted.between(time, time) == Some(Unknown::TraceLost));
+            if !lost && time + HOLD > self.watermark {
+                break;
+            }
+            self.tables.orphans.pop_front();
+            if lost {
+                self.out.push(self.tables.without_partner(time, exit));
+            } else {
+                self.counts.foreign_exits += 1;
+            }
+        }
+    }
+
+    /// Whether processes and kernel threads must be listed again ([`Join::listed`]), because forks were lost.
+    pub const fn must_list(&self) -> bool {
+        self.unlisted.is_some()
+    }
+
+    /// All kernel threads, and all helpers that run, as they were found at `time`.
+    pub fn listed(&mut self, time: u64, kernel_threads: impl IntoIterator<Item = i32>, helpers: &[i32]) {
+        self.tables.kernel_threads.extend(kernel_threads);
+        let from = self.unlisted.take();
+        if let Some(from) = from.filter(|from| *from > 0) {
+            self.tables.unlisted.add(from, time);
+        }
+        let why = if from == Some(0) { Unknown::BeforeWatch } else { Unknown::TraceLost };
+        helpers.iter().for_each(|pid| self.tables.found(*pid, why));
+    }
+
+    /// The helpers that have not ended, as far as is known.
+    pub fn running(&self) -> Vec<i32> {
+        self.tables.helpers.keys().copied().collect()
+    }
+
+    /// A helper that is gone although no end was told.
+    pub fn vanished(&mut self, pid: i32) {
+        self.out.extend(self.tables.hand_out(pid, Err(Unknown::ExitLost), None));
+    }
+
+    /// The end of the watch: processes everything, and hands out the helpers that run.
+    pub fn finish(&mut self) -> Vec<Observation> {
+        let mut all = self.advance(u64::MAX);
+        for pid in self.running() {
+            all.extend(self.tables.hand_out(pid, Err(Unknown::StillRunning), None));
+        }
+        all
+    }
+
+    /// Whether no event waits for its turn.
+    pub fn is_idle(&self) -> bool {
+        self.order.is_empty() && self.tables.orphans.is_empty()
+    }
+
+    /// What was counted so far.
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The kernel threads that were made since the last call.
+    pub fn new_kernel_threads(&mut self) -> Vec<i32> {
+        std::mem::take(&mut self.tables.new_kernel_threads)
+    }
+
+    /// How many things are kept.
+    pub fn size(&self) -> usize {
+        self.tables.size()
+    }
+}

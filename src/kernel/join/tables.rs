@@ -1,0 +1,285 @@
+//! What the join remembers: works that were queued, workers that execute one, helpers that have not ended.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::abi::actor::Comm;
+use crate::abi::wait::WaitStatus;
+use crate::kernel::event::ModuleRequest;
+use crate::kernel::observation::{Cause, Doubts, Executed, HelperFacts, Observation, Requester, Times, Unknown};
+
+use super::{Exit, Gaps, Reading, Sources};
+
+/// The kernel thread that makes all others, and the parent of helpers that nobody waits for.
+pub(super) const KTHREADD: i32 = 2;
+/// How long a work may take from its request to the fork and still be looked at for lost events: 10 s.
+const UNTIL_FORK: u64 = 10_000_000_000;
+/// A request for a module is followed at once by the queueing of its work.
+const UNTIL_QUEUED: u64 = 1_000_000_000;
+/// The most works and module requests that are remembered; many more than a kernel has at a time, unless events are
+/// lost.
+const MOST: usize = 16_384;
+
+/// The file or the new name of a program.
+pub(super) type Program = (Option<Box<[u8]>>, Option<Comm>);
+
+/// A work that was queued.
+#[derive(Clone, Debug)]
+struct Asked {
+    queued: u64,
+    requester: Requester,
+    cause: Result<Cause, Unknown>,
+    is_doubtful: bool,
+}
+
+/// A worker that executes a work.
+#[derive(Debug)]
+struct Running {
+    began: u64,
+    asked: Result<Asked, Unknown>,
+}
+
+/// A helper that has not ended.
+#[derive(Debug)]
+pub(super) struct Helper {
+    forked: Option<u64>,
+    worker: Option<i32>,
+    asked: Result<Asked, Unknown>,
+    executed: Option<(u64, Program)>,
+    facts: Option<Box<HelperFacts>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Tables {
+    sources: Sources,
+    pub(super) works: Gaps,
+    pub(super) forks: Gaps,
+    /// From a loss of forks until the processes were listed again.
+    pub(super) unlisted: Gaps,
+    modules: HashMap<i32, (u64, Box<ModuleRequest>)>,
+    queued: HashMap<u64, Asked>,
+    workers: HashMap<i32, Running>,
+    pub(super) helpers: HashMap<i32, Helper>,
+    pub(super) kernel_threads: HashSet<i32>,
+    pub(super) new_kernel_threads: Vec<i32>,
+    pub(super) orphans: VecDeque<(u64, Exit)>,
+}
+
+impl Tables {
+    pub(super) fn new(sources: Sources, since: u64) -> Self {
+        Self {
+            sources,
+            works: Gaps::new(since),
+            forks: Gaps::new(since),
+            unlisted: Gaps::new(0),
+            modules: HashMap::new(),
+            queued: HashMap::new(),
+            workers: HashMap::new(),
+            helpers: HashMap::new(),
+            kernel_threads: HashSet::new(),
+            new_kernel_threads: Vec::new(),
+            orphans: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.modules.len() + self.queued.len() + self.workers.len() + self.helpers.len() + self.orphans.len()
+    }
+
+    pub(super) fn module(&mut self, time: u64, by: i32, request: Box<ModuleRequest>) {
+        if self.modules.len() >= MOST {
+            self.modules.retain(|_, (asked, _)| *asked + UNTIL_QUEUED > time);
+        }
+        self.modules.insert(by, (time, request));
+    }
+
+    pub(super) fn queued(&mut self, time: u64, by: i32, work: u64, reading: Reading) {
+        if self.queued.len() >= MOST {
+            self.queued.retain(|_, asked| asked.queued + UNTIL_FORK > time);
+        }
+        let asked = self.asked(time, by, reading);
+        self.queued.insert(work, asked);
+    }
+
+    fn asked(&mut self, time: u64, by: i32, reading: Reading) -> Asked {
+        let module = self.modules.remove(&by).filter(|(asked, _)| asked + UNTIL_QUEUED > time);
+        // A worker that queues work while it executes one: the release agent's, whose requester emptied the cgroup.
+        if let Some(running) = self.workers.get(&by) {
+            let is_doubtful = self.works.between(running.began, time).is_some();
+            if let Ok(first) = &running.asked {
+                let cause = Ok(Cause::ReleaseAgent);
+                return Asked { cause, is_doubtful: is_doubtful || first.is_doubtful, ..first.clone() };
+            }
+        }
+        let facts = match reading {
+            Reading::Requester(facts) => Ok(facts),
+            Reading::None | Reading::Helper(_) => Err(Unknown::Gone),
+        };
+        let cause = match module {
+            Some((_, request)) => Ok(Cause::Module(request)),
+            None => self.works.between(time.saturating_sub(UNTIL_QUEUED), time).map_or(Ok(Cause::Other), Err),
+        };
+        // A worker whose begin of the release agent's work is lost is not the requester.
+        let lost = || self.works.between(time.saturating_sub(UNTIL_FORK), time).is_some();
+        let is_doubtful = (self.kernel_threads.contains(&by) || self.workers.contains_key(&by)) && lost();
+        Asked { queued: time, requester: Requester { tid: by, facts }, cause, is_doubtful }
+    }
+
+    pub(super) fn began(&mut self, time: u64, by: i32, work: u64) {
+        let asked = match self.queued.remove(&work) {
+            Some(mut asked) => {
+                asked.is_doubtful |= self.works.between(asked.queued, time).is_some();
+                Ok(asked)
+            }
+            None => Err(self.works.between(time.saturating_sub(UNTIL_FORK), time).unwrap_or(Unknown::TraceLost)),
+        };
+        self.workers.insert(by, Running { began: time, asked });
+    }
+
+    pub(super) fn done(&mut self, by: i32) {
+        self.workers.remove(&by);
+    }
+
+    /// Returns false if the fork is nothing of the kernel's.
+    pub(super) fn forked(&mut self, time: u64, parent: i32, child: i32, out: &mut Vec<Observation>) -> bool {
+        if parent == KTHREADD {
+            self.kernel_threads.insert(child);
+            self.new_kernel_threads.push(child);
+            return true;
+        }
+        let asked = match self.workers.get_mut(&parent) {
+            Some(running) => {
+                // A work makes one helper.
+                let mut asked = std::mem::replace(&mut running.asked, Err(Unknown::TraceLost));
+                if let Ok(asked) = &mut asked {
+                    asked.is_doubtful |= self.works.between(running.began, time).is_some();
+                }
+                asked
+            }
+            None if !self.kernel_threads.contains(&parent) => return false,
+            None if !self.sources.works => Err(Unknown::NotTold),
+            None => match self.works.between(time.saturating_sub(UNTIL_FORK), time) {
+                Some(why) => Err(why),
+                None => return false,
+            },
+        };
+        // The number is another process's now.
+        out.extend(self.hand_out(child, Err(Unknown::ExitLost), None));
+        self.kernel_threads.remove(&child);
+        let helper = Helper { forked: Some(time), worker: Some(parent), asked, executed: None, facts: None };
+        self.helpers.insert(child, helper);
+        true
+    }
+
+    /// A helper that was found running.
+    pub(super) fn found(&mut self, pid: i32, why: Unknown) {
+        let found = || Helper { forked: None, worker: None, asked: Err(why), executed: None, facts: None };
+        self.helpers.entry(pid).or_insert_with(found);
+    }
+
+    pub(super) fn executed(&mut self, time: u64, pid: i32, program: Program, reading: Reading) {
+        let Some(helper) = self.helpers.get_mut(&pid).filter(|helper| helper.executed.is_none()) else { return };
+        helper.executed = Some((time, program));
+        if let Reading::Helper(facts) = reading {
+            helper.facts = Some(facts);
+        }
+    }
+
+    /// The end of a process, if it is a helper's.
+    pub(super) fn ended(&mut self, time: u64, pid: i32, status: Result<WaitStatus, Unknown>) -> Option<Observation> {
+        let is_later = self.helpers.get(&pid)?.forked.is_none_or(|forked| forked <= time);
+        if is_later { self.hand_out(pid, status, Some(time)) } else { None }
+    }
+
+    pub(super) fn is_kernel_thread_that_ended(&mut self, pid: i32) -> bool {
+        self.workers.remove(&pid);
+        self.kernel_threads.remove(&pid)
+    }
+
+    /// Where no ends are told: helpers that were made before `before` and not handed out at their execution.
+    pub(super) fn without_ends(&mut self, before: u64, out: &mut Vec<Observation>) {
+        let due = |helper: &Helper| helper.forked.is_none_or(|forked| forked < before);
+        let pids: Vec<i32> = self.helpers.iter().filter(|(_, helper)| due(helper)).map(|(pid, _)| *pid).collect();
+        out.extend(pids.into_iter().filter_map(|pid| self.hand_out(pid, Err(Unknown::NotTold), None)));
+    }
+
+    /// Removes a helper and says what is known of it.
+    pub(super) fn hand_out(
+        &mut self,
+        pid: i32,
+        status: Result<WaitStatus, Unknown>,
+        ended: Option<u64>,
+    ) -> Option<Observation> {
+        let helper = self.helpers.remove(&pid)?;
+        let times = Times {
+            queued: helper.asked.as_ref().ok().map(|asked| asked.queued),
+            forked: helper.forked,
+            executed: helper.executed.as_ref().map(|(time, _)| *time),
+            ended,
+        };
+        let executed = match helper.executed {
+            Some((_, (file, comm))) => Executed::Yes { file, comm },
+            None => self.not_executed(helper.forked, ended, helper.asked.as_ref().err(), status.as_ref().err()),
+        };
+        let is_doubtful = helper.asked.as_ref().is_ok_and(|asked| asked.is_doubtful);
+        let (requester, cause) = match helper.asked {
+            Ok(asked) => (Ok(asked.requester), asked.cause),
+            Err(why) => (Err(why), Err(why)),
+        };
+        Some(Observation {
+            pid,
+            worker: helper.worker,
+            requester,
+            cause,
+            executed,
+            facts: helper.facts.ok_or(Unknown::Gone),
+            status,
+            times,
+            doubts: Doubts { requester: is_doubtful, is_helper: false },
+        })
+    }
+
+    /// What the lack of an execution means.
+    fn not_executed(
+        &self,
+        forked: Option<u64>,
+        ended: Option<u64>,
+        asked: Option<&Unknown>,
+        status: Option<&Unknown>,
+    ) -> Executed {
+        let Some(forked) = forked else {
+            return Executed::Unknown(asked.copied().unwrap_or(Unknown::BeforeWatch));
+        };
+        match (self.forks.between(forked, ended.unwrap_or(u64::MAX)), ended) {
+            (Some(why), _) => Executed::Unknown(why),
+            (None, None) => Executed::Unknown(status.copied().unwrap_or(Unknown::ExitLost)),
+            (None, Some(_)) => Executed::Failed,
+        }
+    }
+
+    /// The end of a process that is a helper's or, where its parent is not known, may be one's.
+    pub(super) fn without_partner(&self, time: u64, exit: Exit) -> Observation {
+        let why = self.why_without_partner(time);
+        Observation {
+            pid: exit.pid,
+            worker: (exit.parent > KTHREADD).then_some(exit.parent),
+            requester: Err(why),
+            cause: Err(why),
+            executed: Executed::Unknown(why),
+            facts: Err(Unknown::Gone),
+            status: Ok(WaitStatus::from_raw(exit.status)),
+            times: Times { ended: Some(time), ..Times::default() },
+            // A kernel thread ends with 0 too, and has the same parent.
+            doubts: Doubts {
+                requester: false,
+                is_helper: exit.parent == 0 || (exit.parent == KTHREADD && exit.status == 0),
+            },
+        }
+    }
+
+    fn why_without_partner(&self, time: u64) -> Unknown {
+        if !self.sources.forks {
+            return Unknown::NotTold;
+        }
+        self.forks.between(0, time).unwrap_or(Unknown::TraceLost)
+    }
+}

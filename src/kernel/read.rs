@@ -1,0 +1,164 @@
+//! Reads the kernel's buffers, and /proc at once for what goes away soon.
+
+use std::os::fd::AsFd;
+
+use super::attribution::Attribution;
+use super::event::{Traced, What};
+use super::join::{Exit, Input, Join, Lost, Reading};
+use super::observation::{HelperFacts, RequesterFacts};
+use super::page::{Missed, Page};
+use super::setup::Tracing;
+use crate::abi::error::SysError;
+use crate::sys::linux::proc_connector::{ProcConnector, Received};
+use crate::sys::linux::tasks::{self, Task};
+use crate::sys::linux::tracefs::read_page;
+
+/// An event that is older than this when it is read may be about a thread whose number was given to another one.
+const OLD: u64 = 100_000_000;
+
+/// Trace events or ends are lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Trace events of one CPU.
+    Trace {
+        /// Whether they were forks and executions; else works and module requests.
+        forks: bool,
+        /// How many; `None` if the kernel did not say.
+        count: Option<u64>,
+        /// The time of the last event before them, in nanoseconds of CLOCK_MONOTONIC.
+        from: u64,
+        /// The time of the first event after them.
+        to: u64,
+    },
+    /// Ends of processes, an unknown number.
+    Exits,
+    /// A page that does not have the format that the kernel describes.
+    DamagedPage,
+}
+
+/// Nanoseconds of CLOCK_MONOTONIC.
+pub(super) fn now() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}
+
+/// The nanoseconds by which CLOCK_BOOTTIME, in which start times are counted, is ahead: the time asleep.
+fn asleep() -> u64 {
+    let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    (boot.tv_sec.unsigned_abs() * 1_000_000_000 + boot.tv_nsec.unsigned_abs()).saturating_sub(now())
+}
+
+/// Reads /proc about the processes of events.
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// Whether paths of cgroups mean what they say.
+    pub(super) initial_cgroups: bool,
+    /// Nanoseconds of a clock tick.
+    pub(super) tick: u64,
+}
+
+impl Facts {
+    fn about(&self, time: u64, traced: &Traced) -> Reading {
+        match traced.what {
+            What::Queued { .. } => self.requester(time, traced.by).map_or(Reading::None, Reading::Requester),
+            What::Executes { pid, .. } | What::Renamed { pid, .. } => {
+                self.helper(time, pid).map_or(Reading::None, Reading::Helper)
+            }
+            _ => Reading::None,
+        }
+    }
+
+    /// Whether the thread of this number is still the one of the event.
+    fn is_same(&self, time: u64, tid: i32) -> bool {
+        let started = |task: Task| (task.start_time * self.tick).saturating_sub(asleep());
+        now().saturating_sub(time) < OLD || Task::of(tid).is_some_and(|task| started(task) <= time)
+    }
+
+    /// Its cgroup first: that vanishes before the status does.
+    fn requester(&self, time: u64, tid: i32) -> Option<Box<RequesterFacts>> {
+        let cgroups = tasks::cgroups_of(tid);
+        let status = tasks::status_of(tid).filter(|_| self.is_same(time, tid))?;
+        let attribution = cgroups.map(|cgroups| Attribution::parse(&cgroups, self.initial_cgroups));
+        let tasks::ThreadStatus { pid, inner_pid, uid, gid, comm } = status;
+        Some(Box::new(RequesterFacts { pid, inner_pid, uid, gid, comm, attribution }))
+    }
+
+    fn helper(&self, time: u64, pid: i32) -> Option<Box<HelperFacts>> {
+        let arguments = tasks::arguments_of(pid).filter(|_| self.is_same(time, pid))?;
+        Some(Box::new(HelperFacts { arguments: arguments.into(), sets: tasks::sets_of(pid) }))
+    }
+}
+
+/// Reads the buffer of one CPU up to the present.
+pub(super) fn buffer(
+    tracing: &mut Tracing,
+    at: usize,
+    page: &mut [u8],
+    until: u64,
+    facts: &Facts,
+    join: &mut Join,
+    lost: &mut Vec<Loss>,
+) -> Result<(), SysError> {
+    let Some(buffer) = tracing.buffers.get_mut(at) else { return Ok(()) };
+    loop {
+        let read = read_page(buffer.fd.as_fd(), page)?;
+        if read == 0 {
+            return Ok(());
+        }
+        let Ok(parsed) = Page::parse(&tracing.page, page.get(..read).unwrap_or_default()) else {
+            join.lose(buffer.source, buffer.last, now(), None);
+            lost.push(Loss::DamagedPage);
+            continue;
+        };
+        let count = match parsed.missed {
+            Missed::None => None,
+            Missed::Exactly(count) => Some(Some(count)),
+            Missed::Unknown => Some(None),
+        };
+        if let Some(count) = count {
+            join.lose(buffer.source, buffer.last, parsed.time, count);
+            lost.push(Loss::Trace { forks: buffer.source == Lost::Forks, count, from: buffer.last, to: parsed.time });
+        }
+        for record in parsed.records() {
+            let Ok(record) = record else {
+                join.lose(buffer.source, buffer.last, now(), None);
+                lost.push(Loss::DamagedPage);
+                break;
+            };
+            buffer.last = record.time;
+            if let Some(traced) = tracing.decoder.decode(record.data) {
+                let reading = facts.about(record.time, &traced);
+                join.push(record.time, Input::Traced(traced, reading));
+            }
+        }
+        if buffer.last > until {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads the ends of processes up to the present.
+pub(super) fn exits(
+    connector: &ProcConnector,
+    until: u64,
+    join: &mut Join,
+    lost: &mut Vec<Loss>,
+) -> Result<(), SysError> {
+    let mut is_done = false;
+    while !is_done {
+        let received = connector.receive(|exit| {
+            is_done |= exit.time > until;
+            let (pid, parent, status) = (exit.pid, exit.parent, exit.status);
+            join.push(exit.time, Input::Exit(Exit { pid, parent, status }));
+        })?;
+        match received {
+            Received::Some => {}
+            Received::Empty => is_done = true,
+            Received::Overrun => {
+                join.lose_exits();
+                lost.push(Loss::Exits);
+            }
+        }
+    }
+    Ok(())
+}

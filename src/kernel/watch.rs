@@ -1,0 +1,290 @@
+//! The watch: a thread that reads, joins and hands out observations.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+use super::join::{Counts, Join, Sources};
+use super::knowledge::{Knowledge, NoExits, NoRequesters, NoTrace};
+use super::observation::Observation;
+use super::read::{self, Facts, now};
+use super::setup::{self, Tracing};
+use crate::abi::error::SysError;
+use crate::sys::linux::proc_connector::{Parents, ProcConnector, Refused};
+use crate::sys::linux::tasks::{self, Task};
+
+pub use super::read::Loss;
+
+/// Events of other sources may come so much later.
+const DELAY: u64 = 5_000_000;
+/// How often the lists of workers and helpers are compared with /proc.
+const CHECK: u64 = 30_000_000_000;
+/// How soon after a loss that is done.
+const SOON: u64 = 50_000_000;
+
+/// What a watch tells.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// A helper has ended.
+    Helper(Box<Observation>),
+    /// The kernel's buffers were full.
+    Lost(Loss),
+    /// So many of the above are lost, because the reader of this queue was too slow.
+    Missed(u64),
+}
+
+/// The state of a watch.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// What can be known.
+    pub knowledge: Knowledge,
+    /// Since when, in nanoseconds of CLOCK_MONOTONIC.
+    pub since: u64,
+    /// What was counted.
+    pub counts: Counts,
+    /// What was lost because the reader of the queue was too slow.
+    pub missed: u64,
+    /// Why the watch has ended by itself.
+    pub failed: Option<SysError>,
+}
+
+/// A watch of this machine's kernel. Dropping it ends the watch and removes the trace instances.
+#[derive(Debug)]
+pub struct Watch {
+    queue: Receiver<Told>,
+    status: Arc<Mutex<Status>>,
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Stop {
+    wake: OwnedFd,
+    is_set: AtomicBool,
+}
+
+impl Watch {
+    /// Starts a watch, with a queue of `capacity`.
+    ///
+    /// # Errors
+    /// What is known, if that is nothing: [`Knowledge::states`] says why. A system error if the thread cannot be made.
+    pub fn start(capacity: usize) -> Result<Self, (Knowledge, Option<SysError>)> {
+        let (source, knowledge) = Source::open();
+        if !knowledge.is_some() {
+            return Err((knowledge, None));
+        }
+        let failed = |what: &'static str| {
+            let knowledge = knowledge.clone();
+            move |errno| (knowledge, Some(SysError::new(what, errno)))
+        };
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|e| failed("eventfd")(Errno::from_raw(e.raw_os_error())))?;
+        let stop = Arc::new(Stop { wake, is_set: AtomicBool::new(false) });
+        let status = Status {
+            knowledge: knowledge.clone(),
+            since: source.since,
+            counts: Counts::default(),
+            missed: 0,
+            failed: None,
+        };
+        let status = Arc::new(Mutex::new(status));
+        let (sender, queue) = sync_channel(capacity.max(1));
+        let (out, thread_stop) = (Out { sender, missed: 0, status: status.clone() }, stop.clone());
+        let thread = std::thread::Builder::new()
+            .name("khelper-kernel".to_owned())
+            .spawn(move || run(source, out, &thread_stop))
+            .map_err(|e| failed("start a thread")(Errno::from_raw(e.raw_os_error().unwrap_or(libc::EAGAIN))))?;
+        Ok(Self { queue, status, stop, thread: Some(thread) })
+    }
+
+    /// The next item; `None` when the watch has ended.
+    pub fn next(&self) -> Option<Told> {
+        self.queue.recv().ok()
+    }
+
+    /// The next item, if it comes in time.
+    ///
+    /// # Errors
+    /// `Timeout`, or `Disconnected` when the watch has ended.
+    pub fn next_within(&self, time: Duration) -> Result<Told, RecvTimeoutError> {
+        self.queue.recv_timeout(time)
+    }
+
+    /// The state at this moment.
+    pub fn status(&self) -> Status {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends the watch. What it still knows comes from [`Watch::next`], running helpers included.
+    pub fn stop(&self) {
+        self.stop.is_set.store(true, Ordering::Release);
+        let _ = rustix::io::write(&self.stop.wake, &1u64.to_ne_bytes());
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The sending side of the queue.
+struct Out {
+    sender: SyncSender<Told>,
+    missed: u64,
+    status: Arc<Mutex<Status>>,
+}
+
+impl Out {
+    fn send(&mut self, told: Told) {
+        if self.missed > 0 && self.sender.try_send(Told::Missed(self.missed)).is_ok() {
+            self.missed = 0;
+        }
+        if self.missed > 0 || matches!(self.sender.try_send(told), Err(TrySendError::Full(_))) {
+            self.missed += 1;
+            self.status.lock().unwrap_or_else(PoisonError::into_inner).missed += 1;
+        }
+    }
+}
+
+/// Everything that is read.
+struct Source {
+    since: u64,
+    tracing: Option<Tracing>,
+    exits: Option<ProcConnector>,
+    facts: Facts,
+    /// What the filter of ends was made of.
+    newest: u32,
+}
+
+impl Source {
+    fn open() -> (Self, Knowledge) {
+        let (initial_pids, initial_cgroups) = tasks::initial_namespaces();
+        let (_, parents) = listed();
+        let exits = ProcConnector::subscribe(&parents).map_err(|refused| match refused {
+            Refused::Silent => NoExits::Silent,
+            Refused::Failed(error) => NoExits::of(error),
+        });
+        let tracing = if initial_pids { setup::start(now) } else { Err(NoTrace::PidNamespace) };
+        let since = now();
+        let knowledge = Knowledge {
+            trace: tracing.as_ref().map(|tracing| tracing.trace).map_err(Clone::clone),
+            requesters: tracing.as_ref().map_or(Err(NoRequesters::Unsupported), |tracing| tracing.requesters.clone()),
+            exits: exits.as_ref().map(drop).map_err(Clone::clone),
+        };
+        let tick = 1_000_000_000 / procfs::ticks_per_second().max(1);
+        let facts = Facts { initial_cgroups, tick };
+        (Self { since, tracing: tracing.ok(), exits: exits.ok(), facts, newest: parents.newest }, knowledge)
+    }
+
+    fn sources(&self) -> Sources {
+        Sources {
+            works: self.tracing.as_ref().is_some_and(|tracing| tracing.requesters.is_ok()),
+            forks: self.tracing.is_some(),
+            exits: self.exits.is_some(),
+        }
+    }
+
+    /// Waits until something can be read, at most so long. Returns which buffers can be read; the others were empty
+    /// after this call began.
+    fn ready(&self, stop: &Stop, wait: u64) -> Vec<usize> {
+        let buffers = self.tracing.iter().flat_map(|tracing| tracing.buffers.iter().map(|buffer| buffer.fd.as_fd()));
+        let first = [Some(stop.wake.as_fd()), self.exits.as_ref().map(AsFd::as_fd)];
+        let fixed = first.iter().flatten().count();
+        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(16);
+        fds.extend(first.into_iter().flatten().chain(buffers).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let wait = Timespec {
+            tv_sec: i64::try_from(wait / 1_000_000_000).unwrap_or(i64::MAX),
+            tv_nsec: i64::try_from(wait % 1_000_000_000).unwrap_or(0),
+        };
+        if poll(&mut fds, Some(&wait)).is_err() {
+            // Interrupted: look at all of them.
+            return (0..fds.len() - fixed).collect();
+        }
+        fds.iter().skip(fixed).enumerate().filter(|(_, fd)| !fd.revents().is_empty()).map(|(at, _)| at).collect()
+    }
+
+    /// Renews the filter of ends.
+    fn renew_filter(&mut self, parents: &Parents) -> Result<(), SysError> {
+        self.newest = parents.newest;
+        self.exits.as_ref().map_or(Ok(()), |connector| connector.set_parents(parents))
+    }
+}
+
+/// The parents of helpers. The newest pid is read before the list, so that no worker is missed between the two.
+fn listed() -> (Vec<Task>, Parents) {
+    // Without it every parent passes.
+    let newest = tasks::newest_pid().unwrap_or(0);
+    let all = tasks::all();
+    let workers = all.iter().filter(|task| task.is_worker()).map(|task| task.pid.unsigned_abs()).collect();
+    (all, Parents { workers, newest, own: None })
+}
+
+fn run(mut source: Source, mut out: Out, stop: &Stop) {
+    let mut join = Join::new(source.sources(), source.since);
+    let result = rounds(&mut source, &mut join, &mut out, stop);
+    for observation in join.finish() {
+        out.send(Told::Helper(Box::new(observation)));
+    }
+    let mut status = out.status.lock().unwrap_or_else(PoisonError::into_inner);
+    (status.counts, status.failed) = (join.counts(), result.err());
+}
+
+fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> Result<(), SysError> {
+    let mut page = vec![0; source.tracing.as_ref().map_or(0, |tracing| tracing.page_size)];
+    let (mut check_at, mut suspects, mut lost) = (0, Vec::new(), Vec::new());
+    while !stop.is_set.load(Ordering::Acquire) {
+        if join.must_list() || now() >= check_at {
+            check(source, join, &mut suspects)?;
+            check_at = now() + CHECK;
+        }
+        let wait = if join.is_idle() { check_at.saturating_sub(now()) } else { DELAY };
+        source.ready(stop, wait);
+        // What is not ready now is empty at a time after `round`.
+        let round = now();
+        let ready = source.ready(stop, 0);
+        if let Some(connector) = &source.exits {
+            read::exits(connector, round, join, &mut lost)?;
+        }
+        if let Some(tracing) = &mut source.tracing {
+            for at in ready {
+                read::buffer(tracing, at, &mut page, round, &source.facts, join, &mut lost)?;
+            }
+        }
+        let observations = join.advance(round.saturating_sub(DELAY));
+        if !lost.is_empty() {
+            check_at = now() + SOON;
+        }
+        lost.drain(..).for_each(|loss| out.send(Told::Lost(loss)));
+        observations.into_iter().for_each(|observation| out.send(Told::Helper(Box::new(observation))));
+        // A worker with a number below those that pass anyway.
+        if join.new_kernel_threads().into_iter().any(|pid| pid.unsigned_abs() < source.newest) {
+            source.renew_filter(&listed().1)?;
+        }
+        out.status.lock().unwrap_or_else(PoisonError::into_inner).counts = join.counts();
+    }
+    Ok(())
+}
+
+/// Compares what is remembered with /proc: workers, helpers that run, helpers whose end was not told.
+fn check(source: &mut Source, join: &mut Join, suspects: &mut Vec<i32>) -> Result<(), SysError> {
+    let (all, parents) = listed();
+    let is_parent = |pid: i32| pid == 2 || all.iter().any(|task| task.pid == pid && task.is_worker());
+    let helpers: Vec<i32> =
+        all.iter().filter(|task| !task.is_kernel && is_parent(task.parent)).map(|task| task.pid).collect();
+    // Gone now and already at the last check: its end is not merely on the way.
+    let gone: Vec<i32> = join.running().into_iter().filter(|pid| !helpers.contains(pid)).collect();
+    gone.iter().filter(|pid| suspects.contains(pid)).for_each(|pid| join.vanished(*pid));
+    *suspects = gone;
+    join.listed(now(), all.iter().filter(|task| task.is_kernel).map(|task| task.pid), &helpers);
+    source.renew_filter(&parents)
+}

@@ -245,7 +245,7 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
     while !stop.is_set.load(Ordering::Acquire) {
         if join.must_list() || now() >= check_at {
             check(source, join, &mut suspects)?;
-            check_at = now() + CHECK;
+            check_at = now() + if suspects.is_empty() { CHECK } else { SOON };
         }
         let wait = if join.is_idle() { check_at.saturating_sub(now()) } else { DELAY };
         source.ready(stop, wait);

@@ -59,8 +59,21 @@ pub struct Status {
 pub struct Watch {
     queue: Receiver<Told>,
     status: Arc<Mutex<Status>>,
-    stop: Arc<Stop>,
+    stop: Stopper,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Ends a watch from another thread; a cheap handle.
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<Stop>);
+
+impl Stopper {
+    /// Ends the watch. What it still knows comes from [`Watch::next`], running helpers included.
+    pub fn stop(&self) {
+        self.0.is_set.store(true, Ordering::Release);
+        // A full counter wakes the thread just as well.
+        let _ = rustix::io::write(&self.0.wake, &1u64.to_ne_bytes());
+    }
 }
 
 #[derive(Debug)]
@@ -100,7 +113,7 @@ impl Watch {
             .name("khelper-kernel".to_owned())
             .spawn(move || run(source, out, &thread_stop))
             .map_err(|e| failed("start a thread")(Errno::from_raw(e.raw_os_error().unwrap_or(libc::EAGAIN))))?;
-        Ok(Self { queue, status, stop, thread: Some(thread) })
+        Ok(Self { queue, status, stop: Stopper(stop), thread: Some(thread) })
     }
 
     /// The next item; `None` when the watch has ended.
@@ -121,16 +134,15 @@ impl Watch {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Ends the watch. What it still knows comes from [`Watch::next`], running helpers included.
-    pub fn stop(&self) {
-        self.stop.is_set.store(true, Ordering::Release);
-        let _ = rustix::io::write(&self.stop.wake, &1u64.to_ne_bytes());
+    /// A handle that ends the watch.
+    pub fn stopper(&self) -> Stopper {
+        self.stop.clone()
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.stop();
+        self.stop.stop();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

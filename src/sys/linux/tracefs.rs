@@ -17,7 +17,9 @@ const MAGIC: u64 = 0x7472_6163;
 /// Where tracefs is usually mounted.
 const USUAL: &str = "/sys/kernel/tracing";
 /// More than any file of tracefs that is read here. The longest one is a list of CPUs or instances.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: usize = 1 << 20;
+/// How much is read at once.
+const CHUNK: usize = 1 << 14;
 
 /// tracefs, as it is mounted or by a detached mount of this process.
 #[derive(Debug)]
@@ -184,10 +186,19 @@ fn read(folder: BorrowedFd<'_>, path: &str) -> Result<Vec<u8>, SysError> {
     let file = rustix::fs::openat(folder, path, flags, Mode::empty())
         .map_err(|e| SysError::new(format!("open {path} of tracefs"), errno(e)))?;
     let mut bytes = Vec::new();
-    let read = File::from(file).take(LONGEST).read_to_end(&mut bytes);
-    let failed = |e: std::io::Error| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO));
-    read.map_err(|e| SysError::new(format!("read {path} of tracefs"), failed(e)))?;
-    Ok(bytes)
+    let mut file = File::from(file);
+    loop {
+        // `events/header_page` gives nothing after the first read, however little that took.
+        let from = bytes.len();
+        bytes.resize(from + CHUNK, 0);
+        let failed = |e: std::io::Error| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO));
+        let read = file.read(&mut bytes[from..]);
+        let read = read.map_err(|e| SysError::new(format!("read {path} of tracefs"), failed(e)))?;
+        bytes.truncate(from + read);
+        if read == 0 || bytes.len() > LONGEST {
+            return Ok(bytes);
+        }
+    }
 }
 
 /// The names in a folder, sorted.

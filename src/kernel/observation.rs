@@ -17,6 +17,8 @@ pub enum Unknown {
     ExitLost,
     /// The process was gone before its files in /proc could be read.
     Gone,
+    /// The requester is a thread of the kernel: it has no user, unit or container.
+    KernelThread,
     /// The kernel does not tell this process: see [`super::knowledge`].
     NotTold,
     /// The helper was still running when the watch ended.
@@ -31,6 +33,7 @@ impl Unknown {
             Self::TraceLost => "trace events of that time are lost",
             Self::ExitLost => "reports of ends are lost",
             Self::Gone => "gone before it could be read",
+            Self::KernelThread => "it is a thread of the kernel",
             Self::NotTold => "the kernel does not tell this process",
             Self::StillRunning => "still running when the watch ended",
         }
@@ -43,6 +46,7 @@ impl Unknown {
             Self::TraceLost => "trace_lost",
             Self::ExitLost => "exit_lost",
             Self::Gone => "gone",
+            Self::KernelThread => "kernel_thread",
             Self::NotTold => "not_told",
             Self::StillRunning => "still_running",
         }

@@ -127,7 +127,8 @@ pub(super) fn buffer(
             };
             buffer.last = record.time;
             if let Some(traced) = tracing.decoder.decode(record.data) {
-                let reading = facts.about(record.time, &traced);
+                let is_kernel = join.is_kernel_thread(traced.by);
+                let reading = if is_kernel { Reading::KernelThread } else { facts.about(record.time, &traced) };
                 join.push(record.time, Input::Traced(traced, reading));
             }
         }

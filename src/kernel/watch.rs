@@ -21,6 +21,8 @@ use crate::sys::linux::tasks::{self, Task};
 
 pub use super::read::Loss;
 
+/// The thread's nice value.
+const NICE: i32 = -15;
 /// Events of other sources may come so much later.
 const DELAY: u64 = 5_000_000;
 /// How often the lists of workers and helpers are compared with /proc.
@@ -242,6 +244,8 @@ fn listed() -> (Vec<Task>, Parents) {
 }
 
 fn run(mut source: Source, mut out: Out, stop: &Stop) {
+    // Who asked is gone within a millisecond. 0 means this thread alone; without the privilege it stays as it is.
+    let _ = rustix::process::setpriority_process(None, NICE);
     let mut join = Join::new(source.sources(), source.since);
     let result = rounds(&mut source, &mut join, &mut out, stop);
     for observation in join.finish() {
@@ -264,13 +268,14 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
         // What is not ready now is empty at a time after `round`.
         let round = now();
         let ready = source.ready(stop, 0);
-        if let Some(connector) = &source.exits {
-            read::exits(connector, round, join, &mut lost)?;
-        }
+        // First what makes /proc be read.
         if let Some(tracing) = &mut source.tracing {
             for at in ready {
                 read::buffer(tracing, at, &mut page, round, &source.facts, join, &mut lost)?;
             }
+        }
+        if let Some(connector) = &source.exits {
+            read::exits(connector, round, join, &mut lost)?;
         }
         let observations = join.advance(round.saturating_sub(DELAY));
         if !lost.is_empty() {

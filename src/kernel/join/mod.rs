@@ -50,8 +50,10 @@ pub struct Exit {
 /// What /proc said.
 #[derive(Clone, Debug)]
 pub enum Reading {
-    /// Nothing was read.
+    /// Nothing was read, or the process was gone.
     None,
+    /// The thread is one of the kernel.
+    KernelThread,
     /// About the thread that queued work.
     Requester(Box<RequesterFacts>),
     /// About a helper that was executed.
@@ -252,6 +254,11 @@ impl Join {
         }
         let why = if from == Some(0) { Unknown::BeforeWatch } else { Unknown::TraceLost };
         helpers.iter().for_each(|pid| self.tables.found(*pid, why));
+    }
+
+    /// Whether a thread is one of the kernel, as far as is known.
+    pub fn is_kernel_thread(&self, tid: i32) -> bool {
+        self.tables.kernel_threads.contains(&tid)
     }
 
     /// The helpers that have not ended, as far as is known.

@@ -112,6 +112,7 @@ impl Tables {
         }
         let facts = match reading {
             Reading::Requester(facts) => Ok(facts),
+            Reading::KernelThread => Err(Unknown::KernelThread),
             Reading::None | Reading::Helper(_) => Err(Unknown::Gone),
         };
         let cause = match module {

@@ -206,3 +206,88 @@ impl Decoder {
         Some(Traced { by: known.by.pid(record)?, what })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::format::tests::COMMON;
+    use proptest::prelude::*;
+
+    fn format(id: u16, fields: &[(&str, usize, usize)]) -> Vec<u8> {
+        let line = |(declaration, offset, size): &(&str, usize, usize)| {
+            format!("\tfield:{declaration};\toffset:{offset};\tsize:{size};\tsigned:0;\n")
+        };
+        format!(
+            "name: x\nID: {id}\nformat:\n{COMMON}{}\nprint fmt: \"\"\n",
+            fields.iter().map(line).collect::<String>()
+        )
+        .into()
+    }
+
+    fn decoder() -> Decoder {
+        let mut decoder = Decoder::default();
+        let work: &[(&str, usize, usize)] = &[("void * work", 8, 8), ("void * function", 16, 8)];
+        assert!(decoder.add(Kind::Queue, &format(1, work)) && decoder.add(Kind::Start, &format(2, work)));
+        assert!(decoder.add(Kind::End, &format(3, work)));
+        let fork = [("__data_loc char[] parent_comm", 8, 4), ("pid_t parent_pid", 12, 4), ("pid_t child_pid", 20, 4)];
+        assert!(decoder.add(Kind::Fork, &format(4, &fork)));
+        let exec = [("__data_loc char[] interp", 8, 4), ("__data_loc char[] filename", 12, 4), ("pid_t pid", 16, 4)];
+        assert!(decoder.add(Kind::Exec, &format(5, &exec)));
+        let rename = [("pid_t pid", 8, 4), ("char oldcomm[16]", 12, 16), ("char newcomm[16]", 28, 16)];
+        assert!(decoder.add(Kind::Rename, &format(6, &rename)));
+        let module = [("unsigned long ip", 8, 8), ("bool wait", 16, 1), ("__data_loc char[] name", 20, 4)];
+        assert!(decoder.add(Kind::Module, &format(7, &module)));
+        assert!(!decoder.add(Kind::Fork, &format(8, &fork[..1])) && !decoder.add(Kind::Fork, b"junk"));
+        decoder
+    }
+
+    fn record(id: u16, by: i32, rest: &[&[u8]]) -> Vec<u8> {
+        [&id.to_ne_bytes()[..], &[0, 0], &by.to_ne_bytes(), &rest.concat()].concat()
+    }
+
+    #[test]
+    fn each_event_is_read_through_its_format() {
+        let (decoder, n) = (decoder(), |n: u32| n.to_ne_bytes());
+        let of = |record: &[u8]| decoder.decode(record).map(|traced| (traced.by, traced.what));
+        let work = 0xffff_8880_1234_5678u64.to_ne_bytes();
+        assert_eq!(of(&record(1, 42, &[&work, &work])), Some((42, What::Queued { work: 0xffff_8880_1234_5678 })));
+        assert_eq!(of(&record(2, 7, &[&work, &work])), Some((7, What::Began { work: 0xffff_8880_1234_5678 })));
+        assert_eq!(of(&record(3, 7, &[])), Some((7, What::Done)));
+        let fork = record(4, 7, &[&n(0), &n(7), &n(0), &n(4125)]);
+        assert_eq!(of(&fork), Some((7, What::Forked { parent: 7, child: 4125 })));
+        // 6 bytes at 20; a newline and an escape are bytes as any other, and a NUL ends them.
+        let exec = record(5, 4125, &[&n(0), &n(6 << 16 | 20), &n(4125), b"/a\n\x1b\0b"]);
+        assert_eq!(of(&exec), Some((4125, What::Executes { pid: 4125, file: b"/a\n\x1b".as_slice().into() })));
+        let rename = record(6, 4125, &[&n(4125), b"kworker/u8:1\0\0\0\0", b"modprobe\0\0\0\0\0\0\0\0"]);
+        assert_eq!(of(&rename), Some((4125, What::Renamed { pid: 4125, comm: Comm::new(b"modprobe") })));
+        let module = record(7, 42, &[&work, &[1, 0, 0, 0], &n(7 << 16 | 24), b"fs-foo\0"]);
+        let request =
+            ModuleRequest { name: b"fs-foo".as_slice().into(), call_site: 0xffff_8880_1234_5678, waits: true };
+        assert_eq!(of(&module), Some((42, What::Module(Box::new(request)))));
+        assert_eq!((of(&record(9, 1, &[&work])), of(&record(1, 1, &[]))), (None, None));
+        // Data that would lie outside the record.
+        assert_eq!(of(&record(5, 1, &[&n(0), &n(0xffff << 16 | 0xffff), &n(1), b"x"])), None);
+        assert_eq!(of(&record(1, -1, &[&work])), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_is_decoded_without_a_panic(id in 0u16..9, bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let record = [&id.to_ne_bytes()[..], &bytes].concat();
+            let _ = decoder().decode(&record);
+            let _ = decoder().decode(&bytes);
+        }
+
+        /// A format of any offsets and sizes, and any record: what is read lies in the record.
+        #[test]
+        fn any_format_is_followed_without_a_panic(
+            offsets in proptest::collection::vec((0usize..70_000, 0usize..70_000), 3), bytes in proptest::collection::vec(any::<u8>(), 0..80), indirect in any::<bool>(),
+        ) {
+            let text = if indirect { "__data_loc char[] filename" } else { "char filename[9]" };
+            let fields = [("pid_t pid", offsets[0].0, 4), (text, offsets[1].0, offsets[1].1), ("int x", offsets[2].0, 4)];
+            let mut decoder = Decoder::default();
+            decoder.add(Kind::Exec, &format(0, &fields));
+            let _ = decoder.decode(&[&[0, 0], &bytes[..]].concat());
+        }
+    }
+}

@@ -147,3 +147,103 @@ fn long(bytes: &[u8], at: usize) -> Result<u64, Damaged> {
     let end = at.checked_add(8).ok_or(Damaged)?;
     Ok(u64::from_ne_bytes(bytes.get(at..end).and_then(|b| b.try_into().ok()).ok_or(Damaged)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FORMAT: PageFormat = PageFormat { timestamp: 0, commit: 8, data: 16 };
+
+    /// A page with these records, as the kernel writes it; and what reading it must give.
+    fn written(start: u64, records: &[(u64, u8, Vec<u8>)], missed: Missed) -> (Vec<u8>, Vec<(u64, Vec<u8>)>) {
+        let (mut data, mut time, mut wanted) = (Vec::new(), start, Vec::new());
+        let header = |kind: u32, delta: u64| (kind | u32::try_from(delta).unwrap() << TYPE_BITS).to_ne_bytes();
+        let most = (1 << DELTA_BITS) - 1;
+        for (step, how, bytes) in records {
+            time += step;
+            let delta = match how % 4 {
+                // An absolute time, which lacks the highest bits.
+                0 => {
+                    let low = time & !HIGH_TIME;
+                    data.extend(header(TIME_STAMP, low & most));
+                    data.extend(u32::try_from(low >> DELTA_BITS).unwrap().to_ne_bytes());
+                    0
+                }
+                // A discarded record takes the time.
+                1 if *step > 0 && *step <= most => {
+                    data.extend(header(PADDING, *step));
+                    data.extend(8u32.to_ne_bytes());
+                    data.extend([0xee; 4]);
+                    0
+                }
+                _ if *step > most => {
+                    data.extend(header(TIME_EXTEND, step & most));
+                    data.extend(u32::try_from(step >> DELTA_BITS).unwrap().to_ne_bytes());
+                    0
+                }
+                _ => *step,
+            };
+            let mut padded = bytes.clone();
+            padded.resize(bytes.len().next_multiple_of(4).max(4), 0);
+            let words = padded.len() / 4;
+            if words <= 28 {
+                data.extend(header(u32::try_from(words).unwrap(), delta));
+            } else {
+                data.extend(header(0, delta));
+                data.extend(u32::try_from(padded.len() + 4).unwrap().to_ne_bytes());
+            }
+            data.extend(&padded);
+            wanted.push((time, padded));
+        }
+        let flags = match missed {
+            Missed::None => 0,
+            Missed::Exactly(_) => MISSED | COUNTED,
+            Missed::Unknown => MISSED,
+        };
+        let commit = data.len() as u64 | flags;
+        let mut page = [start.to_ne_bytes(), commit.to_ne_bytes()].concat();
+        page.extend(data);
+        if let Missed::Exactly(count) = missed {
+            page.extend(count.to_ne_bytes());
+        }
+        page.resize(page.len().max(4096), 0);
+        (page, wanted)
+    }
+
+    fn missed() -> impl Strategy<Value = Missed> {
+        prop_oneof![Just(Missed::None), any::<u64>().prop_map(Missed::Exactly), Just(Missed::Unknown)]
+    }
+
+    fn records() -> impl Strategy<Value = Vec<(u64, u8, Vec<u8>)>> {
+        let step = prop_oneof![0u64..1000, 0u64..1 << 40];
+        proptest::collection::vec((step, any::<u8>(), proptest::collection::vec(any::<u8>(), 1..200)), 0..20)
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_kernel_writes_is_read_back(start in 0u64..1 << 62, records in records(), missed in missed()) {
+            let (page, wanted) = written(start, &records, missed);
+            let parsed = Page::parse(&FORMAT, &page).unwrap();
+            prop_assert_eq!((parsed.time, parsed.missed), (start, missed));
+            let read: Result<Vec<_>, _> = parsed.records().map(|r| r.map(|r| (r.time, r.data.to_vec()))).collect();
+            prop_assert_eq!(read, Ok(wanted));
+        }
+
+        #[test]
+        fn any_damage_ends_a_page_without_a_panic(
+            records in records(), missed in missed(), cut in 0usize..5000, flips in proptest::collection::vec((0usize..600, any::<u8>()), 0..8),
+            junk in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let (mut page, _) = written(7, &records, missed);
+            for (at, to) in flips {
+                page[at] = to;
+            }
+            for page in [&page[..cut.min(page.len())], &junk] {
+                if let Ok(parsed) = Page::parse(&FORMAT, page) {
+                    prop_assert!(parsed.records().count() <= page.len());
+                }
+            }
+        }
+    }
+}

@@ -127,8 +127,9 @@ pub(super) fn buffer(
             };
             buffer.last = record.time;
             if let Some(traced) = tracing.decoder.decode(record.data) {
-                let is_kernel = join.is_kernel_thread(traced.by);
+                let is_kernel = matches!(traced.what, What::Queued { .. }) && join.is_kernel_thread(traced.by);
                 let reading = if is_kernel { Reading::KernelThread } else { facts.about(record.time, &traced) };
+                join.count(buffer.source);
                 join.push(record.time, Input::Traced(traced, reading));
             }
         }

@@ -29,6 +29,8 @@ const DELAY: u64 = 5_000_000;
 const CHECK: u64 = 30_000_000_000;
 /// How soon after a loss that is done.
 const SOON: u64 = 50_000_000;
+/// How soon it is repeated for helpers that are gone although their end was not told; it may be on the way.
+const AGAIN: u64 = 1_000_000_000;
 
 /// What a watch tells.
 #[derive(Clone, Debug)]
@@ -258,13 +260,15 @@ fn run(mut source: Source, mut out: Out, stop: &Stop) {
 fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> Result<(), SysError> {
     let mut page = vec![0; source.tracing.as_ref().map_or(0, |tracing| tracing.page_size)];
     let (mut check_at, mut suspects, mut lost) = (0, Vec::new(), Vec::new());
-    while !stop.is_set.load(Ordering::Acquire) {
+    loop {
+        // After that everything that is in the buffers is read once more.
+        let is_last = stop.is_set.load(Ordering::Acquire);
         if join.must_list() || now() >= check_at {
             check(source, join, &mut suspects)?;
-            check_at = now() + if suspects.is_empty() { CHECK } else { SOON };
+            check_at = now() + if suspects.is_empty() { CHECK } else { AGAIN };
         }
         let wait = if join.is_idle() { check_at.saturating_sub(now()) } else { DELAY };
-        source.ready(stop, wait);
+        source.ready(stop, if is_last { 0 } else { wait });
         // What is not ready now is empty at a time after `round`.
         let round = now();
         let ready = source.ready(stop, 0);
@@ -288,16 +292,21 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
             source.renew_filter(&listed().1)?;
         }
         out.status.lock().unwrap_or_else(PoisonError::into_inner).counts = join.counts();
+        if is_last {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 /// Compares what is remembered with /proc: workers, helpers that run, helpers whose end was not told.
 fn check(source: &mut Source, join: &mut Join, suspects: &mut Vec<i32>) -> Result<(), SysError> {
     let (all, parents) = listed();
     let is_parent = |pid: i32| pid == 2 || all.iter().any(|task| task.pid == pid && task.is_worker());
-    let helpers: Vec<i32> =
-        all.iter().filter(|task| !task.is_kernel && is_parent(task.parent)).map(|task| task.pid).collect();
+    let helpers: Vec<i32> = all
+        .iter()
+        .filter(|task| !task.is_kernel && !task.is_zombie && is_parent(task.parent))
+        .map(|task| task.pid)
+        .collect();
     // Gone now and already at the last check: its end is not merely on the way.
     let gone: Vec<i32> = join.running().into_iter().filter(|pid| !helpers.contains(pid)).collect();
     gone.iter().filter(|pid| suspects.contains(pid)).for_each(|pid| join.vanished(*pid));

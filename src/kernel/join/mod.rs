@@ -100,8 +100,14 @@ pub enum Lost {
 /// What was counted so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Trace events that are lost.
-    pub lost: u64,
+    /// Works and module requests that were read.
+    pub works: u64,
+    /// Works and module requests that are lost.
+    pub lost_works: u64,
+    /// Forks and executions that were read.
+    pub forks: u64,
+    /// Forks and executions that are lost.
+    pub lost_forks: u64,
     /// Losses of trace events whose number the kernel did not tell.
     pub lost_unknown: u64,
     /// Times that reports of ends were lost, an unknown number each time.
@@ -143,10 +149,22 @@ impl Join {
         self.order.push(time, input);
     }
 
+    /// A trace event was read.
+    pub const fn count(&mut self, source: Lost) {
+        match source {
+            Lost::Works => self.counts.works += 1,
+            Lost::Forks => self.counts.forks += 1,
+        }
+    }
+
     /// Trace events between two times are lost: so many, or an unknown number.
     pub fn lose(&mut self, source: Lost, from: u64, to: u64, count: Option<u64>) {
+        let lost = match source {
+            Lost::Works => &mut self.counts.lost_works,
+            Lost::Forks => &mut self.counts.lost_forks,
+        };
         match count {
-            Some(count) => self.counts.lost += count,
+            Some(count) => *lost += count,
             None => self.counts.lost_unknown += 1,
         }
         match source {
@@ -253,7 +271,7 @@ impl Join {
             self.tables.unlisted.add(from, time);
         }
         let why = if from == Some(0) { Unknown::BeforeWatch } else { Unknown::TraceLost };
-        helpers.iter().for_each(|pid| self.tables.found(*pid, why));
+        helpers.iter().for_each(|pid| self.tables.found(time, *pid, why));
     }
 
     /// Whether a thread is one of the kernel, as far as is known.

@@ -41,6 +41,8 @@ struct Running {
 /// A helper that has not ended.
 #[derive(Debug)]
 pub(super) struct Helper {
+    /// When it was found running, if its fork was not seen.
+    found: Option<u64>,
     forked: Option<u64>,
     worker: Option<i32>,
     asked: Result<Asked, Unknown>,
@@ -163,17 +165,21 @@ impl Tables {
                 None => return false,
             },
         };
-        // The number is another process's now.
-        out.extend(self.hand_out(child, Err(Unknown::ExitLost), None));
+        // The list of processes may already have had this one; else the number is another process's now.
+        if self.helpers.get(&child).is_none_or(|helper| helper.found.is_none_or(|found| found < time)) {
+            out.extend(self.hand_out(child, Err(Unknown::ExitLost), None));
+        }
         self.kernel_threads.remove(&child);
-        let helper = Helper { forked: Some(time), worker: Some(parent), asked, executed: None, facts: None };
+        let helper =
+            Helper { found: None, forked: Some(time), worker: Some(parent), asked, executed: None, facts: None };
         self.helpers.insert(child, helper);
         true
     }
 
     /// A helper that was found running.
-    pub(super) fn found(&mut self, pid: i32, why: Unknown) {
-        let found = || Helper { forked: None, worker: None, asked: Err(why), executed: None, facts: None };
+    pub(super) fn found(&mut self, time: u64, pid: i32, why: Unknown) {
+        let found =
+            || Helper { found: Some(time), forked: None, worker: None, asked: Err(why), executed: None, facts: None };
         self.helpers.entry(pid).or_insert_with(found);
     }
 

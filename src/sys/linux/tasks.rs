@@ -27,6 +27,8 @@ pub struct Task {
     pub parent: i32,
     /// Its command name.
     pub comm: Comm,
+    /// Whether it has ended and waits to be reaped.
+    pub is_zombie: bool,
     /// Whether it is a thread of the kernel. No process can forge this.
     pub is_kernel: bool,
     /// When it started, in clock ticks since boot.
@@ -43,11 +45,12 @@ impl Task {
     fn parse(pid: i32, stat: &[u8]) -> Option<Self> {
         let (from, to) = (stat.iter().position(|b| *b == b'(')?, stat.iter().rposition(|b| *b == b')')?);
         let mut words = std::str::from_utf8(stat.get(to + 1..)?).ok()?.split_ascii_whitespace();
-        let parent = words.nth(1)?.parse().ok()?;
+        let is_zombie = matches!(words.next()?, "Z" | "X" | "x");
+        let parent = words.next()?.parse().ok()?;
         let flags: u64 = words.nth(4)?.parse().ok()?;
         let start_time = words.nth(12)?.parse().ok()?;
         let comm = Comm::new(stat.get(from + 1..to)?);
-        Some(Self { pid, parent, comm, is_kernel: flags & KERNEL_THREAD != 0, start_time })
+        Some(Self { pid, parent, comm, is_zombie, is_kernel: flags & KERNEL_THREAD != 0, start_time })
     }
 
     /// Whether it is a kernel worker. The name alone proves nothing.

@@ -30,7 +30,7 @@ pub fn process() {
             match told {
                 Told::Helper(observation) => say(&line(&observation)),
                 Told::Lost(Loss::Trace { forks, count, from, to }) => {
-                    say(&format!("lost {forks} {} {}", count.unwrap_or(0), to - from));
+                    say(&format!("lost {} {forks} {}", count.unwrap_or(0), to - from));
                 }
                 Told::Lost(loss) => say(&format!("loss {loss:?}")),
                 Told::Missed(count) => say(&format!("missed {count}")),
@@ -79,7 +79,8 @@ pub struct Seen {
     pub status: i32,
     pub executed: String,
     pub doubtful: bool,
-    pub doubtful_helper: bool,
+    /// It may be no helper.
+    pub may_be_none: bool,
     pub uid: i64,
     pub argv: bool,
     pub file: String,
@@ -88,8 +89,8 @@ pub struct Seen {
 pub enum Said {
     Ready(String),
     Helper(Seen),
-    /// Whether forks, how many.
-    Lost(bool, u64),
+    /// So many events.
+    Lost(u64),
     Other(String),
 }
 
@@ -136,14 +137,14 @@ impl Watcher {
             let mut word = || words.next().unwrap_or_default().to_owned();
             return match word().as_str() {
                 "ready" => Said::Ready(line.to_owned()),
-                "lost" => Said::Lost(word() == "true", word().parse().unwrap()),
+                "lost" => Said::Lost(word().parse().unwrap()),
                 "helper" => Said::Helper(Seen {
                     pid: word().parse().unwrap(),
                     tid: word().parse().unwrap(),
                     status: word().parse().unwrap(),
                     executed: word(),
                     doubtful: word() == "true",
-                    doubtful_helper: word() == "true",
+                    may_be_none: word() == "true",
                     uid: word().parse().unwrap(),
                     argv: word() == "true",
                     file: word(),
@@ -158,7 +159,7 @@ impl Watcher {
         while !enough(seen) {
             match self.next() {
                 Said::Helper(helper) => seen.push(helper),
-                Said::Lost(_, count) => *lost += count,
+                Said::Lost(count) => *lost += count,
                 Said::Ready(line) | Said::Other(line) => writeln!(std::io::stderr(), "{line}").unwrap(),
             }
         }
@@ -171,7 +172,7 @@ impl Watcher {
         loop {
             match self.next() {
                 Said::Helper(helper) => seen.push(helper),
-                Said::Lost(_, count) => *lost += count,
+                Said::Lost(count) => *lost += count,
                 Said::Other(line) if line == "end" => break,
                 Said::Ready(line) | Said::Other(line) => counts = line,
             }

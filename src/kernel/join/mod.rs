@@ -318,3 +318,6 @@ impl Join {
         self.tables.size()
     }
 }
+
+#[cfg(test)]
+mod tests;

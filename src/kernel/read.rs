@@ -89,51 +89,74 @@ impl Facts {
     }
 }
 
+/// Where what is read goes to.
+pub(super) struct Into<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) join: &'a mut Join,
+    pub(super) lost: &'a mut Vec<Loss>,
+}
+
+impl Into<'_> {
+    fn lose(&mut self, source: Lost, from: u64, to: u64, count: Option<u64>) {
+        self.join.lose(source, from, to, count);
+        self.lost.push(Loss::Trace { forks: source == Lost::Forks, count, from, to });
+    }
+
+    fn damaged(&mut self, source: Lost, from: u64) {
+        self.join.lose(source, from, now(), None);
+        self.lost.push(Loss::DamagedPage);
+    }
+
+    fn traced(&mut self, time: u64, source: Lost, traced: Traced) {
+        let is_kernel = matches!(traced.what, What::Queued { .. }) && self.join.is_kernel_thread(traced.by);
+        let reading = if is_kernel { Reading::KernelThread } else { self.facts.about(time, &traced) };
+        self.join.count(source);
+        self.join.push(time, Input::Traced(traced, reading));
+    }
+}
+
 /// Reads the buffer of one CPU up to the present.
 pub(super) fn buffer(
     tracing: &mut Tracing,
     at: usize,
     page: &mut [u8],
     until: u64,
-    facts: &Facts,
-    join: &mut Join,
-    lost: &mut Vec<Loss>,
+    into: &mut Into<'_>,
 ) -> Result<(), SysError> {
-    let Some(buffer) = tracing.buffers.get_mut(at) else { return Ok(()) };
     loop {
+        let Some(buffer) = tracing.buffers.get(at) else { return Ok(()) };
+        let (source, mut last) = (buffer.source, buffer.last);
         let read = read_page(buffer.fd.as_fd(), page)?;
         if read == 0 {
             return Ok(());
         }
-        let Ok(parsed) = Page::parse(&tracing.page, page.get(..read).unwrap_or_default()) else {
-            join.lose(buffer.source, buffer.last, now(), None);
-            lost.push(Loss::DamagedPage);
-            continue;
-        };
-        let count = match parsed.missed {
-            Missed::None => None,
-            Missed::Exactly(count) => Some(Some(count)),
-            Missed::Unknown => Some(None),
-        };
-        if let Some(count) = count {
-            join.lose(buffer.source, buffer.last, parsed.time, count);
-            lost.push(Loss::Trace { forks: buffer.source == Lost::Forks, count, from: buffer.last, to: parsed.time });
-        }
-        for record in parsed.records() {
-            let Ok(record) = record else {
-                join.lose(buffer.source, buffer.last, now(), None);
-                lost.push(Loss::DamagedPage);
-                break;
-            };
-            buffer.last = record.time;
-            if let Some(traced) = tracing.decoder.decode(record.data) {
-                let is_kernel = matches!(traced.what, What::Queued { .. }) && join.is_kernel_thread(traced.by);
-                let reading = if is_kernel { Reading::KernelThread } else { facts.about(record.time, &traced) };
-                join.count(buffer.source);
-                join.push(record.time, Input::Traced(traced, reading));
+        match Page::parse(&tracing.page, page.get(..read).unwrap_or_default()) {
+            Err(_) => into.damaged(source, last),
+            Ok(parsed) => {
+                match parsed.missed {
+                    Missed::None => {}
+                    missed => {
+                        let count =
+                            tracing.lost(at).or(if let Missed::Exactly(count) = missed { Some(count) } else { None });
+                        into.lose(source, last, parsed.time, count);
+                    }
+                }
+                for record in parsed.records() {
+                    let Ok(record) = record else {
+                        into.damaged(source, last);
+                        break;
+                    };
+                    last = record.time;
+                    if let Some(traced) = tracing.decoder.decode(record.data) {
+                        into.traced(record.time, source, traced);
+                    }
+                }
             }
         }
-        if buffer.last > until {
+        if let Some(buffer) = tracing.buffers.get_mut(at) {
+            buffer.last = last;
+        }
+        if last > until {
             return Ok(());
         }
     }

@@ -30,7 +30,11 @@ const LARGEST_PAGE: usize = 1 << 16;
 #[derive(Debug)]
 pub(super) struct Buffer {
     pub(super) fd: OwnedFd,
+    /// As its folder in `per_cpu` is called.
+    cpu: String,
     pub(super) source: Lost,
+    /// How many lost events were told.
+    told: u64,
     /// The time of the last record that was read.
     pub(super) last: u64,
 }
@@ -44,7 +48,21 @@ pub(super) struct Tracing {
     pub(super) decoder: Decoder,
     pub(super) trace: Trace,
     pub(super) requesters: Result<(), NoRequesters>,
-    _instances: [Instance; 2],
+    instances: [Instance; 2],
+}
+
+impl Tracing {
+    /// How many events of a buffer were lost since the last call. The kernel counts them; a page that follows a loss
+    /// names their number only if it has room for it.
+    pub(super) fn lost(&mut self, at: usize) -> Option<u64> {
+        let buffer = self.buffers.get_mut(at)?;
+        let [works, forks] = &self.instances;
+        let instance = if buffer.source == Lost::Works { works } else { forks };
+        let all = instance.overwritten(&buffer.cpu).ok()?;
+        let count = all.saturating_sub(buffer.told);
+        buffer.told = all;
+        Some(count)
+    }
 }
 
 /// The name of this process's instance: its pid and start time, which together name one process.
@@ -97,11 +115,11 @@ pub(super) fn start(now: impl Fn() -> u64) -> Result<Tracing, NoTrace> {
     let mut buffers = Vec::new();
     for (instance, source) in [(&works, Lost::Works), (&forks, Lost::Forks)] {
         let all = instance.buffers().map_err(NoTrace::of)?;
-        buffers.extend(all.into_iter().map(|fd| Buffer { fd, source, last: now() }));
+        buffers.extend(all.into_iter().map(|(cpu, fd)| Buffer { fd, cpu, source, told: 0, last: now() }));
     }
     let trace = Trace { is_detached: tracefs.is_detached(), files, modules };
     let page_size = page_size(&works);
-    Ok(Tracing { buffers, page, page_size, decoder, trace, requesters, _instances: [works, forks] })
+    Ok(Tracing { buffers, page, page_size, decoder, trace, requesters, instances: [works, forks] })
 }
 
 /// Its clock is that of the proc connector. With `overwrite` the kernel tells how much is lost, and where.

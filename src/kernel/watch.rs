@@ -13,7 +13,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use super::join::{Counts, Join, Sources};
 use super::knowledge::{Knowledge, NoExits, NoRequesters, NoTrace};
 use super::observation::Observation;
-use super::read::{self, Facts, now};
+use super::read::{self, Facts, Into, now};
 use super::setup::{self, Tracing};
 use crate::abi::error::SysError;
 use crate::sys::linux::proc_connector::{Parents, ProcConnector, Refused};
@@ -27,6 +27,8 @@ const NICE: i32 = -15;
 const DELAY: u64 = 5_000_000;
 /// How often the lists of workers and helpers are compared with /proc.
 const CHECK: u64 = 30_000_000_000;
+/// It is done earlier after so many ends of processes that are none of the kernel's.
+const FOREIGN: u64 = 100;
 /// How soon after a loss that is done.
 const SOON: u64 = 50_000_000;
 /// How soon it is repeated for helpers that are gone although their end was not told; it may be on the way.
@@ -259,12 +261,17 @@ fn run(mut source: Source, mut out: Out, stop: &Stop) {
 
 fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> Result<(), SysError> {
     let mut page = vec![0; source.tracing.as_ref().map_or(0, |tracing| tracing.page_size)];
-    let (mut check_at, mut suspects, mut lost) = (0, Vec::new(), Vec::new());
+    let (mut check_at, mut checked_at, mut foreign_before) = (0, 0, 0);
+    let (mut suspects, mut lost) = (Vec::new(), Vec::new());
     loop {
         // After that everything that is in the buffers is read once more.
         let is_last = stop.is_set.load(Ordering::Acquire);
-        if join.must_list() || now() >= check_at {
+        // Children of processes that are newer than the filter pass it.
+        let foreign = join.counts().foreign_exits - foreign_before;
+        let is_due = now() >= check_at || (foreign > FOREIGN && now() >= checked_at + AGAIN);
+        if join.must_list() || is_due {
             check(source, join, &mut suspects)?;
+            (checked_at, foreign_before) = (now(), join.counts().foreign_exits);
             check_at = now() + if suspects.is_empty() { CHECK } else { AGAIN };
         }
         let wait = if join.is_idle() { check_at.saturating_sub(now()) } else { DELAY };
@@ -274,8 +281,9 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
         let ready = source.ready(stop, 0);
         // First what makes /proc be read.
         if let Some(tracing) = &mut source.tracing {
+            let mut into = Into { facts: &source.facts, join, lost: &mut lost };
             for at in ready {
-                read::buffer(tracing, at, &mut page, round, &source.facts, join, &mut lost)?;
+                read::buffer(tracing, at, &mut page, round, &mut into)?;
             }
         }
         if let Some(connector) = &source.exits {

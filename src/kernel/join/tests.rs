@@ -55,10 +55,15 @@ fn history(plans: &[Plan]) -> History {
     let mut free_at: [u64; 3] = [1_000; 3];
     // A work must have begun before its address is used again.
     let mut work_free = [1_000u64; 4];
+    // A thread asks for one module after the other.
+    let mut thread_free: HashMap<i32, u64> = HashMap::new();
     for (number, (tid, module, agent, executes, status, parent, late, steps)) in plans.iter().enumerate() {
         let pid = 1000 + i32::try_from(number).unwrap();
         let (worker, work) = (number % WORKERS.len(), (number * 7 + steps[0] as usize) % work_free.len());
-        let queued = work_free[work].max(free_at[worker].saturating_sub(steps[0])) + 2 + steps[0];
+        let queued = work_free[work].max(free_at[worker].saturating_sub(steps[0]));
+        let thread = thread_free.entry(*tid).or_default();
+        let queued = queued.max(*thread) + 2 + steps[0];
+        *thread = queued;
         let mut push = |event| history.events.push(event);
         let work_at = |index: usize| What::Queued { work: 0x1000 + index as u64 };
         let kworker = WORKERS[worker];

@@ -148,15 +148,30 @@ impl Instance {
         }
     }
 
-    /// The buffer of each CPU, ready for reads that do not block. A read gives one page of the ring buffer.
+    /// The events of one CPU that were overwritten before they were read, since the instance was made.
+    ///
+    /// # Errors
+    /// Those of open(2) and read(2); `EPROTO` if the kernel does not say.
+    pub fn overwritten(&self, cpu: &str) -> Result<u64, SysError> {
+        let stats = self.read(&format!("per_cpu/{cpu}/stats"))?;
+        let text = std::str::from_utf8(&stats).ok();
+        let overrun =
+            text.and_then(|text| text.lines().find_map(|line| line.strip_prefix("overrun:")?.trim().parse().ok()));
+        overrun.ok_or_else(|| SysError::new("read the stats of a trace buffer", Errno::EPROTO))
+    }
+
+    /// The buffer of each CPU, ready for reads that do not block, after its name. A read gives one page of the ring
+    /// buffer.
     ///
     /// # Errors
     /// Those of open(2).
-    pub fn buffers(&self) -> Result<Vec<OwnedFd>, SysError> {
+    pub fn buffers(&self) -> Result<Vec<(String, OwnedFd)>, SysError> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let of = |cpu: Vec<u8>| {
-            let path = [b"per_cpu/".as_slice(), &cpu, b"/trace_pipe_raw"].concat();
-            rustix::fs::openat(&self.folder, path, flags, Mode::empty()).map_err(at("open a trace buffer"))
+            let cpu = String::from_utf8_lossy(&cpu).into_owned();
+            let opened =
+                rustix::fs::openat(&self.folder, format!("per_cpu/{cpu}/trace_pipe_raw"), flags, Mode::empty());
+            Ok((cpu, opened.map_err(at("open a trace buffer"))?))
         };
         names(self.folder.as_fd(), "per_cpu")?.into_iter().map(of).collect()
     }

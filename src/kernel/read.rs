@@ -15,6 +15,8 @@ use crate::sys::linux::tracefs::read_page;
 
 /// An event that is older than this when it is read may be about a thread whose number was given to another one.
 const OLD: u64 = 100_000_000;
+/// How long a helper's arguments are looked for.
+const PATIENCE: u64 = 100_000_000;
 
 /// Trace events or ends are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +63,6 @@ impl Facts {
     fn about(&self, time: u64, traced: &Traced) -> Reading {
         match traced.what {
             What::Queued { .. } => self.requester(time, traced.by).map_or(Reading::None, Reading::Requester),
-            What::Executes { pid, .. } | What::Renamed { pid, .. } => {
-                self.helper(time, pid).map_or(Reading::None, Reading::Helper)
-            }
             _ => Reading::None,
         }
     }
@@ -83,10 +82,48 @@ impl Facts {
         Some(Box::new(RequesterFacts { pid, inner_pid, uid, gid, comm, attribution }))
     }
 
-    fn helper(&self, time: u64, pid: i32) -> Option<Box<HelperFacts>> {
-        let arguments = tasks::arguments_of(pid).filter(|_| self.is_same(time, pid))?;
-        Some(Box::new(HelperFacts { arguments: arguments.into(), sets: tasks::sets_of(pid) }))
+    fn helper(&self, time: u64, pid: i32) -> Read {
+        match tasks::arguments_of(pid).filter(|_| self.is_same(time, pid)) {
+            None => Read::Gone,
+            Some(arguments) if arguments.is_empty() => Read::Early,
+            Some(arguments) => {
+                Read::Facts(Box::new(HelperFacts { arguments: arguments.into(), sets: tasks::sets_of(pid) }))
+            }
+        }
     }
+}
+
+/// What came of reading a helper's files.
+enum Read {
+    Gone,
+    /// Its program is being loaded: it has no arguments yet.
+    Early,
+    Facts(Box<HelperFacts>),
+}
+
+/// A helper that was executed and whose files must still be read.
+#[derive(Debug)]
+pub(super) struct Unread {
+    time: u64,
+    pid: i32,
+    /// Until when its arguments are looked for.
+    until: u64,
+}
+
+/// Reads the files of helpers that were executed. The kernel tells of an execution before it loads the program.
+pub(super) fn helpers(unread: &mut Vec<Unread>, facts: &Facts, join: &mut Join) {
+    unread.retain_mut(|helper| {
+        // A helper that is there after this time ends later.
+        let time = now();
+        match facts.helper(helper.time, helper.pid) {
+            Read::Gone => false,
+            Read::Early => time < helper.until,
+            Read::Facts(read) => {
+                join.push(time, Input::Read(helper.pid, read));
+                false
+            }
+        }
+    });
 }
 
 /// Where what is read goes to.
@@ -94,6 +131,7 @@ pub(super) struct Into<'a> {
     pub(super) facts: &'a Facts,
     pub(super) join: &'a mut Join,
     pub(super) lost: &'a mut Vec<Loss>,
+    pub(super) unread: &'a mut Vec<Unread>,
 }
 
 impl Into<'_> {
@@ -110,6 +148,9 @@ impl Into<'_> {
     fn traced(&mut self, time: u64, source: Lost, traced: Traced) {
         let is_kernel = matches!(traced.what, What::Queued { .. }) && self.join.is_kernel_thread(traced.by);
         let reading = if is_kernel { Reading::KernelThread } else { self.facts.about(time, &traced) };
+        if let What::Executes { pid, .. } | What::Renamed { pid, .. } = traced.what {
+            self.unread.push(Unread { time, pid, until: now() + PATIENCE });
+        }
         self.join.count(source);
         self.join.push(time, Input::Traced(traced, reading));
     }

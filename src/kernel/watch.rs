@@ -262,7 +262,7 @@ fn run(mut source: Source, mut out: Out, stop: &Stop) {
 fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> Result<(), SysError> {
     let mut page = vec![0; source.tracing.as_ref().map_or(0, |tracing| tracing.page_size)];
     let (mut check_at, mut checked_at, mut foreign_before) = (0, 0, 0);
-    let (mut suspects, mut lost) = (Vec::new(), Vec::new());
+    let (mut suspects, mut lost, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         // After that everything that is in the buffers is read once more.
         let is_last = stop.is_set.load(Ordering::Acquire);
@@ -274,17 +274,18 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
             (checked_at, foreign_before) = (now(), join.counts().foreign_exits);
             check_at = now() + if suspects.is_empty() { CHECK } else { AGAIN };
         }
-        let wait = if join.is_idle() { check_at.saturating_sub(now()) } else { DELAY };
+        let wait = if join.is_idle() && unread.is_empty() { check_at.saturating_sub(now()) } else { DELAY };
         source.ready(stop, if is_last { 0 } else { wait });
         // What is not ready now is empty at a time after `round`.
         let round = now();
         let ready = source.ready(stop, 0);
         // First what makes /proc be read.
         if let Some(tracing) = &mut source.tracing {
-            let mut into = Into { facts: &source.facts, join, lost: &mut lost };
+            let mut into = Into { facts: &source.facts, join, lost: &mut lost, unread: &mut unread };
             for at in ready {
                 read::buffer(tracing, at, &mut page, round, &mut into)?;
             }
+            read::helpers(&mut unread, &source.facts, join);
         }
         if let Some(connector) = &source.exits {
             read::exits(connector, round, join, &mut lost)?;

@@ -24,14 +24,13 @@ use tables::Tables;
 const HOLD: u64 = 250_000_000;
 /// The most such ends that wait.
 const ORPHANS: usize = 8192;
-/// How long a helper may run before it is handed out where no ends are told.
-const WITHOUT_ENDS: u64 = 5_000_000_000;
-
 /// An event of one of the sources.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// A trace event, and what /proc said about its process when the event was read.
+    /// A trace event, and what /proc said about the thread that queued work when the event was read.
     Traced(Traced, Reading),
+    /// A helper's files were read, after its execution.
+    Read(i32, Box<HelperFacts>),
     /// A process ended.
     Exit(Exit),
 }
@@ -56,8 +55,6 @@ pub enum Reading {
     KernelThread,
     /// About the thread that queued work.
     Requester(Box<RequesterFacts>),
-    /// About a helper that was executed.
-    Helper(Box<HelperFacts>),
 }
 
 impl Input {
@@ -70,9 +67,10 @@ impl Input {
                 What::Began { .. } => 2,
                 What::Forked { .. } => 3,
                 What::Executes { .. } | What::Renamed { .. } => 4,
-                What::Done => 6,
+                What::Done => 7,
             },
-            Self::Exit(_) => 5,
+            Self::Read(..) => 5,
+            Self::Exit(_) => 6,
         }
     }
 }
@@ -187,13 +185,14 @@ impl Join {
         while let Some((time, input)) = self.order.pop(watermark) {
             match input {
                 Input::Exit(exit) => self.exit(time, exit),
+                Input::Read(pid, facts) => self.tables.read(pid, facts),
                 Input::Traced(traced, reading) => self.traced(time, traced, reading),
             }
         }
         self.watermark = self.watermark.max(watermark);
         self.settle_orphans();
         if !self.sources.exits {
-            self.tables.without_ends(self.watermark.saturating_sub(WITHOUT_ENDS), &mut self.out);
+            self.tables.without_ends(self.watermark, &mut self.out);
         }
         self.counts.helpers += self.out.len() as u64;
         std::mem::take(&mut self.out)
@@ -211,15 +210,8 @@ impl Join {
                     self.counts.foreign_forks += 1;
                 }
             }
-            What::Executes { pid, file } => self.executed(time, pid, (Some(file), None), reading),
-            What::Renamed { pid, comm } => self.executed(time, pid, (None, Some(comm)), reading),
-        }
-    }
-
-    fn executed(&mut self, time: u64, pid: i32, program: tables::Program, reading: Reading) {
-        self.tables.executed(time, pid, program, reading);
-        if !self.sources.exits {
-            self.out.extend(self.tables.hand_out(pid, Err(Unknown::NotTold), None));
+            What::Executes { pid, file } => self.tables.executed(time, pid, (Some(file), None)),
+            What::Renamed { pid, comm } => self.tables.executed(time, pid, (None, Some(comm))),
         }
     }
 
@@ -300,7 +292,8 @@ impl Join {
 
     /// Whether no event waits for its turn.
     pub fn is_idle(&self) -> bool {
-        self.order.is_empty() && self.tables.orphans.is_empty()
+        let is_waiting = !self.sources.exits && !self.tables.helpers.is_empty();
+        self.order.is_empty() && self.tables.orphans.is_empty() && !is_waiting
     }
 
     /// What was counted so far.

@@ -15,6 +15,9 @@ pub(super) const KTHREADD: i32 = 2;
 const UNTIL_FORK: u64 = 10_000_000_000;
 /// A request for a module is followed at once by the queueing of its work.
 const UNTIL_QUEUED: u64 = 1_000_000_000;
+/// Where no ends are told, a helper is handed out so long after its execution, or after its fork if that fails.
+const UNTIL_READ: u64 = 200_000_000;
+const UNTIL_EXECUTED: u64 = 5_000_000_000;
 /// The most works and module requests that are remembered; many more than a kernel has at a time, unless events are
 /// lost.
 const MOST: usize = 16_384;
@@ -115,7 +118,7 @@ impl Tables {
         let facts = match reading {
             Reading::Requester(facts) => Ok(facts),
             Reading::KernelThread => Err(Unknown::KernelThread),
-            Reading::None | Reading::Helper(_) => Err(Unknown::Gone),
+            Reading::None => Err(Unknown::Gone),
         };
         let cause = match module {
             Some((_, request)) => Ok(Cause::Module(request)),
@@ -183,11 +186,15 @@ impl Tables {
         self.helpers.entry(pid).or_insert_with(found);
     }
 
-    pub(super) fn executed(&mut self, time: u64, pid: i32, program: Program, reading: Reading) {
-        let Some(helper) = self.helpers.get_mut(&pid).filter(|helper| helper.executed.is_none()) else { return };
-        helper.executed = Some((time, program));
-        if let Reading::Helper(facts) = reading {
-            helper.facts = Some(facts);
+    pub(super) fn executed(&mut self, time: u64, pid: i32, program: Program) {
+        if let Some(helper) = self.helpers.get_mut(&pid).filter(|helper| helper.executed.is_none()) {
+            helper.executed = Some((time, program));
+        }
+    }
+
+    pub(super) fn read(&mut self, pid: i32, facts: Box<HelperFacts>) {
+        if let Some(helper) = self.helpers.get_mut(&pid) {
+            helper.facts.get_or_insert(facts);
         }
     }
 
@@ -202,9 +209,13 @@ impl Tables {
         self.kernel_threads.remove(&pid)
     }
 
-    /// Where no ends are told: helpers that were made before `before` and not handed out at their execution.
-    pub(super) fn without_ends(&mut self, before: u64, out: &mut Vec<Observation>) {
-        let due = |helper: &Helper| helper.forked.is_none_or(|forked| forked < before);
+    /// Where no ends are told: helpers whose files had time to be read.
+    pub(super) fn without_ends(&mut self, now: u64, out: &mut Vec<Observation>) {
+        let due = |helper: &Helper| match (&helper.executed, helper.forked) {
+            (Some((executed, _)), _) => executed + UNTIL_READ < now,
+            (None, Some(forked)) => forked + UNTIL_EXECUTED < now,
+            (None, None) => true,
+        };
         let pids: Vec<i32> = self.helpers.iter().filter(|(_, helper)| due(helper)).map(|(pid, _)| *pid).collect();
         out.extend(pids.into_iter().filter_map(|pid| self.hand_out(pid, Err(Unknown::NotTold), None)));
     }

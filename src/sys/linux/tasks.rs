@@ -123,9 +123,10 @@ fn unescaped(name: &[u8]) -> Comm {
     Comm::new(&out)
 }
 
-/// The arguments of a process, each with its NUL, at most 4,096 bytes of them; `None` if it is gone or has none.
+/// The arguments of a process, each with its NUL, at most 4,096 bytes of them; `None` if it is gone. Empty also while its
+/// program is being loaded.
 pub fn arguments_of(pid: i32) -> Option<Vec<u8>> {
-    read::<MOST>(&format!("/proc/{pid}/cmdline")).filter(|arguments| !arguments.is_empty())
+    read::<MOST>(&format!("/proc/{pid}/cmdline"))
 }
 
 /// The capability sets of a process.

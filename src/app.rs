@@ -21,6 +21,7 @@ use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::malloc;
 use crate::sys::probe::PROBE_ARG;
+use crate::verbs::verb::Common;
 #[cfg(feature = "console")]
 use {
     crate::sys::{orphans, signals::Signals},
@@ -54,6 +55,11 @@ fn run(args: &Args) -> u8 {
         cli::Command::Serve(args) => return serve::serve(args),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
         _ => {}
+    }
+    if args.target == Some(cli::target::Chosen::Kernel)
+        && let Some(Common::Watch(watch)) = command.verb()
+    {
+        return cli::kernel::watch(watch.utc, command.verb().is_some_and(Common::json));
     }
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;

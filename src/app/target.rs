@@ -28,6 +28,10 @@ pub(super) fn open(
     };
     match (chosen, need) {
         (Some(Chosen::Embedded), _) => own(),
+        (Some(Chosen::Kernel), _) => {
+            cli::say("this version only watches the kernel: `khelper watch --target kernel`");
+            Err(exit::USAGE)
+        }
         (Some(Chosen::Unix(path)), _) => connect(&Address::unix(path)).map_err(|error| fail(&error)),
         (Some(Chosen::Daemon), _) => connect(&Address::usual()).map_err(|error| fail(&error)),
         // The settings are for a new engine.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -43,6 +43,13 @@ pub enum Told {
     Lost(Loss),
     /// So many of the above are lost, because the reader of this queue was too slow.
     Missed(u64),
+}
+
+/// The moment of a time of the kernel, by the wall clock.
+pub fn wall(time: u64) -> SystemTime {
+    let (now, wall) = (now(), SystemTime::now());
+    let ago = Duration::from_nanos(now.saturating_sub(time));
+    wall.checked_sub(ago).unwrap_or(wall)
 }
 
 /// The state of a watch.

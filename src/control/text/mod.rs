@@ -3,6 +3,7 @@
 pub mod change;
 pub mod error;
 pub mod event;
+pub mod kernel;
 pub mod mask;
 pub mod outcome;
 pub mod probe_report;

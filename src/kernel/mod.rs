@@ -13,4 +13,5 @@ pub mod observation;
 pub mod page;
 mod read;
 mod setup;
+mod source;
 pub mod watch;

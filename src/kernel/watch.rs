@@ -8,16 +8,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{EventfdFlags, eventfd};
 
-use super::join::{Counts, Join, Sources};
-use super::knowledge::{Knowledge, NoExits, NoRequesters, NoTrace};
+use super::join::{Counts, Join};
+use super::knowledge::Knowledge;
 use super::observation::Observation;
-use super::read::{self, Facts, Into, now};
-use super::setup::{self, Tracing};
+use super::read::{self, Into, now};
+use super::source::{Source, listed};
 use crate::abi::error::SysError;
-use crate::sys::linux::proc_connector::{Parents, ProcConnector, Refused};
-use crate::sys::linux::tasks::{self, Task};
 
 pub use super::read::Loss;
 
@@ -181,79 +179,6 @@ impl Out {
     }
 }
 
-/// Everything that is read.
-struct Source {
-    since: u64,
-    tracing: Option<Tracing>,
-    exits: Option<ProcConnector>,
-    facts: Facts,
-    /// What the filter of ends was made of.
-    newest: u32,
-}
-
-impl Source {
-    fn open() -> (Self, Knowledge) {
-        let (initial_pids, initial_cgroups) = tasks::initial_namespaces();
-        let (_, parents) = listed();
-        let exits = ProcConnector::subscribe(&parents).map_err(|refused| match refused {
-            Refused::Silent => NoExits::Silent,
-            Refused::Failed(error) => NoExits::of(error),
-        });
-        let tracing = if initial_pids { setup::start(now) } else { Err(NoTrace::PidNamespace) };
-        let since = now();
-        let knowledge = Knowledge {
-            trace: tracing.as_ref().map(|tracing| tracing.trace).map_err(Clone::clone),
-            requesters: tracing.as_ref().map_or(Err(NoRequesters::Unsupported), |tracing| tracing.requesters.clone()),
-            exits: exits.as_ref().map(drop).map_err(Clone::clone),
-        };
-        let tick = 1_000_000_000 / procfs::ticks_per_second().max(1);
-        let facts = Facts { initial_cgroups, tick };
-        (Self { since, tracing: tracing.ok(), exits: exits.ok(), facts, newest: parents.newest }, knowledge)
-    }
-
-    fn sources(&self) -> Sources {
-        Sources {
-            works: self.tracing.as_ref().is_some_and(|tracing| tracing.requesters.is_ok()),
-            forks: self.tracing.is_some(),
-            exits: self.exits.is_some(),
-        }
-    }
-
-    /// Waits until something can be read, at most so long. Returns which buffers can be read; the others were empty
-    /// after this call began.
-    fn ready(&self, stop: &Stop, wait: u64) -> Vec<usize> {
-        let buffers = self.tracing.iter().flat_map(|tracing| tracing.buffers.iter().map(|buffer| buffer.fd.as_fd()));
-        let first = [Some(stop.wake.as_fd()), self.exits.as_ref().map(AsFd::as_fd)];
-        let fixed = first.iter().flatten().count();
-        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(16);
-        fds.extend(first.into_iter().flatten().chain(buffers).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        let wait = Timespec {
-            tv_sec: i64::try_from(wait / 1_000_000_000).unwrap_or(i64::MAX),
-            tv_nsec: i64::try_from(wait % 1_000_000_000).unwrap_or(0),
-        };
-        if poll(&mut fds, Some(&wait)).is_err() {
-            // Interrupted: look at all of them.
-            return (0..fds.len() - fixed).collect();
-        }
-        fds.iter().skip(fixed).enumerate().filter(|(_, fd)| !fd.revents().is_empty()).map(|(at, _)| at).collect()
-    }
-
-    /// Renews the filter of ends.
-    fn renew_filter(&mut self, parents: &Parents) -> Result<(), SysError> {
-        self.newest = parents.newest;
-        self.exits.as_ref().map_or(Ok(()), |connector| connector.set_parents(parents))
-    }
-}
-
-/// The parents of helpers. The newest pid is read before the list, so that no worker is missed between the two.
-fn listed() -> (Vec<Task>, Parents) {
-    // Without it every parent passes.
-    let newest = tasks::newest_pid().unwrap_or(0);
-    let all = tasks::all();
-    let workers = all.iter().filter(|task| task.is_worker()).map(|task| task.pid.unsigned_abs()).collect();
-    (all, Parents { workers, newest, own: None })
-}
-
 fn run(mut source: Source, mut out: Out, stop: &Stop) {
     // Who asked is gone within a millisecond. 0 means this thread alone; without the privilege it stays as it is.
     let _ = rustix::process::setpriority_process(None, NICE);
@@ -282,10 +207,10 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
             check_at = now() + if suspects.is_empty() { CHECK } else { AGAIN };
         }
         let wait = if join.is_idle() && unread.is_empty() { check_at.saturating_sub(now()) } else { DELAY };
-        source.ready(stop, if is_last { 0 } else { wait });
+        source.ready(stop.wake.as_fd(), if is_last { 0 } else { wait });
         // What is not ready now is empty at a time after `round`.
         let round = now();
-        let ready = source.ready(stop, 0);
+        let ready = source.ready(stop.wake.as_fd(), 0);
         // First what makes /proc be read.
         if let Some(tracing) = &mut source.tracing {
             let mut into = Into { facts: &source.facts, join, lost: &mut lost, unread: &mut unread };

@@ -26,7 +26,12 @@ pub fn helper(observation: &Observation) -> String {
     };
     let may_be = if observation.doubts.is_helper { " (may be no helper: its parent is not known)" } else { "" };
     let by = requester(observation);
-    format!("pid {} {what} {file} {}{took}, by {by}{may_be}", observation.pid, ended(observation.status))
+    let ended = match &observation.executed {
+        // Its code, 0, means nothing.
+        Executed::Failed => String::new(),
+        _ => format!(" {}", ended(observation.status)),
+    };
+    format!("pid {} {what} {file}{ended}{took}, by {by}{may_be}", observation.pid)
 }
 
 fn ended(status: Result<WaitStatus, Unknown>) -> String {

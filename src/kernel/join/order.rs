@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use super::Input;
+use super::input::Input;
 
 #[derive(Debug)]
 struct Entry {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use crate::abi::actor::Comm;
 use crate::abi::wait::WaitStatus;
 use crate::kernel::event::ModuleRequest;
-use crate::kernel::observation::{Cause, Doubts, Executed, HelperFacts, Observation, Requester, Times, Unknown};
+use crate::kernel::observation::{Cause, HelperFacts, Observation, Requester, Unknown};
 
 use super::{Exit, Gaps, Reading, Sources};
 
@@ -27,35 +27,35 @@ pub(super) type Program = (Option<Box<[u8]>>, Option<Comm>);
 
 /// A work that was queued.
 #[derive(Clone, Debug)]
-struct Asked {
-    queued: u64,
-    requester: Requester,
-    cause: Result<Cause, Unknown>,
-    is_doubtful: bool,
+pub(super) struct Asked {
+    pub(super) queued: u64,
+    pub(super) requester: Requester,
+    pub(super) cause: Result<Cause, Unknown>,
+    pub(super) is_doubtful: bool,
 }
 
 /// A worker that executes a work.
 #[derive(Debug)]
-struct Running {
-    began: u64,
-    asked: Result<Asked, Unknown>,
+pub(super) struct Running {
+    pub(super) began: u64,
+    pub(super) asked: Result<Asked, Unknown>,
 }
 
 /// A helper that has not ended.
 #[derive(Debug)]
 pub(super) struct Helper {
     /// When it was found running, if its fork was not seen.
-    found: Option<u64>,
-    forked: Option<u64>,
-    worker: Option<i32>,
-    asked: Result<Asked, Unknown>,
-    executed: Option<(u64, Program)>,
-    facts: Option<Box<HelperFacts>>,
+    pub(super) found: Option<u64>,
+    pub(super) forked: Option<u64>,
+    pub(super) worker: Option<i32>,
+    pub(super) asked: Result<Asked, Unknown>,
+    pub(super) executed: Option<(u64, Program)>,
+    pub(super) facts: Option<Box<HelperFacts>>,
 }
 
 #[derive(Debug)]
 pub(super) struct Tables {
-    sources: Sources,
+    pub(super) sources: Sources,
     pub(super) works: Gaps,
     pub(super) forks: Gaps,
     /// From a loss of forks until the processes were listed again.
@@ -218,86 +218,5 @@ impl Tables {
         };
         let pids: Vec<i32> = self.helpers.iter().filter(|(_, helper)| due(helper)).map(|(pid, _)| *pid).collect();
         out.extend(pids.into_iter().filter_map(|pid| self.hand_out(pid, Err(Unknown::NotTold), None)));
-    }
-
-    /// Removes a helper and says what is known of it.
-    pub(super) fn hand_out(
-        &mut self,
-        pid: i32,
-        status: Result<WaitStatus, Unknown>,
-        ended: Option<u64>,
-    ) -> Option<Observation> {
-        let helper = self.helpers.remove(&pid)?;
-        let times = Times {
-            queued: helper.asked.as_ref().ok().map(|asked| asked.queued),
-            forked: helper.forked,
-            executed: helper.executed.as_ref().map(|(time, _)| *time),
-            ended,
-        };
-        let executed = match helper.executed {
-            Some((_, (file, comm))) => Executed::Yes { file, comm },
-            None => self.not_executed(helper.forked, ended, helper.asked.as_ref().err(), status.as_ref().err()),
-        };
-        let is_doubtful = helper.asked.as_ref().is_ok_and(|asked| asked.is_doubtful);
-        let (requester, cause) = match helper.asked {
-            Ok(asked) => (Ok(asked.requester), asked.cause),
-            Err(why) => (Err(why), Err(why)),
-        };
-        Some(Observation {
-            pid,
-            worker: helper.worker,
-            requester,
-            cause,
-            executed,
-            facts: helper.facts.ok_or(Unknown::Gone),
-            status,
-            times,
-            doubts: Doubts { requester: is_doubtful, is_helper: false },
-        })
-    }
-
-    /// What the lack of an execution means.
-    fn not_executed(
-        &self,
-        forked: Option<u64>,
-        ended: Option<u64>,
-        asked: Option<&Unknown>,
-        status: Option<&Unknown>,
-    ) -> Executed {
-        let Some(forked) = forked else {
-            return Executed::Unknown(asked.copied().unwrap_or(Unknown::BeforeWatch));
-        };
-        match (self.forks.between(forked, ended.unwrap_or(u64::MAX)), ended) {
-            (Some(why), _) => Executed::Unknown(why),
-            (None, None) => Executed::Unknown(status.copied().unwrap_or(Unknown::ExitLost)),
-            (None, Some(_)) => Executed::Failed,
-        }
-    }
-
-    /// The end of a process that is a helper's or, where its parent is not known, may be one's.
-    pub(super) fn without_partner(&self, time: u64, exit: Exit) -> Observation {
-        let why = self.why_without_partner(time);
-        Observation {
-            pid: exit.pid,
-            worker: (exit.parent > KTHREADD).then_some(exit.parent),
-            requester: Err(why),
-            cause: Err(why),
-            executed: Executed::Unknown(why),
-            facts: Err(Unknown::Gone),
-            status: Ok(WaitStatus::from_raw(exit.status)),
-            times: Times { ended: Some(time), ..Times::default() },
-            // A kernel thread ends with 0 too, and has the same parent.
-            doubts: Doubts {
-                requester: false,
-                is_helper: exit.parent == 0 || (exit.parent == KTHREADD && exit.status == 0),
-            },
-        }
-    }
-
-    fn why_without_partner(&self, time: u64) -> Unknown {
-        if !self.sources.forks {
-            return Unknown::NotTold;
-        }
-        self.forks.between(0, time).unwrap_or(Unknown::TraceLost)
     }
 }

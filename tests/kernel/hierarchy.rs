@@ -9,9 +9,15 @@ use std::process::Command;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 pub struct Hierarchy {
+    /// The mount point, in this mount namespace.
+    mount: tempfile::TempDir,
+    /// The agent and its log: the kernel starts it in the mount namespace of pid 1.
     folder: tempfile::TempDir,
     mounted: bool,
 }
+
+/// The root of pid 1, which is the kernel's.
+const KERNELS_ROOT: &str = "/proc/1/root";
 
 /// What a thread recorded: it emptied the cgroup of this number, and the agent should end so.
 #[derive(Clone, Copy, Debug)]
@@ -26,19 +32,18 @@ impl Hierarchy {
         if !nix::unistd::geteuid().is_root() {
             return Err("mounting a hierarchy of cgroups needs root".to_owned());
         }
-        let folder = tempfile::Builder::new().prefix("khelper-kernel-").tempdir().unwrap();
-        let mut all = Self { folder, mounted: false };
+        let folder = tempfile::Builder::new().prefix("khelper-kernel-").tempdir_in(format!("{KERNELS_ROOT}/tmp"));
+        let folder = folder.map_err(|e| format!("the root of pid 1 cannot be written to: {e}"))?;
+        let mount_point = tempfile::Builder::new().prefix("khelper-cgroups-").tempdir().unwrap();
+        let mut all = Self { mount: mount_point, folder, mounted: false };
         let built = Command::new("cc")
             .args(["-O1", "-static", "-o"])
-            .arg(all.agent())
+            .arg(all.path("agent"))
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kernel/agent.c"))
             .status();
         assert!(built.is_ok_and(|status| status.success()), "cc could not build the agent");
         fs::write(all.path("log"), "").unwrap();
-        fs::create_dir(all.root()).unwrap();
-        let options =
-            format!("none,name=khtest{}-{}", std::process::id(), all.folder.path().display().to_string().len());
-        let options = format!("{options}-{}", all.folder.path().file_name().unwrap().to_str().unwrap());
+        let options = format!("none,name={}", all.folder.path().file_name().unwrap().to_str().unwrap());
         mount(Some("none"), &all.root(), Some("cgroup"), MsFlags::empty(), Some(options.as_str()))
             .map_err(|e| format!("this kernel mounts no hierarchy of cgroups of version 1: {e}"))?;
         all.mounted = true;
@@ -50,11 +55,12 @@ impl Hierarchy {
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+    /// The agent's path as the kernel sees it.
     pub fn agent(&self) -> PathBuf {
-        self.path("agent")
+        Path::new("/").join(self.path("agent").strip_prefix(KERNELS_ROOT).unwrap())
     }
     pub fn root(&self) -> PathBuf {
-        self.path("cgroups")
+        self.mount.path().to_owned()
     }
 
     pub fn set_agent(&self, path: &Path) {

@@ -157,7 +157,9 @@ fn signal(pid: i32, signal: nix::sys::signal::Signal) {
 
 /// Looks again until `done`; there is no event to wait for.
 fn until(done: impl Fn() -> bool) {
+    let began = Instant::now();
     while !done() {
+        assert!(began.elapsed() < Duration::from_secs(120), "it has not come in two minutes");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -180,7 +182,7 @@ fn evil_process() {
     std::fs::write("/proc/thread-self/comm", "kworker/evil").unwrap();
     let mut forks = 0u64;
     while !done.load(std::sync::atomic::Ordering::Relaxed) {
-        let signal = if forks % 2 == 0 { 0 } else { libc::SIGCHLD };
+        let signal = if forks.is_multiple_of(2) { 0 } else { libc::SIGCHLD };
         // SAFETY: a fork without memory of its own for the parent to share; the child makes one system call, which does
         // not return, and takes no lock.
         unsafe {

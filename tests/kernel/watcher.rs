@@ -1,8 +1,11 @@
 //! A watch in a process of its own, which prints what it is told.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use khelper::abi::wait::WaitStatus;
 use khelper::kernel::observation::{Executed, Observation};
@@ -131,6 +134,11 @@ impl Watcher {
     pub fn next(&mut self) -> Said {
         loop {
             let mut line = String::new();
+            if self.output.buffer().is_empty() {
+                let fd = PollFd::new(self.output.get_ref().as_fd(), PollFlags::POLLIN);
+                let ready = poll(&mut [fd], PollTimeout::try_from(120_000).unwrap()).unwrap();
+                assert_eq!(ready, 1, "the watcher has said nothing for two minutes");
+            }
             assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "the watcher ended");
             let Some(line) = line.trim_end().strip_prefix("> ") else { continue };
             let mut words = line.split(' ');

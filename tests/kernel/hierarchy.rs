@@ -5,19 +5,17 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 pub struct Hierarchy {
     /// The mount point, in this mount namespace.
     mount: tempfile::TempDir,
-    /// The agent and its log: the kernel starts it in the mount namespace of pid 1.
+    /// The agent and its log, in /tmp: the kernel starts it in its own mount namespace, which may be another one.
     folder: tempfile::TempDir,
     mounted: bool,
 }
-
-/// The root of pid 1, which is the kernel's.
-const KERNELS_ROOT: &str = "/proc/1/root";
 
 /// What a thread recorded: it emptied the cgroup of this number, and the agent should end so.
 #[derive(Clone, Copy, Debug)]
@@ -32,13 +30,12 @@ impl Hierarchy {
         if !nix::unistd::geteuid().is_root() {
             return Err("mounting a hierarchy of cgroups needs root".to_owned());
         }
-        let folder = tempfile::Builder::new().prefix("khelper-kernel-").tempdir_in(format!("{KERNELS_ROOT}/tmp"));
-        let folder = folder.map_err(|e| format!("the root of pid 1 cannot be written to: {e}"))?;
+        let folder = tempfile::Builder::new().prefix("khelper-kernel-").tempdir_in("/tmp").unwrap();
         let mount_point = tempfile::Builder::new().prefix("khelper-cgroups-").tempdir().unwrap();
         let mut all = Self { mount: mount_point, folder, mounted: false };
         let built = Command::new("cc")
             .args(["-O1", "-static", "-o"])
-            .arg(all.path("agent"))
+            .arg(all.agent())
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kernel/agent.c"))
             .status();
         assert!(built.is_ok_and(|status| status.success()), "cc could not build the agent");
@@ -49,15 +46,31 @@ impl Hierarchy {
         all.mounted = true;
         fs::write(all.root().join("release_agent"), all.agent().to_str().unwrap()).unwrap();
         fs::write(all.root().join("notify_on_release"), "1").unwrap();
-        Ok(all)
+        if all.reaches_the_kernel() { Ok(all) } else { Err("the kernel starts no program of this /tmp".to_owned()) }
+    }
+
+    /// Whether the kernel starts the agent. It has ended when this returns.
+    fn reaches_the_kernel(&self) -> bool {
+        self.start(0, 1, 1, |_| ("e0".to_owned(), 0));
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(30) {
+            if let [(pid, _)] = self.noted()[..]
+                && !Path::new(&format!("/proc/{pid}")).exists()
+            {
+                fs::write(self.path("log"), "").unwrap();
+                self.sweep();
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
-    /// The agent's path as the kernel sees it.
     pub fn agent(&self) -> PathBuf {
-        Path::new("/").join(self.path("agent").strip_prefix(KERNELS_ROOT).unwrap())
+        self.path("agent")
     }
     pub fn root(&self) -> PathBuf {
         self.mount.path().to_owned()

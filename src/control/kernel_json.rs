@@ -247,3 +247,80 @@ pub fn states(run: &str, now: SystemTime, knowledge: &Knowledge) -> String {
 fn text(object: &impl Serialize) -> String {
     serde_json::to_string(object).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::escape::unescape;
+    use crate::control::text::kernel::tests::{hostile, lone_end};
+    use crate::kernel::knowledge::{NoExits, NoRequesters, NoTrace};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn object(observation: &Observation) -> serde_json::Value {
+        let text = helper("5f1c", 3, observation, UNIX_EPOCH, |time| UNIX_EPOCH + Duration::from_nanos(time));
+        assert!(!text.contains('\n'));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_helper_has_the_names_of_records_and_its_bytes_can_be_read_back() {
+        let all = object(&hostile());
+        let text = |name: &str| unescape(all[name].as_str().unwrap()).unwrap();
+        assert_eq!((text("module"), text("path")), (b"a\x1b]0;\xff\n\"b".to_vec(), b"/sbin/mod\nprobe".to_vec()));
+        assert_eq!(all["argv"], serde_json::json!(["/sbin/modprobe", "-q", "--", "a\n"]));
+        assert_eq!(all["asked_at"], "1970-01-01T00:00:00.001000Z");
+        assert_eq!(all["at"], "1970-01-01T00:00:00.013000Z");
+        for (name, value) in [
+            ("kind", serde_json::json!("module")),
+            ("outcome", "exited".into()),
+            ("exit_code", 1.into()),
+            ("signal", serde_json::Value::Null),
+            ("raw", 256.into()),
+            ("started_us", 250.into()),
+            ("ended_us", 12_000.into()),
+            ("call_site", "0xffffffff81000000".into()),
+            ("unknown", serde_json::json!([])),
+            ("doubts", serde_json::json!([])),
+        ] {
+            assert_eq!(all[name], value, "{name}");
+        }
+        let by = &all["requester"];
+        assert_eq!((&by["tid"], &by["pid"], &by["inner_pid"]), (&4122.into(), &4121.into(), &7.into()));
+        assert_eq!((&by["unit"], &by["claims"]), (&serde_json::Value::Null, &"cron.service".into()));
+        assert_eq!(all["caps"]["bounding"], "0x000001ffffffffff");
+    }
+
+    #[test]
+    fn what_is_not_known_is_null_and_the_reason_is_told() {
+        let all = object(&lone_end());
+        for name in ["asked_at", "module", "path", "argv", "requester", "caps", "started_us", "cause"] {
+            assert!(all[name].is_null(), "{name}");
+        }
+        assert_eq!((&all["outcome"], &all["signal"]), (&"killed".into(), &9.into()));
+        let missing = |what: &str, why: &str| serde_json::json!({"what": what, "why": why});
+        let lost = |what| missing(what, "trace_lost");
+        assert_eq!(
+            all["unknown"],
+            serde_json::json!([lost("requester"), lost("cause"), lost("path"), missing("argv", "gone")])
+        );
+        assert_eq!(all["doubts"], serde_json::json!(["is_helper"]));
+    }
+
+    #[test]
+    fn losses_and_states_are_objects() {
+        let loss = Loss::Trace { forks: true, count: Some(8773), from: 1, to: 2 };
+        let lost: serde_json::Value = serde_json::from_str(&lost("5f1c", &loss)).unwrap();
+        assert_eq!(
+            (&lost["event"], &lost["source"], &lost["count"]),
+            (&"lost".into(), &"helpers".into(), &8773.into())
+        );
+        let knowledge = Knowledge {
+            trace: Err(NoTrace::NotPermitted),
+            requesters: Err(NoRequesters::Unsupported),
+            exits: Err(NoExits::Silent),
+        };
+        let states: serde_json::Value = serde_json::from_str(&states("5f1c", UNIX_EPOCH, &knowledge)).unwrap();
+        let names: Vec<_> = states["states"].as_array().unwrap().iter().map(|state| state["name"].clone()).collect();
+        assert_eq!(names, ["trace_not_permitted", "requesters_without_trace", "exits_silent"]);
+    }
+}

@@ -87,3 +87,92 @@ pub fn lost(loss: &Loss) -> String {
 pub fn missed(count: u64) -> String {
     format!("missed {count} helpers or losses: this reader was too slow")
 }
+
+#[cfg(test)]
+pub(in crate::control) mod tests {
+    use super::*;
+    use crate::abi::actor::Comm;
+    use crate::abi::cap::{CapMask, CapSets};
+    use crate::kernel::attribution::Attribution;
+    use crate::kernel::event::ModuleRequest;
+    use crate::kernel::observation::{Doubts, HelperFacts, RequesterFacts, Times};
+
+    /// A request for a module whose name and requester try to forge a line.
+    pub(in crate::control) fn hostile() -> Observation {
+        let facts = RequesterFacts {
+            pid: 4121,
+            inner_pid: Some(7),
+            uid: 1000,
+            gid: 100,
+            comm: Comm::new(b"x\n2 kernel\x1b[2J"),
+            attribution: Some(Attribution::parse(b"0::/user.slice/user-1000.slice/cron.service\n", true)),
+        };
+        let request =
+            ModuleRequest { name: b"a\x1b]0;\xff\n\"b"[..].into(), call_site: 0xffff_ffff_8100_0000, waits: true };
+        let all = CapMask::up_to(40);
+        let sets = CapSets {
+            inheritable: CapMask::EMPTY,
+            permitted: all,
+            effective: all,
+            bounding: all,
+            ambient: CapMask::EMPTY,
+        };
+        let helper = HelperFacts { arguments: b"/sbin/modprobe\0-q\0--\0a\n\0"[..].into(), sets: Some(sets) };
+        Observation {
+            pid: 4125,
+            worker: Some(31),
+            requester: Ok(Requester { tid: 4122, facts: Ok(Box::new(facts)) }),
+            cause: Ok(Cause::Module(Box::new(request))),
+            executed: Executed::Yes { file: Some(b"/sbin/mod\nprobe"[..].into()), comm: None },
+            facts: Ok(Box::new(helper)),
+            status: Ok(WaitStatus::from_raw(256)),
+            times: Times {
+                queued: Some(1_000_000),
+                forked: Some(1_250_000),
+                executed: Some(1_300_000),
+                ended: Some(13_000_000),
+            },
+            doubts: Doubts::default(),
+        }
+    }
+
+    /// Nothing is known but the end.
+    pub(in crate::control) fn lone_end() -> Observation {
+        Observation {
+            requester: Err(Unknown::TraceLost),
+            cause: Err(Unknown::TraceLost),
+            executed: Executed::Unknown(Unknown::TraceLost),
+            facts: Err(Unknown::Gone),
+            status: Ok(WaitStatus::from_raw(9)),
+            times: Times { ended: Some(5), ..Times::default() },
+            doubts: Doubts { requester: false, is_helper: true },
+            ..hostile()
+        }
+    }
+
+    #[test]
+    fn a_helper_is_one_line_whatever_names_it_has() {
+        assert_eq!(
+            helper(&hostile()),
+            "pid 4125 module \"a\\x1b]0;\\xff\\x0a\"b\" \"/sbin/mod\\x0aprobe\" exit 1 (raw 256), 12 ms, \
+             by \"x\\x0a2 kernel\\x1b[2J\" pid 4121 uid 1000, claims unit cron.service"
+        );
+        assert_eq!(
+            helper(&lone_end()),
+            "pid 4125 run (program not known: trace events of that time are lost) killed by SIGKILL (raw 9), by (requester \
+             not known: trace events of that time are lost) (may be no helper: its parent is not known)"
+        );
+        let gone = Observation {
+            requester: Ok(Requester { tid: 9, facts: Err(Unknown::Gone) }),
+            cause: Ok(Cause::ReleaseAgent),
+            executed: Executed::Failed,
+            doubts: Doubts { requester: true, is_helper: false },
+            ..hostile()
+        };
+        assert_eq!(
+            helper(&gone),
+            "pid 4125 release agent could not be executed, 12 ms, by thread 9 (gone before it could be read) (doubtful: \
+             trace events are lost)"
+        );
+    }
+}

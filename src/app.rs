@@ -22,6 +22,7 @@ use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::malloc;
 use crate::sys::probe::PROBE_ARG;
+use crate::verbs::verb::Common;
 use ledger::Kept;
 use target::Wanted;
 #[cfg(feature = "console")]
@@ -60,6 +61,11 @@ fn run(args: &Args) -> u8 {
         cli::Command::Log(args) => return cli::log::log(args),
         cli::Command::Why(args) => return cli::why::why(args),
         _ => {}
+    }
+    if args.target == Some(cli::target::Chosen::Kernel)
+        && let Some(Common::Watch(watch)) = command.verb()
+    {
+        return cli::kernel::watch(watch.utc, command.verb().is_some_and(Common::json));
     }
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;

@@ -46,6 +46,7 @@
 //! | 4 | [`wire`] | the daemon's protocol: framing, the Varlink interface, calls and answers |
 //! | 4 | [`verbs`] | the grammar of commands, shared by the shell and the console's command line, and what each verb does |
 //! | 3 | [`control`] | the single entry point for an operator's commands: authorize, then act; the tree of knobs |
+//! | 2 | [`kernel`] | the helpers of this machine's kernel: trace events and ends of processes, joined |
 //! | 2 | [`engine`] | applies policy to the machine: requests, workers, knobs, gate, records, events |
 //! | 1 | [`policy`] | pure decisions: state and input in, state and decision out; no clock, no system call |
 //! | 1 | [`sys`] | the machine behind one trait, real and scripted; the only `unsafe` code |
@@ -59,7 +60,7 @@
 //! |---|---|
 //! | `console` (default) | [`tui`] |
 //! | `cli` | [`cli`], [`app`] and the `khelper` program; without `console` the program needs a command |
-//! | `control` | [`control`], [`ledger`], [`wire`] and [`remote`]: commands and knobs, records as JSON and on disk, daemons |
+//! | `control` | [`control`], [`kernel`], [`ledger`], [`wire`] and [`remote`]: commands and knobs, records as JSON and on disk, daemons |
 //!
 //! # Guarantees and limits
 //!
@@ -94,6 +95,8 @@ pub mod control;
 #[cfg(feature = "control")]
 pub mod daemon;
 pub mod engine;
+#[cfg(feature = "control")]
+pub mod kernel;
 #[cfg(feature = "control")]
 pub mod ledger;
 pub mod policy;

@@ -38,6 +38,10 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>
     };
     match (chosen, need) {
         (Some(Chosen::Embedded), _) => own(),
+        (Some(Chosen::Kernel), _) => {
+            cli::say("this version only watches the kernel: `khelper watch --target kernel`");
+            Err(exit::USAGE)
+        }
         (Some(Chosen::Unix(path)), _) => connect(&Address::unix(path)).map_err(|error| fail(&error)),
         (Some(Chosen::Daemon), _) => connect(&Address::usual()).map_err(|error| fail(&error)),
         (None, _) if wants_own => own(),
@@ -85,7 +89,7 @@ const COMPLETES_IN: Duration = Duration::from_millis(500);
 /// The requests of the daemon that have not ended, for completion. None if it does not answer at once.
 pub(super) fn ids(chosen: Option<Chosen>) -> Vec<u64> {
     let address = match chosen {
-        Some(Chosen::Embedded) => return Vec::new(),
+        Some(Chosen::Embedded | Chosen::Kernel) => return Vec::new(),
         Some(Chosen::Unix(path)) => Address::unix(&path),
         Some(Chosen::Daemon) | None => Address::usual(),
     };

@@ -32,7 +32,8 @@ fn after_help() -> String {
 #[derive(Debug, Parser)]
 #[command(name = "khelper", version, about = "Usermode helpers: a console and an engine", after_help = after_help())]
 pub struct Args {
-    /// The engine to use: `embedded` (one of this process), `daemon`, or `unix:PATH` (the daemon at that socket)
+    /// The engine to use: `embedded` (one of this process), `daemon`, `unix:PATH` (the daemon at that socket), or
+    /// `kernel` (this machine's kernel; `watch` alone)
     #[arg(short = 't', long, value_name = "TARGET", global = true, value_parser = target::parser())]
     pub target: Option<Chosen>,
     /// Knobs to write first.

@@ -8,6 +8,7 @@ mod diff;
 pub mod exit;
 mod follow_log;
 mod get;
+pub mod kernel;
 pub mod log;
 mod mask;
 pub mod need;

@@ -17,6 +17,8 @@ pub enum Chosen {
     Daemon,
     /// The daemon at this socket.
     Unix(PathBuf),
+    /// This machine's kernel.
+    Kernel,
 }
 
 /// The parser of `--target`.
@@ -46,10 +48,11 @@ pub(super) fn read(text: &OsString) -> Result<Chosen, String> {
     match bytes {
         b"embedded" => Ok(Chosen::Embedded),
         b"daemon" => Ok(Chosen::Daemon),
+        b"kernel" => Ok(Chosen::Kernel),
         _ => match bytes.strip_prefix(b"unix:") {
             Some(b"") => Err("give the path of a socket after `unix:`".to_owned()),
             Some(path) => Ok(Chosen::Unix(std::ffi::OsStr::from_bytes(path).into())),
-            None if bytes == b"kernel" || bytes.starts_with(b"ssh:") || bytes.ends_with(b"/kernel") => {
+            None if bytes.starts_with(b"ssh:") || bytes.ends_with(b"/kernel") => {
                 Err(format!("this version has no target `{}`; {TARGETS}", screen(bytes)))
             }
             None => Err(format!("`{}` is not a target; {TARGETS}", screen(bytes))),
@@ -57,7 +60,7 @@ pub(super) fn read(text: &OsString) -> Result<Chosen, String> {
     }
 }
 
-const TARGETS: &str = "give `embedded`, `daemon` or `unix:PATH`";
+const TARGETS: &str = "give `embedded`, `daemon`, `kernel` or `unix:PATH`";
 
 #[cfg(test)]
 mod tests {
@@ -78,13 +81,13 @@ mod tests {
             (&["-t", "daemon", "request", "x"], Some(Chosen::Daemon)),
             (&["request", "-t", "daemon", "x"], Some(Chosen::Daemon)),
             (&["status", "--target=unix:/run/a b"], unix("/run/a b")),
+            (&["watch", "-t", "kernel"], Some(Chosen::Kernel)),
             (&["-tunix:rel", "run", "--", "/bin/true", "-t", "x"], unix("rel")),
         ] {
             assert_eq!(chosen(args).unwrap(), target, "{args:?}");
         }
         for (args, why) in [
-            (&["-t", "kernel", "get", "khelper.era"][..], "this version has no target `kernel`; give `embedded`"),
-            (&["-t", "ssh://a", "status"], "this version has no target `ssh://a`"),
+            (&["-t", "ssh://a", "status"][..], "this version has no target `ssh://a`; give `embedded`"),
             (&["-t", "daemon/kernel", "status"], "this version has no target"),
             (&["-t", "unix:", "status"], "path of a socket"),
             (&["-t", "Daemon", "status"], "`Daemon` is not a target"),

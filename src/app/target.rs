@@ -40,7 +40,7 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>
         (Some(Chosen::Embedded), _) => own(),
         (Some(Chosen::Kernel), _) => {
             cli::say("this version only watches the kernel: `khelper watch --target kernel`");
-            Err(exit::USAGE)
+            Err(exit::UNAVAILABLE)
         }
         (Some(Chosen::Unix(path)), _) => connect(&Address::unix(path)).map_err(|error| fail(&error)),
         (Some(Chosen::Daemon), _) => connect(&Address::usual()).map_err(|error| fail(&error)),

@@ -1,4 +1,4 @@
-//! How many connections each user may have.
+//! How many connections each user may have, and how many commands in progress.
 
 use std::collections::BTreeMap;
 

@@ -48,8 +48,11 @@ pub(super) fn prune(folder: &Folder, limits: &Limits, now: Wall, room: u64) -> R
         drop(file);
     }
     let most = limits.bytes.saturating_sub(room);
+    let oldest = now.saturating_sub(limits.age);
+    // If every segment seems too old, the clock is more likely wrong than the ledger: a later rotation decides.
+    let believed = segments.iter().any(|(.., last)| *last >= oldest);
     for (name, bytes, last) in segments {
-        let too_old = last < now.saturating_sub(limits.age);
+        let too_old = believed && last < oldest;
         if (total > most || too_old) && remove_unlocked(folder, &name).is_ok() {
             total -= bytes;
         }

@@ -15,6 +15,11 @@ use super::interface::{CONTROL, SERVICE, VERSION, definition};
 use super::method::{Method, Wrong};
 use super::translate::mask_object;
 
+/// The most records that one answer holds with their output, live requests, and rows on each side of the cursor.
+const MOST_RECORDS: usize = 256;
+const MOST_LIVE: usize = 256;
+const MOST_ROWS: usize = 512;
+
 /// A call to act on.
 #[derive(Debug)]
 pub struct Request {
@@ -156,7 +161,19 @@ fn ask(call: &Call, info: &TargetInfo, way: &mut Way) -> Result<Ask, Wrong> {
     }
     let Some(method) = Method::named(name) else { return Ok(not_found(call)) };
     way.method = Some(method);
-    method.command(parameters, info.known).map(Ask::Command)
+    method.command(parameters, info.known).and_then(bounded).map(Ask::Command)
+}
+
+/// Bounds what one answer can hold: it is kept until the caller has read it. An answer with fewer requests than were
+/// asked for says where the next question begins.
+fn bounded(mut command: Command) -> Result<Command, Wrong> {
+    match &mut command {
+        Command::Records(ids) if ids.len() > MOST_RECORDS => return Err(Wrong::Parameter("ids".to_owned())),
+        Command::Live { most, .. } => *most = (*most).min(MOST_LIVE),
+        Command::Activity(page) => page.around = page.around.min(MOST_ROWS),
+        _ => {}
+    }
+    Ok(command)
 }
 
 fn not_found(call: &Call) -> Ask {

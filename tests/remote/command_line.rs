@@ -99,7 +99,7 @@ fn without_a_daemon_the_exit_code_is_69_and_the_alternatives_are_named() {
     let set = khelper("", &["--set", "khelper.era=current", "get", "khelper.era"]);
     assert_eq!((set.exits(0).out.as_str(), set.err.as_str()), ("khelper.era = current\n", ""));
     assert!(khelper(&nowhere, &["request", "x"]).exits(69).err.contains("no daemon at "));
-    assert_eq!(khelper("kernel", &["get", "khelper.era"]).exits(64).out, "");
+    assert_eq!(khelper("kernel", &["get", "khelper.era"]).exits(69).out, "");
 }
 
 #[test]

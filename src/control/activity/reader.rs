@@ -72,7 +72,7 @@ impl Reader {
         let matched = self.order.len();
         let at = self.place(question.anchor);
         let first = at.unwrap_or_default().saturating_sub(question.around);
-        let last = at.map_or(0, |at| at.saturating_add(question.around + 1).min(matched));
+        let last = at.map_or(0, |at| at.saturating_add(question.around).saturating_add(1).min(matched));
         let rows = (first..last).map(|index| self.row(index)).collect();
         let detail = at.and_then(|at| self.detail(self.nth(at)?.id)).map(Box::new);
         let (looked, newest) = (self.kept + self.alive.len(), self.newest);

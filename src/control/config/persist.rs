@@ -1,6 +1,7 @@
 //! `set --persist` and `set --unpersist`: writes a line into the file `zz-persist.conf` of the first folder, or removes
 //! it.
 
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -75,12 +76,14 @@ pub(in crate::control) fn unpersist(config: &Config, keys: &[Key]) -> Result<(),
 struct Kept {
     folder: Folder,
     text: Vec<u8>,
+    /// Held until the file is written.
+    _lock: OwnedFd,
 }
 
 impl Kept {
     fn open(folder: Folder) -> Result<Self, ControlError> {
         let open = || {
-            folder.lock()?;
+            let lock = folder.lock()?;
             let text = match folder.read(persist_name())? {
                 Contents::Bytes(text) => text,
                 Contents::Missing => Vec::new(),
@@ -89,7 +92,7 @@ impl Kept {
                     return Err(Untrusted { path, why, errno: Errno::EEXIST });
                 }
             };
-            Ok(Self { folder, text })
+            Ok(Self { folder, text, _lock: lock })
         };
         open().map_err(|e| refused(&e))
     }

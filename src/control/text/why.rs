@@ -67,8 +67,11 @@ fn decided(record: &Record, known: CapMask) -> String {
     let own = record.own.as_deref().map_or(known, |own| own.bset);
     let may = record.caps.as_deref().map_or(record.bset & own & known, |caps| caps.permitted);
     let caps = match but(may, known).as_str() {
-        "full" => "all capabilities".to_owned(),
+        "full" if record.caps.is_some() => "all capabilities".to_owned(),
         "empty" => "no capability".to_owned(),
+        // Its own sets are read when it has ended.
+        "full" => "at most all capabilities".to_owned(),
+        some if record.caps.is_none() => some.replacen("all but", "at most all capabilities but", 1),
         some => some.replacen("all but", "all capabilities but", 1),
     };
     let how = match record.enforced {

@@ -25,7 +25,7 @@ use crate::wire::server::{Ask, Request, Way, busy, read};
 use super::Server;
 
 /// The most commands in progress, each of which may have a thread.
-const MOST_IN_PROGRESS: usize = 512;
+pub(super) const MOST_IN_PROGRESS: usize = 512;
 /// The most steps for one connection before the others have their turn.
 const TURN: usize = 16;
 
@@ -101,17 +101,19 @@ impl Server {
 
     fn submit(&mut self, number: u64, authorization: Authorization, way: Way) {
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        if self.in_progress >= MOST_IN_PROGRESS || self.stop.has_begun() {
-            let why = if self.stop.has_begun() {
-                "the daemon is stopping"
-            } else {
-                "the daemon has too many commands in progress"
-            };
+        let uid = authorization.actor().uid;
+        let busy = if self.stop.has_begun() {
+            Some("the daemon is stopping")
+        } else {
+            let full = self.in_progress.enter(uid).is_err();
+            full.then_some("the daemon has too many commands in progress, or too many of this user")
+        };
+        if let Some(why) = busy {
             return connection.outgoing.push(Message::Own(way.refuse(&ControlError::Busy(why.to_owned()))));
         }
-        self.in_progress += 1;
         let call = self.next;
         self.next += 1;
+        self.users.insert(call, uid);
         // A caller that wants no answer waits for none.
         if !way.oneway {
             connection.state = State::Slow { call };
@@ -129,7 +131,9 @@ impl Server {
 
     /// A command was performed. The answer for a connection that has gone is dropped.
     pub(super) fn answered(&mut self, number: u64, call: u64, bytes: Vec<u8>) {
-        self.in_progress -= 1;
+        if let Some(uid) = self.users.remove(&call) {
+            self.in_progress.leave(uid);
+        }
         self.feed.forget(number);
         let Some(connection) = self.connections.get_mut(&number) else { return };
         if matches!(connection.state, State::Slow { call: waiting } if waiting == call) {
@@ -200,6 +204,10 @@ fn judge(
         }
         Ask::Command(command) => {
             let requirement = requirement(&command);
+            if way.oneway && requirement == Requirement::Read {
+                // A question without an answer would only be work.
+                return Judged::Answer(Vec::new());
+            }
             authorize_outside(&peer(requirement), &ground(requirement), command).map(|authorization| {
                 let mut way = way;
                 way.withheld = authorization.access() == Access::Withheld;

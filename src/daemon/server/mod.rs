@@ -92,14 +92,17 @@ pub struct Server {
     ready: BTreeSet<u64>,
     /// Watches with events that are not written yet.
     touched: BTreeSet<u64>,
-    /// The number of commands in progress.
-    in_progress: usize,
+    /// The commands in progress, counted by user, and the user of each.
+    in_progress: Admission,
+    users: BTreeMap<u64, u32>,
     feed: Feed,
     news: Watch,
     notify: Notify,
     journal: Arc<Journal>,
     reload: Reload,
     reloading: bool,
+    /// A reload was asked for while another one was in progress.
+    reload_again: bool,
     stop: stop::Stop,
     buffer: Vec<u8>,
 }
@@ -131,9 +134,11 @@ impl Server {
             ready: BTreeSet::new(),
             touched: BTreeSet::new(),
             answers: Vec::new(),
-            in_progress: 0,
+            in_progress: Admission::new(calls::MOST_IN_PROGRESS, info.uid),
+            users: BTreeMap::new(),
             journal,
             reloading: false,
+            reload_again: false,
             stop: stop::Stop::default(),
             buffer: vec![0; CHUNK],
             engine,
@@ -223,7 +228,12 @@ impl Server {
 
     /// Reads the configuration again, on another thread.
     fn reload(&mut self) {
-        if self.reloading || self.stop.has_begun() {
+        if self.stop.has_begun() {
+            return;
+        }
+        if self.reloading {
+            // What changed in the meantime may not have been read.
+            self.reload_again = true;
             return;
         }
         self.reloading = true;
@@ -248,5 +258,8 @@ impl Server {
             if level == Level::Info { "configuration read again" } else { "configuration refused: kept the old one" };
         self.journal.line(level, state);
         self.notify.ready(state);
+        if std::mem::take(&mut self.reload_again) {
+            self.reload();
+        }
     }
 }

@@ -11,16 +11,39 @@ use crate::control::target_info::RunId;
 use super::object::Object;
 use super::{Head, Item, KeepOutput, MAX_LINE, OUTPUT, Running, VERSION, Wall, micros, usual};
 
-/// The most bytes of arguments, and of environment, in a line that would be too long.
+/// The most bytes of arguments, and of environment, in a line that would be too long. A byte can take six in JSON, so
+/// this is halved until the line fits.
 const SHORT: usize = 8 * 1024;
 
-/// The bytes of a line, with its newline. `run` is the run that the line is about, if it is not the segment's.
-pub(crate) fn encode(
-    head: &Head,
-    (wall, n, run): (Wall, u64, Option<RunId>),
-    item: &Item,
-    keep: KeepOutput,
-) -> Vec<u8> {
+/// The bytes of a line, with its newline. `run` is the run that the line is about, if it is not the segment's. A record
+/// that would be too long loses its output first, and then arguments and variables.
+pub(crate) fn encode(head: &Head, about: (Wall, u64, Option<RunId>), item: &Item, keep: KeepOutput) -> Vec<u8> {
+    let mut bytes = whole(head, about, item, keep);
+    let mut short = SHORT;
+    while bytes.len() > MAX_LINE {
+        let Some(shorter) = shorter(item, short) else { break };
+        bytes = whole(head, about, &shorter, KeepOutput::None);
+        if short == 0 {
+            break;
+        }
+        short /= 2;
+    }
+    bytes
+}
+
+/// The item with at most `short` bytes of arguments and of environment; `None` if it has no record.
+fn shorter(item: &Item, short: usize) -> Option<Item> {
+    let running = |h: &Running| Running { record: Arc::new(shortened(&h.record, short)), start_time: h.start_time };
+    Some(match item {
+        Item::Ended(r) => Item::Ended(Arc::new(shortened(r, short))),
+        Item::Started(h) => Item::Started(running(h)),
+        Item::Open(h) => Item::Open(running(h)),
+        Item::StillRunning(h) => Item::StillRunning(running(h)),
+        _ => return None,
+    })
+}
+
+fn whole(head: &Head, (wall, n, run): (Wall, u64, Option<RunId>), item: &Item, keep: KeepOutput) -> Vec<u8> {
     let mut line = Object::new();
     line.number("v", VERSION).number("t", wall).number("n", n);
     if let Some(run) = run.filter(|run| *run != head.run) {
@@ -46,23 +69,7 @@ pub(crate) fn encode(
         }
         Item::End { next_id, open } => _ = line.plain("event", "end").number("next_id", *next_id).number("open", *open),
     }
-    let bytes = line.finish();
-    match item {
-        Item::Ended(r) if bytes.len() > MAX_LINE => {
-            let shorter = Item::Ended(Arc::new(shortened(r)));
-            encode(head, (wall, n, run), &shorter, KeepOutput::None)
-        }
-        Item::Started(h) | Item::Open(h) | Item::StillRunning(h) if bytes.len() > MAX_LINE => {
-            let h = Running { record: Arc::new(shortened(&h.record)), start_time: h.start_time };
-            let shorter = match item {
-                Item::Open(_) => Item::Open(h),
-                Item::StillRunning(_) => Item::StillRunning(h),
-                _ => Item::Started(h),
-            };
-            encode(head, (wall, n, run), &shorter, KeepOutput::None)
-        }
-        _ => bytes,
-    }
+    line.finish()
 }
 
 fn segment(line: &mut Object, head: &Head) {
@@ -241,9 +248,9 @@ fn output(line: &mut Object, r: &Record, keep: KeepOutput) {
 }
 
 /// The record with the first arguments and variables alone.
-fn shortened(r: &Record) -> Record {
+fn shortened(r: &Record, most: usize) -> Record {
     let short = |list: &[Box<[u8]>]| {
-        let mut left = SHORT;
+        let mut left = most;
         let kept = list.iter().take_while(|bytes| {
             let fits = bytes.len() < left;
             left = left.saturating_sub(bytes.len() + 1);

@@ -362,11 +362,14 @@ fn of_output_the_end_is_kept_and_of_which_helpers_can_be_chosen() {
 fn a_line_that_would_be_too_long_loses_its_output_and_then_its_arguments() {
     let head = head();
     let args: Arc<[Box<[u8]>]> = (0..400).map(|n| vec![n as u8; 1000].into_boxed_slice()).collect();
+    let escaped: Arc<[Box<[u8]>]> = (0..8).map(|_| vec![1; 1000].into_boxed_slice()).collect();
     let said = Some("\u{1}".repeat(70_000).into());
     for r in [
         Record { args: Args::List(args.clone()), ..usual_record(&head, 1, 256) },
         Record { env: args, ..usual_record(&head, 1, 256) },
         Record { said, ..usual_record(&head, 1, 256) },
+        // What JSON escapes takes up to six times as much.
+        Record { args: Args::List(escaped.clone()), env: escaped, ..usual_record(&head, 1, 256) },
     ] {
         let r = Arc::new(r);
         let running = Running { record: r.clone(), start_time: None };

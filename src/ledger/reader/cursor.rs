@@ -93,7 +93,11 @@ impl<'a> Cursor<'a> {
                 }
             },
         };
-        let end = from + find_byte(&text[from..], b'\n')?;
+        let Some(end) = find_byte(&text[from..], b'\n').map(|at| from + at) else {
+            // The lines before it are done: kept, they would count as parts of one line that is too long.
+            self.left.start += from;
+            return None;
+        };
         let line = self.left.start + from..self.left.start + end;
         self.left.start = line.end + 1;
         Some(line)

@@ -6,7 +6,9 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
@@ -18,6 +20,11 @@ use super::path::{walk, writer};
 
 /// The largest file that is read, in bytes.
 const FILE_MAX: u64 = 1024 * 1024;
+/// The lock of those who change files. Its name is no name of a configuration file.
+const LOCK: &str = ".lock";
+/// How often the lock is tried again, and the pause before each try: one second in all.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Names of temporary files that are tried.
 const NAMES: u32 = 100;
 
@@ -156,12 +163,31 @@ impl Folder {
         }
     }
 
-    /// Waits until no other process holds the lock of this folder, and takes it until the folder is dropped (flock(2)).
+    /// Takes the lock of this folder's writers (flock(2)), which is held until the result is dropped. It is a file that
+    /// other users cannot open: the folder itself can be locked by everyone who may read it.
     ///
     /// # Errors
-    /// The errno of flock(2).
-    pub fn lock(&self) -> Result<(), Untrusted> {
-        rustix::fs::flock(&self.folder, FlockOperation::LockExclusive).map_err(|e| Untrusted::io(&self.path, &e.into()))
+    /// `EAGAIN` if another process still holds it after one second; else the errno of the call that failed.
+    pub fn lock(&self) -> Result<OwnedFd, Untrusted> {
+        let path = self.path_of(OsStr::new(LOCK));
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let open = rustix::fs::openat(&self.folder, LOCK, flags, Mode::RUSR | Mode::WUSR);
+        let file = File::from(open.map_err(|e| Untrusted::io(&path, &e.into()))?);
+        let meta = file.metadata().map_err(|e| Untrusted::io(&path, &e))?;
+        if meta.mode() & 0o077 != 0 {
+            return Err(Untrusted::new(&path, "can be opened by other users"));
+        }
+        let mut tries = 0;
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(file.into()),
+                Err(rustix::io::Errno::WOULDBLOCK) if tries < LOCK_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(e) => return Err(Untrusted::io(&path, &e.into())),
+            }
+        }
     }
 
     /// Replaces a file of the folder, or makes it, with mode 0644: the bytes are written to a temporary file, which is

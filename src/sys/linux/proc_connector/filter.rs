@@ -143,9 +143,10 @@ mod tests {
         ) {
             let parent = if listed { workers.first().copied().unwrap_or(parent) } else { parent };
             let parents = Parents { workers: workers.clone(), newest, own };
-            let program = program(&parents);
+            let program = super::program(&parents);
             prop_assert!(program.len() <= LONGEST);
-            let full = workers.len() > 2020;
+            let without = super::program(&Parents { workers: Vec::new(), newest, own });
+            let full = without.len() + 2 * workers.len() > LONGEST;
             let wanted = parent == 0 || parent == 2 || parent >= newest || workers.contains(&parent) || own == Some(parent) || full;
             let what = if exit { EXIT } else { 1 };
             let passes = accepts(&program, &message(what, pid, pid + u32::from(thread), parent, parent));

@@ -11,7 +11,7 @@ use super::filter::Search;
 use super::{Counts, Found, Known, seek};
 
 /// How much is read at once; more than a line.
-const PIECE: usize = 4 * MAX_LINE;
+pub(super) const PIECE: usize = 4 * MAX_LINE;
 
 /// A segment that is being read, at a line.
 pub(super) struct Cursor<'a> {

@@ -330,3 +330,35 @@ fn a_reader_stops_when_it_is_told_to() {
     let wall: Wall = fixture.head.wall;
     assert!(wall > 0);
 }
+
+/// Lines are searched in pieces. A line that matches may lie across the end of one.
+#[test]
+fn a_match_at_the_end_of_a_piece_is_found() {
+    let piece = super::cursor::PIECE;
+    let write = |pad: usize, killed: Option<u64>| {
+        let fixture = Fixture::new();
+        let ledger = fixture.open(fixture.options());
+        for id in 1..=1500 {
+            // The first lines are longer, so that the end of the piece lies at every place of a line.
+            let more = pad.saturating_sub(50 * (usize::try_from(id).unwrap() - 1)).min(50);
+            let name = [&b"dccp"[..], &vec![b'a'; more]].concat();
+            let raw = if killed == Some(id) { 9 } else { 0 };
+            let record = Record { wall: time(fixture.head.wall), ..fixtures::record(id, &name, raw) };
+            ledger.finished(&Arc::new(record));
+        }
+        ledger.close();
+        fixture
+    };
+    for pad in (0..250).step_by(3) {
+        // The line across the end of the first piece. Its beginning does not depend on how its helper ended.
+        let plain = write(pad, None);
+        let text = fs::read(&segments(&plain.path())[0]).unwrap();
+        assert!(text.len() > piece + 1000, "{}", text.len());
+        let at = 1 + text[..piece].iter().rposition(|b| *b == b'\n').unwrap();
+        let line = String::from_utf8_lossy(&text[at..at + 200]).into_owned();
+        let id = line.split("\"id\":").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+        let filter = Filter { outcome: Some(Outcome::Killed), ..Filter::default() };
+        let (found, counts) = read(&write(pad, Some(id)).path(), &filter);
+        assert_eq!((found.len(), counts.unreadable), (1, 0), "{pad}: request {id}");
+    }
+}

@@ -276,7 +276,7 @@ mod tests {
             "get a -n",
             "get -- a",
             "-t",
-            "-t kernel get a",
+            "-t ssh://a get a",
             "-t daemon",
             "-t get a",
             "--set a=1 get a",

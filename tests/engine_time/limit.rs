@@ -116,9 +116,16 @@ fn req_5_eighty_callers_with_short_helpers_are_all_served() {
     let engine = start_current(&host);
     scope(&host, |s| {
         let all = callers(s, &engine, 80, "dummy");
+        // The engine notes the times of a start and of an end just after the host has started or ended the helper.
+        let noted = |starts, ends| {
+            let counts = || engine.snapshot().totals;
+            while counts().queue_times.count() < starts || counts().run_times.count() < ends {}
+        };
         host.wait_for("50 helpers, 30 waiting requests", |now| now.running == 50 && now.on_clock == 30);
+        noted(50, 0);
         host.advance(SECOND);
         host.wait_for("the other 30", |now| now.launched == 80 && now.running == 30);
+        noted(80, 50);
         host.advance(SECOND);
         assert!(join(all).iter().all(|r| r.result == Some(0)));
     });

@@ -16,13 +16,13 @@ use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
 use crate::control::config::Config;
 use crate::control::target::Target;
-use crate::daemon::socket::default_path;
 use crate::engine::Engine;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::malloc;
 use crate::sys::probe::PROBE_ARG;
 use crate::verbs::verb::Common;
+use crate::wire::path::default_path;
 use ledger::Kept;
 use target::Wanted;
 #[cfg(feature = "console")]

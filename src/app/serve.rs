@@ -20,13 +20,15 @@ use crate::daemon::descriptors;
 use crate::daemon::journal::Journal;
 use crate::daemon::notify::Notify;
 use crate::daemon::server::{Parts, SIGNALS, Server};
-use crate::daemon::socket::{Listener, default_path};
+use crate::daemon::socket::Listener;
 use crate::engine::Engine;
+use crate::ledger::folder;
 use crate::ledger::writer::{Ledger, Options};
 use crate::sys::linux::{LinuxHost, cgroup};
 use crate::sys::orphans;
 use crate::sys::probe::PROBE_ARG;
 use crate::sys::signals::Signals;
+use crate::wire::path::default_path;
 
 /// Serves until a signal ends it. Returns the exit code.
 pub(super) fn serve(args: &Serve) -> u8 {
@@ -66,7 +68,7 @@ impl From<SysError> for Failure {
 
 fn run(args: &Serve) -> Result<(), Failure> {
     let readers = args.readers.as_deref().map(group).transpose().map_err(Failure::Usage)?;
-    let folder = args.ledger.clone().or_else(default_ledger).ok_or_else(|| {
+    let folder = args.ledger.clone().or_else(folder::default_path).ok_or_else(|| {
         Failure::Usage("neither XDG_STATE_HOME nor HOME is an absolute path: name a folder with --ledger".to_owned())
     })?;
     // All of this is done before another thread exists: signal masks, the umask and the environment are the process's.
@@ -109,16 +111,6 @@ fn run(args: &Serve) -> Result<(), Failure> {
     }
     journal.flush();
     Ok(())
-}
-
-/// The ledger of root's daemon; of another user's, in the folder for state.
-fn default_ledger() -> Option<PathBuf> {
-    if nix::unistd::geteuid().is_root() {
-        return Some(PathBuf::from("/var/lib/khelper/ledger"));
-    }
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
-    Some(state.join("khelper/ledger"))
 }
 
 /// The last good configuration is beside the ledger.

@@ -17,6 +17,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, 
 use crate::abi::error::{SysError, io_words};
 use crate::sys::linux::peer::pass_credentials;
 use crate::sys::service::{is_stream_listener, take_listen_fds};
+use crate::wire::path::default_path;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 256;
@@ -42,18 +43,6 @@ struct Made {
     _lock: File,
     /// The device and inode of the socket, so that another one is never removed.
     identity: (u64, u64),
-}
-
-/// The socket of root's daemon.
-pub const SYSTEM: &str = "/run/khelper/khelper.sock";
-
-/// The default socket: [`SYSTEM`] for root, in `XDG_RUNTIME_DIR` for another user, if that is set.
-pub fn default_path() -> Option<PathBuf> {
-    if nix::unistd::geteuid().is_root() {
-        return Some(PathBuf::from(SYSTEM));
-    }
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute())?;
-    Some(runtime.join("khelper/khelper.sock"))
 }
 
 fn failed(path: &Path, what: &str, errno: Errno) -> SysError {

@@ -6,11 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::abi::escape::screen;
 use crate::control::target::{LinkState, TargetInfo, TargetKind};
 use crate::wire::client::Info;
-
-/// The socket of root's daemon.
-const SYSTEM: &str = "/run/khelper/khelper.sock";
-/// The socket of an ordinary user's own daemon, in `XDG_RUNTIME_DIR`.
-const USER: &str = "khelper/khelper.sock";
+use crate::wire::path::{SYSTEM, default_path};
 
 /// Where a daemon can be reached, and the name that the operator gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,13 +20,8 @@ pub struct Address {
 impl Address {
     /// The usual socket: that of root's daemon; for an ordinary user the own daemon's, if it exists.
     pub fn usual() -> Self {
-        let own = || {
-            let folder = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute())?;
-            let path = folder.join(USER);
-            path.exists().then_some(path)
-        };
-        let user = if nix::unistd::geteuid().is_root() { None } else { own() };
-        Self { path: user.unwrap_or_else(|| SYSTEM.into()), name: String::new() }
+        let own = default_path().filter(|path| path.exists());
+        Self { path: own.unwrap_or_else(|| SYSTEM.into()), name: String::new() }
     }
 
     /// The socket that the operator named.

@@ -11,6 +11,7 @@ pub mod event;
 pub mod frame;
 pub mod interface;
 pub mod method;
+pub mod path;
 pub mod server;
 #[cfg(test)]
 mod tests;

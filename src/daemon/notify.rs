@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-use crate::sys::service::monotonic_usec;
+use crate::sys::process::monotonic;
 
 /// The service manager, if there is one.
 pub struct Notify {
@@ -51,7 +51,7 @@ impl Notify {
 
     /// The daemon reads its configuration again; [`Self::ready`] follows.
     pub fn reloading(&self) {
-        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={}\n", monotonic_usec()));
+        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={}\n", monotonic()));
     }
 
     /// The daemon stops.

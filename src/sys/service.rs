@@ -34,14 +34,6 @@ pub fn is_stream_listener(socket: &OwnedFd) -> bool {
         && sockopt::socket_acceptconn(socket) == Ok(true)
 }
 
-/// CLOCK_MONOTONIC in microseconds, for `MONOTONIC_USEC=`.
-pub fn monotonic_usec() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one timespec, which lives on this stack. The call cannot fail for this clock.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    now.tv_sec.unsigned_abs() * 1_000_000 + now.tv_nsec.unsigned_abs() / 1_000
-}
-
 /// Whether stderr is the stream that `JOURNAL_STREAM` names (systemd.exec(5)).
 pub fn stderr_is_the_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };

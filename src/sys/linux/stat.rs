@@ -80,18 +80,9 @@ fn describe(clock: &dyn Clock, pid: i32, stat: Stat) -> Process {
     let Stat { comm, parent, session, start_time, .. } = stat;
     // Both times count the time in which the machine was suspended.
     let tick = 1_000_000 / ticks::per_second();
-    let age = since_boot().saturating_sub(start_time.saturating_mul(tick));
+    let now = Micros::try_from(ticks::since_boot().as_micros()).unwrap_or(Micros::MAX);
+    let age = now.saturating_sub(start_time.saturating_mul(tick));
     Process { pid, comm, parent, session, start_time, started: clock.now().saturating_sub(age) }
-}
-
-/// The time since boot, in microseconds.
-fn since_boot() -> Micros {
-    // SAFETY: all-zero is a valid timespec.
-    let mut now: libc::timespec = unsafe { std::mem::zeroed() };
-    // SAFETY: writes into memory that we own. It cannot fail: every kernel since 2.6.39 has this clock.
-    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
-    let of = |n: i64| u64::try_from(n).unwrap_or_default();
-    of(now.tv_sec) * 1_000_000 + of(now.tv_nsec) / 1_000
 }
 
 /// Signals this process, and no other one that has got its pid. `ESRCH` if it has ended.

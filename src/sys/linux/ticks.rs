@@ -1,4 +1,6 @@
-//! The clock ticks in which /proc counts times (time(7)).
+//! The time since boot, and the clock ticks in which /proc counts it (time(7)).
+
+use std::time::Duration;
 
 /// The number of clock ticks in a second. The C library is asked, since procfs and rustix read the auxiliary vector
 /// themselves, which ends in a fault under valgrind.
@@ -7,4 +9,13 @@ pub(super) fn per_second() -> u64 {
     let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
     // Linux has had 100 on every machine that khelper runs on.
     u64::try_from(ticks).ok().filter(|ticks| *ticks > 0).unwrap_or(100)
+}
+
+/// The time since boot, that in which the machine was suspended included: CLOCK_BOOTTIME.
+pub(super) fn since_boot() -> Duration {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec, which lives on this stack. The call cannot fail: every kernel since 2.6.39
+    // has this clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
+    Duration::from_secs(now.tv_sec.unsigned_abs()) + Duration::from_nanos(now.tv_nsec.unsigned_abs())
 }

@@ -32,12 +32,8 @@ const OLDER: u64 = 2;
 
 /// Now, in clock ticks since boot, as proc_pid_stat(5) counts start times.
 pub fn ticks_now() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one timespec, which lives on this stack. The call cannot fail for this clock.
-    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
-    let per_second = ticks::per_second();
-    let part = now.tv_nsec.unsigned_abs() * per_second / 1_000_000_000;
-    now.tv_sec.unsigned_abs() * per_second + part
+    let (now, per_second) = (ticks::since_boot(), ticks::per_second());
+    now.as_secs() * per_second + u64::from(now.subsec_nanos()) * per_second / 1_000_000_000
 }
 
 /// Reads the facts of a process. `accepted` is when its connection was accepted ([`ticks_now`]); it matters only where

@@ -153,7 +153,7 @@ fn trace(instance: &Instance, decoder: &mut Decoder, kind: Kind, filter: Option<
     instance.write(&format!("{folder}/enable"), b"1")
 }
 
-/// Forks and executions of the kernel workers that there are and will be. Returns whether executed files are told.
+/// Forks and executions of the kernel workers that there are and will be. Returns whether executed files are reported.
 fn trace_forks(forks: &Instance, decoder: &mut Decoder) -> Result<bool, NoTrace> {
     forks.write("options/event-fork", b"1").map_err(NoTrace::of)?;
     // kthreadd first: from now on each new worker is added by the kernel.

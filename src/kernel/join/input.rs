@@ -61,7 +61,7 @@ pub struct Sources {
     pub works: bool,
     /// Forks and executions of kernel workers are traced.
     pub forks: bool,
-    /// Ends of processes are told.
+    /// Ends of processes are reported.
     pub exits: bool,
 }
 

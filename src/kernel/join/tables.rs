@@ -15,7 +15,7 @@ pub(super) const KTHREADD: i32 = 2;
 const UNTIL_FORK: u64 = 10_000_000_000;
 /// A request for a module is followed at once by the queueing of its work.
 const UNTIL_QUEUED: u64 = 1_000_000_000;
-/// Where no ends are told, a helper is handed out so long after its execution, or after its fork if that fails.
+/// Where no ends are reported, a helper is handed out so long after its execution, or after its fork if that fails.
 const UNTIL_READ: u64 = 200_000_000;
 const UNTIL_EXECUTED: u64 = 5_000_000_000;
 /// The most works and module requests that are remembered; many more than a kernel has at a time, unless events are
@@ -209,7 +209,7 @@ impl Tables {
         self.kernel_threads.remove(&pid)
     }
 
-    /// Where no ends are told: helpers whose files had time to be read.
+    /// Where no ends are reported: helpers whose files had time to be read.
     pub(super) fn without_ends(&mut self, now: u64, out: &mut Vec<Observation>) {
         let due = |helper: &Helper| match (&helper.executed, helper.forked) {
             (Some((executed, _)), _) => executed + UNTIL_READ < now,

@@ -128,7 +128,7 @@ fn a_loss_is_told_exactly_and_every_end_still_appears() {
     let mut asked = hierarchy.start(0, 100, 4, end_of);
     watcher.until(&mut seen, &mut lost, |seen| of_agent(seen, &hierarchy).len() == 100);
     signal(watcher.pid(), nix::sys::signal::Signal::SIGSTOP);
-    asked.extend(hierarchy.start(100, HELPERS, 4, end_of));
+    asked.extend(hierarchy.start(100, HELPERS, 24, end_of));
     // All agents have ended or are about to: each has noted its pid.
     until(|| hierarchy.noted().len() == HELPERS);
     signal(watcher.pid(), nix::sys::signal::Signal::SIGCONT);

@@ -114,10 +114,11 @@ pub fn log(args: &Log) -> u8 {
             text.push('\n');
         }
         // A write for each line would cost more than all the rest.
-        if text.len() >= PIECE {
-            answers.write(text.as_bytes(), b"");
-            text.clear();
+        if text.len() < PIECE {
+            return ControlFlow::Continue(());
         }
+        answers.write(text.as_bytes(), b"");
+        text.clear();
         if answers.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let counts = reader.scan(&filter, &mut put);

@@ -16,16 +16,15 @@ use crate::sys::local_time::Local;
 use nix::errno::Errno;
 
 use super::mask::but;
-use super::outcome::{ended_in_words, put_remarks, put_status, put_took};
-
-const SECONDS: &str = "000102030405060708091011121314151617181920212223242526272829\
-                       303132333435363738394041424344454647484950515253545556575859";
+use super::outcome::{ended_in_words, put_number, put_remarks, put_status, put_took};
 
 /// Writes times for a person. Of thousands of lines, many have the same second.
 pub struct Times {
     utc: bool,
     today: String,
     text: String,
+    /// Where the seconds are in `text`.
+    seconds: usize,
     /// When the minute of `text` began, in seconds since the epoch, if another second of it changes two digits only.
     minute: Option<u64>,
 }
@@ -33,7 +32,7 @@ pub struct Times {
 impl Times {
     /// `now` is the time of reading. `utc`: in UTC instead of the operator's time zone.
     pub fn new(now: SystemTime, utc: bool) -> Self {
-        Self { utc, today: parts(now, utc).date, text: String::new(), minute: None }
+        Self { utc, today: parts(now, utc).date, text: String::new(), seconds: 0, minute: None }
     }
 
     /// A time of today as `14:02:11+01:00`, of another day as `2026-11-25 14:02:11+01:00`; in UTC, or where the time zone
@@ -43,12 +42,15 @@ impl Times {
         let second = since.zip(self.minute).and_then(|(since, minute)| since.checked_sub(minute));
         match second.filter(|second| *second < 60) {
             Some(second) => {
-                let from = self.text.find(':').map_or(0, |at| at + 4);
-                self.text.replace_range(from..from + 2, &SECONDS[2 * second as usize..][..2]);
+                // The text is ASCII.
+                let mut text = std::mem::take(&mut self.text).into_bytes();
+                text[self.seconds..][..2].copy_from_slice(&[second / 10, second % 10].map(|digit| b'0' + digit as u8));
+                self.text = String::from_utf8(text).unwrap_or_default();
             }
             None => {
                 let Moment { date, clock, second } = parts(at, self.utc);
                 self.text = if date == self.today { clock } else { format!("{date} {clock}") };
+                self.seconds = self.text.find(':').map_or(0, |at| at + 4);
                 self.minute = since.zip(second).and_then(|(since, second)| since.checked_sub(second));
             }
         }
@@ -65,7 +67,7 @@ struct Moment {
 }
 
 fn parts(at: SystemTime, utc: bool) -> Moment {
-    let (date, clock) = match Local::of(at).filter(|_| !utc) {
+    let (date, clock) = match if utc { None } else { Local::of(at) } {
         Some(local) => (local.date(), format!("{}{}", local.clock(), local.offset())),
         None => {
             let text = rfc3339(at);
@@ -89,8 +91,11 @@ fn put_what(out: &mut String, record: &Record) {
         Kind::Module => "module",
         Kind::Helper => "run",
     };
-    // Writing to a string cannot fail, here and below.
-    let _ = write!(out, "#{} {verb} \"", record.id);
+    out.push('#');
+    put_number(out, record.id);
+    for part in [" ", verb, " \""] {
+        out.push_str(part);
+    }
     screen_to(out, record.title());
     out.push('"');
 }
@@ -122,8 +127,10 @@ pub fn by(actor: &Actor) -> String {
 fn put_by(out: &mut String, actor: &Actor) {
     out.push_str("by \"");
     screen_to(out, actor.comm.as_bytes());
-    let _ = write!(out, "\" uid {}", actor.uid);
+    out.push_str("\" uid ");
+    put_number(out, actor.uid.into());
     if let Some(login) = actor.loginuid.filter(|login| *login != actor.uid) {
+        // Writing to a string cannot fail.
         let _ = write!(out, " (login {login})");
     }
 }

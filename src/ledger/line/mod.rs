@@ -38,7 +38,7 @@ use crate::abi::record::Record;
 use crate::control::target_info::RunId;
 
 pub use brief::Brief;
-pub(crate) use decode::{Unread, decode, time_of};
+pub(crate) use decode::{Opening, Unread, decode, time_of};
 pub(crate) use encode::encode;
 pub(crate) use usual::Usual;
 

@@ -4,7 +4,7 @@ use crate::abi::escape::json;
 use crate::abi::glob::Globs;
 use crate::abi::record::Outcome;
 use crate::ledger::line::fields::{Fields, bytes, number};
-use crate::ledger::line::{Head, Wall, time_of};
+use crate::ledger::line::{Head, Opening, Wall};
 use crate::ledger::rotate::STEP;
 use crate::sys::search::find;
 
@@ -83,19 +83,23 @@ impl<'a> Search<'a> {
     /// When the line was written, if it matches or may be one that cannot be read.
     pub(super) fn matches(&self, line: &[u8]) -> Option<Wall> {
         // A line that cannot be read has no time of its own.
-        let Some(wall) = time_of(line) else { return Some(self.head.wall) };
-        let filter = self.filter;
+        let Some(opening) = Opening::of(line) else { return Some(self.head.wall) };
+        let (filter, wall) = (self.filter, opening.wall);
         let early = filter.since.is_some_and(|since| wall < since);
         if early || filter.until.is_some_and(|until| wall >= until) {
             return None;
         }
-        self.uid_fits(line).then_some(())?;
-        let fields = Looked::of(line, self.looks_at_fields());
+        let starts = filter.starts || filter.outcome == Some(Outcome::Running);
+        if (!starts && opening.is_start()) || !self.uid_fits(line) {
+            return None;
+        }
+        let fields = match opening.is_end() && !self.looks_at_fields() {
+            true => Looked::default(),
+            false => Looked::of(opening.rest, self.looks_at_fields()),
+        };
         let fits = match fields.event {
             None => self.record_fits(line, &fields),
-            Some(b"\"started\"") => {
-                (filter.starts || filter.outcome == Some(Outcome::Running)) && self.record_fits(line, &fields)
-            }
+            Some(b"\"started\"") => starts && self.record_fits(line, &fields),
             Some(b"\"still_running\"") => filter.outcome.is_none() && self.record_fits(line, &fields),
             Some(b"\"segment\"" | b"\"open\"" | b"\"end\"") => false,
             Some(b"\"changed\"") => self.change_fits(line),
@@ -200,9 +204,10 @@ struct Looked<'a> {
 
 impl<'a> Looked<'a> {
     /// The fields come in the writer's order: the event before the id, and nothing of interest after `at`.
-    fn of(line: &'a [u8], all: bool) -> Self {
+    fn of(rest: &'a [u8], all: bool) -> Self {
         let mut looked = Self::default();
-        for (key, value) in Fields::of(line).into_iter().flatten().flatten() {
+        for field in Fields::after(rest) {
+            let Ok((key, value)) = field else { break };
             match key {
                 b"event" => looked.event = Some(value),
                 b"id" if !all => break,

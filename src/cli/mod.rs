@@ -14,6 +14,7 @@ mod mask;
 pub mod need;
 mod operate;
 mod output;
+mod printer;
 pub mod probe;
 mod rehearse;
 mod request;

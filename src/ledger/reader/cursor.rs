@@ -4,7 +4,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use crate::ledger::line::{Head, Item, MAX_LINE, Unread, Wall, decode, time_of};
+use crate::ledger::line::{Head, Item, MAX_LINE, Opening, Unread, Wall, decode, time_of};
 use crate::sys::search::{find, find_byte, find_last_byte};
 
 use super::filter::Search;
@@ -130,9 +130,7 @@ impl<'a> Cursor<'a> {
 
 /// The number of a line, from its first bytes.
 fn number_of(line: &[u8]) -> Option<u64> {
-    use crate::ledger::line::fields::{Fields, number};
-    let (_, raw) = Fields::of(line).ok()?.flatten().find(|(key, _)| *key == b"n")?;
-    number(raw).ok()
+    Opening::of(line)?.n()
 }
 
 /// The first line of a segment, and where the second one begins; `None` if the file has no whole line.

@@ -4,6 +4,7 @@
 //! bisection, and lines are looked for by raw bytes that they must contain before they are read at all. Nothing of a
 //! segment is kept but its first line, so the memory does not grow with the ledger.
 
+pub mod batch;
 mod cursor;
 pub mod filter;
 mod seek;
@@ -13,13 +14,15 @@ pub(in crate::ledger) mod tests;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::abi::cap::CapMask;
+use crate::abi::record::Record;
 use crate::control::target_info::RunId;
 
 use super::error::LedgerError;
 use super::folder::{FAILURES, Folder, Name};
-use super::line::{Head, Line, Unread, Wall, decode};
+use super::line::{Brief, Head, Line, Unread, Wall, decode};
 use cursor::Cursor;
 pub(in crate::ledger) use cursor::first_line;
 use filter::{Filter, Search};
@@ -39,7 +42,7 @@ pub struct Reader {
 #[derive(Debug)]
 struct Known {
     name: Name,
-    head: Head,
+    head: Arc<Head>,
     /// Where its second line begins.
     body: u64,
     /// Its length when the ledger was opened.
@@ -67,7 +70,7 @@ pub struct Found<'a> {
     pub raw: &'a [u8],
     /// When it was written.
     pub wall: Wall,
-    head: &'a Head,
+    head: &'a Arc<Head>,
 }
 
 impl Found<'_> {
@@ -76,7 +79,18 @@ impl Found<'_> {
         self.head.known
     }
 
-    /// Reads the line. `Err` counts it in `counts`.
+    /// The target of the segment.
+    pub fn target(&self) -> &str {
+        &self.head.target
+    }
+
+    /// Of a request that is over, what [`Brief`] keeps; `None` if the line is another one or has an unusual form:
+    /// [`Self::read`] reads it.
+    pub fn brief<'b>(&self, into: &'b mut Brief) -> Option<&'b Record> {
+        into.read(self.head, self.raw)
+    }
+
+    /// Reads the line. One that cannot be read is counted in `counts`.
     pub fn read(&self, counts: &mut Counts) -> Option<Line> {
         match decode(Some(self.head), self.raw) {
             Ok(line) => return Some(line),
@@ -115,6 +129,7 @@ impl Reader {
             let len = u64::try_from(stat.st_size).unwrap_or(0);
             match first_line(&file, len) {
                 Some(Ok((head, body))) => {
+                    let head = Arc::new(head);
                     self.segments.push(Known { name, head, body, len, of_failures, twice_from: u64::MAX });
                 }
                 Some(Err(Unread::Newer)) => self.passed_over.newer += 1,

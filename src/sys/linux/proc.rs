@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use super::stat::Stat;
 use crate::abi::actor::{Actor, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets};
+use crate::sys::search::{find, find_byte};
 
 /// The longest way up that is followed.
 const CHAIN: usize = 64;
@@ -164,8 +165,16 @@ pub(super) fn parse_sets(status: &[u8]) -> Option<CapSets> {
 /// The value on the line of a status that starts with `name`; `None` also if the end of the line was not read. A forged
 /// process name cannot mislead it: the kernel escapes newlines in `Name:`.
 pub(super) fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a str> {
-    let lines = status.split_inclusive(|b| *b == b'\n');
-    let value = lines.filter_map(|line| line.strip_prefix(name)?.strip_suffix(b"\n")).next()?;
+    let mut at = 0;
+    let value = loop {
+        let start = at + find(status.get(at..)?, name)?;
+        at = start + name.len();
+        // The middle of a line may contain the name too.
+        if start == 0 || status.get(start - 1) == Some(&b'\n') {
+            break status.get(at..)?;
+        }
+    };
+    let value = value.get(..find_byte(value, b'\n')?)?;
     std::str::from_utf8(value).ok().map(str::trim)
 }
 
@@ -223,6 +232,11 @@ mod tests {
             (1, 2, 3, 0x1ff_feff_ffff)
         );
         assert!(parse_sets(b"CapInh:\tzz\n").is_none());
+        for status in [&b"Cap"[..], b"xCap:\t1\n", b"Name:\tCap:\n", b"Cap:\t1", b"CapX:\t1\n", b""] {
+            assert_eq!(line(status, b"Cap:"), None, "{status:?}");
+        }
+        let ends = [&b"Cap: 7\n"[..], b"Name:\tCap:\nCap:\t7\n", b"Cap:Cap:\nCap:\t7\n", b"\xff\nCap:\t7\nCap:\t8\n"];
+        assert_eq!(ends.map(|status| line(status, b"Cap:")), [Some("7"), Some("7"), Some("Cap:"), Some("7")]);
         assert!(sets_of(nix::unistd::getpid().as_raw()).is_some());
     }
 

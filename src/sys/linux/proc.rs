@@ -150,9 +150,15 @@ fn parse_status<T>(mut file: impl Read, parse: impl Fn(&[u8]) -> Option<T>) -> O
     })
 }
 
-/// Runs on every launch, so it avoids the allocations of a full parser.
+/// Runs on every launch, so it avoids the allocations of a full parser, and looks for each set only behind the last
+/// one: the kernel prints them in this order, on lines that follow one another.
 pub(super) fn parse_sets(status: &[u8]) -> Option<CapSets> {
-    let set = |name: &[u8]| u64::from_str_radix(line(status, name)?, 16).ok().map(CapMask::from_bits);
+    let mut rest = status;
+    let mut set = |name: &[u8]| {
+        let (value, behind) = find_line(rest, name)?;
+        rest = behind;
+        u64::from_str_radix(value, 16).ok().map(CapMask::from_bits)
+    };
     Some(CapSets {
         inheritable: set(b"CapInh:")?,
         permitted: set(b"CapPrm:")?,
@@ -165,8 +171,13 @@ pub(super) fn parse_sets(status: &[u8]) -> Option<CapSets> {
 /// The value on the line of a status that starts with `name`; `None` also if the end of the line was not read. A forged
 /// process name cannot mislead it: the kernel escapes newlines in `Name:`.
 pub(super) fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a str> {
+    find_line(status, name).map(|(value, _)| value)
+}
+
+/// As [`line`], with the lines behind it.
+fn find_line<'a>(status: &'a [u8], name: &[u8]) -> Option<(&'a str, &'a [u8])> {
     let mut at = 0;
-    let value = loop {
+    let rest = loop {
         let start = at + find(status.get(at..)?, name)?;
         at = start + name.len();
         // The middle of a line may contain the name too.
@@ -174,8 +185,8 @@ pub(super) fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a str> {
             break status.get(at..)?;
         }
     };
-    let value = value.get(..find_byte(value, b'\n')?)?;
-    std::str::from_utf8(value).ok().map(str::trim)
+    let (value, behind) = rest.split_at_checked(find_byte(rest, b'\n')?)?;
+    Some((std::str::from_utf8(value).ok()?.trim(), behind.get(1..)?))
 }
 
 /// The parent of a process, or for an orphan the leader of its session: the best guess. `None` at the end, and if the

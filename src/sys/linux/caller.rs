@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
 
 use super::{caps, proc};
 use crate::sys::caller::{CallerState, Filters, NAMESPACES, Root};
+use crate::sys::search::find_byte;
 use crate::sys::startup_state;
 
 /// In /proc/thread-self/ns. The root's mount identifies the mount namespace.
@@ -70,8 +71,14 @@ fn namespaces() -> Option<[u64; NAMESPACES]> {
 
 /// `net:[4026531840]`.
 fn inode(link: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(link).ok()?.split_once(":[")?.1.strip_suffix(']')?;
-    digits.parse().ok()
+    let digits = link.get(find_byte(link, b'[')?..)?.strip_prefix(b"[")?.strip_suffix(b"]")?;
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    })
 }
 
 fn ids() -> Option<[u32; 6]> {
@@ -96,6 +103,9 @@ mod tests {
     #[test]
     fn umh_10_the_state_of_this_thread_can_be_read() {
         assert_eq!((inode(b"net:[4026531840]"), inode(b"net:[]"), inode(b"net")), (Some(4_026_531_840), None, None));
+        for link in [&b"net:[12x]"[..], b"net:[-1]", b"net:[18446744073709551616]", b"net:[12", b"net:12]", b""] {
+            assert_eq!(inode(link), None, "{link:?}");
+        }
         let (now, again) = (state(), state());
         assert!(now.is_readable(), "{now:?}");
         assert!(now.is_same(&again));

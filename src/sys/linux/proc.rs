@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use super::stat::Stat;
 use crate::abi::actor::{Actor, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets};
+use crate::sys::search::{find, find_byte};
 
 /// The longest way up that is followed.
 const CHAIN: usize = 64;
@@ -149,9 +150,15 @@ fn parse_status<T>(mut file: impl Read, parse: impl Fn(&[u8]) -> Option<T>) -> O
     })
 }
 
-/// Runs on every launch, so it avoids the allocations of a full parser.
+/// Runs on every launch, so it avoids the allocations of a full parser, and looks for each set only behind the last
+/// one: the kernel prints them in this order, on lines that follow one another.
 pub(super) fn parse_sets(status: &[u8]) -> Option<CapSets> {
-    let set = |name: &[u8]| u64::from_str_radix(line(status, name)?, 16).ok().map(CapMask::from_bits);
+    let mut rest = status;
+    let mut set = |name: &[u8]| {
+        let (value, behind) = find_line(rest, name)?;
+        rest = behind;
+        u64::from_str_radix(value, 16).ok().map(CapMask::from_bits)
+    };
     Some(CapSets {
         inheritable: set(b"CapInh:")?,
         permitted: set(b"CapPrm:")?,
@@ -164,9 +171,22 @@ pub(super) fn parse_sets(status: &[u8]) -> Option<CapSets> {
 /// The value on the line of a status that starts with `name`; `None` also if the end of the line was not read. A forged
 /// process name cannot mislead it: the kernel escapes newlines in `Name:`.
 pub(super) fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a str> {
-    let lines = status.split_inclusive(|b| *b == b'\n');
-    let value = lines.filter_map(|line| line.strip_prefix(name)?.strip_suffix(b"\n")).next()?;
-    std::str::from_utf8(value).ok().map(str::trim)
+    find_line(status, name).map(|(value, _)| value)
+}
+
+/// As [`line`], with the lines behind it.
+fn find_line<'a>(status: &'a [u8], name: &[u8]) -> Option<(&'a str, &'a [u8])> {
+    let mut at = 0;
+    let rest = loop {
+        let start = at + find(status.get(at..)?, name)?;
+        at = start + name.len();
+        // The middle of a line may contain the name too.
+        if start == 0 || status.get(start - 1) == Some(&b'\n') {
+            break status.get(at..)?;
+        }
+    };
+    let (value, behind) = rest.split_at_checked(find_byte(rest, b'\n')?)?;
+    Some((std::str::from_utf8(value).ok()?.trim(), behind.get(1..)?))
 }
 
 /// The parent of a process, or for an orphan the leader of its session: the best guess. `None` at the end, and if the
@@ -223,6 +243,11 @@ mod tests {
             (1, 2, 3, 0x1ff_feff_ffff)
         );
         assert!(parse_sets(b"CapInh:\tzz\n").is_none());
+        for status in [&b"Cap"[..], b"xCap:\t1\n", b"Name:\tCap:\n", b"Cap:\t1", b"CapX:\t1\n", b""] {
+            assert_eq!(line(status, b"Cap:"), None, "{status:?}");
+        }
+        let ends = [&b"Cap: 7\n"[..], b"Name:\tCap:\nCap:\t7\n", b"Cap:Cap:\nCap:\t7\n", b"\xff\nCap:\t7\nCap:\t8\n"];
+        assert_eq!(ends.map(|status| line(status, b"Cap:")), [Some("7"), Some("7"), Some("Cap:"), Some("7")]);
         assert!(sets_of(nix::unistd::getpid().as_raw()).is_some());
     }
 

@@ -108,6 +108,30 @@ fn req_12_the_command_that_the_tree_prints_ends_the_loop() {
     }
 }
 
+/// A helper that ends at once and leaves a process that ignores SIGUSR1.
+const DEAF: &str = "#!/bin/sh
+(trap '' USR1; echo >\"${0%/*}/ready\"; exec sleep 1000) >/dev/null 2>&1 &
+read -r line <\"${0%/*}/ready\"
+";
+
+#[test]
+fn req_12_what_outlives_the_command_is_named_and_the_exit_code_is_1() {
+    let dir = folder("3.4", 2);
+    dir.fifo("ready");
+    dir.script("asking", DEAF);
+    let daemon = Daemon::start(&dir);
+    let (code, stdout, stderr) = shown(&khelper(&dir, &["request", "a"]).output().unwrap());
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let end = |signal: &str| shown(&khelper(&dir, &["kill", "--chain", "-s", signal, "1"]).output().unwrap());
+    let (code, stdout, _) = end("USR1");
+    let named = "#1: SIGUSR1 to its chain: no helper and 1 other process signalled; still running: pid ";
+    assert!(code == Some(1) && stdout.starts_with(named) && stdout.ends_with(" \"sleep\"\n"), "{code:?} {stdout}");
+    let (code, stdout, _) = end("TERM");
+    let ended = "#1: SIGTERM to its chain: no helper and 1 other process signalled\n";
+    assert_eq!((code, stdout.as_str()), (Some(0), ended));
+    check_gone(&dir, &daemon);
+}
+
 fn check_tree(tree: &str, length: usize) {
     let name = |at: usize| format!("{}-of-{length}", at % length + 1);
     let members: Vec<String> = (0..=length).map(name).collect();

@@ -5,6 +5,8 @@
 mod common;
 #[path = "../common/served.rs"]
 mod daemon;
+#[path = "../common/looping.rs"]
+mod looping;
 
 mod calls;
 mod configuration;

@@ -10,6 +10,7 @@ mod looping;
 
 mod calls;
 mod configuration;
+mod crash;
 mod day;
 mod descriptors;
 mod readers;

@@ -188,6 +188,68 @@ fn req_12_what_a_helper_leaves_behind_is_attributed_and_ended() {
     check_gone(&asking);
 }
 
+/// The helper ends at once; what it has started ignores SIGUSR1, and says so before the helper ends.
+const DEAF: &str = "#!/bin/sh
+(trap '' USR1; echo >\"${0%/*}/ready\"; exec sleep 1000) >/dev/null 2>&1 &
+read -r line <\"${0%/*}/ready\"
+";
+
+#[test]
+fn req_12_a_process_that_ignores_the_signal_is_named() {
+    let asking = Asking::new(engine(Era::V3_4, 5), DEAF);
+    asking.dir().fifo("ready");
+    let first = ask(&asking, "first").join().unwrap();
+    assert_eq!((first.outcome, first.result), (Outcome::Exited, Some(0)));
+    let ended = asking.engine().kill_chain(1, libc::SIGUSR1).unwrap();
+    let left: Vec<_> = ended.left_processes.iter().map(|left| (left.comm.to_string(), left.certain)).collect();
+    assert_eq!((ended.left, ended.processes, left), (vec![], 1, vec![("sleep".to_owned(), true)]));
+    let ended = asking.engine().kill_chain(1, libc::SIGTERM).unwrap();
+    assert!(ended.processes == 1 && ended.is_whole(), "{ended:?}");
+    check_gone(&asking);
+}
+
+/// The helper and two processes in sessions of their own below it; all wait.
+const SCATTERED: &str = "#!/bin/sh
+setsid sh -c 'setsid sleep 1001 >/dev/null 2>&1 & echo >\"$0\"; wait' \"${0%/*}/ready\" >/dev/null 2>&1 &
+wait
+";
+
+#[test]
+fn req_12_descendants_in_other_sessions_end_with_the_chain() {
+    let asking = Asking::new(engine(Era::V3_4, 5), SCATTERED);
+    let ready = asking.dir().fifo("ready");
+    let first = ask(&asking, "first");
+    std::fs::read(ready).unwrap();
+    let ended = asking.engine().kill_chain(1, libc::SIGTERM).unwrap();
+    assert_eq!((&ended.signalled, ended.processes, ended.is_whole()), (&vec![1], 2, true), "{ended:?}");
+    first.join().unwrap();
+    check_gone(&asking);
+}
+
+/// What the helper starts leaves its session, loses its parents, and asks.
+const ESCAPES: &str = "#!/bin/sh
+for name; do :; done
+[ \"$name\" = first ] || exec sleep 1000
+here=${0%/*}
+setsid sh -c 'sh -c \"read -r go <\\\"\\$1\\\"; \\\"\\$0\\\" request second\" \"$0\" \"$1\" &' \"$here/khelper\" \"$here/go\" >/dev/null 2>&1
+";
+
+/// A declared deviation: nothing that it cannot forge still names its helper.
+#[test]
+fn req_12_what_leaves_its_session_and_loses_its_parents_is_a_stranger() {
+    let asking = Asking::new(engine(Era::V3_4, 5), ESCAPES);
+    let events = asking.engine().subscribe(10_000);
+    let go = asking.dir().fifo("go");
+    let first = ask(&asking, "first").join().unwrap();
+    assert_eq!((first.outcome, first.result), (Outcome::Exited, Some(0)));
+    std::fs::write(go, "go\n").unwrap();
+    let started = |kind: &EventKind| matches!(kind, EventKind::Started { id: 2, .. }).then_some(());
+    until(&events, started);
+    assert_eq!(asking.engine().record(2).unwrap().asked_by, None);
+    assert_eq!(asking.engine().kill_chain(1, libc::SIGTERM).unwrap_err().errno, Errno::ESRCH);
+    assert!(asking.engine().kill_chain(2, libc::SIGTERM).unwrap().is_whole());
+}
+
 /// A session of its own below a living helper.
 const APART: &str = "#!/bin/sh\nsetsid -w \"${0%/*}/khelper\" request again\n";
 

@@ -1,5 +1,7 @@
 //! A process, as proc_pid_stat(5) describes it.
 
+use std::collections::BTreeSet;
+
 use super::actor::Comm;
 use super::time::Micros;
 
@@ -19,4 +21,20 @@ pub struct Process {
     pub start_time: u64,
     /// When it started, on the engine's clock and rounded down to a clock tick; 0 if that was before the engine.
     pub started: Micros,
+}
+
+/// Those of these processes that are members of one of the sessions, and the descendants of such members, in whatever
+/// session these are.
+pub fn members_and_descendants(mut all: Vec<Process>, sessions: &[i32]) -> Vec<Process> {
+    let of_sessions = all.iter().filter(|process| sessions.contains(&process.session));
+    let mut inside: BTreeSet<i32> = of_sessions.map(|process| process.pid).collect();
+    loop {
+        let children = all.iter().filter(|process| inside.contains(&process.parent)).map(|process| process.pid);
+        let more: Vec<i32> = children.filter(|pid| !inside.contains(pid)).collect();
+        if more.is_empty() {
+            all.retain(|process| inside.contains(&process.pid));
+            return all;
+        }
+        inside.extend(more);
+    }
 }

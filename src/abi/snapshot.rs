@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::abi::actor::Actor;
+use crate::abi::actor::{Actor, Comm};
 use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
@@ -148,6 +148,28 @@ pub struct ChainEnded {
     pub processes: usize,
     /// The requests that still run: the signal did not end them in time.
     pub left: Vec<u64>,
+    /// The other processes that still run. A daemon older than this field does not report them.
+    #[serde(default)]
+    pub left_processes: Vec<LeftProcess>,
+}
+
+impl ChainEnded {
+    /// Whether nothing is left that belongs to the chain, or may belong to it.
+    pub fn is_whole(&self) -> bool {
+        self.left.is_empty() && self.left_processes.is_empty()
+    }
+}
+
+/// A process of an ended helper's session that still runs after its chain was ended (REQ-12).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftProcess {
+    /// The process.
+    pub pid: i32,
+    /// Its command name.
+    pub comm: Comm,
+    /// Whether it certainly belongs to the chain. If not, it was not signalled: it started after the helper had ended, and
+    /// its parents have ended, so its session may be a later one with the same id.
+    pub certain: bool,
 }
 
 impl Snapshot {

@@ -194,7 +194,7 @@ impl Asker {
                 Reply::ChainEnded(ended) => {
                     self.answers.line(&format!("{what}: {}", ps::chain_ended(&ended)));
                     // What still runs was not ended.
-                    return Ok(Verdict::Own(u8::from(!ended.left.is_empty())));
+                    return Ok(Verdict::Own(u8::from(!ended.is_whole())));
                 }
                 _ => self.answers.line(&what),
             },

@@ -29,7 +29,7 @@ use crate::abi::log::{Holdout, LogKind, LogLine};
 use crate::abi::mask::MaskExpr;
 use crate::abi::record::{Args, Kind, Outcome, Output, Record, State};
 use crate::abi::sink::LedgerState;
-use crate::abi::snapshot::{ChainEnded, Knobs, Live, Slots, Snapshot, Totals};
+use crate::abi::snapshot::{ChainEnded, Knobs, LeftProcess, Live, Slots, Snapshot, Totals};
 use crate::abi::wait::{WaitMode, WaitStatus};
 
 /// The seed of one case's values: its numbers all differ, and its bytes are hostile.
@@ -547,7 +547,16 @@ impl Seed {
             Reply::Activity(Box::new(page)),
             Reply::Matching(vec![self.n(7), self.n(8)]),
             Reply::Records(vec![self.record()]),
-            Reply::ChainEnded(ChainEnded { signalled: vec![self.n(9)], processes: 10, left: vec![self.n(11)] }),
+            Reply::ChainEnded(ChainEnded {
+                signalled: vec![self.n(9)],
+                processes: 10,
+                left: vec![self.n(11)],
+                left_processes: vec![LeftProcess {
+                    pid: self.int(12),
+                    comm: Comm::new(&self.bytes(b'l')),
+                    certain: self.some,
+                }],
+            }),
             Reply::Left(vec![Left { live: self.live(), captured: self.some }]),
         ];
         all.extend(self.values().into_iter().map(|(_, value)| Reply::Value(value)));

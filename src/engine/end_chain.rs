@@ -8,9 +8,9 @@ use nix::sys::signal::Signal;
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::process::Process;
-use crate::abi::snapshot::{ChainEnded, Live};
+use crate::abi::snapshot::{ChainEnded, LeftProcess, Live};
 use crate::abi::time::TERM_TO_KILL;
-use crate::policy::recursion;
+use crate::policy::recursion::{self, Session};
 use crate::sys::host::Micros;
 
 use super::cancel::Cancel;
@@ -24,10 +24,10 @@ const UNTIL_AWAKE: Micros = 100_000;
 const KILL_TO_GONE: Micros = 1_000_000;
 
 impl Engine {
-    /// Ends a request and everything below it: sends `signal` to each helper and to what is left of the sessions of ended
-    /// ones, ends the waits for a slot, and refuses requests from the chain meanwhile. Helpers that are still queued are
-    /// signalled once they have started. SIGTERM is followed by SIGKILL 2 s later. Blocks until the chain has ended, at
-    /// most 3 s.
+    /// Ends a request and everything below it: sends `signal` to each helper, to its descendants and to what is left of
+    /// the sessions of ended ones, ends the waits for a slot, and refuses requests from the chain meanwhile. Helpers that
+    /// are still queued are signalled once they have started. SIGTERM is followed by SIGKILL 2 s later. Blocks until the
+    /// chain has ended, at most about 3 s; the result names what is left then.
     ///
     /// # Errors
     /// `ESRCH` if nothing of the chain runs; `EOWNERDEAD` in a forked child.
@@ -42,10 +42,11 @@ impl Engine {
         let shut = Shut { inner: &self.inner, top: id };
         let mut ending = Ending::new(&self.inner, id, signal, actor);
         let left = ending.work();
+        let left_processes = ending.left_processes();
         drop(shut);
         let signalled: BTreeSet<u64> = ending.helpers.iter().map(|(id, _)| *id).collect();
-        let strays: BTreeSet<i32> = ending.strays.iter().map(|(pid, _)| *pid).collect();
-        Ok(ChainEnded { signalled: signalled.into_iter().collect(), processes: strays.len(), left })
+        let processes = ending.signalled.iter().map(|(pid, _)| *pid).collect::<BTreeSet<_>>().len();
+        Ok(ChainEnded { signalled: signalled.into_iter().collect(), processes, left, left_processes })
     }
 }
 
@@ -73,7 +74,14 @@ struct Ending<'a> {
     until: Micros,
     /// The helpers that got a signal, by request, and the other processes, by pid, with the signal.
     helpers: BTreeSet<(u64, i32)>,
-    strays: BTreeSet<(i32, i32)>,
+    signalled: BTreeSet<(i32, i32)>,
+    /// The processes of the chain that are no helpers, as they were when they were last looked for. One that leaves its
+    /// session is known only as long as its parents live, so they are looked for before these end.
+    strays: Vec<Process>,
+    /// Those that may belong to the chain.
+    doubtful: Vec<Process>,
+    /// Those that may not be signalled.
+    refused: BTreeSet<i32>,
 }
 
 impl<'a> Ending<'a> {
@@ -82,28 +90,46 @@ impl<'a> Ending<'a> {
         let kill_at = (signal == Signal::SIGTERM as i32).then_some(now.saturating_add(TERM_TO_KILL));
         let patience = if signal == Signal::SIGKILL as i32 { KILL_TO_GONE } else { TERM_TO_KILL };
         let until = kill_at.map_or(now.saturating_add(patience), |kill_at| kill_at.saturating_add(KILL_TO_GONE));
-        Self { inner, top, actor, signal, kill_at, until, helpers: BTreeSet::new(), strays: BTreeSet::new() }
+        Self {
+            inner,
+            top,
+            actor,
+            signal,
+            kill_at,
+            until,
+            helpers: BTreeSet::new(),
+            signalled: BTreeSet::new(),
+            strays: Vec::new(),
+            doubtful: Vec::new(),
+            refused: BTreeSet::new(),
+        }
     }
 
     /// Signals the members until none is left or the time is up. Returns the requests that are left.
     fn work(&mut self) -> Vec<u64> {
+        self.look();
         loop {
             let now = self.inner.now();
-            if self.kill_at.is_some_and(|kill_at| now >= kill_at) {
+            let kills = self.kill_at.is_some_and(|kill_at| now >= kill_at);
+            if kills {
                 self.signal = Signal::SIGKILL as i32;
                 self.kill_at = None;
             }
             let live = self.inner.registry.lock().live_below(self.top);
             self.end_waits(&live, now);
             live.iter().for_each(|live| self.end(live));
-            // What is left of sessions is ended last: most of it ends with its helper or with its answer.
-            let strays = if live.is_empty() { self.strays() } else { Vec::new() };
-            strays.iter().for_each(|stray| self.end_stray(stray));
-            if live.is_empty() && strays.is_empty() || now >= self.until {
+            // The other processes are ended last: most of them end with their helper or with their answer.
+            let last = now >= self.until;
+            if live.is_empty() || kills || last {
+                self.look();
+                self.end_strays();
+            }
+            let awaited = self.strays.iter().find(|stray| !self.refused.contains(&stray.pid));
+            if live.is_empty() && awaited.is_none() || last {
                 return live.iter().map(|live| live.id).collect();
             }
             let next = self.kill_at.unwrap_or(self.until);
-            match strays.first() {
+            match awaited.filter(|_| live.is_empty()) {
                 Some(stray) => _ = self.inner.host.wait_for_process(stray, next),
                 None => self.wait_for_change(&live, next),
             }
@@ -138,19 +164,37 @@ impl<'a> Ending<'a> {
         }
     }
 
-    /// The living processes of the chain's sessions that are no live helpers.
-    fn strays(&self) -> Vec<Process> {
-        let sessions = self.inner.registry.lock().lineage.below(self.top);
-        let ids: Vec<i32> = sessions.iter().map(|session| session.asker.pid).collect();
-        // Only what certainly belongs to a helper is signalled.
-        if ids.is_empty() { Vec::new() } else { recursion::members(self.inner.host.members(&ids), &sessions) }
+    /// Looks for the living processes of the chain that are no live helpers.
+    fn look(&mut self) {
+        let (sessions, (certain, doubtful)) = self.inner.members_below(self.top);
+        let is_helper = |pid: i32| sessions.iter().any(|s| s.ended.is_none() && s.asker.pid == pid);
+        let host = &self.inner.host;
+        self.strays.retain(|stray| !host.wait_for_process(stray, 0));
+        let known: BTreeSet<i32> = self.strays.iter().map(|stray| stray.pid).collect();
+        self.strays.extend(certain.into_iter().filter(|stray| !known.contains(&stray.pid) && !is_helper(stray.pid)));
+        self.doubtful = doubtful;
     }
 
-    fn end_stray(&mut self, stray: &Process) {
-        if self.strays.insert((stray.pid, self.signal)) {
-            // An error means that it has ended, or runs as another user.
-            let _ = self.inner.host.kill_process(stray, self.signal);
+    /// Signals the other processes, each signal once. Only what certainly belongs to a helper is signalled.
+    fn end_strays(&mut self) {
+        for stray in &self.strays {
+            if self.signalled.contains(&(stray.pid, self.signal)) {
+                continue;
+            }
+            match self.inner.host.kill_process(stray, self.signal) {
+                Ok(()) => _ = self.signalled.insert((stray.pid, self.signal)),
+                Err(Errno::ESRCH) => {}
+                Err(_) => _ = self.refused.insert(stray.pid),
+            }
         }
+    }
+
+    /// The processes that are left. A moment is given to those that have just been signalled.
+    fn left_processes(&self) -> Vec<LeftProcess> {
+        let until = self.inner.now().saturating_add(UNTIL_AWAKE);
+        let all = self.strays.iter().map(|stray| (stray, true)).chain(self.doubtful.iter().map(|stray| (stray, false)));
+        let left = all.filter(|(stray, _)| !self.inner.host.wait_for_process(stray, until));
+        left.map(|(stray, certain)| LeftProcess { pid: stray.pid, comm: stray.comm, certain }).collect()
     }
 
     /// Waits until a member has started or ended, or until the time `next`.
@@ -169,9 +213,18 @@ fn is_unchanged(now: &[Live], seen: &[Live]) -> bool {
 }
 
 impl Inner {
+    /// The sessions of a chain, with the living processes that certainly belong to them and those that may.
+    fn members_below(&self, top: u64) -> (Vec<Session>, (Vec<Process>, Vec<Process>)) {
+        let sessions = self.registry.lock().lineage.below(top);
+        let ids: Vec<i32> = sessions.iter().map(|session| session.asker.pid).collect();
+        let all = if ids.is_empty() { Vec::new() } else { self.host.members(&ids) };
+        let members = recursion::members(all, &sessions);
+        (sessions, members)
+    }
+
     /// Refuses requests from this chain from now on, if anything of it runs.
     fn shut_chain(&self, top: u64) -> Result<(), EngineError> {
-        let sessions = {
+        {
             let mut registry = self.registry.lock();
             if !registry.knows(top) {
                 return Err(no_request(top));
@@ -180,10 +233,9 @@ impl Inner {
             if !registry.live_below(top).is_empty() {
                 return Ok(());
             }
-            registry.lineage.below(top)
-        };
-        let ids: Vec<i32> = sessions.iter().map(|session| session.asker.pid).collect();
-        if !ids.is_empty() && !recursion::members(self.host.members(&ids), &sessions).is_empty() {
+        }
+        let (_, (certain, doubtful)) = self.members_below(top);
+        if !certain.is_empty() || !doubtful.is_empty() {
             return Ok(());
         }
         let mut registry = self.registry.lock();

@@ -160,7 +160,8 @@ pub trait Host: Send + Sync {
     }
     /// One process, a zombie too; `None` if there is none or it cannot be read (REQ-12).
     fn process(&self, pid: i32) -> Option<Process>;
-    /// The living members of these sessions; empty if /proc cannot be read. It reads every process of the machine.
+    /// The living members of these sessions and their living descendants, which may be in other sessions; empty if /proc
+    /// cannot be read. It reads every process of the machine.
     fn members(&self, sessions: &[i32]) -> Vec<Process>;
     /// Signals this process, and no other one that has got its pid: `ESRCH` if it has ended.
     fn kill_process(&self, process: &Process, signal: i32) -> Result<(), Errno>;

@@ -5,9 +5,12 @@
 mod common;
 #[path = "../common/served.rs"]
 mod daemon;
+#[path = "../common/looping.rs"]
+mod looping;
 
 mod calls;
 mod configuration;
+mod crash;
 mod day;
 mod descriptors;
 mod readers;

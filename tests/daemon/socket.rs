@@ -8,7 +8,7 @@ use nix::sys::stat::{Mode, umask};
 use serde_json::json;
 
 use crate::common::{Dir, am_root, skipped};
-use crate::daemon::{Client, Daemon, command, end_all, manager, run};
+use crate::daemon::{Client, Daemon, command, manager, run};
 
 fn mode(daemon: &Daemon) -> u32 {
     std::fs::symlink_metadata(&daemon.socket).unwrap().permissions().mode() & 0o7777
@@ -74,57 +74,6 @@ fn a_file_that_is_no_socket_and_a_socket_of_another_program_stay() {
     assert_eq!(refused.status.code(), Some(69), "{refused:?}");
     assert!(path.exists());
     drop(other);
-}
-
-/// The lines that are complete: the last one may be being written.
-fn whole(text: &str) -> impl Iterator<Item = &str> {
-    text.split_inclusive('\n').filter(|line| line.ends_with('\n'))
-}
-
-/// The lines of every segment of the ledger, each of which must be readable.
-fn ledger(dir: &Dir) -> Vec<serde_json::Value> {
-    let segments = std::fs::read_dir(dir.path().join("ledger")).unwrap().flatten().map(|entry| entry.path());
-    let texts = segments.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap());
-    texts.flat_map(|text| whole(&text).map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>()).collect()
-}
-
-/// The next start says which helpers still live, and goes on with the numbers. `KHELPER_KILLS=20` is the long form.
-#[test]
-fn after_a_kill_the_next_start_knows_what_still_runs() {
-    const HELPERS: usize = 50;
-    let rounds = std::env::var("KHELPER_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
-    let dir = Dir::new();
-    let fifo = dir.fifo("end");
-    let lines = |what: &str| ledger(&dir).into_iter().filter(|line| line["event"] == what).count();
-    let mut last = 0;
-    for round in 1..=rounds {
-        let daemon = Daemon::start(&dir);
-        let mut waiting: Vec<Client> = (0..HELPERS).map(|_| daemon.connect()).collect();
-        for waiting in &mut waiting {
-            waiting.send("Run", json!({"path": "/bin/cat", "args": [&fifo], "wait": "exec"}));
-        }
-        let answers: Vec<_> = waiting.iter_mut().map(Client::values).collect();
-        let pids: Vec<i64> = answers.iter().map(|answer| answer["pid"].as_i64().unwrap()).collect();
-        // The ledger is at most a second behind. Each round before this one has run one more.
-        let expected = HELPERS * round + round - 1;
-        let begun = std::time::Instant::now();
-        while lines("started") < expected {
-            assert!(begun.elapsed() < std::time::Duration::from_secs(10), "the ledger is behind");
-        }
-        daemon.signal(Signal::SIGKILL);
-        drop(daemon);
-        assert_eq!(lines("started"), expected, "none is lost");
-        let still = lines("still_running");
-        let daemon = Daemon::start(&dir);
-        assert_eq!(lines("still_running") - still, HELPERS);
-        let id = daemon.connect().call("Run", run(&["/bin/true"]))["id"].as_u64().unwrap();
-        assert!(id >= last + HELPERS as u64, "the numbers go on: {id}");
-        last = id;
-        // Helpers of the killed daemon go on until they are ended here.
-        assert!(pids.iter().all(|pid| std::path::Path::new(&format!("/proc/{pid}")).exists()));
-        end_all(&fifo, &pids);
-        daemon.stop();
-    }
 }
 
 #[test]

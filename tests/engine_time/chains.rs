@@ -8,6 +8,7 @@ use khelper::abi::error::{Explain, Stage};
 use khelper::abi::event::EventKind;
 use khelper::abi::process::Process;
 use khelper::abi::record::{Outcome, Record};
+use khelper::abi::snapshot::ChainEnded;
 use khelper::abi::wait::WaitMode;
 use khelper::engine::{CallOptions, Caller as Requester, Engine, KnobWrite};
 use khelper::sys::fake::{FOREVER, FakeHost, Script};
@@ -241,11 +242,13 @@ fn req_12_a_signal_that_does_not_end_the_chain_names_what_is_left() {
     let host = host(runs(FOREVER));
     let engine = start(&host);
     scope(&host, |s| {
-        let (_, chain) = build(s, &host, &engine, &["a", "b"]);
+        let (pids, chain) = build(s, &host, &engine, &["a", "b"]);
         let end = s.spawn(|| engine.kill_chain(1, libc::SIGUSR1).unwrap());
         host.wait_for("the wait for the end", |now| now.on_clock == 1);
         host.advance(2 * SECOND);
-        let ended = end.join().unwrap();
+        let ended = while_time_passes(&host, end);
+        // The process that requested the second one waits for its answer.
+        assert_eq!(left(&ended), [(pids[0] + 5000, true)]);
         assert_eq!((ended.signalled, ended.left), (vec![1, 2], vec![1, 2]));
         kill_holders(&engine);
         join(chain);
@@ -330,11 +333,98 @@ fn req_12_what_is_left_of_an_ended_helper_belongs_to_its_chain() {
         let ended = engine.kill_chain(1, libc::SIGTERM).unwrap();
         assert_eq!((ended.signalled, ended.processes, ended.left), (vec![2], 1, vec![]));
         assert_eq!(second.join().unwrap().asked_by, Some(1));
-        assert_eq!(engine.sessions(), 0, "nothing is left behind");
-        // A process that started after the helper's end is no certain member.
+        // A process that started after the helper's end is no certain member: it is named and not signalled.
+        host.advance(1);
         child(&host, 9001, 1, helper);
+        let signals = host.counts().signals;
+        let end = s.spawn(|| engine.kill_chain(1, libc::SIGTERM).unwrap());
+        let ended = while_time_passes(&host, end);
+        assert_eq!((ended.processes, left(&ended), host.counts().signals), (0, vec![(9001, false)], signals));
+        // A later process with the helper's pid leads another session.
+        child(&host, helper, 1, helper);
         let error = engine.kill_chain(1, libc::SIGTERM).unwrap_err();
         assert_eq!(error.errno(), Errno::ESRCH, "{error}");
+        host.change(|m| m.processes.clear());
+        assert_eq!(engine.sessions(), 0, "nothing is left behind");
+    });
+}
+
+/// The processes that are left, and whether each certainly belongs to the chain.
+fn left(ended: &ChainEnded) -> Vec<(i32, bool)> {
+    ended.left_processes.iter().map(|left| (left.pid, left.certain)).collect()
+}
+
+/// Lets time pass until the thread has ended.
+fn while_time_passes<T>(host: &FakeHost, thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    while !thread.is_finished() {
+        host.advance(SECOND / 20);
+        std::thread::yield_now();
+    }
+    thread.join().unwrap()
+}
+
+/// Ends a chain of which only one process is left, which the signal does not end.
+fn outlives(signal: i32, foreign: bool, ends: bool) {
+    let host = host(runs(FOREVER));
+    let engine = start(&host);
+    scope(&host, |s| {
+        let (pids, chain) = build(s, &host, &engine, &["a"]);
+        child(&host, 9000, pids[0], pids[0]);
+        host.change(|m| match foreign {
+            true => m.foreign = vec![9000],
+            false => m.ignore_term = vec![9000],
+        });
+        kill_holders(&engine);
+        join(chain);
+        let end = s.spawn(|| engine.kill_chain(1, signal).unwrap());
+        let ended = while_time_passes(&host, end);
+        assert_eq!((ended.signalled.len(), ended.processes), (0, usize::from(!foreign)));
+        let expected = if ends { vec![] } else { vec![(9000, true)] };
+        assert_eq!((left(&ended), ended.is_whole()), (expected, ends));
+        assert!(ended.left_processes.iter().all(|left| left.comm == Comm::new(b"sh")));
+    });
+}
+
+#[test]
+fn req_12_a_process_that_outlives_the_end_of_its_chain_is_named() {
+    outlives(libc::SIGTERM, true, false);
+    outlives(libc::SIGUSR1, false, false);
+    // SIGKILL follows.
+    outlives(libc::SIGTERM, false, true);
+}
+
+/// What leaves the helper's session is known by its parents, so it is looked for before these end.
+#[test]
+fn req_12_descendants_in_other_sessions_are_ended_too() {
+    let host = host(runs(FOREVER));
+    let engine = start(&host);
+    scope(&host, |s| {
+        let (pids, chain) = build(s, &host, &engine, &["a"]);
+        child(&host, 9000, pids[0], 9000);
+        child(&host, 9001, 9000, 9001);
+        child(&host, 9002, 1, 9002);
+        let ended = engine.kill_chain(1, libc::SIGTERM).unwrap();
+        assert_eq!((ended.signalled, ended.processes, ended.left), (vec![1], 2, vec![]));
+        host.change(|m| assert_eq!(m.processes.iter().map(|p| p.pid).collect::<Vec<_>>(), [9002]));
+        join(chain);
+    });
+}
+
+/// A helper that cannot be ended does not protect what other helpers of the chain have left.
+#[test]
+fn req_12_what_is_left_is_ended_though_a_helper_lives_on() {
+    let host = host(Script { runs: FOREVER, ..Script::default() });
+    let engine = start(&host);
+    scope(&host, |s| {
+        let (pids, chain) = build(s, &host, &engine, &["a"]);
+        child(&host, 9000, pids[0], pids[0]);
+        let end = s.spawn(|| engine.kill_chain(1, libc::SIGUSR1).unwrap());
+        host.wait_for("the wait for the end", |now| now.on_clock == 1);
+        host.advance(2 * SECOND);
+        let ended = while_time_passes(&host, end);
+        assert_eq!((&ended.left, ended.processes, left(&ended)), (&vec![1], 1, vec![(9000, true)]));
+        kill_holders(&engine);
+        join(chain);
     });
 }
 

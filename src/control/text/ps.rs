@@ -69,11 +69,20 @@ pub fn chain_ended(ended: &ChainEnded) -> String {
     let list = |ids: &[u64]| ids.iter().map(|id| format!("#{id}")).collect::<Vec<_>>().join(", ");
     let mut text = if ended.signalled.is_empty() { "no helper".to_owned() } else { list(&ended.signalled) };
     if ended.processes > 0 {
-        text.push_str(&format!(" and {} processes of ended helpers", ended.processes));
+        let processes = if ended.processes == 1 { "process" } else { "processes" };
+        text.push_str(&format!(" and {} other {processes}", ended.processes));
     }
     text.push_str(" signalled");
-    if !ended.left.is_empty() {
-        text.push_str(&format!("; still running: {}", list(&ended.left)));
+    let processes = |certain: bool| {
+        let of = ended.left_processes.iter().filter(move |left| left.certain == certain);
+        of.map(|left| format!("pid {} {}", left.pid, quoted(left.comm.as_bytes()))).collect::<Vec<_>>()
+    };
+    let mut left: Vec<String> = ended.left.iter().map(|id| format!("#{id}")).collect();
+    left.extend(processes(true));
+    for (what, left) in [("still running", left), ("not signalled, since it may be unrelated", processes(false))] {
+        if !left.is_empty() {
+            text.push_str(&format!("; {what}: {}", left.join(", ")));
+        }
     }
     text
 }
@@ -83,7 +92,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::abi::actor::Origin;
+    use crate::abi::actor::{Comm, Origin};
+    use crate::abi::snapshot::LeftProcess;
     use crate::control::testing::live;
 
     #[test]
@@ -115,6 +125,18 @@ mod tests {
         ];
         assert_eq!(table("daemon", 12_100_000, &all), wanted);
         assert_eq!(table("daemon", 0, &[]), ["TARGET  ID  PID  ELAPSED  WHAT  REQUESTER"]);
+    }
+
+    #[test]
+    fn req_12_what_outlives_its_chain_is_named() {
+        let left = |pid, certain| LeftProcess { pid, comm: Comm::new(b"s\x1bh"), certain };
+        let mut ended = ChainEnded { signalled: vec![12, 13], processes: 1, ..ChainEnded::default() };
+        assert_eq!(chain_ended(&ended), "#12, #13 and 1 other process signalled");
+        ended.left_processes = vec![left(70, true), left(71, false), left(72, true)];
+        let one = "no helper and 2 other processes signalled; still running: #14, pid 70 \"s\\x1bh\", pid 72 \"s\\x1bh\"; \
+                   not signalled, since it may be unrelated: pid 71 \"s\\x1bh\"";
+        ended = ChainEnded { signalled: vec![], processes: 2, left: vec![14], ..ended };
+        assert_eq!((chain_ended(&ended).as_str(), ended.is_whole()), (one, false));
     }
 
     #[test]

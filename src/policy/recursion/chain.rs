@@ -138,18 +138,23 @@ pub fn is_member(process: &Process, session: &Session) -> bool {
     process.session == session.asker.pid && session.ended.is_none_or(|ended| process.started <= ended)
 }
 
-/// Those of these processes that are certainly members of one of the sessions, or children of such a member.
-pub fn members(mut processes: Vec<Process>, sessions: &[Session]) -> Vec<Process> {
+/// Those of these processes that are certainly members of one of the sessions, or descendants of such a member; and
+/// those that only may be members.
+pub fn members(mut processes: Vec<Process>, sessions: &[Session]) -> (Vec<Process>, Vec<Process>) {
     let is_member = |process: &Process| sessions.iter().any(|session| is_member(process, session));
     let mut members: Vec<Process> = processes.extract_if(.., |process| is_member(process)).collect();
     let mut at = 0;
     while at < members.len() {
-        let (pid, session) = (members[at].pid, members[at].session);
-        let children = processes.extract_if(.., |child| (child.parent, child.session) == (pid, session));
-        members.extend(children.collect::<Vec<_>>());
+        let pid = members[at].pid;
+        let children: Vec<Process> = processes.extract_if(.., |child| child.parent == pid).collect();
+        members.extend(children);
         at += 1;
     }
-    members
+    // A living leader means that the helper's session was empty, and that this is a later one.
+    let is_later = |id: i32| processes.iter().any(|leader| leader.pid == id);
+    let ids = sessions.iter().map(|session| session.asker.pid).filter(|id| !is_later(*id)).collect::<Vec<_>>();
+    processes.retain(|process| ids.contains(&process.session));
+    (members, processes)
 }
 
 impl Chain {
@@ -298,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn req_12_children_of_a_member_are_members() {
+    fn req_12_descendants_of_a_member_are_members() {
         let session = Session { asker: helper(7, 100, 20, None), ended: Some(80) };
         let all = vec![
             proc(106, 105, 100, 99),
@@ -309,8 +314,14 @@ mod tests {
             proc(105, 104, 100, 85),
             proc(107, 102, 107, 95),
         ];
-        let found: Vec<i32> = members(all, &[session]).iter().map(|p| p.pid).collect();
-        assert_eq!(found, [101, 102, 103]);
+        let found = |all: Vec<Process>| {
+            let (certain, possible) = members(all, std::slice::from_ref(&session));
+            [certain, possible].map(|found| found.iter().map(|p| p.pid).collect::<Vec<_>>())
+        };
+        assert_eq!(found(all.clone()), [vec![101, 102, 103, 107], vec![106, 104, 105]]);
+        // Another process has the helper's pid and leads a session of its own.
+        let later = vec![proc(100, 1, 100, 90), proc(108, 100, 100, 95)];
+        assert!(found(later).concat().is_empty());
     }
 
     #[test]

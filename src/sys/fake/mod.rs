@@ -110,6 +110,10 @@ pub struct Machine {
     pub sigchld_ignored: bool,
     /// The processes beside the helpers. A helper is a child of process 1000, the engine's, in a session of its own.
     pub processes: Vec<Process>,
+    /// Those of them that ignore SIGTERM, by pid.
+    pub ignore_term: Vec<i32>,
+    /// Those of them that this process may not signal, by pid.
+    pub foreign: Vec<i32>,
     /// The result of `same_executable_above`.
     pub above: Option<i32>,
     /// The process that has the engine. An engine reads it once, when it starts.
@@ -140,6 +144,8 @@ impl FakeHost {
             no_worker: None,
             sigchld_ignored: false,
             processes: Vec::new(),
+            ignore_term: Vec::new(),
+            foreign: Vec::new(),
             above: None,
             actor: Actor {
                 start_time: Some(4711),
@@ -258,8 +264,8 @@ impl Host for FakeHost {
     fn kill_process(&self, process: &Process, signal: i32) -> Result<(), Errno> {
         self.world.kill_process(process, signal)
     }
-    fn wait_for_process(&self, process: &Process, _: Micros) -> bool {
-        self.process(process.pid).is_none()
+    fn wait_for_process(&self, process: &Process, until: Micros) -> bool {
+        self.world.wait_for_process(process, until)
     }
     fn same_executable_above(&self) -> Option<i32> {
         self.world.lock().machine.above

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use super::{Launch, Machine, Now, Script};
 use crate::abi::actor::Comm;
-use crate::abi::process::Process;
+use crate::abi::process::{Process, members_and_descendants};
 use crate::sys::caller::{CallerState, Filters, NAMESPACES, Root};
 use crate::sys::host::{Armed, Micros, Wake};
 
@@ -133,19 +133,34 @@ impl World {
 }
 
 impl World {
-    /// Ends a process beside the helpers, if the signal is deadly.
+    /// Ends a process beside the helpers, if the signal is deadly and it may be sent.
     pub(super) fn kill_process(&self, process: &Process, signal: i32) -> Result<(), Errno> {
         let mut state = self.lock();
         if !state.machine.processes.contains(process) {
             return Err(Errno::ESRCH);
         }
+        if state.machine.foreign.contains(&process.pid) {
+            return Err(Errno::EPERM);
+        }
         state.signals += 1;
-        if matches!(signal, SIGKILL | SIGTERM) {
+        if signal == SIGKILL || signal == SIGTERM && !state.machine.ignore_term.contains(&process.pid) {
             state.machine.processes.retain(|other| other != process);
         }
         drop(state);
         self.changed.notify_all();
         Ok(())
+    }
+
+    /// Waits until a process has ended, or until the time `until`.
+    pub(super) fn wait_for_process(&self, process: &Process, until: Micros) -> bool {
+        let mut state = self.lock();
+        loop {
+            let ended = state.process(process.pid).is_none_or(|now| now.start_time != process.start_time);
+            if ended || state.over || state.now >= until {
+                return ended;
+            }
+            state = self.wait(state);
+        }
     }
 }
 
@@ -159,7 +174,7 @@ impl State {
     pub(super) fn members(&self, sessions: &[i32]) -> Vec<Process> {
         let helpers = self.helpers.iter().filter(|(_, helper)| self.alive(helper)).map(|(pid, _)| helper_process(*pid));
         let all = helpers.chain(self.machine.processes.iter().cloned());
-        all.filter(|process| sessions.contains(&process.session)).collect()
+        members_and_descendants(all.collect(), sessions)
     }
 
     pub(super) fn counts(&self) -> Now {

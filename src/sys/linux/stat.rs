@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::abi::actor::Comm;
-use crate::abi::process::Process;
+use crate::abi::process::{Process, members_and_descendants};
 use crate::sys::host::{Clock, Micros};
 
 use super::ticks;
@@ -70,10 +70,10 @@ pub(super) fn process(clock: &dyn Clock, pid: i32) -> Option<Process> {
     Some(describe(clock, pid, Stat::of(pid)?))
 }
 
-/// The living members of these sessions.
+/// The living members of these sessions, and their living descendants.
 pub(super) fn members(clock: &dyn Clock, sessions: &[i32]) -> Vec<Process> {
-    let inside = all().filter(|(_, stat)| stat.lives() && sessions.contains(&stat.session));
-    inside.map(|(pid, stat)| describe(clock, pid, stat)).collect()
+    let living = all().filter(|(_, stat)| stat.lives()).map(|(pid, stat)| describe(clock, pid, stat)).collect();
+    members_and_descendants(living, sessions)
 }
 
 fn describe(clock: &dyn Clock, pid: i32, stat: Stat) -> Process {

@@ -6,6 +6,7 @@ use crate::control::text::change;
 use crate::control::text::error::{explain, not, not_changed};
 use crate::control::text::outcome::{Severity, answered, ended_in_words};
 use crate::control::text::probe_report::table;
+use crate::control::text::ps::chain_ended;
 use crate::control::{Key, MaskKnob, Reply};
 use crate::sys::probe::Report;
 use crate::tui::dialogs::command_line::CommandLine;
@@ -30,6 +31,10 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         Pending::Set(keys) => set(model, ticket, &keys, reply),
         Pending::Probe => probe(model, ticket, reply),
         Pending::Act(done) => match reply {
+            Ok(Reply::ChainEnded(ended)) => {
+                let severity = if ended.is_whole() { Severity::Good } else { Severity::Bad };
+                report(model, ticket, severity, format!("{done}: {}", chain_ended(&ended)));
+            }
             Ok(_) => report(model, ticket, Severity::Good, done),
             Err(error) => {
                 report(model, ticket, Severity::Bad, format!("{done}: {}: {}", not(&error, "done"), explain(&error)));

@@ -5,11 +5,12 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use super::*;
+use crate::abi::actor::Comm;
 use crate::abi::cap::{CapMask, Capability};
 use crate::abi::depth::Depth;
 use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::mask::MaskExpr;
-use crate::abi::snapshot::Snapshot;
+use crate::abi::snapshot::{ChainEnded, LeftProcess, Snapshot};
 use crate::abi::wait::WaitMode;
 use crate::control::export::{Existing, Unsaved};
 use crate::control::rehearsal::Rehearsed;
@@ -800,6 +801,17 @@ fn a_line_that_the_engine_refuses_stays() {
     reply(&mut m, kill, Ok(Reply::Done));
     assert_eq!((m.line.typed.bytes(), status(&m)), (&b"kill 88"[..], "#8: SIGTERM"));
     assert!(m.top::<CommandLine>().is_some());
+}
+
+#[test]
+fn req_12_what_outlives_its_chain_is_reported() {
+    let mut m = model();
+    type_in(&mut m, ":");
+    let end = line_again(&mut m, "kill --chain 9");
+    let left = LeftProcess { pid: 70, comm: Comm::new(b"sh"), certain: true };
+    let ended = ChainEnded { signalled: vec![9], left_processes: vec![left], ..ChainEnded::default() };
+    reply(&mut m, end, Ok(Reply::ChainEnded(ended)));
+    assert_eq!(line_error(&m), "#9: SIGTERM to its chain: #9 signalled; still running: pid 70 \"sh\"");
 }
 
 /// Types a line into the open command line; returns its only ticket.

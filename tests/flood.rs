@@ -89,7 +89,7 @@ fn keys_are_heard_in_a_flood_and_no_count_is_lost() {
     }
     for (columns, rows) in [(120, 40), (80, 24)] {
         let mut pty = again(columns, rows);
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         pty.press("3", "no requests yet");
         pty.press("m", "Ask for a module");
         pty.send("flood\r");

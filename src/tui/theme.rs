@@ -11,10 +11,24 @@ pub struct Theme {
     pub text: Style,
     /// Secondary text.
     pub dim: Style,
-    /// The line with the name of the target.
+    /// The sentence of a target that is not this machine's kernel.
     pub target: Style,
+    /// The sentence of this machine's kernel.
+    pub real: Style,
+    /// The chosen target, in brackets.
+    pub target_tab: Style,
+    /// The same for this machine's kernel.
+    pub real_tab: Style,
+    /// The chosen screen, in brackets.
+    pub tab: Style,
+    /// A badge: a state that holds on every screen.
+    pub badge: Style,
+    /// A badge of trouble.
+    pub badge_bad: Style,
     /// Headings and the titles of dialogs.
     pub title: Style,
+    /// The title of the panel with the cursor.
+    pub focus: Style,
     /// The frames of dialogs.
     pub frame: Style,
     /// The row or choice under the cursor.
@@ -33,6 +47,10 @@ pub struct Theme {
     pub warn: Style,
     /// Differs from the live value.
     pub draft: Style,
+    /// The graph, far from the limit.
+    pub graph: Style,
+    /// The graph, at the limit; refusals.
+    pub graph_bad: Style,
 }
 
 impl Theme {
@@ -55,6 +73,15 @@ impl Theme {
             bad: bold.fg(Color::Red),
             warn: plain.fg(Color::Yellow),
             draft: bold.fg(Color::Magenta),
+            real: bold.fg(Color::Yellow),
+            target_tab: plain.add_modifier(Modifier::REVERSED).fg(Color::Cyan),
+            real_tab: plain.add_modifier(Modifier::REVERSED).fg(Color::Yellow),
+            tab: bold.add_modifier(Modifier::UNDERLINED),
+            badge: plain.add_modifier(Modifier::REVERSED),
+            badge_bad: bold.add_modifier(Modifier::REVERSED).fg(Color::Red),
+            focus: bold.fg(Color::Cyan),
+            graph: plain.fg(Color::Cyan),
+            graph_bad: plain.fg(Color::Red),
         }
     }
 
@@ -77,6 +104,15 @@ impl Theme {
             bad: trouble,
             warn: bold,
             draft: trouble,
+            real: bold,
+            target_tab: plain.add_modifier(Modifier::REVERSED),
+            real_tab: bold.add_modifier(Modifier::REVERSED),
+            tab: trouble,
+            badge: plain.add_modifier(Modifier::REVERSED),
+            badge_bad: bold.add_modifier(Modifier::REVERSED),
+            focus: bold.add_modifier(Modifier::REVERSED),
+            graph: plain,
+            graph_bad: bold,
         }
     }
 
@@ -113,6 +149,15 @@ impl Theme {
             bad: bold.bg(Color::Red),
             warn: bold.fg(Color::LightYellow),
             draft: bold.fg(Color::LightMagenta),
+            real: bold.fg(Color::LightYellow),
+            target_tab: Style::new().fg(Color::Black).bg(Color::LightCyan),
+            real_tab: Style::new().fg(Color::Black).bg(Color::LightYellow),
+            tab: bold.add_modifier(Modifier::UNDERLINED),
+            badge: chosen,
+            badge_bad: bold.bg(Color::Red),
+            focus: bold.add_modifier(Modifier::UNDERLINED).fg(Color::LightCyan),
+            graph: white.fg(Color::LightCyan),
+            graph_bad: bold.fg(Color::LightRed),
         }
     }
 
@@ -135,6 +180,15 @@ impl Theme {
             bad: underlined.fg(Color::LightYellow),
             warn: plain.fg(Color::Yellow),
             draft: underlined.fg(Color::White),
+            real: bold.fg(Color::Yellow),
+            target_tab: plain.add_modifier(Modifier::REVERSED).fg(Color::Cyan),
+            real_tab: plain.add_modifier(Modifier::REVERSED).fg(Color::Yellow),
+            tab: bold.add_modifier(Modifier::UNDERLINED),
+            badge: plain.add_modifier(Modifier::REVERSED),
+            badge_bad: bold.fg(Color::Black).bg(Color::LightYellow),
+            focus: bold.fg(Color::Cyan),
+            graph: plain.fg(Color::LightBlue),
+            graph_bad: plain.fg(Color::LightYellow),
         }
     }
 

@@ -32,7 +32,7 @@ const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
 /// Every screen names the target in its first line, whatever covers the rest.
 fn names_the_target(pty: &Pty) {
     let first = pty.screen().rows(0, 200).next().unwrap();
-    assert!(first.contains("engine (pid ") && first.contains("untouched"), "{}", pty.text());
+    assert!(first.contains("[engine]") && first.contains("untouched"), "{}", pty.text());
 }
 
 #[test]

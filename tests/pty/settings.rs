@@ -30,7 +30,7 @@ fn keys_and_theme_are_the_operators() {
         // A chosen theme overrides it.
         let plain = Start::khelper(columns, rows).env("NO_COLOR", "1");
         let mut pty = plain.env("XDG_CONFIG_HOME", config.path()).start();
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         // Bold and bright, as in the theme.
         let cell = pty.screen().cell(0, 0).unwrap();
         assert_eq!((cell.bold(), cell.fgcolor()), (true, vt100::Color::Idx(14)));
@@ -60,7 +60,7 @@ fn a_chosen_theme_overrules_no_color() {
     for (columns, rows) in SIZES {
         let start = Start::khelper(columns, rows).env("XDG_CONFIG_HOME", config.path());
         let mut pty = start.env("NO_COLOR", "1").start();
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         let cell = pty.screen().cell(0, 0).unwrap();
         assert_eq!((cell.bold(), cell.fgcolor(), cell.bgcolor()), (true, vt100::Color::Idx(14), vt100::Color::Idx(0)));
         pty.send("q");
@@ -194,7 +194,7 @@ fn root_leaves_nothing_in_the_home_of_another_user() {
 fn the_linux_console_gets_ascii_and_no_clipboard() {
     for (columns, rows) in SIZES {
         let mut pty = Start::khelper(columns, rows).env("TERM", "linux").start();
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         pty.press("2", "> cap_sys_module");
         pty.press(" ", "[#>.]");
         pty.press("y", "Copy the draft");

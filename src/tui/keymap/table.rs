@@ -26,6 +26,8 @@ pub enum Action {
     Path,
     Gate,
     Dismiss,
+    Open,
+    Fold,
     Up,
     Down,
     PageUp,
@@ -136,6 +138,20 @@ const BACK_TAB: Key = k(KeyCode::BackTab);
 
 /// Every key. The footer shows the keys of a context in this order.
 pub const TABLE: &[Binding] = &[
+    row(
+        Context::Overview,
+        &[ENTER],
+        Action::Open,
+        "open",
+        "open what is under the cursor: a record, a knob, a warning",
+    ),
+    row(Context::Overview, &[c('+')], Action::Fold, "", "unfold equal rows, or fold them again"),
+    row(Context::Overview, &[UP], Action::Up, "", "move up"),
+    row(Context::Overview, &[DOWN], Action::Down, "", "move down"),
+    row(Context::Overview, &[LEFT], Action::Left, "", "go to the column to the left"),
+    row(Context::Overview, &[RIGHT], Action::Right, "", "go to the column to the right"),
+    row(Context::Overview, &[HOME], Action::First, "", "go to the first row"),
+    row(Context::Overview, &[END], Action::Last, "", "go to the last row"),
     row(
         Context::Masks,
         &[c(' ')],

@@ -7,10 +7,12 @@ pub mod command_line;
 pub mod draft_text;
 mod focus;
 pub mod forms;
+pub mod history;
 pub mod link;
 pub mod log;
 pub mod mask_forms;
 pub mod masks;
+pub mod overview;
 pub mod pending;
 pub mod presets;
 pub mod read;
@@ -18,7 +20,6 @@ pub mod read_only;
 pub mod record_row;
 pub mod rehearse;
 mod requests;
-pub mod sparkline;
 mod stack;
 mod state;
 pub mod tab;
@@ -48,13 +49,14 @@ use super::widgets::sheet::Sheet;
 use activity::Activity;
 use command_line::Line;
 use forms::{CallForm, ModuleForm};
+use history::History;
 use link::Link;
 use log::Log;
 use masks::Masks;
+use overview::Overview;
 pub use pending::Pending;
 use read::Read;
 use rehearse::RehearseForm;
-use sparkline::Spark;
 pub use tab::Tab;
 
 /// The last message.
@@ -102,8 +104,10 @@ pub struct Model {
     pub activity: Activity,
     /// The screen Log.
     pub log: Log,
-    /// Launches of the last minute.
-    pub spark: Spark,
+    /// The screen Overview.
+    pub overview: Overview,
+    /// The last minutes of module requests.
+    pub history: History,
     /// The last message.
     pub status: Option<Status>,
     /// Warnings about the modprobe path (SYS-6).
@@ -151,7 +155,8 @@ impl Model {
             masks: Masks::new(&snapshot),
             activity: Activity::default(),
             log: Log::default(),
-            spark: Spark::new(&snapshot),
+            overview: Overview::default(),
+            history: History::new(&snapshot),
             status: None,
             path_warnings: Vec::new(),
             path_looked: 0,

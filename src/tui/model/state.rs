@@ -12,9 +12,9 @@ use super::{Model, Status, masks};
 use crate::abi::escape::screen_again;
 
 impl Model {
-    /// Whether anything on the screen changes with time: a helper runs, or the sparkline is not flat.
+    /// Whether anything on the screen changes with time: a request has not ended.
     pub fn needs_tick(&self) -> bool {
-        self.snapshot.live_total > 0 || !self.spark.is_flat()
+        self.snapshot.live_total > 0
     }
 
     /// A time on the engine's clock as local wall-clock time.

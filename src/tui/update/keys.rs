@@ -9,7 +9,7 @@ use crate::tui::model::{Model, Tab, warnings};
 use crate::tui::msg::Effect;
 
 use super::scroll::{looks_around, turn_page, up_or_down};
-use super::{activity, focus, log, masks, tabs, typing};
+use super::{activity, focus, log, masks, overview, tabs, typing};
 
 /// Handles a key.
 pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
@@ -51,6 +51,9 @@ pub(super) fn chord(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     if let Some(effects) = activity::act(model, action).or_else(|| log::act(model, action)) {
         return effects;
+    }
+    if overview::act(model, action) {
+        return Vec::new();
     }
     match action {
         // While text is typed, ctrl-c only leaves the text: it never ends the console.

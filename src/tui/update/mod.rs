@@ -7,6 +7,7 @@ mod link;
 mod log;
 mod masks;
 mod mouse;
+mod overview;
 mod readback;
 mod replies;
 mod scroll;
@@ -89,7 +90,7 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Tick(now) => {
             model.now = model.now.max(now);
-            model.spark.advance(model.now);
+            model.history.advance(model.now);
             quit::go_on(model)
         }
         Msg::Signal(signal) => vec![Effect::Quit { code: u8::try_from(128 + signal as i32).unwrap_or(1) }],

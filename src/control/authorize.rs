@@ -118,7 +118,7 @@ pub fn requirement(command: &Command) -> Requirement {
         Command::Abandon(_) | Command::Kill { .. } | Command::KillChain { .. } => Requirement::Change,
         Command::Write(writes) | Command::Persist(writes) => of_knobs(writes.iter().map(|(key, _)| *key)),
         Command::Unpersist(keys) => of_knobs(keys.iter().copied()),
-        Command::Call(_) | Command::Probe { .. } | Command::SetDepth(_) => Requirement::Run,
+        Command::Call(_) | Command::Probe { .. } | Command::Rehearse(_) | Command::SetDepth(_) => Requirement::Run,
         // `Configure` comes from the engine's own configuration files.
         Command::Configure(_) | Command::Reset(_) | Command::ResetLoopMessages | Command::Shutdown { .. } => {
             Requirement::Never
@@ -153,6 +153,7 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
         Command::RequestModule { .. }
         | Command::Call(_)
         | Command::Probe { .. }
+        | Command::Rehearse(_)
         | Command::Write(_)
         | Command::Configure(_)
         | Command::Persist(_)
@@ -199,7 +200,7 @@ mod tests {
     use crate::abi::wait::WaitMode;
     use crate::control::activity::page::{Anchor, PageRequest};
     use crate::control::activity::query::Query;
-    use crate::control::command::{Call, Reply};
+    use crate::control::command::{Call, Rehearse, Reply};
     use crate::control::dispatch::dispatch_as;
     use crate::engine::{Cancel, Engine};
     use crate::sys::fake::{FakeHost, Script};
@@ -211,6 +212,7 @@ mod tests {
             Command::RequestModule { .. } => "request",
             Command::Call(_) => "run",
             Command::Probe { .. } => "probe",
+            Command::Rehearse(_) => "rehearse",
             Command::Get(_) => "get",
             Command::Knobs(_) => "get",
             Command::Configure(_) => "configure",
@@ -257,6 +259,7 @@ mod tests {
             Command::RequestModule { name: b"dummy".to_vec(), wait: true },
             Command::Call(call),
             Command::Probe { bset: None, inheritable: None },
+            Command::Rehearse(Rehearse { path: None, args: Vec::new(), bset: None, inheritable: None }),
             Command::SetDepth(Depth::Disabled),
             Command::Reset(MaskKnob::Bset),
             Command::Reset(MaskKnob::Inheritable),
@@ -383,7 +386,7 @@ mod tests {
             ("get" | "diff" | "status" | "record" | "live" | "activity" | "matching" | "records", _) => "rodnw",
             ("request" | "chain" | "check path", _) => "ronw",
             ("abandon" | "kill" | "kill chain", _) => "row",
-            ("run" | "probe" | "depth" | "persist" | "unpersist", _) => "r",
+            ("run" | "probe" | "rehearse" | "depth" | "persist" | "unpersist", _) => "r",
             ("write", Command::Write(writes)) => match writes.first().map(|(key, _)| *key) {
                 None | Some(Key::MaxConcurrent | Key::Live) => "row",
                 Some(_) => "r",

@@ -43,6 +43,34 @@ pub struct Call {
     pub timeout: Option<Duration>,
 }
 
+/// A rehearsal: a program under draft masks, then under the live ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rehearse {
+    /// The absolute path of the program; `None` for the built-in probe.
+    #[serde(with = "wire::bytes", default)]
+    pub path: Option<Arc<[u8]>>,
+    /// Its arguments after `argv[0]`.
+    #[serde(with = "wire::bytes", default)]
+    pub args: Vec<Vec<u8>>,
+    /// The draft of the bounding set; `None` for the live mask.
+    pub bset: Option<MaskExpr>,
+    /// The draft of the inheritable set; `None` for the live mask.
+    pub inheritable: Option<MaskExpr>,
+}
+
+/// What a rehearsal has shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rehearsed {
+    /// The run under the draft masks.
+    pub draft: Arc<Record>,
+    /// The run under the live masks; `None` if the caller stopped waiting for the first one.
+    pub live: Option<Arc<Record>>,
+    /// How the runs differ, except in their times; empty if they do not.
+    pub differences: Vec<SafeText>,
+    /// The draft masks were the live ones, so that no difference proves nothing.
+    pub as_live: bool,
+}
+
 /// Whether a module request waits for modprobe unless it says otherwise.
 const fn waits() -> bool {
     true
@@ -70,6 +98,8 @@ pub enum Command {
         /// Narrower masks for this run alone.
         inheritable: Option<MaskExpr>,
     },
+    /// Run a program under draft masks and again under the live ones, WAIT_PROC. Blocks until both have been answered.
+    Rehearse(Rehearse),
     /// Read a knob.
     Get(Key),
     /// Read knobs at one moment, and where their values come from.
@@ -148,6 +178,8 @@ pub enum Command {
 pub enum Reply {
     /// A request was answered, possibly with outcome `refused` or `exec_failed`: its record at that moment.
     Answered(Arc<Record>),
+    /// Both runs of a rehearsal.
+    Rehearsed(Box<Rehearsed>),
     /// A knob's value.
     Value(KnobValue),
     /// Knobs, and where their values come from.

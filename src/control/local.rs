@@ -86,6 +86,7 @@ fn lane(command: &Command) -> Lane {
         Command::RequestModule { .. }
         | Command::Call(_)
         | Command::Probe { .. }
+        | Command::Rehearse(_)
         | Command::KillChain { .. }
         | Command::Shutdown { .. } => Lane::Own,
     }

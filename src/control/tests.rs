@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::activity::query::{Query, Sort, Which};
 use super::provenance::{Comparison, Drift, Knob, Setting, Where};
+use super::command::{Rehearse, Rehearsed};
 use super::{Call, Command, Left, Reply};
 use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets, ReadSet, ThreadSets};
@@ -467,6 +468,12 @@ impl Seed {
             Command::RequestModule { name: self.bytes(b'n'), wait: self.some },
             Command::Call(call),
             Command::Probe { bset: self.maybe(self.expr(4)), inheritable: self.maybe(self.expr(5)) },
+            Command::Rehearse(Rehearse {
+                path: self.maybe(self.shared(b'/')),
+                args: vec![self.bytes(b'a')],
+                bset: self.maybe(self.expr(6)),
+                inheritable: self.maybe(self.expr(7)),
+            }),
             Command::Get(self.one(&Key::ALL)),
             Command::Knobs(vec![self.one(&Key::ALL), Key::Deny]),
             Command::Configure(self.settings()),
@@ -495,6 +502,7 @@ impl Seed {
                 Command::RequestModule { .. }
                 | Command::Call(_)
                 | Command::Probe { .. }
+                | Command::Rehearse(_)
                 | Command::Get(_)
                 | Command::Knobs(_)
                 | Command::Configure(_)
@@ -535,6 +543,12 @@ impl Seed {
         };
         let mut all = vec![
             Reply::Answered(self.record()),
+            Reply::Rehearsed(Box::new(Rehearsed {
+                draft: self.record(),
+                live: self.maybe(self.record()),
+                differences: vec![self.text(b'd').into()],
+                as_live: self.some,
+            })),
             Reply::Knobs(self.knobs()),
             Reply::Diff(self.comparison()),
             Reply::Written(self.changes()),
@@ -554,6 +568,7 @@ impl Seed {
         for reply in &all {
             match reply {
                 Reply::Answered(_)
+                | Reply::Rehearsed(_)
                 | Reply::Value(_)
                 | Reply::Knobs(_)
                 | Reply::Diff(_)

@@ -6,7 +6,7 @@ use crate::abi::event::{Event, EventKind};
 use crate::abi::record::{Args, Record};
 
 use super::activity::page::RecordPage;
-use super::command::Reply;
+use super::command::{Rehearsed, Reply};
 
 /// The record without its helper's argv, environment and output.
 pub fn record(record: &Arc<Record>) -> Arc<Record> {
@@ -38,6 +38,11 @@ pub fn event(event: &Arc<Event>) -> Arc<Event> {
 pub(super) fn reply(reply: Reply) -> Reply {
     match reply {
         Reply::Answered(one) => Reply::Answered(record(&one)),
+        Reply::Rehearsed(both) => {
+            let Rehearsed { draft, live, differences, as_live } = *both;
+            let (draft, live) = (record(&draft), live.as_ref().map(record));
+            Reply::Rehearsed(Box::new(Rehearsed { draft, live, differences, as_live }))
+        }
         Reply::Record(one) => Reply::Record(one.as_ref().map(record)),
         Reply::Records(all) => Reply::Records(all.iter().map(record).collect()),
         Reply::Status(mut snapshot) => {
@@ -100,6 +105,12 @@ mod tests {
         };
         for full in [
             Reply::Answered(secret()),
+            Reply::Rehearsed(Box::new(Rehearsed {
+                draft: secret(),
+                live: Some(secret()),
+                differences: Vec::new(),
+                as_live: false,
+            })),
             Reply::Record(Some(secret())),
             Reply::Records(vec![secret()]),
             Reply::Status(Box::new(status)),

@@ -38,6 +38,7 @@ impl Lane {
             Command::RequestModule { .. }
             | Command::Call(_)
             | Command::Probe { .. }
+            | Command::Rehearse(_)
             | Command::KillChain { .. }
             | Command::Shutdown { .. } => Self::Own,
             Command::Write(writes) | Command::Persist(writes) if writes.iter().any(|(key, _)| *key == Key::Gate) => {
@@ -107,8 +108,9 @@ impl Line {
             };
             match first.sent.answer(message, version) {
                 Heard::Progress(request) => {
-                    let is_new = first.request.is_none();
-                    first.request = first.request.or(request);
+                    // A rehearsal makes a second request when the first one has ended.
+                    let is_new = request.is_some() && request != first.request;
+                    first.request = request.or(first.request);
                     if let Some(request) = first.request.filter(|_| is_new && first.cancelled) {
                         return Ok(Some(Err(request)));
                     }

@@ -1,25 +1,31 @@
-//! `khelper log`: what a ledger has recorded. It reads the ledger's files, so it works without a daemon.
+//! `khelper log`: what a ledger has recorded. It reads the ledger's files, so it works without a daemon; with `--target` it
+//! asks the daemon that writes them.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::abi::cap::CapMask;
 use crate::abi::error::Explain;
 use crate::abi::glob::Globs;
 use crate::abi::record::Outcome;
 use crate::control::event_json::{self, Clock};
 use crate::control::record_json::{Entry, Source};
-use crate::control::text;
+use crate::control::history::{LogPage, LogRequest};
+use crate::control::target::Target;
 use crate::control::text::log::Times;
+use crate::control::{Command, Reply, text};
 use crate::ledger::error::LedgerError;
 use crate::ledger::folder::default_path;
+use crate::ledger::history;
 use crate::ledger::line::{Item, Line, time};
-use crate::ledger::reader::filter::Filter;
-use crate::ledger::reader::{Counts, Found, Reader};
+use crate::ledger::reader::Reader;
 
-use super::exit;
 use super::output::{Answers, complain, say};
+use super::request::fail;
 use super::when::When;
+use super::{Caller, exit};
 
 /// `log`.
 #[derive(Debug, clap::Args)]
@@ -79,66 +85,128 @@ pub(super) fn open(folder: Option<&Path>) -> Result<Reader, u8> {
     })
 }
 
-/// Prints what was recorded. Returns the exit code.
+impl Log {
+    /// What is asked for. The error says which time is wrong.
+    fn question(&self, now: SystemTime) -> Result<LogRequest, String> {
+        let at = |when: Option<When>| when.map(|when| when.wall(now, self.utc)).transpose();
+        Ok(LogRequest {
+            since: at(self.since)?,
+            until: at(self.until)?,
+            outcome: self.outcome,
+            module: self.module.clone().unwrap_or_default(),
+            uid: self.uid,
+            unit: self.unit.clone(),
+            ..LogRequest::default()
+        })
+    }
+}
+
+/// Prints what the files of a ledger have. Returns the exit code.
 pub fn log(args: &Log) -> u8 {
-    let now = SystemTime::now();
-    let at = |when: Option<When>| when.map(|when| when.wall(now, args.utc)).transpose();
-    let (since, until) = match (at(args.since), at(args.until)) {
-        (Ok(since), Ok(until)) => (since, until),
-        (Err(why), _) | (_, Err(why)) => {
-            say(&why);
-            return exit::USAGE;
-        }
+    let mut lines = Lines::new(args);
+    let question = match args.question(lines.now) {
+        Ok(question) => question,
+        Err(why) => return usage(&why),
     };
     let reader = match open(args.ledger.as_deref()) {
         Ok(reader) => reader,
         Err(code) => return code,
     };
-    let filter = Filter {
-        since,
-        until,
-        outcome: args.outcome,
-        module: args.module.clone().unwrap_or_default(),
-        uid: args.uid,
-        unit: args.unit.clone(),
-        ..Filter::default()
+    let counts = reader.scan(&history::filter(&question), &mut |found, counts| match found.read(counts) {
+        Some(line) => lines.put(found.known(), &line),
+        None => ControlFlow::Continue(()),
+    });
+    lines.flush();
+    passed_over(counts.newer, counts.unreadable);
+    lines.answers.code(0)
+}
+
+/// Prints what the ledger of a daemon has. Returns the exit code.
+pub fn ask(target: &Arc<dyn Target>, args: &Log) -> u8 {
+    let mut lines = Lines::new(args);
+    let mut question = match args.question(lines.now) {
+        Ok(question) => question,
+        Err(why) => return usage(&why),
     };
-    let answers = Answers::default();
-    let (mut text, mut times) = (String::new(), Times::new(now, args.utc));
-    let mut put = |found: &Found<'_>, counts: &mut Counts| {
-        let Some(line) = found.read(counts) else { return ControlFlow::Continue(()) };
-        if let Some(shown) = if args.json { object(&line) } else { words(found, &line, &mut times) } {
-            text.push_str(&shown);
-            text.push('\n');
+    let caller = Caller::of_daemon(target.clone());
+    let (mut newer, mut unreadable) = (0u64, 0u64);
+    loop {
+        let page = match caller.ask(Command::Log(Box::new(question.clone()))) {
+            Ok(Reply::Log(page)) => *page,
+            // The reply to `Log` is always a page.
+            Ok(_) => LogPage::default(),
+            Err(error) => {
+                lines.flush();
+                return lines.answers.code(fail(&error).code());
+            }
+        };
+        (newer, unreadable) = (newer.saturating_add(page.newer), unreadable.saturating_add(page.unreadable));
+        // A page without lines leads nowhere.
+        question.from = page.next.filter(|_| !page.lines.is_empty());
+        let all = page.lines.into_iter().try_for_each(|line| lines.put(line.known, &history::line(line)));
+        if all.is_break() || question.from.is_none() {
+            break;
+        }
+    }
+    lines.flush();
+    passed_over(newer, unreadable);
+    lines.answers.code(0)
+}
+
+fn usage(why: &str) -> u8 {
+    say(why);
+    exit::USAGE
+}
+
+/// Prints lines.
+struct Lines {
+    answers: Answers,
+    now: SystemTime,
+    times: Times,
+    text: String,
+    json: bool,
+}
+
+impl Lines {
+    fn new(args: &Log) -> Self {
+        let now = SystemTime::now();
+        let (answers, times) = (Answers::default(), Times::new(now, args.utc));
+        Self { answers, now, times, text: String::new(), json: args.json }
+    }
+
+    fn put(&mut self, known: CapMask, line: &Line) -> ControlFlow<()> {
+        if let Some(shown) = if self.json { object(line) } else { words(known, line, &mut self.times) } {
+            self.text.push_str(&shown);
+            self.text.push('\n');
         }
         // A write for each line would cost more than all the rest.
-        if text.len() >= PIECE {
-            answers.write(text.as_bytes(), b"");
-            text.clear();
+        if self.text.len() >= PIECE {
+            self.flush();
         }
-        if answers.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let counts = reader.scan(&filter, &mut put);
-    answers.write(text.as_bytes(), b"");
-    passed_over(&counts);
-    answers.code(0)
+        if self.answers.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn flush(&mut self) {
+        self.answers.write(self.text.as_bytes(), b"");
+        self.text.clear();
+    }
 }
 
 /// How much is written at once.
 const PIECE: usize = 64 * 1024;
 
 /// Says what could not be read.
-pub(super) fn passed_over(counts: &Counts) {
-    text::log::passed_over(counts.newer, counts.unreadable).iter().for_each(|line| say(line));
+pub(super) fn passed_over(newer: u64, unreadable: u64) {
+    text::log::passed_over(newer, unreadable).iter().for_each(|line| say(line));
 }
 
-fn words(found: &Found<'_>, line: &Line, times: &mut Times) -> Option<String> {
+fn words(known: CapMask, line: &Line, times: &mut Times) -> Option<String> {
     let (at, target) = (times.text(time(line.wall)), &*line.target);
     match &line.item {
         Item::Ended(record) => Some(text::log::request(at, target, record)),
         Item::Started(running) => Some(text::log::running(at, target, &running.record, false)),
         Item::StillRunning(running) => Some(text::log::running(at, target, &running.record, true)),
-        Item::Changed(event) => text::log::change(at, target, &event.kind, found.known()),
+        Item::Changed(event) => text::log::change(at, target, &event.kind, known),
         Item::Lost { count, errno } => Some(text::log::lost(at, target, *count, *errno)),
         Item::Segment(_) | Item::Open(_) | Item::End { .. } => None,
     }

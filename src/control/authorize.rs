@@ -109,7 +109,9 @@ pub fn requirement(command: &Command) -> Requirement {
         | Command::Status
         | Command::Record(_)
         | Command::Live { .. }
-        | Command::Records(_) => Requirement::Read,
+        | Command::Records(_)
+        | Command::Log(_)
+        | Command::Why(_) => Requirement::Read,
         // Words are searched for in argv, which readers may not see.
         Command::Activity(page) if page.query.words.is_empty() => Requirement::Read,
         Command::Matching { query, .. } if query.words.is_empty() => Requirement::Read,
@@ -171,6 +173,8 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
         | Command::Activity(_)
         | Command::Matching { .. }
         | Command::Records(_)
+        | Command::Log(_)
+        | Command::Why(_)
         | Command::Shutdown { .. } => owner(actor),
         Command::Reset(_) | Command::ResetLoopMessages => may_reset(actor).map_err(ControlError::Denied),
     }
@@ -202,6 +206,7 @@ mod tests {
     use crate::control::activity::query::Query;
     use crate::control::command::{Call, Rehearse, Reply};
     use crate::control::dispatch::dispatch_as;
+    use crate::control::history::Which;
     use crate::engine::{Cancel, Engine};
     use crate::sys::fake::{FakeHost, Script};
     use std::time::Duration;
@@ -234,6 +239,8 @@ mod tests {
             Command::Activity(_) => "activity",
             Command::Matching { .. } => "matching",
             Command::Records(_) => "records",
+            Command::Log(_) => "log",
+            Command::Why(_) => "why",
             Command::Shutdown { .. } => "shutdown",
         };
         let call = Call {
@@ -286,6 +293,8 @@ mod tests {
             })),
             Command::Matching { query: Box::default(), newest: None },
             Command::Records(vec![1]),
+            Command::Log(Box::default()),
+            Command::Why(Which::Id(1)),
             Command::Shutdown { patience: Duration::ZERO },
         ];
         all.extend(Key::ALL.map(Command::Get));
@@ -383,7 +392,7 @@ mod tests {
     /// d: reader, n: root in a user namespace, w: root without capabilities. Never an ordinary user.
     fn allowed(name: &str, command: &Command) -> &'static str {
         match (name, command) {
-            ("get" | "diff" | "status" | "record" | "live" | "activity" | "matching" | "records", _) => "rodnw",
+            ("get" | "diff" | "status" | "record" | "live" | "activity" | "matching" | "records" | "log" | "why", _) => "rodnw",
             ("request" | "chain" | "check path", _) => "ronw",
             ("abandon" | "kill" | "kill chain", _) => "row",
             ("run" | "probe" | "rehearse" | "depth" | "persist" | "unpersist", _) => "r",

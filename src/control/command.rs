@@ -18,6 +18,7 @@ use crate::abi::wire;
 
 use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
+use super::history::{LogPage, LogRequest, Told, Which};
 use super::provenance::{Comparison, Knob, Setting};
 
 /// A call of a helper.
@@ -164,6 +165,10 @@ pub enum Command {
     },
     /// Read these records, with their helpers' output.
     Records(Vec<u64>),
+    /// Read lines of the engine's ledger, one page.
+    Log(Box<LogRequest>),
+    /// Read what the engine's ledger knows about one request.
+    Why(Which),
     /// End the engine: shut the gate for good and wait for running helpers (UMH-14). Blocks for up to `patience`, and
     /// for up to one second more while a launch is in progress.
     Shutdown {
@@ -208,6 +213,10 @@ pub enum Reply {
     Matching(Vec<u64>),
     /// The requested records, in the order of the command; dropped records are left out.
     Records(Vec<Arc<Record>>),
+    /// A page of the ledger.
+    Log(Box<LogPage>),
+    /// What the ledger knows about one request.
+    Why(Box<Told>),
     /// The engine has ended; these requests are still running.
     Left(Vec<Left>),
 }

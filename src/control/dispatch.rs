@@ -90,6 +90,9 @@ fn perform(
         Command::Activity(page) => Ok(Reply::Activity(Box::new(Reader::new(engine.clone()).answer(&page)))),
         Command::Matching { query, newest } => Ok(Reply::Matching(Reader::new(engine.clone()).ids(&query, newest))),
         Command::Records(ids) => Ok(Reply::Records(reads::records(engine, &ids))),
+        Command::Log(_) | Command::Why(_) => {
+            Err(ControlError::Unavailable("this engine has no ledger that it may be asked about".to_owned()))
+        }
         Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience, actor))),
     }
 }

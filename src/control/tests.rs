@@ -14,6 +14,8 @@ use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, Recor
 use super::activity::query::{Query, Sort, Which};
 use super::provenance::{Comparison, Drift, Knob, Setting, Where};
 use super::command::{Rehearse, Rehearsed};
+use super::target_info::RunId;
+use super::history::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log};
 use super::{Call, Command, Left, Reply};
 use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets, ReadSet, ThreadSets};
@@ -495,6 +497,17 @@ impl Seed {
             Command::Activity(Box::new(PageRequest { query: self.query(), still: self.some, anchor, around: 13 })),
             Command::Matching { query: Box::new(self.query()), newest: self.maybe(self.n(14)) },
             Command::Records(vec![self.n(15), self.n(16)]),
+            Command::Log(Box::new(LogRequest {
+                since: self.maybe(-self.int(20).abs() as i64),
+                until: self.maybe(self.int(21).into()),
+                outcome: self.maybe(self.one(&[Outcome::Killed, Outcome::Running])),
+                module: self.query().globs,
+                uid: self.maybe(self.small(22)),
+                unit: self.maybe(self.text(b'u')),
+                from: self.maybe(self.text(b'f')),
+                most: 23,
+            })),
+            Command::Why(self.one(&[Log::Name(self.bytes(b'n')), Log::Id(self.n(24)), Log::Pid(self.int(25))])),
             Command::Shutdown { patience: Duration::from_micros(self.small(17).into()) },
         ];
         for command in &all {
@@ -524,10 +537,33 @@ impl Seed {
                 | Command::Activity(_)
                 | Command::Matching { .. }
                 | Command::Records(_)
+                | Command::Log(_)
+                | Command::Why(_)
                 | Command::Shutdown { .. } => {}
             }
         }
         all
+    }
+
+    /// A line of a ledger of each kind.
+    fn recorded(&self) -> Vec<Recorded> {
+        let running = Running { record: self.record(), start_time: self.maybe(self.n(30)) };
+        let mut all = vec![
+            What::Ended(self.record()),
+            What::Started(running.clone()),
+            What::StillRunning(running),
+            What::Lost { count: self.n(31), errno: self.maybe(self.int(32)) },
+        ];
+        all.extend(self.events().into_iter().map(What::Changed));
+        let line = |what| Recorded {
+            at: self.int(33).into(),
+            n: self.n(34),
+            run: RunId { started: self.n(35), pid: self.int(36) },
+            target: "daemon".into(),
+            known: self.mask(37),
+            what,
+        };
+        all.into_iter().map(line).collect()
     }
 
     pub(crate) fn replies(&self) -> Vec<Reply> {
@@ -562,6 +598,20 @@ impl Seed {
             Reply::Matching(vec![self.n(7), self.n(8)]),
             Reply::Records(vec![self.record()]),
             Reply::ChainEnded(ChainEnded { signalled: vec![self.n(9)], processes: 10, left: vec![self.n(11)] }),
+            Reply::Log(Box::new(LogPage {
+                lines: self.recorded(),
+                next: self.maybe(self.text(b'p')),
+                newer: self.n(12),
+                unreadable: self.n(13),
+            })),
+            Reply::Why(Box::new(Told {
+                line: self.maybe(Box::new(self.recorded().remove(0))),
+                alive: self.maybe(self.some),
+                acts: self.recorded(),
+                earlier: self.n(14),
+                newer: 15,
+                unreadable: 16,
+            })),
             Reply::Left(vec![Left { live: self.live(), captured: self.some }]),
         ];
         all.extend(self.values().into_iter().map(|(_, value)| Reply::Value(value)));
@@ -583,6 +633,8 @@ impl Seed {
                 | Reply::Matching(_)
                 | Reply::Records(_)
                 | Reply::ChainEnded(_)
+                | Reply::Log(_)
+                | Reply::Why(_)
                 | Reply::Left(_) => {}
             }
         }

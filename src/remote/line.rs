@@ -45,6 +45,8 @@ impl Lane {
                 Self::Own
             }
             Command::Activity(_) | Command::Matching { .. } | Command::Records(_) => Self::Reads,
+            // A ledger may be long.
+            Command::Log(_) | Command::Why(_) => Self::Own,
             _ => Self::Quick,
         }
     }

@@ -53,7 +53,7 @@ const fn method(
 const WRITES: &str = "writes";
 
 /// Every method that performs a command. To add a command, add its line here and its method to the interface file.
-pub static METHODS: [Method; 25] = [
+pub static METHODS: [Method; 27] = [
     method("Request", "request_module", Fields, "answered", One("record")),
     method("Run", "call", Fields, "answered", One("record")),
     method("Probe", "probe", Fields, "answered", One("record")),
@@ -78,6 +78,8 @@ pub static METHODS: [Method; 25] = [
     method("Activity", "activity", Fields, "activity", One("page")),
     method("Matching", "matching", Fields, "matching", One("ids")),
     method("Records", "records", One("ids"), "records", One("records")),
+    method("Log", "log", Fields, "log", Fields),
+    method("Why", "why", Fields, "why", Fields),
     method("Shutdown", "shutdown", Fields, "left", One("left")),
 ];
 

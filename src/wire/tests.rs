@@ -89,6 +89,8 @@ fn replies_to(command: &Command, reply: &Reply) -> bool {
         Command::Activity(_) => matches!(reply, Reply::Activity(_)),
         Command::Matching { .. } => matches!(reply, Reply::Matching(_)),
         Command::Records(_) => matches!(reply, Reply::Records(_)),
+        Command::Log(_) => matches!(reply, Reply::Log(_)),
+        Command::Why(_) => matches!(reply, Reply::Why(_)),
         Command::Shutdown { .. } => matches!(reply, Reply::Left(_)),
     }
 }

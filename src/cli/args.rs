@@ -233,7 +233,9 @@ impl Command {
 
     /// Whether the command starts no engine.
     fn starts_no_engine(&self) -> bool {
-        self.needs_no_target() || matches!(self, Self::Log(_) | Self::Why(_)) || self.verb().is_some_and(Common::needs_running)
+        self.needs_no_target()
+            || matches!(self, Self::Log(_) | Self::Why(_))
+            || self.verb().is_some_and(Common::needs_running)
     }
 
     /// Whether the command needs no engine.

@@ -392,7 +392,10 @@ mod tests {
     /// d: reader, n: root in a user namespace, w: root without capabilities. Never an ordinary user.
     fn allowed(name: &str, command: &Command) -> &'static str {
         match (name, command) {
-            ("get" | "diff" | "status" | "record" | "live" | "activity" | "matching" | "records" | "log" | "why", _) => "rodnw",
+            (
+                "get" | "diff" | "status" | "record" | "live" | "activity" | "matching" | "records" | "log" | "why",
+                _,
+            ) => "rodnw",
             ("request" | "chain" | "check path", _) => "ronw",
             ("abandon" | "kill" | "kill chain", _) => "row",
             ("run" | "probe" | "rehearse" | "depth" | "persist" | "unpersist", _) => "r",

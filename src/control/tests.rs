@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 
 use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::activity::query::{Query, Sort, Which};
-use super::provenance::{Comparison, Drift, Knob, Setting, Where};
 use super::command::{Rehearse, Rehearsed};
-use super::target_info::RunId;
 use super::history::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log};
+use super::provenance::{Comparison, Drift, Knob, Setting, Where};
+use super::target_info::RunId;
 use super::{Call, Command, Left, Reply};
 use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets, ReadSet, ThreadSets};

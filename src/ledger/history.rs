@@ -56,7 +56,11 @@ impl History for Files {
                 page.lines.push(line);
                 bytes += length;
             }
-            if page.lines.len() >= most || bytes >= MOST_BYTES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if page.lines.len() >= most || bytes >= MOST_BYTES {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         Ok(LogPage { next: next.map(|next| next.text()), newer: counts.newer, unreadable: counts.unreadable, ..page })
     }

@@ -8,8 +8,8 @@ use crate::ledger::line::{Head, Item, MAX_LINE, Unread, Wall, decode, time_of};
 use crate::sys::search::{find, find_byte, find_last_byte};
 
 use super::filter::Search;
-use crate::ledger::folder::Name;
 use super::{Counts, Found, Known, seek};
+use crate::ledger::folder::Name;
 
 /// How much is read at once; more than a line.
 pub(super) const PIECE: usize = 4 * MAX_LINE;

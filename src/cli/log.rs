@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use crate::abi::cap::CapMask;
 use crate::abi::error::Explain;
 use crate::abi::glob::Globs;
-use crate::abi::record::Outcome;
+use crate::abi::record::{Outcome, Record};
 use crate::control::event_json::{self, Clock};
 use crate::control::history::{LogPage, LogRequest};
 use crate::control::record_json::{Entry, Source};
@@ -19,7 +19,7 @@ use crate::control::{Command, Reply, text};
 use crate::ledger::error::LedgerError;
 use crate::ledger::folder::default_path;
 use crate::ledger::history;
-use crate::ledger::line::{Item, Line, time};
+use crate::ledger::line::{Brief, Item, Line, Wall, time};
 use crate::ledger::reader::Reader;
 
 use super::output::{Answers, complain, say};
@@ -62,10 +62,7 @@ pub struct Log {
 }
 
 fn outcome(name: &str) -> Result<Outcome, String> {
-    use Outcome::{Abandoned, ExecFailed, Exited, Killed, Lost, Noop, Refused, Running};
-    let all = [Running, Exited, Killed, ExecFailed, Refused, Abandoned, Noop, Lost];
-    let known = all.map(Outcome::name).join(", ");
-    all.into_iter().find(|outcome| outcome.name() == name).ok_or_else(|| format!("give one of {known}"))
+    Outcome::parse(name.as_bytes()).ok_or_else(|| format!("give one of {}", Outcome::ALL.map(Outcome::name).join(", ")))
 }
 
 fn globs(text: &str) -> Result<Globs, String> {
@@ -112,9 +109,13 @@ pub fn log(args: &Log) -> u8 {
         Ok(reader) => reader,
         Err(code) => return code,
     };
-    let counts = reader.scan(&history::filter(&question), &mut |found, counts| match found.read(counts) {
-        Some(line) => lines.put(found.known(), &line),
-        None => ControlFlow::Continue(()),
+    let mut brief = Brief::default();
+    let counts = reader.scan(&history::filter(&question), &mut |found, counts| {
+        let short = if args.json { None } else { found.brief(&mut brief) };
+        match short {
+            Some(record) => lines.request(found.wall, found.target(), record),
+            None => found.read(counts).map_or(ControlFlow::Continue(()), |line| lines.put(found.known(), &line)),
+        }
     });
     lines.flush();
     passed_over(counts.newer, counts.unreadable);
@@ -179,6 +180,17 @@ impl Lines {
             self.text.push_str(&shown);
             self.text.push('\n');
         }
+        self.written()
+    }
+
+    /// A request that is over, of which only what a line shows was read.
+    fn request(&mut self, wall: Wall, target: &str, record: &Record) -> ControlFlow<()> {
+        text::log::request(&mut self.text, self.times.text(time(wall)), target, record);
+        self.text.push('\n');
+        self.written()
+    }
+
+    fn written(&mut self) -> ControlFlow<()> {
         // A write for each line would cost more than all the rest.
         if self.text.len() >= PIECE {
             self.flush();
@@ -203,7 +215,11 @@ pub(super) fn passed_over(newer: u64, unreadable: u64) {
 fn words(known: CapMask, line: &Line, times: &mut Times) -> Option<String> {
     let (at, target) = (times.text(time(line.wall)), &*line.target);
     match &line.item {
-        Item::Ended(record) => Some(text::log::request(at, target, record)),
+        Item::Ended(record) => {
+            let mut line = String::new();
+            text::log::request(&mut line, at, target, record);
+            Some(line)
+        }
         Item::Started(running) => Some(text::log::running(at, target, &running.record, false)),
         Item::StillRunning(running) => Some(text::log::running(at, target, &running.record, true)),
         Item::Changed(event) => text::log::change(at, target, &event.kind, known),

@@ -342,6 +342,7 @@ mod tests {
             max_rss_kib: 0,
             output: None,
             chain: Box::default(),
+            kernel: None,
         }
     }
 

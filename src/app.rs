@@ -58,8 +58,12 @@ fn run(args: &Args) -> u8 {
     match command {
         cli::Command::Serve(args) => return serve::serve(args),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
-        cli::Command::Log(args) => return cli::log::log(args),
-        cli::Command::Why(args) => return cli::why::why(args),
+        cli::Command::Log(log) => {
+            return target::history(args.target.as_ref(), || cli::log::log(log), |daemon| cli::log::ask(&daemon, log));
+        }
+        cli::Command::Why(why) => {
+            return target::history(args.target.as_ref(), || cli::why::why(why), |daemon| cli::why::ask(&daemon, why));
+        }
         _ => {}
     }
     if args.target == Some(cli::target::Chosen::Kernel)

@@ -11,6 +11,7 @@ use super::actor::{Actor, ChainLink};
 use super::cap::{CapMask, CapSets};
 use super::error::{EngineError, Explain, Stage, exec_advice};
 use super::escape::screen;
+use super::kernel_helper::KernelHelper;
 use super::launch_spec::{Enforcement, NotEnforced};
 use super::mask::Masks;
 use super::module::modprobe_argv;
@@ -212,6 +213,9 @@ pub struct Record {
     /// The chain of requesters, nearest first (REQ-12). Filled in for a refusal and for a request of another process than
     /// the engine's, else when it is first needed.
     pub chain: Box<[ChainLink]>,
+    /// What is known of a helper of this machine's kernel; `None` for the requests of an engine.
+    #[serde(default)]
+    pub kernel: Option<Box<KernelHelper>>,
 }
 
 /// The error of a program that could not be executed; `cause` is what examining the file has found.
@@ -259,6 +263,7 @@ impl Record {
             max_rss_kib: 0,
             output: None,
             chain: Box::default(),
+            kernel: None,
         }
     }
 

@@ -23,6 +23,7 @@ use crate::daemon::server::{Parts, SIGNALS, Server};
 use crate::daemon::socket::Listener;
 use crate::engine::Engine;
 use crate::ledger::folder;
+use crate::ledger::history::Files;
 use crate::ledger::writer::{Ledger, Options};
 use crate::sys::linux::{LinuxHost, cgroup};
 use crate::sys::orphans;
@@ -98,7 +99,9 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let journal = Arc::new(Journal::new()?);
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
     let config = Arc::new(args.config.as_ref().map_or_else(Config::default, Config::folder));
-    let target = Arc::new(Local::with_run(engine.clone(), ledger.run()).with_config(config.clone()));
+    let history = Arc::new(Files::new(folder.clone()));
+    let local = Local::with_run(engine.clone(), ledger.run());
+    let target = Arc::new(local.with_config(config.clone()).with_history(history));
     let configuration = Configuration { target: target.clone(), config, last: last_good(&folder) };
     configuration.start(&journal)?;
     let reload = Arc::new(move || configuration.reload());

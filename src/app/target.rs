@@ -38,10 +38,7 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>
     };
     match (chosen, need) {
         (Some(Chosen::Embedded), _) => own(),
-        (Some(Chosen::Kernel), _) => {
-            cli::say("this version only watches the kernel: `khelper watch --target kernel`");
-            Err(exit::UNAVAILABLE)
-        }
+        (Some(Chosen::Kernel), _) => Err(no_kernel()),
         (Some(Chosen::Unix(path)), _) => connect(&Address::unix(path)).map_err(|error| fail(&error)),
         (Some(Chosen::Daemon), _) => connect(&Address::usual()).map_err(|error| fail(&error)),
         (None, _) if wants_own => own(),
@@ -68,6 +65,26 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>
             }
         }
     }
+}
+
+/// Reads a ledger: with `files`, or with `ask` from the daemon that the operator chose. Returns the exit code.
+pub(super) fn history(
+    chosen: Option<&Chosen>,
+    files: impl FnOnce() -> u8,
+    ask: impl FnOnce(Arc<dyn Target>) -> u8,
+) -> u8 {
+    let address = match chosen {
+        Some(Chosen::Unix(path)) => Address::unix(path),
+        Some(Chosen::Daemon) => Address::usual(),
+        Some(Chosen::Kernel) => return no_kernel(),
+        Some(Chosen::Embedded) | None => return files(),
+    };
+    Direct::connect(&address).map_or_else(|error| fail(&error), |direct| ask(Arc::new(direct)))
+}
+
+fn no_kernel() -> u8 {
+    cli::say("this version only watches the kernel: `khelper watch --target kernel`");
+    exit::UNAVAILABLE
 }
 
 /// Whether the daemon takes requests from this process. A process that may read alone gets an engine of its own.

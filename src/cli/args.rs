@@ -133,7 +133,12 @@ impl Args {
             if !args.set().is_empty() {
                 return Err(conflict("--set is for an engine of this process: use `set`, or --target embedded"));
             }
-            if args.ledger().is_some() {
+            let read = match &args.command {
+                Some(Command::Log(log)) => log.ledger.as_deref(),
+                Some(Command::Why(why)) => why.ledger.as_deref(),
+                _ => None,
+            };
+            if args.ledger().is_some() || read.is_some() {
                 return Err(conflict("--ledger is for an engine of this process: a daemon has its own"));
             }
         }
@@ -228,14 +233,18 @@ impl Command {
 
     /// Whether the command starts no engine.
     fn starts_no_engine(&self) -> bool {
-        self.needs_no_target() || self.verb().is_some_and(Common::needs_running)
+        self.needs_no_target()
+            || matches!(self, Self::Log(_) | Self::Why(_))
+            || self.verb().is_some_and(Common::needs_running)
     }
 
     /// Whether the command needs no engine.
     fn needs_no_target(&self) -> bool {
         match self {
             Self::Verb(verb) => matches!(verb, Common::Mask(_)),
-            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => true,
+            Self::Serve(_) | Self::Bridge(_) => true,
+            // They read files unless a daemon is named.
+            Self::Log(_) | Self::Why(_) => false,
             #[cfg(feature = "console")]
             Self::Keys => true,
             #[cfg(feature = "console")]

@@ -1,23 +1,28 @@
-//! `khelper log`: what a ledger has recorded. It reads the ledger's files, so it works without a daemon.
+//! `khelper log`: what a ledger has recorded. It reads the ledger's files, so it works without a daemon; with `--target` it
+//! asks the daemon that writes them.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::abi::error::Explain;
 use crate::abi::glob::Globs;
 use crate::abi::record::Outcome;
-use crate::control::text;
+use crate::control::history::{LogPage, LogRequest};
+use crate::control::target::Target;
+use crate::control::{Command, Reply, text};
 use crate::ledger::error::LedgerError;
 use crate::ledger::folder::default_path;
+use crate::ledger::history;
+use crate::ledger::reader::Reader;
 use crate::ledger::reader::batch::Batch;
-use crate::ledger::reader::filter::Filter;
-use crate::ledger::reader::{Counts, Reader};
 
-use super::exit;
 use super::output::{complain, say};
 use super::printer::Printer;
+use super::request::fail;
 use super::when::When;
+use super::{Caller, exit};
 
 /// `log`.
 #[derive(Debug, clap::Args)]
@@ -74,32 +79,35 @@ pub(super) fn open(folder: Option<&Path>) -> Result<Reader, u8> {
     })
 }
 
-/// Prints what was recorded. Returns the exit code.
+impl Log {
+    /// What is asked for. The error says which time is wrong.
+    fn question(&self, now: SystemTime) -> Result<LogRequest, String> {
+        let at = |when: Option<When>| when.map(|when| when.wall(now, self.utc)).transpose();
+        Ok(LogRequest {
+            since: at(self.since)?,
+            until: at(self.until)?,
+            outcome: self.outcome,
+            module: self.module.clone().unwrap_or_default(),
+            uid: self.uid,
+            unit: self.unit.clone(),
+            ..LogRequest::default()
+        })
+    }
+}
+
+/// Prints what the files of a ledger have. Returns the exit code.
 pub fn log(args: &Log) -> u8 {
     let now = SystemTime::now();
-    let at = |when: Option<When>| when.map(|when| when.wall(now, args.utc)).transpose();
-    let (since, until) = match (at(args.since), at(args.until)) {
-        (Ok(since), Ok(until)) => (since, until),
-        (Err(why), _) | (_, Err(why)) => {
-            say(&why);
-            return exit::USAGE;
-        }
+    let question = match args.question(now) {
+        Ok(question) => question,
+        Err(why) => return usage(&why),
     };
     let reader = match open(args.ledger.as_deref()) {
         Ok(reader) => reader,
         Err(code) => return code,
     };
-    let filter = Filter {
-        since,
-        until,
-        outcome: args.outcome,
-        module: args.module.clone().unwrap_or_default(),
-        uid: args.uid,
-        unit: args.unit.clone(),
-        ..Filter::default()
-    };
     let (mut printer, mut batch) = (Printer::new(now, args.utc, args.json), Batch::default());
-    let mut counts = reader.scan(&filter, &mut |found, _| {
+    let mut counts = reader.scan(&history::filter(&question), &mut |found, _| {
         if batch.push(found) && !printer.print(std::mem::take(&mut batch)) {
             return ControlFlow::Break(());
         }
@@ -108,11 +116,49 @@ pub fn log(args: &Log) -> u8 {
     let (printed, code) = printer.finish(&batch);
     counts.newer += printed.newer;
     counts.unreadable += printed.unreadable;
-    passed_over(&counts);
+    passed_over(counts.newer, counts.unreadable);
     code
 }
 
+/// Prints what the ledger of a daemon has. Returns the exit code.
+pub fn ask(target: &Arc<dyn Target>, args: &Log) -> u8 {
+    let now = SystemTime::now();
+    let mut question = match args.question(now) {
+        Ok(question) => question,
+        Err(why) => return usage(&why),
+    };
+    let mut printer = Printer::new(now, args.utc, args.json);
+    let caller = Caller::of_daemon(target.clone());
+    let (mut newer, mut unreadable) = (0u64, 0u64);
+    let failed = loop {
+        let page = match caller.ask(Command::Log(Box::new(question.clone()))) {
+            Ok(Reply::Log(page)) => *page,
+            // The reply to `Log` is always a page.
+            Ok(_) => LogPage::default(),
+            Err(error) => break Some(error),
+        };
+        (newer, unreadable) = (newer.saturating_add(page.newer), unreadable.saturating_add(page.unreadable));
+        // A page without lines leads nowhere.
+        question.from = page.next.filter(|_| !page.lines.is_empty());
+        let more = page.lines.into_iter().all(|line| printer.line(line.known, &history::line(line)));
+        if !more || question.from.is_none() {
+            break None;
+        }
+    };
+    let (_, code) = printer.finish(&Batch::default());
+    if let Some(error) = failed {
+        return fail(&error).code();
+    }
+    passed_over(newer, unreadable);
+    code
+}
+
+fn usage(why: &str) -> u8 {
+    say(why);
+    exit::USAGE
+}
+
 /// Says what could not be read.
-pub(super) fn passed_over(counts: &Counts) {
-    text::log::passed_over(counts.newer, counts.unreadable).iter().for_each(|line| say(line));
+pub(super) fn passed_over(newer: u64, unreadable: u64) {
+    text::log::passed_over(newer, unreadable).iter().for_each(|line| say(line));
 }

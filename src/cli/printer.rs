@@ -6,6 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
+use crate::abi::cap::CapMask;
 use crate::control::event_json::{self, Clock};
 use crate::control::record_json::{Entry, Source};
 use crate::control::text::log::{self, Times};
@@ -56,6 +57,12 @@ impl Printer {
             printed
         };
         self.thread = thread::Builder::new().name("khelper-print".into()).spawn(work).ok().map(|thread| (to, thread));
+    }
+
+    /// Prints a line that is no file's. Returns false if nothing more can be printed.
+    pub(super) fn line(&mut self, known: CapMask, line: &Line) -> bool {
+        self.printed.whole(known, line);
+        !self.printed.answers.is_over()
     }
 
     /// Prints the last batch. Returns what could not be read, and the exit code.
@@ -109,11 +116,20 @@ impl Printed {
             self.text.push('\n');
         } else {
             self.counts.matched += 1;
-            let line = found.read(&mut self.counts);
-            let shown =
-                line.and_then(|line| if self.json { object(&line) } else { words(found, &line, &mut self.times) });
-            shown.iter().for_each(|shown| self.text.extend([shown, "\n"]));
+            if let Some(line) = found.read(&mut self.counts) {
+                self.whole(found.known(), &line);
+            }
         }
+        self.flush_when_full();
+    }
+
+    fn whole(&mut self, known: CapMask, line: &Line) {
+        let shown = if self.json { object(line) } else { words(known, line, &mut self.times) };
+        shown.iter().for_each(|shown| self.text.extend([shown, "\n"]));
+        self.flush_when_full();
+    }
+
+    fn flush_when_full(&mut self) {
         // A write for each line would cost more than all the rest.
         if self.text.len() >= PIECE {
             self.flush();
@@ -127,7 +143,7 @@ impl Printed {
     }
 }
 
-fn words(found: &Found<'_>, line: &Line, times: &mut Times) -> Option<String> {
+fn words(known: CapMask, line: &Line, times: &mut Times) -> Option<String> {
     let (at, target) = (times.text(time(line.wall)), &*line.target);
     match &line.item {
         Item::Ended(record) => {
@@ -137,7 +153,7 @@ fn words(found: &Found<'_>, line: &Line, times: &mut Times) -> Option<String> {
         }
         Item::Started(running) => Some(log::running(at, target, &running.record, false)),
         Item::StillRunning(running) => Some(log::running(at, target, &running.record, true)),
-        Item::Changed(event) => log::change(at, target, &event.kind, found.known()),
+        Item::Changed(event) => log::change(at, target, &event.kind, known),
         Item::Lost { count, errno } => Some(log::lost(at, target, *count, *errno)),
         Item::Segment(_) | Item::Open(_) | Item::End { .. } => None,
     }

@@ -7,15 +7,14 @@ use serde::Serialize;
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::record::Record;
+use crate::abi::safe_text::SafeText;
 use crate::control::batch::Batch;
 use crate::control::record_json::{Entry, V};
-use crate::control::rehearsal::{Rehearsal, Rehearsed, Run};
-use crate::control::text::rehearsal::{compare, differences};
+use crate::control::text::rehearsal::compare;
 use crate::control::{Command, Reply};
 use crate::verbs::operate::Draft;
 
 use super::exit::Verdict;
-use super::operate::snapshot;
 use super::request::{Asker, fail};
 
 /// `rehearse --json`.
@@ -26,44 +25,33 @@ struct Both<'a> {
     run: String,
     draft: Option<Entry<'a>>,
     live: Option<Entry<'a>>,
-    differences: Vec<String>,
+    differences: &'a [SafeText],
 }
 
 impl Asker {
-    /// Runs the program under the draft, then under the live masks, and prints both results.
+    /// Has the program run under the draft, then under the live masks, and prints both results.
     pub(super) fn rehearse(&self, draft: Draft, json: bool) -> Verdict {
-        let (live_masks, known) = match snapshot(&self.caller) {
-            Ok(s) => ([s.knobs.bset, s.knobs.inheritable], s.known),
-            Err(error) => return fail(&error),
+        let program = draft.run.clone();
+        let both = match self.one(draft.command()) {
+            Some(Ok(Reply::Rehearsed(both))) => *both,
+            // The reply to a rehearsal is always both runs.
+            Some(Ok(_)) => return Verdict::Own(0),
+            Some(Err(error)) => return fail(&error),
+            None => return Verdict::Interrupted,
         };
-        let masks = draft.masks(live_masks, known);
-        let mut rehearsal = Rehearsal::started(draft.run, masks, 0);
-        let (mut next, mut verdict) = (Some(rehearsal.run.command(Some(masks))), Verdict::Own(0));
-        for call in 0.. {
-            let Some(command) = next.take() else { break };
-            let Some(reply) = self.one(command) else { return verdict.and(Verdict::Interrupted) };
-            verdict = verdict.and(match &reply {
-                Ok(Reply::Answered(record)) => Verdict::of(record),
-                Ok(_) => Verdict::Own(0),
-                Err(error) => fail(error),
-            });
-            next = rehearsal.answered(call, reply, call + 1);
-        }
-        let [draft, live] = [&rehearsal.runs[0], &rehearsal.runs[1]].map(Rehearsed::record);
-        let differ = match (draft, live) {
-            (Some(draft), Some(live)) => differences(draft, live, matches!(rehearsal.run, Run::Probe)),
-            _ => Vec::new(),
-        };
+        let verdict = [Some(&both.draft), both.live.as_ref()].into_iter().flatten().map(|record| Verdict::of(record));
+        let verdict = verdict.fold(Verdict::Own(0), Verdict::and);
+        let info = self.caller.target.info();
         if json {
-            let info = self.caller.target.info();
             let (target, run, source) = (info.short_name(), info.run.to_string(), self.source());
-            let [draft, live] = [draft, live].map(|record| record.map(|record| self.entry(record, &source)));
-            self.json(&Both { v: V, target, run, draft, live, differences: differ });
-        } else if let (Some(draft), Some(live)) = (draft, live) {
-            self.table(draft, live, known);
-            differ.iter().for_each(|line| self.answers.line(line));
-            if differ.is_empty() {
-                self.answers.line(rehearsal.run.no_difference(masks == live_masks));
+            let draft = Some(self.entry(&both.draft, &source));
+            let live = both.live.as_deref().map(|record| self.entry(record, &source));
+            self.json(&Both { v: V, target, run, draft, live, differences: &both.differences });
+        } else if let Some(live) = &both.live {
+            self.table(&both.draft, live, info.known);
+            both.differences.iter().for_each(|line| self.answers.line(line));
+            if both.differences.is_empty() {
+                self.answers.line(program.no_difference(both.as_live));
             }
         }
         verdict

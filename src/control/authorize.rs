@@ -109,7 +109,9 @@ pub fn requirement(command: &Command) -> Requirement {
         | Command::Status
         | Command::Record(_)
         | Command::Live { .. }
-        | Command::Records(_) => Requirement::Read,
+        | Command::Records(_)
+        | Command::Log(_)
+        | Command::Why(_) => Requirement::Read,
         // Words are searched for in argv, which readers may not see.
         Command::Activity(page) if page.query.words.is_empty() => Requirement::Read,
         Command::Matching { query, .. } if query.words.is_empty() => Requirement::Read,
@@ -118,7 +120,7 @@ pub fn requirement(command: &Command) -> Requirement {
         Command::Abandon(_) | Command::Kill { .. } | Command::KillChain { .. } => Requirement::Change,
         Command::Write(writes) | Command::Persist(writes) => of_knobs(writes.iter().map(|(key, _)| *key)),
         Command::Unpersist(keys) => of_knobs(keys.iter().copied()),
-        Command::Call(_) | Command::Probe { .. } | Command::SetDepth(_) => Requirement::Run,
+        Command::Call(_) | Command::Probe { .. } | Command::Rehearse(_) | Command::SetDepth(_) => Requirement::Run,
         // `Configure` comes from the engine's own configuration files.
         Command::Configure(_) | Command::Reset(_) | Command::ResetLoopMessages | Command::Shutdown { .. } => {
             Requirement::Never
@@ -153,6 +155,7 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
         Command::RequestModule { .. }
         | Command::Call(_)
         | Command::Probe { .. }
+        | Command::Rehearse(_)
         | Command::Write(_)
         | Command::Configure(_)
         | Command::Persist(_)
@@ -170,6 +173,8 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
         | Command::Activity(_)
         | Command::Matching { .. }
         | Command::Records(_)
+        | Command::Log(_)
+        | Command::Why(_)
         | Command::Shutdown { .. } => owner(actor),
         Command::Reset(_) | Command::ResetLoopMessages => may_reset(actor).map_err(ControlError::Denied),
     }
@@ -199,8 +204,9 @@ mod tests {
     use crate::abi::wait::WaitMode;
     use crate::control::activity::page::{Anchor, PageRequest};
     use crate::control::activity::query::Query;
-    use crate::control::command::{Call, Reply};
+    use crate::control::command::{Call, Rehearse, Reply};
     use crate::control::dispatch::dispatch_as;
+    use crate::control::history::Which;
     use crate::engine::{Cancel, Engine};
     use crate::sys::fake::{FakeHost, Script};
     use std::time::Duration;
@@ -211,6 +217,7 @@ mod tests {
             Command::RequestModule { .. } => "request",
             Command::Call(_) => "run",
             Command::Probe { .. } => "probe",
+            Command::Rehearse(_) => "rehearse",
             Command::Get(_) => "get",
             Command::Knobs(_) => "get",
             Command::Configure(_) => "configure",
@@ -232,6 +239,8 @@ mod tests {
             Command::Activity(_) => "activity",
             Command::Matching { .. } => "matching",
             Command::Records(_) => "records",
+            Command::Log(_) => "log",
+            Command::Why(_) => "why",
             Command::Shutdown { .. } => "shutdown",
         };
         let call = Call {
@@ -257,6 +266,7 @@ mod tests {
             Command::RequestModule { name: b"dummy".to_vec(), wait: true },
             Command::Call(call),
             Command::Probe { bset: None, inheritable: None },
+            Command::Rehearse(Rehearse { path: None, args: Vec::new(), bset: None, inheritable: None }),
             Command::SetDepth(Depth::Disabled),
             Command::Reset(MaskKnob::Bset),
             Command::Reset(MaskKnob::Inheritable),
@@ -283,6 +293,8 @@ mod tests {
             })),
             Command::Matching { query: Box::default(), newest: None },
             Command::Records(vec![1]),
+            Command::Log(Box::default()),
+            Command::Why(Which::Id(1)),
             Command::Shutdown { patience: Duration::ZERO },
         ];
         all.extend(Key::ALL.map(Command::Get));
@@ -380,10 +392,13 @@ mod tests {
     /// d: reader, n: root in a user namespace, w: root without capabilities. Never an ordinary user.
     fn allowed(name: &str, command: &Command) -> &'static str {
         match (name, command) {
-            ("get" | "diff" | "status" | "record" | "live" | "activity" | "matching" | "records", _) => "rodnw",
+            (
+                "get" | "diff" | "status" | "record" | "live" | "activity" | "matching" | "records" | "log" | "why",
+                _,
+            ) => "rodnw",
             ("request" | "chain" | "check path", _) => "ronw",
             ("abandon" | "kill" | "kill chain", _) => "row",
-            ("run" | "probe" | "depth" | "persist" | "unpersist", _) => "r",
+            ("run" | "probe" | "rehearse" | "depth" | "persist" | "unpersist", _) => "r",
             ("write", Command::Write(writes)) => match writes.first().map(|(key, _)| *key) {
                 None | Some(Key::MaxConcurrent | Key::Live) => "row",
                 Some(_) => "r",

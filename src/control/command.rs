@@ -18,6 +18,7 @@ use crate::abi::wire;
 
 use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
+use super::history::{LogPage, LogRequest, Told, Which};
 use super::provenance::{Comparison, Knob, Setting};
 
 /// A call of a helper.
@@ -41,6 +42,34 @@ pub struct Call {
     pub inheritable: Option<MaskExpr>,
     /// TERM after this, KILL 2 s later.
     pub timeout: Option<Duration>,
+}
+
+/// A rehearsal: a program under draft masks, then under the live ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rehearse {
+    /// The absolute path of the program; `None` for the built-in probe.
+    #[serde(with = "wire::bytes", default)]
+    pub path: Option<Arc<[u8]>>,
+    /// Its arguments after `argv[0]`.
+    #[serde(with = "wire::bytes", default)]
+    pub args: Vec<Vec<u8>>,
+    /// The draft of the bounding set; `None` for the live mask.
+    pub bset: Option<MaskExpr>,
+    /// The draft of the inheritable set; `None` for the live mask.
+    pub inheritable: Option<MaskExpr>,
+}
+
+/// What a rehearsal has shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rehearsed {
+    /// The run under the draft masks.
+    pub draft: Arc<Record>,
+    /// The run under the live masks; `None` if the caller stopped waiting for the first one.
+    pub live: Option<Arc<Record>>,
+    /// How the runs differ, except in their times; empty if they do not.
+    pub differences: Vec<SafeText>,
+    /// The draft masks were the live ones, so that no difference proves nothing.
+    pub as_live: bool,
 }
 
 /// Whether a module request waits for modprobe unless it says otherwise.
@@ -70,6 +99,8 @@ pub enum Command {
         /// Narrower masks for this run alone.
         inheritable: Option<MaskExpr>,
     },
+    /// Run a program under draft masks and again under the live ones, WAIT_PROC. Blocks until both have been answered.
+    Rehearse(Rehearse),
     /// Read a knob.
     Get(Key),
     /// Read knobs at one moment, and where their values come from.
@@ -134,6 +165,10 @@ pub enum Command {
     },
     /// Read these records, with their helpers' output.
     Records(Vec<u64>),
+    /// Read lines of the engine's ledger, one page.
+    Log(Box<LogRequest>),
+    /// Read what the engine's ledger knows about one request.
+    Why(Which),
     /// End the engine: shut the gate for good and wait for running helpers (UMH-14). Blocks for up to `patience`, and
     /// for up to one second more while a launch is in progress.
     Shutdown {
@@ -148,6 +183,8 @@ pub enum Command {
 pub enum Reply {
     /// A request was answered, possibly with outcome `refused` or `exec_failed`: its record at that moment.
     Answered(Arc<Record>),
+    /// Both runs of a rehearsal.
+    Rehearsed(Box<Rehearsed>),
     /// A knob's value.
     Value(KnobValue),
     /// Knobs, and where their values come from.
@@ -176,6 +213,10 @@ pub enum Reply {
     Matching(Vec<u64>),
     /// The requested records, in the order of the command; dropped records are left out.
     Records(Vec<Arc<Record>>),
+    /// A page of the ledger.
+    Log(Box<LogPage>),
+    /// What the ledger knows about one request.
+    Why(Box<Told>),
     /// The engine has ended; these requests are still running.
     Left(Vec<Left>),
 }

@@ -9,15 +9,19 @@ use crate::abi::actor::Actor;
 use crate::abi::error::{ControlError, EngineError, Stage};
 use crate::abi::knob::MaskKnob;
 use crate::abi::mask::{MaskExpr, Masks};
+use crate::abi::record::{Outcome, Record};
+use crate::abi::safe_text::SafeText;
 use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::WaitMode;
 use crate::engine::{CallOptions, Caller, Cancel, Engine, KnobWrite};
 
 use super::activity::reader::Reader;
 use super::authorize::{Access, Authorization, authorize};
-use super::command::{Call, Command, Reply};
+use super::command::{Call, Command, Rehearse, Rehearsed, Reply};
 use super::config::{self, Config};
 use super::knobs::{commit, configure, read, write};
+use super::rehearsal::Run;
+use super::text::rehearsal::differences;
 use super::{reads, withheld};
 
 /// Performs an authorized command. Requests block until they are answered or `cancel` fires; writing `freezing` or
@@ -53,8 +57,9 @@ fn perform(
     let done = |done: Result<(), EngineError>| done.map(|()| Reply::Done).map_err(Into::into);
     match command {
         Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask))),
-        Command::Call(call) => run(engine, call, ask),
-        Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask),
+        Command::Call(call) => run(engine, call, ask).map(Reply::Answered),
+        Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask).map(Reply::Answered),
+        Command::Rehearse(wanted) => rehearse(engine, wanted, &ask),
         Command::Get(key) => Ok(Reply::Value(read(&engine.snapshot(), key))),
         Command::Knobs(keys) => Ok(Reply::Knobs(config::knobs(&engine.snapshot(), config, &keys))),
         Command::Write(writes) => write(engine, writes, actor).map(Reply::Written),
@@ -85,6 +90,9 @@ fn perform(
         Command::Activity(page) => Ok(Reply::Activity(Box::new(Reader::new(engine.clone()).answer(&page)))),
         Command::Matching { query, newest } => Ok(Reply::Matching(Reader::new(engine.clone()).ids(&query, newest))),
         Command::Records(ids) => Ok(Reply::Records(reads::records(engine, &ids))),
+        Command::Log(_) | Command::Why(_) => {
+            Err(ControlError::Unavailable("this engine has no ledger that it may be asked about".to_owned()))
+        }
         Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience, actor))),
     }
 }
@@ -99,17 +107,13 @@ pub fn dispatch_as(
     dispatch(engine, &Config::default(), authorize(actor, command)?, cancel)
 }
 
-fn run(engine: &Engine, call: Call, ask: Caller) -> Result<Reply, ControlError> {
+fn run(engine: &Engine, call: Call, ask: Caller) -> Result<Arc<Record>, ControlError> {
     let env = environment(call.env);
     let argv = std::iter::once(call.path.clone()).chain(call.args);
     let info = SubprocessInfo::setup(Some(call.path), argv, env)
         .map_err(|error| ControlError::Value { key: "call".into(), error })?;
     let own = own_masks(engine, call.bset, call.inheritable);
-    Ok(Reply::Answered(engine.call_usermodehelper_with(
-        info,
-        call.wait,
-        &CallOptions { own, timeout: call.timeout, ask },
-    )))
+    Ok(engine.call_usermodehelper_with(info, call.wait, &CallOptions { own, timeout: call.timeout, ask }))
 }
 
 fn probe(
@@ -117,7 +121,7 @@ fn probe(
     bset: Option<MaskExpr>,
     inheritable: Option<MaskExpr>,
     ask: Caller,
-) -> Result<Reply, ControlError> {
+) -> Result<Arc<Record>, ControlError> {
     let Some((path, arg)) = engine.probe() else {
         let error = EngineError::new(
             Stage::Path,
@@ -137,6 +141,30 @@ fn probe(
         timeout: None,
     };
     run(engine, call, ask)
+}
+
+/// The second run is made when the first one has ended, so that they do not affect each other.
+fn rehearse(engine: &Engine, wanted: Rehearse, ask: &Caller) -> Result<Reply, ControlError> {
+    let snapshot = engine.snapshot();
+    let live = [snapshot.knobs.bset, snapshot.knobs.inheritable];
+    let resolve = |expr: Option<MaskExpr>, live| expr.map_or(live, |expr| expr.resolve(live, snapshot.known));
+    let draft = [resolve(wanted.bset, live[0]), resolve(wanted.inheritable, live[1])];
+    let program = match wanted.path {
+        Some(path) => Run::Call(path.to_vec(), wanted.args),
+        None => Run::Probe,
+    };
+    let one = |masks| match program.command(masks) {
+        Command::Call(call) => run(engine, call, ask.clone()),
+        Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask.clone()),
+        // A rehearsal runs nothing else.
+        _ => Err(ControlError::Unavailable("this cannot be rehearsed".to_owned())),
+    };
+    let first = one(Some(draft))?;
+    let second = if first.outcome == Outcome::Abandoned { None } else { Some(one(None)?) };
+    let is_probe = matches!(program, Run::Probe);
+    let differences = second.as_ref().map(|live| differences(&first, live, is_probe)).unwrap_or_default();
+    let differences = differences.into_iter().map(SafeText::from).collect();
+    Ok(Reply::Rehearsed(Box::new(Rehearsed { draft: first, live: second, differences, as_live: draft == live })))
 }
 
 /// The environment of a module request, extended by `more`. An entry replaces an earlier one with the same name, since

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::abi::escape::json;
+use crate::abi::place::{Attribution, Place};
 use crate::abi::time::rfc3339;
 use crate::abi::wait::WaitStatus;
-use crate::kernel::attribution::{Attribution, Place};
 use crate::kernel::knowledge::Knowledge;
 use crate::kernel::observation::{Cause, Executed, Observation, Unknown};
 use crate::kernel::watch::Loss;

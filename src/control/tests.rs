@@ -12,7 +12,10 @@ use serde::de::DeserializeOwned;
 
 use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::activity::query::{Query, Sort, Which};
+use super::command::{Rehearse, Rehearsed};
+use super::history::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log};
 use super::provenance::{Comparison, Drift, Knob, Setting, Where};
+use super::target_info::RunId;
 use super::{Call, Command, Left, Reply};
 use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets, ReadSet, ThreadSets};
@@ -467,6 +470,12 @@ impl Seed {
             Command::RequestModule { name: self.bytes(b'n'), wait: self.some },
             Command::Call(call),
             Command::Probe { bset: self.maybe(self.expr(4)), inheritable: self.maybe(self.expr(5)) },
+            Command::Rehearse(Rehearse {
+                path: self.maybe(self.shared(b'/')),
+                args: vec![self.bytes(b'a')],
+                bset: self.maybe(self.expr(6)),
+                inheritable: self.maybe(self.expr(7)),
+            }),
             Command::Get(self.one(&Key::ALL)),
             Command::Knobs(vec![self.one(&Key::ALL), Key::Deny]),
             Command::Configure(self.settings()),
@@ -488,6 +497,17 @@ impl Seed {
             Command::Activity(Box::new(PageRequest { query: self.query(), still: self.some, anchor, around: 13 })),
             Command::Matching { query: Box::new(self.query()), newest: self.maybe(self.n(14)) },
             Command::Records(vec![self.n(15), self.n(16)]),
+            Command::Log(Box::new(LogRequest {
+                since: self.maybe(-self.int(20).abs() as i64),
+                until: self.maybe(self.int(21).into()),
+                outcome: self.maybe(self.one(&[Outcome::Killed, Outcome::Running])),
+                module: self.query().globs,
+                uid: self.maybe(self.small(22)),
+                unit: self.maybe(self.text(b'u')),
+                from: self.maybe(self.text(b'f')),
+                most: 23,
+            })),
+            Command::Why(self.one(&[Log::Name(self.bytes(b'n')), Log::Id(self.n(24)), Log::Pid(self.int(25))])),
             Command::Shutdown { patience: Duration::from_micros(self.small(17).into()) },
         ];
         for command in &all {
@@ -495,6 +515,7 @@ impl Seed {
                 Command::RequestModule { .. }
                 | Command::Call(_)
                 | Command::Probe { .. }
+                | Command::Rehearse(_)
                 | Command::Get(_)
                 | Command::Knobs(_)
                 | Command::Configure(_)
@@ -516,10 +537,33 @@ impl Seed {
                 | Command::Activity(_)
                 | Command::Matching { .. }
                 | Command::Records(_)
+                | Command::Log(_)
+                | Command::Why(_)
                 | Command::Shutdown { .. } => {}
             }
         }
         all
+    }
+
+    /// A line of a ledger of each kind.
+    fn recorded(&self) -> Vec<Recorded> {
+        let running = Running { record: self.record(), start_time: self.maybe(self.n(30)) };
+        let mut all = vec![
+            What::Ended(self.record()),
+            What::Started(running.clone()),
+            What::StillRunning(running),
+            What::Lost { count: self.n(31), errno: self.maybe(self.int(32)) },
+        ];
+        all.extend(self.events().into_iter().map(What::Changed));
+        let line = |what| Recorded {
+            at: self.int(33).into(),
+            n: self.n(34),
+            run: RunId { started: self.n(35), pid: self.int(36) },
+            target: "daemon".into(),
+            known: self.mask(37),
+            what,
+        };
+        all.into_iter().map(line).collect()
     }
 
     pub(crate) fn replies(&self) -> Vec<Reply> {
@@ -535,6 +579,12 @@ impl Seed {
         };
         let mut all = vec![
             Reply::Answered(self.record()),
+            Reply::Rehearsed(Box::new(Rehearsed {
+                draft: self.record(),
+                live: self.maybe(self.record()),
+                differences: vec![self.text(b'd').into()],
+                as_live: self.some,
+            })),
             Reply::Knobs(self.knobs()),
             Reply::Diff(self.comparison()),
             Reply::Written(self.changes()),
@@ -557,12 +607,27 @@ impl Seed {
                     certain: self.some,
                 }],
             }),
+            Reply::Log(Box::new(LogPage {
+                lines: self.recorded(),
+                next: self.maybe(self.text(b'p')),
+                newer: self.n(12),
+                unreadable: self.n(13),
+            })),
+            Reply::Why(Box::new(Told {
+                line: self.maybe(Box::new(self.recorded().remove(0))),
+                alive: self.maybe(self.some),
+                acts: self.recorded(),
+                earlier: self.n(14),
+                newer: 15,
+                unreadable: 16,
+            })),
             Reply::Left(vec![Left { live: self.live(), captured: self.some }]),
         ];
         all.extend(self.values().into_iter().map(|(_, value)| Reply::Value(value)));
         for reply in &all {
             match reply {
                 Reply::Answered(_)
+                | Reply::Rehearsed(_)
                 | Reply::Value(_)
                 | Reply::Knobs(_)
                 | Reply::Diff(_)
@@ -577,6 +642,8 @@ impl Seed {
                 | Reply::Matching(_)
                 | Reply::Records(_)
                 | Reply::ChainEnded(_)
+                | Reply::Log(_)
+                | Reply::Why(_)
                 | Reply::Left(_) => {}
             }
         }

@@ -6,7 +6,8 @@ use crate::abi::event::{Event, EventKind};
 use crate::abi::record::{Args, Record};
 
 use super::activity::page::RecordPage;
-use super::command::Reply;
+use super::command::{Rehearsed, Reply};
+use super::history::{Recorded, What};
 
 /// The record without its helper's argv, environment and output.
 pub fn record(record: &Arc<Record>) -> Arc<Record> {
@@ -38,6 +39,11 @@ pub fn event(event: &Arc<Event>) -> Arc<Event> {
 pub(super) fn reply(reply: Reply) -> Reply {
     match reply {
         Reply::Answered(one) => Reply::Answered(record(&one)),
+        Reply::Rehearsed(both) => {
+            let Rehearsed { draft, live, differences, as_live } = *both;
+            let (draft, live) = (record(&draft), live.as_ref().map(record));
+            Reply::Rehearsed(Box::new(Rehearsed { draft, live, differences, as_live }))
+        }
         Reply::Record(one) => Reply::Record(one.as_ref().map(record)),
         Reply::Records(all) => Reply::Records(all.iter().map(record).collect()),
         Reply::Status(mut snapshot) => {
@@ -45,6 +51,15 @@ pub(super) fn reply(reply: Reply) -> Reply {
             Reply::Status(snapshot)
         }
         Reply::Activity(page) => Reply::Activity(Box::new(activity(*page))),
+        Reply::Log(mut page) => {
+            page.lines.iter_mut().for_each(recorded);
+            Reply::Log(page)
+        }
+        Reply::Why(mut told) => {
+            told.line.iter_mut().for_each(|line| recorded(line));
+            told.acts.iter_mut().for_each(recorded);
+            Reply::Why(told)
+        }
         Reply::Value(_)
         | Reply::Written(_)
         | Reply::Done
@@ -56,6 +71,20 @@ pub(super) fn reply(reply: Reply) -> Reply {
         | Reply::Diff(_)
         | Reply::ChainEnded(_)
         | Reply::Left(_) => reply,
+    }
+}
+
+/// The line of a ledger as a reader gets it.
+fn recorded(line: &mut Recorded) {
+    match &mut line.what {
+        What::Ended(one) => *one = record(one),
+        What::Started(running) | What::StillRunning(running) => running.record = record(&running.record),
+        What::Changed(change) => {
+            if let EventKind::Finished(one) = &mut change.kind {
+                *one = record(one);
+            }
+        }
+        What::Lost { .. } => {}
     }
 }
 
@@ -72,8 +101,11 @@ fn activity(mut page: RecordPage) -> RecordPage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::cap::CapMask;
     use crate::abi::record::Output;
     use crate::control::activity::page::{RecordDetail, RecordSummary};
+    use crate::control::history::{LogPage, Running, Told};
+    use crate::control::target_info::RunId;
     use crate::control::testing as fixtures;
 
     /// A word that is in argv, in the environment and in the output, and nowhere else.
@@ -98,8 +130,29 @@ mod tests {
             detail: Some(Box::new(RecordDetail { record: secret(), chain: Vec::new(), chain_now: false })),
             ..RecordPage::default()
         };
+        let recorded = |what| Recorded {
+            at: 1,
+            n: 2,
+            run: RunId { started: 3, pid: 4 },
+            target: "daemon".into(),
+            known: CapMask::EMPTY,
+            what,
+        };
+        let running = || Running { record: secret(), start_time: None };
+        let lines = [What::Ended(secret()), What::Started(running()), What::StillRunning(running())].map(recorded);
+        let told = Told { line: Some(Box::new(lines[0].clone())), ..Told::default() };
         for full in [
+            Reply::Log(Box::new(LogPage { lines: vec![lines[0].clone()], ..LogPage::default() })),
+            Reply::Log(Box::new(LogPage { lines: vec![lines[1].clone()], ..LogPage::default() })),
+            Reply::Log(Box::new(LogPage { lines: vec![lines[2].clone()], ..LogPage::default() })),
+            Reply::Why(Box::new(told)),
             Reply::Answered(secret()),
+            Reply::Rehearsed(Box::new(Rehearsed {
+                draft: secret(),
+                live: Some(secret()),
+                differences: Vec::new(),
+                as_live: false,
+            })),
             Reply::Record(Some(secret())),
             Reply::Records(vec![secret()]),
             Reply::Status(Box::new(status)),

@@ -2,13 +2,13 @@
 
 use std::os::fd::AsFd;
 
-use super::attribution::Attribution;
 use super::event::{Traced, What};
 use super::join::{Exit, Input, Join, Lost, Reading};
 use super::observation::{HelperFacts, RequesterFacts};
 use super::page::{Missed, Page};
 use super::setup::Tracing;
 use crate::abi::error::SysError;
+use crate::abi::place::Attribution;
 use crate::sys::linux::proc_connector::{ProcConnector, Received};
 use crate::sys::linux::tasks::{self, Task};
 use crate::sys::linux::tracefs::read_page;

@@ -22,6 +22,11 @@ impl LedgerError {
         Self { errno, why: why.into(), advice: advice.into() }
     }
 
+    /// The reason alone.
+    pub(super) fn why(&self) -> &str {
+        &self.why
+    }
+
     /// A system call on `path` failed.
     pub(super) fn at(path: &Path, errno: Errno) -> Self {
         Self::new(errno, format!("the ledger `{}`: {}", shown(path), errno.desc()), advice(errno))

@@ -39,6 +39,7 @@
 pub mod clocks;
 pub mod error;
 pub mod folder;
+pub mod history;
 pub mod line;
 mod open;
 pub mod reader;

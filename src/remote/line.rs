@@ -38,12 +38,15 @@ impl Lane {
             Command::RequestModule { .. }
             | Command::Call(_)
             | Command::Probe { .. }
+            | Command::Rehearse(_)
             | Command::KillChain { .. }
             | Command::Shutdown { .. } => Self::Own,
             Command::Write(writes) | Command::Persist(writes) if writes.iter().any(|(key, _)| *key == Key::Gate) => {
                 Self::Own
             }
             Command::Activity(_) | Command::Matching { .. } | Command::Records(_) => Self::Reads,
+            // A ledger may be long.
+            Command::Log(_) | Command::Why(_) => Self::Own,
             _ => Self::Quick,
         }
     }
@@ -107,8 +110,9 @@ impl Line {
             };
             match first.sent.answer(message, version) {
                 Heard::Progress(request) => {
-                    let is_new = first.request.is_none();
-                    first.request = first.request.or(request);
+                    // A rehearsal makes a second request when the first one has ended.
+                    let is_new = request.is_some() && request != first.request;
+                    first.request = request.or(first.request);
                     if let Some(request) = first.request.filter(|_| is_new && first.cancelled) {
                         return Ok(Some(Err(request)));
                     }

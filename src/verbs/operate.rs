@@ -10,6 +10,7 @@ use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::error::ControlError;
 use crate::abi::mask::MaskExpr;
+use crate::control::command::{self, Command};
 use crate::control::rehearsal::Run;
 use crate::control::text::outcome::MASKS_AND_ROOT;
 
@@ -141,6 +142,17 @@ impl Draft {
     pub fn masks(&self, live: [CapMask; 2], known: CapMask) -> [CapMask; 2] {
         let of = |expr: &Option<MaskExpr>, live| expr.as_ref().map_or(live, |expr| expr.resolve(live, known));
         [of(&self.bset, live[0]), of(&self.inheritable, live[1])]
+    }
+}
+
+impl Draft {
+    /// The command that rehearses it.
+    pub fn command(self) -> Command {
+        let (path, args) = match self.run {
+            Run::Probe => (None, Vec::new()),
+            Run::Call(path, args) => (Some(path.into()), args),
+        };
+        Command::Rehearse(command::Rehearse { path, args, bset: self.bset, inheritable: self.inheritable })
     }
 }
 

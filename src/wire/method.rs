@@ -53,10 +53,11 @@ const fn method(
 const WRITES: &str = "writes";
 
 /// Every method that performs a command. To add a command, add its line here and its method to the interface file.
-pub static METHODS: [Method; 24] = [
+pub static METHODS: [Method; 27] = [
     method("Request", "request_module", Fields, "answered", One("record")),
     method("Run", "call", Fields, "answered", One("record")),
     method("Probe", "probe", Fields, "answered", One("record")),
+    method("Rehearse", "rehearse", Fields, "rehearsed", Fields),
     method("Get", "get", One("key"), "value", One("value")),
     method("List", "knobs", One("keys"), "knobs", One("knobs")),
     method("Set", "write", One("writes"), "written", One("changes")),
@@ -77,6 +78,8 @@ pub static METHODS: [Method; 24] = [
     method("Activity", "activity", Fields, "activity", One("page")),
     method("Matching", "matching", Fields, "matching", One("ids")),
     method("Records", "records", One("ids"), "records", One("records")),
+    method("Log", "log", Fields, "log", Fields),
+    method("Why", "why", Fields, "why", Fields),
     method("Shutdown", "shutdown", Fields, "left", One("left")),
 ];
 
@@ -103,7 +106,7 @@ impl Method {
 
     /// Whether the method takes a helper's time: it sends more than one answer to a caller that accepts them.
     pub fn has_progress(&self) -> bool {
-        self.reply == "answered"
+        matches!(self.reply, "answered" | "rehearsed")
     }
 
     /// The method of a command, and its parameters. `None` if the interface has no such method.
@@ -161,6 +164,7 @@ impl Method {
                 answer["id"] = record.id.into();
                 answer["pid"] = record.pid.into();
             }
+            Reply::Rehearsed(_) => answer["state"] = "ended".into(),
             Reply::Status(_) => {
                 answer["version"] = VERSION.into();
                 answer["run"] = serde_json::to_value(run).ok()?;

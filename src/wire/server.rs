@@ -107,7 +107,17 @@ impl Way {
 
 /// Whether something of the reply is withheld from readers.
 fn has_records(reply: &Reply) -> bool {
-    matches!(reply, Reply::Answered(_) | Reply::Status(_) | Reply::Record(_) | Reply::Records(_) | Reply::Activity(_))
+    matches!(
+        reply,
+        Reply::Answered(_)
+            | Reply::Rehearsed(_)
+            | Reply::Status(_)
+            | Reply::Record(_)
+            | Reply::Records(_)
+            | Reply::Activity(_)
+            | Reply::Log(_)
+            | Reply::Why(_)
+    )
 }
 
 /// The message that refuses whatever a connection asks for.

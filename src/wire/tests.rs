@@ -69,6 +69,7 @@ fn answered(sent: &Sent, way: &Way, reply: &Result<Reply, ControlError>) -> Vec<
 fn replies_to(command: &Command, reply: &Reply) -> bool {
     match command {
         Command::RequestModule { .. } | Command::Call(_) | Command::Probe { .. } => matches!(reply, Reply::Answered(_)),
+        Command::Rehearse(_) => matches!(reply, Reply::Rehearsed(_)),
         Command::Get(_) => matches!(reply, Reply::Value(_)),
         Command::Knobs(_) => matches!(reply, Reply::Knobs(_)),
         Command::Diff => matches!(reply, Reply::Diff(_)),
@@ -88,6 +89,8 @@ fn replies_to(command: &Command, reply: &Reply) -> bool {
         Command::Activity(_) => matches!(reply, Reply::Activity(_)),
         Command::Matching { .. } => matches!(reply, Reply::Matching(_)),
         Command::Records(_) => matches!(reply, Reply::Records(_)),
+        Command::Log(_) => matches!(reply, Reply::Log(_)),
+        Command::Why(_) => matches!(reply, Reply::Why(_)),
         Command::Shutdown { .. } => matches!(reply, Reply::Left(_)),
     }
 }
@@ -193,6 +196,7 @@ fn answers_that_need_no_command_have_the_declared_types() {
         (event::ended(), "Watch answer"),
         (Way::progress(Progress::Queued, 3, None), "Request answer"),
         (Way::progress(Progress::Started, 3, Some(77)), "Run answer"),
+        (Way::progress(Progress::Started, 3, Some(77)), "Rehearse answer"),
         (calls::answer_to(r#"{"method":"io.khelper.Control.Info"}"#), "Info answer"),
     ] {
         schema.check(what, &parsed(&message)["parameters"]);

@@ -60,6 +60,8 @@ fn auth_4_a_reader_reads_without_argv_environment_and_output() {
         message("Records", json!({"ids": [full["id"]]}), false),
         message("Status", json!({}), false),
         message("Activity", page, false),
+        message("Log", json!({}), false),
+        message("Why", json!({"id": full["id"]}), false),
         message("Get", json!({"key": "kernel.modprobe"}), false),
         message("Live", json!({"after": 0, "most": 9}), false),
     ];
@@ -70,10 +72,11 @@ fn auth_4_a_reader_reads_without_argv_environment_and_output() {
             assert!(answer.get("error").is_none(), "{answer}");
             assert!(!answer.to_string().contains(SECRET), "{answer}");
         }
-        for records in &answers[..4] {
+        for records in &answers[..6] {
             assert_eq!(records["parameters"]["withheld"], true, "{records}");
         }
         assert_eq!(answers[0]["parameters"]["record"]["id"], full["id"]);
+        assert_eq!(answers[5]["parameters"]["line"]["what"]["ended"]["id"], full["id"], "{}", answers[5]);
         let writes = [
             message("Request", json!({"name": "x", "wait": true}), false),
             message("Run", run(&["/bin/true"]), false),

@@ -32,8 +32,23 @@ with varlink.Client.new_with_address(address) as client:
         print("set", "cap_sys_rawio" in changes[0]["after"]["mask"]["exactly"]["names"])
         reply = control.Run("/bin/sh", ["-c", "echo out; exit 3"])
         print("run", reply["state"], reply["record"]["status"], reply["record"]["output"]["stdout"].strip())
+        reply = control.Rehearse("/bin/sh", ["-c", "exit 4"], {"exactly": {"names": []}})
+        print("rehearse", reply["draft"]["status"], reply["live"]["status"], reply["as_live"], len(reply["differences"]) > 0)
         states = [reply["state"] for reply in control.Request("dummy", _more=True)]
         print("more", *states)
+
+        # A line is written at most a second after its event.
+        while control.Why(id=4)["line"] is None:
+            pass
+        lines, start = [], None
+        while True:
+            page = control.Log(outcome="exited", most=1, **({"from": start} if start else {}))
+            lines += [line["what"]["ended"]["id"] for line in page["lines"]]
+            start = page.get("next")
+            if start is None:
+                break
+        told = control.Why(id=lines[0])
+        print("log", *lines, "why", told["line"]["what"]["ended"]["path"], told["earlier"])
 
         ready, seen = threading.Event(), []
 

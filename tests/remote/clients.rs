@@ -46,7 +46,7 @@ fn the_package_of_pypi() {
     let may = nix::unistd::geteuid().is_root();
     let wanted = format!(
         "info khelper {version}\nget 3.4\nlist 14\ninvalid khelper.era EINVAL\nunknown khelper.nothing\nset False\n\
-         run ended 768 out\nmore queued started ended\nwatch missed 1 after\n"
+         run ended 768 out\nrehearse 1024 1024 False True\nmore queued started ended\nlog 1 2 3 4 why /bin/sh 0\nwatch missed 1 after\n"
     );
     if may {
         assert_eq!(text(&output), wanted);

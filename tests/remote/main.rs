@@ -6,6 +6,7 @@ mod clients;
 mod command_line;
 #[path = "../common/daemon.rs"]
 mod daemon;
+mod history;
 mod library;
 mod older;
 

@@ -15,6 +15,7 @@ use crate::control::command::{Command, Reply};
 use crate::control::completion::{CallId, Completion};
 use crate::control::config::Config;
 use crate::control::dispatch::{dispatch, visible};
+use crate::control::history::History;
 use crate::engine::{Cancel, Engine};
 
 /// A submitted command.
@@ -35,11 +36,13 @@ pub(super) struct Calls {
     pub(super) ordered: AtomicUsize,
     /// The engine's configuration files.
     pub(super) config: Arc<Config>,
+    /// The engine's ledger.
+    pub(super) history: Option<Arc<dyn History>>,
 }
 
 impl Calls {
-    pub(super) fn new(config: Arc<Config>) -> Self {
-        Self { config, ..Self::default() }
+    pub(super) fn new(config: Arc<Config>, history: Option<Arc<dyn History>>) -> Self {
+        Self { config, history, ..Self::default() }
     }
 
     /// Adds a command that can be cancelled. Returns false if the id is in use.
@@ -87,7 +90,7 @@ impl Drop for Ordered {
 /// Performs a command, then answers it.
 pub(super) fn perform(engine: &Engine, calls: &Calls, job: Job) {
     let Job { authorization, id, cancel, done, order: _order } = job;
-    let reply = act(engine, &calls.config, authorization, &cancel);
+    let reply = act(engine, calls, authorization, &cancel);
     calls.answer(id, done, reply);
 }
 
@@ -95,11 +98,19 @@ pub(super) fn perform(engine: &Engine, calls: &Calls, job: Job) {
 /// locks stay usable.
 pub(super) fn act(
     engine: &Engine,
-    config: &Config,
+    calls: &Calls,
     authorization: Authorization,
     cancel: &Cancel,
 ) -> Result<Reply, ControlError> {
-    let act = || dispatch(engine, config, authorization, cancel);
+    let act = || match (authorization.command(), &calls.history) {
+        (Command::Log(question), Some(history)) => {
+            history.log(question).map(|page| visible(Reply::Log(Box::new(page)), authorization.access()))
+        }
+        (Command::Why(which), Some(history)) => {
+            history.why(which).map(|told| visible(Reply::Why(Box::new(told)), authorization.access()))
+        }
+        _ => dispatch(engine, &calls.config, authorization, cancel),
+    };
     let panicked = |_| Err(panicked("khelper panicked while it performed this command"));
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
 }

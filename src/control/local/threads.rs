@@ -89,7 +89,7 @@ pub(super) fn start_thread(engine: &Engine, calls: &Arc<Calls>, job: Job) {
         let mut next = lock(&theirs).take();
         while let Some(job) = next {
             let Job { authorization, id, cancel, done, order: _order } = job;
-            let reply = act(&engine, &all.config, authorization, &cancel);
+            let reply = act(&engine, &all, authorization, &cancel);
             ROOM.set(Some(Room { calls: all.clone(), job: None }));
             all.answer(id, done, reply);
             next = ROOM.take().and_then(|room| room.job);

@@ -93,7 +93,7 @@ pub(in crate::control) mod tests {
     use super::*;
     use crate::abi::actor::Comm;
     use crate::abi::cap::{CapMask, CapSets};
-    use crate::kernel::attribution::Attribution;
+    use crate::abi::place::Attribution;
     use crate::kernel::event::ModuleRequest;
     use crate::kernel::observation::{Doubts, HelperFacts, RequesterFacts, Times};
 

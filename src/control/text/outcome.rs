@@ -391,6 +391,7 @@ mod tests {
             max_rss_kib: 0,
             output: None,
             chain: Box::default(),
+            kernel: None,
         }
     }
 

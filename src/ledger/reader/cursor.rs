@@ -9,6 +9,7 @@ use crate::sys::search::{find, find_byte, find_last_byte};
 
 use super::filter::Search;
 use super::{Counts, Found, Known, seek};
+use crate::ledger::folder::Name;
 
 /// How much is read at once; more than a line.
 pub(super) const PIECE: usize = 4 * MAX_LINE;
@@ -42,10 +43,36 @@ impl<'a> Cursor<'a> {
             Some(since) if known.head.wall < since => seek::first_since(&file, known.body..known.len, since)?,
             _ => known.body,
         };
+        Self::at(file, known, search, offset, counts)
+    }
+
+    fn at(file: File, known: &'a Known, search: Search<'a>, offset: u64, counts: &mut Counts) -> Option<Self> {
         let (left, at) = (0..0, (0..0, Wall::MIN));
         let buffer = vec![0; PIECE.min(usize::try_from(known.len).unwrap_or(PIECE))].into();
         let mut cursor = Self { file, known, search, buffer, left, offset, at, skips: false };
         cursor.advance(counts).then_some(cursor)
+    }
+
+    /// Opens a segment at the first line that is wanted from `offset` on, where a line must begin.
+    pub(super) fn resume(
+        file: File,
+        known: &'a Known,
+        search: Search<'a>,
+        offset: u64,
+        counts: &mut Counts,
+    ) -> Option<Self> {
+        let mut before = [0];
+        let begins = offset >= known.body && file.read_at(&mut before, offset - 1).is_ok_and(|n| n == 1);
+        if !begins || before != *b"\n" {
+            return None;
+        }
+        Self::at(file, known, search, offset, counts)
+    }
+
+    /// The segment, and the offset of the line it is at, or of the `next` one.
+    pub(super) fn position(&self, next: bool) -> (Name, bool, u64) {
+        let ahead = if next { self.left.len() } else { self.left.end - self.at.0.start };
+        (self.known.name.clone(), self.known.of_failures, self.offset - ahead as u64)
     }
 
     pub(super) fn wall(&self) -> Wall {

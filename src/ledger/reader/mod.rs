@@ -7,6 +7,7 @@
 pub mod batch;
 mod cursor;
 pub mod filter;
+pub mod resume;
 mod seek;
 #[cfg(test)]
 pub(in crate::ledger) mod tests;
@@ -26,6 +27,7 @@ use super::line::{Brief, Head, Line, Unread, Wall, decode};
 use cursor::Cursor;
 pub(in crate::ledger) use cursor::first_line;
 use filter::{Filter, Search};
+use resume::{Order, Position};
 
 /// A ledger that is read.
 #[derive(Debug)]
@@ -166,9 +168,28 @@ impl Reader {
 
     /// Calls `each` with every line that matches, oldest first, until it breaks.
     pub fn scan(&self, filter: &Filter, each: &mut dyn FnMut(&Found<'_>, &mut Counts) -> ControlFlow<()>) -> Counts {
-        let mut counts = self.passed_over;
-        let mut waiting = self.segments.iter().filter(|known| filter.may_concern(&known.head)).peekable();
+        self.scan_from(filter, None, each).0
+    }
+
+    /// Like [`Self::scan`], from where an earlier query with this filter was stopped. If `each` breaks, it returns where
+    /// to go on. Lines that are written to a segment after all of its lines were read are left out then.
+    pub fn scan_from(
+        &self,
+        filter: &Filter,
+        from: Option<&Position>,
+        each: &mut dyn FnMut(&Found<'_>, &mut Counts) -> ControlFlow<()>,
+    ) -> (Counts, Option<Position>) {
+        let mut counts = if from.is_none() { self.passed_over } else { Counts::default() };
+        let mut begun = from.map(|from| from.begun);
         let mut active: Vec<Cursor<'_>> = Vec::new();
+        for known in self.segments.iter().filter(|known| from.is_some_and(|from| known.order() <= from.begun)) {
+            let Some(offset) = from.and_then(|from| from.of(&known.name, known.of_failures)) else { continue };
+            let Some(file) = self.open_segment(known) else { continue };
+            active.extend(Cursor::resume(file, known, Search::new(filter, &known.head), offset, &mut counts));
+        }
+        let is_new = |known: &&Known| from.is_none_or(|from| known.order() > from.begun);
+        let concerned = self.segments.iter().filter(|known| filter.may_concern(&known.head));
+        let mut waiting = concerned.filter(is_new).peekable();
         loop {
             // A segment is opened when no open one has an older line.
             while let Some(next) = waiting.peek() {
@@ -177,20 +198,31 @@ impl Reader {
                 }
                 let known = *next;
                 waiting.next();
-                let Some(folder) = self.folder(known) else { continue };
+                begun = Some(known.order());
                 // Removed since.
-                let Ok((file, _)) = folder.segment(&known.name, false) else { continue };
+                let Some(file) = self.open_segment(known) else { continue };
                 let search = Search::new(filter, &known.head);
                 active.extend(Cursor::start(file, known, search, filter.since, &mut counts));
             }
-            let Some(first) = (0..active.len()).min_by_key(|at| active[*at].wall()) else { return counts };
+            let Some(first) = (0..active.len()).min_by_key(|at| active[*at].wall()) else { return (counts, None) };
             counts.matched += 1;
             if each(&active[first].found(), &mut counts).is_break() {
-                return counts;
+                let open = active.iter().enumerate().map(|(at, cursor)| cursor.position(at == first)).collect();
+                return (counts, begun.map(|begun| Position { begun, open }));
             }
             if !active[first].advance(&mut counts) {
                 active.remove(first);
             }
         }
+    }
+
+    fn open_segment(&self, known: &Known) -> Option<std::fs::File> {
+        self.folder(known)?.segment(&known.name, false).ok().map(|(file, _)| file)
+    }
+}
+
+impl Known {
+    fn order(&self) -> Order {
+        (self.head.wall, self.name.pid, self.of_failures)
     }
 }

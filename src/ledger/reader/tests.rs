@@ -21,6 +21,7 @@ use crate::ledger::tests::{Fixture, lines, segments};
 use crate::ledger::writer::{Ledger, Options};
 
 use super::filter::Filter;
+use super::resume::Position;
 use super::{Counts, Reader};
 
 /// Every line that matches, and the counts.
@@ -32,6 +33,23 @@ pub(in crate::ledger) fn read(path: &Path, filter: &Filter) -> (Vec<Line>, Count
     });
     assert_eq!(counts.matched, all.len() as u64);
     (all, counts)
+}
+
+/// Every line that matches, read in pages of at most `most` lines, each by a reader of its own.
+fn pages(path: &Path, filter: &Filter, most: usize) -> Vec<Line> {
+    let (mut all, mut from) = (Vec::new(), None);
+    loop {
+        let mut page = 0;
+        let (_, next) = Reader::open(path).unwrap().scan_from(filter, from.as_ref(), &mut |found, counts| {
+            all.extend(found.read(counts));
+            page += 1;
+            if page == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        from = next.map(|next| Position::parse(&next.text()).unwrap());
+        if from.is_none() {
+            return all;
+        }
+    }
 }
 
 /// What the filter means, in plain words.
@@ -154,7 +172,7 @@ proptest! {
     #![proptest_config(fewer())]
 
     #[test]
-    fn a_query_gives_what_reading_everything_gives(story in story(), filters in proptest::collection::vec(filter(), 1..4)) {
+    fn a_query_gives_what_reading_everything_gives(story in story(), filters in proptest::collection::vec(filter(), 1..4), most in 1..9usize) {
         let fixture = Fixture::new();
         let all = Limits { segment_bytes: 2_000, ..Limits::ALL };
         let ledgers: Vec<_> = (0..3).map(|at| {
@@ -170,6 +188,9 @@ proptest! {
             let expected: Vec<Line> = every.iter().filter(|line| model(filter, line)).cloned().collect();
             prop_assert_eq!(keys(&found), keys(&expected), "{:?}", filter);
             prop_assert_eq!((counts.newer, counts.unreadable), (0, 0));
+            let paged = pages(&fixture.path(), filter, most);
+            let place = |line: &Line| (line.run, line.n);
+            prop_assert_eq!(paged.iter().map(place).collect::<Vec<_>>(), found.iter().map(place).collect::<Vec<_>>());
         }
     }
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use nix::mount::{MsFlags, mount};
 use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
 
-use super::{FAILED, LINE, NOTE, PASSED, TESTS};
+use super::{FAILED, LINE, NOTE, PASSED, RECORD, TESTS};
 
 pub fn main() -> ExitCode {
     for (kind, at) in [
@@ -76,6 +76,11 @@ impl Serial {
     fn say(&mut self, word: &str, text: &str) {
         // A new line first: what the machine printed before may not have ended.
         writeln!(self.0, "\n{LINE}{word} {}", text.escape_debug().to_string().replace("\\\"", "\"")).unwrap();
+    }
+
+    /// A recording, for a file on the host.
+    pub fn record(&mut self, recording: &serde_json::Value) {
+        writeln!(self.0, "\n{LINE}{RECORD} {recording}").unwrap();
     }
 
     /// Something that a person may want to know: a figure.

@@ -4,6 +4,7 @@ pub mod asking;
 pub mod counts;
 pub mod init;
 pub mod names;
+pub mod recording;
 pub mod rights;
 pub mod watching;
 
@@ -19,6 +20,7 @@ pub const LINE: &str = "> ";
 pub const NOTE: &str = "note";
 pub const PASSED: &str = "passed";
 pub const FAILED: &str = "failed";
+pub const RECORD: &str = "record";
 
 /// Where a test runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub enum Where {
     Uml,
     /// In virtual machines before Linux 6.12.
     Old,
+    /// Everywhere, but only with `--record`.
+    Recorded,
 }
 
 /// One test: a boot of its own.
@@ -44,7 +48,7 @@ const fn test(name: &'static str, boot: &'static str, place: Where, run: fn(&mut
     Test { name, boot, place, run }
 }
 
-pub const TESTS: [Test; 12] = [
+pub const TESTS: [Test; 13] = [
     test("no_helper_of_four_kinds_is_missed_and_each_requester_is_right", "", Where::Everywhere, counts::four_kinds),
     test("a_loss_is_told_exactly_and_every_end_still_appears", "", Where::Uml, counts::loss),
     test("the_next_start_removes_what_a_killed_watcher_left", "", Where::Everywhere, counts::killed),
@@ -62,4 +66,5 @@ pub const TESTS: [Test; 12] = [
         rights::confidentiality,
     ),
     test("hidden_addresses_leave_the_requester_unknown", "", Where::Old, rights::hidden_addresses),
+    test("what_the_kernel_says_is_recorded", "", Where::Recorded, recording::record),
 ];

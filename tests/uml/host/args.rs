@@ -6,6 +6,7 @@ The watch on kernels of the tests' own: cargo test --test uml [-- ARGUMENTS]
   WORD                only tests whose name has this word
   --vm                in virtual machines with Debian's kernels instead (fetched by apt, as root, as by tests/vm)
   --kernel SERIES     with --vm: only this one; may be repeated
+  --record FOLDER     no test: a recording of each kernel into this folder, for the tests of src/kernel/join
   --console           also what the kernel says, to stderr
   --list              the names of the tests
 $KHELPER_UML names the folder of the kernel; else it is the folder `uml` of the build folder.
@@ -18,6 +19,7 @@ pub struct Args {
     pub list: bool,
     pub console: bool,
     pub kernels: Vec<String>,
+    pub record: Option<String>,
     words: Vec<String>,
 }
 
@@ -26,12 +28,14 @@ impl Args {
         let mut read = Self::default();
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
+            let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value\n{HELP}"));
             match arg.as_str() {
                 "--vm" => read.vm = true,
                 "--help" | "-h" => read.help = true,
                 "--list" => read.list = true,
                 "--console" => read.console = true,
-                "--kernel" => read.kernels.push(args.next().ok_or_else(|| format!("{arg} needs a value\n{HELP}"))?),
+                "--kernel" => read.kernels.push(value()?),
+                "--record" => read.record = Some(value()?),
                 // What `cargo test -- ..` gives to the other tests too.
                 "--nocapture" | "--quiet" | "--exact" => {}
                 option if option.starts_with('-') => return Err(format!("no argument is called {option}\n{HELP}")),

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::guest::{FAILED, LINE, NOTE, PASSED, Test};
+use crate::guest::{FAILED, LINE, NOTE, PASSED, RECORD, Test};
 
 /// A machine that lives longer hangs, however busy this one is.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -29,6 +29,7 @@ pub struct Said {
     pub notes: Vec<String>,
     /// Why the test failed.
     pub failure: Option<String>,
+    pub recording: Option<String>,
 }
 
 impl Machine {
@@ -134,6 +135,7 @@ fn parse(said: &str) -> Said {
             NOTE => all.notes.push(text.to_owned()),
             FAILED => all.failure = Some(text.to_owned()),
             PASSED => all.failure = None,
+            RECORD => all.recording = Some(text.to_owned() + "\n"),
             _ => {}
         }
     }

@@ -60,6 +60,8 @@ fn virtual_machines(args: &Args) -> Result<Vec<Machine>, String> {
 /// Runs every test that is for this machine. Returns how many failed.
 fn all(machine: &Machine, initrd: &Path, args: &Args) -> usize {
     let is_here = |test: &&Test| match (test.place, machine) {
+        (Where::Recorded, _) => args.record.is_some(),
+        _ if args.record.is_some() => false,
         (Where::Everywhere, _) | (Where::Uml, Machine::Uml { .. }) => true,
         // Names are accepted in filters of events since Linux 6.12.
         (Where::Old, Machine::Qemu { series, .. }) => ["5.10", "6.1"].contains(&series.as_str()),
@@ -69,7 +71,11 @@ fn all(machine: &Machine, initrd: &Path, args: &Args) -> usize {
     let mut failed = 0;
     for test in chosen {
         let began = Instant::now();
-        let Said { notes, failure } = machine.run(initrd, test, args.console);
+        let Said { notes, mut failure, recording } = machine.run(initrd, test, args.console);
+        if let (Some(folder), Some(recording)) = (&args.record, recording) {
+            let file = Path::new(folder).join(format!("{}.json", machine.name()));
+            failure = failure.or(std::fs::write(&file, recording).err().map(|e| format!("{}: {e}", file.display())));
+        }
         notes.iter().for_each(|note| println!("    {note}"));
         let took = began.elapsed() - Duration::from_millis(u64::from(began.elapsed().subsec_millis() % 100));
         let verdict = failure.as_ref().map_or("ok".to_owned(), |why| format!("FAILED: {why}"));

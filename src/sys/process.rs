@@ -33,9 +33,7 @@ pub fn boot_id() -> String {
 
 /// CLOCK_MONOTONIC, in microseconds.
 pub fn monotonic() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
-    seconds * 1_000_000 + nanos / 1000
+    u64::try_from(super::linux::ticks::monotonic().as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -220,4 +220,6 @@ impl Join {
 }
 
 #[cfg(test)]
+mod replayed;
+#[cfg(test)]
 mod tests;

@@ -39,7 +39,7 @@ pub mod withheld;
 pub use crate::abi::knob::{Key, MaskKnob};
 pub use crate::abi::knob_value::{Change, KnobValue};
 pub use authorize::{Authorization, authorize};
-pub use command::{Call, Command, Left, Reply};
+pub use command::{Call, Command, KernelWrite, Left, Reply};
 pub use dispatch::{dispatch, dispatch_as};
 pub use knobs::read;
 

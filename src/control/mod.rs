@@ -13,6 +13,7 @@ mod dispatch;
 pub mod event_json;
 pub mod export;
 pub mod kernel_json;
+pub mod kernel_knobs;
 pub mod knob_json;
 mod knobs;
 pub mod local;

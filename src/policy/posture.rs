@@ -257,10 +257,8 @@ mod tests {
         ] {
             let way = vec![folder, file];
             let found = of_program(&program(way.clone()), false);
-            let expected: Vec<Fault> = expected
-                .into_iter()
-                .map(|(at, by)| Fault::Replaceable { at: at.as_bytes().into(), by })
-                .collect();
+            let expected: Vec<Fault> =
+                expected.into_iter().map(|(at, by)| Fault::Replaceable { at: at.as_bytes().into(), by }).collect();
             assert_eq!(found, expected, "{way:?}");
         }
     }
@@ -293,11 +291,8 @@ mod tests {
         let without = KNOWN.minus(CapMask::only(Capability::SYS_MODULE));
         let bset = |mask| Fact { part: Part::Bset, value: Value::Mask(mask), program: None };
         let judged = |mask, modprobe: &str, disabled: &str| {
-            let facts = vec![
-                fact(Part::Modprobe, modprobe, None),
-                bset(mask),
-                fact(Part::ModulesDisabled, disabled, None),
-            ];
+            let facts =
+                vec![fact(Part::Modprobe, modprobe, None), bset(mask), fact(Part::ModulesDisabled, disabled, None)];
             let found = judge(facts, KNOWN);
             (found[1].level, found[1].faults.clone())
         };

@@ -3,8 +3,8 @@
 
 mod apply;
 mod diff;
-mod edit;
-mod files;
+pub(super) mod edit;
+pub(super) mod files;
 pub mod last_good;
 mod origin;
 pub mod parse;
@@ -26,7 +26,7 @@ use crate::control::provenance::Setting;
 use crate::sys::linux::trust::{Folder, Untrusted};
 
 pub use apply::{Applied, Started, apply, reload, start};
-pub use resolve::resolve;
+pub use resolve::{Grammar, resolve, resolve_as};
 
 pub(super) use diff::diff;
 pub use origin::came_from;

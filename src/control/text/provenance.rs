@@ -11,6 +11,7 @@ use super::mask::list;
 pub fn came_from(from: &Where) -> String {
     match from {
         Where::Default => "default".to_owned(),
+        Where::Unknown => "not known: changed since boot, or built into the kernel".to_owned(),
         Where::File { source, others } if others.is_empty() => source.to_string(),
         Where::File { source, others } => {
             let others: Vec<String> = others.iter().map(Source::to_string).collect();

@@ -12,6 +12,7 @@ pub mod event;
 pub mod executable;
 pub mod glob;
 pub mod histogram;
+pub mod kernel_ask;
 pub mod kernel_program;
 pub mod knob;
 pub mod knob_value;

@@ -4,6 +4,7 @@
 pub mod authorize;
 pub mod completion;
 pub mod gate;
+pub mod kernel_ask;
 pub mod kernel_write;
 pub mod limit;
 pub mod masks;

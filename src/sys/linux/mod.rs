@@ -12,6 +12,7 @@ mod dispositions;
 mod exec_failure;
 mod group;
 mod inherited;
+pub mod kernel_ask;
 pub mod kernel_knobs;
 pub mod kernel_programs;
 mod keyring;

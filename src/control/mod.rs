@@ -12,6 +12,7 @@ pub mod config;
 mod dispatch;
 pub mod event_json;
 pub mod export;
+pub mod host;
 pub mod kernel_json;
 pub mod knob_json;
 mod knobs;

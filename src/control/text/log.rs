@@ -13,6 +13,7 @@ use crate::abi::wait::signal_name;
 use crate::sys::local_time::Local;
 use nix::errno::Errno;
 
+use super::kernel;
 use super::mask::but;
 use super::outcome::{ended_in_words, took};
 use super::ps::quoted;
@@ -57,6 +58,9 @@ fn parts(at: SystemTime, utc: bool) -> (String, String) {
 
 /// `#88 module "dccp"`.
 pub fn what(record: &Record) -> String {
+    if record.kernel.is_some() {
+        return format!("#{} {}", record.id, kernel::what(record));
+    }
     let verb = match record.kind {
         Kind::Module => "module",
         Kind::Helper => "run",
@@ -80,17 +84,25 @@ pub fn by(actor: &Actor) -> String {
     format!("by {} uid {}{login}", quoted(actor.comm.as_bytes()), actor.uid)
 }
 
+/// Who asked, of any record.
+fn by_whom(record: &Record) -> String {
+    match record.kernel {
+        None => by(&record.actor),
+        Some(_) => format!("by {}{}", kernel::requester(record), kernel::doubt(record)),
+    }
+}
+
 /// A request that is over: `14:02:11+01:00 kernel #88 module "dccp"  exit 1  400 µs  by "x" uid 1000`.
 pub fn request(time: &str, target: &str, record: &Record) -> String {
     let took = record.took_us().map(|us| format!("  {}", took(us))).unwrap_or_default();
-    format!("{time} {target} {}  {}{took}  {}", what(record), ended(record), by(&record.actor))
+    format!("{time} {target} {}  {}{took}  {}", what(record), ended(record), by_whom(record))
 }
 
 /// A helper that has been started, or that was found running by a later start.
 pub fn running(time: &str, target: &str, record: &Record, found: bool) -> String {
     let pid = record.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
     let state = if found { "still running, started by an earlier run" } else { "started" };
-    format!("{time} {target} {}  {state}{pid}  {}", what(record), by(&record.actor))
+    format!("{time} {target} {}  {state}{pid}  {}", what(record), by_whom(record))
 }
 
 /// A change of a knob or the gate, or what an operator did to a request; `None` for any other event.
@@ -109,6 +121,9 @@ pub fn change(time: &str, target: &str, event: &EventKind, known: CapMask) -> Op
         EventKind::DrainFailed { holdouts, actor } => {
             let ids: Vec<String> = holdouts.iter().map(|id| format!("#{id}")).collect();
             (format!("the drain timed out after 5 s, still running: {}", ids.join(", ")), actor)
+        }
+        EventKind::Lost { source, count } => {
+            return Some(format!("{time} {target} {}", kernel::lost(*source, *count)));
         }
         EventKind::Abandoned { id, actor } => (format!("#{id} abandoned"), actor),
         EventKind::Signalled { id, pid, signal, actor } => {

@@ -182,6 +182,7 @@ pub fn status_in_words(status: WaitStatus) -> OutcomeText {
 
 fn running(record: &Record) -> OutcomeText {
     match record.pid {
+        Some(pid) if record.kernel.is_some() => OutcomeText::new('▸', Severity::Quiet, format!("running as pid {pid}")),
         Some(pid) => OutcomeText::new('▸', Severity::Quiet, format!("running as pid {pid}, not waited for")),
         None => OutcomeText::new('▸', Severity::Quiet, "queued, not waited for"),
     }
@@ -204,7 +205,9 @@ fn exec_failed(record: &Record) -> OutcomeText {
     if record.stage == Some(Stage::Process) {
         return OutcomeText::new('¡', Severity::Bad, format!("cannot create a process{errno}"));
     }
-    OutcomeText::new('!', Severity::Bad, format!("exec failed{errno}: `{}`", screen(&record.path)))
+    // The kernel does not tell the program of a helper that was not executed.
+    let path = if record.path.is_empty() { String::new() } else { format!(": `{}`", screen(&record.path)) };
+    OutcomeText::new('!', Severity::Bad, format!("exec failed{errno}{path}"))
 }
 
 fn refused(record: &Record) -> OutcomeText {

@@ -65,6 +65,23 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Running,
+        Self::Exited,
+        Self::Killed,
+        Self::ExecFailed,
+        Self::Refused,
+        Self::Abandoned,
+        Self::Noop,
+        Self::Lost,
+    ];
+
+    /// The outcome with this [`Self::name`].
+    pub fn parse(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name().as_bytes() == name)
+    }
+
     /// As JSON and the screen spell it.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,5 +1,7 @@
 //! How a request ended, as a symbol and words. Rows, details, status lines and the command line all use these texts.
 
+use std::fmt::Write as _;
+
 use nix::errno::Errno;
 
 use crate::abi::actor::ChainLink;
@@ -72,13 +74,18 @@ pub fn ended_in_words(record: &Record) -> OutcomeText {
         Outcome::Noop => OutcomeText::new('∅', Severity::Quiet, noop(record)),
         Outcome::Lost => lost(record),
     };
+    put_remarks(&mut ending.words, record);
+    ending
+}
+
+/// Appends what else is to be said about an end.
+pub(super) fn put_remarks(words: &mut String, record: &Record) {
     if record.timed_out {
-        ending.words.push_str(", timed out");
+        words.push_str(", timed out");
     }
     if record.abandoned && record.outcome != Outcome::Abandoned {
-        ending.words.push_str(", caller gone");
+        words.push_str(", caller gone");
     }
-    ending
 }
 
 /// The current state of a request, or how it ended.
@@ -166,18 +173,28 @@ pub fn why_failed(record: &Record) -> Vec<String> {
 
 /// A raw wait status, in words.
 pub fn status_in_words(status: WaitStatus) -> OutcomeText {
-    match (status.exit_code(), status.signal()) {
-        (Some(0), _) => OutcomeText::new('✓', Severity::Good, "exit 0"),
-        (Some(code), _) => OutcomeText::new('✗', Severity::Bad, format!("exit {code} (raw {})", status.raw())),
-        (None, Some(signal)) if status.core() => {
-            let words = format!("killed by {}, core dumped (raw {})", signal_name(signal), status.raw());
-            OutcomeText::new('‡', Severity::Bad, words)
-        }
+    let mut words = String::new();
+    put_status(&mut words, status);
+    let symbol = match (status.exit_code(), status.signal()) {
+        (Some(0), _) => return OutcomeText::new('✓', Severity::Good, words),
+        (Some(_), _) => '✗',
+        (None, Some(_)) if status.core() => '‡',
+        (None, Some(_)) => '†',
+        (None, None) => '?',
+    };
+    OutcomeText::new(symbol, Severity::Bad, format!("{words} (raw {})", status.raw()))
+}
+
+/// Appends a wait status in words, without its raw value.
+pub(super) fn put_status(out: &mut String, status: WaitStatus) {
+    // Writing to a string cannot fail.
+    let _ = match (status.exit_code(), status.signal()) {
+        (Some(code), _) => write!(out, "exit {code}"),
         (None, Some(signal)) => {
-            OutcomeText::new('†', Severity::Bad, format!("killed by {} (raw {})", signal_name(signal), status.raw()))
+            write!(out, "killed by {}{}", signal_name(signal), if status.core() { ", core dumped" } else { "" })
         }
-        (None, None) => OutcomeText::new('?', Severity::Bad, format!("unknown wait status (raw {})", status.raw())),
-    }
+        (None, None) => out.write_str("unknown wait status"),
+    };
 }
 
 fn running(record: &Record) -> OutcomeText {
@@ -289,14 +306,22 @@ pub fn chain(links: &[ChainLink]) -> String {
 
 /// Formats a time for a person: `640 µs`, `12 ms`, `1.2 s`, `2 m 05 s`, `3 h 02 m`.
 pub fn took(us: u64) -> String {
+    let mut out = String::new();
+    put_took(&mut out, us);
+    out
+}
+
+/// The same, at the end of `out`.
+pub(super) fn put_took(out: &mut String, us: u64) {
     let seconds = us / 1_000_000;
-    match us {
-        0..1_000 => format!("{us} µs"),
-        1_000..1_000_000 => format!("{} ms", us / 1_000),
-        1_000_000..60_000_000 => format!("{seconds}.{} s", us / 100_000 % 10),
-        60_000_000..3_600_000_000 => format!("{} m {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} m", seconds / 3600, seconds / 60 % 60),
-    }
+    // Writing to a string cannot fail.
+    let _ = match us {
+        0..1_000 => write!(out, "{us} µs"),
+        1_000..1_000_000 => write!(out, "{} ms", us / 1_000),
+        1_000_000..60_000_000 => write!(out, "{seconds}.{} s", us / 100_000 % 10),
+        60_000_000..3_600_000_000 => write!(out, "{} m {:02} s", seconds / 60, seconds % 60),
+        _ => write!(out, "{} h {:02} m", seconds / 3600, seconds / 60 % 60),
+    };
 }
 
 #[cfg(test)]

@@ -7,7 +7,18 @@ use std::fmt::Write as _;
 /// bidirectional controls, wide, zero-width and combining characters, those that join the character before them, and
 /// invalid UTF-8 become `\xNN` for each byte: every remaining character takes one cell on every terminal.
 pub fn screen(bytes: &[u8]) -> String {
-    escape(bytes, harmless)
+    let mut out = String::with_capacity(bytes.len());
+    screen_to(&mut out, bytes);
+    out
+}
+
+/// The same, at the end of `out`.
+pub fn screen_to(out: &mut String, bytes: &[u8]) {
+    let plain = bytes.iter().all(|b| matches!(b, b' '..=b'~') && *b != b'\\');
+    match std::str::from_utf8(bytes) {
+        Ok(text) if plain => out.push_str(text),
+        _ => escape(out, bytes, harmless),
+    }
 }
 
 /// For text with parts that [`screen`] has already escaped: escapes the same characters, but keeps backslashes single.
@@ -18,11 +29,12 @@ pub fn screen_again(text: &str) -> String {
 /// For a JSON string: only what is not UTF-8 is `\xNN`, and a backslash is doubled; JSON's own escaping
 /// (done by serde_json) takes care of control characters.
 pub fn json(bytes: &[u8]) -> String {
-    escape(bytes, |_| true)
+    let mut out = String::with_capacity(bytes.len());
+    escape(&mut out, bytes, |_| true);
+    out
 }
 
-fn escape(bytes: &[u8], keep: impl Fn(char) -> bool) -> String {
-    let mut out = String::with_capacity(bytes.len());
+fn escape(out: &mut String, bytes: &[u8], keep: impl Fn(char) -> bool) {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             if c == '\\' {
@@ -31,12 +43,11 @@ fn escape(bytes: &[u8], keep: impl Fn(char) -> bool) -> String {
                 out.push(c);
             } else {
                 let mut buf = [0; 4];
-                hex(&mut out, c.encode_utf8(&mut buf).as_bytes());
+                hex(out, c.encode_utf8(&mut buf).as_bytes());
             }
         }
-        hex(&mut out, chunk.invalid());
+        hex(out, chunk.invalid());
     }
-    out
 }
 
 fn hex(out: &mut String, bytes: &[u8]) {

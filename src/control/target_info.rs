@@ -40,6 +40,8 @@ pub enum TargetKind {
     Embedded,
     /// The engine of another process, which outlives the connection.
     Daemon,
+    /// This machine's kernel, watched by this process.
+    Kernel,
 }
 
 /// The state of the connection to a target.
@@ -81,6 +83,7 @@ impl TargetInfo {
     pub fn short_name(&self) -> &str {
         match self.kind {
             TargetKind::Embedded => "embedded",
+            TargetKind::Kernel => "kernel",
             TargetKind::Daemon if self.name.is_empty() => "daemon",
             TargetKind::Daemon => &self.name,
         }

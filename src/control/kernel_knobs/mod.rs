@@ -4,6 +4,7 @@
 mod boot;
 mod keep;
 mod rehearse;
+mod target;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -24,6 +25,8 @@ use crate::sys::linux::LinuxHost;
 use crate::sys::linux::kernel_programs;
 
 use super::command::{Command, Reply};
+pub use target::Unwatched;
+
 use super::provenance::{Comparison, Drift, Knob, Where};
 
 /// The knobs of a kernel.

@@ -57,6 +57,7 @@ fn run(args: &Args) -> u8 {
     }
     match command {
         cli::Command::Serve(args) => return serve::serve(args),
+        cli::Command::Posture(args) => return cli::posture::posture(args),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
         cli::Command::Log(args) => return cli::log::log(args),
         cli::Command::Why(args) => return cli::why::why(args),

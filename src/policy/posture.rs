@@ -82,6 +82,23 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Its name in JSON.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Replaceable { .. } => "replaceable",
+            Self::Unreadable(_) => "unreadable",
+            Self::NoProgram(_) => "no_program",
+            Self::NotAFile => "not_a_file",
+            Self::NotExecutable => "not_executable",
+            Self::NotAProgram => "not_a_program",
+            Self::Relative => "relative",
+            Self::FullMask => "full_mask",
+            Self::CannotLoad => "cannot_load",
+            Self::AgentSet => "agent_set",
+            Self::NothingRuns => "nothing_runs",
+        }
+    }
+
     /// How serious it is for this part.
     pub const fn level(&self, part: &Part) -> Level {
         match self {

@@ -52,6 +52,11 @@ impl KernelKnobs {
         Self { root: root.into(), known, rehearses: false }
     }
 
+    /// Every capability that the kernel knows.
+    pub const fn known(&self) -> CapMask {
+        self.known
+    }
+
     /// Reads one knob.
     ///
     /// # Errors

@@ -58,6 +58,8 @@ pub enum Lasts {
     DryRun,
     /// Until the daemon starts again.
     UntilRestart,
+    /// What was lost stays lost until the machine starts again.
+    UntilReboot,
     /// It was kept, or its engine ends with this process.
     Always,
 }
@@ -68,6 +70,10 @@ pub fn narrowed(target: &str, change: &Change, known: CapMask, lasts: Lasts) -> 
     let read = if lasts == Lasts::DryRun { "a dry run: nothing was written" } else { "read back" };
     let kept = match (&change.source, lasts) {
         (Some(source), _) => format!(" Kept in {source}."),
+        (None, Lasts::UntilReboot) if before == after => " Nothing was written.".to_owned(),
+        (None, Lasts::UntilReboot) => {
+            " What it lost is lost until the machine starts again; then it is full.".to_owned()
+        }
         (None, Lasts::UntilRestart) => " Lost at the next restart; --persist keeps it.".to_owned(),
         (None, _) => String::new(),
     };

@@ -31,7 +31,11 @@ pub fn watch(utc: bool, json: bool) -> u8 {
     let watch = match Watch::start(QUEUE) {
         Ok(watch) => watch,
         Err((knowledge, error)) => {
-            states(&knowledge);
+            if json {
+                Answers::default().line(&kernel_json::states("", SystemTime::now(), &knowledge));
+            } else {
+                states(&knowledge);
+            }
             error.iter().for_each(|error| complain(error));
             return exit::UNAVAILABLE;
         }

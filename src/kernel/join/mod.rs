@@ -267,4 +267,6 @@ impl Join {
 }
 
 #[cfg(test)]
+mod replayed;
+#[cfg(test)]
 mod tests;

@@ -21,7 +21,6 @@ use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::malloc;
 use crate::sys::probe::PROBE_ARG;
-use crate::verbs::verb::Common;
 use crate::wire::path::default_path;
 use ledger::Kept;
 use target::Wanted;
@@ -59,14 +58,9 @@ fn run(args: &Args) -> u8 {
         cli::Command::Serve(args) => return serve::serve(args),
         cli::Command::Posture(args) => return cli::posture::posture(args),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
-        cli::Command::Log(args) => return cli::log::log(args),
-        cli::Command::Why(args) => return cli::why::why(args),
+        cli::Command::Log(log) => return cli::log::log(log, args.ledger_target()),
+        cli::Command::Why(why) => return cli::why::why(why, args.ledger_target()),
         _ => {}
-    }
-    if args.target == Some(cli::target::Chosen::Kernel)
-        && let Some(Common::Watch(watch)) = command.verb()
-    {
-        return cli::kernel::watch(watch.utc, command.verb().is_some_and(Common::json));
     }
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;

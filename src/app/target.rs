@@ -11,10 +11,13 @@ use crate::cli::need::{Need, Use};
 use crate::cli::target::Chosen;
 use crate::cli::{self, exit};
 use crate::control::ask::ask;
+use crate::control::host::{HostKernel, Options};
 use crate::control::target::Target;
 use crate::control::text::target::object;
 use crate::control::{Command, Reply};
 use crate::remote::{Address, Direct, Remote};
+use crate::sys::host::Host;
+use crate::sys::linux::LinuxHost;
 
 /// What a command wants of its target.
 pub(super) struct Wanted<'a> {
@@ -38,11 +41,10 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>
     };
     match (chosen, need) {
         (Some(Chosen::Embedded), _) => own(),
-        (Some(Chosen::Kernel), _) => {
-            cli::say("this version only watches the kernel: `khelper watch --target kernel`");
-            Err(exit::UNAVAILABLE)
-        }
+        (Some(Chosen::Kernel), _) => kernel(),
         (Some(Chosen::Unix(path)), _) => connect(&Address::unix(path)).map_err(|error| fail(&error)),
+        (Some(Chosen::UnixKernel(path)), _) => connect(&Address::unix(path).kernel()).map_err(|error| fail(&error)),
+        (Some(Chosen::DaemonKernel), _) => connect(&Address::usual().kernel()).map_err(|error| fail(&error)),
         (Some(Chosen::Daemon), _) => connect(&Address::usual()).map_err(|error| fail(&error)),
         (None, _) if wants_own => own(),
         (None, Need::Daemon) => connect(&Address::usual()).map_err(|error| {
@@ -70,6 +72,19 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>
     }
 }
 
+/// The most ended helpers of the kernel that a command or the console keeps, as many as an engine does.
+const KEPT: usize = 10_000;
+
+/// A watch of this machine's kernel by this process.
+fn kernel() -> Result<Arc<dyn Target>, u8> {
+    let host = LinuxHost::new();
+    let options = Options { keep: KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
+    match HostKernel::start(options) {
+        Ok(kernel) => Ok(Arc::new(kernel)),
+        Err(why) => Err(cli::kernel::not_watched(&why)),
+    }
+}
+
 /// Whether the daemon takes requests from this process. A process that may read alone gets an engine of its own.
 fn lets_in(daemon: &dyn Target) -> Result<(), ControlError> {
     // The daemon takes the actor from the socket.
@@ -91,6 +106,8 @@ pub(super) fn ids(chosen: Option<Chosen>) -> Vec<u64> {
     let address = match chosen {
         Some(Chosen::Embedded | Chosen::Kernel) => return Vec::new(),
         Some(Chosen::Unix(path)) => Address::unix(&path),
+        Some(Chosen::UnixKernel(path)) => Address::unix(&path).kernel(),
+        Some(Chosen::DaemonKernel) => Address::usual().kernel(),
         Some(Chosen::Daemon) | None => Address::usual(),
     };
     let (sender, answer) = channel();

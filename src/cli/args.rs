@@ -34,7 +34,8 @@ fn after_help() -> String {
 #[command(name = "khelper", version, about = "Usermode helpers: a console and an engine", after_help = after_help())]
 pub struct Args {
     /// The engine to use: `embedded` (one of this process), `daemon`, `unix:PATH` (the daemon at that socket), or
-    /// `kernel` (this machine's kernel; `watch` alone)
+    /// `kernel` (this machine's kernel, watched; of `log` and `why`: its lines alone); `daemon/kernel` or
+    /// `unix:PATH/kernel` for the kernel that a daemon watches
     #[arg(short = 't', long, value_name = "TARGET", global = true, value_parser = target::parser())]
     pub target: Option<Chosen>,
     /// Knobs to write first.
@@ -129,7 +130,8 @@ impl Args {
                 return Err(conflict("this command starts no engine, so it writes no ledger"));
             }
         }
-        if args.target.is_some() && args.command.as_ref().is_some_and(Command::needs_no_target) {
+        let of_ledger = args.ledger_target().is_some() && args.command.as_ref().is_some_and(Command::reads_ledger);
+        if args.target.is_some() && !of_ledger && args.command.as_ref().is_some_and(Command::needs_no_target) {
             let is_kernels = matches!(args.command, Some(Command::Posture(_))) && args.target == Some(Chosen::Kernel);
             if !is_kernels {
                 return Err(conflict("this command needs no target, so --target cannot be used with it"));
@@ -214,6 +216,11 @@ impl Args {
 }
 
 impl Args {
+    /// The target whose lines `log` and `why` look at; `None` for all.
+    pub fn ledger_target(&self) -> Option<&'static str> {
+        (self.target == Some(Chosen::Kernel)).then_some("kernel")
+    }
+
     /// The ledger of the new engine, and of which helpers it stores the output; the options after the command win.
     pub fn ledger(&self) -> Option<(&Path, Option<LedgerOutput>)> {
         let after = self.command.as_ref().and_then(Command::verb).and_then(Common::new_engine);
@@ -241,6 +248,11 @@ impl Command {
     /// Whether the command starts no engine.
     fn starts_no_engine(&self) -> bool {
         self.needs_no_target() || self.verb().is_some_and(Common::needs_running)
+    }
+
+    /// Whether the command reads the ledger's files.
+    const fn reads_ledger(&self) -> bool {
+        matches!(self, Self::Log(_) | Self::Why(_))
     }
 
     /// Whether the command needs no engine.

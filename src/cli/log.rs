@@ -77,7 +77,7 @@ pub(super) fn open(folder: Option<&Path>) -> Result<Reader, u8> {
 }
 
 /// Prints what was recorded. Returns the exit code.
-pub fn log(args: &Log) -> u8 {
+pub fn log(args: &Log, target: Option<&'static str>) -> u8 {
     let now = SystemTime::now();
     let at = |when: Option<When>| when.map(|when| when.wall(now, args.utc)).transpose();
     let (since, until) = match (at(args.since), at(args.until)) {
@@ -98,6 +98,7 @@ pub fn log(args: &Log) -> u8 {
         module: args.module.clone().unwrap_or_default(),
         uid: args.uid,
         unit: args.unit.clone(),
+        target,
         ..Filter::default()
     };
     let answers = Answers::default();

@@ -189,3 +189,96 @@ pub fn watching(source: &Source, watch: &WatchState) -> String {
     // It has only strings, numbers and lists of them, which always serialize.
     serde_json::to_string(&watching).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::escape::unescape;
+    use crate::abi::snapshot::KnownState;
+    use crate::control::host::tests::{hostile, lone_end, not_executed, record};
+    use crate::control::record_json::Entry;
+    use crate::control::target_info::RunId;
+    use crate::kernel::observation::Observation;
+    use serde_json::{Value, json};
+
+    fn source() -> Source {
+        Source::new("kernel", RunId { started: 0x5f1c, pid: 7 })
+    }
+
+    fn object(observation: &Observation) -> Value {
+        let text = serde_json::to_string(&Entry::of(&record(observation), &source())).unwrap();
+        assert!(!text.contains('\n') && !text.contains('\u{1b}'), "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_helper_has_the_names_of_records_and_its_bytes_can_be_read_back() {
+        let all = object(&hostile());
+        let text = |name: &str| unescape(all[name].as_str().unwrap()).unwrap();
+        assert_eq!((text("module"), text("path")), (b"a\x1b]0;\xff\n\"b".to_vec(), b"/sbin/mod\nprobe".to_vec()));
+        assert_eq!(all["argv"], json!(["/sbin/modprobe", "-q", "--", "a\\x0a"]));
+        for (name, value) in [
+            ("id", json!(88)),
+            ("asked_at", "1970-01-01T00:00:00.001000Z".into()),
+            ("kind", "module".into()),
+            ("cause", "module".into()),
+            ("outcome", "exited".into()),
+            ("exit_code", 1.into()),
+            ("signal", Value::Null),
+            ("raw", 256.into()),
+            ("queued_us", 0.into()),
+            ("started_us", 300.into()),
+            ("ended_us", 12_000.into()),
+            ("call_site", "0xffffffff81000000".into()),
+            ("wait", "proc".into()),
+            ("unknown", json!([])),
+            ("doubts", json!([])),
+        ] {
+            assert_eq!(all[name], value, "{name}");
+        }
+        let by = &all["requester"];
+        assert_eq!((&by["tid"], &by["pid"], &by["inner_pid"]), (&4122.into(), &4121.into(), &7.into()));
+        assert_eq!((&by["unit"], &by["claims"]), (&Value::Null, &"cron.service".into()));
+        assert_eq!(all["caps"]["bounding"], "0x000001ffffffffff");
+    }
+
+    #[test]
+    fn what_is_not_known_is_null_and_the_reason_is_told() {
+        let all = object(&lone_end());
+        for name in ["asked_at", "module", "path", "argv", "requester", "caps", "started_us", "cause", "wait", "env"] {
+            assert!(all.get(name).is_some_and(Value::is_null), "{name}");
+        }
+        assert_eq!((&all["outcome"], &all["signal"]), (&"killed".into(), &9.into()));
+        let missing = |what: &str, why: &str| json!({"what": what, "why": why});
+        let lost = |what| missing(what, "trace_lost");
+        assert_eq!(all["unknown"], json!([lost("requester"), lost("cause"), lost("path"), missing("argv", "gone")]));
+        assert_eq!(all["doubts"], json!(["is_helper"]));
+        let gone = object(&not_executed());
+        assert_eq!((&gone["requester"]["tid"], &gone["requester"]["uid"]), (&9.into(), &Value::Null));
+        assert_eq!((&gone["outcome"], &gone["stage"]), (&"exec_failed".into(), &"exec".into()));
+        let not_told = Observation { status: Err(Unknown::NotTold), ..hostile() };
+        assert_eq!(object(&not_told)["outcome"], Value::Null);
+    }
+
+    #[test]
+    fn the_beginning_of_a_watch_says_what_can_be_known() {
+        let state =
+            KnownState { name: "requesters".into(), known: "a".into(), unknown: "b".into(), change: "c".into() };
+        let watch = WatchState {
+            since: std::time::UNIX_EPOCH,
+            states: vec![state],
+            helpers: 1,
+            requesters: 2,
+            lost: 3,
+            missed: 4,
+            failed: None,
+        };
+        let all: Value = serde_json::from_str(&watching(&source(), &watch)).unwrap();
+        assert_eq!((&all["event"], &all["run"]), (&"watching".into(), &"5f1c-7".into()));
+        assert_eq!(all["states"], json!([{"name": "requesters", "known": "a", "unknown": "b", "change": "c"}]));
+        assert_eq!(
+            (&all["helpers"], &all["requesters"], &all["lost"], &all["missed"]),
+            (&1.into(), &2.into(), &3.into(), &4.into())
+        );
+    }
+}

@@ -35,6 +35,8 @@ const AGAIN: u64 = 1_000_000_000;
 /// What a watch tells.
 #[derive(Clone, Debug)]
 pub enum Told {
+    /// Every helper that ran when the watch began has been told; comes once.
+    Listed,
     /// A helper runs, and has run for a while.
     Started(Box<Observation>),
     /// A helper has ended.
@@ -211,7 +213,7 @@ fn run(mut source: Source, mut out: Out, stop: &Stop) {
 
 fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> Result<(), SysError> {
     let mut page = vec![0; source.tracing.as_ref().map_or(0, |tracing| tracing.page_size)];
-    let (mut check_at, mut checked_at, mut foreign_before) = (0, 0, 0);
+    let (mut check_at, mut checked_at, mut foreign_before, mut is_listed) = (0, 0, 0, false);
     let (mut suspects, mut lost, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         // After that everything that is in the buffers is read once more.
@@ -247,6 +249,10 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
         lost.drain(..).for_each(|loss| out.send(Told::Lost(loss)));
         observations.into_iter().for_each(|observation| out.send(Told::Helper(Box::new(observation))));
         join.started().into_iter().for_each(|observation| out.send(Told::Started(Box::new(observation))));
+        if !is_listed && join.has_told_all() {
+            is_listed = true;
+            out.send(Told::Listed);
+        }
         // A worker with a number below those that pass anyway.
         if join.new_kernel_threads().into_iter().any(|pid| pid.unsigned_abs() < source.newest) {
             source.renew_filter(&listed().1)?;

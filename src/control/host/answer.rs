@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
+use crate::abi::actor::Origin;
 use crate::abi::error::ControlError;
 use crate::control::activity::reader::Reader;
 use crate::control::authorize::Authorization;
@@ -42,6 +43,10 @@ pub(super) fn perform(
 ) -> Result<Reply, ControlError> {
     let access = authorization.access();
     let (actor, command, _) = authorization.into_parts();
+    if actor.origin == Origin::Outside && is_own(&command) {
+        let why = "a daemon does not act on this machine's kernel for other processes: run khelper as root, with `-t kernel`";
+        return Err(ControlError::Denied(why.to_owned()));
+    }
     let reply = match command {
         Command::Status => Ok(Reply::Status(Box::new(store.snapshot()))),
         Command::Record(id) => Ok(Reply::Record(store.records(&[id]).pop())),
@@ -74,6 +79,14 @@ pub(super) fn perform(
         },
     };
     reply.map(|reply| visible(reply, access))
+}
+
+/// Whether only the process that owns the watch may give this command: it reaches the kernel with that process's rights.
+const fn is_own(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::RequestModule { .. } | Command::WriteKernel(_) | Command::Unpersist(_) | Command::CheckPath(_)
+    )
 }
 
 /// Why the kernel's target does not do this.

@@ -9,19 +9,19 @@ mod record;
 mod request;
 mod store;
 #[cfg(test)]
-pub(in crate::control) mod tests;
+pub(crate) mod tests;
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, SysError};
 use crate::abi::event::EventKinds;
 use crate::abi::sink::RecordSink;
-use crate::abi::snapshot::KnownState;
+use crate::abi::snapshot::{KnownState, WatchState};
 use crate::kernel::knowledge::Knowledge;
 use crate::kernel::watch::{Stopper, Watch as KernelWatch};
 
@@ -38,6 +38,8 @@ pub use record::of as record_of;
 
 /// Helpers that may wait between the watch and the records.
 const QUEUE: usize = 65_536;
+/// How long the start of a watch waits for the list of helpers that run already.
+const LISTED: Duration = Duration::from_secs(2);
 /// The stack of the thread that performs commands.
 const STACK: usize = 512 * 1024;
 
@@ -103,7 +105,13 @@ impl HostKernel {
             not_watched(&status.knowledge, Some(SysError::new("start a thread", errno)))
         };
         let pump = Some(pump.map_err(failed)?);
+        store.wait_listed(LISTED);
         Ok(Self { store, stopper, pump, worker: Mutex::default(), info })
+    }
+
+    /// The state of the watch.
+    pub fn state(&self) -> Option<Box<WatchState>> {
+        self.store.snapshot().kernel
     }
 
     /// Like [`Target::submit`], for a command that has been authorized already.

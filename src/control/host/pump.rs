@@ -12,6 +12,7 @@ use super::store::Store;
 pub(super) fn run(watch: &Watch, store: &Store) {
     while let Some(told) = watch.next() {
         match told {
+            Told::Listed => store.listed(),
             Told::Started(observation) => store.started(&observation, start_time(&observation)),
             Told::Helper(observation) => store.finished(&observation),
             Told::Lost(loss) => {

@@ -1,7 +1,7 @@
 //! The helpers of the kernel: those that run, those that ended last, totals, and events.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::abi::actor::{Actor, ChainLink};
@@ -15,14 +15,14 @@ use crate::abi::snapshot::{Live, Snapshot, Totals, WatchState};
 use crate::abi::time::Micros;
 use crate::control::activity::history::History;
 use crate::control::kernel_knobs::KernelKnobs;
-use crate::control::target_info::{RunId, TargetInfo};
+use crate::control::target_info::TargetInfo;
 use crate::control::text::kernel;
 use crate::engine::{Bus, Subscription};
-use crate::kernel::observation::{Observation, Unknown};
+use crate::kernel::observation::{Observation, Times, Unknown};
 use crate::kernel::watch::{Viewer, wall};
 use crate::sys::process::monotonic;
 
-use super::{knobs, record};
+use super::{act, knobs, record};
 
 /// How many requests a snapshot lists, and how many records and warnings.
 const RUNNING: usize = 256;
@@ -33,8 +33,6 @@ const WARNINGS: usize = 16;
 #[derive(Clone)]
 pub(super) struct Running {
     pub(super) record: Arc<Record>,
-    /// When its process was made, in nanoseconds of CLOCK_MONOTONIC; `None` if it was found running.
-    pub(super) forked: Option<u64>,
     /// When its process started, in clock ticks since boot; with the pid it names one process.
     pub(super) start_time: Option<u64>,
 }
@@ -53,14 +51,16 @@ struct State {
     missed: u64,
     warnings: VecDeque<LogLine>,
     bus: Bus,
+    /// The helpers that ran when the watch began are in `live`, or the watch has ended.
+    is_listed: bool,
 }
 
 /// The helpers of the kernel.
 pub(super) struct Store {
     state: Mutex<State>,
+    changed: Condvar,
     watch: Viewer,
     sink: Option<Arc<dyn RecordSink>>,
-    run: RunId,
     /// What a snapshot has of this process.
     base: Snapshot,
     knobs: KernelKnobs,
@@ -87,13 +87,27 @@ impl Store {
             missed: 0,
             warnings: VecDeque::new(),
             bus: Bus::default(),
+            is_listed: false,
         };
         let base = Snapshot::unknown(info.pid, info.uid, info.known);
-        Self { state: Mutex::new(state), watch, sink, run: info.run, base, knobs: KernelKnobs::default(), keep }
+        let knobs = KernelKnobs::default();
+        Self { state: Mutex::new(state), changed: Condvar::new(), watch, sink, base, knobs, keep }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The helpers that ran when the watch began have been told.
+    pub(super) fn listed(&self) {
+        self.lock().is_listed = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for that, for at most so long.
+    pub(super) fn wait_listed(&self, most: Duration) {
+        let waits = |state: &mut State| !state.is_listed;
+        drop(self.changed.wait_timeout_while(self.lock(), most, waits).unwrap_or_else(PoisonError::into_inner));
     }
 
     pub(super) fn subscribe(&self, capacity: usize, kinds: EventKinds, after: Option<u64>) -> Subscription {
@@ -108,14 +122,19 @@ impl Store {
     pub(super) fn started(&self, observation: &Observation, start_time: Option<u64>) {
         let mut state = self.lock();
         let id = state.new_id();
-        let record = Arc::new(record::of(observation, id, wall));
-        let forked = observation.times.forked;
+        let mut record = record::of(observation, id, wall);
+        if let (Some(ticks), true) = (start_time, observation.times == Times::default()) {
+            // It was found running: since its start.
+            let since = act::made_at(ticks);
+            (record.at, record.wall, record.started_us) = (since / 1000, wall(since), Some(0));
+        }
+        let record = Arc::new(record);
         state.totals.launched += 1;
         // An end of the process that had this number before was lost.
         if let Some(before) = state.pids.insert(observation.pid, id) {
             state.live.remove(&before);
         }
-        state.live.insert(id, Running { record: record.clone(), forked, start_time });
+        state.live.insert(id, Running { record: record.clone(), start_time });
         state.bus.emit(monotonic(), EventKind::Started { id, pid: observation.pid });
         drop(state);
         if let Some(sink) = &self.sink {
@@ -137,8 +156,13 @@ impl Store {
         };
         let mut record = record::of(observation, id, wall);
         if let Some(running) = &started {
-            // The same moment, as it was computed then.
-            record.wall = running.record.wall;
+            // The same moment, as it was computed then; of a helper that was found running only its start is known.
+            let ended = observation.times.ended.filter(|_| record.started_us.is_none());
+            (record.at, record.wall) = (running.record.at, running.record.wall);
+            if let Some(ended) = ended {
+                record.started_us = running.record.started_us;
+                record.ended_us = record.started_us.map(|_| (ended / 1000).saturating_sub(record.at));
+            }
         } else {
             state.totals.launched += 1;
         }
@@ -159,7 +183,8 @@ impl Store {
         } else {
             state.first += 1;
         }
-        state.bus.emit(monotonic(), EventKind::Finished(record.clone()));
+        let at = record.ended_us.map_or_else(monotonic, |ended| record.at + ended);
+        state.bus.emit(at, EventKind::Finished(record.clone()));
         drop(state);
         if let Some(sink) = &self.sink {
             sink.finished(&record);
@@ -206,6 +231,8 @@ impl Store {
             state.warn(monotonic(), format!("the watch of the kernel has ended: {error}"));
         }
         state.bus.close();
+        drop(state);
+        self.listed();
     }
 
     /// The helper that runs and has this number.
@@ -272,11 +299,6 @@ impl Store {
     /// The kernel's knobs.
     pub(super) const fn knobs(&self) -> &KernelKnobs {
         &self.knobs
-    }
-
-    /// This watch.
-    pub(super) fn run(&self) -> RunId {
-        self.run
     }
 }
 

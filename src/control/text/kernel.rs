@@ -171,3 +171,131 @@ pub fn lost(source: LossSource, count: Option<u64>) -> String {
         LossSource::Reader => format!("missed {number} helpers or losses: this program was too slow"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::cap::CapMask;
+    use crate::abi::event::{Event, EventKind};
+    use crate::control::host::tests::{hostile, lone_end, not_executed, record};
+    use crate::control::text::{log, ps, watch as events, why};
+    use crate::kernel::observation::Observation;
+    use std::sync::Arc;
+
+    fn ended(observation: &Observation) -> String {
+        let kind = EventKind::Finished(Arc::new(record(observation)));
+        events::line("kernel", &Event { seq: 3, at: 0, kind }, "T")
+    }
+
+    #[test]
+    fn a_helper_is_one_line_whatever_names_it_has() {
+        let by = "\"x\\x0a2 kernel\\x1b[2J\" pid 4121 uid 1000, claims unit cron.service";
+        assert_eq!(
+            ended(&hostile()),
+            format!("3 T kernel #88 pid 4125 module \"a\\x1b]0;\\xff\\x0a\"b\" ✗ exit 1 (raw 256) · 12 ms, by {by}")
+        );
+        let mut line = String::new();
+        log::request(&mut line, "T", "kernel", &record(&hostile()));
+        assert_eq!(line, format!("T kernel #88 module \"a\\x1b]0;\\xff\\x0a\"b\"  exit 1  12 ms  by {by}"));
+        let lost = "it happened";
+        assert!(!ended(&lone_end()).contains(lost));
+        assert_eq!(
+            ended(&lone_end()),
+            "3 T kernel #88 pid 4125 run (its program is not known: trace events of that time are lost) † killed by SIGKILL \
+             (raw 9), by (who asked is not known: trace events of that time are lost) (may be no helper: its parent is not \
+             known)"
+        );
+        assert_eq!(
+            ended(&not_executed()),
+            "3 T kernel #88 pid 4125 release agent (its program could not be executed) ! exec failed · 12 ms, by thread 9 \
+             (gone before it could be read) (doubtful: trace events are lost)"
+        );
+    }
+
+    #[test]
+    fn the_story_says_who_asked_what_ran_how_it_ended_and_what_is_not_known() {
+        let story = |observation: &Observation| why::story(&record(observation), "T", CapMask::up_to(40));
+        assert_eq!(
+            story(&hostile()),
+            [
+                "#88 module \"a\\x1b]0;\\xff\\x0a\"b\", T. Asked by \"x\\x0a2 kernel\\x1b[2J\" (pid 4121, 7 in its own namespace, \
+                 uid 1000, claims unit cron.service).",
+                "/sbin/mod\\x0aprobe \"-q\" \"--\" \"a\\x0a\" ran as pid 4125 with all capabilities.",
+                "Exit 1 after 12 ms.",
+            ]
+        );
+        assert_eq!(
+            story(&lone_end()),
+            [
+                "#88 run (its program is not known: trace events of that time are lost), T. Who asked is not known. (may be no \
+                 helper: its parent is not known)",
+                "A program ran as pid 4125.",
+                "Killed by SIGKILL.",
+                "Unknown: who asked (trace events of that time are lost), what it was started for (trace events of that time \
+                 are lost), its program (trace events of that time are lost), its command line (gone before it could be read).",
+            ]
+        );
+        assert_eq!(
+            story(&not_executed())[1..],
+            [
+                "The requester emptied a cgroup of version 1; its hierarchy has this program as release agent.",
+                "The kernel could not execute the program.",
+                "Who asked is doubtful: trace events of that time are lost.",
+                "Unknown: the process, user and name of the thread that asked (gone before it could be read).",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_runs_is_a_table_of_what_is_known() {
+        let running = |observation: Observation| {
+            Arc::new(record(&Observation {
+                status: Err(crate::abi::kernel_helper::Unknown::StillRunning),
+                ..observation
+            }))
+        };
+        let table = ps::kernel_table("kernel", 2_101_000, &[running(hostile()), running(lone_end())]);
+        assert!(table[1].starts_with("kernel  #88  4125  0:02.1   module \"a\\x1b"), "{}", table[1]);
+        assert!(table[1].ends_with("uid 1000, claims unit cron.service"), "{}", table[1]);
+        assert!(table[2].starts_with("kernel  #88  4125  -        run (its program"), "{}", table[2]);
+        assert!(table.iter().all(|line| !line.chars().any(char::is_control)));
+    }
+
+    #[test]
+    fn a_watch_says_what_it_counted_and_what_it_cannot_know() {
+        let state = |name: &'static str, known: &'static str| KnownState {
+            name: name.into(),
+            known: known.into(),
+            unknown: if known.is_empty() { "who\x1b asked".into() } else { "".into() },
+            change: "".into(),
+        };
+        let mut of = WatchState {
+            since: std::time::UNIX_EPOCH,
+            states: vec![state("trace", "x"), state("requesters_unsupported", ""), state("exits", "y")],
+            helpers: 310,
+            requesters: 305,
+            lost: 11,
+            missed: 12,
+            failed: None,
+        };
+        let words = "kernel watcher: since T, 310 helpers, requester known of 98 %, 11 events lost, 12 missed";
+        assert_eq!((watch(&of, "T").as_str(), partial(&of).as_deref()), (words, Some("not known: requesters")));
+        assert_eq!(super::state(&of.states[1]), "not known: who\\x1b asked");
+        of.states[1].known = "z".into();
+        assert_eq!(partial(&of), None);
+        (of.helpers, of.failed) = (0, Some("read: x".into()));
+        assert_eq!(partial(&of).as_deref(), Some("the watch has ended"));
+        assert!(
+            watch(&of, "T").contains("none has ended yet") && watch(&of, "T").ends_with("the watch has ended: read: x")
+        );
+    }
+
+    #[test]
+    fn each_loss_says_what_is_lost_and_how_much() {
+        let all = [LossSource::Requests, LossSource::Helpers, LossSource::Ends, LossSource::Trace, LossSource::Reader];
+        let words: std::collections::BTreeSet<String> =
+            all.into_iter().map(|source| lost(source, Some(8773))).collect();
+        assert_eq!((words.len(), words.iter().filter(|words| words.contains("8773")).count()), (5, 3));
+        assert!(lost(LossSource::Requests, None).starts_with("lost an unknown number of trace events"));
+    }
+}

@@ -215,7 +215,8 @@ impl Join {
         let why = if from == Some(0) { Unknown::BeforeWatch } else { Unknown::TraceLost };
         for pid in helpers {
             if self.tables.found(time, *pid, why) {
-                self.fresh.push((time, *pid));
+                // It has lived for a while already.
+                self.fresh.push((time.saturating_sub(LIVES), *pid));
             }
         }
     }
@@ -242,6 +243,11 @@ impl Join {
             all.extend(self.tables.hand_out(pid, Err(Unknown::StillRunning), None));
         }
         all
+    }
+
+    /// Whether the processes have been listed, and every helper that was found or executed has been told.
+    pub const fn has_told_all(&self) -> bool {
+        self.unlisted.is_none() && self.fresh.is_empty()
     }
 
     /// Whether no event waits for its turn.

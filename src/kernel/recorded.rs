@@ -65,10 +65,11 @@ impl Recording {
         }
     }
 
-    pub fn all() -> [(&'static str, Self); 2] {
+    pub fn all() -> [(&'static str, Self); 3] {
         [
             ("6.1", Self::parse(include_str!("../../tests/uml/recordings/vm-6.1.json"))),
             ("6.12", Self::parse(include_str!("../../tests/uml/recordings/vm-6.12.json"))),
+            ("7.2", Self::parse(include_str!("../../tests/uml/recordings/uml-7.2.json"))),
         ]
     }
 
@@ -109,7 +110,7 @@ proptest! {
     /// read lies in the page, and nothing panics.
     #[test]
     fn damaged_pages_are_read_through_damaged_formats_without_a_panic(
-        which in 0usize..2, flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+        which in 0usize..3, flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
         texts in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), "[0-9;:\\[\\] \t\na-z]{0,4}"), 0..6),
         cut in any::<prop::sample::Index>(), junk in proptest::collection::vec(any::<u8>(), 0..300),
     ) {

@@ -44,7 +44,8 @@ pub(super) fn perform(
     let access = authorization.access();
     let (actor, command, _) = authorization.into_parts();
     if actor.origin == Origin::Outside && is_own(&command) {
-        let why = "a daemon does not act on this machine's kernel for other processes: run khelper as root, with `-t kernel`";
+        let why =
+            "a daemon does not act on this machine's kernel for other processes: run khelper as root, with `-t kernel`";
         return Err(ControlError::Denied(why.to_owned()));
     }
     let reply = match command {

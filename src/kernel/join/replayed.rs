@@ -87,7 +87,7 @@ proptest! {
 
     #[test]
     fn recordings_replayed_in_any_order_with_losses_and_delays_are_never_joined_wrongly(
-        which in 0usize..4, rounds in 1u64..300, shuffle in 0usize..1000,
+        which in 0usize..6, rounds in 1u64..300, shuffle in 0usize..1000,
         losses in proptest::collection::vec((any::<bool>(), 0u64..1000, 0u64..150), 0..4),
         late in proptest::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {

@@ -94,7 +94,7 @@ pub fn four_kinds(serial: &mut Serial) {
 }
 
 pub fn loss(serial: &mut Serial) {
-    const HELPERS: usize = 12_000;
+    const HELPERS: usize = 5_500;
     asking::prepare();
     let mut watcher = Watcher::start().expect("a watch as root");
     let (mut seen, mut lost) = (Vec::new(), 0);
@@ -118,7 +118,8 @@ pub fn loss(serial: &mut Serial) {
     let count = |name: &str| -> u64 {
         counts.split_once(&format!(" {name}: ")).unwrap().1.split([',', ' ']).next().unwrap().parse().unwrap()
     };
-    assert!(count("lost_works") > 0 && count("lost_works") + count("lost_forks") == lost);
+    assert!(count("lost_works") > 0 && count("lost_forks") > 0);
+    assert_eq!(count("lost_works") + count("lost_forks"), lost);
     assert_eq!(count("works") + count("lost_works"), events);
     assert_eq!((count("lost_unknown"), count("exit_overruns")), (0, 0));
 }

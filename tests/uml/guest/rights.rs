@@ -31,8 +31,7 @@ fn watch(start: &dyn Fn() -> Command) -> ([String; 3], Vec<String>, Option<Value
     let mut words = Watching::start(&mut start(), false);
     let states = std::mem::take(&mut words.states);
     let mut json = Watching::start(&mut start(), true);
-    let line = json.line();
-    let first: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line}: {e}"));
+    let first: Value = serde_json::from_str(&json.states[0]).unwrap();
     assert_eq!(first["event"], "watching");
     let all = first["states"].as_array().unwrap();
     let text = |state: &Value, name: &str| state[name].as_str().unwrap().to_owned();

@@ -18,7 +18,7 @@ pub struct Watching {
     child: Child,
     output: BufReader<ChildStdout>,
     errors: BufReader<ChildStderr>,
-    /// What it said about its knowledge, a line for each state: `khelper: kernel: known: ..`. Empty with JSON.
+    /// What it said about its knowledge: a line for each state, `khelper: kernel: known: ..`; with JSON one line.
     pub states: Vec<String>,
 }
 
@@ -46,6 +46,10 @@ impl Watching {
             }
             watching.states.push(line.trim_end().to_owned());
         }
+        if json {
+            let line = watching.line();
+            watching.states.push(line);
+        }
         watching
     }
 
@@ -69,15 +73,10 @@ impl Watching {
         String::from_utf8(line).expect("UTF-8").trim_end_matches('\n').to_owned()
     }
 
-    /// The next line as JSON, but for the first one, which tells the states.
+    /// The next line as JSON.
     pub fn object(&mut self) -> Value {
-        loop {
-            let line = self.line();
-            let object: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line:?}: {e}"));
-            if object["event"] != "watching" {
-                return object;
-            }
-        }
+        let line = self.line();
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line:?}: {e}"))
     }
 
     /// Ends it by SIGTERM, and reads the rest.

@@ -91,7 +91,8 @@ impl Machine {
                     ));
             }
         }
-        command.stdin(Stdio::null()).env("TMPDIR", folder).process_group(0);
+        // User-mode Linux keeps its memory in the one and its name in the other.
+        command.stdin(Stdio::null()).env("TMPDIR", folder).env("HOME", folder).process_group(0);
         Ok(command)
     }
 }

@@ -23,7 +23,7 @@ use crate::sys::malloc;
 use crate::sys::probe::PROBE_ARG;
 use crate::wire::path::default_path;
 use ledger::Kept;
-use target::Wanted;
+use target::{Wanted, Watched};
 #[cfg(feature = "console")]
 use {
     crate::cli::need::{Need, Use},
@@ -67,7 +67,8 @@ fn run(args: &Args) -> u8 {
     }
     let own = Own::new(args);
     let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
-    let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells };
+    let watched = Watched::by(command);
+    let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells, watched };
     let open = || target::open(&wanted, &|| own.start());
     if command.asks_only(args.target.as_ref()) && !wanted.own {
         return open().map_or_else(|code| code, |target| cli::ask(&target, command));
@@ -112,7 +113,8 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     let own = Own::new(args);
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let needs = (Need::Any, Use::Waits);
-        let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells: false };
+        let wanted =
+            Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells: false, watched: Watched::Yes };
         let target = target::open(&wanted, &|| own.start())?;
         if target.info().is_owned() {
             cli::set(&target, settings)?;

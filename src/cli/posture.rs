@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use crate::control::kernel_knobs::KernelKnobs;
 use crate::control::posture_json;
-use crate::control::text::posture::lines;
+use crate::control::text::posture::page;
 use crate::policy::posture::{Finding, Level};
 
 use super::output::Answers;
@@ -49,11 +49,9 @@ pub fn posture(args: &Posture) -> u8 {
     let (knobs, answers) = (KernelKnobs::default(), Answers::default());
     let mut findings = knobs.posture();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
-    for finding in &findings {
-        match args.json {
-            true => answers.line(&posture_json::line(finding)),
-            false => lines(finding, knobs.known()).iter().for_each(|line| answers.line(line)),
-        }
+    match args.json {
+        true => findings.iter().for_each(|finding| answers.line(&posture_json::line(finding))),
+        false => page(&findings, knobs.known()).iter().for_each(|line| answers.line(line)),
     }
     answers.code(u8::from(args.fail_on.is_some_and(|level| reaches(&findings, level.into()))))
 }

@@ -96,6 +96,11 @@ impl Asker {
     /// Applies the lines of files one after another: one that fails does not stop the others.
     fn load(&self, set: &SetKnobs, known: CapMask) -> Verdict {
         let mut verdict = Verdict::Own(0);
+        let is_kernel = self.caller.target.info().kind == TargetKind::Kernel;
+        if set.system && is_kernel {
+            let why = "systemd-sysctl(8) and `sysctl --system` apply the files of the kernel's knobs";
+            return fail(&ControlError::Unsupported(why.to_owned()));
+        }
         if set.system {
             let config = set.config.as_ref().map_or_else(Config::default, Config::folder);
             return match config.load(known) {
@@ -105,7 +110,9 @@ impl Asker {
         }
         for path in &set.load {
             let one = match read(path) {
-                Ok(bytes) => self.apply(set, config::read(path, bytes, known)),
+                Ok(bytes) => {
+                    self.apply(set, config::read(path, bytes, known, if is_kernel { &Key::KERNEL } else { &Key::ALL }))
+                }
                 Err(e) => {
                     say(&format!("cannot read {}: {}", screen(path.as_os_str().as_encoded_bytes()), io_words(&e)));
                     Verdict::Own(1)

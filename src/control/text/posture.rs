@@ -1,5 +1,7 @@
 //! The posture of this machine's kernel, in words.
 
+use std::sync::Arc;
+
 use nix::errno::Errno;
 
 use crate::abi::cap::CapMask;
@@ -33,7 +35,7 @@ pub fn fault(fault: &Fault) -> String {
                 .into()
         }
         Fault::Relative => "the path is relative: it begins in the working directory of process 1".into(),
-        Fault::FullMask => "full: every helper of the kernel gets every capability".into(),
+        Fault::FullMask => "every helper of the kernel gets every capability".into(),
         Fault::CannotLoad => "without cap_sys_module modprobe can load no module".into(),
         Fault::AgentSet => "a release agent is set: an emptied cgroup makes the kernel run it as root".into(),
         Fault::NothingRuns => "the kernel runs no helper at all, and reports success for each".into(),
@@ -83,8 +85,26 @@ fn place(part: &Part) -> String {
     }
 }
 
-/// Two lines: how it stands, and why it matters.
-pub fn lines(finding: &Finding, known: CapMask) -> [String; 2] {
+/// Every finding in two lines: how it stands, and why it matters. Hierarchies without a release agent are one finding.
+pub fn page(findings: &[Finding], known: CapMask) -> Vec<String> {
+    let unset = |finding: &&Finding| {
+        let is_agent = matches!(finding.fact.part, Part::ReleaseAgent(_));
+        is_agent && finding.faults.is_empty() && finding.fact.value == Value::Text(Arc::from([]))
+    };
+    let without: Vec<String> = findings.iter().filter(unset).map(|finding| place(&finding.fact.part)).collect();
+    let mut is_first = true;
+    let shown = findings.iter().filter(|finding| !unset(finding) || std::mem::take(&mut is_first));
+    let one = |finding: &Finding| {
+        let [mut line, why] = lines(finding, known);
+        if unset(&finding) && without.len() > 1 {
+            line = line.replace(&place(&finding.fact.part), &without.concat());
+        }
+        [line, why]
+    };
+    shown.flat_map(one).collect()
+}
+
+fn lines(finding: &Finding, known: CapMask) -> [String; 2] {
     let Finding { fact, level, faults } = finding;
     let faults: Vec<String> = faults.iter().map(fault).collect();
     let said = if faults.is_empty() { String::new() } else { format!("  {}", faults.join("; ")) };

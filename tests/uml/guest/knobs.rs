@@ -311,12 +311,14 @@ pub fn kept(_: &mut Serial) {
 }
 
 /// Modules asked for: the end of the real modprobe, what is there already, and what nobody can ask for.
-pub fn requests(_: &mut Serial) {
+pub fn requests(serial: &mut Serial) {
     fs::write(super::asking::LOG, "").unwrap();
     let request = |name: &str| khelper(&["request", "--json", name]);
     let object = |output: &Output| -> Value { serde_json::from_str(said(output).trim_end()).unwrap() };
     for (name, code) in [("any-1-e3", 3), ("fs-2-e0", 0), ("net-pf-44", 0)] {
+        let began = Instant::now();
         let one = object(&ends(request(name), code));
+        serial.note(&format!("{name}: {:?}", began.elapsed()));
         assert_eq!(
             (&one["target"], &one["module"], &one["outcome"]),
             (&"kernel".into(), &name.into(), &"exited".into())

@@ -13,7 +13,6 @@ mod dispatch;
 pub mod event_json;
 pub mod export;
 pub mod host;
-mod kernel_ask;
 pub mod kernel_json;
 pub mod kernel_knobs;
 pub mod knob_json;

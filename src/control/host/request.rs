@@ -8,8 +8,8 @@ use crate::abi::actor::Actor;
 use crate::abi::error::ControlError;
 use crate::abi::event::{EventKind, EventKinds};
 use crate::abi::record::Record;
-use crate::control::kernel_ask::{Question, ask};
 use crate::control::kernel_knobs::KernelKnobs;
+use crate::control::kernel_knobs::ask::{Question, ask};
 use crate::engine::{Received, Subscription};
 
 use super::store::Store;

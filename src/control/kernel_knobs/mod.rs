@@ -1,6 +1,7 @@
 //! The knobs of this machine's kernel: read, written with a guard and read back, kept for the next start, and compared
 //! with what the next start would set.
 
+pub mod ask;
 mod boot;
 mod keep;
 mod rehearse;

@@ -10,11 +10,11 @@ use crate::abi::event::EventKinds;
 use crate::control::authorize::authorize;
 use crate::control::command::{Command, Reply};
 use crate::control::completion::{CallId, Completion};
-use crate::control::kernel_ask::ask;
 use crate::control::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use crate::control::watch::{EventSource, Wake, Watch, Watched};
 
 use super::KernelKnobs;
+use super::ask::ask;
 
 /// This machine's kernel, not watched.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::abi::wait::WaitMode;
 use crate::policy::kernel_ask::way;
 use crate::sys::linux::kernel_ask;
 
-use super::kernel_knobs::KernelKnobs;
+use super::KernelKnobs;
 
 /// A question that was put to the kernel.
 #[derive(Clone, Debug)]

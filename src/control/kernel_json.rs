@@ -216,7 +216,7 @@ mod tests {
         let all = object(&hostile());
         let text = |name: &str| unescape(all[name].as_str().unwrap()).unwrap();
         assert_eq!((text("module"), text("path")), (b"a\x1b]0;\xff\n\"b".to_vec(), b"/sbin/mod\nprobe".to_vec()));
-        assert_eq!(all["argv"], json!(["/sbin/modprobe", "-q", "--", "a\\x0a"]));
+        assert_eq!(all["argv"], json!(["/sbin/modprobe", "-q", "--", "a\n"]));
         for (name, value) in [
             ("id", json!(88)),
             ("asked_at", "1970-01-01T00:00:00.001000Z".into()),

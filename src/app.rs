@@ -15,12 +15,14 @@ use crate::abi::error::SysError;
 use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
 use crate::control::config::Config;
+use crate::control::host::{self, HostKernel};
 use crate::control::target::Target;
 use crate::engine::Engine;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::malloc;
 use crate::sys::probe::PROBE_ARG;
+use crate::verbs::verb::Common;
 use crate::wire::path::default_path;
 use ledger::Kept;
 use target::Wanted;
@@ -67,7 +69,8 @@ fn run(args: &Args) -> u8 {
     let own = Own::new(args);
     let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
     let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells };
-    let open = || target::open(&wanted, &|| own.start());
+    let json = command.verb().is_some_and(Common::json);
+    let open = || target::open(&wanted, &|| own.start(), &|| own.kernel(json));
     if command.asks_only(args.target.as_ref()) && !wanted.own {
         return open().map_or_else(|code| code, |target| cli::ask(&target, command));
     }
@@ -112,7 +115,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let needs = (Need::Any, Use::Waits);
         let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells: false };
-        let target = target::open(&wanted, &|| own.start())?;
+        let target = target::open(&wanted, &|| own.start(), &|| own.kernel(false))?;
         if target.info().is_owned() {
             cli::set(&target, settings)?;
         }
@@ -138,11 +141,15 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
 struct Own<'a> {
     args: &'a Args,
     ledger: OnceCell<Kept>,
+    kernel: OnceCell<Arc<HostKernel>>,
 }
+
+/// The most ended helpers of the kernel that a command or the console keeps, as many as an engine does.
+const KEPT: usize = 10_000;
 
 impl<'a> Own<'a> {
     const fn new(args: &'a Args) -> Self {
-        Self { args, ledger: OnceCell::new() }
+        Self { args, ledger: OnceCell::new(), kernel: OnceCell::new() }
     }
 
     /// Starts the engine, with the built-in probe, and returns it as a target. khelper owns the process, so it may set
@@ -167,8 +174,19 @@ impl<'a> Own<'a> {
         })
     }
 
-    /// Closes the ledger, once the engine has stopped.
+    /// Starts a watch of this machine's kernel.
+    fn kernel(&self, json: bool) -> Result<Arc<dyn Target>, u8> {
+        let host = LinuxHost::new();
+        let options = host::Options { keep: KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
+        match HostKernel::start(options) {
+            Ok(kernel) => Ok(self.kernel.get_or_init(|| Arc::new(kernel)).clone()),
+            Err(why) => Err(cli::kernel::not_watched(&why, json)),
+        }
+    }
+
+    /// Closes the ledger, once the engine has stopped, and ends the watch of the kernel.
     fn close(&self) {
+        self.kernel.get().inspect(|kernel| kernel.stop());
         self.ledger.get().inspect(|ledger| ledger.close());
     }
 }

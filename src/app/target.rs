@@ -11,13 +11,10 @@ use crate::cli::need::{Need, Use};
 use crate::cli::target::Chosen;
 use crate::cli::{self, exit};
 use crate::control::ask::ask;
-use crate::control::host::{HostKernel, Options};
 use crate::control::target::Target;
 use crate::control::text::target::object;
 use crate::control::{Command, Reply};
 use crate::remote::{Address, Direct, Remote};
-use crate::sys::host::Host;
-use crate::sys::linux::LinuxHost;
 
 /// What a command wants of its target.
 pub(super) struct Wanted<'a> {
@@ -31,9 +28,13 @@ pub(super) struct Wanted<'a> {
     pub(super) tells: bool,
 }
 
-/// Opens the target of a command. `own` starts an engine of this process. The error is the exit code; the cause is
+/// Starts a target. The error is the exit code; the cause is already on stderr.
+pub(super) trait Open: Fn() -> Result<Arc<dyn Target>, u8> {}
+impl<F: Fn() -> Result<Arc<dyn Target>, u8>> Open for F {}
+
+/// Opens the target of a command. `own` starts an engine of this process, `kernel` a watch of the kernel. The error is the exit code; the cause is
 /// already on stderr.
-pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>, u8>) -> Result<Arc<dyn Target>, u8> {
+pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Result<Arc<dyn Target>, u8> {
     let &Wanted { chosen, needs: (need, uses), own: wants_own, tells } = wanted;
     let connect = |address: &Address| match uses {
         Use::Waits => Remote::connect(address),
@@ -69,19 +70,6 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>
                 }
             }
         }
-    }
-}
-
-/// The most ended helpers of the kernel that a command or the console keeps, as many as an engine does.
-const KEPT: usize = 10_000;
-
-/// A watch of this machine's kernel by this process.
-fn kernel() -> Result<Arc<dyn Target>, u8> {
-    let host = LinuxHost::new();
-    let options = Options { keep: KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
-    match HostKernel::start(options) {
-        Ok(kernel) => Ok(Arc::new(kernel)),
-        Err(why) => Err(cli::kernel::not_watched(&why)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reads the kernel's buffers, and /proc at once for what goes away soon.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use super::event::{Traced, What};
 use super::join::{Exit, Input, Join, Lost, Reading};
@@ -11,6 +12,7 @@ use crate::abi::error::SysError;
 use crate::abi::place::Attribution;
 use crate::sys::linux::proc_connector::{ProcConnector, Received};
 use crate::sys::linux::tasks::{self, Task};
+use crate::sys::linux::ticks;
 use crate::sys::linux::tracefs::read_page;
 use crate::sys::process::asleep;
 
@@ -41,8 +43,11 @@ pub enum Loss {
 
 /// Nanoseconds of CLOCK_MONOTONIC.
 pub(super) fn now() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+    nanoseconds(ticks::monotonic())
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Reads /proc about the processes of events.

@@ -38,11 +38,8 @@ pub fn signal(process: &OwnedFd, signal: i32) -> Result<(), Errno> {
 /// The nanoseconds by which CLOCK_BOOTTIME, in which start times are counted, is ahead of CLOCK_MONOTONIC: the time
 /// asleep.
 pub fn asleep() -> u64 {
-    let read = |clock| {
-        let now = rustix::time::clock_gettime(clock);
-        now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
-    };
-    read(rustix::time::ClockId::Boottime).saturating_sub(read(rustix::time::ClockId::Monotonic))
+    let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    nanoseconds(super::linux::ticks::since_boot()).saturating_sub(nanoseconds(super::linux::ticks::monotonic()))
 }
 
 /// The id of this boot of the machine; empty if it cannot be read.
@@ -53,9 +50,7 @@ pub fn boot_id() -> String {
 
 /// CLOCK_MONOTONIC, in microseconds.
 pub fn monotonic() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
-    seconds * 1_000_000 + nanos / 1000
+    u64::try_from(super::linux::ticks::monotonic().as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

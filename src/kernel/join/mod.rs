@@ -273,4 +273,6 @@ impl Join {
 }
 
 #[cfg(test)]
+mod replayed;
+#[cfg(test)]
 mod tests;

@@ -23,7 +23,7 @@ mod reap;
 mod sigchld;
 mod stat;
 pub mod tasks;
-mod ticks;
+pub mod ticks;
 pub mod tracefs;
 pub mod trust;
 mod worker;

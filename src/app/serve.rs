@@ -111,8 +111,8 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let left = Server::new(parts)?.run()?;
     ledger.close();
     if let Some((kernel, ledger)) = kernel {
-        // The last helpers are written first: this is the last handle.
-        drop(kernel);
+        // The last helpers are written first.
+        kernel.stop();
         ledger.close();
     }
     for left in left {
@@ -139,7 +139,7 @@ fn watch(folder: &Path, host: &LinuxHost) -> Result<(Arc<HostKernel>, Arc<Ledger
     match HostKernel::start(options) {
         Ok(kernel) => Ok((Arc::new(kernel), ledger)),
         Err(why) => {
-            cli::kernel::not_watched(&why);
+            cli::kernel::not_watched(&why, false);
             Err(Failure::Failed("this machine's kernel cannot be watched; start without --watch-kernel".to_owned()))
         }
     }

@@ -11,16 +11,10 @@ use crate::cli::need::{Need, Use};
 use crate::cli::target::Chosen;
 use crate::cli::{self, exit};
 use crate::control::ask::ask;
-use crate::control::host::{HostKernel, Options};
-use crate::control::kernel_knobs::{KernelKnobs, Unwatched};
 use crate::control::target::Target;
-use crate::control::text::kernel::state as kernel_state;
 use crate::control::text::target::object;
 use crate::control::{Command, Reply};
 use crate::remote::{Address, Direct, Remote};
-use crate::sys::host::Host;
-use crate::sys::linux::LinuxHost;
-use crate::verbs::verb::Common;
 
 /// What a command wants of its target.
 pub(super) struct Wanted<'a> {
@@ -32,43 +26,23 @@ pub(super) struct Wanted<'a> {
     pub(super) own: bool,
     /// A target that the operator did not choose is named on stderr.
     pub(super) tells: bool,
-    /// Whether the kernel's helpers must be watched, if the kernel is the target.
-    pub(super) watched: Watched,
 }
 
-/// Whether a command needs the kernel's helpers to be watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Watched {
-    /// It reads or writes knobs.
-    No,
-    /// It asks for a module.
-    IfPossible,
-    /// It shows helpers.
-    Yes,
-}
+/// Starts a target. The error is the exit code; the cause is already on stderr.
+pub(super) trait Open: Fn() -> Result<Arc<dyn Target>, u8> {}
+impl<F: Fn() -> Result<Arc<dyn Target>, u8>> Open for F {}
 
-impl Watched {
-    /// What this command needs.
-    pub(super) const fn by(command: &cli::Command) -> Self {
-        match command.verb() {
-            Some(Common::Get(_) | Common::Set(_) | Common::Diff(_)) => Self::No,
-            Some(Common::Request(_)) => Self::IfPossible,
-            _ => Self::Yes,
-        }
-    }
-}
-
-/// Opens the target of a command. `own` starts an engine of this process. The error is the exit code; the cause is
+/// Opens the target of a command. `own` starts an engine of this process, `kernel` a watch of the kernel. The error is the exit code; the cause is
 /// already on stderr.
-pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>, u8>) -> Result<Arc<dyn Target>, u8> {
-    let &Wanted { chosen, needs: (need, uses), own: wants_own, tells, watched } = wanted;
+pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Result<Arc<dyn Target>, u8> {
+    let &Wanted { chosen, needs: (need, uses), own: wants_own, tells } = wanted;
     let connect = |address: &Address| match uses {
         Use::Waits => Remote::connect(address),
         Use::Asks => Direct::connect(address).map(|direct| Arc::new(direct) as Arc<dyn Target>),
     };
     match (chosen, need) {
         (Some(Chosen::Embedded), _) => own(),
-        (Some(Chosen::Kernel), _) => kernel(watched),
+        (Some(Chosen::Kernel), _) => kernel(),
         (Some(Chosen::Unix(path)), _) => connect(&Address::unix(path)).map_err(|error| fail(&error)),
         (Some(Chosen::UnixKernel(path)), _) => connect(&Address::unix(path).kernel()).map_err(|error| fail(&error)),
         (Some(Chosen::DaemonKernel), _) => connect(&Address::usual().kernel()).map_err(|error| fail(&error)),
@@ -96,27 +70,6 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>
                 }
             }
         }
-    }
-}
-
-/// The most ended helpers of the kernel that a command or the console keeps, as many as an engine does.
-const KEPT: usize = 10_000;
-
-/// This machine's kernel, watched by this process where the command needs that. A module is asked for without a watch too.
-fn kernel(watched: Watched) -> Result<Arc<dyn Target>, u8> {
-    let unwatched = |why: String| Arc::new(Unwatched::new(KernelKnobs::default(), why)) as Arc<dyn Target>;
-    if watched == Watched::No {
-        return Ok(unwatched("no watcher: this command starts none".to_owned()));
-    }
-    let host = LinuxHost::new();
-    let options = Options { keep: KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
-    match HostKernel::start(options) {
-        Ok(kernel) => Ok(Arc::new(kernel)),
-        Err(why) if watched == Watched::IfPossible => {
-            let states = why.states.iter().map(kernel_state).collect::<Vec<_>>().join("; ");
-            Ok(unwatched(format!("no watcher: {states}")))
-        }
-        Err(why) => Err(cli::kernel::not_watched(&why)),
     }
 }
 

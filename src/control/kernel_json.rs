@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::abi::escape::json;
 use crate::abi::kernel_helper::{Fact, KernelHelper, Missing, SiteAddress, Unknown};
 use crate::abi::record::{Kind, Outcome, Record};
-use crate::abi::snapshot::WatchState;
+use crate::abi::snapshot::{KnownState, WatchState};
 use crate::abi::time::rfc3339;
 use crate::sys::probe::Sets;
 
@@ -162,11 +162,9 @@ struct State<'a> {
 
 impl<'a> From<&'a WatchState> for Watch<'a> {
     fn from(watch: &'a WatchState) -> Self {
-        let states = watch.states.iter();
-        let states = states.map(|s| State { name: &s.name, known: &s.known, unknown: &s.unknown, change: &s.change });
         Self {
             since: rfc3339(watch.since),
-            states: states.collect(),
+            states: states(&watch.states),
             helpers: watch.helpers,
             requesters: watch.requesters,
             lost: watch.lost,
@@ -174,6 +172,26 @@ impl<'a> From<&'a WatchState> for Watch<'a> {
             failed: watch.failed.as_deref(),
         }
     }
+}
+
+fn states(states: &[KnownState]) -> Vec<State<'_>> {
+    let all = states.iter();
+    all.map(|s| State { name: &s.name, known: &s.known, unknown: &s.unknown, change: &s.change }).collect()
+}
+
+#[derive(Serialize)]
+struct NotWatched<'a> {
+    v: u8,
+    target: &'static str,
+    event: &'static str,
+    states: Vec<State<'a>>,
+}
+
+/// Nothing can be known here, and why.
+pub fn not_watched(known: &[KnownState]) -> String {
+    let object = NotWatched { v: V, target: "kernel", event: "not_watched", states: states(known) };
+    // It has only strings, numbers and lists of them, which always serialize.
+    serde_json::to_string(&object).unwrap_or_default()
 }
 
 /// The beginning of a watch, and what can be known.
@@ -194,7 +212,6 @@ pub fn watching(source: &Source, watch: &WatchState) -> String {
 mod tests {
     use super::*;
     use crate::abi::escape::unescape;
-    use crate::abi::snapshot::KnownState;
     use crate::control::host::tests::{hostile, lone_end, not_executed, record};
     use crate::control::record_json::Entry;
     use crate::control::target_info::RunId;
@@ -216,7 +233,7 @@ mod tests {
         let all = object(&hostile());
         let text = |name: &str| unescape(all[name].as_str().unwrap()).unwrap();
         assert_eq!((text("module"), text("path")), (b"a\x1b]0;\xff\n\"b".to_vec(), b"/sbin/mod\nprobe".to_vec()));
-        assert_eq!(all["argv"], json!(["/sbin/modprobe", "-q", "--", "a\\x0a"]));
+        assert_eq!(all["argv"], json!(["/sbin/modprobe", "-q", "--", "a\n"]));
         for (name, value) in [
             ("id", json!(88)),
             ("asked_at", "1970-01-01T00:00:00.001000Z".into()),

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 
 use crate::abi::actor::Actor;
 use crate::abi::error::{ControlError, EngineError, Stage};
+use crate::sys::linux::ticks;
 use crate::sys::process;
 
 use super::store::Store;
@@ -51,7 +52,7 @@ pub(super) fn made_at(ticks: u64) -> u64 {
 
 /// Nanoseconds of a clock tick.
 fn per_tick() -> u64 {
-    1_000_000_000 / procfs::ticks_per_second().max(1)
+    1_000_000_000 / ticks::per_second()
 }
 
 /// Whether a process that started so many clock ticks after boot can be the one that was forked at this time of

@@ -70,7 +70,7 @@ pub struct NotWatched {
 pub struct HostKernel {
     store: Arc<Store>,
     stopper: Stopper,
-    pump: Option<JoinHandle<()>>,
+    pump: Mutex<Option<JoinHandle<()>>>,
     /// The queue of the thread that performs commands; `None` until one needs it.
     worker: Mutex<Option<Sender<Job>>>,
     info: TargetInfo,
@@ -99,14 +99,25 @@ impl HostKernel {
         let status = watch.status();
         let store = Arc::new(Store::new(watch.viewer(), &info, options.keep, first_id, options.sink));
         let (stopper, filled) = (watch.stopper(), store.clone());
-        let pump = std::thread::Builder::new().name("khelper-helpers".into()).spawn(move || pump::run(&watch, &filled));
+        let pump = std::thread::Builder::new().name("khelper-helpers".into()).spawn(move || pump::run(watch, &filled));
         let failed = |e: std::io::Error| {
             let errno = nix::errno::Errno::from_raw(e.raw_os_error().unwrap_or(libc::EAGAIN));
             not_watched(&status.knowledge, Some(SysError::new("start a thread", errno)))
         };
-        let pump = Some(pump.map_err(failed)?);
+        let pump = Mutex::new(Some(pump.map_err(failed)?));
         store.wait_listed(LISTED);
         Ok(Self { store, stopper, pump, worker: Mutex::default(), info })
+    }
+
+    /// Ends the watch, and waits until its last helpers are recorded and its trace instances removed. A second call does
+    /// nothing.
+    pub fn stop(&self) {
+        self.stopper.stop();
+        let pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(pump) = pump {
+            // It ends as the watch does; a panic of it was told already.
+            let _ = pump.join();
+        }
     }
 
     /// The state of the watch.
@@ -163,10 +174,7 @@ impl HostKernel {
 
 impl Drop for HostKernel {
     fn drop(&mut self) {
-        self.stopper.stop();
-        if let Some(pump) = self.pump.take() {
-            let _ = pump.join();
-        }
+        self.stop();
     }
 }
 

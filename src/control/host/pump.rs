@@ -9,7 +9,8 @@ use super::act;
 use super::store::Store;
 
 /// Runs until the watch ends.
-pub(super) fn run(watch: &Watch, store: &Store) {
+#[expect(clippy::needless_pass_by_value, reason = "the watch ends with this thread, and removes its trace instances")]
+pub(super) fn run(watch: Watch, store: &Store) {
     while let Some(told) = watch.next() {
         match told {
             Told::Listed => store.listed(),

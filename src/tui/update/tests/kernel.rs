@@ -13,9 +13,10 @@ fn kernel() -> Model {
 /// The writes of a confirmed command. Every one has the consent of its operator, and none is forced.
 fn confirmed(effects: Vec<Effect>) -> (Ticket, Vec<(Key, KnobValue)>) {
     match commands(effects).pop() {
-        Some((ticket, Command::WriteKernel(KernelWrite { writes, until_reboot: true, force: false, persist: false }))) => {
-            (ticket, writes)
-        }
+        Some((
+            ticket,
+            Command::WriteKernel(KernelWrite { writes, until_reboot: true, force: false, persist: false }),
+        )) => (ticket, writes),
         other => panic!("{other:?}"),
     }
 }

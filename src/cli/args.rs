@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::exit;
 use super::log::Log;
+use super::posture::Posture;
 use super::serve::{Bridge, Serve};
 use super::target::{self, Chosen};
 use super::why::Why;
@@ -33,7 +34,8 @@ fn after_help() -> String {
 #[command(name = "khelper", version, about = "Usermode helpers: a console and an engine", after_help = after_help())]
 pub struct Args {
     /// The engine to use: `embedded` (one of this process), `daemon`, `unix:PATH` (the daemon at that socket), or
-    /// `kernel` (this machine's kernel; `watch` alone)
+    /// `kernel` (this machine's kernel, watched; of `log` and `why`: its lines alone); `daemon/kernel` or
+    /// `unix:PATH/kernel` for the kernel that a daemon watches
     #[arg(short = 't', long, value_name = "TARGET", global = true, value_parser = target::parser())]
     pub target: Option<Chosen>,
     /// Knobs to write first.
@@ -83,6 +85,8 @@ pub enum Command {
     Log(Log),
     /// Explain one request: who asked, what was decided, what ran and how it ended
     Why(Why),
+    /// Show what this machine's kernel may execute on its own, how it stands, and why it matters
+    Posture(Posture),
     /// Serve one engine to other processes, over a socket
     Serve(Serve),
     /// Join stdin and stdout to the daemon's socket
@@ -126,8 +130,15 @@ impl Args {
                 return Err(conflict("this command starts no engine, so it writes no ledger"));
             }
         }
-        if args.target.is_some() && args.command.as_ref().is_some_and(Command::needs_no_target) {
-            return Err(conflict("this command needs no target, so --target cannot be used with it"));
+        let of_ledger = args.ledger_target().is_some() && args.command.as_ref().is_some_and(Command::reads_ledger);
+        if args.target.is_some() && !of_ledger && args.command.as_ref().is_some_and(Command::needs_no_target) {
+            let is_kernels = matches!(args.command, Some(Command::Posture(_))) && args.target == Some(Chosen::Kernel);
+            if !is_kernels {
+                return Err(conflict("this command needs no target, so --target cannot be used with it"));
+            }
+        }
+        if let Some(Command::Verb(Common::Get(get))) = &mut args.command {
+            get.of_kernel = args.target == Some(Chosen::Kernel);
         }
         if args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) {
             if !args.set().is_empty() {
@@ -197,7 +208,10 @@ impl Args {
     /// The value of every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
-            None | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_)) => &[][..],
+            None
+            | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_) | Command::Posture(_)) => {
+                &[][..]
+            }
             #[cfg(feature = "console")]
             Some(Command::Keys | Command::Console(_)) => &[][..],
             Some(Command::Verb(verb)) => verb.set(),
@@ -207,6 +221,11 @@ impl Args {
 }
 
 impl Args {
+    /// The target whose lines `log` and `why` look at; `None` for all.
+    pub fn ledger_target(&self) -> Option<&'static str> {
+        (self.target == Some(Chosen::Kernel)).then_some("kernel")
+    }
+
     /// The ledger of the new engine, and of which helpers it stores the output; the options after the command win.
     pub fn ledger(&self) -> Option<(&Path, Option<LedgerOutput>)> {
         let after = self.command.as_ref().and_then(Command::verb).and_then(Common::new_engine);
@@ -220,7 +239,7 @@ impl Command {
     pub const fn verb(&self) -> Option<&Common> {
         match self {
             Self::Verb(verb) => Some(verb),
-            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => None,
+            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) | Self::Posture(_) => None,
             #[cfg(feature = "console")]
             Self::Keys | Self::Console(_) => None,
         }
@@ -238,11 +257,16 @@ impl Command {
             || self.verb().is_some_and(Common::needs_running)
     }
 
+    /// Whether the command reads the ledger's files.
+    const fn reads_ledger(&self) -> bool {
+        matches!(self, Self::Log(_) | Self::Why(_))
+    }
+
     /// Whether the command needs no engine.
     fn needs_no_target(&self) -> bool {
         match self {
             Self::Verb(verb) => matches!(verb, Common::Mask(_)),
-            Self::Serve(_) | Self::Bridge(_) => true,
+            Self::Serve(_) | Self::Bridge(_) | Self::Posture(_) => true,
             // They read files unless a daemon is named.
             Self::Log(_) | Self::Why(_) => false,
             #[cfg(feature = "console")]

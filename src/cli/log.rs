@@ -17,6 +17,7 @@ use crate::ledger::folder::default_path;
 use crate::ledger::history;
 use crate::ledger::reader::Reader;
 use crate::ledger::reader::batch::Batch;
+use crate::ledger::reader::filter::Filter;
 
 use super::output::{complain, say};
 use super::printer::Printer;
@@ -95,8 +96,8 @@ impl Log {
     }
 }
 
-/// Prints what the files of a ledger have. Returns the exit code.
-pub fn log(args: &Log) -> u8 {
+/// Prints what the files of a ledger have, of `target` alone if it is given. Returns the exit code.
+pub fn log(args: &Log, target: Option<&'static str>) -> u8 {
     let now = SystemTime::now();
     let question = match args.question(now) {
         Ok(question) => question,
@@ -107,7 +108,7 @@ pub fn log(args: &Log) -> u8 {
         Err(code) => return code,
     };
     let (mut printer, mut batch) = (Printer::new(now, args.utc, args.json), Batch::default());
-    let mut counts = reader.scan(&history::filter(&question), &mut |found, _| {
+    let mut counts = reader.scan(&Filter { target, ..history::filter(&question) }, &mut |found, _| {
         if batch.push(found) && !printer.print(std::mem::take(&mut batch)) {
             return ControlFlow::Break(());
         }

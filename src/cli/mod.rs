@@ -14,6 +14,7 @@ mod mask;
 pub mod need;
 mod operate;
 mod output;
+pub mod posture;
 mod printer;
 pub mod probe;
 mod rehearse;

@@ -61,9 +61,9 @@ fn named(which: &Which) -> String {
 }
 
 /// Prints the story of a request, by the files of the ledger. Returns the exit code: 1 if nothing is known.
-pub fn why(args: &Why) -> u8 {
+pub fn why(args: &Why, target: Option<&'static str>) -> u8 {
     match open(args.ledger.as_deref()) {
-        Ok(reader) => tell(args, &history::why(&reader, &args.what)),
+        Ok(reader) => tell(args, &history::why(&reader, &args.what, target)),
         Err(code) => code,
     }
 }

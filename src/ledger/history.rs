@@ -25,12 +25,13 @@ const MOST_ACTS: usize = 256;
 #[derive(Debug)]
 pub struct Files {
     folder: PathBuf,
+    target: Option<&'static str>,
 }
 
 impl Files {
-    /// The ledger in this folder; it is opened for each question.
-    pub const fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    /// The ledger in this folder; it is opened for each question. With `target`, the lines of this target alone.
+    pub const fn new(folder: PathBuf, target: Option<&'static str>) -> Self {
+        Self { folder, target }
     }
 
     fn open(&self) -> Result<Reader, ControlError> {
@@ -50,23 +51,27 @@ impl History for Files {
         let from = question.from.as_deref().map(|from| Position::parse(from).ok_or_else(unknown)).transpose()?;
         let most = if question.most == 0 { MOST_LINES } else { question.most.min(MOST_LINES) };
         let (mut page, mut bytes) = (LogPage::default(), 0);
-        let (counts, next) = self.open()?.scan_from(&filter(question), from.as_ref(), &mut |found, counts| {
-            let (known, length) = (found.known(), found.raw.len());
-            if let Some(line) = found.read(counts).and_then(|line| recorded(line, known)) {
-                page.lines.push(line);
-                bytes += length;
-            }
-            if page.lines.len() >= most || bytes >= MOST_BYTES {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        });
+        let (counts, next) = self.open()?.scan_from(
+            &Filter { target: self.target, ..filter(question) },
+            from.as_ref(),
+            &mut |found, counts| {
+                let (known, length) = (found.known(), found.raw.len());
+                if let Some(line) = found.read(counts).and_then(|line| recorded(line, known)) {
+                    page.lines.push(line);
+                    bytes += length;
+                }
+                if page.lines.len() >= most || bytes >= MOST_BYTES {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        );
         Ok(LogPage { next: next.map(|next| next.text()), newer: counts.newer, unreadable: counts.unreadable, ..page })
     }
 
     fn why(&self, which: &Which) -> Result<Told, ControlError> {
-        Ok(why(&self.open()?, which))
+        Ok(why(&self.open()?, which, self.target))
     }
 }
 
@@ -76,9 +81,9 @@ pub fn filter(question: &LogRequest) -> Filter {
     Filter { since, until, outcome, module, uid, unit, ..Filter::default() }
 }
 
-/// What the ledger knows about the newest request that fits.
-pub fn why(reader: &Reader, which: &Which) -> Told {
-    let any = Filter { starts: true, ..Filter::default() };
+/// What the ledger knows about the newest request that fits, of `target` alone if it is given.
+pub fn why(reader: &Reader, which: &Which, target: Option<&'static str>) -> Told {
+    let any = Filter { starts: true, target, ..Filter::default() };
     let filter = match which {
         Which::Name(name) => Filter { name: Some(name.clone()), ..any },
         Which::Id(id) => Filter { id: Some(*id), ..any },

@@ -43,7 +43,8 @@ impl Brief {
         while let Some(field) = fields.next() {
             let (key, raw) = field?;
             match key {
-                b"event" | b"target" => return Err(Malformed),
+                // What this program does not write, and a helper of the kernel, of which the line shows more.
+                b"event" | b"target" | b"kernel" => return Err(Malformed),
                 b"id" => (r.id, seen) = (number(raw)?, seen | ID),
                 b"module" => module = Some(raw),
                 b"kind" => kind = Some(value(raw)?),

@@ -5,6 +5,7 @@
 mod asking;
 mod common;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -248,6 +249,39 @@ fn req_12_what_leaves_its_session_and_loses_its_parents_is_a_stranger() {
     assert_eq!(asking.engine().record(2).unwrap().asked_by, None);
     assert_eq!(asking.engine().kill_chain(1, libc::SIGTERM).unwrap_err().errno, Errno::ESRCH);
     assert!(asking.engine().kill_chain(2, libc::SIGTERM).unwrap().is_whole());
+}
+
+/// A cgroup of the test's own, if one can be made.
+fn cgroup() -> Option<PathBuf> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let root = mounts.lines().filter(|line| line.contains(" - cgroup2 ")).find_map(|line| line.split(' ').nth(4));
+    let folder = root.map(|root| Path::new(root).join(format!("khelper-recursion-{}", std::process::id())));
+    folder.filter(|folder| std::fs::create_dir(folder).is_ok())
+}
+
+/// Where each helper has a cgroup of its own, that still names the helper.
+#[test]
+fn req_12_what_leaves_its_session_is_attributed_by_its_cgroup() {
+    let Some(below) = cgroup() else { return common::skipped("no cgroup can be made here") };
+    let engine = Engine::builder().helper_cgroups(below.clone()).start().unwrap();
+    let asking = Asking::new(engine, ESCAPES);
+    let events = asking.engine().subscribe(10_000);
+    let go = asking.dir().fifo("go");
+    let first = ask(&asking, "first").join().unwrap();
+    assert_eq!((first.outcome, first.result), (Outcome::Exited, Some(0)));
+    // Its session has no process, and is not forgotten.
+    assert_eq!(asking.engine().sessions(), 1);
+    std::fs::write(go, "go\n").unwrap();
+    until(&events, |kind| matches!(kind, EventKind::Started { id: 2, .. }).then_some(()));
+    let live = asking.engine().record(2).unwrap();
+    assert_eq!(live.asked_by, Some(1), "{:?}", live.chain);
+    let helper = live.chain.iter().find(|link| link.helper_of == Some(1)).unwrap();
+    assert_eq!((helper.pid, helper.known), (first.pid.unwrap(), true));
+    let ended = asking.engine().kill_chain(1, libc::SIGTERM).unwrap();
+    assert_eq!((&ended.signalled, ended.is_whole()), (&vec![2], true), "{ended:?}");
+    check_gone(&asking);
+    // The cgroups are gone too.
+    std::fs::remove_dir(below).unwrap();
 }
 
 /// A session of its own below a living helper.

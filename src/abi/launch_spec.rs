@@ -2,12 +2,20 @@
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::cap::CapMask;
+
+/// What the name of a helper's own cgroup begins with; the number of its request follows.
+pub const HELPER_CGROUP: &str = "helper-";
+
+/// The cgroup of a request's helper, below the one that helpers' cgroups are in.
+pub fn helper_cgroup(below: &Path, id: u64) -> PathBuf {
+    below.join(format!("{HELPER_CGROUP}{id}"))
+}
 
 /// How the capability masks were enforced for one helper (UMH-11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,13 +1,15 @@
 //! Attributes each request to the request whose helper made it (REQ-12).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nix::errno::Errno;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::{EngineError, Stage};
+use crate::abi::launch_spec::helper_cgroup;
 use crate::abi::record::{Kind, Record};
-use crate::policy::recursion::{self, Asker, Chain, Node};
+use crate::policy::recursion::{self, Asker, Chain, Node, Session};
 use crate::sys::host::Micros;
 
 use super::cancel::Cancel;
@@ -61,7 +63,15 @@ impl Inner {
 
     /// The chain of requesters of a request by `actor`, as far as it can be determined.
     pub(super) fn chain(&self, actor: &Arc<Actor>) -> Chain {
-        recursion::chain(actor, |pid| self.host.process(pid), |session| self.registry.lock().lineage.session(session))
+        let session = |id| self.registry.lock().lineage.session(id);
+        recursion::chain(actor, |pid| self.host.process(pid), session, |pid| self.helper_by_cgroup(pid))
+    }
+
+    /// The helper in whose own cgroup a process is. A process cannot leave it without the rights of its owner, so it
+    /// names the helper also of a process that has left the session and lost its parents.
+    fn helper_by_cgroup(&self, pid: i32) -> Option<Session> {
+        let id = self.host.helper_of_cgroup(self.helper_cgroups.as_deref()?, pid)?;
+        self.registry.lock().lineage.session_of(id)
     }
 
     /// Like [`Self::chain`]. A helper may make a request before its worker has noted its start; then this waits for that.
@@ -97,8 +107,17 @@ impl Inner {
         }
         // A process that another one creates while /proc is read may be overlooked once, but hardly twice.
         let members = [(); 2].map(|()| self.host.members(&sessions));
-        let has_members = |session| members.iter().flatten().any(|process| process.session == session);
-        self.registry.lock().lineage.swept(&sessions, has_members);
+        let mut kept = self.in_cgroups(&sessions);
+        kept.extend(members.iter().flatten().map(|process| process.session));
+        self.registry.lock().lineage.swept(&sessions, |session| kept.contains(&session));
+    }
+
+    /// Those of these sessions whose helpers' cgroups still have a process. The other cgroups are removed.
+    fn in_cgroups(&self, sessions: &[i32]) -> BTreeSet<i32> {
+        let Some(below) = &self.helper_cgroups else { return BTreeSet::new() };
+        let id = |session: &i32| self.registry.lock().lineage.session(*session).map(|session| session.asker.id);
+        let is_gone = |id: u64| self.host.remove_cgroup(&helper_cgroup(below, id));
+        sessions.iter().copied().filter(|session| id(session).is_some_and(|id| !is_gone(id))).collect()
     }
 
     /// Refuses requests of an engine that runs below another engine.

@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::{EngineError, Stage};
+use crate::abi::launch_spec::helper_cgroup;
 use crate::abi::process::Process;
 use crate::abi::snapshot::{ChainEnded, LeftProcess, Live};
 use crate::abi::time::TERM_TO_KILL;
@@ -218,8 +219,13 @@ impl Inner {
         let sessions = self.registry.lock().lineage.below(top);
         let ids: Vec<i32> = sessions.iter().map(|session| session.asker.pid).collect();
         let all = if ids.is_empty() { Vec::new() } else { self.host.members(&ids) };
-        let members = recursion::members(all, &sessions);
-        (sessions, members)
+        let (mut certain, doubtful) = recursion::members(all, &sessions);
+        for session in &sessions {
+            let Some(below) = &self.helper_cgroups else { break };
+            let inside = self.host.members_of_cgroup(&helper_cgroup(below, session.asker.id));
+            certain.extend(inside.into_iter().filter(|process| !certain.contains(process)).collect::<Vec<_>>());
+        }
+        (sessions, (certain, doubtful))
     }
 
     /// Refuses requests from this chain from now on, if anything of it runs.

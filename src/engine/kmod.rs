@@ -186,12 +186,8 @@ impl Inner {
         record.abandoned = true;
         let now = self.now();
         self.registry.lock().abandoned(now, record.id);
-        let error = EngineError::new(
-            Stage::Cancel,
-            Errno::EINTR,
-            "the caller stopped waiting for a slot",
-            "nothing was started",
-        );
+        let error =
+            EngineError::new(Stage::Cancel, Errno::EINTR, "the wait for a slot was ended", "nothing was started");
         self.end_without_process(record, Outcome::Abandoned, Some(&error))
     }
 

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 
 use crate::abi::era::Era;
 use crate::abi::error::Stage;
-use crate::abi::launch_spec::{CapPlan, ChildSetup, Enforcement, LaunchSpec};
+use crate::abi::launch_spec::{CapPlan, ChildSetup, Enforcement, LaunchSpec, helper_cgroup};
 use crate::abi::mutation::{self, Mutation};
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
@@ -102,7 +102,7 @@ impl Inner {
             // A helper without a waiting caller can outlive the engine, so its output goes to /dev/null (UMH-14).
             capture: matches!(wait, WaitMode::Proc { .. }),
             rlimits: setup.rlimits,
-            cgroup: self.helper_cgroups.as_ref().map(|below| below.join(format!("helper-{}", call.id))),
+            cgroup: self.helper_cgroups.as_ref().map(|below| helper_cgroup(below, call.id)),
             session_keyring: setup.session_keyring,
             wait_loaded: matches!(wait, WaitMode::Exec { .. }),
             no_new_privs: enforced == Enforcement::NoNewPrivs,

@@ -71,6 +71,11 @@ impl Lineage {
         self.sessions.get(&id).cloned()
     }
 
+    /// The session of a request's helper.
+    pub(super) fn session_of(&self, id: u64) -> Option<Session> {
+        self.sessions.values().find(|session| session.asker.id == id).cloned()
+    }
+
     /// Whether this is the pid of a helper that has not ended.
     pub(super) fn is_live(&self, pid: i32) -> bool {
         self.sessions.get(&pid).is_some_and(|session| session.ended.is_none())

@@ -1,6 +1,7 @@
 //! What the engine needs from a machine: one trait for the real ([`super::linux`]) and the scripted one
 //! ([`super::fake`]).
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -163,6 +164,18 @@ pub trait Host: Send + Sync {
     /// The living members of these sessions and their living descendants, which may be in other sessions; empty if /proc
     /// cannot be read. It reads every process of the machine.
     fn members(&self, sessions: &[i32]) -> Vec<Process>;
+    /// The request in whose helper's cgroup, below `below`, this process is (cgroups(7)); a host without cgroups knows none.
+    fn helper_of_cgroup(&self, _below: &Path, _pid: i32) -> Option<u64> {
+        None
+    }
+    /// The living processes in this cgroup and in those below it.
+    fn members_of_cgroup(&self, _folder: &Path) -> Vec<Process> {
+        Vec::new()
+    }
+    /// Removes this cgroup if no process is left in it. Returns whether it is gone.
+    fn remove_cgroup(&self, _folder: &Path) -> bool {
+        true
+    }
     /// Signals this process, and no other one that has got its pid: `ESRCH` if it has ended.
     fn kill_process(&self, process: &Process, signal: i32) -> Result<(), Errno>;
     /// Waits until this process has ended, or until the time `until`. Returns whether it has ended.

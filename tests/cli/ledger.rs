@@ -148,7 +148,7 @@ fn a_helper_that_outlives_its_engine_is_found_by_the_next_one() {
     kept.run(&["get", "khelper.era"]).exits(0);
     let why = kept.why("#1");
     assert!(why.exits(0).text().contains("Lost: how the helper ended is unknown (ECHILD)"), "{}", why.text());
-    assert!(why.text().contains("lost: the helper ended while no engine ran"), "{}", why.text());
+    assert!(why.text().contains("The reason: the helper ended while no engine ran"), "{}", why.text());
 }
 
 #[test]

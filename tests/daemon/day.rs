@@ -29,8 +29,10 @@ fn normal(line: &str, dir: &str) -> String {
         let end = rest.rfind(')').map_or("", |at| &rest[at + 1..]);
         line = format!("{before} < day{end}");
     }
-    if let Some((before, _)) = line.split_once(" ran with ") {
-        line = format!("{before} ran with C.");
+    for ran in [" ran with ", " the masks allowed "] {
+        if let Some((before, _)) = line.split_once(ran) {
+            line = format!("{before}{ran}C.");
+        }
     }
     for (before, by) in [("pid ", "P"), ("khelper (", "P"), ("uid ", "U")] {
         line = replaced(&line, before, by);

@@ -138,7 +138,7 @@ fn a_wait_for_a_slot_is_abandoned() {
         opens(pty);
         pty.shows("#2 module bar");
         pty.says("ended ↷ abandoned (EINTR)");
-        pty.says("why the caller stopped waiting for a slot (EINTR); nothing was started");
+        pty.says("why the wait for a slot was ended (EINTR); nothing was started");
         for what in ["returned -4", "nothing was launched"] {
             page_shows(pty, what);
         }

@@ -183,7 +183,8 @@ pub fn change(time: &str, target: &str, event: &EventKind, known: CapMask) -> Op
             };
             let (before, after) = (value(&change.before), value(&change.after));
             let source = change.source.as_ref().map(|source| format!(" from {source}")).unwrap_or_default();
-            (format!("set {} {before} → {after}{source}", change.key), actor)
+            let values = if before == after { format!("{after} (as before)") } else { format!("{before} → {after}") };
+            (format!("set {} {values}{source}", change.key), actor)
         }
         EventKind::GateChanged { from, to, actor } => (format!("gate {} → {}", from.name(), to.name()), actor),
         EventKind::DrainFailed { holdouts, actor } => {
@@ -273,6 +274,7 @@ mod tests {
                 knob(Change::new(Key::Modprobe, path(b"/sbin/modprobe"), path(b""))),
                 r#"set kernel.modprobe "/sbin/modprobe" → """#,
             ),
+            (knob(Change::new(Key::Modprobe, path(b"/m"), path(b"/m"))), r#"set kernel.modprobe "/m" (as before)"#),
             (
                 knob(Change::new(Key::Bset, KNOWN, KNOWN.minus(sysrq))),
                 "set kernel.usermodehelper.bset full → all but cap_sys_rawio",

@@ -158,8 +158,8 @@ fn has_failed(record: &Record) -> bool {
     !matches!(record.outcome, Outcome::Running | Outcome::Exited | Outcome::Noop)
 }
 
-/// Why a request failed, and the chain of processes that requested it (REQ-12), each on its own line; empty if it did
-/// not fail.
+/// The chain of processes that requested it (REQ-12), and why a request failed, each on its own line; empty if it did not
+/// fail. The reason is the last line, which is what is kept of a helper's stderr first.
 pub fn why_failed(record: &Record) -> Vec<String> {
     if !has_failed(record) {
         return Vec::new();
@@ -168,7 +168,7 @@ pub fn why_failed(record: &Record) -> Vec<String> {
     let knob = if of_modprobe { "kernel.modprobe: " } else { "" };
     let why = record.why().map(|why| format!("{}: {knob}{why}", title(record)));
     let chain = (!record.chain.is_empty()).then(|| format!("{}: asked by {}", title(record), chain(&record.chain)));
-    why.into_iter().chain(chain).collect()
+    chain.into_iter().chain(why).collect()
 }
 
 /// A raw wait status, in words.

@@ -77,12 +77,14 @@ fn decided(record: &Record, known: CapMask) -> String {
     let own = record.own.as_deref().map_or(known, |own| own.bset);
     let may = record.caps.as_deref().map_or(record.bset & own & known, |caps| caps.permitted);
     let caps = match but(may, known).as_str() {
-        "full" if record.caps.is_some() => "all capabilities".to_owned(),
+        "full" => "all capabilities".to_owned(),
         "empty" => "no capability".to_owned(),
-        // Its own sets are read when it has ended.
-        "full" => "at most all capabilities".to_owned(),
-        some if record.caps.is_none() => some.replacen("all but", "at most all capabilities but", 1),
         some => some.replacen("all but", "all capabilities but", 1),
+    };
+    let caps = match record.caps {
+        Some(_) => format!("ran with {caps}"),
+        // Its own sets are read when it has ended.
+        None => format!("ran; its capabilities were not read, the masks allowed {caps}"),
     };
     let how = match record.enforced {
         Some(Enforcement::NoNewPrivs) => ", enforced by no_new_privs",
@@ -95,7 +97,7 @@ fn decided(record: &Record, known: CapMask) -> String {
             args.concat()
         }
     };
-    format!("Allowed. {path}{argv} ran with {caps}{how}.")
+    format!("Allowed. {path}{argv} {caps}{how}.")
 }
 
 fn ending(record: &Record) -> Vec<String> {
@@ -110,7 +112,8 @@ fn ending(record: &Record) -> Vec<String> {
     if record.outcome != Outcome::Exited
         && let Some(why) = record.why()
     {
-        lines.push(format!("The reason: {}.", screen_again(&why)));
+        let why = screen_again(&why);
+        lines.push(format!("The reason: {}.", why.strip_prefix("lost: ").unwrap_or(&why)));
     }
     lines
 }
@@ -186,8 +189,12 @@ mod tests {
     #[test]
     fn capabilities_are_those_that_the_helper_had() {
         let with = |caps, bset| of(&Record { caps, bset, ..record(0) })[1].clone();
-        assert!(with(None, CapMask::EMPTY).ends_with("with no capability."));
-        assert!(with(None, CapMask::from_bits(1)).ends_with("with cap_chown."));
+        assert!(
+            with(None, CapMask::EMPTY)
+                .ends_with("ran; its capabilities were not read, the masks allowed no capability.")
+        );
+        assert!(with(None, CapMask::from_bits(1)).ends_with("the masks allowed cap_chown."));
+        assert!(with(None, KNOWN).ends_with("the masks allowed all capabilities."));
         assert!(with(Some(Arc::new(CapSets::default())), KNOWN).ends_with("with no capability."), "not root");
         let helper = Record {
             kind: Kind::Helper,

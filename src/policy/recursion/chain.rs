@@ -93,12 +93,13 @@ enum Step {
     Unreadable(i32, bool),
 }
 
-/// Follows the chain that led to a request of `actor`. `process` reads a process and `session` finds the helper whose
-/// session has this id.
+/// Follows the chain that led to a request of `actor`. `process` reads a process, `session` finds the helper whose
+/// session has this id, and `cgroup` the helper in whose own cgroup a process is.
 pub fn chain(
     actor: &Arc<Actor>,
     process: impl Fn(i32) -> Option<Process>,
     session: impl Fn(i32) -> Option<Session>,
+    cgroup: impl Fn(i32) -> Option<Session>,
 ) -> Chain {
     let mut chain = Chain { links: Vec::new(), asked_by: None, gone: false };
     let mut next = Some(Step::Requester(actor.clone(), None));
@@ -115,7 +116,7 @@ pub fn chain(
                 }
             },
             Step::Process(p, _) if chain.has(p.pid) => None,
-            Step::Process(p, known) => chain.through(p, known, &process, &session),
+            Step::Process(p, known) => chain.through(p, known, &process, &session, &cgroup),
             Step::Helper(asker, known) => chain.helper(asker, known),
             Step::Unreadable(pid, known) => {
                 chain.push(pid, Comm::default(), known, None);
@@ -181,6 +182,7 @@ impl Chain {
         known: bool,
         process: impl Fn(i32) -> Option<Process>,
         session: impl Fn(i32) -> Option<Session>,
+        cgroup: impl Fn(i32) -> Option<Session>,
     ) -> Option<Step> {
         let leads = p.pid == p.session;
         // A living process has the pid of a helper that has ended: the helper's session is empty, and this is another one.
@@ -200,6 +202,12 @@ impl Chain {
                 return Some(living.map_or(Step::Helper(helper.asker, known), |leader| Step::Process(leader, true)));
             }
             _ => {}
+        }
+        // It has left its session. Its helper's cgroup names the helper, unless its parent is in there too.
+        if let Some(helper) = cgroup(p.pid)
+            && cgroup(p.parent).is_none_or(|parents| parents.asker.id != helper.asker.id)
+        {
+            return Some(Step::Helper(helper.asker, true));
         }
         if p.parent <= 1 && p.session > 1 && !self.has(p.session) {
             return Some(process(p.session).map_or(Step::Unreadable(p.session, false), |p| Step::Process(p, false)));
@@ -247,7 +255,7 @@ mod tests {
     fn follow(pid: i32, processes: &[Process], sessions: &[Session]) -> (Vec<Link>, Option<u64>) {
         let process = |pid| processes.iter().find(|p| p.pid == pid).cloned();
         let session = |pid| sessions.iter().find(|s| s.asker.pid == pid).cloned();
-        let chain = chain(&actor(pid), process, session);
+        let chain = chain(&actor(pid), process, session, |_| None);
         let links = chain.links.iter().map(|link| (link.pid, link.known, link.helper_of)).collect();
         (links, chain.asked_by.as_ref().map(|asker| asker.id))
     }
@@ -303,6 +311,24 @@ mod tests {
     }
 
     #[test]
+    fn req_12_a_cgroup_names_the_helper_of_what_has_left_its_session() {
+        let (mut processes, sessions) = machine();
+        // Two processes in sessions of their own, the first one's parent dead; and a stranger.
+        processes.extend([proc(400, 1, 400, 60), proc(401, 400, 401, 61), proc(402, 1, 402, 61)]);
+        let process = |pid| processes.iter().find(|p| p.pid == pid).cloned();
+        let cgroup = |pid| [100, 400, 401].contains(&pid).then(|| sessions[0].clone());
+        let links = |pid| {
+            let found = chain(&actor(pid), process, |id| sessions.iter().find(|s| s.asker.pid == id).cloned(), cgroup);
+            let links = found.links.iter().map(|link| (link.pid, link.known, link.helper_of)).collect::<Vec<Link>>();
+            (links, found.asked_by.map(|asker| asker.id))
+        };
+        let past = [(400, true, None), (100, true, Some(7)), (20, true, None), (1, true, None)];
+        assert_eq!(links(400), (past.to_vec(), Some(7)));
+        assert_eq!(links(401), ([&[(401, true, None)], &past[..]].concat(), Some(7)));
+        assert_eq!(links(402).1, None);
+    }
+
+    #[test]
     fn req_12_descendants_of_a_member_are_members() {
         let session = Session { asker: helper(7, 100, 20, None), ended: Some(80) };
         let all = vec![
@@ -344,7 +370,9 @@ mod tests {
         let asks = |start_time| {
             let actor = Arc::new(Actor { start_time, ..Actor::clone(&actor(101)) });
             let process = |pid| processes.iter().find(|p| p.pid == pid).cloned();
-            chain(&actor, process, |pid| sessions.iter().find(|s| s.asker.pid == pid).cloned()).asked_by.is_some()
+            chain(&actor, process, |pid| sessions.iter().find(|s| s.asker.pid == pid).cloned(), |_| None)
+                .asked_by
+                .is_some()
         };
         assert_eq!([None, Some(60), Some(59)].map(asks), [true, true, false]);
     }
@@ -440,6 +468,7 @@ mod tests {
                         &actor(*pid),
                         |pid| world.living.get(&pid).cloned(),
                         |pid| world.sessions.get(&pid).cloned(),
+                        |_| None,
                     );
                     let found = chain.asked_by.as_ref().map(|asker| asker.id);
                     let is_known = chain.links.iter().find(|l| l.helper_of.is_some()).is_some_and(|l| l.known);

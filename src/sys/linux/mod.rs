@@ -32,6 +32,7 @@ pub mod trust;
 mod worker;
 mod worker_setup;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -125,6 +126,17 @@ impl Host for LinuxHost {
     }
     fn members(&self, sessions: &[i32]) -> Vec<Process> {
         stat::members(&self.clock, sessions)
+    }
+    fn helper_of_cgroup(&self, below: &Path, pid: i32) -> Option<u64> {
+        cgroup::helper_of(below, pid)
+    }
+    fn members_of_cgroup(&self, folder: &Path) -> Vec<Process> {
+        let living = |pid: &i32| stat::Stat::of(*pid).is_some_and(|stat| stat.lives());
+        let pids = cgroup::members(folder);
+        pids.into_iter().filter(living).filter_map(|pid| stat::process(&self.clock, pid)).collect()
+    }
+    fn remove_cgroup(&self, folder: &Path) -> bool {
+        cgroup::remove(folder)
     }
     fn kill_process(&self, process: &Process, signal: i32) -> Result<(), Errno> {
         stat::kill(process, signal)

@@ -111,7 +111,7 @@ impl Tracer {
             _ if signal == libc::SIGTRAP | 0x80 => {
                 let mut call: Call = [0; 11];
                 ptrace(
-                    libc::PTRACE_GET_SYSCALL_INFO.try_into().unwrap(),
+                    libc::PTRACE_GET_SYSCALL_INFO,
                     pid,
                     size_of::<Call>(),
                     ptr::from_mut(&mut call).expose_provenance(),

@@ -193,19 +193,11 @@ fn run(mut source: Source, mut out: Out, stop: &Stop) {
 
 fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> Result<(), SysError> {
     let mut page = vec![0; source.tracing.as_ref().map_or(0, |tracing| tracing.page_size)];
-    let (mut check_at, mut checked_at, mut foreign_before) = (0, 0, 0);
+    let (mut check_at, mut checked_at, mut foreign_before) = (0_u64, 0, 0);
     let (mut suspects, mut lost, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         // After that everything that is in the buffers is read once more.
         let is_last = stop.is_set.load(Ordering::Acquire);
-        // Children of processes that are newer than the filter pass it.
-        let foreign = join.counts().foreign_exits - foreign_before;
-        let is_due = now() >= check_at || (foreign > FOREIGN && now() >= checked_at + AGAIN);
-        if join.must_list() || is_due {
-            check(source, join, &mut suspects)?;
-            (checked_at, foreign_before) = (now(), join.counts().foreign_exits);
-            check_at = now() + if suspects.is_empty() { CHECK } else { AGAIN };
-        }
         let wait = if join.is_idle() && unread.is_empty() { check_at.saturating_sub(now()) } else { DELAY };
         source.ready(stop.wake.as_fd(), if is_last { 0 } else { wait });
         // What is not ready now is empty at a time after `round`.
@@ -221,6 +213,15 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
         }
         if let Some(connector) = &source.exits {
             read::exits(connector, round, join, &mut lost)?;
+        }
+        // Children of processes that are newer than the filter pass it.
+        let foreign = join.counts().foreign_exits - foreign_before;
+        let is_due = now() >= check_at || (foreign > FOREIGN && now() >= checked_at + AGAIN);
+        // Before the time advances: a worker whose own birth is lost is known from the list alone, and its forks come next.
+        if join.must_list() || is_due {
+            check(source, join, &mut suspects)?;
+            (checked_at, foreign_before) = (now(), join.counts().foreign_exits);
+            check_at = now() + if suspects.is_empty() { CHECK } else { AGAIN };
         }
         let observations = join.advance(round.saturating_sub(DELAY));
         if !lost.is_empty() {

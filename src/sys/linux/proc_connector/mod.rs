@@ -5,6 +5,7 @@ mod filter;
 mod message;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,9 +23,9 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 const GROUP: u32 = 1;
 /// The exit code of the child that proves a subscription.
 const PROOF: u8 = 77;
-/// How long the proof may take on a kernel that knows the longer form, in milliseconds; then the shorter form is tried.
-const FIRST_WAIT: i64 = 300;
-const LAST_WAIT: i64 = 2000;
+/// How long the proof may take on a kernel that knows the longer form; then the shorter form is tried.
+const FIRST_WAIT: Duration = Duration::from_millis(300);
+const LAST_WAIT: Duration = Duration::from_secs(2);
 /// More than any message of the proc connector.
 const DATAGRAM: usize = 4096;
 
@@ -115,21 +116,23 @@ impl ProcConnector {
         sent.map(drop).map_err(at("subscribe to the proc connector"))
     }
 
-    /// Whether the end of a child of this process is reported. The subscription itself gets no answer.
-    fn is_proven(&self, wait: i64) -> Result<bool, SysError> {
+    /// Whether the end of a child of this process is reported in time. The subscription itself gets no answer. Ends of
+    /// other processes may come all the while, so they do not prolong the wait.
+    fn is_proven(&self, wait: Duration) -> Result<bool, SysError> {
         let child = end_of_a_child()?;
-        let deadline = Timespec { tv_sec: wait / 1000, tv_nsec: (wait % 1000) * 1_000_000 };
+        let began = Instant::now();
         loop {
             let mut proven = false;
             let own = |exit: Exit| proven |= exit.pid == child && exit.status == i32::from(PROOF) << 8;
             match self.receive(own)? {
                 _ if proven => return Ok(true),
+                _ if began.elapsed() >= wait => return Ok(false),
                 Received::Some | Received::Overrun => {}
                 Received::Empty => {
+                    let left = wait.saturating_sub(began.elapsed());
                     let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
-                    if matches!(poll(&mut fds, Some(&deadline)), Ok(0)) {
-                        return Ok(false);
-                    }
+                    // An error is EINTR; a time that is over is seen above, after a last look.
+                    let _ = poll(&mut fds, Timespec::try_from(left).ok().as_ref());
                 }
             }
         }

@@ -39,11 +39,18 @@ impl Driven {
 
     /// The time for `launches` launches, in nanoseconds.
     fn run(&self, launches: usize, outstanding: usize) -> f64 {
+        self.costs(launches, outstanding)[0]
+    }
+
+    /// The time for `launches` launches and the processor time that they cost, in nanoseconds.
+    fn costs(&self, launches: usize, outstanding: usize) -> [f64; 2] {
         let (to, from) = &mut *self.pipes.borrow_mut();
         writeln!(to, "{launches} {outstanding}").unwrap();
         let mut line = String::new();
         from.read_line(&mut line).unwrap();
-        line.trim().parse().unwrap_or_else(|_| panic!("{} answered {line:?}", self.name))
+        let mut numbers = line.split_whitespace().map_while(|number| number.parse().ok());
+        let mut next = || numbers.next().unwrap_or_else(|| panic!("{} answered {line:?}", self.name));
+        [next(), next()]
     }
 }
 
@@ -104,39 +111,47 @@ pub fn ratio_rows(
     rows
 }
 
-/// The time of one subject relative to another, from pairs of short runs, one directly after the other.
+/// The costs of one subject relative to another, from pairs of short runs, one directly after the other.
 pub struct Pairs {
     title: String,
     names: [String; 2],
-    /// The median of the pairs' ratios and its 95 % interval: low, median, high.
-    ratio: [f64; 3],
+    /// For the time and for the processor time: the median of the pairs' ratios and its 95 % interval: low, median,
+    /// high.
+    ratios: [[f64; 3]; 2],
     pairs: usize,
 }
 
 impl Pairs {
     pub fn print(&self) {
-        let Self { title, names: [of, to], ratio: [low, median, high], pairs } = self;
-        println!("{title:<22} {of} / {to}: {median:.3} (95 %: {low:.3} to {high:.3}, {pairs} pairs)");
+        let Self { title, names: [of, to], ratios, pairs } = self;
+        for (what, [low, median, high]) in ["time", "processor time"].iter().zip(ratios) {
+            println!("{title:<22} {of} / {to}, {what}: {median:.3} (95 %: {low:.3} to {high:.3}, {pairs} pairs)");
+        }
     }
 }
 
 /// Measures `pairs` ratios of two subjects. The order alternates, so that a drift of the machine favours neither.
 pub fn paired(title: &str, of: &Driven, to: &Driven, launches: usize, outstanding: usize, pairs: usize) -> Pairs {
-    let both = |first: &Driven, second: &Driven| (first.run(launches, outstanding), second.run(launches, outstanding));
+    let both =
+        |first: &Driven, second: &Driven| (first.costs(launches, outstanding), second.costs(launches, outstanding));
     both(of, to);
-    let mut ratios: Vec<f64> = (0..pairs)
-        .map(|pair| {
-            let (a, b) = if pair % 2 == 0 {
-                both(of, to)
-            } else {
-                let (b, a) = both(to, of);
-                (a, b)
-            };
-            a / b
-        })
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    Pairs { title: title.to_owned(), names: [of.name.clone(), to.name.clone()], ratio: median_interval(&ratios), pairs }
+    let mut ratios = [const { Vec::new() }; 2];
+    for pair in 0..pairs {
+        let (a, b) = if pair % 2 == 0 {
+            both(of, to)
+        } else {
+            let (b, a) = both(to, of);
+            (a, b)
+        };
+        for (ratios, (a, b)) in ratios.iter_mut().zip(a.iter().zip(b)) {
+            ratios.push(a / b);
+        }
+    }
+    let ratios = ratios.map(|mut ratios| {
+        ratios.sort_by(f64::total_cmp);
+        median_interval(&ratios)
+    });
+    Pairs { title: title.to_owned(), names: [of.name.clone(), to.name.clone()], ratios, pairs }
 }
 
 /// The median of sorted values, between its 95 % confidence bounds. The bounds are ranks of the binomial distribution,

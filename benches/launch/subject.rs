@@ -11,8 +11,11 @@ use khelper::abi::mask::MaskExpr;
 use khelper::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use khelper::abi::wait::WaitMode;
 use khelper::engine::{Engine, KnobWrite};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 
-/// Reads lines `COUNT OUTSTANDING`, and replies to each with the time that these launches took.
+/// Reads lines `COUNT OUTSTANDING`, and replies to each with the time that these launches took, and with the processor
+/// time that this process and its children spent.
 pub fn serve(kind: &str, helper: &str, burden: &str) {
     let _burden = take_on(burden);
     let engine = Engine::start().unwrap();
@@ -27,14 +30,23 @@ pub fn serve(kind: &str, helper: &str, burden: &str) {
         let line = line.unwrap();
         let (count, outstanding) = line.split_once(' ').unwrap();
         let (count, outstanding): (usize, usize) = (count.parse().unwrap(), outstanding.parse().unwrap());
-        let from = Instant::now();
+        let (from, before) = (Instant::now(), spent());
         std::thread::scope(|scope| {
             for _ in 0..outstanding {
                 scope.spawn(|| (0..count / outstanding).for_each(|_| launch()));
             }
         });
-        println!("{}", from.elapsed().as_nanos());
+        println!("{} {}", from.elapsed().as_nanos(), spent() - before);
     }
+}
+
+/// The processor time of this process and of its children that have ended, in nanoseconds.
+fn spent() -> i64 {
+    let of = |who| {
+        let usage = getrusage(who).unwrap();
+        usage.user_time().num_nanoseconds() + usage.system_time().num_nanoseconds()
+    };
+    of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
 }
 
 /// The burden of a host program: 1 GiB of resident memory, or 10,000 open files.

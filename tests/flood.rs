@@ -51,7 +51,11 @@ fn console() -> u8 {
             most_seen.fetch_max(memory(), Ordering::Relaxed);
         }
     });
-    let code = tui::run(&Local::shared(&engine), &signals, Options { read_only: false, mouse: false, ascii: false });
+    let code = tui::run(
+        &Local::shared(&engine),
+        &signals,
+        Options { read_only: false, mouse: false, ascii: false, theme: None },
+    );
     println!("anonymous memory {} KiB", most.load(Ordering::Relaxed).max(memory()));
     code
 }

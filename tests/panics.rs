@@ -77,7 +77,7 @@ fn console() -> ! {
             engine.call_usermodehelper(info, WaitMode::PROC)
         });
     }
-    let options = Options { read_only: false, mouse: true, ascii: false };
+    let options = Options { read_only: false, mouse: true, ascii: false, theme: None };
     let shown = || tui::run_with(&Local::shared(&engine), &signals, options, Frontend { update, draw });
     // What the program itself ends with, but without a word of the test runner's.
     std::process::exit(catch_unwind(AssertUnwindSafe(shown)).map_or(101, i32::from))

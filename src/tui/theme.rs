@@ -2,6 +2,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::abi::escape::screen;
 use crate::control::text::outcome::Severity;
 
 /// The styles of the screen, by purpose.
@@ -128,6 +129,13 @@ impl Theme {
             "colour-blind" => Self::colour_blind(),
             _ => return None,
         })
+    }
+
+    /// The same; the error names the themes.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let known =
+            || format!("unknown theme `{}`; the themes are: {}", screen(name.as_bytes()), Self::NAMES.join(", "));
+        Self::by_name(name).ok_or_else(known)
     }
 
     /// The brightest colours on black; nothing is faint.

@@ -98,7 +98,11 @@ fn console() -> ! {
     let signals = Signals::take(&[Signal::SIGWINCH]).unwrap();
     let builder = Engine::builder().fix_sigchld(true).host(Arc::new(Odd::default()));
     let engine = builder.probe(env!("CARGO_BIN_EXE_khelper").into(), PROBE_ARG).start().unwrap();
-    let code = tui::run(&Local::shared(&engine), &signals, Options { read_only: false, mouse: true, ascii: false });
+    let code = tui::run(
+        &Local::shared(&engine),
+        &signals,
+        Options { read_only: false, mouse: true, ascii: false, theme: None },
+    );
     std::process::exit(code.into())
 }
 

@@ -113,6 +113,7 @@ pub const CHAINS: &[&[Context]] = &[
     &[Context::Text, Context::Confirm, Context::Anywhere],
     &[Context::Kill, Context::Choices, Context::Anywhere],
     &[Context::Choices, Context::Anywhere],
+    &[Context::Text, Context::Choices, Context::Anywhere],
     &[Context::Activity, Context::Screens, Context::Anywhere],
     &[Context::Detail, Context::Anywhere],
     &[Context::Log, Context::Screens, Context::Anywhere],

@@ -12,6 +12,7 @@ pub mod link;
 pub mod log;
 pub mod mask_forms;
 pub mod masks;
+mod messages;
 pub mod overview;
 pub mod pending;
 pub mod presets;
@@ -68,6 +69,12 @@ pub struct Status {
     pub text: String,
     /// How many dialogs were open when the message came.
     pub depth: usize,
+    /// The batch that it is about.
+    pub batch: Option<u64>,
+    /// It has been on the screen.
+    pub drawn: bool,
+    /// A key was pressed after that.
+    pub seen: bool,
 }
 
 /// The state of the console.
@@ -84,6 +91,8 @@ pub struct Model {
     pub rows: u16,
     /// The theme; [`Theme::ansi`] by default.
     pub theme: Theme,
+    /// The terminal has colours.
+    pub colours: bool,
     /// The key bindings.
     pub keys: Keymap,
     /// Draw only ASCII.
@@ -110,6 +119,8 @@ pub struct Model {
     pub history: History,
     /// The last message.
     pub status: Option<Status>,
+    /// Messages that came since, until the last one has been read.
+    pub waiting_messages: messages::Waiting,
     /// Warnings about the modprobe path (SYS-6).
     pub path_warnings: Vec<SafeText>,
     /// When the path was checked.
@@ -145,6 +156,7 @@ impl Model {
             columns,
             rows,
             theme: Theme::ansi(),
+            colours: true,
             keys: Keymap::default(),
             ascii: false,
             clipboard: Clipboard::default(),
@@ -158,6 +170,7 @@ impl Model {
             overview: Overview::default(),
             history: History::new(&snapshot),
             status: None,
+            waiting_messages: messages::Waiting::new(),
             path_warnings: Vec::new(),
             path_looked: 0,
             notices: Vec::new(),

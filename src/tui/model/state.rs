@@ -1,15 +1,13 @@
-//! Messages, submitted commands and expected replies.
+//! Submitted commands and expected replies.
 
 use std::time::Duration;
 
 use crate::abi::time::Micros;
-use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::pending::Pending;
-use super::{Model, Status, masks};
-use crate::abi::escape::screen_again;
+use super::{Model, masks};
 
 impl Model {
     /// Whether anything on the screen changes with time: a request has not ended.
@@ -39,12 +37,6 @@ impl Model {
     /// The newest ticket.
     pub fn last_ticket(&self) -> Ticket {
         self.tickets
-    }
-
-    /// Shows a message.
-    pub fn say(&mut self, mood: Severity, text: impl Into<String>) {
-        let depth = self.dialogs.len();
-        self.status = Some(Status { mood, text: screen_again(&text.into()), depth });
     }
 
     /// Whether this console is writing to this knob.

@@ -37,6 +37,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 /// Called after the current model was drawn.
 pub fn shown(model: &mut Model) {
     let _ascii = ascii::only(model.ascii);
+    if let Some(status) = &mut model.status {
+        status.drawn = true;
+    }
     if model.dialogs.last_mut().is_some_and(|dialog| dialog.read().is_some())
         && let Some((lines, shown)) = frame::lines(model)
         && let Some(read) = model.dialogs.last_mut().and_then(|dialog| dialog.read())

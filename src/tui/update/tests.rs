@@ -1064,6 +1064,9 @@ fn a_command_that_panicked_may_have_done_its_part() {
         let Effect::Submit { ticket, .. } = effect else { panic!() };
         reply(&mut m, ticket, Err(error()));
         assert!(status(&m).starts_with(&format!("{said}{why}")), "{}", status(&m));
+        // It has been read.
+        shown(&mut m);
+        key(&mut m, KeyCode::Esc);
     }
 }
 

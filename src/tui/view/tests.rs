@@ -155,6 +155,14 @@ fn dialogs_at_every_size() {
     at_every_size("line", &s, ":set kernel.\t\n");
     at_every_size("line_page", &s, ":mask cap_sys_module\n");
     at_every_size("rehearse", &s, "2 p→\tdummy");
+    for (name, typed) in [("palette", ""), ("palette_kill", "kill"), ("palette_none", "zzz")] {
+        for (columns, rows) in SIZES {
+            let mut model = fixtures::model(s.clone(), columns, rows);
+            update(&mut model, Msg::Key(KeyEvent::new(KeyCode::Char('p'), KeyModifiers::CONTROL)));
+            keys(&mut model, typed);
+            insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen(&model));
+        }
+    }
     at_every_size("quit", &fixtures::busy(12), "qk");
     at_every_size("quit_helpers_and_draft", &fixtures::busy(2), "2 →nq");
 }

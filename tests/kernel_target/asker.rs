@@ -42,7 +42,7 @@ impl Asker {
         // It asks when it reads a line.
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"go\n").unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap().contains("asked")), "the process has failed");
+        assert!(lines.any(|line| line.is_ok_and(|line| line.contains("asked"))), "the process has failed");
         Self { child, unified }
     }
 
@@ -69,7 +69,9 @@ impl Drop for Asker {
 
 /// The mount of the cgroups of version 2.
 pub fn root_of_unified() -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    // Another test may have mounted something at a path that is no UTF-8.
+    let mounts = fs::read("/proc/self/mounts").unwrap();
+    let mounts = String::from_utf8_lossy(&mounts);
     let mut all = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
     all.find(|parts| parts[2] == "cgroup2").map(|parts| PathBuf::from(parts[1]))
 }

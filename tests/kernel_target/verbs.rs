@@ -23,7 +23,7 @@ fn what_runs_is_shown_and_ended_and_nothing_else_is_signalled() {
     let asker = Asker::start(&fixture.hierarchy, 0, None, b"mount", "7-w1000");
     // Told as started once it has run for a while.
     let started = |said: &str| said.contains("started, pid") && said.contains(agent);
-    fixture.until(&["log"], |said| said.lines().any(started));
+    fixture.until(&["log", "--outcome", "running"], |said| said.lines().any(started));
     for own in [false, true] {
         let ps =
             |args: &[&str]| if own { khelper(&[&["--target", "kernel"], args].concat()) } else { fixture.over(args) };

@@ -16,7 +16,9 @@ use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
 use crate::control::config::Config;
 use crate::control::host::{self, HostKernel};
+use crate::control::kernel_knobs::{KernelKnobs, Unwatched};
 use crate::control::target::Target;
+use crate::control::text::kernel::state;
 use crate::engine::Engine;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
@@ -58,6 +60,7 @@ fn run(args: &Args) -> u8 {
     }
     match command {
         cli::Command::Serve(args) => return serve::serve(args),
+        cli::Command::Posture(args) => return cli::posture::posture(args),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
         cli::Command::Log(log) => return cli::log::log(log, args.ledger_target()),
         cli::Command::Why(why) => return cli::why::why(why, args.ledger_target()),
@@ -69,8 +72,7 @@ fn run(args: &Args) -> u8 {
     let own = Own::new(args);
     let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
     let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells };
-    let json = command.verb().is_some_and(Common::json);
-    let open = || target::open(&wanted, &|| own.start(), &|| own.kernel(json));
+    let open = || target::open(&wanted, &|| own.start(), &|| own.kernel(Some(command)));
     if command.asks_only(args.target.as_ref()) && !wanted.own {
         return open().map_or_else(|code| code, |target| cli::ask(&target, command));
     }
@@ -115,7 +117,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let needs = (Need::Any, Use::Waits);
         let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells: false };
-        let target = target::open(&wanted, &|| own.start(), &|| own.kernel(false))?;
+        let target = target::open(&wanted, &|| own.start(), &|| own.kernel(None))?;
         if target.info().is_owned() {
             cli::set(&target, settings)?;
         }
@@ -174,13 +176,23 @@ impl<'a> Own<'a> {
         })
     }
 
-    /// Starts a watch of this machine's kernel.
-    fn kernel(&self, json: bool) -> Result<Arc<dyn Target>, u8> {
+    /// This machine's kernel, for this command or the console. It is watched where helpers are shown; knobs need no watch,
+    /// and a module is asked for without one too.
+    fn kernel(&self, command: Option<&cli::Command>) -> Result<Arc<dyn Target>, u8> {
+        let verb = command.and_then(cli::Command::verb);
+        let unwatched = |why: String| Ok(Arc::new(Unwatched::new(KernelKnobs::default(), why)) as Arc<dyn Target>);
+        if matches!(verb, Some(Common::Get(_) | Common::Set(_) | Common::Diff(_))) {
+            return unwatched("no watcher: this command starts none".to_owned());
+        }
         let host = LinuxHost::new();
         let options = host::Options { keep: KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
         match HostKernel::start(options) {
             Ok(kernel) => Ok(self.kernel.get_or_init(|| Arc::new(kernel)).clone()),
-            Err(why) => Err(cli::kernel::not_watched(&why, json)),
+            Err(why) if matches!(verb, Some(Common::Request(_))) => {
+                let states: Vec<String> = why.states.iter().map(state).collect();
+                unwatched(format!("no watcher: {}", states.join("; ")))
+            }
+            Err(why) => Err(cli::kernel::not_watched(&why, verb.is_some_and(Common::json))),
         }
     }
 

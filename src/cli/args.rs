@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::exit;
 use super::log::Log;
+use super::posture::Posture;
 use super::serve::{Bridge, Serve};
 use super::target::{self, Chosen};
 use super::why::Why;
@@ -84,6 +85,8 @@ pub enum Command {
     Log(Log),
     /// Explain one request: who asked, what was decided, what ran and how it ended
     Why(Why),
+    /// Show what this machine's kernel may execute on its own, how it stands, and why it matters
+    Posture(Posture),
     /// Serve one engine to other processes, over a socket
     Serve(Serve),
     /// Join stdin and stdout to the daemon's socket
@@ -129,7 +132,13 @@ impl Args {
         }
         let of_ledger = args.ledger_target().is_some() && args.command.as_ref().is_some_and(Command::reads_ledger);
         if args.target.is_some() && !of_ledger && args.command.as_ref().is_some_and(Command::needs_no_target) {
-            return Err(conflict("this command needs no target, so --target cannot be used with it"));
+            let is_kernels = matches!(args.command, Some(Command::Posture(_))) && args.target == Some(Chosen::Kernel);
+            if !is_kernels {
+                return Err(conflict("this command needs no target, so --target cannot be used with it"));
+            }
+        }
+        if let Some(Command::Verb(Common::Get(get))) = &mut args.command {
+            get.of_kernel = args.target == Some(Chosen::Kernel);
         }
         if args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) {
             if !args.set().is_empty() {
@@ -194,7 +203,10 @@ impl Args {
     /// The value of every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
-            None | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_)) => &[][..],
+            None
+            | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_) | Command::Posture(_)) => {
+                &[][..]
+            }
             #[cfg(feature = "console")]
             Some(Command::Keys | Command::Console(_)) => &[][..],
             Some(Command::Verb(verb)) => verb.set(),
@@ -222,7 +234,7 @@ impl Command {
     pub const fn verb(&self) -> Option<&Common> {
         match self {
             Self::Verb(verb) => Some(verb),
-            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => None,
+            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) | Self::Posture(_) => None,
             #[cfg(feature = "console")]
             Self::Keys | Self::Console(_) => None,
         }
@@ -247,7 +259,7 @@ impl Command {
     fn needs_no_target(&self) -> bool {
         match self {
             Self::Verb(verb) => matches!(verb, Common::Mask(_)),
-            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => true,
+            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) | Self::Posture(_) => true,
             #[cfg(feature = "console")]
             Self::Keys => true,
             #[cfg(feature = "console")]

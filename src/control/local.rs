@@ -79,6 +79,7 @@ fn lane(command: &Command) -> Lane {
         | Command::Chain(_)
         | Command::CheckPath(_)
         | Command::Unpersist(_)
+        | Command::WriteKernel(_)
         | Command::Diff => Lane::Worker,
         Command::Write(writes) | Command::Persist(writes) => lane_of_write(writes.first().map(|(key, _)| *key)),
         Command::Configure(settings) => lane_of_write(settings.first().map(|setting| setting.key)),

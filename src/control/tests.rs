@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::activity::query::{Query, Sort, Which};
 use super::provenance::{Comparison, Drift, Knob, Setting, Where};
-use super::{Call, Command, Left, Reply};
+use super::{Call, Command, KernelWrite, Left, Reply};
 use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets, ReadSet, ThreadSets};
 use crate::abi::depth::Depth;
@@ -506,6 +506,12 @@ impl Seed {
             Command::Get(self.one(&Key::ALL)),
             Command::Knobs(vec![self.one(&Key::ALL), Key::Deny]),
             Command::Configure(self.settings()),
+            Command::WriteKernel(KernelWrite {
+                writes: self.values(),
+                until_reboot: self.some,
+                force: !self.some,
+                persist: self.some,
+            }),
             Command::Persist(self.values()),
             Command::Unpersist(vec![self.one(&Key::ALL), Key::Deny]),
             Command::Diff,
@@ -534,6 +540,7 @@ impl Seed {
                 | Command::Get(_)
                 | Command::Knobs(_)
                 | Command::Configure(_)
+                | Command::WriteKernel(_)
                 | Command::Persist(_)
                 | Command::Unpersist(_)
                 | Command::Diff

@@ -38,8 +38,8 @@ pub fn signal(process: &OwnedFd, signal: i32) -> Result<(), Errno> {
 /// The nanoseconds by which CLOCK_BOOTTIME, in which start times are counted, is ahead of CLOCK_MONOTONIC: the time
 /// asleep.
 pub fn asleep() -> u64 {
-    let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    nanoseconds(super::linux::ticks::since_boot()).saturating_sub(nanoseconds(super::linux::ticks::monotonic()))
+    let ahead = super::linux::ticks::since_boot().saturating_sub(super::linux::ticks::monotonic());
+    u64::try_from(ahead.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The id of this boot of the machine; empty if it cannot be read.

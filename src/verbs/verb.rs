@@ -180,7 +180,8 @@ pub enum Resettable {
 /// The definition for the console's help, without the options that only the shell has.
 pub fn definition() -> Command {
     let hide = |arg: clap::Arg| {
-        let shells = ["json", "set", "ledger", "ledger_output", "config", "load", "system", "dry_run", "until_reboot"];
+        let shells =
+            ["json", "set", "ledger", "ledger_output", "config", "load", "system", "dry_run", "until_reboot", "force"];
         let shells = shells.contains(&arg.get_id().as_str());
         arg.hide(shells)
     };

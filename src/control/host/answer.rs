@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
+use crate::abi::actor::Origin;
 use crate::abi::error::ControlError;
 use crate::control::activity::reader::Reader;
 use crate::control::authorize::Authorization;
@@ -10,8 +11,9 @@ use crate::control::command::{Command, Reply};
 use crate::control::completion::Completion;
 use crate::control::dispatch::visible;
 
+use super::act;
+use super::request::request;
 use super::store::{Kept, Store};
-use super::{act, knobs};
 
 /// A command for the thread of commands.
 pub(super) struct Job {
@@ -41,6 +43,11 @@ pub(super) fn perform(
 ) -> Result<Reply, ControlError> {
     let access = authorization.access();
     let (actor, command, _) = authorization.into_parts();
+    if actor.origin == Origin::Outside && is_own(&command) {
+        let why =
+            "a daemon does not act on this machine's kernel for other processes: run khelper as root, with `-t kernel`";
+        return Err(ControlError::Denied(why.to_owned()));
+    }
     let reply = match command {
         Command::Status => Ok(Reply::Status(Box::new(store.snapshot()))),
         Command::Record(id) => Ok(Reply::Record(store.records(&[id]).pop())),
@@ -56,16 +63,31 @@ pub(super) fn perform(
         Command::Matching { query, newest } => {
             Ok(Reply::Matching(Reader::new(Kept(store.clone())).ids(&query, newest)))
         }
-        Command::Get(_)
-        | Command::Knobs(_)
-        | Command::Write(_)
-        | Command::Configure(_)
-        | Command::Persist(_)
-        | Command::Unpersist(_)
-        | Command::Diff => knobs::perform(&command),
-        refused => Err(ControlError::Unsupported(why_not(&refused).to_owned())),
+        Command::RequestModule { name, wait } => {
+            request(store, store.knobs(), (&name, wait), &actor).map(Reply::Answered)
+        }
+        other => match store.knobs().perform(&other) {
+            Some(reply) => {
+                if let Ok(Reply::Written(changes)) = &reply {
+                    changes
+                        .iter()
+                        .filter(|change| change.before != change.after)
+                        .for_each(|c| store.changed(c, &actor));
+                }
+                reply
+            }
+            None => Err(ControlError::Unsupported(why_not(&other).to_owned())),
+        },
     };
     reply.map(|reply| visible(reply, access))
+}
+
+/// Whether only the process that owns the watch may give this command: it reaches the kernel with that process's rights.
+const fn is_own(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::RequestModule { .. } | Command::WriteKernel(_) | Command::Unpersist(_) | Command::CheckPath(_)
+    )
 }
 
 /// Why the kernel's target does not do this.
@@ -77,12 +99,9 @@ fn why_not(command: &Command) -> &'static str {
         Command::KillChain { .. } => {
             "the kernel does not tell which helper's process asked for which helper, so no chain is known"
         }
-        Command::RequestModule { .. } => "this version cannot make the kernel ask for a module",
         Command::Call(_) | Command::Probe { .. } => "the kernel starts no program for another process's call",
         Command::SetDepth(_) => "the kernel's gate is shut by suspend and shutdown alone, and is no knob",
-        Command::Reset(_) => "the kernel's masks can only be narrowed until the next boot",
         Command::ResetLoopMessages => "the kernel's count of runaway messages cannot be read or reset",
-        Command::CheckPath(_) => "paths are checked for an engine",
         _ => "the kernel as a target does not do this",
     }
 }

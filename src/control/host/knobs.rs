@@ -1,17 +1,18 @@
-//! The kernel's own knobs, as this target shows them.
+//! The kernel's own knobs, as this target shows and writes them.
 
-use crate::abi::error::ControlError;
-use crate::control::command::{Command, Reply};
+use crate::abi::knob::Key;
+use crate::abi::knob_value::KnobValue;
+use crate::abi::snapshot::Knobs;
+use crate::control::kernel_knobs::KernelKnobs;
 
-/// Performs a command about knobs.
-pub(super) fn perform(command: &Command) -> Result<Reply, ControlError> {
-    Err(ControlError::Unsupported(format!("the target kernel has no knobs in this version ({})", name(command))))
-}
-
-const fn name(command: &Command) -> &'static str {
-    match command {
-        Command::Get(_) | Command::Knobs(_) => "get",
-        Command::Diff => "diff",
-        _ => "set",
+/// Fills in what can be read; the rest stays as a kernel has it that nobody has changed.
+pub(super) fn fill(from: &KernelKnobs, knobs: &mut Knobs) {
+    for (key, value) in from.readable() {
+        match (key, value) {
+            (Key::Modprobe, KnobValue::Path(path)) => knobs.modprobe = path,
+            (Key::Bset, value) => knobs.bset = value.mask().unwrap_or(knobs.bset),
+            (Key::Inheritable, value) => knobs.inheritable = value.mask().unwrap_or(knobs.inheritable),
+            _ => {}
+        }
     }
 }

@@ -6,6 +6,7 @@ mod answer;
 mod knobs;
 mod pump;
 mod record;
+mod request;
 mod store;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -129,6 +130,9 @@ impl HostKernel {
         if is_quick(authorization.command()) {
             return done.finish(answer::perform(&self.store, None, authorization));
         }
+        if matches!(authorization.command(), Command::RequestModule { .. }) {
+            return self.ask(authorization, done);
+        }
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         if worker.is_none() {
             let (sender, jobs) = channel();
@@ -144,6 +148,26 @@ impl HostKernel {
         // The thread ends only when this sender is dropped; a job that is not taken answers with an error.
         if let Some(worker) = &*worker {
             let _ = worker.send(Job { authorization, done });
+        }
+    }
+}
+
+impl HostKernel {
+    /// Performs a module request on a thread of its own: it waits for the helper.
+    fn ask(&self, authorization: Authorization, done: Completion) {
+        let (store, held) = (self.store.clone(), Arc::new(Mutex::new(Some((authorization, done)))));
+        let take = |held: &Mutex<Option<_>>| held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let given = held.clone();
+        let work = move || {
+            if let Some((authorization, done)) = take(&given) {
+                done.finish(answer::perform(&store, None, authorization));
+            }
+        };
+        let started = std::thread::Builder::new().name("khelper-request".into()).stack_size(STACK).spawn(work);
+        if let Err(e) = started
+            && let Some((_, done)) = take(&held)
+        {
+            done.finish(Err(ControlError::Busy(format!("cannot start a thread for the request: {e}"))));
         }
     }
 }

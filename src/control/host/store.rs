@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime};
 use crate::abi::actor::{Actor, ChainLink};
 use crate::abi::event::{EventKind, EventKinds, Level, LossSource};
 use crate::abi::kernel_helper::Fact;
+use crate::abi::knob_value::Change;
 use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::Record;
 use crate::abi::sink::{Changed, RecordSink};
 use crate::abi::snapshot::{Live, Snapshot, Totals, WatchState};
 use crate::abi::time::Micros;
 use crate::control::activity::history::History;
+use crate::control::kernel_knobs::KernelKnobs;
 use crate::control::target_info::TargetInfo;
 use crate::control::text::kernel;
 use crate::engine::{Bus, Subscription};
@@ -20,7 +22,7 @@ use crate::kernel::observation::{Observation, Times, Unknown};
 use crate::kernel::watch::{Viewer, wall};
 use crate::sys::process::monotonic;
 
-use super::{act, record};
+use super::{act, knobs, record};
 
 /// How many requests a snapshot lists, and how many records and warnings.
 const RUNNING: usize = 256;
@@ -61,6 +63,7 @@ pub(super) struct Store {
     sink: Option<Arc<dyn RecordSink>>,
     /// What a snapshot has of this process.
     base: Snapshot,
+    knobs: KernelKnobs,
     keep: usize,
 }
 
@@ -87,7 +90,8 @@ impl Store {
             is_listed: false,
         };
         let base = Snapshot::unknown(info.pid, info.uid, info.known);
-        Self { state: Mutex::new(state), changed: Condvar::new(), watch, sink, base, keep }
+        let knobs = KernelKnobs::default();
+        Self { state: Mutex::new(state), changed: Condvar::new(), watch, sink, base, knobs, keep }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -204,6 +208,11 @@ impl Store {
         self.emit(self.lock(), EventKind::Signalled { id: running.record.id, pid, signal, actor });
     }
 
+    /// A knob of the kernel was changed by this process.
+    pub(super) fn changed(&self, change: &Change, actor: &Arc<Actor>) {
+        self.emit(self.lock(), EventKind::KnobChanged { change: Arc::new(change.clone()), actor: actor.clone() });
+    }
+
     fn emit(&self, mut state: MutexGuard<'_, State>, kind: EventKind) {
         let at = monotonic();
         let change = (self.sink.is_some() && Changed::includes(&kind)).then(|| kind.clone());
@@ -251,6 +260,8 @@ impl Store {
         let status = self.watch.status();
         let (now, wall_now) = (monotonic(), SystemTime::now());
         let ago = Duration::from_micros(now.saturating_sub(status.since / 1000));
+        let mut values = self.base.knobs.clone();
+        knobs::fill(&self.knobs, &mut values);
         let ledger = self.sink.as_ref().and_then(|sink| sink.ledger());
         let state = self.lock();
         let count = u32::try_from(state.live.len()).unwrap_or(u32::MAX);
@@ -280,8 +291,14 @@ impl Store {
             warnings: state.warnings.iter().cloned().collect(),
             ledger,
             kernel: Some(Box::new(watch)),
+            knobs: values,
             ..self.base.clone()
         }
+    }
+
+    /// The kernel's knobs.
+    pub(super) const fn knobs(&self) -> &KernelKnobs {
+        &self.knobs
     }
 }
 

@@ -210,11 +210,15 @@ fn lost(record: &Record) -> OutcomeText {
 }
 
 /// What an empty path means: for a module request the knob is empty (REQ-10), for a call the caller gave none (UMH-2).
-fn noop(record: &Record) -> &'static str {
-    match record.kind {
+fn noop(record: &Record) -> String {
+    if let (Some(_), Some(why)) = (&record.kernel, record.why()) {
+        return screen_again(&why);
+    }
+    let why = match record.kind {
         Kind::Module => "no-op: the path is empty, autoload is off",
         Kind::Helper => "no-op: the call's path is empty, it names no program",
-    }
+    };
+    why.to_owned()
 }
 
 fn exec_failed(record: &Record) -> OutcomeText {

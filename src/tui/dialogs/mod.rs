@@ -11,6 +11,7 @@ pub mod detail;
 pub mod frame;
 pub mod gate;
 pub mod help;
+pub mod kernel_write;
 pub mod kill;
 pub mod mask_forms;
 pub mod module;

@@ -20,7 +20,7 @@ use crate::verbs::operate::Draft;
 use crate::verbs::perform::{self, Act, Ask, Masks, Requests, no_helper};
 use crate::verbs::verb::Verb;
 
-use super::{apply, gate, page, rehearsal, reset};
+use super::{apply, gate, kernel_write, page, rehearsal, reset};
 
 /// The most requests that one command may make.
 const REQUESTS_MAX: usize = 100_000;
@@ -99,6 +99,10 @@ fn act(model: &mut Model, acts: Vec<Act>) -> Result<After, String> {
 
 fn submit_act(model: &mut Model, act: Act) -> Vec<Effect> {
     match act {
+        Act::Write(writes) if kernel_write::is_kernel(model) => {
+            kernel_write::open(model, writes);
+            Vec::new()
+        }
         Act::Write(writes) => {
             let keys = writes.iter().map(|(key, _)| *key).collect();
             vec![model.submit(Pending::Set(keys), Command::Write(writes))]

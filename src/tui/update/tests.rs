@@ -31,6 +31,8 @@ use crate::tui::model::{Pending, Tab};
 use crate::tui::testing::fixtures::{self, KNOWN};
 use crate::tui::testing::render::keys as press;
 
+mod kernel;
+
 const SYS_MODULE: CapMask = CapMask::only(Capability::SYS_MODULE);
 
 fn model() -> Model {

@@ -105,6 +105,17 @@ impl Actor {
         Self { origin, uid, gid, pid, start_time: None, loginuid: None, comm, effective }
     }
 
+    /// A requester of this machine's kernel of which nothing but perhaps its thread is known: it was gone before its user
+    /// and name could be read. 0: not even the thread.
+    pub fn unknown(tid: i32) -> Self {
+        Self::new(Origin::Outside, tid, u32::MAX, u32::MAX, b"")
+    }
+
+    /// Whether the user and the name are known. No process has the uid -1 (setresuid(2)).
+    pub const fn is_known(&self) -> bool {
+        self.uid != u32::MAX
+    }
+
     /// The same process with another origin.
     #[must_use]
     pub fn by(&self, origin: Origin) -> Self {

@@ -7,7 +7,18 @@ use std::fmt::Write as _;
 /// bidirectional controls, wide, zero-width and combining characters, those that join the character before them, and
 /// invalid UTF-8 become `\xNN` for each byte: every remaining character takes one cell on every terminal.
 pub fn screen(bytes: &[u8]) -> String {
-    escape(bytes, harmless)
+    let mut out = String::with_capacity(bytes.len());
+    screen_to(&mut out, bytes);
+    out
+}
+
+/// The same, at the end of `out`.
+pub fn screen_to(out: &mut String, bytes: &[u8]) {
+    let plain = bytes.iter().all(|b| matches!(b, b' '..=b'~') && *b != b'\\');
+    match std::str::from_utf8(bytes) {
+        Ok(text) if plain => out.push_str(text),
+        _ => escape(out, bytes, harmless),
+    }
 }
 
 /// For text with parts that [`screen`] has already escaped: escapes the same characters, but keeps backslashes single.
@@ -19,14 +30,16 @@ pub fn screen_again(text: &str) -> String {
 /// leave as it is and a terminal would follow: DEL, C1 controls, bidirectional controls and separators of lines. The
 /// control characters below a blank are escaped by serde_json.
 pub fn json(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
     escape(
+        &mut out,
         bytes,
         |c| !matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'),
-    )
+    );
+    out
 }
 
-fn escape(bytes: &[u8], keep: impl Fn(char) -> bool) -> String {
-    let mut out = String::with_capacity(bytes.len());
+fn escape(out: &mut String, bytes: &[u8], keep: impl Fn(char) -> bool) {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             if c == '\\' {
@@ -35,12 +48,11 @@ fn escape(bytes: &[u8], keep: impl Fn(char) -> bool) -> String {
                 out.push(c);
             } else {
                 let mut buf = [0; 4];
-                hex(&mut out, c.encode_utf8(&mut buf).as_bytes());
+                hex(out, c.encode_utf8(&mut buf).as_bytes());
             }
         }
-        hex(&mut out, chunk.invalid());
+        hex(out, chunk.invalid());
     }
-    out
 }
 
 fn hex(out: &mut String, bytes: &[u8]) {

@@ -11,6 +11,7 @@ use super::actor::{Actor, ChainLink};
 use super::cap::{CapMask, CapSets};
 use super::error::{EngineError, Explain, Stage, exec_advice};
 use super::escape::screen;
+use super::kernel_helper::KernelHelper;
 use super::launch_spec::{Enforcement, NotEnforced};
 use super::mask::Masks;
 use super::module::modprobe_argv;
@@ -64,6 +65,23 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Running,
+        Self::Exited,
+        Self::Killed,
+        Self::ExecFailed,
+        Self::Refused,
+        Self::Abandoned,
+        Self::Noop,
+        Self::Lost,
+    ];
+
+    /// The outcome with this [`Self::name`].
+    pub fn parse(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name().as_bytes() == name)
+    }
+
     /// As JSON and the screen spell it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -195,6 +213,9 @@ pub struct Record {
     /// The chain of requesters, nearest first (REQ-12). Filled in for a refusal and for a request of another process than
     /// the engine's, else when it is first needed.
     pub chain: Box<[ChainLink]>,
+    /// What is known of a helper of this machine's kernel; `None` for the requests of an engine.
+    #[serde(default)]
+    pub kernel: Option<Box<KernelHelper>>,
 }
 
 /// The error of a program that could not be executed; `cause` is what examining the file has found.
@@ -242,6 +263,7 @@ impl Record {
             max_rss_kib: 0,
             output: None,
             chain: Box::default(),
+            kernel: None,
         }
     }
 
@@ -291,7 +313,7 @@ mod tests {
     /// 10,000 records are kept.
     #[test]
     fn a_record_is_small_and_a_failed_exec_keeps_no_text() {
-        assert!(size_of::<Record>() <= 320, "{}", size_of::<Record>());
+        assert!(size_of::<Record>() <= 328, "{}", size_of::<Record>());
         let me = Arc::new(Actor::new(Origin::Library, 1, 0, 0, b"x"));
         let mut record = Record::new(Kind::Module, WaitMode::PROC, me, (SystemTime::UNIX_EPOCH, 0));
         assert_eq!(record.why(), None);

@@ -97,6 +97,8 @@ impl Verdict {
             Outcome::Abandoned => Self::Interrupted,
             Outcome::Lost => Self::Lost,
             // Nothing ran, and nothing will while the path is empty: "never ok" (REQ-10).
+            // The kernel has what was asked for.
+            Outcome::Noop if record.kernel.is_some() => Self::Own(0),
             Outcome::Noop => Self::Refused,
             Outcome::Refused => record.stage.map_or(Self::Refused, |stage| Self::at(stage, record.errno)),
         }
@@ -106,11 +108,19 @@ impl Verdict {
     pub fn of_error(error: &ControlError) -> Self {
         match error {
             // A mask from outside (SYS-3), or a file that others can change (AUTH-6).
-            ControlError::Value { error, .. } if error.errno() == Errno::EPERM => Self::NotPermitted,
+            ControlError::Value { error, .. } if matches!(error.errno(), Errno::EPERM | Errno::EACCES) => {
+                Self::NotPermitted
+            }
+            // The kernel does not have it, or it cannot be written here.
+            ControlError::Value { error, .. } if matches!(error.errno(), Errno::EOPNOTSUPP | Errno::EROFS) => {
+                Self::Unavailable
+            }
+            // A short write, or another value was read back.
+            ControlError::Value { error, .. } if error.errno() == Errno::EIO => Self::Own(1),
             ControlError::UnknownKey(_) | ControlError::ReadOnly(_) | ControlError::Value { .. } => Self::Usage,
             ControlError::Denied(_) => Self::NotPermitted,
             ControlError::Busy(_) => Self::Refused,
-            ControlError::Unavailable(_) => Self::Unavailable,
+            ControlError::Unavailable(_) | ControlError::Unsupported(_) => Self::Unavailable,
             // An act on a request: there is no such request, or it has ended; kill(2) was not permitted.
             ControlError::Engine(EngineError { errno: Errno::ESRCH, .. }) => Self::Own(1),
             ControlError::Engine(EngineError { stage: Stage::Lost, errno: Errno::EPERM, .. }) => Self::NotPermitted,

@@ -13,7 +13,7 @@ use crate::control::text;
 use crate::control::text::log::Times;
 use crate::ledger::error::LedgerError;
 use crate::ledger::folder::default_path;
-use crate::ledger::line::{Item, Line, time};
+use crate::ledger::line::{Brief, Item, Line, time};
 use crate::ledger::reader::filter::Filter;
 use crate::ledger::reader::{Counts, Found, Reader};
 
@@ -56,10 +56,7 @@ pub struct Log {
 }
 
 fn outcome(name: &str) -> Result<Outcome, String> {
-    use Outcome::{Abandoned, ExecFailed, Exited, Killed, Lost, Noop, Refused, Running};
-    let all = [Running, Exited, Killed, ExecFailed, Refused, Abandoned, Noop, Lost];
-    let known = all.map(Outcome::name).join(", ");
-    all.into_iter().find(|outcome| outcome.name() == name).ok_or_else(|| format!("give one of {known}"))
+    Outcome::parse(name.as_bytes()).ok_or_else(|| format!("give one of {}", Outcome::ALL.map(Outcome::name).join(", ")))
 }
 
 fn globs(text: &str) -> Result<Globs, String> {
@@ -80,7 +77,7 @@ pub(super) fn open(folder: Option<&Path>) -> Result<Reader, u8> {
 }
 
 /// Prints what was recorded. Returns the exit code.
-pub fn log(args: &Log) -> u8 {
+pub fn log(args: &Log, target: Option<&'static str>) -> u8 {
     let now = SystemTime::now();
     let at = |when: Option<When>| when.map(|when| when.wall(now, args.utc)).transpose();
     let (since, until) = match (at(args.since), at(args.until)) {
@@ -101,13 +98,19 @@ pub fn log(args: &Log) -> u8 {
         module: args.module.clone().unwrap_or_default(),
         uid: args.uid,
         unit: args.unit.clone(),
+        target,
         ..Filter::default()
     };
     let answers = Answers::default();
-    let (mut text, mut times) = (String::new(), Times::new(now, args.utc));
+    let (mut text, mut times, mut brief) = (String::new(), Times::new(now, args.utc), Brief::default());
     let mut put = |found: &Found<'_>, counts: &mut Counts| {
-        let Some(line) = found.read(counts) else { return ControlFlow::Continue(()) };
-        if let Some(shown) = if args.json { object(&line) } else { words(found, &line, &mut times) } {
+        let short = if args.json { None } else { found.brief(&mut brief) };
+        if let Some(record) = short {
+            text::log::request(&mut text, times.text(time(found.wall)), found.target(), record);
+            text.push('\n');
+        } else if let Some(line) = found.read(counts)
+            && let Some(shown) = if args.json { object(&line) } else { words(found, &line, &mut times) }
+        {
             text.push_str(&shown);
             text.push('\n');
         }
@@ -135,7 +138,11 @@ pub(super) fn passed_over(counts: &Counts) {
 fn words(found: &Found<'_>, line: &Line, times: &mut Times) -> Option<String> {
     let (at, target) = (times.text(time(line.wall)), &*line.target);
     match &line.item {
-        Item::Ended(record) => Some(text::log::request(at, target, record)),
+        Item::Ended(record) => {
+            let mut line = String::new();
+            text::log::request(&mut line, at, target, record);
+            Some(line)
+        }
         Item::Started(running) => Some(text::log::running(at, target, &running.record, false)),
         Item::StillRunning(running) => Some(text::log::running(at, target, &running.record, true)),
         Item::Changed(event) => text::log::change(at, target, &event.kind, found.known()),

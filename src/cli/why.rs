@@ -92,13 +92,13 @@ struct Newest {
 }
 
 /// Prints the story of a request. Returns the exit code: 1 if nothing is known.
-pub fn why(args: &Why) -> u8 {
+pub fn why(args: &Why, target: Option<&'static str>) -> u8 {
     let reader = match open(args.ledger.as_deref()) {
         Ok(reader) => reader,
         Err(code) => return code,
     };
     let (mut newest, mut ended) = (None, 0u64);
-    let counts = reader.scan(&args.what.filter(), &mut |found, counts| {
+    let counts = reader.scan(&Filter { target, ..args.what.filter() }, &mut |found, counts| {
         if let Some(line) = found.read(counts) {
             ended += u64::from(matches!(line.item, Item::Ended(_)));
             consider(&mut newest, &line, found.known());

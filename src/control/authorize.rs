@@ -120,9 +120,12 @@ pub fn requirement(command: &Command) -> Requirement {
         Command::Unpersist(keys) => of_knobs(keys.iter().copied()),
         Command::Call(_) | Command::Probe { .. } | Command::SetDepth(_) => Requirement::Run,
         // `Configure` comes from the engine's own configuration files.
-        Command::Configure(_) | Command::Reset(_) | Command::ResetLoopMessages | Command::Shutdown { .. } => {
-            Requirement::Never
-        }
+        // No engine performs `WriteKernel`.
+        Command::Configure(_)
+        | Command::WriteKernel(_)
+        | Command::Reset(_)
+        | Command::ResetLoopMessages
+        | Command::Shutdown { .. } => Requirement::Never,
     }
 }
 
@@ -135,6 +138,8 @@ fn of_knob(key: Key) -> Requirement {
     match key {
         Key::Bset | Key::Inheritable => Requirement::Mask,
         Key::Modprobe | Key::Allow | Key::Deny | Key::Era | Key::Gate => Requirement::Run,
+        // No engine has it.
+        Key::ModulesDisabled => Requirement::Never,
         // The rest cannot be written.
         Key::MaxConcurrent
         | Key::Concurrent
@@ -154,6 +159,7 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
         | Command::Call(_)
         | Command::Probe { .. }
         | Command::Write(_)
+        | Command::WriteKernel(_)
         | Command::Configure(_)
         | Command::Persist(_)
         | Command::Unpersist(_)
@@ -199,7 +205,7 @@ mod tests {
     use crate::abi::wait::WaitMode;
     use crate::control::activity::page::{Anchor, PageRequest};
     use crate::control::activity::query::Query;
-    use crate::control::command::{Call, Reply};
+    use crate::control::command::{Call, KernelWrite, Reply};
     use crate::control::dispatch::dispatch_as;
     use crate::engine::{Cancel, Engine};
     use crate::sys::fake::{FakeHost, Script};
@@ -214,6 +220,7 @@ mod tests {
             Command::Get(_) => "get",
             Command::Knobs(_) => "get",
             Command::Configure(_) => "configure",
+            Command::WriteKernel(_) => "write kernel",
             Command::Persist(_) => "persist",
             Command::Unpersist(_) => "unpersist",
             Command::Diff => "diff",
@@ -267,6 +274,12 @@ mod tests {
             Command::Write(Vec::new()),
             Command::Knobs(Key::ALL.to_vec()),
             Command::Configure(Vec::new()),
+            Command::WriteKernel(KernelWrite {
+                writes: vec![(Key::ModulesDisabled, 1u32.into())],
+                until_reboot: true,
+                force: true,
+                persist: false,
+            }),
             Command::Persist(vec![(Key::Deny, Key::Deny.parse_value(b"x", CapMask::EMPTY).unwrap())]),
             Command::Unpersist(vec![Key::Deny]),
             Command::Diff,
@@ -388,7 +401,7 @@ mod tests {
                 None | Some(Key::MaxConcurrent | Key::Live) => "row",
                 Some(_) => "r",
             },
-            ("configure" | "reset" | "reset loop-messages" | "shutdown", _) => "",
+            ("configure" | "write kernel" | "reset" | "reset loop-messages" | "shutdown", _) => "",
             other => panic!("{other:?} is not in the table"),
         }
     }

@@ -48,6 +48,24 @@ const fn waits() -> bool {
     true
 }
 
+/// A write to knobs of this machine's kernel. What a mask loses, and `kernel.modules_disabled=1`, stay so until the
+/// machine starts again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KernelWrite {
+    /// The knobs, written one after another in this order; the first failure ends the command.
+    pub writes: Vec<(Key, KnobValue)>,
+    /// The operator has agreed that the change lasts until the machine starts again. Without it nothing is written
+    /// (`EINVAL`).
+    #[serde(default)]
+    pub until_reboot: bool,
+    /// Write although a check or a rehearsal advises against it.
+    #[serde(default)]
+    pub force: bool,
+    /// Keep the values for the next start of the machine too, in a file of sysctl.d(5).
+    #[serde(default)]
+    pub persist: bool,
+}
+
 /// One command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,6 +101,8 @@ pub enum Command {
     Persist(Vec<(Key, KnobValue)>),
     /// Remove what `Persist` kept of these knobs. Their values do not change.
     Unpersist(Vec<Key>),
+    /// Write knobs of this machine's kernel; only that target performs it.
+    WriteKernel(KernelWrite),
     /// Compare the values of the knobs with the configuration.
     Diff,
     /// Change the gate without draining (GATE-5).

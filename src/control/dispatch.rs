@@ -17,7 +17,7 @@ use super::activity::reader::Reader;
 use super::authorize::{Access, Authorization, authorize};
 use super::command::{Call, Command, Reply};
 use super::config::{self, Config};
-use super::knobs::{commit, configure, read, write};
+use super::knobs::{commit, configure, engines, kernels, read, write};
 use super::{reads, withheld};
 
 /// Performs an authorized command. Requests block until they are answered or `cancel` fires; writing `freezing` or
@@ -55,12 +55,15 @@ fn perform(
         Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask))),
         Command::Call(call) => run(engine, call, ask),
         Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask),
-        Command::Get(key) => Ok(Reply::Value(read(&engine.snapshot(), key))),
-        Command::Knobs(keys) => Ok(Reply::Knobs(config::knobs(&engine.snapshot(), config, &keys))),
+        Command::Get(key) => engines([key]).and_then(|()| Ok(Reply::Value(read(&engine.snapshot(), key)))),
+        Command::Knobs(keys) => {
+            engines(keys.iter().copied()).map(|()| Reply::Knobs(config::knobs(&engine.snapshot(), config, &keys)))
+        }
         Command::Write(writes) => write(engine, writes, actor).map(Reply::Written),
         Command::Configure(settings) => configure(engine, settings, actor).map(Reply::Written),
         Command::Persist(writes) => config::persist(engine, config, writes, actor).map(Reply::Written),
         Command::Unpersist(keys) => config::unpersist(config, &keys).map(|()| Reply::Done),
+        Command::WriteKernel(_) => Err(kernels()),
         Command::Diff => config::diff(&engine.snapshot(), config).map(Reply::Diff),
         Command::SetDepth(depth) => done(engine.set_depth_as(depth, actor)),
         Command::Reset(mask) => {

@@ -97,6 +97,7 @@ pub fn record(id: u64, name: &[u8], raw: i32) -> Record {
         max_rss_kib: 1480,
         output: None,
         chain: Box::default(),
+        kernel: None,
     }
 }
 

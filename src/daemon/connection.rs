@@ -40,6 +40,8 @@ pub struct Watching {
     pub after: Seq,
     /// Events that were lost and not reported yet.
     pub missed: u64,
+    /// They are of the watch of the kernel.
+    pub kernel: bool,
 }
 
 /// Why a connection cannot be read any more.
@@ -89,6 +91,11 @@ impl Connection {
             incoming: Splitter::new(longest),
             sender: None,
         }
+    }
+
+    /// Whether it watches the kernel, or the engine.
+    pub fn is_watching(&self, kernel: bool) -> bool {
+        matches!(&self.state, State::Watching(watching) if watching.kernel == kernel)
     }
 
     /// Whether the next call may be read and parsed.

@@ -1,39 +1,12 @@
 //! Which systemd unit or container a thread belongs to, from its /proc/TID/cgroup. Only a path that the system manager
 //! or a container runtime made by itself is believed: an ordinary user can make a cgroup of any name below the own ones.
 
-use std::fmt;
-
-use crate::abi::escape::screen;
+use crate::abi::place::{Attribution, Place};
 
 /// The digits of a container's id.
 const ID: usize = 64;
 /// What the kernel appends to the path of a cgroup that was removed.
 const REMOVED: &[u8] = b" (deleted)";
-
-/// Where a thread belongs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// No unit and no container: the root cgroup, or a cgroup without such a name.
-    None,
-    /// A unit of systemd.
-    Unit(Box<[u8]>),
-    /// A container.
-    Container {
-        /// What runs it: `docker`, `cri-containerd`, `crio`, `libpod`, `machine`, `lxc`, `kubepods`.
-        runtime: &'static str,
-        /// Its id, 64 hexadecimal digits; a machine's name for `machine` and `lxc`.
-        id: Box<[u8]>,
-    },
-}
-
-/// A place, and whether it is believed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attribution {
-    /// The place that the path names.
-    pub place: Place,
-    /// Whether only the system manager or a container runtime could make that path; else it is a claim.
-    pub is_believed: bool,
-}
 
 impl Attribution {
     /// Reads the content of a cgroup file (cgroups(7)). `is_initial`: the reader is in the initial cgroup namespace;
@@ -57,18 +30,6 @@ impl Attribution {
                 || (above.is_empty() && parts[last] == b"init.scope"))
             && above.iter().all(|part| part.ends_with(b".slice") && !part.starts_with(b"user-"));
         Self { place: Place::Unit(parts[last].into()), is_believed: is_trusted && is_believed }
-    }
-}
-
-impl fmt::Display for Attribution {
-    /// `unit cron.service`, `claims unit cron.service`, `container docker 0123..`, `no unit`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let claims = if self.is_believed { "" } else { "claims " };
-        match &self.place {
-            Place::None => f.write_str("no unit"),
-            Place::Unit(name) => write!(f, "{claims}unit {}", screen(name)),
-            Place::Container { runtime, id } => write!(f, "{claims}container {runtime} {}", screen(id)),
-        }
     }
 }
 
@@ -110,9 +71,9 @@ fn container(parts: &[&[u8]]) -> Option<(Place, bool)> {
         } else if let Some(id) = scope(b"libpod-") {
             ("libpod", id, below(b"machine.slice"))
         } else if let Some(id) = scope(b"machine-") {
-            return Some((Place::Container { runtime: "machine", id: id.into() }, below(b"machine.slice")));
+            return Some((Place::Container { runtime: "machine".into(), id: id.into() }, below(b"machine.slice")));
         } else if let Some(id) = part.strip_prefix(b"lxc.payload.".as_slice()) {
-            return Some((Place::Container { runtime: "lxc", id: id.into() }, at == 0));
+            return Some((Place::Container { runtime: "lxc".into(), id: id.into() }, at == 0));
         } else if above.last() == Some(&b"docker".as_slice()) {
             ("docker", *part, at == 1)
         } else if above.first() == Some(&b"kubepods".as_slice())
@@ -123,7 +84,7 @@ fn container(parts: &[&[u8]]) -> Option<(Place, bool)> {
             return None;
         };
         let is_id = id.len() == ID && id.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        is_id.then(|| (Place::Container { runtime, id: id.into() }, is_believed))
+        is_id.then(|| (Place::Container { runtime: runtime.into(), id: id.into() }, is_believed))
     })
 }
 

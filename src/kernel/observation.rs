@@ -4,54 +4,9 @@ use crate::abi::actor::Comm;
 use crate::abi::cap::CapSets;
 use crate::abi::wait::WaitStatus;
 
-use super::attribution::Attribution;
+use crate::abi::place::Attribution;
 
-/// Why something is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unknown {
-    /// It happened before this watch began.
-    BeforeWatch,
-    /// Trace events of that time are lost: their buffer was full.
-    TraceLost,
-    /// Reports of ends are lost: their buffer was full.
-    ExitLost,
-    /// The process was gone before its files in /proc could be read.
-    Gone,
-    /// The requester is a thread of the kernel: it has no user, unit or container.
-    KernelThread,
-    /// The kernel does not tell this process: see [`super::knowledge`].
-    NotTold,
-    /// The helper was still running when the watch ended.
-    StillRunning,
-}
-
-impl Unknown {
-    /// The reason, after `not known: `.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::BeforeWatch => "it happened before the watch began",
-            Self::TraceLost => "trace events of that time are lost",
-            Self::ExitLost => "reports of ends are lost",
-            Self::Gone => "gone before it could be read",
-            Self::KernelThread => "it is a thread of the kernel",
-            Self::NotTold => "the kernel does not tell this process",
-            Self::StillRunning => "still running when the watch ended",
-        }
-    }
-
-    /// The value in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BeforeWatch => "before_watch",
-            Self::TraceLost => "trace_lost",
-            Self::ExitLost => "exit_lost",
-            Self::Gone => "gone",
-            Self::KernelThread => "kernel_thread",
-            Self::NotTold => "not_told",
-            Self::StillRunning => "still_running",
-        }
-    }
-}
+pub use crate::abi::kernel_helper::{Doubts, Unknown};
 
 /// What made the kernel start the helper.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,15 +81,6 @@ pub struct Times {
     pub executed: Option<u64>,
     /// It ended.
     pub ended: Option<u64>,
-}
-
-/// Why a part of an observation may be wrong. Each is shown beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Doubts {
-    /// Trace events between the request and the fork are lost, so the requester and the cause may be another's.
-    pub requester: bool,
-    /// The parent of the ended process is not known, so it may be no helper at all.
-    pub is_helper: bool,
 }
 
 /// One helper that has ended, or that was still running at the end of the watch.

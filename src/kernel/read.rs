@@ -3,17 +3,18 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use super::attribution::Attribution;
 use super::event::{Traced, What};
 use super::join::{Exit, Input, Join, Lost, Reading};
 use super::observation::{HelperFacts, RequesterFacts};
 use super::page::{Missed, Page};
 use super::setup::Tracing;
 use crate::abi::error::SysError;
+use crate::abi::place::Attribution;
 use crate::sys::linux::proc_connector::{ProcConnector, Received};
 use crate::sys::linux::tasks::{self, Task};
 use crate::sys::linux::ticks;
 use crate::sys::linux::tracefs::read_page;
+use crate::sys::process::asleep;
 
 /// An event that is older than this when it is read may be about a thread whose number was given to another one.
 const OLD: u64 = 100_000_000;
@@ -47,11 +48,6 @@ pub(super) fn now() -> u64 {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// The nanoseconds by which CLOCK_BOOTTIME, in which start times are counted, is ahead: the time asleep.
-fn asleep() -> u64 {
-    nanoseconds(ticks::since_boot()).saturating_sub(now())
 }
 
 /// Reads /proc about the processes of events.
@@ -114,6 +110,13 @@ pub(super) struct Unread {
     until: u64,
 }
 
+impl Unread {
+    /// A helper that was executed at this time, or found running.
+    pub(super) fn new(time: u64, pid: i32) -> Self {
+        Self { time, pid, until: now() + PATIENCE }
+    }
+}
+
 /// Reads the files of helpers that were executed. The kernel tells of an execution before it loads the program.
 pub(super) fn helpers(unread: &mut Vec<Unread>, facts: &Facts, join: &mut Join) {
     unread.retain_mut(|helper| {
@@ -153,7 +156,7 @@ impl Into<'_> {
         let is_kernel = matches!(traced.what, What::Queued { .. }) && self.join.is_kernel_thread(traced.by);
         let reading = if is_kernel { Reading::KernelThread } else { self.facts.about(time, &traced) };
         if let What::Executes { pid, .. } | What::Renamed { pid, .. } = traced.what {
-            self.unread.push(Unread { time, pid, until: now() + PATIENCE });
+            self.unread.push(Unread::new(time, pid));
         }
         self.join.count(source);
         self.join.push(time, Input::Traced(traced, reading));

@@ -1,6 +1,6 @@
 //! Other processes: whether one still lives, and its identity.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -23,6 +23,23 @@ pub fn open(pid: i32, started: u64) -> Result<OwnedFd, Errno> {
     let process = pidfd_open(named, PidfdFlags::empty()).map_err(|e| Errno::from_raw(e.raw_os_error()))?;
     // Read once the descriptor holds the process: the pid cannot be another one's now, unless it has already ended.
     if start_time(pid) == Some(started) { Ok(process) } else { Err(Errno::ESRCH) }
+}
+
+/// Sends a signal to the process of a descriptor (pidfd_send_signal(2)).
+///
+/// # Errors
+/// `ESRCH` if the process has ended, `EPERM`, `EINVAL` for a signal that does not exist.
+pub fn signal(process: &OwnedFd, signal: i32) -> Result<(), Errno> {
+    // SAFETY: pidfd_send_signal with a null siginfo; the descriptor is open until the end of this function.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, 0usize, 0) };
+    Errno::result(sent).map(drop)
+}
+
+/// The nanoseconds by which CLOCK_BOOTTIME, in which start times are counted, is ahead of CLOCK_MONOTONIC: the time
+/// asleep.
+pub fn asleep() -> u64 {
+    let ahead = super::linux::ticks::since_boot().saturating_sub(super::linux::ticks::monotonic());
+    u64::try_from(ahead.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The id of this boot of the machine; empty if it cannot be read.

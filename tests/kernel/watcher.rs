@@ -31,6 +31,8 @@ pub fn process() {
         });
         while let Some(told) = watch.next() {
             match told {
+                // Told again at its end.
+                Told::Started(_) | Told::Listed => {}
                 Told::Helper(observation) => say(&line(&observation)),
                 Told::Lost(Loss::Trace { forks, count, from, to }) => {
                     say(&format!("lost {} {forks} {}", count.unwrap_or(0), to - from));

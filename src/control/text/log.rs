@@ -1,10 +1,12 @@
 //! What a ledger has recorded, one line for each request and each change.
 
+use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::error::errno_name;
+use crate::abi::escape::screen_to;
 use crate::abi::event::EventKind;
 use crate::abi::knob_value::KnobValue;
 use crate::abi::record::{Kind, Outcome, Record};
@@ -13,84 +15,155 @@ use crate::abi::wait::signal_name;
 use crate::sys::local_time::Local;
 use nix::errno::Errno;
 
+use super::kernel;
 use super::mask::but;
-use super::outcome::{ended_in_words, took};
-use super::ps::quoted;
+use super::outcome::{ended_in_words, put_remarks, put_status, put_took};
+
+const SECONDS: &str = "000102030405060708091011121314151617181920212223242526272829\
+                       303132333435363738394041424344454647484950515253545556575859";
 
 /// Writes times for a person. Of thousands of lines, many have the same second.
 pub struct Times {
     utc: bool,
     today: String,
-    /// The last time, to the second, and its text.
-    last: Option<(u64, String)>,
+    text: String,
+    /// When the minute of `text` began, in seconds since the epoch, if another second of it changes two digits only.
+    minute: Option<u64>,
 }
 
 impl Times {
     /// `now` is the time of reading. `utc`: in UTC instead of the operator's time zone.
     pub fn new(now: SystemTime, utc: bool) -> Self {
-        Self { utc, today: parts(now, utc).0, last: None }
+        Self { utc, today: parts(now, utc).date, text: String::new(), minute: None }
     }
 
     /// A time of today as `14:02:11+01:00`, of another day as `2026-11-25 14:02:11+01:00`; in UTC, or where the time zone
     /// is not known, with `Z`.
     pub fn text(&mut self, at: SystemTime) -> &str {
-        let second = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        if self.last.as_ref().is_none_or(|(last, _)| *last != second) {
-            let (date, clock) = parts(at, self.utc);
-            let text = if date == self.today { clock } else { format!("{date} {clock}") };
-            self.last = Some((second, text));
+        let since = at.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+        let second = since.zip(self.minute).and_then(|(since, minute)| since.checked_sub(minute));
+        match second.filter(|second| *second < 60) {
+            Some(second) => {
+                let from = self.text.find(':').map_or(0, |at| at + 4);
+                self.text.replace_range(from..from + 2, &SECONDS[2 * second as usize..][..2]);
+            }
+            None => {
+                let Moment { date, clock, second } = parts(at, self.utc);
+                self.text = if date == self.today { clock } else { format!("{date} {clock}") };
+                self.minute = since.zip(second).and_then(|(since, second)| since.checked_sub(second));
+            }
         }
-        self.last.as_ref().map_or("", |(_, text)| text)
+        &self.text
     }
 }
 
-/// The date and the time of day.
-fn parts(at: SystemTime, utc: bool) -> (String, String) {
-    match Local::of(at).filter(|_| !utc) {
+/// The date and the time of day, to the second.
+struct Moment {
+    date: String,
+    clock: String,
+    /// The second of its minute, if it is that of UTC, too: then the clock changes only when a minute begins.
+    second: Option<u64>,
+}
+
+fn parts(at: SystemTime, utc: bool) -> Moment {
+    let (date, clock) = match Local::of(at).filter(|_| !utc) {
         Some(local) => (local.date(), format!("{}{}", local.clock(), local.offset())),
         None => {
             let text = rfc3339(at);
             (text[..10].to_owned(), format!("{}Z", &text[11..19]))
         }
-    }
+    };
+    let second = at.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs() % 60);
+    let second = second.filter(|second| clock[6..8].parse() == Ok(*second));
+    Moment { date, clock, second }
 }
 
 /// `#88 module "dccp"`.
 pub fn what(record: &Record) -> String {
+    let mut out = String::new();
+    put_what(&mut out, record);
+    out
+}
+
+fn put_what(out: &mut String, record: &Record) {
+    if record.kernel.is_some() {
+        let _ = write!(out, "#{} {}", record.id, kernel::what(record));
+        return;
+    }
     let verb = match record.kind {
         Kind::Module => "module",
         Kind::Helper => "run",
     };
-    format!("#{} {verb} {}", record.id, quoted(record.title()))
+    // Writing to a string cannot fail, here and below.
+    let _ = write!(out, "#{} {verb} \"", record.id);
+    screen_to(out, record.title());
+    out.push('"');
 }
 
 /// How a request ended, without the raw status: `exit 1`.
 pub fn ended(record: &Record) -> String {
-    let words = ended_in_words(record).words;
+    let mut out = String::new();
+    put_ended(&mut out, record);
+    out
+}
+
+fn put_ended(out: &mut String, record: &Record) {
     match record.status.filter(|_| record.outcome == Outcome::Exited || record.outcome == Outcome::Killed) {
-        Some(status) => words.replacen(&format!(" (raw {})", status.raw()), "", 1),
-        None => words,
+        Some(status) => {
+            put_status(out, status);
+            put_remarks(out, record);
+        }
+        None => out.push_str(&ended_in_words(record).words),
     }
 }
 
 /// `by "x" uid 1000`, with the user that logged in, if that is another one.
 pub fn by(actor: &Actor) -> String {
-    let login = actor.loginuid.filter(|login| *login != actor.uid);
-    let login = login.map(|login| format!(" (login {login})")).unwrap_or_default();
-    format!("by {} uid {}{login}", quoted(actor.comm.as_bytes()), actor.uid)
+    let mut out = String::new();
+    put_by(&mut out, actor);
+    out
 }
 
-/// A request that is over: `14:02:11+01:00 kernel #88 module "dccp"  exit 1  400 µs  by "x" uid 1000`.
-pub fn request(time: &str, target: &str, record: &Record) -> String {
-    let took = record.took_us().map(|us| format!("  {}", took(us))).unwrap_or_default();
-    format!("{time} {target} {}  {}{took}  {}", what(record), ended(record), by(&record.actor))
+fn put_by(out: &mut String, actor: &Actor) {
+    out.push_str("by \"");
+    screen_to(out, actor.comm.as_bytes());
+    let _ = write!(out, "\" uid {}", actor.uid);
+    if let Some(login) = actor.loginuid.filter(|login| *login != actor.uid) {
+        let _ = write!(out, " (login {login})");
+    }
+}
+
+/// Who asked, of any record.
+fn put_by_whom(out: &mut String, record: &Record) {
+    match record.kernel {
+        None => put_by(out, &record.actor),
+        Some(_) => _ = write!(out, "by {}{}", kernel::requester(record), kernel::doubt(record)),
+    }
+}
+
+/// Appends a request that is over: `14:02:11+01:00 kernel #88 module "dccp"  exit 1  400 µs  by "x" uid 1000`.
+pub fn request(out: &mut String, time: &str, target: &str, record: &Record) {
+    for part in [time, " ", target, " "] {
+        out.push_str(part);
+    }
+    put_what(out, record);
+    out.push_str("  ");
+    put_ended(out, record);
+    if let Some(us) = record.took_us() {
+        out.push_str("  ");
+        put_took(out, us);
+    }
+    out.push_str("  ");
+    put_by_whom(out, record);
 }
 
 /// A helper that has been started, or that was found running by a later start.
 pub fn running(time: &str, target: &str, record: &Record, found: bool) -> String {
     let pid = record.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
     let state = if found { "still running, started by an earlier run" } else { "started" };
-    format!("{time} {target} {}  {state}{pid}  {}", what(record), by(&record.actor))
+    let mut line = format!("{time} {target} {}  {state}{pid}  ", what(record));
+    put_by_whom(&mut line, record);
+    line
 }
 
 /// A change of a knob or the gate, or what an operator did to a request; `None` for any other event.
@@ -109,6 +182,9 @@ pub fn change(time: &str, target: &str, event: &EventKind, known: CapMask) -> Op
         EventKind::DrainFailed { holdouts, actor } => {
             let ids: Vec<String> = holdouts.iter().map(|id| format!("#{id}")).collect();
             (format!("the drain timed out after 5 s, still running: {}", ids.join(", ")), actor)
+        }
+        EventKind::Lost { source, count } => {
+            return Some(format!("{time} {target} {}", kernel::lost(*source, *count)));
         }
         EventKind::Abandoned { id, actor } => (format!("#{id} abandoned"), actor),
         EventKind::Signalled { id, pid, signal, actor } => {
@@ -153,7 +229,11 @@ mod tests {
 
     #[test]
     fn a_request_is_one_line_and_hostile_names_are_escaped() {
-        let of = |r: Record| request("14:02:11Z", "daemon", &Record { actor: actor(), ..r });
+        let of = |r: Record| {
+            let mut line = String::new();
+            request(&mut line, "14:02:11Z", "daemon", &Record { actor: actor(), ..r });
+            line
+        };
         let by = r#"by "x\x1b" uid 0 (login 1000)"#;
         for (record, words) in [
             (record(88, b"dccp\n", 256), r#"#88 module "dccp\x0a"  exit 1  12 ms"#),
@@ -224,11 +304,14 @@ mod tests {
         let time = |when, now, utc| Times::new(at(now), utc).text(at(when)).to_owned();
         assert_eq!(time(1_795_662_588, 1_795_662_600, true), "03:09:48Z");
         assert_eq!(time(1_795_662_588, 1_795_762_600, true), "2026-11-26 03:09:48Z");
-        let mut times = Times::new(at(1_795_662_588), true);
-        assert_eq!(
-            [10, 10, 11].map(|s| times.text(at(s)).to_owned()),
-            [10, 10, 11].map(|s| format!("1970-01-01 00:00:{s}Z"))
-        );
+        // Of one time after the other, only what differs is written.
+        for utc in [true, false] {
+            let mut times = Times::new(at(1_795_662_588), utc);
+            for when in [10, 10, 11, 59, 60, 61, 119, 7, 3_600, 86_399, 86_400, 1_795_662_540, 1_795_662_599, 12_345] {
+                assert_eq!(times.text(at(when)), Times::new(at(1_795_662_588), utc).text(at(when)), "{when}");
+            }
+        }
+        assert_eq!(Times::new(at(1_795_662_588), true).text(at(71)), "1970-01-01 00:01:11Z");
         let local = time(1_795_662_588, 1_795_662_588, false);
         assert!(local.len() == 14 && local[8..].starts_with(['+', '-']), "{local}");
     }

@@ -1,5 +1,7 @@
 //! How a request ended, as a symbol and words. Rows, details, status lines and the command line all use these texts.
 
+use std::fmt::Write as _;
+
 use nix::errno::Errno;
 
 use crate::abi::actor::ChainLink;
@@ -72,13 +74,18 @@ pub fn ended_in_words(record: &Record) -> OutcomeText {
         Outcome::Noop => OutcomeText::new('∅', Severity::Quiet, noop(record)),
         Outcome::Lost => lost(record),
     };
+    put_remarks(&mut ending.words, record);
+    ending
+}
+
+/// Appends what else is to be said about an end.
+pub(super) fn put_remarks(words: &mut String, record: &Record) {
     if record.timed_out {
-        ending.words.push_str(", timed out");
+        words.push_str(", timed out");
     }
     if record.abandoned && record.outcome != Outcome::Abandoned {
-        ending.words.push_str(", caller gone");
+        words.push_str(", caller gone");
     }
-    ending
 }
 
 /// The current state of a request, or how it ended.
@@ -166,22 +173,33 @@ pub fn why_failed(record: &Record) -> Vec<String> {
 
 /// A raw wait status, in words.
 pub fn status_in_words(status: WaitStatus) -> OutcomeText {
-    match (status.exit_code(), status.signal()) {
-        (Some(0), _) => OutcomeText::new('✓', Severity::Good, "exit 0"),
-        (Some(code), _) => OutcomeText::new('✗', Severity::Bad, format!("exit {code} (raw {})", status.raw())),
-        (None, Some(signal)) if status.core() => {
-            let words = format!("killed by {}, core dumped (raw {})", signal_name(signal), status.raw());
-            OutcomeText::new('‡', Severity::Bad, words)
-        }
+    let mut words = String::new();
+    put_status(&mut words, status);
+    let symbol = match (status.exit_code(), status.signal()) {
+        (Some(0), _) => return OutcomeText::new('✓', Severity::Good, words),
+        (Some(_), _) => '✗',
+        (None, Some(_)) if status.core() => '‡',
+        (None, Some(_)) => '†',
+        (None, None) => '?',
+    };
+    OutcomeText::new(symbol, Severity::Bad, format!("{words} (raw {})", status.raw()))
+}
+
+/// Appends a wait status in words, without its raw value.
+pub(super) fn put_status(out: &mut String, status: WaitStatus) {
+    // Writing to a string cannot fail.
+    let _ = match (status.exit_code(), status.signal()) {
+        (Some(code), _) => write!(out, "exit {code}"),
         (None, Some(signal)) => {
-            OutcomeText::new('†', Severity::Bad, format!("killed by {} (raw {})", signal_name(signal), status.raw()))
+            write!(out, "killed by {}{}", signal_name(signal), if status.core() { ", core dumped" } else { "" })
         }
-        (None, None) => OutcomeText::new('?', Severity::Bad, format!("unknown wait status (raw {})", status.raw())),
-    }
+        (None, None) => out.write_str("unknown wait status"),
+    };
 }
 
 fn running(record: &Record) -> OutcomeText {
     match record.pid {
+        Some(pid) if record.kernel.is_some() => OutcomeText::new('▸', Severity::Quiet, format!("running as pid {pid}")),
         Some(pid) => OutcomeText::new('▸', Severity::Quiet, format!("running as pid {pid}, not waited for")),
         None => OutcomeText::new('▸', Severity::Quiet, "queued, not waited for"),
     }
@@ -192,11 +210,15 @@ fn lost(record: &Record) -> OutcomeText {
 }
 
 /// What an empty path means: for a module request the knob is empty (REQ-10), for a call the caller gave none (UMH-2).
-fn noop(record: &Record) -> &'static str {
-    match record.kind {
+fn noop(record: &Record) -> String {
+    if let (Some(_), Some(why)) = (&record.kernel, record.why()) {
+        return screen_again(&why);
+    }
+    let why = match record.kind {
         Kind::Module => "no-op: the path is empty, autoload is off",
         Kind::Helper => "no-op: the call's path is empty, it names no program",
-    }
+    };
+    why.to_owned()
 }
 
 fn exec_failed(record: &Record) -> OutcomeText {
@@ -204,7 +226,9 @@ fn exec_failed(record: &Record) -> OutcomeText {
     if record.stage == Some(Stage::Process) {
         return OutcomeText::new('¡', Severity::Bad, format!("cannot create a process{errno}"));
     }
-    OutcomeText::new('!', Severity::Bad, format!("exec failed{errno}: `{}`", screen(&record.path)))
+    // The kernel does not tell the program of a helper that was not executed.
+    let path = if record.path.is_empty() { String::new() } else { format!(": `{}`", screen(&record.path)) };
+    OutcomeText::new('!', Severity::Bad, format!("exec failed{errno}{path}"))
 }
 
 fn refused(record: &Record) -> OutcomeText {
@@ -286,14 +310,22 @@ pub fn chain(links: &[ChainLink]) -> String {
 
 /// Formats a time for a person: `640 µs`, `12 ms`, `1.2 s`, `2 m 05 s`, `3 h 02 m`.
 pub fn took(us: u64) -> String {
+    let mut out = String::new();
+    put_took(&mut out, us);
+    out
+}
+
+/// The same, at the end of `out`.
+pub(super) fn put_took(out: &mut String, us: u64) {
     let seconds = us / 1_000_000;
-    match us {
-        0..1_000 => format!("{us} µs"),
-        1_000..1_000_000 => format!("{} ms", us / 1_000),
-        1_000_000..60_000_000 => format!("{seconds}.{} s", us / 100_000 % 10),
-        60_000_000..3_600_000_000 => format!("{} m {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} m", seconds / 3600, seconds / 60 % 60),
-    }
+    // Writing to a string cannot fail.
+    let _ = match us {
+        0..1_000 => write!(out, "{us} µs"),
+        1_000..1_000_000 => write!(out, "{} ms", us / 1_000),
+        1_000_000..60_000_000 => write!(out, "{seconds}.{} s", us / 100_000 % 10),
+        60_000_000..3_600_000_000 => write!(out, "{} m {:02} s", seconds / 60, seconds % 60),
+        _ => write!(out, "{} h {:02} m", seconds / 3600, seconds / 60 % 60),
+    };
 }
 
 #[cfg(test)]
@@ -342,6 +374,7 @@ mod tests {
             max_rss_kib: 0,
             output: None,
             chain: Box::default(),
+            kernel: None,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::sys::search::{find, find_byte};
+
 /// The text is not what the writer writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
@@ -18,6 +20,14 @@ impl<'a> Fields<'a> {
         let rest = text.strip_prefix(b"{").ok_or(Malformed)?;
         let ended = rest == b"}";
         Ok(Self { rest, ended })
+    }
+
+    /// Goes on at the field that begins with `begin`, a comma, the quoted key and a colon; does nothing if there is none.
+    /// Of the fields between, nothing is checked. In JSON a quote within a string is escaped, so `begin` is a key.
+    pub(crate) fn skip_to(&mut self, begin: &[u8]) {
+        if let Some(at) = find(self.rest, begin).filter(|_| !self.ended) {
+            self.rest = &self.rest[at + 1..];
+        }
     }
 
     fn read(&mut self) -> Result<(&'a [u8], &'a [u8]), Malformed> {
@@ -109,12 +119,15 @@ fn value_end(text: &[u8]) -> Option<usize> {
 
 /// Where the string ends that begins at `from`, its quotes included.
 fn string_end(text: &[u8], from: usize) -> Option<usize> {
-    let mut at = from + 1;
+    let begin = from + 1;
+    let mut at = begin;
     loop {
-        match text.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
+        at += find_byte(text.get(at..)?, b'"')?;
+        // A quote after an odd number of backslashes is part of the string.
+        let escapes = text[begin..at].iter().rev().take_while(|b| **b == b'\\').count();
+        at += 1;
+        if escapes % 2 == 0 {
+            return Some(at);
         }
     }
 }
@@ -137,6 +150,12 @@ pub(crate) fn text(raw: &[u8]) -> Result<String, Malformed> {
         }
         _ => value(raw),
     }
+}
+
+/// A string without a backslash, as it is.
+pub(crate) fn plain(raw: &[u8]) -> Option<&[u8]> {
+    let inside = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    (find_byte(inside, b'\\').is_none() && std::str::from_utf8(inside).is_ok()).then_some(inside)
 }
 
 /// A byte string: text that is escaped as all byte strings are ([`crate::abi::escape::json`]).

@@ -17,6 +17,7 @@
 //! `errno` is a number here, and `lag` is the time from the event to `t`, so that `t - lag - ended_us` is when the
 //! request was made (`started_us` for a helper that still runs).
 
+mod brief;
 mod decode;
 mod encode;
 pub(crate) mod fields;
@@ -36,6 +37,7 @@ use crate::abi::event::Event;
 use crate::abi::record::Record;
 use crate::control::target_info::RunId;
 
+pub use brief::Brief;
 pub(crate) use decode::{Unread, decode, time_of};
 pub(crate) use encode::encode;
 pub(crate) use usual::Usual;

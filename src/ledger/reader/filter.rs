@@ -31,12 +31,15 @@ pub struct Filter {
     pub name: Option<Vec<u8>>,
     /// Starts of helpers, too.
     pub starts: bool,
+    /// Of this target alone: `embedded`, `daemon` or `kernel`.
+    pub target: Option<&'static str>,
 }
 
 impl Filter {
     /// Whether a segment may have matching lines, by its first line.
     pub(super) fn may_concern(&self, head: &Head) -> bool {
         self.until.is_none_or(|until| head.wall <= until.saturating_add(STEP))
+            && self.target.is_none_or(|target| *head.target == *target)
     }
 }
 
@@ -90,13 +93,13 @@ impl<'a> Search<'a> {
             return None;
         }
         self.uid_fits(line).then_some(())?;
-        let fields = Looked::of(line, self.is_about_requests());
+        let fields = Looked::of(line, self.looks_at_fields());
         let fits = match fields.event {
-            None => self.record_fits(&fields),
+            None => self.record_fits(line, &fields),
             Some(b"\"started\"") => {
-                (filter.starts || filter.outcome == Some(Outcome::Running)) && self.record_fits(&fields)
+                (filter.starts || filter.outcome == Some(Outcome::Running)) && self.record_fits(line, &fields)
             }
-            Some(b"\"still_running\"") => filter.outcome.is_none() && self.record_fits(&fields),
+            Some(b"\"still_running\"") => filter.outcome.is_none() && self.record_fits(line, &fields),
             Some(b"\"segment\"" | b"\"open\"" | b"\"end\"") => false,
             Some(b"\"changed\"") => self.change_fits(line),
             // Losses, and what a newer program may have written.
@@ -121,13 +124,13 @@ impl<'a> Search<'a> {
     }
 
     fn is_about_requests(&self) -> bool {
+        self.filter.outcome.is_some() || self.looks_at_fields()
+    }
+
+    /// Whether the fields after the id decide.
+    fn looks_at_fields(&self) -> bool {
         let f = self.filter;
-        f.outcome.is_some()
-            || !f.module.is_empty()
-            || f.id.is_some()
-            || f.pid.is_some()
-            || f.name.is_some()
-            || f.unit.is_some()
+        !f.module.is_empty() || f.id.is_some() || f.pid.is_some() || f.name.is_some() || f.unit.is_some()
     }
 
     /// A change of a knob matches by time and uid alone; what an operator did to a request also by its id.
@@ -144,25 +147,17 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn record_fits(&self, fields: &Looked<'_>) -> bool {
+    fn record_fits(&self, line: &[u8], fields: &Looked<'_>) -> bool {
         let f = self.filter;
         let module = || fields.module.and_then(|raw| bytes(raw).ok());
-        f.id.is_none_or(|id| fields.id.and_then(|raw| number(raw).ok()) == Some(id))
-            && f.outcome.is_none_or(|outcome| self.outcome_fits(fields, outcome))
+        f.outcome.is_none_or(|outcome| outcome_fits(line, fields, outcome))
+            && f.id.is_none_or(|id| fields.id.and_then(|raw| number(raw).ok()) == Some(id))
             && (f.module.is_empty() || module().is_some_and(|name| f.module.find(&name).is_some()))
             && f.pid.is_none_or(|pid| self.pid_fits(fields, pid))
             && f.unit.as_ref().is_none_or(|unit| fields.of_requester(b"unit").as_ref() == Some(unit))
             && f.name.as_ref().is_none_or(|name| {
                 module().as_ref() == Some(name) || fields.program().is_some_and(|path| is_called(&path, name))
             })
-    }
-
-    fn outcome_fits(&self, fields: &Looked<'_>, outcome: Outcome) -> bool {
-        let usual = if fields.event.is_none() { Outcome::Exited } else { Outcome::Running };
-        match fields.outcome {
-            None => usual == outcome,
-            Some(raw) => raw.strip_prefix(b"\"").and_then(|r| r.strip_suffix(b"\"")) == Some(outcome.name().as_bytes()),
-        }
     }
 
     fn pid_fits(&self, fields: &Looked<'_>, pid: i32) -> bool {
@@ -172,6 +167,20 @@ impl<'a> Search<'a> {
             None => return of(fields.pid) || self.head.actor.pid == pid,
         };
         of(fields.pid) || of(requester)
+    }
+}
+
+/// Whether the record of a line has this outcome. In JSON a quote within a string is escaped, so what looks like a key is
+/// one.
+fn outcome_fits(line: &[u8], fields: &Looked<'_>, outcome: Outcome) -> bool {
+    const KEY: &[u8] = b",\"outcome\":\"";
+    let usual = if fields.event.is_none() { Outcome::Exited } else { Outcome::Running };
+    match find(line, KEY) {
+        None => usual == outcome,
+        Some(at) => {
+            let value = line[at + KEY.len()..].strip_prefix(outcome.name().as_bytes());
+            value.is_some_and(|rest| rest.first() == Some(&b'"'))
+        }
     }
 }
 
@@ -189,7 +198,6 @@ struct Looked<'a> {
     argv: Option<&'a [u8]>,
     path: Option<&'a [u8]>,
     requester: Option<&'a [u8]>,
-    outcome: Option<&'a [u8]>,
     pid: Option<&'a [u8]>,
 }
 
@@ -206,7 +214,6 @@ impl<'a> Looked<'a> {
                 b"argv" => looked.argv = Some(value),
                 b"path" => looked.path = Some(value),
                 b"requester" => looked.requester = Some(value),
-                b"outcome" => looked.outcome = Some(value),
                 b"pid" => looked.pid = Some(value),
                 b"at" => break,
                 _ => {}

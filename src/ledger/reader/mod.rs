@@ -15,11 +15,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::abi::cap::CapMask;
+use crate::abi::record::Record;
 use crate::control::target_info::RunId;
 
 use super::error::LedgerError;
 use super::folder::{FAILURES, Folder, Name};
-use super::line::{Head, Line, Unread, Wall, decode};
+use super::line::{Brief, Head, Line, Unread, Wall, decode};
 use cursor::Cursor;
 pub(in crate::ledger) use cursor::first_line;
 use filter::{Filter, Search};
@@ -76,7 +77,18 @@ impl Found<'_> {
         self.head.known
     }
 
-    /// Reads the line. `Err` counts it in `counts`.
+    /// The target of the segment.
+    pub fn target(&self) -> &str {
+        &self.head.target
+    }
+
+    /// Of a request that is over, what [`Brief`] keeps; `None` if the line is another one or has an unusual form:
+    /// [`Self::read`] reads it.
+    pub fn brief<'b>(&self, into: &'b mut Brief) -> Option<&'b Record> {
+        into.read(self.head, self.raw)
+    }
+
+    /// Reads the line. One that cannot be read is counted in `counts`.
     pub fn read(&self, counts: &mut Counts) -> Option<Line> {
         match decode(Some(self.head), self.raw) {
             Ok(line) => return Some(line),

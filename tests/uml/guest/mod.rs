@@ -3,6 +3,7 @@
 pub mod asking;
 pub mod counts;
 pub mod init;
+pub mod knobs;
 pub mod names;
 pub mod recording;
 pub mod rights;
@@ -48,7 +49,7 @@ const fn test(name: &'static str, boot: &'static str, place: Where, run: fn(&mut
     Test { name, boot, place, run }
 }
 
-pub const TESTS: [Test; 14] = [
+pub const TESTS: [Test; 19] = [
     test("no_helper_of_four_kinds_is_missed_and_each_requester_is_right", "", Where::Everywhere, counts::four_kinds),
     test("a_loss_is_told_exactly_and_every_end_still_appears", "", Where::Uml, counts::loss),
     test("the_next_start_removes_what_a_killed_watcher_left", "", Where::Everywhere, counts::killed),
@@ -67,5 +68,15 @@ pub const TESTS: [Test; 14] = [
         rights::confidentiality,
     ),
     test("hidden_addresses_leave_the_requester_unknown", "", Where::Old, rights::hidden_addresses),
+    test(
+        "a_mask_narrowed_by_the_command_line_is_that_of_the_next_modprobe",
+        "",
+        Where::Everywhere,
+        knobs::command_line,
+    ),
+    test("a_mask_narrowed_in_the_console_is_that_of_the_next_modprobe", "", Where::Uml, knobs::console),
+    test("every_failure_of_a_write_has_its_words", "", Where::Everywhere, knobs::failures),
+    test("what_is_kept_for_the_next_start_is_compared", "", Where::Uml, knobs::kept),
+    test("a_module_is_asked_for_and_its_end_is_told", "", Where::Everywhere, knobs::requests),
     test("what_the_kernel_says_is_recorded", "", Where::Recorded, recording::record),
 ];

@@ -57,8 +57,18 @@ impl Watching {
         Self::start(&mut Command::new(KHELPER), json)
     }
 
-    /// The next line of its output, without its end.
+    /// The next line of its output about the end of a helper, without its end. A start is told only of helpers that
+    /// have lived for a while.
     pub fn line(&mut self) -> String {
+        loop {
+            let line = self.any_line();
+            if !line.contains("\"event\":\"started\"") && !line.contains(" started, pid ") {
+                return line;
+            }
+        }
+    }
+
+    fn any_line(&mut self) -> String {
         if self.output.buffer().is_empty() {
             let fd = PollFd::new(self.output.get_ref().as_fd(), PollFlags::POLLIN);
             let ready = poll(&mut [fd], PollTimeout::from(PATIENCE)).unwrap();

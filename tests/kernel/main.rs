@@ -337,12 +337,12 @@ fn an_ordinary_user_and_other_namespaces_are_told_what_is_missing() {
 
 /// For a person who looks at the figures: `cargo test --test kernel -- --ignored --nocapture many`.
 #[test]
-#[ignore = "takes a minute and prints figures"]
+#[ignore = "takes minutes and prints figures"]
 fn many_helpers_leave_memory_and_descriptors_as_they_were() {
     const PART: usize = 5000;
     let Some((_alone, hierarchy, mut watcher)) = begin() else { return };
     let (mut seen, mut lost) = (Vec::new(), 0);
-    for part in 0..20 {
+    for part in 0..60 {
         let asked = hierarchy.start(part * PART, (part + 1) * PART, 4, end_of);
         watcher.until(&mut seen, &mut lost, |seen| of_agent(seen, &hierarchy).len() == PART);
         // Pids come again after a while, so each part is compared with its own notes.

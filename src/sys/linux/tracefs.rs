@@ -140,7 +140,17 @@ impl Instance {
     fn put(&self, path: &str, value: &[u8], how: OFlags) -> Result<(), SysError> {
         let what = |e| SysError::new(format!("write to {path} of a trace instance"), errno(e));
         let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | how;
-        let file = rustix::fs::openat(&self.folder, path, flags, Mode::empty()).map_err(what)?;
+        let open = || rustix::fs::openat(&self.folder, path, flags, Mode::empty());
+        let file = match open() {
+            // Before Linux 5.16 `buffer_percent` is read-only by its mode, which binds who lacks CAP_DAC_OVERRIDE; its
+            // owner may change that, and the file belongs to this instance alone.
+            Err(rustix::io::Errno::ACCESS) => {
+                rustix::fs::chmodat(&self.folder, path, Mode::RUSR | Mode::WUSR, AtFlags::empty()).map_err(what)?;
+                open()
+            }
+            other => other,
+        };
+        let file = file.map_err(what)?;
         match rustix::io::write(&file, value) {
             Ok(written) if written == value.len() => Ok(()),
             Ok(_) => Err(SysError::new(format!("short write to {path} of a trace instance"), Errno::EIO)),

@@ -124,6 +124,36 @@ pub fn loss(serial: &mut Serial) {
     assert_eq!((count("lost_unknown"), count("exit_overruns")), (0, 0));
 }
 
+/// How often the threads of a process slept so far.
+fn sleeps(pid: i32) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let of = |task: std::fs::DirEntry| -> u64 {
+        let status = std::fs::read_to_string(task.path().join("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+        line.trim().parse().unwrap()
+    };
+    tasks.map(of).sum()
+}
+
+/// Nothing happens in this machine but the test: what wakes the watch is its own.
+pub fn idle(serial: &mut Serial) {
+    const SECONDS: u64 = 40;
+    asking::prepare();
+    let mut watcher = Watcher::start().expect("a watch as root");
+    let (mut seen, mut lost) = (Vec::new(), 0);
+    asking::start(0, 20);
+    watcher.until(&mut seen, &mut lost, |seen| seen.len() == 20);
+    let (before, slept) = (watcher.costs(), sleeps(watcher.pid()));
+    // Time is what is measured here; nothing waits for it.
+    std::thread::sleep(std::time::Duration::from_secs(SECONDS));
+    let (after, slept) = (watcher.costs(), sleeps(watcher.pid()) - slept);
+    let cpu = (after.0 - before.0).as_millis();
+    serial.note(&format!("idle for {SECONDS} s: {slept} wake-ups, {cpu} ms of CPU, resident {} KiB", after.1));
+    // Its lists are compared with /proc every 30 s; what follows the last helper may wake it too.
+    assert!(slept <= 10, "{slept}");
+    assert!(after.1 < 8192, "{} KiB", after.1);
+}
+
 fn instances() -> Vec<String> {
     let names = khelper::sys::linux::tracefs::Tracefs::open().unwrap().instances().unwrap();
     names.into_iter().map(|name| String::from_utf8_lossy(&name).into_owned()).collect()

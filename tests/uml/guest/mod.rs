@@ -49,10 +49,11 @@ const fn test(name: &'static str, boot: &'static str, place: Where, run: fn(&mut
     Test { name, boot, place, run }
 }
 
-pub const TESTS: [Test; 18] = [
+pub const TESTS: [Test; 19] = [
     test("no_helper_of_four_kinds_is_missed_and_each_requester_is_right", "", Where::Everywhere, counts::four_kinds),
     test("a_loss_is_told_exactly_and_every_end_still_appears", "", Where::Uml, counts::loss),
     test("the_next_start_removes_what_a_killed_watcher_left", "", Where::Everywhere, counts::killed),
+    test("an_idle_watch_wakes_seldom_and_is_small", "", Where::Uml, counts::idle),
     test("names_chosen_by_an_ordinary_user_forge_no_line", "", Where::Uml, names::forge_nothing),
     test("root_without_any_capability_watches_all", "", Where::Everywhere, rights::no_capability),
     test("an_ordinary_user_is_told_what_is_missing", "", Where::Everywhere, rights::ordinary_user),

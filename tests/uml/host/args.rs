@@ -5,7 +5,8 @@ The watch on kernels of the tests' own: cargo test --test uml [-- ARGUMENTS]
   (nothing)           every test in user-mode Linux, which tests/uml/build makes once; skipped if it is not there
   WORD                only tests whose name has this word
   --vm                in virtual machines with Debian's kernels instead (fetched by apt, as root, as by tests/vm)
-  --kernel SERIES     with --vm: only this one; may be repeated
+  --kernel SERIES     with --vm: only this one, 6.1, 6.12, or one that only other suites of Debian have: 5.10, newest;
+                      may be repeated
   --record FOLDER     no test: a recording of each kernel into this folder, for the tests of src/kernel/join
   --console           also what the kernel says, to stderr
   --list              the names of the tests

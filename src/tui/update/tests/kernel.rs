@@ -12,7 +12,7 @@ fn kernel() -> Model {
 }
 
 /// The writes of a confirmed command. Every one has the consent of its operator, and none is forced.
-fn confirmed(effects: Vec<Effect>) -> (Ticket, Vec<(Key, KnobValue)>) {
+fn confirmed(effects: Vec<Effect>) -> (u64, Vec<(Key, KnobValue)>) {
     match commands(effects).pop() {
         Some((
             ticket,

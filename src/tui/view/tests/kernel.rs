@@ -9,7 +9,6 @@ use crate::abi::snapshot::{KnownState, Live, WatchState};
 use crate::control::host::tests::{hostile, lone_end, not_executed, record};
 use crate::control::target::TargetKind;
 use crate::control::text::kernel::lost;
-use crate::tui::testing::console;
 
 const KERNEL_SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 
@@ -80,15 +79,12 @@ fn losses_and_the_end_of_the_watch_are_badges_on_every_screen() {
 #[test]
 fn a_record_of_the_kernel_says_who_asked_and_what_is_not_known() {
     for (columns, rows) in KERNEL_SIZES {
-        let records: Vec<Record> = (1..)
-            .zip([not_executed(), lone_end(), hostile()])
-            .map(|(id, seen)| Record { id, ..record(&seen) })
-            .rev()
-            .collect();
+        let seen = [(3, hostile()), (2, lone_end()), (1, not_executed())];
+        let records: Vec<Record> = seen.iter().map(|(id, seen)| Record { id: *id, ..record(seen) }).collect();
         let mut model = kernel(&watched(), columns, rows);
         keys(&mut model, "3");
         for at in 0..records.len() {
-            model.activity.page = console::answer(&records, at);
+            update(&mut model, Msg::Looked(Box::new(fixtures::answer(&records, at))));
             insta::assert_snapshot!(format!("kernel_record_{at}_{columns}x{rows}"), screen(&model));
         }
     }

@@ -3,7 +3,6 @@
 use super::*;
 use crate::control::KernelWrite;
 use crate::control::target::TargetKind;
-use crate::tui::msg::Ticket;
 
 fn kernel() -> Model {
     let mut model = model();

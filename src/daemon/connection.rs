@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(connection.wanted(), EventFlags::OUT, "its answers are not read");
         let (mut connection, _there) = pair();
         connection.state =
-            State::Watching(Watching { kinds: EventKinds::ALL, access: Access::Full, after: 0, missed: 0 });
+            State::Watching(Watching { kinds: EventKinds::ALL, access: Access::Full, after: 0, missed: 0, kernel: false });
         assert_eq!(connection.wanted(), EventFlags::empty());
         connection.ended = true;
         assert!(!connection.is_over(), "a half-closed watch still gets events");

@@ -133,7 +133,14 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     // While screen(1) reports mouse events, it delays a single ESC.
     let mouse = !args.console.no_mouse && !tui::terminal::within_screen();
-    let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii };
+    let theme = match args.console.theme.as_deref().map(tui::theme::Theme::named).transpose() {
+        Ok(theme) => theme,
+        Err(why) => {
+            cli::say(&why);
+            return exit::USAGE;
+        }
+    };
+    let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii, theme };
     let code = tui::run(&target, &signals, options);
     own.close();
     code

@@ -73,6 +73,17 @@ pub struct Console {
     /// Draw with ASCII characters only; the default if TERM or the locale supports no others
     #[arg(long)]
     pub ascii: bool,
+    /// The theme: ansi, plain, high-contrast or colour-blind; takes precedence over console.toml and NO_COLOR
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+}
+
+#[cfg(feature = "console")]
+impl Console {
+    /// Whether one of the options is given.
+    fn is_given(&self) -> bool {
+        self.read_only || self.no_mouse || self.ascii || self.theme.is_some()
+    }
 }
 
 /// The commands.
@@ -117,9 +128,9 @@ impl Args {
             return Err(Self::command().error(kind, why));
         }
         #[cfg(feature = "console")]
-        if args.command.is_some() && (args.console.read_only || args.console.no_mouse || args.console.ascii) {
-            let why =
-                "--read-only, --no-mouse and --ascii are options of the console: they cannot be used with a command";
+        if args.command.is_some() && args.console.is_given() {
+            let why = "--read-only, --no-mouse, --ascii and --theme are options of the console: they cannot be used \
+                       with a command";
             return Err(conflict(why));
         }
         if args.command.as_ref().is_some_and(Command::starts_no_engine) {
@@ -166,6 +177,7 @@ impl Args {
         before.read_only |= more.read_only;
         before.no_mouse |= more.no_mouse;
         before.ascii |= more.ascii;
+        before.theme = more.theme.or(before.theme.take());
         self.before.set.extend(after.set.set);
         if after.set.ledger.is_some() {
             (self.before.ledger, self.before.ledger_output) = (after.set.ledger, after.set.ledger_output);
@@ -434,6 +446,7 @@ mod tests {
             &["--read-only", "get", "-a"],
             &["--no-mouse", "get", "-a"],
             &["--ascii", "get", "-a"],
+            &["--theme", "plain", "get", "-a"],
             &["nonsense"],
         ] {
             assert!(read(bad).is_err(), "{bad:?}");

@@ -67,7 +67,7 @@ fn request(model: &mut Model, batch: u64, reply: &Result<Reply, ControlError>) {
     if tally.is_complete() {
         model.batches.remove(&batch);
     }
-    model.say(mood, text);
+    model.say_of_batch(batch, mood, text);
 }
 
 /// Reports the answer to a command of the command line or of a key. A command line stays open while one of its commands

@@ -10,7 +10,7 @@ use crate::abi::sink::{Changed, LedgerState, RecordSink};
 use crate::abi::time::Micros;
 use crate::sys::host::Host;
 
-use super::sink_queue::SinkQueue;
+use super::sink_queue::{Handed, SinkQueue};
 use super::sync::thread;
 
 /// How long the engine waits for a sink when it ends: 1 s, in microseconds.
@@ -83,11 +83,12 @@ impl Sink {
     }
 }
 
-fn hand_over(to: &dyn RecordSink, item: &Item) {
+fn hand_over(to: &dyn RecordSink, item: &Handed<Item>) {
     match item {
-        Item::Started(record) => to.started(record),
-        Item::Finished(record) => to.finished(record),
-        Item::Changed(change) => to.changed(change),
+        Handed::Item(Item::Started(record)) => to.started(record),
+        Handed::Item(Item::Finished(record)) => to.finished(record),
+        Handed::Item(Item::Changed(change)) => to.changed(change),
+        Handed::Lost(count) => to.lost(*count),
     }
 }
 

@@ -374,7 +374,8 @@ mod tests {
         let full = CapMask::up_to(40);
         let peer = |uid, effective, same_user_namespace, connected_reads| {
             let (start_time, comm) = (5, Comm::new(b"peer"));
-            let facts = Facts { uid, euid: uid, effective, same_user_namespace, start_time, loginuid: None, comm };
+            let (owner, euid, loginuid, place) = (uid, uid, None, None);
+            let facts = Facts { owner, uid, euid, effective, same_user_namespace, start_time, loginuid, comm, place };
             let party = Party { credentials: Credentials { pid: 40, uid, gid: 60 }, facts: Some(Ok(facts)) };
             Peer { connected: party.clone(), sender: party, connected_reads }
         };

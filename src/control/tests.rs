@@ -30,6 +30,7 @@ use crate::abi::knob_value::{Change, KnobValue, Provenance, Source};
 use crate::abi::launch_spec::{Enforcement, NotEnforced};
 use crate::abi::log::{Holdout, LogKind, LogLine};
 use crate::abi::mask::MaskExpr;
+use crate::abi::place::{Attribution, Place};
 use crate::abi::record::{Args, Kind, Outcome, Output, Record, State};
 use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{ChainEnded, Knobs, Live, Slots, Snapshot, Totals};
@@ -75,12 +76,19 @@ impl Seed {
         SystemTime::UNIX_EPOCH + Duration::from_nanos(self.n(tag) >> 1)
     }
 
+    fn place(&self) -> Arc<Attribution> {
+        let id = || self.shared(b'p');
+        let place = self.one(&[Place::Unit(id()), Place::Container { runtime: "docker".into(), id: id() }]);
+        Arc::new(Attribution { place, is_believed: self.some })
+    }
+
     fn actor(&self) -> Arc<Actor> {
         let origin = self.one(&[Origin::Library, Origin::CommandLine, Origin::Console, Origin::Outside]);
         Arc::new(Actor {
             start_time: self.maybe(self.n(3)),
             loginuid: self.maybe(self.small(4)),
             effective: self.mask(5),
+            place: self.maybe(self.place()),
             ..Actor::new(origin, self.int(0), self.small(1), self.small(2), &self.bytes(b'a'))
         })
     }

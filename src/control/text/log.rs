@@ -126,6 +126,9 @@ fn put_by(out: &mut String, actor: &Actor) {
     if let Some(login) = actor.loginuid.filter(|login| *login != actor.uid) {
         let _ = write!(out, " (login {login})");
     }
+    if let Some(place) = &actor.place {
+        let _ = write!(out, ", {place}");
+    }
 }
 
 /// Appends a request that is over: `14:02:11+01:00 kernel #88 module "dccp"  exit 1  400 µs  by "x" uid 1000`.

@@ -23,7 +23,8 @@ pub fn elapsed(us: Micros) -> String {
 pub fn requester(actor: &Actor) -> String {
     let login = actor.loginuid.filter(|login| *login != actor.uid);
     let login = login.map(|login| format!(" (login {login})")).unwrap_or_default();
-    format!("{} pid {} uid {}{login}", quoted(actor.comm.as_bytes()), actor.pid, actor.uid)
+    let place = actor.place.as_ref().map(|place| format!(", {place}")).unwrap_or_default();
+    format!("{} pid {} uid {}{login}{place}", quoted(actor.comm.as_bytes()), actor.pid, actor.uid)
 }
 
 /// Requests that have not ended, as a table with one line for each, below the names of the columns.

@@ -45,7 +45,8 @@ fn asked_by(record: &Record) -> String {
     let login = actor.loginuid.filter(|login| *login != actor.uid);
     let login = login.map(|login| format!(", login {login}")).unwrap_or_default();
     let comm = quoted(actor.comm.as_bytes());
-    format!("Asked by {comm} (pid {}, uid {}{login}), {}.", actor.pid, actor.uid, actor.origin.name())
+    let place = actor.place.as_ref().map(|place| format!(", {place}")).unwrap_or_default();
+    format!("Asked by {comm} (pid {}, uid {}{login}{place}), {}.", actor.pid, actor.uid, actor.origin.name())
 }
 
 fn decided(record: &Record, known: CapMask) -> String {

@@ -76,7 +76,15 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let adopted = orphans::are_adopted();
     let signals: Vec<Signal> = SIGNALS.into_iter().filter(|signal| adopted || *signal != Signal::SIGCHLD).collect();
     let signals = Signals::take(&signals)?;
-    let listener = match (Listener::passed(), &args.socket) {
+    let passed = Listener::passed();
+    let options =
+        [(args.socket.is_some(), "--socket", "ListenStream="), (args.readers.is_some(), "--readers", "SocketGroup=")];
+    if let Some((_, option, instead)) = options.into_iter().find(|(given, ..)| *given && passed.is_some()) {
+        let why =
+            format!("the service manager has passed a socket, so {option} cannot be used: set {instead} in its unit");
+        return Err(Failure::Usage(why));
+    }
+    let listener = match (passed, &args.socket) {
         (Some(passed), _) => passed?,
         (None, Some(path)) => Listener::make(path, readers)?,
         (None, None) => {
@@ -97,6 +105,7 @@ fn run(args: &Serve) -> Result<(), Failure> {
         builder = builder.probe(path, PROBE_ARG);
     }
     let journal = Arc::new(Journal::new()?);
+    listener.remark.iter().for_each(|remark| journal.line(Level::Warning, remark));
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
     let config = Arc::new(args.config.as_ref().map_or_else(Config::default, Config::folder));
     let history = Arc::new(Files::new(folder.clone()));

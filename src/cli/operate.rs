@@ -10,6 +10,7 @@ use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::abi::time::Micros;
 use crate::control::metrics::{self, Form};
+use crate::control::pages;
 use crate::control::read_tree::read_tree;
 use crate::control::record_json::{Entry, V};
 use crate::control::target::TargetInfo;
@@ -20,21 +21,6 @@ use crate::verbs::perform::Act;
 use super::Caller;
 use super::exit::Verdict;
 use super::request::{Asker, fail};
-
-/// The most requests in one reply.
-const PAGE: usize = 256;
-
-/// The requests that have not ended, oldest first.
-pub(super) fn live(caller: &Caller) -> Result<Vec<Live>, ControlError> {
-    let mut all: Vec<Live> = Vec::new();
-    loop {
-        let after = all.last().map_or(0, |live| live.id);
-        match caller.ask(Command::Live { after, most: PAGE })? {
-            Reply::Live(page) if !page.is_empty() => all.extend(page),
-            _ => return Ok(all),
-        }
-    }
-}
 
 /// The state of the engine.
 pub(super) fn snapshot(caller: &Caller) -> Result<Box<Snapshot>, ControlError> {
@@ -110,7 +96,7 @@ impl<'a> StateOf<'a> {
 impl Asker {
     /// `khelper ps`.
     pub(super) fn ps(&self, tree: bool, json: bool) -> Verdict {
-        let all = snapshot(&self.caller).and_then(|s| Ok((s, live(&self.caller)?)));
+        let all = snapshot(&self.caller).and_then(|s| Ok((s, pages::live(&*self.caller.target, &self.caller.by)?)));
         let (s, all) = match all {
             Ok(all) => all,
             Err(error) => return fail(&error),
@@ -132,9 +118,9 @@ impl Asker {
 
     fn running(&self, s: &Snapshot, all: &[Live]) -> Result<Verdict, ControlError> {
         let source = self.source();
-        for page in all.chunks(PAGE) {
-            let ids = page.iter().map(|live| live.id).collect();
-            let Reply::Records(records) = self.caller.ask(Command::Records(ids))? else { continue };
+        for page in all.chunks(pages::PAGE) {
+            let ids: Vec<u64> = page.iter().map(|live| live.id).collect();
+            let records = pages::records(&*self.caller.target, &self.caller.by, &ids)?;
             // A request may have ended since the list was read.
             for record in records.iter().filter(|record| record.state != State::Ended) {
                 self.json(&Running {

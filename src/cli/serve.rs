@@ -2,6 +2,16 @@
 
 use std::path::PathBuf;
 
+use super::target::{self, Chosen};
+
+/// `--target` of a command that needs none: it is refused, and not shown.
+#[derive(Debug, clap::Args)]
+pub struct NoTarget {
+    /// The target of other commands.
+    #[arg(short = 't', long, value_name = "TARGET", hide = true, value_parser = target::parser())]
+    target: Option<Chosen>,
+}
+
 /// `serve`.
 #[derive(Debug, clap::Args)]
 pub struct Serve {
@@ -17,6 +27,9 @@ pub struct Serve {
     /// Let this group read, without arguments, environment and output of helpers
     #[arg(long, value_name = "GROUP")]
     pub readers: Option<String>,
+    #[command(flatten)]
+    /// It has none.
+    pub no_target: NoTarget,
 }
 
 /// `bridge`.
@@ -25,4 +38,7 @@ pub struct Bridge {
     /// The socket of the daemon
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    #[command(flatten)]
+    /// It has none.
+    pub no_target: NoTarget,
 }

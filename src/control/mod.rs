@@ -18,6 +18,7 @@ pub mod knob_json;
 mod knobs;
 pub mod local;
 pub mod metrics;
+pub mod pages;
 pub mod provenance;
 pub mod read_tree;
 mod reads;

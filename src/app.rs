@@ -15,7 +15,10 @@ use crate::abi::error::SysError;
 use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
 use crate::control::config::Config;
+use crate::control::host::{self, HostKernel};
+use crate::control::kernel_knobs::{KernelKnobs, Unwatched};
 use crate::control::target::Target;
+use crate::control::text::kernel::state;
 use crate::engine::Engine;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
@@ -57,19 +60,17 @@ fn run(args: &Args) -> u8 {
     }
     match command {
         cli::Command::Serve(args) => return serve::serve(args),
+        cli::Command::Posture(args) => return cli::posture::posture(args),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
         cli::Command::Log(log) => {
-            return target::history(args.target.as_ref(), || cli::log::log(log), |daemon| cli::log::ask(&daemon, log));
+            let files = || cli::log::log(log, args.ledger_target());
+            return target::history(args.target.as_ref(), files, |daemon| cli::log::ask(&daemon, log));
         }
         cli::Command::Why(why) => {
-            return target::history(args.target.as_ref(), || cli::why::why(why), |daemon| cli::why::ask(&daemon, why));
+            let files = || cli::why::why(why, args.ledger_target());
+            return target::history(args.target.as_ref(), files, |daemon| cli::why::ask(&daemon, why));
         }
         _ => {}
-    }
-    if args.target == Some(cli::target::Chosen::Kernel)
-        && let Some(Common::Watch(watch)) = command.verb()
-    {
-        return cli::kernel::watch(watch.utc, command.verb().is_some_and(Common::json));
     }
     if let Some(code) = cli::without_engine(command, || LinuxHost::new().known()) {
         return code;
@@ -77,7 +78,7 @@ fn run(args: &Args) -> u8 {
     let own = Own::new(args);
     let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
     let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells };
-    let open = || target::open(&wanted, &|| own.start());
+    let open = || target::open(&wanted, &|| own.start(), &|| own.kernel(Some(command)));
     if command.asks_only(args.target.as_ref()) && !wanted.own {
         return open().map_or_else(|code| code, |target| cli::ask(&target, command));
     }
@@ -122,7 +123,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let needs = (Need::Any, Use::Waits);
         let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells: false };
-        let target = target::open(&wanted, &|| own.start())?;
+        let target = target::open(&wanted, &|| own.start(), &|| own.kernel(None))?;
         if target.info().is_owned() {
             cli::set(&target, settings)?;
         }
@@ -138,7 +139,14 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     // While screen(1) reports mouse events, it delays a single ESC.
     let mouse = !args.console.no_mouse && !tui::terminal::within_screen();
-    let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii };
+    let theme = match args.console.theme.as_deref().map(tui::theme::Theme::named).transpose() {
+        Ok(theme) => theme,
+        Err(why) => {
+            cli::say(&why);
+            return exit::USAGE;
+        }
+    };
+    let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii, theme };
     let code = tui::run(&target, &signals, options);
     own.close();
     code
@@ -148,11 +156,15 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
 struct Own<'a> {
     args: &'a Args,
     ledger: OnceCell<Kept>,
+    kernel: OnceCell<Arc<HostKernel>>,
 }
+
+/// The most ended helpers of the kernel that a command or the console keeps, as many as an engine does.
+const KEPT: usize = 10_000;
 
 impl<'a> Own<'a> {
     const fn new(args: &'a Args) -> Self {
-        Self { args, ledger: OnceCell::new() }
+        Self { args, ledger: OnceCell::new(), kernel: OnceCell::new() }
     }
 
     /// Starts the engine, with the built-in probe, and returns it as a target. khelper owns the process, so it may set
@@ -177,8 +189,29 @@ impl<'a> Own<'a> {
         })
     }
 
-    /// Closes the ledger, once the engine has stopped.
+    /// This machine's kernel, for this command or the console. It is watched where helpers are shown; knobs need no watch,
+    /// and a module is asked for without one too.
+    fn kernel(&self, command: Option<&cli::Command>) -> Result<Arc<dyn Target>, u8> {
+        let verb = command.and_then(cli::Command::verb);
+        let unwatched = |why: String| Ok(Arc::new(Unwatched::new(KernelKnobs::default(), why)) as Arc<dyn Target>);
+        if matches!(verb, Some(Common::Get(_) | Common::Set(_) | Common::Diff(_))) {
+            return unwatched("no watcher: this command starts none".to_owned());
+        }
+        let host = LinuxHost::new();
+        let options = host::Options { keep: KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
+        match HostKernel::start(options) {
+            Ok(kernel) => Ok(self.kernel.get_or_init(|| Arc::new(kernel)).clone()),
+            Err(why) if matches!(verb, Some(Common::Request(_))) => {
+                let states: Vec<String> = why.states.iter().map(state).collect();
+                unwatched(format!("no watcher: {}", states.join("; ")))
+            }
+            Err(why) => Err(cli::kernel::not_watched(&why, verb.is_some_and(Common::json))),
+        }
+    }
+
+    /// Closes the ledger, once the engine has stopped, and ends the watch of the kernel.
     fn close(&self) {
+        self.kernel.get().inspect(|kernel| kernel.stop());
         self.ledger.get().inspect(|ledger| ledger.close());
     }
 }

@@ -26,6 +26,8 @@ mod line;
 mod mouse;
 #[path = "pty/over_own.rs"]
 mod over;
+#[path = "pty/overview.rs"]
+mod overview;
 #[path = "pty/plain.rs"]
 mod plain;
 #[path = "pty/mod.rs"]

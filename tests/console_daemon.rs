@@ -11,6 +11,8 @@ mod journeys;
 mod link;
 #[path = "pty/over_daemon.rs"]
 mod over;
+#[path = "pty/overview.rs"]
+mod overview;
 #[path = "pty/plain.rs"]
 mod plain;
 #[path = "pty/mod.rs"]

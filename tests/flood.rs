@@ -51,7 +51,11 @@ fn console() -> u8 {
             most_seen.fetch_max(memory(), Ordering::Relaxed);
         }
     });
-    let code = tui::run(&Local::shared(&engine), &signals, Options { read_only: false, mouse: false, ascii: false });
+    let code = tui::run(
+        &Local::shared(&engine),
+        &signals,
+        Options { read_only: false, mouse: false, ascii: false, theme: None },
+    );
     println!("anonymous memory {} KiB", most.load(Ordering::Relaxed).max(memory()));
     code
 }
@@ -89,7 +93,7 @@ fn keys_are_heard_in_a_flood_and_no_count_is_lost() {
     }
     for (columns, rows) in [(120, 40), (80, 24)] {
         let mut pty = again(columns, rows);
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         pty.press("3", "no requests yet");
         pty.press("m", "Ask for a module");
         pty.send("flood\r");

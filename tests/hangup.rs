@@ -50,7 +50,7 @@ fn terminal(how: &str) {
     }
     let errors = File::options().append(true).open(std::env::var_os(ERRORS).unwrap()).unwrap();
     let mut pty = start.errors_to(errors).start();
-    pty.shows("engine (pid ");
+    pty.shows("[engine]");
     let console = pty.engine();
     pty.press(":", "Command");
     pty.send("request foo\r");

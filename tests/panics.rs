@@ -77,7 +77,7 @@ fn console() -> ! {
             engine.call_usermodehelper(info, WaitMode::PROC)
         });
     }
-    let options = Options { read_only: false, mouse: true, ascii: false };
+    let options = Options { read_only: false, mouse: true, ascii: false, theme: None };
     let shown = || tui::run_with(&Local::shared(&engine), &signals, options, Frontend { update, draw });
     // What the program itself ends with, but without a word of the test runner's.
     std::process::exit(catch_unwind(AssertUnwindSafe(shown)).map_or(101, i32::from))
@@ -87,6 +87,8 @@ fn again((columns, rows): (u16, u16), test: &str, how: &str) -> Pty {
     let mut pty = Start::again(columns, rows, test).env(HOW, how).env("RUST_BACKTRACE", "0").start();
     let says = [format!("live helpers {HELPERS}"), format!("live {HELPERS}")];
     pty.until(&says[0], |s| says.iter().any(|words| s.contents().contains(words)));
+    // Each of them in a row of its own.
+    pty.send("+");
     pty.until("their pids", |s| s.contents().matches("pid ").count() > HELPERS);
     pty
 }
@@ -139,7 +141,7 @@ fn a_panic_of_the_console_restores_the_terminal_and_names_what_lives_on() {
         killed.into_iter().for_each(|pid| kill(pid, Signal::SIGKILL).unwrap());
         assert_eq!(pty.ends(), 101, "{how}");
         pty.is_restored();
-        assert!(!pty.text().contains("engine (pid "), "{how}: {}", pty.text());
+        assert!(!pty.text().contains("[engine]"), "{how}: {}", pty.text());
         left_and_named(&said(&pty), message, &helpers, killed);
     }
 }

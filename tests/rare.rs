@@ -70,7 +70,7 @@ fn console(ready: fn(), acts: &'static [Act]) -> ! {
     let engine = ENGINE.get_or_init(|| Engine::builder().fix_sigchld(true).host(host).start().unwrap());
     engine.write(&[KnobWrite::Modprobe(b"/bin/true"[..].into())], Origin::CommandLine).unwrap();
     ACTS.set(acts).unwrap();
-    let options = Options { read_only: false, mouse: true, ascii: false };
+    let options = Options { read_only: false, mouse: true, ascii: false, theme: None };
     let face = Frontend { update, ..Frontend::KHELPER };
     std::process::exit(tui::run_with(&Local::shared(engine), &signals, options, face).into())
 }

@@ -73,7 +73,7 @@ fn console(hold: bool) -> ! {
     let signals = Signals::take(&tui::SIGNALS).unwrap();
     let scripted = SCRIPTED.get_or_init(|| Scripted::new(hold)).clone();
     let target: Arc<dyn Target> = scripted.clone();
-    let options = Options { read_only: false, mouse: true, ascii: false };
+    let options = Options { read_only: false, mouse: true, ascii: false, theme: None };
     let code = tui::run_with(&target, &signals, options, Frontend { update, ..Frontend::KHELPER });
     println!("asked for: {}", scripted.came().join(", "));
     std::process::exit(code.into())

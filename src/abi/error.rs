@@ -186,6 +186,8 @@ pub enum ControlError {
     Engine(EngineError),
     /// The target could not take the command now, and did not perform it (`EAGAIN`).
     Busy(String),
+    /// This kind of target cannot do this (`EOPNOTSUPP`); the text says why.
+    Unsupported(String),
     /// The target cannot be reached (`ENOTCONN`).
     Unavailable(String),
     /// The daemon is of another version, and does not know the command or gave an unknown answer (`EPROTO`).
@@ -200,6 +202,7 @@ impl ControlError {
             Self::UnknownKey(_)
             | Self::Denied(_)
             | Self::Busy(_)
+            | Self::Unsupported(_)
             | Self::Unavailable(_)
             | Self::Version(_)
             | Self::Engine(_) => None,
@@ -216,6 +219,7 @@ impl fmt::Display for ControlError {
             Self::Value { key, error } => write!(f, "{key}: {error}"),
             Self::Engine(error) => error.fmt(f),
             Self::Busy(why) => write!(f, "{why} (EAGAIN)"),
+            Self::Unsupported(why) => write!(f, "{why} (EOPNOTSUPP)"),
             Self::Unavailable(why) => write!(f, "{why} (ENOTCONN)"),
             Self::Version(why) => f.write_str(why),
         }
@@ -231,6 +235,7 @@ impl Explain for ControlError {
             Self::Value { error, .. } => error.errno(),
             Self::Engine(error) => error.errno(),
             Self::Busy(_) => Errno::EAGAIN,
+            Self::Unsupported(_) => Errno::EOPNOTSUPP,
             Self::Unavailable(_) => Errno::ENOTCONN,
             Self::Version(_) => Errno::EPROTO,
         }
@@ -244,6 +249,7 @@ impl Explain for ControlError {
             Self::Engine(error) => error.advice(),
             Self::Busy(_) => "end some processes, or raise `ulimit -u`, and try again".into(),
             Self::Version(_) => "restart it".into(),
+            Self::Unsupported(_) => "use a daemon, or `--target embedded`".into(),
             Self::Unavailable(_) => "wait for the connection, and check the state before you repeat a command".into(),
         }
     }

@@ -26,11 +26,16 @@ pub fn screen_again(text: &str) -> String {
     screen(text.as_bytes()).replace("\\\\", "\\")
 }
 
-/// For a JSON string: only what is not UTF-8 is `\xNN`, and a backslash is doubled; JSON's own escaping
-/// (done by serde_json) takes care of control characters.
+/// For a JSON string: what is not UTF-8 is `\xNN` for each byte, and a backslash is doubled. So is what serde_json would
+/// leave as it is and a terminal would follow: DEL, C1 controls, bidirectional controls and separators of lines. The
+/// control characters below a blank are escaped by serde_json.
 pub fn json(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
-    escape(&mut out, bytes, |_| true);
+    escape(
+        &mut out,
+        bytes,
+        |c| !matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'),
+    );
     out
 }
 
@@ -104,6 +109,7 @@ mod tests {
         assert_eq!(screen("👍🏽ｶ\u{ff9e}".as_bytes()), "\\xf0\\x9f\\x91\\x8d\\xf0\\x9f\\x8f\\xbdｶ\\xef\\xbe\\x9e");
         assert_eq!(json(b"-q -- foo\n"), "-q -- foo\n");
         assert_eq!(json(b"\xc3\x28\\x"), "\\xc3(\\\\x");
+        assert_eq!(json("\u{9b}2J\u{202e}\x7fé".as_bytes()), "\\xc2\\x9b2J\\xe2\\x80\\xae\\x7fé");
     }
 
     proptest! {

@@ -109,8 +109,44 @@ pub enum EventKind {
         /// The process that began the drain.
         actor: Arc<Actor>,
     },
+    /// Something about helpers of this machine's kernel is lost.
+    Lost {
+        /// What.
+        source: LossSource,
+        /// How much; `None` if the kernel did not say.
+        count: Option<u64>,
+    },
     /// A line of the log, the runaway and throttle messages among them.
     Log(LogKind),
+}
+
+/// What is lost of the helpers of this machine's kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossSource {
+    /// Trace events about requests: requesters of that time may be wrong.
+    Requests,
+    /// Trace events about starts of helpers.
+    Helpers,
+    /// Reports of ends.
+    Ends,
+    /// A page of trace events that has not the format that the kernel describes.
+    Trace,
+    /// Helpers or losses that a reader of this program was too slow for.
+    Reader,
+}
+
+impl LossSource {
+    /// As JSON spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Helpers => "helpers",
+            Self::Ends => "ends",
+            Self::Trace => "trace",
+            Self::Reader => "reader",
+        }
+    }
 }
 
 /// A set of kinds of events: what a subscriber asks for. Events of other kinds are neither queued for it nor counted as
@@ -149,10 +185,12 @@ impl EventKinds {
     pub const LOG: Self = Self(1 << 12);
     /// [`EventKind::Signalled`].
     pub const SIGNALLED: Self = Self(1 << 13);
+    /// [`EventKind::Lost`].
+    pub const LOST: Self = Self(1 << 14);
     /// Every [`EventKind::Finished`].
     pub const FINISHED: Self = Self::FINISHED_WELL.or(Self::FAILED).or(Self::FAILED_NO_WAIT);
     /// Every event.
-    pub const ALL: Self = Self((1 << 14) - 1);
+    pub const ALL: Self = Self((1 << 15) - 1);
 
     /// Both sets together.
     #[must_use]
@@ -194,6 +232,7 @@ impl EventKind {
             Self::KnobChanged { .. } => EventKinds::KNOB_CHANGED,
             Self::GateChanged { .. } => EventKinds::GATE_CHANGED,
             Self::DrainFailed { .. } => EventKinds::DRAIN_FAILED,
+            Self::Lost { .. } => EventKinds::LOST,
             Self::Log(_) => EventKinds::LOG,
         }
     }

@@ -37,6 +37,8 @@ pub enum Key {
     Refused,
     /// `khelper.running_helpers`, read-only.
     RunningHelpers,
+    /// `kernel.modules_disabled`: a knob of this machine's kernel; engines have none.
+    ModulesDisabled,
 }
 
 impl Serialize for Key {
@@ -58,7 +60,7 @@ impl fmt::Display for Key {
 }
 
 impl Key {
-    /// Every knob, by name.
+    /// Every knob of an engine, by name.
     pub const ALL: [Self; 14] = [
         Self::Modprobe,
         Self::Bset,
@@ -75,6 +77,8 @@ impl Key {
         Self::Refused,
         Self::RunningHelpers,
     ];
+    /// The knobs of this machine's kernel, in the order in which they are shown.
+    pub const KERNEL: [Self; 4] = [Self::Modprobe, Self::Bset, Self::Inheritable, Self::ModulesDisabled];
 
     /// Its name with dots.
     pub const fn name(self) -> &'static str {
@@ -93,13 +97,15 @@ impl Key {
             Self::Queued => "khelper.queued",
             Self::Refused => "khelper.refused",
             Self::RunningHelpers => "khelper.running_helpers",
+            Self::ModulesDisabled => "kernel.modules_disabled",
         }
     }
 
     /// By name; `.` and `/` are interchangeable, as in sysctl(8).
     pub fn parse(name: &str) -> Result<Self, ControlError> {
         let dotted = name.replace('/', ".");
-        Self::ALL.into_iter().find(|k| k.name() == dotted).ok_or_else(|| ControlError::UnknownKey(name.to_owned()))
+        let mut all = Self::ALL.into_iter().chain([Self::ModulesDisabled]);
+        all.find(|k| k.name() == dotted).ok_or_else(|| ControlError::UnknownKey(name.to_owned()))
     }
 
     /// Whether it can be written.
@@ -114,7 +120,18 @@ impl Key {
                 | Self::Era
                 | Self::Gate
                 | Self::MaxConcurrent
+                | Self::ModulesDisabled
         )
+    }
+
+    /// Whether an engine has it.
+    pub const fn is_engines(self) -> bool {
+        !matches!(self, Self::ModulesDisabled)
+    }
+
+    /// Whether this machine's kernel has it.
+    pub const fn is_kernels(self) -> bool {
+        matches!(self, Self::Modprobe | Self::Bset | Self::Inheritable | Self::ModulesDisabled)
     }
 
     /// Whether it is a mask.
@@ -149,7 +166,9 @@ mod tests {
 
     #[test]
     fn sys_1_every_knob_is_found_by_its_name_with_dots_and_with_slashes() {
-        for key in Key::ALL {
+        for key in Key::ALL.into_iter().chain(Key::KERNEL) {
+            assert_eq!(key.is_kernels(), Key::KERNEL.contains(&key));
+            assert_eq!(key.is_engines(), Key::ALL.contains(&key));
             assert_eq!(Key::parse(key.name()).unwrap(), key);
             assert_eq!(Key::parse(&key.name().replace('.', "/")).unwrap(), key);
         }

@@ -107,6 +107,11 @@ impl Key {
                 let number: Option<u32> = digits.parse().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
                 number.map(KnobValue::from).ok_or_else(|| self.is_not(text, "a number from 1 to 50"))
             }
+            Self::ModulesDisabled => match text.strip_suffix(b"\n").unwrap_or(text) {
+                b"0" => Ok(0u32.into()),
+                b"1" => Ok(1u32.into()),
+                _ => Err(self.is_not(text, "0 or 1")),
+            },
             Self::Gate => {
                 let depth = Depth::parse(self.utf8(text)?);
                 depth.map(KnobValue::Depth).ok_or_else(|| self.is_not(text, "enabled, freezing or disabled"))
@@ -212,6 +217,7 @@ mod tests {
             (Key::Era, "current\n", "current"),
             (Key::MaxConcurrent, "7", "7"),
             (Key::Gate, "freezing", "freezing"),
+            (Key::ModulesDisabled, "1\n", "1"),
         ] {
             let value = key.parse_value(typed.as_bytes(), KNOWN).unwrap();
             assert_eq!(value.text(), reads, "{key}");
@@ -230,6 +236,7 @@ mod tests {
             (Key::MaxConcurrent, "+7", Errno::EINVAL),
             (Key::MaxConcurrent, "4294967296", Errno::EINVAL),
             (Key::Gate, "open", Errno::EINVAL),
+            (Key::ModulesDisabled, "2", Errno::EINVAL),
             (Key::Live, "1", Errno::EACCES),
         ] {
             let error = key.parse_value(typed.as_bytes(), KNOWN).unwrap_err();

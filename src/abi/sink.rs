@@ -63,7 +63,8 @@ impl Changed {
         .or(EventKinds::GATE_CHANGED)
         .or(EventKinds::DRAIN_FAILED)
         .or(EventKinds::ABANDONED)
-        .or(EventKinds::SIGNALLED);
+        .or(EventKinds::SIGNALLED)
+        .or(EventKinds::LOST);
 
     /// Whether an event of this kind is a change, which a sink receives.
     pub fn includes(kind: &EventKind) -> bool {

@@ -1,5 +1,6 @@
 //! The state of the engine at one moment, as a copy: the screen never holds an engine lock.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -18,6 +19,7 @@ use super::glob::Globs;
 use super::knob_value::Provenance;
 use super::log::LogLine;
 use super::record::{Kind, Outcome, Record, State};
+use super::safe_text::SafeText;
 use super::sink::LedgerState;
 
 /// The current values of the knobs.
@@ -184,8 +186,41 @@ impl Snapshot {
             warnings: Vec::new(),
             provenance: Vec::new(),
             ledger: None,
+            kernel: None,
         }
     }
+}
+
+/// One state of what can be known of the helpers of this machine's kernel; each part is a sentence without its full stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownState {
+    /// The name of the state, as JSON has it.
+    pub name: Cow<'static, str>,
+    /// What is known.
+    pub known: Cow<'static, str>,
+    /// What is not known, and why; empty if nothing is missing.
+    pub unknown: Cow<'static, str>,
+    /// What would change that; empty if nothing is missing.
+    pub change: Cow<'static, str>,
+}
+
+/// The state of a watch of this machine's kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchState {
+    /// Since when the kernel is watched, by the wall clock.
+    pub since: SystemTime,
+    /// One state for trace events, one for requesters, one for ends.
+    pub states: Vec<KnownState>,
+    /// Helpers that have ended.
+    pub helpers: u64,
+    /// Those of them of which the user that asked is known.
+    pub requesters: u64,
+    /// Trace events that are lost, and losses of an unknown number, each counted as one.
+    pub lost: u64,
+    /// Helpers and losses that were not recorded, because this program was too slow.
+    pub missed: u64,
+    /// Why the watch has ended by itself.
+    pub failed: Option<SafeText>,
 }
 
 /// The state of an engine.
@@ -236,4 +271,7 @@ pub struct Snapshot {
     /// The ledger that the engine writes, if it has one.
     #[serde(default)]
     pub ledger: Option<LedgerState>,
+    /// The watch of this machine's kernel, for that target.
+    #[serde(default)]
+    pub kernel: Option<Box<WatchState>>,
 }

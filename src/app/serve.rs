@@ -15,6 +15,7 @@ use crate::cli::serve::Serve;
 use crate::cli::{self, exit};
 use crate::control;
 use crate::control::config::{self, Applied, Config};
+use crate::control::host::{self, HostKernel};
 use crate::control::local::Local;
 use crate::daemon::descriptors;
 use crate::daemon::journal::Journal;
@@ -25,6 +26,7 @@ use crate::engine::Engine;
 use crate::ledger::folder;
 use crate::ledger::history::Files;
 use crate::ledger::writer::{Ledger, Options};
+use crate::sys::host::Host;
 use crate::sys::linux::{LinuxHost, cgroup};
 use crate::sys::orphans;
 use crate::sys::probe::PROBE_ARG;
@@ -96,6 +98,7 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let (most, limit) = descriptors::raise();
     let host = Arc::new(LinuxHost::new());
     let ledger = Ledger::open(Options::new(&folder, "daemon"), &*host).map_err(|e| Failure::Failed(e.whole()))?;
+    let kernel = args.watch_kernel.then(|| watch(&folder, &host)).transpose()?;
     let mut builder = Engine::builder().host(host).fix_sigchld(true).helper_limits(vec![limit]);
     builder = builder.record_sink(ledger.clone()).first_id(ledger.first_id());
     if let Some(below) = cgroup::delegated() {
@@ -114,15 +117,44 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let configuration = Configuration { target: target.clone(), config, last: last_good(&folder) };
     configuration.start(&journal)?;
     let reload = Arc::new(move || configuration.reload());
-    let parts = Parts { engine, target, listener, signals, notify, journal: journal.clone(), reload, most };
+    let watched = kernel.as_ref().map(|(kernel, _)| kernel.clone());
+    let parts =
+        Parts { engine, target, kernel: watched, listener, signals, notify, journal: journal.clone(), reload, most };
     let left = Server::new(parts)?.run()?;
     ledger.close();
+    if let Some((kernel, ledger)) = kernel {
+        // The last helpers are written first.
+        kernel.stop();
+        ledger.close();
+    }
     for left in left {
         let pid = left.live.pid.map_or_else(|| " (not started yet)".to_owned(), |pid| format!(" (pid {pid})"));
         journal.line(Level::Info, &format!("#{} {}{pid} still runs", left.live.id, screen(&left.live.title)));
     }
     journal.flush();
     Ok(())
+}
+
+/// The most ended helpers of the kernel that are kept in memory.
+const KEPT: usize = 10_000;
+
+/// Watches this machine's kernel, with a ledger of its own in the same folder: its lines have another target and run.
+fn watch(folder: &Path, host: &LinuxHost) -> Result<(Arc<HostKernel>, Arc<Ledger>), Failure> {
+    let ledger = Ledger::open(Options::new(folder, "kernel"), host).map_err(|e| Failure::Failed(e.whole()))?;
+    let options = host::Options {
+        keep: KEPT,
+        sink: Some(ledger.clone()),
+        run: Some((ledger.run(), ledger.first_id())),
+        known: host.known(),
+        by: host.actor(),
+    };
+    match HostKernel::start(options) {
+        Ok(kernel) => Ok((Arc::new(kernel), ledger)),
+        Err(why) => {
+            cli::kernel::not_watched(&why, false);
+            Err(Failure::Failed("this machine's kernel cannot be watched; start without --watch-kernel".to_owned()))
+        }
+    }
 }
 
 /// The last good configuration is beside the ledger.

@@ -28,9 +28,13 @@ pub(super) struct Wanted<'a> {
     pub(super) tells: bool,
 }
 
-/// Opens the target of a command. `own` starts an engine of this process. The error is the exit code; the cause is
+/// Starts a target. The error is the exit code; the cause is already on stderr.
+pub(super) trait Open: Fn() -> Result<Arc<dyn Target>, u8> {}
+impl<F: Fn() -> Result<Arc<dyn Target>, u8>> Open for F {}
+
+/// Opens the target of a command. `own` starts an engine of this process, `kernel` a watch of the kernel. The error is the exit code; the cause is
 /// already on stderr.
-pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>, u8>) -> Result<Arc<dyn Target>, u8> {
+pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Result<Arc<dyn Target>, u8> {
     let &Wanted { chosen, needs: (need, uses), own: wants_own, tells } = wanted;
     let connect = |address: &Address| match uses {
         Use::Waits => Remote::connect(address),
@@ -38,8 +42,10 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Fn() -> Result<Arc<dyn Target>
     };
     match (chosen, need) {
         (Some(Chosen::Embedded), _) => own(),
-        (Some(Chosen::Kernel), _) => Err(no_kernel()),
+        (Some(Chosen::Kernel), _) => kernel(),
         (Some(Chosen::Unix(path)), _) => connect(&Address::unix(path)).map_err(|error| fail(&error)),
+        (Some(Chosen::UnixKernel(path)), _) => connect(&Address::unix(path).kernel()).map_err(|error| fail(&error)),
+        (Some(Chosen::DaemonKernel), _) => connect(&Address::usual().kernel()).map_err(|error| fail(&error)),
         (Some(Chosen::Daemon), _) => connect(&Address::usual()).map_err(|error| fail(&error)),
         (None, _) if wants_own => own(),
         (None, Need::Daemon) => connect(&Address::usual()).map_err(|error| {
@@ -81,15 +87,11 @@ pub(super) fn history(
     let address = match chosen {
         Some(Chosen::Unix(path)) => Address::unix(path),
         Some(Chosen::Daemon) => Address::usual(),
-        Some(Chosen::Kernel) => return no_kernel(),
-        Some(Chosen::Embedded) | None => return files(),
+        Some(Chosen::UnixKernel(path)) => Address::unix(path).kernel(),
+        Some(Chosen::DaemonKernel) => Address::usual().kernel(),
+        Some(Chosen::Embedded | Chosen::Kernel) | None => return files(),
     };
     Direct::connect(&address).map_or_else(|error| fail(&error), |direct| ask(Arc::new(direct)))
-}
-
-fn no_kernel() -> u8 {
-    cli::say("this version only watches the kernel: `khelper watch --target kernel`");
-    exit::UNAVAILABLE
 }
 
 /// Whether the daemon takes requests from this process. A process that may read alone gets an engine of its own.
@@ -116,6 +118,8 @@ pub(super) fn ids(chosen: Option<Chosen>) -> Vec<u64> {
     let address = match chosen {
         Some(Chosen::Embedded | Chosen::Kernel) => return Vec::new(),
         Some(Chosen::Unix(path)) => Address::unix(&path),
+        Some(Chosen::UnixKernel(path)) => Address::unix(&path).kernel(),
+        Some(Chosen::DaemonKernel) => Address::usual().kernel(),
         Some(Chosen::Daemon) | None => Address::usual(),
     };
     let (sender, answer) = channel();

@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::exit;
 use super::log::Log;
+use super::posture::Posture;
 use super::serve::{Bridge, Serve};
 use super::target::{self, Chosen};
 use super::why::Why;
@@ -33,7 +34,8 @@ fn after_help() -> String {
 #[command(name = "khelper", version, about = "Usermode helpers: a console and an engine", after_help = after_help())]
 pub struct Args {
     /// The engine to use: `embedded` (one of this process), `daemon`, `unix:PATH` (the daemon at that socket), or
-    /// `kernel` (this machine's kernel; `watch` alone)
+    /// `kernel` (this machine's kernel, watched; of `log` and `why`: its lines alone); `daemon/kernel` or
+    /// `unix:PATH/kernel` for the kernel that a daemon watches
     #[arg(short = 't', long, value_name = "TARGET", global = true, value_parser = target::parser())]
     pub target: Option<Chosen>,
     /// Knobs to write first.
@@ -71,6 +73,17 @@ pub struct Console {
     /// Draw with ASCII characters only; the default if TERM or the locale supports no others
     #[arg(long)]
     pub ascii: bool,
+    /// The theme: ansi, plain, high-contrast or colour-blind; takes precedence over console.toml and NO_COLOR
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+}
+
+#[cfg(feature = "console")]
+impl Console {
+    /// Whether one of the options is given.
+    fn is_given(&self) -> bool {
+        self.read_only || self.no_mouse || self.ascii || self.theme.is_some()
+    }
 }
 
 /// The commands.
@@ -83,6 +96,8 @@ pub enum Command {
     Log(Log),
     /// Explain one request: who asked, what was decided, what ran and how it ended
     Why(Why),
+    /// Show what this machine's kernel may execute on its own, how it stands, and why it matters
+    Posture(Posture),
     /// Serve one engine to other processes, over a socket
     Serve(Serve),
     /// Join stdin and stdout to the daemon's socket
@@ -113,9 +128,9 @@ impl Args {
             return Err(Self::command().error(kind, why));
         }
         #[cfg(feature = "console")]
-        if args.command.is_some() && (args.console.read_only || args.console.no_mouse || args.console.ascii) {
-            let why =
-                "--read-only, --no-mouse and --ascii are options of the console: they cannot be used with a command";
+        if args.command.is_some() && args.console.is_given() {
+            let why = "--read-only, --no-mouse, --ascii and --theme are options of the console: they cannot be used \
+                       with a command";
             return Err(conflict(why));
         }
         if args.command.as_ref().is_some_and(Command::starts_no_engine) {
@@ -127,7 +142,13 @@ impl Args {
             }
         }
         if args.target.is_some() && args.command.as_ref().is_some_and(Command::needs_no_target) {
-            return Err(conflict("this command needs no target, so --target cannot be used with it"));
+            let is_kernels = matches!(args.command, Some(Command::Posture(_))) && args.target == Some(Chosen::Kernel);
+            if !is_kernels {
+                return Err(conflict("this command needs no target, so --target cannot be used with it"));
+            }
+        }
+        if let Some(Command::Verb(Common::Get(get))) = &mut args.command {
+            get.of_kernel = args.target == Some(Chosen::Kernel);
         }
         if args.target.as_ref().is_some_and(|target| *target != Chosen::Embedded) {
             if !args.set().is_empty() {
@@ -160,6 +181,7 @@ impl Args {
         before.read_only |= more.read_only;
         before.no_mouse |= more.no_mouse;
         before.ascii |= more.ascii;
+        before.theme = more.theme.or(before.theme.take());
         self.before.set.extend(after.set.set);
         if after.set.ledger.is_some() {
             (self.before.ledger, self.before.ledger_output) = (after.set.ledger, after.set.ledger_output);
@@ -197,7 +219,10 @@ impl Args {
     /// The value of every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
-            None | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_)) => &[][..],
+            None
+            | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_) | Command::Posture(_)) => {
+                &[][..]
+            }
             #[cfg(feature = "console")]
             Some(Command::Keys | Command::Console(_)) => &[][..],
             Some(Command::Verb(verb)) => verb.set(),
@@ -207,6 +232,11 @@ impl Args {
 }
 
 impl Args {
+    /// The target whose lines `log` and `why` look at; `None` for all.
+    pub fn ledger_target(&self) -> Option<&'static str> {
+        (self.target == Some(Chosen::Kernel)).then_some("kernel")
+    }
+
     /// The ledger of the new engine, and of which helpers it stores the output; the options after the command win.
     pub fn ledger(&self) -> Option<(&Path, Option<LedgerOutput>)> {
         let after = self.command.as_ref().and_then(Command::verb).and_then(Common::new_engine);
@@ -220,7 +250,7 @@ impl Command {
     pub const fn verb(&self) -> Option<&Common> {
         match self {
             Self::Verb(verb) => Some(verb),
-            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) => None,
+            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) | Self::Posture(_) => None,
             #[cfg(feature = "console")]
             Self::Keys | Self::Console(_) => None,
         }
@@ -233,16 +263,19 @@ impl Command {
 
     /// Whether the command starts no engine.
     fn starts_no_engine(&self) -> bool {
-        self.needs_no_target()
-            || matches!(self, Self::Log(_) | Self::Why(_))
-            || self.verb().is_some_and(Common::needs_running)
+        self.needs_no_target() || self.reads_ledger() || self.verb().is_some_and(Common::needs_running)
+    }
+
+    /// Whether the command reads the ledger's files.
+    const fn reads_ledger(&self) -> bool {
+        matches!(self, Self::Log(_) | Self::Why(_))
     }
 
     /// Whether the command needs no engine.
     fn needs_no_target(&self) -> bool {
         match self {
             Self::Verb(verb) => matches!(verb, Common::Mask(_)),
-            Self::Serve(_) | Self::Bridge(_) => true,
+            Self::Serve(_) | Self::Bridge(_) | Self::Posture(_) => true,
             // They read files unless a daemon is named.
             Self::Log(_) | Self::Why(_) => false,
             #[cfg(feature = "console")]
@@ -419,6 +452,7 @@ mod tests {
             &["--read-only", "get", "-a"],
             &["--no-mouse", "get", "-a"],
             &["--ascii", "get", "-a"],
+            &["--theme", "plain", "get", "-a"],
             &["nonsense"],
         ] {
             assert!(read(bad).is_err(), "{bad:?}");

@@ -35,10 +35,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("64", "usage: unknown option or key, malformed value or name (EINVAL, ENAMETOOLONG)"),
     ("69", "the target cannot be reached, or does not support this"),
     ("70", "a status was lost (ECHILD)"),
-    (
-        "74",
-        "the answer, or a file of the configuration, could not be written, and nothing worse happened (ENOSPC, EIO)",
-    ),
+    ("74", "the answer, or a file of the configuration, could not be written, and nothing worse happened (ENOSPC)"),
     ("75", "refused for now: limit, gate, empty path, engine within an engine (ENOMEM, ETIME, EBUSY, ENOENT, ELOOP)"),
     ("76", "the daemon speaks another version"),
     ("77", "not permitted: EPERM, denied by khelper.deny or a hook, or the masks cannot be enforced"),
@@ -102,6 +99,8 @@ impl Verdict {
             Outcome::Abandoned => Self::Interrupted,
             Outcome::Lost => Self::Lost,
             // Nothing ran, and nothing will while the path is empty: "never ok" (REQ-10).
+            // The kernel has what was asked for.
+            Outcome::Noop if record.kernel.is_some() => Self::Own(0),
             Outcome::Noop => Self::Refused,
             Outcome::Refused => record.stage.map_or(Self::Refused, |stage| Self::at(stage, record.errno)),
         }
@@ -114,7 +113,7 @@ impl Verdict {
             ControlError::UnknownKey(_) | ControlError::ReadOnly(_) => Self::Usage,
             ControlError::Denied(_) => Self::NotPermitted,
             ControlError::Busy(_) => Self::Refused,
-            ControlError::Unavailable(_) => Self::Unavailable,
+            ControlError::Unavailable(_) | ControlError::Unsupported(_) => Self::Unavailable,
             // An act on a request: there is no such request, or it has ended; kill(2) was not permitted.
             ControlError::Engine(EngineError { errno: Errno::ESRCH, .. }) => Self::Own(1),
             ControlError::Engine(EngineError { stage: Stage::Lost, errno: Errno::EPERM, .. }) => Self::NotPermitted,
@@ -126,9 +125,13 @@ impl Verdict {
     /// A value or a file of the configuration was refused.
     fn of_value(errno: Errno) -> Self {
         match errno {
-            // A mask from outside (SYS-3), or a file that others can change (AUTH-6), or that cannot be changed.
-            Errno::EPERM | Errno::EACCES | Errno::EROFS => Self::NotPermitted,
-            Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG | Errno::EIO => Self::Unwritten,
+            // A mask from outside (SYS-3), or a file that others can change (AUTH-6).
+            Errno::EPERM | Errno::EACCES => Self::NotPermitted,
+            // The kernel does not have it, or it cannot be written here.
+            Errno::EOPNOTSUPP | Errno::EROFS => Self::Unavailable,
+            // A short write, or another value was read back.
+            Errno::EIO => Self::Own(1),
+            Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => Self::Unwritten,
             Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE => Self::Refused,
             _ => Self::Usage,
         }
@@ -192,7 +195,7 @@ mod tests {
         };
         let codes =
             [Errno::EINVAL, Errno::EEXIST, Errno::EPERM, Errno::EROFS, Errno::ENOSPC, Errno::EIO, Errno::EMFILE];
-        assert_eq!(codes.map(code), [64, 64, 77, 77, 74, 74, 75]);
+        assert_eq!(codes.map(code), [64, 64, 77, 69, 74, 1, 75]);
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(super) fn open(folder: Option<&Path>) -> Result<Reader, u8> {
 
 impl Log {
     /// What is asked for. The error says which time is wrong.
-    fn question(&self, now: SystemTime) -> Result<LogRequest, String> {
+    fn question(&self, now: SystemTime, target: Option<&str>) -> Result<LogRequest, String> {
         let at = |when: Option<When>| when.map(|when| when.wall(now, self.utc)).transpose();
         Ok(LogRequest {
             since: at(self.since)?,
@@ -93,15 +93,16 @@ impl Log {
             module: self.module.clone().unwrap_or_default(),
             uid: self.uid,
             unit: self.unit.clone(),
+            of: target.map(str::to_owned),
             ..LogRequest::default()
         })
     }
 }
 
-/// Prints what the files of a ledger have. Returns the exit code.
-pub fn log(args: &Log) -> u8 {
+/// Prints what the files of a ledger have, of this target alone if there is one. Returns the exit code.
+pub fn log(args: &Log, target: Option<&str>) -> u8 {
     let mut lines = Lines::new(args);
-    let question = match args.question(lines.now) {
+    let question = match args.question(lines.now, target) {
         Ok(question) => question,
         Err(why) => return usage(&why),
     };
@@ -125,7 +126,7 @@ pub fn log(args: &Log) -> u8 {
 /// Prints what the ledger of a daemon has. Returns the exit code.
 pub fn ask(target: &Arc<dyn Target>, args: &Log) -> u8 {
     let mut lines = Lines::new(args);
-    let mut question = match args.question(lines.now) {
+    let mut question = match args.question(lines.now, None) {
         Ok(question) => question,
         Err(why) => return usage(&why),
     };

@@ -14,6 +14,7 @@ mod mask;
 pub mod need;
 mod operate;
 mod output;
+pub mod posture;
 pub mod probe;
 mod rehearse;
 mod request;

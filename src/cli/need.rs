@@ -36,7 +36,7 @@ impl Command {
 
     /// Whether the command only asks a daemon: it then needs no thread and no signal.
     pub fn asks_only(&self, chosen: Option<&Chosen>) -> bool {
-        self.uses() == Use::Asks && chosen != Some(&Chosen::Embedded)
+        self.uses() == Use::Asks && !matches!(chosen, Some(Chosen::Embedded | Chosen::Kernel))
     }
 
     /// How the command uses it.

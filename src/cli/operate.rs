@@ -1,22 +1,24 @@
 //! The verbs that look at a running engine and act on it: `ps`, `status`, `metrics`, `kill`, `abandon`, `gate`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::abi::error::ControlError;
-use crate::abi::record::State;
+use crate::abi::error::{ControlError, ParseError};
+use crate::abi::record::{Record, State};
 use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::abi::time::Micros;
+use crate::control::kernel_json;
 use crate::control::metrics::{self, Form};
 use crate::control::pages;
 use crate::control::read_tree::read_tree;
 use crate::control::record_json::{Entry, V};
-use crate::control::target::TargetInfo;
+use crate::control::target::{TargetInfo, TargetKind};
 use crate::control::text::{ps, status, tree};
 use crate::control::{Command, Key, Reply};
-use crate::verbs::perform::Act;
+use crate::verbs::perform::{Act, no_helper};
 
 use super::Caller;
 use super::exit::Verdict;
@@ -66,6 +68,21 @@ struct StateOf<'a> {
     totals: &'a Totals,
 }
 
+/// `status --json` of the kernel as a target.
+#[derive(Serialize)]
+struct WatchOf<'a> {
+    v: u8,
+    target: &'a str,
+    run: String,
+    version: &'a str,
+    pid: i32,
+    uid: u32,
+    running: u32,
+    #[serde(flatten)]
+    watch: kernel_json::Watch<'a>,
+    ledger: Option<&'a LedgerState>,
+}
+
 impl<'a> StateOf<'a> {
     fn of(info: &'a TargetInfo, s: &'a Snapshot) -> Self {
         Self {
@@ -110,6 +127,10 @@ impl Asker {
                 Ok(tree) => tree::lines(&tree),
                 Err(error) => return fail(&error),
             },
+            false if info.kind == TargetKind::Kernel => match self.records(&all) {
+                Ok(records) => ps::kernel_table(info.short_name(), s.now, &records),
+                Err(error) => return fail(&error),
+            },
             false => ps::table(info.short_name(), s.now, &all),
         };
         lines.iter().for_each(|line| self.answers.line(line));
@@ -118,20 +139,23 @@ impl Asker {
 
     fn running(&self, s: &Snapshot, all: &[Live]) -> Result<Verdict, ControlError> {
         let source = self.source();
-        for page in all.chunks(pages::PAGE) {
-            let ids: Vec<u64> = page.iter().map(|live| live.id).collect();
-            let records = pages::records(&*self.caller.target, &self.caller.by, &ids)?;
-            // A request may have ended since the list was read.
-            for record in records.iter().filter(|record| record.state != State::Ended) {
-                self.json(&Running {
-                    record: Entry::of(record, &source),
-                    state: record.state,
-                    elapsed_us: s.now.saturating_sub(record.at),
-                    holds_slot: s.slots.holders.contains(&record.id),
-                });
-            }
+        for record in self.records(all)? {
+            self.json(&Running {
+                record: Entry::of(&record, &source),
+                state: record.state,
+                elapsed_us: s.now.saturating_sub(record.at),
+                holds_slot: s.slots.holders.contains(&record.id),
+            });
         }
         Ok(Verdict::Own(0))
+    }
+
+    /// The records of these requests, without those that have ended since the list was read.
+    fn records(&self, all: &[Live]) -> Result<Vec<Arc<Record>>, ControlError> {
+        let ids: Vec<u64> = all.iter().map(|live| live.id).collect();
+        let mut records = pages::records(&*self.caller.target, &self.caller.by, &ids)?;
+        records.retain(|record| record.state != State::Ended);
+        Ok(records)
     }
 
     /// `khelper status`.
@@ -145,7 +169,19 @@ impl Asker {
             Ok(Reply::Diff(compared)) => Some(compared),
             _ => None,
         };
-        if json {
+        if let (true, TargetKind::Kernel, Some(watch)) = (json, info.kind, &s.kernel) {
+            self.json(&WatchOf {
+                v: V,
+                target: info.short_name(),
+                run: info.run.to_string(),
+                version: &info.version,
+                pid: info.pid,
+                uid: info.uid,
+                running: s.live,
+                watch: (&**watch).into(),
+                ledger: s.ledger.as_ref(),
+            });
+        } else if json {
             self.json(&StateOf { drift: compared.map(|compared| compared.drift.len()), ..StateOf::of(&info, &s) });
         } else {
             let lines = status::lines(&info, &s).into_iter();
@@ -174,16 +210,41 @@ impl Asker {
             .fold(Verdict::Own(0), Verdict::and)
     }
 
+    fn on_request(&self, command: Command, what: &str) -> Result<Verdict, ControlError> {
+        match self.caller.ask(command)? {
+            Reply::ChainEnded(ended) => {
+                self.answers.line(&format!("{what}: {}", ps::chain_ended(&ended)));
+                // What still runs was not ended.
+                Ok(Verdict::Own(u8::from(!ended.left.is_empty())))
+            }
+            _ => {
+                self.answers.line(what);
+                Ok(Verdict::Own(0))
+            }
+        }
+    }
+
+    /// Whether the target is a watch of the kernel by this process.
+    fn is_own_watch(&self) -> bool {
+        let info = self.caller.target.info();
+        info.kind == TargetKind::Kernel && info.name.is_empty()
+    }
+
     fn act(&self, act: Act) -> Result<Verdict, ControlError> {
         match act {
-            Act::OnRequest { command, what } => match self.caller.ask(command)? {
-                Reply::ChainEnded(ended) => {
-                    self.answers.line(&format!("{what}: {}", ps::chain_ended(&ended)));
-                    // What still runs was not ended.
-                    return Ok(Verdict::Own(u8::from(!ended.left.is_empty())));
-                }
-                _ => self.answers.line(&what),
-            },
+            Act::OnProcess { pid, chain, signal, what } => {
+                let all = pages::live(&*self.caller.target, &self.caller.by)?;
+                let id = all.iter().find(|live| live.pid == Some(pid)).map(|live| live.id);
+                let command = Act::signal(id.ok_or_else(|| no_helper(pid))?, chain, signal);
+                return self.on_request(command, &what);
+            }
+            Act::OnRequest { command: Command::Kill { .. } | Command::KillChain { .. }, .. } if self.is_own_watch() => {
+                let why = "the numbers of this watch of the kernel ended with the command that printed them";
+                let advice = "name the process, as in `kill pid:4125`; a daemon's numbers last";
+                let error = ParseError::invalid(why, advice);
+                return Err(ControlError::Value { key: "kill".into(), error });
+            }
+            Act::OnRequest { command, what } => return self.on_request(command, &what),
             Act::Gate(depth) => {
                 let changes = match self.caller.ask(Command::Write(vec![(Key::Gate, depth.into())]))? {
                     Reply::Written(changes) => changes,

@@ -27,6 +27,9 @@ pub struct Serve {
     /// Let this group read, without arguments, environment and output of helpers
     #[arg(long, value_name = "GROUP")]
     pub readers: Option<String>,
+    /// Watch the helpers of this machine's kernel, too, and record them in the ledger: the target `daemon/kernel`
+    #[arg(long)]
+    pub watch_kernel: bool,
     #[command(flatten)]
     /// It has none.
     pub no_target: NoTarget,

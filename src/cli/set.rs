@@ -10,9 +10,10 @@ use crate::abi::escape::screen;
 use crate::control::config::{self, Config, Set};
 use crate::control::knob_json::Written;
 use crate::control::provenance::Setting;
+use crate::control::target::TargetKind;
 use crate::control::text::change::remarks;
 use crate::control::text::provenance::{Lasts, narrowed};
-use crate::control::{Change, Command, Key, KnobValue, Reply};
+use crate::control::{Change, Command, KernelWrite, Key, KnobValue, Reply};
 use crate::verbs::knobs::{SetKnobs, Writing, writes};
 
 use super::Caller;
@@ -69,10 +70,9 @@ impl Asker {
         };
         let mut verdict = Verdict::Own(0);
         for write in all {
-            let written = match (set.dry_run, set.persist) {
-                (true, _) => self.preview(write),
-                (_, true) => self.caller.ask(Command::Persist(write)).map(changes),
-                _ => self.caller.ask(Command::Write(write)).map(changes),
+            let written = match set.dry_run {
+                true => self.preview(write),
+                false => self.write(set, write),
             };
             match written {
                 Ok(changes) => changes.iter().for_each(|change| self.wrote(set, change)),
@@ -96,6 +96,11 @@ impl Asker {
     /// Applies the lines of files one after another: one that fails does not stop the others.
     fn load(&self, set: &SetKnobs, known: CapMask) -> Verdict {
         let mut verdict = Verdict::Own(0);
+        let is_kernel = self.caller.target.info().kind == TargetKind::Kernel;
+        if set.system && is_kernel {
+            let why = "systemd-sysctl(8) and `sysctl --system` apply the files of the kernel's knobs";
+            return fail(&ControlError::Unsupported(why.to_owned()));
+        }
         if set.system {
             let config = set.config.as_ref().map_or_else(Config::default, Config::folder);
             return match config.load(known) {
@@ -105,7 +110,9 @@ impl Asker {
         }
         for path in &set.load {
             let one = match read(path) {
-                Ok(bytes) => self.apply(set, config::read(path, bytes, known)),
+                Ok(bytes) => {
+                    self.apply(set, config::read(path, bytes, known, if is_kernel { &Key::KERNEL } else { &Key::ALL }))
+                }
                 Err(e) => {
                     say(&format!("cannot read {}: {}", screen(path.as_os_str().as_encoded_bytes()), io_words(&e)));
                     Verdict::Own(1)
@@ -130,8 +137,7 @@ impl Asker {
         let mut verdict = Verdict::Own(0);
         while !settings.is_empty() {
             let write: Vec<_> = settings.iter().map(|setting| (setting.key, setting.value.clone())).collect();
-            let written =
-                if set.dry_run { self.preview(write) } else { self.caller.ask(Command::Write(write)).map(changes) };
+            let written = if set.dry_run { self.preview(write) } else { self.write(set, write) };
             let error = match written {
                 Ok(changes) => {
                     changes.iter().for_each(|change| self.wrote(set, change));
@@ -149,6 +155,18 @@ impl Asker {
             }
         }
         verdict
+    }
+
+    /// Writes knobs, all or none; those of the kernel one after another.
+    fn write(&self, set: &SetKnobs, writes: Vec<(Key, KnobValue)>) -> Result<Vec<Change>, ControlError> {
+        let command = match (self.caller.target.info().kind, set.persist) {
+            (TargetKind::Kernel, persist) => {
+                Command::WriteKernel(KernelWrite { writes, until_reboot: set.until_reboot, force: set.force, persist })
+            }
+            (_, true) => Command::Persist(writes),
+            (_, false) => Command::Write(writes),
+        };
+        self.caller.ask(command).map(changes)
     }
 
     /// What a write would change.
@@ -172,6 +190,7 @@ impl Asker {
         remarks(change, info.known).iter().for_each(|line| say(line));
         let lasts = match (set.dry_run, info.is_owned()) {
             (true, _) => Lasts::DryRun,
+            _ if info.kind == TargetKind::Kernel => Lasts::UntilReboot,
             (_, true) => Lasts::Always,
             _ => Lasts::UntilRestart,
         };
@@ -181,9 +200,17 @@ impl Asker {
             _ if set.json => self.json(&Written::of(info.short_name(), change, &self.caller.by)),
             _ if set.values => self.answers.line(&value),
             Some(sentence) => self.answers.line(&sentence),
+            None if info.kind == TargetKind::Kernel => {
+                self.answers.line(&format!("{} {} = {value}{}", info.short_name(), change.key, kept(change)));
+            }
             None => self.answers.line(&format!("{} = {value}", change.key)),
         }
     }
+}
+
+/// Where the value is kept for the next start.
+fn kept(change: &Change) -> String {
+    change.source.as_ref().map(|source| format!(" (kept in {source})")).unwrap_or_default()
 }
 
 /// Reads a file of `-p`, or stdin.

@@ -19,6 +19,10 @@ pub enum Chosen {
     Unix(PathBuf),
     /// This machine's kernel.
     Kernel,
+    /// The kernel that the daemon at its usual socket watches.
+    DaemonKernel,
+    /// The kernel that the daemon at this socket watches.
+    UnixKernel(PathBuf),
 }
 
 /// The parser of `--target`.
@@ -49,10 +53,14 @@ pub(super) fn read(text: &OsString) -> Result<Chosen, String> {
         b"embedded" => Ok(Chosen::Embedded),
         b"daemon" => Ok(Chosen::Daemon),
         b"kernel" => Ok(Chosen::Kernel),
+        b"daemon/kernel" => Ok(Chosen::DaemonKernel),
         _ => match bytes.strip_prefix(b"unix:") {
             Some(b"") => Err("give the path of a socket after `unix:`".to_owned()),
-            Some(path) => Ok(Chosen::Unix(std::ffi::OsStr::from_bytes(path).into())),
-            None if bytes.starts_with(b"ssh:") || bytes.ends_with(b"/kernel") => {
+            Some(path) => Ok(match path.strip_suffix(b"/kernel") {
+                Some(socket) => Chosen::UnixKernel(std::ffi::OsStr::from_bytes(socket).into()),
+                None => Chosen::Unix(std::ffi::OsStr::from_bytes(path).into()),
+            }),
+            None if bytes.starts_with(b"ssh:") => {
                 Err(format!("this version has no target `{}`; {TARGETS}", screen(bytes)))
             }
             None => Err(format!("`{}` is not a target; {TARGETS}", screen(bytes))),
@@ -60,7 +68,7 @@ pub(super) fn read(text: &OsString) -> Result<Chosen, String> {
     }
 }
 
-const TARGETS: &str = "give `embedded`, `daemon`, `kernel` or `unix:PATH`";
+const TARGETS: &str = "give `embedded`, `daemon`, `kernel` or `unix:PATH`, or `daemon/kernel` or `unix:PATH/kernel`";
 
 #[cfg(test)]
 mod tests {
@@ -82,13 +90,15 @@ mod tests {
             (&["request", "-t", "daemon", "x"], Some(Chosen::Daemon)),
             (&["status", "--target=unix:/run/a b"], unix("/run/a b")),
             (&["watch", "-t", "kernel"], Some(Chosen::Kernel)),
+            (&["ps", "-t", "daemon/kernel"], Some(Chosen::DaemonKernel)),
+            (&["ps", "-t", "unix:/run/a/kernel"], Some(Chosen::UnixKernel("/run/a".into()))),
+            (&["why", "-t", "kernel", "x"], Some(Chosen::Kernel)),
             (&["-tunix:rel", "run", "--", "/bin/true", "-t", "x"], unix("rel")),
         ] {
             assert_eq!(chosen(args).unwrap(), target, "{args:?}");
         }
         for (args, why) in [
             (&["-t", "ssh://a", "status"][..], "this version has no target `ssh://a`; give `embedded`"),
-            (&["-t", "daemon/kernel", "status"], "this version has no target"),
             (&["-t", "unix:", "status"], "path of a socket"),
             (&["-t", "Daemon", "status"], "`Daemon` is not a target"),
             (&["-t", "daemon", "mask", "full"], "needs no target"),

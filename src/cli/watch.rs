@@ -2,7 +2,9 @@
 
 use crate::abi::event::EventKinds;
 use crate::control::event_json::{self, Clock};
-use crate::control::text::watch;
+use crate::control::kernel_json;
+use crate::control::target::TargetKind;
+use crate::control::text::{kernel, watch};
 use crate::control::watch::{Wake, Watched};
 
 use super::exit::Verdict;
@@ -20,12 +22,22 @@ impl Asker {
         // Subscribe first, so that no event falls between the state and the watch.
         let events = target.watch(EventKinds::ALL, None, QUEUE, Wake::none());
         self.ending.closes(&events);
-        let clock = match snapshot(&self.caller) {
-            Ok(s) => Clock::of(&s),
+        let state = match snapshot(&self.caller) {
+            Ok(state) => state,
             Err(error) => return fail(&error),
         };
-        let (info, source) = (target.info(), self.source());
+        let (info, source, clock) = (target.info(), self.source(), Clock::of(&state));
         let name = info.short_name();
+        match (&state.kernel, json) {
+            // A daemon's watch of the kernel is another target.
+            _ if info.kind != TargetKind::Kernel => {}
+            (Some(watch), true) => self.answers.line(&kernel_json::watching(&source, watch)),
+            (Some(watch), false) => {
+                watch.states.iter().for_each(|state| say(&format!("kernel: {}", kernel::state(state))));
+                say(&format!("watching this machine's kernel since {}", watch::time(watch.since, utc)));
+            }
+            (None, _) => {}
+        }
         while !self.answers.is_over() {
             let line = match (events.wait(), json) {
                 (Watched::Event(event), true) => event_json::event(&source, clock, &event),

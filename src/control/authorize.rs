@@ -122,9 +122,12 @@ pub fn requirement(command: &Command) -> Requirement {
         Command::Unpersist(keys) => of_knobs(keys.iter().copied()),
         Command::Call(_) | Command::Probe { .. } | Command::Rehearse(_) | Command::SetDepth(_) => Requirement::Run,
         // `Configure` comes from the engine's own configuration files.
-        Command::Configure(_) | Command::Reset(_) | Command::ResetLoopMessages | Command::Shutdown { .. } => {
-            Requirement::Never
-        }
+        // No engine performs `WriteKernel`.
+        Command::Configure(_)
+        | Command::WriteKernel(_)
+        | Command::Reset(_)
+        | Command::ResetLoopMessages
+        | Command::Shutdown { .. } => Requirement::Never,
     }
 }
 
@@ -137,6 +140,8 @@ fn of_knob(key: Key) -> Requirement {
     match key {
         Key::Bset | Key::Inheritable => Requirement::Mask,
         Key::Modprobe | Key::Allow | Key::Deny | Key::Era | Key::Gate => Requirement::Run,
+        // No engine has it.
+        Key::ModulesDisabled => Requirement::Never,
         // The rest cannot be written.
         Key::MaxConcurrent
         | Key::Concurrent
@@ -157,6 +162,7 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
         | Command::Probe { .. }
         | Command::Rehearse(_)
         | Command::Write(_)
+        | Command::WriteKernel(_)
         | Command::Configure(_)
         | Command::Persist(_)
         | Command::Unpersist(_)
@@ -204,9 +210,9 @@ mod tests {
     use crate::abi::wait::WaitMode;
     use crate::control::activity::page::{Anchor, PageRequest};
     use crate::control::activity::query::Query;
-    use crate::control::command::{Call, Rehearse, Reply};
+    use crate::control::command::{Call, KernelWrite, Rehearse, Reply};
     use crate::control::dispatch::dispatch_as;
-    use crate::control::history::Which;
+    use crate::control::history::{Which, WhyRequest};
     use crate::engine::{Cancel, Engine};
     use crate::sys::fake::{FakeHost, Script};
     use std::time::Duration;
@@ -221,6 +227,7 @@ mod tests {
             Command::Get(_) => "get",
             Command::Knobs(_) => "get",
             Command::Configure(_) => "configure",
+            Command::WriteKernel(_) => "write kernel",
             Command::Persist(_) => "persist",
             Command::Unpersist(_) => "unpersist",
             Command::Diff => "diff",
@@ -277,6 +284,12 @@ mod tests {
             Command::Write(Vec::new()),
             Command::Knobs(Key::ALL.to_vec()),
             Command::Configure(Vec::new()),
+            Command::WriteKernel(KernelWrite {
+                writes: vec![(Key::ModulesDisabled, 1u32.into())],
+                until_reboot: true,
+                force: true,
+                persist: false,
+            }),
             Command::Persist(vec![(Key::Deny, Key::Deny.parse_value(b"x", CapMask::EMPTY).unwrap())]),
             Command::Unpersist(vec![Key::Deny]),
             Command::Diff,
@@ -294,7 +307,7 @@ mod tests {
             Command::Matching { query: Box::default(), newest: None },
             Command::Records(vec![1]),
             Command::Log(Box::default()),
-            Command::Why(Which::Id(1)),
+            Command::Why(WhyRequest { which: Which::Id(1), of: None }),
             Command::Shutdown { patience: Duration::ZERO },
         ];
         all.extend(Key::ALL.map(Command::Get));
@@ -404,7 +417,7 @@ mod tests {
                 None | Some(Key::MaxConcurrent | Key::Live) => "row",
                 Some(_) => "r",
             },
-            ("configure" | "reset" | "reset loop-messages" | "shutdown", _) => "",
+            ("configure" | "write kernel" | "reset" | "reset loop-messages" | "shutdown", _) => "",
             other => panic!("{other:?} is not in the table"),
         }
     }

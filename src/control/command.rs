@@ -18,7 +18,7 @@ use crate::abi::wire;
 
 use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
-use super::history::{LogPage, LogRequest, Told, Which};
+use super::history::{LogPage, LogRequest, Told, WhyRequest};
 use super::provenance::{Comparison, Knob, Setting};
 
 /// A call of a helper.
@@ -77,6 +77,24 @@ const fn waits() -> bool {
     true
 }
 
+/// A write to knobs of this machine's kernel. What a mask loses, and `kernel.modules_disabled=1`, stay so until the
+/// machine starts again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KernelWrite {
+    /// The knobs, written one after another in this order; the first failure ends the command.
+    pub writes: Vec<(Key, KnobValue)>,
+    /// The operator has agreed that the change lasts until the machine starts again. Without it nothing is written
+    /// (`EINVAL`).
+    #[serde(default)]
+    pub until_reboot: bool,
+    /// Write although a check or a rehearsal advises against it.
+    #[serde(default)]
+    pub force: bool,
+    /// Keep the values for the next start of the machine too, in a file of sysctl.d(5).
+    #[serde(default)]
+    pub persist: bool,
+}
+
 /// One command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -114,6 +132,8 @@ pub enum Command {
     Persist(Vec<(Key, KnobValue)>),
     /// Remove what `Persist` kept of these knobs. Their values do not change.
     Unpersist(Vec<Key>),
+    /// Write knobs of this machine's kernel; only that target performs it.
+    WriteKernel(KernelWrite),
     /// Compare the values of the knobs with the configuration.
     Diff,
     /// Change the gate without draining (GATE-5).
@@ -168,7 +188,7 @@ pub enum Command {
     /// Read lines of the engine's ledger, one page.
     Log(Box<LogRequest>),
     /// Read what the engine's ledger knows about one request.
-    Why(Which),
+    Why(WhyRequest),
     /// End the engine: shut the gate for good and wait for running helpers (UMH-14). Blocks for up to `patience`, and
     /// for up to one second more while a launch is in progress.
     Shutdown {

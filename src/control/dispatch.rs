@@ -19,7 +19,7 @@ use super::activity::reader::Reader;
 use super::authorize::{Access, Authorization, authorize};
 use super::command::{Call, Command, Rehearse, Rehearsed, Reply};
 use super::config::{self, Config};
-use super::knobs::{commit, configure, read, write};
+use super::knobs::{commit, configure, engines, kernels, read, write};
 use super::rehearsal::Run;
 use super::text::rehearsal::differences;
 use super::{reads, withheld};
@@ -60,12 +60,15 @@ fn perform(
         Command::Call(call) => run(engine, call, ask).map(Reply::Answered),
         Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask).map(Reply::Answered),
         Command::Rehearse(wanted) => rehearse(engine, wanted, &ask),
-        Command::Get(key) => Ok(Reply::Value(read(&engine.snapshot(), key))),
-        Command::Knobs(keys) => Ok(Reply::Knobs(config::knobs(&engine.snapshot(), config, &keys))),
+        Command::Get(key) => engines([key]).and_then(|()| Ok(Reply::Value(read(&engine.snapshot(), key)))),
+        Command::Knobs(keys) => {
+            engines(keys.iter().copied()).map(|()| Reply::Knobs(config::knobs(&engine.snapshot(), config, &keys)))
+        }
         Command::Write(writes) => write(engine, writes, actor).map(Reply::Written),
         Command::Configure(settings) => configure(engine, settings, actor).map(Reply::Written),
         Command::Persist(writes) => config::persist(engine, config, writes, actor).map(Reply::Written),
         Command::Unpersist(keys) => config::unpersist(config, &keys).map(|()| Reply::Done),
+        Command::WriteKernel(_) => Err(kernels()),
         Command::Diff => config::diff(&engine.snapshot(), config).map(Reply::Diff),
         Command::SetDepth(depth) => done(engine.set_depth_as(depth, actor)),
         Command::Reset(mask) => {

@@ -87,6 +87,7 @@ enum More<'a> {
     Knob { key: &'static str, before: String, after: String, not_granted: CapMask, warnings: Vec<&'a str>, by: By },
     Gate { from: &'static str, to: &'static str, by: By },
     DrainFailed { holdouts: &'a [u64], by: By },
+    Lost { source: &'static str, count: Option<u64> },
     Log { level: Level, text: String },
 }
 
@@ -151,6 +152,7 @@ fn parts(kind: &EventKind) -> (&'static str, Result<More<'_>, &Record>) {
         EventKind::DrainFailed { holdouts, actor } => {
             ("drain_failed", More::DrainFailed { holdouts, by: By::from(&**actor) })
         }
+        EventKind::Lost { source, count } => ("lost", More::Lost { source: source.name(), count: *count }),
         EventKind::Log(line) => ("log", More::Log { level: line.level(), text: line.text().into() }),
     };
     (name, Ok(more))

@@ -1,24 +1,20 @@
 //! A helper of this machine's kernel as JSON: the names of records, null for what is not known, and why it is not.
 
-use std::time::SystemTime;
-
 use serde::Serialize;
 
 use crate::abi::escape::json;
-use crate::abi::place::{Attribution, Place};
+use crate::abi::kernel_helper::{Fact, KernelHelper, Missing, SiteAddress, Unknown};
+use crate::abi::record::{Kind, Outcome, Record};
+use crate::abi::snapshot::{KnownState, WatchState};
 use crate::abi::time::rfc3339;
-use crate::abi::wait::WaitStatus;
-use crate::kernel::knowledge::Knowledge;
-use crate::kernel::observation::{Cause, Executed, Observation, Unknown};
-use crate::kernel::watch::Loss;
 use crate::sys::probe::Sets;
 
-use super::record_json::V;
+use super::record_json::{Source, V};
 
 /// The requester. `unit` and `container` are believed, `claims` is what a cgroup's name says that any user can choose.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Requester {
-    tid: i32,
+    tid: Option<i32>,
     pid: Option<i32>,
     inner_pid: Option<i32>,
     uid: Option<u32>,
@@ -29,206 +25,134 @@ struct Requester {
     claims: Option<String>,
 }
 
-/// Something that is not known.
-#[derive(Serialize)]
-struct Missing {
-    what: &'static str,
-    why: &'static str,
-}
-
-#[derive(Serialize)]
-struct Helper {
+/// A record of a helper of the kernel as it is printed.
+#[derive(Debug, Serialize)]
+pub struct KernelEntry<'a> {
     v: u8,
-    target: &'static str,
-    run: String,
-    seq: u64,
-    at: String,
-    event: &'static str,
+    target: &'a str,
+    run: &'a str,
+    id: u64,
     asked_at: Option<String>,
-    kind: &'static str,
+    kind: Kind,
     cause: Option<&'static str>,
     module: Option<String>,
-    call_site: Option<String>,
+    call_site: Option<SiteAddress>,
     path: Option<String>,
     argv: Option<Vec<String>>,
+    env: Option<()>,
     wait: Option<&'static str>,
+    origin: Option<()>,
     requester: Option<Requester>,
+    chain: [(); 0],
     worker: Option<i32>,
-    outcome: Option<&'static str>,
+    outcome: Option<Outcome>,
     exit_code: Option<u8>,
     signal: Option<u8>,
     core: Option<bool>,
+    errno: Option<()>,
+    stage: Option<&'static str>,
+    reason: Option<&'a str>,
     raw: Option<i32>,
     caps: Option<Sets>,
-    pid: i32,
+    pid: Option<i32>,
     queued_us: Option<u64>,
     started_us: Option<u64>,
     ended_us: Option<u64>,
     doubts: Vec<&'static str>,
-    unknown: Vec<Missing>,
+    unknown: &'a [Missing],
 }
 
-/// The moment of a time of the kernel, by the wall clock.
-pub trait Wall: Fn(u64) -> SystemTime {}
-impl<F: Fn(u64) -> SystemTime> Wall for F {}
-
-/// One helper. `run` names the watch, `seq` counts its events.
-pub fn helper(run: &str, seq: u64, observation: &Observation, now: SystemTime, wall: impl Wall) -> String {
-    let (times, cause) = (observation.times, observation.cause.as_ref().ok());
-    let request = cause.and_then(|cause| if let Cause::Module(request) = cause { Some(request) } else { None });
-    let status = observation.status.ok();
-    let since = |time: Option<u64>| Some(time?.saturating_sub(times.queued?) / 1000);
-    let facts = observation.facts.as_ref().ok();
-    let path = match &observation.executed {
-        Executed::Yes { file: Some(file), .. } => Some(json(file)),
-        _ => None,
-    };
-    let arguments = |bytes: &[u8]| bytes.strip_suffix(b"\0").unwrap_or(bytes).split(|b| *b == 0).map(json).collect();
-    let caps = facts.and_then(|facts| facts.sets).map(|sets| Sets {
-        inheritable: sets.inheritable,
-        permitted: sets.permitted,
-        effective: sets.effective,
-        bounding: sets.bounding,
-        ambient: sets.ambient,
-    });
-    text(&Helper {
-        v: V,
-        target: "kernel",
-        run: run.to_owned(),
-        seq,
-        at: rfc3339(times.ended.map_or(now, &wall)),
-        event: "finished",
-        asked_at: times.queued.map(|time| rfc3339(wall(time))),
-        kind: if request.is_some() { "module" } else { "helper" },
-        cause: cause.map(cause_name),
-        module: request.map(|request| json(&request.name)),
-        call_site: request.map(|request| format!("{:#018x}", request.call_site)),
-        path,
-        argv: facts.map(|facts| arguments(&facts.arguments)),
-        wait: request.map(|request| if request.waits { "proc" } else { "exec" }),
-        requester: observation.requester.as_ref().ok().map(requester),
-        worker: observation.worker,
-        outcome: outcome(observation),
-        exit_code: status.and_then(WaitStatus::exit_code),
-        signal: status.and_then(WaitStatus::signal),
-        core: status.map(WaitStatus::core),
-        raw: status.map(WaitStatus::raw),
-        caps,
-        pid: observation.pid,
-        queued_us: times.queued.map(|_| 0),
-        started_us: since(times.forked),
-        ended_us: since(times.ended),
-        doubts: doubts(observation),
-        unknown: unknown(observation),
-    })
-}
-
-const fn cause_name(cause: &Cause) -> &'static str {
-    match cause {
-        Cause::Module(_) => "module",
-        Cause::ReleaseAgent => "release_agent",
-        Cause::Other => "other",
+impl<'a> KernelEntry<'a> {
+    /// The object of a record that has what is known of a helper of the kernel.
+    pub(super) fn of(r: &'a Record, kernel: &'a KernelHelper, source: &'a Source) -> Self {
+        let knows = |what| kernel.why_unknown(what).is_none();
+        let has_argv = knows(Fact::Arguments) && r.outcome != Outcome::ExecFailed;
+        let not_told =
+            kernel.why_unknown(Fact::Status).filter(|why| !matches!(why, Unknown::StillRunning | Unknown::ExitLost));
+        Self {
+            v: V,
+            target: &source.target,
+            run: &source.run,
+            id: r.id,
+            asked_at: r.queued_us.map(|_| rfc3339(r.wall)),
+            kind: r.kind,
+            cause: kernel.cause.map(crate::abi::kernel_helper::Cause::name),
+            module: r.module.as_deref().map(json),
+            call_site: kernel.call_site,
+            path: (!r.path.is_empty()).then(|| json(&r.path)),
+            argv: has_argv.then(|| r.argv().iter().map(|arg| json(arg)).collect()),
+            env: None,
+            wait: r.module.as_ref().map(|_| r.wait.name()),
+            origin: None,
+            requester: kernel.tid.map(|_| requester(r, kernel)),
+            chain: [],
+            worker: kernel.worker,
+            outcome: not_told.is_none().then_some(r.outcome),
+            exit_code: r.status.and_then(|s| s.exit_code()),
+            signal: r.status.and_then(|s| s.signal()),
+            core: r.status.map(|s| s.core()),
+            errno: None,
+            stage: r.stage.map(|stage| stage.name()),
+            reason: r.said.as_deref(),
+            raw: r.status.map(|s| s.raw()),
+            caps: r.caps.as_deref().map(|sets| Sets::from(*sets)),
+            pid: r.pid,
+            queued_us: r.queued_us,
+            started_us: r.started_us,
+            ended_us: r.ended_us,
+            doubts: doubts(kernel),
+            unknown: &kernel.unknown,
+        }
     }
 }
 
-fn requester(requester: &crate::kernel::observation::Requester) -> Requester {
-    let facts = requester.facts.as_ref().ok();
-    let place = |believed: bool| facts?.attribution.as_ref().filter(|place| place.is_believed == believed);
-    let named = |attribution: &Attribution| match &attribution.place {
-        Place::None => (None, None),
-        Place::Unit(name) => (Some(json(name)), None),
-        Place::Container { runtime, id } => (None, Some(format!("{runtime}:{}", json(id)))),
-    };
-    let (unit, container) = place(true).map_or((None, None), named);
-    let (claimed_unit, claimed_container) = place(false).map_or((None, None), named);
+fn requester(r: &Record, kernel: &KernelHelper) -> Requester {
+    let (actor, is_known) = (&r.actor, r.actor.is_known());
+    let text = |bytes: std::borrow::Cow<'_, [u8]>| json(&bytes);
+    let named = |believed| kernel.place.as_ref().map_or((None, None), |place| place.name(believed));
+    let ((unit, container), (claimed_unit, claimed_container)) = (named(true), named(false));
     Requester {
-        tid: requester.tid,
-        pid: facts.map(|facts| facts.pid),
-        inner_pid: facts.and_then(|facts| facts.inner_pid),
-        uid: facts.map(|facts| facts.uid),
-        gid: facts.map(|facts| facts.gid),
-        comm: facts.map(|facts| json(facts.comm.as_bytes())),
-        unit,
-        container,
-        claims: claimed_unit.or(claimed_container),
+        tid: kernel.tid,
+        pid: is_known.then_some(actor.pid),
+        inner_pid: kernel.inner_pid,
+        uid: is_known.then_some(actor.uid),
+        gid: is_known.then_some(actor.gid),
+        comm: is_known.then(|| json(actor.comm.as_bytes())),
+        unit: unit.map(text),
+        container: container.map(text),
+        claims: claimed_unit.or(claimed_container).map(text),
     }
 }
 
-fn outcome(observation: &Observation) -> Option<&'static str> {
-    match (&observation.executed, observation.status) {
-        (Executed::Failed, _) => Some("exec_failed"),
-        (_, Ok(status)) if status.signal().is_some() => Some("killed"),
-        (_, Ok(_)) => Some("exited"),
-        (_, Err(Unknown::StillRunning)) => Some("running"),
-        (_, Err(Unknown::ExitLost)) => Some("lost"),
-        (_, Err(_)) => None,
-    }
-}
-
-fn doubts(observation: &Observation) -> Vec<&'static str> {
-    let doubts = observation.doubts;
-    let all = [(doubts.requester, "requester"), (doubts.is_helper, "is_helper")];
+fn doubts(kernel: &KernelHelper) -> Vec<&'static str> {
+    let all = [(kernel.doubts.requester, "requester"), (kernel.doubts.is_helper, "is_helper")];
     all.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect()
 }
 
-/// Everything that is not known, with the reason.
-fn unknown(observation: &Observation) -> Vec<Missing> {
-    let requester = match &observation.requester {
-        Err(why) => Some(("requester", *why)),
-        Ok(requester) => match &requester.facts {
-            Err(why) => Some(("requester.pid", *why)),
-            Ok(facts) if facts.attribution.is_none() => Some(("requester.unit", Unknown::Gone)),
-            Ok(_) => None,
-        },
-    };
-    let executed = if let Executed::Unknown(why) = observation.executed { Some(("path", why)) } else { None };
-    let all = [
-        requester,
-        observation.cause.as_ref().err().map(|why| ("cause", *why)),
-        executed,
-        observation.facts.as_ref().err().map(|why| ("argv", *why)),
-        observation.status.err().map(|why| ("raw", why)),
-    ];
-    all.into_iter().flatten().map(|(what, why)| Missing { what, why: why.name() }).collect()
-}
-
 #[derive(Serialize)]
-struct Event {
+struct Watching<'a> {
     v: u8,
-    target: &'static str,
-    run: String,
-    event: &'static str,
-    source: &'static str,
-    count: Option<u64>,
-}
-
-/// Events that are lost.
-pub fn lost(run: &str, loss: &Loss) -> String {
-    let (source, count) = match loss {
-        Loss::Trace { forks: false, count, .. } => ("requests", *count),
-        Loss::Trace { forks: true, count, .. } => ("helpers", *count),
-        Loss::Exits => ("ends", None),
-        Loss::DamagedPage => ("trace", None),
-    };
-    text(&Event { v: V, target: "kernel", run: run.to_owned(), event: "lost", source, count })
-}
-
-/// Items that this reader missed.
-pub fn missed(run: &str, count: u64) -> String {
-    text(&Event { v: V, target: "kernel", run: run.to_owned(), event: "missed", source: "reader", count: Some(count) })
-}
-
-#[derive(Serialize)]
-struct States<'a> {
-    v: u8,
-    target: &'static str,
+    target: &'a str,
     run: &'a str,
     at: String,
     event: &'static str,
-    states: Vec<State<'a>>,
+    #[serde(flatten)]
+    watch: Watch<'a>,
 }
 
-#[derive(Serialize)]
+/// The state of a watch as JSON.
+#[derive(Debug, Serialize)]
+pub struct Watch<'a> {
+    since: String,
+    states: Vec<State<'a>>,
+    helpers: u64,
+    requesters: u64,
+    lost: u64,
+    missed: u64,
+    failed: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
 struct State<'a> {
     name: &'a str,
     known: &'a str,
@@ -236,29 +160,71 @@ struct State<'a> {
     change: &'a str,
 }
 
-/// The beginning of a watch, and what can be known.
-pub fn states(run: &str, now: SystemTime, knowledge: &Knowledge) -> String {
-    let states = knowledge.states();
-    let of = states.iter().map(|s| State { name: s.name, known: &s.known, unknown: &s.unknown, change: &s.change });
-    text(&States { v: V, target: "kernel", run, at: rfc3339(now), event: "watching", states: of.collect() })
+impl<'a> From<&'a WatchState> for Watch<'a> {
+    fn from(watch: &'a WatchState) -> Self {
+        Self {
+            since: rfc3339(watch.since),
+            states: states(&watch.states),
+            helpers: watch.helpers,
+            requesters: watch.requesters,
+            lost: watch.lost,
+            missed: watch.missed,
+            failed: watch.failed.as_deref(),
+        }
+    }
 }
 
-/// It has only strings, numbers and lists of them, which always serialize.
-fn text(object: &impl Serialize) -> String {
-    serde_json::to_string(object).unwrap_or_default()
+fn states(states: &[KnownState]) -> Vec<State<'_>> {
+    let all = states.iter();
+    all.map(|s| State { name: &s.name, known: &s.known, unknown: &s.unknown, change: &s.change }).collect()
+}
+
+#[derive(Serialize)]
+struct NotWatched<'a> {
+    v: u8,
+    target: &'static str,
+    event: &'static str,
+    states: Vec<State<'a>>,
+}
+
+/// Nothing can be known here, and why.
+pub fn not_watched(known: &[KnownState]) -> String {
+    let object = NotWatched { v: V, target: "kernel", event: "not_watched", states: states(known) };
+    // It has only strings, numbers and lists of them, which always serialize.
+    serde_json::to_string(&object).unwrap_or_default()
+}
+
+/// The beginning of a watch, and what can be known.
+pub fn watching(source: &Source, watch: &WatchState) -> String {
+    let watching = Watching {
+        v: V,
+        target: &source.target,
+        run: &source.run,
+        at: rfc3339(watch.since),
+        event: "watching",
+        watch: watch.into(),
+    };
+    // It has only strings, numbers and lists of them, which always serialize.
+    serde_json::to_string(&watching).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::abi::escape::unescape;
-    use crate::control::text::kernel::tests::{hostile, lone_end};
-    use crate::kernel::knowledge::{NoExits, NoRequesters, NoTrace};
-    use std::time::{Duration, UNIX_EPOCH};
+    use crate::control::host::tests::{hostile, lone_end, not_executed, record};
+    use crate::control::record_json::Entry;
+    use crate::control::target_info::RunId;
+    use crate::kernel::observation::Observation;
+    use serde_json::{Value, json};
 
-    fn object(observation: &Observation) -> serde_json::Value {
-        let text = helper("5f1c", 3, observation, UNIX_EPOCH, |time| UNIX_EPOCH + Duration::from_nanos(time));
-        assert!(!text.contains('\n'));
+    fn source() -> Source {
+        Source::new("kernel", RunId { started: 0x5f1c, pid: 7 })
+    }
+
+    fn object(observation: &Observation) -> Value {
+        let text = serde_json::to_string(&Entry::of(&record(observation), &source())).unwrap();
+        assert!(!text.contains('\n') && !text.contains('\u{1b}'), "{text}");
         serde_json::from_str(&text).unwrap()
     }
 
@@ -267,60 +233,69 @@ mod tests {
         let all = object(&hostile());
         let text = |name: &str| unescape(all[name].as_str().unwrap()).unwrap();
         assert_eq!((text("module"), text("path")), (b"a\x1b]0;\xff\n\"b".to_vec(), b"/sbin/mod\nprobe".to_vec()));
-        assert_eq!(all["argv"], serde_json::json!(["/sbin/modprobe", "-q", "--", "a\n"]));
-        assert_eq!(all["asked_at"], "1970-01-01T00:00:00.001000Z");
-        assert_eq!(all["at"], "1970-01-01T00:00:00.013000Z");
+        assert_eq!(all["argv"], json!(["/sbin/modprobe", "-q", "--", "a\n"]));
         for (name, value) in [
-            ("kind", serde_json::json!("module")),
+            ("id", json!(88)),
+            ("asked_at", "1970-01-01T00:00:00.001000Z".into()),
+            ("kind", "module".into()),
+            ("cause", "module".into()),
             ("outcome", "exited".into()),
             ("exit_code", 1.into()),
-            ("signal", serde_json::Value::Null),
+            ("signal", Value::Null),
             ("raw", 256.into()),
-            ("started_us", 250.into()),
+            ("queued_us", 0.into()),
+            ("started_us", 300.into()),
             ("ended_us", 12_000.into()),
             ("call_site", "0xffffffff81000000".into()),
-            ("unknown", serde_json::json!([])),
-            ("doubts", serde_json::json!([])),
+            ("wait", "proc".into()),
+            ("unknown", json!([])),
+            ("doubts", json!([])),
         ] {
             assert_eq!(all[name], value, "{name}");
         }
         let by = &all["requester"];
         assert_eq!((&by["tid"], &by["pid"], &by["inner_pid"]), (&4122.into(), &4121.into(), &7.into()));
-        assert_eq!((&by["unit"], &by["claims"]), (&serde_json::Value::Null, &"cron.service".into()));
+        assert_eq!((&by["unit"], &by["claims"]), (&Value::Null, &"cron.service".into()));
         assert_eq!(all["caps"]["bounding"], "0x000001ffffffffff");
     }
 
     #[test]
     fn what_is_not_known_is_null_and_the_reason_is_told() {
         let all = object(&lone_end());
-        for name in ["asked_at", "module", "path", "argv", "requester", "caps", "started_us", "cause"] {
-            assert!(all[name].is_null(), "{name}");
+        for name in ["asked_at", "module", "path", "argv", "requester", "caps", "started_us", "cause", "wait", "env"] {
+            assert!(all.get(name).is_some_and(Value::is_null), "{name}");
         }
         assert_eq!((&all["outcome"], &all["signal"]), (&"killed".into(), &9.into()));
-        let missing = |what: &str, why: &str| serde_json::json!({"what": what, "why": why});
+        let missing = |what: &str, why: &str| json!({"what": what, "why": why});
         let lost = |what| missing(what, "trace_lost");
-        assert_eq!(
-            all["unknown"],
-            serde_json::json!([lost("requester"), lost("cause"), lost("path"), missing("argv", "gone")])
-        );
-        assert_eq!(all["doubts"], serde_json::json!(["is_helper"]));
+        assert_eq!(all["unknown"], json!([lost("requester"), lost("cause"), lost("path"), missing("argv", "gone")]));
+        assert_eq!(all["doubts"], json!(["is_helper"]));
+        let gone = object(&not_executed());
+        assert_eq!((&gone["requester"]["tid"], &gone["requester"]["uid"]), (&9.into(), &Value::Null));
+        assert_eq!((&gone["outcome"], &gone["stage"]), (&"exec_failed".into(), &"exec".into()));
+        let not_told = Observation { status: Err(Unknown::NotTold), ..hostile() };
+        assert_eq!(object(&not_told)["outcome"], Value::Null);
     }
 
     #[test]
-    fn losses_and_states_are_objects() {
-        let loss = Loss::Trace { forks: true, count: Some(8773), from: 1, to: 2 };
-        let lost: serde_json::Value = serde_json::from_str(&lost("5f1c", &loss)).unwrap();
-        assert_eq!(
-            (&lost["event"], &lost["source"], &lost["count"]),
-            (&"lost".into(), &"helpers".into(), &8773.into())
-        );
-        let knowledge = Knowledge {
-            trace: Err(NoTrace::NotPermitted),
-            requesters: Err(NoRequesters::Unsupported),
-            exits: Err(NoExits::Silent),
+    fn the_beginning_of_a_watch_says_what_can_be_known() {
+        let state =
+            KnownState { name: "requesters".into(), known: "a".into(), unknown: "b".into(), change: "c".into() };
+        let watch = WatchState {
+            since: std::time::UNIX_EPOCH,
+            states: vec![state],
+            helpers: 1,
+            requesters: 2,
+            lost: 3,
+            missed: 4,
+            failed: None,
         };
-        let states: serde_json::Value = serde_json::from_str(&states("5f1c", UNIX_EPOCH, &knowledge)).unwrap();
-        let names: Vec<_> = states["states"].as_array().unwrap().iter().map(|state| state["name"].clone()).collect();
-        assert_eq!(names, ["trace_not_permitted", "requesters_without_trace", "exits_silent"]);
+        let all: Value = serde_json::from_str(&watching(&source(), &watch)).unwrap();
+        assert_eq!((&all["event"], &all["run"]), (&"watching".into(), &"5f1c-7".into()));
+        assert_eq!(all["states"], json!([{"name": "requesters", "known": "a", "unknown": "b", "change": "c"}]));
+        assert_eq!(
+            (&all["helpers"], &all["requesters"], &all["lost"], &all["missed"]),
+            (&1.into(), &2.into(), &3.into(), &4.into())
+        );
     }
 }

@@ -111,7 +111,7 @@ impl<'a> Got<'a> {
     /// A knob of this target.
     pub fn of(target: &'a str, knob: &Knob) -> Self {
         let from = match &knob.from {
-            Where::Default => None,
+            Where::Default | Where::Unknown => None,
             Where::File { source, others } => Some(file(source, others)),
             Where::Actor { actor: by, at } => Some(actor(by, *at)),
         };

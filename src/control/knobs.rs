@@ -1,5 +1,7 @@
 //! Reads and writes the knobs of an engine.
 
+use nix::errno::Errno;
+
 use crate::abi::actor::Actor;
 use crate::abi::depth::Depth;
 use crate::abi::error::{ControlError, ParseError};
@@ -11,7 +13,23 @@ use crate::engine::{Engine, KnobWrite};
 
 use super::provenance::Setting;
 
-/// Reads a knob's value from a snapshot.
+/// The error for a knob that an engine does not have (`EOPNOTSUPP`).
+pub(super) fn engines(keys: impl IntoIterator<Item = Key>) -> Result<(), ControlError> {
+    let Some(key) = keys.into_iter().find(|key| !key.is_engines()) else { return Ok(()) };
+    let why = "an engine does not have this knob; this machine's kernel has it";
+    let error =
+        ParseError::with(Errno::EOPNOTSUPP, why, format!("use `--target kernel`: `khelper -t kernel get {key}`"));
+    Err(value_error(key, error))
+}
+
+/// The error for a write of the kernel's knobs that is given to an engine (`EOPNOTSUPP`).
+pub(super) fn kernels() -> ControlError {
+    let why = "an engine never writes the knobs of this machine's kernel";
+    let error = ParseError::with(Errno::EOPNOTSUPP, why, "use `--target kernel`");
+    ControlError::Value { key: "set".into(), error }
+}
+
+/// Reads a knob's value from a snapshot. 0 for a knob that an engine does not have.
 pub fn read(s: &Snapshot, key: Key) -> KnobValue {
     match key {
         Key::Modprobe => KnobValue::Path(s.knobs.modprobe.clone()),
@@ -28,6 +46,7 @@ pub fn read(s: &Snapshot, key: Key) -> KnobValue {
         Key::Queued => s.queued.into(),
         Key::Refused => s.totals.refused().into(),
         Key::RunningHelpers => s.running_helpers.into(),
+        Key::ModulesDisabled => 0u32.into(),
     }
 }
 
@@ -106,6 +125,9 @@ fn knob_write(key: Key, value: KnobValue) -> Result<KnobWrite, ControlError> {
         }
         (Key::Concurrent | Key::Live | Key::LoopMessages | Key::Queued | Key::Refused | Key::RunningHelpers, _) => {
             return Err(ControlError::ReadOnly(key.name().to_owned()));
+        }
+        (Key::ModulesDisabled, _) => {
+            return Err(engines([key]).err().unwrap_or_else(|| ControlError::ReadOnly(key.name().to_owned())));
         }
         (_, value) => return Err(key.is_not(value.text().as_bytes(), "a value of this knob's kind")),
     })

@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ControlError;
 use crate::abi::event::EventKinds;
-use crate::engine::{Cancel, Engine};
+use crate::engine::{Cancel, Engine, Subscription};
 
 use super::authorize::{Authorization, authorize};
 use super::command::Command;
@@ -83,6 +83,7 @@ fn lane(command: &Command) -> Lane {
         | Command::Chain(_)
         | Command::CheckPath(_)
         | Command::Unpersist(_)
+        | Command::WriteKernel(_)
         | Command::Diff => Lane::Worker,
         Command::Write(writes) | Command::Persist(writes) => lane_of_write(writes.first().map(|(key, _)| *key)),
         Command::Configure(settings) => lane_of_write(settings.first().map(|setting| setting.key)),
@@ -197,21 +198,26 @@ impl Target for Local {
             // It is a new run: every event of it is new to the caller.
             Some(_) => self.engine.subscribe_after(0, capacity, kinds),
         };
-        let Some(wake) = wake.into_fn() else { return Watch::new(Events::open(events)) };
-        let waits = events.clone();
-        let work = move || {
-            while waits.wait_for_news() {
-                wake();
-            }
-            // The end is something to read too.
+        watch_of(events, wake)
+    }
+}
+
+/// A watch of these events; a thread calls `wake`.
+pub(super) fn watch_of(events: Subscription, wake: Wake) -> Watch {
+    let Some(wake) = wake.into_fn() else { return Watch::new(Events::open(events)) };
+    let waits = events.clone();
+    let work = move || {
+        while waits.wait_for_news() {
             wake();
-        };
-        match thread::Builder::new().name("control-watch".into()).stack_size(WATCH_STACK).spawn(work) {
-            Ok(_) => Watch::new(Events::open(events)),
-            Err(e) => {
-                events.close();
-                Watch::new(Events { events, why: Some(format!("cannot start a thread for events: {e}").into()) })
-            }
+        }
+        // The end is something to read too.
+        wake();
+    };
+    match thread::Builder::new().name("control-watch".into()).stack_size(WATCH_STACK).spawn(work) {
+        Ok(_) => Watch::new(Events::open(events)),
+        Err(e) => {
+            events.close();
+            Watch::new(Events { events, why: Some(format!("cannot start a thread for events: {e}").into()) })
         }
     }
 }

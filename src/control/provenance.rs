@@ -28,6 +28,8 @@ pub struct Knob {
 pub enum Where {
     /// The engine started with it, or it is a counter.
     Default,
+    /// A knob of the kernel that another process has changed since boot, or that the kernel was built with.
+    Unknown,
     /// A configuration file.
     File {
         /// The line that won.

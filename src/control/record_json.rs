@@ -16,6 +16,8 @@ use crate::abi::time::rfc3339;
 use crate::control::target_info::{RunId, TargetInfo};
 use crate::sys::probe::Sets;
 
+use super::kernel_json::KernelEntry;
+
 /// The version of every JSON object that khelper prints.
 pub const V: u8 = 1;
 
@@ -74,7 +76,17 @@ pub struct Own {
 /// A [`Record`] as it is printed. Byte strings are escaped ([`json`]), times are microseconds since the request was
 /// made, `errno` is a name.
 #[derive(Debug, Serialize)]
-pub struct Entry<'a> {
+#[serde(untagged)]
+pub enum Entry<'a> {
+    /// A request to an engine.
+    Engine(Box<EngineEntry<'a>>),
+    /// A helper of this machine's kernel.
+    Kernel(Box<KernelEntry<'a>>),
+}
+
+/// A request to an engine as it is printed.
+#[derive(Debug, Serialize)]
+pub struct EngineEntry<'a> {
     v: u8,
     target: &'a str,
     run: &'a str,
@@ -119,6 +131,26 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// The object of a record. Its chain is empty unless the record has one: [`Self::with_chain`] sets it.
     pub fn of(r: &'a Record, source: &'a Source) -> Self {
+        match &r.kernel {
+            None => Self::Engine(Box::new(EngineEntry::of(r, source))),
+            Some(kernel) => Self::Kernel(Box::new(KernelEntry::of(r, kernel, source))),
+        }
+    }
+
+    /// Sets the chain of the record's requester, unless the record has one.
+    #[must_use]
+    pub fn with_chain(mut self, chain: &[ChainLink]) -> Self {
+        if let Self::Engine(entry) = &mut self
+            && entry.chain.is_empty()
+        {
+            entry.chain = links(chain);
+        }
+        self
+    }
+}
+
+impl<'a> EngineEntry<'a> {
+    fn of(r: &'a Record, source: &'a Source) -> Self {
         let output = r.output.as_deref();
         Self {
             v: V,
@@ -161,15 +193,6 @@ impl<'a> Entry<'a> {
             stderr: output.map(|o| json(&o.stderr)).unwrap_or_default(),
             dropped_bytes: output.map_or(0, |o| o.dropped),
         }
-    }
-
-    /// Sets the chain of the record's requester, unless the record has one.
-    #[must_use]
-    pub fn with_chain(mut self, chain: &[ChainLink]) -> Self {
-        if self.chain.is_empty() {
-            self.chain = links(chain);
-        }
-        self
     }
 }
 

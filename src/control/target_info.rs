@@ -40,6 +40,8 @@ pub enum TargetKind {
     Embedded,
     /// The engine of another process, which outlives the connection.
     Daemon,
+    /// This machine's kernel, watched by this process, or by a daemon.
+    Kernel,
 }
 
 /// The state of the connection to a target.
@@ -60,7 +62,7 @@ pub struct TargetInfo {
     /// The kind of engine.
     pub kind: TargetKind,
     /// The name that the operator gave it (`unix:PATH`). Escaped; empty for [`TargetKind::Embedded`] and for the daemon
-    /// at its usual socket.
+    /// at its usual socket. `daemon/kernel` or `unix:PATH/kernel` for the kernel that a daemon watches.
     pub name: String,
     /// The version of the program that runs the engine; empty if it is not known.
     pub version: String,
@@ -77,10 +79,13 @@ pub struct TargetInfo {
 }
 
 impl TargetInfo {
-    /// The name of the target in JSON and in lines of output: `embedded`, `daemon`, `unix:PATH`.
+    /// The name of the target in JSON and in lines of output: `embedded`, `daemon`, `unix:PATH`, `kernel`,
+    /// `daemon/kernel`.
     pub fn short_name(&self) -> &str {
         match self.kind {
             TargetKind::Embedded => "embedded",
+            TargetKind::Kernel if self.name.is_empty() => "kernel",
+            TargetKind::Kernel => &self.name,
             TargetKind::Daemon if self.name.is_empty() => "daemon",
             TargetKind::Daemon => &self.name,
         }

@@ -13,18 +13,19 @@ use serde::de::DeserializeOwned;
 use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::activity::query::{Query, Sort, Which};
 use super::command::{Rehearse, Rehearsed};
-use super::history::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log};
+use super::history::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log, WhyRequest};
 use super::provenance::{Comparison, Drift, Knob, Setting, Where};
 use super::target_info::RunId;
-use super::{Call, Command, Left, Reply};
+use super::{Call, Command, KernelWrite, Left, Reply};
 use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets, ReadSet, ThreadSets};
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
 use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
-use crate::abi::event::{Event, EventKind, Level};
+use crate::abi::event::{Event, EventKind, Level, LossSource};
 use crate::abi::glob::Globs;
 use crate::abi::histogram::Histogram;
+use crate::abi::kernel_helper::{Cause, Doubts, Fact, KernelHelper, Missing, SiteAddress, Unknown};
 use crate::abi::knob::{Key, MaskKnob};
 use crate::abi::knob_value::{Change, KnobValue, Provenance, Source};
 use crate::abi::launch_spec::{Enforcement, NotEnforced};
@@ -33,7 +34,7 @@ use crate::abi::mask::MaskExpr;
 use crate::abi::place::{Attribution, Place};
 use crate::abi::record::{Args, Kind, Outcome, Output, Record, State};
 use crate::abi::sink::LedgerState;
-use crate::abi::snapshot::{ChainEnded, Knobs, Live, Slots, Snapshot, Totals};
+use crate::abi::snapshot::{ChainEnded, Knobs, KnownState, Live, Slots, Snapshot, Totals, WatchState};
 use crate::abi::wait::{WaitMode, WaitStatus};
 
 /// The seed of one case's values: its numbers all differ, and its bytes are hostile.
@@ -271,12 +272,28 @@ impl Seed {
             output: self
                 .maybe(Output { stdout: self.bytes(b'o'), stderr: self.bytes(b'e'), dropped: self.n(36) }.into()),
             chain: vec![self.link()].into(),
+            kernel: self.maybe(self.kernel().into()),
             ..new
         };
         if self.some {
             record.fail(&self.engine_error());
         }
         Arc::new(record)
+    }
+
+    fn kernel(&self) -> KernelHelper {
+        let unit = Place::Unit(self.shared(b'u'));
+        let container = Place::Container { runtime: "docker".into(), id: self.shared(b'i') };
+        KernelHelper {
+            cause: self.maybe(self.one(&[Cause::Module, Cause::ReleaseAgent, Cause::Other])),
+            call_site: self.maybe(SiteAddress(self.n(71))),
+            worker: self.maybe(self.int(72)),
+            tid: self.maybe(self.int(73)),
+            inner_pid: self.maybe(self.int(74)),
+            place: Some(Attribution { place: self.one(&[unit, container, Place::None]), is_believed: self.some }),
+            doubts: Doubts { requester: self.some, is_helper: !self.some },
+            unknown: vec![Missing { what: Fact::Unit, why: Unknown::Gone }],
+        }
     }
 
     fn engine_error(&self) -> EngineError {
@@ -313,6 +330,7 @@ impl Seed {
             ControlError::Value { key: self.text(b'x'), error: value },
             ControlError::Busy(self.text(b'b')),
             ControlError::Unavailable(self.text(b'u')),
+            ControlError::Unsupported(self.text(b's')),
             ControlError::Version(self.text(b'z')),
             ControlError::Engine(self.engine_error()),
         ];
@@ -324,6 +342,7 @@ impl Seed {
                 | ControlError::Value { .. }
                 | ControlError::Busy(_)
                 | ControlError::Unavailable(_)
+                | ControlError::Unsupported(_)
                 | ControlError::Version(_)
                 | ControlError::Engine(_) => {}
             }
@@ -344,6 +363,7 @@ impl Seed {
             EventKind::Signalled { id, pid: self.int(3), signal: self.int(4), actor: actor.clone() },
             EventKind::GateChanged { from: Depth::Freezing, to: Depth::Disabled, actor: actor.clone() },
             EventKind::DrainFailed { holdouts: vec![self.n(5), self.n(6)], actor: actor.clone() },
+            EventKind::Lost { source: LossSource::Helpers, count: self.maybe(self.n(7)) },
         ];
         let change = |change: Change| EventKind::KnobChanged { change: change.into(), actor: actor.clone() };
         all.extend(self.changes().into_iter().map(change));
@@ -361,6 +381,7 @@ impl Seed {
                 | EventKind::KnobChanged { .. }
                 | EventKind::GateChanged { .. }
                 | EventKind::DrainFailed { .. }
+                | EventKind::Lost { .. }
                 | EventKind::Log(_) => {}
             }
         }
@@ -450,6 +471,20 @@ impl Seed {
                 lost: self.n(44),
                 error: self.maybe("full".into()),
             }),
+            kernel: self.maybe(Box::new(WatchState {
+                since: self.time(45),
+                states: vec![KnownState {
+                    name: self.text(b'n').into(),
+                    known: self.text(b'k').into(),
+                    unknown: self.text(b'u').into(),
+                    change: self.text(b'c').into(),
+                }],
+                helpers: self.n(46),
+                requesters: self.n(47),
+                lost: self.n(48),
+                missed: self.n(49),
+                failed: self.maybe("failed".into()),
+            })),
         }
     }
 
@@ -487,6 +522,12 @@ impl Seed {
             Command::Get(self.one(&Key::ALL)),
             Command::Knobs(vec![self.one(&Key::ALL), Key::Deny]),
             Command::Configure(self.settings()),
+            Command::WriteKernel(KernelWrite {
+                writes: self.values(),
+                until_reboot: self.some,
+                force: !self.some,
+                persist: self.some,
+            }),
             Command::Persist(self.values()),
             Command::Unpersist(vec![self.one(&Key::ALL), Key::Deny]),
             Command::Diff,
@@ -514,8 +555,12 @@ impl Seed {
                 unit: self.maybe(self.text(b'u')),
                 from: self.maybe(self.text(b'f')),
                 most: 23,
+                of: None,
             })),
-            Command::Why(self.one(&[Log::Name(self.bytes(b'n')), Log::Id(self.n(24)), Log::Pid(self.int(25))])),
+            Command::Why(WhyRequest {
+                which: self.one(&[Log::Name(self.bytes(b'n')), Log::Id(self.n(24)), Log::Pid(self.int(25))]),
+                of: None,
+            }),
             Command::Shutdown { patience: Duration::from_micros(self.small(17).into()) },
         ];
         for command in &all {
@@ -527,6 +572,7 @@ impl Seed {
                 | Command::Get(_)
                 | Command::Knobs(_)
                 | Command::Configure(_)
+                | Command::WriteKernel(_)
                 | Command::Persist(_)
                 | Command::Unpersist(_)
                 | Command::Diff

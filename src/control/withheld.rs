@@ -31,6 +31,7 @@ pub fn event(event: &Arc<Event>) -> Arc<Event> {
         | EventKind::KnobChanged { .. }
         | EventKind::GateChanged { .. }
         | EventKind::DrainFailed { .. }
+        | EventKind::Lost { .. }
         | EventKind::Log(_) => event.clone(),
     }
 }

@@ -40,6 +40,8 @@ pub struct Watching {
     pub after: Seq,
     /// Events that were lost and not reported yet.
     pub missed: u64,
+    /// They are of the watch of the kernel.
+    pub kernel: bool,
 }
 
 /// Why a connection cannot be read any more.
@@ -89,6 +91,11 @@ impl Connection {
             incoming: Splitter::new(longest),
             sender: None,
         }
+    }
+
+    /// Whether it watches the kernel, or the engine.
+    pub fn is_watching(&self, kernel: bool) -> bool {
+        matches!(&self.state, State::Watching(watching) if watching.kernel == kernel)
     }
 
     /// Whether the next call may be read and parsed.
@@ -215,8 +222,13 @@ mod tests {
         connection.outgoing.push(Message::Own(vec![1; super::super::outgoing::FULL]));
         assert_eq!(connection.wanted(), EventFlags::OUT, "its answers are not read");
         let (mut connection, _there) = pair();
-        connection.state =
-            State::Watching(Watching { kinds: EventKinds::ALL, access: Access::Full, after: 0, missed: 0 });
+        connection.state = State::Watching(Watching {
+            kinds: EventKinds::ALL,
+            access: Access::Full,
+            after: 0,
+            missed: 0,
+            kernel: false,
+        });
         assert_eq!(connection.wanted(), EventFlags::empty());
         connection.ended = true;
         assert!(!connection.is_over(), "a half-closed watch still gets events");

@@ -124,7 +124,7 @@ impl Subscription {
 
 /// Numbers the events and holds the subscribers. The registry's lock guards it, so that numbers and state agree.
 #[derive(Default)]
-pub(super) struct Bus {
+pub(crate) struct Bus {
     seq: u64,
     subscribers: Vec<Weak<Monitor<Queue>>>,
     /// How many events subscribers lost because their queues were full.
@@ -133,22 +133,22 @@ pub(super) struct Bus {
 }
 
 impl Bus {
-    pub(super) fn seq(&self) -> u64 {
+    pub(crate) fn seq(&self) -> u64 {
         self.seq
     }
 
     /// The number of subscribers.
-    pub(super) fn watchers(&self) -> u32 {
+    pub(crate) fn watchers(&self) -> u32 {
         let held = self.subscribers.iter().filter(|subscriber| subscriber.strong_count() > 0).count();
         u32::try_from(held).unwrap_or(u32::MAX)
     }
 
     /// How many events subscribers lost because their queues were full.
-    pub(super) fn missed(&self) -> u64 {
+    pub(crate) fn missed(&self) -> u64 {
         self.missed
     }
 
-    pub(super) fn subscribe(&mut self, capacity: usize, kinds: EventKinds) -> Subscription {
+    pub(crate) fn subscribe(&mut self, capacity: usize, kinds: EventKinds) -> Subscription {
         let (events, capacity, closed) = (VecDeque::new(), capacity.max(1), self.closed);
         let queue = Monitor::new(Queue {
             events,
@@ -165,13 +165,13 @@ impl Bus {
     }
 
     /// Subscribes from the event `after` on: every event since then counts as missed, whatever its kind.
-    pub(super) fn subscribe_after(&mut self, after: u64, capacity: usize, kinds: EventKinds) -> Subscription {
+    pub(crate) fn subscribe_after(&mut self, after: u64, capacity: usize, kinds: EventKinds) -> Subscription {
         let subscription = self.subscribe(capacity, kinds);
         subscription.queue.lock().missed = self.seq.saturating_sub(after);
         subscription
     }
 
-    pub(super) fn emit(&mut self, at: Micros, kind: EventKind) {
+    pub(crate) fn emit(&mut self, at: Micros, kind: EventKind) {
         self.seq += 1;
         if self.subscribers.is_empty() {
             return;
@@ -210,7 +210,7 @@ impl Bus {
     }
 
     /// Closes every subscription: the engine has ended.
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.closed = true;
         for monitor in self.subscribers.drain(..).filter_map(|s| s.upgrade()) {
             monitor.lock().closed = true;

@@ -63,6 +63,7 @@ impl Engine {
             warnings: registry.warnings.iter().cloned().collect(),
             provenance: registry.provenance.clone(),
             ledger: registry.sink.as_ref().and_then(|sink| sink.ledger()),
+            kernel: None,
         }
     }
 }

@@ -44,7 +44,7 @@ pub enum NoRequesters {
 /// Why ends are not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoExits {
-    /// `EPERM`: an ordinary user, on a kernel before 6.6.
+    /// `EPERM`: no CAP_NET_ADMIN in the initial user namespace, on a kernel before 6.6.
     NotPermitted,
     /// `ECONNREFUSED`: not the initial network namespace.
     NetworkNamespace,
@@ -204,9 +204,11 @@ impl Knowledge {
                 "helpers that the kernel does not wait for: without trace events they cannot be told from other processes",
                 ROOT,
             ),
-            Err(NoExits::NotPermitted) => {
-                no("exits_not_permitted", format!("{lacks}: this kernel tells it to root alone").into(), ROOT)
-            }
+            Err(NoExits::NotPermitted) => no(
+                "exits_not_permitted",
+                format!("{lacks}: before Linux 6.6 the kernel tells it only to who has CAP_NET_ADMIN").into(),
+                "run khelper as root with CAP_NET_ADMIN, ask a khelper daemon that runs so, or use Linux 6.6",
+            ),
             Err(NoExits::NetworkNamespace) => no(
                 "exits_network_namespace",
                 format!("{lacks}: the kernel tells it only in the initial network namespace").into(),

@@ -11,6 +11,8 @@ pub mod knowledge;
 pub mod observation;
 pub mod page;
 mod read;
+#[cfg(test)]
+mod recorded;
 mod setup;
 mod source;
 pub mod watch;

@@ -1,6 +1,7 @@
 //! Reads the kernel's buffers, and /proc at once for what goes away soon.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use super::event::{Traced, What};
 use super::join::{Exit, Input, Join, Lost, Reading};
@@ -11,7 +12,9 @@ use crate::abi::error::SysError;
 use crate::abi::place::Attribution;
 use crate::sys::linux::proc_connector::{ProcConnector, Received};
 use crate::sys::linux::tasks::{self, Task};
+use crate::sys::linux::ticks;
 use crate::sys::linux::tracefs::read_page;
+use crate::sys::process::asleep;
 
 /// An event that is older than this when it is read may be about a thread whose number was given to another one.
 const OLD: u64 = 100_000_000;
@@ -40,14 +43,11 @@ pub enum Loss {
 
 /// Nanoseconds of CLOCK_MONOTONIC.
 pub(super) fn now() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+    nanoseconds(ticks::monotonic())
 }
 
-/// The nanoseconds by which CLOCK_BOOTTIME, in which start times are counted, is ahead: the time asleep.
-fn asleep() -> u64 {
-    let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    (boot.tv_sec.unsigned_abs() * 1_000_000_000 + boot.tv_nsec.unsigned_abs()).saturating_sub(now())
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Reads /proc about the processes of events.
@@ -110,6 +110,13 @@ pub(super) struct Unread {
     until: u64,
 }
 
+impl Unread {
+    /// A helper that was executed at this time, or found running.
+    pub(super) fn new(time: u64, pid: i32) -> Self {
+        Self { time, pid, until: now() + PATIENCE }
+    }
+}
+
 /// Reads the files of helpers that were executed. The kernel tells of an execution before it loads the program.
 pub(super) fn helpers(unread: &mut Vec<Unread>, facts: &Facts, join: &mut Join) {
     unread.retain_mut(|helper| {
@@ -149,7 +156,7 @@ impl Into<'_> {
         let is_kernel = matches!(traced.what, What::Queued { .. }) && self.join.is_kernel_thread(traced.by);
         let reading = if is_kernel { Reading::KernelThread } else { self.facts.about(time, &traced) };
         if let What::Executes { pid, .. } | What::Renamed { pid, .. } = traced.what {
-            self.unread.push(Unread { time, pid, until: now() + PATIENCE });
+            self.unread.push(Unread::new(time, pid));
         }
         self.join.count(source);
         self.join.push(time, Input::Traced(traced, reading));

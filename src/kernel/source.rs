@@ -11,6 +11,7 @@ use super::setup::{self, Tracing};
 use crate::abi::error::SysError;
 use crate::sys::linux::proc_connector::{Parents, ProcConnector, Refused};
 use crate::sys::linux::tasks::{self, Task};
+use crate::sys::linux::ticks;
 
 /// Everything that is read.
 pub(super) struct Source {
@@ -37,7 +38,7 @@ impl Source {
             requesters: tracing.as_ref().map_or(Err(NoRequesters::Unsupported), |tracing| tracing.requesters.clone()),
             exits: exits.as_ref().map(drop).map_err(Clone::clone),
         };
-        let tick = 1_000_000_000 / procfs::ticks_per_second().max(1);
+        let tick = 1_000_000_000 / ticks::per_second();
         let facts = Facts { initial_cgroups, tick };
         (Self { since, tracing: tracing.ok(), exits: exits.ok(), facts, newest: parents.newest }, knowledge)
     }

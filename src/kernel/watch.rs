@@ -13,7 +13,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use super::join::{Counts, Join};
 use super::knowledge::Knowledge;
 use super::observation::Observation;
-use super::read::{self, Into, now};
+use super::read::{self, Into, Unread, now};
 use super::source::{Source, listed};
 use crate::abi::error::SysError;
 
@@ -35,6 +35,10 @@ const AGAIN: u64 = 1_000_000_000;
 /// What a watch tells.
 #[derive(Clone, Debug)]
 pub enum Told {
+    /// Every helper that ran when the watch began has been told; comes once.
+    Listed,
+    /// A helper runs, and has run for a while.
+    Started(Box<Observation>),
     /// A helper has ended.
     Helper(Box<Observation>),
     /// The kernel's buffers were full.
@@ -72,6 +76,17 @@ pub struct Watch {
     status: Arc<Mutex<Status>>,
     stop: Stopper,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Reads the state of a watch from another thread; a cheap handle.
+#[derive(Clone, Debug)]
+pub struct Viewer(Arc<Mutex<Status>>);
+
+impl Viewer {
+    /// The state at this moment.
+    pub fn status(&self) -> Status {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Ends a watch from another thread; a cheap handle.
@@ -142,7 +157,12 @@ impl Watch {
 
     /// The state at this moment.
     pub fn status(&self) -> Status {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.viewer().status()
+    }
+
+    /// A handle that reads the state.
+    pub fn viewer(&self) -> Viewer {
+        Viewer(self.status.clone())
     }
 
     /// A handle that ends the watch.
@@ -193,7 +213,7 @@ fn run(mut source: Source, mut out: Out, stop: &Stop) {
 
 fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> Result<(), SysError> {
     let mut page = vec![0; source.tracing.as_ref().map_or(0, |tracing| tracing.page_size)];
-    let (mut check_at, mut checked_at, mut foreign_before) = (0, 0, 0);
+    let (mut check_at, mut checked_at, mut foreign_before, mut is_listed) = (0, 0, 0, false);
     let (mut suspects, mut lost, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         // After that everything that is in the buffers is read once more.
@@ -202,7 +222,7 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
         let foreign = join.counts().foreign_exits - foreign_before;
         let is_due = now() >= check_at || (foreign > FOREIGN && now() >= checked_at + AGAIN);
         if join.must_list() || is_due {
-            check(source, join, &mut suspects)?;
+            check(source, join, &mut suspects, &mut unread)?;
             (checked_at, foreign_before) = (now(), join.counts().foreign_exits);
             check_at = now() + if suspects.is_empty() { CHECK } else { AGAIN };
         }
@@ -217,8 +237,8 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
             for at in ready {
                 read::buffer(tracing, at, &mut page, round, &mut into)?;
             }
-            read::helpers(&mut unread, &source.facts, join);
         }
+        read::helpers(&mut unread, &source.facts, join);
         if let Some(connector) = &source.exits {
             read::exits(connector, round, join, &mut lost)?;
         }
@@ -228,6 +248,11 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
         }
         lost.drain(..).for_each(|loss| out.send(Told::Lost(loss)));
         observations.into_iter().for_each(|observation| out.send(Told::Helper(Box::new(observation))));
+        join.started().into_iter().for_each(|observation| out.send(Told::Started(Box::new(observation))));
+        if !is_listed && join.has_told_all() {
+            is_listed = true;
+            out.send(Told::Listed);
+        }
         // A worker with a number below those that pass anyway.
         if join.new_kernel_threads().into_iter().any(|pid| pid.unsigned_abs() < source.newest) {
             source.renew_filter(&listed().1)?;
@@ -240,7 +265,12 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
 }
 
 /// Compares what is remembered with /proc: workers, helpers that run, helpers whose end was not told.
-fn check(source: &mut Source, join: &mut Join, suspects: &mut Vec<i32>) -> Result<(), SysError> {
+fn check(
+    source: &mut Source,
+    join: &mut Join,
+    suspects: &mut Vec<i32>,
+    unread: &mut Vec<Unread>,
+) -> Result<(), SysError> {
     let (all, parents) = listed();
     let is_parent = |pid: i32| pid == 2 || all.iter().any(|task| task.pid == pid && task.is_worker());
     let helpers: Vec<i32> = all
@@ -249,7 +279,9 @@ fn check(source: &mut Source, join: &mut Join, suspects: &mut Vec<i32>) -> Resul
         .map(|task| task.pid)
         .collect();
     // Gone now and already at the last check: its end is not merely on the way.
-    let gone: Vec<i32> = join.running().into_iter().filter(|pid| !helpers.contains(pid)).collect();
+    let known = join.running();
+    unread.extend(helpers.iter().filter(|pid| !known.contains(pid)).map(|pid| Unread::new(now(), *pid)));
+    let gone: Vec<i32> = known.into_iter().filter(|pid| !helpers.contains(pid)).collect();
     gone.iter().filter(|pid| suspects.contains(pid)).for_each(|pid| join.vanished(*pid));
     *suspects = gone;
     join.listed(now(), all.iter().filter(|task| task.is_kernel).map(|task| task.pid), &helpers);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::error::{ControlError, Explain, ParseError};
-use crate::control::history::{History, LogPage, LogRequest, Recorded, Running, Told, What, Which};
+use crate::control::history::{History, LogPage, LogRequest, Recorded, Running, Told, What, Which, WhyRequest};
 use crate::sys::process;
 
 use super::line::{self, Item, Line};
@@ -65,20 +65,20 @@ impl History for Files {
         Ok(LogPage { next: next.map(|next| next.text()), newer: counts.newer, unreadable: counts.unreadable, ..page })
     }
 
-    fn why(&self, which: &Which) -> Result<Told, ControlError> {
-        Ok(why(&self.open()?, which))
+    fn why(&self, question: &WhyRequest) -> Result<Told, ControlError> {
+        Ok(why(&self.open()?, &question.which, question.of.as_deref()))
     }
 }
 
 /// The filter of a question.
 pub fn filter(question: &LogRequest) -> Filter {
-    let LogRequest { since, until, outcome, module, uid, unit, from: _, most: _ } = question.clone();
-    Filter { since, until, outcome, module, uid, unit, ..Filter::default() }
+    let LogRequest { since, until, outcome, module, uid, unit, of: target, from: _, most: _ } = question.clone();
+    Filter { since, until, outcome, module, uid, unit, target, ..Filter::default() }
 }
 
-/// What the ledger knows about the newest request that fits.
-pub fn why(reader: &Reader, which: &Which) -> Told {
-    let any = Filter { starts: true, ..Filter::default() };
+/// What the ledger knows about the newest request that fits, of this target alone if there is one.
+pub fn why(reader: &Reader, which: &Which, target: Option<&str>) -> Told {
+    let any = Filter { starts: true, target: target.map(str::to_owned), ..Filter::default() };
     let filter = match which {
         Which::Name(name) => Filter { name: Some(name.clone()), ..any },
         Which::Id(id) => Filter { id: Some(*id), ..any },

@@ -4,6 +4,9 @@
 pub mod authorize;
 pub mod completion;
 pub mod gate;
+pub mod kernel_ask;
+pub mod kernel_write;
 pub mod limit;
 pub mod masks;
+pub mod posture;
 pub mod recursion;

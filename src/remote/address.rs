@@ -15,18 +15,26 @@ pub struct Address {
     pub path: PathBuf,
     /// `unix:PATH`, escaped; empty for a usual socket.
     name: String,
+    /// The watch of the kernel behind the daemon, not its engine.
+    pub(super) kernel: bool,
 }
 
 impl Address {
     /// The usual socket: that of root's daemon; for an ordinary user the own daemon's, if it exists.
     pub fn usual() -> Self {
         let own = default_path().filter(|path| path.exists());
-        Self { path: own.unwrap_or_else(|| SYSTEM.into()), name: String::new() }
+        Self { path: own.unwrap_or_else(|| SYSTEM.into()), name: String::new(), kernel: false }
     }
 
     /// The socket that the operator named.
     pub fn unix(path: &Path) -> Self {
-        Self { path: path.to_owned(), name: format!("unix:{}", screen(path.as_os_str().as_bytes())) }
+        Self { path: path.to_owned(), name: format!("unix:{}", screen(path.as_os_str().as_bytes())), kernel: false }
+    }
+
+    /// The kernel that the daemon there watches.
+    #[must_use]
+    pub fn kernel(self) -> Self {
+        Self { kernel: true, ..self }
     }
 
     /// The path, escaped.
@@ -36,9 +44,14 @@ impl Address {
 
     /// The daemon there, which described itself.
     pub(super) fn info(&self, info: &Info) -> TargetInfo {
+        let (kind, name) = match (self.kernel, &*self.name) {
+            (false, name) => (TargetKind::Daemon, name.to_owned()),
+            (true, "") => (TargetKind::Kernel, "daemon/kernel".to_owned()),
+            (true, name) => (TargetKind::Kernel, format!("{name}/kernel")),
+        };
         TargetInfo {
-            kind: TargetKind::Daemon,
-            name: self.name.clone(),
+            kind,
+            name,
             version: info.version.clone(),
             pid: info.pid,
             uid: info.uid,

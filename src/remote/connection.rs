@@ -20,6 +20,8 @@ pub(super) struct Connection {
     socket: OwnedFd,
     incoming: Splitter,
     outgoing: Vec<u8>,
+    /// Its calls are for the watch of the kernel.
+    pub(super) kernel: bool,
 }
 
 impl Connection {
@@ -28,7 +30,7 @@ impl Connection {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         connect(&socket, &SocketAddrUnix::new(&address.path)?)?;
-        Ok(Self { socket, incoming: Splitter::new(MAX_ANSWER), outgoing: Vec::new() })
+        Ok(Self { socket, incoming: Splitter::new(MAX_ANSWER), outgoing: Vec::new(), kernel: address.kernel })
     }
 
     /// Sends a message, or as much of it as the socket takes; the rest follows with [`Self::write`].

@@ -39,7 +39,7 @@ impl Direct {
 
     /// Sends a command and waits for the answer.
     pub fn ask(&self, command: &Command) -> Result<Reply, ControlError> {
-        let Some((sent, message)) = client::call(command) else {
+        let Some((sent, message)) = client::call(command, self.address.kernel) else {
             return Err(ControlError::Unavailable("this command is not possible over a socket".to_owned()));
         };
         let mut answer = self.exchange(&message)?;
@@ -59,7 +59,7 @@ impl Direct {
     }
 
     fn about(&self) -> Result<Info, ControlError> {
-        self.about.get_or_init(|| client::described(&self.exchange(&client::info())?)).clone()
+        self.about.get_or_init(|| client::described(&self.exchange(&client::info(self.address.kernel))?)).clone()
     }
 
     fn exchange(&self, message: &[u8]) -> Result<Vec<u8>, ControlError> {
@@ -112,8 +112,8 @@ impl EventSource for NoEvents {
 /// A connection to a daemon that has described itself.
 pub(super) fn open(address: &Address) -> Result<(Connection, Info), ControlError> {
     let mut connection = connect(address)?;
-    let answer =
-        exchange(&mut connection, &client::info(), Some(&HELLO)).map_err(|e| unreachable("lost the", address, &e))?;
+    let answer = exchange(&mut connection, &client::info(address.kernel), Some(&HELLO))
+        .map_err(|e| unreachable("lost the", address, &e))?;
     Ok((connection, client::described(&answer)?))
 }
 

@@ -92,7 +92,7 @@ impl Line {
 
     /// Sends a command. If it cannot be sent, the command is answered.
     pub(super) fn submit(&mut self, job: Job) -> io::Result<()> {
-        let Some((sent, message)) = client::call(&job.command) else {
+        let Some((sent, message)) = client::call(&job.command, self.connection.kernel) else {
             let why = "this command is not possible over a socket".to_owned();
             job.done.finish(Err(ControlError::Unavailable(why)));
             return Ok(());

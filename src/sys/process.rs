@@ -1,6 +1,6 @@
 //! Other processes: whether one still lives, and its identity.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -25,6 +25,23 @@ pub fn open(pid: i32, started: u64) -> Result<OwnedFd, Errno> {
     if start_time(pid) == Some(started) { Ok(process) } else { Err(Errno::ESRCH) }
 }
 
+/// Sends a signal to the process of a descriptor (pidfd_send_signal(2)).
+///
+/// # Errors
+/// `ESRCH` if the process has ended, `EPERM`, `EINVAL` for a signal that does not exist.
+pub fn signal(process: &OwnedFd, signal: i32) -> Result<(), Errno> {
+    // SAFETY: pidfd_send_signal with a null siginfo; the descriptor is open until the end of this function.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, 0usize, 0) };
+    Errno::result(sent).map(drop)
+}
+
+/// The nanoseconds by which CLOCK_BOOTTIME, in which start times are counted, is ahead of CLOCK_MONOTONIC: the time
+/// asleep.
+pub fn asleep() -> u64 {
+    let ahead = super::linux::ticks::since_boot().saturating_sub(super::linux::ticks::monotonic());
+    u64::try_from(ahead.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// The id of this boot of the machine; empty if it cannot be read.
 pub fn boot_id() -> String {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -33,9 +50,7 @@ pub fn boot_id() -> String {
 
 /// CLOCK_MONOTONIC, in microseconds.
 pub fn monotonic() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
-    seconds * 1_000_000 + nanos / 1000
+    u64::try_from(super::linux::ticks::monotonic().as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

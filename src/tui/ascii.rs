@@ -17,8 +17,15 @@ thread_local! {
 
 /// The symbols that the console draws, each with its ASCII replacement. The symbols of different outcomes stay
 /// distinct.
-const PLAIN: [(char, char); 42] = [
+const PLAIN: [(char, char); 49] = [
     ('─', '-'),
+    ('━', '='),
+    ('┬', '+'),
+    ('┼', '+'),
+    ('├', '+'),
+    ('┤', '+'),
+    ('●', '*'),
+    ('▐', '#'),
     ('│', '|'),
     ('┌', '+'),
     ('┐', '+'),

@@ -89,10 +89,7 @@ fn parse(text: &str) -> Result<Settings, Wrong> {
     for (name, value) in &table {
         match (name.get_ref().as_ref(), value.get_ref()) {
             ("theme", DeValue::String(theme)) => {
-                let known = || {
-                    format!("unknown theme `{}`; the themes are: {}", screen(theme.as_bytes()), Theme::NAMES.join(", "))
-                };
-                settings.theme = Some(Theme::by_name(theme).ok_or_else(|| (at(value.span()), known()))?);
+                settings.theme = Some(Theme::named(theme).map_err(|why| (at(value.span()), why))?);
             }
             ("ascii", DeValue::Boolean(ascii)) => settings.ascii = Some(*ascii),
             ("ascii", _) => return Err((at(value.span()), "ascii must be true or false".into())),

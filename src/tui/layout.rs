@@ -5,6 +5,8 @@ mod areas;
 mod hit;
 pub mod log;
 pub mod masks;
+pub mod overview;
+mod overview_small;
 
 pub use areas::Areas;
 pub use hit::{Hit, hit};

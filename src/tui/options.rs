@@ -1,5 +1,7 @@
 //! Start-up options of the console.
 
+use super::theme::Theme;
+
 /// The options of the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -9,4 +11,6 @@ pub struct Options {
     pub mouse: bool,
     /// Draw only ASCII, even if the terminal and the settings allow more (`--ascii`).
     pub ascii: bool,
+    /// The theme, whatever the settings and NO_COLOR say (`--theme`).
+    pub theme: Option<Theme>,
 }

@@ -104,7 +104,8 @@ impl<'a> Console<'a> {
         (model.keys, model.clipboard) = (settings.keys, kind.clipboard);
         model.ascii = options.ascii;
         model.notices.extend(settings.warning.map(|warning| (model.now, warning)));
-        model.theme = theme(settings.theme, kind);
+        model.theme = theme(options.theme.or(settings.theme), kind);
+        model.colours = kind.colours != Colours::None;
         let painter = Painter::new(tty.clone(), &tty.enter()?, size, kind);
         let executor = Executor::new(target.clone(), by, mailbox.clone());
         let input = Decoder::new(now);

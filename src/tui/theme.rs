@@ -2,6 +2,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::abi::escape::screen;
 use crate::control::text::outcome::Severity;
 
 /// The styles of the screen, by purpose.
@@ -11,10 +12,24 @@ pub struct Theme {
     pub text: Style,
     /// Secondary text.
     pub dim: Style,
-    /// The line with the name of the target.
+    /// The sentence of a target that is not this machine's kernel.
     pub target: Style,
+    /// The sentence of this machine's kernel.
+    pub real: Style,
+    /// The chosen target, in brackets.
+    pub target_tab: Style,
+    /// The same for this machine's kernel.
+    pub real_tab: Style,
+    /// The chosen screen, in brackets.
+    pub tab: Style,
+    /// A badge: a state that holds on every screen.
+    pub badge: Style,
+    /// A badge of trouble.
+    pub badge_bad: Style,
     /// Headings and the titles of dialogs.
     pub title: Style,
+    /// The title of the panel with the cursor.
+    pub focus: Style,
     /// The frames of dialogs.
     pub frame: Style,
     /// The row or choice under the cursor.
@@ -33,6 +48,10 @@ pub struct Theme {
     pub warn: Style,
     /// Differs from the live value.
     pub draft: Style,
+    /// The graph, far from the limit.
+    pub graph: Style,
+    /// The graph, at the limit; refusals.
+    pub graph_bad: Style,
 }
 
 impl Theme {
@@ -55,6 +74,15 @@ impl Theme {
             bad: bold.fg(Color::Red),
             warn: plain.fg(Color::Yellow),
             draft: bold.fg(Color::Magenta),
+            real: bold.fg(Color::Yellow),
+            target_tab: plain.add_modifier(Modifier::REVERSED).fg(Color::Cyan),
+            real_tab: plain.add_modifier(Modifier::REVERSED).fg(Color::Yellow),
+            tab: bold.add_modifier(Modifier::UNDERLINED),
+            badge: plain.add_modifier(Modifier::REVERSED),
+            badge_bad: bold.add_modifier(Modifier::REVERSED).fg(Color::Red),
+            focus: bold.fg(Color::Cyan),
+            graph: plain.fg(Color::Cyan),
+            graph_bad: plain.fg(Color::Red),
         }
     }
 
@@ -77,6 +105,15 @@ impl Theme {
             bad: trouble,
             warn: bold,
             draft: trouble,
+            real: bold,
+            target_tab: plain.add_modifier(Modifier::REVERSED),
+            real_tab: bold.add_modifier(Modifier::REVERSED),
+            tab: trouble,
+            badge: plain.add_modifier(Modifier::REVERSED),
+            badge_bad: bold.add_modifier(Modifier::REVERSED),
+            focus: bold.add_modifier(Modifier::REVERSED),
+            graph: plain,
+            graph_bad: bold,
         }
     }
 
@@ -92,6 +129,13 @@ impl Theme {
             "colour-blind" => Self::colour_blind(),
             _ => return None,
         })
+    }
+
+    /// The same; the error names the themes.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let known =
+            || format!("unknown theme `{}`; the themes are: {}", screen(name.as_bytes()), Self::NAMES.join(", "));
+        Self::by_name(name).ok_or_else(known)
     }
 
     /// The brightest colours on black; nothing is faint.
@@ -113,6 +157,15 @@ impl Theme {
             bad: bold.bg(Color::Red),
             warn: bold.fg(Color::LightYellow),
             draft: bold.fg(Color::LightMagenta),
+            real: bold.fg(Color::LightYellow),
+            target_tab: Style::new().fg(Color::Black).bg(Color::LightCyan),
+            real_tab: Style::new().fg(Color::Black).bg(Color::LightYellow),
+            tab: bold.add_modifier(Modifier::UNDERLINED),
+            badge: chosen,
+            badge_bad: bold.bg(Color::Red),
+            focus: bold.add_modifier(Modifier::UNDERLINED).fg(Color::LightCyan),
+            graph: white.fg(Color::LightCyan),
+            graph_bad: bold.fg(Color::LightRed),
         }
     }
 
@@ -135,6 +188,15 @@ impl Theme {
             bad: underlined.fg(Color::LightYellow),
             warn: plain.fg(Color::Yellow),
             draft: underlined.fg(Color::White),
+            real: bold.fg(Color::Yellow),
+            target_tab: plain.add_modifier(Modifier::REVERSED).fg(Color::Cyan),
+            real_tab: plain.add_modifier(Modifier::REVERSED).fg(Color::Yellow),
+            tab: bold.add_modifier(Modifier::UNDERLINED),
+            badge: plain.add_modifier(Modifier::REVERSED),
+            badge_bad: bold.fg(Color::Black).bg(Color::LightYellow),
+            focus: bold.fg(Color::Cyan),
+            graph: plain.fg(Color::LightBlue),
+            graph_bad: plain.fg(Color::LightYellow),
         }
     }
 

@@ -47,6 +47,9 @@ pub struct Get {
     /// Print one JSON object per knob, each on its own line
     #[arg(long)]
     pub json: bool,
+    /// The knobs of the kernel are those that are meant by `-a`, a folder or a pattern.
+    #[arg(skip)]
+    pub of_kernel: bool,
     /// Names of knobs, or of folders of knobs, with `.` or `/` as separator
     #[arg(value_name = "KEY|PREFIX", required_unless_present_any = ["all", "pattern"])]
     pub keys: Vec<OsString>,
@@ -79,6 +82,9 @@ pub struct SetKnobs {
     /// Agree to a write that cannot be undone before the machine starts again; only writes to the kernel need it
     #[arg(long)]
     pub until_reboot: bool,
+    /// Write to the kernel although a check or the rehearsal of a mask advises against it
+    #[arg(long)]
+    pub force: bool,
     /// Read KEY = VALUE lines from FILE (`-` is stdin), as sysctl.d(5) has them; may be repeated
     #[arg(short = 'p', long, value_name = "FILE", short_alias = 'f', conflicts_with = "settings")]
     pub load: Vec<PathBuf>,
@@ -128,9 +134,9 @@ impl Get {
         };
         let mut all: Vec<Result<Key, ControlError>> = Vec::new();
         if self.all || self.keys.is_empty() {
-            all.extend(Key::ALL.map(Ok));
+            all.extend(self.of_target().iter().copied().map(Ok));
         } else {
-            self.keys.iter().for_each(|name| all.extend(named(name.as_bytes())));
+            self.keys.iter().for_each(|name| all.extend(named(name.as_bytes(), self.of_target())));
         }
         all.retain(|key| match key {
             Ok(key) => pattern.as_ref().is_none_or(|pattern| pattern.matches(key.name())),
@@ -138,6 +144,11 @@ impl Get {
             Err(_) => true,
         });
         Ok(all)
+    }
+
+    /// Every knob of the target.
+    const fn of_target(&self) -> &'static [Key] {
+        if self.of_kernel { &Key::KERNEL } else { &Key::ALL }
     }
 
     /// What to print of each.
@@ -173,7 +184,7 @@ impl Form {
 }
 
 /// The knob of this name, or every knob of the folder.
-fn named(name: &[u8]) -> Vec<Result<Key, ControlError>> {
+fn named(name: &[u8], all: &[Key]) -> Vec<Result<Key, ControlError>> {
     if let Some(at) = name.iter().position(|b| *b == b'=') {
         let why = format!("`{}` is KEY=VALUE, and `get` only reads", screen(name));
         let key = screen(&name[..at]);
@@ -185,8 +196,7 @@ fn named(name: &[u8]) -> Vec<Result<Key, ControlError>> {
     }
     let folder = name.strip_suffix(b"/").or_else(|| name.strip_suffix(b".")).unwrap_or(name);
     let folder: Vec<u8> = folder.iter().map(|b| if *b == b'/' { b'.' } else { *b }).chain([b'.']).collect();
-    let within: Vec<_> =
-        Key::ALL.into_iter().filter(|key| key.name().as_bytes().starts_with(&folder)).map(Ok).collect();
+    let within: Vec<_> = all.iter().copied().filter(|key| key.name().as_bytes().starts_with(&folder)).map(Ok).collect();
     if within.is_empty() { vec![exact] } else { within }
 }
 
@@ -218,6 +228,7 @@ impl SetKnobs {
             (self.system, "--system"),
             (self.config.is_some(), "--config"),
             (self.json, "--json"),
+            (self.force, "--force"),
         ];
         given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
     }

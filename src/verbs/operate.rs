@@ -92,9 +92,18 @@ pub struct Kill {
     /// The signal: TERM, KILL, HUP, or a number
     #[arg(short = 's', long, value_name = "SIGNAL", default_value = "TERM", value_parser = signal)]
     pub signal: i32,
-    /// The ids of the requests whose helpers get the signal, as 12 or #12
-    #[arg(value_name = "ID", required = true, value_parser = id)]
-    pub ids: Vec<u64>,
+    /// The helpers that get the signal: the ids of their requests, as 12 or #12, or their processes, as pid:4125
+    #[arg(value_name = "ID", required = true, value_parser = helper)]
+    pub ids: Vec<Helper>,
+}
+
+/// A helper that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Helper {
+    /// By the id of its request.
+    Id(u64),
+    /// By its process.
+    Pid(i32),
 }
 
 /// `abandon`.
@@ -178,6 +187,12 @@ fn signal(text: &str) -> Result<i32, String> {
 }
 
 /// The id of a request: `12` or `#12`.
+fn helper(text: &str) -> Result<Helper, String> {
+    let Some(digits) = text.strip_prefix("pid:") else { return id(text).map(Helper::Id) };
+    let number = digits.parse().ok().filter(|n| *n > 0 && digits.bytes().all(|b| b.is_ascii_digit()));
+    number.map(Helper::Pid).ok_or_else(|| "give the number of a process, as pid:4125".to_owned())
+}
+
 fn id(text: &str) -> Result<u64, String> {
     let digits = text.strip_prefix('#').unwrap_or(text);
     let number = digits.parse().ok().filter(|n| *n > 0 && digits.bytes().all(|b| b.is_ascii_digit()));
@@ -191,6 +206,10 @@ mod tests {
     #[test]
     fn an_id_is_a_number_with_or_without_a_hash() {
         assert_eq!([id("12"), id("#12"), id("#1")], [Ok(12), Ok(12), Ok(1)]);
+        assert_eq!([helper("12"), helper("pid:12")], [Ok(Helper::Id(12)), Ok(Helper::Pid(12))]);
+        for wrong in ["pid:", "pid:0", "pid:-1", "pid:+1", "pid:2147483648", "#pid:1", "Pid:1"] {
+            assert!(helper(wrong).is_err(), "{wrong}");
+        }
         for wrong in ["", "#", "##1", "0", "-1", "+1", "1x", "18446744073709551616", "#\u{1b}"] {
             assert!(id(wrong).is_err(), "{wrong}");
         }

@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use nix::errno::Errno;
+
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
-use crate::abi::error::{ControlError, ParseError};
+use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
 use crate::abi::escape::screen;
 use crate::abi::mask::{MaskExpr, every_form};
 use crate::abi::wait::signal_name;
@@ -14,7 +16,7 @@ use crate::control::batch::Batch;
 use crate::control::{Call, Command, Key, KnobValue, MaskKnob};
 
 use super::knobs::{Form, SetKnobs, Writing};
-use super::operate::Draft;
+use super::operate::{Draft, Helper};
 use super::options::{Mask, Request};
 use super::verb::{Common, Resettable, Verb};
 
@@ -77,6 +79,30 @@ pub enum Act {
         /// `#7: SIGTERM`.
         what: String,
     },
+    /// A signal to the helper that is this process.
+    OnProcess {
+        /// The process.
+        pid: i32,
+        /// The whole chain that begins with it.
+        chain: bool,
+        /// The signal's number.
+        signal: i32,
+        /// `pid 4125: SIGTERM`.
+        what: String,
+    },
+}
+
+impl Act {
+    /// The command on the request of this id, for a signal to the helper that is a process.
+    pub const fn signal(id: u64, chain: bool, signal: i32) -> Command {
+        if chain { Command::KillChain { id, signal } } else { Command::Kill { id, signal } }
+    }
+}
+
+/// The error for a process that is no helper that runs.
+pub fn no_helper(pid: i32) -> ControlError {
+    let why = format!("pid {pid} is no helper of this target that runs");
+    EngineError::new(Stage::Lost, Errno::ESRCH, why, "`ps` lists what runs").into()
 }
 
 /// Turns a verb of the shell and the console into an action. `known` are the capabilities of the target's kernel.
@@ -97,10 +123,17 @@ pub fn ask(verb: &Common, known: CapMask) -> Result<Ask, ControlError> {
         Common::Gate(gate) => Ask::Acts(vec![Act::Gate(gate.depth.into())]),
         Common::Kill(kill) => {
             let (signal, name) = (kill.signal, signal_name(u8::try_from(kill.signal).unwrap_or_default()));
-            Ask::Acts(match kill.chain {
-                true => each(&kill.ids, &format!("{name} to its chain"), |id| Command::KillChain { id, signal }),
-                false => each(&kill.ids, &name, |id| Command::Kill { id, signal }),
-            })
+            let (what, chain) = match kill.chain {
+                true => (format!("{name} to its chain"), true),
+                false => (name, false),
+            };
+            let act = |helper: &Helper| match *helper {
+                Helper::Id(id) => {
+                    Act::OnRequest { command: Act::signal(id, chain, signal), what: format!("#{id}: {what}") }
+                }
+                Helper::Pid(pid) => Act::OnProcess { pid, chain, signal, what: format!("pid {pid}: {what}") },
+            };
+            Ask::Acts(kill.ids.iter().map(act).collect())
         }
         Common::Abandon(abandon) => Ask::Acts(each(&abandon.ids, "abandoned", Command::Abandon)),
     })

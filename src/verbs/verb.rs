@@ -180,7 +180,8 @@ pub enum Resettable {
 /// The definition for the console's help, without the options that only the shell has.
 pub fn definition() -> Command {
     let hide = |arg: clap::Arg| {
-        let shells = ["json", "set", "ledger", "ledger_output", "config", "load", "system", "dry_run", "until_reboot"];
+        let shells =
+            ["json", "set", "ledger", "ledger_output", "config", "load", "system", "dry_run", "until_reboot", "force"];
         let shells = shells.contains(&arg.get_id().as_str());
         arg.hide(shells)
     };
@@ -227,6 +228,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verbs::operate::Helper;
     use crate::verbs::operate::Work;
 
     fn read(line: &str) -> Result<Line, clap::Error> {
@@ -249,7 +251,7 @@ mod tests {
         };
         assert_eq!(run.argv, ["/bin/echo", "--json"]);
         let Verb::Common(Common::Kill(kill)) = read("kill -s kill 3 #4").unwrap().verb else { panic!() };
-        assert_eq!((kill.signal, kill.ids), (9, vec![3, 4]));
+        assert_eq!((kill.signal, kill.ids), (9, vec![Helper::Id(3), Helper::Id(4)]));
         let Verb::Common(Common::Gate(gate)) = read("gate freezing").unwrap().verb else { panic!() };
         assert_eq!(gate.depth, Work::Freezing);
         assert!(matches!(read("reset loop-messages").unwrap().verb, Verb::Reset(_)));

@@ -12,7 +12,7 @@ use crate::control::target_info::RunId;
 use super::error;
 use super::event::{self, Item, Subscribe, WATCH};
 use super::frame::{self, Answer};
-use super::interface::{CONTROL, VERSION};
+use super::interface::{CONTROL, KERNEL, VERSION};
 use super::method::Method;
 use super::translate::inward;
 
@@ -29,20 +29,29 @@ pub enum Heard {
     Last(Result<Reply, ControlError>),
 }
 
-/// The message of a command. `None` if the interface has no method for it.
-pub fn call(command: &Command) -> Option<(Sent, Vec<u8>)> {
+/// The message of a command to the daemon's engine, or to its watch of the kernel. `None` if the interface has no
+/// method for it.
+pub fn call(command: &Command, kernel: bool) -> Option<(Sent, Vec<u8>)> {
     let (method, parameters) = Method::of(command)?;
-    Some((Sent(method), frame::call(&full_name(method.name), &parameters, method.has_progress())))
+    Some((Sent(method), to(method.name, parameters, method.has_progress(), kernel)))
 }
 
 /// The message that subscribes to events.
-pub fn watch(subscribe: &Subscribe) -> Vec<u8> {
-    frame::call(&full_name(WATCH), &subscribe.parameters(), true)
+pub fn watch(subscribe: &Subscribe, kernel: bool) -> Vec<u8> {
+    // They have only strings and numbers, which always serialize.
+    to(WATCH, serde_json::to_value(subscribe.parameters()).unwrap_or_default(), true, kernel)
 }
 
 /// The message that asks for the daemon's description.
-pub fn info() -> Vec<u8> {
-    frame::call(&full_name("Info"), &Map::new(), false)
+pub fn info(kernel: bool) -> Vec<u8> {
+    to("Info", Value::Object(Map::new()), false, kernel)
+}
+
+fn to(method: &str, mut parameters: Value, more: bool, kernel: bool) -> Vec<u8> {
+    if let (true, Value::Object(members)) = (kernel, &mut parameters) {
+        members.insert("target".to_owned(), KERNEL.into());
+    }
+    frame::call(&full_name(method), &parameters, more)
 }
 
 fn full_name(method: &str) -> String {

@@ -29,6 +29,7 @@ fn parts(error: &ControlError) -> (&'static str, Option<&str>, Option<Stage>, &s
         ControlError::Value { key, error } => ("InvalidValue", Some(key), None, error.why()),
         ControlError::Engine(error) => ("Refused", None, Some(error.stage), &error.why),
         ControlError::Busy(why) => ("Busy", None, None, why),
+        ControlError::Unsupported(why) => ("Unsupported", None, None, why),
         ControlError::Unavailable(why) => ("Unavailable", None, None, why),
         ControlError::Version(why) => ("OtherVersion", None, None, why),
     }
@@ -76,6 +77,7 @@ pub(super) fn read(name: &str, parameters: Option<&RawValue>, method: &str, vers
         ("InvalidValue", _) => ControlError::Value { key, error: ParseError::with(errno, p.reason, p.advice) },
         ("Refused", Some(stage)) => ControlError::Engine(EngineError::new(stage, errno, p.reason, p.advice)),
         ("Busy", _) => ControlError::Busy(p.reason),
+        ("Unsupported", _) => ControlError::Unsupported(p.reason),
         ("Unavailable", _) => ControlError::Unavailable(p.reason),
         ("OtherVersion", _) => ControlError::Version(p.reason),
         _ => ControlError::Version(format!("this daemon ({version}) refused {method}: {name} {text}")),

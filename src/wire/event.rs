@@ -16,7 +16,7 @@ use super::translate::{inward, outward};
 pub const WATCH: &str = "Watch";
 
 /// The kinds of events, by the names of their fields in the interface. A failure is a `finished` event.
-const KINDS: [(&str, EventKinds); 15] = [
+const KINDS: [(&str, EventKinds); 16] = [
     ("module_request", EventKinds::MODULE_REQUEST),
     ("waiting", EventKinds::WAITING),
     ("queued", EventKinds::QUEUED),
@@ -31,6 +31,7 @@ const KINDS: [(&str, EventKinds); 15] = [
     ("knob_changed", EventKinds::KNOB_CHANGED),
     ("gate_changed", EventKinds::GATE_CHANGED),
     ("drain_failed", EventKinds::DRAIN_FAILED),
+    ("lost", EventKinds::LOST),
     ("log", EventKinds::LOG),
 ];
 

@@ -4,6 +4,8 @@
 pub const CONTROL: &str = "io.khelper.Control";
 /// The name of Varlink's own interface.
 pub const SERVICE: &str = "org.varlink.service";
+/// The name of the watch of the kernel, as a target.
+pub(super) const KERNEL: &str = "kernel";
 /// The definition of [`CONTROL`]: the methods, their parameters, answers and errors.
 pub const DEFINITION: &str = include_str!("../../assets/io.khelper.Control.varlink");
 /// The definition of [`SERVICE`].

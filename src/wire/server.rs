@@ -11,7 +11,7 @@ use crate::control::target_info::{RunId, TargetInfo};
 use super::error;
 use super::event::{Subscribe, WATCH};
 use super::frame::{self, Call};
-use super::interface::{CONTROL, SERVICE, VERSION, definition};
+use super::interface::{CONTROL, KERNEL, SERVICE, VERSION, definition};
 use super::method::{Method, Wrong};
 use super::translate::mask_object;
 
@@ -27,6 +27,8 @@ pub struct Request {
     pub ask: Ask,
     /// How to answer.
     pub way: Way,
+    /// It is for the watch of the kernel, not for the engine.
+    pub kernel: bool,
 }
 
 /// What a call asks for.
@@ -125,11 +127,12 @@ pub fn busy(error: &ControlError) -> Vec<u8> {
     error::answer(error)
 }
 
-/// Reads a message. The error says why it is not a call: close the connection, since there is nothing to answer to.
-pub fn read(message: &[u8], info: &TargetInfo) -> Result<Request, String> {
+/// Reads a message. `kernel` is the watch of the kernel, if there is one. The error says why it is not a call: close the connection, since there is nothing to answer to.
+pub fn read(message: &[u8], info: &TargetInfo, kernel: Option<&TargetInfo>) -> Result<Request, String> {
     let call = Call::parse(message)?;
     let mut way = Way { method: None, more: call.more(), oneway: call.oneway(), withheld: false };
-    let ask = match ask(&call, info, &mut way) {
+    let mut of_kernel = false;
+    let ask = match ask(&call, (info, kernel), &mut way, &mut of_kernel) {
         Ok(ask) => ask,
         Err(Wrong::Parameter(name)) => Ask::Nothing(error::of_service("InvalidParameter", Some(("parameter", &name)))),
         Err(Wrong::Knob(error)) => Ask::Nothing(error::answer(&error)),
@@ -140,10 +143,16 @@ pub fn read(message: &[u8], info: &TargetInfo) -> Result<Request, String> {
             ask => ask,
         },
         way,
+        kernel: of_kernel,
     })
 }
 
-fn ask(call: &Call, info: &TargetInfo, way: &mut Way) -> Result<Ask, Wrong> {
+fn ask(
+    call: &Call,
+    (engine, kernel): (&TargetInfo, Option<&TargetInfo>),
+    way: &mut Way,
+    of_kernel: &mut bool,
+) -> Result<Ask, Wrong> {
     if call.upgrade() {
         return Err(Wrong::Parameter("upgrade".to_owned()));
     }
@@ -157,12 +166,20 @@ fn ask(call: &Call, info: &TargetInfo, way: &mut Way) -> Result<Ask, Wrong> {
         return Ok(Ask::Nothing(error::of_service("InterfaceNotFound", Some(("interface", interface)))));
     }
     let mut parameters = parameters(call.parameters)?;
-    match parameters.remove("target") {
-        None | Some(Value::Null) => {}
-        // The engine of this daemon has no other name, and no other target exists yet.
-        Some(Value::String(own)) if own == "daemon" => {}
+    let info = match parameters.remove("target") {
+        None | Some(Value::Null) => engine,
+        // The engine of this daemon has no other name.
+        Some(Value::String(own)) if own == "daemon" => engine,
+        Some(Value::String(other)) if other == KERNEL => {
+            let Some(kernel) = kernel else {
+                let why = "this daemon does not watch the kernel: start it with --watch-kernel";
+                return Ok(Ask::Nothing(error::answer(&ControlError::Unsupported(why.to_owned()))));
+            };
+            *of_kernel = true;
+            kernel
+        }
         Some(_) => return Err(Wrong::Parameter("target".to_owned())),
-    }
+    };
     match name {
         "Info" => return Ok(Ask::Nothing(frame::answer(&about(info), false))),
         WATCH if !call.more() => return Ok(Ask::Nothing(error::of_service("ExpectedMore", None))),
@@ -171,7 +188,17 @@ fn ask(call: &Call, info: &TargetInfo, way: &mut Way) -> Result<Ask, Wrong> {
     }
     let Some(method) = Method::named(name) else { return Ok(not_found(call)) };
     way.method = Some(method);
-    method.command(parameters, info.known).and_then(bounded).map(Ask::Command)
+    let mut command = method.command(parameters, info.known).and_then(bounded)?;
+    // The engine's ledger has the kernel's helpers too: the target selects lines of it.
+    let of = match &mut command {
+        Command::Log(question) => Some(&mut question.of),
+        Command::Why(question) => Some(&mut question.of),
+        _ => None,
+    };
+    if let Some(of) = of.filter(|_| std::mem::take(of_kernel)) {
+        *of = Some(KERNEL.to_owned());
+    }
+    Ok(Ask::Command(command))
 }
 
 /// Bounds what one answer can hold: it is kept until the caller has read it. An answer with fewer requests than were

@@ -46,10 +46,10 @@ fn parsed(message: &[u8]) -> Value {
 
 /// Sends a command; the daemon reads the same command.
 fn sent(command: &Command) -> (Sent, Way) {
-    let (sent, message) = client::call(command).expect("each command has a method");
+    let (sent, message) = client::call(command, false).expect("each command has a method");
     let text = &message[..message.len() - 1];
-    match server::read(text, &daemon()).unwrap() {
-        Request { ask: Ask::Command(came), way } => {
+    match server::read(text, &daemon(), None).unwrap() {
+        Request { ask: Ask::Command(came), way, .. } => {
             assert_eq!(&came, command, "{}", String::from_utf8_lossy(text));
             (sent, way)
         }
@@ -74,7 +74,7 @@ fn replies_to(command: &Command, reply: &Reply) -> bool {
         Command::Knobs(_) => matches!(reply, Reply::Knobs(_)),
         Command::Diff => matches!(reply, Reply::Diff(_)),
         Command::KillChain { .. } => matches!(reply, Reply::ChainEnded(_)),
-        Command::Configure(_) => false,
+        Command::Configure(_) | Command::WriteKernel(_) => false,
         Command::Write(_) | Command::Persist(_) | Command::Reset(_) => matches!(reply, Reply::Written(_)),
         Command::SetDepth(_)
         | Command::ResetLoopMessages
@@ -104,9 +104,10 @@ fn there_and_back(seed: &Seed, schema: Option<&Schema>) {
     };
     let (replies, errors) = (seed.replies(), seed.errors());
     let mut came = BTreeSet::new();
-    // The files are read by the process that owns the engine.
-    for command in seed.commands().into_iter().filter(|command| !matches!(command, Command::Configure(_))) {
-        let (_, message) = client::call(&command).unwrap();
+    // The files are read by the process that owns the engine, and no engine writes the kernel's knobs.
+    let inner = |command: &Command| matches!(command, Command::Configure(_) | Command::WriteKernel(_));
+    for command in seed.commands().into_iter().filter(|command| !inner(command)) {
+        let (_, message) = client::call(&command, false).unwrap();
         let name = method_of(&message);
         check(&message, &format!("{name} call"), "parameters");
         let (sent, way) = sent(&command);
@@ -232,9 +233,9 @@ fn every_set_of_kinds_is_subscribed_to_as_it_is() {
         EventKinds::MODULE_REQUEST.or(EventKinds::WAITING).or(EventKinds::SIGNALLED),
     ] {
         for from in [None, from] {
-            let message = client::watch(&Subscribe { kinds, from });
+            let message = client::watch(&Subscribe { kinds, from }, false);
             schema.check("Watch call", &parsed(&message)["parameters"]);
-            let request = server::read(&message[..message.len() - 1], &daemon()).unwrap();
+            let request = server::read(&message[..message.len() - 1], &daemon(), None).unwrap();
             assert!(request.way.more && !request.way.wants_progress());
             match request.ask {
                 Ask::Watch(came) => assert_eq!(came, Subscribe { kinds, from }),

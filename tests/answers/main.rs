@@ -7,6 +7,7 @@ mod exit_codes;
 mod json;
 mod knobs;
 mod metrics;
+mod posture;
 
 use std::sync::Arc;
 

@@ -105,7 +105,9 @@ fn table(title: &str, rows: &[(&str, &str)]) -> String {
 }
 
 fn knobs() -> String {
-    table("KNOBS", &Key::ALL.map(|key| (key.name(), meaning(key))))
+    let all: Vec<_> =
+        Key::ALL.into_iter().chain([Key::ModulesDisabled]).map(|key| (key.name(), meaning(key))).collect();
+    table("KNOBS", &all)
 }
 
 const fn meaning(key: Key) -> &'static str {
@@ -124,6 +126,9 @@ const fn meaning(key: Key) -> &'static str {
         Key::Queued => "read-only: calls that wait for a worker",
         Key::Refused => "read-only: requests that were refused",
         Key::RunningHelpers => "read-only: calls in flight",
+        Key::ModulesDisabled => {
+            "of this machine's kernel alone: 1 stops the loading of modules until the machine starts again"
+        }
     }
 }
 

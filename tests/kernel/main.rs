@@ -64,7 +64,9 @@ fn compare(seen: &[&Seen], noted: &[(i32, usize)], asked: &HashMap<usize, Asked>
         let numbers = by_pid.get(&seen.pid).unwrap_or_else(|| panic!("no agent had this pid: {seen:?}"));
         let fits = |number: &usize| {
             let asked = asked[number];
-            asked.status == seen.status && (seen.tid == 0 || seen.doubtful || asked.tid == seen.tid)
+            let (by, for_what) =
+                (asked.tid == seen.tid, seen.cause == "release_agent" && seen.module == (0, "\"\"".to_owned()));
+            asked.status == seen.status && (seen.tid == 0 || seen.doubtful || (by && for_what))
         };
         let at = numbers.iter().position(fits);
         let at = at.unwrap_or_else(|| {

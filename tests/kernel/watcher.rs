@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use khelper::abi::wait::WaitStatus;
-use khelper::kernel::observation::{Executed, Observation};
+use khelper::kernel::observation::{Cause, Executed, Observation};
 use khelper::kernel::watch::{Loss, Told, Watch};
 
 pub const PROCESS: &str = "KHELPER_TEST_WATCHER";
@@ -31,6 +31,8 @@ pub fn process() {
         });
         while let Some(told) = watch.next() {
             match told {
+                // Told again at its end.
+                Told::Started(_) | Told::Listed => {}
                 Told::Helper(observation) => say(&line(&observation)),
                 Told::Lost(Loss::Trace { forks, count, from, to }) => {
                     say(&format!("lost {} {forks} {}", count.unwrap_or(0), to - from));
@@ -66,8 +68,16 @@ fn line(observation: &Observation) -> String {
     let status = observation.status.map_or(-1, WaitStatus::raw);
     let doubts = observation.doubts;
     let argv = observation.facts.is_ok();
+    let (cause, site, module) = match &observation.cause {
+        Ok(Cause::Module(request)) => {
+            ("module", request.call_site, String::from_utf8_lossy(&request.name).into_owned())
+        }
+        Ok(Cause::ReleaseAgent) => ("release_agent", 0, String::new()),
+        Ok(Cause::Other) => ("other", 0, String::new()),
+        Err(why) => (why.name(), 0, String::new()),
+    };
     format!(
-        "helper {} {tid} {status} {executed} {} {} {uid} {argv} {file}",
+        "helper {} {tid} {status} {executed} {} {} {uid} {argv} {cause} {site} {module:?} {file}",
         observation.pid, doubts.requester, doubts.is_helper
     )
 }
@@ -86,6 +96,10 @@ pub struct Seen {
     pub may_be_none: bool,
     pub uid: i64,
     pub argv: bool,
+    /// `module`, `release_agent`, `other`, or why it is not known.
+    pub cause: String,
+    /// The address in the kernel that asked for the module, and the module's name as Rust writes it.
+    pub module: (u64, String),
     pub file: String,
 }
 
@@ -155,6 +169,8 @@ impl Watcher {
                     may_be_none: word() == "true",
                     uid: word().parse().unwrap(),
                     argv: word() == "true",
+                    cause: word(),
+                    module: (word().parse().unwrap(), word()),
                     file: word(),
                 }),
                 _ => Said::Other(line.to_owned()),

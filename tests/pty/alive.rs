@@ -28,7 +28,7 @@ fn set() -> [String; 2] {
 /// The console with one live helper.
 fn with_helper(start: Start) -> Pty {
     let mut pty = start.start();
-    pty.shows("engine (pid ");
+    pty.shows("[engine]");
     ask(&mut pty, "foo", 1);
     taken(&mut pty, 1);
     pty.shows("#1 foo");

@@ -17,7 +17,7 @@ const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
         &["now enabled; 0 calls in flight", "> freeze and drain", "enable: let calls pass"],
     ),
     ("1", ":", "Command: tab completes", &["set, get, request, run, probe", "help explains them"]),
-    ("1", "?", "Keys: type to search", &["Screens", "ask for a module", "> search"]),
+    ("1", "?", "Keys: type to search", &["Overview", "open what is", "> search"]),
     ("1", "\x1bOP", "Keys: type to search", &["more down)"]),
     ("2", "P", "Presets: fill the draft", &["> modules only", "modprobe can load modules that root may read", "drops"]),
     ("2", "y", "Copy the draft as", &["> bset sysctl", "enter copies all of it, by OSC 52"]),
@@ -32,7 +32,7 @@ const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
 /// Every screen names the target in its first line, whatever covers the rest.
 fn names_the_target(pty: &Pty) {
     let first = pty.screen().rows(0, 200).next().unwrap();
-    assert!(first.contains("engine (pid ") && first.contains("untouched"), "{}", pty.text());
+    assert!(first.contains("[engine]") && first.contains("untouched"), "{}", pty.text());
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn journey(columns: u16, rows: u16) {
     let mut set = OsString::from("kernel.modprobe=");
     set.push(&script);
     let mut pty = Start::khelper_at(columns, rows, console).args([OsStr::new("--set"), &set]).start();
-    pty.shows("engine (pid ");
+    pty.shows("[engine]");
     // As modprobe, with a name; its argv, its output, the requester's comm.
     pty.press("m", "Ask for a module");
     pty.send(b"\x1b[200~\x1b[31m\xe2\x80\xaex\x1b[201~\r");
@@ -73,7 +73,7 @@ fn journey(columns: u16, rows: u16) {
     pty.send(b"\x1b[201~\t\x1b[200~-x \x9b31m\x1b[201~\r");
     pty.hides("Call a helper");
     pty.press("1", "[1 Overview]");
-    pty.until("the helper", |s| s.contents().lines().any(|row| row.contains("#2 ") && row.contains("▸ pid")));
+    pty.until("the helper", |s| s.contents().lines().any(|row| row.contains("▸    #2 ") && row.contains("pid ")));
     for screen in ["2", "3", "4", "1"] {
         pty.press(screen, &format!("[{screen} "));
     }

@@ -10,7 +10,7 @@ fn commands_are_completed_done_and_remembered() {
         let start = || {
             let set = ["--set".to_owned(), format!("kernel.modprobe={QUICK}")];
             let mut pty = Start::khelper(columns, rows).args(set).env("XDG_STATE_HOME", folder.path()).start();
-            pty.shows("engine (pid ");
+            pty.shows("[engine]");
             pty
         };
         let mut pty = start();

@@ -456,7 +456,7 @@ impl Pty {
 
     /// The pid of the engine, as the screen shows it.
     pub fn engine(&self) -> Pid {
-        pid_after(&self.text(), "(pid ").expect("the engine is named")
+        pid_after(&self.text(), "pid ").expect("the engine is named")
     }
 }
 

@@ -18,7 +18,7 @@ fn click(pty: &mut Pty, what: &str) {
 fn tabs_rows_boxes_and_the_wheel() {
     for (columns, rows) in SIZES {
         let mut pty = Start::khelper(columns, rows).start();
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         assert_eq!(pty.screen().mouse_protocol_mode(), MouseProtocolMode::PressRelease);
         assert_eq!(pty.screen().mouse_protocol_encoding(), MouseProtocolEncoding::Sgr);
         click(&mut pty, "2 Masks");
@@ -43,7 +43,7 @@ fn tabs_rows_boxes_and_the_wheel() {
 fn no_mouse_leaves_it_to_the_terminal_and_so_does_screen() {
     for start in [Start::khelper(80, 24).args(["--no-mouse"]), Start::khelper(80, 24).env("STY", "1.tty.here")] {
         let mut pty = start.start();
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         assert_eq!(pty.screen().mouse_protocol_mode(), MouseProtocolMode::None);
         pty.send("q");
         assert_eq!(pty.ends(), 0);
@@ -56,7 +56,7 @@ fn rows_of_activity_and_log() {
         let state = tempfile::tempdir().unwrap();
         let set = ["--set", "kernel.modprobe=/bin/true"];
         let mut pty = Start::khelper(columns, rows).args(set).env("XDG_STATE_HOME", state.path()).start();
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         pty.press(":", "Command");
         pty.send("request first second third\r");
         pty.shows("3 of 3 answered");

@@ -13,7 +13,7 @@ pub const TARGET: &str = "daemon unix:";
 /// How the log names the console as the writer of a knob.
 pub const BY: &str = "outside";
 /// With which letter the line of the target begins, however short it is.
-pub const FIRST: &str = "d";
+pub const FIRST: &str = "[";
 
 /// The daemon; with it end the helpers that the console left.
 pub struct Engine(pub Daemon);

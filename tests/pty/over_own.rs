@@ -3,11 +3,11 @@
 /// Whether the engine ends with the console.
 pub const OWN: bool = true;
 /// The text that every screen shows in every size.
-pub const TARGET: &str = "engine (pid ";
+pub const TARGET: &str = "[engine]";
 /// How the log names the console as the writer of a knob.
 pub const BY: &str = "console";
 /// With which letter the line of the target begins, however short it is.
-pub const FIRST: &str = "e";
+pub const FIRST: &str = "[";
 
 /// What an engine needs that outlives the console: nothing.
 pub struct Engine;

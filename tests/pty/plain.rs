@@ -38,7 +38,7 @@ fn without_utf_8_every_byte_is_ascii() {
     for (at, said) in ASCII.into_iter().enumerate() {
         let (columns, rows) = SIZES[at % 2];
         let mut pty = start(columns, rows, said).start();
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         pty.press("m", "- Ask for a module");
         pty.send("caf\u{e9}");
         pty.says(r"> name caf\xc3\xa9");
@@ -74,7 +74,7 @@ fn with_utf_8_signs_are_drawn_as_they_are() {
     ];
     for said in utf_8 {
         let mut pty = start(80, 24, said).start();
-        pty.shows("Knobs ─");
+        pty.shows("━ Knobs ━");
         pty.send("q");
         assert_eq!(pty.ends(), 0);
     }
@@ -82,9 +82,9 @@ fn with_utf_8_signs_are_drawn_as_they_are() {
     let config = tempfile::tempdir().unwrap();
     std::fs::create_dir(config.path().join("khelper")).unwrap();
     for (setting, said, shows) in [
-        ("ascii = false", (&[][..], &[][..]), "Knobs ─"),
-        ("ascii = true", (&[("LC_ALL", "C.UTF-8")], &[]), "Knobs -"),
-        ("ascii = false", (&[], &["--ascii"]), "Knobs -"),
+        ("ascii = false", (&[][..], &[][..]), "━ Knobs ━"),
+        ("ascii = true", (&[("LC_ALL", "C.UTF-8")], &[]), "= Knobs ="),
+        ("ascii = false", (&[], &["--ascii"]), "= Knobs ="),
     ] {
         std::fs::write(config.path().join("khelper/console.toml"), setting).unwrap();
         let mut pty = start(80, 24, said).env("XDG_CONFIG_HOME", config.path()).start();
@@ -113,7 +113,7 @@ fn a_terminal_is_sent_the_colours_that_it_has() {
         std::fs::write(config.path().join("khelper/console.toml"), theme).unwrap();
         let start = Start::khelper(120, 40).args(["--set", &format!("kernel.modprobe={FAILING}")]);
         let mut pty = start.env("TERM", term).env("XDG_CONFIG_HOME", config.path()).start();
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         ask(&mut pty, "foo", 1);
         pty.says("exit 1 (raw 256)");
         for screen in ["2", "3", "4"] {

@@ -287,7 +287,7 @@ fn an_engine_within_an_engine_asks_for_nothing() {
         let me = env!("CARGO_BIN_EXE_khelper");
         let script = format!("exec {me} <>/proc/$PPID/fd/0 >&0 2>&0");
         let mut pty = Start::khelper(columns, rows).args(["run", "--", "/bin/sh", "-c", &script]).start();
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         pty.press("m", "Ask for a module");
         pty.send("foo\r");
         pty.says("refused, an engine within an engine (ELOOP)");
@@ -304,7 +304,7 @@ fn a_terminal_that_is_too_small_keeps_the_target_and_the_keys() {
             pty.resize(columns, rows);
             pty.until("target and keys", |s| {
                 let (first, last) = (s.rows(0, columns).next().unwrap(), s.rows(0, columns).last().unwrap());
-                first.starts_with("engine (pid") && (!keys || last.contains("help"))
+                first.starts_with("[engine]") && (!keys || last.contains("help"))
             });
         }
         pty.resize(80, 24);

@@ -30,9 +30,10 @@ fn keys_and_theme_are_the_operators() {
         // A chosen theme overrides it.
         let plain = Start::khelper(columns, rows).env("NO_COLOR", "1");
         let mut pty = plain.env("XDG_CONFIG_HOME", config.path()).start();
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         // Bold and bright, as in the theme.
-        let cell = pty.screen().cell(0, 0).unwrap();
+        let (tab, cell) = (pty.screen().cell(0, 0).unwrap(), pty.screen().cell(0, 10).unwrap());
+        assert_eq!((tab.fgcolor(), tab.bgcolor()), (vt100::Color::Idx(0), vt100::Color::Idx(14)));
         assert_eq!((cell.bold(), cell.fgcolor()), (true, vt100::Color::Idx(14)));
         pty.press("M", "Ask for a module");
         pty.send("\x1b");
@@ -53,6 +54,39 @@ fn keys_and_theme_are_the_operators() {
     assert_eq!(keys(folder(&text).path()).stdout, text.as_bytes());
 }
 
+/// `--theme` overrules the settings and NO_COLOR, and `T` switches to the next theme while the console runs.
+#[test]
+fn a_theme_is_chosen_on_the_command_line_and_switched_while_it_runs() {
+    let config = folder("theme = \"plain\"\n");
+    for (columns, rows) in SIZES {
+        let start = Start::khelper(columns, rows).env("XDG_CONFIG_HOME", config.path()).args(["--theme", "ansi"]);
+        let mut pty = start.env("NO_COLOR", "1").start();
+        pty.shows("[engine]");
+        let colours = |pty: &crate::pty::Pty| {
+            let cell = pty.screen().cell(0, 10).unwrap();
+            (cell.bold(), cell.fgcolor(), cell.bgcolor())
+        };
+        assert_eq!(colours(&pty), (true, vt100::Color::Idx(6), vt100::Color::Default));
+        let text = pty.text();
+        pty.press("T", "theme plain; ");
+        assert_eq!(colours(&pty), (true, vt100::Color::Default, vt100::Color::Default));
+        pty.press("T", "theme high-contrast; ");
+        assert_eq!(colours(&pty), (true, vt100::Color::Idx(14), vt100::Color::Idx(0)));
+        pty.press("T", "theme colour-blind; ");
+        pty.press("T", "theme ansi; ");
+        assert_eq!(colours(&pty), (true, vt100::Color::Idx(6), vt100::Color::Default));
+        // Only the styles have changed.
+        pty.send("\x1b");
+        pty.hides("theme ansi; ");
+        assert_eq!(pty.text(), text);
+        pty.send("q");
+        assert_eq!(pty.ends(), 0);
+    }
+    let mut pty = Start::khelper(80, 24).args(["--theme", "pink\x1b"]).start();
+    assert_eq!(pty.ends(), 64);
+    pty.shows(r"unknown theme `pink\x1b`; the themes are: ansi, plain, high-contrast, colour-blind");
+}
+
 /// A chosen theme keeps its colours under NO_COLOR, which is for users who chose none.
 #[test]
 fn a_chosen_theme_overrules_no_color() {
@@ -60,8 +94,8 @@ fn a_chosen_theme_overrules_no_color() {
     for (columns, rows) in SIZES {
         let start = Start::khelper(columns, rows).env("XDG_CONFIG_HOME", config.path());
         let mut pty = start.env("NO_COLOR", "1").start();
-        pty.shows("engine (pid ");
-        let cell = pty.screen().cell(0, 0).unwrap();
+        pty.shows("[engine]");
+        let cell = pty.screen().cell(0, 10).unwrap();
         assert_eq!((cell.bold(), cell.fgcolor(), cell.bgcolor()), (true, vt100::Color::Idx(14), vt100::Color::Idx(0)));
         pty.send("q");
         assert_eq!(pty.ends(), 0);
@@ -194,7 +228,7 @@ fn root_leaves_nothing_in_the_home_of_another_user() {
 fn the_linux_console_gets_ascii_and_no_clipboard() {
     for (columns, rows) in SIZES {
         let mut pty = Start::khelper(columns, rows).env("TERM", "linux").start();
-        pty.shows("engine (pid ");
+        pty.shows("[engine]");
         pty.press("2", "> cap_sys_module");
         pty.press(" ", "[#>.]");
         pty.press("y", "Copy the draft");

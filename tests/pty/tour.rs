@@ -72,7 +72,7 @@ fn the_tour_of_one_minute() {
     let set = ["--set".to_owned(), format!("kernel.modprobe={}/slow", demos.folder.path().display())];
     let mut pty = Start::khelper(100, 30).args(set).env("XDG_STATE_HOME", state.path()).start();
     // 1. Eighty at once.
-    pty.shows("engine (pid ");
+    pty.shows("[engine]");
     pty.press("m", "Ask for a module");
     pty.send("dummy\t\t\x1580\r");
     pty.shows("live helpers 50");
@@ -80,8 +80,8 @@ fn the_tour_of_one_minute() {
     pty.shows("30 refused by the limit");
     picture(&mut pty, keep, "overview");
     demos.release(50);
-    pty.shows("] 0 of 50");
-    pty.shows("Running (0)");
+    pty.shows("· 0 of 50");
+    pty.shows("Running 0");
     // 2. A preset, by its risks.
     pty.press("2P", "> modules only");
     pty.press("\x1b[B\x1b[B\x1b[B", "> everything but modules");

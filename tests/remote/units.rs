@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use khelper::control::history::{What, Which};
+use khelper::control::history::{What, Which, WhyRequest};
 use khelper::control::{self, Key, Reply};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
@@ -69,7 +69,9 @@ fn inside(cgroup: &Path, daemon: &Daemon, args: &[&str]) -> Ran {
 /// Waits until the ledger has the end of this request.
 fn written(daemon: &Daemon, id: u64) {
     loop {
-        let Reply::Why(told) = daemon.ask(&control::Command::Why(Which::Id(id))) else { panic!() };
+        let Reply::Why(told) = daemon.ask(&control::Command::Why(WhyRequest { which: Which::Id(id), of: None })) else {
+            panic!()
+        };
         if told.line.is_some_and(|line| matches!(line.what, What::Ended(_))) {
             return;
         }

@@ -6,6 +6,8 @@
 //! the one that runs the engine, and the helper that tells how it was born.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
+#[path = "../common/archive.rs"]
+mod archive;
 #[expect(dead_code, reason = "the page made from it uses the rest: tests/deviations.rs")]
 mod compared;
 #[expect(dead_code, reason = "the page made from it uses the rest: tests/deviations.rs")]

@@ -20,6 +20,8 @@ pub struct Capability(u8);
 impl Capability {
     /// CAP_SETPCAP.
     pub const SETPCAP: Self = Self(8);
+    /// CAP_NET_ADMIN.
+    pub const NET_ADMIN: Self = Self(12);
     /// CAP_SYS_MODULE.
     pub const SYS_MODULE: Self = Self(16);
 

@@ -52,8 +52,12 @@ pub(super) fn default(key: Key, known: CapMask) -> KnobValue {
         Key::Era => KnobValue::Era(Era::V3_4),
         Key::Gate => Depth::Enabled.into(),
         Key::MaxConcurrent => 50u32.into(),
-        Key::Concurrent | Key::Live | Key::LoopMessages | Key::Queued | Key::Refused | Key::RunningHelpers => {
-            0u32.into()
-        }
+        Key::Concurrent
+        | Key::Live
+        | Key::LoopMessages
+        | Key::Queued
+        | Key::Refused
+        | Key::RunningHelpers
+        | Key::ModulesDisabled => 0u32.into(),
     }
 }

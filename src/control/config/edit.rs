@@ -15,7 +15,7 @@ const HEAD: &[u8] = b"# Written by `khelper set --persist`; `khelper set --unper
 ///
 /// # Errors
 /// `EINVAL` for a path with a blank at its end, which the format cannot express.
-pub(super) fn line(key: Key, value: &KnobValue, known: CapMask) -> Result<Vec<u8>, ControlError> {
+pub(in crate::control) fn line(key: Key, value: &KnobValue, known: CapMask) -> Result<Vec<u8>, ControlError> {
     let text = match value {
         KnobValue::Path(path) => path.to_vec(),
         KnobValue::Globs(globs) => globs.text().as_bytes().to_vec(),
@@ -49,14 +49,14 @@ pub(super) fn with(text: &[u8], key: Key, line: &[u8]) -> Vec<u8> {
 }
 
 /// The text without the lines that name the knob, and whether there were any.
-pub(super) fn without(text: &[u8], key: Key) -> (Vec<u8>, bool) {
+pub(in crate::control) fn without(text: &[u8], key: Key) -> (Vec<u8>, bool) {
     let lines = lines(text, key);
     let kept = (1..).zip(text.split_inclusive(|b| *b == b'\n')).filter(|(number, _)| !lines.contains(number));
     (kept.flat_map(|(_, line)| line.to_vec()).collect(), !lines.is_empty())
 }
 
 /// The numbers of the lines that name the knob.
-pub(super) fn lines(text: &[u8], key: Key) -> Vec<u32> {
+pub(in crate::control) fn lines(text: &[u8], key: Key) -> Vec<u32> {
     let names = |kind: &Kind<'_>| match kind {
         Kind::Assignment(Assignment { name, .. }) | Kind::Exclusion(name) => name.as_bytes() == key.name().as_bytes(),
         Kind::Malformed(_) => false,

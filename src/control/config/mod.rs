@@ -3,8 +3,8 @@
 
 mod apply;
 mod diff;
-mod edit;
-mod files;
+pub(super) mod edit;
+pub(super) mod files;
 pub mod last_good;
 mod origin;
 pub mod parse;
@@ -26,7 +26,7 @@ use crate::control::provenance::Setting;
 use crate::sys::linux::trust::{Folder, Untrusted};
 
 pub use apply::{Applied, Started, apply, reload, start};
-pub use resolve::resolve;
+pub use resolve::{Grammar, resolve, resolve_as};
 
 pub(super) use diff::diff;
 pub use origin::came_from;
@@ -130,9 +130,10 @@ impl Config {
     }
 }
 
-/// Reads the text of one file, whatever its owner.
-pub fn read(path: &Path, bytes: Vec<u8>, known: CapMask) -> Set {
-    resolve(&[files::File { path: path.to_owned(), bytes }], known)
+/// Reads the text of one file, whatever its owner. Every knob but `keys` is unknown.
+pub fn read(path: &Path, bytes: Vec<u8>, known: CapMask, keys: &[Key]) -> Set {
+    let value = |key: Key, text: &[u8]| key.parse_value(text, known);
+    resolve_as(&[files::File { path: path.to_owned(), bytes }], &Grammar { keys, value: &value })
 }
 
 /// The error for a file or folder.

@@ -10,7 +10,7 @@ use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, Explain, ParseError};
 use crate::abi::escape::screen;
 use crate::abi::knob::Key;
-use crate::abi::knob_value::Source;
+use crate::abi::knob_value::{KnobValue, Source};
 use crate::abi::safe_text::SafeText;
 use crate::control::provenance::Setting;
 
@@ -28,15 +28,30 @@ struct Named<'a> {
     others: Vec<Source>,
 }
 
+/// The knobs that files may set, and the syntax of their values.
+pub struct Grammar<'a> {
+    /// The knobs; every other one is unknown.
+    pub keys: &'a [Key],
+    /// Reads a value.
+    pub value: &'a dyn Fn(Key, &[u8]) -> Result<KnobValue, ControlError>,
+}
+
 /// Resolves files in their order. `known` holds the capabilities that the engine's kernel knows.
 pub fn resolve(files: &[File], known: CapMask) -> Set {
+    let value = |key: Key, text: &[u8]| key.parse_value(text, known);
+    resolve_as(files, &Grammar { keys: &Key::ALL, value: &value })
+}
+
+/// Like [`resolve`], for other knobs or another syntax of values.
+pub fn resolve_as(files: &[File], grammar: &Grammar<'_>) -> Set {
     let mut set = Set::default();
     let named = names(files, &mut set);
     let (patterns, keys): (Vec<_>, Vec<_>) = named.iter().partition(|named| named.name.is_pattern());
     for named in &keys {
         let key = std::str::from_utf8(named.name.as_bytes()).ok().and_then(|name| Key::parse(name).ok());
+        let key = key.filter(|key| grammar.keys.contains(key));
         match (key, named.value) {
-            (Some(key), Some(value)) => assign(&mut set, named, key, value, known),
+            (Some(key), Some(value)) => assign(&mut set, named, key, value, grammar),
             // No pattern sets it.
             (Some(_), None) => {}
             (None, _) => unknown(&mut set, named),
@@ -48,14 +63,14 @@ pub fn resolve(files: &[File], known: CapMask) -> Set {
             continue;
         };
         let matched = |key: &Key| key.writable() && pattern.name.matches(key.name());
-        let matched: Vec<Key> = Key::ALL.into_iter().filter(matched).collect();
+        let matched: Vec<Key> = grammar.keys.iter().copied().filter(matched).collect();
         if matched.is_empty() {
             unknown(&mut set, pattern);
         }
         let explicit = |key: &Key| keys.iter().any(|named| named.name.as_bytes() == key.name().as_bytes());
         for key in matched {
             if !explicit(&key) {
-                assign(&mut set, pattern, key, value, known);
+                assign(&mut set, pattern, key, value, grammar);
             } else if let Some(setting) = set.settings.iter_mut().find(|setting| setting.key == key) {
                 setting.others.push(pattern.source.clone());
             }
@@ -104,8 +119,8 @@ fn names<'a>(files: &'a [File], set: &mut Set) -> Vec<Named<'a>> {
 }
 
 /// Adds a setting in place of an earlier one of the same knob.
-fn assign(set: &mut Set, named: &Named<'_>, key: Key, value: &[u8], known: CapMask) {
-    let value = match key.parse_value(value, known) {
+fn assign(set: &mut Set, named: &Named<'_>, key: Key, value: &[u8], grammar: &Grammar<'_>) {
+    let value = match (grammar.value)(key, value) {
         Ok(value) => value,
         Err(_) if named.ignore => return,
         Err(error) => return set.faults.push(Remark::of(&named.source, &error)),

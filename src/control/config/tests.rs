@@ -196,7 +196,7 @@ impl Site {
     /// The file's name and line, and those that lost.
     fn lines(&self, key: Key) -> String {
         match self.from(key) {
-            Where::Default => "default".into(),
+            Where::Default | Where::Unknown => "default".into(),
             Where::Actor { actor, .. } => format!("pid {}", actor.pid),
             Where::File { source, others } => {
                 let name = |source: &Source| source.to_string().rsplit('/').next().unwrap().to_owned();

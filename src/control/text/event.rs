@@ -9,6 +9,7 @@ use crate::abi::knob_value::Source;
 use crate::abi::record::{Outcome, Record};
 use crate::abi::wait::signal_name;
 
+use super::kernel::lost;
 use super::mask::list;
 use super::outcome::{ended_in_words, title, value};
 
@@ -20,6 +21,7 @@ pub const NEWS: EventKinds = EventKinds::FAILED
     .or(EventKinds::KNOB_CHANGED)
     .or(EventKinds::GATE_CHANGED)
     .or(EventKinds::DRAIN_FAILED)
+    .or(EventKinds::LOST)
     .or(EventKinds::LOG);
 
 /// The log level of the end of a request; `None` for success.
@@ -77,6 +79,7 @@ pub fn event(kind: &EventKind) -> EventText {
             let level = if *to == Depth::Enabled { Level::Info } else { Level::Warning };
             plain(level, format!("khelper.gate: {} -> {}, by the {}", from.name(), to.name(), actor.origin.name()))
         }
+        EventKind::Lost { source, count } => plain(Level::Warning, lost(*source, *count)),
         EventKind::DrainFailed { holdouts, .. } => {
             let ids: Vec<String> = holdouts.iter().map(|id| format!("#{id}")).collect();
             let text = format!(

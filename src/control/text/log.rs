@@ -15,6 +15,7 @@ use crate::abi::wait::signal_name;
 use crate::sys::local_time::Local;
 use nix::errno::Errno;
 
+use super::kernel;
 use super::mask::but;
 use super::outcome::{ended_in_words, put_remarks, put_status, put_took};
 
@@ -85,6 +86,10 @@ pub fn what(record: &Record) -> String {
 }
 
 fn put_what(out: &mut String, record: &Record) {
+    if record.kernel.is_some() {
+        let _ = write!(out, "#{} {}", record.id, kernel::what(record));
+        return;
+    }
     let verb = match record.kind {
         Kind::Module => "module",
         Kind::Helper => "run",
@@ -131,6 +136,14 @@ fn put_by(out: &mut String, actor: &Actor) {
     }
 }
 
+/// Who asked, of any record.
+fn put_by_whom(out: &mut String, record: &Record) {
+    match record.kernel {
+        None => put_by(out, &record.actor),
+        Some(_) => _ = write!(out, "by {}{}", kernel::requester(record), kernel::doubt(record)),
+    }
+}
+
 /// Appends a request that is over: `14:02:11+01:00 kernel #88 module "dccp"  exit 1  400 µs  by "x" uid 1000`.
 pub fn request(out: &mut String, time: &str, target: &str, record: &Record) {
     for part in [time, " ", target, " "] {
@@ -144,14 +157,16 @@ pub fn request(out: &mut String, time: &str, target: &str, record: &Record) {
         put_took(out, us);
     }
     out.push_str("  ");
-    put_by(out, &record.actor);
+    put_by_whom(out, record);
 }
 
 /// A helper that has been started, or that was found running by a later start.
 pub fn running(time: &str, target: &str, record: &Record, found: bool) -> String {
     let pid = record.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
     let state = if found { "still running, started by an earlier run" } else { "started" };
-    format!("{time} {target} {}  {state}{pid}  {}", what(record), by(&record.actor))
+    let mut line = format!("{time} {target} {}  {state}{pid}  ", what(record));
+    put_by_whom(&mut line, record);
+    line
 }
 
 /// A change of a knob or the gate, or what an operator did to a request; `None` for any other event.
@@ -170,6 +185,9 @@ pub fn change(time: &str, target: &str, event: &EventKind, known: CapMask) -> Op
         EventKind::DrainFailed { holdouts, actor } => {
             let ids: Vec<String> = holdouts.iter().map(|id| format!("#{id}")).collect();
             (format!("the drain timed out after 5 s, still running: {}", ids.join(", ")), actor)
+        }
+        EventKind::Lost { source, count } => {
+            return Some(format!("{time} {target} {}", kernel::lost(*source, *count)));
         }
         EventKind::Abandoned { id, actor } => (format!("#{id} abandoned"), actor),
         EventKind::Signalled { id, pid, signal, actor } => {

@@ -199,6 +199,7 @@ pub(super) fn put_status(out: &mut String, status: WaitStatus) {
 
 fn running(record: &Record) -> OutcomeText {
     match record.pid {
+        Some(pid) if record.kernel.is_some() => OutcomeText::new('▸', Severity::Quiet, format!("running as pid {pid}")),
         Some(pid) => OutcomeText::new('▸', Severity::Quiet, format!("running as pid {pid}, not waited for")),
         None => OutcomeText::new('▸', Severity::Quiet, "queued, not waited for"),
     }
@@ -209,11 +210,15 @@ fn lost(record: &Record) -> OutcomeText {
 }
 
 /// What an empty path means: for a module request the knob is empty (REQ-10), for a call the caller gave none (UMH-2).
-fn noop(record: &Record) -> &'static str {
-    match record.kind {
+fn noop(record: &Record) -> String {
+    if let (Some(_), Some(why)) = (&record.kernel, record.why()) {
+        return screen_again(&why);
+    }
+    let why = match record.kind {
         Kind::Module => "no-op: the path is empty, autoload is off",
         Kind::Helper => "no-op: the call's path is empty, it names no program",
-    }
+    };
+    why.to_owned()
 }
 
 fn exec_failed(record: &Record) -> OutcomeText {
@@ -221,7 +226,9 @@ fn exec_failed(record: &Record) -> OutcomeText {
     if record.stage == Some(Stage::Process) {
         return OutcomeText::new('¡', Severity::Bad, format!("cannot create a process{errno}"));
     }
-    OutcomeText::new('!', Severity::Bad, format!("exec failed{errno}: `{}`", screen(&record.path)))
+    // The kernel does not tell the program of a helper that was not executed.
+    let path = if record.path.is_empty() { String::new() } else { format!(": `{}`", screen(&record.path)) };
+    OutcomeText::new('!', Severity::Bad, format!("exec failed{errno}{path}"))
 }
 
 fn refused(record: &Record) -> OutcomeText {

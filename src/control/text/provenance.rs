@@ -11,6 +11,7 @@ use super::mask::list;
 pub fn came_from(from: &Where) -> String {
     match from {
         Where::Default => "default".to_owned(),
+        Where::Unknown => "not known: changed since boot, or built into the kernel".to_owned(),
         Where::File { source, others } if others.is_empty() => source.to_string(),
         Where::File { source, others } => {
             let others: Vec<String> = others.iter().map(Source::to_string).collect();
@@ -57,6 +58,8 @@ pub enum Lasts {
     DryRun,
     /// Until the daemon starts again.
     UntilRestart,
+    /// What was lost stays lost until the machine starts again.
+    UntilReboot,
     /// It was kept, or its engine ends with this process.
     Always,
 }
@@ -67,6 +70,10 @@ pub fn narrowed(target: &str, change: &Change, known: CapMask, lasts: Lasts) -> 
     let read = if lasts == Lasts::DryRun { "a dry run: nothing was written" } else { "read back" };
     let kept = match (&change.source, lasts) {
         (Some(source), _) => format!(" Kept in {source}."),
+        (None, Lasts::UntilReboot) if before == after => " Nothing was written.".to_owned(),
+        (None, Lasts::UntilReboot) => {
+            " What it lost is lost until the machine starts again; then it is full.".to_owned()
+        }
         (None, Lasts::UntilRestart) => " Lost at the next restart; --persist keeps it.".to_owned(),
         (None, _) => String::new(),
     };

@@ -1,10 +1,14 @@
 //! What runs, as a table; [`super::tree`] has the tree of who asked for what.
 
+use std::sync::Arc;
+
 use crate::abi::actor::Actor;
 use crate::abi::escape::screen;
-use crate::abi::record::{Kind, State};
+use crate::abi::record::{Kind, Record, State};
 use crate::abi::snapshot::{ChainEnded, Live};
 use crate::abi::time::Micros;
+
+use super::kernel;
 
 /// `"fs-foo"`, escaped.
 pub fn quoted(bytes: &[u8]) -> String {
@@ -21,16 +25,43 @@ pub fn elapsed(us: Micros) -> String {
 
 /// The process that made a request: `"bash" pid 900 uid 0 (login 1000)`.
 pub fn requester(actor: &Actor) -> String {
+    if !actor.is_known() {
+        let thread = if actor.pid == 0 { String::new() } else { format!("thread {}, ", actor.pid) };
+        return format!("{thread}not known");
+    }
     let login = actor.loginuid.filter(|login| *login != actor.uid);
     let login = login.map(|login| format!(" (login {login})")).unwrap_or_default();
     let place = actor.place.as_ref().map(|place| format!(", {place}")).unwrap_or_default();
     format!("{} pid {} uid {}{login}{place}", quoted(actor.comm.as_bytes()), actor.pid, actor.uid)
 }
 
+/// Helpers of this machine's kernel, as a table like that of requests.
+pub fn kernel_table(target: &str, now: Micros, all: &[Arc<Record>]) -> Vec<String> {
+    let row = |record: &Arc<Record>| {
+        [
+            target.to_owned(),
+            format!("#{}", record.id),
+            record.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+            // Of a helper that was found running it is not known when it was started.
+            match record.started_us {
+                Some(_) => elapsed(now.saturating_sub(record.at)),
+                None => "-".to_owned(),
+            },
+            kernel::what(record),
+            kernel::requester(record),
+        ]
+    };
+    aligned(all.iter().map(row))
+}
+
 /// Requests that have not ended, as a table with one line for each, below the names of the columns.
 pub fn table(target: &str, now: Micros, all: &[Live]) -> Vec<String> {
+    aligned(all.iter().map(|live| row(target, now, live)))
+}
+
+fn aligned(all: impl Iterator<Item = [String; 6]>) -> Vec<String> {
     let mut rows = vec![["TARGET", "ID", "PID", "ELAPSED", "WHAT", "REQUESTER"].map(str::to_owned)];
-    rows.extend(all.iter().map(|live| row(target, now, live)));
+    rows.extend(all);
     let mut widths = [0; 6];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -81,8 +112,6 @@ pub fn chain_ended(ended: &ChainEnded) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::abi::actor::Origin;
     use crate::control::testing::live;

@@ -2,18 +2,23 @@
 
 use crate::abi::escape::screen;
 use crate::abi::sink::LedgerState;
-use crate::abi::snapshot::Snapshot;
+use crate::abi::snapshot::{Snapshot, WatchState};
 use crate::abi::time::Micros;
 use crate::control::provenance::Comparison;
 use crate::control::target_info::{LinkState, TargetInfo, TargetKind};
 
+use super::kernel;
 use super::outcome::took;
 
 /// The target, and what its engine does now.
 pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
+    if let (TargetKind::Kernel, Some(watch)) = (info.kind, &s.kernel) {
+        return of_kernel(info, s, watch);
+    }
     let kind = match info.kind {
         TargetKind::Embedded => "embedded",
         TargetKind::Daemon => "daemon",
+        TargetKind::Kernel => "kernel",
     };
     let name = if info.name.is_empty() { String::new() } else { format!(" {}", info.name) };
     let version = if info.version.is_empty() { String::new() } else { format!(" {}", screen(info.version.as_bytes())) };
@@ -47,9 +52,23 @@ pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
         ));
     }
     lines.extend(s.ledger.as_ref().map(ledger));
+    lines.extend(s.kernel.as_ref().map(|watch| kernel::watch(watch, &super::watch::time(watch.since, false))));
     if let LinkState::Lost { why } = &info.link {
         lines.push(format!("connection lost: {why}; this is the last known state"));
     }
+    lines
+}
+
+/// The kernel as a target: what runs, the watch, and what cannot be known.
+fn of_kernel(info: &TargetInfo, s: &Snapshot, watch: &WatchState) -> Vec<String> {
+    let name = if info.name.is_empty() { String::new() } else { format!(" {}", info.name) };
+    let mut lines = vec![
+        format!("kernel{name}: {} helpers running, watched by pid {} uid {}", s.live, info.pid, info.uid),
+        kernel::watch(watch, &super::watch::time(watch.since, false)),
+    ];
+    let states = watch.states.iter().filter(|state| !state.unknown.is_empty());
+    lines.extend(states.map(kernel::state));
+    lines.extend(s.ledger.as_ref().map(ledger));
     lines
 }
 

@@ -13,6 +13,12 @@ pub fn sentences(info: &TargetInfo) -> [String; 4] {
             format!("engine (pid {pid}): kernel untouched"),
             format!("engine (pid {pid})"),
         ],
+        TargetKind::Kernel => [
+            format!("this machine's kernel: watched by khelper (pid {pid}), which changes nothing by watching"),
+            "this machine's kernel: watched, not changed".to_owned(),
+            "this machine's kernel".to_owned(),
+            "kernel".to_owned(),
+        ],
         TargetKind::Daemon => {
             let daemon = daemon(info);
             [
@@ -34,6 +40,7 @@ fn daemon(info: &TargetInfo) -> String {
 pub fn object(info: &TargetInfo) -> String {
     match info.kind {
         TargetKind::Embedded => format!("the embedded engine (pid {})", info.pid),
+        TargetKind::Kernel => "this machine's kernel".to_owned(),
         TargetKind::Daemon => format!("the {} (pid {})", daemon(info), info.pid),
     }
 }

@@ -8,6 +8,7 @@ use crate::abi::time::rfc3339;
 use crate::sys::local_time::Local;
 
 use super::event::event as news;
+use super::kernel;
 use super::outcome::ended_with_time;
 use super::ps::{quoted, requester};
 
@@ -31,6 +32,11 @@ fn words(kind: &EventKind) -> String {
         EventKind::Queued { id } => format!("#{id} queued"),
         EventKind::Started { id, pid } => format!("#{id} started, pid {pid}"),
         EventKind::Released { id } => format!("#{id} gave its slot back"),
+        EventKind::Finished(record) if record.kernel.is_some() => {
+            let (what, ended, by) = (kernel::what(record), ended_with_time(record), kernel::requester(record));
+            let pid = record.pid.unwrap_or_default();
+            format!("#{} pid {pid} {what} {ended}, by {by}{}", record.id, kernel::doubt(record))
+        }
         EventKind::Finished(record) => {
             let verb = match record.kind {
                 Kind::Module => "module",

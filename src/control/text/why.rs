@@ -5,6 +5,7 @@ use crate::abi::escape::{screen, screen_again};
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::record::{Kind, Outcome, Record, State};
 
+use super::kernel;
 use super::log::{ended, what};
 use super::mask::but;
 use super::outcome::{chain, took};
@@ -13,6 +14,15 @@ use super::ps::quoted;
 /// The sentences about a record. `asked` is when the request was made, `known` are the capabilities that the kernel
 /// knows.
 pub fn story(record: &Record, asked: &str, known: CapMask) -> Vec<String> {
+    if let Some(kernel) = &record.kernel {
+        let with = record.caps.as_deref().map(|caps| match but(caps.permitted, known).as_str() {
+            "full" => " with all capabilities".to_owned(),
+            "empty" => " with no capability".to_owned(),
+            some => format!(" with {}", some.replacen("all but", "all capabilities but", 1)),
+        });
+        let ended = if record.outcome == Outcome::ExecFailed { None } else { ending(record).into_iter().next() };
+        return kernel::story(record, kernel, asked, &with.unwrap_or_default(), ended);
+    }
     let mut lines = vec![format!("{}, {asked}. {}", what(record), asked_by(record))];
     if record.chain.len() > 1 {
         lines.push(format!("The chain of requesters: {}.", chain(&record.chain)));

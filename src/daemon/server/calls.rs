@@ -40,8 +40,9 @@ enum Step {
 /// What a message asks for, after its sender has been judged.
 enum Judged {
     Answer(Vec<u8>),
-    Command(Box<Authorization>, Way),
-    Watch(Subscribe, Access),
+    /// Of the watch of the kernel, or of the engine.
+    Command(Box<Authorization>, Way, bool),
+    Watch(Subscribe, Access, bool),
     /// It is no call.
     Nonsense,
 }
@@ -77,11 +78,12 @@ impl Server {
 
     /// Serves one call, or receives once.
     fn next_call(&mut self, number: u64) -> Result<Step, Broken> {
-        let Self { connections, engine, info, accepting, buffer, .. } = self;
+        let Self { connections, engine, info, kernel, accepting, buffer, .. } = self;
+        let infos = (&**info, kernel.as_ref().map(|(_, info)| &**info));
         let Some(connection) = connections.get_mut(&number) else { return Ok(Step::Nothing) };
         let ground = |requirement| ground(engine, info.uid, accepting.readers(), requirement);
         let judge = |message: &[u8], sender: &Sender, opened: &Opened, socket: &OwnedFd| {
-            judge(message, info, &ground, |requirement| opened.peer(socket, sender, requirement))
+            judge(message, infos, &ground, |requirement| opened.peer(socket, sender, requirement))
         };
         if !connection.takes_calls() {
             return Ok(Step::Nothing);
@@ -93,13 +95,13 @@ impl Server {
         match judged {
             Judged::Answer(bytes) => connection.outgoing.push(Message::Own(bytes)),
             Judged::Nonsense => connection.closing = true,
-            Judged::Watch(subscribe, access) => self.begin_watch(number, &subscribe, access),
-            Judged::Command(authorization, way) => self.submit(number, *authorization, way),
+            Judged::Watch(subscribe, access, kernel) => self.begin_watch(number, &subscribe, access, kernel),
+            Judged::Command(authorization, way, kernel) => self.submit(number, *authorization, way, kernel),
         }
         Ok(Step::Done)
     }
 
-    fn submit(&mut self, number: u64, authorization: Authorization, way: Way) {
+    fn submit(&mut self, number: u64, authorization: Authorization, way: Way, of_kernel: bool) {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let uid = authorization.actor().uid;
         let busy = if self.stop.has_begun() {
@@ -118,11 +120,20 @@ impl Server {
         if !way.oneway {
             connection.state = State::Slow { call };
         }
+        if let (Some((kernel, info)), true) = (&self.kernel, of_kernel) {
+            let (mailbox, info) = (self.mailbox.clone(), info.clone());
+            let answer = move |reply| {
+                mailbox.send(Mail::Answer { connection: number, call, bytes: way.answer(&info, &reply) });
+            };
+            return kernel.submit_authorized(authorization, CallId::fresh(), Completion::new(answer));
+        }
         let authorization = if way.wants_progress() { self.follow(number, authorization) } else { authorization };
         let (mailbox, info, watches) = (self.mailbox.clone(), self.info.clone(), self.watches());
+        let kernel = self.kernel.as_ref().map(|(kernel, _)| kernel.clone());
         let done = Completion::new(move |mut reply| {
             if let Ok(Reply::Status(state)) = &mut reply {
                 (state.watchers, state.totals.events_missed) = watches;
+                state.kernel = kernel.and_then(|kernel| kernel.state());
             }
             mailbox.send(Mail::Answer { connection: number, call, bytes: way.answer(&info, &reply) });
         });
@@ -183,7 +194,8 @@ impl Server {
             self.admission.leave(connection.opened.by.uid);
             self.ready.remove(&number);
             self.feed.forget(number);
-            self.feed.close_unless_needed(&self.connections);
+            self.feed.close_unless_needed(&self.connections, false);
+            self.kernel_feed.close_unless_needed(&self.connections, true);
         }
     }
 }
@@ -191,16 +203,17 @@ impl Server {
 /// Parses a message and judges its sender.
 fn judge(
     message: &[u8],
-    info: &TargetInfo,
+    (info, kernel): (&TargetInfo, Option<&TargetInfo>),
     ground: &dyn Fn(Requirement) -> Ground,
     peer: impl FnOnce(Requirement) -> Peer,
 ) -> Judged {
-    let Ok(Request { ask, way }) = read(message, info) else { return Judged::Nonsense };
+    let Ok(Request { ask, way, kernel }) = read(message, info, kernel) else { return Judged::Nonsense };
     let judged = match ask {
         Ask::Nothing(bytes) => return Judged::Answer(bytes),
         Ask::Watch(subscribe) => {
             let requirement = Requirement::Read;
-            authorize_watch(&peer(requirement), &ground(requirement)).map(|access| Judged::Watch(subscribe, access))
+            authorize_watch(&peer(requirement), &ground(requirement))
+                .map(|access| Judged::Watch(subscribe, access, kernel))
         }
         Ask::Command(command) => {
             let requirement = requirement(&command);
@@ -211,7 +224,7 @@ fn judge(
             authorize_outside(&peer(requirement), &ground(requirement), command).map(|authorization| {
                 let mut way = way;
                 way.withheld = authorization.access() == Access::Withheld;
-                Judged::Command(Box::new(authorization), way)
+                Judged::Command(Box::new(authorization), way, kernel)
             })
         }
     };

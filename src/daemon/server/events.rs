@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::abi::event::{Event, EventKind, EventKinds};
 use crate::control::authorize::{Access, Authorization};
-use crate::control::local::Local;
 use crate::control::target::{Seq, Target, TargetInfo};
 use crate::control::text::event::NEWS;
 use crate::control::watch::{Wake, Watch, Watched};
@@ -27,8 +26,13 @@ const BURST: usize = 256;
 const NEWS_CAPACITY: usize = 256;
 
 /// The events that the log gets.
-pub(super) fn news(target: &Local, bell: &Bell) -> Watch {
+pub(super) fn news(target: &dyn Target, bell: &Bell) -> Watch {
     target.watch(NEWS, None, NEWS_CAPACITY, ringing(bell))
+}
+
+/// What the log gets of the kernel: not each helper that fails, since that is nothing of the daemon's.
+pub(super) fn kernel_news(target: &dyn Target, bell: &Bell) -> Watch {
+    target.watch(EventKinds::LOST.or(EventKinds::SIGNALLED), None, NEWS_CAPACITY, ringing(bell))
 }
 
 fn ringing(bell: &Bell) -> Wake {
@@ -51,7 +55,7 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    fn open(&mut self, target: &Local, info: &TargetInfo, bell: &Bell) -> Vec<Watched> {
+    fn open(&mut self, target: &dyn Target, info: &TargetInfo, bell: &Bell) -> Vec<Watched> {
         if self.watch.is_some() {
             return Vec::new();
         }
@@ -78,8 +82,8 @@ impl Feed {
     }
 
     /// Ends the subscription once nothing needs it: an idle daemon is not woken by events.
-    pub(super) fn close_unless_needed(&mut self, connections: &BTreeMap<u64, Connection>) {
-        let watched = || connections.values().any(|connection| matches!(connection.state, State::Watching(_)));
+    pub(super) fn close_unless_needed(&mut self, connections: &BTreeMap<u64, Connection>, kernel: bool) {
+        let watched = || connections.values().any(|connection| connection.is_watching(kernel));
         if self.watch.is_some() && self.following.is_empty() && !watched() {
             self.watch = None;
         }
@@ -105,33 +109,38 @@ impl Serialized<'_> {
 }
 
 impl Server {
-    /// Begins a watch.
-    pub(super) fn begin_watch(&mut self, number: u64, subscribe: &Subscribe, access: Access) {
-        let early = self.feed.open(&self.target, &self.info, self.mailbox.bell());
+    /// Begins a watch of the engine, or of the kernel.
+    pub(super) fn begin_watch(&mut self, number: u64, subscribe: &Subscribe, access: Access, of_kernel: bool) {
+        let (feed, target, info): (_, &dyn Target, _) = match (&self.kernel, of_kernel) {
+            (Some((kernel, info)), true) => (&mut self.kernel_feed, &**kernel, info.clone()),
+            _ => (&mut self.feed, &*self.target, self.info.clone()),
+        };
+        let early = feed.open(target, &info, self.mailbox.bell());
+        let last = feed.seq;
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        connection.outgoing.push(Message::Own(message::started(self.info.run, access == Access::Withheld)));
+        connection.outgoing.push(Message::Own(message::started(info.run, access == Access::Withheld)));
         let seen = match subscribe.from {
-            None => self.feed.seq,
-            Some((run, seen)) if run == self.info.run => seen,
+            None => last,
+            Some((run, seen)) if run == info.run => seen,
             // Another run: every event of this one is new.
             Some(_) => 0,
         };
-        let missed = self.feed.seq.saturating_sub(seen);
+        let missed = last.saturating_sub(seen);
         if missed > 0 {
             connection.outgoing.push(Message::Own(message::missed(missed)));
         }
         let kinds = subscribe.kinds;
-        connection.state = State::Watching(Watching { kinds, access, after: seen, missed: 0 });
+        connection.state = State::Watching(Watching { kinds, access, after: seen, missed: 0, kernel: of_kernel });
         for item in early {
-            self.item(item);
+            self.item(item, of_kernel);
         }
     }
 
     /// Sends the progress of the request that this command makes.
     pub(super) fn follow(&mut self, number: u64, authorization: Authorization) -> Authorization {
-        let early = self.feed.open(&self.target, &self.info, self.mailbox.bell());
+        let early = self.feed.open(&*self.target, &self.info, self.mailbox.bell());
         for item in early {
-            self.item(item);
+            self.item(item, false);
         }
         self.feed.following.insert(number, ());
         let mailbox = self.mailbox.clone();
@@ -141,10 +150,13 @@ impl Server {
     /// Delivers what other threads have reported.
     pub(super) fn deliver(&mut self) {
         // Events first: the number of a request is in the inbox before the first event of the request exists.
-        let watch = self.feed.watch.clone();
-        let items: Vec<Watched> =
-            watch.iter().flat_map(|watch| std::iter::from_fn(|| watch.next())).take(BURST).collect();
+        let take = |watch: Option<Watch>| -> Vec<Watched> {
+            watch.iter().flat_map(|watch| std::iter::from_fn(|| watch.next())).take(BURST).collect()
+        };
+        let items = take(self.feed.watch.clone());
+        let of_kernel = take(self.kernel_feed.watch.clone());
         let more = items.len() == BURST;
+        let any_more = more || of_kernel.len() == BURST;
         while let Ok(mail) = self.inbox.try_recv() {
             match mail {
                 Mail::Began { connection, request } => _ = self.feed.followed.insert(request, connection),
@@ -155,7 +167,10 @@ impl Server {
             }
         }
         for item in items {
-            self.item(item);
+            self.item(item, false);
+        }
+        for item in of_kernel {
+            self.item(item, true);
         }
         // One write for all events that a watch gets now.
         for number in std::mem::take(&mut self.touched) {
@@ -171,7 +186,8 @@ impl Server {
                 _ => {}
             }
         }
-        self.feed.close_unless_needed(&self.connections);
+        self.feed.close_unless_needed(&self.connections, false);
+        self.kernel_feed.close_unless_needed(&self.connections, true);
         while let Some(item) = self.news.next() {
             match item {
                 Watched::Event(event) => self.journal.event(&event),
@@ -181,40 +197,49 @@ impl Server {
                 Watched::Closed { .. } => break,
             }
         }
-        if more {
+        while let Some(Watched::Event(event)) = self.kernel_news.as_ref().and_then(Watch::next) {
+            self.journal.event(&event);
+        }
+        if any_more {
             self.mailbox.bell().ring_again();
         }
     }
 
-    fn item(&mut self, item: Watched) {
+    fn feed_of(&mut self, kernel: bool) -> &mut Feed {
+        if kernel { &mut self.kernel_feed } else { &mut self.feed }
+    }
+
+    fn item(&mut self, item: Watched, kernel: bool) {
         match item {
             Watched::Event(event) => {
-                self.feed.seq = event.seq;
-                self.progress(&event);
-                self.broadcast(&event);
+                self.feed_of(kernel).seq = event.seq;
+                if !kernel {
+                    self.progress(&event);
+                }
+                self.broadcast(&event, kernel);
             }
             Watched::Missed(count) => {
-                self.feed.seq += count;
+                self.feed_of(kernel).seq += count;
                 let mut missed = 0;
-                self.each_watch(|connection| {
+                self.each_watch(kernel, |connection| {
                     if let State::Watching(watching) = &mut connection.state {
                         watching.missed += count;
                         missed += count;
                     }
                 });
-                self.feed.missed += missed;
+                self.feed_of(kernel).missed += missed;
             }
-            Watched::Closed { .. } => self.each_watch(|connection| {
+            Watched::Closed { .. } => self.each_watch(kernel, |connection| {
                 connection.outgoing.push(Message::Own(message::ended()));
                 connection.closing = true;
             }),
         }
     }
 
-    fn broadcast(&mut self, event: &Arc<Event>) {
+    fn broadcast(&mut self, event: &Arc<Event>, kernel: bool) {
         let mut serialized = Serialized { event, full: None, withheld: None };
         let mut missed = 0;
-        self.each_watch(|connection| {
+        self.each_watch(kernel, |connection| {
             let State::Watching(watching) = &mut connection.state else { return };
             if event.seq <= watching.after || !watching.kinds.has(&event.kind) {
                 return;
@@ -236,19 +261,19 @@ impl Server {
                 missed += 1;
             }
         });
-        self.feed.missed += missed;
+        self.feed_of(kernel).missed += missed;
     }
 
     /// The watches of this daemon, and the events that they have lost: the engine sees only the daemon's subscription.
     pub(super) fn watches(&self) -> (u32, u64) {
-        let watching = |connection: &&Connection| matches!(connection.state, State::Watching(_));
+        let watching = |connection: &&Connection| connection.is_watching(false);
         let count = self.connections.values().filter(watching).count();
         (u32::try_from(count).unwrap_or(u32::MAX), self.feed.missed)
     }
 
-    fn each_watch(&mut self, mut act: impl FnMut(&mut Connection)) {
+    fn each_watch(&mut self, kernel: bool, mut act: impl FnMut(&mut Connection)) {
         for (number, connection) in &mut self.connections {
-            if matches!(connection.state, State::Watching(_)) && !connection.closing {
+            if connection.is_watching(kernel) && !connection.closing {
                 act(connection);
                 self.touched.insert(*number);
             }

@@ -20,6 +20,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use crate::abi::error::SysError;
 use crate::abi::event::Level;
 use crate::control::Left;
+use crate::control::host::HostKernel;
 use crate::control::local::Local;
 use crate::control::target::{Target, TargetInfo};
 use crate::control::watch::Watch;
@@ -59,6 +60,8 @@ pub struct Parts {
     pub engine: Engine,
     /// The engine as a target, with its configuration.
     pub target: Arc<Local>,
+    /// The watch of this machine's kernel.
+    pub kernel: Option<Arc<HostKernel>>,
     /// Where to listen.
     pub listener: Listener,
     /// [`SIGNALS`], taken before another thread existed.
@@ -78,6 +81,7 @@ pub struct Server {
     engine: Engine,
     target: Arc<Local>,
     info: Arc<TargetInfo>,
+    kernel: Option<(Arc<HostKernel>, Arc<TargetInfo>)>,
     epoll: std::os::fd::OwnedFd,
     accepting: Accepting,
     signals: Signals,
@@ -96,7 +100,9 @@ pub struct Server {
     in_progress: Admission,
     users: BTreeMap<u64, u32>,
     feed: Feed,
+    kernel_feed: Feed,
     news: Watch,
+    kernel_news: Option<Watch>,
     notify: Notify,
     journal: Arc<Journal>,
     reload: Reload,
@@ -114,7 +120,7 @@ fn failed(what: &'static str) -> impl Fn(rustix::io::Errno) -> SysError {
 impl Server {
     /// A server on the calling thread.
     pub fn new(parts: Parts) -> Result<Self, SysError> {
-        let Parts { engine, target, listener, signals, notify, journal, reload, most } = parts;
+        let Parts { engine, target, kernel, listener, signals, notify, journal, reload, most } = parts;
         let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(failed("epoll_create"))?;
         let (mailbox, inbox) = Mailbox::new().map_err(failed("eventfd"))?;
         let add = |fd: std::os::fd::BorrowedFd<'_>, token| {
@@ -124,11 +130,16 @@ impl Server {
         add(mailbox.bell().fd().as_fd(), BELL)?;
         add(signals.as_fd(), SIGNAL)?;
         let info = Arc::new(target.info());
-        let news = events::news(&target, mailbox.bell());
+        let news = events::news(&*target, mailbox.bell());
+        let kernel_news = kernel.as_ref().map(|kernel| events::kernel_news(&**kernel, mailbox.bell()));
+        let kernel = kernel.map(|kernel| (kernel.clone(), Arc::new(kernel.info())));
         Ok(Self {
             accepting: Accepting::new(listener),
             admission: Admission::new(most, info.uid),
             feed: Feed::default(),
+            kernel_feed: Feed::default(),
+            kernel,
+            kernel_news,
             connections: BTreeMap::new(),
             next: FIRST_CONNECTION,
             ready: BTreeSet::new(),

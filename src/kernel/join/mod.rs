@@ -27,6 +27,10 @@ use tables::Tables;
 const HOLD: u64 = 250_000_000;
 /// The most such ends that wait.
 const ORPHANS: usize = 8192;
+/// A helper that lives longer is told as started; most end before that and are told once, at their end.
+const LIVES: u64 = 20_000_000;
+/// How long its files may take to be read before it is told without them.
+const UNREAD: u64 = 150_000_000;
 /// The state of the join.
 #[derive(Debug)]
 pub struct Join {
@@ -38,6 +42,9 @@ pub struct Join {
     /// Losses of which the processes that run now have not been listed again: from when.
     unlisted: Option<u64>,
     out: Vec<Observation>,
+    /// Helpers that were executed or found, and not yet told as started: since when.
+    fresh: Vec<(u64, i32)>,
+    started: Vec<Observation>,
 }
 
 impl Join {
@@ -45,7 +52,17 @@ impl Join {
     pub fn new(sources: Sources, since: u64) -> Self {
         let tables = Tables::new(sources, since);
         let counts = Counts::default();
-        Self { sources, order: Order::default(), watermark: 0, tables, counts, unlisted: Some(0), out: Vec::new() }
+        Self {
+            sources,
+            order: Order::default(),
+            watermark: 0,
+            tables,
+            counts,
+            unlisted: Some(0),
+            out: Vec::new(),
+            fresh: Vec::new(),
+            started: Vec::new(),
+        }
     }
 
     /// An event of `time`, in any order.
@@ -98,6 +115,7 @@ impl Join {
         }
         self.watermark = self.watermark.max(watermark);
         self.settle_orphans();
+        self.tell_started();
         if !self.sources.exits {
             self.tables.without_ends(self.watermark, &mut self.out);
         }
@@ -117,9 +135,34 @@ impl Join {
                     self.counts.foreign_forks += 1;
                 }
             }
-            What::Executes { pid, file } => self.tables.executed(time, pid, (Some(file), None)),
-            What::Renamed { pid, comm } => self.tables.executed(time, pid, (None, Some(comm))),
+            What::Executes { pid, file } => self.executed(time, pid, (Some(file), None)),
+            What::Renamed { pid, comm } => self.executed(time, pid, (None, Some(comm))),
         }
+    }
+
+    fn executed(&mut self, time: u64, pid: i32, program: tables::Program) {
+        if self.tables.executed(time, pid, program) {
+            self.fresh.push((time, pid));
+        }
+    }
+
+    /// Tells of the helpers that have lived for a while, once their files have been read.
+    fn tell_started(&mut self) {
+        let Self { tables, fresh, started, watermark, .. } = self;
+        fresh.retain(|(since, pid)| {
+            let Some(helper) = tables.helpers.get(pid) else { return false };
+            let wait = if helper.facts.is_some() { LIVES } else { UNREAD };
+            if since + wait > *watermark {
+                return true;
+            }
+            started.extend(tables.so_far(*pid));
+            false
+        });
+    }
+
+    /// The helpers that have lived for a while and run on, each once; what is known of them so far.
+    pub fn started(&mut self) -> Vec<Observation> {
+        std::mem::take(&mut self.started)
     }
 
     fn exit(&mut self, time: u64, exit: Exit) {
@@ -170,7 +213,12 @@ impl Join {
             self.tables.unlisted.add(from, time);
         }
         let why = if from == Some(0) { Unknown::BeforeWatch } else { Unknown::TraceLost };
-        helpers.iter().for_each(|pid| self.tables.found(time, *pid, why));
+        for pid in helpers {
+            if self.tables.found(time, *pid, why) {
+                // It has lived for a while already.
+                self.fresh.push((time.saturating_sub(LIVES), *pid));
+            }
+        }
     }
 
     /// Whether a thread is one of the kernel, as far as is known.
@@ -197,10 +245,15 @@ impl Join {
         all
     }
 
+    /// Whether the processes have been listed, and every helper that was found or executed has been told.
+    pub const fn has_told_all(&self) -> bool {
+        self.unlisted.is_none() && self.fresh.is_empty()
+    }
+
     /// Whether no event waits for its turn.
     pub fn is_idle(&self) -> bool {
         let is_waiting = !self.sources.exits && !self.tables.helpers.is_empty();
-        self.order.is_empty() && self.tables.orphans.is_empty() && !is_waiting
+        self.order.is_empty() && self.tables.orphans.is_empty() && self.fresh.is_empty() && !is_waiting
     }
 
     /// What was counted so far.
@@ -219,5 +272,7 @@ impl Join {
     }
 }
 
+#[cfg(test)]
+mod replayed;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use crate::abi::wait::WaitStatus;
 use crate::kernel::observation::{Doubts, Executed, Observation, Times, Unknown};
 
 use super::Exit;
-use super::tables::{KTHREADD, Tables};
+use super::tables::{Helper, KTHREADD, Tables};
 
 impl Tables {
     /// Removes a helper and says what is known of it.
@@ -15,6 +15,22 @@ impl Tables {
         ended: Option<u64>,
     ) -> Option<Observation> {
         let helper = self.helpers.remove(&pid)?;
+        Some(self.observed(pid, helper, status, ended))
+    }
+
+    /// What is known of a helper that runs.
+    pub(super) fn so_far(&self, pid: i32) -> Option<Observation> {
+        let helper = self.helpers.get(&pid)?.clone();
+        Some(self.observed(pid, helper, Err(Unknown::StillRunning), None))
+    }
+
+    fn observed(
+        &self,
+        pid: i32,
+        helper: Helper,
+        status: Result<WaitStatus, Unknown>,
+        ended: Option<u64>,
+    ) -> Observation {
         let times = Times {
             queued: helper.asked.as_ref().ok().map(|asked| asked.queued),
             forked: helper.forked,
@@ -30,7 +46,7 @@ impl Tables {
             Ok(asked) => (Ok(asked.requester), asked.cause),
             Err(why) => (Err(why), Err(why)),
         };
-        Some(Observation {
+        Observation {
             pid,
             worker: helper.worker,
             requester,
@@ -40,7 +56,7 @@ impl Tables {
             status,
             times,
             doubts: Doubts { requester: is_doubtful, is_helper: false },
-        })
+        }
     }
 
     /// What the lack of an execution means.

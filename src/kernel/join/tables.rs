@@ -1,5 +1,6 @@
 //! What the join remembers: works that were queued, workers that execute one, helpers that have not ended.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::abi::actor::Comm;
@@ -42,7 +43,7 @@ pub(super) struct Running {
 }
 
 /// A helper that has not ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Helper {
     /// When it was found running, if its fork was not seen.
     pub(super) found: Option<u64>,
@@ -179,17 +180,24 @@ impl Tables {
         true
     }
 
-    /// A helper that was found running.
-    pub(super) fn found(&mut self, time: u64, pid: i32, why: Unknown) {
-        let found =
-            || Helper { found: Some(time), forked: None, worker: None, asked: Err(why), executed: None, facts: None };
-        self.helpers.entry(pid).or_insert_with(found);
+    /// A helper that was found running. Returns whether it is new.
+    pub(super) fn found(&mut self, time: u64, pid: i32, why: Unknown) -> bool {
+        let Entry::Vacant(place) = self.helpers.entry(pid) else { return false };
+        place.insert(Helper {
+            found: Some(time),
+            forked: None,
+            worker: None,
+            asked: Err(why),
+            executed: None,
+            facts: None,
+        });
+        true
     }
 
-    pub(super) fn executed(&mut self, time: u64, pid: i32, program: Program) {
-        if let Some(helper) = self.helpers.get_mut(&pid).filter(|helper| helper.executed.is_none()) {
-            helper.executed = Some((time, program));
-        }
+    /// Returns whether this is a helper's first execution.
+    pub(super) fn executed(&mut self, time: u64, pid: i32, program: Program) -> bool {
+        let helper = self.helpers.get_mut(&pid).filter(|helper| helper.executed.is_none());
+        helper.map(|helper| helper.executed = Some((time, program))).is_some()
     }
 
     pub(super) fn read(&mut self, pid: i32, facts: Box<HelperFacts>) {

@@ -43,8 +43,9 @@ impl Brief {
             let (key, raw) = field?;
             match key {
                 b"v" if raw == b"1" => seen |= V,
-                // A newer version, another kind of line, and what this program does not write.
-                b"v" | b"event" | b"target" => return Err(Malformed),
+                // A newer version, another kind of line, what this program does not write, and a helper of the kernel, of
+                // which the line shows more.
+                b"v" | b"event" | b"target" | b"kernel" => return Err(Malformed),
                 b"id" => (r.id, seen) = (number(raw)?, seen | ID),
                 b"module" => module = Some(raw),
                 b"kind" => kind = Some(value(raw)?),

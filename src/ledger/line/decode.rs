@@ -42,7 +42,7 @@ keys! {
     Wait "wait" AskedBy "asked_by" Origin "origin" Requester "requester" Outcome "outcome" State "state" Stage "stage" Errno "errno"
     Reason "reason" Raw "raw" Result "result" Abandoned "abandoned" TimedOut "timed_out" Pid "pid" Enforced "enforced"
     Bset "bset" Inheritable "inheritable" Own "own" Caps "caps" CapsStarted "caps_started" NotEnforced "not_enforced"
-    At "at" QueuedUs "queued_us" StartedUs "started_us" EndedUs "ended_us" CpuUs "cpu_us" MaxRssKib "max_rss_kib"
+    Kernel "kernel" At "at" QueuedUs "queued_us" StartedUs "started_us" EndedUs "ended_us" CpuUs "cpu_us" MaxRssKib "max_rss_kib"
     Chain "chain" StartTime "start_time" Lag "lag" Stdout "stdout" Stderr "stderr" DroppedBytes "dropped_bytes"
     Target "target" Boot "boot" Mono "mono" NextId "next_id" Known "known" Bounding "bounding" Seq "seq" What "what"
     Count "count" Open "open"
@@ -174,6 +174,7 @@ fn record(raw: &Raw<'_>, head: &Head, wall: Wall, ended: bool) -> Result<Record,
     let asked = time(wall.wrapping_sub(lag).wrapping_sub(event));
     let mut r = Record::new(kind, wait, requester(raw, head)?, (asked, raw.must(Key::At, number)?));
     (r.id, r.module) = (raw.must(Key::Id, number)?, module);
+    r.kernel = raw.maybe(Key::Kernel, value)?;
     let (state, outcome) = usual::standing(ended);
     r.state = raw.maybe(Key::State, value)?.unwrap_or(state);
     r.outcome = raw.maybe(Key::Outcome, value)?.unwrap_or(outcome);
@@ -183,7 +184,10 @@ fn record(raw: &Raw<'_>, head: &Head, wall: Wall, ended: bool) -> Result<Record,
         Some(argv) => Args::List(list(argv)?),
     };
     r.path = raw.maybe(Key::Path, bytes)?.map_or_else(|| head.usual.path(kind, &r.args), Arc::from);
-    r.env = raw.maybe(Key::Env, list)?.unwrap_or_else(|| head.usual.env(r.outcome));
+    r.env = match r.kernel {
+        None => raw.maybe(Key::Env, list)?.unwrap_or_else(|| head.usual.env(r.outcome)),
+        Some(_) => head.usual.empty.clone(),
+    };
     ending(raw, &mut r)?;
     launch(raw, head, &mut r)?;
     (r.queued_us, r.started_us) = (raw.maybe(Key::QueuedUs, number)?, raw.maybe(Key::StartedUs, number)?);
@@ -242,7 +246,10 @@ fn requester(raw: &Raw<'_>, head: &Head) -> Result<Arc<Actor>, Malformed> {
     (actor.pid, actor.uid) = (pid.ok_or(Malformed)?, uid.ok_or(Malformed)?);
     actor.gid = gid.unwrap_or(actor.uid);
     actor.comm = Comm::new(&name.ok_or(Malformed)?);
-    actor.effective = effective.unwrap_or_else(|| usual::effective(head, actor.uid));
+    actor.effective = match raw.get(Key::Kernel) {
+        None => effective.unwrap_or_else(|| usual::effective(head, actor.uid)),
+        Some(_) => CapMask::EMPTY,
+    };
     Ok(Arc::new(actor))
 }
 
@@ -288,6 +295,14 @@ fn ending(raw: &Raw<'_>, r: &mut Record) -> Result<(), Malformed> {
 
 fn launch(raw: &Raw<'_>, head: &Head, r: &mut Record) -> Result<(), Malformed> {
     r.pid = raw.maybe(Key::Pid, number)?;
+    if r.kernel.is_some() {
+        r.caps = match raw.get(Key::Caps) {
+            None => None,
+            Some(b"true") => Some(Arc::new(usual::kernel_caps(head))),
+            Some(caps) => Some(Arc::new(value(caps)?)),
+        };
+        return Ok(());
+    }
     r.enforced = raw.maybe(Key::Enforced, value)?.unwrap_or_else(|| usual::enforced(r.pid));
     r.bset = raw.maybe(Key::Bset, mask)?.unwrap_or(head.known);
     r.inheritable = raw.maybe(Key::Inheritable, mask)?.unwrap_or(head.known);

@@ -118,6 +118,8 @@ fn record(line: &mut Object, head: &Head, r: &Record, ended: bool) {
         line.value("timed_out", &true);
     }
     launch(line, head, r);
+    // Before the times: a reader that looks for it stops there.
+    r.kernel.iter().for_each(|kernel| _ = line.value("kernel", kernel));
     line.number("at", r.at);
     for (key, us) in [("queued_us", r.queued_us), ("started_us", r.started_us), ("ended_us", r.ended_us)] {
         us.iter().for_each(|us| _ = line.number(key, *us));
@@ -171,7 +173,8 @@ fn request(line: &mut Object, head: &Head, r: &Record) {
     if r.path != head.usual.path(r.kind, &r.args) {
         line.bytes("path", &r.path);
     }
-    if r.env != head.usual.env(r.outcome) {
+    // The environment of the kernel's helpers is not read.
+    if r.kernel.is_none() && r.env != head.usual.env(r.outcome) {
         line.list("env", &r.env);
     }
     if r.wait != crate::abi::wait::WaitMode::PROC {
@@ -183,11 +186,12 @@ fn request(line: &mut Object, head: &Head, r: &Record) {
         line.value("origin", &r.actor.origin);
     }
     if !of_engine {
-        requester(line, head, &r.actor);
+        requester(line, head, r);
     }
 }
 
-fn requester(line: &mut Object, head: &Head, actor: &Actor) {
+fn requester(line: &mut Object, head: &Head, r: &Record) {
+    let actor: &Actor = &r.actor;
     let mut object = Object::new();
     object.number("pid", actor.pid).number("uid", actor.uid);
     if actor.gid != actor.uid {
@@ -196,8 +200,14 @@ fn requester(line: &mut Object, head: &Head, actor: &Actor) {
     object.bytes("comm", actor.comm.as_bytes());
     actor.start_time.iter().for_each(|ticks| _ = object.number("start_time", *ticks));
     actor.loginuid.iter().for_each(|uid| _ = object.number("loginuid", *uid));
-    if actor.effective != usual::effective(head, actor.uid) {
-        object.mask("effective", actor.effective);
+    match &r.kernel {
+        // For the filter of units; the place is in what is known of the helper.
+        Some(kernel) => {
+            let unit = kernel.place.as_ref().and_then(|place| place.name(true).0);
+            unit.iter().for_each(|unit| _ = object.bytes("unit", unit));
+        }
+        None if actor.effective != usual::effective(head, actor.uid) => _ = object.mask("effective", actor.effective),
+        None => {}
     }
     if let Some(of) = &actor.place {
         match &of.place {
@@ -215,6 +225,14 @@ fn requester(line: &mut Object, head: &Head, actor: &Actor) {
 /// What the helper was given.
 fn launch(line: &mut Object, head: &Head, r: &Record) {
     r.pid.iter().for_each(|pid| _ = line.number("pid", *pid));
+    if r.kernel.is_some() {
+        match r.caps.as_deref() {
+            None => {}
+            Some(caps) if *caps == usual::kernel_caps(head) => _ = line.value("caps", &true),
+            Some(caps) => _ = line.value("caps", caps),
+        }
+        return;
+    }
     if r.enforced != usual::enforced(r.pid) {
         line.value("enforced", &r.enforced);
     }

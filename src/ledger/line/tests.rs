@@ -15,6 +15,7 @@ use crate::abi::mask::Masks;
 use crate::abi::record::{Args, Kind, Outcome, State};
 use crate::abi::subprocess::HELPER_ENV;
 use crate::abi::wait::{WaitMode, WaitStatus};
+use crate::control::host::tests::{hostile, lone_end, not_executed, record as kernel_record};
 use crate::control::testing as fixtures;
 
 use super::*;
@@ -219,6 +220,23 @@ fn back(head: &Head, wall: Wall, item: &Item) -> Line {
     assert!(!text.contains(&b'\n') && line.len() <= MAX_LINE);
     assert_eq!(time_of(text), Some(wall));
     decode(Some(head), text).unwrap_or_else(|e| panic!("{e:?}: {}", String::from_utf8_lossy(text)))
+}
+
+#[test]
+fn a_helper_of_the_kernel_is_restored_and_its_line_is_short() {
+    let head = head();
+    for observation in [hostile(), lone_end(), not_executed()] {
+        let record = kernel_record(&observation);
+        let read = back(&head, head.wall, &Item::Ended(Arc::new(record.clone())));
+        let Item::Ended(read) = read.item else { panic!("{:?}", read.item) };
+        // The times of a line are of microseconds.
+        assert_eq!(*read, Record { wall: read.wall, ..record });
+    }
+    let mut usual = kernel_record(&hostile());
+    (usual.module, usual.path, usual.args) = (Some(b"dccp"[..].into()), b"/sbin/modprobe"[..].into(), Args::Module);
+    usual.actor = Arc::new(Actor::new(Origin::Outside, 4121, 1000, 1000, b"bash"));
+    let line = encode(&head, (head.wall, 7, None), &Item::Ended(Arc::new(usual)), KeepOutput::Failures);
+    assert!(line.len() <= 400, "{}: {}", line.len(), String::from_utf8_lossy(&line));
 }
 
 proptest! {

@@ -76,6 +76,8 @@ pub(super) fn status(outcome: Outcome) -> Option<WaitStatus> {
 
 pub(super) fn result(r: &Record) -> Option<i32> {
     match (r.outcome, r.errno, r.status, r.wait) {
+        // What the kernel's caller got is not known.
+        _ if r.kernel.is_some() => None,
         (Outcome::Running, ..) => None,
         (_, Some(errno), ..) => Some(-(errno as i32)),
         (_, None, Some(status), WaitMode::Proc { .. }) => Some(status.raw()),
@@ -94,6 +96,11 @@ pub(super) fn caps(head: &Head, r: &Record) -> Option<CapSets> {
     let bounding = r.bset & own & head.bounding;
     let held = if head.actor.uid == 0 { bounding } else { CapMask::EMPTY };
     Some(CapSets { permitted: held, effective: held, bounding, ..CapSets::default() })
+}
+
+/// The sets of a helper of the kernel whose masks are full.
+pub(super) fn kernel_caps(head: &Head) -> CapSets {
+    CapSets { permitted: head.known, effective: head.known, bounding: head.known, ..CapSets::default() }
 }
 
 /// The effective set of a process with this uid.

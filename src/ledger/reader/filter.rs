@@ -31,12 +31,15 @@ pub struct Filter {
     pub name: Option<Vec<u8>>,
     /// Starts of helpers, too.
     pub starts: bool,
+    /// Of this target alone: `embedded`, `daemon` or `kernel`.
+    pub target: Option<String>,
 }
 
 impl Filter {
     /// Whether a segment may have matching lines, by its first line.
     pub(super) fn may_concern(&self, head: &Head) -> bool {
         self.until.is_none_or(|until| head.wall <= until.saturating_add(STEP))
+            && self.target.as_ref().is_none_or(|target| *head.target == **target)
     }
 }
 

@@ -121,6 +121,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         |(since, until, outcome, globs, uid, id, pid, (name, starts))| Filter {
             module: Globs::parse(globs.as_bytes()).unwrap(),
             unit: None,
+            target: None,
             since,
             until,
             outcome,

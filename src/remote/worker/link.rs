@@ -18,7 +18,7 @@ impl Worker {
     pub(super) fn follow(&mut self, at: usize) {
         let follow = &mut self.follows[at];
         let opened = Connection::open(&self.address).and_then(|mut connection| {
-            connection.send(&client::watch(&follow.subscribe))?;
+            connection.send(&client::watch(&follow.subscribe, connection.kernel))?;
             Ok(connection)
         });
         match opened {
@@ -90,7 +90,7 @@ impl Worker {
     /// Tries to connect again.
     pub(super) fn greet(&mut self, now: Instant) {
         let opened = Connection::open(&self.address).and_then(|mut connection| {
-            connection.send(&client::info())?;
+            connection.send(&client::info(connection.kernel))?;
             Ok(connection)
         });
         let Some(retry) = &mut self.retry else { return };

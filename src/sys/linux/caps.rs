@@ -185,6 +185,15 @@ fn capget() -> Option<(CapMask, CapMask, CapMask)> {
     Some((set(2), set(1), set(0)))
 }
 
+/// Drops a capability from this thread's effective, permitted and inheritable sets.
+pub(super) fn drop_from_this_thread(cap: Capability) -> Result<(), Errno> {
+    let keep = !CapMask::only(cap);
+    let (inheritable, permitted, effective) = capget().ok_or(Errno::EPERM)?;
+    capset(permitted & keep, effective & keep, inheritable & keep)?;
+    let after = of_this_thread().effective;
+    if after.is_within(keep) { Ok(()) } else { Err(Errno::EPERM) }
+}
+
 fn capset(permitted: CapMask, effective: CapMask, inheritable: CapMask) -> Result<(), Errno> {
     let set = |mask: CapMask| CapabilitySet::from_bits_retain(mask.bits());
     let sets = CapabilitySets { effective: set(effective), permitted: set(permitted), inheritable: set(inheritable) };

@@ -7,7 +7,7 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
@@ -51,13 +51,20 @@ fn will_not_run(target: &Path) -> Option<String> {
 /// Shows every component of the path, from `/` on, and follows symbolic links one by one: a user who may write to a
 /// folder may replace what is in it.
 pub(super) fn walk(target: &Path, visit: &mut dyn FnMut(&Path, &Metadata)) -> io::Result<()> {
-    let mut at = PathBuf::from("/");
+    walk_below(Path::new("/"), target, visit)
+}
+
+/// [`walk`], with `root` as the root folder of paths and links.
+pub(super) fn walk_below(root: &Path, target: &Path, visit: &mut dyn FnMut(&Path, &Metadata)) -> io::Result<()> {
+    let mut at = root.to_owned();
     visit(&at, &fs::symlink_metadata(&at)?);
     let mut rest: VecDeque<OsString> = parts(target);
     let mut links = 0;
     while let Some(part) = rest.pop_front() {
         if part == ".." {
-            at.pop();
+            if at != root {
+                at.pop();
+            }
             continue;
         }
         at.push(&part);
@@ -73,7 +80,7 @@ pub(super) fn walk(target: &Path, visit: &mut dyn FnMut(&Path, &Metadata)) -> io
         let to = fs::read_link(&at)?;
         at.pop();
         if to.is_absolute() {
-            at = PathBuf::from("/");
+            at = root.to_owned();
         }
         let mut next = parts(&to);
         next.append(&mut rest);

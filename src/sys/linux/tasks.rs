@@ -15,8 +15,10 @@ const KERNEL_THREAD: u64 = 0x20_0000;
 const STAT: usize = 1280;
 /// A status, unless its list of groups is long; the part that is needed comes before that list, but for the sets.
 const STATUS: usize = 4096;
-/// The most bytes of a cgroup file and of arguments that are read.
+/// The most bytes of arguments that are read.
 const MOST: usize = 4096;
+/// A cgroup file is shorter than this, else it is not used.
+const CGROUPS: u64 = 64 * 1024;
 
 /// One process, from its stat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +88,13 @@ pub struct ThreadStatus {
     pub comm: Comm,
 }
 
-/// The content of /proc/TID/cgroup, at most 4,096 bytes of it.
+/// The whole content of /proc/TID/cgroup, one line a hierarchy. `None` also if it is longer than 64 KiB: the last line
+/// decides where the thread belongs, and a part of the file would say that it belongs nowhere.
 pub fn cgroups_of(tid: i32) -> Option<Vec<u8>> {
-    read::<MOST>(&format!("/proc/{tid}/cgroup"))
+    let mut bytes = Vec::with_capacity(MOST);
+    let file = File::open(format!("/proc/{tid}/cgroup")).ok()?;
+    file.take(CGROUPS).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 != CGROUPS).then_some(bytes)
 }
 
 /// The status of a thread, a zombie's too.
@@ -177,6 +183,7 @@ mod tests {
         assert_eq!(status.comm.as_bytes(), b"a\nUid:\\\n0");
         let own = status_of(std::process::id().cast_signed()).unwrap();
         assert_eq!((own.pid, own.uid), (std::process::id().cast_signed(), nix::unistd::getuid().as_raw()));
-        assert!(cgroups_of(own.pid).is_some() && newest_pid().is_some_and(|pid| pid > 1));
+        assert_eq!(cgroups_of(own.pid), fs::read(format!("/proc/{}/cgroup", own.pid)).ok(), "all of it");
+        assert!(newest_pid().is_some_and(|pid| pid > 1));
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::abi::cap::{CapMask, Capability};
 use crate::abi::snapshot::Snapshot;
+use crate::control::MaskKnob;
 use crate::control::text::mask::{list, size};
 use crate::control::text::outcome::{Severity, clauses, masks_and_uid};
 use crate::control::text::target::object;
-use crate::control::{Command, MaskKnob};
 use crate::tui::field::Field;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::masks::{self, Masks, key, live, short};
@@ -16,7 +16,7 @@ use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
-use super::frame;
+use super::{frame, kernel_write};
 
 /// The confirmation of a draft.
 #[derive(Clone, Debug)]
@@ -67,6 +67,17 @@ impl Apply {
         })
     }
 
+    /// [`Self::of`], for the model's target: what this machine's kernel loses is lost until it starts again, so a phrase
+    /// is always typed.
+    fn of_target(model: &Model) -> Option<Self> {
+        let mut apply = Self::of(&model.masks, &model.snapshot)?;
+        if kernel_write::is_kernel(model) {
+            let phrase = [apply.phrase.as_str(), "until reboot"];
+            apply.phrase = phrase.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        }
+        Some(apply)
+    }
+
     /// Whether anything would be dropped; otherwise the write would change nothing.
     pub fn drops(&self) -> bool {
         self.changes.iter().any(|(_, dropped, _)| !dropped.is_empty())
@@ -99,7 +110,7 @@ pub(super) fn open(model: &mut Model) {
 
 /// The confirmation of the draft, or the reason why there is nothing to confirm.
 pub(super) fn question(model: &Model) -> Result<Apply, (Severity, String)> {
-    let apply = Apply::of(&model.masks, &model.snapshot)
+    let apply = Apply::of_target(model)
         .ok_or_else(|| (Severity::Quiet, "nothing to apply: the draft is the same as live".to_owned()))?;
     if apply.drops() {
         return Ok(apply);
@@ -116,7 +127,7 @@ pub fn ask_again(model: &mut Model) {
         |dialog: &dyn Dialog| dialog.get::<Apply>().filter(|apply| apply.ticket.is_none()).map(|apply| apply.made);
     let found = model.dialogs.iter().enumerate().find_map(|(at, dialog)| Some((at, open(&**dialog)?)));
     let Some((at, made)) = found else { return };
-    match Apply::of(&model.masks, &model.snapshot) {
+    match Apply::of_target(model) {
         Some(mut apply) if apply.drops() => {
             apply.made = made;
             apply.error = Some("another writer changed the live masks: read the list again".into());
@@ -155,7 +166,9 @@ impl Dialog for Apply {
             );
             if !dropped.is_empty() {
                 sheet.say(&format!("  drops {}", list(*dropped)), model.theme.bad);
-                let words = if narrow {
+                let words = if kernel_write::is_kernel(model) {
+                    "  ✗ lost until this machine starts again"
+                } else if narrow {
                     "  ✗ cannot be regained"
                 } else {
                     "  ✗ what is dropped cannot be regained by a write"
@@ -209,7 +222,7 @@ impl Dialog for Apply {
         }
         let asked: Vec<_> = self.changes.iter().map(|(knob, ..)| (*knob, model.masks.draft(*knob))).collect();
         let writes = asked.iter().map(|(knob, mask)| (key(*knob), (*mask).into())).collect();
-        let effect = model.submit(Pending::Masks(asked), Command::Write(writes));
+        let effect = model.submit(Pending::Masks(asked), kernel_write::command(model, writes));
         self.ticket = Some(model.last_ticket());
         After::Stay(vec![effect])
     }

@@ -5,6 +5,7 @@ use clap::error::ErrorKind;
 use crate::abi::argv_text;
 use crate::abi::escape::screen;
 use crate::abi::escape::screen_again;
+use crate::tui::field::Field;
 use crate::tui::keymap::Context;
 use crate::tui::line_history;
 use crate::tui::model::{After, Dialog, Model, TextField};
@@ -23,6 +24,13 @@ pub struct CommandLine;
 pub(super) fn open(model: &mut Model) {
     model.line.open();
     model.open(CommandLine);
+}
+
+/// Opens it with the beginning of a command.
+pub fn open_with(model: &mut Model, begin: &[u8]) {
+    open(model);
+    model.line.typed = Field::new(begin);
+    model.line.changed();
 }
 
 const fn ticket(effect: &Effect) -> Option<Ticket> {

@@ -2,13 +2,18 @@
 
 use crate::abi::record::State;
 use crate::tui::keymap::{Action, Context};
-use crate::tui::model::{Dialog, Model};
+use crate::tui::model::{After, Dialog, Model, Tab};
 use crate::tui::panels::detail;
 use crate::tui::widgets::sheet::Sheet;
 
-/// How far it is scrolled.
-#[derive(Debug)]
-pub struct Detail(pub usize);
+/// The page of a record.
+#[derive(Debug, Default)]
+pub struct Detail {
+    /// How far it is scrolled.
+    scroll: usize,
+    /// The screen that it was opened from, if that is not Activity.
+    back: Option<Tab>,
+}
 
 /// Opens it. The cursor then stays on its record.
 pub(super) fn open(model: &mut Model) {
@@ -20,7 +25,15 @@ pub(super) fn open(model: &mut Model) {
     if let Some(status) = &mut model.status {
         status.depth = 0;
     }
-    model.open(Detail(0));
+    model.open(Detail::default());
+}
+
+/// Opens the record of this request from the Overview. Filters of Activity that could hide it are cleared.
+pub fn open_from_overview(model: &mut Model, id: u64) {
+    model.activity.go_to(id);
+    let back = Some(model.tab);
+    model.tab = Tab::Activity;
+    model.open(Detail { scroll: 0, back });
 }
 
 impl Dialog for Detail {
@@ -36,12 +49,19 @@ impl Dialog for Detail {
         };
         let mut sheet = Sheet::new(detail::title(record), &model.theme, columns);
         sheet.lines = detail::lines(model, record, columns);
-        sheet.scroll = self.0;
+        sheet.scroll = self.scroll;
         sheet
     }
 
+    fn dismiss(&mut self, model: &mut Model) -> After {
+        if let Some(tab) = self.back {
+            model.tab = tab;
+        }
+        After::CLOSE
+    }
+
     fn scroll(&mut self) -> Option<&mut usize> {
-        Some(&mut self.0)
+        Some(&mut self.scroll)
     }
 
     fn offers(&self, model: &Model, action: Action) -> bool {

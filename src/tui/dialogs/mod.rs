@@ -11,10 +11,12 @@ pub mod detail;
 pub mod frame;
 pub mod gate;
 pub mod help;
+pub mod kernel_write;
 pub mod kill;
 pub mod mask_forms;
 pub mod module;
 pub mod page;
+pub mod palette;
 pub mod path;
 mod perform;
 pub mod presets;
@@ -41,6 +43,7 @@ pub fn open(model: &mut Model, action: Action) -> bool {
         Action::Help => help::open(model),
         Action::Line => command_line::open(model),
         Action::Module => module::open(model),
+        Action::Palette => palette::open(model),
         Action::Path => path::open(model),
         Action::Presets => presets::open(model),
         Action::Rehearse => rehearse::open(model),

@@ -12,6 +12,8 @@ use crate::tui::msg::Ticket;
 use crate::tui::text;
 use crate::tui::widgets::sheet::Sheet;
 
+use super::kernel_write;
+
 /// Edit the modprobe path.
 #[derive(Debug)]
 pub struct PathForm {
@@ -72,6 +74,10 @@ impl Dialog for PathForm {
                 return After::STAY;
             }
         };
+        if kernel_write::is_kernel(model) {
+            kernel_write::open(model, vec![(Key::Modprobe, KnobValue::Path(path))]);
+            return After::CLOSE;
+        }
         let effect = model.submit(Pending::Path, Command::Write(vec![(Key::Modprobe, KnobValue::Path(path))]));
         (self.ticket, self.error) = (Some(model.last_ticket()), None);
         After::Stay(vec![effect])

@@ -17,10 +17,10 @@ use crate::tui::model::{After, Model, Pending, masks};
 use crate::tui::msg::Effect;
 use crate::verbs::knobs::Form;
 use crate::verbs::operate::Draft;
-use crate::verbs::perform::{self, Act, Ask, Masks, Requests};
+use crate::verbs::perform::{self, Act, Ask, Masks, Requests, no_helper};
 use crate::verbs::verb::Verb;
 
-use super::{apply, gate, page, rehearsal, reset};
+use super::{apply, gate, kernel_write, page, rehearsal, reset};
 
 /// The most requests that one command may make.
 const REQUESTS_MAX: usize = 100_000;
@@ -99,6 +99,10 @@ fn act(model: &mut Model, acts: Vec<Act>) -> Result<After, String> {
 
 fn submit_act(model: &mut Model, act: Act) -> Vec<Effect> {
     match act {
+        Act::Write(writes) if kernel_write::is_kernel(model) => {
+            kernel_write::open(model, writes);
+            Vec::new()
+        }
         Act::Write(writes) => {
             let keys = writes.iter().map(|(key, _)| *key).collect();
             vec![model.submit(Pending::Set(keys), Command::Write(writes))]
@@ -115,6 +119,15 @@ fn submit_act(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Reset(knob) => vec![model.submit(Pending::Reset(knob), Command::Reset(knob))],
         Act::ResetLoopMessages => vec![model.submit(Pending::LoopMessages, Command::ResetLoopMessages)],
         Act::OnRequest { command, what } => vec![model.submit(Pending::Act(what), command)],
+        Act::OnProcess { pid, chain, signal, what } => {
+            match model.snapshot.running.iter().find(|live| live.pid == Some(pid)).map(|live| live.id) {
+                Some(id) => vec![model.submit(Pending::Act(what), Act::signal(id, chain, signal))],
+                None => {
+                    model.say(Severity::Bad, no_helper(pid).to_string());
+                    Vec::new()
+                }
+            }
+        }
     }
 }
 

@@ -9,6 +9,8 @@ pub enum Context {
     Anywhere,
     /// Every screen, while no dialog is open.
     Screens,
+    /// The screen Overview.
+    Overview,
     /// The screen Masks.
     Masks,
     /// The screen Activity.
@@ -45,8 +47,9 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Screens,
+        Self::Overview,
         Self::Masks,
         Self::Activity,
         Self::Detail,
@@ -76,6 +79,7 @@ impl Context {
         match self {
             Self::Anywhere => "Everywhere",
             Self::Screens => "Screens",
+            Self::Overview => "Overview",
             Self::Masks => "Masks",
             Self::Activity => "Activity",
             Self::Detail => "A record",
@@ -98,7 +102,7 @@ impl Context {
 
 /// Every chain of contexts that `Model::chain` can return.
 pub const CHAINS: &[&[Context]] = &[
-    &[Context::Screens, Context::Anywhere],
+    &[Context::Overview, Context::Screens, Context::Anywhere],
     &[Context::Masks, Context::Screens, Context::Anywhere],
     &[Context::Text, Context::Line, Context::Anywhere],
     &[Context::Text, Context::Filter, Context::Anywhere],
@@ -109,6 +113,7 @@ pub const CHAINS: &[&[Context]] = &[
     &[Context::Text, Context::Confirm, Context::Anywhere],
     &[Context::Kill, Context::Choices, Context::Anywhere],
     &[Context::Choices, Context::Anywhere],
+    &[Context::Text, Context::Choices, Context::Anywhere],
     &[Context::Activity, Context::Screens, Context::Anywhere],
     &[Context::Detail, Context::Anywhere],
     &[Context::Log, Context::Screens, Context::Anywhere],

@@ -26,6 +26,10 @@ pub enum Action {
     Path,
     Gate,
     Dismiss,
+    Open,
+    Fold,
+    Palette,
+    Theme,
     Up,
     Down,
     PageUp,
@@ -136,6 +140,20 @@ const BACK_TAB: Key = k(KeyCode::BackTab);
 
 /// Every key. The footer shows the keys of a context in this order.
 pub const TABLE: &[Binding] = &[
+    row(
+        Context::Overview,
+        &[ENTER],
+        Action::Open,
+        "open",
+        "open what is under the cursor: a record, a knob, a warning",
+    ),
+    row(Context::Overview, &[c('+')], Action::Fold, "", "unfold equal rows, or fold them again"),
+    row(Context::Overview, &[UP], Action::Up, "", "move up"),
+    row(Context::Overview, &[DOWN], Action::Down, "", "move down"),
+    row(Context::Overview, &[LEFT], Action::Left, "", "go to the column to the left"),
+    row(Context::Overview, &[RIGHT], Action::Right, "", "go to the column to the right"),
+    row(Context::Overview, &[HOME], Action::First, "", "go to the first row"),
+    row(Context::Overview, &[END], Action::Last, "", "go to the last row"),
     row(
         Context::Masks,
         &[c(' ')],
@@ -280,8 +298,10 @@ pub const TABLE: &[Binding] = &[
         "set the gate: freeze and drain, disable and drain, or enable",
     ),
     row(Context::Screens, &[c(':')], Action::Line, "command", "type a command; `help` explains them"),
+    row(Context::Screens, &[c('T')], Action::Theme, "", "switch to the next theme; theme in console.toml keeps one"),
     row(Context::Screens, &[c('?')], Action::Help, "help", "show the keys, with search"),
     row(Context::Screens, &[c('q')], Action::Quit, "quit", "quit; asks first if helpers are alive or a draft is open"),
+    row(Context::Screens, &[ctrl('p')], Action::Palette, "palette", "find any action by its name"),
     row(Context::Screens, &[c('1')], Action::Overview, "", "show the Overview"),
     row(Context::Screens, &[c('2')], Action::Masks, "", "show the Masks"),
     row(Context::Screens, &[c('3')], Action::Activity, "", "show the Activity"),

@@ -52,6 +52,6 @@ impl Areas {
 
 /// How many rows the last message needs.
 fn status_rows(model: &Model, columns: u16) -> u16 {
-    let rows = model.status.as_ref().map_or(1, |status| text::wrap(&status.text, usize::from(columns)).len());
+    let rows = model.message().map_or(1, |(_, message)| text::wrap(&message, usize::from(columns)).len());
     u16::try_from(rows).unwrap_or(u16::MAX)
 }

@@ -4,11 +4,12 @@ use ratatui::layout::Position;
 
 use crate::abi::cap::Capability;
 use crate::control::MaskKnob;
+use crate::tui::model::overview::Item;
 use crate::tui::model::{Model, Tab};
 use crate::tui::panels::tabs;
 
 use super::areas::Areas;
-use super::{activity, log, masks};
+use super::{activity, log, masks, overview};
 
 /// A clickable item of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum Hit {
     Capability(Capability, Option<MaskKnob>),
     /// A row of Activity or Log, counted from 0.
     Row(usize),
+    /// A row of the Overview.
+    Item(Item),
 }
 
 /// The item in this cell of the screen, if no dialog covers it.
@@ -32,7 +35,7 @@ pub fn hit(model: &Model, x: u16, y: u16) -> Option<Hit> {
         return None;
     }
     match model.tab {
-        Tab::Overview => None,
+        Tab::Overview => overview::hit(model, at).map(Hit::Item),
         Tab::Masks => masks::hit(model, at).map(|(cap, knob)| Hit::Capability(cap, knob)),
         Tab::Activity => activity::hit(model, at).map(Hit::Row),
         Tab::Log => log::hit(model, at).map(Hit::Row),

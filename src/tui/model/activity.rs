@@ -166,6 +166,15 @@ impl Activity {
         self.wish = Some(to);
     }
 
+    /// Moves the cursor to the record of one request. Filters that could hide it are cleared.
+    pub fn go_to(&mut self, id: u64) {
+        (self.words, self.globs, self.which) = (Field::default(), Field::default(), Which::All);
+        (self.typing, self.paused) = (None, None);
+        let index = self.at.map_or(0, |(index, _)| index);
+        self.jump(Anchor::Near { id, index, by: 0 });
+        self.at = Some((index, id));
+    }
+
     /// Makes the cursor stay on the first row from now on.
     pub fn follow(&mut self) {
         self.jump(Anchor::First);

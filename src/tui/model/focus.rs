@@ -9,7 +9,7 @@ use crate::tui::field::Field;
 impl Model {
     /// The contexts that apply now, the nearest first.
     pub fn chain(&self) -> &'static [Context] {
-        use Context::{Activity, Anywhere, Filter, Log, Masks, Screens, Text};
+        use Context::{Activity, Anywhere, Filter, Log, Masks, Overview, Screens, Text};
         if let Some(dialog) = self.dialogs.last() {
             return dialog.contexts(self);
         }
@@ -21,7 +21,7 @@ impl Model {
         };
         match self.tab {
             _ if types => &[Text, Filter, Anywhere],
-            Tab::Overview => &[Screens, Anywhere],
+            Tab::Overview => &[Overview, Screens, Anywhere],
             Tab::Masks => &[Masks, Screens, Anywhere],
             Tab::Activity => &[Activity, Screens, Anywhere],
             Tab::Log => &[Log, Screens, Anywhere],

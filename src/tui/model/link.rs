@@ -23,6 +23,32 @@ impl Link {
         }
     }
 
+    /// Its name in the list of targets: a word, never cut.
+    pub fn tab(&self) -> &'static str {
+        match self.info.short_name() {
+            "embedded" => "engine",
+            "kernel" => "kernel",
+            _ => "daemon",
+        }
+    }
+
+    /// Whether it is this machine's own kernel.
+    pub fn is_real(&self) -> bool {
+        self.tab() == "kernel"
+    }
+
+    /// The sentences beside [`Self::tab`], each for less room than the one before; the last ones do not repeat that
+    /// word.
+    pub fn beside_tab(&self, clock: &str) -> Vec<String> {
+        let mut all = self.header(clock);
+        if self.info.lost().is_none() && self.seen && self.info.is_owned() {
+            let what = all[0].rsplit(": ").next().unwrap_or_default().replace("this machine's ", "");
+            let what = what.replace(" is ", " ");
+            all.splice(2.., [format!("pid {}: {what}", self.info.pid), what]);
+        }
+        all
+    }
+
     /// The texts for the top of the screen, each for less room. All of them name the target.
     pub fn header(&self, clock: &str) -> Vec<String> {
         let sentences = sentences(&self.info);

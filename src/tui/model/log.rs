@@ -169,6 +169,11 @@ impl Default for Log {
 }
 
 impl Log {
+    /// The newest lines, the newest first, whatever the filter.
+    pub fn newest(&self, lines: usize) -> impl Iterator<Item = &Line> {
+        self.ring.lines.iter().rev().take(lines)
+    }
+
     /// Adds lines.
     pub fn take(&mut self, lines: Vec<Line>) {
         lines.into_iter().for_each(|line| self.ring.push(line));

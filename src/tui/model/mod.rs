@@ -7,10 +7,13 @@ pub mod command_line;
 pub mod draft_text;
 mod focus;
 pub mod forms;
+pub mod history;
 pub mod link;
 pub mod log;
 pub mod mask_forms;
 pub mod masks;
+mod messages;
+pub mod overview;
 pub mod pending;
 pub mod presets;
 pub mod read;
@@ -18,7 +21,6 @@ pub mod read_only;
 pub mod record_row;
 pub mod rehearse;
 mod requests;
-pub mod sparkline;
 mod stack;
 mod state;
 pub mod tab;
@@ -48,13 +50,14 @@ use super::widgets::sheet::Sheet;
 use activity::Activity;
 use command_line::Line;
 use forms::{CallForm, ModuleForm};
+use history::History;
 use link::Link;
 use log::Log;
 use masks::Masks;
+use overview::Overview;
 pub use pending::Pending;
 use read::Read;
 use rehearse::RehearseForm;
-use sparkline::Spark;
 pub use tab::Tab;
 
 /// The last message.
@@ -66,6 +69,12 @@ pub struct Status {
     pub text: String,
     /// How many dialogs were open when the message came.
     pub depth: usize,
+    /// The batch that it is about.
+    pub batch: Option<u64>,
+    /// It has been on the screen.
+    pub drawn: bool,
+    /// A key was pressed after that.
+    pub seen: bool,
 }
 
 /// The state of the console.
@@ -82,6 +91,8 @@ pub struct Model {
     pub rows: u16,
     /// The theme; [`Theme::ansi`] by default.
     pub theme: Theme,
+    /// The terminal has colours.
+    pub colours: bool,
     /// The key bindings.
     pub keys: Keymap,
     /// Draw only ASCII.
@@ -102,10 +113,14 @@ pub struct Model {
     pub activity: Activity,
     /// The screen Log.
     pub log: Log,
-    /// Launches of the last minute.
-    pub spark: Spark,
+    /// The screen Overview.
+    pub overview: Overview,
+    /// The last minutes of module requests.
+    pub history: History,
     /// The last message.
     pub status: Option<Status>,
+    /// Messages that came since, until the last one has been read.
+    pub waiting_messages: messages::Waiting,
     /// Warnings about the modprobe path (SYS-6).
     pub path_warnings: Vec<SafeText>,
     /// When the path was checked.
@@ -141,6 +156,7 @@ impl Model {
             columns,
             rows,
             theme: Theme::ansi(),
+            colours: true,
             keys: Keymap::default(),
             ascii: false,
             clipboard: Clipboard::default(),
@@ -151,8 +167,10 @@ impl Model {
             masks: Masks::new(&snapshot),
             activity: Activity::default(),
             log: Log::default(),
-            spark: Spark::new(&snapshot),
+            overview: Overview::default(),
+            history: History::new(&snapshot),
             status: None,
+            waiting_messages: messages::Waiting::new(),
             path_warnings: Vec::new(),
             path_looked: 0,
             notices: Vec::new(),

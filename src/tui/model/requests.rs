@@ -21,7 +21,7 @@ impl Model {
     pub fn open_batch(&mut self, title: String, asked: u32) -> u64 {
         let batch = self.last_ticket() + 1;
         let tally = Tally::new(title, asked);
-        self.say(Severity::Quiet, tally.submitted());
+        self.say_of_batch(batch, Severity::Quiet, tally.submitted());
         self.batches.insert(batch, tally);
         batch
     }

@@ -1,20 +1,18 @@
-//! Messages, submitted commands and expected replies.
+//! Submitted commands and expected replies.
 
 use std::time::Duration;
 
 use crate::abi::time::Micros;
-use crate::control::text::outcome::Severity;
 use crate::control::{Command, Key};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::pending::Pending;
-use super::{Model, Status, masks};
-use crate::abi::escape::screen_again;
+use super::{Model, masks};
 
 impl Model {
-    /// Whether anything on the screen changes with time: a helper runs, or the sparkline is not flat.
+    /// Whether anything on the screen changes with time: a request has not ended.
     pub fn needs_tick(&self) -> bool {
-        self.snapshot.live_total > 0 || !self.spark.is_flat()
+        self.snapshot.live_total > 0
     }
 
     /// A time on the engine's clock as local wall-clock time.
@@ -39,12 +37,6 @@ impl Model {
     /// The newest ticket.
     pub fn last_ticket(&self) -> Ticket {
         self.tickets
-    }
-
-    /// Shows a message.
-    pub fn say(&mut self, mood: Severity, text: impl Into<String>) {
-        let depth = self.dialogs.len();
-        self.status = Some(Status { mood, text: screen_again(&text.into()), depth });
     }
 
     /// Whether this console is writing to this knob.

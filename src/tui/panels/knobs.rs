@@ -4,45 +4,93 @@ use ratatui::text::{Line, Span};
 
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
-use crate::abi::mask::kernel_words;
-use crate::control::text::mask::size;
-use crate::control::{Key, MaskKnob};
+use crate::abi::era::Era;
+use crate::control::Key;
+use crate::control::text::mask::{but, size};
 use crate::tui::model::Model;
-use crate::tui::model::masks;
+use crate::tui::model::overview::{Item, KnobRow};
 use crate::tui::text;
 
-/// Four lines: the path, both masks, the other knobs.
-pub fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
-    let row = |key: Key, value: String| {
-        let name = text::pad(key.name(), 34);
-        let room = columns.saturating_sub(35);
-        Line::from(vec![
-            Span::styled(format!("{name} "), model.theme.text),
-            Span::styled(text::fit(&value, room), model.theme.title),
-        ])
+use super::rows::{LABEL, PanelRow};
+
+/// A row for each knob: its value in words.
+pub fn rows(model: &Model, columns: usize) -> Vec<PanelRow> {
+    let shut = model.snapshot.gate != Depth::Enabled;
+    let row = |knob: KnobRow| {
+        let style = if knob == KnobRow::Gate && shut { model.theme.bad } else { model.theme.title };
+        let label = Span::styled(format!(" {}", text::pad(name(knob), LABEL)), model.theme.dim);
+        let value = text::fit(&value(model, knob), columns.saturating_sub(LABEL + 1));
+        let line = Line::from(vec![label, Span::styled(value, style)]);
+        PanelRow { item: Some(Item::Knob(knob)), stands_for: 1, line }
     };
-    let mut lines = vec![row(Key::Modprobe, modprobe(model))];
-    lines.extend(masks::KNOBS.into_iter().map(|knob| row(masks::key(knob), mask(model, knob))));
-    lines.push(rest(model, columns));
-    lines
+    KnobRow::ALL.into_iter().map(row).collect()
+}
+
+/// The short name of a knob.
+pub const fn name(knob: KnobRow) -> &'static str {
+    match knob {
+        KnobRow::Modprobe => "modprobe",
+        KnobRow::Bset => "bset",
+        KnobRow::Inheritable => "inheritable",
+        KnobRow::Gate => "gate",
+        KnobRow::Limit => "limit",
+        KnobRow::Allow => "allow",
+        KnobRow::Deny => "deny",
+    }
+}
+
+/// The knobs of a row; the first one is the one that it is about.
+pub const fn keys(knob: KnobRow) -> &'static [Key] {
+    match knob {
+        KnobRow::Modprobe => &[Key::Modprobe],
+        KnobRow::Bset => &[Key::Bset],
+        KnobRow::Inheritable => &[Key::Inheritable],
+        KnobRow::Gate => &[Key::Gate],
+        KnobRow::Limit => &[Key::MaxConcurrent, Key::Era],
+        KnobRow::Allow => &[Key::Allow],
+        KnobRow::Deny => &[Key::Deny],
+    }
+}
+
+/// The value of a knob in words.
+pub fn value(model: &Model, knob: KnobRow) -> String {
+    let (s, knobs) = (&model.snapshot, &model.snapshot.knobs);
+    match knob {
+        KnobRow::Modprobe => modprobe(model),
+        KnobRow::Bset => mask(knobs.bset, s.known),
+        KnobRow::Inheritable => {
+            let no_effect = s.host.inheritable.known().is_some_and(CapMask::is_empty);
+            let effect = if no_effect { "; no effect: khelper has none itself" } else { "" };
+            format!("{}{effect}", mask(knobs.inheritable, s.known))
+        }
+        KnobRow::Gate => gate(model),
+        KnobRow::Limit => {
+            let what = match knobs.era {
+                Era::V3_4 => "one more is refused",
+                Era::Current => "one more waits up to 5 s",
+            };
+            // The limit in force may be lower than the knob.
+            let set = if knobs.max_concurrent == s.slots.limit {
+                String::new()
+            } else {
+                format!(" (set to {})", knobs.max_concurrent)
+            };
+            format!("{} at once{set}; era {}: {what}", s.slots.limit, knobs.era.name())
+        }
+        KnobRow::Allow => list(knobs.allow.text(), "every module"),
+        KnobRow::Deny => list(knobs.deny.text(), "none"),
+    }
+}
+
+/// `full (41)`, `empty`, `all but cap_sys_module`, `cap_chown, cap_kill`.
+fn mask(mask: CapMask, known: CapMask) -> String {
+    if mask.contains(known) { size(mask, known) } else { but(mask, known) }
 }
 
 /// The path, escaped; an empty path in words.
 pub fn modprobe(model: &Model) -> String {
     let path = &model.snapshot.knobs.modprobe;
     if path.is_empty() { "(empty: autoload is off)".to_owned() } else { text::screen(path) }
-}
-
-fn mask(model: &Model, knob: MaskKnob) -> String {
-    let s = &model.snapshot;
-    let live = masks::live(s, knob);
-    let words = kernel_words(live).replace('\t', " ");
-    let effect = if knob == MaskKnob::Inheritable && s.host.inheritable.known().is_some_and(CapMask::is_empty) {
-        ", has no effect"
-    } else {
-        ""
-    };
-    format!("{words} = {}{effect}", size(live, s.known))
 }
 
 /// Everything except the path and the gate, for small screens.
@@ -67,24 +115,4 @@ pub fn gate(model: &Model) -> String {
     let s = &model.snapshot;
     let draining = if s.draining { ", draining" } else { "" };
     format!("{}{draining}", s.gate.name())
-}
-
-fn rest(model: &Model, columns: usize) -> Line<'static> {
-    let knobs = &model.snapshot.knobs;
-    let shut = model.snapshot.gate != Depth::Enabled;
-    let style = if shut { model.theme.bad } else { model.theme.title };
-    let gate = gate(model);
-    let others = format!(
-        "  era {}  max_concurrent {}  allow {}  deny {}",
-        knobs.era.name(),
-        knobs.max_concurrent,
-        list(knobs.allow.text(), "(all)"),
-        list(knobs.deny.text(), "(none)")
-    );
-    let room = columns.saturating_sub(text::width(&gate) + 13);
-    Line::from(vec![
-        Span::styled("khelper.gate ", model.theme.text),
-        Span::styled(gate, style),
-        Span::styled(text::fit(&others, room), model.theme.text),
-    ])
 }

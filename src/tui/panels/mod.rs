@@ -1,8 +1,15 @@
 //! Panels that several screens and dialogs show: lines made from the model.
 
 pub mod detail;
+pub mod endings;
+pub mod finished;
+pub mod graph;
 pub mod knobs;
 pub mod mask_detail;
+pub mod requests;
+pub mod rows;
 pub mod running;
 pub mod tabs;
 pub mod target;
+pub mod under_cursor;
+pub mod warnings;

@@ -1,43 +1,62 @@
 //! The unfinished requests with their elapsed time.
 
-use ratatui::text::Line;
-
-use crate::abi::record::State;
 use crate::abi::snapshot::Live;
 use crate::control::text::outcome::took;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
+use crate::tui::model::overview::{Item, RunFold, running, standing};
 use crate::tui::text;
-use crate::tui::widgets::lines::{cut, heading, line};
 
-/// A heading and a line for each unfinished request, oldest first.
-pub fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
+use super::rows::{Cells, Columns, PanelRow};
+
+/// `Running 50, in 1 row`.
+pub fn heading(model: &Model, rows: usize) -> String {
     let s = &model.snapshot;
-    let mut lines = vec![heading(&model.theme, &format!("Running ({})", s.live_total), columns)];
-    let rows = rows.saturating_sub(1);
+    let shown = s.running.len();
+    let in_rows = if rows == 1 { "in 1 row".to_owned() } else { format!("in {rows} rows") };
+    match rows {
+        _ if s.live_total > shown => format!("Running {}: the oldest {shown} {in_rows}", s.live_total),
+        _ if rows < shown => format!("Running {shown}, {in_rows}"),
+        _ => format!("Running {}", s.live_total),
+    }
+}
+
+/// A row for each unfinished request, or for equal ones together, the oldest first.
+pub fn rows(model: &Model, columns: usize) -> Vec<PanelRow> {
+    let s = &model.snapshot;
     if s.running.is_empty() {
         let how = format!(": {} asks for a module", model.keys.key(Action::Module));
         let how = if model.options.read_only { "" } else { &how };
-        lines.push(line(text::fit(&format!("nothing runs{how}"), columns), model.theme.dim));
-        return lines;
+        return vec![PanelRow::words(&format!("nothing runs{how}"), columns, model.theme.dim)];
     }
-    let shown = s.running.iter().take(rows).map(|live| line(row(model, live, columns), model.theme.text)).collect();
-    lines.extend(cut(shown, s.live_total, (columns, rows), "running", model.theme.dim));
-    lines
+    let newest = s.running.iter().map(|live| live.id).max().unwrap_or_default();
+    let places = Columns::new(columns, newest, 7);
+    let row = |fold: RunFold<'_>| {
+        let (sign, state) = standing(fold.oldest);
+        let name = text::screen(&fold.oldest.title);
+        let cells = Cells {
+            sign,
+            number: if fold.times > 1 { format!("×{}", fold.times) } else { format!("#{}", fold.oldest.id) },
+            name: &name,
+            state: match (fold.oldest.pid, fold.newest.pid) {
+                (Some(first), Some(last)) if fold.times > 1 => {
+                    state.replacen(&first.to_string(), &format!("{first}…{last}"), 1)
+                }
+                _ => state,
+            },
+            time: took(model.now.saturating_sub(fold.oldest.at)),
+        };
+        let style = if fold.oldest.abandoned { model.theme.warn } else { model.theme.text };
+        let line = places.line(model, &cells, [model.theme.key, style]);
+        PanelRow { item: Some(Item::Running(fold.oldest.id)), stands_for: fold.times, line }
+    };
+    running(model).into_iter().map(row).collect()
 }
 
-/// One request: number, name, pid, elapsed time.
+/// One request for a list without columns: number, name, state, elapsed time.
 pub fn row(model: &Model, live: &Live, columns: usize) -> String {
-    let state = match (live.state, live.pid) {
-        (State::Waiting, _) => "◷ waits for a slot".to_owned(),
-        (State::Queued, _) => "▹ queued".to_owned(),
-        (State::Running, Some(pid)) => format!("▸ pid {pid}"),
-        (State::Running, None) => "▸ runs".to_owned(),
-        (State::Ended, _) => "▪ ending".to_owned(),
-    };
-    let gone = if live.abandoned { " ↷ caller gone" } else { "" };
-    let elapsed = took(model.now.saturating_sub(live.at));
-    let end = format!("{state}{gone} · {elapsed}");
+    let (sign, state) = standing(live);
+    let end = format!("{sign} {state} · {}", took(model.now.saturating_sub(live.at)));
     let room = columns.saturating_sub(text::width(&end) + 1);
     format!("{} {end}", text::pad(&format!("#{} {}", live.id, text::screen(&live.title)), room.min(44)))
 }

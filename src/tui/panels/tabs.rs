@@ -2,27 +2,40 @@
 
 use ratatui::text::{Line, Span};
 
+use crate::tui::model::masks::{live, short};
 use crate::tui::model::{Model, Tab};
+use crate::tui::text;
 
-/// The screens with their keys, and `read-only`.
+/// The screens with their keys, and the draft of the masks in words at the right.
 pub fn line(model: &Model, columns: u16) -> Line<'static> {
     let columns = usize::from(columns);
-    let marks: Vec<Span<'static>> = marks(model);
-    let with_marks = |mut spans: Vec<Span<'static>>| {
-        spans.extend(marks.iter().cloned());
-        Line::from(spans)
-    };
-    let lines = [Names::Roomy, Names::Close, Names::Shown].map(|names| with_marks(screens(model, names)));
-    let [roomy, close, shown] = lines;
-    if roomy.width() <= columns {
-        roomy
-    } else if close.width() <= columns {
-        close
-    } else if shown.width() <= columns {
-        shown
-    } else {
-        Line::from(screens(model, Names::Shown))
+    let draft = draft(model);
+    let least = if draft.is_empty() { 0 } else { text::width(OPEN) + 1 };
+    let all = [Names::Roomy, Names::Close, Names::Shown].map(|names| Line::from(screens(model, names)));
+    let [roomy, close, shown] = all;
+    let mut line = [roomy, close].into_iter().find(|line| line.width() + least <= columns).unwrap_or(shown);
+    let room = columns.saturating_sub(line.width());
+    if !draft.is_empty() && room >= text::width(OPEN) {
+        let draft = text::fit(&draft, room);
+        line.spans.push(Span::raw(" ".repeat(room - text::width(&draft))));
+        line.spans.push(Span::styled(draft, model.theme.draft));
     }
+    line
+}
+
+/// The beginning of the words about a draft.
+const OPEN: &str = "draft open";
+
+/// The draft in words, without the names of the capabilities; empty if there is none.
+fn draft(model: &Model) -> String {
+    let words = |knob| {
+        let (live, draft) = (live(&model.snapshot, knob), model.masks.draft(knob));
+        let count = |what: &str, n: u32| if n > 0 { format!(" {what} {n}") } else { String::new() };
+        let drops = count("drops", live.minus(draft).len());
+        format!("{}{drops}{}", short(knob), count("adds", draft.minus(live).len()))
+    };
+    let all: Vec<String> = model.masks.changed(&model.snapshot).into_iter().map(words).collect();
+    if all.is_empty() { String::new() } else { format!("{OPEN}: {}", all.join(", ")) }
 }
 
 /// How much is shown of each screen.
@@ -36,27 +49,18 @@ enum Names {
 
 fn screens(model: &Model, names: Names) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
+    let open = !model.masks.changed(&model.snapshot).is_empty();
     for (at, tab) in Tab::ALL.into_iter().enumerate() {
         let number = at + 1;
+        let mark = if tab == Tab::Masks && open { "*" } else { "" };
         let (text, style) = match (model.tab == tab, names) {
-            (true, _) => (format!("[{number} {}]", tab.name()), model.theme.selected),
-            (false, Names::Roomy) => (format!(" {number} {} ", tab.name()), model.theme.text),
-            (false, Names::Close) => (format!("{number} {}", tab.name()), model.theme.text),
-            (false, Names::Shown) => (number.to_string(), model.theme.text),
+            (true, _) => (format!("[{number} {}{mark}]", tab.name()), model.theme.tab),
+            (false, Names::Roomy) => (format!(" {number} {}{mark} ", tab.name()), model.theme.text),
+            (false, Names::Close) => (format!("{number} {}{mark}", tab.name()), model.theme.text),
+            (false, Names::Shown) => (format!("{number}{mark}"), model.theme.text),
         };
         spans.push(Span::styled(text, style));
         spans.push(Span::raw(" "));
-    }
-    spans
-}
-
-fn marks(model: &Model) -> Vec<Span<'static>> {
-    let mut spans = Vec::new();
-    if !model.masks.changed(&model.snapshot).is_empty() {
-        spans.push(Span::styled("draft open ", model.theme.draft));
-    }
-    if model.options.read_only {
-        spans.push(Span::styled("read-only", model.theme.warn));
     }
     spans
 }

@@ -1,20 +1,67 @@
-//! The name of the target, whose knobs are shown.
+//! The name of the target, whose knobs are shown, and the badges: states that hold on every screen.
 
-use ratatui::text::Line;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
 
+use crate::abi::depth::Depth;
 use crate::tui::model::Model;
 use crate::tui::text;
-use crate::tui::widgets::lines;
 
-/// The sentence, or as much of it as fits: the engine, its pid, and that the kernel is not changed.
+/// The target in brackets, its sentence, and the badges at the right. Badges are never cut; the sentence is.
 pub fn line(model: &Model, columns: u16) -> Line<'static> {
-    let columns = usize::from(columns);
+    let (columns, theme) = (usize::from(columns), &model.theme);
+    let real = model.link.is_real();
     let clock = model.clock(model.snapshot.now);
-    let style = if model.link.news(&clock).is_none() { model.theme.target } else { model.theme.bad };
-    lines::line(text::pad(&words(model, columns), columns), style)
+    let lost = model.link.news(&clock).is_some();
+    let tab = text::fit(&format!("[{}]", model.link.tab()), columns);
+    let badges = badges(model, columns.saturating_sub(text::width(&tab)));
+    let taken: usize = badges.iter().map(|(badge, _)| text::width(badge) + 1).sum();
+    let room = columns.saturating_sub(text::width(&tab) + 2 + taken);
+    let sentences = model.link.beside_tab(&clock);
+    let fits = sentences.iter().find(|text| text::width(text) <= room).or(sentences.last());
+    let sentence = text::fit(fits.map_or("", |text| text), room);
+    let style = match (lost, real) {
+        (true, _) => theme.bad,
+        (_, true) => theme.real,
+        _ => theme.target,
+    };
+    let left = columns.saturating_sub(text::width(&tab) + text::width(&sentence) + taken);
+    let before = left.min(2);
+    let mut spans = vec![
+        Span::styled(tab, if real { theme.real_tab } else { theme.target_tab }),
+        Span::styled(" ".repeat(before), theme.text),
+        Span::styled(sentence, style),
+        Span::styled(" ".repeat(left - before), theme.text),
+    ];
+    for (badge, style) in badges {
+        spans.extend([Span::styled(" ", theme.text), Span::styled(badge, style)]);
+    }
+    Line::from(spans)
 }
 
-/// The same as text.
+/// What holds on every screen, the most urgent first, as many as fit.
+fn badges(model: &Model, room: usize) -> Vec<(String, Style)> {
+    let (s, theme) = (&model.snapshot, &model.theme);
+    let slots = &s.slots;
+    let seen = model.link.seen;
+    let all = [
+        (model.link.info.lost().is_some(), " CONNECTION LOST ", theme.badge_bad),
+        (seen && s.gate != Depth::Enabled, " GATE SHUT ", theme.badge_bad),
+        (seen && slots.limit > 0 && slots.concurrent >= slots.limit, " SLOTS FULL ", theme.badge_bad),
+        (model.options.read_only, " read-only ", theme.badge),
+    ];
+    let mut left = room;
+    let mut badges = Vec::new();
+    for (holds, badge, style) in all {
+        if holds && text::width(badge) < left {
+            left -= text::width(badge) + 1;
+            badges.push((badge.to_owned(), style));
+        }
+    }
+    badges
+}
+
+/// The sentence alone, as much of it as fits.
 pub fn words(model: &Model, columns: usize) -> String {
     let shorter = model.link.header(&model.clock(model.snapshot.now));
     // The shortest form is for the edge of a dialog, below the line with the full sentence; a line of its own is cut

@@ -12,7 +12,7 @@ use crate::tui::model::record_row::RowPage;
 
 /// A console over the engine of this snapshot. Its clock stands still and has no time zone.
 pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
-    let options = Options { read_only: false, mouse: false, ascii: false };
+    let options = Options { read_only: false, mouse: false, ascii: false, theme: None };
     let target = TargetInfo {
         kind: TargetKind::Embedded,
         name: String::new(),

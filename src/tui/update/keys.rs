@@ -3,13 +3,14 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::control::text::outcome::Severity;
-use crate::tui::dialogs::{self, quit};
+use crate::tui::dialogs::{self, palette, quit};
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::{Model, Tab, warnings};
 use crate::tui::msg::Effect;
+use crate::tui::theme::Theme;
 
 use super::scroll::{looks_around, turn_page, up_or_down};
-use super::{activity, focus, log, masks, tabs, typing};
+use super::{activity, focus, log, masks, overview, tabs, typing};
 
 /// Handles a key.
 pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
@@ -21,6 +22,7 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
     if !found.is_some_and(|action| looks_around(model, action)) {
         model.peek = 0;
     }
+    model.message_was_read();
     if let Some(action) = found {
         let (dialogs, said) = (model.dialogs.len(), model.status.clone());
         let effects = act(model, action);
@@ -28,8 +30,10 @@ pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
         if model.dialogs.len() > dialogs && model.status == said && said.is_some_and(|s| s.mood == Severity::Quiet) {
             model.status = None;
         }
+        model.next_message();
         return effects;
     }
+    model.next_message();
     if let (KeyCode::Char(c), KeyModifiers::NONE) = key {
         let mut buf = [0; 4];
         typing::insert(model, c.encode_utf8(&mut buf).as_bytes());
@@ -51,6 +55,16 @@ pub(super) fn chord(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     if let Some(effects) = activity::act(model, action).or_else(|| log::act(model, action)) {
         return effects;
+    }
+    if overview::act(model, action) {
+        return Vec::new();
+    }
+    if let Some(entry) = palette::chosen(model).filter(|_| action == Action::Accept) {
+        model.dialogs.pop();
+        if let Some(tab) = entry.tab {
+            tabs::show(model, tab);
+        }
+        return act(model, entry.row.action);
     }
     match action {
         // While text is typed, ctrl-c only leaves the text: it never ends the console.
@@ -101,6 +115,7 @@ fn step(model: &mut Model, action: Action) {
         Action::Undo => masks::step(model, true),
         Action::Redo => masks::step(model, false),
         Action::Filter => masks::filter(model),
+        Action::Theme => next_theme(model),
         Action::KeepFilter => masks::end_filter(model, true),
         Action::EndFilter => masks::end_filter(model, false),
         Action::Left | Action::Right | Action::Toggle | Action::All | Action::Nothing | Action::Invert => {
@@ -117,6 +132,19 @@ fn complete(model: &mut Model) {
     model.line.complete(model.snapshot.known, &ids);
 }
 
+/// Switches to the next theme by name.
+fn next_theme(model: &mut Model) {
+    let names = Theme::NAMES;
+    let at = names.iter().position(|name| Theme::by_name(name) == Some(model.theme)).unwrap_or(0);
+    let name = names[(at + 1) % names.len()];
+    if let Some(theme) = Theme::by_name(name).filter(|_| model.colours) {
+        model.theme = theme;
+        model.say(Severity::Quiet, format!("theme {name}; `theme = \"{name}\"` in console.toml keeps it"));
+    } else {
+        model.say(Severity::Quiet, "this terminal has no colours: the theme stays plain");
+    }
+}
+
 /// Handles Esc on a screen.
 fn dismiss(model: &mut Model) {
     // A message is dismissed first, unless a filter hides all rows: there the screen says that this key shows all
@@ -129,6 +157,7 @@ fn dismiss(model: &mut Model) {
         return model.say(Severity::Quiet, "all capabilities are shown again");
     }
     let said = model.status.take().is_some();
+    model.next_message();
     let noted = model.tab == Tab::Masks && model.masks.note.take().is_some();
     // Only where the warnings are visible.
     if !said && !noted && model.tab == Tab::Overview {

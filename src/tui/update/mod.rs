@@ -7,6 +7,7 @@ mod link;
 mod log;
 mod masks;
 mod mouse;
+mod overview;
 mod readback;
 mod replies;
 mod scroll;
@@ -36,6 +37,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 /// Called after the current model was drawn.
 pub fn shown(model: &mut Model) {
     let _ascii = ascii::only(model.ascii);
+    if let Some(status) = &mut model.status {
+        status.drawn = true;
+    }
     if model.dialogs.last_mut().is_some_and(|dialog| dialog.read().is_some())
         && let Some((lines, shown)) = frame::lines(model)
         && let Some(read) = model.dialogs.last_mut().and_then(|dialog| dialog.read())
@@ -89,7 +93,7 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Tick(now) => {
             model.now = model.now.max(now);
-            model.spark.advance(model.now);
+            model.history.advance(model.now);
             quit::go_on(model)
         }
         Msg::Signal(signal) => vec![Effect::Quit { code: u8::try_from(128 + signal as i32).unwrap_or(1) }],

@@ -7,7 +7,7 @@ use crate::tui::model::{Model, Tab};
 use crate::tui::msg::{Click, Mouse};
 
 use super::scroll::{clamp_scroll, up_or_down};
-use super::{activity, focus, masks, tabs};
+use super::{activity, focus, masks, overview, tabs};
 
 /// Rows per turn of the wheel.
 const WHEEL: i32 = 3;
@@ -40,7 +40,7 @@ fn wheel(model: &mut Model, rows: i32) {
             let most = i32::try_from(most).unwrap_or(WHEEL);
             up_or_down(model, rows.clamp(-most, most));
         }
-        Tab::Overview => {}
+        Tab::Overview => overview::step(model, rows as isize),
         Tab::Masks => up_or_down(model, rows),
         Tab::Activity => model.activity.move_by(rows as isize),
         Tab::Log => model.log.move_by(rows as isize),
@@ -61,6 +61,7 @@ fn press(model: &mut Model, hit: Hit) {
                 masks::edit(model, Action::Toggle);
             }
         }
+        Hit::Item(item) => overview::click(model, item),
         Hit::Row(index) => {
             end_typing(model);
             row(model, index);

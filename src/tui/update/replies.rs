@@ -67,7 +67,7 @@ fn request(model: &mut Model, batch: u64, reply: &Result<Reply, ControlError>) {
     if tally.is_complete() {
         model.batches.remove(&batch);
     }
-    model.say(mood, text);
+    model.say_of_batch(batch, mood, text);
 }
 
 /// Reports the answer to a command of the command line or of a key. A command line stays open while one of its commands
@@ -177,10 +177,14 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
     }
 }
 
-/// Handles the answer to a write of knobs by the command line.
+/// Handles the answer to a write of knobs by the command line, or by the dialog that confirmed it.
 fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, ControlError>) {
+    let at = model.waiting(ticket);
     match reply {
         Ok(Reply::Written(written)) => {
+            if let Some(at) = at {
+                model.dialogs.remove(at);
+            }
             take_written(model, &written);
             if keys.contains(&Key::Gate) {
                 model.away.dismiss_drains(&model.snapshot);
@@ -191,7 +195,11 @@ fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, Con
         Ok(_) => {}
         Err(error) => {
             let names: Vec<&str> = keys.iter().map(|key| key.name()).collect();
-            report(model, ticket, Severity::Bad, not_changed(&names, &error));
+            let why = not_changed(&names, &error);
+            match at {
+                Some(_) => refused(model, at, why),
+                None => report(model, ticket, Severity::Bad, why),
+            }
         }
     }
 }

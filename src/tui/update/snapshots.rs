@@ -8,8 +8,8 @@ use crate::control::text::outcome::value;
 use crate::control::{Key, MaskKnob};
 use crate::tui::dialogs::{apply, quit};
 use crate::tui::model::Model;
+use crate::tui::model::history::History;
 use crate::tui::model::masks::{KNOBS, key, live};
-use crate::tui::model::sparkline::Spark;
 use crate::tui::msg::Effect;
 
 /// The number of notices that are kept.
@@ -21,7 +21,7 @@ pub(super) fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
         return begin(model, snapshot);
     }
     model.now = model.now.max(snapshot.now);
-    model.spark.take(&snapshot);
+    model.history.take(&snapshot);
     let before = std::mem::replace(&mut model.snapshot, snapshot);
     for knob in KNOBS {
         mask_changed(model, knob, live(&before, knob));
@@ -37,7 +37,7 @@ pub(super) fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
 /// Stores the first state of a run: there is no earlier state to compare. A draft is kept.
 fn begin(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
     let before = std::mem::replace(&mut model.snapshot, snapshot);
-    (model.now, model.spark) = (model.snapshot.now, Spark::new(&model.snapshot));
+    (model.now, model.history) = (model.snapshot.now, History::new(&model.snapshot));
     for knob in KNOBS {
         let now = live(&model.snapshot, knob);
         model.masks.rebase(knob, live(&before, knob), now);

@@ -11,13 +11,13 @@ use crate::tui::widgets::lines::line;
 
 /// The last message.
 pub fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static>> {
-    let Some(status) = &model.status else { return Vec::new() };
-    let style = match status.mood {
+    let Some((mood, text)) = model.message() else { return Vec::new() };
+    let style = match mood {
         Severity::Quiet => model.theme.text,
         mood => model.theme.mood(mood),
     };
     let (columns, rows) = (usize::from(columns), usize::from(rows));
-    let mut lines = text::wrap(&status.text, columns);
+    let mut lines = text::wrap(&text, columns);
     if lines.len() > rows && rows > 0 {
         let rest = lines.split_off(rows - 1).join(" ");
         lines.push(text::fit(&rest, columns));

@@ -7,11 +7,8 @@ mod log;
 mod mask_table;
 mod masks;
 mod overview;
-mod recent;
-mod slots;
 #[cfg(test)]
 mod tests;
-mod warnings;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
@@ -39,7 +36,7 @@ pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
         Tab::Overview | Tab::Masks if !model.link.seen => {
             put(buf, areas.body, &[line("its state is not known yet", model.theme.dim)]);
         }
-        Tab::Overview => overview::draw(model, areas.body, buf),
+        Tab::Overview => cursor = overview::draw(model, areas.body, buf),
         Tab::Masks => cursor = masks::draw(model, areas.body, buf),
         Tab::Activity => cursor = activity::draw(model, areas.body, buf),
         Tab::Log => cursor = log::draw(model, areas.body, buf),

@@ -28,7 +28,7 @@ use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
 
-const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (120, 40)];
+const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 40), (200, 60)];
 
 /// A snapshot of the screen at each size, after these keys.
 fn at_every_size(name: &str, state: &Snapshot, typed: &str) {
@@ -155,6 +155,14 @@ fn dialogs_at_every_size() {
     at_every_size("line", &s, ":set kernel.\t\n");
     at_every_size("line_page", &s, ":mask cap_sys_module\n");
     at_every_size("rehearse", &s, "2 p→\tdummy");
+    for (name, typed) in [("palette", ""), ("palette_kill", "kill"), ("palette_none", "zzz")] {
+        for (columns, rows) in SIZES {
+            let mut model = fixtures::model(s.clone(), columns, rows);
+            update(&mut model, Msg::Key(KeyEvent::new(KeyCode::Char('p'), KeyModifiers::CONTROL)));
+            keys(&mut model, typed);
+            insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen(&model));
+        }
+    }
     at_every_size("quit", &fixtures::busy(12), "qk");
     at_every_size("quit_helpers_and_draft", &fixtures::busy(2), "2 →nq");
 }
@@ -245,7 +253,9 @@ fn the_target_is_named_on_every_screen_and_dialog() {
             let mut model = fixtures::model(fixtures::busy(1), columns, rows);
             keys(&mut model, typed);
             let first = self::rows(&page(&model)).remove(0);
-            assert!(first.contains("engine (pid 4121)") && first.contains("untouched"), "{typed}: {first}");
+            let says = if columns < 80 { "pid 4121: kernel untouched" } else { "engine (pid 4121): " };
+            assert!(first.starts_with("[engine]  ") && first.contains(says), "{typed}: {first}");
+            assert!(first.contains("untouched"), "{typed}: {first}");
         }
     }
 }
@@ -255,8 +265,8 @@ fn meaning_has_a_style_and_no_color_has_none() {
     let mut model = fixtures::model(fixtures::overflowing(), 80, 24);
     let shown = page(&model);
     assert_eq!(shown[(0, 0)].fg, Color::Cyan);
-    let (y, row) = rows(&shown).into_iter().enumerate().find(|(_, row)| row.contains("FULL")).unwrap();
-    assert!(row.starts_with("[█"));
+    let (y, row) = rows(&shown).into_iter().enumerate().find(|(_, row)| row.contains(", FULL")).unwrap();
+    assert!(row.starts_with(" ■"));
     assert_eq!(shown[(1, u16::try_from(y).unwrap())].fg, Color::Red);
     model.theme = Theme::plain();
     keys(&mut model, "2 w");

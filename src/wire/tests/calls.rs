@@ -18,7 +18,7 @@ use crate::wire::interface::DEFINITION;
 use crate::wire::server::{self, Ask};
 
 fn ask(text: &str) -> Ask {
-    server::read(text.as_bytes(), &daemon()).unwrap().ask
+    server::read(text.as_bytes(), &daemon(), None).unwrap().ask
 }
 
 /// The answer to a call that needs no command.
@@ -106,7 +106,7 @@ fn wrong_parameters_are_refused_by_their_name() {
         ("Status", json!({"deep": true}), "deep"),
         ("Get", json!({"key": 7}), "key"),
         ("Get", json!({}), "key"),
-        ("Get", json!({"key": "khelper.era", "target": "kernel"}), "target"),
+        ("Get", json!({"key": "khelper.era", "target": "nowhere"}), "target"),
         ("Get", json!({"key": "khelper.era", "target": 7}), "target"),
         ("Set", json!({}), "writes"),
         ("Set", json!({"writes": {}}), "writes"),
@@ -179,7 +179,7 @@ fn a_oneway_call_gets_no_answer() {
     for method in ["io.khelper.Control.Nothing", "org.varlink.service.GetInfo", "io.khelper.Control.Kill", "x"] {
         assert_eq!(answer_to(&oneway(method)), b"", "{method}");
     }
-    let request = server::read(oneway("io.khelper.Control.ResetLoopMessages").as_bytes(), &daemon()).unwrap();
+    let request = server::read(oneway("io.khelper.Control.ResetLoopMessages").as_bytes(), &daemon(), None).unwrap();
     assert!(matches!(request.ask, Ask::Command(Command::ResetLoopMessages)));
     assert_eq!(request.way.answer(&daemon(), &Ok(Reply::Done)), b"");
     assert_eq!(request.way.answer(&daemon(), &Err(ControlError::Busy("x".into()))), b"");
@@ -191,7 +191,7 @@ fn only_a_request_with_more_gets_progress() {
     let wants = |method: &str, parameters: Value, more: bool, oneway: bool| {
         let method = format!("io.khelper.Control.{method}");
         let text = json!({"method": method, "parameters": parameters, "more": more, "oneway": oneway}).to_string();
-        server::read(text.as_bytes(), &daemon()).unwrap().way.wants_progress()
+        server::read(text.as_bytes(), &daemon(), None).unwrap().way.wants_progress()
     };
     assert!(wants("Request", json!({"name": "x"}), true, false));
     assert!(wants("Run", json!({"path": "/x"}), true, false) && wants("Probe", json!({}), true, false));
@@ -218,7 +218,7 @@ fn a_service_describes_itself() {
 
 #[test]
 fn an_older_daemon_is_named_with_what_it_does_not_know() {
-    let (sent, _) = client::call(&Command::Kill { id: 1, signal: 9 }).unwrap();
+    let (sent, _) = client::call(&Command::Kill { id: 1, signal: 9 }, false).unwrap();
     let said = |message: Vec<u8>| {
         use crate::abi::error::Explain;
         let Heard::Last(Err(error)) = sent.answer(&message[..message.len() - 1], "0.0.9") else { panic!() };
@@ -229,7 +229,7 @@ fn an_older_daemon_is_named_with_what_it_does_not_know() {
     assert_eq!(said(not_found), "this daemon (0.0.9) does not know Kill; restart it");
     let parameter = said(error::of_service("InvalidParameter", Some(("parameter", "signal"))));
     assert!(parameter.starts_with("this daemon (0.0.9) refused Kill: ") && parameter.contains("signal"), "{parameter}");
-    let (sent, _) = client::call(&Command::Status).unwrap();
+    let (sent, _) = client::call(&Command::Status, false).unwrap();
     for message in [&b"{}"[..], b"{\"parameters\":{\"state\":7}}", b"[]", b"x", b"{\"parameters\":7}", b""] {
         let Heard::Last(Err(error)) = sent.answer(message, "0.0.9") else { panic!() };
         assert!(matches!(&error, ControlError::Version(why) if why.contains("Status")), "{error:?}");
@@ -245,9 +245,9 @@ fn what_is_no_call_is_an_error_without_an_answer() {
     for text in
         ["", "7", "[]", "{}", "x", "{\"method\":7}", "{\"method\":\"a\",\"method\":\"b\"}", "{\"method\":\"a\"} x"]
     {
-        assert!(server::read(text.as_bytes(), &daemon()).is_err(), "{text}");
+        assert!(server::read(text.as_bytes(), &daemon(), None).is_err(), "{text}");
     }
-    assert!(server::read(b"{\"method\":\"\xff\"}", &daemon()).is_err());
+    assert!(server::read(b"{\"method\":\"\xff\"}", &daemon(), None).is_err());
     let deep = format!("{{\"method\":\"a\",\"parameters\":{}", "[".repeat(100_000));
-    assert!(server::read(deep.as_bytes(), &daemon()).is_err());
+    assert!(server::read(deep.as_bytes(), &daemon(), None).is_err());
 }

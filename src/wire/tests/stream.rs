@@ -83,7 +83,7 @@ proptest! {
             prop_assert_eq!(splitter.waiting(), parts[parts.len() - 1].len());
         }
         for message in came {
-            if let Ok(Request { ask: Ask::Nothing(answer), way }) = server::read(&message, &daemon()) {
+            if let Ok(Request { ask: Ask::Nothing(answer), way, .. }) = server::read(&message, &daemon(), None) {
                 prop_assert_eq!(answer.is_empty(), way.oneway);
             }
         }
@@ -91,7 +91,7 @@ proptest! {
 
     #[test]
     fn any_answer_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-        let (sent, _) = client::call(&Command::Status).unwrap();
+        let (sent, _) = client::call(&Command::Status, false).unwrap();
         let _ = (sent.answer(&bytes, "1"), client::watched(&bytes, "1"), client::described(&bytes));
     }
 }

@@ -31,7 +31,7 @@ const DATAGRAM: usize = 4096;
 /// Why there is no subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// A system call failed. `EPERM`: an ordinary user on a kernel before 6.6; `ECONNREFUSED`: not the initial network
+    /// A system call failed. `EPERM`: no CAP_NET_ADMIN on a kernel before 6.6; `ECONNREFUSED`: not the initial network
     /// namespace; `EPROTONOSUPPORT`: a kernel without the connector.
     Failed(SysError),
     /// The kernel accepts the subscription and sends nothing: this is not the initial pid or user namespace, or the

@@ -261,7 +261,7 @@ fn the_page_of_a_record_keeps_the_cursor_and_knows_its_keys() {
     let mut m = with(&three(), 0);
     assert!(m.activity.follow);
     typed(&mut m, "\n");
-    assert!(matches!(m.top(), Some(Detail(0))) && m.dialogs.len() == 1 && !m.activity.follow);
+    assert!(m.top::<Detail>().is_some() && m.dialogs.len() == 1 && !m.activity.follow);
     key(&mut m, KeyCode::Down);
     typed(&mut m, "k");
     assert!(m.dialogs[0].get::<Detail>().is_some() && m.top::<Kill>().is_some() && m.dialogs.len() == 2);

@@ -155,7 +155,9 @@ fn the_target_is_named_on_each_of_them() {
             let mut model = activity(&state, &records, 1, size);
             keys(&mut model, typed);
             let first = rows(&page(&model)).remove(0);
-            assert!(first.contains("engine (pid 4121)") && first.contains("untouched"), "{typed}: {first}");
+            let says = if size.0 < 80 { "pid 4121: kernel untouched" } else { "engine (pid 4121): " };
+            assert!(first.starts_with("[engine]  ") && first.contains(says), "{typed}: {first}");
+            assert!(first.contains("untouched"), "{typed}: {first}");
         }
     }
 }

@@ -11,20 +11,29 @@ use crate::tui::text;
 /// A check: after these keys, the first cell of this text has this style of the theme.
 type Look = (&'static str, &'static str, fn(&Theme) -> Style);
 
-const LOOKS: [Look; 32] = [
+const LOOKS: [Look; 41] = [
     ("", "embedded engine", |t| t.target),
-    ("", "[1 Overview]", |t| t.selected),
+    ("", "[engine]", |t| t.target_tab),
+    ("", " GATE SHUT ", |t| t.badge_bad),
+    ("", " SLOTS FULL", |t| t.badge_bad),
+    ("", "[1 Overview]", |t| t.tab),
     ("", "2 Masks", |t| t.text),
     ("", "Knobs ─", |t| t.title),
+    ("", "Running 50", |t| t.focus),
+    ("", "━", |t| t.frame),
+    ("", "─", |t| t.dim),
     ("", "/sbin/modprobe", |t| t.title),
-    ("", "disabled", |t| t.bad),
-    ("", "█", |t| t.bad),
+    ("", "‖ gate disabled", |t| t.bad),
+    ("", "▸ 50 running, no slot", |t| t.bad),
+    ("", "■", |t| t.bad),
     ("", "50 of 50, FULL", |t| t.bad),
     ("", "! 12:03:44 runaway loop?", |t| t.bad),
     ("", "! 12:03:44 the drain gave up", |t| t.warn),
-    ("", "∞ refused by the limit", |t| t.warn),
-    ("", "✗ exit 1", |t| t.bad),
-    ("", "✓ exit 0", |t| t.good),
+    ("", "refused by the limit (", |t| t.warn),
+    ("", "✗    #2", |t| t.bad),
+    ("", "exit 1", |t| t.bad),
+    ("", "✓    #1", |t| t.good),
+    ("", "×50", |t| t.selected),
     ("4", "the log is empty", |t| t.dim),
     ("", "g gate", |t| t.key),
     ("2 ", "> cap_sys_module", |t| t.selected),
@@ -97,16 +106,16 @@ fn every_theme_shows_what_it_says() {
 #[test]
 fn themes_keep_to_their_colours() {
     use Color::{Black, Cyan, Green, LightBlue, LightCyan, LightGreen, LightMagenta, LightYellow};
-    use Color::{Magenta, Red, Reset, White, Yellow};
+    use Color::{LightRed, Magenta, Red, Reset, White, Yellow};
     let allowed: [(&str, &[Color], &[Color]); 4] = [
         ("ansi", &[Reset, Cyan, Green, Red, Yellow, Magenta], &[Reset]),
         ("plain", &[Reset], &[Reset]),
         (
             "high-contrast",
-            &[Reset, White, Black, LightCyan, LightGreen, LightMagenta, LightYellow],
-            &[Reset, Black, White, Red],
+            &[Reset, White, Black, LightCyan, LightGreen, LightMagenta, LightRed, LightYellow],
+            &[Reset, Black, White, Red, LightCyan],
         ),
-        ("colour-blind", &[Reset, Cyan, LightYellow, Yellow, LightBlue, White], &[Reset]),
+        ("colour-blind", &[Reset, Black, Cyan, LightYellow, Yellow, LightBlue, White], &[Reset, LightYellow]),
     ];
     for ((name, fg, bg), (_, theme)) in allowed.into_iter().zip(themes()) {
         assert_eq!(Theme::by_name(name), Some(theme));
@@ -179,11 +188,18 @@ fn every_ending_has_its_symbol_and_word_on_the_screen() {
                 keys(&mut model, tab);
                 update(&mut model, Msg::Looked(Box::new(fixtures::answer(std::slice::from_ref(&record), 0))));
                 let ending = ended_in_words(&record);
-                let id = format!("#{} ", record.id);
+                let id = if tab == "1" { format!("#{} x ", record.id) } else { format!(">#{} ", record.id) };
                 let row = rows(&page(&model)).into_iter().find(|row| row.contains(&id)).unwrap();
+                // The Overview has columns.
+                let row = row.split(['│', '|']).find(|row| row.contains(&id)).unwrap().to_owned();
                 let word = ending.words.split(' ').next().unwrap().trim_end_matches(',');
                 let (before, _) = row.split_once(&format!(" {word}")).unwrap_or_else(|| panic!("no {word}: {row}"));
-                let symbol = before.rsplit(' ').next().unwrap();
+                // In the list of the Overview the sign is the first in the row.
+                let symbol = match tab {
+                    "1" => row.trim_start().split(' ').next(),
+                    _ => before.rsplit(' ').next(),
+                };
+                let symbol = symbol.unwrap();
                 assert!(ascii || symbol == ending.symbol.to_string(), "{row}");
                 assert!(!seen.contains(&symbol.to_owned()), "{row}: its symbol is another's too");
                 seen.push(symbol.to_owned());

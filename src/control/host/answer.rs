@@ -1,0 +1,107 @@
+//! The commands of the target.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use crate::abi::actor::Origin;
+use crate::abi::error::ControlError;
+use crate::control::activity::reader::Reader;
+use crate::control::authorize::Authorization;
+use crate::control::command::{Command, Reply};
+use crate::control::completion::Completion;
+use crate::control::dispatch::visible;
+
+use super::act;
+use super::request::request;
+use super::store::{Kept, Store};
+
+/// A command for the thread of commands.
+pub(super) struct Job {
+    pub(super) authorization: Authorization,
+    pub(super) done: Completion,
+}
+
+/// Whether a command is answered at once: it only reads memory, or is refused.
+pub(super) const fn is_quick(command: &Command) -> bool {
+    matches!(command, Command::Status | Command::Record(_) | Command::Live { .. } | Command::Chain(_))
+        || matches!(command, Command::Shutdown { .. })
+}
+
+/// Performs commands in their order, until the target is dropped.
+pub(super) fn work(store: &Arc<Store>, jobs: &Receiver<Job>) {
+    let mut reader = Reader::new(Kept(store.clone()));
+    while let Ok(Job { authorization, done }) = jobs.recv() {
+        done.finish(perform(store, Some(&mut reader), authorization));
+    }
+}
+
+/// Performs an authorized command. Only pages of records need the reader.
+pub(super) fn perform(
+    store: &Arc<Store>,
+    reader: Option<&mut Reader>,
+    authorization: Authorization,
+) -> Result<Reply, ControlError> {
+    let access = authorization.access();
+    let (actor, command, _) = authorization.into_parts();
+    if actor.origin == Origin::Outside && is_own(&command) {
+        let why =
+            "a daemon does not act on this machine's kernel for other processes: run khelper as root, with `-t kernel`";
+        return Err(ControlError::Denied(why.to_owned()));
+    }
+    let reply = match command {
+        Command::Status => Ok(Reply::Status(Box::new(store.snapshot()))),
+        Command::Record(id) => Ok(Reply::Record(store.records(&[id]).pop())),
+        Command::Records(ids) => Ok(Reply::Records(store.records(&ids))),
+        Command::Live { after, most } => Ok(Reply::Live(store.live(after, most))),
+        Command::Chain(_) => Ok(Reply::Chain(Vec::new())),
+        Command::Kill { id, signal } => act::kill(store, id, signal, &actor).map(|()| Reply::Done),
+        Command::Shutdown { .. } => Ok(Reply::Left(Vec::new())),
+        Command::Activity(page) => match reader {
+            Some(reader) => Ok(Reply::Activity(Box::new(reader.answer(&page)))),
+            None => Ok(Reply::Activity(Box::new(Reader::new(Kept(store.clone())).answer(&page)))),
+        },
+        Command::Matching { query, newest } => {
+            Ok(Reply::Matching(Reader::new(Kept(store.clone())).ids(&query, newest)))
+        }
+        Command::RequestModule { name, wait } => {
+            request(store, store.knobs(), (&name, wait), &actor).map(Reply::Answered)
+        }
+        other => match store.knobs().perform(&other) {
+            Some(reply) => {
+                if let Ok(Reply::Written(changes)) = &reply {
+                    changes
+                        .iter()
+                        .filter(|change| change.before != change.after)
+                        .for_each(|c| store.changed(c, &actor));
+                }
+                reply
+            }
+            None => Err(ControlError::Unsupported(why_not(&other).to_owned())),
+        },
+    };
+    reply.map(|reply| visible(reply, access))
+}
+
+/// Whether only the process that owns the watch may give this command: it reaches the kernel with that process's rights.
+const fn is_own(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::RequestModule { .. } | Command::WriteKernel(_) | Command::Unpersist(_) | Command::CheckPath(_)
+    )
+}
+
+/// Why the kernel's target does not do this.
+fn why_not(command: &Command) -> &'static str {
+    match command {
+        Command::Abandon(_) => {
+            "the kernel waits for its helpers itself: no other process can end that wait, only end the helper with kill"
+        }
+        Command::KillChain { .. } => {
+            "the kernel does not tell which helper's process asked for which helper, so no chain is known"
+        }
+        Command::Call(_) | Command::Probe { .. } => "the kernel starts no program for another process's call",
+        Command::SetDepth(_) => "the kernel's gate is shut by suspend and shutdown alone, and is no knob",
+        Command::ResetLoopMessages => "the kernel's count of runaway messages cannot be read or reset",
+        _ => "the kernel as a target does not do this",
+    }
+}

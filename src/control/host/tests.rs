@@ -1,0 +1,142 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::record_of;
+use crate::abi::actor::{Comm, Origin};
+use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::kernel_helper::{Cause as Of, Doubts, Fact, Unknown};
+use crate::abi::place::Attribution;
+use crate::abi::record::{Args, Kind, Outcome, Record, State};
+use crate::abi::wait::{WaitMode, WaitStatus};
+use crate::kernel::event::ModuleRequest;
+use crate::kernel::observation::{Cause, Executed, HelperFacts, Observation, Requester, RequesterFacts, Times};
+
+/// A request for a module whose name and requester try to forge a line.
+pub(crate) fn hostile() -> Observation {
+    let facts = RequesterFacts {
+        pid: 4121,
+        inner_pid: Some(7),
+        uid: 1000,
+        gid: 100,
+        comm: Comm::new(b"x\n2 kernel\x1b[2J"),
+        attribution: Some(Attribution::parse(b"0::/user.slice/user-1000.slice/cron.service\n", true)),
+    };
+    let request =
+        ModuleRequest { name: b"a\x1b]0;\xff\n\"b"[..].into(), call_site: 0xffff_ffff_8100_0000, waits: true };
+    let all = CapMask::up_to(40);
+    let sets = CapSets { permitted: all, effective: all, bounding: all, ..CapSets::default() };
+    let helper = HelperFacts { arguments: b"/sbin/modprobe\0-q\0--\0a\n\0"[..].into(), sets: Some(sets) };
+    Observation {
+        pid: 4125,
+        worker: Some(31),
+        requester: Ok(Requester { tid: 4122, facts: Ok(Box::new(facts)) }),
+        cause: Ok(Cause::Module(Box::new(request))),
+        executed: Executed::Yes { file: Some(b"/sbin/mod\nprobe"[..].into()), comm: None },
+        facts: Ok(Box::new(helper)),
+        status: Ok(WaitStatus::from_raw(256)),
+        times: Times {
+            queued: Some(1_000_000),
+            forked: Some(1_250_000),
+            executed: Some(1_300_000),
+            ended: Some(13_000_000),
+        },
+        doubts: Doubts::default(),
+    }
+}
+
+/// Nothing is known but the end.
+pub(crate) fn lone_end() -> Observation {
+    Observation {
+        requester: Err(Unknown::TraceLost),
+        cause: Err(Unknown::TraceLost),
+        executed: Executed::Unknown(Unknown::TraceLost),
+        facts: Err(Unknown::Gone),
+        status: Ok(WaitStatus::from_raw(9)),
+        times: Times { ended: Some(5000), ..Times::default() },
+        doubts: Doubts { requester: false, is_helper: true },
+        ..hostile()
+    }
+}
+
+/// The requester is gone, and the release agent could not be executed.
+pub(crate) fn not_executed() -> Observation {
+    Observation {
+        requester: Ok(Requester { tid: 9, facts: Err(Unknown::Gone) }),
+        cause: Ok(Cause::ReleaseAgent),
+        executed: Executed::Failed,
+        status: Ok(WaitStatus::from_raw(0)),
+        doubts: Doubts { requester: true, is_helper: false },
+        ..hostile()
+    }
+}
+
+/// The record with the number 88; times of the kernel begin at the epoch.
+pub(crate) fn record(observation: &Observation) -> Record {
+    record_of(observation, 88, |time| UNIX_EPOCH + Duration::from_nanos(time))
+}
+
+#[test]
+fn an_observation_becomes_a_record_with_everything_that_is_known() {
+    let r = record(&hostile());
+    assert_eq!(
+        (r.id, r.kind, r.wait, r.state, r.outcome),
+        (88, Kind::Module, WaitMode::PROC, State::Ended, Outcome::Exited)
+    );
+    assert_eq!((r.module.as_deref(), &*r.path), (Some(&b"a\x1b]0;\xff\n\"b"[..]), &b"/sbin/mod\nprobe"[..]));
+    assert_eq!(r.argv(), [&b"/sbin/modprobe"[..], b"-q", b"--", b"a\n"]);
+    assert_eq!((r.status.map(WaitStatus::raw), r.result, r.pid, r.enforced), (Some(256), None, Some(4125), None));
+    assert_eq!(r.wall.duration_since(UNIX_EPOCH).unwrap(), Duration::from_millis(1));
+    assert_eq!((r.at, r.queued_us, r.started_us, r.ended_us), (1000, Some(0), Some(300), Some(12_000)));
+    let actor = &r.actor;
+    assert_eq!((actor.origin, actor.pid, actor.uid, actor.gid), (Origin::Outside, 4121, 1000, 100));
+    let kernel = r.kernel.as_deref().unwrap();
+    assert_eq!(
+        (kernel.cause, kernel.tid, kernel.inner_pid, kernel.worker),
+        (Some(Of::Module), Some(4122), Some(7), Some(31))
+    );
+    assert_eq!(kernel.place.as_ref().unwrap().to_string(), "claims unit cron.service");
+    assert!(kernel.unknown.is_empty() && r.caps.is_some());
+}
+
+#[test]
+fn a_usual_argv_of_a_module_is_computed_and_not_kept() {
+    let usual = Observation {
+        executed: Executed::Yes { file: Some(b"/sbin/modprobe"[..].into()), comm: None },
+        facts: Ok(Box::new(HelperFacts {
+            arguments: b"/sbin/modprobe\0-q\0--\0a\x1b]0;\xff\n\"b\0"[..].into(),
+            sets: None,
+        })),
+        ..hostile()
+    };
+    let r = record(&usual);
+    assert_eq!((&r.args, r.argv().len()), (&Args::Module, 4));
+}
+
+#[test]
+fn what_is_not_known_has_its_reason() {
+    let why = |r: &Record, fact| r.kernel.as_ref().unwrap().why_unknown(fact);
+    let lone = record(&lone_end());
+    assert_eq!((lone.outcome, lone.actor.is_known(), lone.actor.pid), (Outcome::Killed, false, 0));
+    assert_eq!((lone.queued_us, lone.started_us, lone.ended_us), (None, None, None));
+    for (fact, reason) in [
+        (Fact::Requester, Some(Unknown::TraceLost)),
+        (Fact::Cause, Some(Unknown::TraceLost)),
+        (Fact::Path, Some(Unknown::TraceLost)),
+        (Fact::Arguments, Some(Unknown::Gone)),
+        (Fact::Status, None),
+    ] {
+        assert_eq!(why(&lone, fact), reason, "{fact:?}");
+    }
+    let failed = record(&not_executed());
+    assert_eq!((failed.outcome, failed.actor.pid, failed.actor.is_known()), (Outcome::ExecFailed, 9, false));
+    assert_eq!((why(&failed, Fact::Process), why(&failed, Fact::Arguments)), (Some(Unknown::Gone), None));
+    let running = record(&Observation { status: Err(Unknown::StillRunning), ..hostile() });
+    assert_eq!((running.outcome, running.state), (Outcome::Running, State::Running));
+    let lost = record(&Observation { status: Err(Unknown::ExitLost), ..hostile() });
+    assert_eq!((lost.outcome, lost.state), (Outcome::Lost, State::Ended));
+    // Of a kernel before 6.12 only the new name is known, and of one that is gone not even the arguments.
+    let old = Executed::Yes { file: None, comm: Some(Comm::new(b"modprobe")) };
+    let of = |facts| Observation { executed: old.clone(), facts, ..hostile() };
+    assert_eq!(&*record(&of(hostile().facts)).path, b"/sbin/modprobe");
+    assert_eq!(&*record(&of(Err(Unknown::Gone))).path, b"modprobe");
+    assert!(record(&Observation { times: Times::default(), ..lone_end() }).wall <= SystemTime::now());
+}

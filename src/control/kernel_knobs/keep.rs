@@ -1,0 +1,168 @@
+//! Keeps values for the next start of the machine: lines of `zz-khelper.conf` in sysctl.d(5).
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use crate::abi::error::{ControlError, Explain, ParseError};
+use crate::abi::knob::Key;
+use crate::abi::knob_value::{Change, KnobValue, Source};
+use crate::abi::safe_text::SafeText;
+use crate::control::config::edit;
+use crate::control::config::files::File;
+use crate::sys::linux::trust::{Contents, Folder, Untrusted};
+
+use super::{KernelKnobs, wrong};
+
+const FOLDER: &str = "/etc/sysctl.d";
+const FILE: &str = "zz-khelper.conf";
+/// The first line of a new file.
+const HEAD: &[u8] = b"# Written by `khelper --target kernel set --persist`; `set --unpersist KEY` removes a line.\n";
+
+/// The file, and its text with the new lines.
+pub(super) struct Keeping {
+    folder: Folder,
+    text: Vec<u8>,
+}
+
+impl KernelKnobs {
+    /// The file with these values, not yet written.
+    ///
+    /// # Errors
+    /// `EPERM` if another user could change the file; `EEXIST` if a line of another file would win.
+    pub(super) fn would_keep(&self, values: impl Iterator<Item = (Key, KnobValue)>) -> Result<Keeping, ControlError> {
+        let folder = Folder::make(&self.kept_in()).map_err(|e| untrusted(&e))?;
+        let mut text = read(&folder)?;
+        let mut keys = Vec::new();
+        for (key, value) in values {
+            text = with(&text, key, &line(key, &value, self)?);
+            keys.push(key);
+        }
+        let mut files = self.sysctl_files();
+        let path = Path::new(FOLDER).join(FILE);
+        files.retain(|file| file.path != path);
+        let place = files.iter().position(|file| file.path.file_name() > Some(OsStr::new(FILE))).unwrap_or(files.len());
+        files.insert(place, File { path: path.clone(), bytes: text.clone() });
+        let boot = self.boot_of(&files);
+        let ours = SafeText::from(path.to_string_lossy().into_owned());
+        for key in keys {
+            let winner = boot.line(key).filter(|line| line.file != ours);
+            if let Some(winner) = winner {
+                let why = format!("nothing was written: {winner} would win over {FOLDER}/{FILE}");
+                return Err(wrong(key, Errno::EEXIST, why, "remove that line, or change the value there"));
+            }
+        }
+        Ok(Keeping { folder, text })
+    }
+
+    /// Writes the file, and names its line in each change, with what systemd does with it.
+    pub(super) fn keep(&self, keeping: Keeping, changes: &mut [Change]) -> Result<(), ControlError> {
+        let Keeping { folder, text } = keeping;
+        folder.replace(OsStr::new(FILE), &text).map_err(|e| {
+            let names: Vec<&str> = changes.iter().map(|change| change.key.name()).collect();
+            let error = untrusted(&e);
+            let why = format!("changed, but not kept for the next start of the machine: {error}");
+            ControlError::Value {
+                key: names.join(" and "),
+                error: ParseError::with(error.errno(), why, error.advice()),
+            }
+        })?;
+        let boot = self.boot();
+        for change in changes {
+            let number = edit::lines(&text, change.key).pop();
+            change.source = number.map(|line| Source { file: format!("{FOLDER}/{FILE}").into(), line });
+            change.warnings.push(at_boot(change.key).into());
+            if let Some((_, source)) = boot.systemd.as_ref().filter(|_| change.key.is_mask()) {
+                let why = format!("systemd writes both masks before that, from {source}: only what both allow is left");
+                change.warnings.push(why.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the lines of these knobs. What the kernel holds does not change.
+    ///
+    /// # Errors
+    /// `ENOENT` for a knob that the file does not set; nothing is removed then.
+    pub(super) fn unpersist(&self, keys: &[Key]) -> Result<(), ControlError> {
+        let folder = Folder::open(&self.kept_in()).map_err(|e| untrusted(&e))?;
+        let mut text = folder.as_ref().map(read).transpose()?.unwrap_or_default();
+        for key in keys {
+            let (rest, found) = edit::without(&text, *key);
+            if !found {
+                let why = format!("{FOLDER}/{FILE} does not set it");
+                return Err(wrong(
+                    *key,
+                    Errno::ENOENT,
+                    why,
+                    "`khelper -t kernel get --where` names the file that does",
+                ));
+            }
+            text = rest;
+        }
+        let Some(folder) = folder else { return Ok(()) };
+        folder.replace(OsStr::new(FILE), &text).map_err(|e| untrusted(&e))
+    }
+
+    fn kept_in(&self) -> PathBuf {
+        self.root.join(FOLDER.trim_start_matches('/'))
+    }
+}
+
+/// What happens with the line at the next start.
+const fn at_boot(key: Key) -> &'static str {
+    match key {
+        Key::ModulesDisabled => {
+            "at boot systemd-sysctl writes 1: a module that is needed later is then missing, the machine may not come up"
+        }
+        Key::Modprobe => {
+            "at boot systemd-sysctl writes it; modules that are asked for before that use the kernel's own path"
+        }
+        _ => "at boot systemd-sysctl writes it; helpers that run before that have the full mask",
+    }
+}
+
+fn read(folder: &Folder) -> Result<Vec<u8>, ControlError> {
+    match folder.read(OsStr::new(FILE)).map_err(|e| untrusted(&e))? {
+        Contents::Bytes(text) => Ok(text),
+        Contents::Missing => Ok(Vec::new()),
+        Contents::Masked => Err(untrusted(&Untrusted {
+            path: folder.path_of(OsStr::new(FILE)),
+            why: "is a link to /dev/null".into(),
+            errno: Errno::EEXIST,
+        })),
+    }
+}
+
+fn line(key: Key, value: &KnobValue, knobs: &KernelKnobs) -> Result<Vec<u8>, ControlError> {
+    match value.mask() {
+        // The only form that the kernel and every reader of these files take.
+        Some(mask) => {
+            let bits = mask.bits();
+            Ok(format!("{key} = {} {}", bits & 0xffff_ffff, bits >> 32).into_bytes())
+        }
+        None => edit::line(key, value, knobs.known),
+    }
+}
+
+fn with(text: &[u8], key: Key, line: &[u8]) -> Vec<u8> {
+    let (mut new, _) = edit::without(text, key);
+    if new.is_empty() {
+        new = HEAD.to_vec();
+    }
+    if !new.ends_with(b"\n") {
+        new.push(b'\n');
+    }
+    new.extend_from_slice(line);
+    new.push(b'\n');
+    new
+}
+
+fn untrusted(error: &Untrusted) -> ControlError {
+    use std::os::unix::ffi::OsStrExt;
+    let path = SafeText::escape(error.path.as_os_str().as_bytes());
+    let why = format!("{path} {}", error.why);
+    let advice = "the file and its folders must belong to root, and nobody else may write them";
+    ControlError::Value { key: FILE.into(), error: ParseError::with(error.errno, why, advice) }
+}

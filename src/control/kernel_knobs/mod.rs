@@ -1,0 +1,153 @@
+//! The knobs of this machine's kernel: read, written with a guard and read back, kept for the next start, and compared
+//! with what the next start would set.
+
+pub mod ask;
+mod boot;
+mod keep;
+mod rehearse;
+mod target;
+#[cfg(test)]
+mod tests;
+mod words;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use crate::abi::cap::CapMask;
+use crate::abi::error::{ControlError, ParseError};
+use crate::abi::kernel_program::{Fact, Part, Value};
+use crate::abi::knob::Key;
+use crate::abi::knob_value::KnobValue;
+use crate::policy::posture::{self, Finding};
+use crate::sys::host::Host;
+use crate::sys::linux::LinuxHost;
+use crate::sys::linux::kernel_programs;
+
+use super::command::{Command, Reply};
+pub use target::Unwatched;
+
+use super::provenance::{Comparison, Drift, Knob, Where};
+
+/// The knobs of a kernel.
+#[derive(Clone, Debug)]
+pub struct KernelKnobs {
+    root: PathBuf,
+    known: CapMask,
+    /// Whether a mask is rehearsed before it is written.
+    rehearses: bool,
+}
+
+impl Default for KernelKnobs {
+    /// Those of this machine.
+    fn default() -> Self {
+        Self { root: "/".into(), known: LinuxHost::new().known(), rehearses: true }
+    }
+}
+
+impl KernelKnobs {
+    /// Files below `root` in place of those of this machine: for tests, and for the tree of another machine. `known` are
+    /// the capabilities that its kernel knows. Nothing is rehearsed.
+    pub fn below(root: impl Into<PathBuf>, known: CapMask) -> Self {
+        Self { root: root.into(), known, rehearses: false }
+    }
+
+    /// Every capability that the kernel knows.
+    pub const fn known(&self) -> CapMask {
+        self.known
+    }
+
+    /// Reads one knob.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` if this kernel does not have it, or if it is a knob of an engine; `EACCES` if only uid 0 may read it.
+    pub fn read(&self, key: Key) -> Result<KnobValue, ControlError> {
+        let value = match key {
+            Key::Modprobe => kernel_programs::text(&self.root, "proc/sys/kernel/modprobe"),
+            Key::ModulesDisabled => kernel_programs::text(&self.root, "proc/sys/kernel/modules_disabled"),
+            Key::Bset => kernel_programs::mask(&self.root, "bset"),
+            Key::Inheritable => kernel_programs::mask(&self.root, "inheritable"),
+            key => return Err(words::engines(key)),
+        };
+        match (key, value) {
+            (_, Value::Absent) => Err(words::absent(key)),
+            (_, Value::Unreadable(errno)) => Err(words::unreadable(key, errno)),
+            (_, Value::Mask(mask)) => Ok(mask.into()),
+            (Key::ModulesDisabled, Value::Text(text)) => key.parse_value(&text, self.known),
+            (_, Value::Text(text)) => Ok(KnobValue::Path(text)),
+        }
+    }
+
+    /// The knobs that this kernel has and this process may read.
+    pub fn readable(&self) -> Vec<(Key, KnobValue)> {
+        Key::KERNEL.into_iter().filter_map(|key| Some((key, self.read(key).ok()?))).collect()
+    }
+
+    /// Performs a command on knobs; `None` if it is another command. It may take seconds: a mask is rehearsed first.
+    pub fn perform(&self, command: &Command) -> Option<Result<Reply, ControlError>> {
+        Some(match command {
+            Command::Get(key) => self.read(*key).map(Reply::Value),
+            Command::Knobs(keys) => self.knobs(keys).map(Reply::Knobs),
+            Command::WriteKernel(write) => self.write(write).map(Reply::Written),
+            Command::Write(_) | Command::Persist(_) | Command::Configure(_) => Err(words::consent()),
+            Command::Reset(mask) => Err(words::reset(mask.key())),
+            Command::Unpersist(keys) => self.unpersist(keys).map(|()| Reply::Done),
+            Command::Diff => Ok(Reply::Diff(self.compare())),
+            Command::CheckPath(path) => Ok(Reply::Warnings(self.path_warnings(path))),
+            _ => return None,
+        })
+    }
+
+    /// Reads knobs, and where their values come from.
+    fn knobs(&self, keys: &[Key]) -> Result<Vec<Knob>, ControlError> {
+        let boot = self.boot();
+        let knob = |key: &Key| {
+            let value = self.read(*key)?;
+            let (configured, from) = boot.configured(*key, self.known);
+            let from = match from {
+                _ if configured != value => Where::Unknown,
+                Some(source) => Where::File { source, others: boot.others(*key) },
+                None => Where::Default,
+            };
+            Ok(Knob { key: *key, value, from })
+        };
+        // One that this kernel does not have is passed over, unless it is asked for by name.
+        let asked_for_all = keys.len() > 1;
+        let all = keys.iter().map(knob);
+        all.filter(|knob| !(asked_for_all && knob.as_ref().is_err_and(words::is_absent))).collect()
+    }
+
+    /// What the next start of the machine would change.
+    fn compare(&self) -> Comparison {
+        let boot = self.boot();
+        let differs = |(key, running): (Key, KnobValue)| {
+            let (configured, source) = boot.configured(key, self.known);
+            (running != configured).then_some(Drift { key, running, configured, source })
+        };
+        let drift = self.readable().into_iter().filter_map(differs).collect();
+        Comparison { drift, faults: boot.faults }
+    }
+
+    /// Each knob and each program that the kernel may execute on its own, judged.
+    pub fn posture(&self) -> Vec<Finding> {
+        let mut facts = kernel_programs::facts(&self.root);
+        let file = |path: &Path| {
+            use std::os::unix::ffi::OsStrExt;
+            let path = path.as_os_str().as_bytes();
+            let program = Some(kernel_programs::program(&self.root, path));
+            Fact { part: Part::BootFile, value: Value::Text(path.into()), program }
+        };
+        facts.extend(self.boot().files.iter().map(|path| file(path)));
+        posture::judge(facts, self.known)
+    }
+
+    fn file_of(&self, key: Key) -> PathBuf {
+        self.root.join("proc/sys").join(key.name().replace('.', "/"))
+    }
+}
+
+/// The error about a knob.
+fn wrong(key: Key, errno: Errno, why: impl Into<String>, advice: impl Into<String>) -> ControlError {
+    ControlError::Value { key: key.name().to_owned(), error: ParseError::with(errno, why, advice.into()) }
+}

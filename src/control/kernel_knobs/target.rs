@@ -1,0 +1,89 @@
+//! The kernel as a target without a watch: its knobs, and requests whose helpers nobody sees. It needs no thread, no
+//! trace instance and no privilege to start.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::abi::actor::{Actor, Origin};
+use crate::abi::error::ControlError;
+use crate::abi::event::EventKinds;
+use crate::control::authorize::authorize;
+use crate::control::command::{Command, Reply};
+use crate::control::completion::{CallId, Completion};
+use crate::control::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
+use crate::control::watch::{EventSource, Wake, Watch, Watched};
+
+use super::KernelKnobs;
+use super::ask::ask;
+
+/// This machine's kernel, not watched.
+#[derive(Debug)]
+pub struct Unwatched {
+    knobs: KernelKnobs,
+    /// Why it is not watched.
+    why: String,
+}
+
+impl Unwatched {
+    /// The target. `why` is a clause: `no watcher: ...`.
+    pub fn new(knobs: KernelKnobs, why: impl Into<String>) -> Self {
+        Self { knobs, why: why.into() }
+    }
+
+    fn perform(&self, actor: &Arc<Actor>, command: &Command) -> Result<Reply, ControlError> {
+        if let Command::RequestModule { name, wait } = command {
+            let question = ask(&self.knobs, name, *wait, actor)?;
+            let record = question.noop().unwrap_or_else(|| question.unknown(&self.why));
+            return Ok(Reply::Answered(Arc::new(record)));
+        }
+        match command {
+            Command::Chain(_) => Ok(Reply::Chain(Vec::new())),
+            Command::Shutdown { .. } => Ok(Reply::Left(Vec::new())),
+            command => self.knobs.perform(command).unwrap_or_else(|| Err(ControlError::Unsupported(self.why.clone()))),
+        }
+    }
+}
+
+impl Target for Unwatched {
+    fn info(&self) -> TargetInfo {
+        let me = crate::control::actor(Origin::Library);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        TargetInfo {
+            kind: TargetKind::Kernel,
+            name: String::new(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: me.pid,
+            uid: me.uid,
+            run: RunId { started: u64::try_from(now.as_micros()).unwrap_or(u64::MAX), pid: me.pid },
+            link: LinkState::Up,
+            known: self.knobs.known,
+        }
+    }
+
+    fn submit(&self, by: &Actor, _: CallId, command: Command, done: Completion) {
+        done.finish(authorize(by.clone(), command).and_then(|authorization| {
+            let (actor, command, _) = authorization.into_parts();
+            self.perform(&actor, &command)
+        }));
+    }
+
+    /// Every command is answered before `submit` returns.
+    fn cancel(&self, _: CallId) {}
+
+    fn watch(&self, _: EventKinds, _: Option<(RunId, Seq)>, _: usize, _: Wake) -> Watch {
+        Watch::new(Nothing(self.why.as_str().into()))
+    }
+}
+
+/// A watch that has ended.
+struct Nothing(Arc<str>);
+
+impl EventSource for Nothing {
+    fn next(&self) -> Option<Watched> {
+        Some(self.wait())
+    }
+    fn wait(&self) -> Watched {
+        Watched::Closed { why: Some(self.0.clone()) }
+    }
+    fn close(&self) {}
+}

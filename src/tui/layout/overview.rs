@@ -1,0 +1,304 @@
+//! The layout of the screen Overview: panels in one, two or three columns, and which rows each of them gets.
+
+use ratatui::layout::{Position, Rect};
+use ratatui::text::{Line, Span};
+
+use crate::tui::model::Model;
+use crate::tui::model::overview::Item;
+use crate::tui::panels::rows::PanelRow;
+use crate::tui::panels::{endings, finished, graph, knobs, requests, running, under_cursor, warnings};
+use crate::tui::text;
+
+use super::areas::Areas;
+use super::overview_small::small;
+
+/// With fewer rows or columns than this, only the numbers and the newest lines are shown.
+const SMALL: (u16, u16) = (requests::NARROW, 15);
+/// With this many columns of the terminal, the panels are in two columns, and in three.
+const TWO: u16 = 100;
+const THREE: u16 = 160;
+
+/// The panels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The list of a small screen, without a title.
+    Small,
+    Warnings,
+    Knobs,
+    Requests,
+    Running,
+    Finished,
+    UnderCursor,
+    Endings,
+    Events,
+}
+
+/// A panel: a rule with its title, and the rows below.
+pub struct Panel {
+    /// Which one.
+    pub kind: Kind,
+    /// The title, at the left of the rule.
+    pub title: String,
+    /// A hint, at the right of the rule.
+    pub hint: String,
+    /// The rule and the rows.
+    pub area: Rect,
+    /// The rows that are shown.
+    pub rows: Vec<PanelRow>,
+}
+
+/// The whole screen.
+#[derive(Default)]
+pub struct Plan {
+    /// The line with four answers; empty on a small screen.
+    pub strip: Rect,
+    /// The panels, in the order in which the cursor passes through them.
+    pub panels: Vec<Panel>,
+    /// The lines between the columns.
+    pub dividers: Vec<Rect>,
+    /// The row under the cursor.
+    pub at: Option<Item>,
+    /// Every item in the order of the screen, also those without room, each with the number of its column. Warnings
+    /// stand above all columns and have none.
+    pub order: Vec<(Option<usize>, Item)>,
+}
+
+/// A panel before it has its rows.
+struct Draft {
+    panel: Panel,
+    /// How many rows it gets first.
+    least: usize,
+    given: usize,
+}
+
+/// The plan for the current screen.
+pub fn now(model: &Model) -> Plan {
+    plan(model, Areas::now(model).body)
+}
+
+/// The plan for this area.
+pub fn plan(model: &Model, area: Rect) -> Plan {
+    if area.width < SMALL.0 || area.height < SMALL.1 {
+        let rows = small(model, usize::from(area.width), usize::from(area.height));
+        let panel = Panel { kind: Kind::Small, title: String::new(), hint: String::new(), area, rows };
+        let order = order([(Some(0), &panel)]);
+        let at = chosen(model, &order);
+        return Plan { panels: vec![panel], at, order, ..Plan::default() };
+    }
+    let strip = Rect { height: 1, ..area };
+    let mut rest = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    let mut panels = Vec::new();
+    let most = if area.height < 30 { 3 } else { usize::from(area.height / 6).clamp(3, 6) };
+    let warned = warnings::rows(model, usize::from(area.width), most);
+    if !warned.is_empty() {
+        let height = u16::try_from(warned.len() + 1).unwrap_or(u16::MAX);
+        let title = format!("Warnings {}", crate::tui::model::warnings::all(model).len());
+        let hint = "esc dismisses the first".to_owned();
+        panels.push(Panel { kind: Kind::Warnings, title, hint, area: Rect { height, ..rest }, rows: warned });
+        (rest.y, rest.height) = (rest.y + height, rest.height - height);
+    }
+    let (columns, dividers) = columns(rest);
+    let kinds: &[&[Kind]] = match columns.len() {
+        1 => &[&[Kind::Knobs, Kind::Requests, Kind::Running, Kind::Finished]],
+        2 => &[&[Kind::Requests, Kind::Running, Kind::UnderCursor], &[Kind::Knobs, Kind::Finished]],
+        _ => &[
+            &[Kind::Requests, Kind::Running, Kind::Endings],
+            &[Kind::Finished],
+            &[Kind::Knobs, Kind::UnderCursor, Kind::Events],
+        ],
+    };
+    let all: Vec<(Rect, Vec<Draft>)> = columns
+        .into_iter()
+        .zip(kinds)
+        .map(|(column, kinds)| (column, kinds.iter().map(|kind| draft(model, *kind, column)).collect()))
+        .collect();
+    let lists = all.iter().enumerate().flat_map(|(at, (_, drafts))| drafts.iter().map(move |d| (Some(at), &d.panel)));
+    let order = order(panels.iter().map(|panel| (None, panel)).chain(lists));
+    let at = chosen(model, &order);
+    for (column, drafts) in all {
+        panels.extend(share(model, column, drafts, at));
+    }
+    Plan { strip, panels, dividers, at, order }
+}
+
+/// The columns, and the lines between them.
+fn columns(area: Rect) -> (Vec<Rect>, Vec<Rect>) {
+    let n = match area.width {
+        THREE.. => 3,
+        TWO.. => 2,
+        _ => return (vec![area], Vec::new()),
+    };
+    let edge = |at: u16| area.x + area.width * at / n;
+    let column = |at: u16| {
+        let x = edge(at) + u16::from(at > 0);
+        Rect { x, width: edge(at + 1) - x, ..area }
+    };
+    let divider = |at: u16| Rect { x: edge(at), width: 1, ..area };
+    ((0..n).map(column).collect(), (1..n).map(divider).collect())
+}
+
+/// A panel with all its rows. What is under the cursor comes later, when that is known.
+fn draft(model: &Model, kind: Kind, area: Rect) -> Draft {
+    let columns = usize::from(area.width);
+    let none = String::new;
+    let plain = |lines: Vec<Line<'static>>| lines.into_iter().map(PanelRow::plain).collect::<Vec<_>>();
+    let (rows, least) = match kind {
+        Kind::Knobs => (knobs::rows(model, columns), 4),
+        Kind::Requests => (plain(requests::lines(model, columns, false)), 3),
+        Kind::Running => (running::rows(model, columns), 3),
+        Kind::Finished => (finished::rows(model, columns), 4),
+        Kind::Endings => (plain(endings::lines(model, columns)), 0),
+        Kind::Events => (events(model, columns), 0),
+        Kind::UnderCursor | Kind::Warnings | Kind::Small => (Vec::new(), 0),
+    };
+    let folded = |n: usize, all: usize| if n < all { "+ unfolds".to_owned() } else { String::new() };
+    let (title, hint) = match kind {
+        Kind::Knobs => ("Knobs".to_owned(), "enter changes one".to_owned()),
+        Kind::Requests => ("Module requests".to_owned(), requests::hint(model)),
+        Kind::Running => (running::heading(model, rows.len()), folded(rows.len(), model.snapshot.running.len())),
+        Kind::Finished => (finished::heading(model, rows.len()), "failures first".to_owned()),
+        Kind::Endings => ("How they ended".to_owned(), none()),
+        Kind::Events => ("Events".to_owned(), "4 Log".to_owned()),
+        Kind::UnderCursor | Kind::Warnings | Kind::Small => (none(), none()),
+    };
+    let least = least.min(rows.len());
+    Draft { panel: Panel { kind, title, hint, area, rows }, least, given: 0 }
+}
+
+/// The newest lines of the log, the newest first.
+fn events(model: &Model, columns: usize) -> Vec<PanelRow> {
+    let line = |line: &crate::tui::model::log::Line| {
+        let time = text::head(&line.time, 8).to_owned();
+        let words = text::fit(&format!(" {}", line.words()), columns.saturating_sub(9));
+        let spans = [Span::styled(format!(" {time}"), model.theme.dim), Span::styled(words, model.theme.text)];
+        PanelRow::plain(Line::from_iter(spans))
+    };
+    model.log.newest(40).map(line).collect()
+}
+
+/// Every item of these panels, in their order.
+fn order<'a>(panels: impl IntoIterator<Item = (Option<usize>, &'a Panel)>) -> Vec<(Option<usize>, Item)> {
+    let items = |(column, panel): (Option<usize>, &'a Panel)| {
+        panel.rows.iter().filter_map(move |row| Some((column, row.item?)))
+    };
+    let mut all: Vec<_> = panels.into_iter().flat_map(items).collect();
+    // A long warning has two rows.
+    all.dedup();
+    all
+}
+
+/// The item under the cursor: the chosen one while it exists, else the first that runs, that has ended, or the first.
+fn chosen(model: &Model, all: &[(Option<usize>, Item)]) -> Option<Item> {
+    let has = |item: &Item| all.iter().any(|(_, other)| other == item);
+    let wanted = model.overview.at.map(|at| match at {
+        // It has ended meanwhile.
+        Item::Running(id) if !has(&at) => Item::Ended(id),
+        at => at,
+    });
+    let first = |which: fn(&Item) -> bool| all.iter().map(|(_, item)| *item).find(which);
+    wanted
+        .filter(|at| has(at))
+        .or_else(|| first(|item| matches!(item, Item::Running(_))))
+        .or_else(|| first(|item| matches!(item, Item::Ended(_))))
+        .or_else(|| first(|_| true))
+}
+
+/// Divides the rows of a column among its panels: first what each must have, then the graph, then what is left.
+fn share(model: &Model, column: Rect, mut drafts: Vec<Draft>, at: Option<Item>) -> Vec<Panel> {
+    let columns = usize::from(column.width);
+    if let Some((draft, item)) = drafts.iter_mut().find(|draft| draft.panel.kind == Kind::UnderCursor).zip(at) {
+        draft.panel.title = under_cursor::title(item);
+        draft.panel.hint = "enter opens".to_owned();
+        draft.panel.rows = under_cursor::lines(model, item, columns).into_iter().map(PanelRow::plain).collect();
+        draft.least = draft.panel.rows.len().min(4);
+    }
+    let mut left = usize::from(column.height);
+    for draft in &mut drafts {
+        // A title alone says nothing.
+        draft.given = if draft.least > 0 && left >= 2 { draft.least.min(left - 1) } else { 0 };
+        left -= if draft.given > 0 { draft.given + 1 } else { 0 };
+    }
+    let most = if column.height < 34 { 5 } else { usize::from(column.height / 4) };
+    let of_graph = graph::Rows::of(model, left.min(most));
+    if let Some(draft) = drafts.iter_mut().find(|d| d.panel.kind == Kind::Requests && d.given == d.panel.rows.len()) {
+        draft.panel.rows.extend(graph::lines(model, columns, of_graph).into_iter().map(PanelRow::plain));
+        left -= draft.panel.rows.len() - draft.given;
+        draft.given = draft.panel.rows.len();
+    }
+    for (kind, most) in [
+        (Kind::UnderCursor, 12),
+        (Kind::Running, usize::MAX),
+        (Kind::Finished, usize::MAX),
+        (Kind::UnderCursor, usize::MAX),
+        (Kind::Knobs, usize::MAX),
+        (Kind::Endings, usize::MAX),
+        (Kind::Events, usize::MAX),
+    ] {
+        let Some(draft) = drafts.iter_mut().find(|draft| draft.panel.kind == kind) else { continue };
+        let title = usize::from(draft.given == 0);
+        let more = most.min(draft.panel.rows.len()).saturating_sub(draft.given).min(left.saturating_sub(title));
+        if more > 0 {
+            draft.given += more;
+            left -= more + title;
+        }
+    }
+    let mut y = column.y;
+    let shown = drafts.into_iter().filter(|draft| draft.given > 0);
+    let place = |draft: Draft| {
+        let Draft { mut panel, given, .. } = draft;
+        let height = u16::try_from(given + 1).unwrap_or(u16::MAX);
+        panel.rows = cut(model, panel.rows, given, at, columns);
+        panel.area = Rect { y, height, ..column };
+        y += height;
+        panel
+    };
+    shown.map(place).collect()
+}
+
+/// As many rows, those around the cursor; the last one says how many are hidden.
+fn cut(model: &Model, mut rows: Vec<PanelRow>, shown: usize, at: Option<Item>, columns: usize) -> Vec<PanelRow> {
+    let all = rows.len();
+    if all <= shown {
+        return rows;
+    }
+    let total: usize = rows.iter().map(|row| row.stands_for).sum();
+    let cursor = rows.iter().position(|row| row.item.is_some() && row.item == at).unwrap_or(0);
+    let room = shown.saturating_sub(1).max(1);
+    let first = (cursor + 1).saturating_sub(room).min(all - room);
+    rows.drain(..first);
+    rows.truncate(room);
+    if shown > room {
+        let hidden = total - rows.iter().map(|row| row.stands_for).sum::<usize>();
+        rows.push(PanelRow::words(&format!("{} {hidden} more", text::CUT), columns, model.theme.dim));
+    }
+    rows
+}
+
+impl Plan {
+    /// The items in the order of the screen, each with its first row.
+    pub fn items(&self) -> Vec<(Item, Rect)> {
+        let mut items: Vec<(Item, Rect)> = Vec::new();
+        for panel in &self.panels {
+            let title = u16::from(panel.kind != Kind::Small);
+            for (row, y) in panel.rows.iter().zip(panel.area.y + title..panel.area.bottom()) {
+                if let Some(item) = row.item.filter(|item| items.iter().all(|(other, _)| other != item)) {
+                    items.push((item, Rect { y, height: 1, ..panel.area }));
+                }
+            }
+        }
+        items
+    }
+
+    /// Where the cursor stands.
+    pub fn cursor(&self) -> Option<Position> {
+        let at = self.at?;
+        let (_, row) = self.items().into_iter().find(|(item, _)| *item == at)?;
+        Some(Position { x: row.x, y: row.y })
+    }
+}
+
+/// The item in this cell of the screen.
+pub fn hit(model: &Model, at: Position) -> Option<Item> {
+    let found = |(item, row): (Item, Rect)| row.contains(at).then_some(item);
+    now(model).items().into_iter().find_map(found)
+}

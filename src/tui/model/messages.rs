@@ -1,0 +1,168 @@
+//! The message line. What the operator has not read yet is never replaced by something less urgent: it waits.
+
+use std::collections::VecDeque;
+
+use crate::abi::escape::screen_again;
+use crate::control::text::outcome::Severity;
+
+use super::{Model, Status};
+
+/// Messages that wait; the oldest goes first.
+const WAITING: usize = 16;
+
+/// The order of urgency. A note about a key gives way to everything.
+const fn urgency(mood: Severity) -> u8 {
+    match mood {
+        Severity::Quiet => 0,
+        Severity::Good => 1,
+        Severity::Warned => 2,
+        Severity::Bad => 3,
+    }
+}
+
+impl Model {
+    /// Shows a message.
+    pub fn say(&mut self, mood: Severity, text: impl Into<String>) {
+        self.tell(None, mood, text);
+    }
+
+    /// Shows a message about a batch, which replaces the last one about it.
+    pub fn say_of_batch(&mut self, batch: u64, mood: Severity, text: impl Into<String>) {
+        self.tell(Some(batch), mood, text);
+    }
+
+    fn tell(&mut self, batch: Option<u64>, mood: Severity, text: impl Into<String>) {
+        let text = screen_again(&text.into());
+        let new = Status { mood, text, depth: self.dialogs.len(), batch, drawn: false, seen: false };
+        let same = |old: &Status| batch.is_some() && old.batch == batch;
+        self.waiting_messages.retain(|old| !same(old));
+        match self.status.take() {
+            Some(old) if !old.seen && !same(&old) && old.mood != Severity::Quiet && old.text != new.text => {
+                let later = if urgency(new.mood) > urgency(old.mood) {
+                    self.status = Some(new);
+                    self.waiting_messages.push_front(old);
+                    return self.forget_messages();
+                } else {
+                    new
+                };
+                self.status = Some(old);
+                self.waiting_messages.push_back(later);
+                self.forget_messages();
+            }
+            _ => self.status = Some(new),
+        }
+    }
+
+    fn forget_messages(&mut self) {
+        while self.waiting_messages.len() > WAITING {
+            let note = self.waiting_messages.iter().position(|old| urgency(old.mood) < 2).unwrap_or(0);
+            self.waiting_messages.remove(note);
+        }
+    }
+
+    /// A key was pressed: what was on the screen has been read.
+    pub fn message_was_read(&mut self) {
+        if let Some(status) = self.status.as_mut().filter(|status| status.drawn) {
+            status.seen = true;
+        }
+    }
+
+    /// Shows the next message that waits, once the current one has been read or dismissed.
+    pub fn next_message(&mut self) {
+        if self.status.as_ref().is_none_or(|status| status.seen)
+            && let Some(next) = self.waiting_messages.pop_front()
+        {
+            self.status = Some(next);
+        }
+    }
+
+    /// The message as it is shown: how many wait behind it, and a sign for what is wrong.
+    pub fn message(&self) -> Option<(Severity, String)> {
+        let status = self.status.as_ref()?;
+        let waiting = match self.waiting_messages.len() {
+            0 => String::new(),
+            n => format!("(+{n}) "),
+        };
+        let sign = match status.mood {
+            Severity::Bad if !status.text.contains(['✗', '†', '‡', '!']) => "✗ ",
+            Severity::Warned if status.text.is_ascii() && !status.text.starts_with('!') => "! ",
+            _ => "",
+        };
+        Some((status.mood, format!("{waiting}{sign}{}", status.text)))
+    }
+}
+
+/// The messages that wait.
+pub type Waiting = VecDeque<Status>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::testing::fixtures;
+    use crate::tui::testing::render::{keys, screen};
+
+    fn shown(model: &Model) -> String {
+        model.message().map(|(_, text)| text).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_answer_that_was_not_read_waits_and_is_counted() {
+        let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
+        model.say(Severity::Good, "one");
+        model.say(Severity::Good, "two");
+        model.say(Severity::Quiet, "three");
+        assert_eq!(shown(&model), "(+2) one");
+        assert!(screen(&model).contains("(+2) one"));
+        // The next key shows the next one, and so does esc.
+        keys(&mut model, "x");
+        assert_eq!(shown(&model), "(+1) two");
+        keys(&mut model, "⎋");
+        assert_eq!(shown(&model), "three");
+        // What has been read gives way.
+        keys(&mut model, "x");
+        model.say(Severity::Good, "four");
+        assert_eq!(shown(&model), "four");
+    }
+
+    #[test]
+    fn what_is_worse_is_shown_first() {
+        let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
+        model.say(Severity::Good, "done");
+        model.say(Severity::Bad, "failed");
+        model.say(Severity::Warned, "look");
+        assert_eq!(shown(&model), "(+2) ✗ failed");
+        keys(&mut model, "⎋");
+        assert_eq!(shown(&model), "(+1) done");
+        keys(&mut model, "⎋");
+        assert_eq!(shown(&model), "! look");
+    }
+
+    #[test]
+    fn a_note_and_the_progress_of_a_batch_are_replaced() {
+        let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
+        model.say(Severity::Quiet, "asked");
+        model.say_of_batch(3, Severity::Good, "1 of 2");
+        model.say_of_batch(3, Severity::Good, "2 of 2");
+        assert_eq!(shown(&model), "2 of 2");
+        model.say(Severity::Good, "other");
+        model.say_of_batch(4, Severity::Good, "1 of 9");
+        model.say_of_batch(4, Severity::Good, "2 of 9");
+        assert_eq!((shown(&model).as_str(), model.waiting_messages.len()), ("(+2) 2 of 2", 2));
+        assert_eq!(model.waiting_messages[1].text, "2 of 9");
+    }
+
+    /// A key that came before the message was drawn has not read it.
+    #[test]
+    fn a_message_is_read_only_after_it_was_drawn() {
+        let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
+        model.say(Severity::Good, "one");
+        model.message_was_read();
+        model.say(Severity::Good, "two");
+        assert_eq!(shown(&model), "(+1) one");
+        for n in 0..40 {
+            model.say(Severity::Bad, format!("failure {n}"));
+        }
+        assert_eq!(model.waiting_messages.len(), WAITING);
+        assert_eq!(shown(&model), "(+16) ✗ failure 0");
+    }
+}

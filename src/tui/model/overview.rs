@@ -1,0 +1,207 @@
+//! The screen Overview: what its rows stand for, equal ends folded, and the row under the cursor.
+
+use std::sync::Arc;
+
+use crate::abi::record::{Record, State};
+use crate::abi::snapshot::Live;
+use crate::control::text::outcome::{OutcomeText, Severity, ended_in_words, title};
+
+use super::Model;
+use crate::tui::text;
+
+/// What a row stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A warning, counted from 0.
+    Warning(usize),
+    /// A knob.
+    Knob(KnobRow),
+    /// A request that has not ended; of a fold, the oldest.
+    Running(u64),
+    /// A request that has ended; of a fold, the newest.
+    Ended(u64),
+}
+
+/// The rows of the knobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the knob of that name")]
+pub enum KnobRow {
+    Modprobe,
+    Bset,
+    Inheritable,
+    Gate,
+    Limit,
+    Allow,
+    Deny,
+}
+
+impl KnobRow {
+    /// All of them, in the order of the screen.
+    pub const ALL: [Self; 7] =
+        [Self::Modprobe, Self::Bset, Self::Inheritable, Self::Gate, Self::Limit, Self::Allow, Self::Deny];
+}
+
+/// The state of the screen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overview {
+    /// The row under the cursor, as it was chosen; `None` until the cursor is moved.
+    pub at: Option<Item>,
+    /// Equal rows are shown one by one.
+    pub unfolded: bool,
+}
+
+/// Requests of one name that stand alike.
+#[derive(Debug)]
+pub struct RunFold<'a> {
+    /// The oldest of them.
+    pub oldest: &'a Live,
+    /// The newest of them.
+    pub newest: &'a Live,
+    /// How many they are.
+    pub times: usize,
+}
+
+/// Requests of one name that ended alike.
+#[derive(Debug)]
+pub struct EndFold<'a> {
+    /// The newest of them.
+    pub newest: &'a Arc<Record>,
+    /// How it ended.
+    pub ending: OutcomeText,
+    /// How many they are.
+    pub times: usize,
+}
+
+/// The unfinished requests, the oldest first.
+pub fn running(model: &Model) -> Vec<RunFold<'_>> {
+    let mut folds: Vec<RunFold<'_>> = Vec::new();
+    let alike = |one: &Live, other: &Live| {
+        (one.state, one.abandoned, one.pid.is_some()) == (other.state, other.abandoned, other.pid.is_some())
+            && one.title == other.title
+    };
+    for live in &model.snapshot.running {
+        let known = folds.iter_mut().find(|fold| !model.overview.unfolded && alike(fold.oldest, live));
+        match known {
+            Some(fold) => (fold.newest, fold.times) = (live, fold.times + 1),
+            None => folds.push(RunFold { oldest: live, newest: live, times: 1 }),
+        }
+    }
+    folds
+}
+
+/// The requests that ended last: failures first, then what needs attention, the newest first among equals.
+pub fn ended(model: &Model) -> Vec<EndFold<'_>> {
+    let mut folds: Vec<(String, EndFold<'_>)> = Vec::new();
+    for newest in &model.snapshot.last {
+        let ending = ended_in_words(newest);
+        let name = title(newest);
+        let alike = |(other, fold): &&mut (String, EndFold<'_>)| {
+            *other == name && fold.ending.symbol == ending.symbol && fold.ending.words == ending.words
+        };
+        match folds.iter_mut().find(alike).filter(|_| !model.overview.unfolded) {
+            Some((_, fold)) => fold.times += 1,
+            None => folds.push((name, EndFold { newest, ending, times: 1 })),
+        }
+    }
+    let mut folds: Vec<EndFold<'_>> = folds.into_iter().map(|(_, fold)| fold).collect();
+    folds.sort_by_key(|fold| match fold.ending.mood {
+        Severity::Bad => 0,
+        Severity::Warned => 1,
+        Severity::Quiet | Severity::Good => 2,
+    });
+    folds
+}
+
+/// How a request ended, in at most `columns` cells: without the raw status, and with a short form for a refusal.
+pub fn short_ending(record: &Record, ending: &OutcomeText, columns: usize) -> String {
+    let words = match ending.words.split_once(" (raw ") {
+        Some((before, rest)) => format!("{before}{}", rest.split_once(')').map_or("", |(_, after)| after)),
+        None => ending.words.clone(),
+    };
+    if text::width(&words) <= columns {
+        return words;
+    }
+    let shorter = words
+        .replace("refused by the ", "refused: ")
+        .replace("refused, ", "refused: ")
+        .replace("denied by ", "denied: ")
+        .replace("abandoned by the caller, the helper still runs", "abandoned, runs on");
+    // The errno is never cut: without room for it and the first word, it is left out.
+    match (shorter.rfind(" ("), record.errno) {
+        (Some(at), Some(_)) if text::width(&shorter) > columns => {
+            let (words, errno) = shorter.split_at(at);
+            let room = columns.saturating_sub(text::width(errno));
+            let least = words.split(' ').next().map_or(0, text::width);
+            if room > least { text::fit(words, room) + errno } else { text::fit(words, columns) }
+        }
+        _ => shorter,
+    }
+}
+
+/// The state of an unfinished request: a sign and words.
+pub fn standing(live: &Live) -> (char, String) {
+    let (sign, state) = match (live.state, live.pid) {
+        (State::Waiting, _) => ('◷', "waits for a slot".to_owned()),
+        (State::Queued, _) => ('▹', "queued".to_owned()),
+        (State::Running, Some(pid)) => ('▸', format!("pid {pid}")),
+        (State::Running, None) => ('▸', "runs".to_owned()),
+        (State::Ended, _) => ('▪', "ending".to_owned()),
+    };
+    (sign, if live.abandoned { format!("{state}, ↷ caller gone") } else { state })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::error::Stage;
+    use crate::tui::testing::fixtures;
+    use nix::errno::Errno;
+
+    #[test]
+    fn equal_ends_are_one_row_and_a_failure_is_never_below_a_success() {
+        let mut s = fixtures::snapshot();
+        let refused = |id| fixtures::refused(id, b"dummy", Stage::Limit, Errno::ENOMEM, "why");
+        let records = [
+            fixtures::record(9, b"ext4", 0),
+            fixtures::record(8, b"dummy", 0),
+            refused(7),
+            fixtures::record(6, b"zfs", 256),
+            refused(5),
+            fixtures::record(4, b"ext4", 0),
+            fixtures::record(3, b"zfs", 512),
+        ];
+        s.last = records.map(Arc::new).into();
+        let mut model = fixtures::model(s, 80, 24);
+        let rows = |model: &Model| -> Vec<(u64, usize)> {
+            ended(model).iter().map(|fold| (fold.newest.id, fold.times)).collect()
+        };
+        assert_eq!(rows(&model), [(6, 1), (3, 1), (7, 2), (9, 2), (8, 1)]);
+        model.overview.unfolded = true;
+        assert_eq!(rows(&model), [(6, 1), (3, 1), (7, 1), (5, 1), (9, 1), (8, 1), (4, 1)]);
+    }
+
+    #[test]
+    fn running_requests_of_one_name_and_state_are_one_row() {
+        let mut s = fixtures::busy(5);
+        s.running[1].title = b"other"[..].into();
+        s.running[2].abandoned = true;
+        let model = fixtures::model(s, 80, 24);
+        let rows: Vec<_> = running(&model).iter().map(|f| (f.oldest.id, f.newest.id, f.times)).collect();
+        assert_eq!(rows, [(1, 5, 3), (2, 2, 1), (3, 3, 1)]);
+    }
+
+    #[test]
+    fn an_errno_is_never_cut() {
+        for (stage, errno) in fixtures::REFUSALS {
+            let record = fixtures::refused(1, b"x", stage, errno, "why");
+            let ending = ended_in_words(&record);
+            for columns in [16, 23, 40, 80] {
+                let words = short_ending(&record, &ending, columns);
+                let whole = words.ends_with(&format!(" ({errno:?})")) || (columns < 40 && !words.contains('('));
+                assert!(whole && text::width(&words) <= columns, "{words}");
+            }
+        }
+        let killed = fixtures::record(1, b"x", 0x8b);
+        assert_eq!(short_ending(&killed, &ended_in_words(&killed), 40), "killed by SIGSEGV, core dumped");
+    }
+}

@@ -1,0 +1,106 @@
+//! The Overview and the palette: from "what happens?" to a record, in a few keys.
+
+use crate::steps::{ENTER, ESC, FAILING, HOLD, ask, everywhere, kills_what_is_left, leaves, quits, taken};
+
+const DOWN: &str = "\x1b[B";
+
+/// Whether the terminal's cursor stands on a row with these words.
+fn on(pty: &mut crate::pty::Pty, words: &str) {
+    pty.until(words, |s| {
+        let (row, _) = s.cursor_position();
+        !s.hide_cursor() && s.rows(0, 200).nth(row.into()).is_some_and(|text| text.contains(words))
+    });
+}
+
+#[test]
+fn what_failed_is_one_row_and_enter_opens_its_record() {
+    everywhere(FAILING, |pty, room| {
+        ask(pty, "zfs", 3);
+        pty.shows("×3 zfs");
+        // The first row of what has ended, when nothing runs.
+        on(pty, "×3 zfs");
+        pty.press(ENTER, "─ #3 module zfs");
+        pty.until("the record", |s| s.contents().contains("exit 1 (raw 256)"));
+        leaves(pty);
+        pty.shows("[1 Overview]");
+        pty.press("+", "every request has a row");
+        pty.shows("#3 zfs");
+        on(pty, "#3 zfs");
+        if room {
+            pty.send(DOWN);
+            on(pty, "#2 zfs");
+            pty.press("\x1b[H", "modprobe ");
+            on(pty, "modprobe ");
+        }
+        quits(pty);
+    });
+}
+
+#[test]
+fn what_holds_the_slots_is_seen_at_once() {
+    everywhere(HOLD, |pty, room| {
+        ask(pty, "stuck", 50);
+        taken(pty, 50);
+        pty.shows("SLOTS FULL");
+        pty.shows("×50 stuck");
+        on(pty, "×50 stuck");
+        if room {
+            pty.shows("50 running, no slot");
+            // The graph reaches the limit.
+            pty.until("the graph", |s| {
+                s.contents().lines().any(|row| {
+                    row.starts_with(" 50 ") && row.contains('⣿') || row.starts_with(" 50 ") && row.contains('⢸')
+                })
+            });
+        }
+        // The badge stands on every screen.
+        for screen in ["2", "3", "4", "1"] {
+            pty.press(screen, &format!("[{screen} "));
+            assert!(pty.screen().rows(0, 200).next().is_some_and(|row| row.contains("SLOTS FULL")), "{}", pty.text());
+        }
+        kills_what_is_left(pty);
+    });
+}
+
+#[test]
+fn a_knob_under_the_cursor_is_opened() {
+    everywhere(FAILING, |pty, room| {
+        if room {
+            pty.shows("gate         enabled");
+            pty.send("\x1b[H");
+            on(pty, "modprobe ");
+            pty.send(DOWN.repeat(3));
+            on(pty, "gate         enabled");
+            pty.press(ENTER, "> freeze and drain");
+            pty.send(ESC);
+            pty.hides("> freeze and drain");
+            pty.send(DOWN.repeat(3));
+            on(pty, "deny         none");
+            pty.press(ENTER, "set khelper.deny=");
+            pty.send("evil*\r");
+            pty.shows("deny         evil*");
+        }
+        quits(pty);
+    });
+}
+
+#[test]
+fn the_palette_finds_an_action_by_a_few_letters() {
+    everywhere(FAILING, |pty, _| {
+        pty.press("\x10", "─ Every action");
+        pty.press("set the ga", "> set the gate");
+        pty.press(ENTER, "> freeze and drain");
+        pty.send(ESC);
+        pty.hides("> freeze and drain");
+        // An action of another screen takes the console there.
+        pty.press("\x10", "─ Every action");
+        pty.press("filling", "no action matches");
+        pty.send("\x15");
+        pty.press("fill the dr", "> fill the draft");
+        pty.press(ENTER, "> modules only");
+        pty.send(ESC);
+        pty.hides("> modules only");
+        pty.shows("[2 Masks]");
+        quits(pty);
+    });
+}

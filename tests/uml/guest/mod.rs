@@ -1,0 +1,81 @@
+//! The machine's side.
+
+pub mod asking;
+pub mod counts;
+pub mod init;
+pub mod knobs;
+pub mod names;
+pub mod recording;
+pub mod rights;
+pub mod watching;
+
+/// This executable in the machine.
+pub const OWN: &str = "/init";
+/// The command line.
+pub const KHELPER: &str = "/vm/khelper";
+/// The helper of every kind.
+pub const HELPER: &str = "/vm/helper";
+
+/// How each line of pid 1 begins, and its first word.
+pub const LINE: &str = "> ";
+pub const NOTE: &str = "note";
+pub const PASSED: &str = "passed";
+pub const FAILED: &str = "failed";
+pub const RECORD: &str = "record";
+
+/// Where a test runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    Everywhere,
+    /// In user-mode Linux alone: it needs more speed, or another configuration, than the virtual machines have.
+    Uml,
+    /// In virtual machines before Linux 6.12.
+    Old,
+    /// Everywhere, but only with `--record`.
+    Recorded,
+}
+
+/// One test: a boot of its own.
+pub struct Test {
+    pub name: &'static str,
+    /// Words for the kernel's command line.
+    pub boot: &'static str,
+    pub place: Where,
+    /// It panics if it fails.
+    pub run: fn(&mut init::Serial),
+}
+
+const fn test(name: &'static str, boot: &'static str, place: Where, run: fn(&mut init::Serial)) -> Test {
+    Test { name, boot, place, run }
+}
+
+pub const TESTS: [Test; 18] = [
+    test("no_helper_of_four_kinds_is_missed_and_each_requester_is_right", "", Where::Everywhere, counts::four_kinds),
+    test("a_loss_is_told_exactly_and_every_end_still_appears", "", Where::Uml, counts::loss),
+    test("the_next_start_removes_what_a_killed_watcher_left", "", Where::Everywhere, counts::killed),
+    test("names_chosen_by_an_ordinary_user_forge_no_line", "", Where::Uml, names::forge_nothing),
+    test("root_without_any_capability_watches_all", "", Where::Everywhere, rights::no_capability),
+    test("an_ordinary_user_is_told_what_is_missing", "", Where::Everywhere, rights::ordinary_user),
+    test("a_new_network_namespace_has_no_ends", "", Where::Everywhere, rights::network_namespace),
+    test("a_new_pid_namespace_has_nothing", "", Where::Everywhere, rights::pid_namespace),
+    test("tracefs_that_is_not_mounted_is_mounted_privately", "", Where::Everywhere, rights::detached),
+    test("lockdown_for_integrity_changes_nothing", "lockdown=integrity", Where::Everywhere, rights::integrity),
+    test(
+        "lockdown_for_confidentiality_leaves_the_ends",
+        "lockdown=confidentiality",
+        Where::Everywhere,
+        rights::confidentiality,
+    ),
+    test("hidden_addresses_leave_the_requester_unknown", "", Where::Old, rights::hidden_addresses),
+    test(
+        "a_mask_narrowed_by_the_command_line_is_that_of_the_next_modprobe",
+        "",
+        Where::Everywhere,
+        knobs::command_line,
+    ),
+    test("a_mask_narrowed_in_the_console_is_that_of_the_next_modprobe", "", Where::Uml, knobs::console),
+    test("every_failure_of_a_write_has_its_words", "", Where::Everywhere, knobs::failures),
+    test("what_is_kept_for_the_next_start_is_compared", "", Where::Uml, knobs::kept),
+    test("a_module_is_asked_for_and_its_end_is_told", "", Where::Everywhere, knobs::requests),
+    test("what_the_kernel_says_is_recorded", "", Where::Recorded, recording::record),
+];

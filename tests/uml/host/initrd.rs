@@ -1,0 +1,48 @@
+//! The first file system of a machine: this executable, the program, their libraries, the helper.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::archive::{Archive, FOLDER, PROGRAM, libraries};
+use crate::guest::{HELPER, KHELPER, OWN};
+
+const FOLDERS: [&str; 10] = ["dev", "proc", "sys", "tmp", "vm", "sbin", "cg", "usr", "run", "etc"];
+/// The kernel looks for these two by themselves.
+const BY_DEFAULT: [&str; 2] = ["/sbin/modprobe", "/sbin/request-key"];
+
+pub fn build(to: &Path, scratch: &Path) -> Result<(), String> {
+    let wrong = |e: std::io::Error| format!("{}: {e}", to.display());
+    let helper = scratch.join("helper");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/uml/helper.c");
+    let built = Command::new("cc").args(["-O1", "-static", "-Wall", "-o"]).arg(&helper).arg(source).status();
+    if !built.is_ok_and(|status| status.success()) {
+        return Err("cc could not build the helper".to_owned());
+    }
+    let own = small(&std::env::current_exe().map_err(wrong)?, scratch, "own");
+    let program = small(Path::new(env!("CARGO_BIN_EXE_khelper")), scratch, "khelper");
+    let mut archive = Archive::default();
+    FOLDERS.iter().for_each(|folder| archive.entry(folder, FOLDER, b""));
+    let mut needed = BTreeSet::new();
+    for file in [&own, &program] {
+        needed.extend(libraries(file)?);
+    }
+    for library in needed {
+        archive.parents(&library);
+        archive.file(&library, &library, PROGRAM)?;
+    }
+    // The kernel looks for `/init`; the link to it is what else is started.
+    archive.file(Path::new(OWN), &own, PROGRAM)?;
+    archive.file(Path::new(KHELPER), &program, PROGRAM)?;
+    for at in BY_DEFAULT.iter().chain([&HELPER]) {
+        archive.file(Path::new(at), &helper, PROGRAM)?;
+    }
+    std::fs::write(to, archive.end()).map_err(wrong)
+}
+
+/// A copy without what only a debugger needs, where strip(1) is at hand: a machine starts sooner with it.
+fn small(program: &Path, scratch: &Path, name: &str) -> PathBuf {
+    let copy = scratch.join(name);
+    let stripped = Command::new("strip").arg("-o").arg(&copy).arg(program).status();
+    if stripped.is_ok_and(|status| status.success()) { copy } else { program.to_owned() }
+}

@@ -1,0 +1,144 @@
+//! One machine, from its start to its end.
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::guest::{FAILED, LINE, NOTE, PASSED, RECORD, Test};
+
+/// A machine that lives longer hangs, however busy this one is.
+const PATIENCE: Duration = Duration::from_secs(900);
+/// How much of the kernel's last words is shown.
+const LAST: usize = 12;
+
+/// What can be booted.
+pub enum Machine {
+    Uml { version: String, linux: PathBuf },
+    Qemu { series: String, image: PathBuf },
+}
+
+/// What pid 1 said.
+#[derive(Default)]
+pub struct Said {
+    pub notes: Vec<String>,
+    /// Why the test failed.
+    pub failure: Option<String>,
+    pub recording: Option<String>,
+}
+
+impl Machine {
+    pub fn name(&self) -> String {
+        match self {
+            Self::Uml { version, .. } => format!("uml-{version}"),
+            Self::Qemu { series, .. } => format!("vm-{series}"),
+        }
+    }
+
+    /// Boots it for one test.
+    pub fn run(&self, initrd: &Path, test: &Test, console: bool) -> Said {
+        let folder = tempfile::tempdir().expect("a folder for the machine");
+        let ended = self.command(initrd, test, folder.path()).and_then(|command| wait(command, folder.path()));
+        let read =
+            |name: &str| String::from_utf8_lossy(&fs::read(folder.path().join(name)).unwrap_or_default()).into_owned();
+        let (said, kernel) = (read("said"), read("console"));
+        if console {
+            eprintln!("{kernel}{said}");
+        }
+        let mut all = parse(&said);
+        if let Err(why) = ended {
+            all.failure = Some(why);
+        } else if all.failure.as_deref() == Some("") {
+            let lines: Vec<&str> = kernel.lines().chain(said.lines()).filter(|line| !line.trim().is_empty()).collect();
+            let last = lines[lines.len().saturating_sub(LAST)..].join(" / ");
+            all.failure = Some(format!("the machine ended without a verdict; its last words: {last}"));
+        }
+        all
+    }
+
+    /// The serial line goes to the file `said`, the kernel's messages to `console`.
+    fn command(&self, initrd: &Path, test: &Test, folder: &Path) -> Result<Command, String> {
+        let make = |name: &str| File::create(folder.join(name)).map_err(|e| format!("{name}: {e}"));
+        let words = format!("rdinit=/init panic=-1 quiet khelper.test={} {}", test.name, test.boot);
+        let mut command;
+        match self {
+            Self::Uml { linux, .. } => {
+                command = Command::new(linux);
+                command.args(["mem=768M", "con=null", "con0=null,fd:2", "ssl=null", "ssl0=null,fd:1"]);
+                command.arg(format!("initrd={}", initrd.display())).args(words.split_whitespace());
+                command.stdout(make("said")?).stderr(make("console")?);
+            }
+            Self::Qemu { image, .. } => {
+                command = Command::new("qemu-system-x86_64");
+                let serial = |name: &str| format!("file:{}", folder.join(name).display());
+                command
+                    .args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "2"])
+                    .args(["-m", "768", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"])
+                    .args(["-monitor", "none", "-serial", &serial("said"), "-serial", &serial("console")])
+                    .arg("-kernel")
+                    .arg(image)
+                    .arg("-initrd")
+                    .arg(initrd)
+                    .arg("-append")
+                    .arg(format!(
+                        "console=ttyS1 reboot=t mitigations=off nokaslr tsc=reliable no_timer_check audit=0 \
+                         random.trust_cpu=on {words}"
+                    ));
+            }
+        }
+        // User-mode Linux keeps its memory in the one and its name in the other.
+        command.stdin(Stdio::null()).env("TMPDIR", folder).env("HOME", folder).process_group(0);
+        Ok(command)
+    }
+}
+
+/// Waits for its end, and no longer than [`PATIENCE`].
+fn wait(mut command: Command, folder: &Path) -> Result<(), String> {
+    let program = command.get_program().to_owned();
+    let wrong = |e: std::io::Error| format!("{}: {e}", Path::new(&program).display());
+    let machine = Group(command.spawn().map_err(wrong)?);
+    let pidfd =
+        rustix::process::pidfd_open(rustix::process::Pid::from_child(&machine.0), rustix::process::PidfdFlags::empty())
+            .map_err(|e| format!("{}: {e}", folder.display()))?;
+    let began = Instant::now();
+    while let Some(rest) = PATIENCE.checked_sub(began.elapsed()) {
+        let rest = Timespec { tv_sec: i64::try_from(rest.as_secs()).unwrap_or(0) + 1, tv_nsec: 0 };
+        if poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&rest)) == Ok(1) {
+            return Ok(());
+        }
+    }
+    Err(format!("the machine did not end within {} s", PATIENCE.as_secs()))
+}
+
+/// A machine and the processes that it made: all of them end with it. It is reaped here alone, so its number is its own
+/// until then.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = killpg(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGKILL);
+        let _ = self.0.wait();
+    }
+}
+
+/// An empty failure: no verdict came.
+fn parse(said: &str) -> Said {
+    let mut all = Said { failure: Some(String::new()), ..Said::default() };
+    for line in said.lines() {
+        let Some(rest) = line.trim_end().strip_prefix(LINE) else { continue };
+        let (word, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        match word {
+            NOTE => all.notes.push(text.to_owned()),
+            FAILED => all.failure = Some(text.to_owned()),
+            PASSED => all.failure = None,
+            RECORD => all.recording = Some(text.to_owned() + "\n"),
+            _ => {}
+        }
+    }
+    all
+}

@@ -1,0 +1,86 @@
+//! The host's side: which machines there are, and which tests each of them runs.
+
+mod args;
+mod initrd;
+#[path = "../../vm/host/kernels.rs"]
+#[expect(dead_code, reason = "tests/vm uses the rest")]
+mod kernels;
+mod machine;
+mod uml;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use args::{Args, HELP};
+use machine::{Machine, Said};
+
+use crate::guest::{TESTS, Test, Where};
+
+const USAGE: u8 = 64;
+
+pub fn main(args: Vec<String>) -> ExitCode {
+    let args = match Args::read(args) {
+        Ok(args) => args,
+        Err(text) => {
+            eprintln!("{text}");
+            return USAGE.into();
+        }
+    };
+    if args.help {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    if args.list {
+        TESTS.iter().for_each(|test| println!("{}: test", test.name));
+        return ExitCode::SUCCESS;
+    }
+    let machines = match if args.vm { virtual_machines(&args) } else { uml::find().map(|one| vec![one]) } {
+        Ok(machines) => machines,
+        Err(why) => {
+            eprintln!("skipped: user-mode Linux and virtual machines: {why}");
+            return ExitCode::SUCCESS;
+        }
+    };
+    let folder = tempfile::tempdir().expect("a folder for the machine's files");
+    let initrd = folder.path().join("initrd");
+    if let Err(why) = initrd::build(&initrd, folder.path()) {
+        eprintln!("tests/uml: {why}");
+        return ExitCode::FAILURE;
+    }
+    let failed = machines.iter().map(|machine| all(machine, &initrd, &args)).sum::<usize>();
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn virtual_machines(args: &Args) -> Result<Vec<Machine>, String> {
+    let kernels = kernels::get(&kernels::cache()?, &args.kernels)?;
+    Ok(kernels.into_iter().map(|kernel| Machine::Qemu { series: kernel.series, image: kernel.image }).collect())
+}
+
+/// Runs every test that is for this machine. Returns how many failed.
+fn all(machine: &Machine, initrd: &Path, args: &Args) -> usize {
+    let is_here = |test: &&Test| match (test.place, machine) {
+        (Where::Recorded, _) => args.record.is_some(),
+        _ if args.record.is_some() => false,
+        (Where::Everywhere, _) | (Where::Uml, Machine::Uml { .. }) => true,
+        // Names are accepted in filters of events since Linux 6.12.
+        (Where::Old, Machine::Qemu { series, .. }) => ["5.10", "6.1"].contains(&series.as_str()),
+        _ => false,
+    };
+    let chosen = TESTS.iter().filter(is_here).filter(|test| args.wants(test.name));
+    let mut failed = 0;
+    for test in chosen {
+        let began = Instant::now();
+        let Said { notes, mut failure, recording } = machine.run(initrd, test, args.console);
+        if let (Some(folder), Some(recording)) = (&args.record, recording) {
+            let file = Path::new(folder).join(format!("{}.json", machine.name()));
+            failure = failure.or(std::fs::write(&file, recording).err().map(|e| format!("{}: {e}", file.display())));
+        }
+        notes.iter().for_each(|note| println!("    {note}"));
+        let took = began.elapsed() - Duration::from_millis(u64::from(began.elapsed().subsec_millis() % 100));
+        let verdict = failure.as_ref().map_or("ok".to_owned(), |why| format!("FAILED: {why}"));
+        println!("test {} {} ... {verdict} ({took:?})", machine.name(), test.name);
+        failed += usize::from(failure.is_some());
+    }
+    failed
+}

@@ -19,6 +19,7 @@ use crate::control::host::{self, HostKernel};
 use crate::control::local::Local;
 use crate::daemon::descriptors;
 use crate::daemon::journal::Journal;
+use crate::daemon::mailbox::Reloaded;
 use crate::daemon::notify::Notify;
 use crate::daemon::server::{Parts, SIGNALS, Server};
 use crate::daemon::socket::Listener;
@@ -110,7 +111,8 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let journal = Arc::new(Journal::new()?);
     listener.remark.iter().for_each(|remark| journal.line(Level::Warning, remark));
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
-    let config = Arc::new(args.config.as_ref().map_or_else(Config::default, Config::folder));
+    let config = args.config.as_ref().map_or_else(Config::default, Config::folder);
+    let config = Arc::new(config.with_last_good(last_good(&folder)));
     let history = Arc::new(Files::new(folder.clone()));
     let local = Local::with_run(engine.clone(), ledger.run());
     let target = Arc::new(local.with_config(config.clone()).with_history(history));
@@ -189,10 +191,13 @@ impl Configuration {
         Ok(())
     }
 
-    fn reload(&self) -> Result<Vec<String>, Vec<String>> {
+    fn reload(&self) -> Reloaded {
         match config::reload(&*self.target, &Self::by(), &self.config, &self.last) {
-            Ok(applied) => Ok(report(&applied)),
-            Err(error) => Err(vec![error.whole()]),
+            Ok(applied) => {
+                let failed = applied.failed.iter().map(|error| format!("not applied: {}", error.whole())).collect();
+                Reloaded::applied(report(&applied), failed)
+            }
+            Err(error) => Reloaded::refused(error.whole()),
         }
     }
 }

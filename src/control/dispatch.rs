@@ -67,7 +67,10 @@ fn perform(
         Command::Write(writes) => write(engine, writes, actor).map(Reply::Written),
         Command::Configure(settings) => configure(engine, settings, actor).map(Reply::Written),
         Command::Persist(writes) => config::persist(engine, config, writes, actor).map(Reply::Written),
-        Command::Unpersist(keys) => config::unpersist(config, &keys).map(|()| Reply::Done),
+        Command::Unpersist(keys) => config::unpersist(config, &keys, engine.known()).map(|()| {
+            engine.report_unpersisted(&keys, actor);
+            Reply::Done
+        }),
         Command::WriteKernel(_) => Err(kernels()),
         Command::Diff => config::diff(&engine.snapshot(), config).map(Reply::Diff),
         Command::SetDepth(depth) => done(engine.set_depth_as(depth, actor)),

@@ -363,6 +363,13 @@ impl Seed {
             EventKind::Signalled { id, pid: self.int(3), signal: self.int(4), actor: actor.clone() },
             EventKind::GateChanged { from: Depth::Freezing, to: Depth::Disabled, actor: actor.clone() },
             EventKind::DrainFailed { holdouts: vec![self.n(5), self.n(6)], actor: actor.clone() },
+            EventKind::Unpersisted { keys: vec![Key::Deny, self.one(&Key::ALL)], actor: self.actor() },
+            EventKind::Denied {
+                method: "Kill".into(),
+                why: self.text(b'y').into(),
+                more: self.n(40),
+                actor: self.actor(),
+            },
             EventKind::Lost { source: LossSource::Helpers, count: self.maybe(self.n(7)) },
         ];
         let change = |change: Change| EventKind::KnobChanged { change: change.into(), actor: actor.clone() };
@@ -381,6 +388,8 @@ impl Seed {
                 | EventKind::KnobChanged { .. }
                 | EventKind::GateChanged { .. }
                 | EventKind::DrainFailed { .. }
+                | EventKind::Unpersisted { .. }
+                | EventKind::Denied { .. }
                 | EventKind::Lost { .. }
                 | EventKind::Log(_) => {}
             }

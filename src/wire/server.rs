@@ -85,6 +85,11 @@ impl Way {
         }
     }
 
+    /// The method that was called.
+    pub fn name(&self) -> &'static str {
+        self.method.map_or(WATCH, |method| method.name)
+    }
+
     /// Whether the caller accepts [`Way::progress`].
     pub fn wants_progress(&self) -> bool {
         self.more && !self.oneway && self.method.is_some_and(Method::has_progress)

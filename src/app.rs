@@ -198,8 +198,7 @@ impl<'a> Own<'a> {
             return unwatched("no watcher: this command starts none".to_owned());
         }
         let host = LinuxHost::new();
-        let options =
-            host::Options { keep: KEPT, sink: None, history: None, run: None, known: host.known(), by: host.actor() };
+        let options = host::Options { keep: KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
         match HostKernel::start(options) {
             Ok(kernel) => Ok(self.kernel.get_or_init(|| Arc::new(kernel)).clone()),
             Err(why) if matches!(verb, Some(Common::Request(_))) => {

@@ -1,10 +1,12 @@
 //! The process behind a request or a command, and how the command reached the engine.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::cap::CapMask;
+use super::place::{Attribution, Place};
 
 /// A command name (proc_pid_comm(5)): at most 15 hostile bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -96,13 +98,16 @@ pub struct Actor {
     pub comm: Comm,
     /// Its effective capabilities, as the kernel reported them in the engine's user namespace (SYS-3).
     pub effective: CapMask,
+    /// Its systemd unit or container; `None` if it has none, or if it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Arc<Attribution>>,
 }
 
 impl Actor {
     /// A process with no start time, no login user id and no capabilities.
     pub fn new(origin: Origin, pid: i32, uid: u32, gid: u32, comm: &[u8]) -> Self {
         let (comm, effective) = (Comm::new(comm), CapMask::EMPTY);
-        Self { origin, uid, gid, pid, start_time: None, loginuid: None, comm, effective }
+        Self { origin, uid, gid, pid, start_time: None, loginuid: None, comm, effective, place: None }
     }
 
     /// A requester of this machine's kernel of which nothing but perhaps its thread is known: it was gone before its user
@@ -114,6 +119,14 @@ impl Actor {
     /// Whether the user and the name are known. No process has the uid -1 (setresuid(2)).
     pub const fn is_known(&self) -> bool {
         self.uid != u32::MAX
+    }
+
+    /// The name of its unit, if only the system manager could have put it there.
+    pub fn unit(&self) -> Option<&[u8]> {
+        match self.place.as_deref()? {
+            Attribution { place: Place::Unit(name), is_believed: true } => Some(name),
+            _ => None,
+        }
     }
 
     /// The same process with another origin.

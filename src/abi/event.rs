@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::abi::actor::Actor;
 use crate::abi::depth::Depth;
+use crate::abi::knob::Key;
 use crate::abi::knob_value::Change;
 pub use crate::abi::log::Level;
 use crate::abi::log::LogKind;
 use crate::abi::record::{Outcome, Record};
+use crate::abi::safe_text::SafeText;
 use crate::abi::time::Micros;
 use crate::abi::wait::WaitMode;
 use crate::abi::wire;
@@ -116,6 +118,24 @@ pub enum EventKind {
         /// How much; `None` if the kernel did not say.
         count: Option<u64>,
     },
+    /// What was kept of knobs for the next start was removed. Their values did not change.
+    Unpersisted {
+        /// The knobs.
+        keys: Vec<Key>,
+        /// The process that did it.
+        actor: Arc<Actor>,
+    },
+    /// A command that came over a socket was denied (AUTH-2).
+    Denied {
+        /// Its method.
+        method: SafeText,
+        /// The reason.
+        why: SafeText,
+        /// How many were denied since the last such event, and have none of their own.
+        more: u64,
+        /// The process that gave it.
+        actor: Arc<Actor>,
+    },
     /// A line of the log, the runaway and throttle messages among them.
     Log(LogKind),
 }
@@ -187,10 +207,14 @@ impl EventKinds {
     pub const SIGNALLED: Self = Self(1 << 13);
     /// [`EventKind::Lost`].
     pub const LOST: Self = Self(1 << 14);
+    /// [`EventKind::Unpersisted`].
+    pub const UNPERSISTED: Self = Self(1 << 15);
+    /// [`EventKind::Denied`].
+    pub const DENIED: Self = Self(1 << 16);
     /// Every [`EventKind::Finished`].
     pub const FINISHED: Self = Self::FINISHED_WELL.or(Self::FAILED).or(Self::FAILED_NO_WAIT);
     /// Every event.
-    pub const ALL: Self = Self((1 << 15) - 1);
+    pub const ALL: Self = Self((1 << 17) - 1);
 
     /// Both sets together.
     #[must_use]
@@ -233,6 +257,8 @@ impl EventKind {
             Self::GateChanged { .. } => EventKinds::GATE_CHANGED,
             Self::DrainFailed { .. } => EventKinds::DRAIN_FAILED,
             Self::Lost { .. } => EventKinds::LOST,
+            Self::Unpersisted { .. } => EventKinds::UNPERSISTED,
+            Self::Denied { .. } => EventKinds::DENIED,
             Self::Log(_) => EventKinds::LOG,
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod argv_text;
+mod attribution;
 pub mod cap;
 pub mod depth;
 pub mod era;

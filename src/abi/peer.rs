@@ -1,9 +1,12 @@
 //! A process outside that gives commands over a socket, as far as the kernel vouches for it (AUTH-2).
 
+use std::sync::Arc;
+
 use nix::errno::Errno;
 
 use super::actor::{Actor, Comm, Origin};
 use super::cap::CapMask;
+use super::place::Attribution;
 
 /// What the kernel says about a process at the other end of a socket (`struct ucred`, unix(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +21,11 @@ pub struct Credentials {
 }
 
 /// What /proc said about a process that a pidfd pinned, and that was still alive afterwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
+    /// The owner of its files in /proc: its effective user, or user 0 if it has executed a program that this user may not
+    /// look into (proc(5)), such as one with file capabilities.
+    pub owner: u32,
     /// Its real user id.
     pub uid: u32,
     /// Its effective user id.
@@ -34,6 +40,8 @@ pub struct Facts {
     pub loginuid: Option<u32>,
     /// Its command name.
     pub comm: Comm,
+    /// Its systemd unit or container.
+    pub place: Option<Arc<Attribution>>,
 }
 
 /// Why nothing is known about a process.
@@ -81,6 +89,7 @@ impl Peer {
         let Some(Ok(facts)) = &self.sender.facts else { return actor };
         // Capabilities in another user namespace are none in the engine's.
         let effective = if facts.same_user_namespace { facts.effective } else { CapMask::EMPTY };
-        Actor { start_time: Some(facts.start_time), loginuid: facts.loginuid, comm: facts.comm, effective, ..actor }
+        let (start_time, loginuid, comm) = (Some(facts.start_time), facts.loginuid, facts.comm);
+        Actor { start_time, loginuid, comm, effective, place: facts.place.clone(), ..actor }
     }
 }

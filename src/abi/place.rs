@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::escape::screen;
+use super::escape::{json, screen};
 use super::wire;
 
 /// Where a thread belongs.
@@ -36,6 +36,13 @@ pub struct Attribution {
 }
 
 impl Attribution {
+    /// The unit or container (`RUNTIME:ID`), escaped for JSON, and which of them is merely claimed.
+    pub fn named(&self) -> (Option<String>, Option<String>, Option<String>) {
+        let text = |name: Option<Cow<'_, [u8]>>| name.map(|name| json(&name));
+        let ((unit, container), (unit_claimed, container_claimed)) = (self.name(true), self.name(false));
+        (text(unit), text(container), text(unit_claimed.or(container_claimed)))
+    }
+
     /// The unit or container (`RUNTIME:ID`) that is believed, or that is merely claimed; `None` if it is not so named.
     pub fn name(&self, is_believed: bool) -> (Option<Cow<'_, [u8]>>, Option<Cow<'_, [u8]>>) {
         match &self.place {

@@ -72,6 +72,8 @@ impl Changed {
         .or(EventKinds::DRAIN_FAILED)
         .or(EventKinds::ABANDONED)
         .or(EventKinds::SIGNALLED)
+        .or(EventKinds::UNPERSISTED)
+        .or(EventKinds::DENIED)
         .or(EventKinds::LOST);
 
     /// Whether an event of this kind is a change, which a sink receives.

@@ -19,6 +19,7 @@ use crate::control::host::{self, HostKernel};
 use crate::control::local::Local;
 use crate::daemon::descriptors;
 use crate::daemon::journal::Journal;
+use crate::daemon::mailbox::Reloaded;
 use crate::daemon::notify::Notify;
 use crate::daemon::server::{Parts, SIGNALS, Server};
 use crate::daemon::socket::Listener;
@@ -78,7 +79,15 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let adopted = orphans::are_adopted();
     let signals: Vec<Signal> = SIGNALS.into_iter().filter(|signal| adopted || *signal != Signal::SIGCHLD).collect();
     let signals = Signals::take(&signals)?;
-    let listener = match (Listener::passed(), &args.socket) {
+    let passed = Listener::passed();
+    let options =
+        [(args.socket.is_some(), "--socket", "ListenStream="), (args.readers.is_some(), "--readers", "SocketGroup=")];
+    if let Some((_, option, instead)) = options.into_iter().find(|(given, ..)| *given && passed.is_some()) {
+        let why =
+            format!("the service manager has passed a socket, so {option} cannot be used: set {instead} in its unit");
+        return Err(Failure::Usage(why));
+    }
+    let listener = match (passed, &args.socket) {
         (Some(passed), _) => passed?,
         (None, Some(path)) => Listener::make(path, readers)?,
         (None, None) => {
@@ -100,9 +109,11 @@ fn run(args: &Serve) -> Result<(), Failure> {
         builder = builder.probe(path, PROBE_ARG);
     }
     let journal = Arc::new(Journal::new()?);
+    listener.remark.iter().for_each(|remark| journal.line(Level::Warning, remark));
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
-    let config = Arc::new(args.config.as_ref().map_or_else(Config::default, Config::folder));
-    let history = Arc::new(Files::new(folder.clone(), None));
+    let config = args.config.as_ref().map_or_else(Config::default, Config::folder);
+    let config = Arc::new(config.with_last_good(last_good(&folder)));
+    let history = Arc::new(Files::new(folder.clone()));
     let local = Local::with_run(engine.clone(), ledger.run());
     let target = Arc::new(local.with_config(config.clone()).with_history(history));
     let configuration = Configuration { target: target.clone(), config, last: last_good(&folder) };
@@ -135,7 +146,6 @@ fn watch(folder: &Path, host: &LinuxHost) -> Result<(Arc<HostKernel>, Arc<Ledger
     let options = host::Options {
         keep: KEPT,
         sink: Some(ledger.clone()),
-        history: Some(Arc::new(Files::new(folder.to_owned(), Some("kernel")))),
         run: Some((ledger.run(), ledger.first_id())),
         known: host.known(),
         by: host.actor(),
@@ -181,10 +191,13 @@ impl Configuration {
         Ok(())
     }
 
-    fn reload(&self) -> Result<Vec<String>, Vec<String>> {
+    fn reload(&self) -> Reloaded {
         match config::reload(&*self.target, &Self::by(), &self.config, &self.last) {
-            Ok(applied) => Ok(report(&applied)),
-            Err(error) => Err(vec![error.whole()]),
+            Ok(applied) => {
+                let failed = applied.failed.iter().map(|error| format!("not applied: {}", error.whole())).collect();
+                Reloaded::applied(report(&applied), failed)
+            }
+            Err(error) => Reloaded::refused(error.whole()),
         }
     }
 }

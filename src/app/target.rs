@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::abi::actor::{Actor, Origin};
-use crate::abi::error::{ControlError, Explain};
+use crate::abi::error::ControlError;
 use crate::cli::need::{Need, Use};
 use crate::cli::target::Chosen;
 use crate::cli::{self, exit};
@@ -49,6 +49,9 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Re
         (Some(Chosen::Daemon), _) => connect(&Address::usual()).map_err(|error| fail(&error)),
         (None, _) if wants_own => own(),
         (None, Need::Daemon) => connect(&Address::usual()).map_err(|error| {
+            if matches!(error, ControlError::Version(_)) {
+                return fail(&error);
+            }
             cli::say(&format!("{error}; start one with `khelper serve`, or choose another with `--target unix:PATH` or `--target embedded`"));
             exit::UNAVAILABLE
         }),
@@ -61,6 +64,8 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Re
                     }
                     Ok(daemon)
                 }
+                // A daemon runs, and what it would do cannot be known.
+                Err(error @ ControlError::Version(_)) => Err(fail(&error)),
                 Err(why) => {
                     let own = own()?;
                     if tells {
@@ -97,9 +102,12 @@ fn lets_in(daemon: &dyn Target) -> Result<(), ControlError> {
     ask(daemon, &nobody, Command::Chain(pid)).map(|_| ())
 }
 
-fn fail(error: &dyn Explain) -> u8 {
+fn fail(error: &ControlError) -> u8 {
     cli::complain(error);
-    exit::UNAVAILABLE
+    match error {
+        ControlError::Version(_) => exit::VERSION,
+        _ => exit::UNAVAILABLE,
+    }
 }
 
 /// How long a completion waits for the daemon.

@@ -141,8 +141,7 @@ impl Args {
                 return Err(conflict("this command starts no engine, so it writes no ledger"));
             }
         }
-        let of_ledger = args.ledger_target().is_some() && args.command.as_ref().is_some_and(Command::reads_ledger);
-        if args.target.is_some() && !of_ledger && args.command.as_ref().is_some_and(Command::needs_no_target) {
+        if args.target.is_some() && args.command.as_ref().is_some_and(Command::needs_no_target) {
             let is_kernels = matches!(args.command, Some(Command::Posture(_))) && args.target == Some(Chosen::Kernel);
             if !is_kernels {
                 return Err(conflict("this command needs no target, so --target cannot be used with it"));
@@ -264,9 +263,7 @@ impl Command {
 
     /// Whether the command starts no engine.
     fn starts_no_engine(&self) -> bool {
-        self.needs_no_target()
-            || matches!(self, Self::Log(_) | Self::Why(_))
-            || self.verb().is_some_and(Common::needs_running)
+        self.needs_no_target() || self.reads_ledger() || self.verb().is_some_and(Common::needs_running)
     }
 
     /// Whether the command reads the ledger's files.

@@ -35,7 +35,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("64", "usage: unknown option or key, malformed value or name (EINVAL, ENAMETOOLONG)"),
     ("69", "the target cannot be reached, or does not support this"),
     ("70", "a status was lost (ECHILD)"),
-    ("74", "the answer could not be written, and nothing worse happened"),
+    ("74", "the answer, or a file of the configuration, could not be written, and nothing worse happened (ENOSPC)"),
     ("75", "refused for now: limit, gate, empty path, engine within an engine (ENOMEM, ETIME, EBUSY, ENOENT, ELOOP)"),
     ("76", "the daemon speaks another version"),
     ("77", "not permitted: EPERM, denied by khelper.deny or a hook, or the masks cannot be enforced"),
@@ -49,7 +49,7 @@ pub const CODES: &[(&str, &str)] = &[
 
 /// Which code several requests give.
 pub const COMBINED: &str = "\
-Of several results, the first of 130, 64, 77, 75, 70, 69, 76, 127, 126, 128 + n, 124 that occurred, else the highest
+Of several results, the first of 130, 64, 77, 75, 70, 69, 76, 74, 127, 126, 128 + n, 124 that occurred, else the highest
 own code. The stage that failed decides, not the errno alone. A closed pipe on stdout is not an error.";
 
 /// The result of one request, for the exit code. Of several results the smallest one wins, in the order of this list.
@@ -69,6 +69,8 @@ pub enum Verdict {
     Unavailable,
     /// The daemon is of another version.
     Version,
+    /// A file of the configuration could not be written, or the ledger could not be read.
+    Unwritten,
     /// The program was not found.
     NotFound,
     /// The program could not be executed, or no process could be created.
@@ -107,17 +109,8 @@ impl Verdict {
     /// The verdict on a command that failed, whether it was not authorized or the engine refused it.
     pub fn of_error(error: &ControlError) -> Self {
         match error {
-            // A mask from outside (SYS-3), or a file that others can change (AUTH-6).
-            ControlError::Value { error, .. } if matches!(error.errno(), Errno::EPERM | Errno::EACCES) => {
-                Self::NotPermitted
-            }
-            // The kernel does not have it, or it cannot be written here.
-            ControlError::Value { error, .. } if matches!(error.errno(), Errno::EOPNOTSUPP | Errno::EROFS) => {
-                Self::Unavailable
-            }
-            // A short write, or another value was read back.
-            ControlError::Value { error, .. } if error.errno() == Errno::EIO => Self::Own(1),
-            ControlError::UnknownKey(_) | ControlError::ReadOnly(_) | ControlError::Value { .. } => Self::Usage,
+            ControlError::Value { error, .. } => Self::of_value(error.errno()),
+            ControlError::UnknownKey(_) | ControlError::ReadOnly(_) => Self::Usage,
             ControlError::Denied(_) => Self::NotPermitted,
             ControlError::Busy(_) => Self::Refused,
             ControlError::Unavailable(_) | ControlError::Unsupported(_) => Self::Unavailable,
@@ -126,6 +119,21 @@ impl Verdict {
             ControlError::Engine(EngineError { stage: Stage::Lost, errno: Errno::EPERM, .. }) => Self::NotPermitted,
             ControlError::Version(_) => Self::Version,
             ControlError::Engine(EngineError { stage, errno, .. }) => Self::at(*stage, Some(*errno)),
+        }
+    }
+
+    /// A value or a file of the configuration was refused.
+    fn of_value(errno: Errno) -> Self {
+        match errno {
+            // A mask from outside (SYS-3), or a file that others can change (AUTH-6).
+            Errno::EPERM | Errno::EACCES => Self::NotPermitted,
+            // The kernel does not have it, or it cannot be written here.
+            Errno::EOPNOTSUPP | Errno::EROFS => Self::Unavailable,
+            // A short write, or another value was read back.
+            Errno::EIO => Self::Own(1),
+            Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => Self::Unwritten,
+            Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE => Self::Refused,
+            _ => Self::Usage,
         }
     }
 
@@ -153,6 +161,7 @@ impl Verdict {
             Self::Lost => LOST,
             Self::Unavailable => UNAVAILABLE,
             Self::Version => VERSION,
+            Self::Unwritten => OUTPUT,
             Self::NotFound => 127,
             Self::NotExecuted => 126,
             Self::Killed(signal) => 128 | signal,
@@ -175,6 +184,19 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::Verdict::{self, *};
+    use super::{ControlError, Errno};
+    use crate::abi::error::ParseError;
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_no_usage_error() {
+        let code = |errno| {
+            let error = ParseError::with(errno, "changed, but not kept", "look");
+            Verdict::of_error(&ControlError::Value { key: "khelper.deny".into(), error }).code()
+        };
+        let codes =
+            [Errno::EINVAL, Errno::EEXIST, Errno::EPERM, Errno::EROFS, Errno::ENOSPC, Errno::EIO, Errno::EMFILE];
+        assert_eq!(codes.map(code), [64, 64, 77, 69, 74, 1, 75]);
+    }
 
     #[test]
     fn the_worst_verdict_wins_then_the_highest_exit_code() {
@@ -184,7 +206,8 @@ mod tests {
         assert_eq!(code(&[TimedOut, Killed(15), Killed(9)]), 143);
         assert_eq!(code(&[Killed(9), NotExecuted]), 126);
         assert_eq!(code(&[NotExecuted, NotFound]), 127);
-        assert_eq!(code(&[NotFound, Version]), 76);
+        assert_eq!(code(&[NotFound, Unwritten]), 74);
+        assert_eq!(code(&[Unwritten, Version]), 76);
         assert_eq!(code(&[Version, Unavailable]), 69);
         assert_eq!(code(&[Unavailable, Lost]), 70);
         assert_eq!(code(&[Lost, Refused]), 75);

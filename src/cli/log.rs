@@ -17,7 +17,6 @@ use crate::ledger::folder::default_path;
 use crate::ledger::history;
 use crate::ledger::reader::Reader;
 use crate::ledger::reader::batch::Batch;
-use crate::ledger::reader::filter::Filter;
 
 use super::output::{complain, say};
 use super::printer::Printer;
@@ -82,7 +81,7 @@ pub(super) fn open(folder: Option<&Path>) -> Result<Reader, u8> {
 
 impl Log {
     /// What is asked for. The error says which time is wrong.
-    fn question(&self, now: SystemTime) -> Result<LogRequest, String> {
+    fn question(&self, now: SystemTime, target: Option<&str>) -> Result<LogRequest, String> {
         let at = |when: Option<When>| when.map(|when| when.wall(now, self.utc)).transpose();
         Ok(LogRequest {
             since: at(self.since)?,
@@ -91,15 +90,16 @@ impl Log {
             module: self.module.clone().unwrap_or_default(),
             uid: self.uid,
             unit: self.unit.clone(),
+            of: target.map(str::to_owned),
             ..LogRequest::default()
         })
     }
 }
 
-/// Prints what the files of a ledger have, of `target` alone if it is given. Returns the exit code.
-pub fn log(args: &Log, target: Option<&'static str>) -> u8 {
+/// Prints what the files of a ledger have, of this target alone if there is one. Returns the exit code.
+pub fn log(args: &Log, target: Option<&str>) -> u8 {
     let now = SystemTime::now();
-    let question = match args.question(now) {
+    let question = match args.question(now, target) {
         Ok(question) => question,
         Err(why) => return usage(&why),
     };
@@ -108,7 +108,7 @@ pub fn log(args: &Log, target: Option<&'static str>) -> u8 {
         Err(code) => return code,
     };
     let (mut printer, mut batch) = (Printer::new(now, args.utc, args.json), Batch::default());
-    let mut counts = reader.scan(&Filter { target, ..history::filter(&question) }, &mut |found, _| {
+    let mut counts = reader.scan(&history::filter(&question), &mut |found, _| {
         if batch.push(found) && !printer.print(std::mem::take(&mut batch)) {
             return ControlFlow::Break(());
         }
@@ -124,7 +124,7 @@ pub fn log(args: &Log, target: Option<&'static str>) -> u8 {
 /// Prints what the ledger of a daemon has. Returns the exit code.
 pub fn ask(target: &Arc<dyn Target>, args: &Log) -> u8 {
     let now = SystemTime::now();
-    let mut question = match args.question(now) {
+    let mut question = match args.question(now, None) {
         Ok(question) => question,
         Err(why) => return usage(&why),
     };

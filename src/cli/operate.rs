@@ -12,6 +12,7 @@ use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::abi::time::Micros;
 use crate::control::kernel_json;
 use crate::control::metrics::{self, Form};
+use crate::control::pages;
 use crate::control::read_tree::read_tree;
 use crate::control::record_json::{Entry, V};
 use crate::control::target::{TargetInfo, TargetKind};
@@ -22,21 +23,6 @@ use crate::verbs::perform::{Act, no_helper};
 use super::Caller;
 use super::exit::Verdict;
 use super::request::{Asker, fail};
-
-/// The most requests in one reply.
-const PAGE: usize = 256;
-
-/// The requests that have not ended, oldest first.
-pub(super) fn live(caller: &Caller) -> Result<Vec<Live>, ControlError> {
-    let mut all: Vec<Live> = Vec::new();
-    loop {
-        let after = all.last().map_or(0, |live| live.id);
-        match caller.ask(Command::Live { after, most: PAGE })? {
-            Reply::Live(page) if !page.is_empty() => all.extend(page),
-            _ => return Ok(all),
-        }
-    }
-}
 
 /// The state of the engine.
 pub(super) fn snapshot(caller: &Caller) -> Result<Box<Snapshot>, ControlError> {
@@ -127,7 +113,7 @@ impl<'a> StateOf<'a> {
 impl Asker {
     /// `khelper ps`.
     pub(super) fn ps(&self, tree: bool, json: bool) -> Verdict {
-        let all = snapshot(&self.caller).and_then(|s| Ok((s, live(&self.caller)?)));
+        let all = snapshot(&self.caller).and_then(|s| Ok((s, pages::live(&*self.caller.target, &self.caller.by)?)));
         let (s, all) = match all {
             Ok(all) => all,
             Err(error) => return fail(&error),
@@ -166,13 +152,9 @@ impl Asker {
 
     /// The records of these requests, without those that have ended since the list was read.
     fn records(&self, all: &[Live]) -> Result<Vec<Arc<Record>>, ControlError> {
-        let mut records = Vec::new();
-        for page in all.chunks(PAGE) {
-            let ids = page.iter().map(|live| live.id).collect();
-            if let Reply::Records(some) = self.caller.ask(Command::Records(ids))? {
-                records.extend(some.into_iter().filter(|record| record.state != State::Ended));
-            }
-        }
+        let ids: Vec<u64> = all.iter().map(|live| live.id).collect();
+        let mut records = pages::records(&*self.caller.target, &self.caller.by, &ids)?;
+        records.retain(|record| record.state != State::Ended);
         Ok(records)
     }
 
@@ -251,7 +233,7 @@ impl Asker {
     fn act(&self, act: Act) -> Result<Verdict, ControlError> {
         match act {
             Act::OnProcess { pid, chain, signal, what } => {
-                let all = live(&self.caller)?;
+                let all = pages::live(&*self.caller.target, &self.caller.by)?;
                 let id = all.iter().find(|live| live.pid == Some(pid)).map(|live| live.id);
                 let command = Act::signal(id.ok_or_else(|| no_helper(pid))?, chain, signal);
                 return self.on_request(command, &what);

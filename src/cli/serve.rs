@@ -2,6 +2,16 @@
 
 use std::path::PathBuf;
 
+use super::target::{self, Chosen};
+
+/// `--target` of a command that needs none: it is refused, and not shown.
+#[derive(Debug, clap::Args)]
+pub struct NoTarget {
+    /// The target of other commands.
+    #[arg(short = 't', long, value_name = "TARGET", hide = true, value_parser = target::parser())]
+    target: Option<Chosen>,
+}
+
 /// `serve`.
 #[derive(Debug, clap::Args)]
 pub struct Serve {
@@ -20,6 +30,9 @@ pub struct Serve {
     /// Watch the helpers of this machine's kernel, too, and record them in the ledger: the target `daemon/kernel`
     #[arg(long)]
     pub watch_kernel: bool,
+    #[command(flatten)]
+    /// It has none.
+    pub no_target: NoTarget,
 }
 
 /// `bridge`.
@@ -28,4 +41,7 @@ pub struct Bridge {
     /// The socket of the daemon
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    #[command(flatten)]
+    /// It has none.
+    pub no_target: NoTarget,
 }

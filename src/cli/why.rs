@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::abi::escape::screen;
 use crate::abi::record::Kind;
-use crate::control::history::{Told, What, Which};
+use crate::control::history::{Told, What, Which, WhyRequest};
 use crate::control::target::Target;
 use crate::control::text::log::Times;
 use crate::control::{Command, Reply, text};
@@ -61,7 +61,8 @@ fn named(which: &Which) -> String {
 }
 
 /// Prints the story of a request, by the files of the ledger. Returns the exit code: 1 if nothing is known.
-pub fn why(args: &Why, target: Option<&'static str>) -> u8 {
+/// `target`: of this target alone.
+pub fn why(args: &Why, target: Option<&str>) -> u8 {
     match open(args.ledger.as_deref()) {
         Ok(reader) => tell(args, &history::why(&reader, &args.what, target)),
         Err(code) => code,
@@ -70,7 +71,7 @@ pub fn why(args: &Why, target: Option<&'static str>) -> u8 {
 
 /// Prints what a daemon knows about a request. Returns the exit code: 1 if nothing is known.
 pub fn ask(target: &Arc<dyn Target>, args: &Why) -> u8 {
-    match Caller::of_daemon(target.clone()).ask(Command::Why(args.what.clone())) {
+    match Caller::of_daemon(target.clone()).ask(Command::Why(WhyRequest { which: args.what.clone(), of: None })) {
         Ok(Reply::Why(told)) => tell(args, &told),
         // The reply to `Why` is always what is known.
         Ok(_) => 1,

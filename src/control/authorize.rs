@@ -212,7 +212,7 @@ mod tests {
     use crate::control::activity::query::Query;
     use crate::control::command::{Call, KernelWrite, Rehearse, Reply};
     use crate::control::dispatch::dispatch_as;
-    use crate::control::history::Which;
+    use crate::control::history::{Which, WhyRequest};
     use crate::engine::{Cancel, Engine};
     use crate::sys::fake::{FakeHost, Script};
     use std::time::Duration;
@@ -307,7 +307,7 @@ mod tests {
             Command::Matching { query: Box::default(), newest: None },
             Command::Records(vec![1]),
             Command::Log(Box::default()),
-            Command::Why(Which::Id(1)),
+            Command::Why(WhyRequest { which: Which::Id(1), of: None }),
             Command::Shutdown { patience: Duration::ZERO },
         ];
         all.extend(Key::ALL.map(Command::Get));
@@ -387,7 +387,8 @@ mod tests {
         let full = CapMask::up_to(40);
         let peer = |uid, effective, same_user_namespace, connected_reads| {
             let (start_time, comm) = (5, Comm::new(b"peer"));
-            let facts = Facts { uid, euid: uid, effective, same_user_namespace, start_time, loginuid: None, comm };
+            let (owner, euid, loginuid, place) = (uid, uid, None, None);
+            let facts = Facts { owner, uid, euid, effective, same_user_namespace, start_time, loginuid, comm, place };
             let party = Party { credentials: Credentials { pid: 40, uid, gid: 60 }, facts: Some(Ok(facts)) };
             Peer { connected: party.clone(), sender: party, connected_reads }
         };

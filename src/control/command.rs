@@ -18,7 +18,7 @@ use crate::abi::wire;
 
 use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
-use super::history::{LogPage, LogRequest, Told, Which};
+use super::history::{LogPage, LogRequest, Told, WhyRequest};
 use super::provenance::{Comparison, Knob, Setting};
 
 /// A call of a helper.
@@ -188,7 +188,7 @@ pub enum Command {
     /// Read lines of the engine's ledger, one page.
     Log(Box<LogRequest>),
     /// Read what the engine's ledger knows about one request.
-    Why(Which),
+    Why(WhyRequest),
     /// End the engine: shut the gate for good and wait for running helpers (UMH-14). Blocks for up to `patience`, and
     /// for up to one second more while a launch is in progress.
     Shutdown {

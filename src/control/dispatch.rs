@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::actor::Actor;
-use crate::abi::error::{ControlError, EngineError, Stage};
+use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
 use crate::abi::knob::MaskKnob;
 use crate::abi::mask::{MaskExpr, Masks};
 use crate::abi::record::{Outcome, Record};
@@ -67,7 +67,10 @@ fn perform(
         Command::Write(writes) => write(engine, writes, actor).map(Reply::Written),
         Command::Configure(settings) => configure(engine, settings, actor).map(Reply::Written),
         Command::Persist(writes) => config::persist(engine, config, writes, actor).map(Reply::Written),
-        Command::Unpersist(keys) => config::unpersist(config, &keys).map(|()| Reply::Done),
+        Command::Unpersist(keys) => config::unpersist(config, &keys, engine.known()).map(|()| {
+            engine.report_unpersisted(&keys, actor);
+            Reply::Done
+        }),
         Command::WriteKernel(_) => Err(kernels()),
         Command::Diff => config::diff(&engine.snapshot(), config).map(Reply::Diff),
         Command::SetDepth(depth) => done(engine.set_depth_as(depth, actor)),
@@ -83,8 +86,10 @@ fn perform(
             Ok(Reply::Done)
         }
         Command::Abandon(id) => done(engine.abandon_as(id, actor)),
-        Command::Kill { id, signal } => done(engine.kill_as(id, signal, actor)),
-        Command::KillChain { id, signal } => Ok(Reply::ChainEnded(engine.kill_chain_as(id, signal, actor)?)),
+        Command::Kill { id, signal } => done(engine.kill_as(id, known_signal(signal)?, actor)),
+        Command::KillChain { id, signal } => {
+            Ok(Reply::ChainEnded(engine.kill_chain_as(id, known_signal(signal)?, actor)?))
+        }
         Command::Status => Ok(Reply::Status(Box::new(reads::status(engine)))),
         Command::Record(id) => Ok(Reply::Record(engine.record(id))),
         Command::Chain(pid) => Ok(Reply::Chain(engine.chain(pid))),
@@ -108,6 +113,16 @@ pub fn dispatch_as(
     cancel: &Cancel,
 ) -> Result<Reply, ControlError> {
     dispatch(engine, &Config::default(), authorize(actor, command)?, cancel)
+}
+
+/// A signal of signal(7), from 1 to SIGRTMAX. 0 and other numbers send none.
+fn known_signal(signal: i32) -> Result<i32, ControlError> {
+    let last = libc::SIGRTMAX();
+    if (1..=last).contains(&signal) {
+        return Ok(signal);
+    }
+    let error = ParseError::invalid(format!("{signal} is not a signal"), format!("give a number from 1 to {last}"));
+    Err(ControlError::Value { key: "signal".to_owned(), error })
 }
 
 fn run(engine: &Engine, call: Call, ask: Caller) -> Result<Arc<Record>, ControlError> {

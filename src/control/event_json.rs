@@ -88,6 +88,8 @@ enum More<'a> {
     Gate { from: &'static str, to: &'static str, by: By },
     DrainFailed { holdouts: &'a [u64], by: By },
     Lost { source: &'static str, count: Option<u64> },
+    Unpersisted { keys: Vec<&'static str>, by: By },
+    Denied { method: &'a str, why: &'a str, more: u64, by: By },
     Log { level: Level, text: String },
 }
 
@@ -151,6 +153,13 @@ fn parts(kind: &EventKind) -> (&'static str, Result<More<'_>, &Record>) {
         }
         EventKind::DrainFailed { holdouts, actor } => {
             ("drain_failed", More::DrainFailed { holdouts, by: By::from(&**actor) })
+        }
+        EventKind::Unpersisted { keys, actor } => {
+            let keys = keys.iter().map(|key| key.name()).collect();
+            ("unpersisted", More::Unpersisted { keys, by: By::from(&**actor) })
+        }
+        EventKind::Denied { method, why, more, actor } => {
+            ("denied", More::Denied { method, why, more: *more, by: By::from(&**actor) })
         }
         EventKind::Lost { source, count } => ("lost", More::Lost { source: source.name(), count: *count }),
         EventKind::Log(line) => ("log", More::Log { level: line.level(), text: line.text().into() }),

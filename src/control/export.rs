@@ -21,6 +21,7 @@ use crate::abi::escape::screen;
 use crate::abi::record::{Record, State};
 use crate::control::ask::ask;
 use crate::control::command::{Command, Reply};
+use crate::control::pages;
 use crate::control::record_json::{Entry, Source};
 use crate::control::target::Target;
 
@@ -28,8 +29,6 @@ use super::activity::query::Query;
 
 /// Only the owner may read the file: it shows all requests and requesters.
 const MODE: u32 = 0o600;
-/// The most records to read at a time.
-const PIECE: usize = 256;
 
 /// The records to save.
 #[derive(Clone, Debug)]
@@ -123,17 +122,22 @@ pub fn records(
             }
         }
     };
-    let mut pieces = ids.chunks(PIECE).map(<[u64]>::to_vec).collect::<Vec<_>>().into_iter();
+    let mut done = 0;
     let mut piece = one.into_iter().collect::<Vec<_>>().into_iter();
     Ok(std::iter::from_fn(move || {
         loop {
             if let Some(record) = piece.next() {
                 return Some(Ok(record));
             }
-            match ask(target, by, Command::Records(pieces.next()?)) {
-                Ok(Reply::Records(records)) => piece = records.into_iter(),
-                Ok(_) => return None,
-                Err(error) => return Some(Err(error)),
+            if done >= ids.len() {
+                return None;
+            }
+            match pages::some(target, by, &ids[done..]) {
+                Ok((records, more)) => (piece, done) = (records.into_iter(), done + more),
+                Err(error) => {
+                    done = ids.len();
+                    return Some(Err(error));
+                }
             }
         }
     }))

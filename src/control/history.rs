@@ -27,7 +27,7 @@ pub trait History: Send + Sync {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    fn why(&self, which: &Which) -> Result<Told, ControlError>;
+    fn why(&self, question: &WhyRequest) -> Result<Told, ControlError>;
 }
 
 /// Selects lines; a line must match all that is given.
@@ -50,6 +50,10 @@ pub struct LogRequest {
     pub from: Option<String>,
     /// The most lines of the page; 0 for as many as the ledger gives at once.
     pub most: usize,
+    /// Lines of this target alone: `embedded`, `daemon` or `kernel`. It does not go over the wire, where the target of
+    /// the call says it.
+    #[serde(skip)]
+    pub of: Option<String>,
 }
 
 /// Some lines of a query.
@@ -122,6 +126,17 @@ pub enum Which {
     Id(u64),
     /// By the pid of its helper or its requester.
     Pid(i32),
+}
+
+/// A question about one request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhyRequest {
+    /// The request.
+    #[serde(flatten)]
+    pub which: Which,
+    /// Of this target alone, as in [`LogRequest::of`].
+    #[serde(skip)]
+    pub of: Option<String>,
 }
 
 /// What is known about one request.

@@ -20,6 +20,7 @@ pub mod knob_json;
 mod knobs;
 pub mod local;
 pub mod metrics;
+pub mod pages;
 pub mod posture_json;
 pub mod provenance;
 pub mod read_tree;

@@ -6,8 +6,7 @@ use crate::abi::actor::Actor;
 use crate::abi::error::ControlError;
 use crate::abi::snapshot::{Live, Snapshot};
 
-use super::ask::ask;
-use super::command::{Command, Reply};
+use super::pages;
 use super::target::Target;
 use super::tree::{Entry, Tree};
 
@@ -25,7 +24,7 @@ pub fn read_tree(target: &dyn Target, by: &Actor, s: &Snapshot, live: &[Live]) -
         if missing.is_empty() {
             break;
         }
-        let Reply::Records(records) = ask(target, by, Command::Records(missing.into_iter().collect()))? else { break };
+        let records = pages::records(target, by, &missing.into_iter().collect::<Vec<_>>())?;
         if records.is_empty() {
             break;
         }
@@ -44,6 +43,8 @@ mod tests {
     use crate::abi::knob_value::KnobValue;
     use crate::abi::process::Process;
     use crate::abi::record::Record;
+    use crate::control::ask::ask;
+    use crate::control::command::{Command, Reply};
     use crate::control::local::Local;
     use crate::control::testing::actor;
     use crate::control::text::tree::lines;

@@ -28,7 +28,12 @@ pub(super) fn live(engine: &Engine, after: u64, most: usize) -> Vec<Live> {
     engine.live_after(after, most).into_iter().map(|(live, _)| live).collect()
 }
 
-/// The records with these ids, in this order, without those that have been dropped. Ended records are read in one pass.
+/// The most bytes of output, arguments and environment that one answer has, but for its first record. In JSON a byte takes
+/// up to six, and an answer may have 64 MiB.
+const MOST_BYTES: usize = 1 << 20;
+
+/// The records with the first of these ids, as many as one answer has, in this order, without those that have been
+/// dropped. Ended records are read in one pass.
 pub(super) fn records(engine: &Engine, ids: &[u64]) -> Vec<Arc<Record>> {
     let mut found: BTreeMap<u64, Arc<Record>> = BTreeMap::new();
     let wanted: BTreeSet<u64> = ids.iter().copied().collect();
@@ -41,7 +46,21 @@ pub(super) fn records(engine: &Engine, ids: &[u64]) -> Vec<Arc<Record>> {
         from = first + piece.len() as u64;
         found.extend(piece.into_iter().filter(|record| wanted.contains(&record.id)).map(|record| (record.id, record)));
     }
-    ids.iter().filter_map(|id| found.get(id).cloned().or_else(|| engine.record(*id))).collect()
+    let all = ids.iter().filter_map(|id| found.get(id).cloned().or_else(|| engine.record(*id)));
+    let mut before = 0;
+    let fits = |record: &Arc<Record>| {
+        let fits = before < MOST_BYTES;
+        before += text_of(record);
+        fits
+    };
+    all.take_while(fits).collect()
+}
+
+/// The bytes of its output, its arguments and its environment.
+fn text_of(record: &Record) -> usize {
+    let output = record.output.as_deref().map_or(0, |output| output.stdout.len() + output.stderr.len());
+    let args: usize = record.argv().iter().map(|arg| arg.len()).sum();
+    output + args + record.env.iter().map(|variable| variable.len()).sum::<usize>()
 }
 
 /// Shuts the engine down. Returns the requests that still run.

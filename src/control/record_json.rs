@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::abi::actor::{ChainLink, Origin};
+use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::error::{Stage, errno_name};
 use crate::abi::escape::json;
@@ -40,12 +40,22 @@ impl Source {
     }
 }
 
-/// The requester.
+/// The requester. `unit` and `container` are believed, `claims` is what a cgroup's name says that any user can choose.
 #[derive(Debug, Serialize)]
 pub struct Requester {
     pid: i32,
     uid: u32,
     comm: String,
+    unit: Option<String>,
+    container: Option<String>,
+    claims: Option<String>,
+}
+
+impl From<&Actor> for Requester {
+    fn from(actor: &Actor) -> Self {
+        let (unit, container, claims) = actor.place.as_ref().map(|place| place.named()).unwrap_or_default();
+        Self { pid: actor.pid, uid: actor.uid, comm: json(actor.comm.as_bytes()), unit, container, claims }
+    }
 }
 
 /// One process of the chain of requesters, nearest first.
@@ -155,7 +165,7 @@ impl<'a> EngineEntry<'a> {
             env: r.env.iter().map(|e| json(e)).collect(),
             wait: r.wait.name(),
             origin: r.actor.origin,
-            requester: Requester { pid: r.actor.pid, uid: r.actor.uid, comm: json(r.actor.comm.as_bytes()) },
+            requester: Requester::from(&*r.actor),
             chain: links(&r.chain),
             outcome: r.outcome,
             exit_code: r.status.and_then(|s| s.exit_code()),

@@ -10,12 +10,11 @@ use crate::abi::snapshot::Live;
 use crate::abi::time::{Micros, TERM_TO_KILL};
 
 use super::ask::ask;
-use super::command::{Command, Reply};
+use super::command::Command;
+use super::pages;
 use super::target::Target;
 use super::watch::{Wake, Watched};
 
-/// The most requests in one reply.
-const PAGE: usize = 256;
 /// The capacity of the queue of events. An event only means that the list of live requests must be read again.
 const EVENTS: usize = 256;
 
@@ -62,16 +61,11 @@ pub fn kill_all(target: &dyn Target, by: &Actor) {
     let events = target.watch(EventKinds::ALL, None, EVENTS, Wake::none());
     let mut termination = Termination::forced();
     loop {
-        let (mut after, mut all_started) = (0, true);
-        while let Ok(Reply::Live(live)) = ask(target, by, Command::Live { after, most: PAGE })
-            && let Some(last) = live.last()
-        {
-            after = last.id;
-            all_started &= live.iter().all(|live| live.pid.is_some());
-            for kill in termination.due(&live, 0) {
-                // An error means that the helper has already ended.
-                let _ = ask(target, by, kill);
-            }
+        let live = pages::live(target, by).unwrap_or_default();
+        let all_started = live.iter().all(|live| live.pid.is_some());
+        for kill in termination.due(&live, 0) {
+            // An error means that the helper has already ended.
+            let _ = ask(target, by, kill);
         }
         if all_started || matches!(events.wait(), Watched::Closed { .. }) {
             return;

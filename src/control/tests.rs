@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::activity::query::{Query, Sort, Which};
 use super::command::{Rehearse, Rehearsed};
-use super::history::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log};
+use super::history::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log, WhyRequest};
 use super::provenance::{Comparison, Drift, Knob, Setting, Where};
 use super::target_info::RunId;
 use super::{Call, Command, KernelWrite, Left, Reply};
@@ -77,12 +77,19 @@ impl Seed {
         SystemTime::UNIX_EPOCH + Duration::from_nanos(self.n(tag) >> 1)
     }
 
+    fn place(&self) -> Arc<Attribution> {
+        let id = || self.shared(b'p');
+        let place = self.one(&[Place::Unit(id()), Place::Container { runtime: "docker".into(), id: id() }]);
+        Arc::new(Attribution { place, is_believed: self.some })
+    }
+
     fn actor(&self) -> Arc<Actor> {
         let origin = self.one(&[Origin::Library, Origin::CommandLine, Origin::Console, Origin::Outside]);
         Arc::new(Actor {
             start_time: self.maybe(self.n(3)),
             loginuid: self.maybe(self.small(4)),
             effective: self.mask(5),
+            place: self.maybe(self.place()),
             ..Actor::new(origin, self.int(0), self.small(1), self.small(2), &self.bytes(b'a'))
         })
     }
@@ -356,6 +363,13 @@ impl Seed {
             EventKind::Signalled { id, pid: self.int(3), signal: self.int(4), actor: actor.clone() },
             EventKind::GateChanged { from: Depth::Freezing, to: Depth::Disabled, actor: actor.clone() },
             EventKind::DrainFailed { holdouts: vec![self.n(5), self.n(6)], actor: actor.clone() },
+            EventKind::Unpersisted { keys: vec![Key::Deny, self.one(&Key::ALL)], actor: self.actor() },
+            EventKind::Denied {
+                method: "Kill".into(),
+                why: self.text(b'y').into(),
+                more: self.n(40),
+                actor: self.actor(),
+            },
             EventKind::Lost { source: LossSource::Helpers, count: self.maybe(self.n(7)) },
         ];
         let change = |change: Change| EventKind::KnobChanged { change: change.into(), actor: actor.clone() };
@@ -374,6 +388,8 @@ impl Seed {
                 | EventKind::KnobChanged { .. }
                 | EventKind::GateChanged { .. }
                 | EventKind::DrainFailed { .. }
+                | EventKind::Unpersisted { .. }
+                | EventKind::Denied { .. }
                 | EventKind::Lost { .. }
                 | EventKind::Log(_) => {}
             }
@@ -549,8 +565,12 @@ impl Seed {
                 unit: self.maybe(self.text(b'u')),
                 from: self.maybe(self.text(b'f')),
                 most: 23,
+                of: None,
             })),
-            Command::Why(self.one(&[Log::Name(self.bytes(b'n')), Log::Id(self.n(24)), Log::Pid(self.int(25))])),
+            Command::Why(WhyRequest {
+                which: self.one(&[Log::Name(self.bytes(b'n')), Log::Id(self.n(24)), Log::Pid(self.int(25))]),
+                of: None,
+            }),
             Command::Shutdown { patience: Duration::from_micros(self.small(17).into()) },
         ];
         for command in &all {

@@ -31,6 +31,8 @@ pub fn event(event: &Arc<Event>) -> Arc<Event> {
         | EventKind::KnobChanged { .. }
         | EventKind::GateChanged { .. }
         | EventKind::DrainFailed { .. }
+        | EventKind::Unpersisted { .. }
+        | EventKind::Denied { .. }
         | EventKind::Lost { .. }
         | EventKind::Log(_) => event.clone(),
     }

@@ -79,6 +79,8 @@ impl Journal {
             | EventKind::GateChanged { actor, .. }
             | EventKind::DrainFailed { actor, .. }
             | EventKind::Signalled { actor, .. }
+            | EventKind::Unpersisted { actor, .. }
+            | EventKind::Denied { actor, .. }
             | EventKind::Abandoned { actor, .. } => Some(actor),
             EventKind::Finished(record) => Some(&record.actor),
             _ => None,

@@ -7,7 +7,37 @@ use std::thread::{self, ThreadId};
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::abi::event::Level;
 use crate::control::command::Left;
+
+/// What came of reading the configuration again.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// How bad it is.
+    pub level: Level,
+    /// Sentences for the log.
+    pub lines: Vec<String>,
+    /// The state of the daemon, in a few words.
+    pub state: &'static str,
+}
+
+impl Reloaded {
+    /// Nothing of it was applied.
+    pub fn refused(why: String) -> Self {
+        Self { level: Level::Error, lines: vec![why], state: "configuration refused: kept the old one" }
+    }
+
+    /// It was applied. `failed` says what was not.
+    pub fn applied(lines: Vec<String>, failed: Vec<String>) -> Self {
+        match failed.is_empty() {
+            true => Self { level: Level::Info, lines, state: "configuration read again" },
+            false => {
+                let lines = failed.into_iter().chain(lines).collect();
+                Self { level: Level::Error, lines, state: "configuration applied, but for what is named above" }
+            }
+        }
+    }
+}
 
 /// A message to the I/O thread.
 pub enum Mail {
@@ -28,7 +58,7 @@ pub enum Mail {
         request: u64,
     },
     /// The configuration was read again.
-    Reloaded(Result<Vec<String>, Vec<String>>),
+    Reloaded(Reloaded),
     /// The engine has ended, and these requests still run.
     Ended(Vec<Left>),
 }

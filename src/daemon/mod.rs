@@ -7,9 +7,10 @@
 
 mod admission;
 mod connection;
+mod denials;
 pub mod descriptors;
 pub mod journal;
-mod mailbox;
+pub mod mailbox;
 pub mod notify;
 mod outgoing;
 pub mod peer;

@@ -33,6 +33,8 @@ pub struct Listener {
     pub readers: Option<u32>,
     /// Whether the kernel attaches a pidfd to what is received.
     pub with_pidfd: bool,
+    /// What an operator must know about who may connect.
+    pub remark: Option<String>,
     /// Set if this process made the socket, and so removes it at the end.
     made: Option<Made>,
 }
@@ -40,7 +42,7 @@ pub struct Listener {
 #[derive(Debug)]
 struct Made {
     /// Locked as long as this process lives: one instance a socket.
-    _lock: File,
+    lock: File,
     /// The device and inode of the socket, so that another one is never removed.
     identity: (u64, u64),
 }
@@ -77,7 +79,8 @@ impl Listener {
         // It may have been made for blocking calls.
         let errno = |e: rustix::io::Errno| failed(&path, "ioctl", Errno::from_raw(e.raw_os_error()));
         rustix::io::ioctl_fionbio(&socket, true).map_err(errno)?;
-        Ok(Self { socket, path, readers: group.map(|file| file.gid()), with_pidfd, made: None })
+        let remark = fs::symlink_metadata(&path).ok().and_then(|file| exposed(&path, file.mode(), file.uid()));
+        Ok(Self { socket, readers: group.map(|file| file.gid()), path, with_pidfd, remark, made: None })
     }
 
     /// Makes the socket. Call it before another thread exists: the socket's mode comes from the umask.
@@ -107,19 +110,41 @@ impl Listener {
                 .map_err(|e| failed(path, "chown", Errno::from_raw(e.raw_os_error())))?;
         }
         listen(&socket, BACKLOG).map_err(|e| failed(path, "listen", Errno::from_raw(e.raw_os_error())))?;
-        let made = Some(Made { _lock: lock, identity: (file.dev(), file.ino()) });
-        Ok(Self { socket, path: path.to_owned(), readers, with_pidfd, made })
+        let made = Some(Made { lock, identity: (file.dev(), file.ino()) });
+        Ok(Self { socket, path: path.to_owned(), readers, with_pidfd, remark: None, made })
     }
 
-    /// Closes the socket. One that was made here also leaves the file system.
-    pub fn close(self) {
-        let Some(made) = self.made else { return };
+    /// Closes the socket. One that was made here also leaves the file system. Its name stays locked until the result is
+    /// dropped.
+    pub fn close(self) -> Option<Locked> {
+        let made = self.made?;
         let now = fs::symlink_metadata(&self.path).map(|file| (file.dev(), file.ino()));
         if now.is_ok_and(|now| now == made.identity) {
             // If it stays, the next start replaces it.
             let _ = fs::remove_file(&self.path);
         }
+        Some(Locked { _lock: made.lock })
     }
+}
+
+/// The name of a socket, locked for this process: no other daemon serves it.
+#[derive(Debug)]
+pub struct Locked {
+    _lock: File,
+}
+
+/// Why more processes may connect to a socket that was passed than to one that is made here.
+fn exposed(path: &Path, mode: u32, uid: u32) -> Option<String> {
+    let me = nix::unistd::geteuid().as_raw();
+    let shown = crate::abi::escape::screen(path.as_os_str().as_encoded_bytes());
+    if mode & 0o007 != 0 {
+        let mode = mode & 0o777;
+        return Some(format!(
+            "every user may connect to {shown} (mode {mode:04o}), and is then refused: set SocketMode=0660 in the socket unit"
+        ));
+    }
+    (uid != 0 && uid != me)
+        .then(|| format!("{shown} belongs to uid {uid}, who may give it to others: set SocketUser=root"))
 }
 
 /// Locks the socket's name for this process.

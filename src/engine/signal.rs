@@ -39,13 +39,21 @@ impl Call {
     }
 
     /// Calls `kill` with the helper's pid, under the lock that guards `reaped`. Returns `None` if no helper was started
-    /// or it was reaped (UMH-14).
-    pub(super) fn signal<T>(&self, now: Micros, signal: i32, kill: impl FnOnce(i32) -> T) -> Option<T> {
+    /// or it was reaped (UMH-14). A helper that got no signal is not held.
+    pub(super) fn signal<E>(
+        &self,
+        now: Micros,
+        signal: i32,
+        kill: impl FnOnce(i32) -> Result<i32, E>,
+    ) -> Option<Result<i32, E>> {
         let mut state = self.state.lock();
         let pid = state.record.pid.filter(|_| !state.reaped)?;
         let patience = if signal == Signal::SIGKILL as i32 { KILL_TO_GONE } else { SIGNAL_TO_KILL };
-        state.hold_until = now.saturating_add(patience);
-        Some(kill(pid))
+        let sent = kill(pid);
+        if sent.is_ok() {
+            state.hold_until = now.saturating_add(patience);
+        }
+        Some(sent)
     }
 
     pub(super) fn push(&self, stream: Stream, bytes: &[u8]) {

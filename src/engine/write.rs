@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ParseError;
+use crate::abi::event::EventKind;
 use crate::abi::knob::Key;
 use crate::abi::knob_value::{Change, Source};
 use crate::policy::authorize::{may_reset, may_write_mask};
@@ -85,6 +86,22 @@ impl Engine {
             if let Some(gate) = gate {
                 Arc::make_mut(&mut gate.change).source = Some(source);
             }
+        }
+    }
+
+    /// Reports that what was kept of these knobs for the next start was removed (AUTH-5).
+    pub fn report_unpersisted(&self, keys: &[Key], actor: &Actor) {
+        if self.check_process().is_ok() {
+            let actor = self.inner.actors.share(actor);
+            self.inner.emit(EventKind::Unpersisted { keys: keys.to_vec(), actor });
+        }
+    }
+
+    /// Reports that a command was denied; `more` were denied before it without a report (AUTH-2).
+    pub fn report_denied(&self, method: &str, why: &str, more: u64, actor: &Actor) {
+        if self.check_process().is_ok() {
+            let actor = self.inner.actors.share(actor);
+            self.inner.emit(EventKind::Denied { method: method.into(), why: why.into(), more, actor });
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::error::{ControlError, Explain, ParseError};
-use crate::control::history::{History, LogPage, LogRequest, Recorded, Running, Told, What, Which};
+use crate::control::history::{History, LogPage, LogRequest, Recorded, Running, Told, What, Which, WhyRequest};
 use crate::sys::process;
 
 use super::line::{self, Item, Line};
@@ -25,13 +25,12 @@ const MOST_ACTS: usize = 256;
 #[derive(Debug)]
 pub struct Files {
     folder: PathBuf,
-    target: Option<&'static str>,
 }
 
 impl Files {
-    /// The ledger in this folder; it is opened for each question. With `target`, the lines of this target alone.
-    pub const fn new(folder: PathBuf, target: Option<&'static str>) -> Self {
-        Self { folder, target }
+    /// The ledger in this folder; it is opened for each question.
+    pub const fn new(folder: PathBuf) -> Self {
+        Self { folder }
     }
 
     fn open(&self) -> Result<Reader, ControlError> {
@@ -51,39 +50,35 @@ impl History for Files {
         let from = question.from.as_deref().map(|from| Position::parse(from).ok_or_else(unknown)).transpose()?;
         let most = if question.most == 0 { MOST_LINES } else { question.most.min(MOST_LINES) };
         let (mut page, mut bytes) = (LogPage::default(), 0);
-        let (counts, next) = self.open()?.scan_from(
-            &Filter { target: self.target, ..filter(question) },
-            from.as_ref(),
-            &mut |found, counts| {
-                let (known, length) = (found.known(), found.raw.len());
-                if let Some(line) = found.read(counts).and_then(|line| recorded(line, known)) {
-                    page.lines.push(line);
-                    bytes += length;
-                }
-                if page.lines.len() >= most || bytes >= MOST_BYTES {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            },
-        );
+        let (counts, next) = self.open()?.scan_from(&filter(question), from.as_ref(), &mut |found, counts| {
+            let (known, length) = (found.known(), found.raw.len());
+            if let Some(line) = found.read(counts).and_then(|line| recorded(line, known)) {
+                page.lines.push(line);
+                bytes += length;
+            }
+            if page.lines.len() >= most || bytes >= MOST_BYTES {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
         Ok(LogPage { next: next.map(|next| next.text()), newer: counts.newer, unreadable: counts.unreadable, ..page })
     }
 
-    fn why(&self, which: &Which) -> Result<Told, ControlError> {
-        Ok(why(&self.open()?, which, self.target))
+    fn why(&self, question: &WhyRequest) -> Result<Told, ControlError> {
+        Ok(why(&self.open()?, &question.which, question.of.as_deref()))
     }
 }
 
 /// The filter of a question.
 pub fn filter(question: &LogRequest) -> Filter {
-    let LogRequest { since, until, outcome, module, uid, unit, from: _, most: _ } = question.clone();
-    Filter { since, until, outcome, module, uid, unit, ..Filter::default() }
+    let LogRequest { since, until, outcome, module, uid, unit, of: target, from: _, most: _ } = question.clone();
+    Filter { since, until, outcome, module, uid, unit, target, ..Filter::default() }
 }
 
-/// What the ledger knows about the newest request that fits, of `target` alone if it is given.
-pub fn why(reader: &Reader, which: &Which, target: Option<&'static str>) -> Told {
-    let any = Filter { starts: true, target, ..Filter::default() };
+/// What the ledger knows about the newest request that fits, of this target alone if there is one.
+pub fn why(reader: &Reader, which: &Which, target: Option<&str>) -> Told {
+    let any = Filter { starts: true, target: target.map(str::to_owned), ..Filter::default() };
     let filter = match which {
         Which::Name(name) => Filter { name: Some(name.clone()), ..any },
         Which::Id(id) => Filter { id: Some(*id), ..any },

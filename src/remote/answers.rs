@@ -4,14 +4,19 @@ use std::io;
 
 use crate::abi::error::{ControlError, io_words};
 
+use crate::control::completion::CallId;
+
 use super::line::{Answered, Job, Line};
 use super::shared::Shared;
 
 /// Why a connection is lost if the daemon closed it.
 pub(super) const ENDED: &str = "the daemon closed the connection";
 
+/// An answered command, or a request whose wait is to be stopped and the command that waits for it.
+pub(super) type Heard = Result<Answered, (u64, CallId)>;
+
 /// Reads from a line. Returns the answers, and whether the line can be used further: otherwise why not.
-pub(super) fn hear(line: &mut Line, shared: &Shared) -> (Vec<Result<Answered, u64>>, Result<(), String>) {
+pub(super) fn hear(line: &mut Line, shared: &Shared) -> (Vec<Heard>, Result<(), String>) {
     let version = shared.version();
     let read = line.connection.write().and_then(|()| line.connection.read());
     let mut answered = Vec::new();

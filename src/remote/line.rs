@@ -102,8 +102,8 @@ impl Line {
     }
 
     /// Takes the next answer that has arrived. `Ok(None)`: no more have arrived. The number is that of a request whose
-    /// wait was to be stopped before its number was known.
-    pub(super) fn next_answer(&mut self, version: &str) -> io::Result<Option<Result<Answered, u64>>> {
+    /// wait was to be stopped before its number was known, with the id of its command.
+    pub(super) fn next_answer(&mut self, version: &str) -> io::Result<Option<Result<Answered, (u64, CallId)>>> {
         while let Some(message) = self.connection.next_message()? {
             let Some(first) = self.pending.front_mut() else {
                 return Err(io::Error::other("the daemon answered without a call"));
@@ -114,7 +114,7 @@ impl Line {
                     let is_new = request.is_some() && request != first.request;
                     first.request = request.or(first.request);
                     if let Some(request) = first.request.filter(|_| is_new && first.cancelled) {
-                        return Ok(Some(Err(request)));
+                        return Ok(Some(Err((request, first.id))));
                     }
                 }
                 Heard::Last(reply) => {

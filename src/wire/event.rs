@@ -16,7 +16,7 @@ use super::translate::{inward, outward};
 pub const WATCH: &str = "Watch";
 
 /// The kinds of events, by the names of their fields in the interface. A failure is a `finished` event.
-const KINDS: [(&str, EventKinds); 16] = [
+const KINDS: [(&str, EventKinds); 18] = [
     ("module_request", EventKinds::MODULE_REQUEST),
     ("waiting", EventKinds::WAITING),
     ("queued", EventKinds::QUEUED),
@@ -32,6 +32,8 @@ const KINDS: [(&str, EventKinds); 16] = [
     ("gate_changed", EventKinds::GATE_CHANGED),
     ("drain_failed", EventKinds::DRAIN_FAILED),
     ("lost", EventKinds::LOST),
+    ("unpersisted", EventKinds::UNPERSISTED),
+    ("denied", EventKinds::DENIED),
     ("log", EventKinds::LOG),
 ];
 

@@ -85,6 +85,11 @@ impl Way {
         }
     }
 
+    /// The method that was called.
+    pub fn name(&self) -> &'static str {
+        self.method.map_or(WATCH, |method| method.name)
+    }
+
     /// Whether the caller accepts [`Way::progress`].
     pub fn wants_progress(&self) -> bool {
         self.more && !self.oneway && self.method.is_some_and(Method::has_progress)
@@ -188,7 +193,17 @@ fn ask(
     }
     let Some(method) = Method::named(name) else { return Ok(not_found(call)) };
     way.method = Some(method);
-    method.command(parameters, info.known).and_then(bounded).map(Ask::Command)
+    let mut command = method.command(parameters, info.known).and_then(bounded)?;
+    // The engine's ledger has the kernel's helpers too: the target selects lines of it.
+    let of = match &mut command {
+        Command::Log(question) => Some(&mut question.of),
+        Command::Why(question) => Some(&mut question.of),
+        _ => None,
+    };
+    if let Some(of) = of.filter(|_| std::mem::take(of_kernel)) {
+        *of = Some(KERNEL.to_owned());
+    }
+    Ok(Ask::Command(command))
 }
 
 /// Bounds what one answer can hold: it is kept until the caller has read it. An answer with fewer requests than were

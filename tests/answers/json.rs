@@ -9,6 +9,7 @@ use khelper::abi::cap::{CapMask, CapSets};
 use khelper::abi::error::Stage;
 use khelper::abi::escape::unescape;
 use khelper::abi::launch_spec::{Enforcement, NotEnforced};
+use khelper::abi::place::{Attribution, Place};
 use khelper::abi::record::Record;
 use khelper::abi::record::{Args, Kind, Outcome, Output, State};
 use khelper::abi::wait::{WaitMode, WaitStatus};
@@ -40,7 +41,9 @@ fn whole() -> Record {
     record.args = Args::List(Arc::from([hostile("argv0"), hostile("argv1")]));
     record.env = Arc::from([hostile("A="), hostile("B=")]);
     record.wait = WaitMode::EXEC;
-    record.actor = Actor::new(Origin::Library, 51, 52, 53, &hostile("comm")).into();
+    let place = Attribution { place: Place::Unit(b"cron.service"[..].into()), is_believed: true };
+    let actor = Actor::new(Origin::Library, 51, 52, 53, &hostile("comm"));
+    record.actor = Actor { place: Some(place.into()), ..actor }.into();
     record.state = State::Ended;
     record.outcome = Outcome::Killed;
     record.stage = Some(Stage::Cancel);
@@ -113,7 +116,10 @@ fn umh_12_every_value_of_a_record_stands_in_its_own_field() {
         ("origin", json!("library")),
         ("chain", json!([{"pid": 62, "comm": text("link"), "known": true}])),
         ("stage", json!("cancel")),
-        ("requester", json!({"pid": 51, "uid": 52, "comm": text("comm")})),
+        (
+            "requester",
+            json!({"pid": 51, "uid": 52, "comm": text("comm"), "unit": "cron.service", "container": null, "claims": null}),
+        ),
         ("outcome", json!("killed")),
         ("exit_code", json!(null)),
         ("signal", json!(11)),

@@ -1,7 +1,7 @@
 //! `log`, `why` and `rehearse` through the socket: the daemon reads its own ledger and makes both runs.
 
 use khelper::abi::record::Outcome;
-use khelper::control::history::{LogRequest, What, Which};
+use khelper::control::history::{LogRequest, What, Which, WhyRequest};
 use khelper::control::{Command, Key, Reply};
 use serde_json::json;
 
@@ -18,7 +18,9 @@ fn both(daemon: &Daemon, args: &[&str]) -> (Ran, Ran) {
 /// Waits until the ledger has the end of this request: a line is written at most a second after its event.
 fn written(daemon: &Daemon, id: u64) {
     loop {
-        let Reply::Why(told) = daemon.ask(&Command::Why(Which::Id(id))) else { panic!() };
+        let Reply::Why(told) = daemon.ask(&Command::Why(WhyRequest { which: Which::Id(id), of: None })) else {
+            panic!()
+        };
         if told.line.is_some_and(|line| matches!(line.what, What::Ended(_))) {
             return;
         }
@@ -94,13 +96,15 @@ fn a_long_ledger_comes_in_pages() {
 fn a_start_without_an_end_is_told_with_what_runs() {
     let daemon = Daemon::start();
     let which = Which::Name(b"sleep".to_vec());
-    let none = daemon.ask(&Command::Why(which.clone()));
+    let none = daemon.ask(&Command::Why(WhyRequest { which: which.clone(), of: None }));
     assert!(matches!(&none, Reply::Why(told) if told.line.is_none()), "{none:?}");
     let id = khelper(&daemon.target(), &["run", "--wait", "exec", "--json", "--", "/bin/sleep", "1000"]).record()["id"]
         .clone();
     let told = loop {
         // The ledger has the start at most a second later.
-        let Reply::Why(told) = daemon.ask(&Command::Why(which.clone())) else { panic!() };
+        let Reply::Why(told) = daemon.ask(&Command::Why(WhyRequest { which: which.clone(), of: None })) else {
+            panic!()
+        };
         if told.line.is_some() {
             break told;
         }

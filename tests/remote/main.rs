@@ -9,6 +9,7 @@ mod daemon;
 mod history;
 mod library;
 mod older;
+mod units;
 
 use std::process::{Command, Output, Stdio};
 

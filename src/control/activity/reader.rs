@@ -68,7 +68,12 @@ impl Reader {
 
     /// Reads the records around the cursor, and the one under it.
     pub fn answer(&mut self, question: &PageRequest) -> RecordPage {
-        self.catch_up(&question.query, question.still.then_some(self.newest));
+        self.answer_from(question, Some(self.newest))
+    }
+
+    /// [`Self::answer`] for a caller whose last answer had `newest` as the newest request, if it had one.
+    pub fn answer_from(&mut self, question: &PageRequest, newest: Option<u64>) -> RecordPage {
+        self.catch_up(&question.query, newest.filter(|_| question.still));
         let matched = self.order.len();
         let at = self.place(question.anchor);
         let first = at.unwrap_or_default().saturating_sub(question.around);
@@ -91,11 +96,13 @@ impl Reader {
     fn catch_up(&mut self, query: &Query, newest: Option<u64>) {
         let limit = newest.unwrap_or(u64::MAX);
         let same = *query == self.query;
-        if same && newest.is_some() && self.next > 0 {
+        // Nothing newer than the limit is there if nothing newer was read.
+        let same_limit = limit == self.limit || self.limit == u64::MAX && limit == self.newest;
+        if same && newest.is_some() && same_limit && self.next > 0 {
             return;
         }
         if !same || limit != self.limit {
-            (self.query, self.limit, self.next) = (query.clone(), limit, 0);
+            (self.query, self.limit, self.next, self.newest) = (query.clone(), limit, 0, 0);
             self.ended.clear();
         }
         self.read_live(limit);

@@ -182,3 +182,31 @@ fn a_page_is_read_from_any_history() {
     let failed = Query { which: Which::Failed, ..Query::default() };
     assert_eq!(reader.ids(&failed, Some(340)), [340, 330, 320, 310]);
 }
+
+/// A page that stands still is about the caller's own last page, whatever another one has read since.
+#[test]
+fn a_page_stands_still_for_its_caller_alone() {
+    use crate::control::ask::ask;
+    use crate::control::command::{Command, Reply};
+    use crate::control::local::Local;
+    let host = crate::sys::fake::FakeHost::new();
+    host.script("/sbin/modprobe", crate::sys::fake::Script::default());
+    let engine = crate::engine::Engine::builder().host(host).start().unwrap();
+    let target = Local::shared(&engine);
+    let by = |pid| crate::abi::actor::Actor::new(crate::abi::actor::Origin::Library, pid, 0, 0, b"x");
+    let read = |pid, still| {
+        let page = PageRequest { still, ..question(&Query::default(), Anchor::First, 20) };
+        match ask(&*target, &by(pid), Command::Activity(Box::new(page))).unwrap() {
+            Reply::Activity(page) => (page.matched, page.newest),
+            other => panic!("{other:?}"),
+        }
+    };
+    let request = || _ = engine.request_module("dummy", true);
+    (0..3).for_each(|_| request());
+    assert_eq!(read(1, false), (3, 3));
+    request();
+    assert_eq!((read(2, false), read(1, true)), ((4, 4), (3, 3)));
+    request();
+    assert_eq!((read(2, true), read(1, true), read(3, true)), ((4, 4), (3, 3), (5, 5)));
+    assert_eq!((read(1, false), read(2, true)), ((5, 5), (4, 4)));
+}

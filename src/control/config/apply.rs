@@ -26,6 +26,8 @@ pub struct Applied {
     /// Knobs that keep their value until the engine is started again: a mask that would have to be widened, and the era
     /// after the first request.
     pub needs_restart: Vec<Key>,
+    /// What could not be applied, although all the rest was: a gate whose drain failed, a default.
+    pub failed: Vec<ControlError>,
     /// Lines that were applied and may not mean what their author intended.
     pub warnings: Vec<Remark>,
     /// Why this could not be stored as the last good configuration.
@@ -45,7 +47,8 @@ pub struct Started {
 /// failure is ignored (`-KEY`) are left out where they fail.
 ///
 /// # Errors
-/// The error of the write; no knob is changed then, except that the gate comes after the others.
+/// The error of the write; no knob is changed then. A gate that cannot be written comes after the others, and is in
+/// [`Applied::failed`].
 pub fn apply(target: &dyn Target, by: &Actor, mut settings: Vec<Setting>) -> Result<Applied, ControlError> {
     let mut applied = Applied::default();
     let snapshot = status(target, by)?;
@@ -75,7 +78,7 @@ pub fn apply(target: &dyn Target, by: &Actor, mut settings: Vec<Setting>) -> Res
         match configure(target, by, &gate) {
             Ok(changes) => applied.add(changes),
             Err(_) if gate.iter().all(|setting| setting.ignore) => {}
-            Err(error) => return Err(error),
+            Err(error) => applied.failed.push(error),
         }
     }
     Ok(applied)
@@ -119,6 +122,9 @@ pub fn start(target: &dyn Target, by: &Actor, config: &Config, last: &Path) -> R
     let known = target.info().known;
     let adopt = |set: Set| {
         let applied = apply(target, by, set.settings.clone())?;
+        if let Some(error) = applied.failed.first() {
+            return Err(error.clone());
+        }
         config.adopt(set.settings.clone());
         Ok((applied, set))
     };
@@ -137,7 +143,8 @@ pub fn start(target: &dyn Target, by: &Actor, config: &Config, last: &Path) -> R
 /// an actor has changed it since then.
 ///
 /// # Errors
-/// The error of the files or of the write; the configuration before stays in force as a whole.
+/// The error of the files or of the write; the configuration before stays in force as a whole. What failed after the
+/// write is in [`Applied::failed`].
 pub fn reload(target: &dyn Target, by: &Actor, config: &Config, last: &Path) -> Result<Applied, ControlError> {
     let set = good(config, target.info().known)?;
     let mut applied = apply(target, by, set.settings.clone())?;
@@ -152,10 +159,14 @@ pub fn reload(target: &dyn Target, by: &Actor, config: &Config, last: &Path) -> 
             Ok(Reply::Written(changes)) => applied.add(changes),
             Ok(_) => {}
             Err(error) if error.errno() == Errno::EBUSY => applied.needs_restart.push(old.key),
-            Err(error) => return Err(error),
+            Err(error) => applied.failed.push(error),
         }
     }
     config.adopt(set.settings.clone());
+    // A gate that could not be closed would not let the next start succeed either.
+    if !applied.failed.is_empty() {
+        return Ok(Applied { warnings: set.warnings, ..applied });
+    }
     Ok(applied.store(&set, last, snapshot.known))
 }
 

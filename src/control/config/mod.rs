@@ -75,6 +75,8 @@ pub struct Config {
     /// Whether the operator named the folder, which must exist then.
     named: bool,
     applied: Mutex<Vec<Setting>>,
+    /// The file of the last good configuration, if it follows what is kept.
+    last_good: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -86,12 +88,28 @@ impl Default for Config {
 
 impl Config {
     fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders, named: false, applied: Mutex::default() }
+        Self { folders, named: false, applied: Mutex::default(), last_good: None }
     }
 
     /// One folder in place of those of the system. It must exist: a misspelt one must not read as an empty one.
     pub fn folder(folder: impl Into<PathBuf>) -> Self {
         Self { named: true, ..Self::new(vec![folder.into()]) }
+    }
+
+    /// Makes `set --persist` and `--unpersist` change this file of the last good configuration, too.
+    #[must_use]
+    pub fn with_last_good(self, path: PathBuf) -> Self {
+        Self { last_good: Some(path), ..self }
+    }
+
+    /// Stores what was applied last as the last good configuration, but for these knobs as the files now set them.
+    fn refresh_last_good(&self, keys: &[Key], known: CapMask) -> Result<(), ControlError> {
+        let Some(last) = &self.last_good else { return Ok(()) };
+        let mut set = self.load(known)?;
+        set.settings.retain(|setting| keys.contains(&setting.key));
+        let others = self.settings().into_iter().filter(|setting| !keys.contains(&setting.key));
+        set.settings.splice(0..0, others);
+        last_good::store(last, &set, known)
     }
 
     /// Reads the files. `known` holds the capabilities that the engine's kernel knows.

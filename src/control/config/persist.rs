@@ -42,8 +42,13 @@ pub(in crate::control) fn persist(
         .with(changes.iter().map(|change| (change.key, change.after.clone())), snapshot.known)
         .and_then(|text| file.write(&text).map(|()| text));
     let text = kept.map_err(|error| changed(&changes, &error))?;
+    let keys: Vec<Key> = changes.iter().map(|change| change.key).collect();
+    let stored = config.refresh_last_good(&keys, snapshot.known);
     for change in &mut changes {
         change.source = file.line_of(&text, change.key);
+        if let Err(error) = &stored {
+            change.warnings.push(format!("not in the last good configuration: {}", error.whole()).into());
+        }
     }
     Ok(changes)
 }
@@ -52,7 +57,7 @@ pub(in crate::control) fn persist(
 ///
 /// # Errors
 /// `ENOENT` for a knob that the file does not set; nothing is removed then.
-pub(in crate::control) fn unpersist(config: &Config, keys: &[Key]) -> Result<(), ControlError> {
+pub(in crate::control) fn unpersist(config: &Config, keys: &[Key], known: CapMask) -> Result<(), ControlError> {
     let folder = Folder::open(config.persisted()).map_err(|e| refused(&e))?;
     let absent = |key: &Key| {
         let why = format!("{key} is not in this file");
@@ -69,7 +74,10 @@ pub(in crate::control) fn unpersist(config: &Config, keys: &[Key]) -> Result<(),
         }
         text = rest;
     }
-    file.write(&text)
+    file.write(&text)?;
+    // The files are right; a start that can use them does not look at the last good configuration.
+    let _ = config.refresh_last_good(keys, known);
+    Ok(())
 }
 
 /// The file, locked against other writers.

@@ -10,7 +10,6 @@ use crate::control::authorize::Authorization;
 use crate::control::command::{Command, Reply};
 use crate::control::completion::Completion;
 use crate::control::dispatch::visible;
-use crate::control::history::History;
 
 use super::act;
 use super::request::request;
@@ -67,8 +66,6 @@ pub(super) fn perform(
         Command::Matching { query, newest } => {
             Ok(Reply::Matching(Reader::new(Kept(store.clone())).ids(&query, newest)))
         }
-        Command::Log(question) => ledger(store)?.log(&question).map(|page| Reply::Log(Box::new(page))),
-        Command::Why(which) => ledger(store)?.why(&which).map(|told| Reply::Why(Box::new(told))),
         Command::RequestModule { name, wait } => {
             request(store, store.knobs(), (&name, wait), &actor).map(Reply::Answered)
         }
@@ -92,11 +89,6 @@ pub(super) fn perform(
         },
     };
     reply.map(|reply| visible(reply, access))
-}
-
-fn ledger(store: &Store) -> Result<&dyn History, ControlError> {
-    let none = || ControlError::Unsupported("this watch of the kernel writes no ledger".to_owned());
-    store.history.as_deref().ok_or_else(none)
 }
 
 /// Whether only the process that owns the watch may give this command: it reaches the kernel with that process's rights.

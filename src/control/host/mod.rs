@@ -28,7 +28,6 @@ use crate::kernel::watch::{Stopper, Watch as KernelWatch};
 use super::authorize::{Authorization, authorize};
 use super::command::Command;
 use super::completion::{CallId, Completion};
-use super::history::History;
 use super::local::watch_of;
 use super::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use super::watch::{Wake, Watch};
@@ -50,8 +49,6 @@ pub struct Options {
     pub keep: usize,
     /// Receives every helper: a ledger.
     pub sink: Option<Arc<dyn RecordSink>>,
-    /// Answers questions about this ledger.
-    pub history: Option<Arc<dyn History>>,
     /// This watch, and the number of its first helper: those of the ledger.
     pub run: Option<(RunId, u64)>,
     /// Every capability that the kernel knows.
@@ -100,8 +97,7 @@ impl HostKernel {
             known: options.known,
         };
         let status = watch.status();
-        let store =
-            Arc::new(Store::new(watch.viewer(), &info, options.keep, first_id, (options.sink, options.history)));
+        let store = Arc::new(Store::new(watch.viewer(), &info, options.keep, first_id, options.sink));
         let (stopper, filled) = (watch.stopper(), store.clone());
         let pump = std::thread::Builder::new().name("khelper-helpers".into()).spawn(move || pump::run(watch, &filled));
         let failed = |e: std::io::Error| {

@@ -14,7 +14,6 @@ use crate::abi::sink::{Changed, RecordSink};
 use crate::abi::snapshot::{Live, Snapshot, Totals, WatchState};
 use crate::abi::time::Micros;
 use crate::control::activity::history::History;
-use crate::control::history::History as LedgerHistory;
 use crate::control::kernel_knobs::KernelKnobs;
 use crate::control::target_info::TargetInfo;
 use crate::control::text::kernel;
@@ -62,7 +61,6 @@ pub(super) struct Store {
     changed: Condvar,
     watch: Viewer,
     sink: Option<Arc<dyn RecordSink>>,
-    pub(super) history: Option<Arc<dyn LedgerHistory>>,
     /// What a snapshot has of this process.
     base: Snapshot,
     knobs: KernelKnobs,
@@ -75,7 +73,7 @@ impl Store {
         info: &TargetInfo,
         keep: usize,
         first_id: u64,
-        (sink, history): (Option<Arc<dyn RecordSink>>, Option<Arc<dyn LedgerHistory>>),
+        sink: Option<Arc<dyn RecordSink>>,
     ) -> Self {
         let state = State {
             last_id: first_id.saturating_sub(1),
@@ -93,7 +91,7 @@ impl Store {
         };
         let base = Snapshot::unknown(info.pid, info.uid, info.known);
         let knobs = KernelKnobs::default();
-        Self { state: Mutex::new(state), changed: Condvar::new(), watch, sink, history, base, knobs, keep }
+        Self { state: Mutex::new(state), changed: Condvar::new(), watch, sink, base, knobs, keep }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,7 +1,7 @@
 //! The commands that have not been answered, and the functions that perform one.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -120,16 +120,38 @@ pub(super) fn act(
 pub(super) fn read(
     engine: &Engine,
     config: &Config,
-    reader: &mut Reader,
+    (reader, callers): (&mut Reader, &mut Callers),
     authorization: Authorization,
     cancel: &Cancel,
 ) -> Result<Reply, ControlError> {
     match authorization.command() {
         Command::Activity(page) => {
             engine.check_process()?;
-            Ok(visible(Reply::Activity(Box::new(reader.answer(page))), authorization.access()))
+            let who = authorization.actor().pid;
+            let page = reader.answer_from(page, callers.newest(who));
+            callers.answered(who, page.newest);
+            Ok(visible(Reply::Activity(Box::new(page)), authorization.access()))
         }
         _ => dispatch(engine, config, authorization, cancel),
+    }
+}
+
+/// The newest request in the last page of each process that read one: a page that stands still is about that process's
+/// own last page. The processes that read last are kept.
+#[derive(Default)]
+pub(super) struct Callers(VecDeque<(i32, u64)>);
+
+impl Callers {
+    const MOST: usize = 64;
+
+    fn newest(&self, pid: i32) -> Option<u64> {
+        self.0.iter().find(|(caller, _)| *caller == pid).map(|(_, newest)| *newest)
+    }
+
+    fn answered(&mut self, pid: i32, newest: u64) {
+        self.0.retain(|(caller, _)| *caller != pid);
+        self.0.push_front((pid, newest));
+        self.0.truncate(Self::MOST);
     }
 }
 

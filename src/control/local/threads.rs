@@ -10,7 +10,7 @@ use std::thread;
 use crate::control::activity::reader::Reader;
 use crate::engine::Engine;
 
-use super::calls::{Calls, Job, act, lock, no_thread, panicked, perform, read};
+use super::calls::{Callers, Calls, Job, act, lock, no_thread, panicked, perform, read};
 
 /// The stack size. Hooks may run on this stack while a request waits. It is as large as that of an engine worker, since
 /// few of these threads remain after a burst.
@@ -62,10 +62,10 @@ pub(super) fn start_reader(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Se
     let (sender, jobs) = channel::<Job>();
     let (engine, calls) = (engine.clone(), calls.clone());
     let work = move || {
-        let mut reader = Reader::new(engine.clone());
+        let (mut reader, mut callers) = (Reader::new(engine.clone()), Callers::default());
         for job in jobs {
             let Job { authorization, id, cancel, done, order: _order } = job;
-            let read = || read(&engine, &calls.config, &mut reader, authorization, &cancel);
+            let read = || read(&engine, &calls.config, (&mut reader, &mut callers), authorization, &cancel);
             let reply = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
                 reader = Reader::new(engine.clone());
                 Err(panicked("khelper panicked while it read records"))

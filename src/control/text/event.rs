@@ -6,6 +6,7 @@ use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
 use crate::abi::escape::screen_again;
 use crate::abi::event::{EventKind, EventKinds, Level};
+use crate::abi::knob::Key;
 use crate::abi::record::{Outcome, Record};
 use crate::abi::wait::signal_name;
 
@@ -13,6 +14,7 @@ use super::kernel::lost;
 use super::log::by as process;
 use super::mask::list;
 use super::outcome::{ended_in_words, title, value};
+use super::ps::requester;
 
 /// The events that a log needs: all except the steps of a request that succeeds.
 pub const NEWS: EventKinds = EventKinds::FAILED
@@ -23,6 +25,8 @@ pub const NEWS: EventKinds = EventKinds::FAILED
     .or(EventKinds::GATE_CHANGED)
     .or(EventKinds::DRAIN_FAILED)
     .or(EventKinds::LOST)
+    .or(EventKinds::UNPERSISTED)
+    .or(EventKinds::DENIED)
     .or(EventKinds::LOG);
 
 /// The log level of the end of a request; `None` for success.
@@ -85,6 +89,10 @@ pub fn event(kind: &EventKind) -> EventText {
             );
             plain(Level::Error, text)
         }
+        EventKind::Unpersisted { keys, actor } => {
+            plain(Level::Info, format!("{}, by the {}", no_longer_kept(keys), actor.origin.name()))
+        }
+        EventKind::Denied { actor, .. } => plain(Level::Warning, denied(kind, &requester(actor))),
         EventKind::Log(kind) => plain(kind.level(), kind.text().into()),
         EventKind::ModuleRequest { .. }
         | EventKind::Waiting { .. }
@@ -93,6 +101,19 @@ pub fn event(kind: &EventKind) -> EventText {
         | EventKind::Released { .. } => plain(Level::Info, String::new()),
     };
     EventText { level, id, text: screen_again(&text) }
+}
+
+/// `no longer kept for the next start: khelper.deny, khelper.era`.
+pub(super) fn no_longer_kept(keys: &[Key]) -> String {
+    let names: Vec<&str> = keys.iter().map(|key| key.name()).collect();
+    format!("no longer kept for the next start: {}", names.join(", "))
+}
+
+/// `denied Kill: this needs uid 0, by ...; 3 more were denied before it`.
+pub(super) fn denied(event: &EventKind, by: &str) -> String {
+    let EventKind::Denied { method, why, more, .. } = event else { return String::new() };
+    let before = if *more > 0 { format!("; {more} more were denied before it") } else { String::new() };
+    format!("denied {method}: {why}, by {by}{before}")
 }
 
 /// The log line that takes the place of missed events.
@@ -125,7 +146,6 @@ mod tests {
 
     use super::*;
     use crate::abi::glob::Globs;
-    use crate::abi::knob::Key;
     use crate::abi::knob_value::{Change, KnobValue, Source};
     use crate::control::testing as fixtures;
     use nix::errno::Errno;

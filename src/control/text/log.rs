@@ -15,6 +15,7 @@ use crate::abi::wait::signal_name;
 use crate::sys::local_time::Local;
 use nix::errno::Errno;
 
+use super::event::{denied, no_longer_kept};
 use super::kernel;
 use super::mask::but;
 use super::outcome::{ended_in_words, put_number, put_remarks, put_status, put_took};
@@ -138,6 +139,9 @@ fn put_by(out: &mut String, actor: &Actor) {
         // Writing to a string cannot fail.
         let _ = write!(out, " (login {login})");
     }
+    if let Some(place) = &actor.place {
+        let _ = write!(out, ", {place}");
+    }
 }
 
 /// Who asked, of any record.
@@ -193,6 +197,10 @@ pub fn change(time: &str, target: &str, event: &EventKind, known: CapMask) -> Op
         }
         EventKind::Lost { source, count } => {
             return Some(format!("{time} {target} {}", kernel::lost(*source, *count)));
+        }
+        EventKind::Unpersisted { keys, actor } => (no_longer_kept(keys), actor),
+        EventKind::Denied { actor, .. } => {
+            return Some(format!("{time} {target} {}", denied(event, by(actor).trim_start_matches("by "))));
         }
         EventKind::Abandoned { id, actor } => (format!("#{id} abandoned"), actor),
         EventKind::Signalled { id, pid, signal, actor } => {

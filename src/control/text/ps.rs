@@ -31,7 +31,8 @@ pub fn requester(actor: &Actor) -> String {
     }
     let login = actor.loginuid.filter(|login| *login != actor.uid);
     let login = login.map(|login| format!(" (login {login})")).unwrap_or_default();
-    format!("{} pid {} uid {}{login}", quoted(actor.comm.as_bytes()), actor.pid, actor.uid)
+    let place = actor.place.as_ref().map(|place| format!(", {place}")).unwrap_or_default();
+    format!("{} pid {} uid {}{login}{place}", quoted(actor.comm.as_bytes()), actor.pid, actor.uid)
 }
 
 /// Helpers of this machine's kernel, as a table like that of requests.

@@ -56,7 +56,8 @@ fn asked_by(record: &Record) -> String {
     let login = actor.loginuid.filter(|login| *login != actor.uid);
     let login = login.map(|login| format!(", login {login}")).unwrap_or_default();
     let comm = quoted(actor.comm.as_bytes());
-    let process = format!("by {comm} (pid {}, uid {}{login})", actor.pid, actor.uid);
+    let place = actor.place.as_ref().map(|place| format!(", {place}")).unwrap_or_default();
+    let process = format!("by {comm} (pid {}, uid {}{login}{place})", actor.pid, actor.uid);
     match actor.origin {
         Origin::Outside => format!("Asked from outside {process}."),
         own => format!("Asked {process}, {}.", own.name()),

@@ -12,7 +12,7 @@ use crate::abi::error::ControlError;
 use crate::daemon::connection::Connection;
 use crate::daemon::outgoing::{Message, Outgoing};
 use crate::daemon::peer::Opened;
-use crate::daemon::socket::Listener;
+use crate::daemon::socket::{Listener, Locked};
 use crate::sys::linux::peer::pass_credentials;
 use crate::wire::frame::MAX_CALL;
 use crate::wire::server::busy;
@@ -31,6 +31,11 @@ const BURST: usize = 64;
 pub(super) struct Accepting {
     listener: Option<Listener>,
     path: std::path::PathBuf,
+    /// They hold for connections that are open when the listener is closed, too.
+    readers: Option<u32>,
+    with_pidfd: bool,
+    /// Held until the server is dropped: another daemon must not begin while this one ends.
+    locked: Option<Locked>,
     /// A descriptor to give up when no other one is left, so that a connection can be accepted and refused.
     spare: Option<OwnedFd>,
     /// When to listen again, after no descriptor was left.
@@ -43,7 +48,8 @@ fn spare() -> Option<OwnedFd> {
 
 impl Accepting {
     pub(super) fn new(listener: Listener) -> Self {
-        Self { path: listener.path.clone(), listener: Some(listener), spare: spare(), retry: None }
+        let (path, readers, with_pidfd) = (listener.path.clone(), listener.readers, listener.with_pidfd);
+        Self { path, readers, with_pidfd, locked: None, listener: Some(listener), spare: spare(), retry: None }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -56,17 +62,17 @@ impl Accepting {
 
     /// The group of readers.
     pub(super) fn readers(&self) -> Option<u32> {
-        self.listener.as_ref().and_then(|listener| listener.readers)
+        self.readers
     }
 
     pub(super) fn with_pidfd(&self) -> bool {
-        self.listener.as_ref().is_some_and(|listener| listener.with_pidfd)
+        self.with_pidfd
     }
 
     pub(super) fn close(&mut self) {
         self.retry = None;
         if let Some(listener) = self.listener.take() {
-            listener.close();
+            self.locked = listener.close();
         }
     }
 

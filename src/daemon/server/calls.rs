@@ -1,9 +1,11 @@
 //! The calls of a connection, from its bytes to the answer.
 
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use rustix::event::epoll::{self, EventData, EventFlags};
 
+use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::peer::Peer;
@@ -43,6 +45,8 @@ enum Judged {
     /// Of the watch of the kernel, or of the engine.
     Command(Box<Authorization>, Way, bool),
     Watch(Subscribe, Access, bool),
+    /// It is answered with this error, because of whoever gives it.
+    Denied(Box<Actor>, Way, ControlError),
     /// It is no call.
     Nonsense,
 }
@@ -94,6 +98,10 @@ impl Server {
         };
         match judged {
             Judged::Answer(bytes) => connection.outgoing.push(Message::Own(bytes)),
+            Judged::Denied(actor, way, error) => {
+                connection.outgoing.push(Message::Own(way.refuse(&error)));
+                self.report_denied(way.name(), &error, &actor);
+            }
             Judged::Nonsense => connection.closing = true,
             Judged::Watch(subscribe, access, kernel) => self.begin_watch(number, &subscribe, access, kernel),
             Judged::Command(authorization, way, kernel) => self.submit(number, *authorization, way, kernel),
@@ -177,6 +185,13 @@ impl Server {
         }
     }
 
+    /// A denied command leaves an event (AUTH-2): in the ledger, in the log and for whoever watches.
+    fn report_denied(&mut self, method: &str, error: &ControlError, actor: &Actor) {
+        if let (ControlError::Denied(why), Some(more)) = (error, self.denials.denied(Instant::now())) {
+            self.engine.report_denied(method, why, more, actor);
+        }
+    }
+
     fn broken(&mut self, number: u64, broken: &Broken) {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let why = match broken {
@@ -208,12 +223,13 @@ fn judge(
     peer: impl FnOnce(Requirement) -> Peer,
 ) -> Judged {
     let Ok(Request { ask, way, kernel }) = read(message, info, kernel) else { return Judged::Nonsense };
-    let judged = match ask {
+    let (peer, judged) = match ask {
         Ask::Nothing(bytes) => return Judged::Answer(bytes),
         Ask::Watch(subscribe) => {
             let requirement = Requirement::Read;
-            authorize_watch(&peer(requirement), &ground(requirement))
-                .map(|access| Judged::Watch(subscribe, access, kernel))
+            let peer = peer(requirement);
+            let access = authorize_watch(&peer, &ground(requirement));
+            (peer, access.map(|access| Judged::Watch(subscribe, access, kernel)))
         }
         Ask::Command(command) => {
             let requirement = requirement(&command);
@@ -221,14 +237,16 @@ fn judge(
                 // A question without an answer would only be work.
                 return Judged::Answer(Vec::new());
             }
-            authorize_outside(&peer(requirement), &ground(requirement), command).map(|authorization| {
+            let peer = peer(requirement);
+            let judged = authorize_outside(&peer, &ground(requirement), command).map(|authorization| {
                 let mut way = way;
                 way.withheld = authorization.access() == Access::Withheld;
                 Judged::Command(Box::new(authorization), way, kernel)
-            })
+            });
+            (peer, judged)
         }
     };
-    judged.unwrap_or_else(|error| Judged::Answer(way.refuse(&error)))
+    judged.unwrap_or_else(|error| Judged::Denied(Box::new(peer.actor()), way, error))
 }
 
 /// The engine's side of a decision. What helpers can get is read only if the decision depends on it.

@@ -30,15 +30,16 @@ use crate::sys::signals::Signals;
 
 use super::admission::Admission;
 use super::connection::Connection;
+use super::denials::Denials;
 use super::journal::Journal;
-use super::mailbox::{Mail, Mailbox};
+use super::mailbox::{Mail, Mailbox, Reloaded};
 use super::notify::Notify;
 use super::socket::Listener;
 use accept::Accepting;
 use events::Feed;
 
-/// Reads the configuration again; the lines are for the log. Runs on a thread of its own.
-pub type Reload = Arc<dyn Fn() -> Result<Vec<String>, Vec<String>> + Send + Sync>;
+/// Reads the configuration again. Runs on a thread of its own.
+pub type Reload = Arc<dyn Fn() -> Reloaded + Send + Sync>;
 
 /// The signals that the server handles. Take them before another thread exists.
 pub const SIGNALS: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD];
@@ -99,6 +100,7 @@ pub struct Server {
     /// The commands in progress, counted by user, and the user of each.
     in_progress: Admission,
     users: BTreeMap<u64, u32>,
+    denials: Denials,
     feed: Feed,
     kernel_feed: Feed,
     news: Watch,
@@ -147,6 +149,7 @@ impl Server {
             answers: Vec::new(),
             in_progress: Admission::new(calls::MOST_IN_PROGRESS, info.uid),
             users: BTreeMap::new(),
+            denials: Denials::default(),
             journal,
             reloading: false,
             reload_again: false,
@@ -252,21 +255,16 @@ impl Server {
         let (reload, mailbox) = (self.reload.clone(), self.mailbox.clone());
         let work = move || mailbox.send(Mail::Reloaded(reload()));
         if std::thread::Builder::new().name("daemon-reload".into()).spawn(work).is_err() {
-            self.reloaded(Err(vec!["cannot start a thread to read the configuration".to_owned()]));
+            self.reloaded(Reloaded::refused("cannot start a thread to read the configuration".to_owned()));
         }
     }
 
-    fn reloaded(&mut self, result: Result<Vec<String>, Vec<String>>) {
+    fn reloaded(&mut self, reloaded: Reloaded) {
         self.reloading = false;
-        let (level, lines) = match result {
-            Ok(lines) => (Level::Info, lines),
-            Err(lines) => (Level::Error, lines),
-        };
+        let Reloaded { level, lines, state } = reloaded;
         for line in &lines {
             self.journal.line(level, line);
         }
-        let state =
-            if level == Level::Info { "configuration read again" } else { "configuration refused: kept the old one" };
         self.journal.line(level, state);
         self.notify.ready(state);
         if std::mem::take(&mut self.reload_again) {

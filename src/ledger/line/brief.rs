@@ -6,6 +6,7 @@ use crate::abi::actor::{Actor, Comm, Origin};
 use crate::abi::record::{Kind, Outcome, Record, State};
 use crate::abi::wait::WaitMode;
 
+use super::decode::Placed;
 use super::fields::{Fields, Items, Malformed, bytes, number, plain, text, value};
 use super::{Head, Opening, Wall, time, usual};
 
@@ -108,7 +109,7 @@ fn set(to: &mut Arc<[u8]>, raw: &[u8]) -> Result<(), Malformed> {
 }
 
 fn requester(actor: &mut Actor, raw: &[u8]) -> Result<(), Malformed> {
-    let mut seen = 0;
+    let (mut seen, mut place) = (0, Placed::default());
     actor.loginuid = None;
     for field in Fields::of(raw)? {
         match field? {
@@ -119,9 +120,10 @@ fn requester(actor: &mut Actor, raw: &[u8]) -> Result<(), Malformed> {
                 (actor.comm, seen) = (name, seen | 4);
             }
             (b"loginuid", raw) => actor.loginuid = Some(number(raw)?),
-            _ => {}
+            (key, raw) => place.read(key, raw)?,
         }
     }
+    actor.place = place.whole();
     if seen == 7 { Ok(()) } else { Err(Malformed) }
 }
 

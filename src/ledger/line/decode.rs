@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::abi::actor::{Actor, ChainLink, Comm};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::event::Event;
+use crate::abi::place::{Attribution, Place};
 use crate::abi::record::{Args, Kind, Output, Record};
 use crate::abi::wait::WaitMode;
 use crate::control::target_info::RunId;
@@ -270,7 +271,7 @@ fn requester(raw: &Raw<'_>, head: &Head) -> Result<Arc<Actor>, Malformed> {
     };
     let (mut pid, mut uid, mut gid, mut name) = (None, None, None, None);
     let mut actor = Actor::new(origin, 0, 0, 0, b"");
-    let mut effective = None;
+    let (mut effective, mut place) = (None, Placed::default());
     for field in Fields::of(given)? {
         match field? {
             (b"pid", raw) => pid = Some(number(raw)?),
@@ -280,9 +281,10 @@ fn requester(raw: &Raw<'_>, head: &Head) -> Result<Arc<Actor>, Malformed> {
             (b"start_time", raw) => actor.start_time = Some(number(raw)?),
             (b"loginuid", raw) => actor.loginuid = Some(number(raw)?),
             (b"effective", raw) => effective = Some(mask(raw)?),
-            _ => {}
+            (key, raw) => place.read(key, raw)?,
         }
     }
+    actor.place = place.whole();
     (actor.pid, actor.uid) = (pid.ok_or(Malformed)?, uid.ok_or(Malformed)?);
     actor.gid = gid.unwrap_or(actor.uid);
     actor.comm = Comm::new(&name.ok_or(Malformed)?);
@@ -291,6 +293,35 @@ fn requester(raw: &Raw<'_>, head: &Head) -> Result<Arc<Actor>, Malformed> {
         Some(_) => CapMask::EMPTY,
     };
     Ok(Arc::new(actor))
+}
+
+/// The unit or container of a requester, as its fields are read.
+#[derive(Default)]
+pub(super) struct Placed {
+    place: Option<Place>,
+    runtime: Option<String>,
+    claims: bool,
+}
+
+impl Placed {
+    /// Reads a field of a requester, if it is about this.
+    pub(super) fn read(&mut self, key: &[u8], raw: &[u8]) -> Result<(), Malformed> {
+        match key {
+            b"unit" => self.place = Some(Place::Unit(bytes(raw)?.into())),
+            b"runtime" => self.runtime = Some(text(raw)?),
+            b"container" => {
+                let runtime = self.runtime.take().unwrap_or_default().into();
+                self.place = Some(Place::Container { runtime, id: bytes(raw)?.into() });
+            }
+            b"claims" => self.claims = value(raw)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn whole(self) -> Option<Arc<Attribution>> {
+        Some(Arc::new(Attribution { place: self.place?, is_believed: !self.claims }))
+    }
 }
 
 fn ending(raw: &Raw<'_>, r: &mut Record) -> Result<(), Malformed> {

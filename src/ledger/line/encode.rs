@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::abi::actor::Actor;
 use crate::abi::escape::json;
 use crate::abi::launch_spec::NotEnforced;
+use crate::abi::place::Place;
 use crate::abi::record::{Args, Outcome, Output, Record};
 use crate::control::target_info::RunId;
 
@@ -207,6 +208,16 @@ fn requester(line: &mut Object, head: &Head, r: &Record) {
         }
         None if actor.effective != usual::effective(head, actor.uid) => _ = object.mask("effective", actor.effective),
         None => {}
+    }
+    if let Some(of) = &actor.place {
+        match &of.place {
+            Place::None => {}
+            Place::Unit(name) => _ = object.bytes("unit", name),
+            Place::Container { runtime, id } => _ = object.plain("runtime", runtime).bytes("container", id),
+        }
+        if !of.is_believed {
+            object.value("claims", &true);
+        }
     }
     line.object("requester", object);
 }

@@ -32,14 +32,14 @@ pub struct Filter {
     /// Starts of helpers, too.
     pub starts: bool,
     /// Of this target alone: `embedded`, `daemon` or `kernel`.
-    pub target: Option<&'static str>,
+    pub target: Option<String>,
 }
 
 impl Filter {
     /// Whether a segment may have matching lines, by its first line.
     pub(super) fn may_concern(&self, head: &Head) -> bool {
         self.until.is_none_or(|until| head.wall <= until.saturating_add(STEP))
-            && self.target.is_none_or(|target| *head.target == *target)
+            && self.target.as_ref().is_none_or(|target| *head.target == **target)
     }
 }
 
@@ -66,7 +66,9 @@ impl<'a> Search<'a> {
             Filter { outcome: Some(outcome), .. } => text("outcome", outcome.name()),
             _ => None,
         };
-        let needle = needle.or_else(|| filter.unit.as_ref().and_then(|unit| text("unit", &quoted(unit.as_bytes()))));
+        let of_engine = |unit: &String| head.actor.unit().is_some_and(|own| json(own) == *unit);
+        let unit = filter.unit.as_ref().filter(|unit| !of_engine(unit));
+        let needle = needle.or_else(|| unit.and_then(|unit| text("unit", &quoted(unit.as_bytes()))));
         let needle = needle.or_else(|| uid.clone().filter(|_| filter.uid != Some(head.actor.uid)));
         let needle = needle.or_else(|| (!filter.module.is_empty()).then(|| of_glob(filter.module.text())));
         let needle = needle.or_else(|| filter.name.as_deref().and_then(of_name));
@@ -158,10 +160,20 @@ impl<'a> Search<'a> {
             && f.id.is_none_or(|id| fields.id.and_then(|raw| number(raw).ok()) == Some(id))
             && (f.module.is_empty() || module().is_some_and(|name| f.module.find(&name).is_some()))
             && f.pid.is_none_or(|pid| self.pid_fits(fields, pid))
-            && f.unit.as_ref().is_none_or(|unit| fields.of_requester(b"unit").as_ref() == Some(unit))
+            && f.unit.as_ref().is_none_or(|unit| self.unit_fits(fields, unit))
             && f.name.as_ref().is_none_or(|name| {
                 module().as_ref() == Some(name) || fields.program().is_some_and(|path| is_called(&path, name))
             })
+    }
+
+    /// A unit that is merely claimed is none. A requester that is left out is the engine's own process.
+    fn unit_fits(&self, fields: &Looked<'_>, unit: &str) -> bool {
+        match fields.requester {
+            Some(_) => {
+                fields.of_requester(b"unit").as_deref() == Some(unit) && fields.of_requester_raw(b"claims").is_none()
+            }
+            None => self.head.actor.unit().is_some_and(|own| json(own) == unit),
+        }
     }
 
     fn pid_fits(&self, fields: &Looked<'_>, pid: i32) -> bool {

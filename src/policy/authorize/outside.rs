@@ -137,11 +137,18 @@ fn capable(requirement: Requirement, party: &Party, ground: &Ground) -> Result<(
 }
 
 /// The facts, if they are about the user that the kernel named: a process that has executed a set-uid program since it
-/// sent its message has that program's capabilities.
-fn known(party: &Party) -> Result<Facts, Unproven> {
+/// sent its message has that program's capabilities. One that has executed a program with file capabilities keeps its
+/// user; its files in /proc then belong to user 0.
+fn known(party: &Party) -> Result<&Facts, Unproven> {
     let Credentials { pid, uid, .. } = party.credentials;
     match &party.facts {
-        Some(Ok(facts)) if (facts.uid, facts.euid) == (uid, uid) => Ok(*facts),
+        Some(Ok(facts)) if (facts.uid, facts.euid) == (uid, uid) && facts.owner != uid => {
+            Err(Unproven::denied(format!(
+                "process {pid} runs a program that uid {uid} may not look into, as one with file capabilities, so its \
+                 capabilities may not be this user's"
+            )))
+        }
+        Some(Ok(facts)) if (facts.uid, facts.euid) == (uid, uid) => Ok(facts),
         Some(Ok(facts)) => Err(Unproven::denied(format!(
             "process {pid} spoke as uid {uid} and now has real uid {} and effective uid {}",
             facts.uid, facts.euid
@@ -162,6 +169,7 @@ mod tests {
 
     fn facts(uid: u32, effective: CapMask) -> Facts {
         Facts {
+            owner: uid,
             uid,
             euid: uid,
             effective,
@@ -169,6 +177,7 @@ mod tests {
             start_time: 5,
             loginuid: None,
             comm: Comm::default(),
+            place: None,
         }
     }
 
@@ -248,6 +257,10 @@ mod tests {
         // A set-uid program was executed after the message was sent.
         assert_eq!(may(&with(&alone(1000, CapMask::up_to(40)), |f| f.euid = 0), &ground(1000)), [Read, User]);
         assert_eq!(may(&with(&root, |f| f.uid = 1000), &ground(0)), [Read, User]);
+        // A program with file capabilities was executed: the user is the same, and /proc shows its capabilities.
+        let gained = with(&alone(1000, CapMask::up_to(40)), |f| f.owner = 0);
+        assert_eq!(may(&gained, &ground(1000)), [Read, User]);
+        assert!(judge(Run, &gained, &ground(1000)).unwrap_err().why.contains("file capabilities"));
     }
 
     #[test]

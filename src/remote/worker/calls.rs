@@ -130,11 +130,8 @@ impl Worker {
             }
             Ok(()) => {}
         }
-        for request in abandon {
-            // The command is answered when the daemon has stopped its wait.
-            let done = Completion::new(|_| ());
-            self.submit(Job { id: CallId::fresh(), command: Command::Abandon(request), done });
-        }
+        // Each command is answered when the daemon has stopped its wait, or cannot.
+        abandon.into_iter().for_each(|(request, id)| self.abandon(request, id));
         self.start_waiting();
         finish(done);
     }

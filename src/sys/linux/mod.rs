@@ -20,6 +20,7 @@ mod launch;
 mod loading;
 mod path;
 pub mod peer;
+mod place;
 mod proc;
 pub mod proc_connector;
 mod reap;

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
+use super::place::place;
 use super::stat::Stat;
 use crate::abi::actor::{Actor, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets};
@@ -49,6 +50,7 @@ pub(super) fn this_process() -> Actor {
         // proc_pid_loginuid(5): 4294967295 is "not set".
         loginuid: number("/proc/self/loginuid").filter(|uid| *uid != u32::MAX),
         comm: comm(pid.as_raw()),
+        place: fs::read("/proc/self/cgroup").ok().and_then(|cgroups| place(&cgroups)),
         ..Actor::new(Origin::Library, pid.as_raw(), uid.as_raw(), gid.as_raw(), b"")
     }
 }

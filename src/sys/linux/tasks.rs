@@ -2,11 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::MetadataExt;
 
 use crate::abi::actor::Comm;
 use crate::abi::cap::CapSets;
 
+pub use super::place::initial_namespaces;
 use super::proc::{line, parse_sets};
 
 /// `PF_KTHREAD` of linux/sched.h, field 9 of /proc/PID/stat.
@@ -151,15 +151,6 @@ pub fn addresses(functions: &[&str]) -> Vec<u64> {
         (address != 0).then_some(address)
     });
     found.take(functions.len()).collect()
-}
-
-/// Whether this process is in the initial pid and cgroup namespaces (linux/nsfs.h: `PROC_PID_INIT_INO`,
-/// `PROC_CGROUP_INIT_INO`).
-pub fn initial_namespaces() -> (bool, bool) {
-    let is = |name: &str, inode: u64| {
-        fs::metadata(format!("/proc/self/ns/{name}")).is_ok_and(|namespace| namespace.ino() == inode)
-    };
-    (is("pid", 0xefff_fffc), is("cgroup", 0xefff_fffb))
 }
 
 /// The beginning of a file of /proc. These give a whole small file in one read.

@@ -12,6 +12,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
 use crate::abi::actor::Comm;
 use crate::abi::error::io_words;
 use crate::abi::peer::{Facts, Unproven};
+use crate::sys::linux::place::place;
 use crate::sys::linux::proc::{line, parse_sets};
 use crate::sys::linux::ticks;
 
@@ -126,7 +127,10 @@ fn read(pid: i32) -> std::io::Result<Facts> {
     let theirs = statat(&folder, "ns/user", AtFlags::empty())?;
     let loginuid = text("loginuid").ok().and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok());
     let comm = text("comm")?;
+    let place = text("cgroup").ok().and_then(|cgroups| place(&cgroups));
     Ok(Facts {
+        // The folder itself always belongs to the effective user.
+        owner: statat(&folder, "status", AtFlags::empty())?.st_uid,
         uid,
         euid,
         effective: parse_sets(&status).ok_or_else(invalid)?.effective,
@@ -135,6 +139,7 @@ fn read(pid: i32) -> std::io::Result<Facts> {
         // proc_pid_loginuid(5): 4294967295 is "not set".
         loginuid: loginuid.filter(|uid| *uid != u32::MAX),
         comm: Comm::new(comm.strip_suffix(b"\n").unwrap_or(&comm)),
+        place,
     })
 }
 
@@ -189,5 +194,49 @@ mod tests {
         let stat = b"42 (a) b ) (1 2) S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 777 9 9\n";
         assert_eq!(start_time(stat), Some(777));
         assert_eq!((start_time(b"42 (a"), start_time(b"1 (a) S 1")), (None, None));
+    }
+
+    /// A process that executed a program with file capabilities keeps its user ids; only the owner of its files in /proc
+    /// tells. A program that its user may not read has the same effect, without any privilege of this test.
+    #[test]
+    fn auth_2_a_program_that_its_user_may_not_look_into_is_known_by_the_owner_of_its_files() {
+        use std::os::unix::fs::PermissionsExt;
+        use std::os::unix::process::CommandExt;
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let root = nix::unistd::geteuid().is_root();
+        let uid = if root { 65534 } else { nix::unistd::geteuid().as_raw() };
+        // cap_kill, permitted and effective: `struct vfs_cap_data` of linux/capability.h, revision 2.
+        let kill: [u32; 5] = [0x0200_0001, 1 << 5, 0, 0, 0];
+        let kill: Vec<u8> = kill.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let program = |name: &str, mode: u32| {
+            let path = folder.path().join(name);
+            let copied = Command::new("/bin/cp").arg("/bin/sleep").arg(&path).status().unwrap();
+            assert!(copied.success());
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            path
+        };
+        let mut cases = vec![(program("plain", 0o755), uid, false), (program("unreadable", 0o111), 0, false)];
+        if root {
+            let path = program("capable", 0o755);
+            let flags = rustix::fs::XattrFlags::empty();
+            if rustix::fs::setxattr(&path, "security.capability", &kill, flags).is_ok() {
+                cases.push((path, 0, true));
+            }
+        }
+        for (path, owner, capable) in cases {
+            let mut command = Command::new(&path);
+            command.arg("1000");
+            if root {
+                command.uid(uid).gid(uid);
+            }
+            let mut child = command.spawn().unwrap();
+            let pid = i32::try_from(child.id()).unwrap();
+            let facts = facts(pid, &Pidfd::Held(open_pidfd(pid).unwrap()), 0).unwrap();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!((facts.uid, facts.euid, facts.owner), (uid, uid, owner), "{}", path.display());
+            assert_eq!(!facts.effective.is_empty(), capable, "{}: {facts:?}", path.display());
+        }
     }
 }

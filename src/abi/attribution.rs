@@ -1,7 +1,7 @@
 //! Which systemd unit or container a thread belongs to, from its /proc/TID/cgroup. Only a path that the system manager
 //! or a container runtime made by itself is believed: an ordinary user can make a cgroup of any name below the own ones.
 
-use crate::abi::place::{Attribution, Place};
+use super::place::{Attribution, Place};
 
 /// The digits of a container's id.
 const ID: usize = 64;

@@ -17,9 +17,9 @@ fn command(pty: &mut Pty, line: &str) {
 }
 
 /// The helper runs when the console begins, and its requester tries to forge a line.
-fn journey(pty: &mut Pty, asker: &Asker) {
+fn journey(pty: &mut Pty, pid: &str) {
     pty.shows("[kernel]");
-    pty.until("the helper runs", |s| s.contents().contains("agent") && s.contents().contains("▸"));
+    pty.until("the helper runs", |s| s.contents().lines().any(|row| row.starts_with(" ▸") && row.contains(pid)));
     for (line, words) in REFUSED {
         command(pty, line);
         pty.says(words);
@@ -27,10 +27,10 @@ fn journey(pty: &mut Pty, asker: &Asker) {
         pty.send("\x1b");
         pty.shows("[kernel]");
     }
-    // Another helper, whose requester is known and has a hostile name.
-    let _ = asker;
     pty.press("3", "[3 Activity]");
-    pty.shows("agent");
+    // Its row is cut, and its record is below it.
+    pty.shows("/tmp/k");
+    pty.shows("▸ runs");
     pty.press("4", "[4 Log]");
     pty.press("1", "[1 Overview]");
     pty.send("q");
@@ -41,20 +41,21 @@ fn journey(pty: &mut Pty, asker: &Asker) {
 #[test]
 fn the_console_shows_helpers_of_the_kernel_and_refuses_what_only_an_engine_does() {
     let Some(fixture) = Fixture::new() else { return };
-    let asker = Asker::start(&fixture.hierarchy, 65534, None, verbs::HOSTILE, "6-w1000");
+    let _asker = Asker::start(&fixture.hierarchy, 65534, None, verbs::HOSTILE, "6-w1000");
     let started =
         |said: &str| said.contains("started, pid") && said.contains(fixture.hierarchy.agent().to_str().unwrap());
     fixture.until(&["log", "--outcome", "running"], |said| said.lines().any(started));
+    let rows = crate::text(&fixture.over(&["ps", "--json"]));
+    let row = rows.lines().find(|row| row.contains("/6-w1000")).unwrap_or_else(|| panic!("{rows}"));
+    let row: serde_json::Value = serde_json::from_str(row).unwrap();
+    let (id, pid) = (row["id"].to_string(), format!("pid {}", row["pid"]));
     let target = fixture.target();
     for (columns, rows) in [(80, 24), (120, 40)] {
         for target in ["kernel", &target] {
             let mut pty = Start::khelper(columns, rows).args(["--target", target]).start();
-            journey(&mut pty, &asker);
+            journey(&mut pty, &pid);
         }
     }
-    // Nothing of it was ended by the console.
-    let rows = crate::text(&fixture.over(&["ps", "--json"]));
-    let row = rows.lines().find(|row| row.contains("/6-w1000")).unwrap_or_else(|| panic!("{rows}"));
-    let id = serde_json::from_str::<serde_json::Value>(row).unwrap()["id"].to_string();
+    // The console has not ended it.
     assert!(fixture.over(&["kill", "-s", "KILL", &id]).status.success());
 }

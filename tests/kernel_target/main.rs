@@ -87,6 +87,19 @@ impl Fixture {
     }
 }
 
+impl Drop for Fixture {
+    /// Ends the agents that a failed test has left.
+    fn drop(&mut self) {
+        let output = self.over(&["ps", "--json"]);
+        let rows = String::from_utf8_lossy(&output.stdout).into_owned();
+        let rows = rows.lines().filter_map(|row| serde_json::from_str::<serde_json::Value>(row).ok());
+        let agent = self.hierarchy.agent();
+        for row in rows.filter(|row| row["path"].as_str() == agent.to_str()) {
+            let _ = self.over(&["kill", "-s", "KILL", &row["id"].to_string()]);
+        }
+    }
+}
+
 pub fn khelper(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_khelper")).args(args).output().unwrap()
 }

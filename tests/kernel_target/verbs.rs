@@ -46,6 +46,12 @@ fn what_runs_is_shown_and_ended_and_nothing_else_is_signalled() {
         };
         assert!(line.contains(&by), "{table}");
     }
+    // Without a target of its own it stands in the daemon's table, with its target's name.
+    let engine = format!("unix:{}", fixture.daemon.socket.display());
+    let table = text(&khelper(&["--target", &engine, "ps"]));
+    assert!(table.lines().any(|line| line.starts_with(&fixture.target()) && line.contains(agent)), "{table}");
+    let rows = objects(&text(&khelper(&["--target", &engine, "ps", "--json"])));
+    assert!(rows.iter().any(|row| row["target"] == fixture.target() && row["path"] == agent), "{rows:?}");
     let rows = objects(&text(&fixture.over(&["ps", "--json"])));
     let row = rows.iter().find(|row| row["path"] == agent).unwrap();
     let (id, pid) = (row["id"].to_string(), format!("pid:{}", row["pid"]));

@@ -112,7 +112,9 @@ fn of_kernel(page: &mut Page<'_>, r: &Record, kernel: &KernelHelper) {
 fn times(page: &mut Page<'_>, detail: &Detail) {
     let r = &detail.record;
     let at = |name: &str, us: Option<u64>| us.map(|us| format!("{name} +{}", took(us)));
-    let mut words = vec![format!("requested {}", detail.asked)];
+    // Of a helper of the kernel the request may not be known, but its start or its end.
+    let first = if r.kernel.is_some() && r.queued_us.is_none() { "seen" } else { "requested" };
+    let mut words = vec![format!("{first} {}", detail.asked)];
     words.extend(at("queued", r.queued_us));
     words.extend(at("started", r.started_us));
     words.extend(at("ended", r.ended_us));

@@ -105,6 +105,9 @@ fn row(target: &str, now: Micros, live: &Live) -> Cells {
     ]
 }
 
+/// The most requests and processes that are named as left.
+const NAMED: usize = 20;
+
 /// What was done to end a chain.
 pub fn chain_ended(ended: &ChainEnded) -> String {
     let list = |ids: &[u64]| ids.iter().map(|id| format!("#{id}")).collect::<Vec<_>>().join(", ");
@@ -121,8 +124,12 @@ pub fn chain_ended(ended: &ChainEnded) -> String {
     let mut left: Vec<String> = ended.left.iter().map(|id| format!("#{id}")).collect();
     left.extend(processes(true));
     for (what, left) in [("still running", left), ("not signalled, since it may be unrelated", processes(false))] {
+        let more = left.len().saturating_sub(NAMED);
         if !left.is_empty() {
-            text.push_str(&format!("; {what}: {}", left.join(", ")));
+            text.push_str(&format!("; {what}: {}", left[..left.len() - more].join(", ")));
+        }
+        if more > 0 {
+            text.push_str(&format!(" and {more} more"));
         }
     }
     text
@@ -176,6 +183,9 @@ mod tests {
                    not signalled, since it may be unrelated: pid 71 \"s\\x1bh\"";
         ended = ChainEnded { signalled: vec![], processes: 2, left: vec![14], ..ended };
         assert_eq!((chain_ended(&ended).as_str(), ended.is_whole()), (one, false));
+        ended.left_processes = (70..100).map(|pid| left(pid, true)).collect();
+        let text = chain_ended(&ended);
+        assert!(text.contains("pid 88 ") && !text.contains("pid 89 ") && text.ends_with(" and 11 more"), "{text}");
     }
 
     #[test]

@@ -222,8 +222,13 @@ mod tests {
         connection.outgoing.push(Message::Own(vec![1; super::super::outgoing::FULL]));
         assert_eq!(connection.wanted(), EventFlags::OUT, "its answers are not read");
         let (mut connection, _there) = pair();
-        connection.state =
-            State::Watching(Watching { kinds: EventKinds::ALL, access: Access::Full, after: 0, missed: 0 });
+        connection.state = State::Watching(Watching {
+            kinds: EventKinds::ALL,
+            access: Access::Full,
+            after: 0,
+            missed: 0,
+            kernel: false,
+        });
         assert_eq!(connection.wanted(), EventFlags::empty());
         connection.ended = true;
         assert!(!connection.is_over(), "a half-closed watch still gets events");

@@ -89,7 +89,7 @@ fn an_engine_of_a_daemon_that_does_not_watch_says_so() {
 }
 
 /// A newline, an escape sequence, a backslash, a quote, a right-to-left override, a byte that is no UTF-8.
-const HOSTILE: &[u8] = b"a\n9 x\x1b[2J\\\"\xe2\x80\xae\xff";
+pub const HOSTILE: &[u8] = b"a\n9 x\x1b[2J\\\"\xe2\x80\xae\xff";
 
 fn is_hostile(c: char) -> bool {
     c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{fffd}'

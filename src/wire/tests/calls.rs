@@ -195,7 +195,7 @@ fn only_a_request_with_more_gets_progress() {
     };
     assert!(wants("Request", json!({"name": "x"}), true, false));
     assert!(wants("Run", json!({"path": "/x"}), true, false) && wants("Probe", json!({}), true, false));
-    assert!(!wants("Request", json!({"name": "x"}), false));
+    assert!(!wants("Request", json!({"name": "x"}), false, false));
     assert!(!wants("Request", json!({"name": "x"}), true, true));
     assert!(!wants("Status", json!({}), true, false));
 }

@@ -115,7 +115,8 @@ fn all_that_match_are_killed_after_their_number_is_typed() {
         pty.press("3", "[3 Activity]");
         pty.press("/stuck", "3 of 4");
         pty.send(ENTER);
-        pty.press("V", "3 running requests that match are marked");
+        pty.send("V");
+        pty.says("3 running requests that match are marked");
         pty.press("k", "Kill 3 helpers?");
         // Enter alone does nothing, nor does another number.
         pty.press(ENTER, "not done");
@@ -127,7 +128,6 @@ fn all_that_match_are_killed_after_their_number_is_typed() {
         pty.send("\x153");
         pty.send(ENTER);
         pty.hides("Kill 3 helpers?");
-        pty.says("3 helpers: the signal was sent to 3 of 3");
         pty.send("1");
         taken(pty, 1);
         if room {

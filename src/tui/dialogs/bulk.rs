@@ -4,6 +4,7 @@ use nix::sys::signal::Signal;
 
 use crate::abi::snapshot::Live;
 use crate::control::Command;
+use crate::control::text::outcome::Severity;
 use crate::control::text::target::object;
 use crate::tui::field::Field;
 use crate::tui::keymap::{Action, Context};
@@ -49,9 +50,9 @@ pub fn open(model: &mut Model, action: Action) -> bool {
     let can = |live: &&Live| marked.contains(&live.id) && if kills { live.pid.is_some() } else { !live.abandoned };
     let found: Vec<&Live> = model.snapshot.running.iter().filter(can).collect();
     if found.is_empty() {
-        let words =
-            if kills { "no marked request has a helper that runs" } else { "no caller of a marked request waits" };
-        model.say(crate::control::text::outcome::Severity::Quiet, words);
+        let why = if kills { "none of them has a helper that runs" } else { "no caller of them waits" };
+        model.activity.marked.clear();
+        model.say(Severity::Quiet, format!("nothing is marked any more: {why}"));
         return true;
     }
     let (ids, names) = (found.iter().map(|live| live.id).collect::<Vec<_>>(), names(&found));

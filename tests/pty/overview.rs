@@ -105,3 +105,35 @@ fn the_palette_finds_an_action_by_a_few_letters() {
         quits(pty);
     });
 }
+
+#[test]
+fn all_that_match_are_killed_after_their_number_is_typed() {
+    everywhere(HOLD, |pty, room| {
+        ask(pty, "stuck", 3);
+        ask(pty, "other", 1);
+        taken(pty, 4);
+        pty.press("3", "[3 Activity]");
+        pty.press("/stuck", "3 of 4");
+        pty.send(ENTER);
+        pty.send("V");
+        pty.says("3 running requests that match are marked");
+        pty.press("k", "Kill 3 helpers?");
+        // Enter alone does nothing, nor does another number.
+        pty.press(ENTER, "not done");
+        for _ in 0..4 {
+            pty.send("\x1b[6~");
+        }
+        pty.press("4", "type 3: 4");
+        pty.press(ENTER, "not done: type 3");
+        pty.send("\x153");
+        pty.send(ENTER);
+        pty.hides("Kill 3 helpers?");
+        pty.send("1");
+        taken(pty, 1);
+        if room {
+            pty.shows("×3 stuck");
+            pty.shows("killed by SIGTERM");
+        }
+        kills_what_is_left(pty);
+    });
+}

@@ -30,6 +30,8 @@ pub enum Action {
     Fold,
     Palette,
     Theme,
+    Mark,
+    MarkAll,
     Up,
     Down,
     PageUp,
@@ -219,7 +221,7 @@ pub const TABLE: &[Binding] = &[
         &[c('o')],
         Action::Outcome,
         "outcome",
-        "show only the next outcome: still running, exit 0, failed ..",
+        "choose the outcome to show: still running, exit 0, failed ..",
     ),
     row(
         Context::Activity,
@@ -230,6 +232,14 @@ pub const TABLE: &[Binding] = &[
     ),
     row(Context::Activity, &[c('f')], Action::Follow, "follow", "follow: keep the cursor on the first row"),
     row(Context::Activity, &[c(' ')], Action::Pause, "pause", "pause: show no new records until pressed again"),
+    row(
+        Context::Activity,
+        &[c('v')],
+        Action::Mark,
+        "",
+        "mark the request, or take the mark away: `k` and `x` act on all marked",
+    ),
+    row(Context::Activity, &[c('V')], Action::MarkAll, "", "mark every running request that matches the filters"),
     row(Context::Activity, &[c('k')], Action::Kill, "kill", "kill the helper: asks for TERM or KILL"),
     row(
         Context::Activity,

@@ -67,7 +67,7 @@ pub fn lines(model: &Model, columns: usize, rows: Rows) -> Vec<Line<'static>> {
         .map(|row| {
             let number = match row {
                 0 => top.to_string(),
-                _ if rows.up >= 4 && row == rows.up / 2 && rows.up % 2 == 0 => (top / 2).to_string(),
+                _ if rows.up >= 4 && row == rows.up / 2 && rows.up.is_multiple_of(2) => (top / 2).to_string(),
                 _ => String::new(),
             };
             let level = |bucket: &Bucket| filled(bucket.held, top, rows.up, rows.up - 1 - row);
@@ -126,7 +126,7 @@ fn chart(
         let sign = if model.ascii { plain(levels) } else { braille(levels, rises) };
         let style = if sign == ' ' { model.theme.text } else { style(two) };
         match spans.last_mut() {
-            Some(last) if last.style == style && !last.content.starts_with(' ') == (sign != ' ') => {
+            Some(last) if last.style == style && last.content.starts_with(' ') != (sign != ' ') => {
                 last.content.to_mut().push(sign);
             }
             _ => spans.push(Span::styled(sign.to_string(), style)),

@@ -16,6 +16,7 @@ use crate::cli::{self, exit};
 use crate::control;
 use crate::control::config::{self, Applied, Config};
 use crate::control::local::Local;
+use crate::control::text::log::losses;
 use crate::daemon::descriptors;
 use crate::daemon::journal::Journal;
 use crate::daemon::notify::Notify;
@@ -102,9 +103,13 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let configuration = Configuration { target: target.clone(), config, last: last_good(&folder) };
     configuration.start(&journal)?;
     let reload = Arc::new(move || configuration.reload());
+    let counted = engine.clone();
     let parts = Parts { engine, target, listener, signals, notify, journal: journal.clone(), reload, most };
     let left = Server::new(parts)?.run()?;
     ledger.close();
+    for line in losses(counted.snapshot().totals.records_lost, &ledger.stats()) {
+        journal.line(Level::Error, &line);
+    }
     for left in left {
         let pid = left.live.pid.map_or_else(|| " (not started yet)".to_owned(), |pid| format!(" (pid {pid})"));
         journal.line(Level::Info, &format!("#{} {}{pid} still runs", left.live.id, screen(&left.live.title)));

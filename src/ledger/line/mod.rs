@@ -9,7 +9,7 @@
 //! | `changed` | a knob or the gate was changed, a caller's wait ended, a helper signalled, a drain failed |
 //! | `open` | a segment begins: a helper that was started before it and still runs |
 //! | `still_running` | the ledger was opened: a helper of an earlier run still runs |
-//! | `lost` | lines before this one could not be written |
+//! | `lost` | lines before this one could not be written, or never reached the ledger |
 //! | `end` | the last line of a segment that was closed in order |
 //!
 //! Byte strings are escaped as in all JSON of this program. `t` is the wall clock in microseconds since the epoch, when

@@ -17,7 +17,8 @@ use crate::sys::local_time::Local;
 use nix::errno::Errno;
 
 use super::mask::but;
-use super::outcome::{ended_in_words, put_number, put_remarks, put_status, put_took};
+use super::outcome::ended_in_words;
+use super::pieces::{put_number, put_remarks, put_status, put_took};
 
 /// Writes times for a person. Of thousands of lines, many have the same second.
 pub struct Times {

@@ -22,6 +22,8 @@ mod decode;
 mod encode;
 pub(crate) mod fields;
 mod object;
+mod opening;
+mod shorter;
 #[cfg(test)]
 pub(crate) mod tests;
 mod usual;
@@ -38,8 +40,9 @@ use crate::abi::record::Record;
 use crate::control::target_info::RunId;
 
 pub use brief::Brief;
-pub(crate) use decode::{Opening, Unread, decode, time_of};
+pub(crate) use decode::{Unread, decode};
 pub(crate) use encode::encode;
+pub(crate) use opening::{Opening, time_of};
 pub(crate) use usual::Usual;
 
 /// The version of the lines that this program writes; it reads no newer ones.

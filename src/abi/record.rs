@@ -66,16 +66,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Running,
-        Self::Exited,
-        Self::Killed,
-        Self::ExecFailed,
-        Self::Refused,
-        Self::Abandoned,
-        Self::Noop,
-        Self::Lost,
-    ];
+    pub const ALL: [Self; 8] = {
+        use Outcome::{Abandoned, ExecFailed, Exited, Killed, Lost, Noop, Refused, Running};
+        [Running, Exited, Killed, ExecFailed, Refused, Abandoned, Noop, Lost]
+    };
 
     /// The outcome with this [`Self::name`].
     pub fn parse(name: &[u8]) -> Option<Self> {

@@ -17,6 +17,7 @@ use crate::control;
 use crate::control::config::{self, Applied, Config};
 use crate::control::host::{self, HostKernel};
 use crate::control::local::Local;
+use crate::control::text::log::losses;
 use crate::daemon::descriptors;
 use crate::daemon::journal::Journal;
 use crate::daemon::mailbox::Reloaded;
@@ -119,11 +120,15 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let configuration = Configuration { target: target.clone(), config, last: last_good(&folder) };
     configuration.start(&journal)?;
     let reload = Arc::new(move || configuration.reload());
+    let counted = engine.clone();
     let watched = kernel.as_ref().map(|(kernel, _)| kernel.clone());
     let parts =
         Parts { engine, target, kernel: watched, listener, signals, notify, journal: journal.clone(), reload, most };
     let left = Server::new(parts)?.run()?;
     ledger.close();
+    for line in losses(counted.snapshot().totals.records_lost, &ledger.stats()) {
+        journal.line(Level::Error, &line);
+    }
     if let Some((kernel, ledger)) = kernel {
         // The last helpers are written first.
         kernel.stop();

@@ -134,7 +134,8 @@ impl Asker {
                 let rows = self.rows(&s, &all).and_then(|mut rows| {
                     if let Some(kernel) = &beside {
                         let state = snapshot(&kernel.caller)?;
-                        rows.extend(kernel.rows(&state, &live(&kernel.caller)?)?);
+                        let live = pages::live(&*kernel.caller.target, &kernel.caller.by)?;
+                        rows.extend(kernel.rows(&state, &live)?);
                     }
                     Ok(rows)
                 });

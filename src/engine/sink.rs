@@ -9,6 +9,7 @@ use crate::abi::record::{Args, Record};
 use crate::abi::sink::{Changed, LedgerState, RecordSink};
 use crate::abi::time::Micros;
 use crate::sys::host::Host;
+use crate::sys::process;
 
 use super::sink_queue::{Handed, SinkQueue};
 use super::sync::thread;
@@ -45,7 +46,11 @@ impl Sink {
         let served = queue.clone();
         // The thread alone keeps the sink: it is dropped when that thread has ended.
         let weak = Arc::downgrade(&to);
-        let run = move || served.serve(|item| catch_unwind(AssertUnwindSafe(|| hand_over(&*to, &item))).is_ok());
+        let run = move || {
+            // The queue is filled by threads that start helpers: this one must not fall behind them.
+            process::prefer_this_thread();
+            served.serve(|item| catch_unwind(AssertUnwindSafe(|| hand_over(&*to, &item))).is_ok());
+        };
         thread::Builder::new().name("khelper-sink".into()).spawn(run)?;
         Ok(Arc::new(Self { queue, host, to: weak }))
     }

@@ -87,7 +87,7 @@ pub fn why(reader: &Reader, which: &Which, target: Option<&str>) -> Told {
     let (mut newest, mut ended) = (None, 0u64);
     let Counts { newer, unreadable, .. } = reader.scan(&filter, &mut |found, counts| {
         let known = found.known();
-        if let Some(line) = found.read(counts).and_then(|line| recorded(line, known)) {
+        if let Some(line) = found.read(counts).and_then(|line| recorded(opened(line), known)) {
             ended += u64::from(matches!(line.what, What::Ended(_)));
             consider(&mut newest, line);
         }
@@ -115,6 +115,14 @@ fn consider(newest: &mut Option<Recorded>, line: Recorded) {
     if is_newer {
         *newest = Some(line);
     }
+}
+
+/// A segment begins with the helpers that run then: their own lines may be gone.
+fn opened(mut line: Line) -> Line {
+    if let Item::Open(helper) = line.item {
+        line.item = Item::Started(helper);
+    }
+    line
 }
 
 /// What operators did to the request.

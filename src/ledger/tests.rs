@@ -323,3 +323,31 @@ fn a_failure_that_is_missing_in_the_failures_alone_is_counted_as_that() {
         "no line is missing"
     );
 }
+
+#[test]
+fn many_small_segments_are_bounded_by_their_number() {
+    let fixture = Fixture::new();
+    let options = || Options { all: Limits { segments: 3, ..Limits::ALL }, ..fixture.options() };
+    for id in 1..8 {
+        fixture.clocks.set(fixture.head.wall + Wall::try_from(id).unwrap());
+        let ledger = fixture.open(options());
+        fixture.one(&ledger, id, 0);
+        ledger.close();
+        assert_eq!(segments(&fixture.path()).len(), 3.min(usize::try_from(id).unwrap()), "{id}");
+    }
+    let newest = lines(segments(&fixture.path()).last().unwrap());
+    assert_eq!(names(&newest)[1], "started 7");
+}
+
+#[test]
+fn a_ledger_can_be_below_a_folder_that_one_may_enter_but_not_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let above = dir.path().join("above");
+    fs::create_dir(&above).unwrap();
+    fs::set_permissions(&above, fs::Permissions::from_mode(0o300)).unwrap();
+    let folder = Folder::open(&above.join("ledger"), true).and_then(|folder| folder.names());
+    let again = Folder::open(&above.join("ledger"), false).map(|_| ());
+    // So that the folder can be removed.
+    fs::set_permissions(&above, fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!((folder.unwrap(), again.unwrap()), (Vec::new(), ()));
+}

@@ -10,6 +10,7 @@ use crate::abi::escape::screen_to;
 use crate::abi::event::EventKind;
 use crate::abi::knob_value::KnobValue;
 use crate::abi::record::{Kind, Outcome, Record};
+use crate::abi::sink::LedgerState;
 use crate::abi::time::rfc3339;
 use crate::abi::wait::signal_name;
 use crate::sys::local_time::Local;
@@ -18,7 +19,8 @@ use nix::errno::Errno;
 use super::event::{denied, no_longer_kept};
 use super::kernel;
 use super::mask::but;
-use super::outcome::{ended_in_words, put_number, put_remarks, put_status, put_took};
+use super::outcome::ended_in_words;
+use super::pieces::{put_number, put_remarks, put_status, put_took};
 
 /// Writes times for a person. Of thousands of lines, many have the same second.
 pub struct Times {
@@ -218,6 +220,18 @@ pub fn lost(time: &str, target: &str, count: u64, errno: Option<Errno>) -> Strin
     format!("{time} {target} {count} lines are missing before this one{why}")
 }
 
+/// What a ledger that was closed has lost: `missed` records and changes never reached it. Empty if it has everything.
+pub fn losses(missed: u64, state: &LedgerState) -> Vec<String> {
+    let counts = [
+        (missed, "records and changes did not reach it"),
+        (state.lost, "lines could not be written"),
+        (state.failures_lost, "failures could not be written to its series of failures"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let lines = counts.map(|(count, what)| format!("the ledger: {count} {what}"));
+    lines.chain(state.error.iter().map(ToString::to_string)).collect()
+}
+
 /// What a query could not read; `None` if it has read everything.
 pub fn passed_over(newer: u64, unreadable: u64) -> Option<String> {
     let counts = [(newer, "of a newer version (upgrade khelper to read them)"), (unreadable, "that cannot be read")];
@@ -310,6 +324,15 @@ mod tests {
             "T daemon 3 lines are missing before this one: No space left on device (ENOSPC)"
         );
         assert_eq!(lost("T", "daemon", 3, None), "T daemon 3 lines are missing before this one");
+        let state =
+            LedgerState { lost: 2, failures_lost: 3, error: Some("full (ENOSPC)".into()), ..Default::default() };
+        let said = losses(1, &state);
+        assert_eq!(
+            (said.len(), &*said[1], &*said[3]),
+            (4, "the ledger: 2 lines could not be written", "full (ENOSPC)")
+        );
+        assert!(said[0].contains("1 records and changes") && said[2].contains("3 failures"), "{said:?}");
+        assert!(losses(0, &LedgerState { written: 9, ..Default::default() }).is_empty());
         assert_eq!(passed_over(0, 0), None);
         assert!(passed_over(2, 0).is_some_and(|t| t.contains("2 of a newer version") && !t.contains("cannot be read")));
         assert!(passed_over(2, 1).is_some_and(|t| t.contains(" and 1 that cannot be read")));

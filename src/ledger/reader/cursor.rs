@@ -92,7 +92,7 @@ impl<'a> Cursor<'a> {
                     continue;
                 }
                 let text = &self.buffer[line.clone()];
-                if self.known.of_failures && number_of(text).is_some_and(|n| n >= self.known.twice_from) {
+                if self.known.of_failures && is_twice(self.known, text) {
                     continue;
                 }
                 if let Some(wall) = self.search.matches(text) {
@@ -155,9 +155,10 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The number of a line, from its first bytes.
-fn number_of(line: &[u8]) -> Option<u64> {
-    Opening::of(line)?.n()
+/// Whether a line of the failures is in the other series, too.
+fn is_twice(known: &Known, line: &[u8]) -> bool {
+    let n = Opening::of(line).and_then(|opening| opening.n());
+    n.is_some_and(|n| known.twice.iter().any(|twice| twice.contains(&n)))
 }
 
 /// The first line of a segment, and where the second one begins; `None` if the file has no whole line.

@@ -13,7 +13,7 @@ mod seek;
 pub(in crate::ledger) mod tests;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,8 +50,8 @@ struct Known {
     /// Its length when the ledger was opened.
     len: u64,
     of_failures: bool,
-    /// Of a segment of failures: the lines from this number on are in the other series, too.
-    twice_from: u64,
+    /// Of a segment of failures: the lines with these numbers are in the other series, too.
+    twice: Arc<[Range<u64>]>,
 }
 
 /// What a query has seen.
@@ -132,7 +132,7 @@ impl Reader {
             match first_line(&file, len) {
                 Some(Ok((head, body))) => {
                     let head = Arc::new(head);
-                    self.segments.push(Known { name, head, body, len, of_failures, twice_from: u64::MAX });
+                    self.segments.push(Known { name, head, body, len, of_failures, twice: Arc::from([]) });
                 }
                 Some(Err(Unread::Newer)) => self.passed_over.newer += 1,
                 Some(Err(Unread::Malformed)) => self.passed_over.unreadable += 1,
@@ -143,18 +143,30 @@ impl Reader {
         Ok(())
     }
 
-    /// Finds out which failures are in the other series, too: those from the first line on that is left there of the
-    /// same run.
+    /// Finds out which failures are in the other series, too: those with the numbers of the lines that are left there of
+    /// the same run. A segment with later numbers may be gone while an earlier one is left, where the clock went back.
     fn mark_twice(&mut self) {
-        let mut first: BTreeMap<RunId, u64> = BTreeMap::new();
+        let mut spans: BTreeMap<RunId, Vec<Range<u64>>> = BTreeMap::new();
         for known in self.segments.iter().filter(|known| !known.of_failures) {
-            let n = first.entry(known.head.run).or_insert(u64::MAX);
-            *n = known.head.n.min(*n);
+            spans.entry(known.head.run).or_default().extend(self.span(known));
         }
+        let merged = spans.into_iter().map(|(run, spans)| (run, Arc::from(merged(spans))));
+        let merged: BTreeMap<RunId, Arc<[Range<u64>]>> = merged.collect();
         for known in self.segments.iter_mut().filter(|known| known.of_failures) {
-            known.twice_from = first.get(&known.head.run).copied().unwrap_or(u64::MAX);
+            known.twice = merged.get(&known.head.run).cloned().unwrap_or_default();
         }
-        self.segments.retain(|known| known.head.n < known.twice_from);
+        let mut segments = std::mem::take(&mut self.segments);
+        segments.retain(|known| {
+            let span = if known.of_failures { self.span(known) } else { None };
+            span.is_none_or(|span| !known.twice.iter().any(|twice| twice.start <= span.start && span.end <= twice.end))
+        });
+        self.segments = segments;
+    }
+
+    /// The numbers of a segment's lines; `None` if no line is numbered, or the file cannot be read.
+    fn span(&self, known: &Known) -> Option<Range<u64>> {
+        let (file, _) = self.folder(known)?.segment(&known.name, false).ok()?;
+        Some(known.head.n..seek::last_number(&file, known.body..known.len)? + 1)
     }
 
     fn folder(&self, known: &Known) -> Option<&Folder> {
@@ -225,4 +237,17 @@ impl Known {
     fn order(&self) -> Order {
         (self.head.wall, self.name.pid, self.of_failures)
     }
+}
+
+/// Numbers without gaps between them, in their order.
+fn merged(mut spans: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    spans.sort_by_key(|span| span.start);
+    let mut all: Vec<Range<u64>> = Vec::new();
+    for span in spans {
+        match all.last_mut().filter(|last| span.start <= last.end) {
+            Some(last) => last.end = last.end.max(span.end),
+            None => all.push(span),
+        }
+    }
+    all
 }

@@ -132,20 +132,31 @@ impl Asker {
             Ok(all) => all,
             Err(error) => return fail(&error),
         };
+        // A daemon that watches the kernel has its helpers, too.
+        let beside = s.kernel.as_ref().and_then(|_| self.caller.target.beside()).filter(|_| !tree);
+        let beside = beside.map(|kernel| Self { caller: Caller::of_daemon(kernel), ..self.clone() });
         if json {
-            return self.running(&s, &all).unwrap_or_else(|error| fail(&error));
+            let own = self.running(&s, &all).unwrap_or_else(|error| fail(&error));
+            return own.and(beside.map_or(Verdict::Own(0), |kernel| kernel.ps(false, true)));
         }
-        let info = self.caller.target.info();
         let lines = match tree {
             true => match read_tree(&*self.caller.target, &self.caller.by, &s, &all) {
                 Ok(tree) => tree::lines(&tree),
                 Err(error) => return fail(&error),
             },
-            false if info.kind == TargetKind::Kernel => match self.records(&all) {
-                Ok(records) => ps::kernel_table(info.short_name(), s.now, &records),
-                Err(error) => return fail(&error),
-            },
-            false => ps::table(info.short_name(), s.now, &all),
+            false => {
+                let rows = self.rows(&s, &all).and_then(|mut rows| {
+                    if let Some(kernel) = &beside {
+                        let state = snapshot(&kernel.caller)?;
+                        rows.extend(kernel.rows(&state, &live(&kernel.caller)?)?);
+                    }
+                    Ok(rows)
+                });
+                match rows {
+                    Ok(rows) => ps::aligned(rows),
+                    Err(error) => return fail(&error),
+                }
+            }
         };
         lines.iter().for_each(|line| self.answers.line(line));
         Verdict::Own(0)
@@ -162,6 +173,14 @@ impl Asker {
             });
         }
         Ok(Verdict::Own(0))
+    }
+
+    fn rows(&self, s: &Snapshot, all: &[Live]) -> Result<Vec<ps::Cells>, ControlError> {
+        let info = self.caller.target.info();
+        match info.kind {
+            TargetKind::Kernel => Ok(ps::kernel_rows(info.short_name(), s.now, &self.records(all)?)),
+            _ => Ok(ps::rows(info.short_name(), s.now, all)),
+        }
     }
 
     /// The records of these requests, without those that have ended since the list was read.

@@ -1,6 +1,8 @@
 //! The target of the console and the command line. A target answers commands, including reads, and reports events. The
 //! code above this module does not know whether the target is an engine of this process or of another one.
 
+use std::sync::Arc;
+
 use crate::abi::actor::Actor;
 use crate::abi::event::EventKinds;
 
@@ -14,6 +16,12 @@ pub use super::target_info::{LinkState, RunId, Seq, TargetInfo, TargetKind};
 pub trait Target: Send + Sync {
     /// Describes the target and the state of its connection. Cheap; never waits for the target.
     fn info(&self) -> TargetInfo;
+
+    /// The kernel that the daemon of this target watches; `None` if this target is no daemon's engine, or it cannot be
+    /// reached.
+    fn beside(&self) -> Option<Arc<dyn Target>> {
+        None
+    }
 
     /// Submits a command and returns without waiting. `done` is called exactly once: before this returns, or later on a
     /// thread of the target. It must be short and must not wait for the answer to another command.

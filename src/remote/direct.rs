@@ -1,7 +1,7 @@
 //! A daemon as a target for one command at a time, without a thread.
 
 use std::io;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -83,6 +83,11 @@ impl Target for Direct {
             },
             |info| self.address.info(&info),
         )
+    }
+
+    fn beside(&self) -> Option<Arc<dyn Target>> {
+        let kernel = (!self.address.kernel).then(|| self.address.clone().kernel())?;
+        Self::connect(&kernel).ok().map(|kernel| Arc::new(kernel) as Arc<dyn Target>)
     }
 
     fn submit(&self, _by: &Actor, _id: CallId, command: Command, done: Completion) {

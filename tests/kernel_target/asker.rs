@@ -1,11 +1,11 @@
 //! A process that empties a cgroup, so that the kernel starts the release agent for it, and then lives on.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Lines, Read};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::hierarchy::Hierarchy;
 
@@ -14,6 +14,8 @@ const ROLE: &str = "KHELPER_TEST_ASKER";
 /// Where and as whom it asks.
 pub struct Asker {
     child: Child,
+    /// Kept open, so that its last words have a reader.
+    _output: Lines<BufReader<ChildStdout>>,
     unified: Option<PathBuf>,
 }
 
@@ -43,7 +45,7 @@ impl Asker {
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"go\n").unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.any(|line| line.is_ok_and(|line| line.contains("asked"))), "the process has failed");
-        Self { child, unified }
+        Self { child, _output: lines, unified }
     }
 
     pub fn pid(&self) -> u32 {

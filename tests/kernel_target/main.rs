@@ -10,7 +10,14 @@ mod daemon;
 #[allow(dead_code, reason = "tests/kernel uses the rest")]
 mod hierarchy;
 
+#[cfg(feature = "console")]
+#[path = "../pty/mod.rs"]
+#[expect(dead_code, reason = "the tests of the console use the rest")]
+mod pty;
+
 mod asker;
+#[cfg(feature = "console")]
+mod console;
 mod many;
 mod verbs;
 mod why;

@@ -46,6 +46,12 @@ fn what_runs_is_shown_and_ended_and_nothing_else_is_signalled() {
         };
         assert!(line.contains(&by), "{table}");
     }
+    // Without a target of its own it stands in the daemon's table, with its target's name.
+    let engine = format!("unix:{}", fixture.daemon.socket.display());
+    let table = text(&khelper(&["--target", &engine, "ps"]));
+    assert!(table.lines().any(|line| line.starts_with(&fixture.target()) && line.contains(agent)), "{table}");
+    let rows = objects(&text(&khelper(&["--target", &engine, "ps", "--json"])));
+    assert!(rows.iter().any(|row| row["target"] == fixture.target() && row["path"] == agent), "{rows:?}");
     let rows = objects(&text(&fixture.over(&["ps", "--json"])));
     let row = rows.iter().find(|row| row["path"] == agent).unwrap();
     let (id, pid) = (row["id"].to_string(), format!("pid:{}", row["pid"]));
@@ -89,7 +95,7 @@ fn an_engine_of_a_daemon_that_does_not_watch_says_so() {
 }
 
 /// A newline, an escape sequence, a backslash, a quote, a right-to-left override, a byte that is no UTF-8.
-const HOSTILE: &[u8] = b"a\n9 x\x1b[2J\\\"\xe2\x80\xae\xff";
+pub const HOSTILE: &[u8] = b"a\n9 x\x1b[2J\\\"\xe2\x80\xae\xff";
 
 fn is_hostile(c: char) -> bool {
     c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{fffd}'

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
     }
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.first().map(String::as_str) {
+        Some(guest::why::ASKER) => guest::why::asker(&args[1], &args[2]),
         Some(guest::names::USER) => guest::names::user(),
         Some(guest::rights::PID_NAMESPACE) => guest::rights::in_pid_namespace(&args[1], &args[2..]),
         _ => host::main(args),

@@ -15,6 +15,9 @@ use super::act;
 use super::request::request;
 use super::store::{Kept, Store};
 
+/// How the names of knobs begin that only an engine has.
+const OF_ENGINE: &str = "khelper.";
+
 /// A command for the thread of commands.
 pub(super) struct Job {
     pub(super) authorization: Authorization,
@@ -65,6 +68,12 @@ pub(super) fn perform(
         }
         Command::RequestModule { name, wait } => {
             request(store, store.knobs(), (&name, wait), &actor).map(Reply::Answered)
+        }
+        Command::Write(writes) | Command::Persist(writes)
+            if writes.iter().any(|(key, _)| key.name().starts_with(OF_ENGINE)) =>
+        {
+            let why = "the kernel has no knobs of an engine: its gate is shut by suspend and shutdown alone, its limit is fixed";
+            Err(ControlError::Unsupported(why.to_owned()))
         }
         other => match store.knobs().perform(&other) {
             Some(reply) => {

@@ -254,7 +254,7 @@ mod tests {
                 ..observation
             }))
         };
-        let table = ps::kernel_table("kernel", 2_101_000, &[running(hostile()), running(lone_end())]);
+        let table = ps::aligned(ps::kernel_rows("kernel", 2_101_000, &[running(hostile()), running(lone_end())]));
         assert!(table[1].starts_with("kernel  #88  4125  0:02.1   module \"a\\x1b"), "{}", table[1]);
         assert!(table[1].ends_with("uid 1000, claims unit cron.service"), "{}", table[1]);
         assert!(table[2].starts_with("kernel  #88  4125  -        run (its program"), "{}", table[2]);

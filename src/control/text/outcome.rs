@@ -48,9 +48,10 @@ impl OutcomeText {
     }
 }
 
-/// The module's name or the path, escaped; `''` if it is empty.
+/// The module's name or the path, escaped; `''` if it is empty, and words if the kernel did not tell it.
 pub fn title(record: &Record) -> String {
     match record.title() {
+        b"" if record.kernel.is_some() => "(program not known)".to_owned(),
         b"" => "''".to_owned(),
         title => screen(title),
     }

@@ -34,14 +34,17 @@ pub fn requester(actor: &Actor) -> String {
     format!("{} pid {} uid {}{login}", quoted(actor.comm.as_bytes()), actor.pid, actor.uid)
 }
 
-/// Helpers of this machine's kernel, as a table like that of requests.
-pub fn kernel_table(target: &str, now: Micros, all: &[Arc<Record>]) -> Vec<String> {
+/// The cells of a row: target, id, pid, elapsed time, what, requester.
+pub type Cells = [String; 6];
+
+/// A row for each helper of this machine's kernel.
+pub fn kernel_rows(target: &str, now: Micros, all: &[Arc<Record>]) -> Vec<Cells> {
     let row = |record: &Arc<Record>| {
         [
             target.to_owned(),
             format!("#{}", record.id),
             record.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
-            // Of a helper that was found running it is not known when it was started.
+            // Of a helper that was found running it may not be known when it was started.
             match record.started_us {
                 Some(_) => elapsed(now.saturating_sub(record.at)),
                 None => "-".to_owned(),
@@ -50,15 +53,21 @@ pub fn kernel_table(target: &str, now: Micros, all: &[Arc<Record>]) -> Vec<Strin
             kernel::requester(record),
         ]
     };
-    aligned(all.iter().map(row))
+    all.iter().map(row).collect()
+}
+
+/// A row for each request that has not ended.
+pub fn rows(target: &str, now: Micros, all: &[Live]) -> Vec<Cells> {
+    all.iter().map(|live| row(target, now, live)).collect()
 }
 
 /// Requests that have not ended, as a table with one line for each, below the names of the columns.
 pub fn table(target: &str, now: Micros, all: &[Live]) -> Vec<String> {
-    aligned(all.iter().map(|live| row(target, now, live)))
+    aligned(rows(target, now, all))
 }
 
-fn aligned(all: impl Iterator<Item = [String; 6]>) -> Vec<String> {
+/// Rows as a table, below the names of the columns.
+pub fn aligned(all: Vec<Cells>) -> Vec<String> {
     let mut rows = vec![["TARGET", "ID", "PID", "ELAPSED", "WHAT", "REQUESTER"].map(str::to_owned)];
     rows.extend(all);
     let mut widths = [0; 6];
@@ -67,14 +76,14 @@ fn aligned(all: impl Iterator<Item = [String; 6]>) -> Vec<String> {
             *width = cell.chars().count().max(*width);
         }
     }
-    let line = |row: &[String; 6]| {
+    let line = |row: &Cells| {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
 }
 
-fn row(target: &str, now: Micros, live: &Live) -> [String; 6] {
+fn row(target: &str, now: Micros, live: &Live) -> Cells {
     let verb = match live.kind {
         Kind::Module => "module",
         Kind::Helper => "run",

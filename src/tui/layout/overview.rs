@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use crate::tui::model::Model;
 use crate::tui::model::overview::Item;
 use crate::tui::panels::rows::PanelRow;
-use crate::tui::panels::{endings, finished, graph, knobs, requests, running, under_cursor, warnings};
+use crate::tui::panels::{endings, finished, graph, knobs, requests, running, under_cursor, warnings, watch};
 use crate::tui::text;
 
 use super::areas::Areas;
@@ -31,6 +31,8 @@ pub enum Kind {
     UnderCursor,
     Endings,
     Events,
+    /// The watch of the kernel, in place of the module requests of an engine.
+    Watch,
 }
 
 /// A panel: a rule with its title, and the rows below.
@@ -110,7 +112,9 @@ pub fn plan(model: &Model, area: Rect) -> Plan {
     let all: Vec<(Rect, Vec<Draft>)> = columns
         .into_iter()
         .zip(kinds)
-        .map(|(column, kinds)| (column, kinds.iter().map(|kind| draft(model, *kind, column)).collect()))
+        .map(|(column, kinds)| {
+            (column, kinds.iter().map(|kind| draft(model, of_target(model, *kind), column)).collect())
+        })
         .collect();
     let lists = all.iter().enumerate().flat_map(|(at, (_, drafts))| drafts.iter().map(move |d| (Some(at), &d.panel)));
     let order = order(panels.iter().map(|panel| (None, panel)).chain(lists));
@@ -119,6 +123,14 @@ pub fn plan(model: &Model, area: Rect) -> Plan {
         panels.extend(share(model, column, drafts, at));
     }
     Plan { strip, panels, dividers, at, order }
+}
+
+/// The kernel has no slots of module requests that can be read.
+fn of_target(model: &Model, kind: Kind) -> Kind {
+    match kind {
+        Kind::Requests if watch::state(model).is_some() => Kind::Watch,
+        kind => kind,
+    }
 }
 
 /// The columns, and the lines between them.
@@ -145,6 +157,7 @@ fn draft(model: &Model, kind: Kind, area: Rect) -> Draft {
     let (rows, least) = match kind {
         Kind::Knobs => (knobs::rows(model, columns), 4),
         Kind::Requests => (plain(requests::lines(model, columns, false)), 3),
+        Kind::Watch => (watch::rows(model, columns), 2),
         Kind::Running => (running::rows(model, columns), 3),
         Kind::Finished => (finished::rows(model, columns), 4),
         Kind::Endings => (plain(endings::lines(model, columns)), 0),
@@ -155,6 +168,7 @@ fn draft(model: &Model, kind: Kind, area: Rect) -> Draft {
     let (title, hint) = match kind {
         Kind::Knobs => ("Knobs".to_owned(), "enter changes one".to_owned()),
         Kind::Requests => ("Module requests".to_owned(), requests::hint(model)),
+        Kind::Watch => ("Watch".to_owned(), none()),
         Kind::Running => (running::heading(model, rows.len()), folded(rows.len(), model.snapshot.running.len())),
         Kind::Finished => (finished::heading(model, rows.len()), "failures first".to_owned()),
         Kind::Endings => ("How they ended".to_owned(), none()),
@@ -230,6 +244,7 @@ fn share(model: &Model, column: Rect, mut drafts: Vec<Draft>, at: Option<Item>) 
         (Kind::Running, usize::MAX),
         (Kind::Finished, usize::MAX),
         (Kind::UnderCursor, usize::MAX),
+        (Kind::Watch, usize::MAX),
         (Kind::Knobs, usize::MAX),
         (Kind::Endings, usize::MAX),
         (Kind::Events, usize::MAX),

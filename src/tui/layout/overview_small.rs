@@ -4,7 +4,7 @@ use ratatui::text::Line;
 
 use crate::tui::model::Model;
 use crate::tui::panels::rows::PanelRow;
-use crate::tui::panels::{finished, knobs, requests, running, warnings};
+use crate::tui::panels::{finished, knobs, requests, running, warnings, watch};
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
 
@@ -13,8 +13,12 @@ pub(super) fn small(model: &Model, columns: usize, rows: usize) -> Vec<PanelRow>
     let s = &model.snapshot;
     let mut lines = warnings::rows(model, columns, if rows < 9 { 1 } else { 3 });
     let plain = |lines: Vec<Line<'static>>| lines.into_iter().map(PanelRow::plain).collect::<Vec<_>>();
-    lines.extend(plain(requests::lines(model, columns, true)));
-    if rows > lines.len() + 4 {
+    let watched = watch::state(model);
+    match watched {
+        Some(_) => lines.extend(watch::rows(model, columns).into_iter().take(1)),
+        None => lines.extend(plain(requests::lines(model, columns, true))),
+    }
+    if rows > lines.len() + 4 && watched.is_none() {
         let gate = format!("gate {} · modprobe {}", knobs::gate(model), knobs::modprobe(model));
         lines.push(PanelRow::plain(line(text::fit(&gate, columns), model.theme.text)));
     }

@@ -1,6 +1,6 @@
 //! The target, and whether the state on the screen is current.
 
-use crate::control::target::TargetInfo;
+use crate::control::target::{TargetInfo, TargetKind};
 use crate::control::text::target::sentences;
 
 /// The connection to the target.
@@ -25,10 +25,10 @@ impl Link {
 
     /// Its name in the list of targets: a word, never cut.
     pub fn tab(&self) -> &'static str {
-        match self.info.short_name() {
-            "embedded" => "engine",
-            "kernel" => "kernel",
-            _ => "daemon",
+        match self.info.kind {
+            TargetKind::Embedded => "engine",
+            TargetKind::Kernel => "kernel",
+            TargetKind::Daemon => "daemon",
         }
     }
 

@@ -6,9 +6,11 @@ use ratatui::text::Line;
 use crate::abi::argv_text;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::escape::screen_again;
+use crate::abi::kernel_helper::{Fact, KernelHelper};
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::mask::hex;
 use crate::abi::record::{Kind, Record, State};
+use crate::control::text::kernel as words;
 use crate::control::text::mask::list;
 use crate::control::text::outcome::{self, chain, took};
 use crate::tui::model::Model;
@@ -66,11 +68,19 @@ pub fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<'static
     if let Some(why) = r.why() {
         page.say("why", &screen_again(&why), theme.mood(ending.mood));
     }
-    page.put("argv", &argv_text::join(r.argv()), theme.text, text::fold);
+    let argv = r.kernel.as_deref().and_then(|kernel| kernel.why_unknown(Fact::Arguments));
+    match argv {
+        Some(why) => page.say("argv", &format!("not known: {}", why.words()), theme.dim),
+        None => page.put("argv", &argv_text::join(r.argv()), theme.text, text::fold),
+    }
     if r.argv().first().is_some_and(|first| **first != *r.path) {
         page.say("path", &text::screen(&r.path), theme.text);
     }
     times(&mut page, detail);
+    if let Some(kernel) = r.kernel.as_deref() {
+        of_kernel(&mut page, r, kernel);
+        return page.lines;
+    }
     rights(&mut page, r);
     output(&mut page, detail);
     let env = r.env.iter().map(|e| text::screen(e)).collect::<Vec<_>>().join(", ");
@@ -79,21 +89,45 @@ pub fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<'static
     page.lines
 }
 
+/// A helper of this machine's kernel: its sets, who asked, and what is not known.
+fn of_kernel(page: &mut Page<'_>, r: &Record, kernel: &KernelHelper) {
+    let theme = page.model.theme;
+    if let Some(sets) = r.caps.as_deref() {
+        page.say("got", &sets_words(sets, page.model.snapshot.known), theme.text);
+    }
+    page.say("requester", &words::requester(r), theme.text);
+    if let Some(cause) = kernel.cause {
+        let site = kernel.call_site.map(|site| format!(", call site {site}")).unwrap_or_default();
+        let worker = kernel.worker.map(|worker| format!(", by kernel worker {worker}")).unwrap_or_default();
+        page.say("cause", &format!("{}{site}{worker}", cause.name().replace('_', " ")), theme.text);
+    }
+    for missing in kernel.unknown.iter().filter(|missing| missing.what != Fact::Arguments) {
+        page.say("unknown", &format!("{}: {}", missing.what.words(), missing.why.words()), theme.dim);
+    }
+    if !words::doubt(r).is_empty() {
+        page.say("doubt", words::doubt(r).trim(), theme.warn);
+    }
+}
+
 fn times(page: &mut Page<'_>, detail: &Detail) {
     let r = &detail.record;
     let at = |name: &str, us: Option<u64>| us.map(|us| format!("{name} +{}", took(us)));
-    let mut words = vec![format!("requested {}", detail.asked)];
+    // Of a helper of the kernel the request may not be known, but its start or its end.
+    let first = if r.kernel.is_some() && r.queued_us.is_none() { "seen" } else { "requested" };
+    let mut words = vec![format!("{first} {}", detail.asked)];
     words.extend(at("queued", r.queued_us));
     words.extend(at("started", r.started_us));
     words.extend(at("ended", r.ended_us));
     page.say("times", &words.join(", "), page.model.theme.text);
     let mut words = Vec::new();
     words.extend(r.pid.map(|pid| format!("pid {pid}")));
-    if r.status.is_some() {
+    if r.status.is_some() && r.kernel.is_none() {
         words.push(format!("CPU {}, max RSS {} KiB", took(r.cpu_us), r.max_rss_kib));
     }
     words.extend(r.result.map(|result| format!("returned {result}")));
-    words.push(format!("wait {}", r.wait.name()));
+    if r.kernel.is_none() || r.module.is_some() {
+        words.push(format!("wait {}", r.wait.name()));
+    }
     if r.timed_out {
         words.push("timed out".to_owned());
     }

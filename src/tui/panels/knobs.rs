@@ -23,7 +23,10 @@ pub fn rows(model: &Model, columns: usize) -> Vec<PanelRow> {
         let line = Line::from(vec![label, Span::styled(value, style)]);
         PanelRow { item: Some(Item::Knob(knob)), stands_for: 1, line }
     };
-    KnobRow::ALL.into_iter().map(row).collect()
+    // The rest are an engine's.
+    let of_kernel = [KnobRow::Modprobe, KnobRow::Bset, KnobRow::Inheritable];
+    let real = model.link.is_real();
+    KnobRow::ALL.into_iter().filter(|knob| !real || of_kernel.contains(knob)).map(row).collect()
 }
 
 /// The short name of a knob.
@@ -97,9 +100,17 @@ pub fn modprobe(model: &Model) -> String {
 pub fn brief(model: &Model) -> Vec<String> {
     let (s, knobs) = (&model.snapshot, &model.snapshot.knobs);
     let effect = if s.host.inheritable.known().is_some_and(CapMask::is_empty) { ", no effect" } else { "" };
-    vec![
+    let masks = [
         format!("bset {}", size(knobs.bset, s.known)),
         format!("inheritable {}{effect}", size(knobs.inheritable, s.known)),
+    ];
+    if model.link.is_real() {
+        return masks.into();
+    }
+    let [bset, inheritable] = masks;
+    vec![
+        bset,
+        inheritable,
         format!("era {} · max_concurrent {}", knobs.era.name(), knobs.max_concurrent),
         format!("allow {}", list(knobs.allow.text(), "(all)")),
         format!("deny {}", list(knobs.deny.text(), "(none)")),

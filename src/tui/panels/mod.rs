@@ -13,3 +13,4 @@ pub mod tabs;
 pub mod target;
 pub mod under_cursor;
 pub mod warnings;
+pub mod watch;

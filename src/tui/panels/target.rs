@@ -7,6 +7,8 @@ use crate::abi::depth::Depth;
 use crate::tui::model::Model;
 use crate::tui::text;
 
+use super::watch;
+
 /// The target in brackets, its sentence, and the badges at the right. Badges are never cut; the sentence is.
 pub fn line(model: &Model, columns: u16) -> Line<'static> {
     let (columns, theme) = (usize::from(columns), &model.theme);
@@ -52,10 +54,11 @@ fn badges(model: &Model, room: usize) -> Vec<(String, Style)> {
     ];
     let mut left = room;
     let mut badges = Vec::new();
-    for (holds, badge, style) in all {
-        if holds && text::width(badge) < left {
-            left -= text::width(badge) + 1;
-            badges.push((badge.to_owned(), style));
+    let holding = all.into_iter().filter(|(holds, ..)| *holds).map(|(_, badge, style)| (badge.to_owned(), style));
+    for (badge, style) in holding.chain(watch::badge(model).filter(|_| seen)) {
+        if text::width(&badge) < left {
+            left -= text::width(&badge) + 1;
+            badges.push((badge, style));
         }
     }
     badges

@@ -6,13 +6,14 @@ use crate::abi::escape::screen_again;
 use crate::abi::snapshot::Live;
 use crate::control::activity::page::RecordDetail;
 use crate::control::text::outcome::took;
+use crate::control::text::ps::requester;
 use crate::tui::model::overview::{Item, KnobRow, standing};
 use crate::tui::model::record_row::Detail;
 use crate::tui::model::{Model, warnings};
 use crate::tui::text;
 
 use super::rows::labelled;
-use super::{detail, knobs};
+use super::{detail, knobs, watch};
 
 /// The title of the panel.
 pub fn title(item: Item) -> String {
@@ -60,8 +61,14 @@ fn of_live(model: &Model, live: &Live, columns: usize) -> Vec<Line<'static>> {
     let (sign, state) = standing(live);
     say("state", &format!("{sign} {state}, for {}", took(model.now.saturating_sub(live.at))));
     let actor = &live.actor;
-    let by = format!("{} by {} ({}), uid {}", model.clock(live.at), actor.comm, actor.pid, actor.uid);
+    let by = match actor.is_known() {
+        true => format!("{} by {} ({}), uid {}", model.clock(live.at), actor.comm, actor.pid, actor.uid),
+        false => format!("{} by {}", model.clock(live.at), requester(actor)),
+    };
     say("requested", &by);
+    if watch::state(model).is_some() {
+        return lines;
+    }
     if let Some(id) = live.asked_by {
         say("asked by", &format!("the helper of #{id}"));
     }

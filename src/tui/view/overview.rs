@@ -12,6 +12,7 @@ use crate::tui::layout::overview::{Kind, Panel, Plan, plan};
 use crate::tui::model::Model;
 use crate::tui::panels::knobs;
 use crate::tui::panels::rows::PanelRow;
+use crate::tui::panels::watch;
 use crate::tui::text;
 use crate::tui::widgets::lines::put;
 
@@ -92,7 +93,8 @@ fn join(model: &Model, divider: Rect, buf: &mut Buffer) {
     }
 }
 
-/// Four answers in four places: the gate, what runs, what was refused, what failed.
+/// Four answers in four places: the gate, what runs, what was refused, what failed; of the kernel the watch, what runs,
+/// what is lost, what failed.
 fn strip(model: &Model, columns: usize) -> Line<'static> {
     let (s, theme) = (&model.snapshot, &model.theme);
     let slots = &s.slots;
@@ -118,7 +120,11 @@ fn strip(model: &Model, columns: usize) -> Line<'static> {
         (format!("✗ {failed} failed"), of(failed as u64, theme.bad))
     };
     let refused = (format!("∞ {refused} refused"), of(refused, theme.bad));
-    let parts = [gate, (running, if full { theme.bad } else { theme.text }), refused, failed];
+    let running = (running, if full { theme.bad } else { theme.text });
+    let parts = match watch::state(model) {
+        Some(watch) => [watch::brief(model, watch), running, watch::losses(model, watch), failed],
+        None => [gate, running, refused, failed],
+    };
     let place = columns / 4;
     let mut spans = vec![Span::styled(" ", theme.text)];
     for (at, (words, style)) in parts.into_iter().enumerate() {

@@ -1,3 +1,4 @@
+mod kernel;
 mod numbers;
 mod plain;
 mod reading;

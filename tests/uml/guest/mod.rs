@@ -8,6 +8,7 @@ pub mod names;
 pub mod recording;
 pub mod rights;
 pub mod watching;
+pub mod why;
 
 /// This executable in the machine.
 pub const OWN: &str = "/init";
@@ -49,7 +50,7 @@ const fn test(name: &'static str, boot: &'static str, place: Where, run: fn(&mut
     Test { name, boot, place, run }
 }
 
-pub const TESTS: [Test; 18] = [
+pub const TESTS: [Test; 19] = [
     test("no_helper_of_four_kinds_is_missed_and_each_requester_is_right", "", Where::Everywhere, counts::four_kinds),
     test("a_loss_is_told_exactly_and_every_end_still_appears", "", Where::Uml, counts::loss),
     test("the_next_start_removes_what_a_killed_watcher_left", "", Where::Everywhere, counts::killed),
@@ -77,5 +78,6 @@ pub const TESTS: [Test; 18] = [
     test("every_failure_of_a_write_has_its_words", "", Where::Everywhere, knobs::failures),
     test("what_is_kept_for_the_next_start_is_compared", "", Where::Uml, knobs::kept),
     test("a_module_is_asked_for_and_its_end_is_told", "", Where::Everywhere, knobs::requests),
+    test("why_names_a_unit_a_container_a_claim_and_a_plain_user", "", Where::Everywhere, why::four_sentences),
     test("what_the_kernel_says_is_recorded", "", Where::Recorded, recording::record),
 ];

@@ -58,7 +58,7 @@ pub fn user() -> ExitCode {
 }
 
 /// `algif-NAME`: any user may bind a socket of AF_ALG.
-fn module(name: &[u8]) {
+pub fn module(name: &[u8]) {
     // SAFETY: integers, and an address that lives during the call, whose unused bytes are zero.
     unsafe {
         let socket = libc::socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0);

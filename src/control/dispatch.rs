@@ -60,7 +60,7 @@ fn perform(
         Command::Call(call) => run(engine, call, ask).map(Reply::Answered),
         Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask).map(Reply::Answered),
         Command::Rehearse(wanted) => rehearse(engine, wanted, &ask),
-        Command::Get(key) => engines([key]).and_then(|()| Ok(Reply::Value(read(&engine.snapshot(), key)))),
+        Command::Get(key) => engines([key]).map(|()| Reply::Value(read(&engine.snapshot(), key))),
         Command::Knobs(keys) => {
             engines(keys.iter().copied()).map(|()| Reply::Knobs(config::knobs(&engine.snapshot(), config, &keys)))
         }

@@ -102,6 +102,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn a_mask_is_always_two_whole_words_and_never_wider(live in any::<u64>(), asked in any::<u64>()) {
             let live = CapMask::from_bits(live);

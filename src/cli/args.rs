@@ -298,6 +298,16 @@ mod tests {
         Args::read(std::iter::once("khelper").chain(args.iter().copied()).map(OsString::from))
     }
 
+    /// A target is refused by a command that has none, so its help must not offer it.
+    #[test]
+    fn the_help_of_a_command_without_a_target_shows_none() {
+        let help = |command: &str| read(&[command, "--help"]).unwrap_err().to_string();
+        for (command, has) in [("serve", false), ("bridge", false), ("log", true), ("status", true)] {
+            assert_eq!(help(command).contains("--target"), has, "{command}");
+        }
+        assert!(read(&["serve", "-t", "daemon"]).is_err() && read(&["-t", "daemon", "bridge"]).is_err());
+    }
+
     #[test]
     fn the_definition_is_sound() {
         Args::command().debug_assert();

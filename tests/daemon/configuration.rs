@@ -1,9 +1,10 @@
 //! The configuration files of a daemon.
 
 use nix::sys::signal::Signal;
+use serde_json::json;
 
 use crate::common::Dir;
-use crate::daemon::{Daemon, command, told};
+use crate::daemon::{Daemon, command, end_all, told};
 
 fn write(dir: &Dir, text: &str) {
     std::fs::create_dir_all(dir.path().join("config")).unwrap();
@@ -51,4 +52,45 @@ fn a_start_with_an_error_uses_the_last_good_configuration_or_refuses() {
     let mut daemon = Daemon::start(&dir);
     daemon.logged("the last good configuration is used");
     assert_eq!(daemon.connect().get("kernel.usermodehelper.bset"), mask);
+}
+
+/// The drain of the gate fails while a helper runs: the rest is applied, and that is what is said.
+#[test]
+fn a_reload_whose_gate_cannot_be_drained_says_what_was_applied() {
+    let dir = Dir::new();
+    let fifo = dir.fifo("end");
+    write(&dir, "kernel.modprobe = /bin/echo\n");
+    let mut daemon = Daemon::start(&dir);
+    let mut client = daemon.connect();
+    let pid = client.call("Run", json!({"path": "/bin/cat", "args": [&fifo], "wait": "exec"}))["pid"].as_i64().unwrap();
+    write(&dir, "kernel.modprobe = /bin/true\nkhelper.gate = disabled\n");
+    daemon.signal(Signal::SIGHUP);
+    daemon.logged("not applied: ");
+    daemon.logged("configuration applied, but for what is named above");
+    assert_eq!((client.get("kernel.modprobe"), client.get("khelper.gate")), ("/bin/true".into(), "enabled".into()));
+    end_all(&fifo, &[pid]);
+}
+
+#[test]
+fn auth_5_what_is_kept_is_in_the_last_good_configuration_and_its_removal_leaves_an_event() {
+    let dir = Dir::new();
+    write(&dir, "khelper.allow = good*\n");
+    let mut daemon = Daemon::start(&dir);
+    let mut client = daemon.connect();
+    let last = || std::fs::read_to_string(dir.path().join("last-good")).unwrap();
+    assert!(last().contains("khelper.allow") && !last().contains("khelper.deny"), "{}", last());
+    client.call("Persist", json!({"writes": [{"key": "khelper.deny", "text": "evil*"}]}));
+    assert!(last().contains("khelper.allow = good*\n") && last().contains("khelper.deny = evil*\n"), "{}", last());
+    client.call("Unpersist", json!({"keys": ["khelper.deny"]}));
+    assert!(last().contains("khelper.allow = good*\n") && !last().contains("khelper.deny"), "{}", last());
+    daemon.logged("no longer kept for the next start: khelper.deny, by the outside");
+    loop {
+        let lines = client.call("Log", json!({}))["lines"].take();
+        let mut kinds = lines.as_array().unwrap().iter().map(|line| &line["what"]["changed"]["kind"]["unpersisted"]);
+        if let Some(event) = kinds.find(|event| !event.is_null()) {
+            let me = u64::from(std::process::id());
+            assert_eq!((&event["keys"], event["actor"]["pid"].as_u64()), (&json!(["khelper.deny"]), Some(me)));
+            break;
+        }
+    }
 }

@@ -1,20 +1,20 @@
 //! The group of readers (AUTH-4).
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::common::{Dir, am_root, skipped};
-use crate::daemon::{Daemon, command, message, run};
+use crate::daemon::{Client, Daemon, command, message, run};
 
 const READERS: u32 = 54321;
 const SECRET: &str = "hunter2";
 
-/// The answers that another user gets, through the bridge.
-fn as_user(daemon: &Daemon, gid: u32, groups: &'static [u32], calls: &[Vec<u8>]) -> Vec<Value> {
+/// A bridge that runs as another user.
+fn bridge(daemon: &Daemon, gid: u32, groups: &'static [u32]) -> Child {
     let mut bridge = Command::new(env!("CARGO_BIN_EXE_khelper"));
     bridge.arg("bridge").arg("--socket").arg(&daemon.socket).stdin(Stdio::piped()).stdout(Stdio::piped());
     let change = move || {
@@ -26,7 +26,12 @@ fn as_user(daemon: &Daemon, gid: u32, groups: &'static [u32], calls: &[Vec<u8>])
     };
     // SAFETY: system calls only.
     unsafe { bridge.pre_exec(change) };
-    let mut bridge = bridge.spawn().unwrap();
+    bridge.spawn().unwrap()
+}
+
+/// The answers that another user gets, through the bridge.
+fn as_user(daemon: &Daemon, gid: u32, groups: &'static [u32], calls: &[Vec<u8>]) -> Vec<Value> {
+    let mut bridge = bridge(daemon, gid, groups);
     // It fails if the bridge cannot connect.
     let _ = bridge.stdin.take().unwrap().write_all(&calls.concat());
     let mut all = Vec::new();
@@ -88,9 +93,60 @@ fn auth_4_a_reader_reads_without_argv_environment_and_output() {
         }
     }
     assert!(full.get("withheld").is_none_or(Value::is_null));
+    // Each denied command is in the ledger, with who gave it and why.
+    let denied = |root: &mut Client| {
+        let lines = root.call("Log", json!({}))["lines"].take();
+        let kinds = lines.as_array().unwrap().iter().map(|line| line["what"]["changed"]["kind"]["denied"].clone());
+        kinds.filter(|denied| !denied.is_null()).collect::<Vec<_>>()
+    };
+    let all = loop {
+        let all = denied(&mut root);
+        if all.len() == 8 {
+            break all;
+        }
+    };
+    assert!(all.iter().all(|one| one["actor"]["uid"] == 65534 && one["more"] == 0), "{all:?}");
+    assert_eq!(all[1]["method"], "Run");
+    assert_eq!(all[7]["why"].as_str().map(|why| why.starts_with("this needs uid 0; process ")), Some(true), "{all:?}");
     let long = vec![b' '; 20 << 10];
     let answers = as_user(&daemon, READERS, &[], &[long]);
     assert!(answers[0]["parameters"]["reason"].as_str().unwrap().starts_with("the message is longer"), "{answers:?}");
     // The socket's mode keeps everybody else out.
     assert_eq!(as_user(&daemon, 65534, &[], &reads).len(), 0);
+}
+
+/// While the daemon stops, a reader is still a reader: it is told to come again later, and not that it may not read.
+#[test]
+fn auth_4_a_reader_is_refused_for_now_while_the_daemon_stops() {
+    if !am_root() {
+        return skipped("only root can become another user");
+    }
+    let dir = Dir::new();
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let fifo = dir.fifo("end");
+    let daemon = Daemon::of(&dir, command(&dir).arg("--readers").arg(READERS.to_string()));
+    let pid =
+        daemon.connect().call("Run", json!({"path": "/bin/cat", "args": [&fifo], "wait": "exec"}))["pid"].as_i64();
+    let mut bridge = bridge(&daemon, READERS, &[]);
+    let (mut stdin, mut stdout) = (bridge.stdin.take().unwrap(), BufReader::new(bridge.stdout.take().unwrap()));
+    let mut ask = || {
+        stdin.write_all(&message("Get", json!({"key": "khelper.era"}), false)).unwrap();
+        let mut answer = Vec::new();
+        stdout.read_until(0, &mut answer).unwrap();
+        serde_json::from_slice::<Value>(&answer[..answer.len() - 1]).unwrap()
+    };
+    assert_eq!(ask()["parameters"]["text"], "3.4");
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    while crate::daemon::told(&daemon.manager) != "STOPPING=1\n" {}
+    let answer = ask();
+    assert_eq!(answer["error"], "io.khelper.Control.Busy", "{answer}");
+    // Its name is still taken.
+    let second = command(&dir).output().unwrap();
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(second.status.code() == Some(69) && said.contains("a daemon serves"), "{said}");
+    crate::daemon::end_all(&fifo, &[pid.unwrap()]);
+    drop(ask);
+    bridge.wait().unwrap();
+    let (status, log) = daemon.ended();
+    assert!(status.success(), "{log}");
 }

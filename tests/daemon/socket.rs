@@ -83,7 +83,8 @@ fn the_service_managers_socket_is_used() {
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let fd = std::os::fd::AsRawFd::as_raw_fd(&listener);
     let manager = manager(&dir);
-    for (pid, served) in [(None, true), (Some(c"1"), false)] {
+    // The third time an option contradicts the socket.
+    for (pid, served, option) in [(None, true, None), (Some(c"1"), false, None), (None, false, Some("--readers"))] {
         let mut command = command(&dir);
         let pass = move || {
             // SAFETY: system calls, and setenv in a child with one thread.
@@ -103,11 +104,20 @@ fn the_service_managers_socket_is_used() {
         };
         // The environment must stay that of the child, which `pass` changes.
         let mut bare = std::process::Command::new(command.get_program());
-        bare.args(command.get_args());
+        let own: Vec<_> = command.get_args().filter(|arg| pid.is_some() || *arg != "--socket").collect();
+        bare.args(own.iter().filter(|arg| pid.is_some() || !arg.as_encoded_bytes().ends_with(b"/s")));
+        bare.args(option.iter().flat_map(|option| [*option, "0"]));
         command = bare;
         // SAFETY: see `pass`.
         unsafe { command.pre_exec(pass) };
         let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        if option.is_some() {
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(64), "{said}");
+            assert!(said.contains("--readers cannot be used: set SocketGroup="), "{said}");
+            continue;
+        }
         let mut log = std::io::BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         std::io::BufRead::read_line(&mut log, &mut line).unwrap();
@@ -147,7 +157,9 @@ fn systemd_socket_activate_starts_it_at_the_first_call() {
     let listen = dir.path().join("activated");
     let serve = command(&dir);
     let mut activate = std::process::Command::new(tool);
-    activate.arg("-l").arg(&listen).arg(serve.get_program()).args(serve.get_args());
+    // The socket is the one that is passed.
+    let args = serve.get_args().filter(|arg| *arg != "--socket" && !arg.as_encoded_bytes().ends_with(b"/s"));
+    activate.arg("-l").arg(&listen).arg(serve.get_program()).args(args);
     let mut child = activate.stderr(std::process::Stdio::piped()).spawn().unwrap();
     let mut log = std::io::BufReader::new(child.stderr.take().unwrap());
     // It says what it listens on, once it does.

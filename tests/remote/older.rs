@@ -60,6 +60,19 @@ fn what_an_older_daemon_does_not_know_is_exit_76_and_names_both() {
     }
 }
 
+/// One that describes itself in another form is not asked anything, and nothing else is used in its place.
+#[test]
+fn a_daemon_that_describes_itself_in_another_form_is_exit_76_for_every_verb() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    serve(&socket, |_| r#"{"parameters":{"colour":"red"}}"#.to_owned());
+    let target = format!("unix:{}", socket.display());
+    for args in [&["request", "x"][..], &["run", "--", "/bin/true"], &["probe"], &["watch"], &["rehearse"], &["log"]] {
+        let ran = khelper(&target, args);
+        assert!(ran.exits(76).err.contains("does not understand the answer of this daemon"), "{args:?}: {}", ran.err);
+    }
+}
+
 #[test]
 fn an_answer_of_another_form_is_exit_76() {
     let folder = tempfile::tempdir().unwrap();

@@ -230,3 +230,31 @@ fn the_connection_itself_is_left_open() {
     drop(silent);
     assert_eq!(daemon.connect().get("khelper.era"), "3.4");
 }
+
+/// A call that wants no answer may end while the next one on its connection still waits.
+#[test]
+fn the_end_of_a_call_without_an_answer_leaves_the_progress_of_the_next_one() {
+    let dir = Dir::new();
+    let go = dir.fifo("go");
+    let modprobe = dir.script("modprobe", "#!/bin/sh\ncase $* in *first*) read -r line <\"${0%/*}/go\" ;; esac\n");
+    let daemon = Daemon::start(&dir);
+    let mut other = daemon.connect();
+    for (key, value) in [("kernel.modprobe", &*modprobe), ("khelper.era", "current"), ("khelper.max_concurrent", "1")] {
+        other.set(key, value);
+    }
+    let mut watch = daemon.connect();
+    watch.send_more("Watch", json!({"kinds": ["waiting"]}));
+    assert!(watch.values()["run"].is_object());
+    let mut client = daemon.connect();
+    let first = json!({"method": "io.khelper.Control.Request", "oneway": true, "parameters": {"name": "first"}});
+    client.stream.write_all(&[first.to_string().as_bytes(), b"\0"].concat()).unwrap();
+    while other.get("khelper.live") != "1" {}
+    client.send_more("Request", json!({"name": "second"}));
+    assert_eq!(watch.values()["event"]["kind"]["waiting"]["id"], 2);
+    std::fs::write(go, "go\n").unwrap();
+    let mut states = Vec::new();
+    while states.last().is_none_or(|last| last != "ended") {
+        states.push(client.values()["state"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(states, ["queued", "started", "ended"]);
+}

@@ -178,7 +178,9 @@ mod tests {
         let left = |pid, certain| LeftProcess { pid, comm: Comm::new(b"s\x1bh"), certain };
         let mut ended = ChainEnded { signalled: vec![12, 13], processes: 1, ..ChainEnded::default() };
         assert_eq!(chain_ended(&ended), "#12, #13 and 1 other process signalled");
+        assert!(ended.is_whole());
         ended.left_processes = vec![left(70, true), left(71, false), left(72, true)];
+        assert!(!ended.is_whole(), "though no request is left");
         let one = "no helper and 2 other processes signalled; still running: #14, pid 70 \"s\\x1bh\", pid 72 \"s\\x1bh\"; \
                    not signalled, since it may be unrelated: pid 71 \"s\\x1bh\"";
         ended = ChainEnded { signalled: vec![], processes: 2, left: vec![14], ..ended };

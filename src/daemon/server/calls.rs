@@ -153,9 +153,10 @@ impl Server {
         if let Some(uid) = self.users.remove(&call) {
             self.in_progress.leave(uid);
         }
-        self.feed.forget(number);
-        let Some(connection) = self.connections.get_mut(&number) else { return };
+        let Some(connection) = self.connections.get_mut(&number) else { return self.feed.forget(number) };
+        // A call that wanted no answer may end while a later one of the connection is followed.
         if matches!(connection.state, State::Slow { call: waiting } if waiting == call) {
+            self.feed.forget(number);
             connection.state = State::Idle;
             connection.outgoing.push(Message::Own(bytes));
             self.ready.insert(number);

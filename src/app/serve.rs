@@ -80,22 +80,7 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let adopted = orphans::are_adopted();
     let signals: Vec<Signal> = SIGNALS.into_iter().filter(|signal| adopted || *signal != Signal::SIGCHLD).collect();
     let signals = Signals::take(&signals)?;
-    let passed = Listener::passed();
-    let options =
-        [(args.socket.is_some(), "--socket", "ListenStream="), (args.readers.is_some(), "--readers", "SocketGroup=")];
-    if let Some((_, option, instead)) = options.into_iter().find(|(given, ..)| *given && passed.is_some()) {
-        let why =
-            format!("the service manager has passed a socket, so {option} cannot be used: set {instead} in its unit");
-        return Err(Failure::Usage(why));
-    }
-    let listener = match (passed, &args.socket) {
-        (Some(passed), _) => passed?,
-        (None, Some(path)) => Listener::make(path, readers)?,
-        (None, None) => {
-            let why = "XDG_RUNTIME_DIR is not set: name a socket with --socket";
-            Listener::make(&default_path().ok_or_else(|| Failure::Usage(why.to_owned()))?, readers)?
-        }
-    };
+    let listener = listen(args, readers)?;
     let notify = Notify::from_environment();
     let (most, limit) = descriptors::raise();
     let host = Arc::new(LinuxHost::new());
@@ -162,6 +147,26 @@ fn watch(folder: &Path, host: &LinuxHost) -> Result<(Arc<HostKernel>, Arc<Ledger
             Err(Failure::Failed("this machine's kernel cannot be watched; start without --watch-kernel".to_owned()))
         }
     }
+}
+
+/// The socket that the service manager passed, or one that is made here.
+fn listen(args: &Serve, readers: Option<u32>) -> Result<Listener, Failure> {
+    let passed = Listener::passed();
+    let options =
+        [(args.socket.is_some(), "--socket", "ListenStream="), (args.readers.is_some(), "--readers", "SocketGroup=")];
+    if let Some((_, option, instead)) = options.into_iter().find(|(given, ..)| *given && passed.is_some()) {
+        let why =
+            format!("the service manager has passed a socket, so {option} cannot be used: set {instead} in its unit");
+        return Err(Failure::Usage(why));
+    }
+    Ok(match (passed, &args.socket) {
+        (Some(passed), _) => passed?,
+        (None, Some(path)) => Listener::make(path, readers)?,
+        (None, None) => {
+            let why = "XDG_RUNTIME_DIR is not set: name a socket with --socket";
+            Listener::make(&default_path().ok_or_else(|| Failure::Usage(why.to_owned()))?, readers)?
+        }
+    })
 }
 
 /// The last good configuration is beside the ledger.

@@ -41,7 +41,8 @@ fn every_command_and_option_is_in_them() {
     for command in khelper::cli::definition().get_subcommands().filter(|command| !command.is_hide_set()) {
         let name = command.get_name();
         let page = text(&format!("man/khelper-{name}.1"));
-        for long in command.get_arguments().filter_map(|arg| arg.get_long()) {
+        let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+        for long in shown.filter_map(|arg| arg.get_long()) {
             assert!(page.contains(&long.replace('-', "\\-")), "{name}: --{long}");
         }
     }

@@ -25,7 +25,10 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("env", "its environment"),
     ("wait", "none, exec or proc: when the caller gets its answer"),
     ("origin", "how the request came: library, command_line, console or outside"),
-    ("requester", "the process that made the request: pid, uid, comm; its systemd unit or container, or what it merely claims"),
+    (
+        "requester",
+        "the process that made the request: pid, uid, comm; its systemd unit or container, or what it merely claims",
+    ),
     ("chain", "who asked whom, nearest first: pid, comm, known (false: guessed from the session)"),
     ("outcome", "exited, killed, exec_failed, refused, abandoned, noop, lost or running"),
     ("exit_code", "the helper's exit code, or null"),

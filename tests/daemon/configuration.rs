@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::common::Dir;
-use crate::daemon::{Daemon, command, end_all, told};
+use crate::daemon::{Daemon, command, end_all, run, told};
 
 fn write(dir: &Dir, text: &str) {
     std::fs::create_dir_all(dir.path().join("config")).unwrap();
@@ -62,7 +62,10 @@ fn a_reload_whose_gate_cannot_be_drained_says_what_was_applied() {
     write(&dir, "kernel.modprobe = /bin/echo\n");
     let mut daemon = Daemon::start(&dir);
     let mut client = daemon.connect();
-    let pid = client.call("Run", json!({"path": "/bin/cat", "args": [&fifo], "wait": "exec"}))["pid"].as_i64().unwrap();
+    // A call that waits for its helper is what a drain waits for.
+    let mut waiting = daemon.connect();
+    waiting.send_more("Run", run(&["/bin/cat", &fifo]));
+    let pid = [waiting.values(), waiting.values()][1]["pid"].as_i64().unwrap();
     write(&dir, "kernel.modprobe = /bin/true\nkhelper.gate = disabled\n");
     daemon.signal(Signal::SIGHUP);
     daemon.logged("not applied: ");

@@ -50,7 +50,7 @@ const fn test(name: &'static str, boot: &'static str, place: Where, run: fn(&mut
     Test { name, boot, place, run }
 }
 
-pub const TESTS: [Test; 19] = [
+pub const TESTS: &[Test] = &[
     test("no_helper_of_four_kinds_is_missed_and_each_requester_is_right", "", Where::Everywhere, counts::four_kinds),
     test("a_loss_is_told_exactly_and_every_end_still_appears", "", Where::Uml, counts::loss),
     test("the_next_start_removes_what_a_killed_watcher_left", "", Where::Everywhere, counts::killed),

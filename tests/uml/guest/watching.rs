@@ -38,19 +38,19 @@ impl Watching {
         let output = BufReader::new(child.stdout.take().unwrap());
         let errors = BufReader::new(child.stderr.take().unwrap());
         let mut watching = Self { child, output, errors, states: Vec::new() };
-        while !json {
-            let mut line = String::new();
-            // The end of the file: it could not start.
-            if watching.errors.read_line(&mut line).unwrap() == 0 || line.contains("watching this machine") {
-                break;
-            }
-            watching.states.push(line.trim_end().to_owned());
-        }
         if json {
             let line = watching.line();
             watching.states.push(line);
+            return watching;
         }
-        watching
+        loop {
+            let mut line = String::new();
+            // The end of the file: it could not start.
+            if watching.errors.read_line(&mut line).unwrap() == 0 || line.contains("watching this machine") {
+                return watching;
+            }
+            watching.states.push(line.trim_end().to_owned());
+        }
     }
 
     pub fn khelper(json: bool) -> Self {

@@ -73,7 +73,10 @@ impl<T: Send + 'static> SinkQueue<T> {
         let mut state = self.0.lock();
         if size > state.capacity.saturating_sub(state.size) || state.closed {
             state.lose();
-            return state.lost;
+            let lost = state.lost;
+            drop(state);
+            self.0.notify();
+            return lost;
         }
         let lost_before = std::mem::take(&mut state.lost_last);
         state.items.push_back((item, size, lost_before));

@@ -89,14 +89,22 @@ fn again((columns, rows): (u16, u16), test: &str, how: &str) -> Pty {
     pty.until(&says[0], |s| says.iter().any(|words| s.contents().contains(words)));
     // Each of them in a row of its own.
     pty.send("+");
-    pty.until("their pids", |s| s.contents().matches("pid ").count() > HELPERS);
+    pty.until("their pids", |s| {
+        let text = s.contents();
+        text.lines().filter(|line| is_helper(line) && line.contains("pid ")).count() == HELPERS
+    });
     pty
+}
+
+/// Whether the row is one of those of the panel Running.
+fn is_helper(line: &str) -> bool {
+    line.starts_with(" ▸ ") && line.contains("/bin/sle")
 }
 
 /// The pids of the helpers that the screen of the Overview names.
 fn helpers(pty: &Pty) -> Vec<Pid> {
     let text = pty.text();
-    let named = text.lines().filter(|line| line.contains("/bin/sleep"));
+    let named = text.lines().filter(|line| is_helper(line));
     named.filter_map(|line| pid_after(line, "pid ")).collect()
 }
 

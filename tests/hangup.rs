@@ -78,7 +78,7 @@ fn stall(pty: &mut Pty) {
 
 /// The pid that the row of the helper names.
 fn helper(screen: &str) -> Option<i32> {
-    let row = screen.lines().find(|line| line.starts_with("#1 foo"))?;
+    let row = screen.lines().find(|line| line.contains("#1 foo") && line.contains("pid "))?;
     let (_, rest) = row.split_once("pid ")?;
     rest.split(' ').next()?.parse().ok()
 }

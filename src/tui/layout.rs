@@ -6,6 +6,7 @@ mod hit;
 pub mod log;
 pub mod masks;
 pub mod overview;
+mod overview_columns;
 mod overview_small;
 
 pub use areas::Areas;

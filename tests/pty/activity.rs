@@ -58,9 +58,13 @@ fn records_are_filtered_sorted_and_paused() {
         pty.press(ENTER, "none of 3 records matches");
         // As the screen promises, even while a message is shown that this key would dismiss.
         pty.press(ESC, "all records are shown again");
-        pty.press("oo", "exit 0");
+        pty.press("o", "> [x] every outcome");
+        pty.press("\x1b[B\x1b[B", "> [ ] exit 0");
+        pty.press(ENTER, "exit 0 · ");
         pty.shows("none of 3 records");
-        pty.press("o", "failed");
+        pty.press("o", "> [x] exit 0");
+        pty.press("\x1b[B", "> [ ] failed");
+        pty.press(ENTER, "failed · ");
         pty.shows("of 3");
         pty.press("OOO", "1-3 of 3");
         pty.press("s", if room { "longest first" } else { "longest" });

@@ -1,7 +1,7 @@
 //! The command line of the console.
 
 use crate::pty::Start;
-use crate::steps::{ENTER, ESC, HOLD, QUICK, SIZES, ask, command, everywhere, quits, taken};
+use crate::steps::{ENTER, ESC, HOLD, QUICK, SIZES, ask, command, everywhere, quits, taken, told};
 
 #[test]
 fn commands_are_completed_done_and_remembered() {
@@ -129,7 +129,7 @@ fn warnings_go_and_come_back() {
         pty.says("the drain gave up");
         pty.press("1", "[1 Overview]");
         command(pty, "gate enabled");
-        pty.says("khelper.gate: enable: done");
+        told(pty, "khelper.gate: enable: done");
         pty.hides("the drain gave");
         pty.press("q", "Quit?");
         pty.press("k", "> kill");

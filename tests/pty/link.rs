@@ -44,14 +44,14 @@ fn a_daemon_that_is_killed_and_started_again_is_lost_and_back() {
     let daemon = &mut engine.0;
     let mut pty = Start::khelper(120, 40).args(options).start();
     ask(&mut pty, "foo", 3);
-    pty.shows("#3 foo");
+    pty.shows("×3 foo");
     // A later message would replace the one about the connection.
     pty.says("3 of 3 answered");
     daemon.kill();
     pty.says("lost the connection to the daemon unix:");
     pty.says("connection lost, state of");
     pty.says("the screen shows old state");
-    assert!(pty.text().contains("#3 foo"), "the last state stays: {}", pty.text());
+    assert!(pty.text().contains("×3 foo"), "the last state stays: {}", pty.text());
     // A command is refused with the reason; keys work.
     line_refused(&mut pty, "set khelper.deny=x", "nothing was sent");
     pty.press("4", "[4 Log]");

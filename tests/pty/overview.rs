@@ -19,16 +19,17 @@ fn what_failed_is_one_row_and_enter_opens_its_record() {
         pty.shows("×3 zfs");
         // The first row of what has ended, when nothing runs.
         on(pty, "×3 zfs");
-        pty.press(ENTER, "─ #3 module zfs");
+        pty.press(ENTER, " module zfs");
         pty.until("the record", |s| s.contents().contains("exit 1 (raw 256)"));
         leaves(pty);
         pty.shows("[1 Overview]");
         pty.press("+", "every request has a row");
-        pty.shows("#3 zfs");
-        on(pty, "#3 zfs");
+        on(pty, " zfs");
         if room {
+            ["#1 zfs", "#2 zfs", "#3 zfs"].iter().for_each(|row| pty.shows(row));
+            let row = pty.screen().cursor_position().0;
             pty.send(DOWN);
-            on(pty, "#2 zfs");
+            pty.until("the row below", |s| s.cursor_position().0 == row + 1);
             pty.press("\x1b[H", "modprobe ");
             on(pty, "modprobe ");
         }
@@ -45,7 +46,7 @@ fn what_holds_the_slots_is_seen_at_once() {
         pty.shows("×50 stuck");
         on(pty, "×50 stuck");
         if room {
-            pty.shows("50 running, no slot");
+            pty.shows(", no slot");
             // The graph reaches the limit.
             pty.until("the graph", |s| {
                 s.contents().lines().any(|row| {
@@ -102,5 +103,37 @@ fn the_palette_finds_an_action_by_a_few_letters() {
         pty.hides("> modules only");
         pty.shows("[2 Masks]");
         quits(pty);
+    });
+}
+
+#[test]
+fn all_that_match_are_killed_after_their_number_is_typed() {
+    everywhere(HOLD, |pty, room| {
+        ask(pty, "stuck", 3);
+        ask(pty, "other", 1);
+        taken(pty, 4);
+        pty.press("3", "[3 Activity]");
+        pty.press("/stuck", "3 of 4");
+        pty.send(ENTER);
+        pty.send("V");
+        pty.says("3 running requests that match are marked");
+        pty.press("k", "Kill 3 helpers?");
+        // Enter alone does nothing, nor does another number.
+        pty.press(ENTER, "not done");
+        for _ in 0..4 {
+            pty.send("\x1b[6~");
+        }
+        pty.press("4", "type 3: 4");
+        pty.press(ENTER, "not done: type 3");
+        pty.send("\x153");
+        pty.send(ENTER);
+        pty.hides("Kill 3 helpers?");
+        pty.send("1");
+        taken(pty, 1);
+        if room {
+            pty.shows("×3 stuck");
+            pty.shows("killed by SIGTERM");
+        }
+        kills_what_is_left(pty);
     });
 }

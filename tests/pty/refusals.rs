@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::pty::{Pty, Start};
 use crate::steps::{
     ESC, HOLD, QUICK, SIZES, ask, command, drop_cap_chown, everywhere, kills_what_is_left, quits,
-    quits_without_the_draft, taken, with,
+    quits_without_the_draft, taken, told, with,
 };
 
 /// A screen, the keys, the dialog that stays open, and the message.
@@ -151,7 +151,7 @@ fn what_the_engine_refuses_is_told_by_its_rule() {
             ("request x", "x: ∅ no-op: the path is empty, autoload is off"),
         ] {
             command(pty, line);
-            pty.says(says);
+            told(pty, says);
         }
         pty.press(":", "─ Command");
         pty.send("set khelper.era=current\r");

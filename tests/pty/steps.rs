@@ -131,6 +131,21 @@ pub fn press_until(pty: &mut Pty, key: &str, says: &str) {
     pty.says(says);
 }
 
+/// Waits for a message. Earlier ones that were not read yet come before it: they are dismissed.
+pub fn told(pty: &mut Pty, says: &str) {
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    loop {
+        pty.until(says, |s| {
+            let text = s.contents();
+            flat(&text).contains(says) || text.lines().any(|line| line.starts_with("(+"))
+        });
+        if flat(&pty.text()).contains(says) {
+            return;
+        }
+        pty.frame_after(|pty| pty.send(ESC));
+    }
+}
+
 /// Checks that the cursor is on this row.
 pub fn on(pty: &mut Pty, row: &str) {
     pty.until(row, |s| s.contents().lines().any(|line| line.starts_with('>') && line.contains(row)));

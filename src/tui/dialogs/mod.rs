@@ -3,6 +3,7 @@
 //! A new dialog needs a file in this folder, a line in one of the lists below, and a row in the key table.
 
 pub mod apply;
+pub mod bulk;
 pub mod call;
 pub mod command_line;
 pub mod copy_draft;
@@ -15,6 +16,7 @@ pub mod kernel_write;
 pub mod kill;
 pub mod mask_forms;
 pub mod module;
+pub mod outcome;
 pub mod page;
 pub mod palette;
 pub mod path;
@@ -43,6 +45,7 @@ pub fn open(model: &mut Model, action: Action) -> bool {
         Action::Help => help::open(model),
         Action::Line => command_line::open(model),
         Action::Module => module::open(model),
+        Action::Outcome => outcome::open(model),
         Action::Palette => palette::open(model),
         Action::Path => path::open(model),
         Action::Presets => presets::open(model),

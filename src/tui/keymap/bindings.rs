@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
+use super::action::Action;
 use super::context::{CHAINS, Context};
 use super::key_names::{Key, name};
-use super::table::{Action, Binding, TABLE};
+use super::table::{Binding, TABLE};
 
 /// Changed keys of one row.
 #[derive(Clone, Debug)]

@@ -4,81 +4,9 @@ use crossterm::event::{KeyCode, KeyModifiers};
 
 use crate::tui::field::Edit;
 
+use super::action::Action;
 use super::context::Context;
 use super::key_names::{Key, kebab};
-
-/// The actions of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the help texts of the table describe each one")]
-pub enum Action {
-    Quit,
-    Suspend,
-    Repaint,
-    Help,
-    Overview,
-    Masks,
-    Activity,
-    Log,
-    NextTab,
-    PreviousTab,
-    Module,
-    Call,
-    Path,
-    Gate,
-    Dismiss,
-    Open,
-    Fold,
-    Palette,
-    Theme,
-    Up,
-    Down,
-    PageUp,
-    PageDown,
-    First,
-    Last,
-    Left,
-    Right,
-    Toggle,
-    All,
-    Nothing,
-    Invert,
-    Discard,
-    Undo,
-    Redo,
-    Filter,
-    KeepFilter,
-    EndFilter,
-    Presets,
-    Copy,
-    Detail,
-    Glob,
-    Outcome,
-    OutcomeBack,
-    Sort,
-    Reverse,
-    Follow,
-    Pause,
-    Abandon,
-    Kill,
-    Repeat,
-    Save,
-    Level,
-    Line,
-    Complete,
-    Older,
-    Newer,
-    Rehearse,
-    Apply,
-    Reset,
-    Forms,
-    Accept,
-    Next,
-    Previous,
-    Change,
-    ChangeBack,
-    Choose(usize),
-    Edit(Edit),
-}
 
 /// One row of the table.
 #[derive(Debug)]
@@ -219,7 +147,7 @@ pub const TABLE: &[Binding] = &[
         &[c('o')],
         Action::Outcome,
         "outcome",
-        "show only the next outcome: still running, exit 0, failed ..",
+        "choose the outcome to show: still running, exit 0, failed ..",
     ),
     row(
         Context::Activity,
@@ -230,6 +158,14 @@ pub const TABLE: &[Binding] = &[
     ),
     row(Context::Activity, &[c('f')], Action::Follow, "follow", "follow: keep the cursor on the first row"),
     row(Context::Activity, &[c(' ')], Action::Pause, "pause", "pause: show no new records until pressed again"),
+    row(
+        Context::Activity,
+        &[c('v')],
+        Action::Mark,
+        "",
+        "mark the request, or take the mark away: `k` and `x` act on all marked",
+    ),
+    row(Context::Activity, &[c('V')], Action::MarkAll, "", "mark every running request that matches the filters"),
     row(Context::Activity, &[c('k')], Action::Kill, "kill", "kill the helper: asks for TERM or KILL"),
     row(
         Context::Activity,

@@ -12,7 +12,7 @@ use super::areas::Areas;
 const TALL: u16 = 18;
 const ROOMY: u16 = 26;
 /// With this many columns, the record is shown beside the rows.
-const WIDE: u16 = 170;
+const WIDE: u16 = 160;
 
 /// The areas.
 pub struct Parts {

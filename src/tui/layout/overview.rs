@@ -10,14 +10,11 @@ use crate::tui::panels::{endings, finished, graph, knobs, requests, running, und
 use crate::tui::text;
 
 use super::areas::Areas;
+use super::overview_columns::columns;
 use super::overview_small::small;
 
 /// With fewer rows or columns than this, only the numbers and the newest lines are shown.
 const SMALL: (u16, u16) = (requests::NARROW, 15);
-/// With this many columns of the terminal, the panels are in two columns, and in three.
-const TWO: u16 = 100;
-const THREE: u16 = 160;
-
 /// The panels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -131,22 +128,6 @@ fn of_target(model: &Model, kind: Kind) -> Kind {
         Kind::Requests if watch::state(model).is_some() => Kind::Watch,
         kind => kind,
     }
-}
-
-/// The columns, and the lines between them.
-fn columns(area: Rect) -> (Vec<Rect>, Vec<Rect>) {
-    let n = match area.width {
-        THREE.. => 3,
-        TWO.. => 2,
-        _ => return (vec![area], Vec::new()),
-    };
-    let edge = |at: u16| area.x + area.width * at / n;
-    let column = |at: u16| {
-        let x = edge(at) + u16::from(at > 0);
-        Rect { x, width: edge(at + 1) - x, ..area }
-    };
-    let divider = |at: u16| Rect { x: edge(at), width: 1, ..area };
-    ((0..n).map(column).collect(), (1..n).map(divider).collect())
 }
 
 /// A panel with all its rows. What is under the cursor comes later, when that is known.

@@ -1,6 +1,8 @@
 //! The state of the screen Activity: the rows read last, the cursor, and the next question. The records stay in the
 //! engine: the screen holds a window of rows and the one record under the cursor.
 
+use std::collections::BTreeSet;
+
 use crate::abi::escape::screen;
 use crate::abi::record::State;
 use crate::abi::time::Micros;
@@ -61,6 +63,8 @@ pub struct Activity {
     pub at: Option<(usize, u64)>,
     /// Requests whose helpers got TERM from here, the newest last.
     pub had_term: Vec<u64>,
+    /// The marked requests.
+    pub marked: BTreeSet<u64>,
     wish: Option<Anchor>,
     moves: u64,
     asked: Option<Asked>,
@@ -84,6 +88,7 @@ impl Default for Activity {
             top: 0,
             at: None,
             had_term: Vec::new(),
+            marked: BTreeSet::new(),
             wish: None,
             moves: 0,
             asked: None,
@@ -164,6 +169,15 @@ impl Activity {
         self.moves += 1;
         self.follow = false;
         self.wish = Some(to);
+    }
+
+    /// Marks the row under the cursor, or takes its mark away, and moves on.
+    pub fn mark(&mut self) {
+        let Some((_, id)) = self.at else { return };
+        if !self.marked.remove(&id) {
+            self.marked.insert(id);
+        }
+        self.move_by(1);
     }
 
     /// Moves the cursor to the record of one request. Filters that could hide it are cleared.

@@ -9,7 +9,7 @@ use crate::abi::time::Micros;
 /// The length of a bucket.
 pub const BUCKET: Micros = 2_000_000;
 /// Buckets kept: more than the widest graph shows.
-const BUCKETS: usize = 160;
+pub const BUCKETS: usize = 160;
 
 /// What happened in one bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

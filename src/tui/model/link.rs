@@ -55,7 +55,8 @@ impl Link {
         let Some(news) = self.news(clock) else { return sentences.into() };
         let [.., shortest] = &sentences;
         let first = news.split([',', ':']).next().unwrap_or_default();
-        vec![format!("{shortest}: {news}"), format!("{shortest}: {first}")]
+        let since = news.split(": ").next().unwrap_or_default();
+        vec![format!("{shortest}: {news}"), format!("{shortest}: {since}"), format!("{shortest}: {first}")]
     }
 
     /// How many of these live helpers lose their engine when the console ends.

@@ -76,19 +76,14 @@ impl Model {
         }
     }
 
-    /// The message as it is shown: how many wait behind it, and a sign for what is wrong.
+    /// The message as it is shown: with the number of those that wait behind it.
     pub fn message(&self) -> Option<(Severity, String)> {
         let status = self.status.as_ref()?;
         let waiting = match self.waiting_messages.len() {
             0 => String::new(),
             n => format!("(+{n}) "),
         };
-        let sign = match status.mood {
-            Severity::Bad if !status.text.contains(['✗', '†', '‡', '!']) => "✗ ",
-            Severity::Warned if status.text.is_ascii() && !status.text.starts_with('!') => "! ",
-            _ => "",
-        };
-        Some((status.mood, format!("{waiting}{sign}{}", status.text)))
+        Some((status.mood, format!("{waiting}{}", status.text)))
     }
 }
 
@@ -130,11 +125,11 @@ mod tests {
         model.say(Severity::Good, "done");
         model.say(Severity::Bad, "failed");
         model.say(Severity::Warned, "look");
-        assert_eq!(shown(&model), "(+2) ✗ failed");
+        assert_eq!(shown(&model), "(+2) failed");
         keys(&mut model, "⎋");
         assert_eq!(shown(&model), "(+1) done");
         keys(&mut model, "⎋");
-        assert_eq!(shown(&model), "! look");
+        assert_eq!(shown(&model), "look");
     }
 
     #[test]
@@ -163,6 +158,6 @@ mod tests {
             model.say(Severity::Bad, format!("failure {n}"));
         }
         assert_eq!(model.waiting_messages.len(), WAITING);
-        assert_eq!(shown(&model), "(+16) ✗ failure 0");
+        assert_eq!(shown(&model), "(+16) failure 0");
     }
 }

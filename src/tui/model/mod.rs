@@ -2,6 +2,7 @@
 
 pub mod activity;
 mod at_cursor;
+pub mod bulk;
 mod clipboard;
 pub mod command_line;
 pub mod draft_text;
@@ -143,6 +144,8 @@ pub struct Model {
     pub pending: BTreeMap<Ticket, Pending>,
     /// Batches that are not completely answered.
     pub batches: BTreeMap<u64, Tally>,
+    /// Acts on many requests that are not completely answered.
+    pub bulks: BTreeMap<u64, bulk::Bulk>,
     tickets: Ticket,
 }
 
@@ -182,6 +185,7 @@ impl Model {
             rehearse: RehearseForm::default(),
             pending: BTreeMap::new(),
             batches: BTreeMap::new(),
+            bulks: BTreeMap::new(),
             tickets: 0,
             snapshot,
         }

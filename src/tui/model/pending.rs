@@ -29,6 +29,8 @@ pub enum Pending {
     Act(String),
     /// A signal to a helper, or the end of a wait: the request, and the text to show on success; escaped.
     Helper(String, &'static str),
+    /// One of many requests of an act ([`super::bulk::Bulk`]).
+    Bulk(u64),
     /// A signal, or the gate, while quitting.
     Quitting,
 }

@@ -21,6 +21,8 @@ pub struct Row {
     pub id: u64,
     /// When the request was made: `12:03:44.017`.
     pub time: String,
+    /// The day of that, `2026-11-25`.
+    pub day: String,
     /// The module, or the path.
     pub title: String,
     /// The wait mode.
@@ -37,6 +39,10 @@ pub struct Row {
     pub took: Option<u64>,
     /// The pid of its helper.
     pub pid: Option<i32>,
+    /// CPU time in microseconds.
+    pub cpu_us: u64,
+    /// The most memory, in KiB.
+    pub rss_kib: u64,
 }
 
 /// The end of what a helper wrote to a stream: escaped lines, and how many bytes come before them.
@@ -113,9 +119,11 @@ impl From<RecordDetail> for Detail {
 }
 
 fn row(r: &Record) -> Row {
+    let local = Local::of(r.wall);
     Row {
         id: r.id,
-        time: Local::of(r.wall).map_or_else(|| "?".to_owned(), |t| t.time()),
+        time: local.map_or_else(|| "?".to_owned(), |t| t.time()),
+        day: local.map(|t| t.date()).unwrap_or_default(),
         title: title(r),
         wait: if r.kernel.is_some() && r.module.is_none() { "" } else { r.wait.name() },
         who: match (r.actor.is_known(), r.actor.pid) {
@@ -128,6 +136,8 @@ fn row(r: &Record) -> Row {
         at: r.at,
         took: if r.state == State::Ended { r.took_us() } else { None },
         pid: r.pid,
+        cpu_us: r.cpu_us,
+        rss_kib: r.max_rss_kib,
     }
 }
 
@@ -136,6 +146,7 @@ fn dropped(id: u64) -> Row {
     Row {
         id,
         time: String::new(),
+        day: String::new(),
         title: "(dropped to keep the newest 10,000)".to_owned(),
         wait: "",
         who: String::new(),
@@ -144,6 +155,8 @@ fn dropped(id: u64) -> Row {
         at: 0,
         took: None,
         pid: None,
+        cpu_us: 0,
+        rss_kib: 0,
     }
 }
 

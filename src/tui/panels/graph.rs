@@ -5,13 +5,15 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::tui::model::Model;
-use crate::tui::model::history::{BUCKET, Bucket};
+use crate::tui::model::history::{BUCKET, BUCKETS, Bucket};
 use crate::tui::text;
 
 /// The width of the numbers at the left, and the blank after them.
 const SIDE: usize = 4;
 /// Dots of a cell, one above the other.
 const DOTS: u64 = 4;
+/// The most rows above the axis.
+const HIGHEST: usize = 14;
 /// Steps of both scales.
 const STEPS: [u32; 8] = [5, 10, 20, 50, 100, 200, 500, 1_000];
 
@@ -35,7 +37,7 @@ impl Rows {
             3..8 if empty => Self::default(),
             3 => Self { up: 2, down: 0 },
             4..8 => Self { up: rows - 1 - usize::from(refused), down: usize::from(refused) },
-            _ => Self { up: rows - 3, down: 2 },
+            _ => Self { up: (rows - 3).min(HIGHEST), down: 2 },
         }
     }
 }
@@ -52,7 +54,7 @@ fn scale(most: u32, limit: Option<u32>) -> u32 {
 
 /// The graph, with numbers at the left.
 pub fn lines(model: &Model, columns: usize, rows: Rows) -> Vec<Line<'static>> {
-    let cells = columns.saturating_sub(SIDE + 1);
+    let cells = columns.saturating_sub(SIDE + 1).min(BUCKETS / 2);
     if rows.up == 0 || cells < 12 {
         return Vec::new();
     }
@@ -65,7 +67,7 @@ pub fn lines(model: &Model, columns: usize, rows: Rows) -> Vec<Line<'static>> {
         .map(|row| {
             let number = match row {
                 0 => top.to_string(),
-                _ if rows.up >= 4 && row == rows.up / 2 && rows.up % 2 == 0 => (top / 2).to_string(),
+                _ if rows.up >= 4 && row == rows.up / 2 && rows.up.is_multiple_of(2) => (top / 2).to_string(),
                 _ => String::new(),
             };
             let level = |bucket: &Bucket| filled(bucket.held, top, rows.up, rows.up - 1 - row);
@@ -124,7 +126,7 @@ fn chart(
         let sign = if model.ascii { plain(levels) } else { braille(levels, rises) };
         let style = if sign == ' ' { model.theme.text } else { style(two) };
         match spans.last_mut() {
-            Some(last) if last.style == style && !last.content.starts_with(' ') == (sign != ' ') => {
+            Some(last) if last.style == style && last.content.starts_with(' ') != (sign != ' ') => {
                 last.content.to_mut().push(sign);
             }
             _ => spans.push(Span::styled(sign.to_string(), style)),

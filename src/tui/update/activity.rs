@@ -1,5 +1,7 @@
 //! The screen Activity: keys that move, filter and sort; and the questions for its records.
 
+use crate::abi::escape::screen;
+use crate::abi::snapshot::Live;
 use crate::control::Command;
 use crate::control::activity::page::Anchor;
 use crate::control::activity::query::{Sort, Which};
@@ -48,6 +50,9 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
 
 /// Handles the keys that the screen and the page of a record share.
 fn on_record(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
+    if model.dialogs.is_empty() && dialogs::bulk::open(model, action) {
+        return Some(Vec::new());
+    }
     if action == Action::Abandon {
         return Some(abandon(model));
     }
@@ -84,10 +89,9 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Glob => filter(model, Typing::Globs),
         Action::KeepFilter => a.typing = None,
         Action::EndFilter => end_filter(model),
-        Action::Outcome => {
-            a.which = next(&Which::ALL, a.which, 1);
-            a.changed();
-        }
+        Action::Outcome => return dialogs::open(model, action).then(Vec::new),
+        Action::Mark => a.mark(),
+        Action::MarkAll => mark_all(model),
         Action::OutcomeBack => {
             a.which = next(&Which::ALL, a.which, Which::ALL.len() - 1);
             a.changed();
@@ -100,6 +104,10 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
             a.reverse ^= true;
             a.changed();
         }
+        Action::Dismiss if !model.activity.marked.is_empty() && model.status.is_none() => {
+            model.activity.marked.clear();
+            model.say(Severity::Quiet, "no request is marked any more");
+        }
         Action::Dismiss
             if model.activity.filters() && (model.status.is_none() || model.activity.answer.matched == 0) =>
         {
@@ -110,6 +118,22 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         _ => return on_record(model, action),
     }
     Some(Vec::new())
+}
+
+/// Marks every request that has not ended and matches the filters, as far as the target names them.
+fn mark_all(model: &mut Model) {
+    let query = model.activity.query();
+    let words = |live: &Live| {
+        let shown = format!("{} #{} {}", screen(&live.title), live.id, live.actor.comm).to_lowercase();
+        query.words.iter().all(|word| shown.contains(word))
+    };
+    let globs = |live: &Live| query.globs.is_empty() || query.globs.find(&live.title).is_some();
+    let found: Vec<u64> =
+        model.snapshot.running.iter().filter(|live| words(live) && globs(live)).map(|live| live.id).collect();
+    let n = found.len();
+    model.activity.marked.extend(found);
+    let of = if model.snapshot.live_total > model.snapshot.running.len() { ", of the oldest 256" } else { "" };
+    model.say(Severity::Quiet, format!("{n} running requests that match are marked{of}: k kills, x abandons them"));
 }
 
 fn next<T: Copy + PartialEq>(all: &[T], now: T, by: usize) -> T {

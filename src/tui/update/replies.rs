@@ -49,6 +49,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
             Ok(_) => model.say(Severity::Good, format!("{which}: {done}")),
             Err(error) => model.say(Severity::Bad, format!("{which}: {}: {}", not(&error, "done"), explain(&error))),
         },
+        Pending::Bulk(batch) => bulk(model, batch, reply),
         Pending::Path => path(model, ticket, reply),
         Pending::Gate(words) => gate(model, ticket, words, reply),
         Pending::Masks(asked) => masks(model, ticket, &asked, reply),
@@ -66,6 +67,16 @@ fn request(model: &mut Model, batch: u64, reply: &Result<Reply, ControlError>) {
     let (mood, text) = tally.take(reply);
     if tally.is_complete() {
         model.batches.remove(&batch);
+    }
+    model.say_of_batch(batch, mood, text);
+}
+
+/// Handles one answer to an act on many requests.
+fn bulk(model: &mut Model, batch: u64, reply: Result<Reply, ControlError>) {
+    let Some(bulk) = model.bulks.get_mut(&batch) else { return };
+    let (mood, text) = bulk.take(reply.map(drop).map_err(|error| explain(&error)));
+    if bulk.is_complete() {
+        model.bulks.remove(&batch);
     }
     model.say_of_batch(batch, mood, text);
 }

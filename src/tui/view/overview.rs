@@ -103,10 +103,14 @@ fn strip(model: &Model, columns: usize) -> Line<'static> {
         Depth::Enabled => (format!("● gate {}", knobs::gate(model)), theme.good),
         _ => (format!("‖ gate {}", knobs::gate(model)), theme.bad),
     };
-    let running = if full {
-        format!("▸ {} running, no slot free", s.live_total)
-    } else {
-        format!("▸ {} running", s.live_total)
+    let place = columns / 4;
+    let n = s.live_total;
+    let running = match full {
+        true => [format!("▸ {n} running, no slot free"), format!("▸ {n} running, no slot"), format!("▸ {n}, no slot")]
+            .into_iter()
+            .find(|words| text::width(words) < place)
+            .unwrap_or_else(|| format!("▸ {n}, full")),
+        false => format!("▸ {n} running"),
     };
     let of = |n: u64, style: Style| if n > 0 { style } else { theme.text };
     let refused = s.totals.refused();
@@ -125,7 +129,6 @@ fn strip(model: &Model, columns: usize) -> Line<'static> {
         Some(watch) => [watch::brief(model, watch), running, watch::losses(model, watch), failed],
         None => [gate, running, refused, failed],
     };
-    let place = columns / 4;
     let mut spans = vec![Span::styled(" ", theme.text)];
     for (at, (words, style)) in parts.into_iter().enumerate() {
         let room = if at == 3 { columns.saturating_sub(place * 3 + 1) } else { place };

@@ -13,6 +13,9 @@ fn row(id: u64) -> Row {
         at: 0,
         took: Some(1),
         pid: None,
+        day: String::new(),
+        cpu_us: 0,
+        rss_kib: 0,
     }
 }
 

@@ -109,7 +109,9 @@ fn filters_sort_and_pause_are_in_the_question() {
     assert_eq!(asked(&mut m, "/USB 4121").unwrap().query.words, ["usb", "4121"]);
     asked(&mut m, "\n*usb-*\n");
     assert_eq!(&**m.activity.query().globs.text(), "usb-*");
-    assert_eq!(asked(&mut m, "o").unwrap().query.which, Which::Open);
+    typed(&mut m, "o");
+    key(&mut m, KeyCode::Down);
+    assert_eq!(asked(&mut m, "\n").unwrap().query.which, Which::Open);
     asked(&mut m, "OO");
     assert_eq!(m.activity.which, Which::Lost);
     assert_eq!(asked(&mut m, "s").unwrap().query.sort, Sort::Took);
@@ -354,4 +356,107 @@ fn answers_after_the_screen_was_left_do_no_harm() {
     assert_eq!(status(&m), "nothing was saved: why");
     let error = Arc::new(fixtures::record(1, b"x", 0));
     update(&mut m, Msg::Replied { ticket: 78, reply: Ok(Reply::Answered(error)) });
+}
+
+/// The console with three helpers that run, `one` twice, on the screen Activity.
+fn three_run() -> Model {
+    let mut s = fixtures::busy(3);
+    for live in &mut s.running[..2] {
+        live.title = b"one"[..].into();
+    }
+    let mut m = fixtures::model(s, 120, 40);
+    typed(&mut m, "3");
+    let open = |id, name: &[u8]| fixtures::open(id, name, State::Running, Some(5000 + id as i32));
+    let records = [open(3, b"dummy"), open(2, b"one"), open(1, b"one")];
+    settle(&mut m, fixtures::answer(&records, 0));
+    m
+}
+
+/// Draws, so that the list counts as read.
+fn drawn(m: &mut Model) {
+    crate::tui::testing::render::page(m);
+    super::super::shown(m);
+}
+
+#[test]
+fn marked_requests_are_killed_together_after_their_number_is_typed() {
+    let mut m = three_run();
+    typed(&mut m, "v");
+    key(&mut m, KeyCode::Down);
+    typed(&mut m, "vk");
+    let screen = crate::tui::testing::render::screen(&m);
+    for words in ["Kill 2 helpers?", "of the embedded engine", "▸ dummy, pid 5003", "▸ one, pid 5001", "type 2:"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    drawn(&mut m);
+    assert!(typed(&mut m, "\n").is_empty() && typed(&mut m, "3\n").is_empty(), "the number is wrong");
+    assert!(crate::tui::testing::render::screen(&m).contains("not done: type 2"));
+    key(&mut m, KeyCode::Backspace);
+    drawn(&mut m);
+    let effects = typed(&mut m, "2\n");
+    let sent: Vec<_> = effects.into_iter().filter_map(|effect| command(vec![effect])).collect();
+    let signals = sent.iter().map(|(_, command)| format!("{command:?}")).collect::<Vec<_>>().join(" ");
+    assert!(signals.contains("Kill { id: 1, signal: 15 }") && signals.contains("Kill { id: 3, signal: 15 }"));
+    assert_eq!(sent.len(), 2);
+    assert_eq!(m.activity.had_term, [1, 3]);
+    // One message for all of them.
+    let error = EngineError::new(Stage::Process, Errno::ESRCH, "it has ended", "look again");
+    update(&mut m, Msg::Replied { ticket: sent[0].0, reply: Ok(Reply::Done) });
+    update(&mut m, Msg::Replied { ticket: sent[1].0, reply: Err(error.into()) });
+    assert!(status(&m).starts_with("2 helpers: the signal was sent to 1 of 2; 1 not: it has ended"), "{}", status(&m));
+    assert!(m.waiting_messages.is_empty() && m.bulks.is_empty());
+    // Those that had TERM get KILL.
+    drawn(&mut m);
+    typed(&mut m, "k");
+    drawn(&mut m);
+    let again = typed(&mut m, "2\n");
+    assert!(again.iter().all(|effect| format!("{effect:?}").contains("signal: 9")) && again.len() == 2);
+}
+
+#[test]
+fn all_that_match_are_marked_and_esc_takes_the_marks_away() {
+    let mut m = three_run();
+    typed(&mut m, "/one\nV");
+    assert_eq!(m.activity.marked.iter().copied().collect::<Vec<_>>(), [1, 2]);
+    assert!(status(&m).starts_with("2 running requests that match are marked"));
+    typed(&mut m, "x");
+    let screen = crate::tui::testing::render::screen(&m);
+    assert!(screen.contains("Abandon 2 waits?") && screen.contains("one ×2, pid 5001 5002"), "{screen}");
+    drawn(&mut m);
+    let effects = typed(&mut m, "2\n");
+    assert!(effects.iter().all(|effect| format!("{effect:?}").contains("Abandon(")) && effects.len() == 2);
+    for key_ in [KeyCode::Esc, KeyCode::Esc] {
+        drawn(&mut m);
+        key(&mut m, key_);
+    }
+    assert!(m.activity.marked.is_empty());
+    // Without marks the keys act on the row under the cursor.
+    typed(&mut m, "k");
+    assert!(m.top::<Kill>().is_some());
+}
+
+#[test]
+fn a_read_only_console_kills_nothing_that_is_marked() {
+    let mut m = three_run();
+    m.options.read_only = true;
+    for act in ["Vk", "Vx"] {
+        typed(&mut m, act);
+        assert!(m.dialogs.is_empty() && status(&m).contains("read-only"), "{act}: {}", status(&m));
+    }
+}
+
+#[test]
+fn a_record_of_another_day_has_its_date_and_the_sort_key_a_column() {
+    let mut m = with(&three(), 0);
+    (m.columns, m.rows) = (120, 40);
+    let mut page = fixtures::answer(&three(), 0);
+    page.rows[1].day = "1969-12-31".to_owned();
+    page.rows[0].day = "1970-01-01".to_owned();
+    settle(&mut m, page);
+    let screen = crate::tui::testing::render::screen(&m);
+    assert!(screen.contains(" 12-31 12:03:44 ") && screen.contains(" 01-01 12:03:44 "), "{screen}");
+    typed(&mut m, "sss");
+    settle(&mut m, fixtures::answer(&three(), 0));
+    let screen = crate::tui::testing::render::screen(&m);
+    assert!(screen.contains(" memory ") && screen.contains("1480 KiB"), "{screen}");
 }

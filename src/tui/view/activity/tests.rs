@@ -87,7 +87,7 @@ fn activity_in_every_state() {
 #[test]
 fn activity_filtered_and_paused() {
     at_every_size("activity_filter", &busy(), 1, "/mod");
-    at_every_size("activity_paused", &busy(), 2, "oooso ");
+    at_every_size("activity_paused", &busy(), 2, "o↓↓↓\nso ");
 }
 
 #[test]

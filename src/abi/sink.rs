@@ -26,6 +26,11 @@ pub trait RecordSink: Send + Sync {
     /// A knob or the gate was changed, or an operator acted on a request ([`Changed`]).
     fn changed(&self, change: &Changed);
 
+    /// Items before the next one, or at the end of those queued, were lost.
+    fn lost(&self, count: u64) {
+        let _ = count;
+    }
+
     /// The state of a sink that is a ledger; it is part of every snapshot. Must not wait for a write.
     fn ledger(&self) -> Option<LedgerState> {
         None
@@ -43,6 +48,9 @@ pub struct LedgerState {
     pub written: u64,
     /// Lines that could not be written.
     pub lost: u64,
+    /// Failures that could not be written to the series of failures, which is kept for longer.
+    #[serde(default)]
+    pub failures_lost: u64,
     /// Why the last write failed, with advice; `None` once one has succeeded again.
     pub error: Option<SafeText>,
 }

@@ -1,10 +1,12 @@
 //! The ledger of an engine of this process: opened before the engine starts, closed when it has stopped.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::cli;
 use crate::control::local::Local;
+use crate::control::text::log::losses;
 use crate::engine::{Builder, Engine};
 use crate::ledger::error::LedgerError;
 use crate::ledger::line::KeepOutput;
@@ -15,22 +17,29 @@ use crate::verbs::options::LedgerOutput;
 /// The exit code if the ledger cannot be opened: nothing is run that would not be recorded.
 const UNAVAILABLE: u8 = cli::exit::UNAVAILABLE;
 
-/// An open ledger, or none.
-pub(super) struct Kept(Option<Arc<Ledger>>);
+/// An open ledger, or none, and the engine that writes it.
+#[derive(Default)]
+pub(super) struct Kept {
+    ledger: Option<Arc<Ledger>>,
+    engine: OnceCell<Engine>,
+}
 
 impl Kept {
     /// Opens the ledger of `--ledger`. The error is the exit code; the cause is already on stderr.
     pub(super) fn open(wanted: Option<(&Path, Option<LedgerOutput>)>) -> Result<Self, u8> {
-        let Some((folder, output)) = wanted else { return Ok(Self(None)) };
-        open(folder, "embedded", output).map(|ledger| Self(Some(ledger))).map_err(|error| {
-            cli::complain(&error);
-            UNAVAILABLE
-        })
+        let Some((folder, output)) = wanted else { return Ok(Self::default()) };
+        match open(folder, "embedded", output) {
+            Ok(ledger) => Ok(Self { ledger: Some(ledger), ..Self::default() }),
+            Err(error) => {
+                cli::complain(&error);
+                Err(UNAVAILABLE)
+            }
+        }
     }
 
     /// Makes an engine write the ledger.
     pub(super) fn attach(&self, builder: Builder) -> Builder {
-        match &self.0 {
+        match &self.ledger {
             None => builder,
             Some(ledger) => builder.record_sink(ledger.clone()).first_id(ledger.first_id()),
         }
@@ -38,21 +47,16 @@ impl Kept {
 
     /// The engine as a target, whose run is that of the ledger.
     pub(super) fn target(&self, engine: Engine) -> Local {
-        match &self.0 {
-            None => Local::new(engine),
-            Some(ledger) => Local::with_run(engine, ledger.run()),
-        }
+        let Some(ledger) = &self.ledger else { return Local::new(engine) };
+        Local::with_run(self.engine.get_or_init(|| engine).clone(), ledger.run())
     }
 
-    /// Ends the ledger's segments, and says what could not be written. Stop the engine first.
+    /// Ends the ledger's segments, and says what they lack. Stop the engine first.
     pub(super) fn close(&self) {
-        let Some(ledger) = &self.0 else { return };
+        let Some(ledger) = &self.ledger else { return };
         ledger.close();
-        let state = ledger.stats();
-        if state.lost > 0 {
-            cli::say(&format!("the ledger: {} lines could not be written", state.lost));
-        }
-        state.error.iter().for_each(|error| cli::say(error));
+        let missed = self.engine.get().map_or(0, |engine| engine.snapshot().totals.records_lost);
+        losses(missed, &ledger.stats()).iter().for_each(|line| cli::say(line));
     }
 }
 

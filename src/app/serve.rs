@@ -17,6 +17,7 @@ use crate::control;
 use crate::control::config::{self, Applied, Config};
 use crate::control::host::{self, HostKernel};
 use crate::control::local::Local;
+use crate::control::text::log::losses;
 use crate::daemon::descriptors;
 use crate::daemon::journal::Journal;
 use crate::daemon::notify::Notify;
@@ -105,15 +106,21 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let configuration = Configuration { target: target.clone(), config, last: last_good(&folder) };
     configuration.start(&journal)?;
     let reload = Arc::new(move || configuration.reload());
+    let counted = engine.clone();
     let watched = kernel.as_ref().map(|(kernel, _)| kernel.clone());
     let parts =
         Parts { engine, target, kernel: watched, listener, signals, notify, journal: journal.clone(), reload, most };
     let left = Server::new(parts)?.run()?;
     ledger.close();
-    if let Some((kernel, ledger)) = kernel {
+    let of_kernel = kernel.map(|(kernel, ledger)| {
         // The last helpers are written first.
         kernel.stop();
         ledger.close();
+        losses(0, &ledger.stats())
+    });
+    let own = losses(counted.snapshot().totals.records_lost, &ledger.stats());
+    for line in own.iter().chain(of_kernel.iter().flatten()) {
+        journal.line(Level::Error, line);
     }
     for left in left {
         let pid = left.live.pid.map_or_else(|| " (not started yet)".to_owned(), |pid| format!(" (pid {pid})"));

@@ -7,18 +7,16 @@ use std::time::SystemTime;
 use crate::abi::error::Explain;
 use crate::abi::glob::Globs;
 use crate::abi::record::Outcome;
-use crate::control::event_json::{self, Clock};
-use crate::control::record_json::{Entry, Source};
 use crate::control::text;
-use crate::control::text::log::Times;
 use crate::ledger::error::LedgerError;
 use crate::ledger::folder::default_path;
-use crate::ledger::line::{Brief, Item, Line, time};
+use crate::ledger::reader::batch::Batch;
 use crate::ledger::reader::filter::Filter;
-use crate::ledger::reader::{Counts, Found, Reader};
+use crate::ledger::reader::{Counts, Reader};
 
 use super::exit;
-use super::output::{Answers, complain, say};
+use super::output::{complain, say};
+use super::printer::Printer;
 use super::when::When;
 
 /// `log`.
@@ -101,65 +99,21 @@ pub fn log(args: &Log, target: Option<&'static str>) -> u8 {
         target,
         ..Filter::default()
     };
-    let answers = Answers::default();
-    let (mut text, mut times, mut brief) = (String::new(), Times::new(now, args.utc), Brief::default());
-    let mut put = |found: &Found<'_>, counts: &mut Counts| {
-        let short = if args.json { None } else { found.brief(&mut brief) };
-        if let Some(record) = short {
-            text::log::request(&mut text, times.text(time(found.wall)), found.target(), record);
-            text.push('\n');
-        } else if let Some(line) = found.read(counts)
-            && let Some(shown) = if args.json { object(&line) } else { words(found, &line, &mut times) }
-        {
-            text.push_str(&shown);
-            text.push('\n');
+    let (mut printer, mut batch) = (Printer::new(now, args.utc, args.json), Batch::default());
+    let mut counts = reader.scan(&filter, &mut |found, _| {
+        if batch.push(found) && !printer.print(std::mem::take(&mut batch)) {
+            return ControlFlow::Break(());
         }
-        // A write for each line would cost more than all the rest.
-        if text.len() >= PIECE {
-            answers.write(text.as_bytes(), b"");
-            text.clear();
-        }
-        if answers.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let counts = reader.scan(&filter, &mut put);
-    answers.write(text.as_bytes(), b"");
+        ControlFlow::Continue(())
+    });
+    let (printed, code) = printer.finish(&batch);
+    counts.newer += printed.newer;
+    counts.unreadable += printed.unreadable;
     passed_over(&counts);
-    answers.code(0)
+    code
 }
-
-/// How much is written at once.
-const PIECE: usize = 64 * 1024;
 
 /// Says what could not be read.
 pub(super) fn passed_over(counts: &Counts) {
     text::log::passed_over(counts.newer, counts.unreadable).iter().for_each(|line| say(line));
-}
-
-fn words(found: &Found<'_>, line: &Line, times: &mut Times) -> Option<String> {
-    let (at, target) = (times.text(time(line.wall)), &*line.target);
-    match &line.item {
-        Item::Ended(record) => {
-            let mut line = String::new();
-            text::log::request(&mut line, at, target, record);
-            Some(line)
-        }
-        Item::Started(running) => Some(text::log::running(at, target, &running.record, false)),
-        Item::StillRunning(running) => Some(text::log::running(at, target, &running.record, true)),
-        Item::Changed(event) => text::log::change(at, target, &event.kind, found.known()),
-        Item::Lost { count, errno } => Some(text::log::lost(at, target, *count, *errno)),
-        Item::Segment(_) | Item::Open(_) | Item::End { .. } => None,
-    }
-}
-
-fn object(line: &Line) -> Option<String> {
-    let source = Source::new(&line.target, line.run);
-    match &line.item {
-        Item::Ended(record) => serde_json::to_string(&Entry::of(record, &source)).ok(),
-        Item::Started(running) | Item::StillRunning(running) => {
-            serde_json::to_string(&Entry::of(&running.record, &source)).ok()
-        }
-        Item::Changed(event) => Some(event_json::event(&source, Clock::at(time(line.wall), event.at), event)),
-        Item::Lost { count, .. } => Some(event_json::missed(&source, *count)),
-        Item::Segment(_) | Item::Open(_) | Item::End { .. } => None,
-    }
 }

@@ -15,6 +15,7 @@ pub mod need;
 mod operate;
 mod output;
 pub mod posture;
+mod printer;
 pub mod probe;
 mod rehearse;
 mod request;

@@ -12,7 +12,7 @@ use crate::abi::record::{Kind, Record};
 use crate::control::target_info::RunId;
 use crate::control::text;
 use crate::control::text::log::Times;
-use crate::ledger::line::{Item, Line, Running, time};
+use crate::ledger::line::{Item, Line, time};
 use crate::ledger::reader::filter::Filter;
 use crate::ledger::reader::{Counts, Found, Reader};
 use crate::sys::process;
@@ -132,8 +132,8 @@ pub fn why(args: &Why, target: Option<&'static str>) -> u8 {
 fn consider(newest: &mut Option<Newest>, line: &Line, known: CapMask) {
     let (record, started) = match &line.item {
         Item::Ended(record) => (record, None),
-        Item::Started(Running { record, start_time }) | Item::StillRunning(Running { record, start_time }) => {
-            (record, Some(*start_time))
+        Item::Started(running) | Item::Open(running) | Item::StillRunning(running) => {
+            (&running.record, Some(running.start_time))
         }
         _ => return,
     };

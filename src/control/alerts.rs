@@ -150,8 +150,9 @@ pub fn alerts(snapshot: &Snapshot, dismissed: &Dismissed) -> Vec<Alert> {
 }
 
 fn ledger(snapshot: &Snapshot, dismissed: &Dismissed) -> Option<Alert> {
-    let state = snapshot.ledger.as_ref().filter(|state| state.lost > dismissed.ledger)?;
-    let kind = AlertKind::Ledger { lost: state.lost, error: state.error.clone()? };
+    let state = snapshot.ledger.as_ref()?;
+    let lost = Some(state.lost + state.failures_lost).filter(|lost| *lost > dismissed.ledger)?;
+    let kind = AlertKind::Ledger { lost, error: state.error.clone()? };
     Some(Alert { severity: Severity::Bad, at: snapshot.now, kind })
 }
 
@@ -238,6 +239,9 @@ mod tests {
         assert_eq!(kinds(&s, &dismissed), []);
         s.ledger = Some(state(4, Some("full")));
         assert_eq!(kinds(&s, &dismissed).len(), 1);
+        let failures = LedgerState { failures_lost: 1, ..state(4, Some("full")) };
+        s.ledger = Some(failures);
+        assert!(matches!(kinds(&s, &dismissed)[..], [AlertKind::Ledger { lost: 5, .. }]), "a line, too");
         s.ledger = Some(state(4, None));
         assert_eq!(kinds(&s, &dismissed), []);
     }

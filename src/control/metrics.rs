@@ -77,6 +77,8 @@ fn requests(out: &mut Text, s: &Snapshot) {
 fn ledger(out: &mut Text, s: &Snapshot) {
     let Some(ledger) = &s.ledger else { return };
     out.counter("khelper_ledger_lost", "Lines that could not be written to the ledger.", ledger.lost);
+    let help = "Failures that could not be written to the ledger's series of failures.";
+    out.counter("khelper_ledger_failures_lost", help, ledger.failures_lost);
     out.counter("khelper_ledger_written", "Lines that were written to the ledger.", ledger.written);
     let lag = seconds(ledger.lag_us);
     out.gauge("khelper_ledger_lag_seconds", "How long the line that is being written has waited.", &lag);

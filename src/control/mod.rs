@@ -13,6 +13,7 @@ mod dispatch;
 pub mod event_json;
 pub mod export;
 pub mod host;
+pub mod json_source;
 pub mod kernel_json;
 pub mod kernel_knobs;
 pub mod knob_json;

@@ -459,6 +459,7 @@ impl Seed {
                 bytes: self.n(42),
                 written: self.n(43),
                 lost: self.n(44),
+                failures_lost: self.n(45),
                 error: self.maybe("full".into()),
             }),
             kernel: self.maybe(Box::new(WatchState {

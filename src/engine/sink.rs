@@ -9,8 +9,9 @@ use crate::abi::record::{Args, Record};
 use crate::abi::sink::{Changed, LedgerState, RecordSink};
 use crate::abi::time::Micros;
 use crate::sys::host::Host;
+use crate::sys::process;
 
-use super::sink_queue::SinkQueue;
+use super::sink_queue::{Handed, SinkQueue};
 use super::sync::thread;
 
 /// How long the engine waits for a sink when it ends: 1 s, in microseconds.
@@ -45,7 +46,11 @@ impl Sink {
         let served = queue.clone();
         // The thread alone keeps the sink: it is dropped when that thread has ended.
         let weak = Arc::downgrade(&to);
-        let run = move || served.serve(|item| catch_unwind(AssertUnwindSafe(|| hand_over(&*to, &item))).is_ok());
+        let run = move || {
+            // The queue is filled by threads that start helpers: this one must not fall behind them.
+            process::prefer_this_thread();
+            served.serve(|item| catch_unwind(AssertUnwindSafe(|| hand_over(&*to, &item))).is_ok());
+        };
         thread::Builder::new().name("khelper-sink".into()).spawn(run)?;
         Ok(Arc::new(Self { queue, host, to: weak }))
     }
@@ -83,11 +88,12 @@ impl Sink {
     }
 }
 
-fn hand_over(to: &dyn RecordSink, item: &Item) {
+fn hand_over(to: &dyn RecordSink, item: &Handed<Item>) {
     match item {
-        Item::Started(record) => to.started(record),
-        Item::Finished(record) => to.finished(record),
-        Item::Changed(change) => to.changed(change),
+        Handed::Item(Item::Started(record)) => to.started(record),
+        Handed::Item(Item::Finished(record)) => to.finished(record),
+        Handed::Item(Item::Changed(change)) => to.changed(change),
+        Handed::Lost(count) => to.lost(*count),
     }
 }
 

@@ -69,6 +69,8 @@ pub(super) fn errno(e: rustix::io::Errno) -> Errno {
 }
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// Of the folders above, only the right to search is needed, not to list.
+const ABOVE: OFlags = FOLDER.union(OFlags::PATH);
 
 impl Folder {
     /// Opens the folder; with `create`, makes the folders of the path that do not exist, mode 0700.
@@ -79,7 +81,7 @@ impl Folder {
     /// user's alone (0700), `EINVAL` for `..` in the path, and any errno of openat(2) and mkdirat(2).
     pub fn open(path: &Path, create: bool) -> Result<Self, LedgerError> {
         let path = std::path::absolute(path).map_err(|_| LedgerError::at(path, Errno::EINVAL))?;
-        let mut fd = open("/", FOLDER, Mode::empty()).map_err(|e| LedgerError::at(&path, errno(e)))?;
+        let mut fd = open("/", ABOVE, Mode::empty()).map_err(|e| LedgerError::at(&path, errno(e)))?;
         let mut so_far = PathBuf::from("/");
         for part in path.components() {
             let name = match part {
@@ -91,19 +93,21 @@ impl Folder {
                 }
             };
             so_far.push(name);
-            fd = enter(fd.as_fd(), name, create).map_err(|errno| LedgerError::at(&so_far, errno))?;
+            fd = enter(fd.as_fd(), name, ABOVE, create).map_err(|errno| LedgerError::at(&so_far, errno))?;
             let stat = fstat(&fd).map_err(|e| LedgerError::at(&so_far, errno(e)))?;
             check_component(&so_far, &stat)?;
         }
         let stat = fstat(&fd).map_err(|e| LedgerError::at(&path, errno(e)))?;
         check_folder(&path, &stat)?;
+        let fd = openat(&fd, ".", FOLDER, Mode::empty()).map_err(|e| LedgerError::at(&path, errno(e)))?;
         Ok(Self { fd, path })
     }
 
     /// Opens a folder in this one; with `create`, makes it if it does not exist.
     pub(super) fn sub(&self, name: &str, create: bool) -> Result<Self, LedgerError> {
         let path = self.path.join(name);
-        let fd = enter(self.fd.as_fd(), OsStr::new(name), create).map_err(|errno| LedgerError::at(&path, errno))?;
+        let fd =
+            enter(self.fd.as_fd(), OsStr::new(name), FOLDER, create).map_err(|errno| LedgerError::at(&path, errno))?;
         let stat = fstat(&fd).map_err(|e| LedgerError::at(&path, errno(e)))?;
         check_folder(&path, &stat)?;
         Ok(Self { fd, path })
@@ -157,8 +161,8 @@ impl Folder {
 }
 
 /// Opens `name` in the folder above.
-fn enter(above: BorrowedFd<'_>, name: &OsStr, create: bool) -> Result<OwnedFd, Errno> {
-    let go = || openat(above, name.as_bytes(), FOLDER, Mode::empty()).map_err(errno);
+fn enter(above: BorrowedFd<'_>, name: &OsStr, flags: OFlags, create: bool) -> Result<OwnedFd, Errno> {
+    let go = || openat(above, name.as_bytes(), flags, Mode::empty()).map_err(errno);
     match go() {
         Err(Errno::ENOENT) if create => match mkdirat(above, name.as_bytes(), Mode::RWXU) {
             // Another process was faster.

@@ -26,7 +26,7 @@
 //!
 //! The queue between the engine and the ledger is the engine's ([`Builder::record_sink_queue`]): 32 MiB, and one thread
 //! that writes. A launch never waits for it. What does not fit into it is counted in `Totals::records_lost`, what could
-//! not be written in [`LedgerState::lost`].
+//! not be written in [`LedgerState::lost`]; a line of the ledger tells of both as soon as one can be written.
 //!
 //! A line is written at once with write(2), so a process that is killed loses no line that reached its ledger. Lines are
 //! flushed to the disk (fdatasync(2)) when a segment ends: a power cut can cost the lines of the segments that were
@@ -39,6 +39,7 @@
 pub mod clocks;
 pub mod error;
 pub mod folder;
+pub mod history;
 pub mod line;
 mod open;
 pub mod reader;

@@ -22,7 +22,7 @@ use crate::control::target_info::RunId;
 use crate::sys::process;
 
 use super::error::LedgerError;
-use super::folder::{Folder, errno};
+use super::folder::{Folder, Name, errno};
 use super::line::fields::{Fields, bytes, number};
 use super::line::{Head, Item, KeepOutput, Line, MAX_LINE, Running, Wall, decode, encode, time_of};
 use super::reader::first_line;
@@ -61,36 +61,94 @@ struct Unended {
     last: Wall,
 }
 
-/// Raw lines of helpers that have not ended.
-type Open = BTreeMap<(RunId, u64), (Arc<str>, Line)>;
+/// Helpers that have not ended, by their run and id.
+type Open = BTreeMap<(RunId, u64), Found>;
+
+/// A helper that has not ended.
+struct Found {
+    line: Line,
+    /// The first line of the segment that has the newest line about it.
+    head: Arc<Head>,
+}
 
 /// Reads what is left in the folder, and ends torn lines with a newline.
 pub(super) fn left_in(folder: &Folder, boot: &str) -> Result<Left, LedgerError> {
     let mut left = Left { next_id: 1, ..Left::default() };
-    let mut open = Open::new();
+    let (mut open, mut others) = (Open::new(), Vec::new());
     for name in folder.names()? {
         // Removed since, or not a file of this user; then it is not this program's to repair either.
         let Ok((file, stat)) = folder.segment(&name, true) else { continue };
         let len = u64::try_from(stat.st_size).unwrap_or(0);
         let Some(Ok((head, body))) = first_line(&file, len) else { continue };
+        let head = Arc::new(head);
         left.next_id = left.next_id.max(head.next_id);
-        if let Some((next_id, 0)) = closed_in_order(&file, &head, len) {
+        let is_ours = match closed_in_order(&file, &head) {
+            Some((next_id, 0)) => {
+                left.next_id = left.next_id.max(next_id);
+                others.push((name, head, body));
+                continue;
+            }
+            _ => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
+        };
+        // Its process, or another start, may have closed it in order before it was locked here.
+        if is_ours && let Some((next_id, 0)) = closed_in_order(&file, &head) {
             left.next_id = left.next_id.max(next_id);
+            others.push((name, head, body));
             continue;
         }
-        let is_ours = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
         // A process that has it locked keeps account of its own helpers.
-        let (last_id, last) = read(&file, &head, body, is_ours.then_some(&mut open));
+        let (last_id, last) = read(&file, (&head, body), |key, event, line| {
+            if is_ours {
+                note(&mut open, &head, key, event, line);
+            }
+        });
         left.next_id = left.next_id.max(last_id.saturating_add(1));
         if is_ours {
             // If this fails, the disk is full: the next start tries again.
             let _ = end_torn_line(&file);
-            left.unended.push(Unended { file, head, last });
+            left.unended.push(Unended { file, head: Head::clone(&head), last });
+        } else {
+            others.push((name, head, body));
         }
     }
-    left.orphans =
-        open.into_iter().filter_map(|((run, _), (of_boot, line))| orphan(run, &of_boot, line, boot)).collect();
+    handed_on(folder, &others, &mut open);
+    left.orphans = open.into_iter().filter_map(|((run, _), found)| orphan(run, found, boot)).collect();
     Ok(left)
+}
+
+/// Notes a start, or an end.
+fn note(open: &mut Open, head: &Arc<Head>, key: (RunId, u64), event: Option<&[u8]>, line: &[u8]) {
+    match event {
+        None => _ = open.remove(&key),
+        Some(b"\"started\"" | b"\"open\"" | b"\"still_running\"") => {
+            if let Ok(line) = decode(Some(head), line) {
+                open.insert(key, Found { line, head: head.clone() });
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Removes the helpers of which a newer segment has a line that is closed, or that another process writes: they have
+/// ended, or that segment keeps account of them. So it is where the last line of a segment could not be written, because
+/// the disk was full.
+fn handed_on(folder: &Folder, others: &[(Name, Arc<Head>, u64)], open: &mut Open) {
+    for (name, head, body) in others {
+        let is_newer = |than: &Head| match than.run == head.run {
+            true => head.n > than.n,
+            false => head.wall >= than.wall,
+        };
+        if !open.values().any(|found| is_newer(&found.head)) {
+            continue;
+        }
+        // Removed since.
+        let Ok((file, _)) = folder.segment(name, false) else { continue };
+        read(&file, (head, *body), |key, _, _| {
+            if open.get(&key).is_some_and(|found| is_newer(&found.head)) {
+                open.remove(&key);
+            }
+        });
+    }
 }
 
 impl Left {
@@ -126,16 +184,18 @@ fn lost(record: &Record, why: &str) -> Record {
     }
 }
 
-fn orphan(run: RunId, of_boot: &str, line: Line, boot: &str) -> Option<Orphan> {
+fn orphan(run: RunId, found: Found, boot: &str) -> Option<Orphan> {
+    let Found { line, head } = found;
     let (Item::Started(running) | Item::Open(running) | Item::StillRunning(running)) = line.item else { return None };
-    let named = running.record.pid.zip(running.start_time).filter(|_| of_boot == boot && !boot.is_empty());
+    let named = running.record.pid.zip(running.start_time).filter(|_| *head.boot == *boot && !boot.is_empty());
     // If no descriptor can be had (EMFILE), the helper counts as ended: that it is lost is true in any case.
     let process = named.and_then(|(pid, started)| process::open(pid, started).ok());
     Some(Orphan { run, running, process })
 }
 
 /// The last line, if it ends the segment: the id of the next request, and how many helpers were left.
-fn closed_in_order(file: &File, head: &Head, len: u64) -> Option<(u64, u64)> {
+fn closed_in_order(file: &File, head: &Head) -> Option<(u64, u64)> {
+    let len = u64::try_from(rustix::fs::fstat(file).ok()?.st_size).ok()?;
     let mut text = vec![0; usize::try_from(LAST.min(len)).ok()?];
     file.read_exact_at(&mut text, len - LAST.min(len)).ok()?;
     let text = text.strip_suffix(b"\n")?;
@@ -146,8 +206,13 @@ fn closed_in_order(file: &File, head: &Head, len: u64) -> Option<(u64, u64)> {
     }
 }
 
-/// Reads a segment's ids and times, and the helpers that have not ended.
-fn read(file: &File, head: &Head, body: u64, mut open: Option<&mut Open>) -> (u64, Wall) {
+/// Reads a segment's ids and times, and calls `each` with every line about a request: its run and id, its event and the
+/// line.
+fn read(
+    file: &File,
+    (head, body): (&Head, u64),
+    mut each: impl FnMut((RunId, u64), Option<&[u8]>, &[u8]),
+) -> (u64, Wall) {
     let (mut last_id, mut last) = (0, head.wall);
     let mut from = file;
     if from.seek(SeekFrom::Start(body)).is_err() {
@@ -167,16 +232,7 @@ fn read(file: &File, head: &Head, body: u64, mut open: Option<&mut Open>) -> (u6
         if run == head.run {
             last_id = last_id.max(id);
         }
-        let Some(open) = open.as_deref_mut() else { continue };
-        match event {
-            None => _ = open.remove(&(run, id)),
-            Some(b"\"started\"" | b"\"open\"" | b"\"still_running\"") => {
-                if let Ok(line) = decode(Some(head), line) {
-                    open.insert((run, id), (head.boot.clone(), line));
-                }
-            }
-            _ => {}
-        }
+        each((run, id), event, line);
     }
 }
 

@@ -19,6 +19,8 @@ const DAY: Wall = 86_400 * 1_000_000;
 pub struct Limits {
     /// The most bytes of all segments together.
     pub bytes: u64,
+    /// The most segments: each process that writes makes one at least.
+    pub segments: usize,
     /// How long after its last line a segment is removed, in microseconds.
     pub age: Wall,
     /// A new segment begins when one has this many bytes.
@@ -28,13 +30,14 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Of all lines: 64 MiB and 30 days, in segments of 4 MiB and a day.
-    pub const ALL: Self = Self { bytes: 64 * MIB, age: 30 * DAY, segment_bytes: 4 * MIB, segment_age: DAY };
-    /// Of failures: 64 MiB and 180 days, in segments of 4 MiB and a week.
+    /// Of all lines: 64 MiB, 2,000 segments and 30 days, in segments of 4 MiB and a day.
+    pub const ALL: Self =
+        Self { bytes: 64 * MIB, segments: 2_000, age: 30 * DAY, segment_bytes: 4 * MIB, segment_age: DAY };
+    /// Of failures: 64 MiB, 2,000 segments and 180 days, in segments of 4 MiB and a week.
     pub const FAILURES: Self = Self { age: 180 * DAY, segment_age: 7 * DAY, ..Self::ALL };
 }
 
-/// Removes the oldest segments until the others and `room` more bytes are within the limits. Returns the bytes that are
+/// Removes the oldest segments until the others, and one more of `room` bytes, are within the limits. Returns the bytes that are
 /// left. A segment that cannot be opened or removed is skipped: the next rotation tries again.
 pub(super) fn prune(folder: &Folder, limits: &Limits, now: Wall, room: u64) -> Result<u64, LedgerError> {
     let mut segments = Vec::new();
@@ -51,10 +54,12 @@ pub(super) fn prune(folder: &Folder, limits: &Limits, now: Wall, room: u64) -> R
     let oldest = now.saturating_sub(limits.age);
     // If every segment seems too old, the clock is more likely wrong than the ledger: a later rotation decides.
     let believed = segments.iter().any(|(.., last)| *last >= oldest);
+    let mut left = segments.len();
     for (name, bytes, last) in segments {
         let too_old = believed && last < oldest;
-        if (total > most || too_old) && remove_unlocked(folder, &name).is_ok() {
+        if (total > most || left >= limits.segments || too_old) && remove_unlocked(folder, &name).is_ok() {
             total -= bytes;
+            left -= 1;
         }
     }
     Ok(total)

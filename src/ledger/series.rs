@@ -120,22 +120,12 @@ impl Series {
         Ok(())
     }
 
-    /// Appends the lines of these items.
-    pub(super) fn append<'a>(
-        &mut self,
-        about: About,
-        items: impl IntoIterator<Item = &'a Item>,
-        keep: KeepOutput,
-    ) -> Result<(), Errno> {
+    /// Appends lines, all or none.
+    pub(super) fn append(&mut self, lines: &[(About, &Item)], keep: KeepOutput) -> Result<(), Errno> {
         let Some((segment, head)) = &mut self.current else { return Ok(()) };
-        let About { wall, n, run } = about;
-        let mut lines = Vec::new();
-        for item in items {
-            let about = if matches!(item, Item::Lost { .. }) { (wall, 0, None) } else { (wall, n, run) };
-            lines.extend(encode(head, about, item, keep));
-        }
-        segment.append(&lines)?;
-        self.last = self.last.max(wall);
+        let encoded = |(About { wall, n, run }, item): &(About, &Item)| encode(head, (*wall, *n, *run), item, keep);
+        segment.append(&lines.iter().flat_map(encoded).collect::<Vec<u8>>())?;
+        self.last = lines.iter().map(|(about, _)| about.wall).fold(self.last, Wall::max);
         Ok(())
     }
 

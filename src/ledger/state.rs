@@ -8,7 +8,7 @@ use crate::abi::record::{Outcome, Record};
 use crate::control::target_info::RunId;
 
 use super::clocks::Clocks;
-use super::line::{Item, KeepOutput, Wall};
+use super::line::{Item, KeepOutput};
 use super::series::{About, Fixed, Open, Series};
 
 /// The state of a ledger that is being written.
@@ -23,10 +23,35 @@ pub(super) struct State {
     pub(super) next_id: u64,
     /// Helpers that run.
     pub(super) open: Open,
-    /// Lines lost since the last one that says so, and why.
-    pub(super) lost: u64,
-    pub(super) errno: Option<Errno>,
+    /// Losses that no line tells of yet.
+    pub(super) lost: Losses,
+    /// Failures that are missing in the series of failures alone.
+    pub(super) failures_lost: Losses,
     pub(super) closed: bool,
+}
+
+/// Lines that were lost, and why the last write failed, if that is the cause.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Losses {
+    count: u64,
+    errno: Option<Errno>,
+}
+
+impl Losses {
+    fn add(&mut self, count: u64, errno: Option<Errno>) {
+        *self = Self { count: self.count + count, errno: errno.or(self.errno) };
+    }
+
+    fn line(self) -> Option<Item> {
+        (self.count > 0).then_some(Item::Lost { count: self.count, errno: self.errno })
+    }
+}
+
+/// What has become of a line, in the series of all and in that of the failures.
+#[derive(Clone, Copy)]
+pub(super) struct Done {
+    pub(super) all: Result<(), Errno>,
+    pub(super) failures: Result<(), Errno>,
 }
 
 impl State {
@@ -36,14 +61,35 @@ impl State {
     }
 
     /// Appends a line about an event of `run`, of this one if `None`.
-    pub(super) fn put(&mut self, clocks: &dyn Clocks, item: &Item, run: Option<RunId>) -> Result<(), Errno> {
+    pub(super) fn put(&mut self, clocks: &dyn Clocks, item: &Item, run: Option<RunId>) -> Done {
         self.n += 1;
-        let done = if self.closed { Err(Errno::ESHUTDOWN) } else { self.write(clocks, item, run) };
+        let about = About { wall: clocks.wall(), n: self.n, run };
+        let all = self.append(clocks.monotonic(), about, Some(item));
         self.note(item, run.unwrap_or(self.fixed.run));
-        if let Err(errno) = done {
-            (self.lost, self.errno) = (self.lost + 1, Some(errno));
+        let failures = match item {
+            Item::Ended(record) if is_failure(record) => self.append_failure(clocks.monotonic(), about, item),
+            _ => Ok(()),
+        };
+        if let Err(errno) = all {
+            self.lost.add(1, Some(errno));
         }
-        done
+        if let Err(errno) = failures {
+            self.failures_lost.add(1, Some(errno));
+        }
+        Done { all, failures }
+    }
+
+    /// Appends a line about `count` items that never reached the ledger.
+    pub(super) fn lose(&mut self, clocks: &dyn Clocks, count: u64) -> Result<(), Errno> {
+        self.n += count;
+        self.lost.add(count, None);
+        self.tell(clocks)
+    }
+
+    /// Appends a line about the losses that no line tells of yet.
+    fn tell(&mut self, clocks: &dyn Clocks) -> Result<(), Errno> {
+        let about = About { wall: clocks.wall(), n: self.n + 1, run: None };
+        if self.lost.count == 0 { Ok(()) } else { self.append(clocks.monotonic(), about, None) }
     }
 
     /// Keeps account of the helpers that run and of the ids.
@@ -62,26 +108,41 @@ impl State {
         self.next_id = self.next_id.max(id.saturating_add(1));
     }
 
-    fn write(&mut self, clocks: &dyn Clocks, item: &Item, run: Option<RunId>) -> Result<(), Errno> {
-        let about = About { wall: clocks.wall(), n: self.n, run };
-        let (mono, next_id) = (clocks.monotonic(), self.next_id);
-        let lost = (self.lost > 0).then_some(Item::Lost { count: self.lost, errno: self.errno });
-        let news = lost.iter().chain([item]);
-        self.all.rotate((about, mono, next_id), &self.fixed, &self.open)?;
-        self.all.append(about, news, self.output)?;
-        self.lost = 0;
-        if matches!(item, Item::Ended(record) if is_failure(record)) {
-            self.failures.rotate((about, mono, next_id), &self.fixed, &BTreeMap::new())?;
-            self.failures.append(about, [item], self.output)?;
+    /// Appends a line to the series of all, after one about the losses before it.
+    fn append(&mut self, mono: u64, about: About, item: Option<&Item>) -> Result<(), Errno> {
+        if self.closed {
+            return Err(Errno::ESHUTDOWN);
         }
+        let lost = self.lost.line();
+        let lines =
+            lost.iter().map(|lost| (About { n: 0, run: None, ..about }, lost)).chain(item.map(|item| (about, item)));
+        self.all.rotate((about, mono, self.next_id), &self.fixed, &self.open)?;
+        self.all.append(&lines.collect::<Vec<_>>(), self.output)?;
+        self.lost = Losses::default();
         Ok(())
     }
 
-    /// Ends the segments in order.
-    pub(super) fn close(&mut self, wall: Wall) -> Result<(), Errno> {
-        let (next_id, open) = (self.next_id, self.open.len() as u64);
+    /// Appends a failure to the series of failures. The line about losses has the failure's number: a reader passes over
+    /// both as long as the other series has the lines.
+    fn append_failure(&mut self, mono: u64, about: About, item: &Item) -> Result<(), Errno> {
+        if self.closed {
+            return Err(Errno::ESHUTDOWN);
+        }
+        let lost = self.failures_lost.line();
+        let lines = lost.iter().map(|lost| (About { run: None, ..about }, lost)).chain([(about, item)]);
+        self.failures.rotate((about, mono, self.next_id), &self.fixed, &BTreeMap::new())?;
+        self.failures.append(&lines.collect::<Vec<_>>(), self.output)?;
+        self.failures_lost = Losses::default();
+        Ok(())
+    }
+
+    /// Ends the segments in order, after a line about the last losses.
+    pub(super) fn close(&mut self, clocks: &dyn Clocks) -> Result<(), Errno> {
+        let told = self.tell(clocks);
+        self.closed = true;
+        let (wall, next_id, open) = (clocks.wall(), self.next_id, self.open.len() as u64);
         let all = self.all.close(wall, &Item::End { next_id, open });
-        all.and(self.failures.close(wall, &Item::End { next_id, open: 0 }))
+        told.and(all).and(self.failures.close(wall, &Item::End { next_id, open: 0 }))
     }
 }
 

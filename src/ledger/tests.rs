@@ -280,3 +280,74 @@ fn a_line_that_cannot_be_written_is_counted_and_the_next_one_says_so() {
     assert!(stats.error.as_deref().is_some_and(|e| e.contains("ESHUTDOWN")), "{stats:?}");
     assert_eq!(ledger.ledger(), Some(ledger.stats()));
 }
+
+#[test]
+fn what_never_reached_the_ledger_is_a_line_of_its_own() {
+    let fixture = Fixture::new();
+    let ledger = fixture.open(fixture.options());
+    fixture.one(&ledger, 1, 0);
+    ledger.lost(3);
+    fixture.one(&ledger, 2, 0);
+    ledger.close();
+    let read = lines(&segments(&fixture.path())[0]);
+    let expected = ["segment", "started 1", "ended 1 exited", "lost 3", "started 2", "ended 2 exited", "end 3 0"];
+    assert_eq!(names(&read), expected);
+    assert_eq!(read.iter().map(|line| line.n).collect::<Vec<_>>(), [0, 1, 2, 0, 6, 7, 0], "3, 4 and 5 are missing");
+    let Item::Lost { errno, .. } = &read[3].item else { panic!() };
+    assert_eq!((*errno, ledger.stats().lost), (None, 0), "no write failed");
+}
+
+#[test]
+fn a_failure_that_is_missing_in_the_failures_alone_is_counted_as_that() {
+    let fixture = Fixture::new();
+    let ledger = fixture.open(fixture.options());
+    fixture.one(&ledger, 1, 9);
+    // No file can be made in a folder that was removed.
+    let failures = fixture.path().join("failures");
+    fixture.clocks.set(fixture.head.wall + Limits::FAILURES.segment_age);
+    drop(fixture.open(fixture.options()));
+    fs::remove_dir_all(&failures).unwrap();
+    let next = fixture.open(Options { failures: Limits { segment_bytes: 1, ..Limits::FAILURES }, ..fixture.options() });
+    fs::remove_dir_all(&failures).unwrap();
+    fixture.one(&next, 2, 9);
+    let stats = next.stats();
+    assert_eq!((stats.written, stats.lost, stats.failures_lost), (2, 0, 1));
+    assert!(stats.error.as_deref().is_some_and(|e| e.contains("/failures`")), "{stats:?}");
+    fixture.one(&next, 3, 0);
+    assert_eq!(next.stats().error, None);
+    next.close();
+    let read = lines(segments(&fixture.path()).last().unwrap());
+    assert_eq!(
+        names(&read)[1..5],
+        ["started 2", "ended 2 killed", "started 3", "ended 3 exited"],
+        "no line is missing"
+    );
+}
+
+#[test]
+fn many_small_segments_are_bounded_by_their_number() {
+    let fixture = Fixture::new();
+    let options = || Options { all: Limits { segments: 3, ..Limits::ALL }, ..fixture.options() };
+    for id in 1..8 {
+        fixture.clocks.set(fixture.head.wall + Wall::try_from(id).unwrap());
+        let ledger = fixture.open(options());
+        fixture.one(&ledger, id, 0);
+        ledger.close();
+        assert_eq!(segments(&fixture.path()).len(), 3.min(usize::try_from(id).unwrap()), "{id}");
+    }
+    let newest = lines(segments(&fixture.path()).last().unwrap());
+    assert_eq!(names(&newest)[1], "started 7");
+}
+
+#[test]
+fn a_ledger_can_be_below_a_folder_that_one_may_enter_but_not_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let above = dir.path().join("above");
+    fs::create_dir(&above).unwrap();
+    fs::set_permissions(&above, fs::Permissions::from_mode(0o300)).unwrap();
+    let folder = Folder::open(&above.join("ledger"), true).and_then(|folder| folder.names());
+    let again = Folder::open(&above.join("ledger"), false).map(|_| ());
+    // So that the folder can be removed.
+    fs::set_permissions(&above, fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!((folder.unwrap(), again.unwrap()), (Vec::new(), ()));
+}

@@ -20,7 +20,7 @@ use super::line::{Item, KeepOutput, Running, Wall, micros};
 use super::open::{Left, Orphan, left_in};
 use super::rotate::Limits;
 use super::series::{Fixed, Series};
-use super::state::State;
+use super::state::{Losses, State};
 use super::watch::{self, Watching};
 
 /// How a ledger is written.
@@ -100,8 +100,8 @@ impl Ledger {
             n: 0,
             next_id: first_id,
             open: BTreeMap::new(),
-            lost: 0,
-            errno: None,
+            lost: Losses::default(),
+            failures_lost: Losses::default(),
             closed: false,
         };
         let ledger = Arc::new(Self {
@@ -178,10 +178,10 @@ impl Ledger {
         }
         lock(&self.watching).take();
         let mut state = lock(&self.state);
-        if std::mem::replace(&mut state.closed, true) {
+        if state.closed {
             return;
         }
-        let closed = state.close(self.clocks.wall());
+        let closed = state.close(self.clocks.as_ref());
         let mut stats = lock(&self.stats);
         stats.bytes = state.bytes();
         if let Err(errno) = closed {
@@ -202,13 +202,17 @@ impl Ledger {
         self.busy_since.store(IDLE, Ordering::Relaxed);
         let mut stats = lock(&self.stats);
         stats.bytes = bytes;
-        match done {
-            Ok(()) => (stats.written, stats.error) = (stats.written + 1, None),
-            Err(errno) => {
-                stats.lost += 1;
-                stats.error = Some(LedgerError::at(&self.folder, errno).whole().into());
-            }
+        match done.all {
+            Ok(()) => stats.written += 1,
+            Err(_) => stats.lost += 1,
         }
+        stats.failures_lost += u64::from(done.failures.is_err());
+        stats.error = match (done.all, done.failures) {
+            (Err(errno), _) => Some(LedgerError::at(&self.folder, errno)),
+            (_, Err(errno)) => Some(LedgerError::at(&self.folder.join(FAILURES), errno)),
+            _ => None,
+        }
+        .map(|error| error.whole().into());
     }
 }
 
@@ -225,6 +229,17 @@ impl RecordSink for Ledger {
 
     fn changed(&self, change: &Changed) {
         self.put(&Item::Changed(change.event.clone()), None, micros(change.wall));
+    }
+
+    fn lost(&self, count: u64) {
+        if !self.mark.is_current() {
+            return;
+        }
+        // The engine counts them; if this line cannot be written, the next one tells of them.
+        let told = lock(&self.state).lose(self.clocks.as_ref(), count);
+        if let Err(errno) = told {
+            lock(&self.stats).error = Some(LedgerError::at(&self.folder, errno).whole().into());
+        }
     }
 
     fn ledger(&self) -> Option<LedgerState> {

@@ -53,6 +53,13 @@ pub fn monotonic() -> u64 {
     u64::try_from(super::linux::ticks::monotonic().as_micros()).unwrap_or(u64::MAX)
 }
 
+/// Gives the calling thread more CPU time than others where there is too little (nice(2)), if it may: without
+/// CAP_SYS_NICE nothing changes. Threads and processes that it starts inherit this.
+pub fn prefer_this_thread() {
+    const NICE: i32 = -10;
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

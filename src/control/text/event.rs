@@ -1,15 +1,16 @@
 //! Events of the engine, in words.
 
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
 use crate::abi::escape::screen_again;
 use crate::abi::event::{EventKind, EventKinds, Level};
-use crate::abi::knob_value::Source;
 use crate::abi::record::{Outcome, Record};
 use crate::abi::wait::signal_name;
 
 use super::kernel::lost;
+use super::log::by as process;
 use super::mask::list;
 use super::outcome::{ended_in_words, title, value};
 
@@ -60,24 +61,20 @@ pub fn event(kind: &EventKind) -> EventText {
         }
         EventKind::Signalled { id, pid, signal, actor } => {
             let name = u8::try_from(*signal).map_or_else(|_| format!("signal {signal}"), signal_name);
-            (
-                Level::Info,
-                Some(*id),
-                format!("{name} was sent to the helper (pid {pid}), by the {}", actor.origin.name()),
-            )
+            (Level::Info, Some(*id), format!("{name} was sent to the helper (pid {pid}), {}", by(actor)))
         }
         EventKind::KnobChanged { change, actor } => {
-            let by = change.source.as_ref().map_or_else(|| format!("the {}", actor.origin.name()), Source::to_string);
+            let by = change.source.as_ref().map_or_else(|| by(actor), |source| format!("by {source}"));
             let key = change.key;
             let what = match change.masks() {
                 Some((before, after)) => masks(before, after),
                 None => format!("{} -> {}", value(&change.before.text()), value(&change.after.text())),
             };
-            plain(Level::Info, format!("{key}: {what}, by {by}"))
+            plain(Level::Info, format!("{key}: {what}, {by}"))
         }
         EventKind::GateChanged { from, to, actor } => {
             let level = if *to == Depth::Enabled { Level::Info } else { Level::Warning };
-            plain(level, format!("khelper.gate: {} -> {}, by the {}", from.name(), to.name(), actor.origin.name()))
+            plain(level, format!("khelper.gate: {} -> {}, {}", from.name(), to.name(), by(actor)))
         }
         EventKind::Lost { source, count } => plain(Level::Warning, lost(*source, *count)),
         EventKind::DrainFailed { holdouts, .. } => {
@@ -103,6 +100,14 @@ pub fn missed(count: u64) -> String {
     format!("{count} lines are missing here: the log fell behind (the Overview's counts are not affected)")
 }
 
+/// How an operator's command reached the engine: `by the console`, or from which process outside.
+fn by(actor: &Actor) -> String {
+    match actor.origin {
+        Origin::Outside => format!("{} from outside", process(actor)),
+        own => format!("by the {}", own.name()),
+    }
+}
+
 /// The result of a write to a mask.
 fn masks(before: CapMask, after: CapMask) -> String {
     let (lost, back) = (before.minus(after), after.minus(before));
@@ -119,11 +124,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::abi::actor::{Actor, Origin};
-    use crate::abi::cap::CapMask;
     use crate::abi::glob::Globs;
     use crate::abi::knob::Key;
-    use crate::abi::knob_value::{Change, KnobValue};
+    use crate::abi::knob_value::{Change, KnobValue, Source};
     use crate::control::testing as fixtures;
     use nix::errno::Errno;
 

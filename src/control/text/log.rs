@@ -10,6 +10,7 @@ use crate::abi::escape::screen_to;
 use crate::abi::event::EventKind;
 use crate::abi::knob_value::KnobValue;
 use crate::abi::record::{Kind, Outcome, Record};
+use crate::abi::sink::LedgerState;
 use crate::abi::time::rfc3339;
 use crate::abi::wait::signal_name;
 use crate::sys::local_time::Local;
@@ -17,16 +18,16 @@ use nix::errno::Errno;
 
 use super::kernel;
 use super::mask::but;
-use super::outcome::{ended_in_words, put_remarks, put_status, put_took};
-
-const SECONDS: &str = "000102030405060708091011121314151617181920212223242526272829\
-                       303132333435363738394041424344454647484950515253545556575859";
+use super::outcome::ended_in_words;
+use super::pieces::{put_number, put_remarks, put_status, put_took};
 
 /// Writes times for a person. Of thousands of lines, many have the same second.
 pub struct Times {
     utc: bool,
     today: String,
     text: String,
+    /// Where the seconds are in `text`.
+    seconds: usize,
     /// When the minute of `text` began, in seconds since the epoch, if another second of it changes two digits only.
     minute: Option<u64>,
 }
@@ -34,7 +35,7 @@ pub struct Times {
 impl Times {
     /// `now` is the time of reading. `utc`: in UTC instead of the operator's time zone.
     pub fn new(now: SystemTime, utc: bool) -> Self {
-        Self { utc, today: parts(now, utc).date, text: String::new(), minute: None }
+        Self { utc, today: parts(now, utc).date, text: String::new(), seconds: 0, minute: None }
     }
 
     /// A time of today as `14:02:11+01:00`, of another day as `2026-11-25 14:02:11+01:00`; in UTC, or where the time zone
@@ -44,12 +45,15 @@ impl Times {
         let second = since.zip(self.minute).and_then(|(since, minute)| since.checked_sub(minute));
         match second.filter(|second| *second < 60) {
             Some(second) => {
-                let from = self.text.find(':').map_or(0, |at| at + 4);
-                self.text.replace_range(from..from + 2, &SECONDS[2 * second as usize..][..2]);
+                // The text is ASCII.
+                let mut text = std::mem::take(&mut self.text).into_bytes();
+                text[self.seconds..][..2].copy_from_slice(&[second / 10, second % 10].map(|digit| b'0' + digit as u8));
+                self.text = String::from_utf8(text).unwrap_or_default();
             }
             None => {
                 let Moment { date, clock, second } = parts(at, self.utc);
                 self.text = if date == self.today { clock } else { format!("{date} {clock}") };
+                self.seconds = self.text.find(':').map_or(0, |at| at + 4);
                 self.minute = since.zip(second).and_then(|(since, second)| since.checked_sub(second));
             }
         }
@@ -66,7 +70,7 @@ struct Moment {
 }
 
 fn parts(at: SystemTime, utc: bool) -> Moment {
-    let (date, clock) = match Local::of(at).filter(|_| !utc) {
+    let (date, clock) = match if utc { None } else { Local::of(at) } {
         Some(local) => (local.date(), format!("{}{}", local.clock(), local.offset())),
         None => {
             let text = rfc3339(at);
@@ -94,8 +98,11 @@ fn put_what(out: &mut String, record: &Record) {
         Kind::Module => "module",
         Kind::Helper => "run",
     };
-    // Writing to a string cannot fail, here and below.
-    let _ = write!(out, "#{} {verb} \"", record.id);
+    out.push('#');
+    put_number(out, record.id);
+    for part in [" ", verb, " \""] {
+        out.push_str(part);
+    }
     screen_to(out, record.title());
     out.push('"');
 }
@@ -127,8 +134,10 @@ pub fn by(actor: &Actor) -> String {
 fn put_by(out: &mut String, actor: &Actor) {
     out.push_str("by \"");
     screen_to(out, actor.comm.as_bytes());
-    let _ = write!(out, "\" uid {}", actor.uid);
+    out.push_str("\" uid ");
+    put_number(out, actor.uid.into());
     if let Some(login) = actor.loginuid.filter(|login| *login != actor.uid) {
+        // Writing to a string cannot fail.
         let _ = write!(out, " (login {login})");
     }
 }
@@ -200,6 +209,18 @@ pub fn change(time: &str, target: &str, event: &EventKind, known: CapMask) -> Op
 pub fn lost(time: &str, target: &str, count: u64, errno: Option<Errno>) -> String {
     let why = errno.map(|errno| format!(": {} ({})", errno.desc(), errno_name(errno))).unwrap_or_default();
     format!("{time} {target} {count} lines are missing before this one{why}")
+}
+
+/// What a ledger that was closed has lost: `missed` records and changes never reached it. Empty if it has everything.
+pub fn losses(missed: u64, state: &LedgerState) -> Vec<String> {
+    let counts = [
+        (missed, "records and changes did not reach it"),
+        (state.lost, "lines could not be written"),
+        (state.failures_lost, "failures could not be written to its series of failures"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let lines = counts.map(|(count, what)| format!("the ledger: {count} {what}"));
+    lines.chain(state.error.iter().map(ToString::to_string)).collect()
 }
 
 /// What a query could not read; `None` if it has read everything.
@@ -293,6 +314,15 @@ mod tests {
             "T daemon 3 lines are missing before this one: No space left on device (ENOSPC)"
         );
         assert_eq!(lost("T", "daemon", 3, None), "T daemon 3 lines are missing before this one");
+        let state =
+            LedgerState { lost: 2, failures_lost: 3, error: Some("full (ENOSPC)".into()), ..Default::default() };
+        let said = losses(1, &state);
+        assert_eq!(
+            (said.len(), &*said[1], &*said[3]),
+            (4, "the ledger: 2 lines could not be written", "full (ENOSPC)")
+        );
+        assert!(said[0].contains("1 records and changes") && said[2].contains("3 failures"), "{said:?}");
+        assert!(losses(0, &LedgerState { written: 9, ..Default::default() }).is_empty());
         assert_eq!(passed_over(0, 0), None);
         assert!(passed_over(2, 0).is_some_and(|t| t.contains("2 of a newer version") && !t.contains("cannot be read")));
         assert!(passed_over(2, 1).is_some_and(|t| t.contains(" and 1 that cannot be read")));

@@ -7,6 +7,7 @@ pub mod kernel;
 pub mod log;
 pub mod mask;
 pub mod outcome;
+mod pieces;
 pub mod posture;
 pub mod probe_report;
 pub mod provenance;

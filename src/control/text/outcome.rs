@@ -1,7 +1,5 @@
 //! How a request ended, as a symbol and words. Rows, details, status lines and the command line all use these texts.
 
-use std::fmt::Write as _;
-
 use nix::errno::Errno;
 
 use crate::abi::actor::ChainLink;
@@ -10,7 +8,10 @@ use crate::abi::escape::{screen, screen_again};
 use crate::abi::knob::Key;
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::record::{Kind, Outcome, Record, State};
-use crate::abi::wait::{WaitStatus, signal_name};
+use crate::abi::wait::WaitStatus;
+
+pub use super::pieces::took;
+use super::pieces::{put_remarks, put_status};
 
 /// The severity of a result, the worst last. Colour alone never shows it: each result also has its own symbol and
 /// words.
@@ -77,16 +78,6 @@ pub fn ended_in_words(record: &Record) -> OutcomeText {
     };
     put_remarks(&mut ending.words, record);
     ending
-}
-
-/// Appends what else is to be said about an end.
-pub(super) fn put_remarks(words: &mut String, record: &Record) {
-    if record.timed_out {
-        words.push_str(", timed out");
-    }
-    if record.abandoned && record.outcome != Outcome::Abandoned {
-        words.push_str(", caller gone");
-    }
 }
 
 /// The current state of a request, or how it ended.
@@ -184,18 +175,6 @@ pub fn status_in_words(status: WaitStatus) -> OutcomeText {
         (None, None) => '?',
     };
     OutcomeText::new(symbol, Severity::Bad, format!("{words} (raw {})", status.raw()))
-}
-
-/// Appends a wait status in words, without its raw value.
-pub(super) fn put_status(out: &mut String, status: WaitStatus) {
-    // Writing to a string cannot fail.
-    let _ = match (status.exit_code(), status.signal()) {
-        (Some(code), _) => write!(out, "exit {code}"),
-        (None, Some(signal)) => {
-            write!(out, "killed by {}{}", signal_name(signal), if status.core() { ", core dumped" } else { "" })
-        }
-        (None, None) => out.write_str("unknown wait status"),
-    };
 }
 
 fn running(record: &Record) -> OutcomeText {
@@ -307,26 +286,6 @@ pub fn chain(links: &[ChainLink]) -> String {
         format!("{} ({}{of}{guessed})", l.comm, l.pid)
     };
     links.iter().map(link).collect::<Vec<_>>().join(" < ")
-}
-
-/// Formats a time for a person: `640 µs`, `12 ms`, `1.2 s`, `2 m 05 s`, `3 h 02 m`.
-pub fn took(us: u64) -> String {
-    let mut out = String::new();
-    put_took(&mut out, us);
-    out
-}
-
-/// The same, at the end of `out`.
-pub(super) fn put_took(out: &mut String, us: u64) {
-    let seconds = us / 1_000_000;
-    // Writing to a string cannot fail.
-    let _ = match us {
-        0..1_000 => write!(out, "{us} µs"),
-        1_000..1_000_000 => write!(out, "{} ms", us / 1_000),
-        1_000_000..60_000_000 => write!(out, "{seconds}.{} s", us / 100_000 % 10),
-        60_000_000..3_600_000_000 => write!(out, "{} m {:02} s", seconds / 60, seconds % 60),
-        _ => write!(out, "{} h {:02} m", seconds / 3600, seconds / 60 % 60),
-    };
 }
 
 #[cfg(test)]

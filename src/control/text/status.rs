@@ -94,7 +94,11 @@ fn ledger(state: &LedgerState) -> String {
     let error = state.error.as_ref().map(|error| format!("; {error}")).unwrap_or_default();
     let (kib, behind) = (state.bytes / 1024, took(state.lag_us));
     let size = if kib < 1024 { format!("{kib} KiB") } else { format!("{} MiB", kib / 1024) };
-    format!("ledger: {size}, {behind} behind, {} lost{error}", state.lost)
+    let copies = match state.failures_lost {
+        0 => String::new(),
+        count => format!(", {count} copies of failures lost"),
+    };
+    format!("ledger: {size}, {behind} behind, {} lost{copies}{error}", state.lost)
 }
 
 /// The time since the start of the engine, in microseconds; `None` if the wall clock was set back since.
@@ -162,7 +166,8 @@ mod tests {
 
     #[test]
     fn the_ledger_says_how_large_it_is_how_far_behind_and_why_it_fails() {
-        let state = LedgerState { lag_us: 300_000, bytes: 41 << 20, written: 9, lost: 0, error: None };
+        let state =
+            LedgerState { lag_us: 300_000, bytes: 41 << 20, written: 9, lost: 0, failures_lost: 0, error: None };
         assert_eq!(ledger(&state), "ledger: 41 MiB, 300 ms behind, 0 lost");
         let full = LedgerState { bytes: 5_000, lost: 3, error: Some("full (ENOSPC); free some".into()), ..state };
         assert_eq!(ledger(&full), "ledger: 4 KiB, 300 ms behind, 3 lost; full (ENOSPC); free some");

@@ -78,7 +78,10 @@ mod tests {
         let by_us = requester(&actor());
         assert!(of(ended).ends_with(&format!("daemon #4 module \"b\\x1b\" ✗ exit 1 (raw 256) · 12 ms, by {by_us}")));
         let signalled = EventKind::Signalled { id: 6, pid: 77, signal: 15, actor: by() };
-        assert!(of(signalled).ends_with("daemon #6 SIGTERM was sent to the helper (pid 77), by the outside"));
+        assert!(
+            of(signalled)
+                .ends_with("daemon #6 SIGTERM was sent to the helper (pid 77), by \"x\\x1b\" uid 1000 from outside")
+        );
         assert!(of(EventKind::Log(LogKind::Suppressed { count: 3 })).ends_with("3 callbacks suppressed"));
         for (kind, words) in [
             (EventKind::Waiting { id: 5 }, "#5 waits for a slot"),

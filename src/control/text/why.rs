@@ -1,5 +1,6 @@
 //! One request in sentences: who asked, what was decided, what ran, and how it ended.
 
+use crate::abi::actor::Origin;
 use crate::abi::cap::CapMask;
 use crate::abi::escape::{screen, screen_again};
 use crate::abi::launch_spec::Enforcement;
@@ -55,7 +56,11 @@ fn asked_by(record: &Record) -> String {
     let login = actor.loginuid.filter(|login| *login != actor.uid);
     let login = login.map(|login| format!(", login {login}")).unwrap_or_default();
     let comm = quoted(actor.comm.as_bytes());
-    format!("Asked by {comm} (pid {}, uid {}{login}), {}.", actor.pid, actor.uid, actor.origin.name())
+    let process = format!("by {comm} (pid {}, uid {}{login})", actor.pid, actor.uid);
+    match actor.origin {
+        Origin::Outside => format!("Asked from outside {process}."),
+        own => format!("Asked {process}, {}.", own.name()),
+    }
 }
 
 fn decided(record: &Record, known: CapMask) -> String {
@@ -129,7 +134,7 @@ mod tests {
     use nix::errno::Errno;
 
     use super::*;
-    use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
+    use crate::abi::actor::{Actor, ChainLink, Comm};
     use crate::abi::cap::CapSets;
     use crate::abi::error::Stage;
     use crate::abi::record::{Args, Output};
@@ -157,7 +162,7 @@ mod tests {
             ..record(256)
         };
         let expected = [
-            "#88 module \"dccp\", 14:02:11Z. Asked by \"x\" (pid 4121, uid 0, login 1000), outside.",
+            "#88 module \"dccp\", 14:02:11Z. Asked from outside by \"x\" (pid 4121, uid 0, login 1000).",
             "The chain of requesters: x (4121) < systemd (1).",
             "The helper of #80 asked for it.",
             "Allowed. /sbin/modprobe ran with all capabilities but cap_sys_rawio.",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::sink_queue::SinkQueue;
+use super::super::sink_queue::{Handed, SinkQueue};
 use super::clock::ModelClock;
 use super::{Count, explore, join, saw, spawn};
 
@@ -15,19 +15,26 @@ const ROOM: usize = 10;
 struct Scene {
     queue: SinkQueue<u64>,
     got: Count,
+    /// Items that the sink was told are lost.
+    told: Count,
     first: Arc<AtomicBool>,
 }
 
 impl Scene {
     fn new() -> Self {
-        Self { queue: SinkQueue::new(ROOM), got: Count::default(), first: Arc::default() }
+        Self { queue: SinkQueue::new(ROOM), got: Count::default(), told: Count::default(), first: Arc::default() }
     }
 
     /// The sink's thread.
     fn serve(&self) {
         self.queue.serve(|item| {
-            self.first.fetch_or(item == 1, Ordering::Relaxed);
-            self.got.up();
+            match item {
+                Handed::Item(item) => {
+                    self.first.fetch_or(item == 1, Ordering::Relaxed);
+                    self.got.up();
+                }
+                Handed::Lost(count) => (0..count).for_each(|_| self.told.up()),
+            }
             true
         });
     }
@@ -37,6 +44,7 @@ impl Scene {
         let lost = self.queue.lost();
         saw(if lost == 0 { "all had room" } else { "one was lost" });
         assert_eq!(self.got.get() as u64 + lost, put, "got and lost");
+        assert_eq!(self.told.get() as u64, lost, "the sink was told");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::abi::record::{Kind, Outcome, Record, State};
 use crate::abi::wait::WaitMode;
 
 use super::fields::{Fields, Items, Malformed, bytes, number, plain, text, value};
-use super::{Head, Wall, time, usual};
+use super::{Head, Opening, Wall, time, usual};
 
 /// A record that is used for one line after the other. It has the request's id, kind and name, the path, the process that
 /// asked, by its command name and its user ids, how the request ended and after which time. Its other fields mean
@@ -37,14 +37,15 @@ impl Brief {
         (r.abandoned, r.timed_out, r.pid, r.ended_us) = (false, false, None, None);
         let (mut kind, mut module, mut path, mut argv, mut asks, mut status) = (None, None, None, None, None, None);
         let mut seen = 0;
-        let mut fields = Fields::of(line)?;
+        // A newer version, and another kind of line, begin otherwise.
+        let opening = Opening::of(line).ok_or(Malformed)?;
+        let mut fields = Fields::after(opening.rest);
         while let Some(field) = fields.next() {
             let (key, raw) = field?;
             match key {
-                b"v" if raw == b"1" => seen |= V,
-                // A newer version, another kind of line, what this program does not write, and a helper of the kernel, of
-                // which the line shows more.
-                b"v" | b"event" | b"target" | b"kernel" => return Err(Malformed),
+                // Another kind of line, what this program does not write, and a helper of the kernel, of which the line shows
+                // more.
+                b"event" | b"target" | b"kernel" => return Err(Malformed),
                 b"id" => (r.id, seen) = (number(raw)?, seen | ID),
                 b"module" => module = Some(raw),
                 b"kind" => kind = Some(value(raw)?),
@@ -58,8 +59,11 @@ impl Brief {
                 b"raw" => status = Some(value(raw)?),
                 b"abandoned" => r.abandoned = value(raw)?,
                 b"timed_out" => r.timed_out = value(raw)?,
-                b"pid" => r.pid = Some(number(raw)?),
-                b"at" => seen |= AT,
+                // From the pid to the end nothing more is needed.
+                b"pid" => {
+                    r.pid = Some(number(raw)?);
+                    fields.skip_to(b",\"ended_us\":");
+                }
                 b"ended_us" => {
                     r.ended_us = Some(number(raw)?);
                     fields.skip_to(b",\"lag\":");
@@ -90,11 +94,9 @@ impl Brief {
 }
 
 /// The fields that every line of a request that is over has.
-const V: u8 = 1;
-const ID: u8 = 2;
-const AT: u8 = 4;
-const LAG: u8 = 8;
-const ALL: u8 = V | ID | AT | LAG;
+const ID: u8 = 1;
+const LAG: u8 = 2;
+const ALL: u8 = ID | LAG;
 
 /// Sets a byte string. One line after the other often has the same.
 fn set(to: &mut Arc<[u8]>, raw: &[u8]) -> Result<(), Malformed> {

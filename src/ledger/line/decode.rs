@@ -81,13 +81,6 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// When a line was written, from its first bytes alone; `None` if it does not begin as a line of this version does.
-pub(crate) fn time_of(line: &[u8]) -> Option<Wall> {
-    let rest = line.strip_prefix(b"{\"v\":1,\"t\":")?;
-    let digits = rest.iter().position(|b| *b == b',')?;
-    number(&rest[..digits]).ok()
-}
-
 /// Reads a line, without its newline. `head` is the first line of its segment; `None` for that line itself.
 pub(crate) fn decode(head: Option<&Head>, line: &[u8]) -> Result<Line, Unread> {
     let raw = Raw::of(line)?;

@@ -1,7 +1,5 @@
 //! Writes a line.
 
-use std::sync::Arc;
-
 use crate::abi::actor::Actor;
 use crate::abi::escape::json;
 use crate::abi::launch_spec::NotEnforced;
@@ -9,6 +7,7 @@ use crate::abi::record::{Args, Outcome, Output, Record};
 use crate::control::target_info::RunId;
 
 use super::object::Object;
+use super::shorter::shorter;
 use super::{Head, Item, KeepOutput, MAX_LINE, OUTPUT, Running, VERSION, Wall, micros, usual};
 
 /// The most bytes of arguments, and of environment, in a line that would be too long. A byte can take six in JSON, so
@@ -29,18 +28,6 @@ pub(crate) fn encode(head: &Head, about: (Wall, u64, Option<RunId>), item: &Item
         short /= 2;
     }
     bytes
-}
-
-/// The item with at most `short` bytes of arguments and of environment; `None` if it has no record.
-fn shorter(item: &Item, short: usize) -> Option<Item> {
-    let running = |h: &Running| Running { record: Arc::new(shortened(&h.record, short)), start_time: h.start_time };
-    Some(match item {
-        Item::Ended(r) => Item::Ended(Arc::new(shortened(r, short))),
-        Item::Started(h) => Item::Started(running(h)),
-        Item::Open(h) => Item::Open(running(h)),
-        Item::StillRunning(h) => Item::StillRunning(running(h)),
-        _ => return None,
-    })
 }
 
 fn whole(head: &Head, (wall, n, run): (Wall, u64, Option<RunId>), item: &Item, keep: KeepOutput) -> Vec<u8> {
@@ -263,24 +250,4 @@ fn output(line: &mut Object, r: &Record, keep: KeepOutput) {
     if dropped > 0 {
         line.number("dropped_bytes", dropped);
     }
-}
-
-/// The record with the first arguments and variables alone.
-fn shortened(r: &Record, most: usize) -> Record {
-    let short = |list: &[Box<[u8]>]| {
-        let mut left = most;
-        let kept = list.iter().take_while(|bytes| {
-            let fits = bytes.len() < left;
-            left = left.saturating_sub(bytes.len() + 1);
-            fits
-        });
-        kept.cloned().collect::<Arc<[_]>>()
-    };
-    let args = match &r.args {
-        Args::Module => Args::Module,
-        Args::List(list) => Args::List(short(list)),
-    };
-    let said = r.said.as_deref().map(|said| said.chars().take(1024).collect());
-    let chain = r.chain.iter().take(64).cloned().collect();
-    Record { args, env: short(&r.env), output: None, said, chain, ..r.clone() }
 }

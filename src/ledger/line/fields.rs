@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::sys::search::{find, find_byte};
+use crate::sys::search::find;
 
 /// The text is not what the writer writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +17,13 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// `text` is an object and nothing else.
     pub(crate) fn of(text: &'a [u8]) -> Result<Self, Malformed> {
-        let rest = text.strip_prefix(b"{").ok_or(Malformed)?;
+        text.strip_prefix(b"{").map(Self::after).ok_or(Malformed)
+    }
+
+    /// `rest` is what an object has after its brace, or after one of its commas.
+    pub(crate) fn after(rest: &'a [u8]) -> Self {
         let ended = rest == b"}";
-        Ok(Self { rest, ended })
+        Self { rest, ended }
     }
 
     /// Goes on at the field that begins with `begin`, a comma, the quoted key and a colon; does nothing if there is none.
@@ -31,17 +35,18 @@ impl<'a> Fields<'a> {
     }
 
     fn read(&mut self) -> Result<(&'a [u8], &'a [u8]), Malformed> {
-        let key_ends = value_end(self.rest).filter(|_| self.rest.first() == Some(&b'"')).ok_or(Malformed)?;
-        let key = &self.rest[1..key_ends - 1];
-        let rest = self.rest[key_ends..].strip_prefix(b":").ok_or(Malformed)?;
-        let ends = value_end(rest).ok_or(Malformed)?;
-        let (value, rest) = rest.split_at(ends);
-        match rest {
-            b"}" => self.ended = true,
-            [b',', more @ ..] => self.rest = more,
+        let text = self.rest;
+        if text.first() != Some(&b'"') {
+            return Err(Malformed);
+        }
+        let from = string_end(text, 0).ok_or(Malformed)? + 1;
+        let ends = value_end(text, from).ok_or(Malformed)?;
+        match text[ends] {
+            b',' => self.rest = &text[ends + 1..],
+            b'}' if ends + 1 == text.len() => self.ended = true,
             _ => return Err(Malformed),
         }
-        Ok((key, value))
+        if text[from - 1] == b':' { Ok((&text[1..from - 2], &text[from..ends])) } else { Err(Malformed) }
     }
 }
 
@@ -59,13 +64,27 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 /// The raw values of an array.
-pub(crate) struct Items<'a>(&'a [u8]);
+pub(crate) struct Items<'a> {
+    rest: &'a [u8],
+    ended: bool,
+}
 
 impl<'a> Items<'a> {
     /// `text` is an array and nothing else.
     pub(crate) fn of(text: &'a [u8]) -> Result<Self, Malformed> {
-        let inside = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]"));
-        inside.map(Self).ok_or(Malformed)
+        let rest = text.strip_prefix(b"[").ok_or(Malformed)?;
+        Ok(Self { rest, ended: rest == b"]" })
+    }
+
+    fn read(&mut self) -> Result<&'a [u8], Malformed> {
+        let text = self.rest;
+        let ends = value_end(text, 0).ok_or(Malformed)?;
+        match text[ends] {
+            b',' => self.rest = &text[ends + 1..],
+            b']' if ends + 1 == text.len() => self.ended = true,
+            _ => return Err(Malformed),
+        }
+        Ok(&text[..ends])
     }
 }
 
@@ -73,68 +92,101 @@ impl<'a> Iterator for Items<'a> {
     type Item = Result<&'a [u8], Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
+        if self.ended {
             return None;
         }
-        let ends = match self.0[0] {
-            b'"' | b'[' | b'{' => value_end(self.0).unwrap_or(0),
-            _ => self.0.iter().position(|b| *b == b',').unwrap_or(self.0.len()),
-        };
-        let (value, rest) = self.0.split_at(ends);
-        match rest {
-            _ if value.is_empty() => self.0 = &[],
-            [] => self.0 = rest,
-            [b',', more @ ..] if !more.is_empty() => self.0 = more,
-            _ => {
-                self.0 = &[];
-                return Some(Err(Malformed));
-            }
-        }
-        Some(if value.is_empty() { Err(Malformed) } else { Ok(value) })
+        let item = self.read();
+        self.ended |= item.is_err();
+        Some(item)
     }
 }
 
-/// The length of the value that `text` begins with.
-fn value_end(text: &[u8]) -> Option<usize> {
-    match text.first()? {
-        b'"' => string_end(text, 0),
-        b'{' | b'[' => {
-            let (mut at, mut depth) = (0, 0usize);
-            loop {
-                match text.get(at)? {
-                    b'"' => at = string_end(text, at)? - 1,
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' => depth -= 1,
+/// Where the value ends that begins at `from`: at the comma or the bracket after it. `None` if there is no value, or if
+/// the text ends before. These loops run for every byte of most lines of a ledger, so they call nothing.
+fn value_end(text: &[u8], from: usize) -> Option<usize> {
+    let (mut at, mut depth) = (from, 0usize);
+    loop {
+        match *text.get(at)? {
+            b'0'..=b'9' => {}
+            b'"' => loop {
+                at += 1;
+                match *text.get(at)? {
+                    b'"' => break,
+                    b'\\' => at += 1,
                     _ => {}
                 }
-                at += 1;
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
+            },
+            b',' | b'}' | b']' if depth == 0 => return (at > from).then_some(at),
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
         }
-        _ => text.iter().position(|b| matches!(b, b',' | b'}' | b']')).filter(|length| *length > 0),
+        at += 1;
     }
 }
 
 /// Where the string ends that begins at `from`, its quotes included.
 fn string_end(text: &[u8], from: usize) -> Option<usize> {
-    let begin = from + 1;
-    let mut at = begin;
+    let mut at = from;
     loop {
-        at += find_byte(text.get(at..)?, b'"')?;
-        // A quote after an odd number of backslashes is part of the string.
-        let escapes = text[begin..at].iter().rev().take_while(|b| **b == b'\\').count();
         at += 1;
-        if escapes % 2 == 0 {
-            return Some(at);
+        match *text.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 1,
+            _ => {}
         }
     }
 }
 
 /// The number in a raw value.
-pub(crate) fn number<T: std::str::FromStr>(raw: &[u8]) -> Result<T, Malformed> {
-    std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok()).ok_or(Malformed)
+pub(crate) fn number<T: TryFrom<u64> + TryFrom<i64>>(raw: &[u8]) -> Result<T, Malformed> {
+    let is_negative = raw.first() == Some(&b'-');
+    let digits = &raw[usize::from(is_negative)..];
+    let (n, length) = leading_number(digits).ok_or(Malformed)?;
+    let n = match is_negative {
+        _ if length < digits.len() => None,
+        false => T::try_from(n).ok(),
+        true => 0i64.checked_sub_unsigned(n).and_then(|n| T::try_from(n).ok()),
+    };
+    n.ok_or(Malformed)
+}
+
+/// The number that a text begins with, and how many digits it has.
+pub(crate) fn leading_number(text: &[u8]) -> Option<(u64, usize)> {
+    let (mut n, mut length) = (0u64, 0);
+    // Sixteen digits always fit.
+    while length < 16
+        && let Some(eight) = text.get(length..length + 8).and_then(eight_digits)
+    {
+        n = n * 100_000_000 + eight;
+        length += 8;
+    }
+    for b in &text[length..] {
+        let digit = u64::from(b.wrapping_sub(b'0'));
+        if digit > 9 {
+            break;
+        }
+        n = n.checked_mul(10)?.checked_add(digit)?;
+        length += 1;
+    }
+    (length > 0).then_some((n, length))
+}
+
+/// The number of eight digits, all at once: times are long, and each line has one.
+fn eight_digits(text: &[u8]) -> Option<u64> {
+    const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+    const HIGH: u64 = u64::from_le_bytes([0xf0; 8]);
+    const SIX: u64 = u64::from_le_bytes([6; 8]);
+    let digits = u64::from_le_bytes(text.try_into().ok()?);
+    // A byte is a digit if it is 0x3N, also with six more. No byte above 0xf9 gets so far, so nothing is carried over.
+    if digits & HIGH != ZEROS || digits.wrapping_add(SIX) & HIGH != ZEROS {
+        return None;
+    }
+    // Pairs of digits, then of pairs, then of fours; the first digit is the lowest byte.
+    let ones = digits - ZEROS;
+    let pairs = (ones * 10 + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
 /// Any value, by its own form.
@@ -152,10 +204,10 @@ pub(crate) fn text(raw: &[u8]) -> Result<String, Malformed> {
     }
 }
 
-/// A string without a backslash, as it is.
+/// A string of ASCII without a backslash, as it is.
 pub(crate) fn plain(raw: &[u8]) -> Option<&[u8]> {
-    let inside = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    (find_byte(inside, b'\\').is_none() && std::str::from_utf8(inside).is_ok()).then_some(inside)
+    let [b'"', inside @ .., b'"'] = raw else { return None };
+    inside.iter().all(|b| b.is_ascii() && *b != b'\\').then_some(inside)
 }
 
 /// A byte string: text that is escaped as all byte strings are ([`crate::abi::escape::json`]).
@@ -218,6 +270,27 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_number_is_what_the_standard_library_reads(text in "[-0-9]{0,3}[0-9:/]{0,24}") {
+            // A negative zero is read, though no writer writes it.
+            prop_assume!(!text.starts_with("-0"));
+            let length = text.bytes().take_while(u8::is_ascii_digit).count();
+            let leading = text[..length].parse().ok().map(|n: u64| (n, length));
+            prop_assert_eq!(leading_number(text.as_bytes()), leading, "{}", text);
+            prop_assert_eq!(number::<i64>(text.as_bytes()).ok(), text.parse().ok(), "{}", text);
+            prop_assert_eq!(number::<i32>(text.as_bytes()).ok(), text.parse().ok(), "{}", text);
+            prop_assert_eq!(number::<u64>(text.as_bytes()).ok(), text.parse().ok(), "{}", text);
+        }
+
+        #[test]
+        fn eight_digits_are_read_at_once(n in 0u64..100_000_000, at in 0usize..8, byte in any::<u8>()) {
+            let mut text = format!("{n:08}").into_bytes();
+            prop_assert_eq!(eight_digits(&text), Some(n));
+            text[at] = byte;
+            let is_number = byte.is_ascii_digit();
+            prop_assert_eq!(eight_digits(&text).is_some(), is_number);
+        }
+
         #[test]
         fn hostile_bytes_never_panic(text in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = read(&text);

@@ -9,7 +9,7 @@
 //! | `changed` | a knob or the gate was changed, a caller's wait ended, a helper signalled, a drain failed |
 //! | `open` | a segment begins: a helper that was started before it and still runs |
 //! | `still_running` | the ledger was opened: a helper of an earlier run still runs |
-//! | `lost` | lines before this one could not be written |
+//! | `lost` | lines before this one could not be written, or never reached the ledger |
 //! | `end` | the last line of a segment that was closed in order |
 //!
 //! Byte strings are escaped as in all JSON of this program. `t` is the wall clock in microseconds since the epoch, when
@@ -22,6 +22,8 @@ mod decode;
 mod encode;
 pub(crate) mod fields;
 mod object;
+mod opening;
+mod shorter;
 #[cfg(test)]
 pub(crate) mod tests;
 mod usual;
@@ -38,8 +40,9 @@ use crate::abi::record::Record;
 use crate::control::target_info::RunId;
 
 pub use brief::Brief;
-pub(crate) use decode::{Unread, decode, time_of};
+pub(crate) use decode::{Unread, decode};
 pub(crate) use encode::encode;
+pub(crate) use opening::{Opening, time_of};
 pub(crate) use usual::Usual;
 
 /// The version of the lines that this program writes; it reads no newer ones.

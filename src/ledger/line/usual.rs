@@ -17,7 +17,7 @@ const MODPROBE: &[u8] = b"/sbin/modprobe";
 /// Usual values that records share.
 #[derive(Clone, Debug)]
 pub(crate) struct Usual {
-    pub(super) modprobe: Arc<[u8]>,
+    pub(in crate::ledger) modprobe: Arc<[u8]>,
     pub(super) nothing: Arc<[u8]>,
     pub(super) env: Arc<[Box<[u8]>]>,
     pub(super) empty: Arc<[Box<[u8]>]>,

@@ -185,3 +185,67 @@ fn a_torn_line_is_ended_and_everything_before_and_after_it_is_read() {
         assert_eq!((found.len() - lost.count(), counts.unreadable), (kept + 2, torn), "{cut}");
     }
 }
+
+/// Removes the last line of a segment, as if the disk had been full when it was closed.
+fn without_end(segment: &Path) {
+    let text = fs::read_to_string(segment).unwrap();
+    let (lines, end) = text.trim_end().rsplit_once('\n').unwrap();
+    assert!(end.contains("\"event\":\"end\""), "{end}");
+    fs::write(segment, format!("{lines}\n")).unwrap();
+}
+
+#[test]
+fn an_end_in_a_later_segment_counts_where_the_one_of_the_start_was_not_closed() {
+    let small = Limits { segment_bytes: 1, ..Limits::ALL };
+    for (closed, clock) in [(true, 1_000_000), (false, 1_000_000), (true, -5_000_000)] {
+        let fixture = Fixture::new();
+        let ledger = fixture.open(Options { all: small, ..fixture.options() });
+        let lives = Sleeper::new();
+        start(&fixture, &ledger, 1, lives.pid());
+        // The clock may have gone back at the rotation, so that the later segment has the earlier name.
+        fixture.clocks.set(fixture.head.wall + clock);
+        fixture.one(&ledger, 2, 0);
+        ledger.finished(&fixture.record(1, 0));
+        if closed {
+            ledger.close();
+            let left = killed(&fixture);
+            let first = segments(&left.path()).into_iter().find(|path| names(&lines(path))[1] == "started 1").unwrap();
+            without_end(&first);
+            left.open(left.options()).close();
+            assert!(!names(&newest(&left.path())).iter().any(|name| name.contains("lost")), "clock {clock}");
+        } else {
+            // The process that writes the later segment still lives.
+            let first = segments(&fixture.path()).remove(0);
+            without_end(&first);
+            let next = fixture.open(fixture.options());
+            assert_eq!((next.stats().written, next.first_id()), (0, 3));
+            ledger.close();
+        }
+    }
+}
+
+#[test]
+fn of_starts_at_the_same_time_one_says_what_was_lost() {
+    for _ in 0..20 {
+        let fixture = Fixture::new();
+        let ledger = fixture.open(fixture.options());
+        for id in 1..=5 {
+            let mut dead = Sleeper::new();
+            start(&fixture, &ledger, id, dead.pid());
+            dead.end();
+        }
+        let left = killed(&fixture);
+        let barrier = std::sync::Barrier::new(6);
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    left.open(left.options()).close();
+                });
+            }
+        });
+        let (found, counts) = read(&left.path(), &Filter::default());
+        let lost = found.iter().filter(|line| matches!(&line.item, Item::Ended(r) if r.outcome == Outcome::Lost));
+        assert_eq!((lost.count(), counts.unreadable), (5, 0));
+    }
+}

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use crate::ledger::line::{Head, Item, MAX_LINE, Unread, Wall, decode, time_of};
+use crate::ledger::line::{Head, Item, MAX_LINE, Opening, Unread, Wall, decode, time_of};
 use crate::sys::search::{find, find_byte, find_last_byte};
 
 use super::filter::Search;
@@ -65,7 +65,7 @@ impl<'a> Cursor<'a> {
                     continue;
                 }
                 let text = &self.buffer[line.clone()];
-                if self.known.of_failures && number_of(text).is_some_and(|n| n >= self.known.twice_from) {
+                if self.known.of_failures && is_twice(self.known, text) {
                     continue;
                 }
                 if let Some(wall) = self.search.matches(text) {
@@ -128,11 +128,10 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The number of a line, from its first bytes.
-fn number_of(line: &[u8]) -> Option<u64> {
-    use crate::ledger::line::fields::{Fields, number};
-    let (_, raw) = Fields::of(line).ok()?.flatten().find(|(key, _)| *key == b"n")?;
-    number(raw).ok()
+/// Whether a line of the failures is in the other series, too.
+fn is_twice(known: &Known, line: &[u8]) -> bool {
+    let n = Opening::of(line).and_then(|opening| opening.n());
+    n.is_some_and(|n| known.twice.iter().any(|twice| twice.contains(&n)))
 }
 
 /// The first line of a segment, and where the second one begins; `None` if the file has no whole line.

@@ -4,7 +4,7 @@ use crate::abi::escape::json;
 use crate::abi::glob::Globs;
 use crate::abi::record::Outcome;
 use crate::ledger::line::fields::{Fields, bytes, number};
-use crate::ledger::line::{Head, Wall, time_of};
+use crate::ledger::line::{Head, Opening, Wall};
 use crate::ledger::rotate::STEP;
 use crate::sys::search::find;
 
@@ -29,7 +29,7 @@ pub struct Filter {
     pub pid: Option<i32>,
     /// Requests whose module, program or file name of the program is this.
     pub name: Option<Vec<u8>>,
-    /// Starts of helpers, too.
+    /// Starts of helpers, too, and helpers that run when a segment begins.
     pub starts: bool,
     /// Of this target alone: `embedded`, `daemon` or `kernel`.
     pub target: Option<&'static str>,
@@ -60,7 +60,8 @@ impl<'a> Search<'a> {
         let needle = match filter {
             Filter { id: Some(id), .. } => number("id", (*id).into()),
             Filter { pid: Some(pid), .. } if *pid != head.actor.pid => number("pid", (*pid).into()),
-            Filter { outcome: Some(Outcome::Running), .. } => text("event", "started"),
+            Filter { outcome: Some(Outcome::Running), starts: false, .. } => text("event", "started"),
+            Filter { outcome: Some(Outcome::Running), .. } => text("event", ""),
             // The usual outcome is left out.
             Filter { outcome: Some(Outcome::Exited), .. } => None,
             Filter { outcome: Some(outcome), .. } => text("outcome", outcome.name()),
@@ -69,7 +70,7 @@ impl<'a> Search<'a> {
         let needle = needle.or_else(|| filter.unit.as_ref().and_then(|unit| text("unit", &quoted(unit.as_bytes()))));
         let needle = needle.or_else(|| uid.clone().filter(|_| filter.uid != Some(head.actor.uid)));
         let needle = needle.or_else(|| (!filter.module.is_empty()).then(|| of_glob(filter.module.text())));
-        let needle = needle.or_else(|| filter.name.as_deref().and_then(of_name));
+        let needle = needle.or_else(|| filter.name.as_deref().and_then(|name| of_name(head, name)));
         Self { filter, head, needle, uid }
     }
 
@@ -86,21 +87,27 @@ impl<'a> Search<'a> {
     /// When the line was written, if it matches or may be one that cannot be read.
     pub(super) fn matches(&self, line: &[u8]) -> Option<Wall> {
         // A line that cannot be read has no time of its own.
-        let Some(wall) = time_of(line) else { return Some(self.head.wall) };
-        let filter = self.filter;
+        let Some(opening) = Opening::of(line) else { return Some(self.head.wall) };
+        let (filter, wall) = (self.filter, opening.wall);
         let early = filter.since.is_some_and(|since| wall < since);
         if early || filter.until.is_some_and(|until| wall >= until) {
             return None;
         }
-        self.uid_fits(line).then_some(())?;
-        let fields = Looked::of(line, self.looks_at_fields());
+        let starts = filter.starts || filter.outcome == Some(Outcome::Running);
+        if (!starts && opening.is_start()) || !self.uid_fits(line) {
+            return None;
+        }
+        let fields = match opening.is_end() && !self.looks_at_fields() {
+            true => Looked::default(),
+            false => Looked::of(opening.rest, self.looks_at_fields()),
+        };
         let fits = match fields.event {
             None => self.record_fits(line, &fields),
-            Some(b"\"started\"") => {
-                (filter.starts || filter.outcome == Some(Outcome::Running)) && self.record_fits(line, &fields)
-            }
+            Some(b"\"started\"") => starts && self.record_fits(line, &fields),
             Some(b"\"still_running\"") => filter.outcome.is_none() && self.record_fits(line, &fields),
-            Some(b"\"segment\"" | b"\"open\"" | b"\"end\"") => false,
+            // A helper that runs longer than the segment is kept that has its start.
+            Some(b"\"open\"") => filter.starts && self.record_fits(line, &fields),
+            Some(b"\"segment\"" | b"\"end\"") => false,
             Some(b"\"changed\"") => self.change_fits(line),
             // Losses, and what a newer program may have written.
             Some(_) => !self.is_about_requests() && filter.uid.is_none(),
@@ -156,7 +163,8 @@ impl<'a> Search<'a> {
             && f.pid.is_none_or(|pid| self.pid_fits(fields, pid))
             && f.unit.as_ref().is_none_or(|unit| fields.of_requester(b"unit").as_ref() == Some(unit))
             && f.name.as_ref().is_none_or(|name| {
-                module().as_ref() == Some(name) || fields.program().is_some_and(|path| is_called(&path, name))
+                let program = fields.program().or_else(|| fields.module.map(|_| self.head.usual.modprobe.to_vec()));
+                module().as_ref() == Some(name) || program.is_some_and(|path| is_called(&path, name))
             })
     }
 
@@ -203,9 +211,10 @@ struct Looked<'a> {
 
 impl<'a> Looked<'a> {
     /// The fields come in the writer's order: the event before the id, and nothing of interest after `at`.
-    fn of(line: &'a [u8], all: bool) -> Self {
+    fn of(rest: &'a [u8], all: bool) -> Self {
         let mut looked = Self::default();
-        for (key, value) in Fields::of(line).into_iter().flatten().flatten() {
+        for field in Fields::after(rest) {
+            let Ok((key, value)) = field else { break };
             match key {
                 b"event" => looked.event = Some(value),
                 b"id" if !all => break,
@@ -230,7 +239,7 @@ impl<'a> Looked<'a> {
         self.of_requester_raw(wanted).and_then(|raw| crate::ledger::line::fields::text(raw).ok())
     }
 
-    /// The path, or the first argument, which it then equals.
+    /// The path, or the first argument, which it then equals; `None` for the usual path of modprobe.
     fn program(&self) -> Option<Vec<u8>> {
         if let Some(path) = self.path {
             return bytes(path).ok();
@@ -261,7 +270,7 @@ fn of_glob(text: &str) -> Vec<u8> {
     }
 }
 
-/// Bytes that every line has in which the name occurs as a whole.
-fn of_name(name: &[u8]) -> Option<Vec<u8>> {
-    Some(quoted(name).into_bytes()).filter(|text| !text.is_empty())
+/// Bytes that every line has in which the name occurs as a whole. The usual path of modprobe is left out of a line.
+fn of_name(head: &Head, name: &[u8]) -> Option<Vec<u8>> {
+    Some(quoted(name).into_bytes()).filter(|text| !text.is_empty() && !is_called(&head.usual.modprobe, name))
 }

@@ -4,6 +4,7 @@
 //! bisection, and lines are looked for by raw bytes that they must contain before they are read at all. Nothing of a
 //! segment is kept but its first line, so the memory does not grow with the ledger.
 
+pub mod batch;
 mod cursor;
 pub mod filter;
 mod seek;
@@ -11,8 +12,9 @@ mod seek;
 pub(in crate::ledger) mod tests;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::abi::cap::CapMask;
 use crate::abi::record::Record;
@@ -40,14 +42,14 @@ pub struct Reader {
 #[derive(Debug)]
 struct Known {
     name: Name,
-    head: Head,
+    head: Arc<Head>,
     /// Where its second line begins.
     body: u64,
     /// Its length when the ledger was opened.
     len: u64,
     of_failures: bool,
-    /// Of a segment of failures: the lines from this number on are in the other series, too.
-    twice_from: u64,
+    /// Of a segment of failures: the lines with these numbers are in the other series, too.
+    twice: Arc<[Range<u64>]>,
 }
 
 /// What a query has seen.
@@ -68,7 +70,7 @@ pub struct Found<'a> {
     pub raw: &'a [u8],
     /// When it was written.
     pub wall: Wall,
-    head: &'a Head,
+    head: &'a Arc<Head>,
 }
 
 impl Found<'_> {
@@ -127,7 +129,8 @@ impl Reader {
             let len = u64::try_from(stat.st_size).unwrap_or(0);
             match first_line(&file, len) {
                 Some(Ok((head, body))) => {
-                    self.segments.push(Known { name, head, body, len, of_failures, twice_from: u64::MAX });
+                    let head = Arc::new(head);
+                    self.segments.push(Known { name, head, body, len, of_failures, twice: Arc::from([]) });
                 }
                 Some(Err(Unread::Newer)) => self.passed_over.newer += 1,
                 Some(Err(Unread::Malformed)) => self.passed_over.unreadable += 1,
@@ -138,18 +141,30 @@ impl Reader {
         Ok(())
     }
 
-    /// Finds out which failures are in the other series, too: those from the first line on that is left there of the
-    /// same run.
+    /// Finds out which failures are in the other series, too: those with the numbers of the lines that are left there of
+    /// the same run. A segment with later numbers may be gone while an earlier one is left, where the clock went back.
     fn mark_twice(&mut self) {
-        let mut first: BTreeMap<RunId, u64> = BTreeMap::new();
+        let mut spans: BTreeMap<RunId, Vec<Range<u64>>> = BTreeMap::new();
         for known in self.segments.iter().filter(|known| !known.of_failures) {
-            let n = first.entry(known.head.run).or_insert(u64::MAX);
-            *n = known.head.n.min(*n);
+            spans.entry(known.head.run).or_default().extend(self.span(known));
         }
+        let merged = spans.into_iter().map(|(run, spans)| (run, Arc::from(merged(spans))));
+        let merged: BTreeMap<RunId, Arc<[Range<u64>]>> = merged.collect();
         for known in self.segments.iter_mut().filter(|known| known.of_failures) {
-            known.twice_from = first.get(&known.head.run).copied().unwrap_or(u64::MAX);
+            known.twice = merged.get(&known.head.run).cloned().unwrap_or_default();
         }
-        self.segments.retain(|known| known.head.n < known.twice_from);
+        let mut segments = std::mem::take(&mut self.segments);
+        segments.retain(|known| {
+            let span = if known.of_failures { self.span(known) } else { None };
+            span.is_none_or(|span| !known.twice.iter().any(|twice| twice.start <= span.start && span.end <= twice.end))
+        });
+        self.segments = segments;
+    }
+
+    /// The numbers of a segment's lines; `None` if no line is numbered, or the file cannot be read.
+    fn span(&self, known: &Known) -> Option<Range<u64>> {
+        let (file, _) = self.folder(known)?.segment(&known.name, false).ok()?;
+        Some(known.head.n..seek::last_number(&file, known.body..known.len)? + 1)
     }
 
     fn folder(&self, known: &Known) -> Option<&Folder> {
@@ -190,4 +205,17 @@ impl Reader {
             }
         }
     }
+}
+
+/// Numbers without gaps between them, in their order.
+fn merged(mut spans: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    spans.sort_by_key(|span| span.start);
+    let mut all: Vec<Range<u64>> = Vec::new();
+    for span in spans {
+        match all.last_mut().filter(|last| span.start <= last.end) {
+            Some(last) => last.end = last.end.max(span.end),
+            None => all.push(span),
+        }
+    }
+    all
 }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use crate::ledger::line::{MAX_LINE, Wall, time_of};
+use crate::ledger::line::{MAX_LINE, Opening, Wall, time_of};
 use crate::ledger::rotate::STEP;
 use crate::sys::search::{find_byte, find_last_byte};
 
@@ -44,16 +44,35 @@ fn line_after(file: &File, from: u64, to: u64) -> Option<(u64, Wall)> {
 
 /// The time of the last line.
 fn last_line(file: &File, lines: &Range<u64>) -> Option<Wall> {
+    from_the_end(file, lines, time_of)
+}
+
+/// The number of the last line that has one: the last line of a segment that was closed has none.
+pub(super) fn last_number(file: &File, lines: Range<u64>) -> Option<u64> {
+    from_the_end(file, &lines, |line| Opening::of(line)?.n().filter(|n| *n > 0))
+}
+
+/// What `of` finds in the last line in which it finds something, among the last ones.
+fn from_the_end<T>(file: &File, lines: &Range<u64>, of: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
     let mut look = LOOK;
     loop {
         let from = lines.end.saturating_sub(look).max(lines.start);
         let text = read(file, from, lines.end - from)?;
-        let text = text.strip_suffix(b"\n").unwrap_or(&text);
-        match find_last_byte(text, b'\n') {
-            Some(newline) => return time_of(&text[newline + 1..]),
-            None if from == lines.start || look > 2 * MAX_LINE as u64 => return None,
-            None => look *= 8,
+        let mut text = text.strip_suffix(b"\n").unwrap_or(&text);
+        while let Some(newline) = find_last_byte(text, b'\n') {
+            if let Some(found) = of(&text[newline + 1..]) {
+                return Some(found);
+            }
+            text = &text[..newline];
         }
+        // What is left begins within a line, or is the first one.
+        if from == lines.start {
+            return of(text);
+        }
+        if look > 2 * MAX_LINE as u64 {
+            return None;
+        }
+        look *= 8;
     }
 }
 

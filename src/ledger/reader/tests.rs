@@ -1,5 +1,7 @@
 //! The reader beside a plain model of it, on hostile bytes, and with segments that several processes wrote.
 
+mod kept;
+
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -40,6 +42,7 @@ fn model(filter: &Filter, line: &Line) -> bool {
     let record = match &line.item {
         Item::Ended(record) => record,
         Item::Started(h) if filter.starts || filter.outcome == Some(Outcome::Running) => &h.record,
+        Item::Open(h) if filter.starts => &h.record,
         Item::StillRunning(h) if filter.outcome.is_none() => &h.record,
         Item::Changed(event) => {
             let EventKind::GateChanged { actor, .. } = &event.kind else { return false };
@@ -97,7 +100,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         proptest::option::weighted(0.1, 1..30u64),
         proptest::option::weighted(0.1, proptest::sample::select(&[1000, 5000, 21_000][..])),
     );
-    let names = [&b"dccp"[..], b"/bin/dccp", b"a\"b\\c\xff", b"x", b""];
+    let names = [&b"dccp"[..], b"/bin/dccp", b"a\"b\\c\xff", b"x", b"", b"modprobe", b"/sbin/modprobe"];
     let name = proptest::option::weighted(0.1, proptest::sample::select(names.map(<[u8]>::to_vec).to_vec()));
     (wall(), wall(), outcome, globs, uid, id, pid, (name, any::<bool>())).prop_map(
         |(since, until, outcome, globs, uid, id, pid, (name, starts))| Filter {

@@ -1,0 +1,72 @@
+//! Pieces of texts, which are appended to a string: a query of a ledger may print hundreds of thousands.
+
+use std::fmt::Write as _;
+
+use crate::abi::record::{Outcome, Record};
+use crate::abi::wait::{WaitStatus, signal_name};
+
+/// Appends what else is to be said about an end.
+pub(super) fn put_remarks(words: &mut String, record: &Record) {
+    if record.timed_out {
+        words.push_str(", timed out");
+    }
+    if record.abandoned && record.outcome != Outcome::Abandoned {
+        words.push_str(", caller gone");
+    }
+}
+
+/// Appends a wait status in words, without its raw value.
+pub(super) fn put_status(out: &mut String, status: WaitStatus) {
+    // Writing to a string cannot fail.
+    let _ = match (status.exit_code(), status.signal()) {
+        (Some(code), _) => {
+            out.push_str("exit ");
+            put_number(out, code.into());
+            Ok(())
+        }
+        (None, Some(signal)) => {
+            write!(out, "killed by {}{}", signal_name(signal), if status.core() { ", core dumped" } else { "" })
+        }
+        (None, None) => out.write_str("unknown wait status"),
+    };
+}
+
+/// Formats a time for a person: `640 µs`, `12 ms`, `1.2 s`, `2 m 05 s`, `3 h 02 m`.
+pub fn took(us: u64) -> String {
+    let mut out = String::new();
+    put_took(&mut out, us);
+    out
+}
+
+/// The same, at the end of `out`.
+pub(super) fn put_took(out: &mut String, us: u64) {
+    let seconds = us / 1_000_000;
+    let unit = match us {
+        0..1_000 => (us, " µs"),
+        1_000..1_000_000 => (us / 1_000, " ms"),
+        _ => {
+            // Writing to a string cannot fail.
+            let _ = match us {
+                0..60_000_000 => write!(out, "{seconds}.{} s", us / 100_000 % 10),
+                60_000_000..3_600_000_000 => write!(out, "{} m {:02} s", seconds / 60, seconds % 60),
+                _ => write!(out, "{} h {:02} m", seconds / 3600, seconds / 60 % 60),
+            };
+            return;
+        }
+    };
+    put_number(out, unit.0);
+    out.push_str(unit.1);
+}
+
+/// Appends a number; faster than the standard library, which can pad it.
+pub(super) fn put_number(out: &mut String, mut n: u64) {
+    let mut digits = [b'0'; 20];
+    let mut from = digits.len();
+    while n > 0 || from == digits.len() {
+        from -= 1;
+        digits[from] = b'0' + (n % 10) as u8;
+        n /= 10;
+    }
+    // Digits are text.
+    out.push_str(std::str::from_utf8(&digits[from..]).unwrap_or_default());
+}

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod actor;
+pub mod args;
 pub mod argv_text;
 mod attribution;
 pub mod cap;

@@ -35,6 +35,9 @@ pub struct Attribution {
     pub is_believed: bool,
 }
 
+/// A name as bytes, which any user may have chosen.
+pub type Name<'a> = Cow<'a, [u8]>;
+
 impl Attribution {
     /// The unit or container (`RUNTIME:ID`), escaped for JSON, and which of them is merely claimed.
     pub fn named(&self) -> (Option<String>, Option<String>, Option<String>) {
@@ -44,7 +47,7 @@ impl Attribution {
     }
 
     /// The unit or container (`RUNTIME:ID`) that is believed, or that is merely claimed; `None` if it is not so named.
-    pub fn name(&self, is_believed: bool) -> (Option<Cow<'_, [u8]>>, Option<Cow<'_, [u8]>>) {
+    pub fn name(&self, is_believed: bool) -> (Option<Name<'_>>, Option<Name<'_>>) {
         match &self.place {
             _ if self.is_believed != is_believed => (None, None),
             Place::None => (None, None),

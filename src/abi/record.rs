@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::actor::{Actor, ChainLink};
+pub use super::args::Args;
 use super::cap::{CapMask, CapSets};
 use super::error::{EngineError, Explain, Stage, exec_advice};
 use super::escape::screen;
@@ -88,31 +89,6 @@ impl Outcome {
             Self::Noop => "noop",
             Self::Lost => "lost",
         }
-    }
-}
-
-/// argv. That of a module request is computed from its path and name (REQ-7), to keep 10,000 records small. Serialized,
-/// it is the list, or `null` for a module request.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Args {
-    /// `[path, "-q", "--", module]`.
-    Module,
-    /// As the caller gave it.
-    List(Arc<[Box<[u8]>]>),
-}
-
-impl Serialize for Args {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Module => s.serialize_none(),
-            Self::List(list) => wire::bytes::serialize(list, s),
-        }
-    }
-}
-impl<'de> Deserialize<'de> for Args {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let list: Option<Arc<[Box<[u8]>]>> = wire::bytes::deserialize(d)?;
-        Ok(list.map_or(Self::Module, Self::List))
     }
 }
 

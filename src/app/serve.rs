@@ -111,13 +111,15 @@ fn run(args: &Serve) -> Result<(), Failure> {
         Parts { engine, target, kernel: watched, listener, signals, notify, journal: journal.clone(), reload, most };
     let left = Server::new(parts)?.run()?;
     ledger.close();
-    for line in losses(counted.snapshot().totals.records_lost, &ledger.stats()) {
-        journal.line(Level::Error, &line);
-    }
-    if let Some((kernel, ledger)) = kernel {
+    let of_kernel = kernel.map(|(kernel, ledger)| {
         // The last helpers are written first.
         kernel.stop();
         ledger.close();
+        losses(0, &ledger.stats())
+    });
+    let own = losses(counted.snapshot().totals.records_lost, &ledger.stats());
+    for line in own.iter().chain(of_kernel.iter().flatten()) {
+        journal.line(Level::Error, line);
     }
     for left in left {
         let pid = left.live.pid.map_or_else(|| " (not started yet)".to_owned(), |pid| format!(" (pid {pid})"));

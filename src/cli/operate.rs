@@ -16,7 +16,7 @@ use crate::control::pages;
 use crate::control::read_tree::read_tree;
 use crate::control::record_json::{Entry, V};
 use crate::control::target::{TargetInfo, TargetKind};
-use crate::control::text::{ps, status, tree};
+use crate::control::text::{kernel, ps, status, tree};
 use crate::control::{Command, Key, Reply};
 use crate::verbs::perform::{Act, no_helper};
 
@@ -66,21 +66,6 @@ struct StateOf<'a> {
     ledger: Option<&'a LedgerState>,
     drift: Option<usize>,
     totals: &'a Totals,
-}
-
-/// `status --json` of the kernel as a target.
-#[derive(Serialize)]
-struct WatchOf<'a> {
-    v: u8,
-    target: &'a str,
-    run: String,
-    version: &'a str,
-    pid: i32,
-    uid: u32,
-    running: u32,
-    #[serde(flatten)]
-    watch: kernel_json::Watch<'a>,
-    ledger: Option<&'a LedgerState>,
 }
 
 impl<'a> StateOf<'a> {
@@ -165,7 +150,7 @@ impl Asker {
     fn rows(&self, s: &Snapshot, all: &[Live]) -> Result<Vec<ps::Cells>, ControlError> {
         let info = self.caller.target.info();
         match info.kind {
-            TargetKind::Kernel => Ok(ps::kernel_rows(info.short_name(), s.now, &self.records(all)?)),
+            TargetKind::Kernel => Ok(kernel::rows(info.short_name(), s.now, &self.records(all)?)),
             _ => Ok(ps::rows(info.short_name(), s.now, all)),
         }
     }
@@ -190,17 +175,7 @@ impl Asker {
             _ => None,
         };
         if let (true, TargetKind::Kernel, Some(watch)) = (json, info.kind, &s.kernel) {
-            self.json(&WatchOf {
-                v: V,
-                target: info.short_name(),
-                run: info.run.to_string(),
-                version: &info.version,
-                pid: info.pid,
-                uid: info.uid,
-                running: s.live,
-                watch: (&**watch).into(),
-                ledger: s.ledger.as_ref(),
-            });
+            self.answers.line(&kernel_json::status(&info, &s, watch));
         } else if json {
             self.json(&StateOf { drift: compared.map(|compared| compared.drift.len()), ..StateOf::of(&info, &s) });
         } else {

@@ -5,11 +5,13 @@ use serde::Serialize;
 use crate::abi::escape::json;
 use crate::abi::kernel_helper::{Fact, KernelHelper, Missing, SiteAddress, Unknown};
 use crate::abi::record::{Kind, Outcome, Record};
-use crate::abi::snapshot::{KnownState, WatchState};
+use crate::abi::sink::LedgerState;
+use crate::abi::snapshot::{KnownState, Snapshot, WatchState};
 use crate::abi::time::rfc3339;
+use crate::control::target_info::TargetInfo;
 use crate::sys::probe::Sets;
 
-use super::record_json::{Source, V};
+use super::json_source::{Source, V};
 
 /// The requester. `unit` and `container` are believed, `claims` is what a cgroup's name says that any user can choose.
 #[derive(Debug, Serialize)]
@@ -192,6 +194,38 @@ pub fn not_watched(known: &[KnownState]) -> String {
     let object = NotWatched { v: V, target: "kernel", event: "not_watched", states: states(known) };
     // It has only strings, numbers and lists of them, which always serialize.
     serde_json::to_string(&object).unwrap_or_default()
+}
+
+/// `status --json` of the kernel as a target.
+#[derive(Serialize)]
+struct Status<'a> {
+    v: u8,
+    target: &'a str,
+    run: String,
+    version: &'a str,
+    pid: i32,
+    uid: u32,
+    running: u32,
+    #[serde(flatten)]
+    watch: Watch<'a>,
+    ledger: Option<&'a LedgerState>,
+}
+
+/// The state of the kernel as a target.
+pub fn status(info: &TargetInfo, s: &Snapshot, watch: &WatchState) -> String {
+    let status = Status {
+        v: V,
+        target: info.short_name(),
+        run: info.run.to_string(),
+        version: &info.version,
+        pid: info.pid,
+        uid: info.uid,
+        running: s.live,
+        watch: watch.into(),
+        ledger: s.ledger.as_ref(),
+    };
+    // It has only strings, numbers and lists of them, which always serialize.
+    serde_json::to_string(&status).unwrap_or_default()
 }
 
 /// The beginning of a watch, and what can be known.

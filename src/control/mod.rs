@@ -14,6 +14,7 @@ pub mod event_json;
 pub mod export;
 pub mod history;
 pub mod host;
+pub mod json_source;
 pub mod kernel_json;
 pub mod kernel_knobs;
 pub mod knob_json;

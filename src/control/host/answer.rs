@@ -13,7 +13,8 @@ use crate::control::dispatch::visible;
 
 use super::act;
 use super::request::request;
-use super::store::{Kept, Store};
+use super::store::Store;
+use super::store::read::Kept;
 
 /// How the names of knobs begin that only an engine has.
 const OF_ENGINE: &str = "khelper.";

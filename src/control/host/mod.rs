@@ -3,6 +3,7 @@
 
 mod act;
 mod answer;
+mod birth;
 mod knobs;
 mod pump;
 mod record;

@@ -5,7 +5,7 @@ use crate::kernel::observation::Observation;
 use crate::kernel::watch::{Loss, Told, Watch};
 use crate::sys::process;
 
-use super::act;
+use super::birth;
 use super::store::Store;
 
 /// Runs until the watch ends.
@@ -29,7 +29,7 @@ pub(super) fn run(watch: Watch, store: &Store) {
 /// When the helper's process started, if the process that has its number now can be the helper's.
 fn start_time(observation: &Observation) -> Option<u64> {
     let ticks = process::start_time(observation.pid)?;
-    observation.times.forked.is_none_or(|forked| act::is_made_at(ticks, forked)).then_some(ticks)
+    observation.times.forked.is_none_or(|forked| birth::is_made_at(ticks, forked)).then_some(ticks)
 }
 
 const fn lost(loss: &Loss) -> (LossSource, Option<u64>) {

@@ -33,7 +33,7 @@ pub fn of(observation: &Observation, id: u64, wall: impl Fn(u64) -> SystemTime) 
     record.id = id;
     record.module = request.map(|request| Arc::from(&*request.name));
     let list: Vec<Box<[u8]>> = facts.map(|facts| arguments(&facts.arguments)).unwrap_or_default();
-    record.path = path(observation, list.first());
+    record.path = path(observation, list.first().map(|first| &**first));
     record.args = match &record.module {
         Some(name) if is_usual(&list, &record.path, name) => Args::Module,
         _ => Args::List(list.into()),
@@ -74,13 +74,13 @@ fn is_usual(list: &[Box<[u8]>], path: &[u8], name: &[u8]) -> bool {
 }
 
 /// The executed file; where the kernel does not tell it, its first argument or its name.
-fn path(observation: &Observation, first: Option<&Box<[u8]>>) -> Arc<[u8]> {
+fn path(observation: &Observation, first: Option<&[u8]>) -> Arc<[u8]> {
     match &observation.executed {
         Executed::Yes { file: Some(file), .. } => Arc::from(&**file),
         Executed::Yes { file: None, comm } => {
-            first.map(|first| &**first).or(comm.as_ref().map(|comm| comm.as_bytes())).unwrap_or_default().into()
+            first.or(comm.as_ref().map(|comm| comm.as_bytes())).unwrap_or_default().into()
         }
-        Executed::Unknown(_) => first.map(|first| &**first).unwrap_or_default().into(),
+        Executed::Unknown(_) => first.unwrap_or_default().into(),
         Executed::Failed => Arc::from([]),
     }
 }

@@ -1,19 +1,19 @@
 //! The helpers of the kernel: those that run, those that ended last, totals, and events.
 
+pub(super) mod read;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::abi::actor::{Actor, ChainLink};
+use crate::abi::actor::Actor;
 use crate::abi::event::{EventKind, EventKinds, Level, LossSource};
-use crate::abi::kernel_helper::Fact;
 use crate::abi::knob_value::Change;
 use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::Record;
 use crate::abi::sink::{Changed, RecordSink};
-use crate::abi::snapshot::{Live, Snapshot, Totals, WatchState};
+use crate::abi::snapshot::{Snapshot, Totals};
 use crate::abi::time::Micros;
-use crate::control::activity::history::History;
 use crate::control::kernel_knobs::KernelKnobs;
 use crate::control::target_info::TargetInfo;
 use crate::control::text::kernel;
@@ -22,11 +22,9 @@ use crate::kernel::observation::{Observation, Times, Unknown};
 use crate::kernel::watch::{Viewer, wall};
 use crate::sys::process::monotonic;
 
-use super::{act, knobs, record};
+use super::{birth, record};
 
-/// How many requests a snapshot lists, and how many records and warnings.
-const RUNNING: usize = 256;
-const LAST: usize = 64;
+/// How many warnings a snapshot lists.
 const WARNINGS: usize = 16;
 
 /// A helper that runs.
@@ -125,7 +123,7 @@ impl Store {
         let mut record = record::of(observation, id, wall);
         if let (Some(ticks), true) = (start_time, observation.times == Times::default()) {
             // It was found running: since its start.
-            let since = act::made_at(ticks);
+            let since = birth::made_at(ticks);
             (record.at, record.wall, record.started_us) = (since / 1000, wall(since), Some(0));
         }
         let record = Arc::new(record);
@@ -245,55 +243,10 @@ impl Store {
         id > 0 && id <= self.lock().last_id
     }
 
-    pub(super) fn live(&self, after: u64, most: usize) -> Vec<Live> {
-        self.lock().live.range(after.saturating_add(1)..).take(most).map(|(_, running)| live(running)).collect()
-    }
-
     /// The records with these ids, in this order, without those that are not kept any more.
     pub(super) fn records(&self, ids: &[u64]) -> Vec<Arc<Record>> {
         let state = self.lock();
         ids.iter().filter_map(|id| state.record(*id)).collect()
-    }
-
-    /// The state at this moment.
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let status = self.watch.status();
-        let (now, wall_now) = (monotonic(), SystemTime::now());
-        let ago = Duration::from_micros(now.saturating_sub(status.since / 1000));
-        let mut values = self.base.knobs.clone();
-        knobs::fill(&self.knobs, &mut values);
-        let ledger = self.sink.as_ref().and_then(|sink| sink.ledger());
-        let state = self.lock();
-        let count = u32::try_from(state.live.len()).unwrap_or(u32::MAX);
-        let mut totals = state.totals.clone();
-        totals.requests = totals.launched;
-        totals.events_missed = state.bus.missed();
-        let watch = WatchState {
-            since: wall_now.checked_sub(ago).unwrap_or(wall_now),
-            states: super::states(&status.knowledge),
-            helpers: totals.over(),
-            requesters: state.requesters,
-            lost: state.lost,
-            missed: state.missed,
-            failed: status.failed.map(|error| error.to_string().as_str().into()),
-        };
-        Snapshot {
-            seq: state.bus.seq(),
-            now,
-            wall: wall_now,
-            live: count,
-            running_helpers: count,
-            live_total: state.live.len(),
-            running: state.live.values().take(RUNNING).map(live).collect(),
-            watchers: state.bus.watchers(),
-            last: state.ended.iter().rev().take(LAST).cloned().collect(),
-            totals,
-            warnings: state.warnings.iter().cloned().collect(),
-            ledger,
-            kernel: Some(Box::new(watch)),
-            knobs: values,
-            ..self.base.clone()
-        }
     }
 
     /// The kernel's knobs.
@@ -317,53 +270,5 @@ impl State {
         self.warnings.truncate(WARNINGS - 1);
         let kind = LogKind::Note { level: Level::Warning, text: text.as_str().into() };
         self.warnings.push_front(LogLine { at, kind });
-    }
-}
-
-fn live(running: &Running) -> Live {
-    let record = &running.record;
-    // A helper whose program is not known has the words for that.
-    let title = match record.title() {
-        b"" => kernel::not_known(record, Fact::Path).into_bytes().into(),
-        title => title.into(),
-    };
-    Live {
-        id: record.id,
-        kind: record.kind,
-        title,
-        state: record.state,
-        abandoned: false,
-        at: record.at,
-        pid: record.pid,
-        actor: record.actor.clone(),
-        asked_by: None,
-    }
-}
-
-/// The records of a store.
-#[derive(Clone)]
-pub(super) struct Kept(pub(super) Arc<Store>);
-
-impl History for Kept {
-    fn record(&self, id: u64) -> Option<Arc<Record>> {
-        self.0.lock().record(id)
-    }
-
-    fn ended_from(&self, from: u64, most: usize) -> (u64, Vec<Arc<Record>>) {
-        let state = self.0.lock();
-        let first = from.max(state.first);
-        let at = usize::try_from(first - state.first).unwrap_or(usize::MAX).min(state.ended.len());
-        (first, state.ended.range(at..).take(most).cloned().collect())
-    }
-
-    fn live_after(&self, id: u64, most: usize) -> Vec<(Live, Arc<Record>)> {
-        let state = self.0.lock();
-        let after = state.live.range(id.saturating_add(1)..).take(most);
-        after.map(|(_, running)| (live(running), running.record.clone())).collect()
-    }
-
-    /// The watch knows the thread that asked, and not who asked it.
-    fn chain(&self, _: i32) -> Vec<ChainLink> {
-        Vec::new()
     }
 }

@@ -1,12 +1,15 @@
 //! A helper of this machine's kernel, and the state of its watch, in words.
 
+use std::sync::Arc;
+
 use crate::abi::escape::screen;
 use crate::abi::event::LossSource;
 use crate::abi::kernel_helper::{Cause, Fact, KernelHelper, Missing, Unknown};
 use crate::abi::record::{Outcome, Record};
 use crate::abi::snapshot::{KnownState, WatchState};
+use crate::abi::time::Micros;
 
-use super::ps::quoted;
+use super::ps::{self, quoted};
 
 /// `module "fs-foo"`, `release agent "/bin/agent"`, `run (its program is not known: ..)`.
 pub fn what(record: &Record) -> String {
@@ -35,7 +38,7 @@ pub fn not_known(record: &Record, what: Fact) -> String {
 
 /// The requester: `"mount" pid 4121 uid 0, unit cron.service`; `thread 4121 (gone before it could be read)`.
 pub fn requester(record: &Record) -> String {
-    let Some(kernel) = record.kernel.as_deref() else { return super::ps::requester(&record.actor) };
+    let Some(kernel) = record.kernel.as_deref() else { return ps::requester(&record.actor) };
     let (actor, doubt) =
         (&record.actor, if kernel.doubts.requester { " (doubtful: trace events are lost)" } else { "" });
     if actor.is_known() {
@@ -65,6 +68,25 @@ pub fn doubt(record: &Record) -> &'static str {
         Some(kernel) if kernel.doubts.is_helper => " (may be no helper: its parent is not known)",
         _ => "",
     }
+}
+
+/// A row for each helper of this machine's kernel.
+pub fn rows(target: &str, now: Micros, all: &[Arc<Record>]) -> Vec<ps::Cells> {
+    let row = |record: &Arc<Record>| {
+        [
+            target.to_owned(),
+            format!("#{}", record.id),
+            record.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+            // Of a helper that was found running it may not be known when it was started.
+            match record.started_us {
+                Some(_) => ps::elapsed(now.saturating_sub(record.at)),
+                None => "-".to_owned(),
+            },
+            what(record),
+            requester(record),
+        ]
+    };
+    all.iter().map(row).collect()
 }
 
 /// The sentences of `why`: who asked, what ran, how it ended, and what is not known and why. `with` are its
@@ -178,9 +200,8 @@ mod tests {
     use crate::abi::cap::CapMask;
     use crate::abi::event::{Event, EventKind};
     use crate::control::host::tests::{hostile, lone_end, not_executed, record};
-    use crate::control::text::{log, ps, watch as events, why};
+    use crate::control::text::{log, watch as events, why};
     use crate::kernel::observation::Observation;
-    use std::sync::Arc;
 
     fn ended(observation: &Observation) -> String {
         let kind = EventKind::Finished(Arc::new(record(observation)));
@@ -254,7 +275,7 @@ mod tests {
                 ..observation
             }))
         };
-        let table = ps::aligned(ps::kernel_rows("kernel", 2_101_000, &[running(hostile()), running(lone_end())]));
+        let table = ps::aligned(rows("kernel", 2_101_000, &[running(hostile()), running(lone_end())]));
         assert!(table[1].starts_with("kernel  #88  4125  0:02.1   module \"a\\x1b"), "{}", table[1]);
         assert!(table[1].ends_with("uid 1000, claims unit cron.service"), "{}", table[1]);
         assert!(table[2].starts_with("kernel  #88  4125  -        run (its program"), "{}", table[2]);

@@ -1,14 +1,10 @@
 //! What runs, as a table; [`super::tree`] has the tree of who asked for what.
 
-use std::sync::Arc;
-
 use crate::abi::actor::Actor;
 use crate::abi::escape::screen;
-use crate::abi::record::{Kind, Record, State};
+use crate::abi::record::{Kind, State};
 use crate::abi::snapshot::{ChainEnded, Live};
 use crate::abi::time::Micros;
-
-use super::kernel;
 
 /// `"fs-foo"`, escaped.
 pub fn quoted(bytes: &[u8]) -> String {
@@ -37,25 +33,6 @@ pub fn requester(actor: &Actor) -> String {
 
 /// The cells of a row: target, id, pid, elapsed time, what, requester.
 pub type Cells = [String; 6];
-
-/// A row for each helper of this machine's kernel.
-pub fn kernel_rows(target: &str, now: Micros, all: &[Arc<Record>]) -> Vec<Cells> {
-    let row = |record: &Arc<Record>| {
-        [
-            target.to_owned(),
-            format!("#{}", record.id),
-            record.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
-            // Of a helper that was found running it may not be known when it was started.
-            match record.started_us {
-                Some(_) => elapsed(now.saturating_sub(record.at)),
-                None => "-".to_owned(),
-            },
-            kernel::what(record),
-            kernel::requester(record),
-        ]
-    };
-    all.iter().map(row).collect()
-}
 
 /// A row for each request that has not ended.
 pub fn rows(target: &str, now: Micros, all: &[Live]) -> Vec<Cells> {
@@ -137,6 +114,8 @@ pub fn chain_ended(ended: &ChainEnded) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::abi::actor::{Comm, Origin};
     use crate::abi::snapshot::LeftProcess;

@@ -251,19 +251,32 @@ fn req_12_what_leaves_its_session_and_loses_its_parents_is_a_stranger() {
     assert!(asking.engine().kill_chain(2, libc::SIGTERM).unwrap().is_whole());
 }
 
-/// A cgroup of the test's own, if one can be made.
-fn cgroup() -> Option<PathBuf> {
+/// A cgroup of the test's own. Dropping it removes it, and those of helpers that a failed test has left in it.
+struct Cgroup(PathBuf);
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        for entry in std::fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            // The others are files of the kernel's.
+            let _ = std::fs::remove_dir(entry.path());
+        }
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// A cgroup, if one can be made.
+fn cgroup() -> Option<Cgroup> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let root = mounts.lines().filter(|line| line.contains(" - cgroup2 ")).find_map(|line| line.split(' ').nth(4));
     let folder = root.map(|root| Path::new(root).join(format!("khelper-recursion-{}", std::process::id())));
-    folder.filter(|folder| std::fs::create_dir(folder).is_ok())
+    folder.filter(|folder| std::fs::create_dir(folder).is_ok()).map(Cgroup)
 }
 
 /// Where each helper has a cgroup of its own, that still names the helper.
 #[test]
 fn req_12_what_leaves_its_session_is_attributed_by_its_cgroup() {
     let Some(below) = cgroup() else { return common::skipped("no cgroup can be made here") };
-    let engine = Engine::builder().helper_cgroups(below.clone()).start().unwrap();
+    let engine = Engine::builder().helper_cgroups(below.0.clone()).start().unwrap();
     let asking = Asking::new(engine, ESCAPES);
     let events = asking.engine().subscribe(10_000);
     let go = asking.dir().fifo("go");
@@ -281,7 +294,7 @@ fn req_12_what_leaves_its_session_is_attributed_by_its_cgroup() {
     assert_eq!((&ended.signalled, ended.is_whole()), (&vec![2], true), "{ended:?}");
     check_gone(&asking);
     // The cgroups are gone too.
-    std::fs::remove_dir(below).unwrap();
+    std::fs::remove_dir(&below.0).unwrap();
 }
 
 /// A session of its own below a living helper.

@@ -104,9 +104,9 @@ fn record(line: &mut Object, head: &Head, r: &Record, ended: bool) {
     if r.timed_out {
         line.value("timed_out", &true);
     }
-    launch(line, head, r);
-    // Before the times: a reader that looks for it stops there.
+    // Before the pid: a reader of the shown fields alone passes over what follows it.
     r.kernel.iter().for_each(|kernel| _ = line.value("kernel", kernel));
+    launch(line, head, r);
     line.number("at", r.at);
     for (key, us) in [("queued_us", r.queued_us), ("started_us", r.started_us), ("ended_us", r.ended_us)] {
         us.iter().for_each(|us| _ = line.number(key, *us));

@@ -229,6 +229,9 @@ fn a_helper_of_the_kernel_is_restored_and_its_line_is_short() {
         let record = kernel_record(&observation);
         let read = back(&head, head.wall, &Item::Ended(Arc::new(record.clone())));
         let Item::Ended(read) = read.item else { panic!("{:?}", read.item) };
+        // The short reading leaves it to the whole one, whose words have more.
+        let line = encode(&head, (head.wall, 7, None), &Item::Ended(Arc::new(record.clone())), KeepOutput::All);
+        assert!(Brief::default().read(&head, line.trim_ascii_end()).is_none());
         // The times of a line are of microseconds.
         assert_eq!(*read, Record { wall: read.wall, ..record });
     }

@@ -9,14 +9,14 @@ use std::time::SystemTime;
 use crate::abi::error::Explain;
 use crate::abi::glob::Globs;
 use crate::abi::record::Outcome;
-use crate::control::history::{LogPage, LogRequest};
+use crate::control::ledger_view::{LogPage, LogRequest};
 use crate::control::target::Target;
 use crate::control::{Command, Reply, text};
 use crate::ledger::error::LedgerError;
 use crate::ledger::folder::default_path;
-use crate::ledger::history;
 use crate::ledger::reader::Reader;
 use crate::ledger::reader::batch::Batch;
+use crate::ledger::view;
 
 use super::output::{complain, say};
 use super::printer::Printer;
@@ -108,7 +108,7 @@ pub fn log(args: &Log, target: Option<&str>) -> u8 {
         Err(code) => return code,
     };
     let (mut printer, mut batch) = (Printer::new(now, args.utc, args.json), Batch::default());
-    let mut counts = reader.scan(&history::filter(&question), &mut |found, _| {
+    let mut counts = reader.scan(&view::filter(&question), &mut |found, _| {
         if batch.push(found) && !printer.print(std::mem::take(&mut batch)) {
             return ControlFlow::Break(());
         }
@@ -141,7 +141,7 @@ pub fn ask(target: &Arc<dyn Target>, args: &Log) -> u8 {
         (newer, unreadable) = (newer.saturating_add(page.newer), unreadable.saturating_add(page.unreadable));
         // A page without lines leads nowhere.
         question.from = page.next.filter(|_| !page.lines.is_empty());
-        let more = page.lines.into_iter().all(|line| printer.line(line.known, &history::line(line)));
+        let more = page.lines.into_iter().all(|line| printer.line(line.known, &view::line(line)));
         if !more || question.from.is_none() {
             break None;
         }

@@ -7,12 +7,12 @@ use std::time::SystemTime;
 
 use crate::abi::escape::screen;
 use crate::abi::record::Kind;
-use crate::control::history::{Told, What, Which, WhyRequest};
+use crate::control::ledger_view::{Told, What, Which, WhyRequest};
 use crate::control::target::Target;
 use crate::control::text::log::Times;
 use crate::control::{Command, Reply, text};
-use crate::ledger::history;
 use crate::ledger::line::time;
+use crate::ledger::view;
 
 use super::Caller;
 use super::log::{open, passed_over};
@@ -64,7 +64,7 @@ fn named(which: &Which) -> String {
 /// `target`: of this target alone.
 pub fn why(args: &Why, target: Option<&str>) -> u8 {
     match open(args.ledger.as_deref()) {
-        Ok(reader) => tell(args, &history::why(&reader, &args.what, target)),
+        Ok(reader) => tell(args, &view::why(&reader, &args.what, target)),
         Err(code) => code,
     }
 }

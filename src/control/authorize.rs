@@ -212,7 +212,7 @@ mod tests {
     use crate::control::activity::query::Query;
     use crate::control::command::{Call, KernelWrite, Rehearse, Reply};
     use crate::control::dispatch::dispatch_as;
-    use crate::control::history::{Which, WhyRequest};
+    use crate::control::ledger_view::{Which, WhyRequest};
     use crate::engine::{Cancel, Engine};
     use crate::sys::fake::{FakeHost, Script};
     use std::time::Duration;

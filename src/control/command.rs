@@ -18,7 +18,7 @@ use crate::abi::wire;
 
 use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
-use super::history::{LogPage, LogRequest, Told, WhyRequest};
+use super::ledger_view::{LogPage, LogRequest, Told, WhyRequest};
 use super::provenance::{Comparison, Knob, Setting};
 
 /// A call of a helper.

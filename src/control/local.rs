@@ -23,7 +23,7 @@ use super::command::Command;
 use super::completion::{CallId, Completion};
 use super::config::Config;
 use super::dispatch::dispatch;
-use super::history::History;
+use super::ledger_view::LedgerView;
 use super::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use super::watch::{Wake, Watch};
 use crate::abi::knob::Key;
@@ -42,7 +42,7 @@ pub struct Local {
     /// The threads for commands that run in order; each is started by the first command that needs it.
     worker: Queue,
     reader: Queue,
-    history: Queue,
+    ledger: Queue,
 }
 
 /// The thread on which a command is performed.
@@ -57,7 +57,7 @@ enum Lane {
     /// The thread that reads records, in order.
     Reader,
     /// The thread that reads the ledger, in order.
-    History,
+    Ledger,
     /// A new thread: the command waits for helpers or for a drain.
     Own,
 }
@@ -88,7 +88,7 @@ fn lane(command: &Command) -> Lane {
         Command::Write(writes) | Command::Persist(writes) => lane_of_write(writes.first().map(|(key, _)| *key)),
         Command::Configure(settings) => lane_of_write(settings.first().map(|setting| setting.key)),
         Command::Activity(_) | Command::Matching { .. } | Command::Records(_) => Lane::Reader,
-        Command::Log(_) | Command::Why(_) => Lane::History,
+        Command::Log(_) | Command::Why(_) => Lane::Ledger,
         Command::RequestModule { .. }
         | Command::Call(_)
         | Command::Probe { .. }
@@ -109,22 +109,22 @@ impl Local {
 
     /// Like [`Local::new`], for an engine whose records have this run in a ledger.
     pub fn with_run(engine: Engine, run: RunId) -> Self {
-        let (worker, reader, history) = Default::default();
-        Self { engine, run, calls: Arc::default(), worker, reader, history }
+        let (worker, reader, ledger) = Default::default();
+        Self { engine, run, calls: Arc::default(), worker, reader, ledger }
     }
 
     /// The same target with other configuration files. Call it before the first command.
     #[must_use]
     pub fn with_config(self, config: Arc<Config>) -> Self {
-        let history = self.calls.history.clone();
-        Self { calls: Arc::new(Calls::new(config, history)), ..self }
+        let ledger = self.calls.ledger.clone();
+        Self { calls: Arc::new(Calls::new(config, ledger)), ..self }
     }
 
     /// The same target with the ledger that its engine writes. Call it before the first command.
     #[must_use]
-    pub fn with_history(self, history: Arc<dyn History>) -> Self {
+    pub fn with_ledger(self, ledger: Arc<dyn LedgerView>) -> Self {
         let config = self.calls.config.clone();
-        Self { calls: Arc::new(Calls::new(config, Some(history))), ..self }
+        Self { calls: Arc::new(Calls::new(config, Some(ledger))), ..self }
     }
 
     /// [`Local::new`] as a shared target, for a console or a command.
@@ -152,7 +152,7 @@ impl Local {
                 self.worker.push(&self.engine, &self.calls, threads::start_worker, job);
             }
             Lane::Reader => self.reader.push(&self.engine, &self.calls, threads::start_reader, job),
-            Lane::History => self.history.push(&self.engine, &self.calls, threads::start_worker, job),
+            Lane::Ledger => self.ledger.push(&self.engine, &self.calls, threads::start_worker, job),
             Lane::Own => threads::start_thread(&self.engine, &self.calls, job),
         }
     }

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::activity::query::{Query, Sort, Which};
 use super::command::{Rehearse, Rehearsed};
-use super::history::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log, WhyRequest};
+use super::ledger_view::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log, WhyRequest};
 use super::provenance::{Comparison, Drift, Knob, Setting, Where};
 use super::target_info::RunId;
 use super::{Call, Command, KernelWrite, Left, Reply};

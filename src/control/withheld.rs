@@ -7,7 +7,7 @@ use crate::abi::record::{Args, Record};
 
 use super::activity::page::RecordPage;
 use super::command::{Rehearsed, Reply};
-use super::history::{Recorded, What};
+use super::ledger_view::{Recorded, What};
 
 /// The record without its helper's argv, environment and output.
 pub fn record(record: &Arc<Record>) -> Arc<Record> {
@@ -107,7 +107,7 @@ mod tests {
     use crate::abi::cap::CapMask;
     use crate::abi::record::Output;
     use crate::control::activity::page::{RecordDetail, RecordSummary};
-    use crate::control::history::{LogPage, Running, Told};
+    use crate::control::ledger_view::{LogPage, Running, Told};
     use crate::control::target_info::RunId;
     use crate::control::testing as fixtures;
 

@@ -39,7 +39,6 @@
 pub mod clocks;
 pub mod error;
 pub mod folder;
-pub mod history;
 pub mod line;
 mod open;
 pub mod past;
@@ -50,5 +49,6 @@ mod series;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod view;
 mod watch;
 pub mod writer;

@@ -80,6 +80,8 @@ fn a_knob_under_the_cursor_is_opened() {
             pty.press(ENTER, "set khelper.deny=");
             pty.send("evil*\r");
             pty.shows("deny         evil*");
+            // The dialog closes with the answer, which may come after the new value.
+            pty.hides("─ Command: ");
         }
         quits(pty);
     });

@@ -1,7 +1,7 @@
 //! `log`, `why` and `rehearse` through the socket: the daemon reads its own ledger and makes both runs.
 
 use khelper::abi::record::Outcome;
-use khelper::control::history::{LogRequest, What, Which, WhyRequest};
+use khelper::control::ledger_view::{LogRequest, What, Which, WhyRequest};
 use khelper::control::{Command, Key, Reply};
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use khelper::control::history::{What, Which, WhyRequest};
+use khelper::control::ledger_view::{What, Which, WhyRequest};
 use khelper::control::{self, Key, Reply};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 

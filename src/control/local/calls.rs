@@ -15,7 +15,7 @@ use crate::control::command::{Command, Reply};
 use crate::control::completion::{CallId, Completion};
 use crate::control::config::Config;
 use crate::control::dispatch::{dispatch, visible};
-use crate::control::history::History;
+use crate::control::ledger_view::LedgerView;
 use crate::engine::{Cancel, Engine};
 
 /// A submitted command.
@@ -37,12 +37,12 @@ pub(super) struct Calls {
     /// The engine's configuration files.
     pub(super) config: Arc<Config>,
     /// The engine's ledger.
-    pub(super) history: Option<Arc<dyn History>>,
+    pub(super) ledger: Option<Arc<dyn LedgerView>>,
 }
 
 impl Calls {
-    pub(super) fn new(config: Arc<Config>, history: Option<Arc<dyn History>>) -> Self {
-        Self { config, history, ..Self::default() }
+    pub(super) fn new(config: Arc<Config>, ledger: Option<Arc<dyn LedgerView>>) -> Self {
+        Self { config, ledger, ..Self::default() }
     }
 
     /// Adds a command that can be cancelled. Returns false if the id is in use.
@@ -102,12 +102,12 @@ pub(super) fn act(
     authorization: Authorization,
     cancel: &Cancel,
 ) -> Result<Reply, ControlError> {
-    let act = || match (authorization.command(), &calls.history) {
-        (Command::Log(question), Some(history)) => {
-            history.log(question).map(|page| visible(Reply::Log(Box::new(page)), authorization.access()))
+    let act = || match (authorization.command(), &calls.ledger) {
+        (Command::Log(question), Some(ledger)) => {
+            ledger.log(question).map(|page| visible(Reply::Log(Box::new(page)), authorization.access()))
         }
-        (Command::Why(which), Some(history)) => {
-            history.why(which).map(|told| visible(Reply::Why(Box::new(told)), authorization.access()))
+        (Command::Why(which), Some(ledger)) => {
+            ledger.why(which).map(|told| visible(Reply::Why(Box::new(told)), authorization.access()))
         }
         _ => dispatch(engine, &calls.config, authorization, cancel),
     };

@@ -11,9 +11,9 @@ use crate::abi::record::{Outcome, Record};
 use crate::abi::wait::signal_name;
 
 use super::kernel::lost;
-use super::log::by as process;
 use super::mask::list;
 use super::outcome::{ended_in_words, title, value};
+use super::pieces::by as process;
 use super::ps::requester;
 
 /// The events that a log needs: all except the steps of a request that succeeds.

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::error::errno_name;
 use crate::abi::escape::screen_to;
@@ -20,7 +19,7 @@ use super::event::{denied, no_longer_kept};
 use super::kernel;
 use super::mask::but;
 use super::outcome::ended_in_words;
-use super::pieces::{put_number, put_remarks, put_status, put_took};
+use super::pieces::{by, put_by, put_number, put_remarks, put_status, put_took};
 
 /// Writes times for a person. Of thousands of lines, many have the same second.
 pub struct Times {
@@ -122,27 +121,6 @@ fn put_ended(out: &mut String, record: &Record) {
             put_remarks(out, record);
         }
         None => out.push_str(&ended_in_words(record).words),
-    }
-}
-
-/// `by "x" uid 1000`, with the user that logged in, if that is another one.
-pub fn by(actor: &Actor) -> String {
-    let mut out = String::new();
-    put_by(&mut out, actor);
-    out
-}
-
-fn put_by(out: &mut String, actor: &Actor) {
-    out.push_str("by \"");
-    screen_to(out, actor.comm.as_bytes());
-    out.push_str("\" uid ");
-    put_number(out, actor.uid.into());
-    if let Some(login) = actor.loginuid.filter(|login| *login != actor.uid) {
-        // Writing to a string cannot fail.
-        let _ = write!(out, " (login {login})");
-    }
-    if let Some(place) = &actor.place {
-        let _ = write!(out, ", {place}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::abi::actor::Actor;
+use crate::abi::escape::screen_to;
 use crate::abi::record::{Outcome, Record};
 use crate::abi::wait::{WaitStatus, signal_name};
 
@@ -69,4 +71,26 @@ pub(super) fn put_number(out: &mut String, mut n: u64) {
     }
     // Digits are text.
     out.push_str(std::str::from_utf8(&digits[from..]).unwrap_or_default());
+}
+
+/// `by "x" uid 1000`, with the user that logged in, if that is another one.
+pub fn by(actor: &Actor) -> String {
+    let mut out = String::new();
+    put_by(&mut out, actor);
+    out
+}
+
+/// Appends who did something: `by "x" uid 1000`.
+pub(super) fn put_by(out: &mut String, actor: &Actor) {
+    out.push_str("by \"");
+    screen_to(out, actor.comm.as_bytes());
+    out.push_str("\" uid ");
+    put_number(out, actor.uid.into());
+    if let Some(login) = actor.loginuid.filter(|login| *login != actor.uid) {
+        // Writing to a string cannot fail.
+        let _ = write!(out, " (login {login})");
+    }
+    if let Some(place) = &actor.place {
+        let _ = write!(out, ", {place}");
+    }
 }

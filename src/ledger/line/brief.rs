@@ -6,8 +6,8 @@ use crate::abi::actor::{Actor, Comm, Origin};
 use crate::abi::record::{Kind, Outcome, Record, State};
 use crate::abi::wait::WaitMode;
 
-use super::decode::Placed;
 use super::fields::{Fields, Items, Malformed, bytes, number, plain, text, value};
+use super::placed::Placed;
 use super::{Head, Opening, Wall, time, usual};
 
 /// A record that is used for one line after the other. It has the request's id, kind and name, the path, the process that

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::abi::actor::{Actor, ChainLink, Comm};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::event::Event;
-use crate::abi::place::{Attribution, Place};
 use crate::abi::record::{Args, Kind, Output, Record};
 use crate::abi::wait::WaitMode;
 use crate::control::target_info::RunId;
 
 use super::fields::{Fields, Items, Malformed, bytes, number, text, value};
+use super::placed::Placed;
 use super::{Head, Item, Line, Running, Usual, VERSION, Wall, time, usual};
 
 /// Why a line is not used.
@@ -244,35 +244,6 @@ fn requester(raw: &Raw<'_>, head: &Head) -> Result<Arc<Actor>, Malformed> {
         Some(_) => CapMask::EMPTY,
     };
     Ok(Arc::new(actor))
-}
-
-/// The unit or container of a requester, as its fields are read.
-#[derive(Default)]
-pub(super) struct Placed {
-    place: Option<Place>,
-    runtime: Option<String>,
-    claims: bool,
-}
-
-impl Placed {
-    /// Reads a field of a requester, if it is about this.
-    pub(super) fn read(&mut self, key: &[u8], raw: &[u8]) -> Result<(), Malformed> {
-        match key {
-            b"unit" => self.place = Some(Place::Unit(bytes(raw)?.into())),
-            b"runtime" => self.runtime = Some(text(raw)?),
-            b"container" => {
-                let runtime = self.runtime.take().unwrap_or_default().into();
-                self.place = Some(Place::Container { runtime, id: bytes(raw)?.into() });
-            }
-            b"claims" => self.claims = value(raw)?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    pub(super) fn whole(self) -> Option<Arc<Attribution>> {
-        Some(Arc::new(Attribution { place: self.place?, is_believed: !self.claims }))
-    }
 }
 
 fn ending(raw: &Raw<'_>, r: &mut Record) -> Result<(), Malformed> {

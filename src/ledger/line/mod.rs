@@ -23,6 +23,7 @@ mod encode;
 pub(crate) mod fields;
 mod object;
 mod opening;
+mod placed;
 mod shorter;
 #[cfg(test)]
 pub(crate) mod tests;

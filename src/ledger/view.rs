@@ -7,7 +7,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::error::{ControlError, Explain, ParseError};
-use crate::control::history::{History, LogPage, LogRequest, Recorded, Running, Told, What, Which, WhyRequest};
+use crate::control::ledger_view::{LedgerView, LogPage, LogRequest, Recorded, Running, Told, What, Which, WhyRequest};
 use crate::sys::process;
 
 use super::line::{self, Item, Line};
@@ -41,7 +41,7 @@ impl Files {
     }
 }
 
-impl History for Files {
+impl LedgerView for Files {
     fn log(&self, question: &LogRequest) -> Result<LogPage, ControlError> {
         let unknown = || {
             let error = ParseError::invalid("this is not where a page ended", "give the `next` of the page before");

@@ -1,5 +1,5 @@
 //! What a ledger has recorded, for whoever asks the engine that writes it. The ledger itself is on a higher floor: it
-//! answers through [`History`].
+//! answers through [`LedgerView`].
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::abi::wire;
 use super::target_info::RunId;
 
 /// Reads a ledger. Each question may take long, and none changes anything.
-pub trait History: Send + Sync {
+pub trait LedgerView: Send + Sync {
     /// The next lines of a query, oldest first.
     ///
     /// # Errors

@@ -117,6 +117,7 @@ mod tests {
             {
                 assert_eq!(first, all.len() as u64);
                 all.extend(page);
+                assert!(all.len() <= 20, "{all:?}");
             }
             assert_eq!(all, (1..=20).collect::<Vec<_>>(), "{most} at a time");
         }

@@ -55,7 +55,7 @@ fn perform(
         Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask))),
         Command::Call(call) => run(engine, call, ask),
         Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask),
-        Command::Get(key) => engines([key]).and_then(|()| Ok(Reply::Value(read(&engine.snapshot(), key)))),
+        Command::Get(key) => engines([key]).map(|()| Reply::Value(read(&engine.snapshot(), key))),
         Command::Knobs(keys) => {
             engines(keys.iter().copied()).map(|()| Reply::Knobs(config::knobs(&engine.snapshot(), config, &keys)))
         }

@@ -153,7 +153,7 @@ fn values(arg: &Arg, word: &str, names: &Names<'_>) -> Vec<Candidate> {
         "MASK" => capabilities("", word, names.known),
         "ID" => plain((names.ids)().iter().map(u64::to_string)),
         "GLOB" => plain((names.modules)()),
-        "TARGET" => plain(["embedded", "daemon", "unix:"].map(str::to_owned)),
+        "TARGET" => plain(["embedded", "daemon", "kernel", "unix:"].map(str::to_owned)),
         "O" => plain(OUTCOMES.map(|outcome| outcome.name().to_owned())),
         "SIGNAL" => plain(["TERM", "KILL", "HUP", "INT", "QUIT", "USR1", "USR2", "STOP", "CONT"].map(str::to_owned)),
         _ if name.starts_with("NAME") => plain((names.modules)()),

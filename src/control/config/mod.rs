@@ -26,7 +26,7 @@ use crate::control::provenance::Setting;
 use crate::sys::linux::trust::{Folder, Untrusted};
 
 pub use apply::{Applied, Started, apply, reload, start};
-pub use resolve::{Grammar, resolve, resolve_as};
+pub use resolve::{Grammar, ReadValue, resolve, resolve_as};
 
 pub(super) use diff::diff;
 pub use origin::came_from;

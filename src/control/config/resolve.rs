@@ -28,12 +28,15 @@ struct Named<'a> {
     others: Vec<Source>,
 }
 
+/// Reads the value of a knob.
+pub type ReadValue<'a> = dyn Fn(Key, &[u8]) -> Result<KnobValue, ControlError> + 'a;
+
 /// The knobs that files may set, and the syntax of their values.
 pub struct Grammar<'a> {
     /// The knobs; every other one is unknown.
     pub keys: &'a [Key],
     /// Reads a value.
-    pub value: &'a dyn Fn(Key, &[u8]) -> Result<KnobValue, ControlError>,
+    pub value: &'a ReadValue<'a>,
 }
 
 /// Resolves files in their order. `known` holds the capabilities that the engine's kernel knows.

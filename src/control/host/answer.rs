@@ -115,3 +115,25 @@ fn why_not(command: &Command) -> &'static str {
         _ => "the kernel as a target does not do this",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::command::KernelWrite;
+
+    #[test]
+    fn auth_1_another_process_never_reaches_the_kernel_with_the_rights_of_this_one() {
+        let write = KernelWrite { writes: Vec::new(), until_reboot: true, force: true, persist: true };
+        for command in [
+            Command::RequestModule { name: b"x".to_vec(), wait: true },
+            Command::WriteKernel(write),
+            Command::Unpersist(Vec::new()),
+            Command::CheckPath(b"/x"[..].into()),
+        ] {
+            assert!(is_own(&command), "{command:?}");
+        }
+        for command in [Command::Status, Command::Diff, Command::Kill { id: 1, signal: 9 }] {
+            assert!(!is_own(&command), "{command:?}");
+        }
+    }
+}

@@ -9,12 +9,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::abi::cap::{CapMask, Capability};
-use crate::abi::error::ControlError;
 use crate::abi::knob::Key;
 use crate::abi::knob_value::{KnobValue, Source};
 use crate::abi::safe_text::SafeText;
 use crate::control::config::files::File;
-use crate::control::config::{Grammar, Set, resolve_as};
+use crate::control::config::{Grammar, ReadValue, Set, resolve_as};
 use crate::control::provenance::Setting;
 
 use super::KernelKnobs;
@@ -153,7 +152,7 @@ fn settings(files: &[File], known: CapMask) -> Set {
         }
         key => key.parse_value(text, known),
     };
-    let value: &dyn Fn(Key, &[u8]) -> Result<KnobValue, ControlError> = &value;
+    let value: &ReadValue<'_> = &value;
     resolve_as(files, &Grammar { keys: &Key::KERNEL, value })
 }
 

@@ -66,3 +66,34 @@ fn compare(title: &str, draft: &Record, live: &Record) -> Result<String, String>
         _ => Ok(format!("rehearsed `{title}`: {now} under both masks, which proves only that modprobe still starts")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::record::Kind;
+    use crate::abi::wait::{WaitMode, WaitStatus};
+    use crate::control::testing::actor;
+    use std::time::UNIX_EPOCH;
+
+    fn exited(raw: i32) -> Record {
+        let mut record = Record::new(Kind::Helper, WaitMode::PROC, actor().into(), (UNIX_EPOCH, 0));
+        (record.outcome, record.status) = (Outcome::Exited, Some(WaitStatus::from_raw(raw)));
+        record
+    }
+
+    #[test]
+    fn a_modprobe_that_ends_in_another_way_under_the_new_masks_is_an_objection() {
+        let said = compare("m", &exited(256), &exited(256)).unwrap();
+        assert!(said.contains("exit 1") && said.contains("proves only that modprobe still starts"), "{said}");
+        let differs = compare("m", &exited(512), &exited(256)).unwrap_err();
+        assert!(differs.contains("under the new masks ✗ exit 2") && differs.contains("of now ✗ exit 1"), "{differs}");
+        let refused = Record { outcome: Outcome::Refused, status: None, ..exited(0) };
+        assert!(compare("m", &refused, &refused).unwrap().starts_with("not rehearsed"), "nothing was run");
+    }
+
+    #[test]
+    fn an_empty_modprobe_is_not_rehearsed() {
+        let masks = [CapMask::EMPTY; 2];
+        assert!(rehearse(b"", masks, masks).unwrap().contains("is empty"));
+    }
+}

@@ -199,6 +199,11 @@ fn drift_and_provenance_come_from_the_files_of_boot() {
         all.iter().map(|drift| crate::control::text::provenance::drift(drift, KNOWN)).collect()
     };
     assert_eq!(differs(&tree), ["kernel.modprobe  running \"/a\"  configured \"/sbin/modprobe\" (default)"]);
+    let from = |tree: &Tree| match tree.knobs.perform(&Command::Knobs(vec![Key::Modprobe])) {
+        Some(Ok(Reply::Knobs(knobs))) => knobs[0].from.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(from(&tree), Where::Unknown, "it is not what the kernel begins with");
     // Of two files with one name the first folder's counts; a later name wins.
     tree.put("usr/lib/sysctl.d/10.conf", "kernel.modprobe = /wrong\n");
     tree.put("etc/sysctl.d/10.conf", "net.ipv4.ip_forward = 1\nkernel/modprobe = /b\n");
@@ -221,6 +226,10 @@ fn drift_and_provenance_come_from_the_files_of_boot() {
     assert!(said[0].ends_with("configured all but cap_sys_rawio (/etc/systemd/system.conf:3)"), "{said:?}");
     tree.write(Key::Inheritable, "-cap_sys_rawio", &["until-reboot"]).unwrap();
     assert_eq!(differs(&tree).len(), 1);
+    // Only what both allow is left, and the later line is named.
+    tree.put("etc/sysctl.d/30.conf", "kernel.usermodehelper.bset = 4294967294 511\n");
+    let said = differs(&tree).remove(0);
+    assert!(said.ends_with("configured all but cap_chown, cap_sys_rawio (/etc/sysctl.d/30.conf:1)"), "{said}");
 }
 
 #[test]

@@ -137,3 +137,29 @@ pub(super) fn after(written: &[Key], error: ControlError) -> ControlError {
 pub(super) fn errno(errno: Errno) -> String {
     format!("{} ({})", errno.desc(), errno_name(errno))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_of_a_write_names_its_errno_and_what_is_missing() {
+        let held = CapMask::only(Capability::SETPCAP);
+        let of = |key, fault| failed(key, fault, 15, held).whole();
+        for (said, words) in [
+            (of(Key::Bset, WriteFault::Open(Errno::ENOENT)), "does not exist (EOPNOTSUPP)"),
+            (of(Key::Bset, WriteFault::Open(Errno::EACCES)), "only uid 0 may"),
+            (of(Key::Bset, WriteFault::Open(Errno::EROFS)), "mounted read-only (EROFS)"),
+            (of(Key::Bset, WriteFault::Open(Errno::ELOOP)), "(ELOOP)"),
+            (of(Key::Bset, WriteFault::Write(Errno::EPERM)), "this process lacks cap_sys_module (EPERM)"),
+            (of(Key::Modprobe, WriteFault::Write(Errno::EPERM)), "the kernel refused the write (EPERM)"),
+            (of(Key::Bset, WriteFault::Write(Errno::EINVAL)), "did not accept the value"),
+            (of(Key::Bset, WriteFault::Write(Errno::ENOSPC)), "(ENOSPC)"),
+            (of(Key::Bset, WriteFault::Short(4)), "took 4 of 15 bytes (EIO)"),
+        ] {
+            assert!(said.contains(words) && said.starts_with("kernel."), "{words}: {said}");
+        }
+        let whole = failed(Key::Bset, WriteFault::Write(Errno::EPERM), 15, !CapMask::EMPTY).whole();
+        assert!(whole.contains("although this process has"), "{whole}");
+    }
+}

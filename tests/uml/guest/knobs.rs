@@ -315,7 +315,7 @@ pub fn requests(serial: &mut Serial) {
     fs::write(super::asking::LOG, "").unwrap();
     let request = |name: &str| khelper(&["request", "--json", name]);
     let object = |output: &Output| -> Value { serde_json::from_str(said(output).trim_end()).unwrap() };
-    for (name, code) in [("any-1-e3", 3), ("fs-2-e0", 0), ("net-pf-44", 0)] {
+    for (name, code) in [("any-1-e3", 3), ("fs-2-e0", 0), ("net-pf-14", 0)] {
         let began = Instant::now();
         let one = object(&ends(request(name), code));
         serial.note(&format!("{name}: {:?}", began.elapsed()));

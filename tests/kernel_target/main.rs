@@ -34,7 +34,7 @@ use hierarchy::Hierarchy;
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// A hierarchy, and a daemon that watches the kernel.
-pub struct Fixture {
+struct Fixture {
     _alone: MutexGuard<'static, ()>,
     pub hierarchy: Hierarchy,
     pub daemon: Daemon,
@@ -100,14 +100,14 @@ impl Drop for Fixture {
     }
 }
 
-pub fn khelper(args: &[&str]) -> Output {
+fn khelper(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_khelper")).args(args).output().unwrap()
 }
 
-pub fn text(output: &Output) -> String {
+fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-pub fn errors(output: &Output) -> String {
+fn errors(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }

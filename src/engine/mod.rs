@@ -45,6 +45,7 @@ mod write;
 
 pub use crate::abi::knob_value::Change;
 pub use builder::Builder;
+#[cfg(feature = "control")]
 pub(crate) use bus::Bus;
 pub use bus::{Received, Subscription};
 pub use cancel::Cancel;

@@ -34,13 +34,10 @@ use hierarchy::Hierarchy;
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// A hierarchy, and a daemon that watches the kernel.
-pub struct Fixture {
+struct Fixture {
     _alone: MutexGuard<'static, ()>,
-    /// Makes the kernel start helpers.
     pub hierarchy: Hierarchy,
-    /// Watches the kernel.
     pub daemon: Daemon,
-    /// For files.
     pub dir: Dir,
 }
 
@@ -103,17 +100,14 @@ impl Drop for Fixture {
     }
 }
 
-/// Runs khelper.
-pub fn khelper(args: &[&str]) -> Output {
+fn khelper(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_khelper")).args(args).output().unwrap()
 }
 
-/// Its answer.
-pub fn text(output: &Output) -> String {
+fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What it wrote to stderr.
-pub fn errors(output: &Output) -> String {
+fn errors(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }

@@ -224,6 +224,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::abi::actor::Actor;
     use crate::abi::actor::Origin;
     use crate::abi::depth::Depth;
     use crate::abi::error::Stage;

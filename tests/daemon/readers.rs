@@ -145,7 +145,7 @@ fn auth_4_a_reader_is_refused_for_now_while_the_daemon_stops() {
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(second.status.code() == Some(69) && said.contains("a daemon serves"), "{said}");
     crate::daemon::end_all(&fifo, &[pid.unwrap()]);
-    drop(ask);
+    drop(stdin);
     bridge.wait().unwrap();
     let (status, log) = daemon.ended();
     assert!(status.success(), "{log}");

@@ -154,7 +154,9 @@ impl Args {
             if !args.set().is_empty() {
                 return Err(conflict("--set is for an engine of this process: use `set`, or --target embedded"));
             }
+            // With `--target kernel` they read files, of which they select the kernel's lines.
             let read = match &args.command {
+                _ if args.ledger_target().is_some() => None,
                 Some(Command::Log(log)) => log.ledger.as_deref(),
                 Some(Command::Why(why)) => why.ledger.as_deref(),
                 _ => None,

@@ -33,11 +33,9 @@ fn told(pty: &mut Pty, room: bool, end: &End) {
     let id = format!("#{} ", end.id);
     let brief: String = end.words.split_inclusive(' ').take(2).collect();
     let brief = brief.trim_end();
-    pty.until(end.words, |s| {
-        // Where what runs stands beside it, the longest are cut.
-        let says = if room { end.words.chars().take(30).collect() } else { brief.to_owned() };
-        s.contents().lines().any(|line| line.contains(&id) && line.contains(&says))
-    });
+    // Its row begins with the sign; the words behind its title are cut where there is no room for them.
+    let (sign, _) = end.words.split_once(' ').unwrap();
+    pty.until(end.words, |s| s.contents().lines().any(|line| line.contains(&id) && line.contains(sign)));
     pty.press("3", "[3 Activity]");
     // The newest.
     pty.send(HOME);
@@ -157,10 +155,13 @@ fn masks_that_are_enforced_by_no_new_privs_are_told() {
         |pty, room| {
             pty.send(FIRST);
             // The change of the mask is a warning too, and the later of the two goes first.
-            let first = |text: &str| text.lines().nth(2).unwrap_or_default().to_owned();
+            let warnings = |text: &str| text.lines().filter(|line| line.trim_start().starts_with("! ")).count();
+            let first = |text: &str| {
+                text.lines().find(|line| line.trim_start().starts_with("! ")).unwrap_or_default().to_owned()
+            };
             pty.until("both warnings", |s| {
                 let text = s.contents();
-                if room { text.matches("\n! ").count() == 2 } else { first(&text).contains("(+1)") }
+                if room { warnings(&text) == 2 } else { first(&text).contains("(+1)") }
             });
             if !first(&pty.text()).contains(" #1 ") {
                 pty.send(ESC);

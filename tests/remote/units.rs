@@ -114,5 +114,5 @@ fn auth_5_a_requester_has_the_unit_of_its_cgroup_and_a_claim_is_no_unit() {
     assert!(log.out.lines().all(|line| line.ends_with(&format!(" uid 0, unit {unit}"))), "{}", log.out);
     assert_eq!(khelper(&target, &["log", "--unit", "other.service"]).exits(0).out, "");
     let why = khelper(&target, &["why", "#3"]);
-    assert!(why.exits(0).out.contains(&format!(", uid 0, claims unit {unit}), outside.")), "{}", why.out);
+    assert!(why.exits(0).out.contains(&format!(", uid 0, claims unit {unit}).\n")), "{}", why.out);
 }

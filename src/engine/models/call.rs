@@ -145,10 +145,13 @@ fn no_caller_waits() {
         worker.worker(true, || ());
         reaped.store(false, Ordering::Relaxed);
     });
-    let killed = scene.call.signal(0, libc::SIGTERM, |pid| assert!(pid == PID && alive.load(Ordering::Relaxed)));
+    let killed = scene.call.signal(0, libc::SIGTERM, |pid| {
+        assert!(pid == PID && alive.load(Ordering::Relaxed));
+        Ok::<_, ()>(pid)
+    });
     saw(if killed.is_some() { "signalled" } else { "nothing to signal" });
     join([worker]);
-    assert!(scene.call.signal(0, libc::SIGTERM, |_| ()).is_none(), "reaped");
+    assert!(scene.call.signal(0, libc::SIGTERM, Ok::<_, ()>).is_none(), "reaped");
     scene.check_end();
 }
 

@@ -19,10 +19,10 @@ use crate::verbs::verb::Common;
 #[cfg(feature = "console")]
 const WITHOUT_COMMAND: &str = "\
 Without a command, khelper starts the console: over the daemon's engine where one runs and lets you in, else over a new
-one. This machine's kernel is not changed.";
+one. Only with --target kernel can this machine's kernel be changed.";
 #[cfg(not(feature = "console"))]
 const WITHOUT_COMMAND: &str = "\
-A command is required: this khelper was built without the console. This machine's kernel is not changed.";
+A command is required: this khelper was built without the console. Only with --target kernel can this machine's kernel be changed.";
 
 fn after_help() -> String {
     let codes = exit::CODES.iter().map(|(code, meaning)| format!("  {code:<9} {meaning}\n"));

@@ -66,7 +66,7 @@ fn run(kernel: &Kernel, initrd: &Path, words: &str, dir: &Path) -> Result<(), St
     let serial = |name: &str| format!("file:{}", dir.join(name).display());
     let mut machine = Command::new("qemu-system-x86_64");
     machine
-        .args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "2", "-m", "512"])
+        .args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "2", "-m", "1024"])
         .args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-monitor", "none"])
         .args(["-serial", &serial("console"), "-serial", &serial("said")])
         .arg("-kernel")

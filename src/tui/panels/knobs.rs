@@ -6,6 +6,7 @@ use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::era::Era;
 use crate::control::Key;
+use crate::control::target::TargetKind;
 use crate::control::text::mask::{but, size};
 use crate::tui::model::Model;
 use crate::tui::model::overview::{Item, KnobRow};
@@ -93,7 +94,12 @@ fn mask(mask: CapMask, known: CapMask) -> String {
 /// The path, escaped; an empty path in words.
 pub fn modprobe(model: &Model) -> String {
     let path = &model.snapshot.knobs.modprobe;
-    if path.is_empty() { "(empty: autoload is off)".to_owned() } else { text::screen(path) }
+    match (path.is_empty(), model.link.info.kind) {
+        (false, _) => text::screen(path),
+        // A kernel without modules has no such file.
+        (true, TargetKind::Kernel) => "(empty or absent: autoload is off)".to_owned(),
+        (true, _) => "(empty: autoload is off)".to_owned(),
+    }
 }
 
 /// Everything except the path and the gate, for small screens.

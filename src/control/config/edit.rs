@@ -9,7 +9,7 @@ use crate::abi::mask::hex;
 use super::parse::{Assignment, Kind, blanks_off, parse};
 
 /// The first line of a new file.
-const HEAD: &[u8] = b"# Written by `khelper set --persist`; `khelper set --unpersist KEY` removes a line.\n";
+pub(super) const HEAD: &[u8] = b"# Written by `khelper set --persist`; `khelper set --unpersist KEY` removes a line.\n";
 
 /// `KEY = VALUE`, with a value that reads back as it is.
 ///
@@ -34,11 +34,11 @@ pub(in crate::control) fn line(key: Key, value: &KnobValue, known: CapMask) -> R
     Ok([key.name().as_bytes(), b" = ", &text].concat())
 }
 
-/// The text with this line in place of every line that names the knob.
-pub(super) fn with(text: &[u8], key: Key, line: &[u8]) -> Vec<u8> {
+/// The text with this line in place of every line that names the knob. A new file begins with `head`.
+pub(in crate::control) fn with(text: &[u8], key: Key, line: &[u8], head: &[u8]) -> Vec<u8> {
     let (mut new, _) = without(text, key);
     if new.is_empty() {
-        new = HEAD.to_vec();
+        new = head.to_vec();
     }
     if !new.ends_with(b"\n") {
         new.push(b'\n');

@@ -113,7 +113,7 @@ impl Kept {
     fn with(&self, values: impl Iterator<Item = (Key, KnobValue)>, known: CapMask) -> Result<Vec<u8>, ControlError> {
         let mut text = self.text.clone();
         for (key, value) in values {
-            text = edit::with(&text, key, &edit::line(key, &value, known)?);
+            text = edit::with(&text, key, &edit::line(key, &value, known)?, edit::HEAD);
         }
         Ok(text)
     }

@@ -509,7 +509,7 @@ proptest! {
     #[test]
     fn sysctl_d_what_is_kept_reads_back((key, value) in value(), old in bytes()) {
         let line = edit::line(key, &value, KNOWN).unwrap();
-        let new = edit::with(&old, key, &line);
+        let new = edit::with(&old, key, &line, edit::HEAD);
         let set = resolve(&[File { path: PathBuf::from("f"), bytes: new.clone() }], KNOWN);
         let setting = set.settings.iter().find(|setting| setting.key == key);
         prop_assert_eq!(setting.map(|setting| &setting.value), Some(&value), "{}", String::from_utf8_lossy(&new));

@@ -36,7 +36,7 @@ impl KernelKnobs {
         let mut text = read(&folder)?;
         let mut keys = Vec::new();
         for (key, value) in values {
-            text = with(&text, key, &line(key, &value, self)?);
+            text = edit::with(&text, key, &line(key, &value, self)?, HEAD);
             keys.push(key);
         }
         let mut files = self.sysctl_files();
@@ -144,19 +144,6 @@ fn line(key: Key, value: &KnobValue, knobs: &KernelKnobs) -> Result<Vec<u8>, Con
         }
         None => edit::line(key, value, knobs.known),
     }
-}
-
-fn with(text: &[u8], key: Key, line: &[u8]) -> Vec<u8> {
-    let (mut new, _) = edit::without(text, key);
-    if new.is_empty() {
-        new = HEAD.to_vec();
-    }
-    if !new.ends_with(b"\n") {
-        new.push(b'\n');
-    }
-    new.extend_from_slice(line);
-    new.push(b'\n');
-    new
 }
 
 fn untrusted(error: &Untrusted) -> ControlError {

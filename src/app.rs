@@ -159,9 +159,6 @@ struct Own<'a> {
     kernel: OnceCell<Arc<HostKernel>>,
 }
 
-/// The most ended helpers of the kernel that a command or the console keeps, as many as an engine does.
-const KEPT: usize = 10_000;
-
 impl<'a> Own<'a> {
     const fn new(args: &'a Args) -> Self {
         Self { args, ledger: OnceCell::new(), kernel: OnceCell::new() }
@@ -198,7 +195,7 @@ impl<'a> Own<'a> {
             return unwatched("no watcher: this command starts none".to_owned());
         }
         let host = LinuxHost::new();
-        let options = host::Options { keep: KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
+        let options = host::Options { keep: host::KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
         match HostKernel::start(options) {
             Ok(kernel) => Ok(self.kernel.get_or_init(|| Arc::new(kernel)).clone()),
             Err(why) if matches!(verb, Some(Common::Request(_))) => {

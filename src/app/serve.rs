@@ -129,14 +129,11 @@ fn run(args: &Serve) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The most ended helpers of the kernel that are kept in memory.
-const KEPT: usize = 10_000;
-
 /// Watches this machine's kernel, with a ledger of its own in the same folder: its lines have another target and run.
 fn watch(folder: &Path, host: &LinuxHost) -> Result<(Arc<HostKernel>, Arc<Ledger>), Failure> {
     let ledger = Ledger::open(Options::new(folder, "kernel"), host).map_err(|e| Failure::Failed(e.whole()))?;
     let options = host::Options {
-        keep: KEPT,
+        keep: host::KEPT,
         sink: Some(ledger.clone()),
         run: Some((ledger.run(), ledger.first_id())),
         known: host.known(),

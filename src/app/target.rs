@@ -32,21 +32,21 @@ pub(super) struct Wanted<'a> {
 pub(super) trait Open: Fn() -> Result<Arc<dyn Target>, u8> {}
 impl<F: Fn() -> Result<Arc<dyn Target>, u8>> Open for F {}
 
-/// Opens the target of a command. `own` starts an engine of this process, `kernel` a watch of the kernel. The error is the exit code; the cause is
-/// already on stderr.
+/// Opens the target of a command. `own` starts an engine of this process, `kernel` a watch of the kernel. The error is the
+/// exit code; the cause is already on stderr.
 pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Result<Arc<dyn Target>, u8> {
     let &Wanted { chosen, needs: (need, uses), own: wants_own, tells } = wanted;
     let connect = |address: &Address| match uses {
         Use::Waits => Remote::connect(address),
         Use::Asks => Direct::connect(address).map(|direct| Arc::new(direct) as Arc<dyn Target>),
     };
+    if let Some(address) = chosen.and_then(address) {
+        return connect(&address).map_err(|error| fail(&error));
+    }
     match (chosen, need) {
-        (Some(Chosen::Embedded), _) => own(),
         (Some(Chosen::Kernel), _) => kernel(),
-        (Some(Chosen::Unix(path)), _) => connect(&Address::unix(path)).map_err(|error| fail(&error)),
-        (Some(Chosen::UnixKernel(path)), _) => connect(&Address::unix(path).kernel()).map_err(|error| fail(&error)),
-        (Some(Chosen::DaemonKernel), _) => connect(&Address::usual().kernel()).map_err(|error| fail(&error)),
-        (Some(Chosen::Daemon), _) => connect(&Address::usual()).map_err(|error| fail(&error)),
+        // Of the others, only the engine of this process has no address.
+        (Some(_), _) => own(),
         (None, _) if wants_own => own(),
         (None, Need::Daemon) => connect(&Address::usual()).map_err(|error| {
             if matches!(error, ControlError::Version(_)) {
@@ -78,19 +78,24 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Re
     }
 }
 
+/// Where a daemon is that the operator chose; `None` for what this process has itself.
+fn address(chosen: &Chosen) -> Option<Address> {
+    match chosen {
+        Chosen::Unix(path) => Some(Address::unix(path)),
+        Chosen::UnixKernel(path) => Some(Address::unix(path).kernel()),
+        Chosen::Daemon => Some(Address::usual()),
+        Chosen::DaemonKernel => Some(Address::usual().kernel()),
+        Chosen::Embedded | Chosen::Kernel => None,
+    }
+}
+
 /// Reads a ledger: with `files`, or with `ask` from the daemon that the operator chose. Returns the exit code.
 pub(super) fn history(
     chosen: Option<&Chosen>,
     files: impl FnOnce() -> u8,
     ask: impl FnOnce(Arc<dyn Target>) -> u8,
 ) -> u8 {
-    let address = match chosen {
-        Some(Chosen::Unix(path)) => Address::unix(path),
-        Some(Chosen::UnixKernel(path)) => Address::unix(path).kernel(),
-        Some(Chosen::Daemon) => Address::usual(),
-        Some(Chosen::DaemonKernel) => Address::usual().kernel(),
-        Some(Chosen::Embedded | Chosen::Kernel) | None => return files(),
-    };
+    let Some(address) = chosen.and_then(address) else { return files() };
     Direct::connect(&address).map_or_else(|error| fail(&error), |direct| ask(Arc::new(direct)))
 }
 

@@ -37,6 +37,8 @@ use store::Store;
 
 pub use record::of as record_of;
 
+/// The most ended helpers that a watch usually keeps, as many as an engine does.
+pub const KEPT: usize = 10_000;
 /// Helpers that may wait between the watch and the records.
 const QUEUE: usize = 65_536;
 /// How long the start of a watch waits for the list of helpers that run already.

@@ -175,28 +175,13 @@ impl Theme {
         let bold = plain.add_modifier(Modifier::BOLD);
         let underlined = bold.add_modifier(Modifier::UNDERLINED);
         Self {
-            text: plain,
-            dim: plain.add_modifier(Modifier::DIM),
-            target: bold.fg(Color::Cyan),
-            title: bold,
-            frame: plain.fg(Color::Cyan),
-            selected: plain.add_modifier(Modifier::REVERSED),
-            field: plain.add_modifier(Modifier::UNDERLINED),
-            prefilled: plain.add_modifier(Modifier::REVERSED),
-            key: plain.fg(Color::Cyan),
             good: plain.fg(Color::LightBlue),
             bad: underlined.fg(Color::LightYellow),
-            warn: plain.fg(Color::Yellow),
             draft: underlined.fg(Color::White),
-            real: bold.fg(Color::Yellow),
-            target_tab: plain.add_modifier(Modifier::REVERSED).fg(Color::Cyan),
-            real_tab: plain.add_modifier(Modifier::REVERSED).fg(Color::Yellow),
-            tab: bold.add_modifier(Modifier::UNDERLINED),
-            badge: plain.add_modifier(Modifier::REVERSED),
             badge_bad: bold.fg(Color::Black).bg(Color::LightYellow),
-            focus: bold.fg(Color::Cyan),
             graph: plain.fg(Color::LightBlue),
             graph_bad: plain.fg(Color::LightYellow),
+            ..Self::ansi()
         }
     }
 

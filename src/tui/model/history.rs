@@ -22,7 +22,7 @@ pub struct Bucket {
 
 /// The buckets, the newest last.
 #[derive(Clone, Debug)]
-pub struct History {
+pub struct SlotHistory {
     buckets: VecDeque<Bucket>,
     /// The number of the newest bucket, counted from the start of the engine's clock.
     newest: u64,
@@ -33,7 +33,7 @@ pub struct History {
     refused: u64,
 }
 
-impl History {
+impl SlotHistory {
     /// What happened before the first snapshot is not known.
     pub fn new(snapshot: &Snapshot) -> Self {
         let slots = &snapshot.slots;
@@ -116,13 +116,13 @@ mod tests {
         s
     }
 
-    fn newest(history: &History, n: usize) -> Vec<(u32, u32)> {
+    fn newest(history: &SlotHistory, n: usize) -> Vec<(u32, u32)> {
         (0..n).rev().map(|ago| history.back(ago)).map(|bucket| (bucket.held, bucket.refused)).collect()
     }
 
     #[test]
     fn a_bucket_keeps_its_highest_value_and_counts_refusals() {
-        let mut history = History::new(&at(0, 0, 5));
+        let mut history = SlotHistory::new(&at(0, 0, 5));
         for s in [at(10, 3, 5), at(11, 1, 9), at(12, 2, 10)] {
             history.take(&s);
         }
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn an_idle_history_stands_still() {
-        let mut history = History::new(&at(0, 0, 0));
+        let mut history = SlotHistory::new(&at(0, 0, 0));
         history.take(&at(10, 1, 0));
         history.advance(13_000_000);
         assert_eq!((history.end(), newest(&history, 2)), (12_000_000, vec![(1, 0), (1, 0)]));
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_peak_between_two_snapshots_is_not_lost() {
-        let mut history = History::new(&at(0, 0, 0));
+        let mut history = SlotHistory::new(&at(0, 0, 0));
         let mut s = at(4, 0, 0);
         s.slots.peak = 7;
         history.take(&s);

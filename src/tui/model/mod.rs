@@ -51,7 +51,7 @@ use super::widgets::sheet::Sheet;
 use activity::Activity;
 use command_line::Line;
 use forms::{CallForm, ModuleForm};
-use history::History;
+use history::SlotHistory;
 use link::Link;
 use log::Log;
 use masks::Masks;
@@ -117,7 +117,7 @@ pub struct Model {
     /// The screen Overview.
     pub overview: Overview,
     /// The last minutes of module requests.
-    pub history: History,
+    pub history: SlotHistory,
     /// The last message.
     pub status: Option<Status>,
     /// Messages that came since, until the last one has been read.
@@ -171,7 +171,7 @@ impl Model {
             activity: Activity::default(),
             log: Log::default(),
             overview: Overview::default(),
-            history: History::new(&snapshot),
+            history: SlotHistory::new(&snapshot),
             status: None,
             waiting_messages: messages::Waiting::new(),
             path_warnings: Vec::new(),

@@ -8,7 +8,7 @@ use crate::control::text::outcome::value;
 use crate::control::{Key, MaskKnob};
 use crate::tui::dialogs::{apply, quit};
 use crate::tui::model::Model;
-use crate::tui::model::history::History;
+use crate::tui::model::history::SlotHistory;
 use crate::tui::model::masks::{KNOBS, key, live};
 use crate::tui::msg::Effect;
 
@@ -37,7 +37,7 @@ pub(super) fn take(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
 /// Stores the first state of a run: there is no earlier state to compare. A draft is kept.
 fn begin(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
     let before = std::mem::replace(&mut model.snapshot, snapshot);
-    (model.now, model.history) = (model.snapshot.now, History::new(&model.snapshot));
+    (model.now, model.history) = (model.snapshot.now, SlotHistory::new(&model.snapshot));
     for knob in KNOBS {
         let now = live(&model.snapshot, knob);
         model.masks.rebase(knob, live(&before, knob), now);

@@ -98,9 +98,9 @@ impl Verdict {
             Outcome::Running => Self::Own(0),
             Outcome::Abandoned => Self::Interrupted,
             Outcome::Lost => Self::Lost,
-            // Nothing ran, and nothing will while the path is empty: "never ok" (REQ-10).
             // The kernel has what was asked for.
             Outcome::Noop if record.kernel.is_some() => Self::Own(0),
+            // Nothing ran, and nothing will while the path is empty: "never ok" (REQ-10).
             Outcome::Noop => Self::Refused,
             Outcome::Refused => record.stage.map_or(Self::Refused, |stage| Self::at(stage, record.errno)),
         }

@@ -59,7 +59,7 @@ impl Printer {
         self.thread = thread::Builder::new().name("khelper-print".into()).spawn(work).ok().map(|thread| (to, thread));
     }
 
-    /// Prints a line that is no file's. Returns false if nothing more can be printed.
+    /// Prints a line that a daemon sent. Returns false if nothing more can be printed.
     pub(super) fn line(&mut self, known: CapMask, line: &Line) -> bool {
         self.printed.whole(known, line);
         !self.printed.answers.is_over()

@@ -1,4 +1,4 @@
-//! What a ledger has recorded, for whoever asks the engine that writes it. The ledger itself is on a higher floor: it
+//! What a ledger has recorded, for those who ask the engine that writes it. The ledger itself is on a higher floor: it
 //! answers through [`LedgerView`].
 
 use std::sync::Arc;

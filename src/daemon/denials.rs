@@ -1,5 +1,5 @@
-//! How many denied commands are reported: each report is a line in the ledger and in the log, and whoever may connect can
-//! give any number of commands.
+//! How many denied commands are reported: each report is a line in the ledger and in the log, and every process that may
+//! connect can give any number of commands.
 
 use std::time::{Duration, Instant};
 

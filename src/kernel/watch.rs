@@ -282,9 +282,9 @@ fn check(
     // Gone now and already at the last check: its end is not merely on the way.
     let known = join.running();
     unread.extend(helpers.iter().filter(|pid| !known.contains(pid)).map(|pid| Unread::new(now(), *pid)));
-    let gone: Vec<i32> = known.into_iter().filter(|pid| !helpers.contains(pid)).collect();
-    gone.iter().filter(|pid| suspects.contains(pid)).for_each(|pid| join.vanished(*pid));
-    *suspects = gone;
+    let missing: Vec<i32> = known.into_iter().filter(|pid| !helpers.contains(pid)).collect();
+    missing.iter().filter(|pid| suspects.contains(pid)).for_each(|pid| join.vanished(*pid));
+    *suspects = missing;
     join.listed(now(), all.iter().filter(|task| task.is_kernel).map(|task| task.pid), &helpers);
     source.renew_filter(&parents)
 }

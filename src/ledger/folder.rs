@@ -162,11 +162,11 @@ impl Folder {
 
 /// Opens `name` in the folder above.
 fn enter(above: BorrowedFd<'_>, name: &OsStr, flags: OFlags, create: bool) -> Result<OwnedFd, Errno> {
-    let go = || openat(above, name.as_bytes(), flags, Mode::empty()).map_err(errno);
-    match go() {
+    let open = || openat(above, name.as_bytes(), flags, Mode::empty()).map_err(errno);
+    match open() {
         Err(Errno::ENOENT) if create => match mkdirat(above, name.as_bytes(), Mode::RWXU) {
             // Another process was faster.
-            Ok(()) | Err(rustix::io::Errno::EXIST) => go(),
+            Ok(()) | Err(rustix::io::Errno::EXIST) => open(),
             Err(e) => Err(errno(e)),
         },
         other => other,

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_could_replace_a_program_is_named_with_the_component_that_lets_him() {
+    fn who_could_replace_a_program_is_named_with_the_writable_component() {
         let file = |uid, gid, mode| component("/opt/m", FileKind::File, uid, gid, mode);
         let folder = |uid, gid, mode| component("/opt", FileKind::Folder, uid, gid, mode);
         let sound = || file(0, 0, 0o755);

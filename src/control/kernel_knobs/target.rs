@@ -1,4 +1,4 @@
-//! The kernel as a target without a watch: its knobs, and requests whose helpers nobody sees. It needs no thread, no
+//! The kernel as a target without a watch: its knobs, and requests whose helpers are not watched. It needs no thread, no
 //! trace instance and no privilege to start.
 
 use std::sync::Arc;

@@ -45,7 +45,7 @@ enum Judged {
     /// Of the watch of the kernel, or of the engine.
     Command(Box<Authorization>, Way, bool),
     Watch(Subscribe, Access, bool),
-    /// It is answered with this error, because of whoever gives it.
+    /// It is answered with this error: its sender may not give it.
     Denied(Box<Actor>, Way, ControlError),
     /// It is no call.
     Nonsense,
@@ -186,7 +186,7 @@ impl Server {
         }
     }
 
-    /// A denied command leaves an event (AUTH-2): in the ledger, in the log and for whoever watches.
+    /// A denied command leaves an event (AUTH-2): in the ledger, in the log and for every watch.
     fn report_denied(&mut self, method: &str, error: &ControlError, actor: &Actor) {
         if let (ControlError::Denied(why), Some(more)) = (error, self.denials.denied(Instant::now())) {
             self.engine.report_denied(method, why, more, actor);

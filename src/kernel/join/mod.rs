@@ -27,9 +27,10 @@ use tables::Tables;
 const HOLD: u64 = 250_000_000;
 /// The most such ends that wait.
 const ORPHANS: usize = 8192;
-/// A helper that lives longer is told as started; most end before that and are told once, at their end.
+/// A helper that lives longer than this is reported when it has run for so long, and at its end; most end before, and are
+/// reported at their end alone.
 const LIVES: u64 = 20_000_000;
-/// How long its files may take to be read before it is told without them.
+/// How long reading its files may take, before it is reported without them.
 const UNREAD: u64 = 150_000_000;
 /// The state of the join.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use crate::abi::escape::json;
 use crate::abi::glob::Globs;
 use crate::abi::record::Outcome;
-use crate::ledger::line::fields::{Fields, bytes, number};
+use crate::ledger::line::fields::{Fields, bytes, number, text, value};
 use crate::ledger::line::{Head, Opening, Wall};
 use crate::ledger::rotate::STEP;
 use crate::sys::search::find;
@@ -165,8 +165,8 @@ impl<'a> Search<'a> {
             && f.pid.is_none_or(|pid| self.pid_fits(fields, pid))
             && f.unit.as_ref().is_none_or(|unit| self.unit_fits(fields, unit))
             && f.name.as_ref().is_none_or(|name| {
-                let program = fields.program().or_else(|| fields.module.map(|_| self.head.usual.modprobe.to_vec()));
-                module().as_ref() == Some(name) || program.is_some_and(|path| is_called(&path, name))
+                let program = || fields.program(self.head).is_some_and(|path| is_called(&path, name));
+                module().as_ref() == Some(name) || program()
             })
     }
 
@@ -215,6 +215,7 @@ struct Looked<'a> {
     event: Option<&'a [u8]>,
     id: Option<&'a [u8]>,
     module: Option<&'a [u8]>,
+    kind: Option<&'a [u8]>,
     argv: Option<&'a [u8]>,
     path: Option<&'a [u8]>,
     requester: Option<&'a [u8]>,
@@ -232,6 +233,7 @@ impl<'a> Looked<'a> {
                 b"id" if !all => break,
                 b"id" => looked.id = Some(value),
                 b"module" => looked.module = Some(value),
+                b"kind" => looked.kind = Some(value),
                 b"argv" => looked.argv = Some(value),
                 b"path" => looked.path = Some(value),
                 b"requester" => looked.requester = Some(value),
@@ -248,15 +250,18 @@ impl<'a> Looked<'a> {
     }
 
     fn of_requester(&self, wanted: &[u8]) -> Option<String> {
-        self.of_requester_raw(wanted).and_then(|raw| crate::ledger::line::fields::text(raw).ok())
+        self.of_requester_raw(wanted).and_then(|raw| text(raw).ok())
     }
 
-    /// The path, or the first argument, which it then equals; `None` for the usual path of modprobe.
-    fn program(&self) -> Option<Vec<u8>> {
+    /// The path. One that is left out is the usual path of modprobe, or the first argument of another helper.
+    fn program(&self, head: &Head) -> Option<Vec<u8>> {
         if let Some(path) = self.path {
             return bytes(path).ok();
         }
-        let list: Vec<String> = crate::ledger::line::fields::value(self.argv?).ok()?;
+        if self.kind.map_or(self.module.is_some(), |kind| kind == b"\"module\"") {
+            return Some(head.usual.modprobe.to_vec());
+        }
+        let list: Vec<String> = value(self.argv?).ok()?;
         crate::abi::escape::unescape(list.first()?)
     }
 }

@@ -340,6 +340,34 @@ fn what_cannot_be_a_segment_is_passed_over() {
     assert_eq!(fs::read(&target).unwrap(), before, "no link is followed");
 }
 
+/// Of a modprobe that the kernel started, the module is not known if its command line could not be read.
+#[test]
+fn a_name_finds_modprobe_also_where_the_module_or_its_usual_arguments_are_missing() {
+    let fixture = Fixture::new();
+    let ledger = fixture.open(fixture.options());
+    let plain = Record { wall: time(fixture.head.wall), ..fixtures::record(1, b"dccp", 0) };
+    let nameless = Record { id: 2, module: None, ..plain.clone() };
+    let arguments = Args::List([Box::from(&b"/bin/other"[..]), Box::from(&b"dccp"[..])].into());
+    let unusual = Record { id: 3, args: arguments.clone(), ..plain.clone() };
+    let helper = Record {
+        id: 4,
+        kind: Kind::Helper,
+        module: None,
+        path: b"/bin/other"[..].into(),
+        args: arguments,
+        ..plain.clone()
+    };
+    [plain, nameless, unusual, helper].into_iter().for_each(|record| ledger.finished(&Arc::new(record)));
+    let ids = |name: &[u8]| {
+        let (found, _) = read(&fixture.path(), &Filter { name: Some(name.to_vec()), ..Filter::default() });
+        found.iter().map(|line| if let Item::Ended(r) = &line.item { r.id } else { 0 }).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(b"modprobe"), [1, 2, 3]);
+    assert_eq!(ids(b"/sbin/modprobe"), [1, 2, 3]);
+    assert_eq!(ids(b"dccp"), [1, 3]);
+    assert_eq!(ids(b"other"), [4]);
+}
+
 #[test]
 fn a_reader_stops_when_it_is_told_to() {
     let fixture = Fixture::new();

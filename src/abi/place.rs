@@ -10,7 +10,7 @@ use super::escape::{json, screen};
 use super::wire;
 
 /// Where a thread belongs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// No unit and no container: the root cgroup, or a cgroup without such a name.
     None,
@@ -26,7 +26,7 @@ pub enum Place {
 }
 
 /// A place, and whether it is believed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "Fields", into = "Fields")]
 pub struct Attribution {
     /// The place that the path of the cgroup names.

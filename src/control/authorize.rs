@@ -301,6 +301,7 @@ mod tests {
             Command::Activity(Box::new(PageRequest {
                 query: Query::default(),
                 still: false,
+                folded: false,
                 anchor: Anchor::First,
                 around: 1,
             })),
@@ -461,7 +462,7 @@ mod tests {
         let [_, _, (_, reader), ..] = peers();
         let ground = Ground { uid: 77, reach: CapMask::EMPTY, readers: Some(60) };
         let query = Query { words: vec!["--password=a".into()], ..Query::default() };
-        let page = PageRequest { query: query.clone(), still: false, anchor: Anchor::First, around: 1 };
+        let page = PageRequest { query: query.clone(), still: false, folded: false, anchor: Anchor::First, around: 1 };
         for search in [Command::Activity(Box::new(page)), Command::Matching { query: Box::new(query), newest: None }] {
             assert!(matches!(authorize_outside(&reader, &ground, search), Err(ControlError::Denied(_))));
         }

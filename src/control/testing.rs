@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-use crate::abi::actor::{Actor, Origin};
+use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::era::Era;
 use crate::abi::error::Stage;
@@ -17,6 +17,8 @@ use crate::abi::mask::Masks;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
 use crate::abi::snapshot::{Knobs, Live, Slots, Snapshot};
 use crate::abi::wait::{WaitMode, WaitStatus};
+
+use super::activity::history::History;
 
 /// Every capability of this fixture's kernel.
 pub const KNOWN: CapMask = CapMask::up_to(40);
@@ -191,7 +193,7 @@ pub fn drain_failed(at: u64) -> LogLine {
 
 /// A record in which every field is set.
 pub fn full(id: u64) -> Record {
-    use crate::abi::actor::{ChainLink, Comm};
+    use crate::abi::actor::Comm;
     use crate::abi::launch_spec::NotEnforced;
     use crate::abi::record::Output;
     let link = |pid, comm: &[u8], known| ChainLink { pid, comm: Comm::new(comm), known, helper_of: None };
@@ -228,5 +230,31 @@ pub fn open(id: u64, name: &[u8], state: State, pid: Option<i32>) -> Record {
         started_us: pid.map(|_| 210),
         ended_us: None,
         ..record(id, name, 0)
+    }
+}
+
+/// A history of these records, in this order; those that have not ended are live.
+pub struct Kept(pub Vec<Arc<Record>>);
+
+impl History for Kept {
+    fn record(&self, id: u64) -> Option<Arc<Record>> {
+        self.0.iter().find(|record| record.id == id).cloned()
+    }
+    fn ended_from(&self, from: u64, most: usize) -> (u64, Vec<Arc<Record>>) {
+        let ended = self.0.iter().filter(|record| record.state == State::Ended);
+        (from, ended.skip(usize::try_from(from).unwrap()).take(most).cloned().collect())
+    }
+    fn live_after(&self, id: u64, most: usize) -> Vec<(Live, Arc<Record>)> {
+        let of = |r: &Arc<Record>| {
+            let (state, pid, abandoned, asked_by) = (r.state, r.pid, r.abandoned, r.asked_by);
+            (Live { state, pid, abandoned, asked_by, ..live(r.id, r.title(), r.at) }, r.clone())
+        };
+        let mut found: Vec<_> = self.0.iter().filter(|r| r.state != State::Ended && r.id > id).map(of).collect();
+        found.sort_by_key(|(live, _)| live.id);
+        found.truncate(most);
+        found
+    }
+    fn chain(&self, _: i32) -> Vec<ChainLink> {
+        Vec::new()
     }
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
+use super::activity::page::{Anchor, Fold, IdRange, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::activity::query::{Query, Sort, Which};
 use super::command::{Rehearse, Rehearsed};
 use super::ledger_view::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log, WhyRequest};
@@ -220,6 +220,11 @@ impl Seed {
     fn sets(&self, tag: u64) -> CapSets {
         let [inheritable, permitted, effective, bounding, ambient] = [1, 2, 3, 4, 5].map(|n| self.mask(n + tag));
         CapSets { inheritable, permitted, effective, bounding, ambient }
+    }
+
+    fn fold(&self) -> Box<Fold> {
+        let ids = vec![IdRange { first: self.n(51), last: self.n(52) }];
+        Box::new(Fold { ids, since: self.maybe(Moment { wall: self.time(55), at: self.n(56) }) })
     }
 
     fn record(&self) -> Arc<Record> {
@@ -553,7 +558,13 @@ impl Seed {
             Command::Chain(self.int(10)),
             Command::CheckPath(self.shared(b'/')),
             Command::Live { after: self.n(11), most: 12 },
-            Command::Activity(Box::new(PageRequest { query: self.query(), still: self.some, anchor, around: 13 })),
+            Command::Activity(Box::new(PageRequest {
+                query: self.query(),
+                still: self.some,
+                folded: !self.some,
+                anchor,
+                around: 13,
+            })),
             Command::Matching { query: Box::new(self.query()), newest: self.maybe(self.n(14)) },
             Command::Records(vec![self.n(15), self.n(16)]),
             Command::Log(Box::new(LogRequest {
@@ -633,11 +644,16 @@ impl Seed {
     pub(crate) fn replies(&self) -> Vec<Reply> {
         let detail = RecordDetail { record: self.record(), chain: vec![self.link()], chain_now: self.some };
         let page = RecordPage {
+            in_rows: 34,
             matched: 1,
             looked: 2,
             newest: self.n(3),
             first: 4,
-            rows: vec![RecordSummary { id: self.n(5), record: self.maybe(self.record()) }],
+            rows: vec![RecordSummary {
+                id: self.n(5),
+                record: self.maybe(self.record()),
+                fold: self.maybe(self.fold()),
+            }],
             at: self.maybe(6),
             detail: self.maybe(Box::new(detail)),
         };

@@ -81,6 +81,35 @@ fn records_are_filtered_sorted_and_paused() {
 }
 
 #[test]
+fn equal_requests_share_a_row_and_are_marked_together() {
+    everywhere(FAILING, |pty, room| {
+        ask(pty, "foo", 3);
+        pty.says("foo: 3 of 3 answered");
+        ask(pty, "bar", 1);
+        pty.shows(" bar: ");
+        pty.press("3", "1-2 of 2 rows, 4 requests");
+        pty.shows("foo ×3");
+        pty.press(DOWN, "#3 ");
+        on(pty, "#3");
+        pty.press("v", "3 requests are marked now");
+        pty.shows("*#3");
+        press_until(pty, "k", "none of them has a helper that runs");
+        pty.press("+", "every request has a row");
+        pty.shows(if room { "1-4 of 4" } else { "of 4" });
+        on(pty, "#3");
+        pty.press("+", "equal requests share a row");
+        pty.shows("foo ×3");
+        // A filter is applied before requests are folded.
+        pty.press("/", "/ ");
+        pty.send("foo");
+        pty.shows("3 of 4");
+        pty.send(ENTER);
+        pty.shows("1-1 of 1 rows, 3 requests");
+        quits(pty);
+    });
+}
+
+#[test]
 fn a_helper_is_killed_after_a_look() {
     everywhere(HOLD, |pty, room| {
         ask(pty, "foo", 1);

@@ -1,5 +1,7 @@
 //! Queries over thousands of records, answered one page at a time.
 
+pub mod alike;
+mod folds;
 pub mod history;
 pub mod page;
 pub mod query;

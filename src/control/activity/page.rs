@@ -1,11 +1,13 @@
 //! Requests to the reader of records, and its answer: one page of summaries, and the record under the cursor.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::abi::actor::ChainLink;
 use crate::abi::record::Record;
+use crate::abi::time::Micros;
 
 use super::query::Query;
 
@@ -17,7 +19,7 @@ pub enum Anchor {
     First,
     /// The last that matches.
     Last,
-    /// A number of rows from the record of one request.
+    /// A number of rows from the row of one request.
     Near {
         /// The request.
         id: u64,
@@ -35,6 +37,9 @@ pub struct PageRequest {
     pub query: Query,
     /// Leave out requests newer than the newest one of the last answer.
     pub still: bool,
+    /// Show equal records in one row ([`super::alike`]).
+    #[serde(default)]
+    pub folded: bool,
     /// The new position of the cursor.
     pub anchor: Anchor,
     /// The number of rows on each side of the cursor.
@@ -46,27 +51,82 @@ pub struct PageRequest {
 pub struct RecordPage {
     /// The number of records that match.
     pub matched: usize,
+    /// The number of rows in which they are; 0 in the answer of a daemon that is older than this field and has one row for
+    /// each.
+    #[serde(default)]
+    pub in_rows: usize,
     /// The number of records that were checked.
     pub looked: usize,
     /// The newest request that was seen.
     pub newest: u64,
-    /// The index of the first of `rows` among the records that match.
+    /// The index of the first of `rows` among all rows.
     pub first: usize,
-    /// The records around the cursor.
+    /// The rows around the cursor.
     pub rows: Vec<RecordSummary>,
-    /// The index of the cursor among the records that match; `None` if none does.
+    /// The index of the cursor among all rows; `None` if there are none.
     pub at: Option<usize>,
     /// The record under the cursor.
     pub detail: Option<Box<RecordDetail>>,
 }
 
-/// A record without its helper's output: output kept here would escape the memory limit for output (UMH-13).
+/// A row: a record without its helper's output: output kept here would escape the memory limit for output (UMH-13).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordSummary {
     /// The request.
     pub id: u64,
     /// Its record, with `output` set to `None`. `None` if the engine has dropped it, since it keeps the newest 10,000.
     pub record: Option<Arc<Record>>,
+    /// All records of the row; `None` if it is the only one.
+    #[serde(default)]
+    pub fold: Option<Box<Fold>>,
+}
+
+/// More records than an engine keeps (UMH-13), with those that run.
+const MOST: usize = 20_000;
+
+/// Requests with successive numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdRange {
+    /// The first of them.
+    pub first: u64,
+    /// The last of them.
+    pub last: u64,
+}
+
+/// A time on both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// By the wall clock.
+    pub wall: SystemTime,
+    /// On the engine's clock.
+    pub at: Micros,
+}
+
+/// Equal records in one row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fold {
+    /// Their requests, in rising order.
+    pub ids: Vec<IdRange>,
+    /// When the oldest of them was requested; `None` if the engine has dropped it.
+    pub since: Option<Moment>,
+}
+
+impl Fold {
+    /// How many they are.
+    pub fn times(&self) -> u64 {
+        self.ids.iter().fold(0, |all, of| all.saturating_add(of.last.saturating_sub(of.first)).saturating_add(1))
+    }
+
+    /// Whether this request is one of them.
+    pub fn contains(&self, id: u64) -> bool {
+        let after = self.ids.partition_point(|of| of.first <= id);
+        after.checked_sub(1).is_some_and(|at| id <= self.ids[at].last)
+    }
+
+    /// Each of them, the oldest first; no more than an engine keeps, whatever a daemon says.
+    pub fn each(&self) -> impl Iterator<Item = u64> {
+        self.ids.iter().flat_map(|of| of.first..=of.last).take(MOST)
+    }
 }
 
 impl RecordSummary {
@@ -76,7 +136,7 @@ impl RecordSummary {
             None => Arc::clone(record),
             Some(_) => Arc::new(Record { output: None, ..Record::clone(record) }),
         };
-        Self { id: record.id, record: Some(record) }
+        Self { id: record.id, record: Some(record), fold: None }
     }
 }
 

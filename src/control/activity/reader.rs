@@ -2,13 +2,16 @@
 //! which records match, never the records themselves: held longer, their output would outlive its budget (UMH-13).
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use crate::abi::record::{Outcome, Record};
 use crate::abi::snapshot::Live;
 
+use super::alike::{Alike, asker};
+use super::folds::{Rows, ranges};
 use super::history::History;
-use super::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
+use super::page::{Anchor, Fold, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::query::{Query, Sort};
 
 /// The most records that are read in one hold of the registry's lock.
@@ -23,19 +26,14 @@ enum Key {
     Name(Arc<[u8]>),
 }
 
-/// A record that matches. Up to 10,000 are kept, so it is small. `key` is `None` if records are ordered by id.
-#[derive(Clone, Debug)]
+/// A record that matches. Up to 10,000 are kept, so it is small. `key` is `None` if records are ordered by id; equal
+/// records have the same `alike`.
+#[derive(Clone, Debug, PartialEq)]
 struct Match {
     id: u64,
     serial: u64,
+    alike: u64,
     key: Option<Box<Key>>,
-}
-
-impl Match {
-    fn new(sort: Sort, record: &Record, serial: u64) -> Self {
-        let key = if sort == Sort::Newest { None } else { Some(Box::new(key(sort, record))) };
-        Self { id: record.id, serial, key }
-    }
 }
 
 /// The records that match a query; each request brings it up to date.
@@ -53,8 +51,13 @@ pub struct Reader {
     live: Vec<Match>,
     /// Every request that has not ended.
     alive: Vec<u64>,
-    /// The order of the rows: indices into `ended` followed by `live`.
+    /// The order of the records: indices into `ended` followed by `live`.
     order: Vec<u32>,
+    /// The rows, and whether equal records share one.
+    rows: Rows,
+    folded: bool,
+    /// Of keys that nobody outside knows: a requester cannot make two different requests look equal.
+    hasher: RandomState,
 }
 
 impl Reader {
@@ -63,7 +66,8 @@ impl Reader {
         let history = Arc::new(history);
         let (ended, live, alive, order) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
         let (query, limit) = (Query::default(), u64::MAX);
-        Self { history, query, next: 0, newest: 0, limit, kept: 0, ended, live, alive, order }
+        let (rows, folded, hasher) = (Rows::default(), false, RandomState::new());
+        Self { history, query, next: 0, newest: 0, limit, kept: 0, ended, live, alive, order, rows, folded, hasher }
     }
 
     /// Reads the records around the cursor, and the one under it.
@@ -73,41 +77,52 @@ impl Reader {
 
     /// [`Self::answer`] for a caller whose last answer had `newest` as the newest request, if it had one.
     pub fn answer_from(&mut self, question: &PageRequest, newest: Option<u64>) -> RecordPage {
-        self.catch_up(&question.query, newest.filter(|_| question.still));
-        let matched = self.order.len();
-        let at = self.place(question.anchor);
+        self.catch_up(&question.query, newest.filter(|_| question.still), question.folded);
+        let (matched, in_rows) = (self.order.len(), self.rows.len());
+        let (at, id) = self.place(question.anchor).unzip();
         let first = at.unwrap_or_default().saturating_sub(question.around);
-        let last = at.map_or(0, |at| at.saturating_add(question.around).saturating_add(1).min(matched));
+        let last = at.map_or(0, |at| at.saturating_add(question.around).saturating_add(1).min(in_rows));
         let rows = (first..last).map(|index| self.row(index)).collect();
-        let detail = at.and_then(|at| self.detail(self.nth(at)?.id)).map(Box::new);
+        let detail = id.and_then(|id| self.detail(id)).map(Box::new);
         let (looked, newest) = (self.kept + self.alive.len(), self.newest);
-        RecordPage { matched, looked, newest, first, rows, at, detail }
+        RecordPage { matched, in_rows, looked, newest, first, rows, at, detail }
     }
 
     /// The id of every record that matches, in order, without requests newer than `newest`.
     pub fn ids(&mut self, query: &Query, newest: Option<u64>) -> Vec<u64> {
-        self.catch_up(query, newest);
+        self.catch_up(query, newest, false);
         (0..self.order.len()).filter_map(|index| Some(self.nth(index)?.id)).collect()
     }
 
     /// Catches up with the engine. Live requests are read first: a request that ends meanwhile is then read twice and
     /// counted once, and never missed. With a `newest`, newer requests are left out, so an unchanged query needs no new
-    /// read.
-    fn catch_up(&mut self, query: &Query, newest: Option<u64>) {
+    /// read. Nothing is sorted or folded again while the records stay the same.
+    fn catch_up(&mut self, query: &Query, newest: Option<u64>, folded: bool) {
         let limit = newest.unwrap_or(u64::MAX);
         let same = *query == self.query;
         // Nothing newer than the limit is there if nothing newer was read.
         let same_limit = limit == self.limit || self.limit == u64::MAX && limit == self.newest;
-        if same && newest.is_some() && same_limit && self.next > 0 {
+        let as_before = same && folded == self.folded;
+        if as_before && newest.is_some() && same_limit && self.next > 0 {
             return;
         }
         if !same || limit != self.limit {
             (self.query, self.limit, self.next, self.newest) = (query.clone(), limit, 0, 0);
             self.ended.clear();
         }
+        self.folded = folded;
+        let (live, next, ended) = (std::mem::take(&mut self.live), self.next, self.ended.len());
         self.read_live(limit);
         self.read_ended(limit);
-        self.sort();
+        if !as_before || next == 0 || next != self.next || ended != self.ended.len() || live != self.live {
+            self.sort();
+        }
+    }
+
+    fn new_match(&self, record: &Record, serial: u64) -> Match {
+        let key = if self.query.sort == Sort::Newest { None } else { Some(Box::new(key(self.query.sort, record))) };
+        let alike = self.hasher.hash_one((Alike::of(record), asker(record)));
+        Match { id: record.id, serial, alike, key }
     }
 
     fn read_live(&mut self, limit: u64) {
@@ -123,7 +138,7 @@ impl Reader {
                 self.alive.push(live.id);
                 let record = current_record(live, draft);
                 if self.query.fits(&record) {
-                    self.live.push(Match::new(self.query.sort, &record, LIVE));
+                    self.live.push(self.new_match(&record, LIVE));
                 }
             }
         }
@@ -148,7 +163,7 @@ impl Reader {
                 self.newest = self.newest.max(record.id);
                 ended_now.push(record.id);
                 if self.query.fits(record) {
-                    self.ended.push_back(Match::new(self.query.sort, record, self.next - 1));
+                    self.ended.push_back(self.new_match(record, self.next - 1));
                 }
             }
         }
@@ -181,32 +196,49 @@ impl Reader {
             let by_key = if falls { b.key.cmp(&a.key) } else { a.key.cmp(&b.key) };
             by_key.then_with(|| if by_id { a.id.cmp(&b.id) } else { b.id.cmp(&a.id) })
         });
+        self.rows = match self.folded {
+            true => Rows::folded(&mut self.order, |at| of(&at).alike),
+            false => Rows::single(self.order.len()),
+        };
     }
 
-    fn nth(&self, index: usize) -> Option<&Match> {
-        let at = *self.order.get(index)? as usize;
+    /// The record at this place in the order.
+    fn nth(&self, at: usize) -> Option<&Match> {
+        let at = *self.order.get(at)? as usize;
         self.ended.get(at).or_else(|| self.live.get(at - self.ended.len()))
     }
 
-    /// The index that the cursor moves to; `None` if no record matches.
-    fn place(&self, anchor: Anchor) -> Option<usize> {
-        let end = self.order.len().checked_sub(1)?;
-        Some(match anchor {
-            Anchor::First => 0,
-            Anchor::Last => end,
+    /// The index of the row that the cursor moves to, and its record: the one where the cursor was if it stays in its
+    /// row, else the first. `None` if no record matches.
+    fn place(&self, anchor: Anchor) -> Option<(usize, u64)> {
+        let end = self.rows.len().checked_sub(1)?;
+        let (to, stays) = match anchor {
+            Anchor::First => (0, None),
+            Anchor::Last => (end, None),
             Anchor::Near { id, index, by } => {
-                let here = (0..=end).find(|at| self.nth(*at).is_some_and(|m| m.id == id));
-                here.unwrap_or(index.min(end)).saturating_add_signed(by).min(end)
+                let at = (0..self.order.len()).find(|at| self.nth(*at).is_some_and(|m| m.id == id));
+                let from = at.map_or(index.min(end), |at| self.rows.row_of(at));
+                let to = from.saturating_add_signed(by).min(end);
+                (to, at.filter(|_| to == from).map(|_| id))
             }
-        })
+        };
+        Some((to, stays.or_else(|| Some(self.nth(self.rows.records(to).start)?.id))?))
     }
 
     fn row(&self, index: usize) -> RecordSummary {
-        let Some(found) = self.nth(index) else { return RecordSummary { id: 0, record: None } };
-        match self.record(found) {
+        let all = self.rows.records(index);
+        let Some(found) = self.nth(all.start) else { return RecordSummary { id: 0, record: None, fold: None } };
+        let mut row = match self.record(found) {
             Some(record) => RecordSummary::of(&record),
-            None => RecordSummary { id: found.id, record: None },
+            None => RecordSummary { id: found.id, record: None, fold: None },
+        };
+        if all.len() > 1 {
+            let equal = || all.clone().filter_map(|at| self.nth(at));
+            let oldest = equal().min_by_key(|found| found.id).and_then(|found| self.record(found));
+            let since = oldest.map(|record| Moment { wall: record.wall, at: record.at });
+            row.fold = Some(Box::new(Fold { ids: ranges(equal().map(|found| found.id).collect()), since }));
         }
+        row
     }
 
     /// Reads a record again.

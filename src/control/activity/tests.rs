@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::history::History;
-use super::page::{Anchor, PageRequest, RecordPage};
+use super::page::{Anchor, IdRange, Moment, PageRequest, RecordPage};
 use super::query::{Query, Sort, Which};
 use super::reader::Reader;
 use crate::abi::actor::{ChainLink, Comm, Origin};
@@ -30,7 +30,7 @@ fn run(engine: &Engine, path: &str, wait: WaitMode) -> u64 {
 }
 
 fn question(query: &Query, anchor: Anchor, around: usize) -> PageRequest {
-    PageRequest { query: query.clone(), still: false, anchor, around }
+    PageRequest { query: query.clone(), still: false, folded: false, anchor, around }
 }
 
 fn ids(answer: &RecordPage) -> Vec<u64> {
@@ -121,7 +121,7 @@ fn a_paused_reader_shows_nothing_newer_even_with_another_query() {
     let mut reader = Reader::new(engine.clone());
     reader.answer(&question(&Query::default(), Anchor::First, 5));
     (0..5).for_each(|_| drop(engine.request_module("new", true)));
-    let still = |query: Query| PageRequest { query, still: true, anchor: Anchor::First, around: 20 };
+    let still = |query: Query| PageRequest { query, still: true, folded: false, anchor: Anchor::First, around: 20 };
     assert_eq!(ids(&reader.answer(&still(Query::default()))), [5, 4, 3, 2, 1]);
     let other = Query { reverse: true, ..Query::default() };
     assert_eq!(ids(&reader.answer(&still(other.clone()))), [1, 2, 3, 4, 5]);
@@ -209,4 +209,77 @@ fn a_page_stands_still_for_its_caller_alone() {
     request();
     assert_eq!((read(2, true), read(1, true), read(3, true)), ((4, 4), (3, 3), (5, 5)));
     assert_eq!((read(1, false), read(2, true)), ((5, 5), (4, 4)));
+}
+
+#[test]
+fn equal_records_share_a_row_at_the_place_of_the_newest() {
+    let (host, engine) = engine();
+    let wait = WaitMode::PROC;
+    let ids_of = |path: &str, times: usize| (0..times).map(|_| run(&engine, path, wait)).collect::<Vec<u64>>();
+    let failed = ids_of("/bin/false", 3);
+    ids_of("/bin/true", 2);
+    let last = ids_of("/bin/false", 2);
+    let runs = run(&engine, "/bin/forever", WaitMode::EXEC);
+    let mut reader = Reader::new(engine.clone());
+    let folded = |anchor| PageRequest { folded: true, ..question(&Query::default(), anchor, 9) };
+    let page = reader.answer(&folded(Anchor::First));
+    assert_eq!((page.matched, page.in_rows, ids(&page)), (8, 3, vec![runs, last[1], 5]));
+    assert!(page.rows[0].fold.is_none());
+    let fold = page.rows[1].fold.as_deref().unwrap();
+    let of = |first, last| IdRange { first, last };
+    assert_eq!((fold.times(), &fold.ids[..]), (5, &[of(1, 3), of(6, 7)][..]));
+    let oldest = engine.record(failed[0]).unwrap();
+    assert_eq!(fold.since, Some(Moment { wall: oldest.wall, at: oldest.at }));
+    assert!(failed.iter().chain(&last).all(|id| fold.contains(*id)) && !fold.contains(4) && !fold.contains(8));
+    // The cursor stays with its record, whichever row that is in; from another row it takes the first one.
+    let on = |reader: &mut Reader, id, by| {
+        let page = reader.answer(&folded(Anchor::Near { id, index: 0, by }));
+        (page.at.unwrap(), page.detail.unwrap().record.id)
+    };
+    assert_eq!(on(&mut reader, failed[1], 0), (1, failed[1]));
+    assert_eq!(on(&mut reader, failed[1], 1), (2, 5));
+    assert_eq!(on(&mut reader, failed[1], -1), (0, runs));
+    // Without folds, in the same place.
+    let page = reader.answer(&question(&Query::default(), Anchor::Near { id: failed[1], index: 0, by: 0 }, 1));
+    assert_eq!((page.matched, page.in_rows, page.at, ids(&page)), (8, 8, Some(6), vec![3, 2, 1]));
+    assert!(page.rows.iter().all(|row| row.fold.is_none()));
+    engine.kill(runs, libc::SIGKILL).unwrap();
+    host.wait_for("its end", |now| now.running == 0);
+}
+
+#[test]
+fn the_first_of_a_row_is_the_first_in_the_order() {
+    let (_, engine) = engine();
+    for name in ["b", "a", "b", "a", "b"] {
+        engine.request_module(name, true);
+    }
+    let mut reader = Reader::new(engine.clone());
+    let mut rows =
+        |query: Query| ids(&reader.answer(&PageRequest { folded: true, ..question(&query, Anchor::First, 9) }));
+    assert_eq!(rows(Query::default()), [5, 4]);
+    assert_eq!(rows(Query { reverse: true, ..Query::default() }), [1, 2]);
+    assert_eq!(rows(Query { sort: Sort::Name, ..Query::default() }), [4, 5]);
+    assert_eq!(rows(Query { words: vec!["#3".into()], ..Query::default() }), [3]);
+}
+
+/// Requests of different users or units are different, even if their names and ends are equal.
+#[test]
+fn requests_of_another_user_or_unit_have_another_row() {
+    use crate::abi::actor::Actor;
+    use crate::abi::place::{Attribution, Place};
+    let by = |id, uid, unit: Option<&[u8]>| {
+        let place = unit.map(|unit| Arc::new(Attribution { place: Place::Unit(unit.into()), is_believed: true }));
+        let actor = Actor { place, ..Actor::new(Origin::Outside, id as i32, uid, 0, b"x") };
+        Arc::new(Record { actor: actor.into(), ..testing::record(id, b"dummy", 0) })
+    };
+    let all = vec![
+        by(301, 0, None),
+        by(302, 7, None),
+        by(303, 7, Some(b"a")),
+        by(304, 7, Some(b"b")),
+        by(305, 7, Some(b"a")),
+    ];
+    let mut reader = Reader::new(Ledger(all));
+    let page = reader.answer(&PageRequest { folded: true, ..question(&Query::default(), Anchor::First, 9) });
+    assert_eq!(ids(&page), [305, 304, 302, 301]);
 }

@@ -230,7 +230,7 @@ fn refused(record: &Record) -> OutcomeText {
 }
 
 /// Which part of the security hook denied the name (REQ-2). The cause that `judge_name` writes begins with the knob.
-fn denied_by(record: &Record) -> &'static str {
+pub(crate) fn denied_by(record: &Record) -> &'static str {
     match record.said.as_deref() {
         Some(why) if why.starts_with(Key::Deny.name()) => "denied by khelper.deny",
         Some(why) if why.starts_with(Key::Allow.name()) => "denied by khelper.allow",

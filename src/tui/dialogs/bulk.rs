@@ -33,30 +33,37 @@ pub struct BulkAct {
     read: Read,
 }
 
-/// Opens the confirmation for a key, if requests are marked and the key acts on them. Returns whether it did.
+/// Opens the confirmation for a key that acts on the marked requests, or without marks on a row of more than one request.
+/// Returns whether it did.
 pub fn open(model: &mut Model, action: Action) -> bool {
     let kills = match action {
         Action::Kill => true,
         Action::Abandon => false,
         _ => return false,
     };
-    if model.activity.marked.is_empty() {
+    let chosen = match model.activity.row() {
+        Some(row) if model.activity.marked.is_empty() && row.times() > 1 => row.ids().into_iter().collect(),
+        _ => model.activity.marked.clone(),
+    };
+    if chosen.is_empty() {
         return false;
     }
     if model.refuses(if kills { "killing helpers" } else { "abandoning waits" }) {
         return true;
     }
-    let marked = &model.activity.marked;
-    let can = |live: &&Live| marked.contains(&live.id) && if kills { live.pid.is_some() } else { !live.abandoned };
+    let can = |live: &&Live| chosen.contains(&live.id) && if kills { live.pid.is_some() } else { !live.abandoned };
     let found: Vec<&Live> = model.snapshot.running.iter().filter(can).collect();
     if found.is_empty() {
         let why = if kills { "none of them has a helper that runs" } else { "no caller of them waits" };
-        model.activity.marked.clear();
-        model.say(Severity::Quiet, format!("nothing is marked any more: {why}"));
+        let unmarked = !std::mem::take(&mut model.activity.marked).is_empty();
+        let what =
+            if unmarked { "nothing is marked any more".to_owned() } else { format!("{} requests", chosen.len()) };
+        model.say(Severity::Quiet, format!("{what}: {why}"));
         return true;
     }
     let (ids, names) = (found.iter().map(|live| live.id).collect::<Vec<_>>(), names(&found));
-    let left_out = marked.len() - ids.len();
+    let left_out = chosen.len() - ids.len();
+    model.activity.follow = false;
     let (typed, read) = (Field::default(), Read::default());
     model.open(BulkAct { kills, ids, names, left_out, typed, error: None, scroll: 0, read });
     true
@@ -114,7 +121,7 @@ impl Dialog for BulkAct {
             sheet.say(name, model.theme.title);
         }
         if self.left_out > 0 {
-            let words = format!("{} other marked requests: nothing to do", self.left_out);
+            let words = format!("{} other requests of them: nothing to do", self.left_out);
             sheet.say(&words, model.theme.dim);
         }
         sheet.pinned_field(&format!("type {}:", self.ids.len()), &self.typed);

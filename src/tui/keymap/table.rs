@@ -160,10 +160,17 @@ pub const TABLE: &[Binding] = &[
     row(Context::Activity, &[c(' ')], Action::Pause, "pause", "pause: show no new records until pressed again"),
     row(
         Context::Activity,
+        &[c('+')],
+        Action::Fold,
+        "unfold",
+        "show each request in its own row, or equal ones in one row",
+    ),
+    row(
+        Context::Activity,
         &[c('v')],
         Action::Mark,
         "",
-        "mark the request, or take the mark away: `k` and `x` act on all marked",
+        "mark the row's requests, or unmark them: `k` and `x` act on all",
     ),
     row(Context::Activity, &[c('V')], Action::MarkAll, "", "mark every running request that matches the filters"),
     row(Context::Activity, &[c('k')], Action::Kill, "kill", "kill the helper: asks for TERM or KILL"),

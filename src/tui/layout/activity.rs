@@ -73,7 +73,7 @@ pub fn rows(model: &Model) -> usize {
 pub fn hit(model: &Model, at: Position) -> Option<usize> {
     let list = parts(model, Areas::now(model).body).list;
     let index = model.activity.top + usize::from(at.y.checked_sub(list.y)?);
-    (list.contains(at) && index < model.activity.answer.matched).then_some(index)
+    (list.contains(at) && index < model.activity.answer.in_rows).then_some(index)
 }
 
 /// What is hidden at this number of columns.

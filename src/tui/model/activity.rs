@@ -31,6 +31,7 @@ struct Asked {
     query: Query,
     seq: u64,
     still: bool,
+    folded: bool,
     around: usize,
     moves: u64,
     now: Micros,
@@ -51,6 +52,8 @@ pub struct Activity {
     pub sort: Sort,
     /// Reverses the order.
     pub reverse: bool,
+    /// Every request has its own row; otherwise equal ones share one.
+    pub unfolded: bool,
     /// The cursor stays on the first row when rows are added.
     pub follow: bool,
     /// Paused: no new records are shown. Holds the number of requests when the pause began.
@@ -59,7 +62,7 @@ pub struct Activity {
     pub answer: RowPage,
     /// The row at the top of the screen.
     pub top: usize,
-    /// The row under the cursor and its request.
+    /// The row under the cursor, and the request in it that was last the cursor's.
     pub at: Option<(usize, u64)>,
     /// Requests whose helpers got TERM from here, the newest last.
     pub had_term: Vec<u64>,
@@ -82,6 +85,7 @@ impl Default for Activity {
             which: Which::All,
             sort: Sort::Newest,
             reverse: false,
+            unfolded: false,
             follow: true,
             paused: None,
             answer: RowPage::default(),
@@ -137,7 +141,7 @@ impl Activity {
     /// The row under the cursor.
     pub fn row(&self) -> Option<&Row> {
         let (index, id) = self.at?;
-        self.answer.rows.get(index.checked_sub(self.answer.first)?).filter(|row| row.id == id)
+        self.answer.rows.get(index.checked_sub(self.answer.first)?).filter(|row| row.has(id))
     }
 
     /// The record under the cursor, once it has been read.
@@ -150,7 +154,7 @@ impl Activity {
     pub fn move_by(&mut self, by: isize) {
         self.moves += 1;
         self.follow = false;
-        let Some(end) = self.answer.matched.checked_sub(1) else { return };
+        let Some(end) = self.answer.in_rows.checked_sub(1) else { return };
         match &mut self.wish {
             Some(Anchor::Near { by: more, .. }) => return *more = more.saturating_add(by),
             Some(_) => return,
@@ -171,13 +175,35 @@ impl Activity {
         self.wish = Some(to);
     }
 
-    /// Marks the row under the cursor, or takes its mark away, and moves on.
-    pub fn mark(&mut self) {
-        let Some((_, id)) = self.at else { return };
-        if !self.marked.remove(&id) {
-            self.marked.insert(id);
+    /// Marks every request of the row under the cursor, or takes the marks away if all have one, and moves on. Returns
+    /// how many requests the row has.
+    pub fn mark(&mut self) -> u64 {
+        let Some(row) = self.row() else { return 0 };
+        let (times, ids, marked) = (row.times(), row.ids(), self.marks(row) == row.times());
+        for id in ids {
+            if marked {
+                self.marked.remove(&id);
+            } else {
+                self.marked.insert(id);
+            }
         }
         self.move_by(1);
+        times
+    }
+
+    /// How many requests of a row are marked.
+    pub fn marks(&self, row: &Row) -> u64 {
+        match row.fold.as_deref() {
+            _ if self.marked.is_empty() => 0,
+            Some(fold) => self.marked.iter().filter(|id| fold.contains(**id)).count() as u64,
+            None => u64::from(self.marked.contains(&row.id)),
+        }
+    }
+
+    /// Shows equal requests in one row from now on, or each in its own. The cursor stays with its request.
+    pub fn fold(&mut self) {
+        self.unfolded ^= true;
+        self.moves += 1;
     }
 
     /// Moves the cursor to the record of one request. Filters that could hide it are cleared.
@@ -215,6 +241,7 @@ impl Activity {
             query: query.clone(),
             seq,
             still,
+            folded: !self.unfolded,
             around: (2 * rows).next_multiple_of(16).max(16),
             moves: self.moves,
             now: if moving { now } else { 0 },
@@ -228,7 +255,7 @@ impl Activity {
             (_, None, Some((index, id))) => Anchor::Near { id, index, by: 0 },
             _ => Anchor::First,
         };
-        let question = PageRequest { query, still, anchor, around: asked.around };
+        let question = PageRequest { query, still, folded: asked.folded, anchor, around: asked.around };
         self.asked = Some(asked);
         self.in_flight = true;
         Some(question)
@@ -244,10 +271,12 @@ impl Activity {
         self.answered = self.asked.as_ref().map(|asked| asked.query.clone());
         let offset = self.at.map_or(0, |(index, _)| index.saturating_sub(self.top));
         let row = |index: usize| answer.rows.get(index.checked_sub(answer.first)?);
-        let asked = answer.at.and_then(|index| Some((index, row(index)?.id)));
+        let read = answer.detail.as_deref().map(|detail| detail.record.id);
+        let here = |row: &Row| read.filter(|id| row.has(*id)).unwrap_or(row.id);
+        let asked = answer.at.and_then(|index| Some((index, here(row(index)?))));
         let since = self.asked.as_ref().is_some_and(|asked| asked.moves != self.moves);
         let moved = self.at.filter(|_| since && !self.follow).and_then(|(_, id)| {
-            let here = answer.rows.iter().position(|row| row.id == id)?;
+            let here = answer.rows.iter().position(|row| row.has(id))?;
             Some((answer.first + here, id))
         });
         self.at = moved.or(asked);
@@ -272,7 +301,7 @@ impl Activity {
     pub fn keep_in_sight(&mut self, rows: usize) {
         let Some((index, _)) = self.at else { return };
         let rows = rows.max(1);
-        let most = self.answer.matched.saturating_sub(rows);
+        let most = self.answer.in_rows.saturating_sub(rows);
         self.top = self.top.clamp((index + 1).saturating_sub(rows), index).min(most);
     }
 }

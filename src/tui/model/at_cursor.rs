@@ -11,7 +11,7 @@ use super::record_row::Row;
 impl Model {
     /// The row under the cursor; if there is none, says so in a message.
     pub fn row_at_cursor(&mut self) -> Option<Row> {
-        let row = self.activity.row().cloned();
+        let (row, at) = (self.activity.row().cloned(), self.activity.at);
         if row.is_none() {
             let reads = self.snapshot.totals.requests > 0 && !self.activity.filters();
             self.say(
@@ -19,7 +19,13 @@ impl Model {
                 if reads { "still reading the records: press the key again" } else { "there is no record here" },
             );
         }
-        row
+        // In a row of equal requests, the one that was chosen.
+        match (row, at) {
+            (Some(row), Some((_, id))) if row.id != id => {
+                self.activity.detail().map(|detail| Row { fold: row.fold, ..Row::of(&detail.record) })
+            }
+            (row, _) => row,
+        }
     }
 
     /// The record under the cursor; if it has not been read yet, says so in a message.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::abi::record::{Record, State};
 use crate::abi::snapshot::Live;
-use crate::control::text::outcome::{OutcomeText, Severity, ended_in_words, title};
+use crate::control::activity::alike::Alike;
+use crate::control::text::outcome::{OutcomeText, Severity, ended_in_words};
 
 use super::Model;
 use crate::tui::text;
@@ -75,10 +76,7 @@ pub struct EndFold<'a> {
 /// The unfinished requests, the oldest first.
 pub fn running(model: &Model) -> Vec<RunFold<'_>> {
     let mut folds: Vec<RunFold<'_>> = Vec::new();
-    let alike = |one: &Live, other: &Live| {
-        (one.state, one.abandoned, one.pid.is_some()) == (other.state, other.abandoned, other.pid.is_some())
-            && one.title == other.title
-    };
+    let alike = |one: &Live, other: &Live| Alike::of_live(one) == Alike::of_live(other);
     for live in &model.snapshot.running {
         let known = folds.iter_mut().find(|fold| !model.overview.unfolded && alike(fold.oldest, live));
         match known {
@@ -91,16 +89,12 @@ pub fn running(model: &Model) -> Vec<RunFold<'_>> {
 
 /// The requests that ended last: failures first, then what needs attention, the newest first among equals.
 pub fn ended(model: &Model) -> Vec<EndFold<'_>> {
-    let mut folds: Vec<(String, EndFold<'_>)> = Vec::new();
+    let mut folds: Vec<(Alike<'_>, EndFold<'_>)> = Vec::new();
     for newest in &model.snapshot.last {
-        let ending = ended_in_words(newest);
-        let name = title(newest);
-        let alike = |(other, fold): &&mut (String, EndFold<'_>)| {
-            *other == name && fold.ending.symbol == ending.symbol && fold.ending.words == ending.words
-        };
-        match folds.iter_mut().find(alike).filter(|_| !model.overview.unfolded) {
+        let alike = Alike::of(newest);
+        match folds.iter_mut().find(|(other, _)| *other == alike).filter(|_| !model.overview.unfolded) {
             Some((_, fold)) => fold.times += 1,
-            None => folds.push((name, EndFold { newest, ending, times: 1 })),
+            None => folds.push((alike, EndFold { newest, ending: ended_in_words(newest), times: 1 })),
         }
     }
     let mut folds: Vec<EndFold<'_>> = folds.into_iter().map(|(_, fold)| fold).collect();

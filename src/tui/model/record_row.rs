@@ -7,7 +7,7 @@ use crate::abi::actor::ChainLink;
 use crate::abi::escape::screen;
 use crate::abi::record::{Record, State};
 use crate::abi::time::Micros;
-use crate::control::activity::page::{RecordDetail, RecordPage, RecordSummary};
+use crate::control::activity::page::{Fold, RecordDetail, RecordPage, RecordSummary};
 use crate::control::text::outcome::{self, OutcomeText, Severity, title};
 use crate::sys::local_time::Local;
 
@@ -43,6 +43,30 @@ pub struct Row {
     pub cpu_us: u64,
     /// The most memory, in KiB.
     pub rss_kib: u64,
+    /// All requests of the row, if it stands for equal ones.
+    pub fold: Option<Box<Fold>>,
+}
+
+impl Row {
+    /// How many requests it stands for.
+    pub fn times(&self) -> u64 {
+        self.fold.as_deref().map_or(1, Fold::times)
+    }
+
+    /// Whether it stands for this request.
+    pub fn has(&self, id: u64) -> bool {
+        self.id == id || self.fold.as_deref().is_some_and(|fold| fold.contains(id))
+    }
+
+    /// When the oldest of its requests was made, on the engine's clock.
+    pub fn since(&self) -> Micros {
+        self.fold.as_deref().and_then(|fold| fold.since).map_or(self.at, |since| since.at)
+    }
+
+    /// The numbers of all its requests.
+    pub fn ids(&self) -> Vec<u64> {
+        self.fold.as_deref().map_or_else(|| vec![self.id], |fold| fold.each().collect())
+    }
 }
 
 /// The end of what a helper wrote to a stream: escaped lines, and how many bytes come before them.
@@ -76,11 +100,13 @@ pub struct Detail {
 pub struct RowPage {
     /// The number of records that match.
     pub matched: usize,
+    /// The number of rows in which they are.
+    pub in_rows: usize,
     /// The number of records that were searched.
     pub looked: usize,
     /// The number of the newest request that was seen.
     pub newest: u64,
-    /// The index of the first of `rows` among the records that match.
+    /// The index of the first of `rows` among all rows.
     pub first: usize,
     /// The rows around the cursor.
     pub rows: Vec<Row>,
@@ -94,16 +120,18 @@ pub struct RowPage {
 
 impl From<RecordPage> for RowPage {
     fn from(page: RecordPage) -> Self {
-        let RecordPage { matched, looked, newest, first, rows, at, detail } = page;
+        let RecordPage { matched, in_rows, looked, newest, first, rows, at, detail } = page;
+        let in_rows = if in_rows == 0 { matched } else { in_rows };
         let rows = rows.iter().map(Row::from).collect();
         let detail = detail.map(|detail| Box::new(Detail::from(*detail)));
-        Self { matched, looked, newest, first, rows, at, detail, trouble: None }
+        Self { matched, in_rows, looked, newest, first, rows, at, detail, trouble: None }
     }
 }
 
 impl From<&RecordSummary> for Row {
     fn from(summary: &RecordSummary) -> Self {
-        summary.record.as_deref().map_or_else(|| dropped(summary.id), row)
+        let row = summary.record.as_deref().map_or_else(|| dropped(summary.id), Row::of);
+        Row { fold: summary.fold.clone(), ..row }
     }
 }
 
@@ -118,26 +146,30 @@ impl From<RecordDetail> for Detail {
     }
 }
 
-fn row(r: &Record) -> Row {
-    let local = Local::of(r.wall);
-    Row {
-        id: r.id,
-        time: local.map_or_else(|| "?".to_owned(), |t| t.time()),
-        day: local.map(|t| t.date()).unwrap_or_default(),
-        title: title(r),
-        wait: if r.kernel.is_some() && r.module.is_none() { "" } else { r.wait.name() },
-        who: match (r.actor.is_known(), r.actor.pid) {
-            (true, pid) => format!("{} ({pid})", r.actor.comm),
-            (false, 0) => "not known".to_owned(),
-            (false, tid) => format!("thread {tid}"),
-        },
-        state: r.state,
-        ending: outcome::standing(r),
-        at: r.at,
-        took: if r.state == State::Ended { r.took_us() } else { None },
-        pid: r.pid,
-        cpu_us: r.cpu_us,
-        rss_kib: r.max_rss_kib,
+impl Row {
+    /// The row of one record.
+    pub fn of(r: &Record) -> Self {
+        let local = Local::of(r.wall);
+        Row {
+            id: r.id,
+            time: local.map_or_else(|| "?".to_owned(), |t| t.time()),
+            day: local.map(|t| t.date()).unwrap_or_default(),
+            title: title(r),
+            wait: if r.kernel.is_some() && r.module.is_none() { "" } else { r.wait.name() },
+            who: match (r.actor.is_known(), r.actor.pid) {
+                (true, pid) => format!("{} ({pid})", r.actor.comm),
+                (false, 0) => "not known".to_owned(),
+                (false, tid) => format!("thread {tid}"),
+            },
+            state: r.state,
+            ending: outcome::standing(r),
+            at: r.at,
+            took: if r.state == State::Ended { r.took_us() } else { None },
+            pid: r.pid,
+            cpu_us: r.cpu_us,
+            rss_kib: r.max_rss_kib,
+            fold: None,
+        }
     }
 }
 
@@ -157,6 +189,7 @@ fn dropped(id: u64) -> Row {
         pid: None,
         cpu_us: 0,
         rss_kib: 0,
+        fold: None,
     }
 }
 

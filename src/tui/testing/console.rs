@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::abi::record::Record;
 use crate::abi::snapshot::Snapshot;
-use crate::control::activity::page::{RecordDetail, RecordPage, RecordSummary};
+use crate::control::activity::page::{PageRequest, RecordDetail, RecordPage, RecordSummary};
+use crate::control::activity::reader::Reader;
 use crate::control::target::{LinkState, RunId, TargetInfo, TargetKind};
+use crate::control::testing::Kept;
 use crate::tui::Options;
 use crate::tui::model::Model;
 use crate::tui::model::record_row::RowPage;
@@ -28,6 +30,13 @@ pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
     model
 }
 
+/// The page that the reader returns for this question about these records. The clock stands still.
+pub fn read_page(records: &[Record], question: &PageRequest) -> RowPage {
+    let mut all: Vec<Arc<Record>> = records.iter().cloned().map(Arc::new).collect();
+    all.sort_by_key(|record| record.id);
+    still(Reader::new(Kept(all)).answer(question).into())
+}
+
 /// The page that the reader would return: these records, the newest first, the cursor on the one at `at`. The clock
 /// stands still.
 pub fn answer(records: &[Record], at: usize) -> RowPage {
@@ -35,15 +44,19 @@ pub fn answer(records: &[Record], at: usize) -> RowPage {
         let (chain, chain_now) = (record.chain.to_vec(), record.chain.is_empty());
         Box::new(RecordDetail { record: Arc::new(record.clone()), chain, chain_now })
     });
-    let mut page = RowPage::from(RecordPage {
+    still(RowPage::from(RecordPage {
         matched: records.len(),
+        in_rows: records.len(),
         looked: records.len(),
         newest: records.first().map_or(0, |record| record.id),
         first: 0,
         rows: records.iter().map(|record| RecordSummary::of(&Arc::new(record.clone()))).collect(),
         at: (at < records.len()).then_some(at),
         detail,
-    });
+    }))
+}
+
+fn still(mut page: RowPage) -> RowPage {
     for row in &mut page.rows {
         row.time = "12:03:44.017".to_owned();
     }

@@ -90,7 +90,8 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::KeepFilter => a.typing = None,
         Action::EndFilter => end_filter(model),
         Action::Outcome => return dialogs::open(model, action).then(Vec::new),
-        Action::Mark => a.mark(),
+        Action::Mark => mark(model),
+        Action::Fold => fold(model),
         Action::MarkAll => mark_all(model),
         Action::OutcomeBack => {
             a.which = next(&Which::ALL, a.which, Which::ALL.len() - 1);
@@ -118,6 +119,21 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         _ => return on_record(model, action),
     }
     Some(Vec::new())
+}
+
+/// Marks the row, and says how many requests that are if the row has more than one.
+fn mark(model: &mut Model) {
+    let times = model.activity.mark();
+    if times > 1 {
+        let n = model.activity.marked.len();
+        model.say(Severity::Quiet, format!("a row of {times} requests: {n} requests are marked now"));
+    }
+}
+
+fn fold(model: &mut Model) {
+    model.activity.fold();
+    let words = if model.activity.unfolded { "every request has a row" } else { "equal requests share a row" };
+    model.say(Severity::Quiet, words);
 }
 
 /// Marks every request that has not ended and matches the filters, as far as the target names them.

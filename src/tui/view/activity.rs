@@ -71,14 +71,20 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
     if a.which != Which::All {
         parts.push(a.which.name().to_owned());
     }
-    let shown = a.answer.matched.saturating_sub(a.top).min(usize::from(area.height));
+    let shown = a.answer.in_rows.saturating_sub(a.top).min(usize::from(area.height));
     let of = if a.filters() { format!(" ({} searched)", a.answer.looked) } else { String::new() };
     parts.push(match shown {
         _ if a.answer.trouble.is_some() => "not read".to_owned(),
         _ if !a.is_current() => "reading".to_owned(),
         0 => format!("0 records{of}"),
+        _ if a.answer.in_rows < a.answer.matched => {
+            format!("{}-{} of {} rows, {} requests{of}", a.top + 1, a.top + shown, a.answer.in_rows, a.answer.matched)
+        }
         _ => format!("{}-{} of {}{of}", a.top + 1, a.top + shown, a.answer.matched),
     });
+    if !a.marked.is_empty() {
+        parts.push(format!("{} marked", a.marked.len()));
+    }
     parts.push(a.sort.name(a.reverse).to_owned());
     if a.paused.is_none() {
         parts.push(if a.follow { "following".to_owned() } else { "not following".to_owned() });

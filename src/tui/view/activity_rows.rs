@@ -41,12 +41,17 @@ fn widths(model: &Model, columns: usize) -> Widths {
     };
     let sort = if columns >= SORTED && sorted_by(model).is_some() { 10 } else { 0 };
     // Numbers are never cut.
-    let id = id.max(2 + model.activity.answer.newest.checked_ilog10().unwrap_or(0) as usize);
+    let id = id.max(1 + digits(model.activity.answer.newest));
     let fixed: usize = [id, time, wait, who, took, sort].iter().filter(|w| **w > 0).map(|w| w + 1).sum();
     // A mark, and a blank between title and ending.
     let left = columns.saturating_sub(fixed + 3);
     let title = (left * 2 / 5).max(least).min(left);
     Widths { id, time, title, wait, who, ending: left - title, took, sort, dated }
+}
+
+/// How many digits a number has.
+fn digits(n: u64) -> usize {
+    1 + n.checked_ilog10().unwrap_or(0) as usize
 }
 
 /// Whether some of the rows that were read are not of today.
@@ -76,11 +81,11 @@ pub(super) fn names(model: &Model, columns: usize) -> Line<'static> {
 /// One request.
 pub(super) fn row(model: &Model, row: &Row, columns: usize) -> Line<'static> {
     let w = widths(model, columns);
-    let under = model.activity.at.is_some_and(|(_, id)| id == row.id);
+    let under = model.activity.at.is_some_and(|(_, id)| row.has(id));
     let lasts = match row.took {
         Some(us) => took(us),
         None if row.state == State::Ended => String::new(),
-        None => took(model.now.saturating_sub(row.at)),
+        None => took(model.now.saturating_sub(row.since())),
     };
     let time = match (w.dated, row.day.get(5..)) {
         (true, Some(day)) => format!("{day} {}", text::head(&row.time, 8)),
@@ -92,9 +97,14 @@ pub(super) fn row(model: &Model, row: &Row, columns: usize) -> Line<'static> {
     };
     let (id, ending) = (format!("#{}", row.id), row.ending.text());
     let time = text::head(&time, w.time);
-    let cells = cells(&w, [&id, time, &row.title, row.wait, &who(&row.who, w.who), &ending, &sort, &lasts]);
-    let mark = match (model.activity.marked.contains(&row.id), under) {
-        (true, _) => "*",
+    let title = match row.times() {
+        1 => row.title.clone(),
+        times => format!("{} ×{times}", text::fit(&row.title, w.title.saturating_sub(2 + digits(times)))),
+    };
+    let cells = cells(&w, [&id, time, &title, row.wait, &who(&row.who, w.who), &ending, &sort, &lasts]);
+    let mark = match (model.activity.marks(row), under) {
+        (marks, _) if marks == row.times() => "*",
+        (1.., _) => "-",
         (_, true) => ">",
         _ => " ",
     };

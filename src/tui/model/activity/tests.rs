@@ -16,6 +16,7 @@ fn row(id: u64) -> Row {
         day: String::new(),
         cpu_us: 0,
         rss_kib: 0,
+        fold: None,
     }
 }
 
@@ -30,7 +31,7 @@ fn answer(question: &PageRequest, newest: u64) -> RowPage {
     let first = at.saturating_sub(question.around);
     let last = (at + question.around).min(matched - 1);
     let rows = (first..=last).map(|index| row(newest - index as u64)).collect();
-    RowPage { matched, looked: matched, first, rows, at: Some(at), ..RowPage::default() }
+    RowPage { matched, in_rows: matched, looked: matched, first, rows, at: Some(at), ..RowPage::default() }
 }
 
 fn settle(activity: &mut Activity, seq: u64, newest: u64) {

@@ -18,7 +18,7 @@ use crate::tui::dialogs::detail::Detail;
 use crate::tui::dialogs::kill::Kill;
 use crate::tui::dialogs::save::{SaveForm, Saving};
 use crate::tui::model::log::Line;
-use crate::tui::model::record_row::RowPage;
+use crate::tui::model::record_row::{Row, RowPage};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::{Effect, Msg, Ticket};
 use crate::tui::testing::fixtures;
@@ -459,4 +459,99 @@ fn a_record_of_another_day_has_its_date_and_the_sort_key_a_column() {
     settle(&mut m, fixtures::answer(&three(), 0));
     let screen = crate::tui::testing::render::screen(&m);
     assert!(screen.contains(" memory ") && screen.contains("1480 KiB"), "{screen}");
+}
+
+/// Presses keys, and answers every question as the reader does.
+fn press_and_read(m: &mut Model, keys: &str, records: &[Record]) -> Vec<Effect> {
+    let mut others = Vec::new();
+    for c in keys.chars() {
+        let mut effects = match c {
+            '↓' => key(m, KeyCode::Down),
+            '↑' => key(m, KeyCode::Up),
+            '⇱' => key(m, KeyCode::Home),
+            '⇲' => key(m, KeyCode::End),
+            c => typed(m, &c.to_string()),
+        };
+        while let Some(at) = effects.iter().position(|effect| matches!(effect, Effect::Look(_))) {
+            let Effect::Look(question) = effects.remove(at) else { unreachable!("it was found") };
+            effects.extend(looked(m, fixtures::read_page(records, &question)));
+        }
+        others.extend(effects);
+    }
+    others
+}
+
+/// Two helpers of one name run, and one of another; three requests of one name failed, the last one after a success.
+fn folded() -> (Model, Vec<Record>) {
+    let open = |id, name: &[u8]| fixtures::open(id, name, State::Running, Some(5000 + id as i32));
+    let mut records = vec![open(1, b"one"), open(2, b"one"), open(3, b"dummy")];
+    records.extend([4, 5, 7].map(|id| fixtures::record(id, b"zfs", 256)));
+    records.push(fixtures::record(6, b"ext4", 0));
+    let mut m = three_run();
+    m.snapshot.totals.requests = 7;
+    m.activity = crate::tui::model::activity::Activity::default();
+    press_and_read(&mut m, "13", &records);
+    (m, records)
+}
+
+fn rows_shown(m: &Model) -> Vec<(u64, u64)> {
+    m.activity.answer.rows.iter().map(|row| (row.id, row.times())).collect()
+}
+
+#[test]
+fn equal_requests_share_a_row_until_they_are_unfolded() {
+    let (mut m, records) = folded();
+    assert_eq!(rows_shown(&m), [(7, 3), (6, 1), (3, 1), (2, 2)]);
+    let screen = crate::tui::testing::render::screen(&m);
+    assert!(screen.contains("1-4 of 4 rows, 7 requests") && screen.contains("zfs ×3"), "{screen}");
+    press_and_read(&mut m, "f+", &records);
+    assert_eq!(rows_shown(&m).len(), 7);
+    // The cursor keeps its request, whichever row that is in.
+    press_and_read(&mut m, "↓↓", &records);
+    assert_eq!(m.activity.at, Some((2, 5)));
+    press_and_read(&mut m, "+", &records);
+    assert_eq!((m.activity.at, m.activity.row().map(|row| row.id)), (Some((0, 5)), Some(7)));
+    assert_eq!(m.row_at_cursor().map(|row| (row.id, row.times())), Some((5, 3)));
+    let screen = crate::tui::testing::render::screen(&m);
+    assert!(screen.contains(">#7 ") && screen.contains("#5 module zfs"), "{screen}");
+    // A filter is applied before requests are folded.
+    press_and_read(&mut m, "/#5\n", &records);
+    press_and_read(&mut m, "\n", &records);
+    assert_eq!(m.activity.at.map(|(index, _)| index), Some(0));
+}
+
+#[test]
+fn a_mark_on_a_row_is_on_all_its_requests() {
+    let (mut m, records) = folded();
+    press_and_read(&mut m, "v", &records);
+    assert_eq!(m.activity.marked.iter().copied().collect::<Vec<_>>(), [4, 5, 7]);
+    assert_eq!(status(&m), "a row of 3 requests: 3 requests are marked now");
+    let screen = crate::tui::testing::render::screen(&m);
+    assert!(screen.contains("*#7 ") && screen.contains("3 marked"), "{screen}");
+    // Partly marked: the mark says so, and the next one completes it.
+    m.activity.marked.remove(&5);
+    press_and_read(&mut m, "↑", &records);
+    assert!(crate::tui::testing::render::screen(&m).contains("-#7 "));
+    press_and_read(&mut m, "v", &records);
+    assert_eq!(m.activity.marked.len(), 3);
+    press_and_read(&mut m, "↑v", &records);
+    assert!(m.activity.marked.is_empty());
+}
+
+#[test]
+fn without_marks_the_keys_act_on_every_request_of_the_row() {
+    let (mut m, records) = folded();
+    press_and_read(&mut m, "⇲", &records);
+    assert_eq!(m.activity.row().map(Row::times), Some(2));
+    press_and_read(&mut m, "k", &records);
+    let screen = crate::tui::testing::render::screen(&m);
+    assert!(screen.contains("Kill 2 helpers?") && screen.contains("one ×2, pid 5001 5002"), "{screen}");
+    drawn(&mut m);
+    assert!(press_and_read(&mut m, "1\n", &records).is_empty());
+    key(&mut m, KeyCode::Backspace);
+    drawn(&mut m);
+    assert_eq!(press_and_read(&mut m, "2\n", &records).len(), 2);
+    // Nothing of this row runs.
+    press_and_read(&mut m, "⇱k", &records);
+    assert!(m.dialogs.is_empty() && status(&m) == "3 requests: none of them has a helper that runs", "{}", status(&m));
 }

@@ -352,6 +352,7 @@ impl State {
         let detail = RecordDetail { record: self.record(id_at(at)), chain: Vec::new(), chain_now: true };
         RecordPage {
             matched,
+            in_rows: matched,
             looked: matched,
             newest: self.newest,
             first,

@@ -1,6 +1,8 @@
 //! The state of the screen Activity: the rows read last, the cursor, and the next question. The records stay in the
 //! engine: the screen holds a window of rows and the one record under the cursor.
 
+mod rows;
+
 use std::collections::BTreeSet;
 
 use crate::abi::escape::screen;
@@ -173,37 +175,6 @@ impl Activity {
         self.moves += 1;
         self.follow = false;
         self.wish = Some(to);
-    }
-
-    /// Marks every request of the row under the cursor, or takes the marks away if all have one, and moves on. Returns
-    /// how many requests the row has.
-    pub fn mark(&mut self) -> u64 {
-        let Some(row) = self.row() else { return 0 };
-        let (times, ids, marked) = (row.times(), row.ids(), self.marks(row) == row.times());
-        for id in ids {
-            if marked {
-                self.marked.remove(&id);
-            } else {
-                self.marked.insert(id);
-            }
-        }
-        self.move_by(1);
-        times
-    }
-
-    /// How many requests of a row are marked.
-    pub fn marks(&self, row: &Row) -> u64 {
-        match row.fold.as_deref() {
-            _ if self.marked.is_empty() => 0,
-            Some(fold) => self.marked.iter().filter(|id| fold.contains(**id)).count() as u64,
-            None => u64::from(self.marked.contains(&row.id)),
-        }
-    }
-
-    /// Shows equal requests in one row from now on, or each in its own. The cursor stays with its request.
-    pub fn fold(&mut self) {
-        self.unfolded ^= true;
-        self.moves += 1;
     }
 
     /// Moves the cursor to the record of one request. Filters that could hide it are cleared.

@@ -116,14 +116,26 @@ impl Listener {
 
     /// Closes the socket. One that was made here also leaves the file system. Its name stays locked until the result is
     /// dropped.
-    pub fn close(self) -> Option<Locked> {
-        let made = self.made?;
+    pub fn close(mut self) -> Option<Locked> {
+        self.unlink();
+        self.made.take().map(|made| Locked { _lock: made.lock })
+    }
+
+    /// Removes the socket from the file system, if it was made here.
+    fn unlink(&self) {
+        let Some(made) = &self.made else { return };
         let now = fs::symlink_metadata(&self.path).map(|file| (file.dev(), file.ino()));
         if now.is_ok_and(|now| now == made.identity) {
             // If it stays, the next start replaces it.
             let _ = fs::remove_file(&self.path);
         }
-        Some(Locked { _lock: made.lock })
+    }
+}
+
+/// A daemon that does not start, because its ledger is refused, leaves no socket either.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.unlink();
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use rustix::fs::{Dir, FileType, Mode, OFlags, Stat, fstat, mkdirat, open, openat};
-use rustix::process::geteuid;
+use rustix::process::{getegid, geteuid};
 
 use super::error::{LedgerError, shown};
 use super::line::Wall;
@@ -77,7 +77,7 @@ impl Folder {
     ///
     /// # Errors
     /// `ELOOP` or `ENOTDIR` for a symbolic link or a file in the path, `EPERM` for a component that belongs to neither
-    /// root nor this user (another user's home) or that everybody can write, `EPERM` for a folder that is not this
+    /// root nor this user (another user's home) or that others can write, `EPERM` for a folder that is not this
     /// user's alone (0700), `EINVAL` for `..` in the path, and any errno of openat(2) and mkdirat(2).
     pub fn open(path: &Path, create: bool) -> Result<Self, LedgerError> {
         let path = std::path::absolute(path).map_err(|_| LedgerError::at(path, Errno::EINVAL))?;
@@ -173,7 +173,7 @@ fn enter(above: BorrowedFd<'_>, name: &OsStr, flags: OFlags, create: bool) -> Re
     }
 }
 
-/// A component must belong to root or to this user, and must not be open to everybody, unless only owners may remove
+/// A component must belong to root or to this user, and must not be open to everybody or to a group of others, unless only owners may remove
 /// files there (the sticky bit of /tmp).
 fn check_component(path: &Path, stat: &Stat) -> Result<(), LedgerError> {
     let (me, owner) = (geteuid().as_raw(), stat.st_uid);
@@ -184,6 +184,12 @@ fn check_component(path: &Path, stat: &Stat) -> Result<(), LedgerError> {
     if stat.st_mode & 0o002 != 0 && stat.st_mode & 0o1000 == 0 {
         let why = format!("the ledger cannot be in `{}`, which everybody can write", shown(path));
         return Err(LedgerError::new(Errno::EPERM, why, "chmod o-w it, or name another folder with --ledger"));
+    }
+    // Another member of the group could put another ledger in its place. The user's own group is his own.
+    let trusted = stat.st_gid == 0 || (me != 0 && stat.st_gid == getegid().as_raw());
+    if stat.st_mode & 0o020 != 0 && stat.st_mode & 0o1000 == 0 && !trusted {
+        let why = format!("the ledger cannot be in `{}`, which the group {} can write", shown(path), stat.st_gid);
+        return Err(LedgerError::new(Errno::EPERM, why, "chmod g-w it, or name another folder with --ledger"));
     }
     Ok(())
 }

@@ -240,6 +240,24 @@ fn a_folder_that_others_can_use_or_exchange_is_refused() {
     assert_eq!(open(&everybody.join("ledger")).unwrap_err().0, Errno::EPERM);
     fs::set_permissions(&everybody, fs::Permissions::from_mode(0o1777)).unwrap();
     open(&everybody.join("ledger")).unwrap();
+    let group = dir.path().join("a/group");
+    fs::create_dir(&group).unwrap();
+    fs::set_permissions(&group, fs::Permissions::from_mode(0o770)).unwrap();
+    open(&group.join("own")).unwrap();
+    // A group that is not the user's own: root may give the folder to one, another user may be in one.
+    let mine = [nix::unistd::getegid(), nix::unistd::Gid::from_raw(0)];
+    let groups = nix::unistd::getgroups().unwrap_or_default();
+    let root = nix::unistd::geteuid().is_root().then(|| nix::unistd::Gid::from_raw(7));
+    match root.or_else(|| groups.into_iter().find(|gid| !mine.contains(gid))) {
+        None => eprintln!("skipped: no other group"),
+        Some(gid) => {
+            nix::unistd::chown(&group, None, Some(gid)).unwrap();
+            let (errno, why) = open(&group.join("ledger")).unwrap_err();
+            assert!(errno == Errno::EPERM && why.contains(&format!("the group {gid} can write")), "{why}");
+            fs::set_permissions(&group, fs::Permissions::from_mode(0o1770)).unwrap();
+            open(&group.join("ledger")).unwrap();
+        }
+    }
     assert_eq!(Folder::open(&dir.path().join("none"), false).err().map(|e| e.errno()), Some(Errno::ENOENT));
 }
 

@@ -61,6 +61,19 @@ fn a_live_daemon_is_refused_and_a_stale_socket_replaced() {
 }
 
 #[test]
+fn a_daemon_that_does_not_start_leaves_no_socket() {
+    let dir = Dir::new();
+    let ledger = dir.path().join("ledger");
+    std::fs::create_dir(&ledger).unwrap();
+    std::fs::set_permissions(&ledger, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let refused = command(&dir).output().unwrap();
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(69), "{text}");
+    assert!(text.contains("0755"), "{text}");
+    assert!(!dir.path().join("s").exists(), "the socket stays");
+}
+
+#[test]
 fn a_file_that_is_no_socket_and_a_socket_of_another_program_stay() {
     let dir = Dir::new();
     let path = dir.path().join("s");

@@ -113,7 +113,9 @@ impl Verdict {
             ControlError::UnknownKey(_) | ControlError::ReadOnly(_) => Self::Usage,
             ControlError::Denied(_) => Self::NotPermitted,
             ControlError::Busy(_) => Self::Refused,
-            ControlError::Unavailable(_) | ControlError::Unsupported(_) => Self::Unavailable,
+            ControlError::Unavailable(_) | ControlError::NoDaemon(_) | ControlError::Unsupported(_) => {
+                Self::Unavailable
+            }
             // An act on a request: there is no such request, or it has ended; kill(2) was not permitted.
             ControlError::Engine(EngineError { errno: Errno::ESRCH, .. }) => Self::Own(1),
             ControlError::Engine(EngineError { stage: Stage::Lost, errno: Errno::EPERM, .. }) => Self::NotPermitted,

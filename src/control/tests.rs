@@ -335,6 +335,7 @@ impl Seed {
             ControlError::Value { key: self.text(b'x'), error: value },
             ControlError::Busy(self.text(b'b')),
             ControlError::Unavailable(self.text(b'u')),
+            ControlError::NoDaemon(self.text(b'n')),
             ControlError::Unsupported(self.text(b's')),
             ControlError::Version(self.text(b'z')),
             ControlError::Engine(self.engine_error()),
@@ -347,6 +348,7 @@ impl Seed {
                 | ControlError::Value { .. }
                 | ControlError::Busy(_)
                 | ControlError::Unavailable(_)
+                | ControlError::NoDaemon(_)
                 | ControlError::Unsupported(_)
                 | ControlError::Version(_)
                 | ControlError::Engine(_) => {}

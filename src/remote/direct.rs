@@ -123,7 +123,15 @@ pub(super) fn open(address: &Address) -> Result<(Connection, Info), ControlError
 }
 
 fn connect(address: &Address) -> Result<Connection, ControlError> {
-    Connection::open(address).map_err(|e| unreachable("no", address, &e))
+    Connection::open(address).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => no_daemon(address, "there is no such socket"),
+        io::ErrorKind::ConnectionRefused => no_daemon(address, "nobody serves the socket"),
+        io::ErrorKind::PermissionDenied => ControlError::Denied(format!(
+            "cannot connect to {}: only the daemon's user, root and the group of its readers may",
+            address.shown()
+        )),
+        _ => unreachable("no", address, &e),
+    })
 }
 
 /// Sends a message and waits for the next answer, for at most `patience` without any byte of it.
@@ -146,6 +154,10 @@ fn exchange(connection: &mut Connection, message: &[u8], patience: Option<&Times
         connection.write()?;
         open = connection.read()?;
     }
+}
+
+fn no_daemon(address: &Address, why: &str) -> ControlError {
+    ControlError::NoDaemon(format!("no daemon at {}: {why}", address.shown()))
 }
 
 fn unreachable(what: &str, address: &Address, error: &io::Error) -> ControlError {

@@ -30,7 +30,8 @@ fn parts(error: &ControlError) -> (&'static str, Option<&str>, Option<Stage>, &s
         ControlError::Engine(error) => ("Refused", None, Some(error.stage), &error.why),
         ControlError::Busy(why) => ("Busy", None, None, why),
         ControlError::Unsupported(why) => ("Unsupported", None, None, why),
-        ControlError::Unavailable(why) => ("Unavailable", None, None, why),
+        // A daemon never answers that there is none.
+        ControlError::Unavailable(why) | ControlError::NoDaemon(why) => ("Unavailable", None, None, why),
         ControlError::Version(why) => ("OtherVersion", None, None, why),
     }
 }

@@ -87,7 +87,14 @@ fn without_a_daemon_the_exit_code_is_69_and_the_alternatives_are_named() {
         }
         assert_eq!((without.out.as_str(), without.err.lines().count()), ("", 1));
         let there = khelper(&nowhere, args);
-        assert!(there.exits(69).err.contains("none: No such file or directory"), "{}", there.err);
+        assert!(
+            there
+                .exits(69)
+                .err
+                .contains("none: there is no such socket (ECONNREFUSED); start one with `khelper serve`"),
+            "{}",
+            there.err
+        );
         assert_eq!(khelper("embedded", &["get", "khelper.era"]).exits(0).out, "khelper.era = 3.4\n");
     }
     // Requests have an engine of their own then, and say so.

@@ -27,6 +27,11 @@ impl Gaps {
         }
     }
 
+    /// Whether something before this time is lost, of the time since when events are read.
+    pub(super) fn has_lost_before(&self, time: u64) -> bool {
+        self.lost.iter().any(|(begin, _)| *begin <= time)
+    }
+
     /// Why something between two times may be lost; `None` if nothing is.
     pub(super) fn between(&self, from: u64, to: u64) -> Option<Unknown> {
         if self.lost.iter().any(|(begin, end)| *begin <= to && *end >= from) {

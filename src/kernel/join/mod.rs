@@ -40,7 +40,9 @@ pub struct Join {
     watermark: u64,
     tables: Tables,
     counts: Counts,
-    /// Losses of which the processes that run now have not been listed again: from when.
+    /// The processes that run have never been listed.
+    is_unlisted: bool,
+    /// Forks are lost, and the processes that run have not been listed since: from when.
     unlisted: Option<u64>,
     out: Vec<Observation>,
     /// Helpers that were executed or found, and not yet told as started: since when.
@@ -59,7 +61,8 @@ impl Join {
             watermark: 0,
             tables,
             counts,
-            unlisted: Some(0),
+            is_unlisted: true,
+            unlisted: None,
             out: Vec::new(),
             fresh: Vec::new(),
             started: Vec::new(),
@@ -187,7 +190,7 @@ impl Join {
     fn settle_orphans(&mut self) {
         while let Some((time, exit)) = self.tables.orphans.front().copied() {
             let lost = self.sources.forks
-                && (self.unlisted.is_some_and(|from| from <= time && from > 0)
+                && (self.unlisted.is_some_and(|from| from <= time)
                     || self.tables.unlisted.between(time, time) == Some(Unknown::TraceLost));
             if !lost && time + HOLD > self.watermark {
                 break;
@@ -203,17 +206,17 @@ impl Join {
 
     /// Whether processes and kernel threads must be listed again ([`Join::listed`]), because forks were lost.
     pub const fn must_list(&self) -> bool {
-        self.unlisted.is_some()
+        self.is_unlisted || self.unlisted.is_some()
     }
 
     /// All kernel threads, and all helpers that run, as they were found at `time`.
     pub fn listed(&mut self, time: u64, kernel_threads: impl IntoIterator<Item = i32>, helpers: &[i32]) {
         self.tables.kernel_threads.extend(kernel_threads);
-        let from = self.unlisted.take();
-        if let Some(from) = from.filter(|from| *from > 0) {
+        if let Some(from) = self.unlisted.take() {
             self.tables.unlisted.add(from, time);
         }
-        let why = if from == Some(0) { Unknown::BeforeWatch } else { Unknown::TraceLost };
+        let is_first = std::mem::replace(&mut self.is_unlisted, false);
+        let why = if is_first { Unknown::BeforeWatch } else { Unknown::TraceLost };
         for pid in helpers {
             if self.tables.found(time, *pid, why) {
                 // It has lived for a while already.
@@ -248,7 +251,7 @@ impl Join {
 
     /// Whether the processes have been listed, and every helper that was found or executed has been told.
     pub const fn has_told_all(&self) -> bool {
-        self.unlisted.is_none() && self.fresh.is_empty()
+        !self.must_list() && self.fresh.is_empty()
     }
 
     /// Whether no event waits for its turn.

@@ -116,18 +116,25 @@ impl Tables {
                 return Asked { cause, is_doubtful: is_doubtful || first.is_doubtful, ..first.clone() };
             }
         }
+        // A worker that was made while forks were lost may be gone before it is listed.
+        let is_known = !matches!(reading, Reading::None) || !self.forks.has_lost_before(time);
         let facts = match reading {
             Reading::Requester(facts) => Ok(facts),
             Reading::KernelThread => Err(Unknown::KernelThread),
             Reading::None => Err(Unknown::Gone),
         };
         let cause = match module {
-            Some((_, request)) => Ok(Cause::Module(request)),
+            // If the queueing of that request's work is lost, this is another one.
+            Some((asked, request)) => self.works.between(asked, time).map_or(Ok(Cause::Module(request)), Err),
             None => self.works.between(time.saturating_sub(UNTIL_QUEUED), time).map_or(Ok(Cause::Other), Err),
         };
         // A worker whose begin of the release agent's work is lost is not the requester.
         let lost = || self.works.between(time.saturating_sub(UNTIL_FORK), time).is_some();
-        let is_doubtful = (self.kernel_threads.contains(&by) || self.workers.contains_key(&by)) && lost();
+        let may_be_worker = self.kernel_threads.contains(&by)
+            || self.workers.contains_key(&by)
+            || !is_known
+            || facts.as_ref().err() == Some(&Unknown::KernelThread);
+        let is_doubtful = may_be_worker && lost();
         Asked { queued: time, requester: Requester { tid: by, facts }, cause, is_doubtful }
     }
 

@@ -289,6 +289,67 @@ fn a_process_with_the_name_of_a_worker_adds_no_helper() {
     assert_eq!((join.counts().foreign_forks, join.counts().foreign_exits, join.size()), (20_000, 20_000, 0));
 }
 
+/// Whatever is lost before the first list of processes, an end in that time may be a helper's.
+#[test]
+fn a_loss_before_the_first_list_is_a_loss_too() {
+    for from in [0, 1, 700] {
+        let mut join = Join::new(ALL, 0);
+        join.lose(Lost::Forks, from, 1000, Some(1));
+        join.listed(2000, WORKERS, &[78]);
+        join.push(900, Input::Exit(Exit { pid: 77, parent: 0, status: 9 }));
+        let seen = join.advance(3000);
+        assert_eq!((seen.len(), seen[0].pid, seen[0].doubts.is_helper), (1, 77, true), "{from}");
+        assert_eq!(join.finish()[0].requester, Err(Unknown::BeforeWatch));
+    }
+}
+
+#[test]
+fn a_module_request_whose_work_is_lost_is_not_the_cause_of_the_threads_next_work() {
+    for (lost, cause) in [(150, Err(Unknown::TraceLost)), (250, Ok(Some(&b"a"[..])))] {
+        let mut join = Join::new(ALL, 0);
+        join.listed(0, WORKERS, &[]);
+        let request = ModuleRequest { name: b"a"[..].into(), call_site: 7, waits: true };
+        join.push(100, traced(100, 106, What::Module(Box::new(request))).input);
+        join.lose(Lost::Works, lost, lost, Some(1));
+        for (time, by, what) in [
+            (200, 106, What::Queued { work: 7 }),
+            (300, 10, What::Began { work: 7 }),
+            (310, 10, What::Forked { parent: 10, child: 164 }),
+        ] {
+            join.push(time, traced(time, by, what).input);
+        }
+        join.push(400, Input::Exit(Exit { pid: 164, parent: 10, status: 0 }));
+        let seen = join.advance(500);
+        let said = seen[0].cause.as_ref().map(|cause| match cause {
+            Cause::Module(request) => Some(&*request.name),
+            _ => None,
+        });
+        assert_eq!(said, cause.as_ref().copied(), "lost at {lost}");
+    }
+}
+
+/// A worker may be made, and end, while forks are lost: nothing tells then that what queued the work was no process.
+#[test]
+fn a_worker_that_was_made_in_a_loss_is_never_a_requester_without_a_doubt() {
+    for (reading, doubt) in [(Reading::None, true), (Reading::KernelThread, true), (Reading::None, false)] {
+        let mut join = Join::new(ALL, 0);
+        join.listed(0, WORKERS, &[]);
+        if doubt {
+            join.lose(Lost::Forks, 100, 200, Some(2));
+        }
+        join.lose(Lost::Works, 300, 400, Some(1));
+        let queued = Traced { by: 153, what: What::Queued { work: 7 } };
+        join.push(500, Input::Traced(queued, reading));
+        for (time, what) in [(510, What::Began { work: 7 }), (520, What::Forked { parent: 10, child: 164 })] {
+            join.push(time, Input::Traced(Traced { by: 10, what }, Reading::None));
+        }
+        join.push(600, Input::Exit(Exit { pid: 164, parent: 10, status: 0 }));
+        let seen = join.advance(700);
+        assert_eq!((seen.len(), seen[0].doubts.requester), (1, doubt));
+        assert_eq!(seen[0].requester.as_ref().map(|requester| requester.tid), Ok(153));
+    }
+}
+
 #[test]
 fn a_helper_that_runs_already_and_one_whose_end_is_lost_are_told() {
     let mut join = Join::new(ALL, 1000);

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod ledger;
+#[cfg(feature = "console")]
+mod others;
 mod serve;
 mod target;
 
@@ -9,7 +11,7 @@ use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::abi::error::SysError;
 use crate::cli::complete::{COMPLETE_ARG, complete};
@@ -147,7 +149,8 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         }
     };
     let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii, theme };
-    let code = tui::run(&target, &signals, options);
+    let others = others::others(&target.info(), args.target.as_ref(), &own.kernel);
+    let code = tui::run_over(&tui::Targets::new(target, others), &signals, options, tui::Frontend::KHELPER);
     own.close();
     code
 }
@@ -156,12 +159,13 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
 struct Own<'a> {
     args: &'a Args,
     ledger: OnceCell<Kept>,
-    kernel: OnceCell<Arc<HostKernel>>,
+    /// Shared with the thread on which a console opens it.
+    kernel: Arc<OnceLock<Arc<HostKernel>>>,
 }
 
 impl<'a> Own<'a> {
-    const fn new(args: &'a Args) -> Self {
-        Self { args, ledger: OnceCell::new(), kernel: OnceCell::new() }
+    fn new(args: &'a Args) -> Self {
+        Self { args, ledger: OnceCell::new(), kernel: Arc::default() }
     }
 
     /// Starts the engine, with the built-in probe, and returns it as a target. khelper owns the process, so it may set

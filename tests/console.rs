@@ -42,6 +42,8 @@ mod settings;
 mod steps;
 #[path = "pty/svg.rs"]
 mod svg;
+#[path = "pty/targets.rs"]
+mod targets;
 #[path = "pty/tour.rs"]
 mod tour;
 #[path = "pty/ways_out.rs"]

@@ -21,3 +21,5 @@ mod pty;
 #[path = "pty/steps.rs"]
 #[expect(dead_code, reason = "the tests of the console use the rest")]
 mod steps;
+#[path = "pty/targets.rs"]
+mod targets;

@@ -79,7 +79,7 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Re
 }
 
 /// Where a daemon is that the operator chose; `None` for what this process has itself.
-fn address(chosen: &Chosen) -> Option<Address> {
+pub(super) fn address(chosen: &Chosen) -> Option<Address> {
     match chosen {
         Chosen::Unix(path) => Some(Address::unix(path)),
         Chosen::UnixKernel(path) => Some(Address::unix(path).kernel()),

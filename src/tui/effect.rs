@@ -42,6 +42,8 @@ pub enum Effect {
     Repaint,
     /// Restore the terminal and stop (ctrl-z); repaint when continued.
     Suspend,
+    /// Show the next target; its session goes on where it was.
+    NextTarget,
     /// Restore the terminal and exit. Live helpers are left running and named on stderr.
     Quit {
         /// The exit code of the program.

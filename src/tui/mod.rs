@@ -22,10 +22,12 @@ pub mod msg;
 mod options;
 mod paint;
 mod panels;
-mod refresh;
 mod run;
+mod session;
+mod sessions;
 mod signals;
 mod state_feed;
+mod targets;
 pub mod terminal;
 pub mod terminal_type;
 #[cfg(test)]
@@ -53,6 +55,7 @@ use crate::control::target::Target;
 use crate::sys::signals::Signals;
 
 pub use options::Options;
+pub use targets::{Open, Other, Targets};
 
 use model::Model;
 use msg::{Effect, Msg};
@@ -113,6 +116,11 @@ pub fn run(target: &Arc<dyn Target>, signals: &Signals, options: Options) -> u8 
 
 /// Like [`run`], with another frontend: one that panics, for example.
 pub fn run_with(target: &Arc<dyn Target>, signals: &Signals, options: Options, face: Frontend) -> u8 {
+    run_over(&Targets::new(target.clone(), Vec::new()), signals, options, face)
+}
+
+/// Like [`run`], over several targets, of which one is shown at a time.
+pub fn run_over(targets: &Targets, signals: &Signals, options: Options, face: Frontend) -> u8 {
     let settings = match config::read() {
         Ok(settings) => settings,
         Err(error) => return complain(&error),
@@ -127,12 +135,12 @@ pub fn run_with(target: &Arc<dyn Target>, signals: &Signals, options: Options, f
     };
     let guard = Guard::new(tty.clone());
     let by = control::actor(Origin::Console);
-    let parts = Parts { target: target.clone(), by: by.clone(), tty: tty.clone() };
+    let parts = Parts { targets, by: by.clone(), tty: tty.clone() };
     let shown = || Console::open(parts, signals, options, settings, face).and_then(|mut c| c.run());
     // Nothing of the console is used after a panic, and the target's locks survive one.
     let end = catch_unwind(AssertUnwindSafe(shown));
     tty.leave();
-    exit_report::say(&**target, &by, &guard.panics(), options.ascii);
+    exit_report::say(&*targets.owned(), &by, &guard.panics(), options.ascii);
     match end {
         Ok(Ok(code)) => code,
         // The terminal was gone before the console took it.

@@ -5,172 +5,104 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::abi::actor::Actor;
 use crate::abi::error::SysError;
-use crate::abi::snapshot::Snapshot;
-use crate::abi::time::Micros;
-use crate::control::target::Target;
-use crate::control::watch::Watch;
 use crate::sys::signals::Signals;
 
 use super::config::Settings;
-use super::executor::Executor;
 use super::input::{Decoder, Input};
-use super::line_history;
-use super::log_feed;
-use super::mailbox::Mailbox;
-use super::model::Model;
 use super::msg::{Effect, Msg};
 use super::paint::Painter;
-use super::state_feed::StateFeed;
+use super::session::{Session, Setup};
+use super::sessions::Sessions;
+use super::targets::Targets;
 use super::terminal::Tty;
 use super::terminal_type::{Colours, TerminalType};
 use super::theme::Theme;
 use super::{Frontend, Options};
 
-/// The shortest time between frames that show events: 30 frames a second.
-pub(super) const FRAME: Duration = Duration::from_millis(34);
 /// The time between frames while something on the screen changes with time.
 const TICK: Duration = Duration::from_secs(1);
-/// How long the console waits at its end for unfinished file jobs; a history line is written in much less.
-const LAST_JOBS: Duration = Duration::from_millis(500);
 /// Size of one read, in bytes.
 const READ: usize = 4096;
 
 /// The parts of the console.
-pub(super) struct Parts {
-    pub(super) target: Arc<dyn Target>,
+pub(super) struct Parts<'a> {
+    pub(super) targets: &'a Targets,
     pub(super) by: Actor,
     pub(super) tty: Arc<Tty>,
 }
 
 /// The console, from the first frame to its exit code.
 pub(super) struct Console<'a> {
-    pub(super) target: Arc<dyn Target>,
     face: Frontend,
     pub(super) signals: &'a Signals,
     pub(super) tty: Arc<Tty>,
     pub(super) painter: Painter,
-    pub(super) model: Model,
+    sessions: Sessions<'a>,
     input: Decoder,
-    pub(super) state: StateFeed,
-    /// The events for the log, until the log thread takes them.
-    pub(super) log: Option<Watch>,
-    pub(super) mailbox: Arc<Mailbox>,
-    pub(super) executor: Executor,
-    /// Replies that wait for the state that contains their effect, each with the number of the question that returns
-    /// it.
-    pub(super) held: Vec<(u64, Msg)>,
-    /// The time on the target's clock, and the local instant at which it was read.
-    pub(super) clock: (Micros, Instant),
-    /// The modprobe path that was checked last.
-    pub(super) path: Option<Arc<[u8]>>,
-    /// When the mailbox may be emptied again.
-    pub(super) due: Instant,
     tick: Option<Instant>,
-    /// The model has changed since it was drawn.
-    dirty: bool,
     pub(super) ending: Option<u8>,
 }
 
 impl<'a> Console<'a> {
     /// Takes the terminal; draws nothing yet.
     pub(super) fn open(
-        parts: Parts,
+        parts: Parts<'a>,
         signals: &'a Signals,
         options: Options,
         settings: Settings,
         face: Frontend,
     ) -> Result<Self, SysError> {
-        let Parts { target, by, tty } = parts;
-        let mailbox = Mailbox::new()?;
-        // Subscribe before the state is read: what the state does not contain yet then comes as an event.
-        let log = Some(log_feed::watch(&*target));
-        let mut state = StateFeed::open(target.clone(), by.clone(), mailbox.clone());
-        let (info, first) = (target.info(), state.take());
-        let seen = first.is_some();
-        let snapshot = first.unwrap_or_else(|| Snapshot::unknown(info.pid, info.uid, info.known));
-        let now = Instant::now();
-        let (size, clock) = (tty.size(), (snapshot.now, now));
+        let Parts { targets, by, tty } = parts;
         let kind = TerminalType::from_env();
-        let mut model = Model::new(options, info, snapshot, size.0, size.1);
-        model.link.seen = seen;
-        model.line.history = line_history::read();
-        (model.keys, model.clipboard) = (settings.keys, kind.clipboard);
-        model.ascii = options.ascii;
-        model.notices.extend(settings.warning.map(|warning| (model.now, warning)));
-        model.theme = theme(options.theme.or(settings.theme), kind);
-        model.colours = kind.colours != Colours::None;
+        let theme = theme(options.theme.or(settings.theme), kind);
+        let size = tty.size();
+        let setup = Setup { options, settings, kind, theme, update: face.update, by };
+        let sessions = Sessions::open(targets, setup, size)?;
         let painter = Painter::new(tty.clone(), &tty.enter()?, size, kind);
-        let executor = Executor::new(target.clone(), by, mailbox.clone());
-        let input = Decoder::new(now);
-        Ok(Self {
-            target,
-            face,
-            signals,
-            tty,
-            painter,
-            model,
-            input,
-            state,
-            log,
-            mailbox,
-            executor,
-            held: Vec::new(),
-            clock,
-            path: None,
-            due: now,
-            tick: None,
-            dirty: true,
-            ending: None,
-        })
+        let input = Decoder::new(Instant::now());
+        Ok(Self { face, signals, tty, painter, sessions, input, tick: None, ending: None })
     }
 
     /// Draws the first frame, starts the slower parts, and runs until the operator, a signal or the end of the terminal
     /// ends it. Returns the exit code.
     pub(super) fn run(&mut self) -> Result<u8, SysError> {
-        if self.model.link.seen {
-            // Before the first frame, which may show the log.
-            self.model.log.take(log_feed::earlier(&self.model.snapshot, SystemTime::now()));
-        }
+        // Before the first frame, which may show the log.
+        self.sessions.now_mut().fill_log();
         if self.paint().is_err() {
             return Ok(super::EXIT_HANGUP);
         }
-        if self.model.link.seen {
-            self.start_log()?;
-            self.look_at(self.model.snapshot.knobs.modprobe.clone());
-        }
+        self.sessions.now_mut().start()?;
         while self.ending.is_none() {
             if self.poll_once().is_err() {
                 return Ok(super::EXIT_HANGUP);
             }
         }
-        self.executor.finish(LAST_JOBS);
+        self.sessions.finish();
         Ok(self.ending.unwrap_or_default())
     }
 
     /// Waits once and handles what came. Returns an error if the terminal is gone.
     fn poll_once(&mut self) -> io::Result<()> {
         let now = Instant::now();
-        self.tick = if self.model.needs_tick() { self.tick.or(Some(now + TICK)) } else { None };
+        self.tick = if self.sessions.now().model.needs_tick() { self.tick.or(Some(now + TICK)) } else { None };
         let wanted = if self.painter.is_behind() { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
-        let mut fds = [
-            PollFd::new(self.tty.as_fd(), wanted),
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.mailbox.as_fd(), PollFlags::POLLIN),
-        ];
+        let mut fds = vec![PollFd::new(self.tty.as_fd(), wanted), PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        fds.extend(self.sessions.each().map(|session| PollFd::new(session.mailbox.as_fd(), PollFlags::POLLIN)));
         match poll(&mut fds, timeout(self.deadline(), now)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => return Err(e.into()),
         }
-        let [tty, signals, wakeup] = fds.map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
-        if !wakeup.is_empty() {
-            self.mailbox.clear_wakeup();
+        let events = |fd: &PollFd<'_>| fd.revents().unwrap_or(PollFlags::empty());
+        let (tty, signals) = (events(&fds[0]), events(&fds[1]));
+        for (session, _) in self.sessions.each().zip(&fds[2..]).filter(|(_, fd)| !events(fd).is_empty()) {
+            session.mailbox.clear_wakeup();
         }
         if !signals.is_empty() {
             self.read_signals()?;
@@ -191,27 +123,29 @@ impl<'a> Console<'a> {
 
     /// When the wait times out.
     fn deadline(&self) -> Option<Instant> {
-        [self.input.deadline(), self.due(), self.tick].into_iter().flatten().min()
+        [self.input.deadline(), self.sessions.due(), self.tick].into_iter().flatten().min()
     }
 
-    /// When the mailbox may be emptied, if it contains something.
-    fn due(&self) -> Option<Instant> {
-        self.mailbox.is_full().then_some(self.due)
-    }
-
+    /// Handles a message to the session that is shown.
     pub(super) fn take(&mut self, msg: Msg) {
-        self.dirty = true;
-        for effect in (self.face.update)(&mut self.model, msg) {
+        self.sessions.now_mut().take(msg);
+        self.serve();
+    }
+
+    /// Does what the session that is shown wants of the terminal.
+    fn serve(&mut self) {
+        let wants = std::mem::take(&mut self.sessions.now_mut().wants);
+        for effect in wants {
             match effect {
-                Effect::Submit { ticket, command } => self.executor.submit(ticket, command),
-                Effect::Series { ticket, batch } => self.executor.series(ticket, batch),
-                Effect::Look(question) => self.executor.look(*question),
-                Effect::Save { ticket, save } => self.executor.save(ticket, *save),
                 Effect::Copy(bytes) => self.painter.copy(&bytes),
-                Effect::Remember(line) => self.executor.remember(line),
                 Effect::Repaint => self.resized(),
                 Effect::Suspend => self.suspend(true),
-                Effect::Quit { code } => self.ending = Some(code),
+                Effect::NextTarget => {
+                    self.sessions.turn();
+                }
+                Effect::Quit { code } if self.sessions.end() => self.ending = Some(code),
+                // The others are the session's own.
+                _ => {}
             }
         }
     }
@@ -235,6 +169,7 @@ impl<'a> Console<'a> {
             if self.ending.is_some() {
                 return;
             }
+            self.sessions.typed();
             self.take(match input {
                 Input::Key(key) => Msg::Key(key),
                 Input::Chord(key) => Msg::Chord(key),
@@ -250,14 +185,14 @@ impl<'a> Console<'a> {
         let mut typed = Vec::new();
         self.input.expire(now, &mut typed);
         self.typed(typed);
-        if self.due().is_some_and(|due| due <= now) {
-            self.empty(now);
+        if self.sessions.due().is_some_and(|due| due <= now) {
+            self.sessions.deliver(now);
+            self.serve();
         }
         if self.tick.is_some_and(|tick| tick <= now) {
             self.tick = None;
-            let (then, at) = self.clock;
-            let passed = u64::try_from(now.duration_since(at).as_micros()).unwrap_or(u64::MAX);
-            self.take(Msg::Tick(then.saturating_add(passed)));
+            self.sessions.now_mut().tick(now);
+            self.serve();
         }
     }
 
@@ -265,10 +200,11 @@ impl<'a> Console<'a> {
         if self.painter.is_behind() {
             self.painter.write()?;
         }
-        if self.dirty && self.ending.is_none() && !self.painter.is_behind() {
-            self.painter.draw(&self.model, self.face.draw)?;
-            super::update::shown(&mut self.model);
-            self.dirty = false;
+        let Session { model, dirty, .. } = self.sessions.now_mut();
+        if *dirty && self.ending.is_none() && !self.painter.is_behind() {
+            self.painter.draw(model, self.face.draw)?;
+            super::update::shown(model);
+            *dirty = false;
         }
         Ok(())
     }

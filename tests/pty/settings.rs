@@ -32,7 +32,7 @@ fn keys_and_theme_are_the_operators() {
         let mut pty = plain.env("XDG_CONFIG_HOME", config.path()).start();
         pty.shows("[engine]");
         // Bold and bright, as in the theme.
-        let (tab, cell) = (pty.screen().cell(0, 0).unwrap(), pty.screen().cell(0, 10).unwrap());
+        let (tab, cell) = (pty.screen().cell(0, 0).unwrap(), pty.screen().cell(0, 20).unwrap());
         assert_eq!((tab.fgcolor(), tab.bgcolor()), (vt100::Color::Idx(0), vt100::Color::Idx(14)));
         assert_eq!((cell.bold(), cell.fgcolor()), (true, vt100::Color::Idx(14)));
         pty.press("M", "Ask for a module");
@@ -64,7 +64,7 @@ fn a_theme_is_chosen_on_the_command_line_and_switched_while_it_runs() {
         let mut pty = start.env("NO_COLOR", "1").start();
         pty.shows("[engine]");
         let colours = |pty: &crate::pty::Pty| {
-            let cell = pty.screen().cell(0, 10).unwrap();
+            let cell = pty.screen().cell(0, 20).unwrap();
             (cell.bold(), cell.fgcolor(), cell.bgcolor())
         };
         assert_eq!(colours(&pty), (true, vt100::Color::Idx(6), vt100::Color::Default));
@@ -97,7 +97,7 @@ fn a_chosen_theme_overrules_no_color() {
         let start = Start::khelper(columns, rows).env("XDG_CONFIG_HOME", config.path());
         let mut pty = start.env("NO_COLOR", "1").start();
         pty.shows("[engine]");
-        let cell = pty.screen().cell(0, 10).unwrap();
+        let cell = pty.screen().cell(0, 20).unwrap();
         assert_eq!((cell.bold(), cell.fgcolor(), cell.bgcolor()), (true, vt100::Color::Idx(14), vt100::Color::Idx(0)));
         pty.send("q");
         assert_eq!(pty.ends(), 0);

@@ -60,7 +60,7 @@ pub fn ask(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Whether quitting would lose a draft or leave helpers running.
-fn asks(model: &Model) -> bool {
+pub fn asks(model: &Model) -> bool {
     model.link.owned(model.snapshot.live_total) > 0 || !model.masks.changed(&model.snapshot).is_empty()
 }
 

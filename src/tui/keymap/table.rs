@@ -249,6 +249,13 @@ pub const TABLE: &[Binding] = &[
     row(Context::Screens, &[c('2')], Action::Masks, "", "show the Masks"),
     row(Context::Screens, &[c('3')], Action::Activity, "", "show the Activity"),
     row(Context::Screens, &[c('4')], Action::Log, "", "show the Log"),
+    row(
+        Context::Screens,
+        &[c('t')],
+        Action::Target,
+        "",
+        "show the next target: engine, kernel or daemon; what is typed and drafted in this one stays",
+    ),
     row(Context::Screens, &[TAB], Action::NextTab, "", "show the next screen"),
     row(Context::Screens, &[BACK_TAB], Action::PreviousTab, "", "show the previous screen"),
     row(Context::Screens, &[ESC], Action::Dismiss, "", "dismiss the message; on the Overview, then the first warning"),

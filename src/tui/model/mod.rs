@@ -59,7 +59,7 @@ use overview::Overview;
 pub use pending::Pending;
 use read::Read;
 use rehearse::RehearseForm;
-pub use tab::Tab;
+pub use tab::{Tab, TargetTab};
 
 /// The last message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct Model {
     pub options: Options,
     /// The target, and whether it can be reached.
     pub link: Link,
+    /// Every target of this console, if there are several.
+    pub targets: Vec<TargetTab>,
     /// The target's state, as read last.
     pub snapshot: Snapshot,
     /// Width in cells.
@@ -156,6 +158,7 @@ impl Model {
         Self {
             options,
             link: Link { info: target, seen: true },
+            targets: Vec::new(),
             columns,
             rows,
             theme: Theme::ansi(),

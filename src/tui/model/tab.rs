@@ -1,4 +1,4 @@
-//! The screens.
+//! The screens, and the targets that they can show.
 
 /// The screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,4 +26,15 @@ impl Tab {
             Self::Log => "Log",
         }
     }
+}
+
+/// A target that the screens can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TargetTab {
+    /// Its name.
+    pub name: &'static str,
+    /// The screens show it.
+    pub shown: bool,
+    /// How many warnings it has got since it was shown last.
+    pub unseen: usize,
 }

@@ -9,16 +9,21 @@ use crate::tui::text;
 
 use super::watch;
 
-/// The target in brackets, its sentence, and the badges at the right. Badges are never cut; the sentence is.
+/// With fewer columns than this, only the target that is shown is named.
+const SMALL: usize = 60;
+
+/// The target in brackets, the other targets, its sentence, and the badges at the right. Badges are never cut; the sentence is.
 pub fn line(model: &Model, columns: u16) -> Line<'static> {
     let (columns, theme) = (usize::from(columns), &model.theme);
     let real = model.link.is_real();
     let clock = model.clock(model.snapshot.now);
     let lost = model.link.news(&clock).is_some();
     let tab = text::fit(&format!("[{}]", model.link.tab()), columns);
-    let badges = badges(model, columns.saturating_sub(text::width(&tab)));
+    let [before_tab, after_tab] = others(model, columns);
+    let tabs = text::width(&before_tab) + text::width(&tab) + text::width(&after_tab);
+    let badges = badges(model, columns.saturating_sub(tabs));
     let taken: usize = badges.iter().map(|(badge, _)| text::width(badge) + 1).sum();
-    let room = columns.saturating_sub(text::width(&tab) + 2 + taken);
+    let room = columns.saturating_sub(tabs + 2 + taken);
     let sentences = model.link.beside_tab(&clock);
     let fits = sentences.iter().find(|text| text::width(text) <= room).or(sentences.last());
     let sentence = text::fit(fits.map_or("", |text| text), room);
@@ -27,10 +32,12 @@ pub fn line(model: &Model, columns: u16) -> Line<'static> {
         (_, true) => theme.real,
         _ => theme.target,
     };
-    let left = columns.saturating_sub(text::width(&tab) + text::width(&sentence) + taken);
+    let left = columns.saturating_sub(tabs + text::width(&sentence) + taken);
     let before = left.min(2);
     let mut spans = vec![
+        Span::styled(before_tab, theme.text),
         Span::styled(tab, if real { theme.real_tab } else { theme.target_tab }),
+        Span::styled(after_tab, theme.text),
         Span::styled(" ".repeat(before), theme.text),
         Span::styled(sentence, style),
         Span::styled(" ".repeat(left - before), theme.text),
@@ -39,6 +46,22 @@ pub fn line(model: &Model, columns: u16) -> Line<'static> {
         spans.extend([Span::styled(" ", theme.text), Span::styled(badge, style)]);
     }
     Line::from(spans)
+}
+
+/// The names of the targets before the one that is shown, and of those after it. On a small screen, there is none.
+fn others(model: &Model, columns: usize) -> [String; 2] {
+    let mut names = [String::new(), String::new()];
+    let mut at = 0;
+    for tab in model.targets.iter().filter(|_| columns >= SMALL) {
+        if tab.shown {
+            at = 1;
+            continue;
+        }
+        let unseen = if tab.unseen > 0 { format!(" !{}", tab.unseen) } else { String::new() };
+        let name = format!("{}{unseen}", tab.name);
+        names[at].push_str(&if at == 0 { format!("{name} ") } else { format!(" {name}") });
+    }
+    names
 }
 
 /// What holds on every screen, the most urgent first, as many as fit.

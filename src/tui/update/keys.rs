@@ -71,6 +71,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Quit if typing::types(model) => act(model, typing::cancel(model)),
         Action::Quit => quit::ask(model),
         Action::Suspend => vec![Effect::Suspend],
+        Action::Target if model.targets.len() > 1 => vec![Effect::NextTarget],
         Action::Repaint => vec![Effect::Repaint],
         Action::Accept => model.act_on_top(|dialog, model| dialog.accept(model)),
         Action::Dismiss if model.dialogs.is_empty() => {
@@ -115,6 +116,7 @@ fn step(model: &mut Model, action: Action) {
         Action::Undo => masks::step(model, true),
         Action::Redo => masks::step(model, false),
         Action::Filter => masks::filter(model),
+        Action::Target => model.say(Severity::Quiet, "this console has one target; --target chooses another"),
         Action::Theme => next_theme(model),
         Action::KeepFilter => masks::end_filter(model, true),
         Action::EndFilter => masks::end_filter(model, false),

@@ -1,0 +1,67 @@
+//! The targets that a console can show besides the one that it was started for. Each is opened when it is first shown.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::abi::error::Explain;
+use crate::cli::target::Chosen;
+use crate::control::host::{self, HostKernel};
+use crate::control::local::Local;
+use crate::control::target::{Target, TargetInfo, TargetKind};
+use crate::control::text::kernel::state;
+use crate::engine::Engine;
+use crate::remote::{Address, Remote};
+use crate::sys::host::Host;
+use crate::sys::linux::LinuxHost;
+use crate::sys::probe::PROBE_ARG;
+use crate::tui::{Open, Other};
+
+/// The watch of this machine's kernel, once it was started.
+pub(super) type Watched = Arc<OnceLock<Arc<HostKernel>>>;
+
+/// The other targets of a console for this one.
+pub(super) fn others(of: &TargetInfo, chosen: Option<&Chosen>, watched: &Watched) -> Vec<Other> {
+    let address = || super::target::address(chosen.unwrap_or(&Chosen::Daemon)).unwrap_or_else(Address::usual);
+    match of.kind {
+        TargetKind::Embedded => vec![kernel(None, watched)],
+        TargetKind::Daemon => vec![kernel(Some(address().kernel()), watched)],
+        TargetKind::Kernel => match chosen {
+            Some(Chosen::UnixKernel(path)) => vec![daemon(Address::unix(path))],
+            Some(Chosen::DaemonKernel) => vec![daemon(Address::usual())],
+            _ => vec![Other { name: "engine", open: Arc::new(engine) }],
+        },
+    }
+}
+
+/// The kernel that the daemon watches; if it watches none, this process does.
+fn kernel(daemon: Option<Address>, watched: &Watched) -> Other {
+    let watched = watched.clone();
+    let open: Open = Arc::new(move || match daemon.as_ref().map(Remote::connect) {
+        Some(Ok(kernel)) => Ok(kernel),
+        _ => watch(&watched),
+    });
+    Other { name: "kernel", open }
+}
+
+fn daemon(address: Address) -> Other {
+    Other { name: "daemon", open: Arc::new(move || Remote::connect(&address).map_err(|error| error.whole())) }
+}
+
+fn watch(watched: &Watched) -> Result<Arc<dyn Target>, String> {
+    let host = LinuxHost::new();
+    let options = host::Options { keep: host::KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
+    let kernel = HostKernel::start(options).map_err(|why| {
+        let error = why.error.iter().map(Explain::whole);
+        why.states.iter().map(state).chain(error).collect::<Vec<_>>().join("; ")
+    })?;
+    Ok(watched.get_or_init(|| Arc::new(kernel)).clone())
+}
+
+/// An engine of this process, without a ledger.
+fn engine() -> Result<Arc<dyn Target>, String> {
+    let mut builder = Engine::builder().fix_sigchld(true);
+    if let Ok(path) = std::env::current_exe() {
+        builder = builder.probe(path, PROBE_ARG);
+    }
+    let engine = builder.start().map_err(|error| error.whole())?;
+    Ok(Arc::new(Local::new(engine)))
+}

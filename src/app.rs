@@ -135,7 +135,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         Ok(started) => started,
         Err(code) => return code,
     };
-    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+    if !args.console.line && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         cli::say(&format!("the console needs a terminal on stdin and stdout; {}", tui::WITHOUT_TERMINAL));
         return exit::NO_TERMINAL;
     }
@@ -150,7 +150,11 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     };
     let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii, theme };
     let others = others::others(&target.info(), args.target.as_ref(), &own.kernel);
-    let code = tui::run_over(&tui::Targets::new(target, others), &signals, options, tui::Frontend::KHELPER);
+    let targets = tui::Targets::new(target, others);
+    let code = match args.console.line {
+        true => tui::run_lines(&targets, &signals, options),
+        false => tui::run_over(&targets, &signals, options, tui::Frontend::KHELPER),
+    };
     own.close();
     code
 }

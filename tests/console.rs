@@ -22,6 +22,8 @@ mod journeys;
 mod keyboard;
 #[path = "pty/line.rs"]
 mod line;
+#[path = "pty/line_mode.rs"]
+mod line_mode;
 #[path = "pty/mouse.rs"]
 mod mouse;
 #[path = "pty/over_own.rs"]

@@ -7,6 +7,8 @@ mod activity;
 mod daemon;
 #[path = "pty/journeys.rs"]
 mod journeys;
+#[path = "pty/line_mode.rs"]
+mod line_mode;
 #[path = "pty/link.rs"]
 mod link;
 #[path = "pty/over_daemon.rs"]

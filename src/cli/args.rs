@@ -64,6 +64,9 @@ pub struct ConsoleCommand {
 #[cfg(feature = "console")]
 #[derive(Debug, Default, clap::Args)]
 pub struct Console {
+    /// Say lines instead of drawing a screen: for screen readers, terminals that only print, and pipes
+    #[arg(long)]
+    pub line: bool,
     /// Allow the console to read only: it starts and changes nothing
     #[arg(long)]
     pub read_only: bool,
@@ -82,7 +85,7 @@ pub struct Console {
 impl Console {
     /// Whether one of the options is given.
     fn is_given(&self) -> bool {
-        self.read_only || self.no_mouse || self.ascii || self.theme.is_some()
+        self.line || self.read_only || self.no_mouse || self.ascii || self.theme.is_some()
     }
 }
 
@@ -129,7 +132,7 @@ impl Args {
         }
         #[cfg(feature = "console")]
         if args.command.is_some() && args.console.is_given() {
-            let why = "--read-only, --no-mouse, --ascii and --theme are options of the console: they cannot be used \
+            let why = "--line, --read-only, --no-mouse, --ascii and --theme are options of the console: they cannot be used \
                        with a command";
             return Err(conflict(why));
         }
@@ -180,6 +183,7 @@ impl Args {
             return;
         };
         let (before, more) = (&mut self.console, after.options);
+        before.line |= more.line;
         before.read_only |= more.read_only;
         before.no_mouse |= more.no_mouse;
         before.ascii |= more.ascii;

@@ -15,6 +15,7 @@ mod input;
 pub mod keymap;
 mod layout;
 mod line_history;
+mod line_mode;
 mod log_feed;
 mod mailbox;
 pub mod model;
@@ -147,6 +148,27 @@ pub fn run_over(targets: &Targets, signals: &Signals, options: Options, face: Fr
         Ok(Err(e)) if e.errno == Errno::EIO => EXIT_HANGUP,
         Ok(Err(e)) => cannot_start(&e),
         // The panic message was printed when the terminal was restored.
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Runs the console in line mode: it needs no terminal. Returns the exit code of the program: 0 for a quit or the end of
+/// the input, 128 + n for signal n, [`EXIT_HANGUP`] when the terminal is gone, 64 if a line is not understood and the
+/// input is not a terminal, 74 if the output cannot be written.
+pub fn run_lines(targets: &Targets, signals: &Signals, options: Options) -> u8 {
+    let settings = match config::read() {
+        Ok(settings) => settings,
+        Err(error) => return complain(&error),
+    };
+    let options = Options { ascii: draws_ascii(options, &settings), ..options };
+    let by = control::actor(Origin::Console);
+    let spoken =
+        || line_mode::LineMode::open(targets, by.clone(), signals, options, settings).and_then(|mut lines| lines.run());
+    let end = catch_unwind(AssertUnwindSafe(spoken));
+    exit_report::say(&*targets.owned(), &by, &[], options.ascii);
+    match end {
+        Ok(Ok(code)) => code,
+        Ok(Err(e)) => cannot_start(&e),
         Err(panic) => resume_unwind(panic),
     }
 }

@@ -222,7 +222,8 @@ fn theme(chosen: Option<Theme>, kind: TerminalType) -> Theme {
     }
 }
 
-fn timeout(deadline: Option<Instant>, now: Instant) -> PollTimeout {
+/// The time until then, for poll(2).
+pub(super) fn timeout(deadline: Option<Instant>, now: Instant) -> PollTimeout {
     let Some(deadline) = deadline else { return PollTimeout::NONE };
     // Rounded up: a wait that ends too early would have to be repeated.
     let millis = deadline.saturating_duration_since(now).as_micros().div_ceil(1000);

@@ -108,6 +108,11 @@ impl<'a> Sessions<'a> {
         false
     }
 
+    /// Whether a target is being opened.
+    pub(super) fn is_opening(&self) -> bool {
+        self.opening.is_some()
+    }
+
     fn take_opened(&mut self) -> bool {
         let Some((place, slot)) = &self.opening else { return false };
         let Some(opened) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() else { return false };

@@ -97,7 +97,7 @@ impl Console<'_> {
 }
 
 /// Whether a signal that ends the console is pending.
-fn is_to_end() -> bool {
+pub(super) fn is_to_end() -> bool {
     let pending = pending();
     ENDING.into_iter().any(|signal| pending.contains(signal) && !ignores(signal))
 }

@@ -140,6 +140,11 @@ impl Activity {
         self.answered.as_ref() == Some(&self.query())
     }
 
+    /// Whether an answer is awaited.
+    pub fn reads(&self) -> bool {
+        self.in_flight
+    }
+
     /// The row under the cursor.
     pub fn row(&self) -> Option<&Row> {
         let (index, id) = self.at?;

@@ -48,6 +48,16 @@ pub fn shown(model: &mut Model) {
     }
 }
 
+/// Called after every line of the dialog on top was said in line mode.
+pub fn said(model: &mut Model) {
+    if let Some((lines, _)) = frame::lines(model)
+        && let Some(read) = model.dialogs.last_mut().and_then(|dialog| dialog.read())
+    {
+        let all = lines.len();
+        read.show(lines, 0..all);
+    }
+}
+
 fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) => keys::press(model, &key),

@@ -135,7 +135,8 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         Ok(started) => started,
         Err(code) => return code,
     };
-    if !args.console.line && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if !terminal && !args.console.line {
         cli::say(&format!("the console needs a terminal on stdin and stdout; {}", tui::WITHOUT_TERMINAL));
         return exit::NO_TERMINAL;
     }

@@ -1,4 +1,5 @@
 //! The line mode: the console as lines, at a terminal that only prints, and over a pipe.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::fs;
 use std::io::Write;

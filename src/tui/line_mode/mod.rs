@@ -3,29 +3,25 @@
 //! Nothing is said while a line is typed: what has happened meanwhile is said when the line is entered.
 
 mod act;
+mod ends;
 mod help;
 mod news;
 mod page;
 mod plain;
+mod speak;
 mod streams;
 mod typed;
-
-use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+mod wait;
+mod word;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
 
 use crate::abi::actor::Actor;
 use crate::abi::error::SysError;
-use crate::sys::orphans;
-use crate::sys::probe::ignores;
 use crate::sys::signals::{Signals, stop};
 
 use super::config::Settings;
-use super::dialogs::quit::{Quit, Quitting};
-use super::model::{Model, Pending};
+use super::model::Model;
 use super::msg::{Effect, Msg, Ticket};
 use super::session::Setup;
 use super::sessions::Sessions;
@@ -37,24 +33,12 @@ use super::{EXIT_HANGUP, Options, ascii, update};
 use news::News;
 use page::Page;
 use streams::{Input, Reader};
+use wait::Patience;
 
-/// How long a command may take before the next line is read: one that is answered at once, and one that waits for a
-/// helper.
-const ANSWERED: Duration = Duration::from_secs(10);
-const ENDED: Duration = Duration::from_secs(1);
 /// A line was not understood, and no operator is there to correct it: a usage error.
 const EXIT_NOT_UNDERSTOOD: u8 = 64;
 /// Standard output cannot be written, as in the command line.
 const EXIT_OUTPUT: u8 = 74;
-
-/// How long to wait.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    /// For the answer to a command.
-    Answer,
-    /// For all answers, however long it takes.
-    All,
-}
 
 /// The console in line mode.
 pub(super) struct LineMode<'a> {
@@ -182,117 +166,6 @@ impl<'a> LineMode<'a> {
         }
     }
 
-    /// Waits for a line. What comes from the targets meanwhile is stored, and said later. Returns `None` after a signal.
-    fn wait_for_line(&mut self) -> Option<Input> {
-        loop {
-            if let Some(input) = self.reader.next() {
-                return Some(input);
-            }
-            let timeout = self.timeout(None);
-            let stdin = std::io::stdin();
-            let mut fds = vec![
-                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-                PollFd::new(stdin.as_fd(), PollFlags::POLLIN),
-            ];
-            fds.extend(self.sessions.each().map(|session| PollFd::new(session.mailbox.as_fd(), PollFlags::POLLIN)));
-            if poll(&mut fds, timeout).is_err_and(|e| e != Errno::EINTR) {
-                self.ending = Some(EXIT_HANGUP);
-                return None;
-            }
-            let ready: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(false)).collect();
-            let gone = self.terminal && fds[1].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP));
-            drop(fds);
-            self.clear(&ready[2..]);
-            if ready[0] && self.take_signals() {
-                self.interrupt();
-                return None;
-            }
-            if self.ending.is_some() {
-                return None;
-            }
-            if gone || ready[1] && self.reader.read().is_err() {
-                self.ending = Some(EXIT_HANGUP);
-                return None;
-            }
-            self.deliver();
-            if self.following {
-                self.say_log();
-            }
-        }
-    }
-
-    /// Waits until what was asked for is answered.
-    fn settle(&mut self, patience: Patience) {
-        let begun = Instant::now();
-        while self.ending.is_none() {
-            self.deliver();
-            self.fit();
-            let (asked, waits) = self.unanswered(patience);
-            let quitting = self.model().top::<Quit>().is_some_and(|quit| quit.stage != Quitting::Asking);
-            let limit = match (asked, waits, patience) {
-                // The helpers are signalled again as time passes; their end is the program's.
-                _ if quitting => {
-                    self.sessions.now_mut().tick(Instant::now());
-                    self.serve();
-                    None
-                }
-                (false, false, _) => return,
-                (_, _, Patience::All) => None,
-                (true, _, _) => Some(begun + ANSWERED),
-                (false, true, _) => Some(begun + ENDED),
-            };
-            if limit.is_some_and(|limit| limit <= Instant::now()) {
-                return;
-            }
-            let tick = quitting.then(|| Instant::now() + ENDED);
-            let timeout = self.timeout(limit.or(tick));
-            let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-            fds.extend(self.sessions.each().map(|session| PollFd::new(session.mailbox.as_fd(), PollFlags::POLLIN)));
-            let _ = poll(&mut fds, timeout);
-            let ready: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(false)).collect();
-            drop(fds);
-            self.clear(&ready[1..]);
-            if ready[0] && self.take_signals() {
-                return;
-            }
-        }
-    }
-
-    /// Whether a command is unanswered that is answered at once, or one that waits for a helper: one of this line, or
-    /// any.
-    fn unanswered(&self, patience: Patience) -> (bool, bool) {
-        let session = self.sessions.now();
-        let model = &session.model;
-        let waits = |pending: &Pending| matches!(pending, Pending::Request(_) | Pending::Series(_));
-        let asked = !model.link.seen && model.link.info.lost().is_none()
-            || self.sessions.is_opening()
-            || session.due().is_some()
-            || model.activity.reads()
-            || model.pending.values().any(|pending| !waits(pending));
-        let of_line = |ticket: &Ticket| patience == Patience::All || *ticket > self.asked_before;
-        (asked, model.pending.iter().any(|(ticket, pending)| waits(pending) && of_line(ticket)))
-    }
-
-    /// The time until something is due, or until `limit`.
-    fn timeout(&self, limit: Option<Instant>) -> PollTimeout {
-        let due = [self.sessions.due(), limit].into_iter().flatten().min();
-        super::run::timeout(due, Instant::now())
-    }
-
-    fn clear(&self, ready: &[bool]) {
-        for (session, _) in self.sessions.each().zip(ready).filter(|(_, ready)| **ready) {
-            session.mailbox.clear_wakeup();
-        }
-    }
-
-    fn deliver(&mut self) {
-        let now = Instant::now();
-        if self.sessions.due().is_some_and(|due| due <= now) {
-            self.sessions.deliver(now);
-            self.serve();
-        }
-    }
-
     /// Gives the model a page of the size of its screen.
     fn fit(&mut self) {
         let model = self.model();
@@ -324,23 +197,5 @@ impl<'a> LineMode<'a> {
                 _ => {}
             }
         }
-    }
-
-    /// Handles the signals that have come. Returns whether ctrl-c was pressed.
-    fn take_signals(&mut self) -> bool {
-        let mut interrupted = false;
-        while self.ending.is_none()
-            && let Ok(Some(signal)) = self.signals.next()
-        {
-            match signal {
-                Signal::SIGINT if self.terminal => interrupted = true,
-                Signal::SIGWINCH | Signal::SIGCONT => {}
-                Signal::SIGTSTP => stop(false, is_to_end),
-                Signal::SIGCHLD => orphans::reap(),
-                _ if ignores(signal) => {}
-                _ => self.ending = Some(128 + signal as u8),
-            }
-        }
-        interrupted
     }
 }

@@ -1,6 +1,8 @@
 //! Floor 6: builds the parts, connects them and stops them in order.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "console")]
+mod demo;
 mod ledger;
 #[cfg(feature = "console")]
 mod others;
@@ -48,6 +50,10 @@ pub fn main() -> ExitCode {
     }
     if args.get(1).is_some_and(|first| first == COMPLETE_ARG) {
         return complete(&args[2..], LinuxHost::new().known(), &target::ids).into();
+    }
+    #[cfg(feature = "console")]
+    if let Some(code) = demo::helper(&args) {
+        return code.into();
     }
     malloc::keep_one_heap();
     cli::parse(args).map_or_else(ExitCode::from, |args| run(&args).into())
@@ -122,10 +128,16 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         wanted.push(Signal::SIGCHLD);
     }
     let own = Own::new(args);
+    if args.console.demo {
+        demo::prepare();
+    }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let needs = (Need::Any, Use::Waits);
         let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells: false };
-        let target = target::open(&wanted, &|| own.start(), &|| own.kernel(None))?;
+        let target = match args.console.demo {
+            true => demo::start()?,
+            false => target::open(&wanted, &|| own.start(), &|| own.kernel(None))?,
+        };
         if target.info().is_owned() {
             cli::set(&target, settings)?;
         }
@@ -157,7 +169,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         false => tui::run_over(&targets, &signals, options, tui::Frontend::KHELPER),
     };
     own.close();
-    code
+    if code == tui::DEMO { demo::instead(args) } else { code }
 }
 
 /// An engine of this process, which is started when a command needs it.

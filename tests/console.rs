@@ -4,6 +4,8 @@
 mod activity;
 #[path = "pty/alive.rs"]
 mod alive;
+#[path = "pty/demo.rs"]
+mod demo;
 #[path = "pty/dialogs.rs"]
 mod dialogs;
 #[path = "pty/drafts.rs"]

@@ -22,6 +22,8 @@ pub(super) type Watched = Arc<OnceLock<Arc<HostKernel>>>;
 pub(super) fn others(of: &TargetInfo, chosen: Option<&Chosen>, watched: &Watched) -> Vec<Other> {
     let address = || super::target::address(chosen.unwrap_or(&Chosen::Daemon)).unwrap_or_else(Address::usual);
     match of.kind {
+        // Nothing of this machine is looked at.
+        TargetKind::Embedded if of.is_demo() => Vec::new(),
         TargetKind::Embedded => vec![kernel(None, watched)],
         TargetKind::Daemon => vec![kernel(Some(address().kernel()), watched)],
         TargetKind::Kernel => match chosen {

@@ -6,6 +6,8 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+#[cfg(feature = "console")]
+use super::console::{Console, ConsoleCommand};
 use super::exit;
 use super::log::Log;
 use super::posture::Posture;
@@ -50,45 +52,6 @@ pub struct Args {
     pub command: Option<Command>,
 }
 
-/// `console`: the options may stand before it or after it.
-#[cfg(feature = "console")]
-#[derive(Debug, clap::Args)]
-pub struct ConsoleCommand {
-    #[command(flatten)]
-    set: Set,
-    #[command(flatten)]
-    options: Console,
-}
-
-/// How the console behaves.
-#[cfg(feature = "console")]
-#[derive(Debug, Default, clap::Args)]
-pub struct Console {
-    /// Say lines instead of drawing a screen: for screen readers, terminals that only print, and pipes
-    #[arg(long)]
-    pub line: bool,
-    /// Allow the console to read only: it starts and changes nothing
-    #[arg(long)]
-    pub read_only: bool,
-    /// Do not use the mouse; always the case inside screen(1)
-    #[arg(long)]
-    pub no_mouse: bool,
-    /// Draw with ASCII characters only; the default if TERM or the locale supports no others
-    #[arg(long)]
-    pub ascii: bool,
-    /// The theme: ansi, plain, high-contrast or colour-blind; takes precedence over console.toml and NO_COLOR
-    #[arg(long, value_name = "NAME")]
-    pub theme: Option<String>,
-}
-
-#[cfg(feature = "console")]
-impl Console {
-    /// Whether one of the options is given.
-    fn is_given(&self) -> bool {
-        self.line || self.read_only || self.no_mouse || self.ascii || self.theme.is_some()
-    }
-}
-
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -131,11 +94,7 @@ impl Args {
             return Err(Self::command().error(kind, why));
         }
         #[cfg(feature = "console")]
-        if args.command.is_some() && args.console.is_given() {
-            let why = "--line, --read-only, --no-mouse, --ascii and --theme are options of the console: they cannot be used \
-                       with a command";
-            return Err(conflict(why));
-        }
+        args.console.check(args.command.is_some(), args.target.is_some(), args.ledger().is_some()).map_err(conflict)?;
         if args.command.as_ref().is_some_and(Command::starts_no_engine) {
             if !args.set().is_empty() {
                 return Err(conflict("this command starts no engine, so --set cannot be used with it"));
@@ -184,6 +143,7 @@ impl Args {
         };
         let (before, more) = (&mut self.console, after.options);
         before.line |= more.line;
+        before.demo |= more.demo;
         before.read_only |= more.read_only;
         before.no_mouse |= more.no_mouse;
         before.ascii |= more.ascii;
@@ -361,7 +321,8 @@ mod tests {
             (args.set(), args.ledger().map(|(path, _)| path)),
             (vec!["a=1".into(), "b=2".into()], Some("/l".as_ref()))
         );
-        assert!(read(&["console", "--line"]).is_err() && read(&["console", "x"]).is_err());
+        assert!(read(&["console", "--line"]).is_ok_and(|args| args.console.line));
+        assert!(read(&["console", "x"]).is_err());
     }
 
     #[test]
@@ -465,6 +426,9 @@ mod tests {
             &["why"],
             &["why", "#x"],
             &["why", "pid:0"],
+            &["--demo", "get", "-a"],
+            &["--demo", "--target", "embedded"],
+            &["console", "--demo", "--ledger", "/x"],
             &["--read-only", "get", "-a"],
             &["--no-mouse", "get", "-a"],
             &["--ascii", "get", "-a"],

@@ -4,6 +4,8 @@
 mod args;
 pub mod bridge;
 pub mod complete;
+#[cfg(feature = "console")]
+mod console;
 mod diff;
 pub mod exit;
 mod follow_log;

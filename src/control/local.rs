@@ -37,6 +37,7 @@ const WATCH_STACK: usize = 64 * 1024;
 /// An engine of this process, as a target.
 pub struct Local {
     engine: Engine,
+    name: &'static str,
     run: RunId,
     calls: Arc<Calls>,
     /// The threads for commands that run in order; each is started by the first command that needs it.
@@ -110,7 +111,7 @@ impl Local {
     /// Like [`Local::new`], for an engine whose records have this run in a ledger.
     pub fn with_run(engine: Engine, run: RunId) -> Self {
         let (worker, reader, ledger) = Default::default();
-        Self { engine, run, calls: Arc::default(), worker, reader, ledger }
+        Self { engine, name: "", run, calls: Arc::default(), worker, reader, ledger }
     }
 
     /// The same target with other configuration files. Call it before the first command.
@@ -125,6 +126,12 @@ impl Local {
     pub fn with_ledger(self, ledger: Arc<dyn LedgerView>) -> Self {
         let config = self.calls.config.clone();
         Self { calls: Arc::new(Calls::new(config, Some(ledger))), ..self }
+    }
+
+    /// The same target with a name ([`TargetInfo::name`]).
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 
     /// [`Local::new`] as a shared target, for a console or a command.
@@ -170,7 +177,7 @@ impl Target for Local {
         let me = self.engine.actor(Origin::Library);
         TargetInfo {
             kind: TargetKind::Embedded,
-            name: String::new(),
+            name: self.name.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: me.pid,
             uid: me.uid,

@@ -19,3 +19,4 @@ pub mod signals;
 mod startup_state;
 pub mod stdout;
 pub mod terminal;
+pub mod user_namespace;

@@ -44,6 +44,8 @@ pub enum Effect {
     Suspend,
     /// Show the next target; its session goes on where it was.
     NextTarget,
+    /// Restore the terminal and begin the demo in this console's place.
+    Demo,
     /// Restore the terminal and exit. Live helpers are left running and named on stderr.
     Quit {
         /// The exit code of the program.

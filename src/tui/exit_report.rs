@@ -24,6 +24,8 @@ pub(super) fn say(target: &dyn Target, by: &Actor, before: &[String], ascii: boo
     let mut left = Vec::new();
     if target.info().is_owned() {
         match ask(target, by, Command::Shutdown { patience: Duration::ZERO }) {
+            // The helpers of a demo end with it.
+            Ok(Reply::Left(_)) if target.info().is_demo() => {}
             Ok(Reply::Left(all)) => left = all,
             Ok(_) => {}
             Err(error) => lines.push(format!("cannot tell which helpers are left running: {}", error.whole())),

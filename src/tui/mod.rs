@@ -67,6 +67,8 @@ use terminal_type::TerminalType;
 /// The terminal is gone: end of file, `EIO`, or a hang-up. The code is that of SIGHUP (128 + 1), also where SIGHUP is
 /// ignored.
 pub const EXIT_HANGUP: u8 = 129;
+/// Returned by [`run`] if the operator wants the demo instead; no exit code of the program.
+pub const DEMO: u8 = 100;
 /// There is no terminal, or the console could not be started.
 const EXIT_NO_TERMINAL: u8 = 2;
 

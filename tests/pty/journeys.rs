@@ -18,7 +18,12 @@ fn the_knobs_are_read() {
             }
         }
         // The warning about the path comes after the first frame, from another thread.
-        pty.shows("! kernel.modprobe");
+        // An engine of this process has done nothing yet, so its first screen says what can be done instead.
+        pty.shows(match (OWN, room) {
+            (false, _) => "! kernel.modprobe",
+            (true, true) => "This machine has no /nowhere/modprobe",
+            (true, false) => "no modprobe: d takes a tour",
+        });
         quits(pty);
     });
 }

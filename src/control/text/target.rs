@@ -7,6 +7,12 @@ use crate::control::target_info::{TargetInfo, TargetKind};
 pub fn sentences(info: &TargetInfo) -> [String; 4] {
     let pid = info.pid;
     match info.kind {
+        TargetKind::Embedded if info.is_demo() => [
+            format!("a demo (pid {pid}): its helpers are built in; this machine's kernel is untouched"),
+            "a demo with built-in helpers: kernel untouched".to_owned(),
+            "a demo: kernel untouched".to_owned(),
+            "demo".to_owned(),
+        ],
         TargetKind::Embedded => [
             format!("embedded engine (pid {pid}): this machine's kernel is untouched"),
             format!("embedded engine (pid {pid}): kernel untouched"),
@@ -39,6 +45,7 @@ fn daemon(info: &TargetInfo) -> String {
 /// The target as part of a sentence.
 pub fn object(info: &TargetInfo) -> String {
     match info.kind {
+        TargetKind::Embedded if info.is_demo() => format!("the demo (pid {})", info.pid),
         TargetKind::Embedded => format!("the embedded engine (pid {})", info.pid),
         TargetKind::Kernel => "this machine's kernel".to_owned(),
         TargetKind::Daemon => format!("the {} (pid {})", daemon(info), info.pid),

@@ -28,6 +28,7 @@ pub mod rehearse;
 pub mod repeat;
 pub mod reset;
 pub mod save;
+pub mod take_tour;
 #[cfg(test)]
 mod tests;
 

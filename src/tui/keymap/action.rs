@@ -26,6 +26,8 @@ pub enum Action {
     Fold,
     Palette,
     Theme,
+    Tour,
+    TourBack,
     Mark,
     MarkAll,
     Up,

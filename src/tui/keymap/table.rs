@@ -242,6 +242,8 @@ pub const TABLE: &[Binding] = &[
     ),
     row(Context::Screens, &[c(':')], Action::Line, "command", "type a command; `help` explains them"),
     row(Context::Screens, &[c('T')], Action::Theme, "", "switch to the next theme; theme in console.toml keeps one"),
+    row(Context::Screens, &[c('d')], Action::Tour, "", "take the tour with built-in helpers; in it, hide or show it"),
+    row(Context::Screens, &[c('D')], Action::TourBack, "", "in the tour, go back a step; esc skips one"),
     row(Context::Screens, &[c('?')], Action::Help, "help", "show the keys, with search"),
     row(Context::Screens, &[c('q')], Action::Quit, "quit", "quit; asks first if helpers are alive or a draft is open"),
     row(Context::Screens, &[ctrl('p')], Action::Palette, "palette", "find any action by its name"),

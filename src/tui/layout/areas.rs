@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::tui::model::Model;
+use crate::tui::panels::tour;
 use crate::tui::text;
 
 /// The areas. The target's line gets room first, then the keys, the body, and the rest.
@@ -15,6 +16,8 @@ pub struct Areas {
     pub body: Rect,
     /// The last message.
     pub status: Rect,
+    /// The guided tour.
+    pub tour: Rect,
     /// The keys.
     pub footer: Rect,
     /// The area for dialogs.
@@ -32,10 +35,11 @@ impl Areas {
         let rows = area.height;
         let tabs = u16::from(rows >= 4);
         let footer = u16::from(rows >= 3);
+        let tour = tour::rows(model, rows);
         let most = (rows / 5).max(1);
         let status = if rows >= 6 { status_rows(model, area.width).clamp(1, most) } else { 0 };
         let target = rows.min(1);
-        let body = rows - target - tabs - footer - status;
+        let body = rows - target - tabs - footer - status - tour;
         let at = |y: u16, height: u16| Rect { x: area.x, y: area.y + y, width: area.width, height };
         // Everything except the target's line, the keys, and the message that answers a key of the dialog on top.
         let end = if model.is_answered() { target + tabs + body } else { target + tabs + body + status };
@@ -45,7 +49,8 @@ impl Areas {
             tabs: at(target, tabs),
             body: at(target + tabs, body),
             status: at(target + tabs + body, status),
-            footer: at(target + tabs + body + status, footer),
+            tour: at(target + tabs + body + status, tour),
+            footer: at(target + tabs + body + status + tour, footer),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! The layout of the screen Overview: panels in one, two or three columns, and which rows each of them gets.
 
 use ratatui::layout::{Position, Rect};
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
 use crate::tui::model::Model;
 use crate::tui::model::overview::Item;
 use crate::tui::panels::rows::PanelRow;
-use crate::tui::panels::{endings, finished, graph, knobs, requests, running, under_cursor, warnings, watch};
+use crate::tui::panels::{
+    endings, events, finished, graph, knobs, no_modprobe, requests, running, under_cursor, warnings, watch,
+};
 use crate::tui::text;
 
 use super::areas::Areas;
@@ -21,6 +23,8 @@ pub enum Kind {
     /// The list of a small screen, without a title.
     Small,
     Warnings,
+    /// What to do without modprobe, in place of the warnings.
+    NoModprobe,
     Knobs,
     Requests,
     Running,
@@ -89,13 +93,17 @@ pub fn plan(model: &Model, area: Rect) -> Plan {
     let mut panels = Vec::new();
     let most = if area.height < 30 { 3 } else { usize::from(area.height / 6).clamp(3, 6) };
     let warned = warnings::rows(model, usize::from(area.width), most);
-    if !warned.is_empty() {
-        let height = u16::try_from(warned.len() + 1).unwrap_or(u16::MAX);
-        let title = format!("Warnings {}", crate::tui::model::warnings::all(model).len());
-        let hint = "esc dismisses the first".to_owned();
-        panels.push(Panel { kind: Kind::Warnings, title, hint, area: Rect { height, ..rest }, rows: warned });
-        (rest.y, rest.height) = (rest.y + height, rest.height - height);
-    }
+    let mut above = |kind, title, hint: &str, rows: Vec<PanelRow>| {
+        let height = u16::try_from(rows.len() + 1).unwrap_or(u16::MAX).min(rest.height);
+        if !rows.is_empty() {
+            panels.push(Panel { kind, title, hint: hint.to_owned(), area: Rect { height, ..rest }, rows });
+            (rest.y, rest.height) = (rest.y + height, rest.height - height);
+        }
+    };
+    let title = format!("Warnings {}", crate::tui::model::warnings::all(model).len());
+    above(Kind::Warnings, title, "esc dismisses the first", warned);
+    let ways = no_modprobe::rows(model, usize::from(area.width), false);
+    above(Kind::NoModprobe, no_modprobe::title(model), "", ways);
     let (columns, dividers) = columns(rest);
     let kinds: &[&[Kind]] = match columns.len() {
         1 => &[&[Kind::Knobs, Kind::Requests, Kind::Running, Kind::Finished]],
@@ -142,8 +150,8 @@ fn draft(model: &Model, kind: Kind, area: Rect) -> Draft {
         Kind::Running => (running::rows(model, columns), 3),
         Kind::Finished => (finished::rows(model, columns), 4),
         Kind::Endings => (plain(endings::lines(model, columns)), 0),
-        Kind::Events => (events(model, columns), 0),
-        Kind::UnderCursor | Kind::Warnings | Kind::Small => (Vec::new(), 0),
+        Kind::Events => (events::rows(model, columns), 0),
+        Kind::UnderCursor | Kind::Warnings | Kind::NoModprobe | Kind::Small => (Vec::new(), 0),
     };
     let folded = |n: usize, all: usize| if n < all { "+ unfolds".to_owned() } else { String::new() };
     let (title, hint) = match kind {
@@ -154,21 +162,10 @@ fn draft(model: &Model, kind: Kind, area: Rect) -> Draft {
         Kind::Finished => (finished::heading(model, rows.len()), "failures first".to_owned()),
         Kind::Endings => ("How they ended".to_owned(), none()),
         Kind::Events => ("Events".to_owned(), "4 Log".to_owned()),
-        Kind::UnderCursor | Kind::Warnings | Kind::Small => (none(), none()),
+        Kind::UnderCursor | Kind::Warnings | Kind::NoModprobe | Kind::Small => (none(), none()),
     };
     let least = least.min(rows.len());
     Draft { panel: Panel { kind, title, hint, area, rows }, least, given: 0 }
-}
-
-/// The newest lines of the log, the newest first.
-fn events(model: &Model, columns: usize) -> Vec<PanelRow> {
-    let line = |line: &crate::tui::model::log::Line| {
-        let time = text::head(&line.time, 8).to_owned();
-        let words = text::fit(&format!(" {}", line.words()), columns.saturating_sub(9));
-        let spans = [Span::styled(format!(" {time}"), model.theme.dim), Span::styled(words, model.theme.text)];
-        PanelRow::plain(Line::from_iter(spans))
-    };
-    model.log.newest(40).map(line).collect()
 }
 
 /// Every item of these panels, in their order.

@@ -4,7 +4,7 @@ use ratatui::text::Line;
 
 use crate::tui::model::Model;
 use crate::tui::panels::rows::PanelRow;
-use crate::tui::panels::{finished, knobs, requests, running, warnings, watch};
+use crate::tui::panels::{finished, knobs, no_modprobe, requests, running, warnings, watch};
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
 
@@ -12,6 +12,7 @@ use crate::tui::widgets::lines::line;
 pub(super) fn small(model: &Model, columns: usize, rows: usize) -> Vec<PanelRow> {
     let s = &model.snapshot;
     let mut lines = warnings::rows(model, columns, if rows < 9 { 1 } else { 3 });
+    lines.extend(no_modprobe::rows(model, columns, true));
     let plain = |lines: Vec<Line<'static>>| lines.into_iter().map(PanelRow::plain).collect::<Vec<_>>();
     let watched = watch::state(model);
     match watched {

@@ -191,6 +191,7 @@ impl<'a> LineMode<'a> {
                 Effect::NextTarget => {
                     self.sessions.turn();
                 }
+                Effect::Demo => self.ending = Some(super::DEMO),
                 Effect::Suspend => stop(true, is_to_end),
                 Effect::Quit { code } if self.sessions.end() => self.ending = Some(code),
                 // There is no clipboard and nothing to repaint; the rest is the session's own.

@@ -26,6 +26,7 @@ impl Link {
     /// Its name in the list of targets: a word, never cut.
     pub fn tab(&self) -> &'static str {
         match self.info.kind {
+            TargetKind::Embedded if self.info.is_demo() => TargetInfo::DEMO,
             TargetKind::Embedded => "engine",
             TargetKind::Kernel => "kernel",
             TargetKind::Daemon => "daemon",
@@ -41,7 +42,7 @@ impl Link {
     /// word.
     pub fn beside_tab(&self, clock: &str) -> Vec<String> {
         let mut all = self.header(clock);
-        if self.info.lost().is_none() && self.seen && self.info.is_owned() {
+        if self.info.lost().is_none() && self.seen && self.info.is_owned() && !self.info.is_demo() {
             let what = all[0].rsplit(": ").next().unwrap_or_default().replace("this machine's ", "");
             let what = what.replace(" is ", " ");
             all.splice(2.., [format!("pid {}: {what}", self.info.pid), what]);
@@ -59,8 +60,8 @@ impl Link {
         vec![format!("{shortest}: {news}"), format!("{shortest}: {since}"), format!("{shortest}: {first}")]
     }
 
-    /// How many of these live helpers lose their engine when the console ends.
+    /// How many of these live helpers lose their engine when the console ends. Those of a demo end with it.
     pub fn owned(&self, live: usize) -> usize {
-        if self.info.is_owned() { live } else { 0 }
+        if self.info.is_owned() && !self.info.is_demo() { live } else { 0 }
     }
 }

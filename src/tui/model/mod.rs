@@ -25,6 +25,7 @@ mod requests;
 mod stack;
 mod state;
 pub mod tab;
+pub mod tour;
 pub mod warnings;
 
 use std::any::Any;
@@ -60,6 +61,7 @@ pub use pending::Pending;
 use read::Read;
 use rehearse::RehearseForm;
 pub use tab::{Tab, TargetTab};
+use tour::Tour;
 
 /// The last message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +150,8 @@ pub struct Model {
     pub batches: BTreeMap<u64, Tally>,
     /// Acts on many requests that are not completely answered.
     pub bulks: BTreeMap<u64, bulk::Bulk>,
+    /// The guided tour; on the screen in a demo alone.
+    pub tour: Tour,
     tickets: Ticket,
 }
 
@@ -157,6 +161,7 @@ impl Model {
     pub fn new(options: Options, target: TargetInfo, snapshot: Snapshot, columns: u16, rows: u16) -> Self {
         Self {
             options,
+            tour: Tour::of(&target, &snapshot),
             link: Link { info: target, seen: true },
             targets: Vec::new(),
             columns,

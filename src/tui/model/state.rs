@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::abi::safe_text::SafeText;
 use crate::abi::time::Micros;
 use crate::control::{Command, Key};
 use crate::tui::msg::{Effect, Ticket};
@@ -9,10 +10,23 @@ use crate::tui::msg::{Effect, Ticket};
 use super::pending::Pending;
 use super::{Model, masks};
 
+/// Whether a warning about the path says that there is no such file. The check of the path answers in words.
+pub(super) fn is_absent(warning: &SafeText) -> bool {
+    warning.ends_with("(ENOENT)")
+}
+
 impl Model {
     /// Whether anything on the screen changes with time: a request has not ended.
     pub fn needs_tick(&self) -> bool {
         self.snapshot.live_total > 0
+    }
+
+    /// Whether the first screen offers the tour: nothing was asked of this engine yet, and its modprobe does not exist.
+    pub fn offers_tour(&self) -> bool {
+        self.path_warnings.iter().any(is_absent)
+            && self.snapshot.totals.requests == 0
+            && self.link.info.is_owned()
+            && !self.link.info.is_demo()
     }
 
     /// A time on the engine's clock as local wall-clock time.

@@ -7,6 +7,7 @@ use crate::control::alerts::{AlertKind, alerts};
 use crate::control::text::outcome::Severity;
 
 use super::Model;
+use super::state::is_absent;
 use crate::tui::keymap::Action;
 
 /// One warning.
@@ -34,7 +35,9 @@ enum About {
 /// All warnings.
 pub fn all(model: &Model) -> Vec<Warning> {
     let mut out = Vec::new();
-    for (at, warning) in model.path_warnings.iter().enumerate() {
+    // The first screen has a panel about it.
+    let told = model.offers_tour();
+    for (at, warning) in model.path_warnings.iter().enumerate().filter(|(_, text)| !told || !is_absent(text)) {
         let edits = || format!(" ({} edits the path)", model.keys.key(Action::Path));
         let way_out = if model.options.read_only { String::new() } else { edits() };
         let text = format!("kernel.modprobe: {warning}{way_out}");

@@ -2,15 +2,18 @@
 
 pub mod detail;
 pub mod endings;
+pub mod events;
 pub mod finished;
 pub mod graph;
 pub mod knobs;
 pub mod mask_detail;
+pub mod no_modprobe;
 pub mod requests;
 pub mod rows;
 pub mod running;
 pub mod tabs;
 pub mod target;
+pub mod tour;
 pub mod under_cursor;
 pub mod warnings;
 pub mod watch;

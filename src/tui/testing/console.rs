@@ -37,6 +37,15 @@ pub fn read_page(records: &[Record], question: &PageRequest) -> RowPage {
     still(Reader::new(Kept(all)).answer(question).into())
 }
 
+/// The same over a demo.
+pub fn demo(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
+    let model = model(snapshot.clone(), columns, rows);
+    let target = TargetInfo { name: TargetInfo::DEMO.to_owned(), ..model.link.info };
+    let mut demo = Model::new(model.options, target, snapshot, columns, rows);
+    demo.local = model.local;
+    demo
+}
+
 /// The page that the reader would return: these records, the newest first, the cursor on the one at `at`. The clock
 /// stands still.
 pub fn answer(records: &[Record], at: usize) -> RowPage {

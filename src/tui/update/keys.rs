@@ -3,14 +3,14 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::control::text::outcome::Severity;
-use crate::tui::dialogs::{self, palette, quit};
+use crate::tui::dialogs::{self, palette, quit, take_tour};
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::{Model, Tab, warnings};
 use crate::tui::msg::Effect;
 use crate::tui::theme::Theme;
 
 use super::scroll::{looks_around, turn_page, up_or_down};
-use super::{activity, focus, log, masks, overview, tabs, typing};
+use super::{activity, focus, log, masks, overview, tabs, tour, typing};
 
 /// Handles a key.
 pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
@@ -56,7 +56,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     if let Some(effects) = activity::act(model, action).or_else(|| log::act(model, action)) {
         return effects;
     }
-    if overview::act(model, action) {
+    if overview::act(model, action) || tour::act(model, action) {
         return Vec::new();
     }
     if let Some(entry) = palette::chosen(model).filter(|_| action == Action::Accept) {
@@ -70,6 +70,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         // While text is typed, ctrl-c only leaves the text: it never ends the console.
         Action::Quit if typing::types(model) => act(model, typing::cancel(model)),
         Action::Quit => quit::ask(model),
+        Action::Tour => take_tour::ask(model),
         Action::Suspend => vec![Effect::Suspend],
         Action::Target if model.targets.len() > 1 => vec![Effect::NextTarget],
         Action::Repaint => vec![Effect::Repaint],
@@ -161,8 +162,11 @@ fn dismiss(model: &mut Model) {
     let said = model.status.take().is_some();
     model.next_message();
     let noted = model.tab == Tab::Masks && model.masks.note.take().is_some();
+    if said || noted || tour::skip(model) {
+        return;
+    }
     // Only where the warnings are visible.
-    if !said && !noted && model.tab == Tab::Overview {
+    if model.tab == Tab::Overview {
         warnings::put_away(model);
     }
 }

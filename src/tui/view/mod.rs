@@ -17,7 +17,7 @@ use super::ascii;
 use super::dialogs::frame;
 use super::layout::Areas;
 use super::model::{Model, Tab};
-use super::panels::{tabs, target};
+use super::panels::{tabs, target, tour};
 use super::widgets::lines::{line, put};
 
 /// Draws the whole screen. Returns the cursor's position, if the cursor is shown.
@@ -42,6 +42,7 @@ pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
         Tab::Log => cursor = log::draw(model, areas.body, buf),
     }
     put(buf, areas.status, &header::status(model, area.width, areas.status.height));
+    put(buf, areas.tour, &tour::lines(model, area.width, areas.tour.height));
     let dialog = frame::placed(model, areas.front);
     let scrolls = dialog.as_ref().is_some_and(|dialog| dialog.sight.most > 0);
     put(buf, areas.footer, &[header::footer(model, area.width, scrolls)]);

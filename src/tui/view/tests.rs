@@ -4,6 +4,7 @@ mod plain;
 mod reading;
 mod states;
 mod styles;
+mod tour;
 
 use std::sync::Arc;
 

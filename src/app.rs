@@ -211,12 +211,15 @@ impl<'a> Own<'a> {
     /// and a module is asked for without one too.
     fn kernel(&self, command: Option<&cli::Command>) -> Result<Arc<dyn Target>, u8> {
         let verb = command.and_then(cli::Command::verb);
-        let unwatched = |why: String| Ok(Arc::new(Unwatched::new(KernelKnobs::default(), why)) as Arc<dyn Target>);
+        let probe = std::env::current_exe().ok();
+        let knobs = KernelKnobs::default().probing(probe.clone());
+        let unwatched = |why: String| Ok(Arc::new(Unwatched::new(knobs.clone(), why)) as Arc<dyn Target>);
         if matches!(verb, Some(Common::Get(_) | Common::Set(_) | Common::Diff(_))) {
             return unwatched("no watcher: this command starts none".to_owned());
         }
         let host = LinuxHost::new();
-        let options = host::Options { keep: host::KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
+        let (known, by) = (host.known(), host.actor());
+        let options = host::Options { keep: host::KEPT, sink: None, run: None, known, by, probe };
         match HostKernel::start(options) {
             Ok(kernel) => Ok(self.kernel.get_or_init(|| Arc::new(kernel)).clone()),
             Err(why) if matches!(verb, Some(Common::Request(_))) => {

@@ -50,7 +50,8 @@ fn daemon(address: Address) -> Other {
 
 fn watch(watched: &Watched) -> Result<Arc<dyn Target>, String> {
     let host = LinuxHost::new();
-    let options = host::Options { keep: host::KEPT, sink: None, run: None, known: host.known(), by: host.actor() };
+    let (known, by, probe) = (host.known(), host.actor(), std::env::current_exe().ok());
+    let options = host::Options { keep: host::KEPT, sink: None, run: None, known, by, probe };
     let kernel = HostKernel::start(options).map_err(|why| {
         let error = why.error.iter().map(Explain::whole);
         why.states.iter().map(state).chain(error).collect::<Vec<_>>().join("; ")

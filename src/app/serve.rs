@@ -138,6 +138,8 @@ fn watch(folder: &Path, host: &LinuxHost) -> Result<(Arc<HostKernel>, Arc<Ledger
         run: Some((ledger.run(), ledger.first_id())),
         known: host.known(),
         by: host.actor(),
+        // It acts on the kernel for no other process.
+        probe: None,
     };
     match HostKernel::start(options) {
         Ok(kernel) => Ok((Arc::new(kernel), ledger)),

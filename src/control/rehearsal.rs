@@ -11,8 +11,9 @@ use crate::abi::module::ModuleName;
 use crate::abi::record::Record;
 use crate::abi::wait::WaitMode;
 
-use super::command::{Call, Command, Reply};
+use super::command::{Call, Command, Rehearse, Reply};
 use super::text::error::explain;
+use super::text::rehearsal::Program;
 
 /// The program that is run twice.
 #[derive(Clone, Debug)]
@@ -43,11 +44,30 @@ impl Run {
     pub fn no_difference(&self, as_live: bool) -> &'static str {
         match self {
             _ if as_live => "no difference: the draft is the live masks, so this proves nothing",
-            Self::Call(path, args) if is_dry(path, args) => {
+            _ if self.program() == Program::Dry => {
                 "no difference: a dry run needs no privilege, so this proves nothing"
             }
             _ => "no difference",
         }
+    }
+
+    /// What it is for a comparison.
+    pub fn program(&self) -> Program {
+        match self {
+            Self::Probe => Program::Probe,
+            Self::Call(path, args) if is_dry(path, args) => Program::Dry,
+            Self::Call(..) => Program::Other,
+        }
+    }
+
+    /// The command for both runs: under these masks (bset, inheritable), then under the live ones.
+    pub fn whole(&self, [bset, inheritable]: [CapMask; 2]) -> Command {
+        let (path, args) = match self {
+            Self::Probe => (None, Vec::new()),
+            Self::Call(path, args) => (Some(Arc::from(&path[..])), args.clone()),
+        };
+        let [bset, inheritable] = [bset, inheritable].map(|mask| Some(MaskExpr::Exactly(mask)));
+        Command::Rehearse(Rehearse { path, args, bset, inheritable })
     }
 
     /// The command for a run under these masks (bset, inheritable), or under the live ones for `None`.
@@ -133,6 +153,12 @@ impl Rehearsal {
         let run = self.runs.iter_mut().find(|run| run.is_call(call))?;
         *run = match reply {
             Ok(Reply::Answered(record)) => Rehearsed::Ended(record),
+            // The answer to [`Run::whole`].
+            Ok(Reply::Rehearsed(both)) => {
+                let live = both.live.map_or_else(|| Rehearsed::Failed("it was not started".into()), Rehearsed::Ended);
+                self.runs = [Rehearsed::Ended(both.draft), live];
+                return None;
+            }
             Ok(_) => Rehearsed::Failed("the target's answer was not a record".into()),
             Err(error) => Rehearsed::Failed(explain(&error)),
         };

@@ -96,7 +96,11 @@ pub(super) fn perform(
 const fn is_own(command: &Command) -> bool {
     matches!(
         command,
-        Command::RequestModule { .. } | Command::WriteKernel(_) | Command::Unpersist(_) | Command::CheckPath(_)
+        Command::RequestModule { .. }
+            | Command::Rehearse(_)
+            | Command::WriteKernel(_)
+            | Command::Unpersist(_)
+            | Command::CheckPath(_)
     )
 }
 
@@ -119,13 +123,14 @@ fn why_not(command: &Command) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::command::KernelWrite;
+    use crate::control::command::{KernelWrite, Rehearse};
 
     #[test]
     fn auth_1_another_process_never_reaches_the_kernel_with_the_rights_of_this_one() {
         let write = KernelWrite { writes: Vec::new(), until_reboot: true, force: true, persist: true };
         for command in [
             Command::RequestModule { name: b"x".to_vec(), wait: true },
+            Command::Rehearse(Rehearse { path: None, args: Vec::new(), bset: None, inheritable: None }),
             Command::WriteKernel(write),
             Command::Unpersist(Vec::new()),
             Command::CheckPath(b"/x"[..].into()),

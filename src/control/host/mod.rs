@@ -29,6 +29,7 @@ use crate::kernel::watch::{Stopper, Watch as KernelWatch};
 use super::authorize::{Authorization, authorize};
 use super::command::Command;
 use super::completion::{CallId, Completion};
+use super::kernel_knobs::KernelKnobs;
 use super::local::watch_of;
 use super::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use super::watch::{Wake, Watch};
@@ -58,6 +59,8 @@ pub struct Options {
     pub known: CapMask,
     /// This process.
     pub by: Actor,
+    /// The program that reports what a helper gets, for a rehearsal: khelper itself.
+    pub probe: Option<std::path::PathBuf>,
 }
 
 /// Why the kernel cannot be watched.
@@ -100,7 +103,8 @@ impl HostKernel {
             known: options.known,
         };
         let status = watch.status();
-        let store = Arc::new(Store::new(watch.viewer(), &info, options.keep, first_id, options.sink));
+        let knobs = KernelKnobs::default().probing(options.probe);
+        let store = Arc::new(Store::new(watch.viewer(), &info, options.keep, first_id, options.sink, knobs));
         let (stopper, filled) = (watch.stopper(), store.clone());
         let pump = std::thread::Builder::new().name("khelper-helpers".into()).spawn(move || pump::run(watch, &filled));
         let failed = |e: std::io::Error| {
@@ -133,7 +137,7 @@ impl HostKernel {
         if is_quick(authorization.command()) {
             return done.finish(answer::perform(&self.store, None, authorization));
         }
-        if matches!(authorization.command(), Command::RequestModule { .. }) {
+        if matches!(authorization.command(), Command::RequestModule { .. } | Command::Rehearse(_)) {
             return self.ask(authorization, done);
         }
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,7 +160,7 @@ impl HostKernel {
 }
 
 impl HostKernel {
-    /// Performs a module request on a thread of its own: it waits for the helper.
+    /// Performs a module request or a rehearsal on a thread of its own: it waits for the helper.
     fn ask(&self, authorization: Authorization, done: Completion) {
         let (store, held) = (self.store.clone(), Arc::new(Mutex::new(Some((authorization, done)))));
         let take = |held: &Mutex<Option<_>>| held.lock().unwrap_or_else(PoisonError::into_inner).take();

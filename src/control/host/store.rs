@@ -72,6 +72,7 @@ impl Store {
         keep: usize,
         first_id: u64,
         sink: Option<Arc<dyn RecordSink>>,
+        knobs: KernelKnobs,
     ) -> Self {
         let state = State {
             last_id: first_id.saturating_sub(1),
@@ -88,7 +89,6 @@ impl Store {
             is_listed: false,
         };
         let base = Snapshot::unknown(info.pid, info.uid, info.known);
-        let knobs = KernelKnobs::default();
         Self { state: Mutex::new(state), changed: Condvar::new(), watch, sink, base, knobs, keep }
     }
 

@@ -37,12 +37,14 @@ pub struct KernelKnobs {
     known: CapMask,
     /// Whether a mask is rehearsed before it is written.
     rehearses: bool,
+    /// The program that reports what a helper gets, for a rehearsal.
+    probe: Option<PathBuf>,
 }
 
 impl Default for KernelKnobs {
     /// Those of this machine.
     fn default() -> Self {
-        Self { root: "/".into(), known: LinuxHost::new().known(), rehearses: true }
+        Self { root: "/".into(), known: LinuxHost::new().known(), rehearses: true, probe: None }
     }
 }
 
@@ -50,7 +52,13 @@ impl KernelKnobs {
     /// Files below `root` in place of those of this machine: for tests, and for the tree of another machine. `known` are
     /// the capabilities that its kernel knows. Nothing is rehearsed.
     pub fn below(root: impl Into<PathBuf>, known: CapMask) -> Self {
-        Self { root: root.into(), known, rehearses: false }
+        Self { root: root.into(), known, rehearses: false, probe: None }
+    }
+
+    /// The same; this program, khelper itself, can be rehearsed as the built-in probe.
+    #[must_use]
+    pub fn probing(self, probe: Option<PathBuf>) -> Self {
+        Self { probe, ..self }
     }
 
     /// Every capability that the kernel knows.
@@ -84,7 +92,14 @@ impl KernelKnobs {
         Key::KERNEL.into_iter().filter_map(|key| Some((key, self.read(key).ok()?))).collect()
     }
 
-    /// Performs a command on knobs; `None` if it is another command. It may take seconds: a mask is rehearsed first.
+    /// The masks of now: bset, inheritable. A mask that this kernel does not have, or that cannot be read, counts as full.
+    fn live_masks(&self) -> [CapMask; 2] {
+        let mask = |key: Key| self.read(key).ok().and_then(|value| value.mask()).unwrap_or(self.known);
+        [mask(Key::Bset), mask(Key::Inheritable)]
+    }
+
+    /// Performs a command on knobs; `None` if it is another command. It may take seconds: a mask is rehearsed first, and
+    /// a rehearsal waits for its program.
     pub fn perform(&self, command: &Command) -> Option<Result<Reply, ControlError>> {
         Some(match command {
             Command::Get(key) => self.read(*key).map(Reply::Value),
@@ -93,6 +108,10 @@ impl KernelKnobs {
             Command::Write(_) | Command::Persist(_) | Command::Configure(_) => Err(words::consent()),
             Command::Reset(mask) => Err(words::reset(mask.key())),
             Command::Unpersist(keys) => self.unpersist(keys).map(|()| Reply::Done),
+            Command::Rehearse(wanted) => {
+                let probe = self.probe.clone();
+                rehearse::both(self.live_masks(), self.known, wanted, probe)
+            }
             Command::Diff => Ok(Reply::Diff(self.compare())),
             Command::CheckPath(path) => Ok(Reply::Warnings(self.path_warnings(path))),
             _ => return None,

@@ -1,23 +1,32 @@
-//! Rehearses masks on an engine of this process before the kernel gets them: the real modprobe is run for a module that
-//! does not exist, under the new masks and under those of now.
+//! Rehearses masks on an engine of this process before the kernel gets them: a program is run under the new masks and
+//! under those of now. Before a write it is the real modprobe, for a module that does not exist.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::actor::Origin;
 use crate::abi::cap::CapMask;
+use crate::abi::error::ControlError;
+use crate::abi::mask::MaskExpr;
 use crate::abi::module::ModuleName;
 use crate::abi::record::{Outcome, Record};
-use crate::control::command::{Command, Reply};
+use crate::abi::safe_text::SafeText;
+use crate::control::command::{Call, Command, Rehearse, Rehearsed, Reply};
 use crate::control::dispatch::dispatch_as;
 use crate::control::rehearsal::Run;
 use crate::control::text::outcome::kind_of_ending;
-use crate::engine::{Cancel, Engine};
+use crate::control::text::rehearsal::differences;
+use crate::engine::{Builder, Cancel, Engine};
+use crate::sys::probe::PROBE_ARG;
 
 use super::words;
 
 /// A module that no machine has, so that nothing is loaded.
 const SAFE: &str = "khelper-none";
-/// How long each run may take.
+/// How long each run of an operator's program may take.
+const LONGEST: Duration = Duration::from_secs(60);
+/// How long each run before a write may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the engine may take to end.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -29,29 +38,60 @@ pub(super) fn rehearse(modprobe: &[u8], live: [CapMask; 2], draft: [CapMask; 2])
         Ok(name) if !modprobe.is_empty() => Run::modprobe(modprobe, &name, false),
         _ => return Ok("not rehearsed: kernel.modprobe is empty".to_owned()),
     };
-    let engine = match Engine::builder().start() {
-        Ok(engine) => engine,
-        Err(error) => return Ok(format!("not rehearsed: {error}")),
+    match runs(Engine::builder(), &run, [draft, live], TIMEOUT) {
+        Err(why) => Ok(format!("not rehearsed: {why}")),
+        Ok([draft, live]) => compare(&run.title(), &draft, &live),
+    }
+}
+
+/// Rehearses any program under a draft of the kernel's masks and under its masks of now. The kernel itself runs nothing.
+pub(super) fn both(
+    live: [CapMask; 2],
+    known: CapMask,
+    wanted: &Rehearse,
+    probe: Option<PathBuf>,
+) -> Result<Reply, ControlError> {
+    let resolve = |expr: Option<MaskExpr>, live: CapMask| expr.map_or(live, |expr| expr.resolve(live, known) & live);
+    let draft = [resolve(wanted.bset, live[0]), resolve(wanted.inheritable, live[1])];
+    let run = match &wanted.path {
+        Some(path) => Run::Call(path.to_vec(), wanted.args.clone()),
+        None => Run::Probe,
     };
+    let builder = match probe {
+        Some(path) => Engine::builder().probe(path, PROBE_ARG),
+        None => Engine::builder(),
+    };
+    let [first, second] = runs(builder, &run, [draft, live], LONGEST)?;
+    let differences = differences(&first, &second, matches!(run, Run::Probe));
+    let differences = differences.into_iter().map(SafeText::from).collect();
+    let both = Rehearsed { draft: first, live: Some(second), differences, as_live: draft == live };
+    Ok(Reply::Rehearsed(Box::new(both)))
+}
+
+/// Runs it under both pairs of masks, one after the other, on an engine that lives only for this.
+fn runs(
+    builder: Builder,
+    run: &Run,
+    [draft, live]: [[CapMask; 2]; 2],
+    timeout: Duration,
+) -> Result<[Arc<Record>; 2], ControlError> {
+    let engine = builder.start()?;
     let by = super::super::actor(Origin::Library);
     let one = |masks: [CapMask; 2]| {
         let command = match run.command(Some(masks)) {
-            Command::Call(call) => Command::Call(super::super::Call { timeout: Some(TIMEOUT), ..call }),
+            Command::Call(call) => Command::Call(Call { timeout: Some(timeout), ..call }),
             other => other,
         };
         match dispatch_as(&engine, by.clone(), command, &Cancel::new()) {
             Ok(Reply::Answered(record)) => Ok(record),
-            Ok(_) => Err("no record".to_owned()),
-            Err(error) => Err(error.to_string()),
+            Ok(_) => Err(ControlError::Unavailable("no record".to_owned())),
+            Err(error) => Err(error),
         }
     };
-    let runs = one(draft).and_then(|draft| Ok((draft, one(live)?)));
+    let runs = one(draft).and_then(|draft| Ok([draft, one(live)?]));
     // It ends in any case when the process does.
     let _ = dispatch_as(&engine, by.clone(), Command::Shutdown { patience: PATIENCE }, &Cancel::new());
-    match runs {
-        Err(why) => Ok(format!("not rehearsed: {why}")),
-        Ok((draft, live)) => compare(&run.title(), &draft, &live),
-    }
+    runs
 }
 
 fn compare(title: &str, draft: &Record, live: &Record) -> Result<String, String> {

@@ -107,8 +107,7 @@ impl KernelKnobs {
 
     /// Runs modprobe under the masks that the writes would leave, and under those of now.
     fn rehearse_masks(&self, steps: &mut [Step], force: bool) -> Result<(), ControlError> {
-        let mask = |key: Key| self.read(key).ok().and_then(|value| value.mask()).unwrap_or(self.known);
-        let live = [mask(Key::Bset), mask(Key::Inheritable)];
+        let live = self.live_masks();
         let mut draft = live;
         for step in steps.iter() {
             let Some(after) = step.plan.as_ref().and_then(|plan| plan.expected.mask()) else { continue };

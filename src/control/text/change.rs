@@ -5,7 +5,7 @@ use crate::abi::knob::{Key, MaskKnob};
 use crate::abi::knob_value::{Change, KnobValue};
 use crate::abi::mask::names;
 
-use super::mask::list;
+use super::mask::{list, shortest};
 use super::outcome::{Severity, value};
 
 /// Each knob's value before and after a write, and the warnings about a path (SYS-6).
@@ -38,10 +38,11 @@ fn path(written: &Change) -> String {
 }
 
 /// The result of a write to masks: [`Severity::Good`] only if each mask reads back exactly as requested. `after` reads
-/// a mask's current value.
+/// a mask's current value. The value is in its shortest form, among the `known` capabilities.
 pub fn applied(
     asked: &[(MaskKnob, CapMask)],
     written: &[Change],
+    known: CapMask,
     after: impl Fn(MaskKnob) -> CapMask,
 ) -> (Severity, String) {
     let mut severity = Severity::Good;
@@ -54,9 +55,15 @@ pub fn applied(
             continue;
         };
         let after = after(*knob);
-        let value = words(&answer.after);
+        let value = shortest(after, known);
         if after == *mask {
-            parts.push(format!("{name} reads back `{value}`, exactly as asked"));
+            let dropped = answer.before.mask().unwrap_or(CapMask::EMPTY).minus(after);
+            let dropped = match dropped.len() {
+                0 => String::new(),
+                1..=6 => format!(": dropped {}", list(dropped)),
+                n => format!(": dropped {n} capabilities"),
+            };
+            parts.push(format!("{name} reads back `{value}`, exactly as asked{dropped}"));
             continue;
         }
         if severity == Severity::Good {
@@ -132,15 +139,18 @@ mod tests {
     #[test]
     fn sys_4_success_is_exactly_the_mask_that_was_asked_for() {
         let [one, two, both] = [1, 2, 3].map(CapMask::from_bits);
-        let answer = |mask| Change::new(Key::Bset, CapMask::EMPTY, mask);
-        let of = |asked, after| applied(&[(MaskKnob::Bset, asked)], &[answer(after)], |_| after);
+        let answer = |mask| Change::new(Key::Bset, both, mask);
+        let known = CapMask::from_bits(0b1111);
+        let of = |asked, after| applied(&[(MaskKnob::Bset, asked)], &[answer(after)], known, |_| after);
         let name = "kernel.usermodehelper.bset";
-        assert_eq!(of(both, both), (Severity::Good, format!("{name} reads back `3 0`, exactly as asked")));
+        let exactly = format!("{name} reads back `cap_chown`, exactly as asked: dropped cap_dac_override");
+        assert_eq!(of(one, one), (Severity::Good, exactly));
+        assert!(of(both, both).1.ends_with("`cap_chown cap_dac_override`, exactly as asked"), "nothing was dropped");
         let (severity, text) = of(both, one);
-        assert!(text.ends_with("`1 0`, not as asked: cap_dac_override not granted"), "{text}");
+        assert!(text.ends_with("`cap_chown`, not as asked: cap_dac_override not granted"), "{text}");
         assert!(of(one, two).1.ends_with("cap_chown not granted; cap_dac_override still set"));
         assert_eq!(severity, Severity::Warned);
-        let none = applied(&[(MaskKnob::Inheritable, one), (MaskKnob::Bset, both)], &[answer(one)], |_| one);
+        let none = applied(&[(MaskKnob::Inheritable, one), (MaskKnob::Bset, both)], &[answer(one)], known, |_| one);
         assert!(none.0 == Severity::Bad && none.1.contains("inheritable: no answer"), "{none:?}");
         let narrower = Change { not_granted: two, ..answer(one) };
         let remark =

@@ -18,6 +18,21 @@ pub fn but(mask: CapMask, known: CapMask) -> String {
     }
 }
 
+/// `all`, `none`, `~cap_x cap_y` for all but these, `cap_x cap_y`: whichever is shorter.
+pub fn shortest(mask: CapMask, known: CapMask) -> String {
+    let names = |mask: CapMask| mask.iter().map(Capability::name).collect::<Vec<_>>().join(" ");
+    let lacks = known.minus(mask);
+    if mask.is_empty() {
+        "none".to_owned()
+    } else if lacks.is_empty() {
+        "all".to_owned()
+    } else if known.contains(mask) && lacks.len() < mask.len() {
+        format!("~{}", names(lacks))
+    } else {
+        names(mask)
+    }
+}
+
 /// `full (41)`, `40 of 41`, `empty`.
 pub fn size(mask: CapMask, known: CapMask) -> String {
     if mask.is_empty() {
@@ -58,6 +73,18 @@ pub fn brief(live: CapMask, draft: CapMask) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_shortest_form_comes_first() {
+        let of = |bits| shortest(CapMask::from_bits(bits), CapMask::from_bits(0b1111));
+        assert_eq!([of(0b1111), of(0), of(0b1110)], ["all", "none", "~cap_chown"]);
+        assert_eq!(of(0b0011), "cap_chown cap_dac_override");
+        assert_eq!(
+            of(0b1_0111),
+            "cap_chown cap_dac_override cap_dac_read_search cap_fsetid",
+            "a bit that is not known"
+        );
+    }
 
     #[test]
     fn a_long_difference_says_what_is_kept() {

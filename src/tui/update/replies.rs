@@ -161,7 +161,8 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
                     model.masks.settle(*knob, live(&model.snapshot, *knob));
                 }
             }
-            let (mood, text) = change::applied(asked, &written, |knob| live(&model.snapshot, knob));
+            let (mood, text) =
+                change::applied(asked, &written, model.snapshot.known, |knob| live(&model.snapshot, knob));
             model.say(mood, text);
         }
         Ok(_) => {}

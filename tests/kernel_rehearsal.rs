@@ -1,6 +1,5 @@
 //! A rehearsal on the kernel's target: both runs are real, in an engine of this process, and the kernel's knobs stay as
 //! they are.
-#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::fs;
 use std::sync::Arc;

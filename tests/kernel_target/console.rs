@@ -17,7 +17,7 @@ fn command(pty: &mut Pty, line: &str) {
 }
 
 /// The helper runs when the console begins, and its requester tries to forge a line.
-fn journey(pty: &mut Pty, pid: &str) {
+fn journey(pty: &mut Pty, pid: &str, own: bool) {
     pty.shows("[kernel]");
     pty.until("the helper runs", |s| s.contents().lines().any(|row| row.starts_with(" ▸") && row.contains(pid)));
     for (line, words) in REFUSED {
@@ -32,10 +32,40 @@ fn journey(pty: &mut Pty, pid: &str) {
     pty.shows("/tmp/k");
     pty.shows("▸ runs");
     pty.press("4", "[4 Log]");
+    rehearses(pty, own);
     pty.press("1", "[1 Overview]");
     pty.send("q");
     assert_eq!(pty.ends(), 0);
     pty.is_restored();
+}
+
+/// A rehearsal runs in an engine of the console's own process; a daemon runs none on the kernel for other processes.
+fn rehearses(pty: &mut Pty, own: bool) {
+    pty.press("2", "> cap_sys_module");
+    pty.send(" ");
+    pty.says("drops cap_sys_module");
+    pty.press("p", "─ Rehearse: ");
+    pty.says("the kernel itself runs nothing");
+    pty.send("\r");
+    if own {
+        pty.shows("≠ They differ in their capabilities");
+        pty.says("runs on an engine of this khelper, under the kernel's masks and the draft");
+        pty.says("cap_sys_module without it: modprobe cannot insert or remove any module");
+    } else {
+        pty.says("a daemon does not act on this machine's kernel for other processes");
+    }
+    pty.send("\x1b");
+    pty.hides("Rehearsal");
+    // What would be lost is lost until the machine starts again: it is typed out, and nothing is written here.
+    pty.press("w", "─ Apply the draft to this machine's kernel");
+    pty.says("type `drop cap_sys_module until reboot`");
+    pty.says("undo ✗ not before this machine starts again");
+    pty.send("\r");
+    pty.says("not done: type `drop cap_sys_module until reboot`");
+    pty.send("\x1b");
+    pty.hides("Apply the draft");
+    pty.send("z");
+    pty.says("the draft was discarded");
 }
 
 #[test]
@@ -53,7 +83,7 @@ fn the_console_shows_helpers_of_the_kernel_and_refuses_what_only_an_engine_does(
     for (columns, rows) in [(80, 24), (120, 40)] {
         for target in ["kernel", &target] {
             let mut pty = Start::khelper(columns, rows).args(["--target", target]).start();
-            journey(&mut pty, &pid);
+            journey(&mut pty, &pid, target == "kernel");
         }
     }
     // The console has not ended it.

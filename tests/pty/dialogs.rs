@@ -21,7 +21,7 @@ const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
     ("1", "\x1bOP", "Keys: type to search", &["more down)"]),
     ("2", "P", "Presets: fill the draft", &["> modules only", "modprobe can load modules that root may read", "drops"]),
     ("2", "y", "Copy the draft as", &["> bset sysctl", "enter copies all of it, by OSC 52"]),
-    ("2", "f", "Both masks, in every form", &["cap_sys_module: Load and unload kernel modules", "without it:"]),
+    ("2", "f", "Both masks, in every form", &["─ cap_sys_module ─", "allows Load and unload kernel modules"]),
     ("2", "p", "Rehearse: ", &["what < the built-in probe >"]),
     ("3", "\r", "#1 module foo", &["ended ✗ exit 1 (raw 256)", "argv"]),
     ("3", "y", "Copy #1 as", &["> the record, as JSON", "its command line"]),

@@ -152,7 +152,7 @@ fn task_4_one_capability_is_dropped_and_rehearsed_in_four_lines() {
     assert_eq!(lines.typed, 4);
     assert!(said.contains("Rehearsal") && said.contains("cap_net_admin"), "{said}");
     lines.types("back");
-    lines.says("apply", "drops cap_net_admin");
+    lines.says("apply", "drops  cap_net_admin: ");
     // An empty line applies nothing.
     lines.types("");
     if OWN || nix::unistd::geteuid().is_root() {

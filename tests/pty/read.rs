@@ -137,11 +137,11 @@ fn the_help_begins_with_what_is_here() {
         pty.hides("Keys: type");
         // The page of `f` describes the capability.
         pty.press("f", "Both masks, in every form");
-        pty.says("cap_sys_module: Load and unload kernel modules");
+        pty.says("allows Load and unload kernel modules");
         pty.send(END);
         pty.until("the end", |s| !s.contents().contains("down)"));
         pty.send(HOME);
-        pty.says("cap_sys_module: Load and unload kernel modules");
+        pty.says("allows Load and unload kernel modules");
         pty.send(ESC);
         pty.hides("Both masks");
         // Clearing a filter moves the cursor back to its earlier row.

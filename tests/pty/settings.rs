@@ -232,7 +232,7 @@ fn the_linux_console_gets_ascii_and_no_clipboard() {
         let mut pty = Start::khelper(columns, rows).env("TERM", "linux").start();
         pty.shows("[engine]");
         pty.press("2", "> cap_sys_module");
-        pty.press(" ", "[#>.]");
+        pty.press(" ", if columns < 58 { "[#>.]" } else { ". drops  " });
         pty.press("y", "Copy the draft");
         pty.send("\r");
         pty.says("was not copied: a terminal of this type (TERM) has no");

@@ -94,11 +94,18 @@ pub fn command(pty: &mut Pty, line: &str) {
     pty.hides("─ Command");
 }
 
+/// Both runs of a rehearsal have ended: the page says what the comparison tells.
+pub fn compared(pty: &mut Pty) {
+    let told = ["≠ They differ", "? This proves nothing", "= The same in both", "≠ It ends the same"];
+    pty.until("what the comparison tells", |screen| told.iter().any(|words| screen.contents().contains(words)));
+}
+
 /// Drops one capability from the live bounding set, by applying a draft.
 pub fn drop_cap_chown(pty: &mut Pty) {
     pty.press("2", "> cap_sys_module");
     pty.send("\x1b[H");
-    pty.press(" ", "drops cap_chown");
+    pty.send(" ");
+    pty.says("drops cap_chown");
     pty.press("w", "enter applies");
     // At 40 x 10 it must be scrolled to its end.
     pty.send("\x1b[6~\r");

@@ -93,7 +93,11 @@ fn the_tour_of_one_minute() {
     pty.press("p", "the built-in probe");
     pty.send("\r");
     // An ordinary user's helper has no capability, so there is nothing to list.
-    pty.shows(if nix::unistd::geteuid().is_root() { "under draft: permitted" } else { "ambient" });
+    pty.shows(if nix::unistd::geteuid().is_root() {
+        "They differ in their capabilities"
+    } else {
+        "This proves nothing"
+    });
     picture(&mut pty, keep, "rehearsal");
     pty.press("q", "draft open");
     pty.press("w", "type `drop cap_sys_module`");

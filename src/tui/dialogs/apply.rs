@@ -3,20 +3,24 @@
 use crate::abi::cap::{CapMask, Capability};
 use crate::abi::snapshot::Snapshot;
 use crate::control::MaskKnob;
-use crate::control::text::mask::{list, size};
+use crate::control::text::mask::list;
 use crate::control::text::outcome::{Severity, clauses, masks_and_uid};
 use crate::control::text::target::object;
 use crate::tui::field::Field;
 use crate::tui::keymap::{Action, Context};
-use crate::tui::model::masks::{self, Masks, key, live, short};
+use crate::tui::model::masks::{self, Masks, key};
 use crate::tui::model::read::Read;
 use crate::tui::model::{After, Dialog, Model, Pending, TextField};
 use crate::tui::msg::Ticket;
-use crate::tui::text;
+use crate::tui::panels::mask_change::{self, NARROW};
+use crate::tui::panels::mask_parts::regain;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
-use super::{frame, kernel_write};
+use super::{frame, kernel_write, rehearsal};
+
+/// With this many rows, what is missing of the typed text has a line.
+const TALL: u16 = 16;
 
 /// The confirmation of a draft.
 #[derive(Clone, Debug)]
@@ -84,6 +88,37 @@ impl Apply {
     }
 }
 
+impl Apply {
+    /// The question below the lines: what must be typed, and what is missing of it.
+    fn ask(&self, model: &Model, sheet: &mut Sheet) {
+        let theme = &model.theme;
+        if self.phrase.is_empty() && self.error.is_some() {
+            // The error needs the room; the footer shows the keys.
+        } else if self.phrase.is_empty() {
+            sheet.pinned.push(line("enter applies, esc goes back", theme.text));
+        } else {
+            sheet.type_out(&self.phrase, &self.typed);
+            if model.rows >= TALL && self.error.is_none() && self.ticket.is_none() {
+                sheet.pinned.push(line(format!("  {}", self.missing()), theme.dim));
+            }
+        }
+        if self.ticket.is_some() {
+            sheet.pinned.push(line("writing", theme.dim));
+        }
+        sheet.wrong(self.error.as_ref());
+    }
+
+    /// What is missing of the text that must be typed.
+    fn missing(&self) -> String {
+        match self.phrase.as_bytes().strip_prefix(self.typed.bytes()).map(<[u8]>::len) {
+            Some(0) => "complete: enter applies, esc goes back".to_owned(),
+            Some(1) => "1 letter missing".to_owned(),
+            Some(n) => format!("{n} letters missing"),
+            None => "not the text that is asked for".to_owned(),
+        }
+    }
+}
+
 /// The text that must be typed before a mask is emptied, or before modprobe loses the right to load modules.
 fn phrase(knob: MaskKnob, dropped: CapMask, live: CapMask) -> Option<String> {
     if dropped.is_empty() {
@@ -102,6 +137,7 @@ pub(super) fn open(model: &mut Model) {
     if model.refuses("applying the draft") {
         return;
     }
+    rehearsal::leave(model);
     match question(model) {
         Ok(apply) => model.open(apply),
         Err((mood, why)) => model.say(mood, why),
@@ -149,59 +185,30 @@ impl Dialog for Apply {
     }
 
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
-        let mut sheet = Sheet::new("Apply the draft", &model.theme, columns);
+        let theme = &model.theme;
+        let narrow = columns < NARROW;
+        let to = if narrow { String::new() } else { format!(" to {}", object(&model.link.info)) };
+        let mut sheet = Sheet::new(format!("Apply the draft{to}"), theme, columns);
         sheet.scroll = self.scroll;
-        let narrow = columns < 60;
         if !narrow {
-            let target = format!("to {}, in one write:", object(&model.link.info));
-            sheet.say(&target, model.theme.text);
+            let keys: Vec<&str> = self.changes.iter().map(|(knob, ..)| key(*knob).name()).collect();
+            sheet.labelled("writes", &format!("{}, in one write", keys.join(" and ")), theme.text);
         }
-        for (knob, dropped, raised) in &self.changes {
-            let now = live(&model.snapshot, *knob);
-            let known = model.snapshot.known;
-            let name = if narrow { short(*knob) } else { key(*knob).name() };
-            sheet.say(
-                &format!("{name}: {} -> {}", size(now, known), size(now.minus(*dropped), known)),
-                model.theme.title,
-            );
-            if !dropped.is_empty() {
-                sheet.say(&format!("  drops {}", list(*dropped)), model.theme.bad);
-                let words = if kernel_write::is_kernel(model) {
-                    "  ✗ lost until this machine starts again"
-                } else if narrow {
-                    "  ✗ cannot be regained"
-                } else {
-                    "  ✗ what is dropped cannot be regained by a write"
-                };
-                sheet.say(words, model.theme.bad);
-            }
-            if !raised.is_empty() {
-                let words = format!("  · {} will not be granted: live lacks it, it cannot be regained", list(*raised));
-                sheet.say(&words, model.theme.warn);
-            }
-        }
-        let truth = masks_and_uid(model.snapshot.uid);
-        let truth = if narrow { clauses(&truth, columns.saturating_sub(2)) } else { &truth };
-        sheet.say(&format!("! {truth}"), model.theme.warn);
-        if self.phrase.is_empty() && self.error.is_some() {
-            // The error needs the room; the footer shows the keys.
-        } else if self.phrase.is_empty() {
-            sheet.pinned.push(line("enter applies, esc goes back", model.theme.text));
+        self.changes.iter().for_each(|change| mask_change::says(model, &mut sheet, change));
+        if narrow {
+            let words =
+                if model.link.is_real() { "✗ lost until reboot" } else { "✗ cannot be regained by a write" };
+            sheet.labelled("undo", words, theme.bad);
         } else {
-            let label = format!("type `{}`:", self.phrase);
-            if columns < 2 * label.len() {
-                // Never cut: the operator must read it to type it.
-                let rows = text::wrap(&label, columns).into_iter().map(|row| line(row, model.theme.warn));
-                sheet.pinned.extend(rows);
-                sheet.pinned_field("", &self.typed);
-            } else {
-                sheet.pinned_field(&label, &self.typed);
-            }
+            sheet.labelled("undo", regain(model), theme.bad);
+            mask_change::about(model, &mut sheet);
         }
-        if self.ticket.is_some() {
-            sheet.pinned.push(line("writing", model.theme.dim));
+        if !model.link.is_real() {
+            let truth = masks_and_uid(model.snapshot.uid);
+            let truth = if narrow { clauses(&truth, columns.saturating_sub(2)) } else { &truth };
+            sheet.say(&format!("! {truth}"), theme.warn);
         }
-        sheet.wrong(self.error.as_ref());
+        self.ask(model, &mut sheet);
         sheet
     }
 

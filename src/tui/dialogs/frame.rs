@@ -10,6 +10,7 @@ use crate::tui::model::{Dialog, Model};
 use crate::tui::panels::target;
 use crate::tui::text;
 use crate::tui::widgets::lines::{line, put};
+use crate::tui::widgets::rule::Rule;
 use crate::tui::widgets::sheet::Sheet;
 
 /// The largest width of a dialog, in cells.
@@ -33,12 +34,22 @@ struct Place {
 /// With fewer rows than this, the frame is one line, the title.
 const FRAMED: u16 = 7;
 
-fn columns_of(front: Rect) -> u16 {
+fn columns_of(front: Rect, fills: bool) -> u16 {
+    if fills {
+        return front.width;
+    }
     let width = front.width.min(WIDEST);
     width.saturating_sub(if front.height >= FRAMED { 4 } else { 0 })
 }
 
-fn place(sheet: &Sheet, front: Rect) -> Place {
+fn place(sheet: &Sheet, front: Rect, fills: bool) -> Place {
+    if fills {
+        let rule = front.height.min(1);
+        let inner = Rect { y: front.y + rule, height: front.height - rule, ..front };
+        let rows = usize::from(inner.height);
+        let pinned = sheet.pinned.len().min(rows.saturating_sub(1));
+        return Place { frame: front, inner, rows: rows - pinned, pinned };
+    }
     let framed = front.height >= FRAMED;
     let border = if framed { 2 } else { 1 };
     let width = front.width.min(WIDEST);
@@ -112,8 +123,9 @@ pub fn placed(model: &Model, front: Rect) -> Option<Placed> {
 }
 
 fn placed_as(dialog: &dyn Dialog, model: &Model, front: Rect) -> Placed {
-    let sheet = dialog.sheet(model, usize::from(columns_of(front)));
-    let place = place(&sheet, front);
+    let fills = dialog.fills();
+    let sheet = dialog.sheet(model, usize::from(columns_of(front, fills)));
+    let place = place(&sheet, front, fills);
     let sight = Sight::of(model, &sheet, &place);
     Placed { sheet, place, sight }
 }
@@ -161,6 +173,14 @@ fn frame(model: &Model, sheet: &Sheet, place: &Place, sight: Sight, buf: &mut Bu
     let columns = usize::from(area.width);
     // The number of hidden lines is shown below, or above if there is no bottom line.
     let hidden = hidden(sheet, place, sight);
+    if !sheet.hint.is_empty() {
+        let hint = if hidden.is_empty() { &sheet.hint } else { hidden.trim() };
+        // What is hidden is said in any case.
+        let least = if hidden.is_empty() { 0 } else { text::width(hint) + 8 };
+        let title = text::fit(&sheet.title, columns.saturating_sub(least));
+        let rule = Rule { title: &title, hint, focused: true };
+        return put(buf, Rect { height: 1, ..area }, &[rule.line(&model.theme, columns)]);
+    }
     let above = if place.inner.width == area.width { hidden.as_str() } else { "" };
     let room = columns.saturating_sub(6 + text::width(above));
     let title = text::fit(&format!(" {} {above}", text::fit(&sheet.title, room)), columns.saturating_sub(4));

@@ -6,9 +6,13 @@ use crate::control::text::target::object;
 use crate::control::{Command, KernelWrite, Key, KnobValue, read};
 use crate::tui::field::Field;
 use crate::tui::keymap::Context;
+use crate::tui::model::read::Read;
 use crate::tui::model::{After, Dialog, Model, Pending, TextField};
 use crate::tui::msg::Ticket;
+use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
+
+use super::frame;
 
 /// The confirmation of a write.
 #[derive(Debug)]
@@ -17,6 +21,9 @@ pub struct Confirm {
     typed: Field,
     ticket: Option<Ticket>,
     error: Option<String>,
+    scroll: usize,
+    /// Which of its lines have been on the screen.
+    read: Read,
 }
 
 /// Whether the console writes to this machine's kernel.
@@ -34,7 +41,8 @@ pub fn command(model: &Model, writes: Vec<(Key, KnobValue)>) -> Command {
 
 /// Opens the confirmation.
 pub fn open(model: &mut Model, writes: Vec<(Key, KnobValue)>) {
-    model.open(Confirm { writes, typed: Field::default(), ticket: None, error: None });
+    let (typed, read) = (Field::default(), Read::default());
+    model.open(Confirm { writes, typed, ticket: None, error: None, scroll: 0, read });
 }
 
 impl Confirm {
@@ -51,24 +59,30 @@ impl Dialog for Confirm {
     }
 
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
-        let mut sheet = Sheet::new("Write to the kernel", &model.theme, columns);
-        sheet.say(&format!("to {}:", object(&model.link.info)), model.theme.text);
+        let theme = &model.theme;
+        let mut sheet = Sheet::new(format!("Write to {}", object(&model.link.info)), theme, columns);
+        sheet.scroll = self.scroll;
         for (key, new) in &self.writes {
-            let line = match key {
-                // A snapshot does not have it.
-                Key::ModulesDisabled => format!("{key}: {new}"),
-                _ => format!("{key}: {} -> {}", value(&read(&model.snapshot, *key).text()), value(&new.text())),
+            sheet.labelled("writes", key.name(), theme.title);
+            let disables = *key == Key::ModulesDisabled;
+            if !disables {
+                // A snapshot does not have the other one.
+                sheet.labelled("from", &value(&read(&model.snapshot, *key).text()), theme.text);
+            }
+            sheet.labelled("to", &value(&new.text()), theme.title);
+            let (then, undo, style) = if disables {
+                let undo = "✗ not before this machine starts again";
+                ("no module can be loaded or unloaded any more", undo, theme.bad)
+            } else {
+                let then = "the kernel runs this program as root for every module request";
+                (then, "a write of the earlier path; it lasts until this machine starts again", theme.text)
             };
-            sheet.say(&line, model.theme.title);
-            let truth = match key {
-                Key::ModulesDisabled => "✗ no module can be loaded after it until this machine starts again",
-                _ => "! the kernel runs this program as root for every module request",
-            };
-            sheet.say(truth, model.theme.warn);
+            sheet.labelled("then", then, theme.warn);
+            sheet.labelled("undo", undo, style);
         }
-        sheet.pinned_field(&format!("type `{}`:", self.phrase()), &self.typed);
+        sheet.type_out(self.phrase(), &self.typed);
         if self.ticket.is_some() {
-            sheet.say("writing", model.theme.dim);
+            sheet.pinned.push(line("writing", theme.dim));
         }
         sheet.wrong(self.error.as_ref());
         sheet
@@ -76,6 +90,10 @@ impl Dialog for Confirm {
 
     fn accept(&mut self, model: &mut Model) -> After {
         if self.ticket.is_some() {
+            return After::STAY;
+        }
+        if self.read.missing(&frame::lines_of(self, model).0).is_some() {
+            self.error = Some("not done: read the whole list first".to_owned());
             return After::STAY;
         }
         if self.typed.bytes() != self.phrase().as_bytes() {
@@ -91,6 +109,14 @@ impl Dialog for Confirm {
 
     fn field<'a>(&'a mut self, _: &'a mut Model) -> Option<TextField<'a>> {
         Some((&mut self.typed, Some(&mut self.error)))
+    }
+
+    fn scroll(&mut self) -> Option<&mut usize> {
+        Some(&mut self.scroll)
+    }
+
+    fn read(&mut self) -> Option<&mut Read> {
+        Some(&mut self.read)
     }
 
     fn awaits(&self, ticket: Ticket) -> bool {

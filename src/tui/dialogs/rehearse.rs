@@ -1,8 +1,10 @@
 //! Chooses what to rehearse. The fields are kept after the dialog closes.
 
-use crate::tui::keymap::Context;
+use crate::control::rehearsal::Run;
+use crate::tui::keymap::{Action, Context};
 use crate::tui::model::rehearse::Subject;
 use crate::tui::model::{After, Dialog, Model, TextField};
+use crate::tui::text;
 use crate::tui::widgets::sheet::Sheet;
 
 use super::rehearsal;
@@ -14,8 +16,19 @@ pub struct Rehearse;
 /// Opens the dialog.
 pub(super) fn open(model: &mut Model) {
     if !model.refuses("rehearsing") {
+        rehearsal::leave(model);
         model.rehearse.open();
         model.open(Rehearse);
+    }
+}
+
+/// What will run, as far as the fields tell.
+fn will_run(model: &Model) -> String {
+    match (model.rehearse.check(&model.snapshot.knobs.modprobe), model.rehearse.subject) {
+        (Ok(Run::Probe), _) => format!("{}: it only reports what a helper gets", Run::Probe.title()),
+        (Ok(run), _) => run.title(),
+        (Err(_), Subject::Modprobe) => format!("{} .. (a module)", text::screen(&model.snapshot.knobs.modprobe)),
+        (Err(_), _) => "nothing yet: give its path".to_owned(),
     }
 }
 
@@ -37,9 +50,11 @@ impl Dialog for Rehearse {
             Subject::Program => "any program",
         };
         sheet.error.clone_from(&form.error);
+        sheet.labelled("runs", &will_run(model), model.theme.title);
+        let theme = &model.theme;
         sheet.pick("what     ", what, form.focus == 0);
         match form.subject {
-            Subject::Probe => sheet.say("it only reports what a helper gets", model.theme.dim),
+            Subject::Probe => {}
             Subject::Modprobe => {
                 sheet.field("module   ", &form.module, form.focus == 1);
                 let dry = if form.dry { "no: -n, it only says what it would do" } else { "yes: really load it" };
@@ -53,6 +68,18 @@ impl Dialog for Rehearse {
         if form.subject != Subject::Probe && !(form.subject == Subject::Modprobe && form.dry) {
             let why = "it really runs, twice: the second run sees the changes of the first";
             sheet.say(why, model.theme.warn);
+        }
+        if model.link.is_real() {
+            let words = "it runs in an engine of this khelper, under the kernel's masks and the draft: the kernel itself runs nothing";
+            sheet.say(words, theme.warn);
+        }
+        if model.masks.changed(&model.snapshot).is_empty() {
+            let key = model.keys.key(Action::Toggle);
+            let words =
+                format!("! the draft is the same as live, so this proves nothing: {key} drops a capability first");
+            sheet.say(&words, theme.warn);
+        } else if form.subject == Subject::Modprobe && form.dry {
+            sheet.say("! a dry run needs no privilege, so this proves nothing: really load it", theme.warn);
         }
         sheet
     }

@@ -108,6 +108,12 @@ impl Keymap {
         row.and_then(|(_, keys)| keys.first()).map(|key| name(*key)).unwrap_or_default()
     }
 
+    /// The name of the first key of an action in this context.
+    pub fn key_in(&self, context: Context, action: Action) -> String {
+        let row = self.rows().find(|(row, _)| row.context == context && row.action == action);
+        row.and_then(|(_, keys)| keys.first()).map(|key| name(*key)).unwrap_or_default()
+    }
+
     /// The rows that the footer may show in these contexts, each with its key. In a read-only console, only the rows
     /// that work.
     pub fn footer(&self, chain: &[Context], read_only: bool) -> Vec<(&'static Binding, String)> {

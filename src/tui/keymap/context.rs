@@ -41,13 +41,15 @@ pub enum Context {
     Confirm,
     /// A page to read.
     Page,
+    /// The page of a rehearsal.
+    Rehearsal,
     /// The help.
     Help,
 }
 
 impl Context {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Screens,
         Self::Overview,
         Self::Masks,
@@ -66,6 +68,7 @@ impl Context {
         Self::Quit,
         Self::Confirm,
         Self::Page,
+        Self::Rehearsal,
         Self::Help,
     ];
 
@@ -95,6 +98,7 @@ impl Context {
             Self::Quit => "Quitting with live helpers",
             Self::Confirm => "Confirmations",
             Self::Page => "Pages",
+            Self::Rehearsal => "A rehearsal",
             Self::Help => "Help",
         }
     }
@@ -119,5 +123,6 @@ pub const CHAINS: &[&[Context]] = &[
     &[Context::Log, Context::Screens, Context::Anywhere],
     &[Context::Confirm, Context::Anywhere],
     &[Context::Page, Context::Anywhere],
+    &[Context::Rehearsal, Context::Page, Context::Anywhere],
     &[Context::Text, Context::Help, Context::Anywhere],
 ];

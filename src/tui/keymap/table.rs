@@ -68,13 +68,7 @@ const BACK_TAB: Key = k(KeyCode::BackTab);
 
 /// Every key. The footer shows the keys of a context in this order.
 pub const TABLE: &[Binding] = &[
-    row(
-        Context::Overview,
-        &[ENTER],
-        Action::Open,
-        "open",
-        "open what is under the cursor: a record, a knob, a warning",
-    ),
+    row(Context::Overview, &[ENTER], Action::Open, "open", "open what is under the cursor: record, knob, warning"),
     row(Context::Overview, &[c('+')], Action::Fold, "", "unfold equal rows, or fold them again"),
     row(Context::Overview, &[UP], Action::Up, "", "move up"),
     row(Context::Overview, &[DOWN], Action::Down, "", "move down"),
@@ -296,6 +290,9 @@ pub const TABLE: &[Binding] = &[
     row(Context::Page, &[PAGE_DOWN, c(' ')], Action::PageDown, "", "scroll down by a page"),
     row(Context::Page, &[HOME], Action::First, "", "go to the beginning"),
     row(Context::Page, &[END], Action::Last, "", "go to the end"),
+    row(Context::Rehearsal, &[ENTER], Action::Accept, "again", "run both again"),
+    row(Context::Rehearsal, &[c('c')], Action::Rehearse, "program", "choose another program"),
+    row(Context::Rehearsal, &[c('w')], Action::Apply, "apply", "apply the draft: shows what is dropped and asks first"),
     row(Context::Help, &[ESC, ENTER], Action::Dismiss, "back", "go back"),
     row(Context::Help, &[UP], Action::Up, "", "scroll up"),
     row(Context::Help, &[DOWN], Action::Down, "scroll", "scroll down"),

@@ -129,8 +129,9 @@ fn rows(model: &Model, tab: Tab, cursor: Option<u16>, text: &dyn Fn(u16) -> Stri
     for y in body.top()..body.bottom() {
         let what = layout::hit(model, body.x + 1, y).and_then(|hit| what(model, hit));
         let row = text(y);
-        let mark = row.chars().next().filter(|mark| ['>', '*'].contains(mark) && what.is_some());
-        let mut words = words(mark.map_or(&*row, |_| &row[1..]), Some(tab));
+        let begins = row.trim_start();
+        let mark = begins.chars().next().filter(|mark| ['>', '*'].contains(mark) && what.is_some());
+        let mut words = words(mark.map_or(&*row, |_| &begins[1..]), Some(tab));
         if words.is_empty() {
             continue;
         }

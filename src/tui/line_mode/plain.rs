@@ -7,6 +7,9 @@ use crate::tui::model::Tab;
 const DRAWN: &str = "─━│┌┐└┘├┤┬┴┼┄╴╶╷╵╸╺▐";
 /// Signs of bars; three or more of them are a bar.
 const BARS: &str = "■·█";
+/// A box of the Masks and what the draft changes, as they are drawn, and as one cell.
+const CHANGES: [(&str, &str); 4] =
+    [("■]   · drops", "■→·]"), ("■    · drops", "■→·"), ("·]   ✗ lost", "·→✗]"), ("·    ✗ lost", "·→✗")];
 /// Signs of outcomes and states. The words beside them say the same.
 const BESIDE_WORDS: &str = "✓✗†‡∞‖◷↷∅⊘▸▹▪●◐¡↻≠⊗";
 
@@ -15,7 +18,10 @@ pub(super) fn words(row: &str, tab: Option<Tab>) -> String {
     let mut out = String::new();
     let drawn = |c: char| if DRAWN.contains(c) { ' ' } else { c };
     let row: String = without_bars(row).chars().map(drawn).collect();
-    let row = row.replace(" · ", ", ");
+    let row = match tab {
+        Some(Tab::Masks) => CHANGES.iter().fold(row, |row, (drawn, cell)| row.replace(drawn, cell)),
+        _ => row.replace(" · ", ", "),
+    };
     let mut rest = row.trim();
     while !rest.is_empty() {
         let end = rest.find(' ').unwrap_or(rest.len());
@@ -99,6 +105,10 @@ mod tests {
         assert_eq!(
             masks("  cap_chown     [■→·]    ·→✗    bounding"),
             "cap_chown  [has, the draft drops it]  lacks, cannot be regained  bounding"
+        );
+        assert_eq!(
+            masks(" > cap_chown             [■]   · drops  ·    ✗ lost   ■    Change"),
+            "> cap_chown  [has, the draft drops it]  lacks, cannot be regained  has  Change"
         );
         assert_eq!(masks("> cap_kill       ■       ·       none"), "> cap_kill  has  lacks  none");
     }

@@ -263,6 +263,11 @@ pub trait Dialog: Any + Debug {
         None
     }
 
+    /// Whether it takes the whole screen, as wide as there is room, with a rule and no frame.
+    fn fills(&self) -> bool {
+        false
+    }
+
     /// How far it is scrolled, if it scrolls.
     fn scroll(&mut self) -> Option<&mut usize> {
         None

@@ -1,10 +1,13 @@
 //! The fields of the dialog Rehearse; they are kept after it closes.
 
 use crate::abi::argv_text;
+use crate::abi::cap::CapMask;
 use crate::abi::module::ModuleName;
 use crate::control::rehearsal::Run;
 
+use super::Model;
 use super::forms::{Wrong, say};
+use super::masks::{KNOBS, live};
 use crate::tui::field::Field;
 
 /// The program to run.
@@ -31,6 +34,29 @@ impl Subject {
     }
 }
 
+/// A rehearsal that has ended: what was run, under which masks, and how both runs ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Last {
+    /// When, by the wall clock.
+    pub clock: String,
+    /// The program, escaped.
+    pub title: String,
+    /// The masks of the draft, and the live ones: bset, inheritable.
+    pub masks: [[CapMask; 2]; 2],
+    /// How the run under the draft and the one under the live masks ended.
+    pub ended: [String; 2],
+}
+
+impl Model {
+    /// What the last rehearsal has shown, if it was one of this draft beside these live masks.
+    pub fn rehearsed_draft(&self) -> Option<String> {
+        let last = self.rehearse.last.as_ref()?;
+        let now = [self.masks.drafts(), KNOBS.map(|knob| live(&self.snapshot, knob))];
+        let [draft, live] = &last.ended;
+        (last.masks == now).then(|| format!("{} {}: {draft} under the draft, {live} live", last.clock, last.title))
+    }
+}
+
 /// The fields of the dialog.
 #[derive(Clone, Debug)]
 pub struct RehearseForm {
@@ -48,6 +74,8 @@ pub struct RehearseForm {
     pub args: Field,
     /// What was wrong.
     pub error: Option<String>,
+    /// The last rehearsal that has ended.
+    pub last: Option<Last>,
 }
 
 impl Default for RehearseForm {
@@ -60,6 +88,7 @@ impl Default for RehearseForm {
             path: Field::default(),
             args: Field::default(),
             error: None,
+            last: None,
         }
     }
 }

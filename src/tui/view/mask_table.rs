@@ -1,36 +1,74 @@
-//! One row per capability: live -> draft of both masks, and the host's own sets.
+//! One row per capability: both masks as they are live, what the draft changes, and what khelper itself has.
 
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::abi::cap::{CapMask, Capability};
-use crate::control::MaskKnob;
 use crate::tui::keymap::Action;
-use crate::tui::layout::masks::{filter_rows, name_width, scrolled};
+use crate::tui::layout::masks::{Cells, Plan, cells, filter_rows, shown};
 use crate::tui::model::Model;
-use crate::tui::model::masks::{KNOBS, live};
+use crate::tui::model::masks::{KNOBS, live, short};
 use crate::tui::text;
 use crate::tui::widgets::field;
 use crate::tui::widgets::lines::line;
+use crate::tui::widgets::rule::{Rule, selected};
 
 /// The mark before the filter.
 const FILTER_MARK: &str = "/ ";
 
-/// The header and as many rows as fit, including the cursor's.
-pub(super) fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
-    let all: Vec<Capability> = model.masks.shown(model.snapshot.known).iter().collect();
-    let mut lines = filter(model, columns, all.len());
-    let (first, room) = scrolled(model, &all, rows.saturating_sub(1 + lines.len()));
-    lines.push(header(model, columns, first, room.min(all.len()), all.len()));
+/// The rule, the filter, the header and as many rows as fit, including the cursor's.
+pub(super) fn lines(model: &Model, plan: &Plan) -> Vec<Line<'static>> {
+    let (all, columns) = (shown(model), usize::from(plan.table.width));
+    let rows = plan.rows(model, &all);
+    let range = match rows.len() < all.len() {
+        true => format!("{}-{} of {}", rows.start + 1, rows.end, all.len()),
+        false => all.len().to_string(),
+    };
+    let mut lines = Vec::new();
+    if plan.ruled {
+        let title = format!("Capabilities {range}");
+        lines.push(Rule { title: &title, hint: &hint(model), focused: true }.line(&model.theme, columns));
+    }
+    lines.extend(filter(model, columns, all.len()));
+    let cells = cells(model, columns);
+    let name = if plan.ruled { "capability".to_owned() } else { format!("cap {}", range.replace(" of ", "/")) };
+    lines.push(header(model, &cells, &name));
     if all.is_empty() {
         let words = "no capability matches: esc shows all";
         lines.extend(text::wrap(words, columns).into_iter().map(|text| line(text, model.theme.dim)));
     }
-    lines.extend(all.iter().skip(first).take(room).map(|cap| row(model, *cap, columns)));
+    lines.extend(rows.map(|at| row(model, &cells, all[at], columns)));
     lines
 }
 
-/// The filter, if there is one; the cursor is in the first line while the filter has the focus.
+/// The part of the last column of the table that stands for the rows that are shown.
+pub(super) fn scrollbar(model: &Model, plan: &Plan) -> Rect {
+    let all = shown(model);
+    let (shown, above) = (plan.rows(model, &all), plan.above(model));
+    let track = Rect { y: plan.table.y + above, height: plan.table.height - above, ..plan.table };
+    let room = usize::from(track.height);
+    let part = |rows: usize, of: usize, cells: usize| u16::try_from(rows * cells / of.max(1)).unwrap_or(0);
+    let hidden = all.len() - shown.len();
+    let height = if hidden > 0 { part(shown.len(), all.len(), room).max(1).min(track.height) } else { 0 };
+    let y = track.y + part(shown.start, hidden, room.saturating_sub(usize::from(height)));
+    Rect { x: track.right().saturating_sub(1), y, width: 1, height }
+}
+
+/// The masks that the draft changes, without names.
+fn hint(model: &Model) -> String {
+    let words = |knob| {
+        let (live, draft) = (live(&model.snapshot, knob), model.masks.draft(knob));
+        let (drops, lost) = (live.minus(draft).len(), draft.minus(live).len());
+        let count = |n: u32, words: &str| (n > 0).then(|| format!("{words} {n}"));
+        let all: Vec<_> = [count(drops, "drops"), count(lost, "lost")].into_iter().flatten().collect();
+        format!("{}: draft {}", short(knob), all.join(", "))
+    };
+    let all: Vec<String> = model.masks.changed(&model.snapshot).into_iter().map(words).collect();
+    if all.is_empty() { "no draft".to_owned() } else { all.join("; ") }
+}
+
+/// The filter, if there is one; the cursor is in it while the filter has the focus.
 fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
     let masks = &model.masks;
     if filter_rows(model) == 0 {
@@ -48,90 +86,144 @@ fn filter(model: &Model, columns: usize, shown: usize) -> Vec<Line<'static>> {
     vec![line]
 }
 
-/// The cell of the cursor in the filter's line.
-pub(super) fn filter_cursor(model: &Model, columns: usize) -> Option<usize> {
-    let says = format!(" {} of {}", model.masks.shown(model.snapshot.known).len(), model.snapshot.known.len());
-    let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
-    model.masks.filtering.then(|| FILTER_MARK.len() + field::spans(&model.theme, &model.masks.filter, room, true).1)
-}
-
-/// The table row of the selected capability, counted from the top.
-pub(super) fn chosen_row(model: &Model, rows: usize) -> Option<usize> {
-    let all: Vec<Capability> = model.masks.shown(model.snapshot.known).iter().collect();
+/// The cell of the terminal's cursor, from the corner of the table: in the filter if it has the focus, else on the
+/// chosen row.
+pub(super) fn cursor(model: &Model, plan: &Plan) -> Option<(usize, usize)> {
+    let all = shown(model);
+    if model.masks.filtering {
+        let says = format!(" {} of {}", all.len(), model.snapshot.known.len());
+        let columns = usize::from(plan.table.width);
+        let room = columns.saturating_sub(text::width(&says) + FILTER_MARK.len());
+        let cell = field::spans(&model.theme, &model.masks.filter, room, true).1;
+        return Some((FILTER_MARK.len() + cell, usize::from(plan.ruled)));
+    }
     let at = all.iter().position(|cap| Some(*cap) == model.masks.capability())?;
-    let above = 1 + filter_rows(model);
-    let (first, room) = scrolled(model, &all, rows.saturating_sub(above));
-    (first..first + room).contains(&at).then(|| above + at - first)
+    let rows = plan.rows(model, &all);
+    rows.contains(&at).then(|| {
+        (cells(model, usize::from(plan.table.width)).name - 2, usize::from(plan.above(model)) + at - rows.start)
+    })
 }
 
-fn header(model: &Model, columns: usize, first: usize, shown: usize, total: usize) -> Line<'static> {
-    let column = |knob: MaskKnob, name: &str, cells: usize| {
+/// Texts at fixed cells of a row; each one begins after the one before it.
+#[derive(Default)]
+struct Row(Vec<Span<'static>>, usize);
+
+impl Row {
+    fn put(&mut self, at: usize, text: impl Into<String>, style: Style) {
+        let text = text.into();
+        self.0.push(Span::raw(" ".repeat(at.saturating_sub(self.1))));
+        self.1 = self.1.max(at) + text::width(&text);
+        self.0.push(Span::styled(text, style));
+    }
+}
+
+fn header(model: &Model, cells: &Cells, name: &str) -> Line<'static> {
+    let mut row = Row::default();
+    let dim = model.theme.dim;
+    row.put(cells.name, text::fit(name, cells.boxes[0].saturating_sub(cells.name + 2)), dim);
+    let names = if cells.drafts.is_some() { ["bset", "inherit"] } else { ["bset", "inh"] };
+    for (at, knob) in KNOBS.into_iter().enumerate() {
         let chosen = model.masks.column == knob;
-        let name = if chosen { format!("[{name}]") } else { format!(" {name} ") };
-        let style = if chosen { model.theme.selected } else { model.theme.title };
-        [Span::styled(name.clone(), style), Span::raw(" ".repeat(cells.saturating_sub(text::width(&name))))]
-    };
-    let (bset, inheritable) = if columns < 50 { ("bset", "inher") } else { ("bset", "inheritable") };
-    let scrolled = if shown < total { format!("{}-{}/{total}", first + 1, first + shown) } else { total.to_string() };
-    let capability = if columns < 50 { "cap" } else { "capability" };
-    let name = text::pad(&format!("  {capability} {scrolled}"), name_width(columns));
-    let mut spans = vec![Span::styled(name, model.theme.title)];
-    spans.extend(column(MaskKnob::Bset, bset, 8));
-    spans.extend(column(MaskKnob::Inheritable, inheritable, if columns < 50 { 8 } else { 14 }));
-    spans.push(Span::styled("host", model.theme.title));
-    Line::from(spans)
-}
-
-fn row(model: &Model, cap: Capability, columns: usize) -> Line<'static> {
-    let under = model.masks.capability() == Some(cap);
-    let name = format!("{} {}", if under { '>' } else { ' ' }, cap.name());
-    let style = if under { model.theme.selected } else { model.theme.text };
-    let mut spans = vec![Span::styled(text::pad(&name, name_width(columns)), style)];
-    let mut lost = Vec::new();
-    for (knob, cells) in KNOBS.into_iter().zip([8usize, if columns < 50 { 8 } else { 14 }]) {
-        let (live, draft) = (live(&model.snapshot, knob), model.masks.draft(knob));
-        let (text, style, mark) = cell(model, live, draft, cap);
-        if mark {
-            lost.push(crate::tui::model::masks::short(knob));
+        let (open, close) = if chosen { ("[", "]") } else { (" ", " ") };
+        let style = if chosen { model.theme.title } else { dim };
+        row.put(cells.boxes[at] - 1, format!("{open}{}{close}", names[at]), style);
+        if let Some(drafts) = cells.drafts {
+            row.put(drafts[at].max(row.1 + 1), "draft", dim);
         }
-        let chosen = under && model.masks.column == knob;
-        let text = if chosen { format!("[{text}]") } else { format!(" {text} ") };
-        spans.push(Span::styled(text.clone(), if chosen { style.patch(model.theme.selected) } else { style }));
-        spans.push(Span::raw(" ".repeat(cells.saturating_sub(text::width(&text)))));
     }
-    spans.push(Span::styled(host(model, cap, columns), model.theme.text));
-    if !lost.is_empty() && columns >= 76 {
-        spans.push(Span::styled(format!(" ✗ {} cannot be regained", lost.join(", ")), model.theme.bad));
+    if let Some(own) = cells.own {
+        row.put(own.max(row.1 + 1), "own", dim);
     }
-    let mut line = Line::from(spans);
-    if line.width() > columns {
-        line.spans.truncate(6);
+    if let Some(meaning) = cells.meaning {
+        row.put(meaning, "allows", dim);
     }
-    line
+    Line::from(row.0)
 }
 
-/// live -> draft, and whether the draft sets what the live mask lacks.
-fn cell(model: &Model, live: CapMask, draft: CapMask, cap: Capability) -> (String, Style, bool) {
+fn row(model: &Model, cells: &Cells, cap: Capability, columns: usize) -> Line<'static> {
+    let (theme, under) = (&model.theme, model.masks.capability() == Some(cap));
+    let mut row = Row::default();
+    if under {
+        row.put(cells.name - 2, ">", theme.text);
+    }
+    row.put(cells.name, cap.name(), theme.text);
+    for (at, knob) in KNOBS.into_iter().enumerate() {
+        let (live, draft) = (live(&model.snapshot, knob), model.masks.draft(knob));
+        let (open, close) = if under && model.masks.column == knob { ("[", "]") } else { (" ", " ") };
+        let has = if live.has(cap) { ("■", theme.text) } else { ("·", theme.dim) };
+        let change = change(model, live, draft, cap);
+        match (cells.drafts, change) {
+            (Some(drafts), change) => {
+                row.put(cells.boxes[at], format!("{open}{}{close}", has.0), has.1);
+                if let Some((sign, word, style)) = change {
+                    row.put(drafts[at], format!("{sign} {word}"), style);
+                }
+            }
+            (None, Some((sign, _, style))) => {
+                row.put(cells.boxes[at], format!("{open}{}→{sign}{close}", has.0), style);
+            }
+            (None, None) => row.put(cells.boxes[at], format!("{open}{}{close}", has.0), has.1),
+        }
+    }
+    if let Some(at) = cells.own {
+        let (sign, style) = own(model, cap);
+        row.put(at, sign, style);
+    }
+    if let (Some(at), Some(info)) = (cells.meaning, cap.info()) {
+        row.put(at, text::fit(info.meaning, columns.saturating_sub(at + 2)), theme.dim);
+    }
+    let line = Line::from(row.0);
+    if under { selected(theme, &line, columns) } else { line }
+}
+
+/// What the draft changes: a sign and a word.
+fn change(model: &Model, live: CapMask, draft: CapMask, cap: Capability) -> Option<(char, &'static str, Style)> {
     match (live.has(cap), draft.has(cap)) {
-        (true, true) => ("■".into(), model.theme.text, false),
-        (false, false) => ("·".into(), model.theme.dim, false),
-        (true, false) => ("■→·".into(), model.theme.draft, false),
-        (false, true) => ("·→✗".into(), model.theme.bad, true),
+        (true, false) => Some(('·', "drops", model.theme.draft)),
+        (false, true) => Some(('✗', "lost", model.theme.bad)),
+        _ => None,
     }
 }
 
-/// Which of the host's own sets contain it: they apply at launch (UMH-10).
-fn host(model: &Model, cap: Capability, columns: usize) -> String {
-    let host = &model.snapshot.host;
-    let words = match (host.bounding.has(cap), host.inheritable.has(cap)) {
-        (Some(true), Some(true)) => ["bounding+inh", "b+i"],
-        (Some(true), Some(false)) => ["bounding", "b"],
-        (Some(false), Some(true)) => ["inheritable", "i"],
-        (Some(false), Some(false)) => ["none", "-"],
-        // A set that could not be read is not an empty one (UMH-10).
-        (Some(true), None) => ["bounding+?", "b+?"],
-        (None, Some(true)) => ["?+inh", "?+i"],
-        (None, _) | (_, None) => ["unknown", "?"],
+/// Which of khelper's own sets contain it: they apply at launch (UMH-10). The bounding set first, then the inheritable
+/// one if it is not empty; a set that could not be read is not an empty one.
+fn own(model: &Model, cap: Capability) -> (String, Style) {
+    let (host, theme) = (&model.snapshot.host, &model.theme);
+    let sign = |has: Option<bool>| match has {
+        Some(true) => '■',
+        Some(false) => '·',
+        None => '?',
     };
-    words[usize::from(columns < 50)].to_owned()
+    let bounding = sign(host.bounding.has(cap));
+    let style = if bounding == '■' { theme.text } else { theme.dim };
+    match host.inheritable.known().is_some_and(CapMask::is_empty) {
+        true => (format!(" {bounding}"), style),
+        false => (format!(" {bounding} {}", sign(host.inheritable.has(cap))), style),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::layout::Rect;
+
+    use super::*;
+    use crate::tui::layout::masks::plan;
+    use crate::tui::testing::fixtures;
+
+    #[test]
+    fn the_scrollbar_is_as_long_as_the_part_that_is_shown_and_stops_at_the_ends() {
+        let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
+        let area = Rect::new(0, 2, 80, 20);
+        let at = |model: &Model| scrollbar(model, &plan(model, area));
+        model.masks.cursor = 0;
+        let (first, plan_of) = (at(&model), plan(&model, area));
+        let track = plan_of.table.y + plan_of.above(&model)..plan_of.table.bottom();
+        assert_eq!((first.y, first.x), (track.start, 79));
+        assert!(first.height >= 1 && first.bottom() < track.end, "{first:?} in {track:?}");
+        model.masks.cursor = 40;
+        assert_eq!((at(&model).bottom(), at(&model).height), (track.end, first.height));
+        // All rows fit: nothing to scroll.
+        model.masks.filter = crate::tui::field::Field::new(b"net");
+        assert_eq!(at(&model).height, 0);
+    }
 }

@@ -15,6 +15,7 @@ use crate::tui::panels::rows::PanelRow;
 use crate::tui::panels::watch;
 use crate::tui::text;
 use crate::tui::widgets::lines::put;
+use crate::tui::widgets::rule::{Rule, join, selected};
 
 /// Draws it. Returns the cursor's position.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -24,7 +25,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
         draw_panel(model, panel, &plan, buf);
     }
     for divider in &plan.dividers {
-        join(model, *divider, buf);
+        join(&model.theme, *divider, buf);
     }
     plan.cursor()
 }
@@ -34,63 +35,16 @@ fn draw_panel(model: &Model, panel: &Panel, plan: &Plan, buf: &mut Buffer) {
     let mut rows = panel.area;
     if panel.kind != Kind::Small {
         let focused = panel.rows.iter().any(|row| row.item.is_some() && row.item == plan.at);
-        put(buf, Rect { height: 1, ..panel.area }, &[rule(model, panel, columns, focused)]);
+        let rule = Rule { title: &panel.title, hint: &panel.hint, focused };
+        put(buf, Rect { height: 1, ..panel.area }, &[rule.line(&model.theme, columns)]);
         (rows.y, rows.height) = (rows.y + 1, rows.height.saturating_sub(1));
     }
     let line = |row: &PanelRow| match row.item {
-        Some(item) if plan.at == Some(item) => selected(model, &row.line, columns),
+        Some(item) if plan.at == Some(item) => selected(&model.theme, &row.line, columns),
         _ => row.line.clone(),
     };
     let lines: Vec<Line<'static>> = panel.rows.iter().map(line).collect();
     put(buf, rows, &lines);
-}
-
-/// A rule with a title, and a hint at its right end if there is room.
-fn rule(model: &Model, panel: &Panel, columns: usize, focused: bool) -> Line<'static> {
-    let theme = &model.theme;
-    let (sign, border, title_style) =
-        if focused { ("━", theme.frame, theme.focus) } else { ("─", theme.dim, theme.title) };
-    let title = text::fit(&panel.title, columns.saturating_sub(4));
-    let left = columns.saturating_sub(text::width(&title) + 3);
-    // All of the hint, or its first part.
-    let hints = [panel.hint.as_str(), panel.hint.split(';').next().unwrap_or_default()];
-    let hint = hints.into_iter().find(|hint| text::width(hint) + 5 <= left).filter(|hint| !hint.is_empty());
-    let hint = hint.map(|hint| format!(" {hint} ")).unwrap_or_default();
-    let end = usize::from(!hint.is_empty());
-    Line::from(vec![
-        Span::styled(sign, border),
-        Span::styled(" ", theme.text),
-        Span::styled(title, title_style),
-        Span::styled(" ", theme.text),
-        Span::styled(sign.repeat(left.saturating_sub(text::width(&hint) + end)), border),
-        Span::styled(hint, theme.dim),
-        Span::styled(sign.repeat(end), border),
-    ])
-}
-
-/// The row under the cursor, up to the edge of its panel.
-fn selected(model: &Model, line: &Line<'static>, columns: usize) -> Line<'static> {
-    let mut spans: Vec<Span<'static>> =
-        line.spans.iter().map(|span| Span::styled(span.content.clone(), model.theme.chosen(span.style))).collect();
-    let used: usize = spans.iter().map(|span| text::width(&span.content)).sum();
-    spans.push(Span::styled(" ".repeat(columns.saturating_sub(used)), model.theme.selected));
-    Line::from(spans)
-}
-
-/// Draws the line between two columns, joined with the rules at its sides.
-fn join(model: &Model, divider: Rect, buf: &mut Buffer) {
-    for y in divider.top()..divider.bottom() {
-        let is_rule = |x: Option<u16>| x.is_some_and(|x| x < buf.area.right() && "─━".contains(buf[(x, y)].symbol()));
-        let sides = (is_rule(divider.x.checked_sub(1)), is_rule(divider.x.checked_add(1)));
-        let sign = match sides {
-            (true, true) if y == divider.top() => '┬',
-            (true, true) => '┼',
-            (true, false) => '┤',
-            (false, true) => '├',
-            (false, false) => '│',
-        };
-        buf[(divider.x, y)].set_char(sign).set_style(model.theme.dim);
-    }
 }
 
 /// Four answers in four places: the gate, what runs, what was refused, what failed; of the kernel the watch, what runs,

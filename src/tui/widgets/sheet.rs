@@ -9,10 +9,18 @@ use crate::tui::theme::Theme;
 
 use super::field;
 use super::lines::line;
+use super::rule::Rule;
+
+/// The width of a label and the blanks after it.
+const LABEL: usize = 12;
+/// With fewer columns than this, a label stands before its value without an indent.
+const LABELLED: usize = 56;
 
 /// The contents of a dialog.
 pub struct Sheet {
     pub title: String,
+    /// Shown at the end of the rule of a dialog without a frame.
+    pub hint: String,
     pub lines: Vec<Line<'static>>,
     /// Pinned lines, always visible below the others: errors.
     pub pinned: Vec<Line<'static>>,
@@ -37,6 +45,7 @@ impl Sheet {
     pub fn new(title: impl Into<String>, theme: &Theme, columns: usize) -> Self {
         Self {
             title: title.into(),
+            hint: String::new(),
             lines: Vec::new(),
             pinned: Vec::new(),
             focus: None,
@@ -58,6 +67,26 @@ impl Sheet {
     /// The same, but every blank is kept, as in an argument.
     pub fn say_whole(&mut self, sentence: &str, style: Style) {
         self.lines.extend(text::fold(sentence, self.columns).into_iter().map(|text| line(text, style)));
+    }
+
+    /// Adds a label and a value, with a hanging indent where there is room for one.
+    pub fn labelled(&mut self, label: &str, value: &str, style: Style) {
+        if self.columns < LABELLED {
+            let label = if label.is_empty() { String::new() } else { format!("{label} ") };
+            return self.say(&format!("{label}{value}"), style);
+        }
+        let indent = LABEL.max(text::width(label) + 1);
+        let parts = text::wrap(value, self.columns.saturating_sub(indent + 1));
+        for (at, part) in parts.into_iter().enumerate() {
+            let label = if at == 0 { label } else { "" };
+            let label = Span::styled(format!(" {}", text::pad(label, indent)), self.theme.dim);
+            self.lines.push(Line::from(vec![label, Span::styled(part, style)]));
+        }
+    }
+
+    /// Adds a rule with a title.
+    pub fn rule(&mut self, title: &str, hint: &str) {
+        self.lines.push(Rule { title, hint, focused: false }.line(&self.theme, self.columns));
     }
 
     /// Adds an error, where it is always visible.
@@ -94,6 +123,18 @@ impl Sheet {
     fn wrong_here(&mut self) {
         if let Some(error) = self.error.take() {
             self.below(&format!("✗ {error}"), self.theme.bad);
+        }
+    }
+
+    /// Adds a pinned text field for a text that must be typed; that text is never cut.
+    pub fn type_out(&mut self, phrase: &str, typed: &Field) {
+        let label = format!("type `{phrase}`:");
+        if self.columns < 2 * label.len() {
+            let rows = text::wrap(&label, self.columns).into_iter().map(|row| line(row, self.theme.warn));
+            self.pinned.extend(rows);
+            self.pinned_field("", typed);
+        } else {
+            self.pinned_field(&label, typed);
         }
     }
 

@@ -10,6 +10,70 @@ use crate::control::host::tests::{hostile, lone_end, not_executed, record};
 use crate::control::target::TargetKind;
 use crate::control::text::kernel::lost;
 
+/// The kernel's masks, a draft, and what is typed: the screen at each size.
+fn at_every_size_of_the_kernel(name: &str, typed: &str) -> Vec<Model> {
+    let mut s = watched();
+    s.knobs.bset = KNOWN.minus(CapMask::from_bits(1 << 22));
+    let of = |(columns, rows): (u16, u16)| {
+        let mut model = kernel(&s, columns, rows);
+        keys(&mut model, typed);
+        insta::assert_snapshot!(format!("kernel_{name}_{columns}x{rows}"), screen(&model));
+        model
+    };
+    SIZES.map(of).into()
+}
+
+#[test]
+fn the_masks_of_the_kernel_and_every_confirmation_name_it_and_what_is_lost() {
+    at_every_size_of_the_kernel("masks", "2 ");
+    for model in at_every_size_of_the_kernel("apply", "2 w") {
+        let shown = screen(&model);
+        assert!(shown.contains("type `drop cap_sys_module until") || model.columns < 80, "{shown}");
+        assert!(model.columns < 80 || shown.contains("✗ not before this machine starts again"), "{shown}");
+    }
+    for (name, typed, phrase) in [
+        ("write_path", ":set kernel.modprobe=/opt/m\n", "type `write kernel`:"),
+        ("write_modules", ":set kernel.modules_disabled=1\n", "type `no modules until reboot`:"),
+        ("write_both", ":set kernel.modprobe=/opt/m kernel.modules_disabled=1\n", "type `no modules until reboot`:"),
+    ] {
+        for model in at_every_size_of_the_kernel(name, typed) {
+            let flat = screen(&model).replace(['│', '\n'], " ");
+            let flat = flat.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(flat.contains(phrase) && flat.contains("this machine's kernel"), "{name}: {flat}");
+        }
+    }
+}
+
+#[test]
+fn a_rehearsal_over_the_kernel_says_that_the_kernel_runs_nothing() {
+    at_every_size_of_the_kernel("rehearse", "2 p");
+    for (columns, rows) in SIZES {
+        let mut model = kernel(&watched(), columns, rows);
+        keys(&mut model, "2 p\n");
+        let command = model.pending.len();
+        assert_eq!(command, 1, "one command for both runs");
+        let cut = KNOWN.minus(CapMask::from_bits(1 << 16));
+        let with = |id, mask| {
+            let sets = CapSets { permitted: mask, effective: mask, bounding: mask, ..CapSets::default() };
+            Arc::new(Record { caps: Some(sets.into()), ..fixtures::record(id, b"probe", 0) })
+        };
+        let both = crate::control::command::Rehearsed {
+            draft: with(1, cut),
+            live: Some(with(2, KNOWN)),
+            differences: Vec::new(),
+            as_live: false,
+        };
+        let ticket = model.last_ticket();
+        update(&mut model, Msg::Replied { ticket, reply: Ok(Reply::Rehearsed(Box::new(both))) });
+        let shown = screen(&model);
+        insta::assert_snapshot!(format!("kernel_rehearsal_{columns}x{rows}"), shown);
+        assert!(shown.contains("They differ in their"), "{shown}");
+        assert!(rows < 24 || shown.contains("the kernel itself runs nothing"), "{shown}");
+        keys(&mut model, "⎋");
+        assert!(model.rehearsed_draft().is_some_and(|words| words.contains("✓ exit 0 under the draft")));
+    }
+}
+
 const KERNEL_SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 
 fn state(name: &'static str, known: &'static str, unknown: &'static str) -> KnownState {

@@ -143,7 +143,7 @@ const CURSORS: [(&str, &str); 20] = [
     ("2P↓", "> modules and firmware"),
     ("2 y↓", "> "),
     ("2 p", "> what"),
-    ("2f", "cap_sys_module:"),
+    ("2f", "─ cap_sys_module"),
     (":get -a\n", "kernel.modprobe ="),
 ];
 

@@ -176,6 +176,8 @@ fn nothing_of_the_page_stands_beside_a_dialog() {
         let mut model = fixtures::model(fixtures::busy(12), columns, 40);
         keys(&mut model, "2m");
         let rows = rows(&page(&model));
+        let edges = ["┌─", "└─"].map(|edge| rows.iter().position(|row| row.contains(edge)).unwrap());
+        let rows = &rows[edges[0]..edges[1]];
         let beside = |row: &String| {
             let (before, rest) = row.split_once('│')?;
             let (_, after) = rest.rsplit_once('│')?;

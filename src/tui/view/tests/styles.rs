@@ -11,7 +11,7 @@ use crate::tui::text;
 /// A check: after these keys, the first cell of this text has this style of the theme.
 type Look = (&'static str, &'static str, fn(&Theme) -> Style);
 
-const LOOKS: [Look; 41] = [
+const LOOKS: [Look; 51] = [
     ("", "embedded engine", |t| t.target),
     ("", "[engine]", |t| t.target_tab),
     ("", " GATE SHUT ", |t| t.badge_bad),
@@ -37,19 +37,29 @@ const LOOKS: [Look; 41] = [
     ("4", "the log is empty", |t| t.dim),
     ("", "g gate", |t| t.key),
     ("2 ", "> cap_sys_module", |t| t.selected),
-    ("2 ↓", "■→·", |t| t.draft),
+    ("2 ↓", "· drops", |t| t.draft),
     ("2 ", "draft open", |t| t.draft),
-    ("2 ", "bset live -> draft", |t| t.draft),
-    ("2 →", "! the inheritable mask has no effect", |t| t.warn),
+    ("2 ", "cap_sys_module  ", |t| t.selected),
+    ("2 ", "━ Capab", |t| t.frame),
+    ("2 ", "Capabilities 7-", |t| t.focus),
+    ("2 ", "drops        ", |t| t.dim),
+    ("2 ", "not yet: p runs", |t| t.warn),
+    ("2 ", "~cap_sys_module", |t| t.title),
+    ("2 ", "modprobe cannot", |t| t.bad),
+    ("2", "modprobe cannot", |t| t.text),
+    ("2 →", "[inherit]", |t| t.title),
     ("2w", "nothing to apply", |t| t.text),
-    ("2 w", "drops cap_sys_module", |t| t.bad),
+    ("2 w", "cap_sys_module: modprobe", |t| t.bad),
+    ("2 w", "all -> ~cap_sys_module", |t| t.title),
+    ("2 w", "✗ not by a write", |t| t.bad),
+    ("2 w", "19 letters missing", |t| t.dim),
     ("2 w\n", "✗ not done", |t| t.bad),
     ("m", "> name", |t| t.title),
     ("m\n", "✗ a module name", |t| t.bad),
     ("g", "> ", |t| t.selected),
     ("mx", "runs /sbin/modprobe", |t| t.text),
     ("c/x", "argv: /x", |t| t.text),
-    ("2", "bounding", |t| t.text),
+    ("2", "allows", |t| t.dim),
     ("e", "/sbin/modprobe  ", |t| t.prefilled),
     ("e", "selected: typing replaces it", |t| t.dim),
     ("e→", "/sbin/modprobe  ", |t| t.field),
@@ -98,6 +108,35 @@ fn every_theme_shows_what_it_says() {
             let colours = (wanted.fg.unwrap_or(Color::Reset), wanted.bg.unwrap_or(Color::Reset));
             assert_eq!((cell.fg, cell.bg), colours, "{name}, {typed}: {what}");
             assert_eq!(cell.modifier, wanted.add_modifier, "{name}, {typed}: {what}");
+        }
+    }
+}
+
+/// What differs, what failed and what worked have their styles, and their signs.
+#[test]
+fn a_rehearsal_has_styles() {
+    let looks: [Look; 10] = [
+        ("", "Rehearsal 12", |t| t.focus),
+        ("", "━", |t| t.frame),
+        ("", "program  ", |t| t.dim),
+        ("", "/sbin/modprobe -q", |t| t.title),
+        ("", "≠ They differ: under the draft it fails", |t| t.bad),
+        ("", "✗ exit 1", |t| t.bad),
+        ("", "✓ exit 0", |t| t.good),
+        ("", "~cap_sys_module  ", |t| t.draft),
+        ("", "≠ ended", |t| t.dim),
+        ("", "modprobe: ERROR", |t| t.text),
+    ];
+    for (name, theme) in themes() {
+        let mut model = fixtures::model(fixtures::snapshot(), 120, 40);
+        model.theme = theme;
+        states::fails_under_the_draft(&mut model);
+        let shown = page(&model);
+        for (_, what, wanted) in looks {
+            let at = find(&shown, what).unwrap_or_else(|| panic!("no {what}:\n{}", rows(&shown).join("\n")));
+            let wanted = wanted(&theme);
+            assert_eq!(shown[at].fg, wanted.fg.unwrap_or(Color::Reset), "{name}: {what}");
+            assert_eq!(shown[at].modifier, wanted.add_modifier, "{name}: {what}");
         }
     }
 }

@@ -48,6 +48,8 @@ mod steps;
 mod svg;
 #[path = "pty/targets.rs"]
 mod targets;
+#[path = "pty/tasks.rs"]
+mod tasks;
 #[path = "pty/tour.rs"]
 mod tour;
 #[path = "pty/ways_out.rs"]

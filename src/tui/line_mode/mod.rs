@@ -18,6 +18,7 @@ use nix::errno::Errno;
 
 use crate::abi::actor::Actor;
 use crate::abi::error::SysError;
+use crate::abi::escape::screen_again;
 use crate::sys::signals::{Signals, stop};
 
 use super::config::Settings;
@@ -127,14 +128,10 @@ impl<'a> LineMode<'a> {
         &self.sessions.now().model
     }
 
-    /// Says a line. Everything in it is escaped already.
+    /// Says a line. What comes from outside is escaped already, and once more here, whatever made the line.
     fn say(&mut self, line: &str) {
-        let line = if self.ascii {
-            let _ascii = ascii::only(true);
-            ascii::text(line).into_owned()
-        } else {
-            line.to_owned()
-        };
+        let _ascii = ascii::only(self.ascii);
+        let line = ascii::text(&screen_again(line)).into_owned();
         self.write(&format!("{line}\n"));
     }
 

@@ -53,7 +53,8 @@ pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
     if model.ascii {
         ascii::pass(buf);
     }
-    cursor
+    // Where nothing is chosen, a reader begins with the screen's first row.
+    cursor.or_else(|| (!areas.body.is_empty()).then(|| areas.body.as_position()))
 }
 
 /// Gives every character a separate cell. If one cell held two joined characters (a consonant and its vowel sign, both

@@ -123,6 +123,29 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A braille display has a row to show, whatever the screen shows.
+    #[test]
+    fn the_cursor_is_always_on_the_screen(
+        messages in proptest::collection::vec(arbitrary::messages(), 1..40),
+        tab in 0usize..4,
+        columns in 20u16..210,
+        rows in 6u16..65,
+    ) {
+        let mut model = fixtures::model(fixtures::snapshot(), columns, rows);
+        model.tab = Tab::ALL[tab];
+        for msg in messages {
+            update(&mut model, msg);
+            if model.columns >= 20 && model.rows >= 6 {
+                let at = cursor(&model);
+                prop_assert!(at.is_some_and(|at| at.x < model.columns && at.y < model.rows), "{at:?}\n{}", screen(&model));
+            }
+        }
+    }
+}
+
 /// The keys, and the text at the cursor: in a list the row's mark, in a field the position of the next character.
 const CURSORS: [(&str, &str); 20] = [
     ("", " ▸    #1 dummy"),

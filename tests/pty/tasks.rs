@@ -1,6 +1,5 @@
 //! The five tasks of a first-time user: with the keys that each takes, and with the row on which the terminal's cursor
 //! stands, as a braille display follows it.
-#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use crate::pty::Pty;
 use crate::steps::{ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, kills_what_is_left, leaves, quits, taken};

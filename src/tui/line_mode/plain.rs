@@ -56,8 +56,9 @@ fn said(token: &str, tab: Option<Tab>) -> String {
     let mut chars = token.chars();
     match (chars.next(), chars.as_str()) {
         (Some(c), "") if BESIDE_WORDS.contains(c) => String::new(),
-        (Some('×'), times) if times.bytes().all(|b| b.is_ascii_digit()) && !times.is_empty() => {
-            format!("{times} times")
+        (Some('×'), times) if times.starts_with(|c: char| c.is_ascii_digit()) => {
+            let digits = times.trim_end_matches(|c: char| !c.is_ascii_digit());
+            format!("{digits} times{}", &times[digits.len()..])
         }
         _ => token.replace('→', " to ").replace('…', "..."),
     }

@@ -30,7 +30,7 @@ use crate::sys::malloc;
 use crate::sys::probe::PROBE_ARG;
 use crate::verbs::verb::Common;
 use crate::wire::path::default_path;
-use ledger::Kept;
+use ledger::{Changes, Kept};
 use target::Wanted;
 #[cfg(feature = "console")]
 use {
@@ -162,7 +162,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         }
     };
     let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii, theme };
-    let others = others::others(&target.info(), args.target.as_ref(), &own.kernel);
+    let others = others::others(&target.info(), args.target.as_ref(), &own.kernel, &own.changes.recorder());
     let targets = tui::Targets::new(target, others);
     let code = match args.console.line {
         true => tui::run_lines(&targets, &signals, options),
@@ -178,11 +178,12 @@ struct Own<'a> {
     ledger: OnceCell<Kept>,
     /// Shared with the thread on which a console opens it.
     kernel: Arc<OnceLock<Arc<HostKernel>>>,
+    changes: Changes,
 }
 
 impl<'a> Own<'a> {
     fn new(args: &'a Args) -> Self {
-        Self { args, ledger: OnceCell::new(), kernel: Arc::default() }
+        Self { args, ledger: OnceCell::new(), kernel: Arc::default(), changes: Changes::default() }
     }
 
     /// Starts the engine, with the built-in probe, and returns it as a target. khelper owns the process, so it may set
@@ -211,16 +212,29 @@ impl<'a> Own<'a> {
     /// and a module is asked for without one too.
     fn kernel(&self, command: Option<&cli::Command>) -> Result<Arc<dyn Target>, u8> {
         let verb = command.and_then(cli::Command::verb);
+        if let Some((folder, _)) = self.args.ledger() {
+            self.changes.open(folder)?;
+        }
         let probe = std::env::current_exe().ok();
         let knobs = KernelKnobs::default().probing(probe.clone());
-        let unwatched = |why: String| Ok(Arc::new(Unwatched::new(knobs.clone(), why)) as Arc<dyn Target>);
+        let unwatched = |why: String| {
+            let unwatched = Unwatched::new(knobs.clone(), why).recorded(self.changes.recorder());
+            Ok(Arc::new(unwatched) as Arc<dyn Target>)
+        };
         if matches!(verb, Some(Common::Get(_) | Common::Set(_) | Common::Diff(_))) {
             return unwatched("no watcher: this command starts none".to_owned());
         }
         let host = LinuxHost::new();
-        let (known, by) = (host.known(), host.actor());
-        let options = host::Options { keep: host::KEPT, sink: None, run: None, known, by, probe };
-        match HostKernel::start(options) {
+        let mut options = host::Options::new(host.known(), host.actor());
+        (options.changes, options.probe) = (Some(self.changes.recorder()), probe);
+        let started = match verb {
+            // What runs now is known without a watch.
+            Some(verb) if verb.needs_running() && !matches!(verb, Common::Watch(_)) => {
+                HostKernel::list(options, matches!(verb, Common::Status(_)))
+            }
+            _ => HostKernel::start(options),
+        };
+        match started {
             Ok(kernel) => Ok(self.kernel.get_or_init(|| Arc::new(kernel)).clone()),
             Err(why) if matches!(verb, Some(Common::Request(_))) => {
                 let states: Vec<String> = why.states.iter().map(state).collect();
@@ -234,6 +248,7 @@ impl<'a> Own<'a> {
     fn close(&self) {
         self.kernel.get().inspect(|kernel| kernel.stop());
         self.ledger.get().inspect(|ledger| ledger.close());
+        self.changes.close();
     }
 }
 

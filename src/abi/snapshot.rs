@@ -229,8 +229,9 @@ pub struct KnownState {
 /// The state of a watch of this machine's kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchState {
-    /// Since when the kernel is watched, by the wall clock.
-    pub since: SystemTime,
+    /// Since when the kernel is watched, by the wall clock; `None` if it is not: the helpers that run were listed, and the
+    /// states say what a watch would know.
+    pub since: Option<SystemTime>,
     /// One state for trace events, one for requesters, one for ends.
     pub states: Vec<KnownState>,
     /// Helpers that have ended.

@@ -2,13 +2,18 @@
 
 use std::cell::OnceCell;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use crate::abi::error::Explain;
+use crate::abi::sink::RecordSink;
 
 use crate::cli;
+use crate::control::kernel_knobs::Recorder;
 use crate::control::local::Local;
 use crate::control::text::log::losses;
 use crate::engine::{Builder, Engine};
 use crate::ledger::error::LedgerError;
+use crate::ledger::folder::default_path;
 use crate::ledger::line::KeepOutput;
 use crate::ledger::writer::{Ledger, Options};
 use crate::sys::linux::LinuxHost;
@@ -58,6 +63,43 @@ impl Kept {
         let missed = self.engine.get().map_or(0, |engine| engine.snapshot().totals.records_lost);
         losses(missed, &ledger.stats()).iter().for_each(|line| cli::say(line));
     }
+}
+
+/// The ledger of the changes that this process makes to the kernel's knobs: the usual one, or that of `--ledger`. It is
+/// opened by the first change.
+#[derive(Clone, Default)]
+pub(super) struct Changes(Arc<OnceLock<Option<Arc<Ledger>>>>);
+
+impl Changes {
+    /// Opens the ledger of `--ledger` at once. The error is the exit code; the cause is already on stderr.
+    pub(super) fn open(&self, folder: &Path) -> Result<(), u8> {
+        let ledger = open(folder, "kernel", None).map_err(|error| {
+            cli::complain(&error);
+            UNAVAILABLE
+        })?;
+        self.0.get_or_init(|| Some(ledger));
+        Ok(())
+    }
+
+    /// Receives the changes.
+    pub(super) fn recorder(&self) -> Recorder {
+        let ledger = self.0.clone();
+        Arc::new(move |change| ledger.get_or_init(usual).iter().for_each(|ledger| ledger.changed(change)))
+    }
+
+    /// Ends the segment, and says what it lacks.
+    pub(super) fn close(&self) {
+        for ledger in self.0.get().iter().copied().flatten() {
+            ledger.close();
+            losses(0, &ledger.stats()).iter().for_each(|line| cli::say(line));
+        }
+    }
+}
+
+/// The usual ledger, if it can be written: a change is made in any case, and that it is not recorded is said.
+fn usual() -> Option<Arc<Ledger>> {
+    let folder = default_path()?;
+    open(&folder, "kernel", None).inspect_err(|error| cli::say(&format!("not recorded: {}", error.whole()))).ok()
 }
 
 /// Opens a ledger for a new engine of this process, whose lines have this target.

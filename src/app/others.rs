@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::abi::error::Explain;
 use crate::cli::target::Chosen;
 use crate::control::host::{self, HostKernel};
+use crate::control::kernel_knobs::Recorder;
 use crate::control::local::Local;
 use crate::control::target::{Target, TargetInfo, TargetKind};
 use crate::control::text::kernel::state;
@@ -18,14 +19,14 @@ use crate::tui::{Open, Other};
 /// The watch of this machine's kernel, once it was started.
 pub(super) type Watched = Arc<OnceLock<Arc<HostKernel>>>;
 
-/// The other targets of a console for this one.
-pub(super) fn others(of: &TargetInfo, chosen: Option<&Chosen>, watched: &Watched) -> Vec<Other> {
+/// The other targets of a console for this one. `changes` receives those of the kernel's knobs.
+pub(super) fn others(of: &TargetInfo, chosen: Option<&Chosen>, watched: &Watched, changes: &Recorder) -> Vec<Other> {
     let address = || super::target::address(chosen.unwrap_or(&Chosen::Daemon)).unwrap_or_else(Address::usual);
     match of.kind {
         // Nothing of this machine is looked at.
         TargetKind::Embedded if of.is_demo() => Vec::new(),
-        TargetKind::Embedded => vec![kernel(None, watched)],
-        TargetKind::Daemon => vec![kernel(Some(address().kernel()), watched)],
+        TargetKind::Embedded => vec![kernel(None, watched, changes)],
+        TargetKind::Daemon => vec![kernel(Some(address().kernel()), watched, changes)],
         TargetKind::Kernel => match chosen {
             Some(Chosen::UnixKernel(path)) => vec![daemon(Address::unix(path))],
             Some(Chosen::DaemonKernel) => vec![daemon(Address::usual())],
@@ -35,11 +36,11 @@ pub(super) fn others(of: &TargetInfo, chosen: Option<&Chosen>, watched: &Watched
 }
 
 /// The kernel that the daemon watches; if it watches none, this process does.
-fn kernel(daemon: Option<Address>, watched: &Watched) -> Other {
-    let watched = watched.clone();
+fn kernel(daemon: Option<Address>, watched: &Watched, changes: &Recorder) -> Other {
+    let (watched, changes) = (watched.clone(), changes.clone());
     let open: Open = Arc::new(move || match daemon.as_ref().map(Remote::connect) {
         Some(Ok(kernel)) => Ok(kernel),
-        _ => watch(&watched),
+        _ => watch(&watched, &changes),
     });
     Other { name: "kernel", open }
 }
@@ -48,10 +49,10 @@ fn daemon(address: Address) -> Other {
     Other { name: "daemon", open: Arc::new(move || Remote::connect(&address).map_err(|error| error.whole())) }
 }
 
-fn watch(watched: &Watched) -> Result<Arc<dyn Target>, String> {
+fn watch(watched: &Watched, changes: &Recorder) -> Result<Arc<dyn Target>, String> {
     let host = LinuxHost::new();
-    let (known, by, probe) = (host.known(), host.actor(), std::env::current_exe().ok());
-    let options = host::Options { keep: host::KEPT, sink: None, run: None, known, by, probe };
+    let (changes, probe) = (Some(changes.clone()), std::env::current_exe().ok());
+    let options = host::Options { changes, probe, ..host::Options::new(host.known(), host.actor()) };
     let kernel = HostKernel::start(options).map_err(|why| {
         let error = why.error.iter().map(Explain::whole);
         why.states.iter().map(state).chain(error).collect::<Vec<_>>().join("; ")

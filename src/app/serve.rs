@@ -133,13 +133,11 @@ fn run(args: &Serve) -> Result<(), Failure> {
 fn watch(folder: &Path, host: &LinuxHost) -> Result<(Arc<HostKernel>, Arc<Ledger>), Failure> {
     let ledger = Ledger::open(Options::new(folder, "kernel"), host).map_err(|e| Failure::Failed(e.whole()))?;
     let options = host::Options {
-        keep: host::KEPT,
         sink: Some(ledger.clone()),
         run: Some((ledger.run(), ledger.first_id())),
-        known: host.known(),
-        by: host.actor(),
-        // It acts on the kernel for no other process.
-        probe: None,
+        left: ledger.left(),
+        // It acts on the kernel for no other process: no probe.
+        ..host::Options::new(host.known(), host.actor())
     };
     match HostKernel::start(options) {
         Ok(kernel) => Ok((Arc::new(kernel), ledger)),

@@ -123,7 +123,7 @@ impl Args {
                 Some(Command::Why(why)) => why.ledger.as_deref(),
                 _ => None,
             };
-            if args.ledger().is_some() || read.is_some() {
+            if (args.ledger().is_some() && !args.records_changes()) || read.is_some() {
                 return Err(conflict("--ledger is for an engine of this process: a daemon has its own"));
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::verbs::verb::Common;
 
-use super::args::Command;
+use super::args::{Args, Command};
 use super::target::Chosen;
 
 /// The engine that a command uses unless the operator chooses one.
@@ -21,6 +21,13 @@ pub enum Use {
     Waits,
     /// One question after the other.
     Asks,
+}
+
+impl Args {
+    /// Whether the command may change the kernel's knobs, which is recorded: `set`, or the console.
+    pub(super) fn records_changes(&self) -> bool {
+        self.target == Some(Chosen::Kernel) && matches!(self.command, None | Some(Command::Verb(Common::Set(_))))
+    }
 }
 
 impl Command {

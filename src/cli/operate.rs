@@ -95,6 +95,18 @@ impl<'a> StateOf<'a> {
     }
 }
 
+/// Whether the state is that of a list of the kernel's helpers, which no watch has made.
+fn is_listed(s: &Snapshot) -> bool {
+    s.kernel.as_ref().is_some_and(|watch| watch.since.is_none())
+}
+
+/// The error for what only a watch that runs for a while can answer.
+fn not_by_list(why: &str, verb: &str) -> ControlError {
+    ControlError::Unsupported(format!(
+        "{why}, and this command starts none: start `khelper serve --watch-kernel`, then `khelper {verb} -t daemon/kernel`"
+    ))
+}
+
 impl Asker {
     /// `khelper ps`.
     pub(super) fn ps(&self, tree: bool, json: bool) -> Verdict {
@@ -103,6 +115,9 @@ impl Asker {
             Ok(all) => all,
             Err(error) => return fail(&error),
         };
+        if tree && is_listed(&s) {
+            return fail(&not_by_list("who asked for a helper is known to a watch alone", "ps --tree"));
+        }
         // A daemon that watches the kernel has its helpers, too.
         let beside = s.kernel.as_ref().and_then(|_| self.caller.target.beside()).filter(|_| !tree);
         let beside = beside.map(|kernel| Self { caller: Caller::of_daemon(kernel), ..self.clone() });
@@ -191,6 +206,9 @@ impl Asker {
             Ok(s) => (s, self.caller.target.info()),
             Err(error) => return fail(&error),
         };
+        if is_listed(&s) {
+            return fail(&not_by_list("counters count since a watch began", "metrics"));
+        }
         match textfile {
             None => self.answers.write(metrics::text(&info, &s, Form::OpenMetrics).as_bytes(), b""),
             Some(path) => self.answers.replace(path, metrics::text(&info, &s, Form::Classic).as_bytes()),

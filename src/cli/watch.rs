@@ -31,10 +31,11 @@ impl Asker {
         match (&state.kernel, json) {
             // A daemon's watch of the kernel is another target.
             _ if info.kind != TargetKind::Kernel => {}
-            (Some(watch), true) => self.answers.line(&kernel_json::watching(&source, watch)),
+            (Some(watch), true) => self.answers.line(&kernel_json::watching(&source, state.wall, watch)),
             (Some(watch), false) => {
                 watch.states.iter().for_each(|state| say(&format!("kernel: {}", kernel::state(state))));
-                say(&format!("watching this machine's kernel since {}", watch::time(watch.since, utc)));
+                let since = watch::time(watch.since.unwrap_or(state.wall), utc);
+                say(&format!("watching this machine's kernel since {since}"));
             }
             (None, _) => {}
         }

@@ -1,5 +1,7 @@
 //! A helper of this machine's kernel as JSON: the names of records, null for what is not known, and why it is not.
 
+use std::time::SystemTime;
+
 use serde::Serialize;
 
 use crate::abi::escape::json;
@@ -45,6 +47,8 @@ pub struct KernelEntry<'a> {
     wait: Option<&'static str>,
     origin: Option<()>,
     requester: Option<Requester>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_by: Option<u64>,
     chain: [(); 0],
     worker: Option<i32>,
     outcome: Option<Outcome>,
@@ -87,6 +91,7 @@ impl<'a> KernelEntry<'a> {
             wait: r.module.as_ref().map(|_| r.wait.name()),
             origin: None,
             requester: kernel.tid.map(|_| requester(r, kernel)),
+            asked_by: r.asked_by,
             chain: [],
             worker: kernel.worker,
             outcome: not_told.is_none().then_some(r.outcome),
@@ -145,7 +150,7 @@ struct Watching<'a> {
 /// The state of a watch as JSON.
 #[derive(Debug, Serialize)]
 pub struct Watch<'a> {
-    since: String,
+    since: Option<String>,
     states: Vec<State<'a>>,
     helpers: u64,
     requesters: u64,
@@ -165,7 +170,7 @@ struct State<'a> {
 impl<'a> From<&'a WatchState> for Watch<'a> {
     fn from(watch: &'a WatchState) -> Self {
         Self {
-            since: rfc3339(watch.since),
+            since: watch.since.map(rfc3339),
             states: states(&watch.states),
             helpers: watch.helpers,
             requesters: watch.requesters,
@@ -229,12 +234,12 @@ pub fn status(info: &TargetInfo, s: &Snapshot, watch: &WatchState) -> String {
 }
 
 /// The beginning of a watch, and what can be known.
-pub fn watching(source: &Source, watch: &WatchState) -> String {
+pub fn watching(source: &Source, now: SystemTime, watch: &WatchState) -> String {
     let watching = Watching {
         v: V,
         target: &source.target,
         run: &source.run,
-        at: rfc3339(watch.since),
+        at: rfc3339(watch.since.unwrap_or(now)),
         event: "watching",
         watch: watch.into(),
     };
@@ -316,7 +321,7 @@ mod tests {
         let state =
             KnownState { name: "requesters".into(), known: "a".into(), unknown: "b".into(), change: "c".into() };
         let watch = WatchState {
-            since: std::time::UNIX_EPOCH,
+            since: Some(std::time::UNIX_EPOCH),
             states: vec![state],
             helpers: 1,
             requesters: 2,
@@ -324,7 +329,7 @@ mod tests {
             missed: 4,
             failed: None,
         };
-        let all: Value = serde_json::from_str(&watching(&source(), &watch)).unwrap();
+        let all: Value = serde_json::from_str(&watching(&source(), std::time::UNIX_EPOCH, &watch)).unwrap();
         assert_eq!((&all["event"], &all["run"]), (&"watching".into(), &"5f1c-7".into()));
         assert_eq!(all["states"], json!([{"name": "requesters", "known": "a", "unknown": "b", "change": "c"}]));
         assert_eq!(

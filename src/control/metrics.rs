@@ -7,10 +7,10 @@ use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
 use crate::abi::histogram::{BOUNDS, Histogram};
 use crate::abi::record::Outcome;
-use crate::abi::snapshot::Snapshot;
+use crate::abi::snapshot::{Snapshot, WatchState};
 use crate::abi::time::Micros;
 
-use super::target_info::TargetInfo;
+use super::target_info::{TargetInfo, TargetKind};
 
 /// The form of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +36,14 @@ const OUTCOMES: [Outcome; 7] = [
 pub fn text(info: &TargetInfo, s: &Snapshot, form: Form) -> String {
     let mut out = Text { out: String::new(), form };
     about(&mut out, info);
-    requests(&mut out, s);
+    match (info.kind, &s.kernel) {
+        (TargetKind::Kernel, Some(watch)) => of_kernel(&mut out, s, watch),
+        _ => {
+            requests(&mut out, s);
+            now(&mut out, s);
+        }
+    }
     ledger(&mut out, s);
-    now(&mut out, s);
     out.histogram("khelper_duration_seconds", "How long helpers ran, from the exec to the end.", &s.totals.run_times);
     let help = "How long calls waited, from the request to the exec: for a slot, a worker and the launch.";
     out.histogram("khelper_queueing_seconds", help, &s.totals.queue_times);
@@ -55,6 +60,31 @@ fn about(out: &mut Text, info: &TargetInfo) {
     out.line("khelper_build_info", &[("version", &label(&info.version))], "1");
     let started = info.run.started;
     out.gauge("khelper_start_time_seconds", "When the engine started, in seconds since the epoch.", &seconds(started));
+}
+
+/// The helpers of the kernel, since the watch began. What only an engine has (slots, a gate, refusals) is left out.
+fn of_kernel(out: &mut Text, s: &Snapshot, watch: &WatchState) {
+    let t = &s.totals;
+    out.counter("khelper_launched", "Helpers that were started.", t.launched);
+    let outcomes = [Outcome::Exited, Outcome::Killed, Outcome::ExecFailed, Outcome::Lost];
+    let ends = outcomes.map(|outcome| (outcome.name(), t.of(outcome)));
+    out.counters("khelper_ends", "Helpers that ended, by outcome.", "outcome", &ends);
+    out.counter(
+        "khelper_requesters",
+        "Helpers that ended and of which the user that asked is known.",
+        watch.requesters,
+    );
+    out.counter(
+        "khelper_trace_lost",
+        "Trace events that were lost; a loss of an unknown number counts as 1.",
+        watch.lost,
+    );
+    out.counter("khelper_trace_missed", "Helpers and losses that were not recorded, for lack of time.", watch.missed);
+    out.counter("khelper_watch_missed", "Events that watchers lost because they read too slowly.", t.events_missed);
+    out.gauge("khelper_helpers_running", "Helper processes that run now.", &s.live.to_string());
+    out.gauge("khelper_watchers", "Subscribers to the events of the watch.", &s.watchers.to_string());
+    let runs = if watch.failed.is_some() { "0" } else { "1" };
+    out.gauge("khelper_watching", "1 as long as the kernel is watched.", runs);
 }
 
 /// Counts since the engine started.

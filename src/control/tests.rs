@@ -489,7 +489,7 @@ impl Seed {
                 error: self.maybe("full".into()),
             }),
             kernel: self.maybe(Box::new(WatchState {
-                since: self.time(45),
+                since: self.maybe(self.time(45)),
                 states: vec![KnownState {
                     name: self.text(b'n').into(),
                     known: self.text(b'k').into(),

@@ -114,7 +114,8 @@ impl State {
     }
 }
 
-const ROOT: &str = "run khelper as root, or ask a khelper daemon that runs as root";
+/// What would change most states.
+pub const ROOT: &str = "run khelper as root, or ask a khelper daemon that runs as root";
 
 impl Knowledge {
     /// Whether anything can be watched.

@@ -8,6 +8,7 @@ pub mod event;
 pub mod format;
 pub mod join;
 pub mod knowledge;
+pub mod list;
 pub mod observation;
 pub mod page;
 mod read;

@@ -133,6 +133,18 @@ pub(super) fn helpers(unread: &mut Vec<Unread>, facts: &Facts, join: &mut Join) 
     });
 }
 
+/// The files of a helper that was found running; `None` if it is gone, or has no arguments after some time.
+pub(super) fn read_at_once(facts: &Facts, pid: i32) -> Option<Box<HelperFacts>> {
+    let found = now();
+    loop {
+        match facts.helper(found, pid) {
+            Read::Facts(read) => return Some(read),
+            Read::Early if now() < found + PATIENCE => std::thread::sleep(Duration::from_millis(1)),
+            Read::Early | Read::Gone => return None,
+        }
+    }
+}
+
 /// Where what is read goes to.
 pub(super) struct Into<'a> {
     pub(super) facts: &'a Facts,

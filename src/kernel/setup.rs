@@ -95,11 +95,7 @@ fn remove_left_behind(tracefs: &Tracefs) -> Result<usize, SysError> {
 /// # Errors
 /// [`NoTrace`].
 pub(super) fn start(now: impl Fn() -> u64) -> Result<Tracing, NoTrace> {
-    let tracefs = Tracefs::open().map_err(NoTrace::of)?;
-    match remove_left_behind(&tracefs) {
-        Err(error) if error.errno == Errno::ENOENT => return Err(NoTrace::LockedDown),
-        other => other.map_err(NoTrace::of)?,
-    };
+    let tracefs = open()?;
     let name = name();
     let works = tracefs.make_instance(&name).map_err(NoTrace::of)?;
     let forks = tracefs.make_instance(&format!("{name}{FORKS}")).map_err(NoTrace::of)?;
@@ -120,6 +116,33 @@ pub(super) fn start(now: impl Fn() -> u64) -> Result<Tracing, NoTrace> {
     let trace = Trace { is_detached: tracefs.is_detached(), files, modules };
     let page_size = page_size(&works);
     Ok(Tracing { buffers, page, page_size, decoder, trace, requesters, instances: [works, forks] })
+}
+
+/// Opens tracefs, and removes what was left there.
+fn open() -> Result<Tracefs, NoTrace> {
+    let tracefs = Tracefs::open().map_err(NoTrace::of)?;
+    match remove_left_behind(&tracefs) {
+        Err(error) if error.errno == Errno::ENOENT => Err(NoTrace::LockedDown),
+        other => other.map(|_| tracefs).map_err(NoTrace::of),
+    }
+}
+
+/// What trace events would tell, found out with one instance of which nothing is read: it has the usual clock and size,
+/// which the kernel takes its time to change.
+///
+/// # Errors
+/// As for [`start`].
+pub(super) fn check() -> Result<(Trace, Result<(), NoRequesters>), NoTrace> {
+    let tracefs = open()?;
+    let instance = tracefs.make_instance(&name()).map_err(NoTrace::of)?;
+    instance.write("options/overwrite", b"1").map_err(NoTrace::of)?;
+    let page = tracefs.read("events/header_page").map_err(NoTrace::of)?;
+    PageFormat::parse(&page).ok_or(NoTrace::Unsupported)?;
+    let mut decoder = Decoder::default();
+    let files = trace_forks(&instance, &mut decoder)?;
+    let requesters = trace_works(&instance, &mut decoder);
+    let modules = trace(&instance, &mut decoder, Kind::Module, None).is_ok();
+    Ok((Trace { is_detached: tracefs.is_detached(), files, modules }, requesters))
 }
 
 /// Its clock is that of the proc connector. With `overwrite` the kernel tells how much is lost, and where.

@@ -27,10 +27,7 @@ impl Source {
     pub(super) fn open() -> (Self, Knowledge) {
         let (initial_pids, initial_cgroups) = tasks::initial_namespaces();
         let (_, parents) = listed();
-        let exits = ProcConnector::subscribe(&parents).map_err(|refused| match refused {
-            Refused::Silent => NoExits::Silent,
-            Refused::Failed(error) => NoExits::of(error),
-        });
+        let exits = ends(initial_pids, &parents);
         let tracing = if initial_pids { setup::start(now) } else { Err(NoTrace::PidNamespace) };
         let since = now();
         let knowledge = Knowledge {
@@ -75,6 +72,38 @@ impl Source {
         self.newest = parents.newest;
         self.exits.as_ref().map_or(Ok(()), |connector| connector.set_parents(parents))
     }
+}
+
+/// Subscribes to ends. The kernel ignores a subscription from another pid namespace (`cn_proc_mcast_ctl`), so that no time
+/// is spent waiting for its proof there.
+fn ends(initial_pids: bool, parents: &Parents) -> Result<ProcConnector, NoExits> {
+    if !initial_pids {
+        return Err(NoExits::Silent);
+    }
+    ProcConnector::subscribe(parents).map_err(|refused| match refused {
+        Refused::Silent => NoExits::Silent,
+        Refused::Failed(error) => NoExits::of(error),
+    })
+}
+
+/// What a watch could know here. Everything that it needs is tried, and nothing is read: this takes less time than the
+/// start and the end of a watch.
+pub(super) fn check() -> Knowledge {
+    let (initial_pids, _) = tasks::initial_namespaces();
+    let exits = ends(initial_pids, &listed().1).map(drop);
+    let tracing = if initial_pids { setup::check() } else { Err(NoTrace::PidNamespace) };
+    Knowledge {
+        trace: tracing.as_ref().map(|(trace, _)| *trace).map_err(Clone::clone),
+        requesters: tracing.map_or(Err(NoRequesters::Unsupported), |(_, requesters)| requesters),
+        exits,
+    }
+}
+
+/// The processes that the kernel has started and that run.
+pub(super) fn helpers_of(all: &[Task]) -> Vec<i32> {
+    let is_parent = |pid: i32| pid == 2 || all.iter().any(|task| task.pid == pid && task.is_worker());
+    let is_helper = |task: &&Task| !task.is_kernel && !task.is_zombie && is_parent(task.parent);
+    all.iter().filter(is_helper).map(|task| task.pid).collect()
 }
 
 /// The parents of helpers. The newest pid is read before the list, so that no worker is missed between the two.

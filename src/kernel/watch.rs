@@ -14,7 +14,7 @@ use super::join::{Counts, Join};
 use super::knowledge::Knowledge;
 use super::observation::Observation;
 use super::read::{self, Into, Unread, now};
-use super::source::{Source, listed};
+use super::source::{Source, helpers_of, listed};
 use crate::abi::error::SysError;
 
 pub use super::read::Loss;
@@ -273,12 +273,7 @@ fn check(
     unread: &mut Vec<Unread>,
 ) -> Result<(), SysError> {
     let (all, parents) = listed();
-    let is_parent = |pid: i32| pid == 2 || all.iter().any(|task| task.pid == pid && task.is_worker());
-    let helpers: Vec<i32> = all
-        .iter()
-        .filter(|task| !task.is_kernel && !task.is_zombie && is_parent(task.parent))
-        .map(|task| task.pid)
-        .collect();
+    let helpers = helpers_of(&all);
     // Gone now and already at the last check: its end is not merely on the way.
     let known = join.running();
     unread.extend(helpers.iter().filter(|pid| !known.contains(pid)).map(|pid| Unread::new(now(), *pid)));

@@ -35,12 +35,24 @@ const LAST: u64 = 512;
 const RESTARTED: &str = "lost: daemon restarted while the helper ran";
 const ENDED: &str = "lost: the helper ended while no engine ran";
 
+/// The target of a watch of the kernel.
+pub(super) const KERNEL: &str = "kernel";
+
 /// A helper that no engine waits for any more.
 pub(super) struct Orphan {
     pub(super) run: RunId,
     pub(super) running: Running,
     /// Becomes readable when the helper ends; `None` if it has ended.
     pub(super) process: Option<OwnedFd>,
+}
+
+/// Helpers of the kernel that were running when an earlier watch ended, and run still.
+#[derive(Default)]
+pub(super) struct LeftRunning {
+    /// For the watch to take.
+    pub(super) helpers: Vec<Running>,
+    /// The runs that their lines are about, by their ids.
+    pub(super) runs: BTreeMap<u64, RunId>,
 }
 
 /// What earlier runs have left.
@@ -71,8 +83,9 @@ struct Found {
     head: Arc<Head>,
 }
 
-/// Reads what is left in the folder, and ends torn lines with a newline.
-pub(super) fn left_in(folder: &Folder, boot: &str) -> Result<Left, LedgerError> {
+/// Reads what is left in the folder, and ends torn lines with a newline. Helpers of the kernel are left to the next watch
+/// of the kernel, which may find them running, and those of engines to the next engine.
+pub(super) fn left_in(folder: &Folder, boot: &str, target: &str) -> Result<Left, LedgerError> {
     let mut left = Left { next_id: 1, ..Left::default() };
     let (mut open, mut others) = (Open::new(), Vec::new());
     for name in folder.names()? {
@@ -88,6 +101,7 @@ pub(super) fn left_in(folder: &Folder, boot: &str) -> Result<Left, LedgerError> 
                 others.push((name, head, body));
                 continue;
             }
+            _ if (&*head.target == KERNEL) != (target == KERNEL) => false,
             _ => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
         };
         // Its process, or another start, may have closed it in order before it was locked here.

@@ -95,7 +95,7 @@ impl State {
     /// Keeps account of the helpers that run and of the ids.
     fn note(&mut self, item: &Item, run: RunId) {
         let id = match item {
-            Item::Started(running) | Item::StillRunning(running) => {
+            Item::Started(running) | Item::StillRunning(running) | Item::Open(running) => {
                 self.open.insert((run, running.record.id), running.clone());
                 running.record.id
             }

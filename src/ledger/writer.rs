@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::abi::error::Explain;
+use crate::abi::event::EventKind;
 use crate::abi::record::Record;
 use crate::abi::sink::{Changed, LedgerState, RecordSink};
 use crate::control::target_info::RunId;
@@ -17,7 +18,7 @@ use super::clocks::{Clocks, MachineClocks};
 use super::error::LedgerError;
 use super::folder::{FAILURES, Folder};
 use super::line::{Item, KeepOutput, Running, Wall, micros};
-use super::open::{Left, Orphan, left_in};
+use super::open::{KERNEL, Left, LeftRunning, Orphan, left_in};
 use super::rotate::Limits;
 use super::series::{Fixed, Series};
 use super::state::{Losses, State};
@@ -66,6 +67,7 @@ pub struct Ledger {
     /// Apart from `state`, which is locked while a write blocks.
     stats: Mutex<LedgerState>,
     watching: Mutex<Option<Watching>>,
+    left: Mutex<LeftRunning>,
 }
 
 const IDLE: Wall = Wall::MIN;
@@ -79,7 +81,7 @@ impl Ledger {
         let folder = Folder::open(&options.folder, true)?;
         let failures = folder.sub(FAILURES, true)?;
         let boot: Arc<str> = process::boot_id().into();
-        let left = left_in(&folder, &boot)?;
+        let left = left_in(&folder, &boot, options.target)?;
         let now = options.clocks.wall();
         let actor = Arc::new(host.actor());
         let run = RunId { started: u64::try_from(now).unwrap_or(0), pid: actor.pid };
@@ -114,6 +116,7 @@ impl Ledger {
             state: Mutex::new(state),
             stats: Mutex::default(),
             watching: Mutex::default(),
+            left: Mutex::default(),
         });
         ledger.take_over(left);
         Ok(ledger)
@@ -123,8 +126,11 @@ impl Ledger {
     fn take_over(self: &Arc<Self>, mut left: Left) {
         let now = self.clocks.wall();
         let orphans = std::mem::take(&mut left.orphans);
+        let is_kernel = &*lock(&self.state).fixed.target == KERNEL;
         for orphan in &orphans {
             let item = match orphan.process {
+                // Its watch goes on, as over a rotation.
+                Some(_) if is_kernel => Item::Open(orphan.running.clone()),
                 Some(_) => Item::StillRunning(orphan.running.clone()),
                 None => Item::Ended(Arc::new(orphan.ended())),
             };
@@ -134,7 +140,19 @@ impl Ledger {
         if self.stats().lost == 0 {
             left.end(now);
         }
-        let alive: Vec<Orphan> = orphans.into_iter().filter(|orphan| orphan.process.is_some()).collect();
+        let mut alive: Vec<Orphan> = orphans.into_iter().filter(|orphan| orphan.process.is_some()).collect();
+        if is_kernel {
+            // A watch sees how these end.
+            let mut left = lock(&self.left);
+            alive.retain(|Orphan { run, running, .. }| {
+                if left.runs.contains_key(&running.record.id) {
+                    return true;
+                }
+                left.runs.insert(running.record.id, *run);
+                left.helpers.push(running.clone());
+                false
+            });
+        }
         if !alive.is_empty() {
             // Without a thread, the next start of the ledger finds out what has become of them.
             let ledger = Arc::downgrade(self);
@@ -150,6 +168,13 @@ impl Ledger {
     /// A helper of an earlier run has ended.
     fn orphan_ended(&self, run: RunId, record: Arc<Record>) {
         self.put(&Item::Ended(record), Some(run), self.clocks.wall());
+    }
+
+    /// The helpers of the kernel that an earlier watch has seen start and that run still, each with the start time of its
+    /// process. What is written about one of them later, by its id, is about the run that it began in.
+    pub fn left(&self) -> Vec<(Arc<Record>, u64)> {
+        let helpers = std::mem::take(&mut lock(&self.left).helpers);
+        helpers.into_iter().filter_map(|Running { record, start_time }| Some((record, start_time?))).collect()
     }
 
     /// This run, for [`crate::control::local::Local::with_run`].
@@ -224,11 +249,16 @@ impl RecordSink for Ledger {
     }
 
     fn finished(&self, record: &Arc<Record>) {
-        self.put(&Item::Ended(record.clone()), None, after(record, record.ended_us));
+        let run = lock(&self.left).runs.remove(&record.id);
+        self.put(&Item::Ended(record.clone()), run, after(record, record.ended_us));
     }
 
     fn changed(&self, change: &Changed) {
-        self.put(&Item::Changed(change.event.clone()), None, micros(change.wall));
+        let run = match &change.event.kind {
+            EventKind::Signalled { id, .. } => lock(&self.left).runs.get(id).copied(),
+            _ => None,
+        };
+        self.put(&Item::Changed(change.event.clone()), run, micros(change.wall));
     }
 
     fn lost(&self, count: u64) {

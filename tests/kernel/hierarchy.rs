@@ -123,10 +123,9 @@ impl Hierarchy {
 
     /// Removes the cgroups of helpers that have ended.
     pub fn sweep(&self) {
-        for entry in fs::read_dir(self.root()).unwrap().flatten() {
-            if entry.file_type().unwrap().is_dir() {
-                let _ = fs::remove_dir(entry.path());
-            }
+        // What is no folder cannot be removed so.
+        for entry in fs::read_dir(self.root()).into_iter().flatten().flatten() {
+            let _ = fs::remove_dir(entry.path());
         }
     }
 }
@@ -136,7 +135,12 @@ impl Drop for Hierarchy {
         if self.mounted {
             let _ = fs::write(self.root().join("notify_on_release"), "0");
             self.sweep();
-            umount2(&self.root(), MntFlags::empty()).unwrap();
+            // A second panic would end the whole process, and hide the first.
+            if let Err(e) =
+                umount2(&self.root(), MntFlags::empty()).or_else(|_| umount2(&self.root(), MntFlags::MNT_DETACH))
+            {
+                eprintln!("{} stays mounted: {e}", self.root().display());
+            }
         }
     }
 }

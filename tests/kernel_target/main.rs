@@ -19,6 +19,8 @@ mod asker;
 #[cfg(feature = "console")]
 mod console;
 mod many;
+mod restart;
+mod tree;
 mod verbs;
 mod why;
 
@@ -90,12 +92,15 @@ impl Fixture {
 impl Drop for Fixture {
     /// Ends the agents that a failed test has left.
     fn drop(&mut self) {
-        let output = self.over(&["ps", "--json"]);
+        let target = self.target();
+        let run =
+            |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_khelper")).args(["--target", &target]).args(args).output();
+        let Ok(output) = run(&["ps", "--json"]) else { return };
         let rows = String::from_utf8_lossy(&output.stdout).into_owned();
         let rows = rows.lines().filter_map(|row| serde_json::from_str::<serde_json::Value>(row).ok());
         let agent = self.hierarchy.agent();
         for row in rows.filter(|row| row["path"].as_str() == agent.to_str()) {
-            let _ = self.over(&["kill", "-s", "KILL", &row["id"].to_string()]);
+            let _ = run(&["kill", "-s", "KILL", &row["id"].to_string()]);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -83,6 +84,59 @@ fn what_runs_is_shown_and_ended_and_nothing_else_is_signalled() {
     let status = &objects(&text(&fixture.over(&["status", "--json"])))[0];
     assert!(status["helpers"].as_u64() >= Some(1) && status["states"].as_array().unwrap().len() == 3, "{status}");
     assert!(text(&fixture.over(&["status"])).contains("kernel watcher: since "));
+}
+
+/// Runs khelper where nothing of the kernel can be watched: as an ordinary user, in a network namespace of its own.
+fn where_nothing_can_be_watched(args: &[&str]) -> std::process::Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
+    // SAFETY: the closure makes system calls alone.
+    unsafe {
+        command.args(args).pre_exec(|| {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?;
+            nix::unistd::setgroups(&[])?;
+            nix::unistd::setgid(65534.into())?;
+            Ok(nix::unistd::setuid(65534.into())?)
+        })
+    };
+    command.output().unwrap()
+}
+
+#[test]
+fn what_runs_is_listed_without_a_watch_and_without_rights() {
+    let Some(fixture) = Fixture::new() else { return };
+    let agent = fixture.hierarchy.agent();
+    let _asker = Asker::start(&fixture.hierarchy, 0, None, b"mount", "8-w1000");
+    fixture.until(&["log", "--outcome", "running"], |said| said.contains(agent.to_str().unwrap()));
+    for args in [&["ps", "--json"][..], &["status", "--json"], &["status"]] {
+        let args = [&["--target", "kernel"], args].concat();
+        let (own, other) = (khelper(&args), where_nothing_can_be_watched(&args));
+        assert_eq!((own.status.code(), other.status.code()), (Some(0), Some(0)), "{args:?} {own:?} {other:?}");
+        for (output, rights) in [(own, true), (other, false)] {
+            let said = text(&output);
+            match (args[2], args.get(3)) {
+                ("ps", _) => assert!(objects(&said).iter().any(|row| row["path"] == agent.to_str().unwrap()), "{said}"),
+                ("status", Some(_)) => {
+                    let status = &objects(&said)[0];
+                    let known =
+                        status["states"].as_array().unwrap().iter().filter(|state| state["known"] != "").count();
+                    assert_eq!(
+                        (&status["since"], status["running"].as_u64() >= Some(1)),
+                        (&Value::Null, true),
+                        "{said}"
+                    );
+                    assert_eq!(known, if rights { 3 } else { 0 }, "{said}");
+                }
+                _ => {
+                    assert!(
+                        said.contains("helpers running, listed by pid ") && said.contains("watcher: none"),
+                        "{said}"
+                    );
+                }
+            }
+        }
+    }
+    let said = where_nothing_can_be_watched(&["--target", "kernel", "watch"]);
+    assert_eq!((said.status.code(), errors(&said).lines().count()), (Some(69), 3), "{said:?}");
 }
 
 #[test]

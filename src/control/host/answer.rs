@@ -76,16 +76,8 @@ pub(super) fn perform(
             let why = "the kernel has no knobs of an engine: its gate is shut by suspend and shutdown alone, its limit is fixed";
             Err(ControlError::Unsupported(why.to_owned()))
         }
-        other => match store.knobs().perform(&other) {
-            Some(reply) => {
-                if let Ok(Reply::Written(changes)) = &reply {
-                    changes
-                        .iter()
-                        .filter(|change| change.before != change.after)
-                        .for_each(|c| store.changed(c, &actor));
-                }
-                reply
-            }
+        other => match store.knobs().recorded(&other, &actor, &mut |kind| store.changed(kind)) {
+            Some(reply) => reply,
             None => Err(ControlError::Unsupported(why_not(&other).to_owned())),
         },
     };

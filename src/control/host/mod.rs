@@ -5,6 +5,7 @@ mod act;
 mod answer;
 mod birth;
 mod knobs;
+mod lineage;
 mod pump;
 mod record;
 mod request;
@@ -21,20 +22,22 @@ use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, SysError};
 use crate::abi::event::EventKinds;
+use crate::abi::record::Record;
 use crate::abi::sink::RecordSink;
 use crate::abi::snapshot::{KnownState, WatchState};
-use crate::kernel::knowledge::Knowledge;
+use crate::kernel::knowledge::{Knowledge, ROOT};
+use crate::kernel::list::{self, NotListed};
 use crate::kernel::watch::{Stopper, Watch as KernelWatch};
 
 use super::authorize::{Authorization, authorize};
 use super::command::Command;
 use super::completion::{CallId, Completion};
-use super::kernel_knobs::KernelKnobs;
+use super::kernel_knobs::Recorder;
 use super::local::watch_of;
 use super::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use super::watch::{Wake, Watch};
 use answer::{Job, is_quick};
-use store::Store;
+use store::{Source, Store};
 
 pub use record::of as record_of;
 
@@ -55,12 +58,44 @@ pub struct Options {
     pub sink: Option<Arc<dyn RecordSink>>,
     /// This watch, and the number of its first helper: those of the ledger.
     pub run: Option<(RunId, u64)>,
+    /// The helpers that an earlier watch has recorded as running, each with the start time of its process: one that runs
+    /// still keeps its record and its number.
+    pub left: Vec<(Arc<Record>, u64)>,
+    /// Receives the changes of the kernel's knobs that this process makes, if there is no `sink`.
+    pub changes: Option<Recorder>,
     /// Every capability that the kernel knows.
     pub known: CapMask,
     /// This process.
     pub by: Actor,
     /// The program that reports what a helper gets, for a rehearsal: khelper itself.
     pub probe: Option<std::path::PathBuf>,
+}
+
+impl Options {
+    /// The usual options, without a ledger.
+    pub fn new(known: CapMask, by: Actor) -> Self {
+        Self { keep: KEPT, sink: None, run: None, left: Vec::new(), changes: None, known, by, probe: None }
+    }
+}
+
+impl Options {
+    /// The target, and the number of its first helper.
+    fn info(&self) -> (TargetInfo, u64) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        let (run, first_id) = self.run.unwrap_or((RunId { started, pid: self.by.pid }, 1));
+        let info = TargetInfo {
+            kind: TargetKind::Kernel,
+            name: String::new(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: self.by.pid,
+            uid: self.by.uid,
+            run,
+            link: LinkState::Up,
+            known: self.known,
+        };
+        (info, first_id)
+    }
 }
 
 /// Why the kernel cannot be watched.
@@ -75,8 +110,8 @@ pub struct NotWatched {
 /// A watch of this machine's kernel, as a target. Dropping it ends the watch.
 pub struct HostKernel {
     store: Arc<Store>,
-    stopper: Stopper,
-    pump: Mutex<Option<JoinHandle<()>>>,
+    /// The watch, and the thread that takes what it tells; `None` if the helpers were listed.
+    watch: Option<(Stopper, Mutex<Option<JoinHandle<()>>>)>,
     /// The queue of the thread that performs commands; `None` until one needs it.
     worker: Mutex<Option<Sender<Job>>>,
     info: TargetInfo,
@@ -89,22 +124,9 @@ impl HostKernel {
     /// Nothing can be known of this kernel's helpers here, or a thread cannot be started.
     pub fn start(options: Options) -> Result<Self, NotWatched> {
         let watch = KernelWatch::start(QUEUE).map_err(|(knowledge, error)| not_watched(&knowledge, error))?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let started = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        let (run, first_id) = options.run.unwrap_or((RunId { started, pid: options.by.pid }, 1));
-        let info = TargetInfo {
-            kind: TargetKind::Kernel,
-            name: String::new(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: options.by.pid,
-            uid: options.by.uid,
-            run,
-            link: LinkState::Up,
-            known: options.known,
-        };
+        let (info, first_id) = options.info();
         let status = watch.status();
-        let knobs = KernelKnobs::default().probing(options.probe);
-        let store = Arc::new(Store::new(watch.viewer(), &info, options.keep, first_id, options.sink, knobs));
+        let store = Arc::new(Store::new(Source::Watch(watch.viewer()), &info, first_id, options));
         let (stopper, filled) = (watch.stopper(), store.clone());
         let pump = std::thread::Builder::new().name("khelper-helpers".into()).spawn(move || pump::run(watch, &filled));
         let failed = |e: std::io::Error| {
@@ -113,14 +135,35 @@ impl HostKernel {
         };
         let pump = Mutex::new(Some(pump.map_err(failed)?));
         store.wait_listed(LISTED);
-        Ok(Self { store, stopper, pump, worker: Mutex::default(), info })
+        Ok(Self { store, watch: Some((stopper, pump)), worker: Mutex::default(), info })
+    }
+
+    /// Lists the helpers that run now, without a watch: nothing that starts or ends later is seen. It says what a watch
+    /// could know here if `checks`.
+    ///
+    /// # Errors
+    /// The helpers cannot be seen here.
+    pub fn list(options: Options, checks: bool) -> Result<Self, NotWatched> {
+        let helpers = list::running().map_err(|why| match why {
+            NotListed::PidNamespace(knowledge) => not_watched(&knowledge, None),
+            NotListed::Hidden => NotWatched { states: vec![hidden()], error: None },
+        })?;
+        let (info, first_id) = options.info();
+        let source = Source::List(if checks { states(&list::check()) } else { Vec::new() });
+        let store = Arc::new(Store::new(source, &info, first_id, options));
+        for helper in helpers {
+            store.started(&helper, pump::start_time(&helper));
+        }
+        store.ended();
+        Ok(Self { store, watch: None, worker: Mutex::default(), info })
     }
 
     /// Ends the watch, and waits until its last helpers are recorded and its trace instances removed. A second call does
     /// nothing.
     pub fn stop(&self) {
-        self.stopper.stop();
-        let pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((stopper, pump)) = &self.watch else { return };
+        stopper.stop();
+        let pump = pump.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(pump) = pump {
             // It ends as the watch does; a panic of it was told already.
             let _ = pump.join();
@@ -215,6 +258,12 @@ fn states(knowledge: &Knowledge) -> Vec<KnownState> {
         change: state.change,
     };
     knowledge.states().into_iter().map(of).collect()
+}
+
+/// /proc hides the kernel's threads, and so everything that they start.
+fn hidden() -> KnownState {
+    let words = "what runs: /proc shows this user no process of others (`hidepid=` in proc(5))";
+    KnownState { name: "list_hidden".into(), known: "".into(), unknown: words.into(), change: ROOT.into() }
 }
 
 fn not_watched(knowledge: &Knowledge, error: Option<SysError>) -> NotWatched {

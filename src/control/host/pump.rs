@@ -13,7 +13,10 @@ use super::store::Store;
 pub(super) fn run(watch: Watch, store: &Store) {
     while let Some(told) = watch.next() {
         match told {
-            Told::Listed => store.listed(),
+            Told::Listed => {
+                store.lose_left();
+                store.listed();
+            }
             Told::Started(observation) => store.started(&observation, start_time(&observation)),
             Told::Helper(observation) => store.finished(&observation),
             Told::Lost(loss) => {
@@ -27,7 +30,7 @@ pub(super) fn run(watch: Watch, store: &Store) {
 }
 
 /// When the helper's process started, if the process that has its number now can be the helper's.
-fn start_time(observation: &Observation) -> Option<u64> {
+pub(super) fn start_time(observation: &Observation) -> Option<u64> {
     let ticks = process::start_time(observation.pid)?;
     observation.times.forked.is_none_or(|forked| birth::is_made_at(ticks, forked)).then_some(ticks)
 }

@@ -55,6 +55,45 @@ pub fn of(observation: &Observation, id: u64, wall: impl Fn(u64) -> SystemTime) 
     record
 }
 
+/// The record of a helper that an earlier watch has seen start, with what is seen of its end alone.
+pub(super) fn ended(before: &Record, seen: Record, ended: Option<u64>) -> Record {
+    let status = |missing: &&Missing| missing.what == Fact::Status;
+    let mut kernel = before.kernel.clone();
+    if let Some(kernel) = &mut kernel {
+        kernel.unknown.retain(|missing| !status(&missing));
+        kernel.unknown.extend(seen.kernel.iter().flat_map(|kernel| kernel.unknown.iter().filter(status)).copied());
+    }
+    Record {
+        state: seen.state,
+        outcome: seen.outcome,
+        stage: seen.stage,
+        said: seen.said,
+        status: seen.status,
+        ended_us: ended.map(|ended| (ended / 1000).saturating_sub(before.at)),
+        kernel,
+        ..before.clone()
+    }
+}
+
+const GONE: &str = "lost: the helper ended while nothing watched the kernel";
+
+/// The record of a helper that was running when an earlier watch ended and is gone.
+pub(super) fn lost(before: &Record) -> Record {
+    let mut kernel = before.kernel.clone();
+    if let Some(kernel) = &mut kernel {
+        kernel.unknown.retain(|missing| missing.what != Fact::Status);
+        kernel.unknown.push(Missing { what: Fact::Status, why: Unknown::BeforeWatch });
+    }
+    Record {
+        state: State::Ended,
+        outcome: Outcome::Lost,
+        stage: Some(Stage::Lost),
+        said: Some(GONE.into()),
+        kernel,
+        ..before.clone()
+    }
+}
+
 fn actor(observation: &Observation) -> Actor {
     let Ok(Requester { tid, facts }) = &observation.requester else { return Actor::unknown(0) };
     match facts {

@@ -1,5 +1,6 @@
 //! The helpers of the kernel: those that run, those that ended last, totals, and events.
 
+mod lives;
 pub(super) mod read;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -8,21 +9,19 @@ use std::time::{Duration, SystemTime};
 
 use crate::abi::actor::Actor;
 use crate::abi::event::{EventKind, EventKinds, Level, LossSource};
-use crate::abi::knob_value::Change;
 use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::Record;
 use crate::abi::sink::{Changed, RecordSink};
-use crate::abi::snapshot::{Snapshot, Totals};
+use crate::abi::snapshot::{KnownState, Snapshot, Totals};
 use crate::abi::time::Micros;
-use crate::control::kernel_knobs::KernelKnobs;
+use crate::control::kernel_knobs::{KernelKnobs, Recorder};
 use crate::control::target_info::TargetInfo;
 use crate::control::text::kernel;
 use crate::engine::{Bus, Subscription};
-use crate::kernel::observation::{Observation, Times, Unknown};
-use crate::kernel::watch::{Viewer, wall};
+use crate::kernel::watch::Viewer;
 use crate::sys::process::monotonic;
 
-use super::{birth, record};
+use super::Options;
 
 /// How many warnings a snapshot lists.
 const WARNINGS: usize = 16;
@@ -33,6 +32,8 @@ pub(super) struct Running {
     pub(super) record: Arc<Record>,
     /// When its process started, in clock ticks since boot; with the pid it names one process.
     pub(super) start_time: Option<u64>,
+    /// Whether an earlier watch has seen it start.
+    is_left: bool,
 }
 
 struct State {
@@ -40,6 +41,8 @@ struct State {
     live: BTreeMap<u64, Running>,
     /// The ids of `live` by pid.
     pids: HashMap<i32, u64>,
+    /// What an earlier watch has recorded as running and this one has not found yet, by pid and start time.
+    left: HashMap<(i32, u64), Arc<Record>>,
     ended: VecDeque<Arc<Record>>,
     /// How many ended helpers are not kept any more.
     first: u64,
@@ -53,12 +56,21 @@ struct State {
     is_listed: bool,
 }
 
+/// Where the helpers come from.
+pub(super) enum Source {
+    /// A watch.
+    Watch(Viewer),
+    /// The list of processes, read once; what a watch could know, if that was asked.
+    List(Vec<KnownState>),
+}
+
 /// The helpers of the kernel.
 pub(super) struct Store {
     state: Mutex<State>,
     changed: Condvar,
-    watch: Viewer,
+    source: Source,
     sink: Option<Arc<dyn RecordSink>>,
+    changes: Option<Recorder>,
     /// What a snapshot has of this process.
     base: Snapshot,
     knobs: KernelKnobs,
@@ -67,17 +79,17 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(
-        watch: Viewer,
+        source: Source,
         info: &TargetInfo,
-        keep: usize,
         first_id: u64,
-        sink: Option<Arc<dyn RecordSink>>,
-        knobs: KernelKnobs,
+        Options { keep, sink, left, changes, probe, .. }: Options,
     ) -> Self {
+        let left = left.into_iter().filter_map(|(record, start)| Some(((record.pid?, start), record))).collect();
         let state = State {
             last_id: first_id.saturating_sub(1),
             live: BTreeMap::new(),
             pids: HashMap::new(),
+            left,
             ended: VecDeque::new(),
             first: 0,
             totals: Totals::default(),
@@ -89,7 +101,8 @@ impl Store {
             is_listed: false,
         };
         let base = Snapshot::unknown(info.pid, info.uid, info.known);
-        Self { state: Mutex::new(state), changed: Condvar::new(), watch, sink, base, knobs, keep }
+        let knobs = KernelKnobs::default().probing(probe);
+        Self { state: Mutex::new(state), changed: Condvar::new(), source, sink, changes, base, knobs, keep }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -116,79 +129,6 @@ impl Store {
         }
     }
 
-    /// A helper runs, and has run for a while. `start_time` names its process.
-    pub(super) fn started(&self, observation: &Observation, start_time: Option<u64>) {
-        let mut state = self.lock();
-        let id = state.new_id();
-        let mut record = record::of(observation, id, wall);
-        if let (Some(ticks), true) = (start_time, observation.times == Times::default()) {
-            // It was found running: since its start.
-            let since = birth::made_at(ticks);
-            (record.at, record.wall, record.started_us) = (since / 1000, wall(since), Some(0));
-        }
-        let record = Arc::new(record);
-        state.totals.launched += 1;
-        // An end of the process that had this number before was lost.
-        if let Some(before) = state.pids.insert(observation.pid, id) {
-            state.live.remove(&before);
-        }
-        state.live.insert(id, Running { record: record.clone(), start_time });
-        state.bus.emit(monotonic(), EventKind::Started { id, pid: observation.pid });
-        drop(state);
-        if let Some(sink) = &self.sink {
-            sink.started(&record);
-        }
-    }
-
-    /// A helper has ended.
-    pub(super) fn finished(&self, observation: &Observation) {
-        // The watch ends: it runs on.
-        if observation.status == Err(Unknown::StillRunning) {
-            return;
-        }
-        let mut state = self.lock();
-        let started = state.pids.remove(&observation.pid).and_then(|id| state.live.remove(&id));
-        let id = match &started {
-            Some(running) => running.record.id,
-            None => state.new_id(),
-        };
-        let mut record = record::of(observation, id, wall);
-        if let Some(running) = &started {
-            // The same moment, as it was computed then; of a helper that was found running only its start is known.
-            let ended = observation.times.ended.filter(|_| record.started_us.is_none());
-            (record.at, record.wall) = (running.record.at, running.record.wall);
-            if let Some(ended) = ended {
-                record.started_us = running.record.started_us;
-                record.ended_us = record.started_us.map(|_| (ended / 1000).saturating_sub(record.at));
-            }
-        } else {
-            state.totals.launched += 1;
-        }
-        let record = Arc::new(record);
-        state.requesters += u64::from(record.actor.is_known());
-        state.totals.by_outcome[record.outcome as usize] += 1;
-        if let (Some(from), Some(to)) = (record.started_us, record.ended_us) {
-            state.totals.run_times.add(to.saturating_sub(from));
-            state.totals.queue_times.add(from);
-        }
-        if self.keep > 0 {
-            if state.ended.len() == self.keep {
-                state.ended.pop_front();
-                state.first += 1;
-                state.totals.records_dropped += 1;
-            }
-            state.ended.push_back(record.clone());
-        } else {
-            state.first += 1;
-        }
-        let at = record.ended_us.map_or_else(monotonic, |ended| record.at + ended);
-        state.bus.emit(at, EventKind::Finished(record.clone()));
-        drop(state);
-        if let Some(sink) = &self.sink {
-            sink.finished(&record);
-        }
-    }
-
     /// Something is lost.
     pub(super) fn lost(&self, source: LossSource, count: Option<u64>) {
         let mut state = self.lock();
@@ -206,26 +146,33 @@ impl Store {
         self.emit(self.lock(), EventKind::Signalled { id: running.record.id, pid, signal, actor });
     }
 
-    /// A knob of the kernel was changed by this process.
-    pub(super) fn changed(&self, change: &Change, actor: &Arc<Actor>) {
-        self.emit(self.lock(), EventKind::KnobChanged { change: Arc::new(change.clone()), actor: actor.clone() });
+    /// A knob of the kernel, or what is kept of it, was changed by this process.
+    pub(super) fn changed(&self, kind: EventKind) {
+        self.emit(self.lock(), kind);
     }
 
     fn emit(&self, mut state: MutexGuard<'_, State>, kind: EventKind) {
         let at = monotonic();
-        let change = (self.sink.is_some() && Changed::includes(&kind)).then(|| kind.clone());
+        let change =
+            ((self.sink.is_some() || self.changes.is_some()) && Changed::includes(&kind)).then(|| kind.clone());
         state.bus.emit(at, kind);
         let seq = state.bus.seq();
         drop(state);
-        if let (Some(sink), Some(kind)) = (&self.sink, change) {
-            sink.changed(&Changed { wall: SystemTime::now(), event: crate::abi::event::Event { seq, at, kind } });
+        let Some(kind) = change else { return };
+        let changed = Changed { wall: SystemTime::now(), event: crate::abi::event::Event { seq, at, kind } };
+        match (&self.sink, &self.changes) {
+            (Some(sink), _) => sink.changed(&changed),
+            (None, Some(record)) if is_of_knobs(&changed.event.kind) => record(&changed),
+            (None, _) => {}
         }
     }
 
     /// The watch has ended.
     pub(super) fn ended(&self) {
         let mut state = self.lock();
-        if let Some(error) = self.watch.status().failed {
+        if let Source::Watch(watch) = &self.source
+            && let Some(error) = watch.status().failed
+        {
             state.warn(monotonic(), format!("the watch of the kernel has ended: {error}"));
         }
         state.bus.close();
@@ -253,6 +200,11 @@ impl Store {
     pub(super) const fn knobs(&self) -> &KernelKnobs {
         &self.knobs
     }
+}
+
+/// Whether a knob of the kernel was changed, or what is kept of it.
+const fn is_of_knobs(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::KnobChanged { .. } | EventKind::Unpersisted { .. })
 }
 
 impl State {

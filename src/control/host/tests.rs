@@ -1,11 +1,14 @@
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::record_of;
+use super::store::{Source, Store};
+use super::{Options, record_of};
 use crate::abi::actor::{Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::kernel_helper::{Cause as Of, Doubts, Fact, Unknown};
 use crate::abi::place::Attribution;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
+use crate::abi::sink::{Changed, RecordSink};
 use crate::abi::wait::{WaitMode, WaitStatus};
 use crate::kernel::event::ModuleRequest;
 use crate::kernel::observation::{Cause, Executed, HelperFacts, Observation, Requester, RequesterFacts, Times};
@@ -139,4 +142,53 @@ fn what_is_not_known_has_its_reason() {
     assert_eq!(&*record(&of(hostile().facts)).path, b"/sbin/modprobe");
     assert_eq!(&*record(&of(Err(Unknown::Gone))).path, b"modprobe");
     assert!(record(&Observation { times: Times::default(), ..lone_end() }).wall <= SystemTime::now());
+}
+
+/// What a ledger would get: `s` for a start, `e` for an end.
+#[derive(Default)]
+struct Sink(Mutex<Vec<(char, Arc<Record>)>>);
+
+impl RecordSink for Sink {
+    fn started(&self, record: &Arc<Record>) {
+        self.0.lock().unwrap().push(('s', record.clone()));
+    }
+    fn finished(&self, record: &Arc<Record>) {
+        self.0.lock().unwrap().push(('e', record.clone()));
+    }
+    fn changed(&self, _: &Changed) {}
+}
+
+#[test]
+fn what_an_earlier_watch_saw_start_keeps_its_record_and_its_number() {
+    let before = record(&Observation { status: Err(Unknown::StillRunning), ..hostile() });
+    let (before, sink) = (Arc::new(before), Arc::new(Sink::default()));
+    let options = Options {
+        sink: Some(sink.clone()),
+        left: vec![(before.clone(), 7), (Arc::new(Record { id: 89, pid: Some(5000), ..Record::clone(&before) }), 7)],
+        ..Options::new(CapMask::up_to(40), crate::control::testing::actor())
+    };
+    let (info, _) = options.info();
+    let store = Store::new(Source::List(Vec::new()), &info, 90, options);
+    let found = || Observation {
+        requester: Err(Unknown::BeforeWatch),
+        cause: Err(Unknown::BeforeWatch),
+        executed: Executed::Unknown(Unknown::BeforeWatch),
+        status: Err(Unknown::StillRunning),
+        times: Times::default(),
+        worker: None,
+        ..hostile()
+    };
+    // One that has the pid of the other, and another start.
+    store.started(&Observation { pid: 5000, ..found() }, Some(8));
+    store.started(&found(), Some(7));
+    assert_eq!(store.live(0, 9).iter().map(|live| live.id).collect::<Vec<_>>(), [88, 90]);
+    assert_eq!(store.records(&[88]), std::slice::from_ref(&before));
+    store.lose_left();
+    let times = Times { ended: Some(13_000_000), ..Times::default() };
+    store.finished(&Observation { status: Ok(WaitStatus::from_raw(256)), times, ..found() });
+    let written = sink.0.lock().unwrap().clone();
+    assert_eq!(written.iter().map(|(what, r)| (*what, r.id)).collect::<Vec<_>>(), [('s', 90), ('e', 89), ('e', 88)]);
+    assert_eq!(*written[2].1, record(&hostile()), "as if one watch had seen all of it");
+    let lost = &written[1].1;
+    assert_eq!((lost.outcome, lost.state, lost.actor.uid), (Outcome::Lost, State::Ended, 1000));
 }

@@ -23,6 +23,10 @@ const SYSCTL: [&str; 5] =
     ["etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/lib/sysctl.d", "lib/sysctl.d"];
 /// The folders of system.conf and system.conf.d, in the same order.
 const SYSTEMD: [&str; 4] = ["etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd"];
+/// It is there where systemd is the init system (sd_booted(3)).
+const SYSTEMD_RUNS: &str = "run/systemd/system";
+/// sysctl.conf(5).
+const CONF: &str = "/etc/sysctl.conf";
 /// The largest file that is read.
 const FILE_MAX: u64 = 1024 * 1024;
 
@@ -40,11 +44,31 @@ pub(super) struct Boot {
 
 impl KernelKnobs {
     pub(super) fn boot(&self) -> Boot {
-        self.boot_of(&self.sysctl_files())
+        self.boot_of(self.sysctl_files())
     }
 
-    /// What these files of sysctl.d set.
-    pub(super) fn boot_of(&self, files: &[File]) -> Boot {
+    /// What these files of sysctl.d set at boot, and where systemd is not the init system sysctl.conf(5) after them.
+    pub(super) fn boot_of(&self, mut files: Vec<File>) -> Boot {
+        if !self.root.join(SYSTEMD_RUNS).is_dir() {
+            files.extend(self.sysctl_conf());
+        }
+        self.set_by(&files)
+    }
+
+    /// What `sysctl --system` sets: the files of sysctl.d, then sysctl.conf(5), whose lines win.
+    pub(super) fn by_hand(&self) -> Boot {
+        let mut files = self.sysctl_files();
+        files.extend(self.sysctl_conf());
+        self.set_by(&files)
+    }
+
+    /// sysctl.conf(5), which systemd-sysctl(8) does not read, unless a link in sysctl.d leads to it.
+    fn sysctl_conf(&self) -> Option<File> {
+        let bytes = read(&self.root.join(CONF.trim_start_matches('/')))?;
+        Some(File { path: CONF.into(), bytes })
+    }
+
+    fn set_by(&self, files: &[File]) -> Boot {
         let set = settings(files, self.known);
         let faults = set.faults.iter().filter(|fault| !fault.unknown).map(|fault| fault.to_string().into()).collect();
         let sources = set.settings.iter().map(|setting| &setting.source.file);

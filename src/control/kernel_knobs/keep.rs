@@ -20,10 +20,18 @@ const FILE: &str = "zz-khelper.conf";
 /// The first line of a new file.
 const HEAD: &[u8] = b"# Written by `khelper --target kernel set --persist`; `set --unpersist KEY` removes a line.\n";
 
-/// The file, and its text with the new lines.
+/// The folder of the file, and the lines to be kept in it.
 pub(super) struct Keeping {
     folder: Folder,
-    text: Vec<u8>,
+    lines: Vec<(Key, Vec<u8>)>,
+}
+
+impl Keeping {
+    /// The text of the file with these lines. It may be used to write the file as long as the folder is locked.
+    fn text(&self) -> Result<Vec<u8>, ControlError> {
+        let text = read(&self.folder)?;
+        Ok(self.lines.iter().fold(text, |text, (key, line)| edit::with(&text, *key, line, HEAD)))
+    }
 }
 
 impl KernelKnobs {
@@ -33,35 +41,38 @@ impl KernelKnobs {
     /// `EPERM` if another user could change the file; `EEXIST` if a line of another file would win.
     pub(super) fn would_keep(&self, values: impl Iterator<Item = (Key, KnobValue)>) -> Result<Keeping, ControlError> {
         let folder = Folder::make(&self.kept_in()).map_err(|e| untrusted(&e))?;
-        let mut text = read(&folder)?;
-        let mut keys = Vec::new();
-        for (key, value) in values {
-            text = edit::with(&text, key, &line(key, &value, self)?, HEAD);
-            keys.push(key);
-        }
+        let lines =
+            values.map(|(key, value)| Ok((key, line(key, &value, self)?))).collect::<Result<_, ControlError>>()?;
+        let keeping = Keeping { folder, lines };
         let mut files = self.sysctl_files();
         let path = Path::new(FOLDER).join(FILE);
         files.retain(|file| file.path != path);
         let place = files.iter().position(|file| file.path.file_name() > Some(OsStr::new(FILE))).unwrap_or(files.len());
-        files.insert(place, File { path: path.clone(), bytes: text.clone() });
-        let boot = self.boot_of(&files);
+        files.insert(place, File { path: path.clone(), bytes: keeping.text()? });
+        let boot = self.boot_of(files);
         let ours = SafeText::from(path.to_string_lossy().into_owned());
-        for key in keys {
+        for (key, _) in &keeping.lines {
+            let key = *key;
             let winner = boot.line(key).filter(|line| line.file != ours);
             if let Some(winner) = winner {
                 let why = format!("nothing was written: {winner} would win over {FOLDER}/{FILE}");
                 return Err(wrong(key, Errno::EEXIST, why, "remove that line, or change the value there"));
             }
         }
-        Ok(Keeping { folder, text })
+        Ok(keeping)
     }
 
-    /// Writes the file, and names its line in each change, with what systemd does with it.
-    pub(super) fn keep(&self, keeping: Keeping, changes: &mut [Change]) -> Result<(), ControlError> {
-        let Keeping { folder, text } = keeping;
-        folder.replace(OsStr::new(FILE), &text).map_err(|e| {
+    /// Writes the file as it is now with the new lines, and names its line in each change, with what systemd does with
+    /// it. The lock is held from the reading to the writing, so that of two writers none loses a line.
+    pub(super) fn keep(&self, keeping: &Keeping, changes: &mut [Change]) -> Result<(), ControlError> {
+        let write = || {
+            let _lock = keeping.folder.lock().map_err(|e| untrusted(&e))?;
+            let text = keeping.text()?;
+            keeping.folder.replace(OsStr::new(FILE), &text).map_err(|e| untrusted(&e))?;
+            Ok(text)
+        };
+        let text = write().map_err(|error: ControlError| {
             let names: Vec<&str> = changes.iter().map(|change| change.key.name()).collect();
-            let error = untrusted(&e);
             let why = format!("changed, but not kept for the next start of the machine: {error}");
             ControlError::Value {
                 key: names.join(" and "),
@@ -87,6 +98,7 @@ impl KernelKnobs {
     /// `ENOENT` for a knob that the file does not set; nothing is removed then.
     pub(super) fn unpersist(&self, keys: &[Key]) -> Result<(), ControlError> {
         let folder = Folder::open(&self.kept_in()).map_err(|e| untrusted(&e))?;
+        let _lock = folder.as_ref().map(Folder::lock).transpose().map_err(|e| untrusted(&e))?;
         let mut text = folder.as_ref().map(read).transpose()?.unwrap_or_default();
         for key in keys {
             let (rest, found) = edit::without(&text, *key);

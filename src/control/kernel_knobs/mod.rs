@@ -12,23 +12,31 @@ mod words;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 
+use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, ParseError};
+use crate::abi::event::EventKind;
 use crate::abi::kernel_program::{Fact, Part, Value};
 use crate::abi::knob::Key;
-use crate::abi::knob_value::KnobValue;
+use crate::abi::knob_value::{Change, KnobValue};
+use crate::abi::sink::Changed;
 use crate::policy::posture::{self, Finding};
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::linux::kernel_programs;
 
 use super::command::{Command, Reply};
+use boot::Boot;
 pub use target::Unwatched;
 
 use super::provenance::{Comparison, Drift, Knob, Where};
+
+/// Receives the changes that this process makes to the kernel's knobs.
+pub type Recorder = Arc<dyn Fn(&Changed) + Send + Sync>;
 
 /// The knobs of a kernel.
 #[derive(Clone, Debug)]
@@ -101,10 +109,30 @@ impl KernelKnobs {
     /// Performs a command on knobs; `None` if it is another command. It may take seconds: a mask is rehearsed first, and
     /// a rehearsal waits for its program.
     pub fn perform(&self, command: &Command) -> Option<Result<Reply, ControlError>> {
+        self.perform_told(command, &mut |_| {})
+    }
+
+    /// The same, and tells of each change that was made, also if a later one has failed.
+    pub(in crate::control) fn recorded(
+        &self,
+        command: &Command,
+        by: &Arc<Actor>,
+        tell: &mut dyn FnMut(EventKind),
+    ) -> Option<Result<Reply, ControlError>> {
+        let mut changed =
+            |change: &Change| tell(EventKind::KnobChanged { change: Arc::new(change.clone()), actor: by.clone() });
+        let reply = self.perform_told(command, &mut changed);
+        if let (Command::Unpersist(keys), Some(Ok(_))) = (command, &reply) {
+            tell(EventKind::Unpersisted { keys: keys.clone(), actor: by.clone() });
+        }
+        reply
+    }
+
+    fn perform_told(&self, command: &Command, told: &mut dyn FnMut(&Change)) -> Option<Result<Reply, ControlError>> {
         Some(match command {
             Command::Get(key) => self.read(*key).map(Reply::Value),
             Command::Knobs(keys) => self.knobs(keys).map(Reply::Knobs),
-            Command::WriteKernel(write) => self.write(write).map(Reply::Written),
+            Command::WriteKernel(write) => self.write(write, told).map(Reply::Written),
             Command::Write(_) | Command::Persist(_) | Command::Configure(_) => Err(words::consent()),
             Command::Reset(mask) => Err(words::reset(mask.key())),
             Command::Unpersist(keys) => self.unpersist(keys).map(|()| Reply::Done),
@@ -120,15 +148,18 @@ impl KernelKnobs {
 
     /// Reads knobs, and where their values come from.
     fn knobs(&self, keys: &[Key]) -> Result<Vec<Knob>, ControlError> {
-        let boot = self.boot();
+        // What the start has set, then what may have been set by hand since.
+        let all = [self.boot(), self.by_hand()];
         let knob = |key: &Key| {
             let value = self.read(*key)?;
-            let (configured, from) = boot.configured(*key, self.known);
-            let from = match from {
-                _ if configured != value => Where::Unknown,
-                Some(source) => Where::File { source, others: boot.others(*key) },
-                None => Where::Default,
+            let of = |boot: &Boot| {
+                let (configured, from) = boot.configured(*key, self.known);
+                (configured == value).then(|| match from {
+                    Some(source) => Where::File { source, others: boot.others(*key) },
+                    None => Where::Default,
+                })
             };
+            let from = all.iter().find_map(of).unwrap_or(Where::Unknown);
             Ok(Knob { key: *key, value, from })
         };
         // One that this kernel does not have is passed over, unless it is asked for by name.

@@ -2,24 +2,29 @@
 //! trace instance and no privilege to start.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ControlError;
-use crate::abi::event::EventKinds;
+use crate::abi::event::{Event, EventKind, EventKinds};
+use crate::abi::sink::Changed;
 use crate::control::authorize::authorize;
 use crate::control::command::{Command, Reply};
 use crate::control::completion::{CallId, Completion};
 use crate::control::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use crate::control::watch::{EventSource, Wake, Watch, Watched};
 
-use super::KernelKnobs;
 use super::ask::ask;
+use super::{KernelKnobs, Recorder};
+use crate::sys::process::monotonic;
 
 /// This machine's kernel, not watched.
-#[derive(Debug)]
 pub struct Unwatched {
     knobs: KernelKnobs,
+    /// Receives the changes that are made, and counts them.
+    record: Option<Recorder>,
+    changes: AtomicU64,
     /// Why it is not watched.
     why: String,
 }
@@ -27,7 +32,18 @@ pub struct Unwatched {
 impl Unwatched {
     /// The target. `why` is a clause: `no watcher: ...`.
     pub fn new(knobs: KernelKnobs, why: impl Into<String>) -> Self {
-        Self { knobs, why: why.into() }
+        Self { knobs, record: None, changes: AtomicU64::new(0), why: why.into() }
+    }
+
+    /// The changes of knobs go to `record`, too.
+    #[must_use]
+    pub fn recorded(self, record: Recorder) -> Self {
+        Self { record: Some(record), ..self }
+    }
+
+    fn tell(&self, kind: EventKind) {
+        let event = Event { seq: self.changes.fetch_add(1, Ordering::Relaxed) + 1, at: monotonic(), kind };
+        self.record.iter().for_each(|record| record(&Changed { wall: SystemTime::now(), event: event.clone() }));
     }
 
     fn perform(&self, actor: &Arc<Actor>, command: &Command) -> Result<Reply, ControlError> {
@@ -39,7 +55,10 @@ impl Unwatched {
         match command {
             Command::Chain(_) => Ok(Reply::Chain(Vec::new())),
             Command::Shutdown { .. } => Ok(Reply::Left(Vec::new())),
-            command => self.knobs.perform(command).unwrap_or_else(|| Err(ControlError::Unsupported(self.why.clone()))),
+            command => self
+                .knobs
+                .recorded(command, actor, &mut |kind| self.tell(kind))
+                .unwrap_or_else(|| Err(ControlError::Unsupported(self.why.clone()))),
         }
     }
 }

@@ -243,3 +243,115 @@ fn posture_has_the_files_of_boot_too() {
     assert_eq!(of(&Part::Bset).level, Level::Low);
     assert_eq!(of(&Part::ModulesDisabled).level, Level::Ok);
 }
+
+/// Also where a later write fails, or the kernel takes another value.
+#[test]
+fn each_change_is_recorded_with_its_actor_what_was_before_and_what_is_read_back() {
+    use std::sync::{Arc, Mutex};
+
+    use super::Unwatched;
+    use crate::abi::event::EventKind;
+    use crate::control::ask::ask;
+
+    let tree = Tree::new();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let to = told.clone();
+    let record = Arc::new(move |change: &crate::abi::sink::Changed| to.lock().unwrap().push(change.event.clone()));
+    let target = Unwatched::new(tree.knobs.clone(), "not watched").recorded(record);
+    let by = crate::control::testing::actor();
+    let write = |writes: &[(Key, &str)]| {
+        let writes = writes.iter().map(|(key, text)| (*key, key.parse_value(text.as_bytes(), KNOWN).unwrap()));
+        let write = KernelWrite { writes: writes.collect(), until_reboot: true, force: true, persist: false };
+        ask(&target, &by, Command::WriteKernel(write)).map(drop)
+    };
+    let elf = tree.path("opt/elf").to_str().unwrap().to_owned();
+    write(&[(Key::Modprobe, &elf)]).unwrap();
+    write(&[(Key::Modprobe, &elf)]).unwrap();
+    // A write that is refused whole, after another one.
+    fs::remove_file(tree.path("proc/sys/kernel/modprobe")).unwrap();
+    symlink("/dev/full", tree.path("proc/sys/kernel/modprobe")).unwrap();
+    assert!(write(&[(Key::Bset, "-cap_sys_rawio"), (Key::Modprobe, "/b")]).is_err());
+    let told: Vec<String> = std::mem::take(&mut *told.lock().unwrap())
+        .into_iter()
+        .map(|event| match &event.kind {
+            EventKind::KnobChanged { change, actor } => {
+                assert_eq!(**actor, by);
+                format!("{} {} {} {}", event.seq, change.key, change.before.text(), change.after.text())
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(told[0], format!("1 kernel.modprobe /a {elf}"));
+    assert!(told.len() == 2 && told[1].starts_with("2 kernel.usermodehelper.bset "), "{told:?}");
+}
+
+#[test]
+fn sysctl_conf_comes_last_where_it_is_read() {
+    let tree = Tree::new();
+    tree.put("etc/sysctl.d/50-a.conf", "kernel.modprobe = /a\n");
+    tree.put("etc/sysctl.conf", "kernel.modprobe = /b\n");
+    let from = |value: &str| {
+        tree.put("proc/sys/kernel/modprobe", &format!("{value}\n"));
+        let knobs = tree.knobs.knobs(&[Key::Modprobe]).unwrap();
+        match &knobs[0].from {
+            Where::File { source, others } => (source.to_string(), others.len()),
+            other => (format!("{other:?}"), 0),
+        }
+    };
+    let drift = || tree.knobs.compare().drift.into_iter().map(|drift| drift.configured.text()).collect::<Vec<_>>();
+    // Without systemd the start of the machine reads it after all others.
+    assert_eq!(from("/b"), ("/etc/sysctl.conf:1".to_owned(), 1));
+    assert_eq!((drift(), from("/a").0), (vec![], "Unknown".to_owned()));
+    assert_eq!(drift(), ["/b"]);
+    // It would win over a kept line.
+    let error = tree.write(Key::Modprobe, "/opt/elf", &["persist"]).unwrap_err();
+    assert!(
+        error.errno() == Errno::EEXIST && error.whole().contains("/etc/sysctl.conf:1 would win"),
+        "{}",
+        error.whole()
+    );
+    // With systemd only `sysctl --system` reads it.
+    fs::create_dir_all(tree.path("run/systemd/system")).unwrap();
+    assert_eq!((from("/b").0.as_str(), drift()), ("/etc/sysctl.conf:1", vec!["/a".to_owned()]));
+    assert_eq!((from("/a").0.as_str(), drift()), ("/etc/sysctl.d/50-a.conf:1", vec![]));
+    // Unless a link leads to it: then its place is that of the link's name.
+    symlink("../sysctl.conf", tree.path("etc/sysctl.d/99-sysctl.conf")).unwrap();
+    assert_eq!((from("/b").0.as_str(), drift()), ("/etc/sysctl.d/99-sysctl.conf:1", vec![]));
+}
+
+/// Two processes keep and remove lines at once; none takes away a line of the other.
+#[test]
+fn of_two_writers_of_the_kept_file_none_loses_a_line() {
+    const ROLE: &str = "KHELPER_TEST_KEEPER";
+    const ROUNDS: usize = 30;
+    // One that waits for the lock in vain says so, and is tried again.
+    let until_done = |command: &Command, knobs: &KernelKnobs| loop {
+        match knobs.perform(command).unwrap() {
+            Err(error) if error.errno() == Errno::EAGAIN => {}
+            done => return done.map(drop).unwrap(),
+        }
+    };
+    let round = |knobs: &KernelKnobs, key: Key, value: &str| {
+        let value = key.parse_value(value.as_bytes(), KNOWN).unwrap();
+        let write = KernelWrite { writes: vec![(key, value)], until_reboot: true, force: true, persist: true };
+        let (keep, remove) = (Command::WriteKernel(write), Command::Unpersist(vec![key]));
+        for _ in 0..ROUNDS {
+            until_done(&keep, knobs);
+            until_done(&remove, knobs);
+        }
+        until_done(&keep, knobs);
+    };
+    if let Some(root) = std::env::var_os(ROLE) {
+        return round(&KernelKnobs::below(root, KNOWN), Key::Modprobe, "/bin/true");
+    }
+    let tree = Tree::new();
+    let name = "control::kernel_knobs::tests::of_two_writers_of_the_kept_file_none_loses_a_line";
+    let mut other = std::process::Command::new(std::env::current_exe().unwrap());
+    let mut other = other.args(["--exact", name]).env(ROLE, tree.dir.path()).spawn().unwrap();
+    round(&tree.knobs, Key::Bset, "-cap_sys_rawio");
+    assert!(other.wait().unwrap().success());
+    let text = tree.text("etc/sysctl.d/zz-khelper.conf");
+    let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(kept.len(), 2, "{text}");
+    assert!(kept.contains(&"kernel.modprobe = /bin/true"), "{text}");
+}

@@ -37,7 +37,11 @@ impl KernelKnobs {
     /// # Errors
     /// `EINVAL` without `until_reboot` where the change cannot be undone; `ENOEXEC` or `EINVAL` for a modprobe that would
     /// not run, unless forced; the errno of the write; `EIO` for a short write, or if another value is read back.
-    pub(super) fn write(&self, asked: &KernelWrite) -> Result<Vec<Change>, ControlError> {
+    pub(super) fn write(
+        &self,
+        asked: &KernelWrite,
+        told: &mut dyn FnMut(&Change),
+    ) -> Result<Vec<Change>, ControlError> {
         let mut steps =
             asked.writes.iter().map(|(key, value)| self.step(*key, value)).collect::<Result<Vec<_>, _>>()?;
         for step in steps.iter_mut().filter(|step| step.plan.is_some()) {
@@ -52,18 +56,25 @@ impl KernelKnobs {
             false => None,
         };
         self.rehearse_masks(&mut steps, asked.force)?;
-        let (mut changes, mut written) = (Vec::new(), Vec::new());
+        let mut changes = Vec::new();
+        let mut done = self.perform_steps(steps, &mut changes);
+        if let (Ok(()), Some(kept)) = (&done, kept) {
+            done = self.keep(&kept, &mut changes);
+        }
+        changes.iter().filter(|change| change.before != change.after).for_each(told);
+        done.map(|()| changes)
+    }
+
+    fn perform_steps(&self, steps: Vec<Step>, changes: &mut Vec<Change>) -> Result<(), ControlError> {
+        let mut written = Vec::new();
         for step in steps {
             let (key, was_planned) = (step.key, step.plan.is_some());
-            changes.push(self.perform_step(step).map_err(|error| words::after(&written, error))?);
+            self.perform_step(step, changes).map_err(|error| words::after(&written, error))?;
             if was_planned {
                 written.push(key);
             }
         }
-        if let Some(kept) = kept {
-            self.keep(kept, &mut changes)?;
-        }
-        Ok(changes)
+        Ok(())
     }
 
     fn step(&self, key: Key, value: &KnobValue) -> Result<Step, ControlError> {
@@ -138,7 +149,8 @@ impl KernelKnobs {
         Ok(())
     }
 
-    fn perform_step(&self, step: Step) -> Result<Change, ControlError> {
+    /// Writes one knob and reads it back. What is read is a change even if it is not what was written.
+    fn perform_step(&self, step: Step, changes: &mut Vec<Change>) -> Result<(), ControlError> {
         let Step { key, before, plan, not_granted, warnings } = step;
         let mut after = before.clone();
         if let Some(plan) = plan {
@@ -147,10 +159,12 @@ impl KernelKnobs {
                 .map_err(|fault| words::failed(key, fault, plan.text.len(), held()))?;
             after = self.read(key)?;
             if !took_effect(&plan, &after) {
+                changes.push(Change::new(key, before, after.clone()));
                 return Err(words::not_taken(key, &plan.expected.text(), &after.text()));
             }
         }
-        Ok(Change { not_granted, warnings, ..Change::new(key, before, after) })
+        changes.push(Change { not_granted, warnings, ..Change::new(key, before, after) });
+        Ok(())
     }
 
     /// What is wrong with a modprobe path, one sentence each.

@@ -150,8 +150,14 @@ pub fn state(state: &KnownState) -> String {
     screen(parts.collect::<Vec<_>>().join("; ").as_bytes())
 }
 
-/// The watch in one line: `watched since 14:02:11: 310 helpers, 98 % of the requesters known, 0 events lost, 0 missed`.
-pub fn watch(watch: &WatchState, since: &str) -> String {
+/// What is said instead of the watch where there is none.
+const NOT_WATCHED: &str = "kernel watcher: none, since this command only lists what runs: `khelper watch -t kernel` watches, \
+                           and `khelper serve --watch-kernel` records";
+
+/// The watch in one line: `kernel watcher: since 14:02:11, 310 helpers, requester known of 98 %, 0 events lost, 0 missed`.
+/// `since` is when it began, in words; `None` if nothing is watched.
+pub fn watch(watch: &WatchState, since: Option<&str>) -> String {
+    let Some(since) = since else { return NOT_WATCHED.to_owned() };
     let known = match (watch.requesters * 100).checked_div(watch.helpers) {
         Some(percent) => format!("requester known of {percent} %"),
         None => "none has ended yet".to_owned(),
@@ -291,7 +297,7 @@ mod tests {
             change: "".into(),
         };
         let mut of = WatchState {
-            since: std::time::UNIX_EPOCH,
+            since: Some(std::time::UNIX_EPOCH),
             states: vec![state("trace", "x"), state("requesters_unsupported", ""), state("exits", "y")],
             helpers: 310,
             requesters: 305,
@@ -300,15 +306,24 @@ mod tests {
             failed: None,
         };
         let words = "kernel watcher: since T, 310 helpers, requester known of 98 %, 11 events lost, 12 missed";
-        assert_eq!((watch(&of, "T").as_str(), partial(&of).as_deref()), (words, Some("not known: requesters")));
+        assert_eq!((watch(&of, Some("T")).as_str(), partial(&of).as_deref()), (words, Some("not known: requesters")));
         assert_eq!(super::state(&of.states[1]), "not known: who\\x1b asked");
         of.states[1].known = "z".into();
         assert_eq!(partial(&of), None);
         (of.helpers, of.failed) = (0, Some("read: x".into()));
         assert_eq!(partial(&of).as_deref(), Some("the watch has ended"));
         assert!(
-            watch(&of, "T").contains("none has ended yet") && watch(&of, "T").ends_with("the watch has ended: read: x")
+            watch(&of, Some("T")).contains("none has ended yet")
+                && watch(&of, Some("T")).ends_with("the watch has ended: read: x")
         );
+    }
+
+    #[test]
+    fn a_list_without_a_watch_counts_nothing_and_says_what_watches() {
+        let listed =
+            WatchState { since: None, states: vec![], helpers: 0, requesters: 0, lost: 0, missed: 0, failed: None };
+        let said = watch(&listed, None);
+        assert!(said.contains("watcher: none") && !said.contains(" 0 "), "{said}");
     }
 
     #[test]

@@ -52,19 +52,25 @@ pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
         ));
     }
     lines.extend(s.ledger.as_ref().map(ledger));
-    lines.extend(s.kernel.as_ref().map(|watch| kernel::watch(watch, &super::watch::time(watch.since, false))));
+    lines.extend(s.kernel.as_deref().map(of_watch));
     if let LinkState::Lost { why } = &info.link {
         lines.push(format!("connection lost: {why}; this is the last known state"));
     }
     lines
 }
 
+fn of_watch(watch: &WatchState) -> String {
+    let since = watch.since.map(|since| super::watch::time(since, false));
+    kernel::watch(watch, since.as_deref())
+}
+
 /// The kernel as a target: what runs, the watch, and what cannot be known.
 fn of_kernel(info: &TargetInfo, s: &Snapshot, watch: &WatchState) -> Vec<String> {
     let name = if info.name.is_empty() { String::new() } else { format!(" {}", info.name) };
+    let how = if watch.since.is_some() { "watched" } else { "listed" };
     let mut lines = vec![
-        format!("kernel{name}: {} helpers running, watched by pid {} uid {}", s.live, info.pid, info.uid),
-        kernel::watch(watch, &super::watch::time(watch.since, false)),
+        format!("kernel{name}: {} helpers running, {how} by pid {} uid {}", s.live, info.pid, info.uid),
+        of_watch(watch),
     ];
     let states = watch.states.iter().filter(|state| !state.unknown.is_empty());
     lines.extend(states.map(kernel::state));

@@ -191,7 +191,7 @@ mod tests {
             let line = encode(&head(), (head().wall, 7, None), &item, KeepOutput::All);
             assert!(Brief::default().read(&head(), &line[..line.len() - 1]).is_none());
         }
-        let newer = String::from_utf8(line(usual_record(&head(), 5, 0))).unwrap().replacen("\"v\":1", "\"v\":2", 1);
+        let newer = String::from_utf8(line(usual_record(&head(), 5, 0))).unwrap().replacen("\"v\":1", "\"v\":3", 1);
         assert!(Brief::default().read(&head(), newer.as_bytes()).is_none());
     }
 }

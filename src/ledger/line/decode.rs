@@ -11,7 +11,8 @@ use crate::control::target_info::RunId;
 
 use super::fields::{Fields, Items, Malformed, bytes, number, text, value};
 use super::placed::Placed;
-use super::{Head, Item, Line, Running, Usual, VERSION, Wall, time, usual};
+use super::raw::{Key, Raw};
+use super::{Head, Item, Line, Running, Usual, VERSION, Wall, kernel, time, usual};
 
 /// Why a line is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,60 +26,6 @@ pub(crate) enum Unread {
 impl From<Malformed> for Unread {
     fn from(_: Malformed) -> Self {
         Self::Malformed
-    }
-}
-
-/// Declares the keys of a line, in the order in which the writer writes them.
-macro_rules! keys {
-    ($($name:ident $text:literal)*) => {
-        #[derive(Clone, Copy)]
-        enum Key { $($name),* }
-        const KEYS: &[&str] = &[$($text),*];
-    };
-}
-
-keys! {
-    V "v" T "t" N "n" Run "run" Event "event" Id "id" Module "module" Kind "kind" Argv "argv" Path "path" Env "env"
-    Wait "wait" AskedBy "asked_by" Origin "origin" Requester "requester" Outcome "outcome" State "state" Stage "stage" Errno "errno"
-    Reason "reason" Raw "raw" Result "result" Abandoned "abandoned" TimedOut "timed_out" Kernel "kernel" Pid "pid" Enforced "enforced"
-    Bset "bset" Inheritable "inheritable" Own "own" Caps "caps" CapsStarted "caps_started" NotEnforced "not_enforced"
-    At "at" QueuedUs "queued_us" StartedUs "started_us" EndedUs "ended_us" CpuUs "cpu_us" MaxRssKib "max_rss_kib"
-    Chain "chain" StartTime "start_time" Lag "lag" Stdout "stdout" Stderr "stderr" DroppedBytes "dropped_bytes"
-    Target "target" Boot "boot" Mono "mono" NextId "next_id" Known "known" Bounding "bounding" Seq "seq" What "what"
-    Count "count" Open "open"
-}
-
-/// The raw values of a line by their keys; unknown keys are ignored.
-struct Raw<'a>([Option<&'a [u8]>; KEYS.len()]);
-
-impl<'a> Raw<'a> {
-    fn of(line: &'a [u8]) -> Result<Self, Malformed> {
-        let mut raw = [None; KEYS.len()];
-        let mut next = 0;
-        for field in Fields::of(line)? {
-            let (key, value) = field?;
-            // The keys come in their order, so the first comparison is nearly always the right one.
-            let order = (next..KEYS.len()).chain(0..next);
-            if let Some(at) = order.into_iter().find(|at| KEYS[*at].as_bytes() == key) {
-                raw[at] = Some(value);
-                next = at + 1;
-            }
-        }
-        Ok(Self(raw))
-    }
-
-    fn get(&self, key: Key) -> Option<&'a [u8]> {
-        self.0[key as usize]
-    }
-
-    /// A value that may be left out.
-    fn maybe<T>(&self, key: Key, read: impl Fn(&'a [u8]) -> Result<T, Malformed>) -> Result<Option<T>, Malformed> {
-        self.get(key).map(read).transpose()
-    }
-
-    /// A value that is never left out.
-    fn must<T>(&self, key: Key, read: impl Fn(&'a [u8]) -> Result<T, Malformed>) -> Result<T, Malformed> {
-        self.get(key).ok_or(Malformed).and_then(read)
     }
 }
 
@@ -167,7 +114,8 @@ fn record(raw: &Raw<'_>, head: &Head, wall: Wall, ended: bool) -> Result<Record,
     let asked = time(wall.wrapping_sub(lag).wrapping_sub(event));
     let mut r = Record::new(kind, wait, requester(raw, head)?, (asked, raw.must(Key::At, number)?));
     (r.id, r.module) = (raw.must(Key::Id, number)?, module);
-    r.kernel = raw.maybe(Key::Kernel, value)?;
+    // Of a line of version 2 it is restored from the rest.
+    r.kernel = raw.maybe(Key::Kernel, |kernel| if raw.is_short() { Ok(Box::default()) } else { value(kernel) })?;
     let (state, outcome) = usual::standing(ended);
     r.state = raw.maybe(Key::State, value)?.unwrap_or(state);
     r.outcome = raw.maybe(Key::Outcome, value)?.unwrap_or(outcome);
@@ -183,8 +131,9 @@ fn record(raw: &Raw<'_>, head: &Head, wall: Wall, ended: bool) -> Result<Record,
     };
     ending(raw, &mut r)?;
     launch(raw, head, &mut r)?;
-    (r.queued_us, r.started_us) = (raw.maybe(Key::QueuedUs, number)?, raw.maybe(Key::StartedUs, number)?);
+    (r.queued_us, r.started_us) = (raw.maybe(Key::QueuedUs, value)?.flatten(), raw.maybe(Key::StartedUs, number)?);
     r.ended_us = raw.maybe(Key::EndedUs, number)?;
+    of_kernel(raw, head, &mut r)?;
     r.cpu_us = raw.maybe(Key::CpuUs, number)?.unwrap_or(0);
     r.max_rss_kib = raw.maybe(Key::MaxRssKib, number)?.unwrap_or(0);
     r.asked_by = raw.maybe(Key::AskedBy, number)?;
@@ -195,6 +144,25 @@ fn record(raw: &Raw<'_>, head: &Head, wall: Wall, ended: bool) -> Result<Record,
         r.output = Some(Arc::new(Output { stdout, stderr, dropped }));
     }
     Ok(r)
+}
+
+/// What a line of version 2 leaves out of a helper of the kernel.
+fn of_kernel(raw: &Raw<'_>, head: &Head, r: &mut Record) -> Result<(), Malformed> {
+    let Some(short) = raw.get(Key::Kernel).filter(|_| raw.is_short()) else { return Ok(()) };
+    let requester = raw.get(Key::Requester).map(Fields::of).transpose()?;
+    let unit = requester.and_then(|fields| fields.flatten().find(|(key, _)| *key == b"unit"));
+    let kernel = kernel::whole(short, r, unit.map(|(_, raw)| bytes(raw)).transpose()?.as_deref())?;
+    if raw.get(Key::QueuedUs).is_none() {
+        r.queued_us = kernel::queued(&kernel);
+    }
+    if raw.get(Key::Argv).is_none() {
+        r.args = kernel::args(&head.usual, r);
+    }
+    if raw.get(Key::Path).is_none() {
+        r.path = head.usual.path(r.kind, &r.args);
+    }
+    r.kernel = Some(Box::new(kernel));
+    Ok(())
 }
 
 /// The chain of requesters; the parts of a link that are left out have their usual values.
@@ -235,7 +203,8 @@ fn requester(raw: &Raw<'_>, head: &Head) -> Result<Arc<Actor>, Malformed> {
             (key, raw) => place.read(key, raw)?,
         }
     }
-    actor.place = place.whole();
+    // Of a helper of the kernel it is a part of what is known of that.
+    actor.place = if raw.get(Key::Kernel).is_none() { place.whole() } else { None };
     (actor.pid, actor.uid) = (pid.ok_or(Malformed)?, uid.ok_or(Malformed)?);
     actor.gid = gid.unwrap_or(actor.uid);
     actor.comm = Comm::new(&name.ok_or(Malformed)?);

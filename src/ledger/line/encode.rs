@@ -9,7 +9,7 @@ use crate::control::target_info::RunId;
 
 use super::object::Object;
 use super::shorter::shorter;
-use super::{Head, Item, KeepOutput, MAX_LINE, OUTPUT, Running, VERSION, Wall, micros, usual};
+use super::{Head, Item, KeepOutput, MAX_LINE, OUTPUT, Running, VERSION, Wall, kernel, micros, usual};
 
 /// The most bytes of arguments, and of environment, in a line that would be too long. A byte can take six in JSON, so
 /// this is halved until the line fits.
@@ -33,7 +33,7 @@ pub(crate) fn encode(head: &Head, about: (Wall, u64, Option<RunId>), item: &Item
 
 fn whole(head: &Head, (wall, n, run): (Wall, u64, Option<RunId>), item: &Item, keep: KeepOutput) -> Vec<u8> {
     let mut line = Object::new();
-    line.number("v", VERSION).number("t", wall).number("n", n);
+    line.number("v", version(item)).number("t", wall).number("n", n);
     if let Some(run) = run.filter(|run| *run != head.run) {
         line.plain("run", &run.to_string());
     }
@@ -58,6 +58,16 @@ fn whole(head: &Head, (wall, n, run): (Wall, u64, Option<RunId>), item: &Item, k
         Item::End { next_id, open } => _ = line.plain("event", "end").number("next_id", *next_id).number("open", *open),
     }
     line.finish()
+}
+
+/// The oldest version that has everything of this line.
+fn version(item: &Item) -> u32 {
+    let is_of_kernel = match item {
+        Item::Ended(record) => record.kernel.is_some(),
+        Item::Started(running) | Item::Open(running) | Item::StillRunning(running) => running.record.kernel.is_some(),
+        Item::Segment(_) | Item::Changed(_) | Item::Lost { .. } | Item::End { .. } => false,
+    };
+    if is_of_kernel { VERSION } else { 1 }
 }
 
 fn segment(line: &mut Object, head: &Head) {
@@ -105,10 +115,15 @@ fn record(line: &mut Object, head: &Head, r: &Record, ended: bool) {
         line.value("timed_out", &true);
     }
     // Before the pid: a reader of the shown fields alone passes over what follows it.
-    r.kernel.iter().for_each(|kernel| _ = line.value("kernel", kernel));
+    r.kernel.iter().for_each(|of| _ = line.value("kernel", &kernel::short(r, of)));
     launch(line, head, r);
     line.number("at", r.at);
-    for (key, us) in [("queued_us", r.queued_us), ("started_us", r.started_us), ("ended_us", r.ended_us)] {
+    match &r.kernel {
+        None => r.queued_us.iter().for_each(|us| _ = line.number("queued_us", *us)),
+        Some(of) if r.queued_us != kernel::queued(of) => _ = line.value("queued_us", &r.queued_us),
+        Some(_) => {}
+    }
+    for (key, us) in [("started_us", r.started_us), ("ended_us", r.ended_us)] {
         us.iter().for_each(|us| _ = line.number(key, *us));
     }
     for (key, n) in [("cpu_us", r.cpu_us), ("max_rss_kib", r.max_rss_kib)] {
@@ -151,7 +166,8 @@ fn request(line: &mut Object, head: &Head, r: &Record) {
     if r.kind != usual::kind(r.module.is_some()) {
         line.value("kind", &r.kind);
     }
-    if r.args != head.usual.args(r.kind) {
+    let usual_args = r.kernel.as_ref().map_or_else(|| head.usual.args(r.kind), |_| kernel::args(&head.usual, r));
+    if r.args != usual_args {
         match &r.args {
             Args::Module => line.value("argv", &()),
             Args::List(list) => line.list("argv", list),

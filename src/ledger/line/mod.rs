@@ -12,6 +12,9 @@
 //! | `lost` | lines before this one could not be written, or never reached the ledger |
 //! | `end` | the last line of a segment that was closed in order |
 //!
+//! A line about a helper of the kernel is of version 2 (`v`), which leaves out what follows from its other fields; those
+//! of version 1 are read too.
+//!
 //! Byte strings are escaped as in all JSON of this program. `t` is the wall clock in microseconds since the epoch, when
 //! the line was written. `n` numbers the lines of a run from 1; a number that is missing is a line that was lost. An
 //! `errno` is a number here, and `lag` is the time from the event to `t`, so that `t - lag - ended_us` is when the
@@ -21,9 +24,11 @@ mod brief;
 mod decode;
 mod encode;
 pub(crate) mod fields;
+mod kernel;
 mod object;
 mod opening;
 mod placed;
+mod raw;
 mod shorter;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -46,8 +51,9 @@ pub(crate) use encode::encode;
 pub(crate) use opening::{Opening, time_of};
 pub(crate) use usual::Usual;
 
-/// The version of the lines that this program writes; it reads no newer ones.
-pub const VERSION: u32 = 1;
+/// The newest version of lines, that of lines about helpers of the kernel; no newer ones are read. All others are of
+/// version 1, which an older program reads too.
+pub const VERSION: u32 = 2;
 /// The longest line, with its newline. A longer one loses its output, then the end of its arguments and environment.
 pub const MAX_LINE: usize = 64 * 1024;
 /// The most output that is stored of each stream of a helper; the end is kept.

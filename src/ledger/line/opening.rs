@@ -3,7 +3,7 @@
 use super::Wall;
 use super::fields::{leading_number, number};
 
-/// What every line of this version begins with.
+/// What every line of these versions begins with.
 #[derive(Clone, Copy)]
 pub(crate) struct Opening<'a> {
     /// When the line was written.
@@ -39,7 +39,7 @@ impl<'a> Opening<'a> {
 }
 
 fn wall_of(line: &[u8]) -> Option<(Wall, &[u8])> {
-    let rest = line.strip_prefix(b"{\"v\":1,\"t\":")?;
+    let rest = [&b"{\"v\":1,\"t\":"[..], b"{\"v\":2,\"t\":"].iter().find_map(|begin| line.strip_prefix(*begin))?;
     let digits = if rest.first() == Some(&b'-') { &rest[1..] } else { rest };
     let (n, length) = leading_number(digits)?;
     let wall = Wall::try_from(n).ok()?;

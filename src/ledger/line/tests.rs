@@ -10,8 +10,10 @@ use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
 use crate::abi::event::EventKind;
+use crate::abi::kernel_helper::{Cause, Doubts, Fact, KernelHelper, Missing, SiteAddress, Unknown};
 use crate::abi::launch_spec::{Enforcement, NotEnforced};
 use crate::abi::mask::Masks;
+use crate::abi::place::{Attribution, Place};
 use crate::abi::record::{Args, Kind, Outcome, State};
 use crate::abi::subprocess::HELPER_ENV;
 use crate::abi::wait::{WaitMode, WaitStatus};
@@ -239,7 +241,81 @@ fn a_helper_of_the_kernel_is_restored_and_its_line_is_short() {
     (usual.module, usual.path, usual.args) = (Some(b"dccp"[..].into()), b"/sbin/modprobe"[..].into(), Args::Module);
     usual.actor = Arc::new(Actor::new(Origin::Outside, 4121, 1000, 1000, b"bash"));
     let line = encode(&head, (head.wall, 7, None), &Item::Ended(Arc::new(usual)), KeepOutput::Failures);
-    assert!(line.len() <= 400, "{}: {}", line.len(), String::from_utf8_lossy(&line));
+    assert!(line.len() <= 340, "{}: {}", line.len(), String::from_utf8_lossy(&line));
+}
+
+/// What version 1 wrote, byte for byte.
+#[test]
+fn a_line_of_the_version_before_is_read_and_one_of_this_version_is_half_as_long() {
+    let old = br#"{"v":1,"t":1760000000000000,"n":7,"id":88,"module":"dccp","argv":[],"requester":{"pid":4121,"uid":1000,"comm":"bash","unit":"cron.service"},"raw":256,"kernel":{"cause":"module","call_site":"0xffffffff81000000","worker":31,"tid":4121,"place":{"unit":"cron.service","believed":true},"unknown":[{"what":"argv","why":"gone"}]},"pid":4125,"at":1000,"queued_us":0,"started_us":300,"ended_us":12000,"lag":812}"#;
+    let head = head();
+    let read = |line: &[u8]| match decode(Some(&head), line).unwrap().item {
+        Item::Ended(record) => record,
+        other => panic!("{other:?}"),
+    };
+    let record = read(old);
+    let kernel = record.kernel.as_deref().unwrap();
+    assert_eq!((kernel.tid, kernel.unknown.len(), record.queued_us), (Some(4121), 1, Some(0)));
+    let line = encode(&head, (1_760_000_000_000_000, 7, None), &Item::Ended(record.clone()), KeepOutput::None);
+    let line = line.trim_ascii_end();
+    assert!(line.starts_with(b"{\"v\":2,"), "an older program passes over it and counts it");
+    assert_eq!(read(line), record);
+    assert!(line.len() < 260 && old.len() > 400, "{}: {}", line.len(), String::from_utf8_lossy(line));
+    let newer = String::from_utf8_lossy(line).replacen("\"v\":2", "\"v\":3", 1);
+    assert_eq!(decode(Some(&head), newer.as_bytes()).unwrap_err(), super::Unread::Newer);
+}
+
+fn any_kernel() -> impl Strategy<Value = KernelHelper> {
+    let cause = prop_oneof![Just(Cause::Module), Just(Cause::ReleaseAgent), Just(Cause::Other)];
+    let why = prop_oneof![Just(Unknown::Gone), Just(Unknown::BeforeWatch), Just(Unknown::StillRunning)];
+    let what = prop_oneof![Just(Fact::Process), Just(Fact::Arguments), Just(Fact::Status), Just(Fact::Unit)];
+    let missing = (what, why).prop_map(|(what, why)| Missing { what, why });
+    let place = (0..4u8, any::<bool>()).prop_map(|(kind, is_believed)| {
+        let place = match kind {
+            0 => Place::None,
+            1 => Place::Unit(b"a\n.service"[..].into()),
+            2 => Place::Unit(b""[..].into()),
+            _ => Place::Container { runtime: "docker".into(), id: b"0f"[..].into() },
+        };
+        Attribution { place, is_believed }
+    });
+    let maybe = || proptest::option::of(prop_oneof![Just(0), Just(31), any::<i32>()]);
+    let site = proptest::option::of(prop_oneof![any::<u64>(), Just(u64::MAX), Just(0xffff_ffff_8100_0000)]);
+    let doubts = any::<(bool, bool)>().prop_map(|(requester, is_helper)| Doubts { requester, is_helper });
+    let all = (proptest::option::of(cause), site, maybe(), maybe(), maybe(), proptest::option::of(place), doubts);
+    (all, proptest::collection::vec(missing, 0..4)).prop_map(
+        |((cause, site, worker, tid, inner_pid, place, doubts), unknown)| KernelHelper {
+            cause,
+            call_site: site.map(SiteAddress),
+            worker,
+            tid,
+            inner_pid,
+            place,
+            doubts,
+            unknown,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn everything_of_a_helper_of_the_kernel_is_restored_whatever_is_usual(
+        kernel in any_kernel(), r in any_record(), base in 0..3u8, pid in any::<bool>(), known in any::<bool>()
+    ) {
+        let head = head();
+        let observation = [hostile(), lone_end(), not_executed()][usize::from(base)].clone();
+        let ours = kernel_record(&observation);
+        let pid = if pid { 31 } else { 0 };
+        let actor = if known { Actor::new(Origin::Outside, pid, 7, 7, b"a") } else { Actor::unknown(pid) };
+        let record = Record {
+            kernel: Some(Box::new(kernel)), actor: Arc::new(actor), args: r.args, module: r.module, kind: r.kind, path: r.path,
+            outcome: r.outcome, status: r.status, caps: r.caps, queued_us: r.queued_us, ..ours
+        };
+        for item in [Item::Ended(Arc::new(record.clone())), Item::Open(Running { record: Arc::new(record.clone()), start_time: None })] {
+            let (Item::Ended(read) | Item::Open(Running { record: read, .. })) = back(&head, head.wall, &item).item else { panic!() };
+            prop_assert_eq!(&*read, &Record { wall: read.wall, ..record.clone() });
+        }
+    }
 }
 
 proptest! {
@@ -318,7 +394,7 @@ fn a_line_of_another_run_or_target_says_so() {
 
 #[test]
 fn a_line_of_a_newer_version_is_not_taken_for_a_damaged_one() {
-    let newer = br#"{"v":2,"t":5,"n":1,"event":"lost","count":3}"#;
+    let newer = br#"{"v":3,"t":5,"n":1,"event":"lost","count":3}"#;
     assert_eq!(decode(Some(&head()), newer).err(), Some(Unread::Newer));
     let unknown = br#"{"v":1,"t":5,"n":1,"event":"other"}"#;
     assert_eq!(decode(Some(&head()), unknown).err(), Some(Unread::Malformed));

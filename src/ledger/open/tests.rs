@@ -121,6 +121,37 @@ fn a_helper_that_still_runs_is_named_and_watched_and_one_that_has_ended_is_lost(
 }
 
 #[test]
+fn a_helper_of_the_kernel_is_left_to_the_next_watch_and_ends_in_its_own_run() {
+    let fixture = Fixture::new();
+    let kernel = |fixture: &Fixture| Options { target: "kernel", ..fixture.options() };
+    let watch = fixture.open(kernel(&fixture));
+    let (lives, mut dead) = (Sleeper::new(), Sleeper::new());
+    start(&fixture, &watch, 1, lives.pid());
+    start(&fixture, &watch, 2, dead.pid());
+    dead.end();
+    let left = killed(&fixture);
+    // An engine takes neither of them, and its numbers go on from theirs.
+    let engine = left.open(left.options());
+    assert_eq!((engine.first_id(), engine.left().len()), (3, 0));
+    left.one(&engine, 3, 0);
+    engine.close();
+    assert_eq!(names(&newest(&left.path())), ["segment", "started 3", "ended 3 exited", "end 4 0"]);
+    left.clocks.set(fixture.head.wall + 70_000_000);
+    let next = left.open(kernel(&left));
+    let [(record, start_time)] = &next.left()[..] else { panic!() };
+    assert_eq!((record.id, record.pid), (1, Some(lives.pid())));
+    assert_eq!(crate::sys::process::start_time(lives.pid()), Some(*start_time));
+    assert!(next.left().is_empty(), "they are handed out once");
+    next.finished(&Arc::new(Record { outcome: Outcome::Exited, ..Record::clone(record) }));
+    left.one(&next, 4, 0);
+    next.close();
+    let read = newest(&left.path());
+    assert_eq!(names(&read)[..3], ["segment", "open 1", "ended 2 lost"]);
+    assert_eq!(names(&read)[3..], ["ended 1 exited", "started 4", "ended 4 exited", "end 5 0"]);
+    assert_eq!((read[3].run, read[4].run), (watch.run(), next.run()));
+}
+
+#[test]
 fn a_helper_is_handed_on_from_start_to_start_as_long_as_it_lives() {
     let fixture = Fixture::new();
     let ledger = fixture.open(fixture.options());

@@ -12,7 +12,7 @@ use crate::control::host::{knobs, states};
 use crate::control::text::kernel;
 use crate::sys::process::monotonic;
 
-use super::{Running, Store};
+use super::{Running, Source, Store};
 
 /// How many helpers that run a snapshot lists, and how many records.
 const RUNNING: usize = 256;
@@ -25,9 +25,15 @@ impl Store {
 
     /// The state at this moment.
     pub(in crate::control::host) fn snapshot(&self) -> Snapshot {
-        let status = self.watch.status();
         let (now, wall_now) = (monotonic(), SystemTime::now());
-        let ago = Duration::from_micros(now.saturating_sub(status.since / 1000));
+        let (since, states, failed) = match &self.source {
+            Source::List(states) => (None, states.clone(), None),
+            Source::Watch(watch) => {
+                let status = watch.status();
+                let ago = Duration::from_micros(now.saturating_sub(status.since / 1000));
+                (Some(wall_now.checked_sub(ago).unwrap_or(wall_now)), states(&status.knowledge), status.failed)
+            }
+        };
         let mut values = self.base.knobs.clone();
         knobs::fill(&self.knobs, &mut values);
         let ledger = self.sink.as_ref().and_then(|sink| sink.ledger());
@@ -37,13 +43,13 @@ impl Store {
         totals.requests = totals.launched;
         totals.events_missed = state.bus.missed();
         let watch = WatchState {
-            since: wall_now.checked_sub(ago).unwrap_or(wall_now),
-            states: states(&status.knowledge),
+            since,
+            states,
             helpers: totals.over(),
             requesters: state.requesters,
             lost: state.lost,
             missed: state.missed,
-            failed: status.failed.map(|error| error.to_string().as_str().into()),
+            failed: failed.map(|error| error.to_string().as_str().into()),
         };
         Snapshot {
             seq: state.bus.seq(),
@@ -81,7 +87,7 @@ fn live(running: &Running) -> Live {
         at: record.at,
         pid: record.pid,
         actor: record.actor.clone(),
-        asked_by: None,
+        asked_by: record.asked_by,
     }
 }
 

@@ -23,7 +23,7 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 const GROUP: u32 = 1;
 /// The exit code of the child that proves a subscription.
 const PROOF: u8 = 77;
-/// How long the proof may take on a kernel that knows the longer form; then the shorter form is tried.
+/// How long the proof may take in the form that the kernel should know; then the other form is tried.
 const FIRST_WAIT: Duration = Duration::from_millis(300);
 const LAST_WAIT: Duration = Duration::from_secs(2);
 /// More than any message of the proc connector.
@@ -64,7 +64,8 @@ impl ProcConnector {
     /// [`Refused`].
     pub fn subscribe(parents: &Parents) -> Result<Self, Refused> {
         let connector = Self::open(parents).map_err(Refused::Failed)?;
-        for (filtered, wait) in [(true, FIRST_WAIT), (false, LAST_WAIT)] {
+        let first = knows_filtered(&std::fs::read("/proc/sys/kernel/osrelease").unwrap_or_default());
+        for (filtered, wait) in [(first, FIRST_WAIT), (!first, LAST_WAIT)] {
             connector.send(&message::subscription(filtered)).map_err(Refused::Failed)?;
             if connector.is_proven(wait).map_err(Refused::Failed)? {
                 connector.set_parents(parents).map_err(Refused::Failed)?;
@@ -162,6 +163,16 @@ impl AsFd for ProcConnector {
     }
 }
 
+/// Whether a kernel of this release knows the longer form of a subscription: Linux 6.6 does. Both forms are tried in any
+/// case, so that a wrong answer costs time alone.
+fn knows_filtered(release: &[u8]) -> bool {
+    let mut numbers = release.split(|b| !b.is_ascii_digit()).map(|n| std::str::from_utf8(n).ok()?.parse::<u32>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(major), Some(minor)) => (major, minor) >= (6, 6),
+        _ => true,
+    }
+}
+
 /// Makes a child that ends at once, and reaps it. Returns its pid. It sends no SIGCHLD, so that no one else reaps it.
 fn end_of_a_child() -> Result<i32, SysError> {
     // SAFETY: without flags this is fork(2) without a signal at the end. The child has a copy of the memory and makes
@@ -182,4 +193,19 @@ fn end_of_a_child() -> Result<i32, SysError> {
 
 fn at(what: &'static str) -> impl Fn(rustix::io::Errno) -> SysError {
     move |error| SysError::new(what, Errno::from_raw(error.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_release_says_which_form_comes_first() {
+        for release in [&b"6.6.0\n"[..], b"6.12.41+deb13-amd64\n", b"7.2.13\n", b"10.0\n", b"", b"odd"] {
+            assert!(knows_filtered(release), "{release:?}");
+        }
+        for release in [&b"6.5.13\n"[..], b"6.1.0-40-amd64\n", b"5.10.0\n"] {
+            assert!(!knows_filtered(release), "{release:?}");
+        }
+    }
 }

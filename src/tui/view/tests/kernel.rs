@@ -91,7 +91,7 @@ fn watched() -> Snapshot {
     let running = Live { title, state: State::Running, actor: unknown, ..fixtures::live(7, b"", 88_800_000) };
     (s.running, s.live_total, s.live) = (vec![running], 1, 1);
     s.kernel = Some(Box::new(WatchState {
-        since: std::time::UNIX_EPOCH,
+        since: Some(std::time::UNIX_EPOCH),
         states: vec![
             state("trace", "every helper, when it was started, and its command name", ""),
             state("requesters_addresses_hidden", "", "who asked: the kernel hides an address"),

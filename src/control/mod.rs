@@ -21,6 +21,7 @@ mod knobs;
 pub mod ledger_view;
 pub mod local;
 pub mod metrics;
+pub mod modules;
 pub mod pages;
 pub mod posture_json;
 pub mod provenance;

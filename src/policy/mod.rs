@@ -8,5 +8,6 @@ pub mod kernel_ask;
 pub mod kernel_write;
 pub mod limit;
 pub mod masks;
+pub mod module_search;
 pub mod posture;
 pub mod recursion;

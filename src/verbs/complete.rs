@@ -13,8 +13,8 @@ pub struct Names<'a> {
     pub known: CapMask,
     /// The requests that have not ended.
     pub ids: &'a dyn Fn() -> Vec<u64>,
-    /// The modules that can be requested.
-    pub modules: &'a dyn Fn() -> Vec<String>,
+    /// The modules that can be requested whose names begin with a word.
+    pub modules: &'a dyn Fn(&str) -> Vec<String>,
 }
 
 /// A possible word.
@@ -152,11 +152,11 @@ fn values(arg: &Arg, word: &str, names: &Names<'_>) -> Vec<Candidate> {
     match name {
         "MASK" => capabilities("", word, names.known),
         "ID" => plain((names.ids)().iter().map(u64::to_string)),
-        "GLOB" => plain((names.modules)()),
+        "GLOB" => plain((names.modules)(word)),
         "TARGET" => plain(["embedded", "daemon", "kernel", "unix:"].map(str::to_owned)),
         "O" => plain(OUTCOMES.map(|outcome| outcome.name().to_owned())),
         "SIGNAL" => plain(["TERM", "KILL", "HUP", "INT", "QUIT", "USR1", "USR2", "STOP", "CONT"].map(str::to_owned)),
-        _ if name.starts_with("NAME") => plain((names.modules)()),
+        _ if name.starts_with("NAME") => plain((names.modules)(word)),
         _ if name.starts_with("KEY=") => setting(word, names.known),
         _ if name.starts_with("KEY") => plain(Key::ALL.map(|key| key.name().to_owned())),
         _ => Vec::new(),
@@ -211,7 +211,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(line: &str) -> Vec<String> {
-        let modules = || vec!["dummy".to_owned(), "dccp".to_owned()];
+        let modules = |_: &str| vec!["dummy".to_owned(), "dccp".to_owned()];
         let names = Names { known: CapMask::up_to(40), ids: &|| vec![3, 31, 4], modules: &modules };
         let mut words: Vec<&str> = line.split(' ').collect();
         let word = words.pop().unwrap_or_default();

@@ -17,6 +17,7 @@ pub mod kernel_knobs;
 pub mod kernel_programs;
 mod keyring;
 mod launch;
+pub mod lines;
 mod loading;
 mod path;
 pub mod peer;

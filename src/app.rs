@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use crate::abi::error::SysError;
+use crate::abi::error::io_words;
 use crate::cli::complete::{COMPLETE_ARG, complete};
 use crate::cli::{self, Args, exit};
 use crate::control::config::Config;
@@ -195,7 +196,8 @@ impl<'a> Own<'a> {
         match std::env::current_exe() {
             Ok(path) => builder = builder.probe(path, PROBE_ARG),
             Err(e) => cli::say(&format!(
-                "the built-in probe is unavailable: cannot find the path of the khelper executable: {e}"
+                "the built-in probe is unavailable: cannot find the path of the khelper executable: {}",
+                io_words(&e)
             )),
         }
         let config = Arc::new(

@@ -20,7 +20,21 @@ pub fn errno_name(errno: Errno) -> String {
 pub fn io_words(error: &std::io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(errno) => format!("{} ({})", errno.desc(), errno_name(errno)),
-        None => error.to_string(),
+        // A text of this crate.
+        None if error.get_ref().is_some() => error.to_string(),
+        None => plain_kind(error.kind()).to_owned(),
+    }
+}
+
+/// An I/O error that is not the system's: the standard library has texts for programmers only.
+const fn plain_kind(kind: std::io::ErrorKind) -> &'static str {
+    use std::io::ErrorKind;
+    match kind {
+        ErrorKind::InvalidData => "it is not UTF-8 text",
+        ErrorKind::UnexpectedEof => "it ends too early",
+        ErrorKind::WriteZero => "nothing more can be written to it",
+        ErrorKind::InvalidInput => "a name contains a NUL byte, or there is none",
+        _ => "input or output failed (EIO)",
     }
 }
 

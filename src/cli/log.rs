@@ -17,6 +17,7 @@ use crate::ledger::folder::default_path;
 use crate::ledger::reader::Reader;
 use crate::ledger::reader::batch::Batch;
 use crate::ledger::view;
+use crate::verbs::options::number;
 
 use super::output::{complain, say};
 use super::printer::Printer;
@@ -45,7 +46,7 @@ pub struct Log {
     #[arg(long, value_name = "GLOB", value_parser = globs)]
     pub module: Option<Globs>,
     /// Requests and changes by this user
-    #[arg(long, value_name = "U")]
+    #[arg(long, value_name = "U", value_parser = number::<u32>(0..=u32::MAX.into()))]
     pub uid: Option<u32>,
     /// Requests by processes of this systemd unit
     #[arg(long, value_name = "U")]

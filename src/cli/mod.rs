@@ -43,6 +43,7 @@ use nix::sys::signal::Signal;
 use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
+use crate::abi::error::io_words;
 use crate::abi::escape::screen;
 use crate::control::ask;
 use crate::control::batch::Batch;
@@ -163,7 +164,7 @@ pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], s
         let log = match follows.then(|| Log::follow(&**target)).transpose() {
             Ok(log) => log,
             Err(e) => {
-                say(&format!("cannot start the thread that follows the target's log: {e}"));
+                say(&format!("cannot start the thread that follows the target's log: {}", io_words(&e)));
                 return Verdict::NotExecuted.code();
             }
         };

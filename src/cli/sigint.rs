@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::abi::error::io_words;
 use crate::abi::error::{ControlError, SysError};
 use crate::control::Reply;
 use crate::control::batch::{Batch, Running};
@@ -148,7 +149,7 @@ pub(super) fn run(
         let thread = match thread::Builder::new().name("command".into()).spawn_scoped(scope, work) {
             Ok(thread) => thread,
             Err(e) => {
-                say(&format!("cannot start the thread that runs the command: {e}"));
+                say(&format!("cannot start the thread that runs the command: {}", io_words(&e)));
                 return Verdict::NotExecuted.code();
             }
         };
@@ -235,7 +236,7 @@ fn kill_running(caller: &Caller) {
     let caller = caller.clone();
     let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_all(&*caller.target, &caller.by));
     if let Err(e) = spawned {
-        say_aside(format!("cannot start the thread that kills the helpers: {e}"));
+        say_aside(format!("cannot start the thread that kills the helpers: {}", io_words(&e)));
     }
 }
 

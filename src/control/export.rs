@@ -16,7 +16,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use crate::abi::actor::Actor;
-use crate::abi::error::{ControlError, Explain, errno_name};
+use crate::abi::error::{ControlError, Explain, errno_name, io_words};
 use crate::abi::escape::screen;
 use crate::abi::record::{Record, State};
 use crate::control::ask::ask;
@@ -280,7 +280,7 @@ impl<W: Write> Write for Counted<W> {
 fn cause(e: &io::Error) -> String {
     match e.raw_os_error() {
         Some(raw) => errno_name(nix::errno::Errno::from_raw(raw)),
-        None => screen(e.to_string().as_bytes()),
+        None => screen(io_words(e).as_bytes()),
     }
 }
 

@@ -15,6 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ControlError;
+use crate::abi::error::io_words;
 use crate::abi::event::EventKinds;
 use crate::engine::{Cancel, Engine, Subscription};
 
@@ -224,7 +225,10 @@ pub(super) fn watch_of(events: Subscription, wake: Wake) -> Watch {
         Ok(_) => Watch::new(Events::open(events)),
         Err(e) => {
             events.close();
-            Watch::new(Events { events, why: Some(format!("cannot start a thread for events: {e}").into()) })
+            Watch::new(Events {
+                events,
+                why: Some(format!("cannot start a thread for events: {}", io_words(&e)).into()),
+            })
         }
     }
 }

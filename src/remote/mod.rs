@@ -25,6 +25,7 @@ pub use direct::Direct;
 
 use crate::abi::actor::Actor;
 use crate::abi::error::ControlError;
+use crate::abi::error::io_words;
 use crate::abi::event::EventKinds;
 use crate::control::command::Command;
 use crate::control::completion::{CallId, Completion};
@@ -52,7 +53,9 @@ impl Remote {
         let started = thread::Builder::new().name("remote".into()).spawn(move || worker.run());
         match started {
             Ok(_) => Ok(Arc::new(Self { shared })),
-            Err(e) => Err(ControlError::Busy(format!("cannot start a thread for the daemon's connections: {e}"))),
+            Err(e) => {
+                Err(ControlError::Busy(format!("cannot start a thread for the daemon's connections: {}", io_words(&e))))
+            }
         }
     }
 }

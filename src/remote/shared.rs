@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::abi::error::ControlError;
+use crate::abi::error::io_words;
 use crate::control::completion::CallId;
 use crate::control::target::{LinkState, TargetInfo};
 use crate::wire::event::Subscribe;
@@ -43,7 +44,7 @@ struct State {
 impl Shared {
     pub(super) fn new(info: TargetInfo, version: String) -> Result<Self, ControlError> {
         let wakeup = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|e| ControlError::Busy(format!("cannot create an eventfd: {e}")))?;
+            .map_err(|e| ControlError::Busy(format!("cannot create an eventfd: {}", io_words(&e.into()))))?;
         Ok(Self { state: Mutex::new(State { info, version: version.into(), inbox: Vec::new() }), wakeup })
     }
 

@@ -1,6 +1,7 @@
 //! The options of each command, shared by the shell and the console's command line.
 
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -52,10 +53,10 @@ pub struct Request {
     #[arg(long)]
     pub nowait: bool,
     /// Run up to N requests at the same time
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number::<u16>(1..=4096))]
     pub parallel: u16,
     /// Repeat the whole list N times
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number::<u32>(1..=u32::MAX.into()))]
     pub repeat: u32,
     /// Print one JSON object per request, each on its own line
     #[arg(long)]
@@ -204,6 +205,16 @@ impl Mask {
         self.masks.retain(|mask| mask != "--json");
         self.json |= self.masks.len() < before;
         !self.masks.is_empty()
+    }
+}
+
+/// A parser for a whole number within these bounds. The parsers of clap show the texts of Rust's own errors.
+pub fn number<T: TryFrom<u64>>(within: RangeInclusive<u64>) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let digits = Some(text).filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+        let number = digits.and_then(|text| text.parse().ok()).filter(|number| within.contains(number));
+        let wanted = || format!("give a whole number from {} to {}", within.start(), within.end());
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(wanted)
     }
 }
 

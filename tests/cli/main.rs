@@ -12,6 +12,7 @@ mod knobs;
 mod ledger;
 mod limit;
 mod parallel;
+mod phrases;
 mod probe;
 mod second_interrupt;
 mod settings;

@@ -20,6 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
+use crate::abi::error::io_words;
 use crate::abi::error::{ControlError, SysError};
 use crate::abi::event::EventKinds;
 use crate::abi::record::Record;
@@ -191,7 +192,8 @@ impl HostKernel {
             let started =
                 std::thread::Builder::new().name("khelper-kernel-commands".into()).stack_size(STACK).spawn(work);
             if let Err(e) = started {
-                return done.finish(Err(ControlError::Busy(format!("cannot start a thread for commands: {e}"))));
+                return done
+                    .finish(Err(ControlError::Busy(format!("cannot start a thread for commands: {}", io_words(&e)))));
             }
             *worker = Some(sender);
         }
@@ -217,7 +219,7 @@ impl HostKernel {
         if let Err(e) = started
             && let Some((_, done)) = take(&held)
         {
-            done.finish(Err(ControlError::Busy(format!("cannot start a thread for the request: {e}"))));
+            done.finish(Err(ControlError::Busy(format!("cannot start a thread for the request: {}", io_words(&e)))));
         }
     }
 }

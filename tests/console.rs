@@ -28,6 +28,8 @@ mod line;
 mod line_mode;
 #[path = "pty/mouse.rs"]
 mod mouse;
+#[path = "pty/names.rs"]
+mod names;
 #[path = "pty/over_own.rs"]
 mod over;
 #[path = "pty/overview.rs"]
@@ -52,5 +54,7 @@ mod targets;
 mod tasks;
 #[path = "pty/tour.rs"]
 mod tour;
+#[path = "pty/undo.rs"]
+mod undo;
 #[path = "pty/ways_out.rs"]
 mod ways_out;

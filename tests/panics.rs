@@ -181,8 +181,10 @@ fn a_panic_of_another_thread_is_answered_and_told_at_the_end() {
     let mut helpers = helpers(&pty);
     // The clerk, twice, who goes on.
     pty.press("e", "Edit kernel.modprobe");
-    pty.send("\x15/wrong\r");
+    pty.send("\x15/wrong\r\r");
     pty.shows("kernel.modprobe was perhaps changed: khelper panicked");
+    pty.send("\x1b");
+    pty.shows("Edit kernel.modprobe");
     pty.send("\x1b");
     pty.hides("Edit kernel.modprobe");
     pty.shows("not checked: khelper panicked");

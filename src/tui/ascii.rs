@@ -17,7 +17,7 @@ thread_local! {
 
 /// The symbols that the console draws, each with its ASCII replacement. The symbols of different outcomes stay
 /// distinct.
-const PLAIN: [(char, char); 49] = [
+const PLAIN: [(char, char); 50] = [
     ('─', '-'),
     ('━', '='),
     ('┬', '+'),
@@ -27,10 +27,11 @@ const PLAIN: [(char, char); 49] = [
     ('●', '*'),
     ('▐', '#'),
     ('│', '|'),
-    ('┌', '+'),
-    ('┐', '+'),
+    ('╭', '+'),
+    ('╮', '+'),
+    ('╰', '+'),
     ('└', '+'),
-    ('┘', '+'),
+    ('╯', '+'),
     ('…', '~'),
     ('·', '.'),
     ('■', '#'),

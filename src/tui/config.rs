@@ -29,6 +29,8 @@ pub struct Settings {
     pub theme: Option<Theme>,
     /// `true`: draw only ASCII; `false`: draw every symbol; unset: as the terminal's type and the locale say.
     pub ascii: Option<bool>,
+    /// The folder that holds `modules.dep`, if it is not the running kernel's in /lib/modules.
+    pub modules: Option<PathBuf>,
     /// The keys.
     pub keys: Keymap,
     /// Why the file could not be read, escaped; the defaults are used then.
@@ -92,6 +94,15 @@ fn parse(text: &str) -> Result<Settings, Wrong> {
                 settings.theme = Some(Theme::named(theme).map_err(|why| (at(value.span()), why))?);
             }
             ("ascii", DeValue::Boolean(ascii)) => settings.ascii = Some(*ascii),
+            ("modules", DeValue::String(folder)) if folder.starts_with('/') => {
+                settings.modules = Some(folder.as_ref().into());
+            }
+            ("modules", _) => {
+                return Err((
+                    at(value.span()),
+                    "modules must be the absolute path of a folder with modules.dep".into(),
+                ));
+            }
             ("ascii", _) => return Err((at(value.span()), "ascii must be true or false".into())),
             ("theme", _) => {
                 return Err((at(value.span()), format!("theme must be one of: {}", Theme::NAMES.join(", "))));
@@ -113,7 +124,7 @@ fn parse(text: &str) -> Result<Settings, Wrong> {
             }
             (other, _) => {
                 let why = format!(
-                    "unknown setting `{}`; the settings are theme, ascii and [keys.CONTEXT]",
+                    "unknown setting `{}`; the settings are theme, ascii, modules and [keys.CONTEXT]",
                     screen(other.as_bytes())
                 );
                 return Err((at(name.span()), why));

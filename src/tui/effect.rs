@@ -34,6 +34,9 @@ pub enum Effect {
         /// Which records, and the file.
         save: Box<Save>,
     },
+    /// Find the modules whose names begin with this, on another thread; the answer comes as
+    /// [`super::msg::Msg::Modules`].
+    FindModules(Vec<u8>),
     /// Copy these bytes to the terminal's clipboard (OSC 52).
     Copy(Vec<u8>),
     /// Store this line in the history file of the command line.

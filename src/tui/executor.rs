@@ -1,6 +1,7 @@
 //! Runs commands against the target. Nothing here blocks the caller: each answer comes as a message, exactly once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
@@ -12,6 +13,7 @@ use crate::control::activity::page::PageRequest;
 use crate::control::batch::{Batch, Running};
 use crate::control::completion::{CallId, Completion};
 use crate::control::export::{self, Save, Unsaved};
+use crate::control::modules::{self, Found};
 use crate::control::record_json::Source;
 use crate::control::target::Target;
 use crate::control::text::target::not_sent;
@@ -29,6 +31,8 @@ const STACK: usize = 256 * 1024;
 enum Job {
     /// Stores a line of the command line.
     Remember(Vec<u8>),
+    /// Finds the modules whose names begin with this, in the tree.
+    Find(PathBuf, Vec<u8>),
     /// Reports that every job before it is done.
     Done(Sender<()>),
 }
@@ -38,6 +42,8 @@ pub(super) struct Executor {
     target: Arc<dyn Target>,
     by: Actor,
     mailbox: Arc<Mailbox>,
+    /// The tree of the kernel's modules, if it is not the usual one.
+    pub(super) tree: Option<PathBuf>,
     /// The file thread; started with the first job.
     files: Option<Sender<Job>>,
     /// Batches that may still be in progress.
@@ -53,7 +59,7 @@ impl Drop for Executor {
 
 impl Executor {
     pub(super) const fn new(target: Arc<dyn Target>, by: Actor, mailbox: Arc<Mailbox>) -> Self {
-        Self { target, by, mailbox, files: None, series: Vec::new() }
+        Self { target, by, mailbox, tree: None, files: None, series: Vec::new() }
     }
 
     /// Submits a command; the answer comes as [`Msg::Replied`].
@@ -128,6 +134,12 @@ impl Executor {
         self.job(Job::Remember(line));
     }
 
+    /// Finds the modules whose names begin with this; the answer comes as [`Msg::Modules`].
+    pub(super) fn find_modules(&mut self, typed: Vec<u8>) {
+        let tree = self.tree.clone().unwrap_or_else(modules::running_tree);
+        self.job(Job::Find(tree, typed));
+    }
+
     /// Waits until every line is stored, but no longer than `patience`, because a disk may hang.
     pub(super) fn finish(&mut self, patience: Duration) {
         if self.files.is_some() {
@@ -155,6 +167,14 @@ impl Executor {
                 match job {
                     // The console may have exited: it waits for a limited time.
                     Job::Done(told) => drop(told.send(())),
+                    Job::Find(tree, typed) => {
+                        let found = catch_unwind(|| modules::find(&tree, &typed)).unwrap_or_else(|_| Found {
+                            trouble: Some("khelper panicked while it searched: this is a bug".into()),
+                            typed,
+                            ..Found::default()
+                        });
+                        mailbox.post(Msg::Modules(Box::new(found)));
+                    }
                     Job::Remember(line) => {
                         let kept = catch_unwind(|| line_history::add(&line));
                         let kept = kept.unwrap_or_else(|_| Err("khelper panicked: this is a bug".into()));

@@ -9,6 +9,7 @@ use crate::abi::snapshot::Snapshot;
 use crate::abi::time::Micros;
 use crate::control::Reply;
 use crate::control::export::{Saved, Unsaved};
+use crate::control::modules::Found;
 use crate::control::target::TargetInfo;
 
 use super::model::log::Line;
@@ -74,6 +75,8 @@ pub enum Msg {
     },
     /// A page of records that the console asked for.
     Looked(Box<RowPage>),
+    /// Modules that the console searched for.
+    Modules(Box<Found>),
     /// Lines of the log, oldest first.
     Logged(Vec<Line>),
     /// An attempt to save records has ended.

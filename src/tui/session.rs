@@ -84,7 +84,8 @@ impl Session {
         model.ascii = setup.options.ascii;
         model.theme = setup.theme;
         model.colours = setup.kind.colours != Colours::None;
-        let executor = Executor::new(target.clone(), setup.by.clone(), mailbox.clone());
+        let mut executor = Executor::new(target.clone(), setup.by.clone(), mailbox.clone());
+        executor.tree = setup.settings.modules.clone();
         Ok(Self {
             target,
             model,
@@ -127,6 +128,7 @@ impl Session {
                 Effect::Series { ticket, batch } => self.executor.series(ticket, batch),
                 Effect::Look(question) => self.executor.look(*question),
                 Effect::Save { ticket, save } => self.executor.save(ticket, *save),
+                Effect::FindModules(typed) => self.executor.find_modules(typed),
                 Effect::Remember(line) => self.executor.remember(line),
                 other => self.wants.push(other),
             }

@@ -91,7 +91,8 @@ fn equal_requests_share_a_row_and_are_marked_together() {
         pty.shows("foo ×3");
         pty.press(DOWN, "#3 ");
         on(pty, "#3");
-        pty.press("v", "3 requests are marked now");
+        pty.send("v");
+        pty.says("3 requests are marked now");
         pty.shows("*#3");
         press_until(pty, "k", "none of them has a helper that runs");
         pty.press("+", "every request has a row");
@@ -206,7 +207,7 @@ fn the_same_is_asked_for_again() {
         pty.hides("Repeat the request");
         leaves(pty);
         pty.shows("#2");
-        on(pty, "#1");
+        pty.shows("foo ×2");
         quits(pty);
     });
 }
@@ -243,8 +244,9 @@ fn a_record_is_copied_and_nothing_of_it_is_seen() {
         pty.press(DOWN, "> its command line");
         pty.send(ENTER);
         pty.hides("> its command line");
-        leaves(pty);
+        // The answer is below the record, and is gone with the next key.
         pty.shows("was sent to the");
+        leaves(pty);
         // The bytes sent to the terminal: `PATH -q -- foo`, in base64.
         let begin = b"\x1b]52;c;";
         let at = pty.wrote.windows(begin.len()).position(|w| w == begin).expect("a copy") + begin.len();
@@ -297,12 +299,12 @@ fn records_are_saved_and_a_file_is_replaced_only_after_a_yes() {
         pty.hides("Replace the file?");
         // The dialog stays open until the file is written.
         pty.hides("Save records");
-        leaves(pty);
         pty.shows("saved 1 record");
         assert_eq!((lines(&file), fs::read_dir(dir.path()).unwrap().count()), (1, 1));
         if room {
             pty.shows(shown);
         }
+        leaves(pty);
         quits(pty);
     });
 }
@@ -347,7 +349,7 @@ fn the_log_tells_what_is_no_routine() {
     everywhere(QUICK, |pty, room| {
         pty.press("4", "the log is empty");
         pty.press("e", "Edit kernel.modprobe");
-        pty.send("\x15/nowhere/modprobe\r");
+        pty.send("\x15/nowhere/modprobe\r\r");
         pty.hides("Edit kernel.modprobe");
         pty.shows("kernel.modprobe");
         pty.shows(BY);
@@ -366,6 +368,10 @@ fn the_log_tells_what_is_no_routine() {
         if room {
             pty.shows("(×3)");
         }
+        // The warning about the path stays until it is dismissed.
+        pty.frame_after(|pty| pty.send(ESC));
+        pty.unsays("3 of 3 answered");
+        pty.frame_after(|pty| pty.send(ESC));
         pty.press("l", "warning and above");
         if room {
             pty.hides("kernel.modprobe: ");

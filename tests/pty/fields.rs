@@ -78,7 +78,11 @@ fn a_path_is_typed_over_the_live_one() {
         pty.send("/bin/true");
         pty.says("> path /bin/true");
         pty.send(ENTER);
-        pty.hides("─ Edit kernel.modprobe");
+        // It asks first, with the old path and the new one.
+        pty.shows("─ Change kernel.modprobe?");
+        pty.says("to `/bin/true`");
+        pty.send(ENTER);
+        pty.hides("─ Change kernel.modprobe?");
         opens(pty, "e", "Edit kernel.modprobe");
         pty.says("> path /bin/true selected");
         pty.says("live: `/bin/true`");

@@ -136,7 +136,7 @@ fn a_console_that_has_seen_everything_only_sleeps_once_nothing_runs() {
     pty.shows("saved 3 records");
     pty.press("1", "3 launched");
     pty.press("e", "Edit kernel.modprobe");
-    pty.send("\x15/later\r");
+    pty.send("\x15/later\r\r");
     pty.shows("modprobe     /later");
     if falls_asleep(&pty) {
         quits_without_the_draft(&mut pty);

@@ -219,7 +219,9 @@ fn hostile_bytes_are_shown_escaped() {
         pty.send(b"\x15\x1b[200~/no/\x1b[2Jx\x1b[201~");
         pty.shows(r"/no/\x1b[2Jx");
         pty.send(ENTER);
-        pty.hides("Edit kernel.modprobe");
+        pty.shows("─ Change kernel.modprobe?");
+        pty.send(ENTER);
+        pty.hides("─ Change kernel.modprobe?");
         pty.shows(r"/no/\x1b[2Jx");
         quits(pty);
         let raw = |bytes: &[u8]| pty.wrote.windows(bytes.len()).any(|w| w == bytes);

@@ -92,6 +92,32 @@ fn what_was_missed_while_the_connection_was_lost_is_in_the_log() {
     quits(&mut pty);
 }
 
+#[test]
+fn what_is_typed_is_kept_while_the_connection_is_lost() {
+    let (engine, _) = engine(QUICK, &[]);
+    let daemon = &engine.0;
+    for (columns, rows) in [(120, 40), (80, 24)] {
+        let relay = Relay::new(daemon);
+        let target = format!("unix:{}", relay.path().display());
+        let mut pty = Start::khelper(columns, rows).args(["--target", &target]).start();
+        pty.shows("enabled");
+        pty.press("m", "Ask for a module");
+        pty.send("\x15foo");
+        pty.says("> name foo");
+        relay.cut();
+        pty.shows("CONNECTION LOST");
+        // Reading works, acting says why not, and the name stays.
+        pty.send("\r");
+        pty.says("nothing was sent");
+        pty.says("> name foo");
+        relay.join();
+        pty.hides("CONNECTION LOST");
+        pty.send("\r");
+        pty.says("foo: ✓ exit 0");
+        quits(&mut pty);
+    }
+}
+
 /// Types a line that is refused with these words.
 fn line_refused(pty: &mut Pty, line: &str, why: &str) {
     pty.press(":", "─ Command");

@@ -467,9 +467,25 @@ impl Drop for Pty {
     }
 }
 
+/// A dialog is read first, and then what is around it.
 fn flat(screen: &Screen) -> String {
-    let text = screen.contents();
-    let words = text.lines().flat_map(|line| line.trim_matches([' ', '│']).split_whitespace());
+    let rows: Vec<Vec<char>> = screen.contents().lines().map(|line| line.chars().collect()).collect();
+    let corner = |row: &[char], sign: char| row.iter().position(|c| *c == sign);
+    let found = rows.iter().enumerate().find_map(|(y, row)| Some((y, corner(row, '╭')?, corner(row, '╮')?)));
+    let text = |cells: &[char]| cells.iter().collect::<String>();
+    let (mut inside, mut around) = (Vec::new(), Vec::new());
+    for (y, row) in rows.iter().enumerate() {
+        match found.filter(|(top, left, _)| y >= *top && row.get(*left).is_some_and(|c| "╭│╰".contains(*c))) {
+            Some((_, left, right)) if inside.last().is_none_or(|line: &String| !line.contains('╯')) => {
+                let right = (right + 1).min(row.len());
+                inside.push(text(&row[left..right]));
+                around.extend([text(&row[..left]), text(&row[right..])]);
+            }
+            _ => around.push(text(row)),
+        }
+    }
+    let all = inside.iter().chain(&around);
+    let words = all.flat_map(|line| line.trim_matches([' ', '│']).split_whitespace());
     words.collect::<Vec<_>>().join(" ")
 }
 

@@ -109,7 +109,10 @@ fn settings_that_mean_nothing_name_their_line() {
     for (settings, wanted) in [
         ("theme = \"ansi\"\n[keys.masks]\nundo = \"p\"\n", "console.toml:3: `p` already means `rehearse` in `masks`"),
         ("\ntheme = \"pink\"\n", "console.toml:2: unknown theme `pink`; the themes are: ansi, plain, high-contrast"),
-        ("colour = 1\n", "console.toml:1: unknown setting `colour`; the settings are theme, ascii and [keys.CONTEXT]"),
+        (
+            "colour = 1\n",
+            "console.toml:1: unknown setting `colour`; the settings are theme, ascii, modules and [keys.CONTEXT]",
+        ),
         ("[keys.masks]\nundo = \"\\u202e\"\n", r"console.toml:2: unknown key `\xe2\x80\xae`"),
         ("[keys.masks]\nfrob = \"x\"\n", "console.toml:2: "),
         ("[keys.nowhere]\nundo = \"x\"\n", "console.toml:2: "),

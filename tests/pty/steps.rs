@@ -121,7 +121,8 @@ pub fn ask(pty: &mut Pty, name: &str, times: u32) {
     }
     pty.send("\x15");
     pty.press(name, name);
-    pty.send("\t\t\x15");
+    // Not with tab, which completes the name where there are modules.
+    pty.send("\x1b[B\x1b[B\x15");
     pty.press(&times.to_string(), &format!("how many    {times}"));
     pty.send(ENTER);
     pty.hides("Ask for a module");

@@ -35,7 +35,7 @@ fn a_knob_that_someone_else_writes_is_told_while_it_is_edited() {
         // What is written now goes over it.
         pty.press("e", "─ Edit kernel.modprobe");
         pty.says("path /bin/false");
-        pty.send("\x15/bin/echo\r");
+        pty.send("\x15/bin/echo\r\r");
         pty.hides("─ Edit kernel.modprobe");
         pty.says("kernel.modprobe: `/bin/false` -> `/bin/echo`");
         pty.send(SECOND);

@@ -70,7 +70,7 @@ mod tests {
         assert_eq!((&*all[0], &*all[1], all[2].len(), &*all[3]), ("one", "", LINE, "last"));
         std::fs::write(&path, "one\ntwo\n").unwrap();
         assert_eq!(lines(&path, 8).unwrap(), (vec!["one".to_owned(), "two".to_owned()], true));
-        assert_eq!(lines(&path, 7).unwrap().1, false);
+        assert!(!lines(&path, 7).unwrap().1);
         assert_eq!(lines(&path, 0).unwrap(), (Vec::new(), false));
     }
 

@@ -56,7 +56,8 @@ impl Dialog for Call {
 
     /// Calls the helper.
     fn accept(&mut self, model: &mut Model) -> After {
-        match model.call.check(model.snapshot.known) {
+        let sendable = |call| model.link.unreachable().map_or(Ok(call), |why| Err((model.call.focus, why)));
+        match model.call.check(model.snapshot.known).and_then(sendable) {
             Ok(call) => {
                 model.call.error = None;
                 let batch = model.open_batch(screen(&call.path), 1);

@@ -16,6 +16,9 @@ use crate::verbs::verb::Line;
 use super::page;
 use super::perform::perform;
 
+/// The most completions that are listed.
+const LISTED: usize = 60;
+
 /// The dialog.
 #[derive(Debug)]
 pub struct CommandLine;
@@ -72,7 +75,11 @@ impl Dialog for CommandLine {
             let words = "set, get, request, run, probe, rehearse, ps, gate, kill, ..; help explains them";
             sheet.say(words, model.theme.dim);
         } else {
-            sheet.say(&typed.candidates.join("  "), model.theme.text);
+            let mut words = typed.candidates.iter().take(LISTED).cloned().collect::<Vec<_>>();
+            if let more @ 1.. = typed.candidates.len().saturating_sub(LISTED) {
+                words.push(format!("… {more} more"));
+            }
+            sheet.say(&words.join("  "), model.theme.text);
         }
         sheet.pinned_field("", &typed.typed);
         sheet.wrong(typed.error.as_ref());

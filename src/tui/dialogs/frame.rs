@@ -9,12 +9,14 @@ use crate::tui::layout::Areas;
 use crate::tui::model::{Dialog, Model};
 use crate::tui::panels::target;
 use crate::tui::text;
-use crate::tui::widgets::lines::{line, put};
+use crate::tui::widgets::lines::{line, mute, put};
 use crate::tui::widgets::rule::Rule;
 use crate::tui::widgets::sheet::Sheet;
 
 /// The largest width of a dialog, in cells.
-const WIDEST: u16 = 92;
+const WIDEST: u16 = 96;
+/// From this width on the screen is seen, muted, around a dialog; a narrower one is only the dialog.
+const BESIDE: u16 = 100;
 
 /// The sheet of the dialog on top, its position, and its visible part.
 pub struct Placed {
@@ -34,12 +36,15 @@ struct Place {
 /// With fewer rows than this, the frame is one line, the title.
 const FRAMED: u16 = 7;
 
+fn width_of(front: Rect) -> u16 {
+    if front.width < BESIDE { front.width } else { front.width.min(WIDEST) }
+}
+
 fn columns_of(front: Rect, fills: bool) -> u16 {
     if fills {
         return front.width;
     }
-    let width = front.width.min(WIDEST);
-    width.saturating_sub(if front.height >= FRAMED { 4 } else { 0 })
+    width_of(front).saturating_sub(if front.height >= FRAMED { 4 } else { 0 })
 }
 
 fn place(sheet: &Sheet, front: Rect, fills: bool) -> Place {
@@ -52,7 +57,7 @@ fn place(sheet: &Sheet, front: Rect, fills: bool) -> Place {
     }
     let framed = front.height >= FRAMED;
     let border = if framed { 2 } else { 1 };
-    let width = front.width.min(WIDEST);
+    let width = width_of(front);
     let wanted = u16::try_from(sheet.lines.len() + sheet.pinned.len()).unwrap_or(u16::MAX).saturating_add(border);
     let height = wanted.min(front.height);
     let frame =
@@ -148,8 +153,13 @@ pub fn draw(model: &Model, dialog: Placed, front: Rect, buf: &mut Buffer) -> Opt
     }
     let Placed { mut sheet, place, sight } = dialog;
     let scroll = sight.scroll;
-    // The rest of the page beside the dialog is cleared: fragments would read like words of the dialog.
-    Clear.render(Rect { x: front.x, width: front.width, ..place.frame }, buf);
+    if front.width < BESIDE {
+        // Fragments of the screen would read like words of the dialog.
+        Clear.render(front, buf);
+    } else {
+        mute(model.theme.dim, front, buf, false);
+        Clear.render(place.frame, buf);
+    }
     frame(model, &sheet, &place, sight, buf);
     let shown = sheet.lines.len().min(scroll + place.rows);
     put(buf, place.inner, &sheet.lines[scroll..shown]);
@@ -198,7 +208,7 @@ fn frame(model: &Model, sheet: &Sheet, place: &Place, sight: Sight, buf: &mut Bu
             Span::styled(format!("{}{fill}{right}", " ".repeat(if inner.is_empty() { 0 } else { after })), edge),
         ])
     };
-    put(buf, Rect { height: 1, ..area }, &[rule("┌", &title, "┐")]);
+    put(buf, Rect { height: 1, ..area }, &[rule("╭", &title, "╮")]);
     if place.inner.width == area.width {
         return;
     }
@@ -208,7 +218,7 @@ fn frame(model: &Model, sheet: &Sheet, place: &Place, sight: Sight, buf: &mut Bu
     }
     let room = columns.saturating_sub(6 + text::width(&hidden));
     let target = text::fit(&format!(" {} {hidden}", target::words(model, room)), columns.saturating_sub(4));
-    put(buf, Rect { y: area.bottom() - 1, height: 1, ..area }, &[rule("└", &target, "┘")]);
+    put(buf, Rect { y: area.bottom() - 1, height: 1, ..area }, &[rule("╰", &target, "╯")]);
 }
 
 /// How many lines of a sheet are hidden, and on which side.

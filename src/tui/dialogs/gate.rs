@@ -37,7 +37,7 @@ pub(super) fn act(model: &mut Model, depth: Depth) -> Vec<Effect> {
         Depth::Enabled => ("enable", ""),
     };
     model.say(Severity::Quiet, format!("khelper.gate: {words}{patience}"));
-    vec![model.submit(Pending::Gate(words), perform::gate(depth))]
+    vec![model.submit(Pending::Gate(words, model.snapshot.gate), perform::gate(depth))]
 }
 
 impl Dialog for Gate {

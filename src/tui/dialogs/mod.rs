@@ -27,10 +27,13 @@ pub mod rehearsal;
 pub mod rehearse;
 pub mod repeat;
 pub mod reset;
+#[cfg(test)]
+mod rust_phrases;
 pub mod save;
 pub mod take_tour;
 #[cfg(test)]
 mod tests;
+pub mod undo;
 
 use super::keymap::Action;
 use super::model::Model;
@@ -52,6 +55,7 @@ pub fn open(model: &mut Model, action: Action) -> bool {
         Action::Presets => presets::open(model),
         Action::Rehearse => rehearse::open(model),
         Action::Reset => reset::open(model),
+        Action::UndoKnob => undo::open(model),
         _ => return false,
     }
     true

@@ -131,7 +131,7 @@ fn submit_act(model: &mut Model, act: Act) -> Vec<Effect> {
     }
 }
 
-fn set_masks(model: &mut Model, writes: &[&(Key, KnobValue)]) -> Result<After, String> {
+pub(super) fn set_masks(model: &mut Model, writes: &[&(Key, KnobValue)]) -> Result<After, String> {
     let known = model.snapshot.known;
     let mut draft = KNOBS.map(|knob| live(&model.snapshot, knob));
     for (key, value) in writes {

@@ -44,6 +44,7 @@ pub enum Action {
     Invert,
     Discard,
     Undo,
+    UndoKnob,
     Redo,
     Filter,
     KeepFilter,

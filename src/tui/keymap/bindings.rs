@@ -148,8 +148,11 @@ impl Keymap {
 impl Action {
     /// Whether the action changes or starts something, or writes a file: a read-only console refuses it.
     pub const fn acts(self) -> bool {
-        use Action::{Abandon, Apply, Call, Gate, Kill, Module, Path, Rehearse, Repeat, Reset, Save};
-        matches!(self, Module | Call | Path | Gate | Rehearse | Apply | Reset | Kill | Abandon | Repeat | Save)
+        use Action::{Abandon, Apply, Call, Gate, Kill, Module, Path, Rehearse, Repeat, Reset, Save, UndoKnob};
+        matches!(
+            self,
+            Module | Call | Path | Gate | Rehearse | Apply | Reset | Kill | Abandon | Repeat | Save | UndoKnob
+        )
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Context {
     Line,
     /// The filter of a screen.
     Filter,
+    /// A module name that can be completed.
+    Names,
     /// A field of text.
     Text,
     /// A field with a fixed list of values.
@@ -61,6 +63,7 @@ impl Context {
         Self::Anywhere,
         Self::Form,
         Self::Text,
+        Self::Names,
         Self::Pick,
         Self::Choices,
         Self::Gate,
@@ -89,6 +92,7 @@ impl Context {
             Self::Log => "Log",
             Self::Line => "The command line",
             Self::Filter => "The filter of a screen",
+            Self::Names => "A module name that can be completed",
             Self::Text => "Text fields",
             Self::Pick => "Fields with a list of values",
             Self::Form => "Dialogs with fields",
@@ -111,6 +115,7 @@ pub const CHAINS: &[&[Context]] = &[
     &[Context::Text, Context::Line, Context::Anywhere],
     &[Context::Text, Context::Filter, Context::Anywhere],
     &[Context::Text, Context::Form, Context::Anywhere],
+    &[Context::Text, Context::Names, Context::Anywhere],
     &[Context::Pick, Context::Form, Context::Anywhere],
     &[Context::Gate, Context::Choices, Context::Anywhere],
     &[Context::Quit, Context::Choices, Context::Anywhere],

@@ -4,7 +4,7 @@
 use crate::tui::model::Tab;
 
 /// Signs that only draw.
-const DRAWN: &str = "─━│┌┐└┘├┤┬┴┼┄╴╶╷╵╸╺▐";
+const DRAWN: &str = "─━│┌┐└┘╭╮╰╯├┤┬┴┼┄╴╶╷╵╸╺▐";
 /// Signs of bars; three or more of them are a bar.
 const BARS: &str = "■·█";
 /// A box of the Masks and what the draft changes, as they are drawn, and as one cell.

@@ -1,7 +1,8 @@
 //! The target, and whether the state on the screen is current.
 
 use crate::control::target::{TargetInfo, TargetKind};
-use crate::control::text::target::sentences;
+use crate::control::text::error::explain;
+use crate::control::text::target::{not_sent, sentences};
 
 /// The connection to the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,11 @@ impl Link {
             None if !self.seen => Some("waiting for its state".to_owned()),
             None => None,
         }
+    }
+
+    /// Why nothing can be sent now, if the connection is lost: what was typed stays where it is.
+    pub fn unreachable(&self) -> Option<String> {
+        self.info.lost().map(|why| explain(&not_sent(&self.info, why)))
     }
 
     /// Its name in the list of targets: a word, never cut.

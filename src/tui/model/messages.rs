@@ -49,6 +49,11 @@ impl Model {
                 self.waiting_messages.push_back(later);
                 self.forget_messages();
             }
+            Some(old) if old.seen && !same(&old) && old.stays() && old.text != new.text => {
+                self.status = Some(new);
+                self.waiting_messages.push_back(old);
+                self.forget_messages();
+            }
             _ => self.status = Some(new),
         }
     }
@@ -67,12 +72,22 @@ impl Model {
         }
     }
 
-    /// Shows the next message that waits, once the current one has been read or dismissed.
+    /// An answer that has been read disappears, and the next message that waits is shown. Trouble stays until it is
+    /// dismissed: answers that have not been read are shown before it comes back.
     pub fn next_message(&mut self) {
-        if self.status.as_ref().is_none_or(|status| status.seen)
-            && let Some(next) = self.waiting_messages.pop_front()
-        {
-            self.status = Some(next);
+        match self.status.take() {
+            Some(status) if !status.seen => self.status = Some(status),
+            Some(warning) if warning.stays() => {
+                let unread = self.waiting_messages.iter().position(|old| !old.seen);
+                match unread.and_then(|at| self.waiting_messages.remove(at)) {
+                    Some(next) => {
+                        self.waiting_messages.push_back(warning);
+                        self.status = Some(next);
+                    }
+                    None => self.status = Some(warning),
+                }
+            }
+            _ => self.status = self.waiting_messages.pop_front(),
         }
     }
 
@@ -113,10 +128,30 @@ mod tests {
         assert_eq!(shown(&model), "(+1) two");
         keys(&mut model, "⎋");
         assert_eq!(shown(&model), "three");
-        // What has been read gives way.
+        // What has been read disappears with the next key, and not before.
+        assert_eq!(shown(&model), "three");
         keys(&mut model, "x");
+        assert_eq!(model.message(), None);
         model.say(Severity::Good, "four");
         assert_eq!(shown(&model), "four");
+    }
+
+    /// Also one that was read: what comes meanwhile is shown first, and then it comes back.
+    #[test]
+    fn a_warning_stays_until_it_is_dismissed() {
+        let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
+        model.say(Severity::Warned, "look");
+        keys(&mut model, "xx");
+        assert_eq!(shown(&model), "look");
+        model.say(Severity::Good, "done");
+        model.say_of_batch(7, Severity::Bad, "#3 failed");
+        assert_eq!(shown(&model), "(+2) #3 failed");
+        keys(&mut model, "x");
+        assert_eq!(shown(&model), "(+1) done");
+        keys(&mut model, "xxx");
+        assert_eq!(shown(&model), "look");
+        keys(&mut model, "⎋");
+        assert_eq!(model.message(), None);
     }
 
     #[test]

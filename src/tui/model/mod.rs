@@ -14,6 +14,7 @@ pub mod log;
 pub mod mask_forms;
 pub mod masks;
 mod messages;
+pub mod modules;
 pub mod overview;
 pub mod pending;
 pub mod presets;
@@ -26,6 +27,7 @@ mod stack;
 mod state;
 pub mod tab;
 pub mod tour;
+pub mod undo;
 pub mod warnings;
 
 use std::any::Any;
@@ -80,6 +82,13 @@ pub struct Status {
     pub seen: bool,
 }
 
+impl Status {
+    /// Whether it stays until it is dismissed: trouble that is not the end of a request.
+    pub fn stays(&self) -> bool {
+        self.batch.is_none() && matches!(self.mood, Severity::Warned | Severity::Bad)
+    }
+}
+
 /// The state of the console.
 pub struct Model {
     /// Start-up options.
@@ -130,6 +139,8 @@ pub struct Model {
     pub path_warnings: Vec<SafeText>,
     /// When the path was checked.
     pub path_looked: Micros,
+    /// The changes of knobs that this console can take back.
+    pub changes: undo::Changes,
     /// Knobs that another writer changed and when, newest first.
     pub notices: Vec<(Micros, String)>,
     /// Dismissed warnings.
@@ -138,6 +149,8 @@ pub struct Model {
     pub local: fn(SystemTime) -> String,
     /// The fields of the dialog Module.
     pub module: ModuleForm,
+    /// Completion of module names.
+    pub modules: modules::Modules,
     /// The fields of the dialog Call.
     pub call: CallForm,
     /// The command line.
@@ -184,10 +197,12 @@ impl Model {
             waiting_messages: messages::Waiting::new(),
             path_warnings: Vec::new(),
             path_looked: 0,
+            changes: undo::Changes::default(),
             notices: Vec::new(),
             away: Dismissed::default(),
             local: |time| Local::of(time).map_or_else(String::new, |local| local.clock()),
             module: ModuleForm::default(),
+            modules: modules::Modules::default(),
             call: CallForm::default(),
             line: Line::default(),
             rehearse: RehearseForm::default(),

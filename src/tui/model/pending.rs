@@ -1,6 +1,7 @@
 //! The commands whose replies are awaited.
 
-use crate::control::{Key, MaskKnob};
+use crate::abi::depth::Depth;
+use crate::control::{Key, KnobValue, MaskKnob};
 
 /// What a reply answers.
 #[derive(Clone, Debug)]
@@ -11,8 +12,10 @@ pub enum Pending {
     Series(u64),
     /// The modprobe path.
     Path,
-    /// The gate, and the text that describes the command.
-    Gate(&'static str),
+    /// The gate, the text that describes the command, and the gate's state before.
+    Gate(&'static str, Depth),
+    /// The values of before, which undo a change.
+    Undo(Vec<(Key, KnobValue)>),
     /// The masks, and the value written to each.
     Masks(Vec<(MaskKnob, crate::abi::cap::CapMask)>),
     /// The reset of a mask.

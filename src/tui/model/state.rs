@@ -58,6 +58,7 @@ impl Model {
         self.pending.values().any(|pending| match pending {
             Pending::Path => key == Key::Modprobe,
             Pending::Set(keys) => keys.contains(&key),
+            Pending::Undo(writes) => writes.iter().any(|(written, _)| *written == key),
             Pending::Masks(asked) => asked.iter().any(|(knob, _)| masks::key(*knob) == key),
             Pending::Reset(knob) => masks::key(*knob) == key,
             _ => false,

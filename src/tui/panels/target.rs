@@ -64,13 +64,20 @@ fn others(model: &Model, columns: usize) -> [String; 2] {
     names
 }
 
+/// From this width on the badge of a lost connection has the time of the state that is shown.
+const ROOMY: usize = 80;
+
 /// What holds on every screen, the most urgent first, as many as fit.
 fn badges(model: &Model, room: usize) -> Vec<(String, Style)> {
     let (s, theme) = (&model.snapshot, &model.theme);
     let slots = &s.slots;
     let seen = model.link.seen;
+    let lost = match model.clock(s.now) {
+        clock if seen && room >= ROOMY => format!(" CONNECTION LOST {clock} "),
+        _ => " CONNECTION LOST ".to_owned(),
+    };
     let all = [
-        (model.link.info.lost().is_some(), " CONNECTION LOST ", theme.badge_bad),
+        (model.link.info.lost().is_some(), &*lost, theme.badge_bad),
         (seen && s.gate != Depth::Enabled, " GATE SHUT ", theme.badge_bad),
         (seen && slots.limit > 0 && slots.concurrent >= slots.limit, " SLOTS FULL ", theme.badge_bad),
         (model.options.read_only, " read-only ", theme.badge),

@@ -19,6 +19,7 @@ use crate::control::{Key, Reply};
 use super::fixtures;
 use crate::abi::escape::screen_again;
 use crate::control::export::{Existing, Saved, Unsaved};
+use crate::control::modules::{Candidate, Found, NameKind};
 use crate::tui::model::log::Line;
 use crate::tui::model::record_row::RowPage;
 use crate::tui::msg::{Click, Mouse, Msg};
@@ -80,6 +81,7 @@ pub fn messages() -> impl Strategy<Value = Msg> {
             .prop_map(|(name, n, at, kind)| looked(&name, n, at, kind)),
         3 => (bytes(), 0usize..40).prop_map(|(name, n)| logged(&name, n)),
         2 => (1u64..40, bytes()).prop_map(|(ticket, name)| saved(ticket, &name)),
+        2 => (bytes(), bytes(), 0usize..9).prop_map(|(typed, name, n)| found(typed, &name, n)),
     ]
 }
 
@@ -193,6 +195,14 @@ fn logged(name: &[u8], n: usize) -> Msg {
         Line::new(level, "12:00:00.000".into(), Some(n as u64), &screen_again(&text(name)))
     };
     Msg::Logged((0..n).map(line).collect())
+}
+
+fn found(typed: Vec<u8>, name: &[u8], n: usize) -> Msg {
+    let kinds = [NameKind::Loadable, NameKind::Loaded, NameKind::BuiltIn, NameKind::Alias(name.into())];
+    let one = |at: usize| Candidate { name: [&typed[..], name].concat(), kind: kinds[at % 4].clone() };
+    let trouble = n.is_multiple_of(3).then(|| screen_again(&text(name)));
+    let (candidates, stands_for) = ((0..n).map(one).collect(), (0..n % 5).map(one).collect());
+    Msg::Modules(Box::new(Found { candidates, more: n > 5, stands_for, trouble, typed }))
 }
 
 fn saved(ticket: u64, name: &[u8]) -> Msg {

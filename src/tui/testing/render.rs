@@ -36,6 +36,19 @@ pub fn screen(model: &Model) -> String {
     rows(&page(model)).join("\n")
 }
 
+/// The rows inside the frame of the dialog on top, without its edges; `None` if it has no frame.
+pub fn inside(rows: &[String]) -> Option<Vec<String>> {
+    let cells = |row: &String| row.chars().collect::<Vec<_>>();
+    let corner = |row: &String, sign: char| row.chars().position(|c| c == sign);
+    let top = rows.iter().position(|row| row.contains('╭') && row.contains('╮'))?;
+    let (left, right) = (corner(&rows[top], '╭')?, corner(&rows[top], '╮')?);
+    let framed = rows[top + 1..].iter().map(cells).take_while(|row| row.get(left) == Some(&'│'));
+    let inner: Vec<String> =
+        framed.map(|row| row[left + 1..right].iter().collect::<String>().trim().to_owned()).collect();
+    // On a screen of few rows the frame is only the title.
+    (!inner.is_empty()).then_some(inner)
+}
+
 /// Presses one key after another and draws the screen before each; some keys have a symbol.
 pub fn keys(model: &mut Model, keys: &str) {
     for c in keys.chars() {

@@ -10,7 +10,7 @@ use crate::tui::msg::Effect;
 use crate::tui::theme::Theme;
 
 use super::scroll::{looks_around, turn_page, up_or_down};
-use super::{activity, focus, log, masks, overview, tabs, tour, typing};
+use super::{activity, focus, log, masks, modules, overview, tabs, tour, typing};
 
 /// Handles a key.
 pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
@@ -92,9 +92,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 /// Actions that change only the screen.
 fn step(model: &mut Model, action: Action) {
     match action {
-        Action::Complete => complete(model),
-        Action::Older => model.line.recall(true),
-        Action::Newer => model.line.recall(false),
+        Action::Complete => modules::complete(model),
+        Action::Older if !modules::choose(model, false) => model.line.recall(true),
+        Action::Newer if !modules::choose(model, true) => model.line.recall(false),
         Action::Overview => tabs::show(model, Tab::Overview),
         Action::Masks => tabs::show(model, Tab::Masks),
         Action::Activity => tabs::show(model, Tab::Activity),
@@ -127,12 +127,6 @@ fn step(model: &mut Model, action: Action) {
         // The other actions belong to the screens Activity and Log, which were asked first.
         _ => {}
     }
-}
-
-/// Completes the last word of the command line as far as it is unambiguous.
-fn complete(model: &mut Model) {
-    let ids = model.snapshot.running.iter().map(|live| live.id).collect();
-    model.line.complete(model.snapshot.known, &ids);
 }
 
 /// Switches to the next theme by name.

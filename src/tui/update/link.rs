@@ -14,6 +14,7 @@ pub(super) fn changed(model: &mut Model, info: TargetInfo) {
         (_, Some(why)) => (Severity::Bad, format!("lost the connection to {name}: {why}; the screen shows old state")),
         (_, None) if before.run != info.run => {
             model.link.seen = false;
+            model.changes.forget();
             (Severity::Warned, format!("{name} was restarted: its records and numbers start again"))
         }
         (Some(_), None) => (Severity::Good, format!("the connection to {name} is back")),

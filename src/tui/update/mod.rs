@@ -6,6 +6,7 @@ mod keys;
 mod link;
 mod log;
 mod masks;
+mod modules;
 mod mouse;
 mod overview;
 mod readback;
@@ -33,13 +34,16 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     tour::settle(model);
     // Last: which records the screen needs follows from everything else.
     effects.extend(activity::look(model));
+    effects.extend(modules::search(model));
     effects
 }
 
 /// Called after the current model was drawn.
 pub fn shown(model: &mut Model) {
     let _ascii = ascii::only(model.ascii);
-    if let Some(status) = &mut model.status {
+    // A dialog is in front of the message line.
+    let visible = model.dialogs.is_empty() || model.is_answered();
+    if let Some(status) = model.status.as_mut().filter(|_| visible) {
         status.drawn = true;
     }
     if model.dialogs.last_mut().is_some_and(|dialog| dialog.read().is_some())
@@ -91,6 +95,10 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Replied { ticket, reply } => replies::take(model, ticket, reply),
         Msg::Looked(answer) => {
             activity::looked(model, *answer);
+            Vec::new()
+        }
+        Msg::Modules(found) => {
+            modules::found(model, *found);
             Vec::new()
         }
         Msg::Logged(lines) => {

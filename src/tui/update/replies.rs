@@ -1,16 +1,19 @@
 //! Handles the replies to submitted commands.
 
 use crate::abi::cap::CapMask;
+use crate::abi::depth::Depth;
 use crate::abi::error::ControlError;
 use crate::control::text::change;
 use crate::control::text::error::{explain, not, not_changed};
 use crate::control::text::outcome::{Severity, answered, ended_in_words};
 use crate::control::text::probe_report::table;
 use crate::control::text::ps::chain_ended;
-use crate::control::{Key, MaskKnob, Reply};
+use crate::control::text::target::object;
+use crate::control::{Change, Key, KnobValue, MaskKnob, Reply};
 use crate::sys::probe::Report;
 use crate::tui::dialogs::command_line::CommandLine;
 use crate::tui::dialogs::{page, rehearsal};
+use crate::tui::keymap::Action;
 use crate::tui::model::masks::{key, live};
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
@@ -56,7 +59,8 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
         },
         Pending::Bulk(batch) => bulk(model, batch, reply),
         Pending::Path => path(model, ticket, reply),
-        Pending::Gate(words) => gate(model, ticket, words, reply),
+        Pending::Gate(words, before) => gate(model, ticket, (words, before), reply),
+        Pending::Undo(asked) => undone(model, ticket, &asked, reply),
         Pending::Masks(asked) => masks(model, ticket, &asked, reply),
         Pending::Reset(knob) => reset(model, ticket, knob, reply),
         Pending::Rehearsal => return rehearsal::answered(model, ticket, reply),
@@ -118,8 +122,10 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
                 model.dialogs.remove(at);
             }
             take_written(model, &written);
+            model.changes.keep(&written);
             let (mood, text) = change::changed(&written);
-            model.say(mood, text);
+            let undo = can_undo(model, &written);
+            model.say(mood, format!("{text}{undo}"));
         }
         Ok(_) => {}
         Err(error) => {
@@ -129,18 +135,54 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
     }
 }
 
-fn gate(model: &mut Model, ticket: Ticket, words: &str, reply: Result<Reply, ControlError>) {
+/// How a change is taken back, if it changed something.
+fn can_undo(model: &Model, written: &[Change]) -> String {
+    match written.iter().any(|change| change.before != change.after && !change.key.is_mask()) {
+        true => format!(" ({} undoes it)", model.keys.key(Action::UndoKnob)),
+        false => String::new(),
+    }
+}
+
+/// Handles the answer to a write of the values of before: done only if each reads back as it was asked for.
+fn undone(model: &mut Model, ticket: Ticket, asked: &[(Key, KnobValue)], reply: Result<Reply, ControlError>) {
+    let at = model.waiting(ticket);
+    match reply {
+        Ok(Reply::Written(written)) => {
+            if let Some(at) = at {
+                model.dialogs.remove(at);
+            }
+            take_written(model, &written);
+            model.changes.taken_back();
+            let reads = |(key, value): &(Key, KnobValue)| written.iter().any(|w| w.key == *key && w.after == *value);
+            let (target, (mood, text)) = (object(&model.link.info), change::changed(&written));
+            match asked.iter().all(reads) {
+                true => model.say(mood, format!("undone and read back, on {target}: {text}")),
+                false => model.say(Severity::Bad, format!("undone on {target}, but it reads back otherwise: {text}")),
+            }
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let names: Vec<&str> = asked.iter().map(|(key, _)| key.name()).collect();
+            refused(model, at, not_changed(&names, &error));
+        }
+    }
+}
+
+fn gate(model: &mut Model, ticket: Ticket, (words, before): (&str, Depth), reply: Result<Reply, ControlError>) {
     let (mood, text) = match reply {
         Ok(reply) => {
             model.away.dismiss_drains(&model.snapshot);
-            let change = match reply {
+            let (written, change) = match reply {
                 Reply::Written(written) => {
                     let changes = written.iter().map(|w| format!("{} -> {}", w.before, w.after));
-                    format!(", {}", changes.collect::<Vec<_>>().join("; "))
+                    let text = format!(", {}", changes.collect::<Vec<_>>().join("; "));
+                    (written, text)
                 }
-                _ => String::new(),
+                _ => (vec![Change::new(Key::Gate, before, Depth::Enabled)], String::new()),
             };
-            (Severity::Good, format!("khelper.gate: {words}: done{change}"))
+            model.changes.keep(&written);
+            let undo = can_undo(model, &written);
+            (Severity::Good, format!("khelper.gate: {words}: done{change}{undo}"))
         }
         Err(error) => (Severity::Bad, format!("khelper.gate: {words}: {}", explain(&error))),
     };
@@ -155,6 +197,7 @@ fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply
                 model.dialogs.remove(at);
             }
             take_written(model, &written);
+            model.changes.keep(&written);
             // Bits toggled since stay; the rest is rebased on what was read back.
             for (knob, mask) in asked {
                 if model.masks.draft(*knob) == *mask {
@@ -183,6 +226,7 @@ fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply,
             }
             let before = live(&model.snapshot, knob);
             take_written(model, &written);
+            model.changes.keep(&written);
             model.masks.rebase(knob, before, live(&model.snapshot, knob));
             model.say(Severity::Good, change::was_reset(knob, &written));
         }
@@ -203,11 +247,13 @@ fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, Con
                 model.dialogs.remove(at);
             }
             take_written(model, &written);
+            model.changes.keep(&written);
             if keys.contains(&Key::Gate) {
                 model.away.dismiss_drains(&model.snapshot);
             }
             let (mood, text) = change::changed(&written);
-            report(model, ticket, mood, text);
+            let undo = can_undo(model, &written);
+            report(model, ticket, mood, format!("{text}{undo}"));
         }
         Ok(_) => {}
         Err(error) => {

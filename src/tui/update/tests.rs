@@ -33,6 +33,8 @@ use crate::tui::testing::fixtures::{self, KNOWN};
 use crate::tui::testing::render::keys as press;
 
 mod kernel;
+mod names;
+mod undo;
 
 const SYS_MODULE: CapMask = CapMask::only(Capability::SYS_MODULE);
 
@@ -56,7 +58,9 @@ fn chord(model: &mut Model, c: char) -> Vec<Effect> {
 
 /// Types text, `\n` for enter; the effects of all of it.
 fn type_in(model: &mut Model, text: &str) -> Vec<Effect> {
-    text.chars().flat_map(|c| key(model, if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) })).collect()
+    let press = |c| key(model, if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) });
+    // A module name is looked up while it is typed.
+    text.chars().flat_map(press).filter(|effect| !matches!(effect, Effect::FindModules(_))).collect()
 }
 
 fn commands(effects: Vec<Effect>) -> Vec<(u64, Command)> {
@@ -496,7 +500,8 @@ fn pasted_text_goes_into_fields_only_and_byte_for_byte() {
     assert!(update(&mut m, Msg::Paste(b"q\n".to_vec())).is_empty());
     assert!(status(&m).contains("text fields only") && m.dialogs.is_empty());
     key(&mut m, KeyCode::Char('m'));
-    assert!(update(&mut m, Msg::Paste(b"a\x1b[31m\n\xff".to_vec())).is_empty());
+    let effects = update(&mut m, Msg::Paste(b"a\x1b[31m\n\xff".to_vec()));
+    assert!(effects.iter().all(|effect| matches!(effect, Effect::FindModules(_))), "{effects:?}");
     let [(_, Command::RequestModule { name, .. })] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
     assert_eq!(name, b"a\x1b[31m\n\xff");
     // A list takes no text.
@@ -516,6 +521,10 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     assert!(form.error.as_ref().unwrap().contains("relative"));
     key(&mut m, KeyCode::Home);
     type_in(&mut m, "/");
+    assert!(key(&mut m, KeyCode::Enter).is_empty(), "it asks first");
+    let asked = crate::tui::testing::render::screen(&m);
+    assert!(asked.contains("from  `/sbin/modprobe`") && asked.contains("to    `/bin/echo`"), "{asked}");
+    assert!(asked.contains("to the embedded engine (pid 4121)"), "{asked}");
     let [(ticket, Command::Write(writes))] = &commands(key(&mut m, KeyCode::Enter))[..] else { panic!() };
     assert_eq!(writes[..], [(Key::Modprobe, path("/bin/echo"))]);
     assert!(key(&mut m, KeyCode::Enter).is_empty(), "one write at a time");
@@ -533,7 +542,7 @@ fn sys_6_the_path_is_checked_written_and_read_back() {
     };
     reply(&mut m, *ticket, Ok(Reply::Written(vec![w])));
     assert!(m.dialogs.is_empty());
-    assert_eq!(status(&m), "kernel.modprobe: `/sbin/modprobe` -> `/bin/echo`; anyone can replace it");
+    assert_eq!(status(&m), "kernel.modprobe: `/sbin/modprobe` -> `/bin/echo`; anyone can replace it (U undoes it)");
     let mut s = fixtures::snapshot();
     s.knobs.modprobe = Arc::from(&b"/bin/echo"[..]);
     take(&mut m, s.clone());
@@ -866,7 +875,11 @@ fn a_message_goes_with_its_screen_unless_it_is_bad_news() {
     // Nor does it stay when the next dialog opens.
     type_in(&mut m, "z");
     assert_eq!(status(&m), "there is no draft to discard");
+    // Trouble that was read comes back, until it is dismissed.
     type_in(&mut m, ":");
+    assert_eq!(status(&m), "trouble");
+    key(&mut m, KeyCode::Esc);
+    key(&mut m, KeyCode::Esc);
     assert_eq!(status(&m), "");
     // A paste that is inserted clears the message that one was not.
     let mut m = model();

@@ -25,39 +25,37 @@ pub fn status(model: &Model, columns: u16, rows: u16) -> Vec<Line<'static>> {
     lines.into_iter().map(|text| line(text, style)).collect()
 }
 
-/// The keys that apply now. If they do not all fit, the help's key is still shown.
+/// The most keys that the footer shows; the help has them all.
+const KEYS: usize = 9;
+
+/// The keys of this place, the most used first, and the help's key at the right edge. Keys that do not fit are dropped
+/// whole.
 pub fn footer(model: &Model, columns: u16, scrolls: bool) -> Line<'static> {
     let columns = usize::from(columns);
     let mut keys: Vec<_> = offered(model, scrolls);
+    let help = if model.chain().contains(&Context::Help) { String::new() } else { help_key(model) };
+    let more = if help.is_empty() { "" } else { " keys" };
+    let room = columns.saturating_sub(text::width(&help) + more.len());
+    // Two blanks follow each key, also the last one, before the help's.
     let cells = |key: &str, label: &str| text::width(key) + text::width(label) + 3;
-    // No blanks are needed after the last one.
-    let all =
-        |keys: &[(String, &str)]| keys.iter().map(|(key, label)| cells(key, label)).sum::<usize>().saturating_sub(2);
-    if all(&keys) > columns && model.dialogs.last().is_some() {
+    let fits = |keys: &[(String, &str)]| keys.iter().map(|(key, label)| cells(key, label)).sum::<usize>() <= room;
+    if !fits(&keys) && model.dialogs.last().is_some() {
         // Operators guess this key most easily, so it goes first.
         keys.retain(|(_, label)| *label != "next");
     }
-    let wanted = all(&keys);
-    let on_top = model.chain().contains(&Context::Help);
-    let help = help_key(model);
-    let more = format!("{} {help} help", text::CUT);
-    let room = if wanted <= columns || on_top { columns } else { columns.saturating_sub(text::width(&more)) };
+    keys.truncate(KEYS);
+    while !fits(&keys) {
+        keys.pop();
+    }
     let mut spans = Vec::new();
-    let mut used = 0;
     for (key, label) in keys {
-        if wanted > columns && label == "help" {
-            continue;
-        }
-        used += cells(&key, label);
-        if used.saturating_sub(if wanted <= columns { 2 } else { 0 }) > room {
-            break;
-        }
         spans.push(Span::styled(key, model.theme.key));
         spans.push(Span::styled(format!(" {label}  "), model.theme.text));
     }
-    if room < columns {
-        spans.push(Span::styled(text::fit(&more, columns), model.theme.key));
-    }
+    let blank = room.saturating_sub(spans.iter().map(|span| text::width(&span.content)).sum());
+    spans.push(Span::styled(" ".repeat(blank), model.theme.text));
+    spans.push(Span::styled(help, model.theme.key));
+    spans.push(Span::styled(more, model.theme.text));
     Line::from(spans)
 }
 
@@ -67,6 +65,8 @@ fn offered(model: &Model, scrolls: bool) -> Vec<(String, &'static str)> {
     let rows =
         model.keys.footer(model.chain(), model.options.read_only).into_iter().filter(|(row, _)| match row.action {
             _ if row.label == "scroll" => scrolls,
+            // It has its own place.
+            Action::Help => false,
             Action::Next => model.fields() > 1,
             action => offers(action),
         });

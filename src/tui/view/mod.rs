@@ -18,7 +18,7 @@ use super::dialogs::frame;
 use super::layout::Areas;
 use super::model::{Model, Tab};
 use super::panels::{tabs, target, tour};
-use super::widgets::lines::{line, put};
+use super::widgets::lines::{line, mute, put};
 
 /// Draws the whole screen. Returns the cursor's position, if the cursor is shown.
 pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
@@ -40,6 +40,10 @@ pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
         Tab::Masks => cursor = masks::draw(model, areas.body, buf),
         Tab::Activity => cursor = activity::draw(model, areas.body, buf),
         Tab::Log => cursor = log::draw(model, areas.body, buf),
+    }
+    if model.link.info.lost().is_some() && model.link.seen {
+        // The last state of the target, which may have changed.
+        mute(model.theme.dim, areas.body, buf, true);
     }
     put(buf, areas.status, &header::status(model, area.width, areas.status.height));
     put(buf, areas.tour, &tour::lines(model, area.width, areas.tour.height));

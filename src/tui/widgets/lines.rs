@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use crate::tui::text;
@@ -32,6 +32,24 @@ fn put_span(buf: &mut Buffer, (x, y): (u16, u16), span: &Span<'_>, of_line: Styl
         buf[(x, y)].set_char(char::from(byte)).set_style(style);
     }
     after
+}
+
+/// Mutes an area, or all of it but the row under the cursor. A theme without colours has no style for that: there the
+/// area stays as it is.
+pub fn mute(style: Style, area: Rect, buf: &mut Buffer, but_cursor: bool) {
+    if style == Style::new() {
+        return;
+    }
+    let ground = style.bg.unwrap_or(Color::Reset);
+    let area = area.intersection(buf.area);
+    for (x, y) in (area.top()..area.bottom()).flat_map(|y| (area.left()..area.right()).map(move |x| (x, y))) {
+        let cell = &mut buf[(x, y)];
+        let chosen =
+            cell.modifier.contains(Modifier::REVERSED) || !matches!(cell.bg, Color::Reset) && cell.bg != ground;
+        if !(but_cursor && chosen) {
+            cell.set_style(Style::reset()).set_style(style);
+        }
+    }
 }
 
 /// A line in one style.
@@ -66,7 +84,6 @@ pub fn cut(
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use ratatui::style::{Color, Modifier};
 
     use super::*;
 

@@ -120,6 +120,15 @@ impl Sheet {
         }
     }
 
+    /// Adds a line directly below the line with the focus, from this column on.
+    pub fn below_at(&mut self, column: usize, words: &str, style: Style) {
+        let before = self.lines.len();
+        self.lines.push(Line::from(vec![Span::raw(" ".repeat(column)), Span::styled(words.to_owned(), style)]));
+        if let Some(focus) = self.focus.as_mut().filter(|focus| focus.row + focus.rows == before) {
+            focus.rows += 1;
+        }
+    }
+
     fn wrong_here(&mut self) {
         if let Some(error) = self.error.take() {
             self.below(&format!("✗ {error}"), self.theme.bad);

@@ -8,11 +8,9 @@ use crate::tui::update::shown;
 
 /// The text between the edges of the dialog: its lines, and the pinned ones.
 fn inside(model: &Model) -> Vec<String> {
-    let framed = |row: &String| row.starts_with('│') || row.contains(" │ ");
     let rows = rows(&page(model));
-    if rows.iter().any(framed) {
-        let inner = |row: &String| Some(row.trim().strip_prefix('│')?.strip_suffix('│')?.trim().to_owned());
-        return rows.iter().filter_map(inner).collect();
+    if let Some(rows) = crate::tui::testing::render::inside(&rows) {
+        return rows;
     }
     rows.iter().skip(2).map(|row| row.trim().to_owned()).collect()
 }
@@ -165,26 +163,49 @@ fn the_frame_of_a_dialog_is_never_underlined() {
     model.theme = Theme::high_contrast();
     keys(&mut model, "2 w");
     let shown = page(&model);
-    let edges: Vec<_> = shown.content().iter().filter(|cell| "│┌┐└┘".contains(cell.symbol())).collect();
+    let edges: Vec<_> = shown.content().iter().filter(|cell| "│╭╮╰╯".contains(cell.symbol())).collect();
     assert!(edges.len() > 8);
     assert!(edges.iter().all(|cell| !cell.modifier.contains(ratatui::style::Modifier::UNDERLINED)));
 }
 
+/// Below 100 columns nothing of the page is left. From there on it is muted, so that it does not read like the dialog;
+/// a theme without a muted style leaves it as it is.
 #[test]
-fn nothing_of_the_page_stands_beside_a_dialog() {
-    for columns in [100, 120, 200] {
+fn the_page_behind_a_dialog_is_muted_or_gone() {
+    let opened = |columns, theme, typed: &str| {
         let mut model = fixtures::model(fixtures::busy(12), columns, 40);
-        keys(&mut model, "2m");
-        let rows = rows(&page(&model));
-        let edges = ["┌─", "└─"].map(|edge| rows.iter().position(|row| row.contains(edge)).unwrap());
-        let rows = &rows[edges[0]..edges[1]];
-        let beside = |row: &String| {
-            let (before, rest) = row.split_once('│')?;
-            let (_, after) = rest.rsplit_once('│')?;
-            Some(format!("{before}{after}"))
-        };
-        let all: Vec<String> = rows.iter().filter_map(beside).collect();
-        assert!(all.len() > 3 && all.iter().all(|text| text.trim().is_empty()), "{all:?}");
+        model.theme = theme;
+        keys(&mut model, typed);
+        page(&model)
+    };
+    let narrow = rows(&opened(99, Theme::ansi(), "1g"));
+    let outside = |row: &&String| !row.contains(['│', '╭', '╰']);
+    assert!(narrow[1..39].iter().filter(outside).all(String::is_empty), "{narrow:?}");
+    assert!(narrow.iter().any(|row| row.starts_with('╭') && row.ends_with('╮')), "{narrow:?}");
+    for columns in [100, 200] {
+        for theme in Theme::NAMES.map(|name| Theme::by_name(name).unwrap()) {
+            let (before, after) = (opened(columns, theme, "1"), opened(columns, theme, "1g"));
+            let top = rows(&after).iter().position(|row| row.contains('╭')).unwrap();
+            let edge = rows(&after)[top].chars().position(|c| c == '╭').unwrap();
+            let mut muted = 0;
+            for y in 1..39 {
+                for x in 0..u16::try_from(edge).unwrap() {
+                    let (was, is) = (&before[(x, y)], &after[(x, y)]);
+                    assert_eq!(was.symbol(), is.symbol());
+                    if theme == Theme::plain() {
+                        assert_eq!(was, is);
+                        continue;
+                    }
+                    assert_eq!(
+                        (is.fg, is.bg),
+                        (theme.dim.fg.unwrap_or(Color::Reset), theme.dim.bg.unwrap_or(Color::Reset))
+                    );
+                    assert_eq!(is.modifier, theme.dim.add_modifier);
+                    muted += usize::from(is != was);
+                }
+            }
+            assert!(theme == Theme::plain() || muted > 10, "{columns}: {muted} cells were muted");
+        }
     }
 }
 

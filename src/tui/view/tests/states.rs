@@ -139,9 +139,10 @@ fn forms_that_are_refused() {
     state("call_whole", &s, |m| keys(m, "c/bin/sh\t-c 'exit 3'\t→\tcap_net_admin\tempty"));
     state("call_refused", &s, |m| keys(m, "c/bin/true\t\t\tcap_frob\n"));
     state("path_refused", &s, |m| {
-        keys(m, "e→x\n");
+        keys(m, "e→x\n\n");
         refused(m);
     });
+    state("path_asked", &s, |m| keys(m, "e→x\n"));
     state("path_off", &off, |m| keys(m, "esbin/modprobe\n"));
     state("line_empty", &s, |m| keys(m, ":"));
     state("line_refused", &s, |m| keys(m, ":frobnicate --now\n"));

@@ -5,7 +5,31 @@ use std::collections::VecDeque;
 use crate::abi::escape::screen_again;
 use crate::control::text::outcome::Severity;
 
-use super::{Model, Status};
+use super::Model;
+
+/// The last message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Its severity.
+    pub mood: Severity,
+    /// The text, escaped.
+    pub text: String,
+    /// How many dialogs were open when the message came.
+    pub depth: usize,
+    /// The batch that it is about.
+    pub batch: Option<u64>,
+    /// It has been on the screen.
+    pub drawn: bool,
+    /// A key was pressed after that.
+    pub seen: bool,
+}
+
+impl Status {
+    /// Whether it stays until it is dismissed: trouble that is not the end of a request.
+    pub fn stays(&self) -> bool {
+        self.batch.is_none() && matches!(self.mood, Severity::Warned | Severity::Bad)
+    }
+}
 
 /// Messages that wait; the oldest goes first.
 const WAITING: usize = 16;

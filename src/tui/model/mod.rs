@@ -41,7 +41,6 @@ use crate::abi::time::Micros;
 use crate::control::alerts::Dismissed;
 use crate::control::tally::Tally;
 use crate::control::target::TargetInfo;
-use crate::control::text::outcome::Severity;
 use crate::sys::local_time::Local;
 
 use super::field::Field;
@@ -58,36 +57,13 @@ use history::SlotHistory;
 use link::Link;
 use log::Log;
 use masks::Masks;
+pub use messages::Status;
 use overview::Overview;
 pub use pending::Pending;
 use read::Read;
 use rehearse::RehearseForm;
 pub use tab::{Tab, TargetTab};
 use tour::Tour;
-
-/// The last message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// Its severity.
-    pub mood: Severity,
-    /// The text, escaped.
-    pub text: String,
-    /// How many dialogs were open when the message came.
-    pub depth: usize,
-    /// The batch that it is about.
-    pub batch: Option<u64>,
-    /// It has been on the screen.
-    pub drawn: bool,
-    /// A key was pressed after that.
-    pub seen: bool,
-}
-
-impl Status {
-    /// Whether it stays until it is dismissed: trouble that is not the end of a request.
-    pub fn stays(&self) -> bool {
-        self.batch.is_none() && matches!(self.mood, Severity::Warned | Severity::Bad)
-    }
-}
 
 /// The state of the console.
 pub struct Model {

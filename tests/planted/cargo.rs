@@ -87,7 +87,8 @@ impl Cargo {
                 let Some((name, result)) = line.strip_prefix("test ").and_then(|l| l.split_once(" ... ")) else {
                     continue;
                 };
-                results.ran.insert(Test { target: target.into(), name: name.into() }, !result.ends_with("FAILED"));
+                // tests/uml says why after that.
+                results.ran.insert(Test { target: target.into(), name: name.into() }, !result.contains("FAILED"));
             }
         }
         Ok(results)

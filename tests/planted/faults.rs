@@ -18,6 +18,9 @@ pub struct Fault {
     /// Its tests need root; the runner skips it for an ordinary user.
     #[serde(default)]
     pub root: bool,
+    /// Its tests boot user-mode Linux; the runner skips it unless $KHELPER_UML names the folder of one.
+    #[serde(default)]
+    pub uml: bool,
 }
 
 /// One test, by its target and its full name.

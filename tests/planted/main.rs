@@ -27,8 +27,8 @@ enum Verdict {
     Survived(Vec<Test>),
     /// The patch does not apply, or the tests did not build or run.
     Broken(String),
-    /// Its tests need root.
-    Skipped,
+    /// Its tests need this.
+    Skipped(&'static str),
 }
 
 fn main() -> ExitCode {
@@ -63,18 +63,27 @@ fn run() -> Result<bool, String> {
     let copy = Copy::make(root, &dir.join("source"))?;
     let cargo = Cargo::new(copy.root(), dir.join("target"));
     let mut rows = Vec::new();
-    let green = without_a_fault(&cargo, &chosen)?;
+    let tried: Vec<Fault> = chosen.iter().filter(|fault| missing(fault).is_none()).cloned().collect();
+    let green = without_a_fault(&cargo, &tried)?;
     for fault in &chosen {
-        let verdict = if fault.root && !nix::unistd::geteuid().is_root() {
-            Verdict::Skipped
-        } else {
-            plant(&cargo, &copy, fault)?
+        let verdict = match missing(fault) {
+            Some(what) => Verdict::Skipped(what),
+            None => plant(&cargo, &copy, fault)?,
         };
         say(&format!("{}: {}", fault.name, words(&verdict)));
         rows.push((fault, verdict));
     }
     table(&rows);
-    Ok(green && rows.iter().all(|(_, verdict)| matches!(verdict, Verdict::Noticed | Verdict::Skipped)))
+    Ok(green && rows.iter().all(|(_, verdict)| matches!(verdict, Verdict::Noticed | Verdict::Skipped(_))))
+}
+
+/// What the tests of a fault need and is not there.
+fn missing(fault: &Fault) -> Option<&'static str> {
+    if fault.root && !nix::unistd::geteuid().is_root() {
+        return Some("root");
+    }
+    let has_uml = std::env::var_os("KHELPER_UML").is_some_and(|folder| Path::new(&folder).join("version").is_file());
+    (fault.uml && !has_uml).then_some("user-mode Linux, whose folder $KHELPER_UML names")
 }
 
 /// The faults that the arguments name, or all faults if there are no arguments.
@@ -161,7 +170,7 @@ fn words(verdict: &Verdict) -> String {
         Verdict::Noticed => "noticed".into(),
         Verdict::Survived(green) => format!("SURVIVED: {}", green.iter().map(name).collect::<Vec<_>>().join(", ")),
         Verdict::Broken(why) => format!("NOT TRIED: {why}"),
-        Verdict::Skipped => "skipped: needs root".into(),
+        Verdict::Skipped(what) => format!("skipped: needs {what}"),
     }
 }
 

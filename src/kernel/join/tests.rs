@@ -289,6 +289,26 @@ fn a_process_with_the_name_of_a_worker_adds_no_helper() {
     assert_eq!((join.counts().foreign_forks, join.counts().foreign_exits, join.size()), (20_000, 20_000, 0));
 }
 
+/// The report of an end may come late, when the pid is a helper's already.
+#[test]
+fn an_end_before_the_fork_is_of_another_process() {
+    let mut join = Join::new(ALL, 0);
+    join.listed(0, WORKERS, &[]);
+    for (time, by, what) in [
+        (200, 106, What::Queued { work: 7 }),
+        (300, 10, What::Began { work: 7 }),
+        (310, 10, What::Forked { parent: 10, child: 164 }),
+    ] {
+        join.push(time, traced(time, by, what).input);
+    }
+    assert_eq!(join.advance(320), []);
+    join.push(250, Input::Exit(Exit { pid: 164, parent: 5000, status: 256 }));
+    assert_eq!((join.advance(330), join.running()), (vec![], vec![164]));
+    join.push(400, Input::Exit(Exit { pid: 164, parent: 10, status: 9 }));
+    let seen = join.advance(500);
+    assert_eq!((seen.len(), seen[0].status, seen[0].times.ended), (1, Ok(WaitStatus::from_raw(9)), Some(400)));
+}
+
 /// Whatever is lost before the first list of processes, an end in that time may be a helper's.
 #[test]
 fn a_loss_before_the_first_list_is_a_loss_too() {

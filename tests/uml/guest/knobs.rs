@@ -270,6 +270,20 @@ pub fn failures(_: &mut Serial) {
     }
     fails(missing, 69, &["does not exist", "(EOPNOTSUPP)"]);
     assert_eq!(mask("bset"), full);
+    // A file that keeps its end, which no file of the kernel's does: another value is read back.
+    fs::write("/tmp/long", "/vm/helper-with-a-long-name\n").unwrap();
+    let mut other = khelper(&["set", "kernel.modprobe=/vm/helper"]);
+    // SAFETY: as above.
+    unsafe {
+        other.pre_exec(|| {
+            unshare(CloneFlags::CLONE_NEWNS)?;
+            let none = None::<&str>;
+            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+            mount(Some("/tmp/long"), "/proc/sys/kernel/modprobe", none, MsFlags::MS_BIND, none)?;
+            Ok(())
+        });
+    }
+    fails(other, 1, &["reads back", "(EIO)"]);
     // A text file as modprobe.
     fs::write("/tmp/text", "hi\n").unwrap();
     fs::set_permissions("/tmp/text", PermissionsExt::from_mode(0o755)).unwrap();

@@ -21,6 +21,8 @@ pub struct Args {
     pub console: bool,
     pub kernels: Vec<String>,
     pub record: Option<String>,
+    exact: bool,
+    ignored: bool,
     words: Vec<String>,
 }
 
@@ -38,7 +40,10 @@ impl Args {
                 "--kernel" => read.kernels.push(value()?),
                 "--record" => read.record = Some(value()?),
                 // What `cargo test -- ..` gives to the other tests too.
-                "--nocapture" | "--quiet" | "--exact" => {}
+                "--nocapture" | "--quiet" | "--test-threads=1" => {}
+                "--exact" => read.exact = true,
+                // No test is.
+                "--ignored" => read.ignored = true,
                 option if option.starts_with('-') => return Err(format!("no argument is called {option}\n{HELP}")),
                 _ => read.words.push(arg),
             }
@@ -47,6 +52,7 @@ impl Args {
     }
 
     pub fn wants(&self, name: &str) -> bool {
-        self.words.is_empty() || self.words.iter().any(|word| name.contains(word.as_str()))
+        let fits = |word: &String| if self.exact { name == word } else { name.contains(word.as_str()) };
+        !self.ignored && (self.words.is_empty() || self.words.iter().any(fits))
     }
 }

@@ -34,7 +34,8 @@ pub fn main(args: Vec<String>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if args.list {
-        TESTS.iter().for_each(|test| println!("{}: test", test.name));
+        let named = TESTS.iter().filter(|test| args.wants(test.name));
+        named.for_each(|test| println!("{}: test", test.name));
         return ExitCode::SUCCESS;
     }
     let machines = match if args.vm { virtual_machines(&args) } else { uml::find().map(|one| vec![one]) } {
@@ -85,7 +86,9 @@ fn all(machine: &Machine, initrd: &Path, args: &Args) -> usize {
         notes.iter().for_each(|note| println!("    {note}"));
         let took = began.elapsed() - Duration::from_millis(u64::from(began.elapsed().subsec_millis() % 100));
         let verdict = failure.as_ref().map_or("ok".to_owned(), |why| format!("FAILED: {why}"));
-        println!("test {} {} ... {verdict} ({took:?})", machine.name(), test.name);
+        // Of one machine alone, as every test program names its tests.
+        let of = if args.vm { format!("{} ", machine.name()) } else { String::new() };
+        println!("test {of}{} ... {verdict} ({took:?})", test.name);
         failed += usize::from(failure.is_some());
     }
     failed

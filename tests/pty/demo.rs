@@ -103,9 +103,9 @@ fn tour(pty: &mut Pty) {
     says_what_it_is(pty);
     pty.press("p", "the built-in probe");
     pty.press(ENTER, "Tour 5 of 7");
-    pty.shows("Rehearsal, nothing is applied");
+    pty.shows(": nothing is applied");
     pty.send(ESC);
-    pty.hides("Rehearsal, nothing is applied");
+    pty.hides(": nothing is applied");
     // Applied, typed out.
     pty.press("w", "type `drop cap_sys_module`");
     pty.send("drop cap_sys_module");

@@ -6,11 +6,12 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-use procfs::process::{Process, Stat, Status};
 use serde::{Deserialize, Serialize};
 
 use super::attributes::Attributes;
+use super::linux::proc::line;
 use super::startup_state;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::SysError;
@@ -145,32 +146,33 @@ impl Report {
     /// that is reported is changed: the umask comes from /proc, since umask(2) cannot read it without setting it.
     pub fn gather() -> Result<Self, SysError> {
         let fds = fds().map_err(|e| from_io("list /proc/self/fd", &e))?;
-        let me = Process::myself().map_err(|e| from_proc("/proc/self", e))?;
-        let status = me.status().map_err(|e| from_proc("/proc/self/status", e))?;
-        let stat = me.stat().map_err(|e| from_proc("/proc/self/stat", e))?;
+        let read = |path: &'static str| std::fs::read(path).map_err(|e| from_io(path, &e));
+        let (status, stat) = (Status(read("/proc/self/status")?), read("/proc/self/stat")?);
+        let stat = Stat::parse(&stat).ok_or_else(|| unknown("/proc/self/stat"))?;
+        let adjustment = read("/proc/self/oom_score_adj")?;
         Ok(Self {
             caps: sets(&status)?,
             argv: std::env::args_os().map(|a| json(a.as_bytes())).collect(),
             env: env().map_err(|e| from_io("/proc/self/environ", &e))?,
             cwd: link(Path::new("/proc/self/cwd")).map_err(|e| from_io("/proc/self/cwd", &e))?,
             root: link(Path::new("/proc/self/root")).map_err(|e| from_io("/proc/self/root", &e))?,
-            umask: format!("{:03o}", status.umask.unwrap_or_default()),
+            umask: format!("{:03o}", status.bits("Umask:", 8).unwrap_or_default()),
             nice: stat.nice,
-            scheduler: scheduler(&stat),
-            affinity: status.cpus_allowed_list.iter().flatten().flat_map(|(from, to)| *from..=*to).collect(),
-            signals: signals(&status),
-            pid: stat.pid,
+            scheduler: scheduler(stat.policy),
+            affinity: status.affinity(),
+            signals: signals(&status)?,
+            pid: nix::unistd::getpid().as_raw(),
             ppid: stat.ppid,
             session: stat.session,
-            pgid: stat.pgrp,
-            terminal: stat.tty_nr != 0,
+            pgid: stat.pgid,
+            terminal: stat.terminal != 0,
             fds,
             limits: limits()?,
-            no_new_privs: status.nonewprivs == Some(1),
-            uid: Ids { real: status.ruid, effective: status.euid, saved: status.suid, fs: status.fuid },
-            gid: Ids { real: status.rgid, effective: status.egid, saved: status.sgid, fs: status.fgid },
-            groups: status.groups,
-            oom_score_adj: me.oom_score_adj().map_err(|e| from_proc("/proc/self/oom_score_adj", e))?,
+            no_new_privs: status.bits("NoNewPrivs:", 10) == Some(1),
+            uid: status.ids("Uid:")?,
+            gid: status.ids("Gid:")?,
+            groups: status.numbers("Groups:"),
+            oom_score_adj: number(&adjustment).ok_or_else(|| unknown("/proc/self/oom_score_adj"))?,
             attributes: Attributes::gather(),
         })
     }
@@ -181,21 +183,94 @@ pub fn ignores(signal: nix::sys::signal::Signal) -> bool {
     if signal == nix::sys::signal::Signal::SIGPIPE {
         return startup_state::sigpipe_ignored();
     }
-    let status = Process::myself().and_then(|me| me.status());
-    status.is_ok_and(|s| s.sigign & (1 << (signal as i32 - 1)) != 0)
+    let ignored = std::fs::read("/proc/self/status").ok().and_then(|text| Status(text).bits("SigIgn:", 16));
+    ignored.is_some_and(|ignored| ignored & (1 << (signal as i32 - 1)) != 0)
 }
 
-/// `ENODATA` for a status without one of the sets: a set that cannot be read is not an empty one (UMH-10).
+/// The text of a /proc/PID/status (proc_pid_status(5)).
+struct Status(Vec<u8>);
+
+impl Status {
+    fn line(&self, name: &str) -> Option<&str> {
+        line(&self.0, name.as_bytes())
+    }
+
+    fn bits(&self, name: &str, radix: u32) -> Option<u64> {
+        u64::from_str_radix(self.line(name)?, radix).ok()
+    }
+
+    fn numbers(&self, name: &str) -> Vec<u32> {
+        self.line(name).unwrap_or_default().split_ascii_whitespace().filter_map(|n| n.parse().ok()).collect()
+    }
+
+    fn ids(&self, name: &str) -> Result<Ids, SysError> {
+        match self.numbers(name)[..] {
+            [real, effective, saved, fs] => Ok(Ids { real, effective, saved, fs }),
+            _ => Err(unknown("/proc/self/status")),
+        }
+    }
+
+    /// `ENODATA` for a status without this set: a set that cannot be read is not an empty one (UMH-10).
+    fn set(&self, name: &str) -> Result<CapMask, SysError> {
+        let missing = || SysError::new(format!("{} in /proc/self/status", name.trim_end_matches(':')), Errno::ENODATA);
+        self.bits(name, 16).map(CapMask::from_bits).ok_or_else(missing)
+    }
+
+    /// The CPUs of a list such as `0-3,8`.
+    fn affinity(&self) -> Vec<u32> {
+        let list = self.line("Cpus_allowed_list:").unwrap_or_default();
+        let range = |part: &str| {
+            let (from, to) = part.split_once('-').unwrap_or((part, part));
+            Some(from.parse::<u32>().ok()?..=to.parse().ok()?)
+        };
+        list.split(',').filter_map(range).flatten().collect()
+    }
+}
+
+/// The part of a /proc/PID/stat that is reported (proc_pid_stat(5)).
+struct Stat {
+    ppid: i32,
+    pgid: i32,
+    session: i32,
+    terminal: i32,
+    nice: i64,
+    policy: u32,
+}
+
+impl Stat {
+    /// The fields have the numbers of the manual page. The name may contain anything, so the fields after it are counted.
+    fn parse(stat: &[u8]) -> Option<Self> {
+        let end = stat.iter().rposition(|b| *b == b')')?;
+        let words: Vec<&str> = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace().collect();
+        let field = |number: usize| words.get(number - 3)?.parse::<i64>().ok();
+        let id = |number: usize| field(number).and_then(|id| i32::try_from(id).ok());
+        Some(Self {
+            ppid: id(4)?,
+            pgid: id(5)?,
+            session: id(6)?,
+            terminal: id(7)?,
+            nice: field(19)?,
+            policy: u32::try_from(field(41)?).ok()?,
+        })
+    }
+}
+
+/// The only number of a file.
+fn number(text: &[u8]) -> Option<i16> {
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
+}
+
+fn unknown(what: &'static str) -> SysError {
+    SysError::new(what, Errno::EIO)
+}
+
 fn sets(status: &Status) -> Result<Sets, SysError> {
-    let read = |bits: Option<u64>, what: &'static str| {
-        bits.map(CapMask::from_bits).ok_or_else(|| SysError::new(what, nix::errno::Errno::ENODATA))
-    };
     Ok(Sets {
-        inheritable: CapMask::from_bits(status.capinh),
-        permitted: CapMask::from_bits(status.capprm),
-        effective: CapMask::from_bits(status.capeff),
-        bounding: read(status.capbnd, "CapBnd in /proc/self/status")?,
-        ambient: read(status.capamb, "CapAmb in /proc/self/status")?,
+        inheritable: status.set("CapInh:")?,
+        permitted: status.set("CapPrm:")?,
+        effective: status.set("CapEff:")?,
+        bounding: status.set("CapBnd:")?,
+        ambient: status.set("CapAmb:")?,
     })
 }
 
@@ -230,24 +305,24 @@ fn fds() -> io::Result<BTreeMap<u32, String>> {
     Ok(fds)
 }
 
-fn scheduler(stat: &Stat) -> String {
+fn scheduler(policy: u32) -> String {
     const NAMES: [&str; 7] =
         ["SCHED_OTHER", "SCHED_FIFO", "SCHED_RR", "SCHED_BATCH", "", "SCHED_IDLE", "SCHED_DEADLINE"];
-    let policy = stat.policy.unwrap_or_default();
     let known = usize::try_from(policy).ok().and_then(|p| NAMES.get(p)).filter(|n| !n.is_empty());
     known.map_or_else(|| format!("policy {policy}"), |n| (*n).to_owned())
 }
 
-fn signals(status: &Status) -> Signals {
+fn signals(status: &Status) -> Result<Signals, SysError> {
+    let mask = |name: &str| status.bits(name, 16).ok_or_else(|| unknown("/proc/self/status"));
     let bit = |signal: i32| 1u64 << (signal - 1);
     let names = |mask: u64| (1..=64u8).filter(|n| mask & bit(i32::from(*n)) != 0).map(signal_name).collect();
-    let ignored = if startup_state::sigpipe_ignored() { status.sigign } else { status.sigign & !bit(libc::SIGPIPE) };
-    Signals {
-        blocked: names(status.sigblk),
-        ignored: names(ignored),
-        caught: names(status.sigcgt & !(bit(libc::SIGSEGV) | bit(libc::SIGBUS))),
-        pending: names(status.sigpnd | status.shdpnd),
-    }
+    let own = if startup_state::sigpipe_ignored() { 0 } else { bit(libc::SIGPIPE) };
+    Ok(Signals {
+        blocked: names(mask("SigBlk:")?),
+        ignored: names(mask("SigIgn:")? & !own),
+        caught: names(mask("SigCgt:")? & !(bit(libc::SIGSEGV) | bit(libc::SIGBUS))),
+        pending: names(mask("SigPnd:")? | mask("ShdPnd:")?),
+    })
 }
 
 fn limits() -> Result<BTreeMap<String, Limit>, SysError> {
@@ -279,18 +354,7 @@ fn limits() -> Result<BTreeMap<String, Limit>, SysError> {
 }
 
 fn from_io(what: &'static str, e: &io::Error) -> SysError {
-    SysError::new(what, nix::errno::Errno::from_raw(e.raw_os_error().unwrap_or(0)))
-}
-
-fn from_proc(what: &'static str, e: procfs::ProcError) -> SysError {
-    use nix::errno::Errno;
-    use procfs::ProcError;
-    match e {
-        ProcError::NotFound(_) => SysError::new(what, Errno::ENOENT),
-        ProcError::PermissionDenied(_) => SysError::new(what, Errno::EACCES),
-        ProcError::Io(e, _) => from_io(what, &e),
-        _ => SysError::new(what, Errno::EIO),
-    }
+    SysError::new(what, Errno::from_raw(e.raw_os_error().unwrap_or(0)))
 }
 
 /// A set as `"0x000001ffffffffff"`, and back.
@@ -321,5 +385,44 @@ mod tests {
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
         assert_eq!(report.pid, std::process::id().cast_signed());
         assert!(report.limits.len() == 16 && !report.affinity.is_empty());
+    }
+
+    #[test]
+    fn another_reader_of_proc_finds_the_same() {
+        let report = Report::gather().unwrap();
+        let me = procfs::process::Process::myself().unwrap();
+        let (status, stat) = (me.status().unwrap(), me.stat().unwrap());
+        assert_eq!(
+            (report.pid, report.ppid, report.pgid, report.session),
+            (stat.pid, stat.ppid, stat.pgrp, stat.session)
+        );
+        assert_eq!((report.nice, report.terminal), (stat.nice, stat.tty_nr != 0));
+        assert_eq!(report.scheduler, scheduler(stat.policy.unwrap()));
+        let ids = [report.uid, report.gid].map(|ids| [ids.real, ids.effective, ids.saved, ids.fs]);
+        assert_eq!(ids[0], [status.ruid, status.euid, status.suid, status.fuid]);
+        assert_eq!(ids[1], [status.rgid, status.egid, status.sgid, status.fgid]);
+        assert_eq!((&report.groups, report.no_new_privs), (&status.groups, status.nonewprivs == Some(1)));
+        assert_eq!(report.umask, format!("{:03o}", status.umask.unwrap()));
+        let sets = [report.caps.inheritable, report.caps.permitted, report.caps.effective, report.caps.bounding];
+        assert_eq!(sets.map(CapMask::bits), [status.capinh, status.capprm, status.capeff, status.capbnd.unwrap()]);
+        assert_eq!(report.caps.ambient.bits(), status.capamb.unwrap());
+        let cpus: Vec<u32> = status.cpus_allowed_list.unwrap().iter().flat_map(|(from, to)| *from..=*to).collect();
+        assert_eq!(report.affinity, cpus);
+        assert_eq!(report.oom_score_adj, me.oom_score_adj().unwrap());
+    }
+
+    #[test]
+    fn odd_forms_of_proc_are_read() {
+        let status =
+            Status(b"Name:\tx\nUid:\t1\t2\t3\t4\nGroups:\t \nCpus_allowed_list:\t0-2,7,9-10\nCapAmb:\tx\n".into());
+        assert_eq!(status.affinity(), [0, 1, 2, 7, 9, 10]);
+        assert_eq!(status.ids("Uid:").unwrap(), Ids { real: 1, effective: 2, saved: 3, fs: 4 });
+        assert!(status.numbers("Groups:").is_empty() && status.ids("Gid:").is_err());
+        assert_eq!(status.set("CapAmb:").unwrap_err().errno, Errno::ENODATA);
+        let name = ") R 9 9 9 (";
+        let numbers: Vec<String> = (4..=52).map(|n| n.to_string()).collect();
+        let stat = Stat::parse(format!("7 ({name}) S {}", numbers.join(" ")).as_bytes()).unwrap();
+        assert_eq!((stat.ppid, stat.pgid, stat.session, stat.terminal, stat.nice, stat.policy), (4, 5, 6, 7, 19, 41));
+        assert!(Stat::parse(b"7 (x) S 1 2").is_none());
     }
 }

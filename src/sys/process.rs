@@ -5,11 +5,17 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::errno::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::abi::cap::CapMask;
+
 /// When a process started, in clock ticks since boot (proc_pid_stat(5), field 22). With the pid it names one process.
 /// `None` if there is no such process, if it is a zombie, or if /proc cannot be read.
 pub fn start_time(pid: i32) -> Option<u64> {
-    let stat = procfs::process::Process::new(pid).ok()?.stat().ok()?;
-    (!matches!(stat.state, 'Z' | 'X')).then_some(stat.starttime)
+    super::linux::stat::start_time(pid)
+}
+
+/// The bounding set of a process; `None` if it cannot be read.
+pub fn bounding(pid: i32) -> Option<CapMask> {
+    super::linux::proc::sets_of(pid).map(|sets| sets.bounding)
 }
 
 /// A descriptor of the process with this pid and start time, which becomes readable when the process ends

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, raise};
-use procfs::process::Process;
+use nix::unistd::Pid;
 use rustix::process::{Signal as Death, set_parent_process_death_signal};
 
 use crate::abi::cap::Capability;
 use crate::abi::escape::screen;
+use crate::sys::process::bounding;
 
 /// The path of the built-in helpers: the engine's own program, wherever it is.
 pub(super) const PATH: &str = "/proc/self/exe";
@@ -92,10 +93,8 @@ fn wait(output: BorrowedFd<'_>, time: Duration) -> bool {
 
 /// Whether the engine has this capability in its bounding set and this helper has not: a mask took it away.
 fn was_taken(capability: Capability) -> bool {
-    let bounding = |process: Result<Process, _>| process.and_then(|process| process.status()).ok()?.capbnd;
-    let has = |set: Option<u64>| set.is_some_and(|set| set & (1u64 << capability.bit()) != 0);
-    let parent = nix::unistd::getppid().as_raw();
-    has(bounding(Process::new(parent))) && !has(bounding(Process::myself()))
+    let has = |pid: Pid| bounding(pid.as_raw()).is_some_and(|set| set.has(capability));
+    has(Pid::parent()) && !has(Pid::this())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::place::place;
-use super::stat::Stat;
+use super::stat::{Stat, start_time};
 use crate::abi::actor::{Actor, Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets};
 use crate::sys::search::{find, find_byte};
@@ -44,9 +44,8 @@ fn number(path: &str) -> Option<u32> {
 /// This process, as the library's caller, without its capabilities.
 pub(super) fn this_process() -> Actor {
     let (pid, uid, gid) = (nix::unistd::getpid(), nix::unistd::getuid(), nix::unistd::getgid());
-    let stat = procfs::process::Process::myself().ok().and_then(|process| process.stat().ok());
     Actor {
-        start_time: stat.map(|stat| stat.starttime),
+        start_time: start_time(pid.as_raw()),
         // proc_pid_loginuid(5): 4294967295 is "not set".
         loginuid: number("/proc/self/loginuid").filter(|uid| *uid != u32::MAX),
         comm: comm(pid.as_raw()),
@@ -98,7 +97,7 @@ impl ProcFile {
 }
 
 /// The five sets of a process, a zombie's too (proc_pid_status(5)).
-pub(super) fn sets_of(pid: i32) -> Option<CapSets> {
+pub(in crate::sys) fn sets_of(pid: i32) -> Option<CapSets> {
     sets_in(status_of(pid)?)
 }
 
@@ -172,7 +171,7 @@ pub(super) fn parse_sets(status: &[u8]) -> Option<CapSets> {
 
 /// The value on the line of a status that starts with `name`; `None` also if the end of the line was not read. A forged
 /// process name cannot mislead it: the kernel escapes newlines in `Name:`.
-pub(super) fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a str> {
+pub(in crate::sys) fn line<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a str> {
     find_line(status, name).map(|(value, _)| value)
 }
 

@@ -58,6 +58,11 @@ impl Stat {
     }
 }
 
+/// When the process started, in clock ticks since boot. `None` if there is none, if it has ended, or without /proc.
+pub fn start_time(pid: i32) -> Option<u64> {
+    Stat::of(pid).filter(Stat::lives).map(|stat| stat.start_time)
+}
+
 /// Every process that can be seen, with its pid.
 pub(super) fn all() -> impl Iterator<Item = (i32, Stat)> {
     let pids = fs::read_dir("/proc").into_iter().flatten();

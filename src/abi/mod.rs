@@ -32,6 +32,7 @@ pub mod record;
 pub mod safe_text;
 pub mod sink;
 pub mod snapshot;
+pub mod sort;
 pub mod stage;
 pub mod subprocess;
 pub mod time;

@@ -1,8 +1,7 @@
 //! A process, as proc_pid_stat(5) describes it.
 
-use std::collections::BTreeSet;
-
 use super::actor::Comm;
+use super::sort::set;
 use super::time::Micros;
 
 /// A process that exists; it may be a zombie.
@@ -27,7 +26,7 @@ pub struct Process {
 /// session these are.
 pub fn members_and_descendants(mut all: Vec<Process>, sessions: &[i32]) -> Vec<Process> {
     let of_sessions = all.iter().filter(|process| sessions.contains(&process.session));
-    let mut inside: BTreeSet<i32> = of_sessions.map(|process| process.pid).collect();
+    let mut inside = set(of_sessions.map(|process| process.pid));
     loop {
         let children = all.iter().filter(|process| inside.contains(&process.parent)).map(|process| process.pid);
         let more: Vec<i32> = children.filter(|pid| !inside.contains(pid)).collect();

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use crate::abi::sort::sort_by_key;
 use crate::control::kernel_knobs::KernelKnobs;
 use crate::control::posture_json;
 use crate::control::text::posture::page;
@@ -48,7 +49,7 @@ impl From<AtLeast> for Level {
 pub fn posture(args: &Posture) -> u8 {
     let (knobs, answers) = (KernelKnobs::default(), Answers::default());
     let mut findings = knobs.posture();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    sort_by_key(&mut findings, |finding| std::cmp::Reverse(finding.level));
     match args.json {
         true => findings.iter().for_each(|finding| answers.line(&posture_json::line(finding))),
         false => page(&findings, knobs.known()).iter().for_each(|line| answers.line(line)),

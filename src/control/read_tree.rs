@@ -1,10 +1,9 @@
 //! Reads the tree of requests at a target (REQ-12).
 
-use std::collections::BTreeSet;
-
 use crate::abi::actor::Actor;
 use crate::abi::error::ControlError;
 use crate::abi::snapshot::{Live, Snapshot};
+use crate::abi::sort::set;
 
 use super::pages;
 use super::target::Target;
@@ -20,7 +19,7 @@ pub fn read_tree(target: &dyn Target, by: &Actor, s: &Snapshot, live: &[Live]) -
     for _ in 0..WAYS_UP {
         let has = |id: &u64| tree.entries.binary_search_by_key(id, |entry| entry.id).is_ok();
         let above = tree.entries.iter().filter_map(|entry| entry.asked_by);
-        let missing: BTreeSet<u64> = above.filter(|id| !has(id)).collect();
+        let missing = set(above.filter(|id| !has(id)));
         if missing.is_empty() {
             break;
         }

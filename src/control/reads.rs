@@ -1,12 +1,13 @@
 //! Reads of an engine's state and records.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::actor::Actor;
 use crate::abi::record::Record;
 use crate::abi::snapshot::{Live, Snapshot};
+use crate::abi::sort::set;
 use crate::abi::wait::WaitMode;
 use crate::engine::Engine;
 
@@ -36,7 +37,7 @@ const MOST_BYTES: usize = 1 << 20;
 /// dropped. Ended records are read in one pass.
 pub(super) fn records(engine: &Engine, ids: &[u64]) -> Vec<Arc<Record>> {
     let mut found: BTreeMap<u64, Arc<Record>> = BTreeMap::new();
-    let wanted: BTreeSet<u64> = ids.iter().copied().collect();
+    let wanted = set(ids.iter().copied());
     let mut from = 0;
     loop {
         let (first, piece) = engine.ended_from(from, PIECE);

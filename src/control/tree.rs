@@ -1,10 +1,10 @@
 //! The tree of requests: who asked whom (REQ-12).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::abi::record::{Kind, Outcome, Record, State};
 use crate::abi::snapshot::{Live, Snapshot};
+use crate::abi::sort::map;
 use crate::policy::recursion::{Node, Row, forest};
 
 /// A request in the tree.
@@ -47,7 +47,7 @@ impl Tree {
 
     /// These requests, with the refusals that the snapshot still has of requests below them.
     pub(super) fn with(s: &Snapshot, entries: Vec<Entry>) -> Self {
-        let mut all: BTreeMap<u64, Entry> = entries.into_iter().map(|entry| (entry.id, entry)).collect();
+        let mut all = map(entries.into_iter().map(|entry| (entry.id, entry)));
         let refused = s.last.iter().filter(|record| {
             record.outcome == Outcome::Refused && record.asked_by.is_some_and(|id| all.contains_key(&id))
         });

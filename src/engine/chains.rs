@@ -9,6 +9,7 @@ use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::launch_spec::helper_cgroup;
 use crate::abi::record::{Kind, Record};
+use crate::abi::sort::set;
 use crate::policy::recursion::{self, Asker, Chain, Node, Session};
 use crate::sys::host::Micros;
 
@@ -117,7 +118,7 @@ impl Inner {
         let Some(below) = &self.helper_cgroups else { return BTreeSet::new() };
         let id = |session: &i32| self.registry.lock().lineage.session(*session).map(|session| session.asker.id);
         let is_gone = |id: u64| self.host.remove_cgroup(&helper_cgroup(below, id));
-        sessions.iter().copied().filter(|session| id(session).is_some_and(|id| !is_gone(id))).collect()
+        set(sessions.iter().copied().filter(|session| id(session).is_some_and(|id| !is_gone(id))))
     }
 
     /// Refuses requests of an engine that runs below another engine.

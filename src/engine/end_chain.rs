@@ -10,6 +10,7 @@ use crate::abi::error::{EngineError, Stage};
 use crate::abi::launch_spec::helper_cgroup;
 use crate::abi::process::Process;
 use crate::abi::snapshot::{ChainEnded, LeftProcess, Live};
+use crate::abi::sort::set;
 use crate::abi::time::TERM_TO_KILL;
 use crate::policy::recursion::{self, Session};
 use crate::sys::host::Micros;
@@ -45,8 +46,8 @@ impl Engine {
         let left = ending.work();
         let left_processes = ending.left_processes();
         drop(shut);
-        let signalled: BTreeSet<u64> = ending.helpers.iter().map(|(id, _)| *id).collect();
-        let processes = ending.signalled.iter().map(|(pid, _)| *pid).collect::<BTreeSet<_>>().len();
+        let signalled = set(ending.helpers.iter().map(|(id, _)| *id));
+        let processes = set(ending.signalled.iter().map(|(pid, _)| *pid)).len();
         Ok(ChainEnded { signalled: signalled.into_iter().collect(), processes, left, left_processes })
     }
 }
@@ -171,7 +172,7 @@ impl<'a> Ending<'a> {
         let is_helper = |pid: i32| sessions.iter().any(|s| s.ended.is_none() && s.asker.pid == pid);
         let host = &self.inner.host;
         self.strays.retain(|stray| !host.wait_for_process(stray, 0));
-        let known: BTreeSet<i32> = self.strays.iter().map(|stray| stray.pid).collect();
+        let known = set(self.strays.iter().map(|stray| stray.pid));
         self.strays.extend(certain.into_iter().filter(|stray| !known.contains(&stray.pid) && !is_helper(stray.pid)));
         self.doubtful = doubtful;
     }

@@ -11,6 +11,8 @@ use nix::errno::Errno;
 use rustix::fs::{Dir, FileType, Mode, OFlags, Stat, fstat, mkdirat, open, openat};
 use rustix::process::{getegid, geteuid};
 
+use crate::abi::sort::sort_by_key;
+
 use super::error::{LedgerError, shown};
 use super::line::Wall;
 
@@ -150,7 +152,7 @@ impl Folder {
         for entry in Dir::read_from(&self.fd).map_err(failed)? {
             names.extend(Name::parse(entry.map_err(failed)?.file_name().to_bytes()));
         }
-        names.sort_by_key(|name| (name.begun, name.pid));
+        sort_by_key(&mut names, |name| (name.begun, name.pid));
         Ok(names)
     }
 

@@ -12,6 +12,7 @@ use crate::abi::escape::screen;
 use crate::abi::knob::Key;
 use crate::abi::knob_value::{KnobValue, Source};
 use crate::abi::safe_text::SafeText;
+use crate::abi::sort::sort_by_key;
 use crate::control::provenance::Setting;
 
 use super::files::File;
@@ -81,8 +82,8 @@ pub fn resolve_as(files: &[File], grammar: &Grammar<'_>) -> Set {
     }
     let paths: Vec<SafeText> = files.iter().map(|file| shown(&file.path)).collect();
     let place = |remark: &Remark| (paths.iter().position(|path| *path == remark.source.file), remark.source.line);
-    set.faults.sort_by_key(place);
-    set.warnings.sort_by_key(place);
+    sort_by_key(&mut set.faults, place);
+    sort_by_key(&mut set.warnings, place);
     set
 }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use crate::abi::cap::CapMask;
 use crate::abi::record::Record;
+use crate::abi::sort::{map, sort_by_key};
 use crate::control::target_info::RunId;
 
 use super::error::LedgerError;
@@ -118,7 +119,7 @@ impl Reader {
             reader.list(true)?;
         }
         reader.mark_twice();
-        reader.segments.sort_by_key(|known| (known.head.wall, known.name.pid, known.of_failures));
+        sort_by_key(&mut reader.segments, |known| (known.head.wall, known.name.pid, known.of_failures));
         Ok(reader)
     }
 
@@ -150,8 +151,8 @@ impl Reader {
         for known in self.segments.iter().filter(|known| !known.of_failures) {
             spans.entry(known.head.run).or_default().extend(self.span(known));
         }
-        let merged = spans.into_iter().map(|(run, spans)| (run, Arc::from(merged(spans))));
-        let merged: BTreeMap<RunId, Arc<[Range<u64>]>> = merged.collect();
+        let merged: BTreeMap<RunId, Arc<[Range<u64>]>> =
+            map(spans.into_iter().map(|(run, spans)| (run, Arc::from(merged(spans)))));
         for known in self.segments.iter_mut().filter(|known| known.of_failures) {
             known.twice = merged.get(&known.head.run).cloned().unwrap_or_default();
         }
@@ -241,7 +242,7 @@ impl Known {
 
 /// Numbers without gaps between them, in their order.
 fn merged(mut spans: Vec<Range<u64>>) -> Vec<Range<u64>> {
-    spans.sort_by_key(|span| span.start);
+    sort_by_key(&mut spans, |span| span.start);
     let mut all: Vec<Range<u64>> = Vec::new();
     for span in spans {
         match all.last_mut().filter(|last| span.start <= last.end) {

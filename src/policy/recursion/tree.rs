@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::abi::escape::screen;
+use crate::abi::sort::map;
 
 /// How far up a loop is looked for.
 const LOOK_UP: usize = 64;
@@ -51,7 +52,7 @@ pub struct Row {
 
 /// The places of each node's children, by the parent's place (`None`: the roots), each in the order of the ids.
 fn children(nodes: &[Node]) -> BTreeMap<Option<usize>, Vec<usize>> {
-    let at: BTreeMap<u64, usize> = nodes.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
+    let at = map(nodes.iter().enumerate().map(|(at, node)| (node.id, at)));
     let mut below: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
     for (id, place) in &at {
         let parent = nodes[*place].asked_by.filter(|parent| parent < id).and_then(|parent| at.get(&parent).copied());

@@ -15,6 +15,7 @@ use super::kernel_knobs::read;
 use super::path::walk_below;
 use crate::abi::cap::CapMask;
 use crate::abi::kernel_program::{Component, Fact, FileKind, Format, Part, Program, Value};
+use crate::abi::sort::sort_by;
 
 /// The kernel's call for a key (request_key(2)).
 const REQUEST_KEY: &[u8] = b"/sbin/request-key";
@@ -146,7 +147,7 @@ fn key_programs(root: &Path) -> Vec<Fact> {
     let mut files = vec![b"/etc/request-key.conf".to_vec()];
     let entries = fs::read_dir(root.join("etc/request-key.d")).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
-    names.sort();
+    sort_by(&mut names, Ord::cmp);
     let is_read = |name: &[u8]| name.ends_with(b".conf") && !name.starts_with(b".");
     let names = names.iter().map(|name| name.as_bytes()).filter(|name| is_read(name));
     files.extend(names.map(|name| [b"/etc/request-key.d/", name].concat()));

@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 
 use crate::abi::error::SysError;
+use crate::abi::sort::sort_by;
 
 /// `TRACEFS_MAGIC` of linux/magic.h.
 const MAGIC: u64 = 0x7472_6163;
@@ -240,7 +241,7 @@ fn names(parent: BorrowedFd<'_>, path: &str) -> Result<Vec<Vec<u8>>, SysError> {
             names.push(name);
         }
     }
-    names.sort();
+    sort_by(&mut names, Ord::cmp);
     Ok(names)
 }
 

@@ -1,5 +1,6 @@
 //! The palette: every action of the key table by name, found by a few letters.
 
+use crate::abi::sort::sort_by_key;
 use crate::tui::field::Field;
 use crate::tui::keymap::{Action, Binding, Context, names};
 use crate::tui::model::{Dialog, Model, Tab, TextField};
@@ -79,7 +80,7 @@ fn matching(model: &Model, typed: &[u8]) -> Vec<Entry> {
             Some(((refused(model, entry), rank, !here), entry))
         })
         .collect();
-    found.sort_by_key(|(order, _)| *order);
+    sort_by_key(&mut found, |(order, _)| *order);
     found.into_iter().map(|(_, entry)| entry).collect()
 }
 

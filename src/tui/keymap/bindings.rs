@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
+use crate::abi::sort::sort_by_key;
+
 use super::action::Action;
 use super::context::{CHAINS, Context};
 use super::key_names::{Key, name};
@@ -51,7 +53,7 @@ impl Keymap {
     pub fn new(rebound: Vec<Rebind>) -> Result<Self, (usize, String)> {
         let mut keymap = Self { rebound };
         // Of two lines that conflict, the later one is named.
-        keymap.rebound.sort_by_key(|rebind| std::cmp::Reverse(rebind.line));
+        sort_by_key(&mut keymap.rebound, |rebind| std::cmp::Reverse(rebind.line));
         for rebind in &keymap.rebound {
             if let Some(why) = keymap.trouble(rebind) {
                 return Err((rebind.line, why));

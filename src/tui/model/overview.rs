@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::abi::record::{Record, State};
 use crate::abi::snapshot::Live;
+use crate::abi::sort::sort_by_key;
 use crate::control::activity::alike::Alike;
 use crate::control::text::outcome::{OutcomeText, Severity, ended_in_words};
 
@@ -98,7 +99,7 @@ pub fn ended(model: &Model) -> Vec<EndFold<'_>> {
         }
     }
     let mut folds: Vec<EndFold<'_>> = folds.into_iter().map(|(_, fold)| fold).collect();
-    folds.sort_by_key(|fold| match fold.ending.mood {
+    sort_by_key(&mut folds, |fold| match fold.ending.mood {
         Severity::Bad => 0,
         Severity::Warned => 1,
         Severity::Quiet | Severity::Good => 2,

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use crate::abi::sort::sort_by_key;
 use crate::abi::time::Micros;
 use crate::control::alerts::{AlertKind, alerts};
 use crate::control::text::outcome::Severity;
@@ -51,7 +52,7 @@ pub fn all(model: &Model) -> Vec<Warning> {
         let text = format!("{} {notice}", model.clock(*at));
         out.push(Warning { mood: Severity::Warned, text, at: *at, about: About::Notice(n) });
     }
-    out.sort_by_key(|warning| (warning.mood != Severity::Bad, Reverse(warning.at)));
+    sort_by_key(&mut out, |warning| (warning.mood != Severity::Bad, Reverse(warning.at)));
     out
 }
 

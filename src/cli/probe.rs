@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::abi::record::Record;
 use crate::control::Command;
 use crate::control::batch::Batch;
+use crate::control::from_json;
 use crate::control::record_json::Entry;
 use crate::control::text::outcome;
 use crate::control::text::probe_report::table;
@@ -46,7 +47,7 @@ impl Asker {
     }
 
     fn report(&self, record: &Record, json: bool) {
-        let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
+        let report = record.output.as_deref().and_then(|o| from_json::parse::<Report>(&o.stdout).ok());
         match report {
             probe if json => {
                 let source = self.source();

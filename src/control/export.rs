@@ -207,7 +207,7 @@ fn write(
     let mut count = 0;
     for record in records {
         let record = record.map_err(|error| io::Error::other(error.whole()))?;
-        serde_json::to_writer(&mut out, &Entry::of(&record, source))?;
+        out.write_all(&serde_json::to_vec(&Entry::of(&record, source))?)?;
         out.write_all(b"\n")?;
         count += 1;
     }

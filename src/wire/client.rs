@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::control::command::{Command, Reply};
+use crate::control::from_json;
 use crate::control::target_info::RunId;
 
 use super::error;
@@ -39,7 +40,7 @@ pub fn call(command: &Command, kernel: bool) -> Option<(Sent, Vec<u8>)> {
 /// The message that subscribes to events.
 pub fn watch(subscribe: &Subscribe, kernel: bool) -> Vec<u8> {
     // They have only strings and numbers, which always serialize.
-    to(WATCH, serde_json::to_value(subscribe.parameters()).unwrap_or_default(), true, kernel)
+    to(WATCH, from_json::value(&subscribe.parameters()).unwrap_or_default(), true, kernel)
 }
 
 /// The message that asks for the daemon's description.
@@ -90,7 +91,7 @@ impl Sent {
             struct Progress {
                 id: u64,
             }
-            let progress = serde_json::from_str::<Progress>(answer.parameters.map_or("{}", RawValue::get));
+            let progress = from_json::parse::<Progress>(answer.parameters.map_or("{}", RawValue::get).as_bytes());
             return Heard::Progress(progress.ok().map(|progress| progress.id));
         }
         let reply = values(answer.parameters).and_then(|values| self.0.reply(values));
@@ -110,13 +111,13 @@ pub fn described(message: &[u8]) -> Result<Info, ControlError> {
     let answer = parsed(message, "Info", "unknown version")?;
     let info = values(answer.parameters).and_then(|mut values| {
         inward(&mut values)?;
-        serde_json::from_value(values).map_err(|error| error.to_string())
+        from_json::read(&values).map_err(|error| error.to_string())
     });
     info.map_err(|fault| unknown_form("Info", "unknown version", &fault))
 }
 
 fn values(parameters: Option<&RawValue>) -> Result<Value, String> {
-    serde_json::from_str(parameters.map_or("{}", RawValue::get)).map_err(|error| error.to_string())
+    from_json::tree(parameters.map_or("{}", RawValue::get).as_bytes()).map_err(|error| error.to_string())
 }
 
 /// Parses a message. An answer that is an error becomes the error.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::abi::error::{ControlError, EngineError, Explain, ParseError, Stage, errno_name};
+use crate::control::from_json;
 
 use super::frame;
 use super::interface::{CONTROL, SERVICE};
@@ -68,7 +69,7 @@ pub(super) fn read(name: &str, parameters: Option<&RawValue>, method: &str, vers
             _ => ControlError::Version(format!("this daemon ({version}) refused {method}: {name} {text}")),
         };
     };
-    let Ok(p) = serde_json::from_str::<Parameters>(text) else { return unknown() };
+    let Ok(p) = from_json::parse::<Parameters>(text.as_bytes()) else { return unknown() };
     let errno = Errno::from_raw(p.errno_number);
     let key = p.knob.unwrap_or_default();
     match (short, p.stage) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::abi::event::{Event, EventKinds};
+use crate::control::from_json;
 use crate::control::target_info::{RunId, Seq};
 
 use super::frame;
@@ -73,7 +74,7 @@ impl Subscribe {
     /// Reads the parameters of a call.
     pub(super) fn read(parameters: Map<String, Value>) -> Result<Self, Wrong> {
         let parameters: Parameters =
-            serde_json::from_value(Value::Object(parameters)).map_err(|error| Wrong::Parameter(error.to_string()))?;
+            from_json::read(&Value::Object(parameters)).map_err(|error| Wrong::Parameter(error.to_string()))?;
         let kind = |name: String| {
             let found = KINDS.iter().find(|(own, _)| *own == name).map(|(_, kinds)| *kinds);
             found.ok_or_else(|| Wrong::Parameter(format!("kinds: {name}")))
@@ -112,7 +113,7 @@ pub fn started(run: RunId, withheld: bool) -> Vec<u8> {
 
 /// The answer for one event. It is the same for every watch, so it can be shared.
 pub fn event(event: &Event) -> Arc<[u8]> {
-    let mut value = serde_json::to_value(event).unwrap_or_default();
+    let mut value = from_json::value(event).unwrap_or_default();
     outward(&mut value);
     frame::answer(&Answer { event: Some(value), ..Answer::default() }, true).into()
 }
@@ -148,12 +149,12 @@ pub(super) fn read(parameters: &str, continues: bool) -> Result<Item, String> {
         event: Option<Value>,
         missed: Option<u64>,
     }
-    let read: Read = serde_json::from_str(parameters).map_err(|error| error.to_string())?;
+    let read: Read = from_json::parse(parameters.as_bytes()).map_err(|error| error.to_string())?;
     Ok(match read {
         Read { run: Some(run), .. } => Item::Started(run),
         Read { event: Some(mut event), .. } => {
             inward(&mut event)?;
-            serde_json::from_value(event).map_or(Item::Missed(1), |event| Item::Event(Arc::new(event)))
+            from_json::read(&event).map_or(Item::Missed(1), |event| Item::Event(Arc::new(event)))
         }
         Read { missed: Some(count), .. } => Item::Missed(count),
         _ if continues => return Err("an answer to Watch without an event".to_owned()),

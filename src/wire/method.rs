@@ -8,10 +8,11 @@ use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::knob::Key;
 use crate::control::command::{Command, Reply};
+use crate::control::from_json;
 use crate::control::target_info::RunId;
 
 use super::interface::VERSION;
-use super::translate::{inward, outward};
+use super::translate::{inward, object, outward};
 
 /// How the value of a command or reply becomes parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +168,7 @@ impl Method {
             Reply::Rehearsed(_) => answer["state"] = "ended".into(),
             Reply::Status(_) => {
                 answer["version"] = VERSION.into();
-                answer["run"] = serde_json::to_value(run).ok()?;
+                answer["run"] = from_json::value(&run)?;
             }
             _ => {}
         }
@@ -192,7 +193,7 @@ impl Shape {
         match self {
             Nothing => Value::Object(Map::new()),
             Fields => value,
-            One(name) => Value::Object(Map::from_iter([(name.to_owned(), value)])),
+            One(name) => object([(name, value)]),
         }
     }
 
@@ -211,7 +212,7 @@ impl Shape {
 
 /// The name of an enum's variant, and its value: `Null` for a variant without one.
 fn untagged(value: &impl Serialize) -> Option<(String, Value)> {
-    match serde_json::to_value(value).ok()? {
+    match from_json::value(value)? {
         Value::String(tag) => Some((tag, Value::Null)),
         Value::Object(members) => members.into_iter().next(),
         _ => None,
@@ -222,9 +223,9 @@ fn untagged(value: &impl Serialize) -> Option<(String, Value)> {
 fn tagged<T: DeserializeOwned>(tag: &str, value: Option<Value>) -> Result<T, Wrong> {
     let whole = match value {
         None => Value::String(tag.to_owned()),
-        Some(value) => Value::Object(Map::from_iter([(tag.to_owned(), value)])),
+        Some(value) => object([(tag, value)]),
     };
-    serde_json::from_value(whole).map_err(|error| Wrong::Parameter(error.to_string()))
+    from_json::read(&whole).map_err(|error| Wrong::Parameter(error.to_string()))
 }
 
 /// Writes as objects: `{"key": .., "value": ..}`.
@@ -234,7 +235,7 @@ fn write_objects(pairs: Value) -> Value {
         Value::Array(mut pair) if pair.len() == 2 => {
             let value = pair.pop().unwrap_or_default();
             let key = pair.pop().unwrap_or_default();
-            Value::Object(Map::from_iter([("key".to_owned(), key), ("value".to_owned(), value)]))
+            object([("key", key), ("value", value)])
         }
         other => other,
     };
@@ -250,7 +251,7 @@ fn write_pairs(writes: Value, known: CapMask) -> Result<Value, Wrong> {
         let value = match (&write["text"], &write["value"]) {
             (Value::String(text), Value::Null) => {
                 let value = key.parse_value(text.as_bytes(), known).map_err(Wrong::Knob)?;
-                serde_json::to_value(value).map_err(|_| wrong())?
+                from_json::value(&value).ok_or_else(wrong)?
             }
             (Value::Null, value) if !value.is_null() => value.clone(),
             _ => return Err(wrong()),

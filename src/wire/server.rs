@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::abi::error::ControlError;
 use crate::control::command::{Command, Reply};
+use crate::control::from_json;
 use crate::control::target_info::{RunId, TargetInfo};
 
 use super::error;
@@ -224,7 +225,7 @@ fn not_found(call: &Call) -> Ask {
 
 fn parameters(raw: Option<&RawValue>) -> Result<Map<String, Value>, Wrong> {
     let Some(raw) = raw else { return Ok(Map::new()) };
-    match serde_json::from_str(raw.get()) {
+    match from_json::tree(raw.get().as_bytes()) {
         Ok(Value::Object(parameters)) => Ok(parameters),
         Ok(Value::Null) => Ok(Map::new()),
         _ => Err(Wrong::Parameter("parameters".to_owned())),

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::abi::cap::{CapMask, Capability};
+use crate::control::from_json;
 
 /// Every field that is a mask, if its value is a string of the form `0x0`.
 const MASKS: [&str; 11] = [
@@ -28,8 +29,8 @@ const WHERE: &str = "where";
 /// Converts everything in `value` to the types of the interface.
 pub(super) fn outward(value: &mut Value) {
     walk(value, &|name, value| {
-        if let (Value::String(hex), true) = (&*value, MASKS.contains(&name)) {
-            if let Ok(mask) = serde_json::from_value::<CapMask>(Value::String(hex.clone())) {
+        if value.is_string() && MASKS.contains(&name) {
+            if let Ok(mask) = from_json::read::<CapMask>(value) {
                 *value = mask_object(mask);
             }
         } else if let (Value::Number(number), NUMBER) = (&*value, name) {
@@ -78,7 +79,16 @@ fn walk(value: &mut Value, convert: &dyn Fn(&str, &mut Value) -> Result<(), Stri
 pub(super) fn mask_object(mask: CapMask) -> Value {
     let names = mask.iter().map(|cap| Value::String(cap.name())).collect();
     let hex = Value::String(format!("{:#018x}", mask.bits()));
-    Value::Object(Map::from_iter([("names".to_owned(), Value::Array(names)), ("hex".to_owned(), hex)]))
+    object([("names", Value::Array(names)), ("hex", hex)])
+}
+
+/// An object with these members.
+pub(super) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    let mut object = Map::new();
+    for (name, value) in members {
+        object.insert(name.to_owned(), value);
+    }
+    Value::Object(object)
 }
 
 /// The mask of an object, as a hex number. Either member may be missing; if both are there, they must agree.
@@ -92,7 +102,7 @@ fn mask_text(object: &Map<String, Value>) -> Option<Value> {
     };
     let hex = match object.get("hex") {
         None | Some(Value::Null) => None,
-        Some(hex) => Some(serde_json::from_value::<CapMask>(hex.clone()).ok()?),
+        Some(hex) => Some(from_json::read::<CapMask>(hex).ok()?),
     };
     let mask = match (names, hex) {
         (Some(names), Some(hex)) if names != hex => return None,

@@ -9,7 +9,7 @@ use crate::abi::record::{Args, Kind, Output, Record};
 use crate::abi::wait::WaitMode;
 use crate::control::target_info::RunId;
 
-use super::fields::{Fields, Items, Malformed, bytes, number, text, value};
+use super::fields::{Fields, Items, Malformed, bytes, number, text, texts, value};
 use super::placed::Placed;
 use super::raw::{Key, Raw};
 use super::{Head, Item, Line, Running, Usual, VERSION, Wall, kernel, time, usual};
@@ -75,7 +75,7 @@ fn mask(raw: &[u8]) -> Result<CapMask, Malformed> {
 }
 
 fn list(raw: &[u8]) -> Result<Arc<[Box<[u8]>]>, Malformed> {
-    let texts: Vec<String> = value(raw)?;
+    let texts = texts(raw)?;
     let bytes = texts.iter().map(|text| crate::abi::escape::unescape(text).map(Vec::into_boxed_slice));
     bytes.collect::<Option<_>>().ok_or(Malformed)
 }

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::control::from_json;
 use crate::sys::search::find;
 
 /// The text is not what the writer writes.
@@ -191,7 +192,12 @@ fn eight_digits(text: &[u8]) -> Option<u64> {
 
 /// Any value, by its own form.
 pub(crate) fn value<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Malformed> {
-    serde_json::from_slice(raw).map_err(|_| Malformed)
+    from_json::parse(raw).map_err(|_| Malformed)
+}
+
+/// A list of strings.
+pub(crate) fn texts(raw: &[u8]) -> Result<Vec<String>, Malformed> {
+    Items::of(raw)?.map(|item| text(item?)).collect()
 }
 
 /// A string of plain text.

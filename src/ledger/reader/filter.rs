@@ -3,7 +3,7 @@
 use crate::abi::escape::json;
 use crate::abi::glob::Globs;
 use crate::abi::record::Outcome;
-use crate::ledger::line::fields::{Fields, bytes, number, text, value};
+use crate::ledger::line::fields::{Fields, bytes, number, text, texts};
 use crate::ledger::line::{Head, Opening, Wall};
 use crate::ledger::rotate::STEP;
 use crate::sys::search::find;
@@ -261,7 +261,7 @@ impl<'a> Looked<'a> {
         if self.kind.map_or(self.module.is_some(), |kind| kind == b"\"module\"") {
             return Some(head.usual.modprobe.to_vec());
         }
-        let list: Vec<String> = value(self.argv?).ok()?;
+        let list = texts(self.argv?).ok()?;
         crate::abi::escape::unescape(list.first()?)
     }
 }

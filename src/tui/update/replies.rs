@@ -3,6 +3,7 @@
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::error::ControlError;
+use crate::control::from_json;
 use crate::control::text::change;
 use crate::control::text::error::{explain, not, not_changed};
 use crate::control::text::outcome::{Severity, answered, ended_in_words};
@@ -272,7 +273,7 @@ fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) 
     match reply {
         Ok(Reply::Answered(record)) => {
             report(model, ticket, Severity::Quiet, "the probe has ended".to_owned());
-            let report = record.output.as_deref().and_then(|o| serde_json::from_slice::<Report>(&o.stdout).ok());
+            let report = record.output.as_deref().and_then(|o| from_json::parse::<Report>(&o.stdout).ok());
             // Never in front of a dialog that was opened meanwhile.
             if let Some(report) = report.filter(|_| model.dialogs.is_empty()) {
                 let lines = table(&report, model.snapshot.known).lines().map(str::to_owned).collect();

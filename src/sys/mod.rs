@@ -9,6 +9,7 @@ pub mod linux;
 pub mod local_time;
 pub mod malloc;
 pub mod orphans;
+mod own_state;
 pub mod pass_fd;
 pub mod probe;
 pub mod process;

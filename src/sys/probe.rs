@@ -11,7 +11,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::attributes::Attributes;
-use super::linux::proc::line;
+use super::own_state::{Stat, Status, number, unknown};
 use super::startup_state;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::error::SysError;
@@ -169,13 +169,17 @@ impl Report {
             fds,
             limits: limits()?,
             no_new_privs: status.bits("NoNewPrivs:", 10) == Some(1),
-            uid: status.ids("Uid:")?,
-            gid: status.ids("Gid:")?,
+            uid: ids(status.ids("Uid:")?),
+            gid: ids(status.ids("Gid:")?),
             groups: status.numbers("Groups:"),
             oom_score_adj: number(&adjustment).ok_or_else(|| unknown("/proc/self/oom_score_adj"))?,
             attributes: Attributes::gather(),
         })
     }
+}
+
+fn ids([real, effective, saved, fs]: [u32; 4]) -> Ids {
+    Ids { real, effective, saved, fs }
 }
 
 /// Whether this process was started with `signal` ignored (nohup, or a background job of a shell without job control).
@@ -185,83 +189,6 @@ pub fn ignores(signal: nix::sys::signal::Signal) -> bool {
     }
     let ignored = std::fs::read("/proc/self/status").ok().and_then(|text| Status(text).bits("SigIgn:", 16));
     ignored.is_some_and(|ignored| ignored & (1 << (signal as i32 - 1)) != 0)
-}
-
-/// The text of a /proc/PID/status (proc_pid_status(5)).
-struct Status(Vec<u8>);
-
-impl Status {
-    fn line(&self, name: &str) -> Option<&str> {
-        line(&self.0, name.as_bytes())
-    }
-
-    fn bits(&self, name: &str, radix: u32) -> Option<u64> {
-        u64::from_str_radix(self.line(name)?, radix).ok()
-    }
-
-    fn numbers(&self, name: &str) -> Vec<u32> {
-        self.line(name).unwrap_or_default().split_ascii_whitespace().filter_map(|n| n.parse().ok()).collect()
-    }
-
-    fn ids(&self, name: &str) -> Result<Ids, SysError> {
-        match self.numbers(name)[..] {
-            [real, effective, saved, fs] => Ok(Ids { real, effective, saved, fs }),
-            _ => Err(unknown("/proc/self/status")),
-        }
-    }
-
-    /// `ENODATA` for a status without this set: a set that cannot be read is not an empty one (UMH-10).
-    fn set(&self, name: &str) -> Result<CapMask, SysError> {
-        let missing = || SysError::new(format!("{} in /proc/self/status", name.trim_end_matches(':')), Errno::ENODATA);
-        self.bits(name, 16).map(CapMask::from_bits).ok_or_else(missing)
-    }
-
-    /// The CPUs of a list such as `0-3,8`.
-    fn affinity(&self) -> Vec<u32> {
-        let list = self.line("Cpus_allowed_list:").unwrap_or_default();
-        let range = |part: &str| {
-            let (from, to) = part.split_once('-').unwrap_or((part, part));
-            Some(from.parse::<u32>().ok()?..=to.parse().ok()?)
-        };
-        list.split(',').filter_map(range).flatten().collect()
-    }
-}
-
-/// The part of a /proc/PID/stat that is reported (proc_pid_stat(5)).
-struct Stat {
-    ppid: i32,
-    pgid: i32,
-    session: i32,
-    terminal: i32,
-    nice: i64,
-    policy: u32,
-}
-
-impl Stat {
-    /// The fields have the numbers of the manual page. The name may contain anything, so the fields after it are counted.
-    fn parse(stat: &[u8]) -> Option<Self> {
-        let end = stat.iter().rposition(|b| *b == b')')?;
-        let words: Vec<&str> = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace().collect();
-        let field = |number: usize| words.get(number - 3)?.parse::<i64>().ok();
-        let id = |number: usize| field(number).and_then(|id| i32::try_from(id).ok());
-        Some(Self {
-            ppid: id(4)?,
-            pgid: id(5)?,
-            session: id(6)?,
-            terminal: id(7)?,
-            nice: field(19)?,
-            policy: u32::try_from(field(41)?).ok()?,
-        })
-    }
-}
-
-/// The only number of a file.
-fn number(text: &[u8]) -> Option<i16> {
-    std::str::from_utf8(text).ok()?.trim().parse().ok()
-}
-
-fn unknown(what: &'static str) -> SysError {
-    SysError::new(what, Errno::EIO)
 }
 
 fn sets(status: &Status) -> Result<Sets, SysError> {
@@ -409,20 +336,5 @@ mod tests {
         let cpus: Vec<u32> = status.cpus_allowed_list.unwrap().iter().flat_map(|(from, to)| *from..=*to).collect();
         assert_eq!(report.affinity, cpus);
         assert_eq!(report.oom_score_adj, me.oom_score_adj().unwrap());
-    }
-
-    #[test]
-    fn odd_forms_of_proc_are_read() {
-        let status =
-            Status(b"Name:\tx\nUid:\t1\t2\t3\t4\nGroups:\t \nCpus_allowed_list:\t0-2,7,9-10\nCapAmb:\tx\n".into());
-        assert_eq!(status.affinity(), [0, 1, 2, 7, 9, 10]);
-        assert_eq!(status.ids("Uid:").unwrap(), Ids { real: 1, effective: 2, saved: 3, fs: 4 });
-        assert!(status.numbers("Groups:").is_empty() && status.ids("Gid:").is_err());
-        assert_eq!(status.set("CapAmb:").unwrap_err().errno, Errno::ENODATA);
-        let name = ") R 9 9 9 (";
-        let numbers: Vec<String> = (4..=52).map(|n| n.to_string()).collect();
-        let stat = Stat::parse(format!("7 ({name}) S {}", numbers.join(" ")).as_bytes()).unwrap();
-        assert_eq!((stat.ppid, stat.pgid, stat.session, stat.terminal, stat.nice, stat.policy), (4, 5, 6, 7, 19, 41));
-        assert!(Stat::parse(b"7 (x) S 1 2").is_none());
     }
 }

@@ -48,7 +48,6 @@ pub struct Subscribe {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Parameters {
     kinds: Option<Vec<String>>,
     run: Option<RunId>,
@@ -73,6 +72,9 @@ impl Subscribe {
 
     /// Reads the parameters of a call.
     pub(super) fn read(parameters: Map<String, Value>) -> Result<Self, Wrong> {
+        if let Some(unknown) = parameters.keys().find(|name| !["kinds", "run", "after"].contains(&name.as_str())) {
+            return Err(Wrong::Parameter(unknown.clone()));
+        }
         let parameters: Parameters =
             from_json::read(&Value::Object(parameters)).map_err(|error| Wrong::Parameter(error.to_string()))?;
         let kind = |name: String| {

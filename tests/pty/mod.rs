@@ -1,5 +1,5 @@
 //! The real program in a real pseudo-terminal; tests check its screen. It never sleeps: it waits for the screen, or for
-//! the end, and gives up after [`PATIENCE`].
+//! the end, and gives up after [`PATIENCE`] without output.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
 #[path = "../../src/tui/paint/stream.rs"]
@@ -23,8 +23,10 @@ use rustix::process::{PidfdFlags, pidfd_open};
 use rustix::termios::{Action, LocalModes, OptionalActions, Termios, tcflow, tcgetattr, tcsetattr, tcsetwinsize};
 use vt100::{Parser, Screen};
 
-/// The longest wait; a test that reaches it has failed.
+/// The longest wait for any output; a test that reaches it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait while output comes: hundreds of helpers can take minutes on a loaded machine.
+const LONGEST: Duration = Duration::from_secs(180);
 const FRAME_BEGIN: &[u8] = b"\x1b[?2026h";
 const FRAME_END: &[u8] = b"\x1b[?2026l";
 
@@ -244,10 +246,12 @@ impl Pty {
 
     /// Waits until the screen fulfils a condition.
     pub fn until(&mut self, what: &str, is: impl Fn(&Screen) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let begun = Instant::now();
+        let mut deadline = begun + PATIENCE;
         while !is(self.screen()) {
             let in_time = self.read(deadline);
             if in_time && !self.is_over() {
+                deadline = (Instant::now() + PATIENCE).min(begun + LONGEST);
                 continue;
             }
             self.drain();

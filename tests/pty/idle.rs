@@ -91,6 +91,26 @@ fn an_idle_console_only_sleeps() {
     }
 }
 
+/// The graph of the last minutes stands still when nothing changes: its right end is the last change, not now.
+#[test]
+fn an_overview_with_a_graph_only_sleeps() {
+    for (columns, rows) in [(80, 24), (120, 40), (200, 60)] {
+        let mut pty = Start::khelper(columns, rows).args(["--set", "kernel.modprobe=/bin/true"]).start();
+        pty.shows("[1 Overview]");
+        pty.press(":", "Command");
+        pty.send("request --repeat 20 foo\r");
+        pty.shows("20 asked, ");
+        pty.until("the graph, and nothing that runs", |s| {
+            let dots = s.contents().chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c));
+            dots && s.contents().contains("0 running")
+        });
+        if falls_asleep(&pty) {
+            pty.send("q");
+            assert_eq!(pty.ends(), 0);
+        }
+    }
+}
+
 const HOW: &str = "KHELPER_IDLE";
 
 /// The console over a fake host, where a minute can pass at once; ends the process.

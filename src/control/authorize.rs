@@ -302,6 +302,7 @@ mod tests {
                 query: Query::default(),
                 still: false,
                 folded: false,
+                tree: false,
                 anchor: Anchor::First,
                 around: 1,
             })),
@@ -462,7 +463,14 @@ mod tests {
         let [_, _, (_, reader), ..] = peers();
         let ground = Ground { uid: 77, reach: CapMask::EMPTY, readers: Some(60) };
         let query = Query { words: vec!["--password=a".into()], ..Query::default() };
-        let page = PageRequest { query: query.clone(), still: false, folded: false, anchor: Anchor::First, around: 1 };
+        let page = PageRequest {
+            query: query.clone(),
+            still: false,
+            folded: false,
+            tree: false,
+            anchor: Anchor::First,
+            around: 1,
+        };
         for search in [Command::Activity(Box::new(page)), Command::Matching { query: Box::new(query), newest: None }] {
             assert!(matches!(authorize_outside(&reader, &ground, search), Err(ControlError::Denied(_))));
         }

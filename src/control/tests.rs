@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::activity::page::{Anchor, Fold, IdRange, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary};
+use super::activity::page::{
+    Anchor, Branch, Fold, IdRange, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary,
+};
 use super::activity::query::{Query, Sort, Which};
 use super::command::{Rehearse, Rehearsed};
 use super::ledger_view::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log, WhyRequest};
@@ -564,6 +566,7 @@ impl Seed {
                 query: self.query(),
                 still: self.some,
                 folded: !self.some,
+                tree: self.some,
                 anchor,
                 around: 13,
             })),
@@ -655,6 +658,7 @@ impl Seed {
                 id: self.n(5),
                 record: self.maybe(self.record()),
                 fold: self.maybe(self.fold()),
+                branch: self.maybe(Branch { depth: 57, is_loop: self.some, skips: !self.some }),
             }],
             at: self.maybe(6),
             detail: self.maybe(Box::new(detail)),

@@ -17,7 +17,7 @@ thread_local! {
 
 /// The symbols that the console draws, each with its ASCII replacement. The symbols of different outcomes stay
 /// distinct.
-const PLAIN: [(char, char); 50] = [
+const PLAIN: [(char, char); 52] = [
     ('─', '-'),
     ('━', '='),
     ('┬', '+'),
@@ -68,6 +68,8 @@ const PLAIN: [(char, char); 50] = [
     ('⊗', '*'),
     ('‹', '<'),
     ('›', '>'),
+    ('↓', 'v'),
+    ('↑', '^'),
 ];
 
 /// The ASCII replacement of one of the console's own symbols.

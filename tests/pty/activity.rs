@@ -88,7 +88,7 @@ fn equal_requests_share_a_row_and_are_marked_together() {
         ask(pty, "bar", 1);
         pty.shows(" bar: ");
         pty.press("3", "1-2 of 2 rows, 4 requests");
-        pty.shows("foo ×3");
+        pty.shows("×3");
         pty.press(DOWN, "#3 ");
         on(pty, "#3");
         pty.send("v");
@@ -99,13 +99,63 @@ fn equal_requests_share_a_row_and_are_marked_together() {
         pty.shows(if room { "1-4 of 4" } else { "of 4" });
         on(pty, "#3");
         pty.press("+", "equal requests share a row");
-        pty.shows("foo ×3");
+        pty.shows("×3");
         // A filter is applied before requests are folded.
         pty.press("/", "/ ");
         pty.send("foo");
         pty.shows("3 of 4");
         pty.send(ENTER);
         pty.shows("1-1 of 1 rows, 3 requests");
+        quits(pty);
+    });
+}
+
+/// The filter, one key, the number and enter; what does not match lives on.
+#[test]
+fn everything_that_matches_is_killed_by_one_key_and_its_number() {
+    everywhere(HOLD, |pty, _| {
+        ask(pty, "stuck", 2);
+        ask(pty, "other", 1);
+        taken(pty, 3);
+        pty.press("3", "stuck");
+        pty.press("/stuck", "2 of 3");
+        pty.press(ENTER, "/ edits it");
+        pty.press("K", "Kill 2 helpers?");
+        pty.press("3", "type 2: 3");
+        pty.press(ENTER, "not done: type 2");
+        pty.send("\x152");
+        pty.send(ENTER);
+        pty.hides("Kill 2 helpers?");
+        pty.shows("† killed");
+        pty.send("1");
+        taken(pty, 1);
+        kills_what_is_left(pty);
+    });
+}
+
+/// Below or beside the rows where there is room; else the key opens the record.
+#[test]
+fn a_record_is_read_beside_its_row() {
+    everywhere(FAILING, |pty, room| {
+        ask(pty, "foo", 1);
+        pty.shows(" foo: ");
+        pty.press("3", "exit 1");
+        on(pty, "#1");
+        if room {
+            pty.press("\x1b[C", "left goes back");
+            pty.press(END, "chain");
+            pty.press(ESC, "right reads");
+            on(pty, "#1");
+        } else {
+            pty.shows("hidden: details");
+            pty.press("\x1b[C", "esc back");
+            leaves(pty);
+        }
+        pty.press("a", "who asked whom");
+        if room {
+            pty.shows("tree, newest first");
+        }
+        pty.press("a", "a list again");
         quits(pty);
     });
 }

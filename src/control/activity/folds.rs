@@ -17,6 +17,11 @@ impl Rows {
         Self { starts: Vec::new(), total }
     }
 
+    /// Rows that begin at these places in the order of so many records.
+    pub(super) fn at(starts: Vec<u32>, total: usize) -> Self {
+        Self { starts, total }
+    }
+
     /// A row for each value of `key`, at the place of its first record; the records of a row follow each other from now
     /// on, in their order.
     pub(super) fn folded(order: &mut Vec<u32>, key: impl Fn(u32) -> u64) -> Self {

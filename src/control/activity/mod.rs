@@ -3,8 +3,10 @@
 pub mod alike;
 mod folds;
 pub mod history;
+mod matched;
 pub mod page;
 pub mod query;
 pub mod reader;
 #[cfg(test)]
 mod tests;
+mod tree;

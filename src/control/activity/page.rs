@@ -40,6 +40,9 @@ pub struct PageRequest {
     /// Show equal records in one row ([`super::alike`]).
     #[serde(default)]
     pub folded: bool,
+    /// Show each request below the one whose helper asked for it.
+    #[serde(default)]
+    pub tree: bool,
     /// The new position of the cursor.
     pub anchor: Anchor,
     /// The number of rows on each side of the cursor.
@@ -79,6 +82,20 @@ pub struct RecordSummary {
     /// All records of the row; `None` if it is the only one.
     #[serde(default)]
     pub fold: Option<Box<Fold>>,
+    /// Its place in the tree, if one was asked for.
+    #[serde(default)]
+    pub branch: Option<Branch>,
+}
+
+/// The place of a request in the tree of who asked whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branch {
+    /// How many requests are above it; 0: no helper asked for it.
+    pub depth: u32,
+    /// One of those above it is for the same name.
+    pub is_loop: bool,
+    /// The request whose helper asked for it does not match the query, but one above that does.
+    pub skips: bool,
 }
 
 /// More records than an engine keeps (UMH-13), with those that run.
@@ -136,7 +153,7 @@ impl RecordSummary {
             None => Arc::clone(record),
             Some(_) => Arc::new(Record { output: None, ..Record::clone(record) }),
         };
-        Self { id: record.id, record: Some(record), fold: None }
+        Self { id: record.id, record: Some(record), fold: None, branch: None }
     }
 }
 

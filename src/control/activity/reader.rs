@@ -2,38 +2,37 @@
 //! which records match, never the records themselves: held longer, their output would outlive its budget (UMH-13).
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use crate::abi::record::{Outcome, Record};
 use crate::abi::snapshot::Live;
 
-use super::alike::{Alike, asker};
 use super::folds::{Rows, ranges};
 use super::history::History;
-use super::page::{Anchor, Fold, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary};
+use super::matched::Match;
+use super::page::{Anchor, Branch, Fold, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::query::{Query, Sort};
+use super::tree::{Node, Tree, tree};
 
 /// The most records that are read in one hold of the registry's lock.
 const PIECE: usize = 256;
 /// The serial number of a request that has not ended.
 const LIVE: u64 = u64::MAX;
 
-/// The sort key of a record.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    Number(u64),
-    Name(Arc<[u8]>),
+/// How the records are laid out in rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Shape {
+    /// Equal records share a row.
+    folded: bool,
+    /// Each request is below the one whose helper asked for it.
+    tree: bool,
 }
 
-/// A record that matches. Up to 10,000 are kept, so it is small. `key` is `None` if records are ordered by id; equal
-/// records have the same `alike`.
-#[derive(Clone, Debug, PartialEq)]
-struct Match {
-    id: u64,
-    serial: u64,
-    alike: u64,
-    key: Option<Box<Key>>,
+impl Shape {
+    fn of(question: &PageRequest) -> Self {
+        Self { folded: question.folded, tree: question.tree }
+    }
 }
 
 /// The records that match a query; each request brings it up to date.
@@ -53,9 +52,10 @@ pub struct Reader {
     alive: Vec<u64>,
     /// The order of the records: indices into `ended` followed by `live`.
     order: Vec<u32>,
-    /// The rows, and whether equal records share one.
+    /// The rows, and in a tree the place of each.
     rows: Rows,
-    folded: bool,
+    branches: Vec<Branch>,
+    shape: Shape,
     /// Of keys that nobody outside knows: a requester cannot make two different requests look equal.
     hasher: RandomState,
 }
@@ -66,8 +66,23 @@ impl Reader {
         let history = Arc::new(history);
         let (ended, live, alive, order) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
         let (query, limit) = (Query::default(), u64::MAX);
-        let (rows, folded, hasher) = (Rows::default(), false, RandomState::new());
-        Self { history, query, next: 0, newest: 0, limit, kept: 0, ended, live, alive, order, rows, folded, hasher }
+        let (rows, branches, shape, hasher) = (Rows::default(), Vec::new(), Shape::default(), RandomState::new());
+        Self {
+            history,
+            query,
+            next: 0,
+            newest: 0,
+            limit,
+            kept: 0,
+            ended,
+            live,
+            alive,
+            order,
+            rows,
+            branches,
+            shape,
+            hasher,
+        }
     }
 
     /// Reads the records around the cursor, and the one under it.
@@ -77,7 +92,7 @@ impl Reader {
 
     /// [`Self::answer`] for a caller whose last answer had `newest` as the newest request, if it had one.
     pub fn answer_from(&mut self, question: &PageRequest, newest: Option<u64>) -> RecordPage {
-        self.catch_up(&question.query, newest.filter(|_| question.still), question.folded);
+        self.catch_up(&question.query, newest.filter(|_| question.still), Shape::of(question));
         let (matched, in_rows) = (self.order.len(), self.rows.len());
         let (at, id) = self.place(question.anchor).unzip();
         let first = at.unwrap_or_default().saturating_sub(question.around);
@@ -90,19 +105,19 @@ impl Reader {
 
     /// The id of every record that matches, in order, without requests newer than `newest`.
     pub fn ids(&mut self, query: &Query, newest: Option<u64>) -> Vec<u64> {
-        self.catch_up(query, newest, false);
+        self.catch_up(query, newest, Shape::default());
         (0..self.order.len()).filter_map(|index| Some(self.nth(index)?.id)).collect()
     }
 
     /// Catches up with the engine. Live requests are read first: a request that ends meanwhile is then read twice and
     /// counted once, and never missed. With a `newest`, newer requests are left out, so an unchanged query needs no new
     /// read. Nothing is sorted or folded again while the records stay the same.
-    fn catch_up(&mut self, query: &Query, newest: Option<u64>, folded: bool) {
+    fn catch_up(&mut self, query: &Query, newest: Option<u64>, shape: Shape) {
         let limit = newest.unwrap_or(u64::MAX);
         let same = *query == self.query;
         // Nothing newer than the limit is there if nothing newer was read.
         let same_limit = limit == self.limit || self.limit == u64::MAX && limit == self.newest;
-        let as_before = same && folded == self.folded;
+        let as_before = same && shape == self.shape;
         if as_before && newest.is_some() && same_limit && self.next > 0 {
             return;
         }
@@ -110,19 +125,13 @@ impl Reader {
             (self.query, self.limit, self.next, self.newest) = (query.clone(), limit, 0, 0);
             self.ended.clear();
         }
-        self.folded = folded;
+        self.shape = shape;
         let (live, next, ended) = (std::mem::take(&mut self.live), self.next, self.ended.len());
         self.read_live(limit);
         self.read_ended(limit);
         if !as_before || next == 0 || next != self.next || ended != self.ended.len() || live != self.live {
             self.sort();
         }
-    }
-
-    fn new_match(&self, record: &Record, serial: u64) -> Match {
-        let key = if self.query.sort == Sort::Newest { None } else { Some(Box::new(key(self.query.sort, record))) };
-        let alike = self.hasher.hash_one((Alike::of(record), asker(record)));
-        Match { id: record.id, serial, alike, key }
     }
 
     fn read_live(&mut self, limit: u64) {
@@ -138,7 +147,7 @@ impl Reader {
                 self.alive.push(live.id);
                 let record = current_record(live, draft);
                 if self.query.fits(&record) {
-                    self.live.push(self.new_match(&record, LIVE));
+                    self.live.push(Match::new(self.query.sort, &record, LIVE, &self.hasher));
                 }
             }
         }
@@ -163,7 +172,7 @@ impl Reader {
                 self.newest = self.newest.max(record.id);
                 ended_now.push(record.id);
                 if self.query.fits(record) {
-                    self.ended.push_back(self.new_match(record, self.next - 1));
+                    self.ended.push_back(Match::new(self.query.sort, record, self.next - 1, &self.hasher));
                 }
             }
         }
@@ -196,9 +205,20 @@ impl Reader {
             let by_key = if falls { b.key.cmp(&a.key) } else { a.key.cmp(&b.key) };
             by_key.then_with(|| if by_id { a.id.cmp(&b.id) } else { b.id.cmp(&a.id) })
         });
-        self.rows = match self.folded {
-            true => Rows::folded(&mut self.order, |at| of(&at).alike),
-            false => Rows::single(self.order.len()),
+        self.branches.clear();
+        self.rows = match self.shape {
+            Shape { tree: true, folded } => {
+                let node = |at: u32| {
+                    let Match { id, alike, name, back, .. } = *of(&at);
+                    Node { id, alike, name, asked_by: if back == 0 { 0 } else { id - u64::from(back) } }
+                };
+                let above = |id| self.history.record(id)?.asked_by;
+                let Tree { order, starts, branches } = tree(&self.order, node, above, folded);
+                (self.order, self.branches) = (order, branches);
+                Rows::at(starts, self.order.len())
+            }
+            Shape { folded: true, .. } => Rows::folded(&mut self.order, |at| of(&at).alike),
+            Shape { .. } => Rows::single(self.order.len()),
         };
     }
 
@@ -227,11 +247,14 @@ impl Reader {
 
     fn row(&self, index: usize) -> RecordSummary {
         let all = self.rows.records(index);
-        let Some(found) = self.nth(all.start) else { return RecordSummary { id: 0, record: None, fold: None } };
+        let Some(found) = self.nth(all.start) else {
+            return RecordSummary { id: 0, record: None, fold: None, branch: None };
+        };
         let mut row = match self.record(found) {
             Some(record) => RecordSummary::of(&record),
-            None => RecordSummary { id: found.id, record: None, fold: None },
+            None => RecordSummary { id: found.id, record: None, fold: None, branch: None },
         };
+        row.branch = self.branches.get(index).copied();
         if all.len() > 1 {
             let equal = || all.clone().filter_map(|at| self.nth(at));
             let oldest = equal().min_by_key(|found| found.id).and_then(|found| self.record(found));
@@ -261,16 +284,4 @@ impl Reader {
 /// The current record of a request that has not ended, without its helper's output.
 fn current_record(live: &Live, draft: &Record) -> Record {
     Record { state: live.state, pid: live.pid, abandoned: live.abandoned, outcome: Outcome::Running, ..draft.clone() }
-}
-
-fn key(sort: Sort, r: &Record) -> Key {
-    match sort {
-        Sort::Newest => Key::Number(r.id),
-        // Live requests count as longer than ended ones; among them the oldest is the longest.
-        Sort::Took => Key::Number(r.took_us().unwrap_or(u64::MAX - r.at.min(u64::MAX / 2))),
-        Sort::Cpu => Key::Number(r.cpu_us),
-        Sort::Memory => Key::Number(r.max_rss_kib),
-        Sort::Name => Key::Name(r.module.clone().unwrap_or_else(|| r.path.clone())),
-        Sort::Outcome => Key::Number(r.outcome as u64),
-    }
 }

@@ -30,7 +30,7 @@ fn run(engine: &Engine, path: &str, wait: WaitMode) -> u64 {
 }
 
 fn question(query: &Query, anchor: Anchor, around: usize) -> PageRequest {
-    PageRequest { query: query.clone(), still: false, folded: false, anchor, around }
+    PageRequest { query: query.clone(), still: false, folded: false, tree: false, anchor, around }
 }
 
 fn ids(answer: &RecordPage) -> Vec<u64> {
@@ -121,7 +121,14 @@ fn a_paused_reader_shows_nothing_newer_even_with_another_query() {
     let mut reader = Reader::new(engine.clone());
     reader.answer(&question(&Query::default(), Anchor::First, 5));
     (0..5).for_each(|_| drop(engine.request_module("new", true)));
-    let still = |query: Query| PageRequest { query, still: true, folded: false, anchor: Anchor::First, around: 20 };
+    let still = |query: Query| PageRequest {
+        query,
+        still: true,
+        folded: false,
+        tree: false,
+        anchor: Anchor::First,
+        around: 20,
+    };
     assert_eq!(ids(&reader.answer(&still(Query::default()))), [5, 4, 3, 2, 1]);
     let other = Query { reverse: true, ..Query::default() };
     assert_eq!(ids(&reader.answer(&still(other.clone()))), [1, 2, 3, 4, 5]);

@@ -27,6 +27,8 @@ pub struct BulkAct {
     names: Vec<String>,
     /// How many marked requests it is not about.
     left_out: usize,
+    /// More requests run than the target names.
+    unnamed: bool,
     typed: Field,
     error: Option<String>,
     scroll: usize,
@@ -64,8 +66,9 @@ pub fn open(model: &mut Model, action: Action) -> bool {
     let (ids, names) = (found.iter().map(|live| live.id).collect::<Vec<_>>(), names(&found));
     let left_out = chosen.len() - ids.len();
     model.activity.follow = false;
+    let unnamed = model.snapshot.live_total > model.snapshot.running.len();
     let (typed, read) = (Field::default(), Read::default());
-    model.open(BulkAct { kills, ids, names, left_out, typed, error: None, scroll: 0, read });
+    model.open(BulkAct { kills, ids, names, left_out, unnamed, typed, error: None, scroll: 0, read });
     true
 }
 
@@ -123,6 +126,10 @@ impl Dialog for BulkAct {
         if self.left_out > 0 {
             let words = format!("{} other requests of them: nothing to do", self.left_out);
             sheet.say(&words, model.theme.dim);
+        }
+        if self.unnamed {
+            let words = "only the oldest 256 that run are named: look again after these";
+            sheet.say(words, model.theme.warn);
         }
         sheet.pinned_field(&format!("type {}:", self.ids.len()), &self.typed);
         sheet.wrong(self.error.as_ref());

@@ -150,11 +150,12 @@ impl Keymap {
 impl Action {
     /// Whether the action changes or starts something, or writes a file: a read-only console refuses it.
     pub const fn acts(self) -> bool {
-        use Action::{Abandon, Apply, Call, Gate, Kill, Module, Path, Rehearse, Repeat, Reset, Save, UndoKnob};
-        matches!(
-            self,
-            Module | Call | Path | Gate | Rehearse | Apply | Reset | Kill | Abandon | Repeat | Save | UndoKnob
-        )
+        use Action::{
+            Abandon, Apply, Call, Gate, Kill, MatchAbandon, MatchKill, Module, Path, Rehearse, Repeat, Reset, Save,
+            UndoKnob,
+        };
+        let on_helpers = matches!(self, Kill | MatchKill | Abandon | MatchAbandon | Repeat);
+        on_helpers || matches!(self, Module | Call | Path | Gate | Rehearse | Apply | Reset | Save | UndoKnob)
     }
 }
 

@@ -52,7 +52,7 @@ pub fn parts(model: &Model, area: Rect) -> Parts {
     let head = take(1, left.height >= 2);
     let filters = take(1, is_filtered(&model.activity) && left.height >= 3);
     let names = take(1, left.height >= 8);
-    let hides = hidden(usize::from(left.width));
+    let hides = hidden(model, usize::from(left.width), detail.is_empty());
     let below = u16::from(hides.is_some() && left.height >= 5);
     let list = take(left.height.saturating_sub(head.height + filters.height + names.height + below), true);
     let hidden = take(below, true);
@@ -76,11 +76,22 @@ pub fn hit(model: &Model, at: Position) -> Option<usize> {
     (list.contains(at) && index < model.activity.answer.in_rows).then_some(index)
 }
 
+/// Where the record under the cursor is shown; empty if there is no room for it.
+pub fn detail(model: &Model) -> Rect {
+    parts(model, Areas::now(model).body).detail
+}
+
 /// What is hidden at this number of columns.
-pub const fn hidden(columns: usize) -> Option<&'static str> {
-    match columns {
-        76.. => None,
-        50.. => Some("hidden: wait, caller (enter shows all)"),
-        _ => Some("hidden: time, wait, caller (enter: all)"),
-    }
+pub fn hidden(model: &Model, columns: usize, no_detail: bool) -> Option<String> {
+    let has_units = model.activity.answer.rows.iter().any(|row| !row.unit.is_empty());
+    let all = [
+        (no_detail, "details"),
+        (columns < 50, "time"),
+        (columns < 76, "requester"),
+        (columns < 100 && has_units, "unit"),
+        (columns < 50 && model.activity.tree, "took"),
+    ];
+    let hidden: Vec<&str> = all.into_iter().filter(|(hides, _)| *hides).map(|(_, what)| what).collect();
+    let how = if columns < 50 { "(enter)" } else { "(enter shows all)" };
+    (!hidden.is_empty()).then(|| format!("hidden: {} {how}", hidden.join(", ")))
 }

@@ -33,7 +33,7 @@ struct Asked {
     query: Query,
     seq: u64,
     still: bool,
-    folded: bool,
+    shape: (bool, bool),
     around: usize,
     moves: u64,
     now: Micros,
@@ -56,6 +56,12 @@ pub struct Activity {
     pub reverse: bool,
     /// Every request has its own row; otherwise equal ones share one.
     pub unfolded: bool,
+    /// Each request is shown below the one whose helper asked for it.
+    pub tree: bool,
+    /// The keys scroll the record beside or below the rows.
+    pub reading: bool,
+    /// How far which record is scrolled.
+    scroll: (u64, usize),
     /// The cursor stays on the first row when rows are added.
     pub follow: bool,
     /// Paused: no new records are shown. Holds the number of requests when the pause began.
@@ -88,6 +94,9 @@ impl Default for Activity {
             sort: Sort::Newest,
             reverse: false,
             unfolded: false,
+            tree: false,
+            reading: false,
+            scroll: (0, 0),
             follow: true,
             paused: None,
             answer: RowPage::default(),
@@ -217,7 +226,7 @@ impl Activity {
             query: query.clone(),
             seq,
             still,
-            folded: !self.unfolded,
+            shape: (!self.unfolded, self.tree),
             around: (2 * rows).next_multiple_of(16).max(16),
             moves: self.moves,
             now: if moving { now } else { 0 },
@@ -231,7 +240,8 @@ impl Activity {
             (_, None, Some((index, id))) => Anchor::Near { id, index, by: 0 },
             _ => Anchor::First,
         };
-        let question = PageRequest { query, still, folded: asked.folded, anchor, around: asked.around };
+        let (folded, tree) = asked.shape;
+        let question = PageRequest { query, still, folded, tree, anchor, around: asked.around };
         self.asked = Some(asked);
         self.in_flight = true;
         Some(question)

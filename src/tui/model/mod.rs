@@ -6,6 +6,7 @@ pub mod bulk;
 mod clipboard;
 pub mod command_line;
 pub mod draft_text;
+pub mod ending;
 mod focus;
 pub mod forms;
 pub mod history;

@@ -9,7 +9,6 @@ use crate::control::activity::alike::Alike;
 use crate::control::text::outcome::{OutcomeText, Severity, ended_in_words};
 
 use super::Model;
-use crate::tui::text;
 
 /// What a row stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,32 +106,6 @@ pub fn ended(model: &Model) -> Vec<EndFold<'_>> {
     folds
 }
 
-/// How a request ended, in at most `columns` cells: without the raw status, and with a short form for a refusal.
-pub fn short_ending(record: &Record, ending: &OutcomeText, columns: usize) -> String {
-    let words = match ending.words.split_once(" (raw ") {
-        Some((before, rest)) => format!("{before}{}", rest.split_once(')').map_or("", |(_, after)| after)),
-        None => ending.words.clone(),
-    };
-    if text::width(&words) <= columns {
-        return words;
-    }
-    let shorter = words
-        .replace("refused by the ", "refused: ")
-        .replace("refused, ", "refused: ")
-        .replace("denied by ", "denied: ")
-        .replace("abandoned by the caller, the helper still runs", "abandoned, runs on");
-    // The errno is never cut: without room for it and the first word, it is left out.
-    match (shorter.rfind(" ("), record.errno) {
-        (Some(at), Some(_)) if text::width(&shorter) > columns => {
-            let (words, errno) = shorter.split_at(at);
-            let room = columns.saturating_sub(text::width(errno));
-            let least = words.split(' ').next().map_or(0, text::width);
-            if room > least { text::fit(words, room) + errno } else { text::fit(words, columns) }
-        }
-        _ => shorter,
-    }
-}
-
 /// The state of an unfinished request: a sign and words.
 pub fn standing(live: &Live) -> (char, String) {
     let (sign, state) = match (live.state, live.pid) {
@@ -183,20 +156,5 @@ mod tests {
         let model = fixtures::model(s, 80, 24);
         let rows: Vec<_> = running(&model).iter().map(|f| (f.oldest.id, f.newest.id, f.times)).collect();
         assert_eq!(rows, [(1, 5, 3), (2, 2, 1), (3, 3, 1)]);
-    }
-
-    #[test]
-    fn an_errno_is_never_cut() {
-        for (stage, errno) in fixtures::REFUSALS {
-            let record = fixtures::refused(1, b"x", stage, errno, "why");
-            let ending = ended_in_words(&record);
-            for columns in [16, 23, 40, 80] {
-                let words = short_ending(&record, &ending, columns);
-                let whole = words.ends_with(&format!(" ({errno:?})")) || (columns < 40 && !words.contains('('));
-                assert!(whole && text::width(&words) <= columns, "{words}");
-            }
-        }
-        let killed = fixtures::record(1, b"x", 0x8b);
-        assert_eq!(short_ending(&killed, &ended_in_words(&killed), 40), "killed by SIGSEGV, core dumped");
     }
 }

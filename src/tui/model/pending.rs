@@ -1,7 +1,9 @@
 //! The commands whose replies are awaited.
 
 use crate::abi::depth::Depth;
+use crate::control::activity::query::Query;
 use crate::control::{Key, KnobValue, MaskKnob};
+use crate::tui::keymap::Action;
 
 /// What a reply answers.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub enum Pending {
     Helper(String, &'static str),
     /// One of many requests of an act ([`super::bulk::Bulk`]).
     Bulk(u64),
+    /// The requests that match the filters of Activity, for this key.
+    Matching(Box<Query>, Action),
     /// A signal, or the gate, while quitting.
     Quitting,
 }

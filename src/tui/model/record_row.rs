@@ -5,11 +5,16 @@ use std::sync::Arc;
 
 use crate::abi::actor::ChainLink;
 use crate::abi::escape::screen;
+use crate::abi::kernel_helper::{Fact, Unknown};
+use crate::abi::place::Place;
 use crate::abi::record::{Record, State};
 use crate::abi::time::Micros;
-use crate::control::activity::page::{Fold, RecordDetail, RecordPage, RecordSummary};
+use crate::control::activity::alike;
+use crate::control::activity::page::{Branch, Fold, RecordDetail, RecordPage, RecordSummary};
 use crate::control::text::outcome::{self, OutcomeText, Severity, title};
 use crate::sys::local_time::Local;
+
+use super::ending::short_ending;
 
 /// How many bytes of a stream a page shows.
 const SHOWN: usize = 8 * 1024;
@@ -25,10 +30,10 @@ pub struct Row {
     pub day: String,
     /// The module, or the path.
     pub title: String,
-    /// The wait mode.
-    pub wait: &'static str,
-    /// `khelper (4121)`.
+    /// `khelper 4121 u0`.
     pub who: String,
+    /// Its unit or container; empty if it has none.
+    pub unit: String,
     /// The state.
     pub state: State,
     /// The state or outcome in words.
@@ -45,6 +50,12 @@ pub struct Row {
     pub rss_kib: u64,
     /// All requests of the row, if it stands for equal ones.
     pub fold: Option<Box<Fold>>,
+    /// When the oldest of its requests was made, with the date, if it stands for equal ones.
+    pub oldest: String,
+    /// Its place in the tree, if one is shown.
+    pub branch: Option<Branch>,
+    /// The end of `ending` is an errno, which is never cut.
+    pub has_errno: bool,
 }
 
 impl Row {
@@ -61,6 +72,11 @@ impl Row {
     /// When the oldest of its requests was made, on the engine's clock.
     pub fn since(&self) -> Micros {
         self.fold.as_deref().and_then(|fold| fold.since).map_or(self.at, |since| since.at)
+    }
+
+    /// The state, or how it ended, in at most `columns` cells.
+    pub fn short_ending(&self, columns: usize) -> String {
+        short_ending(&self.ending.words, self.has_errno, columns)
     }
 
     /// The numbers of all its requests.
@@ -131,7 +147,9 @@ impl From<RecordPage> for RowPage {
 impl From<&RecordSummary> for Row {
     fn from(summary: &RecordSummary) -> Self {
         let row = summary.record.as_deref().map_or_else(|| dropped(summary.id), Row::of);
-        Row { fold: summary.fold.clone(), ..row }
+        let since = summary.fold.as_deref().and_then(|fold| fold.since).and_then(|since| Local::of(since.wall));
+        let oldest = since.map(|since| since.to_string()).unwrap_or_default();
+        Row { fold: summary.fold.clone(), oldest, branch: summary.branch, ..row }
     }
 }
 
@@ -155,12 +173,12 @@ impl Row {
             time: local.map_or_else(|| "?".to_owned(), |t| t.time()),
             day: local.map(|t| t.date()).unwrap_or_default(),
             title: title(r),
-            wait: if r.kernel.is_some() && r.module.is_none() { "" } else { r.wait.name() },
             who: match (r.actor.is_known(), r.actor.pid) {
-                (true, pid) => format!("{} ({pid})", r.actor.comm),
+                (true, pid) => format!("{} {pid} u{}", r.actor.comm, r.actor.uid),
                 (false, 0) => "not known".to_owned(),
                 (false, tid) => format!("thread {tid}"),
             },
+            unit: unit(r),
             state: r.state,
             ending: outcome::standing(r),
             at: r.at,
@@ -169,6 +187,27 @@ impl Row {
             cpu_us: r.cpu_us,
             rss_kib: r.max_rss_kib,
             fold: None,
+            oldest: String::new(),
+            branch: None,
+            has_errno: r.errno.is_some(),
+        }
+    }
+}
+
+/// The unit or container of the requester: `cron.service`, `docker 51f0aa8e90`; empty if it has none, and `gone` if it
+/// was gone before that could be read.
+fn unit(r: &Record) -> String {
+    let Some(of) = alike::asker(r).1 else {
+        let unknown = r.kernel.as_deref().and_then(|kernel| kernel.why_unknown(Fact::Unit));
+        return if unknown == Some(Unknown::Gone) { "gone".to_owned() } else { String::new() };
+    };
+    let claims = if of.is_believed { "" } else { "claims " };
+    match &of.place {
+        Place::None => String::new(),
+        Place::Unit(name) => format!("{claims}{}", screen(name)),
+        Place::Container { runtime, id } => {
+            let runtime = runtime.split('-').next().unwrap_or_default();
+            format!("{claims}{} {}", screen(runtime.as_bytes()), screen(&id[..id.len().min(10)]))
         }
     }
 }
@@ -180,8 +219,8 @@ fn dropped(id: u64) -> Row {
         time: String::new(),
         day: String::new(),
         title: "(dropped to keep the newest 10,000)".to_owned(),
-        wait: "",
         who: String::new(),
+        unit: String::new(),
         state: State::Ended,
         ending: OutcomeText { symbol: '…', words: "dropped".to_owned(), mood: Severity::Quiet },
         at: 0,
@@ -190,6 +229,9 @@ fn dropped(id: u64) -> Row {
         cpu_us: 0,
         rss_kib: 0,
         fold: None,
+        oldest: String::new(),
+        branch: None,
+        has_errno: false,
     }
 }
 

@@ -65,6 +65,7 @@ pub fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<'static
         _ => format!("{} · {}", ending.text(), took(model.now.saturating_sub(r.at))),
     };
     page.say(if r.state == State::Ended { "ended" } else { "state" }, &how, theme.mood(ending.mood));
+    equal(&mut page, r);
     if let Some(why) = r.why() {
         page.say("why", &screen_again(&why), theme.mood(ending.mood));
     }
@@ -87,6 +88,17 @@ pub fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<'static
     page.say("env", if env.is_empty() { "(empty)" } else { &env }, theme.text);
     asked(&mut page, detail);
     page.lines
+}
+
+/// How many others are equal, if they share the row under the cursor of Activity.
+fn equal(page: &mut Page<'_>, r: &Record) {
+    let Some(row) = page.model.activity.row().filter(|row| row.times() > 1 && row.has(r.id)) else { return };
+    let ids = row.fold.as_deref().map(|fold| &fold.ids[..]).unwrap_or_default();
+    let since = if row.oldest.is_empty() { String::new() } else { format!(", since {}", row.oldest) };
+    if let (Some(first), Some(last)) = (ids.first(), ids.last()) {
+        let words = format!("{} of #{} to #{}{since}", row.times(), first.first, last.last);
+        page.say("equal", &words, page.model.theme.text);
+    }
 }
 
 /// A helper of this machine's kernel: its sets, who asked, and what is not known.
@@ -237,6 +249,9 @@ fn asked(page: &mut Page<'_>, detail: &Detail) {
     let r = &detail.record;
     let who = format!("{} ({}), uid {}, by the {}", r.actor.comm, r.actor.pid, r.actor.uid, r.actor.origin.name());
     page.say("requester", &who, page.model.theme.text);
+    if let Some(id) = r.asked_by {
+        page.say("asked by", &format!("the helper of #{id} (a shows the tree)"), page.model.theme.text);
+    }
     if !detail.chain.is_empty() {
         let when = if detail.chain_now { " (as it is now)" } else { "" };
         page.say("chain", &format!("{}{when}", chain(&detail.chain)), page.model.theme.text);

@@ -2,7 +2,8 @@
 
 use crate::control::text::outcome::{Severity, title};
 use crate::tui::model::Model;
-use crate::tui::model::overview::{EndFold, Item, ended, short_ending};
+use crate::tui::model::ending::short_ending;
+use crate::tui::model::overview::{EndFold, Item, ended};
 
 use super::rows::{Cells, Columns, PanelRow};
 
@@ -38,7 +39,7 @@ pub fn rows(model: &Model, columns: usize) -> Vec<PanelRow> {
             sign: fold.ending.symbol,
             number: if fold.times > 1 { format!("×{}", fold.times) } else { format!("#{}", record.id) },
             name: &name,
-            state: short_ending(record, &fold.ending, places.state()),
+            state: short_ending(&fold.ending.words, record.errno.is_some(), places.state()),
             time: model.clock(record.at + record.ended_us.unwrap_or(0)),
         };
         // A success is told by its sign alone.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::abi::record::Record;
 use crate::abi::snapshot::Snapshot;
 use crate::control::activity::page::{PageRequest, RecordDetail, RecordPage, RecordSummary};
+use crate::control::activity::query::Query;
 use crate::control::activity::reader::Reader;
 use crate::control::target::{LinkState, RunId, TargetInfo, TargetKind};
 use crate::control::testing::Kept;
@@ -32,9 +33,18 @@ pub fn model(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
 
 /// The page that the reader returns for this question about these records. The clock stands still.
 pub fn read_page(records: &[Record], question: &PageRequest) -> RowPage {
+    still(reader(records).answer(question).into())
+}
+
+/// The requests that match.
+pub fn read_ids(records: &[Record], query: &Query, newest: Option<u64>) -> Vec<u64> {
+    reader(records).ids(query, newest)
+}
+
+fn reader(records: &[Record]) -> Reader {
     let mut all: Vec<Arc<Record>> = records.iter().cloned().map(Arc::new).collect();
     all.sort_by_key(|record| record.id);
-    still(Reader::new(Kept(all)).answer(question).into())
+    Reader::new(Kept(all))
 }
 
 /// The same over a demo.
@@ -68,6 +78,9 @@ pub fn answer(records: &[Record], at: usize) -> RowPage {
 fn still(mut page: RowPage) -> RowPage {
     for row in &mut page.rows {
         row.time = "12:03:44.017".to_owned();
+        if !row.oldest.is_empty() {
+            row.oldest = "2026-11-24 12:03:40.005".to_owned();
+        }
     }
     if let Some(detail) = &mut page.detail {
         detail.asked = "2026-11-24 12:03:44.017".to_owned();

@@ -6,6 +6,6 @@ pub mod render;
 
 /// Snapshots and records made by hand, and consoles that show them.
 pub mod fixtures {
-    pub use super::console::{answer, demo, model, read_page};
+    pub use super::console::{answer, demo, model, read_ids, read_page};
     pub use crate::control::testing::*;
 }

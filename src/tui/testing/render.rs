@@ -4,8 +4,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::fixtures;
+use crate::abi::record::Record;
+use crate::control::{Command, Reply};
 use crate::tui::model::Model;
-use crate::tui::msg::Msg;
+use crate::tui::msg::{Effect, Msg};
 use crate::tui::update::{shown, update};
 use crate::tui::view;
 
@@ -52,22 +55,50 @@ pub fn inside(rows: &[String]) -> Option<Vec<String>> {
 /// Presses one key after another and draws the screen before each; some keys have a symbol.
 pub fn keys(model: &mut Model, keys: &str) {
     for c in keys.chars() {
-        let code = match c {
-            '\n' => KeyCode::Enter,
-            '\t' => KeyCode::Tab,
-            '→' => KeyCode::Right,
-            '↓' => KeyCode::Down,
-            '⇟' => KeyCode::PageDown,
-            '⇞' => KeyCode::PageUp,
-            '⇱' => KeyCode::Home,
-            '⇲' => KeyCode::End,
-            '⎋' => KeyCode::Esc,
-            '←' => KeyCode::Left,
-            '↑' => KeyCode::Up,
-            c => KeyCode::Char(c),
-        };
-        page(model);
-        shown(model);
-        update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+        press(model, c);
     }
+}
+
+/// The same, and answers each question for records as the reader does over these. Returns the other effects.
+pub fn keys_over(model: &mut Model, records: &[Record], keys: &str) -> Vec<Effect> {
+    let mut others = Vec::new();
+    for c in keys.chars() {
+        let mut effects = press(model, c);
+        while let Some(effect) = effects.pop() {
+            match effect {
+                Effect::Look(question) => {
+                    let page = fixtures::read_page(records, &question);
+                    effects.extend(update(model, Msg::Looked(Box::new(page))));
+                }
+                Effect::Submit { ticket, command: Command::Matching { query, newest } } => {
+                    let reply = Ok(Reply::Matching(fixtures::read_ids(records, &query, newest)));
+                    effects.extend(update(model, Msg::Replied { ticket, reply }));
+                }
+                other => others.push(other),
+            }
+        }
+    }
+    others.reverse();
+    others
+}
+
+fn press(model: &mut Model, c: char) -> Vec<Effect> {
+    let code = match c {
+        '\n' => KeyCode::Enter,
+        '\t' => KeyCode::Tab,
+        '→' => KeyCode::Right,
+        '↓' => KeyCode::Down,
+        '⇟' => KeyCode::PageDown,
+        '⇞' => KeyCode::PageUp,
+        '⇱' => KeyCode::Home,
+        '⇲' => KeyCode::End,
+        '⎋' => KeyCode::Esc,
+        '←' => KeyCode::Left,
+        '↑' => KeyCode::Up,
+        '⌫' => KeyCode::Backspace,
+        c => KeyCode::Char(c),
+    };
+    page(model);
+    shown(model);
+    update(model, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
 }

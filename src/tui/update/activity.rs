@@ -1,10 +1,10 @@
 //! The screen Activity: keys that move, filter and sort; and the questions for its records.
 
-use crate::abi::escape::screen;
-use crate::abi::snapshot::Live;
+use std::collections::BTreeSet;
+
 use crate::control::Command;
 use crate::control::activity::page::Anchor;
-use crate::control::activity::query::{Sort, Which};
+use crate::control::activity::query::{Query, Sort, Which};
 use crate::control::text::outcome::Severity;
 use crate::tui::dialogs;
 use crate::tui::field::Field;
@@ -14,6 +14,7 @@ use crate::tui::model::activity::Typing;
 use crate::tui::model::record_row::RowPage;
 use crate::tui::model::{Model, Pending, Tab};
 use crate::tui::msg::Effect;
+use crate::tui::panels::detail;
 
 use super::scroll::clamp_scroll;
 
@@ -74,6 +75,9 @@ fn abandon(model: &mut Model) -> Vec<Effect> {
 }
 
 fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
+    if read(model, action) {
+        return Some(Vec::new());
+    }
     let page = isize::try_from(layout::activity::rows(model).saturating_sub(1).max(1)).unwrap_or(1);
     let a = &mut model.activity;
     match action {
@@ -92,7 +96,10 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Outcome => return dialogs::open(model, action).then(Vec::new),
         Action::Mark => mark(model),
         Action::Fold => fold(model),
-        Action::MarkAll => mark_all(model),
+        Action::Tree => turn_tree(model),
+        Action::Right => return on_record(model, Action::Detail),
+        Action::Left => {}
+        Action::MarkAll | Action::MatchKill | Action::MatchAbandon => return Some(all_that_match(model, action)),
         Action::OutcomeBack => {
             a.which = next(&Which::ALL, a.which, Which::ALL.len() - 1);
             a.changed();
@@ -136,20 +143,90 @@ fn fold(model: &mut Model) {
     model.say(Severity::Quiet, words);
 }
 
-/// Marks every request that has not ended and matches the filters, as far as the target names them.
-fn mark_all(model: &mut Model) {
-    let query = model.activity.query();
-    let words = |live: &Live| {
-        let shown = format!("{} #{} {}", screen(&live.title), live.id, live.actor.comm).to_lowercase();
-        query.words.iter().all(|word| shown.contains(word))
+fn turn_tree(model: &mut Model) {
+    model.activity.turn_tree();
+    let words = match model.activity.tree {
+        true => "who asked whom; ↻: a name repeats",
+        false => "a list again",
     };
-    let globs = |live: &Live| query.globs.is_empty() || query.globs.find(&live.title).is_some();
-    let found: Vec<u64> =
-        model.snapshot.running.iter().filter(|live| words(live) && globs(live)).map(|live| live.id).collect();
+    model.say(Severity::Quiet, words);
+}
+
+/// Handles a key that scrolls the record beside or below the rows. Returns whether it did.
+fn read(model: &mut Model, action: Action) -> bool {
+    if !model.activity.reading && action != Action::Right {
+        return false;
+    }
+    let area = layout::activity::detail(model);
+    let a = &mut model.activity;
+    if area.is_empty() {
+        a.reading = false;
+        return false;
+    }
+    let room = usize::from(area.height.saturating_sub(1));
+    let page = isize::try_from(room.saturating_sub(1).max(1)).unwrap_or(1);
+    let by = match action {
+        Action::Right => {
+            (a.reading, a.follow) = (true, false);
+            return true;
+        }
+        Action::Left | Action::Dismiss => {
+            a.reading = false;
+            return true;
+        }
+        Action::Up => -1,
+        Action::Down => 1,
+        Action::PageUp => -page,
+        Action::PageDown => page,
+        Action::First => isize::MIN,
+        Action::Last => isize::MAX,
+        _ => return false,
+    };
+    let total = model.activity.detail().map_or(0, |d| detail::lines(model, d, usize::from(area.width)).len());
+    model.activity.scroll_by(by, total.saturating_sub(room));
+    true
+}
+
+/// Asks which requests match; they are marked, killed or abandoned when the answer comes.
+fn all_that_match(model: &mut Model, action: Action) -> Vec<Effect> {
+    let what = match action {
+        Action::MatchKill => "killing helpers",
+        Action::MatchAbandon => "abandoning waits",
+        _ => "",
+    };
+    if !what.is_empty() && model.refuses(what) {
+        return Vec::new();
+    }
+    let query = model.activity.query();
+    let asked = Command::Matching { query: Box::new(query.clone()), newest: None };
+    vec![model.submit(Pending::Matching(Box::new(query), action), asked)]
+}
+
+/// Handles the answer: marks those that have not ended, as far as the target names them, and for a key that acts on
+/// them opens its confirmation.
+pub(super) fn matching(model: &mut Model, query: &Query, action: Action, ids: &[u64]) {
+    if *query != model.activity.query() || model.tab != Tab::Activity || !model.dialogs.is_empty() {
+        return model.say(Severity::Quiet, "nothing is marked: the filters or the screen have changed meanwhile");
+    }
+    let ids: BTreeSet<u64> = ids.iter().copied().collect();
+    let found: Vec<u64> = model.snapshot.running.iter().map(|live| live.id).filter(|id| ids.contains(id)).collect();
     let n = found.len();
-    model.activity.marked.extend(found);
     let of = if model.snapshot.live_total > model.snapshot.running.len() { ", of the oldest 256" } else { "" };
-    model.say(Severity::Quiet, format!("{n} running requests that match are marked{of}: k kills, x abandons them"));
+    if action != Action::MarkAll {
+        model.activity.marked.clear();
+    }
+    model.activity.marked.extend(found);
+    match action {
+        Action::MatchKill if n > 0 => drop(dialogs::bulk::open(model, Action::Kill)),
+        Action::MatchAbandon if n > 0 => drop(dialogs::bulk::open(model, Action::Abandon)),
+        Action::MarkAll => {
+            model.say(
+                Severity::Quiet,
+                format!("{n} running requests that match are marked{of}: k kills, x abandons them"),
+            );
+        }
+        _ => model.say(Severity::Quiet, "nothing to do: no running request matches"),
+    }
 }
 
 fn next<T: Copy + PartialEq>(all: &[T], now: T, by: usize) -> T {
@@ -181,7 +258,7 @@ fn pause(model: &mut Model) {
 
 /// Gives the focus to a filter, to replace or extend its text.
 fn filter(model: &mut Model, what: Typing) {
-    model.activity.typing = Some(what);
+    (model.activity.typing, model.activity.reading) = (Some(what), false);
     if let Some(field) = model.activity.field() {
         field.select();
     }

@@ -19,6 +19,7 @@ use crate::tui::model::masks::{key, live};
 use crate::tui::model::{Model, Pending};
 use crate::tui::msg::{Effect, Ticket};
 
+use super::activity;
 use super::readback::take_written;
 
 /// Handles a reply. A reply to an unknown ticket is ignored.
@@ -59,6 +60,11 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
             Err(error) => model.say(Severity::Bad, format!("{which}: {}: {}", not(&error, "done"), explain(&error))),
         },
         Pending::Bulk(batch) => bulk(model, batch, reply),
+        Pending::Matching(query, action) => match reply {
+            Ok(Reply::Matching(ids)) => activity::matching(model, &query, action, &ids),
+            Ok(_) => {}
+            Err(error) => model.say(Severity::Bad, format!("nothing is marked: {}", explain(&error))),
+        },
         Pending::Path => path(model, ticket, reply),
         Pending::Gate(words, before) => gate(model, ticket, (words, before), reply),
         Pending::Undo(asked) => undone(model, ticket, &asked, reply),

@@ -9,10 +9,12 @@ use crate::control::activity::query::Which;
 use crate::tui::layout::activity::{hidden, is_filtered, parts};
 use crate::tui::model::Model;
 use crate::tui::model::activity::{Activity, Typing};
+use crate::tui::model::record_row::Row;
 use crate::tui::panels::detail;
 use crate::tui::text;
 use crate::tui::widgets::field;
-use crate::tui::widgets::lines::{cut, heading, line, put};
+use crate::tui::widgets::lines::{line, put};
+use crate::tui::widgets::rule::Rule;
 
 use super::activity_rows;
 
@@ -24,11 +26,15 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
     put(buf, parts.head, &[line(text::fit(&head(model, parts.list, columns), columns), moods)]);
     put(buf, parts.names, &[activity_rows::names(model, columns)]);
     put(buf, parts.list, &list(model, parts.list, columns));
-    if let Some(hides) = hidden(columns) {
-        put(buf, parts.hidden, &[line(text::fit(hides, columns), model.theme.dim)]);
+    if let Some(hides) = hidden(model, columns, parts.detail.is_empty()) {
+        put(buf, parts.hidden, &[line(text::fit(&hides, columns), model.theme.dim)]);
     }
-    record(model, parts.detail, buf);
-    filters(model, parts.filters, buf).or_else(|| chosen(&model.activity, parts.list))
+    if parts.detail.x > parts.list.right() {
+        let divider = Rect { x: parts.detail.x - 1, width: 1, ..parts.detail };
+        put(buf, divider, &vec![line("│", model.theme.dim); usize::from(divider.height)]);
+    }
+    let reads = record(model, parts.detail, buf);
+    filters(model, parts.filters, buf).or(reads).or_else(|| chosen(&model.activity, parts.list))
 }
 
 /// The first cell of the row under the cursor, if it is visible.
@@ -85,7 +91,8 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
     if !a.marked.is_empty() {
         parts.push(format!("{} marked", a.marked.len()));
     }
-    parts.push(a.sort.name(a.reverse).to_owned());
+    let tree = if a.tree { "tree, " } else { "" };
+    parts.push(format!("{tree}{}", a.sort.name(a.reverse)));
     if a.paused.is_none() {
         parts.push(if a.follow { "following".to_owned() } else { "not following".to_owned() });
     }
@@ -140,25 +147,66 @@ fn filters(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     field::draw(&model.theme, area, buf, (mark, &says), shown, a.typing.is_some())
 }
 
-/// As much of the record as fits.
-fn record(model: &Model, area: Rect, buf: &mut Buffer) {
-    if area.is_empty() {
-        return;
-    }
-    let columns = usize::from(area.width);
-    let lines = match (model.activity.detail(), model.activity.at) {
-        (Some(record), _) => {
-            let mut lines = vec![heading(&model.theme, &detail::title(record), columns)];
-            lines.extend(detail::lines(model, record, columns));
-            lines
-        }
-        (None, Some((_, id))) => {
-            vec![heading(&model.theme, &format!("#{id}"), columns), line("reading", model.theme.dim)]
-        }
-        (None, None) => vec![heading(&model.theme, "Record", columns), line("none", model.theme.dim)],
+/// Other rows among those that were read, in so many lines: first those of that name, then those that ended alike.
+fn others(model: &Model, columns: usize, room: usize) -> Vec<Line<'static>> {
+    let a = &model.activity;
+    let Some(row) = a.row() else { return Vec::new() };
+    let one = |other: &Row| {
+        let times = if other.times() > 1 { format!(" ×{}", other.times()) } else { String::new() };
+        let before = format!("{} #{} {}{times}  ", text::head(&other.time, 8), other.id, other.title);
+        let ending = other.short_ending(columns.saturating_sub(text::width(&before) + 2));
+        line(text::fit(&format!("{before}{} {ending}", other.ending.symbol), columns), model.theme.text)
     };
-    let total = lines.len();
-    put(buf, area, &cut(lines, total, (columns, usize::from(area.height)), "lines: enter shows all", model.theme.dim));
+    let others = || a.answer.rows.iter().filter(|other| other.id != row.id);
+    let named: Vec<&Row> = others().filter(|other| other.title == row.title).collect();
+    let alike = others().filter(|other| other.title != row.title && other.ending.symbol == row.ending.symbol).collect();
+    let mut lines = Vec::new();
+    for (title, rows) in [("Same name", named), ("Ended alike", alike)] {
+        if !rows.is_empty() && lines.len() + 2 <= room {
+            lines.push(Rule { title, hint: "", focused: false }.line(&model.theme, columns));
+            lines.extend(rows.into_iter().map(one).take(room - lines.len()));
+        }
+    }
+    lines
+}
+
+/// The record under the cursor, as far as it is scrolled. Returns where it begins, if the keys scroll it.
+fn record(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    if area.is_empty() {
+        return None;
+    }
+    let a = &model.activity;
+    let columns = usize::from(area.width);
+    let mut lines = match (a.detail(), a.at) {
+        (Some(record), _) => detail::lines(model, record, columns),
+        (None, Some(_)) => vec![line("reading", model.theme.dim)],
+        (None, None) => vec![line("none", model.theme.dim)],
+    };
+    let title = match (a.detail(), a.at) {
+        (Some(record), _) => detail::title(record),
+        (None, Some((_, id))) => format!("#{id}"),
+        (None, None) => "Record".to_owned(),
+    };
+    let times = a.row().map_or(1, Row::times);
+    let title = if times > 1 { format!("{title}, one of {times}") } else { title };
+    let (total, room) = (lines.len(), usize::from(area.height).saturating_sub(1));
+    let from = a.scrolled().min(total.saturating_sub(room));
+    let to = (from + room).min(total);
+    let hint = match (a.reading, total > room) {
+        (true, true) => format!("{}-{to} of {total} lines, left goes back;{}-{to} of {total}", from + 1, from + 1),
+        (true, false) => "all is shown, left goes back;left goes back".to_owned(),
+        (false, true) => format!("{} more lines: right reads, enter opens;right reads", total - to + from),
+        (false, false) => String::new(),
+    };
+    let rule = Rule { title: &title, hint: &hint, focused: a.reading };
+    put(buf, Rect { height: 1, ..area }, &[rule.line(&model.theme, columns)]);
+    let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    let mut shown: Vec<_> = lines.drain(from..to).collect();
+    if room > total + 2 {
+        shown.extend(others(model, columns, room - total));
+    }
+    put(buf, below, &shown);
+    (a.reading && a.detail().is_some() && !below.is_empty()).then_some(Position { x: below.x, y: below.y })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Rows of more than one request: marks, and unfolding.
+//! Rows of more than one request: marks, unfolding and the tree; and how far the record is scrolled.
 
 use super::Activity;
 use crate::tui::model::record_row::Row;
@@ -33,5 +33,22 @@ impl Activity {
     pub fn fold(&mut self) {
         self.unfolded ^= true;
         self.moves += 1;
+    }
+
+    /// Shows the tree of who asked whom from now on, or a list. The cursor stays with its request.
+    pub fn turn_tree(&mut self) {
+        self.tree ^= true;
+        self.moves += 1;
+    }
+
+    /// How far the record under the cursor is scrolled.
+    pub fn scrolled(&self) -> usize {
+        self.at.filter(|(_, id)| *id == self.scroll.0).map_or(0, |_| self.scroll.1)
+    }
+
+    /// Scrolls the record under the cursor, at most to `most`.
+    pub fn scroll_by(&mut self, by: isize, most: usize) {
+        let Some((_, id)) = self.at else { return };
+        self.scroll = (id, self.scrolled().saturating_add_signed(by).min(most));
     }
 }

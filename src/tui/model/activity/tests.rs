@@ -1,23 +1,8 @@
 use super::*;
-use crate::control::text::outcome::{OutcomeText, Severity};
 
 fn row(id: u64) -> Row {
-    Row {
-        id,
-        time: String::new(),
-        title: id.to_string(),
-        wait: "proc",
-        who: String::new(),
-        state: State::Ended,
-        ending: OutcomeText { symbol: '✓', words: "exit 0".into(), mood: Severity::Good },
-        at: 0,
-        took: Some(1),
-        pid: None,
-        day: String::new(),
-        cpu_us: 0,
-        rss_kib: 0,
-        fold: None,
-    }
+    let record = crate::tui::testing::fixtures::record(id, id.to_string().as_bytes(), 0);
+    Row::of(&record)
 }
 
 /// As the reader would answer, over requests 1 to `newest`, newest first.

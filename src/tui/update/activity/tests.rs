@@ -22,6 +22,7 @@ use crate::tui::model::record_row::{Row, RowPage};
 use crate::tui::model::{Model, Tab};
 use crate::tui::msg::{Effect, Msg, Ticket};
 use crate::tui::testing::fixtures;
+use crate::tui::testing::render::{keys_over, page, screen};
 
 fn key(m: &mut Model, code: KeyCode) -> Vec<Effect> {
     update(m, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
@@ -374,7 +375,7 @@ fn three_run() -> Model {
 
 /// Draws, so that the list counts as read.
 fn drawn(m: &mut Model) {
-    crate::tui::testing::render::page(m);
+    page(m);
     super::super::shown(m);
 }
 
@@ -384,13 +385,13 @@ fn marked_requests_are_killed_together_after_their_number_is_typed() {
     typed(&mut m, "v");
     key(&mut m, KeyCode::Down);
     typed(&mut m, "vk");
-    let screen = crate::tui::testing::render::screen(&m);
+    let shown = screen(&m);
     for words in ["Kill 2 helpers?", "of the embedded engine", "▸ dummy, pid 5003", "▸ one, pid 5001", "type 2:"] {
-        assert!(screen.contains(words), "{words}: {screen}");
+        assert!(shown.contains(words), "{words}: {shown}");
     }
     drawn(&mut m);
     assert!(typed(&mut m, "\n").is_empty() && typed(&mut m, "3\n").is_empty(), "the number is wrong");
-    assert!(crate::tui::testing::render::screen(&m).contains("not done: type 2"));
+    assert!(screen(&m).contains("not done: type 2"));
     key(&mut m, KeyCode::Backspace);
     drawn(&mut m);
     let effects = typed(&mut m, "2\n");
@@ -416,12 +417,14 @@ fn marked_requests_are_killed_together_after_their_number_is_typed() {
 #[test]
 fn all_that_match_are_marked_and_esc_takes_the_marks_away() {
     let mut m = three_run();
-    typed(&mut m, "/one\nV");
+    let open = |id, name: &[u8]| fixtures::open(id, name, State::Running, Some(5000 + id as i32));
+    let records = [open(3, b"dummy"), open(2, b"one"), open(1, b"one")];
+    keys_over(&mut m, &records, "/one\nV");
     assert_eq!(m.activity.marked.iter().copied().collect::<Vec<_>>(), [1, 2]);
     assert!(status(&m).starts_with("2 running requests that match are marked"));
     typed(&mut m, "x");
-    let screen = crate::tui::testing::render::screen(&m);
-    assert!(screen.contains("Abandon 2 waits?") && screen.contains("one ×2, pid 5001 5002"), "{screen}");
+    let shown = screen(&m);
+    assert!(shown.contains("Abandon 2 waits?") && shown.contains("one ×2, pid 5001 5002"), "{shown}");
     drawn(&mut m);
     let effects = typed(&mut m, "2\n");
     assert!(effects.iter().all(|effect| format!("{effect:?}").contains("Abandon(")) && effects.len() == 2);
@@ -432,15 +435,16 @@ fn all_that_match_are_marked_and_esc_takes_the_marks_away() {
     assert!(m.activity.marked.is_empty());
     // Without marks the keys act on the row under the cursor.
     typed(&mut m, "k");
-    assert!(m.top::<Kill>().is_some());
+    assert!(screen(&m).contains("Kill 2 helpers?"), "the row has two");
 }
 
 #[test]
 fn a_read_only_console_kills_nothing_that_is_marked() {
     let mut m = three_run();
     m.options.read_only = true;
-    for act in ["Vk", "Vx"] {
-        typed(&mut m, act);
+    let records = [fixtures::open(3, b"dummy", State::Running, Some(5003))];
+    for act in ["Vk", "Vx", "K", "X"] {
+        keys_over(&mut m, &records, act);
         assert!(m.dialogs.is_empty() && status(&m).contains("read-only"), "{act}: {}", status(&m));
     }
 }
@@ -453,32 +457,12 @@ fn a_record_of_another_day_has_its_date_and_the_sort_key_a_column() {
     page.rows[1].day = "1969-12-31".to_owned();
     page.rows[0].day = "1970-01-01".to_owned();
     settle(&mut m, page);
-    let screen = crate::tui::testing::render::screen(&m);
-    assert!(screen.contains(" 12-31 12:03:44 ") && screen.contains(" 01-01 12:03:44 "), "{screen}");
+    let shown = screen(&m);
+    assert!(shown.contains(" 12-31 12:03:44 ") && shown.contains(" 01-01 12:03:44 "), "{shown}");
     typed(&mut m, "sss");
     settle(&mut m, fixtures::answer(&three(), 0));
-    let screen = crate::tui::testing::render::screen(&m);
-    assert!(screen.contains(" memory ") && screen.contains("1480 KiB"), "{screen}");
-}
-
-/// Presses keys, and answers every question as the reader does.
-fn press_and_read(m: &mut Model, keys: &str, records: &[Record]) -> Vec<Effect> {
-    let mut others = Vec::new();
-    for c in keys.chars() {
-        let mut effects = match c {
-            '↓' => key(m, KeyCode::Down),
-            '↑' => key(m, KeyCode::Up),
-            '⇱' => key(m, KeyCode::Home),
-            '⇲' => key(m, KeyCode::End),
-            c => typed(m, &c.to_string()),
-        };
-        while let Some(at) = effects.iter().position(|effect| matches!(effect, Effect::Look(_))) {
-            let Effect::Look(question) = effects.remove(at) else { unreachable!("it was found") };
-            effects.extend(looked(m, fixtures::read_page(records, &question)));
-        }
-        others.extend(effects);
-    }
-    others
+    let shown = screen(&m);
+    assert!(shown.contains(" memory ") && shown.contains("1480 KiB"), "{shown}");
 }
 
 /// Two helpers of one name run, and one of another; three requests of one name failed, the last one after a success.
@@ -490,7 +474,7 @@ fn folded() -> (Model, Vec<Record>) {
     let mut m = three_run();
     m.snapshot.totals.requests = 7;
     m.activity = crate::tui::model::activity::Activity::default();
-    press_and_read(&mut m, "13", &records);
+    keys_over(&mut m, &records, "13");
     (m, records)
 }
 
@@ -502,56 +486,147 @@ fn rows_shown(m: &Model) -> Vec<(u64, u64)> {
 fn equal_requests_share_a_row_until_they_are_unfolded() {
     let (mut m, records) = folded();
     assert_eq!(rows_shown(&m), [(7, 3), (6, 1), (3, 1), (2, 2)]);
-    let screen = crate::tui::testing::render::screen(&m);
-    assert!(screen.contains("1-4 of 4 rows, 7 requests") && screen.contains("zfs ×3"), "{screen}");
-    press_and_read(&mut m, "f+", &records);
+    let shown = screen(&m);
+    assert!(shown.contains("1-4 of 4 rows, 7 requests") && shown.contains(" ×3 "), "{shown}");
+    keys_over(&mut m, &records, "f+");
     assert_eq!(rows_shown(&m).len(), 7);
     // The cursor keeps its request, whichever row that is in.
-    press_and_read(&mut m, "↓↓", &records);
+    keys_over(&mut m, &records, "↓↓");
     assert_eq!(m.activity.at, Some((2, 5)));
-    press_and_read(&mut m, "+", &records);
+    keys_over(&mut m, &records, "+");
     assert_eq!((m.activity.at, m.activity.row().map(|row| row.id)), (Some((0, 5)), Some(7)));
     assert_eq!(m.row_at_cursor().map(|row| (row.id, row.times())), Some((5, 3)));
-    let screen = crate::tui::testing::render::screen(&m);
-    assert!(screen.contains(">#7 ") && screen.contains("#5 module zfs"), "{screen}");
+    let shown = screen(&m);
+    assert!(shown.contains(">#7 ") && shown.contains("#5 module zfs"), "{shown}");
     // A filter is applied before requests are folded.
-    press_and_read(&mut m, "/#5\n", &records);
-    press_and_read(&mut m, "\n", &records);
+    keys_over(&mut m, &records, "/#5\n");
+    keys_over(&mut m, &records, "\n");
     assert_eq!(m.activity.at.map(|(index, _)| index), Some(0));
 }
 
 #[test]
 fn a_mark_on_a_row_is_on_all_its_requests() {
     let (mut m, records) = folded();
-    press_and_read(&mut m, "v", &records);
+    keys_over(&mut m, &records, "v");
     assert_eq!(m.activity.marked.iter().copied().collect::<Vec<_>>(), [4, 5, 7]);
     assert_eq!(status(&m), "a row of 3 requests: 3 requests are marked now");
-    let screen = crate::tui::testing::render::screen(&m);
-    assert!(screen.contains("*#7 ") && screen.contains("3 marked"), "{screen}");
+    let shown = screen(&m);
+    assert!(shown.contains("*#7 ") && shown.contains("3 marked"), "{shown}");
     // Partly marked: the mark says so, and the next one completes it.
     m.activity.marked.remove(&5);
-    press_and_read(&mut m, "↑", &records);
-    assert!(crate::tui::testing::render::screen(&m).contains("-#7 "));
-    press_and_read(&mut m, "v", &records);
+    keys_over(&mut m, &records, "↑");
+    assert!(screen(&m).contains("-#7 "));
+    keys_over(&mut m, &records, "v");
     assert_eq!(m.activity.marked.len(), 3);
-    press_and_read(&mut m, "↑v", &records);
+    keys_over(&mut m, &records, "↑v");
     assert!(m.activity.marked.is_empty());
 }
 
 #[test]
 fn without_marks_the_keys_act_on_every_request_of_the_row() {
     let (mut m, records) = folded();
-    press_and_read(&mut m, "⇲", &records);
+    keys_over(&mut m, &records, "⇲");
     assert_eq!(m.activity.row().map(Row::times), Some(2));
-    press_and_read(&mut m, "k", &records);
-    let screen = crate::tui::testing::render::screen(&m);
-    assert!(screen.contains("Kill 2 helpers?") && screen.contains("one ×2, pid 5001 5002"), "{screen}");
+    keys_over(&mut m, &records, "k");
+    let shown = screen(&m);
+    assert!(shown.contains("Kill 2 helpers?") && shown.contains("one ×2, pid 5001 5002"), "{shown}");
     drawn(&mut m);
-    assert!(press_and_read(&mut m, "1\n", &records).is_empty());
+    assert!(keys_over(&mut m, &records, "1\n").is_empty());
     key(&mut m, KeyCode::Backspace);
     drawn(&mut m);
-    assert_eq!(press_and_read(&mut m, "2\n", &records).len(), 2);
+    assert_eq!(keys_over(&mut m, &records, "2\n").len(), 2);
     // Nothing of this row runs.
-    press_and_read(&mut m, "⇱k", &records);
+    keys_over(&mut m, &records, "⇱k");
     assert!(m.dialogs.is_empty() && status(&m) == "3 requests: none of them has a helper that runs", "{}", status(&m));
+}
+
+/// The filter, the key and the number; whatever does not match lives on.
+#[test]
+fn everything_that_matches_is_killed_by_one_key_and_its_number() {
+    let (mut m, records) = folded();
+    assert!(keys_over(&mut m, &records, "/one\nK").is_empty());
+    let shown = screen(&m);
+    assert!(shown.contains("Kill 2 helpers?") && shown.contains("one ×2, pid 5001 5002"), "{shown}");
+    assert!(keys_over(&mut m, &records, "3\n").is_empty(), "the number is wrong");
+    assert!(screen(&m).contains("not done: type 2"));
+    let sent = keys_over(&mut m, &records, "⌫2\n");
+    let kills = sent.iter().filter(|effect| format!("{effect:?}").contains("Kill { id: "));
+    assert_eq!((sent.len(), kills.count()), (2, 2), "{sent:?}");
+    // Marks on others are not acted on.
+    keys_over(&mut m, &records, "⎋⎋⎋⇱v/dummy\nX");
+    assert!(screen(&m).contains("Abandon 1 wait?"), "{}", screen(&m));
+    keys_over(&mut m, &records, "⎋⎋⎋/zfs\nK");
+    assert!(m.dialogs.is_empty() && status(&m) == "nothing to do: no running request matches", "{}", status(&m));
+}
+
+#[test]
+fn an_answer_that_comes_after_the_filters_have_changed_kills_nothing() {
+    let (mut m, records) = folded();
+    let (ticket, _) = command(typed(&mut m, "K")).unwrap();
+    keys_over(&mut m, &records, "/one\n");
+    update(&mut m, Msg::Replied { ticket, reply: Ok(Reply::Matching(vec![1, 2, 3])) });
+    assert!(m.dialogs.is_empty() && m.activity.marked.is_empty());
+    assert!(status(&m).starts_with("nothing is marked"), "{}", status(&m));
+}
+
+#[test]
+fn the_record_below_the_rows_is_read_to_its_end() {
+    let mut m = with(&[fixtures::full(1)], 0);
+    (m.columns, m.rows) = (120, 40);
+    let records = [fixtures::full(1)];
+    keys_over(&mut m, &records, "s");
+    let before = screen(&m);
+    assert!(before.contains("more lines: right reads, enter opens") && !before.contains("chain"), "{before}");
+    keys_over(&mut m, &records, "→⇲");
+    let after = screen(&m);
+    assert!(after.contains("chain") && after.contains("stderr") && after.contains("left goes back"), "{after}");
+    assert_eq!(m.activity.at, Some((0, 1)), "the cursor is still on its row");
+    assert!(!m.activity.follow);
+    // Up and down scroll until the keys go back to the rows.
+    let end = m.activity.scrolled();
+    keys_over(&mut m, &records, "↑↑");
+    assert_eq!(m.activity.scrolled(), end - 2);
+    keys_over(&mut m, &records, "⎋");
+    assert!(!m.activity.reading);
+    // Without room for the record the key opens it.
+    (m.columns, m.rows) = (40, 10);
+    keys_over(&mut m, &records, "→");
+    assert!(m.top::<Detail>().is_some());
+}
+
+/// Modprobe of 2 asks for what 1 is loading; 4 and 5 were asked for by 3.
+fn asked() -> Vec<Record> {
+    let by = |id, asked_by, name: &[u8], raw| Record { asked_by, ..fixtures::record(id, name, raw) };
+    vec![
+        by(1, None, b"snd", 256),
+        by(2, Some(1), b"snd", 256),
+        by(3, Some(2), b"helper", 0),
+        by(4, Some(3), b"ext4", 0),
+        by(5, Some(3), b"ext4", 0),
+        by(6, None, b"zfs", 0),
+    ]
+}
+
+#[test]
+fn the_tree_shows_who_asked_whom() {
+    let (mut m, _) = folded();
+    let records = asked();
+    let shown = |m: &Model| -> Vec<(u64, u32, bool)> {
+        let place = |row: &Row| row.branch.map_or((row.id, 99, false), |b| (row.id, b.depth, b.is_loop));
+        m.activity.answer.rows.iter().map(place).collect()
+    };
+    keys_over(&mut m, &records, "⇱a");
+    assert_eq!(shown(&m), [(6, 0, false), (1, 0, false), (2, 1, true), (3, 2, false), (5, 3, false)]);
+    let page = screen(&m);
+    for words in ["tree, newest first", "└─↻ snd", " └─helper", "  └─ext4"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    // What a filter hides is left out; what is below it stays below the nearest that is shown.
+    keys_over(&mut m, &records, "/snd\n");
+    assert_eq!(shown(&m), [(1, 0, false), (2, 1, true)]);
+    keys_over(&mut m, &records, "⎋⎋⎋+");
+    assert_eq!(shown(&m).len(), 6);
+    keys_over(&mut m, &records, "a");
+    assert_eq!(shown(&m)[0], (6, 99, false));
+    assert!(status(&m) == "a list again");
 }

@@ -1,18 +1,25 @@
 //! What the screens Activity and Log look like.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
+use nix::errno::Errno;
+
+use crate::abi::actor::{Actor, Origin};
+use crate::abi::error::Stage;
 use crate::abi::event::Level;
+use crate::abi::place::{Attribution, Place};
 use crate::abi::record::{Record, State};
-use crate::abi::snapshot::{Snapshot, Totals};
+use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::control::export::{Existing, Unsaved};
 use crate::tui::model::Model;
 use crate::tui::model::log::Line;
 use crate::tui::msg::Msg;
 use crate::tui::testing::fixtures;
-use crate::tui::testing::render::{keys, page, rows, screen};
+use crate::tui::testing::render::{keys, keys_over, page, rows, screen};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
@@ -98,6 +105,89 @@ fn records_and_their_dialogs() {
     at_every_size("repeat", &busy(), 5, "r");
     at_every_size("copy_record", &busy(), 2, "y");
     at_every_size("save", &busy(), 2, "w\t→");
+}
+
+/// Requests of several users and units, some equal, some asked for by helpers, one of another day.
+fn mixed() -> (Snapshot, Vec<Record>) {
+    let by = |record: Record, pid, uid, name: &[u8], place: Option<Place>| {
+        let place = place.map(|place| Arc::new(Attribution { place, is_believed: true }));
+        Record { actor: Actor { place, ..Actor::new(Origin::Outside, pid, uid, 0, name) }.into(), ..record }
+    };
+    let unit = |name: &[u8]| Some(Place::Unit(name.into()));
+    let mut s = fixtures::busy(3);
+    s.totals.requests = 14;
+    let mut records: Vec<Record> = Vec::new();
+    let open = |id| fixtures::open(id, b"nf_conntrack_ftp_of_a_long_name", State::Running, Some(5000 + id as i32));
+    records.extend((1..=3).map(|id| by(open(id), 688, 0, b"firewalld", unit(b"firewalld.service"))));
+    let old =
+        Record { wall: std::time::UNIX_EPOCH - std::time::Duration::from_hours(72), ..fixtures::record(4, b"ext4", 0) };
+    records.push(by(old, 702, 0, b"systemd-udevd", unit(b"systemd-udevd.service")));
+    let docker = Some(Place::Container { runtime: "docker".into(), id: b"51f0aa8e9b1c07d2"[..].into() });
+    records
+        .extend((5..=8).map(|id| by(fixtures::record(id, b"net-pf-37", 256), 18044, 1000, b"iperf3", docker.clone())));
+    let why = "50 requests are in progress, the limit is 50; wait, or find out who asks";
+    records.extend((9..=10).map(|id| fixtures::refused(id, b"snd_seq_dummy", Stage::Limit, Errno::ENOMEM, why)));
+    let asked = |id, asked_by, name: &[u8]| Record { asked_by: Some(asked_by), ..fixtures::record(id, name, 256) };
+    records.extend([
+        asked(11, 5, b"net-pf-37"),
+        asked(12, 11, b"/usr/lib/cifs/cifs.upcall"),
+        asked(13, 11, b"cifs"),
+        asked(14, 11, b"cifs"),
+    ]);
+    records.extend((15..=19).map(|id| asked(id, id - 1, b"cifs")));
+    (s, records)
+}
+
+#[test]
+fn rows_of_equal_requests_at_every_size() {
+    let (state, records) = mixed();
+    for (name, typed) in [
+        ("folded", ""),
+        ("unfolded", "+"),
+        ("marked", "↓↓v"),
+        ("cpu", "ss"),
+        ("tree", "a"),
+        ("reading", "↓↓→⇟"),
+        ("kill_all", "K"),
+    ] {
+        for size in SIZES {
+            let mut model = fixtures::model(state.clone(), size.0, size.1);
+            keys_over(&mut model, &records, &format!("3{typed}"));
+            insta::assert_snapshot!(format!("activity_{name}_{}x{}", size.0, size.1), screen(&model));
+        }
+    }
+}
+
+/// How many rows of these columns are blank, of those between the header and the message.
+fn blank(page: &Buffer, columns: &std::ops::Range<u16>) -> usize {
+    let is_blank = |y: &u16| columns.clone().all(|x| " │".contains(page[(x, *y)].symbol()));
+    (3..page.area.height - 2).filter(is_blank).count()
+}
+
+/// With 50 helpers that run and 2,000 requests that have ended, no column of a large screen is half empty.
+#[test]
+fn a_large_screen_is_used() {
+    let mut s = fixtures::busy(50);
+    let name = |n: u64| format!("module-{}", n * n % 97 % 31);
+    for live in &mut s.running {
+        live.title = name(live.id).as_bytes().into();
+    }
+    let open = |live: &Live| fixtures::open(live.id, &live.title, State::Running, live.pid);
+    let mut records: Vec<Record> = s.running.iter().map(open).collect();
+    let ended = |id: u64| fixtures::record(id, name(id).as_bytes(), [0, 256, 9, 512][(id % 7 % 4) as usize]);
+    records.extend((51..=2_050).map(ended));
+    s.last = records.iter().rev().take(64).cloned().map(Arc::new).collect();
+    (s.totals.requests, s.totals.by_outcome[1]) = (2_050, 2_000);
+    let mut model = fixtures::model(s, 200, 60);
+    let shown = page(&model);
+    for columns in [0..66, 67..133] {
+        assert!(blank(&shown, &columns) <= 14, "{columns:?}: {}\n{}", blank(&shown, &columns), screen(&model));
+    }
+    keys_over(&mut model, &records, "3");
+    let shown = page(&model);
+    for columns in [0..119, 121..200] {
+        assert!(blank(&shown, &columns) <= 14, "{columns:?}: {}\n{}", blank(&shown, &columns), screen(&model));
+    }
 }
 
 #[test]

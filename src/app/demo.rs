@@ -13,10 +13,11 @@ use crate::abi::error::Explain;
 use crate::abi::path::parse_modprobe;
 use crate::cli::{self, Args};
 use crate::control::local::Local;
-use crate::control::target::Target;
+use crate::control::target::{Target, TargetInfo};
 use crate::engine::{Engine, KnobWrite};
 use crate::sys::probe::PROBE_ARG;
 use crate::sys::user_namespace;
+use crate::tui::Other;
 
 pub(super) use helper::helper;
 
@@ -34,18 +35,28 @@ pub(super) fn prepare() {
 
 /// Starts the engine and the stream of requests. The error is the exit code; the cause is already on stderr.
 pub(super) fn start() -> Result<Arc<dyn Target>, u8> {
-    let failed = |why: String| {
+    let started = engine(TargetInfo::DEMO[0]).and_then(|target| {
+        stream::start(target.clone()).map_err(|error| format!("a thread: {error}"))?;
+        Ok(target)
+    });
+    started.map_err(|why| {
         cli::say(&format!("cannot start the demo: {why}"));
         126
-    };
+    })
+}
+
+/// Another engine, which nobody asks for anything: a second target.
+pub(super) fn other() -> Other {
+    Other { name: TargetInfo::DEMO[1], open: Arc::new(|| engine(TargetInfo::DEMO[1])) }
+}
+
+fn engine(name: &'static str) -> Result<Arc<dyn Target>, String> {
     let engine = Engine::builder().fix_sigchld(true).probe(helper::PATH.into(), PROBE_ARG).start();
-    let engine = engine.map_err(|error| failed(error.whole()))?;
-    let path = parse_modprobe(helper::PATH.as_bytes()).map_err(|error| failed(error.to_string()))?;
+    let engine = engine.map_err(|error| error.whole())?;
+    let path = parse_modprobe(helper::PATH.as_bytes()).map_err(|error| error.to_string())?;
     let writes = [KnobWrite::Modprobe(path), KnobWrite::MaxConcurrent(SLOTS)];
-    engine.write(&writes, Origin::Library).map_err(|(key, error)| failed(format!("{}: {error}", key.name())))?;
-    let target: Arc<dyn Target> = Arc::new(Local::new(engine).named("demo"));
-    stream::start(target.clone()).map_err(|error| failed(format!("a thread: {error}")))?;
-    Ok(target)
+    engine.write(&writes, Origin::Library).map_err(|(key, error)| format!("{}: {error}", key.name()))?;
+    Ok(Arc::new(Local::new(engine).named(name)))
 }
 
 /// Becomes `khelper --demo`, with the same options of the screen. Returns the exit code if that fails.

@@ -24,7 +24,7 @@ pub(super) fn others(of: &TargetInfo, chosen: Option<&Chosen>, watched: &Watched
     let address = || super::target::address(chosen.unwrap_or(&Chosen::Daemon)).unwrap_or_else(Address::usual);
     match of.kind {
         // Nothing of this machine is looked at.
-        TargetKind::Embedded if of.is_demo() => Vec::new(),
+        TargetKind::Embedded if of.is_demo() => vec![super::demo::other()],
         TargetKind::Embedded => vec![kernel(None, watched, changes)],
         TargetKind::Daemon => vec![kernel(Some(address().kernel()), watched, changes)],
         TargetKind::Kernel => match chosen {

@@ -62,7 +62,7 @@ pub struct TargetInfo {
     /// The kind of engine.
     pub kind: TargetKind,
     /// The name that the operator gave it (`unix:PATH`). Escaped; empty for the daemon at its usual socket, and for
-    /// [`TargetKind::Embedded`] unless it is [`Self::DEMO`]. `daemon/kernel` or `unix:PATH/kernel` for the kernel that a daemon watches.
+    /// [`TargetKind::Embedded`] unless it is one of [`Self::DEMO`]. `daemon/kernel` or `unix:PATH/kernel` for the kernel that a daemon watches.
     pub name: String,
     /// The version of the program that runs the engine; empty if it is not known.
     pub version: String,
@@ -79,12 +79,12 @@ pub struct TargetInfo {
 }
 
 impl TargetInfo {
-    /// The name of an engine of this process whose helpers are built in.
-    pub const DEMO: &str = "demo";
+    /// The names of the engines of this process whose helpers are built in: the first one, and another.
+    pub const DEMO: [&str; 2] = ["demo", "demo-2"];
 
     /// Whether the helpers of this engine are built in, and end with it.
     pub fn is_demo(&self) -> bool {
-        self.is_owned() && self.name == Self::DEMO
+        self.is_owned() && Self::DEMO.contains(&&*self.name)
     }
 
     /// The name of the target in JSON and in lines of output: `embedded`, `daemon`, `unix:PATH`, `kernel`,

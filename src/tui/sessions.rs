@@ -146,6 +146,7 @@ impl<'a> Sessions<'a> {
         let model = &self.now().model;
         let (size, theme) = ((model.columns, model.rows), model.theme);
         self.seen[self.here] = warnings::all(model).len();
+        self.now_mut().model.tour.left = true;
         self.here = place;
         self.seen[place] = 0;
         let session = self.now_mut();

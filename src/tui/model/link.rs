@@ -32,8 +32,9 @@ impl Link {
     /// Its name in the list of targets: a word, never cut.
     pub fn tab(&self) -> &'static str {
         match self.info.kind {
-            TargetKind::Embedded if self.info.is_demo() => TargetInfo::DEMO,
-            TargetKind::Embedded => "engine",
+            TargetKind::Embedded => {
+                TargetInfo::DEMO.into_iter().find(|name| *name == self.info.name).unwrap_or("engine")
+            }
             TargetKind::Kernel => "kernel",
             TargetKind::Daemon => "daemon",
         }

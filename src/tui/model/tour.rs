@@ -23,14 +23,16 @@ pub enum Step {
     Apply,
     /// See what the next helper got.
     Effect,
+    /// Look at another target.
+    Target,
     /// Quit.
     Quit,
 }
 
 impl Step {
     /// All of them, in their order.
-    pub const ALL: [Self; 7] =
-        [Self::Slots, Self::Failure, Self::Draft, Self::Rehearse, Self::Apply, Self::Effect, Self::Quit];
+    pub const ALL: [Self; 8] =
+        [Self::Slots, Self::Failure, Self::Draft, Self::Rehearse, Self::Apply, Self::Effect, Self::Target, Self::Quit];
 
     /// What it is about, and what it shows.
     const fn about(self) -> (&'static str, &'static str) {
@@ -52,6 +54,9 @@ impl Step {
             }
             Self::Effect => {
                 ("the next helper", "Its bounding set lacks the capability, and no module can be inserted now.")
+            }
+            Self::Target => {
+                ("another target", "An engine, a daemon, the kernel: each keeps its own screen and its draft.")
             }
             Self::Quit => {
                 ("that was all", "Without --demo, khelper is the same over a daemon, an engine or the kernel.")
@@ -83,13 +88,17 @@ pub struct Tour {
     pub masks: [CapMask; 2],
     /// The newest request when the step began.
     pub newest: u64,
+    /// Another target was shown.
+    pub left: bool,
 }
 
 impl Tour {
     /// The tour of a demo begins at once; a console over another target shows none.
     pub fn of(target: &TargetInfo, snapshot: &Snapshot) -> Self {
         let masks = KNOBS.map(|knob| live(snapshot, knob));
-        Self { shown: target.is_demo(), masks, ..Self::default() }
+        // Another target is shown in the last step but one.
+        let at = if target.name == TargetInfo::DEMO[1] { Step::ALL.len() - 1 } else { 0 };
+        Self { at, shown: target.is_demo(), masks, ..Self::default() }
     }
 
     /// The step.
@@ -112,7 +121,7 @@ impl Model {
         let tour = &mut self.tour;
         tour.at = if next { (tour.at + 1).min(last) } else { tour.at.saturating_sub(1) };
         tour.masks = KNOBS.map(|knob| live(&self.snapshot, knob));
-        tour.newest = newest.unwrap_or(0);
+        (tour.newest, tour.left) = (newest.unwrap_or(0), false);
     }
 
     /// The words of the current step.
@@ -157,6 +166,10 @@ impl Model {
                 let (activity, first) = (key(Action::Activity), key(Action::First));
                 let words = format!("{back}{activity}, {first}, then {enter}: a request that is newer than the change");
                 (words, format!("{back}{activity}, {first} {enter}"))
+            }
+            Step::Target => {
+                let target = key(Action::Target);
+                (format!("{back}{target}: the name in brackets above changes"), format!("{back}{target}"))
             }
             Step::Quit => {
                 let (quit, help) = (key(Action::Quit), key(Action::Help));

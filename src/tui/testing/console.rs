@@ -50,7 +50,7 @@ fn reader(records: &[Record]) -> Reader {
 /// The same over a demo.
 pub fn demo(snapshot: Snapshot, columns: u16, rows: u16) -> Model {
     let model = model(snapshot.clone(), columns, rows);
-    let target = TargetInfo { name: TargetInfo::DEMO.to_owned(), ..model.link.info };
+    let target = TargetInfo { name: TargetInfo::DEMO[0].to_owned(), ..model.link.info };
     let mut demo = Model::new(model.options, target, snapshot, columns, rows);
     demo.local = model.local;
     demo

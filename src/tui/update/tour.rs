@@ -64,6 +64,7 @@ fn is_done(model: &Model) -> bool {
         Step::Effect => {
             opened(model).is_some_and(|page| page.record.id > model.tour.newest && page.record.caps.is_some())
         }
+        Step::Target => model.tour.left,
         Step::Quit => false,
     }
 }
@@ -138,6 +139,9 @@ mod tests {
         looked(&mut model, fixtures::full(newest));
         assert_eq!(model.tour.step(), Step::Effect, "it is older than the change");
         looked(&mut model, fixtures::full(newest + 1));
+        assert_eq!(model.tour.step(), Step::Target);
+        model.tour.left = true;
+        update(&mut model, Msg::Tick(1));
         assert_eq!(model.tour.step(), Step::Quit);
     }
 

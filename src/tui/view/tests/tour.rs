@@ -24,7 +24,7 @@ fn the_tour_stands_on_every_screen() {
 fn no_step_is_cut() {
     for (columns, rows) in SIZES {
         let mut model = fixtures::demo(fixtures::busy(1), columns, rows);
-        for at in 0..7 {
+        for at in 0..8 {
             for typed in ["", "?"] {
                 keys(&mut model, typed);
                 let screen = screen(&model);

@@ -34,6 +34,8 @@ mod names;
 mod over;
 #[path = "pty/overview.rs"]
 mod overview;
+#[path = "pty/picture.rs"]
+mod picture;
 #[path = "pty/plain.rs"]
 mod plain;
 #[path = "pty/mod.rs"]

@@ -15,12 +15,21 @@ mod hierarchy;
 #[expect(dead_code, reason = "the tests of the console use the rest")]
 mod pty;
 
+#[cfg(feature = "console")]
+#[path = "../pty/picture.rs"]
+mod picture;
+#[cfg(feature = "console")]
+#[path = "../pty/svg.rs"]
+mod svg;
+
 mod asker;
 #[cfg(feature = "console")]
 mod console;
 mod many;
 mod restart;
 mod tree;
+#[cfg(feature = "console")]
+mod pictures;
 mod verbs;
 mod why;
 

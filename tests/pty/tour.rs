@@ -1,5 +1,5 @@
 //! The README's one-minute tour with the demos, played in the real program; a picture is taken at each stop.
-//! `KHELPER_SCREENS=assets/screens cargo test --test console tour` writes the pictures, as text and as SVG.
+//! `tests/pictures.sh` writes the pictures, as text and as SVG.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::fs::{File, OpenOptions};
@@ -10,9 +10,9 @@ use std::path::Path;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
+use crate::picture::{folder, picture as keep_picture};
 use crate::pty::{Pty, Start};
 use crate::steps::quits_without_the_draft;
-use crate::svg::svg;
 
 /// The demos. For pictures that are written they are the real ones, because a picture may name them; otherwise `slow`
 /// ends when it is released, so that all its helpers are alive together on a slow machine too.
@@ -51,21 +51,12 @@ impl Demos {
 
 fn picture(pty: &mut Pty, keep: Option<&Path>, name: &str) {
     pty.whole_frame();
-    let (text, picture) = (pty.text(), svg(pty.screen()));
-    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
-    assert!(!picture.chars().any(|c| c.is_control() && c != '\n'), "{name}");
-    assert_eq!(picture.matches("<text ").count(), picture.matches("</text>").count());
-    if let Some(folder) = keep {
-        let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();
-        std::fs::create_dir_all(folder).unwrap();
-        std::fs::write(folder.join(format!("{name}.txt")), trimmed.join("\n") + "\n").unwrap();
-        std::fs::write(folder.join(format!("{name}.svg")), picture).unwrap();
-    }
+    keep_picture(pty, keep, name);
 }
 
 #[test]
 fn the_tour_of_one_minute() {
-    let keep = std::env::var_os("KHELPER_SCREENS").map(|f| Path::new(env!("CARGO_MANIFEST_DIR")).join(f));
+    let keep = folder();
     let keep = keep.as_deref();
     let mut demos = Demos::new(keep.is_some());
     let state = tempfile::tempdir().unwrap();

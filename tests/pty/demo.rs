@@ -110,7 +110,7 @@ fn tour(pty: &mut Pty) {
     pty.press("w", "type `drop cap_sys_module`");
     pty.send("drop cap_sys_module");
     pty.press(ENTER, "Tour 6 of 8");
-    pty.hides("Apply the draft");
+    pty.hides("type `drop");
     // The next helper has it no more. Where it had it before, it cannot insert a module now.
     ask(pty, "dummy", 1);
     pty.press("3", "[3 Activity]");
@@ -123,7 +123,7 @@ fn tour(pty: &mut Pty) {
             leaves(pty);
         }
     }
-    pty.shows("bset      all but cap_sys_module");
+    pty.shows("all but cap_sys_module");
     leaves(pty);
     // Another target: it is a demo too, and says so.
     pty.press("t", "[demo-2]");

@@ -26,10 +26,10 @@ mod asker;
 #[cfg(feature = "console")]
 mod console;
 mod many;
-mod restart;
-mod tree;
 #[cfg(feature = "console")]
 mod pictures;
+mod restart;
+mod tree;
 mod verbs;
 mod why;
 

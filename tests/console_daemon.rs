@@ -11,6 +11,8 @@ mod journeys;
 mod line_mode;
 #[path = "pty/link.rs"]
 mod link;
+#[path = "pty/older.rs"]
+mod older;
 #[path = "pty/over_daemon.rs"]
 mod over;
 #[path = "pty/overview.rs"]

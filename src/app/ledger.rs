@@ -1,7 +1,7 @@
 //! The ledger of an engine of this process: opened before the engine starts, closed when it has stopped.
 
 use std::cell::OnceCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::abi::error::Explain;
@@ -15,6 +15,7 @@ use crate::engine::{Builder, Engine};
 use crate::ledger::error::LedgerError;
 use crate::ledger::folder::default_path;
 use crate::ledger::line::KeepOutput;
+use crate::ledger::view::Files;
 use crate::ledger::writer::{Ledger, Options};
 use crate::sys::linux::LinuxHost;
 use crate::verbs::options::LedgerOutput;
@@ -26,6 +27,7 @@ const UNAVAILABLE: u8 = cli::exit::UNAVAILABLE;
 #[derive(Default)]
 pub(super) struct Kept {
     ledger: Option<Arc<Ledger>>,
+    folder: PathBuf,
     engine: OnceCell<Engine>,
 }
 
@@ -34,7 +36,7 @@ impl Kept {
     pub(super) fn open(wanted: Option<(&Path, Option<LedgerOutput>)>) -> Result<Self, u8> {
         let Some((folder, output)) = wanted else { return Ok(Self::default()) };
         match open(folder, "embedded", output) {
-            Ok(ledger) => Ok(Self { ledger: Some(ledger), ..Self::default() }),
+            Ok(ledger) => Ok(Self { ledger: Some(ledger), folder: folder.to_owned(), ..Self::default() }),
             Err(error) => {
                 cli::complain(&error);
                 Err(UNAVAILABLE)
@@ -53,7 +55,8 @@ impl Kept {
     /// The engine as a target, whose run is that of the ledger.
     pub(super) fn target(&self, engine: Engine) -> Local {
         let Some(ledger) = &self.ledger else { return Local::new(engine) };
-        Local::with_run(self.engine.get_or_init(|| engine).clone(), ledger.run())
+        let local = Local::with_run(self.engine.get_or_init(|| engine).clone(), ledger.run());
+        local.with_ledger(Arc::new(Files::new(self.folder.clone())))
     }
 
     /// Ends the ledger's segments, and says what they lack. Stop the engine first.

@@ -22,8 +22,8 @@ use crate::verbs::options::number;
 use super::output::{complain, say};
 use super::printer::Printer;
 use super::request::fail;
-use super::when::When;
 use super::{Caller, exit};
+use crate::verbs::when::When;
 
 /// `log`.
 #[derive(Debug, clap::Args)]

@@ -26,7 +26,6 @@ mod set;
 mod sigint;
 pub mod target;
 mod watch;
-mod when;
 pub mod why;
 
 use std::ffi::OsString;

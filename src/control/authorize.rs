@@ -110,12 +110,14 @@ pub fn requirement(command: &Command) -> Requirement {
         | Command::Record(_)
         | Command::Live { .. }
         | Command::Records(_)
-        | Command::Log(_)
         | Command::Why(_) => Requirement::Read,
         // Words are searched for in argv, which readers may not see.
+        Command::Log(question) if question.query.as_ref().is_none_or(|query| query.words.is_empty()) => {
+            Requirement::Read
+        }
         Command::Activity(page) if page.query.words.is_empty() => Requirement::Read,
         Command::Matching { query, .. } if query.words.is_empty() => Requirement::Read,
-        Command::Activity(_) | Command::Matching { .. } => Requirement::User,
+        Command::Activity(_) | Command::Matching { .. } | Command::Log(_) => Requirement::User,
         Command::Chain(_) | Command::CheckPath(_) | Command::RequestModule { .. } => Requirement::User,
         Command::Abandon(_) | Command::Kill { .. } | Command::KillChain { .. } => Requirement::Change,
         Command::Write(writes) | Command::Persist(writes) => of_knobs(writes.iter().map(|(key, _)| *key)),
@@ -212,7 +214,7 @@ mod tests {
     use crate::control::activity::query::Query;
     use crate::control::command::{Call, KernelWrite, Rehearse, Reply};
     use crate::control::dispatch::dispatch_as;
-    use crate::control::ledger_view::{Which, WhyRequest};
+    use crate::control::ledger_view::{LogRequest, Which, WhyRequest};
     use crate::engine::{Cancel, Engine};
     use crate::sys::fake::{FakeHost, Script};
     use std::time::Duration;
@@ -471,7 +473,12 @@ mod tests {
             anchor: Anchor::First,
             around: 1,
         };
-        for search in [Command::Activity(Box::new(page)), Command::Matching { query: Box::new(query), newest: None }] {
+        let log = LogRequest { query: Some(Box::new(query.clone())), ..LogRequest::default() };
+        for search in [
+            Command::Activity(Box::new(page)),
+            Command::Matching { query: Box::new(query), newest: None },
+            Command::Log(Box::new(log)),
+        ] {
             assert!(matches!(authorize_outside(&reader, &ground, search), Err(ControlError::Denied(_))));
         }
         assert!(matches!(authorize_watch(&reader, &ground), Ok(Access::Withheld)));

@@ -13,6 +13,7 @@ use crate::abi::record::{Outcome, Record};
 use crate::abi::safe_text::SafeText;
 use crate::abi::wire;
 
+use super::activity::query::Query;
 use super::target_info::RunId;
 
 /// Reads a ledger. Each question may take long, and none changes anything.
@@ -50,6 +51,10 @@ pub struct LogRequest {
     pub from: Option<String>,
     /// The most lines of the page; 0 for as many as the ledger gives at once.
     pub most: usize,
+    /// Requests that are over and match this, as a page of records would have them.
+    pub query: Option<Box<Query>>,
+    /// The newest lines first; only requests that are over.
+    pub newest_first: bool,
     /// Lines of this target alone: `embedded`, `daemon` or `kernel`. It does not go over the wire, where the target of
     /// the call says it.
     #[serde(skip)]

@@ -10,10 +10,11 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::activity::outcomes::{Outcomes, Tally, Which};
 use super::activity::page::{
     Anchor, Branch, Fold, IdRange, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary,
 };
-use super::activity::query::{Query, Sort, Which};
+use super::activity::query::{Query, Sort};
 use super::command::{Rehearse, Rehearsed};
 use super::ledger_view::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log, WhyRequest};
 use super::provenance::{Comparison, Drift, Knob, Setting, Where};
@@ -510,8 +511,12 @@ impl Seed {
     fn query(&self) -> Query {
         Query {
             words: vec![self.text(b'w')],
+            scattered: !self.some,
             globs: Globs::parse(b"x*").unwrap(),
-            which: self.one(&Which::ALL),
+            which: Outcomes::from(vec![self.one(&Which::ALL)]),
+            since: self.maybe(self.int(50).into()),
+            until: self.maybe(self.int(51).into()),
+            unit: self.maybe(self.text(b'u')),
             sort: self.one(&Sort::ALL),
             reverse: self.some,
         }
@@ -581,6 +586,8 @@ impl Seed {
                 unit: self.maybe(self.text(b'u')),
                 from: self.maybe(self.text(b'f')),
                 most: 23,
+                query: self.maybe(Box::new(self.query())),
+                newest_first: self.some,
                 of: None,
             })),
             Command::Why(WhyRequest {
@@ -662,6 +669,8 @@ impl Seed {
             }],
             at: self.maybe(6),
             detail: self.maybe(Box::new(detail)),
+            tally: Tally::from(vec![self.n(52), 0, self.n(53)]),
+            exact: self.some,
         };
         let mut all = vec![
             Reply::Answered(self.record()),

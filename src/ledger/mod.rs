@@ -36,6 +36,7 @@
 //! [`Builder::record_sink_queue`]: crate::engine::Builder::record_sink_queue
 #![forbid(unsafe_code)]
 
+mod backwards;
 pub mod clocks;
 pub mod error;
 pub mod folder;

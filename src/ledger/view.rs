@@ -10,6 +10,7 @@ use crate::abi::error::{ControlError, Explain, ParseError};
 use crate::control::ledger_view::{LedgerView, LogPage, LogRequest, Recorded, Running, Told, What, Which, WhyRequest};
 use crate::sys::process;
 
+use super::backwards;
 use super::line::{self, Item, Line};
 use super::reader::filter::Filter;
 use super::reader::resume::Position;
@@ -47,12 +48,20 @@ impl LedgerView for Files {
             let error = ParseError::invalid("this is not where a page ended", "give the `next` of the page before");
             ControlError::Value { key: "from".to_owned(), error }
         };
-        let from = question.from.as_deref().map(|from| Position::parse(from).ok_or_else(unknown)).transpose()?;
         let most = if question.most == 0 { MOST_LINES } else { question.most.min(MOST_LINES) };
+        if question.newest_first {
+            let from = question.from.as_deref().map(|from| backwards::parse(from).ok_or_else(unknown)).transpose()?;
+            let query = question.query.as_deref().cloned().unwrap_or_default();
+            return Ok(backwards::page(&self.open()?, &filter(question), &query, from, (most, MOST_BYTES)));
+        }
+        let from = question.from.as_deref().map(|from| Position::parse(from).ok_or_else(unknown)).transpose()?;
+        let query = question.query.as_deref();
+        let fits =
+            |line: &Recorded| query.is_none_or(|query| matches!(&line.what, What::Ended(record) if query.fits(record)));
         let (mut page, mut bytes) = (LogPage::default(), 0);
         let (counts, next) = self.open()?.scan_from(&filter(question), from.as_ref(), &mut |found, counts| {
             let (known, length) = (found.known(), found.raw.len());
-            if let Some(line) = found.read(counts).and_then(|line| recorded(line, known)) {
+            if let Some(line) = found.read(counts).and_then(|line| recorded(line, known)).filter(fits) {
                 page.lines.push(line);
                 bytes += length;
             }
@@ -72,7 +81,7 @@ impl LedgerView for Files {
 
 /// The filter of a question.
 pub fn filter(question: &LogRequest) -> Filter {
-    let LogRequest { since, until, outcome, module, uid, unit, of: target, from: _, most: _ } = question.clone();
+    let LogRequest { since, until, outcome, module, uid, unit, of: target, .. } = question.clone();
     Filter { since, until, outcome, module, uid, unit, target, ..Filter::default() }
 }
 

@@ -23,6 +23,7 @@ use super::line_history;
 use super::mailbox::Mailbox;
 use super::model::record_row::RowPage;
 use super::msg::{Msg, Ticket};
+use super::older_feed::OlderFeed;
 
 /// Size of the buffer through which records are written to a file, in bytes.
 const STACK: usize = 256 * 1024;
@@ -46,6 +47,8 @@ pub(super) struct Executor {
     pub(super) tree: Option<PathBuf>,
     /// The file thread; started with the first job.
     files: Option<Sender<Job>>,
+    /// What the ledger has of earlier runs.
+    older: OlderFeed,
     /// Batches that may still be in progress.
     series: Vec<Running>,
 }
@@ -58,8 +61,8 @@ impl Drop for Executor {
 }
 
 impl Executor {
-    pub(super) const fn new(target: Arc<dyn Target>, by: Actor, mailbox: Arc<Mailbox>) -> Self {
-        Self { target, by, mailbox, tree: None, files: None, series: Vec::new() }
+    pub(super) fn new(target: Arc<dyn Target>, by: Actor, mailbox: Arc<Mailbox>) -> Self {
+        Self { target, by, mailbox, tree: None, files: None, older: OlderFeed::default(), series: Vec::new() }
     }
 
     /// Submits a command; the answer comes as [`Msg::Replied`].
@@ -87,10 +90,23 @@ impl Executor {
 
     /// Reads a page of records; the answer comes as [`Msg::Looked`].
     pub(super) fn look(&self, question: PageRequest) {
-        let mailbox = self.mailbox.clone();
-        self.send(Command::Activity(Box::new(question)), move |reply| {
+        let (mailbox, older) = (self.mailbox.clone(), self.older.clone());
+        let (target, by) = (self.target.clone(), self.by.clone());
+        let asked = older.of_run(&question, &target.info());
+        self.send(Command::Activity(Box::new(asked)), move |reply| {
             let page = match reply {
-                Ok(Reply::Activity(page)) => RowPage::from(*page),
+                Ok(Reply::Activity(page)) => {
+                    let (page, behind, ask) = older.complete(&question, *page);
+                    if let Some(command) = ask {
+                        let (mailbox, query) = (mailbox.clone(), question.query);
+                        let done = move |reply| {
+                            older.take(&query, reply);
+                            mailbox.post(Msg::Older);
+                        };
+                        target.submit(&by, CallId::fresh(), command, Completion::new(done));
+                    }
+                    RowPage { older: behind, ..RowPage::from(page) }
+                }
                 Ok(_) => RowPage::default(),
                 Err(error) => RowPage { trouble: Some(error.whole()), ..RowPage::default() },
             };

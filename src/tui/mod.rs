@@ -20,6 +20,7 @@ mod log_feed;
 mod mailbox;
 pub mod model;
 pub mod msg;
+mod older_feed;
 mod options;
 mod paint;
 mod panels;

@@ -77,6 +77,8 @@ pub enum Msg {
     Looked(Box<RowPage>),
     /// Modules that the console searched for.
     Modules(Box<Found>),
+    /// A page of records that are older than the target's run was read.
+    Older,
     /// Lines of the log, oldest first.
     Logged(Vec<Line>),
     /// An attempt to save records has ended.

@@ -6,4 +6,6 @@ pub mod knobs;
 pub mod operate;
 pub mod options;
 pub mod perform;
+pub mod span;
 pub mod verb;
+pub mod when;

@@ -50,7 +50,7 @@ fn records_are_filtered_sorted_and_paused() {
         pty.send("usb-b");
         pty.shows("1 of 3");
         pty.send(ENTER);
-        pty.shows("/ edits it");
+        pty.shows("filter usb-b");
         on(pty, "#2");
         pty.press("*", "* ");
         pty.send("snd*");
@@ -58,15 +58,32 @@ fn records_are_filtered_sorted_and_paused() {
         pty.press(ENTER, "none of 3 records matches");
         // As the screen promises, even while a message is shown that this key would dismiss.
         pty.press(ESC, "all records are shown again");
-        pty.press("o", "> [x] every outcome");
-        pty.press("\x1b[B\x1b[B", "> [ ] exit 0");
-        pty.press(ENTER, "exit 0 · ");
+        // Several outcomes, each with its number.
+        pty.press("o", "> [x]   every outcome");
+        pty.press("\x1b[B", "> [ ] ✗ exit 1 to 255");
+        pty.until("three of them", |s| s.contents().lines().any(|l| l.contains("exit 1 to 255") && l.contains(" 3 ")));
+        pty.press("\x1b[B", "> [ ] † killed");
+        pty.press(" ", "> [x] † killed");
+        pty.press(ENTER, "outcome killed");
         pty.shows("none of 3 records");
-        pty.press("o", "> [x] exit 0");
-        pty.press("\x1b[B", "> [ ] failed");
-        pty.press(ENTER, "failed · ");
-        pty.shows("of 3");
-        pty.press("OOO", "1-3 of 3");
+        pty.press("o", "> [x] † killed");
+        pty.press("\x1b[A", "> [ ] ✗ exit 1");
+        pty.press(" ", "> [x] ✗ exit 1");
+        pty.shows("2 of 13 chosen: 3 records");
+        pty.send(ENTER);
+        pty.hides("2 of 13");
+        pty.shows("1-3 of 3");
+        pty.press("O", "outcome failed");
+        pty.press("O", "1-3 of 3");
+        pty.hides("outcome failed");
+        // A time, typed wrong and right.
+        pty.press("i", "enter shows all");
+        pty.press("1x", "✗ give a time");
+        pty.press("\x7fh", "enter shows 1h: since");
+        pty.press(ENTER, "time 1h: since");
+        pty.shows("1-3 of 3");
+        pty.press("\x7f", "the time of the filter");
+        pty.hides("time 1h");
         pty.press("s", if room { "longest first" } else { "longest" });
         pty.press("S", "shortest");
         pty.press(" ", "PAUSED, 0 new since");

@@ -359,6 +359,7 @@ impl State {
             rows: rows.map(|index| RecordSummary::of(&self.record(id_at(index)))).collect(),
             at: Some(at),
             detail: Some(Box::new(detail)),
+            ..RecordPage::default()
         }
     }
 }

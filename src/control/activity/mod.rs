@@ -4,6 +4,7 @@ pub mod alike;
 mod folds;
 pub mod history;
 mod matched;
+pub mod outcomes;
 pub mod page;
 pub mod query;
 pub mod reader;

@@ -9,6 +9,7 @@ use crate::abi::actor::ChainLink;
 use crate::abi::record::Record;
 use crate::abi::time::Micros;
 
+use super::outcomes::Tally;
 use super::query::Query;
 
 /// The record that the cursor moves to.
@@ -70,6 +71,12 @@ pub struct RecordPage {
     pub at: Option<usize>,
     /// The record under the cursor.
     pub detail: Option<Box<RecordDetail>>,
+    /// How many records of each class match the rest of the query.
+    #[serde(default)]
+    pub tally: Tally,
+    /// Of a query for letters in their order: a record has all the words as they stand.
+    #[serde(default)]
+    pub exact: bool,
 }
 
 /// A row: a record without its helper's output: output kept here would escape the memory limit for output (UMH-13).

@@ -11,6 +11,7 @@ use crate::abi::snapshot::Live;
 use super::folds::{Rows, ranges};
 use super::history::History;
 use super::matched::Match;
+use super::outcomes::{Tally, Which};
 use super::page::{Anchor, Branch, Fold, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::query::{Query, Sort};
 use super::tree::{Node, Tree, tree};
@@ -58,6 +59,14 @@ pub struct Reader {
     shape: Shape,
     /// Of keys that nobody outside knows: a requester cannot make two different requests look equal.
     hasher: RandomState,
+    /// The classes of all records that were read and are kept, the oldest first; `None` if the rest of the query leaves
+    /// one out. Their sum is `tally`.
+    classes: VecDeque<Option<Which>>,
+    tally: Tally,
+    /// The same for requests that have not ended.
+    tally_live: Tally,
+    /// A record has all the words as they stand.
+    exact: bool,
 }
 
 impl Reader {
@@ -67,13 +76,15 @@ impl Reader {
         let (ended, live, alive, order) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
         let (query, limit) = (Query::default(), u64::MAX);
         let (rows, branches, shape, hasher) = (Rows::default(), Vec::new(), Shape::default(), RandomState::new());
+        let (classes, tally, tally_live, exact) = Default::default();
+        let (next, newest, kept) = (0, 0, 0);
         Self {
             history,
             query,
-            next: 0,
-            newest: 0,
+            next,
+            newest,
             limit,
-            kept: 0,
+            kept,
             ended,
             live,
             alive,
@@ -82,6 +93,10 @@ impl Reader {
             branches,
             shape,
             hasher,
+            classes,
+            tally,
+            tally_live,
+            exact,
         }
     }
 
@@ -100,7 +115,8 @@ impl Reader {
         let rows = (first..last).map(|index| self.row(index)).collect();
         let detail = id.and_then(|id| self.detail(id)).map(Box::new);
         let (looked, newest) = (self.kept + self.alive.len(), self.newest);
-        RecordPage { matched, in_rows, looked, newest, first, rows, at, detail }
+        let (tally, exact) = (self.tally.and(&self.tally_live), self.exact);
+        RecordPage { matched, in_rows, looked, newest, first, rows, at, detail, tally, exact }
     }
 
     /// The id of every record that matches, in order, without requests newer than `newest`.
@@ -124,36 +140,51 @@ impl Reader {
         if !same || limit != self.limit {
             (self.query, self.limit, self.next, self.newest) = (query.clone(), limit, 0, 0);
             self.ended.clear();
+            self.classes.clear();
+            (self.tally, self.exact) = (Tally::default(), false);
         }
         self.shape = shape;
         let (live, next, ended) = (std::mem::take(&mut self.live), self.next, self.ended.len());
-        self.read_live(limit);
-        self.read_ended(limit);
+        let classes = self.read_live(limit);
+        self.read_ended(limit, &classes);
         if !as_before || next == 0 || next != self.next || ended != self.ended.len() || live != self.live {
             self.sort();
         }
     }
 
-    fn read_live(&mut self, limit: u64) {
+    /// The class of a record that matches the rest of the query.
+    fn class(&mut self, record: &Record) -> Option<Which> {
+        let class = self.query.fits_but_for_outcome(record).then(|| Which::of(record))?;
+        if self.query.scattered && !self.exact && self.query.which.fits(class) {
+            self.exact = self.query.has_words(record, false);
+        }
+        Some(class)
+    }
+
+    /// Reads the requests that have not ended. Returns the class of each that matches the rest of the query.
+    fn read_live(&mut self, limit: u64) -> Vec<(u64, Option<Which>)> {
+        let mut classes = Vec::new();
         self.live.clear();
         self.alive.clear();
         let mut after = 0;
         loop {
             let piece = self.history.live_after(after, PIECE);
-            let Some((last, _)) = piece.last() else { break };
+            let Some((last, _)) = piece.last() else { return classes };
             after = last.id;
             self.newest = self.newest.max(after.min(limit));
             for (live, draft) in piece.iter().filter(|(live, _)| live.id <= limit) {
                 self.alive.push(live.id);
                 let record = current_record(live, draft);
-                if self.query.fits(&record) {
+                let class = self.class(&record);
+                if class.is_some_and(|class| self.query.which.fits(class)) {
                     self.live.push(Match::new(self.query.sort, &record, LIVE, &self.hasher));
                 }
+                classes.push((live.id, class));
             }
         }
     }
 
-    fn read_ended(&mut self, limit: u64) {
+    fn read_ended(&mut self, limit: u64, live: &[(u64, Option<Which>)]) {
         let mut ended_now = Vec::new();
         loop {
             let (first, piece) = self.history.ended_from(self.next, PIECE);
@@ -166,12 +197,16 @@ impl Reader {
             for record in &piece {
                 self.next += 1;
                 self.kept += 1;
+                let class = if record.id > limit { None } else { self.class(record) };
+                self.classes.push_back(class);
                 if record.id > limit {
                     continue;
                 }
                 self.newest = self.newest.max(record.id);
                 ended_now.push(record.id);
-                if self.query.fits(record) {
+                let Some(class) = class else { continue };
+                self.tally.add(class);
+                if self.query.which.fits(class) {
                     self.ended.push_back(Match::new(self.query.sort, record, self.next - 1, &self.hasher));
                 }
             }
@@ -182,10 +217,23 @@ impl Reader {
         while self.ended.front().is_some_and(|m| m.serial < first) {
             self.ended.pop_front();
         }
+        while self.classes.len() > self.kept {
+            self.drop_oldest();
+        }
         ended_now.sort_unstable();
         let twice = |id: &u64| ended_now.binary_search(id).is_ok();
         self.live.retain(|m| !twice(&m.id));
         self.alive.retain(|id| !twice(id));
+        self.tally_live = Tally::default();
+        let live = live.iter().filter(|(id, _)| !twice(id)).filter_map(|(_, class)| *class);
+        live.for_each(|class| self.tally_live.add(class));
+    }
+
+    /// Forgets the class of the oldest record, which the engine has dropped.
+    fn drop_oldest(&mut self) {
+        if let Some(class) = self.classes.pop_front().flatten() {
+            self.tally.take(class);
+        }
     }
 
     fn sort(&mut self) {

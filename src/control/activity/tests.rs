@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use super::history::History;
+use super::outcomes::{Outcomes, Which};
 use super::page::{Anchor, IdRange, Moment, PageRequest, RecordPage};
-use super::query::{Query, Sort, Which};
+use super::query::{Query, Sort};
 use super::reader::Reader;
 use crate::abi::actor::{ChainLink, Comm, Origin};
 use crate::abi::record::{Record, State};
@@ -76,11 +77,11 @@ fn queries_are_kept_up_with_as_records_end() {
     engine.request_module("odder", true);
     engine.request_module("even", true);
     assert_eq!((look(&odd).matched, look(&odd).looked), (6, 22));
-    let failed = Query { which: Which::Failed, ..Query::default() };
+    let failed = Query { which: Outcomes::failures(), ..Query::default() };
     assert_eq!(look(&failed).matched, 5);
     let oldest = Query { reverse: true, ..failed };
     assert_eq!(ids(&look(&oldest)), [4, 8, 12, 16, 20]);
-    let named = Query { which: Which::Noop, sort: Sort::Name, ..Query::default() };
+    let named = Query { which: Outcomes::from(vec![Which::Noop]), sort: Sort::Name, ..Query::default() };
     let titles: Vec<String> = look(&named)
         .rows
         .iter()
@@ -92,12 +93,42 @@ fn queries_are_kept_up_with_as_records_end() {
 }
 
 #[test]
+fn the_classes_of_what_the_rest_of_the_query_selects_are_counted() {
+    let (_, engine) = engine();
+    for n in 0..6 {
+        engine.request_module(if n % 2 == 0 { "even" } else { "odd" }, true);
+        run(&engine, if n % 3 == 0 { "/bin/true" } else { "/bin/false" }, WaitMode::PROC);
+    }
+    let forever = run(&engine, "/bin/forever", WaitMode::EXEC);
+    let mut reader = Reader::new(engine.clone());
+    let mut look = |query: &Query| reader.answer(&question(query, Anchor::First, 100));
+    let of = |page: &RecordPage| [Which::Noop, Which::Fine, Which::Exited, Which::Open].map(|w| page.tally.of(w));
+    let failed = Query { which: Outcomes::failures(), ..Query::default() };
+    let page = look(&failed);
+    assert_eq!((page.matched, of(&page)), (4, [6, 2, 4, 1]));
+    let page = look(&Query { words: vec!["odd".into()], ..failed.clone() });
+    assert_eq!((page.matched, of(&page)), (0, [3, 0, 0, 0]));
+    let page = look(&failed);
+    engine.request_module("odd", true);
+    engine.kill(forever, libc::SIGKILL).unwrap();
+    while engine.record(forever).unwrap().state != State::Ended {
+        std::thread::yield_now();
+    }
+    assert_eq!((of(&page), of(&look(&failed))), ([6, 2, 4, 1], [7, 2, 4, 0]));
+    assert_eq!(look(&failed).tally.of(Which::Killed), 1);
+    // Letters in their order, and whether a record has the word as it stands.
+    let letters = |word: &str| Query { words: vec![word.into()], scattered: true, ..Query::default() };
+    let (some, all) = (look(&letters("evn")), look(&letters("even")));
+    assert_eq!((some.matched, some.exact, all.matched, all.exact), (3, false, 3, true));
+}
+
+#[test]
 fn a_live_request_is_listed_once_and_stays_when_it_ends() {
     let (host, engine) = engine();
     let id = run(&engine, "/bin/forever", WaitMode::EXEC);
     run(&engine, "/bin/true", WaitMode::PROC);
     let mut reader = Reader::new(engine.clone());
-    let open = Query { which: Which::Open, ..Query::default() };
+    let open = Query { which: Outcomes::from(vec![Which::Open]), ..Query::default() };
     let answer = reader.answer(&question(&open, Anchor::First, 5));
     assert_eq!((ids(&answer), answer.looked), (vec![id], 2));
     let open_one = answer.rows[0].record.as_ref().unwrap();
@@ -147,6 +178,7 @@ fn ten_thousand_records_are_read_in_pieces_and_not_kept() {
     }
     let answer = reader.answer(&question(&Query::default(), Anchor::Last, 5));
     assert_eq!((answer.matched, answer.looked, answer.rows.last().unwrap().id), (10_000, 10_000, 301));
+    assert_eq!(answer.tally.of(Which::Noop), 10_000, "what was dropped is not counted");
     drop(answer);
     let newest = engine.records(1).remove(0);
     assert_eq!(Arc::strong_count(&newest), 2, "the engine's, and ours");
@@ -186,7 +218,7 @@ fn a_page_is_read_from_any_history() {
     assert_eq!((page.matched, page.looked, ids(&page)), (700, 700, vec![302, 301]));
     let detail = page.detail.unwrap();
     assert_eq!((detail.record.id, detail.chain.len()), (301, 1));
-    let failed = Query { which: Which::Failed, ..Query::default() };
+    let failed = Query { which: Outcomes::failures(), ..Query::default() };
     assert_eq!(reader.ids(&failed, Some(340)), [340, 330, 320, 310]);
 }
 

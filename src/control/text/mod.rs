@@ -4,6 +4,7 @@ pub mod change;
 pub mod error;
 pub mod event;
 pub mod kernel;
+pub mod letters;
 pub mod log;
 pub mod mask;
 pub mod outcome;

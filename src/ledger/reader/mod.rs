@@ -179,6 +179,16 @@ impl Reader {
         self.segments.iter().map(|known| known.len).sum()
     }
 
+    /// When the first line and the last one were written; `None` if there is none.
+    pub fn times(&self) -> Option<(Wall, Wall)> {
+        let first = self.segments.iter().map(|known| known.head.wall).min()?;
+        let last = |known: &Known| {
+            let (file, _) = self.folder(known)?.segment(&known.name, false).ok()?;
+            Some(seek::last_line(&file, &(known.body..known.len))?.max(known.head.wall))
+        };
+        Some((first, self.segments.iter().filter_map(last).max().unwrap_or(first)))
+    }
+
     /// Calls `each` with every line that matches, oldest first, until it breaks.
     pub fn scan(&self, filter: &Filter, each: &mut dyn FnMut(&Found<'_>, &mut Counts) -> ControlFlow<()>) -> Counts {
         self.scan_from(filter, None, each).0

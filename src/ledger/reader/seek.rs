@@ -43,7 +43,7 @@ fn line_after(file: &File, from: u64, to: u64) -> Option<(u64, Wall)> {
 }
 
 /// The time of the last line.
-fn last_line(file: &File, lines: &Range<u64>) -> Option<Wall> {
+pub(super) fn last_line(file: &File, lines: &Range<u64>) -> Option<Wall> {
     from_the_end(file, lines, time_of)
 }
 

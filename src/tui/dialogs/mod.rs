@@ -16,7 +16,7 @@ pub mod kernel_write;
 pub mod kill;
 pub mod mask_forms;
 pub mod module;
-pub mod outcome;
+pub mod outcomes;
 pub mod page;
 pub mod palette;
 pub mod path;
@@ -33,6 +33,7 @@ pub mod save;
 pub mod take_tour;
 #[cfg(test)]
 mod tests;
+pub mod times;
 pub mod undo;
 
 use super::keymap::Action;
@@ -49,12 +50,13 @@ pub fn open(model: &mut Model, action: Action) -> bool {
         Action::Help => help::open(model),
         Action::Line => command_line::open(model),
         Action::Module => module::open(model),
-        Action::Outcome => outcome::open(model),
+        Action::Outcome => outcomes::open(model),
         Action::Palette => palette::open(model),
         Action::Path => path::open(model),
         Action::Presets => presets::open(model),
         Action::Rehearse => rehearse::open(model),
         Action::Reset => reset::open(model),
+        Action::Times => times::open(model),
         Action::UndoKnob => undo::open(model),
         _ => return false,
     }

@@ -1,6 +1,7 @@
 //! The palette: every action of the key table by name, found by a few letters.
 
 use crate::abi::sort::sort_by_key;
+use crate::control::text::letters::rank;
 use crate::tui::field::Field;
 use crate::tui::keymap::{Action, Binding, Context, names};
 use crate::tui::model::{Dialog, Model, Tab, TextField};
@@ -45,22 +46,6 @@ pub(super) fn open(model: &mut Model) {
 const fn is_named(action: Action) -> bool {
     use Action::{Dismiss, Down, First, Last, Left, PageDown, PageUp, Palette, Right, Up};
     !matches!(action, Up | Down | PageUp | PageDown | First | Last | Left | Right | Dismiss | Palette)
-}
-
-/// How well the letters match, the lowest best: the text contains them, or has them in this order.
-fn rank(wanted: &str, text: &str) -> Option<usize> {
-    if let Some(at) = text.find(wanted) {
-        // The beginning of a word is better than its middle.
-        let inside = text[..at].chars().next_back().is_some_and(char::is_alphanumeric);
-        return Some(at + if inside { 200 } else { 0 });
-    }
-    let mut letters = text.char_indices();
-    let (mut first, mut last) = (None, 0);
-    for c in wanted.chars().filter(|c| !c.is_whitespace()) {
-        (last, _) = letters.find(|(_, letter)| *letter == c)?;
-        first.get_or_insert(last);
-    }
-    Some(1_000 + last - first.unwrap_or(0))
 }
 
 /// The actions that match, the best first; among equals those of this screen come first. What a read-only console
@@ -170,10 +155,6 @@ mod tests {
         }
         assert!(chosen(&palette("zzzz")).is_none());
         assert!(screen(&palette("zzzz")).contains("no action matches"));
-        assert_eq!(
-            (rank("ate", "the gate"), rank("gate", "the gate"), rank("tgt", "the gate")),
-            (Some(205), Some(4), Some(1006))
-        );
     }
 
     #[test]

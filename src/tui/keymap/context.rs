@@ -33,6 +33,8 @@ pub enum Context {
     Form,
     /// A dialog with a list to choose from.
     Choices,
+    /// The list of outcomes.
+    Outcomes,
     /// The gate's dialog.
     Gate,
     /// The dialog before a signal.
@@ -51,7 +53,7 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Screens,
         Self::Overview,
         Self::Masks,
@@ -66,6 +68,7 @@ impl Context {
         Self::Names,
         Self::Pick,
         Self::Choices,
+        Self::Outcomes,
         Self::Gate,
         Self::Kill,
         Self::Quit,
@@ -97,6 +100,7 @@ impl Context {
             Self::Pick => "Fields with a list of values",
             Self::Form => "Dialogs with fields",
             Self::Choices => "Dialogs with a list",
+            Self::Outcomes => "The list of outcomes",
             Self::Gate => "The gate's dialog",
             Self::Kill => "Killing a helper",
             Self::Quit => "Quitting with live helpers",
@@ -118,6 +122,7 @@ pub const CHAINS: &[&[Context]] = &[
     &[Context::Text, Context::Names, Context::Anywhere],
     &[Context::Pick, Context::Form, Context::Anywhere],
     &[Context::Gate, Context::Choices, Context::Anywhere],
+    &[Context::Outcomes, Context::Choices, Context::Anywhere],
     &[Context::Quit, Context::Choices, Context::Anywhere],
     &[Context::Text, Context::Confirm, Context::Anywhere],
     &[Context::Kill, Context::Choices, Context::Anywhere],

@@ -61,7 +61,7 @@ pub fn parts(model: &Model, area: Rect) -> Parts {
 
 /// Whether a row shows the filters.
 pub fn is_filtered(a: &Activity) -> bool {
-    a.typing.is_some() || !a.words.is_empty() || !a.globs.is_empty()
+    a.typing.is_some() || a.filters()
 }
 
 /// How many rows are shown.

@@ -5,13 +5,13 @@ mod rows;
 
 use std::collections::BTreeSet;
 
-use crate::abi::escape::screen;
 use crate::abi::record::State;
 use crate::abi::time::Micros;
+use crate::control::activity::outcomes::Outcomes;
 use crate::control::activity::page::{Anchor, PageRequest};
-use crate::control::activity::query::{Query, Sort, Which};
-use crate::policy::authorize::Globs;
+use crate::control::activity::query::{Query, Sort};
 
+use super::filter::Times;
 use super::record_row::{Detail, Row, RowPage};
 use crate::tui::field::Field;
 
@@ -37,6 +37,7 @@ struct Asked {
     around: usize,
     moves: u64,
     now: Micros,
+    older: u64,
 }
 
 /// The state of the screen.
@@ -49,7 +50,11 @@ pub struct Activity {
     /// Which of the two has the focus.
     pub typing: Option<Typing>,
     /// Which outcomes are shown.
-    pub which: Which,
+    pub which: Outcomes,
+    /// Which time is shown.
+    pub times: Times,
+    /// No record has these words as they stand: their letters in this order count.
+    pub scattered: Option<Vec<String>>,
     /// The order.
     pub sort: Sort,
     /// Reverses the order.
@@ -76,6 +81,8 @@ pub struct Activity {
     pub had_term: Vec<u64>,
     /// The marked requests.
     pub marked: BTreeSet<u64>,
+    /// Pages of older records that were read.
+    pub older_pages: u64,
     wish: Option<Anchor>,
     moves: u64,
     asked: Option<Asked>,
@@ -90,7 +97,9 @@ impl Default for Activity {
             words: Field::default(),
             globs: Field::default(),
             typing: None,
-            which: Which::All,
+            which: Outcomes::ALL,
+            times: Times::default(),
+            scattered: None,
             sort: Sort::Newest,
             reverse: false,
             unfolded: false,
@@ -104,6 +113,7 @@ impl Default for Activity {
             at: None,
             had_term: Vec::new(),
             marked: BTreeSet::new(),
+            older_pages: 0,
             wish: None,
             moves: 0,
             asked: None,
@@ -114,34 +124,12 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// The query from the filters and the order; invalid globs are left out.
-    pub fn query(&self) -> Query {
-        let words = screen(self.words.bytes()).to_lowercase();
-        Query {
-            words: words.split_whitespace().map(str::to_owned).collect(),
-            globs: Globs::parse(self.globs.bytes()).unwrap_or_default(),
-            which: self.which,
-            sort: self.sort,
-            reverse: self.reverse,
-        }
-    }
-
-    /// The error in the globs.
-    pub fn wrong(&self) -> Option<String> {
-        Globs::parse(self.globs.bytes()).err().map(|e| e.to_string())
-    }
-
     /// The field that has the focus.
     pub fn field(&mut self) -> Option<&mut Field> {
         match self.typing? {
             Typing::Words => Some(&mut self.words),
             Typing::Globs => Some(&mut self.globs),
         }
-    }
-
-    /// Whether a filter hides rows.
-    pub fn filters(&self) -> bool {
-        !self.words.is_empty() || !self.globs.is_empty() || self.which != Which::All
     }
 
     /// Whether the page read last answers the current question.
@@ -193,7 +181,7 @@ impl Activity {
 
     /// Moves the cursor to the record of one request. Filters that could hide it are cleared.
     pub fn go_to(&mut self, id: u64) {
-        (self.words, self.globs, self.which) = (Field::default(), Field::default(), Which::All);
+        self.unfilter_all();
         (self.typing, self.paused) = (None, None);
         let index = self.at.map_or(0, |(index, _)| index);
         self.jump(Anchor::Near { id, index, by: 0 });
@@ -230,6 +218,7 @@ impl Activity {
             around: (2 * rows).next_multiple_of(16).max(16),
             moves: self.moves,
             now: if moving { now } else { 0 },
+            older: self.older_pages,
         };
         if self.in_flight || self.asked.as_ref() == Some(&asked) {
             return None;
@@ -247,11 +236,28 @@ impl Activity {
         Some(question)
     }
 
+    /// Whether the question must be asked again: no record has the words as they stand, so that their letters count; or one
+    /// has them now.
+    fn spells_otherwise(&mut self, answer: &RowPage) -> bool {
+        let Some(asked) = &self.asked else { return false };
+        let words = &asked.query.words;
+        let again = match asked.query.scattered {
+            false if answer.matched == 0 && !answer.older.reads && !words.is_empty() => Some(words.clone()),
+            true if answer.exact => None,
+            _ => return false,
+        };
+        (self.scattered, self.asked) = (again, None);
+        true
+    }
+
     /// Stores an answer. A cursor that was moved since stays where it was moved to.
     pub fn take(&mut self, answer: RowPage) {
         self.in_flight = false;
         if answer.trouble.is_some() {
             self.answer.trouble = answer.trouble;
+            return;
+        }
+        if self.spells_otherwise(&answer) {
             return;
         }
         self.answered = self.asked.as_ref().map(|asked| asked.query.clone());

@@ -7,6 +7,7 @@ mod clipboard;
 pub mod command_line;
 pub mod draft_text;
 pub mod ending;
+pub mod filter;
 mod focus;
 pub mod forms;
 pub mod history;
@@ -16,6 +17,7 @@ pub mod mask_forms;
 pub mod masks;
 mod messages;
 pub mod modules;
+pub mod older;
 pub mod overview;
 pub mod pending;
 pub mod presets;
@@ -124,6 +126,8 @@ pub struct Model {
     pub away: Dismissed,
     /// The wall clock as the operator reads it: `12:03:44`.
     pub local: fn(SystemTime) -> String,
+    /// The wall clock, for times that an operator types.
+    pub clock: fn() -> SystemTime,
     /// The fields of the dialog Module.
     pub module: ModuleForm,
     /// Completion of module names.
@@ -178,6 +182,7 @@ impl Model {
             notices: Vec::new(),
             away: Dismissed::default(),
             local: |time| Local::of(time).map_or_else(String::new, |local| local.clock()),
+            clock: SystemTime::now,
             module: ModuleForm::default(),
             modules: modules::Modules::default(),
             call: CallForm::default(),
@@ -249,6 +254,11 @@ pub trait Dialog: Any + Debug {
 
     /// Selects the next or the previous value, if the field with the focus has a list of values.
     fn pick(&mut self, _model: &mut Model, _forward: bool) {}
+
+    /// Does what a key with a choice of its own does. Returns whether it has such keys.
+    fn choose(&mut self, _choice: usize) -> bool {
+        false
+    }
 
     /// The selected row of its list, and the number of rows.
     fn choice(&mut self, _model: &Model) -> Option<(&mut usize, usize)> {

@@ -10,11 +10,13 @@ use crate::abi::place::Place;
 use crate::abi::record::{Record, State};
 use crate::abi::time::Micros;
 use crate::control::activity::alike;
+use crate::control::activity::outcomes::Tally;
 use crate::control::activity::page::{Branch, Fold, RecordDetail, RecordPage, RecordSummary};
 use crate::control::text::outcome::{self, OutcomeText, Severity, title};
 use crate::sys::local_time::Local;
 
 use super::ending::short_ending;
+use super::older::Older;
 
 /// How many bytes of a stream a page shows.
 const SHOWN: usize = 8 * 1024;
@@ -130,17 +132,24 @@ pub struct RowPage {
     pub at: Option<usize>,
     /// The record under the cursor.
     pub detail: Option<Box<Detail>>,
+    /// How many records of each class match the other filters.
+    pub tally: Tally,
+    /// Of a query for letters in their order: a record has all the words as they stand.
+    pub exact: bool,
+    /// The records behind those of the target's run.
+    pub older: Older,
     /// Why reading failed, if it did.
     pub trouble: Option<String>,
 }
 
 impl From<RecordPage> for RowPage {
     fn from(page: RecordPage) -> Self {
-        let RecordPage { matched, in_rows, looked, newest, first, rows, at, detail } = page;
+        let RecordPage { matched, in_rows, looked, newest, first, rows, at, detail, tally, exact } = page;
         let in_rows = if in_rows == 0 { matched } else { in_rows };
         let rows = rows.iter().map(Row::from).collect();
         let detail = detail.map(|detail| Box::new(Detail::from(*detail)));
-        Self { matched, in_rows, looked, newest, first, rows, at, detail, trouble: None }
+        let (older, trouble) = (Older::default(), None);
+        Self { matched, in_rows, looked, newest, first, rows, at, detail, tally, exact, older, trouble }
     }
 }
 

@@ -72,6 +72,7 @@ pub fn answer(records: &[Record], at: usize) -> RowPage {
         rows: records.iter().map(|record| RecordSummary::of(&Arc::new(record.clone()))).collect(),
         at: (at < records.len()).then_some(at),
         detail,
+        ..RecordPage::default()
     }))
 }
 

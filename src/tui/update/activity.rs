@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::control::Command;
 use crate::control::activity::page::Anchor;
-use crate::control::activity::query::{Query, Sort, Which};
+use crate::control::activity::query::{Query, Sort};
 use crate::control::text::outcome::Severity;
 use crate::tui::dialogs;
 use crate::tui::field::Field;
@@ -100,10 +100,9 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Right => return on_record(model, Action::Detail),
         Action::Left => {}
         Action::MarkAll | Action::MatchKill | Action::MatchAbandon => return Some(all_that_match(model, action)),
-        Action::OutcomeBack => {
-            a.which = next(&Which::ALL, a.which, Which::ALL.len() - 1);
-            a.changed();
-        }
+        Action::Times => return dialogs::open(model, action).then(Vec::new),
+        Action::Failures => return dialogs::outcomes::failures(model, action).then(Vec::new),
+        Action::Unfilter => unfilter(model),
         Action::Sort => {
             (a.sort, a.reverse) = (next(&Sort::ALL, a.sort, 1), false);
             a.changed();
@@ -119,8 +118,7 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Dismiss
             if model.activity.filters() && (model.status.is_none() || model.activity.answer.matched == 0) =>
         {
-            (model.activity.words, model.activity.globs) = (Field::default(), Field::default());
-            model.activity.which = Which::All;
+            model.activity.unfilter_all();
             model.say(Severity::Quiet, "all records are shown again");
         }
         _ => return on_record(model, action),
@@ -262,6 +260,15 @@ fn filter(model: &mut Model, what: Typing) {
     if let Some(field) = model.activity.field() {
         field.select();
     }
+}
+
+/// Takes the last filter away.
+fn unfilter(model: &mut Model) {
+    let said = match model.activity.unfilter() {
+        Some(what) => format!("{what} of the filter: taken away"),
+        None => "no filter hides a record".to_owned(),
+    };
+    model.say(Severity::Quiet, said);
 }
 
 /// Clears the filter.

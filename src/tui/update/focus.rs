@@ -21,7 +21,9 @@ pub(super) fn pick(model: &mut Model, forward: bool) {
 /// Selects a row of the list.
 pub(super) fn choose(model: &mut Model, row: usize) {
     model.with_top(|dialog, model| {
-        if let Some((choice, _)) = dialog.choice(model) {
+        if !dialog.choose(row)
+            && let Some((choice, _)) = dialog.choice(model)
+        {
             *choice = row;
         }
     });

@@ -97,6 +97,10 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
             activity::looked(model, *answer);
             Vec::new()
         }
+        Msg::Older => {
+            model.activity.older_pages += 1;
+            Vec::new()
+        }
         Msg::Modules(found) => {
             modules::found(model, *found);
             Vec::new()

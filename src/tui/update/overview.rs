@@ -206,7 +206,8 @@ mod tests {
         keys(&mut model, "3");
         update(&mut model, Msg::Looked(Box::default()));
         keys(&mut model, "/nothing\n");
-        for _ in 0..2 {
+        // The words as they stand, and then their letters.
+        for _ in 0..3 {
             update(&mut model, Msg::Looked(Box::default()));
         }
         keys(&mut model, "1↓↓");

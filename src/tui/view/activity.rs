@@ -5,18 +5,16 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
 use crate::abi::snapshot::Totals;
-use crate::control::activity::query::Which;
-use crate::tui::layout::activity::{hidden, is_filtered, parts};
+use crate::tui::layout::activity::{hidden, parts};
 use crate::tui::model::Model;
-use crate::tui::model::activity::{Activity, Typing};
+use crate::tui::model::activity::Activity;
 use crate::tui::model::record_row::Row;
 use crate::tui::panels::detail;
 use crate::tui::text;
-use crate::tui::widgets::field;
 use crate::tui::widgets::lines::{line, put};
 use crate::tui::widgets::rule::Rule;
 
-use super::activity_rows;
+use super::{activity_rows, filter_line};
 
 /// Draws it. Returns the cursor's position: in the filter that has the focus, else on the selected row.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -34,7 +32,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
         put(buf, divider, &vec![line("│", model.theme.dim); usize::from(divider.height)]);
     }
     let reads = record(model, parts.detail, buf);
-    filters(model, parts.filters, buf).or(reads).or_else(|| chosen(&model.activity, parts.list))
+    filter_line::draw(model, parts.filters, buf).or(reads).or_else(|| chosen(&model.activity, parts.list))
 }
 
 /// The first cell of the row under the cursor, if it is visible.
@@ -74,9 +72,6 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
     if let Some(since) = a.paused {
         parts.push(format!("PAUSED, {} new since", s.totals.requests.saturating_sub(since)));
     }
-    if a.which != Which::All {
-        parts.push(a.which.name().to_owned());
-    }
     let shown = a.answer.in_rows.saturating_sub(a.top).min(usize::from(area.height));
     let of = if a.filters() { format!(" ({} searched)", a.answer.looked) } else { String::new() };
     parts.push(match shown {
@@ -91,6 +86,7 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
     if !a.marked.is_empty() {
         parts.push(format!("{} marked", a.marked.len()));
     }
+    parts.extend(a.older_words());
     let tree = if a.tree { "tree, " } else { "" };
     parts.push(format!("{tree}{}", a.sort.name(a.reverse)));
     if a.paused.is_none() {
@@ -126,25 +122,6 @@ fn brief_sums(totals: &Totals) -> String {
         0 => format!("{} requests", totals.requests),
         gone => format!("{} requests, {gone} dropped", totals.requests),
     }
-}
-
-fn filters(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
-    let a = &model.activity;
-    if area.is_empty() || !is_filtered(a) {
-        return None;
-    }
-    let globs = a.typing == Some(Typing::Globs);
-    // The filter with the focus; else both, as far as they fit.
-    let (mark, shown) = if globs { ("* ", &a.globs) } else { ("/ ", &a.words) };
-    let says = match a.wrong() {
-        Some(why) => format!(" ✗ {why}"),
-        None if a.typing.is_some() && !a.is_current() => " reading".to_owned(),
-        None if a.typing.is_some() => format!(" {} of {}", a.answer.matched, a.answer.looked),
-        None if !a.globs.is_empty() => format!(" modules {}", text::screen(a.globs.bytes())),
-        None => " (/ edits it, esc clears it)".to_owned(),
-    };
-    let says = text::fit(&says, usize::from(area.width / 2));
-    field::draw(&model.theme, area, buf, (mark, &says), shown, a.typing.is_some())
 }
 
 /// Other rows among those that were read, in so many lines: first those of that name, then those that ended alike.

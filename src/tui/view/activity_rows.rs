@@ -11,6 +11,8 @@ use crate::tui::model::Model;
 use crate::tui::model::record_row::Row;
 use crate::tui::text;
 
+use super::matched::Matched;
+
 /// How wide each column is; 0: it is not shown.
 #[derive(Default)]
 struct Widths {
@@ -140,10 +142,13 @@ pub(super) fn row(model: &Model, row: &Row, columns: usize) -> Line<'static> {
     };
     let style = |style: Style| if under { model.theme.chosen(style) } else { style };
     let ending_at = [w.id, w.time, w.title, w.who, w.unit].iter().filter(|w| **w > 0).count();
-    let spans = cells.into_iter().enumerate().map(|(at, text)| match at {
-        0 => Span::styled(format!("{mark}{}", &text[1..]), style(model.theme.text)),
-        _ if at == ending_at => Span::styled(text, style(model.theme.mood(row.ending.mood))),
-        _ => Span::styled(text, style(model.theme.text)),
+    let matched = Matched::of(model);
+    let spans = cells.into_iter().enumerate().flat_map(|(at, text)| match at {
+        0 => matched.spans(format!("{mark}{}", &text[1..]), style(model.theme.text), false),
+        _ if at == ending_at => matched.spans(text, style(model.theme.mood(row.ending.mood)), false),
+        // The time, and what follows the outcome, are not looked through.
+        _ if at == usize::from(w.time > 0) || at > ending_at => vec![Span::styled(text, style(model.theme.text))],
+        _ => matched.spans(text, style(model.theme.text), true),
     });
     Line::from(spans.collect::<Vec<_>>())
 }

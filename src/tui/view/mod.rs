@@ -2,10 +2,12 @@
 
 mod activity;
 mod activity_rows;
+mod filter_line;
 mod header;
 mod log;
 mod mask_table;
 mod masks;
+mod matched;
 mod overview;
 #[cfg(test)]
 mod tests;

@@ -115,7 +115,8 @@ fn umh_10_sets_that_could_not_be_read_are_unknown_on_every_page() {
 fn activity() {
     state("activity_none_match", &fixtures::busy(2), |m| {
         keys(m, "3/zzz");
-        for _ in 0..2 {
+        // The words as they stand, and then their letters.
+        for _ in 0..3 {
             update(m, Msg::Looked(Box::new(RowPage { looked: 7, ..RowPage::default() })));
         }
         keys(m, "\n");

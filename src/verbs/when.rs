@@ -1,4 +1,4 @@
-//! Times on the command line: `10m`, `2h`, `3d`, `today`, `yesterday`, `14:02`, `2026-11-26`, and RFC 3339.
+//! Times as an operator types them: `10m`, `2h`, `3d`, `today`, `yesterday`, `14:02`, `2026-11-26`, and RFC 3339.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,6 +18,8 @@ pub enum When {
     Ago(Wall),
     /// The beginning of a day: 0 is today, 1 is yesterday.
     Day(Wall),
+    /// The beginning of a day: year, month, day.
+    Date([i32; 3]),
     /// A time of today: hour, minute, second.
     Clock([i32; 3]),
     /// A date and a time in the zone of the reader, and microseconds.
@@ -30,6 +32,18 @@ impl When {
     /// Reads any of the forms; the error says which there are.
     pub fn parse(text: &str) -> Result<Self, String> {
         parse(text).ok_or_else(|| format!("give {WANTED}"))
+    }
+
+    /// The beginning of the next day, if it is the beginning of a day that was given alone.
+    pub fn next_day(self) -> Option<Self> {
+        match self {
+            Self::Day(back) => Some(Self::Day(back - 1)),
+            Self::Date([year, month, day]) => {
+                let (year, month, day) = civil(days(year, month, day) + 1);
+                Some(Self::Date([year, month, day]))
+            }
+            Self::Ago(_) | Self::Clock(_) | Self::Local(..) | Self::At(_) => None,
+        }
     }
 
     /// The time in microseconds since the epoch. `utc`: dates and times without a zone are UTC, not local.
@@ -48,6 +62,7 @@ impl When {
             Self::Ago(us) => Ok(now.saturating_sub(us)),
             Self::At(wall) => Ok(wall),
             Self::Local(at, us) => on(at).map(|wall| wall + us),
+            Self::Date([year, month, day]) => on([year, month, day, 0, 0, 0]),
             Self::Clock([hour, minute, second]) => {
                 let [year, month, day] = today()?;
                 on([year, month, day, hour, minute, second])
@@ -91,8 +106,7 @@ fn parse(text: &str) -> Option<When> {
         if let Some(clock) = clock(text) {
             return Some(When::Clock(clock));
         }
-        let [year, month, day] = date(text)?;
-        return Some(When::Local([year, month, day, 0, 0, 0], 0));
+        return date(text).map(When::Date);
     };
     let [year, month, day] = self::date(date)?;
     let (time, offset) = offset(time)?;

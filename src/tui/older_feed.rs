@@ -1,0 +1,209 @@
+//! Records that are older than the target's run: read from its ledger a page at a time, as far as the screen needs them,
+//! and put behind the rows of the run. Nothing waits for them. A bounded number is held.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::abi::error::ControlError;
+use crate::abi::error::Explain;
+use crate::abi::record::Record;
+use crate::control::activity::outcomes::{Tally, Which};
+use crate::control::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
+use crate::control::activity::query::{Query, Sort};
+use crate::control::ledger_view::{LogPage, LogRequest, What};
+use crate::control::target::TargetInfo;
+use crate::control::{Command, Reply};
+
+use super::model::older::Older;
+
+/// The most records that are held, and the most bytes of output that they have.
+const HELD: usize = 2_000;
+const OUTPUT: usize = 4 << 20;
+/// A helper may write its line so long after the request was made: a day, in microseconds.
+const LONGEST: i64 = 86_400 * 1_000_000;
+
+/// What is held. Threads that answer commands share it.
+#[derive(Clone, Default)]
+pub(super) struct OlderFeed(Arc<Mutex<Store>>);
+
+#[derive(Default)]
+struct Store {
+    /// What the records are for: the query, and the beginning of the run.
+    of: (Query, i64),
+    /// Newest first.
+    records: Vec<Arc<Record>>,
+    output: usize,
+    tally: Tally,
+    next: Option<String>,
+    /// A page is being read, for this query.
+    reads: bool,
+    /// There is nothing older, or it is not read.
+    over: bool,
+    /// Why it is not read.
+    why: Option<String>,
+    /// How many records the run had that match, as far as is known.
+    of_run: usize,
+}
+
+impl OlderFeed {
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The question for the run's own records: where the cursor goes to an older one, those before it.
+    pub(super) fn of_run(&self, question: &PageRequest, info: &TargetInfo) -> PageRequest {
+        let mut store = self.lock();
+        store.prepare(question, info);
+        let mut asked = question.clone();
+        if let Some(to) = store.wanted(question, store.of_run) {
+            // By its index: no request has this id.
+            asked.anchor = Anchor::Near { id: u64::MAX, index: to, by: 0 };
+        }
+        asked
+    }
+
+    /// The page with the older records behind it. Returns the next question for the ledger, if the page needs more.
+    pub(super) fn complete(&self, question: &PageRequest, page: RecordPage) -> (RecordPage, Older, Option<Command>) {
+        let mut store = self.lock();
+        store.of_run = rows_of(&page);
+        let (page, reaches) = store.join(question, page);
+        let full = store.is_full();
+        let wants = reaches && !store.over && !store.reads && !full && is_in_order(&question.query);
+        let ask = wants.then(|| store.question());
+        store.reads |= wants;
+        let older = Older {
+            first: store.of_run,
+            held: store.records.len(),
+            reads: store.reads || !store.over && !full && is_in_order(&question.query) && reaches,
+            full: full && !store.over,
+            why: store.why.clone(),
+        };
+        (page, older, ask)
+    }
+
+    /// Takes a page of the ledger that was asked for. `of` is the query of [`Self::complete`].
+    pub(super) fn take(&self, of: &Query, reply: Result<Reply, ControlError>) {
+        let mut store = self.lock();
+        store.reads = false;
+        if store.of.0 != normal(of) {
+            return;
+        }
+        match reply {
+            Ok(Reply::Log(page)) => store.add(*page),
+            Ok(_) => store.over = true,
+            // A target without a ledger is nothing to report.
+            Err(error @ (ControlError::Unavailable(_) | ControlError::Unsupported(_))) => {
+                (store.over, store.why) = (true, Some(error.to_string()));
+            }
+            Err(error) => (store.over, store.why) = (true, Some(error.whole())),
+        }
+    }
+}
+
+/// The rows of a page.
+const fn rows_of(page: &RecordPage) -> usize {
+    if page.in_rows == 0 { page.matched } else { page.in_rows }
+}
+
+/// Older records follow where the newest come first.
+fn is_in_order(query: &Query) -> bool {
+    query.sort == Sort::Newest && !query.reverse
+}
+
+/// The query without the order.
+fn normal(query: &Query) -> Query {
+    Query { sort: Sort::Newest, reverse: false, ..query.clone() }
+}
+
+impl Store {
+    /// Begins again if the question is another one.
+    fn prepare(&mut self, question: &PageRequest, info: &TargetInfo) {
+        let began = i64::try_from(info.run.started).unwrap_or(i64::MAX);
+        let of = (normal(&question.query), began);
+        if of != self.of {
+            let over = question.query.since.is_some_and(|since| since >= began);
+            *self = Self { of, over, reads: self.reads, ..Self::default() };
+        }
+    }
+
+    fn question(&self) -> Command {
+        let (query, began) = &self.of;
+        let until = query.until.map_or(*began, |until| until.saturating_add(LONGEST).min(*began));
+        Command::Log(Box::new(LogRequest {
+            since: query.since,
+            until: Some(until),
+            query: Some(Box::new(query.clone())),
+            newest_first: true,
+            from: self.next.clone(),
+            ..LogRequest::default()
+        }))
+    }
+
+    fn add(&mut self, page: LogPage) {
+        self.over = page.next.is_none();
+        self.next = page.next;
+        for line in page.lines {
+            let What::Ended(record) = line.what else { continue };
+            self.tally.add(Which::of(&record));
+            self.output += record.output.as_ref().map_or(0, |output| output.stdout.len() + output.stderr.len());
+            self.records.push(record);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.records.len() >= HELD || self.output >= OUTPUT
+    }
+
+    fn place(&self, id: u64) -> Option<usize> {
+        self.records.iter().position(|record| record.id == id)
+    }
+
+    /// The index that the cursor moves to, if it is or was an older one.
+    fn wanted(&self, question: &PageRequest, of_run: usize) -> Option<usize> {
+        if self.records.is_empty() || !is_in_order(&question.query) {
+            return None;
+        }
+        let end = of_run + self.records.len() - 1;
+        match question.anchor {
+            Anchor::First => (of_run == 0).then_some(0),
+            Anchor::Last => Some(end),
+            Anchor::Near { id, index, by } => match self.place(id) {
+                Some(at) => Some((of_run + at).saturating_add_signed(by).min(end)),
+                None => Some(index.saturating_add_signed(by)).filter(|to| *to >= of_run).map(|to| to.min(end)),
+            },
+        }
+    }
+
+    /// Puts the older records behind the page. Returns whether it reaches the last one that is held.
+    fn join(&self, question: &PageRequest, mut page: RecordPage) -> (RecordPage, bool) {
+        let held = if is_in_order(&question.query) { self.records.len() } else { 0 };
+        let of_run = rows_of(&page);
+        let total = of_run + held;
+        if let Some(to) = self.wanted(question, of_run).filter(|to| *to >= of_run) {
+            page.at = Some(to);
+            page.detail = self.records.get(to - of_run).map(|record| {
+                let chain = record.chain.to_vec();
+                Box::new(RecordDetail { record: record.clone(), chain, chain_now: false })
+            });
+        }
+        let at = page.at.unwrap_or_default();
+        let end = at.saturating_add(question.around).saturating_add(1);
+        if page.rows.is_empty() {
+            page.first = of_run;
+        }
+        if page.first + page.rows.len() == of_run {
+            let from = page.at.map_or(0, |at| at.saturating_sub(question.around)).saturating_sub(of_run);
+            if from > 0 {
+                (page.rows, page.first) = (Vec::new(), of_run + from);
+            }
+            let to = end.saturating_sub(of_run).min(held);
+            page.rows.extend(self.records.iter().take(to).skip(from).map(RecordSummary::of));
+        }
+        page.in_rows = total;
+        page.matched += held;
+        page.looked += held;
+        if held > 0 {
+            page.tally = page.tally.and(&self.tally);
+        }
+        (page, end >= total)
+    }
+}

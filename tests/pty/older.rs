@@ -1,0 +1,140 @@
+//! Records that are older than the session: read from the ledger, found by outcome and time, embedded and of a daemon.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use khelper::abi::actor::Origin;
+use khelper::abi::path::parse_modprobe;
+use khelper::abi::record::Record;
+use khelper::abi::sink::RecordSink;
+use khelper::control::Key;
+use khelper::engine::{Engine, KnobWrite};
+use khelper::ledger::clocks::Clocks;
+use khelper::ledger::writer::{Ledger, Options};
+use khelper::sys::linux::LinuxHost;
+use khelper::sys::process;
+
+use crate::daemon::Daemon;
+use crate::pty::{Pty, Start};
+use crate::steps::{ENTER, ESC, FAILING, QUICK, ask, quits};
+
+/// How many helpers succeeded yesterday, before and after the one that failed.
+const FINE: u64 = 300;
+
+/// A clock that is set.
+struct Set(AtomicI64);
+
+impl Clocks for Set {
+    fn wall(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+    fn monotonic(&self) -> u64 {
+        process::monotonic()
+    }
+}
+
+/// Writes yesterday's records: real helpers, written by the writer with a clock of yesterday.
+fn yesterday(folder: &Path, target: &'static str) {
+    let ago = Duration::from_secs(86_400);
+    let then = SystemTime::now() - ago;
+    let micros = i64::try_from(then.duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap();
+    let clock = Arc::new(Set(AtomicI64::new(micros)));
+    let options = Options { clocks: clock.clone(), ..Options::new(folder, target) };
+    let ledger = Ledger::open(options, &LinuxHost::new()).unwrap();
+    let engine = Engine::builder().start().unwrap();
+    let run = |modprobe: &str, name: &str| {
+        let path = KnobWrite::Modprobe(parse_modprobe(modprobe.as_bytes()).unwrap());
+        engine.write(&[path], Origin::Library).unwrap();
+        engine.request_module(name, true)
+    };
+    let (fine, failed) = (run(QUICK, "quiet"), run(FAILING, "nfs_old"));
+    let first = ledger.first_id();
+    for n in 0..=2 * FINE {
+        let record = if n == FINE { &failed } else { &fine };
+        let wall = then + Duration::from_millis(n);
+        clock.0.fetch_add(1_000, Ordering::Relaxed);
+        let mut record = Record::clone(record);
+        (record.id, record.wall) = (first + n, wall);
+        ledger.finished(&Arc::new(record));
+    }
+    ledger.close();
+}
+
+/// Five keys lead from the Overview to the failure and its stderr.
+fn finds(pty: &mut Pty, is_tall: bool) {
+    pty.press("3", "[3 Activity]");
+    // Today there was one too.
+    pty.shows("from the ledger");
+    pty.press("O", "outcome failed");
+    pty.press("i", "─ Show a time");
+    pty.press("y", "enter shows yesterday");
+    pty.send(ENTER);
+    pty.shows("nfs_old");
+    pty.shows("1-1 of 1");
+    if !is_tall {
+        pty.send(ENTER);
+    }
+    pty.says("failing: no module nfs_old");
+    if !is_tall {
+        pty.send(ESC);
+        pty.hides("#301 module");
+    }
+    // One filter is taken away, and then all.
+    pty.press("\x7f", "the time of the filter");
+    pty.shows("nfs_new");
+    pty.send(ESC);
+    pty.press(ESC, "all records are shown again");
+    // The oldest is a few pages away.
+    for _ in 0..10 {
+        pty.frame_after(|pty| pty.send("\x1b[F"));
+        if pty.text().contains(">#1 ") {
+            break;
+        }
+    }
+    pty.shows(">#1 ");
+    pty.press("k", "nothing to kill");
+    pty.press("\x1b[H", ">#602");
+    // Letters in their order, where no record has the word.
+    pty.send("/nfsld\r");
+    pty.shows("letters nfsld");
+    pty.shows("nfs_old");
+    quits(pty);
+}
+
+#[test]
+fn a_failure_of_yesterday_is_found_in_five_keys() {
+    for (columns, rows) in [(120, 40), (80, 24)] {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("ledger");
+        yesterday(&ledger, "embedded");
+        let state = folder.path().join("state");
+        let options = ["--target", "embedded", "--ledger", ledger.to_str().unwrap(), "--set"];
+        let modprobe = format!("kernel.modprobe={FAILING}");
+        let start = Start::khelper(columns, rows).args(options).args([&modprobe]).env("XDG_STATE_HOME", &state);
+        let mut pty = start.start();
+        pty.shows("[engine]");
+        ask(&mut pty, "nfs_new", 1);
+        pty.shows("nfs_new");
+        finds(&mut pty, rows == 40);
+    }
+}
+
+/// The daemon answers from its ledger: the console reads none of its files.
+#[test]
+fn a_failure_of_yesterday_is_found_in_a_daemons_ledger() {
+    for (columns, rows) in [(120, 40), (80, 24)] {
+        let mut daemon = Daemon::start();
+        daemon.kill();
+        yesterday(&daemon.folder().join("ledger"), "daemon");
+        daemon.again();
+        daemon.set(Key::Modprobe, FAILING.as_bytes());
+        let mut pty = Start::khelper(columns, rows).args(["--target".to_owned(), daemon.target()]).start();
+        pty.shows("daemon unix:");
+        ask(&mut pty, "nfs_new", 1);
+        pty.shows("nfs_new");
+        finds(&mut pty, rows == 40);
+    }
+}

@@ -1,7 +1,7 @@
 //! What a line has of a helper of the kernel. Version 2 of the lines leaves out what follows from the rest of the line;
 //! version 1 left out nothing of it. The writer and the reader use the same [`usual`] value.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::abi::kernel_helper::{Cause, Doubts, Fact, KernelHelper, Missing, SiteAddress, Unknown};
 use crate::abi::place::{Attribution, Place};
@@ -13,37 +13,37 @@ use super::fields::{Malformed, value};
 /// Where the kernel's text begins on 64-bit machines: the upper half of every call site.
 const TEXT: u64 = 0xffff_ffff_0000_0000;
 
-/// A field that is there differs from the usual value; `null` means that it is not known.
+/// A field that is there differs from the usual value. A list has the value, or nothing: then it is not known.
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default)]
 struct Short {
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
-    cause: Option<Option<Cause>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Vec<Cause>>,
     /// The lower half of an address of the kernel's text, else the whole one.
     #[serde(skip_serializing_if = "Option::is_none")]
     call_site: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
-    tid: Option<Option<i32>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tid: Option<Vec<i32>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inner_pid: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
-    place: Option<Option<Attribution>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Vec<Attribution>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     doubts: Option<Doubts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown: Option<Vec<Missing>>,
 }
 
-/// A field that is `null` is there.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
-}
-
 /// The value that differs from its usual one.
 fn differing<T: PartialEq + Clone>(value: &T, usual: &T) -> Option<T> {
     (value != usual).then(|| value.clone())
+}
+
+/// The same, of a value that may be not known.
+fn differing_list<T: PartialEq + Clone>(value: &Option<T>, usual: &Option<T>) -> Option<Vec<T>> {
+    differing(value, usual).map(|value| value.into_iter().collect())
 }
 
 /// What a line leaves out, by the rest of the record: its module, requester, capabilities and outcome. `unit` is the
@@ -91,12 +91,12 @@ pub(super) fn short(r: &Record, kernel: &KernelHelper) -> impl Serialize + use<>
         None => format!("{site:#x}"),
     };
     Short {
-        cause: differing(&kernel.cause, &usual.cause),
+        cause: differing_list(&kernel.cause, &usual.cause),
         call_site: kernel.call_site.as_ref().map(site),
         worker: kernel.worker,
-        tid: differing(&kernel.tid, &usual.tid),
+        tid: differing_list(&kernel.tid, &usual.tid),
         inner_pid: kernel.inner_pid,
-        place: differing(&kernel.place, &usual.place),
+        place: differing_list(&kernel.place, &usual.place),
         doubts: differing(&kernel.doubts, &usual.doubts),
         unknown: differing(&kernel.unknown, &usual.unknown),
     }
@@ -110,12 +110,12 @@ pub(super) fn whole(raw: &[u8], r: &Record, unit: Option<&[u8]>) -> Result<Kerne
         u64::from_str_radix(digits, 16).ok()?.checked_add(from).map(SiteAddress)
     };
     Ok(KernelHelper {
-        cause: short.cause.unwrap_or(usual.cause),
+        cause: short.cause.map_or(usual.cause, |list| list.into_iter().next()),
         call_site: short.call_site.map(|text| site(text).ok_or(Malformed)).transpose()?,
         worker: short.worker,
-        tid: short.tid.unwrap_or(usual.tid),
+        tid: short.tid.map_or(usual.tid, |list| list.into_iter().next()),
         inner_pid: short.inner_pid,
-        place: short.place.unwrap_or(usual.place),
+        place: short.place.map_or(usual.place, |list| list.into_iter().next()),
         doubts: short.doubts.unwrap_or_default(),
         unknown: short.unknown.unwrap_or(usual.unknown),
     })

@@ -16,7 +16,7 @@ use crate::ledger::error::LedgerError;
 use crate::ledger::folder::default_path;
 use crate::ledger::reader::Reader;
 use crate::ledger::reader::batch::Batch;
-use crate::ledger::view;
+use crate::ledger::{recorded, view};
 use crate::verbs::options::number;
 
 use super::output::{complain, say};
@@ -142,7 +142,7 @@ pub fn ask(target: &Arc<dyn Target>, args: &Log) -> u8 {
         (newer, unreadable) = (newer.saturating_add(page.newer), unreadable.saturating_add(page.unreadable));
         // A page without lines leads nowhere.
         question.from = page.next.filter(|_| !page.lines.is_empty());
-        let more = page.lines.into_iter().all(|line| printer.line(line.known, &view::line(line)));
+        let more = page.lines.into_iter().all(|line| printer.line(line.known, &recorded::line(line)));
         if !more || question.from.is_none() {
             break None;
         }

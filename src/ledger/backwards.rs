@@ -9,7 +9,7 @@ use crate::control::target_info::RunId;
 use super::line::Wall;
 use super::reader::Reader;
 use super::reader::filter::Filter;
-use super::view::recorded;
+use super::recorded::recorded;
 
 /// The first span of time that is looked through; each one before it is longer.
 const FIRST: Wall = 600 * 1_000_000;

@@ -44,6 +44,7 @@ pub mod line;
 mod open;
 pub mod past;
 pub mod reader;
+pub mod recorded;
 pub mod rotate;
 mod segment;
 mod series;

@@ -1,16 +1,18 @@
 //! The key table. Dispatch, footer, help and the README's list are all made from it.
 
 mod action;
+mod binding;
 mod bindings;
 mod context;
 mod key_names;
 mod table;
 
 pub use action::Action;
+pub use binding::Binding;
 pub use bindings::{Keymap, Rebind, names};
 pub use context::{CHAINS, Context};
 pub use key_names::{Key, key_of, name, parse};
-pub use table::{Binding, TABLE};
+pub use table::TABLE;
 
 #[cfg(test)]
 mod tests {

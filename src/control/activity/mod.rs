@@ -4,6 +4,7 @@ pub mod alike;
 mod folds;
 pub mod history;
 mod matched;
+mod order;
 pub mod outcomes;
 pub mod page;
 pub mod query;

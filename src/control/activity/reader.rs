@@ -11,30 +11,15 @@ use crate::abi::snapshot::Live;
 use super::folds::{Rows, ranges};
 use super::history::History;
 use super::matched::Match;
+use super::order::{Arranged, Shape, arrange};
 use super::outcomes::{Tally, Which};
 use super::page::{Anchor, Branch, Fold, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary};
-use super::query::{Query, Sort};
-use super::tree::{Node, Tree, tree};
+use super::query::Query;
 
 /// The most records that are read in one hold of the registry's lock.
 const PIECE: usize = 256;
 /// The serial number of a request that has not ended.
 const LIVE: u64 = u64::MAX;
-
-/// How the records are laid out in rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Shape {
-    /// Equal records share a row.
-    folded: bool,
-    /// Each request is below the one whose helper asked for it.
-    tree: bool,
-}
-
-impl Shape {
-    fn of(question: &PageRequest) -> Self {
-        Self { folded: question.folded, tree: question.tree }
-    }
-}
 
 /// The records that match a query; each request brings it up to date.
 pub struct Reader {
@@ -237,37 +222,9 @@ impl Reader {
     }
 
     fn sort(&mut self) {
-        let all = u32::try_from(self.ended.len() + self.live.len()).unwrap_or(u32::MAX);
-        self.order.clear();
-        // Start with the newest first: most queries keep nearly this order, which makes the sort fast.
-        self.order.extend((0..all).rev());
-        let (ended, live) = (&self.ended, &self.live);
-        let of = |at: &u32| match ended.get(*at as usize) {
-            Some(found) => found,
-            None => &live[*at as usize - ended.len()],
-        };
-        let falls = self.query.sort.falls() != self.query.reverse;
-        let by_id = self.query.sort == Sort::Newest && self.query.reverse;
-        self.order.sort_by(|a, b| {
-            let (a, b) = (of(a), of(b));
-            let by_key = if falls { b.key.cmp(&a.key) } else { a.key.cmp(&b.key) };
-            by_key.then_with(|| if by_id { a.id.cmp(&b.id) } else { b.id.cmp(&a.id) })
-        });
-        self.branches.clear();
-        self.rows = match self.shape {
-            Shape { tree: true, folded } => {
-                let node = |at: u32| {
-                    let Match { id, alike, name, back, .. } = *of(&at);
-                    Node { id, alike, name, asked_by: if back == 0 { 0 } else { id - u64::from(back) } }
-                };
-                let above = |id| self.history.record(id)?.asked_by;
-                let Tree { order, starts, branches } = tree(&self.order, node, above, folded);
-                (self.order, self.branches) = (order, branches);
-                Rows::at(starts, self.order.len())
-            }
-            Shape { folded: true, .. } => Rows::folded(&mut self.order, |at| of(&at).alike),
-            Shape { .. } => Rows::single(self.order.len()),
-        };
+        let order = std::mem::take(&mut self.order);
+        let arranged = arrange((&self.ended, &self.live), &self.query, self.shape, order, &*self.history);
+        Arranged { order: self.order, rows: self.rows, branches: self.branches } = arranged;
     }
 
     /// The record at this place in the order.

@@ -2,7 +2,7 @@
 
 use crate::tui::field::Field;
 use crate::tui::keymap::Context;
-use crate::tui::model::filter::{Times as Chosen, between};
+use crate::tui::model::times::{Times as Chosen, between};
 use crate::tui::model::{After, Dialog, Model, TextField};
 use crate::tui::text;
 use crate::tui::widgets::lines::line;

@@ -7,9 +7,10 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use crate::abi::sort::sort_by_key;
 
 use super::action::Action;
+use super::binding::Binding;
 use super::context::{CHAINS, Context};
 use super::key_names::{Key, name};
-use super::table::{Binding, TABLE};
+use super::table::TABLE;
 
 /// Changed keys of one row.
 #[derive(Clone, Debug)]

@@ -1,70 +1,12 @@
 //! The key table: the action of each key, its context, and its help text.
 
-use crossterm::event::{KeyCode, KeyModifiers};
+use crossterm::event::KeyCode;
 
 use crate::tui::field::Edit;
 
 use super::action::Action;
+use super::binding::*;
 use super::context::Context;
-use super::key_names::{Key, kebab};
-
-/// One row of the table.
-#[derive(Debug)]
-pub struct Binding {
-    /// The context.
-    pub context: Context,
-    /// The keys.
-    pub keys: &'static [Key],
-    /// The action.
-    pub action: Action,
-    /// A word or two for the footer; empty if the footer does not show it.
-    pub label: &'static str,
-    /// A sentence for the help.
-    pub help: &'static str,
-}
-
-impl Binding {
-    /// Its name in the settings, unique within its context: `page-up`.
-    pub fn id(&self) -> String {
-        match self.action {
-            Action::Choose(_) => self.label.to_owned(),
-            Action::Edit(edit) => kebab(&format!("{edit:?}")),
-            action => kebab(&format!("{action:?}")),
-        }
-    }
-}
-
-const fn c(key: char) -> Key {
-    (KeyCode::Char(key), KeyModifiers::NONE)
-}
-const fn ctrl(key: char) -> Key {
-    (KeyCode::Char(key), KeyModifiers::CONTROL)
-}
-const fn k(code: KeyCode) -> Key {
-    (code, KeyModifiers::NONE)
-}
-const fn row(
-    context: Context,
-    keys: &'static [Key],
-    action: Action,
-    label: &'static str,
-    help: &'static str,
-) -> Binding {
-    Binding { context, keys, action, label, help }
-}
-
-const UP: Key = k(KeyCode::Up);
-const DOWN: Key = k(KeyCode::Down);
-const PAGE_UP: Key = k(KeyCode::PageUp);
-const PAGE_DOWN: Key = k(KeyCode::PageDown);
-const HOME: Key = k(KeyCode::Home);
-const END: Key = k(KeyCode::End);
-const LEFT: Key = k(KeyCode::Left);
-const RIGHT: Key = k(KeyCode::Right);
-const ENTER: Key = k(KeyCode::Enter);
-const ESC: Key = k(KeyCode::Esc);
-const TAB: Key = k(KeyCode::Tab);
-const BACK_TAB: Key = k(KeyCode::BackTab);
 
 /// Every key. The footer shows the keys of a context in this order.
 pub const TABLE: &[Binding] = &[

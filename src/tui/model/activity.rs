@@ -11,8 +11,8 @@ use crate::control::activity::outcomes::Outcomes;
 use crate::control::activity::page::{Anchor, PageRequest};
 use crate::control::activity::query::{Query, Sort};
 
-use super::filter::Times;
 use super::record_row::{Detail, Row, RowPage};
+use super::times::Times;
 use crate::tui::field::Field;
 
 /// How many requests whose helpers got TERM are remembered.

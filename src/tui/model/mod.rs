@@ -29,6 +29,7 @@ mod requests;
 mod stack;
 mod state;
 pub mod tab;
+pub mod times;
 pub mod tour;
 pub mod undo;
 pub mod warnings;

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::control::activity::outcomes::Outcomes;
     use crate::tui::field::Field;
-    use crate::tui::model::filter::Times;
+    use crate::tui::model::times::Times;
     use crate::tui::testing::fixtures;
     use crate::tui::testing::render::{keys, screen};
     use crate::verbs::span::Span;

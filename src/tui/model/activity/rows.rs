@@ -1,4 +1,5 @@
-//! Rows of more than one request: marks, unfolding and the tree; and how far the record is scrolled.
+//! Rows of more than one request: marks, unfolding and the tree; rows of older records; and how far the record is
+//! scrolled.
 
 use super::Activity;
 use crate::tui::model::record_row::Row;
@@ -50,5 +51,28 @@ impl Activity {
     pub fn scroll_by(&mut self, by: isize, most: usize) {
         let Some((_, id)) = self.at else { return };
         self.scroll = (id, self.scrolled().saturating_add_signed(by).min(most));
+    }
+}
+
+impl Activity {
+    /// Whether the record under the cursor is older than the target's run.
+    pub fn is_older(&self) -> bool {
+        self.answer.older.held > 0 && self.at.is_some_and(|(index, _)| index >= self.answer.older.first)
+    }
+
+    /// What the head of the list says about older records.
+    pub fn older_words(&self) -> Option<String> {
+        let older = &self.answer.older;
+        let words = match (older.reads, older.full, older.held) {
+            (true, ..) => "reading older ones".to_owned(),
+            (_, true, held) => {
+                format!("{held} from the ledger; older ones are not held: choose a time or other filters")
+            }
+            (_, _, 0) if !self.times.is_all() => format!("none older: {}", older.why.as_ref()?),
+            (_, _, 0) => return None,
+            _ if self.is_older() => "from the ledger, older than this session".to_owned(),
+            (_, _, held) => format!("{held} from the ledger"),
+        };
+        Some(words)
     }
 }

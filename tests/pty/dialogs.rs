@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use crate::pty::Pty;
-use crate::steps::{ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, page_shows, quits};
+use crate::steps::{
+    ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, leaves, opens, page_shows, quits,
+};
 
 /// A screen, the keys, the dialog's title and its contents, at any size.
 const DIALOGS: [(&str, &str, &str, &[&str]); 15] = [
@@ -46,8 +48,16 @@ fn every_dialog_opens_says_what_it_is_and_goes() {
                 pty.until("the record", |s| s.contents().lines().any(|row| row.starts_with(">#1")));
             }
             pty.press(keys, &format!("─ {name}"));
+            if name.starts_with('#') {
+                // The title also stands above the details.
+                pty.shows("esc back");
+            }
             shows.iter().for_each(|words| pty.says(words));
             names_the_target(pty);
+            if name.starts_with('#') {
+                leaves(pty);
+                continue;
+            }
             pty.send(ESC);
             pty.hides(&format!("─ {name}"));
         }
@@ -95,11 +105,13 @@ fn any_helper_is_called() {
         pty.send(ENTER);
         pty.says("#2 /bin/sh: ▸ running as pid");
         pty.press("3", "[3 Activity]");
+        // Equal ones share a row.
+        pty.press("+", "every request has a row");
         pty.until("both", |s| ["#1 ", "#2 "].iter().all(|id| s.contents().contains(id)));
-        pty.press(ENTER, "─ #2 helper /bin/sh");
+        opens(pty);
+        pty.shows("#2 helper /bin/sh");
         page_shows(pty, "own bset cap_chown");
-        pty.send(ESC);
-        pty.hides("─ #2 helper");
+        leaves(pty);
         quits(pty);
     });
 }

@@ -59,13 +59,14 @@ fn journey(columns: u16, rows: u16) {
     pty.send(b"\x1b[200~\x1b[31m\xe2\x80\xaex\x1b[201~\r");
     pty.says(r"#1 \x1b[31m\xe2\x80\xaex: ✗ exit 3");
     pty.press("3", ">#1");
-    pty.press("\r", r"─ #1 module \x1b[31m");
+    pty.press("\r", "esc back");
+    pty.shows(r"─ #1 module \x1b[31m");
     for what in [r"\x1b[31m\xe2\x80\xaex", r"\x1b[2J\x1b]0;own", "the end", r"\x1b]52;c;b3du", SHOWN] {
         // The beginning of text that may be wrapped.
         page_shows(&mut pty, &what[..what.len().min(15)]);
     }
     pty.send(ESC);
-    pty.hides("─ #1 module");
+    pty.hides("esc back");
     // As a helper, by a path of the same kind; it keeps running, and the exit report names it.
     pty.press("c", "Call a helper");
     pty.send(b"\x1b[200~");

@@ -66,9 +66,10 @@ fn rows_of_activity_and_log() {
         click(&mut pty, "#2 ");
         pty.until("the cursor on #2", |s| s.rows(0, columns).any(|row| row.starts_with('>') && row.contains("#2 ")));
         click(&mut pty, "#2 ");
+        pty.shows("esc back");
         pty.shows("─ #2 module");
         pty.send("\x1b");
-        pty.hides("─ #2 module");
+        pty.hides("esc back");
         quits(&mut pty);
     }
 }

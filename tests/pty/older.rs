@@ -88,7 +88,7 @@ fn finds(pty: &mut Pty, is_tall: bool) {
     pty.send(ESC);
     pty.press(ESC, "all records are shown again");
     // The oldest is a few pages away.
-    for _ in 0..10 {
+    for _ in 0..100 {
         pty.frame_after(|pty| pty.send("\x1b[F"));
         if pty.text().contains(">#1 ") {
             break;

@@ -159,6 +159,7 @@ fn the_terminals_cursor_stands_on_the_chosen_row() {
         at(pty, "> cap_sys_rawio");
         pty.send("3");
         at(pty, ">#2");
+        pty.press("+", "every request has a row");
         pty.send("\x1b[B");
         at(pty, ">#1");
         pty.send("g");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::pty::Pty;
-use crate::steps::{ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, page_shows, quits, taken};
+use crate::steps::{ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, leaves, opens, page_shows, quits, taken};
 
 const DOWN: &str = "\x1b[B";
 const PAGE_DOWN: &str = "\x1b[6~";
@@ -87,15 +87,15 @@ fn a_record_answers_its_keys_where_it_is() {
         ask(pty, "foo", 1);
         pty.shows("exit 1");
         pty.press("3", ">#1");
-        pty.press(ENTER, "─ #1 module foo ");
+        opens(pty);
+        pty.shows("─ #1 module foo ");
         pty.until("the record", |s| s.contents().contains("exit 1 (raw 256) ·"));
         assert!(!pty.text().contains("k kill") && !pty.text().contains("x abandon"), "{}", pty.text());
         pty.send("k");
         pty.says("#1 foo: it has ended: nothing to kill");
         pty.shows("─ #1 module foo ");
         page_shows(pty, "requester");
-        pty.send(ESC);
-        pty.hides("─ #1 module foo ");
+        leaves(pty);
         quits(pty);
     });
 }

@@ -25,7 +25,7 @@ fn keys(config: &std::path::Path) -> Output {
 
 #[test]
 fn keys_and_theme_are_the_operators() {
-    let config = folder("theme = \"high-contrast\"\n[keys.screens]\nquit = \"X\"\nmodule = \"M\"\n");
+    let config = folder("theme = \"high-contrast\"\n[keys.screens]\nquit = \"Z\"\nmodule = \"M\"\n");
     for (columns, rows) in SIZES {
         // A chosen theme overrides it.
         let plain = Start::khelper(columns, rows).env("NO_COLOR", "1");
@@ -40,17 +40,17 @@ fn keys_and_theme_are_the_operators() {
         pty.hides("Ask for a module");
         pty.press("q?", "Keys: type to search");
         pty.press("quit; asks", "search quit; asks");
-        pty.shows("X");
+        pty.shows("Z");
         pty.send("\x1b");
         pty.hides("Keys: type to search");
-        pty.send("X");
+        pty.send("Z");
         assert_eq!(pty.ends(), 0);
         pty.is_restored();
     }
     // The output of `khelper keys` is a valid settings file.
     let printed = keys(config.path());
     let text = String::from_utf8(printed.stdout).unwrap();
-    assert!(text.contains("quit = [\"X\"]") && text.contains("[keys.masks]"), "{text}");
+    assert!(text.contains("quit = [\"Z\"]") && text.contains("[keys.masks]"), "{text}");
     assert_eq!(keys(folder(&text).path()).stdout, text.as_bytes());
 }
 

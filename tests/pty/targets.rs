@@ -76,7 +76,7 @@ fn the_next_target_is_shown_in_the_same_theme_and_size() {
         pty.send("t");
         shows(&mut pty, "engine");
         pty.press("T", "theme ansi");
-        pty.until("the whole screen", |s| s.contents().lines().last().is_some_and(|line| line.contains("help")));
+        pty.until("the whole screen", |s| s.contents().lines().last().is_some_and(|line| line.contains("? keys")));
         pty.send("q");
         assert_eq!(pty.ends(), 0, "{}", pty.text());
         pty.is_restored();

@@ -82,6 +82,16 @@ impl Model {
         }
     }
 
+    /// Takes back what is no longer true: every message that begins so.
+    pub fn take_back(&mut self, begins: &str) {
+        let begins = screen_again(begins);
+        let is = |old: &Status| old.text.starts_with(&*begins);
+        self.waiting_messages.retain(|old| !is(old));
+        if self.status.as_ref().is_some_and(is) {
+            self.status = self.waiting_messages.pop_front();
+        }
+    }
+
     fn forget_messages(&mut self) {
         while self.waiting_messages.len() > WAITING {
             let note = self.waiting_messages.iter().position(|old| urgency(old.mood) < 2).unwrap_or(0);
@@ -176,6 +186,19 @@ mod tests {
         assert_eq!(shown(&model), "look");
         keys(&mut model, "⎋");
         assert_eq!(model.message(), None);
+    }
+
+    #[test]
+    fn what_is_no_longer_true_is_taken_back() {
+        let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
+        model.say(Severity::Bad, "lost the connection to a: why");
+        model.say(Severity::Good, "done");
+        model.say(Severity::Bad, "lost the connection to a: again");
+        model.say(Severity::Warned, "look");
+        model.take_back("lost the connection to a");
+        assert_eq!(shown(&model), "(+1) done");
+        model.take_back("lost the connection to a");
+        assert_eq!(shown(&model), "(+1) done");
     }
 
     #[test]

@@ -288,7 +288,6 @@ pub trait Dialog: Any + Debug {
 
     /// The command that it waited for was refused, and why.
     fn refused(&mut self, _why: String) {}
-
     /// Whether a key of its contexts has an effect now: the footer shows only such keys.
     fn offers(&self, _model: &Model, _action: Action) -> bool {
         true

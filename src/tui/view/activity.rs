@@ -170,9 +170,9 @@ fn record(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let from = a.scrolled().min(total.saturating_sub(room));
     let to = (from + room).min(total);
     let hint = match (a.reading, total > room) {
-        (true, true) => format!("{}-{to} of {total} lines, left goes back;{}-{to} of {total}", from + 1, from + 1),
-        (true, false) => "all is shown, left goes back;left goes back".to_owned(),
-        (false, true) => format!("{} more lines: right reads, enter opens;right reads", total - to + from),
+        (true, true) => format!("{}-{to} of {total} lines; left goes back", from + 1),
+        (true, false) => "left goes back; all is shown".to_owned(),
+        (false, true) => format!("{} more lines: right reads; enter opens", total - to + from),
         (false, false) => String::new(),
     };
     let rule = Rule { title: &title, hint: &hint, focused: a.reading };

@@ -114,7 +114,7 @@ fn keys_are_heard_in_a_flood_and_no_count_is_lost() {
             format!("{ALL} requests, {gone} dropped"),
         ];
         pty.until(&said[1], |s| said.iter().any(|words| s.contents().contains(words)));
-        pty.shows(&format!("of {KEPT} "));
+        pty.shows(&format!("{KEPT} requests"));
         // What is kept is all there, by outcome.
         pty.press("o", "every outcome");
         pty.shows(&format!(" {KEPT} "));

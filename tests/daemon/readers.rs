@@ -58,7 +58,7 @@ fn auth_4_a_reader_reads_without_argv_environment_and_output() {
     secret["env"] = json!([format!("PASSWORD={SECRET}")]);
     let full = root.call("Run", secret);
     assert_eq!(full.to_string().matches(SECRET).count(), 3, "argv, environment, output: {full}");
-    let page = json!({"query": {"words": [], "globs": "", "which": "all", "sort": "newest", "reverse": false},
+    let page = json!({"query": {"words": [], "globs": "", "which": [], "sort": "newest", "reverse": false},
         "still": false, "anchor": {"row": "first"}, "around": 5});
     let reads = [
         message("Record", json!({"id": full["id"]}), false),

@@ -172,7 +172,10 @@ fn record(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let hint = match (a.reading, total > room) {
         (true, true) => format!("{}-{to} of {total} lines; left goes back", from + 1),
         (true, false) => "left goes back; all is shown".to_owned(),
-        (false, true) => format!("{} more lines: right reads; enter opens", total - to + from),
+        (false, true) => {
+            let left = total - to + from;
+            format!("{left} more line{}: right reads; enter opens", if left == 1 { "" } else { "s" })
+        }
         (false, false) => String::new(),
     };
     let rule = Rule { title: &title, hint: &hint, focused: a.reading };

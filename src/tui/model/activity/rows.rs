@@ -2,6 +2,7 @@
 //! scrolled.
 
 use super::Activity;
+use crate::control::activity::page::Anchor;
 use crate::tui::model::record_row::Row;
 
 impl Activity {
@@ -33,13 +34,20 @@ impl Activity {
     /// Shows equal requests in one row from now on, or each in its own. The cursor stays with its request.
     pub fn fold(&mut self) {
         self.unfolded ^= true;
+        self.stay();
+    }
+
+    /// The cursor stays with its request in the next answer, which has other rows; keys that move it count from there.
+    fn stay(&mut self) {
         self.moves += 1;
+        let near = self.at.map(|(index, id)| Anchor::Near { id, index, by: 0 });
+        self.wish = self.wish.or(near);
     }
 
     /// Shows the tree of who asked whom from now on, or a list. The cursor stays with its request.
     pub fn turn_tree(&mut self) {
         self.tree ^= true;
-        self.moves += 1;
+        self.stay();
     }
 
     /// How far the record under the cursor is scrolled.

@@ -108,3 +108,19 @@ fn trouble_is_kept_apart_from_rows() {
     settle(&mut a, 3, 5);
     assert_eq!(a.answer.trouble, None);
 }
+
+/// A key that comes before the answer is not lost.
+#[test]
+fn the_cursor_moves_from_its_request_when_rows_unfold() {
+    let mut a = Activity::default();
+    let folded = a.ask(1, 10, 0).unwrap();
+    a.take(RowPage { in_rows: 1, rows: vec![row(2)], ..answer(&folded, 2) });
+    assert_eq!((a.at, a.answer.in_rows), (Some((0, 2)), 1));
+    a.fold();
+    let first = a.ask(1, 10, 0).unwrap();
+    assert!(!first.folded);
+    a.move_by(1);
+    a.take(answer(&first, 2));
+    settle(&mut a, 1, 2);
+    assert_eq!(a.at, Some((1, 1)));
+}

@@ -111,10 +111,10 @@ fn keys_are_heard_in_a_flood_and_no_count_is_lost() {
         let gone = ALL - KEPT;
         let said = [
             format!("{ALL} requests so far, 0 still running, {gone} oldest dropped"),
-            format!("{ALL} requests, {gone} dropped"),
+            format!("{gone} of {ALL} requests dropped"),
         ];
         pty.until(&said[1], |s| said.iter().any(|words| s.contents().contains(words)));
-        pty.shows(&format!("{KEPT} requests"));
+        pty.shows(&format!("of {KEPT} "));
         // What is kept is all there, by outcome.
         pty.press("o", "every outcome");
         pty.shows(&format!(" {KEPT} "));

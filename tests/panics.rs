@@ -192,6 +192,8 @@ fn a_panic_of_another_thread_is_answered_and_told_at_the_end() {
     pty.press("3", "khelper panicked while it read records");
     pty.press("S", "oldest");
     pty.until("the records", |s| s.contents().lines().any(|line| line.starts_with('>') && line.contains("#1")));
+    pty.press("+", "every request has a row");
+    pty.until("two rows", |s| s.contents().contains("1-2 of 2 ") && s.contents().contains(">#1"));
     pty.press("k", "Kill the helper of #1?");
     pty.send("k\r");
     pty.shows("perhaps done: khelper panicked");

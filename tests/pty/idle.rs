@@ -147,7 +147,7 @@ fn a_console_that_has_seen_everything_only_sleeps_once_nothing_runs() {
     pty.press("1", "[1 Overview]");
     pty.press(":", "Command");
     pty.press("run -- /bin/true\r", "/bin/true: ✓ exit 0");
-    pty.press("3", "2 rows, 3 requests");
+    pty.press("3", "of 3");
     pty.press("\r", "esc back");
     pty.send("\x1b");
     pty.hides("esc back");

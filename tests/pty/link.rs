@@ -113,6 +113,9 @@ fn what_is_typed_is_kept_while_the_connection_is_lost() {
         relay.join();
         pty.hides("CONNECTION LOST");
         pty.send("\r");
+        // What was not read yet comes first.
+        pty.says("is back");
+        pty.send(ESC);
         pty.says("foo: ✓ exit 0");
         quits(&mut pty);
     }

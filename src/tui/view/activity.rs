@@ -79,7 +79,7 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
         _ if !a.is_current() => "reading".to_owned(),
         0 => format!("0 records{of}"),
         _ if a.answer.in_rows < a.answer.matched => {
-            format!("{}-{} of {} rows, {} requests{of}", a.top + 1, a.top + shown, a.answer.in_rows, a.answer.matched)
+            format!("{}-{} of {} rows of {}{of}", a.top + 1, a.top + shown, a.answer.in_rows, a.answer.matched)
         }
         _ => format!("{}-{} of {}{of}", a.top + 1, a.top + shown, a.answer.matched),
     });
@@ -120,7 +120,7 @@ fn sums(totals: &Totals, live: usize) -> String {
 fn brief_sums(totals: &Totals) -> String {
     match totals.records_dropped {
         0 => format!("{} requests", totals.requests),
-        gone => format!("{} requests, {gone} dropped", totals.requests),
+        gone => format!("{gone} of {} requests dropped", totals.requests),
     }
 }
 

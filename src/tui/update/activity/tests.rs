@@ -578,7 +578,7 @@ fn the_record_below_the_rows_is_read_to_its_end() {
     let records = [fixtures::full(1)];
     keys_over(&mut m, &records, "s");
     let before = screen(&m);
-    assert!(before.contains("more lines: right reads, enter opens") && !before.contains("chain"), "{before}");
+    assert!(before.contains("more lines: right reads; enter opens") && !before.contains("chain"), "{before}");
     keys_over(&mut m, &records, "→⇲");
     let after = screen(&m);
     assert!(after.contains("chain") && after.contains("stderr") && after.contains("left goes back"), "{after}");

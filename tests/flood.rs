@@ -111,7 +111,7 @@ fn keys_are_heard_in_a_flood_and_no_count_is_lost() {
         let gone = ALL - KEPT;
         let said = [
             format!("{ALL} requests so far, 0 still running, {gone} oldest dropped"),
-            format!("{gone} of {ALL} requests dropped"),
+            format!("{gone} of {ALL} dropped"),
         ];
         pty.until(&said[1], |s| said.iter().any(|words| s.contents().contains(words)));
         pty.shows(&format!("of {KEPT} "));

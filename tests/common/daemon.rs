@@ -7,6 +7,7 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -86,7 +87,8 @@ pub struct Relay {
 
 impl Relay {
     pub fn new(daemon: &Daemon) -> Self {
-        let path = daemon.folder().join("r");
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let path = daemon.folder().join(format!("r{}", MADE.fetch_add(1, Ordering::Relaxed)));
         let relay = Self { path, daemon: daemon.socket(), ends: Arc::default() };
         relay.join();
         relay

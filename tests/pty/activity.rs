@@ -104,7 +104,7 @@ fn equal_requests_share_a_row_and_are_marked_together() {
         pty.says("foo: 3 of 3 answered");
         ask(pty, "bar", 1);
         pty.shows(" bar: ");
-        pty.press("3", "1-2 of 2 rows, 4 requests");
+        pty.press("3", "1-2 of 2 rows of 4");
         pty.shows("×3");
         pty.press(DOWN, "#3 ");
         on(pty, "#3");
@@ -122,7 +122,7 @@ fn equal_requests_share_a_row_and_are_marked_together() {
         pty.send("foo");
         pty.shows("3 of 4");
         pty.send(ENTER);
-        pty.shows("1-1 of 1 rows, 3 requests");
+        pty.shows("1-1 of 1 rows of 3");
         quits(pty);
     });
 }

@@ -90,6 +90,7 @@ fn finds(pty: &mut Pty, is_tall: bool) {
     // The oldest is a few pages away.
     for _ in 0..100 {
         pty.frame_after(|pty| pty.send("\x1b[F"));
+        pty.until("what is read", |s| !s.contents().contains("reading"));
         if pty.text().contains(">#1 ") {
             break;
         }

@@ -120,7 +120,7 @@ fn sums(totals: &Totals, live: usize) -> String {
 fn brief_sums(totals: &Totals) -> String {
     match totals.records_dropped {
         0 => format!("{} requests", totals.requests),
-        gone => format!("{gone} of {} requests dropped", totals.requests),
+        gone => format!("{gone} of {} dropped", totals.requests),
     }
 }
 

@@ -489,7 +489,7 @@ fn equal_requests_share_a_row_until_they_are_unfolded() {
     let (mut m, records) = folded();
     assert_eq!(rows_shown(&m), [(7, 3), (6, 1), (3, 1), (2, 2)]);
     let shown = screen(&m);
-    assert!(shown.contains("1-4 of 4 rows, 7 requests") && shown.contains(" ×3 "), "{shown}");
+    assert!(shown.contains("1-4 of 4 rows of 7") && shown.contains(" ×3 "), "{shown}");
     keys_over(&mut m, &records, "f+");
     assert_eq!(rows_shown(&m).len(), 7);
     // The cursor keeps its request, whichever row that is in.

@@ -13,7 +13,6 @@ pub fn short_ending(words: &str, has_errno: bool, columns: usize) -> String {
     }
     let shorter = words
         .replace("refused by the ", "refused: ")
-        .replace("refused, ", "refused: ")
         .replace("denied by ", "denied: ")
         .replace("abandoned by the caller, the helper still runs", "abandoned, runs on");
     // The errno is never cut: without room for it and the first word, it is left out.

@@ -110,7 +110,11 @@ fn task_4_a_capability_is_dropped_and_rehearsed_with_four_keys() {
         keys.press(ENTER, "");
         assert_eq!(keys.pressed, 4);
         keys.pty.shows("Rehearsal");
-        keys.pty.says("They differ in their capabilities");
+        // An ordinary user's helper has no capabilities, whatever the mask.
+        keys.pty.says(match nix::unistd::geteuid().is_root() {
+            true => "They differ in their capabilities",
+            false => "This proves nothing",
+        });
         keys.pty.send(ESC);
         keys.pty.hides("Rehearsal");
         keys.types("z", "cap_sys_module");

@@ -62,8 +62,13 @@ fn below(model: &Model, columns: usize) -> Section {
         None => ("No capability: no row matches the filter".to_owned(), String::new()),
     };
     let mut out = Writer::new(model, columns, title, hint);
-    out.section.lines = note(model, columns, true).lines;
     let changed = model.masks.changed(&model.snapshot);
+    // What the draft drops comes first, unless another writer has just changed it.
+    let (first, later) = match note(model, columns, true).lines {
+        lines if changed.is_empty() || model.masks.note.is_some() => (lines, Vec::new()),
+        lines => (Vec::new(), lines),
+    };
+    out.section.lines = first;
     for knob in &changed {
         let (live, draft) = (live(&model.snapshot, *knob), model.masks.draft(*knob));
         if changed.len() == 1 {
@@ -74,6 +79,7 @@ fn below(model: &Model, columns: usize) -> Section {
             out.say(short(*knob), &brief(live, draft), style);
         }
     }
+    out.section.lines.extend(later);
     if !changed.is_empty() {
         rehearsed(&mut out);
     }
@@ -92,7 +98,7 @@ fn below(model: &Model, columns: usize) -> Section {
 
 /// All panels, and both masks in every form: for the page that `f` opens.
 pub fn whole(model: &Model, columns: usize) -> Vec<Line<'static>> {
-    let mut sections = vec![note(model, columns, false), capability(model, columns)];
+    let mut sections = vec![capability(model, columns), note(model, columns, false)];
     sections.extend(KNOBS.map(|knob| mask(model, knob, columns, true)));
     sections.extend([before(model, columns), changes(model, columns), legend(model, columns)]);
     if model.snapshot.uid == 0 && !model.link.is_real() {

@@ -7,6 +7,15 @@ use crate::control::text::outcome::Severity;
 
 use super::Model;
 
+/// What a message is about: a later one about the same replaces it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The progress of a batch.
+    Batch(u64),
+    /// The connection to the target: what was said of it is no longer true.
+    Connection,
+}
+
 /// The last message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -16,8 +25,8 @@ pub struct Status {
     pub text: String,
     /// How many dialogs were open when the message came.
     pub depth: usize,
-    /// The batch that it is about.
-    pub batch: Option<u64>,
+    /// What it is about.
+    pub about: Option<About>,
     /// It has been on the screen.
     pub drawn: bool,
     /// A key was pressed after that.
@@ -27,7 +36,7 @@ pub struct Status {
 impl Status {
     /// Whether it stays until it is dismissed: trouble that is not the end of a request.
     pub fn stays(&self) -> bool {
-        self.batch.is_none() && matches!(self.mood, Severity::Warned | Severity::Bad)
+        !matches!(self.about, Some(About::Batch(_))) && matches!(self.mood, Severity::Warned | Severity::Bad)
     }
 }
 
@@ -52,13 +61,18 @@ impl Model {
 
     /// Shows a message about a batch, which replaces the last one about it.
     pub fn say_of_batch(&mut self, batch: u64, mood: Severity, text: impl Into<String>) {
-        self.tell(Some(batch), mood, text);
+        self.tell(Some(About::Batch(batch)), mood, text);
     }
 
-    fn tell(&mut self, batch: Option<u64>, mood: Severity, text: impl Into<String>) {
+    /// Shows a message about the connection, which replaces the last one about it.
+    pub fn say_of_connection(&mut self, mood: Severity, text: impl Into<String>) {
+        self.tell(Some(About::Connection), mood, text);
+    }
+
+    fn tell(&mut self, about: Option<About>, mood: Severity, text: impl Into<String>) {
         let text = screen_again(&text.into());
-        let new = Status { mood, text, depth: self.dialogs.len(), batch, drawn: false, seen: false };
-        let same = |old: &Status| batch.is_some() && old.batch == batch;
+        let new = Status { mood, text, depth: self.dialogs.len(), about, drawn: false, seen: false };
+        let same = |old: &Status| about.is_some() && old.about == about;
         self.waiting_messages.retain(|old| !same(old));
         match self.status.take() {
             Some(old) if !old.seen && !same(&old) && old.mood != Severity::Quiet && old.text != new.text => {
@@ -79,16 +93,6 @@ impl Model {
                 self.forget_messages();
             }
             _ => self.status = Some(new),
-        }
-    }
-
-    /// Takes back what is no longer true: every message that begins so.
-    pub fn take_back(&mut self, begins: &str) {
-        let begins = screen_again(begins);
-        let is = |old: &Status| old.text.starts_with(&*begins);
-        self.waiting_messages.retain(|old| !is(old));
-        if self.status.as_ref().is_some_and(is) {
-            self.status = self.waiting_messages.pop_front();
         }
     }
 
@@ -189,16 +193,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_longer_true_is_taken_back() {
+    fn what_is_no_longer_true_of_the_connection_is_replaced() {
         let mut model = fixtures::model(fixtures::snapshot(), 80, 24);
-        model.say(Severity::Bad, "lost the connection to a: why");
+        model.say_of_connection(Severity::Bad, "lost");
         model.say(Severity::Good, "done");
-        model.say(Severity::Bad, "lost the connection to a: again");
         model.say(Severity::Warned, "look");
-        model.take_back("lost the connection to a");
-        assert_eq!(shown(&model), "(+1) done");
-        model.take_back("lost the connection to a");
-        assert_eq!(shown(&model), "(+1) done");
+        assert_eq!(shown(&model), "(+2) lost");
+        model.say_of_connection(Severity::Good, "back");
+        assert_eq!(shown(&model), "(+2) back");
+        keys(&mut model, "x");
+        // Also while it waits behind another one.
+        model.say_of_connection(Severity::Bad, "lost again");
+        model.say_of_connection(Severity::Good, "back again");
+        let all: Vec<&str> = model.status.iter().chain(&model.waiting_messages).map(|one| &*one.text).collect();
+        assert_eq!(all.iter().filter(|text| text.contains("lost") || text.contains("back")).count(), 1, "{all:?}");
     }
 
     #[test]

@@ -10,9 +10,8 @@ pub(super) fn changed(model: &mut Model, info: TargetInfo) {
     let before = std::mem::replace(&mut model.link.info, info);
     let info = &model.link.info;
     let name = object(info);
-    let lost = format!("lost the connection to {name}");
     let (mood, text) = match (before.lost(), info.lost()) {
-        (_, Some(why)) => (Severity::Bad, format!("{lost}: {why}; the screen shows old state")),
+        (_, Some(why)) => (Severity::Bad, format!("lost the connection to {name}: {why}; the screen shows old state")),
         (_, None) if before.run != info.run => {
             model.link.seen = false;
             model.changes.forget();
@@ -21,6 +20,5 @@ pub(super) fn changed(model: &mut Model, info: TargetInfo) {
         (Some(_), None) => (Severity::Good, format!("the connection to {name} is back")),
         (None, None) => return,
     };
-    model.take_back(&lost);
-    model.say(mood, text);
+    model.say_of_connection(mood, text);
 }

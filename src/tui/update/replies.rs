@@ -65,7 +65,7 @@ pub(super) fn take(model: &mut Model, ticket: Ticket, reply: Result<Reply, Contr
             Ok(_) => {}
             Err(error) => model.say(Severity::Bad, format!("nothing is marked: {}", explain(&error))),
         },
-        Pending::Path => path(model, ticket, reply),
+        Pending::Path => set(model, ticket, &[Key::Modprobe], reply),
         Pending::Gate(words, before) => gate(model, ticket, (words, before), reply),
         Pending::Undo(asked) => undone(model, ticket, &asked, reply),
         Pending::Masks(asked) => masks(model, ticket, &asked, reply),
@@ -113,15 +113,14 @@ fn report(model: &mut Model, ticket: Ticket, mood: Severity, text: String) {
     }
 }
 
-/// Shows why something was refused: in the dialog that waits for the answer, else in the message line.
-fn refused(model: &mut Model, at: Option<usize>, why: String) {
-    match at.and_then(|at| model.dialogs.get_mut(at)) {
-        Some(dialog) => dialog.refused(why),
-        None => model.say(Severity::Bad, why),
-    }
-}
-
-fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
+/// Handles the answer to a write of these knobs. Returns what was written: the dialog that waited for it is closed, and
+/// the screen shows the new values. A refusal is shown in that dialog, else where the command came from.
+fn written(
+    model: &mut Model,
+    ticket: Ticket,
+    names: &[&str],
+    reply: Result<Reply, ControlError>,
+) -> Option<Vec<Change>> {
     let at = model.waiting(ticket);
     match reply {
         Ok(Reply::Written(written)) => {
@@ -129,15 +128,16 @@ fn path(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) {
                 model.dialogs.remove(at);
             }
             take_written(model, &written);
-            model.changes.keep(&written);
-            let (mood, text) = change::changed(&written);
-            let undo = can_undo(model, &written);
-            model.say(mood, format!("{text}{undo}"));
+            Some(written)
         }
-        Ok(_) => {}
+        Ok(_) => None,
         Err(error) => {
-            let why = not_changed(&[Key::Modprobe.name()], &error);
-            refused(model, at, why);
+            let why = not_changed(names, &error);
+            match at.and_then(|at| model.dialogs.get_mut(at)) {
+                Some(dialog) => dialog.refused(why),
+                None => report(model, ticket, Severity::Bad, why),
+            }
+            None
         }
     }
 }
@@ -152,26 +152,14 @@ fn can_undo(model: &Model, written: &[Change]) -> String {
 
 /// Handles the answer to a write of the values of before: done only if each reads back as it was asked for.
 fn undone(model: &mut Model, ticket: Ticket, asked: &[(Key, KnobValue)], reply: Result<Reply, ControlError>) {
-    let at = model.waiting(ticket);
-    match reply {
-        Ok(Reply::Written(written)) => {
-            if let Some(at) = at {
-                model.dialogs.remove(at);
-            }
-            take_written(model, &written);
-            model.changes.taken_back();
-            let reads = |(key, value): &(Key, KnobValue)| written.iter().any(|w| w.key == *key && w.after == *value);
-            let (target, (mood, text)) = (object(&model.link.info), change::changed(&written));
-            match asked.iter().all(reads) {
-                true => model.say(mood, format!("undone and read back, on {target}: {text}")),
-                false => model.say(Severity::Bad, format!("undone on {target}, but it reads back otherwise: {text}")),
-            }
-        }
-        Ok(_) => {}
-        Err(error) => {
-            let names: Vec<&str> = asked.iter().map(|(key, _)| key.name()).collect();
-            refused(model, at, not_changed(&names, &error));
-        }
+    let names: Vec<&str> = asked.iter().map(|(key, _)| key.name()).collect();
+    let Some(written) = written(model, ticket, &names, reply) else { return };
+    model.changes.taken_back();
+    let reads = |(key, value): &(Key, KnobValue)| written.iter().any(|w| w.key == *key && w.after == *value);
+    let (target, (mood, text)) = (object(&model.link.info), change::changed(&written));
+    match asked.iter().all(reads) {
+        true => model.say(mood, format!("undone and read back, on {target}: {text}")),
+        false => model.say(Severity::Bad, format!("undone on {target}, but it reads back otherwise: {text}")),
     }
 }
 
@@ -197,81 +185,38 @@ fn gate(model: &mut Model, ticket: Ticket, (words, before): (&str, Depth), reply
 }
 
 fn masks(model: &mut Model, ticket: Ticket, asked: &[(MaskKnob, CapMask)], reply: Result<Reply, ControlError>) {
-    let at = model.waiting(ticket);
-    match reply {
-        Ok(Reply::Written(written)) => {
-            if let Some(at) = at {
-                model.dialogs.remove(at);
-            }
-            take_written(model, &written);
-            model.changes.keep(&written);
-            // Bits toggled since stay; the rest is rebased on what was read back.
-            for (knob, mask) in asked {
-                if model.masks.draft(*knob) == *mask {
-                    model.masks.settle(*knob, live(&model.snapshot, *knob));
-                }
-            }
-            let (mood, text) =
-                change::applied(asked, &written, model.snapshot.known, |knob| live(&model.snapshot, knob));
-            model.say(mood, text);
-        }
-        Ok(_) => {}
-        Err(error) => {
-            let names: Vec<&str> = asked.iter().map(|(knob, _)| key(*knob).name()).collect();
-            let why = not_changed(&names, &error);
-            refused(model, at, why);
+    let names: Vec<&str> = asked.iter().map(|(knob, _)| key(*knob).name()).collect();
+    let Some(written) = written(model, ticket, &names, reply) else { return };
+    model.changes.keep(&written);
+    // Bits toggled since stay; the rest is rebased on what was read back.
+    for (knob, mask) in asked {
+        if model.masks.draft(*knob) == *mask {
+            model.masks.settle(*knob, live(&model.snapshot, *knob));
         }
     }
+    let (mood, text) = change::applied(asked, &written, model.snapshot.known, |knob| live(&model.snapshot, knob));
+    model.say(mood, text);
 }
 
 fn reset(model: &mut Model, ticket: Ticket, knob: MaskKnob, reply: Result<Reply, ControlError>) {
-    let at = model.waiting(ticket);
-    match reply {
-        Ok(Reply::Written(written)) => {
-            if let Some(at) = at {
-                model.dialogs.remove(at);
-            }
-            let before = live(&model.snapshot, knob);
-            take_written(model, &written);
-            model.changes.keep(&written);
-            model.masks.rebase(knob, before, live(&model.snapshot, knob));
-            model.say(Severity::Good, change::was_reset(knob, &written));
-        }
-        Ok(_) => {}
-        Err(error) => {
-            let why = not_changed(&[key(knob).name()], &error);
-            refused(model, at, why);
-        }
-    }
+    let before = live(&model.snapshot, knob);
+    let Some(written) = written(model, ticket, &[key(knob).name()], reply) else { return };
+    model.changes.keep(&written);
+    model.masks.rebase(knob, before, live(&model.snapshot, knob));
+    model.say(Severity::Good, change::was_reset(knob, &written));
 }
 
-/// Handles the answer to a write of knobs by the command line, or by the dialog that confirmed it.
+/// Handles the answer to a write of knobs by the command line, or by a dialog.
 fn set(model: &mut Model, ticket: Ticket, keys: &[Key], reply: Result<Reply, ControlError>) {
-    let at = model.waiting(ticket);
-    match reply {
-        Ok(Reply::Written(written)) => {
-            if let Some(at) = at {
-                model.dialogs.remove(at);
-            }
-            take_written(model, &written);
-            model.changes.keep(&written);
-            if keys.contains(&Key::Gate) {
-                model.away.dismiss_drains(&model.snapshot);
-            }
-            let (mood, text) = change::changed(&written);
-            let undo = can_undo(model, &written);
-            report(model, ticket, mood, format!("{text}{undo}"));
-        }
-        Ok(_) => {}
-        Err(error) => {
-            let names: Vec<&str> = keys.iter().map(|key| key.name()).collect();
-            let why = not_changed(&names, &error);
-            match at {
-                Some(_) => refused(model, at, why),
-                None => report(model, ticket, Severity::Bad, why),
-            }
-        }
+    let names: Vec<&str> = keys.iter().map(|key| key.name()).collect();
+    let Some(written) = written(model, ticket, &names, reply) else { return };
+    model.changes.keep(&written);
+    if keys.contains(&Key::Gate) {
+        model.away.dismiss_drains(&model.snapshot);
     }
+    let (mood, text) = change::changed(&written);
+    let undo = can_undo(model, &written);
+    report(model, ticket, mood, format!("{text}{undo}"));
 }
 
 /// Shows the probe's report as a page.

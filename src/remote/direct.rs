@@ -125,7 +125,7 @@ pub(super) fn open(address: &Address) -> Result<(Connection, Info), ControlError
 fn connect(address: &Address) -> Result<Connection, ControlError> {
     Connection::open(address).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => no_daemon(address, "there is no such socket"),
-        io::ErrorKind::ConnectionRefused => no_daemon(address, "nobody serves the socket"),
+        io::ErrorKind::ConnectionRefused => no_daemon(address, "nothing listens on the socket"),
         io::ErrorKind::PermissionDenied => ControlError::Denied(format!(
             "cannot connect to {}: only the daemon's user, root and the group of its readers may",
             address.shown()

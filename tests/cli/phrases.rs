@@ -2,30 +2,7 @@
 
 use super::*;
 
-/// Pieces of texts of the standard library, of derived `Debug` and of serde.
-const PHRASES: [&str; 21] = [
-    "os error",
-    "invalid digit",
-    "invalid float",
-    "cannot parse integer",
-    "number too large",
-    "number too small",
-    "provided string was not",
-    "invalid utf-8 sequence",
-    "did not contain valid UTF-8",
-    "failed to fill whole buffer",
-    "entity not found",
-    "Some(",
-    "None)",
-    "Ok(",
-    "Err(",
-    "Error {",
-    "kind: ",
-    "called `Option",
-    "called `Result",
-    "missing field",
-    "at line 1 column",
-];
+include!("../common/rust_phrases.rs");
 
 /// Returns whether it was refused.
 fn has_none(args: &[&str], ran: &Ran) -> bool {

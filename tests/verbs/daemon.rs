@@ -164,7 +164,7 @@ fn a_watch_ends_with_69_when_its_daemon_ends() {
     let code = watch.wait().unwrap().code();
     assert_eq!((code, socket.exists()), (Some(69), true));
     let text = daemon.says(69, &["ps"]);
-    assert!(text.contains("nobody serves the socket (ECONNREFUSED); start one with `khelper serve`"), "{text}");
+    assert!(text.contains("nothing listens on the socket (ECONNREFUSED); start one with `khelper serve`"), "{text}");
 }
 
 #[test]

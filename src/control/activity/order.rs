@@ -34,7 +34,7 @@ pub(super) struct Arranged {
     pub(super) branches: Vec<Branch>,
 }
 
-/// Arranges them anew. `order` is the one before, whose space is used again.
+/// Sorts the records and makes their rows. `order` is the last order: its memory is used again.
 pub(super) fn arrange(
     (ended, live): (&VecDeque<Match>, &[Match]),
     query: &Query,

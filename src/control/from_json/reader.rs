@@ -53,7 +53,7 @@ macro_rules! whole_numbers {
     )* };
 }
 
-/// Methods that do what another one does, whatever else they are told.
+/// Methods that call another one and ignore their other arguments.
 macro_rules! same {
     ($to:ident: $($method:ident($($told:ty),*))*) => { $(
         fn $method<V: Visitor<'a>>(self, $(_: $told,)* visitor: V) -> Result<V::Value, Fault> {

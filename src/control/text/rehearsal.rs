@@ -263,7 +263,7 @@ mod tests {
         let missing = |id| Record { outcome: Outcome::ExecFailed, status: None, caps: None, ..record(id, b"x", 0) };
         let told = conclusion(run, &missing(4), &missing(5), false);
         assert!(told.words.contains("ran under neither") && told.instead.is_some(), "{told:?}");
-        // What differs is told first, whatever was run.
+        // The differences come first, whatever was run.
         for program in [run, dry] {
             let told = conclusion(program, &fails, &same, true);
             assert!(told.sign == '≠' && told.mood == Severity::Bad && told.words.contains("under the draft it fails"));

@@ -14,35 +14,10 @@ use crate::verbs::verb::definition;
 const BAD: [&str; 12] =
     ["x", "-1", "+1", "1x", "99999999999999999999999", "1e999", "nan", "0x", "relative/path", "cap_", "\u{7f}é", "''"];
 
-/// Pieces of texts of the standard library, of derived `Debug` and of serde.
+include!("../../../tests/common/rust_phrases.rs");
+
+/// The first of these pieces that a text has.
 pub(super) fn phrase(text: &str) -> Option<&'static str> {
-    const PHRASES: [&str; 25] = [
-        "os error",
-        "invalid digit",
-        "invalid float",
-        "cannot parse integer",
-        "number too large",
-        "number too small",
-        "provided string was not",
-        "invalid utf-8 sequence",
-        "did not contain valid UTF-8",
-        "failed to fill whole buffer",
-        "entity not found",
-        "invalid character found in",
-        "Some(",
-        "None)",
-        "Ok(",
-        "Err(",
-        "Error {",
-        "kind: ",
-        "called `Option",
-        "called `Result",
-        "missing field",
-        "unknown variant",
-        "invalid type:",
-        "at line 1 column",
-        "ParseError",
-    ];
     PHRASES.into_iter().find(|phrase| text.contains(phrase))
 }
 

@@ -75,9 +75,8 @@ impl Dialog for Rehearse {
         }
         if model.masks.changed(&model.snapshot).is_empty() {
             let key = model.keys.key(Action::Toggle);
-            let words = format!(
-                "! the draft is the same as live, and a run proves nothing: first drop a capability ({key})"
-            );
+            let words =
+                format!("! the draft is the same as live, and a run proves nothing: first drop a capability ({key})");
             sheet.say(&words, theme.warn);
         } else if form.subject == Subject::Modprobe && form.dry {
             sheet.say("! a dry run needs no privilege, so this proves nothing: really load it", theme.warn);

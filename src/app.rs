@@ -32,7 +32,7 @@ use crate::sys::probe::PROBE_ARG;
 use crate::verbs::verb::Common;
 use crate::wire::path::default_path;
 use ledger::{Changes, Kept};
-use target::Wanted;
+use target::{Named, Wanted};
 #[cfg(feature = "console")]
 use {
     crate::cli::need::{Need, Use},
@@ -85,8 +85,10 @@ fn run(args: &Args) -> u8 {
         return code;
     }
     let own = Own::new(args);
-    let (needs, tells) = ((command.need(), command.uses()), command.verb().is_some_and(|verb| !verb.json()));
-    let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells };
+    // Lives to the end of the command, when it may name the target.
+    let named = command.verb().is_some_and(|verb| !verb.json()).then(Named::default);
+    let needs = (command.need(), command.uses());
+    let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), named: named.as_ref() };
     let open = || target::open(&wanted, &|| own.start(), &|| own.kernel(Some(command)));
     if command.asks_only(args.target.as_ref()) && !wanted.own {
         return open().map_or_else(|code| code, |target| cli::ask(&target, command));
@@ -134,7 +136,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let needs = (Need::Any, Use::Waits);
-        let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), tells: false };
+        let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), named: None };
         let target = match args.console.demo {
             true => demo::start()?,
             false => target::open(&wanted, &|| own.start(), &|| own.kernel(None))?,

@@ -204,8 +204,8 @@ pub enum ControlError {
     Unsupported(String),
     /// The target cannot be reached (`ENOTCONN`).
     Unavailable(String),
-    /// No daemon serves the address (`ECONNREFUSED`).
-    NoDaemon(String),
+    /// No daemon serves the address: there is no such socket (`ENOENT`), or nothing listens on it (`ECONNREFUSED`).
+    NoDaemon(String, #[serde(with = "super::wire::errno")] Errno),
     /// The daemon is of another version, and does not know the command or gave an unknown answer (`EPROTO`).
     Version(String),
 }
@@ -220,7 +220,7 @@ impl ControlError {
             | Self::Busy(_)
             | Self::Unsupported(_)
             | Self::Unavailable(_)
-            | Self::NoDaemon(_)
+            | Self::NoDaemon(..)
             | Self::Version(_)
             | Self::Engine(_) => None,
         }
@@ -238,7 +238,7 @@ impl fmt::Display for ControlError {
             Self::Busy(why) => write!(f, "{why} (EAGAIN)"),
             Self::Unsupported(why) => write!(f, "{why} (EOPNOTSUPP)"),
             Self::Unavailable(why) => write!(f, "{why} (ENOTCONN)"),
-            Self::NoDaemon(why) => write!(f, "{why} (ECONNREFUSED)"),
+            Self::NoDaemon(why, errno) => write!(f, "{why} ({})", errno_name(*errno)),
             Self::Version(why) => f.write_str(why),
         }
     }
@@ -255,7 +255,7 @@ impl Explain for ControlError {
             Self::Busy(_) => Errno::EAGAIN,
             Self::Unsupported(_) => Errno::EOPNOTSUPP,
             Self::Unavailable(_) => Errno::ENOTCONN,
-            Self::NoDaemon(_) => Errno::ECONNREFUSED,
+            Self::NoDaemon(_, errno) => *errno,
             Self::Version(_) => Errno::EPROTO,
         }
     }
@@ -270,7 +270,7 @@ impl Explain for ControlError {
             Self::Version(_) => "restart it".into(),
             Self::Unsupported(_) => "use a daemon, or `--target embedded`".into(),
             Self::Unavailable(_) => "wait for the connection, and check the state before you repeat a command".into(),
-            Self::NoDaemon(_) => "start one with `khelper serve`, or name its socket: `--target unix:PATH`".into(),
+            Self::NoDaemon(..) => "start one with `khelper serve`, or name its socket: `--target unix:PATH`".into(),
         }
     }
 }

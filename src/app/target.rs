@@ -1,5 +1,7 @@
 //! Finds the engine of a command: the daemon's, or one of this process.
 
+use std::cell::OnceCell;
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -24,8 +26,31 @@ pub(super) struct Wanted<'a> {
     pub(super) needs: (Need, Use),
     /// An option is for an engine of this process.
     pub(super) own: bool,
-    /// A target that the operator did not choose is named on stderr.
-    pub(super) tells: bool,
+    /// A target that the operator did not choose is named on stderr by this.
+    pub(super) named: Option<&'a Named>,
+}
+
+/// Names a target that the operator did not choose: on a terminal before the command runs, elsewhere in the last line, so
+/// that the first line of stderr is the command's own.
+#[derive(Default)]
+pub(super) struct Named(OnceCell<String>);
+
+impl Named {
+    fn say(&self, words: String) {
+        if std::io::stderr().is_terminal() {
+            cli::say(&words);
+        } else {
+            let _ = self.0.set(words);
+        }
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if let Some(words) = self.0.get() {
+            cli::say(words);
+        }
+    }
 }
 
 /// Starts a target. The error is the exit code; the cause is already on stderr.
@@ -35,7 +60,7 @@ impl<F: Fn() -> Result<Arc<dyn Target>, u8>> Open for F {}
 /// Opens the target of a command. `own` starts an engine of this process, `kernel` a watch of the kernel. The error is the
 /// exit code; the cause is already on stderr.
 pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Result<Arc<dyn Target>, u8> {
-    let &Wanted { chosen, needs: (need, uses), own: wants_own, tells } = wanted;
+    let &Wanted { chosen, needs: (need, uses), own: wants_own, named } = wanted;
     let connect = |address: &Address| match uses {
         Use::Waits => Remote::connect(address),
         Use::Asks => Direct::connect(address).map(|direct| Arc::new(direct) as Arc<dyn Target>),
@@ -59,8 +84,8 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Re
             let address = Address::usual();
             match connect(&address).and_then(|daemon| lets_in(&*daemon).map(|()| daemon)) {
                 Ok(daemon) => {
-                    if tells {
-                        cli::say(&format!("uses {}", object(&daemon.info())));
+                    if let Some(named) = named {
+                        named.say(format!("uses {}", object(&daemon.info())));
                     }
                     Ok(daemon)
                 }
@@ -68,8 +93,8 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Re
                 Err(error @ ControlError::Version(_)) => Err(fail(&error)),
                 Err(why) => {
                     let own = own()?;
-                    if tells {
-                        cli::say(&format!("uses {}; {why}", object(&own.info())));
+                    if let Some(named) = named {
+                        named.say(format!("uses {}; {why}", object(&own.info())));
                     }
                     Ok(own)
                 }

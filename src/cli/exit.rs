@@ -113,7 +113,7 @@ impl Verdict {
             ControlError::UnknownKey(_) | ControlError::ReadOnly(_) => Self::Usage,
             ControlError::Denied(_) => Self::NotPermitted,
             ControlError::Busy(_) => Self::Refused,
-            ControlError::Unavailable(_) | ControlError::NoDaemon(_) | ControlError::Unsupported(_) => {
+            ControlError::Unavailable(_) | ControlError::NoDaemon(..) | ControlError::Unsupported(_) => {
                 Self::Unavailable
             }
             // An act on a request: there is no such request, or it has ended; kill(2) was not permitted.

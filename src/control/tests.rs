@@ -338,7 +338,7 @@ impl Seed {
             ControlError::Value { key: self.text(b'x'), error: value },
             ControlError::Busy(self.text(b'b')),
             ControlError::Unavailable(self.text(b'u')),
-            ControlError::NoDaemon(self.text(b'n')),
+            ControlError::NoDaemon(self.text(b'n'), Errno::ENOENT),
             ControlError::Unsupported(self.text(b's')),
             ControlError::Version(self.text(b'z')),
             ControlError::Engine(self.engine_error()),
@@ -351,7 +351,7 @@ impl Seed {
                 | ControlError::Value { .. }
                 | ControlError::Busy(_)
                 | ControlError::Unavailable(_)
-                | ControlError::NoDaemon(_)
+                | ControlError::NoDaemon(..)
                 | ControlError::Unsupported(_)
                 | ControlError::Version(_)
                 | ControlError::Engine(_) => {}

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use nix::errno::Errno;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::abi::actor::Actor;
@@ -124,8 +125,8 @@ pub(super) fn open(address: &Address) -> Result<(Connection, Info), ControlError
 
 fn connect(address: &Address) -> Result<Connection, ControlError> {
     Connection::open(address).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => no_daemon(address, "there is no such socket"),
-        io::ErrorKind::ConnectionRefused => no_daemon(address, "nothing listens on the socket"),
+        io::ErrorKind::NotFound => no_daemon(address, "there is no such socket", Errno::ENOENT),
+        io::ErrorKind::ConnectionRefused => no_daemon(address, "nothing listens on the socket", Errno::ECONNREFUSED),
         io::ErrorKind::PermissionDenied => ControlError::Denied(format!(
             "cannot connect to {}: only the daemon's user, root and the group of its readers may",
             address.shown()
@@ -156,8 +157,8 @@ fn exchange(connection: &mut Connection, message: &[u8], patience: Option<&Times
     }
 }
 
-fn no_daemon(address: &Address, why: &str) -> ControlError {
-    ControlError::NoDaemon(format!("no daemon at {}: {why}", address.shown()))
+fn no_daemon(address: &Address, why: &str, errno: Errno) -> ControlError {
+    ControlError::NoDaemon(format!("no daemon at {}: {why}", address.shown()), errno)
 }
 
 fn unreachable(what: &str, address: &Address, error: &io::Error) -> ControlError {

@@ -32,7 +32,7 @@ fn parts(error: &ControlError) -> (&'static str, Option<&str>, Option<Stage>, &s
         ControlError::Busy(why) => ("Busy", None, None, why),
         ControlError::Unsupported(why) => ("Unsupported", None, None, why),
         // A daemon never answers that there is none.
-        ControlError::Unavailable(why) | ControlError::NoDaemon(why) => ("Unavailable", None, None, why),
+        ControlError::Unavailable(why) | ControlError::NoDaemon(why, _) => ("Unavailable", None, None, why),
         ControlError::Version(why) => ("OtherVersion", None, None, why),
     }
 }

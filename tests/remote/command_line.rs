@@ -88,10 +88,7 @@ fn without_a_daemon_the_exit_code_is_69_and_the_alternatives_are_named() {
         assert_eq!((without.out.as_str(), without.err.lines().count()), ("", 1));
         let there = khelper(&nowhere, args);
         assert!(
-            there
-                .exits(69)
-                .err
-                .contains("none: there is no such socket (ECONNREFUSED); start one with `khelper serve`"),
+            there.exits(69).err.contains("none: there is no such socket (ENOENT); start one with `khelper serve`"),
             "{}",
             there.err
         );
@@ -101,6 +98,10 @@ fn without_a_daemon_the_exit_code_is_69_and_the_alternatives_are_named() {
     let own = khelper("", &["run", "--", "/bin/true"]);
     assert!(own.exits(0).err.starts_with("khelper: uses the embedded engine (pid "), "{}", own.err);
     assert!(own.err.contains("no daemon at ") && own.err.lines().count() == 1, "{}", own.err);
+    // Where stderr is no terminal, an error of the command comes first.
+    let fails = khelper("", &["run", "--", "/does/not/exist"]);
+    let lines: Vec<&str> = fails.exits(127).err.lines().collect();
+    assert!(lines[0].contains("/does/not/exist") && lines[lines.len() - 1].contains("no daemon at "), "{lines:?}");
     let json = khelper("", &["run", "--json", "--", "/bin/true"]);
     assert_eq!((json.exits(0).err.as_str(), &json.record()["target"]), ("", &json!("embedded")));
     let set = khelper("", &["--set", "khelper.era=current", "get", "khelper.era"]);

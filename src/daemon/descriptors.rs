@@ -21,5 +21,5 @@ pub fn raise() -> (usize, launch_spec::Rlimit) {
         soft < wanted && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: before.maximum }).is_ok();
     let now = if raised { wanted } else { soft };
     let most = usize::try_from(now.saturating_sub(REST.min(now / 2))).unwrap_or(usize::MAX) / PER_CONNECTION;
-    (most.clamp(1, MOST), launch_spec::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard })
+    (most.clamp(1, MOST), launch_spec::Rlimit { resource: Resource::Nofile as u32, soft, hard })
 }

@@ -253,7 +253,7 @@ unsafe fn enter_clone3(_: &CloneArgs, _: Entry, _: *mut c_void) -> i64 {
 }
 
 /// Blocks all signals around the clone, so that no handler of the host runs in the child. pthread_sigmask does not
-/// block glibc's internal signals: with those blocked, a setuid by the host would hang.
+/// block the C library's internal signals: with those blocked, a setuid by the host would hang.
 fn block_signals() -> libc::sigset_t {
     // SAFETY: sigset_t is plain data; sigfillset and pthread_sigmask fill the two sets, which live on this stack.
     unsafe {

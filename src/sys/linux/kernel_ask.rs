@@ -86,7 +86,7 @@ fn interface(name: &[u8]) -> Result<Result<(), Errno>, SysError> {
         *to = from.cast_signed();
     }
     // SAFETY: SIOCGIFFLAGS reads and writes one ifreq, which lives on this stack.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request) };
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS as _, &raw mut request) };
     missing("ioctl(SIOCGIFFLAGS)", Errno::result(result).map(|_| ()), &[Errno::ENODEV])
 }
 

@@ -6,7 +6,7 @@
 
 use std::fs;
 
-use libc::{c_int, c_ulong};
+use libc::{c_int, c_long, c_ulong};
 use nix::errno::Errno;
 use rustix::process::setpriority_process;
 use rustix::thread::set_thread_groups;
@@ -40,12 +40,14 @@ pub(super) fn policy() -> bool {
     let nice = rustix::process::getpriority_process(None).unwrap_or(0);
     // Lower values need privilege even where the policy does not, so this call leaves the nice value alone.
     if sched_setattr(SchedAttr { nice, ..SchedAttr::default() }).is_err() {
-        let other = libc::sched_param { sched_priority: 0 };
+        // The kernel's `struct sched_param`, of which the C libraries' is an extension.
+        let priority: c_int = 0;
         // SAFETY: pid 0 is the calling thread; the parameter lives on this stack.
-        unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const other) };
+        unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_OTHER, &raw const priority) };
     }
+    // The system calls themselves: musl's functions of these names always fail.
     // SAFETY: an integer only. The result includes SCHED_RESET_ON_FORK if that is set.
-    unsafe { libc::sched_getscheduler(0) == libc::SCHED_OTHER }
+    unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) == c_long::from(libc::SCHED_OTHER) }
 }
 
 pub(super) fn nice() -> bool {
@@ -78,7 +80,7 @@ fn span(part: &str) -> Option<u32> {
     (last >= first).then(|| last - first + 1)
 }
 
-/// Drops the supplementary groups. rustix changes only this thread; glibc's setgroups would change all of the host's.
+/// Drops the supplementary groups. rustix changes only this thread; the C library's setgroups would change all of the host's.
 pub(super) fn groups() -> bool {
     set_thread_groups(&[]).is_ok() || nix::unistd::getgroups().is_ok_and(|groups| groups.is_empty())
 }

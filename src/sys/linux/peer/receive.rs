@@ -49,7 +49,8 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8], with_pidfd: bool) -> Result
     header.msg_iov = parts.as_mut_ptr().cast();
     header.msg_iovlen = 1;
     header.msg_control = control.as_mut_ptr().cast();
-    header.msg_controllen = size_of_val(&control);
+    // A `size_t` in glibc, a `socklen_t` in musl.
+    header.msg_controllen = size_of_val(&control) as _;
     let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
     // SAFETY: the header points to one buffer and to control space, which live during the call, with their sizes.
     let bytes = Errno::result(unsafe { libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut header, flags) })?;
@@ -72,7 +73,7 @@ fn control_data(header: &libc::msghdr) -> (Option<Credentials>, Option<Pidfd>) {
     let mut at = unsafe { libc::CMSG_FIRSTHDR(header) };
     while !at.is_null() {
         // SAFETY: `at` points to a header inside the control data.
-        let (level, kind, length) = unsafe { ((*at).cmsg_level, (*at).cmsg_type, (*at).cmsg_len) };
+        let (level, kind, length) = unsafe { ((*at).cmsg_level, (*at).cmsg_type, (*at).cmsg_len as usize) };
         // SAFETY: as above; the data follow the header.
         let data = unsafe { libc::CMSG_DATA(at) };
         // SAFETY: it only computes the length of a header.

@@ -12,6 +12,7 @@ pub mod error;
 pub mod escape;
 pub mod event;
 pub mod executable;
+pub mod fnmatch;
 pub mod glob;
 pub mod histogram;
 pub mod kernel_ask;

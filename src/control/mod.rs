@@ -22,6 +22,7 @@ mod knobs;
 pub mod ledger_view;
 pub mod local;
 pub mod metrics;
+pub mod module_tree;
 pub mod modules;
 pub mod pages;
 pub mod posture_json;

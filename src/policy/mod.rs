@@ -11,3 +11,4 @@ pub mod masks;
 pub mod module_search;
 pub mod posture;
 pub mod recursion;
+pub mod resolution;

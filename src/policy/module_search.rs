@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::abi::fnmatch::fnmatch;
 use crate::abi::module::MODULE_NAME_MAX;
 
 /// The files that are read, in the order in which [`Search::line`] must get them.
@@ -74,7 +75,7 @@ pub struct Search {
     stands_for: Vec<Candidate>,
 }
 
-const fn fold_byte(byte: u8) -> u8 {
+fn fold_byte(byte: u8) -> u8 {
     if byte == b'-' { b'_' } else { byte }
 }
 
@@ -156,7 +157,7 @@ impl Search {
         let wild = alias.iter().position(|b| b"*?[\\".contains(b));
         let plain = &alias[..wild.unwrap_or(alias.len())];
         let fits = self.folded.get(..plain.len()).is_some_and(|begin| begins(plain, begin));
-        if fits && matches(alias, &self.folded) {
+        if fits && fnmatch(alias, &self.folded, fold_byte) {
             self.means(module, NameKind::Loadable);
         }
         if wild.is_none() && can_be_asked_for(alias) && begins(alias, &self.folded) {
@@ -183,59 +184,6 @@ impl Search {
 
 fn can_be_asked_for(name: &[u8]) -> bool {
     (1..=MODULE_NAME_MAX).contains(&name.len()) && !name.contains(&0)
-}
-
-/// Whether a pattern of `modules.alias` matches a name with `_` for `-`, as fnmatch(3) decides without flags. It
-/// backtracks to the last `*` only: at most `pattern.len() * name.len()` steps.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut p, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        if pattern.get(p) == Some(&b'*') {
-            star = Some((p, n));
-            p += 1;
-            continue;
-        }
-        if let Some(next) = matches_one(pattern, p, name[n]) {
-            (p, n) = (next, n + 1);
-            continue;
-        }
-        let Some((at, from)) = star else { return false };
-        star = Some((at, from + 1));
-        (p, n) = (at + 1, from + 1);
-    }
-    pattern[p..].iter().all(|b| *b == b'*')
-}
-
-/// Where the pattern goes on if its part at `p` matches the byte.
-fn matches_one(pattern: &[u8], p: usize, byte: u8) -> Option<usize> {
-    let same = |own: u8| fold_byte(own) == byte;
-    match *pattern.get(p)? {
-        b'?' => Some(p + 1),
-        b'[' => match set(&pattern[p + 1..], byte) {
-            Some((has, length)) => has.then_some(p + 1 + length),
-            // A bracket that is not closed stands for itself.
-            None => same(b'[').then_some(p + 1),
-        },
-        b'\\' if p + 1 < pattern.len() => same(pattern[p + 1]).then_some(p + 2),
-        own => same(own).then_some(p + 1),
-    }
-}
-
-/// Whether the set that begins after `[` has the byte, and its length up to and with `]`. `None` if it has no end.
-fn set(text: &[u8], byte: u8) -> Option<(bool, usize)> {
-    let inverted = matches!(text.first(), Some(b'!' | b'^'));
-    let from = usize::from(inverted);
-    // A bracket in the first place is a member.
-    let end = from + 1 + text.get(from + 1..)?.iter().position(|b| *b == b']')?;
-    let (mut has, mut at) = (false, from);
-    while at < end {
-        let low = text[at];
-        let is_range = at + 2 < end && text[at + 1] == b'-';
-        let high = if is_range { text[at + 2] } else { low };
-        has |= (low..=high).contains(&byte);
-        at += if is_range { 3 } else { 1 };
-    }
-    Some((has != inverted, end + 1))
 }
 
 #[cfg(test)]
@@ -311,41 +259,7 @@ mod tests {
         assert!(found.more);
     }
 
-    /// The same, by trying every end of each `*`.
-    fn plainly(pattern: &[u8], name: &[u8]) -> bool {
-        match (pattern.first(), name.first()) {
-            (None, None) => true,
-            (Some(b'*'), _) => plainly(&pattern[1..], name) || !name.is_empty() && plainly(pattern, &name[1..]),
-            (Some(_), Some(byte)) => {
-                matches_one(pattern, 0, *byte).is_some_and(|next| plainly(&pattern[next..], &name[1..]))
-            }
-            _ => false,
-        }
-    }
-
-    #[test]
-    fn sets_are_those_of_fnmatch() {
-        for (pattern, yes, no) in [
-            ("[ab]", "a", "c"),
-            ("[!ab]", "c", "a"),
-            ("[^a]", "b", "a"),
-            ("[]x]", "]", "a"),
-            ("[a-c]", "b", "d"),
-            ("[", "[", "a"),
-            ("\\*", "*", "a"),
-            ("a-b", "a_b", "a.b"),
-        ] {
-            assert!(matches(pattern.as_bytes(), yes.as_bytes()), "{pattern} {yes}");
-            assert!(!matches(pattern.as_bytes(), no.as_bytes()), "{pattern} {no}");
-        }
-    }
-
     proptest! {
-        #[test]
-        fn a_pattern_matches_as_the_plain_definition_says(pattern in "[ab*?\\[\\]!^-]{0,9}", name in "[ab_]{0,9}") {
-            prop_assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), plainly(pattern.as_bytes(), name.as_bytes()));
-        }
-
         #[test]
         fn any_lines_are_harmless(
             typed in proptest::collection::vec(any::<u8>(), 0..70),

@@ -24,10 +24,79 @@ pub struct Globs {
     /// The globs, a blank between them.
     text: Arc<str>,
     /// In the order of the text.
-    globs: Arc<[Glob]>,
+    globs: Arc<[Tokens]>,
 }
 
-type Glob = Box<[Token]>;
+type Tokens = Box<[Token]>;
+
+/// How a byte is compared: as it is, or with `-` and `_` equal.
+type Fold = fn(u8) -> u8;
+
+/// One glob.
+#[derive(Clone, Debug)]
+pub struct Glob {
+    tokens: Tokens,
+    text: Arc<str>,
+    fold: Fold,
+}
+
+impl PartialEq for Glob {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text && self.tokens == other.tokens
+    }
+}
+impl Eq for Glob {}
+
+impl Glob {
+    /// A glob over module names, in which `-` and `_` are equal.
+    ///
+    /// # Errors
+    /// `EINVAL`, with a message that names the fault.
+    pub fn of_module(text: &str) -> Result<Self, ParseError> {
+        Self::with(text, fold)
+    }
+
+    /// A glob over other names: every byte counts.
+    ///
+    /// # Errors
+    /// As for [`Self::of_module`].
+    pub fn exact(text: &str) -> Result<Self, ParseError> {
+        Self::with(text, |byte| byte)
+    }
+
+    fn with(text: &str, fold: Fold) -> Result<Self, ParseError> {
+        let tokens = parse_glob(text, fold).map_err(|fault| fault.of(text))?;
+        Ok(Self { tokens, text: text.into(), fold })
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it matches the whole text.
+    pub fn matches(&self, text: &[u8]) -> bool {
+        matches(&self.tokens, text, self.fold)
+    }
+
+    /// The only text that it matches, folded; `None` if it has a wildcard.
+    pub fn literal(&self) -> Option<Vec<u8>> {
+        let start = self.start();
+        (start.len() == self.tokens.len()).then_some(start)
+    }
+
+    /// The folded bytes before its first wildcard.
+    pub fn start(&self) -> Vec<u8> {
+        self.tokens.iter().map_while(Token::byte).collect()
+    }
+
+    /// The folded bytes behind its last wildcard.
+    pub fn end(&self) -> Vec<u8> {
+        let mut end: Vec<u8> = self.tokens.iter().rev().map_while(Token::byte).collect();
+        end.reverse();
+        end
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
@@ -78,7 +147,8 @@ impl Globs {
         if words().next().is_none() && text.contains(',') {
             return Err(bad("has commas and no glob", "give an empty text for an empty list"));
         }
-        let globs = words().map(|word| parse_glob(word).map_err(|fault| fault.of(word))).collect::<Result<_, _>>()?;
+        let globs =
+            words().map(|word| parse_glob(word, fold).map_err(|fault| fault.of(word))).collect::<Result<_, _>>()?;
         Ok(Self { text: words().collect::<Vec<_>>().join(" ").into(), globs })
     }
 
@@ -90,9 +160,14 @@ impl Globs {
     pub fn is_empty(&self) -> bool {
         self.globs.is_empty()
     }
+    /// Each of them.
+    pub fn each(&self) -> impl Iterator<Item = Glob> + '_ {
+        let words = self.text.split(' ');
+        self.globs.iter().zip(words).map(|(tokens, text)| Glob { tokens: tokens.clone(), text: text.into(), fold })
+    }
     /// The first glob that matches, as it was written.
     pub fn find(&self, name: &[u8]) -> Option<&str> {
-        let at = self.globs.iter().position(|glob| matches(glob, name))?;
+        let at = self.globs.iter().position(|glob| matches(glob, name, fold))?;
         self.text.split(' ').nth(at)
     }
 }
@@ -118,23 +193,27 @@ impl<T: Into<Arc<str>>> From<T> for Globs {
 }
 
 /// `-` and `_` are the same letter (modprobe(8)).
-fn fold(byte: u8) -> u8 {
+pub fn fold(byte: u8) -> u8 {
     if byte == b'-' { b'_' } else { byte }
 }
 
 impl Token {
+    fn byte(&self) -> Option<u8> {
+        if let Self::Byte(byte) = self { Some(*byte) } else { None }
+    }
+    /// Whether it matches this folded byte.
     fn matches(&self, byte: u8) -> bool {
         match self {
-            Self::Byte(own) => *own == fold(byte),
+            Self::Byte(own) => *own == byte,
             Self::Any => true,
             Self::Run => false,
-            Self::Class(set) => set.has(fold(byte)),
+            Self::Class(set) => set.has(byte),
         }
     }
 }
 
 /// Backtracks to the last `*` only, one byte further each time: at most `glob.len() * name.len()` steps.
-fn matches(glob: &[Token], name: &[u8]) -> bool {
+fn matches(glob: &[Token], name: &[u8], fold: Fold) -> bool {
     let (mut g, mut n, mut star) = (0, 0, None);
     while n < name.len() {
         match glob.get(g) {
@@ -142,7 +221,7 @@ fn matches(glob: &[Token], name: &[u8]) -> bool {
                 star = Some((g, n));
                 g += 1;
             }
-            Some(token) if token.matches(name[n]) => {
+            Some(token) if token.matches(fold(name[n])) => {
                 g += 1;
                 n += 1;
             }
@@ -173,13 +252,13 @@ impl Fault {
     }
 }
 
-fn parse_glob(glob: &str) -> Result<Glob, Fault> {
+fn parse_glob(glob: &str, fold: Fold) -> Result<Tokens, Fault> {
     let (mut tokens, mut chars) = (Vec::new(), glob.chars().peekable());
     while let Some(c) = chars.next() {
         match c {
             '*' => tokens.push(Token::Run),
             '?' => tokens.push(Token::Any),
-            '[' => tokens.push(Token::Class(Box::new(class(&mut chars)?))),
+            '[' => tokens.push(Token::Class(Box::new(class(&mut chars, fold)?))),
             '\\' => tokens.push(Token::Byte(fold(escaped(&mut chars)?))),
             c if c.is_alphanumeric() || PLAIN.contains(c) => {
                 tokens.extend(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| Token::Byte(fold(byte))));
@@ -205,7 +284,7 @@ fn escaped(chars: &mut Peekable<Chars<'_>>) -> Result<u8, Fault> {
 }
 
 /// Parses a class after its `[`, up to and including its `]`. A leading `]` is a member, and so is a `-` at either end.
-fn class(chars: &mut Peekable<Chars<'_>>) -> Result<Set, Fault> {
+fn class(chars: &mut Peekable<Chars<'_>>, fold: Fold) -> Result<Set, Fault> {
     let mut set = Set::default();
     let negated = chars.next_if_eq(&'!').is_some();
     if chars.peek() == Some(&'^') {

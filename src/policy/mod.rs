@@ -12,3 +12,4 @@ pub mod module_search;
 pub mod posture;
 pub mod recursion;
 pub mod resolution;
+pub mod rules;

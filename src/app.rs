@@ -67,17 +67,20 @@ fn run(args: &Args) -> u8 {
     if matches!(command, cli::Command::Keys) {
         return tui::keys().map_or_else(|code| code, |table| cli::print(&table));
     }
+    if !args.far.host.is_empty() {
+        return cli::signals().map_or_else(|e| refuse(&e), |signals| cli::hosts::run(args, &signals));
+    }
     match command {
         cli::Command::Serve(args) => return serve::serve(args),
         cli::Command::Posture(args) => return cli::posture::posture(args),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
         cli::Command::Log(log) => {
             let files = || cli::log::log(log, args.ledger_target());
-            return target::history(args.target.as_ref(), files, |daemon| cli::log::ask(&daemon, log));
+            return target::history(args, files, |daemon| cli::log::ask(&daemon, log));
         }
         cli::Command::Why(why) => {
             let files = || cli::why::why(why, args.ledger_target());
-            return target::history(args.target.as_ref(), files, |daemon| cli::why::ask(&daemon, why));
+            return target::history(args, files, |daemon| cli::why::ask(&daemon, why));
         }
         _ => {}
     }
@@ -88,7 +91,8 @@ fn run(args: &Args) -> u8 {
     // Lives to the end of the command, when it may name the target.
     let named = command.verb().is_some_and(|verb| !verb.json()).then(Named::default);
     let needs = (command.need(), command.uses());
-    let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), named: named.as_ref() };
+    let (chosen, sudo) = (args.target.as_ref(), args.far.sudo);
+    let wanted = Wanted { chosen, sudo, needs, own: args.wants_own(), named: named.as_ref() };
     let open = || target::open(&wanted, &|| own.start(), &|| own.kernel(Some(command)));
     if command.asks_only(args.target.as_ref()) && !wanted.own {
         return open().map_or_else(|code| code, |target| cli::ask(&target, command));
@@ -136,7 +140,8 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
     }
     let started = Signals::take(&wanted).map_err(|e| refuse(&e)).and_then(|signals| {
         let needs = (Need::Any, Use::Waits);
-        let wanted = Wanted { chosen: args.target.as_ref(), needs, own: args.wants_own(), named: None };
+        let (chosen, sudo) = (args.target.as_ref(), args.far.sudo);
+        let wanted = Wanted { chosen, sudo, needs, own: args.wants_own(), named: None };
         let target = match args.console.demo {
             true => demo::start()?,
             false => target::open(&wanted, &|| own.start(), &|| own.kernel(None))?,
@@ -165,7 +170,7 @@ fn console(args: &Args, settings: &[OsString]) -> u8 {
         }
     };
     let options = tui::Options { read_only: args.console.read_only, mouse, ascii: args.console.ascii, theme };
-    let others = others::others(&target.info(), args.target.as_ref(), &own.kernel, &own.changes.recorder());
+    let others = others::others(&target.info(), args, &own.kernel, &own.changes.recorder());
     let targets = tui::Targets::new(target, others);
     let code = match args.console.line {
         true => tui::run_lines(&targets, &signals, options),

@@ -206,6 +206,8 @@ pub enum ControlError {
     Unavailable(String),
     /// No daemon serves the address: there is no such socket (`ENOENT`), or nothing listens on it (`ECONNREFUSED`).
     NoDaemon(String, #[serde(with = "super::wire::errno")] Errno),
+    /// The machine of the target was not reached, or no daemon there. Nothing was sent.
+    Unreached(ParseError),
     /// The daemon is of another version, and does not know the command or gave an unknown answer (`EPROTO`).
     Version(String),
 }
@@ -221,6 +223,7 @@ impl ControlError {
             | Self::Unsupported(_)
             | Self::Unavailable(_)
             | Self::NoDaemon(..)
+            | Self::Unreached(_)
             | Self::Version(_)
             | Self::Engine(_) => None,
         }
@@ -239,6 +242,7 @@ impl fmt::Display for ControlError {
             Self::Unsupported(why) => write!(f, "{why} (EOPNOTSUPP)"),
             Self::Unavailable(why) => write!(f, "{why} (ENOTCONN)"),
             Self::NoDaemon(why, errno) => write!(f, "{why} ({})", errno_name(*errno)),
+            Self::Unreached(error) => error.fmt(f),
             Self::Version(why) => f.write_str(why),
         }
     }
@@ -256,6 +260,7 @@ impl Explain for ControlError {
             Self::Unsupported(_) => Errno::EOPNOTSUPP,
             Self::Unavailable(_) => Errno::ENOTCONN,
             Self::NoDaemon(_, errno) => *errno,
+            Self::Unreached(error) => error.errno(),
             Self::Version(_) => Errno::EPROTO,
         }
     }
@@ -267,6 +272,7 @@ impl Explain for ControlError {
             Self::Value { error, .. } => error.advice(),
             Self::Engine(error) => error.advice(),
             Self::Busy(_) => "end some processes, or raise `ulimit -u`, and try again".into(),
+            Self::Unreached(error) => error.advice(),
             Self::Version(_) => "restart it".into(),
             Self::Unsupported(_) => "use a daemon, or `--target embedded`".into(),
             Self::Unavailable(_) => "wait for the connection, and check the state before you repeat a command".into(),

@@ -47,7 +47,7 @@ pub(super) fn start() -> Result<Arc<dyn Target>, u8> {
 
 /// Another engine, which nobody asks for anything: a second target.
 pub(super) fn other() -> Other {
-    Other { name: TargetInfo::DEMO[1], open: Arc::new(|| engine(TargetInfo::DEMO[1])) }
+    Other { name: TargetInfo::DEMO[1].into(), open: Arc::new(|| engine(TargetInfo::DEMO[1])) }
 }
 
 fn engine(name: &'static str) -> Result<Arc<dyn Target>, String> {

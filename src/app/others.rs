@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::abi::error::Explain;
+use crate::cli::Args;
 use crate::cli::target::Chosen;
 use crate::control::host::{self, HostKernel};
 use crate::control::kernel_knobs::Recorder;
@@ -14,15 +15,26 @@ use crate::remote::{Address, Remote};
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::probe::PROBE_ARG;
-use crate::tui::{Open, Other};
+use crate::tui::{Open, Other, tab};
+
+use super::target::address;
 
 /// The watch of this machine's kernel, once it was started.
 pub(super) type Watched = Arc<OnceLock<Arc<HostKernel>>>;
 
 /// The other targets of a console for this one. `changes` receives those of the kernel's knobs.
-pub(super) fn others(of: &TargetInfo, chosen: Option<&Chosen>, watched: &Watched, changes: &Recorder) -> Vec<Other> {
-    let address = || super::target::address(chosen.unwrap_or(&Chosen::Daemon)).unwrap_or_else(Address::usual);
+pub(super) fn others(of: &TargetInfo, args: &Args, watched: &Watched, changes: &Recorder) -> Vec<Other> {
+    let chosen = args.target.as_ref();
+    let address = || address(chosen.unwrap_or(&Chosen::Daemon), args.far.sudo).unwrap_or_else(Address::usual);
     match of.kind {
+        // Of another machine both are shown, and nothing of this one.
+        TargetKind::Daemon | TargetKind::Kernel if of.host().is_some() => {
+            let (kind, address) = match of.kind {
+                TargetKind::Daemon => (TargetKind::Kernel, address().kernel()),
+                _ => (TargetKind::Daemon, address().engine()),
+            };
+            vec![Other { name: tab(&TargetInfo { kind, ..of.clone() }), open: connect(address) }]
+        }
         // Nothing of this machine is looked at.
         TargetKind::Embedded if of.is_demo() => vec![super::demo::other()],
         TargetKind::Embedded => vec![kernel(None, watched, changes)],
@@ -30,7 +42,7 @@ pub(super) fn others(of: &TargetInfo, chosen: Option<&Chosen>, watched: &Watched
         TargetKind::Kernel => match chosen {
             Some(Chosen::UnixKernel(path)) => vec![daemon(Address::unix(path))],
             Some(Chosen::DaemonKernel) => vec![daemon(Address::usual())],
-            _ => vec![Other { name: "engine", open: Arc::new(engine) }],
+            _ => vec![Other { name: "engine".into(), open: Arc::new(engine) }],
         },
     }
 }
@@ -42,11 +54,15 @@ fn kernel(daemon: Option<Address>, watched: &Watched, changes: &Recorder) -> Oth
         Some(Ok(kernel)) => Ok(kernel),
         _ => watch(&watched, &changes),
     });
-    Other { name: "kernel", open }
+    Other { name: "kernel".into(), open }
 }
 
 fn daemon(address: Address) -> Other {
-    Other { name: "daemon", open: Arc::new(move || Remote::connect(&address).map_err(|error| error.whole())) }
+    Other { name: "daemon".into(), open: connect(address) }
+}
+
+fn connect(address: Address) -> Open {
+    Arc::new(move || Remote::connect(&address).map_err(|error| error.whole()))
 }
 
 fn watch(watched: &Watched, changes: &Recorder) -> Result<Arc<dyn Target>, String> {

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ControlError;
+use crate::cli::exit::Verdict;
 use crate::cli::need::{Need, Use};
 use crate::cli::target::Chosen;
-use crate::cli::{self, exit};
+use crate::cli::{self, Args, exit};
 use crate::control::ask::ask;
 use crate::control::target::Target;
 use crate::control::text::target::object;
@@ -22,6 +23,8 @@ use crate::remote::{Address, Direct, Remote};
 pub(super) struct Wanted<'a> {
     /// The choice of the operator.
     pub(super) chosen: Option<&'a Chosen>,
+    /// Be root on another machine.
+    pub(super) sudo: bool,
     /// The engine that it needs, and how it uses it.
     pub(super) needs: (Need, Use),
     /// An option is for an engine of this process.
@@ -60,12 +63,12 @@ impl<F: Fn() -> Result<Arc<dyn Target>, u8>> Open for F {}
 /// Opens the target of a command. `own` starts an engine of this process, `kernel` a watch of the kernel. The error is the
 /// exit code; the cause is already on stderr.
 pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Result<Arc<dyn Target>, u8> {
-    let &Wanted { chosen, needs: (need, uses), own: wants_own, named } = wanted;
+    let &Wanted { chosen, sudo, needs: (need, uses), own: wants_own, named } = wanted;
     let connect = |address: &Address| match uses {
         Use::Waits => Remote::connect(address),
         Use::Asks => Direct::connect(address).map(|direct| Arc::new(direct) as Arc<dyn Target>),
     };
-    if let Some(address) = chosen.and_then(address) {
+    if let Some(address) = chosen.and_then(|chosen| address(chosen, sudo)) {
         return connect(&address).map_err(|error| fail(&error));
     }
     match (chosen, need) {
@@ -104,8 +107,9 @@ pub(super) fn open(wanted: &Wanted<'_>, own: &dyn Open, kernel: &dyn Open) -> Re
 }
 
 /// Where a daemon is that the operator chose; `None` for what this process has itself.
-pub(super) fn address(chosen: &Chosen) -> Option<Address> {
+pub(super) fn address(chosen: &Chosen, sudo: bool) -> Option<Address> {
     match chosen {
+        Chosen::Far(far) => Some(Address::far(far, sudo)),
         Chosen::Unix(path) => Some(Address::unix(path)),
         Chosen::UnixKernel(path) => Some(Address::unix(path).kernel()),
         Chosen::Daemon => Some(Address::usual()),
@@ -115,12 +119,9 @@ pub(super) fn address(chosen: &Chosen) -> Option<Address> {
 }
 
 /// Reads a ledger: with `files`, or with `ask` from the daemon that the operator chose. Returns the exit code.
-pub(super) fn history(
-    chosen: Option<&Chosen>,
-    files: impl FnOnce() -> u8,
-    ask: impl FnOnce(Arc<dyn Target>) -> u8,
-) -> u8 {
-    let Some(address) = chosen.and_then(address) else { return files() };
+pub(super) fn history(args: &Args, files: impl FnOnce() -> u8, ask: impl FnOnce(Arc<dyn Target>) -> u8) -> u8 {
+    let chosen = args.target.as_ref().and_then(|chosen| address(chosen, args.far.sudo));
+    let Some(address) = chosen else { return files() };
     Direct::connect(&address).map_or_else(|error| fail(&error), |direct| ask(Arc::new(direct)))
 }
 
@@ -135,7 +136,7 @@ fn lets_in(daemon: &dyn Target) -> Result<(), ControlError> {
 fn fail(error: &ControlError) -> u8 {
     cli::complain(error);
     match error {
-        ControlError::Version(_) => exit::VERSION,
+        ControlError::Version(_) | ControlError::Unreached(_) => Verdict::of_error(error).code(),
         _ => exit::UNAVAILABLE,
     }
 }
@@ -146,12 +147,12 @@ const COMPLETES_IN: Duration = Duration::from_millis(500);
 /// The requests of the daemon that have not ended, for completion. None if it does not answer at once.
 pub(super) fn ids(chosen: Option<Chosen>) -> Vec<u64> {
     let address = match chosen {
-        Some(Chosen::Embedded | Chosen::Kernel) => return Vec::new(),
-        Some(Chosen::Unix(path)) => Address::unix(&path),
-        Some(Chosen::UnixKernel(path)) => Address::unix(&path).kernel(),
-        Some(Chosen::DaemonKernel) => Address::usual().kernel(),
-        Some(Chosen::Daemon) | None => Address::usual(),
+        // A key that completes a word does not log in anywhere.
+        Some(Chosen::Far(_)) => return Vec::new(),
+        Some(chosen) => address(&chosen, false),
+        None => Some(Address::usual()),
     };
+    let Some(address) = address else { return Vec::new() };
     let (sender, answer) = channel();
     let ask = move || {
         let live = Direct::connect(&address).and_then(|daemon| daemon.ask(&Command::Live { after: 0, most: 256 }));

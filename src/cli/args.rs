@@ -10,6 +10,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::console::{Console, ConsoleCommand};
 use super::exit;
 use super::log::Log;
+use super::over_ssh::{self, OverSsh};
 use super::posture::Posture;
 use super::serve::{Bridge, Serve};
 use super::target::{self, Chosen};
@@ -37,9 +38,13 @@ fn after_help() -> String {
 pub struct Args {
     /// The engine to use: `embedded` (one of this process), `daemon`, `unix:PATH` (the daemon at that socket), or
     /// `kernel` (this machine's kernel, watched; of `log` and `why`: its lines alone); `daemon/kernel` or
-    /// `unix:PATH/kernel` for the kernel that a daemon watches
+    /// `unix:PATH/kernel` for the kernel that a daemon watches; `ssh://[USER@]HOST[:PORT][/kernel]` for those of another
+    /// machine
     #[arg(short = 't', long, value_name = "TARGET", global = true, value_parser = target::parser())]
     pub target: Option<Chosen>,
+    /// Options for other machines.
+    #[command(flatten)]
+    pub far: OverSsh,
     /// Knobs to write first.
     #[command(flatten)]
     before: Set,
@@ -79,11 +84,14 @@ pub enum Command {
 impl Args {
     /// Parses the command line, including `argv[0]`.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let args: Vec<OsString> = args.into_iter().collect();
-        let mut args = match Self::plain_get(&args) {
+        let words: Vec<OsString> = args.into_iter().collect();
+        let mut args = match Self::plain_get(&words) {
             Some(get) => get,
-            None => Self::try_parse_from(args)?,
+            None => Self::try_parse_from(&words)?,
         };
+        if !args.far.host.is_empty() {
+            args.far.rest = over_ssh::rest(&words).to_vec();
+        }
         #[cfg(feature = "console")]
         args.take_console();
         let checked = match &mut args.command {
@@ -95,6 +103,7 @@ impl Args {
         }
         #[cfg(feature = "console")]
         args.console.check(args.command.is_some(), args.target.is_some(), args.ledger().is_some()).map_err(conflict)?;
+        args.check_far().map_err(conflict)?;
         if args.command.as_ref().is_some_and(Command::starts_no_engine) {
             if !args.set().is_empty() {
                 return Err(conflict("this command starts no engine, so --set cannot be used with it"));
@@ -169,11 +178,36 @@ impl Args {
         }
         Some(Self {
             target,
+            far: OverSsh::default(),
             before: Set::default(),
             #[cfg(feature = "console")]
             console: Console::default(),
             command: Some(Command::Verb(Common::Get(Get { keys, ..Get::default() }))),
         })
+    }
+
+    /// Checks the options for other machines against the others. The error says what cannot be used together.
+    fn check_far(&self) -> Result<(), &'static str> {
+        let (hosts, is_far) = (!self.far.host.is_empty(), matches!(self.target, Some(Chosen::Far(_))));
+        match &self.command {
+            _ if self.far.names_twice() => Err("--host names a host twice"),
+            _ if hosts && self.target.is_some() => Err("--host names the targets, so --target cannot be used with it"),
+            _ if hosts && self.wants_own() => {
+                Err("--set, --ledger and --config are for an engine of this process: use neither with --host")
+            }
+            None if hosts => Err("--host needs a command: for the console, use `--target ssh://HOST`"),
+            Some(command) if hosts && command.needs_no_target() => {
+                Err("this command is about this machine alone, so --host cannot be used with it")
+            }
+            Some(Command::Verb(Common::Metrics(metrics))) if hosts && metrics.textfile.is_some() => {
+                Err("--textfile names one file, so --host cannot be used with it")
+            }
+            Some(Command::Verb(Common::Set(set))) if hosts && set.load.iter().any(|path| path.as_os_str() == "-") => {
+                Err("stdin can be read once only, so --host cannot be used with `-p -`")
+            }
+            _ if self.far.sudo && !hosts && !is_far => Err("--sudo is for `--target ssh://HOST` and --host"),
+            _ => Ok(()),
+        }
     }
 
     /// Whether an option is for an engine of this process.
@@ -294,7 +328,9 @@ mod tests {
             "get a -n",
             "get -- a",
             "-t",
-            "-t ssh://a get a",
+            "-t ssh://-a get a",
+            "--host a get a",
+            "--sudo get a",
             "-t daemon",
             "-t get a",
             "--set a=1 get a",
@@ -434,6 +470,18 @@ mod tests {
             &["--ascii", "get", "-a"],
             &["--theme", "plain", "get", "-a"],
             &["nonsense"],
+            &["--host", "a"],
+            &["--host", "", "ps"],
+            &["--host", "a,-b", "ps"],
+            &["--host", "a,a", "ps"],
+            &["--host", "a", "--host", "a", "ps"],
+            &["--host", "a;b", "ps"],
+            &["--host", "a", "-t", "daemon", "ps"],
+            &["--host", "a", "--set", "a=1", "request", "x"],
+            &["--host", "a", "serve"],
+            &["--host", "a", "mask", "full"],
+            &["--host", "a", "posture"],
+            &["ps", "--host", "a"],
         ] {
             assert!(read(bad).is_err(), "{bad:?}");
         }

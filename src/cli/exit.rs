@@ -112,6 +112,8 @@ impl Verdict {
             ControlError::Value { error, .. } => Self::of_value(error.errno()),
             ControlError::UnknownKey(_) | ControlError::ReadOnly(_) => Self::Usage,
             ControlError::Denied(_) => Self::NotPermitted,
+            ControlError::Unreached(error) if error.errno() == Errno::EPERM => Self::NotPermitted,
+            ControlError::Unreached(_) => Self::Unavailable,
             ControlError::Busy(_) => Self::Refused,
             ControlError::Unavailable(_) | ControlError::NoDaemon(..) | ControlError::Unsupported(_) => {
                 Self::Unavailable
@@ -153,6 +155,16 @@ impl Verdict {
         }
     }
 
+    /// The verdict of a command that ended with this exit code.
+    pub fn of_code(code: u8) -> Self {
+        let all = [Self::Interrupted, Self::Usage, Self::NotPermitted, Self::Refused, Self::Lost, Self::Unavailable];
+        let more = [Self::Version, Self::Unwritten, Self::NotFound, Self::NotExecuted, Self::TimedOut];
+        let found = all.into_iter().chain(more).find(|verdict| verdict.code() == code);
+        // The numbers of signals end at 64.
+        let killed = || Self::Killed(code.wrapping_sub(128));
+        found.unwrap_or_else(|| if matches!(code, 129..=192) { killed() } else { Self::Own(code) })
+    }
+
     /// The exit code.
     pub fn code(self) -> u8 {
         match self {
@@ -188,6 +200,14 @@ mod tests {
     use super::Verdict::{self, *};
     use super::{ControlError, Errno};
     use crate::abi::error::ParseError;
+
+    #[test]
+    fn every_exit_code_has_a_verdict_that_gives_it() {
+        assert!((0..=u8::MAX).all(|code| Verdict::of_code(code).code() == code));
+        let all = [0, 1, 69, 77, 124, 127, 130, 137, 200].map(Verdict::of_code);
+        assert_eq!(all[..3], [Own(0), Own(1), Unavailable]);
+        assert_eq!(all[3..], [NotPermitted, TimedOut, NotFound, Interrupted, Killed(9), Own(200)]);
+    }
 
     #[test]
     fn a_file_that_cannot_be_written_is_no_usage_error() {

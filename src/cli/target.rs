@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::abi::escape::screen;
+use crate::wire::host::Far;
 
 /// The target that the operator chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Chosen {
     DaemonKernel,
     /// The kernel that the daemon at this socket watches.
     UnixKernel(PathBuf),
+    /// The daemon of another machine, or the kernel that it watches.
+    Far(Far),
 }
 
 /// The parser of `--target`.
@@ -60,15 +63,16 @@ pub(super) fn read(text: &OsString) -> Result<Chosen, String> {
                 Some(socket) => Chosen::UnixKernel(std::ffi::OsStr::from_bytes(socket).into()),
                 None => Chosen::Unix(std::ffi::OsStr::from_bytes(path).into()),
             }),
-            None if bytes.starts_with(b"ssh:") => {
-                Err(format!("this version has no target `{}`; {TARGETS}", screen(bytes)))
-            }
-            None => Err(format!("`{}` is not a target; {TARGETS}", screen(bytes))),
+            None => match bytes.strip_prefix(b"ssh://") {
+                Some(far) => Far::read(far).map(Chosen::Far),
+                None => Err(format!("`{}` is not a target; {TARGETS}", screen(bytes))),
+            },
         },
     }
 }
 
-const TARGETS: &str = "give `embedded`, `daemon`, `kernel` or `unix:PATH`, or `daemon/kernel` or `unix:PATH/kernel`";
+const TARGETS: &str =
+    "give `embedded`, `daemon`, `kernel`, `unix:PATH` or `ssh://HOST`, or the last two or `daemon` with `/kernel`";
 
 #[cfg(test)]
 mod tests {
@@ -93,12 +97,17 @@ mod tests {
             (&["ps", "-t", "daemon/kernel"], Some(Chosen::DaemonKernel)),
             (&["ps", "-t", "unix:/run/a/kernel"], Some(Chosen::UnixKernel("/run/a".into()))),
             (&["why", "-t", "kernel", "x"], Some(Chosen::Kernel)),
+            (&["ps", "-t", "ssh://op@a:22/kernel"], Far::read(b"op@a:22/kernel").ok().map(Chosen::Far)),
+            (&["--sudo", "ps", "-t", "ssh://a"], Far::read(b"a").ok().map(Chosen::Far)),
             (&["-tunix:rel", "run", "--", "/bin/true", "-t", "x"], unix("rel")),
         ] {
             assert_eq!(chosen(args).unwrap(), target, "{args:?}");
         }
         for (args, why) in [
-            (&["-t", "ssh://a", "status"][..], "this version has no target `ssh://a`; give `embedded`"),
+            (&["-t", "ssh://-oProxyCommand=x", "status"][..], "does not begin with a hyphen"),
+            (&["-t", "ssh:a", "status"], "`ssh:a` is not a target"),
+            (&["--sudo", "status"], "--sudo"),
+            (&["-t", "daemon", "--sudo", "status"], "--sudo"),
             (&["-t", "unix:", "status"], "path of a socket"),
             (&["-t", "Daemon", "status"], "`Daemon` is not a target"),
             (&["-t", "daemon", "mask", "full"], "needs no target"),

@@ -4,6 +4,7 @@ use crate::abi::event::EventKinds;
 use crate::control::event_json::{self, Clock};
 use crate::control::kernel_json;
 use crate::control::target::TargetKind;
+use crate::control::text::target::object;
 use crate::control::text::{kernel, watch};
 use crate::control::watch::{Wake, Watched};
 
@@ -35,7 +36,7 @@ impl Asker {
             (Some(watch), false) => {
                 watch.states.iter().for_each(|state| say(&format!("kernel: {}", kernel::state(state))));
                 let since = watch::time(watch.since.unwrap_or(state.wall), utc);
-                say(&format!("watching this machine's kernel since {since}"));
+                say(&format!("watching {} since {since}", object(&info)));
             }
             (None, _) => {}
         }

@@ -61,7 +61,7 @@ pub enum LinkState {
 pub struct TargetInfo {
     /// The kind of engine.
     pub kind: TargetKind,
-    /// The name that the operator gave it (`unix:PATH`). Escaped; empty for the daemon at its usual socket, and for
+    /// The name that the operator gave it (`unix:PATH`, `ssh://HOST`). Escaped; empty for the daemon at its usual socket, and for
     /// [`TargetKind::Embedded`] unless it is one of [`Self::DEMO`]. `daemon/kernel` or `unix:PATH/kernel` for the kernel that a daemon watches.
     pub name: String,
     /// The version of the program that runs the engine; empty if it is not known.
@@ -97,6 +97,19 @@ impl TargetInfo {
             TargetKind::Daemon if self.name.is_empty() => "daemon",
             TargetKind::Daemon => &self.name,
         }
+    }
+
+    /// The other machine that it is on: a name or an address, or the first word of a longer name. `None`: this machine.
+    pub fn host(&self) -> Option<&str> {
+        let far = self.name.strip_prefix("ssh://")?;
+        let far = far.strip_suffix("/kernel").unwrap_or(far);
+        let host = far.rsplit_once('@').map_or(far, |(_, host)| host);
+        if let Some(inside) = host.strip_prefix('[') {
+            return inside.split(']').next();
+        }
+        let name = host.split(':').next().unwrap_or(host);
+        let is_address = name.parse::<std::net::Ipv4Addr>().is_ok();
+        if is_address { Some(name) } else { name.split('.').next() }
     }
 
     /// Whether the engine ends with this process.

@@ -331,6 +331,7 @@ impl Seed {
 
     pub(crate) fn errors(&self) -> Vec<ControlError> {
         let value = ParseError::with(Errno::ENAMETOOLONG, self.text(b'p'), Cow::Owned(self.text(b'q')));
+        let unreached = ParseError::with(Errno::EHOSTUNREACH, self.text(b'h'), Cow::Owned(self.text(b's')));
         let all = vec![
             ControlError::UnknownKey(self.text(b'k')),
             ControlError::ReadOnly(self.text(b'r')),
@@ -339,6 +340,7 @@ impl Seed {
             ControlError::Busy(self.text(b'b')),
             ControlError::Unavailable(self.text(b'u')),
             ControlError::NoDaemon(self.text(b'n'), Errno::ENOENT),
+            ControlError::Unreached(unreached),
             ControlError::Unsupported(self.text(b's')),
             ControlError::Version(self.text(b'z')),
             ControlError::Engine(self.engine_error()),
@@ -352,6 +354,7 @@ impl Seed {
                 | ControlError::Busy(_)
                 | ControlError::Unavailable(_)
                 | ControlError::NoDaemon(..)
+                | ControlError::Unreached(_)
                 | ControlError::Unsupported(_)
                 | ControlError::Version(_)
                 | ControlError::Engine(_) => {}

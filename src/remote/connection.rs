@@ -7,9 +7,11 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
 };
 
+use crate::abi::error::ControlError;
 use crate::wire::frame::{MAX_ANSWER, Splitter};
 
-use super::address::Address;
+use super::address::{Address, Place};
+use super::ssh::{Ended, Ssh};
 
 /// How much is read at a time.
 const READ: usize = 16 << 10;
@@ -22,15 +24,40 @@ pub(super) struct Connection {
     outgoing: Vec<u8>,
     /// Its calls are for the watch of the kernel.
     pub(super) kernel: bool,
+    /// The process behind the socket, if the daemon is on another machine, and how it has ended.
+    ssh: Option<(Ssh, Option<Ended>)>,
 }
 
 impl Connection {
-    /// Connects. Never waits: a daemon whose queue of connections is full is an error (`EAGAIN`).
+    /// Connects. Never waits: a daemon whose queue of connections is full is an error (`EAGAIN`), and what is sent before
+    /// ssh has reached the far side is kept.
     pub(super) fn open(address: &Address) -> io::Result<Self> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        connect(&socket, &SocketAddrUnix::new(&address.path)?)?;
-        Ok(Self { socket, incoming: Splitter::new(MAX_ANSWER), outgoing: Vec::new(), kernel: address.kernel })
+        let (socket, ssh) = match &address.place {
+            Place::Socket(path) => {
+                let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+                let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+                connect(&socket, &SocketAddrUnix::new(path)?)?;
+                (socket, None)
+            }
+            Place::Far(way) => {
+                let (ssh, socket) = way.start()?;
+                (socket, Some((ssh, None)))
+            }
+        };
+        let (incoming, outgoing) = (Splitter::new(MAX_ANSWER), Vec::new());
+        Ok(Self { socket, incoming, outgoing, kernel: address.kernel, ssh })
+    }
+
+    /// The error for a connection that ended before the daemon said anything, if it goes through ssh.
+    pub(super) fn unreached(&self) -> Option<ControlError> {
+        let (ssh, ended) = self.ssh.as_ref()?;
+        ended.as_ref().map(|ended| ssh.unreached(ended))
+    }
+
+    /// The end of the stream: an error with the reason, if it goes through ssh.
+    fn end<T>(&mut self, otherwise: io::Result<T>) -> io::Result<T> {
+        let Some((ssh, ended)) = &mut self.ssh else { return otherwise };
+        Err(io::Error::other(ended.get_or_insert_with(|| ssh.ended()).why()))
     }
 
     /// Sends a message, or as much of it as the socket takes; the rest follows with [`Self::write`].
@@ -51,7 +78,7 @@ impl Connection {
                 Ok(length) => _ = self.outgoing.drain(..length),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return Ok(()),
-                Err(e) => return Err(e.into()),
+                Err(e) => return self.end(Err(e.into())),
             }
         }
         Ok(())
@@ -60,16 +87,19 @@ impl Connection {
     /// Reads what is there, at most 16 KiB. Returns false at the end of the stream.
     pub(super) fn read(&mut self) -> io::Result<bool> {
         let mut buffer = [0; READ];
+        if let Some((ssh, _)) = &mut self.ssh {
+            ssh.listen();
+        }
         loop {
             match recv(&self.socket, &mut buffer, RecvFlags::empty()) {
-                Ok((_, 0)) => return Ok(false),
+                Ok((_, 0)) => return self.end(Ok(false)),
                 Ok((_, length)) => {
                     self.incoming.push(&buffer[..length]);
                     return Ok(true);
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return Ok(true),
-                Err(e) => return Err(e.into()),
+                Err(e) => return self.end(Err(e.into())),
             }
         }
     }

@@ -18,10 +18,13 @@ use crate::wire::client::{self, Heard, Info};
 use crate::wire::interface::VERSION;
 
 use super::address::Address;
+use super::answers::unknown;
 use super::connection::Connection;
+use super::ssh;
 
-/// How long a daemon may take to describe itself when a program connects.
-const HELLO: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+/// How long a daemon may take to describe itself when a program connects, and how long one on another machine: ssh must
+/// log in first.
+const HELLO: [Timespec; 2] = [Timespec { tv_sec: 5, tv_nsec: 0 }, Timespec { tv_sec: 30, tv_nsec: 0 }];
 
 /// A daemon as a target. [`Target::submit`] waits for the answer: not for a program that must not wait.
 pub struct Direct {
@@ -34,8 +37,12 @@ pub struct Direct {
 impl Direct {
     /// Connects.
     pub fn connect(address: &Address) -> Result<Self, ControlError> {
-        let connection = connect(address)?;
-        Ok(Self { connection: Mutex::new(connection), address: address.clone(), about: OnceLock::new() })
+        // A command that another machine does not answer was surely not sent only if that machine has answered before.
+        let (connection, about) = match address.is_far() {
+            true => open(address).map(|(connection, info)| (connection, OnceLock::from(Ok(info))))?,
+            false => (connect(address)?, OnceLock::new()),
+        };
+        Ok(Self { connection: Mutex::new(connection), address: address.clone(), about })
     }
 
     /// Sends a command and waits for the answer.
@@ -65,7 +72,10 @@ impl Direct {
 
     fn exchange(&self, message: &[u8]) -> Result<Vec<u8>, ControlError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        exchange(&mut connection, message, None).map_err(|e| unreachable("lost the", &self.address, &e))
+        exchange(&mut connection, message, None).map_err(|e| match self.address.is_far() {
+            true => unknown(&self.address.shown(), &io_words(&e)),
+            false => unreachable("lost the", &self.address, &e),
+        })
     }
 }
 
@@ -118,13 +128,15 @@ impl EventSource for NoEvents {
 /// A connection to a daemon that has described itself.
 pub(super) fn open(address: &Address) -> Result<(Connection, Info), ControlError> {
     let mut connection = connect(address)?;
-    let answer = exchange(&mut connection, &client::info(address.kernel), Some(&HELLO))
-        .map_err(|e| unreachable("lost the", address, &e))?;
-    Ok((connection, client::described(&answer)?))
+    let answer = exchange(&mut connection, &client::info(address.kernel), Some(&HELLO[usize::from(address.is_far())]))
+        .map_err(|e| connection.unreached().unwrap_or_else(|| unreachable("lost the", address, &e)))?;
+    let info = client::described(&answer)?;
+    Ok((connection, info))
 }
 
 fn connect(address: &Address) -> Result<Connection, ControlError> {
     Connection::open(address).map_err(|e| match e.kind() {
+        _ if address.is_far() => ssh::not_started(&e),
         io::ErrorKind::NotFound => no_daemon(address, "there is no such socket", Errno::ENOENT),
         io::ErrorKind::ConnectionRefused => no_daemon(address, "nothing listens on the socket", Errno::ECONNREFUSED),
         io::ErrorKind::PermissionDenied => ControlError::Denied(format!(

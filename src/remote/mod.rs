@@ -1,10 +1,11 @@
-//! Floor 5: a target that is a daemon behind a Unix socket.
+//! Floor 5: a target that is a daemon behind a Unix socket, of this machine or of another one.
 //!
 //! [`Remote`] is for programs that do several things at a time: one thread serves every connection. Commands that the
 //! daemon answers at once go over one connection, in order; reads of records over another one; a command that waits for
 //! a helper has a connection of its own, and so has each watch. A watch sees the effects of every command that was
 //! submitted after it. [`Direct`] is for a command line that gives one command
-//! and waits for the answer: it needs no thread.
+//! and waits for the answer: it needs no thread. To another machine, each connection is an ssh(1) of its own: a child
+//! of the thread that uses it, which ends with that thread.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -15,10 +16,13 @@ mod feed;
 mod line;
 mod shared;
 mod source;
+mod ssh;
 mod worker;
 
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 pub use address::Address;
 pub use direct::Direct;
@@ -42,27 +46,49 @@ use source::Source;
 /// A daemon as a target. The connection is restored when it is lost.
 pub struct Remote {
     shared: Arc<Shared>,
+    /// Closed when the thread of the connections has ended.
+    ended: Mutex<Receiver<()>>,
+    /// The daemon is on another machine.
+    is_far: bool,
 }
+
+/// The name of the thread of the connections.
+const THREAD: &str = "remote";
+/// How long the end of a target may wait for the ends of its ssh processes.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Remote {
     /// Connects, and waits until the daemon has described itself.
     pub fn connect(address: &Address) -> Result<Arc<dyn Target>, ControlError> {
-        let (main, info) = direct::open(address)?;
-        let shared = Arc::new(Shared::new(address.info(&info), info.version)?);
-        let worker = worker::Worker::new(shared.clone(), address.clone(), main);
-        let started = thread::Builder::new().name("remote".into()).spawn(move || worker.run());
-        match started {
-            Ok(_) => Ok(Arc::new(Self { shared })),
-            Err(e) => {
-                Err(ControlError::Busy(format!("cannot start a thread for the daemon's connections: {}", io_words(&e))))
+        let (is_far, address, (told, answer)) = (address.is_far(), address.clone(), sync_channel(1));
+        let (ends, ended) = sync_channel(0);
+        let work = move || {
+            let _ends: SyncSender<()> = ends;
+            let opened = direct::open(&address)
+                .and_then(|(main, info)| Ok((main, Arc::new(Shared::new(address.info(&info), info.version)?))));
+            let shared = opened.as_ref().map(|(_, shared)| shared.clone()).map_err(Clone::clone);
+            // The caller waits for it.
+            let _ = told.send(shared);
+            if let Ok((main, shared)) = opened {
+                worker::Worker::new(shared, address, main).run();
             }
-        }
+        };
+        let busy = |why: &str| ControlError::Busy(format!("cannot start a thread for the daemon's connections: {why}"));
+        thread::Builder::new().name(THREAD.into()).spawn(work).map_err(|e| busy(&io_words(&e)))?;
+        let shared = answer.recv().unwrap_or_else(|_| Err(busy("it has ended")))?;
+        Ok(Arc::new(Self { shared, ended: Mutex::new(ended), is_far }))
     }
 }
 
 impl Drop for Remote {
     fn drop(&mut self) {
         self.shared.send(Message::Stop);
+        // The thread itself may drop the target.
+        if self.is_far && thread::current().name() != Some(THREAD) {
+            let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+            // It has sent nothing, and never will: this returns when it has ended.
+            let _ = ended.recv_timeout(PATIENCE);
+        }
     }
 }
 

@@ -22,6 +22,9 @@ use super::shared::{Message, Shared};
 /// The time until the first attempt to connect again, and until the later ones at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
+/// How long a new connection may go unanswered; ssh(1) may have to log in first.
+const ANSWERS: Duration = Duration::from_secs(30);
+
 /// A watch, and its connection while there is one.
 struct Follow {
     feed: Arc<Feed>,
@@ -41,6 +44,13 @@ struct Retry {
     wait: Duration,
     /// The new connection, until the daemon has described itself.
     greeting: Option<Connection>,
+}
+
+impl Retry {
+    /// When to act: to connect, or to give up a connection that has not been answered.
+    fn due(&self) -> Instant {
+        if self.greeting.is_some() { self.at + ANSWERS } else { self.at }
+    }
 }
 
 pub(super) struct Worker {
@@ -133,14 +143,14 @@ impl Worker {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let retry = self.retry.as_ref().filter(|retry| retry.greeting.is_none()).map(|retry| retry.at);
+        let retry = self.retry.as_ref().map(Retry::due);
         let follows = self.follows.iter().filter_map(|follow| follow.after);
         follows.chain(retry).min()
     }
 
     fn timers(&mut self) {
         let now = Instant::now();
-        if self.retry.as_ref().is_some_and(|retry| retry.greeting.is_none() && retry.at <= now) {
+        if self.retry.as_ref().is_some_and(|retry| retry.due() <= now) {
             self.greet(now);
         }
         if self.retry.is_none() {

@@ -1,5 +1,6 @@
 //! Floor 1: the machine. All unsafe code of the crate lives here.
 
+pub mod attached;
 pub mod attributes;
 pub mod caller;
 pub mod fake;

@@ -56,6 +56,7 @@ use crate::control;
 use crate::control::target::Target;
 use crate::sys::signals::Signals;
 
+pub use model::link::tab;
 pub use options::Options;
 pub use targets::{Open, Other, Targets};
 

@@ -86,7 +86,7 @@ impl<'a> Sessions<'a> {
             self.show(next);
             return true;
         }
-        let name = self.targets.others[next - 1].name;
+        let name = &self.targets.others[next - 1].name;
         if self.opening.is_some() {
             self.say(Severity::Quiet, format!("still opening the target {name}"));
             return false;
@@ -134,7 +134,7 @@ impl<'a> Sessions<'a> {
                 true
             }
             Err(why) => {
-                let name = self.targets.others[place - 1].name;
+                let name = &self.targets.others[place - 1].name;
                 self.say(Severity::Bad, format!("the target {name} cannot be shown: {why}"));
                 false
             }
@@ -199,7 +199,7 @@ impl<'a> Sessions<'a> {
                 let unseen = warnings::all(&session.model).len().saturating_sub(self.seen[place]);
                 TargetTab { name: session.model.link.tab(), shown: false, unseen }
             }
-            None => TargetTab { name: self.targets.others[place - 1].name, shown: false, unseen: 0 },
+            None => TargetTab { name: self.targets.others[place - 1].name.clone(), shown: false, unseen: 0 },
         };
         let tabs: Vec<TargetTab> = self.all.iter().enumerate().map(tab).collect();
         let session = self.now_mut();

@@ -1,5 +1,6 @@
 //! The targets of a console: the one that it was started for, and others that are opened when they are first shown.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::control::target::Target;
@@ -10,8 +11,8 @@ pub type Open = Arc<dyn Fn() -> Result<Arc<dyn Target>, String> + Send + Sync>;
 
 /// A target that is opened when it is first shown.
 pub struct Other {
-    /// Its name among the targets: `engine`, `kernel`.
-    pub name: &'static str,
+    /// Its name among the targets: `engine`, `kernel`, `web1 kernel`.
+    pub name: Cow<'static, str>,
     /// Opens it.
     pub open: Open,
 }

@@ -33,6 +33,7 @@ fn parts(error: &ControlError) -> (&'static str, Option<&str>, Option<Stage>, &s
         ControlError::Unsupported(why) => ("Unsupported", None, None, why),
         // A daemon never answers that there is none.
         ControlError::Unavailable(why) | ControlError::NoDaemon(why, _) => ("Unavailable", None, None, why),
+        ControlError::Unreached(error) => ("Unavailable", None, None, error.why()),
         ControlError::Version(why) => ("OtherVersion", None, None, why),
     }
 }

@@ -9,6 +9,7 @@ pub mod client;
 mod error;
 pub mod event;
 pub mod frame;
+pub mod host;
 pub mod interface;
 pub mod method;
 pub mod path;

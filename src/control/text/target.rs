@@ -19,6 +19,15 @@ pub fn sentences(info: &TargetInfo) -> [String; 4] {
             format!("engine (pid {pid}): kernel untouched"),
             format!("engine (pid {pid})"),
         ],
+        TargetKind::Kernel if info.host().is_some() => {
+            let kernel = object(info);
+            [
+                format!("{kernel}: watched by khelper there (pid {pid}), which changes nothing by watching"),
+                format!("{kernel}: watched, not changed"),
+                kernel.clone(),
+                kernel,
+            ]
+        }
         TargetKind::Kernel => [
             format!("this machine's kernel: watched by khelper (pid {pid}), which changes nothing by watching"),
             "this machine's kernel: watched, not changed".to_owned(),
@@ -27,8 +36,9 @@ pub fn sentences(info: &TargetInfo) -> [String; 4] {
         ],
         TargetKind::Daemon => {
             let daemon = daemon(info);
+            let its = if info.host().is_some() { "that machine's" } else { "the" };
             [
-                format!("{daemon} (pid {pid}): an engine in another process; the kernel is untouched"),
+                format!("{daemon} (pid {pid}): an engine in another process; {its} kernel is untouched"),
                 format!("{daemon} (pid {pid}): kernel untouched"),
                 format!("{daemon}: kernel untouched"),
                 daemon,
@@ -47,7 +57,10 @@ pub fn object(info: &TargetInfo) -> String {
     match info.kind {
         TargetKind::Embedded if info.is_demo() => format!("the demo (pid {})", info.pid),
         TargetKind::Embedded => format!("the embedded engine (pid {})", info.pid),
-        TargetKind::Kernel => "this machine's kernel".to_owned(),
+        TargetKind::Kernel => match info.host() {
+            Some(_) => format!("the kernel of {}", info.name.strip_suffix("/kernel").unwrap_or(&info.name)),
+            None => "this machine's kernel".to_owned(),
+        },
         TargetKind::Daemon => format!("the {} (pid {})", daemon(info), info.pid),
     }
 }

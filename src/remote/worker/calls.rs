@@ -15,6 +15,8 @@ use super::Worker;
 
 /// The most connections for commands that wait; further ones wait here.
 const MOST: usize = 128;
+/// The same to another machine: sshd(8) lets in at most ten sessions at a time (MaxSessions, MaxStartups).
+const MOST_FAR: usize = 6;
 /// The most idle connections that are kept.
 const IDLE: usize = 4;
 
@@ -67,7 +69,9 @@ impl Worker {
         while let Some(job) = self.waiting.pop_front() {
             let at = match self.own.iter().position(Line::is_idle) {
                 Some(at) => at,
-                None if self.own.len() >= MOST => return self.waiting.push_front(job),
+                None if self.own.len() >= if self.address.is_far() { MOST_FAR } else { MOST } => {
+                    return self.waiting.push_front(job);
+                }
                 None => match Connection::open(&self.address) {
                     Ok(connection) => {
                         self.own.push(Line::new(connection));

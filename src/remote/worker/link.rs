@@ -96,8 +96,8 @@ impl Worker {
         let Some(retry) = &mut self.retry else { return };
         retry.wait = (retry.wait * 2).min(RETRY.1);
         match opened {
-            Ok(connection) => retry.greeting = Some(connection),
-            Err(_) => retry.at = now + retry.wait,
+            Ok(connection) => (retry.greeting, retry.at) = (Some(connection), now),
+            Err(_) => (retry.greeting, retry.at) = (None, now + retry.wait),
         }
     }
 

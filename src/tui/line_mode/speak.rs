@@ -79,7 +79,7 @@ impl LineMode<'_> {
         let model = self.model();
         let clock = model.clock(model.snapshot.now);
         let sentence = model.link.header(&clock).into_iter().next().unwrap_or_default();
-        let others: Vec<&str> = model.targets.iter().filter(|tab| !tab.shown).map(|tab| tab.name).collect();
+        let others: Vec<&str> = model.targets.iter().filter(|tab| !tab.shown).map(|tab| &*tab.name).collect();
         let others = if others.is_empty() { String::new() } else { format!("; `t` turns to {}", others.join(", ")) };
         let words = format!("target {}: {sentence}{others}", model.link.tab());
         self.say(&words);

@@ -1,8 +1,11 @@
 //! The target, and whether the state on the screen is current.
 
+use std::borrow::Cow;
+
 use crate::control::target::{TargetInfo, TargetKind};
 use crate::control::text::error::explain;
 use crate::control::text::target::{not_sent, sentences};
+use crate::tui::text::fit;
 
 /// The connection to the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +14,21 @@ pub struct Link {
     pub info: TargetInfo,
     /// Whether its state has been read since it was started.
     pub seen: bool,
+}
+
+/// The widest name of another machine.
+const WIDEST: usize = 24;
+
+/// The name of a target in the list of targets: a word, never cut; another machine's name may be.
+pub fn tab(info: &TargetInfo) -> Cow<'static, str> {
+    let demo = || TargetInfo::DEMO.into_iter().find(|name| *name == info.name);
+    match (info.kind, info.host()) {
+        (TargetKind::Embedded, _) => demo().unwrap_or("engine").into(),
+        (TargetKind::Kernel, None) => "kernel".into(),
+        (TargetKind::Daemon, None) => "daemon".into(),
+        (TargetKind::Kernel, Some(host)) => format!("{} kernel", fit(host, WIDEST)).into(),
+        (TargetKind::Daemon, Some(host)) => fit(host, WIDEST).into(),
+    }
 }
 
 impl Link {
@@ -29,20 +47,14 @@ impl Link {
         self.info.lost().map(|why| explain(&not_sent(&self.info, why)))
     }
 
-    /// Its name in the list of targets: a word, never cut.
-    pub fn tab(&self) -> &'static str {
-        match self.info.kind {
-            TargetKind::Embedded => {
-                TargetInfo::DEMO.into_iter().find(|name| *name == self.info.name).unwrap_or("engine")
-            }
-            TargetKind::Kernel => "kernel",
-            TargetKind::Daemon => "daemon",
-        }
+    /// Its name in the list of targets.
+    pub fn tab(&self) -> Cow<'static, str> {
+        tab(&self.info)
     }
 
-    /// Whether it is this machine's own kernel.
+    /// Whether it is a kernel: this machine's own, or another machine's.
     pub fn is_real(&self) -> bool {
-        self.tab() == "kernel"
+        self.info.kind == TargetKind::Kernel
     }
 
     /// The sentences beside [`Self::tab`], each for less room than the one before; the last ones do not repeat that

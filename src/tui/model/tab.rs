@@ -1,5 +1,7 @@
 //! The screens, and the targets that they can show.
 
+use std::borrow::Cow;
+
 /// The screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tab {
@@ -29,10 +31,10 @@ impl Tab {
 }
 
 /// A target that the screens can show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetTab {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The screens show it.
     pub shown: bool,
     /// How many warnings it has got since it was shown last.

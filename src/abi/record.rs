@@ -105,6 +105,13 @@ pub struct Output {
     pub dropped: u64,
 }
 
+impl Output {
+    /// How many bytes were kept.
+    pub fn bytes(&self) -> usize {
+        self.stdout.len() + self.stderr.len()
+    }
+}
+
 /// A request and its helper, from the call to the end (UMH-12). Times are in microseconds since the request was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {

@@ -59,7 +59,7 @@ pub(super) fn records(engine: &Engine, ids: &[u64]) -> Vec<Arc<Record>> {
 
 /// The bytes of its output, its arguments and its environment.
 fn text_of(record: &Record) -> usize {
-    let output = record.output.as_deref().map_or(0, |output| output.stdout.len() + output.stderr.len());
+    let output = record.output.as_deref().map_or(0, |output| output.bytes());
     let args: usize = record.argv().iter().map(|arg| arg.len()).sum();
     output + args + record.env.iter().map(|variable| variable.len()).sum::<usize>()
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::bus::Subscription;
 use super::handle::Engine;
+use super::registry::ended::Kept;
 use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::event::EventKinds;
 use crate::abi::record::Record;
@@ -20,8 +21,8 @@ impl Engine {
         if let Some(call) = call {
             return Some(call.record());
         }
-        let ended = || self.inner.registry.lock().ended().find(|r| r.id == id).cloned();
-        draft.or_else(ended)
+        let ended = || self.inner.registry.lock().ended().find(|r| r.id() == id).cloned();
+        draft.or_else(|| ended().map(|kept| kept.record()))
     }
 
     /// Returns at most `most` ended records, newest first.
@@ -29,7 +30,8 @@ impl Engine {
         if self.check_process().is_err() {
             return Vec::new();
         }
-        self.inner.registry.lock().ended().take(most).cloned().collect()
+        let kept: Vec<Kept> = self.inner.registry.lock().ended().take(most).cloned().collect();
+        kept.iter().map(Kept::record).collect()
     }
 
     /// Returns the chain of requesters of a process, nearest first (REQ-12).
@@ -48,7 +50,8 @@ impl Engine {
         if self.check_process().is_err() {
             return (from, Vec::new());
         }
-        self.inner.registry.lock().ended_from(from, most)
+        let (first, kept) = self.inner.registry.lock().ended_from(from, most);
+        (first, kept.iter().map(Kept::record).collect())
     }
 
     /// Returns at most `most` live requests with ids above `id`, oldest first, each with its record as it was when

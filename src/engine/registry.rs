@@ -1,6 +1,7 @@
 //! The registry: live requests, the newest 10,000 records, totals and events. Only `snapshot` takes other locks under
 //! the registry's lock.
 
+pub(super) mod ended;
 mod lookup;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,6 +23,8 @@ use crate::abi::record::{Record, State};
 use crate::abi::sink::Changed;
 use crate::abi::snapshot::{Live, Totals};
 use crate::policy::recursion::Asker;
+
+use ended::Ended;
 
 /// Records kept.
 const RECORDS: usize = 10_000;
@@ -48,7 +51,7 @@ pub(super) struct Registry {
     /// The id of this run's first request, less 1.
     before_first: u64,
     live: BTreeMap<u64, Entry>,
-    ended: VecDeque<Arc<Record>>,
+    ended: Ended,
     /// How many records were dropped, which is the serial number of the first record in `ended`.
     first: u64,
     /// Serial numbers of the records that still have text, oldest first.
@@ -79,7 +82,7 @@ impl Registry {
             last_id: before_first,
             before_first,
             live: BTreeMap::new(),
-            ended: VecDeque::new(),
+            ended: Ended::new(RECORDS),
             first: 0,
             texts: VecDeque::new(),
             text_bytes: 0,
@@ -195,13 +198,13 @@ impl Registry {
     fn keep(&mut self, record: Arc<Record>) {
         if self.ended.len() == RECORDS {
             self.drop_text(self.first);
-            self.ended.pop_front();
+            self.ended.pop_oldest();
             self.first += 1;
             self.totals.records_dropped += 1;
         }
         let serial = self.first + self.ended.len() as u64;
-        let bytes = text_bytes(&record);
-        self.ended.push_back(record);
+        let bytes = record.output.as_ref().map_or(0, |output| output.bytes());
+        self.ended.push(record);
         if bytes > 0 {
             self.texts.push_back(serial);
             self.text_bytes += bytes;
@@ -219,13 +222,9 @@ impl Registry {
             return;
         }
         self.texts.pop_front();
-        let at = usize::try_from(serial - self.first).unwrap_or(usize::MAX);
-        if let Some(record) = self.ended.get_mut(at) {
-            let bytes = text_bytes(record);
-            Arc::make_mut(record).output = None;
-            self.text_bytes -= bytes;
-            self.totals.text_dropped += bytes as u64;
-        }
+        let bytes = self.ended.drop_output(usize::try_from(serial - self.first).unwrap_or(usize::MAX));
+        self.text_bytes -= bytes;
+        self.totals.text_dropped += bytes as u64;
     }
 
     /// Logs a line; the newest warnings are kept for the snapshot.
@@ -245,8 +244,4 @@ impl Registry {
         self.provenance.retain(|last| last.change.key != provenance.change.key);
         self.provenance.push(provenance);
     }
-}
-
-fn text_bytes(record: &Record) -> usize {
-    record.output.as_ref().map_or(0, |o| o.stdout.len() + o.stderr.len())
 }

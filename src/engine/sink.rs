@@ -104,6 +104,6 @@ fn size(record: &Record) -> usize {
         Args::Module => 0,
         Args::List(list) => sum(list),
     };
-    let output = record.output.as_ref().map_or(0, |o| o.stdout.len() + o.stderr.len());
+    let output = record.output.as_ref().map_or(0, |o| o.bytes());
     ITEM + args + sum(&record.env) + record.title().len() + output
 }

@@ -6,6 +6,7 @@ use crate::policy::limit::ceiling;
 
 use super::handle::Engine;
 use super::inner::Inner;
+use super::registry::ended::Kept;
 
 /// The most live requests in a snapshot; `live_total` counts them all.
 const RUNNING_SHOWN: usize = 256;
@@ -58,7 +59,7 @@ impl Engine {
             running: registry.live().take(RUNNING_SHOWN).cloned().collect(),
             live_total: registry.live().len(),
             watchers: registry.bus.watchers(),
-            last: registry.ended().take(LAST_SHOWN).cloned().collect(),
+            last: registry.ended().take(LAST_SHOWN).map(Kept::record).collect(),
             totals: Totals { records_lost, events_missed: registry.bus.missed(), ..registry.totals.clone() },
             warnings: registry.warnings.iter().cloned().collect(),
             provenance: registry.provenance.clone(),

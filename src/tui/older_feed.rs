@@ -144,7 +144,7 @@ impl Store {
         for line in page.lines {
             let What::Ended(record) = line.what else { continue };
             self.tally.add(Which::of(&record));
-            self.output += record.output.as_ref().map_or(0, |output| output.stdout.len() + output.stderr.len());
+            self.output += record.output.as_ref().map_or(0, |output| output.bytes());
             self.records.push(record);
         }
     }

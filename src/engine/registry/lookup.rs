@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ended::Kept;
 use super::{Entry, Registry};
 use crate::abi::actor::Actor;
 use crate::abi::record::Record;
@@ -16,15 +17,15 @@ impl Registry {
         self.live.values().map(|e| &e.live)
     }
     /// The ended records, newest first.
-    pub(in crate::engine) fn ended(&self) -> impl ExactSizeIterator<Item = &Arc<Record>> {
-        self.ended.iter().rev()
+    pub(in crate::engine) fn ended(&self) -> impl ExactSizeIterator<Item = &Kept> {
+        self.ended.newest()
     }
     /// At most `most` ended records from serial number `from` on, oldest first, and the serial number of the first one.
     /// Records are numbered from 0 as they end; the number is larger than `from` if older records were dropped.
-    pub(in crate::engine) fn ended_from(&self, from: u64, most: usize) -> (u64, Vec<Arc<Record>>) {
+    pub(in crate::engine) fn ended_from(&self, from: u64, most: usize) -> (u64, Vec<Kept>) {
         let first = from.max(self.first);
-        let at = usize::try_from(first - self.first).unwrap_or(usize::MAX).min(self.ended.len());
-        (first, self.ended.range(at..).take(most).cloned().collect())
+        let at = usize::try_from(first - self.first).unwrap_or(usize::MAX);
+        (first, self.ended.from(at).take(most).cloned().collect())
     }
     /// At most `most` live requests with ids above `id`, oldest first, each with its record as it was when made.
     pub(in crate::engine) fn live_after(&self, id: u64, most: usize) -> Vec<(Live, Arc<Record>)> {
@@ -71,7 +72,7 @@ impl Registry {
         let mut first = id;
         loop {
             let asker = self.asked_by(first).and_then(|asker| asker.way_up().last().map(|top| top.id));
-            let ended = || self.ended().find(|record| record.id == first)?.asked_by;
+            let ended = || self.ended().find(|record| record.id() == first)?.asked_by();
             match asker.or_else(ended).filter(|above| *above < first) {
                 Some(above) => first = above,
                 None => return first,

@@ -34,6 +34,7 @@ pub mod safe_text;
 pub mod sink;
 pub mod snapshot;
 pub mod sort;
+pub mod sorted;
 pub mod stage;
 pub mod subprocess;
 pub mod time;

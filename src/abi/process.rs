@@ -1,7 +1,7 @@
 //! A process, as proc_pid_stat(5) describes it.
 
 use super::actor::Comm;
-use super::sort::set;
+use super::sorted::set;
 use super::time::Micros;
 
 /// A process that exists; it may be a zombie.
@@ -34,6 +34,6 @@ pub fn members_and_descendants(mut all: Vec<Process>, sessions: &[i32]) -> Vec<P
             all.retain(|process| inside.contains(&process.pid));
             return all;
         }
-        inside.extend(more);
+        more.into_iter().for_each(|pid| _ = inside.add(pid));
     }
 }

@@ -1,22 +1,7 @@
 //! Short lists in order. The sort of the standard library is compiled again for every type and every key, in 5 kB each
-//! time; collecting into a map or a set sorts too.
+//! time; collecting into a map or a set of it sorts too.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// A set, filled one by one.
-pub fn set<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
-    let mut set = BTreeSet::new();
-    set.extend(items);
-    set
-}
-
-/// A map, filled one by one; of equal keys the last one counts.
-pub fn map<K: Ord, V>(pairs: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
-    let mut map = BTreeMap::new();
-    map.extend(pairs);
-    map
-}
 
 /// Sorts by a key; equal elements keep their order. For lists of less than a few thousand elements.
 pub fn sort_by_key<T, K: Ord>(list: &mut [T], key: impl Fn(&T) -> K) {

@@ -3,8 +3,6 @@
 use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
-use std::thread;
 use std::time::Duration;
 
 use crate::abi::actor::{Actor, Origin};
@@ -18,6 +16,8 @@ use crate::control::target::Target;
 use crate::control::text::target::object;
 use crate::control::{Command, Reply};
 use crate::remote::{Address, Direct, Remote};
+use crate::sys::channel::channel;
+use crate::sys::thread::spawn;
 
 /// What a command wants of its target.
 pub(super) struct Wanted<'a> {
@@ -159,7 +159,7 @@ pub(super) fn ids(chosen: Option<Chosen>) -> Vec<u64> {
         // Nobody waits for an answer that comes late.
         let _ = sender.send(live);
     };
-    let started = thread::Builder::new().name("ids".into()).spawn(ask);
+    let started = spawn("ids", ask);
     match started.ok().and_then(|_| answer.recv_timeout(COMPLETES_IN).ok()) {
         Some(Ok(Reply::Live(live))) => live.into_iter().map(|live| live.id).collect(),
         _ => Vec::new(),

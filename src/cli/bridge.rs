@@ -4,13 +4,13 @@ use std::io::{self, Read};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::abi::error::io_words;
 use crate::abi::escape::screen;
 use crate::sys::stdout;
+use crate::sys::thread::spawn;
 
 use super::exit;
 use super::output::say;
@@ -28,7 +28,7 @@ pub fn bridge(path: &Path) -> u8 {
         let _ = io::copy(&mut io::stdin().lock(), &mut to);
         let _ = to.shutdown(Shutdown::Write);
     };
-    if let Err(e) = thread::Builder::new().name("bridge".into()).spawn(forward) {
+    if let Err(e) = spawn("bridge", forward) {
         say(&format!("cannot start a thread: {}", io_words(&e)));
         return exit::UNAVAILABLE;
     }

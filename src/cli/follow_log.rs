@@ -1,12 +1,13 @@
 //! The target's log, on stderr, while a command runs.
 
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use crate::abi::event::{EventKind, EventKinds};
 use crate::abi::record::Record;
 use crate::control::target::Target;
 use crate::control::text::outcome::why_failed;
 use crate::control::watch::{Wake, Watch, Watched};
+use crate::sys::thread::spawn;
 
 use super::output::say;
 
@@ -24,7 +25,7 @@ impl Log {
     pub fn follow(target: &dyn Target) -> std::io::Result<Self> {
         let events = target.watch(KINDS, None, QUEUE, Wake::none());
         let follower = events.clone();
-        let thread = thread::Builder::new().name("log".into()).spawn(move || {
+        let thread = spawn("log", move || {
             loop {
                 match follower.wait() {
                     Watched::Event(event) => print(&event.kind),

@@ -2,7 +2,6 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
@@ -13,6 +12,7 @@ use crate::control::text::log::{self, Times};
 use crate::ledger::line::{Brief, Item, Line, time};
 use crate::ledger::reader::batch::Batch;
 use crate::ledger::reader::{Counts, Found};
+use crate::sys::channel::{Sender, bounded};
 
 use super::output::Answers;
 
@@ -24,7 +24,7 @@ const WAITING: usize = 4;
 /// Prints batches of lines, in their order.
 pub(super) struct Printer {
     printed: Printed,
-    thread: Option<(SyncSender<Batch>, JoinHandle<Printed>)>,
+    thread: Option<(Sender<Batch>, JoinHandle<Printed>)>,
 }
 
 impl Printer {
@@ -48,7 +48,7 @@ impl Printer {
     }
 
     fn start(&mut self) {
-        let (to, batches) = sync_channel::<Batch>(WAITING);
+        let (to, batches) = bounded::<Batch>(WAITING);
         let mut printed = self.printed.another();
         let work = move || {
             // If nothing more can be printed, the end of the channel tells the sender.

@@ -6,7 +6,6 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,9 +21,11 @@ use crate::control::Reply;
 use crate::control::batch::{Batch, Running};
 use crate::control::terminate::kill_all;
 use crate::control::watch::Watch;
+use crate::sys::channel::channel;
 use crate::sys::orphans;
 use crate::sys::probe::ignores;
 use crate::sys::signals::Signals;
+use crate::sys::thread::spawn;
 
 use super::Caller;
 use super::exit::Verdict;
@@ -234,7 +235,7 @@ fn kill_running(caller: &Caller) {
         return;
     }
     let caller = caller.clone();
-    let spawned = thread::Builder::new().name("kill".into()).spawn(move || kill_all(&*caller.target, &caller.by));
+    let spawned = spawn("kill", move || kill_all(&*caller.target, &caller.by));
     if let Err(e) = spawned {
         say_aside(format!("cannot start the thread that kills the helpers: {}", io_words(&e)));
     }
@@ -247,6 +248,6 @@ fn say_aside(line: String) {
         let _finished = finished;
         say(&line);
     };
-    let _ = thread::Builder::new().name("say".into()).spawn(write);
+    let _ = spawn("say", write);
     let _ = wait.recv_timeout(STDERR);
 }

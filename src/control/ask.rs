@@ -1,9 +1,8 @@
 //! Submits a command to a target and waits for the answer.
 
-use std::sync::mpsc::channel;
-
 use crate::abi::actor::Actor;
 use crate::abi::error::ControlError;
+use crate::sys::channel::channel;
 
 use super::command::{Command, Reply};
 use super::completion::{CallId, Completion};

@@ -1,12 +1,12 @@
 //! Submits a list of commands in order, some of them in parallel: `--parallel`, `--repeat`, and the console's series of
 //! requests. A batch has one or more lanes; each lane submits its next command when the previous one is answered.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::abi::actor::Actor;
 use crate::abi::error::ControlError;
+use crate::abi::sorted::SortedSet;
 
 use super::command::{Command, Reply};
 use super::completion::{CallId, Completion};
@@ -52,7 +52,7 @@ struct State {
     stopped: bool,
     /// The commands in progress are cancelled too.
     cancelled: bool,
-    in_flight: BTreeSet<CallId>,
+    in_flight: SortedSet<CallId>,
 }
 
 impl Batch {
@@ -90,7 +90,7 @@ impl Running {
         let in_flight: Vec<CallId> = {
             let mut state = self.0.lock();
             (state.stopped, state.cancelled) = (true, true);
-            state.in_flight.iter().copied().collect()
+            state.in_flight.keys().copied().collect()
         };
         in_flight.into_iter().for_each(|id| self.0.target.cancel(id));
     }
@@ -169,7 +169,7 @@ impl Shared {
             return None;
         };
         let id = CallId::fresh();
-        state.in_flight.insert(id);
+        state.in_flight.add(id);
         Some((at, id))
     }
 

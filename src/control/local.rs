@@ -10,7 +10,6 @@ mod threads;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::abi::actor::{Actor, Origin};
@@ -18,6 +17,7 @@ use crate::abi::error::ControlError;
 use crate::abi::error::io_words;
 use crate::abi::event::EventKinds;
 use crate::engine::{Cancel, Engine, Subscription};
+use crate::sys::thread::spawn_with;
 
 use super::authorize::{Authorization, authorize};
 use super::command::Command;
@@ -221,7 +221,7 @@ pub(super) fn watch_of(events: Subscription, wake: Wake) -> Watch {
         // The end is something to read too.
         wake();
     };
-    match thread::Builder::new().name("control-watch".into()).stack_size(WATCH_STACK).spawn(work) {
+    match spawn_with("control-watch", WATCH_STACK, work) {
         Ok(_) => Watch::new(Events::open(events)),
         Err(e) => {
             events.close();

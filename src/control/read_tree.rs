@@ -3,7 +3,7 @@
 use crate::abi::actor::Actor;
 use crate::abi::error::ControlError;
 use crate::abi::snapshot::{Live, Snapshot};
-use crate::abi::sort::set;
+use crate::abi::sorted::set;
 
 use super::pages;
 use super::target::Target;
@@ -23,7 +23,7 @@ pub fn read_tree(target: &dyn Target, by: &Actor, s: &Snapshot, live: &[Live]) -
         if missing.is_empty() {
             break;
         }
-        let records = pages::records(target, by, &missing.into_iter().collect::<Vec<_>>())?;
+        let records = pages::records(target, by, &missing.into_keys().collect::<Vec<_>>())?;
         if records.is_empty() {
             break;
         }

@@ -1,13 +1,12 @@
 //! Reads of an engine's state and records.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::actor::Actor;
 use crate::abi::record::Record;
 use crate::abi::snapshot::{Live, Snapshot};
-use crate::abi::sort::set;
+use crate::abi::sorted::{SortedMap, set};
 use crate::abi::wait::WaitMode;
 use crate::engine::Engine;
 
@@ -36,7 +35,7 @@ const MOST_BYTES: usize = 1 << 20;
 /// The records with the first of these ids, as many as one answer has, in this order, without those that have been
 /// dropped. Ended records are read in one pass.
 pub(super) fn records(engine: &Engine, ids: &[u64]) -> Vec<Arc<Record>> {
-    let mut found: BTreeMap<u64, Arc<Record>> = BTreeMap::new();
+    let mut found: SortedMap<u64, Arc<Record>> = SortedMap::new();
     let wanted = set(ids.iter().copied());
     let mut from = 0;
     loop {
@@ -45,7 +44,9 @@ pub(super) fn records(engine: &Engine, ids: &[u64]) -> Vec<Arc<Record>> {
             break;
         }
         from = first + piece.len() as u64;
-        found.extend(piece.into_iter().filter(|record| wanted.contains(&record.id)).map(|record| (record.id, record)));
+        for record in piece.into_iter().filter(|record| wanted.contains(&record.id)) {
+            found.insert(record.id, record);
+        }
     }
     let all = ids.iter().filter_map(|id| found.get(id).cloned().or_else(|| engine.record(*id)));
     let mut before = 0;

@@ -1,8 +1,7 @@
 //! Summarizes the answers to requests that were submitted together: a single one in full, several by number.
 
-use std::collections::BTreeMap;
-
 use crate::abi::error::ControlError;
+use crate::abi::sorted::SortedMap;
 
 use super::command::Reply;
 use super::text::error::explain;
@@ -18,7 +17,7 @@ pub struct Tally {
     /// The number of requests answered.
     answered: u32,
     /// The number of answers by outcome.
-    endings: BTreeMap<String, u32>,
+    endings: SortedMap<String, u32>,
     /// The worst severity so far.
     worst: Severity,
 }
@@ -26,7 +25,7 @@ pub struct Tally {
 impl Tally {
     /// A tally of `asked` requests, none of them answered yet. The title is escaped.
     pub const fn new(title: String, asked: u32) -> Self {
-        Self { title, asked, answered: 0, endings: BTreeMap::new(), worst: Severity::Good }
+        Self { title, asked, answered: 0, endings: SortedMap::new(), worst: Severity::Good }
     }
 
     /// The text to show when the requests are submitted.
@@ -44,7 +43,7 @@ impl Tally {
         };
         self.answered += 1;
         self.worst = self.worst.max(severity);
-        *self.endings.entry(ending.clone()).or_default() += 1;
+        *self.endings.or_insert(ending.clone(), || 0) += 1;
         let text = match reply {
             _ if self.asked > 1 => self.text(),
             Ok(Reply::Answered(record)) => answered(record),

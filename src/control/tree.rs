@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::abi::record::{Kind, Outcome, Record, State};
 use crate::abi::snapshot::{Live, Snapshot};
-use crate::abi::sort::map;
+use crate::abi::sorted::map;
 use crate::policy::recursion::{Node, Row, forest};
 
 /// A request in the tree.
@@ -52,7 +52,9 @@ impl Tree {
             record.outcome == Outcome::Refused && record.asked_by.is_some_and(|id| all.contains_key(&id))
         });
         let refused: Vec<Entry> = once_each(refused.cloned().map(Entry::ended).collect());
-        all.extend(refused.into_iter().map(|entry| (entry.id, entry)));
+        for entry in refused {
+            all.insert(entry.id, entry);
+        }
         Self { entries: all.into_values().collect() }
     }
 

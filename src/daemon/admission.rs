@@ -1,6 +1,6 @@
 //! How many connections each user may have, and how many commands in progress.
 
-use std::collections::BTreeMap;
+use crate::abi::sorted::SortedMap;
 
 /// The most connections at one time.
 pub const MOST: usize = 1024;
@@ -14,14 +14,14 @@ const KEPT: usize = MOST / 8;
 pub struct Admission {
     most: usize,
     own: u32,
-    counts: BTreeMap<u32, usize>,
+    counts: SortedMap<u32, usize>,
     total: usize,
 }
 
 impl Admission {
     /// At most `most` connections, and never more than [`MOST`]. `own` is the engine's user.
     pub fn new(most: usize, own: u32) -> Self {
-        Self { most: most.clamp(1, MOST), own, counts: BTreeMap::new(), total: 0 }
+        Self { most: most.clamp(1, MOST), own, counts: SortedMap::new(), total: 0 }
     }
 
     /// Counts a connection of this user. The error is the reason why it is refused.
@@ -35,7 +35,7 @@ impl Admission {
         if !owner && count >= SHARE.min(self.most / 4).max(1) {
             return Err(format!("uid {uid} has {count} connections, which is its share"));
         }
-        *self.counts.entry(uid).or_default() += 1;
+        *self.counts.or_insert(uid, || 0) += 1;
         self.total += 1;
         Ok(())
     }

@@ -5,8 +5,6 @@ use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -16,7 +14,9 @@ use crate::abi::escape::screen_again;
 use crate::abi::event::{Event, EventKind, Level};
 use crate::control::text::event::event as in_words;
 use crate::control::withheld;
+use crate::sys::channel::{Receiver, Sender, bounded};
 use crate::sys::service::stderr_is_the_journal;
+use crate::sys::thread::spawn;
 
 /// The journal's socket (systemd-journald.service(8)).
 const SOCKET: &str = "/run/systemd/journal/socket";
@@ -28,7 +28,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 
 /// The log.
 pub struct Journal {
-    lines: SyncSender<Entry>,
+    lines: Sender<Entry>,
     /// Lines that did not fit.
     lost: AtomicU64,
 }
@@ -36,7 +36,7 @@ pub struct Journal {
 enum Entry {
     Line(Level, String, Vec<(&'static str, String)>),
     /// Everything before it has been written.
-    Written(SyncSender<()>),
+    Written(Sender<()>),
 }
 
 impl Journal {
@@ -45,18 +45,18 @@ impl Journal {
     /// # Errors
     /// No thread could be started.
     pub fn new() -> Result<Self, SysError> {
-        let (lines, entries) = sync_channel(WAITING);
+        let (lines, entries) = bounded(WAITING);
         let failed = |e: std::io::Error| {
             SysError::new("a thread for the log", Errno::from_raw(e.raw_os_error().unwrap_or(Errno::EAGAIN as i32)))
         };
         let work = move || write_all(&entries);
-        thread::Builder::new().name("daemon-log".into()).spawn(work).map_err(failed)?;
+        spawn("daemon-log", work).map_err(failed)?;
         Ok(Self { lines, lost: AtomicU64::new(0) })
     }
 
     /// Waits up to a second until everything is written.
     pub fn flush(&self) {
-        let (written, done) = sync_channel(1);
+        let (written, done) = bounded(1);
         if self.lines.try_send(Entry::Written(written)).is_ok() {
             // A reader that does not read must not stop the daemon from ending.
             let _ = done.recv_timeout(FLUSH);
@@ -117,7 +117,7 @@ fn write_all(entries: &Receiver<Entry>) {
         Some(socket)
     };
     let journal = if stderr_is_the_journal() { connected() } else { None };
-    for entry in entries {
+    for entry in entries.iter() {
         match entry {
             Entry::Line(level, text, fields) => write(journal.as_ref(), level, &text, &fields),
             // The one that waits may have given up.
@@ -154,7 +154,7 @@ mod tests {
     use crate::control::testing as fixtures;
 
     fn journal(waiting: usize) -> (Journal, Receiver<Entry>) {
-        let (lines, entries) = sync_channel(waiting);
+        let (lines, entries) = bounded(waiting);
         (Journal { lines, lost: AtomicU64::new(0) }, entries)
     }
 
@@ -194,7 +194,7 @@ mod tests {
             journal.line(Level::Info, &n.to_string());
         }
         let texts = || {
-            entries.try_iter().map(|entry| match entry {
+            std::iter::from_fn(|| entries.try_recv().ok()).map(|entry| match entry {
                 Entry::Line(_, text, _) => text,
                 Entry::Written(_) => String::new(),
             })

@@ -2,13 +2,13 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, ThreadId};
 
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::abi::event::Level;
 use crate::control::command::Left;
+use crate::sys::channel::{Receiver, Sender, channel};
 
 /// What came of reading the configuration again.
 #[derive(Debug)]

@@ -1,6 +1,5 @@
 //! Attributes each request to the request whose helper made it (REQ-12).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -9,7 +8,7 @@ use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::launch_spec::helper_cgroup;
 use crate::abi::record::{Kind, Record};
-use crate::abi::sort::set;
+use crate::abi::sorted::{SortedSet, set};
 use crate::policy::recursion::{self, Asker, Chain, Node, Session};
 use crate::sys::host::Micros;
 
@@ -109,13 +108,13 @@ impl Inner {
         // A process that another one creates while /proc is read may be overlooked once, but hardly twice.
         let members = [(); 2].map(|()| self.host.members(&sessions));
         let mut kept = self.in_cgroups(&sessions);
-        kept.extend(members.iter().flatten().map(|process| process.session));
+        members.iter().flatten().for_each(|process| _ = kept.add(process.session));
         self.registry.lock().lineage.swept(&sessions, |session| kept.contains(&session));
     }
 
     /// Those of these sessions whose helpers' cgroups still have a process. The other cgroups are removed.
-    fn in_cgroups(&self, sessions: &[i32]) -> BTreeSet<i32> {
-        let Some(below) = &self.helper_cgroups else { return BTreeSet::new() };
+    fn in_cgroups(&self, sessions: &[i32]) -> SortedSet<i32> {
+        let Some(below) = &self.helper_cgroups else { return SortedSet::new() };
         let id = |session: &i32| self.registry.lock().lineage.session(*session).map(|session| session.asker.id);
         let is_gone = |id: u64| self.host.remove_cgroup(&helper_cgroup(below, id));
         set(sessions.iter().copied().filter(|session| id(session).is_some_and(|id| !is_gone(id))))

@@ -1,7 +1,5 @@
 //! Ends a chain of requests: a request and everything below it (REQ-12).
 
-use std::collections::BTreeSet;
-
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
@@ -10,7 +8,7 @@ use crate::abi::error::{EngineError, Stage};
 use crate::abi::launch_spec::helper_cgroup;
 use crate::abi::process::Process;
 use crate::abi::snapshot::{ChainEnded, LeftProcess, Live};
-use crate::abi::sort::set;
+use crate::abi::sorted::{SortedSet, set};
 use crate::abi::time::TERM_TO_KILL;
 use crate::policy::recursion::{self, Session};
 use crate::sys::host::Micros;
@@ -46,9 +44,9 @@ impl Engine {
         let left = ending.work();
         let left_processes = ending.left_processes();
         drop(shut);
-        let signalled = set(ending.helpers.iter().map(|(id, _)| *id));
-        let processes = set(ending.signalled.iter().map(|(pid, _)| *pid)).len();
-        Ok(ChainEnded { signalled: signalled.into_iter().collect(), processes, left, left_processes })
+        let signalled = set(ending.helpers.keys().map(|(id, _)| *id));
+        let processes = set(ending.signalled.keys().map(|(pid, _)| *pid)).len();
+        Ok(ChainEnded { signalled: signalled.into_keys().collect(), processes, left, left_processes })
     }
 }
 
@@ -75,15 +73,15 @@ struct Ending<'a> {
     kill_at: Option<Micros>,
     until: Micros,
     /// The helpers that got a signal, by request, and the other processes, by pid, with the signal.
-    helpers: BTreeSet<(u64, i32)>,
-    signalled: BTreeSet<(i32, i32)>,
+    helpers: SortedSet<(u64, i32)>,
+    signalled: SortedSet<(i32, i32)>,
     /// The processes of the chain that are no helpers, as they were when they were last looked for. One that leaves its
     /// session is known only as long as its parents live, so they are looked for before these end.
     strays: Vec<Process>,
     /// Those that may belong to the chain.
     doubtful: Vec<Process>,
     /// Those that may not be signalled.
-    refused: BTreeSet<i32>,
+    refused: SortedSet<i32>,
 }
 
 impl<'a> Ending<'a> {
@@ -99,11 +97,11 @@ impl<'a> Ending<'a> {
             signal,
             kill_at,
             until,
-            helpers: BTreeSet::new(),
-            signalled: BTreeSet::new(),
+            helpers: SortedSet::new(),
+            signalled: SortedSet::new(),
             strays: Vec::new(),
             doubtful: Vec::new(),
-            refused: BTreeSet::new(),
+            refused: SortedSet::new(),
         }
     }
 
@@ -162,7 +160,7 @@ impl<'a> Ending<'a> {
         }
         // An error means that the helper has ended, or runs as another user and will be named as left.
         if self.inner.kill(live.id, self.signal, self.actor).is_ok() {
-            self.helpers.insert((live.id, self.signal));
+            self.helpers.add((live.id, self.signal));
         }
     }
 
@@ -184,9 +182,9 @@ impl<'a> Ending<'a> {
                 continue;
             }
             match self.inner.host.kill_process(stray, self.signal) {
-                Ok(()) => _ = self.signalled.insert((stray.pid, self.signal)),
+                Ok(()) => _ = self.signalled.add((stray.pid, self.signal)),
                 Err(Errno::ESRCH) => {}
-                Err(_) => _ = self.refused.insert(stray.pid),
+                Err(_) => _ = self.refused.add(stray.pid),
             }
         }
     }

@@ -8,7 +8,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, ThreadId};
 
 use nix::errno::Errno;
@@ -16,8 +15,10 @@ use nix::errno::Errno;
 use crate::abi::cap::CapMask;
 use crate::abi::launch_spec::{CapPlan, ChildSetup, Stdin};
 use crate::abi::subprocess::{CleanupHook, InitHook, SubprocessInfo};
+use crate::sys::channel::{Receiver, Sender, channel};
 use crate::sys::host::Host;
 use crate::sys::pass_fd::{self, Address};
+use crate::sys::thread::spawn;
 
 type Task = Box<dyn FnOnce() + Send>;
 
@@ -160,9 +161,9 @@ fn start(detach: Option<Arc<dyn Host>>) -> io::Result<Sender<Task>> {
             host.detach_root();
         }
         drop(detaching);
-        queue.into_iter().for_each(|task| task());
+        queue.iter().for_each(|task| task());
     };
-    thread::Builder::new().name("khelper-hook".into()).spawn(run)?;
+    spawn("khelper-hook", run)?;
     if waits {
         // No message is ever sent: this returns once the sender is dropped.
         let _ = detached.recv();

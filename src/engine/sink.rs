@@ -12,7 +12,7 @@ use crate::sys::host::Host;
 use crate::sys::process;
 
 use super::sink_queue::{Handed, SinkQueue};
-use super::sync::thread;
+use super::sync::spawn;
 
 /// How long the engine waits for a sink when it ends: 1 s, in microseconds.
 const PATIENCE: Micros = 1_000_000;
@@ -51,7 +51,7 @@ impl Sink {
             process::prefer_this_thread();
             served.serve(|item| catch_unwind(AssertUnwindSafe(|| hand_over(&*to, &item))).is_ok());
         };
-        thread::Builder::new().name("khelper-sink".into()).spawn(run)?;
+        spawn("khelper-sink", run)?;
         Ok(Arc::new(Self { queue, host, to: weak }))
     }
 

@@ -16,15 +16,29 @@ mod parts {
     pub(crate) use std::sync::atomic::{AtomicU32, Ordering};
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use std::thread;
+
+    pub(crate) use crate::sys::thread::{spawn, spawn_with};
 }
 #[cfg(all(test, khelper_models))]
 mod parts {
     pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
     pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use loom::thread;
+
+    pub(crate) fn spawn(_: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<thread::JoinHandle<()>> {
+        thread::Builder::new().spawn(work)
+    }
+
+    pub(crate) fn spawn_with(
+        name: &str,
+        _: usize,
+        work: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<thread::JoinHandle<()>> {
+        spawn(name, work)
+    }
 }
 use parts::{AtomicU32, Condvar, Ordering};
-pub(crate) use parts::{Mutex, MutexGuard, thread};
+pub(crate) use parts::{Mutex, MutexGuard, spawn, spawn_with, thread};
 
 /// Locks `mutex` even if it is poisoned: hooks run outside every lock, so a panic leaves the state consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

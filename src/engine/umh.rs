@@ -19,7 +19,7 @@ use super::failure::no_thread;
 use super::hooks;
 use super::inner::Inner;
 use super::options::{CallOptions, How};
-use super::sync::thread;
+use super::sync::spawn_with;
 use super::workers;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
 
@@ -172,7 +172,7 @@ impl Inner {
                 let _ = inner.host.kill(pid, signal as i32);
             });
         };
-        let spawned = thread::Builder::new().name("khelper-timeout".into()).stack_size(64 * 1024).spawn(watch);
+        let spawned = spawn_with("khelper-timeout", 64 * 1024, watch);
         if let Err(e) = spawned {
             self.log(LogKind::NoTimeout { id, why: e.to_string().into() });
         }

@@ -10,7 +10,7 @@ use crate::sys::host::LaunchFailure;
 use super::call::Call;
 use super::inner::Inner;
 use super::narrowing::{Narrowed, NextStep};
-use super::sync::thread;
+use super::sync::spawn_with;
 use super::workqueue::{Job, Pool};
 
 /// The stack of a worker, in bytes. The C library caches up to 40 MiB of stacks of threads that have ended, with the
@@ -45,7 +45,7 @@ pub(super) fn start(
     detached: bool,
 ) -> std::io::Result<()> {
     let spawner = Spawner { inner: inner.clone(), pool: pool.clone(), state: state.clone() };
-    let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
+    let (ready, is_ready) = crate::sys::channel::bounded(1);
     let run = move || {
         if detached {
             spawner.inner.host.detach_root();
@@ -57,7 +57,7 @@ pub(super) fn start(
             start_worker(&spawner, call);
         }
     };
-    thread::Builder::new().name("khelper".into()).stack_size(STACK).spawn(run)?;
+    spawn_with("khelper", STACK, run)?;
     if detached {
         // An error means that the thread has ended, and so no longer shares the root.
         let _ = is_ready.recv();
@@ -67,8 +67,7 @@ pub(super) fn start(
 
 fn start_worker(spawner: &Spawner, call: Arc<Call>) {
     let (of_worker, job) = (spawner.clone(), call.clone());
-    let spawned =
-        thread::Builder::new().name("khelper-worker".into()).stack_size(STACK).spawn(move || worker(&of_worker, job));
+    let spawned = spawn_with("khelper-worker", STACK, move || worker(&of_worker, job));
     if let Err(e) = spawned {
         spawner.inner.no_thread(&call, &e);
     }

@@ -2,7 +2,6 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -16,6 +15,8 @@ use super::observation::Observation;
 use super::read::{self, Into, Unread, now};
 use super::source::{Source, helpers_of, listed};
 use crate::abi::error::SysError;
+use crate::sys::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crate::sys::thread::spawn;
 
 pub use super::read::Loss;
 
@@ -133,11 +134,9 @@ impl Watch {
             failed: None,
         };
         let status = Arc::new(Mutex::new(status));
-        let (sender, queue) = sync_channel(capacity.max(1));
+        let (sender, queue) = bounded(capacity);
         let (out, thread_stop) = (Out { sender, missed: 0, status: status.clone() }, stop.clone());
-        let thread = std::thread::Builder::new()
-            .name("khelper-kernel".to_owned())
-            .spawn(move || run(source, out, &thread_stop))
+        let thread = spawn("khelper-kernel", move || run(source, out, &thread_stop))
             .map_err(|e| failed("start a thread")(Errno::from_raw(e.raw_os_error().unwrap_or(libc::EAGAIN))))?;
         Ok(Self { queue, status, stop: Stopper(stop), thread: Some(thread) })
     }
@@ -182,7 +181,7 @@ impl Drop for Watch {
 
 /// The sending side of the queue.
 struct Out {
-    sender: SyncSender<Told>,
+    sender: Sender<Told>,
     missed: u64,
     status: Arc<Mutex<Status>>,
 }

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use crate::abi::sort::sort_by_key;
 use crate::control::activity::query::Query;
 use crate::control::ledger_view::{LogPage, Recorded, What};
 use crate::control::target_info::RunId;
@@ -98,7 +99,7 @@ pub(super) fn page(
 }
 
 fn newest_first(lines: &mut Vec<(usize, Recorded)>, most: usize) {
-    lines.sort_by_key(|(_, line)| std::cmp::Reverse(key(line)));
+    sort_by_key(lines, |(_, line)| std::cmp::Reverse(key(line)));
     lines.truncate(most);
 }
 

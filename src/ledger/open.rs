@@ -6,7 +6,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
@@ -18,6 +17,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::abi::error::Stage;
 use crate::abi::record::{Outcome, Record, State};
+use crate::abi::sorted::SortedMap;
 use crate::control::target_info::RunId;
 use crate::sys::process;
 
@@ -52,7 +52,7 @@ pub(super) struct LeftRunning {
     /// For the watch to take.
     pub(super) helpers: Vec<Running>,
     /// The runs that their lines are about, by their ids.
-    pub(super) runs: BTreeMap<u64, RunId>,
+    pub(super) runs: SortedMap<u64, RunId>,
 }
 
 /// What earlier runs have left.
@@ -74,7 +74,7 @@ struct Unended {
 }
 
 /// Helpers that have not ended, by their run and id.
-type Open = BTreeMap<(RunId, u64), Found>;
+type Open = SortedMap<(RunId, u64), Found>;
 
 /// A helper that has not ended.
 struct Found {

@@ -1,12 +1,12 @@
 //! The segments of one folder, and the one that is being written.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nix::errno::Errno;
 
 use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
+use crate::abi::sorted::SortedMap;
 use crate::control::target_info::RunId;
 
 use super::folder::Folder;
@@ -18,7 +18,7 @@ use super::segment::Segment;
 const RETRY: u64 = 100_000;
 
 /// Helpers that run, by the run and the id of their requests.
-pub(super) type Open = BTreeMap<(RunId, u64), Running>;
+pub(super) type Open = SortedMap<(RunId, u64), Running>;
 
 /// What the first line of every segment has.
 pub(super) struct Fixed {
@@ -104,7 +104,7 @@ impl Series {
             usual: Usual::default(),
         };
         let mut first = encode(&head, (wall, n, None), &Item::Segment(Box::new(head.clone())), KeepOutput::None);
-        for ((run, _), running) in open {
+        for ((run, _), running) in open.iter() {
             first.extend(encode(&head, (wall, 0, Some(*run)), &Item::Open(running.clone()), KeepOutput::None));
         }
         // If the folder cannot be read, the next rotation removes what is too much.

@@ -1,7 +1,5 @@
 //! What a ledger that is being written keeps account of: numbers, helpers that run, and lines that were lost.
 
-use std::collections::BTreeMap;
-
 use nix::errno::Errno;
 
 use crate::abi::record::{Outcome, Record};
@@ -130,7 +128,7 @@ impl State {
         }
         let lost = self.failures_lost.line();
         let lines = lost.iter().map(|lost| (About { run: None, ..about }, lost)).chain([(about, item)]);
-        self.failures.rotate((about, mono, self.next_id), &self.fixed, &BTreeMap::new())?;
+        self.failures.rotate((about, mono, self.next_id), &self.fixed, &Open::new())?;
         self.failures.append(&lines.collect::<Vec<_>>(), self.output)?;
         self.failures_lost = Losses::default();
         Ok(())

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::thread;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::sys::thread::spawn_with;
 
 use super::open::Orphan;
 
@@ -24,7 +25,7 @@ pub(super) type OnEnd = Box<dyn Fn(&Orphan) + Send>;
 pub(super) fn start(orphans: Vec<Orphan>, on_end: OnEnd) -> io::Result<Watching> {
     let (stopped, stop) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let work = move || wait(orphans, &stopped, &on_end);
-    thread::Builder::new().name("khelper-orphans".into()).stack_size(STACK).spawn(work)?;
+    spawn_with("khelper-orphans", STACK, work)?;
     Ok(Watching { _stop: stop })
 }
 

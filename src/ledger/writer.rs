@@ -1,6 +1,5 @@
 //! The writer: a record sink that appends lines to segments.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +19,7 @@ use super::folder::{FAILURES, Folder};
 use super::line::{Item, KeepOutput, Running, Wall, micros};
 use super::open::{KERNEL, Left, LeftRunning, Orphan, left_in};
 use super::rotate::Limits;
-use super::series::{Fixed, Series};
+use super::series::{Fixed, Open, Series};
 use super::state::{Losses, State};
 use super::watch::{self, Watching};
 
@@ -101,7 +100,7 @@ impl Ledger {
             output: options.output,
             n: 0,
             next_id: first_id,
-            open: BTreeMap::new(),
+            open: Open::new(),
             lost: Losses::default(),
             failures_lost: Losses::default(),
             closed: false,

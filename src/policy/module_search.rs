@@ -3,10 +3,9 @@
 //! As in modprobe(8), `-` and `_` are equal in a name. The lines are hostile bytes; memory is bounded by the number of
 //! names that the search keeps.
 
-use std::collections::BTreeMap;
-
 use crate::abi::fnmatch::fnmatch;
 use crate::abi::module::MODULE_NAME_MAX;
+use crate::abi::sorted::SortedMap;
 
 /// The files that are read, in the order in which [`Search::line`] must get them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +69,7 @@ pub struct Search {
     /// How many names are kept.
     most: usize,
     /// By the name with `_` for `-`: the name as its file has it, and what it is.
-    names: BTreeMap<Vec<u8>, Candidate>,
+    names: SortedMap<Vec<u8>, Candidate>,
     more: bool,
     stands_for: Vec<Candidate>,
 }
@@ -105,7 +104,7 @@ impl Search {
     /// A search for names that begin with `typed`; at most `most` of them are kept.
     pub fn new(typed: &[u8], most: usize) -> Self {
         let (typed, folded) = (typed.to_vec(), fold(typed));
-        Self { typed, folded, most, names: BTreeMap::new(), more: false, stands_for: Vec::new() }
+        Self { typed, folded, most, names: SortedMap::new(), more: false, stands_for: Vec::new() }
     }
 
     /// Takes one line of a file.
@@ -174,7 +173,7 @@ impl Search {
 
     /// Keeps the name, unless it is known; drops the last one if there are too many.
     fn keep(&mut self, candidate: Candidate) {
-        self.names.entry(fold(&candidate.name)).or_insert(candidate);
+        self.names.or_insert(fold(&candidate.name), || candidate);
         if self.names.len() > self.most {
             self.names.pop_last();
             self.more = true;

@@ -19,9 +19,7 @@ mod source;
 mod ssh;
 mod worker;
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 pub use address::Address;
@@ -36,6 +34,8 @@ use crate::control::completion::{CallId, Completion};
 use crate::control::target::{RunId, Seq, Target, TargetInfo};
 use crate::control::text::target::not_sent;
 use crate::control::watch::{Wake, Watch};
+use crate::sys::channel::{Receiver, Sender, bounded};
+use crate::sys::thread::spawn;
 use crate::wire::event::Subscribe;
 
 use feed::Feed;
@@ -60,10 +60,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 impl Remote {
     /// Connects, and waits until the daemon has described itself.
     pub fn connect(address: &Address) -> Result<Arc<dyn Target>, ControlError> {
-        let (is_far, address, (told, answer)) = (address.is_far(), address.clone(), sync_channel(1));
-        let (ends, ended) = sync_channel(0);
+        let (is_far, address, (told, answer)) = (address.is_far(), address.clone(), bounded(1));
+        let (ends, ended) = bounded(1);
         let work = move || {
-            let _ends: SyncSender<()> = ends;
+            let _ends: Sender<()> = ends;
             let opened = direct::open(&address)
                 .and_then(|(main, info)| Ok((main, Arc::new(Shared::new(address.info(&info), info.version)?))));
             let shared = opened.as_ref().map(|(_, shared)| shared.clone()).map_err(Clone::clone);
@@ -74,7 +74,7 @@ impl Remote {
             }
         };
         let busy = |why: &str| ControlError::Busy(format!("cannot start a thread for the daemon's connections: {why}"));
-        thread::Builder::new().name(THREAD.into()).spawn(work).map_err(|e| busy(&io_words(&e)))?;
+        spawn(THREAD, work).map_err(|e| busy(&io_words(&e)))?;
         let shared = answer.recv().unwrap_or_else(|_| Err(busy("it has ended")))?;
         Ok(Arc::new(Self { shared, ended: Mutex::new(ended), is_far }))
     }
@@ -84,7 +84,7 @@ impl Drop for Remote {
     fn drop(&mut self) {
         self.shared.send(Message::Stop);
         // The thread itself may drop the target.
-        if self.is_far && thread::current().name() != Some(THREAD) {
+        if self.is_far && std::thread::current().name() != Some(THREAD) {
             let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
             // It has sent nothing, and never will: this returns when it has ended.
             let _ = ended.recv_timeout(PATIENCE);

@@ -3,6 +3,7 @@
 pub mod attached;
 pub mod attributes;
 pub mod caller;
+pub mod channel;
 pub mod fake;
 pub mod fork;
 pub mod host;
@@ -21,4 +22,5 @@ pub mod signals;
 mod startup_state;
 pub mod stdout;
 pub mod terminal;
+pub mod thread;
 pub mod user_namespace;

@@ -3,8 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
 use std::time::Duration;
 
 use crate::abi::actor::Actor;
@@ -18,6 +16,8 @@ use crate::control::record_json::Source;
 use crate::control::target::Target;
 use crate::control::text::target::not_sent;
 use crate::control::{Command, Reply};
+use crate::sys::channel::{Sender, channel};
+use crate::sys::thread::spawn_with;
 
 use super::line_history;
 use super::mailbox::Mailbox;
@@ -126,7 +126,7 @@ impl Executor {
             let failed = || Unsaved::Failed("khelper panicked while saving: this is a bug".into());
             mailbox.post(Msg::Saved { ticket, result: result.unwrap_or_else(|_| Err(failed())) });
         };
-        if thread::Builder::new().name("console-save".into()).stack_size(STACK).spawn(work).is_err() {
+        if spawn_with("console-save", STACK, work).is_err() {
             let result = Err(Unsaved::Failed("cannot start a thread; nothing was saved".into()));
             self.mailbox.post(Msg::Saved { ticket, result });
         }
@@ -179,7 +179,7 @@ impl Executor {
         let mailbox = self.mailbox.clone();
         let work = move || {
             let mut warned = false;
-            for job in jobs {
+            for job in jobs.iter() {
                 match job {
                     // The console may have exited: it waits for a limited time.
                     Job::Done(told) => drop(told.send(())),
@@ -204,7 +204,7 @@ impl Executor {
                 }
             }
         };
-        thread::Builder::new().name("console-files".into()).stack_size(STACK).spawn(work)?;
+        spawn_with("console-files", STACK, work)?;
         Ok(sender)
     }
 }
@@ -243,7 +243,7 @@ mod tests {
                 }
                 other => panic!("{other:?}"),
             }));
-            thread::yield_now();
+            std::thread::yield_now();
         }
         all
     }
@@ -275,7 +275,7 @@ mod tests {
                 }
             }
             assert!(std::time::Instant::now() < deadline, "command {wanted} waits for another one");
-            thread::yield_now();
+            std::thread::yield_now();
         }
     }
 
@@ -307,7 +307,7 @@ mod tests {
                     Msg::Replied { ticket, .. } => Some(ticket),
                     _ => None,
                 }));
-                thread::yield_now();
+                std::thread::yield_now();
             }
             ended.sort_unstable();
             assert_eq!(ended, [1, 2, 6]);

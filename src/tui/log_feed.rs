@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crate::abi::event::{Event, EventKind, Level};
@@ -12,6 +11,7 @@ use crate::control::target::{RunId, Seq, Target};
 use crate::control::text::event::{self, event};
 use crate::control::watch::{Wake, Watch, Watched};
 use crate::sys::local_time::Local;
+use crate::sys::thread::spawn_with;
 use crate::tui::mailbox::Mailbox;
 use crate::tui::model::log::{Line, missed_line};
 
@@ -79,7 +79,7 @@ pub(in crate::tui) fn keep(
             });
         }
     };
-    thread::Builder::new().name("console-log".into()).stack_size(STACK).spawn(write).map(drop)
+    spawn_with("console-log", STACK, write).map(drop)
 }
 
 /// The line that `write` makes of an event. If `write` panics, one line is lost and the log continues.

@@ -1,12 +1,12 @@
 //! The sessions of a console, one for each target that was shown, and which of them is shown now.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Instant;
 
 use crate::abi::error::SysError;
 use crate::control::target::Target;
 use crate::control::text::outcome::Severity;
+use crate::sys::thread::spawn;
 
 use super::dialogs::quit;
 use super::model::{TargetTab, warnings};
@@ -98,7 +98,7 @@ impl<'a> Sessions<'a> {
             *opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(open());
             mailbox.ring();
         };
-        match thread::Builder::new().name("console-target".into()).spawn(work) {
+        match spawn("console-target", work) {
             Ok(_) => {
                 self.opening = Some((next, slot));
                 self.say(Severity::Quiet, format!("opening the target {name}"));

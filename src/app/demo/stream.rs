@@ -10,6 +10,7 @@ use crate::control::ask::ask;
 use crate::control::completion::{CallId, Completion};
 use crate::control::target::Target;
 use crate::control::{self, Command, Reply};
+use crate::sys::thread::spawn_with;
 
 /// The module that takes its time: it always holds a slot.
 pub(super) const SLOW: &str = "raid456";
@@ -63,7 +64,7 @@ pub(super) fn start(target: Arc<dyn Target>) -> io::Result<()> {
             }
         }
     };
-    thread::Builder::new().name("demo-stream".into()).stack_size(STACK).spawn(work).map(drop)
+    spawn_with("demo-stream", STACK, work).map(drop)
 }
 
 /// A process of the demo, with a name that says so.

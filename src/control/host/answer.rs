@@ -1,7 +1,6 @@
 //! The commands of the target.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use crate::abi::actor::Origin;
 use crate::abi::error::ControlError;
@@ -10,6 +9,7 @@ use crate::control::authorize::Authorization;
 use crate::control::command::{Command, Reply};
 use crate::control::completion::Completion;
 use crate::control::dispatch::visible;
+use crate::sys::channel::Receiver;
 
 use super::act;
 use super::request::request;

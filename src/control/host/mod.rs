@@ -13,7 +13,6 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,6 +28,8 @@ use crate::abi::snapshot::{KnownState, WatchState};
 use crate::kernel::knowledge::{Knowledge, ROOT};
 use crate::kernel::list::{self, NotListed};
 use crate::kernel::watch::{Stopper, Watch as KernelWatch};
+use crate::sys::channel::{Sender, channel};
+use crate::sys::thread::{spawn, spawn_with};
 
 use super::authorize::{Authorization, authorize};
 use super::command::Command;
@@ -129,7 +130,7 @@ impl HostKernel {
         let status = watch.status();
         let store = Arc::new(Store::new(Source::Watch(watch.viewer()), &info, first_id, options));
         let (stopper, filled) = (watch.stopper(), store.clone());
-        let pump = std::thread::Builder::new().name("khelper-helpers".into()).spawn(move || pump::run(watch, &filled));
+        let pump = spawn("khelper-helpers", move || pump::run(watch, &filled));
         let failed = |e: std::io::Error| {
             let errno = nix::errno::Errno::from_raw(e.raw_os_error().unwrap_or(libc::EAGAIN));
             not_watched(&status.knowledge, Some(SysError::new("start a thread", errno)))
@@ -189,8 +190,7 @@ impl HostKernel {
             let (sender, jobs) = channel();
             let store = self.store.clone();
             let work = move || answer::work(&store, &jobs);
-            let started =
-                std::thread::Builder::new().name("khelper-kernel-commands".into()).stack_size(STACK).spawn(work);
+            let started = spawn_with("khelper-kernel-commands", STACK, work);
             if let Err(e) = started {
                 return done
                     .finish(Err(ControlError::Busy(format!("cannot start a thread for commands: {}", io_words(&e)))));
@@ -215,7 +215,7 @@ impl HostKernel {
                 done.finish(answer::perform(&store, None, authorization));
             }
         };
-        let started = std::thread::Builder::new().name("khelper-request".into()).stack_size(STACK).spawn(work);
+        let started = spawn_with("khelper-request", STACK, work);
         if let Err(e) = started
             && let Some((_, done)) = take(&held)
         {

@@ -1,7 +1,6 @@
 //! A module request: it is asked on a thread of its own, and the watch tells how its helper ended.
 
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use crate::abi::actor::Actor;
@@ -11,6 +10,8 @@ use crate::abi::record::Record;
 use crate::control::kernel_knobs::KernelKnobs;
 use crate::control::kernel_knobs::ask::{Question, ask};
 use crate::engine::{Received, Subscription};
+use crate::sys::channel::channel;
+use crate::sys::thread::spawn;
 
 use super::store::Store;
 
@@ -39,7 +40,7 @@ fn found(events: &Subscription, question: &Question) -> Option<Arc<Record>> {
     let (done, wait) = channel::<()>();
     let closes = events.clone();
     // It ends with this function at the latest.
-    let timer = std::thread::Builder::new().name("khelper-patience".into()).spawn(move || {
+    let timer = spawn("khelper-patience", move || {
         let _ = wait.recv_timeout(PATIENCE);
         closes.close();
     });

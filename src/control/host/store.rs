@@ -3,7 +3,7 @@
 mod lives;
 pub(super) mod read;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +13,7 @@ use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::Record;
 use crate::abi::sink::{Changed, RecordSink};
 use crate::abi::snapshot::{KnownState, Snapshot, Totals};
+use crate::abi::sorted::SortedMap;
 use crate::abi::time::Micros;
 use crate::control::kernel_knobs::{KernelKnobs, Recorder};
 use crate::control::target_info::TargetInfo;
@@ -38,7 +39,7 @@ pub(super) struct Running {
 
 struct State {
     last_id: u64,
-    live: BTreeMap<u64, Running>,
+    live: SortedMap<u64, Running>,
     /// The ids of `live` by pid.
     pids: HashMap<i32, u64>,
     /// What an earlier watch has recorded as running and this one has not found yet, by pid and start time.
@@ -87,7 +88,7 @@ impl Store {
         let left = left.into_iter().filter_map(|(record, start)| Some(((record.pid?, start), record))).collect();
         let state = State {
             last_id: first_id.saturating_sub(1),
-            live: BTreeMap::new(),
+            live: SortedMap::new(),
             pids: HashMap::new(),
             left,
             ended: VecDeque::new(),

@@ -1,7 +1,6 @@
 //! The commands that have not been answered, and the functions that perform one.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::errno::Errno;
 
 use crate::abi::error::{ControlError, EngineError, Stage};
+use crate::abi::sorted::SortedMap;
 use crate::control::activity::reader::Reader;
 use crate::control::authorize::Authorization;
 use crate::control::command::{Command, Reply};
@@ -31,7 +31,7 @@ pub(super) struct Job {
 /// The commands that have not been answered.
 #[derive(Default)]
 pub(super) struct Calls {
-    cancels: Mutex<BTreeMap<CallId, Cancel>>,
+    cancels: Mutex<SortedMap<CallId, Cancel>>,
     /// The number of commands that the worker performs or has in its queue.
     pub(super) ordered: AtomicUsize,
     /// The engine's configuration files.
@@ -47,13 +47,12 @@ impl Calls {
 
     /// Adds a command that can be cancelled. Returns false if the id is in use.
     pub(super) fn begin(&self, id: CallId, cancel: &Cancel) -> bool {
-        match lock(&self.cancels).entry(id) {
-            Entry::Vacant(free) => {
-                free.insert(cancel.clone());
-                true
-            }
-            Entry::Occupied(_) => false,
-        }
+        let mut is_new = false;
+        lock(&self.cancels).or_insert(id, || {
+            is_new = true;
+            cancel.clone()
+        });
+        is_new
     }
 
     /// Cancels a command that waits.

@@ -99,7 +99,7 @@ fn a_batch_uses_one_thread_per_lane() {
     let batch = Batch { commands: vec![request()], total: 500, parallel: 1 };
     let running = batch.run(target, by, move |reply| {
         assert!(matches!(reply, Ok(Reply::Answered(record)) if record.outcome == Outcome::Exited));
-        seen.lock().unwrap().insert(format!("{:?}", thread::current().id()));
+        seen.lock().unwrap().insert(format!("{:?}", std::thread::current().id()));
     });
     assert!(running.wait() && running.is_over());
     assert_eq!((engine.snapshot().totals.requests, threads.lock().unwrap().len()), (500, 1));

@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 use crate::control::activity::reader::Reader;
 use crate::engine::Engine;
+use crate::sys::channel::{Sender, channel};
+use crate::sys::thread::spawn_with;
 
 use super::calls::{Callers, Calls, Job, act, lock, no_thread, panicked, perform, read};
 
@@ -52,8 +52,8 @@ impl Queue {
 pub(super) fn start_worker(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Sender<Job>> {
     let (sender, jobs) = channel::<Job>();
     let (engine, calls) = (engine.clone(), calls.clone());
-    let work = move || jobs.into_iter().for_each(|job| perform(&engine, &calls, job));
-    thread::Builder::new().name("control-worker".into()).stack_size(STACK).spawn(work)?;
+    let work = move || jobs.iter().for_each(|job| perform(&engine, &calls, job));
+    spawn_with("control-worker", STACK, work)?;
     Ok(sender)
 }
 
@@ -63,7 +63,7 @@ pub(super) fn start_reader(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Se
     let (engine, calls) = (engine.clone(), calls.clone());
     let work = move || {
         let (mut reader, mut callers) = (Reader::new(engine.clone()), Callers::default());
-        for job in jobs {
+        for job in jobs.iter() {
             let Job { authorization, id, cancel, done, order: _order } = job;
             let read = || read(&engine, &calls.config, (&mut reader, &mut callers), authorization, &cancel);
             let reply = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
@@ -73,7 +73,7 @@ pub(super) fn start_reader(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Se
             calls.answer(id, done, reply);
         }
     };
-    thread::Builder::new().name("control-reader".into()).stack_size(STACK).spawn(work)?;
+    spawn_with("control-reader", STACK, work)?;
     Ok(sender)
 }
 
@@ -95,8 +95,7 @@ pub(super) fn start_thread(engine: &Engine, calls: &Arc<Calls>, job: Job) {
             next = ROOM.take().and_then(|room| room.job);
         }
     };
-    let thread = thread::Builder::new().name("control-request".into()).stack_size(STACK);
-    if thread.spawn(work).is_err() {
+    if spawn_with("control-request", STACK, work).is_err() {
         let job = lock(&job).take();
         if let Some(job) = job {
             calls.answer(job.id, job.done, Err(no_thread()));

@@ -1,10 +1,10 @@
 //! Events: the log's, those of every watch, and the progress of requests. One subscription to the engine serves all
 //! watches; an event is serialized once.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::abi::event::{Event, EventKind, EventKinds};
+use crate::abi::sorted::{SortedMap, SortedSet};
 use crate::control::authorize::{Access, Authorization};
 use crate::control::target::{Seq, Target, TargetInfo};
 use crate::control::text::event::NEWS;
@@ -49,9 +49,9 @@ pub(super) struct Feed {
     /// How many events watches have lost because they read too slowly, since the start.
     missed: u64,
     /// The connections that follow a request.
-    followed: BTreeMap<u64, u64>,
+    followed: SortedMap<u64, u64>,
     /// The number of connections that watch or follow.
-    following: BTreeMap<u64, ()>,
+    following: SortedSet<u64>,
 }
 
 impl Feed {
@@ -82,7 +82,7 @@ impl Feed {
     }
 
     /// Ends the subscription once nothing needs it: an idle daemon is not woken by events.
-    pub(super) fn close_unless_needed(&mut self, connections: &BTreeMap<u64, Connection>, kernel: bool) {
+    pub(super) fn close_unless_needed(&mut self, connections: &SortedMap<u64, Connection>, kernel: bool) {
         let watched = || connections.values().any(|connection| connection.is_watching(kernel));
         if self.watch.is_some() && self.following.is_empty() && !watched() {
             self.watch = None;
@@ -142,7 +142,7 @@ impl Server {
         for item in early {
             self.item(item, false);
         }
-        self.feed.following.insert(number, ());
+        self.feed.following.add(number);
         let mailbox = self.mailbox.clone();
         authorization.with_began(Arc::new(move |request| mailbox.send(Mail::Began { connection: number, request })))
     }
@@ -179,7 +179,7 @@ impl Server {
         for mail in std::mem::take(&mut self.answers) {
             match mail {
                 // Events of its request may still wait.
-                Mail::Answer { connection, .. } if more && self.feed.following.contains_key(&connection) => {
+                Mail::Answer { connection, .. } if more && self.feed.following.contains(&connection) => {
                     self.answers.push(mail);
                 }
                 Mail::Answer { connection, call, bytes } => self.answered(connection, call, bytes),
@@ -272,7 +272,7 @@ impl Server {
     }
 
     fn each_watch(&mut self, kernel: bool, mut act: impl FnMut(&mut Connection)) {
-        for (number, connection) in &mut self.connections {
+        for (number, connection) in self.connections.iter_mut() {
             if connection.is_watching(kernel) && !connection.closing {
                 act(connection);
                 self.touched.insert(*number);

@@ -6,10 +6,9 @@ mod calls;
 mod events;
 mod stop;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -19,14 +18,17 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
 use crate::abi::error::SysError;
 use crate::abi::event::Level;
+use crate::abi::sorted::SortedMap;
 use crate::control::Left;
 use crate::control::host::HostKernel;
 use crate::control::local::Local;
 use crate::control::target::{Target, TargetInfo};
 use crate::control::watch::Watch;
 use crate::engine::Engine;
+use crate::sys::channel::Receiver;
 use crate::sys::orphans;
 use crate::sys::signals::Signals;
+use crate::sys::thread::spawn;
 
 use super::admission::Admission;
 use super::connection::Connection;
@@ -90,7 +92,7 @@ pub struct Server {
     inbox: Receiver<Mail>,
     /// Answers that wait until the events before them are delivered.
     answers: Vec<Mail>,
-    connections: BTreeMap<u64, Connection>,
+    connections: SortedMap<u64, Connection>,
     next: u64,
     admission: Admission,
     /// Connections with calls that wait to be parsed, once the others have had their turn.
@@ -99,7 +101,7 @@ pub struct Server {
     touched: BTreeSet<u64>,
     /// The commands in progress, counted by user, and the user of each.
     in_progress: Admission,
-    users: BTreeMap<u64, u32>,
+    users: SortedMap<u64, u32>,
     denials: Denials,
     feed: Feed,
     kernel_feed: Feed,
@@ -142,13 +144,13 @@ impl Server {
             kernel_feed: Feed::default(),
             kernel,
             kernel_news,
-            connections: BTreeMap::new(),
+            connections: SortedMap::new(),
             next: FIRST_CONNECTION,
             ready: BTreeSet::new(),
             touched: BTreeSet::new(),
             answers: Vec::new(),
             in_progress: Admission::new(calls::MOST_IN_PROGRESS, info.uid),
-            users: BTreeMap::new(),
+            users: SortedMap::new(),
             denials: Denials::default(),
             journal,
             reloading: false,
@@ -254,7 +256,7 @@ impl Server {
         self.notify.reloading();
         let (reload, mailbox) = (self.reload.clone(), self.mailbox.clone());
         let work = move || mailbox.send(Mail::Reloaded(reload()));
-        if std::thread::Builder::new().name("daemon-reload".into()).spawn(work).is_err() {
+        if spawn("daemon-reload", work).is_err() {
             self.reloaded(Reloaded::refused("cannot start a thread to read the configuration".to_owned()));
         }
     }

@@ -12,14 +12,14 @@ mod seek;
 #[cfg(test)]
 pub(in crate::ledger) mod tests;
 
-use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::abi::cap::CapMask;
 use crate::abi::record::Record;
-use crate::abi::sort::{map, sort_by_key};
+use crate::abi::sort::sort_by_key;
+use crate::abi::sorted::{SortedMap, map};
 use crate::control::target_info::RunId;
 
 use super::error::LedgerError;
@@ -147,11 +147,11 @@ impl Reader {
     /// Finds out which failures are in the other series, too: those with the numbers of the lines that are left there of
     /// the same run. A segment with later numbers may be gone while an earlier one is left, where the clock went back.
     fn mark_twice(&mut self) {
-        let mut spans: BTreeMap<RunId, Vec<Range<u64>>> = BTreeMap::new();
+        let mut spans: SortedMap<RunId, Vec<Range<u64>>> = SortedMap::new();
         for known in self.segments.iter().filter(|known| !known.of_failures) {
-            spans.entry(known.head.run).or_default().extend(self.span(known));
+            spans.or_insert(known.head.run, Vec::new).extend(self.span(known));
         }
-        let merged: BTreeMap<RunId, Arc<[Range<u64>]>> =
+        let merged: SortedMap<RunId, Arc<[Range<u64>]>> =
             map(spans.into_iter().map(|(run, spans)| (run, Arc::from(merged(spans)))));
         for known in self.segments.iter_mut().filter(|known| known.of_failures) {
             known.twice = merged.get(&known.head.run).cloned().unwrap_or_default();

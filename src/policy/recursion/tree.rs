@@ -1,9 +1,7 @@
 //! The tree of requests: who asked whom, what each chain holds, and the loops in it (REQ-12).
 
-use std::collections::BTreeMap;
-
 use crate::abi::escape::screen;
-use crate::abi::sort::map;
+use crate::abi::sorted::{SortedMap, map};
 
 /// How far up a loop is looked for.
 const LOOK_UP: usize = 64;
@@ -51,12 +49,12 @@ pub struct Row {
 }
 
 /// The places of each node's children, by the parent's place (`None`: the roots), each in the order of the ids.
-fn children(nodes: &[Node]) -> BTreeMap<Option<usize>, Vec<usize>> {
+fn children(nodes: &[Node]) -> SortedMap<Option<usize>, Vec<usize>> {
     let at = map(nodes.iter().enumerate().map(|(at, node)| (node.id, at)));
-    let mut below: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
-    for (id, place) in &at {
+    let mut below: SortedMap<Option<usize>, Vec<usize>> = SortedMap::new();
+    for (id, place) in at.iter() {
         let parent = nodes[*place].asked_by.filter(|parent| parent < id).and_then(|parent| at.get(&parent).copied());
-        below.entry(parent).or_default().push(*place);
+        below.or_insert(parent, Vec::new).push(*place);
     }
     below
 }

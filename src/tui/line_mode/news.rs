@@ -1,7 +1,6 @@
 //! What has happened since something was said: messages, warnings, ends of helpers.
 
-use std::collections::BTreeSet;
-
+use crate::abi::sorted::{SortedSet, set};
 use crate::control::text::outcome::Severity;
 use crate::tui::model::warnings;
 
@@ -12,7 +11,7 @@ use super::plain::words;
 #[derive(Debug, Default)]
 pub(super) struct News {
     /// The texts of the warnings.
-    warned: BTreeSet<String>,
+    warned: SortedSet<String>,
     /// The name of the target, and how many of its requests had ended.
     over: Option<(String, u64)>,
     /// The number of the next line of the log.
@@ -51,13 +50,13 @@ impl LineMode<'_> {
     /// The warnings that are new, and the number of those of other targets.
     fn warnings(&mut self) -> Vec<String> {
         let model = &self.sessions.now().model;
-        let all: BTreeSet<String> = warnings::all(model).into_iter().map(|warning| warning.text).collect();
+        let mut all = set(warnings::all(model).into_iter().map(|warning| warning.text));
         let of_others = model.targets.iter().filter(|tab| tab.unseen > 0);
-        let of_others: BTreeSet<String> = of_others
-            .map(|tab| format!("the target {} has {} new warnings; `t` shows the next target", tab.name, tab.unseen))
-            .collect();
-        let all: BTreeSet<String> = all.union(&of_others).cloned().collect();
-        let new = all.difference(&self.news.warned).map(|text| format!("warning: {}", words(text, None))).collect();
+        let of_others = of_others
+            .map(|tab| format!("the target {} has {} new warnings; `t` shows the next target", tab.name, tab.unseen));
+        of_others.for_each(|text| _ = all.add(text));
+        let new = all.keys().filter(|text| !self.news.warned.contains(text));
+        let new = new.map(|text| format!("warning: {}", words(text, None))).collect();
         self.news.warned = all;
         new
     }

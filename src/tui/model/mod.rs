@@ -35,12 +35,12 @@ pub mod undo;
 pub mod warnings;
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::SystemTime;
 
 use crate::abi::safe_text::SafeText;
 use crate::abi::snapshot::Snapshot;
+use crate::abi::sorted::SortedMap;
 use crate::abi::time::Micros;
 use crate::control::alerts::Dismissed;
 use crate::control::tally::Tally;
@@ -140,11 +140,11 @@ pub struct Model {
     /// The fields of the dialog Rehearse.
     pub rehearse: RehearseForm,
     /// Commands without a reply so far.
-    pub pending: BTreeMap<Ticket, Pending>,
+    pub pending: SortedMap<Ticket, Pending>,
     /// Batches that are not completely answered.
-    pub batches: BTreeMap<u64, Tally>,
+    pub batches: SortedMap<u64, Tally>,
     /// Acts on many requests that are not completely answered.
-    pub bulks: BTreeMap<u64, bulk::Bulk>,
+    pub bulks: SortedMap<u64, bulk::Bulk>,
     /// The guided tour; on the screen in a demo alone.
     pub tour: Tour,
     tickets: Ticket,
@@ -189,9 +189,9 @@ impl Model {
             call: CallForm::default(),
             line: Line::default(),
             rehearse: RehearseForm::default(),
-            pending: BTreeMap::new(),
-            batches: BTreeMap::new(),
-            bulks: BTreeMap::new(),
+            pending: SortedMap::new(),
+            batches: SortedMap::new(),
+            bulks: SortedMap::new(),
             tickets: 0,
             snapshot,
         }

@@ -1,7 +1,6 @@
 //! The screen Activity: keys that move, filter and sort; and the questions for its records.
 
-use std::collections::BTreeSet;
-
+use crate::abi::sorted::set;
 use crate::control::Command;
 use crate::control::activity::page::Anchor;
 use crate::control::activity::query::{Query, Sort};
@@ -206,7 +205,7 @@ pub(super) fn matching(model: &mut Model, query: &Query, action: Action, ids: &[
     if *query != model.activity.query() || model.tab != Tab::Activity || !model.dialogs.is_empty() {
         return model.say(Severity::Quiet, "nothing is marked: the filters or the screen have changed meanwhile");
     }
-    let ids: BTreeSet<u64> = ids.iter().copied().collect();
+    let ids = set(ids.iter().copied());
     let found: Vec<u64> = model.snapshot.running.iter().map(|live| live.id).filter(|id| ids.contains(id)).collect();
     let n = found.len();
     let of = if model.snapshot.live_total > model.snapshot.running.len() { ", of the oldest 256" } else { "" };

@@ -5,6 +5,7 @@ use std::ops::Range;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
 
+use crate::abi::sort::sort_by_key;
 use crate::control::activity::query::Query;
 use crate::control::text::letters;
 use crate::tui::model::Model;
@@ -31,7 +32,7 @@ impl Matched {
         if found.is_empty() || lower.len() != text.len() {
             return vec![Span::styled(text, style)];
         }
-        found.sort_by_key(|range| range.start);
+        sort_by_key(&mut found, |range| range.start);
         // Of a chosen row, the letters keep its colours.
         let of_match = if style.add_modifier.contains(Modifier::REVERSED) || style.bg.is_some() {
             style

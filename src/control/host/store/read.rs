@@ -20,7 +20,7 @@ const LAST: usize = 64;
 
 impl Store {
     pub(in crate::control::host) fn live(&self, after: u64, most: usize) -> Vec<Live> {
-        self.lock().live.range(after.saturating_add(1)..).take(most).map(|(_, running)| live(running)).collect()
+        self.lock().live.from(after.saturating_add(1)).take(most).map(|(_, running)| live(running)).collect()
     }
 
     /// The state at this moment.
@@ -109,7 +109,7 @@ impl History for Kept {
 
     fn live_after(&self, id: u64, most: usize) -> Vec<(Live, Arc<Record>)> {
         let state = self.0.lock();
-        let after = state.live.range(id.saturating_add(1)..).take(most);
+        let after = state.live.from(id.saturating_add(1)).take(most);
         after.map(|(_, running)| (live(running), running.record.clone())).collect()
     }
 

@@ -1,5 +1,5 @@
-//! `--flood [CALLERS]` measures the console while helpers end as fast as this machine allows: the time from a key to
-//! its screen, whether every count is exact, and memory.
+//! The console while helpers end as fast as this machine allows: the time from a key to its screen, whether every count
+//! is exact, and memory.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,13 +10,16 @@ use std::time::{Duration, Instant};
 use super::measure::status;
 use super::pty::Program;
 
-/// How long the flood lasts.
-const LASTS: Duration = Duration::from_secs(20);
-/// The default number of callers: on 2 cores they make about 10,000 helpers end each second while the console runs.
-const CALLERS: u64 = 2;
+/// The keys that are pressed in the flood, and before it.
+const KEYS: usize = 1000;
+const CALM: usize = 100;
+/// How much longer the flood is made than the keys take at the rate that was measured before.
+const LONGER: f64 = 1.5;
+/// The default number of callers.
+const CALLERS: u64 = 50;
 /// The first requests, which measure this machine's rate and fill the list of kept records.
 const FIRST: u64 = 20_000;
-/// The time between two keys.
+/// The time between two keys; a fast typist takes three times as long.
 const BETWEEN: Duration = Duration::from_millis(40);
 /// The keys pressed in turn, and the text that the screen then shows.
 const SCREENS: [(&str, &str); 4] = [("1", "[1 Overview]"), ("3", "[3 Activity]"), ("4", "[4 Log]"), ("2", "[2 Masks]")];
@@ -27,23 +30,28 @@ pub fn flood(home: &Path, callers: Option<u64>) {
     let mut modprobe = OsString::from("kernel.modprobe=");
     modprobe.push(&tiny);
     let mut console = Watched::start(&[env!("CARGO_BIN_EXE_khelper").into(), "--set".into(), modprobe], home);
-    let calm = console.keys(Duration::from_secs(5));
+    let calm = console.keys(CALM);
     let first = FIRST / callers * callers;
     console.ask(callers, first);
     let began = Instant::now();
     console.shows(&said(first));
     let rate = first as f64 / began.elapsed().as_secs_f64();
-    let asked = (rate * LASTS.as_secs_f64()) as u64 / callers * callers;
+    let asked = (rate * LONGER * BETWEEN.as_secs_f64() * KEYS as f64) as u64 / callers * callers;
     let before = status(&console.program, "VmRSS:");
     console.ask(callers, asked);
     let began = Instant::now();
-    let keys = console.keys(LASTS);
+    let keys = console.keys(KEYS);
+    let lasted = began.elapsed().as_secs_f64();
     console.show("3", "[3 Activity]");
+    let is_over = console.has(&said(first + asked));
     console.shows(&said(first + asked));
     let took = began.elapsed().as_secs_f64();
     println!("the tiny static helper, {callers} at a time, the console in a terminal of 120 by 40:");
     println!("{asked} asked, {asked} ended and counted, in {took:.1} s: {:.0} a second", asked as f64 / took);
     println!("a key to its screen, ms: {}; before it: {}", spread(keys), spread(calm));
+    if is_over {
+        println!("the flood ended before the last key, which came after {lasted:.1} s: the keys were not all in it");
+    }
     let (after, peak) = (status(&console.program, "VmRSS:"), status(&console.program, "VmHWM:"));
     println!("resident KiB: with {first} asked {before:.0}, after all {after:.0}, at most {peak:.0}");
     println!("the screen says: {}", console.line(&said(first + asked)));
@@ -84,12 +92,16 @@ impl Watched {
     }
 
     fn shows(&mut self, what: &str) {
-        while !self.screen.screen().contents().contains(what) {
+        while !self.has(what) {
             let Some(bytes) = self.program.read(Duration::from_secs(60)) else {
                 panic!("waited for `{what}`; the screen:\n{}", self.screen.screen().contents())
             };
             self.screen.process(&bytes);
         }
+    }
+
+    fn has(&self, what: &str) -> bool {
+        self.screen.screen().contents().contains(what)
     }
 
     fn show(&mut self, key: &str, what: &str) {
@@ -107,13 +119,10 @@ impl Watched {
     }
 
     /// The time from each key to its screen, in milliseconds.
-    fn keys(&mut self, lasts: Duration) -> Vec<f64> {
-        let (began, mut times) = (Instant::now(), Vec::new());
-        for (key, what) in SCREENS.iter().cycle() {
+    fn keys(&mut self, count: usize) -> Vec<f64> {
+        let mut times = Vec::with_capacity(count);
+        for (key, what) in SCREENS.iter().cycle().take(count) {
             let pressed = Instant::now();
-            if pressed - began >= lasts {
-                break;
-            }
             self.show(key, what);
             times.push(pressed.elapsed().as_secs_f64() * 1e3);
             while let Some(left) = BETWEEN.checked_sub(pressed.elapsed()) {

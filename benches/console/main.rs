@@ -1,8 +1,7 @@
 //! `cargo bench --bench console [-- PROGRAM [ARG]... [, PROGRAM [ARG]...]...]` measures the console and other terminal
 //! programs in turn: the time to the first frame and from a key to the screen, CPU and output while idle, and memory. A
-//! comma as a separate argument separates the programs. Without arguments it measures the console only.
-//!
-//! `-- --flood [CALLERS]` measures the console while this many callers start helpers as fast as they can, for 20 s.
+//! comma as a separate argument separates the programs. Without arguments it measures the console only. Then it presses
+//! 1,000 keys in the console while 50 callers start helpers as fast as they can; `-- --flood [CALLERS]` does that alone.
 //!
 //! Each program runs in a pseudo-terminal of 120 by 40, which answers queries as xterm does.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
@@ -43,6 +42,7 @@ fn main() {
         let name = std::path::Path::new(&program[0]).file_name().unwrap_or_default().to_string_lossy().into_owned();
         print_row(&name, figures);
     }
+    flood::flood(home.path(), None);
 }
 
 fn print_row(name: &str, figures: &[Figures]) {

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use khelper::control::Key;
 
 use crate::daemon::Daemon;
+use crate::skipped;
 
 /// A program that `.ci/run` installs beside the build, or that is in PATH.
 fn client(name: &str) -> PathBuf {
@@ -20,7 +21,7 @@ fn run(name: &str, what: &str, args: &[&str]) -> Option<Output> {
     match Command::new(client(name)).args(args).output() {
         Ok(output) => Some(output),
         Err(why) => {
-            eprintln!("skipped: {what}: {why}");
+            skipped(&format!("{what}: {why}"));
             None
         }
     }
@@ -36,7 +37,7 @@ fn the_package_of_pypi() {
     daemon.set(Key::Modprobe, b"/bin/true");
     let Some(has) = run("python3", "varlink of PyPI", &["-c", "import varlink"]) else { return };
     if !has.status.success() {
-        return eprintln!("skipped: varlink of PyPI: {}", text(&has).lines().last().unwrap_or_default());
+        return skipped(&format!("varlink of PyPI: {}", text(&has).lines().last().unwrap_or_default()));
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/remote/clients.py");
     let socket = daemon.socket();
@@ -100,7 +101,7 @@ fn auth_2_a_refused_set_names_the_missing_capability() {
     let output = Command::new("setpriv").args(drop).arg(&varlink).args(call).output().unwrap();
     let said = text(&output);
     if said.contains("No such file") {
-        return eprintln!("skipped: varlink of crates.io: it is not installed");
+        return skipped("varlink of crates.io: it is not installed");
     }
     assert!(said.contains("io.khelper.Control.Denied") && said.contains("cap_sys_module"), "{said}");
     assert!(said.contains("\"errno\": \"EPERM\""), "{said}");

@@ -75,7 +75,7 @@ fn a_refusal_of_the_daemon_has_its_exit_code_and_advice() {
 #[test]
 fn without_a_daemon_the_exit_code_is_69_and_the_alternatives_are_named() {
     if std::path::Path::new("/run/khelper/khelper.sock").exists() {
-        return eprintln!("skipped: a daemon of this machine runs");
+        return crate::skipped("a daemon of this machine runs");
     }
     let folder = tempfile::tempdir().unwrap();
     let nowhere = format!("unix:{}", folder.path().join("none").display());

@@ -11,6 +11,7 @@ mod library;
 mod older;
 mod units;
 
+use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 /// What a run of khelper gave.
@@ -25,6 +26,11 @@ impl From<Output> for Ran {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
     }
+}
+
+/// Says why a test could not run. To the handle itself: the test runner captures `eprintln!`.
+fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 fn khelper(target: &str, args: &[&str]) -> Ran {

@@ -1,0 +1,88 @@
+//! `.ci/skips` fails for a test that was skipped and is not in the list, for each of the two runs.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
+
+use std::process::Command;
+
+const LIST: &str = "# a comment\nroot\tinherited\tthe CPU: \tCPUs\tone is enough\nuser\tinherited\tonly root\troot\twhy\n\
+                    both\tremote\tvarlinkctl\tvarlinkctl\twhy\nboth\tkhelper\tno folder\troot\twhy\n";
+
+const LOG: &str = "     Running tests/inherited.rs (target/debug/deps/inherited-0123456789abcdef)\ntest a ... ok\n";
+
+/// The exit code of `.ci/skips` with this list and log, and what it says.
+fn skips(list: &str, run: &str, log: &str) -> (i32, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let (may_skip, printed) = (dir.path().join("may-skip"), dir.path().join("log"));
+    std::fs::write(&may_skip, list).unwrap();
+    std::fs::write(&printed, log).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/skips");
+    let output = Command::new(script).arg(run).arg(printed).env("MAY_SKIP", may_skip).output().unwrap();
+    assert!(output.stdout.is_empty(), "{output:?}");
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn what_is_listed_for_the_run_and_the_test_may_be_skipped_and_nothing_else() {
+    let log = |line: &str| format!("{LOG}{line}\n");
+    assert_eq!(skips(LIST, "root", LOG).0, 0);
+    assert_eq!(skips(LIST, "root", &log("skipped: the CPU: this machine has one")).0, 0);
+    assert_eq!(skips(LIST, "user", &log("skipped: only root can do this")).0, 0);
+    // Another run, other words, another test.
+    let (code, said) = skips(LIST, "user", &log("skipped: the CPU: this machine has one"));
+    assert_eq!((code, said.lines().next().unwrap()), (1, "inherited: skipped: the CPU: this machine has one"));
+    assert_eq!(skips(LIST, "root", &log("skipped: only root can do this")).0, 1);
+    assert_eq!(skips(LIST, "root", &log("skipped: not the CPU: ")).0, 1);
+    assert_eq!(skips(LIST, "root", &log("skipped: varlinkctl: not found")).0, 1);
+    // A line that another test has begun.
+    assert_eq!(skips(LIST, "root", &log("test b ... skipped: the CPU: one")).0, 0);
+}
+
+#[test]
+fn a_skip_belongs_to_the_test_program_that_runs() {
+    let remote =
+        "     Running tests/remote/main.rs (/a b/deps/remote-0123456789abcdef)\nskipped: varlinkctl: not found\n";
+    assert_eq!(skips(LIST, "root", &format!("{LOG}{remote}")).0, 0);
+    let unit = "     Running unittests src/lib.rs (target/debug/deps/khelper-0123456789abcdef)\nskipped: no folder\n";
+    assert_eq!(skips(LIST, "user", unit).0, 0);
+    // Where cargo does not run them, a line has the path of the program.
+    let copied = "     Running /tmp/x/debug/deps/remote-0123456789abcdef\nskipped: varlinkctl: not found\n";
+    assert_eq!(skips(LIST, "root", copied).0, 0);
+    assert_eq!(skips(LIST, "root", &format!("{remote}{LOG}skipped: varlinkctl\n")).0, 1);
+}
+
+#[test]
+fn a_line_of_the_list_is_whole_and_names_a_test() {
+    assert_eq!(skips("root\tinherited\twords\t\twhy\n", "root", "").0, 2);
+    assert_eq!(skips("some\tinherited\twords\tmissing\twhy\n", "root", "").0, 2);
+    let (code, said) = skips("root\tno_such_test\twords\tmissing\twhy\n", "root", "");
+    assert_eq!((code, said.as_str()), (2, ".ci/may-skip: there is no test no_such_test\n"));
+}
+
+#[test]
+fn the_list_of_this_crate_is_whole() {
+    let list = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/may-skip")).unwrap();
+    assert_eq!(skips(&list, "root", ""), (0, String::new()));
+}
+
+/// The test runner shows what `eprintln!` writes only if the test fails: nobody would see that it was skipped.
+#[test]
+fn no_test_is_skipped_in_silence() {
+    fn check(folder: &std::path::Path) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                // Has no such runner.
+                if !path.ends_with("tests/uml") {
+                    check(&path);
+                }
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for (line, text) in (1..).zip(text.lines()) {
+                    let silent = text.contains(concat!("println!(\"", "skipped: "));
+                    assert!(!silent, "{}:{line}: write to the handle, as common::skipped does", path.display());
+                }
+            }
+        }
+    }
+    check(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")));
+    check(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
+}

@@ -1,15 +1,27 @@
-//! Links GCC's unwinder into the programs instead of loading libgcc_s.so.1 at each start: a short command such as
-//! `khelper get` starts in a tenth less time. Where GCC's static unwinder is not found, nothing is changed.
+//! Settings of the linker, for a build on the machine's own C library (glibc):
+//! - GCC's unwinder is linked into the programs instead of loading libgcc_s.so.1 at each start: a short command such as
+//!   `khelper get` starts in a tenth less time. Where GCC's static unwinder is not found, nothing is changed.
+//! - Relocations are packed, which saves 120 kB of the program, if that library can read them: glibc 2.36 or newer. An
+//!   older one refuses to start the program, which names `GLIBC_ABI_DT_RELR`. With `KHELPER_OLD_GLIBC=1` in the
+//!   environment they are not packed, for a program that is to run on another machine with an older glibc.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+/// Set by who builds for older systems.
+const OLD_GLIBC: &str = "KHELPER_OLD_GLIBC";
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed={OLD_GLIBC}");
     let cross = env::var_os("HOST") != env::var_os("TARGET");
     if cross || env::var("CARGO_CFG_TARGET_ENV").as_deref() != Ok("gnu") {
         return;
+    }
+    if env::var_os(OLD_GLIBC).is_none() && glibc().is_some_and(|version| version >= (2, 36)) {
+        // A linker that does not know it warns, and goes on without.
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
     if let (Some(unwinder), Some(out)) = (unwinder(), env::var_os("OUT_DIR")) {
         // std asks the linker for gcc_s; this linker script is found before the shared library.
@@ -26,4 +38,12 @@ fn unwinder() -> Option<PathBuf> {
     let path = PathBuf::from(String::from_utf8(answer.stdout).ok()?.trim());
     // GCC prints the bare name of a file that it does not have.
     (path.is_absolute() && path.is_file()).then_some(path)
+}
+
+/// The version of this machine's glibc: getconf(1) prints `glibc 2.36`.
+fn glibc() -> Option<(u32, u32)> {
+    let answer = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
+    let text = String::from_utf8(answer.stdout).ok()?;
+    let (major, minor) = text.trim().strip_prefix("glibc ")?.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }

@@ -7,10 +7,9 @@ use serde::Serialize;
 use crate::abi::record::Record;
 use crate::control::Command;
 use crate::control::batch::Batch;
-use crate::control::from_json;
 use crate::control::record_json::Entry;
 use crate::control::text::outcome;
-use crate::control::text::probe_report::table;
+use crate::control::text::probe_report::{read, table};
 use crate::sys::probe::Report;
 
 use super::exit::Verdict;
@@ -47,7 +46,7 @@ impl Asker {
     }
 
     fn report(&self, record: &Record, json: bool) {
-        let report = record.output.as_deref().and_then(|o| from_json::parse::<Report>(&o.stdout).ok());
+        let report = record.output.as_deref().and_then(|o| read(&o.stdout));
         match report {
             probe if json => {
                 let source = self.source();

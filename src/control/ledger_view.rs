@@ -122,7 +122,7 @@ pub struct Running {
 }
 
 /// Which request is meant: the newest one that fits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Which {
     /// By the module's name, the program's path or its file name.
@@ -135,6 +135,7 @@ pub enum Which {
 
 /// A question about one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Named")]
 pub struct WhyRequest {
     /// The request.
     #[serde(flatten)]
@@ -142,6 +143,29 @@ pub struct WhyRequest {
     /// Of this target alone, as in [`LogRequest::of`].
     #[serde(skip)]
     pub of: Option<String>,
+}
+
+/// [`WhyRequest`], as it is read: one of these.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default, with = "wire::bytes")]
+    name: Option<Arc<[u8]>>,
+    id: Option<u64>,
+    pid: Option<i32>,
+}
+
+impl TryFrom<Named> for WhyRequest {
+    type Error = &'static str;
+
+    fn try_from(named: Named) -> Result<Self, Self::Error> {
+        let which = match named {
+            Named { name: Some(name), id: None, pid: None } => Which::Name(name.to_vec()),
+            Named { name: None, id: Some(id), pid: None } => Which::Id(id),
+            Named { name: None, id: None, pid: Some(pid) } => Which::Pid(pid),
+            Named { .. } => return Err("one of name, id and pid is needed"),
+        };
+        Ok(Self { which, of: None })
+    }
 }
 
 /// What is known about one request.
@@ -169,5 +193,26 @@ impl Recorded {
             What::Started(running) | What::StillRunning(running) => Some(&running.record),
             What::Changed(_) | What::Lost { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::from_json;
+
+    #[test]
+    fn a_question_names_one_request() {
+        for which in [Which::Name(b"a\xff".to_vec()), Which::Id(3), Which::Pid(4)] {
+            let question = WhyRequest { which, of: None };
+            let value = from_json::value(&question).unwrap();
+            assert_eq!(from_json::read::<WhyRequest>(&value).unwrap(), question, "{value}");
+        }
+        let read = |text: &str| from_json::parse::<WhyRequest>(text.as_bytes()).map(|question| question.which);
+        assert_eq!(read("{\"name\":null,\"id\":3,\"pid\":null}").unwrap(), Which::Id(3));
+        let why = |text: &str| read(text).unwrap_err().to_string();
+        assert_eq!(why("{\"id\":3,\"pid\":3}"), "one of name, id and pid is needed");
+        assert_eq!(why("{}"), "one of name, id and pid is needed");
+        assert_eq!(why("{\"id\":-3}"), "invalid value: integer `-3`, expected u64");
     }
 }

@@ -2,9 +2,17 @@
 
 use crate::abi::cap::CapMask;
 use crate::abi::mask::names;
+use crate::control::from_json;
 use crate::control::text::outcome::masks_and_uid;
 use crate::sys::attributes::Attributes;
 use crate::sys::probe::Report;
+
+/// The report that a probe wrote to its stdout.
+pub fn read(stdout: &[u8]) -> Option<Report> {
+    let tree = from_json::tree(stdout).ok()?;
+    let report: Report = from_json::read(&tree).ok()?;
+    Some(Report { attributes: from_json::read(&tree).ok()?, ..report })
+}
 
 /// The report as lines of a table. Its strings are decoded from JSON escapes and then escaped for the screen.
 pub fn table(report: &Report, known: CapMask) -> String {
@@ -59,4 +67,18 @@ fn attributes(of: &Attributes) -> Vec<(&'static str, String)> {
         ("thp disabled", flag(of.thp_disable)),
         ("pages merged", flag(of.memory_merge)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read_whole() {
+        let mut report = Report::gather().unwrap();
+        // Kernels differ in the others.
+        report.attributes.timer_slack_ns = Some(50_017);
+        assert_eq!(read(&serde_json::to_vec(&report).unwrap()), Some(report));
+        assert_eq!(read(b"{}"), None);
+    }
 }

@@ -3,15 +3,13 @@
 use crate::abi::cap::CapMask;
 use crate::abi::depth::Depth;
 use crate::abi::error::ControlError;
-use crate::control::from_json;
 use crate::control::text::change;
 use crate::control::text::error::{explain, not, not_changed};
 use crate::control::text::outcome::{Severity, answered, ended_in_words};
-use crate::control::text::probe_report::table;
+use crate::control::text::probe_report::{read, table};
 use crate::control::text::ps::chain_ended;
 use crate::control::text::target::object;
 use crate::control::{Change, Key, KnobValue, MaskKnob, Reply};
-use crate::sys::probe::Report;
 use crate::tui::dialogs::command_line::CommandLine;
 use crate::tui::dialogs::{page, rehearsal};
 use crate::tui::keymap::Action;
@@ -224,7 +222,7 @@ fn probe(model: &mut Model, ticket: Ticket, reply: Result<Reply, ControlError>) 
     match reply {
         Ok(Reply::Answered(record)) => {
             report(model, ticket, Severity::Quiet, "the probe has ended".to_owned());
-            let report = record.output.as_deref().and_then(|o| from_json::parse::<Report>(&o.stdout).ok());
+            let report = record.output.as_deref().and_then(|o| read(&o.stdout));
             // Never in front of a dialog that was opened meanwhile.
             if let Some(report) = report.filter(|_| model.dialogs.is_empty()) {
                 let lines = table(&report, model.snapshot.known).lines().map(str::to_owned).collect();

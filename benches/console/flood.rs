@@ -79,19 +79,19 @@ fn tiny(home: &Path) -> PathBuf {
 }
 
 /// The console, and the screen of its terminal.
-struct Watched {
-    program: Program,
+pub(super) struct Watched {
+    pub(super) program: Program,
     screen: vt100::Parser,
 }
 
 impl Watched {
-    fn start(argv: &[OsString], home: &Path) -> Self {
+    pub(super) fn start(argv: &[OsString], home: &Path) -> Self {
         let mut console = Self { program: Program::start(argv, home), screen: vt100::Parser::new(40, 120, 0) };
         console.shows("[1 Overview]");
         console
     }
 
-    fn shows(&mut self, what: &str) {
+    pub(super) fn shows(&mut self, what: &str) {
         while !self.has(what) {
             let Some(bytes) = self.program.read(Duration::from_secs(60)) else {
                 panic!("waited for `{what}`; the screen:\n{}", self.screen.screen().contents())
@@ -104,7 +104,7 @@ impl Watched {
         self.screen.screen().contents().contains(what)
     }
 
-    fn show(&mut self, key: &str, what: &str) {
+    pub(super) fn show(&mut self, key: &str, what: &str) {
         self.program.write(key.as_bytes());
         self.shows(what);
     }

@@ -1,7 +1,8 @@
 //! `cargo bench --bench console [-- PROGRAM [ARG]... [, PROGRAM [ARG]...]...]` measures the console and other terminal
-//! programs in turn: the time to the first frame and from a key to the screen, CPU and output while idle, and memory. A
-//! comma as a separate argument separates the programs. Without arguments it measures the console only. Then it presses
-//! 1,000 keys in the console while 50 callers start helpers as fast as they can; `-- --flood [CALLERS]` does that alone.
+//! programs in turn: the time to the first frame and from a key to the screen, CPU and output while idle, memory, and the
+//! size of the program. A comma as a separate argument separates the programs. Without arguments it measures the console
+//! only. Then it measures the memory of the console with 10,000 records, and presses 1,000 keys in it while 50 callers
+//! start helpers as fast as they can; `-- --flood [CALLERS]` does the last alone.
 //!
 //! Each program runs in a pseudo-terminal of 120 by 40, which answers queries as xterm does.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
@@ -9,8 +10,9 @@
 mod flood;
 mod measure;
 mod pty;
+mod records;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use measure::{Figures, measure};
 
@@ -29,8 +31,8 @@ fn main() {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     println!("{cores} cores, Linux {}; medians of {RUNS} runs, (low quartile to high quartile)", kernel.trim());
     println!(
-        "{:<18} {:>22} {:>22} {:>10} {:>12} {:>22} {:>8}",
-        "program", "first frame ms", "key ms", "idle CPU %", "idle bytes/s", "RSS KiB at start", "threads"
+        "{:<18} {:>22} {:>22} {:>10} {:>12} {:>22} {:>8} {:>10}",
+        "program", "first frame ms", "key ms", "idle CPU %", "idle bytes/s", "RSS KiB at start", "threads", "bytes"
     );
     let mut all: Vec<Vec<Figures>> = vec![Vec::new(); programs.len()];
     for _ in 0..RUNS {
@@ -40,17 +42,25 @@ fn main() {
     }
     for (program, figures) in programs.iter().zip(&all) {
         let name = std::path::Path::new(&program[0]).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        print_row(&name, figures);
+        print_row(&name, figures, size(&program[0]));
     }
+    records::records(home.path());
     flood::flood(home.path(), None);
 }
 
-fn print_row(name: &str, figures: &[Figures]) {
+/// The size of a program's file; NaN if it is not found.
+fn size(program: &OsStr) -> f64 {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut files = std::env::split_paths(&path).map(|folder| folder.join(program));
+    files.find_map(|file| Some(std::fs::metadata(file).ok()?.len() as f64)).unwrap_or(f64::NAN)
+}
+
+fn print_row(name: &str, figures: &[Figures], bytes: f64) {
     let of = |what: fn(&Figures) -> f64| quartiles(figures.iter().map(what).collect());
     let spread = |[low, median, high]: [f64; 3]| format!("{median:.2} ({low:.2} to {high:.2})");
     let whole = |[low, median, high]: [f64; 3]| format!("{median:.0} ({low:.0} to {high:.0})");
     println!(
-        "{name:<18} {:>22} {:>22} {:>10.3} {:>12.1} {:>22} {:>8.0}",
+        "{name:<18} {:>22} {:>22} {:>10.3} {:>12.1} {:>22} {:>8.0} {bytes:>10.0}",
         spread(of(|f| f.first_frame_ms)),
         spread(of(|f| f.key_ms)),
         of(|f| f.idle_cpu_percent)[1],

@@ -1,4 +1,4 @@
-//! Settings of the linker, for a build on the machine's own C library (glibc):
+//! The shim, which the program carries, is built here. And settings of the linker, for a build on the machine's own C library (glibc):
 //! - GCC's unwinder is linked into the programs instead of loading libgcc_s.so.1 at each start: a short command such as
 //!   `khelper get` starts in a tenth less time. Where GCC's static unwinder is not found, nothing is changed.
 //! - Relocations are packed, which saves 120 kB of the program, if that library can read them: glibc 2.36 or newer. An
@@ -15,6 +15,8 @@ const OLD_GLIBC: &str = "KHELPER_OLD_GLIBC";
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed={OLD_GLIBC}");
+    println!("cargo::rustc-check-cfg=cfg(khelper_shim)");
+    shim();
     let cross = env::var_os("HOST") != env::var_os("TARGET");
     if cross || env::var("CARGO_CFG_TARGET_ENV").as_deref() != Ok("gnu") {
         return;
@@ -46,4 +48,39 @@ fn glibc() -> Option<(u32, u32)> {
     let text = String::from_utf8(answer.stdout).ok()?;
     let (major, minor) = text.trim().strip_prefix("glibc ")?.split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// Builds the shim where the program can use it. Elsewhere it is absent, and `khelper shim install` says so.
+fn shim() {
+    println!("cargo::rerun-if-changed=shim");
+    println!("cargo::rerun-if-changed=src/abi/shim.rs");
+    println!("cargo::rerun-if-changed=src/abi/verdict.rs");
+    let variable = |name: &str| env::var(name).unwrap_or_default();
+    let known = ["x86_64", "aarch64"].contains(&&*variable("CARGO_CFG_TARGET_ARCH"));
+    // The documentation's builder shows the library alone.
+    if !known || variable("CARGO_CFG_TARGET_OS") != "linux" || env::var_os("DOCS_RS").is_some() {
+        return;
+    }
+    if env::var_os("CARGO_FEATURE_CLI").is_none() {
+        return;
+    }
+    let (Some(rustc), Some(out)) = (env::var_os("RUSTC"), env::var_os("OUT_DIR")) else { return };
+    let mut compiler = Command::new(rustc);
+    compiler.args(["shim/main.rs", "--edition=2024", "--crate-name=khelper_shim", "--crate-type=bin"]);
+    compiler.args(["--target", &variable("TARGET"), "-o"]).arg(Path::new(&out).join("shim"));
+    // One object without position-independent code: there is nothing to relocate, and no page of it is written.
+    let options =
+        ["opt-level=z", "panic=abort", "relocation-model=static", "codegen-units=1", "lto=fat", "strip=symbols"];
+    options.iter().for_each(|option| _ = compiler.args(["-C", option]));
+    let linking = ["-nostartfiles", "-nostdlib", "-static", "-Wl,--build-id=none,-z,norelro,-z,noexecstack"];
+    linking.iter().for_each(|argument| _ = compiler.arg(format!("-Clink-arg={argument}")));
+    if let Some(linker) = env::var_os("RUSTC_LINKER") {
+        let mut option = std::ffi::OsString::from("linker=");
+        option.push(linker);
+        compiler.arg("-C").arg(option);
+    }
+    match compiler.status() {
+        Ok(status) if status.success() => println!("cargo::rustc-cfg=khelper_shim"),
+        other => println!("cargo::error=the shim cannot be built: {other:?}"),
+    }
 }

@@ -31,6 +31,7 @@ pub mod place;
 pub mod process;
 pub mod record;
 pub mod safe_text;
+pub mod shim;
 pub mod sink;
 pub mod snapshot;
 pub mod sort;
@@ -38,6 +39,7 @@ pub mod sorted;
 pub mod stage;
 pub mod subprocess;
 pub mod time;
+pub mod verdict;
 pub mod wait;
 pub(crate) mod wire;
 

@@ -196,10 +196,22 @@ impl Folder {
     /// # Errors
     /// The errno of the call that failed.
     pub fn replace(&self, name: &OsStr, bytes: &[u8]) -> Result<(), Untrusted> {
+        self.replace_with(name, bytes, 0o644)
+    }
+
+    /// [`Self::replace`] for a program: with mode 0755.
+    ///
+    /// # Errors
+    /// The errno of the call that failed.
+    pub fn replace_program(&self, name: &OsStr, bytes: &[u8]) -> Result<(), Untrusted> {
+        self.replace_with(name, bytes, 0o755)
+    }
+
+    fn replace_with(&self, name: &OsStr, bytes: &[u8], mode: u32) -> Result<(), Untrusted> {
         let (temporary, file) = self.temporary(name).map_err(|e| Untrusted::io(&self.path, &e.into()))?;
         let write = || {
             (&file).write_all(bytes)?;
-            rustix::fs::fchmod(&file, Mode::from_raw_mode(0o644))?;
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
             file.sync_all()?;
             rustix::fs::renameat(&self.folder, &temporary, &self.folder, name)?;
             rustix::fs::fsync(&self.folder)?;

@@ -1,0 +1,111 @@
+//! The packets between the shim and the daemon (RULES.md, "The shim"): a question names what the kernel wants to run, an
+//! answer says whether it may and with which powers. The shim is a program without std and includes this file, so it uses
+//! `core` alone and allocates nothing.
+//!
+//! Both are one packet of a SOCK_SEQPACKET socket. Numbers are little-endian.
+//!
+//! | question | bytes |
+//! |---|---|
+//! | version | 1 |
+//! | flags: [`CUT`] | 1 |
+//! | number of arguments, of variables | 2, 2 |
+//! | arguments, then variables, each ended by a NUL | the rest |
+//!
+//! | answer | bytes |
+//! |---|---|
+//! | version | 1 |
+//! | flags: [`ALLOW`], [`NO_NEW_PRIVS`], [`IDS`], [`SETS`], [`LANDLOCK`] | 1 |
+//! | zero | 2 |
+//! | user id, group id (with [`IDS`]) | 4, 4 |
+//! | bounding, inheritable, permitted, ambient set (with [`SETS`]) | 8, 8, 8, 8 |
+//!
+//! With [`LANDLOCK`] a ruleset's descriptor comes with the answer (`SCM_RIGHTS`).
+
+/// The version of both packets. Another version is no answer.
+pub const VERSION: u8 = 1;
+
+/// The longest question. Arguments and variables that do not fit are left out, and [`CUT`] is set.
+pub const QUESTION: usize = 16 * 1024;
+
+/// The length of an answer.
+pub const ANSWER: usize = 44;
+
+/// A question: something did not fit.
+pub const CUT: u8 = 1;
+
+/// An answer: the helper may run. Without it nothing runs.
+pub const ALLOW: u8 = 1;
+/// An answer: no_new_privs is set.
+pub const NO_NEW_PRIVS: u8 = 2;
+/// An answer: the user and group ids are set, without supplementary groups.
+pub const IDS: u8 = 4;
+/// An answer: the capability sets are narrowed.
+pub const SETS: u8 = 8;
+/// An answer: the Landlock ruleset that came with it is enforced.
+pub const LANDLOCK: u8 = 16;
+
+/// Every flag of an answer. A flag that the shim does not know could be a restriction: it is no answer.
+const KNOWN: u8 = ALLOW | NO_NEW_PRIVS | IDS | SETS | LANDLOCK;
+
+/// What the daemon answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// [`ALLOW`] and the others.
+    pub flags: u8,
+    /// The user id that the helper gets.
+    pub uid: u32,
+    /// The group id that the helper gets.
+    pub gid: u32,
+    /// What the bounding set keeps.
+    pub bounding: u64,
+    /// What the inheritable set keeps.
+    pub inheritable: u64,
+    /// What the permitted and effective sets keep.
+    pub permitted: u64,
+    /// The ambient set.
+    pub ambient: u64,
+}
+
+impl Answer {
+    /// Whether a flag is set.
+    pub const fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// The packet.
+    pub fn packet(&self) -> [u8; ANSWER] {
+        let mut packet = [0; ANSWER];
+        packet[0] = VERSION;
+        packet[1] = self.flags;
+        packet[4..8].copy_from_slice(&self.uid.to_le_bytes());
+        packet[8..12].copy_from_slice(&self.gid.to_le_bytes());
+        let sets = [self.bounding, self.inheritable, self.permitted, self.ambient];
+        for (place, set) in packet[12..].chunks_exact_mut(8).zip(sets) {
+            place.copy_from_slice(&set.to_le_bytes());
+        }
+        packet
+    }
+
+    /// Reads a packet. `None`: of another length or version, or with something in it that this version does not know.
+    pub fn read(packet: &[u8]) -> Option<Self> {
+        let (&[version, flags, 0, 0], rest) = packet.split_first_chunk()? else { return None };
+        if packet.len() != ANSWER || version != VERSION || flags & !KNOWN != 0 {
+            return None;
+        }
+        let (uid, rest) = rest.split_first_chunk()?;
+        let (gid, rest) = rest.split_first_chunk()?;
+        let (bounding, rest) = rest.split_first_chunk()?;
+        let (inheritable, rest) = rest.split_first_chunk()?;
+        let (permitted, rest) = rest.split_first_chunk()?;
+        let (ambient, _) = rest.split_first_chunk()?;
+        Some(Self {
+            flags,
+            uid: u32::from_le_bytes(*uid),
+            gid: u32::from_le_bytes(*gid),
+            bounding: u64::from_le_bytes(*bounding),
+            inheritable: u64::from_le_bytes(*inheritable),
+            permitted: u64::from_le_bytes(*permitted),
+            ambient: u64::from_le_bytes(*ambient),
+        })
+    }
+}

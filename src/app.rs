@@ -73,6 +73,12 @@ fn run(args: &Args) -> u8 {
     match command {
         cli::Command::Serve(args) => return serve::serve(args),
         cli::Command::Posture(args) => return cli::posture::posture(args),
+        cli::Command::Shim(args) => {
+            let changes = Changes::default();
+            let code = cli::shim::shim(args, changes.recorder());
+            changes.close();
+            return code;
+        }
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
         cli::Command::Log(log) => {
             let files = || cli::log::log(log, args.ledger_target());

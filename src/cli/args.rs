@@ -13,6 +13,7 @@ use super::log::Log;
 use super::over_ssh::{self, OverSsh};
 use super::posture::Posture;
 use super::serve::{Bridge, Serve};
+use super::shim::Shim;
 use super::target::{self, Chosen};
 use super::why::Why;
 use crate::verbs::knobs::Get;
@@ -69,6 +70,8 @@ pub enum Command {
     Why(Why),
     /// Show what this machine's kernel may execute on its own, how it stands, and why it matters
     Posture(Posture),
+    /// Put a program before the kernel's modprobe that asks the daemon for a verdict
+    Shim(Shim),
     /// Serve one engine to other processes, over a socket
     Serve(Serve),
     /// Join stdin and stdout to the daemon's socket
@@ -113,7 +116,8 @@ impl Args {
             }
         }
         if args.target.is_some() && args.command.as_ref().is_some_and(Command::needs_no_target) {
-            let is_kernels = matches!(args.command, Some(Command::Posture(_))) && args.target == Some(Chosen::Kernel);
+            let is_kernels = matches!(args.command, Some(Command::Posture(_) | Command::Shim(_)))
+                && args.target == Some(Chosen::Kernel);
             if !is_kernels {
                 return Err(conflict("this command needs no target, so --target cannot be used with it"));
             }
@@ -220,9 +224,14 @@ impl Args {
     pub fn set(&self) -> Vec<OsString> {
         let after = match &self.command {
             None
-            | Some(Command::Serve(_) | Command::Bridge(_) | Command::Log(_) | Command::Why(_) | Command::Posture(_)) => {
-                &[][..]
-            }
+            | Some(
+                Command::Serve(_)
+                | Command::Bridge(_)
+                | Command::Log(_)
+                | Command::Why(_)
+                | Command::Posture(_)
+                | Command::Shim(_),
+            ) => &[][..],
             #[cfg(feature = "console")]
             Some(Command::Keys | Command::Console(_)) => &[][..],
             Some(Command::Verb(verb)) => verb.set(),
@@ -250,7 +259,7 @@ impl Command {
     pub const fn verb(&self) -> Option<&Common> {
         match self {
             Self::Verb(verb) => Some(verb),
-            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) | Self::Posture(_) => None,
+            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) | Self::Posture(_) | Self::Shim(_) => None,
             #[cfg(feature = "console")]
             Self::Keys | Self::Console(_) => None,
         }
@@ -275,7 +284,7 @@ impl Command {
     fn needs_no_target(&self) -> bool {
         match self {
             Self::Verb(verb) => matches!(verb, Common::Mask(_)),
-            Self::Serve(_) | Self::Bridge(_) | Self::Posture(_) => true,
+            Self::Serve(_) | Self::Bridge(_) | Self::Posture(_) | Self::Shim(_) => true,
             // They read files unless a daemon is named.
             Self::Log(_) | Self::Why(_) => false,
             #[cfg(feature = "console")]

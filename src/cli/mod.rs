@@ -26,6 +26,7 @@ mod rehearse;
 mod request;
 pub mod serve;
 mod set;
+pub mod shim;
 mod sigint;
 pub mod target;
 mod watch;

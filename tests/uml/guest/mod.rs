@@ -7,6 +7,7 @@ pub mod knobs;
 pub mod names;
 pub mod recording;
 pub mod rights;
+pub mod shim;
 pub mod watching;
 pub mod why;
 
@@ -79,6 +80,7 @@ pub const TESTS: &[Test] = &[
     test("every_failure_of_a_write_has_its_words", "", Where::Everywhere, knobs::failures),
     test("what_is_kept_for_the_next_start_is_compared", "", Where::Uml, knobs::kept),
     test("a_module_is_asked_for_and_its_end_is_told", "", Where::Everywhere, knobs::requests),
+    test("the_shim_stands_before_modprobe_and_is_taken_away", "", Where::Everywhere, shim::before_modprobe),
     test("why_names_a_unit_a_container_a_claim_and_a_plain_user", "", Where::Uml, why::four_sentences),
     test("what_the_kernel_says_is_recorded", "", Where::Recorded, recording::record),
 ];

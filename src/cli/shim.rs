@@ -1,0 +1,104 @@
+//! `khelper shim`: the program that asks for a verdict, in the place of the kernel's modprobe.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::{Map, Value, json};
+
+use crate::abi::actor::Origin;
+use crate::abi::error::ControlError;
+use crate::abi::escape::screen;
+use crate::control::actor;
+use crate::control::kernel_knobs::Recorder;
+use crate::control::shim::{SOCKET, Shim as Machine, Status, Wanted, removed, status};
+use crate::control::text::change::remarks;
+
+use super::exit::Verdict;
+use super::output::{Answers, complain, say};
+
+/// `shim`.
+#[derive(Debug, clap::Args)]
+pub struct Shim {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Write the shim and set kernel.modprobe to it; an installed shim is replaced
+    Install {
+        /// The daemon's socket for verdicts
+        #[arg(long, value_name = "PATH", default_value = SOCKET)]
+        socket: PathBuf,
+        /// Run no helper where no daemon is; without this every helper runs then
+        #[arg(long)]
+        fail_closed: bool,
+        /// Keep kernel.modprobe for the next start of the machine, too
+        #[arg(long)]
+        persist: bool,
+    },
+    /// Put kernel.modprobe back, if it still names the shim, and remove the shim
+    Uninstall,
+    /// Show whether module requests pass the shim; exit code 1 if they do not
+    Status {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Performs it on this machine. Changes of the knob go to `record`. Returns the exit code.
+pub fn shim(args: &Shim, record: Recorder) -> u8 {
+    let (machine, answers) = (Machine::new(actor(Origin::CommandLine), record), Answers::default());
+    let done = match &args.act {
+        Act::Install { socket, fail_closed, persist } => {
+            let wanted = Wanted { socket: socket.clone(), fails_closed: *fail_closed, persist: *persist };
+            install(&machine, &answers, &wanted)
+        }
+        Act::Uninstall => machine.uninstall().map(|did| {
+            removed(&did).iter().for_each(|line| answers.line(line));
+            0
+        }),
+        Act::Status { json } => machine.status().map(|found| {
+            match json {
+                true => answers.line(&object(&found)),
+                false => status(&found).iter().for_each(|line| answers.line(line)),
+            }
+            u8::from(!found.is_in_force())
+        }),
+    };
+    match done {
+        Ok(code) => answers.code(code),
+        Err(error) => {
+            complain(&error);
+            Verdict::of_error(&error).code()
+        }
+    }
+}
+
+fn install(machine: &Machine, answers: &Answers, wanted: &Wanted) -> Result<u8, ControlError> {
+    let changes = machine.install(wanted)?;
+    changes.iter().flat_map(|change| remarks(change, machine.known())).for_each(|line| say(&line));
+    status(&machine.status()?).iter().for_each(|line| answers.line(line));
+    Ok(0)
+}
+
+fn object(status: &Status) -> String {
+    let mut object = Map::new();
+    let text = |bytes: &[u8]| Value::from(screen(bytes).to_string());
+    object.insert("v".into(), json!(1));
+    object.insert("target".into(), json!("kernel"));
+    object.insert("in_force".into(), json!(status.is_in_force()));
+    object.insert("modprobe".into(), text(&status.modprobe));
+    object.insert("shim".into(), text(&status.own));
+    object.insert("installed".into(), json!(status.installed.is_some()));
+    if let Some((settings, is_current)) = &status.installed {
+        object.insert("current".into(), json!(is_current));
+        object.insert("stands_before".into(), text(&settings.modprobe));
+        object.insert("socket".into(), text(&settings.socket));
+        object.insert("listens".into(), json!(status.listens));
+        object.insert("fails_closed".into(), json!(settings.fails_closed));
+        object.insert("patience_ms".into(), json!(settings.patience));
+    }
+    Value::Object(object).to_string()
+}

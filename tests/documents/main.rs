@@ -131,3 +131,24 @@ fn khelper_and_cargo_know_the_commands_of_the_other_documents() {
     }
     assert!(faults.is_empty(), "{faults}");
 }
+
+#[test]
+fn no_document_names_a_verb_or_an_option_that_khelper_does_not_have() {
+    let help = |verb: &str| {
+        let arguments = if verb.is_empty() { vec!["--help"] } else { vec!["help", verb] };
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_khelper")).args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let mut faults = String::new();
+    for document in documents() {
+        let text = std::fs::read_to_string(sources().join(&document)).unwrap();
+        for (line, text) in (1..).zip(text.lines()) {
+            for command in plain::inline(text) {
+                for word in plain::unknown_words(&command, &help) {
+                    writeln!(faults, "{}:{line}: `{command}`: khelper has no {word}", document.display()).unwrap();
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults}");
+}

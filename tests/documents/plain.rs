@@ -78,3 +78,46 @@ fn unknown_targets(command: &str, sources: &Path) -> Vec<String> {
     }
     unknown
 }
+
+/// The commands of khelper that a text names between back quotes, without what follows a character of another syntax.
+pub fn inline(text: &str) -> Vec<String> {
+    let spans = text.split('`').skip(1).step_by(2);
+    let whole = spans.filter(|span| span.starts_with("khelper ") && !span.contains('\n'));
+    whole.map(|span| span.split(['|', ';', '\'', '"']).next().unwrap_or_default().to_owned()).collect()
+}
+
+/// The words of a command that `khelper help` does not know: the verb, and options with two dashes.
+pub fn unknown_words(command: &str, help: &impl Fn(&str) -> String) -> Vec<String> {
+    let words: Vec<_> = command.split_ascii_whitespace().skip(1).take_while(|word| *word != "--").collect();
+    let verbs = help("");
+    let known = |verb: &str| verbs.lines().any(|line| line.split_ascii_whitespace().next() == Some(verb));
+    let mut takes_value = false;
+    let verb = words.iter().find(|word| {
+        let value =
+            std::mem::replace(&mut takes_value, ["-t", "--target", "--set", "--host", "--theme"].contains(*word));
+        !value && !word.starts_with('-')
+    });
+    let verb = verb.copied().filter(|verb| verb.starts_with(|c: char| c.is_ascii_lowercase()));
+    let mut unknown: Vec<_> = verb.filter(|verb| !known(verb)).map(str::to_owned).into_iter().collect();
+    if unknown.is_empty() {
+        let text = verbs + &verb.map(help).unwrap_or_default();
+        let options =
+            words.iter().filter(|word| word.starts_with("--")).map(|word| word.split('=').next().unwrap_or(word));
+        let known = |option: &str| text.split([' ', ',', '\n', '[', ']']).any(|word| word == option);
+        unknown.extend(options.filter(|option| !known(option)).map(str::to_owned));
+    }
+    unknown
+}
+
+#[test]
+fn a_verb_and_an_option_are_known_or_not() {
+    let help = |verb: &str| match verb {
+        "" => "Commands:\n  get  Read knobs\n  -t, --target <T>\n".to_owned(),
+        _ => "      --where  Print where\n".to_owned(),
+    };
+    let unknown = |command: &str| unknown_words(command, &help).join(" ");
+    assert_eq!(unknown("khelper get --where x"), "");
+    assert_eq!(unknown("khelper --target kernel get --where -- --no"), "");
+    assert_eq!((unknown("khelper got"), unknown("khelper get --were")), ("got".into(), "--were".into()));
+    assert_eq!(inline("a `khelper get --where | x` b `other` c `khelper ps`"), ["khelper get --where ", "khelper ps"]);
+}

@@ -173,8 +173,10 @@ impl Session {
     /// Provides what the machine of a reader has running already.
     pub fn provide(&mut self, needed: &str) {
         if needed == "systemd-journald" {
+            // It leaves the kernel's messages and its auditing alone.
             let start = format!(
-                "[ -S /run/systemd/journal/socket ] || {{ mkdir -p /run/log/journal /run/systemd/journal
+                "[ -S /run/systemd/journal/socket ] || {{ mkdir -p /run/log/journal /run/systemd/journal /etc/systemd
+                printf '[Journal]\\nStorage=volatile\\nAudit=\\nReadKMsg=no\\nForwardToWall=no\\n' >/etc/systemd/journald.conf
                 echo 0123456789abcdef0123456789abcdef >/etc/machine-id
                 NOTIFY_SOCKET= {JOURNALD} >/dev/null 2>&1 & while [ ! -S /run/systemd/journal/socket ]; do sleep 0.05; done; }}"
             );

@@ -30,7 +30,8 @@ const OPTIONS: &[&str] = &[
     "ForwardX11=no",
     "PermitLocalCommand=no",
     "RemoteCommand=none",
-    "LogLevel=ERROR",
+    // With ERROR it would not say that the far side fell silent.
+    "LogLevel=INFO",
 ];
 
 /// What runs on the far side, always: it reaches a shell there.
@@ -203,15 +204,15 @@ pub(super) fn not_started(error: &io::Error) -> ControlError {
     ControlError::Unreached(ParseError::with(errno, format!("cannot start ssh: {words}"), advice))
 }
 
-/// The last two lines that are not empty, escaped.
+/// The last two lines that are not empty, escaped; what khelper says there, alone: what comes before is a banner.
 fn last_words(said: &[u8]) -> String {
     let lines = said.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
     let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
-    let last = lines[lines.len().saturating_sub(2)..].iter().map(|line| {
-        let line = line.strip_prefix(b"khelper: ").unwrap_or(line);
-        screen(&line[line.len().saturating_sub(300)..])
-    });
-    last.collect::<Vec<_>>().join("; ")
+    let shown = |line: &[u8]| screen(&line[line.len().saturating_sub(300)..]);
+    match lines.last().and_then(|last| last.strip_prefix(b"khelper: ")) {
+        Some(said) => shown(said),
+        None => lines[lines.len().saturating_sub(2)..].iter().map(|line| shown(line)).collect::<Vec<_>>().join("; "),
+    }
 }
 
 #[cfg(test)]
@@ -240,7 +241,8 @@ mod tests {
     #[test]
     fn the_last_words_are_escaped_and_bounded() {
         assert_eq!(last_words(b""), "");
-        assert_eq!(last_words(b"one\r\ntwo\n\n  \nkhelper: three\x1b[2J\n"), "two; three\\x1b[2J");
+        assert_eq!(last_words(b"one\r\ntwo\n\n  \nthree\x1b[2J\n"), "two; three\\x1b[2J");
+        assert_eq!(last_words(b"banner\nkhelper: no daemon\n"), "no daemon");
         assert_eq!(last_words(&[b'x'; 5000]).len(), 300);
     }
 

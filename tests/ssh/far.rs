@@ -1,0 +1,226 @@
+//! A machine that ssh(1) reaches: a daemon, and sshd(8) behind a port of 127.0.0.1. The user's login shell there writes
+//! down every command line that it is given.
+//!
+//! Each connection has an sshd of its own (`sshd -i`), so that no port is chosen before it is bound, and the test can end
+//! or stop a connection. It runs in a mount namespace with a password file of the test's own; nothing of this machine's
+//! ssh is read or written.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, getegid, geteuid};
+
+use crate::daemon::Daemon;
+
+const SSHD: &str = "/usr/sbin/sshd";
+const SSH: &str = "/usr/bin/ssh";
+
+/// The connections, and whether new ones are taken.
+struct Door {
+    open: bool,
+    sessions: Vec<Child>,
+}
+
+pub struct Far {
+    pub daemon: Daemon,
+    port: u16,
+    door: Arc<Mutex<Door>>,
+}
+
+/// Writes a program.
+pub fn script(path: &Path, text: &str) {
+    // Renamed: a program that is open for writing cannot be executed, and another thread may fork meanwhile.
+    let new = path.with_extension("new");
+    fs::write(&new, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(new, path).unwrap();
+}
+
+/// A command in a mount namespace in which the password file is another one.
+fn enter(folder: &Path, command: &str) -> Command {
+    let mut enter = Command::new("unshare");
+    let bind = format!("mount --bind {}/passwd /etc/passwd", folder.display());
+    let script = if geteuid().is_root() {
+        enter.arg("-m");
+        format!("mount -t tmpfs none /run && mkdir -m 755 /run/sshd && {bind} && exec {command}")
+    } else {
+        enter.args(["-U", "--map-current-user", "--keep-caps", "-m"]);
+        format!("{bind} && exec setpriv --ambient-caps -all --inh-caps -all {command}")
+    };
+    enter.args(["sh", "-c", &script]);
+    enter
+}
+
+impl Far {
+    /// Starts the daemon and the sshd; `None`, with the reason on stderr, if this user cannot.
+    pub fn start() -> Option<Self> {
+        let daemon = Daemon::start();
+        let folder = daemon.folder().join("f");
+        fs::create_dir_all(folder.join("bin")).unwrap();
+        let path = |name: &str| folder.join(name);
+        let (uid, gid, shell) = (geteuid(), getegid(), path("shell"));
+        let user = format!("tester:x:{uid}:{gid}::/:{}\n", shell.display());
+        fs::write(path("passwd"), user + "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin\n").unwrap();
+        script(&shell, &format!("printf '%s\\n' \"$*\" >> {}\nexec /bin/sh \"$@\"", path("log").display()));
+        fs::write(path("log"), "").unwrap();
+        for program in [SSHD, SSH] {
+            if !Path::new(program).exists() {
+                eprintln!("skipped: no {program}: install openssh-server and openssh-client");
+                return None;
+            }
+        }
+        let tried = enter(&folder, "true").stdin(Stdio::null()).output().unwrap();
+        if !tried.status.success() {
+            eprintln!("skipped: no mount namespace: {}", String::from_utf8_lossy(&tried.stderr));
+            return None;
+        }
+        let key = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path("key")).status();
+        assert!(key.unwrap().success());
+        let config = format!(
+            "HostKey {0}/key\nAuthorizedKeysFile {0}/key.pub\nStrictModes no\nUsePAM no\nPidFile none\n\
+             PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n\
+             SetEnv PATH={0}/bin:/usr/bin:/bin\n",
+            folder.display()
+        );
+        fs::write(path("config"), config).unwrap();
+        let far = Self::listen(daemon, folder);
+        far.installs();
+        Some(far)
+    }
+
+    fn listen(daemon: Daemon, folder: PathBuf) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let door = Arc::new(Mutex::new(Door { open: true, sessions: Vec::new() }));
+        let theirs = door.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let stream = OwnedFd::from(stream.unwrap());
+                let mut door = theirs.lock().unwrap();
+                if door.open {
+                    let sshd = format!("{SSHD} -i -f {0}/config -E {0}/sshd.log", folder.display());
+                    let mut command = enter(&folder, &sshd);
+                    command.stdin(stream.try_clone().unwrap()).stdout(stream).stderr(Stdio::null()).process_group(0);
+                    // The end of the test closes the folder.
+                    door.sessions.extend(command.spawn());
+                }
+            }
+        });
+        Self { daemon, port, door }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.daemon.folder().join("f").join(name)
+    }
+
+    /// khelper is in the PATH there; it asks the test's daemon.
+    pub fn installs(&self) {
+        let text = format!("exec {} \"$@\" --socket {}", env!("CARGO_BIN_EXE_khelper"), self.daemon.socket().display());
+        script(&self.path("bin/khelper"), &text);
+    }
+
+    /// What the login shell was given, one command line a line.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        for session in &self.door.lock().unwrap().sessions {
+            // It may have ended.
+            let _ = killpg(Pid::from_raw(i32::try_from(session.id()).unwrap()), signal);
+        }
+    }
+
+    /// Kills every sshd, and takes no new connection.
+    pub fn cut(&self) {
+        self.door.lock().unwrap().open = false;
+        self.signal(Signal::SIGKILL);
+    }
+
+    /// Takes connections again.
+    pub fn join(&self) {
+        self.door.lock().unwrap().open = true;
+    }
+
+    /// No sshd says anything more; a new connection is answered.
+    pub fn fall_silent(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Waits until every connection has ended.
+    pub fn is_left(&self) {
+        for session in &mut self.door.lock().unwrap().sessions {
+            session.wait().unwrap();
+        }
+    }
+}
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        self.cut();
+        self.is_left();
+    }
+}
+
+/// This side: an ssh that knows these machines by these names, and reads no configuration but the test's.
+pub struct Near {
+    folder: tempfile::TempDir,
+}
+
+impl Near {
+    pub fn new(hosts: &[(&str, &Far)]) -> Self {
+        let folder = tempfile::Builder::new().prefix("n").tempdir_in("/tmp").unwrap();
+        let (mut config, mut known) = (String::new(), String::new());
+        for (name, far) in hosts {
+            let (port, key) = (far.port, far.path("key"));
+            config += &format!("Host {name}\n HostName 127.0.0.1\n Port {port}\n IdentityFile {}\n", key.display());
+            known += &format!("[127.0.0.1]:{port} {}", fs::read_to_string(far.path("key.pub")).unwrap());
+        }
+        config += &format!(
+            "Host *\n User tester\n IdentitiesOnly yes\n UserKnownHostsFile {}\n GlobalKnownHostsFile /dev/null\n",
+            folder.path().join("known").display()
+        );
+        fs::write(folder.path().join("known"), known).unwrap();
+        fs::write(folder.path().join("config"), config).unwrap();
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        let near = Self { folder };
+        near.options("");
+        near
+    }
+
+    /// Gives ssh these options before its own arguments. It tries to write to the terminal first, as one that asks does.
+    pub fn options(&self, options: &str) {
+        let folder = self.folder.path();
+        let text = format!(
+            "printf '%s\\n' \"$*\" >> {0}/calls\n(printf OVERWRITTEN > /dev/tty) 2> /dev/null\n\
+             exec {SSH} -F {0}/config {options} \"$@\"",
+            folder.display()
+        );
+        script(&folder.join("bin/ssh"), &text);
+    }
+
+    /// What ssh was called with, one call a line; empty if it never was.
+    pub fn calls(&self) -> String {
+        fs::read_to_string(self.folder.path().join("calls")).unwrap_or_default()
+    }
+
+    /// The PATH in which that ssh is found first.
+    pub fn path(&self) -> String {
+        format!("{}:{}", self.folder.path().join("bin").display(), std::env::var("PATH").unwrap())
+    }
+
+    pub fn khelper(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
+        command.args(args).env("PATH", self.path()).stdin(Stdio::null());
+        command.env("XDG_CONFIG_HOME", "/nonexistent").env_remove("XDG_RUNTIME_DIR").env_remove("DISPLAY");
+        command
+    }
+}

@@ -1,0 +1,34 @@
+//! Other machines: the verbs and the console over ssh(1), to an sshd(8) that the test starts.
+#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
+
+mod console;
+#[path = "../common/daemon.rs"]
+mod daemon;
+mod far;
+mod hosts;
+#[path = "../pty/mod.rs"]
+#[expect(dead_code, reason = "the tests of the console use the rest")]
+mod pty;
+mod verbs;
+
+use std::process::{Command, Output};
+
+/// What a run of khelper gave.
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
+
+fn ran(command: &mut Command, code: i32) -> Ran {
+    let ran = Ran::from(command.output().unwrap());
+    assert_eq!(ran.code, Some(code), "{command:?}: {}{}", ran.out, ran.err);
+    ran
+}

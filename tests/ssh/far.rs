@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use khelper::control::{self, Reply};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getegid, geteuid};
 
@@ -127,6 +128,29 @@ impl Far {
         script(&self.path("bin/khelper"), &text);
     }
 
+    /// The same, for a test that changes something over ssh: only root's sshd is in the daemon's user namespace, and a
+    /// daemon lets no other one do that.
+    pub fn that_acts() -> Option<Self> {
+        if !geteuid().is_root() {
+            eprintln!(
+                "skipped: an ordinary user's sshd is in a user namespace of its own: the daemon lets it only read"
+            );
+            return None;
+        }
+        Self::start()
+    }
+
+    /// Waits until so many watches are active there.
+    pub fn is_watched(&self, by: u64) {
+        let watchers = || match self.daemon.ask(&control::Command::Status) {
+            Reply::Status(snapshot) => u64::from(snapshot.watchers),
+            reply => panic!("{reply:?}"),
+        };
+        while watchers() != by {
+            thread::yield_now();
+        }
+    }
+
     /// What the login shell was given, one command line a line.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap()
@@ -150,7 +174,7 @@ impl Far {
         self.door.lock().unwrap().open = true;
     }
 
-    /// No sshd says anything more; a new connection is answered.
+    /// No sshd says anything more.
     pub fn fall_silent(&self) {
         self.signal(Signal::SIGSTOP);
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
-use khelper::control::{Command, Key, Reply};
+use khelper::control::{Command, Key};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -13,6 +13,10 @@ use crate::ran;
 
 fn three() -> Option<[Far; 3]> {
     Some([Far::start()?, Far::start()?, Far::start()?])
+}
+
+fn three_that_act() -> Option<[Far; 3]> {
+    Some([Far::that_acts()?, Far::that_acts()?, Far::that_acts()?])
 }
 
 #[test]
@@ -60,7 +64,7 @@ fn a_host_that_fails_or_is_slow_neither_hides_nor_delays_another() {
 
 #[test]
 fn the_worst_exit_code_counts_and_a_write_names_its_host() {
-    let Some([one, two, three]) = three() else { return };
+    let Some([one, two, three]) = three_that_act() else { return };
     let near = Near::new(&[("one", &one), ("two", &two), ("three", &three)]);
     let on = |args: &[&str], code| ran(&mut near.khelper(&[&["--host", "one,two,three"], args].concat()), code);
     for far in [&one, &two, &three] {
@@ -98,9 +102,7 @@ fn a_watch_of_several_hosts_has_whole_lines_and_ctrl_c_ends_all() {
     let mut child = near.khelper(&["--host", "one,two", "watch", "--json"]);
     let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     for far in [&one, &two] {
-        while !matches!(far.daemon.ask(&Command::Status), Reply::Status(snapshot) if snapshot.watchers > 0) {
-            std::thread::yield_now();
-        }
+        far.is_watched(1);
     }
     let ask = |far: &Far, name: &str| {
         let name = name.as_bytes().to_vec();

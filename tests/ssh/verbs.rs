@@ -22,7 +22,7 @@ fn starts(near: &Near, args: &[&str]) -> (Child, BufReader<ChildStdout>, String)
 
 #[test]
 fn each_verb_gives_what_it_gives_on_the_machine_itself() {
-    let Some(far) = Far::start() else { return };
+    let Some(far) = Far::that_acts() else { return };
     let near = Near::new(&[("web1", &far)]);
     let on = |args: &[&str], code| ran(&mut near.khelper(&[&["-t", "ssh://web1"], args].concat()), code);
     far.daemon.set(Key::Modprobe, b"/bin/true");
@@ -57,7 +57,7 @@ fn each_verb_gives_what_it_gives_on_the_machine_itself() {
 
 #[test]
 fn names_reach_no_shell() {
-    let Some(far) = Far::start() else { return };
+    let Some(far) = Far::that_acts() else { return };
     let near = Near::new(&[("web1", &far)]);
     far.daemon.set(Key::Modprobe, b"/bin/true");
     let trap = far.path("trap");
@@ -114,7 +114,7 @@ fn what_fails_says_why_and_what_to_do() {
 
 #[test]
 fn a_connection_that_is_cut_leaves_the_outcome_unknown_and_says_so() {
-    let Some(far) = Far::start() else { return };
+    let Some(far) = Far::that_acts() else { return };
     let near = Near::new(&[("web1", &far)]);
     let (fifo, begun) = (far.path("hold"), far.path("begun"));
     for path in [&fifo, &begun] {
@@ -145,21 +145,13 @@ fn nothing_is_left_on_either_side_however_the_command_ends() {
         let mut child = near.khelper(&["-t", "ssh://web1", "watch"]);
         let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
-        let watchers = || match far.daemon.ask(&Command::Status) {
-            Reply::Status(snapshot) => snapshot.watchers,
-            reply => panic!("{reply:?}"),
-        };
-        while watchers() == 0 {
-            std::thread::yield_now();
-        }
+        far.is_watched(1);
         far.daemon.ask(&Command::RequestModule { name: b"x".to_vec(), wait: true });
         out.read_line(&mut String::new()).unwrap();
         kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
         assert_eq!(child.wait().unwrap().code(), code, "{signal}");
         // Each sshd ends when its ssh has ended; then the bridge ends, though the daemon says nothing more.
         far.is_left();
-        while watchers() > 0 {
-            std::thread::yield_now();
-        }
+        far.is_watched(0);
     }
 }

@@ -19,6 +19,8 @@ pub(in crate::engine) struct Ended {
     most: usize,
     /// Forms of records, the last found first. Without output, which has its budget.
     forms: VecDeque<Arc<Record>>,
+    /// The name in the last record.
+    name: Option<Arc<[u8]>>,
 }
 
 /// An ended record.
@@ -58,7 +60,7 @@ struct Words {
 impl Ended {
     /// Room for this many records.
     pub(super) fn new(most: usize) -> Self {
-        Self { all: VecDeque::new(), most, forms: VecDeque::new() }
+        Self { all: VecDeque::new(), most, forms: VecDeque::new(), name: None }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -81,8 +83,12 @@ impl Ended {
             // Never more than will be used: the list is a megabyte in the end.
             self.all.reserve_exact(self.all.len().max(16).min(self.most - self.all.len().min(self.most)));
         }
-        let kept = match self.forms.iter().find_map(|form| Own::of(&record, form).map(|own| (form.clone(), own))) {
-            Some((form, own)) => Kept::Like(form, own),
+        let like = |form: &Arc<Record>| Some((form.clone(), Own::of(&record, form, &self.name)?));
+        let kept = match self.forms.iter().find_map(like) {
+            Some((form, own)) => {
+                self.name.clone_from(&own.module);
+                Kept::Like(form, own)
+            }
             None => {
                 self.forms.truncate(FORMS - 1);
                 self.forms.push_front(Arc::new(Record { output: None, ..(*record).clone() }));
@@ -133,7 +139,8 @@ impl Kept {
 
 impl Own {
     /// What is left of the record without the form; `None` if the two together are not exactly the record.
-    fn of(record: &Record, form: &Record) -> Option<Self> {
+    /// `name` is what it may share, if it is its own.
+    fn of(record: &Record, form: &Record, name: &Option<Arc<[u8]>>) -> Option<Self> {
         let end = |r: &Record| (r.kind, r.outcome, r.stage, r.status, r.result);
         if end(record) != end(form) {
             return None;
@@ -146,7 +153,11 @@ impl Own {
             asked_by: record.asked_by.and_then(NonZeroU64::new),
             wall: record.wall,
             at: record.at,
-            module: if record.module == form.module { form.module.clone() } else { record.module.clone() },
+            module: [&form.module, name]
+                .into_iter()
+                .find(|name| **name == record.module)
+                .unwrap_or(&record.module)
+                .clone(),
             actor: record.actor.clone(),
             output: record.output.clone(),
             words: (!of_form).then(words),
@@ -248,6 +259,12 @@ mod tests {
         }
         assert_eq!((ended.newest().filter(|kept| is_whole(kept)).count(), ended.all.capacity()), (2, 100));
         assert_eq!(ended.newest().map(Kept::id).collect::<Vec<_>>(), (1..=100).rev().collect::<Vec<_>>());
+        (0..3).for_each(|id| ended.push(record(id, b"again", 0).into()));
+        let names: Vec<_> = ended.newest().take(3).map(|kept| kept.record().module.clone().unwrap()).collect();
+        assert!(
+            Arc::ptr_eq(&names[0], &names[1]) && Arc::ptr_eq(&names[0], &names[2]),
+            "one name in a row is kept once"
+        );
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn flood(home: &Path, callers: Option<u64>) {
     let mut modprobe = OsString::from("kernel.modprobe=");
     modprobe.push(&tiny);
     let mut console = Watched::start(&[env!("CARGO_BIN_EXE_khelper").into(), "--set".into(), modprobe], home);
-    let calm = console.keys(CALM);
+    let (calm, _) = console.keys(CALM);
     let first = FIRST / callers * callers;
     console.ask(callers, first);
     let began = Instant::now();
@@ -40,7 +40,7 @@ pub fn flood(home: &Path, callers: Option<u64>) {
     let before = status(&console.program, "VmRSS:");
     console.ask(callers, asked);
     let began = Instant::now();
-    let keys = console.keys(KEYS);
+    let (keys, echoes) = console.keys(KEYS);
     let lasted = began.elapsed().as_secs_f64();
     console.show("3", "[3 Activity]");
     let is_over = console.has(&said(first + asked));
@@ -49,6 +49,7 @@ pub fn flood(home: &Path, callers: Option<u64>) {
     println!("the tiny static helper, {callers} at a time, the console in a terminal of 120 by 40:");
     println!("{asked} asked, {asked} ended and counted, in {took:.1} s: {:.0} a second", asked as f64 / took);
     println!("a key to its screen, ms: {}; before it: {}", spread(keys), spread(calm));
+    println!("a line to its answer by cat(1) in another terminal at the same time, ms: {}", spread(echoes));
     if is_over {
         println!("the flood ended before the last key, which came after {lasted:.1} s: the keys were not all in it");
     }
@@ -76,6 +77,18 @@ fn tiny(home: &Path) -> PathBuf {
     cc.args(["-O2", "-static", "-nostdlib", "-ffreestanding", "-o"]).args([&program, &source]);
     assert!(cc.status().unwrap().success(), "cc");
     program
+}
+
+/// The time from a line to cat's answer, which follows the terminal's own echo.
+fn answered(cat: &Program) -> Duration {
+    let began = Instant::now();
+    cat.write(b"x\n");
+    let mut seen = 0;
+    while seen < 2 {
+        let bytes = cat.read(Duration::from_secs(60)).unwrap_or_else(|| panic!("cat does not answer"));
+        seen += bytes.iter().filter(|byte| **byte == b'x').count();
+    }
+    began.elapsed()
 }
 
 /// The console, and the screen of its terminal.
@@ -118,19 +131,22 @@ impl Watched {
         }
     }
 
-    /// The time from each key to its screen, in milliseconds.
-    fn keys(&mut self, count: usize) -> Vec<f64> {
-        let mut times = Vec::with_capacity(count);
+    /// The time from each key to its screen, in milliseconds, and what cat(1) takes in turn: terminals, pipes and threads
+    /// wait for the machine too.
+    fn keys(&mut self, count: usize) -> (Vec<f64>, Vec<f64>) {
+        let (mut times, mut echoes) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let cat = Program::start(&["cat".into()], Path::new("/"));
         for (key, what) in SCREENS.iter().cycle().take(count) {
             let pressed = Instant::now();
             self.show(key, what);
             times.push(pressed.elapsed().as_secs_f64() * 1e3);
+            echoes.push(answered(&cat).as_secs_f64() * 1e3);
             while let Some(left) = BETWEEN.checked_sub(pressed.elapsed()) {
                 let Some(bytes) = self.program.read(left) else { break };
                 self.screen.process(&bytes);
             }
         }
-        times
+        (times, echoes)
     }
 
     fn line(&self, with: &str) -> String {

@@ -40,7 +40,7 @@ fn every_command_and_option_is_in_them() {
     let text = |name: &str| String::from_utf8(files[Path::new(name)].clone()).unwrap();
     for command in khelper::cli::definition().get_subcommands().filter(|command| !command.is_hide_set()) {
         let name = command.get_name();
-        let page = text(&format!("man/khelper-{name}.1"));
+        let page = text(&format!("man/khelper-{name}.{}", man::section(name)));
         let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
         for long in shown.filter_map(|arg| arg.get_long()) {
             assert!(page.contains(&long.replace('-', "\\-")), "{name}: --{long}");

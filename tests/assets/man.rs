@@ -57,12 +57,21 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("dropped_bytes", "output of both streams beyond what was kept"),
 ];
 
-/// Every page by its file name: khelper.1, and one page for each command.
+/// The pages of file formats, which are written by hand.
+const FORMATS: [&str; 2] = ["khelper.d", "khelper-ledger"];
+
+/// The section of a command's page: the daemon is a command for administrators.
+pub fn section(command: &str) -> u8 {
+    if command == "serve" { 8 } else { 1 }
+}
+
+/// Every page by its file name: khelper.1, one page for each command, and those of file formats.
 pub fn pages() -> Vec<(String, Vec<u8>)> {
     let mut definition = khelper::cli::definition().disable_help_subcommand(true);
     definition.build();
     // The exit codes after the help are a section of their own here.
-    let mut text = render(&definition.clone().after_help(""), "khelper").replace(".SH CAVEATS\n", "");
+    let mut text = render(&definition.clone().after_help(""), "khelper", 1).replace(".SH CAVEATS\n", "");
+    text = text.replace("khelper\\-serve(1)", "khelper\\-serve(8)");
     text.push_str(&knobs());
     text.push_str(&added("khelper"));
     text.push_str(&table("JSON FIELDS", FIELDS));
@@ -74,10 +83,14 @@ pub fn pages() -> Vec<(String, Vec<u8>)> {
     let mut pages = vec![("khelper.1".to_owned(), ascii(&text))];
     for command in definition.get_subcommands().filter(|command| !command.is_hide_set()) {
         let name = format!("khelper-{}", command.get_name());
-        let mut text = render(command, &name);
+        let section = section(command.get_name());
+        let mut text = render(command, &name, section);
         text.push_str(&added(command.get_name()));
         text.push_str(".SH EXIT STATUS\nSee \\fBkhelper\\fR(1).\n.SH SEE ALSO\n\\fBkhelper\\fR(1)\n");
-        pages.push((format!("{name}.1"), ascii(&text)));
+        pages.push((format!("{name}.{section}"), ascii(&text)));
+    }
+    for name in FORMATS {
+        pages.push((format!("{name}.5"), ascii(&format!(".TH {name} 5\n{}", added(name)))));
     }
     pages
 }
@@ -88,8 +101,8 @@ fn added(command: &str) -> String {
     std::fs::read_to_string(folder.join(format!("{command}.roff"))).unwrap_or_default()
 }
 
-fn render(command: &clap::Command, name: &str) -> String {
-    let man = Man::new(command.clone()).title(name.to_owned()).section("1");
+fn render(command: &clap::Command, name: &str, section: u8) -> String {
+    let man = Man::new(command.clone()).title(name.to_owned()).section(section.to_string());
     let mut text = Vec::new();
     // Writing to a Vec cannot fail.
     man.render(&mut text).unwrap();

@@ -79,6 +79,7 @@ fn run(args: &Args) -> u8 {
             changes.close();
             return code;
         }
+        cli::Command::Rules(args) => return cli::rules::rules(args),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
         cli::Command::Log(log) => {
             let files = || cli::log::log(log, args.ledger_target());

@@ -17,6 +17,9 @@ use crate::control;
 use crate::control::config::{self, Applied, Config};
 use crate::control::host::{self, HostKernel};
 use crate::control::local::Local;
+use crate::control::module_tree::ModuleTree;
+use crate::control::rules::text::counted;
+use crate::control::rules::{Folders, Live, Refused};
 use crate::control::text::log::losses;
 use crate::daemon::descriptors;
 use crate::daemon::journal::Journal;
@@ -24,10 +27,11 @@ use crate::daemon::mailbox::Reloaded;
 use crate::daemon::notify::Notify;
 use crate::daemon::server::{Parts, SIGNALS, Server};
 use crate::daemon::socket::Listener;
-use crate::engine::Engine;
+use crate::engine::{Builder, Engine};
 use crate::ledger::folder;
 use crate::ledger::view::Files;
 use crate::ledger::writer::{Ledger, Options};
+use crate::policy::rules::Mode;
 use crate::sys::host::Host;
 use crate::sys::linux::{LinuxHost, cgroup};
 use crate::sys::orphans;
@@ -88,11 +92,13 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let kernel = args.watch_kernel.then(|| watch(&folder, &host)).transpose()?;
     let mut builder = Engine::builder().host(host).fix_sigchld(true).helper_limits(vec![limit]);
     builder = builder.record_sink(ledger.clone()).first_id(ledger.first_id());
-    if let Some(below) = cgroup::delegated() {
-        builder = builder.helper_cgroups(below);
-    }
+    builder = cgroup::delegated().into_iter().fold(builder, Builder::helper_cgroups);
     if let Ok(path) = std::env::current_exe() {
         builder = builder.probe(path, PROBE_ARG);
+    }
+    let rules = live_rules(args)?;
+    if let Some(live) = &rules {
+        builder = builder.rules(live.hook());
     }
     let journal = Arc::new(Journal::new()?);
     listener.remark.iter().for_each(|remark| journal.line(Level::Warning, remark));
@@ -102,7 +108,7 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let view = Arc::new(Files::new(folder.clone()));
     let local = Local::with_run(engine.clone(), ledger.run());
     let target = Arc::new(local.with_config(config.clone()).with_ledger(view));
-    let configuration = Configuration { target: target.clone(), config, last: last_good(&folder) };
+    let configuration = Configuration { target: target.clone(), config, last: last_good(&folder), rules };
     configuration.start(&journal)?;
     let reload = Arc::new(move || configuration.reload());
     let counted = engine.clone();
@@ -168,6 +174,15 @@ fn listen(args: &Serve, readers: Option<u32>) -> Result<Listener, Failure> {
     })
 }
 
+/// The rules, if a mode is given. A daemon that cannot read them does not start: it would enforce nothing.
+fn live_rules(args: &Serve) -> Result<Option<Arc<Live>>, Failure> {
+    let Some(mode) = args.rules.filter(|mode| *mode != Mode::Off) else { return Ok(None) };
+    let folders = args.config.as_ref().map_or_else(Folders::default, |folder| Folders::only(folder.join("rules.d")));
+    let live = Live::load(folders, ModuleTree::default(), mode);
+    let live = live.map_err(|Refused(faults)| Failure::Refused(faults.join("\nkhelper: "), exit::USAGE))?;
+    Ok(Some(Arc::new(live)))
+}
+
 /// The last good configuration is beside the ledger.
 fn last_good(ledger: &Path) -> PathBuf {
     let ledger = std::path::absolute(ledger).unwrap_or_else(|_| ledger.to_owned());
@@ -179,6 +194,7 @@ struct Configuration {
     target: Arc<Local>,
     config: Arc<Config>,
     last: PathBuf,
+    rules: Option<Arc<Live>>,
 }
 
 impl Configuration {
@@ -200,7 +216,22 @@ impl Configuration {
         Ok(())
     }
 
+    /// Reads both again; each is taken as a whole or not at all.
     fn reload(&self) -> Reloaded {
+        let mut reloaded = self.reload_knobs();
+        match self.rules.as_ref().map(|rules| rules.reload()) {
+            None => {}
+            Some(Ok(count)) => reloaded.lines.push(format!("{} read again", counted(count, "rule"))),
+            Some(Err(Refused(faults))) => {
+                let (lines, state) = (faults, "rules refused: kept the old ones");
+                reloaded.lines.splice(0..0, lines);
+                (reloaded.level, reloaded.state) = (Level::Error, state);
+            }
+        }
+        reloaded
+    }
+
+    fn reload_knobs(&self) -> Reloaded {
         match config::reload(&*self.target, &Self::by(), &self.config, &self.last) {
             Ok(applied) => {
                 let failed = applied.failed.iter().map(|error| format!("not applied: {}", error.whole())).collect();

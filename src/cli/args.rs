@@ -12,6 +12,7 @@ use super::exit;
 use super::log::Log;
 use super::over_ssh::{self, OverSsh};
 use super::posture::Posture;
+use super::rules::RulesCommand;
 use super::serve::{Bridge, Serve};
 use super::shim::Shim;
 use super::target::{self, Chosen};
@@ -70,6 +71,8 @@ pub enum Command {
     Why(Why),
     /// Show what this machine's kernel may execute on its own, how it stands, and why it matters
     Posture(Posture),
+    /// Check, try, learn and export rules: who may ask for which module and helper
+    Rules(RulesCommand),
     /// Put a program before the kernel's modprobe that asks the daemon for a verdict
     Shim(Shim),
     /// Serve one engine to other processes, over a socket
@@ -230,6 +233,7 @@ impl Args {
                 | Command::Log(_)
                 | Command::Why(_)
                 | Command::Posture(_)
+                | Command::Rules(_)
                 | Command::Shim(_),
             ) => &[][..],
             #[cfg(feature = "console")]
@@ -259,7 +263,13 @@ impl Command {
     pub const fn verb(&self) -> Option<&Common> {
         match self {
             Self::Verb(verb) => Some(verb),
-            Self::Serve(_) | Self::Bridge(_) | Self::Log(_) | Self::Why(_) | Self::Posture(_) | Self::Shim(_) => None,
+            Self::Serve(_)
+            | Self::Bridge(_)
+            | Self::Log(_)
+            | Self::Why(_)
+            | Self::Posture(_)
+            | Self::Rules(_)
+            | Self::Shim(_) => None,
             #[cfg(feature = "console")]
             Self::Keys | Self::Console(_) => None,
         }
@@ -284,7 +294,7 @@ impl Command {
     fn needs_no_target(&self) -> bool {
         match self {
             Self::Verb(verb) => matches!(verb, Common::Mask(_)),
-            Self::Serve(_) | Self::Bridge(_) | Self::Posture(_) | Self::Shim(_) => true,
+            Self::Serve(_) | Self::Bridge(_) | Self::Posture(_) | Self::Rules(_) | Self::Shim(_) => true,
             // They read files unless a daemon is named.
             Self::Log(_) | Self::Why(_) => false,
             #[cfg(feature = "console")]

@@ -24,6 +24,7 @@ mod printer;
 pub mod probe;
 mod rehearse;
 mod request;
+pub mod rules;
 pub mod serve;
 mod set;
 pub mod shim;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::target::{self, Chosen};
+use crate::policy::rules::Mode;
 
 /// `--target` of a command that needs none: it is refused, and not shown.
 #[derive(Debug, clap::Args)]
@@ -10,6 +11,10 @@ pub struct NoTarget {
     /// The target of other commands.
     #[arg(short = 't', long, value_name = "TARGET", hide = true, value_parser = target::parser())]
     target: Option<Chosen>,
+}
+
+fn mode(name: &str) -> Result<Mode, String> {
+    Mode::parse(name.as_bytes()).ok_or_else(|| format!("give one of {}", Mode::ALL.map(Mode::name).join(", ")))
 }
 
 /// `serve`.
@@ -30,6 +35,10 @@ pub struct Serve {
     /// Watch the helpers of this machine's kernel, too, and record them in the ledger: the target `daemon/kernel`
     #[arg(long)]
     pub watch_kernel: bool,
+    /// What the rules in the folder rules.d of the configuration do: off, learn, audit (what would be denied is logged) or
+    /// enforce
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    pub rules: Option<Mode>,
     #[command(flatten)]
     /// It has none.
     pub no_target: NoTarget,

@@ -32,6 +32,7 @@ mod reads;
 pub mod record_json;
 pub mod rehearsal;
 pub mod repeat;
+pub mod rules;
 pub mod shim;
 pub mod tally;
 pub mod target;

@@ -18,7 +18,7 @@ use crate::sys::linux::LinuxHost;
 use super::actors::Actors;
 use super::gate::Gatekeeper;
 use super::handle::Engine;
-use super::inner::{Inner, SecurityHook};
+use super::inner::{Inner, RuleHook, SecurityHook};
 use super::pools::Pools;
 use super::registry::Registry;
 use super::sink::Sink;
@@ -51,6 +51,7 @@ pub struct Builder {
     probe: Option<(PathBuf, &'static str)>,
     fix_sigchld: bool,
     hook: Option<SecurityHook>,
+    rules: Option<RuleHook>,
     text_budget: Option<usize>,
     sink: Option<Arc<dyn RecordSink>>,
     sink_queue: Option<usize>,
@@ -129,6 +130,15 @@ impl Builder {
         self
     }
 
+    /// Decides by rules which modules and helpers are started ([`crate::policy::rules`]). What they deny ends with `EPERM`
+    /// and cites the rule; what they would deny is a line of the log. If the hook panics, the request is refused with
+    /// `ECANCELED`.
+    #[must_use]
+    pub fn rules(mut self, rules: RuleHook) -> Self {
+        self.rules = Some(rules);
+        self
+    }
+
     /// Starts the engine. The calling thread starts the workers that serve threads in its own state: the same
     /// capability sets, namespaces, root and so on. A thread in another state starts other workers when it makes a call
     /// (UMH-10). The gate opens last (GATE-1).
@@ -169,6 +179,7 @@ impl Builder {
             )),
             pools: Pools::new(),
             hook: self.hook,
+            rules: self.rules,
             helper_limits: self.helper_limits.into(),
             helper_cgroups: self.helper_cgroups,
             probe: self.probe,

@@ -15,6 +15,7 @@ use crate::abi::launch_spec::Rlimit;
 use crate::abi::module::ModuleName;
 use crate::abi::wait::WaitMode;
 use crate::policy::limit::ceiling;
+use crate::policy::rules::{Decision, Wanted};
 use crate::sys::caller::CallerState;
 use crate::sys::fork::ProcessMark;
 use crate::sys::host::{Host, Micros};
@@ -39,6 +40,9 @@ use crate::abi::record::{Kind, Outcome, Record, State};
 /// `Err` refuses the request with that errno.
 pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Actor) -> Result<(), Errno> + Send + Sync>;
 
+/// Decides by rules, after `khelper.deny` and `khelper.allow`, and before the security hook. A panic in it refuses.
+pub type RuleHook = Arc<dyn Fn(Wanted<'_>, &Actor) -> Decision + Send + Sync>;
+
 pub(super) struct Inner {
     pub(super) host: Arc<dyn Host>,
     pub(super) actors: Actors,
@@ -54,6 +58,7 @@ pub(super) struct Inner {
     pub(super) registry: Arc<Monitor<Registry>>,
     pub(super) pools: Pools<Arc<Call>>,
     pub(super) hook: Option<SecurityHook>,
+    pub(super) rules: Option<RuleHook>,
     /// The resource limits of every helper, besides this process's own.
     pub(super) helper_limits: Box<[Rlimit]>,
     /// The cgroup in which every helper gets one of its own.

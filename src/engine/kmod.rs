@@ -14,6 +14,7 @@ use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::WaitMode;
 use crate::policy::authorize::judge_name;
 use crate::policy::limit::Admission;
+use crate::policy::rules::Wanted;
 
 use super::cancel::Cancel;
 use super::inner::Inner;
@@ -109,7 +110,7 @@ impl Inner {
         self.take_slot(&name, values, record.id, [cancel, &caller.cancel])
     }
 
-    /// Checks the allow and deny lists, then calls the embedder's security hook (REQ-2). A panic in the hook refuses.
+    /// Checks the allow and deny lists and the rules, then calls the embedder's security hook (REQ-2). A panic in the hook refuses.
     fn judge(&self, name: &ModuleName, values: &Values, record: &Record) -> Result<(), NoSlot> {
         judge_name(&values.allow, &values.deny, name.as_bytes()).map_err(|why| {
             refused(
@@ -119,6 +120,7 @@ impl Inner {
                 "change khelper.allow or khelper.deny if this module may be requested",
             )
         })?;
+        self.judge_by_rules(Wanted::Module(name.as_bytes()), record).map_err(NoSlot::Refused)?;
         let Some(hook) = &self.hook else { return Ok(()) };
         let verdict = catch_unwind(AssertUnwindSafe(|| hook(name, &record.actor))).unwrap_or(Err(Errno::ECANCELED));
         verdict.map_err(|errno| {

@@ -12,6 +12,7 @@ use crate::abi::log::LogKind;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::completion::{Check, check};
+use crate::policy::rules::Wanted;
 
 use super::call::Call;
 use super::cancel::Cancel;
@@ -39,7 +40,7 @@ impl Inner {
         record.own = options.own.map(Box::new);
         let begun = self.begin(&mut record, &cancel);
         options.ask.begins(record.id);
-        if let Err(error) = begun.and_then(|()| self.not_within()) {
+        if let Err(error) = begun.and_then(|()| self.not_within()).and_then(|()| self.judge_call(&record)) {
             let record = self.close_without_process(record, Outcome::Refused, Some(&error));
             info.end(&record);
             self.finish(self.now(), record.clone());
@@ -47,6 +48,11 @@ impl Inner {
         }
         let how = How { module: false, own: options.own, timeout: options.timeout, wait };
         self.exec(info, record, &how, values.era, [&cancel, &options.ask.cancel])
+    }
+
+    /// A call without a path, or with an empty one, starts nothing: there is nothing to judge.
+    fn judge_call(&self, record: &Record) -> Result<(), EngineError> {
+        if record.path.is_empty() { Ok(()) } else { self.judge_by_rules(Wanted::Helper(&record.path), record) }
     }
 
     /// `call_usermodehelper_exec`: consumes `info`. Its cleanup has run once when this returns, unless the worker owns

@@ -14,6 +14,7 @@ mod limit;
 mod parallel;
 mod phrases;
 mod probe;
+mod rules;
 mod second_interrupt;
 mod settings;
 mod streams;

@@ -54,6 +54,39 @@ fn a_start_with_an_error_uses_the_last_good_configuration_or_refuses() {
     assert_eq!(daemon.connect().get("kernel.usermodehelper.bset"), mask);
 }
 
+#[test]
+fn rules_are_enforced_for_every_client_and_read_again_on_sighup() {
+    let dir = Dir::new();
+    write(&dir, "kernel.modprobe = /bin/true\n");
+    let rules = dir.path().join("config/rules.d");
+    std::fs::create_dir(&rules).unwrap();
+    let put = |text: &str| std::fs::write(rules.join("10.rules"), text).unwrap();
+    put("deny name nothing\nalow name x\n");
+    let refused = command(&dir).args(["--rules", "enforce"]).output().unwrap();
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        refused.status.code() == Some(64) && text.contains("10.rules:2:1: a rule cannot begin with `alow`"),
+        "{text}"
+    );
+    put("deny name one\n");
+    let mut daemon = Daemon::of(&dir, command(&dir).args(["--rules", "enforce"]));
+    let mut client = daemon.connect();
+    let mut is_denied = |name: &str| {
+        let answer = client.call("Request", json!({"name": name, "wait": true}));
+        answer.to_string().contains("denied by")
+    };
+    assert!(is_denied("one") && !is_denied("two"));
+    put("deny name two\ndeny\n");
+    daemon.signal(Signal::SIGHUP);
+    daemon.logged("the rule does not say what it is about");
+    daemon.logged("rules refused: kept the old ones");
+    assert!(is_denied("one") && !is_denied("two"));
+    put("deny name two\n");
+    daemon.signal(Signal::SIGHUP);
+    daemon.logged("1 rule read again");
+    assert!(!is_denied("one") && is_denied("two"));
+}
+
 /// The drain of the gate fails while a helper runs: the rest is applied, and that is what is said.
 #[test]
 fn a_reload_whose_gate_cannot_be_drained_says_what_was_applied() {

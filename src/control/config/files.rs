@@ -20,15 +20,15 @@ pub struct File {
     pub bytes: Vec<u8>,
 }
 
-/// Reads the files `*.conf` of all folders, in the order of their names whatever their folders. A folder that does not
-/// exist is empty. Hidden files are passed over.
-pub(super) fn read(folders: &[PathBuf]) -> Result<Vec<File>, ControlError> {
+/// Reads the files with this ending of all folders, in the order of their names whatever their folders. A folder that does
+/// not exist is empty. Hidden files are passed over.
+pub(in crate::control) fn read(folders: &[PathBuf], ending: &[u8]) -> Result<Vec<File>, ControlError> {
     let mut all: BTreeMap<OsString, Option<File>> = BTreeMap::new();
     for path in folders {
         let Some(folder) = Folder::open(path).map_err(|e| refused(&e))? else { continue };
         for name in folder.names().map_err(|e| refused(&e))? {
             let bytes = name.as_bytes();
-            if !bytes.ends_with(b".conf") || bytes.starts_with(b".") || all.contains_key(&name) {
+            if !bytes.ends_with(ending) || bytes.starts_with(b".") || all.contains_key(&name) {
                 continue;
             }
             let file = match folder.read(&name).map_err(|e| refused(&e))? {

@@ -36,6 +36,8 @@ pub(super) use persist::{persist, unpersist};
 
 /// The folders of the system, the first one before the others where a name is in several.
 const SYSTEM: [&str; 3] = ["/etc/khelper.d", "/run/khelper.d", "/usr/lib/khelper.d"];
+/// The ending of the names of configuration files.
+const ENDING: &[u8] = b".conf";
 /// The file of `set --persist`.
 const PERSIST: &str = "zz-persist.conf";
 
@@ -123,7 +125,7 @@ impl Config {
                 ParseError::with(nix::errno::Errno::ENOENT, "there is no such folder", "name a folder that exists");
             return Err(at(self.persisted(), error));
         }
-        Ok(resolve(&files::read(&self.folders)?, known))
+        Ok(resolve(&files::read(&self.folders, ENDING)?, known))
     }
 
     /// The folder that `set --persist` writes to.

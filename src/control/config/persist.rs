@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::sys::linux::trust::{Contents, Folder, Untrusted};
 
 use super::files::{self, File};
-use super::{Config, PERSIST, at, edit, persist_name, refused, resolve};
+use super::{Config, ENDING, PERSIST, at, edit, persist_name, refused, resolve};
 
 /// Writes knobs, all or none, and keeps their values in the file. Nothing is written if another line would win over the
 /// file's.
@@ -126,7 +126,7 @@ impl Kept {
         mut keys: impl Iterator<Item = Key>,
         known: CapMask,
     ) -> Result<(), ControlError> {
-        let mut all = files::read(&config.folders)?;
+        let mut all = files::read(&config.folders, ENDING)?;
         all.retain(|file| file.path != self.path());
         let at_name = |file: &File| file.path.file_name().is_some_and(|name| name < persist_name());
         let place = all.iter().position(|file| !at_name(file)).unwrap_or(all.len());

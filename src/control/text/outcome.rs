@@ -229,11 +229,13 @@ fn refused(record: &Record) -> OutcomeText {
     OutcomeText::new(symbol, Severity::Warned, format!("{by}{}", errno(record)))
 }
 
-/// Which part of the security hook denied the name (REQ-2). The cause that `judge_name` writes begins with the knob.
+/// Which part of the security hook denied the name (REQ-2). The cause that `judge_name` writes begins with the knob, that
+/// of a rule with `denied by`.
 pub(crate) fn denied_by(record: &Record) -> &'static str {
     match record.said.as_deref() {
         Some(why) if why.starts_with(Key::Deny.name()) => "denied by khelper.deny",
         Some(why) if why.starts_with(Key::Allow.name()) => "denied by khelper.allow",
+        Some(why) if why.starts_with("denied by ") => "denied by a rule",
         _ => "denied by a hook",
     }
 }

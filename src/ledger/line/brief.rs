@@ -11,7 +11,7 @@ use super::placed::Placed;
 use super::{Head, Opening, Wall, time, usual};
 
 /// A record that is used for one line after the other. It has the request's id, kind and name, the path, the process that
-/// asked, by its command name and its user ids, how the request ended and after which time. Its other fields mean
+/// asked, by its command name, its user and group ids and its unit, how the request ended and after which time. Its other fields mean
 /// nothing.
 pub struct Brief(Record);
 
@@ -110,6 +110,7 @@ fn set(to: &mut Arc<[u8]>, raw: &[u8]) -> Result<(), Malformed> {
 
 fn requester(actor: &mut Actor, raw: &[u8]) -> Result<(), Malformed> {
     let (mut seen, mut place) = (0, Placed::default());
+    let mut gid = None;
     actor.loginuid = None;
     for field in Fields::of(raw)? {
         match field? {
@@ -119,11 +120,13 @@ fn requester(actor: &mut Actor, raw: &[u8]) -> Result<(), Malformed> {
                 let name = plain(raw).map(Comm::new).map_or_else(|| bytes(raw).map(|name| Comm::new(&name)), Ok)?;
                 (actor.comm, seen) = (name, seen | 4);
             }
+            (b"gid", raw) => gid = Some(number(raw)?),
             (b"loginuid", raw) => actor.loginuid = Some(number(raw)?),
             (key, raw) => place.read(key, raw)?,
         }
     }
     actor.place = place.whole();
+    actor.gid = gid.unwrap_or(actor.uid);
     if seen == 7 { Ok(()) } else { Err(Malformed) }
 }
 

@@ -132,6 +132,24 @@ impl Verdict {
     }
 }
 
+/// What a process wants of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// A module of this name.
+    Module(&'a [u8]),
+    /// A helper of this path.
+    Helper(&'a [u8]),
+}
+
+impl<'a> Wanted<'a> {
+    /// The name or the path.
+    pub const fn name(self) -> &'a [u8] {
+        match self {
+            Self::Module(name) | Self::Helper(name) => name,
+        }
+    }
+}
+
 /// What happens to a request.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,11 +16,14 @@
 //! What is not known of a requester satisfies a deny, never an allow. A command name is never a condition: every process
 //! chooses its own.
 
+mod check;
 mod cited;
 mod condition;
 mod error;
+mod export;
 mod index;
 mod judge;
+mod learn;
 mod parse;
 mod rule;
 mod ruleset;
@@ -28,9 +31,11 @@ mod ruleset;
 mod tests;
 mod words;
 
-pub use cited::{Because, Cited, Decision, Mode, Verdict};
+pub use check::Remark;
+pub use cited::{Because, Cited, Decision, Mode, Verdict, Wanted};
 pub use condition::{Known, Requester};
 pub use error::{Fault, What};
 pub use judge::{Asked, Resolved};
+pub use learn::{Learner, literal};
 pub use rule::{Action, Object, Position, Rule};
 pub use ruleset::{Rules, Source};

@@ -149,7 +149,6 @@ fn paths(column: u32, words: &[Word<'_>]) -> Result<Vec<Box<[u8]>>, Wrong> {
 
 fn list(column: u32, words: &[Word<'_>], lists: &Lists) -> Result<Line, Wrong> {
     let [(at, name), (_, "="), patterns @ ..] = words else { return Err((column, What::Let)) };
-    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let name = name.strip_prefix('@').filter(|name| !name.is_empty() && name.chars().all(is_letter));
     let Some(name) = name else { return Err((*at, What::Let)) };
     if let Some((_, before, _)) = lists.iter().find(|(list, ..)| list == name) {
@@ -168,83 +167,91 @@ fn attribute_in_list(word: &str) -> crate::abi::error::ParseError {
     crate::abi::error::ParseError::invalid(why, "put it behind the patterns of the rule")
 }
 
+/// One attribute, in its parts.
+struct Attribute<'a> {
+    column: u32,
+    key: &'static str,
+    operator: &'a str,
+    value: &'a str,
+}
+
+impl Attribute<'_> {
+    /// The value is wrong, or what is wrong in it.
+    fn wrong(&self, what: Option<What>) -> Wrong {
+        let column = self.column + u32::try_from(self.key.len() + self.operator.len()).unwrap_or(0);
+        (column, what.unwrap_or_else(|| What::Value(self.key, self.value.to_owned())))
+    }
+
+    fn bad_operator(&self) -> Wrong {
+        (self.column, What::Operator(self.key, self.operator.to_owned()))
+    }
+
+    /// One of two words.
+    fn one_of(&self, yes: &str, no: &str) -> Result<bool, Wrong> {
+        match self.value {
+            value if value == yes => Ok(true),
+            value if value == no => Ok(false),
+            _ => Err(self.wrong(None)),
+        }
+    }
+
+    /// The condition that it states; `None` for what is no condition.
+    fn condition(&self) -> Result<Option<Condition>, Wrong> {
+        let mut negated = self.operator == "!=";
+        let subject = match self.key {
+            "uid" | "gid" => {
+                let ranges = numbers(self.operator, self.value).map_err(|what| self.wrong(what))?;
+                let ranges = ranges.ok_or_else(|| self.bad_operator())?;
+                if self.key == "uid" { Subject::Uid(ranges) } else { Subject::Gid(ranges) }
+            }
+            "unit" | "container" | "exe" if !matches!(self.operator, "=" | "!=") => return Err(self.bad_operator()),
+            "unit" => Subject::Unit(exact(self.value).map_err(|what| self.wrong(what))?),
+            "container" => Subject::Container(exact(self.value).map_err(|what| self.wrong(what))?),
+            "exe" => Subject::Exe(exact(self.value).map_err(|what| self.wrong(what))?),
+            _ if self.operator != "=" => return Err(self.bad_operator()),
+            "userns" => {
+                negated = !self.one_of("yes", "no")?;
+                Subject::Userns
+            }
+            "requester" => {
+                negated = !self.one_of("known", "unknown")?;
+                Subject::Known
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Condition { subject, negated }))
+    }
+}
+
 fn attribute<'a>((column, word): Word<'a>, to: &mut Parsed, seen: &mut Vec<(&'a str, bool)>) -> Result<(), Wrong> {
-    let Some((key, operator, value)) = operator(word) else {
+    let Some((written, operator, value)) = operator(word) else {
         return Err((column, What::AfterAttributes(word.to_owned())));
     };
-    let Some(key) = KEYS.iter().copied().find(|known| *known == key) else {
-        return Err((column, What::NoKey(key.to_owned(), likely(key, KEYS.iter().copied()))));
+    let Some(key) = KEYS.iter().copied().find(|known| *known == written) else {
+        return Err((column, What::NoKey(written.to_owned(), likely(written, KEYS.iter().copied()))));
     };
-    let value_at = column + u32::try_from(key.len() + operator.len()).unwrap_or(0);
-    let wrong = || (value_at, What::Value(key, value.to_owned()));
-    let bad_operator = || (column, What::Operator(key, operator.to_owned()));
     // `uid>=1000 uid<=1999` is a range; everything else twice is a mistake.
-    if seen
-        .iter()
-        .any(|before| *before == (key, operator == "<=") || before.0 == key && !matches!(operator, ">=" | "<="))
-    {
+    let is_bound = matches!(operator, ">=" | "<=");
+    let this = (written, operator == "<=");
+    if seen.iter().any(|before| *before == this || before.0 == written && !is_bound) {
         return Err((column, What::Twice(key.to_owned())));
     }
-    seen.push((key, operator == "<="));
-    let negated = operator == "!=";
-    let subject = match key {
-        "uid" | "gid" => {
-            let ranges = numbers(operator, value).map_err(|what| (value_at, what.unwrap_or_else(|| wrong().1)))?;
-            let Some(ranges) = ranges else { return Err(bad_operator()) };
-            if key == "uid" { Subject::Uid(ranges) } else { Subject::Gid(ranges) }
-        }
-        "unit" | "container" | "exe" => {
-            if !matches!(operator, "=" | "!=") {
-                return Err(bad_operator());
-            }
-            let globs = exact(value).map_err(|what| (value_at, what.unwrap_or_else(|| wrong().1)))?;
-            match key {
-                "unit" => Subject::Unit(globs),
-                "container" => Subject::Container(globs),
-                _ => Subject::Exe(globs),
-            }
-        }
-        _ if operator != "=" => return Err(bad_operator()),
-        "userns" => {
-            let holds = yes(value).ok_or_else(wrong)?;
-            to.conditions.push(Condition { subject: Subject::Userns, negated: !holds });
-            return Ok(());
-        }
-        "requester" => {
-            let holds = match value {
-                "known" => true,
-                "unknown" => false,
-                _ => return Err(wrong()),
-            };
-            to.conditions.push(Condition { subject: Subject::Known, negated: !holds });
-            return Ok(());
-        }
-        "log" => {
-            to.log = yes(value).ok_or_else(wrong)?;
-            return Ok(());
-        }
-        _ => {
-            let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            if value.is_empty() || !value.chars().all(is_letter) {
-                return Err(wrong());
-            }
-            if to.action == Action::Deny {
-                return Err((column, What::ProfileOfDenied));
-            }
-            to.profile = Some(value.into());
-            return Ok(());
-        }
-    };
-    to.conditions.push(Condition { subject, negated });
+    seen.push(this);
+    let attribute = Attribute { column, key, operator, value };
+    to.conditions.extend(attribute.condition()?);
+    match key {
+        "log" => to.log = attribute.one_of("yes", "no")?,
+        "profile" if value.is_empty() || !value.chars().all(is_letter) => return Err(attribute.wrong(None)),
+        "profile" if to.action == Action::Deny => return Err((column, What::ProfileOfDenied)),
+        "profile" => to.profile = Some(value.into()),
+        _ => {}
+    }
     Ok(())
 }
 
-fn yes(value: &str) -> Option<bool> {
-    match value {
-        "yes" => Some(true),
-        "no" => Some(false),
-        _ => None,
-    }
+/// A letter of a name that rules give.
+fn is_letter(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '_'
 }
 
 /// Ranges of ids. `Ok(None)`: no such operator; `Err(None)`: no such value.

@@ -1,3 +1,5 @@
+mod made;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

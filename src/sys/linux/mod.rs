@@ -25,6 +25,7 @@ mod place;
 pub(super) mod proc;
 pub mod proc_connector;
 mod reap;
+pub mod requester;
 pub mod seqpacket;
 mod sigchld;
 pub(super) mod stat;

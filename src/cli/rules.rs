@@ -1,0 +1,222 @@
+//! `khelper rules`: looks at rules, tries them on what a ledger has recorded, and learns them from it.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use clap::Subcommand;
+
+use crate::abi::record::{Kind, Record};
+use crate::control::module_tree::ModuleTree;
+use crate::control::rules::{Folders, Replay, from_path, json, requester, text};
+use crate::ledger::line::{Brief, Item};
+use crate::ledger::reader::filter::Filter;
+use crate::policy::resolution::Tree;
+use crate::policy::rules::{Learner, Rules, Source};
+use crate::verbs::when::When;
+
+use super::exit::{USAGE, Verdict};
+use super::log::{open, passed_over};
+use super::output::{Answers, complain, say};
+
+/// A day in microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// `rules`.
+#[derive(Debug, clap::Args)]
+pub struct RulesCommand {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check files of rules: faults, rules that can never match, patterns that match nothing here, how far a deny spreads
+    Check(Files),
+    /// Show what rules would change for the requests that a ledger has recorded
+    Test {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        ledger: Ledger,
+    },
+    /// Print rules that allow what a ledger has recorded, and deny the rest
+    Learn(Ledger),
+    /// Show which rules differ from those of the system's folders
+    Diff(Files),
+    /// Print rules as lines of modprobe.d, as far as these can say the same
+    Export(Files),
+}
+
+/// Files of rules.
+#[derive(Debug, clap::Args)]
+struct Files {
+    /// Files of rules, or folders of files *.rules; by default those of the system: rules.d in /etc/khelper.d,
+    /// /run/khelper.d and /usr/lib/khelper.d
+    #[arg(value_name = "FILE")]
+    paths: Vec<PathBuf>,
+    /// Print one JSON object per line
+    #[arg(long)]
+    json: bool,
+}
+
+/// A ledger, and what of it.
+#[derive(Debug, clap::Args)]
+struct Ledger {
+    /// The folder of the ledger; the same default as for `log`
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
+    /// From this time on; the same forms as for `log`
+    #[arg(long, value_name = "T", value_parser = When::parse)]
+    since: Option<When>,
+    /// Before this time
+    #[arg(long, value_name = "T", value_parser = When::parse)]
+    until: Option<When>,
+}
+
+impl Files {
+    fn sources(&self) -> Result<Vec<Source>, u8> {
+        let read = || -> Result<Vec<Source>, _> {
+            if self.paths.is_empty() {
+                return Folders::default().read();
+            }
+            let mut all = Vec::new();
+            for path in &self.paths {
+                all.extend(from_path(path)?);
+            }
+            Ok(all)
+        };
+        read().map_err(|error| {
+            complain(&error);
+            Verdict::of_error(&error).code()
+        })
+    }
+
+    /// The rules. Faults are printed: on stdout as JSON, else on stderr.
+    fn rules(&self, answers: &Answers) -> Result<Rules, u8> {
+        Rules::parse(&self.sources()?).map_err(|faults| {
+            for fault in &faults {
+                match self.json {
+                    true => answers.line(&json::fault(fault).to_string()),
+                    false => complain(fault),
+                }
+            }
+            answers.code(1)
+        })
+    }
+}
+
+/// Performs it. Returns the exit code: 1 if there is a fault, or something would change.
+pub fn rules(args: &RulesCommand) -> u8 {
+    let answers = Answers::default();
+    let done = match &args.verb {
+        Verb::Check(files) => check(files, &answers),
+        Verb::Test { files, ledger } => test(files, ledger, &answers),
+        Verb::Learn(ledger) => learn(ledger, &answers),
+        Verb::Diff(files) => diff(files, &answers),
+        Verb::Export(files) => files.rules(&answers).map(|rules| {
+            answers.write(rules.modprobe_d().as_bytes(), b"");
+            0
+        }),
+    };
+    done.map_or_else(|code| code, |code| answers.code(code))
+}
+
+/// The modules of this kernel; says why they cannot be read.
+fn tree() -> Option<Arc<Tree>> {
+    ModuleTree::default().get().map_err(|why| say(&format!("what names resolve to is not known: {why}"))).ok()
+}
+
+fn check(files: &Files, answers: &Answers) -> Result<u8, u8> {
+    let rules = files.rules(answers)?;
+    let tree = tree();
+    // Without an index nothing can be said of modules: every pattern would match nothing.
+    let tree = tree.as_deref().filter(|tree| tree.dep.is_some());
+    let remarks = rules.remarks(tree).unwrap_or_else(|error| {
+        say(&format!("the index of this kernel's modules {error}"));
+        Vec::new()
+    });
+    for remark in &remarks {
+        match files.json {
+            true => answers.line(&json::remark(&rules, remark).to_string()),
+            false => answers.line(&text::remark(&rules, remark)),
+        }
+    }
+    if !files.json {
+        answers.line(&format!("{}, no fault", text::counted(rules.rules().len(), "rule")));
+    }
+    Ok(0)
+}
+
+impl Ledger {
+    /// Calls `each` with every request that is over, and the day on which that was recorded.
+    fn each(&self, each: &mut dyn FnMut(&Record, i64)) -> Result<(), u8> {
+        let now = SystemTime::now();
+        let at = |when: Option<When>| when.map(|when| when.wall(now, false)).transpose();
+        let times = at(self.since).and_then(|since| Ok((since, at(self.until)?)));
+        let (since, until) = times.map_err(|why| {
+            say(&why);
+            USAGE
+        })?;
+        let reader = open(self.ledger.as_deref())?;
+        let mut brief = Brief::default();
+        let counts = reader.scan(&Filter { since, until, ..Filter::default() }, &mut |found, counts| {
+            let day = found.wall.div_euclid(DAY);
+            if let Some(record) = found.brief(&mut brief) {
+                each(record, day);
+            } else if let Some(Item::Ended(record)) = found.read(counts).map(|line| line.item) {
+                each(&record, day);
+            }
+            ControlFlow::Continue(())
+        });
+        passed_over(counts.newer, counts.unreadable);
+        Ok(())
+    }
+}
+
+fn test(files: &Files, ledger: &Ledger, answers: &Answers) -> Result<u8, u8> {
+    let rules = files.rules(answers)?;
+    let tree = if rules.needs_resolution() { tree() } else { None };
+    let mut replay = Replay::new(&rules, tree);
+    ledger.each(&mut |record, _| replay.add(record))?;
+    match files.json {
+        true => answers.line(&json::counts(&replay.counts).to_string()),
+        false => text::counts(&replay.counts).iter().for_each(|line| answers.line(line)),
+    }
+    for (change, times) in &replay.changes {
+        match files.json {
+            true => answers.line(&json::change(change, *times).to_string()),
+            false => answers.line(&text::change(change, *times)),
+        }
+    }
+    Ok(u8::from(!replay.counts.is_same()))
+}
+
+fn learn(ledger: &Ledger, answers: &Answers) -> Result<u8, u8> {
+    let mut learner = Learner::default();
+    ledger.each(&mut |record, day| {
+        if let (Kind::Module, Some(name)) = (record.kind, &record.module) {
+            learner.add(name, &requester(record), day);
+        }
+    })?;
+    answers.write(learner.text().as_bytes(), b"");
+    Ok(0)
+}
+
+/// Prints the rules that are in one of both only, as diff(1) does.
+fn diff(files: &Files, answers: &Answers) -> Result<u8, u8> {
+    let own = Files { paths: Vec::new(), json: files.json }.rules(answers)?;
+    let others = files.rules(answers)?;
+    let texts = |rules: &Rules| -> BTreeSet<Arc<str>> { rules.rules().iter().map(|rule| rule.text.clone()).collect() };
+    let (before, after) = (texts(&own), texts(&others));
+    let mut code = 0;
+    for (rules, known, mark) in [(&own, &after, "-"), (&others, &before, "+")] {
+        for rule in rules.rules().iter().filter(|rule| !known.contains(&rule.text)) {
+            code = 1;
+            answers.line(&crate::abi::escape::screen_again(&format!("{mark} {}  # {}", rule.text, rule.at)));
+        }
+    }
+    Ok(code)
+}

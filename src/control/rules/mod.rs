@@ -1,0 +1,11 @@
+//! Rules as an operator handles them: their files, what a ledger says about them, and their texts.
+
+mod files;
+pub mod json;
+mod live;
+mod replay;
+pub mod text;
+
+pub use files::{Folders, from_path};
+pub use live::{Live, Refused};
+pub use replay::{Change, Counts, Replay, requester};

@@ -1,0 +1,49 @@
+//! The sentences about rules.
+
+use crate::abi::escape::screen;
+use crate::policy::rules::{Remark, Rules};
+
+use super::replay::{Change, Counts};
+
+/// A number and its noun: `1 rule`, `3 rules`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A remark of `rules check`, with the place of its rule.
+pub fn remark(rules: &Rules, remark: &Remark) -> String {
+    let at = |number: &usize| &rules.rules()[*number].at;
+    match remark {
+        Remark::Never(number, before) => {
+            format!("{}: it can never match: the rule at {} comes first", at(number), at(before))
+        }
+        Remark::Nothing(number, pattern) => {
+            format!("{}: `{}` matches no module of this kernel", at(number), screen(pattern.as_bytes()))
+        }
+        Remark::Spread(number, own, others) => {
+            format!("{}: denies {}, and {} more that need one of them", at(number), counted(*own, "module"), others)
+        }
+    }
+}
+
+/// The first lines of `rules test`.
+pub fn counts(counts: &Counts) -> Vec<String> {
+    let Counts { allowed, denied, now_denied, now_allowed } = counts;
+    let was = (allowed + now_denied, denied + now_allowed);
+    let mut lines = vec![format!("{} requests: {} allowed, {} denied", counts.requests(), was.0, was.1)];
+    lines.push(match counts.is_same() {
+        true => "these rules change nothing".to_owned(),
+        false => {
+            format!("these rules change {now_denied} from allowed to denied, {now_allowed} from denied to allowed")
+        }
+    });
+    lines
+}
+
+/// One change of `rules test`.
+pub fn change(change: &Change, times: u64) -> String {
+    let to = if change.denies { "allowed -> denied" } else { "denied -> allowed" };
+    let who = change.uid.map_or_else(|| "an unknown user".to_owned(), |uid| format!("uid {uid}"));
+    let by = change.by.as_deref().unwrap_or("no rule is about it");
+    format!("{to}  {times}x  \"{}\" by {who}: {by}", screen(&change.asked))
+}

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use std::fs;
-use std::io::IoSlice;
+use std::io::{IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -24,6 +24,11 @@ use rustix::net::{
 /// What the daemon may take at most, in milliseconds.
 const PATIENCE: u16 = 200;
 
+/// Says why a test could not run. To the handle itself: the test runner captures `eprintln!`.
+fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
 struct Place {
     dir: tempfile::TempDir,
 }
@@ -32,7 +37,7 @@ impl Place {
     /// `None` where this build has no shim.
     fn new() -> Option<Self> {
         if !is_carried() {
-            eprintln!("skipped: this machine has no shim");
+            skipped("this machine has no shim");
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
@@ -293,7 +298,7 @@ fn a_landlock_ruleset_that_comes_with_the_answer_is_enforced() {
     // SAFETY: the attribute lives until the call returns, which gives a descriptor or -1.
     let fd = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, &raw const handled, 8usize, 0) };
     if fd < 0 {
-        eprintln!("skipped: Landlock: {}", std::io::Error::last_os_error());
+        skipped(&format!("Landlock: {}", std::io::Error::last_os_error()));
         return;
     }
     // SAFETY: the descriptor is new and nobody else's.

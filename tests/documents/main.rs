@@ -152,3 +152,20 @@ fn no_document_names_a_verb_or_an_option_that_khelper_does_not_have() {
     }
     assert!(faults.is_empty(), "{faults}");
 }
+
+#[test]
+fn every_link_to_a_file_leads_to_one() {
+    let mut faults = String::new();
+    for document in documents() {
+        let text = std::fs::read_to_string(sources().join(&document)).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
+        for link in links.filter(|link| !link.contains("://")) {
+            let file = link.split('#').next().unwrap_or_default();
+            let folder = sources().join(&document).parent().unwrap().to_owned();
+            if !file.is_empty() && !folder.join(file).exists() {
+                writeln!(faults, "{}: {link}", document.display()).unwrap();
+            }
+        }
+    }
+    assert!(faults.is_empty(), "no such files:\n{faults}");
+}

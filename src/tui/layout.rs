@@ -7,6 +7,7 @@ pub mod log;
 pub mod masks;
 pub mod overview;
 mod overview_columns;
+mod overview_share;
 mod overview_small;
 
 pub use areas::Areas;

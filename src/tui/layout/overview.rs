@@ -6,13 +6,11 @@ use ratatui::text::Line;
 use crate::tui::model::Model;
 use crate::tui::model::overview::Item;
 use crate::tui::panels::rows::PanelRow;
-use crate::tui::panels::{
-    endings, events, finished, graph, knobs, no_modprobe, requests, running, under_cursor, warnings, watch,
-};
-use crate::tui::text;
+use crate::tui::panels::{bars, events, finished, knobs, no_modprobe, requests, running, warnings, watch};
 
 use super::areas::Areas;
 use super::overview_columns::columns;
+use super::overview_share::share;
 use super::overview_small::small;
 
 /// With fewer rows or columns than this, only the numbers and the newest lines are shown.
@@ -29,8 +27,15 @@ pub enum Kind {
     Requests,
     Running,
     Finished,
+    /// The last ends one by one, as far as there is room.
+    Newest,
     UnderCursor,
+    /// The requests that share the row under the cursor.
+    Members,
     Endings,
+    RunTimes,
+    Waits,
+    Asked,
     Events,
     /// The watch of the kernel, in place of the module requests of an engine.
     Watch,
@@ -67,11 +72,11 @@ pub struct Plan {
 }
 
 /// A panel before it has its rows.
-struct Draft {
-    panel: Panel,
+pub(super) struct Draft {
+    pub(super) panel: Panel,
     /// How many rows it gets first.
-    least: usize,
-    given: usize,
+    pub(super) least: usize,
+    pub(super) given: usize,
 }
 
 /// The plan for the current screen.
@@ -109,9 +114,9 @@ pub fn plan(model: &Model, area: Rect) -> Plan {
         1 => &[&[Kind::Knobs, Kind::Requests, Kind::Running, Kind::Finished]],
         2 => &[&[Kind::Requests, Kind::Running, Kind::UnderCursor], &[Kind::Knobs, Kind::Finished]],
         _ => &[
-            &[Kind::Requests, Kind::Running, Kind::Endings],
-            &[Kind::Finished],
-            &[Kind::Knobs, Kind::UnderCursor, Kind::Events],
+            &[Kind::Requests, Kind::Running, Kind::Endings, Kind::RunTimes, Kind::Waits],
+            &[Kind::Finished, Kind::Newest],
+            &[Kind::Knobs, Kind::UnderCursor, Kind::Members, Kind::Asked, Kind::Events],
         ],
     };
     let all: Vec<(Rect, Vec<Draft>)> = columns
@@ -149,9 +154,13 @@ fn draft(model: &Model, kind: Kind, area: Rect) -> Draft {
         Kind::Watch => (watch::rows(model, columns), 2),
         Kind::Running => (running::rows(model, columns), 3),
         Kind::Finished => (finished::rows(model, columns), 4),
-        Kind::Endings => (plain(endings::lines(model, columns)), 0),
+        Kind::Newest => (finished::newest(model, columns), 0),
+        Kind::Endings => (plain(bars::endings(model, columns)), 0),
+        Kind::RunTimes => (plain(bars::times(model, &model.snapshot.totals.run_times, columns)), 0),
+        Kind::Waits => (plain(bars::times(model, &model.snapshot.totals.queue_times, columns)), 0),
+        Kind::Asked => (plain(bars::asked(model, columns)), 0),
         Kind::Events => (events::rows(model, columns), 0),
-        Kind::UnderCursor | Kind::Warnings | Kind::NoModprobe | Kind::Small => (Vec::new(), 0),
+        Kind::UnderCursor | Kind::Members | Kind::Warnings | Kind::NoModprobe | Kind::Small => (Vec::new(), 0),
     };
     let folded = |n: usize, all: usize| if n < all { "+ unfolds".to_owned() } else { String::new() };
     let (title, hint) = match kind {
@@ -160,9 +169,13 @@ fn draft(model: &Model, kind: Kind, area: Rect) -> Draft {
         Kind::Watch => ("Watch".to_owned(), none()),
         Kind::Running => (running::heading(model, rows.len()), folded(rows.len(), model.snapshot.running.len())),
         Kind::Finished => (finished::heading(model, rows.len()), "failures first".to_owned()),
+        Kind::Newest => ("One by one, newest first".to_owned(), "3 Activity".to_owned()),
         Kind::Endings => ("How they ended".to_owned(), none()),
+        Kind::RunTimes => ("How long helpers ran".to_owned(), none()),
+        Kind::Waits => ("How long requests waited for theirs".to_owned(), none()),
+        Kind::Asked => (bars::asked_title(model), none()),
         Kind::Events => ("Events".to_owned(), "4 Log".to_owned()),
-        Kind::UnderCursor | Kind::Warnings | Kind::NoModprobe | Kind::Small => (none(), none()),
+        Kind::UnderCursor | Kind::Members | Kind::Warnings | Kind::NoModprobe | Kind::Small => (none(), none()),
     };
     let least = least.min(rows.len());
     Draft { panel: Panel { kind, title, hint, area, rows }, least, given: 0 }
@@ -193,78 +206,6 @@ fn chosen(model: &Model, all: &[(Option<usize>, Item)]) -> Option<Item> {
         .or_else(|| first(|item| matches!(item, Item::Running(_))))
         .or_else(|| first(|item| matches!(item, Item::Ended(_))))
         .or_else(|| first(|_| true))
-}
-
-/// Divides the rows of a column among its panels: first what each must have, then the graph, then what is left.
-fn share(model: &Model, column: Rect, mut drafts: Vec<Draft>, at: Option<Item>) -> Vec<Panel> {
-    let columns = usize::from(column.width);
-    if let Some((draft, item)) = drafts.iter_mut().find(|draft| draft.panel.kind == Kind::UnderCursor).zip(at) {
-        draft.panel.title = under_cursor::title(item);
-        draft.panel.hint = "enter opens".to_owned();
-        draft.panel.rows = under_cursor::lines(model, item, columns).into_iter().map(PanelRow::plain).collect();
-        draft.least = draft.panel.rows.len().min(4);
-    }
-    let mut left = usize::from(column.height);
-    for draft in &mut drafts {
-        // A title alone says nothing.
-        draft.given = if draft.least > 0 && left >= 2 { draft.least.min(left - 1) } else { 0 };
-        left -= if draft.given > 0 { draft.given + 1 } else { 0 };
-    }
-    let most = if column.height < 34 { 5 } else { usize::from(column.height / 4) };
-    let of_graph = graph::Rows::of(model, left.min(most));
-    if let Some(draft) = drafts.iter_mut().find(|d| d.panel.kind == Kind::Requests && d.given == d.panel.rows.len()) {
-        draft.panel.rows.extend(graph::lines(model, columns, of_graph).into_iter().map(PanelRow::plain));
-        left -= draft.panel.rows.len() - draft.given;
-        draft.given = draft.panel.rows.len();
-    }
-    for (kind, most) in [
-        (Kind::UnderCursor, 12),
-        (Kind::Running, usize::MAX),
-        (Kind::Finished, usize::MAX),
-        (Kind::UnderCursor, usize::MAX),
-        (Kind::Watch, usize::MAX),
-        (Kind::Knobs, usize::MAX),
-        (Kind::Endings, usize::MAX),
-        (Kind::Events, usize::MAX),
-    ] {
-        let Some(draft) = drafts.iter_mut().find(|draft| draft.panel.kind == kind) else { continue };
-        let title = usize::from(draft.given == 0);
-        let more = most.min(draft.panel.rows.len()).saturating_sub(draft.given).min(left.saturating_sub(title));
-        if more > 0 {
-            draft.given += more;
-            left -= more + title;
-        }
-    }
-    let mut y = column.y;
-    let shown = drafts.into_iter().filter(|draft| draft.given > 0);
-    let place = |draft: Draft| {
-        let Draft { mut panel, given, .. } = draft;
-        let height = u16::try_from(given + 1).unwrap_or(u16::MAX);
-        panel.rows = cut(model, panel.rows, given, at, columns);
-        panel.area = Rect { y, height, ..column };
-        y += height;
-        panel
-    };
-    shown.map(place).collect()
-}
-
-/// As many rows, those around the cursor; the last one says how many are hidden.
-fn cut(model: &Model, mut rows: Vec<PanelRow>, shown: usize, at: Option<Item>, columns: usize) -> Vec<PanelRow> {
-    let all = rows.len();
-    if all <= shown {
-        return rows;
-    }
-    let total: usize = rows.iter().map(|row| row.stands_for).sum();
-    let cursor = rows.iter().position(|row| row.item.is_some() && row.item == at).unwrap_or(0);
-    let room = shown.saturating_sub(1).max(1);
-    let first = (cursor + 1).saturating_sub(room).min(all - room);
-    rows.drain(..first);
-    rows.truncate(room);
-    if shown > room {
-        let hidden = total - rows.iter().map(|row| row.stands_for).sum::<usize>();
-        rows.push(PanelRow::words(&format!("{} {hidden} more", text::CUT), columns, model.theme.dim));
-    }
-    rows
 }
 
 impl Plan {

@@ -7,6 +7,7 @@ use crate::control::text::outcome::masks_and_uid;
 use crate::tui::model::Model;
 use crate::tui::model::masks::{KNOBS, live, short};
 
+use super::confined::confined;
 use super::mask_parts::{
     about, before, both, capability, changes, differences, legend, mask, no_effect, note, preset_list, rehearsed,
 };
@@ -44,7 +45,12 @@ pub fn lines(model: &Model, place: Place, columns: usize, rows: usize) -> Vec<Li
             all.extend([changes(model, columns), preset_list(model, columns)]);
             all
         }
-        Place::Right => KNOBS.map(|knob| mask(model, knob, columns, true)).into(),
+        Place::Right => {
+            let mut all: Vec<Section> = KNOBS.map(|knob| mask(model, knob, columns, true)).into();
+            let used: usize = all.iter().map(|section| 1 + section.lines.len()).sum();
+            all.extend(confined(model, columns, rows.saturating_sub(used)));
+            all
+        }
         Place::Under => vec![legend(model, columns)],
         Place::Below => vec![below(model, columns)],
     };

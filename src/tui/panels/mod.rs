@@ -1,7 +1,8 @@
 //! Panels that several screens and dialogs show: lines made from the model.
 
+pub mod bars;
+mod confined;
 pub mod detail;
-pub mod endings;
 pub mod events;
 pub mod finished;
 pub mod graph;
@@ -9,6 +10,7 @@ pub mod knobs;
 pub mod mask_change;
 pub mod mask_detail;
 pub mod mask_parts;
+pub mod members;
 pub mod no_modprobe;
 pub mod requests;
 pub mod rows;

@@ -30,7 +30,7 @@ pub fn rows(model: &Model, columns: usize) -> Vec<PanelRow> {
         return vec![PanelRow::words(&format!("nothing runs{how}"), columns, model.theme.dim)];
     }
     let newest = s.running.iter().map(|live| live.id).max().unwrap_or_default();
-    let places = Columns::new(columns, newest, 7);
+    let places = Columns::new(columns, newest, 8);
     let row = |fold: RunFold<'_>| {
         let (sign, state) = standing(fold.oldest);
         let name = text::screen(&fold.oldest.title);

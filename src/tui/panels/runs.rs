@@ -57,7 +57,8 @@ pub fn facts(model: &Model, draft: &Record, live: &Record) -> (Vec<Fact>, Vec<Fa
     (differ, same)
 }
 
-fn confined(record: &Record) -> String {
+/// By what the masks were enforced.
+pub(super) fn confined(record: &Record) -> String {
     let how = match record.enforced {
         None => "nothing was launched",
         Some(Enforcement::Masks) => "by the masks",

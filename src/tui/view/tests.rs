@@ -1,4 +1,5 @@
 mod kernel;
+mod large;
 mod lost;
 mod numbers;
 mod plain;

@@ -13,7 +13,7 @@ use crate::abi::error::Stage;
 use crate::abi::event::Level;
 use crate::abi::place::{Attribution, Place};
 use crate::abi::record::{Record, State};
-use crate::abi::snapshot::{Live, Snapshot, Totals};
+use crate::abi::snapshot::{Snapshot, Totals};
 use crate::control::export::{Existing, Unsaved};
 use crate::tui::model::Model;
 use crate::tui::model::log::Line;
@@ -155,38 +155,6 @@ fn rows_of_equal_requests_at_every_size() {
             keys_over(&mut model, &records, &format!("3{typed}"));
             insta::assert_snapshot!(format!("activity_{name}_{}x{}", size.0, size.1), screen(&model));
         }
-    }
-}
-
-/// How many rows of these columns are blank, of those between the header and the message.
-fn blank(page: &Buffer, columns: &std::ops::Range<u16>) -> usize {
-    let is_blank = |y: &u16| columns.clone().all(|x| " │".contains(page[(x, *y)].symbol()));
-    (3..page.area.height - 2).filter(is_blank).count()
-}
-
-/// With 50 helpers that run and 2,000 requests that have ended, no column of a large screen is half empty.
-#[test]
-fn a_large_screen_is_used() {
-    let mut s = fixtures::busy(50);
-    let name = |n: u64| format!("module-{}", n * n % 97 % 31);
-    for live in &mut s.running {
-        live.title = name(live.id).as_bytes().into();
-    }
-    let open = |live: &Live| fixtures::open(live.id, &live.title, State::Running, live.pid);
-    let mut records: Vec<Record> = s.running.iter().map(open).collect();
-    let ended = |id: u64| fixtures::record(id, name(id).as_bytes(), [0, 256, 9, 512][(id % 7 % 4) as usize]);
-    records.extend((51..=2_050).map(ended));
-    s.last = records.iter().rev().take(64).cloned().map(Arc::new).collect();
-    (s.totals.requests, s.totals.by_outcome[1]) = (2_050, 2_000);
-    let mut model = fixtures::model(s, 200, 60);
-    let shown = page(&model);
-    for columns in [0..66, 67..133] {
-        assert!(blank(&shown, &columns) <= 14, "{columns:?}: {}\n{}", blank(&shown, &columns), screen(&model));
-    }
-    keys_over(&mut model, &records, "3");
-    let shown = page(&model);
-    for columns in [0..119, 121..200] {
-        assert!(blank(&shown, &columns) <= 14, "{columns:?}: {}\n{}", blank(&shown, &columns), screen(&model));
     }
 }
 

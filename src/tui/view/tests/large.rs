@@ -102,5 +102,5 @@ fn a_large_log_is_used() {
     let mut model = fixtures::model(busy(31).0, 200, 60);
     update(&mut model, Msg::Logged(logged()));
     keys(&mut model, "4");
-    assert_used(&model, &[0..66], 0);
+    assert_used(&model, &[0..66, 13..120], 0);
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::activity::outcomes::{Outcomes, Tally, Which};
 use super::activity::page::{
-    Anchor, Branch, Fold, IdRange, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary,
+    Anchor, Apart, Branch, Fold, IdRange, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary,
 };
 use super::activity::query::{Query, Sort};
 use super::command::{Rehearse, Rehearsed};
@@ -574,6 +574,7 @@ impl Seed {
                 query: self.query(),
                 still: self.some,
                 folded: !self.some,
+                apart: vec![self.n(7), self.n(8)],
                 tree: self.some,
                 anchor,
                 around: 13,
@@ -669,6 +670,7 @@ impl Seed {
                 record: self.maybe(self.record()),
                 fold: self.maybe(self.fold()),
                 branch: self.maybe(Branch { depth: 57, is_loop: self.some, skips: !self.some }),
+                apart: self.maybe(Apart { by: self.n(58), at: self.n(59), of: self.n(60) }),
             }],
             at: self.maybe(6),
             detail: self.maybe(Box::new(detail)),

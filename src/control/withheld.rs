@@ -129,7 +129,7 @@ mod tests {
         let mut status = fixtures::snapshot();
         status.last = vec![secret()];
         let page = RecordPage {
-            rows: vec![RecordSummary { id: 7, record: Some(secret()), fold: None, branch: None }],
+            rows: vec![RecordSummary { id: 7, record: Some(secret()), fold: None, branch: None, apart: None }],
             detail: Some(Box::new(RecordDetail { record: secret(), chain: Vec::new(), chain_now: false })),
             ..RecordPage::default()
         };

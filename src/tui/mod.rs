@@ -21,6 +21,7 @@ mod mailbox;
 pub mod model;
 pub mod msg;
 mod older_feed;
+mod older_rows;
 mod options;
 mod paint;
 mod panels;

@@ -7,13 +7,14 @@ use crate::abi::error::ControlError;
 use crate::abi::error::Explain;
 use crate::abi::record::Record;
 use crate::control::activity::outcomes::{Tally, Which};
-use crate::control::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage, RecordSummary};
+use crate::control::activity::page::{Anchor, PageRequest, RecordDetail, RecordPage};
 use crate::control::activity::query::{Query, Sort};
 use crate::control::ledger_view::{LogPage, LogRequest, What};
 use crate::control::target::TargetInfo;
 use crate::control::{Command, Reply};
 
 use super::model::older::Older;
+use super::older_rows::{Groups, OlderRow};
 
 /// The most records that are held, and the most bytes of output that they have.
 const HELD: usize = 2_000;
@@ -31,6 +32,7 @@ struct Store {
     of: (Query, i64),
     /// Newest first.
     records: Vec<Arc<Record>>,
+    groups: Groups,
     output: usize,
     tally: Tally,
     next: Option<String>,
@@ -54,7 +56,7 @@ impl OlderFeed {
         let mut store = self.lock();
         store.prepare(question, info);
         let mut asked = question.clone();
-        if let Some(to) = store.wanted(question, store.of_run) {
+        if let Some(to) = store.wanted(question, store.of_run, &store.rows(question)) {
             // By its index: no request has this id.
             asked.anchor = Anchor::Near { id: u64::MAX, index: to, by: 0 };
         }
@@ -145,6 +147,7 @@ impl Store {
             let What::Ended(record) = line.what else { continue };
             self.tally.add(Which::of(&record));
             self.output += record.output.as_ref().map_or(0, |output| output.bytes());
+            self.groups.add(&record);
             self.records.push(record);
         }
     }
@@ -157,16 +160,24 @@ impl Store {
         self.records.iter().position(|record| record.id == id)
     }
 
+    /// The index of the row of a request among the older rows.
+    fn row_of(&self, id: u64, rows: &[OlderRow<'_>]) -> Option<usize> {
+        let place = self.place(id)?;
+        rows.iter().position(|row| row.has(place))
+    }
+
+    /// The rows of what is held, if the question asks for some.
+    fn rows(&self, question: &PageRequest) -> Vec<OlderRow<'_>> {
+        if is_in_order(&question.query) { self.groups.rows(question, &self.records) } else { Vec::new() }
+    }
+
     /// The index that the cursor moves to, if it is or was an older one.
-    fn wanted(&self, question: &PageRequest, of_run: usize) -> Option<usize> {
-        if self.records.is_empty() || !is_in_order(&question.query) {
-            return None;
-        }
-        let end = of_run + self.records.len() - 1;
+    fn wanted(&self, question: &PageRequest, of_run: usize, rows: &[OlderRow<'_>]) -> Option<usize> {
+        let end = of_run + rows.len().checked_sub(1)?;
         match question.anchor {
             Anchor::First => (of_run == 0).then_some(0),
             Anchor::Last => Some(end),
-            Anchor::Near { id, index, by } => match self.place(id) {
+            Anchor::Near { id, index, by } => match self.row_of(id, rows) {
                 Some(at) => Some((of_run + at).saturating_add_signed(by).min(end)),
                 None => Some(index.saturating_add_signed(by)).filter(|to| *to >= of_run).map(|to| to.min(end)),
             },
@@ -175,12 +186,19 @@ impl Store {
 
     /// Puts the older records behind the page. Returns whether it reaches the last one that is held.
     fn join(&self, question: &PageRequest, mut page: RecordPage) -> (RecordPage, bool) {
-        let held = if is_in_order(&question.query) { self.records.len() } else { 0 };
+        let rows = self.rows(question);
+        let held = if rows.is_empty() { 0 } else { self.records.len() };
         let of_run = rows_of(&page);
-        let total = of_run + held;
-        if let Some(to) = self.wanted(question, of_run).filter(|to| *to >= of_run) {
+        let total = of_run + rows.len();
+        if let Some(to) = self.wanted(question, of_run, &rows).filter(|to| *to >= of_run) {
             page.at = Some(to);
-            page.detail = self.records.get(to - of_run).map(|record| {
+            page.detail = rows.get(to - of_run).map(|row| {
+                // The record where the cursor was, if it stays in its row.
+                let was = match question.anchor {
+                    Anchor::Near { id, .. } => self.place(id).filter(|place| row.has(*place)),
+                    _ => None,
+                };
+                let record = &self.records[was.unwrap_or(row.newest)];
                 let chain = record.chain.to_vec();
                 Box::new(RecordDetail { record: record.clone(), chain, chain_now: false })
             });
@@ -195,8 +213,8 @@ impl Store {
             if from > 0 {
                 (page.rows, page.first) = (Vec::new(), of_run + from);
             }
-            let to = end.saturating_sub(of_run).min(held);
-            page.rows.extend(self.records.iter().take(to).skip(from).map(RecordSummary::of));
+            let to = end.saturating_sub(of_run).min(rows.len());
+            page.rows.extend(rows.iter().take(to).skip(from).map(|row| row.summary(&self.records)));
         }
         page.in_rows = total;
         page.matched += held;

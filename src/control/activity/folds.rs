@@ -23,8 +23,8 @@ impl Rows {
     }
 
     /// A row for each value of `key`, at the place of its first record; the records of a row follow each other from now
-    /// on, in their order.
-    pub(super) fn folded(order: &mut Vec<u32>, key: impl Fn(u32) -> u64) -> Self {
+    /// on, in their order. Those whose key is `apart` follow each other too, but have a row each.
+    pub(super) fn folded(order: &mut Vec<u32>, key: impl Fn(u32) -> u64, apart: impl Fn(u64) -> bool) -> Self {
         let mut rows: HashMap<u64, u32> = HashMap::new();
         let mut starts: Vec<u32> = Vec::new();
         let row = |at: &u32| {
@@ -47,7 +47,16 @@ impl Rows {
         }
         let total = grouped.len();
         *order = grouped;
-        Self { starts, total }
+        let mut rows = Self { starts, total };
+        if !rows.starts.is_empty() {
+            let split = |row: usize| {
+                let all = rows.records(row);
+                let end = if apart(key(order[all.start])) { all.end } else { all.start + 1 };
+                all.start as u32..end as u32
+            };
+            rows.starts = (0..rows.starts.len()).flat_map(split).collect();
+        }
+        rows
     }
 
     /// How many rows there are.
@@ -97,7 +106,7 @@ mod tests {
         fn every_record_is_in_one_row_with_its_equals(keys in prop::collection::vec(0u64..6, 0..40)) {
             let mut order: Vec<u32> = (0..keys.len() as u32).rev().collect();
             let before = order.clone();
-            let rows = Rows::folded(&mut order, |at| keys[at as usize]);
+            let rows = Rows::folded(&mut order, |at| keys[at as usize], |_| false);
             let of = |row: usize| order[rows.records(row)].to_vec();
             let mut seen = Vec::new();
             for row in 0..rows.len() {
@@ -111,6 +120,17 @@ mod tests {
             prop_assert!(seen.is_sorted());
             prop_assert_eq!(rows.records(rows.len()).len(), 0);
         }
+    }
+
+    #[test]
+    fn those_apart_have_a_row_each_where_their_row_would_be() {
+        let keys = [1, 2, 1, 3, 2, 2];
+        let mut order: Vec<u32> = (0..6).rev().collect();
+        let rows = Rows::folded(&mut order, |at| keys[at as usize], |key| key == 2);
+        let all: Vec<Vec<u32>> = (0..rows.len()).map(|row| order[rows.records(row)].to_vec()).collect();
+        assert_eq!(all, [vec![5], vec![4], vec![1], vec![3], vec![2, 0]]);
+        let mut none = Vec::new();
+        assert_eq!(Rows::folded(&mut none, |_| 1, |_| true).len(), 0);
     }
 
     #[test]

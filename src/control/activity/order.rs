@@ -39,6 +39,7 @@ pub(super) fn arrange(
     (ended, live): (&VecDeque<Match>, &[Match]),
     query: &Query,
     shape: Shape,
+    apart: impl Fn(u64) -> bool,
     mut order: Vec<u32>,
     history: &dyn History,
 ) -> Arranged {
@@ -70,7 +71,7 @@ pub(super) fn arrange(
             Tree { order, starts, branches } = arranged;
             Rows::at(starts, order.len())
         }
-        Shape { folded: true, .. } => Rows::folded(&mut order, |at| of(&at).alike),
+        Shape { folded: true, .. } => Rows::folded(&mut order, |at| of(&at).alike, apart),
         Shape { .. } => Rows::single(order.len()),
     };
     Arranged { order, rows, branches }

@@ -9,6 +9,7 @@ use crate::abi::actor::ChainLink;
 use crate::abi::record::Record;
 use crate::abi::time::Micros;
 
+use super::folds::ranges;
 use super::outcomes::Tally;
 use super::query::Query;
 
@@ -44,6 +45,9 @@ pub struct PageRequest {
     /// Show each request below the one whose helper asked for it.
     #[serde(default)]
     pub tree: bool,
+    /// Requests whose equals are shown one by one although equal records share a row; not in a tree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apart: Vec<u64>,
     /// The new position of the cursor.
     pub anchor: Anchor,
     /// The number of rows on each side of the cursor.
@@ -92,6 +96,20 @@ pub struct RecordSummary {
     /// Its place in the tree, if one was asked for.
     #[serde(default)]
     pub branch: Option<Branch>,
+    /// Its place among equal records that are shown one by one although others share a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
+}
+
+/// The place of a record among equal ones that are shown one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Apart {
+    /// The request for which the question asked for this.
+    pub by: u64,
+    /// The place, from 0.
+    pub at: u64,
+    /// How many they are.
+    pub of: u64,
 }
 
 /// The place of a request in the tree of who asked whom.
@@ -136,6 +154,11 @@ pub struct Fold {
 }
 
 impl Fold {
+    /// Of requests in any order.
+    pub fn of(ids: Vec<u64>, since: Option<Moment>) -> Self {
+        Self { ids: ranges(ids), since }
+    }
+
     /// How many they are.
     pub fn times(&self) -> u64 {
         self.ids.iter().fold(0, |all, of| all.saturating_add(of.last.saturating_sub(of.first)).saturating_add(1))
@@ -160,7 +183,7 @@ impl RecordSummary {
             None => Arc::clone(record),
             Some(_) => Arc::new(Record { output: None, ..Record::clone(record) }),
         };
-        Self { id: record.id, record: Some(record), fold: None, branch: None }
+        Self { id: record.id, record: Some(record), fold: None, branch: None, apart: None }
     }
 }
 

@@ -8,16 +8,18 @@ use std::sync::Arc;
 use crate::abi::record::{Outcome, Record};
 use crate::abi::snapshot::Live;
 
-use super::folds::{Rows, ranges};
+use super::folds::Rows;
 use super::history::History;
 use super::matched::Match;
 use super::order::{Arranged, Shape, arrange};
 use super::outcomes::{Tally, Which};
-use super::page::{Anchor, Branch, Fold, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary};
+use super::page::{Anchor, Apart, Branch, Fold, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary};
 use super::query::Query;
 
 /// The most records that are read in one hold of the registry's lock.
 const PIECE: usize = 256;
+/// The most rows that are shown one by one although others are folded.
+pub const APART: usize = 64;
 /// The serial number of a request that has not ended.
 const LIVE: u64 = u64::MAX;
 
@@ -42,6 +44,9 @@ pub struct Reader {
     rows: Rows,
     branches: Vec<Branch>,
     shape: Shape,
+    /// The requests whose equals have a row each, with what they are equal in; that is known once the request was seen,
+    /// and stays as it was then: a request that ends meanwhile is equal to others.
+    apart: Vec<(u64, Option<u64>)>,
     /// Of keys that nobody outside knows: a requester cannot make two different requests look equal.
     hasher: RandomState,
     /// The classes of all records that were read and are kept, the oldest first; `None` if the rest of the query leaves
@@ -63,6 +68,7 @@ impl Reader {
         let (rows, branches, shape, hasher) = (Rows::default(), Vec::new(), Shape::default(), RandomState::new());
         let (classes, tally, tally_live, exact) = Default::default();
         let (next, newest, kept) = (0, 0, 0);
+        let apart = Vec::new();
         Self {
             history,
             query,
@@ -77,6 +83,7 @@ impl Reader {
             rows,
             branches,
             shape,
+            apart,
             hasher,
             classes,
             tally,
@@ -92,7 +99,10 @@ impl Reader {
 
     /// [`Self::answer`] for a caller whose last answer had `newest` as the newest request, if it had one.
     pub fn answer_from(&mut self, question: &PageRequest, newest: Option<u64>) -> RecordPage {
-        self.catch_up(&question.query, newest.filter(|_| question.still), Shape::of(question));
+        let shape = Shape::of(question);
+        let most = if shape.folded && !shape.tree { APART } else { 0 };
+        let apart = &question.apart[..question.apart.len().min(most)];
+        self.catch_up(&question.query, newest.filter(|_| question.still), shape, apart);
         let (matched, in_rows) = (self.order.len(), self.rows.len());
         let (at, id) = self.place(question.anchor).unzip();
         let first = at.unwrap_or_default().saturating_sub(question.around);
@@ -106,19 +116,19 @@ impl Reader {
 
     /// The id of every record that matches, in order, without requests newer than `newest`.
     pub fn ids(&mut self, query: &Query, newest: Option<u64>) -> Vec<u64> {
-        self.catch_up(query, newest, Shape::default());
+        self.catch_up(query, newest, Shape::default(), &[]);
         (0..self.order.len()).filter_map(|index| Some(self.nth(index)?.id)).collect()
     }
 
     /// Catches up with the engine. Live requests are read first: a request that ends meanwhile is then read twice and
     /// counted once, and never missed. With a `newest`, newer requests are left out, so an unchanged query needs no new
     /// read. Nothing is sorted or folded again while the records stay the same.
-    fn catch_up(&mut self, query: &Query, newest: Option<u64>, shape: Shape) {
+    fn catch_up(&mut self, query: &Query, newest: Option<u64>, shape: Shape, apart: &[u64]) {
         let limit = newest.unwrap_or(u64::MAX);
         let same = *query == self.query;
         // Nothing newer than the limit is there if nothing newer was read.
         let same_limit = limit == self.limit || self.limit == u64::MAX && limit == self.newest;
-        let as_before = same && shape == self.shape;
+        let as_before = same && shape == self.shape && self.apart.iter().map(|(id, _)| id).eq(apart);
         if as_before && newest.is_some() && same_limit && self.next > 0 {
             return;
         }
@@ -129,6 +139,8 @@ impl Reader {
             (self.tally, self.exact) = (Tally::default(), false);
         }
         self.shape = shape;
+        let known = |id: &u64| (*id, self.apart.iter().find(|(other, _)| other == id).and_then(|(_, alike)| *alike));
+        self.apart = apart.iter().map(known).collect();
         let (live, next, ended) = (std::mem::take(&mut self.live), self.next, self.ended.len());
         let classes = self.read_live(limit);
         self.read_ended(limit, &classes);
@@ -222,8 +234,12 @@ impl Reader {
     }
 
     fn sort(&mut self) {
+        for (id, alike) in self.apart.iter_mut().filter(|(_, alike)| alike.is_none()) {
+            *alike = self.ended.iter().chain(&self.live).find(|found| found.id == *id).map(|found| found.alike);
+        }
         let order = std::mem::take(&mut self.order);
-        let arranged = arrange((&self.ended, &self.live), &self.query, self.shape, order, &*self.history);
+        let apart = |key: u64| self.apart.iter().any(|(_, alike)| *alike == Some(key));
+        let arranged = arrange((&self.ended, &self.live), &self.query, self.shape, apart, order, &*self.history);
         Arranged { order: self.order, rows: self.rows, branches: self.branches } = arranged;
     }
 
@@ -253,20 +269,30 @@ impl Reader {
     fn row(&self, index: usize) -> RecordSummary {
         let all = self.rows.records(index);
         let Some(found) = self.nth(all.start) else {
-            return RecordSummary { id: 0, record: None, fold: None, branch: None };
+            return RecordSummary { id: 0, record: None, fold: None, branch: None, apart: None };
         };
         let mut row = match self.record(found) {
             Some(record) => RecordSummary::of(&record),
-            None => RecordSummary { id: found.id, record: None, fold: None, branch: None },
+            None => RecordSummary { id: found.id, record: None, fold: None, branch: None, apart: None },
         };
+        row.apart = self.place_apart(found, all.start);
         row.branch = self.branches.get(index).copied();
         if all.len() > 1 {
             let equal = || all.clone().filter_map(|at| self.nth(at));
             let oldest = equal().min_by_key(|found| found.id).and_then(|found| self.record(found));
             let since = oldest.map(|record| Moment { wall: record.wall, at: record.at });
-            row.fold = Some(Box::new(Fold { ids: ranges(equal().map(|found| found.id).collect()), since }));
+            row.fold = Some(Box::new(Fold::of(equal().map(|found| found.id).collect(), since)));
         }
         row
+    }
+
+    /// The place of the record at `at` in the order, if it is shown apart from its equals, which stand around it.
+    fn place_apart(&self, found: &Match, at: usize) -> Option<Apart> {
+        let (by, _) = self.apart.iter().find(|(_, alike)| *alike == Some(found.alike))?;
+        let is_equal = |at: &usize| self.nth(*at).is_some_and(|other| other.alike == found.alike);
+        let before = (0..at).rev().take_while(is_equal).count();
+        let after = (at + 1..self.order.len()).take_while(is_equal).count();
+        Some(Apart { by: *by, at: before as u64, of: (before + 1 + after) as u64 })
     }
 
     /// Reads a record again.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::history::History;
 use super::outcomes::{Outcomes, Which};
-use super::page::{Anchor, IdRange, Moment, PageRequest, RecordPage};
+use super::page::{Anchor, Apart, Fold, IdRange, Moment, PageRequest, RecordPage};
 use super::query::{Query, Sort};
 use super::reader::Reader;
 use crate::abi::actor::{ChainLink, Comm, Origin};
@@ -31,7 +31,7 @@ fn run(engine: &Engine, path: &str, wait: WaitMode) -> u64 {
 }
 
 fn question(query: &Query, anchor: Anchor, around: usize) -> PageRequest {
-    PageRequest { query: query.clone(), still: false, folded: false, tree: false, anchor, around }
+    PageRequest { query: query.clone(), still: false, folded: false, tree: false, apart: Vec::new(), anchor, around }
 }
 
 fn ids(answer: &RecordPage) -> Vec<u64> {
@@ -156,6 +156,7 @@ fn a_paused_reader_shows_nothing_newer_even_with_another_query() {
         query,
         still: true,
         folded: false,
+        apart: Vec::new(),
         tree: false,
         anchor: Anchor::First,
         around: 20,
@@ -284,6 +285,51 @@ fn equal_records_share_a_row_at_the_place_of_the_newest() {
     assert_eq!((page.matched, page.in_rows, page.at, ids(&page)), (8, 8, Some(6), vec![3, 2, 1]));
     assert!(page.rows.iter().all(|row| row.fold.is_none()));
     engine.kill(runs, libc::SIGKILL).unwrap();
+    host.wait_for("its end", |now| now.running == 0);
+}
+
+/// One row can be unfolded alone. It stays so when more of its records come, and when the request that named it is equal
+/// to others.
+#[test]
+fn equal_records_of_one_row_can_be_shown_one_by_one() {
+    let (host, engine) = engine();
+    let wait = WaitMode::PROC;
+    run(&engine, "/bin/false", wait);
+    let fine: Vec<u64> = (0..3).map(|_| run(&engine, "/bin/true", wait)).collect();
+    run(&engine, "/bin/false", wait);
+    let mut reader = Reader::new(engine.clone());
+    let rows = |reader: &mut Reader, apart: &[u64]| -> Vec<(u64, u64, Option<Apart>)> {
+        let asked = PageRequest { folded: true, apart: apart.into(), ..question(&Query::default(), Anchor::First, 9) };
+        let page = reader.answer(&asked);
+        page.rows.iter().map(|row| (row.id, row.fold.as_deref().map_or(1, Fold::times), row.apart)).collect()
+    };
+    let place = |by, at, of| Some(Apart { by, at, of });
+    assert_eq!(rows(&mut reader, &[]), [(5, 2, None), (4, 3, None)]);
+    let by = fine[1];
+    let three = [(5, 2, None), (4, 1, place(by, 0, 3)), (3, 1, place(by, 1, 3)), (2, 1, place(by, 2, 3))];
+    assert_eq!(rows(&mut reader, &[by]), three);
+    // A request that does not exist names nothing.
+    assert_eq!(rows(&mut reader, &[99]), [(5, 2, None), (4, 3, None)]);
+    assert_eq!(rows(&mut reader, &[by]), three);
+    // More of them, and more of the others.
+    run(&engine, "/bin/false", wait);
+    let newest = run(&engine, "/bin/true", wait);
+    let shown = rows(&mut reader, &[by]);
+    assert_eq!(shown[0], (newest, 1, place(by, 0, 4)));
+    assert_eq!((shown.len(), shown[4]), (5, (6, 3, None)));
+    assert_eq!(rows(&mut reader, &[]), [(7, 4, None), (6, 3, None)]);
+    // A request that runs and then ends names those that run as it did.
+    let running: Vec<u64> = (0..3).map(|_| run(&engine, "/bin/forever", WaitMode::EXEC)).collect();
+    let before = rows(&mut reader, &[running[0]]);
+    assert_eq!(before.iter().filter(|row| row.2.is_some()).count(), 3);
+    for id in &running[..2] {
+        engine.kill(*id, libc::SIGKILL).unwrap();
+    }
+    host.wait_for("their ends", |now| now.running == 1);
+    let after = rows(&mut reader, &[running[0]]);
+    assert_eq!((after[0].0, after[0].2), (running[2], place(running[0], 0, 1)));
+    assert_eq!((after[1].0, after[1].1, after[1].2), (running[1], 2, None));
+    engine.kill(running[2], libc::SIGKILL).unwrap();
     host.wait_for("its end", |now| now.running == 0);
 }
 

@@ -34,6 +34,7 @@ struct Asked {
     seq: u64,
     still: bool,
     shape: (bool, bool),
+    apart: Vec<u64>,
     around: usize,
     moves: u64,
     now: Micros,
@@ -61,6 +62,8 @@ pub struct Activity {
     pub reverse: bool,
     /// Every request has its own row; otherwise equal ones share one.
     pub unfolded: bool,
+    /// Requests whose equals are shown one by one, the last one unfolded last.
+    pub apart: Vec<u64>,
     /// Each request is shown below the one whose helper asked for it.
     pub tree: bool,
     /// The keys scroll the record beside or below the rows.
@@ -103,6 +106,7 @@ impl Default for Activity {
             sort: Sort::Newest,
             reverse: false,
             unfolded: false,
+            apart: Vec::new(),
             tree: false,
             reading: false,
             scroll: (0, 0),
@@ -215,6 +219,7 @@ impl Activity {
             seq,
             still,
             shape: (!self.unfolded, self.tree),
+            apart: self.apart.clone(),
             around: (2 * rows).next_multiple_of(16).max(16),
             moves: self.moves,
             now: if moving { now } else { 0 },
@@ -230,7 +235,8 @@ impl Activity {
             _ => Anchor::First,
         };
         let (folded, tree) = asked.shape;
-        let question = PageRequest { query, still, folded, tree, anchor, around: asked.around };
+        let apart = asked.apart.clone();
+        let question = PageRequest { query, still, folded, tree, apart, anchor, around: asked.around };
         self.asked = Some(asked);
         self.in_flight = true;
         Some(question)

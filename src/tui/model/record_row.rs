@@ -11,7 +11,7 @@ use crate::abi::record::{Record, State};
 use crate::abi::time::Micros;
 use crate::control::activity::alike;
 use crate::control::activity::outcomes::Tally;
-use crate::control::activity::page::{Branch, Fold, RecordDetail, RecordPage, RecordSummary};
+use crate::control::activity::page::{Apart, Branch, Fold, RecordDetail, RecordPage, RecordSummary};
 use crate::control::text::outcome::{self, OutcomeText, Severity, title};
 use crate::sys::local_time::Local;
 
@@ -56,6 +56,8 @@ pub struct Row {
     pub oldest: String,
     /// Its place in the tree, if one is shown.
     pub branch: Option<Branch>,
+    /// Its place among equal ones that are shown one by one although others share a row.
+    pub apart: Option<Apart>,
     /// The end of `ending` is an errno, which is never cut.
     pub has_errno: bool,
 }
@@ -158,7 +160,7 @@ impl From<&RecordSummary> for Row {
         let row = summary.record.as_deref().map_or_else(|| dropped(summary.id), Row::of);
         let since = summary.fold.as_deref().and_then(|fold| fold.since).and_then(|since| Local::of(since.wall));
         let oldest = since.map(|since| since.to_string()).unwrap_or_default();
-        Row { fold: summary.fold.clone(), oldest, branch: summary.branch, ..row }
+        Row { fold: summary.fold.clone(), oldest, branch: summary.branch, apart: summary.apart, ..row }
     }
 }
 
@@ -198,6 +200,7 @@ impl Row {
             fold: None,
             oldest: String::new(),
             branch: None,
+            apart: None,
             has_errno: r.errno.is_some(),
         }
     }
@@ -240,6 +243,7 @@ fn dropped(id: u64) -> Row {
         fold: None,
         oldest: String::new(),
         branch: None,
+        apart: None,
         has_errno: false,
     }
 }

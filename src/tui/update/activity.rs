@@ -74,7 +74,7 @@ fn abandon(model: &mut Model) -> Vec<Effect> {
 }
 
 fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
-    if read(model, action) {
+    if read(model, action) || turn_row(model, action) {
         return Some(Vec::new());
     }
     let page = isize::try_from(layout::activity::rows(model).saturating_sub(1).max(1)).unwrap_or(1);
@@ -140,6 +140,18 @@ fn fold(model: &mut Model) {
     model.say(Severity::Quiet, words);
 }
 
+/// Unfolds the row under the cursor, or folds it again. Returns whether it did.
+fn turn_row(model: &mut Model, action: Action) -> bool {
+    let (turned, words) = match action {
+        Action::Right => (model.activity.unfold_row(), "one by one"),
+        Action::Left => (model.activity.fold_row(), "in one row again"),
+        _ => return false,
+    };
+    let Some(n) = turned else { return false };
+    model.say(Severity::Quiet, format!("{n} equal requests, {words}"));
+    true
+}
+
 fn turn_tree(model: &mut Model) {
     model.activity.turn_tree();
     let words = match model.activity.tree {
@@ -156,6 +168,10 @@ fn read(model: &mut Model, action: Action) -> bool {
     }
     let area = layout::activity::detail(model);
     let a = &mut model.activity;
+    // A row of more than one request is unfolded first.
+    if !a.reading && !a.tree && a.row().is_some_and(|row| row.times() > 1) {
+        return false;
+    }
     if area.is_empty() {
         a.reading = false;
         return false;

@@ -48,7 +48,7 @@ fn widths(model: &Model, columns: usize) -> Widths {
     if columns >= 100 && a.answer.rows.iter().any(|row| !row.unit.is_empty()) {
         w.unit = 17;
     }
-    if columns >= 76 && a.answer.in_rows < a.answer.matched {
+    if columns >= 76 && (a.answer.in_rows < a.answer.matched || !a.apart.is_empty()) {
         w.times = 5;
     }
     if columns >= SORTED && is_extra(a.sort) {
@@ -126,7 +126,11 @@ pub(super) fn row(model: &Model, row: &Row, columns: usize) -> Line<'static> {
         _ => format!("{} KiB", row.rss_kib),
     };
     let last = if is_extra(a.sort) && w.sort == 0 { &extra } else { &lasts };
-    let times = if row.times() > 1 { format!("×{}", row.times()) } else { String::new() };
+    let times = match row.apart {
+        Some(apart) if apart.at == 0 && apart.of > 1 => format!("/{}", apart.of),
+        _ if row.times() > 1 => format!("×{}", row.times()),
+        _ => String::new(),
+    };
     let id = format!("#{}", row.id);
     let room = w.title.saturating_sub(if w.times == 0 && !times.is_empty() { 1 + text::width(&times) } else { 0 });
     let title = in_tree(row, room);
@@ -158,6 +162,11 @@ const DEEPEST: u32 = 4;
 
 /// The name in at most `columns` cells. In a tree, it stands below the request whose helper asked for it.
 fn in_tree(row: &Row, columns: usize) -> String {
+    // The rest of an unfolded row stands below its first.
+    if let Some(apart) = row.apart.filter(|apart| apart.at > 0) {
+        let turn = if apart.at + 1 == apart.of { "└ " } else { "├ " };
+        return format!("{turn}{}", name(&row.title, columns.saturating_sub(2)));
+    }
     let Some(branch) = row.branch.filter(|branch| branch.depth > 0 || branch.is_loop) else {
         return name(&row.title, columns);
     };

@@ -3,6 +3,7 @@
 
 use super::Activity;
 use crate::control::activity::page::Anchor;
+use crate::control::activity::reader::APART;
 use crate::tui::model::record_row::Row;
 
 impl Activity {
@@ -34,7 +35,28 @@ impl Activity {
     /// Shows equal requests in one row from now on, or each in its own. The cursor stays with its request.
     pub fn fold(&mut self) {
         self.unfolded ^= true;
+        self.apart.clear();
         self.stay();
+    }
+
+    /// Shows the requests of the row under the cursor one by one from now on. Returns how many they are; `None` if it is
+    /// one already, or in the tree, which is folded as a whole.
+    pub fn unfold_row(&mut self) -> Option<u64> {
+        let (id, times) = self.row().map(|row| (row.id, row.times())).filter(|(_, times)| *times > 1 && !self.tree)?;
+        if self.apart.len() == APART {
+            self.apart.remove(0);
+        }
+        self.apart.push(id);
+        self.stay();
+        Some(times)
+    }
+
+    /// Lets the row under the cursor and its equals share a row again. Returns how many they are; `None` if they do.
+    pub fn fold_row(&mut self) -> Option<u64> {
+        let apart = self.row()?.apart?;
+        self.apart.retain(|id| *id != apart.by);
+        self.stay();
+        Some(apart.of)
     }
 
     /// The cursor stays with its request in the next answer, which has other rows; keys that move it count from there.

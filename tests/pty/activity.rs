@@ -127,6 +127,42 @@ fn equal_requests_share_a_row_and_are_marked_together() {
     });
 }
 
+/// Right unfolds the row under the cursor, left folds it again. More of its requests change neither.
+#[test]
+fn one_row_is_unfolded_alone() {
+    everywhere(FAILING, |pty, room| {
+        ask(pty, "bar", 2);
+        pty.says("bar: 2 of 2 answered");
+        ask(pty, "foo", 3);
+        pty.says("foo: 3 of 3 answered");
+        pty.press("3", "1-2 of 2 rows of 5");
+        pty.press(DOWN, ">#2 ");
+        pty.press("\x1b[A", ">#5 ");
+        pty.press("\x1b[C", "3 equal requests, one by one");
+        pty.shows("├ foo");
+        pty.shows("└ foo");
+        pty.shows(if room { "/3" } else { "foo /3" });
+        pty.shows(if room { "1-4 of 4 rows of 5" } else { "of 4 rows" });
+        // One of them has no row below: the record is read.
+        pty.press(DOWN, ">#4 ");
+        if room {
+            pty.press("\x1b[C", "left goes back");
+            pty.send("\x1b[D");
+            pty.hides("left goes back");
+        }
+        ask(pty, "foo", 1);
+        pty.says("foo: ✗ exit 1");
+        ask(pty, "bar", 1);
+        pty.says("bar: ✗ exit 1");
+        pty.shows(if room { "of 5 rows of 7" } else { "of 5 rows" });
+        on(pty, "#4");
+        pty.press("\x1b[D", "4 equal requests, in one row again");
+        pty.shows("of 2 rows");
+        on(pty, "#6");
+        quits(pty);
+    });
+}
+
 /// The filter, one key, the number and enter; what does not match lives on.
 #[test]
 fn everything_that_matches_is_killed_by_one_key_and_its_number() {

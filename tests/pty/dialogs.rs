@@ -4,7 +4,7 @@
 
 use crate::pty::Pty;
 use crate::steps::{
-    ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, leaves, opens, page_shows, quits,
+    ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, leaves, opens, page_shows, quits, told,
 };
 
 /// A screen, the keys, the dialog's title and its contents, at any size.
@@ -145,7 +145,7 @@ fn the_command_line_does_what_the_shells_does() {
             ("reset loop-messages", "khelper.loop_messages: counted from 0 again"),
         ] {
             command(pty, line);
-            pty.says(says);
+            told(pty, says);
         }
         drop_cap_chown(pty);
         for (line, page, says) in [

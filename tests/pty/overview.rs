@@ -63,6 +63,47 @@ fn what_holds_the_slots_is_seen_at_once() {
     });
 }
 
+/// What only a large screen shows: the requests that share a row, the ends one by one, what was asked for most.
+#[test]
+fn a_large_screen_has_three_columns() {
+    everywhere(HOLD, |pty, _| {
+        let large = pty.screen().size().1 >= 160;
+        ask(pty, "stuck", 50);
+        taken(pty, 50);
+        if !large {
+            assert!(!pty.text().contains("Asked most"), "{}", pty.text());
+            return kills_what_is_left(pty);
+        }
+        ask(pty, "more", 3);
+        pty.shows("×3 more");
+        on(pty, "×50 stuck");
+        pty.shows("─ These 50, oldest first ─");
+        pty.shows("─ Asked most, of the newest 53 ─");
+        pty.until("both names with their counts", |s| {
+            let has = |name: &str, n: &str| {
+                s.rows(0, 200).any(|row| row.contains(name) && row.split_whitespace().any(|word| word == n))
+            };
+            has("stuck", "50") && has("more", "3")
+        });
+        pty.shows("─ One by one, newest first ");
+        for row in ["#51 more", "#52 more", "#53 more"] {
+            pty.shows(row);
+        }
+        // On what has ended: its record, and its equals.
+        pty.send("\x1b[C");
+        on(pty, "×3 more");
+        // Which of them ended last is not known.
+        pty.shows("─ Under the cursor: #5");
+        pty.shows("─ These 3, newest first ─");
+        pty.press(ENTER, "module more");
+        leaves(pty);
+        // Beside the rows of the Activity stands the record.
+        pty.press("3", "[3 Activity]");
+        pty.until("the record beside", |s| s.rows(0, 200).nth(2).is_some_and(|row| row.contains("│─ #5")));
+        kills_what_is_left(pty);
+    });
+}
+
 #[test]
 fn a_knob_under_the_cursor_is_opened() {
     everywhere(FAILING, |pty, room| {

@@ -143,7 +143,7 @@ fn the_help_begins_with_what_is_here() {
         pty.send(HOME);
         pty.says("allows Load and unload kernel modules");
         pty.send(ESC);
-        pty.hides("Both masks");
+        pty.hides("Both masks, in every form");
         // Clearing a filter moves the cursor back to its earlier row.
         pty.press("/zzz", "no capability matches");
         pty.send(ESC);

@@ -8,7 +8,7 @@ use std::thread;
 use crate::over::{OWN, engine};
 use crate::pty::{Pty, Start};
 
-pub const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 10)];
+pub const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (40, 10), (200, 60)];
 pub use crate::over::TARGET;
 pub const ENTER: &str = "\r";
 pub const ESC: &str = "\x1b";
@@ -142,15 +142,14 @@ pub fn press_until(pty: &mut Pty, key: &str, says: &str) {
 /// Waits for a message. Earlier ones that were not read yet come before it: they are dismissed.
 pub fn told(pty: &mut Pty, says: &str) {
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let earlier = |text: &str| text.lines().find(|line| line.starts_with("(+")).map(str::to_owned);
     loop {
-        pty.until(says, |s| {
-            let text = s.contents();
-            flat(&text).contains(says) || text.lines().any(|line| line.starts_with("(+"))
-        });
-        if flat(&pty.text()).contains(says) {
-            return;
-        }
-        pty.frame_after(|pty| pty.send(ESC));
+        pty.until(says, |s| flat(&s.contents()).contains(says) || earlier(&s.contents()).is_some());
+        let text = pty.text();
+        let (false, Some(line)) = (flat(&text).contains(says), earlier(&text)) else { return };
+        // Once: a second key would dismiss the next one.
+        pty.send(ESC);
+        pty.until("the next message", |s| !s.contents().contains(&line));
     }
 }
 

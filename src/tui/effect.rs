@@ -47,6 +47,8 @@ pub enum Effect {
     Suspend,
     /// Show the next target; its session goes on where it was.
     NextTarget,
+    /// Show the Activity of the target at this place, with the filters of this one.
+    FilterTarget(usize),
     /// Restore the terminal and begin the demo in this console's place.
     Demo,
     /// Restore the terminal and exit. Live helpers are left running and named on stderr.

@@ -143,6 +143,7 @@ impl<'a> Console<'a> {
                 Effect::NextTarget => {
                     self.sessions.turn();
                 }
+                Effect::FilterTarget(place) => self.sessions.filter(place),
                 Effect::Demo => self.ending = Some(super::DEMO),
                 Effect::Quit { code } if self.sessions.end() => self.ending = Some(code),
                 // The others are the session's own.

@@ -9,7 +9,8 @@ use crate::control::text::outcome::Severity;
 use crate::sys::thread::spawn;
 
 use super::dialogs::quit;
-use super::model::{TargetTab, warnings};
+use super::model::activity::Activity;
+use super::model::{Tab, TargetTab, warnings};
 use super::msg::Msg;
 use super::session::{Session, Setup};
 use super::targets::Targets;
@@ -27,6 +28,8 @@ pub(super) struct Sessions<'a> {
     here: usize,
     /// The place that is being opened.
     opening: Option<(usize, Opened)>,
+    /// The place whose Activity is to be shown with these filters, once it is shown.
+    wanted: Option<(usize, Activity)>,
     /// For each place, how many warnings it had when it was left.
     seen: Vec<usize>,
     /// For each place, whether its session agreed to the end.
@@ -42,8 +45,16 @@ impl<'a> Sessions<'a> {
         model.notices.extend(setup.settings.warning.clone().map(|warning| (model.now, warning)));
         let mut all: Vec<Option<Session>> = (0..count).map(|_| None).collect();
         all[0] = Some(first);
-        let mut sessions =
-            Self { setup, targets, all, here: 0, opening: None, seen: vec![0; count], agreed: vec![false; count] };
+        let mut sessions = Self {
+            setup,
+            targets,
+            all,
+            here: 0,
+            opening: None,
+            wanted: None,
+            seen: vec![0; count],
+            agreed: vec![false; count],
+        };
         sessions.name();
         Ok(sessions)
     }
@@ -81,7 +92,17 @@ impl<'a> Sessions<'a> {
 
     /// Shows the next target. Returns whether it is shown now: one that was never shown is opened first.
     pub(super) fn turn(&mut self) -> bool {
-        let next = (self.here + 1) % self.all.len();
+        self.wanted = None;
+        self.turn_to((self.here + 1) % self.all.len())
+    }
+
+    /// Shows the Activity of a place, with the filters of this one.
+    pub(super) fn filter(&mut self, place: usize) {
+        self.wanted = Some((place, self.now().model.activity.filters_for_another()));
+        self.turn_to(place.min(self.all.len() - 1));
+    }
+
+    fn turn_to(&mut self, next: usize) -> bool {
         if self.all[next].is_some() {
             self.show(next);
             return true;
@@ -149,8 +170,13 @@ impl<'a> Sessions<'a> {
         self.now_mut().model.tour.left = true;
         self.here = place;
         self.seen[place] = 0;
+        let wanted = self.wanted.take().filter(|(wanted, _)| *wanted == place);
         let session = self.now_mut();
         session.model.theme = theme;
+        if let Some((_, filters)) = wanted {
+            session.model.tab = Tab::Activity;
+            session.model.activity.filter_as(filters);
+        }
         session.take(Msg::Resize { columns: size.0, rows: size.1 });
         session.tick(Instant::now());
         self.name();

@@ -13,27 +13,32 @@ use crate::pty::{Pty, Start};
 use crate::steps::{FAILING, HOLD, QUICK};
 
 /// The line mode at a terminal that is high enough for everything that is said.
-struct Lines {
+pub struct Lines {
     pty: Pty,
-    _engine: crate::over::Engine,
+    _engine: Option<crate::over::Engine>,
     /// How many lines were typed.
-    typed: usize,
+    pub typed: usize,
     _state: tempfile::TempDir,
 }
 
 impl Lines {
-    fn start(modprobe: &str, options: &[&str]) -> Self {
-        let state = tempfile::tempdir().unwrap();
+    pub fn start(modprobe: &str, options: &[&str]) -> Self {
         let (engine, options) = engine(modprobe, options);
+        Self { _engine: Some(engine), ..Self::with(&options) }
+    }
+
+    /// With these options alone.
+    pub fn with(options: &[String]) -> Self {
+        let state = tempfile::tempdir().unwrap();
         let start = Start::program(200, 600, env!("CARGO_BIN_EXE_khelper"));
         let start = start.args(["console", "--line"]).args(options).env("TERM", "dumb");
         let mut pty = start.env("XDG_STATE_HOME", state.path()).start();
         pty.until("a prompt", asks);
-        Self { pty, _engine: engine, typed: 0, _state: state }
+        Self { pty, _engine: None, typed: 0, _state: state }
     }
 
     /// Types a line, and returns what is said before the next prompt.
-    fn types(&mut self, line: &str) -> String {
+    pub fn types(&mut self, line: &str) -> String {
         self.typed += 1;
         // The prompt with what was typed behind it; an empty line leaves the prompt as it was.
         let echo = format!("> {line}");
@@ -51,14 +56,14 @@ impl Lines {
     }
 
     /// The same, and checks that these words are said.
-    fn says(&mut self, line: &str, words: &str) -> String {
+    pub fn says(&mut self, line: &str, words: &str) -> String {
         let said = self.types(line);
         assert!(said.contains(words), "`{line}` does not say `{words}`:\n{said}\n\nall:\n{}", self.pty.text());
         said
     }
 
     /// Types a line again and again until these words are said, on however slow a machine. Returns what is said then.
-    fn until(&mut self, line: &str, words: &str) -> String {
+    pub fn until(&mut self, line: &str, words: &str) -> String {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let said = self.types(line);
@@ -70,7 +75,7 @@ impl Lines {
     }
 
     /// Asks for a module this many times; they need not end.
-    fn requests(&mut self, name: &str, times: u32) {
+    pub fn requests(&mut self, name: &str, times: u32) {
         self.types("module");
         self.types(&format!(".set {name}"));
         self.types(".field 3");
@@ -78,7 +83,7 @@ impl Lines {
     }
 
     /// Kills what is left, and ends.
-    fn quits(mut self) {
+    pub fn quits(mut self) {
         self.pty.send("quit\n");
         if !self.pty.is_over_before("kill: TERM now") {
             self.pty.send("2\n");
@@ -96,11 +101,11 @@ fn asks(screen: &vt100::Screen) -> bool {
 }
 
 fn is_prompt(row: &str) -> bool {
-    ["engine, ", "kernel, ", "daemon, "].iter().any(|target| row.starts_with(target))
+    ["engine, ", "kernel, ", "daemon, ", "demo, ", "demo-2, "].iter().any(|target| row.starts_with(target))
 }
 
 /// The number before a row with these words.
-fn number(said: &str, words: &str) -> String {
+pub fn number(said: &str, words: &str) -> String {
     let row = said.lines().find(|row| row.contains(words)).unwrap_or_else(|| panic!("no `{words}` in\n{said}"));
     row.split('.').next().unwrap().to_owned()
 }
@@ -191,6 +196,56 @@ fn task_5_the_target_is_switched_in_one_line_and_keeps_what_was_typed() {
     lines.says("t", if OWN { "target engine: " } else { "target daemon: " });
     lines.says("masks", "cap_net_admin  [has, the draft drops it]");
     lines.says("discard", "the draft was discarded");
+    lines.quits();
+}
+
+/// The tour of the demo, with what it says to type.
+#[test]
+fn the_tour_of_the_demo_is_taken_in_lines() {
+    let mut lines = Lines::with(&["--demo".to_owned()]);
+    lines.pty.shows("Tour 1 of 8: what holds the slots.");
+    lines.pty.shows("Type `open N`, where N is the number of raid456 under Running");
+    // Both helpers run.
+    let said = lines.until("overview", "2 times raid456  pid ");
+    lines.says(&format!("open {}", number(&said, "2 times raid456  pid ")), "Tour 2 of 8: why one failed.");
+    lines.types("back");
+    let said = lines.until("overview", "nvidia  exit 1");
+    lines.says(&format!("open {}", number(&said, "nvidia  exit 1")), "Tour 3 of 8: a mask in draft.");
+    lines.types("back");
+    lines.says("toggle cap_sys_module", "Tour 4 of 8: try it before it counts.");
+    lines.types("rehearse");
+    let said = lines.types("enter");
+    if !said.contains("Tour 5 of 8") {
+        lines.until("again", "Tour 5 of 8: apply it.");
+    }
+    lines.types("back");
+    lines.says("apply", "type `drop cap_sys_module`");
+    lines.types("drop cap_sys_module");
+    lines.pty.shows("Tour 6 of 8: the next helper.");
+    lines.types(":request dummy");
+    lines.types("wait");
+    lines.types("activity");
+    lines.says("open 1", "Tour 7 of 8: another target.");
+    lines.types("back");
+    lines.says("t", "Tour 8 of 8: that was all.");
+    // Back, hidden, shown again.
+    lines.says("D", "Tour 7 of 8");
+    lines.says("d", "the tour is hidden");
+    lines.says("d", "Tour 7 of 8");
+    lines.says("esc", "Tour 8 of 8");
+    lines.quits();
+}
+
+#[test]
+fn a_target_in_the_filter_is_turned_to() {
+    let mut lines = Lines::start(QUICK, &[]);
+    let here = if OWN { "engine" } else { "daemon" };
+    lines.types("activity");
+    lines.says(&format!("filter target:{here}"), &format!("every request here is of the target {here}"));
+    lines.says("filter target:nowhere", "no target is named `nowhere`");
+    let said = lines.says("filter zfs target:kernel", "target kernel: ");
+    assert!(said.contains("Activity:") && said.contains("zfs, esc shows all"), "{said}");
+    lines.types("t");
     lines.quits();
 }
 

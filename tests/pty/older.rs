@@ -18,8 +18,9 @@ use khelper::sys::linux::LinuxHost;
 use khelper::sys::process;
 
 use crate::daemon::Daemon;
+use crate::line_mode::{Lines, number};
 use crate::pty::{Pty, Start};
-use crate::steps::{ENTER, ESC, FAILING, QUICK, SIZES, ask, quits};
+use crate::steps::{ENTER, ESC, FAILING, QUICK, SIZES, ask, page_shows, quits};
 
 /// How many helpers succeeded yesterday, before and after the one that failed.
 const FINE: u64 = 300;
@@ -63,23 +64,11 @@ fn yesterday(folder: &Path, target: &'static str) {
     ledger.close();
 }
 
-/// Presses a key until the screen shows the cursor on this row: rows may come in meanwhile.
-fn press_until_on(pty: &mut Pty, key: &str, row: &str) {
-    for _ in 0..40 {
-        pty.frame_after(|pty| pty.send(key));
-        pty.until("what is read", |s| !s.contents().contains("reading"));
-        if pty.text().contains(row) {
-            return;
-        }
-    }
-    pty.shows(row);
-}
-
 /// Five keys lead from the Overview to the failure and its stderr.
 fn finds(pty: &mut Pty, is_tall: bool) {
     pty.press("3", "[3 Activity]");
     // Today there was one too.
-    pty.shows("from the ledger");
+    pty.shows(if pty.screen().size().1 >= 76 { "from the ledger" } else { " rows of 602" });
     pty.press("O", "outcome failed");
     pty.press("i", "─ Show a time");
     pty.press("y", "enter shows yesterday");
@@ -89,7 +78,7 @@ fn finds(pty: &mut Pty, is_tall: bool) {
     if !is_tall {
         pty.press(ENTER, "esc back");
     }
-    pty.says("failing: no module nfs_old");
+    page_shows(pty, "failing: no module nfs_old");
     if !is_tall {
         pty.send(ESC);
         pty.hides("esc back");
@@ -100,8 +89,8 @@ fn finds(pty: &mut Pty, is_tall: bool) {
     pty.send(ESC);
     pty.press(ESC, "all records are shown again");
     // Equal ones share a row, in the ledger too; and one row can be unfolded alone.
-    pty.until("the older rows", |s| !s.contents().contains("reading"));
-    press_until_on(pty, "\x1b[F", ">#301 ");
+    pty.shows(" rows of 602");
+    pty.press("\x1b[F", ">#301 ");
     pty.press("\x1b[A", ">#601 ");
     if pty.screen().size().1 >= 76 {
         pty.shows("×600");
@@ -110,8 +99,8 @@ fn finds(pty: &mut Pty, is_tall: bool) {
     pty.press("\x1b[B", "├ quiet");
     pty.press("\x1b[D", "600 equal requests, in one row again");
     pty.press("+", "every request has a row");
-    // The oldest is a few pages away.
-    press_until_on(pty, "\x1b[F", ">#1 ");
+    pty.shows("of 602");
+    pty.press("\x1b[F", ">#1 ");
     pty.press("k", "nothing to kill");
     pty.press("\x1b[H", ">#602");
     // Letters in their order, where no record has the word.
@@ -137,6 +126,32 @@ fn a_failure_of_yesterday_is_found_in_five_keys() {
         pty.shows("nfs_new");
         finds(&mut pty, rows >= 40);
     }
+}
+
+/// The same in line mode, in five lines: of an engine of its own, and of a daemon.
+#[test]
+fn a_failure_of_yesterday_is_found_in_five_lines() {
+    let finds = |mut lines: Lines| {
+        lines.says("activity", "Activity:");
+        lines.says("failures", "outcome failed");
+        let times = lines.says("time", "Show a time");
+        lines.typed = 3;
+        let said = lines.says(&number(&times, "yesterday"), "nfs_old");
+        assert!(said.contains("1. ") && !said.contains("2. "), "{said}");
+        lines.says("open 1", "stderr  failing: no module nfs_old");
+        assert_eq!(lines.typed, 5);
+        lines.types("back");
+        lines.quits();
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = folder.path().join("ledger");
+    yesterday(&ledger, "embedded");
+    finds(Lines::with(&["--target", "embedded", "--ledger", ledger.to_str().unwrap()].map(str::to_owned)));
+    let mut daemon = Daemon::start();
+    daemon.kill();
+    yesterday(&daemon.folder().join("ledger"), "daemon");
+    daemon.again();
+    finds(Lines::with(&["--target".to_owned(), daemon.target()]));
 }
 
 /// The daemon answers from its ledger: the console reads none of its files.

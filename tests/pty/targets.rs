@@ -2,7 +2,7 @@
 
 use crate::over::TARGET;
 use crate::pty::{Pty, Start};
-use crate::steps::{ENTER, ESC, QUICK, SIZES, everywhere, quits};
+use crate::steps::{ENTER, ESC, QUICK, SIZES, ask, everywhere, quits};
 
 /// Waits until this target is shown.
 fn shows(pty: &mut Pty, target: &str) {
@@ -59,6 +59,35 @@ fn one_key_shows_the_next_target_and_nothing_typed_is_lost() {
         pty.send(ESC);
         pty.hides("─ Quit?");
         pty.press("z", "the draft was discarded");
+        quits(pty);
+    });
+}
+
+/// A list has the requests of one target: a target in the filter is turned to, with the rest of the filter.
+#[test]
+fn a_target_in_the_filter_is_turned_to() {
+    everywhere(QUICK, |pty, _| {
+        let first = if TARGET == "[engine]" { "engine" } else { "daemon" };
+        ask(pty, "foo", 1);
+        pty.shows(" foo: ");
+        pty.press("3", "[3 Activity]");
+        pty.press("/", "/ ");
+        pty.press(&format!("foo target:{first}"), "1 of 1");
+        pty.send(ENTER);
+        pty.says(&format!("every request here is of the target {first}"));
+        pty.shows("filter foo");
+        pty.press("/\x15target:x", "1 of 1");
+        pty.send(ENTER);
+        pty.says(&format!("no target is named `x`: the targets are {first}, kernel"));
+        pty.press("/\x15zfs target:ker", "0 of 1");
+        pty.send(ENTER);
+        shows(pty, "kernel");
+        pty.shows("[3 Activity]");
+        // Neither target has a record with the word, so its letters are looked for.
+        pty.shows("letters zfs");
+        pty.send("t");
+        shows(pty, first);
+        pty.shows("letters zfs");
         quits(pty);
     });
 }

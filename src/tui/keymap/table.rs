@@ -153,8 +153,8 @@ pub const TABLE: &[Binding] = &[
         &[c('*')],
         Action::Glob,
         "modules",
-        "show only modules whose names match globs, for example `usb-* snd?`; among the words of `/`, unit:NAME asks for a \
-         unit, and where no record has the words, their letters in this order count in names",
+        "show only modules whose names match globs, for example `usb-* snd?`; among the words of `/`, \
+         unit:NAME asks for a unit and target:NAME turns to a target, and where no record has the words, their letters in this order count in names",
     ),
     row(Context::Activity, &[c('O')], Action::Failures, "", "show only failures, or every outcome again"),
     row(

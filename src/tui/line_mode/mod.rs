@@ -10,6 +10,7 @@ mod page;
 mod plain;
 mod speak;
 mod streams;
+mod tour;
 mod typed;
 mod wait;
 mod word;
@@ -52,6 +53,8 @@ pub(super) struct LineMode<'a> {
     /// The screen that was said last; its numbers are the ones that can be typed.
     page: Page,
     news: News,
+    /// The step of the tour that was said last.
+    toured: Option<usize>,
     /// Lines of the log are said as they come.
     following: bool,
     /// The input has ended, and the question about that was asked.
@@ -88,6 +91,7 @@ impl<'a> LineMode<'a> {
             ascii,
             page: Page::default(),
             news: News::default(),
+            toured: None,
             following: false,
             over: false,
             lines: 0,
@@ -104,6 +108,7 @@ impl<'a> LineMode<'a> {
         self.settle(Patience::Answer);
         self.greet();
         while self.ending.is_none() {
+            self.say_tour();
             self.prompt();
             match self.wait_for_line() {
                 Some(Input::Line(line)) => {
@@ -188,6 +193,7 @@ impl<'a> LineMode<'a> {
                 Effect::NextTarget => {
                     self.sessions.turn();
                 }
+                Effect::FilterTarget(place) => self.sessions.filter(place),
                 Effect::Demo => self.ending = Some(super::DEMO),
                 Effect::Suspend => stop(true, is_to_end),
                 Effect::Quit { code } if self.sessions.end() => self.ending = Some(code),

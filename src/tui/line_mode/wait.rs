@@ -12,7 +12,7 @@ use crate::sys::probe::ignores;
 use crate::sys::signals::stop;
 use crate::tui::EXIT_HANGUP;
 use crate::tui::dialogs::quit::{Quit, Quitting};
-use crate::tui::model::Pending;
+use crate::tui::model::{Pending, Tab};
 use crate::tui::msg::Ticket;
 use crate::tui::run;
 use crate::tui::signals::is_to_end;
@@ -120,6 +120,7 @@ impl LineMode<'_> {
             || self.sessions.is_opening()
             || session.due().is_some()
             || model.activity.reads()
+            || model.tab == Tab::Activity && model.activity.answer.older.reads
             || model.pending.values().any(|pending| !waits(pending));
         let of_line = |ticket: &Ticket| patience == Patience::All || *ticket > self.asked_before;
         (asked, model.pending.iter().any(|(ticket, pending)| waits(pending) && of_line(ticket)))

@@ -88,9 +88,14 @@ impl LineMode<'_> {
             self.refuse("this place has no filter");
             return false;
         }
+        let before = self.model().link.info.short_name().to_owned();
         self.fill(words.as_bytes());
         self.press(if words.is_empty() { Action::EndFilter } else { Action::KeepFilter });
         self.settle(Patience::Answer);
+        // A target in the filter is turned to.
+        if self.model().link.info.short_name() != before {
+            self.say_target();
+        }
         self.say_screen();
         self.say_news();
         false

@@ -11,6 +11,8 @@ use crate::tui::field::Field;
 
 /// A word that begins so selects by the requester's unit.
 const UNIT: &str = "unit:";
+/// A word that begins so names the target whose requests are wanted.
+const TARGET: &str = "target:";
 
 /// One of the filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +36,8 @@ impl Activity {
     /// The query from the filters and the order; invalid globs are left out.
     pub fn query(&self) -> Query {
         let typed = screen(self.words.bytes()).to_lowercase();
-        let (units, words): (Vec<&str>, Vec<&str>) = typed.split_whitespace().partition(|word| word.starts_with(UNIT));
+        let words = typed.split_whitespace().filter(|word| !word.starts_with(TARGET));
+        let (units, words): (Vec<&str>, Vec<&str>) = words.partition(|word| word.starts_with(UNIT));
         let unit = units.last().map(|word| word[UNIT.len()..].to_owned()).filter(|unit| !unit.is_empty());
         let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
         Query {
@@ -48,6 +51,31 @@ impl Activity {
             sort: self.sort,
             reverse: self.reverse,
         }
+    }
+
+    /// Takes the name of a target out of the words.
+    pub fn take_target(&mut self) -> Option<String> {
+        let typed = String::from_utf8_lossy(self.words.bytes()).into_owned();
+        let names = |word: &&str| word.to_lowercase().starts_with(TARGET);
+        let name = typed.split_whitespace().rfind(names)?[TARGET.len()..].to_lowercase();
+        let rest: Vec<&str> = typed.split_whitespace().filter(|word| !names(word)).collect();
+        self.words = Field::new(rest.join(" ").as_bytes());
+        Some(name)
+    }
+
+    /// The filters alone, for the same screen of another target.
+    pub fn filters_for_another(&self) -> Self {
+        let mut other = Self::default();
+        (other.words, other.globs) = (self.words.clone(), self.globs.clone());
+        (other.which, other.times) = (self.which, self.times.clone());
+        other
+    }
+
+    /// Shows what these filters let through.
+    pub fn filter_as(&mut self, other: Self) {
+        let Self { words, globs, which, times, .. } = other;
+        (self.words, self.globs, self.which, self.times, self.typing) = (words, globs, which, times, None);
+        self.changed();
     }
 
     /// The error in the globs.
@@ -112,5 +140,24 @@ impl Activity {
             self.times = times;
             self.changed();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_target_is_no_word_of_the_filter() {
+        let mut a = Activity::default();
+        a.words = Field::new(b"usb Target:Kernel unit:cron");
+        let query = a.query();
+        assert_eq!((query.words, query.unit.as_deref()), (vec!["usb".to_owned()], Some("cron")));
+        assert_eq!(a.take_target().as_deref(), Some("kernel"));
+        assert_eq!(a.words.bytes(), b"usb unit:cron");
+        assert_eq!(a.take_target(), None);
+        // Of two, the last one counts, and neither stays.
+        a.words = Field::new(b"target:a target:b");
+        assert_eq!((a.take_target().as_deref(), a.words.is_empty()), (Some("b"), true));
     }
 }

@@ -14,6 +14,7 @@ use crate::tui::model::record_row::RowPage;
 use crate::tui::model::{Model, Pending, Tab};
 use crate::tui::msg::Effect;
 use crate::tui::panels::detail;
+use crate::tui::text;
 
 use super::scroll::clamp_scroll;
 
@@ -90,7 +91,7 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Pause => pause(model),
         Action::Filter => filter(model, Typing::Words),
         Action::Glob => filter(model, Typing::Globs),
-        Action::KeepFilter => a.typing = None,
+        Action::KeepFilter => return Some(keep_filter(model)),
         Action::EndFilter => end_filter(model),
         Action::Outcome => return dialogs::open(model, action).then(Vec::new),
         Action::Mark => mark(model),
@@ -274,6 +275,29 @@ fn filter(model: &mut Model, what: Typing) {
     (model.activity.typing, model.activity.reading) = (Some(what), false);
     if let Some(field) = model.activity.field() {
         field.select();
+    }
+}
+
+/// The filter has what it needs. A target in it is shown in place of this one: a list has the requests of one target.
+fn keep_filter(model: &mut Model) -> Vec<Effect> {
+    model.activity.typing = None;
+    let Some(name) = model.activity.take_target() else { return Vec::new() };
+    let here = model.link.tab();
+    let names: Vec<&str> = model.targets.iter().map(|tab| tab.name).collect();
+    let names = if names.is_empty() { vec![here] } else { names };
+    let mut fits = (0..names.len()).filter(|at| !name.is_empty() && names[*at].to_lowercase().starts_with(&name));
+    let (found, more) = (fits.next(), fits.next());
+    match found.filter(|at| more.is_none() || names[*at] == name) {
+        Some(at) if names[at] == here => {
+            model.say(Severity::Quiet, format!("every request here is of the target {here}"));
+            Vec::new()
+        }
+        Some(at) => vec![Effect::FilterTarget(at)],
+        None => {
+            let name = text::screen(name.as_bytes());
+            model.say(Severity::Warned, format!("no target is named `{name}`: the targets are {}", names.join(", ")));
+            Vec::new()
+        }
     }
 }
 

@@ -282,14 +282,17 @@ fn filter(model: &mut Model, what: Typing) {
 fn keep_filter(model: &mut Model) -> Vec<Effect> {
     model.activity.typing = None;
     let Some(name) = model.activity.take_target() else { return Vec::new() };
-    let here = model.link.tab();
-    let names: Vec<&str> = model.targets.iter().map(|tab| tab.name).collect();
-    let names = if names.is_empty() { vec![here] } else { names };
-    let mut fits = (0..names.len()).filter(|at| !name.is_empty() && names[*at].to_lowercase().starts_with(&name));
+    let here = model.targets.iter().position(|tab| tab.shown).unwrap_or(0);
+    let mut names: Vec<String> = model.targets.iter().map(|tab| tab.name.to_string()).collect();
+    if names.is_empty() {
+        names.push(model.link.tab().into_owned());
+    }
+    let lower = |at: &usize| names[*at].to_lowercase();
+    let mut fits = (0..names.len()).filter(|at| !name.is_empty() && lower(at).starts_with(&name));
     let (found, more) = (fits.next(), fits.next());
-    match found.filter(|at| more.is_none() || names[*at] == name) {
-        Some(at) if names[at] == here => {
-            model.say(Severity::Quiet, format!("every request here is of the target {here}"));
+    match found.filter(|at| more.is_none() || lower(at) == name) {
+        Some(at) if at == here => {
+            model.say(Severity::Quiet, format!("every request here is of the target {}", names[at]));
             Vec::new()
         }
         Some(at) => vec![Effect::FilterTarget(at)],

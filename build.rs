@@ -72,9 +72,20 @@ fn shim() {
     let options =
         ["opt-level=z", "panic=abort", "relocation-model=static", "codegen-units=1", "lto=fat", "strip=symbols"];
     options.iter().for_each(|option| _ = compiler.args(["-C", option]));
-    let linking = ["-nostartfiles", "-nostdlib", "-static", "-Wl,--build-id=none,-z,norelro,-z,noexecstack"];
+    // musl's start files come with Rust, and the shim has its own start.
+    if variable("CARGO_CFG_TARGET_ENV") == "musl" {
+        compiler.args(["-C", "link-self-contained=no"]);
+    }
+    let linker = env::var_os("RUSTC_LINKER");
+    // A C compiler links, or the linker itself does, such as rust-lld for another architecture.
+    let linking: &[&str] = match &linker {
+        Some(linker) if linker.as_encoded_bytes().ends_with(b"ld") => {
+            &["-static", "--build-id=none", "-znorelro", "-znoexecstack"]
+        }
+        _ => &["-nostartfiles", "-nostdlib", "-static", "-Wl,--build-id=none,-z,norelro,-z,noexecstack"],
+    };
     linking.iter().for_each(|argument| _ = compiler.arg(format!("-Clink-arg={argument}")));
-    if let Some(linker) = env::var_os("RUSTC_LINKER") {
+    if let Some(linker) = linker {
         let mut option = std::ffi::OsString::from("linker=");
         option.push(linker);
         compiler.arg("-C").arg(option);

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "console")]
 use super::console::{Console, ConsoleCommand};
-use super::exit;
+use super::help;
 use super::log::Log;
 use super::over_ssh::{self, OverSsh};
 use super::posture::Posture;
@@ -21,22 +21,9 @@ use crate::verbs::knobs::Get;
 use crate::verbs::options::{LedgerOutput, Set};
 use crate::verbs::verb::Common;
 
-#[cfg(feature = "console")]
-const WITHOUT_COMMAND: &str = "\
-Without a command, khelper starts the console: over the daemon's engine where one runs and lets you in, else over a new
-one. Only with --target kernel can this machine's kernel be changed.";
-#[cfg(not(feature = "console"))]
-const WITHOUT_COMMAND: &str = "\
-A command is required: this khelper was built without the console. Only with --target kernel can this machine's kernel be changed.";
-
-fn after_help() -> String {
-    let codes = exit::CODES.iter().map(|(code, meaning)| format!("  {code:<9} {meaning}\n"));
-    format!("{WITHOUT_COMMAND}\n\nExit codes:\n{}{}", codes.collect::<String>(), exit::COMBINED)
-}
-
 /// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "khelper", version, about = "Usermode helpers: a console and an engine", after_help = after_help())]
+#[command(name = "khelper", version, about = "Usermode helpers: a console and an engine", after_help = help::after())]
 pub struct Args {
     /// The engine to use: `embedded` (one of this process), `daemon`, `unix:PATH` (the daemon at that socket), or
     /// `kernel` (this machine's kernel, watched; of `log` and `why`: its lines alone); `daemon/kernel` or

@@ -10,6 +10,7 @@ mod diff;
 pub mod exit;
 mod follow_log;
 mod get;
+mod help;
 mod host_lines;
 pub mod hosts;
 pub mod kernel;

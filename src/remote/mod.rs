@@ -38,6 +38,7 @@ use crate::sys::channel::{Receiver, Sender, bounded};
 use crate::sys::thread::spawn;
 use crate::wire::event::Subscribe;
 
+use connection::Connection;
 use feed::Feed;
 use line::Job;
 use shared::{Message, Shared};
@@ -62,10 +63,11 @@ impl Remote {
     pub fn connect(address: &Address) -> Result<Arc<dyn Target>, ControlError> {
         let (is_far, address, (told, answer)) = (address.is_far(), address.clone(), bounded(1));
         let (ends, ended) = bounded(1);
+        // Without a daemon here there is no need of a thread. An ssh process ends with the thread that has started it.
+        let near = if is_far { None } else { Some(opened(&address)?) };
         let work = move || {
             let _ends: Sender<()> = ends;
-            let opened = direct::open(&address)
-                .and_then(|(main, info)| Ok((main, Arc::new(Shared::new(address.info(&info), info.version)?))));
+            let opened = near.map_or_else(|| opened(&address), Ok);
             let shared = opened.as_ref().map(|(_, shared)| shared.clone()).map_err(Clone::clone);
             // The caller waits for it.
             let _ = told.send(shared);
@@ -78,6 +80,11 @@ impl Remote {
         let shared = answer.recv().unwrap_or_else(|_| Err(busy("it has ended")))?;
         Ok(Arc::new(Self { shared, ended: Mutex::new(ended), is_far }))
     }
+}
+
+fn opened(address: &Address) -> Result<(Connection, Arc<Shared>), ControlError> {
+    let (main, info) = direct::open(address)?;
+    Ok((main, Arc::new(Shared::new(address.info(&info), info.version)?)))
 }
 
 impl Drop for Remote {

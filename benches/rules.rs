@@ -8,14 +8,15 @@ use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use khelper::abi::actor::{Actor, Origin};
-use khelper::abi::error::{EngineError, Stage};
+use khelper::abi::error::Stage;
 use khelper::abi::place::{Attribution, Place};
-use khelper::abi::record::{Kind, Outcome, Record, State};
+use khelper::abi::record::{Outcome, Record, State};
 use khelper::abi::sink::RecordSink;
-use khelper::abi::wait::{WaitMode, WaitStatus};
+use khelper::abi::wait::WaitStatus;
+use khelper::engine::Engine;
 use khelper::ledger::rotate::Limits;
 use khelper::ledger::writer::{Ledger, Options};
 use khelper::policy::resolution::Reach;
@@ -115,20 +116,20 @@ fn write(folder: &Path) {
     let endless = Limits { bytes: u64::MAX, ..Limits::ALL };
     let options = Options { all: endless, failures: endless, ..Options::new(folder, "daemon") };
     let ledger = Ledger::open(options, &LinuxHost::new()).unwrap();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    // Every record is made of one of an engine.
+    let engine = Engine::builder().fix_sigchld(true).start().unwrap();
+    let seed = engine.request_module("seed", true);
     for id in 1..=REQUESTS {
         let uid = if id % 3 == 0 { 1000 } else { 0 };
         let actor = Arc::new(Actor { start_time: Some(id), ..Actor::new(Origin::Outside, 700, uid, uid, b"mount") });
-        let wall = UNIX_EPOCH + now;
-        let mut record = Record::new(Kind::Module, WaitMode::PROC, actor, (wall, id));
-        record.id = id;
+        let mut record = Record { id, actor, at: id, ..Record::clone(&seed) };
         record.module = Some(format!("{}-{}", WORDS[id as usize % 16], id % 100).into_bytes().into());
         record.path = b"/sbin/modprobe"[..].into();
         record.state = State::Ended;
         record.ended_us = Some(900);
         if id % 100 < 2 {
             record.outcome = Outcome::Refused;
-            record.fail(&EngineError::new(Stage::Hook, nix::errno::Errno::EPERM, "khelper.deny has it", "no"));
+            (record.stage, record.errno) = (Some(Stage::Hook), Some(nix::errno::Errno::EPERM));
         } else {
             record.outcome = Outcome::Exited;
             record.status = Some(WaitStatus::exited(0));

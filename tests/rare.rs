@@ -37,6 +37,11 @@ use khelper::tui::{self, Frontend, Options};
 use pty::{Pty, Start};
 use steps::{ESC, SIZES, TARGET};
 
+/// Whether a row of the screen is a warning. The table of outcomes on a large screen has a row that begins with `!` too.
+fn is_warning(row: &str) -> bool {
+    row.trim_start().strip_prefix("! ").is_some_and(|rest| !rest.starts_with("cannot exec "))
+}
+
 const HOW: &str = "KHELPER_RARE";
 /// The keys of the first thing that the library's caller does, and of the second.
 const FIRST: &str = "\x1bOQ";

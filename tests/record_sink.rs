@@ -141,7 +141,7 @@ fn a_sink_gets_starts_before_ends_and_everything_once_in_the_engines_order() {
     }
     let launched = ended.iter().filter(|r| r.outcome == Outcome::Exited).count();
     assert_eq!((launched, starts.len(), ended.len()), (40, 40, 81));
-    assert!(ends.len() == ended.len() && ends.iter().zip(&ended).all(|(a, b)| Arc::ptr_eq(a, b)), "the same records");
+    assert_eq!(ends, ended, "the same records, in the same order");
     let seqs: Vec<_> = changes.iter().map(|c| c.event.seq).collect();
     assert!(seqs.is_sorted(), "{seqs:?}");
     let names: Vec<_> = changes.iter().map(|c| name(&c.event.kind)).collect();

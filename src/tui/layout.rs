@@ -9,6 +9,7 @@ pub mod overview;
 mod overview_columns;
 mod overview_share;
 mod overview_small;
+mod panel;
 
 pub use areas::Areas;
 pub use hit::{Hit, hit};

@@ -12,7 +12,7 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use crate::pty::Pty;
 use crate::steps::{leaves, on, opens, quits};
-use crate::{Act, ESC, FIRST, HOME, HOW, SECOND, bset, everywhere, machine, nothing, page_says};
+use crate::{Act, ESC, FIRST, HOME, HOW, SECOND, bset, everywhere, is_warning, machine, nothing, page_says};
 
 fn info(argv: &[&str]) -> SubprocessInfo {
     SubprocessInfo::setup(Some(argv[0].into()), argv.iter().copied(), HELPER_ENV).unwrap()
@@ -155,10 +155,8 @@ fn masks_that_are_enforced_by_no_new_privs_are_told() {
         |pty, room| {
             pty.send(FIRST);
             // The change of the mask is a warning too, and the later of the two goes first.
-            let warnings = |text: &str| text.lines().filter(|line| line.trim_start().starts_with("! ")).count();
-            let first = |text: &str| {
-                text.lines().find(|line| line.trim_start().starts_with("! ")).unwrap_or_default().to_owned()
-            };
+            let warnings = |text: &str| text.lines().filter(|row| is_warning(row)).count();
+            let first = |text: &str| text.lines().find(|row| is_warning(row)).unwrap_or_default().to_owned();
             pty.until("both warnings", |s| {
                 let text = s.contents();
                 if room { warnings(&text) == 2 } else { first(&text).contains("(+1)") }

@@ -8,7 +8,7 @@ use khelper::sys::linux::LinuxHost;
 
 use crate::pty::Pty;
 use crate::steps::{ESC, quits};
-use crate::{Act, FIRST, SECOND, bset, everywhere, log_says, nothing, write};
+use crate::{Act, FIRST, SECOND, bset, everywhere, is_warning, log_says, nothing, write};
 
 /// The field keeps what was typed; below it stands what is live now.
 #[test]
@@ -82,7 +82,7 @@ fn a_mask_that_someone_else_writes_is_told_while_there_is_a_draft() {
                 pty.says(&format!("kernel.usermodehelper.bset was changed by another writer: {what}"));
             }
             // Read, it goes; the next one has its rows.
-            while pty.text().lines().any(|row| row.trim_start().starts_with("! ")) {
+            while pty.text().lines().any(is_warning) {
                 pty.frame_after(|pty| pty.send(ESC));
             }
             pty.press("2", "[2 Masks");

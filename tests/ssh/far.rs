@@ -6,6 +6,7 @@
 //! ssh is read or written.
 
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
@@ -74,13 +75,13 @@ impl Far {
         fs::write(path("log"), "").unwrap();
         for program in [SSHD, SSH] {
             if !Path::new(program).exists() {
-                eprintln!("skipped: no {program}: install openssh-server and openssh-client");
+                skipped(&format!("no {program}: install openssh-server and openssh-client"));
                 return None;
             }
         }
         let tried = enter(&folder, "true").stdin(Stdio::null()).output().unwrap();
         if !tried.status.success() {
-            eprintln!("skipped: no mount namespace: {}", String::from_utf8_lossy(&tried.stderr));
+            skipped(&format!("no mount namespace: {}", String::from_utf8_lossy(&tried.stderr)));
             return None;
         }
         let key = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path("key")).status();
@@ -247,4 +248,8 @@ impl Near {
         command.env("XDG_CONFIG_HOME", "/nonexistent").env_remove("XDG_RUNTIME_DIR").env_remove("DISPLAY");
         command
     }
+}
+
+fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }

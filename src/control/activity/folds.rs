@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::page::IdRange;
-
 /// Where each row begins in the order of the records; empty if each record has its own row.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
@@ -82,19 +80,6 @@ impl Rows {
     }
 }
 
-/// Numbers as ranges, in rising order.
-pub(super) fn ranges(mut ids: Vec<u64>) -> Vec<IdRange> {
-    ids.sort_unstable();
-    let mut ranges: Vec<IdRange> = Vec::new();
-    for id in ids {
-        match ranges.last_mut() {
-            Some(of) if of.last + 1 == id => of.last = id,
-            _ => ranges.push(IdRange { first: id, last: id }),
-        }
-    }
-    ranges
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -131,12 +116,5 @@ mod tests {
         assert_eq!(all, [vec![5], vec![4], vec![1], vec![3], vec![2, 0]]);
         let mut none = Vec::new();
         assert_eq!(Rows::folded(&mut none, |_| 1, |_| true).len(), 0);
-    }
-
-    #[test]
-    fn numbers_in_a_row_are_one_range() {
-        let of = |first, last| IdRange { first, last };
-        assert_eq!(ranges(vec![9, 3, 2, 7, 4, 8]), [of(2, 4), of(7, 9)]);
-        assert_eq!(ranges(vec![]), []);
     }
 }

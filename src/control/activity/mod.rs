@@ -1,6 +1,8 @@
 //! Queries over thousands of records, answered one page at a time.
 
 pub mod alike;
+mod current;
+mod fold;
 mod folds;
 pub mod history;
 mod matched;

@@ -5,15 +5,15 @@ use std::collections::VecDeque;
 use std::hash::RandomState;
 use std::sync::Arc;
 
-use crate::abi::record::{Outcome, Record};
-use crate::abi::snapshot::Live;
+use crate::abi::record::Record;
 
+use super::current::{current_record, detail};
 use super::folds::Rows;
 use super::history::History;
 use super::matched::Match;
 use super::order::{Arranged, Shape, arrange};
 use super::outcomes::{Tally, Which};
-use super::page::{Anchor, Apart, Branch, Fold, Moment, PageRequest, RecordDetail, RecordPage, RecordSummary};
+use super::page::{Anchor, Apart, Branch, Fold, Moment, PageRequest, RecordPage, RecordSummary};
 use super::query::Query;
 
 /// The most records that are read in one hold of the registry's lock.
@@ -108,7 +108,7 @@ impl Reader {
         let first = at.unwrap_or_default().saturating_sub(question.around);
         let last = at.map_or(0, |at| at.saturating_add(question.around).saturating_add(1).min(in_rows));
         let rows = (first..last).map(|index| self.row(index)).collect();
-        let detail = id.and_then(|id| self.detail(id)).map(Box::new);
+        let detail = id.and_then(|id| detail(&*self.history, id)).map(Box::new);
         let (looked, newest) = (self.kept + self.alive.len(), self.newest);
         let (tally, exact) = (self.tally.and(&self.tally_live), self.exact);
         RecordPage { matched, in_rows, looked, newest, first, rows, at, detail, tally, exact }
@@ -303,16 +303,4 @@ impl Reader {
         let (serial, mut records) = self.history.ended_from(found.serial, 1);
         if serial == found.serial { records.pop() } else { None }
     }
-
-    fn detail(&self, id: u64) -> Option<RecordDetail> {
-        let record = self.history.record(id)?;
-        let chain_now = record.chain.is_empty();
-        let chain = if chain_now { self.history.chain(record.actor.pid) } else { record.chain.to_vec() };
-        Some(RecordDetail { record, chain, chain_now })
-    }
-}
-
-/// The current record of a request that has not ended, without its helper's output.
-fn current_record(live: &Live, draft: &Record) -> Record {
-    Record { state: live.state, pid: live.pid, abandoned: live.abandoned, outcome: Outcome::Running, ..draft.clone() }
 }

@@ -12,49 +12,11 @@ use super::areas::Areas;
 use super::overview_columns::columns;
 use super::overview_share::share;
 use super::overview_small::small;
+use super::panel::Draft;
+pub use super::panel::{Kind, Panel};
 
 /// With fewer rows or columns than this, only the numbers and the newest lines are shown.
 const SMALL: (u16, u16) = (requests::NARROW, 15);
-/// The panels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The list of a small screen, without a title.
-    Small,
-    Warnings,
-    /// What to do without modprobe, in place of the warnings.
-    NoModprobe,
-    Knobs,
-    Requests,
-    Running,
-    Finished,
-    /// The last ends one by one, as far as there is room.
-    Newest,
-    UnderCursor,
-    /// The requests that share the row under the cursor.
-    Members,
-    Endings,
-    RunTimes,
-    Waits,
-    Asked,
-    Events,
-    /// The watch of the kernel, in place of the module requests of an engine.
-    Watch,
-}
-
-/// A panel: a rule with its title, and the rows below.
-pub struct Panel {
-    /// Which one.
-    pub kind: Kind,
-    /// The title, at the left of the rule.
-    pub title: String,
-    /// A hint, at the right of the rule.
-    pub hint: String,
-    /// The rule and the rows.
-    pub area: Rect,
-    /// The rows that are shown.
-    pub rows: Vec<PanelRow>,
-}
-
 /// The whole screen.
 #[derive(Default)]
 pub struct Plan {
@@ -69,14 +31,6 @@ pub struct Plan {
     /// Every item in the order of the screen, also those without room, each with the number of its column. Warnings
     /// stand above all columns and have none.
     pub order: Vec<(Option<usize>, Item)>,
-}
-
-/// A panel before it has its rows.
-pub(super) struct Draft {
-    pub(super) panel: Panel,
-    /// How many rows it gets first.
-    pub(super) least: usize,
-    pub(super) given: usize,
 }
 
 /// The plan for the current screen.

@@ -8,7 +8,7 @@ use crate::tui::panels::rows::PanelRow;
 use crate::tui::panels::{graph, members, under_cursor};
 use crate::tui::text;
 
-use super::overview::{Draft, Kind, Panel};
+use super::panel::{Draft, Kind, Panel};
 
 /// Which panels get the rows that are left, in this order, and up to how many.
 const MORE: [(Kind, usize); 15] = [

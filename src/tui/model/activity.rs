@@ -2,6 +2,7 @@
 //! engine: the screen holds a window of rows and the one record under the cursor.
 
 mod rows;
+mod typing;
 
 use std::collections::BTreeSet;
 
@@ -11,21 +12,14 @@ use crate::control::activity::outcomes::Outcomes;
 use crate::control::activity::page::{Anchor, PageRequest};
 use crate::control::activity::query::{Query, Sort};
 
+pub use typing::Typing;
+
 use super::record_row::{Detail, Row, RowPage};
 use super::times::Times;
 use crate::tui::field::Field;
 
 /// How many requests whose helpers got TERM are remembered.
 const TERMS: usize = 64;
-
-/// The filter that has the focus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Typing {
-    /// The words.
-    Words,
-    /// The globs.
-    Globs,
-}
 
 /// Everything that an answer depends on: while it stays the same, no new question is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use crate::control::activity::page::Anchor;
 use crate::control::activity::query::{Query, Sort};
 use crate::control::text::outcome::Severity;
 use crate::tui::dialogs;
-use crate::tui::field::Field;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::layout;
 use crate::tui::model::activity::Typing;
@@ -14,8 +13,8 @@ use crate::tui::model::record_row::RowPage;
 use crate::tui::model::{Model, Pending, Tab};
 use crate::tui::msg::Effect;
 use crate::tui::panels::detail;
-use crate::tui::text;
 
+use super::filter::{end_filter, filter, keep_filter, unfilter};
 use super::scroll::clamp_scroll;
 
 /// Asks for the records that the screen needs, while it is shown.
@@ -268,57 +267,6 @@ fn pause(model: &mut Model) {
         None => "no longer paused",
     };
     model.say(Severity::Quiet, words);
-}
-
-/// Gives the focus to a filter, to replace or extend its text.
-fn filter(model: &mut Model, what: Typing) {
-    (model.activity.typing, model.activity.reading) = (Some(what), false);
-    if let Some(field) = model.activity.field() {
-        field.select();
-    }
-}
-
-/// The filter has what it needs. A target in it is shown in place of this one: a list has the requests of one target.
-fn keep_filter(model: &mut Model) -> Vec<Effect> {
-    model.activity.typing = None;
-    let Some(name) = model.activity.take_target() else { return Vec::new() };
-    let here = model.targets.iter().position(|tab| tab.shown).unwrap_or(0);
-    let mut names: Vec<String> = model.targets.iter().map(|tab| tab.name.to_string()).collect();
-    if names.is_empty() {
-        names.push(model.link.tab().into_owned());
-    }
-    let lower = |at: &usize| names[*at].to_lowercase();
-    let mut fits = (0..names.len()).filter(|at| !name.is_empty() && lower(at).starts_with(&name));
-    let (found, more) = (fits.next(), fits.next());
-    match found.filter(|at| more.is_none() || lower(at) == name) {
-        Some(at) if at == here => {
-            model.say(Severity::Quiet, format!("every request here is of the target {}", names[at]));
-            Vec::new()
-        }
-        Some(at) => vec![Effect::FilterTarget(at)],
-        None => {
-            let name = text::screen(name.as_bytes());
-            model.say(Severity::Warned, format!("no target is named `{name}`: the targets are {}", names.join(", ")));
-            Vec::new()
-        }
-    }
-}
-
-/// Takes the last filter away.
-fn unfilter(model: &mut Model) {
-    let said = match model.activity.unfilter() {
-        Some(what) => format!("{what} of the filter: taken away"),
-        None => "no filter hides a record".to_owned(),
-    };
-    model.say(Severity::Quiet, said);
-}
-
-/// Clears the filter.
-fn end_filter(model: &mut Model) {
-    if let Some(field) = model.activity.field() {
-        *field = Field::default();
-    }
-    model.activity.typing = None;
 }
 
 #[cfg(test)]

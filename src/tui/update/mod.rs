@@ -1,6 +1,7 @@
 //! `(model, message) -> effects`. No I/O, no clock.
 
 mod activity;
+mod filter;
 mod focus;
 mod keys;
 mod link;

@@ -122,7 +122,8 @@ fn write(folder: &Path) {
     for id in 1..=REQUESTS {
         let uid = if id % 3 == 0 { 1000 } else { 0 };
         let actor = Arc::new(Actor { start_time: Some(id), ..Actor::new(Origin::Outside, 700, uid, uid, b"mount") });
-        let mut record = Record { id, actor, at: id, ..Record::clone(&seed) };
+        let mut record = Record::clone(&seed);
+        (record.id, record.actor, record.at) = (id, actor, id);
         record.module = Some(format!("{}-{}", WORDS[id as usize % 16], id % 100).into_bytes().into());
         record.path = b"/sbin/modprobe"[..].into();
         record.state = State::Ended;

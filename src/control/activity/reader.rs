@@ -62,33 +62,26 @@ pub struct Reader {
 impl Reader {
     /// A reader of the records of `history`; it reads nothing yet.
     pub fn new(history: impl History + 'static) -> Self {
-        let history = Arc::new(history);
-        let (ended, live, alive, order) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
-        let (query, limit) = (Query::default(), u64::MAX);
-        let (rows, branches, shape, hasher) = (Rows::default(), Vec::new(), Shape::default(), RandomState::new());
-        let (classes, tally, tally_live, exact) = Default::default();
-        let (next, newest, kept) = (0, 0, 0);
-        let apart = Vec::new();
         Self {
-            history,
-            query,
-            next,
-            newest,
-            limit,
-            kept,
-            ended,
-            live,
-            alive,
-            order,
-            rows,
-            branches,
-            shape,
-            apart,
-            hasher,
-            classes,
-            tally,
-            tally_live,
-            exact,
+            history: Arc::new(history),
+            query: Query::default(),
+            next: 0,
+            newest: 0,
+            limit: u64::MAX,
+            kept: 0,
+            ended: VecDeque::new(),
+            live: Vec::new(),
+            alive: Vec::new(),
+            order: Vec::new(),
+            rows: Rows::default(),
+            branches: Vec::new(),
+            shape: Shape::default(),
+            apart: Vec::new(),
+            hasher: RandomState::new(),
+            classes: VecDeque::new(),
+            tally: Tally::default(),
+            tally_live: Tally::default(),
+            exact: false,
         }
     }
 

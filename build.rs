@@ -61,7 +61,7 @@ fn shim() {
     if !known || variable("CARGO_CFG_TARGET_OS") != "linux" || env::var_os("DOCS_RS").is_some() {
         return;
     }
-    if env::var_os("CARGO_FEATURE_CLI").is_none() {
+    if env::var_os("CARGO_FEATURE_CONTROL").is_none() {
         return;
     }
     let (Some(rustc), Some(out)) = (env::var_os("RUSTC"), env::var_os("OUT_DIR")) else { return };

@@ -9,24 +9,14 @@ mod daemon;
 mod history;
 mod library;
 mod older;
+#[path = "../common/ran.rs"]
+mod ran;
 mod units;
 
 use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-/// What a run of khelper gave.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
-    }
-}
+use ran::Ran;
 
 /// Says why a test could not run. To the handle itself: the test runner captures `eprintln!`.
 fn skipped(why: &str) {

@@ -9,23 +9,13 @@ mod hosts;
 #[path = "../pty/mod.rs"]
 #[expect(dead_code, reason = "the tests of the console use the rest")]
 mod pty;
+#[path = "../common/ran.rs"]
+mod ran;
 mod verbs;
 
-use std::process::{Command, Output};
+use std::process::Command;
 
-/// What a run of khelper gave.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
-    }
-}
+use ran::Ran;
 
 fn ran(command: &mut Command, code: i32) -> Ran {
     let ran = Ran::from(command.output().unwrap());

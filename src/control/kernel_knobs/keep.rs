@@ -13,7 +13,7 @@ use crate::control::config::edit;
 use crate::control::config::files::File;
 use crate::sys::linux::trust::{Contents, Folder, Untrusted};
 
-use super::{KernelKnobs, wrong};
+use super::{KernelKnobs, untrusted, wrong};
 
 const FOLDER: &str = "/etc/sysctl.d";
 const FILE: &str = "zz-khelper.conf";
@@ -40,7 +40,7 @@ impl KernelKnobs {
     /// # Errors
     /// `EPERM` if another user could change the file; `EEXIST` if a line of another file would win.
     pub(super) fn would_keep(&self, values: impl Iterator<Item = (Key, KnobValue)>) -> Result<Keeping, ControlError> {
-        let folder = Folder::make(&self.kept_in()).map_err(|e| untrusted(&e))?;
+        let folder = Folder::make(&self.kept_in()).map_err(|e| untrusted(FILE, &e))?;
         let lines =
             values.map(|(key, value)| Ok((key, line(key, &value, self)?))).collect::<Result<_, ControlError>>()?;
         let keeping = Keeping { folder, lines };
@@ -66,9 +66,9 @@ impl KernelKnobs {
     /// it. The lock is held from the reading to the writing, so that of two writers none loses a line.
     pub(super) fn keep(&self, keeping: &Keeping, changes: &mut [Change]) -> Result<(), ControlError> {
         let write = || {
-            let _lock = keeping.folder.lock().map_err(|e| untrusted(&e))?;
+            let _lock = keeping.folder.lock().map_err(|e| untrusted(FILE, &e))?;
             let text = keeping.text()?;
-            keeping.folder.replace(OsStr::new(FILE), &text).map_err(|e| untrusted(&e))?;
+            keeping.folder.replace(OsStr::new(FILE), &text).map_err(|e| untrusted(FILE, &e))?;
             Ok(text)
         };
         let text = write().map_err(|error: ControlError| {
@@ -97,8 +97,8 @@ impl KernelKnobs {
     /// # Errors
     /// `ENOENT` for a knob that the file does not set; nothing is removed then.
     pub(super) fn unpersist(&self, keys: &[Key]) -> Result<(), ControlError> {
-        let folder = Folder::open(&self.kept_in()).map_err(|e| untrusted(&e))?;
-        let _lock = folder.as_ref().map(Folder::lock).transpose().map_err(|e| untrusted(&e))?;
+        let folder = Folder::open(&self.kept_in()).map_err(|e| untrusted(FILE, &e))?;
+        let _lock = folder.as_ref().map(Folder::lock).transpose().map_err(|e| untrusted(FILE, &e))?;
         let mut text = folder.as_ref().map(read).transpose()?.unwrap_or_default();
         for key in keys {
             let (rest, found) = edit::without(&text, *key);
@@ -114,7 +114,7 @@ impl KernelKnobs {
             text = rest;
         }
         let Some(folder) = folder else { return Ok(()) };
-        folder.replace(OsStr::new(FILE), &text).map_err(|e| untrusted(&e))
+        folder.replace(OsStr::new(FILE), &text).map_err(|e| untrusted(FILE, &e))
     }
 
     fn kept_in(&self) -> PathBuf {
@@ -136,14 +136,17 @@ const fn at_boot(key: Key) -> &'static str {
 }
 
 fn read(folder: &Folder) -> Result<Vec<u8>, ControlError> {
-    match folder.read(OsStr::new(FILE)).map_err(|e| untrusted(&e))? {
+    match folder.read(OsStr::new(FILE)).map_err(|e| untrusted(FILE, &e))? {
         Contents::Bytes(text) => Ok(text),
         Contents::Missing => Ok(Vec::new()),
-        Contents::Masked => Err(untrusted(&Untrusted {
-            path: folder.path_of(OsStr::new(FILE)),
-            why: "is a link to /dev/null".into(),
-            errno: Errno::EEXIST,
-        })),
+        Contents::Masked => Err(untrusted(
+            FILE,
+            &Untrusted {
+                path: folder.path_of(OsStr::new(FILE)),
+                why: "is a link to /dev/null".into(),
+                errno: Errno::EEXIST,
+            },
+        )),
     }
 }
 
@@ -156,12 +159,4 @@ fn line(key: Key, value: &KnobValue, knobs: &KernelKnobs) -> Result<Vec<u8>, Con
         }
         None => edit::line(key, value, knobs.known),
     }
-}
-
-fn untrusted(error: &Untrusted) -> ControlError {
-    use std::os::unix::ffi::OsStrExt;
-    let path = SafeText::escape(error.path.as_os_str().as_bytes());
-    let why = format!("{path} {}", error.why);
-    let advice = "the file and its folders must belong to root, and nobody else may write them";
-    ControlError::Value { key: FILE.into(), error: ParseError::with(error.errno, why, advice) }
 }

@@ -11,6 +11,7 @@ mod tests;
 mod words;
 mod write;
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,11 +24,13 @@ use crate::abi::event::EventKind;
 use crate::abi::kernel_program::{Fact, Part, Value};
 use crate::abi::knob::Key;
 use crate::abi::knob_value::{Change, KnobValue};
+use crate::abi::safe_text::SafeText;
 use crate::abi::sink::Changed;
 use crate::policy::posture::{self, Finding};
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
 use crate::sys::linux::kernel_programs;
+use crate::sys::linux::trust::Untrusted;
 
 use super::command::{Command, Reply};
 use boot::Boot;
@@ -183,7 +186,6 @@ impl KernelKnobs {
     pub fn posture(&self) -> Vec<Finding> {
         let mut facts = kernel_programs::facts(&self.root);
         let file = |path: &Path| {
-            use std::os::unix::ffi::OsStrExt;
             let path = path.as_os_str().as_bytes();
             let program = Some(kernel_programs::program(&self.root, path));
             Fact { part: Part::BootFile, value: Value::Text(path.into()), program }
@@ -197,7 +199,20 @@ impl KernelKnobs {
     }
 }
 
+/// The error about a file or folder that is not trusted, for the writer of `what`.
+pub(in crate::control) fn untrusted(what: &str, error: &Untrusted) -> ControlError {
+    let path = SafeText::escape(error.path.as_os_str().as_bytes());
+    let advice = "the file and its folders must belong to root, and nobody else may write them";
+    let error = ParseError::with(error.errno, format!("{path} {}", error.why), advice);
+    ControlError::Value { key: what.into(), error }
+}
+
 /// The error about a knob.
-fn wrong(key: Key, errno: Errno, why: impl Into<String>, advice: impl Into<String>) -> ControlError {
+pub(in crate::control) fn wrong(
+    key: Key,
+    errno: Errno,
+    why: impl Into<String>,
+    advice: impl Into<String>,
+) -> ControlError {
     ControlError::Value { key: key.name().to_owned(), error: ParseError::with(errno, why, advice.into()) }
 }

@@ -10,15 +10,14 @@ mod words;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command as Process, Stdio};
 
 use nix::errno::Errno;
 
 use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
-use crate::abi::error::{ControlError, ParseError};
-use crate::abi::escape::screen;
+use crate::abi::error::ControlError;
 use crate::abi::knob::Key;
 use crate::abi::knob_value::{Change, KnobValue};
 use crate::sys::linux::seqpacket;
@@ -26,7 +25,7 @@ use crate::sys::linux::trust::{Contents, Folder, Untrusted};
 
 use super::ask::ask;
 use super::command::{Command, KernelWrite, Reply};
-use super::kernel_knobs::{KernelKnobs, Recorder, Unwatched};
+use super::kernel_knobs::{self, KernelKnobs, Recorder, Unwatched};
 pub use program::{Settings, is_carried, program};
 pub use words::{removed, status};
 
@@ -107,8 +106,9 @@ impl Shim {
         self.knobs.known()
     }
 
-    fn path() -> PathBuf {
-        Path::new(FOLDER).join(FILE)
+    /// The path of the shim, which is the value of the knob.
+    fn own() -> Vec<u8> {
+        format!("{FOLDER}/{FILE}").into_bytes()
     }
 
     fn folder(&self) -> PathBuf {
@@ -134,7 +134,7 @@ impl Shim {
             (settings, is_current)
         });
         let listens = installed.as_ref().map(|(settings, _)| self.listens(&settings.socket));
-        let own = Self::path().as_os_str().as_bytes().to_vec();
+        let own = Self::own();
         Ok(Status { installed, modprobe: self.modprobe()?, own, listens })
     }
 
@@ -160,7 +160,7 @@ impl Shim {
     /// would not find the file; `ENOEXEC` if it cannot be executed; else as for the file and the knob.
     pub fn install(&self, wanted: &Wanted) -> Result<Vec<Change>, ControlError> {
         let before = self.modprobe()?;
-        let own = Self::path().as_os_str().as_bytes().to_vec();
+        let own = Self::own();
         let modprobe = match self.installed()? {
             Some((settings, _)) if before == own => settings.modprobe,
             None if before == own => return Err(words::lost(&own)),
@@ -235,7 +235,7 @@ impl Shim {
     /// `ENOENT` if the knob names a shim whose file is lost: what it replaced is not known. Else as for the knob and the
     /// file; the file stays as long as the knob names it.
     pub fn uninstall(&self) -> Result<Removed, ControlError> {
-        let own = Self::path().as_os_str().as_bytes().to_vec();
+        let own = Self::own();
         let (installed, before) = (self.installed()?, self.modprobe()?);
         let mut removed = Removed { restored: Vec::new(), foreign: None, file: false };
         if before == own {
@@ -264,14 +264,9 @@ impl Shim {
 }
 
 fn untrusted(error: &Untrusted) -> ControlError {
-    let path = screen(error.path.as_os_str().as_bytes());
-    wrong(
-        error.errno,
-        format!("{path} {}", error.why),
-        "the file and its folders must belong to root, and nobody else may write them",
-    )
+    kernel_knobs::untrusted(Key::Modprobe.name(), error)
 }
 
 fn wrong(errno: Errno, why: impl Into<String>, advice: &'static str) -> ControlError {
-    ControlError::Value { key: Key::Modprobe.name().to_owned(), error: ParseError::with(errno, why, advice) }
+    kernel_knobs::wrong(Key::Modprobe, errno, why, advice)
 }

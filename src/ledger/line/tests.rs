@@ -60,7 +60,8 @@ pub(crate) fn usual_record(head: &Head, id: u64, raw: i32) -> Record {
         at: 7_123_456_789,
         env: head.usual.env.clone(),
         chain: [usual::first_link(&shell()), link(812, b"sshd"), link(1, b"systemd")].into(),
-        pid: Some(21_905),
+        // Above any limit of pids (proc_sys_kernel(5), pid_max): no process has it, so none is taken for the helper.
+        pid: Some(5_021_905),
         output: Some(Arc::default()),
         ..fixtures::record(id, b"nf_conntrack", raw)
     }

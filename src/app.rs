@@ -56,8 +56,21 @@ pub fn main() -> ExitCode {
     if let Some(code) = demo::helper(&args) {
         return code.into();
     }
+    end_on_panic();
     malloc::keep_one_heap();
     cli::parse(args).map_or_else(ExitCode::from, |args| run(&args).into())
+}
+
+/// Where panics abort, the program ends as where they unwind: with code 101 and without a core. The console puts its own
+/// hook before this one.
+fn end_on_panic() {
+    if cfg!(panic = "abort") {
+        let shown = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            shown(info);
+            std::process::exit(101);
+        }));
+    }
 }
 
 fn run(args: &Args) -> u8 {

@@ -22,7 +22,7 @@ fn again(test: &str, how: &str) -> Pty {
 /// Takes the terminal and panics: where it is drawn, or in another thread.
 fn panics(how: &str) {
     let tty = Arc::new(Tty::open(true).unwrap());
-    let guard = Guard::new(tty.clone());
+    let guard = Guard::new(tty.clone(), || ());
     let enter = tty.enter().unwrap();
     let mut out = std::io::stdout();
     out.write_all(&enter).and_then(|()| out.write_all(b"a page\r\n")).and_then(|()| out.flush()).unwrap();

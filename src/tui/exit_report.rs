@@ -1,6 +1,7 @@
 //! Messages printed after the terminal is restored.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::actor::Actor;
@@ -11,6 +12,7 @@ use crate::control::ask::ask;
 use crate::control::target::Target;
 use crate::control::{Command, Left, Reply};
 use crate::sys::signals::in_background_too;
+use crate::sys::{channel, thread};
 
 use super::ascii::text;
 use super::terminal::stderr_is_writable;
@@ -41,6 +43,19 @@ pub(super) fn say(target: &dyn Target, by: &Actor, before: &[String], ascii: boo
     // If stderr is gone, nobody can read the report.
     if !text.is_empty() && stderr_is_writable() {
         let _ = in_background_too(|| std::io::stderr().lock().write_all(text.as_bytes()));
+    }
+}
+
+/// The same for a process that a panic ends: a thread that the panic has stopped may hold what is asked for, so the
+/// report is waited for a second at most.
+pub(super) fn say_in_time(target: Arc<dyn Target>, by: Actor, ascii: bool) {
+    let (done, said) = channel::channel();
+    let tell = move || {
+        say(&*target, &by, &[], ascii);
+        let _ = done.send(());
+    };
+    if thread::spawn("last-report", tell).is_ok() {
+        let _ = said.recv_timeout(Duration::from_secs(1));
     }
 }
 

@@ -139,8 +139,9 @@ pub fn run_over(targets: &Targets, signals: &Signals, options: Options, face: Fr
         Ok(tty) => Arc::new(tty),
         Err(e) => return cannot_start(&e),
     };
-    let guard = Guard::new(tty.clone());
     let by = control::actor(Origin::Console);
+    let (owned, teller, ascii) = (targets.owned(), by.clone(), options.ascii);
+    let guard = Guard::new(tty.clone(), move || exit_report::say_in_time(owned.clone(), teller.clone(), ascii));
     let parts = Parts { targets, by: by.clone(), tty: tty.clone() };
     let shown = || Console::open(parts, signals, options, settings, face).and_then(|mut c| c.run());
     // Nothing of the console is used after a panic, and the target's locks survive one.

@@ -248,8 +248,8 @@ pub fn within_screen() -> bool {
     std::env::var_os("STY").is_some()
 }
 
-/// Owns the terminal for the drawing thread. The terminal is restored on drop, and before a panic of that thread is
-/// printed.
+/// Owns the terminal for the drawing thread. The terminal is restored on drop, and before a panic that ends the
+/// console is printed: one of that thread, or of any thread where panics abort.
 #[derive(Debug)]
 pub struct Guard {
     tty: Arc<Tty>,
@@ -258,14 +258,19 @@ pub struct Guard {
 
 impl Guard {
     /// Guards `tty`; called by the drawing thread. The panic hook stays installed for the life of the process; it only
-    /// calls the previous hook while the console does not have the terminal.
-    pub fn new(tty: Arc<Tty>) -> Self {
+    /// calls the previous hook while the console does not have the terminal. Where panics abort, `last` is called before
+    /// the process ends.
+    pub fn new(tty: Arc<Tty>, last: impl Fn() + Send + Sync + 'static) -> Self {
         let panics = Arc::new(Mutex::new(Vec::new()));
         let (shared, kept, drawing) = (tty.clone(), panics.clone(), thread::current().id());
         let next = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if thread::current().id() == drawing {
+            // Where a panic ends the process (`panic = "abort"`), that of any thread does, and nothing runs after this.
+            if cfg!(panic = "abort") || thread::current().id() == drawing {
                 shared.leave();
+                if cfg!(panic = "abort") {
+                    last();
+                }
                 if !stderr_is_writable() {
                     return;
                 }

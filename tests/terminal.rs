@@ -10,7 +10,8 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::thread;
 
-use khelper::tui::terminal::{Guard, Tty};
+use khelper::tui::panics::Guard;
+use khelper::tui::terminal::Tty;
 use pty::{Pty, Start};
 
 const HOW: &str = "KHELPER_PANIC";

@@ -25,6 +25,7 @@ mod older_rows;
 mod options;
 mod paint;
 mod panels;
+pub mod panics;
 mod run;
 mod session;
 mod sessions;
@@ -63,8 +64,9 @@ pub use targets::{Open, Other, Targets};
 
 use model::Model;
 use msg::{Effect, Msg};
+use panics::Guard;
 use run::{Console, Parts};
-use terminal::{Guard, Tty};
+use terminal::Tty;
 use terminal_type::TerminalType;
 
 /// The terminal is gone: end of file, `EIO`, or a hang-up. The code is that of SIGHUP (128 + 1), also where SIGHUP is

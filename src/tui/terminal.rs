@@ -8,8 +8,9 @@ use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -33,8 +34,9 @@ const CANCEL: &[u8] = b"\x18";
 const PATIENCE_MS: u16 = 200;
 /// The largest screen that is drawn; cells beyond it stay blank. (A pseudo-terminal can claim 65535 x 65535.)
 const MOST: (u16, u16) = (1000, 500);
-/// The number of panics of other threads that are kept for the end; more add nothing.
-const PANICS_KEPT: usize = 16;
+/// How often, and after which time again, a thread that ends the process waits for a write of the drawing thread.
+const TRIES: usize = 100;
+const BETWEEN_TRIES: Duration = Duration::from_millis(1);
 
 /// The controlling terminal of this process, or the terminal on its standard input.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ pub struct Tty {
     modes: Mutex<Modes>,
     /// The terminal has received only a part of a frame.
     midway: AtomicBool,
+    /// Held for each write of a frame; true once another thread ends the process.
+    writing: Mutex<bool>,
 }
 
 /// The modes to restore.
@@ -72,13 +76,13 @@ impl Tty {
                 SysError::new("dup of the terminal", Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))
             })?,
         };
-        Ok(Self { fd, mouse, modes: Mutex::default(), midway: AtomicBool::new(false) })
+        Ok(Self { fd, mouse, modes: Mutex::default(), midway: AtomicBool::new(false), writing: Mutex::default() })
     }
 
     /// A file that accepts bytes, for tests that need no modes.
     #[cfg(test)]
     pub(super) fn onto(fd: OwnedFd) -> Self {
-        Self { fd, mouse: true, modes: Mutex::default(), midway: AtomicBool::new(false) }
+        Self { fd, mouse: true, modes: Mutex::default(), midway: AtomicBool::new(false), writing: Mutex::default() }
     }
 
     /// Takes the terminal: sets raw mode, and returns the bytes to write first. Called at the start and after each
@@ -113,13 +117,26 @@ impl Tty {
         in_background_too(|| self.give_back(&shell));
     }
 
+    /// The same, for a thread that does not draw and that ends the process: nothing is drawn any more.
+    pub(super) fn leave_for_ever(&self) {
+        // The drawing thread may be in the middle of a write, and one that blocks is not waited for.
+        for _ in 0..TRIES {
+            if let Ok(mut ended) = self.writing.try_lock() {
+                *ended = true;
+                break;
+            }
+            thread::sleep(BETWEEN_TRIES);
+        }
+        self.leave();
+    }
+
     fn give_back(&self, modes: &Termios) {
         let cancel = if self.midway.swap(false, Ordering::Relaxed) { CANCEL } else { b"" };
         let mouse = if self.mouse { MOUSE_OFF } else { b"" };
         let bytes = [cancel, mouse, LEAVE].concat();
         let mut left = &bytes[..];
         while !left.is_empty() && writable(self.fd.as_fd()) {
-            match self.write(left) {
+            match self.write_now(left) {
                 Ok(written) => left = &left[written..],
                 Err(_) => break,
             }
@@ -166,6 +183,21 @@ impl Tty {
 
     /// Writes once, as much as the terminal accepts; `EAGAIN`: nothing.
     pub(super) fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        let Some(_writing) = self.may_write() else {
+            // Another thread ends the process.
+            loop {
+                thread::park();
+            }
+        };
+        self.write_now(bytes)
+    }
+
+    fn may_write(&self) -> Option<MutexGuard<'_, bool>> {
+        let ended = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        (!*ended).then_some(ended)
+    }
+
+    fn write_now(&self, bytes: &[u8]) -> Result<usize, Errno> {
         let written = nix::unistd::write(&self.fd, bytes);
         if let Ok(written) = written {
             self.midway.store(written < bytes.len(), Ordering::Relaxed);
@@ -248,54 +280,30 @@ pub fn within_screen() -> bool {
     std::env::var_os("STY").is_some()
 }
 
-/// Owns the terminal for the drawing thread. The terminal is restored on drop, and before a panic that ends the
-/// console is printed: one of that thread, or of any thread where panics abort.
-#[derive(Debug)]
-pub struct Guard {
-    tty: Arc<Tty>,
-    panics: Arc<Mutex<Vec<String>>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Guard {
-    /// Guards `tty`; called by the drawing thread. The panic hook stays installed for the life of the process; it only
-    /// calls the previous hook while the console does not have the terminal. Where panics abort, `last` is called before
-    /// the process ends.
-    pub fn new(tty: Arc<Tty>, last: impl Fn() + Send + Sync + 'static) -> Self {
-        let panics = Arc::new(Mutex::new(Vec::new()));
-        let (shared, kept, drawing) = (tty.clone(), panics.clone(), thread::current().id());
-        let next = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            // Where a panic ends the process (`panic = "abort"`), that of any thread does, and nothing runs after this.
-            if cfg!(panic = "abort") || thread::current().id() == drawing {
-                shared.leave();
-                if cfg!(panic = "abort") {
-                    last();
-                }
-                if !stderr_is_writable() {
-                    return;
-                }
-            } else if shared.is_ours() {
-                // A panic of another thread, caught there (a hook's, UMH-6): the console continues, and its page stays
-                // intact.
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                if kept.len() < PANICS_KEPT {
-                    kept.push(info.to_string());
-                }
-                return;
-            }
-            next(info);
-        }));
-        Self { tty, panics }
+    fn tty() -> (Tty, OwnedFd) {
+        let (reading, writing) = nix::unistd::pipe().unwrap();
+        (Tty::onto(writing), reading)
     }
 
-    /// The messages of other threads' panics while the console had the terminal.
-    pub fn panics(&self) -> Vec<String> {
-        std::mem::take(&mut *self.panics.lock().unwrap_or_else(PoisonError::into_inner))
+    #[test]
+    fn nothing_is_drawn_once_another_thread_ends_the_process() {
+        let (tty, _reading) = tty();
+        assert_eq!(tty.write(b"frame"), Ok(5));
+        assert!(tty.may_write().is_some());
+        tty.leave_for_ever();
+        assert!(tty.may_write().is_none());
     }
-}
 
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.tty.leave();
+    #[test]
+    fn a_write_that_blocks_does_not_keep_the_process_from_ending() {
+        let (tty, _reading) = tty();
+        let blocks = tty.may_write();
+        tty.leave_for_ever();
+        drop(blocks);
+        assert!(tty.may_write().is_some());
     }
 }

@@ -3,8 +3,8 @@
 //! the kernel's own (RULES.md, "The shim").
 //!
 //! The kernel starts it as `kernel.modprobe`, under its own path, which is argv[0] too, or by
-//! `CONFIG_STATIC_USERMODEHELPER`, with the path of the wanted program as argv[0]. It exits with 1 where the helper is denied, with 126 or 127 where it cannot be
-//! executed, and otherwise becomes the helper.
+//! `CONFIG_STATIC_USERMODEHELPER`, with the path of the wanted program as argv[0]. It exits with 1 where the helper is
+//! denied, with 126 or 127 where it cannot be executed, and otherwise becomes the helper.
 #![no_std]
 #![no_main]
 
@@ -118,7 +118,7 @@ fn run(words: &Words) -> u8 {
         }
         Asked::Nobody => {}
         Asked::NoAnswer => {
-            let module = argv.last().filter(|_| is_module && argv.len() > 1).map(|name| trimmed(bytes(*name)));
+            let module = module(argv, is_module).map(|name| trimmed(bytes(name)));
             let allowed = rules::allow(settings::rules(), &Subject { module, helper: trimmed(bytes(helper)) });
             say(match allowed {
                 true => b"khelper: shim: no verdict, the compiled rules allow\n",
@@ -132,6 +132,16 @@ fn run(words: &Words) -> u8 {
     match syscall::execve(helper, words.argv, words.envp) {
         syscall::ENOENT => NOT_FOUND,
         _ => CANNOT_RUN,
+    }
+}
+
+/// The name of the module that is asked for: the last argument of a modprobe. Where every helper is this program, a
+/// request for a module is known by the arguments that the kernel gives to no other helper.
+fn module(argv: &[Text], is_modprobe: bool) -> Option<Text> {
+    match argv {
+        [_, quiet, end, name] if bytes(*quiet) == b"-q\0" && bytes(*end) == b"--\0" => Some(*name),
+        [_, .., name] if is_modprobe => Some(*name),
+        _ => None,
     }
 }
 

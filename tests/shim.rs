@@ -223,6 +223,12 @@ fn a_daemon_that_does_not_answer_is_waited_for_no_longer_than_its_limit() {
         assert_eq!(ran.status.code(), Some(code), "{:?}", bytes.map(String::from_utf8_lossy));
         assert!(began.elapsed() >= Duration::from_millis(PATIENCE.into()), "it did not wait");
     }
+    // Where every helper goes to one path, a request for a module is known by its arguments.
+    fs::write(place.path("rules.bin"), b"khrules1\x01n\x05dummy").unwrap();
+    let shim = place.shim("/does/not/exist", false);
+    for (args, code) in [(&["-q", "--", "dummy"][..], 1), (&["-q", "--", "other"], 0), (&["--", "dummy"], 0)] {
+        assert_eq!(run(Command::new(&shim).arg0("/bin/echo").args(args)).status.code(), Some(code), "{args:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@
  *   helper core WORD               /proc/sys/kernel/core_pattern
  *   helper /WORD                   the release agent of a cgroup
  *   helper crash WORD              no helper: dies of SIGABRT, with the word as its name
+ * A key whose description begins with `give` gets the payload "of DESCRIPTION". The core of a process whose name begins
+ * with `whole` is written to /tmp/core; that process has PATTERN bytes of a pattern in its memory.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -17,6 +19,9 @@
 #include <unistd.h>
 
 #define KEYCTL_DESCRIBE 6
+#define KEYCTL_INSTANTIATE 12
+#define KEYCTL_ASSUME_AUTHORITY 16
+#define PATTERN (4 * 1024 * 1024)
 
 static void end(const char *kind, const char *word)
 {
@@ -35,9 +40,43 @@ static void end(const char *kind, const char *word)
 	_exit(last && last[1] == 'e' ? value : 0);
 }
 
+static void give(long key, const char *word)
+{
+	char payload[512];
+	int length = snprintf(payload, sizeof payload, "of %.300s", word);
+
+	if (syscall(SYS_keyctl, KEYCTL_ASSUME_AUTHORITY, key) < 0 ||
+	    syscall(SYS_keyctl, KEYCTL_INSTANTIATE, key, payload, (long)length, 0L))
+		_exit(95);
+}
+
+static void keep(void)
+{
+	static char piece[65536];
+	int fd = open("/tmp/core", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ssize_t length;
+
+	while ((length = read(0, piece, sizeof piece)) > 0)
+		if (write(fd, piece, length) != length)
+			_exit(94);
+	if (length < 0)
+		_exit(93);
+}
+
+/* The word at N is N times an odd number, so that no piece can be missing or stand elsewhere. */
+static void pattern(void)
+{
+	volatile unsigned *words = malloc(PATTERN);
+	unsigned n;
+
+	for (n = 0; words && n < PATTERN / sizeof *words; n++)
+		words[n] = n * 2654435761u;
+}
+
 int main(int argc, char **argv)
 {
 	static char text[4096];
+	const char *word;
 	long length;
 
 	if (argc > 3 && !strcmp(argv[1], "-q"))
@@ -45,12 +84,19 @@ int main(int argc, char **argv)
 	if (argc > 2 && !strcmp(argv[1], "create")) {
 		/* TYPE;UID;GID;PERMISSIONS;DESCRIPTION */
 		length = syscall(SYS_keyctl, KEYCTL_DESCRIBE, (long)atoi(argv[2]), text, sizeof text - 1);
-		end("key", length > 0 && strrchr(text, ';') ? strrchr(text, ';') + 1 : "?");
+		word = length > 0 && strrchr(text, ';') ? strrchr(text, ';') + 1 : "?";
+		if (!strncmp(word, "give", 4))
+			give(atoi(argv[2]), word);
+		end("key", word);
 	}
+	if (argc > 2 && !strcmp(argv[1], "core") && !strncmp(argv[2], "whole", 5))
+		keep();
 	if (argc > 2 && !strcmp(argv[1], "core"))
 		end("core", argv[2]);
 	if (argc > 2 && !strcmp(argv[1], "crash")) {
 		prctl(PR_SET_NAME, argv[2]);
+		if (!strncmp(argv[2], "whole", 5))
+			pattern();
 		abort();
 	}
 	if (argc > 1 && argv[1][0] == '/')

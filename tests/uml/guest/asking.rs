@@ -103,17 +103,9 @@ fn one(kind: Kind, number: usize) -> Asked {
             request_key(&word);
             own
         }
-        Kind::Core => {
-            let mut process = Command::new(HELPER);
-            let mut process = process.args(["crash", &word]).stdin(Stdio::null()).spawn().unwrap();
-            process.wait().unwrap();
-            process.id().cast_signed()
-        }
+        Kind::Core => crash(&word),
         Kind::Agent => {
-            let cgroup = Path::new(HIERARCHY).join(&word);
-            fs::create_dir(&cgroup).unwrap();
-            fs::write(cgroup.join("tasks"), "0").unwrap();
-            fs::write(Path::new(HIERARCHY).join("tasks"), "0").unwrap();
+            empty_cgroup(&word);
             own
         }
     };
@@ -125,10 +117,36 @@ pub fn module(name: &str) {
     let _ = rustix::mount::fsopen(name, rustix::mount::FsOpenFlags::FSOPEN_CLOEXEC);
 }
 
-fn request_key(description: &str) {
+/// Asks for a key of the type `user`. Returns its payload, if somebody has instantiated it.
+pub fn request_key(description: &str) -> Option<String> {
+    const PROCESS_KEYRING: libc::c_long = -2;
+    const KEYCTL_READ: libc::c_long = 11;
     let description = std::ffi::CString::new(description).unwrap();
-    // SAFETY: three strings that live during the call, and the number of no keyring.
-    unsafe { libc::syscall(libc::SYS_request_key, c"user".as_ptr(), description.as_ptr(), c"x".as_ptr(), 0) };
+    // SAFETY: three strings that live during the call, and the number of this process's keyring, which possesses the key.
+    let key = unsafe {
+        let words = [c"user", &description, c"x"].map(std::ffi::CStr::as_ptr);
+        libc::syscall(libc::SYS_request_key, words[0], words[1], words[2], PROCESS_KEYRING)
+    };
+    let mut payload = [0; 512];
+    // SAFETY: a buffer that lives during the call, and its length.
+    let length = unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_READ, key, payload.as_mut_ptr(), payload.len(), 0) };
+    let length = usize::try_from(length).ok().filter(|_| key > 0)?;
+    Some(String::from_utf8(payload[..length].to_vec()).unwrap())
+}
+
+/// A process of that name dies of SIGABRT.
+pub fn crash(name: &str) -> i32 {
+    let mut process = Command::new(HELPER).args(["crash", name]).stdin(Stdio::null()).spawn().unwrap();
+    process.wait().unwrap();
+    process.id().cast_signed()
+}
+
+/// The release agent of a cgroup of that name is run.
+pub fn empty_cgroup(name: &str) {
+    let cgroup = Path::new(HIERARCHY).join(name);
+    fs::create_dir(&cgroup).unwrap();
+    fs::write(cgroup.join("tasks"), "0").unwrap();
+    fs::write(Path::new(HIERARCHY).join("tasks"), "0").unwrap();
 }
 
 /// What the helpers noted: kind and number by pid.

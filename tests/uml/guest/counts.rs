@@ -21,13 +21,14 @@ pub fn is_uml() -> bool {
 
 /// Compares every observation of a helper with the records: kind, requester, status, program. Returns how many
 /// requesters and uids are known, how many arguments, and the addresses that asked for modules.
-pub fn compare(seen: &[Seen], asked: &HashMap<usize, Asked>) -> ([usize; 3], Vec<u64>) {
+/// `file` says what is executed for each kind.
+pub fn compare(seen: &[Seen], asked: &HashMap<usize, Asked>, file: fn(Kind) -> &'static str) -> ([usize; 3], Vec<u64>) {
     let (mut noted, mut counts, mut sites) = (noted(), [0; 3], Vec::new());
     for seen in seen {
         let numbers = noted.get_mut(&seen.pid).unwrap_or_else(|| panic!("no helper had this pid: {seen:?}"));
         let fits = |(kind, number): &(String, usize)| {
             let asked = asked[number];
-            asked.kind.word() == kind && is_right(seen, asked, *number)
+            asked.kind.word() == kind && is_right(seen, asked, *number, file(asked.kind))
         };
         let at = numbers.iter().position(fits);
         let at = at.unwrap_or_else(|| {
@@ -45,12 +46,12 @@ pub fn compare(seen: &[Seen], asked: &HashMap<usize, Asked>) -> ([usize; 3], Vec
 }
 
 /// Whatever is said without a doubt is what was recorded.
-fn is_right(seen: &Seen, asked: Asked, number: usize) -> bool {
+fn is_right(seen: &Seen, asked: Asked, number: usize, file: &str) -> bool {
     let is_asked = seen.tid == asked.tid && seen.cause == asked.kind.cause();
     let module = seen.module.1.contains(&format!("\"fs-{number}-"));
     let is_known = ["module", "release_agent", "other"].contains(&seen.cause.as_str());
     seen.status == asked.status
-        && (seen.executed != "yes" || seen.file == asked.kind.file() || seen.file.starts_with("Some("))
+        && (seen.executed != "yes" || seen.file == file || seen.file.starts_with("Some("))
         && (seen.tid == 0 || seen.doubtful || is_asked || !is_known)
         && ((asked.kind == Kind::Module) == module || seen.doubtful || !is_known)
 }
@@ -78,7 +79,7 @@ pub fn four_kinds(serial: &mut Serial) {
     let costs = watcher.costs();
     let counts = watcher.end(&mut seen, &mut lost);
     until_noted(helpers);
-    let ([requesters, uids, arguments], sites) = compare(&seen, &asked);
+    let ([requesters, uids, arguments], sites) = compare(&seen, &asked, Kind::file);
     let sites: Vec<String> = sites.into_iter().map(symbol).collect();
     let cpu = costs.0.saturating_sub(before.0);
     serial.note(&format!(
@@ -109,7 +110,7 @@ pub fn loss(serial: &mut Serial) {
     asked.extend(asking::start(HELPERS, HELPERS + 100));
     watcher.until(&mut seen, &mut lost, |seen| seen.len() >= HELPERS + 100);
     let counts = watcher.end(&mut seen, &mut lost);
-    let ([requesters, ..], _) = compare(&seen, &asked);
+    let ([requesters, ..], _) = compare(&seen, &asked, Kind::file);
     serial.note(&format!("{lost} events lost, {requesters} of {} requesters known; {counts}", seen.len()));
     assert_eq!(seen.len(), HELPERS + 100);
     // Three events of the work of each helper; a release agent's has a work before it, a module a request.
@@ -176,7 +177,7 @@ pub fn killed(serial: &mut Serial) {
     let pid = next.pid();
     next.end(&mut seen, &mut lost);
     until_noted(40);
-    let ([requesters, ..], _) = compare(&seen, &asked);
+    let ([requesters, ..], _) = compare(&seen, &asked, Kind::file);
     serial.note(&format!("after it {requesters} of 40 requesters are known"));
     assert_eq!((of(pid), requesters, lost), (0, 40, 0));
 }

@@ -8,6 +8,8 @@ pub mod names;
 pub mod recording;
 pub mod rights;
 pub mod shim;
+pub mod static_helper;
+pub mod stub;
 pub mod watching;
 pub mod why;
 
@@ -31,6 +33,8 @@ pub enum Where {
     Everywhere,
     /// In user-mode Linux alone: it needs more speed, or another configuration, than the virtual machines have.
     Uml,
+    /// In user-mode Linux with CONFIG_STATIC_USERMODEHELPER: `/sbin/usermode-helper` runs in place of every helper.
+    Static,
     /// In virtual machines before Linux 6.12.
     Old,
     /// Everywhere, but only with `--record`.
@@ -81,6 +85,7 @@ pub const TESTS: &[Test] = &[
     test("what_is_kept_for_the_next_start_is_compared", "", Where::Uml, knobs::kept),
     test("a_module_is_asked_for_and_its_end_is_told", "", Where::Everywhere, knobs::requests),
     test("the_shim_stands_before_modprobe_and_is_taken_away", "", Where::Everywhere, shim::before_modprobe),
+    test("one_program_is_every_helper_and_asks_for_each", "", Where::Static, static_helper::four_kinds),
     test("why_names_a_unit_a_container_a_claim_and_a_plain_user", "", Where::Uml, why::four_sentences),
     test("what_the_kernel_says_is_recorded", "", Where::Recorded, recording::record),
 ];

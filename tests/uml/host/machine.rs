@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::guest::{FAILED, LINE, NOTE, PASSED, RECORD, Test};
+use crate::guest::{FAILED, LINE, NOTE, PASSED, RECORD, Test, Where};
 
 /// A machine that lives longer hangs, however busy this one is.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -19,7 +19,7 @@ const LAST: usize = 12;
 
 /// What can be booted.
 pub enum Machine {
-    Uml { version: String, linux: PathBuf },
+    Uml { version: String, folder: PathBuf },
     Qemu { series: String, image: PathBuf },
 }
 
@@ -67,8 +67,9 @@ impl Machine {
         let words = format!("rdinit=/init panic=-1 quiet khelper.test={} {}", test.name, test.boot);
         let mut command;
         match self {
-            Self::Uml { linux, .. } => {
-                command = Command::new(linux);
+            Self::Uml { folder, .. } => {
+                let linux = if test.place == Where::Static { "linux.static" } else { "linux" };
+                command = Command::new(folder.join(linux));
                 command.args(["mem=768M", "con=null", "con0=null,fd:2", "ssl=null", "ssl0=null,fd:1"]);
                 command.arg(format!("initrd={}", initrd.display())).args(words.split_whitespace());
                 command.stdout(make("said")?).stderr(make("console")?);

@@ -69,7 +69,7 @@ fn all(machine: &Machine, initrd: &Path, args: &Args) -> usize {
     let is_here = |test: &&Test| match (test.place, machine) {
         (Where::Recorded, _) => args.record.is_some(),
         _ if args.record.is_some() => false,
-        (Where::Everywhere, _) | (Where::Uml, Machine::Uml { .. }) => true,
+        (Where::Everywhere, _) | (Where::Uml | Where::Static, Machine::Uml { .. }) => true,
         // Names are accepted in filters of events since Linux 6.12.
         (Where::Old, Machine::Qemu { series, .. }) => ["5.10", "6.1"].contains(&series.as_str()),
         _ => false,

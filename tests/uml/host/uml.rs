@@ -25,7 +25,7 @@ pub fn find() -> Result<Machine, String> {
     if read("config").ok().as_deref() != Some(fragment) {
         return Err(format!("{} was built from another tests/uml/config: {HOW}", linux.display()));
     }
-    Ok(Machine::Uml { version: said, linux })
+    Ok(Machine::Uml { version: said, folder })
 }
 
 fn folder() -> PathBuf {

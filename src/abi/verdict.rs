@@ -109,3 +109,92 @@ impl Answer {
         })
     }
 }
+
+/// What the kernel wants to run, as a question has it. The bytes are hostile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question<'a> {
+    /// Whether arguments or variables did not fit.
+    pub is_cut: bool,
+    /// The number of arguments, which come first.
+    arguments: usize,
+    words: &'a [u8],
+}
+
+impl<'a> Question<'a> {
+    /// Reads a packet. `None`: of another version, with an unknown flag, without a program, or with other numbers of
+    /// arguments and variables than it says.
+    pub fn read(packet: &'a [u8]) -> Option<Self> {
+        let (&[version, flags, a, b, c, d], words) = packet.split_first_chunk()?;
+        let (arguments, variables) = (usize::from(u16::from_le_bytes([a, b])), usize::from(u16::from_le_bytes([c, d])));
+        let ends = words.iter().filter(|byte| **byte == 0).count();
+        let is_whole = words.last() == Some(&0) && ends == arguments + variables;
+        if version != VERSION || flags & !CUT != 0 || arguments == 0 || !is_whole || packet.len() > QUESTION {
+            return None;
+        }
+        Some(Self { is_cut: flags & CUT != 0, arguments, words })
+    }
+
+    /// The arguments without their NULs; the first is the program.
+    pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.words.split(|byte| *byte == 0).take(self.arguments)
+    }
+
+    /// The program.
+    pub fn program(&self) -> &'a [u8] {
+        self.arguments().next().unwrap_or_default()
+    }
+
+    /// The module that is asked for. `None`: these are not the arguments of a module request (kernel/module/kmod.c).
+    pub fn module(&self) -> Option<&'a [u8]> {
+        let mut all = self.arguments().skip(1);
+        let is_request = (all.next(), all.next()) == (Some(b"-q"), Some(b"--"));
+        let name = all.next()?;
+        (is_request && all.next().is_none() && !self.is_cut).then_some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(head: [u8; 6], words: &[u8]) -> std::vec::Vec<u8> {
+        [&head[..], words].concat()
+    }
+
+    #[test]
+    fn a_question_is_read_whole_or_not_at_all() {
+        let whole = packet([VERSION, 0, 4, 0, 1, 0], b"/sbin/modprobe\0-q\0--\0sctp\0HOME=/\0");
+        let question = Question::read(&whole).unwrap();
+        assert_eq!((question.program(), question.module()), (&b"/sbin/modprobe"[..], Some(&b"sctp"[..])));
+        assert_eq!(question.arguments().count(), 4);
+        for length in 0..whole.len() {
+            assert_eq!(Question::read(&whole[..length]), None, "{length}");
+        }
+        let words = b"/bin/x\0";
+        for head in [
+            [VERSION + 1, 0, 1, 0, 0, 0],
+            [VERSION, 2, 1, 0, 0, 0],
+            [VERSION, 0, 0, 0, 1, 0],
+            [VERSION, 0, 2, 0, 0, 0],
+            [VERSION, 0, 1, 1, 0, 0],
+        ] {
+            assert_eq!(Question::read(&packet(head, words)), None, "{head:?}");
+        }
+        assert_eq!(Question::read(&packet([VERSION, 0, 1, 0, 0, 0], b"/bin/xy")), None, "no NUL at the end");
+        let long = packet([VERSION, CUT, 1, 0, 0, 0], &[&[b'x'; QUESTION][..], b"\0"].concat());
+        assert_eq!(Question::read(&long), None, "too long");
+    }
+
+    #[test]
+    fn only_the_kernel_s_own_arguments_ask_for_a_module() {
+        let module = |flags, count, words: &[u8]| {
+            let packet = packet([VERSION, flags, count, 0, 0, 0], words);
+            Question::read(&packet).unwrap().module().map(<[u8]>::to_vec)
+        };
+        assert_eq!(module(0, 4, b"m\0-q\0--\0\0"), Some(Vec::new()));
+        assert_eq!(module(0, 5, b"m\0-q\0--\0a\0b\0"), None);
+        assert_eq!(module(0, 3, b"m\0-q\0--\0"), None);
+        assert_eq!(module(0, 4, b"m\0-v\0--\0a\0"), None);
+        assert_eq!(module(CUT, 4, b"m\0-q\0--\0a\0"), None);
+    }
+}

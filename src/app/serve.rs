@@ -1,5 +1,7 @@
 //! `khelper serve`: builds the daemon's parts. The console is none of them.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use crate::abi::actor::{Actor, Origin};
-use crate::abi::error::{Explain, SysError};
+use crate::abi::error::{Explain, SysError, io_words};
 use crate::abi::escape::screen;
 use crate::abi::event::Level;
 use crate::cli::exit::Verdict;
@@ -19,7 +21,8 @@ use crate::control::host::{self, HostKernel};
 use crate::control::local::Local;
 use crate::control::module_tree::ModuleTree;
 use crate::control::rules::text::counted;
-use crate::control::rules::{Folders, Live, Refused};
+use crate::control::rules::{Folders, Judge, Live, Refused};
+use crate::control::shim::{self, Shim};
 use crate::control::text::log::losses;
 use crate::daemon::descriptors;
 use crate::daemon::journal::Journal;
@@ -27,11 +30,13 @@ use crate::daemon::mailbox::Reloaded;
 use crate::daemon::notify::Notify;
 use crate::daemon::server::{Parts, SIGNALS, Server};
 use crate::daemon::socket::Listener;
+use crate::daemon::verdict::{self, Verdicts};
 use crate::engine::{Builder, Engine};
 use crate::ledger::folder;
 use crate::ledger::view::Files;
 use crate::ledger::writer::{Ledger, Options};
-use crate::policy::rules::Mode;
+use crate::policy::asker::may_ask;
+use crate::policy::rules::{Decision, Mode};
 use crate::sys::host::Host;
 use crate::sys::linux::{LinuxHost, cgroup};
 use crate::sys::orphans;
@@ -84,7 +89,9 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let adopted = orphans::are_adopted();
     let signals: Vec<Signal> = SIGNALS.into_iter().filter(|signal| adopted || *signal != Signal::SIGCHLD).collect();
     let signals = Signals::take(&signals)?;
-    let listener = listen(args, readers)?;
+    let (passed, for_shim) = Listener::passed();
+    let listener = listen(args, passed, readers)?;
+    let for_shim = for_shim.map_or_else(|| listen_for_shim(args), |passed| Ok(Some(passed)))?;
     let notify = Notify::from_environment();
     let (most, limit) = descriptors::raise();
     let host = Arc::new(LinuxHost::new());
@@ -97,9 +104,7 @@ fn run(args: &Serve) -> Result<(), Failure> {
         builder = builder.probe(path, PROBE_ARG);
     }
     let rules = live_rules(args)?;
-    if let Some(live) = &rules {
-        builder = builder.rules(live.hook());
-    }
+    builder = builder.rules(rules.hook());
     let journal = Arc::new(Journal::new()?);
     listener.remark.iter().for_each(|remark| journal.line(Level::Warning, remark));
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
@@ -108,14 +113,18 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let view = Arc::new(Files::new(folder.clone()));
     let local = Local::with_run(engine.clone(), ledger.run());
     let target = Arc::new(local.with_config(config.clone()).with_ledger(view));
-    let configuration = Configuration { target: target.clone(), config, last: last_good(&folder), rules };
+    let configuration =
+        Configuration { target: target.clone(), config, last: last_good(&folder), rules: rules.clone() };
     configuration.start(&journal)?;
+    let verdicts = for_shim.as_ref().map(|socket| answer(socket, rules, &journal)).transpose()?;
     let reload = Arc::new(move || configuration.reload());
     let counted = engine.clone();
     let watched = kernel.as_ref().map(|(kernel, _)| kernel.clone());
     let parts =
         Parts { engine, target, kernel: watched, listener, signals, notify, journal: journal.clone(), reload, most };
     let left = Server::new(parts)?.run()?;
+    drop(verdicts);
+    drop(for_shim);
     ledger.close();
     let of_kernel = kernel.map(|(kernel, ledger)| {
         // The last helpers are written first.
@@ -155,8 +164,7 @@ fn watch(folder: &Path, host: &LinuxHost) -> Result<(Arc<HostKernel>, Arc<Ledger
 }
 
 /// The socket that the service manager passed, or one that is made here.
-fn listen(args: &Serve, readers: Option<u32>) -> Result<Listener, Failure> {
-    let passed = Listener::passed();
+fn listen(args: &Serve, passed: Option<Result<Listener, SysError>>, readers: Option<u32>) -> Result<Listener, Failure> {
     let options =
         [(args.socket.is_some(), "--socket", "ListenStream="), (args.readers.is_some(), "--readers", "SocketGroup=")];
     if let Some((_, option, instead)) = options.into_iter().find(|(given, ..)| *given && passed.is_some()) {
@@ -174,13 +182,34 @@ fn listen(args: &Serve, readers: Option<u32>) -> Result<Listener, Failure> {
     })
 }
 
+/// The socket of the shim. Root's daemon at its usual socket has one, and who names one.
+fn listen_for_shim(args: &Serve) -> Result<Option<Listener>, Failure> {
+    let usual = || nix::unistd::geteuid().is_root() && args.socket.is_none();
+    let path = args.shim_socket.clone().or_else(|| usual().then(|| PathBuf::from(shim::SOCKET)));
+    Ok(path.map(|path| Listener::verdicts(&path)).transpose()?)
+}
+
+/// Answers the shim, by these rules.
+fn answer(socket: &Listener, rules: Arc<Live>, journal: &Arc<Journal>) -> Result<Verdicts, Failure> {
+    let journal = journal.clone();
+    let told = move |_: i32, decision: &Decision, sentence: &str| match decision {
+        Decision::Allow(Some(cited)) if cited.rule.log => journal.line(Level::Info, sentence),
+        Decision::Allow(_) => {}
+        Decision::Deny(_) | Decision::WouldDeny(_) => journal.line(Level::Warning, sentence),
+    };
+    let socket = socket.socket.try_clone().map_err(|e| Failure::Failed(io_words(&e)))?;
+    let shim = PathBuf::from(OsString::from_vec(Shim::own()));
+    let judge = Arc::new(Judge::new(rules, Arc::new(told)));
+    Ok(Verdicts::start(verdict::Parts { socket, shim, judge, admit: may_ask })?)
+}
+
 /// The rules, if a mode is given. A daemon that cannot read them does not start: it would enforce nothing.
-fn live_rules(args: &Serve) -> Result<Option<Arc<Live>>, Failure> {
-    let Some(mode) = args.rules.filter(|mode| *mode != Mode::Off) else { return Ok(None) };
+fn live_rules(args: &Serve) -> Result<Arc<Live>, Failure> {
+    let mode = args.rules.unwrap_or_default();
     let folders = args.config.as_ref().map_or_else(Folders::default, |folder| Folders::only(folder.join("rules.d")));
     let live = Live::load(folders, ModuleTree::default(), mode);
     let live = live.map_err(|Refused(faults)| Failure::Refused(faults.join("\nkhelper: "), exit::USAGE))?;
-    Ok(Some(Arc::new(live)))
+    Ok(Arc::new(live))
 }
 
 /// The last good configuration is beside the ledger.
@@ -194,7 +223,7 @@ struct Configuration {
     target: Arc<Local>,
     config: Arc<Config>,
     last: PathBuf,
-    rules: Option<Arc<Live>>,
+    rules: Arc<Live>,
 }
 
 impl Configuration {
@@ -219,10 +248,10 @@ impl Configuration {
     /// Reads both again; each is taken as a whole or not at all.
     fn reload(&self) -> Reloaded {
         let mut reloaded = self.reload_knobs();
-        match self.rules.as_ref().map(|rules| rules.reload()) {
-            None => {}
-            Some(Ok(count)) => reloaded.lines.push(format!("{} read again", counted(count, "rule"))),
-            Some(Err(Refused(faults))) => {
+        match self.rules.reload() {
+            Ok(_) if self.rules.mode() == Mode::Off => {}
+            Ok(count) => reloaded.lines.push(format!("{} read again", counted(count, "rule"))),
+            Err(Refused(faults)) => {
                 let (lines, state) = (faults, "rules refused: kept the old ones");
                 reloaded.lines.splice(0..0, lines);
                 (reloaded.level, reloaded.state) = (Level::Error, state);

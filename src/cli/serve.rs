@@ -39,6 +39,10 @@ pub struct Serve {
     /// enforce
     #[arg(long, value_name = "MODE", value_parser = mode)]
     pub rules: Option<Mode>,
+    /// The socket where the shim asks for verdicts, for root alone; by default /run/khelper/shim.sock, and none with
+    /// --socket
+    #[arg(long, value_name = "PATH")]
+    pub shim_socket: Option<PathBuf>,
     #[command(flatten)]
     /// It has none.
     pub no_target: NoTarget,

@@ -16,3 +16,4 @@ mod outgoing;
 pub mod peer;
 pub mod server;
 pub mod socket;
+pub mod verdict;

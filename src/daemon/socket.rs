@@ -16,6 +16,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, 
 
 use crate::abi::error::{SysError, io_words};
 use crate::sys::linux::peer::pass_credentials;
+use crate::sys::linux::seqpacket;
 use crate::sys::service::{is_stream_listener, take_listen_fds};
 use crate::wire::path::default_path;
 
@@ -57,15 +58,50 @@ fn of_io(path: &Path, what: &'static str) -> impl Fn(io::Error) -> SysError {
 }
 
 impl Listener {
-    /// The socket that the service manager passed, if it passed one. Call it before another thread exists.
-    pub fn passed() -> Option<Result<Self, SysError>> {
+    /// The socket that the service manager passed, if it passed one, and the one for verdicts. Call it before another
+    /// thread exists.
+    pub fn passed() -> (Option<Result<Self, SysError>>, Option<Self>) {
+        let (mut control, mut verdicts) = (None, None);
         let sockets = take_listen_fds();
-        if sockets.is_empty() {
-            return None;
+        let is_any = !sockets.is_empty();
+        for socket in sockets {
+            if is_stream_listener(&socket) {
+                control.get_or_insert(socket);
+            } else if seqpacket::is_listener(&socket) {
+                verdicts.get_or_insert(socket);
+            }
         }
-        let found = sockets.into_iter().find(is_stream_listener);
         let none = || SysError::new("no Unix stream socket was passed", Errno::ENOTSOCK);
-        Some(found.ok_or_else(none).and_then(Self::of))
+        let of =
+            |socket| Self { socket, path: PathBuf::new(), readers: None, with_pidfd: false, remark: None, made: None };
+        (is_any.then(|| control.ok_or_else(none).and_then(Self::of)), verdicts.map(of))
+    }
+
+    /// Makes the socket where the shim asks for verdicts, for root alone. Nobody can connect before it is opened. Call it
+    /// before another thread exists.
+    ///
+    /// # Errors
+    /// As for [`Self::make`].
+    pub fn verdicts(path: &Path) -> Result<Self, SysError> {
+        if let Some(parent) = path.parent() {
+            DirBuilder::new().mode(0o755).recursive(true).create(parent).map_err(of_io(parent, "mkdir"))?;
+        }
+        let lock = lock(path)?;
+        if seqpacket::listens(path) {
+            return Err(failed(path, "another program serves", Errno::EADDRINUSE));
+        }
+        match fs::symlink_metadata(path) {
+            Ok(file) if file.file_type().is_socket() => fs::remove_file(path).map_err(of_io(path, "unlink"))?,
+            Ok(_) => return Err(failed(path, "not a socket:", Errno::EEXIST)),
+            Err(_) => {}
+        }
+        let before = umask(Mode::from_bits_truncate(0o177));
+        let bound = seqpacket::bound(path);
+        umask(before);
+        let socket = bound.map_err(|e| failed(path, "bind", Errno::from_raw(e.raw_os_error())))?;
+        let file = fs::symlink_metadata(path).map_err(of_io(path, "stat"))?;
+        let made = Some(Made { lock, identity: (file.dev(), file.ino()) });
+        Ok(Self { socket, path: path.to_owned(), readers: None, with_pidfd: false, remark: None, made })
     }
 
     /// A socket that the service manager made.

@@ -1,6 +1,7 @@
 //! Floor 1: pure decisions. `(state, input, now) -> (state, decision)`; no I/O, no threads, no clock.
 #![forbid(unsafe_code)]
 
+pub mod asker;
 pub mod authorize;
 pub mod completion;
 pub mod gate;

@@ -25,12 +25,12 @@ pub struct Live {
 }
 
 impl Live {
-    /// Reads the rules of these folders.
+    /// Reads the rules of these folders, unless they are off.
     ///
     /// # Errors
     /// Every fault of every file; or the one file or folder that another user could change, or that cannot be read.
     pub fn load(folders: Folders, modules: ModuleTree, mode: Mode) -> Result<Self, Refused> {
-        let rules = RwLock::new(Arc::new(read(&folders)?));
+        let rules = RwLock::new(Arc::new(if mode == Mode::Off { Rules::default() } else { read(&folders)? }));
         Ok(Self { folders, modules, mode, rules })
     }
 
@@ -39,6 +39,9 @@ impl Live {
     /// # Errors
     /// As for [`Self::load`].
     pub fn reload(&self) -> Result<usize, Refused> {
+        if self.mode == Mode::Off {
+            return Ok(0);
+        }
         let rules = Arc::new(read(&self.folders)?);
         let count = rules.rules().len();
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
@@ -63,10 +66,9 @@ impl Live {
 
     /// What happens to a request.
     pub fn decide(&self, wanted: Wanted<'_>, by: &Actor) -> Decision {
-        if matches!(self.mode, Mode::Off | Mode::Learn) {
+        if self.is_idle() {
             return Verdict::Default.decide(self.mode);
         }
-        let rules = self.rules();
         let facts = Facts::of(by.pid, by.start_time);
         let known = Requester::from(by);
         let requester = Requester {
@@ -75,6 +77,16 @@ impl Live {
             in_userns: facts.in_userns,
             ..known
         };
+        self.strictest(wanted, &[requester])
+    }
+
+    /// What happens to a request that one of these has made, and it is not known which: what is denied to one of them is
+    /// denied. Without any, nothing is known of the requester.
+    pub fn strictest(&self, wanted: Wanted<'_>, candidates: &[Requester<'_>]) -> Decision {
+        if self.is_idle() {
+            return Verdict::Default.decide(self.mode);
+        }
+        let rules = self.rules();
         let reach;
         let asked = match wanted {
             Wanted::Helper(path) => Asked::Helper(path),
@@ -84,8 +96,29 @@ impl Live {
                 Asked::Module { name, resolved: reach.as_ref().map_or(Resolved::Unknown, Resolved::To) }
             }
         };
-        rules.judge(&asked, &requester).decide(self.mode)
+        let unknown = [Requester::default()];
+        let candidates = if candidates.is_empty() { &unknown } else { candidates };
+        let mut verdicts = candidates.iter().map(|requester| rules.judge(&asked, requester));
+        let first = verdicts.next().unwrap_or(Verdict::Default);
+        verdicts
+            .fold(first, |worst, next| if worst.is_denied() { worst } else { stricter(worst, next) })
+            .decide(self.mode)
     }
+
+    /// Whether a decision depends on who asks.
+    pub fn asks_who(&self) -> bool {
+        !self.is_idle() && self.rules().asks_who()
+    }
+
+    /// Whether the rules are not looked at.
+    fn is_idle(&self) -> bool {
+        matches!(self.mode, Mode::Off | Mode::Learn)
+    }
+}
+
+/// The second one, if it denies; the first one is no denial.
+fn stricter(first: Verdict, second: Verdict) -> Verdict {
+    if second.is_denied() { second } else { first }
 }
 
 fn read(folders: &Folders) -> Result<Rules, Refused> {

@@ -5,7 +5,9 @@ pub mod json;
 mod live;
 mod replay;
 pub mod text;
+mod verdict;
 
 pub use files::{Folders, from_path};
 pub use live::{Live, Refused};
 pub use replay::{Change, Counts, Replay, requester};
+pub use verdict::{Answers, Judge, Open, Told};

@@ -32,7 +32,8 @@ pub use words::{removed, status};
 /// Outside of what a package manager owns: an upgrade must not remove it under a running kernel.
 const FOLDER: &str = "/usr/local/lib/khelper";
 const FILE: &str = "shim";
-const RULES: &str = "/run/khelper/rules.bin";
+/// Where the compiled rules are.
+pub const RULES: &str = "/run/khelper/rules.bin";
 /// Where the daemon answers, if the operator names no other socket.
 pub const SOCKET: &str = "/run/khelper/shim.sock";
 /// How long the daemon may take, in milliseconds.
@@ -107,7 +108,7 @@ impl Shim {
     }
 
     /// The path of the shim, which is the value of the knob.
-    fn own() -> Vec<u8> {
+    pub fn own() -> Vec<u8> {
         format!("{FOLDER}/{FILE}").into_bytes()
     }
 

@@ -71,6 +71,11 @@ impl Rules {
         &self.rules
     }
 
+    /// Whether a rule looks at who asks.
+    pub fn asks_who(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.conditions.is_empty())
+    }
+
     /// Whether a rule looks at what a name resolves to.
     pub fn needs_resolution(&self) -> bool {
         self.rules.iter().any(|rule| matches!(rule.object, Object::Module(_) | Object::Unresolved))

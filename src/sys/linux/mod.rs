@@ -33,6 +33,7 @@ pub mod tasks;
 pub mod ticks;
 pub mod tracefs;
 pub mod trust;
+pub mod waiting;
 pub mod whole_file;
 mod worker;
 mod worker_setup;

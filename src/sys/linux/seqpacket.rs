@@ -1,13 +1,89 @@
 //! SOCK_SEQPACKET sockets in the file system.
 
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen, recvmsg, sendmsg, socket_with,
+    sockopt,
+};
+
+use crate::abi::peer::Credentials;
+
+use super::peer::connected;
+
+/// How many may wait to be accepted: as many helpers as the kernel starts for modules at one time, and more.
+const BACKLOG: i32 = 256;
+const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
 /// Whether somebody listens on the socket. A full backlog counts.
 pub fn listens(path: &Path) -> bool {
     let Ok(address) = SocketAddrUnix::new(path) else { return false };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None) else { return false };
-    matches!(connect(&socket, &address), Ok(()) | Err(rustix::io::Errno::AGAIN))
+    let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, FLAGS, None) else { return false };
+    matches!(connect(&socket, &address), Ok(()) | Err(Errno::AGAIN))
+}
+
+/// Binds a socket that nobody can connect to before [`open`]. Its mode comes from the umask.
+///
+/// # Errors
+/// That of the call which failed; `EADDRINUSE` if a file has this name.
+pub fn bound(path: &Path) -> Result<OwnedFd, Errno> {
+    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, FLAGS, None)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
+}
+
+/// Lets others connect.
+///
+/// # Errors
+/// That of listen(2).
+pub fn open(socket: &OwnedFd) -> Result<(), Errno> {
+    listen(socket, BACKLOG)
+}
+
+/// Whether this is a socket of this kind that listens.
+pub fn is_listener(socket: &OwnedFd) -> bool {
+    sockopt::socket_domain(socket) == Ok(AddressFamily::UNIX)
+        && sockopt::socket_type(socket) == Ok(SocketType::SEQPACKET)
+        && sockopt::socket_acceptconn(socket) == Ok(true)
+}
+
+/// The next connection that waits, and the process that made it.
+///
+/// # Errors
+/// `EAGAIN` if none waits; else that of accept(2).
+pub fn accepted(listener: &OwnedFd) -> Result<(OwnedFd, Credentials), Errno> {
+    let socket = accept_with(listener, FLAGS)?;
+    let by = connected(&socket).unwrap_or(Credentials { pid: 0, uid: u32::MAX, gid: u32::MAX });
+    Ok((socket, by))
+}
+
+/// Receives one packet. `None`: it is longer than `into`, or a descriptor came with it, which is closed.
+///
+/// # Errors
+/// `EAGAIN` if none has come; else that of recvmsg(2).
+pub fn received<'a>(socket: BorrowedFd<'_>, into: &'a mut [u8]) -> Result<Option<&'a [u8]>, Errno> {
+    let mut control = RecvAncillaryBuffer::new(&mut []);
+    let got = recvmsg(socket, &mut [IoSliceMut::new(into)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let is_cut = got.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
+    Ok(if is_cut { None } else { into.get(..got.bytes) })
+}
+
+/// Sends one packet, with a descriptor if there is one. Never waits: a connection that takes no packet is lost.
+///
+/// # Errors
+/// That of sendmsg(2).
+pub fn sent(socket: impl AsFd, packet: &[u8], with: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+    let descriptors = with.map(|fd| [fd]);
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if let Some(descriptors) = &descriptors {
+        control.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    sendmsg(socket, &[IoSlice::new(packet)], &mut control, flags).map(drop)
 }

@@ -43,6 +43,9 @@ fn rules(kind: &str) -> String {
             ("one prefix", _) => format!("snd-{n}*x"),
             ("suffixes", _) => format!("*-{other}{n}"),
             ("wild", _) => format!("*{word}{n}*"),
+            ("conditions", _) => "snd*".to_owned(),
+            ("pieces", _) => format!("snd?{other}*{n}?"),
+            ("nested", _) => format!("*{}*", &"snd_snd_snd_snd_snd_snd_snd_snd_"[n % 16..n % 32 + 1]),
             (_, 0 | 1) => format!("{word}-{other}-{n}"),
             (_, 2) => format!("{word}-{other}{n}*"),
             (_, 3) => format!("*_{other}{n}"),
@@ -50,7 +53,10 @@ fn rules(kind: &str) -> String {
         };
         let action = if n % 3 == 0 { "allow" } else { "deny" };
         let object = if n % 2 == 0 { "module" } else { "name" };
-        let condition = ["", " uid>=1000", " unit=udisks2.service", " container=*"][n / 3 % 4];
+        let condition = match kind {
+            "conditions" => format!(" unit={word}-{n}.service"),
+            _ => ["", " uid>=1000", " unit=udisks2.service", " container=*"][n / 3 % 4].to_owned(),
+        };
         writeln!(text, "{action} {object} {pattern}{condition}").unwrap();
     }
     text + "deny name *zzz\nallow *\n"
@@ -93,7 +99,7 @@ fn decide() {
     println!("{:<12} {:>16} {:>18}", "rules", "index", "one by one");
     let unit = Attribution { place: Place::Unit(b"cron.service"[..].into()), is_believed: true };
     let by = Requester { uid: Some(1000), gid: Some(1000), place: Some(&unit), ..Requester::default() };
-    for kind in ["literals", "prefixes", "one prefix", "suffixes", "wild", "mixed"] {
+    for kind in ["literals", "prefixes", "one prefix", "suffixes", "wild", "pieces", "nested", "conditions", "mixed"] {
         let source = Source { path: "bench.rules".into(), text: rules(kind).into_bytes() };
         let rules = Rules::parse(&[source]).unwrap();
         let of = |name: &'static str| {

@@ -81,22 +81,26 @@ impl Glob {
 
     /// The only text that it matches, folded; `None` if it has a wildcard.
     pub fn literal(&self) -> Option<Vec<u8>> {
-        let start = self.start();
-        (start.len() == self.tokens.len()).then_some(start)
+        self.tokens.iter().map(Token::byte).collect()
     }
 
-    /// The folded bytes before its first wildcard.
-    pub fn start(&self) -> Vec<u8> {
-        self.tokens.iter().map_while(Token::byte).collect()
-    }
-
-    /// The folded bytes behind its last wildcard.
-    pub fn end(&self) -> Vec<u8> {
-        let mut end: Vec<u8> = self.tokens.iter().rev().map_while(Token::byte).collect();
-        end.reverse();
-        end
+    /// The runs of letters that every text that it matches has, [`BEGIN`] before the first letter of a text and [`END`]
+    /// behind its last one. With true: a text that has the one run matches.
+    pub fn pieces(&self) -> (Vec<Box<[u16]>>, bool) {
+        let letters = self.tokens.iter().map(|token| token.byte().map(u16::from));
+        let whole: Vec<_> = [Some(BEGIN)].into_iter().chain(letters).chain([Some(END)]).collect();
+        let runs = whole.split(Option::is_none).map(|run| run.iter().flatten().copied().collect::<Box<[u16]>>());
+        let pieces: Vec<_> = runs.filter(|run| !matches!(**run, [] | [BEGIN] | [END])).collect();
+        let only_runs = self.tokens.iter().all(|token| matches!(token, Token::Byte(_) | Token::Run));
+        let is_enough = only_runs && pieces.len() <= 1;
+        (pieces, is_enough)
     }
 }
+
+/// What stands before the first letter of a text, in a piece of a glob.
+pub const BEGIN: u16 = 256;
+/// What stands behind the last one.
+pub const END: u16 = 257;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {

@@ -25,6 +25,7 @@ mod index;
 mod judge;
 mod learn;
 mod parse;
+mod pieces;
 mod rule;
 mod ruleset;
 #[cfg(test)]

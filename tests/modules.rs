@@ -14,6 +14,7 @@ use std::process::Command;
 use common::{Dir, skipped};
 use khelper::control::module_tree::ModuleTree;
 use khelper::policy::resolution::{Step, Tree};
+use khelper::policy::rules::{Remark, Rules, Source};
 use sampled::Sampler;
 
 /// A name that modprobe answers after each other one, so that the answers can be told apart.
@@ -203,6 +204,32 @@ fn what_would_load_is_what_modprobe_shows() {
     println!("{compared} plans");
     // All but the empty one, the one with names of other files, and the one with bad lines only.
     assert_eq!(differ, 17, "configurations that change a plan");
+}
+
+#[test]
+fn a_deny_names_how_far_it_spreads_and_what_matches_nothing() {
+    let Some(real) = real("a deny names how far it spreads") else { return };
+    let tree = ModuleTree::new(real.folder(), Vec::new()).get().unwrap();
+    let text = "deny module nf-conntrack no-such-module x?_s*\ndeny name no-such-name\nallow module ext4\n";
+    let rules = Rules::parse(&[Source { path: "f".into(), text: text.into() }]).unwrap();
+    let dep = std::fs::read_to_string(real.folder().join("modules.dep")).unwrap();
+    let builtin = std::fs::read_to_string(real.folder().join("modules.builtin")).unwrap();
+    let name = |file: &str| file.rsplit('/').next().unwrap().split('.').next().unwrap().replace('-', "_");
+    let is_denied = |module: &str| {
+        let rest = module.strip_prefix('x').and_then(|rest| rest.get(1..));
+        module == "nf_conntrack" || rest.is_some_and(|rest| rest.starts_with("_s"))
+    };
+    let (mut own, mut others) = (builtin.lines().filter(|file| is_denied(&name(file))).count(), 0);
+    for (module, needed) in dep.lines().filter_map(|line| line.split_once(':')) {
+        if is_denied(&name(module)) {
+            own += 1;
+        } else if needed.split_whitespace().any(|needed| is_denied(&name(needed))) {
+            others += 1;
+        }
+    }
+    assert!(own > 1 && others > 5, "{own} {others}");
+    let expected = [Remark::Nothing(0, "no-such-module".to_owned()), Remark::Spread(0, own, others)];
+    assert_eq!(rules.remarks(Some(&tree)).unwrap(), expected);
 }
 
 #[test]

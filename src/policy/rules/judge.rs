@@ -90,16 +90,23 @@ impl Rules {
     }
 
     fn judge_module(&self, name: &[u8], resolved: Resolved<'_>, by: &Requester<'_>, best: &mut Option<Hit>) {
+        // The rules whose conditions do not hold, as bits: one rule may be about several of these texts.
+        let mut failed: Vec<u64> = Vec::new();
         let mut look = |text: &[u8], role: Role, because: &dyn Fn() -> Because| {
             self.index.each(text, role, &mut |number, glob| {
                 if best.as_ref().is_some_and(|best| best.0 <= number) {
                     return false;
                 }
-                let rule = &self.rules[number];
-                if let Some(doubtful) = conditions(rule, by)
-                    && glob.is_none_or(|glob| glob.matches(text))
-                    && (role != Role::First || every(rule, resolved))
-                {
+                let (rule, word, bit) = (&self.rules[number], number / 64, 1 << (number % 64));
+                if failed.get(word).is_some_and(|known| known & bit != 0) {
+                    return true;
+                }
+                let Some(doubtful) = conditions(rule, by) else {
+                    failed.resize(self.rules.len().div_ceil(64), 0);
+                    failed[word] |= bit;
+                    return true;
+                };
+                if glob.is_none_or(|glob| glob.matches(text)) && (role != Role::First || every(rule, resolved)) {
                     *best = Some((number, because(), doubtful));
                     return false;
                 }

@@ -50,8 +50,8 @@ impl Table {
         let mut filed: BTreeMap<&[u16], Vec<Entry>> = BTreeMap::new();
         for ((number, glob), (pieces, is_enough)) in globs.iter().zip(&all) {
             let entry = (*number, (!is_enough).then(|| (*glob).clone()));
-            let worth = |piece: &&Box<[u16]>| (shared.get(&***piece).copied(), usize::MAX - piece.len());
-            match pieces.iter().min_by_key(worth) {
+            let worth = |piece: &&[u16]| (shared.get(*piece).copied(), usize::MAX - piece.len());
+            match pieces.iter().map(|piece| &**piece).min_by_key(worth) {
                 Some(piece) => filed.entry(piece).or_default().push(entry),
                 None => table.rest.push(entry),
             }
